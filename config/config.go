@@ -1,0 +1,11 @@
+// Package config holds the configuration files that ship with Greenlight, so
+// that its commands can print them and its tests check them.
+package config
+
+import _ "embed"
+
+// ExamplePlan is plan.example.yaml, the smallest useful plan, commented for the
+// people who write plans. Do not change it.
+//
+//go:embed plan.example.yaml
+var ExamplePlan []byte

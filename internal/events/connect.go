@@ -1,0 +1,105 @@
+package events
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// MinServerVersion is the oldest NATS server that Greenlight works with.
+const MinServerVersion = "2.15.0"
+
+// ErrServerTooOld is matched by the error for a server before
+// [MinServerVersion].
+var ErrServerTooOld = errors.New("NATS server too old")
+
+// Connect opens a connection that lives for the whole process: it goes on
+// trying when the server is away. It refuses a server older than
+// [MinServerVersion]. The name shows in the server's list of connections.
+func Connect(url, name string, more ...nats.Option) (*nats.Conn, error) {
+	options := append([]nats.Option{
+		nats.Name(name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(500 * time.Millisecond),
+		nats.Timeout(5 * time.Second),
+		// A server that stopped talking is given up after two silent pings.
+		nats.PingInterval(10 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		// A publish must fail while the server is away, not wait in a buffer:
+		// the webhook has two seconds to answer.
+		nats.ReconnectBufSize(-1),
+	}, more...)
+	nc, err := nats.Connect(url, options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", redactURL(url), err)
+	}
+	if err := checkServerVersion(nc.ConnectedServerVersion()); err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("connect to NATS at %s: %w", redactURL(url), err)
+	}
+	return nc, nil
+}
+
+// checkServerVersion returns an error that matches ErrServerTooOld unless the
+// version is MinServerVersion or newer. A pre-release such as 2.15.0-RC.1 counts
+// as its release.
+func checkServerVersion(version string) error {
+	if atLeast(version, MinServerVersion) {
+		return nil
+	}
+	return fmt.Errorf("%w: it is version %q and Greenlight needs %s or newer, which repeats schedules and keeps acknowledged messages through a power failure; upgrade the server (https://github.com/nats-io/nats-server/releases)",
+		ErrServerTooOld, version, MinServerVersion)
+}
+
+// atLeast compares two versions of the form major.minor.patch[-anything].
+// What cannot be read counts as old.
+func atLeast(version, want string) bool {
+	got, ok := parseVersion(version)
+	if !ok {
+		return false
+	}
+	min, _ := parseVersion(want)
+	for i := range got {
+		if got[i] != min[i] {
+			return got[i] > min[i]
+		}
+	}
+	return true
+}
+
+func parseVersion(version string) (parsed [3]int, ok bool) {
+	core, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), "-")
+	parts := strings.Split(core, ".")
+	if len(parts) != len(parsed) {
+		return parsed, false
+	}
+	for i, part := range parts {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 0 {
+			return parsed, false
+		}
+		parsed[i] = n
+	}
+	return parsed, true
+}
+
+// redactURL takes user, password and token out of each server of a
+// comma-separated list, since the URL may end up in a log.
+func redactURL(url string) string {
+	servers := strings.Split(url, ",")
+	for i, server := range servers {
+		scheme, rest, found := strings.Cut(strings.TrimSpace(server), "://")
+		if !found {
+			scheme, rest = "nats", scheme
+		}
+		if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+			rest = rest[at+1:]
+		}
+		servers[i] = scheme + "://" + rest
+	}
+	return strings.Join(servers, ",")
+}

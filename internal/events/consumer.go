@@ -1,0 +1,265 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Timing is how fast the consumer notices that a process has gone. The zero
+// value means the defaults, which are right outside of tests. All processes
+// that share a consumer must use the same.
+type Timing struct {
+	// AckWait is how long the server waits for a sign of life about an open
+	// delivery before it delivers the message again. Default 15 s: three
+	// heartbeats, so that one lost heartbeat is no redelivery.
+	AckWait time.Duration
+	// PinnedTTL is how long the server keeps the consumer pinned to a process
+	// that no longer pulls. Default 10 s, so that a standby takes over within 20.
+	PinnedTTL time.Duration
+	// PullExpiry is how long one pull request stands. It must be well below
+	// PinnedTTL: only a new pull request renews the pin. Default 3 s, at least 1.
+	PullExpiry time.Duration
+}
+
+func (t Timing) withDefaults() Timing {
+	if t.AckWait == 0 {
+		t.AckWait = 15 * time.Second
+	}
+	if t.PinnedTTL == 0 {
+		t.PinnedTTL = 10 * time.Second
+	}
+	if t.PullExpiry == 0 {
+		t.PullExpiry = 3 * time.Second
+	}
+	return t
+}
+
+const (
+	// priorityGroup is the consumer's only group; JetStream pins by group.
+	priorityGroup = "assigner"
+	// maxOpen bounds the deliveries that are open at once, here and at the
+	// server. They are small, and the assigner merges those for one campaign.
+	maxOpen = 1000
+	// pullBatch is how many messages one pull request asks for.
+	pullBatch = 256
+	// pause is the wait after a pull failed, so that a broken server is not
+	// asked in a tight loop.
+	pause = 250 * time.Millisecond
+	// releaseTimeout bounds the goodbye to a server that may be gone.
+	releaseTimeout = 3 * time.Second
+	// headerPinID is JetStream's name for the pin in a delivered message.
+	headerPinID = "Nats-Pin-Id"
+)
+
+// Consumer pulls messages for the assigner and keeps them open until they are
+// settled. Make one with [NewConsumer]; use it once.
+type Consumer struct {
+	publisher *Publisher
+	stream    jetstream.Stream
+	consumer  jetstream.Consumer
+	timing    Timing
+	onError   func(error)
+
+	mu   sync.Mutex
+	open map[*Delivery]struct{}
+	// pin is the id under which the server pinned the consumer to this process,
+	// as the latest delivery told it.
+	pin string
+}
+
+// NewConsumer joins the durable consumer, and creates it if it is not there.
+// The streams must exist; see [EnsureStreams]. Errors that do not stop the
+// consumer, such as a heartbeat that could not be sent, go to onError, which
+// must be safe for concurrent use.
+func NewConsumer(ctx context.Context, js jetstream.JetStream, timing Timing, onError func(error)) (*Consumer, error) {
+	timing = timing.withDefaults()
+	stream, err := js.Stream(ctx, StreamEvents)
+	if err != nil {
+		return nil, fmt.Errorf("look up stream %s: %w", StreamEvents, err)
+	}
+	consumer, err := stream.CreateOrUpdateConsumer(ctx, consumerConfig(timing))
+	if err != nil {
+		return nil, fmt.Errorf("create consumer %s: %w", ConsumerAssigner, err)
+	}
+	return &Consumer{
+		publisher: NewPublisher(js),
+		stream:    stream,
+		consumer:  consumer,
+		timing:    timing,
+		onError:   onError,
+		open:      make(map[*Delivery]struct{}),
+	}, nil
+}
+
+func consumerConfig(timing Timing) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:        ConsumerAssigner,
+		Description:    "Wakes the assigner",
+		FilterSubjects: []string{subjectEvents + ">", subjectTriggers + ">"},
+		AckPolicy:      jetstream.AckExplicitPolicy,
+		AckWait:        timing.AckWait,
+		// No limit: a message ends by being done or by becoming a dead letter,
+		// never by the server giving up in silence. Attempts are counted by us.
+		MaxDeliver:     -1,
+		MaxAckPending:  maxOpen,
+		PriorityPolicy: jetstream.PriorityPolicyPinned,
+		PriorityGroups: []string{priorityGroup},
+		PinnedTTL:      timing.PinnedTTL,
+	}
+}
+
+// Run pulls messages and hands each to handle until ctx ends or the consumer is
+// deleted. Handle must not block: it takes the delivery and settles it later,
+// from any goroutine.
+//
+// When ctx ends, Run stops pulling and calls drain, which must return when all
+// work on deliveries has stopped; heartbeats go on meanwhile. What is still open
+// then goes back to the server at once, and the pin with it, so that a standby
+// takes over without waiting.
+func (c *Consumer) Run(ctx context.Context, handle func(*Delivery), drain func()) error {
+	stopHeartbeat := c.startHeartbeat()
+	err := c.pull(ctx, handle)
+	drain()
+	stopHeartbeat()
+	return errors.Join(err, c.release())
+}
+
+func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
+	messages, err := c.consumer.Messages(
+		jetstream.PullPriorityGroup(priorityGroup),
+		jetstream.PullMaxMessages(pullBatch),
+		jetstream.PullExpiry(c.timing.PullExpiry),
+		jetstream.PullHeartbeat(c.timing.PullExpiry/2),
+	)
+	if err != nil {
+		return fmt.Errorf("pull from consumer %s: %w", ConsumerAssigner, err)
+	}
+	defer messages.Stop()
+
+	for {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, jetstream.ErrMsgIteratorClosed), errors.Is(err, jetstream.ErrConsumerDeleted):
+			return fmt.Errorf("pull from consumer %s: %w", ConsumerAssigner, err)
+		case err != nil:
+			c.onError(fmt.Errorf("pull from consumer %s: %w", ConsumerAssigner, err))
+			sleep(ctx, pause)
+			continue
+		}
+		delivery, err := newDelivery(msg, c)
+		if err != nil {
+			c.onError(err)
+			continue
+		}
+		c.remember(delivery)
+		handle(delivery)
+	}
+}
+
+// release gives every open delivery back and lets go of the pin. The server
+// would find out by itself after [Timing.AckWait], so this is only for speed.
+func (c *Consumer) release() error {
+	var errs []error
+	for _, delivery := range c.openDeliveries() {
+		errs = append(errs, delivery.Retry(0))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
+	defer cancel()
+	state, err := c.State(ctx)
+	if err == nil && state.Pinned {
+		err = c.stream.UnpinConsumer(ctx, ConsumerAssigner, priorityGroup)
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// ConsumerState is how far the consumer is, over all processes that share it.
+type ConsumerState struct {
+	// Waiting counts messages that nobody has been handed yet.
+	Waiting int
+	// Open counts deliveries that are not settled.
+	Open int
+	// Pinned says that this process is the one that works; the others stand by.
+	Pinned bool
+}
+
+// State asks the server how far the consumer is.
+func (c *Consumer) State(ctx context.Context) (ConsumerState, error) {
+	info, err := c.consumer.Info(ctx)
+	if err != nil {
+		return ConsumerState{}, fmt.Errorf("look up consumer %s: %w", ConsumerAssigner, err)
+	}
+	state := ConsumerState{Waiting: int(info.NumPending), Open: info.NumAckPending}
+	for _, group := range info.PriorityGroups {
+		state.Pinned = state.Pinned || group.PinnedClientID != "" && group.PinnedClientID == c.pinID()
+	}
+	return state, nil
+}
+
+// startHeartbeat tells the server every third of the ack wait that the open
+// deliveries are still being worked on. The returned function stops it and
+// waits for it.
+func (c *Consumer) startHeartbeat() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		for sleep(ctx, c.timing.AckWait/3) {
+			for _, delivery := range c.openDeliveries() {
+				if err := delivery.stillOpen(); err != nil {
+					c.onError(fmt.Errorf("keep message %d open: %w", delivery.Sequence, err))
+				}
+			}
+		}
+	})
+	return func() {
+		cancel()
+		done.Wait()
+	}
+}
+
+func (c *Consumer) remember(d *Delivery) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open[d] = struct{}{}
+	if pin := d.msg.Headers().Get(headerPinID); pin != "" {
+		c.pin = pin
+	}
+}
+
+func (c *Consumer) forget(d *Delivery) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.open, d)
+}
+
+func (c *Consumer) openDeliveries() []*Delivery {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Keys(c.open))
+}
+
+func (c *Consumer) pinID() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pin
+}
+
+// sleep waits for d and reports true, or false as soon as ctx ends.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

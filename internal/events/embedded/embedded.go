@@ -1,0 +1,160 @@
+// Package embedded runs a NATS server with JetStream inside the process, for
+// running Greenlight as a single program and for tests. It is a package of its
+// own so that programs that talk to an outside server do not carry one.
+package embedded
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// URLFile is the name of the file in the data folder that holds the address of
+// the running server, token included. Its permission (0600) is the door: who
+// can read it may talk to the server.
+const URLFile = "nats.url"
+
+const (
+	readyTimeout = 10 * time.Second
+	// maxStore is the sum that all streams may reserve. It is no promise that
+	// the disk has as much: a full disk shows as a refused publish.
+	maxStore  = 16 << 30
+	maxMemory = 64 << 20
+)
+
+// ErrInUse is matched by the error for a data folder that another process uses.
+var ErrInUse = errors.New("data folder in use")
+
+// Options are the server's settings.
+type Options struct {
+	// Dir is the data folder. It is made if it is not there.
+	Dir string
+	// SyncAlways makes the server write every message to the disk (fsync)
+	// before it acknowledges it. Without it a power failure can lose up to two
+	// minutes of acknowledged messages.
+	SyncAlways bool
+	// Listen opens a loopback port with a random token, for other programs of
+	// this machine, and writes its address to [URLFile].
+	Listen bool
+}
+
+// Server is a running server. Close it when its users have gone.
+type Server struct {
+	nats  *server.Server
+	lock  *flock.Flock
+	dir   string
+	token string
+}
+
+// Start starts a server and returns when it takes connections. The data folder
+// is locked until Close: a second Start on it fails with an error that matches
+// ErrInUse, in this process or another.
+func Start(o Options) (*Server, error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	lock := flock.New(filepath.Join(o.Dir, "lock"), flock.SetPermissions(0o600))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock data folder %s: %w", o.Dir, err)
+	}
+	if !locked {
+		return nil, fmt.Errorf("%w: another Greenlight runs on %s; stop it or choose another folder with --data", ErrInUse, o.Dir)
+	}
+	s := &Server{lock: lock, dir: o.Dir}
+	if err := s.start(o); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return s, nil
+}
+
+func (s *Server) start(o Options) error {
+	token := make([]byte, 32)
+	rand.Read(token)
+	s.token = hex.EncodeToString(token)
+
+	opts := &server.Options{
+		ServerName:         "greenlight",
+		DontListen:         !o.Listen,
+		Host:               "127.0.0.1",
+		Port:               server.RANDOM_PORT,
+		Authorization:      s.token,
+		NoSigs:             true, // signals are the program's business
+		NoLog:              true,
+		JetStream:          true,
+		StoreDir:           s.dir,
+		SyncAlways:         o.SyncAlways,
+		JetStreamMaxStore:  maxStore,
+		JetStreamMaxMemory: maxMemory,
+	}
+	ns, err := server.NewServer(opts)
+	if err != nil {
+		return fmt.Errorf("configure NATS server: %w", err)
+	}
+	ns.Start()
+	if !ns.ReadyForConnections(readyTimeout) {
+		ns.Shutdown()
+		return fmt.Errorf("NATS server on %s not ready after %s: is the disk writable and not full?", s.dir, readyTimeout)
+	}
+	s.nats = ns
+	if !o.Listen {
+		return nil
+	}
+	if err := writeURL(filepath.Join(s.dir, URLFile), s.URL()); err != nil {
+		ns.Shutdown()
+		return err
+	}
+	return nil
+}
+
+// URL is the server's address with its token, empty without Options.Listen. It
+// is a secret.
+func (s *Server) URL() string {
+	addr, ok := s.nats.Addr().(*net.TCPAddr)
+	if !ok {
+		return ""
+	}
+	u := url.URL{Scheme: "nats", User: url.User(s.token), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(addr.Port))}
+	return u.String()
+}
+
+// InProcess are the options by which [events.Connect] reaches the server
+// without a socket. The URL given beside them is not used.
+func (s *Server) InProcess() []nats.Option {
+	return []nats.Option{nats.InProcessServer(s.nats), nats.Token(s.token)}
+}
+
+// Close stops the server, waits until its files are closed, and unlocks the
+// data folder.
+func (s *Server) Close() error {
+	var removed error
+	if s.URL() != "" {
+		removed = os.Remove(filepath.Join(s.dir, URLFile))
+	}
+	s.nats.Shutdown()
+	s.nats.WaitForShutdown()
+	return errors.Join(removed, s.lock.Unlock())
+}
+
+// writeURL writes the address so that a reader sees all of it or nothing.
+func writeURL(path, address string) error {
+	temporary := path + ".new"
+	if err := os.WriteFile(temporary, []byte(address+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write server address: %w", err)
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("write server address: %w", err)
+	}
+	return nil
+}

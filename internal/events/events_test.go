@@ -1,0 +1,543 @@
+package events_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// The server keeps a handful of its own for the whole process.
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Account).lookupWorker"),
+		goleak.IgnoreAnyFunction("github.com/golang/glog.(*fileSink).flushDaemon"))
+}
+
+// quick is a timing that lets a test see a takeover without waiting for long.
+var quick = events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second}
+
+// startServer starts a server of the test's own and returns a way to connect.
+func startServer(t *testing.T) func() jetstream.JetStream {
+	t.Helper()
+	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return func() jetstream.JetStream {
+		nc, err := events.Connect("", t.Name(), server.InProcess()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+		js, err := jetstream.New(nc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return js
+	}
+}
+
+func startStreams(t *testing.T) (js jetstream.JetStream, connect func() jetstream.JetStream) {
+	t.Helper()
+	connect = startServer(t)
+	js = connect()
+	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
+		t.Fatal(err)
+	}
+	return js, connect
+}
+
+// run runs a consumer in the background, its deliveries on the channel, until
+// stop is called or the test ends.
+func run(t *testing.T, js jetstream.JetStream) (deliveries <-chan *events.Delivery, stop func()) {
+	t.Helper()
+	consumer, err := events.NewConsumer(t.Context(), js, quick, func(err error) { t.Log(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ch := make(chan *events.Delivery, 1000)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := consumer.Run(ctx, func(d *events.Delivery) { ch <- d }, func() {}); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}()
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return ch, stop
+}
+
+func next(t *testing.T, deliveries <-chan *events.Delivery, within time.Duration) *events.Delivery {
+	t.Helper()
+	select {
+	case d := <-deliveries:
+		return d
+	case <-time.After(within):
+		t.Fatalf("no delivery within %s", within)
+		return nil
+	}
+}
+
+func verified(id string) events.Event {
+	return events.Event{
+		ID: id, Type: "10dlc.campaign.update", About: "751c6a5c-907b-43a9-8ada-ba1dc8335b07",
+		ReceivedAt: time.Date(2024, 8, 7, 17, 22, 38, 5, time.UTC),
+		Timestamp:  "1723051357", Signature: "c2lnbmF0dXJl", Body: []byte("{ \"data\": 1 }\n"),
+	}
+}
+
+func TestPublish_KeepsBodyAndProof(t *testing.T) {
+	js, _ := startStreams(t)
+	receipt, err := events.NewPublisher(js).Publish(t.Context(), verified("id-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (events.Receipt{Sequence: 1}); receipt != want {
+		t.Errorf("got receipt %+v, want %+v", receipt, want)
+	}
+	deliveries, _ := run(t, js)
+	d := next(t, deliveries, 5*time.Second)
+	if got, want := string(d.Body), "{ \"data\": 1 }\n"; got != want {
+		t.Errorf("got body %q, want %q", got, want)
+	}
+	got := map[string]string{}
+	for _, key := range []string{"Nats-Msg-Id", events.HeaderTimestamp, events.HeaderSignature, events.HeaderReceivedAt} {
+		got[key] = nats.Header(d.Header).Get(key)
+	}
+	want := map[string]string{
+		"Nats-Msg-Id": "id-1", events.HeaderTimestamp: "1723051357", events.HeaderSignature: "c2lnbmF0dXJl",
+		events.HeaderReceivedAt: "2024-08-07T17:22:38.000000005Z",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("headers (-want +got):\n%s", diff)
+	}
+	if d.Kind != events.KindEvent || d.Type != "10dlc.campaign.update" || d.About != "751c6a5c-907b-43a9-8ada-ba1dc8335b07" || d.Attempt != 1 {
+		t.Errorf("got %s %s %s, attempt %d", d.Kind, d.Type, d.About, d.Attempt)
+	}
+	if err := d.Done(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPublish_StoresCopiesOnce(t *testing.T) {
+	js, _ := startStreams(t)
+	publisher := events.NewPublisher(js)
+	for _, id := range []string{"id-1", "an id, with blanks\r\nand lines"} {
+		first, err := publisher.Publish(t.Context(), verified(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := publisher.Publish(t.Context(), verified(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first.Duplicate || !second.Duplicate || first.Sequence != second.Sequence {
+			t.Errorf("id %q: got %+v then %+v, want the second to be a duplicate of the first", id, first, second)
+		}
+	}
+}
+
+func TestPublish_RefusesWhatCannotStandInASubject(t *testing.T) {
+	js, _ := startStreams(t)
+	for name, spoil := range map[string]func(*events.Event){
+		"star in type":   func(e *events.Event) { e.Type = "10dlc.*" },
+		"empty token":    func(e *events.Event) { e.Type = "10dlc..update" },
+		"dot in id":      func(e *events.Event) { e.About = "a.b" },
+		"blank in id":    func(e *events.Event) { e.About = "a b" },
+		"endless id":     func(e *events.Event) { e.About = strings.Repeat("a", 200) },
+		"wildcard in id": func(e *events.Event) { e.About = ">" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			event := verified("id-1")
+			spoil(&event)
+			if receipt, err := events.NewPublisher(js).Publish(t.Context(), event); err == nil {
+				t.Errorf("stored at %+v, want an error", receipt)
+			}
+		})
+	}
+	if info := streamInfo(t, js, events.StreamEvents); info.State.Msgs != 0 {
+		t.Errorf("%d messages stored, want none", info.State.Msgs)
+	}
+}
+
+func TestPublish_FailsInTimeWhenTheServerIsAway(t *testing.T) {
+	server, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := events.Connect(server.URL(), t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if _, err := events.NewPublisher(js).Publish(ctx, verified("id-1")); err == nil {
+		t.Error("published to a server that is gone")
+	}
+}
+
+func TestPublish_FullStreamRefusesAndKeepsWhatItHas(t *testing.T) {
+	js, _ := startStreams(t)
+	cfg := streamInfo(t, js, events.StreamEvents).Config
+	cfg.MaxBytes = 4 << 10
+	if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	publisher := events.NewPublisher(js)
+	stored := 0
+	for ; stored < 1000; stored++ {
+		if _, err := publisher.Publish(t.Context(), verified(fmt.Sprint("id-", stored))); err != nil {
+			break
+		}
+	}
+	info := streamInfo(t, js, events.StreamEvents)
+	if stored == 1000 || info.State.Msgs != uint64(stored) || info.State.FirstSeq != 1 {
+		t.Errorf("stored %d; stream holds %d from %d: want a refusal and every stored event kept", stored, info.State.Msgs, info.State.FirstSeq)
+	}
+}
+
+func TestConsumer_DeliversAgainAfterRetry(t *testing.T) {
+	js, _ := startStreams(t)
+	publish(t, js, "id-1")
+	deliveries, _ := run(t, js)
+	d := next(t, deliveries, 5*time.Second)
+	if err := d.Retry(10 * time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	again := next(t, deliveries, 5*time.Second)
+	if again.Attempt != 2 || again.Sequence != d.Sequence {
+		t.Errorf("got attempt %d of message %d, want attempt 2 of %d", again.Attempt, again.Sequence, d.Sequence)
+	}
+	if err := again.Done(); err != nil {
+		t.Error(err)
+	}
+	if err := d.Retry(0); err != nil {
+		t.Errorf("settling twice: %v, want nothing to happen", err)
+	}
+}
+
+func TestConsumer_KeepsOpenDeliveriesFromComingTwice(t *testing.T) {
+	js, _ := startStreams(t)
+	publish(t, js, "id-1")
+	deliveries, _ := run(t, js)
+	d := next(t, deliveries, 5*time.Second)
+	select {
+	case again := <-deliveries:
+		t.Fatalf("attempt %d came while the first was open", again.Attempt)
+	case <-time.After(2 * quick.AckWait): // the claim is that nothing comes in this time
+	}
+	if err := d.Done(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConsumer_OneWorksAndHandsOverAtOnce(t *testing.T) {
+	js, connect := startStreams(t)
+	publish(t, js, "id-1")
+	first, stopFirst := run(t, js)
+	open := next(t, first, 5*time.Second)
+	second, _ := run(t, connect())
+	publish(t, js, "id-2")
+	if d := next(t, first, 5*time.Second); d.Done() != nil || d.Sequence != 2 {
+		t.Errorf("the standing consumer got message %d, want 2", d.Sequence)
+	}
+
+	stopFirst()
+	start := time.Now()
+	d := next(t, second, 5*time.Second)
+	if d.Sequence != open.Sequence || d.Attempt != 2 {
+		t.Errorf("the standby got message %d, attempt %d; want %d, attempt 2", d.Sequence, d.Attempt, open.Sequence)
+	}
+	t.Logf("handed over in %s (the pin would have expired after %s)", time.Since(start).Round(time.Millisecond), quick.PinnedTTL)
+	if err := d.Done(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConsumer_StoresDeadLetterBeforeTheOriginEnds(t *testing.T) {
+	js, _ := startStreams(t)
+	publish(t, js, "id-1")
+	deliveries, _ := run(t, js)
+	d := next(t, deliveries, 5*time.Second)
+
+	if err := js.DeleteStream(t.Context(), events.StreamDeadLetters); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := d.DeadLetter(ctx, "not_an_event", "no home for it"); err == nil {
+		t.Fatal("dead-lettered without a stream of dead letters")
+	}
+	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.DeadLetter(t.Context(), "not_an_event", "line one\r\nline two"); err != nil {
+		t.Fatalf("the second try, with the stream back: %v", err)
+	}
+
+	stream, err := js.Stream(t.Context(), events.StreamDeadLetters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	letter, err := stream.GetMsg(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{"subject": letter.Subject, "body": string(letter.Data)}
+	for _, key := range []string{
+		events.HeaderReason, events.HeaderDetail, events.HeaderAttempts, events.HeaderOriginSubject,
+		events.HeaderOriginSequence, events.HeaderSignature,
+	} {
+		got[key] = letter.Header.Get(key)
+	}
+	want := map[string]string{
+		"subject": "deadletter.assigner.not_an_event", "body": "{ \"data\": 1 }\n",
+		events.HeaderReason: "not_an_event", events.HeaderDetail: "line one  line two", events.HeaderAttempts: "1",
+		events.HeaderOriginSubject:  "telnyx.event.10dlc.campaign.update.751c6a5c-907b-43a9-8ada-ba1dc8335b07",
+		events.HeaderOriginSequence: "1", events.HeaderSignature: "c2lnbmF0dXJl",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("dead letter (-want +got):\n%s", diff)
+	}
+}
+
+func TestTrigger_ReachesTheConsumer(t *testing.T) {
+	js, _ := startStreams(t)
+	publisher := events.NewPublisher(js)
+	deliveries, _ := run(t, js)
+	for _, want := range []struct {
+		kind  events.Kind
+		about string
+	}{{events.KindResync, ""}, {events.KindCampaign, "C6X6M95"}, {events.KindPlan, "a1b2"}, {events.KindRecheck, "C6X6M95"}} {
+		if err := publisher.Trigger(t.Context(), want.kind, want.about); err != nil {
+			t.Fatal(err)
+		}
+		d := next(t, deliveries, 5*time.Second)
+		if d.Kind != want.kind || d.About != want.about {
+			t.Errorf("got %s %q, want %s %q", d.Kind, d.About, want.kind, want.about)
+		}
+		if err := d.Done(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestScheduleResync_RepeatsAndIsNotPutOff(t *testing.T) {
+	js, _ := startStreams(t)
+	publisher := events.NewPublisher(js)
+	deliveries, _ := run(t, js)
+	if err := publisher.ScheduleResync(t.Context(), time.Second); err != nil {
+		t.Fatal(err)
+	}
+	scheduled := lastMsg(t, js, "assigner.schedule.resync").Sequence
+	if err := publisher.ScheduleResync(t.Context(), time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if last := lastMsg(t, js, "assigner.schedule.resync").Sequence; last != scheduled {
+		t.Errorf("the same schedule was written again (sequence %d after %d)", last, scheduled)
+	}
+	for range 3 {
+		d := next(t, deliveries, 5*time.Second)
+		if d.Kind != events.KindResync {
+			t.Errorf("got %s, want a resync", d.Kind)
+		}
+		if err := d.Done(); err != nil {
+			t.Error(err)
+		}
+	}
+	msg := lastMsg(t, js, "assigner.schedule.resync")
+	if got := msg.Header.Get("Nats-TTL"); got != "never" {
+		t.Errorf("the schedule's TTL is %q: it would vanish with the stream's maximum age", got)
+	}
+	if err := publisher.ScheduleResync(t.Context(), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got := lastMsg(t, js, "assigner.schedule.resync").Header.Get("Nats-Schedule"); got != "@every 1h0m0s" {
+		t.Errorf("after a change of interval the schedule is %q", got)
+	}
+}
+
+func TestScheduleRecheck_ComesOnceAndTheLatestCounts(t *testing.T) {
+	js, _ := startStreams(t)
+	publisher := events.NewPublisher(js)
+	deliveries, _ := run(t, js)
+	if err := publisher.ScheduleRecheck(t.Context(), "C6X6M95", time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := publisher.ScheduleRecheck(t.Context(), "C6X6M95", time.Now().Add(-time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	d := next(t, deliveries, 5*time.Second)
+	if d.Kind != events.KindRecheck || d.About != "C6X6M95" {
+		t.Errorf("got %s %q", d.Kind, d.About)
+	}
+	if err := d.Done(); err != nil {
+		t.Error(err)
+	}
+	stream, err := js.Stream(t.Context(), "TRIGGERS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.GetLastMsgForSubject(t.Context(), "assigner.schedule.recheck.C6X6M95"); !errors.Is(err, jetstream.ErrMsgNotFound) {
+		t.Errorf("a schedule is left behind: %v", err)
+	}
+}
+
+func TestEnsureStreams_SettlesWhatWasAgreed(t *testing.T) {
+	js, _ := startStreams(t)
+	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
+		t.Fatalf("a second time: %v", err)
+	}
+	cfg := streamInfo(t, js, events.StreamEvents).Config
+	if cfg.Discard != jetstream.DiscardNew || cfg.MaxAge != 7*24*time.Hour || cfg.MaxBytes != 1<<30 ||
+		cfg.Duplicates != 10*time.Minute || cfg.Storage != jetstream.FileStorage {
+		t.Errorf("EVENTS has other settings than the design's: %+v", cfg)
+	}
+	if err := events.EnsureStreams(t.Context(), js, 9); err == nil {
+		t.Error("took 9 replicas")
+	}
+}
+
+func TestConnect_RefusesOldServer(t *testing.T) {
+	url := oldServer(t, "2.10.29")
+	nc, err := events.Connect(url, t.Name())
+	if err == nil {
+		nc.Close()
+	}
+	if !errors.Is(err, events.ErrServerTooOld) {
+		t.Fatalf("got %v, want ErrServerTooOld", err)
+	}
+	for _, word := range []string{"2.10.29", events.MinServerVersion, "upgrade"} {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("the message does not speak of %q: %v", word, err)
+		}
+	}
+}
+
+func TestConnect_KeepsTheTokenOutOfErrors(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	if _, err := events.Connect("nats://s3cret@"+address, t.Name()); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), address) {
+		t.Errorf("got %v, want an error that names the address and not the token", err)
+	}
+}
+
+func TestEmbedded_LocksItsFolder(t *testing.T) {
+	dir := t.TempDir()
+	server, err := embedded.Start(embedded.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := embedded.Start(embedded.Options{Dir: dir}); !errors.Is(err, embedded.ErrInUse) {
+		t.Errorf("a second server on the folder: got %v, want ErrInUse", err)
+	}
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := embedded.Start(embedded.Options{Dir: dir})
+	if err != nil {
+		t.Fatalf("after Close: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func publish(t *testing.T, js jetstream.JetStream, id string) {
+	t.Helper()
+	if _, err := events.NewPublisher(js).Publish(t.Context(), verified(id)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func streamInfo(t *testing.T, js jetstream.JetStream, name string) *jetstream.StreamInfo {
+	t.Helper()
+	stream, err := js.Stream(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream.CachedInfo()
+}
+
+func lastMsg(t *testing.T, js jetstream.JetStream, subject string) *jetstream.RawStreamMsg {
+	t.Helper()
+	stream, err := js.Stream(t.Context(), "TRIGGERS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg, err := stream.GetLastMsgForSubject(t.Context(), subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return msg
+}
+
+// oldServer answers the first lines of NATS' protocol as a server of the given
+// version would. No such server can be had beside the one that we link.
+func oldServer(t *testing.T, version string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done atomic.Bool
+	stopped := make(chan struct{})
+	t.Cleanup(func() {
+		done.Store(true)
+		listener.Close()
+		<-stopped
+	})
+	go func() {
+		defer close(stopped)
+		for !done.Load() {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprintf(conn, "INFO {\"server_id\":\"x\",\"version\":%q,\"proto\":1,\"max_payload\":1048576,\"headers\":true}\r\n", version)
+			for lines := bufio.NewScanner(conn); lines.Scan(); {
+				if lines.Text() == "PING" {
+					fmt.Fprint(conn, "PONG\r\n")
+				}
+			}
+			conn.Close()
+		}
+	}()
+	return "nats://" + listener.Addr().String()
+}

@@ -1,0 +1,114 @@
+package events
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Headers of a stored event, beside JetStream's own Nats-Msg-Id.
+const (
+	// HeaderTimestamp and HeaderSignature are Telnyx's own, as they came.
+	HeaderTimestamp = "Telnyx-Timestamp"
+	HeaderSignature = "Telnyx-Signature-Ed25519"
+	// HeaderReceivedAt is when the webhook had read the body: RFC 3339, UTC,
+	// nanoseconds.
+	HeaderReceivedAt = "Greenlight-Received-At"
+	// HeaderTraceparent carries a W3C trace context.
+	HeaderTraceparent = "traceparent"
+)
+
+// triggerTTL is how long a trigger that nobody took is kept. An assigner that
+// starts looks at everything anyway, so an old trigger is worth nothing.
+const triggerTTL = time.Hour
+
+// Event is a verified notification, ready to be stored.
+type Event struct {
+	// ID is Telnyx's id of the event; copies with the same id are stored once
+	// in [DedupeWindow].
+	ID string
+	// Type is Telnyx's event_type, such as 10dlc.campaign.update.
+	Type string
+	// About is the id of the campaign or brand, empty if it has none.
+	About string
+	// ReceivedAt is when the webhook had read the body.
+	ReceivedAt time.Time
+	// Timestamp and Signature are the headers that prove the body.
+	Timestamp, Signature string
+	// Traceparent is optional.
+	Traceparent string
+	// Body is what Telnyx posted, byte for byte.
+	Body []byte
+}
+
+// Receipt tells where an event is stored.
+type Receipt struct {
+	// Sequence is the event's place in the stream.
+	Sequence uint64
+	// Duplicate says that a copy of the event was stored before this one.
+	Duplicate bool
+}
+
+// Publisher puts events and triggers into the stream. It is safe for
+// concurrent use.
+type Publisher struct {
+	js jetstream.JetStream
+}
+
+// NewPublisher returns a publisher on js. The streams must exist; see
+// [EnsureStreams].
+func NewPublisher(js jetstream.JetStream) *Publisher { return &Publisher{js: js} }
+
+// Publish stores the event and waits for the stream's acknowledgement. Without
+// one before ctx ends it returns an error, and whether the event was stored is
+// then unknown: publish it again, the id makes that harmless.
+func (p *Publisher) Publish(ctx context.Context, e Event) (Receipt, error) {
+	subject, err := EventSubject(e.Type, e.About)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("publish event %.100q: %w", e.ID, err)
+	}
+	msg := &nats.Msg{Subject: subject, Data: e.Body, Header: nats.Header{}}
+	msg.Header.Set(HeaderTimestamp, e.Timestamp)
+	msg.Header.Set(HeaderSignature, e.Signature)
+	msg.Header.Set(HeaderReceivedAt, e.ReceivedAt.UTC().Format(time.RFC3339Nano))
+	if e.Traceparent != "" {
+		msg.Header.Set(HeaderTraceparent, e.Traceparent)
+	}
+	ack, err := p.js.PublishMsg(ctx, msg,
+		jetstream.WithMsgID(messageID(e.ID)),
+		jetstream.WithExpectStream(StreamEvents))
+	if err != nil {
+		return Receipt{}, fmt.Errorf("publish event %.100q: %w", e.ID, err)
+	}
+	return Receipt{Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
+}
+
+// Trigger stores a trigger for the assigner; see [TriggerSubject] for kind and
+// id. Triggers expire after an hour.
+func (p *Publisher) Trigger(ctx context.Context, kind Kind, id string) error {
+	subject, err := TriggerSubject(kind, id)
+	if err != nil {
+		return fmt.Errorf("publish %s trigger: %w", kind, err)
+	}
+	_, err = p.js.PublishMsg(ctx, nats.NewMsg(subject),
+		jetstream.WithExpectStream(streamTriggers), jetstream.WithMsgTTL(triggerTTL))
+	if err != nil {
+		return fmt.Errorf("publish trigger %s: %w", subject, err)
+	}
+	return nil
+}
+
+// messageID returns the event's id if it can stand in a header, else a digest
+// of it: an id from outside may hold anything.
+func messageID(id string) string {
+	if isToken(id) {
+		return id
+	}
+	digest := sha256.Sum256([]byte(id))
+	return "sha256-" + hex.EncodeToString(digest[:])
+}

@@ -1,0 +1,90 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// headerSchedule and headerTTL are JetStream's own header names
+// (NATS architecture decision records 51 and 43).
+const (
+	headerSchedule = "Nats-Schedule"
+	headerTTL      = "Nats-TTL"
+	// ttlNever exempts a message from the stream's maximum age. Without it the
+	// resync schedule would vanish after a week.
+	ttlNever = "never"
+)
+
+// ScheduleResync makes the stream trigger a resync every so often, from now on
+// and through restarts of everything. The shortest interval is a second. A
+// schedule that is there already with the same interval is left alone, so that
+// a process that restarts often does not put it off for ever.
+func (p *Publisher) ScheduleResync(ctx context.Context, every time.Duration) error {
+	target, err := TriggerSubject(KindResync, "")
+	if err != nil {
+		return err
+	}
+	subject := scheduleSubject(target)
+	if standing, err := p.standingSchedule(ctx, subject); err != nil {
+		return err
+	} else if standing == "@every "+every.String() {
+		return nil
+	}
+	msg := nats.NewMsg(subject)
+	msg.Header.Set(headerTTL, ttlNever)
+	_, err = p.js.PublishMsg(ctx, msg,
+		jetstream.WithExpectStream(streamTriggers),
+		jetstream.WithScheduleEvery(every),
+		jetstream.WithScheduleTarget(target),
+		// One resync that waits is as good as ten.
+		jetstream.WithScheduleRollup(),
+		jetstream.WithScheduleTTL(max(every, time.Second)))
+	if err != nil {
+		return fmt.Errorf("schedule a resync every %s: %w", every, err)
+	}
+	return nil
+}
+
+// ScheduleRecheck makes the stream trigger another look at one campaign, once,
+// at the given time to the second. It replaces an earlier recheck of the same
+// campaign that has not come yet. A time in the past means at once.
+func (p *Publisher) ScheduleRecheck(ctx context.Context, campaignID string, at time.Time) error {
+	target, err := TriggerSubject(KindRecheck, campaignID)
+	if err != nil {
+		return fmt.Errorf("schedule a recheck: %w", err)
+	}
+	msg := nats.NewMsg(scheduleSubject(target))
+	msg.Header.Set(headerTTL, ttlNever)
+	_, err = p.js.PublishMsg(ctx, msg,
+		jetstream.WithExpectStream(streamTriggers),
+		jetstream.WithScheduleAt(at),
+		jetstream.WithScheduleTarget(target),
+		jetstream.WithScheduleRollup(),
+		jetstream.WithScheduleTTL(triggerTTL))
+	if err != nil {
+		return fmt.Errorf("schedule a recheck of campaign %s: %w", campaignID, err)
+	}
+	return nil
+}
+
+// standingSchedule returns the pattern of the schedule under the subject, empty
+// if there is none.
+func (p *Publisher) standingSchedule(ctx context.Context, subject string) (string, error) {
+	stream, err := p.js.Stream(ctx, streamTriggers)
+	if err != nil {
+		return "", fmt.Errorf("look up stream %s: %w", streamTriggers, err)
+	}
+	msg, err := stream.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("look up schedule %s: %w", subject, err)
+	}
+	return msg.Header.Get(headerSchedule), nil
+}

@@ -1,0 +1,125 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// DedupeWindow is how long the stream remembers message ids. Telnyx tries a
+	// delivery for about two minutes; ten leave room for its clock and ours. A
+	// copy that comes later is stored again and does no harm, since an event
+	// only makes the assigner look.
+	DedupeWindow = 10 * time.Minute
+
+	// eventsMaxAge keeps events long enough to read back what happened over a
+	// long weekend.
+	eventsMaxAge = 7 * 24 * time.Hour
+	// eventsMaxBytes bounds the disk. An event takes about 1.5 KiB, so this is
+	// some 700,000 of them, far over what a week brings.
+	eventsMaxBytes = 1 << 30
+	// eventsMaxMsgSize is over the webhook's largest body (256 KiB by default,
+	// 1 MiB at most) plus headers.
+	eventsMaxMsgSize = 1<<20 + 64<<10
+
+	// triggersMaxAge is long against any recheck (an hour at most); the resync
+	// schedule is exempt from it.
+	triggersMaxAge = 24 * time.Hour
+	// triggersMaxBytes is room for a schedule (about 200 bytes) of each of
+	// 100,000 campaigns, several times over.
+	triggersMaxBytes = 64 << 20
+
+	deadLettersMaxAge   = 90 * 24 * time.Hour
+	deadLettersMaxBytes = 256 << 20
+
+	// maxReplicas is JetStream's own limit.
+	maxReplicas = 5
+)
+
+// EnsureStreams creates the streams, or brings their settings up to date.
+// Replicas is 1 for one server and 3 for a cluster of three or more; 0 means 1.
+// It is safe to call from several processes at once.
+func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) error {
+	if replicas < 0 || replicas > maxReplicas {
+		return fmt.Errorf("replicas %d: must be between 1 and %d", replicas, maxReplicas)
+	}
+	replicas = max(replicas, 1)
+	// Triggers first: events are sourced from them.
+	for _, cfg := range []jetstream.StreamConfig{triggersConfig(replicas), eventsConfig(replicas), deadLettersConfig(replicas)} {
+		if _, err := js.CreateOrUpdateStream(ctx, cfg); err != nil {
+			return fmt.Errorf("create stream %s: %w", cfg.Name, err)
+		}
+	}
+	return nil
+}
+
+func eventsConfig(replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        StreamEvents,
+		Description: "Telnyx event notifications, and the triggers sourced from " + streamTriggers,
+		Subjects:    []string{subjectEvents + ">"},
+		// One consumer must see events and triggers, since JetStream pins a
+		// consumer, and only one assigner may work.
+		Sources:  []*jetstream.StreamSource{{Name: streamTriggers, FilterSubject: subjectTriggers + ">"}},
+		Storage:  jetstream.FileStorage,
+		Replicas: replicas,
+		// Limits, not work queue: what was handled stays readable as history.
+		Retention: jetstream.LimitsPolicy,
+		// A full stream must refuse, so that the webhook answers 503 and Telnyx
+		// tries again; dropping the oldest would lose an event in silence.
+		Discard:    jetstream.DiscardNew,
+		MaxAge:     eventsMaxAge,
+		MaxBytes:   eventsMaxBytes,
+		MaxMsgSize: eventsMaxMsgSize,
+		Duplicates: DedupeWindow,
+		// Triggers come with a time to live and replace one another.
+		AllowMsgTTL: true,
+		AllowRollup: true,
+		AllowDirect: true,
+	}
+}
+
+// triggersConfig is a stream of its own because JetStream refuses schedules in
+// a stream that discards new messages, and events must not be in one that
+// discards old ones. What is lost here is made again by the next start.
+func triggersConfig(replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        streamTriggers,
+		Description: "What wakes the assigner beside events, now and by schedule",
+		Subjects:    []string{subjectTriggers + ">", subjectSchedules + ">"},
+		Storage:     jetstream.FileStorage,
+		Replicas:    replicas,
+		Retention:   jetstream.LimitsPolicy,
+		Discard:     jetstream.DiscardOld,
+		MaxAge:      triggersMaxAge,
+		MaxBytes:    triggersMaxBytes,
+		// One trigger or schedule of a kind and campaign is enough.
+		MaxMsgsPerSubject: 1,
+		AllowMsgSchedules: true,
+		AllowMsgTTL:       true,
+		AllowRollup:       true,
+		AllowDirect:       true,
+	}
+}
+
+func deadLettersConfig(replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        StreamDeadLetters,
+		Description: "What could not be handled, with the reason",
+		Subjects:    []string{subjectDeadLetters + ">"},
+		Storage:     jetstream.FileStorage,
+		Replicas:    replicas,
+		Retention:   jetstream.LimitsPolicy,
+		// A dead letter that pushes out another is lost work; refuse instead, so
+		// that the message it is about stays where it is.
+		Discard:     jetstream.DiscardNew,
+		MaxAge:      deadLettersMaxAge,
+		MaxBytes:    deadLettersMaxBytes,
+		MaxMsgSize:  eventsMaxMsgSize,
+		Duplicates:  DedupeWindow,
+		AllowDirect: true,
+	}
+}

@@ -1,0 +1,245 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// The buckets. They are named here and nowhere else.
+const (
+	bucketCampaigns = "CAMPAIGNS"
+	bucketNumbers   = "NUMBERS"
+
+	// A number's timeline is longer than a campaign's: every try is in it.
+	historyCampaigns = 10
+	historyNumbers   = 32
+	// maxRecord is far over the size of a record, which is about 500 bytes;
+	// Telnyx's own words in it are cut before.
+	maxRecord = 16 << 10
+)
+
+// ErrChanged says that a record was written by somebody else since it was read.
+// Read it again and decide anew.
+var ErrChanged = errors.New("record changed since it was read")
+
+// Ledger reads and writes the records. Safe for concurrent use.
+type Ledger struct {
+	campaigns jetstream.KeyValue
+	numbers   jetstream.KeyValue
+}
+
+// Create opens the ledger and makes its buckets if they are not there. Replicas
+// is 1 for one server and 3 for a cluster; 0 means 1.
+func Create(ctx context.Context, js jetstream.JetStream, replicas int) (*Ledger, error) {
+	var l Ledger
+	var err error
+	if l.campaigns, err = createBucket(ctx, js, bucketCampaigns, historyCampaigns, replicas); err != nil {
+		return nil, err
+	}
+	if l.numbers, err = createBucket(ctx, js, bucketNumbers, historyNumbers, replicas); err != nil {
+		return nil, err
+	}
+	return &l, nil
+}
+
+// Open opens the ledger for reading. It fails with an error that matches
+// [jetstream.ErrBucketNotFound] when no assigner ever ran.
+func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
+	var l Ledger
+	var err error
+	if l.campaigns, err = js.KeyValue(ctx, bucketCampaigns); err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", bucketCampaigns, err)
+	}
+	if l.numbers, err = js.KeyValue(ctx, bucketNumbers); err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", bucketNumbers, err)
+	}
+	return &l, nil
+}
+
+func createBucket(ctx context.Context, js jetstream.JetStream, name string, history uint8, replicas int) (jetstream.KeyValue, error) {
+	bucket, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket:       name,
+		Description:  "Greenlight's ledger",
+		History:      history,
+		MaxValueSize: maxRecord,
+		Storage:      jetstream.FileStorage,
+		Replicas:     max(replicas, 1),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create bucket %s: %w", name, err)
+	}
+	return bucket, nil
+}
+
+// NumberEntry is a number's record and the revision at which it was read.
+type NumberEntry struct {
+	Number   Number
+	Revision uint64
+}
+
+// CampaignEntry is a campaign's record and the revision at which it was read.
+type CampaignEntry struct {
+	Campaign Campaign
+	Revision uint64
+}
+
+// Campaign returns one record; ok is false when there is none.
+func (l *Ledger) Campaign(ctx context.Context, id string) (entry CampaignEntry, ok bool, err error) {
+	kve, err := l.campaigns.Get(ctx, id)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return CampaignEntry{}, false, nil
+	}
+	if err != nil {
+		return CampaignEntry{}, false, fmt.Errorf("read record of campaign %s: %w", id, err)
+	}
+	entry.Revision = kve.Revision()
+	return entry, true, decode(kve, &entry.Campaign, &entry.Campaign.Version)
+}
+
+// Campaigns returns all records, in no order.
+func (l *Ledger) Campaigns(ctx context.Context) ([]CampaignEntry, error) {
+	var entries []CampaignEntry
+	err := each(ctx, l.campaigns, ">", func(kve jetstream.KeyValueEntry) error {
+		entry := CampaignEntry{Revision: kve.Revision()}
+		if err := decode(kve, &entry.Campaign, &entry.Campaign.Version); err != nil {
+			return err
+		}
+		entries = append(entries, entry)
+		return nil
+	})
+	return entries, err
+}
+
+// Numbers returns the records of one campaign's numbers, by E.164 number.
+func (l *Ledger) Numbers(ctx context.Context, campaignID string) (map[string]NumberEntry, error) {
+	entries := make(map[string]NumberEntry)
+	err := l.eachNumber(ctx, campaignID+".*", func(entry NumberEntry) { entries[entry.Number.Number] = entry })
+	return entries, err
+}
+
+// AllNumbers returns the records of all numbers, in no order.
+func (l *Ledger) AllNumbers(ctx context.Context) ([]Number, error) {
+	var numbers []Number
+	err := l.eachNumber(ctx, ">", func(entry NumberEntry) { numbers = append(numbers, entry.Number) })
+	return numbers, err
+}
+
+func (l *Ledger) eachNumber(ctx context.Context, keys string, visit func(NumberEntry)) error {
+	return each(ctx, l.numbers, keys, func(kve jetstream.KeyValueEntry) error {
+		entry := NumberEntry{Revision: kve.Revision()}
+		if err := decode(kve, &entry.Number, &entry.Number.Version); err != nil {
+			return err
+		}
+		visit(entry)
+		return nil
+	})
+}
+
+// PutNumber writes n over the record that was read at entry's revision, 0 if
+// there was none, and returns the new entry. A record that says the same is left
+// alone. When somebody else has written meanwhile nothing is changed and the
+// error matches ErrChanged.
+func (l *Ledger) PutNumber(ctx context.Context, entry NumberEntry, n Number) (NumberEntry, error) {
+	if entry.Revision != 0 && n.same(entry.Number) {
+		return entry, nil
+	}
+	n.Version = recordVersion
+	revision, err := put(ctx, l.numbers, numberKey(n.CampaignID, n.Number), entry.Revision, n)
+	if err != nil {
+		return entry, fmt.Errorf("write record of number %s on campaign %s: %w", n.Number, n.CampaignID, err)
+	}
+	return NumberEntry{Number: n, Revision: revision}, nil
+}
+
+// DropNumber takes a number off the ledger that no plan names any more. Its
+// history stays.
+func (l *Ledger) DropNumber(ctx context.Context, entry NumberEntry) error {
+	n := entry.Number
+	err := l.numbers.Delete(ctx, numberKey(n.CampaignID, n.Number), jetstream.LastRevision(entry.Revision))
+	if err != nil {
+		return fmt.Errorf("drop record of number %s on campaign %s: %w", n.Number, n.CampaignID, changed(err))
+	}
+	return nil
+}
+
+// PutCampaign is to campaigns what [Ledger.PutNumber] is to numbers.
+func (l *Ledger) PutCampaign(ctx context.Context, entry CampaignEntry, c Campaign) (CampaignEntry, error) {
+	if entry.Revision != 0 && c.same(entry.Campaign) {
+		return entry, nil
+	}
+	c.Version = recordVersion
+	revision, err := put(ctx, l.campaigns, c.ID, entry.Revision, c)
+	if err != nil {
+		return entry, fmt.Errorf("write record of campaign %s: %w", c.ID, err)
+	}
+	return CampaignEntry{Campaign: c, Revision: revision}, nil
+}
+
+// numberKey is <campaign id>.<digits>: a plus may not stand in a key.
+func numberKey(campaignID, number string) string {
+	return campaignID + "." + strings.TrimPrefix(number, "+")
+}
+
+func put(ctx context.Context, bucket jetstream.KeyValue, key string, revision uint64, record any) (uint64, error) {
+	data, err := json.Marshal(record)
+	if err != nil {
+		return 0, err
+	}
+	if revision == 0 {
+		// Create, not Update with revision 0: the key may have been deleted.
+		revision, err = bucket.Create(ctx, key, data)
+	} else {
+		revision, err = bucket.Update(ctx, key, data, revision)
+	}
+	return revision, changed(err)
+}
+
+// changed turns the errors by which JetStream refuses a stale revision into
+// ErrChanged.
+func changed(err error) error {
+	if errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
+		return fmt.Errorf("%w: %w", ErrChanged, err)
+	}
+	return err
+}
+
+// each visits the present value of every key that matches.
+func each(ctx context.Context, bucket jetstream.KeyValue, keys string, visit func(jetstream.KeyValueEntry) error) error {
+	watcher, err := bucket.Watch(ctx, keys, jetstream.IgnoreDeletes())
+	if err != nil {
+		return fmt.Errorf("read bucket %s: %w", bucket.Bucket(), err)
+	}
+	defer watcher.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("read bucket %s: %w", bucket.Bucket(), ctx.Err())
+		case kve, open := <-watcher.Updates():
+			if !open {
+				return fmt.Errorf("read bucket %s: the server hung up", bucket.Bucket())
+			}
+			if kve == nil { // all present values were seen
+				return nil
+			}
+			if err := visit(kve); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func decode(kve jetstream.KeyValueEntry, record any, version *int) error {
+	if err := json.Unmarshal(kve.Value(), record); err != nil {
+		return fmt.Errorf("record %s in bucket %s is damaged: %w", kve.Key(), kve.Bucket(), err)
+	}
+	if *version > recordVersion {
+		return fmt.Errorf("record %s in bucket %s was written by a newer Greenlight (version %d, this one knows %d): upgrade this program",
+			kve.Key(), kve.Bucket(), *version, recordVersion)
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package plan
+
+import "strings"
+
+// The area codes below are those of country code 1 that are no US long codes.
+// Source: North American Numbering Plan Administrator, https://www.nanpa.com,
+// and for Canada https://www.cnac.ca, read in 2026. Area codes that were assigned
+// later are missing here; such a number passes, and is stopped where the
+// account's own list says what kind of number it is.
+
+// exampleArea is the area code that examples use.
+const exampleArea = "555"
+
+// premiumRate is the area code of pay-per-call services.
+const premiumRate = "900"
+
+// tollFree holds the toll-free area codes. 822 is set aside for the next one.
+var tollFree = codeSet("800 822 833 844 855 866 877 888")
+
+// foreignAreaCodes tells where an area code outside the US is. American Samoa
+// (684), Guam (671), the Northern Marianas (670), Puerto Rico (787, 939) and the
+// US Virgin Islands (340) belong to the US and are not in it.
+var foreignAreaCodes = places(map[string]string{
+	"Canada": "204 226 236 249 250 257 263 289 306 343 354 365 367 368 382 387 " +
+		"403 416 418 428 431 437 438 450 468 474 506 514 519 548 579 581 584 587 " +
+		"600 604 613 622 633 639 644 647 655 672 677 683 688 705 709 742 753 778 780 782 " +
+		"807 819 825 867 873 879 902 905 942",
+	"Anguilla":                         "264",
+	"Antigua and Barbuda":              "268",
+	"the Bahamas":                      "242",
+	"Barbados":                         "246",
+	"Bermuda":                          "441",
+	"the British Virgin Islands":       "284",
+	"the Cayman Islands":               "345",
+	"Dominica":                         "767",
+	"the Dominican Republic":           "809 829 849",
+	"Grenada":                          "473",
+	"Jamaica":                          "658 876",
+	"Montserrat":                       "664",
+	"Saint Kitts and Nevis":            "869",
+	"Saint Lucia":                      "758",
+	"Saint Vincent and the Grenadines": "784",
+	"Sint Maarten":                     "721",
+	"Trinidad and Tobago":              "868",
+	"the Turks and Caicos Islands":     "649",
+})
+
+// codeSet makes a set of area codes written with spaces between them.
+func codeSet(codes string) map[string]bool {
+	set := map[string]bool{}
+	for code := range strings.FieldsSeq(codes) {
+		set[code] = true
+	}
+	return set
+}
+
+// places turns a table from place to area codes round.
+func places(codes map[string]string) map[string]string {
+	byCode := map[string]string{}
+	for place, list := range codes {
+		for code := range strings.FieldsSeq(list) {
+			byCode[code] = place
+		}
+	}
+	return byCode
+}

@@ -1,0 +1,223 @@
+package telnyx
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// ErrNotEvent is matched by the error for a body that is no notification.
+var ErrNotEvent = errors.New("not a Telnyx event")
+
+// maxIDLength bounds an event id. Telnyx's are 36 characters.
+const maxIDLength = 200
+
+// Event is one notification, out of either form that Telnyx describes: the
+// envelope {"data":{…},"meta":{…}} of
+// https://developers.telnyx.com/docs/messaging/10dlc/event-notifications, or the
+// flat body of CampaignStatusUpdateEvent in
+// https://github.com/team-telnyx/openapi, which is all payload.
+//
+// An event is a hint that something happened, late and out of order at times.
+// Read the campaign before acting on it.
+type Event struct {
+	// ID is data.id, the same in every attempt to deliver the event. It is 1 to
+	// 200 printable ASCII characters, not always a UUID. A body without such an
+	// id gets "sha256-" and the SHA-256 of the body in hex.
+	ID string
+	// Type is data.event_type, such as [EventCampaignUpdate]; never empty. It may
+	// be a type that is not listed here. A flat body is an EventCampaignUpdate.
+	Type string
+	// OccurredAt is data.occurred_at; zero for a flat body.
+	OccurredAt Time
+	// Payload is data.payload, or the whole of a flat body.
+	Payload Payload
+	// Attempt is meta.attempt, from 1; zero if Telnyx did not say.
+	Attempt int
+	// Flat says that the body had no envelope.
+	Flat bool
+}
+
+// Payload is what an event says happened. Every field is as Telnyx wrote it, and
+// empty when the event lacks it or has something other than a string there;
+// Raw has everything.
+type Payload struct {
+	// Type says what kind of thing happened, such as [TypeVerified].
+	Type string
+	// EventType is The Campaign Registry's own word, such as [TCRCampaignExpired].
+	EventType string
+	// Status is such as [EventAccepted]. Several types have none.
+	Status string
+	// Description is a sentence in English.
+	Description string
+	// CampaignID is Telnyx's id of the campaign, but the TCR id in a
+	// [TypeCampaignNudge].
+	CampaignID    string
+	TCRCampaignID string
+	BrandID       string
+	TCRBrandID    string
+	BrandName     string
+	// PhoneNumber is in E.164 form.
+	PhoneNumber string
+	CSPID       string
+	// NudgeIntent is such as "APPEAL_REJECTION".
+	NudgeIntent string
+	// CreatedDate is an ISO 8601 time in one source (createdDate), Unix seconds in
+	// another (createDate). Nothing hangs on it.
+	CreatedDate string
+	// IsTMobileRegistered is false too when the event does not say.
+	IsTMobileRegistered bool
+	// Reasons is raw because its type varies: a list of objects or of strings, or
+	// a string. [ReasonText] makes a sentence of it.
+	Reasons json.RawMessage
+	// Raw is the whole payload, byte for byte. It is nil if the event has none.
+	Raw json.RawMessage
+}
+
+// object is a JSON object with the spelling of its keys kept: a struct would
+// take "Data" for "data".
+type object map[string]json.RawMessage
+
+// ParseEvent decodes the body of a delivery, which must have been verified. It
+// is strict about what makes an event (an object; in the envelope an event_type;
+// in a flat body a campaignId) and lenient about the rest: a field of an
+// unexpected type is left out. Every error matches [ErrNotEvent] and says why.
+func ParseEvent(body []byte) (Event, error) {
+	var top object
+	if err := json.Unmarshal(body, &top); err != nil {
+		return Event{}, fmt.Errorf("%w: the body is no JSON object: %w", ErrNotEvent, err)
+	}
+	if !isNull(top["data"]) {
+		return parseEnvelope(top, body)
+	}
+	return parseFlat(top, body)
+}
+
+// About returns what the event is about: the campaign's id, else its TCR id,
+// else the brand's id, else an empty string. It is Telnyx's text, unchecked.
+func (e Event) About() string {
+	return cmp.Or(e.Payload.CampaignID, e.Payload.TCRCampaignID, e.Payload.BrandID)
+}
+
+func parseEnvelope(top object, body []byte) (Event, error) {
+	data, ok := top.object("data")
+	if !ok {
+		return Event{}, fmt.Errorf("%w: data is no JSON object", ErrNotEvent)
+	}
+	e := Event{
+		ID:      data.string("id"),
+		Type:    data.string("event_type"),
+		Payload: newPayload(data["payload"]),
+	}
+	if e.Type == "" {
+		return Event{}, fmt.Errorf("%w: data.event_type is missing, or no string", ErrNotEvent)
+	}
+	if !usableID(e.ID) {
+		e.ID = hashID(body)
+	}
+	if at, ok := data["occurred_at"]; ok {
+		_ = e.OccurredAt.UnmarshalJSON(at) // It keeps what it cannot read.
+	}
+	if meta, ok := top.object("meta"); ok {
+		e.Attempt = meta.int("attempt")
+	}
+	return e, nil
+}
+
+func parseFlat(top object, body []byte) (Event, error) {
+	if top.string("campaignId") == "" {
+		return Event{}, fmt.Errorf("%w: it has neither data, as an event has, nor campaignId, as a flat campaign update has", ErrNotEvent)
+	}
+	return Event{
+		ID:      hashID(body),
+		Type:    EventCampaignUpdate,
+		Payload: newPayload(bytes.Clone(body)),
+		Flat:    true,
+	}, nil
+}
+
+// newPayload picks the known fields out of a payload. What is no object keeps
+// its raw form and has no fields.
+func newPayload(raw json.RawMessage) Payload {
+	if isNull(raw) {
+		return Payload{}
+	}
+	p := Payload{Raw: raw}
+	var fields object
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return p
+	}
+	p.Type = fields.string("type")
+	p.EventType = fields.string("eventType")
+	p.Status = fields.string("status")
+	p.Description = fields.string("description")
+	p.CampaignID = fields.string("campaignId")
+	p.TCRCampaignID = fields.string("tcrCampaignId")
+	p.BrandID = fields.string("brandId")
+	p.TCRBrandID = fields.string("tcrBrandId")
+	p.BrandName = fields.string("brandName")
+	p.PhoneNumber = fields.string("phoneNumber")
+	p.CSPID = fields.string("cspId")
+	p.NudgeIntent = fields.string("nudgeIntent")
+	p.CreatedDate = cmp.Or(fields.string("createdDate"), fields.string("createDate"))
+	p.IsTMobileRegistered = string(fields["isTMobileRegistered"]) == "true"
+	p.Reasons = fields["reasons"]
+	return p
+}
+
+// usableID reports whether an id can travel as a header and be shown as it is.
+func usableID(id string) bool {
+	if id == "" || len(id) > maxIDLength {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// hashID names an event after its bytes. A second attempt to deliver the same
+// event in an envelope has other bytes (meta.attempt), so this is the second
+// choice.
+func hashID(body []byte) string {
+	sum := sha256.Sum256(body)
+	return "sha256-" + hex.EncodeToString(sum[:])
+}
+
+// object returns the object under key; ok is false if there is none.
+func (o object) object(key string) (value object, ok bool) {
+	raw := o[key]
+	if isNull(raw) || json.Unmarshal(raw, &value) != nil {
+		return nil, false
+	}
+	return value, true
+}
+
+// string returns the string under key, or an empty one.
+func (o object) string(key string) string {
+	var s string
+	if raw := o[key]; len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// int returns the whole number under key, or zero.
+func (o object) int(key string) int {
+	var n int
+	if raw := o[key]; len(raw) == 0 || json.Unmarshal(raw, &n) != nil {
+		return 0
+	}
+	return n
+}
+
+// isNull reports whether a raw value is absent or null.
+func isNull(raw json.RawMessage) bool {
+	return len(raw) == 0 || bytes.Equal(raw, []byte("null"))
+}

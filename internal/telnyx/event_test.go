@@ -1,0 +1,335 @@
+package telnyx
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	brand    = "97091164-e814-435c-9c1b-14ab2d18e987"
+	campaign = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
+	number   = "+16715455939"
+)
+
+// fixturePayloads says what each file of testdata/events must decode to. Raw and
+// Reasons are compared with the file itself.
+var fixturePayloads = map[string]Payload{
+	"10dlc.brand.update.ORDER_EXTERNAL_VETTING.failed":          {Type: TypeOrderExternalVetting, Status: EventFailed, BrandID: brand},
+	"10dlc.brand.update.ORDER_EXTERNAL_VETTING.success":         {Type: TypeOrderExternalVetting, Status: EventSuccess, BrandID: brand},
+	"10dlc.brand.update.REGISTRATION.failed":                    {Type: TypeRegistration, Status: EventFailed, BrandID: "b0e2ec67-b26f-4c77-affc-d10f4d1780d3"},
+	"10dlc.brand.update.REVET.success":                          {Type: TypeRevet, Status: EventSuccess, BrandID: brand},
+	"10dlc.brand.update.TCR_BRAND_UPDATE.BRAND_ADD":             tcrBrandEvent(TypeTCRBrandUpdate, TCRBrandAdd, "Brand BBRAND1 is added"),
+	"10dlc.brand.update.TCR_BRAND_UPDATE.BRAND_APPEAL_ADD":      tcrBrandEvent(TypeTCRBrandUpdate, TCRBrandAppealAdd, "An appeal for brand BBRAND1 was added"),
+	"10dlc.brand.update.TCR_BRAND_UPDATE.BRAND_APPEAL_COMPLETE": tcrBrandEvent(TypeTCRBrandUpdate, TCRBrandAppealComplete, "The appeal for brand BBRAND1 is complete"),
+	"10dlc.brand.update.TCR_BRAND_UPDATE.BRAND_REVET":           tcrBrandEvent(TypeTCRBrandUpdate, TCRBrandRevet, "Brand BBRAND1 was vetted again"),
+	"10dlc.brand.update.TCR_BRAND_WEBHOOK.BRAND_ADD":            tcrBrandEvent(TypeTCRBrandWebhook, TCRBrandAdd, "Brand BBRAND1 is added"),
+
+	"10dlc.campaign.update.REGISTRATION.failed":       {Type: TypeRegistration, Status: EventFailed, CampaignID: campaign},
+	"10dlc.campaign.update.TELNYX_REVIEW.ACCEPTED":    {Type: TypeTelnyxReview, Status: EventAccepted, Description: "C6X6M95 approved by Telnyx", CampaignID: campaign},
+	"10dlc.campaign.update.TELNYX_REVIEW.REJECTED":    {Type: TypeTelnyxReview, Status: EventRejected, Description: "C6X6M95 rejected by Telnyx", CampaignID: campaign},
+	"10dlc.campaign.update.MNO_REVIEW.ACCEPTED":       {Type: TypeMNOReview, Status: EventAccepted, Description: "Campaign accepted by T-Mobile", CampaignID: campaign},
+	"10dlc.campaign.update.MNO_REVIEW.REJECTED":       {Type: TypeMNOReview, Status: EventRejected, Description: "Campaign rejected by T-Mobile due to insufficient opt-out instructions", CampaignID: campaign},
+	"10dlc.campaign.update.TELNYX_EVENT.DORMANT":      {Type: TypeTelnyxEvent, Status: EventDormant, Description: "Campaign has been marked as dormant", CampaignID: campaign},
+	"10dlc.campaign.update.NUMBER_POOL_PROVISIONED":   {Type: TypeNumberPoolProvisioned, CampaignID: campaign, BrandID: brand},
+	"10dlc.campaign.update.NUMBER_POOL_DEPROVISIONED": {Type: TypeNumberPoolDeprovisioned, CampaignID: campaign, BrandID: brand},
+	"10dlc.campaign.update.VERIFIED": {
+		Type: TypeVerified, CampaignID: campaign, BrandID: brand, CSPID: "CSPID1",
+		CreatedDate: "2024-07-06T14:22:37.328+00:00", IsTMobileRegistered: true,
+	},
+	"10dlc.campaign.update.CAMPAIGN_NUDGE": {
+		Type: TypeCampaignNudge, Description: "The campaign has been reviewed and approved after appeal.",
+		CampaignID: "C4D06C2F", CSPID: "TNX", NudgeIntent: "APPEAL_REJECTION",
+	},
+	"10dlc.campaign.update.TCR_EVENT.CAMPAIGN_ADD":                       tcrCampaignEvent(TCRCampaignAdd, "Campaign C6X6M95 successfully added to TCR"),
+	"10dlc.campaign.update.TCR_EVENT.CAMPAIGN_BILLED":                    tcrCampaignEvent(TCRCampaignBilled, "Campaign C6X6M95 was billed"),
+	"10dlc.campaign.update.TCR_EVENT.CAMPAIGN_DCA_COMPLETE":              tcrCampaignEvent(TCRCampaignDCAComplete, "DCA processing of campaign C6X6M95 is complete"),
+	"10dlc.campaign.update.TCR_EVENT.CAMPAIGN_EXPIRED":                   tcrCampaignEvent(TCRCampaignExpired, "Campaign C6X6M95 has expired"),
+	"10dlc.campaign.update.TCR_EVENT.CAMPAIGN_NUDGE":                     tcrCampaignEvent(TCRCampaignNudge, "Campaign C6X6M95 was nudged by its CSP"),
+	"10dlc.campaign.update.TCR_EVENT.CAMPAIGN_RESUBMISSION":              tcrCampaignEvent(TCRCampaignResubmission, "Campaign C6X6M95 was resubmitted"),
+	"10dlc.campaign.update.TCR_EVENT.CAMPAIGN_UPDATE":                    tcrCampaignEvent(TCRCampaignUpdate, "Campaign C6X6M95 was updated"),
+	"10dlc.campaign.update.TCR_EVENT.MNO_CAMPAIGN_OPERATION_APPROVED":    tcrCampaignEvent(TCRMNOApproved, "Campaign C6X6M95 approved by AT&T"),
+	"10dlc.campaign.update.TCR_EVENT.MNO_CAMPAIGN_OPERATION_REJECTED":    tcrCampaignEvent(TCRMNORejected, "Campaign C6X6M95 rejected by AT&T"),
+	"10dlc.campaign.update.TCR_EVENT.MNO_CAMPAIGN_OPERATION_REVIEW":      tcrCampaignEvent(TCRMNOReview, "Campaign C6X6M95 is under review by AT&T"),
+	"10dlc.campaign.update.TCR_EVENT.MNO_CAMPAIGN_OPERATION_SUSPENDED":   tcrCampaignEvent(TCRMNOSuspended, "Campaign C6X6M95 suspended by AT&T"),
+	"10dlc.campaign.update.TCR_EVENT.MNO_CAMPAIGN_OPERATION_UNSUSPENDED": tcrCampaignEvent(TCRMNOUnsuspended, "Campaign C6X6M95 unsuspended by AT&T"),
+
+	"10dlc.phone_number.update.ASSIGNMENT.failed":     {Type: TypeAssignment, Status: EventFailed, CampaignID: campaign, PhoneNumber: number},
+	"10dlc.phone_number.update.ASSIGNMENT.success":    {Type: TypeAssignment, Status: EventSuccess, CampaignID: campaign, PhoneNumber: number},
+	"10dlc.phone_number.update.DELETION.failed":       {Type: TypeDeletion, Status: EventFailed, CampaignID: campaign, PhoneNumber: number},
+	"10dlc.phone_number.update.DELETION.success":      {Type: TypeDeletion, Status: EventSuccess, CampaignID: campaign, PhoneNumber: number},
+	"10dlc.phone_number.update.STATUS_UPDATE.ADDED":   statusUpdate(NumberAdded),
+	"10dlc.phone_number.update.STATUS_UPDATE.DELETED": statusUpdate(NumberDeleted),
+	"10dlc.phone_number.update.STATUS_UPDATE.FAILED":  statusUpdate(NumberFailed),
+	"10dlc.phone_number.update.STATUS_UPDATE.PENDING": statusUpdate(NumberPending),
+
+	"flat.TELNYX_EVENT.DORMANT": flatPayload(TypeTelnyxEvent, EventDormant, "Campaign has been marked as dormant"),
+	"flat.VERIFIED":             flatPayload(TypeVerified, "", "Campaign is verified"),
+}
+
+func tcrBrandEvent(typ, eventType, description string) Payload {
+	return Payload{
+		Type: typ, EventType: eventType, Status: EventSuccess, Description: description,
+		BrandID: brand, TCRBrandID: "BBRAND1", BrandName: "Some Brand LLC",
+	}
+}
+
+func tcrCampaignEvent(eventType, description string) Payload {
+	return Payload{Type: TypeTCREvent, EventType: eventType, Description: description, CampaignID: campaign}
+}
+
+func statusUpdate(status string) Payload {
+	return Payload{Type: TypeStatusUpdate, Status: status, CampaignID: campaign, TCRCampaignID: "C6X6M95", PhoneNumber: number}
+}
+
+func flatPayload(typ, status, description string) Payload {
+	return Payload{
+		Type: typ, Status: status, Description: description,
+		CampaignID: "4b300178-131c-d902-d54e-72d90ba1620j", BrandID: "d88dd2aa-1bb9-4ef0-9ec8-1752b80316a5",
+		CSPID: "CSPID1", CreatedDate: "1720275757", IsTMobileRegistered: true,
+	}
+}
+
+// fixtures returns the bodies in testdata/events by name.
+func fixtures(t testing.TB) map[string][]byte {
+	t.Helper()
+	paths, err := filepath.Glob("testdata/events/*.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no fixtures: %v", err)
+	}
+	bodies := map[string][]byte{}
+	for _, path := range paths {
+		bodies[strings.TrimSuffix(filepath.Base(path), ".json")] = readFile(t, path)
+	}
+	return bodies
+}
+
+func TestParseEvent_DecodesEveryPublishedEvent(t *testing.T) {
+	bodies := fixtures(t)
+	for name := range fixturePayloads {
+		if _, ok := bodies[name]; !ok {
+			t.Errorf("no fixture %s.json", name)
+		}
+	}
+	ids := map[string]string{}
+	for name, body := range bodies {
+		t.Run(name, func(t *testing.T) {
+			want, ok := fixturePayloads[name]
+			if !ok {
+				t.Fatal("no row in fixturePayloads")
+			}
+			got, err := ParseEvent(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if other, ok := ids[got.ID]; ok {
+				t.Errorf("has the id of %s", other)
+			}
+			ids[got.ID] = name
+			checkEnvelope(t, name, body, got)
+			want.Raw, want.Reasons = rawParts(t, body)
+			if diff := cmp.Diff(want, got.Payload); diff != "" {
+				t.Errorf("payload (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// checkEnvelope compares everything but the payload with the file and its name.
+func checkEnvelope(t *testing.T, name string, body []byte, got Event) {
+	t.Helper()
+	if strings.HasPrefix(name, "flat.") {
+		sum := sha256.Sum256(body)
+		if got.ID != "sha256-"+hex.EncodeToString(sum[:]) || got.Type != EventCampaignUpdate ||
+			!got.Flat || got.Attempt != 0 || !got.OccurredAt.IsZero() {
+			t.Errorf("got %+v", got)
+		}
+		return
+	}
+	if !strings.HasPrefix(name, got.Type+"."+got.Payload.Type) {
+		t.Errorf("got type %s, payload type %s", got.Type, got.Payload.Type)
+	}
+	if got.Flat || got.Attempt != 1 || got.ID == "" || strings.HasPrefix(got.ID, "sha256-") {
+		t.Errorf("got %+v", got)
+	}
+	if year := got.OccurredAt.Year(); year < 2024 || year > 2025 {
+		t.Errorf("occurred in %d", year)
+	}
+}
+
+func rawParts(t *testing.T, body []byte) (payload, reasons json.RawMessage) {
+	t.Helper()
+	var envelope struct {
+		Data struct{ Payload json.RawMessage }
+	}
+	if err := json.Unmarshal(body, &envelope); err != nil {
+		t.Fatal(err)
+	}
+	payload = envelope.Data.Payload
+	if payload == nil {
+		payload = body
+	}
+	var fields struct{ Reasons json.RawMessage }
+	if err := json.Unmarshal(payload, &fields); err != nil {
+		t.Fatal(err)
+	}
+	return payload, fields.Reasons
+}
+
+func TestParseEvent_KeepsWhatItDoesNotKnow(t *testing.T) {
+	tests := map[string]struct {
+		body string
+		want Event
+	}{
+		"unknown types": {
+			`{"data":{"event_type":"10dlc.campaign.suspended","id":"1","payload":{"type":"NEW","status":"ODD"}}}`,
+			Event{ID: "1", Type: "10dlc.campaign.suspended", Payload: Payload{
+				Type: "NEW", Status: "ODD", Raw: json.RawMessage(`{"type":"NEW","status":"ODD"}`),
+			}},
+		},
+		"fields of other types": {
+			`{"data":{"event_type":"e","id":"1","occurred_at":7,"payload":{"type":["a"],"status":1,"description":{},"campaignId":null,` +
+				`"isTMobileRegistered":"yes","reasons":"taken"}},"meta":{"attempt":"2"}}`,
+			Event{ID: "1", Type: "e", OccurredAt: Time{Text: "7"}, Payload: Payload{
+				Reasons: json.RawMessage(`"taken"`),
+				Raw: json.RawMessage(`{"type":["a"],"status":1,"description":{},"campaignId":null,` +
+					`"isTMobileRegistered":"yes","reasons":"taken"}`),
+			}},
+		},
+		"no payload":           {`{"data":{"event_type":"e","id":"1"}}`, Event{ID: "1", Type: "e"}},
+		"null payload":         {`{"data":{"event_type":"e","id":"1","payload":null}}`, Event{ID: "1", Type: "e"}},
+		"payload a list":       {`{"data":{"event_type":"e","id":"1","payload":[1]}}`, Event{ID: "1", Type: "e", Payload: Payload{Raw: json.RawMessage(`[1]`)}}},
+		"meta a list":          {`{"data":{"event_type":"e","id":"1"},"meta":[]}`, Event{ID: "1", Type: "e"}},
+		"keys spelt otherwise": {`{"data":{"event_type":"e","ID":"2","id":"1","Payload":{"type":"t"}},"Data":7}`, Event{ID: "1", Type: "e"}},
+		"fifth attempt":        {`{"data":{"event_type":"e","id":"1"},"meta":{"attempt":5}}`, Event{ID: "1", Type: "e", Attempt: 5}},
+		"microseconds": {
+			`{"data":{"event_type":"e","id":"1","occurred_at":"2025-07-30T11:07:51.259711+00:00"}}`,
+			Event{ID: "1", Type: "e", OccurredAt: Time{
+				Time: time.Date(2025, 7, 30, 11, 7, 51, 259711000, time.UTC), Text: "2025-07-30T11:07:51.259711+00:00",
+			}},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := ParseEvent([]byte(tt.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("event (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseEvent_NamesABodyWithoutAUsableIDAfterItsHash(t *testing.T) {
+	for name, id := range map[string]string{
+		"absent":     `null`,
+		"number":     `7`,
+		"empty":      `""`,
+		"line break": `"a\r\nNats-Msg-Id: b"`,
+		"space":      `"a b"`,
+		"other text": `"é"`,
+		"too long":   `"` + strings.Repeat("a", 201) + `"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := []byte(`{"data":{"event_type":"e","id":` + id + `}}`)
+			got, err := ParseEvent(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := sha256.Sum256(body)
+			if want := "sha256-" + hex.EncodeToString(sum[:]); got.ID != want {
+				t.Errorf("id %q, want %q", got.ID, want)
+			}
+		})
+	}
+}
+
+func TestParseEvent_RefusesWhatIsNoEvent(t *testing.T) {
+	for name, tt := range map[string]struct{ body, want string }{
+		"empty":              {"", "no JSON object"},
+		"text":               {"hello", "no JSON object"},
+		"list":               {"[]", "no JSON object"},
+		"null":               {"null", "neither data"},
+		"empty object":       {"{}", "neither data"},
+		"an error answer":    {`{"errors":[{"code":"10005"}]}`, "neither data"},
+		"inner object bare":  {`{"event_type":"test","id":"abc123"}`, "neither data"},
+		"data a string":      {`{"data":"x"}`, "data is no JSON object"},
+		"data a list":        {`{"data":[{"event_type":"e"}]}`, "data is no JSON object"},
+		"no event type":      {`{"data":{"id":"1"}}`, "event_type"},
+		"event type a list":  {`{"data":{"event_type":["e"],"id":"1"}}`, "event_type"},
+		"flat, number as id": {`{"campaignId":7}`, "campaignId"},
+		"flat, other case":   {`{"CampaignID":"C6X6M95"}`, "campaignId"},
+		"two objects":        {`{"campaignId":"a"}{"campaignId":"b"}`, "no JSON object"},
+		"cut off":            {`{"data":{"event_type":"e"`, "no JSON object"},
+		"too deep":           {strings.Repeat(`{"data":`, 20000), "no JSON object"},
+		"form-encoded":       {"campaignId=C6X6M95", "no JSON object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := ParseEvent([]byte(tt.body))
+			if !errors.Is(err, ErrNotEvent) {
+				t.Fatalf("got %+v and error %v, want ErrNotEvent", got, err)
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %q lacks %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestEvent_AboutPrefersTheCampaign(t *testing.T) {
+	for name, tt := range map[string]struct {
+		payload Payload
+		want    string
+	}{
+		"all":      {Payload{CampaignID: "c", TCRCampaignID: "t", BrandID: "b"}, "c"},
+		"TCR":      {Payload{TCRCampaignID: "t", BrandID: "b"}, "t"},
+		"brand":    {Payload{BrandID: "b", PhoneNumber: number}, "b"},
+		"no id":    {Payload{PhoneNumber: number}, ""},
+		"no event": {Payload{}, ""},
+	} {
+		if got := (Event{Payload: tt.payload}).About(); got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+// FuzzParseEvent: no body panics, every event has a type and a usable id, and
+// the same body gives the same event.
+func FuzzParseEvent(f *testing.F) {
+	for _, body := range fixtures(f) {
+		f.Add(body)
+	}
+	for _, body := range []string{
+		"", "null", "[]", `{"data":null,"campaignId":"x"}`, `{"campaignId":"x","data":{"event_type":"\ud800"}}`,
+		"{\"data\":{\"event_type\":\"\xff\",\"id\":\"\xff\"}}", `{"data":{"event_type":"e","payload":{"reasons":[[[{}]]]}}}`,
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, err := ParseEvent(body)
+		if err != nil {
+			if !errors.Is(err, ErrNotEvent) {
+				t.Fatalf("error %v is no ErrNotEvent", err)
+			}
+			return
+		}
+		if got.Type == "" || !usableID(got.ID) || !utf8.ValidString(got.About()) {
+			t.Fatalf("got %+v", got)
+		}
+		ReasonText(got.Payload.Reasons)
+		again, err := ParseEvent(body)
+		if diff := cmp.Diff(got, again); err != nil || diff != "" {
+			t.Fatalf("second parse: %v\n%s", err, diff)
+		}
+	})
+}

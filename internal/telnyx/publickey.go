@@ -1,0 +1,118 @@
+package telnyx
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// PublicKey is the Ed25519 key that verifies what Telnyx signs. An account has
+// one; Mission Control shows it under Account, Keys & Credentials, Public Key.
+// The zero value is no key, and [NewVerifier] refuses it. It is comparable and,
+// being public, prints in full.
+type PublicKey struct {
+	bytes [ed25519.PublicKeySize]byte
+}
+
+// spkiSize is the length of an Ed25519 key in SPKI form (RFC 8410): 12 bytes that
+// name the algorithm, then the key. The first byte is 0x30, a DER sequence.
+const spkiSize = 12 + ed25519.PublicKeySize
+
+// whereToFind ends every error about a key's text.
+const whereToFind = "copy it from Mission Control (portal.telnyx.com): Account, Keys & Credentials, Public Key; " +
+	"it is 44 characters that end in ="
+
+// ParsePublicKey reads a key as Mission Control shows it: the standard base64,
+// padded, of its 32 bytes. White space around it is dropped, so that a file with
+// a last newline will do. Its errors say what the text looks like instead and
+// where to find the right one; they never repeat the text, since a secret is
+// what is most often pasted here by mistake.
+func ParsePublicKey(text string) (PublicKey, error) {
+	text = strings.TrimSpace(text)
+	raw, err := decodeStrict(text)
+	if err != nil || len(raw) != ed25519.PublicKeySize {
+		return PublicKey{}, fmt.Errorf("parse public key: %s; %s", mistakenFor(text, raw, err), whereToFind)
+	}
+	key := PublicKey{bytes: [ed25519.PublicKeySize]byte(raw)}
+	if key == (PublicKey{}) {
+		return PublicKey{}, fmt.Errorf("parse public key: its 32 bytes are all zero, which is a placeholder; %s", whereToFind)
+	}
+	return key, nil
+}
+
+// ParsePublicKeys reads one key or several, separated by commas: several are
+// for the time in which a key is replaced by another. It reports every fault
+// at once (the errors are joined), each with the place of its key in the list.
+func ParsePublicKeys(commaSeparated string) ([]PublicKey, error) {
+	texts := strings.Split(commaSeparated, ",")
+	keys := make([]PublicKey, 0, len(texts))
+	var faults []error
+	for i, text := range texts {
+		key, err := ParsePublicKey(text)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("key %d of %d: %w", i+1, len(texts), err))
+			continue
+		}
+		keys = append(keys, key)
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return keys, nil
+}
+
+// PublicKeyOf returns the key that verifies what private signs, for the
+// simulator and for tests.
+func PublicKeyOf(private ed25519.PrivateKey) PublicKey {
+	return PublicKey{bytes: [ed25519.PublicKeySize]byte(private.Public().(ed25519.PublicKey))}
+}
+
+// String returns the key as Mission Control shows it and [ParsePublicKey] reads it.
+func (k PublicKey) String() string { return base64.StdEncoding.EncodeToString(k.bytes[:]) }
+
+// Fingerprint returns the first 8 characters of the key's text, for logs and
+// metrics. It is not a hash, so that a person can compare it by eye with
+// the key in Mission Control.
+func (k PublicKey) Fingerprint() string { return k.String()[:8] }
+
+// mistakenFor says what a text that is no public key seems to be.
+func mistakenFor(text string, raw []byte, err error) string {
+	switch {
+	case text == "":
+		return "it is empty"
+	case strings.Contains(text, "-----BEGIN"):
+		return "it is in PEM form, but Telnyx shows the bare key"
+	case strings.HasPrefix(text, "KEY"):
+		return "it looks like an API key, which is a secret and another thing"
+	case strings.HasPrefix(text, "whsec_"):
+		return "it looks like a Standard Webhooks secret, which Telnyx does not use"
+	case errors.Is(err, errLineBreak):
+		return "it has a line break in it"
+	case err != nil && strings.ContainsAny(text, "-_"):
+		return "it is in the URL-safe alphabet of base64, with - or _, where + and / belong"
+	case err != nil && len(text)%4 != 0:
+		return fmt.Sprintf("its %d characters are no whole base64 text, as if cut off or without the padding =", len(text))
+	case err != nil:
+		return "it is not base64"
+	case len(raw) == ed25519.PrivateKeySize:
+		return "it holds 64 bytes, which is a private key: keep that secret"
+	case len(raw) == spkiSize && raw[0] == 0x30:
+		return "it is in SPKI (DER) form, but Telnyx shows the bare key"
+	default:
+		return fmt.Sprintf("it holds %d bytes, not %d", len(raw), ed25519.PublicKeySize)
+	}
+}
+
+var errLineBreak = errors.New("line break in base64")
+
+// decodeStrict decodes padded standard base64 that has exactly one spelling.
+// Go's decoder skips line breaks even when it is strict, so they are refused
+// here.
+func decodeStrict(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, errLineBreak
+	}
+	return base64.StdEncoding.Strict().DecodeString(text)
+}

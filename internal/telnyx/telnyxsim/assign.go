@@ -1,0 +1,273 @@
+package telnyxsim
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"time"
+
+	"greenlight/internal/telnyx"
+)
+
+// The sentences of the aggregator behind Telnyx (Syniverse publishes them with
+// its 10DLC API v2.3); Telnyx was seen to pass them on in the field errors.
+const (
+	textOtherCampaign = "Longcode cannot be added/deleted as it is already associated with another campaign."
+	textCampaignFull  = "Longcode cannot be added to campaign. Limit exceeded"
+	textNotDeployed   = "Longcode cannot be added/deleted as Campaign is not Deployed."
+)
+
+// textSoleProprietor is Telnyx's own, from
+// https://developers.telnyx.com/docs/messaging/10dlc/sole-proprietor.
+const textSoleProprietor = "Sole Proprietor campaigns can only have one phone number assigned"
+
+// fateDormant is why the assignment that wakes a campaign fails.
+const fateDormant = "Campaign is dormant and is being reactivated. Please try again later."
+
+var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+// pair is the body of POST and PUT.
+type pair struct {
+	PhoneNumber string `json:"phoneNumber"`
+	CampaignID  string `json:"campaignId"`
+}
+
+// assign is POST /10dlc/phone_number_campaigns. What it does with a number that
+// has a record already:
+//
+//	PENDING_UNASSIGNMENT            refuse with 10036
+//	live on this campaign           answer with the record as it is ([Quirks.RefuseRepeats]: 400, 10012)
+//	live on another campaign        answer 200 with an errors string ([Quirks.RefuseConflicts]: 400)
+//	FAILED_ASSIGNMENT on any        begin anew
+//
+// No statuses are published for its refusals: those here are guesses.
+func assign(s *Simulator, c *call) answer {
+	wanted, campaign, refused := s.readPair(c)
+	if refused != nil {
+		return *refused
+	}
+	if r := s.records[wanted.PhoneNumber]; r.live() {
+		return s.answerAttached(r, campaign)
+	}
+	if time.Now().Before(s.reattach[wanted.PhoneNumber]) {
+		return beingProcessed("The phone number is still being removed from its previous campaign")
+	}
+	return s.attach(c, wanted.PhoneNumber, campaign)
+}
+
+// reassign is PUT /10dlc/phone_number_campaigns/{phoneNumber}, which attaches
+// and moves alike: a number that is on another campaign is taken from it without
+// a word, and for a while reads go on showing the old one.
+func reassign(s *Simulator, c *call) answer {
+	wanted, campaign, refused := s.readPair(c)
+	if refused != nil {
+		return *refused
+	}
+	if wanted.PhoneNumber != c.params["phoneNumber"] {
+		return badParameter("The phone number of the path and that of the body differ", "/phoneNumber")
+	}
+	old := s.records[wanted.PhoneNumber]
+	if old.live() && old.campaign == campaign {
+		return s.answerAttached(old, campaign)
+	}
+	if old.live() && old.status == telnyx.PendingUnassignment {
+		return beingProcessed("The phone number is being removed from its campaign")
+	}
+	told := s.attach(c, wanted.PhoneNumber, campaign)
+	if c.write.Effective && old.live() {
+		s.stale[wanted.PhoneNumber] = staleRead{*old, time.Now().Add(s.options.StaleReadDelay)}
+	}
+	return told
+}
+
+// unassign is DELETE /10dlc/phone_number_campaigns/{phoneNumber}. It answers
+// with the record and goes on in the background.
+func unassign(s *Simulator, c *call) answer {
+	r := s.records[c.params["phoneNumber"]]
+	c.noteCampaign(r)
+	if r == nil {
+		return notFound("Phone number campaign not found")
+	}
+	if r.status != telnyx.PendingUnassignment {
+		c.write.Effective = true
+		s.beginRemoval(r)
+	}
+	return ok(r.wire())
+}
+
+// readPair reads the body of a POST or PUT and refuses what cannot be attached
+// whatever the campaign's numbers are.
+func (s *Simulator) readPair(c *call) (pair, *campaign, *answer) {
+	var wanted pair
+	if json.Unmarshal(c.body, &wanted) != nil {
+		return wanted, nil, new(unreadableBody())
+	}
+	c.notePrevious(s.records[wanted.PhoneNumber])
+	if refused := s.refuseNumber(wanted.PhoneNumber); refused != nil {
+		return wanted, nil, refused
+	}
+	if wanted.CampaignID == "" {
+		return wanted, nil, new(missingField("campaignId"))
+	}
+	found := s.findCampaign(wanted.CampaignID)
+	if found == nil {
+		return wanted, nil, new(refuse(http.StatusNotFound, codeNotFound, "Resource not found",
+			"Campaign not found", "/campaignId"))
+	}
+	c.write.CampaignStatus = found.CampaignStatus
+	return wanted, found, s.refuseCampaign(found)
+}
+
+// refuseNumber returns the refusal of a number that can be on no campaign.
+func (s *Simulator) refuseNumber(phoneNumber string) *answer {
+	if phoneNumber == "" {
+		return new(missingField("phoneNumber"))
+	}
+	if !e164.MatchString(phoneNumber) {
+		return new(refuse(http.StatusBadRequest, codeNotE164, "Phone number must be in +E.164 format",
+			"Received "+phoneNumber, "/phoneNumber"))
+	}
+	n := s.findNumber(phoneNumber)
+	switch {
+	case n == nil:
+		return new(refuse(http.StatusNotFound, codeNotFound, "Resource not found",
+			"Phone number not found in this account", "/phoneNumber"))
+	case !n.Type.IsLongCode():
+		return new(badParameter("Only long codes can be assigned to a 10DLC campaign", "/phoneNumber"))
+	case n.MessagingProfileID == "":
+		return new(badParameter("The phone number is not assigned to a messaging profile", "/phoneNumber"))
+	}
+	return nil
+}
+
+// refuseCampaign returns the refusal of a campaign that takes no numbers now. A
+// dormant one does: being given a number is what wakes it.
+func (s *Simulator) refuseCampaign(c *campaign) *answer {
+	if c.Mock {
+		return new(badParameter("Phone numbers cannot be assigned to a mock campaign", "/campaignId"))
+	}
+	if c.CampaignStatus != telnyx.CampaignMNOProvisioned && !c.Dormant {
+		return new(beingProcessed(textNotDeployed))
+	}
+	return nil
+}
+
+// answerAttached answers for a number that is on a campaign already, and
+// changes nothing.
+func (s *Simulator) answerAttached(r *record, wanted *campaign) answer {
+	switch {
+	case r.status == telnyx.PendingUnassignment:
+		return beingProcessed("The phone number is being removed from its campaign")
+	case r.campaign == wanted && s.options.Quirks.RefuseRepeats:
+		return refuse(http.StatusBadRequest, codeDuplicate, "Duplicate resource",
+			"The phone number is already assigned to this campaign", "/phoneNumber")
+	case r.campaign == wanted:
+		return ok(r.wire())
+	case s.options.Quirks.RefuseConflicts:
+		return badParameter(textOtherCampaign, "/phoneNumber")
+	}
+	return ok(refusedByAggregator(r, wanted))
+}
+
+// refusedByAggregator is the record of an assignment that Telnyx took and the
+// aggregator refused, as the field has seen it: status 200, failureReasons null,
+// and the reason in errors.
+func refusedByAggregator(r *record, wanted *campaign) wireRecord {
+	now := time.Now()
+	told := (&record{
+		number: r.number, campaign: wanted, status: telnyx.PendingAssignment, created: now, updated: now,
+		mappings: map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingFailed, NonTMobile: telnyx.MappingFailed},
+	}).wire()
+	told.FailureReasons = json.RawMessage("null")
+	told.Errors = textOtherCampaign
+	return told
+}
+
+// attach begins an assignment, if the campaign has room and is awake.
+func (s *Simulator) attach(c *call, phoneNumber string, wanted *campaign) answer {
+	if s.countLive(wanted) >= s.capacity(wanted) {
+		return badParameter(fullText(wanted), "/campaignId")
+	}
+	fate := ""
+	if wanted.Dormant {
+		fate = fateDormant
+		s.wake(wanted)
+	}
+	if fate != "" && s.options.Quirks.RefuseDormant {
+		return refuse(http.StatusBadRequest, codeBeingProcessed, "Resource is being processed", fate, "/campaignId")
+	}
+	c.write.Effective = true
+	return ok(s.begin(phoneNumber, wanted, fate).wire())
+}
+
+func fullText(c *campaign) string {
+	if c.SoleProprietor {
+		return textSoleProprietor
+	}
+	return textCampaignFull
+}
+
+// getAssignment is GET /10dlc/phone_number_campaigns/{phoneNumber}.
+func getAssignment(s *Simulator, c *call) answer {
+	r := s.shown(c.params["phoneNumber"])
+	if r == nil {
+		return notFound("Phone number campaign not found")
+	}
+	return ok(r.wire())
+}
+
+// listAssignments is GET /10dlc/phone_number_campaigns. Filters that it does
+// not know are ignored, so that everything comes back.
+func listAssignments(s *Simulator, c *call) answer {
+	query := c.r.URL.Query()
+	var found []*record
+	for phoneNumber := range s.records {
+		if r := s.shown(phoneNumber); r.matches(query) {
+			found = append(found, r)
+		}
+	}
+	p := s.tendlcPage(query, 20)
+	sortBy(found, query.Get("sort"), (*record).sortKey, func(r *record) int { return r.seq })
+	return ok(p.of(len(found), rows(found, p, func(r *record) any { return r.wire() })))
+}
+
+// matches applies the four published filters.
+func (r *record) matches(query url.Values) bool {
+	for name, value := range map[string]string{
+		"filter[telnyx_campaign_id]": r.campaign.ID,
+		"filter[telnyx_brand_id]":    r.campaign.BrandID,
+		"filter[tcr_campaign_id]":    r.campaign.TCRID,
+		"filter[tcr_brand_id]":       r.campaign.TCRBrandID,
+	} {
+		if want := query.Get(name); want != "" && want != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *record) sortKey(field string) string {
+	switch field {
+	case "phoneNumber":
+		return r.number
+	case "assignmentStatus":
+		return string(r.status)
+	default:
+		return r.created.UTC().Format(zoneless)
+	}
+}
+
+func badParameter(detail, pointer string) answer {
+	return refuse(http.StatusBadRequest, codeBadParameter, "Invalid parameter", detail, pointer)
+}
+
+func missingField(name string) answer {
+	return refuse(http.StatusBadRequest, codeMissingParameter, "Missing required parameter",
+		name+" is required", "/"+name)
+}
+
+// beingProcessed is code 10036. Its HTTP status is not known; 422 is a guess.
+func beingProcessed(detail string) answer {
+	return refuse(http.StatusUnprocessableEntity, codeBeingProcessed, "Resource is being processed", detail, "")
+}

@@ -1,0 +1,137 @@
+package telnyxsim
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Brand is a brand of the account. In [Simulator.AddBrand] empty fields get the
+// value that their comment states.
+type Brand struct {
+	// ID is Telnyx's id. Empty: a new UUID.
+	ID string
+	// TCRID is The Campaign Registry's id. Empty: a new one such as "BSIM001".
+	TCRID string
+	// DisplayName and CompanyName are shown to people. Empty: "Example".
+	DisplayName, CompanyName string
+	// EntityType is such as PRIVATE_PROFIT (the default) or SOLE_PROPRIETOR.
+	EntityType string
+	// Country is the ISO code, default "US"; State has no default.
+	Country, State string
+	// CreatedAt is the default's time of seeding.
+	CreatedAt time.Time
+}
+
+type brand struct {
+	Brand
+	seq int
+}
+
+// AddBrand adds a brand, or replaces the one with the same ID, and returns it
+// with its defaults filled in.
+func (s *Simulator) AddBrand(b Brand) Brand {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addBrand(b).Brand
+}
+
+func (s *Simulator) addBrand(b Brand) *brand {
+	seq := s.next()
+	b.ID = orDefault(b.ID, newID())
+	b.TCRID = orDefault(b.TCRID, fmt.Sprintf("BSIM%03d", seq))
+	b.DisplayName = orDefault(b.DisplayName, "Example")
+	b.CompanyName = orDefault(b.CompanyName, b.DisplayName)
+	b.EntityType = orDefault(b.EntityType, "PRIVATE_PROFIT")
+	b.Country = orDefault(b.Country, "US")
+	b.CreatedAt = orDefault(b.CreatedAt, time.Now())
+	if known := s.brand(b.ID); known != nil {
+		known.Brand = b
+		return known
+	}
+	made := &brand{Brand: b, seq: seq}
+	s.brands = append(s.brands, made)
+	return made
+}
+
+func (s *Simulator) brand(id string) *brand {
+	for _, b := range s.brands {
+		if b.ID == id {
+			return b
+		}
+	}
+	return nil
+}
+
+// brandRecord is a row of GET /10dlc/brand. The misspelt name of its last field
+// is Telnyx's.
+type brandRecord struct {
+	BrandID               string `json:"brandId"`
+	TCRBrandID            string `json:"tcrBrandId"`
+	EntityType            string `json:"entityType"`
+	IdentityStatus        string `json:"identityStatus"`
+	CompanyName           string `json:"companyName"`
+	DisplayName           string `json:"displayName"`
+	Email                 string `json:"email"`
+	Website               string `json:"website"`
+	Status                string `json:"status"`
+	CreatedAt             string `json:"createdAt"`
+	UpdatedAt             string `json:"updatedAt"`
+	AssignedCampaignCount int    `json:"assignedCampaingsCount"`
+}
+
+// listBrands is GET /10dlc/brand.
+func listBrands(s *Simulator, c *call) answer {
+	query := c.r.URL.Query()
+	var found []*brand
+	for _, b := range s.brands {
+		if b.matches(query) {
+			found = append(found, b)
+		}
+	}
+	p := s.tendlcPage(query, 10)
+	sortBy(found, query.Get("sort"), (*brand).sortKey, func(b *brand) int { return b.seq })
+	return ok(p.of(len(found), rows(found, p, s.brandRecord)))
+}
+
+func (b *brand) matches(query url.Values) bool {
+	for name, value := range map[string]string{
+		"brandId": b.ID, "tcrBrandId": b.TCRID, "displayName": b.DisplayName,
+		"entityType": b.EntityType, "country": b.Country, "state": b.State,
+	} {
+		if want := query.Get(name); want != "" && want != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *brand) sortKey(field string) string {
+	switch field {
+	case "brandId":
+		return b.ID
+	case "tcrBrandId":
+		return b.TCRID
+	case "displayName":
+		return strings.ToLower(b.DisplayName)
+	default:
+		return b.CreatedAt.UTC().Format(zoneless)
+	}
+}
+
+func (s *Simulator) brandRecord(b *brand) any {
+	count := 0
+	for _, c := range s.campaigns {
+		if c.BrandID == b.ID {
+			count++
+		}
+	}
+	created := b.CreatedAt.UTC().Format(zoneless)
+	return brandRecord{
+		BrandID: b.ID, TCRBrandID: b.TCRID, EntityType: b.EntityType, IdentityStatus: "VERIFIED",
+		CompanyName: b.CompanyName, DisplayName: b.DisplayName,
+		Email: "brand@example.com", Website: "https://www.example.com",
+		Status: "OK", CreatedAt: created, UpdatedAt: created, AssignedCampaignCount: count,
+	}
+}

@@ -1,0 +1,370 @@
+package telnyxsim
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"greenlight/internal/telnyx"
+)
+
+// ErrUnknown is what the simulator's methods return, wrapped, when they name a
+// campaign or a number that was never added.
+var ErrUnknown = errors.New("not in the simulated account")
+
+// Campaign is a 10DLC campaign. In [Simulator.AddCampaign] empty fields get the
+// value that their comment states.
+type Campaign struct {
+	// ID is Telnyx's id. Empty: a new UUID. A shared campaign has none.
+	ID string
+	// TCRID is The Campaign Registry's id. Empty: a new one such as "CSIM002".
+	TCRID string
+	// BrandID is the brand's Telnyx id; a brand that is not there yet is added.
+	// Empty: the brand that was added first. A shared campaign has none.
+	BrandID string
+	// TCRBrandID is the brand's TCR id. Empty: the brand's.
+	TCRBrandID string
+
+	// Status is ACTIVE by default, from birth, and says nothing about carriers.
+	Status string
+	// CampaignStatus is what counts. Empty: TCR_PENDING.
+	CampaignStatus telnyx.CampaignStatus
+	// FailureReasons is sent as it stands: the OpenAPI description has a string
+	// here, reports from the field an array of objects or null. Nil: the field
+	// is left out.
+	FailureReasons json.RawMessage
+	// TMobileRegistered and TMobileSuspended are the fields
+	// isTMobileRegistered and isTMobileSuspended. A campaign that is added as
+	// MNO_PROVISIONED is registered.
+	TMobileRegistered, TMobileSuspended bool
+	// Dormant campaigns fail the first assignment, which wakes them.
+	Dormant bool
+
+	// Usecase is such as MARKETING, the default.
+	Usecase string
+	// ReferenceID is the account's own name for the campaign.
+	ReferenceID string
+	// Mock campaigns carry no numbers.
+	Mock bool
+	// Shared campaigns belong to another account: they are read under
+	// partner_campaigns and known by their TCR id alone.
+	Shared bool
+	// SoleProprietor campaigns carry one number.
+	SoleProprietor bool
+	// NumberPool says that the carriers have a number pool for the campaign.
+	NumberPool bool
+	// MaxNumbers is how many numbers the campaign carries. 0: 1 for a sole
+	// proprietor, else what [Options] says.
+	MaxNumbers int
+
+	// WebhookURL is where the campaign's events and those of its numbers are
+	// posted. Empty: nowhere.
+	WebhookURL string
+	// WebhookFailoverURL gets every attempt of a delivery after the first.
+	// Empty: WebhookURL gets them all.
+	WebhookFailoverURL string
+	// CreatedAt is the time of seeding by default.
+	CreatedAt time.Time
+}
+
+// campaign is a campaign in the account.
+type campaign struct {
+	Campaign
+	seq int
+	// waking is set while a dormant campaign is being reactivated.
+	waking bool
+}
+
+// AddCampaign adds a campaign, or replaces the one with the same ID (TCRID when
+// shared), and returns it with its defaults filled in. No event is sent.
+func (s *Simulator) AddCampaign(c Campaign) Campaign {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seq := s.next()
+	c = s.completeCampaign(c, seq)
+	if known := s.findCampaign(c.assignmentID()); known != nil {
+		known.Campaign = c
+		return c
+	}
+	s.campaigns = append(s.campaigns, &campaign{Campaign: c, seq: seq})
+	return c
+}
+
+func (s *Simulator) completeCampaign(c Campaign, seq int) Campaign {
+	c.TCRID = orDefault(c.TCRID, fmt.Sprintf("CSIM%03d", seq))
+	if c.Shared {
+		c.ID, c.BrandID = "", ""
+		c.TCRBrandID = orDefault(c.TCRBrandID, "BSHARED")
+	} else {
+		c.ID = orDefault(c.ID, newID())
+		owner := s.ownerOf(c)
+		c.BrandID, c.TCRBrandID = owner.ID, orDefault(c.TCRBrandID, owner.TCRID)
+	}
+	c.Status = orDefault(c.Status, "ACTIVE")
+	c.CampaignStatus = orDefault(c.CampaignStatus, telnyx.CampaignTCRPending)
+	c.TMobileRegistered = c.TMobileRegistered || c.CampaignStatus == telnyx.CampaignMNOProvisioned
+	c.Usecase = orDefault(c.Usecase, "MARKETING")
+	c.CreatedAt = orDefault(c.CreatedAt, time.Now())
+	return c
+}
+
+// ownerOf returns the brand of a campaign that is about to be added.
+func (s *Simulator) ownerOf(c Campaign) *brand {
+	if c.BrandID == "" && len(s.brands) > 0 {
+		return s.brands[0]
+	}
+	if known := s.brand(c.BrandID); known != nil {
+		return known
+	}
+	return s.addBrand(Brand{ID: c.BrandID})
+}
+
+// Campaign returns the campaign with the given Telnyx or TCR id as it is now,
+// and whether there is one.
+func (s *Simulator) Campaign(id string) (Campaign, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.anyCampaign(id)
+	if c == nil {
+		return Campaign{}, false
+	}
+	return c.Campaign, true
+}
+
+// assignmentID is the id by which numbers are attached: the TCR id when the
+// campaign is shared, else Telnyx's.
+func (c Campaign) assignmentID() string {
+	if c.Shared {
+		return c.TCRID
+	}
+	return c.ID
+}
+
+// findCampaign finds a campaign by the id under which the API knows it.
+func (s *Simulator) findCampaign(id string) *campaign {
+	for _, c := range s.campaigns {
+		if c.assignmentID() == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// anyCampaign finds a campaign by its Telnyx or TCR id. The simulator's own
+// methods take both; the API does not.
+func (s *Simulator) anyCampaign(id string) *campaign {
+	if c := s.findCampaign(id); c != nil {
+		return c
+	}
+	for _, c := range s.campaigns {
+		if c.TCRID == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// capacity is how many numbers the campaign carries.
+func (s *Simulator) capacity(c *campaign) int {
+	if c.MaxNumbers > 0 {
+		return c.MaxNumbers
+	}
+	if c.SoleProprietor {
+		return 1
+	}
+	return s.options.MaxNumbersPerCampaign
+}
+
+// campaignRecord is the answer of GET /10dlc/campaign/{id} and a row of the
+// list. Of the texts that carriers review there is one.
+type campaignRecord struct {
+	CampaignID           string                `json:"campaignId"`
+	BrandID              string                `json:"brandId"`
+	TCRBrandID           string                `json:"tcrBrandId"`
+	TCRCampaignID        string                `json:"tcrCampaignId"`
+	CSPID                string                `json:"cspId"`
+	BrandDisplayName     string                `json:"brandDisplayName"`
+	ReferenceID          string                `json:"referenceId"`
+	Usecase              string                `json:"usecase"`
+	SubUsecases          []string              `json:"subUsecases"`
+	Description          string                `json:"description"`
+	Sample1              string                `json:"sample1"`
+	Status               string                `json:"status"`
+	CampaignStatus       telnyx.CampaignStatus `json:"campaignStatus"`
+	SubmissionStatus     string                `json:"submissionStatus"`
+	FailureReasons       json.RawMessage       `json:"failureReasons,omitempty"`
+	CreateDate           string                `json:"createDate"`
+	AutoRenewal          bool                  `json:"autoRenewal"`
+	Mock                 bool                  `json:"mock"`
+	TermsAndConditions   bool                  `json:"termsAndConditions"`
+	SubscriberOptin      bool                  `json:"subscriberOptin"`
+	SubscriberOptout     bool                  `json:"subscriberOptout"`
+	SubscriberHelp       bool                  `json:"subscriberHelp"`
+	NumberPool           bool                  `json:"numberPool"`
+	TMobileRegistered    bool                  `json:"isTMobileRegistered"`
+	TMobileSuspended     bool                  `json:"isTMobileSuspended"`
+	TMobileNumberPooling bool                  `json:"isTMobileNumberPoolingEnabled"`
+	WebhookURL           string                `json:"webhookURL"`
+	WebhookFailoverURL   string                `json:"webhookFailoverURL"`
+	// AssignedPhoneNumbersCount is in lists only.
+	AssignedPhoneNumbersCount *int `json:"assignedPhoneNumbersCount,omitempty"`
+}
+
+// partnerCampaignRecord is the answer of GET /10dlc/partner_campaigns/{id} and
+// a row of that list. It has no status and no Telnyx id.
+type partnerCampaignRecord struct {
+	TCRCampaignID             string                `json:"tcrCampaignId"`
+	TCRBrandID                string                `json:"tcrBrandId"`
+	BrandDisplayName          string                `json:"brandDisplayName"`
+	CampaignStatus            telnyx.CampaignStatus `json:"campaignStatus"`
+	FailureReasons            json.RawMessage       `json:"failureReasons,omitempty"`
+	Usecase                   string                `json:"usecase"`
+	SubUsecases               []string              `json:"subUsecases"`
+	Sample1                   string                `json:"sample1"`
+	NumberPool                bool                  `json:"numberPool"`
+	NumberPoolingEnabled      bool                  `json:"isNumberPoolingEnabled"`
+	TermsAndConditions        bool                  `json:"termsAndConditions"`
+	WebhookURL                string                `json:"webhookURL"`
+	WebhookFailoverURL        string                `json:"webhookFailoverURL"`
+	AssignedPhoneNumbersCount int                   `json:"assignedPhoneNumbersCount"`
+	CreatedAt                 string                `json:"createdAt"`
+	UpdatedAt                 string                `json:"updatedAt"`
+}
+
+const sampleText = "Example: our spring sale starts today. Reply STOP to opt out."
+
+// getCampaign is GET /10dlc/campaign/{campaignId}: a bare object.
+func getCampaign(s *Simulator, c *call) answer {
+	found := s.findCampaign(c.params["campaignId"])
+	if found == nil || found.Shared {
+		return notFound("Campaign not found")
+	}
+	return ok(s.campaignRecord(found))
+}
+
+// listCampaigns is GET /10dlc/campaign, which demands a brand.
+func listCampaigns(s *Simulator, c *call) answer {
+	query := c.r.URL.Query()
+	brandID := query.Get("brandId")
+	if brandID == "" {
+		return missingQuery("brandId")
+	}
+	var found []*campaign
+	for _, c := range s.campaigns {
+		if !c.Shared && c.BrandID == brandID {
+			found = append(found, c)
+		}
+	}
+	p := s.tendlcPage(query, 10)
+	sortBy(found, query.Get("sort"), s.campaignSortKey, (*campaign).order)
+	return ok(p.of(len(found), rows(found, p, func(c *campaign) any {
+		row, count := s.campaignRecord(c), s.countLive(c)
+		row.AssignedPhoneNumbersCount = &count
+		return row
+	})))
+}
+
+// getPartnerCampaign is GET /10dlc/partner_campaigns/{campaignId}, keyed by the
+// TCR id.
+func getPartnerCampaign(s *Simulator, c *call) answer {
+	found := s.findCampaign(c.params["campaignId"])
+	if found == nil || !found.Shared {
+		return notFound("Campaign not found")
+	}
+	return ok(s.partnerRecord(found))
+}
+
+// listPartnerCampaigns is GET /10dlc/partner_campaigns.
+func listPartnerCampaigns(s *Simulator, c *call) answer {
+	query := c.r.URL.Query()
+	var found []*campaign
+	for _, c := range s.campaigns {
+		if c.Shared {
+			found = append(found, c)
+		}
+	}
+	p := s.tendlcPage(query, 10)
+	sortBy(found, query.Get("sort"), s.campaignSortKey, (*campaign).order)
+	return ok(p.of(len(found), rows(found, p, s.partnerRecord)))
+}
+
+func (c *campaign) order() int { return c.seq }
+
+func (s *Simulator) campaignSortKey(c *campaign, field string) string {
+	switch field {
+	case "campaignId":
+		return c.ID
+	case "tcrCampaignId":
+		return c.TCRID
+	case "tcrBrandId":
+		return c.TCRBrandID
+	case "status":
+		return c.Status
+	case "campaignStatus":
+		return string(c.CampaignStatus)
+	case "assignedPhoneNumbersCount":
+		return fmt.Sprintf("%09d", s.countLive(c))
+	default:
+		return c.CreatedAt.UTC().Format(zoneless)
+	}
+}
+
+func (s *Simulator) campaignRecord(c *campaign) campaignRecord {
+	return campaignRecord{
+		CampaignID: c.ID, BrandID: c.BrandID, TCRBrandID: c.TCRBrandID, TCRCampaignID: c.TCRID,
+		CSPID: cspID, BrandDisplayName: s.brandName(c), ReferenceID: c.ReferenceID,
+		Usecase: c.Usecase, SubUsecases: []string{}, Description: "Simulated campaign", Sample1: sampleText,
+		Status: c.Status, CampaignStatus: c.CampaignStatus, SubmissionStatus: submissionStatus(c.CampaignStatus),
+		FailureReasons: c.FailureReasons, CreateDate: c.CreatedAt.UTC().Format(zoneless),
+		AutoRenewal: true, Mock: c.Mock, TermsAndConditions: true,
+		SubscriberOptin: true, SubscriberOptout: true, SubscriberHelp: true, NumberPool: c.NumberPool,
+		TMobileRegistered: c.TMobileRegistered, TMobileSuspended: c.TMobileSuspended,
+		TMobileNumberPooling: c.NumberPool,
+		WebhookURL:           c.WebhookURL, WebhookFailoverURL: c.WebhookFailoverURL,
+	}
+}
+
+func (s *Simulator) partnerRecord(c *campaign) any {
+	created := c.CreatedAt.UTC().Format(zoneless)
+	return partnerCampaignRecord{
+		TCRCampaignID: c.TCRID, TCRBrandID: c.TCRBrandID, BrandDisplayName: s.brandName(c),
+		CampaignStatus: c.CampaignStatus, FailureReasons: c.FailureReasons,
+		Usecase: c.Usecase, SubUsecases: []string{}, Sample1: sampleText,
+		NumberPool: c.NumberPool, NumberPoolingEnabled: c.NumberPool, TermsAndConditions: true,
+		WebhookURL: c.WebhookURL, WebhookFailoverURL: c.WebhookFailoverURL,
+		AssignedPhoneNumbersCount: s.countLive(c), CreatedAt: created, UpdatedAt: created,
+	}
+}
+
+func (s *Simulator) brandName(c *campaign) string {
+	if b := s.brand(c.BrandID); b != nil {
+		return b.DisplayName
+	}
+	return "Example"
+}
+
+// submissionStatus says whether The Campaign Registry has the campaign.
+func submissionStatus(status telnyx.CampaignStatus) string {
+	switch status {
+	case telnyx.CampaignTCRPending:
+		return "PENDING"
+	case telnyx.CampaignTCRFailed:
+		return "FAILED"
+	default:
+		return "CREATED"
+	}
+}
+
+// cspID is the account's id as a campaign service provider.
+const cspID = "CSIMCSP"
+
+// campaignNamed finds a campaign for one of the simulator's own methods.
+func (s *Simulator) campaignNamed(id string) (*campaign, error) {
+	c := s.anyCampaign(id)
+	if c == nil {
+		return nil, fmt.Errorf("campaign %s: %w", cmp.Or(id, `""`), ErrUnknown)
+	}
+	return c, nil
+}

@@ -1,0 +1,289 @@
+package telnyxsim
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"greenlight/internal/telnyx"
+)
+
+// Carrier is one of the groups of carriers that get a number's mapping to its
+// campaign.
+type Carrier string
+
+// The carriers that have a mapping status. ATT's was only seen in the field:
+// its status shows when [Simulator.FailMapping] names it.
+const (
+	TMobile    Carrier = "T-Mobile"
+	NonTMobile Carrier = "non-T-Mobile"
+	ATT        Carrier = "AT&T"
+)
+
+// record is the one record of a number, in these states:
+//
+//	POST ──▶ PENDING_ASSIGNMENT ──AssignDelay──▶ ASSIGNED ──MappingDelay──▶ mappings ADDED
+//	                │                               │
+//	                └──▶ FAILED_ASSIGNMENT          └─DELETE─▶ PENDING_UNASSIGNMENT ──UnassignDelay──▶ gone
+//
+// A change of campaign makes a new record, so a timer that holds an old one
+// finds that it is no longer the number's and does nothing.
+type record struct {
+	number   string
+	campaign *campaign
+	status   telnyx.AssignmentStatus
+	mappings map[Carrier]telnyx.MappingStatus
+	// failure is failureReasons; fate is why the pending assignment will fail.
+	failure, fate    string
+	created, updated time.Time
+	seq              int
+}
+
+// staleRead is what reads show of a number until a moment.
+type staleRead struct {
+	record record
+	until  time.Time
+}
+
+// live reports whether the record holds the number: a failed assignment does
+// not.
+func (r *record) live() bool { return r != nil && r.status != telnyx.FailedAssignment }
+
+// begin puts a number on a campaign and starts what follows.
+func (s *Simulator) begin(phoneNumber string, c *campaign, fate string) *record {
+	now := time.Now()
+	r := &record{
+		number: phoneNumber, campaign: c, status: telnyx.PendingAssignment,
+		mappings: map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingPending, NonTMobile: telnyx.MappingPending},
+		fate:     fate, created: now, updated: now, seq: s.next(),
+	}
+	if reasons := s.refusals[phoneNumber]; fate == "" && len(reasons) > 0 {
+		r.fate, s.refusals[phoneNumber] = reasons[0], reasons[1:]
+	}
+	s.records[phoneNumber] = r
+	s.work.after(s.options.AssignDelay, func() { s.finishAssigning(r) })
+	return r
+}
+
+// finishAssigning ends a pending assignment, well or not, with its event.
+func (s *Simulator) finishAssigning(r *record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.current(r, telnyx.PendingAssignment) {
+		return
+	}
+	r.updated = time.Now()
+	if r.fate != "" {
+		r.status, r.failure = telnyx.FailedAssignment, r.fate
+		r.mappings = map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingFailed, NonTMobile: telnyx.MappingFailed}
+		s.emitAssignment(r, "ASSIGNMENT", "failed", r.fate)
+		return
+	}
+	r.status = telnyx.Assigned
+	s.emitAssignment(r, "ASSIGNMENT", "success")
+	s.mapLater(r)
+}
+
+// mapLater starts the carriers' mappings of a number that is ASSIGNED.
+func (s *Simulator) mapLater(r *record) {
+	if s.options.MappingDelay < 0 {
+		return
+	}
+	refused := s.refusedMaps[r.number]
+	delete(s.refusedMaps, r.number)
+	if slices.Contains(refused, ATT) {
+		r.mappings[ATT] = telnyx.MappingPending
+	}
+	for carrier := range r.mappings {
+		delay, outcome := s.options.MappingDelay, telnyx.MappingAdded
+		if carrier != TMobile {
+			delay += s.options.MappingGap
+		}
+		if slices.Contains(refused, carrier) {
+			outcome = telnyx.MappingFailed
+		}
+		s.work.after(delay, func() { s.finishMapping(r, carrier, outcome) })
+	}
+}
+
+// finishMapping ends one carrier's mapping, with its event.
+func (s *Simulator) finishMapping(r *record, carrier Carrier, outcome telnyx.MappingStatus) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.current(r, telnyx.Assigned) {
+		return
+	}
+	r.mappings[carrier], r.updated = outcome, time.Now()
+	s.emitMapping(r, string(outcome))
+}
+
+// beginRemoval takes a number off its campaign, with the DELETION event at the
+// end.
+func (s *Simulator) beginRemoval(r *record) {
+	r.status, r.updated = telnyx.PendingUnassignment, time.Now()
+	s.work.after(s.options.UnassignDelay, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !s.current(r, telnyx.PendingUnassignment) {
+			return
+		}
+		delete(s.records, r.number)
+		s.reattach[r.number] = time.Now().Add(s.options.ReattachDelay)
+		s.emitAssignment(r, "DELETION", "success")
+	})
+}
+
+// current reports whether r is still the record of its number and in a state.
+func (s *Simulator) current(r *record, status telnyx.AssignmentStatus) bool {
+	return s.records[r.number] == r && r.status == status
+}
+
+// shown returns what reads show of a number: its record, for a while after a
+// PUT the old one, or nil.
+func (s *Simulator) shown(phoneNumber string) *record {
+	if old, found := s.stale[phoneNumber]; found && time.Now().Before(old.until) {
+		return &old.record
+	}
+	return s.records[phoneNumber]
+}
+
+// countLive counts the numbers that a campaign carries.
+func (s *Simulator) countLive(c *campaign) int {
+	count := 0
+	for _, r := range s.records {
+		if r.live() && r.campaign == c {
+			count++
+		}
+	}
+	return count
+}
+
+// AttachNumber puts a number into a state on a campaign at once, without any
+// event, replacing whatever record it had. An ASSIGNED number has its mappings
+// ADDED. The reason, if any, becomes failureReasons. It returns an error that
+// wraps [ErrUnknown] when the number or the campaign was never added.
+func (s *Simulator) AttachNumber(phoneNumber, campaignID string, status telnyx.AssignmentStatus, reason ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.findNumber(phoneNumber) == nil {
+		return fmt.Errorf("number %s: %w", phoneNumber, ErrUnknown)
+	}
+	c, err := s.campaignNamed(campaignID)
+	if err != nil {
+		return err
+	}
+	s.place(phoneNumber, c, status, reason)
+	return nil
+}
+
+func (s *Simulator) place(phoneNumber string, c *campaign, status telnyx.AssignmentStatus, reason []string) {
+	mapping := map[telnyx.AssignmentStatus]telnyx.MappingStatus{
+		telnyx.PendingAssignment: telnyx.MappingPending,
+		telnyx.FailedAssignment:  telnyx.MappingFailed,
+	}[status]
+	mapping = orDefault(mapping, telnyx.MappingAdded)
+	now := time.Now()
+	r := &record{
+		number: phoneNumber, campaign: c, status: status, created: now, updated: now, seq: s.next(),
+		mappings: map[Carrier]telnyx.MappingStatus{TMobile: mapping, NonTMobile: mapping},
+	}
+	if len(reason) > 0 {
+		r.failure = reason[0]
+	}
+	s.records[phoneNumber] = r
+	delete(s.stale, phoneNumber)
+	delete(s.reattach, phoneNumber)
+}
+
+// DetachNumber takes a number's record away at once, without any event.
+func (s *Simulator) DetachNumber(phoneNumber string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.records, phoneNumber)
+	delete(s.stale, phoneNumber)
+	delete(s.reattach, phoneNumber)
+}
+
+// FailAssignment makes the next assignment of a number fail with a reason:
+// FAILED_ASSIGNMENT and the event, instead of ASSIGNED. Further calls make
+// further assignments fail, in their order.
+func (s *Simulator) FailAssignment(phoneNumber, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusals[phoneNumber] = append(s.refusals[phoneNumber], reason)
+}
+
+// FailMapping makes a carrier refuse the mapping of the number's next
+// assignment: FAILED instead of ADDED, while the number stays ASSIGNED.
+func (s *Simulator) FailMapping(phoneNumber string, carrier Carrier) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusedMaps[phoneNumber] = append(s.refusedMaps[phoneNumber], carrier)
+}
+
+// Assignment is a number's record as it truly is, which reads of the API may
+// show later.
+type Assignment struct {
+	PhoneNumber string
+	// CampaignID is Telnyx's id, or the TCR id when the campaign is shared.
+	CampaignID string
+	TCRID      string
+	Status     telnyx.AssignmentStatus
+	// The carriers' mappings; ATT is mostly empty, as with Telnyx.
+	TMobile, NonTMobile, ATT telnyx.MappingStatus
+	FailureReason            string
+	CreatedAt, UpdatedAt     time.Time
+}
+
+// Assignments returns every record, sorted by phone number.
+func (s *Simulator) Assignments() []Assignment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]Assignment, 0, len(s.records))
+	for _, phoneNumber := range slices.Sorted(maps.Keys(s.records)) {
+		r := s.records[phoneNumber]
+		list = append(list, Assignment{
+			PhoneNumber: r.number, CampaignID: r.campaign.assignmentID(), TCRID: r.campaign.TCRID, Status: r.status,
+			TMobile: r.mappings[TMobile], NonTMobile: r.mappings[NonTMobile], ATT: r.mappings[ATT],
+			FailureReason: r.failure, CreatedAt: r.created, UpdatedAt: r.updated,
+		})
+	}
+	return list
+}
+
+// wireRecord is a phone number campaign as the API tells it.
+type wireRecord struct {
+	PhoneNumber      string                  `json:"phoneNumber"`
+	BrandID          string                  `json:"brandId"`
+	TCRBrandID       string                  `json:"tcrBrandId"`
+	CampaignID       string                  `json:"campaignId"`
+	TCRCampaignID    string                  `json:"tcrCampaignId"`
+	TelnyxCampaignID string                  `json:"telnyxCampaignId"`
+	AssignmentStatus telnyx.AssignmentStatus `json:"assignmentStatus,omitempty"`
+	FailureReasons   json.RawMessage         `json:"failureReasons,omitempty"`
+	TMobile          telnyx.MappingStatus    `json:"tmobileNumberMappingStatus,omitempty"`
+	NonTMobile       telnyx.MappingStatus    `json:"nonTmobileNumberMappingStatus,omitempty"`
+	ATT              telnyx.MappingStatus    `json:"attNumberMappingStatus,omitempty"`
+	// Errors is a plain string beside failureReasons that is null.
+	Errors    string `json:"errors,omitempty"`
+	CreatedAt string `json:"createdAt"`
+	UpdatedAt string `json:"updatedAt"`
+}
+
+// wire renders a record. For shared campaigns campaignId is the TCR id, and
+// brandId and telnyxCampaignId are empty.
+func (r *record) wire() wireRecord {
+	w := wireRecord{
+		PhoneNumber: r.number, BrandID: r.campaign.BrandID, TCRBrandID: r.campaign.TCRBrandID,
+		CampaignID: r.campaign.assignmentID(), TCRCampaignID: r.campaign.TCRID, TelnyxCampaignID: r.campaign.ID,
+		AssignmentStatus: r.status,
+		TMobile:          r.mappings[TMobile], NonTMobile: r.mappings[NonTMobile], ATT: r.mappings[ATT],
+		CreatedAt: r.created.UTC().Format(zoneless), UpdatedAt: r.updated.UTC().Format(zoneless),
+	}
+	if r.failure != "" {
+		w.FailureReasons = encode(r.failure, "")
+	}
+	return w
+}

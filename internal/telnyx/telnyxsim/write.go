@@ -1,0 +1,123 @@
+package telnyxsim
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"greenlight/internal/telnyx"
+)
+
+// Write is one request that asked for a change, refused or not.
+type Write struct {
+	// At is when it took effect or was refused.
+	At time.Time
+	// Method and Path say what was asked; Path is the route's, such as
+	// "/10dlc/phone_number_campaigns/{phoneNumber}".
+	Method, Path string
+	// PhoneNumber is the number asked about.
+	PhoneNumber string
+	// CampaignID is the campaign asked for, as the request spelled it; of a
+	// DELETE it is the campaign that the number was on.
+	CampaignID string
+	// MessagingProfileID is the profile that a PATCH asked for.
+	MessagingProfileID string
+	// CampaignStatus is that of the campaign at that moment. Empty when the
+	// request named none that exists.
+	CampaignStatus telnyx.CampaignStatus
+	// PreviousCampaignID is the campaign that the number was on before, by its
+	// Telnyx id or, shared, its TCR id. Empty when it was on none; a failed
+	// assignment is none.
+	PreviousCampaignID string
+	// Effective says that the request changed something.
+	Effective bool
+	// AnswerStatus is the status that the client was told, 0 when a fault kept
+	// the answer from it.
+	AnswerStatus int
+}
+
+// Writes returns every request for a change so far, in the order in which they
+// took effect or were refused.
+func (s *Simulator) Writes() []Write {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.writes)
+}
+
+// Calls returns how often each operation was called, whatever it answered. Keys
+// are method and path as the OpenAPI description has them, such as
+// "GET /10dlc/campaign/{campaignId}"; a request for what the simulator does not
+// know counts under its own path.
+func (s *Simulator) Calls() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.calls)
+}
+
+func (s *Simulator) count(c *call) {
+	name := c.r.Method + " " + c.r.URL.Path
+	if c.route != nil {
+		name = c.route.name()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[name]++
+}
+
+// startWrite prepares the record of a call that asks for a change, from what
+// the request says on its face.
+func (c *call) startWrite() {
+	if c.route.method == http.MethodGet {
+		return
+	}
+	c.write = &Write{Method: c.route.method, Path: c.route.path, PhoneNumber: c.params["phoneNumber"]}
+	var body struct {
+		PhoneNumber        string `json:"phoneNumber"`
+		CampaignID         string `json:"campaignId"`
+		MessagingProfileID string `json:"messaging_profile_id"`
+	}
+	_ = json.Unmarshal(c.body, &body) // the operation refuses what cannot be read
+	c.write.PhoneNumber = orDefault(c.write.PhoneNumber, body.PhoneNumber)
+	c.write.CampaignID = body.CampaignID
+	c.write.MessagingProfileID = body.MessagingProfileID
+}
+
+// notePrevious records the campaign that a number was on before the write.
+func (c *call) notePrevious(r *record) {
+	if r.live() {
+		c.write.PreviousCampaignID = r.campaign.assignmentID()
+	}
+}
+
+// noteCampaign records the campaign that a DELETE takes a number off.
+func (c *call) noteCampaign(r *record) {
+	c.notePrevious(r)
+	if r != nil {
+		c.write.CampaignID, c.write.CampaignStatus = r.campaign.assignmentID(), r.campaign.CampaignStatus
+	}
+}
+
+// record adds the call to the log of writes, if it is one. The caller holds
+// s.mu.
+func (s *Simulator) record(c *call, status int) {
+	if c.write == nil {
+		return
+	}
+	if c.unanswered {
+		status = 0
+	}
+	c.write.At, c.write.AnswerStatus = time.Now(), status
+	s.writes = append(s.writes, *c.write)
+	s.options.Logf("%s %s %s to %q: status %d, effective %t", c.write.Method, c.write.Path,
+		c.write.PhoneNumber, c.write.CampaignID, status, c.write.Effective)
+}
+
+// noteRefusal records a call that never reached its operation.
+func (s *Simulator) noteRefusal(c *call, told answer) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record(c, told.status)
+	return told
+}
