@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"greenlight/internal/telnyx"
 )
@@ -28,16 +27,18 @@ func (c Changes) Count(action Action) int {
 //   - +15551234567  attach
 //     = +15551234568  done            ASSIGNED on C6X6M95
 func (c Changes) String() string {
-	var text strings.Builder
-	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	width := 0
 	for _, change := range c {
-		fmt.Fprintf(w, "%s %s\t%s", change.Action.Sign(), change.Number, change.Action)
-		if change.Record != nil {
-			fmt.Fprintf(w, "\t%s", describeRecord(*change.Record))
-		}
-		fmt.Fprintln(w)
+		width = max(width, len(change.Number))
 	}
-	w.Flush()
+	var text strings.Builder
+	for _, change := range c {
+		line := fmt.Sprintf("%s %-*s  %-*s", change.Action.Sign(), width, change.Number, len(WaitToAttach), change.Action)
+		if change.Record != nil {
+			line += "  " + describeRecord(*change.Record)
+		}
+		text.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
 	return text.String()
 }
 

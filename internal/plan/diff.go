@@ -82,10 +82,14 @@ func Diff(want Campaign, on telnyx.Campaign, records []telnyx.Assignment) Change
 }
 
 // byNumber groups records by number. A number that is no US long code keeps the
-// spelling that Telnyx gave it, and so meets no planned one.
+// spelling that Telnyx gave it, and so meets no planned one; a record without a
+// number says nothing.
 func byNumber(records []telnyx.Assignment) map[E164][]telnyx.Assignment {
 	rows := make(map[E164][]telnyx.Assignment, len(records))
 	for _, record := range records {
+		if record.PhoneNumber == "" {
+			continue
+		}
 		n, err := ParseE164(record.PhoneNumber)
 		if err != nil {
 			n = E164(record.PhoneNumber)

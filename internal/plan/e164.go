@@ -59,74 +59,81 @@ func (e *NumberError) what() string {
 // https://www.nanpa.com.
 func ParseE164(text string) (E164, error) {
 	compact := strings.Map(dropSeparator, text)
-	n, why, mend := parseCompact(compact)
-	if why == "" && compact != text {
-		why, mend = "has spaces or other separators", "write it as "+string(n)
+	n, refused := parseCompact(compact)
+	if refused == nil && compact != text {
+		refused = &NumberError{Why: "has spaces or other separators", Mend: "write it as " + string(n)}
 	}
-	if why != "" {
-		return "", &NumberError{Text: clip(text), Why: why, Mend: mend}
+	if refused != nil {
+		refused.Text = clip(text)
+		return "", refused
 	}
 	return n, nil
 }
 
-// parseCompact parses a text without separators. It returns the number, or why
-// there is none and how to mend that.
-func parseCompact(text string) (n E164, why, mend string) {
+// How to mend what is wrong with many a number.
+const (
+	rewrite = "write it as +1 and ten digits"
+	lookUp  = "look the number up again"
+	notUS   = "take it out: only ten-digit US numbers go on a 10DLC campaign"
+)
+
+// parseCompact parses a text without separators.
+func parseCompact(text string) (E164, *NumberError) {
 	if text == "" {
-		return "", "is empty", "write a number such as +15551234567, or delete it"
+		return "", &NumberError{Why: "is empty", Mend: "write a number such as +15551234567, or delete it"}
 	}
 	digits, international := strings.CutPrefix(text, "+")
 	if !allDigits(digits) {
-		return "", "is not a phone number", "write it as +1 and ten digits"
+		return "", &NumberError{Why: "is not a phone number", Mend: rewrite}
 	}
-	if why, mend = checkLength(digits, international); why != "" {
-		return "", why, mend
+	if refused := checkLength(digits, international); refused != nil {
+		return "", refused
 	}
-	if why, mend = checkNANP(digits[1:4], digits[4:7]); why != "" {
-		return "", why, mend
+	national := digits[len(digits)-10:]
+	if refused := checkNANP(national[:3], national[3:6]); refused != nil {
+		return "", refused
 	}
-	return E164("+" + digits), "", ""
+	if len(digits) == 10 {
+		return "", &NumberError{Why: "has no country code", Mend: "write it as +1" + digits + " if it is a US number"}
+	}
+	return E164("+" + digits), nil
 }
 
-// checkLength refuses everything but a one and ten digits.
-func checkLength(digits string, international bool) (why, mend string) {
-	size := len(digits)
+// checkLength refuses everything but ten digits with or without a one before
+// them.
+func checkLength(digits string, international bool) *NumberError {
+	size, first := len(digits), digits[0]
 	switch {
 	case size == 5 || size == 6:
-		return "is a short code", "take it out: only ten-digit US numbers go on a 10DLC campaign"
-	case international && digits[0] != '1':
-		return "has a country code other than 1", "take it out: only US numbers go on a 10DLC campaign"
-	case digits[0] == '0':
-		return "begins with 0, as no US number does", "write it as +1 and ten digits"
-	case size == 10 && !international && digits[0] != '1':
-		return "has no country code", fmt.Sprintf("write it as +1%s if it is a US number", digits)
-	case size < 11:
-		return fmt.Sprintf("is too short, with %s", count(size, "digit")), "write it as +1 and ten digits"
-	case digits[0] != '1':
-		return "has a country code other than 1", "take it out: only US numbers go on a 10DLC campaign"
+		return &NumberError{Why: "is a short code", Mend: notUS}
+	case international && first != '1', size > 10 && first > '1':
+		return &NumberError{Why: "has a country code other than 1", Mend: notUS}
+	case first == '0':
+		return &NumberError{Why: "begins with 0, as no US number does", Mend: rewrite}
+	case size < 10, size == 10 && first == '1':
+		return &NumberError{Why: "is too short, with " + count(size, "digit"), Mend: rewrite}
 	case size > 11:
-		return fmt.Sprintf("is too long, with %d digits", size), "write it as +1 and ten digits"
+		return &NumberError{Why: "is too long, with " + count(size, "digit"), Mend: rewrite}
 	}
-	return "", ""
+	return nil
 }
 
 // checkNANP refuses an area code and exchange that no US long code has.
-func checkNANP(area, exchange string) (why, mend string) {
-	const takeOut = "take it out: only ten-digit US numbers go on a 10DLC campaign"
+func checkNANP(area, exchange string) *NumberError {
 	switch {
 	case area[0] < '2':
-		return fmt.Sprintf("has area code %s, and area codes begin with 2 to 9", area), "look the number up again"
+		return &NumberError{Why: "has area code " + area + ", and area codes begin with 2 to 9", Mend: lookUp}
 	case exchange[0] < '2' && area != exampleArea:
-		return fmt.Sprintf("has exchange %s, and exchanges begin with 2 to 9", exchange), "look the number up again"
+		return &NumberError{Why: "has exchange " + exchange + ", and exchanges begin with 2 to 9", Mend: lookUp}
 	case tollFree[area]:
-		return fmt.Sprintf("is toll-free (area code %s)", area), "take it out: toll-free numbers are verified in another way"
+		return &NumberError{Why: "is toll-free (area code " + area + ")", Mend: "take it out: toll-free numbers are verified in another way"}
 	case area == premiumRate:
-		return "is a premium-rate number (area code 900)", takeOut
+		return &NumberError{Why: "is a premium-rate number (area code 900)", Mend: notUS}
 	}
 	if place, ok := foreignAreaCodes[area]; ok {
-		return fmt.Sprintf("is not a US number: area code %s is in %s", area, place), takeOut
+		return &NumberError{Why: "is not a US number: area code " + area + " is in " + place, Mend: notUS}
 	}
-	return "", ""
+	return nil
 }
 
 // dropSeparator is a [strings.Map] function that removes what people put between

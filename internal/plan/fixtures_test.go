@@ -40,7 +40,7 @@ func eachFixture(t *testing.T, folder string, test func(t *testing.T, f fixture)
 
 // plans returns the inputs as a file system. A name that ends in .quoted is a
 // file whose bytes do not survive editors, written as a Go string.
-func (f fixture) plans(t *testing.T) fstest.MapFS {
+func (f fixture) plans(t testing.TB) fstest.MapFS {
 	t.Helper()
 	fsys := fstest.MapFS{}
 	for _, file := range f.archive.Files {
@@ -57,6 +57,20 @@ func (f fixture) plans(t *testing.T) fstest.MapFS {
 		}
 	}
 	return fsys
+}
+
+// seeds returns the inputs of a fixture for a fuzz target.
+func seeds(f *testing.F, path string) [][]byte {
+	f.Helper()
+	archive, err := txtar.ParseFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	var inputs [][]byte
+	for _, file := range (fixture{path, archive}).plans(f) {
+		inputs = append(inputs, file.Data)
+	}
+	return inputs
 }
 
 // file returns the content of one file of the fixture.

@@ -112,6 +112,10 @@ func (r *reader) readCampaign(node *yaml3.Node) []entry {
 	if isReported(node) {
 		return nil
 	}
+	if isNull(node) {
+		r.fault(node, "campaign", "is empty", "write it out, or delete the dash")
+		return nil
+	}
 	if node.Kind != yaml3.MappingNode {
 		r.fault(node, "campaign", "is "+describe(node)+", and keys such as name and numbers are wanted", "see config/plan.example.yaml")
 		return nil

@@ -14,10 +14,10 @@ const redacted = "[redacted]"
 // and zerolog. The zero value is no key and prints as an empty string, so that
 // a printed configuration still shows whether a key was given.
 //
-// Two ways round remain, because package fmt does not ask the type there: the
-// verb %p, which go vet refuses for a string, and an unexported field of a
-// struct that is printed. Keep it in an exported field, as [Client] does, and
-// do not convert it to a string.
+// Some ways round remain, because the type is not asked there: the verbs %p and
+// %w, which go vet refuses for it; an unexported field of a struct that is
+// printed; a key of a map that is encoded as JSON. Keep it in an exported field,
+// as [Client] does, and do not convert it to a string.
 type APIKey string
 
 // reveal returns the key itself, for the Authorization header and nothing else.

@@ -38,7 +38,7 @@ func TestAPIKey_NoVerbShowsIt(t *testing.T) {
 	}
 	for name, holder := range holders {
 		for verb := 'A'; verb <= 'z'; verb++ {
-			if verb == 'p' { // see the type's comment
+			if verb == 'p' || verb == 'w' { // see the type's comment
 				continue
 			}
 			for _, flag := range []string{"", "+", "#", " ", "-40", "040", ".3"} {
@@ -53,10 +53,11 @@ func TestAPIKey_NoVerbShowsIt(t *testing.T) {
 }
 
 func TestAPIKey_NoEncoderShowsIt(t *testing.T) {
-	holder := struct{ Key APIKey }{secret}
+	type config struct{ Key APIKey }
+	holder := config{secret}
 	encoders := map[string]func(io.Writer) error{
 		"json":      func(w io.Writer) error { return json.NewEncoder(w).Encode(holder) },
-		"json map":  func(w io.Writer) error { return json.NewEncoder(w).Encode(map[APIKey]APIKey{secret: secret}) },
+		"json map":  func(w io.Writer) error { return json.NewEncoder(w).Encode(map[string]any{"k": []APIKey{secret}}) },
 		"xml":       func(w io.Writer) error { return xml.NewEncoder(w).Encode(holder) },
 		"slog text": func(w io.Writer) error { return logBoth(slog.NewTextHandler(w, nil)) },
 		"slog json": func(w io.Writer) error { return logBoth(slog.NewJSONHandler(w, nil)) },

@@ -1,6 +1,26 @@
 package telnyx
 
-import "encoding/json"
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// assignmentsPerPage is asked for. Telnyx publishes no maximum for this list and
+// may give fewer.
+const assignmentsPerPage = 250
+
+// The path is spelled in camel case in one of Telnyx's guides and like this in
+// its OpenAPI description, its SDKs and its answer to
+// https://github.com/team-telnyx/telnyx-php/issues/97.
+const (
+	assignmentsRoute = "/10dlc/phone_number_campaigns"
+	assignmentRoute  = "/10dlc/phone_number_campaigns/{phoneNumber}"
+)
 
 // AssignmentStatus is the field assignmentStatus of a number's record, spelled
 // as on the wire. It may be absent (empty), and words that are not listed here
@@ -90,4 +110,153 @@ func (a Assignment) Sendable() bool {
 		}
 	}
 	return len(told) > 0
+}
+
+// AssignmentFilter narrows a list of assignments. The zero value asks for the
+// whole account's.
+//
+// Telnyx ignores a filter that it does not know and then returns everything, so
+// check each row with [Assignment.On].
+type AssignmentFilter struct {
+	CampaignID    CampaignID
+	TCRCampaignID TCRCampaignID
+}
+
+// AssignmentPage is one page of a list of assignments.
+type AssignmentPage struct {
+	Records []Assignment
+	// Page is the page that was asked for, from 1.
+	Page int
+	// TotalRecords is how many there are on all pages, by Telnyx's count.
+	TotalRecords int
+}
+
+// Assignment reads the record of one number. [IsNotFound] recognises the error
+// for a number that is on no campaign. phoneNumber is in E.164 form.
+//
+// https://developers.telnyx.com/api-reference/phone-number-campaigns/get-single-phone-number-campaign
+func (c *Client) Assignment(ctx context.Context, phoneNumber string) (Assignment, error) {
+	a, err := call(ctx, c, get(assignmentRoute, phoneNumber), isAssignment)
+	return a, annotate(err, "read the assignment of %s", phoneNumber)
+}
+
+// Assignments lists all assignments that the filter lets through, by number and
+// each number once. Failed ones (FAILED_ASSIGNMENT) stay in Telnyx's list and are
+// no attachments. If a number has several records, the one returned is the last
+// that is not failed.
+//
+// https://developers.telnyx.com/api-reference/phone-number-campaigns/list-phone-number-campaigns
+func (c *Client) Assignments(ctx context.Context, filter AssignmentFilter) ([]Assignment, error) {
+	rows, err := list(ctx, c, filter.request(), pageParam, Assignment.key)
+	return onePerNumber(rows), annotate(err, "list the assignments of %s", filter.about())
+}
+
+// AssignmentsPage reads one page, from 1, of at most 250 rows. Its first page
+// tells what reading all of them would cost.
+func (c *Client) AssignmentsPage(ctx context.Context, filter AssignmentFilter, number int) (AssignmentPage, error) {
+	if number < 1 {
+		return AssignmentPage{}, annotate(ErrInvalidArgument, "list assignments, page %s", strconv.Itoa(number))
+	}
+	p, err := readPage[Assignment](ctx, c, filter.request(), pageParam, number)
+	if err != nil {
+		return AssignmentPage{}, annotate(err, "list the assignments of %s, page %s", filter.about(), strconv.Itoa(number))
+	}
+	return AssignmentPage{Records: p.rows, Page: number, TotalRecords: p.total}, nil
+}
+
+// Assign attaches a number that is on no campaign: read its record first. It
+// returns when Telnyx has accepted the order, usually as PENDING_ASSIGNMENT; the
+// carriers take from minutes to days. campaignID is [Campaign.AssignmentID].
+// The record may hold a complaint in Errors although Telnyx answered 200.
+//
+// https://developers.telnyx.com/api-reference/phone-number-campaigns/create-new-phone-number-campaign
+func (c *Client) Assign(ctx context.Context, phoneNumber, campaignID string) (Assignment, error) {
+	a, err := c.order(ctx, http.MethodPost, assignmentsRoute, phoneNumber, campaignID)
+	return a, annotate(err, "assign %s to campaign %s", phoneNumber, campaignID)
+}
+
+// Reassign moves a number to a campaign, away from the one that it is on, which
+// the record may go on naming for a while. It asks nobody: a number without a
+// record may get one by it.
+//
+// https://developers.telnyx.com/api-reference/phone-number-campaigns/update-phone-number-campaign
+func (c *Client) Reassign(ctx context.Context, phoneNumber, campaignID string) (Assignment, error) {
+	a, err := c.order(ctx, http.MethodPut, assignmentRoute, phoneNumber, campaignID)
+	return a, annotate(err, "move %s to campaign %s", phoneNumber, campaignID)
+}
+
+// Unassign takes a number off its campaign. It returns when Telnyx has accepted
+// the order; for some minutes afterwards, attaching the number again is refused
+// with [CodeBeingProcessed].
+//
+// OpenAPI: DELETE /10dlc/phone_number_campaigns/{phoneNumber}
+func (c *Client) Unassign(ctx context.Context, phoneNumber string) (Assignment, error) {
+	r := request{method: http.MethodDelete, route: assignmentRoute, args: []string{phoneNumber}}
+	a, err := call(ctx, c, r, isAssignment)
+	return a, annotate(err, "unassign %s", phoneNumber)
+}
+
+// order sends a number and a campaign; POST and PUT have the same body.
+func (c *Client) order(ctx context.Context, method, route, phoneNumber, campaignID string) (Assignment, error) {
+	if phoneNumber == "" || campaignID == "" {
+		return Assignment{}, ErrInvalidArgument
+	}
+	r := request{method: method, route: route, body: struct {
+		PhoneNumber string `json:"phoneNumber"`
+		CampaignID  string `json:"campaignId"`
+	}{phoneNumber, campaignID}}
+	if route == assignmentRoute {
+		r.args = []string{phoneNumber}
+	}
+	return call(ctx, c, r, isAssignment)
+}
+
+// about names what is listed, for errors.
+func (f AssignmentFilter) about() string {
+	if id := cmp.Or(string(f.CampaignID), string(f.TCRCampaignID)); id != "" {
+		return "campaign " + id
+	}
+	return "the account"
+}
+
+// request asks for the list by number: its default order is the newest first, so
+// that rows would move while numbers are being attached.
+func (f AssignmentFilter) request() request {
+	r := get(assignmentsRoute)
+	r.query = url.Values{"recordsPerPage": {strconv.Itoa(assignmentsPerPage)}, "sort": {"phoneNumber"}}
+	if f.CampaignID != "" {
+		r.query.Set("filter[telnyx_campaign_id]", string(f.CampaignID))
+	}
+	if f.TCRCampaignID != "" {
+		r.query.Set("filter[tcr_campaign_id]", string(f.TCRCampaignID))
+	}
+	return r
+}
+
+// isAssignment refuses an answer that names no number, such as {}.
+func isAssignment(a Assignment) error {
+	if a.PhoneNumber == "" {
+		return errors.New("it has no phoneNumber")
+	}
+	return nil
+}
+
+func (a Assignment) key() string { return a.PhoneNumber + " " + a.CampaignID }
+
+// onePerNumber keeps one record a number: the last, except that a failed one
+// never hides a live one.
+func onePerNumber(rows []Assignment) []Assignment {
+	places := map[string]int{}
+	var kept []Assignment
+	for _, row := range rows {
+		place, ok := places[row.PhoneNumber]
+		switch {
+		case !ok:
+			places[row.PhoneNumber] = len(kept)
+			kept = append(kept, row)
+		case row.AssignmentStatus != FailedAssignment || kept[place].AssignmentStatus == FailedAssignment:
+			kept[place] = row
+		}
+	}
+	return kept
 }

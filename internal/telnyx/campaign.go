@@ -1,6 +1,15 @@
 package telnyx
 
-import "encoding/json"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strconv"
+)
+
+// campaignsPerPage is the most that Telnyx gives for brands and campaigns.
+const campaignsPerPage = 500
 
 // CampaignStatus is the field campaignStatus of a campaign, spelled as on the
 // wire. Telnyx may send words that are not listed here; they are kept as told.
@@ -68,4 +77,69 @@ func (c Campaign) AssignmentID() string {
 		return string(c.TCRCampaignID)
 	}
 	return string(c.CampaignID)
+}
+
+// Campaign reads one of the account's own campaigns. [IsNotFound] recognises the
+// error for one that Telnyx does not know. A campaign that was filed anew has a
+// new id; the old id goes on answering, as expired.
+//
+// OpenAPI: GET /10dlc/campaign/{campaignId}
+func (c *Client) Campaign(ctx context.Context, id CampaignID) (Campaign, error) {
+	campaign, err := call(ctx, c, get("/10dlc/campaign/{id}", string(id)), isCampaign)
+	return campaign, annotate(err, "read campaign %s", string(id))
+}
+
+// PartnerCampaign reads a campaign that another account shares with this one,
+// and sets its field Shared.
+//
+// OpenAPI: GET /10dlc/partner_campaigns/{campaignId}
+func (c *Client) PartnerCampaign(ctx context.Context, id TCRCampaignID) (Campaign, error) {
+	campaign, err := call(ctx, c, get("/10dlc/partner_campaigns/{id}", string(id)), isCampaign)
+	campaign.Shared = err == nil
+	return campaign, annotate(err, "read shared campaign %s", string(id))
+}
+
+// Campaigns lists all campaigns of a brand, the oldest first. brandID is
+// Telnyx's id of the brand; the API lists no campaigns without one.
+//
+// OpenAPI: GET /10dlc/campaign
+func (c *Client) Campaigns(ctx context.Context, brandID string) ([]Campaign, error) {
+	if brandID == "" {
+		return nil, annotate(ErrInvalidArgument, "list campaigns without a brand id")
+	}
+	r := get("/10dlc/campaign")
+	r.query = oldestFirst()
+	r.query.Set("brandId", brandID)
+	campaigns, err := list(ctx, c, r, pageParam, Campaign.key)
+	return campaigns, annotate(err, "list campaigns of brand %s", brandID)
+}
+
+// PartnerCampaigns lists all campaigns that other accounts share with this one
+// and that Telnyx has accepted, and sets their field Shared.
+//
+// OpenAPI: GET /10dlc/partner_campaigns
+func (c *Client) PartnerCampaigns(ctx context.Context) ([]Campaign, error) {
+	r := get("/10dlc/partner_campaigns")
+	r.query = oldestFirst()
+	campaigns, err := list(ctx, c, r, pageParam, Campaign.key)
+	for i := range campaigns {
+		campaigns[i].Shared = true
+	}
+	return campaigns, annotate(err, "list shared campaigns")
+}
+
+// isCampaign refuses an answer that names no campaign, such as {}.
+func isCampaign(c Campaign) error {
+	if c.CampaignID == "" && c.TCRCampaignID == "" {
+		return errors.New("it has neither campaignId nor tcrCampaignId")
+	}
+	return nil
+}
+
+func (c Campaign) key() string { return string(c.CampaignID) + " " + string(c.TCRCampaignID) }
+
+// oldestFirst asks for big pages in an order in which new rows come last, so
+// that they move no others from page to page.
+func oldestFirst() url.Values {
+	return url.Values{"recordsPerPage": {strconv.Itoa(campaignsPerPage)}, "sort": {"createdAt"}}
 }

@@ -13,6 +13,8 @@
 //     were told, fields of doubtful type are kept as raw JSON, and an answer
 //     that is no JSON still yields an [APIError] with its status.
 //   - A request that writes is sent once. Only reads are repeated here.
+//   - A list is whole or an error: what cannot be read to its end is not
+//     passed off as complete.
 //   - The API key never leaves the Authorization header ([APIKey]).
 //
 // # Sources
@@ -24,7 +26,8 @@
 //     https://developers.telnyx.com/docs/messaging/10dlc/event-notifications
 //   - Webhook fundamentals (signing),
 //     https://developers.telnyx.com/development/api-fundamentals/webhooks/receiving-webhooks
-//   - OpenAPI description, https://github.com/team-telnyx/openapi
+//   - OpenAPI description, https://github.com/team-telnyx/openapi,
+//     openapi/spec3.json at 354b7445 (comments say "OpenAPI: GET /10dlc/…")
 //   - Rate limiting and error codes,
 //     https://developers.telnyx.com/development/api-fundamentals/reliability/rate-limiting,
 //     https://developers.telnyx.com/development/api-fundamentals/api-errors

@@ -15,22 +15,17 @@ type answer struct {
 	body   []byte
 }
 
-// apiError is one entry of the errors array. Its code is a string.
+// apiError is one entry of the errors array. Its code is a string. The meta that
+// some of Telnyx's errors carry is left out: the 10DLC ones do not have it.
 type apiError struct {
 	Code   string       `json:"code"`
 	Title  string       `json:"title"`
 	Detail string       `json:"detail,omitempty"`
 	Source *errorSource `json:"source,omitempty"`
-	Meta   *errorMeta   `json:"meta,omitempty"`
 }
 
 type errorSource struct {
-	Pointer   string `json:"pointer,omitempty"`
-	Parameter string `json:"parameter,omitempty"`
-}
-
-type errorMeta struct {
-	URL string `json:"url"`
+	Pointer string `json:"pointer"`
 }
 
 // The error codes that the simulator gives, as
@@ -54,9 +49,8 @@ func ok(value any) answer {
 // refuse is an error answer in the v2 shape. An empty pointer is left out.
 func refuse(status int, code, title, detail, pointer string) answer {
 	told := apiError{Code: code, Title: title, Detail: detail}
-	told.Meta = &errorMeta{URL: "https://developers.telnyx.com/docs/overview/errors/" + code}
 	if pointer != "" {
-		told.Source = &errorSource{Pointer: pointer}
+		told.Source = &errorSource{pointer}
 	}
 	return jsonAnswer(status, struct {
 		Errors []apiError `json:"errors"`
@@ -103,15 +97,23 @@ func (a answer) writeHeader(w http.ResponseWriter) {
 	w.WriteHeader(a.status)
 }
 
-// encode renders a value of the simulator's own types, which always works. HTML
-// characters stay as they are, as on the wire.
+// encode renders a value of the simulator's own types, which always works.
 func encode(value any, indent string) []byte {
+	rendered, err := tryEncode(value, indent)
+	if err != nil {
+		panic("telnyxsim: " + err.Error())
+	}
+	return rendered
+}
+
+// tryEncode renders any value. HTML characters stay as they are, as on the wire.
+func tryEncode(value any, indent string) ([]byte, error) {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", indent)
 	if err := encoder.Encode(value); err != nil {
-		panic("telnyxsim: " + err.Error())
+		return nil, err
 	}
-	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
+	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 }

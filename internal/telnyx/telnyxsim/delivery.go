@@ -103,7 +103,7 @@ func (s *Simulator) DuplicateDeliveries(n int) {
 // fit for encoding/json. It returns an error that wraps [ErrUnknown] when there
 // is no such campaign, or that of encoding the payload.
 func (s *Simulator) Emit(campaignID, eventType string, payload any) error {
-	raw, err := json.Marshal(payload)
+	raw, err := tryEncode(payload, "")
 	if err != nil {
 		return fmt.Errorf("emit %s for campaign %s: %w", eventType, campaignID, err)
 	}

@@ -85,6 +85,16 @@ func (rt *route) match(path string) (map[string]string, bool) {
 // name is how [Simulator.Calls] counts the route.
 func (rt *route) name() string { return rt.method + " " + rt.path }
 
+// Operations returns what the simulator serves, in the form of the keys of
+// [Simulator.Calls].
+func Operations() []string {
+	names := make([]string, 0, len(routes))
+	for _, rt := range routes {
+		names = append(names, rt.name())
+	}
+	return names
+}
+
 // maxBody is the largest request body that is read.
 const maxBody = 1 << 20
 

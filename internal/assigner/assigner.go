@@ -1,0 +1,278 @@
+package assigner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/logging"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+)
+
+const (
+	// DefaultResync is how often every planned campaign is read when nothing
+	// else happens. Approval takes days, so a quarter of an hour loses little
+	// when every webhook was lost, and costs one call a campaign.
+	DefaultResync = 15 * time.Minute
+	// DefaultConcurrency is how many calls to Telnyx are under way at once. It
+	// only keeps latency from lowering the rate; the pacer sets the rate.
+	DefaultConcurrency = 8
+	// DefaultSettle is how long a request whose answer was lost may still take
+	// effect. Before that a number without a record is not tried again.
+	DefaultSettle = 30 * time.Second
+
+	// maxLooks is how many campaigns are looked at at once: enough that a large
+	// one does not hold up the others.
+	maxLooks = 4
+	// patience is how often a delivery whose look could not be finished is
+	// tried before it becomes a dead letter.
+	patience = 12
+)
+
+// Config is what an Assigner needs.
+type Config struct {
+	// Telnyx calls the API. Required.
+	Telnyx *telnyx.Client
+	// JetStream holds streams and ledger, which are made if they are not there.
+	// Required.
+	JetStream jetstream.JetStream
+	// Plans returns the plan set that is in force. Required; must be safe for
+	// concurrent use and never return nil.
+	Plans func() *plan.Set
+	// Resync is the time between two looks at every planned campaign. Default
+	// DefaultResync, at least a second.
+	Resync time.Duration
+	// Concurrency bounds the calls under way. Default DefaultConcurrency.
+	Concurrency int
+	// Replicas of streams and ledger: 1 for one NATS server, 3 for a cluster.
+	Replicas int
+	// Settle is how long a request whose answer was lost may still take effect.
+	// Default DefaultSettle.
+	Settle time.Duration
+	// Timing of the consumer. The zero value means its defaults.
+	Timing events.Timing
+	// Log gets a line for each decision that matters. The zero value logs
+	// nothing.
+	Log zerolog.Logger
+	// Metrics registers the assigner's metrics. Nil registers them nowhere.
+	Metrics prometheus.Registerer
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Telnyx == nil || c.JetStream == nil || c.Plans == nil {
+		return c, errors.New("assigner: Telnyx, JetStream and Plans are all needed")
+	}
+	if c.Resync == 0 {
+		c.Resync = DefaultResync
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = DefaultConcurrency
+	}
+	if c.Settle == 0 {
+		c.Settle = DefaultSettle
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Resync < time.Second || c.Concurrency < 1 || c.Settle < 0 {
+		return c, fmt.Errorf("assigner: resync %s must be a second or more, concurrency %d one or more, settle %s not negative",
+			c.Resync, c.Concurrency, c.Settle)
+	}
+	return c, nil
+}
+
+// Assigner attaches planned numbers. Make one with [New] and run it once.
+type Assigner struct {
+	config    Config
+	telnyx    *telnyx.Client
+	ledger    *ledger.Ledger
+	publisher *events.Publisher
+	consumer  *events.Consumer
+	directory *directory
+	queue     *queue
+	gate      *gate
+	slots     chan struct{}
+	log       zerolog.Logger
+	metrics   *metrics
+	now       func() time.Time
+	// jitter spreads waits: it returns a number from 0 up to 1.
+	jitter func() float64
+}
+
+// New returns an assigner that has joined the consumer and knows the ledger. It
+// makes the streams and buckets that are not there yet.
+func New(ctx context.Context, config Config) (*Assigner, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	a := &Assigner{
+		config:    config,
+		publisher: events.NewPublisher(config.JetStream),
+		directory: newDirectory(),
+		queue:     newQueue(),
+		gate:      &gate{now: config.Now},
+		slots:     make(chan struct{}, config.Concurrency),
+		log:       config.Log.With().Str(logging.KeyPart, "assigner").Logger(),
+		now:       config.Now,
+		jitter:    rand.Float64,
+	}
+	a.metrics = newMetrics(config.Metrics, a)
+	a.telnyx = a.metrics.watching(config.Telnyx)
+	if err := events.EnsureStreams(ctx, config.JetStream, config.Replicas); err != nil {
+		return nil, err
+	}
+	if a.ledger, err = ledger.Create(ctx, config.JetStream, config.Replicas); err != nil {
+		return nil, err
+	}
+	a.consumer, err = events.NewConsumer(ctx, config.JetStream, config.Timing, func(err error) {
+		a.log.Warn().Err(err).Msg("trouble with the consumer, going on")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a, a.recall(ctx)
+}
+
+// recall learns the campaigns that the ledger knows.
+func (a *Assigner) recall(ctx context.Context) error {
+	known, err := a.ledger.Campaigns(ctx)
+	if err != nil {
+		return err
+	}
+	for _, entry := range known {
+		a.directory.learn(entry.Campaign)
+	}
+	return nil
+}
+
+// Run works until ctx ends; then it finishes the calls under way, gives the rest
+// back, and returns nil. An error means that it cannot go on, such as a consumer
+// that somebody deleted.
+//
+// A start is a resync: whatever happened meanwhile, everything planned is looked
+// at once.
+func (a *Assigner) Run(ctx context.Context) error {
+	if err := a.publisher.ScheduleResync(ctx, a.config.Resync); err != nil {
+		return err
+	}
+	if err := a.publisher.Trigger(ctx, events.KindPlan, a.config.Plans().Hash); err != nil {
+		return err
+	}
+	var workers sync.WaitGroup
+	for range maxLooks {
+		workers.Go(func() { a.work(ctx) })
+	}
+	a.log.Info().Str(logging.KeyPlanHash, a.config.Plans().Hash).Int("campaigns", len(a.config.Plans().Campaigns)).
+		Stringer("resync", a.config.Resync).Msg("assigner runs")
+	return a.consumer.Run(ctx, func(d *events.Delivery) { a.receive(ctx, d) }, func() {
+		a.queue.close()
+		workers.Wait()
+	})
+}
+
+// Ready returns nil when this process can do its work or stand by for it, else
+// a sentence that says why not.
+func (a *Assigner) Ready(ctx context.Context) error {
+	if err := a.gate.trouble(); err != nil {
+		return err
+	}
+	_, err := a.consumer.State(ctx)
+	return err
+}
+
+// work looks at campaigns until the queue is closed.
+func (a *Assigner) work(ctx context.Context) {
+	for {
+		errand, ok := a.queue.take()
+		if !ok {
+			return
+		}
+		a.serve(ctx, errand)
+		a.queue.finish(errand.key)
+	}
+}
+
+// serve looks at one campaign and tells the ticket what came of it.
+func (a *Assigner) serve(ctx context.Context, e errand) {
+	err := a.guardedLook(ctx, e)
+	if elsewhere, ok := errors.AsType[*knownAs](err); ok {
+		e.key = elsewhere.key
+		a.ask(ctx, e)
+		return
+	}
+	a.metrics.look(err)
+	if ctx.Err() != nil && err != nil {
+		return // the delivery stays open and is given back with the rest
+	}
+	a.report(e.key, err)
+	after, bury := a.afterFailedLook(err, e.ticket.delivery.Attempt)
+	e.ticket.looked(context.WithoutCancel(ctx), err, after, bury)
+}
+
+// ask puts a campaign in line. If it is in line already, the errand's ticket is
+// answered by that look.
+func (a *Assigner) ask(ctx context.Context, e errand) {
+	if !a.queue.add(e) {
+		e.ticket.looked(context.WithoutCancel(ctx), nil, 0, "")
+	}
+}
+
+func (a *Assigner) report(key string, err error) {
+	if err == nil {
+		return
+	}
+	if _, resting := errors.AsType[*stopped](err); resting {
+		return // one alarm was raised when the gate closed
+	}
+	a.log.Warn().Str(logging.KeyCampaign, key).Err(err).Msg("a look at a campaign could not be finished and is repeated")
+}
+
+// afterFailedLook decides when a delivery whose look failed comes again, or that
+// it becomes a dead letter: a look that fails that often fails for a reason of
+// its own, and the resync goes on looking anyway.
+func (a *Assigner) afterFailedLook(err error, attempt int) (after time.Duration, bury string) {
+	if rest, ok := errors.AsType[*stopped](err); ok {
+		return max(rest.until.Sub(a.now()), time.Second), ""
+	}
+	if attempt >= patience {
+		return 0, "look_failed"
+	}
+	return backoff(time.Second, time.Minute, attempt, a.jitter()), ""
+}
+
+// guardedLook turns a panic into an error, so that one campaign's surprise does
+// not stop the others.
+func (a *Assigner) guardedLook(ctx context.Context, e errand) (err error) {
+	defer func() {
+		if surprise := recover(); surprise != nil {
+			err = fmt.Errorf("panic while looking at campaign %s: %v", e.key, surprise)
+			a.log.Error().Str(logging.KeyCampaign, e.key).Bytes("stack", debug.Stack()).Err(err).
+				Msg("this is a mistake in Greenlight, please report it")
+		}
+	}()
+	return a.look(ctx, e.key, e.ticket.cause, e.urgent)
+}
+
+// backoff returns how long to wait after the given number of failed attempts:
+// base, twice that, and so on up to most, less up to a fifth by jitter (0 to 1).
+func backoff(base, most time.Duration, attempts int, jitter float64) time.Duration {
+	wait := most
+	if shift := attempts - 1; shift < 20 {
+		wait = min(most, base<<max(shift, 0))
+	}
+	return wait - time.Duration(float64(wait)/5*jitter)
+}

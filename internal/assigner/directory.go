@@ -1,0 +1,75 @@
+package assigner
+
+import (
+	"sync"
+
+	"greenlight/internal/ledger"
+)
+
+// directory knows under which key the ledger keeps a campaign that is spoken of
+// by another of its ids. It is learnt from every campaign read and from the
+// ledger at the start. Safe for concurrent use.
+type directory struct {
+	mu      sync.RWMutex
+	keys    map[string]string          // any id of a campaign -> its key
+	telnyx  map[string]string          // key -> Telnyx id
+	byBrand map[string]map[string]bool // brand id -> keys
+}
+
+func newDirectory() *directory {
+	return &directory{
+		keys:    make(map[string]string),
+		telnyx:  make(map[string]string),
+		byBrand: make(map[string]map[string]bool),
+	}
+}
+
+// learn takes in the ids of a campaign.
+func (d *directory) learn(c ledger.Campaign) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range []string{c.ID, c.TelnyxID, c.TCRID} {
+		if id != "" {
+			d.keys[id] = c.ID
+		}
+	}
+	if c.TelnyxID != "" {
+		d.telnyx[c.ID] = c.TelnyxID
+	}
+	if c.BrandID != "" {
+		if d.byBrand[c.BrandID] == nil {
+			d.byBrand[c.BrandID] = make(map[string]bool)
+		}
+		d.byBrand[c.BrandID][c.ID] = true
+	}
+}
+
+// key returns the key of the campaign with the given id; the id itself when the
+// campaign was never read.
+func (d *directory) key(id string) string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if key, ok := d.keys[id]; ok {
+		return key
+	}
+	return id
+}
+
+// telnyxID returns Telnyx's own id of the campaign with the given key, empty
+// when it is not known.
+func (d *directory) telnyxID(key string) string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.telnyx[key]
+}
+
+// ofBrand returns the keys of the brand's campaigns.
+func (d *directory) ofBrand(brandID string) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	keys := make([]string, 0, len(d.byBrand[brandID]))
+	for key := range d.byBrand[brandID] {
+		keys = append(keys, key)
+	}
+	return keys
+}

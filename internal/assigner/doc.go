@@ -1,0 +1,36 @@
+// Package assigner attaches planned numbers to campaigns that carriers have
+// approved.
+//
+// # How it works
+//
+// Something wakes it: an event, the periodic resync, a recheck that it ordered
+// itself, a person's nudge, a new plan. Whatever it was, only the campaign's id
+// is taken from it. Then one pass over that campaign reads what is and does what
+// is missing:
+//
+//	read the campaign ─► phase ─► not ready: write down why, and that is all
+//	                       │
+//	                       ▼ ready
+//	read its numbers ─► plan.Diff ─► for each number to attach:
+//	                                   claim it in the ledger
+//	                                   POST, once
+//	                                   write down what came of it
+//	                                 order a recheck for what is unfinished
+//
+// A pass may be cut off anywhere and run again: it starts from what Telnyx and
+// the ledger say, never from what it remembers.
+//
+// # Invariants, and the one place where each is made true
+//
+//   - Only a campaign that reads MNO_PROVISIONED gets numbers: [PhaseOf].
+//   - A number that lives on another campaign stays there: plan.Diff decides, on
+//     records read in the same pass ([survey]).
+//   - At most one effective write a number: [pass.claim] writes the intent over
+//     the very revision that the pass has read, so that of two assigners one
+//     fails; and an intent whose outcome is unknown is settled by reading, not by
+//     writing again.
+//   - Passes over one campaign never overlap in a process: [queue].
+//   - A delivery is acknowledged after the ledger has what came of it: [ticket].
+//
+// It knows nothing of HTTP listeners and of signatures.
+package assigner

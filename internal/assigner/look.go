@@ -1,0 +1,122 @@
+package assigner
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/logging"
+	"greenlight/internal/telnyx"
+)
+
+// knownAs says that the campaign is planned under another of its ids, so that
+// the look belongs to that key.
+type knownAs struct{ key string }
+
+func (k *knownAs) Error() string { return "planned as campaign " + k.key }
+
+// look makes one pass over a campaign. It returns nil when the ledger has what
+// came of it, also when that is trouble with Telnyx; *stopped when all work
+// rests; and another error when the ledger or the streams failed.
+func (a *Assigner) look(ctx context.Context, key, cause string, urgent bool) error {
+	if err := a.gate.check(); err != nil {
+		return err
+	}
+	p, err := a.newPass(ctx, key, cause, urgent)
+	if err != nil {
+		return err
+	}
+	campaign, err := a.readCampaign(ctx, key)
+	switch {
+	case telnyx.IsNotFound(err):
+		return p.missing(ctx)
+	case err != nil:
+		return p.unread(ctx, fmt.Errorf("read campaign %s: %w", key, err))
+	}
+	a.healed()
+	if other, ok := a.plannedElsewhere(p, campaign); ok {
+		a.directory.learn(ledger.Campaign{ID: other, TelnyxID: string(campaign.CampaignID), TCRID: string(campaign.TCRCampaignID)})
+		return &knownAs{key: other}
+	}
+	return p.over(ctx, campaign)
+}
+
+// plannedElsewhere returns the key under which a campaign is planned that was
+// looked at under another of its ids.
+func (a *Assigner) plannedElsewhere(p *pass, c telnyx.Campaign) (key string, ok bool) {
+	if p.planned {
+		return "", false
+	}
+	for _, id := range []string{string(c.CampaignID), string(c.TCRCampaignID)} {
+		if want, found := p.set.Find(id); found && want.ID() != p.key {
+			return want.ID(), true
+		}
+	}
+	return "", false
+}
+
+// tcrID is the form of a TCR campaign id
+// (https://github.com/team-telnyx/openapi, partner campaigns).
+var tcrID = regexp.MustCompile(`^C[A-Z0-9]{5,8}$`)
+
+// readCampaign reads the campaign with the given key. A TCR id may be that of a
+// campaign shared with us, or of one of our own; Telnyx reads its own campaigns
+// by its own ids only, so those have to be found in the lists once.
+func (a *Assigner) readCampaign(ctx context.Context, key string) (telnyx.Campaign, error) {
+	if id := a.directory.telnyxID(key); id != "" {
+		return a.telnyx.Campaign(ctx, telnyx.CampaignID(id))
+	}
+	if !tcrID.MatchString(key) {
+		return a.telnyx.Campaign(ctx, telnyx.CampaignID(key))
+	}
+	shared, err := a.telnyx.PartnerCampaign(ctx, telnyx.TCRCampaignID(key))
+	if !telnyx.IsNotFound(err) {
+		return shared, err
+	}
+	own, found, searchErr := a.findOwn(ctx, telnyx.TCRCampaignID(key))
+	if searchErr != nil {
+		return telnyx.Campaign{}, searchErr
+	}
+	if !found {
+		return telnyx.Campaign{}, err
+	}
+	return a.telnyx.Campaign(ctx, own)
+}
+
+// findOwn looks a campaign of the account up by its TCR id.
+func (a *Assigner) findOwn(ctx context.Context, id telnyx.TCRCampaignID) (telnyx.CampaignID, bool, error) {
+	brands, err := a.telnyx.Brands(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	for _, brand := range brands {
+		campaigns, err := a.telnyx.Campaigns(ctx, brand.BrandID)
+		if err != nil {
+			return "", false, err
+		}
+		for _, c := range campaigns {
+			if c.TCRCampaignID == id {
+				return c.CampaignID, true, nil
+			}
+		}
+	}
+	return "", false, nil
+}
+
+// stop closes the gate and raises the one alarm.
+func (a *Assigner) stop(reason ledger.Reason, cause error) error {
+	rest, first := a.gate.close(reason, cause.Error())
+	if first {
+		advice := reason.Advice()
+		a.log.Error().Str(logging.KeyReason, string(reason)).Err(cause).Msg(advice.Why + " " + advice.Next + " " + advice.Action)
+	}
+	return rest
+}
+
+// healed notes that Telnyx answers again.
+func (a *Assigner) healed() {
+	if a.gate.open() {
+		a.log.Info().Msg("Telnyx takes the account's calls again, work goes on")
+	}
+}

@@ -1,0 +1,268 @@
+package assigner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/logging"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+)
+
+const (
+	// The waits after a campaign could not be read.
+	rereadBase = 5 * time.Second
+	rereadMost = 10 * time.Minute
+)
+
+// pass is one look at one campaign: what was read and what has to be written.
+type pass struct {
+	a     *Assigner
+	key   string
+	cause string
+	// urgent says that a person asked, so that waits are cut short.
+	urgent bool
+	now    time.Time
+
+	set     *plan.Set
+	want    plan.Campaign
+	planned bool
+
+	entry ledger.CampaignEntry
+
+	mu      sync.Mutex // guards what follows, since numbers are attached side by side
+	numbers map[string]ledger.NumberEntry
+	nextAt  time.Time
+}
+
+// newPass reads what the ledger has.
+func (a *Assigner) newPass(ctx context.Context, key, cause string, urgent bool) (*pass, error) {
+	p := &pass{a: a, key: key, cause: cause, urgent: urgent, now: a.now(), set: a.config.Plans()}
+	p.want, p.planned = p.set.Find(key)
+	var err error
+	if p.entry, _, err = a.ledger.Campaign(ctx, key); err != nil {
+		return nil, err
+	}
+	p.numbers, err = a.ledger.Numbers(ctx, key)
+	return p, err
+}
+
+// missing ends a pass over a campaign that Telnyx does not know. One that no
+// plan names is no matter of ours.
+func (p *pass) missing(ctx context.Context) error {
+	if !p.planned && p.entry.Revision == 0 {
+		return nil
+	}
+	if err := p.rest(ctx, ledger.Held, ledger.Missing.Sentence()); err != nil {
+		return err
+	}
+	return p.finish(ctx, func(c *ledger.Campaign) { c.Phase, c.Status = ledger.Missing, "" })
+}
+
+// unread ends a pass whose reads failed. What the ledger says of the numbers
+// stays; the campaign gets the reason and another look is ordered.
+func (p *pass) unread(ctx context.Context, cause error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	t := troubleOf(cause)
+	var stop error
+	if t.verdict == telnyx.StopEverything {
+		stop = p.a.stop(t.reason, cause)
+	}
+	if !p.planned {
+		// No resync would come back to it, so the message that spoke of it does.
+		return cmp.Or(stop, cause)
+	}
+	if err := p.note(ctx, t); err != nil {
+		return err
+	}
+	attempts := p.entry.Campaign.Attempts + 1
+	p.lookAgain(p.now.Add(max(t.atLeast, backoff(rereadBase, rereadMost, attempts, p.a.jitter()))))
+	err := p.finish(ctx, func(c *ledger.Campaign) {
+		c.Phase = cmp.Or(c.Phase, ledger.Unread)
+		c.Reason, c.Detail, c.Attempts = t.reason, t.detail, attempts
+	})
+	return cmp.Or(err, stop)
+}
+
+// over makes the pass over a campaign that was read.
+func (p *pass) over(ctx context.Context, c telnyx.Campaign) error {
+	phase, why := PhaseOf(c)
+	extras := 0
+	var err error
+	switch {
+	case !p.planned:
+		err = p.dropUnplanned(ctx)
+	case phase == ledger.Ready:
+		extras, err = p.attachAll(ctx, c)
+	case phase == ledger.Waiting:
+		err = p.rest(ctx, ledger.Planned, "")
+	default:
+		err = p.rest(ctx, ledger.Held, why)
+	}
+	if failed, ok := asReadFailure(err); ok {
+		return p.unread(ctx, failed)
+	}
+	rest, stopping := errors.AsType[*stopped](err)
+	if err != nil && !stopping {
+		return err
+	}
+	finishErr := p.finish(ctx, func(record *ledger.Campaign) {
+		record.TelnyxID, record.TCRID, record.BrandID = string(c.CampaignID), string(c.TCRCampaignID), c.BrandID
+		record.Shared, record.WebhookURL = c.Shared, c.WebhookURL
+		record.Phase, record.Status, record.Detail = phase, string(c.CampaignStatus), why
+		record.Extras = extras
+		if stopping {
+			record.Reason, record.Detail = rest.reason, rest.detail
+		}
+	})
+	return cmp.Or(finishErr, err)
+}
+
+// rest writes down that the planned numbers cannot be attached now. Those that
+// got further, or failed for a reason of their own, keep what is known of them.
+func (p *pass) rest(ctx context.Context, state ledger.State, detail string) error {
+	if err := p.dropUnplanned(ctx); err != nil {
+		return err
+	}
+	for _, number := range p.want.Numbers {
+		switch p.numbers[string(number)].Number.State {
+		case "", ledger.Planned, ledger.Held:
+		default:
+			continue
+		}
+		err := p.put(ctx, number, func(n *ledger.Number) {
+			p.enter(n, state)
+			n.Reason, n.Detail = ledger.CampaignNotReady, detail
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note makes sure that every planned number has a record, so that none is
+// without an answer.
+func (p *pass) note(ctx context.Context, t trouble) error {
+	for _, number := range p.want.Numbers {
+		if _, known := p.numbers[string(number)]; known {
+			continue
+		}
+		err := p.put(ctx, number, func(n *ledger.Number) {
+			p.enter(n, ledger.Planned)
+			n.Reason, n.Detail = t.reason, t.detail
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropUnplanned takes numbers off the ledger that the plan names no more. At
+// Telnyx they stay as they are.
+func (p *pass) dropUnplanned(ctx context.Context) error {
+	for _, number := range slices.Sorted(maps.Keys(p.numbers)) {
+		if _, planned := slices.BinarySearch(p.want.Numbers, plan.E164(number)); planned {
+			continue
+		}
+		if err := p.a.ledger.DropNumber(ctx, p.numbers[number]); err != nil {
+			return err
+		}
+		delete(p.numbers, number)
+	}
+	return nil
+}
+
+// put writes one number's record. Change gets the record as it stands, cleared
+// of what every pass says anew.
+func (p *pass) put(ctx context.Context, number plan.E164, change func(*ledger.Number)) error {
+	p.mu.Lock()
+	entry := p.numbers[string(number)]
+	p.mu.Unlock()
+
+	n := entry.Number
+	n.Number, n.CampaignID = string(number), p.key
+	n.Plan, n.PlanHash, n.Cause = p.want.Name, p.set.Hash, p.cause
+	n.Reason, n.Detail, n.OtherCampaignID, n.NextAt = "", "", "", time.Time{}
+	change(&n)
+	written, err := p.a.ledger.PutNumber(ctx, entry, n)
+	if err != nil {
+		return err
+	}
+	if n.State != entry.Number.State || n.Reason != entry.Number.Reason {
+		p.a.log.Info().Str(logging.KeyNumber, n.Number).Str(logging.KeyCampaign, p.key).Str(logging.KeyPlan, n.Plan).
+			Str(logging.KeyState, string(n.State)).Str(logging.KeyReason, string(n.Reason)).
+			Str(logging.KeyCause, p.cause).Msg("number is " + string(n.State))
+	}
+	p.mu.Lock()
+	p.numbers[string(number)] = written
+	p.mu.Unlock()
+	p.lookAgain(n.NextAt)
+	return nil
+}
+
+// enter brings the number into a state, and notes when it came there.
+func (p *pass) enter(n *ledger.Number, state ledger.State) {
+	if n.State != state {
+		n.State, n.Since = state, p.a.now().UTC()
+	}
+}
+
+// lookAgain notes when the campaign must be looked at again, if at all; the
+// earliest time counts.
+func (p *pass) lookAgain(at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !at.IsZero() && (p.nextAt.IsZero() || at.Before(p.nextAt)) {
+		p.nextAt = at
+	}
+}
+
+// finish writes the campaign's record and orders the next look. Change gets the
+// record as it stands, cleared of what every pass says anew.
+func (p *pass) finish(ctx context.Context, change func(*ledger.Campaign)) error {
+	c := p.entry.Campaign
+	c.ID, c.Cause = p.key, p.cause
+	c.Planned, c.Plan, c.PlanHash = p.planned, p.want.Name, ""
+	if p.planned {
+		c.PlanHash = p.set.Hash
+	}
+	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, 0
+	c.NextAt = p.nextAt
+	change(&c)
+	before := p.entry.Campaign
+	if c.Phase != before.Phase {
+		c.Since = p.a.now().UTC()
+	}
+	if _, err := p.a.ledger.PutCampaign(ctx, p.entry, c); err != nil {
+		return err
+	}
+	p.a.directory.learn(c)
+	if c.Phase != before.Phase || c.Planned != before.Planned {
+		p.announce(c)
+	}
+	if p.nextAt.IsZero() {
+		return nil
+	}
+	return p.a.publisher.ScheduleRecheck(ctx, p.key, p.nextAt)
+}
+
+func (p *pass) announce(c ledger.Campaign) {
+	line := p.a.log.Info()
+	message := "campaign is " + string(c.Phase)
+	if !c.Planned && c.Phase == ledger.Ready {
+		line = p.a.log.Warn()
+		message = "a campaign was approved that no plan names; its numbers are attached as soon as a plan does"
+	}
+	line.Str(logging.KeyCampaign, p.key).Str(logging.KeyPlan, c.Plan).Str(logging.KeyPhase, string(c.Phase)).
+		Str(logging.KeyCause, p.cause).Msg(message)
+}

@@ -1,0 +1,150 @@
+package assigner
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"greenlight/internal/events"
+)
+
+// queue hands campaigns to workers: first come, first served, each campaign to
+// one worker at a time. A campaign that waits already waits once: the ticket that
+// is in line stands for the later ones, so that a storm of events for one campaign
+// does not fill up what the consumer may have open. A ticket that comes during a
+// look causes another look, because that look may have read too early. Safe for
+// concurrent use.
+type queue struct {
+	mu      sync.Mutex
+	wake    *sync.Cond
+	order   []string
+	waiting map[string]errand
+	running map[string]bool
+	closed  bool
+}
+
+// errand is one campaign's place in the line.
+type errand struct {
+	key    string
+	ticket *ticket
+	// urgent says that a person asked: waits that Greenlight chose itself are
+	// cut short.
+	urgent bool
+}
+
+func newQueue() *queue {
+	q := &queue{waiting: make(map[string]errand), running: make(map[string]bool)}
+	q.wake = sync.NewCond(&q.mu)
+	return q
+}
+
+// add asks for a look at a campaign. It returns false when one is in line
+// already, which will be made for the earlier ticket; the later one is answered.
+func (q *queue) add(e errand) (added bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	inLine, waits := q.waiting[e.key]
+	if waits {
+		inLine.urgent = inLine.urgent || e.urgent
+		q.waiting[e.key] = inLine
+		return false
+	}
+	q.order = append(q.order, e.key)
+	q.waiting[e.key] = e
+	q.wake.Signal()
+	return true
+}
+
+// take waits for a campaign that nobody looks at; ok is false when the queue was
+// closed. The caller must call finish.
+func (q *queue) take() (e errand, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.closed {
+		if i := slices.IndexFunc(q.order, func(key string) bool { return !q.running[key] }); i >= 0 {
+			e := q.waiting[q.order[i]]
+			q.order = slices.Delete(q.order, i, i+1)
+			delete(q.waiting, e.key)
+			q.running[e.key] = true
+			return e, true
+		}
+		q.wake.Wait()
+	}
+	return errand{}, false
+}
+
+// finish says that the look at the campaign has ended.
+func (q *queue) finish(key string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.running, key)
+	q.wake.Broadcast()
+}
+
+// close makes take return; what waits is left to whoever gets the deliveries
+// next.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.wake.Broadcast()
+}
+
+// depth is how many campaigns wait.
+func (q *queue) depth() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.order)
+}
+
+// ticket is one delivery and the campaigns that it asks to look at. When all of
+// them were looked at, the delivery is settled: done if every look got as far as
+// the ledger, else given back with the longest delay that any asked for.
+type ticket struct {
+	delivery *events.Delivery
+	// cause says in a few words what made the assigner look.
+	cause string
+	// settled is told what came of settling the delivery.
+	settled func(error)
+
+	left  atomic.Int64
+	mu    sync.Mutex
+	err   error
+	after time.Duration
+	bury  string
+}
+
+// newTicket returns a ticket that waits for n looks.
+func newTicket(d *events.Delivery, cause string, n int, settled func(error)) *ticket {
+	t := &ticket{delivery: d, cause: cause, settled: settled}
+	t.left.Store(int64(n))
+	return t
+}
+
+// looked says that one of the ticket's campaigns was looked at: err nil means
+// that the ledger has the outcome, anything else that the look must be repeated
+// after a while. A reason to bury makes the delivery a dead letter.
+func (t *ticket) looked(ctx context.Context, err error, after time.Duration, bury string) {
+	t.mu.Lock()
+	if err != nil {
+		t.err, t.after, t.bury = err, max(t.after, after), max(t.bury, bury)
+	}
+	t.mu.Unlock()
+	if t.left.Add(-1) > 0 {
+		return
+	}
+	t.settled(t.settle(ctx))
+}
+
+func (t *ticket) settle(ctx context.Context) error {
+	switch {
+	case t.err == nil:
+		return t.delivery.Done()
+	case t.bury != "":
+		return t.delivery.DeadLetter(ctx, t.bury, t.err.Error())
+	default:
+		return t.delivery.Retry(t.after)
+	}
+}

@@ -1,0 +1,101 @@
+package assigner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"greenlight/internal/events"
+	"greenlight/internal/logging"
+)
+
+// receive takes a delivery and asks for a look at each campaign that it may be
+// about. Nothing else is taken from it: what to do is decided by what the
+// campaign says when it is read.
+func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
+	keys, why := a.campaignsOf(ctx, d)
+	t := newTicket(d, causeOf(d), max(len(keys), 1), func(err error) {
+		if err != nil {
+			a.log.Warn().Uint64(logging.KeyMessage, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
+		}
+	})
+	switch {
+	case why != "":
+		a.log.Warn().Uint64(logging.KeyMessage, d.Sequence).Str(logging.KeyReason, why).Msg("a message that names no campaign becomes a dead letter")
+		t.looked(ctx, fmt.Errorf("subject %s: %s", d.Subject, why), 0, why)
+	case len(keys) == 0:
+		t.looked(ctx, nil, 0, "") // it concerns nothing that is planned
+	default:
+		for _, key := range keys {
+			a.ask(ctx, errand{key: key, ticket: t, urgent: d.Kind == events.KindCampaign})
+		}
+	}
+}
+
+// campaignsOf returns the keys of the campaigns that a delivery is about. A
+// delivery that cannot be about any is told why, in a word.
+func (a *Assigner) campaignsOf(ctx context.Context, d *events.Delivery) (keys []string, why string) {
+	switch {
+	case d.Kind == events.KindResync || d.Kind == events.KindPlan:
+		return a.everyCampaign(ctx), ""
+	case d.Kind == events.KindUnknown:
+		return nil, "unknown_subject"
+	case d.About == "":
+		return nil, "no_campaign"
+	case d.Kind == events.KindEvent && isBrandEvent(d.Type):
+		return a.plannedOf(d.About), ""
+	default:
+		return []string{a.directory.key(d.About)}, ""
+	}
+}
+
+func isBrandEvent(eventType string) bool {
+	return strings.HasPrefix(eventType, "10dlc.brand.") || strings.HasPrefix(eventType, "brand.")
+}
+
+// everyCampaign returns every planned campaign, and those that the ledger still
+// holds as planned and are not.
+func (a *Assigner) everyCampaign(ctx context.Context) []string {
+	set := a.config.Plans()
+	keys := make([]string, 0, len(set.Campaigns))
+	for _, c := range set.Campaigns {
+		keys = append(keys, c.ID())
+	}
+	entries, err := a.ledger.Campaigns(ctx)
+	if err != nil {
+		a.log.Warn().Err(err).Msg("the ledger's campaigns could not be read; those that left the plan wait for the next resync")
+		return keys
+	}
+	for _, entry := range entries {
+		if _, planned := set.Find(entry.Campaign.ID); !planned && entry.Campaign.Planned {
+			keys = append(keys, entry.Campaign.ID)
+		}
+	}
+	return keys
+}
+
+// plannedOf returns the planned campaigns of a brand, as far as they were read.
+func (a *Assigner) plannedOf(brandID string) []string {
+	var keys []string
+	for _, key := range a.directory.ofBrand(brandID) {
+		if _, planned := a.config.Plans().Find(key); planned {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// causeOf says in a few words what made the assigner look; it stands in the
+// ledger's records.
+func causeOf(d *events.Delivery) string {
+	switch d.Kind {
+	case events.KindEvent:
+		return fmt.Sprintf("event %s (message %d)", d.Type, d.Sequence)
+	case events.KindCampaign:
+		return fmt.Sprintf("asked for by a person (message %d)", d.Sequence)
+	case events.KindPlan:
+		return fmt.Sprintf("plan %s (message %d)", d.About, d.Sequence)
+	default:
+		return fmt.Sprintf("%s (message %d)", d.Kind, d.Sequence)
+	}
+}

@@ -1,0 +1,74 @@
+package assigner
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+)
+
+// trouble is what an error from Telnyx means here: what to do, by telnyx.Judge,
+// and how the ledger calls it.
+type trouble struct {
+	verdict telnyx.Verdict
+	reason  ledger.Reason
+	detail  string
+	// atLeast is how long Telnyx itself asks to wait.
+	atLeast time.Duration
+}
+
+func troubleOf(err error) trouble {
+	t := trouble{verdict: telnyx.Judge(err), detail: detailOf(err)}
+	t.reason = reasonOf(t.verdict, err)
+	if answer, ok := errors.AsType[*telnyx.APIError](err); ok {
+		t.atLeast = answer.RetryAfter
+	}
+	return t
+}
+
+func reasonOf(verdict telnyx.Verdict, err error) ledger.Reason {
+	switch verdict {
+	case telnyx.StopEverything:
+		return stopReason(err)
+	case telnyx.ForGood:
+		return ledger.Rejected
+	case telnyx.Unclear:
+		return ledger.UnknownError
+	default:
+		return laterReason(err)
+	}
+}
+
+// stopReason tells a refused key from a refused account.
+func stopReason(err error) ledger.Reason {
+	answer, ok := errors.AsType[*telnyx.APIError](err)
+	if ok && (answer.Status == http.StatusUnauthorized || telnyx.HasCode(err, telnyx.CodeAuthenticationFailed) ||
+		telnyx.HasCode(err, telnyx.CodeAuthorizationFailed)) {
+		return ledger.Unauthorized
+	}
+	return ledger.AccountBlocked
+}
+
+func laterReason(err error) ledger.Reason {
+	answer, ok := errors.AsType[*telnyx.APIError](err)
+	switch {
+	case !ok:
+		return ledger.TelnyxUnavailable
+	case answer.Status == http.StatusTooManyRequests || telnyx.HasCode(err, telnyx.CodeTooManyRequests):
+		return ledger.RateLimited
+	case telnyx.HasCode(err, telnyx.CodeBeingProcessed), telnyx.HasCode(err, telnyx.CodeLocked),
+		telnyx.HasCode(err, telnyx.CodeInUse), telnyx.HasCode(err, telnyx.CodeAssociatedMissing):
+		return ledger.BeingProcessed
+	default:
+		return ledger.TelnyxUnavailable
+	}
+}
+
+// detailOf bounds what the ledger keeps of an error's words.
+func detailOf(err error) string {
+	const most = 500
+	text := err.Error()
+	return text[:min(len(text), most)]
+}

@@ -1,0 +1,36 @@
+package plan
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+func TestChanges_Count(t *testing.T) {
+	changes := Changes{{Action: Attach}, {Action: Done}, {Action: Attach}}
+	for action, want := range map[Action]int{Attach: 2, Done: 1, Conflict: 0} {
+		if got := changes.Count(action); got != want {
+			t.Errorf("Count(%s) = %d, want %d", action, got, want)
+		}
+	}
+}
+
+func TestChanges_StringOfNone(t *testing.T) {
+	if got := (Changes{}).String(); got != "" {
+		t.Errorf("got %q, want nothing", got)
+	}
+}
+
+func TestAction_SignIsOneCharacterEach(t *testing.T) {
+	for action, want := range map[Action]string{Attach: "+", Done: "=", Wait: "~", WaitToAttach: "~", Conflict: "!", Extra: "?", "new": " "} {
+		if got := action.Sign(); got != want {
+			t.Errorf("%s: got %q, want %q", action, got, want)
+		}
+	}
+}
+
+func TestChange_JSON(t *testing.T) {
+	got, err := json.Marshal(Changes{{Number: "+15551234567", Action: WaitToAttach}})
+	if want := `[{"number":"+15551234567","action":"wait_to_attach"}]`; err != nil || string(got) != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+}

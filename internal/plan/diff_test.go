@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"greenlight/internal/telnyx"
+)
+
+// TestDiff_Golden shows plan, campaign, records and the wanted changes in one
+// file each.
+func TestDiff_Golden(t *testing.T) {
+	eachFixture(t, "diff", func(t *testing.T, f fixture) {
+		set, err := LoadBytes("plan.yaml", f.file("plan.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var on telnyx.Campaign
+		var records []telnyx.Assignment
+		decode(t, f.file("campaign.json"), &on)
+		decode(t, f.file("records.json"), &records)
+		f.want(t, Diff(set.Campaigns[0], on, records).String())
+	})
+}
+
+func decode(t *testing.T, data []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The property tests draw from a small world, so that numbers, campaigns and
+// statuses meet often.
+var (
+	worldOn       = telnyx.Campaign{CampaignID: "here", TCRCampaignID: "CHERE01"}
+	worldStatuses = []telnyx.AssignmentStatus{
+		telnyx.PendingAssignment, telnyx.Assigned, telnyx.FailedAssignment,
+		telnyx.PendingUnassignment, telnyx.FailedUnassignment, "", "PAUSED",
+	}
+	worldNumbers = []string{"+15551234560", "15551234561", "+15551234562", "+15551234563", "+442071838750", "junk", ""}
+)
+
+func randomRecords(r *rand.Rand) []telnyx.Assignment {
+	records := make([]telnyx.Assignment, r.IntN(12))
+	for i := range records {
+		record := &records[i]
+		record.PhoneNumber = pick(r, worldNumbers)
+		record.AssignmentStatus = pick(r, worldStatuses)
+		record.CampaignID = pick(r, []string{"here", "CHERE01", "there", "CTHERE1", ""})
+		record.TCRCampaignID = pick(r, []telnyx.TCRCampaignID{"", "CHERE01", "CTHERE1"})
+	}
+	return records
+}
+
+func randomPlan(r *rand.Rand) Campaign {
+	want := Campaign{Name: "w", CampaignID: "here"}
+	for i := range 4 {
+		if r.IntN(3) > 0 {
+			want.Numbers = append(want.Numbers, E164(fmt.Sprintf("+1555123456%d", i)))
+		}
+	}
+	return want
+}
+
+func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
+
+// TestDiff_Properties checks over random plans and records what Greenlight
+// promises: no write is asked for while any record speaks against it, every
+// planned number has exactly one verdict, a number that is not planned is at most
+// extra, and neither the order of the records nor the inputs themselves change.
+func TestDiff_Properties(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 5_000 {
+		want, records := randomPlan(r), randomRecords(r)
+		before := slices.Clone(records)
+		got := Diff(want, worldOn, records)
+
+		if diff := cmp.Diff(before, records); diff != "" {
+			t.Fatalf("Diff changed its input (-before +after):\n%s", diff)
+		}
+		checkChanges(t, want, records, got)
+
+		r.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
+		if again := Diff(want, worldOn, records); again.String() != got.String() {
+			t.Fatalf("the order of the records matters:\n%s\n%s", got, again)
+		}
+		if t.Failed() {
+			t.Fatalf("plan %v\nrecords %+v\nchanges\n%s", want.Numbers, records, got)
+		}
+	}
+}
+
+// checkChanges checks one result against the promises.
+func checkChanges(t *testing.T, want Campaign, records []telnyx.Assignment, got Changes) {
+	t.Helper()
+	if !slices.IsSortedFunc(got, func(a, b Change) int {
+		if a.Number < b.Number {
+			return -1
+		}
+		return 1 // equal numbers count as unsorted
+	}) {
+		t.Error("not sorted, or a number stands twice")
+	}
+	verdicts := map[E164]Action{}
+	for _, change := range got {
+		verdicts[change.Number] = change.Action
+		planned := slices.Contains(want.Numbers, change.Number)
+		if planned == (change.Action == Extra) {
+			t.Errorf("%s: %s, planned %t", change.Number, change.Action, planned)
+		}
+		if change.Action == Attach && isLive(change.Number, records) {
+			t.Errorf("%s: attach, with a live record", change.Number)
+		}
+		if change.Record == nil && change.Action != Attach {
+			t.Errorf("%s: %s without a record", change.Number, change.Action)
+		}
+	}
+	for _, n := range want.Numbers {
+		if verdicts[n] == "" {
+			t.Errorf("%s: no verdict", n)
+		}
+	}
+}
+
+// isLive reports whether any record but a failed assignment names the number. It
+// compares digits, so as not to lean on what it tests.
+func isLive(n E164, records []telnyx.Assignment) bool {
+	return slices.ContainsFunc(records, func(record telnyx.Assignment) bool {
+		same := record.PhoneNumber == string(n) || "+"+record.PhoneNumber == string(n)
+		return same && record.AssignmentStatus != telnyx.FailedAssignment
+	})
+}
+
+func TestDiff_RecordIsACopy(t *testing.T) {
+	records := []telnyx.Assignment{{PhoneNumber: "+15551234567", CampaignID: "here", AssignmentStatus: telnyx.Assigned}}
+	changes := Diff(Campaign{Numbers: []E164{"+15551234567"}}, worldOn, records)
+	changes[0].Record.AssignmentStatus = "CHANGED"
+	if records[0].AssignmentStatus != telnyx.Assigned {
+		t.Error("a change points into the caller's records")
+	}
+}
+
+// TestDiff_UnknownCampaign: without an id to compare, every record belongs to
+// somebody else.
+func TestDiff_UnknownCampaign(t *testing.T) {
+	records := []telnyx.Assignment{{PhoneNumber: "+15551234567", AssignmentStatus: telnyx.Assigned}}
+	changes := Diff(Campaign{Numbers: []E164{"+15551234567"}}, telnyx.Campaign{}, records)
+	if got := changes.Count(Conflict); got != 1 || len(changes) != 1 {
+		t.Errorf("got\n%swant one conflict", changes)
+	}
+}

@@ -1,0 +1,35 @@
+package telnyx
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Brand is what Greenlight reads of a brand in the account's list of brands.
+type Brand struct {
+	// BrandID is Telnyx's id, by which [Client.Campaigns] lists.
+	BrandID     string `json:"brandId"`
+	TCRBrandID  string `json:"tcrBrandId"`
+	DisplayName string `json:"displayName"`
+	CompanyName string `json:"companyName"`
+	// EntityType is such as "PRIVATE_PROFIT" or "SOLE_PROPRIETOR".
+	EntityType string `json:"entityType"`
+	// IdentityStatus is such as "VERIFIED" or "UNVERIFIED".
+	IdentityStatus string `json:"identityStatus"`
+	// Status is "OK", "REGISTRATION_PENDING" or "REGISTRATION_FAILED".
+	Status string `json:"status"`
+	// FailureReasons is a string in the OpenAPI description; see [ReasonText].
+	FailureReasons json.RawMessage `json:"failureReasons,omitempty"`
+}
+
+// Brands lists all brands of the account, the oldest first.
+//
+// OpenAPI: GET /10dlc/brand
+func (c *Client) Brands(ctx context.Context) ([]Brand, error) {
+	r := get("/10dlc/brand")
+	r.query = oldestFirst()
+	brands, err := list(ctx, c, r, pageParam, Brand.key)
+	return brands, annotate(err, "list brands")
+}
+
+func (b Brand) key() string { return b.BrandID }

@@ -1,0 +1,326 @@
+package telnyx
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// DefaultBaseURL is the address of Telnyx's API v2.
+const DefaultBaseURL = "https://api.telnyx.com/v2"
+
+// What a call may take and bring at most.
+const (
+	// callTimeout is for one attempt, from dialling to the answer's last byte.
+	callTimeout = 20 * time.Second
+	// maxAnswer is ample: a page of 500 campaigns with all their texts is about 3 MB.
+	maxAnswer      = 8 << 20
+	maxErrorAnswer = 64 << 10
+)
+
+// How reads are repeated.
+const (
+	readAttempts = 3
+	// firstReadWait is the middle of the first wait; the second is thrice as long.
+	firstReadWait = 300 * time.Millisecond
+	// longestReadWait is the longest Retry-After that a read sits out. A longer one
+	// is the caller's to plan with.
+	longestReadWait = 5 * time.Second
+)
+
+// defaultHTTPClient serves every Client that brings none, so that they share
+// connections.
+var defaultHTTPClient = &http.Client{Timeout: callTimeout}
+
+// Client calls the part of Telnyx's API that attaching numbers to campaigns
+// needs. Each field has a working default but APIKey. Set them before the first
+// call and leave them; from then on a Client is safe for concurrent use.
+//
+// Reads are repeated up to two times when there was no answer, an unreadable one,
+// or one with status 408, 429 or 5xx, after a short jittered wait or the one that
+// Retry-After asks for. Writes are sent once, whatever happens, because no 10DLC
+// operation takes an idempotency key (https://github.com/team-telnyx/openapi).
+//
+// Errors are [*APIError] for an answer with another status than 2xx,
+// [*ConnectionError] for none, [*UnreadableError] for one that makes no sense,
+// [ErrInvalidArgument] for a call that was not made, and ctx's error while
+// waiting for the Pacer; [Judge] sorts them. Each names the operation and the
+// ids it was for, and none holds the key.
+type Client struct {
+	// APIKey goes into the Authorization header. Without one, no such header is
+	// sent, and Telnyx answers 401.
+	APIKey APIKey
+	// BaseURL is where the API is, with its version; default [DefaultBaseURL].
+	BaseURL string
+	// HTTPClient makes the calls; default one that gives each attempt 20 s. Whichever
+	// it is, redirects are not followed: they would carry the key elsewhere or repeat
+	// a write.
+	HTTPClient *http.Client
+	// UserAgent is sent with each request; default "greenlight".
+	UserAgent string
+	// Pacer is waited for before each attempt and told of each answer. Nil means
+	// unpaced.
+	Pacer *Pacer
+	// OnCall is told of every attempt when it is over, on the caller's goroutine.
+	// Nil means nobody is.
+	OnCall func(Call)
+
+	// random returns a number in [0,1) for jitter; nil means math/rand's.
+	random func() float64
+}
+
+// Call is one attempt to call Telnyx, as [Client.OnCall] is told of it.
+type Call struct {
+	Method string
+	// Route is the path as a template, such as "/10dlc/campaign/{id}", so that it
+	// can label a metric.
+	Route string
+	// Status is the HTTP status; zero if there was no answer.
+	Status int
+	// Duration is from sending to the answer's last byte. Waiting for the Pacer is
+	// not in it.
+	Duration time.Duration
+	// Err is nil if the attempt brought what was asked for.
+	Err error
+}
+
+// request is what a method of Client asks for.
+type request struct {
+	method string
+	route  string     // "/10dlc/campaign/{id}"
+	args   []string   // fill the braces of route
+	query  url.Values // may be nil
+	body   any        // sent as JSON; nil for none
+}
+
+// check says what a decoded answer lacks to be one, or nil.
+type check[T any] func(T) error
+
+// call makes a request and decodes its answer, repeating reads.
+func call[T any](ctx context.Context, c *Client, r request, valid check[T]) (T, error) {
+	for attempt := 1; ; attempt++ {
+		answer, err := callOnce(ctx, c, r, valid)
+		if err == nil || r.method != http.MethodGet || attempt == readAttempts || !repeatable(err) {
+			return answer, err
+		}
+		wait := c.readWait(attempt, err)
+		if wait > longestReadWait || sleep(ctx, wait) != nil {
+			return answer, err
+		}
+	}
+}
+
+// callOnce makes one attempt and tells OnCall.
+func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) (T, error) {
+	var answer T
+	req, err := c.newRequest(ctx, r)
+	if err != nil {
+		return answer, fmt.Errorf("%s %s: %w", r.method, r.route, err)
+	}
+	if c.Pacer != nil {
+		if err := c.Pacer.Wait(ctx); err != nil {
+			return answer, fmt.Errorf("%s %s: %w", r.method, r.route, err)
+		}
+	}
+	started := time.Now()
+	status, body, err := c.exchange(r, req)
+	took := time.Since(started)
+	if err == nil {
+		answer, err = decode(r, status, body, valid)
+	}
+	if c.OnCall != nil {
+		c.OnCall(Call{Method: r.method, Route: r.route, Status: status, Duration: took, Err: err})
+	}
+	return answer, err
+}
+
+func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, error) {
+	path, err := fillRoute(r.route, r.args)
+	if err != nil {
+		return nil, err
+	}
+	address := strings.TrimRight(cmp.Or(c.BaseURL, DefaultBaseURL), "/") + path
+	if len(r.query) > 0 {
+		address += "?" + r.query.Encode()
+	}
+	var body io.Reader
+	if r.body != nil {
+		encoded, err := json.Marshal(r.body)
+		if err != nil {
+			return nil, fmt.Errorf("encode the request: %w", err)
+		}
+		body = bytes.NewReader(encoded)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, address, body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidArgument, err)
+	}
+	c.setHeaders(req)
+	return req, nil
+}
+
+func (c *Client) setHeaders(req *http.Request) {
+	if c.APIKey != "" {
+		req.Header.Set("Authorization", "Bearer "+c.APIKey.reveal())
+	}
+	if req.Body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", cmp.Or(c.UserAgent, "greenlight"))
+}
+
+// exchange sends the request and reads the whole answer. The error is nil only
+// for a status of 2xx.
+func (c *Client) exchange(r request, req *http.Request) (status int, body []byte, err error) {
+	res, err := c.httpClient().Do(req)
+	if err != nil {
+		return 0, nil, &ConnectionError{Method: r.method, Route: r.route, Err: causeOf(err)}
+	}
+	defer res.Body.Close()
+	if c.Pacer != nil {
+		c.Pacer.Observe(res.StatusCode, res.Header)
+	}
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		// An error is an error with half its body too.
+		body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorAnswer))
+		return res.StatusCode, nil, newAPIError(r, res.StatusCode, res.Header, c.withoutKey(body), time.Now())
+	}
+	body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err != nil {
+		return res.StatusCode, nil, &UnreadableError{Method: r.method, Route: r.route, Status: res.StatusCode, Err: err}
+	}
+	if len(body) > maxAnswer {
+		tooBig := fmt.Errorf("it is longer than %d MiB", maxAnswer>>20)
+		return res.StatusCode, nil, &UnreadableError{Method: r.method, Route: r.route, Status: res.StatusCode, Err: tooBig}
+	}
+	return res.StatusCode, c.withoutKey(body), nil
+}
+
+// httpClient returns the HTTP client to use, made to stop at redirects.
+func (c *Client) httpClient() *http.Client {
+	client := *cmp.Or(c.HTTPClient, defaultHTTPClient)
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
+}
+
+// withoutKey takes the key out of what a server sent, lest one that echoes the
+// request's headers carry it into an error or a log. A real key is far longer
+// than 8 characters; a shorter one might stand in any text.
+func (c *Client) withoutKey(body []byte) []byte {
+	if len(c.APIKey) < 8 {
+		return body
+	}
+	return bytes.ReplaceAll(body, []byte(c.APIKey.reveal()), []byte(redacted))
+}
+
+// readWait returns how long to wait after a read's attempt ended in err: what
+// Telnyx asks for, else 0.3 s and then 0.9 s, each more or less by half.
+func (c *Client) readWait(attempt int, err error) time.Duration {
+	if e, ok := errors.AsType[*APIError](err); ok && e.RetryAfter > 0 {
+		return e.RetryAfter
+	}
+	random := c.random
+	if random == nil {
+		random = rand.Float64
+	}
+	wait := firstReadWait
+	for range attempt - 1 {
+		wait *= 3
+	}
+	return time.Duration((0.5 + random()) * float64(wait))
+}
+
+// repeatable reports whether a read that ended in err may end otherwise soon.
+func repeatable(err error) bool {
+	if e, ok := errors.AsType[*APIError](err); ok {
+		return isPassing(e.Status)
+	}
+	return unanswered(err)
+}
+
+// annotate puts before err what was being done, with the ids, cut and cleaned
+// since they may come from a webhook's body. A nil err stays nil.
+func annotate(err error, format string, ids ...string) error {
+	if err == nil {
+		return nil
+	}
+	shown := make([]any, len(ids))
+	for i, id := range ids {
+		shown[i] = oneLine(id, maxIDText)
+	}
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, shown...), err)
+}
+
+// get returns the request that reads what args name under route.
+func get(route string, args ...string) request {
+	return request{method: http.MethodGet, route: route, args: args}
+}
+
+// fillRoute puts args, escaped, in the place of the braces of route. It is the
+// only place where a path is made. A + stays as it is: in a path it means
+// itself.
+func fillRoute(route string, args []string) (string, error) {
+	var path strings.Builder
+	for _, arg := range args {
+		if arg == "" || arg == "." || arg == ".." {
+			// These would name another path.
+			return "", fmt.Errorf("%w: %q cannot stand in a path", ErrInvalidArgument, arg)
+		}
+		if len(arg) > maxIDLength {
+			return "", fmt.Errorf("%w: an id of %d bytes", ErrInvalidArgument, len(arg))
+		}
+		before, rest, _ := strings.Cut(route, "{")
+		_, after, _ := strings.Cut(rest, "}")
+		path.WriteString(before)
+		path.WriteString(url.PathEscape(arg))
+		route = after
+	}
+	path.WriteString(route)
+	return path.String(), nil
+}
+
+// decode reads a record. 10DLC answers are bare objects and v2 answers have
+// {"data":…} around them; since Telnyx's pages disagree on which is which, both
+// are taken everywhere.
+func decode[T any](r request, status int, body []byte, valid check[T]) (T, error) {
+	var answer T
+	err := json.Unmarshal(unwrap(body), &answer)
+	if err == nil {
+		err = valid(answer)
+	}
+	if err != nil {
+		var none T
+		return none, &UnreadableError{Method: r.method, Route: r.route, Status: status, Body: bodyText(body), Err: err}
+	}
+	return answer, nil
+}
+
+// unwrap returns the object under data, if there is one, else body.
+func unwrap(body []byte) []byte {
+	var envelope struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if json.Unmarshal(body, &envelope) == nil && bytes.HasPrefix(envelope.Data, []byte("{")) {
+		return envelope.Data
+	}
+	return body
+}
+
+// causeOf leaves out the method and address that package http puts before the
+// cause; our own errors name the route.
+func causeOf(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}

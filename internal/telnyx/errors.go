@@ -1,0 +1,302 @@
+package telnyx
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Error codes that Greenlight knows, from
+// https://developers.telnyx.com/development/api-fundamentals/api-errors (read in
+// 2026). The comments give Telnyx's titles; [Judge] says what follows from them.
+const (
+	CodeInactiveNumber         = "10001" // Inactive phone number
+	CodeInvalidNumber          = "10002" // Invalid phone number
+	CodeMissingParameter       = "10004" // Missing required parameter
+	CodeNotFound               = "10005" // Resource not found
+	CodeInvalidID              = "10006" // Invalid ID
+	CodeUnexpected             = "10007" // Unexpected error
+	CodeAuthenticationFailed   = "10009" // Authentication failed
+	CodeAuthorizationFailed    = "10010" // Authorization failed
+	CodeTooManyRequests        = "10011" // Too many requests
+	CodeDuplicate              = "10012" // Duplicate resource
+	CodeBadRequest             = "10015" // Bad Request
+	CodeNotE164                = "10016" // Phone number must be in +E.164 format
+	CodeAssociatedMissing      = "10017" // Associated resource does not exist
+	CodeInUse                  = "10021" // Resource in use
+	CodeUnprocessable          = "10027" // Unprocessable Entity
+	CodeInvalidEnumValue       = "10032" // Invalid enumerated value
+	CodeOutOfRange             = "10033" // Value outside of range
+	CodeLocked                 = "10035" // Resource locked
+	CodeBeingProcessed         = "10036" // Resource is being processed
+	CodeServiceUnavailable     = "10037" // Service unavailable
+	CodeFeatureNotPermitted    = "10038" // Feature not permitted (at this account level)
+	CodeFeatureLimited         = "10039" // Feature limited (at this account level)
+	CodeAccountInactive        = "20012" // Account inactive (it may be out of funds)
+	CodeAccountBlocked         = "20013" // Account blocked
+	CodeAccountUnverified      = "20014" // Account unverified
+	CodeFeatureNotEnabled      = "20015" // Feature not enabled
+	CodeAccountNotLevel1       = "20016" // Account not level 1 verified
+	CodeAccountNotLevel2       = "20017" // Account not level 2 verified
+	CodeInsufficientFunds      = "20100" // Insufficient Funds
+	CodeNotRegisteredToCarrier = "40010" // Not 10DLC registered; on sending only
+)
+
+// ErrInvalidArgument is matched by the error for a call that was not made
+// because an argument, such as an empty id, cannot be sent.
+var ErrInvalidArgument = errors.New("invalid argument")
+
+// What an error keeps of an answer at most: details, and bytes of each text.
+const (
+	maxDetails    = 10
+	maxDetailText = 300
+	maxBodyText   = 300
+	maxIDText     = 100
+)
+
+// APIError is an answer with a status other than 2xx. Redirects are among them,
+// since none is followed.
+type APIError struct {
+	// Method and Route are of the request; Route is a template such as
+	// "/10dlc/campaign/{id}".
+	Method, Route string
+	// Status is the HTTP status.
+	Status int
+	// Errors are Telnyx's details, at most 10. It is empty if the body had none,
+	// as a gateway's page has not.
+	Errors []ErrorDetail
+	// RequestID is the header x-request-id, for Telnyx's support; it may be empty.
+	RequestID string
+	// RetryAfter is how long Telnyx asks to wait: the header Retry-After, or for a
+	// 429 without it x-ratelimit-reset. Zero if it does not say.
+	RetryAfter time.Duration
+	// Body is the beginning of the body as one line without markup. It is for
+	// showing; Errors has the same when Telnyx wrote it.
+	Body string
+}
+
+// ErrorDetail is one of the errors in an answer, its texts cut to 300 bytes.
+type ErrorDetail struct {
+	// Code is such as [CodeNotE164]. It is empty where the answer has no codes.
+	Code string
+	// Title and Detail are sentences. Either may be empty.
+	Title, Detail string
+	// Source is the field or parameter that is to blame, if Telnyx named it.
+	Source string
+}
+
+// Error tells the request, the status and all that Telnyx said.
+func (e *APIError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %d %s", e.Method, e.Route, e.Status, cmp.Or(http.StatusText(e.Status), "(unknown status)"))
+	for _, detail := range e.Errors {
+		fmt.Fprintf(&b, ": %s", detail)
+	}
+	if len(e.Errors) == 0 && e.Body != "" {
+		fmt.Fprintf(&b, ": %q", e.Body)
+	}
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, "; retry after %s", e.RetryAfter)
+	}
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, "; request id %s", e.RequestID)
+	}
+	return b.String()
+}
+
+// String returns the detail on one line, such as
+// "10016 Phone number must be in +E.164 format (phoneNumber)".
+func (d ErrorDetail) String() string {
+	text := strings.TrimSpace(d.Code + " " + d.Title)
+	if d.Detail != "" && d.Detail != d.Title {
+		text = strings.TrimPrefix(text+": "+d.Detail, ": ")
+	}
+	if d.Source != "" {
+		text += " (" + d.Source + ")"
+	}
+	return text
+}
+
+// ConnectionError is a request without an answer: refused, broken, timed out or
+// cancelled. Telnyx may have received the request all the same.
+type ConnectionError struct {
+	Method, Route string
+	Err           error
+}
+
+// Error tells the request and the cause.
+func (e *ConnectionError) Error() string {
+	return fmt.Sprintf("%s %s: no answer: %v", e.Method, e.Route, e.Err)
+}
+
+// Unwrap returns the cause, such as context.DeadlineExceeded.
+func (e *ConnectionError) Unwrap() error { return e.Err }
+
+// UnreadableError is an answer with status 2xx that is not what it should be: cut
+// off, too big, no JSON, or without the fields that make it a record.
+type UnreadableError struct {
+	Method, Route string
+	Status        int
+	// Body is the beginning of the body as one line without markup.
+	Body string
+	Err  error
+}
+
+// Error tells the request, the cause and how the answer began.
+func (e *UnreadableError) Error() string {
+	if e.Body == "" {
+		return fmt.Sprintf("%s %s: unreadable answer with status %d: %v", e.Method, e.Route, e.Status, e.Err)
+	}
+	return fmt.Sprintf("%s %s: unreadable answer with status %d: %v: %q", e.Method, e.Route, e.Status, e.Err, e.Body)
+}
+
+// Unwrap returns the cause.
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
+// IsNotFound reports whether err says that Telnyx has no such record: a 404, or
+// [CodeNotFound]. A 404 whose body is another's, such as a gateway's page or the
+// {"detail":"Not Found"} of a path that does not exist, does not count: it
+// says nothing about the record.
+func IsNotFound(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	if !ok {
+		return false
+	}
+	if e.has(CodeNotFound) {
+		return true
+	}
+	coded := slices.ContainsFunc(e.Errors, func(d ErrorDetail) bool { return d.Code != "" })
+	return e.Status == http.StatusNotFound && !e.hasAny(laterCodes) && (coded || e.Body == "")
+}
+
+// HasCode reports whether err is an [APIError] with that code among its details.
+func HasCode(err error, code string) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && e.has(code)
+}
+
+// EffectUnknown reports whether a write may have taken effect although it ended
+// in err: no answer came, or an unreadable one, or one by which the server
+// itself gave up (408, 5xx). Read the record before writing again. It is false
+// for reads, which have no effect, and for errors of other packages.
+func EffectUnknown(err error) bool {
+	if e, ok := errors.AsType[*APIError](err); ok {
+		return e.Method != http.MethodGet && (e.Status == http.StatusRequestTimeout || e.Status >= 500)
+	}
+	if e, ok := errors.AsType[*ConnectionError](err); ok {
+		return e.Method != http.MethodGet
+	}
+	e, ok := errors.AsType[*UnreadableError](err)
+	return ok && e.Method != http.MethodGet
+}
+
+func (e *APIError) has(code string) bool {
+	return slices.ContainsFunc(e.Errors, func(d ErrorDetail) bool { return d.Code == code })
+}
+
+func (e *APIError) hasAny(codes []string) bool { return slices.ContainsFunc(codes, e.has) }
+
+// newAPIError reads an error answer. It never fails: what it cannot read stands
+// in Body.
+func newAPIError(r request, status int, h http.Header, body []byte, now time.Time) *APIError {
+	return &APIError{
+		Method:     r.method,
+		Route:      r.route,
+		Status:     status,
+		Errors:     errorDetails(body),
+		RequestID:  oneLine(h.Get("X-Request-Id"), maxIDText),
+		RetryAfter: waitAskedFor(status, h, now),
+		Body:       bodyText(body),
+	}
+}
+
+// errorDetails reads the shapes in which errors come: {"errors":[…]} from the API
+// (v2 and 10DLC), {"detail":[…]} from request validation in 10DLC's campaign and
+// brand calls, {"message":…} from its bulk calls.
+func errorDetails(body []byte) []ErrorDetail {
+	var top object
+	if json.Unmarshal(body, &top) != nil {
+		return nil
+	}
+	for _, shape := range []struct {
+		key  string
+		read func(object) ErrorDetail
+	}{{"errors", apiDetail}, {"detail", validationDetail}, {"message", apiDetail}} {
+		if raw := top[shape.key]; !isNull(raw) {
+			return detailsOf(raw, shape.read)
+		}
+	}
+	return nil
+}
+
+// detailsOf reads a list of details, or a single one, each an object or a string.
+func detailsOf(raw json.RawMessage, read func(object) ErrorDetail) []ErrorDetail {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) != nil {
+		list = []json.RawMessage{raw}
+	}
+	var details []ErrorDetail
+	for _, raw := range list[:min(len(list), maxDetails)] {
+		var one object
+		if json.Unmarshal(raw, &one) == nil && len(one) > 0 {
+			details = append(details, read(one))
+			continue
+		}
+		if text := ReasonText(raw); text != "" {
+			details = append(details, ErrorDetail{Title: oneLine(text, maxDetailText)})
+		}
+	}
+	return details
+}
+
+func apiDetail(one object) ErrorDetail {
+	source, _ := one.object("source")
+	return ErrorDetail{
+		Code:   oneLine(one.scalar("code"), maxIDText),
+		Title:  oneLine(one.string("title"), maxDetailText),
+		Detail: oneLine(cmp.Or(one.string("detail"), one.string("message")), maxDetailText),
+		Source: oneLine(cmp.Or(source.string("pointer"), source.string("parameter")), maxIDText),
+	}
+}
+
+// validationDetail reads {"loc":["body","phoneNumber"],"msg":…,"type":…}. The type
+// is not one of Telnyx's codes, so it does not become one.
+func validationDetail(one object) ErrorDetail {
+	var path []json.RawMessage
+	_ = json.Unmarshal(one["loc"], &path) // Without a path there is no source.
+	var steps []string
+	for _, step := range path {
+		steps = append(steps, strings.Trim(string(step), `"`))
+	}
+	return ErrorDetail{
+		Title:  oneLine(one.string("msg"), maxDetailText),
+		Detail: oneLine(one.string("type"), maxDetailText),
+		Source: oneLine(strings.Join(steps, "."), maxIDText),
+	}
+}
+
+// scalar returns the text of a string or a number under key, or an empty one.
+func (o object) scalar(key string) string {
+	var n json.Number // takes strings that are numbers too, but no other ones
+	if s := o.string(key); s != "" {
+		return s
+	}
+	if raw := o[key]; isNull(raw) || json.Unmarshal(raw, &n) != nil {
+		return ""
+	}
+	return n.String()
+}
+
+var markup = regexp.MustCompile(`(?s)<(?:style|script|!--).*?(?:</style>|</script>|-->)|<[^>]*>`)
+
+// bodyText shows the beginning of a body that may be a gateway's HTML page.
+func bodyText(body []byte) string {
+	beginning := string(body[:min(len(body), 16*maxBodyText)])
+	return oneLine(markup.ReplaceAllString(beginning, " "), maxBodyText)
+}

@@ -1,0 +1,175 @@
+package telnyxsim_test
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// statusOf tells a number's record in four words.
+func statusOf(t *testing.T, sim *telnyxsim.Simulator, phoneNumber string) [3]string {
+	t.Helper()
+	for _, a := range sim.Assignments() {
+		if a.PhoneNumber == phoneNumber {
+			return [3]string{string(a.Status), string(a.TMobile), string(a.NonTMobile)}
+		}
+	}
+	return [3]string{}
+}
+
+func TestRecord_MovesWithItsDelays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hooks := &inbox{}
+		sim := account(t, telnyxsim.Options{
+			DeliveryTransport: hooks,
+			AssignDelay:       time.Minute, MappingDelay: time.Hour, MappingGap: time.Hour, UnassignDelay: time.Minute,
+			ReattachDelay: time.Minute,
+		})
+		defer sim.Close()
+		post(t, sim, numberA, campaignID)
+		for _, stage := range []struct {
+			after time.Duration
+			want  [3]string
+		}{
+			{time.Minute - time.Second, [3]string{"PENDING_ASSIGNMENT", "PENDING", "PENDING"}},
+			{2 * time.Second, [3]string{"ASSIGNED", "PENDING", "PENDING"}},
+			{time.Hour, [3]string{"ASSIGNED", "ADDED", "PENDING"}},
+			{time.Hour, [3]string{"ASSIGNED", "ADDED", "ADDED"}},
+		} {
+			time.Sleep(stage.after)
+			synctest.Wait()
+			if got := statusOf(t, sim, numberA); got != stage.want {
+				t.Errorf("record = %v, want %v", got, stage.want)
+			}
+		}
+		if got := remove(t, sim, numberA); got.status != 200 || got.object(t)["assignmentStatus"] != "PENDING_UNASSIGNMENT" {
+			t.Errorf("DELETE = %d %s, want 200 with the record", got.status, got.body)
+		}
+		if got := remove(t, sim, numberA); got.status != 200 || sim.Writes()[2].Effective {
+			t.Errorf("DELETE again = %d, effective %t; want 200 without effect", got.status, sim.Writes()[2].Effective)
+		}
+		time.Sleep(time.Minute + time.Second)
+		if got := read(t, sim, numberA); got.status != 404 {
+			t.Errorf("GET after removal = %d, want 404", got.status)
+		}
+		if got := post(t, sim, numberA, campaignID); got.code(t) != "10036" {
+			t.Errorf("POST soon after removal = %d %s, want 10036", got.status, got.body)
+		}
+		time.Sleep(time.Minute)
+		if got := post(t, sim, numberA, campaignID); got.status != 200 {
+			t.Errorf("POST later = %d %s, want 200", got.status, got.body)
+		}
+		want := []string{
+			"ASSIGNMENT success " + numberA, "STATUS_UPDATE ADDED " + numberA, "STATUS_UPDATE ADDED " + numberA,
+			"DELETION success " + numberA,
+		}
+		if diff := cmp.Diff(want, hooks.summaries(t)); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestRecord_RemovalOvertakesAssignment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hooks := &inbox{}
+		sim := account(t, telnyxsim.Options{DeliveryTransport: hooks, AssignDelay: time.Hour})
+		defer sim.Close()
+		post(t, sim, numberA, campaignID)
+		remove(t, sim, numberA)
+		time.Sleep(2 * time.Hour)
+		if got := hooks.summaries(t); !slices.Equal(got, []string{"DELETION success " + numberA}) {
+			t.Errorf("events = %v, want the DELETION alone", got)
+		}
+	})
+}
+
+func TestRecord_FailsWithReasons(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hooks := &inbox{}
+		sim := account(t, telnyxsim.Options{DeliveryTransport: hooks})
+		defer sim.Close()
+		sim.FailAssignment(numberA, "Number is not eligible")
+		post(t, sim, numberA, campaignID)
+		synctest.Wait()
+		record := read(t, sim, numberA).object(t)
+		if record["assignmentStatus"] != "FAILED_ASSIGNMENT" || record["failureReasons"] != "Number is not eligible" {
+			t.Errorf("record = %v, want FAILED_ASSIGNMENT with its reason", record)
+		}
+		payload := hooks.all()[0].event(t).Data.Payload
+		want := map[string]any{
+			"campaignId": campaignID, "phoneNumber": numberA, "status": "failed", "type": "ASSIGNMENT",
+			"reasons": []any{"Number is not eligible"},
+		}
+		if diff := cmp.Diff(want, payload); diff != "" {
+			t.Errorf("payload (-want +got):\n%s", diff)
+		}
+		post(t, sim, numberA, campaignID)
+		synctest.Wait()
+		if got := statusOf(t, sim, numberA)[0]; got != "ASSIGNED" {
+			t.Errorf("second time: %s, want ASSIGNED", got)
+		}
+	})
+}
+
+func TestRecord_CarrierMayRefuse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}})
+		defer sim.Close()
+		sim.FailMapping(numberA, telnyxsim.ATT)
+		sim.FailMapping(numberA, telnyxsim.TMobile)
+		post(t, sim, numberA, campaignID)
+		synctest.Wait()
+		got := read(t, sim, numberA).object(t)
+		want := map[string]string{
+			"assignmentStatus": "ASSIGNED", "tmobileNumberMappingStatus": "FAILED",
+			"nonTmobileNumberMappingStatus": "ADDED", "attNumberMappingStatus": "FAILED",
+		}
+		for field, value := range want {
+			if got[field] != value {
+				t.Errorf("%s = %v, want %s", field, got[field], value)
+			}
+		}
+	})
+}
+
+func TestReassign_StealsAndReadsAreStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hooks := &inbox{}
+		sim := account(t, telnyxsim.Options{DeliveryTransport: hooks, StaleReadDelay: time.Minute})
+		defer sim.Close()
+		_ = sim.AttachNumber(numberA, otherID, telnyx.Assigned)
+		if got := put(t, sim, numberA, campaignID); got.status != 200 || got.object(t)["campaignId"] != campaignID {
+			t.Fatalf("PUT = %d %s, want 200 on the new campaign", got.status, got.body)
+		}
+		if w := sim.Writes()[0]; !w.Effective || w.PreviousCampaignID != otherID {
+			t.Errorf("write = %+v, want it effective and the other campaign as previous", w)
+		}
+		time.Sleep(time.Second)
+		stale := read(t, sim, numberA).object(t)
+		if stale["campaignId"] != otherID || stale["assignmentStatus"] != "ASSIGNED" {
+			t.Errorf("read at once = %v, want the old campaign, ASSIGNED", stale)
+		}
+		list := call(t, sim, "GET", "/10dlc/phone_number_campaigns"+query("filter[telnyx_campaign_id]", otherID), "")
+		if got := list.column(t, "records", "phoneNumber"); !slices.Equal(got, []string{numberA}) {
+			t.Errorf("list of the old campaign = %v, want it to show the number still", got)
+		}
+		if got := sim.Assignments()[0]; got.CampaignID != campaignID || got.Status != telnyx.Assigned {
+			t.Errorf("truth = %+v, want the new campaign, ASSIGNED", got)
+		}
+		time.Sleep(time.Minute)
+		if got := read(t, sim, numberA).object(t); got["campaignId"] != campaignID {
+			t.Errorf("read later = %v, want the new campaign", got["campaignId"])
+		}
+		for _, summary := range hooks.summaries(t) {
+			if summary == "DELETION success "+numberA {
+				t.Error("the old campaign was told of its loss, want silence")
+			}
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package webhook
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
+
+	"greenlight/internal/events"
+	"greenlight/internal/logging"
+	"greenlight/internal/telnyx"
+)
+
+// The answers to a delivery with status 200.
+const (
+	accepted     = "accepted"
+	duplicate    = "duplicate"
+	ignored      = "ignored"
+	deadLettered = "dead_lettered"
+)
+
+// deliver answers one delivery. It is the only place that decides on an answer.
+// The order is: cap, signature over the raw bytes, and only then what they say.
+func (w *Webhook) deliver(c echo.Context) error {
+	body, err := w.readBody(c)
+	if err != nil {
+		return err
+	}
+	if err := w.verifier.Verify(c.Request().Header, body); err != nil {
+		return unauthorized(err)
+	}
+	receivedAt := w.now()
+	// The client's patience must not decide whether an event is stored: it may
+	// hang up while the acknowledgement is on its way.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), publishTimeout)
+	defer cancel()
+
+	event, err := telnyx.ParseEvent(body)
+	if err != nil {
+		return w.bury(ctx, c, body, "not_an_event", err)
+	}
+	if !w.keeps(event.Type) {
+		w.metrics.event(event.Type, ignored)
+		w.line(c, event).Str(logging.KeyAnswer, ignored).Msg("event of a type that is not kept")
+		return ok(c, ignored)
+	}
+	if _, err := events.EventSubject(event.Type, event.About()); err != nil {
+		return w.bury(ctx, c, body, "unroutable", err)
+	}
+	receipt, err := w.publisher.Publish(ctx, events.Event{
+		ID:         event.ID,
+		Type:       event.Type,
+		About:      event.About(),
+		ReceivedAt: receivedAt,
+		Timestamp:  c.Request().Header.Get(telnyx.TimestampHeader),
+		Signature:  c.Request().Header.Get(telnyx.SignatureHeader),
+		Body:       body,
+	})
+	w.metrics.publish.Observe(w.now().Sub(receivedAt).Seconds())
+	if err != nil {
+		return notStored(err)
+	}
+	answer := accepted
+	if receipt.Duplicate {
+		answer = duplicate
+	}
+	w.metrics.event(event.Type, answer)
+	w.line(c, event).Str(logging.KeyAnswer, answer).Uint64(logging.KeyMessage, receipt.Sequence).
+		Int64(logging.KeyElapsed, w.now().Sub(receivedAt).Milliseconds()).Msg("event stored")
+	return ok(c, answer)
+}
+
+// readBody reads the whole body, or refuses it as soon as it is known to be too
+// large: by its own word if it gives one, else before the rest is read.
+func (w *Webhook) readBody(c echo.Context) ([]byte, error) {
+	request := c.Request()
+	if request.ContentLength > w.maxBody {
+		return nil, tooLarge(w.maxBody)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), request.Body, w.maxBody))
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+		return nil, tooLarge(w.maxBody)
+	}
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return body, nil
+}
+
+// bury stores a verified body that cannot be an event as a dead letter, so that
+// Telnyx need not send it again and a person can look at it.
+func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason string, cause error) error {
+	digest := sha256.Sum256(body)
+	err := w.publisher.DeadLetter(ctx, events.DeadLetter{
+		Origin:   "webhook",
+		Reason:   reason,
+		Detail:   cause.Error(),
+		Attempts: 1,
+		Key:      "webhook-" + hex.EncodeToString(digest[:]),
+		Header: map[string][]string{
+			events.HeaderTimestamp: c.Request().Header.Values(telnyx.TimestampHeader),
+			events.HeaderSignature: c.Request().Header.Values(telnyx.SignatureHeader),
+		},
+		Body: body,
+	})
+	if err != nil {
+		return notStored(err)
+	}
+	w.metrics.event("", deadLettered)
+	w.log.Warn().Str(logging.KeyRemote, c.RealIP()).Str(logging.KeyAnswer, deadLettered).
+		Str(logging.KeyReason, reason).Err(cause).Msg("a verified body is kept as a dead letter")
+	return ok(c, deadLettered)
+}
+
+func (w *Webhook) line(c echo.Context, event telnyx.Event) *zerolog.Event {
+	return w.log.Info().Str(logging.KeyEvent, clip(event.ID)).Str(logging.KeyType, clip(event.Type)).
+		Str(logging.KeyCampaign, clip(event.About()))
+}
+
+// clip bounds a text from outside for the log.
+func clip(text string) string {
+	const most = 200
+	if len(text) > most {
+		return text[:most]
+	}
+	return text
+}
+
+func ok(c echo.Context, status string) error {
+	return c.JSON(http.StatusOK, map[string]string{"status": status})
+}
+
+func tooLarge(most int64) error {
+	return &refusal{
+		status: http.StatusRequestEntityTooLarge, code: "body_too_large",
+		message: "the body is larger than " + byteCount(most) + "; raise --max-body if Telnyx really sends such bodies",
+	}
+}
+
+func unreadable(err error) error {
+	return &refusal{
+		status: http.StatusBadRequest, code: "body_unreadable",
+		message: "the body could not be read to its end; send it again", cause: err,
+	}
+}
+
+func unauthorized(err error) error {
+	code := "signature_mismatch"
+	if refused, ok := errors.AsType[*telnyx.SignatureError](err); ok {
+		code = string(refused.Code)
+	}
+	return &refusal{status: http.StatusUnauthorized, code: code, message: err.Error()}
+}
+
+func notStored(err error) error {
+	return &refusal{
+		status: http.StatusServiceUnavailable, code: "not_stored",
+		message: "the event could not be stored in time; send it again", cause: err, retryAfter: time.Second,
+	}
+}

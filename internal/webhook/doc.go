@@ -1,0 +1,18 @@
+// Package webhook is the front door: it takes Telnyx's notifications over HTTP,
+// makes sure that they are Telnyx's, and answers 200 only when they are kept.
+//
+//	POST /webhooks/telnyx
+//	  too large ──────────────────────────► 413
+//	  not signed by Telnyx, or not now ───► 401
+//	  no event ── dead letter stored ─────► 200 dead_lettered
+//	  a type that is not kept ────────────► 200 ignored
+//	  stored ─────────────────────────────► 200 accepted, or duplicate
+//	  not stored in time ─────────────────► 503, Retry-After: 1
+//	GET /healthz ─────────────────────────► 200
+//
+// It knows nothing of plans, campaigns or what an event means. Nothing is
+// decoded before its signature was checked over the raw bytes. Telnyx waits two
+// seconds for an answer and tries for about two minutes
+// (https://developers.telnyx.com/docs/messaging/10dlc/event-notifications), so a
+// 503 is no loss and a 200 without storage would be one.
+package webhook

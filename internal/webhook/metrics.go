@@ -1,0 +1,53 @@
+package webhook
+
+import (
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	events  *prometheus.CounterVec
+	refused *prometheus.CounterVec
+	publish prometheus.Histogram
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	factory := promauto.With(r)
+	return &metrics{
+		events: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "greenlight_webhook_events_total",
+			Help: "Verified deliveries by event type and answer (accepted, duplicate, ignored, dead_lettered).",
+		}, []string{"type", "answer"}),
+		refused: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "greenlight_webhook_refused_total",
+			Help: "Requests that were refused, by the code in the answer.",
+		}, []string{"code"}),
+		publish: factory.NewHistogram(prometheus.HistogramOpts{
+			Name:    "greenlight_webhook_publish_seconds",
+			Help:    "Time from a body read to the stream's acknowledgement or refusal.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2},
+		}),
+	}
+}
+
+// event counts one verified delivery. The type comes from outside, so only
+// those of the 10DLC family become a label of their own.
+func (m *metrics) event(eventType, answer string) {
+	switch eventType {
+	case "10dlc.brand.update", "10dlc.campaign.update", "10dlc.phone_number.update":
+	default:
+		eventType = family(eventType)
+	}
+	m.events.WithLabelValues(eventType, answer).Inc()
+}
+
+func family(eventType string) string {
+	for _, known := range []string{"10dlc", "brand", "campaign", "message"} {
+		if strings.HasPrefix(eventType, known+".") {
+			return known + ".other"
+		}
+	}
+	return "other"
+}

@@ -1,0 +1,72 @@
+package webhook
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"greenlight/internal/logging"
+)
+
+// refusal is an answer other than 200. Its message is for whoever posted; the
+// cause is for the log only.
+type refusal struct {
+	status     int
+	code       string
+	message    string
+	cause      error
+	retryAfter time.Duration
+}
+
+func (r *refusal) Error() string { return r.message }
+
+// answerError answers a request that deliver refused, or that reached no route,
+// in the one shape that all refusals have.
+func (w *Webhook) answerError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	refused := asRefusal(err)
+	w.metrics.refused.WithLabelValues(refused.code).Inc()
+	level := w.log.Warn()
+	if refused.status == http.StatusNotFound || refused.status == http.StatusMethodNotAllowed {
+		level = w.log.Debug() // scanners knock on every public door
+	}
+	level.Str(logging.KeyRemote, c.RealIP()).Str(logging.KeyAnswer, refused.code).Err(refused.cause).Msg(refused.message)
+	if refused.retryAfter > 0 {
+		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(refused.retryAfter.Seconds())))
+	}
+	body := map[string]map[string]string{"error": {"code": refused.code, "message": refused.message}}
+	if err := c.JSON(refused.status, body); err != nil {
+		w.log.Debug().Err(err).Msg("the client did not wait for the answer")
+	}
+}
+
+func asRefusal(err error) *refusal {
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		return refused
+	}
+	status := http.StatusInternalServerError
+	if routing, ok := errors.AsType[*echo.HTTPError](err); ok {
+		status = routing.Code
+	}
+	switch status {
+	case http.StatusNotFound:
+		return &refusal{status: status, code: "not_found", message: "there is nothing here; Telnyx posts to " + Path}
+	case http.StatusMethodNotAllowed:
+		return &refusal{status: status, code: "method_not_allowed", message: "the webhook takes POST only"}
+	default:
+		return &refusal{status: http.StatusInternalServerError, code: "internal", message: "something went wrong here; send it again", cause: err}
+	}
+}
+
+// byteCount writes a size for people.
+func byteCount(n int64) string {
+	if n%(1<<10) == 0 {
+		return strconv.FormatInt(n>>10, 10) + " KiB"
+	}
+	return strconv.FormatInt(n, 10) + " bytes"
+}

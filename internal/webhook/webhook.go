@@ -1,0 +1,132 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"greenlight/internal/events"
+	"greenlight/internal/logging"
+	"greenlight/internal/telnyx"
+)
+
+// Path is where Telnyx posts.
+const Path = "/webhooks/telnyx"
+
+const (
+	// DefaultMaxBody is the largest body that is read, in bytes. Telnyx's own
+	// notifications are under 2 KiB.
+	DefaultMaxBody = 256 << 10
+	// MaxMaxBody is what the stream takes.
+	MaxMaxBody = 1 << 20
+	// publishTimeout is how long storing may take: Telnyx gives up after two
+	// seconds, and half of one is left for the network.
+	publishTimeout = 1500 * time.Millisecond
+)
+
+// DefaultEventTypes are the beginnings of the event types that are kept. A
+// messaging webhook that was pointed here by mistake must not fill the stream.
+func DefaultEventTypes() []string { return []string{"10dlc.", "brand.", "campaign."} }
+
+// Config is what a Webhook needs.
+type Config struct {
+	// Verifier tells Telnyx's deliveries from others. Required.
+	Verifier *telnyx.Verifier
+	// JetStream holds the streams, which must exist. Required.
+	JetStream jetstream.JetStream
+	// EventTypes are the beginnings of the event types that are kept. Default
+	// DefaultEventTypes.
+	EventTypes []string
+	// MaxBody is the largest body in bytes. Default DefaultMaxBody.
+	MaxBody int64
+	// Log gets a line for each delivery. The zero value logs nothing.
+	Log zerolog.Logger
+	// Metrics registers the webhook's metrics. Nil registers them nowhere.
+	Metrics prometheus.Registerer
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+// Webhook answers Telnyx's deliveries. Safe for concurrent use.
+type Webhook struct {
+	verifier   *telnyx.Verifier
+	js         jetstream.JetStream
+	publisher  *events.Publisher
+	eventTypes []string
+	maxBody    int64
+	log        zerolog.Logger
+	metrics    *metrics
+	now        func() time.Time
+}
+
+// New returns a webhook, or an error that names each setting that is missing
+// or wrong.
+func New(c Config) (*Webhook, error) {
+	var errs []error
+	if c.Verifier == nil {
+		errs = append(errs, errors.New("webhook: no verifier"))
+	}
+	if c.JetStream == nil {
+		errs = append(errs, errors.New("webhook: no JetStream"))
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = DefaultMaxBody
+	}
+	if c.MaxBody < 0 || c.MaxBody > MaxMaxBody {
+		errs = append(errs, fmt.Errorf("webhook: largest body %d: must be between 1 and %d bytes", c.MaxBody, MaxMaxBody))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if c.EventTypes == nil {
+		c.EventTypes = DefaultEventTypes()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Webhook{
+		verifier:   c.Verifier,
+		js:         c.JetStream,
+		publisher:  events.NewPublisher(c.JetStream),
+		eventTypes: c.EventTypes,
+		maxBody:    c.MaxBody,
+		log:        c.Log.With().Str(logging.KeyPart, "webhook").Logger(),
+		metrics:    newMetrics(c.Metrics),
+		now:        c.Now,
+	}, nil
+}
+
+// Handler returns the public routes: the webhook and /healthz, nothing else.
+func (w *Webhook) Handler() http.Handler {
+	e := echo.New()
+	e.HTTPErrorHandler = w.answerError
+	e.POST(Path, w.deliver)
+	e.GET("/healthz", func(c echo.Context) error {
+		return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
+	})
+	return e
+}
+
+// Ready returns nil when an event that comes now would be stored, else a
+// sentence that says why not.
+func (w *Webhook) Ready(ctx context.Context) error {
+	return events.RoomForEvents(ctx, w.js)
+}
+
+// keeps reports whether events of the type are stored.
+func (w *Webhook) keeps(eventType string) bool {
+	for _, beginning := range w.eventTypes {
+		if strings.HasPrefix(eventType, beginning) {
+			return true
+		}
+	}
+	return false
+}
