@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,4 +22,24 @@ func RoomForEvents(ctx context.Context, js jetstream.JetStream) error {
 			StreamEvents, info.State.Bytes, info.Config.MaxBytes)
 	}
 	return nil
+}
+
+// Backlog tells how many messages no assigner has been handed yet, and how many
+// dead letters there are. Both are zero before streams and consumer exist.
+func Backlog(ctx context.Context, js jetstream.JetStream) (waiting int, deadLetters uint64, err error) {
+	letters, err := js.Stream(ctx, StreamDeadLetters)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
+	}
+	consumer, err := js.Consumer(ctx, StreamEvents, ConsumerAssigner)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return 0, letters.CachedInfo().State.Msgs, nil
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("look up consumer %s: %w", ConsumerAssigner, err)
+	}
+	return int(consumer.CachedInfo().NumPending), letters.CachedInfo().State.Msgs, nil
 }

@@ -47,8 +47,10 @@ func TestAPIKey_NoVerbShowsIt(t *testing.T) {
 			}
 		}
 	}
-	if got := fmt.Sprint(APIKey(secret)); got != "[redacted]" {
-		t.Errorf("printed %q, want [redacted]", got)
+	for _, got := range []string{fmt.Sprint(APIKey(secret)), APIKey(secret).String(), APIKey(secret).GoString()} {
+		if got != "[redacted]" {
+			t.Errorf("printed %q, want [redacted]", got)
+		}
 	}
 }
 

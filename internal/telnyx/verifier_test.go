@@ -196,6 +196,17 @@ func TestNewVerifier_NeedsAKey(t *testing.T) {
 	}
 }
 
+func TestNewVerifier_TakesTheWallClockByDefault(t *testing.T) {
+	private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	v, err := NewVerifier([]PublicKey{PublicKeyOf(private)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Verify(Sign(private, time.Now(), nil), nil); err != nil {
+		t.Error(err)
+	}
+}
+
 // FuzzVerifier changes a valid delivery at will: nothing but the original may pass.
 func FuzzVerifier(f *testing.F) {
 	good := readVectors(f)[1]

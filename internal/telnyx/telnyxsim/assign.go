@@ -10,8 +10,9 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// The sentences of the aggregator behind Telnyx (Syniverse publishes them with
-// its 10DLC API v2.3); Telnyx was seen to pass them on in the field errors.
+// The sentences of the aggregator behind Telnyx, which Telnyx was seen to pass on
+// in the field errors. Syniverse publishes them at
+// https://sdcdocumentation.syniverse.com/index.php/10-dlc/getting-started/ess-notifications-and-http-error-codes
 const (
 	textOtherCampaign = "Longcode cannot be added/deleted as it is already associated with another campaign."
 	textCampaignFull  = "Longcode cannot be added to campaign. Limit exceeded"
@@ -47,13 +48,23 @@ func assign(s *Simulator, c *call) answer {
 	if refused != nil {
 		return *refused
 	}
+	if s.beingRemoved(wanted.PhoneNumber) {
+		return beingProcessed("The phone number is being removed from its campaign")
+	}
 	if r := s.records[wanted.PhoneNumber]; r.live() {
 		return s.answerAttached(r, campaign)
 	}
-	if time.Now().Before(s.reattach[wanted.PhoneNumber]) {
-		return beingProcessed("The phone number is still being removed from its previous campaign")
-	}
 	return s.attach(c, wanted.PhoneNumber, campaign)
+}
+
+// beingRemoved reports whether a number is leaving its campaign, or has left it
+// so lately that it cannot be attached yet.
+func (s *Simulator) beingRemoved(phoneNumber string) bool {
+	r := s.records[phoneNumber]
+	if r != nil && r.status == telnyx.PendingUnassignment {
+		return true
+	}
+	return time.Now().Before(s.reattach[phoneNumber])
 }
 
 // reassign is PUT /10dlc/phone_number_campaigns/{phoneNumber}, which attaches
@@ -67,12 +78,12 @@ func reassign(s *Simulator, c *call) answer {
 	if wanted.PhoneNumber != c.params["phoneNumber"] {
 		return badParameter("The phone number of the path and that of the body differ", "/phoneNumber")
 	}
+	if s.beingRemoved(wanted.PhoneNumber) {
+		return beingProcessed("The phone number is being removed from its campaign")
+	}
 	old := s.records[wanted.PhoneNumber]
 	if old.live() && old.campaign == campaign {
-		return s.answerAttached(old, campaign)
-	}
-	if old.live() && old.status == telnyx.PendingUnassignment {
-		return beingProcessed("The phone number is being removed from its campaign")
+		return ok(old.wire())
 	}
 	told := s.attach(c, wanted.PhoneNumber, campaign)
 	if c.write.Effective && old.live() {
@@ -104,18 +115,20 @@ func (s *Simulator) readPair(c *call) (pair, *campaign, *answer) {
 		return wanted, nil, new(unreadableBody())
 	}
 	c.notePrevious(s.records[wanted.PhoneNumber])
+	found := s.findCampaign(wanted.CampaignID)
+	if found != nil {
+		c.write.CampaignStatus = found.CampaignStatus
+	}
 	if refused := s.refuseNumber(wanted.PhoneNumber); refused != nil {
 		return wanted, nil, refused
 	}
 	if wanted.CampaignID == "" {
 		return wanted, nil, new(missingField("campaignId"))
 	}
-	found := s.findCampaign(wanted.CampaignID)
 	if found == nil {
 		return wanted, nil, new(refuse(http.StatusNotFound, codeNotFound, "Resource not found",
 			"Campaign not found", "/campaignId"))
 	}
-	c.write.CampaignStatus = found.CampaignStatus
 	return wanted, found, s.refuseCampaign(found)
 }
 
@@ -153,12 +166,10 @@ func (s *Simulator) refuseCampaign(c *campaign) *answer {
 	return nil
 }
 
-// answerAttached answers for a number that is on a campaign already, and
+// answerAttached answers a POST for a number that is on a campaign already, and
 // changes nothing.
 func (s *Simulator) answerAttached(r *record, wanted *campaign) answer {
 	switch {
-	case r.status == telnyx.PendingUnassignment:
-		return beingProcessed("The phone number is being removed from its campaign")
 	case r.campaign == wanted && s.options.Quirks.RefuseRepeats:
 		return refuse(http.StatusBadRequest, codeDuplicate, "Duplicate resource",
 			"The phone number is already assigned to this campaign", "/phoneNumber")

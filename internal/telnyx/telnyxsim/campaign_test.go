@@ -88,6 +88,31 @@ func TestCampaign_SharedIsKnownByItsTCRIDAlone(t *testing.T) {
 	}
 }
 
+func TestCampaign_ListsAreSorted(t *testing.T) {
+	sim := account(t, telnyxsim.Options{})
+	sim.AddCampaign(telnyxsim.Campaign{ID: otherID, TCRID: "COTHER1", Status: "EXPIRED"})
+	_ = sim.AttachNumber(numberA, otherID, telnyx.Assigned)
+	for sort, want := range map[string][]string{
+		"campaignId": {otherID, campaignID}, "-tcrCampaignId": {otherID, campaignID},
+		"status": {campaignID, otherID}, "-assignedPhoneNumbersCount": {otherID, campaignID},
+		"createdAt": {campaignID, otherID},
+	} {
+		got := call(t, sim, "GET", "/10dlc/campaign"+query("brandId", brandID, "sort", sort), "")
+		if diff := cmp.Diff(want, got.column(t, "records", "campaignId")); diff != "" {
+			t.Errorf("sort=%s (-want +got):\n%s", sort, diff)
+		}
+	}
+	sim.AddCampaign(telnyxsim.Campaign{TCRID: "CABOVE1", Shared: true, TCRBrandID: "BABOVE", CampaignStatus: "MNO_PENDING"})
+	for sort, want := range map[string][]string{
+		"tcrBrandId": {"CABOVE1", sharedID}, "-campaignStatus": {sharedID, "CABOVE1"},
+	} {
+		got := call(t, sim, "GET", "/10dlc/partner_campaigns"+query("sort", sort), "")
+		if diff := cmp.Diff(want, got.column(t, "records", "tcrCampaignId")); diff != "" {
+			t.Errorf("partner sort=%s (-want +got):\n%s", sort, diff)
+		}
+	}
+}
+
 func TestBrand_ListIsFiltered(t *testing.T) {
 	sim := account(t, telnyxsim.Options{})
 	other := sim.AddBrand(telnyxsim.Brand{DisplayName: "Other"})

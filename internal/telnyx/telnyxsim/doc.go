@@ -25,7 +25,7 @@
 //	DropDeliveries, DuplicateDeliveries     spoiling the delivery of events
 //	Inject, ClearFaults                     spoiling the answers of the API
 //	Campaign, Assignments, Deliveries,      what there is and what was done,
-//	Writes, Calls                           for checkers
+//	Writes, Calls; Operations()             for checkers
 //
 // # What it knows
 //

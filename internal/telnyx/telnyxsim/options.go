@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Never is a delay that does not end: a step that has it does not happen.
+// Never is a delay that does not end, for AssignDelay, MappingDelay, MappingGap,
+// UnassignDelay and ReactivateDelay: what waits for it does not happen.
 const Never time.Duration = -1
 
 // Options are the settings of a [Simulator]. The zero value is a fast, strict
@@ -53,7 +54,8 @@ type Options struct {
 	// x-ratelimit headers.
 	RateLimit int
 
-	// RetryInterval passes between the attempts of a delivery. 0: 30 s.
+	// RetryInterval passes between the attempts of a delivery. 0: 30 s. Negative:
+	// nothing.
 	RetryInterval time.Duration
 	// Attempts is how often a delivery is tried. 0: 5.
 	Attempts int
@@ -76,7 +78,8 @@ type Options struct {
 // asks most of a client.
 type Quirks struct {
 	// RefuseRepeats answers a POST of a pair that is attached already with 400
-	// and code 10012. Else it answers 200 with the record as it is.
+	// and code 10012. Else it answers 200 with the record as it is, which a PUT
+	// does in either case.
 	RefuseRepeats bool
 	// RefuseConflicts answers a POST of a number that lives on another campaign
 	// with 400. Else it answers 200 with a record whose field errors holds the

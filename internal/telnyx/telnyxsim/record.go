@@ -88,9 +88,6 @@ func (s *Simulator) finishAssigning(r *record) {
 
 // mapLater starts the carriers' mappings of a number that is ASSIGNED.
 func (s *Simulator) mapLater(r *record) {
-	if s.options.MappingDelay < 0 {
-		return
-	}
 	refused := s.refusedMaps[r.number]
 	delete(s.refusedMaps, r.number)
 	if slices.Contains(refused, ATT) {
@@ -99,13 +96,21 @@ func (s *Simulator) mapLater(r *record) {
 	for carrier := range r.mappings {
 		delay, outcome := s.options.MappingDelay, telnyx.MappingAdded
 		if carrier != TMobile {
-			delay += s.options.MappingGap
+			delay = oneAfterOther(delay, s.options.MappingGap)
 		}
 		if slices.Contains(refused, carrier) {
 			outcome = telnyx.MappingFailed
 		}
 		s.work.after(delay, func() { s.finishMapping(r, carrier, outcome) })
 	}
+}
+
+// oneAfterOther adds two delays, of which each may be [Never].
+func oneAfterOther(a, b time.Duration) time.Duration {
+	if a < 0 || b < 0 {
+		return Never
+	}
+	return a + b
 }
 
 // finishMapping ends one carrier's mapping, with its event.

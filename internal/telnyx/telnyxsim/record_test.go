@@ -58,6 +58,9 @@ func TestRecord_MovesWithItsDelays(t *testing.T) {
 		if got := read(t, sim, numberA); got.status != 404 {
 			t.Errorf("GET after removal = %d, want 404", got.status)
 		}
+		if got := put(t, sim, numberA, campaignID); got.code(t) != "10036" {
+			t.Errorf("PUT soon after removal = %d %s, want 10036", got.status, got.body)
+		}
 		if got := post(t, sim, numberA, campaignID); got.code(t) != "10036" {
 			t.Errorf("POST soon after removal = %d %s, want 10036", got.status, got.body)
 		}
@@ -71,6 +74,22 @@ func TestRecord_MovesWithItsDelays(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, hooks.summaries(t)); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestRecord_DelaysMayBeEndless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, MappingGap: telnyxsim.Never})
+		defer sim.Close()
+		post(t, sim, numberA, campaignID)
+		time.Sleep(24 * time.Hour)
+		if got, want := statusOf(t, sim, numberA), [3]string{"ASSIGNED", "ADDED", "PENDING"}; got != want {
+			t.Errorf("record = %v, want %v", got, want)
+		}
+		sim.DetachNumber(numberA)
+		if got := read(t, sim, numberA); got.status != 404 {
+			t.Errorf("GET after DetachNumber = %d, want 404", got.status)
 		}
 	})
 }

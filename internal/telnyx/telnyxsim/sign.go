@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -14,7 +15,7 @@ import (
 // (https://developers.telnyx.com/development/api-fundamentals/webhooks/receiving-webhooks).
 func (s *Simulator) SignedHeader(at time.Time, body []byte) http.Header {
 	stamp := strconv.FormatInt(at.Unix(), 10)
-	signature := ed25519.Sign(s.key, append([]byte(stamp+"|"), body...))
+	signature := ed25519.Sign(s.key, slices.Concat([]byte(stamp+"|"), body))
 	h := http.Header{}
 	h.Set("Content-Type", "application/json")
 	h.Set("User-Agent", "telnyx-webhooks")

@@ -25,7 +25,8 @@ type Write struct {
 	// MessagingProfileID is the profile that a PATCH asked for.
 	MessagingProfileID string
 	// CampaignStatus is that of the campaign at that moment. Empty when the
-	// request named none that exists.
+	// request named none that exists, or was refused before anybody looked: by a
+	// fault, the rate limit or a wrong key.
 	CampaignStatus telnyx.CampaignStatus
 	// PreviousCampaignID is the campaign that the number was on before, by its
 	// Telnyx id or, shared, its TCR id. Empty when it was on none; a failed

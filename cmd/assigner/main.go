@@ -1,0 +1,57 @@
+// Command assigner attaches planned numbers to campaigns that carriers have
+// approved. Run two or more: one works, the others stand by.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"greenlight/internal/httpserve"
+	"greenlight/internal/process"
+	"greenlight/internal/settings"
+)
+
+type command struct {
+	settings.Telnyx
+	settings.Assigner
+	settings.NATS
+	settings.Admin
+	settings.Log
+}
+
+func main() {
+	os.Exit(process.Main("assigner", func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) }))
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var c command
+	if _, done, err := settings.Parse(&c, "assigner", "Attaches planned numbers to campaigns that carriers have approved.", args, stdout); done || err != nil {
+		return err
+	}
+	var faults settings.Faults
+	config := c.Assigner.Config(&faults, c.Telnyx)
+	config.Replicas = c.Copies(&faults)
+	c.Admin.Check(&faults)
+	log := c.Log.Logger(&faults, stderr)
+	nc := c.Connect(&faults, "greenlight assigner")
+	if err := faults.Err(); err != nil {
+		return err
+	}
+	defer nc.Close()
+
+	p, err := process.New(ctx, nc, config.Replicas, log)
+	if err != nil {
+		return err
+	}
+	private, err := httpserve.Listen(c.Admin.Listen)
+	if err != nil {
+		return fmt.Errorf("ADMIN_LISTEN: %w", err)
+	}
+	if err := p.AddAssigner(ctx, config); err != nil {
+		return err
+	}
+	p.AddStatus(private)
+	return p.Run(ctx)
+}

@@ -1,0 +1,60 @@
+// Command webhook takes Telnyx's notifications and puts them into NATS JetStream,
+// where the assigner finds them. Run as many as you like.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"greenlight/internal/httpserve"
+	"greenlight/internal/process"
+	"greenlight/internal/settings"
+)
+
+type command struct {
+	settings.Webhook
+	settings.NATS
+	settings.Admin
+	settings.Log
+}
+
+func main() {
+	os.Exit(process.Main("webhook", func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) }))
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var c command
+	if _, done, err := settings.Parse(&c, "webhook", "Takes Telnyx's 10DLC notifications and keeps them in NATS JetStream.", args, stdout); done || err != nil {
+		return err
+	}
+	var faults settings.Faults
+	config := c.Webhook.Config(&faults)
+	replicas := c.Copies(&faults)
+	c.Admin.Check(&faults)
+	log := c.Log.Logger(&faults, stderr)
+	nc := c.Connect(&faults, "greenlight webhook")
+	if err := faults.Err(); err != nil {
+		return err
+	}
+	defer nc.Close()
+
+	p, err := process.New(ctx, nc, replicas, log)
+	if err != nil {
+		return err
+	}
+	public, err := httpserve.Listen(c.Webhook.Listen)
+	if err != nil {
+		return fmt.Errorf("LISTEN: %w", err)
+	}
+	private, err := httpserve.Listen(c.Admin.Listen)
+	if err != nil {
+		return fmt.Errorf("ADMIN_LISTEN: %w", err)
+	}
+	if err := p.AddWebhook(config, public); err != nil {
+		return err
+	}
+	p.AddStatus(private)
+	return p.Run(ctx)
+}

@@ -1,0 +1,48 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// ExitCode is an error that carries the code with which the program ends. An
+// error without one ends it with 1.
+type ExitCode struct {
+	Code int
+	// Err is what is printed. Nil prints nothing: everything was said.
+	Err error
+}
+
+func (e *ExitCode) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit code %d", e.Code)
+	}
+	return e.Err.Error()
+}
+
+func (e *ExitCode) Unwrap() error { return e.Err }
+
+// Main is the frame around a program: it runs run until it ends by itself or the
+// process is told to stop (interrupt, SIGTERM), prints its error, and returns the
+// exit code. A second signal ends the process at once.
+func Main(name string, run func(context.Context) error) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	err := run(ctx)
+	if err == nil {
+		return 0
+	}
+	code, coded := errors.AsType[*ExitCode](err)
+	if !coded {
+		code = &ExitCode{Code: 1, Err: err}
+	}
+	if code.Err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, code.Err)
+	}
+	return code.Code
+}

@@ -1,0 +1,137 @@
+// Package process puts a Greenlight process together: one role or both, and the
+// private listener. It starts the parts, and stops them in an order in which none
+// misses another: first the door, then the work, then the windows.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/rs/zerolog"
+
+	"greenlight/internal/assigner"
+	"greenlight/internal/events"
+	"greenlight/internal/httpserve"
+	"greenlight/internal/logging"
+	"greenlight/internal/status"
+	"greenlight/internal/webhook"
+)
+
+// Process is the parts of one process. Add the parts, then run it once.
+type Process struct {
+	log      zerolog.Logger
+	js       jetstream.JetStream
+	registry *prometheus.Registry
+	checks   []status.Check
+	parts    []part
+}
+
+// part is something that works until its context ends.
+type part struct {
+	name string
+	run  func(context.Context) error
+}
+
+// New returns a process that works on the given connection. It makes the streams
+// if they are not there.
+func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("use JetStream: %w", err)
+	}
+	if err := events.EnsureStreams(ctx, js, replicas); err != nil {
+		return nil, err
+	}
+	p := &Process{log: log, js: js, registry: prometheus.NewRegistry()}
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.checks = append(p.checks, status.Check{Name: "nats", Ready: func(context.Context) error {
+		if nc.IsConnected() {
+			return nil
+		}
+		return errors.New("the NATS server is not connected; trying again all the time")
+	}})
+	return p, nil
+}
+
+// JetStream is what the parts work on.
+func (p *Process) JetStream() jetstream.JetStream { return p.js }
+
+// AddWebhook adds the front door, on a listener that the process closes.
+func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error {
+	config.JetStream, config.Log, config.Metrics = p.js, p.log, p.registry
+	hook, err := webhook.New(config)
+	if err != nil {
+		return err
+	}
+	p.checks = append(p.checks, status.Check{Name: "webhook", Ready: hook.Ready})
+	p.add("webhook", func(ctx context.Context) error {
+		p.log.Info().Str(logging.KeyPart, "webhook").Stringer(logging.KeyAddress, listener.Addr()).
+			Msg("webhook takes deliveries under " + webhook.Path)
+		return httpserve.Serve(ctx, listener, hook.Handler())
+	})
+	return nil
+}
+
+// AddAssigner adds the worker.
+func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error {
+	config.JetStream, config.Log, config.Metrics = p.js, p.log, p.registry
+	worker, err := assigner.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	p.checks = append(p.checks, status.Check{Name: "assigner", Ready: worker.Ready})
+	p.add("assigner", worker.Run)
+	return nil
+}
+
+// AddStatus adds the private listener. Add it last: it shows what the others are
+// doing, to the end.
+func (p *Process) AddStatus(listener net.Listener) {
+	handler := status.Handler(status.Config{JetStream: p.js, Checks: p.checks, Metrics: p.registry, Log: p.log})
+	p.add("status", func(ctx context.Context) error {
+		p.log.Info().Str(logging.KeyPart, "status").Stringer(logging.KeyAddress, listener.Addr()).
+			Msg(fmt.Sprintf("status page at http://%s/status", listener.Addr()))
+		return httpserve.Serve(ctx, listener, handler)
+	})
+}
+
+func (p *Process) add(name string, run func(context.Context) error) {
+	p.parts = append(p.parts, part{name: name, run: run})
+}
+
+// Run works until ctx ends or a part fails, then stops the parts one after the
+// other in the order in which they were added. It returns what failed.
+func (p *Process) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var stops []func()
+	var mu sync.Mutex
+	var errs []error
+	for _, part := range p.parts {
+		// A context of its own, so that the parts can be stopped in turn.
+		own, stop := context.WithCancel(context.WithoutCancel(ctx))
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer cancel() // a part that ends, for whatever reason, ends all
+			if err := part.run(own); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, fmt.Errorf("%s: %w", part.name, err))
+			}
+		}()
+		stops = append(stops, func() { stop(); <-done })
+	}
+	<-ctx.Done()
+	for _, stop := range stops {
+		stop()
+	}
+	return errors.Join(errs...)
+}

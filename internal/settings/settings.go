@@ -1,0 +1,315 @@
+// Package settings is what every command can be told, as flags with the
+// environment as default: the same names and meanings everywhere. It turns texts
+// into what the parts of the program need and says of every setting that is
+// missing or malformed what is wrong and how to get it, all at once.
+//
+// Values are texts until they are read here, because a command-line parser that
+// stops at the first bad number would hide the second.
+package settings
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+
+	"greenlight/internal/assigner"
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/logging"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/webhook"
+)
+
+// Fault is one setting that cannot be used.
+type Fault struct {
+	// Setting is its name in the environment.
+	Setting string
+	// What says what is wrong with it and Mend how to get it right.
+	What, Mend string
+}
+
+// Error returns a sentence that names the setting both ways.
+func (f *Fault) Error() string {
+	return fmt.Sprintf("%s (--%s) %s. %s", f.Setting, FlagName(f.Setting), f.What, f.Mend)
+}
+
+// FlagName is the flag of a setting: TELNYX_API_KEY has --telnyx-api-key.
+func FlagName(setting string) string {
+	return strings.ToLower(strings.ReplaceAll(setting, "_", "-"))
+}
+
+// Faults collects what is wrong, over all groups of settings.
+type Faults []error
+
+// add notes a setting that cannot be used.
+func (f *Faults) add(setting, what, mend string) {
+	*f = append(*f, &Fault{Setting: setting, What: what, Mend: mend})
+}
+
+// Err returns nil when nothing is wrong, else an error with a line for each
+// fault.
+func (f Faults) Err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return &notReady{faults: f}
+}
+
+// notReady is the error for settings that do not let a command start.
+type notReady struct{ faults Faults }
+
+func (n *notReady) Error() string {
+	var b strings.Builder
+	b.WriteString("cannot start yet:")
+	for _, fault := range n.faults {
+		for line := range strings.Lines(fault.Error()) {
+			b.WriteString("\n  " + strings.TrimRight(line, "\n"))
+		}
+	}
+	return b.String()
+}
+
+func (n *notReady) Unwrap() []error { return n.faults }
+
+const whereKeys = "in Mission Control (https://portal.telnyx.com), Account, Keys & Credentials"
+
+// Telnyx is how to call Telnyx's API.
+type Telnyx struct {
+	APIKey      string `name:"telnyx-api-key" env:"TELNYX_API_KEY" placeholder:"KEY" help:"API v2 key of the Telnyx account. A flag can be seen by other users of the machine: prefer the environment or a file."`
+	APIKeyFile  string `name:"telnyx-api-key-file" env:"TELNYX_API_KEY_FILE" placeholder:"FILE" help:"File that holds the API key."`
+	BaseURL     string `name:"telnyx-base-url" env:"TELNYX_BASE_URL" default:"https://api.telnyx.com/v2" placeholder:"URL" help:"Where Telnyx's API is (${default})."`
+	Rate        string `name:"telnyx-rate" env:"TELNYX_RATE" placeholder:"N" help:"Ceiling for calls a second. Unset: begin at 2 and follow what Telnyx's rate-limit headers allow, up to 20."`
+	Concurrency string `name:"telnyx-concurrency" env:"TELNYX_CONCURRENCY" default:"8" placeholder:"N" help:"Calls under way at once (${default})."`
+}
+
+// client returns a client with the one pacer of the process.
+func (s Telnyx) client(faults *Faults) *telnyx.Client {
+	key := secret(faults, "TELNYX_API_KEY", s.APIKey, s.APIKeyFile,
+		"Create a key "+whereKeys+", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names.")
+	base, err := url.Parse(s.BaseURL)
+	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
+		faults.add("TELNYX_BASE_URL", fmt.Sprintf("%q is no web address", s.BaseURL), "Leave it out, or write it like "+telnyx.DefaultBaseURL+".")
+	}
+	ceiling := 0.0
+	if s.Rate != "" {
+		ceiling, err = strconv.ParseFloat(s.Rate, 64)
+		if err != nil || !(ceiling > 0 && ceiling <= 1000) {
+			faults.add("TELNYX_RATE", fmt.Sprintf("%q is no rate", s.Rate), "Write calls a second, such as 5 or 0.5, or leave it out.")
+		}
+	}
+	return &telnyx.Client{
+		APIKey:  telnyx.APIKey(key),
+		BaseURL: s.BaseURL,
+		Pacer:   telnyx.NewPacer(telnyx.PacerConfig{Ceiling: ceiling}),
+	}
+}
+
+// Webhook is how Telnyx's notifications come in.
+type Webhook struct {
+	PublicKey     string `name:"telnyx-public-key" env:"TELNYX_PUBLIC_KEY" placeholder:"KEY[,KEY]" help:"Public key that Telnyx's notifications are verified with; several, with commas, while rotating."`
+	PublicKeyFile string `name:"telnyx-public-key-file" env:"TELNYX_PUBLIC_KEY_FILE" placeholder:"FILE" help:"File that holds the public key."`
+	Listen        string `name:"listen" env:"LISTEN" default:":8080" placeholder:"ADDR" help:"Public address that Telnyx posts to (${default}). The path is /webhooks/telnyx."`
+	MaxBody       string `name:"max-body" env:"MAX_BODY" default:"262144" placeholder:"BYTES" help:"Largest body that is read (${default})."`
+	EventTypes    string `name:"event-types" env:"EVENT_TYPES" default:"10dlc.*,brand.*,campaign.*" placeholder:"LIST" help:"Event types that are kept (${default}); others are verified, answered and forgotten."`
+}
+
+// Config returns the webhook's configuration but for what is not a setting.
+func (s Webhook) Config(faults *Faults) webhook.Config {
+	text := secret(faults, "TELNYX_PUBLIC_KEY", s.PublicKey, s.PublicKeyFile,
+		"Copy it "+whereKeys+", Public Key: 44 characters that end in =.")
+	config := webhook.Config{MaxBody: int64(count(faults, "MAX_BODY", s.MaxBody, 1<<10, webhook.MaxMaxBody))}
+	if text != "" {
+		keys, err := telnyx.ParsePublicKeys(text)
+		if err == nil {
+			config.Verifier, err = telnyx.NewVerifier(keys, time.Now)
+		}
+		if err != nil {
+			faults.add("TELNYX_PUBLIC_KEY", "cannot be used: "+err.Error(), "Copy it anew "+whereKeys+", Public Key.")
+		}
+	}
+	for eventType := range strings.SplitSeq(s.EventTypes, ",") {
+		beginning, wild := strings.CutSuffix(strings.TrimSpace(eventType), "*")
+		if beginning == "" || strings.Contains(beginning, "*") || !wild && strings.HasSuffix(beginning, ".") {
+			faults.add("EVENT_TYPES", fmt.Sprintf("%q is no event type", eventType), "Write types with commas between, such as 10dlc.*,brand.*; a star may end each.")
+			continue
+		}
+		config.EventTypes = append(config.EventTypes, beginning)
+	}
+	address(faults, "LISTEN", s.Listen)
+	return config
+}
+
+// Assigner is what to attach and how often to look.
+type Assigner struct {
+	Plans  string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan file, or folder of plan files (${default})."`
+	Resync string `name:"resync" env:"RESYNC" default:"15m" placeholder:"TIME" help:"Time between two looks at every planned campaign, whatever events say (${default})."`
+}
+
+// Config loads the plans and returns the assigner's configuration but for what
+// is not a setting.
+func (s Assigner) Config(faults *Faults, calls Telnyx) assigner.Config {
+	set, err := plan.Load(s.Plans)
+	if err != nil {
+		*faults = append(*faults, fmt.Errorf("PLANS (--plans) %s cannot be used:\n%w", s.Plans, err))
+	}
+	return assigner.Config{
+		Telnyx:      calls.client(faults),
+		Plans:       func() *plan.Set { return set },
+		Resync:      s.every(faults),
+		Concurrency: count(faults, "TELNYX_CONCURRENCY", calls.Concurrency, 1, 100),
+	}
+}
+
+func (s Assigner) every(faults *Faults) time.Duration {
+	every, err := time.ParseDuration(s.Resync)
+	if err != nil || every < time.Second || every > 24*time.Hour {
+		faults.add("RESYNC", fmt.Sprintf("%q is no time between a second and a day", s.Resync), "Write it like 15m or 1h30m.")
+	}
+	return every
+}
+
+// NATS is where the streams are.
+type NATS struct {
+	URL      string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"NATS server with JetStream, ${min_server} or newer, such as nats://localhost:4222; several with commas."`
+	URLFile  string `name:"nats-url-file" env:"NATS_URL_FILE" placeholder:"FILE" help:"File that holds the URL, for one with a token in it."`
+	Creds    string `name:"nats-creds" env:"NATS_CREDS" placeholder:"FILE" help:"Credentials file for the NATS account."`
+	Replicas string `name:"replicas" env:"REPLICAS" default:"1" placeholder:"N" help:"Copies of streams and ledger: 1 for one server, 3 for a cluster (${default})."`
+}
+
+// Connect connects under the given name.
+func (s NATS) Connect(faults *Faults, name string) *nats.Conn {
+	address := secret(faults, "NATS_URL", s.URL, s.URLFile,
+		"Start a NATS server with JetStream and write its address, such as nats://localhost:4222; or use greenlight up, which brings its own.")
+	return s.connectTo(faults, address, name)
+}
+
+// ConnectOrFind connects to NATS_URL or, without one, to the server that
+// greenlight up runs on the data folder.
+func (s NATS) ConnectOrFind(faults *Faults, data Data, name string) *nats.Conn {
+	if s.URL != "" || s.URLFile != "" {
+		return s.Connect(faults, name)
+	}
+	path := filepath.Join(data.Dir, embedded.URLFile)
+	address, err := os.ReadFile(path)
+	if err != nil {
+		faults.add("NATS_URL", "is missing, and no greenlight up runs on "+data.Dir,
+			"Start greenlight up, name its folder with --data, or write the address of the NATS server that webhook and assigner use.")
+		return nil
+	}
+	return s.connectTo(faults, strings.TrimSpace(string(address)), name)
+}
+
+func (s NATS) connectTo(faults *Faults, address, name string) *nats.Conn {
+	var options []nats.Option
+	if s.Creds != "" {
+		if _, err := os.Stat(s.Creds); err != nil {
+			faults.add("NATS_CREDS", "cannot be read: "+err.Error(), "Name the .creds file of the NATS account, or leave it out.")
+			return nil
+		}
+		options = append(options, nats.UserCredentials(s.Creds))
+	}
+	if address == "" || len(*faults) > 0 {
+		return nil // there is enough to mend before anybody is called
+	}
+	nc, err := events.Connect(address, name, options...)
+	if err != nil {
+		faults.add("NATS_URL", "cannot be used: "+err.Error(), "Check that the server runs there and that this machine may reach it.")
+		return nil
+	}
+	return nc
+}
+
+// Copies returns the number of replicas.
+func (s NATS) Copies(faults *Faults) int { return count(faults, "REPLICAS", s.Replicas, 1, 5) }
+
+// Data is where greenlight up keeps its NATS server's files.
+type Data struct {
+	Dir string `name:"data" env:"DATA" default:"./data" placeholder:"DIR" help:"Folder for the built-in NATS server's files (${default})."`
+}
+
+// Admin is the private listener.
+type Admin struct {
+	Listen string `name:"admin-listen" env:"ADMIN_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Private address for /status, /healthz, /readyz and /metrics (${default})."`
+}
+
+// Check notes an address that cannot be listened on.
+func (s Admin) Check(faults *Faults) { address(faults, "ADMIN_LISTEN", s.Listen) }
+
+// Log is what is written while the program runs.
+type Log struct {
+	Level  string `name:"log-level" env:"LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`
+	Format string `name:"log-format" env:"LOG_FORMAT" placeholder:"FORMAT" help:"json or console. Unset: console on a terminal, else json."`
+}
+
+// Logger returns the process's logger, which writes to w.
+func (s Log) Logger(faults *Faults, w io.Writer) zerolog.Logger {
+	if _, err := logging.ParseLevel(s.Level); err != nil {
+		faults.add("LOG_LEVEL", fmt.Sprintf("%q is no level", s.Level), "Write debug, info, warn or error.")
+	}
+	switch s.Format {
+	case "", logging.FormatJSON, logging.FormatConsole:
+	default:
+		faults.add("LOG_FORMAT", fmt.Sprintf("%q is no format", s.Format), "Write json or console, or leave it out.")
+	}
+	byDefault := logging.FormatJSON
+	if IsTerminal(w) {
+		byDefault = logging.FormatConsole
+	}
+	log, _ := logging.New(w, s.Level, cmp.Or(s.Format, byDefault)) // its error is one of the faults above
+	return log
+}
+
+// IsTerminal reports whether what is written to w is seen by a person at once.
+func IsTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// secret returns a text that is given directly or in a file. The text itself
+// never gets into a fault.
+func secret(faults *Faults, setting, text, file, mend string) string {
+	if text != "" && file != "" {
+		faults.add(setting, "is given twice, directly and as a file", "Leave out "+setting+" or "+setting+"_FILE.")
+		return ""
+	}
+	if file != "" {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			faults.add(setting+"_FILE", "cannot be read: "+err.Error(), mend)
+			return ""
+		}
+		text = string(content)
+	}
+	text = strings.TrimSpace(text)
+	if text == "" {
+		faults.add(setting, "is missing", mend)
+	}
+	return text
+}
+
+func count(faults *Faults, setting, text string, least, most int) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		faults.add(setting, fmt.Sprintf("%q is no number from %d to %d", text, least, most), "Leave it out for the default.")
+	}
+	return n
+}
+
+func address(faults *Faults, setting, text string) {
+	_, port, err := net.SplitHostPort(text)
+	if number, convErr := strconv.Atoi(port); err != nil || convErr != nil || number < 0 || number > 65535 {
+		faults.add(setting, fmt.Sprintf("%q is no address to listen on", text), "Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.")
+	}
+}

@@ -1,0 +1,142 @@
+package status
+
+import (
+	"context"
+	_ "embed"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
+
+	"greenlight/internal/ledger"
+)
+
+// readTimeout bounds what a page may ask of NATS.
+const readTimeout = 5 * time.Second
+
+// Check is one thing that this process needs for its job.
+type Check struct {
+	// Name is a word or two, such as "webhook".
+	Name string
+	// Ready returns nil, or a sentence that says what is wrong.
+	Ready func(context.Context) error
+}
+
+// Config is what the private listener shows.
+type Config struct {
+	// JetStream has ledger and streams. Required.
+	JetStream jetstream.JetStream
+	// Checks decide on readiness.
+	Checks []Check
+	// Metrics are served under /metrics. Required.
+	Metrics prometheus.Gatherer
+	// Log gets what goes wrong. The zero value logs nothing.
+	Log zerolog.Logger
+}
+
+//go:embed page.html
+var pageSource string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"ago":    ago,
+	"until":  until,
+	"states": ledger.States,
+	"share":  share,
+}).Parse(pageSource))
+
+// contentPolicy lets the page use its own style and nothing else.
+const contentPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// Handler returns the private routes: /status, /status.json, /healthz, /readyz
+// and /metrics. They show campaign ids and phone numbers, so the listener must
+// not be public.
+func Handler(c Config) http.Handler {
+	e := echo.New()
+	e.HideBanner = true
+	e.HTTPErrorHandler = func(err error, ctx echo.Context) {
+		c.Log.Debug().Err(err).Str("path", ctx.Request().URL.Path).Msg("private listener")
+		e.DefaultHTTPErrorHandler(err, ctx)
+	}
+	e.GET("/", func(ctx echo.Context) error { return ctx.Redirect(http.StatusFound, "/status") })
+	e.GET("/healthz", func(ctx echo.Context) error { return ctx.JSON(http.StatusOK, map[string]string{"status": "ok"}) })
+	e.GET("/readyz", c.ready)
+	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{})))
+	e.GET("/status.json", c.json)
+	e.GET("/status", c.page)
+	return e
+}
+
+// readiness is the body of /readyz.
+type readiness struct {
+	Status string            `json:"status"`
+	Checks map[string]string `json:"checks"`
+}
+
+func (c Config) ready(ctx echo.Context) error {
+	bounded, cancel := context.WithTimeout(ctx.Request().Context(), readTimeout)
+	defer cancel()
+	answer, code := readiness{Status: "ready", Checks: map[string]string{}}, http.StatusOK
+	for _, check := range c.Checks {
+		answer.Checks[check.Name] = "ok"
+		if err := check.Ready(bounded); err != nil {
+			answer.Status, answer.Checks[check.Name] = "not ready", err.Error()
+			code = http.StatusServiceUnavailable
+		}
+	}
+	return ctx.JSONPretty(code, answer, "  ")
+}
+
+func (c Config) snapshot(ctx echo.Context) (Snapshot, error) {
+	bounded, cancel := context.WithTimeout(ctx.Request().Context(), readTimeout)
+	defer cancel()
+	s, err := Read(bounded, c.JetStream, time.Now())
+	if err != nil {
+		return s, echo.NewHTTPError(http.StatusServiceUnavailable, "the ledger cannot be read: "+err.Error())
+	}
+	return s, nil
+}
+
+func (c Config) json(ctx echo.Context) error {
+	s, err := c.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	return ctx.JSONPretty(http.StatusOK, s, "  ")
+}
+
+func (c Config) page(ctx echo.Context) error {
+	s, err := c.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	var html strings.Builder
+	if err := page.Execute(&html, s); err != nil {
+		return err
+	}
+	header := ctx.Response().Header()
+	header.Set("Content-Security-Policy", contentPolicy)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cache-Control", "no-store")
+	return ctx.HTML(http.StatusOK, html.String())
+}
+
+// share is how much of a campaign's numbers can send, in percent.
+func share(c Campaign) int {
+	if len(c.Numbers) == 0 {
+		return 0
+	}
+	return 100 * c.Counts[ledger.Sendable] / len(c.Numbers)
+}
+
+// NeedPerson reports whether anything of the campaign waits for a person.
+func (c Campaign) NeedPerson() bool {
+	return slices.ContainsFunc(c.Numbers, func(n Number) bool { return n.State.NeedsPerson() })
+}

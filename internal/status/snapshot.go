@@ -1,0 +1,107 @@
+package status
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+)
+
+// Snapshot is where everything stood at one moment.
+type Snapshot struct {
+	At        time.Time  `json:"at"`
+	Campaigns []Campaign `json:"campaigns"`
+	// Totals counts the planned numbers by state.
+	Totals map[ledger.State]int `json:"totals"`
+	// DeadLetters counts what nobody could handle.
+	DeadLetters uint64 `json:"dead_letters"`
+	// EventsWaiting counts messages that no assigner has been handed yet.
+	EventsWaiting int `json:"events_waiting"`
+}
+
+// Campaign is one campaign with its planned numbers.
+type Campaign struct {
+	ledger.Campaign
+	// Sentence says what the phase means.
+	Sentence string               `json:"sentence"`
+	Counts   map[ledger.State]int `json:"counts"`
+	Numbers  []Number             `json:"numbers"`
+}
+
+// Number is one planned number with what its reason means for people.
+type Number struct {
+	ledger.Number
+	Why    string `json:"why,omitempty"`
+	Next   string `json:"next,omitempty"`
+	Action string `json:"action,omitempty"`
+}
+
+// Read takes a snapshot. Before an assigner ever ran it is empty.
+func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot, error) {
+	s := Snapshot{At: now.UTC(), Campaigns: []Campaign{}, Totals: map[ledger.State]int{}}
+	var err error
+	if s.EventsWaiting, s.DeadLetters, err = events.Backlog(ctx, js); err != nil {
+		return s, err
+	}
+	book, err := ledger.Open(ctx, js)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	entries, err := book.Campaigns(ctx)
+	if err != nil {
+		return s, err
+	}
+	numbers, err := book.AllNumbers(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.fill(entries, numbers)
+	return s, nil
+}
+
+func (s *Snapshot) fill(entries []ledger.CampaignEntry, numbers []ledger.Number) {
+	byCampaign := make(map[string][]Number, len(entries))
+	for _, n := range numbers {
+		byCampaign[n.CampaignID] = append(byCampaign[n.CampaignID], explain(n))
+		s.Totals[n.State]++
+	}
+	for _, entry := range entries {
+		c := Campaign{
+			Campaign: entry.Campaign,
+			Sentence: entry.Campaign.Phase.Sentence(),
+			Counts:   map[ledger.State]int{},
+			Numbers:  byCampaign[entry.Campaign.ID],
+		}
+		slices.SortFunc(c.Numbers, func(a, b Number) int { return cmp.Compare(a.Number.Number, b.Number.Number) })
+		for _, n := range c.Numbers {
+			c.Counts[n.State]++
+		}
+		s.Campaigns = append(s.Campaigns, c)
+	}
+	slices.SortFunc(s.Campaigns, func(a, b Campaign) int {
+		return cmp.Or(cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+func explain(n ledger.Number) Number {
+	advice := n.Reason.Advice()
+	return Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action}
+}
+
+// Planned is how many numbers the plans name.
+func (s Snapshot) Planned() int {
+	total := 0
+	for _, n := range s.Totals {
+		total += n
+	}
+	return total
+}

@@ -1,0 +1,98 @@
+package telnyx
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const listQuery = "page=1&recordsPerPage=500&sort=createdAt"
+
+func TestClient_CampaignReadsWhatTelnyxSays(t *testing.T) {
+	c, s := newServer(t, ok(`{
+		"campaignId": "751c6a5c-907b-43a9-8ada-ba1dc8335b07", "tcrCampaignId": "C6X6M95", "brandId": "b", "tcrBrandId": "BBRAND1",
+		"referenceId": null, "usecase": "MIXED", "status": "ACTIVE", "campaignStatus": "MNO_SOMETHING_NEW",
+		"submissionStatus": "CREATED", "mock": null, "isTMobileRegistered": true, "isTMobileSuspended": false,
+		"failureReasons": [{"description": "old"}], "webhookURL": "https://example.com/w", "sample1": "Hi"
+	}`))
+	got, err := c.Campaign(t.Context(), campaign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Campaign{
+		CampaignID: campaign, TCRCampaignID: "C6X6M95", BrandID: "b", TCRBrandID: "BBRAND1", Usecase: "MIXED",
+		Status: "ACTIVE", CampaignStatus: "MNO_SOMETHING_NEW", SubmissionStatus: "CREATED", IsTMobileRegistered: true,
+		FailureReasons: json.RawMessage(`[{"description": "old"}]`), WebhookURL: "https://example.com/w",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("campaign (-want +got):\n%s", diff)
+	}
+	assertSent(t, s, sent{Method: "GET", Path: "/v2/10dlc/campaign/" + campaign})
+}
+
+func TestClient_PartnerCampaignIsShared(t *testing.T) {
+	c, s := newServer(t, ok(`{"tcrCampaignId":"C6X6M95","campaignStatus":"MNO_PROVISIONED","failureReasons":"x","createdAt":"2021-03-08T17:57:48.801186"}`))
+	got, err := c.PartnerCampaign(t.Context(), "C6X6M95")
+	if err != nil || !got.Shared || got.AssignmentID() != "C6X6M95" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	assertSent(t, s, sent{Method: "GET", Path: "/v2/10dlc/partner_campaigns/C6X6M95"})
+}
+
+func TestClient_PartnerCampaignIsNotSharedWhenItCannotBeRead(t *testing.T) {
+	c, _ := newServer(t, answer{status: 404, body: `{"errors":[{"code":"10005","title":"Resource not found"}]}`})
+	got, err := c.PartnerCampaign(t.Context(), "C6X6M95")
+	if !IsNotFound(err) || got.Shared {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestClient_CampaignsAreListedByBrand(t *testing.T) {
+	c, s := newServer(t, ok(`{"records":[{"campaignId":"a","assignedPhoneNumbersCount":3.0},{"campaignId":"b"}],"page":1,"totalRecords":2}`))
+	got, err := c.Campaigns(t.Context(), "brand 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Campaign{{CampaignID: "a", AssignedPhoneNumbersCount: 3}, {CampaignID: "b"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("campaigns (-want +got):\n%s", diff)
+	}
+	assertSent(t, s, sent{Method: "GET", Path: "/v2/10dlc/campaign", Query: "brandId=brand+1&" + listQuery})
+}
+
+func TestClient_PartnerCampaignsAreShared(t *testing.T) {
+	c, s := newServer(t, ok(`{"records":[{"tcrCampaignId":"C1"},{"tcrCampaignId":"C2"}],"page":1,"totalRecords":2}`))
+	got, err := c.PartnerCampaigns(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Campaign{{TCRCampaignID: "C1", Shared: true}, {TCRCampaignID: "C2", Shared: true}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("campaigns (-want +got):\n%s", diff)
+	}
+	assertSent(t, s, sent{Method: "GET", Path: "/v2/10dlc/partner_campaigns", Query: listQuery})
+}
+
+func TestCampaign_AssignmentIDIsTheTCRIDOfASharedOne(t *testing.T) {
+	c := Campaign{CampaignID: "a", TCRCampaignID: "C1"}
+	if got := c.AssignmentID(); got != "a" {
+		t.Errorf("own: got %s, want a", got)
+	}
+	c.Shared = true
+	if got := c.AssignmentID(); got != "C1" {
+		t.Errorf("shared: got %s, want C1", got)
+	}
+}
+
+// assertSent compares all requests, without their headers.
+func assertSent(t *testing.T, s *recorder, want ...sent) {
+	t.Helper()
+	got := make([]sent, len(s.requests))
+	for i, r := range s.requests {
+		got[i] = sent{Method: r.Method, Path: r.Path, Query: r.Query, Body: r.Body}
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(sent{})); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
