@@ -243,3 +243,34 @@ func decode(kve jetstream.KeyValueEntry, record any, version *int) error {
 	}
 	return nil
 }
+
+// WatchNumbers calls visit with the present record of every number, then with
+// each change as it is written, until ctx ends; then it returns nil. Visit is
+// called from one goroutine.
+func (l *Ledger) WatchNumbers(ctx context.Context, visit func(Number)) error {
+	watcher, err := l.numbers.Watch(ctx, ">", jetstream.IgnoreDeletes())
+	if err != nil {
+		return fmt.Errorf("watch bucket %s: %w", bucketNumbers, err)
+	}
+	defer watcher.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case kve, open := <-watcher.Updates():
+			switch {
+			case !open && ctx.Err() != nil:
+				return nil
+			case !open:
+				return fmt.Errorf("watch bucket %s: the server hung up", bucketNumbers)
+			case kve == nil: // all present values were seen
+				continue
+			}
+			var n Number
+			if err := decode(kve, &n, &n.Version); err != nil {
+				return err
+			}
+			visit(n)
+		}
+	}
+}

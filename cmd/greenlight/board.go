@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"golang.org/x/sync/errgroup"
+
+	"greenlight/internal/ledger"
+)
+
+// board draws how far numbers are: on a terminal a table and a bar that are drawn
+// over and over in the same place, elsewhere a line for each change.
+type board struct {
+	w        io.Writer
+	terminal bool
+	colour   bool
+	planned  int
+	started  time.Time
+
+	mu      sync.Mutex
+	numbers map[string]ledger.Number
+	said    string
+	drawn   int // lines on the terminal that the next drawing replaces
+}
+
+const (
+	// boardRows is how many numbers are drawn one by one.
+	boardRows = 15
+	barWidth  = 40
+)
+
+func newBoard(w io.Writer, planned int, terminal bool) *board {
+	return &board{
+		w: w, terminal: terminal, colour: terminal && os.Getenv("NO_COLOR") == "",
+		planned: planned, started: time.Now(), numbers: make(map[string]ledger.Number),
+	}
+}
+
+// follow draws every change until all planned numbers are sendable. When all are
+// staged it calls then, once, beside drawing. It returns the cause of ctx's end
+// if that comes first, with how far the numbers are.
+func (b *board) follow(ctx context.Context, book *ledger.Ledger, then func() error) error {
+	group, working := errgroup.WithContext(ctx)
+	working, done := context.WithCancel(working)
+	defer done()
+	var staged sync.Once
+	group.Go(func() error {
+		return book.WatchNumbers(working, func(n ledger.Number) {
+			b.change(n)
+			if b.count("") == b.planned {
+				staged.Do(func() { group.Go(then) })
+			}
+			if b.count(ledger.Sendable) == b.planned {
+				done()
+			}
+		})
+	})
+	err := group.Wait()
+	if b.count(ledger.Sendable) == b.planned {
+		return nil
+	}
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	return fmt.Errorf("%w: %s", err, b.progress())
+}
+
+// change takes in one record and draws it.
+func (b *board) change(n ledger.Number) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before, known := b.numbers[n.Number]
+	b.numbers[n.Number] = n
+	if known && before.State == n.State && before.Reason == n.Reason {
+		return
+	}
+	if b.terminal {
+		b.draw()
+		return
+	}
+	fmt.Fprintf(b.w, "%5.1fs  %s  %s\n", time.Since(b.started).Seconds(), n.Number, stateText(n))
+}
+
+// say writes a sentence about what happens.
+func (b *board) say(sentence string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.said = sentence
+	if b.terminal {
+		b.draw()
+		return
+	}
+	fmt.Fprintf(b.w, "%5.1fs  %s\n", time.Since(b.started).Seconds(), sentence)
+}
+
+// finish writes the last line.
+func (b *board) finish() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fmt.Fprintf(b.w, "\nAll %d numbers are sendable, after %.1f s.\n", b.planned, time.Since(b.started).Seconds())
+}
+
+func stateText(n ledger.Number) string {
+	if n.Reason == "" {
+		return string(n.State)
+	}
+	return fmt.Sprintf("%s (%s)", n.State, n.Reason)
+}
+
+// draw draws the whole board over the last one.
+func (b *board) draw() {
+	var frame strings.Builder
+	if b.drawn > 0 {
+		fmt.Fprintf(&frame, "\x1b[%dA\x1b[J", b.drawn) // up, and clear from here on
+	}
+	body := b.said + "\n\n" + b.table() + "\n" + b.bar() + "\n"
+	frame.WriteString(body)
+	b.drawn = strings.Count(body, "\n")
+	io.WriteString(b.w, frame.String())
+}
+
+func (b *board) table() string {
+	t := table.NewWriter()
+	style := table.StyleLight
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Format.Header = text.FormatDefault
+	t.SetStyle(style)
+	t.AppendHeader(table.Row{"number", "state", "campaign"})
+	for i, number := range slices.Sorted(maps.Keys(b.numbers)) {
+		if i == boardRows {
+			t.AppendRow(table.Row{fmt.Sprintf("and %d more", len(b.numbers)-boardRows)})
+			break
+		}
+		n := b.numbers[number]
+		t.AppendRow(table.Row{n.Number, b.paint(n.State, stateText(n)), n.Plan})
+	}
+	return t.Render()
+}
+
+// bar draws how many numbers are sendable, and behind them how many are on their
+// way.
+func (b *board) bar() string {
+	sendable := b.countLocked(ledger.Sendable)
+	moving := sendable + b.countLocked(ledger.Attaching) + b.countLocked(ledger.Pending) + b.countLocked(ledger.Attached)
+	full, part := barWidth*sendable/max(b.planned, 1), barWidth*moving/max(b.planned, 1)
+	bar := strings.Repeat("█", full) + strings.Repeat("▒", part-full) + strings.Repeat("░", barWidth-part)
+	return fmt.Sprintf("%s %d of %d sendable", b.paint(ledger.Sendable, bar), sendable, b.planned)
+}
+
+// paint colours a text by a state, where colours are wanted.
+func (b *board) paint(state ledger.State, words string) string {
+	if !b.colour {
+		return words
+	}
+	switch {
+	case state == ledger.Sendable || state == ledger.Attached:
+		return text.FgGreen.Sprint(words)
+	case state.NeedsPerson():
+		return text.FgRed.Sprint(words)
+	default:
+		return text.FgYellow.Sprint(words)
+	}
+}
+
+// progress counts the numbers by state, such as "3 sendable, 2 pending".
+func (b *board) progress() string {
+	var parts []string
+	for _, state := range ledger.States() {
+		if n := b.count(state); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	if len(parts) == 0 {
+		return "no number was staged"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// count returns how many numbers are in a state, or known at all for the empty
+// state.
+func (b *board) count(state ledger.State) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.countLocked(state)
+}
+
+func (b *board) countLocked(state ledger.State) int {
+	if state == "" {
+		return len(b.numbers)
+	}
+	total := 0
+	for _, n := range b.numbers {
+		if n.State == state {
+			total++
+		}
+	}
+	return total
+}

@@ -1,0 +1,40 @@
+// Command greenlight is the operator's tool: it runs everything in one process,
+// shows it at work against a simulated Telnyx, and tells where every number
+// stands.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"greenlight/internal/process"
+	"greenlight/internal/settings"
+)
+
+type command struct {
+	Up     upCommand     `cmd:"" help:"Run webhook, assigner and NATS in this one process, against Telnyx."`
+	Demo   demoCommand   `cmd:"" help:"Show it at work in a few seconds, against a simulated Telnyx. Needs nothing."`
+	Status statusCommand `cmd:"" help:"Tell where every campaign and number stands."`
+}
+
+func main() {
+	os.Exit(process.Main("greenlight", func(ctx context.Context) error {
+		return run(ctx, os.Args[1:], output{os.Stdout, os.Stderr})
+	}))
+}
+
+// output is where a command writes: what was asked for to Stdout, what happens
+// meanwhile to Stderr.
+type output struct{ Stdout, Stderr io.Writer }
+
+func run(ctx context.Context, args []string, out output) error {
+	var c command
+	chosen, done, err := settings.Parse(&c, "greenlight",
+		"Attaches phone numbers to a 10DLC campaign the moment carriers approve it.", args, out.Stdout)
+	if done || err != nil {
+		return err
+	}
+	chosen.BindTo(ctx, (*context.Context)(nil))
+	return chosen.Run(out)
+}

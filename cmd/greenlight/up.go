@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"greenlight/internal/assigner"
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/httpserve"
+	"greenlight/internal/process"
+	"greenlight/internal/settings"
+	"greenlight/internal/webhook"
+)
+
+type upCommand struct {
+	settings.Telnyx   `group:"Telnyx"`
+	settings.Webhook  `group:"Notifications"`
+	settings.Assigner `group:"Plans"`
+	settings.Data     `group:"This process"`
+	settings.Admin    `group:"This process"`
+	settings.Log      `group:"This process"`
+}
+
+// Help is what kong prints under the command's own help.
+func (c *upCommand) Help() string {
+	return `Two settings have no default: TELNYX_API_KEY and TELNYX_PUBLIC_KEY, both from Mission Control,
+Account, Keys & Credentials. Then put a plan into config/plans (see config/plan.example.yaml), start
+this, and set the campaign's webhookURL to https://<your host>/webhooks/telnyx.`
+}
+
+// Run runs until it is told to stop.
+func (c *upCommand) Run(ctx context.Context, out output) error {
+	var faults settings.Faults
+	site := site{
+		dir:      c.Data.Dir,
+		webhook:  c.Webhook.Config(&faults),
+		assigner: c.Assigner.Config(&faults, c.Telnyx),
+		log:      c.Log.Logger(&faults, out.Stderr),
+	}
+	c.Admin.Check(&faults)
+	if err := faults.Err(); err != nil {
+		return err
+	}
+	public, err := httpserve.Listen(c.Webhook.Listen)
+	if err != nil {
+		return fmt.Errorf("LISTEN: %w; name another address with --listen", err)
+	}
+	private, err := httpserve.Listen(c.Admin.Listen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("ADMIN_LISTEN: %w; name another address with --admin-listen", err), public.Close())
+	}
+	return site.run(ctx, public, private, nil)
+}
+
+// site is Greenlight in one process: both roles and the NATS server between
+// them.
+type site struct {
+	dir      string
+	webhook  webhook.Config
+	assigner assigner.Config
+	log      zerolog.Logger
+}
+
+// run runs until ctx ends, and closes the listeners. Started, if not nil, is
+// called with a connection once all parts are there; it must not block.
+func (s site) run(ctx context.Context, public, private net.Listener, started func(*nats.Conn)) (err error) {
+	server, err := embedded.Start(embedded.Options{Dir: s.dir, SyncAlways: true, Listen: true})
+	if err != nil {
+		return errors.Join(err, public.Close(), private.Close())
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	nc, err := events.Connect("", "greenlight up", server.InProcess()...)
+	if err != nil {
+		return errors.Join(err, public.Close(), private.Close())
+	}
+	defer nc.Close()
+	p, err := s.assemble(ctx, nc, public, private)
+	if err != nil {
+		return errors.Join(err, public.Close(), private.Close())
+	}
+	if started != nil {
+		started(nc)
+	}
+	return p.Run(ctx)
+}
+
+func (s site) assemble(ctx context.Context, nc *nats.Conn, public, private net.Listener) (*process.Process, error) {
+	p, err := process.New(ctx, nc, 1, s.log)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.AddWebhook(s.webhook, public); err != nil {
+		return nil, err
+	}
+	if err := p.AddAssigner(ctx, s.assigner); err != nil {
+		return nil, err
+	}
+	p.AddStatus(private)
+	return p, nil
+}
