@@ -169,7 +169,7 @@ func (a *Assigner) Run(ctx context.Context) error {
 	if err := a.publisher.ScheduleResync(ctx, a.config.Resync); err != nil {
 		return err
 	}
-	if err := a.publisher.Trigger(ctx, events.KindPlan, a.config.Plans().Hash); err != nil {
+	if err := a.publisher.Trigger(ctx, events.KindResync, ""); err != nil {
 		return err
 	}
 	var workers sync.WaitGroup

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -136,19 +137,18 @@ type AssignmentPage struct {
 //
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/get-single-phone-number-campaign
 func (c *Client) Assignment(ctx context.Context, phoneNumber string) (Assignment, error) {
-	a, err := call(ctx, c, get(assignmentRoute, phoneNumber), isAssignment)
+	a, err := call(ctx, c, get(assignmentRoute, phoneNumber), isAssignmentOf(phoneNumber))
 	return a, annotate(err, "read the assignment of %s", phoneNumber)
 }
 
-// Assignments lists all assignments that the filter lets through, by number and
-// each number once. Failed ones (FAILED_ASSIGNMENT) stay in Telnyx's list and are
-// no attachments. If a number has several records, the one returned is the last
-// that is not failed.
+// Assignments lists all assignments that the filter lets through, by number.
+// Failed ones (FAILED_ASSIGNMENT) stay in Telnyx's list and are no attachments, so
+// a number may have several records: one a campaign.
 //
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/list-phone-number-campaigns
 func (c *Client) Assignments(ctx context.Context, filter AssignmentFilter) ([]Assignment, error) {
 	rows, err := list(ctx, c, filter.request(), pageParam, Assignment.key)
-	return onePerNumber(rows), annotate(err, "list the assignments of %s", filter.about())
+	return rows, annotate(err, "list the assignments of %s", filter.about())
 }
 
 // AssignmentsPage reads one page, from 1, of at most 250 rows. Its first page
@@ -208,7 +208,7 @@ func (c *Client) order(ctx context.Context, method, route, phoneNumber, campaign
 	if route == assignmentRoute {
 		r.args = []string{phoneNumber}
 	}
-	return call(ctx, c, r, isAssignment)
+	return call(ctx, c, r, isAssignmentOf(phoneNumber))
 }
 
 // about names what is listed, for errors.
@@ -233,6 +233,17 @@ func (f AssignmentFilter) request() request {
 	return r
 }
 
+// isAssignmentOf refuses an answer that is about another number than the one
+// that was asked for: deciding by it could attach a number that is in use.
+func isAssignmentOf(phoneNumber string) check[Assignment] {
+	return func(a Assignment) error {
+		if a.PhoneNumber != phoneNumber {
+			return fmt.Errorf("it is about %q", oneLine(a.PhoneNumber, maxIDText))
+		}
+		return nil
+	}
+}
+
 // isAssignment refuses an answer that names no number, such as {}.
 func isAssignment(a Assignment) error {
 	if a.PhoneNumber == "" {
@@ -242,21 +253,3 @@ func isAssignment(a Assignment) error {
 }
 
 func (a Assignment) key() string { return a.PhoneNumber + " " + a.CampaignID }
-
-// onePerNumber keeps one record a number: the last, except that a failed one
-// never hides a live one.
-func onePerNumber(rows []Assignment) []Assignment {
-	places := map[string]int{}
-	var kept []Assignment
-	for _, row := range rows {
-		place, ok := places[row.PhoneNumber]
-		switch {
-		case !ok:
-			places[row.PhoneNumber] = len(kept)
-			kept = append(kept, row)
-		case row.AssignmentStatus != FailedAssignment || kept[place].AssignmentStatus == FailedAssignment:
-			kept[place] = row
-		}
-	}
-	return kept
-}

@@ -3,6 +3,7 @@ package telnyx
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"testing"
 	"time"
@@ -106,14 +107,11 @@ func TestClient_AssignmentsAreFiltered(t *testing.T) {
 	}
 }
 
-func TestClient_AssignmentsHaveEachNumberOnce(t *testing.T) {
-	c, _ := newServer(t, ok(`{"totalRecords":6,"records":[
+func TestClient_AssignmentsKeepEveryRecordOfANumber(t *testing.T) {
+	c, _ := newServer(t, ok(`{"totalRecords":3,"records":[
 		{"phoneNumber":"+1","campaignId":"a","assignmentStatus":"FAILED_ASSIGNMENT"},
 		{"phoneNumber":"+1","campaignId":"b","assignmentStatus":"ASSIGNED"},
-		{"phoneNumber":"+2","campaignId":"a","assignmentStatus":"ASSIGNED"},
-		{"phoneNumber":"+2","campaignId":"b","assignmentStatus":"FAILED_ASSIGNMENT"},
-		{"phoneNumber":"+3","campaignId":"a","assignmentStatus":"FAILED_ASSIGNMENT"},
-		{"phoneNumber":"+3","campaignId":"b","assignmentStatus":"FAILED_ASSIGNMENT"}]}`))
+		{"phoneNumber":"+2","campaignId":"a","assignmentStatus":"ASSIGNED"}]}`))
 	rows, err := c.Assignments(t.Context(), AssignmentFilter{})
 	if err != nil {
 		t.Fatal(err)
@@ -122,8 +120,16 @@ func TestClient_AssignmentsHaveEachNumberOnce(t *testing.T) {
 	for _, row := range rows {
 		got[row.PhoneNumber] += row.CampaignID
 	}
-	if diff := cmp.Diff(map[string]string{"+1": "b", "+2": "a", "+3": "b"}, got); diff != "" {
+	if diff := cmp.Diff(map[string]string{"+1": "ab", "+2": "a"}, got); diff != "" {
 		t.Errorf("campaigns (-want +got):\n%s", diff)
+	}
+}
+
+func TestClient_AssignmentOfAnotherNumberIsUnreadable(t *testing.T) {
+	c, _ := newServer(t, ok(`{"phoneNumber":"+15550000000","campaignId":"a","assignmentStatus":"ASSIGNED"}`))
+	_, err := c.Assign(t.Context(), number, campaign)
+	if _, unreadable := errors.AsType[*UnreadableError](err); !unreadable || !EffectUnknown(err) {
+		t.Errorf("got %v, want an unreadable answer whose effect is unknown", err)
 	}
 }
 

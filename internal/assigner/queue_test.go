@@ -1,0 +1,136 @@
+package assigner
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestQueue_ServesFirstComeFirstServed(t *testing.T) {
+	q := newQueue()
+	for _, key := range []string{"a", "b", "c"} {
+		if !q.add(errand{key: key}) {
+			t.Errorf("%s was not added", key)
+		}
+	}
+	for _, want := range []string{"a", "b", "c"} {
+		got, ok := q.take()
+		if !ok || got.key != want {
+			t.Errorf("got %q, want %q", got.key, want)
+		}
+	}
+}
+
+func TestQueue_MergesWhatWaitsAndKeepsUrgency(t *testing.T) {
+	q := newQueue()
+	q.add(errand{key: "a"})
+	if q.add(errand{key: "a", urgent: true}) {
+		t.Error("a second errand for a waiting campaign was added")
+	}
+	got, _ := q.take()
+	if !got.urgent {
+		t.Error("the person's nudge was lost in the merge")
+	}
+	if depth := q.depth(); depth != 0 {
+		t.Errorf("got depth %d, want 0", depth)
+	}
+}
+
+func TestQueue_NeverGivesOutACampaignTwiceAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		q.add(errand{key: "a"})
+		q.take()
+		if !q.add(errand{key: "a"}) {
+			t.Fatal("an errand that came during the look must cause another look")
+		}
+		q.add(errand{key: "b"})
+		if got, _ := q.take(); got.key != "b" {
+			t.Fatalf("got %q while a was being looked at, want b", got.key)
+		}
+		taken := make(chan string)
+		go func() {
+			e, _ := q.take()
+			taken <- e.key
+		}()
+		synctest.Wait()
+		select {
+		case key := <-taken:
+			t.Fatalf("%s was given out while it was being looked at", key)
+		default:
+		}
+		q.finish("a")
+		if key := <-taken; key != "a" {
+			t.Errorf("got %q, want a", key)
+		}
+	})
+}
+
+func TestQueue_CloseWakesEveryone(t *testing.T) {
+	q := newQueue()
+	q.add(errand{key: "a"})
+	q.take()
+	done := make(chan bool, 2)
+	for range 2 {
+		go func() {
+			_, ok := q.take()
+			done <- ok
+		}()
+	}
+	q.close()
+	for range 2 {
+		if <-done {
+			t.Error("a closed queue gave something out")
+		}
+	}
+}
+
+func TestGate_ClosesWithOneAlarmAndLetsATryThrough(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	g := &gate{now: func() time.Time { return now }}
+	if err := g.check(); err != nil {
+		t.Fatalf("a new gate is closed: %v", err)
+	}
+	if _, first := g.close("unauthorized", "401"); !first {
+		t.Error("the first refusal raised no alarm")
+	}
+	if _, first := g.close("unauthorized", "401"); first {
+		t.Error("the second refusal raised another alarm")
+	}
+	if g.check() == nil {
+		t.Error("work goes on through a closed gate")
+	}
+	now = now.Add(gateRest)
+	if err := g.check(); err != nil {
+		t.Errorf("no try is let through after the rest: %v", err)
+	}
+	if g.trouble() == nil {
+		t.Error("trouble was forgotten before a call worked")
+	}
+	if !g.open() || g.trouble() != nil {
+		t.Error("a call that worked did not open the gate")
+	}
+	if g.open() {
+		t.Error("healed twice")
+	}
+}
+
+func TestBackoff_DoublesUpToTheMostAndNeverOverflows(t *testing.T) {
+	for _, tt := range []struct {
+		attempts int
+		jitter   float64
+		want     time.Duration
+	}{
+		{attempts: 0, want: time.Second},
+		{attempts: 1, want: time.Second},
+		{attempts: 2, want: 2 * time.Second},
+		{attempts: 5, want: 16 * time.Second},
+		{attempts: 7, want: time.Minute},
+		{attempts: 1000, want: time.Minute},
+		{attempts: 2, jitter: 1, want: 1600 * time.Millisecond},
+	} {
+		if got := backoff(time.Second, time.Minute, tt.attempts, tt.jitter); got != tt.want {
+			t.Errorf("attempt %d, jitter %v: got %s, want %s", tt.attempts, tt.jitter, got, tt.want)
+		}
+	}
+}

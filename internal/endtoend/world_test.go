@@ -1,0 +1,303 @@
+package endtoend_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"greenlight/internal/assigner"
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/webhook"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	campaignID = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
+	profileID  = "4001776e-0000-4000-8000-000000000001"
+	apiKey     = "KEY0123456789_end_to_end_secret"
+	// patience is how long a test waits for something that takes milliseconds.
+	patience = 20 * time.Second
+)
+
+// world is all of Greenlight and the simulated Telnyx it works with.
+type world struct {
+	t       *testing.T
+	sim     *telnyxsim.Simulator
+	api     *httptest.Server
+	hook    *httptest.Server
+	nats    *embedded.Server
+	js      jetstream.JetStream
+	book    *ledger.Ledger
+	log     *lockedBuffer
+	config  assigner.Config
+	mu      sync.Mutex
+	set     *plan.Set
+	stopped func()
+}
+
+// newWorld starts NATS, the simulator and the webhook. The assigner waits for
+// start, so that a test can seed the simulator first.
+func newWorld(t *testing.T, options telnyxsim.Options) *world {
+	t.Helper()
+	w := &world{t: t, log: &lockedBuffer{}, set: &plan.Set{}}
+	options.RequiredAPIKey = apiKey
+	options.RetryInterval = cmp.Or(options.RetryInterval, 50*time.Millisecond)
+	w.sim = telnyxsim.New(options)
+	t.Cleanup(w.sim.Close)
+	w.api = httptest.NewServer(w.sim)
+	t.Cleanup(w.api.Close)
+
+	var err error
+	w.nats, err = embedded.Start(embedded.Options{Dir: t.TempDir()})
+	w.must(err)
+	t.Cleanup(func() { w.must(w.nats.Close()) })
+	w.js = w.connect("test")
+	w.must(events.EnsureStreams(t.Context(), w.js, 1))
+	w.book, err = ledger.Create(t.Context(), w.js, 1)
+	w.must(err)
+
+	key, err := telnyx.ParsePublicKey(w.sim.PublicKey())
+	w.must(err)
+	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{key}, time.Now)
+	w.must(err)
+	hook, err := webhook.New(webhook.Config{Verifier: verifier, JetStream: w.connect("webhook"), Log: zerolog.New(w.log)})
+	w.must(err)
+	w.hook = httptest.NewServer(hook.Handler())
+	t.Cleanup(w.hook.Close)
+
+	w.config = assigner.Config{
+		Telnyx:      &telnyx.Client{APIKey: apiKey, BaseURL: w.api.URL + "/v2"},
+		Plans:       w.plans,
+		Resync:      time.Hour, // events alone, unless a test says otherwise
+		Settle:      2 * time.Second,
+		Concurrency: 8,
+		Timing:      events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second},
+		Log:         zerolog.New(w.log),
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log:\n%s", w.log.String())
+		}
+		if strings.Contains(w.log.String(), apiKey) {
+			t.Error("the API key stands in the log")
+		}
+	})
+	return w
+}
+
+func (w *world) connect(name string) jetstream.JetStream {
+	w.t.Helper()
+	nc, err := events.Connect("", name, w.nats.InProcess()...)
+	w.must(err)
+	w.t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	w.must(err)
+	return js
+}
+
+func (w *world) plans() *plan.Set {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.set
+}
+
+// stage plans campaigns and adds them, with their numbers, to the simulator. A
+// campaign is written "<id>: <number> <number>…".
+func (w *world) stage(campaigns ...string) {
+	w.t.Helper()
+	var yaml strings.Builder
+	yaml.WriteString("version: 1\ncampaigns:\n")
+	for i, line := range campaigns {
+		id, numbers, _ := strings.Cut(line, ": ")
+		selector := "campaign_id"
+		if strings.HasPrefix(id, "C") && len(id) < 10 {
+			selector = "tcr_campaign_id"
+		}
+		fmt.Fprintf(&yaml, "  - name: plan-%d\n    %s: %q\n    numbers:\n", i+1, selector, id)
+		for number := range strings.FieldsSeq(numbers) {
+			fmt.Fprintf(&yaml, "      - %q\n", number)
+			w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: profileID})
+		}
+	}
+	w.plan(yaml.String())
+}
+
+// plan puts a plan into force.
+func (w *world) plan(yaml string) {
+	w.t.Helper()
+	set, err := plan.LoadBytes("plan.yaml", []byte(yaml))
+	w.must(err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.set = set
+}
+
+// campaign adds a campaign to the simulator, with notifications to the webhook.
+func (w *world) campaign(id string, status telnyx.CampaignStatus) {
+	w.sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: status, WebhookURL: w.hook.URL + webhook.Path})
+}
+
+// start runs an assigner until stop is called or the test ends.
+func (w *world) start() (stop func()) {
+	w.t.Helper()
+	config := w.config
+	config.JetStream = w.connect("assigner")
+	worker, err := assigner.New(w.t.Context(), config)
+	w.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := worker.Run(ctx); err != nil {
+			w.t.Errorf("assigner: %v", err)
+		}
+	}()
+	stop = func() { cancel(); <-done }
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// eventually waits until the condition holds, and fails with what it says last.
+func (w *world) eventually(what string, condition func() (ok bool, got string)) {
+	w.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		ok, got := condition()
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("%s: not within %s; got %s", what, patience, got)
+		}
+		time.Sleep(5 * time.Millisecond) // between two looks at the condition
+	}
+}
+
+// idle waits until every message was handled: none waits, none is open, and the
+// triggers have come over from their stream.
+func (w *world) idle() {
+	w.t.Helper()
+	quiet := 0
+	w.eventually("idle", func() (bool, string) {
+		consumer, err := w.js.Consumer(w.t.Context(), events.StreamEvents, events.ConsumerAssigner)
+		if err != nil {
+			return false, err.Error()
+		}
+		info := consumer.CachedInfo()
+		if info.NumPending == 0 && info.NumAckPending == 0 {
+			quiet++
+		} else {
+			quiet = 0
+		}
+		return quiet >= 10, fmt.Sprintf("%d waiting, %d open", info.NumPending, info.NumAckPending)
+	})
+}
+
+// number returns the ledger's record.
+func (w *world) number(campaignID, number string) ledger.Number {
+	w.t.Helper()
+	numbers, err := w.book.Numbers(w.t.Context(), campaignID)
+	w.must(err)
+	return numbers[number].Number
+}
+
+// reaches waits until every planned number of the campaign is in the state.
+func (w *world) reaches(campaignID string, state ledger.State) {
+	w.t.Helper()
+	want, planned := w.plans().Find(campaignID)
+	if !planned {
+		w.t.Fatalf("no plan names campaign %s", campaignID)
+	}
+	w.eventually(fmt.Sprintf("campaign %s %s", campaignID, state), func() (bool, string) {
+		numbers, err := w.book.Numbers(w.t.Context(), campaignID)
+		w.must(err)
+		reached := 0
+		for _, entry := range numbers {
+			if entry.Number.State == state {
+				reached++
+			}
+		}
+		return reached == len(want.Numbers), fmt.Sprintf("%d of %d: %+v", reached, len(want.Numbers), numbers)
+	})
+}
+
+// phase waits until the ledger has the campaign in the phase.
+func (w *world) phase(campaignID string, phase ledger.Phase) ledger.Campaign {
+	w.t.Helper()
+	var record ledger.Campaign
+	w.eventually(fmt.Sprintf("campaign %s %s", campaignID, phase), func() (bool, string) {
+		entry, _, err := w.book.Campaign(w.t.Context(), campaignID)
+		w.must(err)
+		record = entry.Campaign
+		return record.Phase == phase, fmt.Sprintf("%+v", record)
+	})
+	return record
+}
+
+// posts counts the requests to attach, by number.
+func (w *world) posts() map[string]int {
+	counts := map[string]int{}
+	for _, write := range w.sim.Writes() {
+		if write.Method == "POST" {
+			counts[write.PhoneNumber]++
+		}
+	}
+	return counts
+}
+
+// onePost fails unless each planned number of the campaign got exactly one
+// request to attach, and nobody else did.
+func (w *world) onePost(campaignID string) {
+	w.t.Helper()
+	want, _ := w.plans().Find(campaignID)
+	posts := w.posts()
+	for _, number := range want.Numbers {
+		if posts[string(number)] != 1 {
+			w.t.Errorf("%s got %d requests to attach, want 1", number, posts[string(number)])
+		}
+	}
+	if len(posts) != len(want.Numbers) {
+		w.t.Errorf("requests for %v, want them for %v alone", posts, want.Numbers)
+	}
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// lockedBuffer is a buffer that several loggers may write to.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}

@@ -1,0 +1,589 @@
+package webhook_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/webhook"
+)
+
+func TestWebhook_StoresEveryPublishedEventOnce(t *testing.T) {
+	d := open(t)
+	var want []message
+	for name, body := range fixtures(t) {
+		h := signed(body)
+		if got := d.post(h, body); got != accepted {
+			t.Errorf("%s: answered %v", name, got)
+		}
+		// A retry is signed anew, and says that it is one.
+		again := bytes.Replace(body, []byte(`"attempt": 1`), []byte(`"attempt": 2`), 1)
+		if got := d.post(telnyx.Sign(telnyxKey, now.Add(time.Second), again), again); got != duplicate {
+			t.Errorf("%s, second attempt: answered %v", name, got)
+		}
+		subject, id := route(t, name, body)
+		want = append(want, wantEvent(subject, id, h, body))
+	}
+	d.assertStored(want...)
+}
+
+// route tells where a fixture belongs, from its name and its own words.
+func route(t *testing.T, name string, body []byte) (subject, id string) {
+	t.Helper()
+	type ids struct{ CampaignID, TCRCampaignID, BrandID string }
+	var flat ids
+	var event struct {
+		Data struct {
+			ID      string
+			Payload ids
+		}
+	}
+	if err := errors.Join(json.Unmarshal(body, &flat), json.Unmarshal(body, &event)); err != nil {
+		t.Fatal(err)
+	}
+	if strings.HasPrefix(name, "flat.") {
+		return "telnyx.event.10dlc.campaign.update." + flat.CampaignID, "sha256-" + hexSHA256(body)
+	}
+	words := strings.Split(name, ".")
+	about := event.Data.Payload.CampaignID
+	if words[1] == "brand" {
+		about = event.Data.Payload.BrandID
+	}
+	return "telnyx.event." + strings.Join(words[:3], ".") + "." + about, event.Data.ID
+}
+
+func TestWebhook_StoresConcurrentCopiesOnce(t *testing.T) {
+	d := open(t)
+	var want []message
+	for _, id := range []string{"round-1", "round-2", "round-3", "round-4", "round-5"} {
+		body := verified(t, id)
+		h := signed(body)
+		want = append(want, wantEvent(verifiedSubject, id, h, body))
+		const copies = 3
+		answers, start := make(chan answer, copies), make(chan struct{})
+		var posts sync.WaitGroup
+		for range copies {
+			posts.Go(func() { <-start; answers <- d.post(h, body) })
+		}
+		close(start)
+		posts.Wait()
+		got := []answer{<-answers, <-answers, <-answers}
+		slices.SortFunc(got, func(a, b answer) int { return strings.Compare(a.Word, b.Word) })
+		if want := []answer{accepted, duplicate, duplicate}; !slices.Equal(got, want) {
+			t.Errorf("%s: answered %v, want %v", id, got, want)
+		}
+	}
+	d.assertStored(want...)
+}
+
+func TestWebhook_StoresWhatCanBeVerifiedAgain(t *testing.T) {
+	d := open(t)
+	assertAnswer(t, d.deliver(verified(t, "id-1")), accepted)
+	assertAnswer(t, d.deliver([]byte("no event")), deadLettered)
+	verifier, err := telnyx.NewVerifier(publicKeys([]ed25519.PrivateKey{telnyxKey}), func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range append(d.stored(events.StreamEvents), d.stored(events.StreamDeadLetters)...) {
+		if err := verifier.Verify(http.Header(m.Header), []byte(m.Body)); err != nil {
+			t.Errorf("%s: %v", m.Subject, err)
+		}
+	}
+}
+
+// Every row is a good delivery of the event id-1, with one thing about it that
+// is unusual.
+func TestWebhook_AcceptsADeliveryThat(t *testing.T) {
+	good := verified(t, "id-1")
+	twice := signed(good)
+	for _, header := range []string{telnyx.SignatureHeader, telnyx.TimestampHeader} {
+		twice[header] = []string{twice.Get(header), twice.Get(header)}
+	}
+	tests := map[string]struct {
+		header http.Header
+		path   string
+	}{
+		"is signed now":                     {signed(good), webhook.Path},
+		"is 300 s old":                      {telnyx.Sign(telnyxKey, now.Add(-300*time.Second), good), webhook.Path},
+		"is 300 s ahead":                    {telnyx.Sign(telnyxKey, now.Add(300*time.Second), good), webhook.Path},
+		"is signed with the second key":     {telnyx.Sign(nextKey, now, good), webhook.Path},
+		"has its headers twice, both alike": {twice, webhook.Path},
+		"has a query, which is not signed":  {signed(good), webhook.Path + "?attempt=1"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := open(t, func(s *setup) { s.keys = append(s.keys, nextKey) })
+			got, _ := d.do(d.request(http.MethodPost, tt.path, tt.header, bytes.NewReader(good)))
+			assertAnswer(t, got, accepted)
+			d.assertStored(wantEvent(verifiedSubject, "id-1", tt.header, good))
+		})
+	}
+}
+
+// Every row spoils one thing of a good delivery.
+func TestWebhook_RefusesADeliveryWith(t *testing.T) {
+	good := verified(t, "id-1")
+	with := func(header string, values ...string) http.Header {
+		h := signed(good)
+		h[header] = values
+		return h
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, good); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		header http.Header
+		body   []byte
+		want   string
+	}{
+		"no headers":                    {http.Header{}, good, "signature_missing"},
+		"no signature":                  {with(telnyx.SignatureHeader), good, "signature_missing"},
+		"an empty signature":            {with(telnyx.SignatureHeader, ""), good, "signature_missing"},
+		"no timestamp":                  {with(telnyx.TimestampHeader), good, "signature_missing"},
+		"a timestamp that is a word":    {with(telnyx.TimestampHeader, "now"), good, "timestamp_malformed"},
+		"two timestamps":                {with(telnyx.TimestampHeader, "1723051358", "1723051359"), good, "timestamp_malformed"},
+		"a timestamp 301 s old":         {telnyx.Sign(telnyxKey, now.Add(-301*time.Second), good), good, "timestamp_stale"},
+		"a timestamp 301 s ahead":       {telnyx.Sign(telnyxKey, now.Add(301*time.Second), good), good, "timestamp_future"},
+		"a signature that is no base64": {with(telnyx.SignatureHeader, "!"+signed(good).Get(telnyx.SignatureHeader)[1:]), good, "signature_malformed"},
+		"a signature of 63 bytes":       {with(telnyx.SignatureHeader, strings.Repeat("AAAA", 21)), good, "signature_malformed"},
+		"a forged signature":            {with(telnyx.SignatureHeader, strings.Repeat("A", 86)+"=="), good, "signature_mismatch"},
+		"a stranger's signature":        {telnyx.Sign(strangerKey, now, good), good, "signature_mismatch"},
+		"another body's signature":      {signed([]byte("{}")), good, "signature_mismatch"},
+		"another second's timestamp":    {with(telnyx.TimestampHeader, "1723051359"), good, "signature_mismatch"},
+		"a body one byte off":           {signed(good), bytes.Replace(good, []byte("VERIFIED"), []byte("VERIFIEE"), 1), "signature_mismatch"},
+		"a body one byte longer":        {signed(good), append(bytes.Clone(good), '\n'), "signature_mismatch"},
+		"a body encoded anew":           {signed(good), compact.Bytes(), "signature_mismatch"},
+		"an empty body":                 {signed(good), nil, "signature_mismatch"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			assertAnswer(t, d.post(tt.header, tt.body), answer{401, tt.want})
+			d.assertStored()
+			d.assertMetrics(map[string]float64{`greenlight_webhook_refused_total{code="` + tt.want + `"}`: 1})
+		})
+	}
+}
+
+// Every row is a signed body that says something unusual.
+func TestWebhook_TakesASignedBodyThat(t *testing.T) {
+	long := strings.Repeat("a", 10_000)
+	letter := func(reason, words string) func(http.Header, []byte) []message {
+		return func(h http.Header, body []byte) []message { return []message{wantLetter(reason, words, h, body)} }
+	}
+	unroutable := func(words string) func(http.Header, []byte) []message { return letter("unroutable", words) }
+	notEvent := func(words string) func(http.Header, []byte) []message { return letter("not_an_event", words) }
+	event := func(subject string, id func(body []byte) string) func(http.Header, []byte) []message {
+		return func(h http.Header, body []byte) []message {
+			return []message{wantEvent(subject, id(body), h, body)}
+		}
+	}
+	nothing := func(http.Header, []byte) []message { return nil }
+	hashOf := func(text string) func([]byte) string {
+		return func([]byte) string { return "sha256-" + hexSHA256([]byte(text)) }
+	}
+	hashOfBody := func(body []byte) string { return "sha256-" + hexSHA256(body) }
+
+	for name, tt := range map[string]struct {
+		body []byte
+		want answer
+		kept func(http.Header, []byte) []message
+	}{
+		"is empty":         {nil, deadLettered, notEvent("the body is no JSON object")},
+		"is no JSON":       {[]byte("campaignId=C6X6M95"), deadLettered, notEvent("the body is no JSON object")},
+		"is binary":        {[]byte("\x00\xff\r\n\r\n\x01"), deadLettered, notEvent("the body is no JSON object")},
+		"is cut off":       {verified(t, "id-1")[:100], deadLettered, notEvent("the body is no JSON object")},
+		"is a list":        {[]byte("[]"), deadLettered, notEvent("the body is no JSON object")},
+		"is JSON no event": {[]byte(`{"errors":[]}`), deadLettered, notEvent("neither data")},
+		"has no type":      {[]byte(`{"data":{"id":"id-1"}}`), deadLettered, notEvent("event_type")},
+		"is 100,000 levels deep": {
+			[]byte(`{"data":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}"),
+			deadLettered, notEvent("the body is no JSON object"),
+		},
+		"is deep in its payload": {
+			[]byte(`{"data":{"event_type":"10dlc.campaign.update","payload":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}}"),
+			deadLettered, notEvent("the body is no JSON object"),
+		},
+
+		"is flat": {[]byte(`{"campaignId":"C6X6M95","type":"VERIFIED"}`), accepted, event("telnyx.event.10dlc.campaign.update.C6X6M95", hashOfBody)},
+		"has no id": {
+			[]byte(`{"data":{"event_type":"10dlc.campaign.update","payload":{"campaignId":"C6X6M95"}}}`),
+			accepted, event("telnyx.event.10dlc.campaign.update.C6X6M95", hashOfBody),
+		},
+		"is about nothing": {envelope(t, "10dlc.campaign.update", "id-1", ""), accepted, event("telnyx.event.10dlc.campaign.update._", func([]byte) string { return "id-1" })},
+		"has a new type":   {envelope(t, "campaign.status_update", "id-1", "C6X6M95"), accepted, event("telnyx.event.campaign.status_update.C6X6M95", func([]byte) string { return "id-1" })},
+		"has an id with dots and wildcards": {
+			verified(t, "a.b.*.>"), accepted, event(verifiedSubject, hashOf("a.b.*.>")),
+		},
+		"has an id with line ends": {verified(t, "a\r\nNats-Msg-Id: b"), accepted, event(verifiedSubject, hashOfBody)},
+		"has an id of 10 kB":       {verified(t, long), accepted, event(verifiedSubject, hashOfBody)},
+		"has an id of 200 bytes":   {verified(t, long[:200]), accepted, event(verifiedSubject, hashOf(long[:200]))},
+
+		"is a message":             {envelope(t, "message.received", "id-1", ""), ignored, nothing},
+		"has a type with a prefix": {envelope(t, "x10dlc.campaign.update", "id-1", campaign), ignored, nothing},
+		"has a wildcard for type":  {envelope(t, ">", "id-1", campaign), ignored, nothing},
+		"has a type in capitals":   {envelope(t, "10DLC.CAMPAIGN.UPDATE", "id-1", campaign), ignored, nothing},
+
+		"has a type with a star":         {envelope(t, "10dlc.*", "id-1", campaign), deadLettered, unroutable("event type")},
+		"has a type with a tail":         {envelope(t, "10dlc.>", "id-1", campaign), deadLettered, unroutable("event type")},
+		"has a type with an end only":    {envelope(t, "10dlc.", "id-1", campaign), deadLettered, unroutable("event type")},
+		"has a type with two dots":       {envelope(t, "10dlc..update", "id-1", campaign), deadLettered, unroutable("event type")},
+		"has a type with line ends":      {envelope(t, "10dlc.a\r\nPUB x 0", "id-1", campaign), deadLettered, unroutable("event type")},
+		"has a type of 10 kB":            {envelope(t, "10dlc."+long, "id-1", campaign), deadLettered, unroutable("event type")},
+		"has a type of 5,000 words":      {envelope(t, "10dlc"+strings.Repeat(".a", 5000), "id-1", campaign), deadLettered, unroutable("event type")},
+		"has a campaign with a dot":      {envelope(t, "10dlc.campaign.update", "id-1", "a.b"), deadLettered, unroutable("id ")},
+		"has a campaign with a star":     {envelope(t, "10dlc.campaign.update", "id-1", "*"), deadLettered, unroutable("id ")},
+		"has a campaign with a tail":     {envelope(t, "10dlc.campaign.update", "id-1", ">"), deadLettered, unroutable("id ")},
+		"has a campaign with line ends":  {envelope(t, "10dlc.campaign.update", "id-1", "a\r\nb"), deadLettered, unroutable("id ")},
+		"has a campaign of 10 kB":        {envelope(t, "10dlc.campaign.update", "id-1", long), deadLettered, unroutable("id ")},
+		"has a campaign that is no text": {[]byte(`{"data":{"event_type":"10dlc.campaign.update","id":"id-1","payload":{"campaignId":{"a":1}}}}`), accepted, event("telnyx.event.10dlc.campaign.update._", func([]byte) string { return "id-1" })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			h := signed(tt.body)
+			assertAnswer(t, d.post(h, tt.body), tt.want)
+			d.assertStored(tt.kept(h, tt.body)...)
+
+			again := tt.want
+			if again == accepted {
+				again = duplicate
+			}
+			assertAnswer(t, d.post(h, tt.body), again)
+			d.assertStored(tt.kept(h, tt.body)...)
+		})
+	}
+}
+
+func TestWebhook_KeepsTheTypesItIsTold(t *testing.T) {
+	d := open(t, func(s *setup) { s.config.EventTypes = []string{"message."} })
+	assertAnswer(t, d.deliver(verified(t, "id-1")), ignored)
+	body := envelope(t, "message.received", "id-2", "")
+	assertAnswer(t, d.deliver(body), accepted)
+	d.assertStored(wantEvent("telnyx.event.message.received._", "id-2", signed(body), body))
+}
+
+func TestWebhook_TakesABodyAsLargeAsTheCap(t *testing.T) {
+	for name, most := range map[string]int64{
+		"by default":            0,
+		"at the smallest":       1,
+		"at the largest":        webhook.MaxMaxBody,
+		"at no round number":    1000,
+		"at the default, named": webhook.DefaultMaxBody,
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t, func(s *setup) { s.config.MaxBody = most })
+			if most == 0 {
+				most = 256 << 10
+			}
+			for _, chunked := range []bool{false, true} {
+				full := bytes.Repeat([]byte("x"), int(most))
+				assertAnswer(t, d.upload(full, chunked), deadLettered)
+				assertAnswer(t, d.upload(append(full, 'x'), chunked), tooLarge)
+				d.assertStored(wantLetter("not_an_event", "the body is no JSON object", signed(full), full))
+			}
+		})
+	}
+}
+
+// upload posts a signed body, with its length announced or in chunks.
+func (d *door) upload(body []byte, chunked bool) answer {
+	d.t.Helper()
+	d.remember(signed(body), body)
+	request := d.request(http.MethodPost, webhook.Path, signed(body), bytes.NewReader(body))
+	if chunked {
+		request.ContentLength = -1
+	}
+	got, _ := d.do(request)
+	return got
+}
+
+// The client holds its body back at some point until it has been answered; a
+// webhook that waits for more would wait for ever.
+func TestWebhook_RefusesALargeBodyBeforeTheRest(t *testing.T) {
+	for name, tt := range map[string]struct {
+		length, held int64 // what is announced, and sent before the answer
+		most         int64
+	}{
+		"announced":                  {1 << 40, 0, 0},
+		"announced, one byte over":   {256<<10 + 1, 0, 0},
+		"announced, small cap":       {1 << 11, 0, 1 << 10},
+		"in chunks":                  {-1, 256<<10 + 1, 0},
+		"in chunks, small cap":       {-1, 1<<10 + 1, 1 << 10},
+		"in chunks, with a long gap": {-1, 300 << 10, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t, func(s *setup) { s.config.MaxBody = tt.most })
+			body := &heldBody{left: tt.held, answered: make(chan struct{})}
+			request := d.request(http.MethodPost, webhook.Path, signed([]byte("{}")), body)
+			request.ContentLength = tt.length
+			got, h := d.do(request)
+			close(body.answered)
+			assertAnswer(t, got, tooLarge)
+			if h.Get("Connection") != "close" && !slices.Contains(h.Values("Connection"), "close") {
+				t.Logf("headers: %v", h)
+			}
+			d.assertStored()
+		})
+	}
+}
+
+// heldBody gives so many bytes at once, and no more before the answer.
+type heldBody struct {
+	left     int64
+	answered chan struct{}
+}
+
+func (b *heldBody) Read(p []byte) (int, error) {
+	if b.left > 0 {
+		n := min(int64(len(p)), b.left)
+		b.left -= n
+		return copy(p[:n], bytes.Repeat([]byte("x"), int(n))), nil
+	}
+	<-b.answered
+	return 0, io.ErrUnexpectedEOF
+}
+
+func TestWebhook_StoresNothingOfABodyThatBreaksOff(t *testing.T) {
+	d := open(t)
+	body := verified(t, "id-1")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	h := signed(body)
+	head := "POST " + webhook.Path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 10000\r\n" +
+		telnyx.TimestampHeader + ": " + h.Get(telnyx.TimestampHeader) + "\r\n" +
+		telnyx.SignatureHeader + ": " + h.Get(telnyx.SignatureHeader) + "\r\n\r\n"
+	if _, err := conn.Write(append([]byte(head), body...)); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(got), "HTTP/1.1 400 ") || !strings.Contains(string(got), `"code":"body_unreadable"`) {
+		t.Errorf("answered %q, want 400 body_unreadable", got)
+	}
+	d.assertStored()
+}
+
+func TestWebhook_StoresTheEventOfAClientThatHangsUp(t *testing.T) {
+	arrived, handled := make(chan struct{}), make(chan struct{})
+	d := open(t, func(s *setup) {
+		s.wrap = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(handled)
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				close(arrived)
+				<-r.Context().Done() // the client has gone
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				next.ServeHTTP(w, r)
+			})
+		}
+	})
+	body := verified(t, "id-1")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	request := d.request(http.MethodPost, webhook.Path, signed(body), bytes.NewReader(body)).WithContext(ctx)
+	go func() { <-arrived; cancel() }()
+	if response, err := d.client.Do(request); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, %v; want a client that gave up", response, err)
+	}
+	<-handled
+	d.assertStored(wantEvent(verifiedSubject, "id-1", signed(body), body))
+}
+
+// Telnyx counts an answer after two seconds as none.
+const patience = 2 * time.Second
+
+func (d *door) assertNotStored(body []byte) {
+	d.t.Helper()
+	start := time.Now()
+	assertAnswer(d.t, d.deliver(body), notStored)
+	if took := time.Since(start); took > patience {
+		d.t.Errorf("answered after %s, want at most %s", took, patience)
+	}
+}
+
+// assertNotReady expects a sentence that holds the words.
+func (d *door) assertNotReady(words string) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := d.hook.Ready(ctx); err == nil || !strings.Contains(err.Error(), words) {
+		d.t.Errorf("Ready: %v, want a sentence with %q", err, words)
+	}
+}
+
+func TestWebhook_RefusesWhileTheServerIsGone(t *testing.T) {
+	d := open(t)
+	if err := d.hook.Ready(t.Context()); err != nil {
+		t.Errorf("before: %v", err)
+	}
+	d.stopServer()
+	d.assertNotStored(verified(t, "id-1"))
+	d.assertNotStored([]byte("no event"))
+	d.assertNotReady("stream EVENTS cannot be reached")
+	assertAnswer(t, d.deliver(envelope(t, "message.received", "id-2", "")), ignored)
+}
+
+func TestWebhook_RefusesWhileTheServerIsSilent(t *testing.T) {
+	var r relay
+	d := open(t, func(s *setup) {
+		s.listen = true
+		s.connect = func(server *embedded.Server) (*nats.Conn, error) {
+			return events.Connect(r.start(t, server.URL()), "webhook")
+		}
+	})
+	assertAnswer(t, d.deliver(verified(t, "id-1")), accepted)
+	r.freeze()
+	d.assertNotStored(verified(t, "id-2"))
+	d.assertNotReady("stream EVENTS cannot be reached")
+	r.thaw()
+	// Whether the first try was stored after all, nobody can know: one copy it is.
+	if got := d.deliver(verified(t, "id-2")); got != accepted && got != duplicate {
+		t.Errorf("sent again: answered %v", got)
+	}
+	d.assertStored(
+		wantEvent(verifiedSubject, "id-1", signed(verified(t, "id-1")), verified(t, "id-1")),
+		wantEvent(verifiedSubject, "id-2", signed(verified(t, "id-2")), verified(t, "id-2")))
+}
+
+func TestWebhook_RefusesWhileTheStreamIsGone(t *testing.T) {
+	d := open(t)
+	if err := d.js.DeleteStream(t.Context(), events.StreamEvents); err != nil {
+		t.Fatal(err)
+	}
+	body := verified(t, "id-1")
+	d.assertNotStored(body)
+	d.assertNotReady("stream EVENTS cannot be reached")
+	d.ensureStreams()
+	assertAnswer(t, d.deliver(body), accepted)
+	d.assertStored(wantEvent(verifiedSubject, "id-1", signed(body), body))
+}
+
+func TestWebhook_RefusesWhileTheStreamIsFull(t *testing.T) {
+	d := open(t)
+	d.shrink(events.StreamEvents)
+	body := verified(t, "id-1")
+	d.assertNotStored(body)
+	d.assertNotReady("stream EVENTS is full")
+	d.assertStored()
+	d.ensureStreams()
+	assertAnswer(t, d.deliver(body), accepted)
+	d.assertStored(wantEvent(verifiedSubject, "id-1", signed(body), body))
+	if err := d.hook.Ready(t.Context()); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+}
+
+func TestWebhook_RefusesWhatItCannotKeepAsADeadLetter(t *testing.T) {
+	for name, spoil := range map[string]func(*door) error{
+		"stream gone": func(d *door) error { return d.js.DeleteStream(t.Context(), events.StreamDeadLetters) },
+		"stream full": func(d *door) error { d.shrink(events.StreamDeadLetters); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			if err := spoil(d); err != nil {
+				t.Fatal(err)
+			}
+			noEvent, hostile := []byte("no event"), envelope(t, "10dlc.*", "id-1", campaign)
+			d.assertNotStored(noEvent)
+			d.assertNotStored(hostile)
+			d.ensureStreams()
+			d.assertStored()
+			assertAnswer(t, d.deliver(noEvent), deadLettered)
+			assertAnswer(t, d.deliver(hostile), deadLettered)
+			d.assertStored(
+				wantLetter("not_an_event", "the body is no JSON object", signed(noEvent), noEvent),
+				wantLetter("unroutable", "event type", signed(hostile), hostile))
+		})
+	}
+}
+
+// shrink leaves the stream no room for anything. EnsureStreams gives it back.
+func (d *door) shrink(name string) {
+	d.t.Helper()
+	stream, err := d.js.Stream(context.Background(), name)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	config := stream.CachedInfo().Config
+	config.MaxBytes = 10
+	if _, err := d.js.UpdateStream(context.Background(), config); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// relay is a wire between the webhook and the server that can go dead without
+// anybody hanging up.
+type relay struct {
+	gate  sync.RWMutex
+	users sync.WaitGroup
+}
+
+func (r *relay) freeze() { r.gate.Lock() }
+func (r *relay) thaw()   { r.gate.Unlock() }
+
+// start returns the address by which url is reached through the relay.
+func (r *relay) start(t testing.TB, url string) string {
+	t.Helper()
+	token, target, _ := strings.Cut(url, "@")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close(); r.users.Wait() })
+	r.users.Go(func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", target)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			r.users.Go(func() { r.carry(far, near) })
+			r.users.Go(func() { r.carry(near, far) })
+		}
+	})
+	return token + "@" + listener.Addr().String()
+}
+
+func (r *relay) carry(to, from net.Conn) {
+	defer to.Close()
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		r.gate.RLock()
+		_, failed := to.Write(buffer[:n])
+		r.gate.RUnlock()
+		if err != nil || failed != nil {
+			return
+		}
+	}
+}
