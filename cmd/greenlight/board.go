@@ -21,11 +21,11 @@ import (
 // board draws how far numbers are: on a terminal a table and a bar that are drawn
 // over and over in the same place, elsewhere a line for each change.
 type board struct {
-	w        io.Writer
-	terminal bool
-	colour   bool
-	planned  int
-	started  time.Time
+	w       io.Writer
+	width   int // of the terminal; 0 when w is none
+	colour  bool
+	planned int
+	started time.Time
 
 	mu      sync.Mutex
 	numbers map[string]ledger.Number
@@ -39,9 +39,9 @@ const (
 	barWidth  = 40
 )
 
-func newBoard(w io.Writer, planned int, terminal bool) *board {
+func newBoard(w io.Writer, planned, width int) *board {
 	return &board{
-		w: w, terminal: terminal, colour: terminal && os.Getenv("NO_COLOR") == "",
+		w: w, width: width, colour: width > 0 && os.Getenv("NO_COLOR") == "",
 		planned: planned, started: time.Now(), numbers: make(map[string]ledger.Number),
 	}
 }
@@ -84,7 +84,7 @@ func (b *board) change(n ledger.Number) {
 	if known && before.State == n.State && before.Reason == n.Reason {
 		return
 	}
-	if b.terminal {
+	if b.width > 0 {
 		b.draw()
 		return
 	}
@@ -96,7 +96,7 @@ func (b *board) say(sentence string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.said = sentence
-	if b.terminal {
+	if b.width > 0 {
 		b.draw()
 		return
 	}
@@ -123,9 +123,12 @@ func (b *board) draw() {
 	if b.drawn > 0 {
 		fmt.Fprintf(&frame, "\x1b[%dA\x1b[J", b.drawn) // up, and clear from here on
 	}
-	body := b.said + "\n\n" + b.table() + "\n" + b.bar() + "\n"
-	frame.WriteString(body)
-	b.drawn = strings.Count(body, "\n")
+	// A line that the terminal breaks in two would spoil the count of lines.
+	b.drawn = 0
+	for line := range strings.SplitSeq(b.said+"\n\n"+b.table()+"\n"+b.bar(), "\n") {
+		frame.WriteString(text.Trim(line, b.width) + "\n")
+		b.drawn++
+	}
 	io.WriteString(b.w, frame.String())
 }
 

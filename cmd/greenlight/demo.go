@@ -135,8 +135,9 @@ func (d demo) run(ctx context.Context) error {
 }
 
 func (d demo) introduce(status net.Addr) {
-	fmt.Fprintf(d.out, "Greenlight demo: NATS, webhook and assigner in this process, and a simulated Telnyx.\n")
-	fmt.Fprintf(d.out, "Plan: config/plan.example.yaml, %d numbers. Status page: http://%s/status\n\n", d.planned(), status)
+	fmt.Fprintf(d.out, "NATS, webhook and assigner run in this process, beside a simulated Telnyx.\n")
+	fmt.Fprintf(d.out, "Plan:        config/plan.example.yaml, %d numbers\n", d.planned())
+	fmt.Fprintf(d.out, "Status page: http://%s/status\n\n", status)
 }
 
 func (d demo) planned() int {
@@ -176,7 +177,7 @@ func (d demo) show(ctx context.Context, nc *nats.Conn, sim *telnyxsim.Simulator)
 	}
 	bounded, cancel := context.WithTimeoutCause(ctx, demoDeadline, errDemoSlow)
 	defer cancel()
-	board := newBoard(d.out, d.planned(), settings.IsTerminal(d.out))
+	board := newBoard(d.out, d.planned(), settings.TerminalWidth(d.out))
 	err = board.follow(bounded, book, func() error { return d.approve(bounded, sim, board) })
 	if err != nil {
 		return err
@@ -195,13 +196,13 @@ var errDemoSlow = fmt.Errorf("not every number was sendable within %s", demoDead
 
 // approve takes each campaign through registration and review.
 func (d demo) approve(ctx context.Context, sim *telnyxsim.Simulator, board *board) error {
-	board.say("The numbers are staged. The campaign goes through registration and review…")
+	board.say("The numbers are staged. Telnyx and the carriers review the campaign…")
 	for _, c := range d.set.Campaigns {
 		if err := sim.Walk(ctx, c.ID(), demoReviewStep); err != nil {
 			return fmt.Errorf("approve campaign %s: %w", c.ID(), err)
 		}
 	}
-	board.say("The carriers approve. Telnyx posts a signed VERIFIED notification to the webhook.")
+	board.say("Approved! Telnyx posts a signed VERIFIED notification to the webhook.")
 	return nil
 }
 

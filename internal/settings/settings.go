@@ -264,17 +264,24 @@ func (s Log) Logger(faults *Faults, w io.Writer) zerolog.Logger {
 		faults.add("LOG_FORMAT", fmt.Sprintf("%q is no format", s.Format), "Write json or console, or leave it out.")
 	}
 	byDefault := logging.FormatJSON
-	if IsTerminal(w) {
+	if TerminalWidth(w) > 0 {
 		byDefault = logging.FormatConsole
 	}
 	log, _ := logging.New(w, s.Level, cmp.Or(s.Format, byDefault)) // its error is one of the faults above
 	return log
 }
 
-// IsTerminal reports whether what is written to w is seen by a person at once.
-func IsTerminal(w io.Writer) bool {
+// TerminalWidth returns the columns of the terminal that w is, 0 if it is none.
+func TerminalWidth(w io.Writer) int {
 	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil || width <= 0 {
+		return 80
+	}
+	return width
 }
 
 // secret returns a text that is given directly or in a file. The text itself

@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"html/template"
 	"net/http"
 	"slices"
@@ -61,7 +62,9 @@ func Handler(c Config) http.Handler {
 	e := echo.New()
 	e.HideBanner = true
 	e.HTTPErrorHandler = func(err error, ctx echo.Context) {
-		c.Log.Debug().Err(err).Str("path", ctx.Request().URL.Path).Msg("private listener")
+		if _, routing := errors.AsType[*echo.HTTPError](err); !routing {
+			c.Log.Error().Err(err).Str("path", ctx.Request().URL.Path).Msg("this is a mistake in Greenlight, please report it")
+		}
 		e.DefaultHTTPErrorHandler(err, ctx)
 	}
 	e.GET("/", func(ctx echo.Context) error { return ctx.Redirect(http.StatusFound, "/status") })

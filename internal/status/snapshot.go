@@ -97,6 +97,9 @@ func explain(n ledger.Number) Number {
 	return Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action}
 }
 
+// Sendable is how many numbers carriers let messages through from.
+func (s Snapshot) Sendable() int { return s.Totals[ledger.Sendable] }
+
 // Planned is how many numbers the plans name.
 func (s Snapshot) Planned() int {
 	total := 0
