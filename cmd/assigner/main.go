@@ -14,11 +14,11 @@ import (
 )
 
 type command struct {
-	settings.Telnyx
-	settings.Assigner
-	settings.NATS
-	settings.Admin
-	settings.Log
+	settings.Telnyx   `group:"Telnyx"`
+	settings.Assigner `group:"Plans"`
+	settings.NATS     `group:"NATS"`
+	settings.Admin    `group:"This process"`
+	settings.Log      `group:"This process"`
 }
 
 func main() {

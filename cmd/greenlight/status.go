@@ -15,9 +15,9 @@ import (
 const askTimeout = 10 * time.Second
 
 type statusCommand struct {
-	JSON bool `help:"Print JSON."`
-	settings.NATS
-	settings.Data
+	JSON          bool `help:"Print JSON."`
+	settings.NATS `group:"Where to ask"`
+	settings.Data `group:"Where to ask"`
 }
 
 // Help is what kong prints under the command's own help.

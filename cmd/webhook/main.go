@@ -14,10 +14,10 @@ import (
 )
 
 type command struct {
-	settings.Webhook
-	settings.NATS
-	settings.Admin
-	settings.Log
+	settings.Webhook `group:"Notifications"`
+	settings.NATS    `group:"NATS"`
+	settings.Admin   `group:"This process"`
+	settings.Log     `group:"This process"`
 }
 
 func main() {

@@ -247,6 +247,7 @@ func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, number plan.E16
 	defer cancel()
 	answer, err := p.a.telnyx.Assign(request, string(number), c.AssignmentID())
 	if err == nil {
+		p.a.worked(writing)
 		p.a.metrics.attached("accepted")
 		return p.accepted(ctx, c, number, answer)
 	}
@@ -313,7 +314,7 @@ func (p *pass) refused(ctx context.Context, c telnyx.Campaign, number plan.E164,
 		return err
 	}
 	if t.verdict == telnyx.StopEverything {
-		return p.a.stop(t.reason, cause)
+		return p.a.stop(writing, t.reason, cause)
 	}
 	if final {
 		return p.bury(ctx, c, number, t, cause)

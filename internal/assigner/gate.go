@@ -13,16 +13,26 @@ const gateRest = time.Minute
 
 // gate stops all work when Telnyx refuses the account itself: then no number
 // has failed, and every further call would be refused too. It closes for a
-// while, lets the next look try, and opens for good when a call works. Safe for
-// concurrent use.
+// while, lets the next look try, and opens for good when a call of the refused
+// kind works: a key that may read and not write is not healed by reading. Safe
+// for concurrent use.
 type gate struct {
 	now func() time.Time
 
-	mu     sync.Mutex
-	until  time.Time
-	reason ledger.Reason
-	detail string
+	mu      sync.Mutex
+	until   time.Time
+	reason  ledger.Reason
+	detail  string
+	refused callKind
 }
+
+// callKind tells calls that change something from those that do not.
+type callKind int
+
+const (
+	reading callKind = iota
+	writing
+)
 
 // stopped is the error of work that the gate did not let through.
 type stopped struct {
@@ -47,21 +57,23 @@ func (g *gate) check() error {
 
 // close stops all work for gateRest. First reports whether work went on before,
 // so that there is one alarm and not one a call.
-func (g *gate) close(reason ledger.Reason, detail string) (err *stopped, first bool) {
+func (g *gate) close(kind callKind, reason ledger.Reason, detail string) (err *stopped, first bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	first = g.reason == ""
-	g.until, g.reason, g.detail = g.now().Add(gateRest), reason, detail
+	g.until, g.reason, g.detail, g.refused = g.now().Add(gateRest), reason, detail, kind
 	return &stopped{reason: reason, detail: detail, until: g.until}, first
 }
 
-// open says that a call worked. It reports whether work had been stopped.
-func (g *gate) open() (healed bool) {
+// open says that a call of the kind worked. It reports whether that ends a stop.
+func (g *gate) open(kind callKind) (healed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	healed = g.reason != ""
-	g.until, g.reason, g.detail = time.Time{}, "", ""
-	return healed
+	if g.reason == "" || kind < g.refused {
+		return false
+	}
+	g.until, g.reason, g.detail, g.refused = time.Time{}, "", "", reading
+	return true
 }
 
 // trouble returns why work was stopped, nil if it was not. It stays until a

@@ -34,7 +34,7 @@ func (a *Assigner) look(ctx context.Context, key, cause string, urgent bool) err
 	case err != nil:
 		return p.unread(ctx, fmt.Errorf("read campaign %s: %w", key, err))
 	}
-	a.healed()
+	a.worked(reading)
 	if other, ok := a.plannedElsewhere(p, campaign); ok {
 		a.directory.learn(ledger.Campaign{ID: other, TelnyxID: string(campaign.CampaignID), TCRID: string(campaign.TCRCampaignID)})
 		return &knownAs{key: other}
@@ -105,8 +105,8 @@ func (a *Assigner) findOwn(ctx context.Context, id telnyx.TCRCampaignID) (telnyx
 }
 
 // stop closes the gate and raises the one alarm.
-func (a *Assigner) stop(reason ledger.Reason, cause error) error {
-	rest, first := a.gate.close(reason, cause.Error())
+func (a *Assigner) stop(kind callKind, reason ledger.Reason, cause error) error {
+	rest, first := a.gate.close(kind, reason, cause.Error())
 	if first {
 		advice := reason.Advice()
 		a.log.Error().Str(logging.KeyReason, string(reason)).Err(cause).Msg(advice.Why + " " + advice.Next + " " + advice.Action)
@@ -114,9 +114,9 @@ func (a *Assigner) stop(reason ledger.Reason, cause error) error {
 	return rest
 }
 
-// healed notes that Telnyx answers again.
-func (a *Assigner) healed() {
-	if a.gate.open() {
+// worked notes that Telnyx took a call.
+func (a *Assigner) worked(kind callKind) {
+	if a.gate.open(kind) {
 		a.log.Info().Msg("Telnyx takes the account's calls again, work goes on")
 	}
 }

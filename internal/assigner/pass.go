@@ -74,7 +74,7 @@ func (p *pass) unread(ctx context.Context, cause error) error {
 	t := troubleOf(cause)
 	var stop error
 	if t.verdict == telnyx.StopEverything {
-		stop = p.a.stop(t.reason, cause)
+		stop = p.a.stop(reading, t.reason, cause)
 	}
 	if !p.planned {
 		// No resync would come back to it, so the message that spoke of it does.
@@ -120,7 +120,7 @@ func (p *pass) over(ctx context.Context, c telnyx.Campaign) error {
 		record.Phase, record.Status, record.Detail = phase, string(c.CampaignStatus), why
 		record.Extras = extras
 		if stopping {
-			record.Reason, record.Detail = rest.reason, rest.detail
+			record.Reason, record.Detail, record.NextAt = rest.reason, rest.detail, rest.until
 		}
 	})
 	return cmp.Or(finishErr, err)

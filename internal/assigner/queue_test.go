@@ -91,10 +91,10 @@ func TestGate_ClosesWithOneAlarmAndLetsATryThrough(t *testing.T) {
 	if err := g.check(); err != nil {
 		t.Fatalf("a new gate is closed: %v", err)
 	}
-	if _, first := g.close("unauthorized", "401"); !first {
+	if _, first := g.close(writing, "unauthorized", "401"); !first {
 		t.Error("the first refusal raised no alarm")
 	}
-	if _, first := g.close("unauthorized", "401"); first {
+	if _, first := g.close(writing, "unauthorized", "401"); first {
 		t.Error("the second refusal raised another alarm")
 	}
 	if g.check() == nil {
@@ -107,10 +107,13 @@ func TestGate_ClosesWithOneAlarmAndLetsATryThrough(t *testing.T) {
 	if g.trouble() == nil {
 		t.Error("trouble was forgotten before a call worked")
 	}
-	if !g.open() || g.trouble() != nil {
-		t.Error("a call that worked did not open the gate")
+	if g.open(reading) || g.trouble() == nil {
+		t.Error("a read healed a refusal of writes")
 	}
-	if g.open() {
+	if !g.open(writing) || g.trouble() != nil {
+		t.Error("a write that worked did not open the gate")
+	}
+	if g.open(writing) {
 		t.Error("healed twice")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +26,19 @@ import (
 	"greenlight/internal/webhook"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// binaries is a folder for programs that tests build.
+var binaries string
+
+func TestMain(m *testing.M) {
+	var err error
+	if binaries, err = os.MkdirTemp("", "greenlight-test-"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(binaries)
+		os.Exit(code)
+	}))
+}
 
 const (
 	campaignID = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
@@ -64,7 +77,7 @@ func newWorld(t *testing.T, options telnyxsim.Options) *world {
 	t.Cleanup(w.api.Close)
 
 	var err error
-	w.nats, err = embedded.Start(embedded.Options{Dir: t.TempDir()})
+	w.nats, err = embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
 	w.must(err)
 	t.Cleanup(func() { w.must(w.nats.Close()) })
 	w.js = w.connect("test")
@@ -176,14 +189,19 @@ func (w *world) start() (stop func()) {
 // eventually waits until the condition holds, and fails with what it says last.
 func (w *world) eventually(what string, condition func() (ok bool, got string)) {
 	w.t.Helper()
-	deadline := time.Now().Add(patience)
+	w.eventuallyWithin(patience, what, condition)
+}
+
+func (w *world) eventuallyWithin(limit time.Duration, what string, condition func() (ok bool, got string)) {
+	w.t.Helper()
+	deadline := time.Now().Add(limit)
 	for {
 		ok, got := condition()
 		if ok {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%s: not within %s; got %s", what, patience, got)
+			w.t.Fatalf("%s: not within %s; got %s", what, limit, got)
 		}
 		time.Sleep(5 * time.Millisecond) // between two looks at the condition
 	}

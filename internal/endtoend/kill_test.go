@@ -1,0 +1,118 @@
+package endtoend_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// buildAssigner builds cmd/assigner once, into the folder that TestMain removes,
+// so that tests can kill a real process.
+var buildAssigner = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(binaries, "assigner")
+	out, err := exec.Command("go", "build", "-o", binary, "greenlight/cmd/assigner").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build the assigner: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+// process starts the assigner as a process of its own, on the world's plan.
+func (w *world) process(plans string) *exec.Cmd {
+	w.t.Helper()
+	binary, err := buildAssigner()
+	w.must(err)
+	command := exec.Command(binary)
+	command.Env = append(os.Environ(),
+		"NATS_URL="+w.nats.URL(), "TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+w.api.URL+"/v2", "TELNYX_RATE=100",
+		"PLANS="+plans, "RESYNC=1h", "ADMIN_LISTEN=127.0.0.1:0")
+	command.Stdout, command.Stderr = w.log, w.log
+	w.must(command.Start())
+	w.t.Cleanup(func() {
+		_ = command.Process.Kill() // it may be gone
+		_ = command.Wait()
+	})
+	return command
+}
+
+// A process that is killed with a request under way must not send it again if it
+// took effect, and must if it did not; in both cases nobody helps.
+func TestKilledProcess_WritesNothingTwice(t *testing.T) {
+	for name, tt := range map[string]struct {
+		kind    telnyxsim.FaultKind
+		applied bool // whether the request at which the process is killed took effect
+	}{
+		"after the request took effect and before its answer": {telnyxsim.EffectThenHang(), true},
+		"before the request took effect":                      {telnyxsim.Hang(), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, telnyxsim.Options{})
+			w.stage(campaignID + ": " + numbers)
+			w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+			plans := filepath.Join(t.TempDir(), "plan.yaml")
+			yaml, err := w.plans().YAML()
+			w.must(err)
+			w.must(os.WriteFile(plans, yaml, 0o600))
+
+			reached := make(chan struct{})
+			var once sync.Once
+			fault := telnyxsim.Fault{Method: "POST", PathPrefix: "/10dlc/phone_number_campaigns", Times: 1, Kind: tt.kind}
+			if tt.applied {
+				fault.OnApplied = func() { once.Do(func() { close(reached) }) }
+			}
+			w.sim.Inject(fault)
+			first := w.process(plans)
+			if !tt.applied {
+				// Hang says nothing. The other four are through, one is claimed and hangs.
+				w.eventually("four of five", func() (bool, string) { return len(w.posts()) >= 4, fmt.Sprint(w.posts()) })
+				once.Do(func() { close(reached) })
+			}
+			select {
+			case <-reached:
+			case <-time.After(patience):
+				t.Fatal("no request came")
+			}
+			w.must(first.Process.Kill())
+			_ = first.Wait()
+			effective := len(w.sim.Assignments())
+
+			w.process(plans)
+			waited := time.Now()
+			w.eventuallyWithin(2*time.Minute, "every number is sendable", func() (bool, string) {
+				all, err := w.book.Numbers(t.Context(), campaignID)
+				w.must(err)
+				done := 0
+				for _, entry := range all {
+					if entry.Number.State == ledger.Sendable {
+						done++
+					}
+				}
+				return done == 5, fmt.Sprintf("%d sendable", done)
+			})
+			t.Logf("killed with %d of 5 in effect; the next process was done after %s", effective, time.Since(waited).Round(time.Second))
+			effects := map[string]int{}
+			for _, write := range w.sim.Writes() {
+				if write.Effective {
+					effects[write.PhoneNumber]++
+				}
+			}
+			for _, number := range w.plans().Campaigns[0].Numbers {
+				if effects[string(number)] != 1 {
+					t.Errorf("%s: %d requests took effect, want 1", number, effects[string(number)])
+				}
+			}
+			if tt.applied {
+				w.onePost(campaignID) // there was no need for a second request either
+			}
+		})
+	}
+}
