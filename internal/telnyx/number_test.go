@@ -13,11 +13,23 @@ import (
 )
 
 // settingsServer is an account of numbers, each on profile "p". It honours
-// filter[phone_number] unless it is told not to.
+// filter[phone_number] unless it is told not to, or not for several numbers.
 type settingsServer struct {
 	owned         []string
 	ignoreFilters bool
+	oneAtATime    bool
 	queries       []url.Values
+}
+
+func (s *settingsServer) lists(query url.Values, number string) bool {
+	filter, filtered := query["filter[phone_number]"]
+	if s.ignoreFilters || !filtered {
+		return true
+	}
+	if s.oneAtATime {
+		return filter[0] == number
+	}
+	return slices.Contains(strings.Split(filter[0], ","), number)
 }
 
 func (s *settingsServer) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -27,7 +39,7 @@ func (s *settingsServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	size, _ := strconv.Atoi(query.Get("page[size]"))
 	var rows []NumberSettings
 	for _, n := range s.owned {
-		if s.ignoreFilters || slices.Contains(strings.Split(query.Get("filter[phone_number]"), ","), n) {
+		if s.lists(query, n) {
 			rows = append(rows, NumberSettings{ID: "id " + n, PhoneNumber: n, MessagingProfileID: "p", Type: "longcode"})
 		}
 	}
@@ -55,8 +67,12 @@ func TestClient_NumberSettingsAreAskedForInBatches(t *testing.T) {
 		server settingsServer
 		asked  int
 	}{
-		"filtered":          {settingsServer{owned: someNumbers(600)}, 3},
+		// Three batches, and one number of the last is not there: asked for alone.
+		"filtered": {settingsServer{owned: someNumbers(600)}, 4},
+		// Three pages of everything.
 		"filter is ignored": {settingsServer{owned: someNumbers(600), ignoreFilters: true}, 3},
+		// One batch, one number of it alone, and three pages of everything.
+		"filter takes one number": {settingsServer{owned: someNumbers(600), oneAtATime: true}, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &Client{HTTPClient: &http.Client{Transport: &tt.server}}
