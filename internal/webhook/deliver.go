@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -50,7 +51,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 		w.line(c, event).Str(logging.KeyAnswer, ignored).Msg("event of a type that is not kept")
 		return ok(c, ignored)
 	}
-	if _, err := events.EventSubject(event.Type, event.About()); err != nil {
+	if err := routable(event); err != nil {
 		return w.bury(ctx, c, body, "unroutable", err)
 	}
 	receipt, err := w.publisher.Publish(ctx, events.Event{
@@ -76,6 +77,15 @@ func (w *Webhook) deliver(c echo.Context) error {
 	return ok(c, answer)
 }
 
+// routable returns an error when no subject can be made for the event.
+func routable(e telnyx.Event) error {
+	if len(e.Type) > maxTypeLength {
+		return fmt.Errorf("event type of %d characters cannot stand in a subject: at most %d", len(e.Type), maxTypeLength)
+	}
+	_, err := events.EventSubject(e.Type, e.About())
+	return err
+}
+
 // readBody reads the whole body, or refuses it as soon as it is known to be too
 // large: by its own word if it gives one, else before the rest is read.
 func (w *Webhook) readBody(c echo.Context) ([]byte, error) {
@@ -83,7 +93,7 @@ func (w *Webhook) readBody(c echo.Context) ([]byte, error) {
 	if request.ContentLength > w.maxBody {
 		return nil, tooLarge(w.maxBody)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), request.Body, w.maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response().Writer, request.Body, w.maxBody))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, tooLarge(w.maxBody)
 	}
@@ -113,7 +123,7 @@ func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason 
 		return notStored(err)
 	}
 	w.metrics.event("", deadLettered)
-	w.log.Warn().Str(logging.KeyRemote, c.RealIP()).Str(logging.KeyAnswer, deadLettered).
+	w.log.Warn().Str(logging.KeyRemote, remote(c)).Str(logging.KeyAnswer, deadLettered).
 		Str(logging.KeyReason, reason).Err(cause).Msg("a verified body is kept as a dead letter")
 	return ok(c, deadLettered)
 }
@@ -122,6 +132,10 @@ func (w *Webhook) line(c echo.Context, event telnyx.Event) *zerolog.Event {
 	return w.log.Info().Str(logging.KeyEvent, clip(event.ID)).Str(logging.KeyType, clip(event.Type)).
 		Str(logging.KeyCampaign, clip(event.About()))
 }
+
+// remote returns the client's address. A proxy's header may name it, so it can be
+// any text.
+func remote(c echo.Context) string { return clip(c.RealIP()) }
 
 // clip bounds a text from outside for the log.
 func clip(text string) string {
@@ -139,6 +153,7 @@ func ok(c echo.Context, status string) error {
 func tooLarge(most int64) error {
 	return &refusal{
 		status: http.StatusRequestEntityTooLarge, code: "body_too_large",
+		closes:  true,
 		message: "the body is larger than " + byteCount(most) + "; raise --max-body if Telnyx really sends such bodies",
 	}
 }

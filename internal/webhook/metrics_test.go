@@ -56,6 +56,7 @@ func (d *door) published() uint64 {
 }
 
 func TestWebhook_CountsEveryAnswer(t *testing.T) {
+	t.Parallel()
 	d := open(t)
 	d.deliver(verified(t, "id-1"))
 	d.deliver(verified(t, "id-1"))
@@ -93,6 +94,7 @@ func TestWebhook_CountsEveryAnswer(t *testing.T) {
 }
 
 func TestWebhook_MakesNoLabelOfWordsFromOutside(t *testing.T) {
+	t.Parallel()
 	d := open(t)
 	const rounds = 20
 	for i := range rounds {

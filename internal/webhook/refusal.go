@@ -19,6 +19,9 @@ type refusal struct {
 	message    string
 	cause      error
 	retryAfter time.Duration
+	// closes says that the rest of the request is not wanted. Without it the
+	// server reads on, up to 256 KiB, before it sends the answer.
+	closes bool
 }
 
 func (r *refusal) Error() string { return r.message }
@@ -35,9 +38,15 @@ func (w *Webhook) answerError(err error, c echo.Context) {
 	if refused.status == http.StatusNotFound || refused.status == http.StatusMethodNotAllowed {
 		level = w.log.Debug() // scanners knock on every public door
 	}
-	level.Str(logging.KeyRemote, c.RealIP()).Str(logging.KeyAnswer, refused.code).Err(refused.cause).Msg(refused.message)
+	level.Str(logging.KeyRemote, remote(c)).Str(logging.KeyAnswer, refused.code).Err(refused.cause).Msg(refused.message)
 	if refused.retryAfter > 0 {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(refused.retryAfter.Seconds())))
+	}
+	if refused.closes {
+		c.Response().Header().Set(echo.HeaderConnection, "close")
+	}
+	if refused.status == http.StatusMethodNotAllowed {
+		c.Response().Header().Set(echo.HeaderAllow, methods[c.Request().URL.Path])
 	}
 	body := map[string]map[string]string{"error": {"code": refused.code, "message": refused.message}}
 	if err := c.JSON(refused.status, body); err != nil {
@@ -57,7 +66,7 @@ func asRefusal(err error) *refusal {
 	case http.StatusNotFound:
 		return &refusal{status: status, code: "not_found", message: "there is nothing here; Telnyx posts to " + Path}
 	case http.StatusMethodNotAllowed:
-		return &refusal{status: status, code: "method_not_allowed", message: "the webhook takes POST only"}
+		return &refusal{status: status, code: "method_not_allowed", message: "this path does not take that method; Telnyx posts to " + Path}
 	default:
 		return &refusal{status: http.StatusInternalServerError, code: "internal", message: "something went wrong here; send it again", cause: err}
 	}

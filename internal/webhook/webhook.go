@@ -21,12 +21,21 @@ import (
 // Path is where Telnyx posts.
 const Path = "/webhooks/telnyx"
 
+const healthPath = "/healthz"
+
+// methods are the public paths, each with the one method that it takes.
+var methods = map[string]string{Path: http.MethodPost, healthPath: http.MethodGet}
+
 const (
 	// DefaultMaxBody is the largest body that is read, in bytes. Telnyx's own
 	// notifications are under 2 KiB.
 	DefaultMaxBody = 256 << 10
-	// MaxMaxBody is what the stream takes.
-	MaxMaxBody = 1 << 20
+	// MaxMaxBody is what NATS takes: a message of 1 MiB (the server's default
+	// max_payload), of which a dead letter's headers need up to 2 KiB.
+	MaxMaxBody = 1<<20 - 8<<10
+	// maxTypeLength bounds an event type, since it becomes part of a subject: the
+	// server hangs up on a line of over 4 KiB. Telnyx's are under 30 characters.
+	maxTypeLength = 255
 	// publishTimeout is how long storing may take: Telnyx gives up after two
 	// seconds, and half of one is left for the network.
 	publishTimeout = 1500 * time.Millisecond
@@ -109,9 +118,13 @@ func (w *Webhook) Handler() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = w.answerError
 	e.POST(Path, w.deliver)
-	e.GET("/healthz", func(c echo.Context) error {
+	e.GET(healthPath, func(c echo.Context) error {
 		return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
 	})
+	for path := range methods {
+		// Echo would answer 204 by itself.
+		e.OPTIONS(path, func(echo.Context) error { return echo.ErrMethodNotAllowed })
+	}
 	return e
 }
 
