@@ -14,7 +14,7 @@ RUN go mod download
 COPY . .
 ENV CGO_ENABLED=0
 RUN go build -trimpath -ldflags='-s -w' -o /out/ ./cmd/... \
- && mkdir -p /empty/data && chown -R 65532:65532 /empty/data
+ && mkdir -p -m 1777 /empty/tmp && mkdir -p /empty/data && chown -R 65532:65532 /empty/data
 
 FROM scratch AS base
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
@@ -34,7 +34,7 @@ ENTRYPOINT ["/assigner"]
 
 FROM base AS greenlight
 COPY --from=build /out/greenlight /greenlight
-COPY --from=build --chown=65532:65532 /empty/data /data
+COPY --from=build --chown=65532:65532 /empty/ /
 ENV ADMIN_LISTEN=0.0.0.0:8081 PLANS=/config/plans DATA=/data
 VOLUME /data
 EXPOSE 8080

@@ -35,9 +35,15 @@ const (
 	// maxLooks is how many campaigns are looked at at once: enough that a large
 	// one does not hold up the others.
 	maxLooks = 4
-	// patience is how often a delivery whose look could not be finished is
-	// tried before it becomes a dead letter.
-	patience = 12
+	// patience is how often and how long a delivery whose look could not be
+	// finished is tried before it becomes a dead letter.
+	patience     = 12
+	patienceTime = time.Hour
+	// ledgerTimeout bounds reading all campaigns of the ledger.
+	ledgerTimeout = 10 * time.Second
+	// takeoverAfter is how old a process must be for a new pin to mean that it
+	// has taken over. A younger one has looked at everything by itself.
+	takeoverAfter = 30 * time.Second
 )
 
 // Config is what an Assigner needs.
@@ -176,9 +182,13 @@ func (a *Assigner) Run(ctx context.Context) error {
 	for range maxLooks {
 		workers.Go(func() { a.work(ctx) })
 	}
+	// No more than this can be open, so that handing over never blocks.
+	deliveries := make(chan *events.Delivery, events.MaxOpen)
+	workers.Go(func() { a.receiveAll(ctx, deliveries) })
 	a.log.Info().Str(logging.KeyPlanHash, a.config.Plans().Hash).Int("campaigns", len(a.config.Plans().Campaigns)).
 		Stringer("resync", a.config.Resync).Msg("assigner runs")
-	return a.consumer.Run(ctx, func(d *events.Delivery) { a.receive(ctx, d) }, func() {
+	return a.consumer.Run(ctx, func(d *events.Delivery) { deliveries <- d }, func() {
+		close(deliveries)
 		a.queue.close()
 		workers.Wait()
 	})
@@ -219,8 +229,26 @@ func (a *Assigner) serve(ctx context.Context, e errand) {
 		return // the delivery stays open and is given back with the rest
 	}
 	a.report(e.key, err)
-	after, bury := a.afterFailedLook(err, e.ticket.delivery.Attempt)
-	e.ticket.looked(context.WithoutCancel(ctx), err, after, bury)
+	ctx = context.WithoutCancel(ctx)
+	after, bury := a.afterFailedLook(err, e.ticket.delivery)
+	if err != nil && a.lookAlone(ctx, e, err, after) {
+		err = nil
+	}
+	e.ticket.looked(ctx, err, after, bury)
+}
+
+// lookAlone orders another look at a campaign that was one of many on its ticket,
+// so that the others are not looked at again because of it. When all work rests
+// the ticket itself comes again, since all of it rests.
+func (a *Assigner) lookAlone(ctx context.Context, e errand, err error, after time.Duration) bool {
+	if _, resting := errors.AsType[*stopped](err); resting || e.ticket.campaigns < 2 {
+		return false
+	}
+	if err := a.publisher.ScheduleRecheck(ctx, e.key, a.now().Add(after)); err != nil {
+		a.report(e.key, err)
+		return false
+	}
+	return true
 }
 
 // ask puts a campaign in line. If it is in line already, the errand's ticket is
@@ -244,14 +272,14 @@ func (a *Assigner) report(key string, err error) {
 // afterFailedLook decides when a delivery whose look failed comes again, or that
 // it becomes a dead letter: a look that fails that often fails for a reason of
 // its own, and the resync goes on looking anyway.
-func (a *Assigner) afterFailedLook(err error, attempt int) (after time.Duration, bury string) {
+func (a *Assigner) afterFailedLook(err error, d *events.Delivery) (after time.Duration, bury string) {
 	if rest, ok := errors.AsType[*stopped](err); ok {
 		return max(rest.until.Sub(a.now()), time.Second), ""
 	}
-	if attempt >= patience {
+	if d.Attempt >= patience && a.now().Sub(d.StoredAt) > patienceTime {
 		return 0, "look_failed"
 	}
-	return backoff(time.Second, time.Minute, attempt, a.jitter()), ""
+	return backoff(time.Second, time.Minute, d.Attempt, a.jitter()), ""
 }
 
 // guardedLook turns a panic into an error, so that one campaign's surprise does

@@ -20,6 +20,9 @@ const (
 	// The waits after an attach that did not work out.
 	retryBase = 15 * time.Second
 	retryMost = time.Hour
+	// turnWait is how soon a number is looked at again whose turn did not come, or
+	// whose answer was lost.
+	turnWait = 5 * time.Second
 	// stuckAfter is how many tries in a row make a number stuck: with the waits
 	// above that is several hours.
 	stuckAfter = 12
@@ -28,6 +31,11 @@ const (
 	// triesAtCarriers is how often a request is repeated that Telnyx took and
 	// the carriers failed. The first failure is usual on a dormant campaign.
 	triesAtCarriers = 5
+	// dueSoon is how much earlier than its time a number is tried with others, so
+	// that waits that jitter has spread do not cause a pass each.
+	dueSoon = 3 * time.Second
+	// batch is how many numbers are attached on one reading of the campaign.
+	batch = 100
 	// pendingDeadline is how long Telnyx may take to finish a request. It speaks
 	// of up to 72 hours.
 	pendingDeadline = 72 * time.Hour
@@ -51,7 +59,7 @@ func (p *pass) attachAll(ctx context.Context, c telnyx.Campaign) (extras int, er
 	var due []plan.E164
 	for _, change := range changes {
 		if change.Action == plan.Attach {
-			ready, err := p.prepare(ctx, change, s)
+			ready, err := p.prepare(ctx, c, change, s)
 			if err != nil {
 				return 0, err
 			}
@@ -136,15 +144,20 @@ func (p *pass) recheckAt(since time.Time) time.Time {
 
 // prepare decides whether a number that plan.Diff would attach is to be attached
 // in this pass, and writes down why not if it is not.
-func (p *pass) prepare(ctx context.Context, change plan.Change, s survey) (ready bool, err error) {
+func (p *pass) prepare(ctx context.Context, c telnyx.Campaign, change plan.Change, s survey) (ready bool, err error) {
 	known := p.numbers[string(change.Number)].Number
+	if until := p.a.settledAt(known); p.now.Before(until) {
+		// An earlier request may still take effect, or show in Telnyx's answers.
+		p.lookAgain(until)
+		return false, nil
+	}
 	if reason, ok := obstacle(s.settings, string(change.Number)); !ok {
 		return false, p.put(ctx, change.Number, func(n *ledger.Number) {
 			p.enter(n, ledger.Failed)
 			n.Reason = reason
 		})
 	}
-	if failedSince(known, change.Record) {
+	if failedSince(known, c, change.Record) {
 		return false, p.put(ctx, change.Number, func(n *ledger.Number) { p.failedAtCarriers(n, *change.Record) })
 	}
 	if wait, until := p.mustRest(known); wait {
@@ -169,10 +182,11 @@ func obstacle(settings map[string]telnyx.NumberSettings, number string) (reason 
 	}
 }
 
-// failedSince reports whether a FAILED_ASSIGNMENT is news: the ledger still has
-// the number on its way or attached.
-func failedSince(known ledger.Number, record *telnyx.Assignment) bool {
-	if record == nil || record.AssignmentStatus != telnyx.FailedAssignment {
+// failedSince reports whether a FAILED_ASSIGNMENT is news about this campaign: the
+// ledger still has the number on its way or attached. Failed records stay in
+// Telnyx's lists, also those of other campaigns.
+func failedSince(known ledger.Number, c telnyx.Campaign, record *telnyx.Assignment) bool {
+	if record == nil || record.AssignmentStatus != telnyx.FailedAssignment || !record.On(c) {
 		return false
 	}
 	return known.State == ledger.Pending || known.State == ledger.Attached || known.State == ledger.Sendable
@@ -190,21 +204,27 @@ func (p *pass) failedAtCarriers(n *ledger.Number, record telnyx.Assignment) {
 	n.NextAt = p.now.Add(backoff(retryBase, retryMost, n.Attempts, p.a.jitter()))
 }
 
-// mustRest reports whether the number's record forbids a request now: an earlier
-// request may still take effect or show in Telnyx's lists, a wait is not over, or
-// it failed for good under this plan. A person's nudge overrules all but the
-// first.
-func (p *pass) mustRest(known ledger.Number) (wait bool, until time.Time) {
-	if until = known.ClaimedAt.Add(p.a.config.Settle); p.now.Before(until) {
-		return true, until
+// settledAt is when the latest request for a number, if its outcome is not known,
+// is given up: after Config.Settle, and twice as late with each further request.
+// Zero when there is none.
+func (a *Assigner) settledAt(n ledger.Number) time.Time {
+	if n.ClaimedAt.IsZero() {
+		return time.Time{}
 	}
+	return n.ClaimedAt.Add(backoff(a.config.Settle, max(a.config.Settle, retryMost), n.Attempts, 0))
+}
+
+// mustRest reports whether the number's record forbids a request now: a wait is
+// not over, or it failed for good under this plan. A person's nudge overrules
+// both.
+func (p *pass) mustRest(known ledger.Number) (wait bool, until time.Time) {
 	if p.urgent {
 		return false, time.Time{}
 	}
 	if known.State == ledger.Failed && isFinal(known) && known.PlanHash == p.set.Hash {
 		return true, time.Time{}
 	}
-	return p.now.Before(known.NextAt), known.NextAt
+	return p.now.Add(dueSoon).Before(known.NextAt), known.NextAt
 }
 
 // isFinal reports whether a failure lasts until the plan changes or a person
@@ -218,8 +238,69 @@ func isFinal(n ledger.Number) bool {
 	}
 }
 
-// attach sends one request for each number, several at a time.
+// attach sends one request for each number. A long list is worked off in batches,
+// and the campaign read again between them: it may have been suspended meanwhile.
 func (p *pass) attach(ctx context.Context, c telnyx.Campaign, numbers []plan.E164) error {
+	numbers, err := p.unclaimedElsewhere(ctx, numbers)
+	if err != nil {
+		return err
+	}
+	for i := 0; i < len(numbers); i += batch {
+		if i > 0 {
+			if c, err = p.a.readCampaign(ctx, p.key); err != nil {
+				return &readFailure{err}
+			}
+			if phase, _ := PhaseOf(c); phase != ledger.Ready {
+				p.lookAgain(p.a.now())
+				return nil
+			}
+		}
+		if err := p.attachBatch(ctx, c, numbers[i:min(i+batch, len(numbers))]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unclaimedElsewhere takes out the numbers that a request for another campaign may
+// be under way for, as when the plan has just moved them here.
+func (p *pass) unclaimedElsewhere(ctx context.Context, numbers []plan.E164) ([]plan.E164, error) {
+	texts := make([]string, len(numbers))
+	for i, number := range numbers {
+		texts[i] = string(number)
+	}
+	entries, err := p.a.ledger.RecordsOf(ctx, texts)
+	if err != nil {
+		return nil, err
+	}
+	claimed := map[string]ledger.Number{}
+	for _, entry := range entries {
+		n := entry.Number
+		if n.CampaignID != p.key && p.a.now().Before(p.a.settledAt(n)) {
+			claimed[n.Number] = n
+		}
+	}
+	var free []plan.E164
+	for _, number := range numbers {
+		other, busy := claimed[string(number)]
+		if !busy {
+			free = append(free, number)
+			continue
+		}
+		err := p.put(ctx, number, func(n *ledger.Number) {
+			p.enter(n, ledger.Planned)
+			n.Reason, n.Detail = ledger.BeingProcessed, "a request for campaign "+other.CampaignID+" may still be under way"
+			n.NextAt = p.a.settledAt(other)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return free, nil
+}
+
+// attachBatch sends one request for each number, several at a time.
+func (p *pass) attachBatch(ctx context.Context, c telnyx.Campaign, numbers []plan.E164) error {
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(cap(p.a.slots))
 	for _, number := range numbers {
@@ -238,6 +319,9 @@ func (p *pass) attach(ctx context.Context, c telnyx.Campaign, numbers []plan.E16
 // attachOne claims the number and sends one request. Once claimed it is carried
 // through even if the process is being stopped, so that its outcome is known.
 func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, number plan.E164) error {
+	if known := p.known(number); p.exhausted(known) {
+		return p.put(ctx, number, func(n *ledger.Number) { p.stuck(n, known.Detail) })
+	}
 	if err := p.claim(ctx, number); err != nil {
 		return err
 	}
@@ -287,39 +371,48 @@ func (p *pass) accepted(ctx context.Context, c telnyx.Campaign, number plan.E164
 	})
 }
 
-// refused writes down what came of a request that did not end in 200.
+// refused writes down what came of a request that did not end in 200:
+//
+//	for good; or unclear for the last time     a dead letter, then failed
+//	never sent, since its turn did not come    planned, soon, no try counted
+//	the account is refused                     planned, no try counted, all work stops
+//	it may have taken effect                   still claimed, the next pass reads
+//	later; or unclear, the first times         planned, ever later
 func (p *pass) refused(ctx context.Context, c telnyx.Campaign, number plan.E164, cause error) error {
 	t := troubleOf(cause)
 	p.a.metrics.attached(string(t.reason))
-	final := false
+	attempts := p.known(number).Attempts
+	final := t.verdict == telnyx.ForGood || t.verdict == telnyx.Unclear && attempts >= triesWhenUnclear
+	if final {
+		// The letter first: a number that is failed is not tried again, so nobody
+		// would come back to write it.
+		if err := p.bury(ctx, c, number, t, cause); err != nil {
+			return err
+		}
+	}
 	err := p.put(ctx, number, func(n *ledger.Number) {
 		n.Reason, n.Detail = t.reason, t.detail
 		switch {
+		case final:
+			p.release(n, ledger.Failed)
+		case !telnyx.WasSent(cause):
+			p.release(n, ledger.Planned)
+			n.Attempts--
+			n.NextAt = p.a.now().Add(turnWait)
 		case t.verdict == telnyx.StopEverything:
-			// No number has failed because of it.
 			p.release(n, ledger.Planned)
 			n.Attempts--
 		case telnyx.EffectUnknown(cause):
-			// It stays claimed. The next pass reads whether it took effect.
-			n.NextAt = n.ClaimedAt.Add(p.a.config.Settle)
-		case t.verdict == telnyx.Later, t.verdict == telnyx.Unclear && n.Attempts < triesWhenUnclear:
+			n.NextAt = p.a.now().Add(turnWait)
+		default:
 			p.release(n, ledger.Planned)
 			p.retry(n, t.atLeast)
-		default:
-			p.release(n, ledger.Failed)
-			final = true
 		}
 	})
-	if err != nil {
-		return err
-	}
-	if t.verdict == telnyx.StopEverything {
+	if err == nil && t.verdict == telnyx.StopEverything {
 		return p.a.stop(writing, t.reason, cause)
 	}
-	if final {
-		return p.bury(ctx, c, number, t, cause)
-	}
-	return nil
+	return err
 }
 
 // release takes the claim off a number whose request certainly had no effect.
@@ -328,13 +421,25 @@ func (p *pass) release(n *ledger.Number, state ledger.State) {
 	n.ClaimedAt = time.Time{}
 }
 
-// retry orders another try, ever later; after many it calls the number stuck.
+// retry orders another try, ever later.
 func (p *pass) retry(n *ledger.Number, atLeast time.Duration) {
 	n.NextAt = p.a.now().Add(max(atLeast, backoff(retryBase, retryMost, n.Attempts, p.a.jitter())))
-	if n.Attempts >= stuckAfter {
-		p.enter(n, ledger.Failed)
-		n.Reason = ledger.Stuck
-	}
+}
+
+// exhausted reports whether the number was tried so often that a person must be
+// told before it is tried again. Being told once is enough: stuck numbers go on
+// being tried.
+func (p *pass) exhausted(known ledger.Number) bool {
+	return known.Attempts >= stuckAfter && known.Reason != ledger.Stuck && !p.urgent
+}
+
+// stuck tells that a number takes far longer than it should, and what Telnyx said
+// last.
+func (p *pass) stuck(n *ledger.Number, said string) {
+	p.enter(n, ledger.Failed)
+	n.Reason, n.ClaimedAt = ledger.Stuck, time.Time{}
+	n.Detail = fmt.Sprintf("%d requests came to nothing. %s", n.Attempts, said)
+	n.NextAt = p.a.now().Add(retryMost)
 }
 
 // tried is the body of the dead letter of a number that failed for good.
@@ -351,7 +456,7 @@ type tried struct {
 
 // bury keeps what Telnyx said about a number that failed for good.
 func (p *pass) bury(ctx context.Context, c telnyx.Campaign, number plan.E164, t trouble, cause error) error {
-	attempts := p.attempts(number)
+	attempts := p.known(number).Attempts
 	letter := tried{
 		Number: string(number), CampaignID: c.AssignmentID(), Plan: p.want.Name, PlanHash: p.set.Hash,
 		Reason: t.reason, Attempts: attempts, Error: t.detail,
@@ -375,8 +480,9 @@ func (p *pass) bury(ctx context.Context, c telnyx.Campaign, number plan.E164, t 
 	})
 }
 
-func (p *pass) attempts(number plan.E164) int {
+// known returns the record of a number as this pass has it.
+func (p *pass) known(number plan.E164) ledger.Number {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.numbers[string(number)].Number.Attempts
+	return p.numbers[string(number)].Number
 }

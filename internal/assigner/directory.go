@@ -24,8 +24,11 @@ func newDirectory() *directory {
 	}
 }
 
-// learn takes in the ids of a campaign.
+// learn takes in the ids of a campaign. One that was never read has none.
 func (d *directory) learn(c ledger.Campaign) {
+	if c.TelnyxID == "" && c.TCRID == "" {
+		return
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, id := range []string{c.ID, c.TelnyxID, c.TCRID} {

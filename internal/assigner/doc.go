@@ -27,10 +27,13 @@
 //     records read in the same pass ([survey]).
 //   - At most one effective write a number: [pass.claim] writes the intent over
 //     the very revision that the pass has read, so that of two assigners one
-//     fails; and an intent whose outcome is unknown is settled by reading, not by
-//     writing again.
+//     fails; an intent whose outcome is unknown is settled by reading, not by
+//     writing again ([Assigner.settledAt]); and an intent for another campaign is
+//     waited for ([pass.unclaimedElsewhere]).
 //   - Passes over one campaign never overlap in a process: [queue].
-//   - A delivery is acknowledged after the ledger has what came of it: [ticket].
+//   - A delivery is acknowledged after the ledger has what came of it, or because
+//     an earlier one that is still open asks for the very same look: [ticket],
+//     [queue].
 //
 // It knows nothing of HTTP listeners and of signatures.
 package assigner

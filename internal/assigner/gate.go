@@ -46,7 +46,7 @@ func (s *stopped) Error() string {
 }
 
 // check returns a *stopped while the gate is closed.
-func (g *gate) check() error {
+func (g *gate) check() *stopped {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.now().Before(g.until) {
@@ -61,7 +61,8 @@ func (g *gate) close(kind callKind, reason ledger.Reason, detail string) (err *s
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	first = g.reason == ""
-	g.until, g.reason, g.detail, g.refused = g.now().Add(gateRest), reason, detail, kind
+	g.until, g.reason, g.detail = g.now().Add(gateRest), reason, detail
+	g.refused = max(g.refused, kind)
 	return &stopped{reason: reason, detail: detail, until: g.until}, first
 }
 

@@ -1,12 +1,14 @@
 package assigner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
+	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 )
 
@@ -20,12 +22,12 @@ func (k *knownAs) Error() string { return "planned as campaign " + k.key }
 // came of it, also when that is trouble with Telnyx; *stopped when all work
 // rests; and another error when the ledger or the streams failed.
 func (a *Assigner) look(ctx context.Context, key, cause string, urgent bool) error {
-	if err := a.gate.check(); err != nil {
-		return err
-	}
 	p, err := a.newPass(ctx, key, cause, urgent)
 	if err != nil {
 		return err
+	}
+	if rest := a.gate.check(); rest != nil {
+		return cmp.Or(p.stopped(ctx, rest), error(rest))
 	}
 	campaign, err := a.readCampaign(ctx, key)
 	switch {
@@ -35,25 +37,26 @@ func (a *Assigner) look(ctx context.Context, key, cause string, urgent bool) err
 		return p.unread(ctx, fmt.Errorf("read campaign %s: %w", key, err))
 	}
 	a.worked(reading)
-	if other, ok := a.plannedElsewhere(p, campaign); ok {
-		a.directory.learn(ledger.Campaign{ID: other, TelnyxID: string(campaign.CampaignID), TCRID: string(campaign.TCRCampaignID)})
-		return &knownAs{key: other}
+	twin, named := p.otherEntry(campaign)
+	switch {
+	case named && !p.planned:
+		a.directory.learn(ledger.Campaign{ID: twin.ID(), TelnyxID: string(campaign.CampaignID), TCRID: string(campaign.TCRCampaignID)})
+		return cmp.Or(p.forget(ctx), error(&knownAs{key: twin.ID()}))
+	case named && p.want.CampaignID == "":
+		return p.plannedTwice(ctx, campaign, twin)
 	}
 	return p.over(ctx, campaign)
 }
 
-// plannedElsewhere returns the key under which a campaign is planned that was
-// looked at under another of its ids.
-func (a *Assigner) plannedElsewhere(p *pass, c telnyx.Campaign) (key string, ok bool) {
-	if p.planned {
-		return "", false
-	}
+// otherEntry returns the plan's entry, other than the one looked at, that names
+// the campaign by another of its ids.
+func (p *pass) otherEntry(c telnyx.Campaign) (plan.Campaign, bool) {
 	for _, id := range []string{string(c.CampaignID), string(c.TCRCampaignID)} {
 		if want, found := p.set.Find(id); found && want.ID() != p.key {
-			return want.ID(), true
+			return want, true
 		}
 	}
-	return "", false
+	return plan.Campaign{}, false
 }
 
 // tcrID is the form of a TCR campaign id

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -53,6 +54,45 @@ func (a *Assigner) newPass(ctx context.Context, key, cause string, urgent bool) 
 	return p, err
 }
 
+// stopped ends a pass that the gate did not let through: the campaign's record
+// says so, and every planned number has one.
+func (p *pass) stopped(ctx context.Context, rest *stopped) error {
+	if !p.planned {
+		return nil
+	}
+	if err := p.note(ctx, trouble{reason: rest.reason, detail: rest.detail}); err != nil {
+		return err
+	}
+	return p.finish(ctx, func(c *ledger.Campaign) {
+		c.Phase = cmp.Or(c.Phase, ledger.Unread)
+		c.Reason, c.Detail, c.NextAt = rest.reason, rest.detail, rest.until
+	})
+}
+
+// forget takes a campaign off the ledger that is planned under another of its
+// ids, with those of its numbers that no request is under way for.
+func (p *pass) forget(ctx context.Context) error {
+	if err := p.dropUnplanned(ctx); err != nil || p.entry.Revision == 0 || len(p.numbers) > 0 {
+		return err
+	}
+	return p.a.ledger.DropCampaign(ctx, p.entry)
+}
+
+// plannedTwice ends a pass over a campaign that two entries of the plan name, by
+// its two ids. Only asking Telnyx shows that they are one; the entry that has
+// Telnyx's own id counts, and this one says so.
+func (p *pass) plannedTwice(ctx context.Context, c telnyx.Campaign, twin plan.Campaign) error {
+	detail := fmt.Sprintf("the plan names this campaign twice, here and as %s (%s): put the numbers in one place", twin.ID(), twin.Position)
+	if err := p.rest(ctx, ledger.Held, detail); err != nil {
+		return err
+	}
+	return p.finish(ctx, func(record *ledger.Campaign) {
+		// Its ids stay out of the directory, where they lead to the twin.
+		record.TelnyxID, record.TCRID = "", ""
+		record.Phase, record.Status, record.Detail = ledger.OnHold, string(c.CampaignStatus), detail
+	})
+}
+
 // missing ends a pass over a campaign that Telnyx does not know. One that no
 // plan names is no matter of ours.
 func (p *pass) missing(ctx context.Context) error {
@@ -73,12 +113,11 @@ func (p *pass) unread(ctx context.Context, cause error) error {
 	}
 	t := troubleOf(cause)
 	var stop error
-	if t.verdict == telnyx.StopEverything {
+	switch t.verdict {
+	case telnyx.StopEverything:
 		stop = p.a.stop(reading, t.reason, cause)
-	}
-	if !p.planned {
-		// No resync would come back to it, so the message that spoke of it does.
-		return cmp.Or(stop, cause)
+	case telnyx.ForGood, telnyx.Unclear:
+		t.reason = ledger.UnknownError // about a read, it says nothing of a number
 	}
 	if err := p.note(ctx, t); err != nil {
 		return err
@@ -127,19 +166,21 @@ func (p *pass) over(ctx context.Context, c telnyx.Campaign) error {
 }
 
 // rest writes down that the planned numbers cannot be attached now. Those that
-// got further, or failed for a reason of their own, keep what is known of them.
+// got further keep their state, with the reason why they may not send all the
+// same; those that failed for a reason of their own keep that.
 func (p *pass) rest(ctx context.Context, state ledger.State, detail string) error {
 	if err := p.dropUnplanned(ctx); err != nil {
 		return err
 	}
 	for _, number := range p.want.Numbers {
-		switch p.numbers[string(number)].Number.State {
-		case "", ledger.Planned, ledger.Held:
-		default:
+		known := p.numbers[string(number)].Number.State
+		if known == ledger.Conflict || known == ledger.Failed {
 			continue
 		}
 		err := p.put(ctx, number, func(n *ledger.Number) {
-			p.enter(n, state)
+			if known == "" || known == ledger.Planned || known == ledger.Held {
+				p.enter(n, state)
+			}
 			n.Reason, n.Detail = ledger.CampaignNotReady, detail
 		})
 		if err != nil {
@@ -167,11 +208,16 @@ func (p *pass) note(ctx context.Context, t trouble) error {
 	return nil
 }
 
-// dropUnplanned takes numbers off the ledger that the plan names no more. At
-// Telnyx they stay as they are.
+// dropUnplanned takes numbers off the ledger that the plan names no more, but for
+// those that a request may be under way for: another campaign's pass must see
+// that before it claims the number. At Telnyx they stay as they are.
 func (p *pass) dropUnplanned(ctx context.Context) error {
 	for _, number := range slices.Sorted(maps.Keys(p.numbers)) {
 		if _, planned := slices.BinarySearch(p.want.Numbers, plan.E164(number)); planned {
+			continue
+		}
+		if until := p.a.settledAt(p.numbers[number].Number); p.now.Before(until) {
+			p.lookAgain(until)
 			continue
 		}
 		if err := p.a.ledger.DropNumber(ctx, p.numbers[number]); err != nil {
@@ -199,7 +245,11 @@ func (p *pass) put(ctx context.Context, number plan.E164, change func(*ledger.Nu
 		return err
 	}
 	if n.State != entry.Number.State || n.Reason != entry.Number.Reason {
-		p.a.log.Info().Str(logging.KeyNumber, n.Number).Str(logging.KeyCampaign, p.key).Str(logging.KeyPlan, n.Plan).
+		line := p.a.log.Info()
+		if n.Reason == ledger.Stuck {
+			line = p.a.log.Warn()
+		}
+		line.Str(logging.KeyNumber, n.Number).Str(logging.KeyCampaign, p.key).Str(logging.KeyPlan, n.Plan).
 			Str(logging.KeyState, string(n.State)).Str(logging.KeyReason, string(n.Reason)).
 			Str(logging.KeyCause, p.cause).Msg("number is " + string(n.State))
 	}

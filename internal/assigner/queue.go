@@ -11,24 +11,28 @@ import (
 )
 
 // queue hands campaigns to workers: first come, first served, each campaign to
-// one worker at a time. A campaign that waits already waits once: the ticket that
-// is in line stands for the later ones, so that a storm of events for one campaign
-// does not fill up what the consumer may have open. A ticket that comes during a
-// look causes another look, because that look may have read too early. Safe for
-// concurrent use.
+// one worker at a time; what a resync asks for comes after everything else, so
+// that an approval does not wait behind ten thousand routine looks. A campaign that
+// waits already waits once: the ticket that is in line stands for the later ones,
+// so that a storm of events for one campaign does not fill up what the consumer
+// may have open. A ticket that comes during a look causes another look, because
+// that look may have read too early. Safe for concurrent use.
 type queue struct {
-	mu      sync.Mutex
-	wake    *sync.Cond
-	order   []string
-	waiting map[string]errand
-	running map[string]bool
-	closed  bool
+	mu   sync.Mutex
+	wake *sync.Cond
+	// prompt and routine are the two lines, of keys.
+	prompt, routine []string
+	waiting         map[string]errand
+	running         map[string]bool
+	closed          bool
 }
 
 // errand is one campaign's place in the line.
 type errand struct {
 	key    string
 	ticket *ticket
+	// routine says that nothing happened: a resync asks.
+	routine bool
 	// urgent says that a person asked: waits that Greenlight chose itself are
 	// cut short.
 	urgent bool
@@ -46,15 +50,29 @@ func (q *queue) add(e errand) (added bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	inLine, waits := q.waiting[e.key]
-	if waits {
-		inLine.urgent = inLine.urgent || e.urgent
-		q.waiting[e.key] = inLine
-		return false
+	if !waits {
+		q.line(e.routine, e.key)
+		q.waiting[e.key] = e
+		q.wake.Signal()
+		return true
 	}
-	q.order = append(q.order, e.key)
-	q.waiting[e.key] = e
-	q.wake.Signal()
-	return true
+	if inLine.routine && !e.routine {
+		q.routine = slices.DeleteFunc(q.routine, func(key string) bool { return key == e.key })
+		q.line(false, e.key)
+		inLine.routine = false
+	}
+	inLine.urgent = inLine.urgent || e.urgent
+	q.waiting[e.key] = inLine
+	return false
+}
+
+// line puts a campaign at the end of one of the two lines.
+func (q *queue) line(routine bool, key string) {
+	if routine {
+		q.routine = append(q.routine, key)
+	} else {
+		q.prompt = append(q.prompt, key)
+	}
 }
 
 // take waits for a campaign that nobody looks at; ok is false when the queue was
@@ -63,12 +81,14 @@ func (q *queue) take() (e errand, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for !q.closed {
-		if i := slices.IndexFunc(q.order, func(key string) bool { return !q.running[key] }); i >= 0 {
-			e := q.waiting[q.order[i]]
-			q.order = slices.Delete(q.order, i, i+1)
-			delete(q.waiting, e.key)
-			q.running[e.key] = true
-			return e, true
+		for _, line := range []*[]string{&q.prompt, &q.routine} {
+			if i := slices.IndexFunc(*line, func(key string) bool { return !q.running[key] }); i >= 0 {
+				e := q.waiting[(*line)[i]]
+				*line = slices.Delete(*line, i, i+1)
+				delete(q.waiting, e.key)
+				q.running[e.key] = true
+				return e, true
+			}
 		}
 		q.wake.Wait()
 	}
@@ -96,7 +116,7 @@ func (q *queue) close() {
 func (q *queue) depth() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.order)
+	return len(q.waiting)
 }
 
 // ticket is one delivery and the campaigns that it asks to look at. When all of
@@ -104,6 +124,8 @@ func (q *queue) depth() int {
 // the ledger, else given back with the longest delay that any asked for.
 type ticket struct {
 	delivery *events.Delivery
+	// campaigns is how many it asks to look at.
+	campaigns int
 	// cause says in a few words what made the assigner look.
 	cause string
 	// settled is told what came of settling the delivery.
@@ -118,7 +140,7 @@ type ticket struct {
 
 // newTicket returns a ticket that waits for n looks.
 func newTicket(d *events.Delivery, cause string, n int, settled func(error)) *ticket {
-	t := &ticket{delivery: d, cause: cause, settled: settled}
+	t := &ticket{delivery: d, campaigns: n, cause: cause, settled: settled}
 	t.left.Store(int64(n))
 	return t
 }

@@ -1,6 +1,7 @@
 package assigner
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,25 @@ func TestQueue_MergesWhatWaitsAndKeepsUrgency(t *testing.T) {
 	}
 	if depth := q.depth(); depth != 0 {
 		t.Errorf("got depth %d, want 0", depth)
+	}
+}
+
+func TestQueue_RoutineComesLastUntilSomethingHappens(t *testing.T) {
+	q := newQueue()
+	for _, key := range []string{"a", "b", "c"} {
+		q.add(errand{key: key, routine: true})
+	}
+	q.add(errand{key: "event"})
+	if q.add(errand{key: "c"}) {
+		t.Error("an event for a waiting campaign was not merged")
+	}
+	var got []string
+	for range 4 {
+		e, _ := q.take()
+		got = append(got, e.key)
+	}
+	if want := []string{"event", "c", "a", "b"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
@@ -88,8 +108,8 @@ func TestQueue_CloseWakesEveryone(t *testing.T) {
 func TestGate_ClosesWithOneAlarmAndLetsATryThrough(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	g := &gate{now: func() time.Time { return now }}
-	if err := g.check(); err != nil {
-		t.Fatalf("a new gate is closed: %v", err)
+	if rest := g.check(); rest != nil {
+		t.Fatalf("a new gate is closed: %v", rest)
 	}
 	if _, first := g.close(writing, "unauthorized", "401"); !first {
 		t.Error("the first refusal raised no alarm")
@@ -101,8 +121,8 @@ func TestGate_ClosesWithOneAlarmAndLetsATryThrough(t *testing.T) {
 		t.Error("work goes on through a closed gate")
 	}
 	now = now.Add(gateRest)
-	if err := g.check(); err != nil {
-		t.Errorf("no try is let through after the rest: %v", err)
+	if rest := g.check(); rest != nil {
+		t.Errorf("no try is let through after the rest: %v", rest)
 	}
 	if g.trouble() == nil {
 		t.Error("trouble was forgotten before a call worked")

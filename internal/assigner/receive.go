@@ -2,12 +2,35 @@ package assigner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"greenlight/internal/events"
 	"greenlight/internal/logging"
 )
+
+// receiveAll takes deliveries until there are no more. It has a goroutine of its
+// own, since finding out what a delivery is about may have to ask the ledger.
+func (a *Assigner) receiveAll(ctx context.Context, deliveries <-chan *events.Delivery) {
+	pin, started := "", a.now()
+	for d := range deliveries {
+		if d.Pin != pin && a.now().Sub(started) > takeoverAfter {
+			a.takeOver(ctx)
+		}
+		pin = d.Pin
+		a.receive(ctx, d)
+	}
+}
+
+// takeOver makes up for what another process knew: what it had learnt of
+// campaigns, and what it had merged and not finished. A start does the same.
+func (a *Assigner) takeOver(ctx context.Context) {
+	a.log.Info().Msg("this assigner works from now on; it looks at everything once")
+	if err := errors.Join(a.recall(ctx), a.publisher.Trigger(ctx, events.KindResync, "")); err != nil {
+		a.log.Warn().Err(err).Msg("the look at everything waits for the next resync")
+	}
+}
 
 // receive takes a delivery and asks for a look at each campaign that it may be
 // about. Nothing else is taken from it: what to do is decided by what the
@@ -16,18 +39,22 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 	keys, why := a.campaignsOf(ctx, d)
 	t := newTicket(d, causeOf(d), max(len(keys), 1), func(err error) {
 		if err != nil {
-			a.log.Warn().Uint64(logging.KeyMessage, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
+			a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
 		}
 	})
 	switch {
 	case why != "":
-		a.log.Warn().Uint64(logging.KeyMessage, d.Sequence).Str(logging.KeyReason, why).Msg("a message that names no campaign becomes a dead letter")
+		a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Str(logging.KeyReason, why).Msg("a message that names no campaign becomes a dead letter")
 		t.looked(ctx, fmt.Errorf("subject %s: %s", d.Subject, why), 0, why)
 	case len(keys) == 0:
 		t.looked(ctx, nil, 0, "") // it concerns nothing that is planned
 	default:
 		for _, key := range keys {
-			a.ask(ctx, errand{key: key, ticket: t, urgent: d.Kind == events.KindCampaign})
+			a.ask(ctx, errand{
+				key: key, ticket: t,
+				routine: d.Kind == events.KindResync || d.Kind == events.KindPlan,
+				urgent:  d.Kind == events.KindCampaign,
+			})
 		}
 	}
 }
@@ -61,7 +88,9 @@ func (a *Assigner) everyCampaign(ctx context.Context) []string {
 	for _, c := range set.Campaigns {
 		keys = append(keys, c.ID())
 	}
-	entries, err := a.ledger.Campaigns(ctx)
+	bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	entries, err := a.ledger.Campaigns(bounded)
 	if err != nil {
 		a.log.Warn().Err(err).Msg("the ledger's campaigns could not be read; those that left the plan wait for the next resync")
 		return keys

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,7 +39,8 @@ type survey struct {
 // survey reads everything that must be known before a write, at least cost: the
 // campaign's own list; then, for planned numbers that are not in it, single
 // reads or the account's list, whichever is fewer calls; then the messaging
-// settings of those that may be attached, a hundred at a time.
+// settings of those that may be attached, a hundred at a time. A number that was
+// requested before is read by itself in any case, since a list may lag behind.
 func (p *pass) survey(ctx context.Context, c telnyx.Campaign) (survey, error) {
 	var s survey
 	onCampaign, err := p.a.telnyx.Assignments(ctx, telnyx.AssignmentFilter{
@@ -50,11 +52,16 @@ func (p *pass) survey(ctx context.Context, c telnyx.Campaign) (survey, error) {
 	s.records = ofCampaign(onCampaign, c)
 
 	absent := p.unattached(c, s.records)
-	elsewhere, err := p.recordsOf(ctx, absent)
+	fresh, requested := p.byRequest(absent)
+	elsewhere, err := p.recordsOf(ctx, fresh)
 	if err != nil {
 		return s, &readFailure{err}
 	}
-	s.records = append(s.records, elsewhere...)
+	alone, err := p.singleRecords(ctx, requested)
+	if err != nil {
+		return s, &readFailure{err}
+	}
+	s.records = slices.Concat(s.records, elsewhere, alone)
 
 	s.settings = make(map[string]telnyx.NumberSettings, len(absent))
 	settings, err := p.a.telnyx.NumberSettings(ctx, absent)
@@ -99,9 +106,21 @@ func (p *pass) unattached(c telnyx.Campaign, records []telnyx.Assignment) []stri
 	return numbers
 }
 
+// byRequest tells numbers that were never requested from those that were.
+func (p *pass) byRequest(numbers []string) (fresh, requested []string) {
+	for _, number := range numbers {
+		if p.numbers[number].Number.ClaimedAt.IsZero() {
+			fresh = append(fresh, number)
+		} else {
+			requested = append(requested, number)
+		}
+	}
+	return fresh, requested
+}
+
 // recordsOf reads the records of the numbers, wherever they are. The account's
 // list tells on its first page how many pages it has, so one call decides
-// between the two ways.
+// between the two ways. A list that does not count its rows is not relied on.
 func (p *pass) recordsOf(ctx context.Context, numbers []string) ([]telnyx.Assignment, error) {
 	if len(numbers) < 2 {
 		return p.singleRecords(ctx, numbers)
@@ -110,11 +129,12 @@ func (p *pass) recordsOf(ctx context.Context, numbers []string) ([]telnyx.Assign
 	if err != nil {
 		return nil, fmt.Errorf("list numbers of the account: %w", err)
 	}
-	if len(first.Records) >= first.TotalRecords {
+	counted := first.TotalRecords > 0
+	if counted && len(first.Records) >= first.TotalRecords || len(first.Records) == 0 && !counted {
 		return first.Records, nil
 	}
 	pages := (first.TotalRecords + len(first.Records) - 1) / max(len(first.Records), 1)
-	if len(numbers) <= pages {
+	if !counted || len(numbers) <= pages {
 		return p.singleRecords(ctx, numbers)
 	}
 	all, err := p.a.telnyx.Assignments(ctx, telnyx.AssignmentFilter{})

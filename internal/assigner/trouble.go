@@ -3,6 +3,7 @@ package assigner
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"greenlight/internal/ledger"
@@ -54,6 +55,8 @@ func stopReason(err error) ledger.Reason {
 func laterReason(err error) ledger.Reason {
 	answer, ok := errors.AsType[*telnyx.APIError](err)
 	switch {
+	case !telnyx.WasSent(err):
+		return ledger.RateLimited // the pace left no room for it
 	case !ok:
 		return ledger.TelnyxUnavailable
 	case answer.Status == http.StatusTooManyRequests || telnyx.HasCode(err, telnyx.CodeTooManyRequests):
@@ -70,5 +73,5 @@ func laterReason(err error) ledger.Reason {
 func detailOf(err error) string {
 	const most = 500
 	text := err.Error()
-	return text[:min(len(text), most)]
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }

@@ -10,6 +10,37 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
+// A number is moved from one campaign to another in the plan while a request for
+// the first is under way. Nothing shows at Telnyx yet, and the claims are under two
+// keys, so only reading the other campaign's claim keeps it from being requested
+// for both.
+func TestNumberMovedInThePlan_WaitsForTheRequestUnderWay(t *testing.T) {
+	const other, moved = "11111111-907b-43a9-8ada-ba1dc8335b07", "+15551234567"
+	w := newWorld(t, telnyxsim.Options{})
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.campaign(other, telnyx.CampaignMNOProvisioned)
+	w.stage(campaignID + ": " + moved)
+	w.sim.Inject(telnyxsim.Fault{Method: "POST", PathPrefix: "/10dlc/phone_number_campaigns", Kind: telnyxsim.Hang()})
+	w.start()
+	w.reaches(campaignID, ledger.Attaching)
+	w.stage(other + ": " + moved)
+	w.nudge(other)
+	w.eventually("the other campaign waits", func() (bool, string) {
+		n := w.number(other, moved)
+		return n.State == ledger.Planned && n.Reason == ledger.BeingProcessed, fmt.Sprintf("%+v", n)
+	})
+	w.reaches(other, ledger.Sendable)
+	effective := 0
+	for _, write := range w.sim.Writes() {
+		if write.Effective {
+			effective++
+		}
+	}
+	if effective != 1 {
+		t.Errorf("%d requests took effect, want 1: %+v", effective, w.sim.Writes())
+	}
+}
+
 func TestStandby_TakesOverAndWritesNothingTwice(t *testing.T) {
 	w := newWorld(t, telnyxsim.Options{Latency: 20 * time.Millisecond})
 	var planned string

@@ -171,6 +171,12 @@ func (w *world) start() (stop func()) {
 	w.t.Helper()
 	config := w.config
 	config.JetStream = w.connect("assigner")
+	return w.startOn(config)
+}
+
+// startOn is start with a connection of the test's choice.
+func (w *world) startOn(config assigner.Config) (stop func()) {
+	w.t.Helper()
 	worker, err := assigner.New(w.t.Context(), config)
 	w.must(err)
 	ctx, cancel := context.WithCancel(context.Background())

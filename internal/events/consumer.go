@@ -44,9 +44,9 @@ func (t Timing) withDefaults() Timing {
 const (
 	// priorityGroup is the consumer's only group; JetStream pins by group.
 	priorityGroup = "assigner"
-	// maxOpen bounds the deliveries that are open at once, here and at the
-	// server. They are small, and the assigner merges those for one campaign.
-	maxOpen = 1000
+	// MaxOpen bounds the deliveries that are open at once, over all processes.
+	// They are small, and the assigner merges those for one campaign.
+	MaxOpen = 1000
 	// pullBatch is how many messages one pull request asks for.
 	pullBatch = 256
 	// pause is the wait after a pull failed, so that a broken server is not
@@ -108,7 +108,7 @@ func consumerConfig(timing Timing) jetstream.ConsumerConfig {
 		// No limit: a message ends by being done or by becoming a dead letter,
 		// never by the server giving up in silence. Attempts are counted by us.
 		MaxDeliver:     -1,
-		MaxAckPending:  maxOpen,
+		MaxAckPending:  MaxOpen,
 		PriorityPolicy: jetstream.PriorityPolicyPinned,
 		PriorityGroups: []string{priorityGroup},
 		PinnedTTL:      timing.PinnedTTL,
@@ -229,8 +229,8 @@ func (c *Consumer) remember(d *Delivery) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open[d] = struct{}{}
-	if pin := d.msg.Headers().Get(headerPinID); pin != "" {
-		c.pin = pin
+	if d.Pin != "" {
+		c.pin = d.Pin
 	}
 }
 

@@ -10,8 +10,9 @@ import (
 )
 
 // Delivery is one message in the hands of this process. It stays open, and the
-// server is told so, until exactly one of Done, Retry and DeadLetter succeeds;
-// a later call does nothing. Safe for concurrent use.
+// server is told so, until Done, Retry or DeadLetter is called. When that call
+// fails the server delivers the message again after [Timing.AckWait]; when it
+// succeeds, a later call does nothing. Safe for concurrent use.
 type Delivery struct {
 	// Kind, Type and About are read off the subject: why the message came, the
 	// event's type, and the id of the campaign, brand or plan; empty when there
@@ -27,6 +28,9 @@ type Delivery struct {
 	// Attempt counts the deliveries of the message, this one included: 1 is the
 	// first.
 	Attempt int
+	// Pin changes when the server has pinned the consumer anew: a process that
+	// sees another one than before has taken over.
+	Pin string
 	// Header and Body are the message's own. Do not change them.
 	Header map[string][]string
 	Body   []byte
@@ -51,6 +55,7 @@ func newDelivery(msg jetstream.Msg, consumer *Consumer) (*Delivery, error) {
 		Sequence: meta.Sequence.Stream,
 		StoredAt: meta.Timestamp,
 		Attempt:  int(meta.NumDelivered),
+		Pin:      msg.Headers().Get(headerPinID),
 		Header:   msg.Headers(),
 		Body:     msg.Data(),
 		msg:      msg,
@@ -90,19 +95,20 @@ func (d *Delivery) DeadLetter(ctx context.Context, reason, detail string) error 
 	})
 }
 
-// settle runs the one call that ends the delivery, and forgets the delivery if
-// the call succeeded.
+// settle runs the one call that ends the delivery. If the call fails the delivery
+// is forgotten all the same: without signs of life the server delivers the message
+// again, and whatever failed is tried again then.
 func (d *Delivery) settle(what string, call func() error) error {
 	d.settling.Lock()
 	defer d.settling.Unlock()
 	if d.settled {
 		return nil
 	}
+	d.consumer.forget(d)
 	if err := call(); err != nil {
 		return fmt.Errorf("%s message %d (%s): %w", what, d.Sequence, d.Subject, err)
 	}
 	d.settled = true
-	d.consumer.forget(d)
 	return nil
 }
 

@@ -19,8 +19,6 @@ const (
 	// HeaderReceivedAt is when the webhook had read the body: RFC 3339, UTC,
 	// nanoseconds.
 	HeaderReceivedAt = "Greenlight-Received-At"
-	// HeaderTraceparent carries a W3C trace context.
-	HeaderTraceparent = "traceparent"
 )
 
 // triggerTTL is how long a trigger that nobody took is kept. An assigner that
@@ -40,8 +38,6 @@ type Event struct {
 	ReceivedAt time.Time
 	// Timestamp and Signature are the headers that prove the body.
 	Timestamp, Signature string
-	// Traceparent is optional.
-	Traceparent string
 	// Body is what Telnyx posted, byte for byte.
 	Body []byte
 }
@@ -76,9 +72,6 @@ func (p *Publisher) Publish(ctx context.Context, e Event) (Receipt, error) {
 	msg.Header.Set(HeaderTimestamp, e.Timestamp)
 	msg.Header.Set(HeaderSignature, e.Signature)
 	msg.Header.Set(HeaderReceivedAt, e.ReceivedAt.UTC().Format(time.RFC3339Nano))
-	if e.Traceparent != "" {
-		msg.Header.Set(HeaderTraceparent, e.Traceparent)
-	}
 	ack, err := p.js.PublishMsg(ctx, msg,
 		jetstream.WithMsgID(messageID(e.ID)),
 		jetstream.WithExpectStream(StreamEvents))

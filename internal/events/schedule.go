@@ -51,8 +51,8 @@ func (p *Publisher) ScheduleResync(ctx context.Context, every time.Duration) err
 }
 
 // ScheduleRecheck makes the stream trigger another look at one campaign, once,
-// at the given time to the second. It replaces an earlier recheck of the same
-// campaign that has not come yet. A time in the past means at once.
+// at the given time or up to a second later. It replaces an earlier recheck of the
+// same campaign that has not come yet. A time in the past means at once.
 func (p *Publisher) ScheduleRecheck(ctx context.Context, campaignID string, at time.Time) error {
 	target, err := TriggerSubject(KindRecheck, campaignID)
 	if err != nil {
@@ -62,7 +62,9 @@ func (p *Publisher) ScheduleRecheck(ctx context.Context, campaignID string, at t
 	msg.Header.Set(headerTTL, ttlNever)
 	_, err = p.js.PublishMsg(ctx, msg,
 		jetstream.WithExpectStream(streamTriggers),
-		jetstream.WithScheduleAt(at),
+		// Schedules have whole seconds. One that comes early would find that it
+		// is not time yet, and be ordered again.
+		jetstream.WithScheduleAt(at.Add(time.Second-1).Truncate(time.Second)),
 		jetstream.WithScheduleTarget(target),
 		jetstream.WithScheduleRollup(),
 		jetstream.WithScheduleTTL(triggerTTL))

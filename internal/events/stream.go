@@ -40,8 +40,10 @@ const (
 )
 
 // EnsureStreams creates the streams, or brings their settings up to date.
-// Replicas is 1 for one server and 3 for a cluster of three or more; 0 means 1.
-// It is safe to call from several processes at once.
+// Replicas is 1 for one server and 3 for a cluster of three or more; 0 means 1. A
+// stream that has more already keeps them: a process that was started without the
+// setting must not take copies away. It is safe to call from several processes at
+// once.
 func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) error {
 	if replicas < 0 || replicas > maxReplicas {
 		return fmt.Errorf("replicas %d: must be between 1 and %d", replicas, maxReplicas)
@@ -49,6 +51,10 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) er
 	replicas = max(replicas, 1)
 	// Triggers first: events are sourced from them.
 	for _, cfg := range []jetstream.StreamConfig{triggersConfig(replicas), eventsConfig(replicas), deadLettersConfig(replicas)} {
+		standing, err := js.Stream(ctx, cfg.Name)
+		if err == nil {
+			cfg.Replicas = max(cfg.Replicas, standing.CachedInfo().Config.Replicas)
+		}
 		if _, err := js.CreateOrUpdateStream(ctx, cfg); err != nil {
 			return fmt.Errorf("create stream %s: %w", cfg.Name, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,6 +22,9 @@ const (
 	// maxRecord is far over the size of a record, which is about 500 bytes;
 	// Telnyx's own words in it are cut before.
 	maxRecord = 16 << 10
+	// keysPerWatch is how many keys are read at once; each is a subject in the
+	// request.
+	keysPerWatch = 100
 )
 
 // ErrChanged says that a record was written by somebody else since it was read.
@@ -62,6 +66,10 @@ func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
 }
 
 func createBucket(ctx context.Context, js jetstream.JetStream, name string, history uint8, replicas int) (jetstream.KeyValue, error) {
+	// A process that was started without the setting must not take copies away.
+	if standing, err := js.Stream(ctx, "KV_"+name); err == nil {
+		replicas = max(replicas, standing.CachedInfo().Config.Replicas)
+	}
 	bucket, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket:       name,
 		Description:  "Greenlight's ledger",
@@ -104,7 +112,7 @@ func (l *Ledger) Campaign(ctx context.Context, id string) (entry CampaignEntry, 
 // Campaigns returns all records, in no order.
 func (l *Ledger) Campaigns(ctx context.Context) ([]CampaignEntry, error) {
 	var entries []CampaignEntry
-	err := each(ctx, l.campaigns, ">", func(kve jetstream.KeyValueEntry) error {
+	err := each(ctx, l.campaigns, []string{">"}, func(kve jetstream.KeyValueEntry) error {
 		entry := CampaignEntry{Revision: kve.Revision()}
 		if err := decode(kve, &entry.Campaign, &entry.Campaign.Version); err != nil {
 			return err
@@ -118,18 +126,18 @@ func (l *Ledger) Campaigns(ctx context.Context) ([]CampaignEntry, error) {
 // Numbers returns the records of one campaign's numbers, by E.164 number.
 func (l *Ledger) Numbers(ctx context.Context, campaignID string) (map[string]NumberEntry, error) {
 	entries := make(map[string]NumberEntry)
-	err := l.eachNumber(ctx, campaignID+".*", func(entry NumberEntry) { entries[entry.Number.Number] = entry })
+	err := l.eachNumber(ctx, []string{campaignID + ".*"}, func(entry NumberEntry) { entries[entry.Number.Number] = entry })
 	return entries, err
 }
 
 // AllNumbers returns the records of all numbers, in no order.
 func (l *Ledger) AllNumbers(ctx context.Context) ([]Number, error) {
 	var numbers []Number
-	err := l.eachNumber(ctx, ">", func(entry NumberEntry) { numbers = append(numbers, entry.Number) })
+	err := l.eachNumber(ctx, []string{">"}, func(entry NumberEntry) { numbers = append(numbers, entry.Number) })
 	return numbers, err
 }
 
-func (l *Ledger) eachNumber(ctx context.Context, keys string, visit func(NumberEntry)) error {
+func (l *Ledger) eachNumber(ctx context.Context, keys []string, visit func(NumberEntry)) error {
 	return each(ctx, l.numbers, keys, func(kve jetstream.KeyValueEntry) error {
 		entry := NumberEntry{Revision: kve.Revision()}
 		if err := decode(kve, &entry.Number, &entry.Number.Version); err != nil {
@@ -163,6 +171,32 @@ func (l *Ledger) DropNumber(ctx context.Context, entry NumberEntry) error {
 	err := l.numbers.Delete(ctx, numberKey(n.CampaignID, n.Number), jetstream.LastRevision(entry.Revision))
 	if err != nil {
 		return fmt.Errorf("drop record of number %s on campaign %s: %w", n.Number, n.CampaignID, changed(err))
+	}
+	return nil
+}
+
+// RecordsOf returns the records of the given numbers, in E.164 form, on whichever
+// campaigns. A number may stand on two while a plan moves it.
+func (l *Ledger) RecordsOf(ctx context.Context, numbers []string) ([]NumberEntry, error) {
+	var found []NumberEntry
+	for batch := range slices.Chunk(numbers, keysPerWatch) {
+		keys := make([]string, len(batch))
+		for i, number := range batch {
+			keys[i] = numberKey("*", number)
+		}
+		err := l.eachNumber(ctx, keys, func(entry NumberEntry) { found = append(found, entry) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// DropCampaign takes a campaign off the ledger. Its history stays.
+func (l *Ledger) DropCampaign(ctx context.Context, entry CampaignEntry) error {
+	err := l.campaigns.Delete(ctx, entry.Campaign.ID, jetstream.LastRevision(entry.Revision))
+	if err != nil {
+		return fmt.Errorf("drop record of campaign %s: %w", entry.Campaign.ID, changed(err))
 	}
 	return nil
 }
@@ -209,8 +243,8 @@ func changed(err error) error {
 }
 
 // each visits the present value of every key that matches.
-func each(ctx context.Context, bucket jetstream.KeyValue, keys string, visit func(jetstream.KeyValueEntry) error) error {
-	watcher, err := bucket.Watch(ctx, keys, jetstream.IgnoreDeletes())
+func each(ctx context.Context, bucket jetstream.KeyValue, keys []string, visit func(jetstream.KeyValueEntry) error) error {
+	watcher, err := bucket.WatchFiltered(ctx, keys, jetstream.IgnoreDeletes())
 	if err != nil {
 		return fmt.Errorf("read bucket %s: %w", bucket.Bucket(), err)
 	}
@@ -234,12 +268,15 @@ func each(ctx context.Context, bucket jetstream.KeyValue, keys string, visit fun
 }
 
 func decode(kve jetstream.KeyValueEntry, record any, version *int) error {
-	if err := json.Unmarshal(kve.Value(), record); err != nil {
-		return fmt.Errorf("record %s in bucket %s is damaged: %w", kve.Key(), kve.Bucket(), err)
-	}
+	err := json.Unmarshal(kve.Value(), record)
+	// The version first: a newer record may have fields of other types, which
+	// leave the version readable, and is not damaged for that.
 	if *version > recordVersion {
 		return fmt.Errorf("record %s in bucket %s was written by a newer Greenlight (version %d, this one knows %d): upgrade this program",
 			kve.Key(), kve.Bucket(), *version, recordVersion)
+	}
+	if err != nil {
+		return fmt.Errorf("record %s in bucket %s is damaged: %w", kve.Key(), kve.Bucket(), err)
 	}
 	return nil
 }

@@ -33,7 +33,8 @@ type Number struct {
 	Attempts int `json:"attempts,omitempty"`
 	// ClaimedAt is when the latest request to attach was about to be sent.
 	ClaimedAt time.Time `json:"claimed_at,omitzero"`
-	// NextAt is when Greenlight looks at the number again, if it knows.
+	// NextAt is when Greenlight meant to look at the number again when it wrote
+	// the record, if it knew. The campaign's NextAt may be later and then counts.
 	NextAt time.Time `json:"next_at,omitzero"`
 	// Since is when the number came into its state.
 	Since time.Time `json:"since"`
@@ -79,11 +80,11 @@ type Campaign struct {
 }
 
 // same reports whether two records tell a person the same, so that writing the
-// second would only lengthen the history. When and by what the assigner was
-// made to look is no news by itself.
+// second would only push older news out of the history. When and by what the
+// assigner was made to look, and when it will be again, is no news by itself; the
+// campaign's record has the next look of all its numbers.
 func (n Number) same(o Number) bool {
-	n.Version, n.Cause, n.Since = o.Version, o.Cause, o.Since
-	n.NextAt, o.NextAt = n.NextAt.UTC().Truncate(time.Second), o.NextAt.UTC().Truncate(time.Second)
+	n.Version, n.Cause, n.Since, n.PlanHash, n.NextAt = o.Version, o.Cause, o.Since, o.PlanHash, o.NextAt
 	n.ClaimedAt, o.ClaimedAt = n.ClaimedAt.UTC(), o.ClaimedAt.UTC()
 	return n == o
 }

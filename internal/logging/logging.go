@@ -20,8 +20,8 @@ const (
 	KeyType  = "event_type"
 	// KeyAnswer is what the webhook answered: accepted, duplicate, and so on.
 	KeyAnswer = "answer"
-	// KeyMessage is a message's sequence in the stream EVENTS.
-	KeyMessage = "message"
+	// KeySequence is a message's sequence in the stream EVENTS.
+	KeySequence = "sequence"
 	// KeyCampaign is a campaign's id, KeyPlan the name that its plan gives it.
 	KeyCampaign = "campaign_id"
 	KeyPlan     = "plan"

@@ -3,7 +3,7 @@ package telnyx
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 )
@@ -85,7 +85,9 @@ func (c Campaign) AssignmentID() string {
 //
 // OpenAPI: GET /10dlc/campaign/{campaignId}
 func (c *Client) Campaign(ctx context.Context, id CampaignID) (Campaign, error) {
-	campaign, err := call(ctx, c, get("/10dlc/campaign/{id}", string(id)), isCampaign)
+	campaign, err := call(ctx, c, get("/10dlc/campaign/{id}", string(id)), func(answer Campaign) error {
+		return isAbout(string(id), string(answer.CampaignID))
+	})
 	return campaign, annotate(err, "read campaign %s", string(id))
 }
 
@@ -94,7 +96,9 @@ func (c *Client) Campaign(ctx context.Context, id CampaignID) (Campaign, error) 
 //
 // OpenAPI: GET /10dlc/partner_campaigns/{campaignId}
 func (c *Client) PartnerCampaign(ctx context.Context, id TCRCampaignID) (Campaign, error) {
-	campaign, err := call(ctx, c, get("/10dlc/partner_campaigns/{id}", string(id)), isCampaign)
+	campaign, err := call(ctx, c, get("/10dlc/partner_campaigns/{id}", string(id)), func(answer Campaign) error {
+		return isAbout(string(id), string(answer.TCRCampaignID))
+	})
 	campaign.Shared = err == nil
 	return campaign, annotate(err, "read shared campaign %s", string(id))
 }
@@ -128,10 +132,11 @@ func (c *Client) PartnerCampaigns(ctx context.Context) ([]Campaign, error) {
 	return campaigns, annotate(err, "list shared campaigns")
 }
 
-// isCampaign refuses an answer that names no campaign, such as {}.
-func isCampaign(c Campaign) error {
-	if c.CampaignID == "" && c.TCRCampaignID == "" {
-		return errors.New("it has neither campaignId nor tcrCampaignId")
+// isAbout refuses an answer that is about another campaign than the one that was
+// asked for, or about none, such as {}: numbers are attached by what it says.
+func isAbout(asked, told string) error {
+	if asked != told {
+		return fmt.Errorf("it is about campaign %q", oneLine(told, maxIDText))
 	}
 	return nil
 }

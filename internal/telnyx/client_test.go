@@ -3,6 +3,7 @@ package telnyx
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -119,7 +120,11 @@ func TestClient_EscapesPathSegments(t *testing.T) {
 		"{id}":          "/v2/10dlc/campaign/%7Bid%7D",
 		"é\n":           "/v2/10dlc/campaign/%C3%A9%0A",
 	} {
-		c, s := newServer(t, ok(`{"campaignId":"a"}`))
+		echo, err := json.Marshal(Campaign{CampaignID: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, s := newServer(t, ok(string(echo)))
 		if _, err := c.Campaign(t.Context(), id); err != nil {
 			t.Errorf("%q: %v", id, err)
 			continue

@@ -159,10 +159,10 @@ func (e *UnreadableError) Error() string {
 // Unwrap returns the cause.
 func (e *UnreadableError) Unwrap() error { return e.Err }
 
-// IsNotFound reports whether err says that Telnyx has no such record: a 404, or
-// [CodeNotFound]. A 404 whose body is another's, such as a gateway's page or the
-// {"detail":"Not Found"} of a path that does not exist, does not count: it
-// says nothing about the record.
+// IsNotFound reports whether err says that Telnyx has no such record: a 404 with
+// one of Telnyx's codes in it, or [CodeNotFound]. A 404 whose body is another's,
+// such as a gateway's page, the {"detail":"Not Found"} of a path that does not
+// exist, or nothing at all, does not count: it says nothing about the record.
 func IsNotFound(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	if !ok {
@@ -172,13 +172,27 @@ func IsNotFound(err error) bool {
 		return true
 	}
 	coded := slices.ContainsFunc(e.Errors, func(d ErrorDetail) bool { return d.Code != "" })
-	return e.Status == http.StatusNotFound && !e.hasAny(laterCodes) && (coded || e.Body == "")
+	return e.Status == http.StatusNotFound && !e.hasAny(laterCodes) && coded
 }
 
 // HasCode reports whether err is an [APIError] with that code among its details.
 func HasCode(err error, code string) bool {
 	e, ok := errors.AsType[*APIError](err)
 	return ok && e.has(code)
+}
+
+// WasSent reports whether the request that ended in err was given to the network
+// at all. It was not when an argument was refused or when the wait for the
+// [Pacer] ended first.
+func WasSent(err error) bool {
+	if _, ok := errors.AsType[*APIError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*ConnectionError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*UnreadableError](err)
+	return ok
 }
 
 // EffectUnknown reports whether a write may have taken effect although it ended
