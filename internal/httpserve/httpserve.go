@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -45,6 +46,8 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 	}
+	var quiet silent
+	server.ConnState = quiet.follow
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -54,10 +57,47 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
+	quiet.close()
 	err := server.Shutdown(drain)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("requests on %s were cut off: %w", listener.Addr(), err), server.Close())
 	}
 	<-failed // http.ErrServerClosed: Serve has returned
 	return err
+}
+
+// silent are the connections on which no request has come yet. Clients open some
+// in reserve. Shutdown would wait over five seconds for them, and the stop would
+// be reported as one that cut off requests.
+type silent struct {
+	mu      sync.Mutex
+	conns   map[net.Conn]bool
+	stopped bool
+}
+
+// follow is told of every change in a connection's state.
+func (s *silent) follow(conn net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(s.conns, conn)
+	case s.stopped:
+		conn.Close()
+	default:
+		if s.conns == nil {
+			s.conns = make(map[net.Conn]bool)
+		}
+		s.conns[conn] = true
+	}
+}
+
+// close closes them, and those that come from now on.
+func (s *silent) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	for conn := range s.conns {
+		conn.Close()
+	}
 }

@@ -121,7 +121,11 @@ func (p *Process) Run(ctx context.Context) error {
 		go func() {
 			defer close(done)
 			defer cancel() // a part that ends, for whatever reason, ends all
-			if err := part.run(own); err != nil {
+			err := part.run(own)
+			if own.Err() != nil && errors.Is(err, context.Canceled) {
+				err = nil // it was told to stop while it was starting, and did
+			}
+			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				errs = append(errs, fmt.Errorf("%s: %w", part.name, err))

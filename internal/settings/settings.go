@@ -8,9 +8,12 @@
 package settings
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -203,7 +206,12 @@ func (s NATS) ConnectOrFind(faults *Faults, data Data, name string) *nats.Conn {
 	}
 	path := filepath.Join(data.Dir, embedded.URLFile)
 	address, err := os.ReadFile(path)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		faults.add("NATS_URL", "is missing, and the address of greenlight up cannot be read: "+err.Error(),
+			"Run this as the user that runs greenlight up, or write the address of the NATS server that webhook and assigner use.")
+		return nil
+	}
+	if len(bytes.TrimSpace(address)) == 0 { // an empty file is what a power failure may leave
 		faults.add("NATS_URL", "is missing, and no greenlight up runs on "+data.Dir,
 			"Start greenlight up, name its folder with --data, or write the address of the NATS server that webhook and assigner use.")
 		return nil
@@ -223,12 +231,31 @@ func (s NATS) connectTo(faults *Faults, address, name string) *nats.Conn {
 	if address == "" || len(*faults) > 0 {
 		return nil // there is enough to mend before anybody is called
 	}
+	if !natsAddress(address) {
+		faults.add("NATS_URL", "is no address of a NATS server", "Write it like nats://localhost:4222; several with commas. In a password or token, write %25 for a percent sign.")
+		return nil
+	}
 	nc, err := events.Connect(address, name, options...)
 	if err != nil {
 		faults.add("NATS_URL", "cannot be used: "+err.Error(), "Check that the server runs there and that this machine may reach it.")
 		return nil
 	}
 	return nc
+}
+
+// natsAddress reports whether a list of URLs can be parsed. The parser's own
+// error repeats the URL, token and all, so it must not come up later.
+func natsAddress(list string) bool {
+	for server := range strings.SplitSeq(list, ",") {
+		server = strings.TrimSpace(server)
+		if !strings.Contains(server, "://") {
+			server = "nats://" + server
+		}
+		if _, err := url.Parse(server); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Copies returns the number of replicas.

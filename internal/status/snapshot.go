@@ -77,19 +77,31 @@ func (s *Snapshot) fill(entries []ledger.CampaignEntry, numbers []ledger.Number)
 	for _, entry := range entries {
 		c := Campaign{
 			Campaign: entry.Campaign,
-			Sentence: entry.Campaign.Phase.Sentence(),
+			Sentence: sentence(entry.Campaign),
 			Counts:   map[ledger.State]int{},
-			Numbers:  byCampaign[entry.Campaign.ID],
+			Numbers:  append([]Number{}, byCampaign[entry.Campaign.ID]...), // [] in JSON, never null
 		}
 		slices.SortFunc(c.Numbers, func(a, b Number) int { return cmp.Compare(a.Number.Number, b.Number.Number) })
-		for _, n := range c.Numbers {
+		for i, n := range c.Numbers {
 			c.Counts[n.State]++
+			if !n.NextAt.IsZero() && c.NextAt.After(n.NextAt) {
+				c.Numbers[i].NextAt = c.NextAt // a number's own is not written anew for that alone
+			}
 		}
 		s.Campaigns = append(s.Campaigns, c)
 	}
 	slices.SortFunc(s.Campaigns, func(a, b Campaign) int {
 		return cmp.Or(cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.ID, b.ID))
 	})
+}
+
+// sentence says what the phase means, also for a campaign that no plan names and
+// to which nothing is attached.
+func sentence(c ledger.Campaign) string {
+	if c.Phase == ledger.Ready && !c.Planned {
+		return "Approved by the carriers, but no plan names it: numbers are attached as soon as one does."
+	}
+	return c.Phase.Sentence()
 }
 
 func explain(n ledger.Number) Number {

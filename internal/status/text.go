@@ -6,27 +6,33 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"greenlight/internal/ledger"
 )
+
+// width is how many columns the text takes at most.
+const width = 80
 
 // WriteText writes the snapshot as tables that are readable at 80 columns: the
 // campaigns, then each number that is not sendable, with the sentences that say
 // why, what happens next and what a person should do.
 func (s Snapshot) WriteText(w io.Writer) error {
-	if len(s.Campaigns) == 0 {
-		_, err := fmt.Fprintln(w, "Nothing is planned yet, or no assigner has run. Put a plan file into config/plans and start greenlight up.")
-		return err
-	}
 	var b strings.Builder
-	b.WriteString(s.campaignTable())
+	if len(s.Campaigns) == 0 {
+		wrap(&b, "", "Nothing is planned yet, or no assigner has run. Put a plan file into config/plans and start greenlight up.")
+	} else {
+		b.WriteString(s.campaignTable())
+	}
 	for _, c := range s.Campaigns {
 		s.writeCampaign(&b, c)
 	}
 	if s.DeadLetters > 0 {
-		fmt.Fprintf(&b, "\n%s: a person should look at what could not be handled.\n", plural(int(s.DeadLetters), "dead letter"))
+		fmt.Fprintln(&b)
+		wrap(&b, "", plural(int(s.DeadLetters), "dead letter")+": a person should look at what could not be handled.")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -34,6 +40,8 @@ func (s Snapshot) WriteText(w io.Writer) error {
 
 func (s Snapshot) campaignTable() string {
 	t := newTable()
+	// The names of plans and ids may be longer than there is room.
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, WidthMax: 14}, {Number: 2, WidthMax: 36}})
 	t.AppendHeader(table.Row{"plan", "campaign", "phase", "numbers"})
 	for _, c := range s.Campaigns {
 		t.AppendRow(table.Row{name(c), c.ID, c.Phase, counts(c)})
@@ -57,20 +65,21 @@ func counts(c Campaign) string {
 		}
 	}
 	if c.Extras > 0 {
-		parts = append(parts, fmt.Sprintf("%d not in the plan", c.Extras))
+		parts = append(parts, fmt.Sprintf("%d unplanned", c.Extras))
 	}
 	return cmp.Or(strings.Join(parts, "\n"), "none")
 }
 
 func (s Snapshot) writeCampaign(b *strings.Builder, c Campaign) {
-	if c.Phase != ledger.Ready || c.Reason != "" {
-		fmt.Fprintf(b, "\n%s: %s\n", cmp.Or(c.Plan, c.ID), c.Sentence)
+	if c.Phase != ledger.Ready || c.Reason != "" || !c.Planned {
+		fmt.Fprintln(b)
+		wrap(b, "", cmp.Or(c.Plan, c.ID)+": "+c.Sentence)
 	}
 	if c.Reason != "" {
 		writeAdvice(b, c.Reason)
 	}
 	if c.Detail != "" {
-		fmt.Fprintf(b, "  Told: %s\n", c.Detail)
+		wrap(b, "  ", "Told: "+c.Detail)
 	}
 	if t := s.unfinished(c); t != "" {
 		fmt.Fprintf(b, "\n%s\n", t)
@@ -78,6 +87,7 @@ func (s Snapshot) writeCampaign(b *strings.Builder, c Campaign) {
 	for _, reason := range ledger.Reasons() {
 		s.writeReason(b, c, reason)
 	}
+	s.writeReason(b, c, "") // all is as it should be, yet something was told
 }
 
 // unfinished is the table of the numbers that are not sendable yet.
@@ -106,17 +116,17 @@ func (s Snapshot) writeReason(b *strings.Builder, c Campaign, reason ledger.Reas
 		}
 		found = true
 		if n.Detail != "" {
-			told = append(told, fmt.Sprintf("    %s: %s\n", n.Number.Number, n.Detail))
+			told = append(told, n.Number.Number+": "+n.Detail)
 		}
 	}
-	if !found {
+	if !found || reason == "" && len(told) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n%s\n", reason)
+	fmt.Fprintf(b, "\n%s\n", cmp.Or(string(reason), "Told besides"))
 	writeAdvice(b, reason)
 	const most = 5
 	for _, line := range told[:min(len(told), most)] {
-		b.WriteString(line)
+		wrap(b, "    ", line)
 	}
 	if len(told) > most {
 		fmt.Fprintf(b, "    and %d more; --json has them all\n", len(told)-most)
@@ -127,13 +137,28 @@ func writeAdvice(b *strings.Builder, reason ledger.Reason) {
 	advice := reason.Advice()
 	for _, sentence := range []string{advice.Why, advice.Next, advice.Action} {
 		if sentence != "" {
-			fmt.Fprintf(b, "  %s\n", sentence)
+			wrap(b, "  ", sentence)
 		}
+	}
+}
+
+// wrap writes words in lines that fit, each after the indent. The words may be
+// somebody else's, so what would steer a terminal becomes a blank.
+func wrap(b *strings.Builder, indent, words string) {
+	plain := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, words)
+	for line := range strings.Lines(text.WrapSoft(plain, width-len(indent))) {
+		b.WriteString(indent + strings.TrimRight(line, " \n") + "\n")
 	}
 }
 
 func newTable() table.Writer {
 	t := table.NewWriter()
+	t.SuppressTrailingSpaces()
 	style := table.StyleLight
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Options.SeparateHeader = true
@@ -163,6 +188,7 @@ func until(now, then time.Time) string {
 }
 
 func span(d time.Duration) string {
+	d = max(d, 0) // the clock that wrote it may be ahead
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", int(d.Seconds()))

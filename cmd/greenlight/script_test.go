@@ -1,0 +1,99 @@
+package main
+
+import (
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"greenlight": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"poll":     poll,
+			"mode":     mode,
+			"conceals": conceals,
+			"sigterm":  sigterm,
+		},
+		Setup: func(env *testscript.Env) error {
+			// Else the race detector makes each command wait a second at its end.
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
+			return nil
+		},
+	})
+}
+
+// poll runs a command until its stdout matches: poll <pattern> <command>...
+func poll(script *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		script.Fatalf("usage: poll pattern command...")
+	}
+	pattern, err := regexp.Compile(args[0])
+	script.Check(err)
+	const limit = 10 * time.Second
+	for deadline := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
+		err = script.Exec(args[1], args[2:]...)
+		if err == nil && pattern.MatchString(script.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			script.Fatalf("no %q within %s: %v", args[0], limit, err)
+		}
+	}
+}
+
+// sigterm tells the commands in the background to stop, as systemd, Docker and
+// Kubernetes do.
+func sigterm(script *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		script.Fatalf("usage: sigterm")
+	}
+	for _, command := range script.BackgroundCmds() {
+		script.Check(command.Process.Signal(syscall.SIGTERM))
+	}
+}
+
+// mode fails unless a file has the permissions: mode <octal> <file>
+func mode(script *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		script.Fatalf("usage: mode octal file")
+	}
+	want, err := strconv.ParseUint(args[0], 8, 32)
+	script.Check(err)
+	info, err := os.Stat(script.MkAbs(args[1]))
+	script.Check(err)
+	if got := info.Mode().Perm(); got != os.FileMode(want) {
+		script.Fatalf("%s: got mode %o, want %o", args[1], got, want)
+	}
+}
+
+// conceals fails if the last command, or a file, told the token of the URL that
+// a file holds: conceals <file with URL> [<file>...]
+func conceals(script *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		script.Fatalf("usage: conceals file-with-url [file...]")
+	}
+	address, err := url.Parse(strings.TrimSpace(script.ReadFile(args[0])))
+	script.Check(err)
+	token := address.User.Username()
+	if len(token) < 32 {
+		script.Fatalf("%s: the token %q is no secret", args[0], token)
+	}
+	for _, output := range append([]string{"stdout", "stderr"}, args[1:]...) {
+		if strings.Contains(script.ReadFile(output), token) {
+			script.Fatalf("the token stands in %s", output)
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package process_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"greenlight/config"
+	"greenlight/internal/assigner"
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/httpserve"
+	"greenlight/internal/plan"
+	"greenlight/internal/process"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/webhook"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// connect connects to a server of the test's own.
+func connect(t *testing.T) *nats.Conn {
+	t.Helper()
+	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
+	must(t, err)
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	nc, err := events.Connect("", t.Name(), server.InProcess()...)
+	must(t, err)
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	listener, err := httpserve.Listen("127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { listener.Close() })
+	return listener
+}
+
+func verifier(t *testing.T, sim *telnyxsim.Simulator) *telnyx.Verifier {
+	t.Helper()
+	key, err := telnyx.ParsePublicKey(sim.PublicKey())
+	must(t, err)
+	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{key}, time.Now)
+	must(t, err)
+	return verifier
+}
+
+// logBuffer is a buffer that several parts may write to.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// get waits until the address answers the path with the code, and returns the
+// body.
+func get(t *testing.T, address, path string, code int) string {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	var got int
+	var body []byte
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		answer, err := client.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err = io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if got = answer.StatusCode; err == nil && got == code {
+			return string(body)
+		}
+	}
+	t.Fatalf("%s: got %d %s, want %d", path, got, body, code)
+	return ""
+}
+
+func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
+	nc := connect(t)
+	sim := telnyxsim.New(telnyxsim.Options{})
+	defer sim.Close()
+	api := listen(t)
+	simulating, stopSim := context.WithCancel(context.Background())
+	simulated := make(chan error, 1)
+	go func() { simulated <- httpserve.Serve(simulating, api, sim) }()
+	defer func() { stopSim(); must(t, <-simulated) }()
+	set, err := plan.LoadBytes("plan.yaml", config.ExamplePlan)
+	must(t, err)
+
+	var log logBuffer
+	p, err := process.New(t.Context(), nc, 1, zerolog.New(&log))
+	must(t, err)
+	public, private := listen(t), listen(t)
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, public))
+	must(t, p.AddAssigner(t.Context(), assigner.Config{
+		Telnyx: &telnyx.Client{APIKey: "KEY_s3cret", BaseURL: "http://" + api.Addr().String() + "/v2", Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 100})},
+		Plans:  func() *plan.Set { return set },
+	}))
+	p.AddStatus(private)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+
+	var ready struct{ Checks map[string]string }
+	must(t, json.Unmarshal([]byte(get(t, private.Addr().String(), "/readyz", http.StatusOK)), &ready))
+	for _, check := range []string{"nats", "webhook", "assigner"} {
+		if ready.Checks[check] != "ok" {
+			t.Errorf("check %s: got %q, want ok", check, ready.Checks[check])
+		}
+	}
+	get(t, public.Addr().String(), "/healthz", http.StatusOK)
+	metrics := get(t, private.Addr().String(), "/metrics", http.StatusOK)
+	for _, name := range []string{"go_goroutines", "process_cpu_seconds_total", "greenlight_webhook_", "greenlight_assigner_"} {
+		if !strings.Contains(metrics, name) {
+			t.Errorf("no metric %s", name)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+	for _, listener := range []net.Listener{public, private} {
+		if conn, err := net.Dial("tcp", listener.Addr().String()); err == nil {
+			conn.Close()
+			t.Errorf("%s still takes connections", listener.Addr())
+		}
+		if !strings.Contains(log.String(), listener.Addr().String()) {
+			t.Errorf("the log does not name %s", listener.Addr())
+		}
+	}
+	if strings.Contains(log.String(), "KEY_s3cret") {
+		t.Errorf("the log tells the API key:\n%s", log.String())
+	}
+}
+
+func TestProcess_SaysThatNATSIsAway(t *testing.T) {
+	nc := connect(t)
+	sim := telnyxsim.New(telnyxsim.Options{})
+	defer sim.Close()
+	p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
+	must(t, err)
+	private := listen(t)
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, listen(t)))
+	p.AddStatus(private)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	get(t, private.Addr().String(), "/readyz", http.StatusOK)
+	nc.Close()
+	body := get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
+	for _, want := range []string{"the NATS server is not connected; trying again all the time", "stream EVENTS cannot be reached"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("got %s, want it to say %q", body, want)
+		}
+	}
+	cancel()
+	must(t, <-ended)
+}
+
+func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
+	nc := connect(t)
+	sim := telnyxsim.New(telnyxsim.Options{})
+	defer sim.Close()
+	p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
+	must(t, err)
+	taken, private := listen(t), listen(t)
+	must(t, taken.Close()) // so that serving on it fails
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, taken))
+	p.AddStatus(private)
+	err = p.Run(t.Context())
+	if !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "webhook: serve on "+taken.Addr().String()) {
+		t.Errorf("got %v, want the part and its address", err)
+	}
+}
+
+func TestAdd_RefusesWhatTheRoleRefuses(t *testing.T) {
+	p, err := process.New(t.Context(), connect(t), 1, zerolog.Nop())
+	must(t, err)
+	if err := p.AddWebhook(webhook.Config{}, listen(t)); err == nil {
+		t.Error("added a webhook without a verifier")
+	}
+	if err := p.AddAssigner(t.Context(), assigner.Config{}); err == nil {
+		t.Error("added an assigner without anything")
+	}
+}
+
+func TestNew_RefusesReplicasThatJetStreamHasNot(t *testing.T) {
+	if _, err := process.New(t.Context(), connect(t), 9, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "replicas 9") {
+		t.Errorf("got %v, want the number of replicas refused", err)
+	}
+}

@@ -1,0 +1,513 @@
+package settings_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"greenlight/config"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/settings"
+	"greenlight/internal/webhook"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// The server keeps a handful of its own for the whole process.
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Account).lookupWorker"))
+}
+
+// The values that must never be seen again, but for the public key.
+const (
+	apiKey    = "KEY0123456789ABCDEF_s3cretValue"
+	natsToken = "t0kenThatNobodyMaySee"
+	publicKey = "3s0xgU3UFCpMFMZaSUKnEbeyzpLMl5OUQ7xAUTXvVNA="
+)
+
+// groups is every group of settings, as the commands put them together.
+type groups struct {
+	settings.Telnyx
+	settings.Webhook
+	settings.Assigner
+	settings.NATS
+	settings.Data
+	settings.Admin
+	settings.Log
+}
+
+// parse parses arguments; the environment is whatever t.Setenv made it.
+func parse(t *testing.T, args ...string) groups {
+	t.Helper()
+	var g groups
+	_, done, err := settings.Parse(&g, "greenlight", "Tests.", args, io.Discard)
+	if err != nil || done {
+		t.Fatalf("parse %q: done %t, %v", args, done, err)
+	}
+	return g
+}
+
+// check uses every setting but those of NATS and returns what is wrong.
+func (g groups) check() settings.Faults {
+	var faults settings.Faults
+	g.Webhook.Config(&faults)
+	g.Assigner.Config(&faults, g.Telnyx)
+	g.Copies(&faults)
+	g.Admin.Check(&faults)
+	g.Log.Logger(&faults, io.Discard)
+	return faults
+}
+
+// clearEnv takes every setting out of the environment and puts good values into
+// it for those without a default.
+func clearEnv(t *testing.T) {
+	t.Helper()
+	for _, field := range flags() {
+		if name := field.Tag.Get("env"); os.Getenv(name) != "" {
+			t.Setenv(name, "") // so that it comes back
+		}
+		os.Unsetenv(field.Tag.Get("env"))
+	}
+	plans := filepath.Join(t.TempDir(), "plan.yaml")
+	must(t, os.WriteFile(plans, config.ExamplePlan, 0o600))
+	t.Setenv("PLANS", plans)
+	t.Setenv("TELNYX_API_KEY", apiKey)
+	t.Setenv("TELNYX_PUBLIC_KEY", publicKey)
+}
+
+// flags are the fields of all groups.
+func flags() []reflect.StructField {
+	var fields []reflect.StructField
+	for group := range reflect.TypeFor[groups]().Fields() {
+		for field := range group.Type.Fields() {
+			fields = append(fields, field)
+		}
+	}
+	return fields
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFlagName_IsTheFlagOfEverySetting(t *testing.T) {
+	for _, field := range flags() {
+		env, name := field.Tag.Get("env"), field.Tag.Get("name")
+		if env == "" || field.Tag.Get("help") == "" || field.Tag.Get("placeholder") == "" {
+			t.Errorf("%s: every setting has a variable, a placeholder and a help text", field.Name)
+		}
+		if got := settings.FlagName(env); got != name {
+			t.Errorf("FlagName(%s): got --%s, and the flag is --%s", env, got, name)
+		}
+	}
+}
+
+func TestSettings_HaveTheDefaultsOfTheDesign(t *testing.T) {
+	got := map[string]string{}
+	for _, field := range flags() {
+		if value := field.Tag.Get("default"); value != "" {
+			got[field.Tag.Get("env")] = value
+		}
+	}
+	want := map[string]string{
+		"TELNYX_BASE_URL": "https://api.telnyx.com/v2", "TELNYX_CONCURRENCY": "8",
+		"PLANS": "config/plans", "RESYNC": "15m",
+		"LISTEN": ":8080", "MAX_BODY": "262144", "EVENT_TYPES": "10dlc.*,brand.*,campaign.*",
+		"ADMIN_LISTEN": "127.0.0.1:8081", "LOG_LEVEL": "info", "DATA": "./data", "REPLICAS": "1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestSettings_DefaultsCanBeUsed(t *testing.T) {
+	clearEnv(t)
+	g := parse(t)
+	if err := g.check().Err(); err != nil {
+		t.Fatal(err)
+	}
+	var faults settings.Faults
+	hook, worker := g.Webhook.Config(&faults), g.Assigner.Config(&faults, g.Telnyx)
+	if hook.MaxBody != 256<<10 || hook.Verifier == nil {
+		t.Errorf("webhook: got %+v", hook)
+	}
+	if diff := cmp.Diff([]string{"10dlc.", "brand.", "campaign."}, hook.EventTypes); diff != "" {
+		t.Errorf("event types (-want +got):\n%s", diff)
+	}
+	if worker.Resync != 15*time.Minute || worker.Concurrency != 8 || len(worker.Plans().Campaigns) != 1 || worker.Telnyx.BaseURL != "https://api.telnyx.com/v2" {
+		t.Errorf("assigner: got resync %s, concurrency %d, %d campaigns, base %s",
+			worker.Resync, worker.Concurrency, len(worker.Plans().Campaigns), worker.Telnyx.BaseURL)
+	}
+	if got := g.Copies(&faults); got != 1 {
+		t.Errorf("got %d replicas, want 1", got)
+	}
+}
+
+func TestSettings_FlagGoesBeforeEnvironment(t *testing.T) {
+	clearEnv(t)
+	t.Setenv("RESYNC", "20m")
+	var faults settings.Faults
+	if got := parse(t).Assigner.Config(&faults, settings.Telnyx{}).Resync; got != 20*time.Minute {
+		t.Errorf("environment: got %s, want 20m", got)
+	}
+	if got := parse(t, "--resync", "30m").Assigner.Config(&faults, settings.Telnyx{}).Resync; got != 30*time.Minute {
+		t.Errorf("flag: got %s, want 30m", got)
+	}
+}
+
+const keysAre = "in Mission Control (https://portal.telnyx.com), Account, Keys & Credentials"
+
+func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	newAPIKey := "Create a key " + keysAre + ", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names."
+	newPublicKey := "Copy it " + keysAre + ", Public Key: 44 characters that end in =."
+	copyAnew := "Copy it anew " + keysAre + ", Public Key."
+	parsing := "; copy it from Mission Control (portal.telnyx.com): Account, Keys & Credentials, Public Key; it is 44 characters that end in =. "
+	tooLarge := strconv.Itoa(webhook.MaxMaxBody + 1)
+	types := ` Write types with commas between, such as 10dlc.*,brand.*; a star may end each.`
+	for name, test := range map[string]struct {
+		set  map[string]string
+		want string
+	}{
+		"no API key":         {set: map[string]string{"TELNYX_API_KEY": ""}, want: "TELNYX_API_KEY (--telnyx-api-key) is missing. " + newAPIKey},
+		"blank API key":      {set: map[string]string{"TELNYX_API_KEY": " \n"}, want: "TELNYX_API_KEY (--telnyx-api-key) is missing. " + newAPIKey},
+		"API key twice":      {set: map[string]string{"TELNYX_API_KEY_FILE": missing}, want: "TELNYX_API_KEY (--telnyx-api-key) is given twice, directly and as a file. Leave out TELNYX_API_KEY or TELNYX_API_KEY_FILE."},
+		"API key file away":  {set: map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": missing}, want: "TELNYX_API_KEY_FILE (--telnyx-api-key-file) cannot be read: open " + missing + ": no such file or directory. " + newAPIKey},
+		"API key file empty": {set: map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": os.DevNull}, want: "TELNYX_API_KEY (--telnyx-api-key) is missing. " + newAPIKey},
+
+		"no public key":         {set: map[string]string{"TELNYX_PUBLIC_KEY": ""}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is missing. " + newPublicKey},
+		"public key twice":      {set: map[string]string{"TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is given twice, directly and as a file. Leave out TELNYX_PUBLIC_KEY or TELNYX_PUBLIC_KEY_FILE."},
+		"public key file away":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: open " + missing + ": no such file or directory. " + newPublicKey},
+		"public key too short":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it holds 5 bytes, not 32" + parsing + copyAnew},
+		"public key in PEM":     {set: map[string]string{"TELNYX_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it is in PEM form, but Telnyx shows the bare key" + parsing + copyAnew},
+		"API key as public key": {set: map[string]string{"TELNYX_PUBLIC_KEY": apiKey}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it looks like an API key, which is a secret and another thing" + parsing + copyAnew},
+		"second key bad":        {set: map[string]string{"TELNYX_PUBLIC_KEY": publicKey + ","}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 2 of 2: parse public key: it is empty" + parsing + copyAnew},
+
+		"base URL without scheme": {set: map[string]string{"TELNYX_BASE_URL": "api.telnyx.com/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) "api.telnyx.com/v2" is no web address. Leave it out, or write it like https://api.telnyx.com/v2.`},
+		"base URL of a file":      {set: map[string]string{"TELNYX_BASE_URL": "file://host/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) "file://host/v2" is no web address. Leave it out, or write it like https://api.telnyx.com/v2.`},
+		"rate in words":           {set: map[string]string{"TELNYX_RATE": "fast"}, want: `TELNYX_RATE (--telnyx-rate) "fast" is no rate. Write calls a second, such as 5 or 0.5, or leave it out.`},
+		"rate of zero":            {set: map[string]string{"TELNYX_RATE": "0"}, want: `TELNYX_RATE (--telnyx-rate) "0" is no rate. Write calls a second, such as 5 or 0.5, or leave it out.`},
+		"rate that is no number":  {set: map[string]string{"TELNYX_RATE": "NaN"}, want: `TELNYX_RATE (--telnyx-rate) "NaN" is no rate. Write calls a second, such as 5 or 0.5, or leave it out.`},
+		"rate without bound":      {set: map[string]string{"TELNYX_RATE": "Inf"}, want: `TELNYX_RATE (--telnyx-rate) "Inf" is no rate. Write calls a second, such as 5 or 0.5, or leave it out.`},
+		"concurrency of zero":     {set: map[string]string{"TELNYX_CONCURRENCY": "0"}, want: `TELNYX_CONCURRENCY (--telnyx-concurrency) "0" is no number from 1 to 100. Leave it out for the default.`},
+		"replicas in words":       {set: map[string]string{"REPLICAS": "three"}, want: `REPLICAS (--replicas) "three" is no number from 1 to 5. Leave it out for the default.`},
+		"body over the stream's":  {set: map[string]string{"MAX_BODY": tooLarge}, want: fmt.Sprintf("MAX_BODY (--max-body) %q is no number from 1024 to %d. Leave it out for the default.", tooLarge, webhook.MaxMaxBody)},
+		"body with a unit":        {set: map[string]string{"MAX_BODY": "256k"}, want: fmt.Sprintf(`MAX_BODY (--max-body) "256k" is no number from 1024 to %d. Leave it out for the default.`, webhook.MaxMaxBody)},
+
+		"event type of a star":     {set: map[string]string{"EVENT_TYPES": "*"}, want: `EVENT_TYPES (--event-types) "*" is no event type.` + types},
+		"event type, star inside":  {set: map[string]string{"EVENT_TYPES": "10dlc.*.update"}, want: `EVENT_TYPES (--event-types) "10dlc.*.update" is no event type.` + types},
+		"event type, two stars":    {set: map[string]string{"EVENT_TYPES": "10dlc.**"}, want: `EVENT_TYPES (--event-types) "10dlc.**" is no event type.` + types},
+		"event type with dot last": {set: map[string]string{"EVENT_TYPES": "10dlc."}, want: `EVENT_TYPES (--event-types) "10dlc." is no event type.` + types},
+		"event types, comma last":  {set: map[string]string{"EVENT_TYPES": "10dlc.*,"}, want: `EVENT_TYPES (--event-types) "" is no event type.` + types},
+
+		"listen without port":     {set: map[string]string{"LISTEN": "8080"}, want: `LISTEN (--listen) "8080" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
+		"listen on a name's port": {set: map[string]string{"LISTEN": ":http"}, want: `LISTEN (--listen) ":http" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
+		"admin port too high":     {set: map[string]string{"ADMIN_LISTEN": ":65536"}, want: `ADMIN_LISTEN (--admin-listen) ":65536" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
+		"resync in words":         {set: map[string]string{"RESYNC": "hourly"}, want: `RESYNC (--resync) "hourly" is no time between a second and a day. Write it like 15m or 1h30m.`},
+		"resync without unit":     {set: map[string]string{"RESYNC": "15"}, want: `RESYNC (--resync) "15" is no time between a second and a day. Write it like 15m or 1h30m.`},
+		"resync too often":        {set: map[string]string{"RESYNC": "999ms"}, want: `RESYNC (--resync) "999ms" is no time between a second and a day. Write it like 15m or 1h30m.`},
+		"resync too rare":         {set: map[string]string{"RESYNC": "25h"}, want: `RESYNC (--resync) "25h" is no time between a second and a day. Write it like 15m or 1h30m.`},
+		"log level unknown":       {set: map[string]string{"LOG_LEVEL": "loud"}, want: `LOG_LEVEL (--log-level) "loud" is no level. Write debug, info, warn or error.`},
+		"log format unknown":      {set: map[string]string{"LOG_FORMAT": "xml"}, want: `LOG_FORMAT (--log-format) "xml" is no format. Write json or console, or leave it out.`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clearEnv(t)
+			for setting, value := range test.set {
+				t.Setenv(setting, value)
+			}
+			faults := parse(t).check()
+			if len(faults) != 1 || faults[0].Error() != test.want {
+				t.Errorf("got  %v\nwant %s", faults, test.want)
+			}
+			if err := faults.Err(); err == nil || strings.Contains(err.Error(), apiKey) {
+				t.Errorf("the error has the API key in it: %v", err)
+			}
+		})
+	}
+}
+
+func TestFaults_NamePlansThatCannotBeUsed(t *testing.T) {
+	clearEnv(t)
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "spring.yaml"), []byte("version: 1\ncampaigns: none\n"), 0o600))
+	t.Setenv("PLANS", dir)
+	err := parse(t).check().Err()
+	if err == nil || !strings.Contains(err.Error(), "PLANS (--plans) "+dir+" cannot be used:\n  ") || !strings.Contains(err.Error(), "spring.yaml:2:") {
+		t.Errorf("got %v, want the folder and the file's line", err)
+	}
+}
+
+func TestFaults_AreToldAllAtOnce(t *testing.T) {
+	clearEnv(t)
+	spoiled := map[string]string{
+		"TELNYX_API_KEY": "", "TELNYX_PUBLIC_KEY": "c2hvcnQ=", "TELNYX_BASE_URL": "x", "TELNYX_RATE": "x", "TELNYX_CONCURRENCY": "x",
+		"LISTEN": "x", "MAX_BODY": "x", "EVENT_TYPES": "*,.", "PLANS": "x", "RESYNC": "x", "REPLICAS": "x", "ADMIN_LISTEN": "x",
+		"LOG_LEVEL": "x", "LOG_FORMAT": "x",
+	}
+	for setting, value := range spoiled {
+		t.Setenv(setting, value)
+	}
+	err := parse(t).check().Err()
+	if err == nil || !strings.HasPrefix(err.Error(), "cannot start yet:\n  ") {
+		t.Fatalf("got %v, want one error with all faults", err)
+	}
+	for setting := range spoiled {
+		if !strings.Contains(err.Error(), "\n  "+setting+" (--"+settings.FlagName(setting)+") ") {
+			t.Errorf("%s is not told in:\n%v", setting, err)
+		}
+	}
+	if got := strings.Count(err.Error(), "EVENT_TYPES (--"); got != 2 {
+		t.Errorf("got %d faults of event types, want 2", got)
+	}
+	if fault, ok := errors.AsType[*settings.Fault](err); !ok || fault.Setting == "" {
+		t.Errorf("the error holds no Fault: %+v", fault)
+	}
+}
+
+func TestFaults_AreNoErrorWhenThereIsNone(t *testing.T) {
+	if err := (settings.Faults{}).Err(); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSecret_IsReadFromItsFile(t *testing.T) {
+	clearEnv(t)
+	file := filepath.Join(t.TempDir(), "key")
+	must(t, os.WriteFile(file, []byte("\n"+publicKey+" \n"), 0o600))
+	t.Setenv("TELNYX_PUBLIC_KEY", "")
+	t.Setenv("TELNYX_PUBLIC_KEY_FILE", file)
+	var faults settings.Faults
+	if config := parse(t).Webhook.Config(&faults); config.Verifier == nil || faults.Err() != nil {
+		t.Errorf("got %v", faults)
+	}
+}
+
+func TestEventTypes_AreReadAsBeginnings(t *testing.T) {
+	for text, want := range map[string][]string{
+		"10dlc.*":                         {"10dlc."},
+		" 10dlc.* ,\tbrand.*":             {"10dlc.", "brand."},
+		"10dlc.campaign.update":           {"10dlc.campaign.update"},
+		"10dlc.campaign*,10dlc.brand.foo": {"10dlc.campaign", "10dlc.brand.foo"},
+	} {
+		clearEnv(t)
+		t.Setenv("EVENT_TYPES", text)
+		var faults settings.Faults
+		got := parse(t).Webhook.Config(&faults).EventTypes
+		if diff := cmp.Diff(want, got); diff != "" || faults.Err() != nil {
+			t.Errorf("%q: %v (-want +got):\n%s", text, faults.Err(), diff)
+		}
+	}
+}
+
+func TestConnect_NeverTellsTheToken(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	closed := listener.Addr().String()
+	must(t, listener.Close())
+	garbled := filepath.Join(t.TempDir(), "nats.url")
+	must(t, os.WriteFile(garbled, []byte("nats://"+natsToken+"@127.0.0.1:x\n"), 0o600))
+
+	for name, test := range map[string]struct {
+		nats settings.NATS
+		want string
+	}{
+		"nobody there":              {settings.NATS{URL: "nats://" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
+		"user and password":         {settings.NATS{URL: "nats://me:" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
+		"no scheme":                 {settings.NATS{URL: natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
+		"second of two":             {settings.NATS{URL: "nats://" + closed + ",nats://" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
+		"port in words":             {settings.NATS{URL: "nats://" + natsToken + "@127.0.0.1:x"}, "is no address of a NATS server. Write it like nats://localhost:4222"},
+		"control character":         {settings.NATS{URL: "nats://" + natsToken + "\x7f@127.0.0.1:4222"}, "is no address of a NATS server. Write it like nats://localhost:4222"},
+		"percent sign":              {settings.NATS{URL: "nats://" + natsToken + "%@127.0.0.1:4222"}, "is no address of a NATS server. Write it like nats://localhost:4222"},
+		"port in words, in a file":  {settings.NATS{URLFile: garbled}, "is no address of a NATS server. Write it like nats://localhost:4222"},
+		"scheme of something else":  {settings.NATS{URL: "http://" + natsToken + "@" + closed}, "NATS_URL (--nats-url) "},
+		"given directly and a file": {settings.NATS{URL: "nats://" + natsToken + "@" + closed, URLFile: garbled}, "is given twice, directly and as a file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var faults settings.Faults
+			if nc := test.nats.Connect(&faults, t.Name()); nc != nil {
+				nc.Close()
+				t.Fatal("connected")
+			}
+			err := faults.Err()
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+			if err != nil && strings.Contains(err.Error(), natsToken) {
+				t.Errorf("the token is told: %v", err)
+			}
+		})
+	}
+}
+
+func TestConnect_SaysWhatIsMissing(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	for name, test := range map[string]struct {
+		nats settings.NATS
+		want string
+	}{
+		"no URL":           {settings.NATS{}, "NATS_URL (--nats-url) is missing. Start a NATS server with JetStream and write its address, such as nats://localhost:4222; or use greenlight up, which brings its own."},
+		"URL file away":    {settings.NATS{URLFile: missing}, "NATS_URL_FILE (--nats-url-file) cannot be read: open " + missing},
+		"credentials away": {settings.NATS{URL: "nats://localhost:1", Creds: missing}, "NATS_CREDS (--nats-creds) cannot be read: stat " + missing + ": no such file or directory. Name the .creds file of the NATS account, or leave it out."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var faults settings.Faults
+			if nc := test.nats.Connect(&faults, t.Name()); nc != nil {
+				t.Fatal("connected")
+			}
+			if len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), test.want) {
+				t.Errorf("got %v, want %s", faults, test.want)
+			}
+		})
+	}
+}
+
+func TestConnect_CallsNobodyWhileThereIsMoreToMend(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer listener.Close()
+	var faults settings.Faults
+	settings.Admin{Listen: "x"}.Check(&faults)
+	if nc := (settings.NATS{URL: "nats://" + listener.Addr().String()}).Connect(&faults, t.Name()); nc != nil || len(faults) != 1 {
+		t.Fatalf("got %v, %v; want no connection and no second fault", nc, faults)
+	}
+	must(t, listener.(*net.TCPListener).SetDeadline(time.Now().Add(-time.Second)))
+	if conn, err := listener.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("somebody called: %v, %v", conn, err)
+	}
+}
+
+func TestConnectOrFind_FindsGreenlightUp(t *testing.T) {
+	dir := t.TempDir()
+	server, err := embedded.Start(embedded.Options{Dir: dir, Listen: true})
+	must(t, err)
+	defer func() { must(t, server.Close()) }()
+	var faults settings.Faults
+	nc := settings.NATS{}.ConnectOrFind(&faults, settings.Data{Dir: dir}, t.Name())
+	must(t, faults.Err())
+	nc.Close()
+
+	other := settings.NATS{URL: "nats://127.0.0.1:1"}
+	if nc := other.ConnectOrFind(&faults, settings.Data{Dir: dir}, t.Name()); nc != nil || len(faults) != 1 {
+		t.Errorf("got %v, %v; want NATS_URL to go before the folder", nc, faults)
+	}
+}
+
+func TestConnectOrFind_SaysThatNobodyRuns(t *testing.T) {
+	for name, test := range map[string]struct {
+		file func(path string) error
+		want string
+	}{
+		"no file":    {func(string) error { return nil }, "is missing, and no greenlight up runs on "},
+		"empty file": {func(path string) error { return os.WriteFile(path, nil, 0o600) }, "is missing, and no greenlight up runs on "},
+		"unreadable": {func(path string) error { return os.Mkdir(path, 0o700) }, "is missing, and the address of greenlight up cannot be read: read "},
+		"left behind": {
+			func(path string) error {
+				return os.WriteFile(path, []byte("nats://"+natsToken+"@127.0.0.1:1\n"), 0o600)
+			}, "cannot be used: connect to NATS at nats://127.0.0.1:1: ",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			must(t, test.file(filepath.Join(dir, embedded.URLFile)))
+			var faults settings.Faults
+			nc := settings.NATS{}.ConnectOrFind(&faults, settings.Data{Dir: dir}, t.Name())
+			if nc != nil || len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), "NATS_URL (--nats-url) "+test.want) || strings.Contains(faults[0].Error(), natsToken) {
+				t.Errorf("got %v, %v; want %s", nc, faults, test.want)
+			}
+		})
+	}
+}
+
+func TestParse_HelpTellsEverySettingAndNoSecret(t *testing.T) {
+	clearEnv(t)
+	t.Setenv("NATS_URL", "nats://"+natsToken+"@127.0.0.1:4222")
+	var help bytes.Buffer
+	_, done, err := settings.Parse(&groups{}, "greenlight", "Tests.", []string{"--help"}, &help)
+	if err != nil || !done {
+		t.Fatalf("done %t, %v", done, err)
+	}
+	for _, field := range flags() {
+		for _, word := range []string{"--" + field.Tag.Get("name"), "$" + field.Tag.Get("env")} {
+			if !strings.Contains(help.String(), word) {
+				t.Errorf("the help does not speak of %s", word)
+			}
+		}
+	}
+	if strings.Contains(help.String(), apiKey) || strings.Contains(help.String(), natsToken) {
+		t.Errorf("the help tells a secret:\n%s", help.String())
+	}
+	if strings.Contains(help.String(), "${") {
+		t.Errorf("the help has a placeholder left:\n%s", help.String())
+	}
+}
+
+func TestParse_NamesWhatItDoesNotKnowWithoutItsValue(t *testing.T) {
+	clearEnv(t)
+	_, done, err := settings.Parse(&groups{}, "greenlight", "Tests.", []string{"--telnyx-api-kee=" + apiKey}, io.Discard)
+	if done || err == nil {
+		t.Fatalf("done %t, %v; want an error", done, err)
+	}
+	if text := err.Error(); !strings.Contains(text, "--telnyx-api-kee") || !strings.HasSuffix(text, "(see greenlight --help)") || strings.Contains(text, apiKey) {
+		t.Errorf("got %v, want the flag's name and not its value", err)
+	}
+}
+
+func TestLogger_WritesAsItWasTold(t *testing.T) {
+	for name, test := range map[string]struct {
+		log       settings.Log
+		want, not string
+	}{
+		"json where there is no terminal": {settings.Log{Level: "info"}, `"message":"hello"`, "INF"},
+		"json":                            {settings.Log{Level: "info", Format: "json"}, `"message":"hello"`, "INF"},
+		"console":                         {settings.Log{Level: "info", Format: "console"}, "hello", "{"},
+		"nothing below its level":         {settings.Log{Level: "error"}, "", "hello"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var faults settings.Faults
+			var out bytes.Buffer
+			log := test.log.Logger(&faults, &out)
+			log.Info().Msg("hello")
+			if got := out.String(); faults.Err() != nil || !strings.Contains(got, test.want) || strings.Contains(got, test.not) {
+				t.Errorf("got %q, %v; want %q and not %q", got, faults.Err(), test.want, test.not)
+			}
+		})
+	}
+}
+
+func TestTerminalWidth_IsZeroWithoutTerminal(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	must(t, err)
+	defer file.Close()
+	for _, w := range []io.Writer{&bytes.Buffer{}, file} {
+		if got := settings.TerminalWidth(w); got != 0 {
+			t.Errorf("%T: got %d, want 0", w, got)
+		}
+	}
+}
+
+func TestGroups_AreAllThatThereAre(t *testing.T) {
+	// A setting that is in two groups would have to mean the same twice.
+	var names []string
+	for _, field := range flags() {
+		names = append(names, field.Tag.Get("env"))
+	}
+	slices.Sort(names)
+	if unique := slices.Compact(slices.Clone(names)); len(unique) != len(names) {
+		t.Errorf("a setting is declared twice: %v", names)
+	}
+}

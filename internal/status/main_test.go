@@ -1,0 +1,159 @@
+package status_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/ledger"
+	"greenlight/internal/status"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// The server keeps a handful of its own for the whole process.
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Account).lookupWorker"))
+}
+
+// noon is when the snapshots are taken.
+var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+// The campaigns of the mixed ledger.
+const (
+	springID = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
+	autumnID = "C6X6M95"
+	strayID  = "9b6cf3a4-0d51-4b44-8f2c-3c6a2f2b7a10"
+	winterID = "4b300164-8c7a-4ad5-9b9c-6f3a35b9c1d2"
+)
+
+// startJetStream starts a server of the test's own.
+func startJetStream(t *testing.T) jetstream.JetStream {
+	t.Helper()
+	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
+	must(t, err)
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	nc, err := events.Connect("", t.Name(), server.InProcess()...)
+	must(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	must(t, err)
+	return js
+}
+
+// mixedLedger has a campaign and a number in every sort of trouble, and two dead
+// letters.
+func mixedLedger(t *testing.T) jetstream.JetStream {
+	t.Helper()
+	js := startJetStream(t)
+	must(t, events.EnsureStreams(t.Context(), js, 1))
+	book, err := ledger.Create(t.Context(), js, 1)
+	must(t, err)
+	for _, c := range []ledger.Campaign{
+		{
+			ID: springID, TelnyxID: springID, TCRID: "C6X6M94", BrandID: "b", Planned: true, Plan: "spring-promo", PlanHash: "a1b2",
+			Phase: ledger.Ready, Status: "MNO_PROVISIONED", Extras: 2, Since: noon.Add(-90 * time.Minute), Cause: "event 10dlc.campaign.update (message 12)",
+		},
+		{
+			ID: autumnID, TCRID: autumnID, Shared: true, Planned: true, Plan: "autumn-sale-of-the-whole-catalogue-2026", PlanHash: "a1b2",
+			Phase: ledger.Blocked, Status: "MNO_REJECTED", Detail: "Brand's website <script>alert(1)</script> could not be reached, and the sample messages do not match the use case that was declared (code 803)",
+			Since: noon.Add(-50 * time.Hour), Cause: "resync (message 3)",
+		},
+		{
+			ID: winterID, Planned: true, Plan: "winter", PlanHash: "a1b2", Phase: ledger.Unread, Reason: ledger.TelnyxUnavailable,
+			Detail: "read campaign: dial tcp 127.0.0.1:1: connect: connection refused", Attempts: 3, NextAt: noon.Add(10 * time.Second), Since: noon.Add(-30 * time.Second),
+		},
+		{ID: strayID, Phase: ledger.Ready, Status: "MNO_PROVISIONED", Since: noon.Add(-time.Hour)},
+	} {
+		_, err := book.PutCampaign(t.Context(), ledger.CampaignEntry{}, c)
+		must(t, err)
+	}
+	for _, n := range mixedNumbers() {
+		n.PlanHash = "a1b2"
+		_, err := book.PutNumber(t.Context(), ledger.NumberEntry{}, n)
+		must(t, err)
+	}
+	for i := range 2 {
+		must(t, events.NewPublisher(js).DeadLetter(t.Context(), events.DeadLetter{
+			Origin: "webhook", Reason: "not_an_event", Detail: "no JSON", Attempts: 1, Key: fmt.Sprint("key-", i), Body: []byte("?"),
+		}))
+	}
+	return js
+}
+
+func mixedNumbers() []ledger.Number {
+	spring := func(number string, state ledger.State, since time.Duration) ledger.Number {
+		return ledger.Number{Number: number, CampaignID: springID, Plan: "spring-promo", State: state, Since: noon.Add(-since)}
+	}
+	conflict := spring("+15551234571", ledger.Conflict, time.Hour)
+	conflict.Reason, conflict.OtherCampaignID, conflict.Detail = ledger.OtherCampaign, "C000001", "ASSIGNED on campaign C000001"
+	failed := spring("+15551234570", ledger.Failed, 20*time.Minute)
+	failed.Reason, failed.Attempts = ledger.Rejected, 1
+	failed.Detail = "POST /10dlc/phone_number_campaigns: 422 10015 Bad Request: The phone number <b>+15551234570</b> cannot be used for \x1b[31mmessaging\x1b[0m\nin this country, ask https://support.telnyx.com/en/articles/10684260-an-article-with-a-name-that-is-longer-than-a-line"
+	pending := spring("+15551234569", ledger.Pending, 90*time.Second)
+	pending.Status, pending.Attempts, pending.ClaimedAt, pending.NextAt = "PENDING_ASSIGNMENT", 1, noon.Add(-2*time.Minute), noon.Add(30*time.Second)
+	due := spring("+15551234572", ledger.Planned, 3*time.Minute)
+	due.Reason, due.Attempts, due.NextAt, due.Detail = ledger.DormantRetry, 1, noon.Add(-time.Second), "The campaign was dormant"
+	attached := spring("+15551234573", ledger.Attached, 26*time.Hour)
+	attached.Detail = "Telnyx failed to take it off; it is still attached"
+	numbers := []ledger.Number{
+		spring("+15551234567", ledger.Sendable, time.Hour), spring("+15551234568", ledger.Sendable, time.Hour),
+		pending, failed, conflict, due, attached,
+	}
+	for i := range 7 { // more than are told one by one
+		numbers = append(numbers, ledger.Number{
+			Number: fmt.Sprintf("+1212555014%d", i), CampaignID: autumnID, Plan: "autumn-sale-of-the-whole-catalogue-2026", State: ledger.Held,
+			Reason: ledger.CampaignNotReady, Detail: fmt.Sprint("rejected, ", i), Since: noon.Add(-50 * time.Hour),
+		})
+	}
+	return append(numbers, ledger.Number{
+		Number: "+12125550150", CampaignID: winterID, Plan: "winter", State: ledger.Planned, Reason: ledger.TelnyxUnavailable,
+		Detail: "connection refused", Since: noon.Add(-30 * time.Second),
+	})
+}
+
+func read(t *testing.T, js jetstream.JetStream) status.Snapshot {
+	t.Helper()
+	snapshot, err := status.Read(t.Context(), js, noon)
+	must(t, err)
+	return snapshot
+}
+
+// golden compares with a file of testdata, which -update writes.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		must(t, os.WriteFile(path, got, 0o644))
+	}
+	want, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("no %s; write it with go test ./internal/status -update", path)
+	}
+	must(t, err)
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s; if it should be so, go test ./internal/status -update (-want +got):\n%s", path, diff)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,209 @@
+package status_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"greenlight/internal/status"
+)
+
+// serve runs the private listener. Its log must stay empty.
+func serve(t *testing.T, js jetstream.JetStream, checks ...status.Check) *httptest.Server {
+	t.Helper()
+	var log bytes.Buffer
+	metrics := prometheus.NewRegistry()
+	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "greenlight_test_total", Help: "Counts."})
+	metrics.MustRegister(counter)
+	counter.Add(3)
+	server := httptest.NewServer(status.Handler(status.Config{JetStream: js, Checks: checks, Metrics: metrics, Log: zerolog.New(&log)}))
+	t.Cleanup(func() {
+		server.Close()
+		if log.Len() > 0 {
+			t.Errorf("logged:\n%s", log.String())
+		}
+	})
+	return server
+}
+
+// get returns the answer, redirects not followed, and its body.
+func get(t *testing.T, server *httptest.Server, path string) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
+	must(t, err)
+	answer, err := server.Client().Transport.RoundTrip(request)
+	must(t, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	must(t, err)
+	return answer, string(body)
+}
+
+func TestPage_ShowsEveryNumberWithItsSentences(t *testing.T) {
+	answer, body := get(t, serve(t, mixedLedger(t)), "/status")
+	if got := answer.Header.Get("Content-Type"); answer.StatusCode != http.StatusOK || got != "text/html; charset=UTF-8" {
+		t.Errorf("got %d %s", answer.StatusCode, got)
+	}
+	for _, words := range []string{
+		"<h1>2 of 15 numbers can send</h1>", "2 dead letters wait for a person.", springID, "spring-promo", "No plan",
+		"2 more on this campaign that no plan names; Greenlight leaves them alone.",
+		"The number is in use on another campaign", "Telnyx refuses the number for good.",
+		"The campaign is not approved by the carriers.", "Rejected. Read the reason in Telnyx&#39;s portal",
+		`<progress max="100" value="28" aria-label="28 percent can send">`,
+	} {
+		if !strings.Contains(body, words) {
+			t.Errorf("the page does not say %q", words)
+		}
+	}
+	for _, n := range mixedNumbers() {
+		if !strings.Contains(body, n.Number) && !strings.Contains(body, "&#43;"+n.Number[1:]) {
+			t.Errorf("the page does not show %s", n.Number)
+		}
+	}
+}
+
+func TestPage_MakesMarkupInDetailsInert(t *testing.T) {
+	_, body := get(t, serve(t, mixedLedger(t)), "/status")
+	for _, words := range []string{"<script", "<b>"} {
+		if strings.Contains(body, words) {
+			t.Errorf("the page has %s in it", words)
+		}
+	}
+	for _, words := range []string{"&lt;script&gt;alert(1)&lt;/script&gt;", "&lt;b&gt;"} {
+		if !strings.Contains(body, words) {
+			t.Errorf("the page does not show %s", words)
+		}
+	}
+}
+
+func TestPage_ForbidsScriptsAndFrames(t *testing.T) {
+	answer, _ := get(t, serve(t, startJetStream(t)), "/status")
+	got := map[string]string{}
+	for _, key := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cache-Control"} {
+		got[key] = answer.Header.Get(key)
+	}
+	want := map[string]string{
+		"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+		"X-Content-Type-Options":  "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPage_SaysThatNothingIsPlanned(t *testing.T) {
+	_, body := get(t, serve(t, startJetStream(t)), "/status")
+	for _, words := range []string{"<h1>0 of 0 numbers can send</h1>", "<p>Nothing is planned yet. Put a plan file into <code>config/plans</code>.</p>"} {
+		if !strings.Contains(body, words) {
+			t.Errorf("the page does not say %q:\n%s", words, body)
+		}
+	}
+}
+
+func TestRoot_LeadsToThePage(t *testing.T) {
+	answer, _ := get(t, serve(t, startJetStream(t)), "/")
+	if got := answer.Header.Get("Location"); answer.StatusCode != http.StatusFound || got != "/status" {
+		t.Errorf("got %d to %q, want 302 to /status", answer.StatusCode, got)
+	}
+}
+
+func TestStatusJSON_IsTheSnapshot(t *testing.T) {
+	js := mixedLedger(t)
+	answer, body := get(t, serve(t, js), "/status.json")
+	var got status.Snapshot
+	must(t, json.Unmarshal([]byte(body), &got))
+	want := read(t, js)
+	want.At = got.At
+	if diff := cmp.Diff(want, got); diff != "" || answer.StatusCode != http.StatusOK {
+		t.Errorf("%d (-want +got):\n%s", answer.StatusCode, diff)
+	}
+}
+
+func TestReadyz_AnswersForEveryCheck(t *testing.T) {
+	good := func(context.Context) error { return nil }
+	full := func(context.Context) error { return errors.New("stream EVENTS is full: find out who posts so many") }
+	for name, test := range map[string]struct {
+		checks []status.Check
+		code   int
+		want   string
+	}{
+		"no checks": {nil, 200, `{"status":"ready","checks":{}}`},
+		"all well":  {[]status.Check{{Name: "nats", Ready: good}, {Name: "webhook", Ready: good}}, 200, `{"status":"ready","checks":{"nats":"ok","webhook":"ok"}}`},
+		"one in trouble": {
+			[]status.Check{{Name: "webhook", Ready: full}, {Name: "nats", Ready: good}}, 503,
+			`{"status":"not ready","checks":{"nats":"ok","webhook":"stream EVENTS is full: find out who posts so many"}}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer, body := get(t, serve(t, startJetStream(t), test.checks...), "/readyz")
+			var compact bytes.Buffer
+			must(t, json.Compact(&compact, []byte(body)))
+			if answer.StatusCode != test.code || compact.String() != test.want {
+				t.Errorf("got  %d %s\nwant %d %s", answer.StatusCode, compact.String(), test.code, test.want)
+			}
+		})
+	}
+}
+
+func TestReadyz_BoundsItsChecks(t *testing.T) {
+	check := status.Check{Name: "nats", Ready: func(ctx context.Context) error {
+		if _, bounded := ctx.Deadline(); !bounded {
+			return errors.New("no deadline")
+		}
+		return nil
+	}}
+	if answer, body := get(t, serve(t, startJetStream(t), check), "/readyz"); answer.StatusCode != http.StatusOK {
+		t.Errorf("got %d %s", answer.StatusCode, body)
+	}
+}
+
+func TestHealthz_AnswersWhateverTheChecksSay(t *testing.T) {
+	bad := status.Check{Name: "nats", Ready: func(context.Context) error { return errors.New("away") }}
+	answer, body := get(t, serve(t, startJetStream(t), bad), "/healthz")
+	if want := `{"status":"ok"}`; answer.StatusCode != http.StatusOK || strings.TrimSpace(body) != want {
+		t.Errorf("got %d %s, want 200 %s", answer.StatusCode, body, want)
+	}
+}
+
+func TestMetrics_AreTheRegistrys(t *testing.T) {
+	answer, body := get(t, serve(t, startJetStream(t)), "/metrics")
+	if answer.StatusCode != http.StatusOK || !strings.Contains(body, "\ngreenlight_test_total 3\n") {
+		t.Errorf("got %d\n%s", answer.StatusCode, body)
+	}
+}
+
+func TestHandler_HasNothingElse(t *testing.T) {
+	server := serve(t, startJetStream(t))
+	if answer, _ := get(t, server, "/webhooks/telnyx"); answer.StatusCode != http.StatusNotFound {
+		t.Errorf("the webhook's path: got %d, want 404", answer.StatusCode)
+	}
+	answer, err := server.Client().Post(server.URL+"/status", "text/plain", nil)
+	must(t, err)
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: got %d, want 405", answer.StatusCode)
+	}
+}
+
+func TestStatus_SaysThatTheLedgerCannotBeRead(t *testing.T) {
+	js := mixedLedger(t)
+	server := serve(t, js)
+	js.Conn().Close()
+	for _, path := range []string{"/status", "/status.json"} {
+		answer, body := get(t, server, path)
+		if answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "the ledger cannot be read: ") {
+			t.Errorf("%s: got %d %s, want 503 with a sentence", path, answer.StatusCode, body)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package status_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/status"
+)
+
+func TestSnapshot_IsPlainJSON(t *testing.T) {
+	text, err := json.MarshalIndent(read(t, mixedLedger(t)), "", "  ")
+	must(t, err)
+	golden(t, "mixed.json", append(text, '\n'))
+}
+
+func TestRead_IsEmptyBeforeAnAssignerRan(t *testing.T) {
+	const want = `{"at":"2026-03-02T12:00:00Z","campaigns":[],"totals":{},"dead_letters":0,"events_waiting":0}`
+	js := startJetStream(t)
+	for _, when := range []string{"without streams", "with streams"} {
+		got, err := json.Marshal(read(t, js))
+		must(t, err)
+		if string(got) != want {
+			t.Errorf("%s: got %s, want %s", when, got, want)
+		}
+		must(t, events.EnsureStreams(t.Context(), js, 1))
+	}
+}
+
+func TestRead_CountsByState(t *testing.T) {
+	s := read(t, mixedLedger(t))
+	want := map[ledger.State]int{ledger.Sendable: 2, ledger.Pending: 1, ledger.Attached: 1, ledger.Failed: 1, ledger.Conflict: 1, ledger.Planned: 2, ledger.Held: 7}
+	if diff := cmp.Diff(want, s.Totals); diff != "" {
+		t.Errorf("totals (-want +got):\n%s", diff)
+	}
+	if s.Sendable() != 2 || s.Planned() != 15 || s.DeadLetters != 2 {
+		t.Errorf("got %d of %d sendable, %d dead letters; want 2 of 15, 2", s.Sendable(), s.Planned(), s.DeadLetters)
+	}
+	var needPerson []string
+	for _, c := range s.Campaigns {
+		if c.NeedPerson() {
+			needPerson = append(needPerson, c.ID)
+		}
+	}
+	if diff := cmp.Diff([]string{autumnID, springID}, needPerson); diff != "" {
+		t.Errorf("campaigns that wait for a person (-want +got):\n%s", diff)
+	}
+}
+
+func TestRead_CountsEventsThatWait(t *testing.T) {
+	js := startJetStream(t)
+	must(t, events.EnsureStreams(t.Context(), js, 1))
+	_, err := events.NewConsumer(t.Context(), js, events.Timing{}, func(err error) { t.Log(err) })
+	must(t, err)
+	for _, id := range []string{"id-1", "id-2", "id-2"} {
+		_, err := events.NewPublisher(js).Publish(t.Context(), events.Event{ID: id, Type: "10dlc.campaign.update", About: springID, ReceivedAt: noon, Body: []byte("{}")})
+		must(t, err)
+	}
+	if got := read(t, js).EventsWaiting; got != 2 {
+		t.Errorf("got %d, want 2", got)
+	}
+}
+
+func TestRead_TellsTheLaterNextLook(t *testing.T) {
+	js := startJetStream(t)
+	must(t, events.EnsureStreams(t.Context(), js, 1))
+	book, err := ledger.Create(t.Context(), js, 1)
+	must(t, err)
+	_, err = book.PutCampaign(t.Context(), ledger.CampaignEntry{}, ledger.Campaign{ID: springID, Planned: true, NextAt: noon.Add(time.Minute)})
+	must(t, err)
+	want := map[string]time.Time{}
+	for number, test := range map[string]struct{ own, want time.Time }{
+		"+15551234567": {noon.Add(-time.Minute), noon.Add(time.Minute)},
+		"+15551234568": {noon.Add(time.Hour), noon.Add(time.Hour)},
+		"+15551234569": {time.Time{}, time.Time{}},
+	} {
+		_, err := book.PutNumber(t.Context(), ledger.NumberEntry{}, ledger.Number{Number: number, CampaignID: springID, State: ledger.Pending, NextAt: test.own})
+		must(t, err)
+		want[number] = test.want
+	}
+	got := map[string]time.Time{}
+	for _, n := range read(t, js).Campaigns[0].Numbers {
+		got[n.Number.Number] = n.NextAt
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRead_FailsWithItsContext(t *testing.T) {
+	js := mixedLedger(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := status.Read(ctx, js, noon); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
