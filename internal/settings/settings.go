@@ -143,12 +143,13 @@ func (s Webhook) Config(faults *Faults) webhook.Config {
 		}
 	}
 	for eventType := range strings.SplitSeq(s.EventTypes, ",") {
-		beginning, wild := strings.CutSuffix(strings.TrimSpace(eventType), "*")
+		eventType = strings.TrimSpace(eventType)
+		beginning, wild := strings.CutSuffix(eventType, "*")
 		if beginning == "" || strings.Contains(beginning, "*") || !wild && strings.HasSuffix(beginning, ".") {
 			faults.add("EVENT_TYPES", fmt.Sprintf("%q is no event type", eventType), "Write types with commas between, such as 10dlc.*,brand.*; a star may end each.")
 			continue
 		}
-		config.EventTypes = append(config.EventTypes, beginning)
+		config.EventTypes = append(config.EventTypes, eventType)
 	}
 	address(faults, "LISTEN", s.Listen)
 	return config

@@ -146,7 +146,7 @@ func TestSettings_DefaultsCanBeUsed(t *testing.T) {
 	if hook.MaxBody != 256<<10 || hook.Verifier == nil {
 		t.Errorf("webhook: got %+v", hook)
 	}
-	if diff := cmp.Diff([]string{"10dlc.", "brand.", "campaign."}, hook.EventTypes); diff != "" {
+	if diff := cmp.Diff([]string{"10dlc.*", "brand.*", "campaign.*"}, hook.EventTypes); diff != "" {
 		t.Errorf("event types (-want +got):\n%s", diff)
 	}
 	if worker.Resync != 15*time.Minute || worker.Concurrency != 8 || len(worker.Plans().Campaigns) != 1 || worker.Telnyx.BaseURL != "https://api.telnyx.com/v2" {
@@ -297,12 +297,12 @@ func TestSecret_IsReadFromItsFile(t *testing.T) {
 	}
 }
 
-func TestEventTypes_AreReadAsBeginnings(t *testing.T) {
+func TestEventTypes_AreReadOneByOne(t *testing.T) {
 	for text, want := range map[string][]string{
-		"10dlc.*":                         {"10dlc."},
-		" 10dlc.* ,\tbrand.*":             {"10dlc.", "brand."},
+		"10dlc.*":                         {"10dlc.*"},
+		" 10dlc.* ,\tbrand.*":             {"10dlc.*", "brand.*"},
 		"10dlc.campaign.update":           {"10dlc.campaign.update"},
-		"10dlc.campaign*,10dlc.brand.foo": {"10dlc.campaign", "10dlc.brand.foo"},
+		"10dlc.campaign*,10dlc.brand.foo": {"10dlc.campaign*", "10dlc.brand.foo"},
 	} {
 		clearEnv(t)
 		t.Setenv("EVENT_TYPES", text)

@@ -72,7 +72,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 		answer = duplicate
 	}
 	w.metrics.event(event.Type, answer)
-	w.line(c, event).Str(logging.KeyAnswer, answer).Uint64(logging.KeyMessage, receipt.Sequence).
+	w.line(c, event).Str(logging.KeyAnswer, answer).Uint64(logging.KeySequence, receipt.Sequence).
 		Int64(logging.KeyElapsed, w.now().Sub(receivedAt).Milliseconds()).Msg("event stored")
 	return ok(c, answer)
 }

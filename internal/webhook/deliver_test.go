@@ -270,7 +270,7 @@ func TestWebhook_TakesASignedBodyThat(t *testing.T) {
 }
 
 func TestWebhook_KeepsTheTypesItIsTold(t *testing.T) {
-	d := open(t, func(s *setup) { s.config.EventTypes = []string{"message."} })
+	d := open(t, func(s *setup) { s.config.EventTypes = []string{"message.*", "10dlc.brand.update"} })
 	assertAnswer(t, d.deliver(verified(t, "id-1")), ignored)
 	body := envelope(t, "message.received", "id-2", "")
 	assertAnswer(t, d.deliver(body), accepted)

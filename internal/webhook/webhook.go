@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,9 +42,9 @@ const (
 	publishTimeout = 1500 * time.Millisecond
 )
 
-// DefaultEventTypes are the beginnings of the event types that are kept. A
-// messaging webhook that was pointed here by mistake must not fill the stream.
-func DefaultEventTypes() []string { return []string{"10dlc.", "brand.", "campaign."} }
+// DefaultEventTypes are the event types that are kept. A messaging webhook that
+// was pointed here by mistake must not fill the stream.
+func DefaultEventTypes() []string { return []string{"10dlc.*", "brand.*", "campaign.*"} }
 
 // Config is what a Webhook needs.
 type Config struct {
@@ -51,8 +52,8 @@ type Config struct {
 	Verifier *telnyx.Verifier
 	// JetStream holds the streams, which must exist. Required.
 	JetStream jetstream.JetStream
-	// EventTypes are the beginnings of the event types that are kept. Default
-	// DefaultEventTypes.
+	// EventTypes are the event types that are kept; a star at the end stands for
+	// anything. Default DefaultEventTypes.
 	EventTypes []string
 	// MaxBody is the largest body in bytes. Default DefaultMaxBody.
 	MaxBody int64
@@ -136,10 +137,8 @@ func (w *Webhook) Ready(ctx context.Context) error {
 
 // keeps reports whether events of the type are stored.
 func (w *Webhook) keeps(eventType string) bool {
-	for _, beginning := range w.eventTypes {
-		if strings.HasPrefix(eventType, beginning) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.eventTypes, func(kept string) bool {
+		beginning, wild := strings.CutSuffix(kept, "*")
+		return eventType == kept || wild && strings.HasPrefix(eventType, beginning)
+	})
 }
