@@ -50,18 +50,17 @@ const (
 
 // world is all of Greenlight and the simulated Telnyx it works with.
 type world struct {
-	t       *testing.T
-	sim     *telnyxsim.Simulator
-	api     *httptest.Server
-	hook    *httptest.Server
-	nats    *embedded.Server
-	js      jetstream.JetStream
-	book    *ledger.Ledger
-	log     *lockedBuffer
-	config  assigner.Config
-	mu      sync.Mutex
-	set     *plan.Set
-	stopped func()
+	t      *testing.T
+	sim    *telnyxsim.Simulator
+	api    *httptest.Server
+	hook   *httptest.Server
+	nats   *embedded.Server
+	js     jetstream.JetStream
+	book   *ledger.Ledger
+	log    *lockedBuffer
+	config assigner.Config
+	mu     sync.Mutex
+	set    *plan.Set
 }
 
 // newWorld starts NATS, the simulator and the webhook. The assigner waits for
