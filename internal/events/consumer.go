@@ -165,20 +165,21 @@ func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
 	}
 }
 
-// release gives every open delivery back and lets go of the pin. The server
-// would find out by itself after [Timing.AckWait], so this is only for speed.
+// release lets go of the pin and gives every open delivery back, in this order:
+// while the pin is here the server would deliver them here again. The server would
+// find out by itself after [Timing.AckWait], so this is only for speed.
 func (c *Consumer) release() error {
-	var errs []error
-	for _, delivery := range c.openDeliveries() {
-		errs = append(errs, delivery.Retry(0))
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 	defer cancel()
 	state, err := c.State(ctx)
 	if err == nil && state.Pinned {
 		err = c.stream.UnpinConsumer(ctx, ConsumerAssigner, priorityGroup)
 	}
-	return errors.Join(append(errs, err)...)
+	errs := []error{err}
+	for _, delivery := range c.openDeliveries() {
+		errs = append(errs, delivery.Retry(0))
+	}
+	return errors.Join(errs...)
 }
 
 // ConsumerState is how far the consumer is, over all processes that share it.
