@@ -9,3 +9,9 @@ import _ "embed"
 //
 //go:embed plan.example.yaml
 var ExamplePlan []byte
+
+// PlanSchema is plan.schema.json, the JSON Schema of a plan file for editors and
+// CI. It says what package plan takes, as far as a schema can. Do not change it.
+//
+//go:embed plan.schema.json
+var PlanSchema []byte

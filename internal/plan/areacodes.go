@@ -2,11 +2,11 @@ package plan
 
 import "strings"
 
-// The area codes below are those of country code 1 that are no US long codes.
-// Source: North American Numbering Plan Administrator, https://www.nanpa.com,
-// and for Canada https://www.cnac.ca, read in 2026. Area codes that were assigned
-// later are missing here; such a number passes, and is stopped where the
-// account's own list says what kind of number it is.
+// The area codes below are those of country code 1 that are no US long codes, as
+// known in 2026. The North American Numbering Plan Administrator,
+// https://www.nanpa.com, is the authority, and for Canada https://www.cnac.ca.
+// Area codes that are missing here, such as later ones, let a number pass; it is
+// stopped where the account's own list says what kind of number it is.
 
 // exampleArea is the area code that examples use.
 const exampleArea = "555"

@@ -42,16 +42,18 @@ func (c Changes) String() string {
 	return text.String()
 }
 
-// Sign returns the one character that stands for the action in lists: + for a
-// write, = for what is as it should be, ~ for waiting, ! for a conflict and ? for
-// a number that no plan explains.
+// Sign returns the one character that stands for the action in lists: + for
+// attaching and > for moving, = for what is as it should be, ~ for waiting, ! for
+// a conflict and ? for a number that no plan explains.
 func (a Action) Sign() string {
 	switch a {
 	case Attach:
 		return "+"
+	case Move:
+		return ">"
 	case Done:
 		return "="
-	case Wait, WaitToAttach:
+	case Wait, WaitToMove, WaitToAttach:
 		return "~"
 	case Conflict:
 		return "!"

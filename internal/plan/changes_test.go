@@ -21,7 +21,7 @@ func TestChanges_StringOfNone(t *testing.T) {
 }
 
 func TestAction_SignIsOneCharacterEach(t *testing.T) {
-	for action, want := range map[Action]string{Attach: "+", Done: "=", Wait: "~", WaitToAttach: "~", Conflict: "!", Extra: "?", "new": " "} {
+	for action, want := range map[Action]string{Attach: "+", Move: ">", Done: "=", Wait: "~", WaitToMove: "~", WaitToAttach: "~", Conflict: "!", Extra: "?", "new": " "} {
 		if got := action.Sign(); got != want {
 			t.Errorf("%s: got %q, want %q", action, got, want)
 		}

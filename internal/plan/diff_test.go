@@ -60,6 +60,12 @@ func randomRecords(r *rand.Rand) []telnyx.Assignment {
 
 func randomPlan(r *rand.Rand) Campaign {
 	want := Campaign{Name: "w", CampaignID: "here"}
+	// Also the campaign's other id, which the loader cannot know, and no id at all.
+	for _, id := range []string{"there", "CTHERE1", "CHERE01", "elsewhere", ""} {
+		if r.IntN(4) == 0 {
+			want.MoveFrom = append(want.MoveFrom, id)
+		}
+	}
 	for i := range 4 {
 		if r.IntN(3) > 0 {
 			want.Numbers = append(want.Numbers, E164(fmt.Sprintf("+1555123456%d", i)))
@@ -71,8 +77,9 @@ func randomPlan(r *rand.Rand) Campaign {
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
 // TestDiff_Properties checks over random plans and records what Greenlight
-// promises: no write is asked for while any record speaks against it, every
-// planned number has exactly one verdict, a number that is not planned is at most
+// promises: no write is asked for while any record speaks against it, no number is
+// taken from a campaign that the plan does not name under move_from, every planned
+// number has exactly one verdict, a number that is not planned is at most
 // extra, and neither the order of the records nor the inputs themselves change.
 func TestDiff_Properties(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
@@ -117,6 +124,9 @@ func checkChanges(t *testing.T, want Campaign, records []telnyx.Assignment, got 
 		if change.Action == Attach && isLive(change.Number, records) {
 			t.Errorf("%s: attach, with a live record", change.Number)
 		}
+		if change.Action == Move || change.Action == WaitToMove {
+			checkMove(t, want, records, change)
+		}
 		if change.Record == nil && change.Action != Attach {
 			t.Errorf("%s: %s without a record", change.Number, change.Action)
 		}
@@ -124,6 +134,28 @@ func checkChanges(t *testing.T, want Campaign, records []telnyx.Assignment, got 
 	for _, n := range want.Numbers {
 		if verdicts[n] == "" {
 			t.Errorf("%s: no verdict", n)
+		}
+	}
+}
+
+// checkMove checks that a number leaves a campaign only if the plan names it, and
+// that no record holds the number anywhere else.
+func checkMove(t *testing.T, want Campaign, records []telnyx.Assignment, change Change) {
+	t.Helper()
+	for _, record := range records {
+		if !isLive(change.Number, []telnyx.Assignment{record}) {
+			continue
+		}
+		var named bool
+		for _, id := range []string{record.CampaignID, string(record.TelnyxCampaignID), string(record.TCRCampaignID)} {
+			named = named || id != "" && slices.Contains(want.MoveFrom, id)
+		}
+		// A record on this campaign may stand beside it only while waiting.
+		if !(named && !record.On(worldOn)) && !(change.Action == WaitToMove && record.On(worldOn)) {
+			t.Errorf("%s: %s, with %+v", change.Number, change.Action, record)
+		}
+		if status := record.AssignmentStatus; change.Action == Move && status != telnyx.Assigned && status != telnyx.FailedUnassignment {
+			t.Errorf("%s: move, with %q", change.Number, status)
 		}
 	}
 }
@@ -153,5 +185,29 @@ func TestDiff_UnknownCampaign(t *testing.T) {
 	changes := Diff(Campaign{Numbers: []E164{"+15551234567"}}, telnyx.Campaign{}, records)
 	if got := changes.Count(Conflict); got != 1 || len(changes) != 1 {
 		t.Errorf("got\n%swant one conflict", changes)
+	}
+}
+
+// BenchmarkDiff compares 100,000 numbers on 2,000 campaigns with their records,
+// which should take less than 100 ms.
+func BenchmarkDiff(b *testing.B) {
+	wants, records := make([]Campaign, 2000), make([][]telnyx.Assignment, 2000)
+	for i := range wants {
+		wants[i] = Campaign{CampaignID: telnyx.CampaignID(fmt.Sprintf("id-%d", i))}
+		for j := range 50 {
+			n := E164(fmt.Sprintf("+1555%07d", 50*i+j))
+			wants[i].Numbers = append(wants[i].Numbers, n)
+			records[i] = append(records[i], telnyx.Assignment{
+				PhoneNumber: string(n), CampaignID: string(wants[i].CampaignID), AssignmentStatus: worldStatuses[j%len(worldStatuses)],
+			})
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for i, want := range wants {
+			if got := len(Diff(want, telnyx.Campaign{CampaignID: want.CampaignID}, records[i])); got != 50 {
+				b.Fatal(got)
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -50,6 +51,7 @@ func (e *NumberError) what() string {
 //	900                                      premium rate
 //	area codes of Canada and the Caribbean   not a US number
 //	spaces, dashes, dots, parentheses        told as it should be written
+//	1.5551234567E+10, 15551234567.0          what spreadsheets make of numbers
 //
 // The area codes of US territories (Guam, Puerto Rico and so on) are US ones.
 // Area code 555 is in service nowhere; it is taken, with any exchange, because
@@ -58,6 +60,9 @@ func (e *NumberError) what() string {
 // of numbers. The rules are those of the North American Numbering Plan,
 // https://www.nanpa.com.
 func ParseE164(text string) (E164, error) {
+	if refused := checkSpreadsheet(text); refused != nil {
+		return "", refused
+	}
 	compact := strings.Map(dropSeparator, text)
 	n, refused := parseCompact(compact)
 	if refused == nil && compact != text {
@@ -77,6 +82,31 @@ const (
 	notUS   = "take it out: only ten-digit US numbers go on a 10DLC campaign"
 )
 
+// What spreadsheets and data tools write for a number that they take for a
+// quantity.
+var (
+	scientific = regexp.MustCompile(`^\+?[0-9]+([.,][0-9]*)?[eE]\+?[0-9]+$`)
+	decimal    = regexp.MustCompile(`^(\+?[0-9]{10,})\.0+$`)
+)
+
+// checkSpreadsheet refuses a number that went through a spreadsheet as a
+// quantity. Of the short form of it, digits may be lost for good.
+func checkSpreadsheet(text string) *NumberError {
+	if !strings.ContainsAny(text, "eE.") {
+		return nil // nearly always, and much cheaper
+	}
+	if scientific.MatchString(text) {
+		return &NumberError{Text: clip(text), Why: "is a spreadsheet's short form and may have lost digits",
+			Mend: "format the cells as text, or as a number without decimals, and export them again"}
+	}
+	if whole := decimal.FindStringSubmatch(text); whole != nil {
+		if n, refused := parseCompact(whole[1]); refused == nil {
+			return &NumberError{Text: clip(text), Why: "has decimals, as spreadsheets write quantities", Mend: "write it as " + string(n)}
+		}
+	}
+	return nil
+}
+
 // parseCompact parses a text without separators.
 func parseCompact(text string) (E164, *NumberError) {
 	if text == "" {
@@ -95,6 +125,9 @@ func parseCompact(text string) (E164, *NumberError) {
 	}
 	if len(digits) == 10 {
 		return "", &NumberError{Why: "has no country code", Mend: "write it as +1" + digits + " if it is a US number"}
+	}
+	if international {
+		return E164(text), nil // spares an allocation for each of many numbers
 	}
 	return E164("+" + digits), nil
 }

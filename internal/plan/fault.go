@@ -21,9 +21,6 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// before reports whether the position comes before another in reading order.
-func (p Position) before(other Position) bool { return p.compare(other) < 0 }
-
 // compare orders positions by file, line and column.
 func (p Position) compare(other Position) int {
 	return cmp.Or(
@@ -102,6 +99,9 @@ func (c *collector) add(at Position, what, why, mend string) {
 	}
 	c.faults = append(c.faults, &Fault{at.File, at.Line, at.Column, what, why, mend})
 }
+
+// full reports whether no further fault of a file would be told.
+func (c *collector) full(file string) bool { return c.told[file] > maxFaults }
 
 // err returns the faults in the order in which a person would walk the files,
 // or nil when there are none.

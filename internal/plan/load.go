@@ -44,10 +44,11 @@ func LoadFS(fsys fs.FS, name string) (*Set, error) {
 }
 
 // LoadBytes is [Load] for one file that is in memory already. The name is what
-// faults and positions call it.
+// faults and positions call it. There is no folder to look for a numbers_file in,
+// so a plan with one is refused.
 func LoadBytes(name string, data []byte) (*Set, error) {
 	var l loader
-	l.readBytes(name, data)
+	l.readBytes(name, data, nil)
 	return l.set()
 }
 
@@ -59,6 +60,8 @@ type loader struct {
 	files   []string
 	entries []entry
 	faults  collector
+	// lists are the numbers files that were read, and where they were named.
+	lists firsts[string]
 }
 
 // load reads the file or folder and makes a Set of it.
@@ -141,7 +144,36 @@ func (l *loader) readFile(name string, info fs.FileInfo) {
 		l.cannotRead(name, err)
 		return
 	}
-	l.readBytes(l.show(name), data)
+	l.readBytes(l.show(name), data, func(list string, at Position) (string, []byte, *refusal) {
+		return l.openNumbers(path.Join(path.Dir(name), list), at)
+	})
+}
+
+// refusal is what a [Fault] says but for its place.
+type refusal struct{ why, mend string }
+
+// openNumbers reads a numbers_file that is named at the given place, and returns
+// what people know it by and its beginning.
+func (l *loader) openNumbers(name string, at Position) (file string, data []byte, refused *refusal) {
+	info, err := fs.Stat(l.fsys, name)
+	if err == nil && !info.Mode().IsRegular() {
+		return "", nil, &refusal{"is no regular file", "name a text or CSV file"}
+	}
+	if l.lists == nil {
+		l.lists = firsts[string]{}
+	}
+	if first := l.lists.claim(name, at); first != nil {
+		return "", nil, &refusal{"is used already, see " + first.String(), "put each number on one campaign"}
+	}
+	if err == nil {
+		data, err = readAtMost(l.fsys, name, maxFileSize+1)
+	}
+	if err != nil {
+		return "", nil, &refusal{fmt.Sprintf("cannot be read (%v)", reason(err)), "check the path, which begins in the plan's own folder, and its permissions"}
+	}
+	file = l.show(name)
+	l.files = append(l.files, file)
+	return file, data, nil
 }
 
 // readAtMost reads the beginning of a file, whatever size it claims to have.
@@ -155,8 +187,8 @@ func readAtMost(fsys fs.FS, name string, most int64) ([]byte, error) {
 }
 
 // readBytes reads one plan.
-func (l *loader) readBytes(name string, data []byte) {
-	r := reader{file: name, faults: &l.faults}
+func (l *loader) readBytes(name string, data []byte, open func(string, Position) (string, []byte, *refusal)) {
+	r := reader{file: name, faults: &l.faults, open: open}
 	r.read(data)
 	l.files = append(l.files, name)
 	l.entries = append(l.entries, r.entries...)
@@ -176,13 +208,18 @@ func (l *loader) fault(name, what, why, mend string) {
 
 // unreadable is the fault of what cannot be read at all.
 func unreadable(name string, err error) Faults {
-	if broken, ok := errors.AsType[*fs.PathError](err); ok {
-		err = broken.Err // the path is told already
-	}
 	return Faults{{
 		File: name, Line: 1, Column: 1,
-		What: "file", Why: fmt.Sprintf("cannot be read (%v)", err), Mend: "check the path and its permissions",
+		What: "file", Why: fmt.Sprintf("cannot be read (%v)", reason(err)), Mend: "check the path and its permissions",
 	}}
+}
+
+// reason is an error without the path, where that is told already.
+func reason(err error) error {
+	if broken, ok := errors.AsType[*fs.PathError](err); ok {
+		return broken.Err
+	}
+	return err
 }
 
 // set checks the rules between campaigns and makes the Set.
@@ -199,16 +236,17 @@ func (l *loader) set() (*Set, error) {
 	}
 	slices.SortFunc(set.Campaigns, func(a, b Campaign) int { return cmp.Compare(a.Name, b.Name) })
 	set.Hash = set.hash()
+	set.buildIndex()
 	return set, nil
 }
 
 // campaign returns the entry as the Set holds it.
 func (e entry) campaign() Campaign {
+	slices.SortFunc(e.numbers, func(a, b placed) int { return cmp.Compare(a.number, b.number) })
 	c := e.Campaign
-	c.Numbers = make([]E164, len(e.numbers))
+	c.Numbers, c.Places = make([]E164, len(e.numbers)), make([]Position, len(e.numbers))
 	for i, n := range e.numbers {
-		c.Numbers[i] = n.number
+		c.Numbers[i], c.Places[i] = n.number, n.at
 	}
-	slices.Sort(c.Numbers)
 	return c
 }

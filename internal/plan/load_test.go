@@ -26,7 +26,10 @@ func small(name, id, number string) []byte {
 }
 
 // ignorePlaces compares sets for what they plan, wherever it was written.
-var ignorePlaces = cmp.Options{cmpopts.IgnoreTypes(Position{}), cmpopts.IgnoreFields(Set{}, "Files")}
+var ignorePlaces = cmp.Options{
+	cmpopts.IgnoreTypes(Position{}), cmpopts.IgnoreFields(Campaign{}, "Places"),
+	cmpopts.IgnoreFields(Set{}, "Files"), cmpopts.IgnoreUnexported(Set{}),
+}
 
 func TestLoad_Good(t *testing.T) {
 	eachFixture(t, "good", func(t *testing.T, f fixture) {
@@ -200,6 +203,10 @@ campaigns:
 		"campaign": small("a", "b", "+15551234567"),
 		"number":   small("a", "a", "+15551234568"),
 		"bound":    append(small("a", "a", "+15551234567"), "    max_numbers: 1\n"...),
+		"pool":     append(small("a", "a", "+15551234567"), "    number_pool: p\n"...),
+		"profile":  append(small("a", "a", "+15551234567"), "    messaging_profile_id: p\n"...),
+		"move":     append(small("a", "a", "+15551234567"), "    move_from: [b]\n"...),
+		"selector": bytes.ReplaceAll(small("a", "a", "+15551234567"), []byte("campaign_id: a"), []byte("reference_id: a\n    brand_id: b")),
 	} {
 		if load(t, string(plan)).Hash == load(t, string(small("a", "a", "+15551234567"))).Hash {
 			t.Errorf("another %s has the same hash", change)
@@ -221,11 +228,14 @@ func TestSet_Find(t *testing.T) {
 campaigns:
   - {name: a, campaign_id: a, numbers: [+15551234567]}
   - {name: b, tcr_campaign_id: C6X6M95, numbers: [+15551234568]}
+  - {name: c, reference_id: a, brand_id: b, numbers: [+15551234569]}
 `)
-	for id, want := range map[string]string{"a": "a", "C6X6M95": "b", "b": "", "": ""} {
-		got, ok := set.Find(id)
-		if got.Name != want || ok != (want != "") {
-			t.Errorf("Find(%q) = %q, %t, want %q", id, got.Name, ok, want)
+	for id, want := range map[string]string{"a": "a", "C6X6M95": "b", "ref_a": "c", "b": "", "ref_": "", "": ""} {
+		for _, set := range []*Set{set, {Campaigns: set.Campaigns}} { // with its index and without
+			got, ok := set.Find(id)
+			if got.Name != want || ok != (want != "") {
+				t.Errorf("Find(%q) = %q, %t, want %q", id, got.Name, ok, want)
+			}
 		}
 	}
 	if _, ok := new(Set).Find("a"); ok {
@@ -300,11 +310,28 @@ func checkSet(t *testing.T, set *Set) {
 		t.Fatalf("empty set %+v", set)
 	}
 	for _, c := range set.Campaigns {
-		if (c.CampaignID == "") == (c.TCRCampaignID == "") || len(c.Numbers) == 0 || len(c.Numbers) > c.MaxNumbers {
+		selected := 0
+		for _, id := range []string{string(c.CampaignID), string(c.TCRCampaignID), c.ReferenceID} {
+			if id != "" {
+				selected++
+			}
+		}
+		if selected != 1 || (c.ReferenceID == "") != (c.BrandID == "") || len(c.Numbers)+len(c.NumberPool) == 0 || len(c.Numbers) > c.MaxNumbers {
 			t.Fatalf("bad campaign %+v", c)
 		}
 		once("name " + c.Name)
 		once("campaign " + c.ID())
+		if c.NumberPool != "" {
+			once("pool " + c.NumberPool)
+		}
+		for i, from := range c.MoveFrom {
+			if from == "" || from == c.ID() || i > 0 && from <= c.MoveFrom[i-1] {
+				t.Fatalf("bad move_from %q", c.MoveFrom)
+			}
+		}
+		if found, ok := set.Find(c.ID()); !ok || found.Name != c.Name {
+			t.Fatalf("Find(%q) = %q, %t", c.ID(), found.Name, ok)
+		}
 		for _, n := range c.Numbers {
 			once(n)
 			if again, err := ParseE164(string(n)); err != nil || again != n {
@@ -320,11 +347,16 @@ func checkDecoded(t *testing.T, set *Set, data []byte) {
 	var plain struct {
 		Version   int `json:"version"`
 		Campaigns []struct {
-			Name          string   `json:"name"`
-			CampaignID    string   `json:"campaign_id"`
-			TCRCampaignID string   `json:"tcr_campaign_id"`
-			Numbers       []string `json:"numbers"`
-			MaxNumbers    int      `json:"max_numbers"`
+			Name               string   `json:"name"`
+			CampaignID         string   `json:"campaign_id"`
+			TCRCampaignID      string   `json:"tcr_campaign_id"`
+			ReferenceID        string   `json:"reference_id"`
+			BrandID            string   `json:"brand_id"`
+			MessagingProfileID string   `json:"messaging_profile_id"`
+			Numbers            []string `json:"numbers"`
+			NumberPool         string   `json:"number_pool"`
+			MoveFrom           []string `json:"move_from"`
+			MaxNumbers         int      `json:"max_numbers"`
 		} `json:"campaigns"`
 	}
 	strict := func(d *json.Decoder) *json.Decoder { d.DisallowUnknownFields(); return d }
@@ -333,13 +365,19 @@ func checkDecoded(t *testing.T, set *Set, data []byte) {
 	}
 	got := map[string]string{}
 	for _, c := range plain.Campaigns {
+		slices.Sort(c.MoveFrom)
+		got[c.Name] = fmt.Sprint(c.BrandID, " ", c.MessagingProfileID, " ", c.NumberPool, " ", c.MoveFrom)
+		if c.ReferenceID != "" {
+			c.ReferenceID = "ref_" + c.ReferenceID
+		}
 		for _, n := range c.Numbers {
 			number, _ := ParseE164(n)
-			got[string(number)] = c.Name + " " + c.CampaignID + c.TCRCampaignID
+			got[string(number)] = c.Name + " " + c.CampaignID + c.TCRCampaignID + c.ReferenceID
 		}
 	}
 	want := map[string]string{}
 	for _, c := range set.Campaigns {
+		want[c.Name] = fmt.Sprint(c.BrandID, " ", c.MessagingProfileID, " ", c.NumberPool, " ", c.MoveFrom)
 		for _, n := range c.Numbers {
 			want[string(n)] = c.Name + " " + c.ID()
 		}

@@ -28,6 +28,9 @@ type reader struct {
 	tabs bool
 	// entries are the campaigns read so far.
 	entries []entry
+	// open reads a file that the plan names; see loader.openNumbers. It is nil for
+	// a plan that comes without its folder.
+	open func(name string, at Position) (file string, data []byte, refused *refusal)
 }
 
 // read reads a whole file.
@@ -135,10 +138,10 @@ type given map[string]*yaml3.Node
 // right is reported and then read as what was meant, so that its value is
 // checked too and nothing is called missing that is only misspelt.
 func readMapping[T any](r *reader, node *yaml3.Node, keys []key[T], into *T) given {
-	seen := given{}
+	seen, known := given{}, names(keys)
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		name, value := node.Content[i], node.Content[i+1]
-		if k, ok := r.readKey(name, names(keys), seen); ok {
+		if k, ok := r.readKey(name, known, seen); ok {
 			keys[k].read(r, into, value)
 		}
 	}

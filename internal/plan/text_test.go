@@ -2,44 +2,146 @@ package plan
 
 import (
 	"bytes"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
-	"time"
+	"testing/fstest"
 )
 
-// TestLoad_HostileFilesAreBounded feeds files that have broken YAML readers. Each
-// must come back with a fault, soon; the sizes keep the test itself quick.
+// TestLoad_HostileFilesAreBounded feeds files that have broken YAML readers, each
+// as big as a plan may be. Each must come back with a fault, and must not take more
+// memory than a plan of that size full of numbers does.
 func TestLoad_HostileFilesAreBounded(t *testing.T) {
-	const size = 1 << 18
+	fill := func(begin, repeat, end string) string {
+		return begin + strings.Repeat(repeat, (maxFileSize-len(begin)-len(end))/len(repeat)) + end
+	}
+	most := fill("", "- ", "")[:2*maxValues] // the most items that are parsed
+	var laughs strings.Builder
+	laughs.WriteString("a0: &a0 [x, x]\n")
+	for i := range 40 {
+		fmt.Fprintf(&laughs, "a%d: &a%d [*a%d, *a%d]\n", i+1, i+1, i, i)
+	}
+	var tags strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&tags, "%%TAG !%d! x\n", i)
+	}
 	for name, data := range map[string]string{
-		"nested lists":   strings.Repeat("[", size),
-		"nested maps":    strings.Repeat("{a: ", size/4),
-		"nested dashes":  strings.Repeat("- ", size/2),
-		"nested keys":    strings.Repeat("? ", size/2),
-		"deep but legal": strings.Repeat("[", 9000) + strings.Repeat("]", 9000),
-		"one long list":  "[" + strings.Repeat("1,", size/2) + "]",
-		"repeated keys":  strings.Repeat("a: 1\n", size/5),
-		"long key":       strings.Repeat("k", size) + ": 1\n",
-		"long number":    "version: 1\ncampaigns: [{name: a, campaign_id: a, numbers: [" + strings.Repeat("1", size) + "]}]\n",
-		"comments":       strings.Repeat("#\n- 1\n", size/6),
-		"tabs":           strings.Repeat("\t-\n", size/3),
-		"aliases":        "a: &a [x]\nb: [" + strings.Repeat("*a,", size/3) + "]\n",
-		"NULs":           strings.Repeat("\x00", size),
-		"too big":        strings.Repeat("#", maxFileSize+1),
+		"nested lists":        fill("", "[", ""),
+		"nested maps":         fill("", "{a: ", ""),
+		"nested dashes":       fill("", "- ", ""),
+		"nested keys":         fill("", "? ", ""),
+		"deep but legal":      strings.Repeat("[", 9000) + strings.Repeat("]", 9000),
+		"one long list":       fill("[", "1,", "]"),
+		"list of empty":       fill("[", "[],", "]"),
+		"dashes":              fill("", "-\n", ""),
+		"question marks":      fill("", "?\n", ""),
+		"most dashes":         strings.ReplaceAll(most, " ", "\n"),
+		"most question marks": strings.Repeat("?\n", maxValues),
+		"most items":          "[" + strings.Repeat("x,", maxValues-1) + "]",
+		"other line ends":     fill("", "-\u0085", ""),
+		"repeated keys":       fill("", "a: 1\n", ""),
+		"long number":         fill("version: 1\ncampaigns: [{name: a, campaign_id: a, numbers: [", "1", "]}]\n"),
+		"comments":            fill("", "#\n- 1\n", ""),
+		"tabs":                fill("", "\t-\n", ""),
+		"aliases":             fill("a: &a [x]\nb: [", "*a,", "]\n"),
+		"anchors":             fill("a: [", "&a x,", "]\n"),
+		"billion laughs":      laughs.String(),
+		"tags":                fill("a: [", "! x,", "]\n"),
+		"tag directives":      tags.String() + "---\na: 1\n",
+		"NULs":                fill("", "\x00", ""),
+		"spaces":              fill("", " ", ""),
+		"an open quote":       fill("a: \"", "x ", ""),
+		"too big":             strings.Repeat("#", maxFileSize+1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
-			_, err := LoadBytes("hostile.yaml", []byte(data))
-			if err == nil {
-				t.Fatal("no fault")
-			}
-			if size := len(err.Error()); size > 1<<20 {
-				t.Errorf("the faults are %d bytes long", size)
-			}
-			if took := time.Since(start); took > 20*time.Second {
-				t.Errorf("took %v", took)
+			allocated := allocation(func() {
+				_, err := LoadBytes("hostile.yaml", []byte(data))
+				if err == nil {
+					t.Fatal("no fault")
+				}
+				if size := len(err.Error()); size > 1<<20 {
+					t.Errorf("the faults are %d bytes long", size)
+				}
+			})
+			if allocated > mostMemory {
+				t.Errorf("allocated %d MiB, want at most %d", allocated>>20, mostMemory>>20)
 			}
 		})
+	}
+}
+
+// TestLoad_HostileNumbersFilesAreBounded does the same with numbers files.
+func TestLoad_HostileNumbersFilesAreBounded(t *testing.T) {
+	plan := []byte("version: 1\ncampaigns: [{name: a, campaign_id: a, numbers_file: x.csv}]\n")
+	for name, data := range map[string]string{
+		"rubbish":        strings.Repeat("x\n", maxFileSize/2),
+		"one number":     strings.Repeat("+15551234567\n", maxFileSize/13),
+		"separators":     strings.Repeat(",", maxFileSize),
+		"wide rows":      "phone,b\n" + strings.Repeat(strings.Repeat(",", 1<<19)+"\n", 19),
+		"one wide row":   "phone,b\n" + strings.Repeat(",", maxFileSize-10),
+		"ragged rows":    "phone,b\n" + strings.Repeat("1\n", maxFileSize/2-10),
+		"open quotes":    "phone,b\n" + strings.Repeat("\"\n", maxFileSize/2-10),
+		"bare quotes":    "phone,b\n" + strings.Repeat("a\"\n", maxFileSize/3-10),
+		"accents":        "phone,é\n" + strings.Repeat("1,é\n", maxFileSize/5-10),
+		"one long line":  "phone,é\n" + strings.Repeat("é", maxFileSize/2-10),
+		"too big":        strings.Repeat("1", maxFileSize+1),
+		"blank":          strings.Repeat("\n", maxFileSize),
+		"NULs":           strings.Repeat("\x00", maxFileSize),
+		"long separator": strings.Repeat(";", 1000) + strings.Repeat("\t\n", 1000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			fsys := fstest.MapFS{"plan.yaml": {Data: plan}, "x.csv": {Data: []byte(data)}}
+			allocated := allocation(func() {
+				_, err := LoadFS(fsys, ".")
+				if err == nil || len(err.Error()) > 1<<20 {
+					t.Errorf("got no fault, or more text than anyone reads: %.200v", err)
+				}
+			})
+			if allocated > mostMemory {
+				t.Errorf("allocated %d MiB, want at most %d", allocated>>20, mostMemory>>20)
+			}
+		})
+	}
+}
+
+// mostMemory is what a file may make the loader allocate in all, freed again or
+// not. A legal plan of 10 MiB takes some 400 MB.
+const mostMemory = 640 << 20
+
+// allocation returns how many bytes are allocated while f runs.
+func allocation(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+func TestLoad_RefusesTooManyValuesByName(t *testing.T) {
+	_, err := LoadBytes("plan.yaml", []byte(strings.Repeat("- 1\n", maxValues+1)))
+	want := "plan.yaml:1:1: file: holds more than 600000 values; split it into several files in one folder, or put the numbers into a numbers_file"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// TestLoad_TakesAPlanOfTenMebibytes: the bound on values is out of the way of
+// anything that is a plan.
+func TestLoad_TakesAPlanOfTenMebibytes(t *testing.T) {
+	plan := []byte("version: 1\ncampaigns:\n")
+	for i := 0; len(plan) < maxFileSize-2000; i++ {
+		plan = fmt.Appendf(plan, "  - name: c%d\n    campaign_id: id-%d\n    numbers:\n", i, i)
+		for j := range DefaultMaxNumbers {
+			plan = fmt.Appendf(plan, "      - +1555%07d\n", DefaultMaxNumbers*i+j)
+		}
+	}
+	set, err := LoadBytes("plan.yaml", plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(set.Campaigns); got < 9000 {
+		t.Errorf("got %d campaigns", got)
 	}
 }
 

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// How number settings are listed. 250 is the most that Telnyx gives a page; 100
-// numbers make an address of about 1.5 KB.
+// How number settings are listed. 250 is the most that Telnyx gives a page, and so
+// many numbers make an address of about 4 KB, half of what servers usually take.
 const (
 	settingsPerPage   = 250
-	numbersPerRequest = 100
+	numbersPerRequest = 250
 )
 
 // NumberType is the kind of a number in its messaging settings. The OpenAPI

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"greenlight/internal/plan"
+	"greenlight/internal/process"
+)
+
+type planValidateCommand struct {
+	Paths  []string `arg:"" optional:"" name:"path" help:"Plan files, or folders of them. Each is a set of its own. None: what --plans says."`
+	Plans  string   `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"What is checked when no path is given (${default})."`
+	Format string   `enum:"text,json,github" default:"text" placeholder:"FORMAT" help:"How to tell: text, json, or github for annotations in a pull request (${default})."`
+	JSON   bool     `help:"The same as --format json."`
+}
+
+// Help is what kong prints under the command's own help.
+func (c *planValidateCommand) Help() string {
+	return `Reads the plans as the assigner will and prints every fault with its place: file:line:column: what, why,
+how to mend. Asks nobody. Ends with 0 if all is well and with 1 if not. A folder is one set, in which a number
+stands once; several paths are several sets, and are not held against each other.
+
+In a GitHub workflow:  greenlight plan validate --format github`
+}
+
+// Run checks each path and prints what was found.
+func (c *planValidateCommand) Run(out output) error {
+	if len(c.Paths) == 0 {
+		c.Paths = []string{c.Plans}
+	}
+	results := make([]validation, len(c.Paths))
+	for i, path := range c.Paths {
+		results[i] = validate(path)
+	}
+	if c.JSON {
+		c.Format = "json"
+	}
+	write := map[string]func(io.Writer, []validation) error{"text": writeText, "json": writeJSON, "github": writeAnnotations}[c.Format]
+	if err := write(out.Stdout, results); err != nil {
+		return err
+	}
+	if !valid(results) {
+		return &process.ExitCode{Code: 1} // the faults are the message
+	}
+	return nil
+}
+
+// validation is what was found at one path. Its JSON form is what --json prints.
+type validation struct {
+	Path      string          `json:"path"`
+	Valid     bool            `json:"valid"`
+	Hash      string          `json:"hash,omitempty"`
+	Campaigns int             `json:"campaigns"`
+	Numbers   int             `json:"numbers"`
+	Pools     int             `json:"number_pools"`
+	Files     []string        `json:"files,omitempty"`
+	Faults    []validateFault `json:"faults,omitempty"`
+}
+
+// validateFault is the JSON form of a plan.Fault.
+type validateFault struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	What   string `json:"what"`
+	Why    string `json:"why"`
+	Mend   string `json:"mend"`
+}
+
+// validate loads the plans at a path.
+func validate(path string) validation {
+	set, err := plan.Load(path)
+	v := validation{Path: path, Valid: err == nil}
+	if faults, ok := errors.AsType[plan.Faults](err); ok {
+		for _, f := range faults {
+			v.Faults = append(v.Faults, validateFault{f.File, f.Line, f.Column, f.What, f.Why, f.Mend})
+		}
+	}
+	if err != nil {
+		return v
+	}
+	v.Hash, v.Files, v.Campaigns = set.Hash, set.Files, len(set.Campaigns)
+	for _, campaign := range set.Campaigns {
+		v.Numbers += len(campaign.Numbers)
+		if campaign.NumberPool != "" {
+			v.Pools++
+		}
+	}
+	return v
+}
+
+func valid(results []validation) bool {
+	for _, v := range results {
+		if !v.Valid {
+			return false
+		}
+	}
+	return true
+}
+
+// String returns the line that sums a path up.
+func (v validation) String() string {
+	if !v.Valid {
+		return fmt.Sprintf("%s: %s, nothing of it is taken", v.Path, counted(len(v.Faults), "fault"))
+	}
+	text := fmt.Sprintf("%s: %s, %s, ", v.Path, counted(v.Campaigns, "campaign"), counted(v.Numbers, "number"))
+	if v.Pools > 0 {
+		text += counted(v.Pools, "number pool") + ", "
+	}
+	return text + "hash " + v.Hash
+}
+
+// counted returns a number with its noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// writeText prints a line for each fault, and one that sums each path up.
+func writeText(w io.Writer, results []validation) error {
+	var text strings.Builder
+	for _, v := range results {
+		for _, f := range v.Faults {
+			fmt.Fprintf(&text, "%s:%d:%d: %s: %s; %s\n", f.File, f.Line, f.Column, f.What, f.Why, f.Mend)
+		}
+		fmt.Fprintln(&text, v)
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+func writeJSON(w io.Writer, results []validation) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(struct {
+		Valid bool         `json:"valid"`
+		Plans []validation `json:"plans"`
+	}{valid(results), results})
+}
+
+// writeAnnotations prints workflow commands, which GitHub shows at their lines in
+// a pull request. See
+// https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions.
+func writeAnnotations(w io.Writer, results []validation) error {
+	var text strings.Builder
+	for _, v := range results {
+		for _, f := range v.Faults {
+			fmt.Fprintf(&text, "::error file=%s,line=%d,col=%d,title=%s::%s\n",
+				property.Replace(f.File), f.Line, f.Column, property.Replace(f.What), message.Replace(f.Why+"; "+f.Mend))
+		}
+		// Plain lines are shown in the log and annotate nothing. The colons keep a
+		// path from being read as a command.
+		fmt.Fprintln(&text, "greenlight: "+message.Replace(v.String()))
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// What workflow commands want escaped in messages and in properties.
+var (
+	message  = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	property = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)

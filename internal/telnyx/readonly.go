@@ -1,0 +1,33 @@
+package telnyx
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+)
+
+// ReadOnly returns a copy of the client that cannot change anything: its
+// transport refuses every method but GET, whoever asks for it. So a command that
+// only looks cannot write even by mistake.
+func (c *Client) ReadOnly() *Client {
+	guarded := *c
+	client := *cmp.Or(c.HTTPClient, defaultHTTPClient)
+	client.Transport = readOnlyTransport{client.Transport}
+	guarded.HTTPClient = &client
+	return &guarded
+}
+
+// readOnlyTransport passes GET requests on.
+type readOnlyTransport struct{ next http.RoundTripper }
+
+// RoundTrip refuses everything but GET before anything is sent.
+func (t readOnlyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodGet {
+		return nil, fmt.Errorf("%s %s was not sent: this command only reads", r.Method, r.URL.Path)
+	}
+	next := t.next
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	return next.RoundTrip(r)
+}
