@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"greenlight/internal/account"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
@@ -59,7 +60,8 @@ type Config struct {
 	// Resync is the time between two looks at every planned campaign. Default
 	// DefaultResync, at least a second.
 	Resync time.Duration
-	// Concurrency bounds the calls under way. Default DefaultConcurrency.
+	// Concurrency bounds the requests to attach, and reads of single numbers, that
+	// are under way at once. Default DefaultConcurrency.
 	Concurrency int
 	// Replicas of streams and ledger: 1 for one NATS server, 3 for a cluster.
 	Replicas int
@@ -107,10 +109,10 @@ type Assigner struct {
 	ledger    *ledger.Ledger
 	publisher *events.Publisher
 	consumer  *events.Consumer
+	reader    *account.Reader
 	directory *directory
 	queue     *queue
 	gate      *gate
-	slots     chan struct{}
 	log       zerolog.Logger
 	metrics   *metrics
 	now       func() time.Time
@@ -131,13 +133,13 @@ func New(ctx context.Context, config Config) (*Assigner, error) {
 		directory: newDirectory(),
 		queue:     newQueue(),
 		gate:      &gate{now: config.Now},
-		slots:     make(chan struct{}, config.Concurrency),
 		log:       config.Log.With().Str(logging.KeyPart, "assigner").Logger(),
 		now:       config.Now,
 		jitter:    rand.Float64,
 	}
 	a.metrics = newMetrics(config.Metrics, a)
 	a.telnyx = a.metrics.watching(config.Telnyx)
+	a.reader = account.NewReader(a.telnyx, config.Concurrency)
 	if err := events.EnsureStreams(ctx, config.JetStream, config.Replicas); err != nil {
 		return nil, err
 	}
@@ -160,9 +162,16 @@ func (a *Assigner) recall(ctx context.Context) error {
 		return err
 	}
 	for _, entry := range known {
-		a.directory.learn(entry.Campaign)
+		a.learn(entry.Campaign)
+		a.directory.lookedUnder(entry.Campaign.ID, entry.Campaign.EntryHash)
 	}
 	return nil
+}
+
+// learn takes in the ids of a campaign.
+func (a *Assigner) learn(c ledger.Campaign) {
+	a.directory.learn(c)
+	a.reader.Learn(c.ID, telnyx.CampaignID(c.TelnyxID))
 }
 
 // Run works until ctx ends; then it finishes the calls under way, gives the rest

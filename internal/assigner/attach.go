@@ -45,165 +45,6 @@ const (
 	recheckMost  = time.Hour
 )
 
-// attachAll brings the numbers of a ready campaign closer to the plan, and
-// returns how many are on it that no plan names.
-func (p *pass) attachAll(ctx context.Context, c telnyx.Campaign) (extras int, err error) {
-	if err := p.dropUnplanned(ctx); err != nil {
-		return 0, err
-	}
-	s, err := p.survey(ctx, c)
-	if err != nil {
-		return 0, err
-	}
-	changes := plan.Diff(p.want, c, s.records)
-	var due []plan.E164
-	for _, change := range changes {
-		if change.Action == plan.Attach {
-			ready, err := p.prepare(ctx, c, change, s)
-			if err != nil {
-				return 0, err
-			}
-			if ready {
-				due = append(due, change.Number)
-			}
-			continue
-		}
-		if change.Action == plan.Extra {
-			extras++
-			continue
-		}
-		if err := p.observe(ctx, change); err != nil {
-			return 0, err
-		}
-	}
-	return extras, p.attach(ctx, c, due)
-}
-
-// observe writes down where a number stands that needs no request.
-func (p *pass) observe(ctx context.Context, change plan.Change) error {
-	record := change.Record
-	return p.put(ctx, change.Number, func(n *ledger.Number) {
-		n.Status, n.TMobile, n.NonTMobile = string(record.AssignmentStatus), string(record.TMobile), string(record.NonTMobile)
-		switch change.Action {
-		case plan.Done:
-			p.observeDone(n, *record)
-		case plan.Wait:
-			p.observePending(n)
-		case plan.WaitToAttach:
-			p.enter(n, ledger.Planned)
-			n.Reason, n.Detail = ledger.BeingProcessed, "it is being taken off campaign "+record.CampaignID
-			n.NextAt = p.recheckAt(n.Since)
-		case plan.Conflict:
-			p.enter(n, ledger.Conflict)
-			n.Reason, n.OtherCampaignID = ledger.OtherCampaign, record.CampaignID
-			n.Detail = fmt.Sprintf("Telnyx has it on campaign %s (%s)", record.CampaignID, record.AssignmentStatus)
-		}
-	})
-}
-
-func (p *pass) observeDone(n *ledger.Number, record telnyx.Assignment) {
-	n.Attempts, n.ClaimedAt = 0, time.Time{}
-	if record.Sendable() {
-		p.enter(n, ledger.Sendable)
-		return
-	}
-	p.enter(n, ledger.Attached)
-	if record.AssignmentStatus == telnyx.FailedUnassignment {
-		n.Detail = "Telnyx failed to take it off; it is still attached"
-		return
-	}
-	for _, mapping := range record.Mappings() {
-		if mapping == telnyx.MappingFailed {
-			n.Reason = ledger.CarrierFailed
-			n.Detail = fmt.Sprintf("carriers: T-Mobile %s, others %s", told(record.TMobile), told(record.NonTMobile))
-		}
-	}
-	n.NextAt = p.recheckAt(n.Since)
-}
-
-func told(m telnyx.MappingStatus) string {
-	if m == "" {
-		return "not told"
-	}
-	return string(m)
-}
-
-func (p *pass) observePending(n *ledger.Number) {
-	p.enter(n, ledger.Pending)
-	n.NextAt = p.recheckAt(n.Since)
-	if p.now.Sub(n.Since) > pendingDeadline {
-		n.Reason = ledger.Stuck
-	}
-}
-
-// recheckAt spaces rechecks by how long a state lasts already.
-func (p *pass) recheckAt(since time.Time) time.Time {
-	elapsed := p.now.Sub(since)
-	return p.now.Add(min(max(elapsed/2, recheckLeast), recheckMost))
-}
-
-// prepare decides whether a number that plan.Diff would attach is to be attached
-// in this pass, and writes down why not if it is not.
-func (p *pass) prepare(ctx context.Context, c telnyx.Campaign, change plan.Change, s survey) (ready bool, err error) {
-	known := p.numbers[string(change.Number)].Number
-	if until := p.a.settledAt(known); p.now.Before(until) {
-		// An earlier request may still take effect, or show in Telnyx's answers.
-		p.lookAgain(until)
-		return false, nil
-	}
-	if reason, ok := obstacle(s.settings, string(change.Number)); !ok {
-		return false, p.put(ctx, change.Number, func(n *ledger.Number) {
-			p.enter(n, ledger.Failed)
-			n.Reason = reason
-		})
-	}
-	if failedSince(known, c, change.Record) {
-		return false, p.put(ctx, change.Number, func(n *ledger.Number) { p.failedAtCarriers(n, *change.Record) })
-	}
-	if wait, until := p.mustRest(known); wait {
-		p.lookAgain(until)
-		return false, nil // its record says already what it waits for
-	}
-	return true, nil
-}
-
-// obstacle returns what keeps a number from being attached at all.
-func obstacle(settings map[string]telnyx.NumberSettings, number string) (reason ledger.Reason, ok bool) {
-	have, owned := settings[number]
-	switch {
-	case !owned:
-		return ledger.NotOwned, false
-	case !have.Type.IsLongCode():
-		return ledger.NotLongCode, false
-	case have.MessagingProfileID == "":
-		return ledger.NoMessagingProfile, false
-	default:
-		return "", true
-	}
-}
-
-// failedSince reports whether a FAILED_ASSIGNMENT is news about this campaign: the
-// ledger still has the number on its way or attached. Failed records stay in
-// Telnyx's lists, also those of other campaigns.
-func failedSince(known ledger.Number, c telnyx.Campaign, record *telnyx.Assignment) bool {
-	if record == nil || record.AssignmentStatus != telnyx.FailedAssignment || !record.On(c) {
-		return false
-	}
-	return known.State == ledger.Pending || known.State == ledger.Attached || known.State == ledger.Sendable
-}
-
-func (p *pass) failedAtCarriers(n *ledger.Number, record telnyx.Assignment) {
-	n.Status = string(record.AssignmentStatus)
-	n.Reason, n.Detail = ledger.CarrierFailed, telnyx.ReasonText(record.FailureReasons)
-	n.ClaimedAt = time.Time{}
-	if n.Attempts >= triesAtCarriers {
-		p.enter(n, ledger.Failed)
-		return
-	}
-	p.enter(n, ledger.Planned)
-	n.NextAt = p.now.Add(backoff(retryBase, retryMost, n.Attempts, p.a.jitter()))
-}
-
 // settledAt is when the latest request for a number, if its outcome is not known,
 // is given up: after Config.Settle, and twice as late with each further request.
 // Zero when there is none.
@@ -214,40 +55,16 @@ func (a *Assigner) settledAt(n ledger.Number) time.Time {
 	return n.ClaimedAt.Add(backoff(a.config.Settle, max(a.config.Settle, retryMost), n.Attempts, 0))
 }
 
-// mustRest reports whether the number's record forbids a request now: a wait is
-// not over, or it failed for good under this plan. A person's nudge overrules
-// both.
-func (p *pass) mustRest(known ledger.Number) (wait bool, until time.Time) {
-	if p.urgent {
-		return false, time.Time{}
-	}
-	if known.State == ledger.Failed && isFinal(known) && known.PlanHash == p.set.Hash {
-		return true, time.Time{}
-	}
-	return p.now.Add(dueSoon).Before(known.NextAt), known.NextAt
-}
-
-// isFinal reports whether a failure lasts until the plan changes or a person
-// asks. The others are looked at afresh in every pass.
-func isFinal(n ledger.Number) bool {
-	switch n.Reason {
-	case ledger.Rejected, ledger.UnknownError, ledger.CarrierFailed:
-		return true
-	default:
-		return false
-	}
-}
-
 // attach sends one request for each number. A long list is worked off in batches,
 // and the campaign read again between them: it may have been suspended meanwhile.
-func (p *pass) attach(ctx context.Context, c telnyx.Campaign, numbers []plan.E164) error {
-	numbers, err := p.unclaimedElsewhere(ctx, numbers)
+func (p *pass) attach(ctx context.Context, c telnyx.Campaign, orders []order) error {
+	orders, err := p.unclaimedElsewhere(ctx, orders)
 	if err != nil {
 		return err
 	}
-	for i := 0; i < len(numbers); i += batch {
+	for i := 0; i < len(orders); i += batch {
 		if i > 0 {
-			if c, err = p.a.readCampaign(ctx, p.key); err != nil {
+			if c, err = p.a.reader.Campaign(ctx, p.want); err != nil {
 				return &readFailure{err}
 			}
 			if phase, _ := PhaseOf(c); phase != ledger.Ready {
@@ -255,7 +72,7 @@ func (p *pass) attach(ctx context.Context, c telnyx.Campaign, numbers []plan.E16
 				return nil
 			}
 		}
-		if err := p.attachBatch(ctx, c, numbers[i:min(i+batch, len(numbers))]); err != nil {
+		if err := p.attachBatch(ctx, c, orders[i:min(i+batch, len(orders))]); err != nil {
 			return err
 		}
 	}
@@ -264,10 +81,10 @@ func (p *pass) attach(ctx context.Context, c telnyx.Campaign, numbers []plan.E16
 
 // unclaimedElsewhere takes out the numbers that a request for another campaign may
 // be under way for, as when the plan has just moved them here.
-func (p *pass) unclaimedElsewhere(ctx context.Context, numbers []plan.E164) ([]plan.E164, error) {
-	texts := make([]string, len(numbers))
-	for i, number := range numbers {
-		texts[i] = string(number)
+func (p *pass) unclaimedElsewhere(ctx context.Context, orders []order) ([]order, error) {
+	texts := make([]string, len(orders))
+	for i, o := range orders {
+		texts[i] = string(o.number)
 	}
 	entries, err := p.a.ledger.RecordsOf(ctx, texts)
 	if err != nil {
@@ -280,14 +97,14 @@ func (p *pass) unclaimedElsewhere(ctx context.Context, numbers []plan.E164) ([]p
 			claimed[n.Number] = n
 		}
 	}
-	var free []plan.E164
-	for _, number := range numbers {
-		other, busy := claimed[string(number)]
+	var free []order
+	for _, o := range orders {
+		other, busy := claimed[string(o.number)]
 		if !busy {
-			free = append(free, number)
+			free = append(free, o)
 			continue
 		}
-		err := p.put(ctx, number, func(n *ledger.Number) {
+		err := p.put(ctx, o.number, func(n *ledger.Number) {
 			p.enter(n, ledger.Planned)
 			n.Reason, n.Detail = ledger.BeingProcessed, "a request for campaign "+other.CampaignID+" may still be under way"
 			n.NextAt = p.a.settledAt(other)
@@ -300,17 +117,17 @@ func (p *pass) unclaimedElsewhere(ctx context.Context, numbers []plan.E164) ([]p
 }
 
 // attachBatch sends one request for each number, several at a time.
-func (p *pass) attachBatch(ctx context.Context, c telnyx.Campaign, numbers []plan.E164) error {
+func (p *pass) attachBatch(ctx context.Context, c telnyx.Campaign, orders []order) error {
 	group, working := errgroup.WithContext(ctx)
-	group.SetLimit(cap(p.a.slots))
-	for _, number := range numbers {
+	group.SetLimit(p.a.reader.Concurrency())
+	for _, o := range orders {
 		group.Go(func() error {
-			release := p.a.slot(working)
+			release := p.a.reader.Slot(working)
 			defer release()
 			if working.Err() != nil {
 				return working.Err() // another request says that all work stops
 			}
-			return p.attachOne(ctx, c, number)
+			return p.attachOne(ctx, c, o)
 		})
 	}
 	return group.Wait()
@@ -318,24 +135,63 @@ func (p *pass) attachBatch(ctx context.Context, c telnyx.Campaign, numbers []pla
 
 // attachOne claims the number and sends one request. Once claimed it is carried
 // through even if the process is being stopped, so that its outcome is known.
-func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, number plan.E164) error {
-	if known := p.known(number); p.exhausted(known) {
-		return p.put(ctx, number, func(n *ledger.Number) { p.stuck(n, known.Detail) })
+func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, o order) error {
+	if known := p.known(o.number); p.exhausted(known) {
+		return p.put(ctx, o.number, func(n *ledger.Number) { p.stuck(n, known.Detail) })
 	}
-	if err := p.claim(ctx, number); err != nil {
+	if o.move {
+		if still, err := p.stillToMove(ctx, c, o.number); err != nil || !still {
+			return err
+		}
+	}
+	if err := p.claim(ctx, o.number); err != nil {
 		return err
 	}
 	// A request must end before its claim may be taken for abandoned.
 	ctx = context.WithoutCancel(ctx)
 	request, cancel := context.WithTimeout(ctx, p.a.config.Settle*2/3)
 	defer cancel()
-	answer, err := p.a.telnyx.Assign(request, string(number), c.AssignmentID())
+	answer, err := p.send(request, c, o)
 	if err == nil {
 		p.a.worked(writing)
 		p.a.metrics.attached("accepted")
-		return p.accepted(ctx, c, number, answer)
+		return p.accepted(ctx, c, o, answer)
 	}
-	return p.refused(ctx, c, number, err)
+	return p.refused(ctx, c, o.number, err)
+}
+
+// send sends the request: a POST, or a PUT for a number that is to be moved. A
+// number without a messaging profile is put on the plan's first, since Telnyx
+// attaches no other.
+func (p *pass) send(ctx context.Context, c telnyx.Campaign, o order) (telnyx.Assignment, error) {
+	if o.settings.MessagingProfileID == "" {
+		if _, err := p.a.telnyx.SetMessagingProfile(ctx, o.settings.ID, p.want.MessagingProfileID); err != nil {
+			return telnyx.Assignment{}, err
+		}
+	}
+	if o.move {
+		return p.a.telnyx.Reassign(ctx, string(o.number), c.AssignmentID())
+	}
+	return p.a.telnyx.Assign(ctx, string(o.number), c.AssignmentID())
+}
+
+// stillToMove reads the number's record once more, by itself, and reports whether
+// plan.Diff still says that it is to be moved. A PUT takes a number from whatever
+// campaign it is on without a word, so a list that lags behind must not decide.
+func (p *pass) stillToMove(ctx context.Context, c telnyx.Campaign, number plan.E164) (bool, error) {
+	records, err := p.a.reader.EachRecord(ctx, []string{string(number)})
+	if err != nil {
+		return false, &readFailure{err}
+	}
+	alone := p.want
+	alone.Numbers, alone.Places = []plan.E164{number}, nil
+	for _, change := range plan.Diff(alone, c, records) {
+		if change.Number == number && change.Action == plan.Move {
+			return true, nil
+		}
+	}
+	p.lookAgain(p.a.now())
+	return false, nil
 }
 
 // claim writes down that a request for the number is about to be sent. It is
@@ -353,11 +209,12 @@ func (p *pass) claim(ctx context.Context, number plan.E164) error {
 // accepted writes down that Telnyx took the request. Accepted is not attached:
 // ASSIGNED is. A record with words of failure in it counts as a try that did not
 // work out; the next pass reads how it really stands.
-func (p *pass) accepted(ctx context.Context, c telnyx.Campaign, number plan.E164, answer telnyx.Assignment) error {
+func (p *pass) accepted(ctx context.Context, c telnyx.Campaign, o order, answer telnyx.Assignment) error {
 	failure := telnyx.ReasonText(answer.Errors)
-	return p.put(ctx, number, func(n *ledger.Number) {
+	return p.put(ctx, o.number, func(n *ledger.Number) {
 		n.Status = string(answer.AssignmentStatus)
-		if failure == "" && answer.On(c) && answer.AssignmentStatus != telnyx.FailedAssignment {
+		// After a move, answers may go on naming the old campaign for a while.
+		if failure == "" && (answer.On(c) || o.move) && answer.AssignmentStatus != telnyx.FailedAssignment {
 			p.enter(n, ledger.Pending)
 			n.NextAt = p.a.now().Add(recheckLeast)
 			return

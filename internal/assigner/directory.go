@@ -14,6 +14,7 @@ type directory struct {
 	keys    map[string]string          // any id of a campaign -> its key
 	telnyx  map[string]string          // key -> Telnyx id
 	byBrand map[string]map[string]bool // brand id -> keys
+	entries map[string]string          // key -> Hash of the entry of the latest look
 }
 
 func newDirectory() *directory {
@@ -21,6 +22,7 @@ func newDirectory() *directory {
 		keys:    make(map[string]string),
 		telnyx:  make(map[string]string),
 		byBrand: make(map[string]map[string]bool),
+		entries: make(map[string]string),
 	}
 }
 
@@ -45,6 +47,21 @@ func (d *directory) learn(c ledger.Campaign) {
 		}
 		d.byBrand[c.BrandID][c.ID] = true
 	}
+}
+
+// lookedUnder notes under which entry a campaign is looked at.
+func (d *directory) lookedUnder(key, entryHash string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.entries[key] = entryHash
+}
+
+// looked returns the Hash of the entry under which a campaign was looked at last,
+// empty if it never was.
+func (d *directory) looked(key string) string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.entries[key]
 }
 
 // key returns the key of the campaign with the given id; the id itself when the

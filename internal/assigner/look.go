@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
@@ -29,7 +28,7 @@ func (a *Assigner) look(ctx context.Context, key, cause string, urgent bool) err
 	if rest := a.gate.check(); rest != nil {
 		return cmp.Or(p.stopped(ctx, rest), error(rest))
 	}
-	campaign, err := a.readCampaign(ctx, key)
+	campaign, err := a.reader.Campaign(ctx, p.want)
 	switch {
 	case telnyx.IsNotFound(err):
 		return p.missing(ctx)
@@ -37,74 +36,48 @@ func (a *Assigner) look(ctx context.Context, key, cause string, urgent bool) err
 		return p.unread(ctx, fmt.Errorf("read campaign %s: %w", key, err))
 	}
 	a.worked(reading)
-	twin, named := p.otherEntry(campaign)
+	twin, named := otherEntry(p.set, p.key, campaign)
 	switch {
 	case named && !p.planned:
-		a.directory.learn(ledger.Campaign{ID: twin.ID(), TelnyxID: string(campaign.CampaignID), TCRID: string(campaign.TCRCampaignID)})
+		a.learn(ledger.Campaign{ID: twin.ID(), TelnyxID: string(campaign.CampaignID), TCRID: string(campaign.TCRCampaignID)})
 		return cmp.Or(p.forget(ctx), error(&knownAs{key: twin.ID()}))
-	case named && p.want.CampaignID == "":
+	case named && rank(twin) < rank(p.want):
 		return p.plannedTwice(ctx, campaign, twin)
 	}
 	return p.over(ctx, campaign)
 }
 
-// otherEntry returns the plan's entry, other than the one looked at, that names
-// the campaign by another of its ids.
-func (p *pass) otherEntry(c telnyx.Campaign) (plan.Campaign, bool) {
-	for _, id := range []string{string(c.CampaignID), string(c.TCRCampaignID)} {
-		if want, found := p.set.Find(id); found && want.ID() != p.key {
+// otherEntry returns the set's entry, other than the one with the given key, that
+// names the campaign by one of its ids. Of several it is the one that counts.
+func otherEntry(set *plan.Set, key string, c telnyx.Campaign) (plan.Campaign, bool) {
+	ids := []string{string(c.CampaignID), string(c.TCRCampaignID)}
+	if c.ReferenceID != "" {
+		ids = append(ids, plan.Campaign{ReferenceID: c.ReferenceID}.ID())
+	}
+	for _, id := range ids {
+		if want, found := set.Find(id); found && want.ID() != key {
 			return want, true
 		}
 	}
 	return plan.Campaign{}, false
 }
 
-// tcrID is the form of a TCR campaign id
-// (https://github.com/team-telnyx/openapi, partner campaigns).
-var tcrID = regexp.MustCompile(`^C[A-Z0-9]{5,8}$`)
-
-// readCampaign reads the campaign with the given key. A TCR id may be that of a
-// campaign shared with us, or of one of our own; Telnyx reads its own campaigns
-// by its own ids only, so those have to be found in the lists once.
-func (a *Assigner) readCampaign(ctx context.Context, key string) (telnyx.Campaign, error) {
-	if id := a.directory.telnyxID(key); id != "" {
-		return a.telnyx.Campaign(ctx, telnyx.CampaignID(id))
+// rank tells which of several entries for one campaign counts, the lowest: only
+// Telnyx knows that they are for one, so that a plan cannot be refused for it.
+func rank(want plan.Campaign) int {
+	switch {
+	case want.CampaignID != "":
+		return 0
+	case want.TCRCampaignID != "":
+		return 1
+	default:
+		return 2
 	}
-	if !tcrID.MatchString(key) {
-		return a.telnyx.Campaign(ctx, telnyx.CampaignID(key))
-	}
-	shared, err := a.telnyx.PartnerCampaign(ctx, telnyx.TCRCampaignID(key))
-	if !telnyx.IsNotFound(err) {
-		return shared, err
-	}
-	own, found, searchErr := a.findOwn(ctx, telnyx.TCRCampaignID(key))
-	if searchErr != nil {
-		return telnyx.Campaign{}, searchErr
-	}
-	if !found {
-		return telnyx.Campaign{}, err
-	}
-	return a.telnyx.Campaign(ctx, own)
 }
 
-// findOwn looks a campaign of the account up by its TCR id.
-func (a *Assigner) findOwn(ctx context.Context, id telnyx.TCRCampaignID) (telnyx.CampaignID, bool, error) {
-	brands, err := a.telnyx.Brands(ctx)
-	if err != nil {
-		return "", false, err
-	}
-	for _, brand := range brands {
-		campaigns, err := a.telnyx.Campaigns(ctx, brand.BrandID)
-		if err != nil {
-			return "", false, err
-		}
-		for _, c := range campaigns {
-			if c.TCRCampaignID == id {
-				return c.CampaignID, true, nil
-			}
-		}
-	}
-	return "", false, nil
+// namedTwice says of an entry that another one for the same campaign counts.
+func namedTwice(twin plan.Campaign) string {
+	return fmt.Sprintf("the plan names this campaign twice, here and as %s (%s): put the numbers in one place", twin.ID(), twin.Position)
 }
 
 // stop closes the gate and raises the one alarm.

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"greenlight/internal/account"
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
 	"greenlight/internal/plan"
@@ -31,9 +31,14 @@ type pass struct {
 	urgent bool
 	now    time.Time
 
-	set     *plan.Set
-	want    plan.Campaign
-	planned bool
+	set *plan.Set
+	// want is the plan's entry; with a number pool, its Numbers are complete once
+	// expanded is set.
+	want     plan.Campaign
+	planned  bool
+	expanded bool
+	// entryHash is the Hash of the entry as it was loaded, empty when there is none.
+	entryHash string
 
 	entry ledger.CampaignEntry
 
@@ -45,7 +50,12 @@ type pass struct {
 // newPass reads what the ledger has.
 func (a *Assigner) newPass(ctx context.Context, key, cause string, urgent bool) (*pass, error) {
 	p := &pass{a: a, key: key, cause: cause, urgent: urgent, now: a.now(), set: a.config.Plans()}
-	p.want, p.planned = p.set.Find(key)
+	if p.want, p.planned = p.set.Find(key); !p.planned {
+		p.want = account.Meant(cmp.Or(a.directory.telnyxID(key), key))
+	} else {
+		p.entryHash = p.want.Hash()
+	}
+	a.directory.lookedUnder(key, p.entryHash)
 	var err error
 	if p.entry, _, err = a.ledger.Campaign(ctx, key); err != nil {
 		return nil, err
@@ -82,7 +92,7 @@ func (p *pass) forget(ctx context.Context) error {
 // its two ids. Only asking Telnyx shows that they are one; the entry that has
 // Telnyx's own id counts, and this one says so.
 func (p *pass) plannedTwice(ctx context.Context, c telnyx.Campaign, twin plan.Campaign) error {
-	detail := fmt.Sprintf("the plan names this campaign twice, here and as %s (%s): put the numbers in one place", twin.ID(), twin.Position)
+	detail := namedTwice(twin)
 	if err := p.rest(ctx, ledger.Held, detail); err != nil {
 		return err
 	}
@@ -212,6 +222,9 @@ func (p *pass) note(ctx context.Context, t trouble) error {
 // those that a request may be under way for: another campaign's pass must see
 // that before it claims the number. At Telnyx they stay as they are.
 func (p *pass) dropUnplanned(ctx context.Context) error {
+	if p.want.NumberPool != "" && !p.expanded {
+		return nil // which numbers are planned is not known in this pass
+	}
 	for _, number := range slices.Sorted(maps.Keys(p.numbers)) {
 		if _, planned := slices.BinarySearch(p.want.Numbers, plan.E164(number)); planned {
 			continue
@@ -237,7 +250,7 @@ func (p *pass) put(ctx context.Context, number plan.E164, change func(*ledger.Nu
 
 	n := entry.Number
 	n.Number, n.CampaignID = string(number), p.key
-	n.Plan, n.PlanHash, n.Cause = p.want.Name, p.set.Hash, p.cause
+	n.Plan, n.PlanHash, n.EntryHash, n.Cause = p.want.Name, p.set.Hash, p.entryHash, p.cause
 	n.Reason, n.Detail, n.OtherCampaignID, n.NextAt = "", "", "", time.Time{}
 	change(&n)
 	written, err := p.a.ledger.PutNumber(ctx, entry, n)
@@ -282,7 +295,7 @@ func (p *pass) lookAgain(at time.Time) {
 func (p *pass) finish(ctx context.Context, change func(*ledger.Campaign)) error {
 	c := p.entry.Campaign
 	c.ID, c.Cause = p.key, p.cause
-	c.Planned, c.Plan, c.PlanHash = p.planned, p.want.Name, ""
+	c.Planned, c.Plan, c.PlanHash, c.EntryHash = p.planned, p.want.Name, "", p.entryHash
 	if p.planned {
 		c.PlanHash = p.set.Hash
 	}
@@ -296,7 +309,7 @@ func (p *pass) finish(ctx context.Context, change func(*ledger.Campaign)) error 
 	if _, err := p.a.ledger.PutCampaign(ctx, p.entry, c); err != nil {
 		return err
 	}
-	p.a.directory.learn(c)
+	p.a.learn(c)
 	if c.Phase != before.Phase || c.Planned != before.Planned {
 		p.announce(c)
 	}

@@ -4,10 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"greenlight/internal/events"
 	"greenlight/internal/logging"
+)
+
+const (
+	// planWait and planPatience are how often and how long a plan set that another
+	// process told of is waited for; plans are polled every half a minute at least.
+	planWait     = time.Second
+	planPatience = time.Minute
 )
 
 // receiveAll takes deliveries until there are no more. It has a goroutine of its
@@ -36,6 +45,12 @@ func (a *Assigner) takeOver(ctx context.Context) {
 // about. Nothing else is taken from it: what to do is decided by what the
 // campaign says when it is read.
 func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
+	if a.isAhead(d) {
+		if err := d.Retry(planWait); err != nil {
+			a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Err(err).Msg("a message could not be given back and will come again")
+		}
+		return
+	}
 	keys, why := a.campaignsOf(ctx, d)
 	t := newTicket(d, causeOf(d), max(len(keys), 1), func(err error) {
 		if err != nil {
@@ -52,19 +67,27 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 		for _, key := range keys {
 			a.ask(ctx, errand{
 				key: key, ticket: t,
-				routine: d.Kind == events.KindResync || d.Kind == events.KindPlan,
+				routine: d.Kind == events.KindResync,
 				urgent:  d.Kind == events.KindCampaign,
 			})
 		}
 	}
 }
 
+// isAhead reports whether a delivery tells of a plan set that is not in force here
+// yet: another process was quicker to read the files. It is waited for a while.
+func (a *Assigner) isAhead(d *events.Delivery) bool {
+	return d.Kind == events.KindPlan && d.About != a.config.Plans().Hash && a.now().Sub(d.StoredAt) < planPatience
+}
+
 // campaignsOf returns the keys of the campaigns that a delivery is about. A
 // delivery that cannot be about any is told why, in a word.
 func (a *Assigner) campaignsOf(ctx context.Context, d *events.Delivery) (keys []string, why string) {
 	switch {
-	case d.Kind == events.KindResync || d.Kind == events.KindPlan:
+	case d.Kind == events.KindResync:
 		return a.everyCampaign(ctx), ""
+	case d.Kind == events.KindPlan:
+		return a.changedCampaigns(ctx), ""
 	case d.Kind == events.KindUnknown:
 		return nil, "unknown_subject"
 	case d.About == "":
@@ -101,6 +124,17 @@ func (a *Assigner) everyCampaign(ctx context.Context) []string {
 		}
 	}
 	return keys
+}
+
+// changedCampaigns returns the campaigns whose entry is not the one under which
+// they were looked at last, those that left the plan among them. It does not
+// depend on how many processes told of the change, nor on which was first.
+func (a *Assigner) changedCampaigns(ctx context.Context) []string {
+	set := a.config.Plans()
+	return slices.DeleteFunc(a.everyCampaign(ctx), func(key string) bool {
+		want, planned := set.Find(key)
+		return planned && want.Hash() == a.directory.looked(key)
+	})
 }
 
 // plannedOf returns the planned campaigns of a brand, as far as they were read.

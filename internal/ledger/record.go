@@ -17,6 +17,8 @@ type Number struct {
 	// record was written.
 	Plan     string `json:"plan"`
 	PlanHash string `json:"plan_hash"`
+	// EntryHash is that of the campaign's entry alone.
+	EntryHash string `json:"entry_hash"`
 
 	State  State  `json:"state"`
 	Reason Reason `json:"reason,omitempty"`
@@ -60,6 +62,8 @@ type Campaign struct {
 	Planned  bool   `json:"planned"`
 	Plan     string `json:"plan,omitempty"`
 	PlanHash string `json:"plan_hash,omitempty"`
+	// EntryHash is that of the campaign's entry alone.
+	EntryHash string `json:"entry_hash,omitempty"`
 
 	Phase Phase `json:"phase"`
 	// Status is Telnyx's campaignStatus, as told.
@@ -84,7 +88,8 @@ type Campaign struct {
 // assigner was made to look, and when it will be again, is no news by itself; the
 // campaign's record has the next look of all its numbers.
 func (n Number) same(o Number) bool {
-	n.Version, n.Cause, n.Since, n.PlanHash, n.NextAt = o.Version, o.Cause, o.Since, o.PlanHash, o.NextAt
+	n.Version, n.Cause, n.Since, n.NextAt = o.Version, o.Cause, o.Since, o.NextAt
+	n.PlanHash, n.EntryHash = o.PlanHash, o.EntryHash
 	n.ClaimedAt, o.ClaimedAt = n.ClaimedAt.UTC(), o.ClaimedAt.UTC()
 	return n == o
 }

@@ -139,8 +139,11 @@ func (s *Set) buildIndex() {
 func (s *Set) YAML() ([]byte, error) { return yaml.Marshal(s.document()) }
 
 // hash returns the Hash of the campaigns.
-func (s *Set) hash() string {
-	text, err := json.Marshal(s.document())
+func (s *Set) hash() string { return digest(s.document()) }
+
+// digest returns the beginning of the SHA-256 sum of a document.
+func digest(document any) string {
+	text, err := json.Marshal(document)
 	if err != nil {
 		panic("plan: a document of strings and numbers is always JSON: " + err.Error())
 	}
@@ -178,10 +181,18 @@ type documentCampaign struct {
 func (s *Set) document() document {
 	d := document{Version: 1, Campaigns: make([]documentCampaign, len(s.Campaigns))}
 	for i, c := range s.Campaigns {
-		d.Campaigns[i] = documentCampaign{
-			Name: c.Name, CampaignID: c.CampaignID, TCRCampaignID: c.TCRCampaignID, ReferenceID: c.ReferenceID, BrandID: c.BrandID,
-			MessagingProfileID: c.MessagingProfileID, Numbers: c.Numbers, NumberPool: c.NumberPool, MoveFrom: c.MoveFrom, MaxNumbers: c.MaxNumbers,
-		}
+		d.Campaigns[i] = c.document()
 	}
 	return d
 }
+
+func (c Campaign) document() documentCampaign {
+	return documentCampaign{
+		Name: c.Name, CampaignID: c.CampaignID, TCRCampaignID: c.TCRCampaignID, ReferenceID: c.ReferenceID, BrandID: c.BrandID,
+		MessagingProfileID: c.MessagingProfileID, Numbers: c.Numbers, NumberPool: c.NumberPool, MoveFrom: c.MoveFrom, MaxNumbers: c.MaxNumbers,
+	}
+}
+
+// Hash identifies what the entry says, as [Set.Hash] does for a set: two entries
+// with the same Hash ask for the same.
+func (c Campaign) Hash() string { return digest(c.document()) }

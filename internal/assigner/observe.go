@@ -1,0 +1,250 @@
+package assigner
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+)
+
+// order is one number for which a request is to be sent.
+type order struct {
+	number plan.E164
+	// move says that the number is taken from a campaign that move_from names.
+	move bool
+	// settings are the number's messaging settings. Without a profile it is put on
+	// the plan's first.
+	settings telnyx.NumberSettings
+}
+
+// attachAll brings the numbers of a ready campaign closer to the plan, and
+// returns how many are on it that no plan names.
+func (p *pass) attachAll(ctx context.Context, c telnyx.Campaign) (extras int, err error) {
+	if p.want, err = expand(ctx, p.a.reader, p.set, p.want); err != nil {
+		return 0, err
+	}
+	p.expanded = true
+	if err := p.dropUnplanned(ctx); err != nil {
+		return 0, err
+	}
+	s, err := surveyNumbers(ctx, p.a.reader, p.want, c, p.wasRequested)
+	if err != nil {
+		return 0, err
+	}
+	var due []order
+	for _, change := range plan.Diff(p.want, c, s.records) {
+		switch change.Action {
+		case plan.Extra:
+			extras++
+		case plan.Attach, plan.Move:
+			ready, err := p.prepare(ctx, c, change, s)
+			if err != nil {
+				return 0, err
+			}
+			if ready {
+				number := change.Number
+				due = append(due, order{number, change.Action == plan.Move, s.settings[string(number)]})
+			}
+		default:
+			if err := p.observe(ctx, change); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if due, err = p.withinRoom(ctx, due, s.live); err != nil {
+		return 0, err
+	}
+	return extras, p.attach(ctx, c, due)
+}
+
+// wasRequested reports whether a request for the number was ever sent whose
+// outcome is not settled by what Telnyx said since.
+func (p *pass) wasRequested(number string) bool {
+	return !p.numbers[number].Number.ClaimedAt.IsZero()
+}
+
+// withinRoom keeps as many orders as the campaign has room for, by the plan's
+// max_numbers and what is on it already, planned or not.
+func (p *pass) withinRoom(ctx context.Context, due []order, live int) ([]order, error) {
+	room := max(p.want.MaxNumbers-live, 0)
+	if len(due) <= room {
+		return due, nil
+	}
+	for _, o := range due[room:] {
+		err := p.put(ctx, o.number, func(n *ledger.Number) {
+			p.enter(n, ledger.Planned)
+			n.Reason = ledger.CampaignFull
+			n.Detail = fmt.Sprintf("%d numbers are on it, and the plan allows %d", live, p.want.MaxNumbers)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return slices.Clip(due[:room]), nil
+}
+
+// observe writes down where a number stands that needs no request.
+func (p *pass) observe(ctx context.Context, change plan.Change) error {
+	record := change.Record
+	return p.put(ctx, change.Number, func(n *ledger.Number) {
+		n.Status, n.TMobile, n.NonTMobile = string(record.AssignmentStatus), string(record.TMobile), string(record.NonTMobile)
+		switch change.Action {
+		case plan.Done:
+			p.observeDone(n, *record)
+		case plan.Wait:
+			p.observePending(n)
+		case plan.WaitToAttach:
+			p.observeBusy(n, "it is being taken off campaign "+record.CampaignID)
+		case plan.WaitToMove:
+			p.observeBusy(n, "it is on its way to campaign "+record.CampaignID+", and is moved once it is there")
+		case plan.Conflict:
+			p.enter(n, ledger.Conflict)
+			n.Reason, n.OtherCampaignID = ledger.OtherCampaign, record.CampaignID
+			n.Detail = fmt.Sprintf("Telnyx has it on campaign %s (%s)", record.CampaignID, record.AssignmentStatus)
+		}
+	})
+}
+
+// observeBusy waits for something that Telnyx is still doing with the number.
+func (p *pass) observeBusy(n *ledger.Number, what string) {
+	p.enter(n, ledger.Planned)
+	n.Reason, n.Detail = ledger.BeingProcessed, what
+	n.NextAt = p.recheckAt(n.Since)
+}
+
+func (p *pass) observeDone(n *ledger.Number, record telnyx.Assignment) {
+	n.Attempts, n.ClaimedAt = 0, time.Time{}
+	if record.Sendable() {
+		p.enter(n, ledger.Sendable)
+		return
+	}
+	p.enter(n, ledger.Attached)
+	if record.AssignmentStatus == telnyx.FailedUnassignment {
+		n.Detail = "Telnyx failed to take it off; it is still attached"
+		return
+	}
+	for _, mapping := range record.Mappings() {
+		if mapping == telnyx.MappingFailed {
+			n.Reason = ledger.CarrierFailed
+			n.Detail = fmt.Sprintf("carriers: T-Mobile %s, others %s", told(record.TMobile), told(record.NonTMobile))
+		}
+	}
+	n.NextAt = p.recheckAt(n.Since)
+}
+
+func told(m telnyx.MappingStatus) string {
+	if m == "" {
+		return "not told"
+	}
+	return string(m)
+}
+
+func (p *pass) observePending(n *ledger.Number) {
+	p.enter(n, ledger.Pending)
+	n.NextAt = p.recheckAt(n.Since)
+	if p.now.Sub(n.Since) > pendingDeadline {
+		n.Reason = ledger.Stuck
+	}
+}
+
+// recheckAt spaces rechecks by how long a state lasts already.
+func (p *pass) recheckAt(since time.Time) time.Time {
+	elapsed := p.now.Sub(since)
+	return p.now.Add(min(max(elapsed/2, recheckLeast), recheckMost))
+}
+
+// prepare decides whether a number that plan.Diff would attach or move gets its
+// request in this pass, and writes down why not if it does not.
+func (p *pass) prepare(ctx context.Context, c telnyx.Campaign, change plan.Change, s survey) (ready bool, err error) {
+	known := p.numbers[string(change.Number)].Number
+	if until := p.a.settledAt(known); p.now.Before(until) {
+		// An earlier request may still take effect, or show in Telnyx's answers.
+		p.lookAgain(until)
+		return false, nil
+	}
+	if reason := obstacle(p.want, s.settings, string(change.Number)); reason != "" {
+		return false, p.put(ctx, change.Number, func(n *ledger.Number) {
+			p.enter(n, ledger.Failed)
+			n.Reason = reason
+			if reason == ledger.OtherProfile {
+				n.Detail = "it is on messaging profile " + s.settings[string(change.Number)].MessagingProfileID
+			}
+		})
+	}
+	if failedSince(known, c, change.Record) {
+		return false, p.put(ctx, change.Number, func(n *ledger.Number) { p.failedAtCarriers(n, *change.Record) })
+	}
+	if wait, until := p.mustRest(known); wait {
+		p.lookAgain(until)
+		return false, nil // its record says already what it waits for
+	}
+	return true, nil
+}
+
+// obstacle returns what keeps a number from being attached at all, empty if
+// nothing does.
+func obstacle(want plan.Campaign, settings map[string]telnyx.NumberSettings, number string) ledger.Reason {
+	have, owned := settings[number]
+	switch profile := want.MessagingProfileID; {
+	case !owned:
+		return ledger.NotOwned
+	case !have.Type.IsLongCode():
+		return ledger.NotLongCode
+	case have.MessagingProfileID == "" && profile == "":
+		return ledger.NoMessagingProfile
+	case have.MessagingProfileID != "" && profile != "" && have.MessagingProfileID != profile:
+		return ledger.OtherProfile
+	default:
+		return ""
+	}
+}
+
+// failedSince reports whether a FAILED_ASSIGNMENT is news about this campaign: the
+// ledger still has the number on its way or attached. Failed records stay in
+// Telnyx's lists, also those of other campaigns.
+func failedSince(known ledger.Number, c telnyx.Campaign, record *telnyx.Assignment) bool {
+	if record == nil || record.AssignmentStatus != telnyx.FailedAssignment || !record.On(c) {
+		return false
+	}
+	return known.State == ledger.Pending || known.State == ledger.Attached || known.State == ledger.Sendable
+}
+
+func (p *pass) failedAtCarriers(n *ledger.Number, record telnyx.Assignment) {
+	n.Status = string(record.AssignmentStatus)
+	n.Reason, n.Detail = ledger.CarrierFailed, telnyx.ReasonText(record.FailureReasons)
+	n.ClaimedAt = time.Time{}
+	if n.Attempts >= triesAtCarriers {
+		p.enter(n, ledger.Failed)
+		return
+	}
+	p.enter(n, ledger.Planned)
+	n.NextAt = p.now.Add(backoff(retryBase, retryMost, n.Attempts, p.a.jitter()))
+}
+
+// mustRest reports whether the number's record forbids a request now: a wait is
+// not over, or it failed for good under this entry of the plan. A person's nudge
+// overrules both.
+func (p *pass) mustRest(known ledger.Number) (wait bool, until time.Time) {
+	if p.urgent {
+		return false, time.Time{}
+	}
+	if known.State == ledger.Failed && isFinal(known) && known.EntryHash == p.entryHash {
+		return true, time.Time{}
+	}
+	return p.now.Add(dueSoon).Before(known.NextAt), known.NextAt
+}
+
+// isFinal reports whether a failure lasts until the plan's entry changes or a
+// person asks. The others are looked at afresh in every pass.
+func isFinal(n ledger.Number) bool {
+	switch n.Reason {
+	case ledger.Rejected, ledger.UnknownError, ledger.CarrierFailed:
+		return true
+	default:
+		return false
+	}
+}
