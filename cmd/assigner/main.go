@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	var faults settings.Faults
-	config := c.Assigner.Config(&faults, c.Telnyx)
+	config, plans := c.Assigner.Config(&faults, c.Telnyx)
 	config.Replicas = c.Copies(&faults)
 	c.Admin.Check(&faults)
 	log := c.Log.Logger(&faults, stderr)
@@ -49,6 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("ADMIN_LISTEN: %w", err)
 	}
+	p.AddPlans(plans)
 	if err := p.AddAssigner(ctx, config); err != nil {
 		return err
 	}

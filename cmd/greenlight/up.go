@@ -13,6 +13,7 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/httpserve"
+	"greenlight/internal/plan/watch"
 	"greenlight/internal/process"
 	"greenlight/internal/settings"
 	"greenlight/internal/webhook"
@@ -38,11 +39,11 @@ this, and set the campaign's webhookURL to https://<your host>/webhooks/telnyx.`
 func (c *upCommand) Run(ctx context.Context, out output) error {
 	var faults settings.Faults
 	site := site{
-		dir:      c.Data.Dir,
-		webhook:  c.Webhook.Config(&faults),
-		assigner: c.Assigner.Config(&faults, c.Telnyx),
-		log:      c.Log.Logger(&faults, out.Stderr),
+		dir:     c.Data.Dir,
+		webhook: c.Webhook.Config(&faults),
+		log:     c.Log.Logger(&faults, out.Stderr),
 	}
+	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
 	c.Admin.Check(&faults)
 	if err := faults.Err(); err != nil {
 		return err
@@ -64,7 +65,9 @@ type site struct {
 	dir      string
 	webhook  webhook.Config
 	assigner assigner.Config
-	log      zerolog.Logger
+	// plans watches the plan files; nil when there are none to watch.
+	plans *watch.Watcher
+	log   zerolog.Logger
 }
 
 // run runs until ctx ends, and closes the listeners. Started, if not nil, is
@@ -97,6 +100,9 @@ func (s site) assemble(ctx context.Context, nc *nats.Conn, public, private net.L
 	}
 	if err := p.AddWebhook(s.webhook, public); err != nil {
 		return nil, err
+	}
+	if s.plans != nil {
+		p.AddPlans(s.plans)
 	}
 	if err := p.AddAssigner(ctx, s.assigner); err != nil {
 		return nil, err

@@ -279,7 +279,7 @@ func TestPutCampaign_RefusesAStaleRevision(t *testing.T) {
 // The fields that are no news by themselves. The next look of all numbers stands
 // in the campaign's record.
 var (
-	silentOfNumber   = []string{"Version", "Cause", "Since", "PlanHash", "NextAt"}
+	silentOfNumber   = []string{"Version", "Cause", "Since", "PlanHash", "EntryHash", "NextAt"}
 	silentOfCampaign = []string{"Version", "Cause", "Since"}
 )
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
@@ -25,6 +26,29 @@ func (e *ExitCode) Error() string {
 }
 
 func (e *ExitCode) Unwrap() error { return e.Err }
+
+// onHangup calls f on every SIGHUP until stop is called.
+func onHangup(f func()) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	done := make(chan struct{})
+	var relay sync.WaitGroup
+	relay.Go(func() {
+		for {
+			select {
+			case <-hangups:
+				f()
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() {
+		signal.Stop(hangups)
+		close(done)
+		relay.Wait()
+	}
+}
 
 // Main is the frame around a program: it runs run until it ends by itself or the
 // process is told to stop (interrupt, SIGTERM), prints its error, and returns the

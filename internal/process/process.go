@@ -20,6 +20,8 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/logging"
+	"greenlight/internal/plan"
+	"greenlight/internal/plan/watch"
 	"greenlight/internal/status"
 	"greenlight/internal/webhook"
 )
@@ -78,6 +80,42 @@ func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error
 	})
 	return nil
 }
+
+// AddPlans adds the watch over the plan files. A change is told to whichever
+// assigner works; files at fault change nothing in force, and show in readiness
+// without making the process unready. SIGHUP makes it look at once.
+func (p *Process) AddPlans(plans *watch.Watcher) {
+	publisher := events.NewPublisher(p.js)
+	log := p.log.With().Str(logging.KeyPart, "plans").Logger()
+	inForce := newPlanMetrics(p.registry, plans)
+	p.checks = append(p.checks, status.Check{
+		Name: "plans", Advisory: true, Ready: func(context.Context) error { return plans.Err() },
+	})
+	p.add("plans", func(ctx context.Context) error {
+		plans.Tell(
+			func(old, new *plan.Set) {
+				inForce.changed(new)
+				log.Info().Str(logging.KeyPlanHash, new.Hash).Int("campaigns", len(new.Campaigns)).
+					Strs("changed", clipList(watch.Changed(old, new))).Msg("another plan set is in force")
+				if err := publisher.Trigger(ctx, events.KindPlan, new.Hash); err != nil {
+					log.Warn().Err(err).Msg("the assigner could not be told of the plan; it looks at the next resync")
+				}
+			},
+			func(err error) {
+				log.Error().Err(err).Str(logging.KeyPlanHash, plans.Set().Hash).
+					Msg("the plan files cannot be used; the last good set stays in force")
+			},
+			func(err error) {
+				log.Warn().Err(err).Msg("no events about the plan files; changes are found by looking every half a minute")
+			})
+		stop := onHangup(plans.Reload)
+		defer stop()
+		return plans.Run(ctx)
+	})
+}
+
+// clipList bounds a list for the log.
+func clipList(list []string) []string { return list[:min(len(list), 20)] }
 
 // AddAssigner adds the worker.
 func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error {

@@ -30,7 +30,7 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/logging"
-	"greenlight/internal/plan"
+	"greenlight/internal/plan/watch"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/webhook"
 )
@@ -162,18 +162,18 @@ type Assigner struct {
 }
 
 // Config loads the plans and returns the assigner's configuration but for what
-// is not a setting.
-func (s Assigner) Config(faults *Faults, calls Telnyx) assigner.Config {
-	set, err := plan.Load(s.Plans)
+// is not a setting, and what watches the plan files; nil when they are at fault.
+func (s Assigner) Config(faults *Faults, calls Telnyx) (assigner.Config, *watch.Watcher) {
+	plans, err := watch.New(s.Plans, watch.Options{})
 	if err != nil {
 		*faults = append(*faults, fmt.Errorf("PLANS (--plans) %s cannot be used:\n%w", s.Plans, err))
 	}
 	return assigner.Config{
 		Telnyx:      calls.client(faults),
-		Plans:       func() *plan.Set { return set },
+		Plans:       plans.Set,
 		Resync:      s.every(faults),
 		Concurrency: count(faults, "TELNYX_CONCURRENCY", calls.Concurrency, 1, 100),
-	}
+	}, plans
 }
 
 func (s Assigner) every(faults *Faults) time.Duration {

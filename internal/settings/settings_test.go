@@ -142,7 +142,8 @@ func TestSettings_DefaultsCanBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var faults settings.Faults
-	hook, worker := g.Webhook.Config(&faults), g.Assigner.Config(&faults, g.Telnyx)
+	hook := g.Webhook.Config(&faults)
+	worker, _ := g.Assigner.Config(&faults, g.Telnyx)
 	if hook.MaxBody != 256<<10 || hook.Verifier == nil {
 		t.Errorf("webhook: got %+v", hook)
 	}
@@ -162,10 +163,10 @@ func TestSettings_FlagGoesBeforeEnvironment(t *testing.T) {
 	clearEnv(t)
 	t.Setenv("RESYNC", "20m")
 	var faults settings.Faults
-	if got := parse(t).Assigner.Config(&faults, settings.Telnyx{}).Resync; got != 20*time.Minute {
+	if got := resyncOf(parse(t), &faults); got != 20*time.Minute {
 		t.Errorf("environment: got %s, want 20m", got)
 	}
-	if got := parse(t, "--resync", "30m").Assigner.Config(&faults, settings.Telnyx{}).Resync; got != 30*time.Minute {
+	if got := resyncOf(parse(t, "--resync", "30m"), &faults); got != 30*time.Minute {
 		t.Errorf("flag: got %s, want 30m", got)
 	}
 }
@@ -295,6 +296,11 @@ func TestSecret_IsReadFromItsFile(t *testing.T) {
 	if config := parse(t).Webhook.Config(&faults); config.Verifier == nil || faults.Err() != nil {
 		t.Errorf("got %v", faults)
 	}
+}
+
+func resyncOf(g groups, faults *settings.Faults) time.Duration {
+	config, _ := g.Assigner.Config(faults, settings.Telnyx{})
+	return config.Resync
 }
 
 func TestEventTypes_AreReadOneByOne(t *testing.T) {

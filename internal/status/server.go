@@ -28,6 +28,9 @@ type Check struct {
 	Name string
 	// Ready returns nil, or a sentence that says what is wrong.
 	Ready func(context.Context) error
+	// Advisory says that the process does its job all the same: the sentence is
+	// shown, and the process stays ready.
+	Advisory bool
 }
 
 // Config is what the private listener shows.
@@ -89,8 +92,10 @@ func (c Config) ready(ctx echo.Context) error {
 	for _, check := range c.Checks {
 		answer.Checks[check.Name] = "ok"
 		if err := check.Ready(bounded); err != nil {
-			answer.Status, answer.Checks[check.Name] = "not ready", err.Error()
-			code = http.StatusServiceUnavailable
+			answer.Checks[check.Name] = err.Error()
+			if !check.Advisory {
+				answer.Status, code = "not ready", http.StatusServiceUnavailable
+			}
 		}
 	}
 	return ctx.JSONPretty(code, answer, "  ")

@@ -122,6 +122,13 @@ func New(path string, options Options) (*Watcher, error) {
 	return w, nil
 }
 
+// Tell sets the callbacks, in place of those given to [New]; nil tells nobody. Call
+// it before [Watcher.Run]: who is told is often made after the first load.
+func (w *Watcher) Tell(onChange func(old, new *plan.Set), onFault, onBlind func(error)) {
+	w.options.OnChange, w.options.OnFault, w.options.OnBlind = onChange, onFault, onBlind
+	w.options = w.options.withDefaults()
+}
+
 // Set returns the set in force: the last one that was good, never nil.
 func (w *Watcher) Set() *plan.Set { return w.now.Load().set }
 

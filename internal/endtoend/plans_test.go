@@ -1,0 +1,237 @@
+package endtoend_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/plan/watch"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/webhook"
+)
+
+// watchPlans puts the plan files of a new folder into force, as a process does, and
+// returns the folder.
+func (w *world) watchPlans(files map[string]string) string {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	for name, text := range files {
+		w.must(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	plans, err := watch.New(dir, watch.Options{Settle: 20 * time.Millisecond})
+	w.must(err)
+	publisher := events.NewPublisher(w.js)
+	ctx, cancel := context.WithCancel(context.Background())
+	plans.Tell(func(_, new *plan.Set) {
+		if err := publisher.Trigger(ctx, events.KindPlan, new.Hash); err != nil {
+			w.t.Error(err)
+		}
+	}, nil, nil)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := plans.Run(ctx); err != nil {
+			w.t.Error(err)
+		}
+	}()
+	w.t.Cleanup(func() { cancel(); <-done })
+	w.config.Plans = plans.Set
+	return dir
+}
+
+// planOf writes a plan with one campaign. Rest are further lines of its entry.
+func planOf(name, selector string, rest ...string) string {
+	text := fmt.Sprintf("version: 1\ncampaigns:\n  - name: %s\n    %s\n", name, selector)
+	for _, line := range rest {
+		text += "    " + line + "\n"
+	}
+	return text
+}
+
+func (w *world) own(numbers ...string) {
+	for _, number := range numbers {
+		w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: profileID})
+	}
+}
+
+func (w *world) numberReaches(campaignID, number string, state ledger.State) {
+	w.t.Helper()
+	w.eventually(fmt.Sprintf("%s on %s %s", number, campaignID, state), func() (bool, string) {
+		n := w.number(campaignID, number)
+		return n.State == state, fmt.Sprintf("%+v", n)
+	})
+}
+
+func TestPlanStagedAfterApproval_IsAttachedWithinOneReload(t *testing.T) {
+	const later = "11111111-907b-43a9-8ada-ba1dc8335b07"
+	w := newWorld(t, telnyxsim.Options{})
+	w.own("+15551234567", "+15551234568")
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.campaign(later, telnyx.CampaignMNOPending)
+	dir := w.watchPlans(map[string]string{"first.yaml": planOf("first", "campaign_id: "+campaignID, `numbers: ["+15551234567"]`)})
+	w.start()
+	w.numberReaches(campaignID, "+15551234567", ledger.Sendable)
+	w.must(w.sim.Approve(later)) // nobody has planned it yet
+	w.phase(later, ledger.Ready)
+
+	w.must(os.WriteFile(filepath.Join(dir, "later.yaml"), []byte(planOf("later", "campaign_id: "+later, `numbers: ["+15551234568"]`)), 0o600))
+	w.numberReaches(later, "+15551234568", ledger.Sendable)
+	if record := w.looks(later); !record.Planned || record.Plan != "later" || record.PlanHash == "" || !strings.HasPrefix(w.number(later, "+15551234568").Cause, "plan ") && !strings.HasPrefix(w.number(later, "+15551234568").Cause, "event ") {
+		t.Errorf("got %+v", record)
+	}
+}
+
+func TestReload_LooksAtWhatChangedAndNothingElse(t *testing.T) {
+	w := newWorld(t, telnyxsim.Options{})
+	files := map[string]string{}
+	ids := make([]string, 5)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%08d-907b-43a9-8ada-ba1dc8335b07", i)
+		w.campaign(ids[i], telnyx.CampaignMNOProvisioned)
+		w.own(fmt.Sprintf("+1555123000%d", i), fmt.Sprintf("+1555123100%d", i))
+		files[fmt.Sprintf("%d.yaml", i)] = planOf(fmt.Sprintf("plan-%d", i), "campaign_id: "+ids[i], fmt.Sprintf(`numbers: ["+1555123000%d"]`, i))
+	}
+	dir := w.watchPlans(files)
+	w.start()
+	w.start() // a second assigner reads the same files, and must not repeat the work
+	for i, id := range ids {
+		w.numberReaches(id, fmt.Sprintf("+1555123000%d", i), ledger.Sendable)
+	}
+	w.idle()
+	const reads = "GET /10dlc/campaign/{campaignId}"
+	before := w.sim.Calls()[reads]
+
+	changed := planOf("plan-2", "campaign_id: "+ids[2], `numbers: ["+15551230002", "+15551231002"]`)
+	w.must(os.WriteFile(filepath.Join(dir, "2.yaml"), []byte(changed), 0o600))
+	// The other assigner tells of the change as well.
+	set, err := plan.Load(dir)
+	w.must(err)
+	w.must(events.NewPublisher(w.js).Trigger(t.Context(), events.KindPlan, set.Hash))
+	w.numberReaches(ids[2], "+15551231002", ledger.Sendable)
+	w.idle()
+	for i, id := range ids {
+		entry, _, err := w.book.Campaign(t.Context(), id)
+		w.must(err)
+		if changed := entry.Campaign.PlanHash == set.Hash; changed != (i == 2) {
+			t.Errorf("campaign %d was looked at under the new set: %v", i, changed)
+		}
+	}
+	// One look for the change, and those that the number's own events cause.
+	if got := w.sim.Calls()[reads] - before; got > 4 {
+		t.Errorf("%d campaign reads for one changed entry", got)
+	}
+}
+
+func TestBrokenPlan_DisturbsNothing(t *testing.T) {
+	w := newWorld(t, telnyxsim.Options{})
+	w.own("+15551234567")
+	w.campaign(campaignID, telnyx.CampaignMNOPending)
+	dir := w.watchPlans(map[string]string{"plan.yaml": planOf("plan", "campaign_id: "+campaignID, `numbers: ["+15551234567"]`)})
+	w.start()
+	w.phase(campaignID, ledger.Waiting)
+	w.must(os.WriteFile(filepath.Join(dir, "broken.yaml"), []byte("version: 1\ncampaigns: [oh dear"), 0o600))
+	w.must(w.sim.Approve(campaignID))
+	w.numberReaches(campaignID, "+15551234567", ledger.Sendable)
+}
+
+func TestReference_IsFoundOnceItIsFiled(t *testing.T) {
+	const brand = "97091164-e814-435c-9c1b-14ab2d18e987"
+	w := newWorld(t, telnyxsim.Options{})
+	w.own("+15551234567")
+	w.sim.AddBrand(telnyxsim.Brand{ID: brand})
+	w.watchPlans(map[string]string{"plan.yaml": planOf("plan", "reference_id: spring-2026", "brand_id: "+brand, `numbers: ["+15551234567"]`)})
+	w.start()
+	w.phase("ref_spring-2026", ledger.Missing)
+
+	// It is filed, approved, and its events speak of an id that no plan has.
+	w.sim.AddCampaign(telnyxsim.Campaign{
+		ID: campaignID, BrandID: brand, ReferenceID: "spring-2026", CampaignStatus: telnyx.CampaignMNOPending,
+		WebhookURL: w.hook.URL + webhook.Path,
+	})
+	w.must(w.sim.Approve(campaignID))
+	w.numberReaches("ref_spring-2026", "+15551234567", ledger.Sendable)
+	if writes := w.sim.Writes(); len(writes) != 1 || writes[0].CampaignID != campaignID {
+		t.Errorf("got %+v", writes)
+	}
+}
+
+func TestPool_AttachesTheProfilesLongCodesWithinRoom(t *testing.T) {
+	w := newWorld(t, telnyxsim.Options{})
+	const other = "11111111-907b-43a9-8ada-ba1dc8335b07"
+	w.own("+15551234561", "+15551234562", "+15551234563", "+15551234564")
+	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: "+18005551234", MessagingProfileID: profileID, Type: "tollfree"})
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.campaign(other, telnyx.CampaignMNOProvisioned)
+	w.watchPlans(map[string]string{
+		"pool.yaml":  planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, "max_numbers: 2"),
+		"named.yaml": planOf("named", "campaign_id: "+other, `numbers: ["+15551234561"]`),
+	})
+	w.start()
+	w.numberReaches(other, "+15551234561", ledger.Sendable) // another entry names it, so it is that entry's
+	w.numberReaches(campaignID, "+15551234562", ledger.Sendable)
+	w.numberReaches(campaignID, "+15551234563", ledger.Sendable)
+	w.eventually("the one too many says so", func() (bool, string) {
+		n := w.number(campaignID, "+15551234564")
+		return n.Reason == ledger.CampaignFull, fmt.Sprintf("%+v", n)
+	})
+	if posts := w.posts(); len(posts) != 3 || posts["+18005551234"] != 0 {
+		t.Errorf("got requests for %v", posts)
+	}
+}
+
+func TestMessagingProfile_IsSetFirstAndNeverChanged(t *testing.T) {
+	const elsewhere = "5001776e-0000-4000-8000-000000000002"
+	w := newWorld(t, telnyxsim.Options{})
+	w.sim.AddMessagingProfiles(profileID)
+	w.sim.AddNumbers(
+		telnyxsim.Number{PhoneNumber: "+15551234567"},
+		telnyxsim.Number{PhoneNumber: "+15551234568", MessagingProfileID: elsewhere})
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.watchPlans(map[string]string{"plan.yaml": planOf("plan", "campaign_id: "+campaignID,
+		"messaging_profile_id: "+profileID, `numbers: ["+15551234567", "+15551234568"]`)})
+	w.start()
+	w.numberReaches(campaignID, "+15551234567", ledger.Sendable)
+	w.eventually("the other profile is told", func() (bool, string) {
+		n := w.number(campaignID, "+15551234568")
+		return n.State == ledger.Failed && n.Reason == ledger.OtherProfile, fmt.Sprintf("%+v", n)
+	})
+	for _, write := range w.sim.Writes() {
+		if write.PhoneNumber == "+15551234568" {
+			t.Errorf("the number on another profile got a request: %+v", write)
+		}
+	}
+}
+
+func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
+	const from, third = "11111111-907b-43a9-8ada-ba1dc8335b07", "22222222-907b-43a9-8ada-ba1dc8335b07"
+	w := newWorld(t, telnyxsim.Options{StaleReadDelay: 1500 * time.Millisecond})
+	w.own("+15551234567", "+15551234568")
+	for _, id := range []string{campaignID, from, third} {
+		w.campaign(id, telnyx.CampaignMNOProvisioned)
+	}
+	w.must(w.sim.AttachNumber("+15551234567", from, telnyx.Assigned))
+	w.must(w.sim.AttachNumber("+15551234568", third, telnyx.Assigned))
+	w.watchPlans(map[string]string{"plan.yaml": planOf("plan", "campaign_id: "+campaignID,
+		"move_from: ["+from+"]", `numbers: ["+15551234567", "+15551234568"]`)})
+	w.start()
+	w.numberReaches(campaignID, "+15551234567", ledger.Sendable)
+	w.numberReaches(campaignID, "+15551234568", ledger.Conflict)
+	puts := 0
+	for _, write := range w.sim.Writes() {
+		if write.Method != "PUT" || write.PhoneNumber != "+15551234567" {
+			t.Errorf("got %+v, want one PUT for the number of the named campaign alone", write)
+		}
+		puts++
+	}
+	if puts != 1 {
+		t.Errorf("%d PUTs, want 1, although reads lag behind", puts)
+	}
+}
