@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,7 +18,7 @@ func (r *Reader) OnCampaign(ctx context.Context, c telnyx.Campaign) ([]telnyx.As
 	}
 	all, err := r.telnyx.Assignments(ctx, filter)
 	if err != nil {
-		return nil, fmt.Errorf("list numbers of campaign %s: %w", c.AssignmentID(), err)
+		return nil, err
 	}
 	var on []telnyx.Assignment
 	for _, record := range all {
@@ -41,7 +40,7 @@ func (r *Reader) Records(ctx context.Context, numbers []string) ([]telnyx.Assign
 	}
 	first, err := r.telnyx.AssignmentsPage(ctx, telnyx.AssignmentFilter{}, 1)
 	if err != nil {
-		return nil, fmt.Errorf("list numbers of the account: %w", err)
+		return nil, err
 	}
 	counted := first.TotalRecords > 0
 	if counted && len(first.Records) >= first.TotalRecords || len(first.Records) == 0 && !counted {
@@ -53,7 +52,7 @@ func (r *Reader) Records(ctx context.Context, numbers []string) ([]telnyx.Assign
 	}
 	all, err := r.telnyx.Assignments(ctx, telnyx.AssignmentFilter{})
 	if err != nil {
-		return nil, fmt.Errorf("list numbers of the account: %w", err)
+		return nil, err
 	}
 	return all, nil
 }
@@ -73,7 +72,7 @@ func (r *Reader) EachRecord(ctx context.Context, numbers []string) ([]telnyx.Ass
 				return nil
 			}
 			if err != nil {
-				return fmt.Errorf("read the record of %s: %w", number, err)
+				return err
 			}
 			found[i] = &record
 			return nil
@@ -96,7 +95,7 @@ func (r *Reader) EachRecord(ctx context.Context, numbers []string) ([]telnyx.Ass
 func (r *Reader) Settings(ctx context.Context, numbers []string) (map[string]telnyx.NumberSettings, error) {
 	rows, err := r.telnyx.NumberSettings(ctx, numbers)
 	if err != nil {
-		return nil, fmt.Errorf("read messaging settings of %d numbers: %w", len(numbers), err)
+		return nil, err
 	}
 	settings := make(map[string]telnyx.NumberSettings, len(rows))
 	for _, row := range rows {
@@ -110,7 +109,7 @@ func (r *Reader) Settings(ctx context.Context, numbers []string) (map[string]tel
 func (r *Reader) Pool(ctx context.Context, profileID string) ([]plan.E164, error) {
 	rows, err := r.telnyx.ProfileNumberSettings(ctx, profileID)
 	if err != nil {
-		return nil, fmt.Errorf("list numbers of messaging profile %s: %w", profileID, err)
+		return nil, err
 	}
 	var numbers []plan.E164
 	for _, row := range rows {

@@ -33,7 +33,7 @@ func (a *Assigner) look(ctx context.Context, key, cause string, urgent bool) err
 	case telnyx.IsNotFound(err):
 		return p.missing(ctx)
 	case err != nil:
-		return p.unread(ctx, fmt.Errorf("read campaign %s: %w", key, err))
+		return p.unread(ctx, err)
 	}
 	a.worked(reading)
 	twin, named := otherEntry(p.set, p.key, campaign)

@@ -209,7 +209,7 @@ func (p *pass) note(ctx context.Context, t trouble) error {
 		}
 		err := p.put(ctx, number, func(n *ledger.Number) {
 			p.enter(n, ledger.Planned)
-			n.Reason, n.Detail = t.reason, t.detail
+			n.Reason = t.reason // what was said about it stands in the campaign's record
 		})
 		if err != nil {
 			return err

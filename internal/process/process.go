@@ -172,6 +172,8 @@ func (p *Process) Run(ctx context.Context) error {
 		stops = append(stops, func() { stop(); <-done })
 	}
 	<-ctx.Done()
+	p.log.Info().Msg("stopping")
+	defer func() { p.log.Info().Msg("stopped") }()
 	for _, stop := range stops {
 		stop()
 	}

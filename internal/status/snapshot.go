@@ -84,8 +84,11 @@ func (s *Snapshot) fill(entries []ledger.CampaignEntry, numbers []ledger.Number)
 		slices.SortFunc(c.Numbers, func(a, b Number) int { return cmp.Compare(a.Number.Number, b.Number.Number) })
 		for i, n := range c.Numbers {
 			c.Counts[n.State]++
-			if !n.NextAt.IsZero() && c.NextAt.After(n.NextAt) {
-				c.Numbers[i].NextAt = c.NextAt // a number's own is not written anew for that alone
+			// A number's own time is not written anew when that alone changes, and one
+			// that waits for its campaign has none.
+			waits := !n.NextAt.IsZero() || n.State == ledger.Planned
+			if waits && c.NextAt.After(n.NextAt) {
+				c.Numbers[i].NextAt = c.NextAt
 			}
 		}
 		s.Campaigns = append(s.Campaigns, c)
