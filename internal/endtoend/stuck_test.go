@@ -1,0 +1,65 @@
+package endtoend_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// Telnyx answers every request with 500 for days. Greenlight must try ever more
+// slowly, say at last that it is stuck, go on once an hour, and heal by itself.
+func TestServerErrors_EndAsStuckAndHeal(t *testing.T) {
+	const number = "+15551234567"
+	w := newWorld(t, telnyxsim.Options{})
+	var ahead atomic.Int64 // how far the assigner's clock is ahead of ours
+	w.config.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	w.stage(campaignID + ": " + number)
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.sim.Inject(telnyxsim.Fault{
+		Method: "POST", Times: -1, Kind: telnyxsim.StatusFault(500, `{"errors":[{"code":"10007","title":"Unexpected error"}]}`),
+	})
+	w.start()
+	// look passes some time and has the assigner look, as its own recheck would.
+	look := func(pass time.Duration) {
+		ahead.Add(int64(pass))
+		w.must(events.NewPublisher(w.js).Trigger(t.Context(), events.KindRecheck, campaignID))
+	}
+	var last ledger.Number
+	for tries := 1; tries <= 12; tries++ {
+		w.eventually(fmt.Sprintf("try %d", tries), func() (bool, string) {
+			last = w.number(campaignID, number)
+			return last.Attempts == tries && last.Reason == ledger.TelnyxUnavailable, fmt.Sprintf("%+v", last)
+		})
+		w.idle()
+		look(time.Second) // too soon: nothing may be sent
+		w.idle()
+		if posts := w.posts()[number]; posts != tries {
+			t.Fatalf("%d requests after %d tries", posts, tries)
+		}
+		look(2 * time.Hour)
+	}
+	w.eventually("stuck", func() (bool, string) {
+		last = w.number(campaignID, number)
+		return last.State == ledger.Failed && last.Reason == ledger.Stuck, fmt.Sprintf("%+v", last)
+	})
+	if !strings.Contains(last.Detail, "10007") || !last.NextAt.After(w.config.Now()) {
+		t.Errorf("got %+v, want Telnyx's words and the time of the next try", last)
+	}
+	if !strings.Contains(w.log.String(), `"level":"warn"`) {
+		t.Error("no alarm in the log")
+	}
+
+	w.sim.ClearFaults()
+	look(2 * time.Hour)
+	w.numberReaches(campaignID, number, ledger.Sendable)
+	if n := w.number(campaignID, number); n.Attempts != 0 || n.Reason != "" {
+		t.Errorf("got %+v, want a clean slate", n)
+	}
+}
