@@ -16,7 +16,12 @@ type command struct {
 	Up     upCommand     `cmd:"" help:"Run webhook, assigner and NATS in this one process, against Telnyx."`
 	Demo   demoCommand   `cmd:"" help:"Show it at work in a few seconds, against a simulated Telnyx. Needs nothing."`
 	Status statusCommand `cmd:"" help:"Tell where every campaign and number stands."`
-	Plan   planCommand   `cmd:"" help:"Check plans before the day: faults, schema."`
+	Plan   planCommand   `cmd:"" help:"Check plans before the day: faults, what Telnyx says, what would be done."`
+
+	Trigger     triggerCommand     `cmd:"" help:"Have a campaign looked at now, and what waits tried again."`
+	Hold        holdCommand        `cmd:"" help:"Stop the assigner from beginning anything, until resume."`
+	Resume      resumeCommand      `cmd:"" help:"End a hold."`
+	Deadletters deadLettersCommand `cmd:"" help:"List, show and requeue what could not be handled."`
 }
 
 func main() {

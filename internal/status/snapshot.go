@@ -21,6 +21,8 @@ type Snapshot struct {
 	Totals map[ledger.State]int `json:"totals"`
 	// DeadLetters counts what nobody could handle.
 	DeadLetters uint64 `json:"dead_letters"`
+	// Held says that the assigner begins nothing, because a person said hold.
+	Held bool `json:"held"`
 	// EventsWaiting counts messages that no assigner has been handed yet.
 	EventsWaiting int `json:"events_waiting"`
 }
@@ -47,6 +49,9 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 	s := Snapshot{At: now.UTC(), Campaigns: []Campaign{}, Totals: map[ledger.State]int{}}
 	var err error
 	if s.EventsWaiting, s.DeadLetters, err = events.Backlog(ctx, js); err != nil {
+		return s, err
+	}
+	if s.Held, err = events.IsHeld(ctx, js); err != nil {
 		return s, err
 	}
 	book, err := ledger.Open(ctx, js)

@@ -30,9 +30,13 @@ func (s Snapshot) WriteText(w io.Writer) error {
 	for _, c := range s.Campaigns {
 		s.writeCampaign(&b, c)
 	}
+	if s.Held {
+		fmt.Fprintln(&b)
+		wrap(&b, "", "On hold: nothing is begun until greenlight resume. Events are kept.")
+	}
 	if s.DeadLetters > 0 {
 		fmt.Fprintln(&b)
-		wrap(&b, "", plural(int(s.DeadLetters), "dead letter")+": a person should look at what could not be handled.")
+		wrap(&b, "", plural(int(s.DeadLetters), "dead letter")+": a person should look at what could not be handled, with greenlight deadletters list.")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -83,7 +83,7 @@ func TestWriteText_SaysThatNothingIsPlanned(t *testing.T) {
 		want        string
 	}{
 		"nothing at all":     {0, nothingPlanned},
-		"only a dead letter": {1, nothingPlanned + "\n1 dead letter: a person should look at what could not be handled.\n"},
+		"only a dead letter": {1, nothingPlanned + "\n1 dead letter: a person should look at what could not be handled, with\ngreenlight deadletters list.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := writeText(t, status.Snapshot{At: noon, DeadLetters: test.deadLetters})

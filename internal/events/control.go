@@ -1,0 +1,173 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ErrNoAssigner says that no assigner ever ran on this NATS server, so that there
+// is nothing to hold or resume.
+var ErrNoAssigner = errors.New("no assigner ever ran here")
+
+// heldUntil is a pause that nobody will see the end of.
+var heldUntil = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Hold stops deliveries to all assigners: none begins another look. Events are
+// kept meanwhile. It survives restarts, of everything, until [Resume].
+func Hold(ctx context.Context, js jetstream.JetStream) error {
+	_, err := js.PauseConsumer(ctx, StreamEvents, ConsumerAssigner, heldUntil)
+	return aboutAssigner(err, "hold the assigner")
+}
+
+// Resume ends a [Hold]. It does nothing when there is none.
+func Resume(ctx context.Context, js jetstream.JetStream) error {
+	_, err := js.ResumeConsumer(ctx, StreamEvents, ConsumerAssigner)
+	return aboutAssigner(err, "resume the assigner")
+}
+
+// IsHeld reports whether a [Hold] is in force.
+func IsHeld(ctx context.Context, js jetstream.JetStream) (bool, error) {
+	consumer, err := js.Consumer(ctx, StreamEvents, ConsumerAssigner)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up consumer %s: %w", ConsumerAssigner, err)
+	}
+	return consumer.CachedInfo().Paused, nil
+}
+
+func aboutAssigner(err error, what string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
+		return fmt.Errorf("%s: %w", what, ErrNoAssigner)
+	default:
+		return fmt.Errorf("%s: %w", what, err)
+	}
+}
+
+// HeaderRequeued is on a message that was requeued: the sequence that it had among
+// the dead letters.
+const HeaderRequeued = "Greenlight-Requeued-From"
+
+// ErrNoDeadLetter says that there is no dead letter with a sequence.
+var ErrNoDeadLetter = errors.New("no such dead letter")
+
+// StoredLetter is a dead letter as it is kept.
+type StoredLetter struct {
+	// Sequence is its place among the dead letters, by which people name it.
+	Sequence uint64
+	StoredAt time.Time
+	// Subject is deadletter.<origin>.<reason>.
+	Subject string
+	Reason  string
+	Detail  string
+	// Attempts is how often it was tried.
+	Attempts string
+	// OriginSubject is the subject of the message that it was, empty if it was none.
+	OriginSubject string
+	Header        map[string][]string
+	Body          []byte
+}
+
+// DeadLetters visits all dead letters, the oldest first.
+func DeadLetters(ctx context.Context, js jetstream.JetStream, visit func(StoredLetter)) error {
+	stream, err := js.Stream(ctx, StreamDeadLetters)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
+	}
+	state := stream.CachedInfo().State
+	if state.Msgs == 0 {
+		return nil
+	}
+	for sequence := state.FirstSeq; sequence <= state.LastSeq; sequence++ {
+		letter, err := DeadLetterAt(ctx, js, sequence)
+		if errors.Is(err, ErrNoDeadLetter) {
+			continue // it was requeued, or expired
+		}
+		if err != nil {
+			return err
+		}
+		visit(letter)
+	}
+	return nil
+}
+
+// DeadLetterAt returns one dead letter. Without one the error matches
+// ErrNoDeadLetter.
+func DeadLetterAt(ctx context.Context, js jetstream.JetStream, sequence uint64) (StoredLetter, error) {
+	stream, err := js.Stream(ctx, StreamDeadLetters)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return StoredLetter{}, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
+	}
+	if err == nil {
+		var msg *jetstream.RawStreamMsg
+		if msg, err = stream.GetMsg(ctx, sequence); err == nil {
+			return storedLetter(msg), nil
+		}
+	}
+	if errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		return StoredLetter{}, fmt.Errorf("dead letter %d: %w", sequence, ErrNoDeadLetter)
+	}
+	return StoredLetter{}, fmt.Errorf("read dead letter %d: %w", sequence, err)
+}
+
+func storedLetter(msg *jetstream.RawStreamMsg) StoredLetter {
+	return StoredLetter{
+		Sequence: msg.Sequence, StoredAt: msg.Time, Subject: msg.Subject,
+		Reason: msg.Header.Get(HeaderReason), Detail: msg.Header.Get(HeaderDetail), Attempts: msg.Header.Get(HeaderAttempts),
+		OriginSubject: msg.Header.Get(HeaderOriginSubject), Header: msg.Header, Body: msg.Data,
+	}
+}
+
+// Requeue puts a dead letter back where it came from, to be handled again, and then
+// takes it off the dead letters: stored twice for a moment, never lost. One that
+// was a message goes back into the stream of events. One that tells of a number
+// that failed for good makes the assigner look at the number's campaign as a person
+// asks it to, which tries the number again; campaignID says which that is.
+func Requeue(ctx context.Context, js jetstream.JetStream, letter StoredLetter, campaignID string) error {
+	publisher := NewPublisher(js)
+	if letter.OriginSubject == "" {
+		if campaignID == "" {
+			return fmt.Errorf("requeue dead letter %d: it was no message and names no campaign; what it tells has to be mended by hand", letter.Sequence)
+		}
+		if err := publisher.Trigger(ctx, KindCampaign, campaignID); err != nil {
+			return fmt.Errorf("requeue dead letter %d: %w", letter.Sequence, err)
+		}
+	} else if err := publisher.republish(ctx, letter); err != nil {
+		return fmt.Errorf("requeue dead letter %d: %w", letter.Sequence, err)
+	}
+	stream, err := js.Stream(ctx, StreamDeadLetters)
+	if err == nil {
+		err = stream.DeleteMsg(ctx, letter.Sequence)
+	}
+	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return fmt.Errorf("take off dead letter %d, which was requeued: %w", letter.Sequence, err)
+	}
+	return nil
+}
+
+// republish stores the message that a dead letter was, with a trace of it. Its id
+// is new, since the stream remembers the old one.
+func (p *Publisher) republish(ctx context.Context, letter StoredLetter) error {
+	msg := &nats.Msg{Subject: letter.OriginSubject, Data: letter.Body, Header: nats.Header{}}
+	for _, key := range []string{HeaderTimestamp, HeaderSignature, HeaderReceivedAt} {
+		if values := letter.Header[key]; len(values) > 0 {
+			msg.Header[key] = values
+		}
+	}
+	msg.Header.Set(HeaderRequeued, strconv.FormatUint(letter.Sequence, 10))
+	_, err := p.js.PublishMsg(ctx, msg, jetstream.WithMsgID(fmt.Sprintf("requeued-%d-%d", letter.Sequence, letter.StoredAt.UnixNano())))
+	return err
+}
