@@ -119,6 +119,12 @@ func (s Telnyx) client(faults *Faults) *telnyx.Client {
 	}
 }
 
+// ReadOnlyClient returns a client that cannot change anything, for a command that
+// only looks, and how many calls it should have under way at once.
+func (s Telnyx) ReadOnlyClient(faults *Faults) (client *telnyx.Client, concurrency int) {
+	return s.client(faults).ReadOnly(), count(faults, "TELNYX_CONCURRENCY", s.Concurrency, 1, 100)
+}
+
 // Webhook is how Telnyx's notifications come in.
 type Webhook struct {
 	PublicKey     string `name:"telnyx-public-key" env:"TELNYX_PUBLIC_KEY" placeholder:"KEY[,KEY]" help:"Public key that Telnyx's notifications are verified with; several, with commas, while rotating."`

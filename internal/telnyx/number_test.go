@@ -62,17 +62,17 @@ func numbersOf(rows []NumberSettings) []string {
 }
 
 func TestClient_NumberSettingsAreAskedForInBatches(t *testing.T) {
-	numbers := someNumbers(230)
+	numbers := someNumbers(600)
 	for name, tt := range map[string]struct {
 		server settingsServer
 		asked  int
 	}{
 		// Three batches, and one number of the last is not there: asked for alone.
-		"filtered": {settingsServer{owned: someNumbers(600)}, 4},
-		// Three pages of everything.
-		"filter is ignored": {settingsServer{owned: someNumbers(600), ignoreFilters: true}, 3},
-		// One batch, one number of it alone, and three pages of everything.
-		"filter takes one number": {settingsServer{owned: someNumbers(600), oneAtATime: true}, 5},
+		"filtered": {settingsServer{owned: someNumbers(900)}, 4},
+		// Four pages of everything.
+		"filter is ignored": {settingsServer{owned: someNumbers(900), ignoreFilters: true}, 4},
+		// One batch, one number of it alone, and four pages of everything.
+		"filter takes one number": {settingsServer{owned: someNumbers(900), oneAtATime: true}, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &Client{HTTPClient: &http.Client{Transport: &tt.server}}
@@ -87,7 +87,7 @@ func TestClient_NumberSettingsAreAskedForInBatches(t *testing.T) {
 				t.Errorf("asked %d times, want %d", len(tt.server.queries), tt.asked)
 			}
 			first := tt.server.queries[0]
-			if got, want := first.Get("filter[phone_number]"), strings.Join(numbers[:100], ","); got != want {
+			if got, want := first.Get("filter[phone_number]"), strings.Join(numbers[:250], ","); got != want {
 				t.Errorf("asked for %s, want %s", got, want)
 			}
 			if first.Get("page[size]") != "250" || first.Get("page[number]") != "1" {

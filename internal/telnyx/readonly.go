@@ -23,6 +23,9 @@ type readOnlyTransport struct{ next http.RoundTripper }
 // RoundTrip refuses everything but GET before anything is sent.
 func (t readOnlyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodGet {
+		if r.Body != nil {
+			r.Body.Close() // as every RoundTripper must
+		}
 		return nil, fmt.Errorf("%s %s was not sent: this command only reads", r.Method, r.URL.Path)
 	}
 	next := t.next

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"greenlight/internal/plan"
+	"greenlight/internal/preflight"
+	"greenlight/internal/process"
+	"greenlight/internal/settings"
+)
+
+type planPreflightCommand struct {
+	Paths           []string `arg:"" optional:"" name:"path" help:"Plan files, or folders of them. Each is a set of its own. None: what --plans says."`
+	Plans           string   `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"What is checked when no path is given (${default})."`
+	JSON            bool     `help:"Print JSON."`
+	settings.Telnyx `group:"Telnyx"`
+}
+
+// Help is what kong prints under the command's own help.
+func (c *planPreflightCommand) Help() string {
+	return `Asks Telnyx what would go wrong on the day: campaigns that do not exist, are mock, expired, rejected, suspended
+or full, or have no webhookURL; numbers that are not on the account, no US long codes, on no messaging profile or
+another one, on another campaign, or in trouble. That a campaign still waits for its approval is fine.
+It only reads, and changes nothing. Ends with 0 if all is well, with 2 if there are findings, and with 1 if plans
+have faults or Telnyx cannot be asked. Run it whenever a plan has changed, and once more before the day.`
+}
+
+// Run checks each path and prints what was found.
+func (c *planPreflightCommand) Run(ctx context.Context, out output) error {
+	if len(c.Paths) == 0 {
+		c.Paths = []string{c.Plans}
+	}
+	var faults settings.Faults
+	client, concurrency := c.ReadOnlyClient(&faults)
+	sets, valid := c.load()
+	if !valid {
+		// The plans' faults are told here, those of settings at the end.
+		return cmp.Or(c.writeFaults(out.Stdout), error(&process.ExitCode{Code: 1, Err: faults.Err()}))
+	}
+	if err := faults.Err(); err != nil {
+		return err
+	}
+	reports, err := preflight.Check(ctx, client, concurrency, sets...)
+	if err != nil {
+		return err
+	}
+	results := make([]preflightResult, len(reports))
+	clean := true
+	for i, report := range reports {
+		results[i] = preflightResult{c.Paths[i], report}
+		clean = clean && report.Clean
+	}
+	if err := c.write(out.Stdout, clean, results); err != nil {
+		return err
+	}
+	if !clean {
+		return &process.ExitCode{Code: 2} // the findings are the message
+	}
+	return nil
+}
+
+// load loads the set at each path, if all are valid.
+func (c *planPreflightCommand) load() (sets []*plan.Set, valid bool) {
+	for _, path := range c.Paths {
+		set, err := plan.Load(path)
+		if err != nil {
+			return nil, false
+		}
+		sets = append(sets, set)
+	}
+	return sets, true
+}
+
+// writeFaults prints what plan validate would.
+func (c *planPreflightCommand) writeFaults(w io.Writer) error {
+	results := make([]validation, len(c.Paths))
+	for i, path := range c.Paths {
+		results[i] = validate(path)
+	}
+	if c.JSON {
+		return writeJSON(w, results)
+	}
+	return writeText(w, results)
+}
+
+// preflightResult is what was found at one path. Its JSON form is what --json
+// prints.
+type preflightResult struct {
+	Path string `json:"path"`
+	preflight.Report
+}
+
+func (c *planPreflightCommand) write(w io.Writer, clean bool, results []preflightResult) error {
+	if c.JSON {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(struct {
+			Clean bool              `json:"clean"`
+			Plans []preflightResult `json:"plans"`
+		}{clean, results})
+	}
+	for i, r := range results {
+		if len(results) > 1 {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			fmt.Fprintf(w, "%s:\n\n", r.Path)
+		}
+		if err := r.WriteText(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}

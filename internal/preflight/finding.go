@@ -1,0 +1,105 @@
+package preflight
+
+import (
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+)
+
+// Code says what kind of thing was found. The list is closed. Of numbers the
+// ledger's own reasons are used, so that the same word is met on the day.
+type Code string
+
+// The codes of findings about numbers.
+const (
+	NotOwned           = Code(ledger.NotOwned)
+	NotLongCode        = Code(ledger.NotLongCode)
+	NoMessagingProfile = Code(ledger.NoMessagingProfile)
+	OtherProfile       = Code(ledger.OtherProfile)
+	OtherCampaign      = Code(ledger.OtherCampaign)
+	// BeingProcessed: the number is being taken off a campaign.
+	BeingProcessed = Code(ledger.BeingProcessed)
+	// CarrierFailed: the number's assignment failed, or a carrier's mapping of it.
+	CarrierFailed = Code(ledger.CarrierFailed)
+	// RemovalFailed: Telnyx failed to take the number off its campaign.
+	RemovalFailed Code = "removal_failed"
+)
+
+// The codes of findings about campaigns.
+const (
+	CampaignMissing   Code = "campaign_missing"
+	CampaignMock      Code = "campaign_mock"
+	CampaignExpired   Code = "campaign_expired"
+	CampaignRejected  Code = "campaign_rejected"
+	CampaignSuspended Code = "campaign_suspended"
+	// CampaignUnclear: Telnyx says something of it that Greenlight does not know.
+	CampaignUnclear Code = "campaign_unclear"
+	CampaignFull         = Code(ledger.CampaignFull)
+	NoWebhookURL    Code = "no_webhook_url"
+	// PlannedTwice: two entries are about one campaign, under two of its ids.
+	PlannedTwice Code = "planned_twice"
+	EmptyPool    Code = "empty_pool"
+)
+
+// Finding is one thing that would go wrong on the day.
+type Finding struct {
+	Code Code `json:"code"`
+	// Plan is the name of the entry, CampaignID its [plan.Campaign.ID].
+	Plan       string `json:"plan"`
+	CampaignID string `json:"campaign_id"`
+	// Number is empty if it is about the campaign.
+	Number plan.E164 `json:"number,omitempty"`
+	// File, Line and Column are where the plan names the number; where the entry
+	// begins if it is about the campaign, or about a number that came by a pool.
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	// What names the number or campaign. Why says what is wrong with it and Mend
+	// what to do, in sentences.
+	What string `json:"what"`
+	Why  string `json:"why"`
+	Mend string `json:"mend"`
+}
+
+// Sentence returns what, why and what to do.
+func (f Finding) Sentence() string { return f.What + ": " + f.Why + " " + f.Mend }
+
+// Position returns where the plan says it.
+func (f Finding) Position() plan.Position {
+	return plan.Position{File: f.File, Line: f.Line, Column: f.Column}
+}
+
+// NoteCode says what Greenlight will do about a number besides attaching it.
+type NoteCode string
+
+// The codes of notes. The subject of the first two is the campaign that the number
+// leaves, that of the third the messaging profile.
+const (
+	WillMove NoteCode = "will_move"
+	// WillMoveLater: the number is still on its way to the campaign that it may
+	// leave, and is moved once it is there.
+	WillMoveLater  NoteCode = "will_move_later"
+	WillSetProfile NoteCode = "will_set_profile"
+)
+
+// Note tells what Greenlight will do about a number because the plan says so.
+type Note struct {
+	Code       NoteCode  `json:"code"`
+	Plan       string    `json:"plan"`
+	CampaignID string    `json:"campaign_id"`
+	Number     plan.E164 `json:"number"`
+	// Subject is the campaign that the number leaves, or the messaging profile that
+	// it is put on.
+	Subject string `json:"subject"`
+}
+
+// tells says what happens to the number.
+func (n Note) tells() string {
+	switch n.Code {
+	case WillMove:
+		return "will be moved here from campaign " + n.Subject + ", as the plan's move_from says"
+	case WillMoveLater:
+		return "will be moved here from campaign " + n.Subject + ", as the plan's move_from says, once the assignment there is finished"
+	default:
+		return "will be put on messaging profile " + n.Subject + " first, as the plan's messaging_profile_id says"
+	}
+}

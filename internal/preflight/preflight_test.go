@@ -1,0 +1,390 @@
+package preflight_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/preflight"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+func TestCheck_FindsNothingWhereAllIsWell(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*testing.T, *account)
+		plan   string
+	}{
+		"waiting for approval": {nil, springPlan()},
+		"approved": {func(_ *testing.T, a *account) {
+			c := springCampaign()
+			c.CampaignStatus = telnyx.CampaignMNOProvisioned
+			a.AddCampaign(c)
+		}, springPlan()},
+		"on the profile that is named": {nil, springPlan("    messaging_profile_id: " + profileA)},
+		"by the TCR id":                {nil, planFor("tcr_campaign_id: "+springTCR, 1, 3)},
+		"by its reference":             {nil, planFor("reference_id: spring-2026\n    brand_id: "+brandID, 1, 3)},
+		"a long code spelled with hyphen": {func(_ *testing.T, a *account) {
+			a.AddNumbers(telnyxsim.Number{PhoneNumber: number(1), MessagingProfileID: profileA, Type: "long-code"})
+		}, springPlan()},
+		"a number of Puerto Rico": {func(_ *testing.T, a *account) {
+			a.AddNumbers(telnyxsim.Number{PhoneNumber: number(1), MessagingProfileID: profileA, CountryCode: "PR"})
+		}, springPlan()},
+		"attached already": {func(t *testing.T, a *account) {
+			a.attach(t, 1, springID, telnyx.Assigned)
+			a.attach(t, 2, springID, telnyx.PendingAssignment)
+		}, springPlan()},
+		"just enough room": {func(t *testing.T, a *account) {
+			a.addNumbers(9, 10, profileA)
+			a.attach(t, 9, springID, telnyx.Assigned)
+			a.attach(t, 10, springID, telnyx.FailedAssignment)
+			a.attach(t, 1, springID, telnyx.Assigned)
+		}, springPlan("    max_numbers: 4")},
+		"a campaign that is shared with us": {func(_ *testing.T, a *account) {
+			a.AddCampaign(telnyxsim.Campaign{TCRID: "CSHARED", Shared: true, WebhookURL: ourURL, CampaignStatus: telnyx.CampaignMNOAccepted})
+		}, planFor("tcr_campaign_id: CSHARED", 1, 3)},
+		"a pool, of which another entry has one": {func(t *testing.T, a *account) {
+			a.attach(t, 1, otherID, telnyx.Assigned)
+			a.AddNumbers(telnyxsim.Number{PhoneNumber: number(4), MessagingProfileID: profileA, Type: "tollfree"})
+		}, "version: 1\ncampaigns:\n  - name: pool\n    campaign_id: " + springID + "\n    number_pool: " + profileA +
+			"\n  - name: other\n    campaign_id: " + otherID + "\n    numbers: [" + number(1) + "]\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := springAccount(t)
+			if test.change != nil {
+				test.change(t, a)
+			}
+			r := a.check(t, test.plan)
+			if !r.Clean || len(r.Findings) != 0 || len(r.Notes) != 0 {
+				t.Errorf("got findings %+v and notes %+v, want none", r.Findings, r.Notes)
+			}
+		})
+	}
+}
+
+func TestCheck_FindsEachThingThatWouldGoWrong(t *testing.T) {
+	campaign := func(change func(*telnyxsim.Campaign)) func(*testing.T, *account) {
+		return func(_ *testing.T, a *account) {
+			c := springCampaign()
+			change(&c)
+			a.AddCampaign(c)
+		}
+	}
+	second := func(n telnyxsim.Number) func(*testing.T, *account) {
+		n.PhoneNumber = number(2)
+		return func(_ *testing.T, a *account) { a.AddNumbers(n) }
+	}
+	attached := func(campaign string, status telnyx.AssignmentStatus, reason ...string) func(*testing.T, *account) {
+		return func(t *testing.T, a *account) { a.attach(t, 2, campaign, status, reason...) }
+	}
+	status := func(s telnyx.CampaignStatus) func(*testing.T, *account) {
+		return campaign(func(c *telnyxsim.Campaign) { c.CampaignStatus = s })
+	}
+	const about = "campaign spring (" + springID + ")"
+	for name, test := range map[string]struct {
+		change func(*testing.T, *account)
+		plan   string // springPlan if empty
+		code   preflight.Code
+		line   int
+		words  []string
+	}{
+		"campaign that is not there": {nil, planFor("campaign_id: nowhere", 1, 3), preflight.CampaignMissing, 3,
+			[]string{"campaign spring (nowhere)", "does not know this campaign", "Check the id"}},
+		"TCR id that is not there": {nil, planFor("tcr_campaign_id: CNOWHERE", 1, 3), preflight.CampaignMissing, 3,
+			[]string{"campaign spring (CNOWHERE)", "does not know this campaign"}},
+		"reference that is not there": {nil, planFor("reference_id: spring-2027\n    brand_id: "+brandID, 1, 3), preflight.CampaignMissing, 3,
+			[]string{"campaign spring (ref_spring-2027)", "No campaign of brand " + brandID + " is filed with referenceId spring-2027", "File it"}},
+		"id that Telnyx refuses": {func(_ *testing.T, a *account) {
+			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Kind: telnyxsim.StatusFault(422, `{"errors":[{"code":"10006","title":"Invalid ID"}]}`)})
+		}, "", preflight.CampaignMissing, 3, []string{about, "10006 Invalid ID"}},
+		"mock": {campaign(func(c *telnyxsim.Campaign) { c.Mock = true }), "", preflight.CampaignMock, 3, []string{about, "mock campaign"}},
+		"mock and provisioned": {campaign(func(c *telnyxsim.Campaign) { c.Mock, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned }), "",
+			preflight.CampaignMock, 3, []string{about, "mock campaign"}},
+		"expired by campaignStatus": {status(telnyx.CampaignTCRExpired), "", preflight.CampaignExpired, 3, []string{about, "expired", "new id"}},
+		"expired by status": {campaign(func(c *telnyxsim.Campaign) { c.Status, c.CampaignStatus = "EXPIRED", telnyx.CampaignMNOProvisioned }), "",
+			preflight.CampaignExpired, 3, []string{about}},
+		"rejected": {campaign(func(c *telnyxsim.Campaign) {
+			c.CampaignStatus, c.FailureReasons = telnyx.CampaignMNORejected, []byte(`[{"description":"Call-to-action is missing."}]`)
+		}), "", preflight.CampaignRejected, 3, []string{about, "rejected (MNO_REJECTED): Call-to-action is missing.", "appeal"}},
+		"failed at The Campaign Registry": {status(telnyx.CampaignTCRFailed), "", preflight.CampaignRejected, 3, []string{about, "(TCR_FAILED)."}},
+		"suspended":                       {status(telnyx.CampaignTCRSuspended), "", preflight.CampaignSuspended, 3, []string{about, "The Campaign Registry has suspended it"}},
+		"suspended by T-Mobile while it waits": {campaign(func(c *telnyxsim.Campaign) { c.TMobileSuspended = true }), "",
+			preflight.CampaignSuspended, 3, []string{about, "T-Mobile has suspended it"}},
+		"suspended by T-Mobile": {campaign(func(c *telnyxsim.Campaign) {
+			c.TMobileSuspended, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned
+		}), "",
+			preflight.CampaignSuspended, 3, []string{about, "T-Mobile has suspended it"}},
+		"in a state that is not known": {status("MNO_DREAMING"), "", preflight.CampaignUnclear, 3, []string{about, `"MNO_DREAMING"`}},
+		"without room": {func(t *testing.T, a *account) {
+			a.addNumbers(8, 9, profileA)
+			a.attach(t, 8, springID, telnyx.Assigned)
+			a.attach(t, 9, springID, telnyx.PendingUnassignment)
+			a.attach(t, 1, springID, telnyx.Assigned)
+		}, springPlan("    max_numbers: 4"), preflight.CampaignFull, 3,
+			[]string{about, "3 numbers and 2 other numbers are on the campaign besides: that makes 5, and max_numbers allows 4", "raise max_numbers"}},
+		"pool without room": {nil, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileA + "\n    max_numbers: 2\n",
+			preflight.CampaignFull, 3, []string{about, "that makes 3, and max_numbers allows 2"}},
+		"without webhookURL": {campaign(func(c *telnyxsim.Campaign) { c.WebhookURL = "" }), "", preflight.NoWebhookURL, 3,
+			[]string{about, "webhookURL is not set", "/webhooks/telnyx"}},
+		"planned under two ids": {func(_ *testing.T, a *account) { a.addNumbers(4, 4, profileA) },
+			springPlan("  - name: twin", "    tcr_campaign_id: "+springTCR, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
+			[]string{"campaign twin (" + springTCR + ")", "plan spring", springID, "plans/spring.yaml:3:5", "one entry"}},
+		"planned by reference too": {func(_ *testing.T, a *account) { a.addNumbers(4, 4, profileA) },
+			springPlan("  - name: a-twin", "    reference_id: spring-2026", "    brand_id: "+brandID, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
+			[]string{"campaign a-twin (ref_spring-2026)", "plan spring"}},
+		"empty pool": {nil, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileB + "\n", preflight.EmptyPool, 3,
+			[]string{about, profileB, "number_pool"}},
+
+		"number of somebody else": {nil, planFor("campaign_id: "+springID, 1, 4), preflight.NotOwned, 9, []string{"number " + number(4), "does not list", "Order or port"}},
+		"toll-free":               {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "toll-free"}), "", preflight.NotLongCode, 7, []string{"number " + number(2), `"toll-free"`}},
+		"short code":              {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "shortcode"}), "", preflight.NotLongCode, 7, []string{"number " + number(2), `"shortcode"`}},
+		"Canadian":                {second(telnyxsim.Number{MessagingProfileID: profileA, CountryCode: "CA"}), "", preflight.NotLongCode, 7, []string{"number " + number(2), `"CA"`}},
+		"on no profile":           {second(telnyxsim.Number{}), "", preflight.NoMessagingProfile, 7, []string{"number " + number(2), "no messaging profile", "Put the number"}},
+		"attached, and on no profile": {func(t *testing.T, a *account) {
+			a.AddNumbers(telnyxsim.Number{PhoneNumber: number(2)})
+			a.attach(t, 2, springID, telnyx.Assigned)
+		}, springPlan("    messaging_profile_id: " + profileA), preflight.NoMessagingProfile, 7, []string{"number " + number(2), profileA}},
+		"on another profile": {second(telnyxsim.Number{MessagingProfileID: profileB}), springPlan("    messaging_profile_id: " + profileA),
+			preflight.OtherProfile, 7, []string{"number " + number(2), "It is on " + profileB, "names " + profileA}},
+		"on another campaign": {attached(otherID, telnyx.Assigned), "", preflight.OtherCampaign, 7,
+			[]string{"number " + number(2), "campaign " + otherID + " (ASSIGNED)", "write " + otherID + " under move_from"}},
+		"on its way to another campaign": {attached(otherID, telnyx.PendingAssignment), "", preflight.OtherCampaign, 7,
+			[]string{"number " + number(2), "campaign " + otherID + " (PENDING_ASSIGNMENT)"}},
+		"on another campaign than move_from": {attached(otherID, telnyx.Assigned), springPlan("    move_from: [C000000]"), preflight.OtherCampaign, 7,
+			[]string{"number " + number(2)}},
+		"on a campaign of move_from, without a status": {attached(otherID, ""), springPlan("    move_from: [" + otherTCR + "]"), preflight.OtherCampaign, 7,
+			[]string{"number " + number(2), "(no status told)", "take it out of this plan."}},
+		"removal from a campaign of move_from failed": {attached(otherID, telnyx.FailedUnassignment), springPlan("    move_from: [" + otherTCR + "]"), preflight.RemovalFailed, 7,
+			[]string{"number " + number(2), "off campaign " + otherID + " (FAILED_UNASSIGNMENT)", "try to move it"}},
+		"assignment failed": {attached(springID, telnyx.FailedAssignment, "Number is not enabled for messaging."), "", preflight.CarrierFailed, 7,
+			[]string{"number " + number(2), springID + " says FAILED_ASSIGNMENT: Number is not enabled for messaging.", "support"}},
+		"assignment to another campaign failed": {attached(otherID, telnyx.FailedAssignment), "", preflight.CarrierFailed, 7,
+			[]string{"number " + number(2), otherID + " says FAILED_ASSIGNMENT."}},
+		"being taken off": {attached(otherID, telnyx.PendingUnassignment), "", preflight.BeingProcessed, 7,
+			[]string{"number " + number(2), "taken off campaign " + otherID + " (PENDING_UNASSIGNMENT)"}},
+		"removal failed": {attached(springID, telnyx.FailedUnassignment), "", preflight.RemovalFailed, 7,
+			[]string{"number " + number(2), "off campaign " + springID + " (FAILED_UNASSIGNMENT)"}},
+		"mapping failed": {func(t *testing.T, a *account) {
+			c := springCampaign()
+			c.CampaignStatus = telnyx.CampaignMNOProvisioned
+			a.AddCampaign(c)
+			a.FailMapping(number(2), telnyxsim.TMobile)
+			_, err := a.client.Assign(t.Context(), number(2), springID)
+			must(t, err)
+			for a.Assignments()[0].TMobile != telnyx.MappingFailed || a.Assignments()[0].NonTMobile != telnyx.MappingAdded {
+				time.Sleep(time.Millisecond)
+			}
+		}, "", preflight.CarrierFailed, 7, []string{"number " + number(2), "FAILED for T-Mobile, ADDED for the other carriers"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := springAccount(t)
+			if test.change != nil {
+				test.change(t, a)
+			}
+			if test.plan == "" {
+				test.plan = springPlan()
+			}
+			before := len(a.Writes())
+			r := a.check(t, test.plan)
+			if r.Clean || len(r.Findings) != 1 {
+				t.Fatalf("got %d findings, want one: %+v", len(r.Findings), r.Findings)
+			}
+			f := r.Findings[0]
+			if f.Code != test.code || f.Line != test.line || f.File != "plans/spring.yaml" {
+				t.Errorf("got %s at %s, want %s on line %d", f.Code, f.Position(), test.code, test.line)
+			}
+			for _, words := range test.words {
+				if !strings.Contains(f.Sentence(), words) {
+					t.Errorf("got %q, want it to say %q", f.Sentence(), words)
+				}
+			}
+			if strings.Contains(test.plan, otherTCR) && strings.Contains(f.Mend, "move_from") {
+				t.Errorf("got %q, although the plan has it under move_from", f.Mend)
+			}
+			if writes := a.Writes(); len(writes) != before {
+				t.Errorf("it wrote: %+v", writes[before:])
+			}
+		})
+	}
+}
+
+func TestCheck_SaysWhatGreenlightWillDoBesides(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*testing.T, *account)
+		more   string
+		want   preflight.Note
+	}{
+		"move": {func(t *testing.T, a *account) { a.attach(t, 2, otherID, telnyx.Assigned) }, "    move_from: [" + otherTCR + "]",
+			preflight.Note{Code: preflight.WillMove, Subject: otherID}},
+		"move when it has arrived": {func(t *testing.T, a *account) { a.attach(t, 2, otherID, telnyx.PendingAssignment) }, "    move_from: [" + otherID + "]",
+			preflight.Note{Code: preflight.WillMoveLater, Subject: otherID}},
+		"set the profile": {func(_ *testing.T, a *account) { a.AddNumbers(telnyxsim.Number{PhoneNumber: number(2)}) }, "    messaging_profile_id: " + profileA,
+			preflight.Note{Code: preflight.WillSetProfile, Subject: profileA}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := springAccount(t)
+			test.change(t, a)
+			test.want.Plan, test.want.CampaignID, test.want.Number = "spring", springID, plan.E164(number(2))
+			r := a.check(t, springPlan(test.more))
+			if diff := cmp.Diff([]preflight.Note{test.want}, r.Notes); diff != "" || !r.Clean {
+				t.Errorf("got findings %+v, and notes (-want +got):\n%s", r.Findings, diff)
+			}
+		})
+	}
+}
+
+func TestCheck_ShowsTheRoomAndTheWebhookOfEachCampaign(t *testing.T) {
+	a := springAccount(t)
+	a.addNumbers(9, 9, profileA)
+	a.attach(t, 9, springID, telnyx.Assigned)
+	r := a.check(t, springPlan())
+	want := []preflight.Campaign{{
+		Plan: "spring", ID: springID, CampaignID: springID, TCRCampaignID: springTCR, Phase: ledger.Waiting,
+		Status: telnyx.CampaignMNOPending, WebhookURL: ourURL, Planned: 3, Others: 1, MaxNumbers: plan.DefaultMaxNumbers,
+	}}
+	if diff := cmp.Diff(want, r.Campaigns); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestCheck_HidesNoFindingBehindAnother(t *testing.T) {
+	a := newAccount(t, telnyxsim.Options{})
+	a.AddCampaign(telnyxsim.Campaign{ID: otherID})
+	a.AddCampaign(telnyxsim.Campaign{ID: springID, Mock: true, CampaignStatus: telnyx.CampaignTCRFailed, TMobileSuspended: true})
+	a.AddNumbers(telnyxsim.Number{PhoneNumber: number(1), Type: "tollfree"})
+	a.attach(t, 1, otherID, telnyx.Assigned)
+	r := a.check(t, planFor("campaign_id: "+springID, 1, 2, "    max_numbers: 2"))
+	var got []preflight.Code
+	for _, f := range r.Findings {
+		got = append(got, f.Code)
+	}
+	want := []preflight.Code{
+		preflight.CampaignRejected, preflight.CampaignSuspended, preflight.CampaignMock, preflight.NoWebhookURL,
+		preflight.NotLongCode, preflight.NoMessagingProfile, preflight.OtherCampaign, preflight.NotOwned,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestCheck_SortsFindingsByPlace(t *testing.T) {
+	a := newAccount(t, telnyxsim.Options{})
+	text := "version: 1\ncampaigns:\n" +
+		"  - name: b\n    campaign_id: b\n    numbers: [" + number(9) + ", " + number(1) + "]\n" +
+		"  - name: a\n    campaign_id: a\n    numbers:\n    - " + number(5) + "\n"
+	var got []string
+	for _, f := range a.check(t, text).Findings {
+		got = append(got, strings.TrimPrefix(f.Position().String(), "plans/spring.yaml:")+" "+f.What)
+	}
+	want := []string{"3:5 campaign b (b)", "5:15 number " + number(9), "5:29 number " + number(1), "6:5 campaign a (a)", "9:7 number " + number(5)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestCheck_JudgesEachSetByItself(t *testing.T) {
+	a := springAccount(t)
+	reports, err := preflight.Check(t.Context(), a.client, 8, load(t, springPlan()), load(t, planFor("tcr_campaign_id: "+springTCR, 3, 4)))
+	must(t, err)
+	if !reports[0].Clean || len(reports[1].Findings) != 1 || reports[1].Findings[0].Code != preflight.NotOwned {
+		t.Errorf("got %+v, want nothing about the first set and one thing about the second", reports)
+	}
+	if got := a.Calls()["GET /phone_numbers/messaging"]; got != 2 {
+		t.Errorf("settings were asked for %d times, want once for both sets, and once for the number that lacks", got)
+	}
+}
+
+// methods notes the methods of requests.
+type methods struct {
+	next http.RoundTripper
+	mu   sync.Mutex
+	seen map[string]int
+}
+
+func (m *methods) RoundTrip(r *http.Request) (*http.Response, error) {
+	m.mu.Lock()
+	m.seen[r.Method]++
+	m.mu.Unlock()
+	return m.next.RoundTrip(r)
+}
+
+func TestCheck_OnlyReads(t *testing.T) {
+	a := springAccount(t)
+	a.attach(t, 1, otherID, telnyx.Assigned)
+	a.AddNumbers(telnyxsim.Number{PhoneNumber: number(2)})
+	seen := &methods{next: a.client.HTTPClient.Transport, seen: map[string]int{}}
+	a.client.HTTPClient.Transport = seen
+	r := a.check(t, springPlan("    move_from: ["+otherID+"]", "    messaging_profile_id: "+profileA))
+	if len(r.Notes) != 2 {
+		t.Errorf("got notes %+v, want a move and a profile", r.Notes)
+	}
+	if len(seen.seen) != 1 || seen.seen["GET"] != a.calls() {
+		t.Errorf("it sent %v", seen.seen)
+	}
+	if writes := a.Writes(); len(writes) != 0 {
+		t.Errorf("it wrote: %+v", writes)
+	}
+}
+
+func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
+	always := func(kind telnyxsim.FaultKind) func(*account) {
+		return func(a *account) { a.Inject(telnyxsim.Fault{Times: -1, Kind: kind}) }
+	}
+	for name, test := range map[string]struct {
+		change func(*account)
+		words  []string
+	}{
+		"the key is refused": {func(a *account) { a.client.APIKey = "KEY9999999999_an0ther" }, []string{"Telnyx refuses the API key.", "TELNYX_API_KEY", "401", springID}},
+		"the key may not": {always(telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)),
+			[]string{"Telnyx refuses the API key.", "10010"}},
+		"the account may not": {always(telnyxsim.StatusFault(403, `{"errors":[{"code":"20013","title":"Account blocked"}]}`)), []string{"balance", "20013 Account blocked"}},
+		"nobody listens":      {func(a *account) { a.client.BaseURL = "http://127.0.0.1:1/v2" }, []string{"Telnyx did not answer", "TELNYX_BASE_URL", "refused"}},
+		"a gateway answers":   {always(telnyxsim.HTML502()), []string{"Telnyx did not answer", "502"}},
+		"too many requests":   {always(telnyxsim.RateLimited(time.Minute)), []string{"fewer requests", "again in a minute", "429"}},
+		"settings are refused": {func(a *account) {
+			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers", Times: -1, Kind: telnyxsim.StatusFault(418, `{}`)})
+		}, []string{"does not know", "418", "messaging settings"}},
+		"records are refused": {func(a *account) {
+			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/phone_number_campaigns", Times: -1, Kind: telnyxsim.StatusFault(418, `{}`)})
+		}, []string{"does not know", "418", "assignments"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := springAccount(t)
+			test.change(a)
+			_, err := preflight.Check(t.Context(), a.client, 8, load(t, springPlan()))
+			if err == nil {
+				t.Fatal("got no error")
+			}
+			for _, words := range test.words {
+				if !strings.Contains(err.Error(), words) {
+					t.Errorf("got %q, want it to say %q", err, words)
+				}
+			}
+			if strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "an0ther") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %q, want one line without the key", err)
+			}
+		})
+	}
+}
+
+func TestCheck_StopsWhenToldTo(t *testing.T) {
+	a := springAccount(t)
+	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.Hang()})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := preflight.Check(ctx, a.client, 8, load(t, springPlan()))
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "stopped") {
+		t.Errorf("got %v, want that it was stopped", err)
+	}
+}

@@ -1,0 +1,171 @@
+package preflight
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"greenlight/internal/ledger"
+)
+
+const (
+	// width is how many columns the text takes. Only a path that is longer than
+	// pathRoom makes it wider: a place that is cut is no link any more.
+	width    = 80
+	pathRoom = 36
+)
+
+// WriteText writes the report for people: the campaigns, the findings, and what
+// Greenlight will do besides attaching.
+func (r Report) WriteText(w io.Writer) error {
+	var b strings.Builder
+	if len(r.Campaigns) > 0 {
+		b.WriteString(r.campaignTable() + "\n\n")
+	}
+	if len(r.Findings) > 0 {
+		b.WriteString(r.findingTable() + "\n\n")
+	}
+	for _, g := range r.groups() {
+		wrap(&b, g.String())
+	}
+	if len(r.Notes) > 0 {
+		b.WriteString("\n")
+	}
+	wrap(&b, r.summary())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r Report) summary() string {
+	numbers := 0
+	for _, c := range r.Campaigns {
+		numbers += c.Planned
+	}
+	about := plural(len(r.Campaigns), "campaign") + " and " + plural(numbers, "number")
+	if r.Clean {
+		return "All is well with " + about + "."
+	}
+	return plural(len(r.Findings), "finding") + " about " + about + "."
+}
+
+func (r Report) campaignTable() string {
+	t := newTable()
+	// 10 for "numbers" and 8 for the phase are left, with blanks between.
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, WidthMax: 16}, {Number: 2, WidthMax: 36}})
+	t.AppendHeader(table.Row{"plan", "campaign, and its webhookURL", "phase", "numbers"})
+	for _, c := range r.Campaigns {
+		url := "no webhookURL"
+		if c.Phase == ledger.Missing {
+			url = ""
+		} else if c.WebhookURL != "" {
+			url = plain(c.WebhookURL)
+		}
+		t.AppendRow(table.Row{c.Plan, strings.TrimSpace(c.ID + "\n" + url), c.Phase, c.room()})
+	}
+	return t.Render()
+}
+
+// room tells how many numbers are planned, are there besides, and may be.
+func (c Campaign) room() string {
+	others := ""
+	if c.Others > 0 {
+		others = "\n" + plural(c.Others, "other")
+	}
+	return fmt.Sprintf("%d planned%s\nof %d", c.Planned, others, c.MaxNumbers)
+}
+
+// findingTable is the table of findings. What would be told twice in the same words
+// is told once, and referred to.
+func (r Report) findingTable() string {
+	place := 0
+	for _, f := range r.Findings {
+		place = max(place, utf8.RuneCountInString(f.Position().String()))
+	}
+	const around = 4               // blanks beside and between the columns
+	told := map[[3]string]string{} // what was told of whom
+	t := newTable()
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: width - around - min(place, pathRoom), WidthMaxEnforcer: text.WrapSoft}})
+	t.AppendHeader(table.Row{"where", "finding"})
+	for _, f := range r.Findings {
+		words := [3]string{string(f.Code), f.Why, f.Mend}
+		sentence := f.Sentence()
+		if first, again := told[words]; again {
+			sentence = f.What + ": as " + first + " above."
+		} else {
+			told[words] = f.What
+		}
+		t.AppendRow(table.Row{f.Position(), plain(string(f.Code) + ": " + sentence)})
+	}
+	return t.Render()
+}
+
+// group are notes that say the same of several numbers.
+type group struct {
+	Note
+	numbers []string
+}
+
+func (r Report) groups() []*group {
+	var groups []*group
+	known := map[Note]*group{}
+	for _, n := range r.Notes {
+		key := n
+		key.Number = ""
+		if known[key] == nil {
+			known[key] = &group{Note: key}
+			groups = append(groups, known[key])
+		}
+		known[key].numbers = append(known[key].numbers, string(n.Number))
+	}
+	return groups
+}
+
+// String tells the note with the first of its numbers.
+func (g *group) String() string {
+	const most = 3
+	shown := strings.Join(g.numbers[:min(len(g.numbers), most)], ", ")
+	if more := len(g.numbers) - most; more > 0 {
+		shown += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("%s: %s %s: %s.", g.Plan, plural(len(g.numbers), "number"), g.tells(), shown)
+}
+
+// wrap writes words in lines that fit.
+func wrap(b *strings.Builder, words string) {
+	for line := range strings.Lines(text.WrapSoft(plain(words), width)) {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+}
+
+// plain takes out of words that may be somebody else's what would steer a terminal.
+func plain(words string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, words)
+}
+
+func newTable() table.Writer {
+	t := table.NewWriter()
+	t.SuppressTrailingSpaces()
+	style := table.StyleLight
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Options.SeparateHeader = true
+	style.Format.Header = 0
+	t.SetStyle(style)
+	return t
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
