@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -10,6 +11,9 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/settings"
 )
+
+// askTimeout bounds what a command waits for NATS.
+const askTimeout = 10 * time.Second
 
 // where is the place that an operator's command asks.
 type where struct {
