@@ -53,7 +53,7 @@ var advice = map[Reason]Advice{
 	NoMessagingProfile: {
 		Why:    "The number is on no messaging profile, and Telnyx attaches only numbers that are.",
 		Next:   nextResync,
-		Action: "Put the number on a messaging profile in Telnyx's portal.",
+		Action: "Put the number on a messaging profile in Telnyx's portal, or name one in the plan: messaging_profile_id.",
 	},
 	OtherProfile: {
 		Why:    "The number is on another messaging profile than the plan names.",
@@ -61,7 +61,7 @@ var advice = map[Reason]Advice{
 		Action: "Move the number to the plan's profile, or correct the plan.",
 	},
 	OtherCampaign: {
-		Why:    "The number is in use on another campaign, and Greenlight never takes it from there.",
+		Why:    "The number is in use on another campaign, and Greenlight never takes it from one that the plan's move_from does not name.",
 		Next:   nextResync,
 		Action: "Detach the number from the other campaign if it should move, or take it out of this plan.",
 	},
