@@ -66,10 +66,26 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	if err := c.write(out.Stdout, report); err != nil {
 		return err
 	}
+	if err := unreadCampaigns(forecasts); err != nil {
+		return err
+	}
 	if report.Changes {
 		return &process.ExitCode{Code: 2} // the changes are the message
 	}
 	return nil
+}
+
+// unreadCampaigns returns an error that names the campaigns that Telnyx would not
+// let be read, each for a reason of its own, so that the diff is not taken for
+// whole. The others are told all the same.
+func unreadCampaigns(forecasts []assigner.Forecast) error {
+	var errs []error
+	for _, f := range forecasts {
+		if f.Phase == ledger.Unread {
+			errs = append(errs, fmt.Errorf("plan %s could not be told: %s", f.Plan.Name, f.Detail))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // writeFaults prints the faults of the plans as plan validate does.

@@ -24,7 +24,7 @@ type Reader struct {
 
 	mu     sync.Mutex
 	ids    map[string]telnyx.CampaignID // by plan.Campaign.ID
-	misses map[string]time.Time         // when a search found nothing
+	misses map[string]time.Time         // by searchedFor: when a search found nothing
 }
 
 // NewReader returns a reader that has at most concurrency calls under way at once
@@ -47,7 +47,6 @@ func (r *Reader) Learn(key string, id telnyx.CampaignID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ids[key] = id
-	delete(r.misses, key)
 }
 
 // Slot waits for leave to have one more call under way; release gives it back.
@@ -90,7 +89,7 @@ func (r *Reader) Campaign(ctx context.Context, want plan.Campaign) (telnyx.Campa
 	}
 	if id, known := r.known(want.ID()); known {
 		c, err := r.telnyx.Campaign(ctx, id)
-		if err != nil || want.ReferenceID == "" || !isOver(c) {
+		if err != nil || selects(want, c) && (want.ReferenceID == "" || !isOver(c)) {
 			return c, err
 		}
 	}
@@ -111,7 +110,7 @@ func isOver(c telnyx.Campaign) bool {
 
 // search finds one of the account's own campaigns in the lists, and reads it.
 func (r *Reader) search(ctx context.Context, want plan.Campaign) (telnyx.Campaign, error) {
-	if r.missedLately(want.ID()) {
+	if r.missedLately(want) {
 		return telnyx.Campaign{}, notThere(want)
 	}
 	brands := []string{want.BrandID}
@@ -139,7 +138,7 @@ func (r *Reader) search(ctx context.Context, want plan.Campaign) (telnyx.Campaig
 		}
 	}
 	if found.CampaignID == "" {
-		r.missed(want.ID())
+		r.missed(want)
 		return telnyx.Campaign{}, notThere(want)
 	}
 	r.Learn(want.ID(), found.CampaignID)
@@ -148,7 +147,7 @@ func (r *Reader) search(ctx context.Context, want plan.Campaign) (telnyx.Campaig
 
 func selects(want plan.Campaign, c telnyx.Campaign) bool {
 	if want.ReferenceID != "" {
-		return c.ReferenceID == want.ReferenceID
+		return c.ReferenceID == want.ReferenceID && c.BrandID == want.BrandID
 	}
 	return c.TCRCampaignID == want.TCRCampaignID
 }
@@ -168,15 +167,26 @@ func (r *Reader) known(key string) (telnyx.CampaignID, bool) {
 	return id, ok
 }
 
-func (r *Reader) missed(key string) {
+// ForgetMiss makes the next read search again for a campaign that was not found.
+func (r *Reader) ForgetMiss(want plan.Campaign) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.misses[key] = r.now()
+	delete(r.misses, searchedFor(want))
 }
 
-func (r *Reader) missedLately(key string) bool {
+// searchedFor is what a search goes by: the same reference under another brand is
+// another search.
+func searchedFor(want plan.Campaign) string { return want.ID() + " " + want.BrandID }
+
+func (r *Reader) missed(want plan.Campaign) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at, missed := r.misses[key]
+	r.misses[searchedFor(want)] = r.now()
+}
+
+func (r *Reader) missedLately(want plan.Campaign) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, missed := r.misses[searchedFor(want)]
 	return missed && r.now().Sub(at) < missFor
 }

@@ -234,6 +234,9 @@ func (a *Assigner) serve(ctx context.Context, e errand) {
 		return
 	}
 	a.metrics.look(err)
+	if err != nil {
+		a.directory.lookedUnder(e.key, "") // so that a changed entry counts as changed still
+	}
 	if ctx.Err() != nil && err != nil {
 		return // the delivery stays open and is given back with the rest
 	}

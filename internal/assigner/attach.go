@@ -34,6 +34,9 @@ const (
 	// dueSoon is how much earlier than its time a number is tried with others, so
 	// that waits that jitter has spread do not cause a pass each.
 	dueSoon = 3 * time.Second
+	// moveSettle is how long a number that was moved may go on being shown on its
+	// old campaign before the move is ordered again. Nobody publishes a figure.
+	moveSettle = time.Hour
 	// batch is how many numbers are attached on one reading of the campaign.
 	batch = 100
 	// pendingDeadline is how long Telnyx may take to finish a request. It speaks
@@ -139,10 +142,13 @@ func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, o order) error 
 	if known := p.known(o.number); p.exhausted(known) {
 		return p.put(ctx, o.number, func(n *ledger.Number) { p.stuck(n, known.Detail) })
 	}
-	if o.move {
-		if still, err := p.stillToMove(ctx, c, o.number); err != nil || !still {
-			return err
-		}
+	if !p.stillPlanned() {
+		// The plan has changed under this pass; the next one goes by the new entry.
+		p.lookAgain(p.a.now())
+		return nil
+	}
+	if ready, err := p.readAgain(ctx, c, &o); err != nil || !ready {
+		return err
 	}
 	if err := p.claim(ctx, o.number); err != nil {
 		return err
@@ -175,12 +181,55 @@ func (p *pass) send(ctx context.Context, c telnyx.Campaign, o order) (telnyx.Ass
 	return p.a.telnyx.Assign(ctx, string(o.number), c.AssignmentID())
 }
 
-// stillToMove reads the number's record once more, by itself, and reports whether
-// plan.Diff still says that it is to be moved. A PUT takes a number from whatever
-// campaign it is on without a word, so a list that lags behind must not decide.
-func (p *pass) stillToMove(ctx context.Context, c telnyx.Campaign, number plan.E164) (bool, error) {
-	records, err := p.a.reader.EachRecord(ctx, []string{string(number)})
+// stillPlanned reports whether the entry of this pass is the one in force. A pass
+// over many numbers takes minutes, and a number that was taken out of the plan
+// meanwhile must not be attached.
+func (p *pass) stillPlanned() bool {
+	set := p.a.config.Plans()
+	if set == p.set {
+		return true
+	}
+	want, planned := set.Find(p.key)
+	return planned && want.Hash() == p.entryHash && want.NumberPool == ""
+}
+
+// readAgain reads what an order rests on once more, by itself, where doing it
+// wrongly would take something away: a PUT takes a number from whatever campaign
+// it is on without a word, a PATCH from whatever profile. What was read at the
+// beginning of the pass may be minutes old by now.
+func (p *pass) readAgain(ctx context.Context, c telnyx.Campaign, o *order) (ready bool, err error) {
+	if o.move {
+		if ready, err = p.stillToMove(ctx, c, o.number); err != nil || !ready {
+			return false, err
+		}
+	}
+	if o.settings.MessagingProfileID != "" {
+		return true, nil
+	}
+	settings, err := p.a.reader.Settings(ctx, []string{string(o.number)})
 	if err != nil {
+		return false, &readFailure{err}
+	}
+	o.settings = settings[string(o.number)]
+	reason := obstacle(p.want, settings, string(o.number))
+	if reason == "" {
+		return true, nil
+	}
+	return false, p.put(ctx, o.number, func(n *ledger.Number) {
+		p.enter(n, ledger.Failed)
+		n.Reason = reason
+	})
+}
+
+// stillToMove reports whether plan.Diff says that the number is to be moved, by
+// its record as it is now. If not, another look is ordered.
+func (p *pass) stillToMove(ctx context.Context, c telnyx.Campaign, number plan.E164) (bool, error) {
+	var records []telnyx.Assignment
+	record, err := p.a.telnyx.Assignment(ctx, string(number))
+	switch {
+	case err == nil:
+		records = append(records, record)
+	case !telnyx.IsNotFound(err):
 		return false, &readFailure{err}
 	}
 	alone := p.want
@@ -190,8 +239,9 @@ func (p *pass) stillToMove(ctx context.Context, c telnyx.Campaign, number plan.E
 			return true, nil
 		}
 	}
-	p.lookAgain(p.a.now())
-	return false, nil
+	return false, p.put(ctx, number, func(n *ledger.Number) {
+		p.observeBusy(n, "Telnyx's answers differ about which campaign it is on")
+	})
 }
 
 // claim writes down that a request for the number is about to be sent. It is

@@ -61,6 +61,10 @@ func foreseeCampaign(ctx context.Context, r *account.Reader, set *plan.Set, want
 		f.Phase = ledger.Missing
 		return f, nil
 	}
+	if verdict := telnyx.Judge(err); err != nil && (verdict == telnyx.ForGood || verdict == telnyx.Unclear) {
+		f.Phase, f.Detail = ledger.Unread, detailOf(err) // this campaign's trouble, not the account's
+		return f, nil
+	}
 	if err != nil {
 		return f, err
 	}

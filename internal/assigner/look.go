@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
@@ -27,6 +28,12 @@ func (a *Assigner) look(ctx context.Context, key, cause string, urgent bool) err
 	}
 	if rest := a.gate.check(); rest != nil {
 		return cmp.Or(p.stopped(ctx, rest), error(rest))
+	}
+	if p.isUnknownReference() {
+		return p.forget(ctx)
+	}
+	if urgent {
+		a.reader.ForgetMiss(p.want) // a person knows better than our memory
 	}
 	campaign, err := a.reader.Campaign(ctx, p.want)
 	switch {
@@ -55,11 +62,20 @@ func otherEntry(set *plan.Set, key string, c telnyx.Campaign) (plan.Campaign, bo
 		ids = append(ids, plan.Campaign{ReferenceID: c.ReferenceID}.ID())
 	}
 	for _, id := range ids {
-		if want, found := set.Find(id); found && want.ID() != key {
+		want, found := set.Find(id)
+		if found && want.ID() != key && (want.ReferenceID == "" || want.BrandID == c.BrandID) {
 			return want, true
 		}
 	}
 	return plan.Campaign{}, false
+}
+
+// isUnknownReference reports a reference that left the plan before any campaign
+// was filed with it. Telnyx cannot be asked by a reference alone.
+func (p *pass) isUnknownReference() bool {
+	reference := plan.Campaign{ReferenceID: " "}.ID()
+	prefix := strings.TrimSuffix(reference, " ")
+	return !p.planned && strings.HasPrefix(p.key, prefix) && p.a.directory.telnyxID(p.key) == ""
 }
 
 // rank tells which of several entries for one campaign counts, the lowest: only

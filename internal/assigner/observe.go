@@ -55,7 +55,7 @@ func (p *pass) attachAll(ctx context.Context, c telnyx.Campaign) (extras int, er
 			}
 		}
 	}
-	if due, err = p.withinRoom(ctx, due, s.live); err != nil {
+	if due, err = p.withinRoom(ctx, due, s.live+p.unsettled); err != nil {
 		return 0, err
 	}
 	return extras, p.attach(ctx, c, due)
@@ -163,8 +163,13 @@ func (p *pass) prepare(ctx context.Context, c telnyx.Campaign, change plan.Chang
 	known := p.numbers[string(change.Number)].Number
 	if until := p.a.settledAt(known); p.now.Before(until) {
 		// An earlier request may still take effect, or show in Telnyx's answers.
+		p.unsettled++
 		p.lookAgain(until)
 		return false, nil
+	}
+	if change.Action == plan.Move && known.State == ledger.Pending && p.now.Before(known.ClaimedAt.Add(moveSettle)) {
+		p.unsettled++
+		return false, p.put(ctx, change.Number, p.observePending)
 	}
 	if reason := obstacle(p.want, s.settings, string(change.Number)); reason != "" {
 		return false, p.put(ctx, change.Number, func(n *ledger.Number) {

@@ -42,6 +42,10 @@ type pass struct {
 
 	entry ledger.CampaignEntry
 
+	// unsettled counts the numbers that a request may be under way for, which no
+	// list of Telnyx's shows yet.
+	unsettled int
+
 	mu      sync.Mutex // guards what follows, since numbers are attached side by side
 	numbers map[string]ledger.NumberEntry
 	nextAt  time.Time
@@ -82,8 +86,14 @@ func (p *pass) stopped(ctx context.Context, rest *stopped) error {
 // forget takes a campaign off the ledger that is planned under another of its
 // ids, with those of its numbers that no request is under way for.
 func (p *pass) forget(ctx context.Context) error {
-	if err := p.dropUnplanned(ctx); err != nil || p.entry.Revision == 0 || len(p.numbers) > 0 {
+	if err := p.dropUnplanned(ctx); err != nil {
 		return err
+	}
+	if len(p.numbers) > 0 {
+		return p.a.publisher.ScheduleRecheck(ctx, p.key, p.nextAt)
+	}
+	if p.entry.Revision == 0 {
+		return nil
 	}
 	return p.a.ledger.DropCampaign(ctx, p.entry)
 }
@@ -104,10 +114,10 @@ func (p *pass) plannedTwice(ctx context.Context, c telnyx.Campaign, twin plan.Ca
 }
 
 // missing ends a pass over a campaign that Telnyx does not know. One that no
-// plan names is no matter of ours.
+// plan names is no matter of ours any more.
 func (p *pass) missing(ctx context.Context) error {
-	if !p.planned && p.entry.Revision == 0 {
-		return nil
+	if !p.planned {
+		return p.forget(ctx)
 	}
 	if err := p.rest(ctx, ledger.Held, ledger.Missing.Sentence()); err != nil {
 		return err
@@ -182,7 +192,7 @@ func (p *pass) rest(ctx context.Context, state ledger.State, detail string) erro
 	if err := p.dropUnplanned(ctx); err != nil {
 		return err
 	}
-	for _, number := range p.want.Numbers {
+	for _, number := range p.plannedNumbers() {
 		known := p.numbers[string(number)].Number.State
 		if known == ledger.Conflict || known == ledger.Failed {
 			continue
@@ -198,6 +208,19 @@ func (p *pass) rest(ctx context.Context, state ledger.State, detail string) erro
 		}
 	}
 	return nil
+}
+
+// plannedNumbers lists the planned numbers as far as this pass knows them: those of a pool
+// that was not read are the ones of the ledger.
+func (p *pass) plannedNumbers() []plan.E164 {
+	numbers := slices.Clone(p.want.Numbers)
+	if p.want.NumberPool != "" && !p.expanded {
+		for number := range p.numbers {
+			numbers = append(numbers, plan.E164(number))
+		}
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
 }
 
 // note makes sure that every planned number has a record, so that none is

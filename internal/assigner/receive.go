@@ -51,6 +51,10 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 		}
 		return
 	}
+	if d.Kind == events.KindPlan && d.About != a.config.Plans().Hash {
+		a.log.Warn().Str(logging.KeyPlanHash, a.config.Plans().Hash).Str("told", d.About).
+			Msg("another process has another plan set in force; do all of them read the same files?")
+	}
 	keys, why := a.campaignsOf(ctx, d)
 	t := newTicket(d, causeOf(d), max(len(keys), 1), func(err error) {
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -234,4 +235,128 @@ func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
 	if puts != 1 {
 		t.Errorf("%d PUTs, want 1, although reads lag behind", puts)
 	}
+}
+
+// Many numbers are moved to two campaigns at once. Each move reads before it
+// writes while it holds a place among the calls under way, so places must not run
+// out over it; with one place in all, neither.
+func TestMove_OfManyNumbersDoesNotStandStill(t *testing.T) {
+	const from, second = "11111111-907b-43a9-8ada-ba1dc8335b07", "22222222-907b-43a9-8ada-ba1dc8335b07"
+	for _, concurrency := range []int{1, 8} {
+		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
+			w := newWorld(t, telnyxsim.Options{})
+			w.config.Concurrency = concurrency
+			for _, id := range []string{campaignID, from, second} {
+				w.campaign(id, telnyx.CampaignMNOProvisioned)
+			}
+			files := map[string]string{}
+			for k, id := range []string{campaignID, second} {
+				var list []string
+				for i := range 20 {
+					number := fmt.Sprintf("+1555123%d0%02d", k, i)
+					w.own(number)
+					w.must(w.sim.AttachNumber(number, from, telnyx.Assigned))
+					list = append(list, number)
+				}
+				files[fmt.Sprintf("%d.yaml", k)] = planOf(fmt.Sprintf("plan-%d", k), "campaign_id: "+id,
+					"move_from: ["+from+"]", "numbers: ["+strings.Join(list, ", ")+"]")
+			}
+			w.watchPlans(files)
+			w.start()
+			w.numberReaches(campaignID, "+15551230019", ledger.Sendable)
+			w.numberReaches(second, "+15551231019", ledger.Sendable)
+		})
+	}
+}
+
+// Reads lag far behind a move. The move must not be ordered again while it may
+// still be under way.
+func TestMove_IsNotRepeatedWhileReadsLag(t *testing.T) {
+	const from = "11111111-907b-43a9-8ada-ba1dc8335b07"
+	w := newWorld(t, telnyxsim.Options{StaleReadDelay: time.Hour})
+	w.config.Settle = 50 * time.Millisecond // so that the claim alone would soon allow it
+	w.sim.DropDeliveries(true)
+	w.own("+15551234567")
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.campaign(from, telnyx.CampaignMNOProvisioned)
+	w.must(w.sim.AttachNumber("+15551234567", from, telnyx.Assigned))
+	w.watchPlans(map[string]string{"plan.yaml": planOf("plan", "campaign_id: "+campaignID, "move_from: ["+from+"]", "numbers: [+15551234567]")})
+	w.start()
+	w.numberReaches(campaignID, "+15551234567", ledger.Pending)
+	for range 5 {
+		time.Sleep(60 * time.Millisecond) // let the claim of the latest request run out
+		w.nudge(campaignID)
+		w.idle()
+	}
+	if writes := w.sim.Writes(); len(writes) != 1 {
+		t.Errorf("got %d requests, want the one PUT: %+v", len(writes), writes)
+	}
+}
+
+func TestPool_SaysWhenItsCampaignIsSuspended(t *testing.T) {
+	w := newWorld(t, telnyxsim.Options{})
+	w.own("+15551234561")
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.watchPlans(map[string]string{"pool.yaml": planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID)})
+	w.start()
+	w.numberReaches(campaignID, "+15551234561", ledger.Sendable)
+	w.must(w.sim.SetCampaignStatus(campaignID, telnyx.CampaignTCRSuspended))
+	w.nudge(campaignID)
+	w.phase(campaignID, ledger.OnHold)
+	w.idle()
+	if n := w.number(campaignID, "+15551234561"); n.Reason != ledger.CampaignNotReady {
+		t.Errorf("got %+v, want it to say that its campaign is not ready", n)
+	}
+}
+
+// A number is taken out of the plan while a pass over many numbers is under way and
+// has not reached it. It must not be attached any more.
+func TestNumberTakenOutOfThePlan_IsNotAttachedByAPassUnderWay(t *testing.T) {
+	w := newWorld(t, telnyxsim.Options{Latency: 20 * time.Millisecond})
+	w.config.Concurrency = 1
+	var list []string
+	for i := range 30 {
+		number := fmt.Sprintf("+155512300%02d", i)
+		w.own(number)
+		list = append(list, number)
+	}
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	entry := func(numbers []string) string {
+		return planOf("plan", "campaign_id: "+campaignID, "numbers: ["+strings.Join(numbers, ", ")+"]")
+	}
+	dir := w.watchPlans(map[string]string{"plan.yaml": entry(list)})
+	w.start()
+	w.eventually("the pass is under way", func() (bool, string) { return len(w.posts()) >= 3, fmt.Sprint(len(w.posts())) })
+	w.must(os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(entry(list[:29])), 0o600))
+	w.numberReaches(campaignID, list[28], ledger.Sendable)
+	w.idle()
+	if posts := w.posts()[list[29]]; posts != 0 {
+		t.Errorf("the number that was taken out got %d requests", posts)
+	}
+}
+
+// The plan changes while Telnyx refuses the key. The change must not be forgotten.
+func TestReload_WhileAllWorkRestsIsNotForgotten(t *testing.T) {
+	w := newWorld(t, telnyxsim.Options{})
+	w.own("+15551234561", "+15551234562")
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	dir := w.watchPlans(map[string]string{"plan.yaml": planOf("plan", "campaign_id: "+campaignID, "numbers: [+15551234561]")})
+	var ahead atomic.Int64
+	w.config.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	w.start()
+	w.numberReaches(campaignID, "+15551234561", ledger.Sendable)
+	w.idle()
+	w.sim.Inject(telnyxsim.Fault{Method: "GET", Times: -1, Kind: telnyxsim.StatusFault(401, `{"errors":[{"code":"10009","title":"Authentication failed"}]}`)})
+	changed := planOf("plan", "campaign_id: "+campaignID, "numbers: [+15551234561, +15551234562]")
+	w.must(os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(changed), 0o600))
+	w.eventually("the refusal shows", func() (bool, string) {
+		return w.looks(campaignID).Reason == ledger.Unauthorized, fmt.Sprintf("%+v", w.looks(campaignID))
+	})
+	if n := w.number(campaignID, "+15551234562"); n.State != ledger.Planned || n.Reason != ledger.Unauthorized {
+		t.Errorf("got %+v, want the new number to say why it waits", n)
+	}
+	w.sim.ClearFaults()
+	ahead.Store(int64(2 * time.Minute)) // the rest is over
+	w.must(events.NewPublisher(w.js).Trigger(t.Context(), events.KindPlan, w.config.Plans().Hash))
+	w.numberReaches(campaignID, "+15551234562", ledger.Sendable)
 }

@@ -135,7 +135,8 @@ func storedLetter(msg *jetstream.RawStreamMsg) StoredLetter {
 // takes it off the dead letters: stored twice for a moment, never lost. One that
 // was a message goes back into the stream of events. One that tells of a number
 // that failed for good makes the assigner look at the number's campaign as a person
-// asks it to, which tries the number again; campaignID says which that is.
+// asks it to, which tries again whatever waits or failed there; campaignID says
+// which that is.
 func Requeue(ctx context.Context, js jetstream.JetStream, letter StoredLetter, campaignID string) error {
 	publisher := NewPublisher(js)
 	if letter.OriginSubject == "" {
@@ -152,7 +153,11 @@ func Requeue(ctx context.Context, js jetstream.JetStream, letter StoredLetter, c
 	if err == nil {
 		err = stream.DeleteMsg(ctx, letter.Sequence)
 	}
-	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+	if err != nil {
+		// Somebody else may have been as quick.
+		if _, goneErr := DeadLetterAt(ctx, js, letter.Sequence); errors.Is(goneErr, ErrNoDeadLetter) {
+			return nil
+		}
 		return fmt.Errorf("take off dead letter %d, which was requeued: %w", letter.Sequence, err)
 	}
 	return nil

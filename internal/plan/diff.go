@@ -73,7 +73,8 @@ type Change struct {
 //
 // Telnyx keeps failed records in its lists beside the live one, so a number may
 // have several. The one that forbids most decides, in the order conflict, wait to
-// attach, wait, done, attach: no write is made that any record speaks against.
+// attach, wait to move, wait, done, move, attach: no write is made that any record
+// speaks against.
 func Diff(want Campaign, on telnyx.Campaign, records []telnyx.Assignment) Changes {
 	rows := byNumber(slices.Clone(records)) // for the changes to point into
 	here := place{on: on, moveFrom: want.MoveFrom}

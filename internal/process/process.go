@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -92,14 +93,18 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 		Name: "plans", Advisory: true, Ready: func(context.Context) error { return plans.Err() },
 	})
 	p.add("plans", func(ctx context.Context) error {
+		var telling sync.WaitGroup
 		plans.Tell(
 			func(old, new *plan.Set) {
 				inForce.changed(new)
 				log.Info().Str(logging.KeyPlanHash, new.Hash).Int("campaigns", len(new.Campaigns)).
 					Strs("changed", clipList(watch.Changed(old, new))).Msg("another plan set is in force")
-				if err := publisher.Trigger(ctx, events.KindPlan, new.Hash); err != nil {
-					log.Warn().Err(err).Msg("the assigner could not be told of the plan; it looks at the next resync")
-				}
+				telling.Go(func() {
+					tell(ctx, publisher, new.Hash, func(err error) bool {
+						log.Warn().Err(err).Msg("the assigner could not be told of the plan; trying again")
+						return plans.Set().Hash == new.Hash
+					})
+				})
 			},
 			func(err error) {
 				log.Error().Err(err).Str(logging.KeyPlanHash, plans.Set().Hash).
@@ -109,9 +114,27 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 				log.Warn().Err(err).Msg("no events about the plan files; changes are found by looking every half a minute")
 			})
 		stop := onHangup(plans.Reload)
+		defer telling.Wait()
 		defer stop()
 		return plans.Run(ctx)
 	})
+}
+
+// tell tells the assigner that works of a plan set, and tries until it has worked,
+// ctx ends, or goOn says no after a failure.
+func tell(ctx context.Context, publisher *events.Publisher, hash string, goOn func(error) bool) {
+	const most = 30 * time.Second
+	for wait := time.Second; ; wait = min(2*wait, most) {
+		err := publisher.Trigger(ctx, events.KindPlan, hash)
+		if err == nil || ctx.Err() != nil || !goOn(err) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
 }
 
 // clipList bounds a list for the log.
