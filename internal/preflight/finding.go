@@ -72,13 +72,17 @@ func (f Finding) Position() plan.Position {
 type NoteCode string
 
 // The codes of notes. The subject of the first two is the campaign that the number
-// leaves, that of the third the messaging profile.
+// leaves, that of the third the messaging profile, that of the fourth the campaign
+// of the failed record.
 const (
 	WillMove NoteCode = "will_move"
 	// WillMoveLater: the number is still on its way to the campaign that it may
 	// leave, and is moved once it is there.
 	WillMoveLater  NoteCode = "will_move_later"
 	WillSetProfile NoteCode = "will_set_profile"
+	// FailedElsewhere: an assignment to another campaign failed once. Telnyx keeps
+	// such records for good, and nobody can mend them.
+	FailedElsewhere NoteCode = "failed_elsewhere"
 )
 
 // Note tells what Greenlight will do about a number because the plan says so.
@@ -87,8 +91,7 @@ type Note struct {
 	Plan       string    `json:"plan"`
 	CampaignID string    `json:"campaign_id"`
 	Number     plan.E164 `json:"number"`
-	// Subject is the campaign that the number leaves, or the messaging profile that
-	// it is put on.
+	// Subject is the campaign or the messaging profile that the code speaks of.
 	Subject string `json:"subject"`
 }
 
@@ -99,6 +102,8 @@ func (n Note) tells() string {
 		return "will be moved here from campaign " + n.Subject + ", as the plan's move_from says"
 	case WillMoveLater:
 		return "will be moved here from campaign " + n.Subject + ", as the plan's move_from says, once the assignment there is finished"
+	case FailedElsewhere:
+		return "will be attached, although an assignment to campaign " + n.Subject + " failed once"
 	default:
 		return "will be put on messaging profile " + n.Subject + " first, as the plan's messaging_profile_id says"
 	}

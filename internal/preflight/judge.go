@@ -223,7 +223,8 @@ func willWrite(action plan.Action) bool {
 // to one or off it:
 //
 //	verdict of plan.Diff              told as
-//	attach, after FAILED_ASSIGNMENT   carrier_failed
+//	attach, after FAILED_ASSIGNMENT   carrier_failed if it was on this campaign,
+//	                                  else a note
 //	done, wait                        carrier_failed if a carrier's mapping is FAILED,
 //	                                  removal_failed if FAILED_UNASSIGNMENT
 //	wait to attach                    being_processed
@@ -237,6 +238,10 @@ func (e *entry) checkRecord(change plan.Change) {
 	number, campaign := change.Number, record.CampaignID
 	switch change.Action {
 	case plan.Attach:
+		if !record.On(e.found.campaign) {
+			e.note(number, FailedElsewhere, campaign)
+			return
+		}
 		e.findCarrierFailed(number, withWords("Its record on campaign "+campaign+" says FAILED_ASSIGNMENT", telnyx.ReasonText(record.FailureReasons)))
 	case plan.Done, plan.Wait:
 		if slices.Contains(record.Mappings(), telnyx.MappingFailed) {

@@ -167,8 +167,6 @@ func TestCheck_FindsEachThingThatWouldGoWrong(t *testing.T) {
 			[]string{"number " + number(2), "off campaign " + otherID + " (FAILED_UNASSIGNMENT)", "try to move it"}},
 		"assignment failed": {attached(springID, telnyx.FailedAssignment, "Number is not enabled for messaging."), "", preflight.CarrierFailed, 7,
 			[]string{"number " + number(2), springID + " says FAILED_ASSIGNMENT: Number is not enabled for messaging.", "support"}},
-		"assignment to another campaign failed": {attached(otherID, telnyx.FailedAssignment), "", preflight.CarrierFailed, 7,
-			[]string{"number " + number(2), otherID + " says FAILED_ASSIGNMENT."}},
 		"being taken off": {attached(otherID, telnyx.PendingUnassignment), "", preflight.BeingProcessed, 7,
 			[]string{"number " + number(2), "taken off campaign " + otherID + " (PENDING_UNASSIGNMENT)"}},
 		"removal failed": {attached(springID, telnyx.FailedUnassignment), "", preflight.RemovalFailed, 7,
@@ -230,6 +228,8 @@ func TestCheck_SaysWhatGreenlightWillDoBesides(t *testing.T) {
 			preflight.Note{Code: preflight.WillMoveLater, Subject: otherID}},
 		"set the profile": {func(_ *testing.T, a *account) { a.AddNumbers(telnyxsim.Number{PhoneNumber: number(2)}) }, "    messaging_profile_id: " + profileA,
 			preflight.Note{Code: preflight.WillSetProfile, Subject: profileA}},
+		"failed on another campaign": {func(t *testing.T, a *account) { a.attach(t, 2, otherID, telnyx.FailedAssignment) }, "",
+			preflight.Note{Code: preflight.FailedElsewhere, Subject: otherID}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := springAccount(t)
