@@ -70,7 +70,7 @@ func foreseeCampaign(ctx context.Context, r *account.Reader, set *plan.Set, want
 	}
 	f.Phase, f.Detail = PhaseOf(c)
 	f.Status = string(c.CampaignStatus)
-	if twin, named := otherEntry(set, want.ID(), c); named && rank(twin) < rank(want) {
+	if twin, named := otherEntry(set, want.ID(), c); named && twin.Rank() < want.Rank() {
 		f.Phase, f.Detail = ledger.OnHold, namedTwice(twin)
 	}
 	if f.Phase != ledger.Ready {

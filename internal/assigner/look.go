@@ -48,7 +48,7 @@ func (a *Assigner) look(ctx context.Context, key, cause string, urgent bool) err
 	case named && !p.planned:
 		a.learn(ledger.Campaign{ID: twin.ID(), TelnyxID: string(campaign.CampaignID), TCRID: string(campaign.TCRCampaignID)})
 		return cmp.Or(p.forget(ctx), error(&knownAs{key: twin.ID()}))
-	case named && rank(twin) < rank(p.want):
+	case named && twin.Rank() < p.want.Rank():
 		return p.plannedTwice(ctx, campaign, twin)
 	}
 	return p.over(ctx, campaign)
@@ -76,19 +76,6 @@ func (p *pass) isUnknownReference() bool {
 	reference := plan.Campaign{ReferenceID: " "}.ID()
 	prefix := strings.TrimSuffix(reference, " ")
 	return !p.planned && strings.HasPrefix(p.key, prefix) && p.a.directory.telnyxID(p.key) == ""
-}
-
-// rank tells which of several entries for one campaign counts, the lowest: only
-// Telnyx knows that they are for one, so that a plan cannot be refused for it.
-func rank(want plan.Campaign) int {
-	switch {
-	case want.CampaignID != "":
-		return 0
-	case want.TCRCampaignID != "":
-		return 1
-	default:
-		return 2
-	}
 }
 
 // namedTwice says of an entry that another one for the same campaign counts.

@@ -81,7 +81,6 @@ func surveyNumbers(ctx context.Context, r *account.Reader, want plan.Campaign, c
 }
 
 // expand returns the entry with the numbers of its pool added, as they are now.
-// Numbers that another entry names are that entry's.
 func expand(ctx context.Context, r *account.Reader, set *plan.Set, want plan.Campaign) (plan.Campaign, error) {
 	if want.NumberPool == "" {
 		return want, nil
@@ -90,19 +89,5 @@ func expand(ctx context.Context, r *account.Reader, set *plan.Set, want plan.Cam
 	if err != nil {
 		return want, &readFailure{err}
 	}
-	named := map[plan.E164]bool{}
-	for _, other := range set.Campaigns {
-		for _, number := range other.Numbers {
-			named[number] = true
-		}
-	}
-	numbers := slices.Clone(want.Numbers)
-	for _, number := range pool {
-		if !named[number] {
-			numbers = append(numbers, number)
-		}
-	}
-	slices.Sort(numbers)
-	want.Numbers, want.Places = slices.Compact(numbers), nil
-	return want, nil
+	return set.WithPool(want, pool), nil
 }

@@ -101,6 +101,9 @@ type Set struct {
 	// index tells where in Campaigns an ID is. A Set that Load did not make has
 	// none.
 	index map[string]int
+	// named holds the numbers that entries name one by one; nil in a Set that Load
+	// did not make, or that has no number pool.
+	named map[E164]bool
 }
 
 // Find returns the entry with the given [Campaign.ID]: the campaign's id, of
@@ -125,8 +128,11 @@ func (s *Set) find(id string) (i int, ok bool) {
 	return i, i >= 0
 }
 
-// buildIndex makes Find quick.
+// buildIndex makes Find quick, and WithPool where there is a pool.
 func (s *Set) buildIndex() {
+	if s.hasPool() {
+		s.named = s.namedNumbers()
+	}
 	s.index = make(map[string]int, len(s.Campaigns))
 	for i, c := range s.Campaigns {
 		s.index[c.ID()] = i

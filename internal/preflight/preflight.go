@@ -71,10 +71,9 @@ func Check(ctx context.Context, client *telnyx.Client, concurrency int, sets ...
 func (s *survey) judge(set *plan.Set) Report {
 	// Lists are [] in JSON, never null.
 	r := Report{Hash: set.Hash, Campaigns: []Campaign{}, Findings: []Finding{}, Notes: []Note{}}
-	named := namedNumbers(set)
 	twins := s.twins(set)
 	for _, want := range set.Campaigns {
-		e := entry{written: want, want: s.withPool(want, named), found: s.campaigns[want.ID()], report: &r}
+		e := entry{written: want, want: set.WithPool(want, s.pools[want.NumberPool]), found: s.campaigns[want.ID()], report: &r}
 		e.changes = plan.Diff(e.want, e.found.campaign, s.records.of(e.found.campaign, e.want.Numbers))
 		e.checkCampaign(twins)
 		e.checkNumbers(s)
@@ -86,34 +85,6 @@ func (s *survey) judge(set *plan.Set) Report {
 	return r
 }
 
-// namedNumbers are the numbers that the set names one by one.
-func namedNumbers(set *plan.Set) map[plan.E164]bool {
-	named := map[plan.E164]bool{}
-	for _, c := range set.Campaigns {
-		for _, number := range c.Numbers {
-			named[number] = true
-		}
-	}
-	return named
-}
-
-// withPool returns the entry with the numbers of its pool added. One that an entry
-// names is that entry's, as it is for the assigner.
-func (s *survey) withPool(want plan.Campaign, named map[plan.E164]bool) plan.Campaign {
-	if want.NumberPool == "" {
-		return want
-	}
-	numbers := slices.Clone(want.Numbers)
-	for _, number := range s.pools[want.NumberPool] {
-		if !named[number] {
-			numbers = append(numbers, number)
-		}
-	}
-	slices.Sort(numbers)
-	want.Numbers, want.Places = slices.Compact(numbers), nil
-	return want
-}
-
 // twins finds entries that turn out to be about one campaign, under several of its
 // ids. It returns, by the ID of each but the first, the entry that counts: that is
 // how the assigner has it, the campaign's own id before its TCR id before a
@@ -121,7 +92,7 @@ func (s *survey) withPool(want plan.Campaign, named map[plan.E164]bool) plan.Cam
 func (s *survey) twins(set *plan.Set) map[string]plan.Campaign {
 	first, twins := map[string]plan.Campaign{}, map[string]plan.Campaign{}
 	entries := slices.Clone(set.Campaigns)
-	slices.SortStableFunc(entries, func(a, b plan.Campaign) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortStableFunc(entries, func(a, b plan.Campaign) int { return cmp.Compare(a.Rank(), b.Rank()) })
 	for _, want := range entries {
 		found := s.campaigns[want.ID()]
 		if found.missing() {
@@ -135,15 +106,4 @@ func (s *survey) twins(set *plan.Set) map[string]plan.Campaign {
 		first[id] = want
 	}
 	return twins
-}
-
-func rank(c plan.Campaign) int {
-	switch {
-	case c.CampaignID != "":
-		return 0
-	case c.TCRCampaignID != "":
-		return 1
-	default:
-		return 2
-	}
 }
