@@ -63,9 +63,6 @@ func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (
 	return p, nil
 }
 
-// JetStream is what the parts work on.
-func (p *Process) JetStream() jetstream.JetStream { return p.js }
-
 // AddWebhook adds the front door, on a listener that the process closes.
 func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error {
 	config.JetStream, config.Log, config.Metrics = p.js, p.log, p.registry

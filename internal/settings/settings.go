@@ -171,7 +171,10 @@ type Assigner struct {
 // is not a setting, and what watches the plan files; nil when they are at fault.
 func (s Assigner) Config(faults *Faults, calls Telnyx) (assigner.Config, *watch.Watcher) {
 	plans, err := watch.New(s.Plans, watch.Options{})
-	if err != nil {
+	if _, missing := os.Stat(s.Plans); errors.Is(missing, fs.ErrNotExist) {
+		faults.add("PLANS", "names "+s.Plans+", and nothing is there",
+			"Make the folder and copy config/plan.example.yaml into it, or name your own plan file or folder.")
+	} else if err != nil {
 		*faults = append(*faults, fmt.Errorf("PLANS (--plans) %s cannot be used:\n%w", s.Plans, err))
 	}
 	return assigner.Config{
