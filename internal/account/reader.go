@@ -89,7 +89,7 @@ func (r *Reader) Campaign(ctx context.Context, want plan.Campaign) (telnyx.Campa
 	}
 	if id, known := r.known(want.ID()); known {
 		c, err := r.telnyx.Campaign(ctx, id)
-		if err != nil || selects(want, c) && (want.ReferenceID == "" || !isOver(c)) {
+		if err != nil || Selects(want, c) && (want.ReferenceID == "" || !isOver(c)) {
 			return c, err
 		}
 	}
@@ -132,7 +132,7 @@ func (r *Reader) search(ctx context.Context, want plan.Campaign) (telnyx.Campaig
 		}
 		for _, c := range campaigns {
 			// The oldest come first. The youngest that is not over is the one.
-			if selects(want, c) && (found.CampaignID == "" || !isOver(c)) {
+			if Selects(want, c) && (found.CampaignID == "" || !isOver(c)) {
 				found = c
 			}
 		}
@@ -145,11 +145,16 @@ func (r *Reader) search(ctx context.Context, want plan.Campaign) (telnyx.Campaig
 	return r.telnyx.Campaign(ctx, found.CampaignID)
 }
 
-func selects(want plan.Campaign, c telnyx.Campaign) bool {
-	if want.ReferenceID != "" {
+// Selects reports whether the campaign is the one that the entry selects.
+func Selects(want plan.Campaign, c telnyx.Campaign) bool {
+	switch {
+	case want.ReferenceID != "":
 		return c.ReferenceID == want.ReferenceID && c.BrandID == want.BrandID
+	case want.TCRCampaignID != "":
+		return c.TCRCampaignID == want.TCRCampaignID
+	default:
+		return c.CampaignID == want.CampaignID
 	}
-	return c.TCRCampaignID == want.TCRCampaignID
 }
 
 // notThere is what Telnyx itself would answer if it could be asked by such ids.

@@ -29,13 +29,19 @@ const (
 	// DefaultConcurrency is how many calls to Telnyx are under way at once. It
 	// only keeps latency from lowering the rate; the pacer sets the rate.
 	DefaultConcurrency = 8
+	// DefaultPendingDeadline is how long Telnyx may take to finish a request. It
+	// speaks of up to 72 hours
+	// (https://developers.telnyx.com/docs/messaging/10dlc/phone-number-assignment).
+	DefaultPendingDeadline = 72 * time.Hour
 	// DefaultSettle is how long a request whose answer was lost may still take
 	// effect. Before that a number without a record is not tried again.
 	DefaultSettle = 30 * time.Second
 
-	// maxLooks is how many campaigns are looked at at once: enough that a large
-	// one does not hold up the others.
-	maxLooks = 4
+	// maxLooks is how many campaigns are looked at at once: many, so that a small
+	// one is not held up by large ones, with which it takes turns call by call.
+	// Some workers leave what a resync asks for to the others.
+	maxLooks    = 64
+	promptLooks = 8
 	// patience is how often and how long a delivery whose look could not be
 	// finished is tried before it becomes a dead letter.
 	patience     = 12
@@ -68,6 +74,9 @@ type Config struct {
 	// Settle is how long a request whose answer was lost may still take effect.
 	// Default DefaultSettle.
 	Settle time.Duration
+	// PendingDeadline is how long a number may be pending before it is called
+	// stuck. Default DefaultPendingDeadline.
+	PendingDeadline time.Duration
 	// Timing of the consumer. The zero value means its defaults.
 	Timing events.Timing
 	// Log gets a line for each decision that matters. The zero value logs
@@ -92,12 +101,15 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Settle == 0 {
 		c.Settle = DefaultSettle
 	}
+	if c.PendingDeadline == 0 {
+		c.PendingDeadline = DefaultPendingDeadline
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Resync < time.Second || c.Concurrency < 1 || c.Settle < 0 {
-		return c, fmt.Errorf("assigner: resync %s must be a second or more, concurrency %d one or more, settle %s not negative",
-			c.Resync, c.Concurrency, c.Settle)
+	if c.Resync < time.Second || c.Concurrency < 1 || c.Settle < 0 || c.PendingDeadline < 0 {
+		return c, fmt.Errorf("assigner: resync %s must be a second or more, concurrency %d one or more, settle %s and pending deadline %s not negative",
+			c.Resync, c.Concurrency, c.Settle, c.PendingDeadline)
 	}
 	return c, nil
 }
@@ -188,8 +200,8 @@ func (a *Assigner) Run(ctx context.Context) error {
 		return err
 	}
 	var workers sync.WaitGroup
-	for range maxLooks {
-		workers.Go(func() { a.work(ctx) })
+	for i := range maxLooks {
+		workers.Go(func() { a.work(ctx, i < promptLooks) })
 	}
 	// No more than this can be open, so that handing over never blocks.
 	deliveries := make(chan *events.Delivery, events.MaxOpen)
@@ -214,9 +226,9 @@ func (a *Assigner) Ready(ctx context.Context) error {
 }
 
 // work looks at campaigns until the queue is closed.
-func (a *Assigner) work(ctx context.Context) {
+func (a *Assigner) work(ctx context.Context, promptOnly bool) {
 	for {
-		errand, ok := a.queue.take()
+		errand, ok := a.queue.take(promptOnly)
 		if !ok {
 			return
 		}
@@ -304,7 +316,7 @@ func (a *Assigner) guardedLook(ctx context.Context, e errand) (err error) {
 				Msg("this is a mistake in Greenlight, please report it")
 		}
 	}()
-	return a.look(ctx, e.key, e.ticket.cause, e.urgent)
+	return a.look(ctx, e)
 }
 
 // backoff returns how long to wait after the given number of failed attempts:

@@ -1,6 +1,7 @@
 package assigner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,11 +38,10 @@ const (
 	// moveSettle is how long a number that was moved may go on being shown on its
 	// old campaign before the move is ordered again. Nobody publishes a figure.
 	moveSettle = time.Hour
-	// batch is how many numbers are attached on one reading of the campaign.
-	batch = 100
-	// pendingDeadline is how long Telnyx may take to finish a request. It speaks
-	// of up to 72 hours.
-	pendingDeadline = 72 * time.Hour
+	// batch and readingLasts are how many numbers are attached, and for how long,
+	// on one reading of the campaign.
+	batch        = 100
+	readingLasts = time.Minute
 	// The waits before a pending number is looked at again: half the time that it
 	// has been pending, within these bounds.
 	recheckLeast = 30 * time.Second
@@ -59,14 +59,17 @@ func (a *Assigner) settledAt(n ledger.Number) time.Time {
 }
 
 // attach sends one request for each number. A long list is worked off in batches,
-// and the campaign read again between them: it may have been suspended meanwhile.
+// and the campaign read again between them when the last reading is old: it may
+// have been suspended meanwhile, and the event that said so lost.
 func (p *pass) attach(ctx context.Context, c telnyx.Campaign, orders []order) error {
 	orders, err := p.unclaimedElsewhere(ctx, orders)
 	if err != nil {
 		return err
 	}
+	read := p.now
 	for i := 0; i < len(orders); i += batch {
-		if i > 0 {
+		if i > 0 && p.a.now().Sub(read) > readingLasts {
+			read = p.a.now()
 			if c, err = p.a.reader.Campaign(ctx, p.want); err != nil {
 				return &readFailure{err}
 			}
@@ -142,8 +145,9 @@ func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, o order) error 
 	if known := p.known(o.number); p.exhausted(known) {
 		return p.put(ctx, o.number, func(n *ledger.Number) { p.stuck(n, known.Detail) })
 	}
-	if !p.stillPlanned() {
-		// The plan has changed under this pass; the next one goes by the new entry.
+	if !p.stillPlanned() || p.a.queue.interrupted(p.key) {
+		// The plan has changed under this pass, or the campaign; the next pass goes by
+		// what is now.
 		p.lookAgain(p.a.now())
 		return nil
 	}
@@ -269,12 +273,11 @@ func (p *pass) accepted(ctx context.Context, c telnyx.Campaign, o order, answer 
 			n.NextAt = p.a.now().Add(recheckLeast)
 			return
 		}
-		p.enter(n, ledger.Planned)
-		n.Reason, n.Detail = ledger.BeingProcessed, failure
+		n.Detail = failure
 		if !answer.On(c) {
 			n.Detail = "Telnyx answered with the record of campaign " + answer.CampaignID + ". " + failure
 		}
-		p.retry(n, 0)
+		p.putOff(n, cmp.Or(complainedOf(telnyx.ComplaintIn(failure)), ledger.BeingProcessed), 0)
 	})
 }
 
@@ -312,8 +315,8 @@ func (p *pass) refused(ctx context.Context, c telnyx.Campaign, number plan.E164,
 		case telnyx.EffectUnknown(cause):
 			n.NextAt = p.a.now().Add(turnWait)
 		default:
-			p.release(n, ledger.Planned)
-			p.retry(n, t.atLeast)
+			n.ClaimedAt = time.Time{}
+			p.putOff(n, t.reason, t.atLeast)
 		}
 	})
 	if err == nil && t.verdict == telnyx.StopEverything {
@@ -328,8 +331,14 @@ func (p *pass) release(n *ledger.Number, state ledger.State) {
 	n.ClaimedAt = time.Time{}
 }
 
-// retry orders another try, ever later.
-func (p *pass) retry(n *ledger.Number, atLeast time.Duration) {
+// putOff orders another try, ever later.
+func (p *pass) putOff(n *ledger.Number, reason ledger.Reason, atLeast time.Duration) {
+	state := ledger.Planned
+	if reason == ledger.OtherCampaign {
+		state = ledger.Conflict
+	}
+	p.enter(n, state)
+	n.Reason = reason
 	n.NextAt = p.a.now().Add(max(atLeast, backoff(retryBase, retryMost, n.Attempts, p.a.jitter())))
 }
 

@@ -2,6 +2,7 @@ package assigner
 
 import (
 	"sync"
+	"time"
 
 	"greenlight/internal/ledger"
 )
@@ -15,6 +16,7 @@ type directory struct {
 	telnyx  map[string]string          // key -> Telnyx id
 	byBrand map[string]map[string]bool // brand id -> keys
 	entries map[string]string          // key -> Hash of the entry of the latest look
+	rested  map[string]time.Time       // key -> until when events about numbers wait
 }
 
 func newDirectory() *directory {
@@ -23,6 +25,7 @@ func newDirectory() *directory {
 		telnyx:  make(map[string]string),
 		byBrand: make(map[string]map[string]bool),
 		entries: make(map[string]string),
+		rested:  make(map[string]time.Time),
 	}
 }
 
@@ -62,6 +65,21 @@ func (d *directory) looked(key string) string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.entries[key]
+}
+
+// restUntil makes events about single numbers of a campaign wait, since the look
+// that they ask for has just been made and was dear.
+func (d *directory) restUntil(key string, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rested[key] = at
+}
+
+// restedAt returns until when events about single numbers of a campaign wait.
+func (d *directory) restedAt(key string) time.Time {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.rested[key]
 }
 
 // key returns the key of the campaign with the given id; the id itself when the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"greenlight/internal/account"
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
 	"greenlight/internal/plan"
@@ -21,8 +22,8 @@ func (k *knownAs) Error() string { return "planned as campaign " + k.key }
 // look makes one pass over a campaign. It returns nil when the ledger has what
 // came of it, also when that is trouble with Telnyx; *stopped when all work
 // rests; and another error when the ledger or the streams failed.
-func (a *Assigner) look(ctx context.Context, key, cause string, urgent bool) error {
-	p, err := a.newPass(ctx, key, cause, urgent)
+func (a *Assigner) look(ctx context.Context, e errand) error {
+	p, err := a.newPass(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -32,10 +33,10 @@ func (a *Assigner) look(ctx context.Context, key, cause string, urgent bool) err
 	if p.isUnknownReference() {
 		return p.forget(ctx)
 	}
-	if urgent {
+	if e.urgent {
 		a.reader.ForgetMiss(p.want) // a person knows better than our memory
 	}
-	campaign, err := a.reader.Campaign(ctx, p.want)
+	campaign, err := p.readCampaign(ctx, e)
 	switch {
 	case telnyx.IsNotFound(err):
 		return p.missing(ctx)
@@ -52,6 +53,37 @@ func (a *Assigner) look(ctx context.Context, key, cause string, urgent bool) err
 		return p.plannedTwice(ctx, campaign, twin)
 	}
 	return p.over(ctx, campaign)
+}
+
+// readCampaign reads the campaign: a routine look takes it out of its brand's
+// list, if that only says again what the ledger has.
+func (p *pass) readCampaign(ctx context.Context, e errand) (telnyx.Campaign, error) {
+	if e.routine && e.listing != nil {
+		if c, unchanged := p.listed(ctx, e.listing); unchanged {
+			return c, nil
+		}
+	}
+	return p.a.reader.Campaign(ctx, p.want)
+}
+
+// listed returns the campaign as its brand's list has it, if nothing follows from
+// that: it is not ready, and was not when it was looked at last. A list may be
+// minutes old, so a change that it shows, or that it does not show yet, is read
+// anew.
+func (p *pass) listed(ctx context.Context, l *account.Listing) (c telnyx.Campaign, unchanged bool) {
+	known := p.entry.Campaign
+	id := cmp.Or(p.want.CampaignID, telnyx.CampaignID(known.TelnyxID))
+	if id == "" || known.Shared || known.Phase == ledger.Ready {
+		return c, false
+	}
+	c, listed := l.Campaign(ctx, known.BrandID, id)
+	if !listed || !account.Selects(p.want, c) {
+		return c, false
+	}
+	phase, _ := PhaseOf(c)
+	wasRead := known.Phase != "" && known.Phase != ledger.Unread
+	changed := wasRead && (phase != known.Phase || string(c.CampaignStatus) != known.Status)
+	return c, !changed && phase != ledger.Ready && phase != ledger.Ended
 }
 
 // otherEntry returns the set's entry, other than the one with the given key, that

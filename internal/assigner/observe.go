@@ -35,6 +35,7 @@ func (p *pass) attachAll(ctx context.Context, c telnyx.Campaign) (extras int, er
 	if err != nil {
 		return 0, err
 	}
+	defer func() { p.a.directory.restUntil(p.key, p.a.now().Add(restAfter(len(s.records)))) }()
 	var due []order
 	for _, change := range plan.Diff(p.want, c, s.records) {
 		switch change.Action {
@@ -59,6 +60,14 @@ func (p *pass) attachAll(ctx context.Context, c telnyx.Campaign) (extras int, er
 		return 0, err
 	}
 	return extras, p.attach(ctx, c, due)
+}
+
+// restAfter is how long events about single numbers wait after a look that read so
+// many records: nothing for a campaign of usual size, ten seconds for 5,000
+// numbers, so that its thousands of events cost two calls a second at most.
+func restAfter(records int) time.Duration {
+	const page = 250
+	return min(time.Duration(records/page)*time.Second/2, recheckLeast)
 }
 
 // wasRequested reports whether a request for the number was ever sent whose
@@ -146,8 +155,9 @@ func told(m telnyx.MappingStatus) string {
 func (p *pass) observePending(n *ledger.Number) {
 	p.enter(n, ledger.Pending)
 	n.NextAt = p.recheckAt(n.Since)
-	if p.now.Sub(n.Since) > pendingDeadline {
+	if pending := p.now.Sub(n.Since); pending > p.a.config.PendingDeadline {
 		n.Reason = ledger.Stuck
+		n.Detail = fmt.Sprintf("Telnyx took the request and has not finished it since %s", n.Since.UTC().Format(time.RFC3339))
 	}
 }
 
@@ -197,7 +207,7 @@ func obstacle(want plan.Campaign, settings map[string]telnyx.NumberSettings, num
 	switch profile := want.MessagingProfileID; {
 	case !owned:
 		return ledger.NotOwned
-	case !have.Type.IsLongCode():
+	case !have.Type.IsLongCode(), have.CountryCode != "" && have.CountryCode != "US":
 		return ledger.NotLongCode
 	case have.MessagingProfileID == "" && profile == "":
 		return ledger.NoMessagingProfile
@@ -219,15 +229,18 @@ func failedSince(known ledger.Number, c telnyx.Campaign, record *telnyx.Assignme
 }
 
 func (p *pass) failedAtCarriers(n *ledger.Number, record telnyx.Assignment) {
-	n.Status = string(record.AssignmentStatus)
-	n.Reason, n.Detail = ledger.CarrierFailed, telnyx.ReasonText(record.FailureReasons)
+	n.Status, n.Detail = string(record.AssignmentStatus), telnyx.ReasonText(record.FailureReasons)
 	n.ClaimedAt = time.Time{}
-	if n.Attempts >= triesAtCarriers {
-		p.enter(n, ledger.Failed)
+	if passing := complainedOf(telnyx.ComplaintIn(n.Detail)); passing != "" {
+		p.putOff(n, passing, 0)
 		return
 	}
-	p.enter(n, ledger.Planned)
-	n.NextAt = p.now.Add(backoff(retryBase, retryMost, n.Attempts, p.a.jitter()))
+	if n.Attempts >= triesAtCarriers {
+		p.enter(n, ledger.Failed)
+		n.Reason = ledger.CarrierFailed
+		return
+	}
+	p.putOff(n, ledger.CarrierFailed, 0)
 }
 
 // mustRest reports whether the number's record forbids a request now: a wait is

@@ -52,19 +52,19 @@ type pass struct {
 }
 
 // newPass reads what the ledger has.
-func (a *Assigner) newPass(ctx context.Context, key, cause string, urgent bool) (*pass, error) {
-	p := &pass{a: a, key: key, cause: cause, urgent: urgent, now: a.now(), set: a.config.Plans()}
-	if p.want, p.planned = p.set.Find(key); !p.planned {
-		p.want = account.Meant(cmp.Or(a.directory.telnyxID(key), key))
+func (a *Assigner) newPass(ctx context.Context, e errand) (*pass, error) {
+	p := &pass{a: a, key: e.key, cause: e.ticket.cause, urgent: e.urgent, now: a.now(), set: a.config.Plans()}
+	if p.want, p.planned = p.set.Find(p.key); !p.planned {
+		p.want = account.Meant(cmp.Or(a.directory.telnyxID(p.key), p.key))
 	} else {
 		p.entryHash = p.want.Hash()
 	}
-	a.directory.lookedUnder(key, p.entryHash)
+	a.directory.lookedUnder(p.key, p.entryHash)
 	var err error
-	if p.entry, _, err = a.ledger.Campaign(ctx, key); err != nil {
+	if p.entry, _, err = a.ledger.Campaign(ctx, p.key); err != nil {
 		return nil, err
 	}
-	p.numbers, err = a.ledger.Numbers(ctx, key)
+	p.numbers, err = a.ledger.Numbers(ctx, p.key)
 	return p, err
 }
 

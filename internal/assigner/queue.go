@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"greenlight/internal/account"
 	"greenlight/internal/events"
 )
 
@@ -16,15 +17,18 @@ import (
 // waits already waits once: the ticket that is in line stands for the later ones,
 // so that a storm of events for one campaign does not fill up what the consumer
 // may have open. A ticket that comes during a look causes another look, because
-// that look may have read too early. Safe for concurrent use.
+// that look may have read too early. An errand may have to wait before it comes
+// into line. Safe for concurrent use.
 type queue struct {
 	mu   sync.Mutex
 	wake *sync.Cond
 	// prompt and routine are the two lines, of keys.
 	prompt, routine []string
 	waiting         map[string]errand
-	running         map[string]bool
-	closed          bool
+	// later holds the timers of those that wait and are not in line yet.
+	later   map[string]*time.Timer
+	running map[string]bool
+	closed  bool
 }
 
 // errand is one campaign's place in the line.
@@ -33,13 +37,20 @@ type errand struct {
 	ticket *ticket
 	// routine says that nothing happened: a resync asks.
 	routine bool
+	// listing, of a routine errand, has campaigns by the lists of their brands.
+	listing *account.Listing
+	// wait is how long it stays out of line.
+	wait time.Duration
+	// interrupts says that the campaign itself may have changed, so that a look
+	// under way ends early and this one begins.
+	interrupts bool
 	// urgent says that a person asked: waits that Greenlight chose itself are
 	// cut short.
 	urgent bool
 }
 
 func newQueue() *queue {
-	q := &queue{waiting: make(map[string]errand), running: make(map[string]bool)}
+	q := &queue{waiting: make(map[string]errand), later: make(map[string]*time.Timer), running: make(map[string]bool)}
 	q.wake = sync.NewCond(&q.mu)
 	return q
 }
@@ -49,39 +60,82 @@ func newQueue() *queue {
 func (q *queue) add(e errand) (added bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	inLine, waits := q.waiting[e.key]
+	first, waits := q.waiting[e.key]
 	if !waits {
-		q.line(e.routine, e.key)
 		q.waiting[e.key] = e
-		q.wake.Signal()
+		q.lineUp(e)
 		return true
 	}
-	if inLine.routine && !e.routine {
-		q.routine = slices.DeleteFunc(q.routine, func(key string) bool { return key == e.key })
-		q.line(false, e.key)
-		inLine.routine = false
+	before := first
+	first.routine = first.routine && e.routine
+	first.urgent = first.urgent || e.urgent
+	first.interrupts = first.interrupts || e.interrupts
+	first.wait = min(first.wait, e.wait)
+	q.waiting[e.key] = first
+	if before.routine != first.routine || first.wait == 0 && q.later[e.key] != nil {
+		q.leave(e.key)
+		q.lineUp(first)
 	}
-	inLine.urgent = inLine.urgent || e.urgent
-	q.waiting[e.key] = inLine
 	return false
 }
 
-// line puts a campaign at the end of one of the two lines.
-func (q *queue) line(routine bool, key string) {
-	if routine {
-		q.routine = append(q.routine, key)
-	} else {
-		q.prompt = append(q.prompt, key)
+// lineUp puts a campaign at the end of one of the two lines, or lets it wait
+// first.
+func (q *queue) lineUp(e errand) {
+	switch {
+	case e.wait > 0:
+		q.later[e.key] = time.AfterFunc(e.wait, func() { q.mature(e.key) })
+		return
+	case e.routine:
+		q.routine = append(q.routine, e.key)
+	default:
+		q.prompt = append(q.prompt, e.key)
+	}
+	q.wake.Broadcast() // not every worker takes from both lines
+}
+
+// leave takes a campaign out of wherever it waits.
+func (q *queue) leave(key string) {
+	q.routine = slices.DeleteFunc(q.routine, func(waiting string) bool { return waiting == key })
+	if timer := q.later[key]; timer != nil {
+		timer.Stop()
+		delete(q.later, key)
 	}
 }
 
-// take waits for a campaign that nobody looks at; ok is false when the queue was
-// closed. The caller must call finish.
-func (q *queue) take() (e errand, ok bool) {
+// mature puts a campaign into line that has waited long enough.
+func (q *queue) mature(key string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.later[key] == nil || q.closed {
+		return
+	}
+	delete(q.later, key)
+	e := q.waiting[key]
+	e.wait = 0
+	q.waiting[key] = e
+	q.lineUp(e)
+}
+
+// interrupted reports whether the look at a campaign that is under way should end
+// early.
+func (q *queue) interrupted(key string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.waiting[key].interrupts
+}
+
+// take waits for a campaign that nobody looks at, of the prompt line alone or of
+// both; ok is false when the queue was closed. The caller must call finish.
+func (q *queue) take(promptOnly bool) (e errand, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	lines := []*[]string{&q.prompt, &q.routine}
+	if promptOnly {
+		lines = lines[:1]
+	}
 	for !q.closed {
-		for _, line := range []*[]string{&q.prompt, &q.routine} {
+		for _, line := range lines {
 			if i := slices.IndexFunc(*line, func(key string) bool { return !q.running[key] }); i >= 0 {
 				e := q.waiting[(*line)[i]]
 				*line = slices.Delete(*line, i, i+1)
@@ -109,6 +163,9 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
+	for _, timer := range q.later {
+		timer.Stop()
+	}
 	q.wake.Broadcast()
 }
 

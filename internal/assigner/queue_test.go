@@ -15,7 +15,7 @@ func TestQueue_ServesFirstComeFirstServed(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"a", "b", "c"} {
-		got, ok := q.take()
+		got, ok := q.take(false)
 		if !ok || got.key != want {
 			t.Errorf("got %q, want %q", got.key, want)
 		}
@@ -28,7 +28,7 @@ func TestQueue_MergesWhatWaitsAndKeepsUrgency(t *testing.T) {
 	if q.add(errand{key: "a", urgent: true}) {
 		t.Error("a second errand for a waiting campaign was added")
 	}
-	got, _ := q.take()
+	got, _ := q.take(false)
 	if !got.urgent {
 		t.Error("the person's nudge was lost in the merge")
 	}
@@ -48,7 +48,7 @@ func TestQueue_RoutineComesLastUntilSomethingHappens(t *testing.T) {
 	}
 	var got []string
 	for range 4 {
-		e, _ := q.take()
+		e, _ := q.take(false)
 		got = append(got, e.key)
 	}
 	if want := []string{"event", "c", "a", "b"}; !slices.Equal(got, want) {
@@ -60,17 +60,17 @@ func TestQueue_NeverGivesOutACampaignTwiceAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
 		q.add(errand{key: "a"})
-		q.take()
+		q.take(false)
 		if !q.add(errand{key: "a"}) {
 			t.Fatal("an errand that came during the look must cause another look")
 		}
 		q.add(errand{key: "b"})
-		if got, _ := q.take(); got.key != "b" {
+		if got, _ := q.take(false); got.key != "b" {
 			t.Fatalf("got %q while a was being looked at, want b", got.key)
 		}
 		taken := make(chan string)
 		go func() {
-			e, _ := q.take()
+			e, _ := q.take(false)
 			taken <- e.key
 		}()
 		synctest.Wait()
@@ -89,11 +89,11 @@ func TestQueue_NeverGivesOutACampaignTwiceAtOnce(t *testing.T) {
 func TestQueue_CloseWakesEveryone(t *testing.T) {
 	q := newQueue()
 	q.add(errand{key: "a"})
-	q.take()
+	q.take(false)
 	done := make(chan bool, 2)
 	for range 2 {
 		go func() {
-			_, ok := q.take()
+			_, ok := q.take(false)
 			done <- ok
 		}()
 	}

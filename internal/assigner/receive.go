@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"greenlight/internal/account"
 	"greenlight/internal/events"
+	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
 )
 
@@ -55,7 +57,7 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 		a.log.Warn().Str(logging.KeyPlanHash, a.config.Plans().Hash).Str("told", d.About).
 			Msg("another process has another plan set in force; do all of them read the same files?")
 	}
-	keys, why := a.campaignsOf(ctx, d)
+	keys, listing, why := a.campaignsOf(ctx, d)
 	t := newTicket(d, causeOf(d), max(len(keys), 1), func(err error) {
 		if err != nil {
 			a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
@@ -69,11 +71,17 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 		t.looked(ctx, nil, 0, "") // it concerns nothing that is planned
 	default:
 		for _, key := range keys {
-			a.ask(ctx, errand{
+			e := errand{
 				key: key, ticket: t,
-				routine: d.Kind == events.KindResync,
-				urgent:  d.Kind == events.KindCampaign,
-			})
+				routine:    d.Kind == events.KindResync,
+				listing:    listing,
+				urgent:     d.Kind == events.KindCampaign,
+				interrupts: d.Kind == events.KindCampaign || isCampaignEvent(d),
+			}
+			if isNumberEvent(d) {
+				e.wait = max(a.directory.restedAt(key).Sub(a.now()), 0)
+			}
+			a.ask(ctx, e)
 		}
 	}
 }
@@ -84,50 +92,78 @@ func (a *Assigner) isAhead(d *events.Delivery) bool {
 	return d.Kind == events.KindPlan && d.About != a.config.Plans().Hash && a.now().Sub(d.StoredAt) < planPatience
 }
 
-// campaignsOf returns the keys of the campaigns that a delivery is about. A
-// delivery that cannot be about any is told why, in a word.
-func (a *Assigner) campaignsOf(ctx context.Context, d *events.Delivery) (keys []string, why string) {
+// campaignsOf returns the keys of the campaigns that a delivery is about, and for a
+// resync the lists by which to read them. A delivery that cannot be about any is
+// told why, in a word.
+func (a *Assigner) campaignsOf(ctx context.Context, d *events.Delivery) (keys []string, listing *account.Listing, why string) {
 	switch {
 	case d.Kind == events.KindResync:
-		return a.everyCampaign(ctx), ""
+		keys, wanted := a.everyCampaign(ctx)
+		return keys, a.reader.NewListing(wanted), ""
 	case d.Kind == events.KindPlan:
-		return a.changedCampaigns(ctx), ""
+		return a.changedCampaigns(ctx), nil, ""
 	case d.Kind == events.KindUnknown:
-		return nil, "unknown_subject"
+		return nil, nil, "unknown_subject"
 	case d.About == "":
-		return nil, "no_campaign"
-	case d.Kind == events.KindEvent && isBrandEvent(d.Type):
-		return a.plannedOf(d.About), ""
+		return nil, nil, "no_campaign"
+	case isBrandEvent(d):
+		return a.plannedOf(d.About), nil, ""
 	default:
-		return []string{a.directory.key(d.About)}, ""
+		return []string{a.directory.key(d.About)}, nil, ""
 	}
 }
 
-func isBrandEvent(eventType string) bool {
-	return strings.HasPrefix(eventType, "10dlc.brand.") || strings.HasPrefix(eventType, "brand.")
+func isBrandEvent(d *events.Delivery) bool {
+	return strings.HasPrefix(d.Type, "10dlc.brand.") || strings.HasPrefix(d.Type, "brand.")
+}
+
+func isCampaignEvent(d *events.Delivery) bool {
+	return strings.HasPrefix(d.Type, "10dlc.campaign.") || strings.HasPrefix(d.Type, "campaign.")
+}
+
+// isNumberEvent reports an event about one number. A campaign of thousands gets
+// thousands of them, and every look reads all of its numbers.
+func isNumberEvent(d *events.Delivery) bool {
+	return strings.HasPrefix(d.Type, "10dlc.phone_number.")
 }
 
 // everyCampaign returns every planned campaign, and those that the ledger still
-// holds as planned and are not.
-func (a *Assigner) everyCampaign(ctx context.Context) []string {
+// holds as planned and are not. Wanted counts, by brand, those that its list is
+// enough for unless they have changed.
+func (a *Assigner) everyCampaign(ctx context.Context) (keys []string, wanted map[string]int) {
 	set := a.config.Plans()
-	keys := make([]string, 0, len(set.Campaigns))
+	noBrand := make(map[string]bool, len(set.Campaigns))
 	for _, c := range set.Campaigns {
 		keys = append(keys, c.ID())
+		noBrand[c.ID()] = c.CampaignID != ""
 	}
+	wanted = make(map[string]int)
 	bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
 	defer cancel()
 	entries, err := a.ledger.Campaigns(bounded)
 	if err != nil {
 		a.log.Warn().Err(err).Msg("the ledger's campaigns could not be read; those that left the plan wait for the next resync")
-		return keys
+		return keys, wanted
 	}
 	for _, entry := range entries {
-		if _, planned := set.Find(entry.Campaign.ID); !planned && entry.Campaign.Planned {
-			keys = append(keys, entry.Campaign.ID)
+		c := entry.Campaign
+		_, planned := set.Find(c.ID)
+		switch {
+		case !planned && c.Planned:
+			keys = append(keys, c.ID)
+		case planned && c.BrandID != "":
+			delete(noBrand, c.ID)
+			if c.Phase != ledger.Ready && c.Phase != ledger.Ended && !c.Shared {
+				wanted[c.BrandID]++
+			}
 		}
 	}
-	return keys
+	for _, byItself := range noBrand {
+		if byItself {
+			wanted[""]++
+		}
+	}
+	return keys, wanted
 }
 
 // changedCampaigns returns the campaigns whose entry is not the one under which
@@ -135,7 +171,8 @@ func (a *Assigner) everyCampaign(ctx context.Context) []string {
 // depend on how many processes told of the change, nor on which was first.
 func (a *Assigner) changedCampaigns(ctx context.Context) []string {
 	set := a.config.Plans()
-	return slices.DeleteFunc(a.everyCampaign(ctx), func(key string) bool {
+	keys, _ := a.everyCampaign(ctx)
+	return slices.DeleteFunc(keys, func(key string) bool {
 		want, planned := set.Find(key)
 		return planned && want.Hash() == a.directory.looked(key)
 	})

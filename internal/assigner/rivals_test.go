@@ -59,7 +59,7 @@ func TestRivalAssigners_WriteEachNumberOnce(t *testing.T) {
 		looks.Go(func() {
 			for range 5 {
 				// A rival that loses a race for a number gets an error, and stops.
-				_ = rival.look(t.Context(), testCampaign, "a race", false)
+				_ = rival.look(t.Context(), errand{key: testCampaign, ticket: &ticket{cause: "a race"}})
 			}
 		})
 	}

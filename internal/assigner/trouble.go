@@ -54,7 +54,10 @@ func stopReason(err error) ledger.Reason {
 
 func laterReason(err error) ledger.Reason {
 	answer, ok := errors.AsType[*telnyx.APIError](err)
+	complaint := complainedOf(telnyx.ComplaintOf(err))
 	switch {
+	case complaint != "":
+		return complaint
 	case !telnyx.WasSent(err):
 		return ledger.RateLimited // the pace left no room for it
 	case !ok:
@@ -66,6 +69,25 @@ func laterReason(err error) ledger.Reason {
 		return ledger.BeingProcessed
 	default:
 		return ledger.TelnyxUnavailable
+	}
+}
+
+// complainedOf returns the reason that Telnyx gave in words, empty if it gave
+// none that passes.
+func complainedOf(c telnyx.Complaint) ledger.Reason {
+	switch c {
+	case telnyx.ComplaintFull:
+		return ledger.CampaignFull
+	case telnyx.ComplaintOtherCampaign:
+		return ledger.OtherCampaign
+	case telnyx.ComplaintDormant:
+		return ledger.DormantRetry
+	case telnyx.ComplaintNotDeployed:
+		return ledger.BeingProcessed
+	case telnyx.ComplaintQuota:
+		return ledger.RateLimited
+	default:
+		return ""
 	}
 }
 

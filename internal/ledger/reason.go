@@ -46,7 +46,7 @@ var advice = map[Reason]Advice{
 		Action: "Order or port the number, or take it out of the plan. Check that the API key is the right account's.",
 	},
 	NotLongCode: {
-		Why:    "The number is no ten-digit long code, and 10DLC campaigns take no other.",
+		Why:    "The number is no US ten-digit long code, and 10DLC campaigns take no other.",
 		Next:   nextResync,
 		Action: "Take the number out of the plan; toll-free numbers and short codes are registered elsewhere.",
 	},
@@ -72,7 +72,7 @@ var advice = map[Reason]Advice{
 	},
 	CampaignFull: {
 		Why:    "The campaign holds as many numbers as it may.",
-		Next:   "Greenlight tries again, ever more slowly.",
+		Next:   "Greenlight looks for room at every resync, and after a refusal ever more slowly.",
 		Action: "Detach numbers that the campaign no longer needs, or plan a second campaign. Without a number pool T-Mobile allows 49.",
 	},
 	DormantRetry: {
@@ -118,7 +118,7 @@ var advice = map[Reason]Advice{
 	},
 	UnknownError: {
 		Why:    "Telnyx answered in a way that Greenlight does not know.",
-		Next:   "Greenlight tries again when the plan changes.",
+		Next:   "Greenlight tries a few times, then again when the plan changes.",
 		Action: "Read Telnyx's words; they are kept as a dead letter too.",
 	},
 }

@@ -67,7 +67,7 @@ func (p Phase) Sentence() string {
 	case Ready:
 		return "Approved by the carriers; numbers are being attached or already are."
 	case OnHold:
-		return "Suspended, or in a state that Greenlight does not know: attaching stops until it clears. Look at the campaign in Telnyx's portal."
+		return "Suspended, or in a state that Greenlight does not know: attaching stops until it clears. Look at the campaign in Telnyx's portal. One that was suspended because it lay idle wakes when a number is assigned to it by hand."
 	case Blocked:
 		return "Rejected. Read the reason in Telnyx's portal and appeal or resubmit; Greenlight goes on when it is approved."
 	case Ended:

@@ -163,8 +163,9 @@ func (s Webhook) Config(faults *Faults) webhook.Config {
 
 // Assigner is what to attach and how often to look.
 type Assigner struct {
-	Plans  string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan file, or folder of plan files (${default})."`
-	Resync string `name:"resync" env:"RESYNC" default:"15m" placeholder:"TIME" help:"Time between two looks at every planned campaign, whatever events say (${default})."`
+	Plans           string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan file, or folder of plan files (${default})."`
+	Resync          string `name:"resync" env:"RESYNC" default:"15m" placeholder:"TIME" help:"Time between two looks at every planned campaign, whatever events say (${default})."`
+	PendingDeadline string `name:"pending-deadline" env:"PENDING_DEADLINE" default:"72h" placeholder:"TIME" help:"How long Telnyx may take to attach a number before a person is told that it is stuck (${default})."`
 }
 
 // Config loads the plans and returns the assigner's configuration but for what
@@ -178,19 +179,21 @@ func (s Assigner) Config(faults *Faults, calls Telnyx) (assigner.Config, *watch.
 		*faults = append(*faults, fmt.Errorf("PLANS (--plans) %s cannot be used:\n%w", s.Plans, err))
 	}
 	return assigner.Config{
-		Telnyx:      calls.client(faults),
-		Plans:       plans.Set,
-		Resync:      s.every(faults),
-		Concurrency: count(faults, "TELNYX_CONCURRENCY", calls.Concurrency, 1, 100),
+		Telnyx:          calls.client(faults),
+		Plans:           plans.Set,
+		Resync:          span(faults, "RESYNC", s.Resync, time.Second, 24*time.Hour, "a second and a day", "15m or 1h30m"),
+		PendingDeadline: span(faults, "PENDING_DEADLINE", s.PendingDeadline, time.Minute, 30*24*time.Hour, "a minute and 30 days (720h)", "72h"),
+		Concurrency:     count(faults, "TELNYX_CONCURRENCY", calls.Concurrency, 1, 100),
 	}, plans
 }
 
-func (s Assigner) every(faults *Faults) time.Duration {
-	every, err := time.ParseDuration(s.Resync)
-	if err != nil || every < time.Second || every > 24*time.Hour {
-		faults.add("RESYNC", fmt.Sprintf("%q is no time between a second and a day", s.Resync), "Write it like 15m or 1h30m.")
+// span reads a time within bounds, which between names.
+func span(faults *Faults, name, text string, least, most time.Duration, between, example string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < least || d > most {
+		faults.add(name, fmt.Sprintf("%q is no time between %s", text, between), "Write it like "+example+".")
 	}
-	return every
+	return d
 }
 
 // NATS is where the streams are.

@@ -3,6 +3,7 @@ package telnyx
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 )
 
 // Brand is what Greenlight reads of a brand in the account's list of brands.
@@ -30,6 +31,18 @@ func (c *Client) Brands(ctx context.Context) ([]Brand, error) {
 	r.query = oldestFirst()
 	brands, err := list(ctx, c, r, pageParam, Brand.key)
 	return brands, annotate(err, "list brands")
+}
+
+// BrandsPage reads one page, from 1, of at most 500 brands, the oldest first, and
+// tells how many there are on all pages by Telnyx's count.
+func (c *Client) BrandsPage(ctx context.Context, number int) (rows []Brand, total int, err error) {
+	if number < 1 {
+		return nil, 0, annotate(ErrInvalidArgument, "list brands, page %s", strconv.Itoa(number))
+	}
+	r := get("/10dlc/brand")
+	r.query = oldestFirst()
+	p, err := readPage[Brand](ctx, c, r, pageParam, number)
+	return p.rows, p.total, annotate(err, "list brands, page %s", strconv.Itoa(number))
 }
 
 func (b Brand) key() string { return b.BrandID }

@@ -118,6 +118,20 @@ func (c *Client) Campaigns(ctx context.Context, brandID string) ([]Campaign, err
 	return campaigns, annotate(err, "list campaigns of brand %s", brandID)
 }
 
+// CampaignsPage reads one page, from 1, of at most 500 of a brand's campaigns, the
+// oldest first, and tells how many there are on all pages by Telnyx's count. Its
+// first page tells what reading all of them would cost.
+func (c *Client) CampaignsPage(ctx context.Context, brandID string, number int) (rows []Campaign, total int, err error) {
+	if brandID == "" || number < 1 {
+		return nil, 0, annotate(ErrInvalidArgument, "list campaigns of brand %s, page %s", brandID, strconv.Itoa(number))
+	}
+	r := get("/10dlc/campaign")
+	r.query = oldestFirst()
+	r.query.Set("brandId", brandID)
+	p, err := readPage[Campaign](ctx, c, r, pageParam, number)
+	return p.rows, p.total, annotate(err, "list campaigns of brand %s, page %s", brandID, strconv.Itoa(number))
+}
+
 // PartnerCampaigns lists all campaigns that other accounts share with this one
 // and that Telnyx has accepted, and sets their field Shared.
 //

@@ -56,6 +56,8 @@ var (
 //	  account: 10009, 10010, 10038, 10039,
 //	  20012 to 20017, 20100
 //	status 408, 429, 5xx                             Later
+//	words of the aggregator that name something      Later
+//	  that passes: see [Complaint]
 //	a code that passes: 10007, 10037, 10011, 10017,  Later
 //	  10021, 10035, 10036
 //	a code of the request itself: 10001, 10002,      ForGood
@@ -87,15 +89,20 @@ func Judge(err error) Verdict {
 
 func (e *APIError) verdict() Verdict {
 	switch {
-	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden, e.hasAny(stopCodes):
+	case e.blamesAccount():
 		return StopEverything
-	case isPassing(e.Status), e.hasAny(laterCodes):
+	case isPassing(e.Status), ComplaintOf(e) != "", e.hasAny(laterCodes):
 		return Later
 	case e.hasAny(forGoodCodes):
 		return ForGood
 	default:
 		return Unclear
 	}
+}
+
+// blamesAccount reports a refusal of the account or its key.
+func (e *APIError) blamesAccount() bool {
+	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden || e.hasAny(stopCodes)
 }
 
 // unanswered reports whether a request was made and nothing usable came back.

@@ -48,6 +48,10 @@ func TestJudge_FollowsItsTable(t *testing.T) {
 		"599":      {answer(599), Later},
 		"302":      {answer(302), Unclear},
 
+		"full, in the aggregator's words": {&APIError{Status: 400, Errors: []ErrorDetail{
+			{Code: CodeBadRequest, Title: "Bad Request", Detail: "Longcode cannot be added to campaign. Limit exceeded"}}}, Later},
+		"words do not excuse the key": {&APIError{Status: 401, Errors: []ErrorDetail{{Title: "limit exceeded"}}}, StopEverything},
+
 		"inactive number":        {answer(400, "10001"), ForGood},
 		"invalid number":         {answer(400, "10002"), ForGood},
 		"missing parameter":      {answer(422, "10004"), ForGood},
