@@ -154,6 +154,11 @@ func TestClient_SendsNothingForAnInvalidArgument(t *testing.T) {
 		"no profile to list": func() error { _, err := c.ProfileNumberSettings(ctx, ""); return err },
 		"no profile to set":  func() error { _, err := c.SetMessagingProfile(ctx, "1", ""); return err },
 		"no number to set":   func() error { _, err := c.SetMessagingProfile(ctx, "", "p"); return err },
+		"no profile to move": func() error { _, err := c.AssignProfile(ctx, "", Campaign{CampaignID: "a"}); return err },
+		"no own campaign":    func() error { _, err := c.AssignProfile(ctx, "p", Campaign{TCRCampaignID: "C1"}); return err },
+		"no shared campaign": func() error { _, err := c.AssignProfile(ctx, "p", Campaign{CampaignID: "a", Shared: true}); return err },
+		"no task":            func() error { _, err := c.ProfileTask(ctx, ""); return err },
+		"no task to list":    func() error { _, err := c.ProfileTaskNumbers(ctx, ""); return err },
 	} {
 		err := call()
 		if !errors.Is(err, ErrInvalidArgument) || Judge(err) != ForGood || len(err.Error()) > 400 {
@@ -256,6 +261,10 @@ func TestClient_NeverRepeatsAWrite(t *testing.T) {
 		"reassign": func(c *Client) error { _, err := c.Reassign(context.Background(), number, "a"); return err },
 		"unassign": func(c *Client) error { _, err := c.Unassign(context.Background(), number); return err },
 		"profile":  func(c *Client) error { _, err := c.SetMessagingProfile(context.Background(), "1", "p"); return err },
+		"bulk": func(c *Client) error {
+			_, err := c.AssignProfile(context.Background(), "p", Campaign{CampaignID: "a"})
+			return err
+		},
 	}
 	outcomes := map[string]roundTrip{
 		"broken":     func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF },

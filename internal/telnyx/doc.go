@@ -1,6 +1,6 @@
 // Package telnyx speaks to Telnyx about 10DLC: it verifies and decodes the
-// notifications that Telnyx posts, and calls the dozen API operations that
-// attaching a number to a campaign needs.
+// notifications that Telnyx posts, and calls the API operations that attaching
+// numbers to a campaign needs, one by one or a messaging profile at a time.
 //
 // It knows the wire and nothing else: no plan, no NATS, no decision about what
 // to do with an answer beyond "is this call worth repeating" ([Judge]).

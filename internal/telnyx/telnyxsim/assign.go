@@ -87,7 +87,7 @@ func reassign(s *Simulator, c *call) answer {
 	}
 	told := s.attach(c, wanted.PhoneNumber, campaign)
 	if c.write.Effective && old.live() {
-		s.stale[wanted.PhoneNumber] = staleRead{*old, time.Now().Add(s.options.StaleReadDelay)}
+		s.showStale(old)
 	}
 	return told
 }
@@ -114,7 +114,7 @@ func (s *Simulator) readPair(c *call) (pair, *campaign, *answer) {
 	if json.Unmarshal(c.body, &wanted) != nil {
 		return wanted, nil, new(unreadableBody())
 	}
-	c.notePrevious(s.records[wanted.PhoneNumber])
+	c.write.notePrevious(s.records[wanted.PhoneNumber])
 	found := s.findCampaign(wanted.CampaignID)
 	if found != nil {
 		c.write.CampaignStatus = found.CampaignStatus
@@ -195,21 +195,32 @@ func refusedByAggregator(r *record, wanted *campaign) wireRecord {
 	return told
 }
 
-// attach begins an assignment, if the campaign has room and is awake.
+// attach begins an assignment, if the campaign admits it.
 func (s *Simulator) attach(c *call, phoneNumber string, wanted *campaign) answer {
-	if s.countLive(wanted) >= s.capacity(wanted) {
-		return badParameter(fullText(wanted), "/campaignId")
-	}
-	fate := ""
-	if wanted.Dormant {
-		fate = fateDormant
-		s.wake(wanted)
-	}
-	if fate != "" && s.options.Quirks.RefuseDormant {
-		return refuse(http.StatusBadRequest, codeBeingProcessed, "Resource is being processed", fate, "/campaignId")
+	fate, refused := s.admit(wanted)
+	if refused != nil {
+		return *refused
 	}
 	c.write.Effective = true
 	return ok(s.begin(phoneNumber, wanted, fate).wire())
+}
+
+// admit asks a campaign for one more number, which wakes it if it is dormant. It
+// returns why the assignment will fail, if it will, or the refusal of one that
+// does not even begin.
+func (s *Simulator) admit(wanted *campaign) (fate string, refused *answer) {
+	if s.countLive(wanted) >= s.capacity(wanted) {
+		return "", new(badParameter(fullText(wanted), "/campaignId"))
+	}
+	if !wanted.Dormant {
+		return "", nil
+	}
+	s.wake(wanted)
+	if s.options.Quirks.RefuseDormant {
+		return "", new(refuse(http.StatusBadRequest, codeBeingProcessed, "Resource is being processed",
+			fateDormant, "/campaignId"))
+	}
+	return fateDormant, nil
 }
 
 func fullText(c *campaign) string {

@@ -21,6 +21,7 @@
 //	Expire, MakeDormant
 //	SetCampaignStatus                       the same without any event
 //	FailAssignment, FailMapping             what the carriers will refuse
+//	FailNextTask                            a bulk task that ends halfway
 //	Emit, Send, SignedHeader                events and bodies of the caller's making
 //	DropDeliveries, DuplicateDeliveries     spoiling the delivery of events
 //	Inject, ClearFaults                     spoiling the answers of the API
@@ -30,13 +31,14 @@
 // # What it knows
 //
 // Brands (list), campaigns (list, one), campaigns shared with the account (list,
-// one), phone number campaigns (list, one, POST, PUT, DELETE), messaging
+// one), phone number campaigns (list, one, POST, PUT, DELETE), the bulk
+// assignment of a messaging profile (POST, the task, its numbers), messaging
 // settings of numbers (list, one, PATCH), the numbers of a messaging profile,
 // and the log of webhook deliveries (list, one). Left out are the operations
 // that Greenlight does not call: filing and changing brands and campaigns,
-// sharing, mnoMetadata, operationStatus, /phone_numbers itself, and the bulk
-// calls under phoneNumberAssignmentByProfile. They answer 404, as does the
-// camel-case path /10dlc/phoneNumberCampaign that some of Telnyx's pages show.
+// sharing, mnoMetadata, operationStatus, and /phone_numbers itself. They answer
+// 404, as does the camel-case path /10dlc/phoneNumberCampaign that some of
+// Telnyx's pages show.
 //
 // # How far to trust it
 //

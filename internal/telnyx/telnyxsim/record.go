@@ -154,6 +154,11 @@ func (s *Simulator) shown(phoneNumber string) *record {
 	return s.records[phoneNumber]
 }
 
+// showStale has reads show a record for a while that another one has replaced.
+func (s *Simulator) showStale(old *record) {
+	s.stale[old.number] = staleRead{*old, time.Now().Add(s.options.StaleReadDelay)}
+}
+
 // countLive counts the numbers that a campaign carries.
 func (s *Simulator) countLive(c *campaign) int {
 	count := 0

@@ -1,0 +1,218 @@
+package telnyx
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	profileTasksPath = "/v2/10dlc/phoneNumberAssignmentByProfile"
+	profile          = "4001767e-ce0f-4cae-9d5f-0d5e636e7809"
+	taskID           = "667a80f8-b0a9-49d0-b9ab-a7a1bcc45086"
+)
+
+func TestClient_AssignProfileNamesTheCampaignByTheRightID(t *testing.T) {
+	both := Campaign{CampaignID: campaign, TCRCampaignID: "C6X6M95"}
+	shared := both
+	shared.Shared = true
+	for name, tt := range map[string]struct {
+		campaign Campaign
+		answer   string
+		body     string
+		want     ProfileTask
+	}{
+		"own": {
+			both, `"campaignId":"` + campaign + `"`, `"campaignId":"` + campaign + `"`,
+			ProfileTask{CampaignID: campaign},
+		},
+		"own, told by both ids": {
+			both, `"campaignId":"` + campaign + `","tcrCampaignId":"C6X6M95"`, `"campaignId":"` + campaign + `"`,
+			ProfileTask{CampaignID: campaign, TCRCampaignID: "C6X6M95"},
+		},
+		"shared": {
+			shared, `"campaignId":null,"tcrCampaignId":"C6X6M95"`, `"tcrCampaignId":"C6X6M95"`,
+			ProfileTask{TCRCampaignID: "C6X6M95"},
+		},
+		"campaign not told": {
+			both, `"tcrCampaignId":""`, `"campaignId":"` + campaign + `"`,
+			ProfileTask{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := newServer(t, answer{status: 202, body: fmt.Sprintf(
+				`{"messagingProfileId":%q,"taskId":%q,%s}`, profile, taskID, tt.answer)})
+			got, err := c.AssignProfile(t.Context(), profile, tt.campaign)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.want.MessagingProfileID, tt.want.TaskID = profile, taskID
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("task (-want +got):\n%s", diff)
+			}
+			assertSent(t, s, sent{
+				Method: "POST", Path: profileTasksPath,
+				Body: fmt.Sprintf(`{"messagingProfileId":%q,%s}`, profile, tt.body),
+			})
+		})
+	}
+}
+
+func TestClient_AssignProfileRefusesAnAnswerThatIsNotAboutIt(t *testing.T) {
+	for name, body := range map[string]string{
+		"no task":          `{"messagingProfileId":"` + profile + `","campaignId":"` + campaign + `"}`,
+		"a message":        `{"message":"Error searching for phone numbers"}`,
+		"another profile":  `{"messagingProfileId":"p","taskId":"t"}`,
+		"no profile":       `{"taskId":"t"}`,
+		"another campaign": `{"messagingProfileId":"` + profile + `","taskId":"t","campaignId":"b"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := newServer(t, answer{status: 202, body: body})
+			got, err := c.AssignProfile(t.Context(), profile, Campaign{CampaignID: campaign})
+			_, unreadable := errors.AsType[*UnreadableError](err)
+			if !unreadable || !EffectUnknown(err) || got != (ProfileTask{}) {
+				t.Errorf("got %+v and %v, want an unreadable answer whose effect is unknown", got, err)
+			}
+			if len(s.requests) != 1 {
+				t.Errorf("sent %d times, want once", len(s.requests))
+			}
+		})
+	}
+	c, _ := newServer(t, answer{status: 202, body: `{"messagingProfileId":"` + profile + `","taskId":"t","tcrCampaignId":"CELSE01"}`})
+	if _, err := c.AssignProfile(t.Context(), profile, Campaign{TCRCampaignID: "C6X6M95", Shared: true}); err == nil {
+		t.Error("took the task of another shared campaign")
+	}
+}
+
+func TestClient_AssignProfileTellsTheBulkError(t *testing.T) {
+	c, s := newServer(t, answer{status: 500, body: `{"message":"Error searching for phone numbers"}`})
+	_, err := c.AssignProfile(t.Context(), profile, Campaign{CampaignID: campaign})
+	want := "assign messaging profile " + profile + " to campaign " + campaign +
+		": POST /10dlc/phoneNumberAssignmentByProfile: 500 Internal Server Error: Error searching for phone numbers"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if Judge(err) != Later || !EffectUnknown(err) || len(s.requests) != 1 {
+		t.Errorf("sent %d times, verdict %s, effect unknown %t; want once, later, true",
+			len(s.requests), Judge(err), EffectUnknown(err))
+	}
+}
+
+func TestClient_ProfileTaskReadsEveryWord(t *testing.T) {
+	for _, status := range []TaskStatus{
+		TaskPending, TaskProcessing, TaskStarting, TaskRunning, TaskCompleted, TaskFailed, "PAUSED", "",
+	} {
+		c, s := newServer(t, ok(fmt.Sprintf(`{"taskId":%q,"status":%q,
+			"createdAt":"2023-11-07T05:31:56Z","updatedAt":"2023-11-07T05:31:56.5"}`, taskID, status)))
+		got, err := c.ProfileTask(t.Context(), taskID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		created := time.Date(2023, 11, 7, 5, 31, 56, 0, time.UTC)
+		want := ProfileTask{
+			TaskID: taskID, Status: status,
+			CreatedAt: Time{created, "2023-11-07T05:31:56Z"},
+			UpdatedAt: Time{created.Add(500 * time.Millisecond), "2023-11-07T05:31:56.5"},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q: task (-want +got):\n%s", status, diff)
+		}
+		assertSent(t, s, sent{Method: "GET", Path: profileTasksPath + "/" + taskID})
+	}
+}
+
+func TestClient_ProfileTaskOfAnotherTaskIsUnreadable(t *testing.T) {
+	for _, body := range []string{`{}`, `{"taskId":"other","status":"completed"}`} {
+		c, _ := newServer(t, ok(body))
+		got, err := c.ProfileTask(t.Context(), taskID)
+		if _, unreadable := errors.AsType[*UnreadableError](err); !unreadable || got.Status != "" {
+			t.Errorf("%s: got %+v and %v, want an unreadable answer", body, got, err)
+		}
+	}
+}
+
+func TestClient_ProfileTaskThatIsUnknownIsNotFound(t *testing.T) {
+	c, _ := newServer(t, answer{status: 404, body: `{"errors":[{"code":"10005","title":"Resource not found"}]}`})
+	if _, err := c.ProfileTask(t.Context(), taskID); !IsNotFound(err) || !strings.Contains(err.Error(), "read bulk task "+taskID) {
+		t.Errorf("got %v, want not found, with the task", err)
+	}
+}
+
+func TestTaskStatus_EndedIsToldByTwoWordsAlone(t *testing.T) {
+	for status, want := range map[TaskStatus]bool{
+		TaskPending: false, TaskProcessing: false, TaskStarting: false, TaskRunning: false,
+		TaskCompleted: true, TaskFailed: true,
+		"": false, "COMPLETED": false, "cancelled": false,
+	} {
+		if got := status.Ended(); got != want {
+			t.Errorf("%q: got %t, want %t", status, got, want)
+		}
+	}
+}
+
+// taskServer serves a list of numbers without any count, as the OpenAPI
+// description has it, and no more rows a page than it likes.
+type taskServer struct {
+	numbers []string
+	most    int
+	asked   []string
+}
+
+func (s *taskServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.asked = append(s.asked, r.Method+" "+r.URL.EscapedPath()+"?"+r.URL.Query().Encode())
+	var number, size int
+	_, _ = fmt.Sscan(r.URL.Query().Get("page"), &number)
+	_, _ = fmt.Sscan(r.URL.Query().Get("recordsPerPage"), &size)
+	size = min(size, s.most)
+	from := min((number-1)*size, len(s.numbers))
+	rows := []string{}
+	for _, n := range s.numbers[from:min(from+size, len(s.numbers))] {
+		rows = append(rows, fmt.Sprintf(`{"taskId":%q,"phoneNumber":%q,"status":"pending"}`, taskID, n))
+	}
+	return respond(200, `{"records":[`+strings.Join(rows, ",")+`]}`), nil
+}
+
+func TestClient_ProfileTaskNumbersReadsAllPages(t *testing.T) {
+	for name, tt := range map[string]struct {
+		numbers, most, pages int
+	}{
+		"none yet":            {0, 250, 1},
+		"one page":            {7, 250, 2},
+		"pages as asked for":  {600, 250, 4},
+		"smaller pages":       {45, 20, 4},
+		"a page that is full": {40, 20, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &taskServer{numbers: someNumbers(tt.numbers), most: tt.most}
+			c := &Client{HTTPClient: &http.Client{Transport: s}, BaseURL: "http://telnyx.test/v2"}
+			rows, err := c.ProfileTaskNumbers(t.Context(), taskID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := []string{}
+			for _, row := range rows {
+				if row.TaskID != taskID || row.Status != "pending" {
+					t.Errorf("row %+v", row)
+				}
+				got = append(got, row.PhoneNumber)
+			}
+			if diff := cmp.Diff(append([]string{}, s.numbers...), got); diff != "" {
+				t.Errorf("numbers (-want +got):\n%s", diff)
+			}
+			if len(s.asked) != tt.pages {
+				t.Errorf("asked for %d pages, want %d", len(s.asked), tt.pages)
+			}
+			want := "GET " + profileTasksPath + "/" + taskID + "/phoneNumbers?" +
+				url.Values{"page": {"1"}, "recordsPerPage": {"250"}}.Encode()
+			if s.asked[0] != want {
+				t.Errorf("asked %s, want %s", s.asked[0], want)
+			}
+		})
+	}
+}
