@@ -54,7 +54,7 @@ func assign(s *Simulator, c *call) answer {
 	if r := s.records[wanted.PhoneNumber]; r.live() {
 		return s.answerAttached(r, campaign)
 	}
-	return s.attach(c, wanted.PhoneNumber, campaign)
+	return s.attach(c, wanted.PhoneNumber, campaign, s.newLag())
 }
 
 // beingRemoved reports whether a number is leaving its campaign, or has left it
@@ -85,11 +85,7 @@ func reassign(s *Simulator, c *call) answer {
 	if old.live() && old.campaign == campaign {
 		return ok(old.wire())
 	}
-	told := s.attach(c, wanted.PhoneNumber, campaign)
-	if c.write.Effective && old.live() {
-		s.showStale(old)
-	}
-	return told
+	return s.attach(c, wanted.PhoneNumber, campaign, s.moveLag(old))
 }
 
 // unassign is DELETE /10dlc/phone_number_campaigns/{phoneNumber}. It answers
@@ -196,13 +192,13 @@ func refusedByAggregator(r *record, wanted *campaign) wireRecord {
 }
 
 // attach begins an assignment, if the campaign admits it.
-func (s *Simulator) attach(c *call, phoneNumber string, wanted *campaign) answer {
+func (s *Simulator) attach(c *call, phoneNumber string, wanted *campaign, late lag) answer {
 	fate, refused := s.admit(wanted)
 	if refused != nil {
 		return *refused
 	}
 	c.write.Effective = true
-	return ok(s.begin(phoneNumber, wanted, fate).wire())
+	return ok(s.begin(phoneNumber, wanted, fate, late).wire())
 }
 
 // admit asks a campaign for one more number, which wakes it if it is dormant. It
@@ -245,7 +241,7 @@ func listAssignments(s *Simulator, c *call) answer {
 	query := c.r.URL.Query()
 	var found []*record
 	for phoneNumber := range s.records {
-		if r := s.shown(phoneNumber); r.matches(query) {
+		if r := s.listed(phoneNumber); r != nil && r.matches(query) {
 			found = append(found, r)
 		}
 	}

@@ -41,6 +41,16 @@ type Options struct {
 	// StaleReadDelay is how long reads go on showing the old campaign after a
 	// PUT or a bulk task has moved a number.
 	StaleReadDelay time.Duration
+	// ListLag is how much later than it was begun, by a POST or a bulk task, the
+	// list of phone number campaigns shows a record. Reading the one number shows
+	// it at once. Until then the list shows the number's record before, such as a
+	// failed one, or nothing. 0: none.
+	ListLag time.Duration
+	// ReadLag is the same for reading the one number, which answers 404 if there
+	// was no record before, and for the list as well, unless ListLag is longer.
+	// Writes and events are as prompt as ever: who posts again is told of the
+	// record that nobody can read. 0: none.
+	ReadLag time.Duration
 	// TaskDelay is how long a bulk task stays pending before it attaches numbers,
 	// and then how long it is processing until it ends. With 0 both happen at
 	// once, yet after the answer was made. [Never] leaves it pending.

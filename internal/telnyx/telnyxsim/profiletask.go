@@ -173,10 +173,7 @@ func (s *Simulator) attachByTask(t *profileTask, phoneNumber string) string {
 		CampaignStatus: t.campaign.CampaignStatus, Effective: true,
 	}
 	w.notePrevious(old)
-	s.begin(phoneNumber, t.campaign, fate)
-	if old.live() {
-		s.showStale(old)
-	}
+	s.begin(phoneNumber, t.campaign, fate, s.newLag().or(s.moveLag(old)))
 	s.log(w)
 	return taskNumberCompleted
 }

@@ -39,20 +39,19 @@ type record struct {
 	failure, fate    string
 	created, updated time.Time
 	seq              int
-}
-
-// staleRead is what reads show of a number until a moment.
-type staleRead struct {
-	record record
-	until  time.Time
+	// Until the two moments, reading the number and lists show replaced instead
+	// of the record. Nil: they show nothing.
+	replaced             *record
+	readableAt, listedAt time.Time
 }
 
 // live reports whether the record holds the number: a failed assignment does
 // not.
 func (r *record) live() bool { return r != nil && r.status != telnyx.FailedAssignment }
 
-// begin puts a number on a campaign and starts what follows.
-func (s *Simulator) begin(phoneNumber string, c *campaign, fate string) *record {
+// begin puts a number on a campaign and starts what follows. Reads show it after
+// a lag, and the number's last record, which does not change any more, till then.
+func (s *Simulator) begin(phoneNumber string, c *campaign, fate string, late lag) *record {
 	now := time.Now()
 	r := &record{
 		number: phoneNumber, campaign: c, status: telnyx.PendingAssignment,
@@ -61,6 +60,9 @@ func (s *Simulator) begin(phoneNumber string, c *campaign, fate string) *record 
 	}
 	if reasons := s.refusals[phoneNumber]; fate == "" && len(reasons) > 0 {
 		r.fate, s.refusals[phoneNumber] = reasons[0], reasons[1:]
+	}
+	if late != (lag{}) {
+		r.replaced, r.readableAt, r.listedAt = s.records[phoneNumber], now.Add(late.read), now.Add(late.list)
 	}
 	s.records[phoneNumber] = r
 	s.work.after(s.options.AssignDelay, func() { s.finishAssigning(r) })
@@ -145,19 +147,44 @@ func (s *Simulator) current(r *record, status telnyx.AssignmentStatus) bool {
 	return s.records[r.number] == r && r.status == status
 }
 
-// shown returns what reads show of a number: its record, for a while after a
-// PUT the old one, or nil.
+// shown returns what a read of one number shows: its record, for a while the one
+// before, or nil.
 func (s *Simulator) shown(phoneNumber string) *record {
-	if old, found := s.stale[phoneNumber]; found && time.Now().Before(old.until) {
-		return &old.record
+	r := s.records[phoneNumber]
+	for r != nil && time.Now().Before(r.readableAt) {
+		r = r.replaced
 	}
-	return s.records[phoneNumber]
+	return r
 }
 
-// showStale has reads show a record for a while that another one has replaced.
-func (s *Simulator) showStale(old *record) {
-	s.stale[old.number] = staleRead{*old, time.Now().Add(s.options.StaleReadDelay)}
+// listed returns what lists show of a number.
+func (s *Simulator) listed(phoneNumber string) *record {
+	r := s.records[phoneNumber]
+	for r != nil && time.Now().Before(r.listedAt) {
+		r = r.replaced
+	}
+	return r
 }
+
+// lag is how long reading one number, and lists, go on as if a record had not
+// been begun.
+type lag struct{ read, list time.Duration }
+
+// newLag is the lag of a record that a POST or a bulk task begins.
+func (s *Simulator) newLag() lag {
+	return lag{s.options.ReadLag, max(s.options.ReadLag, s.options.ListLag)}
+}
+
+// moveLag is the lag of a record that takes the place of old, which may be nil.
+func (s *Simulator) moveLag(old *record) lag {
+	if !old.live() {
+		return lag{}
+	}
+	return lag{s.options.StaleReadDelay, s.options.StaleReadDelay}
+}
+
+// or returns the longer of two lags.
+func (l lag) or(other lag) lag { return lag{max(l.read, other.read), max(l.list, other.list)} }
 
 // countLive counts the numbers that a campaign carries.
 func (s *Simulator) countLive(c *campaign) int {
@@ -203,7 +230,6 @@ func (s *Simulator) place(phoneNumber string, c *campaign, status telnyx.Assignm
 		r.failure = reason[0]
 	}
 	s.records[phoneNumber] = r
-	delete(s.stale, phoneNumber)
 	delete(s.reattach, phoneNumber)
 }
 
@@ -212,7 +238,6 @@ func (s *Simulator) DetachNumber(phoneNumber string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.records, phoneNumber)
-	delete(s.stale, phoneNumber)
 	delete(s.reattach, phoneNumber)
 }
 

@@ -192,3 +192,108 @@ func TestReassign_StealsAndReadsAreStale(t *testing.T) {
 		}
 	})
 }
+
+// listOf returns the status of each number in the list of a campaign.
+func listOf(t *testing.T, sim *telnyxsim.Simulator, campaign string) map[string]string {
+	t.Helper()
+	got := call(t, sim, "GET", "/10dlc/phone_number_campaigns"+query("filter[telnyx_campaign_id]", campaign), "")
+	words := got.column(t, "records", "assignmentStatus")
+	found := map[string]string{}
+	for i, phoneNumber := range got.column(t, "records", "phoneNumber") {
+		found[phoneNumber] = words[i]
+	}
+	return found
+}
+
+func TestRecord_ReadsMayLag(t *testing.T) {
+	begin := map[string]func(*testing.T, *telnyxsim.Simulator){
+		"POST": func(t *testing.T, sim *telnyxsim.Simulator) {
+			t.Helper()
+			post(t, sim, numberA, campaignID)
+		},
+		"bulk": func(t *testing.T, sim *telnyxsim.Simulator) {
+			t.Helper()
+			beginTask(t, sim)
+			synctest.Wait()
+		},
+	}
+	for name, tc := range map[string]struct {
+		options telnyxsim.Options
+		want    [][2]bool // at once, after 2 minutes, after 4: is it read, is it listed
+	}{
+		"not at all":          {telnyxsim.Options{}, [][2]bool{{true, true}, {true, true}, {true, true}}},
+		"lists":               {telnyxsim.Options{ListLag: 3 * time.Minute}, [][2]bool{{true, false}, {true, false}, {true, true}}},
+		"both":                {telnyxsim.Options{ReadLag: time.Minute}, [][2]bool{{false, false}, {true, true}, {true, true}}},
+		"lists for longer":    {telnyxsim.Options{ReadLag: time.Minute, ListLag: 3 * time.Minute}, [][2]bool{{false, false}, {true, false}, {true, true}}},
+		"lists no less":       {telnyxsim.Options{ReadLag: 3 * time.Minute, ListLag: time.Minute}, [][2]bool{{false, false}, {false, false}, {true, true}}},
+		"moves are no matter": {telnyxsim.Options{StaleReadDelay: time.Hour}, [][2]bool{{true, true}, {true, true}, {true, true}}},
+	} {
+		for how, begin := range begin {
+			t.Run(name+", "+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					tc.options.DeliveryTransport = &inbox{}
+					sim := account(t, tc.options)
+					defer sim.Close()
+					begin(t, sim)
+					for i, want := range tc.want {
+						_, listed := listOf(t, sim, campaignID)[numberA]
+						if got := [2]bool{read(t, sim, numberA).status == 200, listed}; got != want {
+							t.Errorf("after %d minutes: read %t, listed %t; want %v", 2*i, got[0], got[1], want)
+						}
+						time.Sleep(2 * time.Minute)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestRecord_LagShowsTheRecordBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hooks := &inbox{}
+		sim := account(t, telnyxsim.Options{DeliveryTransport: hooks, ReadLag: time.Minute, ListLag: 3 * time.Minute})
+		defer sim.Close()
+		_ = sim.AttachNumber(numberA, otherID, telnyx.FailedAssignment, "rejected")
+		post(t, sim, numberA, campaignID)
+		synctest.Wait()
+		if got := read(t, sim, numberA).object(t); got["campaignId"] != otherID || got["assignmentStatus"] != "FAILED_ASSIGNMENT" {
+			t.Errorf("read at once = %v, want the failed record", got)
+		}
+		if got := sim.Assignments()[0]; got.CampaignID != campaignID || got.Status != telnyx.Assigned {
+			t.Errorf("truth = %+v, want the new record", got)
+		}
+		if got := hooks.summaries(t); len(got) == 0 {
+			t.Error("no event, want those of the new record before anybody can read it")
+		}
+		if got := post(t, sim, numberA, campaignID); got.status != 200 || sim.Writes()[1].Effective {
+			t.Errorf("POST again = %d, %+v; want 200 without effect", got.status, sim.Writes()[1])
+		}
+		time.Sleep(2 * time.Minute)
+		if got := read(t, sim, numberA).object(t)["campaignId"]; got != campaignID {
+			t.Errorf("read later = %v, want the new campaign", got)
+		}
+		if got := listOf(t, sim, otherID); got[numberA] != "FAILED_ASSIGNMENT" {
+			t.Errorf("list of the old campaign = %v, want the failed record still", got)
+		}
+		time.Sleep(2 * time.Minute)
+		if old, now := listOf(t, sim, otherID), listOf(t, sim, campaignID); len(old) != 0 || now[numberA] != "ASSIGNED" {
+			t.Errorf("lists later = %v and %v, want the number on the new campaign alone", old, now)
+		}
+	})
+}
+
+func TestRecord_LagEndsWithTheRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, ReadLag: time.Hour})
+		defer sim.Close()
+		post(t, sim, numberA, campaignID)
+		_ = sim.AttachNumber(numberA, otherID, telnyx.Assigned)
+		if got := read(t, sim, numberA).object(t)["campaignId"]; got != otherID {
+			t.Errorf("read after AttachNumber = %v, want what it says", got)
+		}
+		put(t, sim, numberB, campaignID)
+		if got := read(t, sim, numberB); got.status != 200 {
+			t.Errorf("read after PUT = %d, want 200: it has a delay of its own", got.status)
+		}
+	})
+}

@@ -29,7 +29,6 @@ type Simulator struct {
 	numbers      []*number
 	profiles     map[string]bool
 	records      map[string]*record      // by phone number
-	stale        map[string]staleRead    // by phone number
 	reattach     map[string]time.Time    // by phone number: when the number may be attached again
 	refusals     map[string][]string     // by phone number: reasons of assignments to fail
 	refusedMaps  map[string][]Carrier    // by phone number: carriers that refuse its mapping
@@ -53,7 +52,6 @@ func New(options Options) *Simulator {
 		limiter:     limiter{limit: options.RateLimit},
 		profiles:    map[string]bool{},
 		records:     map[string]*record{},
-		stale:       map[string]staleRead{},
 		reattach:    map[string]time.Time{},
 		refusals:    map[string][]string{},
 		refusedMaps: map[string][]Carrier{},
