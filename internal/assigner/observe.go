@@ -36,30 +36,49 @@ func (p *pass) attachAll(ctx context.Context, c telnyx.Campaign) (extras int, er
 		return 0, err
 	}
 	defer func() { p.a.directory.restUntil(p.key, p.a.now().Add(restAfter(len(s.records)))) }()
+	if err := p.followTask(ctx); err != nil {
+		return 0, err
+	}
+	changes := plan.Diff(p.want, c, s.records)
 	var due []order
-	for _, change := range plan.Diff(p.want, c, s.records) {
-		switch change.Action {
-		case plan.Extra:
+	for _, change := range changes {
+		if change.Action == plan.Extra {
 			extras++
-		case plan.Attach, plan.Move:
-			ready, err := p.prepare(ctx, c, change, s)
-			if err != nil {
-				return 0, err
-			}
-			if ready {
-				number := change.Number
-				due = append(due, order{number, change.Action == plan.Move, s.settings[string(number)]})
-			}
-		default:
-			if err := p.observe(ctx, change); err != nil {
-				return 0, err
-			}
+			continue
+		}
+		ready, err := p.judge(ctx, c, change, s)
+		if err != nil {
+			return 0, err
+		}
+		if ready {
+			due = append(due, order{change.Number, change.Action == plan.Move, s.settings[string(change.Number)]})
 		}
 	}
 	if due, err = p.withinRoom(ctx, due, s.live+p.unsettled); err != nil {
 		return 0, err
 	}
-	return extras, p.attach(ctx, c, due)
+	whole, err := p.isWholePool(ctx, due, changes)
+	switch {
+	case err != nil:
+		return extras, err
+	case whole:
+		return extras, p.attachPool(ctx, c, due)
+	default:
+		return extras, p.attach(ctx, c, due)
+	}
+}
+
+// judge decides whether a planned number gets its request in this pass, and writes
+// down where it stands if it does not.
+func (p *pass) judge(ctx context.Context, c telnyx.Campaign, change plan.Change, s survey) (ready bool, err error) {
+	switch {
+	case change.Action != plan.Attach && change.Action != plan.Move:
+		return false, p.observe(ctx, change)
+	case p.isWithTask(change.Number):
+		return false, p.leaveToTask(ctx, change.Number)
+	default:
+		return p.prepare(ctx, c, change, s)
+	}
 }
 
 // restAfter is how long events about single numbers wait after a look that read so

@@ -41,6 +41,8 @@ type pass struct {
 	entryHash string
 
 	entry ledger.CampaignEntry
+	// bulk is what is known of the call for the whole pool.
+	bulk ledger.Bulk
 
 	// unsettled counts the numbers that a request may be under way for, which no
 	// list of Telnyx's shows yet.
@@ -64,6 +66,7 @@ func (a *Assigner) newPass(ctx context.Context, e errand) (*pass, error) {
 	if p.entry, _, err = a.ledger.Campaign(ctx, p.key); err != nil {
 		return nil, err
 	}
+	p.bulk = p.entry.Campaign.Bulk
 	p.numbers, err = a.ledger.Numbers(ctx, p.key)
 	return p, err
 }
@@ -174,15 +177,22 @@ func (p *pass) over(ctx context.Context, c telnyx.Campaign) error {
 		return err
 	}
 	finishErr := p.finish(ctx, func(record *ledger.Campaign) {
-		record.TelnyxID, record.TCRID, record.BrandID = string(c.CampaignID), string(c.TCRCampaignID), c.BrandID
-		record.Shared, record.WebhookURL = c.Shared, c.WebhookURL
-		record.Phase, record.Status, record.Detail = phase, string(c.CampaignStatus), why
-		record.Extras = extras
+		p.recordOf(c, extras)(record)
 		if stopping {
 			record.Reason, record.Detail, record.NextAt = rest.reason, rest.detail, rest.until
 		}
 	})
 	return cmp.Or(finishErr, err)
+}
+
+// recordOf returns what the campaign's record says of the campaign as it was read.
+func (p *pass) recordOf(c telnyx.Campaign, extras int) func(*ledger.Campaign) {
+	return func(record *ledger.Campaign) {
+		record.TelnyxID, record.TCRID, record.BrandID = string(c.CampaignID), string(c.TCRCampaignID), c.BrandID
+		record.Shared, record.WebhookURL = c.Shared, c.WebhookURL
+		record.Phase, record.Detail = PhaseOf(c)
+		record.Status, record.Extras = string(c.CampaignStatus), extras
+	}
 }
 
 // rest writes down that the planned numbers cannot be attached now. Those that
@@ -323,15 +333,17 @@ func (p *pass) finish(ctx context.Context, change func(*ledger.Campaign)) error 
 		c.PlanHash = p.set.Hash
 	}
 	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, 0
-	c.NextAt = p.nextAt
+	c.NextAt, c.Bulk = p.nextAt, p.bulk
 	change(&c)
 	before := p.entry.Campaign
 	if c.Phase != before.Phase {
 		c.Since = p.a.now().UTC()
 	}
-	if _, err := p.a.ledger.PutCampaign(ctx, p.entry, c); err != nil {
+	written, err := p.a.ledger.PutCampaign(ctx, p.entry, c)
+	if err != nil {
 		return err
 	}
+	p.entry = written
 	p.a.learn(c)
 	if c.Phase != before.Phase || c.Planned != before.Planned {
 		p.announce(c)

@@ -76,11 +76,25 @@ type Campaign struct {
 	// are never touched.
 	Extras int `json:"extras,omitempty"`
 
+	// Bulk is about the call for a whole messaging profile.
+	Bulk Bulk `json:"bulk,omitzero"`
+
 	// Attempts counts failed reads since the last that worked.
 	Attempts int       `json:"attempts,omitempty"`
 	NextAt   time.Time `json:"next_at,omitzero"`
 	Since    time.Time `json:"since"`
 	Cause    string    `json:"cause,omitempty"`
+}
+
+// Bulk is what is known of the call that attaches a whole messaging profile. The
+// zero value means that there was none.
+type Bulk struct {
+	// Entry is the Hash of the plan's entry under which the call was made: it is
+	// made at most once for each.
+	Entry string `json:"entry,omitempty"`
+	// Task is the id of Telnyx's task while it is followed, Since when it began.
+	Task  string    `json:"task,omitempty"`
+	Since time.Time `json:"since,omitzero"`
 }
 
 // same reports whether two records tell a person the same, so that writing the

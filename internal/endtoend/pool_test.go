@@ -1,0 +1,194 @@
+package endtoend_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+const bulkPath = "/10dlc/phoneNumberAssignmentByProfile"
+
+// stagePool plans a whole messaging profile with so many numbers.
+func (w *world) stagePool(count int) (numbers []string) {
+	w.t.Helper()
+	numbers = many(count)
+	w.own(numbers...)
+	w.sim.AddCampaign(telnyxsim.Campaign{
+		ID: campaignID, CampaignStatus: telnyx.CampaignMNOProvisioned, MaxNumbers: 2 * count, WebhookURL: w.hook.URL + "/webhooks/telnyx",
+	})
+	w.plan(planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, fmt.Sprintf("max_numbers: %d", count)))
+	return numbers
+}
+
+// sendable waits until all of the numbers are sendable on the campaign.
+func (w *world) sendable(campaignID string, numbers []string) {
+	w.t.Helper()
+	w.eventuallyWithin(time.Minute, "all sendable", func() (bool, string) {
+		known, err := w.book.Numbers(w.t.Context(), campaignID)
+		w.must(err)
+		done, other := 0, ledger.Number{}
+		for _, number := range numbers {
+			if n := known[number].Number; n.State == ledger.Sendable {
+				done++
+			} else {
+				other = n
+			}
+		}
+		return done == len(numbers), fmt.Sprintf("%d of %d; %+v", done, len(numbers), other)
+	})
+}
+
+// poolWrites counts calls for the whole profile, requests for single numbers, and
+// how often each number was attached.
+func (w *world) poolWrites() (bulk, single int, effective map[string]int) {
+	effective = map[string]int{}
+	for _, write := range w.sim.Writes() {
+		switch {
+		case write.Path == bulkPath && write.PhoneNumber == "":
+			bulk++
+		case write.Path != bulkPath:
+			single++
+		}
+		if write.Effective && write.PhoneNumber != "" {
+			effective[write.PhoneNumber]++
+		}
+	}
+	return bulk, single, effective
+}
+
+func (w *world) attachedOnce(numbers []string, effective map[string]int) {
+	w.t.Helper()
+	for _, number := range numbers {
+		if effective[number] != 1 {
+			w.t.Errorf("%s was attached %d times, want once", number, effective[number])
+		}
+	}
+	if len(effective) != len(numbers) {
+		w.t.Errorf("%d numbers were attached, want %d", len(effective), len(numbers))
+	}
+}
+
+func TestWholePool_TakesOneCall(t *testing.T) {
+	for name, options := range map[string]telnyxsim.Options{
+		"the task ends at once":       {},
+		"the task takes its time":     {TaskDelay: 400 * time.Millisecond},
+		"the task speaks as the SDK":  {TaskDelay: 100 * time.Millisecond, Quirks: telnyxsim.Quirks{TaskStarting: true}},
+		"lists lag behind the number": {ListLag: 500 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, options)
+			numbers := w.stagePool(60)
+			w.start()
+			w.sendable(campaignID, numbers)
+			bulk, single, effective := w.poolWrites()
+			if bulk != 1 || single != 0 {
+				t.Errorf("%d calls for the whole profile and %d for numbers, want 1 and 0", bulk, single)
+			}
+			w.attachedOnce(numbers, effective)
+		})
+	}
+}
+
+func TestWholePool_AnyDoubtMeansNumberByNumber(t *testing.T) {
+	const other, taken = "11111111-907b-43a9-8ada-ba1dc8335b07", "+12125559999"
+	for name, doubt := range map[string]func(w *world, numbers []string) (expected []string){
+		"a number is on another campaign": func(w *world, numbers []string) []string {
+			w.campaign(other, telnyx.CampaignMNOProvisioned)
+			w.must(w.sim.AttachNumber(numbers[7], other, telnyx.Assigned))
+			return append(append([]string{}, numbers[:7]...), numbers[8:]...)
+		},
+		"a toll-free number is on the profile": func(w *world, numbers []string) []string {
+			w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: "+18005551234", MessagingProfileID: profileID, Type: "tollfree"})
+			return numbers
+		},
+		"another entry names one of them": func(w *world, numbers []string) []string {
+			w.campaign(other, telnyx.CampaignMNOPending)
+			w.plan(planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, "max_numbers: 60") +
+				fmt.Sprintf("  - name: other\n    campaign_id: %s\n    numbers: [%q]\n", other, numbers[3]))
+			return append(append([]string{}, numbers[:3]...), numbers[4:]...)
+		},
+		"the entry names numbers as well": func(w *world, numbers []string) []string {
+			w.own(taken)
+			w.plan(planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, "max_numbers: 60", fmt.Sprintf("numbers: [%q]", taken)))
+			return append(numbers, taken)
+		},
+		"there is no room for all": func(w *world, numbers []string) []string {
+			w.plan(planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, "max_numbers: 25"))
+			return numbers[:25]
+		},
+		"the call is refused": func(w *world, numbers []string) []string {
+			w.sim.Inject(telnyxsim.Fault{Method: "POST", PathPrefix: bulkPath, Kind: telnyxsim.StatusFault(500, `{"message":"no"}`), Times: -1})
+			return numbers
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, telnyxsim.Options{})
+			expected := doubt(w, w.stagePool(30))
+			w.start()
+			w.sendable(campaignID, expected)
+			_, _, effective := w.poolWrites()
+			w.attachedOnce(expected, effective)
+			for _, write := range w.sim.Writes() {
+				if write.Path == bulkPath && write.Effective {
+					t.Errorf("the whole profile was given to Telnyx: %+v", write)
+				}
+				if write.PreviousCampaignID != "" {
+					t.Errorf("a number was taken from another campaign: %+v", write)
+				}
+			}
+		})
+	}
+}
+
+func TestWholePool_IsNotAskedTwiceAndFinishedNumberByNumber(t *testing.T) {
+	for name, spoil := range map[string]func(w *world){
+		"the task fails halfway": func(w *world) { w.sim.FailNextTask() },
+		"the answer is lost": func(w *world) {
+			w.sim.Inject(telnyxsim.Fault{Method: "POST", PathPrefix: bulkPath, Kind: telnyxsim.EffectThenLost()})
+		},
+		"the request is lost": func(w *world) {
+			w.sim.Inject(telnyxsim.Fault{Method: "POST", PathPrefix: bulkPath, Kind: telnyxsim.Reset()})
+		},
+		"the task is forgotten": func(w *world) {
+			w.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: bulkPath, Times: -1,
+				Kind: telnyxsim.StatusFault(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`)})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, telnyxsim.Options{})
+			numbers := w.stagePool(40)
+			spoil(w)
+			w.start()
+			w.sendable(campaignID, numbers)
+			bulk, _, effective := w.poolWrites()
+			if bulk != 1 {
+				t.Errorf("%d calls for the whole profile, want 1", bulk)
+			}
+			w.attachedOnce(numbers, effective)
+		})
+	}
+}
+
+// A number that joins the profile later is attached by itself.
+func TestWholePool_LaterNumbersGoOneByOne(t *testing.T) {
+	w := newWorld(t, telnyxsim.Options{})
+	numbers := w.stagePool(30)
+	w.plan(planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, "max_numbers: 60"))
+	w.start()
+	w.sendable(campaignID, numbers)
+	all := many(31)
+	w.own(all[30])
+	w.nudge(campaignID)
+	w.sendable(campaignID, all)
+	bulk, single, effective := w.poolWrites()
+	if bulk != 1 || single != 1 {
+		t.Errorf("%d calls for the whole profile and %d for numbers, want one each", bulk, single)
+	}
+	w.attachedOnce(all, effective)
+}
