@@ -82,7 +82,7 @@ func (p *pass) attachPool(ctx context.Context, c telnyx.Campaign, due []order) e
 	p.bulk.Task, p.bulk.Since = task.TaskID, p.a.now().UTC().Round(0)
 	p.lookAgain(p.bulk.Since.Add(turnWait))
 	for _, o := range due {
-		if err := p.put(ctx, o.number, p.observePending); err != nil {
+		if err := p.leaveToTask(ctx, o.number); err != nil {
 			return err
 		}
 	}
@@ -145,7 +145,7 @@ func (p *pass) isWithTask(number plan.E164) bool {
 func (p *pass) leaveToTask(ctx context.Context, number plan.E164) error {
 	p.unsettled++
 	return p.put(ctx, number, func(n *ledger.Number) {
-		p.observePending(n)
+		p.enter(n, ledger.Pending)
 		n.Detail = fmt.Sprintf("Telnyx works on the whole messaging profile (task %s)", p.bulk.Task)
 	})
 }
