@@ -3,7 +3,10 @@ package assigner
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 
 	"greenlight/internal/account"
@@ -39,7 +42,9 @@ func (a *Assigner) look(ctx context.Context, e errand) error {
 	campaign, err := p.readCampaign(ctx, e)
 	switch {
 	case telnyx.IsNotFound(err):
-		return p.missing(ctx)
+		return p.missing(ctx, "")
+	case a.isForbiddenAlone(ctx, err):
+		return p.missing(ctx, detailOf(err))
 	case err != nil:
 		return p.unread(ctx, err)
 	}
@@ -53,6 +58,19 @@ func (a *Assigner) look(ctx context.Context, e errand) error {
 		return p.plannedTwice(ctx, campaign, twin)
 	}
 	return p.over(ctx, campaign)
+}
+
+// isForbiddenAlone reports whether a read was refused with 403 although the key may
+// read the account: then it is this campaign that is not ours, as when a plan
+// names one of another account, and the others need not rest for it.
+func (a *Assigner) isForbiddenAlone(ctx context.Context, err error) bool {
+	answer, ok := errors.AsType[*telnyx.APIError](err)
+	aboutAccount := func(d telnyx.ErrorDetail) bool { return d.Code != "" && d.Code != telnyx.CodeAuthorizationFailed }
+	if !ok || answer.Status != http.StatusForbidden || slices.ContainsFunc(answer.Errors, aboutAccount) {
+		return false
+	}
+	_, _, err = a.telnyx.BrandsPage(ctx, 1)
+	return err == nil
 }
 
 // readCampaign reads the campaign: a routine look takes it out of its brand's

@@ -116,16 +116,17 @@ func (p *pass) plannedTwice(ctx context.Context, c telnyx.Campaign, twin plan.Ca
 	})
 }
 
-// missing ends a pass over a campaign that Telnyx does not know. One that no
-// plan names is no matter of ours any more.
-func (p *pass) missing(ctx context.Context) error {
+// missing ends a pass over a campaign that Telnyx does not know, or, as detail
+// says then, does not show to this key. One that no plan names is no matter of ours
+// any more.
+func (p *pass) missing(ctx context.Context, detail string) error {
 	if !p.planned {
 		return p.forget(ctx)
 	}
 	if err := p.rest(ctx, ledger.Held, ledger.Missing.Sentence()); err != nil {
 		return err
 	}
-	return p.finish(ctx, func(c *ledger.Campaign) { c.Phase, c.Status = ledger.Missing, "" })
+	return p.finish(ctx, func(c *ledger.Campaign) { c.Phase, c.Status, c.Detail = ledger.Missing, "", detail })
 }
 
 // unread ends a pass whose reads failed. What the ledger says of the numbers

@@ -3,6 +3,7 @@ package endtoend_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -334,4 +335,20 @@ func TestTelnyxAway_IsWrittenDownAndHealsByItself(t *testing.T) {
 		t.Errorf("got %+v, want a number that says why it waits", n)
 	}
 	w.reaches(campaignID, ledger.Sendable) // by the recheck that was ordered
+}
+
+// A plan that names a campaign of another account must not stop everybody else.
+func TestForbiddenCampaign_IsMissingAndStopsNobody(t *testing.T) {
+	const foreign = "99999999-907b-43a9-8ada-ba1dc8335b07"
+	w := newWorld(t, telnyxsim.Options{})
+	w.stage(foreign+": +15551234599", campaignID+": "+numbers)
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: "/10dlc/campaign/" + foreign, Times: -1,
+		Kind: telnyxsim.StatusFault(http.StatusForbidden, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
+	w.start()
+	w.reaches(campaignID, ledger.Sendable)
+	if record := w.phase(foreign, ledger.Missing); !strings.Contains(record.Detail, "10010") {
+		t.Errorf("got %+v, want Telnyx's words", record)
+	}
+	w.onePost(campaignID)
 }
