@@ -157,3 +157,67 @@ func TestBackoff_DoublesUpToTheMostAndNeverOverflows(t *testing.T) {
 		}
 	}
 }
+
+func TestQueue_KeepsPromptWorkersForWhatHappens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		q.add(errand{key: "resync", routine: true})
+		got := make(chan string, 1)
+		go func() {
+			e, _ := q.take(true)
+			got <- e.key
+		}()
+		synctest.Wait()
+		if len(got) != 0 {
+			t.Fatalf("a prompt worker took %q", <-got)
+		}
+		q.add(errand{key: "event"})
+		if key := <-got; key != "event" {
+			t.Errorf("got %q, want the event's", key)
+		}
+		if e, _ := q.take(false); e.key != "resync" {
+			t.Errorf("got %q, want the resync's for the others", e.key)
+		}
+	})
+}
+
+func TestQueue_HoldsBackWhatMayWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		started := time.Now()
+		q.add(errand{key: "a", wait: 10 * time.Second})
+		if q.add(errand{key: "a", wait: 8 * time.Second}) {
+			t.Error("a second event was not merged")
+		}
+		q.add(errand{key: "b", wait: time.Hour})
+		q.add(errand{key: "b", interrupts: true})
+		if e, _ := q.take(false); e.key != "b" || time.Since(started) != 0 {
+			t.Errorf("got %q after %s, want b at once, since something happened", e.key, time.Since(started))
+		}
+		if e, _ := q.take(false); e.key != "a" || time.Since(started) != 10*time.Second {
+			t.Errorf("got %q after %s, want a after 10s", e.key, time.Since(started))
+		}
+		q.add(errand{key: "c", wait: time.Minute})
+		q.close()
+		time.Sleep(time.Hour) // in the bubble: the timer of c must not run any more
+		if _, ok := q.take(false); ok {
+			t.Error("something was taken from a closed queue")
+		}
+	})
+}
+
+func TestQueue_TellsALookUnderWayThatItsCampaignChanged(t *testing.T) {
+	q := newQueue()
+	q.add(errand{key: "a", interrupts: true})
+	if _, ok := q.take(false); !ok || q.interrupted("a") {
+		t.Error("a look is interrupted by the errand that it is made for")
+	}
+	q.add(errand{key: "a"})
+	if q.interrupted("a") {
+		t.Error("an event about a number interrupts")
+	}
+	q.add(errand{key: "a", interrupts: true})
+	if !q.interrupted("a") {
+		t.Error("an event about the campaign does not interrupt")
+	}
+}

@@ -50,7 +50,7 @@ const (
 
 // world is all of Greenlight and the simulated Telnyx it works with.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	sim    *telnyxsim.Simulator
 	api    *httptest.Server
 	hook   *httptest.Server
@@ -65,7 +65,7 @@ type world struct {
 
 // newWorld starts NATS, the simulator and the webhook. The assigner waits for
 // start, so that a test can seed the simulator first.
-func newWorld(t *testing.T, options telnyxsim.Options) *world {
+func newWorld(t testing.TB, options telnyxsim.Options) *world {
 	t.Helper()
 	w := &world{t: t, log: &lockedBuffer{}, set: &plan.Set{}}
 	options.RequiredAPIKey = apiKey

@@ -1,0 +1,152 @@
+package endtoend_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// BenchmarkApproval measures the way from the 200 that the webhook answers to a
+// VERIFIED notification until the first request to attach arrives at Telnyx. The
+// metric ours/reference compares it with the same reads and the same request made
+// by a bare client, one after another.
+func BenchmarkApproval(b *testing.B) {
+	const latency = 5 * time.Millisecond // of each answer, as Telnyx's reads have their own
+	w := newWorld(b, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: latency})
+	id := func(i int) string { return fmt.Sprintf("%08d-907b-43a9-8ada-ba1dc8335b07", i) }
+	var staged []string
+	for i, number := range many(b.N + 1) {
+		staged = append(staged, id(i)+": "+number)
+		w.sim.AddCampaign(telnyxsim.Campaign{ID: id(i), CampaignStatus: telnyx.CampaignMNOPending})
+	}
+	w.stage(staged...)
+	w.start()
+	w.eventually("every campaign was looked at", func() (bool, string) {
+		known, err := w.book.Campaigns(b.Context())
+		w.must(err)
+		return len(known) == b.N+1, fmt.Sprint(len(known))
+	})
+	w.idle()
+
+	var took, bare []time.Duration
+	b.ResetTimer()
+	for i := range b.N {
+		w.must(w.sim.SetCampaignStatus(id(i), telnyx.CampaignMNOProvisioned))
+		w.post(verifiedEvent(i, id(i)), http.StatusOK)
+		answered := time.Now()
+		var arrived time.Time
+		for arrived.IsZero() {
+			if writes := w.sim.Writes(); len(writes) > i {
+				arrived = writes[i].At
+			}
+			time.Sleep(50 * time.Microsecond) // between two looks
+		}
+		took = append(took, arrived.Sub(answered))
+		bare = append(bare, w.bareApproach(b, id(b.N), many(b.N + 1)[b.N]))
+	}
+	slices.Sort(took)
+	slices.Sort(bare)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+	b.ReportMetric(float64(bare[len(bare)/2].Microseconds())/1000, "reads-p50-ms")
+	b.ReportMetric(float64(took[len(took)/2])/float64(bare[len(bare)/2]), "ours/reference")
+}
+
+// bareApproach makes the reads that precede a request to attach, and nothing
+// else.
+func (w *world) bareApproach(b *testing.B, id, number string) time.Duration {
+	client := &telnyx.Client{APIKey: apiKey, BaseURL: w.api.URL + "/v2"}
+	started := time.Now()
+	_, err := client.Campaign(b.Context(), telnyx.CampaignID(id))
+	w.must(err)
+	_, err = client.Assignments(b.Context(), telnyx.AssignmentFilter{CampaignID: telnyx.CampaignID(id)})
+	w.must(err)
+	if _, err = client.Assignment(b.Context(), number); !telnyx.IsNotFound(err) {
+		b.Fatal(err)
+	}
+	_, err = client.NumberSettings(b.Context(), []string{number})
+	w.must(err)
+	return time.Since(started)
+}
+
+// verifiedEvent is the body of a VERIFIED notification.
+func verifiedEvent(i int, campaignID string) []byte {
+	return fmt.Appendf(nil, `{"data":{"event_type":"10dlc.campaign.update","id":"verified-%d","occurred_at":"2026-08-07T17:22:37.328+00:00",`+
+		`"payload":{"campaignId":%q,"type":"VERIFIED"},"record_type":"event"},"meta":{"attempt":1}}`, i, campaignID)
+}
+
+// BenchmarkAttach measures the pace: a limit of 20 calls a second and 150 ms for
+// each answer. The metric time/ideal is what it took against as many twentieths of
+// a second as numbers.
+func BenchmarkAttach(b *testing.B) {
+	const perSecond = 20
+	for b.Loop() {
+		w := newWorld(b, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: 150 * time.Millisecond})
+		w.config.Telnyx.Pacer = telnyx.NewPacer(telnyx.PacerConfig{Ceiling: perSecond})
+		const count = 300
+		w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, many(count))
+		stop := w.start()
+		w.eventuallyWithin(time.Minute, "all requested", func() (bool, string) {
+			return len(w.posts()) == count, fmt.Sprint(len(w.posts()))
+		})
+		stop()
+		writes := w.sim.Writes()
+		took := writes[count-1].At.Sub(writes[0].At)
+		ideal := time.Duration(count-1) * time.Second / perSecond
+		b.ReportMetric(float64(took)/float64(ideal), "time/ideal")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// BenchmarkResync measures a resync of 10,000 waiting campaigns of four brands, in
+// calls to Telnyx and in time.
+func BenchmarkResync(b *testing.B) {
+	const count, brands = 10_000, 4
+	w := newWorld(b, telnyxsim.Options{})
+	var yaml strings.Builder
+	yaml.WriteString("version: 1\ncampaigns:\n")
+	for i, number := range many(count) {
+		id := fmt.Sprintf("campaign-%05d", i)
+		w.sim.AddCampaign(telnyxsim.Campaign{ID: id, BrandID: fmt.Sprintf("brand-%d", i%brands), CampaignStatus: telnyx.CampaignMNOPending})
+		fmt.Fprintf(&yaml, "- name: plan-%d\n  campaign_id: %s\n  numbers: [%s]\n", i, id, number)
+	}
+	w.plan(yaml.String())
+	w.start()
+	w.eventuallyWithin(2*time.Minute, "all are known", func() (bool, string) {
+		campaigns, err := w.book.Campaigns(b.Context())
+		w.must(err)
+		return len(campaigns) == count && campaigns[count-1].Campaign.Phase == ledger.Waiting, fmt.Sprint(len(campaigns))
+	})
+	w.settled(b.Context())
+	before := w.sim.Calls()
+	for b.Loop() {
+		w.must(events.NewPublisher(w.js).Trigger(b.Context(), events.KindResync, ""))
+		w.settled(b.Context())
+	}
+	_, total := w.callsSince(before)
+	b.ReportMetric(float64(total)/float64(b.N), "calls/op")
+}
+
+// settled waits until no message waits or is open, at leisure.
+func (w *world) settled(ctx context.Context) {
+	w.t.Helper()
+	quiet := 0
+	w.eventuallyWithin(5*time.Minute, "settled", func() (bool, string) {
+		consumer, err := w.js.Consumer(ctx, events.StreamEvents, events.ConsumerAssigner)
+		w.must(err)
+		info := consumer.CachedInfo()
+		if quiet++; info.NumPending+uint64(info.NumAckPending) > 0 {
+			quiet = 0
+		}
+		return quiet >= 10, fmt.Sprintf("%d waiting, %d open", info.NumPending, info.NumAckPending)
+	})
+}
