@@ -62,11 +62,9 @@ func (r *Reader) Records(ctx context.Context, numbers []string) ([]telnyx.Assign
 func (r *Reader) EachRecord(ctx context.Context, numbers []string) ([]telnyx.Assignment, error) {
 	found := make([]*telnyx.Assignment, len(numbers))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.Concurrency())
+	group.SetLimit(r.concurrency)
 	for i, number := range numbers {
 		group.Go(func() error {
-			release := r.Slot(ctx)
-			defer release()
 			record, err := r.telnyx.Assignment(ctx, number)
 			if telnyx.IsNotFound(err) {
 				return nil

@@ -18,9 +18,9 @@ const missFor = 10 * time.Minute
 // Reader reads from one account. It remembers which Telnyx id a campaign has that
 // is planned by another. Safe for concurrent use.
 type Reader struct {
-	telnyx *telnyx.Client
-	slots  chan struct{}
-	now    func() time.Time
+	telnyx      *telnyx.Client
+	concurrency int
+	now         func() time.Time
 
 	mu     sync.Mutex
 	ids    map[string]telnyx.CampaignID // by plan.Campaign.ID
@@ -31,11 +31,11 @@ type Reader struct {
 // when it reads numbers one by one.
 func NewReader(client *telnyx.Client, concurrency int) *Reader {
 	return &Reader{
-		telnyx: client,
-		slots:  make(chan struct{}, max(concurrency, 1)),
-		now:    time.Now,
-		ids:    make(map[string]telnyx.CampaignID),
-		misses: make(map[string]time.Time),
+		telnyx:      client,
+		concurrency: max(concurrency, 1),
+		now:         time.Now,
+		ids:         make(map[string]telnyx.CampaignID),
+		misses:      make(map[string]time.Time),
 	}
 }
 
@@ -49,19 +49,8 @@ func (r *Reader) Learn(key string, id telnyx.CampaignID) {
 	r.ids[key] = id
 }
 
-// Slot waits for leave to have one more call under way; release gives it back.
-// When ctx ends first, the call that follows fails by itself.
-func (r *Reader) Slot(ctx context.Context) (release func()) {
-	select {
-	case r.slots <- struct{}{}:
-		return func() { <-r.slots }
-	case <-ctx.Done():
-		return func() {}
-	}
-}
-
-// Concurrency is how many calls may be under way at once.
-func (r *Reader) Concurrency() int { return cap(r.slots) }
+// Concurrency is how many numbers may be read one by one at once.
+func (r *Reader) Concurrency() int { return r.concurrency }
 
 // tcrID is the form of a TCR campaign id
 // (https://github.com/team-telnyx/openapi, partner campaigns).

@@ -66,8 +66,8 @@ type Config struct {
 	// Resync is the time between two looks at every planned campaign. Default
 	// DefaultResync, at least a second.
 	Resync time.Duration
-	// Concurrency bounds the requests to attach, and reads of single numbers, that
-	// are under way at once. Default DefaultConcurrency.
+	// Concurrency bounds the calls that are under way at once, unless Telnyx has
+	// Turns of its own. Default DefaultConcurrency.
 	Concurrency int
 	// Replicas of streams and ledger: 1 for one NATS server, 3 for a cluster.
 	Replicas int
@@ -151,6 +151,9 @@ func New(ctx context.Context, config Config) (*Assigner, error) {
 	}
 	a.metrics = newMetrics(config.Metrics, a)
 	a.telnyx = a.metrics.watching(config.Telnyx)
+	if a.telnyx.Turns == nil {
+		a.telnyx.Turns = telnyx.NewTurns(config.Concurrency)
+	}
 	a.reader = account.NewReader(a.telnyx, config.Concurrency)
 	if err := events.EnsureStreams(ctx, config.JetStream, config.Replicas); err != nil {
 		return nil, err
@@ -232,7 +235,7 @@ func (a *Assigner) work(ctx context.Context, promptOnly bool) {
 		if !ok {
 			return
 		}
-		a.serve(ctx, errand)
+		a.serve(telnyx.InLane(ctx, errand.key, errand.routine), errand)
 		a.queue.finish(errand.key)
 	}
 }

@@ -122,25 +122,29 @@ func (p *pass) unclaimedElsewhere(ctx context.Context, orders []order) ([]order,
 	return free, nil
 }
 
-// attachBatch sends one request for each number, several at a time.
+// attachBatch sends one request for each number, several at a time. Each takes
+// its turn among all calls before anything is written down, so that a claim is
+// followed by its request at once.
 func (p *pass) attachBatch(ctx context.Context, c telnyx.Campaign, orders []order) error {
 	group, working := errgroup.WithContext(ctx)
-	group.SetLimit(p.a.reader.Concurrency())
+	group.SetLimit(p.a.config.Concurrency)
 	for _, o := range orders {
 		group.Go(func() error {
-			release := p.a.reader.Slot(working)
-			defer release()
-			if working.Err() != nil {
-				return working.Err() // another request says that all work stops
+			// Working ends when another request says that all work stops, or the
+			// process does. Whoever has his turn by then carries on.
+			entered, leave, err := p.a.telnyx.Turns.Enter(working)
+			if err != nil {
+				return err
 			}
-			return p.attachOne(ctx, c, o)
+			defer leave()
+			return p.attachOne(context.WithoutCancel(entered), c, o)
 		})
 	}
 	return group.Wait()
 }
 
-// attachOne claims the number and sends one request. Once claimed it is carried
-// through even if the process is being stopped, so that its outcome is known.
+// attachOne claims the number and sends one request. Ctx does not end when the
+// process is being stopped, so that the outcome is known.
 func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, o order) error {
 	if known := p.known(o.number); p.exhausted(known) {
 		return p.put(ctx, o.number, func(n *ledger.Number) { p.stuck(n, known.Detail) })
@@ -158,7 +162,6 @@ func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, o order) error 
 		return err
 	}
 	// A request must end before its claim may be taken for abandoned.
-	ctx = context.WithoutCancel(ctx)
 	request, cancel := context.WithTimeout(ctx, p.a.config.Settle*2/3)
 	defer cancel()
 	answer, err := p.send(request, c, o)

@@ -2,6 +2,7 @@ package telnyx
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -94,5 +95,23 @@ func assertSent(t *testing.T, s *recorder, want ...sent) {
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(sent{})); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestCampaignsPage_AsksForOnePageAndTellsTheCount(t *testing.T) {
+	c, sv := newServer(t, ok(`{"records":[{"campaignId":"a"}],"page":3,"totalRecords":1001}`))
+	rows, total, err := c.CampaignsPage(t.Context(), "brand 1", 3)
+	if err != nil || total != 1001 || len(rows) != 1 || rows[0].CampaignID != "a" {
+		t.Errorf("got %v of %d, %v", rows, total, err)
+	}
+	assertSent(t, sv, sent{Method: "GET", Path: "/v2/10dlc/campaign", Query: "brandId=brand+1&page=3&recordsPerPage=500&sort=createdAt"})
+	for _, bad := range []func() error{
+		func() error { _, _, err := c.CampaignsPage(t.Context(), "", 1); return err },
+		func() error { _, _, err := c.CampaignsPage(t.Context(), "b", 0); return err },
+		func() error { _, _, err := c.BrandsPage(t.Context(), 0); return err },
+	} {
+		if err := bad(); !errors.Is(err, ErrInvalidArgument) {
+			t.Errorf("got %v, want ErrInvalidArgument", err)
+		}
 	}
 }

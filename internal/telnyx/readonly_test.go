@@ -49,6 +49,11 @@ var clientReads = map[string]func(context.Context, *Client) error{
 		_, err := c.AssignmentsPage(ctx, AssignmentFilter{}, 1)
 		return err
 	},
+	"BrandsPage": func(ctx context.Context, c *Client) error { _, _, err := c.BrandsPage(ctx, 1); return err },
+	"CampaignsPage": func(ctx context.Context, c *Client) error {
+		_, _, err := c.CampaignsPage(ctx, "a", 1)
+		return err
+	},
 	"Brands":    func(ctx context.Context, c *Client) error { _, err := c.Brands(ctx); return err },
 	"Campaign":  func(ctx context.Context, c *Client) error { _, err := c.Campaign(ctx, "a"); return err },
 	"Campaigns": func(ctx context.Context, c *Client) error { _, err := c.Campaigns(ctx, "a"); return err },

@@ -613,6 +613,8 @@ func clientCalls(t *testing.T, c *contract) {
 		call func() (any, error)
 	}{
 		{"Brands", func() (any, error) { return client.Brands(ctx) }},
+		{"BrandsPage", func() (any, error) { rows, _, err := client.BrandsPage(ctx, 1); return rows, err }},
+		{"CampaignsPage", func() (any, error) { rows, _, err := client.CampaignsPage(ctx, brandID, 1); return rows, err }},
 		{"Campaign", func() (any, error) { return client.Campaign(ctx, campaignID) }},
 		{"Campaigns", func() (any, error) { return client.Campaigns(ctx, brandID) }},
 		{"PartnerCampaign", func() (any, error) { return client.PartnerCampaign(ctx, sharedID) }},
