@@ -411,6 +411,8 @@ func alter(t *testing.T, field reflect.Value) {
 		field.SetInt(field.Int() + 1)
 	case reflect.Bool:
 		field.SetBool(!field.Bool())
+	case reflect.Struct:
+		alter(t, field.Field(0))
 	default:
 		t.Fatalf("a field of type %s: teach alter to change it", field.Type())
 	}
