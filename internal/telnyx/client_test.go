@@ -566,3 +566,20 @@ func TestClient_IsSafeForConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// late is the context of a process that stood still: its deadline is over, and
+// the timer that says so has not run yet.
+type late struct{ context.Context }
+
+func (late) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
+
+func TestClient_SendsNothingThatIsStale(t *testing.T) {
+	c, s := newServer(t, ok(`{}`))
+	_, err := c.Assign(late{t.Context()}, "+15551234567", campaign)
+	if !errors.Is(err, context.DeadlineExceeded) || WasSent(err) || Judge(err) != Later {
+		t.Errorf("got %v, want the deadline, unsent", err)
+	}
+	if len(s.requests) > 0 {
+		t.Errorf("got %+v, want nothing sent", s.requests)
+	}
+}
