@@ -53,8 +53,8 @@ var defaultHTTPClient = &http.Client{Timeout: callTimeout}
 // Errors are [*APIError] for an answer with another status than 2xx,
 // [*ConnectionError] for none, [*UnreadableError] for one that makes no sense,
 // [ErrInvalidArgument] for a call that was not made, and ctx's error while
-// waiting for the Pacer; [Judge] sorts them. Each names the operation and the
-// ids it was for, and none holds the key.
+// waiting for the Turns or the Pacer; [Judge] sorts them. Each names the
+// operation and the ids it was for, and none holds the key.
 type Client struct {
 	// APIKey goes into the Authorization header. Without one, no such header is
 	// sent, and Telnyx answers 401.
@@ -67,8 +67,12 @@ type Client struct {
 	HTTPClient *http.Client
 	// UserAgent is sent with each request; default "greenlight".
 	UserAgent string
-	// Pacer is waited for before each attempt and told of each answer. Nil means
-	// unpaced.
+	// Turns gives each attempt, reads and writes alike, its place among the calls
+	// under way. The place is given back when the answer was read; between the
+	// attempts of a read none is held. Nil means that their number is unbounded.
+	Turns *Turns
+	// Pacer is waited for before each attempt, in its place, and told of each
+	// answer. Nil means unpaced.
 	Pacer *Pacer
 	// OnCall is told of every attempt when it is over, on the caller's goroutine.
 	// Nil means nobody is.
@@ -86,8 +90,8 @@ type Call struct {
 	Route string
 	// Status is the HTTP status; zero if there was no answer.
 	Status int
-	// Duration is from sending to the answer's last byte. Waiting for the Pacer is
-	// not in it.
+	// Duration is from sending to the answer's last byte. Waiting for the Turns and
+	// the Pacer is not in it.
 	Duration time.Duration
 	// Err is nil if the attempt brought what was asked for.
 	Err error
@@ -126,13 +130,12 @@ func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) 
 	if err != nil {
 		return answer, fmt.Errorf("%s %s: %w", r.method, r.route, err)
 	}
-	if c.Pacer != nil {
-		if err := c.Pacer.Wait(ctx); err != nil {
-			return answer, fmt.Errorf("%s %s: %w", r.method, r.route, err)
-		}
+	end, err := c.begin(ctx)
+	if err != nil {
+		return answer, fmt.Errorf("%s %s: %w", r.method, r.route, err)
 	}
 	started := time.Now()
-	status, body, err := c.exchange(r, req)
+	status, body, err := c.exchange(r, req, end)
 	took := time.Since(started)
 	if err == nil {
 		answer, err = decode(r, status, body, valid)
@@ -141,6 +144,19 @@ func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) 
 		c.OnCall(Call{Method: r.method, Route: r.route, Status: status, Duration: took, Err: err})
 	}
 	return answer, err
+}
+
+// begin waits for the call's turn and then for its time.
+func (c *Client) begin(ctx context.Context) (end func(), err error) {
+	end, err = c.Turns.begin(ctx)
+	if err != nil || c.Pacer == nil {
+		return end, err
+	}
+	if err := c.Pacer.Wait(ctx); err != nil {
+		end()
+		return nil, err
+	}
+	return end, nil
 }
 
 func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, error) {
@@ -179,9 +195,10 @@ func (c *Client) setHeaders(req *http.Request) {
 	req.Header.Set("User-Agent", cmp.Or(c.UserAgent, "greenlight"))
 }
 
-// exchange sends the request and reads the whole answer. The error is nil only
-// for a status of 2xx.
-func (c *Client) exchange(r request, req *http.Request) (status int, body []byte, err error) {
+// exchange sends the request and reads the whole answer, which ends the call. The
+// error is nil only for a status of 2xx.
+func (c *Client) exchange(r request, req *http.Request, end func()) (status int, body []byte, err error) {
+	defer end()
 	res, err := c.httpClient().Do(req)
 	if err != nil {
 		return 0, nil, &ConnectionError{Method: r.method, Route: r.route, Err: causeOf(err)}

@@ -183,7 +183,7 @@ func HasCode(err error, code string) bool {
 
 // WasSent reports whether the request that ended in err was given to the network
 // at all. It was not when an argument was refused or when the wait for the
-// [Pacer] ended first.
+// [Turns] or the [Pacer] ended first.
 func WasSent(err error) bool {
 	if _, ok := errors.AsType[*APIError](err); ok {
 		return true
