@@ -72,7 +72,9 @@ type PacerConfig struct {
 //	5xx                             never up
 //
 // The steps of a tenth are at least a second apart, so that it does not run into
-// the next 429 as soon as it has recovered from the last.
+// the next 429 as soon as it has recovered from the last: from one 429, after
+// which it pauses for a second, it is back in ten. It does not fall below one call
+// in four seconds, or the ceiling if that is less.
 //
 // The headers tell how many requests remain of the window that Telnyx counts in,
 // and when it ends. A fifth of those that remained when the window was first seen
