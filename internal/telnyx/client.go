@@ -149,10 +149,18 @@ func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) 
 // begin waits for the call's turn and then for its time.
 func (c *Client) begin(ctx context.Context) (end func(), err error) {
 	end, err = c.Turns.begin(ctx)
-	if err != nil || c.Pacer == nil {
-		return end, err
+	if err != nil {
+		return nil, err
 	}
-	if err := c.Pacer.Wait(ctx); err != nil {
+	if c.Pacer != nil {
+		err = c.Pacer.Wait(ctx)
+	}
+	// A process that stood still for a while may find its time over before the
+	// timer that ends ctx has run. What it meant to send then is stale.
+	if err == nil && endsWithin(ctx, 0) {
+		err = fmt.Errorf("its time was over before it was sent: %w", contextError(ctx))
+	}
+	if err != nil {
 		end()
 		return nil, err
 	}
