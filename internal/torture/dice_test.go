@@ -77,12 +77,12 @@ func (t *tally) addN(group, name string, n int) {
 	t.counts[group][name] += n
 }
 
-// sum is the total of the names of a group that begin with a word.
-func (t *tally) sum(group, beginning string) (sum int) {
+// sum is the total of the names of a group that end with a word.
+func (t *tally) sum(group, end string) (sum int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name, n := range t.counts[group] {
-		if strings.HasPrefix(name, beginning) {
+		if strings.HasSuffix(name, end) {
 			sum += n
 		}
 	}
