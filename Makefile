@@ -4,8 +4,11 @@ GO ?= go
 # Tools are pinned here, so that go.mod stays the program's own.
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
+# How long make torture goes on, and the seed of its first world; empty is by chance.
+TORTURE ?= 5m
+SEED ?=
 
-.PHONY: check format vet test demo fuzz bench build
+.PHONY: check format vet test torture demo fuzz bench build
 
 check: format vet test demo ## everything that CI runs
 
@@ -18,6 +21,9 @@ vet: ## go vet and staticcheck
 
 test: ## all tests, with the race detector
 	$(GO) test -race ./...
+
+torture: ## real processes killed, frozen and lied to for TORTURE (5m), fifty kills at least, with a checker over all of it
+	GREENLIGHT_TORTURE=$(TORTURE) GREENLIGHT_TORTURE_SEED=$(SEED) $(GO) test -race -count=1 -timeout 60m -v -run '^TestTorture$$' ./internal/torture
 
 demo: ## the whole way once, against the simulated Telnyx
 	$(GO) run ./cmd/greenlight demo

@@ -25,8 +25,9 @@ var buildAssigner = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
-// process starts the assigner as a process of its own, on the world's plan.
-func (w *world) process(plans string) *exec.Cmd {
+// process starts the assigner as a process of its own, on the world's plan. More
+// settings overrule those that it gets by itself.
+func (w *world) process(plans string, more ...string) *exec.Cmd {
 	w.t.Helper()
 	binary, err := buildAssigner()
 	w.must(err)
@@ -34,6 +35,7 @@ func (w *world) process(plans string) *exec.Cmd {
 	command.Env = append(os.Environ(),
 		"NATS_URL="+w.nats.URL(), "TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+w.api.URL+"/v2", "TELNYX_RATE=100",
 		"PLANS="+plans, "RESYNC=1h", "ADMIN_LISTEN=127.0.0.1:0")
+	command.Env = append(command.Env, more...)
 	command.Stdout, command.Stderr = w.log, w.log
 	w.must(command.Start())
 	w.t.Cleanup(func() {

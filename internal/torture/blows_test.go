@@ -1,0 +1,236 @@
+//go:build unix
+
+package torture
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"greenlight/internal/events"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// A write goes wrong by each kind of fault this often, and a read, which is
+// repeated twice by itself, less often. 429 slows everything down for long, so it
+// is rare.
+const (
+	writeFault   = 0.03
+	readFault    = 0.006
+	tooManyFault = 0.002
+)
+
+// faults are the ways in which Telnyx's answers go wrong.
+var faults = []struct {
+	name    string
+	kind    telnyxsim.FaultKind
+	latency time.Duration
+}{
+	{"500", telnyxsim.StatusFault(500, `{"errors":[{"code":"10007","title":"Unexpected error"}]}`), 0},
+	{"being processed", telnyxsim.StatusFault(422, `{"errors":[{"code":"10036","title":"Resource is being processed"}]}`), 0},
+	{"502 in HTML", telnyxsim.HTML502(), 0},
+	{"cut in half", telnyxsim.TruncatedBody(), 0},
+	{"empty", telnyxsim.EmptyBody(), 0},
+	{"no JSON", telnyxsim.UnreadableJSON(), 0},
+	{"reset", telnyxsim.Reset(), 0},
+	{"hanging", telnyxsim.Hang(), 0},
+	{"done, then lost", telnyxsim.EffectThenLost(), 0},
+	{"done, then hanging", telnyxsim.EffectThenHang(), 0},
+	{"late", telnyxsim.FaultKind{}, clientTimeout / 2},
+	{"too late", telnyxsim.FaultKind{}, 2 * clientTimeout},
+	{"429", telnyxsim.RateLimited(time.Second), 0},
+}
+
+// spoil makes answers go wrong by chance until the faults are cleared.
+func spoil(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
+	for _, f := range faults {
+		sim.Inject(telnyxsim.Fault{Kind: f.kind, Latency: f.latency, Times: -1, Match: func(r *http.Request) bool {
+			p, group := readFault, "faults of reads"
+			if r.Method != http.MethodGet {
+				p, group = writeFault, "faults of writes"
+			}
+			if f.name == "429" {
+				p = tooManyFault
+			}
+			struck := dice.chance(p)
+			if struck {
+				tally.add(group, f.name)
+			}
+			return struck
+		}})
+	}
+}
+
+// blow is something that a trial does to the processes.
+type blow struct {
+	name string
+	land func(*trial)
+}
+
+// blows are dealt like cards: all of them, in random order, then all again.
+var blows = []blow{
+	{"kill the webhook", func(tr *trial) { tr.kill(tr.hook) }},
+	{"kill the active assigner", func(tr *trial) { tr.kill(tr.activeAssigner()) }},
+	{"kill the active assigner at a write", (*trial).killAtWrite},
+	{"kill the standby", func(tr *trial) { tr.kill(tr.standby()) }},
+	{"kill NATS", func(tr *trial) { tr.kill(tr.nats) }},
+	{"kill all", func(tr *trial) {
+		tr.kill(tr.nats)
+		tr.kill(tr.hook)
+		tr.kill(tr.assigners[0])
+		tr.kill(tr.assigners[1])
+	}},
+	{"restart NATS", func(tr *trial) { tr.nats.signal(syscall.SIGTERM) }},
+	{"end the active assigner", func(tr *trial) { tr.activeAssigner().signal(syscall.SIGTERM) }},
+	{"freeze the active assigner", func(tr *trial) {
+		tr.freeze(tr.activeAssigner(), timing.PinnedTTL+500*time.Millisecond, 2*timing.PinnedTTL)
+	}},
+	{"freeze the active assigner at a write", (*trial).freezeAtWrite},
+	{"freeze NATS", func(tr *trial) { tr.freeze(tr.nats, 500*time.Millisecond, 2*time.Second) }},
+	{"freeze the webhook", func(tr *trial) { tr.freeze(tr.hook, 500*time.Millisecond, 3*time.Second) }},
+	{"step one clock", func(tr *trial) { tr.stepClock(tr.dice.below(2)) }},
+	{"step both clocks", func(tr *trial) { tr.stepClock(0); tr.stepClock(1) }},
+	{"block the road", (*trial).block},
+	{"post junk", (*trial).postJunk},
+	{"ask for a look", (*trial).ask},
+}
+
+// storm deals blows until the rounds are over.
+func (tr *trial) storm(rounds int, span time.Duration) {
+	var deck []int
+	for range rounds {
+		if len(deck) == 0 {
+			deck = tr.dice.shuffled(len(blows))
+		}
+		b := blows[deck[0]]
+		deck = deck[1:]
+		tr.say("%s", b.name)
+		tr.tally.add("blows", b.name)
+		b.land(tr)
+		time.Sleep(tr.dice.between(span/time.Duration(2*rounds), 3*span/time.Duration(2*rounds)))
+	}
+	tr.thaws.Wait()
+}
+
+func (tr *trial) kill(c *child) { c.signal(syscall.SIGKILL) }
+
+// freeze stops a process and lets it go on later, while other blows fall.
+func (tr *trial) freeze(c *child, least, most time.Duration) {
+	d := tr.dice.between(least, most)
+	c.signal(syscall.SIGSTOP)
+	tr.thaws.Go(func() {
+		time.Sleep(d)
+		tr.say("%s goes on after %s", c.name, d.Round(time.Millisecond))
+		c.signal(syscall.SIGCONT)
+	})
+}
+
+// killAtWrite kills the assigner whose request takes effect next, before it hears
+// of that.
+func (tr *trial) killAtWrite() {
+	tr.atWrite(func(c *child) { tr.kill(c) })
+}
+
+// freezeAtWrite stops it there, for longer than its pin.
+func (tr *trial) freezeAtWrite() {
+	tr.atWrite(func(c *child) { tr.freeze(c, timing.PinnedTTL+500*time.Millisecond, 2*timing.PinnedTTL) })
+}
+
+// atWrite does something to the assigner that sends the next POST or PUT, while
+// that takes effect. It does not wait for it.
+func (tr *trial) atWrite(do func(*child)) {
+	var process string
+	tr.sim.Inject(telnyxsim.Fault{
+		Match: func(r *http.Request) bool {
+			process = r.UserAgent()
+			return r.Method == http.MethodPost || r.Method == http.MethodPut
+		},
+		Kind: telnyxsim.EffectThenHang(),
+		OnApplied: func() {
+			tr.say("%s has a request under way", process)
+			tr.tally.add("faults of writes", "struck while under way")
+			do(tr.assignerOf(process))
+		},
+	})
+}
+
+// clockSteps are where a clock may be put.
+var clockSteps = []time.Duration{-time.Hour, -5 * time.Minute, -time.Minute, 0, time.Minute, 5 * time.Minute, time.Hour}
+
+func (tr *trial) stepClock(i int) {
+	ahead := clockSteps[tr.dice.below(len(clockSteps))]
+	tr.say("the clock of %s is ahead by %s", tr.assigners[i].name, ahead)
+	tr.clocks[i].set(ahead)
+}
+
+// block drops every delivery for a while.
+func (tr *trial) block() {
+	tr.road.blocked.Store(true)
+	d := tr.dice.between(500*time.Millisecond, 3*time.Second)
+	tr.thaws.Go(func() {
+		time.Sleep(d)
+		tr.road.blocked.Store(false)
+	})
+}
+
+// postJunk posts bodies that Telnyx signed and that are no events.
+func (tr *trial) postJunk() {
+	for range 3 {
+		body := fmt.Appendf(nil, `{"junk": %d}`, tr.dice.below(1000))
+		tr.thaws.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+			defer cancel()
+			_, _ = tr.sim.Send(ctx, tr.world.webhookURL, body) // taken or not, the road notes it
+		})
+	}
+}
+
+// ask has a person ask for a look at some campaign.
+func (tr *trial) ask() {
+	p := tr.world.campaigns[tr.dice.below(len(tr.world.campaigns))]
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = events.NewPublisher(tr.js).Trigger(ctx, events.KindCampaign, p.entry) // NATS may be away
+}
+
+// assignerOf returns the assigner that a process belongs to.
+func (tr *trial) assignerOf(process string) *child {
+	for _, c := range tr.assigners {
+		if strings.HasPrefix(process, c.name+".") {
+			return c
+		}
+	}
+	return tr.assigners[0]
+}
+
+// activeAssigner is the assigner that called Telnyx last.
+func (tr *trial) activeAssigner() *child { return tr.assignerOf(tr.desk.active()) }
+
+func (tr *trial) standby() *child {
+	if tr.activeAssigner() == tr.assigners[0] {
+		return tr.assigners[1]
+	}
+	return tr.assigners[0]
+}
+
+// diary is what happened when, for whoever has to understand a failure.
+type diary struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (d *diary) say(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines = append(d.lines, clock(time.Now())+" "+fmt.Sprintf(format, args...))
+}
+
+func (d *diary) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return strings.Join(d.lines, "\n")
+}

@@ -1,0 +1,119 @@
+//go:build unix
+
+package torture
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// history collects all that the checker goes by. The queue comes last, so that it
+// is behind nothing that is in the rest.
+func (tr *trial) history(ctx context.Context) (history, error) {
+	tr.desk.mu.Lock()
+	requests, readings := slices.Clone(tr.desk.requests), slices.Clone(tr.desk.readings)
+	tr.desk.mu.Unlock()
+	h := history{
+		fates: tr.world.fates, bystanders: tr.world.bystanders, timeline: tr.world.standings(),
+		writes: tr.sim.Writes(), failures: failuresIn(tr.sim.Deliveries()),
+		requests: requests, readings: readings, assignments: tr.sim.Assignments(),
+		accepted: tr.road.taken(),
+	}
+	var err error
+	if h.ledger, err = tr.records(ctx); err != nil {
+		return h, err
+	}
+	if h.kept, err = tr.kept(ctx); err != nil {
+		return h, err
+	}
+	h.queue, err = tr.queue(ctx)
+	return h, err
+}
+
+// failuresIn returns when carriers failed a number's assignment, by the events that
+// Telnyx had to tell of it, whether they arrived or not.
+func failuresIn(deliveries []telnyxsim.Delivery) map[string][]time.Time {
+	failures := map[string][]time.Time{}
+	for _, d := range deliveries {
+		var event struct {
+			PhoneNumber string `json:"phoneNumber"`
+			Status      string `json:"status"`
+			Type        string `json:"type"`
+		}
+		if json.Unmarshal(d.Payload, &event) == nil && event.Type == "ASSIGNMENT" && event.Status == "failed" {
+			failures[event.PhoneNumber] = append(failures[event.PhoneNumber], d.OccurredAt)
+		}
+	}
+	return failures
+}
+
+// records returns the ledger.
+func (tr *trial) records(ctx context.Context) ([]ledger.Number, error) {
+	book, err := ledger.Open(ctx, tr.js)
+	if err != nil {
+		return nil, err
+	}
+	return book.AllNumbers(ctx)
+}
+
+// kept returns the ids of all that is in the streams: of events with their
+// sequence, of dead letters with 0.
+func (tr *trial) kept(ctx context.Context) (map[string]uint64, error) {
+	kept := map[string]uint64{}
+	err := tr.eachMessage(ctx, events.StreamDeadLetters, ">", func(msg jetstream.Msg, _ uint64) {
+		kept[deliveryID(msg.Data())] = 0
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = tr.eachMessage(ctx, events.StreamEvents, "telnyx.event.>", func(msg jetstream.Msg, sequence uint64) {
+		kept[msg.Headers().Get(jetstream.MsgIDHeader)] = sequence
+	})
+	return kept, err
+}
+
+// eachMessage visits every message of a stream under a subject.
+func (tr *trial) eachMessage(ctx context.Context, stream, subject string, visit func(jetstream.Msg, uint64)) error {
+	consumer, err := tr.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", stream, err)
+	}
+	for left := consumer.CachedInfo().NumPending; left > 0; left-- {
+		msg, err := consumer.Next(jetstream.FetchMaxWait(5 * time.Second))
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", stream, err)
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", stream, err)
+		}
+		visit(msg, meta.Sequence.Stream)
+	}
+	return nil
+}
+
+// queue returns how far the assigners are. Looks are asked for all the time, so it
+// waits a little for a moment without any.
+func (tr *trial) queue(ctx context.Context) (state queueState, err error) {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		var consumer jetstream.Consumer
+		if consumer, err = tr.js.Consumer(ctx, events.StreamEvents, events.ConsumerAssigner); err != nil {
+			continue
+		}
+		info := consumer.CachedInfo()
+		state = queueState{waiting: int(info.NumPending), open: info.NumAckPending, ackFloor: info.AckFloor.Stream}
+		if state.waiting == 0 && state.open == 0 {
+			return state, nil
+		}
+	}
+	return state, err
+}

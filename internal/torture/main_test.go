@@ -1,0 +1,201 @@
+//go:build unix
+
+package torture
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"greenlight/internal/assigner"
+	"greenlight/internal/events"
+	"greenlight/internal/plan"
+	"greenlight/internal/process"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/webhook"
+)
+
+// What a child is told, by its environment.
+const (
+	varRole      = "GREENLIGHT_TORTURE_ROLE"
+	varName      = "GREENLIGHT_TORTURE_NAME"
+	varPort      = "GREENLIGHT_TORTURE_PORT"
+	varDir       = "GREENLIGHT_TORTURE_DIR"
+	varNATS      = "GREENLIGHT_TORTURE_NATS"
+	varTelnyx    = "GREENLIGHT_TORTURE_TELNYX"
+	varPublicKey = "GREENLIGHT_TORTURE_PUBLIC_KEY"
+	varPlan      = "GREENLIGHT_TORTURE_PLAN"
+	varClock     = "GREENLIGHT_TORTURE_CLOCK"
+)
+
+// The figures that all children share. They are short, so that what takes minutes
+// in earnest takes seconds here, and keep the order of the real ones: a request
+// ends before its claim may be taken for abandoned, and a pull well before the pin.
+const (
+	settle        = 1500 * time.Millisecond
+	clientTimeout = time.Second
+	resync        = 2 * time.Second
+	concurrency   = 8
+	callRate      = 100
+	apiKey        = "KEY0123456789_torture_secret"
+)
+
+var timing = events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second}
+
+// How children end by themselves; 1 is any error, and package process prints it.
+const (
+	exitOrphaned = 3
+	exitPanic    = 2
+	exitRace     = 66
+)
+
+// roles are what the test binary can be beside the test.
+var roles = map[string]func(context.Context) error{"nats": beNATS, "webhook": beWebhook, "assigner": beAssigner}
+
+func TestMain(m *testing.M) {
+	role := os.Getenv(varRole)
+	if role == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	go func() {
+		// The test holds the other end. Without the test, children have no purpose.
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(exitOrphaned)
+	}()
+	os.Exit(process.Main(os.Getenv(varName), roles[role]))
+}
+
+// childLog is what a child writes to; the test keeps it in a file.
+func childLog() zerolog.Logger {
+	zerolog.TimeFieldFormat = "15:04:05.000"
+	return zerolog.New(os.Stderr).With().Timestamp().Str("process", os.Getenv(varName)).Logger()
+}
+
+// beNATS runs a NATS server that has written to the disk what it acknowledged.
+func beNATS(ctx context.Context) error {
+	port, err := strconv.Atoi(os.Getenv(varPort))
+	if err != nil {
+		return err
+	}
+	ns, err := server.NewServer(&server.Options{
+		ServerName: "torture", Host: "127.0.0.1", Port: port, NoSigs: true,
+		JetStream: true, StoreDir: os.Getenv(varDir), SyncAlways: true, JetStreamMaxStore: 16 << 30,
+	})
+	if err != nil {
+		return err
+	}
+	ns.ConfigureLogger()
+	ns.Start()
+	if !ns.ReadyForConnections(10 * time.Second) {
+		return errors.New("the NATS server did not come up")
+	}
+	<-ctx.Done()
+	ns.Shutdown()
+	ns.WaitForShutdown()
+	return nil
+}
+
+func beWebhook(ctx context.Context) error {
+	keys, err := telnyx.ParsePublicKeys(os.Getenv(varPublicKey))
+	if err != nil {
+		return err
+	}
+	verifier, err := telnyx.NewVerifier(keys, time.Now)
+	if err != nil {
+		return err
+	}
+	return work(ctx, func(p *process.Process) error {
+		listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv(varPort))
+		if err != nil {
+			return err
+		}
+		return p.AddWebhook(webhook.Config{Verifier: verifier}, listener)
+	})
+}
+
+func beAssigner(ctx context.Context) error {
+	set, err := plan.Load(os.Getenv(varPlan))
+	if err != nil {
+		return err
+	}
+	now, err := followClock(os.Getenv(varClock))
+	if err != nil {
+		return err
+	}
+	return work(ctx, func(p *process.Process) error {
+		return p.AddAssigner(ctx, assigner.Config{
+			Telnyx: &telnyx.Client{
+				APIKey: apiKey, BaseURL: os.Getenv(varTelnyx), UserAgent: os.Getenv(varName),
+				HTTPClient: &http.Client{Timeout: clientTimeout},
+				Pacer:      telnyx.NewPacer(telnyx.PacerConfig{Ceiling: callRate}),
+			},
+			Plans:  func() *plan.Set { return set },
+			Resync: resync, Concurrency: concurrency, Settle: settle, Timing: timing, Now: now,
+		})
+	})
+}
+
+// work runs a process with the part that add adds. Without a NATS server it ends at
+// once, as the commands do, and whoever keeps it running starts it again.
+func work(ctx context.Context, add func(*process.Process) error) error {
+	nc, err := events.Connect(os.Getenv(varNATS), os.Getenv(varName))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	p, err := process.New(ctx, nc, 1, childLog())
+	if err != nil {
+		return err
+	}
+	if err := add(p); err != nil {
+		return err
+	}
+	return p.Run(ctx)
+}
+
+// followClock returns a clock that is ahead of the real one by what the file says:
+// nanoseconds, eight bytes, little endian. The file is read every few milliseconds
+// and not at each call.
+//
+// Such a step is harder than one of a machine's clock, which leaves the time that
+// passes within a process alone.
+func followClock(name string) (func() time.Time, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	var ahead atomic.Int64
+	read := func() error {
+		var text [8]byte
+		if _, err := file.ReadAt(text[:], 0); err != nil {
+			return fmt.Errorf("read the clock: %w", err)
+		}
+		ahead.Store(int64(binary.LittleEndian.Uint64(text[:])))
+		return nil
+	}
+	if err := read(); err != nil {
+		return nil, err
+	}
+	go func() {
+		for range time.Tick(10 * time.Millisecond) {
+			if read() != nil {
+				return // the test is over
+			}
+		}
+	}()
+	return func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }, nil
+}

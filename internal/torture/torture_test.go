@@ -1,0 +1,439 @@
+//go:build unix
+
+package torture
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/webhook"
+)
+
+// How a person asks for more than the short run.
+const (
+	varFor  = "GREENLIGHT_TORTURE"
+	varSeed = "GREENLIGHT_TORTURE_SEED"
+)
+
+// leastKills is how many processes a long run kills at least.
+const leastKills = 50
+
+// bounds are what the checker holds every history to.
+//
+// A request may come in that long after its campaign stopped being ready: reads
+// that hang take three seconds each with their repetitions, a frozen process or
+// server up to four more, and a pass makes a handful of reads and then up to
+// concurrency requests at a time. The rule about readings is the sharp one.
+//
+// Requests that certainly had no effect are repeated until one has; with a write in
+// three spoilt, twelve in a row are as good as impossible, and a person's asking
+// may double them. A request for what is done already is sent by a process that was
+// frozen or overtaken between its reading and its request, once at most.
+var bounds = limits{flight: 20 * time.Second, requests: 16, needless: 1}
+
+// scale is how large and how long a trial is.
+type scale struct {
+	size   int           // numbers of a kind on a campaign
+	rounds int           // blows
+	span   time.Duration // in which campaigns live and blows fall
+	// alone is how long Greenlight has to finish by itself once all is well; then a
+	// person asks for looks, as waits after failed tries grow to an hour.
+	alone    time.Duration
+	patience time.Duration // in which all must be as planned
+}
+
+var (
+	short = scale{size: 3, rounds: 12, span: 10 * time.Second, alone: 0, patience: time.Minute}
+	long  = scale{size: 10, rounds: 34, span: 40 * time.Second, alone: 15 * time.Second, patience: 4 * time.Minute}
+)
+
+func TestTorture(t *testing.T) {
+	seed := rand.Uint64N(1 << 32)
+	if text := os.Getenv(varSeed); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", varSeed, err)
+		}
+	}
+	tally := newTally()
+	defer func() { t.Logf("summary\n%s", tally) }()
+	text := os.Getenv(varFor)
+	if text == "" {
+		torment(t, seed, short, tally)
+		return
+	}
+	lasts, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("%s: %v", varFor, err)
+	}
+	started := time.Now()
+	for ; !t.Failed() && (time.Since(started) < lasts || tally.sum("ends of processes", "signal: killed") < leastKills); seed++ {
+		torment(t, seed, long, tally)
+	}
+}
+
+// torment makes one trial, from its seed.
+func torment(t *testing.T, seed uint64, s scale, tally *tally) {
+	t.Run(fmt.Sprintf("seed-%d", seed), func(t *testing.T) {
+		t.Logf("%s=%d repeats this trial", varSeed, seed)
+		tr := newTrial(t, seed, s, tally)
+		spoil(tr.sim, newDice(seed, "faults"), tally)
+		var life sync.WaitGroup
+		life.Go(func() { tr.world.live(s.span) })
+		tr.storm(s.rounds, s.span)
+		life.Wait()
+		tr.calm()
+		tr.settle(s)
+		tr.judge()
+	})
+}
+
+// trial is one world and the processes that work in it.
+type trial struct {
+	t     *testing.T
+	seed  uint64
+	tally *tally
+	diary
+	dice *dice
+
+	sim       *telnyxsim.Simulator
+	desk      *desk
+	road      *road
+	world     *world
+	nats      *child
+	hook      *child
+	assigners []*child
+	clocks    []*clockFile
+	js        jetstream.JetStream
+	// thaws are the ends of blows that last.
+	thaws sync.WaitGroup
+}
+
+func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
+	tr := &trial{t: t, seed: seed, tally: tally, dice: newDice(seed, "blows")}
+	tally.add("rounds", "worlds")
+	tally.addN("rounds", "blows", s.rounds)
+	carrier := &http.Transport{MaxIdleConnsPerHost: 16}
+	t.Cleanup(carrier.CloseIdleConnections)
+	tr.road = &road{next: carrier, dice: newDice(seed, "road"), tally: tally, accepted: map[string]bool{}, newest: map[string]string{}}
+	tr.sim = telnyxsim.New(telnyxsim.Options{
+		RequiredAPIKey: apiKey, DeliveryTransport: tr.road,
+		AssignDelay: 60 * time.Millisecond, MappingDelay: 60 * time.Millisecond, MappingGap: 40 * time.Millisecond,
+		StaleReadDelay: 500 * time.Millisecond, Latency: 3 * time.Millisecond,
+		RetryInterval: 700 * time.Millisecond,
+	})
+	tr.desk = &desk{next: tr.sim}
+	api := httptest.NewServer(tr.desk)
+	t.Cleanup(func() { tr.sim.Close(); tr.road.strays.Wait(); api.Close() })
+
+	natsPort, hookPort := freePort(t), freePort(t)
+	tr.world = newWorld(tr.sim, "http://127.0.0.1:"+hookPort+webhook.Path, s.size, newDice(seed, "world"), tally)
+	plans := filepath.Join(t.TempDir(), "plan.yaml")
+	tr.must(os.WriteFile(plans, []byte(tr.world.yaml.String()), 0o600))
+
+	logs, natsURL := t.TempDir(), "nats://127.0.0.1:"+natsPort
+	rests := newDice(seed, "rests")
+	rest := func() time.Duration { return rests.between(50*time.Millisecond, 500*time.Millisecond) }
+	tr.nats = startChild(t, logs, "nats", "nats", rest, varPort+"="+natsPort, varDir+"="+t.TempDir())
+	tr.connect(natsURL)
+	tr.hook = startChild(t, logs, "webhook", "webhook", rest, varPort+"="+hookPort, varNATS+"="+natsURL, varPublicKey+"="+tr.sim.PublicKey())
+	for i := range 2 {
+		name := fmt.Sprintf("assigner-%d", i)
+		tr.clocks = append(tr.clocks, newClockFile(t, filepath.Join(logs, name+".clock")))
+		tr.assigners = append(tr.assigners, startChild(t, logs, "assigner", name, rest,
+			varNATS+"="+natsURL, varTelnyx+"="+api.URL+"/v2", varPlan+"="+plans, varClock+"="+tr.clocks[i].file.Name()))
+	}
+	tr.until(20*time.Second, "an assigner works", func() string {
+		if tr.desk.active() == "" {
+			return "nobody has called"
+		}
+		return ""
+	})
+	return tr
+}
+
+// connect connects the test itself, once the server is up.
+func (tr *trial) connect(url string) {
+	tr.until(20*time.Second, "NATS is up", func() string {
+		nc, err := events.Connect(url, "torture")
+		if err != nil {
+			return err.Error()
+		}
+		tr.t.Cleanup(nc.Close)
+		tr.js, err = jetstream.New(nc)
+		tr.must(err)
+		return ""
+	})
+}
+
+func (tr *trial) children() []*child { return append([]*child{tr.nats, tr.hook}, tr.assigners...) }
+
+// calm ends everything that goes wrong from outside. Clocks stay where they are.
+func (tr *trial) calm() {
+	tr.say("all is well from now on")
+	tr.sim.ClearFaults()
+	tr.road.smooth.Store(true)
+	for _, c := range tr.children() {
+		c.signal(syscall.SIGCONT)
+	}
+}
+
+// settle waits until everything is as planned and nothing is under way. What is
+// not by the end is left to the checker to name.
+func (tr *trial) settle(s scale) {
+	calmed, asked := time.Now(), time.Time{}
+	for time.Since(calmed) < s.patience {
+		left := tr.unfinished()
+		if len(left) == 0 {
+			tr.say("everything is as planned after %s", time.Since(calmed).Round(time.Millisecond))
+			tr.tally.atLeast("rounds", "slowest end in ms", int(time.Since(calmed).Milliseconds()))
+			return
+		}
+		if time.Since(calmed) > s.alone && time.Since(asked) > 2*time.Second {
+			asked = time.Now()
+			tr.help(left)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	tr.say("not everything is as planned after %s", s.patience)
+}
+
+// unfinished returns the entries of the plan whose numbers are not as planned, and
+// "" for what concerns none.
+func (tr *trial) unfinished() map[string]bool {
+	left := map[string]bool{}
+	h := history{fates: tr.world.fates, bystanders: tr.world.bystanders, assignments: tr.sim.Assignments()}
+	var err error
+	if h.ledger, err = tr.records(tr.t.Context()); err != nil {
+		left[""] = true
+		return left
+	}
+	for _, v := range slices.Concat(checkTelnyx(h), checkLedger(h)) {
+		left[h.fates[v.number].entry] = true
+	}
+	if len(left) > 0 {
+		return left
+	}
+	// Only now, since it costs more: is anything still on its way?
+	if h.kept, err = tr.kept(tr.t.Context()); err == nil {
+		h.queue, err = tr.queue(tr.t.Context())
+	}
+	if err != nil || tr.underWay() || len(checkHandled(h)) > 0 {
+		left[""] = true
+	}
+	return left
+}
+
+// underWay reports whether deliveries are still being tried.
+func (tr *trial) underWay() bool {
+	return slices.ContainsFunc(tr.sim.Deliveries(), func(d telnyxsim.Delivery) bool { return d.Status == telnyxsim.DeliveryPending })
+}
+
+// help does what a person and time can do: it asks for looks, and where a wait or a
+// claim was written by a clock that has since been set back, or by one ahead of the
+// one that works now, it lets the time come.
+func (tr *trial) help(left map[string]bool) {
+	for entry := range left {
+		if entry == "" {
+			continue
+		}
+		tr.tally.add("help", "looks asked for")
+		if err := events.NewPublisher(tr.js).Trigger(tr.t.Context(), events.KindCampaign, entry); err != nil {
+			tr.say("cannot ask for a look: %v", err)
+		}
+	}
+	records, err := tr.records(tr.t.Context())
+	if err != nil {
+		return
+	}
+	for i, c := range tr.clocks {
+		now := time.Now().Add(c.get())
+		for _, n := range records {
+			if n.State != ledger.Sendable && n.ClaimedAt.After(now.Add(2*time.Second)) {
+				ahead := time.Until(n.ClaimedAt) + 2*settle
+				tr.say("%s was claimed at %s, which the clock of assigner-%d reaches in %s: it is let come",
+					n.Number, clock(n.ClaimedAt), i, n.ClaimedAt.Sub(now).Round(time.Second))
+				tr.tally.add("help", "clocks let catch up with a claim of the future")
+				c.set(ahead)
+				break
+			}
+		}
+	}
+}
+
+// race is how the race detector begins a report.
+const race = "DATA RACE"
+
+// judge has the checker look at everything, and shows what a person needs.
+func (tr *trial) judge() {
+	h, err := tr.history(tr.t.Context())
+	tr.must(err)
+	tr.sumUp(h)
+	found := check(h, bounds)
+	for _, c := range tr.children() {
+		text := c.text()
+		for _, sign := range []string{race, "panic:", "please report it"} {
+			if strings.Contains(text, sign) && (c != tr.nats || sign != race) {
+				found = append(found, violation{rule: "no accidents", text: c.name + "'s log has " + c.around(sign, 60)})
+			}
+		}
+		if strings.Contains(text, apiKey) {
+			found = append(found, violation{rule: "no secrets in logs", text: c.name + "'s log has the API key"})
+		}
+		if c.accidents() > 0 {
+			found = append(found, violation{rule: "no accidents", text: c.name + " ended by a panic or a race"})
+		}
+	}
+	if len(found) > 0 {
+		tr.report(h, found)
+	}
+}
+
+// sumUp adds what the trial was like to the summary.
+func (tr *trial) sumUp(h history) {
+	tr.tally.addN("telnyx", "calls", tr.desk.calls)
+	tr.tally.addN("telnyx", "requests to attach", len(h.requests))
+	tr.tally.addN("webhook", "deliveries taken", len(h.accepted))
+	tr.tally.addN("webhook", "kept", len(h.kept))
+	for _, w := range h.writes {
+		if w.Effective {
+			tr.tally.add("telnyx", "effective writes by "+w.Method)
+		}
+	}
+	for number, writes := range attachesByNumber(h.writes) {
+		tr.tally.atLeast("telnyx", "most requests for a number", len(writes))
+		if n := needless(writes, h.failures[number]); n > 0 {
+			tr.tally.addN("telnyx", "requests for what was done", n)
+			tr.tally.atLeast("telnyx", "most requests for a number for what was done", n)
+		}
+	}
+	for _, r := range h.requests {
+		if since, ever := sinceReady(h.timeline[r.campaign], r.at); ever && since > 0 {
+			tr.tally.add("telnyx", "requests under way when a campaign stopped being ready")
+			tr.tally.atLeast("telnyx", "latest of those in ms", int(since.Milliseconds()))
+		}
+	}
+	tr.tally.addN("numbers", "planned", len(h.fates))
+	for _, times := range h.failures {
+		tr.tally.addN("numbers", "failed by carriers", len(times))
+	}
+	tr.tally.addN("ends of processes", "races inside of the NATS server, no end", strings.Count(tr.nats.text(), race))
+	for _, c := range tr.children() {
+		c.mu.Lock()
+		for how, n := range c.exits {
+			tr.tally.addN("ends of processes", strings.TrimRight(c.name, "-01")+", "+how, n)
+		}
+		c.mu.Unlock()
+	}
+}
+
+// report fails the test with all that helps to understand it.
+func (tr *trial) report(h history, found []violation) {
+	t := tr.t
+	shown := map[string]bool{}
+	for i, v := range found {
+		if t.Errorf("%s", v); i >= 20 {
+			t.Errorf("and %d more", len(found)-i-1)
+			break
+		}
+	}
+	for _, v := range found {
+		if v.number == "" || shown[v.number] || len(shown) >= 5 {
+			continue
+		}
+		shown[v.number] = true
+		t.Logf("%s, of which the plan wants %+v\n%s", v.number, h.fates[v.number], tr.lifeOf(h, v.number))
+	}
+	t.Logf("%s=%d repeats this trial, as far as chance allows\n%s", varSeed, tr.seed, tr.diary.String())
+	for i, c := range tr.clocks {
+		t.Logf("the clock of assigner-%d is ahead by %s", i, c.get())
+	}
+	for _, c := range tr.children() {
+		t.Logf("the end of %s's log\n%s", c.name, c.tail(60, ""))
+	}
+}
+
+// lifeOf tells what happened to a number.
+func (tr *trial) lifeOf(h history, number string) string {
+	var text strings.Builder
+	f := h.fates[number]
+	for _, s := range h.timeline[f.campaign] {
+		fmt.Fprintf(&text, "campaign  %s ready %t\n", clock(s.at), s.ready)
+	}
+	for _, r := range h.requests {
+		if r.number == number {
+			fmt.Fprintf(&text, "request   %s %s, by %s\n", clock(r.at), r.campaign, r.process)
+		}
+	}
+	for _, w := range h.writes {
+		if w.PhoneNumber == number {
+			fmt.Fprintf(&text, "write     %s %s %s to %q: answer %d, effective %t, was on %q, campaign %s\n", clock(w.At), w.Method, w.Path,
+				w.CampaignID, w.AnswerStatus, w.Effective, w.PreviousCampaignID, w.CampaignStatus)
+		}
+	}
+	for _, at := range h.failures[number] {
+		fmt.Fprintf(&text, "carriers  %s failed it\n", clock(at))
+	}
+	for _, a := range h.assignments {
+		if a.PhoneNumber == number {
+			fmt.Fprintf(&text, "Telnyx    %+v\n", a)
+		}
+	}
+	for _, n := range h.ledger {
+		if n.Number == number {
+			fmt.Fprintf(&text, "ledger    %+v\n", n)
+		}
+	}
+	if bucket, err := tr.js.KeyValue(tr.t.Context(), "NUMBERS"); err == nil {
+		timeline, _ := bucket.History(tr.t.Context(), f.entry+"."+strings.TrimPrefix(number, "+"))
+		for _, entry := range timeline {
+			fmt.Fprintf(&text, "ledger    %s revision %d %s\n", clock(entry.Created().Local()), entry.Revision(), entry.Value())
+		}
+	}
+	for _, c := range tr.assigners {
+		fmt.Fprintf(&text, "in %s's log\n%s", c.name, c.tail(20, number))
+	}
+	return text.String()
+}
+
+// until waits until a condition says nothing any more.
+func (tr *trial) until(limit time.Duration, what string, missing func() string) {
+	tr.t.Helper()
+	for deadline := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
+		text := missing()
+		if text == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			for _, c := range tr.children() {
+				if c != nil {
+					tr.t.Logf("the end of %s's log\n%s", c.name, c.tail(40, ""))
+				}
+			}
+			tr.t.Fatalf("%s: not within %s: %s", what, limit, text)
+		}
+	}
+}
+
+func (tr *trial) must(err error) {
+	tr.t.Helper()
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+}

@@ -1,0 +1,357 @@
+//go:build unix
+
+package torture
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// The messaging profiles.
+const (
+	ownProfile  = "4001776e-0000-4000-8000-000000000001"
+	poolProfile = "4001776e-0000-4000-8000-000000000002"
+)
+
+// The campaigns that no plan names: two that hold numbers, and one that is approved
+// while nobody has planned anything for it.
+const (
+	elsewhereID = "eeeeeeee-907b-43a9-8ada-ba1dc8335b07"
+	oldID       = "0000000d-907b-43a9-8ada-ba1dc8335b07"
+	surpriseID  = "5555555e-907b-43a9-8ada-ba1dc8335b07"
+	brandID     = "97091164-e814-435c-9c1b-14ab2d18e987"
+)
+
+// world is the simulated account, the plan for it, and what the plan means.
+type world struct {
+	sim        *telnyxsim.Simulator
+	webhookURL string
+	dice       *dice
+	tally      *tally
+	size       int // numbers of a kind on a campaign
+
+	yaml       strings.Builder
+	fates      map[string]fate
+	bystanders map[string]string
+	// leaving are the numbers that another campaign lets go of in the middle.
+	leaving   []string
+	campaigns []planned
+	lines     int
+
+	mu       sync.Mutex
+	timeline map[string][]standing
+}
+
+// planned is a campaign that the plan names.
+type planned struct {
+	name string
+	// entry and id are its ids in the plan and at Telnyx.
+	entry, id string
+	// script is what happens to it, in order.
+	script []step
+}
+
+// step is something that happens to a campaign.
+type step struct {
+	name string
+	run  func(s *telnyxsim.Simulator, id string) error
+}
+
+// The steps of which a campaign's life is made.
+var (
+	submit        = step{"submitted", (*telnyxsim.Simulator).Submit}
+	telnyxReview  = step{"accepted by Telnyx", (*telnyxsim.Simulator).TelnyxReview}
+	mnoReview     = step{"accepted by a carrier", (*telnyxsim.Simulator).MNOReview}
+	approve       = step{"approved", (*telnyxsim.Simulator).Approve}
+	reject        = step{"rejected", func(s *telnyxsim.Simulator, id string) error { return s.Reject(id, "sample unclear") }}
+	appeal        = step{"appealed", (*telnyxsim.Simulator).Appeal}
+	suspend       = step{"suspended", (*telnyxsim.Simulator).Suspend}
+	unsuspend     = step{"unsuspended", (*telnyxsim.Simulator).Unsuspend}
+	suspendMobile = step{"suspended by T-Mobile", (*telnyxsim.Simulator).SuspendTMobile}
+	unsuspendMob  = step{"unsuspended by T-Mobile", (*telnyxsim.Simulator).UnsuspendTMobile}
+	sleepIn       = step{"dormant", (*telnyxsim.Simulator).MakeDormant}
+	approveMutely = step{"approved without a word", func(s *telnyxsim.Simulator, id string) error {
+		return s.SetCampaignStatus(id, telnyx.CampaignMNOProvisioned)
+	}}
+	setBack = step{"set back without a word", func(s *telnyxsim.Simulator, id string) error {
+		return s.SetCampaignStatus(id, telnyx.CampaignMNOPending)
+	}}
+)
+
+// newWorld fills a simulated account and makes the plan for it.
+func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice, tally *tally) *world {
+	w := &world{
+		sim: sim, webhookURL: webhookURL, dice: dice, tally: tally, size: size,
+		fates: map[string]fate{}, bystanders: map[string]string{}, timeline: map[string][]standing{},
+	}
+	sim.AddBrand(telnyxsim.Brand{ID: brandID})
+	sim.AddMessagingProfiles(ownProfile, poolProfile)
+	for _, id := range []string{elsewhereID, oldID} {
+		sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOProvisioned, WebhookURL: webhookURL})
+	}
+	sim.AddCampaign(telnyxsim.Campaign{ID: surpriseID, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: webhookURL})
+	w.yaml.WriteString("version: 1\ncampaigns:\n")
+
+	plain := w.plan("plain", telnyxsim.Campaign{}, []step{submit, telnyxReview, mnoReview, approve})
+	w.free(plain, 2*size)
+	w.unowned(plain)
+	w.tollFree(plain)
+
+	refused := w.plan("refused-by-telnyx", telnyxsim.Campaign{}, []step{submit, reject, appeal, telnyxReview, approve})
+	w.free(refused, size)
+	w.taken(refused, size)
+
+	appealed := w.plan("refused-by-carriers", telnyxsim.Campaign{}, []step{submit, telnyxReview, reject, appeal, mnoReview, approve}, "move_from: ["+oldID+"]")
+	w.moving(appealed, size)
+	w.free(appealed, size)
+	w.taken(appealed, 1)
+
+	suspended := w.plan("suspended", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve, suspend, unsuspend})
+	w.free(suspended, size)
+	w.leave(suspended, size)
+
+	dormant := w.plan("dormant", telnyxsim.Campaign{}, []step{submit, telnyxReview, sleepIn, approve})
+	w.free(dormant, size)
+
+	pool := w.plan("pool", telnyxsim.Campaign{}, []step{submit, telnyxReview, suspendMobile, approve, unsuspendMob}, "number_pool: "+poolProfile)
+	w.pooled(pool, size)
+
+	shared := w.plan("shared", telnyxsim.Campaign{Shared: true, TCRID: "CSHARE1"}, []step{telnyxReview, mnoReview, approve})
+	w.free(shared, size)
+	w.extra(shared)
+
+	bare := w.plan("bare", telnyxsim.Campaign{TCRID: "CBARE01"}, []step{telnyxReview, approveMutely}, "messaging_profile_id: "+ownProfile)
+	w.bare(bare, size)
+	w.failing(bare, size)
+
+	filed := w.plan("filed", telnyxsim.Campaign{ReferenceID: "spring-2026", BrandID: brandID}, []step{submit, telnyxReview, approve, setBack, approve})
+	w.free(filed, size)
+	w.extra(filed)
+
+	w.stand("+12123990001", "")          // on the account and on no campaign
+	w.stand("+12123990002", elsewhereID) // and one on a campaign
+	return w
+}
+
+// plan adds a campaign to the account and to the plan. Rest are further lines of
+// its entry, but for the numbers, which are added with the kinds below.
+func (w *world) plan(name string, c telnyxsim.Campaign, script []step, rest ...string) *planned {
+	c.CampaignStatus, c.WebhookURL = telnyx.CampaignTCRPending, w.webhookURL
+	if !c.Shared {
+		c.ID = fmt.Sprintf("%08d-907b-43a9-8ada-ba1dc8335b07", len(w.campaigns)+1)
+	}
+	tcrID := c.TCRID
+	c = w.sim.AddCampaign(c)
+	p := planned{name: name, id: c.ID, entry: c.ID, script: script}
+	selector := "campaign_id: " + c.ID
+	switch {
+	case c.ReferenceID != "":
+		p.entry, selector = "ref_"+c.ReferenceID, "reference_id: "+c.ReferenceID+"\n    brand_id: "+brandID
+	case tcrID != "":
+		p.entry, selector = tcrID, "tcr_campaign_id: "+tcrID
+	}
+	if c.Shared {
+		p.id = c.TCRID
+	}
+	fmt.Fprintf(&w.yaml, "  - name: %s\n    %s\n", name, selector)
+	for _, line := range rest {
+		fmt.Fprintf(&w.yaml, "    %s\n", line)
+	}
+	if !slices.ContainsFunc(rest, func(line string) bool { return strings.HasPrefix(line, "number_pool") }) {
+		w.yaml.WriteString("    numbers:\n")
+	}
+	w.campaigns = append(w.campaigns, p)
+	w.lines = 0
+	return &p
+}
+
+// name puts another number into the plan's latest entry.
+func (w *world) name() string {
+	number := w.next()
+	fmt.Fprintf(&w.yaml, "      - %s\n", number)
+	return number
+}
+
+func (w *world) next() string {
+	w.lines++
+	return fmt.Sprintf("+1212%03d%04d", 300+len(w.campaigns), w.lines)
+}
+
+// own adds numbers to the account.
+func (w *world) own(number, profile string) {
+	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: profile})
+}
+
+func (w *world) attach(number, campaign string, status telnyx.AssignmentStatus) {
+	if err := w.sim.AttachNumber(number, campaign, status); err != nil {
+		panic(err) // the world names what it has not made
+	}
+}
+
+func (p *planned) attached() fate {
+	return fate{entry: p.entry, campaign: p.id, state: ledger.Sendable}
+}
+
+// free numbers are on no campaign. Some have a failed assignment behind them.
+func (w *world) free(p *planned, n int) {
+	for i := range n {
+		number := w.name()
+		w.own(number, ownProfile)
+		w.fates[number] = p.attached()
+		if i%4 == 3 {
+			w.attach(number, elsewhereID, telnyx.FailedAssignment)
+		}
+	}
+}
+
+// failing numbers are failed by carriers the first time.
+func (w *world) failing(p *planned, n int) {
+	for range n {
+		number := w.name()
+		w.own(number, ownProfile)
+		w.fates[number] = p.attached()
+		w.sim.FailAssignment(number, "carriers had no time")
+	}
+}
+
+// bare numbers are on no messaging profile.
+func (w *world) bare(p *planned, n int) {
+	for range n {
+		number := w.name()
+		w.own(number, "")
+		f := p.attached()
+		f.profile = ownProfile
+		w.fates[number] = f
+	}
+}
+
+// taken numbers are in use on a campaign that move_from does not name.
+func (w *world) taken(p *planned, n int) {
+	for range n {
+		number := w.name()
+		w.own(number, ownProfile)
+		w.attach(number, elsewhereID, telnyx.Assigned)
+		w.fates[number] = fate{entry: p.entry, campaign: p.id, state: ledger.Conflict, reason: ledger.OtherCampaign, home: elsewhereID}
+	}
+}
+
+// moving numbers are on the campaign that move_from names.
+func (w *world) moving(p *planned, n int) {
+	for range n {
+		number := w.name()
+		w.own(number, ownProfile)
+		w.attach(number, oldID, telnyx.Assigned)
+		f := p.attached()
+		f.mayLeave = []string{oldID}
+		w.fates[number] = f
+	}
+}
+
+// leave has numbers that another campaign is letting go of.
+func (w *world) leave(p *planned, n int) {
+	for range n {
+		number := w.name()
+		w.own(number, ownProfile)
+		w.attach(number, elsewhereID, telnyx.PendingUnassignment)
+		w.fates[number] = p.attached()
+		w.leaving = append(w.leaving, number)
+	}
+}
+
+// pooled numbers are planned by their messaging profile. One on it is a toll-free
+// number, which is no matter of the plan.
+func (w *world) pooled(p *planned, n int) {
+	for range n {
+		number := w.next()
+		w.own(number, poolProfile)
+		w.fates[number] = p.attached()
+	}
+	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: "+18005551234", MessagingProfileID: poolProfile, Type: "tollfree"})
+	w.bystanders["+18005551234"] = ""
+}
+
+// unowned is a number that the account does not have.
+func (w *world) unowned(p *planned) {
+	w.fates[w.name()] = fate{entry: p.entry, campaign: p.id, state: ledger.Failed, reason: ledger.NotOwned}
+}
+
+// tollFree is a number that cannot be on any campaign.
+func (w *world) tollFree(p *planned) {
+	number := w.name()
+	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: ownProfile, Type: "tollfree"})
+	w.fates[number] = fate{entry: p.entry, campaign: p.id, state: ledger.Failed, reason: ledger.NotLongCode}
+}
+
+// extra is a number that is on a planned campaign and that no plan names.
+func (w *world) extra(p *planned) { w.stand(w.next(), p.id) }
+
+// stand adds a number that no plan names.
+func (w *world) stand(number, campaign string) {
+	w.own(number, ownProfile)
+	if campaign != "" {
+		w.attach(number, campaign, telnyx.Assigned)
+	}
+	w.bystanders[number] = campaign
+}
+
+// live lets everything happen that happens to campaigns and numbers by themselves,
+// spread over a time, and returns when it has.
+func (w *world) live(span time.Duration) {
+	var group sync.WaitGroup
+	happen := func(at time.Duration, what func()) {
+		group.Go(func() { time.Sleep(at); what() })
+	}
+	for _, p := range w.campaigns {
+		// Moments first, so that the dice fall in the same order every time.
+		moments := make([]time.Duration, len(p.script))
+		for i := range moments {
+			moments[i] = w.dice.between(0, span)
+		}
+		slices.Sort(moments)
+		group.Go(func() {
+			started := time.Now()
+			for i, s := range p.script {
+				time.Sleep(moments[i] - time.Since(started))
+				w.happens(p.id, s)
+			}
+		})
+	}
+	happen(w.dice.between(0, span), func() { w.happens(surpriseID, approve) })
+	for _, number := range w.leaving {
+		happen(w.dice.between(0, span), func() { w.sim.DetachNumber(number) })
+	}
+	group.Wait()
+}
+
+// happens does one step and notes whether the campaign is ready from then on. What
+// makes it ready counts from just before, what ends that from just after.
+func (w *world) happens(id string, s step) {
+	before := time.Now()
+	if err := s.run(w.sim, id); err != nil {
+		panic(err) // the world names what it has not made
+	}
+	w.tally.add("campaigns", s.name)
+	c, _ := w.sim.Campaign(id)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := standing{at: time.Now(), ready: c.CampaignStatus == telnyx.CampaignMNOProvisioned && !c.TMobileSuspended}
+	if now.ready {
+		now.at = before
+	}
+	w.timeline[id] = append(w.timeline[id], now)
+}
+
+// standings is a copy of the timeline.
+func (w *world) standings() map[string][]standing {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.timeline)
+}
