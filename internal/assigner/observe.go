@@ -159,6 +159,9 @@ func (p *pass) observeDone(n *ledger.Number, record telnyx.Assignment) {
 		if mapping == telnyx.MappingFailed {
 			n.Reason = ledger.CarrierFailed
 			n.Detail = fmt.Sprintf("carriers: T-Mobile %s, others %s", told(record.TMobile), told(record.NonTMobile))
+			if record.ATT != "" {
+				n.Detail += fmt.Sprintf(", AT&T %s", record.ATT)
+			}
 		}
 	}
 	n.NextAt = p.recheckAt(n.Since)

@@ -1,0 +1,361 @@
+package endtoend_test
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/webhook"
+)
+
+// retry is the rule by which a number is tried again.
+type retry string
+
+const (
+	// resync: every look judges it afresh, and it orders none of its own.
+	resync retry = "at every resync"
+	// timed: at a time that stands in its record.
+	timed retry = "at its own time"
+	// changed: not before the plan's entry changes or a person asks.
+	changed retry = "when the plan changes"
+	// rests: when the campaign's record says, since nothing is wrong with the number.
+	rests retry = "with its campaign"
+)
+
+// scenario brings one number, planned on one provisioned campaign, to a reason.
+type scenario struct {
+	name  string
+	state ledger.State
+	again retry
+	// least is how far off the next try must be.
+	least time.Duration
+	// words are some of those that a person has to see.
+	words string
+	// letters is how many dead letters there must be.
+	letters int
+
+	options telnyxsim.Options
+	// entry is more of the plan's entry.
+	entry []string
+	// prepare makes the world what it has to be before the assigner starts. Without
+	// it the account owns the number.
+	prepare func(w *world)
+	// drive makes happen what only happens with time.
+	drive func(w *world, c *clock)
+}
+
+const (
+	reasonNumber = "+15551234567"
+	elsewhereID  = "22222222-907b-43a9-8ada-ba1dc8335b07"
+	assignPath   = "/10dlc/phone_number_campaigns"
+)
+
+// refusal is an answer with an error of Telnyx's.
+func refusal(status int, code, title, detail string) telnyxsim.FaultKind {
+	return telnyxsim.StatusFault(status, fmt.Sprintf(`{"errors":[{"code":%q,"title":%q,"detail":%q}]}`, code, title, detail))
+}
+
+// spoilt owns the number and makes so many requests to attach it go wrong, -1 for all.
+func spoilt(times int, kind telnyxsim.FaultKind) func(w *world) {
+	return func(w *world) {
+		w.own(reasonNumber)
+		w.sim.Inject(telnyxsim.Fault{Method: http.MethodPost, PathPrefix: assignPath, Times: times, Kind: kind})
+	}
+}
+
+// unreadable owns the number and makes every read of the campaign go wrong.
+func unreadable(kind telnyxsim.FaultKind) func(w *world) {
+	return func(w *world) {
+		w.own(reasonNumber)
+		w.sim.Inject(telnyxsim.Fault{Method: http.MethodGet, PathPrefix: "/10dlc/campaign", Times: -1, Kind: kind})
+	}
+}
+
+// owned adds the number with settings of its own.
+func owned(n telnyxsim.Number) func(w *world) {
+	n.PhoneNumber = reasonNumber
+	return func(w *world) { w.sim.AddNumbers(n) }
+}
+
+// campaignThat owns the number and changes the campaign.
+func campaignThat(change func(c *telnyxsim.Campaign)) func(w *world) {
+	return func(w *world) {
+		w.own(reasonNumber)
+		c, _ := w.sim.Campaign(campaignID)
+		change(&c)
+		w.sim.AddCampaign(c)
+	}
+}
+
+// takenMeanwhile owns the number, and puts it on another campaign while the first
+// request is on its way, so that no read can have shown it.
+func takenMeanwhile(w *world) {
+	w.own(reasonNumber)
+	w.campaign(elsewhereID, telnyx.CampaignMNOProvisioned)
+	var once sync.Once
+	w.sim.Inject(telnyxsim.Fault{Method: http.MethodPost, PathPrefix: assignPath, Times: -1, Match: func(*http.Request) bool {
+		once.Do(func() { _ = w.sim.AttachNumber(reasonNumber, elsewhereID, telnyx.Assigned) })
+		return false
+	}})
+}
+
+// crowded owns the number and fills the campaign with others.
+func crowded(others int) func(w *world) {
+	return func(w *world) {
+		w.own(reasonNumber)
+		for _, other := range many(others) {
+			w.own(other)
+			w.must(w.sim.AttachNumber(other, campaignID, telnyx.Assigned))
+		}
+	}
+}
+
+// failing makes so many requests fail at the carriers, and has each failure found
+// out and the next request sent.
+func failing(times int) (prepare func(w *world), drive func(w *world, c *clock)) {
+	prepare = func(w *world) {
+		w.own(reasonNumber)
+		for range times {
+			w.sim.FailAssignment(reasonNumber, "Number is not in the carrier's inventory")
+		}
+	}
+	drive = func(w *world, c *clock) {
+		for i := range times {
+			if i > 0 {
+				c.pass(2 * time.Hour)
+				w.look(campaignID)
+			}
+			w.posted(reasonNumber, i+1)
+			w.failedAtTelnyx(reasonNumber)
+			c.pass(30 * time.Minute) // the request cannot be under way any more
+			w.look(campaignID)
+		}
+	}
+	return prepare, drive
+}
+
+// tries lets so many more tries fall due.
+func tries(more int) func(w *world, c *clock) {
+	return func(w *world, c *clock) {
+		for i := range more {
+			w.posted(reasonNumber, i+1)
+			w.look(campaignID)
+			c.pass(2 * time.Hour)
+			w.look(campaignID)
+		}
+	}
+}
+
+var (
+	failingOnce, foundOnce      = failing(1)
+	failingAlways, foundForGood = failing(5)
+)
+
+// The sentences are those of Telnyx and of the aggregator behind it.
+var scenarios = map[ledger.Reason][]scenario{
+	ledger.NotOwned: {
+		{name: "not on the account", state: ledger.Failed, again: resync, prepare: func(*world) {}},
+	},
+	ledger.NotLongCode: {
+		{name: "toll-free", state: ledger.Failed, again: resync, prepare: owned(telnyxsim.Number{MessagingProfileID: profileID, Type: "tollfree"})},
+		{name: "Canadian", state: ledger.Failed, again: resync, prepare: owned(telnyxsim.Number{MessagingProfileID: profileID, CountryCode: "CA"})},
+	},
+	ledger.NoMessagingProfile: {
+		{name: "on no profile", state: ledger.Failed, again: resync, prepare: owned(telnyxsim.Number{})},
+	},
+	ledger.OtherProfile: {
+		{name: "on another profile", state: ledger.Failed, again: resync, words: "another-profile",
+			entry: []string{"messaging_profile_id: " + profileID}, prepare: owned(telnyxsim.Number{MessagingProfileID: "another-profile"})},
+	},
+	ledger.OtherCampaign: {
+		{name: "by its record", state: ledger.Conflict, again: resync, words: elsewhereID, prepare: func(w *world) {
+			w.own(reasonNumber)
+			w.campaign(elsewhereID, telnyx.CampaignMNOProvisioned)
+			w.must(w.sim.AttachNumber(reasonNumber, elsewhereID, telnyx.Assigned))
+		}},
+		{name: "by an answer 200 with errors", state: ledger.Conflict, again: timed, words: "already associated with another campaign", prepare: takenMeanwhile},
+		{name: "by a refusal", state: ledger.Conflict, again: timed, words: "already associated with another campaign",
+			options: telnyxsim.Options{Quirks: telnyxsim.Quirks{RefuseConflicts: true}}, prepare: takenMeanwhile},
+		{name: "by the sentence alone, of a number without a record", state: ledger.Conflict, again: timed, words: "already associated with another campaign",
+			prepare: spoilt(-1, refusal(400, "10015", "Invalid parameter", "Longcode cannot be added/deleted as it is already associated with another campaign."))},
+	},
+	ledger.CampaignNotReady: {
+		{name: "in review", state: ledger.Planned, again: resync,
+			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.CampaignStatus = telnyx.CampaignMNOAccepted })},
+		{name: "rejected", state: ledger.Held, again: resync, words: "no opt-out", prepare: func(w *world) {
+			w.own(reasonNumber)
+			w.must(w.sim.Reject(campaignID, "no opt-out"))
+		}},
+		{name: "suspended by T-Mobile", state: ledger.Held, again: resync, words: "T-Mobile",
+			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.TMobileSuspended = true })},
+		{name: "a mock", state: ledger.Held, again: resync, words: "mock", prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Mock = true })},
+	},
+	ledger.CampaignFull: {
+		{name: "by the plan's max_numbers", state: ledger.Planned, again: resync, words: "3 numbers", entry: []string{"max_numbers: 3"}, prepare: crowded(3)},
+		{name: "by Telnyx's words", state: ledger.Planned, again: timed, words: "Limit exceeded",
+			options: telnyxsim.Options{MaxNumbersPerCampaign: 3}, prepare: crowded(3)},
+		{name: "of a sole proprietor", state: ledger.Planned, again: timed, words: "Sole Proprietor campaigns can only have one phone number", prepare: func(w *world) {
+			campaignThat(func(c *telnyxsim.Campaign) { c.SoleProprietor = true })(w)
+			crowded(1)(w)
+		}},
+	},
+	ledger.DormantRetry: {
+		{name: "refused", state: ledger.Planned, again: timed, words: "dormant", options: telnyxsim.Options{Quirks: telnyxsim.Quirks{RefuseDormant: true}},
+			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Dormant = true })},
+		{name: "failed", state: ledger.Planned, again: timed, words: "dormant",
+			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Dormant = true }), drive: foundOnce},
+	},
+	ledger.BeingProcessed: {
+		{name: "by its code", state: ledger.Planned, again: timed, words: "10036", prepare: spoilt(1, refusal(422, "10036", "Resource is being processed", ""))},
+		{name: "since the campaign is not deployed", state: ledger.Planned, again: timed, words: "not Deployed",
+			prepare: spoilt(1, refusal(400, "10015", "Invalid parameter", "Longcode cannot be added/deleted as Campaign is not Deployed."))},
+		{name: "on its way off another campaign", state: ledger.Planned, again: timed, words: elsewhereID, prepare: func(w *world) {
+			w.own(reasonNumber)
+			w.campaign(elsewhereID, telnyx.CampaignMNOProvisioned)
+			w.must(w.sim.AttachNumber(reasonNumber, elsewhereID, telnyx.PendingUnassignment))
+		}},
+	},
+	ledger.CarrierFailed: {
+		{name: "once", state: ledger.Planned, again: timed, words: "carrier's inventory", prepare: failingOnce, drive: foundOnce},
+		{name: "time and again", state: ledger.Failed, again: changed, words: "carrier's inventory", prepare: failingAlways, drive: foundForGood},
+		{name: "T-Mobile's mapping", state: ledger.Attached, again: timed, words: "T-Mobile FAILED", prepare: func(w *world) {
+			w.own(reasonNumber)
+			w.sim.FailMapping(reasonNumber, telnyxsim.TMobile)
+		}},
+		{name: "AT&T's mapping", state: ledger.Attached, again: timed, words: "AT&T FAILED", prepare: func(w *world) {
+			w.own(reasonNumber)
+			w.sim.FailMapping(reasonNumber, telnyxsim.ATT)
+		}},
+	},
+	ledger.RateLimited: {
+		{name: "by a 429", state: ledger.Planned, again: timed, least: 90 * time.Second, words: "429", prepare: spoilt(1, telnyxsim.RateLimited(100*time.Second))},
+		{name: "by the aggregator's quota", state: ledger.Planned, again: timed, words: "Daily quota",
+			prepare: spoilt(1, refusal(400, "10015", "Invalid parameter", "Daily quota exceeded"))},
+	},
+	ledger.Unauthorized: {
+		{name: "on a write", state: ledger.Planned, again: rests, words: "Authentication failed", prepare: spoilt(-1, refusal(401, "10009", "Authentication failed", ""))},
+		{name: "on a read", state: ledger.Planned, again: rests, words: "Authorization failed", prepare: unreadable(refusal(403, "10010", "Authorization failed", ""))},
+	},
+	ledger.AccountBlocked: {
+		{name: "on a write", state: ledger.Planned, again: rests, words: "Account inactive", prepare: spoilt(-1, refusal(403, "20012", "Account inactive", ""))},
+		{name: "on a read", state: ledger.Planned, again: rests, words: "Feature not permitted", prepare: unreadable(refusal(403, "10038", "Feature not permitted", ""))},
+	},
+	ledger.TelnyxUnavailable: {
+		{name: "on a write", state: ledger.Attaching, again: timed, words: "502", prepare: spoilt(-1, telnyxsim.HTML502())},
+		{name: "on a read", state: ledger.Planned, again: rests, words: "502", prepare: unreadable(telnyxsim.HTML502())},
+	},
+	ledger.Rejected: {
+		{name: "by its code", state: ledger.Failed, again: changed, letters: 1, words: "no such luck",
+			prepare: spoilt(1, refusal(400, "10015", "Bad Request", "no such luck"))},
+	},
+	ledger.UnknownError: {
+		{name: "at first", state: ledger.Planned, again: timed, words: "tea", prepare: spoilt(1, refusal(418, "99999", "I am a pot", "of tea"))},
+		{name: "at last", state: ledger.Failed, again: changed, letters: 1, words: "tea", prepare: spoilt(4, refusal(418, "99999", "I am a pot", "of tea")), drive: tries(3)},
+		{name: "on a read", state: ledger.Planned, again: rests, words: "tea", prepare: unreadable(refusal(418, "99999", "I am a pot", "of tea"))},
+	},
+	ledger.Stuck: {
+		{name: "refused for hours", state: ledger.Failed, again: timed, least: 50 * time.Minute, words: "10036",
+			prepare: spoilt(-1, refusal(422, "10036", "Resource is being processed", "")), drive: tries(12)},
+		{name: "pending for days", state: ledger.Pending, again: timed, least: 50 * time.Minute, words: "not finished",
+			options: telnyxsim.Options{AssignDelay: telnyxsim.Never}, drive: func(w *world, c *clock) {
+				w.numberReaches(campaignID, reasonNumber, ledger.Pending)
+				c.pass(73 * time.Hour)
+				w.look(campaignID)
+			}},
+	},
+}
+
+// Every reason that a person may read has a way to come about, and then says what
+// Telnyx said, what follows by itself and what there is to do.
+func TestEveryReason_ComesAboutAndSaysWhatFollows(t *testing.T) {
+	for _, reason := range ledger.Reasons() {
+		if len(scenarios[reason]) == 0 {
+			t.Errorf("no scenario leads to reason %s", reason)
+		}
+		for _, s := range scenarios[reason] {
+			t.Run(string(reason)+"/"+s.name, func(t *testing.T) {
+				t.Parallel()
+				s.run(t, reason)
+			})
+		}
+	}
+}
+
+func (s scenario) run(t *testing.T, reason ledger.Reason) {
+	w := newWorld(t, s.options)
+	clock := w.movableClock()
+	w.plan(planOf("reasons", "campaign_id: "+campaignID, append(s.entry, fmt.Sprintf("numbers: [%q]", reasonNumber))...))
+	w.sim.AddCampaign(telnyxsim.Campaign{ID: campaignID, CampaignStatus: telnyx.CampaignMNOProvisioned, WebhookURL: w.hook.URL + webhook.Path})
+	if s.prepare == nil {
+		s.prepare = owned(telnyxsim.Number{MessagingProfileID: profileID})
+	}
+	s.prepare(w)
+	w.start()
+	if s.drive != nil {
+		s.drive(w, clock)
+	}
+	n := w.numberIs(campaignID, reasonNumber, s.state, reason)
+	detail := n.Detail
+	if s.again == rests {
+		record := w.looks(campaignID)
+		if record.Reason != reason || !record.NextAt.After(clock.now()) {
+			t.Errorf("got campaign %+v, want the reason and the time of the next try", record)
+		}
+		detail = record.Detail
+	}
+	if !strings.Contains(detail, s.words) {
+		t.Errorf("got detail %q, want %q in it", detail, s.words)
+	}
+	if s.again == timed {
+		if wait := n.NextAt.Sub(clock.now()); wait < s.least || wait <= 0 || wait > time.Hour {
+			t.Errorf("the next try is in %s, want it in %s to an hour", wait, s.least)
+		}
+	} else if !n.NextAt.IsZero() {
+		t.Errorf("the next try is at %s, want none: it is tried again %s", n.NextAt, s.again)
+	}
+	s.adviceOn(t, n)
+	s.staysSo(w, clock, n)
+	if letters := w.deadLetters(); len(letters) != s.letters {
+		t.Errorf("%d dead letters, want %d", len(letters), s.letters)
+	}
+}
+
+// adviceOn checks that a person is told enough.
+func (s scenario) adviceOn(t *testing.T, n ledger.Number) {
+	t.Helper()
+	advice := n.Reason.Advice()
+	if advice.Why == "" || advice.Next == "" {
+		t.Errorf("reason %s: got %+v, want why and what follows", n.Reason, advice)
+	}
+	if n.State.NeedsPerson() && n.Reason != ledger.CampaignNotReady && advice.Action == "" {
+		t.Errorf("reason %s: nothing moves until a person does something, and nothing says what", n.Reason)
+	}
+}
+
+// staysSo looks once more, at once and after hours, and checks that the rule holds:
+// nothing is sent before its time, and nothing at all where that is the rule.
+func (s scenario) staysSo(w *world, c *clock, n ledger.Number) {
+	w.t.Helper()
+	if s.again == rests {
+		return // its message waits, so the assigner is not idle
+	}
+	before := len(w.sim.Writes())
+	w.look(campaignID)
+	if s.again != timed {
+		c.pass(3 * time.Hour)
+		w.look(campaignID)
+	}
+	if sent := len(w.sim.Writes()) - before; sent != 0 {
+		w.t.Errorf("%d requests before it is time, which is %s", sent, cmp.Or(string(s.again), "never"))
+	}
+	if now := w.number(campaignID, reasonNumber); now.State != n.State || now.Reason != n.Reason || now.Attempts != n.Attempts {
+		w.t.Errorf("got %+v after another look, want it as it was: %+v", now, n)
+	}
+}
