@@ -59,8 +59,8 @@ type world struct {
 	book   *ledger.Ledger
 	log    *lockedBuffer
 	config assigner.Config
-	// worker is the assigner that was started last.
-	worker *assigner.Assigner
+	// latest is the assigner that was started last.
+	latest *assigner.Assigner
 	mu     sync.Mutex
 	set    *plan.Set
 }
@@ -180,7 +180,7 @@ func (w *world) startOn(config assigner.Config) (stop func()) {
 	w.t.Helper()
 	worker, err := assigner.New(w.t.Context(), config)
 	w.must(err)
-	w.worker = worker
+	w.latest = worker
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
