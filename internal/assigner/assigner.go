@@ -124,6 +124,7 @@ type Assigner struct {
 	reader    *account.Reader
 	directory *directory
 	queue     *queue
+	claims    *claims
 	gate      *gate
 	log       zerolog.Logger
 	metrics   *metrics
@@ -144,6 +145,7 @@ func New(ctx context.Context, config Config) (*Assigner, error) {
 		publisher: events.NewPublisher(config.JetStream),
 		directory: newDirectory(),
 		queue:     newQueue(),
+		claims:    newClaims(),
 		gate:      &gate{now: config.Now},
 		log:       config.Log.With().Str(logging.KeyPart, "assigner").Logger(),
 		now:       config.Now,

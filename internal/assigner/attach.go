@@ -48,16 +48,6 @@ const (
 	recheckMost  = time.Hour
 )
 
-// settledAt is when the latest request for a number, if its outcome is not known,
-// is given up: after Config.Settle, and twice as late with each further request.
-// Zero when there is none.
-func (a *Assigner) settledAt(n ledger.Number) time.Time {
-	if n.ClaimedAt.IsZero() {
-		return time.Time{}
-	}
-	return n.ClaimedAt.Add(backoff(a.config.Settle, max(a.config.Settle, retryMost), n.Attempts, 0))
-}
-
 // attach sends one request for each number. A long list is worked off in batches,
 // and the campaign read again between them when the last reading is old: it may
 // have been suspended meanwhile, and the event that said so lost.
@@ -255,12 +245,14 @@ func (p *pass) stillToMove(ctx context.Context, c telnyx.Campaign, number plan.E
 // written over the revision that this pass has read, so that of two assigners
 // that both want the number one gets an error and sends nothing.
 func (p *pass) claim(ctx context.Context, number plan.E164) error {
-	return p.put(ctx, number, func(n *ledger.Number) {
+	err := p.put(ctx, number, func(n *ledger.Number) {
 		p.enter(n, ledger.Attaching)
 		n.ClaimedAt = p.a.now().UTC()
 		n.Attempts++
 		n.Status, n.TMobile, n.NonTMobile = "", "", ""
 	})
+	p.a.claims.see(p.known(number), p.a.now())
+	return err
 }
 
 // accepted writes down that Telnyx took the request. Accepted is not attached:

@@ -275,6 +275,9 @@ func (p *pass) mustRest(known ledger.Number) (wait bool, until time.Time) {
 	if known.State == ledger.Failed && isFinal(known) && known.EntryHash == p.entryHash {
 		return true, time.Time{}
 	}
+	if known.NextAt.Sub(p.now) > retryMost {
+		return false, time.Time{} // no wait is that long: the clock was set back since
+	}
 	return p.now.Add(dueSoon).Before(known.NextAt), known.NextAt
 }
 

@@ -24,7 +24,7 @@ func troubleOf(err error) trouble {
 	t := trouble{verdict: telnyx.Judge(err), detail: detailOf(err)}
 	t.reason = reasonOf(t.verdict, err)
 	if answer, ok := errors.AsType[*telnyx.APIError](err); ok {
-		t.atLeast = answer.RetryAfter
+		t.atLeast = min(answer.RetryAfter, retryMost)
 	}
 	return t
 }
