@@ -4,6 +4,7 @@ package torture
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -33,15 +34,27 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	d.note(r, body)
-	if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "campaign") {
+	id, isCampaign := campaignRead(r)
+	if !isCampaign {
 		d.next.ServeHTTP(w, r)
 		return
 	}
 	copied := &copier{ResponseWriter: w}
 	d.next.ServeHTTP(copied, r)
 	if copied.status == http.StatusOK && r.Context().Err() == nil {
-		d.noteReadings(r.UserAgent(), copied.body.Bytes())
+		d.noteReading(r.UserAgent(), id, copied.body.Bytes())
 	}
+}
+
+// campaignRead returns the campaign that a call reads by itself, which nobody acts
+// without.
+func campaignRead(r *http.Request) (id string, ok bool) {
+	for _, path := range []string{"/v2/10dlc/campaign/", "/v2/10dlc/partner_campaigns/"} {
+		if id, ok = strings.CutPrefix(r.URL.Path, path); ok && r.Method == http.MethodGet {
+			return id, true
+		}
+	}
+	return "", false
 }
 
 // note notes a call as it comes in.
@@ -52,51 +65,29 @@ func (d *desk) note(r *http.Request, body []byte) {
 	if r.Method != http.MethodPost && r.Method != http.MethodPut {
 		return
 	}
-	var pair struct {
-		PhoneNumber string `json:"phoneNumber"`
-		CampaignID  string `json:"campaignId"`
+	var wanted struct {
+		PhoneNumber   string `json:"phoneNumber"`
+		CampaignID    string `json:"campaignId"`
+		TCRCampaignID string `json:"tcrCampaignId"`
 	}
-	_ = json.Unmarshal(body, &pair) // what cannot be read names no campaign, and is noticed for it
-	d.requests = append(d.requests, request{time.Now(), r.UserAgent(), pair.PhoneNumber, pair.CampaignID})
+	_ = json.Unmarshal(body, &wanted) // what cannot be read names no campaign, and is noticed for it
+	d.requests = append(d.requests, request{time.Now(), r.UserAgent(), wanted.PhoneNumber, cmp.Or(wanted.CampaignID, wanted.TCRCampaignID)})
 }
 
-// noteReadings notes every campaign that an answer tells the status of, in
-// whichever shape: a client may read one by one, or lists.
-func (d *desk) noteReadings(process string, body []byte) {
-	var answer any
-	if json.Unmarshal(body, &answer) != nil {
+// noteReading notes what an answer says of a campaign.
+func (d *desk) noteReading(process, id string, body []byte) {
+	var told struct {
+		Status         string                `json:"status"`
+		CampaignStatus telnyx.CampaignStatus `json:"campaignStatus"`
+		Suspended      bool                  `json:"isTMobileSuspended"`
+	}
+	if json.Unmarshal(body, &told) != nil {
 		return // a fault spoilt it: nobody can have read anything
 	}
+	ready := told.CampaignStatus == telnyx.CampaignMNOProvisioned && !told.Suspended && told.Status != telnyx.StatusExpired
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	each(answer, func(object map[string]any) {
-		status, is := object["campaignStatus"].(string)
-		if !is {
-			return
-		}
-		suspended, _ := object["isTMobileSuspended"].(bool)
-		ready := status == string(telnyx.CampaignMNOProvisioned) && !suspended && object["status"] != telnyx.StatusExpired
-		for _, key := range []string{"campaignId", "tcrCampaignId"} {
-			if id, _ := object[key].(string); id != "" {
-				d.readings = append(d.readings, reading{time.Now(), process, id, ready})
-			}
-		}
-	})
-}
-
-// each visits every object in a JSON value.
-func each(value any, visit func(map[string]any)) {
-	switch value := value.(type) {
-	case map[string]any:
-		visit(value)
-		for _, inner := range value {
-			each(inner, visit)
-		}
-	case []any:
-		for _, inner := range value {
-			each(inner, visit)
-		}
-	}
+	d.readings = append(d.readings, reading{time.Now(), process, id, ready})
 }
 
 // active is the process that called last: of several assigners, the one that works.

@@ -24,7 +24,7 @@
 //   - No number was ever on a campaign that its plan does not name, and no number
 //     that no plan names was asked for.
 //   - A number gets one effective request, and one more for each time that
-//     carriers failed it.
+//     carriers failed it. A whole messaging profile is asked for once.
 //   - No request was sent for a campaign that was not provisioned, but for one
 //     under way when that changed; and none by a process whose own latest reading
 //     of the campaign said otherwise.

@@ -36,16 +36,16 @@ const leastKills = 50
 
 // bounds are what the checker holds every history to.
 //
-// A request may come in that long after its campaign stopped being ready: reads
-// that hang take three seconds each with their repetitions, a frozen process or
-// server up to four more, and a pass makes a handful of reads and then up to
-// concurrency requests at a time. The rule about readings is the sharp one.
+// A request may come in that long after its campaign stopped being ready: a read
+// that hangs takes three seconds with its repetitions, a frozen process or server
+// up to four more, and of such things several may come together. Seen were two
+// seconds. The rule about readings is the sharp one.
 //
 // Requests that certainly had no effect are repeated until one has; with a write in
 // three spoilt, twelve in a row are as good as impossible, and a person's asking
 // may double them. A request for what is done already is sent by a process that was
 // frozen or overtaken between its reading and its request, once at most.
-var bounds = limits{flight: 20 * time.Second, requests: 16, needless: 1}
+var bounds = limits{flight: 10 * time.Second, requests: 16, needless: 1}
 
 // scale is how large and how long a trial is.
 type scale struct {
@@ -132,11 +132,18 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 	carrier := &http.Transport{MaxIdleConnsPerHost: 16}
 	t.Cleanup(carrier.CloseIdleConnections)
 	tr.road = &road{next: carrier, dice: newDice(seed, "road"), tally: tally, accepted: map[string]bool{}, newest: map[string]string{}}
+	chance := newDice(seed, "telnyx")
 	tr.sim = telnyxsim.New(telnyxsim.Options{
-		RequiredAPIKey: apiKey, DeliveryTransport: tr.road,
-		AssignDelay: 60 * time.Millisecond, MappingDelay: 60 * time.Millisecond, MappingGap: 40 * time.Millisecond,
-		StaleReadDelay: 500 * time.Millisecond, Latency: 3 * time.Millisecond,
-		RetryInterval: 700 * time.Millisecond,
+		RequiredAPIKey: apiKey, DeliveryTransport: tr.road, RetryInterval: 700 * time.Millisecond,
+		Latency: 3 * time.Millisecond, AssignDelay: chance.between(0, 200*time.Millisecond),
+		MappingDelay: chance.between(0, 200*time.Millisecond), MappingGap: chance.between(0, 100*time.Millisecond),
+		TaskDelay: chance.between(0, 300*time.Millisecond),
+		// What lags lags for less than settle: that is what settle is for.
+		StaleReadDelay: chance.between(0, settle*2/3), ReadLag: chance.between(0, settle/3), ListLag: chance.between(0, settle*2/3),
+		Quirks: telnyxsim.Quirks{
+			RefuseRepeats: chance.chance(0.5), RefuseConflicts: chance.chance(0.5), RefuseDormant: chance.chance(0.5),
+			BulkSkipsConflicts: chance.chance(0.5), TaskStarting: chance.chance(0.5),
+		},
 	})
 	tr.desk = &desk{next: tr.sim}
 	api := httptest.NewServer(tr.desk)
@@ -312,7 +319,12 @@ func (tr *trial) sumUp(h history) {
 	tr.tally.addN("webhook", "deliveries taken", len(h.accepted))
 	tr.tally.addN("webhook", "kept", len(h.kept))
 	for _, w := range h.writes {
-		if w.Effective {
+		switch {
+		case isBulk(w):
+			tr.tally.add("telnyx", "calls for a whole profile")
+		case w.Effective && w.TaskID != "":
+			tr.tally.add("telnyx", "effective writes by a task")
+		case w.Effective:
 			tr.tally.add("telnyx", "effective writes by "+w.Method)
 		}
 	}

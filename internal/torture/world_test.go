@@ -17,9 +17,15 @@ import (
 
 // The messaging profiles.
 const (
-	ownProfile  = "4001776e-0000-4000-8000-000000000001"
-	poolProfile = "4001776e-0000-4000-8000-000000000002"
+	ownProfile = "4001776e-0000-4000-8000-000000000001"
+	// poolProfile has a number that keeps it from being attached in one call;
+	// wholeProfile has none.
+	poolProfile  = "4001776e-0000-4000-8000-000000000002"
+	wholeProfile = "4001776e-0000-4000-8000-000000000003"
 )
+
+// wholeSize is more numbers than are attached one by one when a profile is a pool.
+const wholeSize = 24
 
 // The campaigns that no plan names: two that hold numbers, and one that is approved
 // while nobody has planned anything for it.
@@ -41,6 +47,7 @@ type world struct {
 	yaml       strings.Builder
 	fates      map[string]fate
 	bystanders map[string]string
+	pools      map[string]string
 	// leaving are the numbers that another campaign lets go of in the middle.
 	leaving   []string
 	campaigns []planned
@@ -90,10 +97,10 @@ var (
 func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice, tally *tally) *world {
 	w := &world{
 		sim: sim, webhookURL: webhookURL, dice: dice, tally: tally, size: size,
-		fates: map[string]fate{}, bystanders: map[string]string{}, timeline: map[string][]standing{},
+		fates: map[string]fate{}, bystanders: map[string]string{}, pools: map[string]string{}, timeline: map[string][]standing{},
 	}
 	sim.AddBrand(telnyxsim.Brand{ID: brandID})
-	sim.AddMessagingProfiles(ownProfile, poolProfile)
+	sim.AddMessagingProfiles(ownProfile, poolProfile, wholeProfile)
 	for _, id := range []string{elsewhereID, oldID} {
 		sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOProvisioned, WebhookURL: webhookURL})
 	}
@@ -122,7 +129,12 @@ func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice,
 	w.free(dormant, size)
 
 	pool := w.plan("pool", telnyxsim.Campaign{}, []step{submit, telnyxReview, suspendMobile, approve, unsuspendMob}, "number_pool: "+poolProfile)
-	w.pooled(pool, size)
+	w.pooled(pool, poolProfile, size)
+	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: "+18005551234", MessagingProfileID: poolProfile, Type: "tollfree"})
+	w.bystanders["+18005551234"] = ""
+
+	whole := w.plan("whole-profile", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve}, "number_pool: "+wholeProfile)
+	w.pooled(whole, wholeProfile, wholeSize)
 
 	shared := w.plan("shared", telnyxsim.Campaign{Shared: true, TCRID: "CSHARE1"}, []step{telnyxReview, mnoReview, approve})
 	w.free(shared, size)
@@ -266,16 +278,14 @@ func (w *world) leave(p *planned, n int) {
 	}
 }
 
-// pooled numbers are planned by their messaging profile. One on it is a toll-free
-// number, which is no matter of the plan.
-func (w *world) pooled(p *planned, n int) {
+// pooled numbers are planned by their messaging profile.
+func (w *world) pooled(p *planned, profile string, n int) {
+	w.pools[p.id] = profile
 	for range n {
 		number := w.next()
-		w.own(number, poolProfile)
+		w.own(number, profile)
 		w.fates[number] = p.attached()
 	}
-	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: "+18005551234", MessagingProfileID: poolProfile, Type: "tollfree"})
-	w.bystanders["+18005551234"] = ""
 }
 
 // unowned is a number that the account does not have.
