@@ -22,6 +22,7 @@ import (
 	"greenlight/config"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
@@ -42,9 +43,7 @@ type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
 	code := m.M.Run()
-	err := goleak.Find(
-		// The server keeps a handful of its own for the whole process.
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Account).lookupWorker"))
+	err := goleak.Find(leaktest.Server()...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
@@ -34,10 +36,15 @@ func TestMain(m *testing.M) {
 	if binaries, err = os.MkdirTemp("", "greenlight-test-"); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+	// Most tests wait, so many can do so side by side.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, append(leaktest.Server(), goleak.Cleanup(func(code int) {
 		os.RemoveAll(binaries)
 		os.Exit(code)
-	}))
+	}))...)
 }
 
 const (

@@ -17,13 +17,12 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// The server keeps a handful of its own for the whole process.
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Account).lookupWorker"))
+	goleak.VerifyTestMain(m, leaktest.Server()...)
 }
 
 // patience is how long a test waits for what must happen.

@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"greenlight/internal/leaktest"
 	"greenlight/internal/process"
 )
 
@@ -39,9 +40,7 @@ func TestMain(m *testing.M) {
 	if name := os.Getenv(programVariable); name != "" {
 		os.Exit(process.Main("greenlight", programs[name]))
 	}
-	goleak.VerifyTestMain(m,
-		// The server keeps a handful of its own for the whole process.
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Account).lookupWorker"))
+	goleak.VerifyTestMain(m, leaktest.Server()...)
 }
 
 // start starts a program.

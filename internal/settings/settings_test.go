@@ -20,14 +20,13 @@ import (
 
 	"greenlight/config"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/leaktest"
 	"greenlight/internal/settings"
 	"greenlight/internal/webhook"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// The server keeps a handful of its own for the whole process.
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Account).lookupWorker"))
+	goleak.VerifyTestMain(m, leaktest.Server()...)
 }
 
 // The values that must never be seen again, but for the public key.

@@ -15,6 +15,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
 	"greenlight/internal/status"
 )
@@ -22,9 +23,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// The server keeps a handful of its own for the whole process.
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Account).lookupWorker"))
+	goleak.VerifyTestMain(m, leaktest.Server()...)
 }
 
 // noon is when the snapshots are taken.

@@ -1,0 +1,18 @@
+// Package leaktest tells goleak which goroutines the embedded NATS server leaves
+// behind, so that tests fail for ours alone. Only tests use it.
+package leaktest
+
+import "go.uber.org/goleak"
+
+// Server returns what to ignore where a NATS server ran in the test's process.
+func Server() []goleak.Option {
+	const server = "github.com/nats-io/nats-server/v2/server."
+	return []goleak.Option{
+		// Kept for the whole process.
+		goleak.IgnoreAnyFunction(server + "(*Account).lookupWorker"),
+		goleak.IgnoreAnyFunction("github.com/golang/glog.(*fileSink).flushDaemon"),
+		// Waits some seconds for an answer that a server which was shut down just
+		// after its streams were made no longer gives.
+		goleak.IgnoreAnyFunction(server + "(*stream).trySetupSourceConsumer.func3"),
+	}
+}
