@@ -19,8 +19,9 @@ vet: ## go vet and staticcheck
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
 
-test: ## all tests, with the race detector
+test: ## all tests, with the race detector; those of hostile plans at full size without it
 	$(GO) test -race ./...
+	$(GO) test ./internal/plan
 
 torture: ## real processes killed, frozen and lied to for TORTURE (5m), fifty kills at least, with a checker over all of it
 	GREENLIGHT_TORTURE=$(TORTURE) GREENLIGHT_TORTURE_SEED=$(SEED) $(GO) test -race -count=1 -timeout 60m -v -run '^TestTorture$$' ./internal/torture

@@ -1,0 +1,11 @@
+//go:build race
+
+package plan
+
+// hostileSize is how large the hostile files are. The race detector makes the
+// loader eight times as slow, and it has no goroutines; `make test` runs the tests
+// without it too, at full size.
+const hostileSize = maxFileSize / 8
+
+// hostileValues is how many values they hold that are parsed.
+const hostileValues = maxValues / 8
