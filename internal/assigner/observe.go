@@ -89,10 +89,12 @@ func restAfter(records int) time.Duration {
 	return min(time.Duration(records/page)*time.Second/2, recheckLeast)
 }
 
-// wasRequested reports whether a request for the number was ever sent whose
-// outcome is not settled by what Telnyx said since.
+// wasRequested reports whether Telnyx has taken a request for the number, or may
+// have: it is under way, or the number was seen on the campaign since. A list that
+// does not show such a number is not believed.
 func (p *pass) wasRequested(number string) bool {
-	return !p.numbers[number].Number.ClaimedAt.IsZero()
+	known := p.numbers[number].Number
+	return !known.ClaimedAt.IsZero() || known.State == ledger.Attached || known.State == ledger.Sendable
 }
 
 // withinRoom keeps as many orders as the campaign has room for, by the plan's

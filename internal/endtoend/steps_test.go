@@ -12,6 +12,7 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
 )
 
 // clock is the assigner's clock: real time, and what a test lets pass at once.
@@ -36,11 +37,10 @@ func (w *world) look(campaignID string) {
 	before := w.lastRecheck(campaignID)
 	w.recheck(campaignID)
 	w.eventually("a look at campaign "+campaignID, func() (bool, string) {
-		if w.lastRecheck(campaignID) == before {
-			return false, "the trigger has not come over"
-		}
-		waiting, open := w.backlog()
-		return waiting == 0 && open == 0, fmt.Sprintf("%d waiting, %d open", waiting, open)
+		trigger := w.lastRecheck(campaignID)
+		info := w.consumer()
+		return trigger > before && info.Delivered.Stream >= trigger && info.NumPending == 0 && info.NumAckPending == 0,
+			fmt.Sprintf("trigger %d after %d, %d waiting, %d open", trigger, before, info.NumPending, info.NumAckPending)
 	})
 }
 
@@ -66,14 +66,25 @@ func (w *world) lastRecheck(campaignID string) uint64 {
 	return msg.Sequence
 }
 
-// backlog counts messages that nobody was handed yet, and those that are not
-// settled.
-func (w *world) backlog() (waiting, open int) {
+// consumer returns how far the assigner is.
+func (w *world) consumer() *jetstream.ConsumerInfo {
 	w.t.Helper()
 	consumer, err := w.js.Consumer(w.t.Context(), events.StreamEvents, events.ConsumerAssigner)
 	w.must(err)
-	info := consumer.CachedInfo()
-	return int(info.NumPending), info.NumAckPending
+	return consumer.CachedInfo()
+}
+
+// delivered waits until every event that was sent so far has arrived.
+func (w *world) delivered() {
+	w.t.Helper()
+	w.eventually("all events have arrived", func() (bool, string) {
+		for _, d := range w.sim.Deliveries() {
+			if d.Status != telnyxsim.DeliveryDelivered {
+				return false, fmt.Sprintf("%+v", d)
+			}
+		}
+		return true, ""
+	})
 }
 
 // replan puts another plan into force and tells of it, as a process that watches

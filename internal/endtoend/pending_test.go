@@ -1,0 +1,112 @@
+package endtoend_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// Telnyx takes the request and speaks of up to 72 hours. Greenlight looks ever more
+// seldom, by the broker's schedule, says at last that it takes too long, and goes
+// on looking until it is finished.
+func TestPendingNumber_IsRecheckedEverMoreSeldomAndSaysWhenItIsStuck(t *testing.T) {
+	t.Parallel()
+	const number = "+15551234567"
+	w := newWorld(t, telnyxsim.Options{AssignDelay: telnyxsim.Never})
+	clock := w.movableClock()
+	w.config.PendingDeadline = 30 * time.Hour
+	w.stage(campaignID + ": " + number)
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.start()
+	w.numberReaches(campaignID, number, ledger.Pending)
+	w.idle()
+	since := w.number(campaignID, number).Since
+	for _, tt := range []struct{ elapsed, wait time.Duration }{
+		{0, 30 * time.Second},
+		{50 * time.Second, 30 * time.Second},
+		{2 * time.Minute, time.Minute},
+		{10 * time.Minute, 5 * time.Minute},
+		{time.Hour, 30 * time.Minute},
+		{5 * time.Hour, time.Hour},
+		{29 * time.Hour, time.Hour},
+	} {
+		clock.pass(tt.elapsed - clock.now().Sub(since))
+		w.look(campaignID)
+		w.recheckIn(clock, tt.wait, fmt.Sprintf("pending for %s", tt.elapsed))
+		if n := w.number(campaignID, number); n.State != ledger.Pending || n.Reason != "" {
+			t.Errorf("pending for %s: got %+v, want nothing wrong with it", tt.elapsed, n)
+		}
+	}
+
+	clock.pass(31*time.Hour - clock.now().Sub(since))
+	w.look(campaignID)
+	n := w.numberIs(campaignID, number, ledger.Pending, ledger.Stuck)
+	if n.Detail == "" || !n.Since.Equal(since) {
+		t.Errorf("got %+v, want since when it is pending, in words too", n)
+	}
+	if told := w.logged(`"level":"warn"`, number, string(ledger.Stuck)); told != 1 {
+		t.Errorf("told %d times, want once", told)
+	}
+	w.recheckIn(clock, time.Hour, "stuck")
+	clock.pass(time.Hour)
+	w.look(campaignID)
+	if told := w.logged(`"level":"warn"`, number, string(ledger.Stuck)); told != 1 {
+		t.Errorf("told %d times after another look, want once", told)
+	}
+
+	w.must(w.sim.AttachNumber(number, campaignID, telnyx.Assigned))
+	w.look(campaignID)
+	w.numberIs(campaignID, number, ledger.Sendable, "")
+	w.attachedTo(campaignID, number)
+	w.posted(number, 1)
+}
+
+// recheckIn fails unless the next look at the campaign is in so long, by its record
+// and by the broker's schedule.
+func (w *world) recheckIn(c *clock, want time.Duration, when string) {
+	w.t.Helper()
+	next := w.looks(campaignID).NextAt
+	if got := next.Sub(c.now()); got < want-5*time.Second || got > want+5*time.Second {
+		w.t.Errorf("%s: the next look is in %s, want %s", when, got, want)
+	}
+	stream, err := w.js.Stream(w.t.Context(), "TRIGGERS")
+	w.must(err)
+	schedule, err := stream.GetLastMsgForSubject(w.t.Context(), "assigner.schedule.recheck."+campaignID)
+	w.must(err)
+	pattern := schedule.Header.Get("Nats-Schedule")
+	at, err := time.Parse(time.RFC3339, strings.TrimPrefix(pattern, "@at "))
+	if err != nil || at.Before(next) || at.Sub(next) > time.Second {
+		w.t.Errorf("%s: the broker has %q (%v), want the look at %s", when, pattern, err, next)
+	}
+}
+
+// The event that Telnyx sends when it has finished makes the number attached at
+// once, long before the recheck that is due.
+func TestPendingNumber_IsAttachedByItsEvent(t *testing.T) {
+	t.Parallel()
+	const number, slow = "+15551234567", "+15551234568"
+	w := newWorld(t, telnyxsim.Options{AssignDelay: telnyxsim.Never})
+	w.stage(campaignID + ": " + number + " " + slow)
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.start()
+	w.reaches(campaignID, ledger.Pending)
+	w.idle()
+	w.must(w.sim.AttachNumber(number, campaignID, telnyx.Assigned))
+	w.must(w.sim.Emit(campaignID, telnyxsim.EventPhoneNumber, map[string]any{
+		"campaignId": campaignID, "phoneNumber": number, "status": "success", "type": "ASSIGNMENT", "reasons": []string{},
+	}))
+	w.numberReaches(campaignID, number, ledger.Sendable)
+	if n := w.number(campaignID, number); !strings.HasPrefix(n.Cause, "event 10dlc.phone_number.update") {
+		t.Errorf("the cause is %q, want the event", n.Cause)
+	}
+	if rechecks := w.lastRecheck(campaignID); rechecks != 0 {
+		t.Error("there was a recheck, so this shows nothing")
+	}
+	w.numberIs(campaignID, slow, ledger.Pending, "")
+	w.attachedTo(campaignID, number, slow)
+}

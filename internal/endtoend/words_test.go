@@ -1,0 +1,125 @@
+package endtoend_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/webhook"
+)
+
+// rewritten has the answers to the assigner's reads changed on their way.
+func (w *world) rewritten(change func(path, body string) string) {
+	w.t.Helper()
+	proxy := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		w.sim.ServeHTTP(answer, r)
+		body := answer.Body.String()
+		if r.Method == http.MethodGet {
+			body = change(r.URL.Path, body)
+		}
+		out.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
+		out.WriteHeader(answer.Code)
+		_, _ = io.WriteString(out, body)
+	}))
+	w.t.Cleanup(proxy.Close)
+	w.config.Telnyx = &telnyx.Client{APIKey: apiKey, BaseURL: proxy.URL + "/v2"}
+}
+
+// Telnyx may say words of tomorrow, or leave some out. Greenlight then knows a
+// state for the number, sends nothing that it would not send otherwise, and goes on
+// looking at its usual pace.
+func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
+	const number = "+15551234567"
+	const assigned, added = `"assignmentStatus":"ASSIGNED"`, `"tmobileNumberMappingStatus":"ADDED"`
+	const provisioned, campaign = `"campaignStatus":"MNO_PROVISIONED"`, `"campaignId":"` + campaignID + `"`
+	for name, tt := range map[string]struct {
+		// free says that the number is on no campaign, else it is ASSIGNED to this one.
+		free     bool
+		old, new string
+		phase    ledger.Phase
+		state    ledger.State
+		reason   ledger.Reason
+		// looks is how many are made, and calls how many each may take.
+		looks, calls int
+	}{
+		"an assignmentStatus of tomorrow": {old: assigned, new: `"assignmentStatus":"ON_ITS_WAY"`, phase: ledger.Ready, state: ledger.Pending},
+		"an empty assignmentStatus":       {old: assigned, new: `"assignmentStatus":""`, phase: ledger.Ready, state: ledger.Pending},
+		"assignmentStatus null":           {old: assigned, new: `"assignmentStatus":null`, phase: ledger.Ready, state: ledger.Pending},
+		"no assignmentStatus":             {old: assigned + ",", new: "", phase: ledger.Ready, state: ledger.Pending},
+		"a mapping of tomorrow":           {old: added, new: `"tmobileNumberMappingStatus":"ALMOST"`, phase: ledger.Ready, state: ledger.Attached},
+		"an empty mapping":                {old: added, new: `"tmobileNumberMappingStatus":""`, phase: ledger.Ready, state: ledger.Sendable},
+		"a mapping that was deleted":      {old: added, new: `"tmobileNumberMappingStatus":"DELETED"`, phase: ledger.Ready, state: ledger.Attached},
+		"reasons of another kind":         {old: assigned, new: assigned + `,"failureReasons":{"a":[1,[2,{}]]},"errors":[null,7]`, phase: ledger.Ready, state: ledger.Sendable},
+		"a record that names no campaign": {old: `"campaignId":"` + campaignID + `","tcrCampaignId":"CWORDS1","telnyxCampaignId":"` + campaignID + `"`,
+			new: `"x":""`, phase: ledger.Ready, state: ledger.Conflict, reason: ledger.OtherCampaign},
+
+		"a campaignStatus of tomorrow": {free: true, old: provisioned, new: `"campaignStatus":"MNO_PROVISIONED_ALMOST"`, phase: ledger.OnHold, state: ledger.Held, reason: ledger.CampaignNotReady},
+		"an empty campaignStatus":      {free: true, old: provisioned, new: `"campaignStatus":""`, phase: ledger.OnHold, state: ledger.Held, reason: ledger.CampaignNotReady},
+		"no campaignStatus":            {free: true, old: provisioned + ",", new: "", phase: ledger.OnHold, state: ledger.Held, reason: ledger.CampaignNotReady},
+		"no status":                    {free: true, old: `"status":"ACTIVE",`, new: "", phase: ledger.Ready, state: ledger.Sendable},
+		"no word of suspension":        {free: true, old: `"isTMobileSuspended":false,`, new: "", phase: ledger.Ready, state: ledger.Sendable},
+		"no word of a mock":            {free: true, old: `"mock":false,`, new: "", phase: ledger.Ready, state: ledger.Sendable},
+		"no id of the registry":        {free: true, old: `"tcrCampaignId"`, new: `"x"`, phase: ledger.Ready, state: ledger.Sendable},
+		"no brand":                     {free: true, old: `"brandId"`, new: `"y"`, phase: ledger.Ready, state: ledger.Sendable},
+		"failureReasons of any kind":   {free: true, old: provisioned, new: provisioned + `,"failureReasons":[[{"fields":"?"}],3]`, phase: ledger.Ready, state: ledger.Sendable},
+		"no id of the campaign":        {free: true, old: campaign, new: `"z":1`, phase: ledger.Unread, state: ledger.Planned, reason: ledger.TelnyxUnavailable, looks: 1, calls: 3},
+		"a status that is no word":     {free: true, old: provisioned, new: `"campaignStatus":7`, phase: ledger.Unread, state: ledger.Planned, reason: ledger.TelnyxUnavailable, looks: 1, calls: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, telnyxsim.Options{})
+			w.stage(campaignID + ": " + number)
+			w.sim.AddCampaign(telnyxsim.Campaign{ID: campaignID, TCRID: "CWORDS1", CampaignStatus: telnyx.CampaignMNOProvisioned, WebhookURL: w.hook.URL + webhook.Path})
+			if !tt.free {
+				w.must(w.sim.AttachNumber(number, campaignID, telnyx.Assigned))
+			}
+			about, changed := "/10dlc/phone_number_campaigns", atomic.Int64{}
+			if tt.free {
+				about = "/10dlc/campaign/"
+			}
+			w.rewritten(func(path, body string) string {
+				if !strings.Contains(path, about) {
+					return body
+				}
+				changed.Add(int64(strings.Count(body, tt.old)))
+				return strings.ReplaceAll(body, tt.old, tt.new)
+			})
+			w.start()
+			w.phase(campaignID, tt.phase)
+			n := w.numberIs(campaignID, number, tt.state, tt.reason)
+			w.delivered()
+			w.idle()
+			if tt.looks == 0 {
+				tt.looks, tt.calls = 5, 5
+			}
+			before := w.sim.Calls()
+			for range tt.looks {
+				w.look(campaignID)
+			}
+			w.idle()
+			byRoute, total := w.callsSince(before)
+			reads := byRoute["GET /10dlc/campaign/{campaignId}"]
+			if total > tt.looks*tt.calls || tt.phase != ledger.Unread && reads != tt.looks {
+				t.Errorf("%d looks took %d calls: %v", tt.looks, total, byRoute)
+			}
+			if now := w.number(campaignID, number); now.State != n.State || now.Reason != n.Reason {
+				t.Errorf("got %+v after more looks, want it as it was: %+v", now, n)
+			}
+			if tt.state == ledger.Sendable && tt.free {
+				w.attachedTo(campaignID, number)
+			} else {
+				w.noRequest()
+			}
+			if surprises := w.logged("panic"); surprises != 0 || changed.Load() == 0 {
+				t.Errorf("%d surprises, and %d words changed", surprises, changed.Load())
+			}
+		})
+	}
+}
