@@ -39,6 +39,7 @@ var noDeadLetters = map[string]func(w *world) (mend func()){
 // A number is called failed only when the dead letter about it is stored: nobody
 // would come back to write it.
 func TestNumber_IsNotFailedBeforeItsDeadLetterIsStored(t *testing.T) {
+	t.Parallel()
 	const number = "+15551234567"
 	for name, breakLetters := range noDeadLetters {
 		t.Run(name, func(t *testing.T) {
@@ -92,6 +93,7 @@ func TestNumber_IsNotFailedBeforeItsDeadLetterIsStored(t *testing.T) {
 // A message that cannot be handled stays where it is until it is stored among the
 // dead letters.
 func TestMessage_StaysUntilItsDeadLetterIsStored(t *testing.T) {
+	t.Parallel()
 	for name, breakLetters := range noDeadLetters {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -158,6 +158,7 @@ var everyCampaignStatus = []telnyx.CampaignStatus{
 // status that a campaign can have. The simulator's campaigns have status ACTIVE
 // from birth, as Telnyx's have, so this also shows that ACTIVE means nothing.
 func TestEveryNotification_AttachesOnlyWhenTheCampaignIsProvisioned(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{AssignDelay: telnyxsim.Never})
 	w.config.Concurrency = 4
 	type row struct {

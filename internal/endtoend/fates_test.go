@@ -21,6 +21,7 @@ const (
 // A dormant campaign wakes at the first request and fails it, and all others
 // until it is awake, however long that takes.
 func TestDormantCampaign_IsTriedUntilItIsAwake(t *testing.T) {
+	t.Parallel()
 	const number = "+15551234567"
 	for name, tt := range map[string]struct {
 		refuse bool
@@ -104,6 +105,7 @@ func TestDormantCampaign_ThatReadsSuspendedWaitsForSomebodyToWakeIt(t *testing.T
 // A campaign is suspended while hundreds of numbers are due. An event stops the
 // requests at once; if it is lost, the reading between two batches does.
 func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		lost bool
 		// most is how many requests may reach a suspended campaign.
@@ -217,6 +219,7 @@ func TestTMobileSuspension_HoldsAndClears(t *testing.T) {
 }
 
 func TestExpiredCampaign_IsOverAndSaysThatThePlanIsStale(t *testing.T) {
+	t.Parallel()
 	for name, expire := range map[string]func(w *world){
 		"told by its event": func(w *world) { w.must(w.sim.Expire(campaignID)) },
 		"campaignStatus still provisioned": func(w *world) {
@@ -252,6 +255,7 @@ func TestExpiredCampaign_IsOverAndSaysThatThePlanIsStale(t *testing.T) {
 }
 
 func TestRefiledCampaign_IsFoundByItsReference(t *testing.T) {
+	t.Parallel()
 	const key, number = "ref_spring-2026", "+15551234567"
 	for name, lost := range map[string]bool{"by its events": false, "by a resync": true} {
 		t.Run(name, func(t *testing.T) {
@@ -309,6 +313,7 @@ func (w *world) knownAlone(keys ...string) {
 }
 
 func TestRefiledCampaign_GetsItsNumbersOnceThePlanNamesIt(t *testing.T) {
+	t.Parallel()
 	const number = "+15551234567"
 	planned := func(id string, rest ...string) string {
 		return planOf("plan", "campaign_id: "+id, append(rest, fmt.Sprintf("numbers: [%q]", number))...)
@@ -363,6 +368,7 @@ func TestRefiledCampaign_GetsItsNumbersOnceThePlanNamesIt(t *testing.T) {
 }
 
 func TestRejectedCampaign_IsAttachedAfterItsAppeal(t *testing.T) {
+	t.Parallel()
 	const why = "the sample message has no opt-out"
 	for name, tt := range map[string]struct {
 		filed, rejected telnyx.CampaignStatus

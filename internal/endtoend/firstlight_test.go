@@ -17,6 +17,7 @@ import (
 const numbers = "+15551234567 +15551234568 +15551234569 +12125550142 +12125550143"
 
 func TestApproval_EndsWithEveryNumberSendable(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{AssignDelay: 50 * time.Millisecond, MappingDelay: 50 * time.Millisecond})
 	w.stage(campaignID + ": " + numbers)
 	w.campaign(campaignID, telnyx.CampaignTCRPending)
@@ -34,6 +35,7 @@ func TestApproval_EndsWithEveryNumberSendable(t *testing.T) {
 }
 
 func TestLostDeliveries_LoseNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.config.Resync = time.Second
 	w.sim.DropDeliveries(true)
@@ -50,6 +52,7 @@ func TestLostDeliveries_LoseNothing(t *testing.T) {
 }
 
 func TestSameDelivery_TenTimesAndThreeAtOnce_AttachesOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{AssignDelay: telnyxsim.Never})
 	w.sim.DropDeliveries(true)
 	w.stage(campaignID + ": " + numbers)
@@ -72,6 +75,7 @@ func TestSameDelivery_TenTimesAndThreeAtOnce_AttachesOnce(t *testing.T) {
 }
 
 func TestNumberOnAnotherCampaign_StaysThere(t *testing.T) {
+	t.Parallel()
 	const taken, other = "+15551234567", "11111111-907b-43a9-8ada-ba1dc8335b07"
 	for _, status := range []telnyx.AssignmentStatus{
 		telnyx.Assigned, telnyx.PendingAssignment, telnyx.FailedUnassignment, "", "A_WORD_OF_TOMORROW",
@@ -108,6 +112,7 @@ func TestNumberOnAnotherCampaign_StaysThere(t *testing.T) {
 }
 
 func TestNumberThatCannotBeAttached_SaysWhy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": +15551234567")
 	w.plan(`
@@ -148,6 +153,7 @@ campaigns:
 }
 
 func TestExtraNumber_IsReportedAndLeftAlone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": +15551234567")
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
@@ -163,6 +169,7 @@ func TestExtraNumber_IsReportedAndLeftAlone(t *testing.T) {
 }
 
 func TestLostAnswer_IsSettledByReading(t *testing.T) {
+	t.Parallel()
 	for name, kind := range map[string]telnyxsim.FaultKind{
 		"connection cut": telnyxsim.EffectThenLost(),
 		"truncated":      telnyxsim.TruncatedBody(),
@@ -184,6 +191,7 @@ func TestLostAnswer_IsSettledByReading(t *testing.T) {
 }
 
 func TestRefusedRequest_IsTriedAgainLater(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": +15551234567")
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
@@ -201,6 +209,7 @@ func TestRefusedRequest_IsTriedAgainLater(t *testing.T) {
 }
 
 func TestRefusalForGood_BecomesADeadLetterAndIsNotRepeated(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": +15551234567")
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
@@ -226,6 +235,7 @@ func TestRefusalForGood_BecomesADeadLetterAndIsNotRepeated(t *testing.T) {
 }
 
 func TestRefusedKey_StopsEverythingAndBlamesNoNumber(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": " + numbers)
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
@@ -252,6 +262,7 @@ func TestRefusedKey_StopsEverythingAndBlamesNoNumber(t *testing.T) {
 }
 
 func TestCampaignNamedByTCRID_OwnAndShared(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	const own, ownID, shared = "C6X6M95", campaignID, "CSHARE1"
 	w.stage(own+": +15551234567 +15551234568", shared+": +12125550142")
@@ -276,6 +287,7 @@ func TestCampaignNamedByTCRID_OwnAndShared(t *testing.T) {
 }
 
 func TestUnplannedApproval_IsToldAndAttachedOnceAPlanNamesIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.campaign(campaignID, telnyx.CampaignMNOPending)
 	w.start()
@@ -292,6 +304,7 @@ func TestUnplannedApproval_IsToldAndAttachedOnceAPlanNamesIt(t *testing.T) {
 }
 
 func TestNumberThatLeavesThePlan_LeavesTheLedgerAndStaysAttached(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": +15551234567 +15551234568")
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
@@ -311,6 +324,7 @@ func TestNumberThatLeavesThePlan_LeavesTheLedgerAndStaysAttached(t *testing.T) {
 }
 
 func TestUnknownCampaign_IsMissing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID+": +15551234567", "CNOBODY: +15551234568")
 	w.start()
@@ -320,6 +334,7 @@ func TestUnknownCampaign_IsMissing(t *testing.T) {
 }
 
 func TestTelnyxAway_IsWrittenDownAndHealsByItself(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": +15551234567")
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
@@ -339,6 +354,7 @@ func TestTelnyxAway_IsWrittenDownAndHealsByItself(t *testing.T) {
 
 // A plan that names a campaign of another account must not stop everybody else.
 func TestForbiddenCampaign_IsMissingAndStopsNobody(t *testing.T) {
+	t.Parallel()
 	const foreign = "99999999-907b-43a9-8ada-ba1dc8335b07"
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(foreign+": +15551234599", campaignID+": "+numbers)

@@ -48,6 +48,7 @@ func (w *world) process(plans string, more ...string) *exec.Cmd {
 // A process that is killed with a request under way must not send it again if it
 // took effect, and must if it did not; in both cases nobody helps.
 func TestKilledProcess_WritesNothingTwice(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		kind    telnyxsim.FaultKind
 		applied bool // whether the request at which the process is killed took effect

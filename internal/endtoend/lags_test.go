@@ -13,6 +13,7 @@ import (
 // Telnyx's answers may lag behind what it has taken. Each number is asked for once
 // all the same, and the ledger ends up right by itself.
 func TestLaggingReads_AttachOnceAndEndSendable(t *testing.T) {
+	t.Parallel()
 	const settle = 1500 * time.Millisecond
 	for name, options := range map[string]telnyxsim.Options{
 		"lists, longer than a pass":             {ListLag: 400 * time.Millisecond},
@@ -42,6 +43,7 @@ func TestLaggingReads_AttachOnceAndEndSendable(t *testing.T) {
 // has taken. Greenlight asks again, ever more seldom, which changes nothing, and
 // believes the record once there is one.
 func TestRecordThatDoesNotShow_IsAskedForEverMoreSeldom(t *testing.T) {
+	t.Parallel()
 	const number = "+15551234567"
 	for name, quirks := range map[string]telnyxsim.Quirks{
 		"a repeated request is answered": {},
@@ -79,6 +81,7 @@ func TestRecordThatDoesNotShow_IsAskedForEverMoreSeldom(t *testing.T) {
 // A failed record of before may be what reads show for a while. It is no news about
 // the request that was sent since.
 func TestOldFailure_IsNotTakenForANewOne(t *testing.T) {
+	t.Parallel()
 	for name, options := range map[string]telnyxsim.Options{
 		"lists lag": {ListLag: time.Hour},
 		"reads lag": {ReadLag: 700 * time.Millisecond},

@@ -16,6 +16,7 @@ import (
 // Eight campaigns with hundreds of numbers each are being attached, more than
 // there are places for calls, when one with five is approved.
 func TestPace_ASmallCampaignIsNotStuckBehindLargeOnes(t *testing.T) {
+	t.Parallel()
 	const large, each, small = 8, 400, "51515151-907b-43a9-8ada-ba1dc8335b07"
 	w := newWorld(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: 5 * time.Millisecond, MaxNumbersPerCampaign: each})
 	w.config.Telnyx.Pacer = telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 400})
@@ -60,6 +61,7 @@ func TestPace_ASmallCampaignIsNotStuckBehindLargeOnes(t *testing.T) {
 
 // 429 slows everyone and is no fault of any number.
 func TestPace_TooManyRequestsAreWaitedOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{RateLimit: 40})
 	w.config.Telnyx.Pacer = telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 40})
 	w.sim.Inject(telnyxsim.Fault{Method: http.MethodPost, Times: 2, Kind: telnyxsim.RateLimited(time.Second)})

@@ -72,6 +72,7 @@ func (w *world) numberReaches(campaignID, number string, state ledger.State) {
 }
 
 func TestPlanStagedAfterApproval_IsAttachedWithinOneReload(t *testing.T) {
+	t.Parallel()
 	const later = "11111111-907b-43a9-8ada-ba1dc8335b07"
 	w := newWorld(t, telnyxsim.Options{})
 	w.own("+15551234567", "+15551234568")
@@ -91,6 +92,7 @@ func TestPlanStagedAfterApproval_IsAttachedWithinOneReload(t *testing.T) {
 }
 
 func TestReload_LooksAtWhatChangedAndNothingElse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	files := map[string]string{}
 	ids := make([]string, 5)
@@ -132,6 +134,7 @@ func TestReload_LooksAtWhatChangedAndNothingElse(t *testing.T) {
 }
 
 func TestBrokenPlan_DisturbsNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.own("+15551234567")
 	w.campaign(campaignID, telnyx.CampaignMNOPending)
@@ -144,6 +147,7 @@ func TestBrokenPlan_DisturbsNothing(t *testing.T) {
 }
 
 func TestReference_IsFoundOnceItIsFiled(t *testing.T) {
+	t.Parallel()
 	const brand = "97091164-e814-435c-9c1b-14ab2d18e987"
 	w := newWorld(t, telnyxsim.Options{})
 	w.own("+15551234567")
@@ -165,6 +169,7 @@ func TestReference_IsFoundOnceItIsFiled(t *testing.T) {
 }
 
 func TestPool_AttachesTheProfilesLongCodesWithinRoom(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	const other = "11111111-907b-43a9-8ada-ba1dc8335b07"
 	w.own("+15551234561", "+15551234562", "+15551234563", "+15551234564")
@@ -189,6 +194,7 @@ func TestPool_AttachesTheProfilesLongCodesWithinRoom(t *testing.T) {
 }
 
 func TestMessagingProfile_IsSetFirstAndNeverChanged(t *testing.T) {
+	t.Parallel()
 	const elsewhere = "5001776e-0000-4000-8000-000000000002"
 	w := newWorld(t, telnyxsim.Options{})
 	w.sim.AddMessagingProfiles(profileID)
@@ -212,6 +218,7 @@ func TestMessagingProfile_IsSetFirstAndNeverChanged(t *testing.T) {
 }
 
 func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
+	t.Parallel()
 	const from, third = "11111111-907b-43a9-8ada-ba1dc8335b07", "22222222-907b-43a9-8ada-ba1dc8335b07"
 	w := newWorld(t, telnyxsim.Options{StaleReadDelay: 1500 * time.Millisecond})
 	w.own("+15551234567", "+15551234568")
@@ -241,6 +248,7 @@ func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
 // writes while it holds a place among the calls under way, so places must not run
 // out over it; with one place in all, neither.
 func TestMove_OfManyNumbersDoesNotStandStill(t *testing.T) {
+	t.Parallel()
 	const from, second = "11111111-907b-43a9-8ada-ba1dc8335b07", "22222222-907b-43a9-8ada-ba1dc8335b07"
 	for _, concurrency := range []int{1, 8} {
 		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
@@ -272,6 +280,7 @@ func TestMove_OfManyNumbersDoesNotStandStill(t *testing.T) {
 // Reads lag far behind a move. The move must not be ordered again while it may
 // still be under way.
 func TestMove_IsNotRepeatedWhileReadsLag(t *testing.T) {
+	t.Parallel()
 	const from = "11111111-907b-43a9-8ada-ba1dc8335b07"
 	w := newWorld(t, telnyxsim.Options{StaleReadDelay: time.Hour})
 	w.config.Settle = 50 * time.Millisecond // so that the claim alone would soon allow it
@@ -294,6 +303,7 @@ func TestMove_IsNotRepeatedWhileReadsLag(t *testing.T) {
 }
 
 func TestPool_SaysWhenItsCampaignIsSuspended(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.own("+15551234561")
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
@@ -312,6 +322,7 @@ func TestPool_SaysWhenItsCampaignIsSuspended(t *testing.T) {
 // A number is taken out of the plan while a pass over many numbers is under way and
 // has not reached it. It must not be attached any more.
 func TestNumberTakenOutOfThePlan_IsNotAttachedByAPassUnderWay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{Latency: 20 * time.Millisecond})
 	w.config.Concurrency = 1
 	var list []string
@@ -337,6 +348,7 @@ func TestNumberTakenOutOfThePlan_IsNotAttachedByAPassUnderWay(t *testing.T) {
 
 // The plan changes while Telnyx refuses the key. The change must not be forgotten.
 func TestReload_WhileAllWorkRestsIsNotForgotten(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.own("+15551234561", "+15551234562")
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)

@@ -73,6 +73,7 @@ func (w *world) attachedOnce(numbers []string, effective map[string]int) {
 }
 
 func TestWholePool_TakesOneCall(t *testing.T) {
+	t.Parallel()
 	for name, options := range map[string]telnyxsim.Options{
 		"the task ends at once":       {},
 		"the task takes its time":     {TaskDelay: 400 * time.Millisecond},
@@ -94,6 +95,7 @@ func TestWholePool_TakesOneCall(t *testing.T) {
 }
 
 func TestWholePool_AnyDoubtMeansNumberByNumber(t *testing.T) {
+	t.Parallel()
 	const other, taken = "11111111-907b-43a9-8ada-ba1dc8335b07", "+12125559999"
 	for name, doubt := range map[string]func(w *world, numbers []string) (expected []string){
 		"a number is on another campaign": func(w *world, numbers []string) []string {
@@ -146,6 +148,7 @@ func TestWholePool_AnyDoubtMeansNumberByNumber(t *testing.T) {
 }
 
 func TestWholePool_IsNotAskedTwiceAndFinishedNumberByNumber(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(w *world){
 		"the task fails halfway": func(w *world) { w.sim.FailNextTask() },
 		"the answer is lost": func(w *world) {
@@ -177,6 +180,7 @@ func TestWholePool_IsNotAskedTwiceAndFinishedNumberByNumber(t *testing.T) {
 
 // A number that joins the profile later is attached by itself.
 func TestWholePool_LaterNumbersGoOneByOne(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	numbers := w.stagePool(30)
 	w.plan(planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, "max_numbers: 60"))

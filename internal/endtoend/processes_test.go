@@ -73,6 +73,7 @@ func callsOf(workers []*worker) []int64 {
 // Of several assigners one works. When it goes, in whichever way, another goes on
 // soon enough, and no number gets two effective requests over it.
 func TestProcesses_OneWorksAndAnotherGoesOn(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		workers int

@@ -241,7 +241,7 @@ var scenarios = map[ledger.Reason][]scenario{
 	},
 	ledger.Unauthorized: {
 		{name: "on a write", state: ledger.Planned, again: rests, words: "Authentication failed", prepare: spoilt(-1, refusal(401, "10009", "Authentication failed", ""))},
-		{name: "on a read", state: ledger.Planned, again: rests, words: "Authorization failed", prepare: unreadable(refusal(403, "10010", "Authorization failed", ""))},
+		{name: "on a read", state: ledger.Planned, again: rests, words: "Authentication failed", prepare: unreadable(refusal(401, "10009", "Authentication failed", ""))},
 	},
 	ledger.AccountBlocked: {
 		{name: "on a write", state: ledger.Planned, again: rests, words: "Account inactive", prepare: spoilt(-1, refusal(403, "20012", "Account inactive", ""))},
@@ -275,6 +275,7 @@ var scenarios = map[ledger.Reason][]scenario{
 // Every reason that a person may read has a way to come about, and then says what
 // Telnyx said, what follows by itself and what there is to do.
 func TestEveryReason_ComesAboutAndSaysWhatFollows(t *testing.T) {
+	t.Parallel()
 	for _, reason := range ledger.Reasons() {
 		if len(scenarios[reason]) == 0 {
 			t.Errorf("no scenario leads to reason %s", reason)

@@ -72,7 +72,7 @@ func TestRefusedAccount_RestsAllWorkWithOneAlarm(t *testing.T) {
 		w.must(w.sim.SetCampaignStatus(id(i), telnyx.CampaignMNOProvisioned))
 		w.recheck(id(i))
 		w.eventually(name+": its campaign says why", rests(id(i), refused.reason))
-		if err := w.worker.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), string(refused.reason)) {
+		if err := w.latest.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), string(refused.reason)) {
 			t.Errorf("%s: ready says %v, want the reason", name, err)
 		}
 
@@ -104,7 +104,7 @@ func TestRefusedAccount_RestsAllWorkWithOneAlarm(t *testing.T) {
 		for _, number := range planned(i) {
 			w.numberReaches(id(i), number, ledger.Sendable)
 		}
-		if err := w.worker.Ready(t.Context()); err != nil {
+		if err := w.latest.Ready(t.Context()); err != nil {
 			t.Errorf("%s: ready says %v after it works again", name, err)
 		}
 		w.recheck(otherID)
@@ -136,6 +136,7 @@ type letter struct {
 // A number that Telnyx refuses for good is tried no more, until the plan's entry
 // changes. The dead letter has all that a person needs.
 func TestRefusalForGood_LeavesADeadLetterAndWaitsForThePlan(t *testing.T) {
+	t.Parallel()
 	const number = "+15551234567"
 	for name, tt := range map[string]struct {
 		status   int

@@ -78,6 +78,7 @@ func (h *natsHost) connect(name string) jetstream.JetStream {
 // written down and messages cannot be settled. When it is back everything goes on
 // by itself, and no message stays open for ever.
 func TestNATSRestart_InTheMiddleOfAPass(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{Latency: 20 * time.Millisecond})
 	host := startHost(t)
 	w.js = host.connect("test")

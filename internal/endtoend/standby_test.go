@@ -15,6 +15,7 @@ import (
 // keys, so only reading the other campaign's claim keeps it from being requested
 // for both.
 func TestNumberMovedInThePlan_WaitsForTheRequestUnderWay(t *testing.T) {
+	t.Parallel()
 	const other, moved = "11111111-907b-43a9-8ada-ba1dc8335b07", "+15551234567"
 	w := newWorld(t, telnyxsim.Options{})
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
@@ -42,6 +43,7 @@ func TestNumberMovedInThePlan_WaitsForTheRequestUnderWay(t *testing.T) {
 }
 
 func TestStandby_TakesOverAndWritesNothingTwice(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{Latency: 20 * time.Millisecond})
 	var planned string
 	for i := range 45 {

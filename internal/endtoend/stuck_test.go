@@ -16,6 +16,7 @@ import (
 // Telnyx answers every request with 500 for days. Greenlight must try ever more
 // slowly, say at last that it is stuck, go on once an hour, and heal by itself.
 func TestServerErrors_EndAsStuckAndHeal(t *testing.T) {
+	t.Parallel()
 	const number = "+15551234567"
 	w := newWorld(t, telnyxsim.Options{})
 	var ahead atomic.Int64 // how far the assigner's clock is ahead of ours

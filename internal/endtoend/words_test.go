@@ -36,6 +36,7 @@ func (w *world) rewritten(change func(path, body string) string) {
 // state for the number, sends nothing that it would not send otherwise, and goes on
 // looking at its usual pace.
 func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
+	t.Parallel()
 	const number = "+15551234567"
 	const assigned, added = `"assignmentStatus":"ASSIGNED"`, `"tmobileNumberMappingStatus":"ADDED"`
 	const provisioned, campaign = `"campaignStatus":"MNO_PROVISIONED"`, `"campaignId":"` + campaignID + `"`
