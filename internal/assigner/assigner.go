@@ -40,7 +40,7 @@ const (
 	// maxLooks is how many campaigns are looked at at once: many, so that a small
 	// one is not held up by large ones, with which it takes turns call by call.
 	// Some workers leave what a resync asks for to the others.
-	maxLooks    = 64
+	maxLooks    = 256
 	promptLooks = 8
 	// patience is how often and how long a delivery whose look could not be
 	// finished is tried before it becomes a dead letter.
@@ -152,7 +152,7 @@ func New(ctx context.Context, config Config) (*Assigner, error) {
 		jitter:    rand.Float64,
 	}
 	a.metrics = newMetrics(config.Metrics, a)
-	a.telnyx = a.metrics.watching(config.Telnyx)
+	a.telnyx = a.watching(config.Telnyx)
 	if a.telnyx.Turns == nil {
 		a.telnyx.Turns = telnyx.NewTurns(config.Concurrency)
 	}
@@ -170,6 +170,19 @@ func New(ctx context.Context, config Config) (*Assigner, error) {
 		return nil, err
 	}
 	return a, a.recall(ctx)
+}
+
+// watching returns a copy of the client of whose calls this assigner is told as
+// well.
+func (a *Assigner) watching(client *telnyx.Client) *telnyx.Client {
+	watched := *client
+	watched.OnCall = func(call telnyx.Call) {
+		a.called(call)
+		if client.OnCall != nil {
+			client.OnCall(call)
+		}
+	}
+	return &watched
 }
 
 // recall learns the campaigns that the ledger knows.
@@ -244,13 +257,15 @@ func (a *Assigner) work(ctx context.Context, promptOnly bool) {
 
 // serve looks at one campaign and tells the ticket what came of it.
 func (a *Assigner) serve(ctx context.Context, e errand) {
-	err := a.guardedLook(ctx, e)
+	err := a.guard(e.key, func() error { return a.look(ctx, e) })
 	if elsewhere, ok := errors.AsType[*knownAs](err); ok {
 		e.key = elsewhere.key
 		a.ask(ctx, e)
 		return
 	}
 	a.metrics.look(err)
+	_, resting := errors.AsType[*stopped](err)
+	failures := a.directory.countFailure(e.key, err != nil && !resting)
 	if err != nil {
 		a.directory.lookedUnder(e.key, "") // so that a changed entry counts as changed still
 	}
@@ -259,7 +274,7 @@ func (a *Assigner) serve(ctx context.Context, e errand) {
 	}
 	a.report(e.key, err)
 	ctx = context.WithoutCancel(ctx)
-	after, bury := a.afterFailedLook(err, e.ticket.delivery)
+	after, bury := a.afterFailedLook(err, e.ticket.delivery, failures)
 	if err != nil && a.lookAlone(ctx, e, err, after) {
 		err = nil
 	}
@@ -280,11 +295,11 @@ func (a *Assigner) lookAlone(ctx context.Context, e errand, err error, after tim
 	return true
 }
 
-// ask puts a campaign in line. If it is in line already, the errand's ticket is
-// answered by that look.
+// ask puts a campaign in line. If it is in line already, one look is enough and one
+// of the two tickets is answered by it.
 func (a *Assigner) ask(ctx context.Context, e errand) {
-	if !a.queue.add(e) {
-		e.ticket.looked(context.WithoutCancel(ctx), nil, 0, "")
+	if answered := a.queue.add(e); answered != nil {
+		answered.looked(context.WithoutCancel(ctx), nil, 0, "")
 	}
 }
 
@@ -299,29 +314,30 @@ func (a *Assigner) report(key string, err error) {
 }
 
 // afterFailedLook decides when a delivery whose look failed comes again, or that
-// it becomes a dead letter: a look that fails that often fails for a reason of
-// its own, and the resync goes on looking anyway.
-func (a *Assigner) afterFailedLook(err error, d *events.Delivery) (after time.Duration, bury string) {
+// it becomes a dead letter: looks that fail that often in a row, and not because
+// all work rests, fail for a reason of their own, and the resync goes on looking
+// anyway.
+func (a *Assigner) afterFailedLook(err error, d *events.Delivery, failures int) (after time.Duration, bury string) {
 	if rest, ok := errors.AsType[*stopped](err); ok {
 		return max(rest.until.Sub(a.now()), time.Second), ""
 	}
-	if d.Attempt >= patience && a.now().Sub(d.StoredAt) > patienceTime {
+	if failures >= patience && a.now().Sub(d.StoredAt) > patienceTime {
 		return 0, "look_failed"
 	}
 	return backoff(time.Second, time.Minute, d.Attempt, a.jitter()), ""
 }
 
-// guardedLook turns a panic into an error, so that one campaign's surprise does
-// not stop the others.
-func (a *Assigner) guardedLook(ctx context.Context, e errand) (err error) {
+// guard turns a panic into an error, so that one campaign's surprise does not stop
+// the others.
+func (a *Assigner) guard(key string, work func() error) (err error) {
 	defer func() {
 		if surprise := recover(); surprise != nil {
-			err = fmt.Errorf("panic while looking at campaign %s: %v", e.key, surprise)
-			a.log.Error().Str(logging.KeyCampaign, e.key).Bytes("stack", debug.Stack()).Err(err).
+			err = fmt.Errorf("panic while looking at campaign %s: %v", key, surprise)
+			a.log.Error().Str(logging.KeyCampaign, key).Bytes("stack", debug.Stack()).Err(err).
 				Msg("this is a mistake in Greenlight, please report it")
 		}
 	}()
-	return a.look(ctx, e)
+	return work()
 }
 
 // backoff returns how long to wait after the given number of failed attempts:

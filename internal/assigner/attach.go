@@ -3,16 +3,12 @@ package assigner
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/logging"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 )
@@ -38,9 +34,8 @@ const (
 	// moveSettle is how long a number that was moved may go on being shown on its
 	// old campaign before the move is ordered again. Nobody publishes a figure.
 	moveSettle = time.Hour
-	// batch and readingLasts are how many numbers are attached, and for how long,
-	// on one reading of the campaign.
-	batch        = 100
+	// readingLasts is for how long numbers are attached on one reading of the
+	// campaign.
 	readingLasts = time.Minute
 	// The waits before a pending number is looked at again: half the time that it
 	// has been pending, within these bounds.
@@ -48,18 +43,23 @@ const (
 	recheckMost  = time.Hour
 )
 
-// attach sends one request for each number. A long list is worked off in batches,
-// and the campaign read again between them when the last reading is old: it may
-// have been suspended meanwhile, and the event that said so lost.
+// attach sends one request for each number, several at a time. It goes by a reading
+// of the campaign that is at most a minute old, since the campaign may have been
+// suspended meanwhile and the event that said so lost; and it ends early when the
+// plan or the campaign is said to have changed.
 func (p *pass) attach(ctx context.Context, c telnyx.Campaign, orders []order) error {
 	orders, err := p.unclaimedElsewhere(ctx, orders)
 	if err != nil {
 		return err
 	}
-	read := p.now
-	for i := 0; i < len(orders); i += batch {
-		if i > 0 && p.a.now().Sub(read) > readingLasts {
-			read = p.a.now()
+	p.readAt = p.now
+	for len(orders) > 0 {
+		if !p.isWanted() {
+			p.lookAgain(p.a.now()) // the next pass goes by what is now
+			return nil
+		}
+		if p.isOld() {
+			p.readAt = p.a.now()
 			if c, err = p.a.reader.Campaign(ctx, p.want); err != nil {
 				return &readFailure{err}
 			}
@@ -68,11 +68,91 @@ func (p *pass) attach(ctx context.Context, c telnyx.Campaign, orders []order) er
 				return nil
 			}
 		}
-		if err := p.attachBatch(ctx, c, orders[i:min(i+batch, len(orders))]); err != nil {
+		left, err := p.attachWhileFresh(ctx, c, orders)
+		if err != nil {
 			return err
 		}
+		if len(left) == len(orders) {
+			p.readAt = time.Time{} // reading the campaign again waits for as long as they have to
+		}
+		orders = left
 	}
 	return nil
+}
+
+// isOld reports whether the campaign must be read again before another request.
+func (p *pass) isOld() bool { return p.a.now().Sub(p.readAt) > readingLasts }
+
+// isWanted reports whether this pass still goes by what is in force. A pass over
+// many numbers takes minutes.
+func (p *pass) isWanted() bool { return p.isPlanned() && !p.a.queue.interrupted(p.key) }
+
+// attachWhileFresh sends requests until the reading of the campaign is old, and
+// returns the orders that are left then.
+func (p *pass) attachWhileFresh(ctx context.Context, c telnyx.Campaign, orders []order) (left []order, err error) {
+	fresh, cancel := context.WithTimeout(ctx, readingLasts-p.a.now().Sub(p.readAt))
+	defer cancel()
+	group, working := errgroup.WithContext(fresh)
+	group.SetLimit(p.a.config.Concurrency)
+	var mu sync.Mutex
+	for _, o := range orders {
+		group.Go(func() error {
+			return p.a.guard(p.key, func() error {
+				done, err := p.attachOne(working, c, o)
+				if !done && err == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					left = append(left, o)
+				}
+				return err
+			})
+		})
+	}
+	return left, cmp.Or(group.Wait(), ctx.Err())
+}
+
+// attachOne sends one request, or writes down why not. It is not done when ctx
+// ended or the pass is no more wanted before anything was written.
+//
+// First it waits for everything there is to wait for: its turn, the reads that it
+// rests on, the pace. Then it looks whether all that it goes by still holds, claims
+// the number, and sends the request at once. From the claim on it carries through
+// even if the process is being stopped, so that the outcome is known.
+func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, o order) (done bool, err error) {
+	if !p.isWanted() {
+		return false, nil
+	}
+	if refusal := p.refusedAll(); refusal != nil {
+		return true, p.put(ctx, o.number, refusal)
+	}
+	ctx, leave, err := p.a.telnyx.Turns.Enter(ctx)
+	if err != nil {
+		return false, nil
+	}
+	defer leave()
+	ready, err := p.readAgain(ctx, c, &o)
+	switch {
+	case ctx.Err() != nil:
+		return false, nil
+	case err != nil || !ready:
+		return true, err
+	}
+	if ctx, err = p.a.telnyx.Pacer.Reserve(ctx); err != nil || !p.isWanted() || p.isOld() {
+		return false, nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	// The request must end before its claim may be taken for abandoned.
+	request, cancel := context.WithTimeout(ctx, p.a.config.Settle*2/3)
+	defer cancel()
+	if err := p.claim(ctx, o.number, time.Time{}); err != nil {
+		return true, err
+	}
+	answer, err := p.send(request, c, o)
+	if err != nil {
+		return true, p.refused(ctx, c, o.number, err)
+	}
+	p.a.metrics.attached("accepted")
+	return true, p.accepted(ctx, c, o, answer)
 }
 
 // unclaimedElsewhere takes out the numbers that a request for another campaign may
@@ -112,55 +192,30 @@ func (p *pass) unclaimedElsewhere(ctx context.Context, orders []order) ([]order,
 	return free, nil
 }
 
-// attachBatch sends one request for each number, several at a time. Each takes
-// its turn among all calls before anything is written down, so that a claim is
-// followed by its request at once.
-func (p *pass) attachBatch(ctx context.Context, c telnyx.Campaign, orders []order) error {
-	group, working := errgroup.WithContext(ctx)
-	group.SetLimit(p.a.config.Concurrency)
-	for _, o := range orders {
-		group.Go(func() error {
-			// Working ends when another request says that all work stops, or the
-			// process does. Whoever has his turn by then carries on.
-			entered, leave, err := p.a.telnyx.Turns.Enter(working)
-			if err != nil {
-				return err
-			}
-			defer leave()
-			return p.attachOne(context.WithoutCancel(entered), c, o)
-		})
+// isPlanned reports whether the entry of this pass is the one in force: a
+// number that was taken out of the plan meanwhile must not be attached.
+func (p *pass) isPlanned() bool {
+	set := p.a.config.Plans()
+	if set == p.set {
+		return true
 	}
-	return group.Wait()
+	want, planned := set.Find(p.key)
+	return planned && want.Hash() == p.entryHash && want.NumberPool == ""
 }
 
-// attachOne claims the number and sends one request. Ctx does not end when the
-// process is being stopped, so that the outcome is known.
-func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, o order) error {
-	if known := p.known(o.number); p.exhausted(known) {
-		return p.put(ctx, o.number, func(n *ledger.Number) { p.stuck(n, known.Detail) })
-	}
-	if !p.stillPlanned() || p.a.queue.interrupted(p.key) {
-		// The plan has changed under this pass, or the campaign; the next pass goes by
-		// what is now.
-		p.lookAgain(p.a.now())
-		return nil
-	}
-	if ready, err := p.readAgain(ctx, c, &o); err != nil || !ready {
-		return err
-	}
-	if err := p.claim(ctx, o.number); err != nil {
-		return err
-	}
-	// A request must end before its claim may be taken for abandoned.
-	request, cancel := context.WithTimeout(ctx, p.a.config.Settle*2/3)
-	defer cancel()
-	answer, err := p.send(request, c, o)
-	if err == nil {
-		p.a.worked(writing)
-		p.a.metrics.attached("accepted")
-		return p.accepted(ctx, c, o, answer)
-	}
-	return p.refused(ctx, c, o.number, err)
+// claim writes down that a request for the number is about to be sent. It is
+// written over the revision that this pass has read, so that of two assigners
+// that both want the number one gets an error and sends nothing. BusyUntil is set
+// for a task that may work on the number for longer than a request takes.
+func (p *pass) claim(ctx context.Context, number plan.E164, busyUntil time.Time) error {
+	err := p.put(ctx, number, func(n *ledger.Number) {
+		p.enter(n, ledger.Attaching)
+		n.ClaimedAt, n.BusyUntil = p.a.now().UTC(), busyUntil
+		n.Attempts++
+		n.Status, n.TMobile, n.NonTMobile = "", "", ""
+	})
+	p.a.claims.see(p.known(number), p.a.now())
+	return err
 }
 
 // send sends the request: a POST, or a PUT for a number that is to be moved. A
@@ -176,224 +231,4 @@ func (p *pass) send(ctx context.Context, c telnyx.Campaign, o order) (telnyx.Ass
 		return p.a.telnyx.Reassign(ctx, string(o.number), c.AssignmentID())
 	}
 	return p.a.telnyx.Assign(ctx, string(o.number), c.AssignmentID())
-}
-
-// stillPlanned reports whether the entry of this pass is the one in force. A pass
-// over many numbers takes minutes, and a number that was taken out of the plan
-// meanwhile must not be attached.
-func (p *pass) stillPlanned() bool {
-	set := p.a.config.Plans()
-	if set == p.set {
-		return true
-	}
-	want, planned := set.Find(p.key)
-	return planned && want.Hash() == p.entryHash && want.NumberPool == ""
-}
-
-// readAgain reads what an order rests on once more, by itself, where doing it
-// wrongly would take something away: a PUT takes a number from whatever campaign
-// it is on without a word, a PATCH from whatever profile. What was read at the
-// beginning of the pass may be minutes old by now.
-func (p *pass) readAgain(ctx context.Context, c telnyx.Campaign, o *order) (ready bool, err error) {
-	if o.move {
-		if ready, err = p.stillToMove(ctx, c, o.number); err != nil || !ready {
-			return false, err
-		}
-	}
-	if o.settings.MessagingProfileID != "" {
-		return true, nil
-	}
-	settings, err := p.a.reader.Settings(ctx, []string{string(o.number)})
-	if err != nil {
-		return false, &readFailure{err}
-	}
-	o.settings = settings[string(o.number)]
-	reason := obstacle(p.want, settings, string(o.number))
-	if reason == "" {
-		return true, nil
-	}
-	return false, p.put(ctx, o.number, func(n *ledger.Number) {
-		p.enter(n, ledger.Failed)
-		n.Reason = reason
-	})
-}
-
-// stillToMove reports whether plan.Diff says that the number is to be moved, by
-// its record as it is now. If not, another look is ordered.
-func (p *pass) stillToMove(ctx context.Context, c telnyx.Campaign, number plan.E164) (bool, error) {
-	var records []telnyx.Assignment
-	record, err := p.a.telnyx.Assignment(ctx, string(number))
-	switch {
-	case err == nil:
-		records = append(records, record)
-	case !telnyx.IsNotFound(err):
-		return false, &readFailure{err}
-	}
-	alone := p.want
-	alone.Numbers, alone.Places = []plan.E164{number}, nil
-	for _, change := range plan.Diff(alone, c, records) {
-		if change.Number == number && change.Action == plan.Move {
-			return true, nil
-		}
-	}
-	return false, p.put(ctx, number, func(n *ledger.Number) {
-		p.observeBusy(n, "Telnyx's answers differ about which campaign it is on")
-	})
-}
-
-// claim writes down that a request for the number is about to be sent. It is
-// written over the revision that this pass has read, so that of two assigners
-// that both want the number one gets an error and sends nothing.
-func (p *pass) claim(ctx context.Context, number plan.E164) error {
-	err := p.put(ctx, number, func(n *ledger.Number) {
-		p.enter(n, ledger.Attaching)
-		n.ClaimedAt = p.a.now().UTC()
-		n.Attempts++
-		n.Status, n.TMobile, n.NonTMobile = "", "", ""
-	})
-	p.a.claims.see(p.known(number), p.a.now())
-	return err
-}
-
-// accepted writes down that Telnyx took the request. Accepted is not attached:
-// ASSIGNED is. A record with words of failure in it counts as a try that did not
-// work out; the next pass reads how it really stands.
-func (p *pass) accepted(ctx context.Context, c telnyx.Campaign, o order, answer telnyx.Assignment) error {
-	failure := telnyx.ReasonText(answer.Errors)
-	return p.put(ctx, o.number, func(n *ledger.Number) {
-		n.Status = string(answer.AssignmentStatus)
-		// After a move, answers may go on naming the old campaign for a while.
-		if failure == "" && (answer.On(c) || o.move) && answer.AssignmentStatus != telnyx.FailedAssignment {
-			p.enter(n, ledger.Pending)
-			n.NextAt = p.a.now().Add(recheckLeast)
-			return
-		}
-		n.Detail = failure
-		if !answer.On(c) {
-			n.Detail = "Telnyx answered with the record of campaign " + answer.CampaignID + ". " + failure
-		}
-		p.putOff(n, cmp.Or(complainedOf(telnyx.ComplaintIn(failure)), ledger.BeingProcessed), 0)
-	})
-}
-
-// refused writes down what came of a request that did not end in 200:
-//
-//	for good; or unclear for the last time     a dead letter, then failed
-//	never sent, since its turn did not come    planned, soon, no try counted
-//	the account is refused                     planned, no try counted, all work stops
-//	it may have taken effect                   still claimed, the next pass reads
-//	later; or unclear, the first times         planned, ever later
-func (p *pass) refused(ctx context.Context, c telnyx.Campaign, number plan.E164, cause error) error {
-	t := troubleOf(cause)
-	p.a.metrics.attached(string(t.reason))
-	attempts := p.known(number).Attempts
-	final := t.verdict == telnyx.ForGood || t.verdict == telnyx.Unclear && attempts >= triesWhenUnclear
-	if final {
-		// The letter first: a number that is failed is not tried again, so nobody
-		// would come back to write it.
-		if err := p.bury(ctx, c, number, t, cause); err != nil {
-			return err
-		}
-	}
-	err := p.put(ctx, number, func(n *ledger.Number) {
-		n.Reason, n.Detail = t.reason, t.detail
-		switch {
-		case final:
-			p.release(n, ledger.Failed)
-		case !telnyx.WasSent(cause):
-			p.release(n, ledger.Planned)
-			n.Attempts--
-			n.NextAt = p.a.now().Add(turnWait)
-		case t.verdict == telnyx.StopEverything:
-			p.release(n, ledger.Planned)
-			n.Attempts--
-		case telnyx.EffectUnknown(cause):
-			n.NextAt = p.a.now().Add(turnWait)
-		default:
-			n.ClaimedAt = time.Time{}
-			p.putOff(n, t.reason, t.atLeast)
-		}
-	})
-	if err == nil && t.verdict == telnyx.StopEverything {
-		return p.a.stop(writing, t.reason, cause)
-	}
-	return err
-}
-
-// release takes the claim off a number whose request certainly had no effect.
-func (p *pass) release(n *ledger.Number, state ledger.State) {
-	p.enter(n, state)
-	n.ClaimedAt = time.Time{}
-}
-
-// putOff orders another try, ever later.
-func (p *pass) putOff(n *ledger.Number, reason ledger.Reason, atLeast time.Duration) {
-	state := ledger.Planned
-	if reason == ledger.OtherCampaign {
-		state = ledger.Conflict
-	}
-	p.enter(n, state)
-	n.Reason = reason
-	n.NextAt = p.a.now().Add(max(atLeast, backoff(retryBase, retryMost, n.Attempts, p.a.jitter())))
-}
-
-// exhausted reports whether the number was tried so often that a person must be
-// told before it is tried again. Being told once is enough: stuck numbers go on
-// being tried.
-func (p *pass) exhausted(known ledger.Number) bool {
-	return known.Attempts >= stuckAfter && known.Reason != ledger.Stuck && !p.urgent
-}
-
-// stuck tells that a number takes far longer than it should, and what Telnyx said
-// last.
-func (p *pass) stuck(n *ledger.Number, said string) {
-	p.enter(n, ledger.Failed)
-	n.Reason, n.ClaimedAt = ledger.Stuck, time.Time{}
-	n.Detail = fmt.Sprintf("%d requests came to nothing. %s", n.Attempts, said)
-	n.NextAt = p.a.now().Add(retryMost)
-}
-
-// tried is the body of the dead letter of a number that failed for good.
-type tried struct {
-	Number     string               `json:"number"`
-	CampaignID string               `json:"campaign_id"`
-	Plan       string               `json:"plan"`
-	PlanHash   string               `json:"plan_hash"`
-	Reason     ledger.Reason        `json:"reason"`
-	Attempts   int                  `json:"attempts"`
-	Error      string               `json:"error"`
-	Details    []telnyx.ErrorDetail `json:"details,omitempty"`
-}
-
-// bury keeps what Telnyx said about a number that failed for good.
-func (p *pass) bury(ctx context.Context, c telnyx.Campaign, number plan.E164, t trouble, cause error) error {
-	attempts := p.known(number).Attempts
-	letter := tried{
-		Number: string(number), CampaignID: c.AssignmentID(), Plan: p.want.Name, PlanHash: p.set.Hash,
-		Reason: t.reason, Attempts: attempts, Error: t.detail,
-	}
-	if answer, ok := errors.AsType[*telnyx.APIError](cause); ok {
-		letter.Details = answer.Errors
-	}
-	body, err := json.Marshal(letter)
-	if err != nil {
-		return err
-	}
-	p.a.log.Warn().Str(logging.KeyNumber, string(number)).Str(logging.KeyCampaign, p.key).
-		Str(logging.KeyReason, string(t.reason)).Err(cause).Msg("Telnyx refuses a number for good; a person must look at it")
-	return p.a.publisher.DeadLetter(ctx, events.DeadLetter{
-		Origin:   "assigner",
-		Reason:   string(t.reason),
-		Detail:   t.detail,
-		Attempts: attempts,
-		Key:      fmt.Sprintf("%s-%s-%s-%d", p.key, number.Digits(), p.set.Hash, attempts),
-		Body:     body,
-	})
-}
-
-// known returns the record of a number as this pass has it.
-func (p *pass) known(number plan.E164) ledger.Number {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.numbers[string(number)].Number
 }

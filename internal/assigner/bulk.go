@@ -2,8 +2,9 @@ package assigner
 
 import (
 	"context"
-	"fmt"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
@@ -18,6 +19,10 @@ const (
 	bulkLeast = 20
 	// bulkMost is how long a task is followed that does not end.
 	bulkMost = time.Hour
+	// bulkUnknown is how long a task may last whose id was lost with the answer.
+	bulkUnknown = 10 * time.Minute
+	// claimsAtOnce is how many numbers are claimed at once.
+	claimsAtOnce = 32
 )
 
 // isWholePool reports whether what is due is a messaging profile as a whole, so
@@ -28,7 +33,7 @@ const (
 // doubt means number by number, as does a second time under the same entry.
 func (p *pass) isWholePool(ctx context.Context, due []order, changes plan.Changes) (bool, error) {
 	entry, _ := p.set.Find(p.key)
-	if !p.stillPlanned() || entry.NumberPool == "" || len(entry.Numbers) > 0 || len(entry.MoveFrom) > 0 ||
+	if !p.isPlanned() || entry.NumberPool == "" || len(entry.Numbers) > 0 || len(entry.MoveFrom) > 0 ||
 		len(due) < bulkLeast || p.bulk.Entry == p.entryHash {
 		return false, nil
 	}
@@ -53,40 +58,56 @@ func (p *pass) isWholePool(ctx context.Context, due []order, changes plan.Change
 
 // attachPool has Telnyx attach a whole messaging profile. That it is about to, and
 // each number's claim, are written down first, so that after a crash it is not
-// asked again.
+// asked again and no other campaign takes a number that the task may work on.
 func (p *pass) attachPool(ctx context.Context, c telnyx.Campaign, due []order) error {
 	free, err := p.unclaimedElsewhere(ctx, due)
 	if err != nil || len(free) < len(due) {
 		return err
 	}
-	p.bulk = ledger.Bulk{Entry: p.entryHash}
+	ctx, leave, err := p.a.telnyx.Turns.Enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if ctx, err = p.a.telnyx.Pacer.Reserve(ctx); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	// The request must end before the first claim may be taken for abandoned.
+	request, cancel := context.WithTimeout(ctx, p.a.config.Settle*2/3)
+	defer cancel()
+	p.bulk = ledger.Bulk{Entry: p.entryHash, Since: p.a.now().UTC().Round(0)}
 	if err := p.finish(ctx, p.recordOf(c, 0)); err != nil {
 		return err
 	}
-	for _, o := range due {
-		if err := p.claim(ctx, o.number); err != nil {
-			return err
-		}
+	if err := p.claimAll(ctx, due); err != nil {
+		return err
 	}
-	ctx = context.WithoutCancel(ctx)
-	request, cancel := context.WithTimeout(ctx, p.a.config.Settle*2/3)
-	defer cancel()
+	if !p.isWanted() {
+		p.lookAgain(p.a.now())
+		return p.unclaimAll(ctx, due, trouble{reason: ledger.BeingProcessed, detail: "the plan or the campaign has just changed"}, false)
+	}
 	task, err := p.a.telnyx.AssignProfile(request, p.want.NumberPool, c)
 	if err != nil {
 		return p.refusedPool(ctx, due, err)
 	}
-	p.a.worked(writing)
 	p.a.metrics.attached("bulk")
 	p.a.log.Info().Str(logging.KeyCampaign, p.key).Str(logging.KeyPlan, p.want.Name).Int("numbers", len(due)).Str("task", task.TaskID).
 		Msg("Telnyx attaches the whole messaging profile")
-	p.bulk.Task, p.bulk.Since = task.TaskID, p.a.now().UTC().Round(0)
-	p.lookAgain(p.bulk.Since.Add(turnWait))
+	p.bulk.Task = task.TaskID
+	p.lookAgain(p.a.now().Add(turnWait))
+	return p.finish(ctx, p.recordOf(c, 0))
+}
+
+// claimAll claims every number, several at a time, for as long as a task may last.
+func (p *pass) claimAll(ctx context.Context, due []order) error {
+	busyUntil := p.bulk.Since.Add(bulkMost)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(claimsAtOnce)
 	for _, o := range due {
-		if err := p.leaveToTask(ctx, o.number); err != nil {
-			return err
-		}
+		group.Go(func() error { return p.claim(ctx, o.number, busyUntil) })
 	}
-	return nil
+	return group.Wait()
 }
 
 // refusedPool writes down what came of a call for a whole profile that did not end
@@ -96,41 +117,63 @@ func (p *pass) refusedPool(ctx context.Context, due []order, cause error) error 
 	p.a.metrics.attached(string(t.reason))
 	p.a.log.Warn().Str(logging.KeyCampaign, p.key).Str(logging.KeyPlan, p.want.Name).Err(cause).
 		Msg("Telnyx did not take the whole messaging profile; its numbers are attached one by one")
+	if err := p.unclaimAll(ctx, due, t, telnyx.EffectUnknown(cause)); err != nil {
+		return err
+	}
+	if t.verdict == telnyx.StopEverything {
+		return p.a.stop(t.reason, cause)
+	}
+	return nil
+}
+
+// unclaimAll ends the claims of a call that was not made or had no effect. If that
+// is not certain the claims stay: nobody can ask for a task whose id was lost.
+func (p *pass) unclaimAll(ctx context.Context, due []order, t trouble, mayWork bool) error {
+	if mayWork {
+		p.lookAgain(p.a.now().Add(turnWait))
+		return nil
+	}
+	p.bulk.Since = time.Time{}
 	for _, o := range due {
 		err := p.put(ctx, o.number, func(n *ledger.Number) {
 			n.Reason, n.Detail = t.reason, t.detail
 			n.NextAt = p.a.now().Add(max(turnWait, t.atLeast))
-			if !telnyx.EffectUnknown(cause) {
-				p.release(n, ledger.Planned)
-				n.Attempts--
-			}
+			p.release(n, ledger.Planned)
+			n.Attempts--
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if t.verdict == telnyx.StopEverything {
-		return p.a.stop(writing, t.reason, cause)
-	}
 	return nil
 }
 
 // followTask reads how far the task of an earlier pass is, and forgets it when it
-// has ended.
+// has ended, or has lasted too long to be waited for. A task whose id was lost with
+// the answer cannot be asked for.
 func (p *pass) followTask(ctx context.Context) error {
+	if p.bulk.Since.IsZero() {
+		return nil
+	}
+	elapsed := p.now.Sub(p.bulk.Since)
+	most, status := bulkMost, telnyx.TaskStatus("")
 	if p.bulk.Task == "" {
+		most = bulkUnknown
+	} else {
+		task, err := p.a.telnyx.ProfileTask(ctx, p.bulk.Task)
+		switch {
+		case telnyx.Judge(err) == telnyx.StopEverything:
+			return &readFailure{err}
+		case telnyx.IsNotFound(err):
+			most = 0
+		}
+		status = task.Status
+	}
+	if !status.Ended() && elapsed < most {
+		p.lookAgain(p.now.Add(max(elapsed/2, turnWait)))
 		return nil
 	}
-	task, err := p.a.telnyx.ProfileTask(ctx, p.bulk.Task)
-	unknown := telnyx.IsNotFound(err)
-	if err != nil && !unknown {
-		return &readFailure{err}
-	}
-	if !unknown && !task.Status.Ended() && p.now.Sub(p.bulk.Since) < bulkMost {
-		p.lookAgain(p.now.Add(max(p.now.Sub(p.bulk.Since)/2, turnWait)))
-		return nil
-	}
-	p.a.log.Info().Str(logging.KeyCampaign, p.key).Str("task", p.bulk.Task).Str("status", string(task.Status)).
+	p.a.log.Info().Str(logging.KeyCampaign, p.key).Str("task", p.bulk.Task).Str("status", string(status)).
 		Msg("the work on the whole messaging profile has ended or is given up; each number is checked")
 	p.bulk.Task, p.bulk.Since = "", time.Time{}
 	return nil
@@ -138,7 +181,7 @@ func (p *pass) followTask(ctx context.Context) error {
 
 // isWithTask reports whether a number is left to the task that Telnyx works on.
 func (p *pass) isWithTask(number plan.E164) bool {
-	return p.bulk.Task != "" && !p.known(number).ClaimedAt.IsZero()
+	return !p.bulk.Since.IsZero() && !p.known(number).BusyUntil.IsZero()
 }
 
 // leaveToTask writes down that a number waits for the task.
@@ -146,6 +189,6 @@ func (p *pass) leaveToTask(ctx context.Context, number plan.E164) error {
 	p.unsettled++
 	return p.put(ctx, number, func(n *ledger.Number) {
 		p.enter(n, ledger.Pending)
-		n.Detail = fmt.Sprintf("Telnyx works on the whole messaging profile (task %s)", p.bulk.Task)
+		n.Detail = "Telnyx works on the whole messaging profile"
 	})
 }

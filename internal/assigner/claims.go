@@ -48,6 +48,8 @@ func (c *claims) forget(n ledger.Number) {
 // is given up: after Config.Settle, and twice as late with each further request.
 // Zero when there is none.
 //
+// A number that a bulk task may work on is not settled before that has ended.
+//
 // The request ended within two thirds of Settle after its claim. So Settle after
 // the claim was first seen here nothing is under way any more, whatever the date
 // in the claim says; the date only makes it later, and not if it lies ahead.
@@ -60,9 +62,18 @@ func (a *Assigner) settledAt(n ledger.Number) time.Time {
 	seen := a.claims.see(n, now)
 	wait := backoff(a.config.Settle, max(a.config.Settle, retryMost), n.Attempts, 0)
 	if n.ClaimedAt.After(now) {
-		return seen.Add(wait)
+		return latest(seen.Add(wait), seen.Add(n.BusyUntil.Sub(n.ClaimedAt)))
 	}
-	return latest(seen.Add(a.config.Settle), n.ClaimedAt.Add(wait))
+	return latest(n.BusyUntil, latest(seen.Add(a.config.Settle), n.ClaimedAt.Add(wait)))
+}
+
+// settledAt is that of a number on the pass's own campaign, of which the pass
+// knows whether a task is still at work.
+func (p *pass) settledAt(n ledger.Number) time.Time {
+	if p.bulk.Since.IsZero() {
+		n.BusyUntil = time.Time{}
+	}
+	return p.a.settledAt(n)
 }
 
 func latest(a, b time.Time) time.Time {

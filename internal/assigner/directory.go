@@ -17,6 +17,7 @@ type directory struct {
 	byBrand map[string]map[string]bool // brand id -> keys
 	entries map[string]string          // key -> Hash of the entry of the latest look
 	rested  map[string]time.Time       // key -> until when events about numbers wait
+	failed  map[string]int             // key -> looks in a row that failed
 }
 
 func newDirectory() *directory {
@@ -26,6 +27,7 @@ func newDirectory() *directory {
 		byBrand: make(map[string]map[string]bool),
 		entries: make(map[string]string),
 		rested:  make(map[string]time.Time),
+		failed:  make(map[string]int),
 	}
 }
 
@@ -65,6 +67,18 @@ func (d *directory) looked(key string) string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.entries[key]
+}
+
+// countFailure counts looks at a campaign that failed in a row.
+func (d *directory) countFailure(key string, failed bool) (inARow int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !failed {
+		delete(d.failed, key)
+		return 0
+	}
+	d.failed[key]++
+	return d.failed[key]
 }
 
 // restUntil makes events about single numbers of a campaign wait, since the look

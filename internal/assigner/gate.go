@@ -1,38 +1,43 @@
 package assigner
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
 )
 
-// gateRest is how long all work rests after Telnyx refused the account.
-const gateRest = time.Minute
+const (
+	// gateRest is how long all work rests after Telnyx refused the account.
+	gateRest = time.Minute
+	// gateDoubt is after how long without another refusal any call that works
+	// opens the gate: it may be that nothing calls the refused route any more.
+	gateDoubt = time.Hour
+)
 
 // gate stops all work when Telnyx refuses the account itself: then no number
 // has failed, and every further call would be refused too. It closes for a
-// while, lets the next look try, and opens for good when a call of the refused
-// kind works: a key that may read and not write is not healed by reading. Safe
-// for concurrent use.
+// while, then lets one look at a time try, and opens for good when a call of the
+// very route works that was refused: a key that may read campaigns and not attach
+// numbers is not healed by reading. Safe for concurrent use.
 type gate struct {
 	now func() time.Time
 
-	mu      sync.Mutex
-	until   time.Time
-	reason  ledger.Reason
-	detail  string
-	refused callKind
+	mu        sync.Mutex
+	until     time.Time
+	reason    ledger.Reason
+	detail    string
+	route     string // of the latest refusal, such as "POST /10dlc/phone_number_campaigns"
+	refusedAt time.Time
+	// trying says that a look is under way that may open it.
+	trying bool
+	// alarmed is when the latest alarm was raised, and about what.
+	alarmed      time.Time
+	alarmedAbout string
 }
-
-// callKind tells calls that change something from those that do not.
-type callKind int
-
-const (
-	reading callKind = iota
-	writing
-)
 
 // stopped is the error of work that the gate did not let through.
 type stopped struct {
@@ -45,35 +50,64 @@ func (s *stopped) Error() string {
 	return fmt.Sprintf("all work rests until %s (%s): %s", s.until.UTC().Format(time.RFC3339), s.reason, s.detail)
 }
 
-// check returns a *stopped while the gate is closed.
-func (g *gate) check() *stopped {
+// pass lets a look through, or returns a *stopped. Whoever is let through must
+// call done.
+func (g *gate) pass() (done func(), rest *stopped) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.now().Before(g.until) {
-		return &stopped{reason: g.reason, detail: g.detail, until: g.until}
+	switch {
+	case g.reason == "":
+		return func() {}, nil
+	case g.trying || g.now().Before(g.until):
+		return nil, g.stopped()
 	}
-	return nil
+	g.trying = true
+	return g.tried, nil
 }
 
-// close stops all work for gateRest. First reports whether work went on before,
-// so that there is one alarm and not one a call.
-func (g *gate) close(kind callKind, reason ledger.Reason, detail string) (err *stopped, first bool) {
+// tried says that the look that was let through while the gate was closed has
+// ended. The next one may try at once, unless this one was refused again.
+func (g *gate) tried() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	first = g.reason == ""
-	g.until, g.reason, g.detail = g.now().Add(gateRest), reason, detail
-	g.refused = max(g.refused, kind)
-	return &stopped{reason: reason, detail: detail, until: g.until}, first
+	g.trying = false
 }
 
-// open says that a call of the kind worked. It reports whether that ends a stop.
-func (g *gate) open(kind callKind) (healed bool) {
+// stopped returns the error for those who have to wait. g.mu is held.
+func (g *gate) stopped() *stopped {
+	until := g.until
+	if next := g.now().Add(gateRest); !g.now().Before(until) {
+		until = next // another look is trying just now
+	}
+	return &stopped{reason: g.reason, detail: g.detail, until: until}
+}
+
+// close stops all work for gateRest. Alarm reports whether a person must be told:
+// once, and not for every call, nor every time when one route is refused again and
+// again while others work.
+func (g *gate) close(reason ledger.Reason, cause error) (err *stopped, alarm bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.reason == "" || kind < g.refused {
+	g.refusedAt = g.now()
+	again := cause.Error() == g.alarmedAbout && g.refusedAt.Sub(g.alarmed) < gateDoubt
+	if alarm = g.reason == "" && !again; alarm {
+		g.alarmed, g.alarmedAbout = g.refusedAt, cause.Error()
+	}
+	g.until, g.reason, g.detail = g.refusedAt.Add(gateRest), reason, cause.Error()
+	if answer, ok := errors.AsType[*telnyx.APIError](cause); ok {
+		g.route = answer.Method + " " + answer.Route
+	}
+	return g.stopped(), alarm
+}
+
+// worked says that a call of a route worked. It reports whether that ends a stop.
+func (g *gate) worked(method, route string) (healed bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.reason == "" || method+" "+route != g.route && g.now().Sub(g.refusedAt) < gateDoubt {
 		return false
 	}
-	g.until, g.reason, g.detail, g.refused = time.Time{}, "", "", reading
+	g.until, g.reason, g.detail, g.route = time.Time{}, "", "", ""
 	return true
 }
 

@@ -26,11 +26,15 @@ func (k *knownAs) Error() string { return "planned as campaign " + k.key }
 // came of it, also when that is trouble with Telnyx; *stopped when all work
 // rests; and another error when the ledger or the streams failed.
 func (a *Assigner) look(ctx context.Context, e errand) error {
+	done, rest := a.gate.pass()
+	if rest == nil {
+		defer done()
+	}
 	p, err := a.newPass(ctx, e)
 	if err != nil {
 		return err
 	}
-	if rest := a.gate.check(); rest != nil {
+	if rest != nil {
 		return cmp.Or(p.stopped(ctx, rest), error(rest))
 	}
 	if p.isUnknownReference() {
@@ -48,7 +52,6 @@ func (a *Assigner) look(ctx context.Context, e errand) error {
 	case err != nil:
 		return p.unread(ctx, err)
 	}
-	a.worked(reading)
 	twin, named := otherEntry(p.set, p.key, campaign)
 	switch {
 	case named && !p.planned:
@@ -134,18 +137,19 @@ func namedTwice(twin plan.Campaign) string {
 }
 
 // stop closes the gate and raises the one alarm.
-func (a *Assigner) stop(kind callKind, reason ledger.Reason, cause error) error {
-	rest, first := a.gate.close(kind, reason, cause.Error())
-	if first {
+func (a *Assigner) stop(reason ledger.Reason, cause error) error {
+	rest, alarm := a.gate.close(reason, cause)
+	if alarm {
 		advice := reason.Advice()
 		a.log.Error().Str(logging.KeyReason, string(reason)).Err(cause).Msg(advice.Why + " " + advice.Next + " " + advice.Action)
 	}
 	return rest
 }
 
-// worked notes that Telnyx took a call.
-func (a *Assigner) worked(kind callKind) {
-	if a.gate.open(kind) {
+// called is told of every call to Telnyx.
+func (a *Assigner) called(call telnyx.Call) {
+	a.metrics.call(call)
+	if call.Err == nil && a.gate.worked(call.Method, call.Route) {
 		a.log.Info().Msg("Telnyx takes the account's calls again, work goes on")
 	}
 }

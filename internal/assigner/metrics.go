@@ -61,14 +61,6 @@ func (m *metrics) look(err error) {
 
 func (m *metrics) attached(outcome string) { m.attaches.WithLabelValues(outcome).Inc() }
 
-// watching returns a copy of the client whose calls are counted as well.
-func (m *metrics) watching(client *telnyx.Client) *telnyx.Client {
-	watched := *client
-	watched.OnCall = func(call telnyx.Call) {
-		m.calls.WithLabelValues(call.Method, call.Route, strconv.Itoa(call.Status)).Observe(call.Duration.Seconds())
-		if client.OnCall != nil {
-			client.OnCall(call)
-		}
-	}
-	return &watched
+func (m *metrics) call(call telnyx.Call) {
+	m.calls.WithLabelValues(call.Method, call.Route, strconv.Itoa(call.Status)).Observe(call.Duration.Seconds())
 }

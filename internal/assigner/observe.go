@@ -1,7 +1,9 @@
 package assigner
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -31,14 +33,15 @@ func (p *pass) attachAll(ctx context.Context, c telnyx.Campaign) (extras int, er
 	if err := p.dropUnplanned(ctx); err != nil {
 		return 0, err
 	}
+	// The task first: it may end while the numbers are read.
+	if err := p.followTask(ctx); err != nil {
+		return 0, err
+	}
 	s, err := surveyNumbers(ctx, p.a.reader, p.want, c, p.wasRequested)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { p.a.directory.restUntil(p.key, p.a.now().Add(restAfter(len(s.records)))) }()
-	if err := p.followTask(ctx); err != nil {
-		return 0, err
-	}
 	changes := plan.Diff(p.want, c, s.records)
 	var due []order
 	for _, change := range changes {
@@ -94,6 +97,9 @@ func restAfter(records int) time.Duration {
 // does not show such a number is not believed.
 func (p *pass) wasRequested(number string) bool {
 	known := p.numbers[number].Number
+	if p.isWithTask(plan.E164(number)) {
+		return false // it is read by itself once the task has ended
+	}
 	return !known.ClaimedAt.IsZero() || known.State == ledger.Attached || known.State == ledger.Sendable
 }
 
@@ -141,13 +147,19 @@ func (p *pass) observe(ctx context.Context, change plan.Change) error {
 
 // observeBusy waits for something that Telnyx is still doing with the number.
 func (p *pass) observeBusy(n *ledger.Number, what string) {
-	p.enter(n, ledger.Planned)
+	if before := p.known(plan.E164(n.Number)).Reason; before != ledger.BeingProcessed && before != ledger.Stuck {
+		n.Since = p.now.UTC() // it may have been planned for days
+	}
+	n.State = ledger.Planned
 	n.Reason, n.Detail = ledger.BeingProcessed, what
 	n.NextAt = p.recheckAt(n.Since)
+	if p.now.Sub(n.Since) > p.a.config.PendingDeadline {
+		n.Reason = ledger.Stuck
+	}
 }
 
 func (p *pass) observeDone(n *ledger.Number, record telnyx.Assignment) {
-	n.Attempts, n.ClaimedAt = 0, time.Time{}
+	n.Attempts, n.ClaimedAt, n.BusyUntil = 0, time.Time{}, time.Time{}
 	if record.Sendable() {
 		p.enter(n, ledger.Sendable)
 		return
@@ -195,7 +207,7 @@ func (p *pass) recheckAt(since time.Time) time.Time {
 // request in this pass, and writes down why not if it does not.
 func (p *pass) prepare(ctx context.Context, c telnyx.Campaign, change plan.Change, s survey) (ready bool, err error) {
 	known := p.numbers[string(change.Number)].Number
-	if until := p.a.settledAt(known); p.now.Before(until) {
+	if until := p.settledAt(known); p.now.Before(until) {
 		// An earlier request may still take effect, or show in Telnyx's answers.
 		p.unsettled++
 		p.lookAgain(until)
@@ -215,7 +227,7 @@ func (p *pass) prepare(ctx context.Context, c telnyx.Campaign, change plan.Chang
 		})
 	}
 	if failedSince(known, c, change.Record) {
-		return false, p.put(ctx, change.Number, func(n *ledger.Number) { p.failedAtCarriers(n, *change.Record) })
+		return false, p.failedAtCarriers(ctx, c, change)
 	}
 	if wait, until := p.mustRest(known); wait {
 		p.lookAgain(until)
@@ -252,19 +264,28 @@ func failedSince(known ledger.Number, c telnyx.Campaign, record *telnyx.Assignme
 	return known.State == ledger.Pending || known.State == ledger.Attached || known.State == ledger.Sendable
 }
 
-func (p *pass) failedAtCarriers(n *ledger.Number, record telnyx.Assignment) {
-	n.Status, n.Detail = string(record.AssignmentStatus), telnyx.ReasonText(record.FailureReasons)
-	n.ClaimedAt = time.Time{}
-	if passing := complainedOf(telnyx.ComplaintIn(n.Detail)); passing != "" {
-		p.putOff(n, passing, 0)
-		return
+// failedAtCarriers writes down that Telnyx took a request and the carriers failed
+// it: to be tried again, or for the last time, with a dead letter first.
+func (p *pass) failedAtCarriers(ctx context.Context, c telnyx.Campaign, change plan.Change) error {
+	said := telnyx.ReasonText(change.Record.FailureReasons)
+	passing := complainedOf(telnyx.ComplaintIn(said))
+	final := passing == "" && p.known(change.Number).Attempts >= triesAtCarriers
+	if final {
+		failure := trouble{verdict: telnyx.ForGood, reason: ledger.CarrierFailed, detail: said}
+		if err := p.bury(ctx, c, change.Number, failure, errors.New(said)); err != nil {
+			return err
+		}
 	}
-	if n.Attempts >= triesAtCarriers {
-		p.enter(n, ledger.Failed)
-		n.Reason = ledger.CarrierFailed
-		return
-	}
-	p.putOff(n, ledger.CarrierFailed, 0)
+	return p.put(ctx, change.Number, func(n *ledger.Number) {
+		n.Status, n.Detail = string(change.Record.AssignmentStatus), said
+		n.ClaimedAt = time.Time{}
+		if final {
+			p.enter(n, ledger.Failed)
+			n.Reason = ledger.CarrierFailed
+			return
+		}
+		p.putOff(n, cmp.Or(passing, ledger.CarrierFailed), 0)
+	})
 }
 
 // mustRest reports whether the number's record forbids a request now: a wait is

@@ -48,8 +48,12 @@ type pass struct {
 	// list of Telnyx's shows yet.
 	unsettled int
 
+	// readAt is when the campaign was read by which numbers are attached.
+	readAt time.Time
+
 	mu      sync.Mutex // guards what follows, since numbers are attached side by side
 	numbers map[string]ledger.NumberEntry
+	refusal *ledger.Number // see noteRefusalOfAll
 	nextAt  time.Time
 }
 
@@ -79,6 +83,9 @@ func (p *pass) stopped(ctx context.Context, rest *stopped) error {
 	}
 	if err := p.note(ctx, trouble{reason: rest.reason, detail: rest.detail}); err != nil {
 		return err
+	}
+	if p.entry.Campaign.Reason == rest.reason {
+		return nil // it is said already, and said again every minute it would fill the ledger
 	}
 	return p.finish(ctx, func(c *ledger.Campaign) {
 		c.Phase = cmp.Or(c.Phase, ledger.Unread)
@@ -139,7 +146,7 @@ func (p *pass) unread(ctx context.Context, cause error) error {
 	var stop error
 	switch t.verdict {
 	case telnyx.StopEverything:
-		stop = p.a.stop(reading, t.reason, cause)
+		stop = p.a.stop(t.reason, cause)
 	case telnyx.ForGood, telnyx.Unclear:
 		t.reason = ledger.UnknownError // about a read, it says nothing of a number
 	}
@@ -147,7 +154,9 @@ func (p *pass) unread(ctx context.Context, cause error) error {
 		return err
 	}
 	attempts := p.entry.Campaign.Attempts + 1
-	p.lookAgain(p.now.Add(max(t.atLeast, backoff(rereadBase, rereadMost, attempts, p.a.jitter()))))
+	if p.planned || t.verdict == telnyx.Later || t.verdict == telnyx.StopEverything {
+		p.lookAgain(p.now.Add(max(t.atLeast, backoff(rereadBase, rereadMost, attempts, p.a.jitter()))))
+	}
 	err := p.finish(ctx, func(c *ledger.Campaign) {
 		c.Phase = cmp.Or(c.Phase, ledger.Unread)
 		c.Reason, c.Detail, c.Attempts = t.reason, t.detail, attempts
@@ -263,7 +272,7 @@ func (p *pass) dropUnplanned(ctx context.Context) error {
 		if _, planned := slices.BinarySearch(p.want.Numbers, plan.E164(number)); planned {
 			continue
 		}
-		if until := p.a.settledAt(p.numbers[number].Number); p.now.Before(until) {
+		if until := p.settledAt(p.numbers[number].Number); p.now.Before(until) {
 			p.lookAgain(until)
 			continue
 		}

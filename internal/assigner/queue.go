@@ -55,18 +55,24 @@ func newQueue() *queue {
 	return q
 }
 
-// add asks for a look at a campaign. It returns false when one is in line
-// already, which will be made for the earlier ticket; the later one is answered.
-func (q *queue) add(e errand) (added bool) {
+// add asks for a look at a campaign. When one is in line already, the two become
+// one and the ticket that is not needed any more is returned to be answered: the
+// later one, or the earlier if a person asks, so that if the look fails it is
+// repeated as urgently.
+func (q *queue) add(e errand) (answered *ticket) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	first, waits := q.waiting[e.key]
 	if !waits {
 		q.waiting[e.key] = e
 		q.lineUp(e)
-		return true
+		return nil
 	}
 	before := first
+	answered = e.ticket
+	if e.urgent && !first.urgent {
+		first.ticket, answered = e.ticket, first.ticket
+	}
 	first.routine = first.routine && e.routine
 	first.urgent = first.urgent || e.urgent
 	first.interrupts = first.interrupts || e.interrupts
@@ -76,7 +82,7 @@ func (q *queue) add(e errand) (added bool) {
 		q.leave(e.key)
 		q.lineUp(first)
 	}
-	return false
+	return answered
 }
 
 // lineUp puts a campaign at the end of one of the two lines, or lets it wait

@@ -7,10 +7,13 @@ import (
 	"time"
 )
 
+// asked returns an errand with a ticket of its own.
+func asked(key string) errand { return errand{key: key, ticket: &ticket{}} }
+
 func TestQueue_ServesFirstComeFirstServed(t *testing.T) {
 	q := newQueue()
 	for _, key := range []string{"a", "b", "c"} {
-		if !q.add(errand{key: key}) {
+		if q.add(asked(key)) != nil {
 			t.Errorf("%s was not added", key)
 		}
 	}
@@ -24,12 +27,17 @@ func TestQueue_ServesFirstComeFirstServed(t *testing.T) {
 
 func TestQueue_MergesWhatWaitsAndKeepsUrgency(t *testing.T) {
 	q := newQueue()
-	q.add(errand{key: "a"})
-	if q.add(errand{key: "a", urgent: true}) {
+	routine, event, nudge, late := asked("a"), asked("a"), asked("a"), asked("a")
+	nudge.urgent = true
+	q.add(routine)
+	if q.add(event) != event.ticket {
 		t.Error("a second errand for a waiting campaign was added")
 	}
+	if q.add(nudge) != routine.ticket || q.add(late) != late.ticket {
+		t.Error("the person's ticket does not stand for the others")
+	}
 	got, _ := q.take(false)
-	if !got.urgent {
+	if !got.urgent || got.ticket != nudge.ticket {
 		t.Error("the person's nudge was lost in the merge")
 	}
 	if depth := q.depth(); depth != 0 {
@@ -43,7 +51,7 @@ func TestQueue_RoutineComesLastUntilSomethingHappens(t *testing.T) {
 		q.add(errand{key: key, routine: true})
 	}
 	q.add(errand{key: "event"})
-	if q.add(errand{key: "c"}) {
+	if q.add(asked("c")) == nil {
 		t.Error("an event for a waiting campaign was not merged")
 	}
 	var got []string
@@ -61,7 +69,7 @@ func TestQueue_NeverGivesOutACampaignTwiceAtOnce(t *testing.T) {
 		q := newQueue()
 		q.add(errand{key: "a"})
 		q.take(false)
-		if !q.add(errand{key: "a"}) {
+		if q.add(asked("a")) != nil {
 			t.Fatal("an errand that came during the look must cause another look")
 		}
 		q.add(errand{key: "b"})
@@ -102,39 +110,6 @@ func TestQueue_CloseWakesEveryone(t *testing.T) {
 		if <-done {
 			t.Error("a closed queue gave something out")
 		}
-	}
-}
-
-func TestGate_ClosesWithOneAlarmAndLetsATryThrough(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	g := &gate{now: func() time.Time { return now }}
-	if rest := g.check(); rest != nil {
-		t.Fatalf("a new gate is closed: %v", rest)
-	}
-	if _, first := g.close(writing, "unauthorized", "401"); !first {
-		t.Error("the first refusal raised no alarm")
-	}
-	if _, first := g.close(writing, "unauthorized", "401"); first {
-		t.Error("the second refusal raised another alarm")
-	}
-	if g.check() == nil {
-		t.Error("work goes on through a closed gate")
-	}
-	now = now.Add(gateRest)
-	if rest := g.check(); rest != nil {
-		t.Errorf("no try is let through after the rest: %v", rest)
-	}
-	if g.trouble() == nil {
-		t.Error("trouble was forgotten before a call worked")
-	}
-	if g.open(reading) || g.trouble() == nil {
-		t.Error("a read healed a refusal of writes")
-	}
-	if !g.open(writing) || g.trouble() != nil {
-		t.Error("a write that worked did not open the gate")
-	}
-	if g.open(writing) {
-		t.Error("healed twice")
 	}
 }
 
@@ -186,7 +161,9 @@ func TestQueue_HoldsBackWhatMayWait(t *testing.T) {
 		q := newQueue()
 		started := time.Now()
 		q.add(errand{key: "a", wait: 10 * time.Second})
-		if q.add(errand{key: "a", wait: 8 * time.Second}) {
+		second := asked("a")
+		second.wait = 8 * time.Second
+		if q.add(second) == nil {
 			t.Error("a second event was not merged")
 		}
 		q.add(errand{key: "b", wait: time.Hour})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 	"slices"
 	"strings"
 
@@ -242,8 +243,15 @@ func changed(err error) error {
 	return err
 }
 
+// readTimeout bounds reading records, lest a server that falls silent in between
+// holds up the reader for ever. A million records take some seconds.
+const readTimeout = time.Minute
+
 // each visits the present value of every key that matches.
+
 func each(ctx context.Context, bucket jetstream.KeyValue, keys []string, visit func(jetstream.KeyValueEntry) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	watcher, err := bucket.WatchFiltered(ctx, keys, jetstream.IgnoreDeletes())
 	if err != nil {
 		return fmt.Errorf("read bucket %s: %w", bucket.Bucket(), err)

@@ -35,6 +35,8 @@ type Number struct {
 	Attempts int `json:"attempts,omitempty"`
 	// ClaimedAt is when the latest request to attach was about to be sent.
 	ClaimedAt time.Time `json:"claimed_at,omitzero"`
+	// BusyUntil is until when, at the latest, a bulk task may work on the number.
+	BusyUntil time.Time `json:"busy_until,omitzero"`
 	// NextAt is when Greenlight meant to look at the number again when it wrote
 	// the record, if it knew. The campaign's NextAt may be later and then counts.
 	NextAt time.Time `json:"next_at,omitzero"`
@@ -92,9 +94,10 @@ type Bulk struct {
 	// Entry is the Hash of the plan's entry under which the call was made: it is
 	// made at most once for each.
 	Entry string `json:"entry,omitempty"`
-	// Task is the id of Telnyx's task while it is followed, Since when it began.
-	Task  string    `json:"task,omitempty"`
+	// Since is when the call was about to be made, as long as its task may still be
+	// at work. Task is the task's id, empty while it is not known.
 	Since time.Time `json:"since,omitzero"`
+	Task  string    `json:"task,omitempty"`
 }
 
 // same reports whether two records tell a person the same, so that writing the
@@ -105,6 +108,7 @@ func (n Number) same(o Number) bool {
 	n.Version, n.Cause, n.Since, n.NextAt = o.Version, o.Cause, o.Since, o.NextAt
 	n.PlanHash, n.EntryHash = o.PlanHash, o.EntryHash
 	n.ClaimedAt, o.ClaimedAt = n.ClaimedAt.UTC(), o.ClaimedAt.UTC()
+	n.BusyUntil, o.BusyUntil = n.BusyUntil.UTC(), o.BusyUntil.UTC()
 	return n == o
 }
 

@@ -252,4 +252,7 @@ func isAssignment(a Assignment) error {
 	return nil
 }
 
-func (a Assignment) key() string { return a.PhoneNumber + " " + a.CampaignID }
+// key keeps records of one number on one campaign apart, since failed ones stay.
+func (a Assignment) key() string {
+	return a.PhoneNumber + " " + a.CampaignID + " " + a.CreatedAt.Text
+}

@@ -152,7 +152,7 @@ func (c *Client) begin(ctx context.Context) (end func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Pacer != nil {
+	if c.Pacer != nil && !c.Pacer.isReserved(ctx) {
 		err = c.Pacer.Wait(ctx)
 	}
 	// A process that stood still for a while may find its time over before the

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -142,6 +143,33 @@ func (p *Pacer) Wait(ctx context.Context) error {
 			return p.waitError(ctx)
 		}
 	}
+}
+
+// reservation is the leave for one call that was waited for in advance.
+type reservation struct {
+	pacer *Pacer
+	used  atomic.Bool
+}
+
+type reservationKey struct{}
+
+// Reserve waits like [Pacer.Wait] for the first call that is made with the returned
+// context, so that a caller can write down what it is about to do when nothing
+// stands between any more. A nil Pacer has nothing to wait for.
+func (p *Pacer) Reserve(ctx context.Context) (context.Context, error) {
+	if p == nil {
+		return ctx, nil
+	}
+	if err := p.Wait(ctx); err != nil {
+		return ctx, err
+	}
+	return context.WithValue(ctx, reservationKey{}, &reservation{pacer: p}), nil
+}
+
+// isReserved reports whether ctx has leave for a call, and uses it up.
+func (p *Pacer) isReserved(ctx context.Context) bool {
+	r, ok := ctx.Value(reservationKey{}).(*reservation)
+	return ok && r.pacer == p && r.used.CompareAndSwap(false, true)
 }
 
 // Observe adjusts the pace to an answer's status and headers.

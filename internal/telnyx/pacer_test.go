@@ -427,3 +427,26 @@ func TestPacer_WaitEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestPacer_ReservesOneCallInAdvance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPacer(PacerConfig{Ceiling: 1})
+		for range burst {
+			if err := p.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		started := time.Now()
+		ctx, err := p.Reserve(t.Context())
+		if err != nil || time.Since(started) != time.Second {
+			t.Fatalf("reserved after %s, %v; want a second", time.Since(started), err)
+		}
+		if !p.isReserved(ctx) || p.isReserved(ctx) || p.isReserved(t.Context()) || NewPacer(PacerConfig{}).isReserved(ctx) {
+			t.Error("want leave for one call of this pacer with this context")
+		}
+		var none *Pacer
+		if ctx, err := none.Reserve(t.Context()); err != nil || ctx != t.Context() {
+			t.Errorf("got %v from no pacer", err)
+		}
+	})
+}
