@@ -19,8 +19,9 @@ const (
 	bulkLeast = 20
 	// bulkMost is how long a task is followed that does not end.
 	bulkMost = time.Hour
-	// bulkUnknown is how long a task may last whose id was lost with the answer.
-	bulkUnknown = 10 * time.Minute
+	// bulkUnknown is how long a task may last whose id was lost with the answer, in
+	// terms of Config.Settle: five minutes by default.
+	bulkUnknown = 10
 	// claimsAtOnce is how many numbers are claimed at once.
 	claimsAtOnce = 32
 )
@@ -158,7 +159,7 @@ func (p *pass) followTask(ctx context.Context) error {
 	elapsed := p.now.Sub(p.bulk.Since)
 	most, status := bulkMost, telnyx.TaskStatus("")
 	if p.bulk.Task == "" {
-		most = bulkUnknown
+		most = bulkUnknown * p.a.config.Settle
 	} else {
 		task, err := p.a.telnyx.ProfileTask(ctx, p.bulk.Task)
 		switch {

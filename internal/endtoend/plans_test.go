@@ -283,7 +283,7 @@ func TestMove_IsNotRepeatedWhileReadsLag(t *testing.T) {
 	t.Parallel()
 	const from = "11111111-907b-43a9-8ada-ba1dc8335b07"
 	w := newWorld(t, telnyxsim.Options{StaleReadDelay: time.Hour})
-	w.config.Settle = 50 * time.Millisecond // so that the claim alone would soon allow it
+	w.config.Settle = 600 * time.Millisecond // so that the claim alone would soon allow it
 	w.sim.DropDeliveries(true)
 	w.own("+15551234567")
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
@@ -292,8 +292,8 @@ func TestMove_IsNotRepeatedWhileReadsLag(t *testing.T) {
 	w.watchPlans(map[string]string{"plan.yaml": planOf("plan", "campaign_id: "+campaignID, "move_from: ["+from+"]", "numbers: [+15551234567]")})
 	w.start()
 	w.numberReaches(campaignID, "+15551234567", ledger.Pending)
-	for range 5 {
-		time.Sleep(60 * time.Millisecond) // let the claim of the latest request run out
+	for range 3 {
+		time.Sleep(w.config.Settle) // let the claim of the latest request run out
 		w.nudge(campaignID)
 		w.idle()
 	}

@@ -224,7 +224,7 @@ var scenarios = map[ledger.Reason][]scenario{
 	},
 	ledger.CarrierFailed: {
 		{name: "once", state: ledger.Planned, again: timed, words: "carrier's inventory", prepare: failingOnce, drive: foundOnce},
-		{name: "time and again", state: ledger.Failed, again: changed, words: "carrier's inventory", prepare: failingAlways, drive: foundForGood},
+		{name: "time and again", state: ledger.Failed, again: changed, letters: 1, words: "carrier's inventory", prepare: failingAlways, drive: foundForGood},
 		{name: "T-Mobile's mapping", state: ledger.Attached, again: timed, words: "T-Mobile FAILED", prepare: func(w *world) {
 			w.own(reasonNumber)
 			w.sim.FailMapping(reasonNumber, telnyxsim.TMobile)

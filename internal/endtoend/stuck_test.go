@@ -34,9 +34,13 @@ func TestServerErrors_EndAsStuckAndHeal(t *testing.T) {
 	}
 	var last ledger.Number
 	for tries := 1; tries <= 12; tries++ {
+		reason := ledger.TelnyxUnavailable
+		if tries == 12 {
+			reason = ledger.Stuck
+		}
 		w.eventually(fmt.Sprintf("try %d", tries), func() (bool, string) {
 			last = w.number(campaignID, number)
-			return last.Attempts == tries && last.Reason == ledger.TelnyxUnavailable, fmt.Sprintf("%+v", last)
+			return last.Attempts == tries && last.Reason == reason, fmt.Sprintf("%+v", last)
 		})
 		w.idle()
 		look(time.Second) // too soon: nothing may be sent

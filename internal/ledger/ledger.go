@@ -244,8 +244,8 @@ func changed(err error) error {
 }
 
 // readTimeout bounds reading records, lest a server that falls silent in between
-// holds up the reader for ever. A million records take some seconds.
-const readTimeout = time.Minute
+// holds up the reader for ever. A hundred thousand records take about a second.
+const readTimeout = 15 * time.Second
 
 // each visits the present value of every key that matches.
 
