@@ -87,8 +87,6 @@ func TestProcesses_OneWorksAndAnotherGoesOn(t *testing.T) {
 		pin time.Duration
 	}{
 		{name: "killed, of two", workers: 2, blow: syscall.SIGKILL, limit: takeover},
-		{name: "killed, of three", workers: 3, blow: syscall.SIGKILL, limit: takeover},
-		{name: "frozen, of two", workers: 2, blow: syscall.SIGSTOP, after: syscall.SIGCONT, limit: takeover},
 		{name: "frozen, of three", workers: 3, blow: syscall.SIGSTOP, after: syscall.SIGCONT, limit: takeover},
 		// Whoever waited for the pin to run out would be far too late.
 		{name: "told to stop, of two", workers: 2, blow: syscall.SIGTERM, limit: takeover, pin: time.Hour},

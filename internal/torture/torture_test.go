@@ -20,7 +20,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
 )
@@ -252,9 +251,8 @@ func (tr *trial) underWay() bool {
 	return slices.ContainsFunc(tr.sim.Deliveries(), func(d telnyxsim.Delivery) bool { return d.Status == telnyxsim.DeliveryPending })
 }
 
-// help does what a person and time can do: it asks for looks, and where a wait or a
-// claim was written by a clock that has since been set back, or by one ahead of the
-// one that works now, it lets the time come.
+// help does what a person can do: it asks for looks, which cut short the waits that
+// Greenlight chose itself, by whichever clock.
 func (tr *trial) help(left map[string]bool) {
 	for entry := range left {
 		if entry == "" {
@@ -263,23 +261,6 @@ func (tr *trial) help(left map[string]bool) {
 		tr.tally.add("help", "looks asked for")
 		if err := events.NewPublisher(tr.js).Trigger(tr.t.Context(), events.KindCampaign, entry); err != nil {
 			tr.say("cannot ask for a look: %v", err)
-		}
-	}
-	records, err := tr.records(tr.t.Context())
-	if err != nil {
-		return
-	}
-	for i, c := range tr.clocks {
-		now := time.Now().Add(c.get())
-		for _, n := range records {
-			if n.State != ledger.Sendable && n.ClaimedAt.After(now.Add(2*time.Second)) {
-				ahead := time.Until(n.ClaimedAt) + 2*settle
-				tr.say("%s was claimed at %s, which the clock of assigner-%d reaches in %s: it is let come",
-					n.Number, clock(n.ClaimedAt), i, n.ClaimedAt.Sub(now).Round(time.Second))
-				tr.tally.add("help", "clocks let catch up with a claim of the future")
-				c.set(ahead)
-				break
-			}
 		}
 	}
 }
