@@ -305,11 +305,11 @@ func (s scenario) run(t *testing.T, reason ledger.Reason) {
 	n := w.numberIs(campaignID, reasonNumber, s.state, reason)
 	detail := n.Detail
 	if s.again == rests {
-		record := w.looks(campaignID)
-		if record.Reason != reason || !record.NextAt.After(clock.now()) {
-			t.Errorf("got campaign %+v, want the reason and the time of the next try", record)
-		}
-		detail = record.Detail
+		w.eventually("the campaign says why and until when", func() (bool, string) {
+			record := w.looks(campaignID)
+			detail = record.Detail
+			return record.Reason == reason && record.NextAt.After(clock.now()), fmt.Sprintf("%+v", record)
+		})
 	}
 	if !strings.Contains(detail, s.words) {
 		t.Errorf("got detail %q, want %q in it", detail, s.words)
