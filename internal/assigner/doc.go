@@ -12,6 +12,8 @@
 //	                       │
 //	                       ▼ ready
 //	read its numbers ─► plan.Diff ─► for each number to attach:
+//	                                   wait for its turn and the pace
+//	                                   see that plan, campaign and reading still hold
 //	                                   claim it in the ledger
 //	                                   POST, once
 //	                                   write down what came of it
@@ -22,14 +24,16 @@
 //
 // # Invariants, and the one place where each is made true
 //
-//   - Only a campaign that reads MNO_PROVISIONED gets numbers: [PhaseOf].
+//   - Only a campaign that reads MNO_PROVISIONED gets numbers: [PhaseOf], on a
+//     reading that is a minute old at most ([pass.attachOne]).
 //   - A number that lives on another campaign stays there: plan.Diff decides, on
 //     records read in the same pass ([survey]).
 //   - At most one effective write a number: [pass.claim] writes the intent over
 //     the very revision that the pass has read, so that of two assigners one
 //     fails; an intent whose outcome is unknown is settled by reading, not by
-//     writing again ([Assigner.settledAt]); and an intent for another campaign is
-//     waited for ([pass.unclaimedElsewhere]).
+//     writing again ([Assigner.settledAt], which trusts no clock but this process's
+//     own); and an intent for another campaign is waited for
+//     ([pass.unclaimedElsewhere]).
 //   - Passes over one campaign never overlap in a process: [queue].
 //   - A delivery is acknowledged after the ledger has what came of it, or because
 //     an earlier one that is still open asks for the very same look: [ticket],
