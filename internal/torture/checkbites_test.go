@@ -42,11 +42,14 @@ func good() history {
 		failures:   map[string][]time.Time{attached: {at(12)}},
 		timeline:   map[string][]standing{spring: {{at(0), false}, {at(5), true}, {at(20), false}}},
 		requests: []request{
-			{at(10), "one", attached, spring}, {at(11), "one", moved, spring}, {at(22), "two", attached, spring},
+			{at(9.9), "one", attached, spring}, {at(10.9), "one", moved, spring}, {at(13.9), "one", attached, spring},
+			{at(22), "two", attached, spring},
 		},
 		readings: []reading{
 			{at(4), "one", spring, false}, {at(6), "one", spring, true}, {at(15), "two", spring, true}, {at(23), "two", spring, false},
 		},
+		// The second process stood still when it meant to send its request.
+		freezes: []freeze{{"two", at(16), at(19)}},
 		assignments: []telnyxsim.Assignment{
 			{PhoneNumber: attached, CampaignID: spring, Status: telnyx.Assigned},
 			{PhoneNumber: moved, CampaignID: spring, Status: telnyx.Assigned},
@@ -64,7 +67,7 @@ func good() history {
 	}
 }
 
-var fabricated = limits{flight: 5 * time.Second, requests: 3, needless: 1}
+var fabricated = limits{flight: 5 * time.Second, requests: 3}
 
 func TestCheck_FindsNothingInAGoodHistory(t *testing.T) {
 	if found := check(good(), fabricated); len(found) > 0 {
@@ -74,9 +77,6 @@ func TestCheck_FindsNothingInAGoodHistory(t *testing.T) {
 
 // Each row spoils one thing, and exactly one rule must notice.
 func TestCheck_Bites(t *testing.T) {
-	again := func(h *history, second float64, effective bool) {
-		h.writes = append(h.writes, telnyxsim.Write{At: at(second), Method: "POST", PhoneNumber: moved, CampaignID: spring, Effective: effective})
-	}
 	for name, row := range map[string]struct {
 		rule  string
 		spoil func(*history)
@@ -96,13 +96,19 @@ func TestCheck_Bites(t *testing.T) {
 		"a move from a campaign that is not named": {"never elsewhere", func(h *history) { h.writes[3].PreviousCampaignID = other }},
 		"a profile that the plan does not name":    {"never elsewhere", func(h *history) { h.writes[1].MessagingProfileID = "mine" }},
 		"a number is taken off":                    {"never elsewhere", func(h *history) { h.writes[1].Method = "DELETE" }},
-		"a second effect":                          {"one effective write", func(h *history) { again(h, 15, true) }},
-		"a second effect before the failure":       {"one effective write", func(h *history) { h.failures[attached][0] = at(14.5) }},
-		"a profile for a campaign that has none":   {"one call for a whole profile", func(h *history) { h.writes[0].CampaignID = other }},
-		"another profile for a campaign":           {"one call for a whole profile", func(h *history) { h.writes[0].MessagingProfileID = "profile" }},
-		"a whole profile twice":                    {"one call for a whole profile", func(h *history) { h.writes = append(h.writes, h.writes[0]) }},
-		"a profile is set twice":                   {"one effective write", func(h *history) { h.writes = append(h.writes, h.writes[1]) }},
-		"a request for what is done, twice":        {"bounded requests", func(h *history) { again(h, 15, false); again(h, 16, false) }},
+		"a second effect": {"one effective write", func(h *history) {
+			h.writes = append(h.writes, telnyxsim.Write{At: at(15), Method: "POST", PhoneNumber: moved, CampaignID: spring, Effective: true})
+		}},
+		"a second effect before the failure": {"one effective write", func(h *history) {
+			h.failures[attached][0] = at(14.5)
+			h.requests = h.requests[:2]
+		}},
+		"a profile for a campaign that has none": {"one call for a whole profile", func(h *history) { h.writes[0].CampaignID = other }},
+		"another profile for a campaign":         {"one call for a whole profile", func(h *history) { h.writes[0].MessagingProfileID = "profile" }},
+		"a whole profile twice":                  {"one call for a whole profile", func(h *history) { h.writes = append(h.writes, h.writes[0]) }},
+		"a profile is set twice":                 {"one effective write", func(h *history) { h.writes = append(h.writes, h.writes[1]) }},
+		"a request for what is done":             {"bounded requests", func(h *history) { h.freezes = nil }},
+		"one long after a freeze":                {"bounded requests", func(h *history) { h.freezes[0].to = at(16.5) }},
 		"more requests than the bound": {"bounded requests", func(h *history) {
 			early := telnyxsim.Write{At: at(8), Method: "PUT", PhoneNumber: moved, CampaignID: spring}
 			h.writes = append([]telnyxsim.Write{early, early, early}, h.writes...)
@@ -113,6 +119,7 @@ func TestCheck_Bites(t *testing.T) {
 		}},
 		"a request long after suspension": {"only when provisioned", func(h *history) {
 			h.requests = append(h.requests, request{at(26), "three", attached, spring})
+			h.freezes = append(h.freezes, freeze{"three", at(20), at(25)})
 			h.readings = append(h.readings, reading{at(19), "three", spring, true})
 		}},
 		"a request on another process's reading":     {"only after reading", func(h *history) { h.requests[0].process = "three" }},
