@@ -108,7 +108,7 @@ func (tr *trial) storm(rounds int, span time.Duration) {
 		}
 		b := blows[deck[0]]
 		deck = deck[1:]
-		tr.say("%s", b.name)
+		tr.diary.say("%s", b.name)
 		tr.tally.add("blows", b.name)
 		b.land(tr)
 		time.Sleep(tr.dice.between(span/time.Duration(2*rounds), 3*span/time.Duration(2*rounds)))
@@ -121,10 +121,10 @@ func (tr *trial) kill(c *child) { c.signal(syscall.SIGKILL) }
 // freeze stops a process and lets it go on later, while other blows fall.
 func (tr *trial) freeze(c *child, least, most time.Duration) {
 	d := tr.dice.between(least, most)
-	c.signal(syscall.SIGSTOP)
+	process := c.signal(syscall.SIGSTOP)
 	tr.thaws.Go(func() {
 		time.Sleep(d)
-		tr.say("%s goes on after %s", c.name, d.Round(time.Millisecond))
+		tr.diary.say("%s goes on after %s", process, d.Round(time.Millisecond))
 		c.signal(syscall.SIGCONT)
 	})
 }
@@ -151,7 +151,7 @@ func (tr *trial) atWrite(do func(*child)) {
 		},
 		Kind: telnyxsim.EffectThenHang(),
 		OnApplied: func() {
-			tr.say("%s has a request under way", process)
+			tr.diary.say("%s has a request under way", process)
 			tr.tally.add("faults of writes", "struck while under way")
 			do(tr.assignerOf(process))
 		},
@@ -163,7 +163,7 @@ var clockSteps = []time.Duration{-time.Hour, -5 * time.Minute, -time.Minute, 0, 
 
 func (tr *trial) stepClock(i int) {
 	ahead := clockSteps[tr.dice.below(len(clockSteps))]
-	tr.say("the clock of %s is ahead by %s", tr.assigners[i].name, ahead)
+	tr.diary.say("the clock of %s is ahead by %s", tr.assigners[i].name, ahead)
 	tr.clocks[i].set(ahead)
 }
 

@@ -92,13 +92,10 @@ type history struct {
 type limits struct {
 	// flight is how long after a campaign stopped being ready a request may still
 	// come in: what a pass may take from reading the campaign to its last request,
-	// with reads that hang and processes that are stopped.
+	// with reads that hang and processes that are frozen.
 	flight time.Duration
 	// requests is how many POST and PUT a number may get in all.
 	requests int
-	// needless is how many of these may come after one that took effect and that
-	// carriers have not failed since.
-	needless int
 }
 
 // violation is one thing that must not be. Number and campaign are empty when it
@@ -270,8 +267,8 @@ func failedBetween(failures []time.Time, from, to time.Time) bool {
 	return slices.ContainsFunc(failures, func(at time.Time) bool { return at.After(from) && at.Before(to) })
 }
 
-// checkCounts: requests that come to nothing are bounded too, and those for what
-// is done already all the more.
+// checkCounts: requests that come to nothing are bounded too, and for what is done
+// already there is none, not even by a process that was frozen and is behind.
 func checkCounts(h history, l limits) (found []violation) {
 	const rule = "bounded requests"
 	for number, writes := range attachesByNumber(h.writes) {
@@ -279,13 +276,15 @@ func checkCounts(h history, l limits) (found []violation) {
 			found = append(found, violation{rule, number, writes[0].CampaignID,
 				fmt.Sprintf("got %d requests, want at most %d", len(writes), l.requests)})
 		}
-		if count := needless(writes, h.failures[number]); count > l.needless {
-			found = append(found, violation{rule, number, writes[0].CampaignID,
-				fmt.Sprintf("got %d requests after one had taken effect, want at most %d", count, l.needless)})
-		}
+	}
+	for _, r := range needless(h) {
+		found = append(found, violation{rule, r.number, r.campaign,
+			"got a request at " + clock(r.at) + " for what was done already, by " + r.process})
 	}
 	return found
 }
+
+func clock(at time.Time) string { return at.Format("15:04:05.000") }
 
 func attachesByNumber(writes []telnyxsim.Write) map[string][]telnyxsim.Write {
 	byNumber := map[string][]telnyxsim.Write{}
@@ -297,19 +296,25 @@ func attachesByNumber(writes []telnyxsim.Write) map[string][]telnyxsim.Write {
 	return byNumber
 }
 
-// needless counts the requests for one number that came after one that took
-// effect, and that carriers had not failed since.
-func needless(writes []telnyxsim.Write, failures []time.Time) (count int) {
-	var effect time.Time
-	for _, w := range writes {
-		if !effect.IsZero() && !failedBetween(failures, effect, w.At) {
-			count++
+// needless returns the requests for a number that came after one had taken effect
+// that carriers had not failed since.
+func needless(h history) (found []request) {
+	effects := map[string][]telnyxsim.Write{}
+	for number, writes := range attachesByNumber(h.writes) {
+		effects[number] = slices.DeleteFunc(writes, func(w telnyxsim.Write) bool { return !w.Effective })
+	}
+	for _, r := range h.requests {
+		var effect time.Time
+		for _, w := range effects[r.number] {
+			if w.At.Before(r.at) {
+				effect = w.At
+			}
 		}
-		if w.Effective {
-			effect = w.At
+		if !effect.IsZero() && !failedBetween(h.failures[r.number], effect, r.at) {
+			found = append(found, r)
 		}
 	}
-	return count
+	return found
 }
 
 // checkProvisioned: a request comes in while its campaign is ready, or so soon

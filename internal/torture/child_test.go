@@ -118,11 +118,13 @@ func (c *child) ended(state *os.ProcessState) (last bool) {
 	return c.ending
 }
 
-// signal sends a signal to the process that runs now, if one does.
-func (c *child) signal(s syscall.Signal) {
+// signal sends a signal to the process that runs now, if one does, and returns its
+// name.
+func (c *child) signal(s syscall.Signal) (process string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = c.command.Process.Signal(s) // it may have ended
+	return c.living()
 }
 
 // end kills the child for good.
@@ -162,8 +164,6 @@ func (c *child) tail(lines int, word string) string {
 	}
 	return strings.Join(found[max(len(found)-lines, 0):], "")
 }
-
-func clock(at time.Time) string { return at.Format("15:04:05.000") }
 
 // freePort returns a port that is free now, outside of the range from which the
 // system takes the ports of outgoing connections: else one of those might have it
