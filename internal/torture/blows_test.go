@@ -113,7 +113,18 @@ func (tr *trial) storm(rounds int, span time.Duration) {
 		b.land(tr)
 		time.Sleep(tr.dice.between(span/time.Duration(2*rounds), 3*span/time.Duration(2*rounds)))
 	}
-	tr.thaws.Wait()
+}
+
+// later runs f in the background, unless all is well already: a request that a blow
+// waits for may come late.
+func (tr *trial) later(f func()) (runs bool) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if tr.calmed {
+		return false
+	}
+	tr.blows.Go(f)
+	return true
 }
 
 func (tr *trial) kill(c *child) { c.signal(syscall.SIGKILL) }
@@ -121,17 +132,14 @@ func (tr *trial) kill(c *child) { c.signal(syscall.SIGKILL) }
 // freeze stops a process and lets it go on later, while other blows fall.
 func (tr *trial) freeze(c *child, least, most time.Duration) {
 	d := tr.dice.between(least, most)
-	process := c.signal(syscall.SIGSTOP)
-	frozen := freeze{process: process, from: time.Now()}
-	tr.thaws.Go(func() {
+	thaw := func() {
 		time.Sleep(d)
-		tr.diary.say("%s goes on after %s", process, d.Round(time.Millisecond))
+		tr.diary.say("%s goes on after %s", c.name, d.Round(time.Millisecond))
 		c.signal(syscall.SIGCONT)
-		frozen.to = time.Now()
-		tr.mu.Lock()
-		defer tr.mu.Unlock()
-		tr.freezes = append(tr.freezes, frozen)
-	})
+	}
+	if tr.later(thaw) {
+		c.signal(syscall.SIGSTOP)
+	}
 }
 
 // killAtWrite kills the assigner whose request takes effect next, before it hears
@@ -176,7 +184,7 @@ func (tr *trial) stepClock(i int) {
 func (tr *trial) block() {
 	tr.road.blocked.Store(true)
 	d := tr.dice.between(500*time.Millisecond, 3*time.Second)
-	tr.thaws.Go(func() {
+	tr.later(func() {
 		time.Sleep(d)
 		tr.road.blocked.Store(false)
 	})
@@ -186,7 +194,7 @@ func (tr *trial) block() {
 func (tr *trial) postJunk() {
 	for range 3 {
 		body := fmt.Appendf(nil, `{"junk": %d}`, tr.dice.below(1000))
-		tr.thaws.Go(func() {
+		tr.later(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 			defer cancel()
 			_, _ = tr.sim.Send(ctx, tr.world.webhookURL, body) // taken or not, the road notes it

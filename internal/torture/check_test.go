@@ -53,12 +53,6 @@ type reading struct {
 	ready    bool
 }
 
-// freeze is a time in which a process stood still.
-type freeze struct {
-	process  string
-	from, to time.Time
-}
-
 // queueState is how far the assigners' consumer is.
 type queueState struct {
 	waiting, open int
@@ -82,7 +76,6 @@ type history struct {
 	timeline map[string][]standing
 	requests []request
 	readings []reading
-	freezes  []freeze
 
 	assignments []telnyxsim.Assignment
 	ledger      []ledger.Number
@@ -99,8 +92,7 @@ type history struct {
 type limits struct {
 	// flight is how long after a campaign stopped being ready a request may still
 	// come in: what a pass may take from reading the campaign to its last request,
-	// with reads that hang and processes that are frozen. A process that was frozen
-	// may take that long to send what it meant to send before.
+	// with reads that hang and processes that are frozen.
 	flight time.Duration
 	// requests is how many POST and PUT a number may get in all.
 	requests int
@@ -275,8 +267,8 @@ func failedBetween(failures []time.Time, from, to time.Time) bool {
 	return slices.ContainsFunc(failures, func(at time.Time) bool { return at.After(from) && at.Before(to) })
 }
 
-// checkCounts: requests that come to nothing are bounded too. For what is done
-// already there is none, but by a process that was frozen when it meant to send it.
+// checkCounts: requests that come to nothing are bounded too, and for what is done
+// already there is none, not even by a process that was frozen and is behind.
 func checkCounts(h history, l limits) (found []violation) {
 	const rule = "bounded requests"
 	for number, writes := range attachesByNumber(h.writes) {
@@ -286,12 +278,8 @@ func checkCounts(h history, l limits) (found []violation) {
 		}
 	}
 	for _, r := range needless(h) {
-		if !slices.ContainsFunc(h.freezes, func(f freeze) bool {
-			return f.process == r.process && r.at.After(f.from) && r.at.Before(f.to.Add(l.flight))
-		}) {
-			found = append(found, violation{rule, r.number, r.campaign,
-				"got a request at " + clock(r.at) + " for what was done already, by " + r.process})
-		}
+		found = append(found, violation{rule, r.number, r.campaign,
+			"got a request at " + clock(r.at) + " for what was done already, by " + r.process})
 	}
 	return found
 }

@@ -12,8 +12,8 @@ import (
 
 // The numbers and campaigns of the fabricated histories.
 const (
-	attached, moved, taken, bystander = "+12125550101", "+12125550102", "+12125550103", "+12125550104"
-	spring, old, other                = "spring", "old", "other"
+	attached, moved, taken, bystander, late = "+12125550101", "+12125550102", "+12125550103", "+12125550104", "+12125550105"
+	spring, old, other                      = "spring", "old", "other"
 )
 
 var dawn = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -22,7 +22,8 @@ func at(second float64) time.Time { return dawn.Add(time.Duration(second * float
 
 // good is a history with nothing wrong in it: two numbers are attached, one of them
 // by a move, one stays in conflict and one is nobody's business. Carriers failed
-// the first once.
+// the first once. The request for another one was under way when the campaign
+// stopped being ready.
 func good() history {
 	post := telnyxsim.Write{Method: "POST", PhoneNumber: attached, CampaignID: spring, Effective: true}
 	first, second := post, post
@@ -30,33 +31,35 @@ func good() history {
 	put := telnyxsim.Write{At: at(11), Method: "PUT", PhoneNumber: moved, CampaignID: spring, PreviousCampaignID: old, Effective: true}
 	patch := telnyxsim.Write{At: at(9), Method: "PATCH", PhoneNumber: attached, MessagingProfileID: "profile", Effective: true}
 	bulk := telnyxsim.Write{At: at(8), Method: "POST", CampaignID: spring, MessagingProfileID: "pool", Effective: true}
+	last := telnyxsim.Write{At: at(22.1), Method: "POST", PhoneNumber: late, CampaignID: spring, Effective: true}
 	return history{
 		fates: map[string]fate{
+			late:     {entry: spring, campaign: spring, state: ledger.Sendable},
 			attached: {entry: spring, campaign: spring, state: ledger.Sendable, profile: "profile"},
 			moved:    {entry: spring, campaign: spring, state: ledger.Sendable, mayLeave: []string{old}},
 			taken:    {entry: spring, campaign: spring, state: ledger.Conflict, reason: ledger.OtherCampaign, home: other},
 		},
 		bystanders: map[string]string{bystander: other},
 		pools:      map[string]string{spring: "pool"},
-		writes:     []telnyxsim.Write{bulk, patch, first, put, second},
+		writes:     []telnyxsim.Write{bulk, patch, first, put, second, last},
 		failures:   map[string][]time.Time{attached: {at(12)}},
 		timeline:   map[string][]standing{spring: {{at(0), false}, {at(5), true}, {at(20), false}}},
 		requests: []request{
 			{at(9.9), "one", attached, spring}, {at(10.9), "one", moved, spring}, {at(13.9), "one", attached, spring},
-			{at(22), "two", attached, spring},
+			{at(22), "two", late, spring},
 		},
 		readings: []reading{
 			{at(4), "one", spring, false}, {at(6), "one", spring, true}, {at(15), "two", spring, true}, {at(23), "two", spring, false},
 		},
-		// The second process stood still when it meant to send its request.
-		freezes: []freeze{{"two", at(16), at(19)}},
 		assignments: []telnyxsim.Assignment{
+			{PhoneNumber: late, CampaignID: spring, Status: telnyx.Assigned},
 			{PhoneNumber: attached, CampaignID: spring, Status: telnyx.Assigned},
 			{PhoneNumber: moved, CampaignID: spring, Status: telnyx.Assigned},
 			{PhoneNumber: taken, CampaignID: other, Status: telnyx.Assigned},
 			{PhoneNumber: bystander, CampaignID: other, Status: telnyx.Assigned},
 		},
 		ledger: []ledger.Number{
+			{Number: late, CampaignID: spring, State: ledger.Sendable},
 			{Number: attached, CampaignID: spring, State: ledger.Sendable},
 			{Number: moved, CampaignID: spring, State: ledger.Sendable},
 			{Number: taken, CampaignID: spring, State: ledger.Conflict, Reason: ledger.OtherCampaign},
@@ -82,13 +85,13 @@ func TestCheck_Bites(t *testing.T) {
 		spoil func(*history)
 	}{
 		"a number is attached nowhere":             {"final state at Telnyx", func(h *history) { h.assignments = h.assignments[1:] }},
-		"a number is still pending":                {"final state at Telnyx", func(h *history) { h.assignments[0].Status = telnyx.PendingAssignment }},
-		"a number is on another campaign":          {"final state at Telnyx", func(h *history) { h.assignments[1].CampaignID = old }},
-		"a number in conflict has left":            {"final state at Telnyx", func(h *history) { h.assignments[2].CampaignID = spring }},
-		"a bystander has left":                     {"final state at Telnyx", func(h *history) { h.assignments = h.assignments[:3] }},
-		"the ledger is behind":                     {"final state in the ledger", func(h *history) { h.ledger[0].State = ledger.Pending }},
+		"a number is still pending":                {"final state at Telnyx", func(h *history) { h.assignments[1].Status = telnyx.PendingAssignment }},
+		"a number is on another campaign":          {"final state at Telnyx", func(h *history) { h.assignments[2].CampaignID = old }},
+		"a number in conflict has left":            {"final state at Telnyx", func(h *history) { h.assignments[3].CampaignID = spring }},
+		"a bystander has left":                     {"final state at Telnyx", func(h *history) { h.assignments = h.assignments[:4] }},
+		"the ledger is behind":                     {"final state in the ledger", func(h *history) { h.ledger[1].State = ledger.Pending }},
 		"the ledger misses a number":               {"final state in the ledger", func(h *history) { h.ledger = h.ledger[1:] }},
-		"the ledger blames something else":         {"final state in the ledger", func(h *history) { h.ledger[2].Reason = ledger.Stuck }},
+		"the ledger blames something else":         {"final state in the ledger", func(h *history) { h.ledger[3].Reason = ledger.Stuck }},
 		"the ledger has a number too many":         {"final state in the ledger", func(h *history) { h.ledger = append(h.ledger, ledger.Number{Number: bystander}) }},
 		"a request for another campaign":           {"never elsewhere", func(h *history) { h.writes[2].CampaignID = other }},
 		"a request for a bystander":                {"never elsewhere", func(h *history) { h.writes[1].PhoneNumber = bystander }},
@@ -107,19 +110,20 @@ func TestCheck_Bites(t *testing.T) {
 		"another profile for a campaign":         {"one call for a whole profile", func(h *history) { h.writes[0].MessagingProfileID = "profile" }},
 		"a whole profile twice":                  {"one call for a whole profile", func(h *history) { h.writes = append(h.writes, h.writes[0]) }},
 		"a profile is set twice":                 {"one effective write", func(h *history) { h.writes = append(h.writes, h.writes[1]) }},
-		"a request for what is done":             {"bounded requests", func(h *history) { h.freezes = nil }},
-		"one long after a freeze":                {"bounded requests", func(h *history) { h.freezes[0].to = at(16.5) }},
+		"a request for what is done": {"bounded requests", func(h *history) {
+			h.requests = append(h.requests, request{at(19), "one", moved, spring})
+		}},
 		"more requests than the bound": {"bounded requests", func(h *history) {
 			early := telnyxsim.Write{At: at(8), Method: "PUT", PhoneNumber: moved, CampaignID: spring}
 			h.writes = append([]telnyxsim.Write{early, early, early}, h.writes...)
 		}},
 		"a request before approval": {"only when provisioned", func(h *history) {
-			h.requests = append(h.requests, request{at(3), "three", attached, spring})
+			h.requests = append(h.requests, request{at(3), "three", late, spring})
 			h.readings = append(h.readings, reading{at(1), "three", spring, true})
 		}},
 		"a request long after suspension": {"only when provisioned", func(h *history) {
-			h.requests = append(h.requests, request{at(26), "three", attached, spring})
-			h.freezes = append(h.freezes, freeze{"three", at(20), at(25)})
+			h.requests = append(h.requests, request{at(26), "three", late, spring})
+			h.writes[5].At = at(26.1)
 			h.readings = append(h.readings, reading{at(19), "three", spring, true})
 		}},
 		"a request on another process's reading":     {"only after reading", func(h *history) { h.requests[0].process = "three" }},

@@ -119,11 +119,10 @@ type trial struct {
 	assigners []*child
 	clocks    []*clockFile
 	js        jetstream.JetStream
-	// thaws are the ends of blows that last.
-	thaws sync.WaitGroup
-
-	mu      sync.Mutex
-	freezes []freeze
+	// blows are those that last, until it is calm.
+	blows  sync.WaitGroup
+	mu     sync.Mutex
+	calmed bool
 }
 
 func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
@@ -194,8 +193,12 @@ func (tr *trial) children() []*child { return append([]*child{tr.nats, tr.hook},
 
 // calm ends everything that goes wrong from outside. Clocks stay where they are.
 func (tr *trial) calm() {
-	tr.diary.say("all is well from now on")
 	tr.sim.ClearFaults()
+	tr.mu.Lock()
+	tr.calmed = true
+	tr.mu.Unlock()
+	tr.blows.Wait()
+	tr.diary.say("all is well from now on")
 	tr.road.smooth.Store(true)
 	for _, c := range tr.children() {
 		c.signal(syscall.SIGCONT)
