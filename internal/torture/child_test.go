@@ -118,13 +118,11 @@ func (c *child) ended(state *os.ProcessState) (last bool) {
 	return c.ending
 }
 
-// signal sends a signal to the process that runs now, if one does, and returns its
-// name.
-func (c *child) signal(s syscall.Signal) (process string) {
+// signal sends a signal to the process that runs now, if one does.
+func (c *child) signal(s syscall.Signal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = c.command.Process.Signal(s) // it may have ended
-	return c.living()
 }
 
 // end kills the child for good.

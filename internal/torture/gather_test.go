@@ -22,12 +22,8 @@ func (tr *trial) history(ctx context.Context) (history, error) {
 	tr.desk.mu.Lock()
 	requests, readings := slices.Clone(tr.desk.requests), slices.Clone(tr.desk.readings)
 	tr.desk.mu.Unlock()
-	tr.mu.Lock()
-	freezes := slices.Clone(tr.freezes)
-	tr.mu.Unlock()
 	h := history{
-		freezes: freezes,
-		fates:   tr.world.fates, bystanders: tr.world.bystanders, pools: tr.world.pools, timeline: tr.world.standings(),
+		fates: tr.world.fates, bystanders: tr.world.bystanders, pools: tr.world.pools, timeline: tr.world.standings(),
 		writes: tr.sim.Writes(), failures: failuresIn(tr.sim.Deliveries()),
 		requests: requests, readings: readings, assignments: tr.sim.Assignments(),
 		accepted: tr.road.taken(),
