@@ -49,6 +49,8 @@ type scenario struct {
 	prepare func(w *world)
 	// drive makes happen what only happens with time.
 	drive func(w *world, c *clock)
+	// mend removes the cause. Without it Telnyx just stops refusing.
+	mend func(w *world)
 }
 
 const (
@@ -117,6 +119,19 @@ func crowded(others int) func(w *world) {
 	}
 }
 
+// freed takes a number off whatever campaign it is on.
+func freed(number string) func(w *world) {
+	return func(w *world) { w.sim.DetachNumber(number) }
+}
+
+// attached has Telnyx and the carriers finish.
+func attached(w *world) { w.must(w.sim.AttachNumber(reasonNumber, campaignID, telnyx.Assigned)) }
+
+// approved has the campaign be what it should be.
+func approved(w *world) {
+	w.sim.AddCampaign(telnyxsim.Campaign{ID: campaignID, CampaignStatus: telnyx.CampaignMNOProvisioned, WebhookURL: w.hook.URL + webhook.Path})
+}
+
 // failing makes so many requests fail at the carriers, and has each failure found
 // out and the next request sent.
 func failing(times int) (prepare func(w *world), drive func(w *world, c *clock)) {
@@ -161,50 +176,50 @@ var (
 // The sentences are those of Telnyx and of the aggregator behind it.
 var scenarios = map[ledger.Reason][]scenario{
 	ledger.NotOwned: {
-		{name: "not on the account", state: ledger.Failed, again: resync, prepare: func(*world) {}},
+		{name: "not on the account", state: ledger.Failed, again: resync, prepare: func(*world) {}, mend: owned(telnyxsim.Number{MessagingProfileID: profileID})},
 	},
 	ledger.NotLongCode: {
-		{name: "toll-free", state: ledger.Failed, again: resync, prepare: owned(telnyxsim.Number{MessagingProfileID: profileID, Type: "tollfree"})},
-		{name: "Canadian", state: ledger.Failed, again: resync, prepare: owned(telnyxsim.Number{MessagingProfileID: profileID, CountryCode: "CA"})},
+		{name: "toll-free", state: ledger.Failed, again: resync, prepare: owned(telnyxsim.Number{MessagingProfileID: profileID, Type: "tollfree"}), mend: owned(telnyxsim.Number{MessagingProfileID: profileID})},
+		{name: "Canadian", state: ledger.Failed, again: resync, prepare: owned(telnyxsim.Number{MessagingProfileID: profileID, CountryCode: "CA"}), mend: owned(telnyxsim.Number{MessagingProfileID: profileID})},
 	},
 	ledger.NoMessagingProfile: {
-		{name: "on no profile", state: ledger.Failed, again: resync, prepare: owned(telnyxsim.Number{})},
+		{name: "on no profile", state: ledger.Failed, again: resync, prepare: owned(telnyxsim.Number{}), mend: owned(telnyxsim.Number{MessagingProfileID: profileID})},
 	},
 	ledger.OtherProfile: {
 		{name: "on another profile", state: ledger.Failed, again: resync, words: "another-profile",
-			entry: []string{"messaging_profile_id: " + profileID}, prepare: owned(telnyxsim.Number{MessagingProfileID: "another-profile"})},
+			entry: []string{"messaging_profile_id: " + profileID}, prepare: owned(telnyxsim.Number{MessagingProfileID: "another-profile"}), mend: owned(telnyxsim.Number{MessagingProfileID: profileID})},
 	},
 	ledger.OtherCampaign: {
 		{name: "by its record", state: ledger.Conflict, again: resync, words: elsewhereID, prepare: func(w *world) {
 			w.own(reasonNumber)
 			w.campaign(elsewhereID, telnyx.CampaignMNOProvisioned)
 			w.must(w.sim.AttachNumber(reasonNumber, elsewhereID, telnyx.Assigned))
-		}},
-		{name: "by an answer 200 with errors", state: ledger.Conflict, again: timed, words: "already associated with another campaign", prepare: takenMeanwhile},
+		}, mend: freed(reasonNumber)},
+		{name: "by an answer 200 with errors", state: ledger.Conflict, again: timed, words: "already associated with another campaign", prepare: takenMeanwhile, mend: freed(reasonNumber)},
 		{name: "by a refusal", state: ledger.Conflict, again: timed, words: "already associated with another campaign",
-			options: telnyxsim.Options{Quirks: telnyxsim.Quirks{RefuseConflicts: true}}, prepare: takenMeanwhile},
+			options: telnyxsim.Options{Quirks: telnyxsim.Quirks{RefuseConflicts: true}}, prepare: takenMeanwhile, mend: freed(reasonNumber)},
 		{name: "by the sentence alone, of a number without a record", state: ledger.Conflict, again: timed, words: "already associated with another campaign",
 			prepare: spoilt(-1, refusal(400, "10015", "Invalid parameter", "Longcode cannot be added/deleted as it is already associated with another campaign."))},
 	},
 	ledger.CampaignNotReady: {
 		{name: "in review", state: ledger.Planned, again: resync,
-			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.CampaignStatus = telnyx.CampaignMNOAccepted })},
+			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.CampaignStatus = telnyx.CampaignMNOAccepted }), mend: approved},
 		{name: "rejected", state: ledger.Held, again: resync, words: "no opt-out", prepare: func(w *world) {
 			w.own(reasonNumber)
 			w.must(w.sim.Reject(campaignID, "no opt-out"))
-		}},
+		}, mend: approved},
 		{name: "suspended by T-Mobile", state: ledger.Held, again: resync, words: "T-Mobile",
-			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.TMobileSuspended = true })},
-		{name: "a mock", state: ledger.Held, again: resync, words: "mock", prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Mock = true })},
+			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.TMobileSuspended = true }), mend: approved},
+		{name: "a mock", state: ledger.Held, again: resync, words: "mock", prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Mock = true }), mend: approved},
 	},
 	ledger.CampaignFull: {
-		{name: "by the plan's max_numbers", state: ledger.Planned, again: resync, words: "3 numbers", entry: []string{"max_numbers: 3"}, prepare: crowded(3)},
+		{name: "by the plan's max_numbers", state: ledger.Planned, again: resync, words: "3 numbers", entry: []string{"max_numbers: 3"}, prepare: crowded(3), mend: freed(many(1)[0])},
 		{name: "by Telnyx's words", state: ledger.Planned, again: timed, words: "Limit exceeded",
-			options: telnyxsim.Options{MaxNumbersPerCampaign: 3}, prepare: crowded(3)},
+			options: telnyxsim.Options{MaxNumbersPerCampaign: 3}, prepare: crowded(3), mend: freed(many(1)[0])},
 		{name: "of a sole proprietor", state: ledger.Planned, again: timed, words: "Sole Proprietor campaigns can only have one phone number", prepare: func(w *world) {
 			campaignThat(func(c *telnyxsim.Campaign) { c.SoleProprietor = true })(w)
 			crowded(1)(w)
-		}},
+		}, mend: freed(many(1)[0])},
 	},
 	ledger.DormantRetry: {
 		{name: "refused", state: ledger.Planned, again: timed, words: "dormant", options: telnyxsim.Options{Quirks: telnyxsim.Quirks{RefuseDormant: true}},
@@ -220,7 +235,7 @@ var scenarios = map[ledger.Reason][]scenario{
 			w.own(reasonNumber)
 			w.campaign(elsewhereID, telnyx.CampaignMNOProvisioned)
 			w.must(w.sim.AttachNumber(reasonNumber, elsewhereID, telnyx.PendingUnassignment))
-		}},
+		}, mend: freed(reasonNumber)},
 	},
 	ledger.CarrierFailed: {
 		{name: "once", state: ledger.Planned, again: timed, words: "carrier's inventory", prepare: failingOnce, drive: foundOnce},
@@ -228,11 +243,11 @@ var scenarios = map[ledger.Reason][]scenario{
 		{name: "T-Mobile's mapping", state: ledger.Attached, again: timed, words: "T-Mobile FAILED", prepare: func(w *world) {
 			w.own(reasonNumber)
 			w.sim.FailMapping(reasonNumber, telnyxsim.TMobile)
-		}},
+		}, mend: attached},
 		{name: "AT&T's mapping", state: ledger.Attached, again: timed, words: "AT&T FAILED", prepare: func(w *world) {
 			w.own(reasonNumber)
 			w.sim.FailMapping(reasonNumber, telnyxsim.ATT)
-		}},
+		}, mend: attached},
 	},
 	ledger.RateLimited: {
 		{name: "by a 429", state: ledger.Planned, again: timed, least: 90 * time.Second, words: "429", prepare: spoilt(1, telnyxsim.RateLimited(100*time.Second))},
@@ -268,7 +283,7 @@ var scenarios = map[ledger.Reason][]scenario{
 				w.numberReaches(campaignID, reasonNumber, ledger.Pending)
 				c.pass(73 * time.Hour)
 				w.look(campaignID)
-			}},
+			}, mend: attached},
 	},
 }
 
@@ -326,6 +341,22 @@ func (s scenario) run(t *testing.T, reason ledger.Reason) {
 	if letters := w.deadLetters(); len(letters) != s.letters {
 		t.Errorf("%d dead letters, want %d", len(letters), s.letters)
 	}
+	if s.again != changed {
+		s.endsWell(w, clock)
+	}
+}
+
+// endsWell removes the cause and checks that nothing more is needed than a look when
+// it is time.
+func (s scenario) endsWell(w *world, c *clock) {
+	w.t.Helper()
+	w.sim.ClearFaults()
+	if s.mend != nil {
+		s.mend(w)
+	}
+	c.pass(2 * time.Hour)
+	w.recheck(campaignID)
+	w.numberIs(campaignID, reasonNumber, ledger.Sendable, "")
 }
 
 // adviceOn checks that a person is told enough.
