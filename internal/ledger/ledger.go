@@ -256,7 +256,7 @@ func each(ctx context.Context, bucket jetstream.KeyValue, keys []string, visit f
 	if err != nil {
 		return fmt.Errorf("read bucket %s: %w", bucket.Bucket(), err)
 	}
-	defer watcher.Stop()
+	defer stop(watcher)
 	for {
 		select {
 		case <-ctx.Done():
@@ -272,6 +272,14 @@ func each(ctx context.Context, bucket jetstream.KeyValue, keys []string, visit f
 				return err
 			}
 		}
+	}
+}
+
+// stop ends a watch. What was on its way is taken off the channel until that is
+// closed: the client's goroutine, which waits to hand it over, would stay for ever.
+func stop(watcher jetstream.KeyWatcher) {
+	_ = watcher.Stop() // it fails only when the connection is closed, which ends it too
+	for range watcher.Updates() {
 	}
 }
 
@@ -297,7 +305,7 @@ func (l *Ledger) WatchNumbers(ctx context.Context, visit func(Number)) error {
 	if err != nil {
 		return fmt.Errorf("watch bucket %s: %w", bucketNumbers, err)
 	}
-	defer watcher.Stop()
+	defer stop(watcher)
 	for {
 		select {
 		case <-ctx.Done():

@@ -670,3 +670,20 @@ func TestLedger_ReadingEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
+
+// A reader that gives up halfway leaves nobody behind who waits to hand it the
+// rest; TestMain counts goroutines.
+func TestWatch_ThatIsGivenUpHalfwayLeavesNoGoroutine(t *testing.T) {
+	book, _ := start(t)
+	for i := range 600 { // more than the client holds ready
+		n := ledger.Number{Number: fmt.Sprintf("+1212555%04d", i), CampaignID: "c", State: ledger.Planned}
+		if _, err := book.PutNumber(t.Context(), ledger.NumberEntry{}, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	err := book.WatchNumbers(ctx, func(ledger.Number) { cancel() })
+	if err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
