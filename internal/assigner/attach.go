@@ -314,6 +314,9 @@ func (p *pass) refused(ctx context.Context, c telnyx.Campaign, number plan.E164,
 			n.Attempts--
 		case telnyx.EffectUnknown(cause):
 			n.NextAt = p.a.now().Add(turnWait)
+			if n.Attempts > stuckAfter {
+				n.Reason = ledger.Stuck // as it was before this try
+			}
 		default:
 			n.ClaimedAt = time.Time{}
 			p.putOff(n, t.reason, t.atLeast)
@@ -333,6 +336,10 @@ func (p *pass) release(n *ledger.Number, state ledger.State) {
 
 // putOff orders another try, ever later.
 func (p *pass) putOff(n *ledger.Number, reason ledger.Reason, atLeast time.Duration) {
+	if n.Attempts > stuckAfter {
+		p.stuck(n, n.Detail)
+		return
+	}
 	state := ledger.Planned
 	if reason == ledger.OtherCampaign {
 		state = ledger.Conflict

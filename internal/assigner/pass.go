@@ -292,7 +292,8 @@ func (p *pass) put(ctx context.Context, number plan.E164, change func(*ledger.Nu
 	}
 	if n.State != entry.Number.State || n.Reason != entry.Number.Reason {
 		line := p.a.log.Info()
-		if n.Reason == ledger.Stuck {
+		again := n.State != ledger.Pending && n.Attempts > stuckAfter
+		if n.Reason == ledger.Stuck && !again { // that it still is, is no news
 			line = p.a.log.Warn()
 		}
 		line.Str(logging.KeyNumber, n.Number).Str(logging.KeyCampaign, p.key).Str(logging.KeyPlan, n.Plan).
