@@ -70,3 +70,48 @@ func TestServerErrors_EndAsStuckAndHeal(t *testing.T) {
 		t.Errorf("got %+v, want a clean slate", n)
 	}
 }
+
+// A stuck number is tried once an hour for as long as it takes. Being told so once
+// is enough, and it does not look better in between.
+func TestStuckNumber_IsTriedOnceAnHourAndToldOnce(t *testing.T) {
+	const number = "+15551234567"
+	for name, kind := range map[string]telnyxsim.FaultKind{
+		"the request is refused":  refusal(422, "10036", "Resource is being processed", ""),
+		"the answers are no good": telnyxsim.HTML502(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, telnyxsim.Options{})
+			clock := w.movableClock()
+			w.stage(campaignID + ": " + number)
+			w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+			w.sim.Inject(telnyxsim.Fault{Method: "POST", Times: -1, Kind: kind})
+			w.start()
+			w.posted(number, 1)
+			for tries := 1; tries < 12; tries++ {
+				clock.pass(2 * time.Hour)
+				w.look(campaignID)
+				w.posted(number, tries+1)
+			}
+			clock.pass(2 * time.Hour)
+			w.look(campaignID)
+			w.numberIs(campaignID, number, ledger.Failed, ledger.Stuck)
+			for tries := 13; tries < 18; tries++ {
+				clock.pass(61 * time.Minute)
+				w.look(campaignID)
+				w.posted(number, tries)
+				if n := w.number(campaignID, number); n.Reason != ledger.Stuck || n.Detail == "" || !n.NextAt.After(clock.now()) {
+					t.Errorf("after try %d: got %+v, want it stuck still, with Telnyx's words and the time of the next try", tries, n)
+				}
+			}
+			if told := w.logged(`"level":"warn"`, number, string(ledger.Stuck)); told != 1 {
+				t.Errorf("told %d times, want once", told)
+			}
+			w.sim.ClearFaults()
+			clock.pass(61 * time.Minute)
+			w.look(campaignID)
+			w.numberIs(campaignID, number, ledger.Sendable, "")
+			w.attachedOnce([]string{number}, effectiveWrites(w))
+		})
+	}
+}
