@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -682,8 +683,27 @@ func TestWatch_ThatIsGivenUpHalfwayLeavesNoGoroutine(t *testing.T) {
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err := book.WatchNumbers(ctx, func(ledger.Number) { cancel() })
+	err := book.WatchNumbers(ctx, func(ledger.Number) {
+		if ctx.Err() == nil {
+			awaitBlockedWatch(t)
+			cancel()
+		}
+	})
 	if err != nil && !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+}
+
+// awaitBlockedWatch waits until the client's goroutine waits to hand over a record.
+func awaitBlockedWatch(t *testing.T) {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for goroutine := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+			if strings.Contains(goroutine, "WatchFiltered.func1") && strings.Contains(goroutine, "[chan send") {
+				return
+			}
+		}
+	}
+	t.Error("the client holds all records ready, so this shows nothing")
 }
