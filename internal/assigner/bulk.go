@@ -61,7 +61,7 @@ func (p *pass) isWholePool(ctx context.Context, due []order, changes plan.Change
 // attachPool has Telnyx attach a whole messaging profile. That it is about to, and
 // each number's claim, are written down first, so that after a crash it is not
 // asked again and no other campaign takes a number that the task may work on.
-func (p *pass) attachPool(ctx context.Context, c telnyx.Campaign, due []order) error {
+func (p *pass) attachPool(ctx context.Context, due []order) error {
 	free, err := p.unclaimedElsewhere(ctx, due)
 	if err != nil || len(free) < len(due) {
 		return err
@@ -72,7 +72,8 @@ func (p *pass) attachPool(ctx context.Context, c telnyx.Campaign, due []order) e
 	}
 	defer leave()
 	// The campaign once more: it took a while to read thousands of numbers.
-	if c, err = p.a.reader.Campaign(ctx, p.want); err != nil {
+	c, err := p.a.reader.Campaign(ctx, p.want)
+	if err != nil {
 		return &readFailure{err}
 	}
 	if phase, _ := PhaseOf(c); phase != ledger.Ready {

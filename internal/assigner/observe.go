@@ -66,7 +66,7 @@ func (p *pass) attachAll(ctx context.Context, c telnyx.Campaign) (extras int, er
 	case err != nil:
 		return extras, err
 	case whole:
-		return extras, p.attachPool(ctx, c, due)
+		return extras, p.attachPool(ctx, due)
 	default:
 		return extras, p.attach(ctx, c, due)
 	}
