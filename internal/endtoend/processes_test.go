@@ -148,10 +148,11 @@ func TestProcesses_OneWorksAndAnotherGoesOn(t *testing.T) {
 			}
 
 			// A request that was under way may have to settle first, which takes half a
-			// minute, but none that was let finish.
+			// minute, but none that was let finish. A notification that had come and was
+			// in nobody's hands yet comes again after the ack wait, 15 s.
 			limit := 2 * time.Minute
 			if tt.blow == syscall.SIGTERM {
-				limit = patience
+				limit = 25 * time.Second
 			}
 			w.eventuallyWithin(limit, "every number is sendable", func() (bool, string) {
 				numbers, err := w.book.Numbers(t.Context(), campaignID)
