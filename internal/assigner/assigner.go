@@ -288,7 +288,7 @@ func (a *Assigner) lookAlone(ctx context.Context, e errand, err error, after tim
 	if _, resting := errors.AsType[*stopped](err); resting || e.ticket.campaigns < 2 {
 		return false
 	}
-	if err := a.publisher.ScheduleRecheck(ctx, e.key, a.now().Add(after)); err != nil {
+	if err := a.publisher.ScheduleRecheck(ctx, e.key, after); err != nil {
 		a.report(e.key, err)
 		return false
 	}

@@ -101,7 +101,7 @@ func (p *pass) forget(ctx context.Context) error {
 		return err
 	}
 	if len(p.numbers) > 0 {
-		return p.a.publisher.ScheduleRecheck(ctx, p.key, p.nextAt)
+		return p.a.publisher.ScheduleRecheck(ctx, p.key, p.nextAt.Sub(p.a.now()))
 	}
 	if p.entry.Revision == 0 {
 		return nil
@@ -362,7 +362,7 @@ func (p *pass) finish(ctx context.Context, change func(*ledger.Campaign)) error 
 	if p.nextAt.IsZero() {
 		return nil
 	}
-	return p.a.publisher.ScheduleRecheck(ctx, p.key, p.nextAt)
+	return p.a.publisher.ScheduleRecheck(ctx, p.key, p.nextAt.Sub(p.a.now()))
 }
 
 func (p *pass) announce(c ledger.Campaign) {

@@ -147,6 +147,7 @@ func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
 		msg, err := messages.Next(jetstream.NextContext(ctx))
 		switch {
 		case ctx.Err() != nil:
+			c.giveBackPulled(messages, msg)
 			return nil
 		case errors.Is(err, jetstream.ErrMsgIteratorClosed), errors.Is(err, jetstream.ErrConsumerDeleted):
 			return fmt.Errorf("pull from consumer %s: %w", ConsumerAssigner, err)
@@ -162,6 +163,23 @@ func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
 		}
 		c.remember(delivery)
 		handle(delivery)
+	}
+}
+
+// giveBackPulled gives back what was pulled and not handed on: the server would
+// wait for it until the ack wait is over.
+func (c *Consumer) giveBackPulled(messages jetstream.MessagesContext, msg jetstream.Msg) {
+	messages.Drain()
+	for {
+		if msg != nil {
+			if delivery, err := newDelivery(msg, c); err == nil {
+				c.remember(delivery) // release gives it back with the others
+			}
+		}
+		var err error
+		if msg, err = messages.Next(); err != nil {
+			return
+		}
 	}
 }
 

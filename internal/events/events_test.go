@@ -391,10 +391,10 @@ func TestScheduleRecheck_ComesOnceAndTheLatestCounts(t *testing.T) {
 	js, _ := startStreams(t)
 	publisher := events.NewPublisher(js)
 	deliveries, _ := run(t, js)
-	if err := publisher.ScheduleRecheck(t.Context(), "C6X6M95", time.Now().Add(time.Hour)); err != nil {
+	if err := publisher.ScheduleRecheck(t.Context(), "C6X6M95", time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if err := publisher.ScheduleRecheck(t.Context(), "C6X6M95", time.Now().Add(-time.Second)); err != nil {
+	if err := publisher.ScheduleRecheck(t.Context(), "C6X6M95", -time.Second); err != nil {
 		t.Fatal(err)
 	}
 	d := next(t, deliveries, 5*time.Second)
@@ -410,6 +410,38 @@ func TestScheduleRecheck_ComesOnceAndTheLatestCounts(t *testing.T) {
 	}
 	if _, err := stream.GetLastMsgForSubject(t.Context(), "assigner.schedule.recheck.C6X6M95"); !errors.Is(err, jetstream.ErrMsgNotFound) {
 		t.Errorf("a schedule is left behind: %v", err)
+	}
+}
+
+// A process whose clock is slow must not have its rechecks come at once, and one
+// whose clock is ahead not wait for as long.
+func TestScheduleRecheck_GoesByTheServersClock(t *testing.T) {
+	js, _ := startStreams(t)
+	for name, off := range map[string]time.Duration{"right": 0, "an hour slow": -time.Hour, "an hour ahead": time.Hour} {
+		publisher := events.NewPublisher(js)
+		step := off
+		publisher.TestOnlyClock(func() time.Time { return time.Now().Add(step).Round(0) })
+		for range 2 { // the second time after the clock was set the other way
+			if err := publisher.ScheduleRecheck(t.Context(), "C6X6M95", 10*time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			stream, err := js.Stream(t.Context(), "TRIGGERS")
+			if err != nil {
+				t.Fatal(err)
+			}
+			msg, err := stream.GetLastMsgForSubject(t.Context(), "assigner.schedule.recheck.C6X6M95")
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, err := time.Parse(time.RFC3339, strings.TrimPrefix(msg.Header.Get("Nats-Schedule"), "@at "))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if wait := time.Until(at); wait < 9*time.Minute || wait > 11*time.Minute {
+				t.Errorf("clock %s, off by %s: the recheck comes after %s, want 10m", name, step, wait)
+			}
+			step = -step
+		}
 	}
 }
 

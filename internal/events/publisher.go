@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -53,12 +54,19 @@ type Receipt struct {
 // Publisher puts events and triggers into the stream. It is safe for
 // concurrent use.
 type Publisher struct {
-	js jetstream.JetStream
+	js  jetstream.JetStream
+	now func() time.Time
+	// clock is how far the server's clock is ahead of ours, and when that was found.
+	clock struct {
+		mu       sync.Mutex
+		ahead    time.Duration
+		compared time.Time
+	}
 }
 
 // NewPublisher returns a publisher on js. The streams must exist; see
 // [EnsureStreams].
-func NewPublisher(js jetstream.JetStream) *Publisher { return &Publisher{js: js} }
+func NewPublisher(js jetstream.JetStream) *Publisher { return &Publisher{js: js, now: time.Now} }
 
 // Publish stores the event and waits for the stream's acknowledgement. Without
 // one before ctx ends it returns an error, and whether the event was stored is

@@ -51,13 +51,22 @@ func (p *Publisher) ScheduleResync(ctx context.Context, every time.Duration) err
 }
 
 // ScheduleRecheck makes the stream trigger another look at one campaign, once,
-// at the given time or up to a second later. It replaces an earlier recheck of the
-// same campaign that has not come yet. A time in the past means at once.
-func (p *Publisher) ScheduleRecheck(ctx context.Context, campaignID string, at time.Time) error {
+// after the given time or up to a second later. It replaces an earlier recheck of
+// the same campaign that has not come yet. Nothing to wait means at once.
+//
+// The server keeps schedules by its own clock, so the time is told by that: by ours,
+// if it is slow, a recheck would come at once, find that it is not time yet, and be
+// ordered again.
+func (p *Publisher) ScheduleRecheck(ctx context.Context, campaignID string, wait time.Duration) error {
 	target, err := TriggerSubject(KindRecheck, campaignID)
 	if err != nil {
 		return fmt.Errorf("schedule a recheck: %w", err)
 	}
+	now, err := p.serverTime(ctx)
+	if err != nil {
+		return fmt.Errorf("schedule a recheck of campaign %s: %w", campaignID, err)
+	}
+	at := now.Add(wait)
 	msg := nats.NewMsg(scheduleSubject(target))
 	msg.Header.Set(headerTTL, ttlNever)
 	_, err = p.js.PublishMsg(ctx, msg,
@@ -72,6 +81,29 @@ func (p *Publisher) ScheduleRecheck(ctx context.Context, campaignID string, at t
 		return fmt.Errorf("schedule a recheck of campaign %s: %w", campaignID, err)
 	}
 	return nil
+}
+
+// clockLasts is how long the difference between our clock and the server's counts.
+const clockLasts = time.Minute
+
+// serverTime returns what the server's clock shows, by a comparison that is a
+// minute old at most and older than no step of our own clock.
+func (p *Publisher) serverTime(ctx context.Context) (time.Time, error) {
+	p.clock.mu.Lock()
+	defer p.clock.mu.Unlock()
+	now := p.now()
+	elapsed := now.Sub(p.clock.compared)
+	stepped := now.Round(0).Sub(p.clock.compared.Round(0)) - elapsed // the first by the wall clock
+	if !p.clock.compared.IsZero() && elapsed >= 0 && elapsed < clockLasts && stepped.Abs() < time.Second {
+		return now.Add(p.clock.ahead), nil
+	}
+	stream, err := p.js.Stream(ctx, streamTriggers)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("ask for the server's time: %w", err)
+	}
+	p.clock.compared = p.now()
+	p.clock.ahead = stream.CachedInfo().TimeStamp.Sub(p.clock.compared)
+	return p.clock.compared.Add(p.clock.ahead), nil
 }
 
 // standingSchedule returns the pattern of the schedule under the subject, empty
