@@ -80,7 +80,7 @@ func (p *pass) attach(ctx context.Context, c telnyx.Campaign, orders []order) er
 	return nil
 }
 
-// isOld reports whether the campaign must be read again before another request.
+// isOld reports whether what was read must be read again before another request.
 func (p *pass) isOld() bool { return p.a.now().Sub(p.readAt) > readingLasts }
 
 // isWanted reports whether this pass still goes by what is in force. A pass over
@@ -181,9 +181,11 @@ func (p *pass) unclaimedElsewhere(ctx context.Context, orders []order) ([]order,
 			continue
 		}
 		err := p.put(ctx, o.number, func(n *ledger.Number) {
-			p.enter(n, ledger.Planned)
-			n.Reason, n.Detail = ledger.BeingProcessed, "a request for campaign "+other.CampaignID+" may still be under way"
-			n.NextAt = p.a.settledAt(other)
+			p.observeBusy(n, "a request for campaign "+other.CampaignID+" may still be under way")
+			// A task may end long before the time that it has.
+			if until := p.a.settledAt(other); until.Before(n.NextAt) {
+				n.NextAt = until
+			}
 		})
 		if err != nil {
 			return nil, err

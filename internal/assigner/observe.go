@@ -30,11 +30,12 @@ func (p *pass) attachAll(ctx context.Context, c telnyx.Campaign) (extras int, er
 		return 0, err
 	}
 	p.expanded = true
-	if err := p.dropUnplanned(ctx); err != nil {
+	// The task first: it may end while the numbers are read, and one that has ended
+	// lets go of the numbers that the plan names no more.
+	if err := p.followTask(ctx); err != nil {
 		return 0, err
 	}
-	// The task first: it may end while the numbers are read.
-	if err := p.followTask(ctx); err != nil {
+	if err := p.dropUnplanned(ctx); err != nil {
 		return 0, err
 	}
 	s, err := surveyNumbers(ctx, p.a.reader, p.want, c, p.wasRequested)
