@@ -79,7 +79,7 @@ func (p *pass) refused(ctx context.Context, c telnyx.Campaign, number plan.E164,
 		default:
 			n.ClaimedAt = time.Time{}
 			p.putOff(n, t.reason, t.atLeast)
-			p.noteRefusalOfAll(*n, cause)
+			p.noteRefusalOfAll(t, cause)
 		}
 	})
 	if err == nil && t.verdict == telnyx.StopEverything {
@@ -90,12 +90,12 @@ func (p *pass) refused(ctx context.Context, c telnyx.Campaign, number plan.E164,
 
 // noteRefusalOfAll remembers a refusal that is as good as one for every other
 // number: the campaign is full, or no more are taken today.
-func (p *pass) noteRefusalOfAll(n ledger.Number, cause error) {
+func (p *pass) noteRefusalOfAll(t trouble, cause error) {
 	switch telnyx.ComplaintOf(cause) {
 	case telnyx.ComplaintFull, telnyx.ComplaintQuota:
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.refusal = &n
+		p.refusal = &t
 	}
 }
 
@@ -104,14 +104,19 @@ func (p *pass) noteRefusalOfAll(n ledger.Number, cause error) {
 func (p *pass) refusedAll() func(*ledger.Number) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	first := p.refusal
-	if first == nil {
+	refusal := p.refusal
+	if refusal == nil {
 		return nil
 	}
 	return func(n *ledger.Number) {
+		said := "Telnyx refused another number of the campaign: " + refusal.detail
+		if n.Attempts >= stuckAfter {
+			p.stuck(n, said) // this one has waited for so long that a person should know
+			return
+		}
 		p.enter(n, ledger.Planned)
-		n.Reason, n.NextAt = first.Reason, p.a.now().Add(retryMost/4)
-		n.Detail = "Telnyx refused another number of the campaign: " + first.Detail
+		n.Reason, n.Detail = refusal.reason, said
+		n.NextAt = p.a.now().Add(retryMost / 4)
 	}
 }
 

@@ -48,12 +48,13 @@ type pass struct {
 	// list of Telnyx's shows yet.
 	unsettled int
 
-	// readAt is when the campaign was read by which numbers are attached.
+	// readAt is when that was read by which numbers are attached: the campaign, or
+	// the whole messaging profile.
 	readAt time.Time
 
 	mu      sync.Mutex // guards what follows, since numbers are attached side by side
 	numbers map[string]ledger.NumberEntry
-	refusal *ledger.Number // see noteRefusalOfAll
+	refusal *trouble // see noteRefusalOfAll
 	nextAt  time.Time
 }
 
