@@ -54,6 +54,7 @@ func (p *pass) isWholePool(ctx context.Context, due []order, changes plan.Change
 			return false, nil
 		}
 	}
+	p.readAt = p.a.now()
 	return len(rows) > 0, nil
 }
 
@@ -70,8 +71,20 @@ func (p *pass) attachPool(ctx context.Context, c telnyx.Campaign, due []order) e
 		return err
 	}
 	defer leave()
+	// The campaign once more: it took a while to read thousands of numbers.
+	if c, err = p.a.reader.Campaign(ctx, p.want); err != nil {
+		return &readFailure{err}
+	}
+	if phase, _ := PhaseOf(c); phase != ledger.Ready {
+		p.lookAgain(p.a.now())
+		return nil
+	}
 	if ctx, err = p.a.telnyx.Pacer.Reserve(ctx); err != nil {
 		return err
+	}
+	if !p.isWanted() || p.isOld() {
+		p.lookAgain(p.a.now()) // the next pass goes by what is now
+		return nil
 	}
 	ctx = context.WithoutCancel(ctx)
 	// The request must end before the first claim may be taken for abandoned.
