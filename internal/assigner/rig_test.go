@@ -1,0 +1,250 @@
+package assigner
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+const (
+	otherCampaign = "851c6a5c-907b-43a9-8ada-ba1dc8335b07"
+	testProfile   = "4001776e-0000-4000-8000-000000000001"
+	recordsPath   = "/v2/10dlc/phone_number_campaigns"
+	settingsPath  = "/v2/phone_numbers/messaging"
+	campaignPath  = "/v2/10dlc/campaign/"
+	taskPath      = "/v2/10dlc/phoneNumberAssignmentByProfile/"
+)
+
+// rig is an assigner that looks when the test says so, between a simulated Telnyx
+// and a NATS server of its own, on a clock that only the test moves.
+type rig struct {
+	*testing.T
+	a      *Assigner
+	sim    *telnyxsim.Simulator
+	config Config
+	plans  atomic.Pointer[plan.Set]
+	clock  atomic.Int64 // nanoseconds since 1970
+	// before and after are told of each request when it is about to be sent and
+	// when it was answered, logged of each line of the log. They may be called side
+	// by side, and are set while nothing runs.
+	before, after func(*http.Request)
+	logged        func(line string)
+}
+
+// newRig returns a rig with both campaigns approved, and so many numbers on the
+// messaging profile. Adjust may change the configuration before it is used.
+func newRig(t *testing.T, o telnyxsim.Options, numbers int, adjust ...func(*Config)) *rig {
+	t.Helper()
+	r := &rig{T: t, sim: telnyxsim.New(o)}
+	r.clock.Store(time.Date(2026, 8, 7, 12, 0, 0, 0, time.UTC).UnixNano())
+	transport := &http.Transport{}
+	api := httptest.NewServer(r.sim)
+	t.Cleanup(func() { transport.CloseIdleConnections(); api.Close(); r.sim.Close() })
+	r.sim.AddMessagingProfiles(testProfile)
+	for _, number := range numbered(numbers) {
+		r.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: testProfile})
+	}
+	for _, id := range []string{testCampaign, otherCampaign} {
+		r.sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOProvisioned})
+	}
+	r.config = Config{
+		Telnyx: &telnyx.Client{
+			APIKey: "key", BaseURL: api.URL + "/v2", HTTPClient: &http.Client{Transport: hooked{r, transport}},
+		},
+		JetStream: r.jetStream(),
+		Plans:     r.plans.Load,
+		Log:       zerolog.New(logLines{r}),
+		Now:       func() time.Time { return time.Unix(0, r.clock.Load()) },
+	}
+	for _, change := range adjust {
+		change(&r.config)
+	}
+	r.plan(listed("staged", testCampaign, numbered(numbers)...))
+	r.restart()
+	return r
+}
+
+func (r *rig) jetStream() jetstream.JetStream {
+	r.Helper()
+	server, err := embedded.Start(embedded.Options{Dir: r.TempDir()})
+	r.must(err)
+	r.Cleanup(func() { r.must(server.Close()) })
+	nc, err := events.Connect("", "rig", server.InProcess()...)
+	r.must(err)
+	r.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	r.must(err)
+	return js
+}
+
+// restart puts another process in the place of the one that looks.
+func (r *rig) restart() {
+	r.Helper()
+	var err error
+	r.a, err = New(r.Context(), r.config)
+	r.must(err)
+}
+
+func (r *rig) must(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// check is must for what does not run on the test's own goroutine, such as a hook.
+func (r *rig) check(err error) {
+	r.Helper()
+	if err != nil {
+		r.Error(err)
+	}
+}
+
+// plan puts a plan of these entries in force.
+func (r *rig) plan(entries ...string) {
+	r.Helper()
+	r.plans.Store(r.parsed(entries...))
+}
+
+func (r *rig) parsed(entries ...string) *plan.Set {
+	r.Helper()
+	set, err := plan.LoadBytes("plan.yaml", []byte("version: 1\ncampaigns:\n"+strings.Join(entries, "")))
+	r.must(err)
+	return set
+}
+
+// listed is a plan's entry that lists numbers, pooled one of a whole messaging
+// profile.
+func listed(name, campaign string, numbers ...string) string {
+	return fmt.Sprintf("- name: %s\n  campaign_id: %s\n  max_numbers: 5000\n  numbers: [\"%s\"]\n", name, campaign, strings.Join(numbers, `", "`))
+}
+
+func pooled() string {
+	return fmt.Sprintf("- name: pool\n  campaign_id: %s\n  number_pool: %s\n  max_numbers: 5000\n", testCampaign, testProfile)
+}
+
+// numbered returns the first n of the test's numbers.
+func numbered(n int) []string {
+	numbers := make([]string, n)
+	for i := range numbers {
+		numbers[i] = fmt.Sprintf("+1212555%04d", i)
+	}
+	return numbers
+}
+
+// look makes one look at a campaign, which must get as far as the ledger.
+func (r *rig) look(campaign string) {
+	r.Helper()
+	r.must(r.tryLook(r.Context(), campaign))
+}
+
+func (r *rig) tryLook(ctx context.Context, campaign string) error {
+	return r.a.guard(campaign, func() error {
+		return r.a.look(ctx, errand{key: campaign, ticket: &ticket{cause: "the test"}})
+	})
+}
+
+// pass moves the clock.
+func (r *rig) pass(d time.Duration) { r.clock.Add(int64(d)) }
+
+// passUntil moves the clock on to a time.
+func (r *rig) passUntil(at time.Time) {
+	r.clock.Store(max(r.clock.Load(), at.UnixNano()))
+}
+
+func (r *rig) campaign(id string) ledger.Campaign {
+	r.Helper()
+	entry, _, err := r.a.ledger.Campaign(r.Context(), id)
+	r.must(err)
+	return entry.Campaign
+}
+
+// number returns the record of a number on the test's campaign.
+func (r *rig) number(number string) ledger.Number { return r.numberOn(testCampaign, number) }
+
+func (r *rig) numberOn(campaign, number string) ledger.Number {
+	r.Helper()
+	entries, err := r.a.ledger.Numbers(r.Context(), campaign)
+	r.must(err)
+	return entries[number].Number
+}
+
+// requests returns how many requests for a change each number got, by itself and
+// not as one of a whole profile, and bulk how many there were for the profile.
+func (r *rig) requests() (single map[string]int, bulk int) {
+	single = make(map[string]int)
+	for _, write := range r.sim.Writes() {
+		switch {
+		case write.PhoneNumber == "":
+			bulk++
+		case write.TaskID == "":
+			single[write.PhoneNumber]++
+		}
+	}
+	return single, bulk
+}
+
+// wantRequests checks that each of the numbers got one request and no other number
+// got any.
+func (r *rig) wantRequests(when string, numbers ...string) {
+	r.Helper()
+	single, _ := r.requests()
+	if len(single) != len(numbers) {
+		r.Errorf("%s: %d numbers got a request of their own, want %d", when, len(single), len(numbers))
+	}
+	for _, number := range numbers {
+		if single[number] != 1 {
+			r.Errorf("%s: %s got %d requests of its own, want 1", when, number, single[number])
+		}
+	}
+}
+
+// recordsWritten returns how often a number's record was written so far.
+func (r *rig) recordsWritten() int {
+	r.Helper()
+	stream, err := r.config.JetStream.Stream(r.Context(), "KV_NUMBERS")
+	r.must(err)
+	return int(stream.CachedInfo().State.LastSeq)
+}
+
+// hooked carries requests and tells the rig of them.
+type hooked struct {
+	r    *rig
+	over http.RoundTripper
+}
+
+func (h hooked) RoundTrip(req *http.Request) (*http.Response, error) {
+	if h.r.before != nil {
+		h.r.before(req)
+	}
+	res, err := h.over.RoundTrip(req)
+	if h.r.after != nil {
+		h.r.after(req)
+	}
+	return res, err
+}
+
+// logLines tells the rig of each line of the log.
+type logLines struct{ r *rig }
+
+func (l logLines) Write(line []byte) (int, error) {
+	if l.r.logged != nil {
+		l.r.logged(string(line))
+	}
+	return len(line), nil
+}
