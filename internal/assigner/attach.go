@@ -338,6 +338,7 @@ func (p *pass) release(n *ledger.Number, state ledger.State) {
 func (p *pass) putOff(n *ledger.Number, reason ledger.Reason, atLeast time.Duration) {
 	if n.Attempts > stuckAfter {
 		p.stuck(n, n.Detail)
+		n.NextAt = p.a.now().Add(max(atLeast, retryMost))
 		return
 	}
 	state := ledger.Planned

@@ -81,6 +81,7 @@ func TestStuckNumber_IsTriedOnceAnHourAndToldOnce(t *testing.T) {
 			w.sim.Inject(telnyxsim.Fault{Method: "POST", Times: -1, Kind: kind})
 			w.start()
 			w.posted(number, 1)
+			w.look(campaignID) // after that the first look has ended
 			for tries := 1; tries < 12; tries++ {
 				clock.pass(2 * time.Hour)
 				w.look(campaignID)
