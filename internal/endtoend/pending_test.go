@@ -81,7 +81,7 @@ func (w *world) recheckIn(c *clock, want time.Duration, when string) {
 	pattern := schedule.Header.Get("Nats-Schedule")
 	at, err := time.Parse(time.RFC3339, strings.TrimPrefix(pattern, "@at "))
 	// The broker's clock is the real one.
-	due := next.Add(-c.now().Sub(time.Now()))
+	due := next.Add(-time.Until(c.now()))
 	if err != nil || at.Before(due.Add(-10*time.Millisecond)) || at.Sub(due) > 2*time.Second {
 		w.t.Errorf("%s: the broker has %q (%v), want the look at %s", when, pattern, err, due)
 	}
