@@ -83,6 +83,7 @@ func (s site) run(ctx context.Context, public, private net.Listener, started fun
 		return errors.Join(err, public.Close(), private.Close())
 	}
 	defer nc.Close()
+	s.webhook.GroupCommit = true // this server syncs every message
 	p, err := s.assemble(ctx, nc, public, private)
 	if err != nil {
 		return errors.Join(err, public.Close(), private.Close())

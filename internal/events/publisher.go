@@ -72,19 +72,36 @@ func NewPublisher(js jetstream.JetStream) *Publisher { return &Publisher{js: js,
 // one before ctx ends it returns an error, and whether the event was stored is
 // then unknown: publish it again, the id makes that harmless.
 func (p *Publisher) Publish(ctx context.Context, e Event) (Receipt, error) {
-	subject, err := EventSubject(e.Type, e.About)
+	msg, err := e.message()
+	if err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := p.publish(ctx, msg)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("publish event %.100q: %w", e.ID, err)
 	}
-	msg := &nats.Msg{Subject: subject, Data: e.Body, Header: nats.Header{}}
-	msg.Header.Set(HeaderTimestamp, e.Timestamp)
-	msg.Header.Set(HeaderSignature, e.Signature)
-	msg.Header.Set(HeaderReceivedAt, e.ReceivedAt.UTC().Format(time.RFC3339Nano))
-	ack, err := p.js.PublishMsg(ctx, msg,
-		jetstream.WithMsgID(messageID(e.ID)),
-		jetstream.WithExpectStream(StreamEvents))
+	return receipt, nil
+}
+
+// message returns the event as it is stored.
+func (e Event) message() (*nats.Msg, error) {
+	subject, err := EventSubject(e.Type, e.About)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("publish event %.100q: %w", e.ID, err)
+		return nil, fmt.Errorf("publish event %.100q: %w", e.ID, err)
+	}
+	return &nats.Msg{Subject: subject, Data: e.Body, Header: nats.Header{
+		HeaderTimestamp:                {e.Timestamp},
+		HeaderSignature:                {e.Signature},
+		HeaderReceivedAt:               {e.ReceivedAt.UTC().Format(time.RFC3339Nano)},
+		jetstream.MsgIDHeader:          {messageID(e.ID)},
+		jetstream.ExpectedStreamHeader: {StreamEvents},
+	}}, nil
+}
+
+func (p *Publisher) publish(ctx context.Context, msg *nats.Msg) (Receipt, error) {
+	ack, err := p.js.PublishMsg(ctx, msg)
+	if err != nil {
+		return Receipt{}, err
 	}
 	return Receipt{Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
 }

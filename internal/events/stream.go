@@ -85,6 +85,8 @@ func eventsConfig(replicas int) jetstream.StreamConfig {
 		AllowMsgTTL: true,
 		AllowRollup: true,
 		AllowDirect: true,
+		// Events that come at the same time share a commit; see [Group].
+		AllowAtomicPublish: true,
 	}
 }
 

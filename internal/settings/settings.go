@@ -131,6 +131,7 @@ type Webhook struct {
 	PublicKeyFile string `name:"telnyx-public-key-file" env:"TELNYX_PUBLIC_KEY_FILE" placeholder:"FILE" help:"File that holds the public key."`
 	Listen        string `name:"listen" env:"LISTEN" default:":8080" placeholder:"ADDR" help:"Public address that Telnyx posts to (${default}). The path is /webhooks/telnyx."`
 	MaxBody       string `name:"max-body" env:"MAX_BODY" default:"262144" placeholder:"BYTES" help:"Largest body that is read (${default})."`
+	GroupCommit   bool   `name:"group-commit" env:"GROUP_COMMIT" help:"Store events that come together in one commit: faster where NATS syncs every message to disk (sync_always), slower elsewhere. greenlight up does it anyway."`
 	EventTypes    string `name:"event-types" env:"EVENT_TYPES" default:"10dlc.*,brand.*,campaign.*" placeholder:"LIST" help:"Event types that are kept (${default}); others are verified, answered and forgotten."`
 }
 
@@ -138,7 +139,10 @@ type Webhook struct {
 func (s Webhook) Config(faults *Faults) webhook.Config {
 	text := secret(faults, "TELNYX_PUBLIC_KEY", s.PublicKey, s.PublicKeyFile,
 		"Copy it "+whereKeys+", Public Key: 44 characters that end in =.")
-	config := webhook.Config{MaxBody: int64(count(faults, "MAX_BODY", s.MaxBody, 1<<10, webhook.MaxMaxBody))}
+	config := webhook.Config{
+		MaxBody:     int64(count(faults, "MAX_BODY", s.MaxBody, 1<<10, webhook.MaxMaxBody)),
+		GroupCommit: s.GroupCommit,
+	}
 	if text != "" {
 		keys, err := telnyx.ParsePublicKeys(text)
 		if err == nil {

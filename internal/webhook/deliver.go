@@ -54,7 +54,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 	if err := routable(event); err != nil {
 		return w.bury(ctx, c, body, "unroutable", err)
 	}
-	receipt, err := w.publisher.Publish(ctx, events.Event{
+	receipt, err := w.store(ctx, events.Event{
 		ID:         event.ID,
 		Type:       event.Type,
 		About:      event.About(),

@@ -57,6 +57,9 @@ type Config struct {
 	EventTypes []string
 	// MaxBody is the largest body in bytes. Default DefaultMaxBody.
 	MaxBody int64
+	// GroupCommit stores events that come at the same time with one commit, which
+	// pays where the server syncs every message to disk and costs where not.
+	GroupCommit bool
 	// Log gets a line for each delivery. The zero value logs nothing.
 	Log zerolog.Logger
 	// Metrics registers the webhook's metrics. Nil registers them nowhere.
@@ -70,6 +73,7 @@ type Webhook struct {
 	verifier   *telnyx.Verifier
 	js         jetstream.JetStream
 	publisher  *events.Publisher
+	store      func(context.Context, events.Event) (events.Receipt, error)
 	eventTypes []string
 	maxBody    int64
 	log        zerolog.Logger
@@ -102,7 +106,7 @@ func New(c Config) (*Webhook, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Webhook{
+	w := &Webhook{
 		verifier:   c.Verifier,
 		js:         c.JetStream,
 		publisher:  events.NewPublisher(c.JetStream),
@@ -111,7 +115,12 @@ func New(c Config) (*Webhook, error) {
 		log:        c.Log.With().Str(logging.KeyPart, "webhook").Logger(),
 		metrics:    newMetrics(c.Metrics),
 		now:        c.Now,
-	}, nil
+	}
+	w.store = w.publisher.Publish
+	if c.GroupCommit {
+		w.store = events.NewGroup(c.JetStream).Publish
+	}
+	return w, nil
 }
 
 // Handler returns the public routes: the webhook and /healthz, nothing else.

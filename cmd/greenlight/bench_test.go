@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"greenlight/internal/telnyx"
+	"greenlight/internal/webhook"
+)
+
+// BenchmarkUp posts signed events, each unique, to a `greenlight up` of its own,
+// with the disk synced before each answer. Sub-benchmarks: as fast as 64
+// connections go, and 200 a second. Metrics of memory are the process's own.
+func BenchmarkUp(b *testing.B) {
+	up := startUp(b)
+	rest := up.megabytes("VmRSS")
+	b.Run("64 connections", func(b *testing.B) {
+		took, refused := up.load(b, b.N, 64, 0)
+		report(b, took, refused)
+		b.ReportMetric(rest, "MB-before")
+		b.ReportMetric(up.megabytes("VmHWM"), "MB-peak")
+		b.ReportMetric(up.megabytes("VmRSS"), "MB-after")
+	})
+	b.Run("200 a second", func(b *testing.B) {
+		took, refused := up.load(b, b.N, 64, 200)
+		report(b, took, refused)
+	})
+}
+
+func report(b *testing.B, took []time.Duration, refused int64) {
+	slices.Sort(took)
+	at := func(share float64) float64 { return float64(took[int(float64(len(took)-1)*share)].Microseconds()) / 1000 }
+	b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(at(.5), "p50-ms")
+	b.ReportMetric(at(.99), "p99-ms")
+	b.ReportMetric(at(.999), "p99.9-ms")
+	b.ReportMetric(float64(refused), "refused")
+	b.ReportMetric(0, "ns/op")
+}
+
+// upProcess is a `greenlight up` that runs.
+type upProcess struct {
+	b       *testing.B
+	key     ed25519.PrivateKey
+	address string
+	pid     int
+	serial  atomic.Int64
+}
+
+// startUp builds the program and runs it without any plan, and without a Telnyx to
+// call.
+func startUp(b *testing.B) *upProcess {
+	b.Helper()
+	dir := b.TempDir()
+	binary := filepath.Join(dir, "greenlight")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	plans := filepath.Join(dir, "plans")
+	if err := os.Mkdir(plans, 0o700); err != nil {
+		b.Fatal(err)
+	}
+	plan := "version: 1\ncampaigns:\n- {name: a, campaign_id: a, numbers: [+12125550142]}\n"
+	if err := os.WriteFile(filepath.Join(plans, "plan.yaml"), []byte(plan), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	command := exec.Command(binary, "up")
+	command.Env = append(os.Environ(), "DATA="+filepath.Join(dir, "data"), "PLANS="+plans, "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0",
+		"TELNYX_API_KEY=KEY0123456789", "TELNYX_BASE_URL=http://127.0.0.1:9/v2", "LOG_FORMAT=json",
+		"TELNYX_PUBLIC_KEY="+telnyx.PublicKeyOf(key).String())
+	lines, err := command.StderrPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+	up := &upProcess{b: b, key: key, pid: command.Process.Pid}
+	log := bufio.NewScanner(lines)
+	for up.address == "" && log.Scan() {
+		var line struct{ Address, Part string }
+		if json.Unmarshal(log.Bytes(), &line) == nil && line.Part == "webhook" {
+			up.address = line.Address
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, lines) }()
+	if up.address == "" {
+		b.Fatal("it does not tell where it listens")
+	}
+	return up
+}
+
+// load posts so many events, at the given rate a second unless that is 0.
+func (u *upProcess) load(b *testing.B, count, connections, rate int) (took []time.Duration, refused int64) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}}
+	defer client.CloseIdleConnections()
+	took = make([]time.Duration, count)
+	var next, notStored atomic.Int64
+	var load sync.WaitGroup
+	b.ResetTimer()
+	started := time.Now()
+	for range connections {
+		load.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= count {
+					return
+				}
+				due := time.Now()
+				if rate > 0 {
+					due = started.Add(time.Duration(i) * time.Second / time.Duration(rate))
+					time.Sleep(time.Until(due))
+				}
+				if !u.post(client) {
+					notStored.Add(1)
+				}
+				took[i] = time.Since(due) // waiting for a connection counts
+			}
+		})
+	}
+	load.Wait()
+	b.StopTimer()
+	return took, notStored.Load()
+}
+
+func (u *upProcess) post(client *http.Client) (stored bool) {
+	body := fmt.Appendf(nil, `{"data":{"event_type":"10dlc.campaign.update","id":"0b7f5c1a-52b6-4a0e-9d53-%012d","occurred_at":"2026-08-07T17:22:37.328+00:00",`+
+		`"payload":{"brandId":"97091164-e814-435c-9c1b-14ab2d18e987","campaignId":"751c6a5c-907b-43a9-8ada-ba1dc8335b07","type":"VERIFIED"},`+
+		`"record_type":"event"},"meta":{"attempt":1,"delivered_to":"https://example.com/webhooks/telnyx"}}`, u.serial.Add(1))
+	request, err := http.NewRequest(http.MethodPost, "http://"+u.address+webhook.Path, bytes.NewReader(body))
+	if err != nil {
+		u.b.Error(err)
+		return false
+	}
+	request.Header = telnyx.Sign(u.key, time.Now(), body)
+	answer, err := client.Do(request)
+	if err != nil {
+		u.b.Error(err)
+		return false
+	}
+	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, answer.Body)
+	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusServiceUnavailable {
+		u.b.Errorf("answered %d", answer.StatusCode)
+	}
+	return answer.StatusCode == http.StatusOK
+}
+
+// megabytes reads a figure of the process from Linux.
+func (u *upProcess) megabytes(name string) float64 {
+	u.b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", u.pid))
+	if err != nil {
+		u.b.Skip("the memory of a process is only read on Linux: ", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, found := strings.CutPrefix(line, name+":"); found {
+			kilobytes, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
+			if err != nil {
+				u.b.Fatal(err)
+			}
+			return float64(kilobytes) / 1024
+		}
+	}
+	u.b.Fatalf("no %s in /proc", name)
+	return 0
+}
