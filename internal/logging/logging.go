@@ -43,6 +43,10 @@ const (
 	KeyRemote = "remote"
 	// KeyElapsed is a duration in milliseconds.
 	KeyElapsed = "elapsed_ms"
+	// KeyUnlogged is how many lines of the kind were left out before this one.
+	KeyUnlogged = "unlogged"
+	// KeyKeys are the fingerprints of the public keys in use.
+	KeyKeys = "public_keys"
 )
 
 // Formats of log lines.

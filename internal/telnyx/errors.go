@@ -314,3 +314,19 @@ func bodyText(body []byte) string {
 	beginning := string(body[:min(len(body), 16*maxBodyText)])
 	return oneLine(markup.ReplaceAllString(beginning, " "), maxBodyText)
 }
+
+// object is a JSON object with the spelling of its keys kept: a struct would
+// take "Data" for "data".
+type object map[string]json.RawMessage
+
+// object returns the object under key; ok is false if there is none.
+func (o object) object(key string) (value object, ok bool) {
+	raw := o[key]
+	if isNull(raw) || json.Unmarshal(raw, &value) != nil {
+		return nil, false
+	}
+	return value, true
+}
+
+// string returns the string under key, or an empty one.
+func (o object) string(key string) string { return text(o[key]) }

@@ -1,7 +1,6 @@
 package telnyx
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -78,24 +77,45 @@ type Payload struct {
 	Raw json.RawMessage
 }
 
-// object is a JSON object with the spelling of its keys kept: a struct would
-// take "Data" for "data".
-type object map[string]json.RawMessage
-
 // ParseEvent decodes the body of a delivery, which must have been verified. It
 // is strict about what makes an event (an object; in the envelope an event_type;
 // in a flat body a campaignId) and lenient about the rest: a field of an
 // unexpected type is left out. Every error matches [ErrNotEvent] and says why.
+//
+// Raw and Reasons of the payload are parts of body, which must not be changed
+// afterwards. Nothing is decoded but what an [Event] holds.
 func ParseEvent(body []byte) (Event, error) {
-	var top object
-	if err := json.Unmarshal(body, &top); err != nil {
-		return Event{}, fmt.Errorf("%w: the body is no JSON object: %w", ErrNotEvent, err)
+	top, ok := asObject(body)
+	if !ok || !json.Valid(body) {
+		return Event{}, notAnObject(body)
 	}
-	if !isNull(top["data"]) {
-		return parseEnvelope(top, body)
+	var data, meta, campaignID json.RawMessage
+	for key, value := range top.members() {
+		switch key {
+		case "data":
+			data = value
+		case "meta":
+			meta = value
+		case "campaignId":
+			campaignID = value
+		}
 	}
-	return parseFlat(top, body)
+	if !isNull(data) {
+		return parseEnvelope(data, meta, body)
+	}
+	return parseFlat(campaignID, body)
 }
+
+// notAnObject says in the words of encoding/json why the body is no object.
+func notAnObject(body []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return fmt.Errorf("%w: the body is no JSON object: %w", ErrNotEvent, err)
+	}
+	return errNeither // null
+}
+
+var errNeither = fmt.Errorf("%w: it has neither data, as an event has, nor campaignId, as a flat campaign update has", ErrNotEvent)
 
 // About returns what the event is about: the campaign's id, else its TCR id,
 // else the brand's id, else an empty string. It is Telnyx's text, unchecked.
@@ -103,39 +123,54 @@ func (e Event) About() string {
 	return cmp.Or(e.Payload.CampaignID, e.Payload.TCRCampaignID, e.Payload.BrandID)
 }
 
-func parseEnvelope(top object, body []byte) (Event, error) {
-	data, ok := top.object("data")
+func parseEnvelope(data, meta json.RawMessage, body []byte) (Event, error) {
+	fields, ok := asObject(data)
 	if !ok {
 		return Event{}, fmt.Errorf("%w: data is no JSON object", ErrNotEvent)
 	}
-	e := Event{
-		ID:      data.string("id"),
-		Type:    data.string("event_type"),
-		Payload: newPayload(data["payload"]),
+	var id, eventType, occurredAt, payload, attempt json.RawMessage
+	for key, value := range fields.members() {
+		switch key {
+		case "id":
+			id = value
+		case "event_type":
+			eventType = value
+		case "occurred_at":
+			occurredAt = value
+		case "payload":
+			payload = value
+		}
 	}
+	e := Event{ID: text(id), Type: text(eventType)}
 	if e.Type == "" {
 		return Event{}, fmt.Errorf("%w: data.event_type is missing, or no string", ErrNotEvent)
 	}
+	e.Payload = newPayload(payload)
 	if !usableID(e.ID) {
 		e.ID = hashID(body)
 	}
-	if at, ok := data["occurred_at"]; ok {
-		_ = e.OccurredAt.UnmarshalJSON(at) // It keeps what it cannot read.
+	if occurredAt != nil {
+		_ = e.OccurredAt.UnmarshalJSON(occurredAt) // It keeps what it cannot read.
 	}
-	if meta, ok := top.object("meta"); ok {
-		e.Attempt = meta.int("attempt")
+	if fields, ok := asObject(meta); ok {
+		for key, value := range fields.members() {
+			if key == "attempt" {
+				attempt = value
+			}
+		}
+		e.Attempt = integer(attempt)
 	}
 	return e, nil
 }
 
-func parseFlat(top object, body []byte) (Event, error) {
-	if top.string("campaignId") == "" {
-		return Event{}, fmt.Errorf("%w: it has neither data, as an event has, nor campaignId, as a flat campaign update has", ErrNotEvent)
+func parseFlat(campaignID json.RawMessage, body []byte) (Event, error) {
+	if text(campaignID) == "" {
+		return Event{}, errNeither
 	}
 	return Event{
 		ID:      hashID(body),
 		Type:    EventCampaignUpdate,
-		Payload: newPayload(bytes.Clone(body)),
+		Payload: newPayload(body[:len(body):len(body)]),
 		Flat:    true,
 	}, nil
 }
@@ -147,25 +182,48 @@ func newPayload(raw json.RawMessage) Payload {
 		return Payload{}
 	}
 	p := Payload{Raw: raw}
-	var fields object
-	if err := json.Unmarshal(raw, &fields); err != nil {
+	fields, ok := asObject(raw)
+	if !ok {
 		return p
 	}
-	p.Type = fields.string("type")
-	p.EventType = fields.string("eventType")
-	p.Status = fields.string("status")
-	p.Description = fields.string("description")
-	p.CampaignID = fields.string("campaignId")
-	p.TCRCampaignID = fields.string("tcrCampaignId")
-	p.BrandID = fields.string("brandId")
-	p.TCRBrandID = fields.string("tcrBrandId")
-	p.BrandName = fields.string("brandName")
-	p.PhoneNumber = fields.string("phoneNumber")
-	p.CSPID = fields.string("cspId")
-	p.NudgeIntent = fields.string("nudgeIntent")
-	p.CreatedDate = cmp.Or(fields.string("createdDate"), fields.string("createDate"))
-	p.IsTMobileRegistered = string(fields["isTMobileRegistered"]) == "true"
-	p.Reasons = fields["reasons"]
+	var createdDate, createDate string
+	for key, value := range fields.members() {
+		switch key {
+		case "type":
+			p.Type = text(value)
+		case "eventType":
+			p.EventType = text(value)
+		case "status":
+			p.Status = text(value)
+		case "description":
+			p.Description = text(value)
+		case "campaignId":
+			p.CampaignID = text(value)
+		case "tcrCampaignId":
+			p.TCRCampaignID = text(value)
+		case "brandId":
+			p.BrandID = text(value)
+		case "tcrBrandId":
+			p.TCRBrandID = text(value)
+		case "brandName":
+			p.BrandName = text(value)
+		case "phoneNumber":
+			p.PhoneNumber = text(value)
+		case "cspId":
+			p.CSPID = text(value)
+		case "nudgeIntent":
+			p.NudgeIntent = text(value)
+		case "createdDate":
+			createdDate = text(value)
+		case "createDate":
+			createDate = text(value)
+		case "isTMobileRegistered":
+			p.IsTMobileRegistered = string(value) == "true"
+		case "reasons":
+			p.Reasons = value
+		}
+	}
+	p.CreatedDate = cmp.Or(createdDate, createDate)
 	return p
 }
 
@@ -188,36 +246,4 @@ func usableID(id string) bool {
 func hashID(body []byte) string {
 	sum := sha256.Sum256(body)
 	return "sha256-" + hex.EncodeToString(sum[:])
-}
-
-// object returns the object under key; ok is false if there is none.
-func (o object) object(key string) (value object, ok bool) {
-	raw := o[key]
-	if isNull(raw) || json.Unmarshal(raw, &value) != nil {
-		return nil, false
-	}
-	return value, true
-}
-
-// string returns the string under key, or an empty one.
-func (o object) string(key string) string {
-	var s string
-	if raw := o[key]; len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
-}
-
-// int returns the whole number under key, or zero.
-func (o object) int(key string) int {
-	var n int
-	if raw := o[key]; len(raw) == 0 || json.Unmarshal(raw, &n) != nil {
-		return 0
-	}
-	return n
-}
-
-// isNull reports whether a raw value is absent or null.
-func isNull(raw json.RawMessage) bool {
-	return len(raw) == 0 || bytes.Equal(raw, []byte("null"))
 }

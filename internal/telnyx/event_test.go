@@ -303,8 +303,8 @@ func TestEvent_AboutPrefersTheCampaign(t *testing.T) {
 	}
 }
 
-// FuzzParseEvent: no body panics, every event has a type and a usable id, and
-// the same body gives the same event.
+// FuzzParseEvent: no body panics, every event has a type and a usable id, the same
+// body gives the same event, and it is the one that encoding/json would give.
 func FuzzParseEvent(f *testing.F) {
 	for _, body := range fixtures(f) {
 		f.Add(body)
@@ -316,6 +316,7 @@ func FuzzParseEvent(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
+		assertAsReference(t, body)
 		got, err := ParseEvent(body)
 		if err != nil {
 			if !errors.Is(err, ErrNotEvent) {
@@ -332,4 +333,93 @@ func FuzzParseEvent(f *testing.F) {
 			t.Fatalf("second parse: %v\n%s", err, diff)
 		}
 	})
+}
+
+// reference is ParseEvent as encoding/json would have it: every level decoded into a
+// map. ok is false for what is no event.
+func reference(body []byte) (e Event, ok bool) {
+	type object = map[string]json.RawMessage
+	decode := func(raw []byte) (o object) {
+		if json.Unmarshal(raw, &o) != nil {
+			return nil
+		}
+		return o
+	}
+	str := func(raw json.RawMessage) (s string) {
+		if json.Unmarshal(raw, &s) != nil {
+			return ""
+		}
+		return s
+	}
+	payload := func(raw json.RawMessage) Payload {
+		if isNull(raw) {
+			return Payload{}
+		}
+		o := decode(raw)
+		created := str(o["createdDate"])
+		if created == "" {
+			created = str(o["createDate"])
+		}
+		return Payload{
+			Type: str(o["type"]), EventType: str(o["eventType"]), Status: str(o["status"]), Description: str(o["description"]),
+			CampaignID: str(o["campaignId"]), TCRCampaignID: str(o["tcrCampaignId"]), BrandID: str(o["brandId"]), TCRBrandID: str(o["tcrBrandId"]),
+			BrandName: str(o["brandName"]), PhoneNumber: str(o["phoneNumber"]), CSPID: str(o["cspId"]), NudgeIntent: str(o["nudgeIntent"]),
+			CreatedDate:         created,
+			IsTMobileRegistered: string(o["isTMobileRegistered"]) == "true", Reasons: o["reasons"], Raw: raw,
+		}
+	}
+	sum := sha256.Sum256(body)
+	hash := "sha256-" + hex.EncodeToString(sum[:])
+	top := decode(body)
+	if isNull(top["data"]) {
+		if str(top["campaignId"]) == "" {
+			return Event{}, false
+		}
+		return Event{ID: hash, Type: EventCampaignUpdate, Payload: payload(body), Flat: true}, true
+	}
+	data := decode(top["data"])
+	e = Event{ID: str(data["id"]), Type: str(data["event_type"]), Payload: payload(data["payload"])}
+	if e.Type == "" {
+		return Event{}, false
+	}
+	if !usableID(e.ID) {
+		e.ID = hash
+	}
+	if at, ok := data["occurred_at"]; ok {
+		_ = e.OccurredAt.UnmarshalJSON(at)
+	}
+	if json.Unmarshal(decode(top["meta"])["attempt"], &e.Attempt) != nil {
+		e.Attempt = 0
+	}
+	return e, true
+}
+
+func TestParseEvent_ReadsJSONAsTheStandardLibraryDoes(t *testing.T) {
+	for _, body := range []string{
+		`{"data":{"event_type":"a","event_type":"b","id":"1","id":2,"payload":{"type":"t","type":null}}}`,
+		`{"d\u0061ta":{"\u0065vent_type":"\u0031\u0030dlc","id":"\"\\\/","payload":{"brandId":"\ud83d\ude00","c\u0061mpaignId":"x"}}}`,
+		"\n\t {\r\n\"data\" :\t{ \"event_type\" : \"e\" , \"payload\":{ \"reasons\" : [ {\"a\":\"]}\\\"\"} , 1.5e3 , true ] , \"type\":\"t\" } } , \"meta\":{\"attempt\": 3 } } \n",
+		`{"data":{"event_type":"e"},"data":null,"campaignId":"C"}`,
+		`{"data":null,"data":{"event_type":"e"}}`, `{"campaignId":"a","campaignId":""}`, `{"campaignId":"a","campaignId":"b"}`,
+		"{\"campaignId\":\"a\xffb\",\"\xff\":1}", `{"campaignId":"a\ud800"}`, `{"":{"":[]},"campaignId":"x"}`,
+		`{"data":{"event_type":"e"},"meta":{"attempt":1e3}}`, `{"data":{"event_type":"e"},"meta":{"attempt":-1}}`,
+		`{"data":{"event_type":"e"},"meta":{"attempt":99999999999999999999}}`, `{"data":{"event_type":"e"},"meta":{"attempt":null}}`,
+		`{"data":{"event_type":"e","occurred_at":null,"payload":"text"}}`, `{"data":{"event_type":"e","payload":{}}}`, `{"data":{}}`,
+		`{"data":{"event_type":"e","payload":true},"x":-0.5,"y":[],"z":[[],{}]}`,
+	} {
+		assertAsReference(t, []byte(body))
+	}
+}
+
+// assertAsReference compares ParseEvent with the reference.
+func assertAsReference(t *testing.T, body []byte) {
+	t.Helper()
+	got, err := ParseEvent(body)
+	want, ok := reference(body)
+	if (err == nil) != ok {
+		t.Fatalf("%q: error %v, and the reference says %t", body, err, ok)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%q (-reference +got):\n%s", body, diff)
+	}
 }

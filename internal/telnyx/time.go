@@ -17,15 +17,18 @@ type Time struct {
 
 // UnmarshalJSON decodes the forms that the type's comment lists.
 func (t *Time) UnmarshalJSON(data []byte) error {
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
+	if isNull(data) {
+		*t = Time{}
+		return nil
+	}
+	if data[0] != '"' {
 		// A number, an object: keep it to be shown, and go on.
 		*t = Time{Text: string(data)}
 		return nil
 	}
-	*t = Time{Text: text}
+	*t = Time{Text: text(data)}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
-		if parsed, err := time.Parse(layout, text); err == nil {
+		if parsed, err := time.Parse(layout, t.Text); err == nil {
 			t.Time = parsed.UTC()
 			break
 		}

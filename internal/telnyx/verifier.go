@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -67,7 +68,7 @@ func (e *SignatureError) Error() string { return "verify delivery: " + e.Message
 // passes again, so whoever acts on one looks for its id. It is safe for
 // concurrent use.
 type Verifier struct {
-	keys []ed25519.PublicKey
+	keys atomic.Pointer[[]PublicKey]
 	now  func() time.Time
 }
 
@@ -75,21 +76,33 @@ type Verifier struct {
 // of which there must be at least one. now is the clock to hold timestamps
 // against; nil means time.Now.
 func NewVerifier(keys []PublicKey, now func() time.Time) (*Verifier, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("new verifier: no public key given")
-	}
 	if now == nil {
 		now = time.Now
 	}
 	v := &Verifier{now: now}
-	for i, key := range keys {
-		if key == (PublicKey{}) {
-			return nil, fmt.Errorf("new verifier: key %d of %d is the zero key", i+1, len(keys))
-		}
-		v.keys = append(v.keys, slices.Clone(key.bytes[:]))
+	if err := v.Replace(keys); err != nil {
+		return nil, fmt.Errorf("new verifier: %w", err)
 	}
 	return v, nil
 }
+
+// Replace puts other keys in the place of all that were, or changes nothing and
+// returns an error if they cannot be used. What is being verified meanwhile is held
+// against the old keys or the new ones, never against some of both.
+func (v *Verifier) Replace(keys []PublicKey) error {
+	if len(keys) == 0 {
+		return errors.New("no public key given")
+	}
+	if i := slices.Index(keys, PublicKey{}); i >= 0 {
+		return fmt.Errorf("key %d of %d is the zero key", i+1, len(keys))
+	}
+	own := slices.Clone(keys)
+	v.keys.Store(&own)
+	return nil
+}
+
+// Keys returns the keys in use, in the order in which they are tried.
+func (v *Verifier) Keys() []PublicKey { return slices.Clone(*v.keys.Load()) }
 
 // Verify returns nil if body, byte for byte as it was received, was signed with
 // one of the keys at about this time, and a [*SignatureError] otherwise. The
@@ -100,30 +113,58 @@ func NewVerifier(keys []PublicKey, now func() time.Time) (*Verifier, error) {
 //	within Tolerance of now   else TimestampStale, TimestampFuture
 //	signature is 64 bytes     else SignatureMalformed
 //	signed by one of the keys else SignatureMismatch
+//
+// All but the last need no body: see [Verifier.Claim].
 func (v *Verifier) Verify(h http.Header, body []byte) error {
+	claim, err := v.Claim(h)
+	if err != nil {
+		return err
+	}
+	_, err = claim.Check(append(claim.AppendPrefix(make([]byte, 0, len(claim.timestamp)+1+len(body))), body...))
+	return err
+}
+
+// Claim is what the headers of a delivery say: that somebody signed its body just
+// now. It is well formed and proves nothing until it is checked.
+type Claim struct {
+	timestamp string
+	signature [ed25519.SignatureSize]byte
+	keys      []PublicKey
+}
+
+// Claim makes the checks of [Verifier.Verify] that need no body, so that a delivery
+// which fails them can be refused before its body is read. The error is a
+// [*SignatureError].
+func (v *Verifier) Claim(h http.Header) (Claim, error) {
 	timestamps, signatures := h.Values(TimestampHeader), h.Values(SignatureHeader)
 	if err := checkPresent(timestamps, signatures); err != nil {
-		return err
+		return Claim{}, err
 	}
 	timestamp, err := parseTimestamp(timestamps)
 	if err != nil {
-		return err
+		return Claim{}, err
 	}
 	if err := v.checkAge(timestamp); err != nil {
-		return err
-	}
-	signature, err := parseSignature(signatures)
-	if err != nil {
-		return err
+		return Claim{}, err
 	}
 	// The text of the header is what was signed, not the number it stands for.
-	signed := signedBytes(timestamps[0], body)
-	for _, key := range v.keys {
-		if ed25519.Verify(key, signed, signature) {
-			return nil
+	claim := Claim{timestamp: timestamps[0], keys: *v.keys.Load()}
+	return claim, parseSignature(&claim.signature, signatures)
+}
+
+// AppendPrefix appends what is signed before the body. A body that is read behind it
+// need not be copied to be checked.
+func (c Claim) AppendPrefix(b []byte) []byte { return append(append(b, c.timestamp...), '|') }
+
+// Check returns the key that signed these bytes, prefix and body, or a
+// [*SignatureError].
+func (c Claim) Check(signed []byte) (PublicKey, error) {
+	for i := range c.keys {
+		if ed25519.Verify(c.keys[i].bytes[:], signed, c.signature[:]) {
+			return c.keys[i], nil
 		}
 	}
-	return &SignatureError{
+	return PublicKey{}, &SignatureError{
 		Code: SignatureMismatch,
 		Message: "the signature does not fit this body and the configured public key: the key is another account's, " +
 			"or something on the way changed the body, or Telnyx did not send this",
@@ -189,21 +230,22 @@ func (v *Verifier) checkAge(timestamp time.Time) error {
 
 // parseSignature decodes the 64 bytes of an Ed25519 signature from the one
 // spelling that they have.
-func parseSignature(values []string) ([]byte, error) {
+func parseSignature(signature *[ed25519.SignatureSize]byte, values []string) error {
 	malformed := func(why string) error {
 		return &SignatureError{Code: SignatureMalformed, Message: "the header " + SignatureHeader + " " + why}
 	}
 	if differ(values) {
-		return nil, malformed("stands twice, with different values")
+		return malformed("stands twice, with different values")
 	}
-	signature, err := decodeStrict(values[0])
+	raw, err := decodeStrict(values[0])
 	if err != nil {
-		return nil, malformed("is not standard base64")
+		return malformed("is not standard base64")
 	}
-	if len(signature) != ed25519.SignatureSize {
-		return nil, malformed(fmt.Sprintf("holds %d bytes, not %d", len(signature), ed25519.SignatureSize))
+	if len(raw) != ed25519.SignatureSize {
+		return malformed(fmt.Sprintf("holds %d bytes, not %d", len(raw), ed25519.SignatureSize))
 	}
-	return signature, nil
+	copy(signature[:], raw)
+	return nil
 }
 
 // differ reports whether a header that may stand once stands several times with

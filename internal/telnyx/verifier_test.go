@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -161,6 +162,68 @@ func TestVerifier_AcceptsEitherOfTwoKeys(t *testing.T) {
 		}
 	}
 	assertRefused(t, verifierAt(t, b.signedAt(t), a.PublicKey).Verify(b.headers(), b.body), SignatureMismatch)
+}
+
+func TestVerifier_ReplacesItsKeysWhileItIsUsed(t *testing.T) {
+	old, next := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, 32)), ed25519.NewKeyFromSeed(bytes.Repeat([]byte{2}, 32))
+	now := time.Unix(1_700_000_000, 0)
+	v, err := NewVerifier([]PublicKey{PublicKeyOf(old)}, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := []byte("{}")
+	check := func(private ed25519.PrivateKey) (PublicKey, error) {
+		claim, err := v.Claim(Sign(private, now, body))
+		if err != nil {
+			return PublicKey{}, err
+		}
+		return claim.Check(append(claim.AppendPrefix(nil), body...))
+	}
+	stop := make(chan struct{})
+	var users sync.WaitGroup
+	users.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if key, err := check(old); err != nil || key != PublicKeyOf(old) {
+				t.Errorf("the key that stays: got %s, %v", key, err)
+				return
+			}
+		}
+	})
+	_, err = check(next)
+	assertRefused(t, err, SignatureMismatch)
+	early, err := v.Claim(Sign(next, now, body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Replace([]PublicKey{PublicKeyOf(old), PublicKeyOf(next)}); err != nil {
+		t.Fatal(err)
+	}
+	if key, err := check(next); err != nil || key != PublicKeyOf(next) {
+		t.Errorf("the new key: got %s, %v", key, err)
+	}
+	if _, err := early.Check(append(early.AppendPrefix(nil), body...)); err == nil {
+		t.Error("a claim made before the change was held against the new keys")
+	}
+	for _, keys := range [][]PublicKey{nil, {}, {PublicKeyOf(next), {}}} {
+		if err := v.Replace(keys); err == nil {
+			t.Errorf("%v: replaced", keys)
+		}
+	}
+	if got, want := v.Keys(), []PublicKey{PublicKeyOf(old), PublicKeyOf(next)}; !slices.Equal(got, want) {
+		t.Errorf("after faults: got %v, want %v", got, want)
+	}
+	close(stop)
+	users.Wait()
+	if err := v.Replace([]PublicKey{PublicKeyOf(next)}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = check(old)
+	assertRefused(t, err, SignatureMismatch)
 }
 
 func TestVerifier_TakesTheSameHeaderTwice(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -27,19 +26,18 @@ const (
 )
 
 // deliver answers one delivery. It is the only place that decides on an answer.
-// The order is: cap, signature over the raw bytes, and only then what they say.
+// The order is: cap, headers, signature over the raw bytes, and only then what they
+// say.
 func (w *Webhook) deliver(c echo.Context) error {
-	body, err := w.readBody(c)
+	delivery, err := w.admit(c)
 	if err != nil {
 		return err
 	}
-	if err := w.verifier.Verify(c.Request().Header, body); err != nil {
-		return unauthorized(err)
-	}
+	body := delivery.body
 	receivedAt := w.now()
 	// The client's patience must not decide whether an event is stored: it may
 	// hang up while the acknowledgement is on its way.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), publishTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), publishTimeout-delivery.waited)
 	defer cancel()
 
 	event, err := telnyx.ParseEvent(body)
@@ -86,23 +84,6 @@ func routable(e telnyx.Event) error {
 	return err
 }
 
-// readBody reads the whole body, or refuses it as soon as it is known to be too
-// large: by its own word if it gives one, else before the rest is read.
-func (w *Webhook) readBody(c echo.Context) ([]byte, error) {
-	request := c.Request()
-	if request.ContentLength > w.maxBody {
-		return nil, tooLarge(w.maxBody)
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response().Writer, request.Body, w.maxBody))
-	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		return nil, tooLarge(w.maxBody)
-	}
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	return body, nil
-}
-
 // bury stores a verified body that cannot be an event as a dead letter, so that
 // Telnyx need not send it again and a person can look at it.
 func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason string, cause error) error {
@@ -147,7 +128,7 @@ func clip(text string) string {
 }
 
 func ok(c echo.Context, status string) error {
-	return c.JSON(http.StatusOK, map[string]string{"status": status})
+	return c.JSONBlob(http.StatusOK, []byte(`{"status":"`+status+`"}`+"\n"))
 }
 
 func tooLarge(most int64) error {
@@ -165,12 +146,13 @@ func unreadable(err error) error {
 	}
 }
 
-func unauthorized(err error) error {
+// unauthorized refuses what is not signed. Unread says that the body was not read.
+func unauthorized(err error, unread bool) error {
 	code := "signature_mismatch"
 	if refused, ok := errors.AsType[*telnyx.SignatureError](err); ok {
 		code = string(refused.Code)
 	}
-	return &refusal{status: http.StatusUnauthorized, code: code, message: err.Error()}
+	return &refusal{status: http.StatusUnauthorized, code: code, message: err.Error(), closes: unread}
 }
 
 func notStored(err error) error {

@@ -51,13 +51,15 @@ const campaign = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
 // door is a webhook behind a real HTTP server, on streams of its own. When the
 // test ends it looks through the log for what must not be in it.
 type door struct {
-	t       testing.TB
-	server  *embedded.Server
-	js      jetstream.JetStream
-	hook    *webhook.Webhook
-	url     string
-	client  *http.Client
-	metrics *prometheus.Registry
+	t      testing.TB
+	server *embedded.Server
+	js     jetstream.JetStream
+	hook   *webhook.Webhook
+	// verifier is the hook's own.
+	verifier *telnyx.Verifier
+	url      string
+	client   *http.Client
+	metrics  *prometheus.Registry
 
 	mu      sync.Mutex
 	log     bytes.Buffer
@@ -95,6 +97,7 @@ func open(t testing.TB, changes ...func(*setup)) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.verifier = verifier
 	s.config.Verifier, s.config.Metrics = verifier, d.metrics
 	s.config.Now = func() time.Time { return now }
 	s.config.Log = zerolog.New(d).Level(zerolog.DebugLevel)

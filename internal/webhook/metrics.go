@@ -5,12 +5,18 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"greenlight/internal/telnyx"
 )
 
 type metrics struct {
 	events  *prometheus.CounterVec
 	refused *prometheus.CounterVec
-	publish prometheus.Histogram
+	// verified is by the key's fingerprint: an old key can go when its count no longer
+	// grows.
+	verified  *prometheus.CounterVec
+	displaced prometheus.Counter
+	publish   prometheus.Histogram
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -24,11 +30,27 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "greenlight_webhook_refused_total",
 			Help: "Requests that were refused, by the code in the answer.",
 		}, []string{"code"}),
+		verified: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "greenlight_webhook_verified_total",
+			Help: "Verified deliveries by the beginning of the public key that verified them.",
+		}, []string{"key"}),
+		displaced: factory.NewCounter(prometheus.CounterOpts{
+			Name: "greenlight_webhook_connections_displaced_total",
+			Help: "Connections without a request that were closed to make room for new ones.",
+		}),
 		publish: factory.NewHistogram(prometheus.HistogramOpts{
 			Name:    "greenlight_webhook_publish_seconds",
 			Help:    "Time from a body read to the stream's acknowledgement or refusal.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2},
 		}),
+	}
+}
+
+// keys makes a counter for each key in use, so that one that verifies nothing shows
+// as zero.
+func (m *metrics) keys(keys []telnyx.PublicKey) {
+	for _, key := range keys {
+		m.verified.WithLabelValues(key.Fingerprint())
 	}
 }
 

@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"crypto/ed25519"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,7 +11,7 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// assertMetrics compares all counters, by name and labels, and nothing else.
+// assertMetrics compares all counters over zero, by name and labels, and nothing else.
 func (d *door) assertMetrics(want map[string]float64) {
 	d.t.Helper()
 	if diff := cmp.Diff(want, d.counters()); diff != "" {
@@ -27,7 +28,7 @@ func (d *door) counters() map[string]float64 {
 	counters := map[string]float64{}
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
-			if metric.GetCounter() == nil {
+			if metric.GetCounter().GetValue() == 0 { // no counter, or one that shows from the beginning
 				continue
 			}
 			var labels []string
@@ -75,18 +76,19 @@ func TestWebhook_CountsEveryAnswer(t *testing.T) {
 	d.shrink("EVENTS")
 	d.deliver(verified(t, "id-7"))
 	d.assertMetrics(map[string]float64{
-		`greenlight_webhook_events_total{answer="accepted",type="10dlc.campaign.update"}`:     3,
-		`greenlight_webhook_events_total{answer="duplicate",type="10dlc.campaign.update"}`:    1,
-		`greenlight_webhook_events_total{answer="accepted",type="10dlc.brand.update"}`:        1,
-		`greenlight_webhook_events_total{answer="accepted",type="10dlc.phone_number.update"}`: 1,
-		`greenlight_webhook_events_total{answer="ignored",type="message.other"}`:              1,
-		`greenlight_webhook_events_total{answer="dead_lettered",type="other"}`:                1,
-		`greenlight_webhook_refused_total{code="signature_missing"}`:                          1,
-		`greenlight_webhook_refused_total{code="signature_mismatch"}`:                         1,
-		`greenlight_webhook_refused_total{code="body_too_large"}`:                             1,
-		`greenlight_webhook_refused_total{code="not_found"}`:                                  1,
-		`greenlight_webhook_refused_total{code="method_not_allowed"}`:                         1,
-		`greenlight_webhook_refused_total{code="not_stored"}`:                                 1,
+		`greenlight_webhook_events_total{answer="accepted",type="10dlc.campaign.update"}`:              3,
+		`greenlight_webhook_events_total{answer="duplicate",type="10dlc.campaign.update"}`:             1,
+		`greenlight_webhook_events_total{answer="accepted",type="10dlc.brand.update"}`:                 1,
+		`greenlight_webhook_events_total{answer="accepted",type="10dlc.phone_number.update"}`:          1,
+		`greenlight_webhook_events_total{answer="ignored",type="message.other"}`:                       1,
+		`greenlight_webhook_events_total{answer="dead_lettered",type="other"}`:                         1,
+		`greenlight_webhook_refused_total{code="signature_missing"}`:                                   1,
+		`greenlight_webhook_refused_total{code="signature_mismatch"}`:                                  1,
+		`greenlight_webhook_refused_total{code="body_too_large"}`:                                      1,
+		`greenlight_webhook_refused_total{code="not_found"}`:                                           1,
+		`greenlight_webhook_refused_total{code="method_not_allowed"}`:                                  1,
+		`greenlight_webhook_refused_total{code="not_stored"}`:                                          1,
+		`greenlight_webhook_verified_total{key="` + telnyx.PublicKeyOf(telnyxKey).Fingerprint() + `"}`: 9,
 	})
 	if got, want := d.published(), uint64(7); got != want {
 		t.Errorf("timed %d publishes, want %d", got, want)
@@ -106,13 +108,53 @@ func TestWebhook_MakesNoLabelOfWordsFromOutside(t *testing.T) {
 		d.do(d.request(fmt.Sprint("BREW", i), "/webhooks/telnyx", nil, nil))
 	}
 	d.assertMetrics(map[string]float64{
-		`greenlight_webhook_events_total{answer="accepted",type="10dlc.other"}`:    2 * rounds,
-		`greenlight_webhook_events_total{answer="accepted",type="brand.other"}`:    rounds,
-		`greenlight_webhook_events_total{answer="accepted",type="campaign.other"}`: rounds,
-		`greenlight_webhook_events_total{answer="ignored",type="message.other"}`:   rounds,
-		`greenlight_webhook_events_total{answer="ignored",type="other"}`:           3 * rounds,
-		`greenlight_webhook_events_total{answer="dead_lettered",type="other"}`:     rounds,
-		`greenlight_webhook_refused_total{code="not_found"}`:                       rounds,
-		`greenlight_webhook_refused_total{code="method_not_allowed"}`:              rounds,
+		`greenlight_webhook_events_total{answer="accepted",type="10dlc.other"}`:                        2 * rounds,
+		`greenlight_webhook_events_total{answer="accepted",type="brand.other"}`:                        rounds,
+		`greenlight_webhook_events_total{answer="accepted",type="campaign.other"}`:                     rounds,
+		`greenlight_webhook_events_total{answer="ignored",type="message.other"}`:                       rounds,
+		`greenlight_webhook_events_total{answer="ignored",type="other"}`:                               3 * rounds,
+		`greenlight_webhook_events_total{answer="dead_lettered",type="other"}`:                         rounds,
+		`greenlight_webhook_refused_total{code="not_found"}`:                                           rounds,
+		`greenlight_webhook_refused_total{code="method_not_allowed"}`:                                  rounds,
+		`greenlight_webhook_verified_total{key="` + telnyx.PublicKeyOf(telnyxKey).Fingerprint() + `"}`: 9 * rounds,
 	})
+}
+
+// An operator who rotates keys waits until the old one's count stands still.
+func TestWebhook_CountsDeliveriesByTheKeyThatSignedThem(t *testing.T) {
+	t.Parallel()
+	d := open(t, func(s *setup) { s.keys = []ed25519.PrivateKey{telnyxKey, nextKey} })
+	byKey := func(key ed25519.PrivateKey) string {
+		return `greenlight_webhook_verified_total{key="` + telnyx.PublicKeyOf(key).Fingerprint() + `"}`
+	}
+	exposed := func(key ed25519.PrivateKey) bool {
+		families, err := d.metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(fmt.Sprint(families), telnyx.PublicKeyOf(key).Fingerprint())
+	}
+	if !exposed(telnyxKey) || !exposed(nextKey) || exposed(strangerKey) {
+		t.Error("not just the keys in use have a counter from the beginning")
+	}
+	assertAnswer(t, d.deliver(verified(t, "id-1")), accepted)
+	body := verified(t, "id-2")
+	assertAnswer(t, d.post(telnyx.Sign(nextKey, now, body), body), accepted)
+	assertAnswer(t, d.post(telnyx.Sign(nextKey, now, body), body), duplicate)
+	assertAnswer(t, d.post(telnyx.Sign(strangerKey, now, body), body), answer{401, "signature_mismatch"})
+	got := d.counters()
+	if got[byKey(telnyxKey)] != 1 || got[byKey(nextKey)] != 2 {
+		t.Errorf("got %v", got)
+	}
+
+	if err := d.verifier.Replace(publicKeys([]ed25519.PrivateKey{strangerKey})); err != nil {
+		t.Fatal(err)
+	}
+	d.hook.KeysReplaced()
+	if !exposed(strangerKey) {
+		t.Error("a new key has no counter before it is used")
+	}
+	assertAnswer(t, d.deliver(verified(t, "id-3")), answer{401, "signature_mismatch"})
+	body = verified(t, "id-4")
+	assertAnswer(t, d.post(telnyx.Sign(strangerKey, now, body), body), accepted)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -19,8 +20,8 @@ type refusal struct {
 	message    string
 	cause      error
 	retryAfter time.Duration
-	// closes says that the rest of the request is not wanted. Without it the
-	// server reads on, up to 256 KiB, before it sends the answer.
+	// closes says that the rest of the request is not wanted, if there is any.
+	// Without it the server reads on, up to 256 KiB, before it sends the answer.
 	closes bool
 }
 
@@ -34,15 +35,11 @@ func (w *Webhook) answerError(err error, c echo.Context) {
 	}
 	refused := asRefusal(err)
 	w.metrics.refused.WithLabelValues(refused.code).Inc()
-	level := w.log.Warn()
-	if refused.status == http.StatusNotFound || refused.status == http.StatusMethodNotAllowed {
-		level = w.log.Debug() // scanners knock on every public door
-	}
-	level.Str(logging.KeyRemote, remote(c)).Str(logging.KeyAnswer, refused.code).Err(refused.cause).Msg(refused.message)
+	w.logRefusal(refused, c)
 	if refused.retryAfter > 0 {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(refused.retryAfter.Seconds())))
 	}
-	if refused.closes {
+	if refused.closes && c.Request().ContentLength != 0 {
 		c.Response().Header().Set(echo.HeaderConnection, "close")
 	}
 	if refused.status == http.StatusMethodNotAllowed {
@@ -52,6 +49,56 @@ func (w *Webhook) answerError(err error, c echo.Context) {
 	if err := c.JSON(refused.status, body); err != nil {
 		w.log.Debug().Err(err).Msg("the client did not wait for the answer")
 	}
+}
+
+// logRefusal writes a line for a refusal, unless there were very many this second: a
+// flood must not fill the disk. The next line then tells how many were left out, and
+// the counter counts them all.
+func (w *Webhook) logRefusal(refused *refusal, c echo.Context) {
+	lines := &w.refusedLines
+	if refused.status >= http.StatusInternalServerError {
+		lines = &w.failedLines // a flood of strangers must not hide our own trouble
+	}
+	leave, unlogged := lines.take(w.now())
+	if !leave {
+		return
+	}
+	line := w.log.Warn()
+	if refused.status == http.StatusNotFound || refused.status == http.StatusMethodNotAllowed {
+		line = w.log.Debug() // scanners knock on every public door
+	}
+	if unlogged > 0 {
+		line = line.Int(logging.KeyUnlogged, unlogged)
+	}
+	line.Str(logging.KeyRemote, remote(c)).Str(logging.KeyAnswer, refused.code).Err(refused.cause).Msg(refused.message)
+}
+
+// linesPerSecond bounds the lines about refusals of a kind.
+const linesPerSecond = 100
+
+// quota lets so many lines through in each second. The zero value is ready for use.
+type quota struct {
+	mu       sync.Mutex
+	second   int64
+	used     int
+	unlogged int
+}
+
+// take reports whether there may be a line now, and how many there might not be since
+// the last one.
+func (q *quota) take(now time.Time) (leave bool, unlogged int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if second := now.Unix(); second != q.second {
+		q.second, q.used = second, 0
+	}
+	if q.used >= linesPerSecond {
+		q.unlogged++
+		return false, 0
+	}
+	q.used++
+	unlogged, q.unlogged = q.unlogged, 0
+	return true, unlogged
 }
 
 func asRefusal(err error) *refusal {
@@ -64,11 +111,11 @@ func asRefusal(err error) *refusal {
 	}
 	switch status {
 	case http.StatusNotFound:
-		return &refusal{status: status, code: "not_found", message: "there is nothing here; Telnyx posts to " + Path}
+		return &refusal{status: status, code: "not_found", closes: true, message: "there is nothing here; Telnyx posts to " + Path}
 	case http.StatusMethodNotAllowed:
-		return &refusal{status: status, code: "method_not_allowed", message: "this path does not take that method; Telnyx posts to " + Path}
+		return &refusal{status: status, code: "method_not_allowed", closes: true, message: "this path does not take that method; Telnyx posts to " + Path}
 	default:
-		return &refusal{status: http.StatusInternalServerError, code: "internal", message: "something went wrong here; send it again", cause: err}
+		return &refusal{status: http.StatusInternalServerError, code: "internal", closes: true, message: "something went wrong here; send it again", cause: err}
 	}
 }
 

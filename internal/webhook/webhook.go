@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -48,7 +49,8 @@ func DefaultEventTypes() []string { return []string{"10dlc.*", "brand.*", "campa
 
 // Config is what a Webhook needs.
 type Config struct {
-	// Verifier tells Telnyx's deliveries from others. Required.
+	// Verifier tells Telnyx's deliveries from others. Its keys may be replaced while
+	// it is in use; see [Webhook.KeysReplaced]. Required.
 	Verifier *telnyx.Verifier
 	// JetStream holds the streams, which must exist. Required.
 	JetStream jetstream.JetStream
@@ -60,7 +62,11 @@ type Config struct {
 	// GroupCommit stores events that come at the same time with one commit, which
 	// pays where the server syncs every message to disk and costs where not.
 	GroupCommit bool
-	// Log gets a line for each delivery. The zero value logs nothing.
+	// MaxUnverified is how many deliveries are read and verified at once; more wait
+	// for half a second at most. Default DefaultMaxUnverified.
+	MaxUnverified int
+	// Log gets a line for each delivery, and at most a hundred a second for
+	// refusals. The zero value logs nothing.
 	Log zerolog.Logger
 	// Metrics registers the webhook's metrics. Nil registers them nowhere.
 	Metrics prometheus.Registerer
@@ -79,6 +85,11 @@ type Webhook struct {
 	log        zerolog.Logger
 	metrics    *metrics
 	now        func() time.Time
+	gate       gate
+	// stopping says that the process was told to stop.
+	stopping atomic.Bool
+	// Lines about refusals, of what others and of what we did wrong.
+	refusedLines, failedLines quota
 }
 
 // New returns a webhook, or an error that names each setting that is missing
@@ -96,6 +107,12 @@ func New(c Config) (*Webhook, error) {
 	}
 	if c.MaxBody < 0 || c.MaxBody > MaxMaxBody {
 		errs = append(errs, fmt.Errorf("webhook: largest body %d: must be between 1 and %d bytes", c.MaxBody, MaxMaxBody))
+	}
+	if c.MaxUnverified == 0 {
+		c.MaxUnverified = DefaultMaxUnverified
+	}
+	if c.MaxUnverified < 0 {
+		errs = append(errs, fmt.Errorf("webhook: %d unverified deliveries at once: must be at least 1", c.MaxUnverified))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -115,13 +132,26 @@ func New(c Config) (*Webhook, error) {
 		log:        c.Log.With().Str(logging.KeyPart, "webhook").Logger(),
 		metrics:    newMetrics(c.Metrics),
 		now:        c.Now,
+		gate:       gate{room: c.MaxUnverified},
 	}
 	w.store = w.publisher.Publish
 	if c.GroupCommit {
 		w.store = events.NewGroup(c.JetStream).Publish
 	}
+	w.KeysReplaced()
 	return w, nil
 }
+
+// KeysReplaced tells the webhook that its verifier has other keys now, so that each
+// has a counter from the beginning.
+func (w *Webhook) KeysReplaced() { w.metrics.keys(w.verifier.Keys()) }
+
+// ConnectionDisplaced counts a connection that was closed for a newer one.
+func (w *Webhook) ConnectionDisplaced() { w.metrics.displaced.Inc() }
+
+// Stop turns readiness and /healthz to false, for good. Deliveries are taken as
+// before, as long as they come.
+func (w *Webhook) Stop() { w.stopping.Store(true) }
 
 // Handler returns the public routes: the webhook and /healthz, nothing else.
 func (w *Webhook) Handler() http.Handler {
@@ -129,7 +159,13 @@ func (w *Webhook) Handler() http.Handler {
 	e.HTTPErrorHandler = w.answerError
 	e.POST(Path, w.deliver)
 	e.GET(healthPath, func(c echo.Context) error {
-		return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
+		if w.stopping.Load() {
+			return &refusal{
+				status: http.StatusServiceUnavailable, code: "stopping",
+				message: "this process stops; send to another one", retryAfter: time.Second,
+			}
+		}
+		return ok(c, "ok")
 	})
 	for path := range methods {
 		// Echo would answer 204 by itself.
@@ -141,8 +177,13 @@ func (w *Webhook) Handler() http.Handler {
 // Ready returns nil when an event that comes now would be stored, else a
 // sentence that says why not.
 func (w *Webhook) Ready(ctx context.Context) error {
+	if w.stopping.Load() {
+		return errStopping
+	}
 	return events.RoomForEvents(ctx, w.js)
 }
+
+var errStopping = errors.New("it was told to stop")
 
 // keeps reports whether events of the type are stored.
 func (w *Webhook) keeps(eventType string) bool {

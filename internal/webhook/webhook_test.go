@@ -76,6 +76,7 @@ func TestNew_NamesEverySettingThatIsWrong(t *testing.T) {
 	}{
 		"nothing given": {webhook.Config{}, []string{"no verifier", "no JetStream"}},
 		"negative cap":  {webhook.Config{MaxBody: -1}, []string{"no verifier", "no JetStream", "largest body -1"}},
+		"negative room": {webhook.Config{MaxUnverified: -1}, []string{"-1 unverified deliveries"}},
 		"cap too large": {webhook.Config{MaxBody: webhook.MaxMaxBody + 1}, []string{"largest body"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,4 +106,20 @@ func TestNew_NeedsNoMoreThanVerifierAndJetStream(t *testing.T) {
 	if err := hook.Ready(t.Context()); err != nil {
 		t.Errorf("Ready: %v", err)
 	}
+}
+
+func TestWebhook_IsNotReadyOnceItStopsAndStillTakesWhatComes(t *testing.T) {
+	d := open(t)
+	if err := d.hook.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.hook.Stop()
+	if err := d.hook.Ready(t.Context()); err == nil || err.Error() != "it was told to stop" {
+		t.Errorf("Ready: %v", err)
+	}
+	got, _ := d.do(d.request(http.MethodGet, "/healthz", nil, nil))
+	assertAnswer(t, got, answer{503, "stopping"})
+	body := verified(t, "id-1")
+	assertAnswer(t, d.deliver(body), accepted)
+	d.assertStored(wantEvent(verifiedSubject, "id-1", signed(body), body))
 }

@@ -1,0 +1,98 @@
+package webhook
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// firstRead is how much memory a delivery gets for its body on its word alone, in
+// bytes. Telnyx's bodies fit; what claims to be larger gets more as it comes.
+const firstRead = 4 << 10
+
+// delivery is a body that Telnyx signed.
+type delivery struct {
+	body []byte
+	// waited is how long it stood at the gate: time in which Telnyx waited as well.
+	waited time.Duration
+}
+
+// admit reads a delivery and verifies it. All that can be refused by the headers is
+// refused before the body is read; what remains passes the gate, so that only so
+// many bodies are in memory whose signature nobody has seen yet.
+func (w *Webhook) admit(c echo.Context) (delivery, error) {
+	request := c.Request()
+	if request.ContentLength > w.maxBody {
+		return delivery{}, tooLarge(w.maxBody)
+	}
+	claim, err := w.verifier.Claim(request.Header)
+	if err != nil {
+		return delivery{}, unauthorized(err, true)
+	}
+	connection := http.NewResponseController(c.Response())
+	arrived := time.Now()
+	visit, err := w.gate.enter(func() {
+		// A read that is under way or to come fails at once.
+		_ = connection.SetReadDeadline(time.Unix(1, 0))
+	})
+	if err != nil {
+		return delivery{}, overloaded(err)
+	}
+	defer visit.leave()
+	waited := time.Since(arrived)
+
+	// The body is read behind what is signed before it, and not copied again.
+	signed := claim.AppendPrefix(make([]byte, 0, 16+min(max(request.ContentLength, 512), firstRead)))
+	prefix := len(signed)
+	signed, err = readInto(signed, http.MaxBytesReader(c.Response().Writer, request.Body, w.maxBody))
+	visit.hasRead()
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+		return delivery{}, tooLarge(w.maxBody)
+	}
+	if err != nil && visit.displaced() {
+		return delivery{}, tooSlow(err)
+	}
+	if err != nil {
+		return delivery{}, unreadable(err)
+	}
+	key, err := claim.Check(signed)
+	if err != nil {
+		return delivery{}, unauthorized(err, false)
+	}
+	w.metrics.verified.WithLabelValues(key.Fingerprint()).Inc()
+	return delivery{body: signed[prefix:len(signed):len(signed)], waited: waited}, nil
+}
+
+// readInto appends what r has to b.
+func readInto(b []byte, r io.Reader) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+}
+
+func overloaded(err error) error {
+	return &refusal{
+		status: http.StatusServiceUnavailable, code: "overloaded", closes: true,
+		message: "too many deliveries are being read at once; send it again", cause: err, retryAfter: time.Second,
+	}
+}
+
+func tooSlow(err error) error {
+	return &refusal{
+		status: http.StatusServiceUnavailable, code: "body_too_slow", closes: true,
+		message: "the body came too slowly while others waited; send it again", cause: err, retryAfter: time.Second,
+	}
+}
