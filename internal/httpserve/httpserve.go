@@ -48,6 +48,9 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	}
 	var quiet silent
 	server.ConnState = quiet.follow
+	if s, ok := listener.(*secure); ok {
+		server.ErrorLog = s.errorLog()
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
