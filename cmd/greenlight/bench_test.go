@@ -44,7 +44,9 @@ func BenchmarkUp(b *testing.B) {
 
 func report(b *testing.B, took []time.Duration, refused int64) {
 	slices.Sort(took)
-	at := func(share float64) float64 { return float64(took[int(float64(len(took)-1)*share)].Microseconds()) / 1000 }
+	at := func(share float64) float64 {
+		return float64(took[int(float64(len(took)-1)*share)].Microseconds()) / 1000
+	}
 	b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(at(.5), "p50-ms")
 	b.ReportMetric(at(.99), "p99-ms")

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"greenlight/internal/assigner"
+	"greenlight/internal/certificate"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/httpserve"
@@ -22,6 +23,7 @@ import (
 type upCommand struct {
 	settings.Telnyx   `group:"Telnyx"`
 	settings.Webhook  `group:"Notifications"`
+	settings.TLS      `group:"Notifications"`
 	settings.Assigner `group:"Plans"`
 	settings.Data     `group:"This process"`
 	settings.Admin    `group:"This process"`
@@ -44,6 +46,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 		log:     c.Log.Logger(&faults, out.Stderr),
 	}
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
+	site.certificates = c.Certificates(&faults, c.Data.Dir)
 	c.Admin.Check(&faults)
 	if err := faults.Err(); err != nil {
 		return err
@@ -62,9 +65,11 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 // site is Greenlight in one process: both roles and the NATS server between
 // them.
 type site struct {
-	dir      string
-	webhook  webhook.Config
-	assigner assigner.Config
+	dir     string
+	webhook webhook.Config
+	// certificates are the public listener's; nil without TLS.
+	certificates certificate.Source
+	assigner     assigner.Config
 	// plans watches the plan files; nil when there are none to watch.
 	plans *watch.Watcher
 	log   zerolog.Logger
@@ -99,7 +104,7 @@ func (s site) assemble(ctx context.Context, nc *nats.Conn, public, private net.L
 	if err != nil {
 		return nil, err
 	}
-	if err := p.AddWebhook(s.webhook, public); err != nil {
+	if err := p.AddTLSWebhook(s.webhook, public, s.certificates); err != nil {
 		return nil, err
 	}
 	if s.plans != nil {

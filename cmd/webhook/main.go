@@ -15,6 +15,7 @@ import (
 
 type command struct {
 	settings.Webhook `group:"Notifications"`
+	settings.TLS     `group:"Notifications"`
 	settings.NATS    `group:"NATS"`
 	settings.Admin   `group:"This process"`
 	settings.Log     `group:"This process"`
@@ -31,6 +32,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	var faults settings.Faults
 	config := c.Webhook.Config(&faults)
+	certificates := c.Certificates(&faults, "")
 	replicas := c.Copies(&faults)
 	c.Admin.Check(&faults)
 	log := c.Log.Logger(&faults, stderr)
@@ -52,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("ADMIN_LISTEN: %w", err)
 	}
-	if err := p.AddWebhook(config, public); err != nil {
+	if err := p.AddTLSWebhook(config, public, certificates); err != nil {
 		return err
 	}
 	p.AddStatus(private)

@@ -106,6 +106,17 @@ func TestWebhook_HandsADeliveryToTheAssigner(t *testing.T) {
 	}
 }
 
+// TestRoles_CarryNoServer keeps the roles small: each is a client of NATS.
+func TestRoles_CarryNoServer(t *testing.T) {
+	list, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "greenlight/cmd/webhook", "greenlight/cmd/assigner").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, list)
+	}
+	if bytes.Contains(list, []byte("github.com/nats-io/nats-server/")) {
+		t.Error("webhook or assigner imports the NATS server")
+	}
+}
+
 // start runs the command as a process of its own, with nothing in its
 // environment but these settings, and waits until its log has the line.
 func start(t *testing.T, line string, settings ...string) *running {

@@ -13,6 +13,10 @@ import (
 // MinServerVersion is the oldest NATS server that Greenlight works with.
 const MinServerVersion = "2.15.0"
 
+// EmbeddedURLFile is the file in which package embedded leaves its server's address.
+// The name stands here, so that a program that only reads it carries no server.
+const EmbeddedURLFile = "nats.url"
+
 // ErrServerTooOld is matched by the error for a server before
 // [MinServerVersion].
 var ErrServerTooOld = errors.New("NATS server too old")

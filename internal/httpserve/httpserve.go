@@ -92,6 +92,9 @@ func (o Options) Serve(ctx context.Context, listener net.Listener, handler http.
 		ConnContext:       crowd.arrive,
 		ConnState:         crowd.follow,
 	}
+	if s, ok := listener.(*secure); ok {
+		server.ErrorLog = s.errorLog()
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	serveFailed := func(err error) error { return fmt.Errorf("serve on %s: %w", listener.Addr(), err) }

@@ -28,7 +28,6 @@ import (
 
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
-	"greenlight/internal/events/embedded"
 	"greenlight/internal/logging"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/telnyx"
@@ -221,7 +220,7 @@ func (s NATS) ConnectOrFind(faults *Faults, data Data, name string) *nats.Conn {
 	if s.URL != "" || s.URLFile != "" {
 		return s.Connect(faults, name)
 	}
-	path := filepath.Join(data.Dir, embedded.URLFile)
+	path := filepath.Join(data.Dir, events.EmbeddedURLFile)
 	address, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		faults.add("NATS_URL", "is missing, and the address of greenlight up cannot be read: "+err.Error(),

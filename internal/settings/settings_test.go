@@ -40,6 +40,7 @@ const (
 type groups struct {
 	settings.Telnyx
 	settings.Webhook
+	settings.TLS
 	settings.Assigner
 	settings.NATS
 	settings.Data
@@ -62,6 +63,7 @@ func parse(t *testing.T, args ...string) groups {
 func (g groups) check() settings.Faults {
 	var faults settings.Faults
 	g.Webhook.Config(&faults)
+	g.Certificates(&faults, "")
 	g.Assigner.Config(&faults, g.Telnyx)
 	g.Copies(&faults)
 	g.Admin.Check(&faults)
@@ -215,15 +217,24 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 		"event type with dot last": {set: map[string]string{"EVENT_TYPES": "10dlc."}, want: `EVENT_TYPES (--event-types) "10dlc." is no event type.` + types},
 		"event types, comma last":  {set: map[string]string{"EVENT_TYPES": "10dlc.*,"}, want: `EVENT_TYPES (--event-types) "" is no event type.` + types},
 
-		"listen without port":     {set: map[string]string{"LISTEN": "8080"}, want: `LISTEN (--listen) "8080" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
-		"listen on a name's port": {set: map[string]string{"LISTEN": ":http"}, want: `LISTEN (--listen) ":http" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
-		"admin port too high":     {set: map[string]string{"ADMIN_LISTEN": ":65536"}, want: `ADMIN_LISTEN (--admin-listen) ":65536" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
-		"resync in words":         {set: map[string]string{"RESYNC": "hourly"}, want: `RESYNC (--resync) "hourly" is no time between a second and a day. Write it like 15m or 1h30m.`},
-		"resync without unit":     {set: map[string]string{"RESYNC": "15"}, want: `RESYNC (--resync) "15" is no time between a second and a day. Write it like 15m or 1h30m.`},
-		"resync too often":        {set: map[string]string{"RESYNC": "999ms"}, want: `RESYNC (--resync) "999ms" is no time between a second and a day. Write it like 15m or 1h30m.`},
-		"resync too rare":         {set: map[string]string{"RESYNC": "25h"}, want: `RESYNC (--resync) "25h" is no time between a second and a day. Write it like 15m or 1h30m.`},
-		"log level unknown":       {set: map[string]string{"LOG_LEVEL": "loud"}, want: `LOG_LEVEL (--log-level) "loud" is no level. Write debug, info, warn or error.`},
-		"log format unknown":      {set: map[string]string{"LOG_FORMAT": "xml"}, want: `LOG_FORMAT (--log-format) "xml" is no format. Write json or console, or leave it out.`},
+		"listen without port":        {set: map[string]string{"LISTEN": "8080"}, want: `LISTEN (--listen) "8080" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
+		"listen on a name's port":    {set: map[string]string{"LISTEN": ":http"}, want: `LISTEN (--listen) ":http" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
+		"admin port too high":        {set: map[string]string{"ADMIN_LISTEN": ":65536"}, want: `ADMIN_LISTEN (--admin-listen) ":65536" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
+		"certificate without key":    {set: map[string]string{"TLS_CERT": missing}, want: "TLS_KEY (--tls-key) is missing, and TLS_CERT is given. Name the file with the certificate's private key, or leave out both."},
+		"key without certificate":    {set: map[string]string{"TLS_KEY": missing}, want: "TLS_CERT (--tls-cert) is missing, and TLS_KEY is given. Name the file with the certificate, or leave out both."},
+		"certificate away":           {set: map[string]string{"TLS_CERT": missing, "TLS_KEY": os.DevNull}, want: "TLS_CERT (--tls-cert) and TLS_KEY cannot be used: stat " + missing + ": no such file or directory. Name a certificate and its key, both in PEM form."},
+		"files and issued ones":      {set: map[string]string{"TLS_CERT": missing, "TLS_KEY": missing, "TLS_AUTO": "a.example.com"}, want: "TLS_AUTO (--tls-auto) and TLS_CERT or TLS_KEY are given together. Leave out TLS_AUTO to use the files, or both files to have certificates issued."},
+		"issued ones without host":   {set: map[string]string{"TLS_AUTO": " ", "TLS_AUTO_CACHE": missing}, want: `TLS_AUTO (--tls-auto) cannot be used: "" is no public host name in small letters. Write names like hooks.example.com, with commas between.`},
+		"issued ones for an address": {set: map[string]string{"TLS_AUTO": "192.0.2.1", "TLS_AUTO_CACHE": missing}, want: `TLS_AUTO (--tls-auto) cannot be used: "192.0.2.1" is no public host name in small letters. Write names like hooks.example.com, with commas between.`},
+		"issued ones without folder": {set: map[string]string{"TLS_AUTO": "a.example.com"}, want: "TLS_AUTO_CACHE (--tls-auto-cache) is missing, and TLS_AUTO is given. Name a folder that outlasts restarts: who asks for new certificates at each start soon gets none."},
+		"folder without host":        {set: map[string]string{"TLS_AUTO_CACHE": missing}, want: "TLS_AUTO (--tls-auto) is missing, and TLS_AUTO_CACHE is given. Name the hosts to get certificates for, or leave out both."},
+		"folder that is a file":      {set: map[string]string{"TLS_AUTO": "a.example.com", "TLS_AUTO_CACHE": os.DevNull}, want: "TLS_AUTO_CACHE (--tls-auto-cache) cannot be used: mkdir " + os.DevNull + ": not a directory. Name a folder of our own."},
+		"resync in words":            {set: map[string]string{"RESYNC": "hourly"}, want: `RESYNC (--resync) "hourly" is no time between a second and a day. Write it like 15m or 1h30m.`},
+		"resync without unit":        {set: map[string]string{"RESYNC": "15"}, want: `RESYNC (--resync) "15" is no time between a second and a day. Write it like 15m or 1h30m.`},
+		"resync too often":           {set: map[string]string{"RESYNC": "999ms"}, want: `RESYNC (--resync) "999ms" is no time between a second and a day. Write it like 15m or 1h30m.`},
+		"resync too rare":            {set: map[string]string{"RESYNC": "25h"}, want: `RESYNC (--resync) "25h" is no time between a second and a day. Write it like 15m or 1h30m.`},
+		"log level unknown":          {set: map[string]string{"LOG_LEVEL": "loud"}, want: `LOG_LEVEL (--log-level) "loud" is no level. Write debug, info, warn or error.`},
+		"log format unknown":         {set: map[string]string{"LOG_FORMAT": "xml"}, want: `LOG_FORMAT (--log-format) "xml" is no format. Write json or console, or leave it out.`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clearEnv(t)
@@ -514,5 +525,21 @@ func TestGroups_AreAllThatThereAre(t *testing.T) {
 	slices.Sort(names)
 	if unique := slices.Compact(slices.Clone(names)); len(unique) != len(names) {
 		t.Errorf("a setting is declared twice: %v", names)
+	}
+}
+
+func TestCertificates_AreKeptWithTheData(t *testing.T) {
+	data := t.TempDir()
+	var faults settings.Faults
+	if source := (settings.TLS{Auto: "a.example.com, b.example.com"}).Certificates(&faults, data); source == nil || faults.Err() != nil {
+		t.Fatalf("got %v, %v", source, faults)
+	}
+	info, err := os.Stat(filepath.Join(data, "certificates"))
+	must(t, err)
+	if got := info.Mode().Perm(); got != 0o700 {
+		t.Errorf("the folder's mode is %04o, want 0700", got)
+	}
+	if source := (settings.TLS{}).Certificates(&faults, data); source != nil {
+		t.Errorf("got %v without any setting, want plain HTTP", source)
 	}
 }

@@ -18,12 +18,14 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"greenlight/internal/events"
 )
 
 // URLFile is the name of the file in the data folder that holds the address of
 // the running server, token included. Its permission (0600) is the door: who
 // can read it may talk to the server.
-const URLFile = "nats.url"
+const URLFile = events.EmbeddedURLFile
 
 const (
 	readyTimeout = 10 * time.Second
