@@ -130,7 +130,7 @@ type Webhook struct {
 	PublicKeyFile string `name:"telnyx-public-key-file" env:"TELNYX_PUBLIC_KEY_FILE" placeholder:"FILE" help:"File that holds the public key."`
 	Listen        string `name:"listen" env:"LISTEN" default:":8080" placeholder:"ADDR" help:"Public address that Telnyx posts to (${default}). The path is /webhooks/telnyx."`
 	MaxBody       string `name:"max-body" env:"MAX_BODY" default:"262144" placeholder:"BYTES" help:"Largest body that is read (${default})."`
-	GroupCommit   bool   `name:"group-commit" env:"GROUP_COMMIT" help:"Store events that come together in one commit: faster where NATS syncs every message to disk (sync_always), slower elsewhere. greenlight up does it anyway."`
+	GroupCommit   string `name:"group-commit" env:"GROUP_COMMIT" default:"no" placeholder:"yes|no" help:"Store events that come together in one commit (${default}): faster where NATS syncs every message to disk (sync_always), slower elsewhere. greenlight up does it anyway."`
 	EventTypes    string `name:"event-types" env:"EVENT_TYPES" default:"10dlc.*,brand.*,campaign.*" placeholder:"LIST" help:"Event types that are kept (${default}); others are verified, answered and forgotten."`
 }
 
@@ -140,7 +140,7 @@ func (s Webhook) Config(faults *Faults) webhook.Config {
 		"Copy it "+whereKeys+", Public Key: 44 characters that end in =.")
 	config := webhook.Config{
 		MaxBody:     int64(count(faults, "MAX_BODY", s.MaxBody, 1<<10, webhook.MaxMaxBody)),
-		GroupCommit: s.GroupCommit,
+		GroupCommit: yes(faults, "GROUP_COMMIT", s.GroupCommit),
 	}
 	if text != "" {
 		keys, err := telnyx.ParsePublicKeys(text)
@@ -188,6 +188,14 @@ func (s Assigner) Config(faults *Faults, calls Telnyx) (assigner.Config, *watch.
 		PendingDeadline: span(faults, "PENDING_DEADLINE", s.PendingDeadline, time.Minute, 30*24*time.Hour, "a minute and 30 days (720h)", "72h"),
 		Concurrency:     count(faults, "TELNYX_CONCURRENCY", calls.Concurrency, 1, 100),
 	}, plans
+}
+
+// yes reads a setting that is yes or no.
+func yes(faults *Faults, name, text string) bool {
+	if text != "yes" && text != "no" {
+		faults.add(name, fmt.Sprintf("is %q", text), "Write yes or no.")
+	}
+	return text == "yes"
 }
 
 // span reads a time within bounds, which between names.
