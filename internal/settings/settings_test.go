@@ -229,7 +229,7 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 		"issued ones without folder": {set: map[string]string{"TLS_AUTO": "a.example.com"}, want: "TLS_AUTO_CACHE (--tls-auto-cache) is missing, and TLS_AUTO is given. Name a folder that outlasts restarts: who asks for new certificates at each start soon gets none."},
 		"folder without host":        {set: map[string]string{"TLS_AUTO_CACHE": missing}, want: "TLS_AUTO (--tls-auto) is missing, and TLS_AUTO_CACHE is given. Name the hosts to get certificates for, or leave out both."},
 		"folder that is a file":      {set: map[string]string{"TLS_AUTO": "a.example.com", "TLS_AUTO_CACHE": os.DevNull}, want: "TLS_AUTO_CACHE (--tls-auto-cache) cannot be used: mkdir " + os.DevNull + ": not a directory. Name a folder of our own."},
-		"group commit maybe":      {set: map[string]string{"GROUP_COMMIT": "maybe"}, want: `GROUP_COMMIT (--group-commit) is "maybe". Write yes or no.`},
+		"group commit maybe":         {set: map[string]string{"GROUP_COMMIT": "maybe"}, want: `GROUP_COMMIT (--group-commit) is "maybe". Write yes or no.`},
 		"resync in words":            {set: map[string]string{"RESYNC": "hourly"}, want: `RESYNC (--resync) "hourly" is no time between a second and a day. Write it like 15m or 1h30m.`},
 		"resync without unit":        {set: map[string]string{"RESYNC": "15"}, want: `RESYNC (--resync) "15" is no time between a second and a day. Write it like 15m or 1h30m.`},
 		"resync too often":           {set: map[string]string{"RESYNC": "999ms"}, want: `RESYNC (--resync) "999ms" is no time between a second and a day. Write it like 15m or 1h30m.`},
