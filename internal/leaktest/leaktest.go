@@ -14,5 +14,9 @@ func Server() []goleak.Option {
 		// Waits some seconds for an answer that a server which was shut down just
 		// after its streams were made no longer gives.
 		goleak.IgnoreAnyFunction(server + "(*stream).trySetupSourceConsumer.func3"),
+		// The store of a batch that was not complete when the server was shut down.
+		goleak.IgnoreAnyFunction(server + "(*fileStore).flushStreamStateLoop"),
+		goleak.IgnoreAnyFunction(server + "(*msgBlock).flushLoop"),
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
 	}
 }
