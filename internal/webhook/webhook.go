@@ -132,7 +132,10 @@ func (w *Webhook) Handler() http.Handler {
 // Ready returns nil when an event that comes now would be stored, else a
 // sentence that says why not.
 func (w *Webhook) Ready(ctx context.Context) error {
-	return events.RoomForEvents(ctx, w.js)
+	if err := events.RoomForEvents(ctx, w.js); err != nil {
+		return err
+	}
+	return events.CanPublish(ctx, w.js)
 }
 
 // keeps reports whether events of the type are stored.
