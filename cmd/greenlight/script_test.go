@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"regexp"
@@ -10,7 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"greenlight/internal/doctor"
+	"greenlight/internal/events"
+	"greenlight/internal/telnyx/telnyxsim"
 )
 
 func TestMain(m *testing.M) {
@@ -26,10 +34,23 @@ func TestScripts(t *testing.T) {
 			"mode":     mode,
 			"conceals": conceals,
 			"sigterm":  sigterm,
+			"shrink":   shrink,
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "fleeting" {
+				return false, fmt.Errorf("no such condition: %s", name)
+			}
+			v, _, err := doctor.VolumeOf(t.TempDir())
+			return v.Kind == "tmpfs" || v.Kind == "overlayfs", err
 		},
 		Setup: func(env *testscript.Env) error {
 			// Else the race detector makes each command wait a second at its end.
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
+			sim := telnyxsim.New(telnyxsim.Options{RequiredAPIKey: preflightKey})
+			telnyx := httptest.NewServer(sim)
+			env.Defer(sim.Close)
+			env.Defer(telnyx.Close)
+			env.Setenv("TELNYX_SIMULATED", telnyx.URL+"/v2")
 			return nil
 		},
 	})
@@ -63,6 +84,27 @@ func sigterm(script *testscript.TestScript, neg bool, args []string) {
 	for _, command := range script.BackgroundCmds() {
 		script.Check(command.Process.Signal(syscall.SIGTERM))
 	}
+}
+
+// shrink leaves the stream of events no room, on the server whose URL a file holds:
+// shrink <file with URL>
+func shrink(script *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		script.Fatalf("usage: shrink file-with-url")
+	}
+	nc, err := events.Connect(strings.TrimSpace(script.ReadFile(args[0])), "test")
+	script.Check(err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	script.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	stream, err := js.Stream(ctx, events.StreamEvents)
+	script.Check(err)
+	config := stream.CachedInfo().Config
+	config.MaxBytes, config.MaxMsgSize = 1<<20, 1<<20
+	_, err = js.UpdateStream(ctx, config)
+	script.Check(err)
 }
 
 // mode fails unless a file has the permissions: mode <octal> <file>

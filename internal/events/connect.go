@@ -52,12 +52,15 @@ func Connect(url, name string, more ...nats.Option) (*nats.Conn, error) {
 // version is MinServerVersion or newer. A pre-release such as 2.15.0-RC.1 counts
 // as its release.
 func checkServerVersion(version string) error {
-	if atLeast(version, MinServerVersion) {
+	if IsSupported(version) {
 		return nil
 	}
 	return fmt.Errorf("%w: it is version %q and Greenlight needs %s or newer, which repeats schedules and keeps acknowledged messages through a power failure; upgrade the server (https://github.com/nats-io/nats-server/releases)",
 		ErrServerTooOld, version, MinServerVersion)
 }
+
+// IsSupported reports whether a NATS server of that version is new enough.
+func IsSupported(version string) bool { return atLeast(version, MinServerVersion) }
 
 // atLeast compares two versions of the form major.minor.patch[-anything].
 // What cannot be read counts as old.

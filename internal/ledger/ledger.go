@@ -28,6 +28,10 @@ const (
 	keysPerWatch = 100
 )
 
+// WriteProbe is a subject of the ledger that no record has, by which to find out
+// whether the ledger may be written.
+const WriteProbe = "$KV." + bucketNumbers + "._.doctor"
+
 // ErrChanged says that a record was written by somebody else since it was read.
 // Read it again and decide anew.
 var ErrChanged = errors.New("record changed since it was read")

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"greenlight/internal/assigner"
+	"greenlight/internal/doctor"
 	"greenlight/internal/events"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/logging"
@@ -60,6 +61,7 @@ func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (
 		}
 		return errors.New("the NATS server is not connected; trying again all the time")
 	}})
+	p.checks = append(p.checks, status.Check{Name: "clock", Advisory: true, Ready: doctor.ReadyClock(js)})
 	return p, nil
 }
 

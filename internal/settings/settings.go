@@ -40,11 +40,21 @@ type Fault struct {
 	Setting string
 	// What says what is wrong with it and Mend how to get it right.
 	What, Mend string
+	// Err is what went wrong when it was used, if that is known.
+	Err error
+}
+
+// Unwrap returns Err.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// Says returns the sentence that says what is wrong, without how to mend it.
+func (f *Fault) Says() string {
+	return fmt.Sprintf("%s (--%s) %s.", f.Setting, FlagName(f.Setting), f.What)
 }
 
 // Error returns a sentence that names the setting both ways.
 func (f *Fault) Error() string {
-	return fmt.Sprintf("%s (--%s) %s. %s", f.Setting, FlagName(f.Setting), f.What, f.Mend)
+	return f.Says() + " " + f.Mend
 }
 
 // FlagName is the flag of a setting: TELNYX_API_KEY has --telnyx-api-key.
@@ -134,21 +144,37 @@ type Webhook struct {
 	EventTypes    string `name:"event-types" env:"EVENT_TYPES" default:"10dlc.*,brand.*,campaign.*" placeholder:"LIST" help:"Event types that are kept (${default}); others are verified, answered and forgotten."`
 }
 
-// Config returns the webhook's configuration but for what is not a setting.
-func (s Webhook) Config(faults *Faults) webhook.Config {
+// Keys returns the public keys; none when they are missing or malformed, which is
+// noted.
+func (s Webhook) Keys(faults *Faults) []telnyx.PublicKey {
 	text := secret(faults, "TELNYX_PUBLIC_KEY", s.PublicKey, s.PublicKeyFile,
 		"Copy it "+whereKeys+", Public Key: 44 characters that end in =.")
+	if text == "" {
+		return nil
+	}
+	keys, err := telnyx.ParsePublicKeys(text)
+	if err != nil {
+		faults.addKey(err)
+		return nil
+	}
+	return keys
+}
+
+// addKey notes a public key that cannot be used.
+func (f *Faults) addKey(err error) {
+	f.add("TELNYX_PUBLIC_KEY", "cannot be used: "+err.Error(), "Copy it anew "+whereKeys+", Public Key.")
+}
+
+// Config returns the webhook's configuration but for what is not a setting.
+func (s Webhook) Config(faults *Faults) webhook.Config {
 	config := webhook.Config{
 		MaxBody:     int64(count(faults, "MAX_BODY", s.MaxBody, 1<<10, webhook.MaxMaxBody)),
 		GroupCommit: yes(faults, "GROUP_COMMIT", s.GroupCommit),
 	}
-	if text != "" {
-		keys, err := telnyx.ParsePublicKeys(text)
-		if err == nil {
-			config.Verifier, err = telnyx.NewVerifier(keys, time.Now)
-		}
-		if err != nil {
-			faults.add("TELNYX_PUBLIC_KEY", "cannot be used: "+err.Error(), "Copy it anew "+whereKeys+", Public Key.")
+	if keys := s.Keys(faults); keys != nil {
+		var err error
+		if config.Verifier, err = telnyx.NewVerifier(keys, time.Now); err != nil {
+			faults.addKey(err)
 		}
 	}
 	for eventType := range strings.SplitSeq(s.EventTypes, ",") {
@@ -261,7 +287,8 @@ func (s NATS) connectTo(faults *Faults, address, name string) *nats.Conn {
 	}
 	nc, err := events.Connect(address, name, options...)
 	if err != nil {
-		faults.add("NATS_URL", "cannot be used: "+err.Error(), "Check that the server runs there and that this machine may reach it.")
+		*faults = append(*faults, &Fault{Setting: "NATS_URL", What: "cannot be used: " + err.Error(),
+			Mend: "Check that the server runs there and that this machine may reach it.", Err: err})
 		return nil
 	}
 	return nc

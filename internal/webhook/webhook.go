@@ -180,7 +180,10 @@ func (w *Webhook) Ready(ctx context.Context) error {
 	if w.stopping.Load() {
 		return errStopping
 	}
-	return events.RoomForEvents(ctx, w.js)
+	if err := events.RoomForEvents(ctx, w.js); err != nil {
+		return err
+	}
+	return events.CanPublish(ctx, w.js)
 }
 
 var errStopping = errors.New("it was told to stop")

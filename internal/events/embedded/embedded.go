@@ -27,6 +27,13 @@ import (
 // can read it may talk to the server.
 const URLFile = events.EmbeddedURLFile
 
+// The server's name tells other programs that it is this one, and whether it syncs
+// (Options.SyncAlways), which NATS tells nobody but its administrators.
+const (
+	nameSynced   = "greenlight-sync-always"
+	nameUnsynced = "greenlight-sync-later"
+)
+
 const (
 	readyTimeout = 10 * time.Second
 	// maxStore is the sum that all streams may reserve. It is no promise that
@@ -87,7 +94,7 @@ func (s *Server) start(o Options) error {
 	s.token = hex.EncodeToString(token)
 
 	opts := &server.Options{
-		ServerName:         "greenlight",
+		ServerName:         nameUnsynced,
 		DontListen:         !o.Listen,
 		Host:               "127.0.0.1",
 		Port:               server.RANDOM_PORT,
@@ -99,6 +106,9 @@ func (s *Server) start(o Options) error {
 		SyncAlways:         o.SyncAlways,
 		JetStreamMaxStore:  maxStore,
 		JetStreamMaxMemory: maxMemory,
+	}
+	if o.SyncAlways {
+		opts.ServerName = nameSynced
 	}
 	ns, err := server.NewServer(opts)
 	if err != nil {
@@ -135,6 +145,17 @@ func (s *Server) URL() string {
 // without a socket. The URL given beside them is not used.
 func (s *Server) InProcess() []nats.Option {
 	return []nats.Option{nats.InProcessServer(s.nats), nats.Token(s.token)}
+}
+
+// Recognize reports whether a connection leads to a server of this package, and
+// whether it syncs every message to the disk before it acknowledges it.
+func Recognize(nc *nats.Conn) (embedded, syncs bool) {
+	name := nc.ConnectedServerName()
+	host, _, err := net.SplitHostPort(nc.ConnectedAddr())
+	if err == nil && host != "127.0.0.1" { // no address to split: in this process
+		return false, false
+	}
+	return name == nameSynced || name == nameUnsynced, name == nameSynced
 }
 
 // Close stops the server, waits until its files are closed, and unlocks the

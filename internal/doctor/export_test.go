@@ -1,0 +1,7 @@
+package doctor
+
+// For tests.
+var (
+	Percentile = percentile
+	Agreed     = agreed
+)

@@ -1,0 +1,265 @@
+package doctor_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/doctor"
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+)
+
+func TestNATS_KnowsNothingOfAnOutsideServersSync(t *testing.T) {
+	nc, js := connect(t, outside(t, nil), "all")
+	furnish(t, js)
+	report, found := look(t, doctor.NATS{Conn: nc})
+	if got := found[doctor.CheckSync]; got.Level != doctor.Unknown || got.Mend == "" {
+		t.Errorf("got %+v, want unknown and how to find out", got)
+	}
+	if !strings.Contains(report.Means, "unknown") {
+		t.Errorf("got %q, want that it is unknown", report.Means)
+	}
+	for _, check := range []doctor.Check{
+		doctor.CheckVersion, doctor.CheckStorage, doctor.CheckReplicas, doctor.CheckRoom, doctor.CheckDeadLetters, doctor.CheckNATSClock, doctor.CheckRights,
+	} {
+		if got := found[check]; got.Level != doctor.OK {
+			t.Errorf("%s: got %+v, want ok", check, got)
+		}
+	}
+	if got := found[doctor.CheckAssigner]; got.Level != doctor.Warn {
+		t.Errorf("got %+v, want a warning that no assigner ran", got)
+	}
+}
+
+func TestNATS_ReadsSyncFromTheMonitor(t *testing.T) {
+	ns := outside(t, nil)
+	nc, js := connect(t, ns, "all")
+	furnish(t, js)
+	monitor := "http://" + ns.MonitorAddr().String()
+	report, found := look(t, doctor.NATS{Conn: nc, Monitors: []string{monitor}})
+	if got := found[doctor.CheckSync]; got.Level != doctor.Fail || !strings.Contains(got.Says, "as /varz tells") {
+		t.Errorf("got %+v, want that it does not sync", got)
+	}
+	if !strings.Contains(report.Means, "a power failure takes what was not synced yet") {
+		t.Errorf("got %q, want that a power failure takes events", report.Means)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	nobody := listener.Addr().String()
+	must(t, listener.Close())
+	for name, address := range map[string]string{
+		"nobody there":  "http://all:s3cret@" + nobody,
+		"no address":    "://",
+		"not the right": "http://" + nobody,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, found := look(t, doctor.NATS{Conn: nc, Monitors: []string{address}})
+			if got := found[doctor.CheckSync]; got.Level != doctor.Unknown {
+				t.Errorf("got %+v, want unknown", got)
+			}
+		})
+	}
+}
+
+func TestNATS_LeavesEverythingAsItWas(t *testing.T) {
+	nc, js := connect(t, outside(t, nil), "all")
+	furnish(t, js)
+	before := standing(t, js)
+	look(t, doctor.NATS{Conn: nc})
+	if after := standing(t, js); after != before {
+		t.Errorf("got\n%s\nwant\n%s", after, before)
+	}
+}
+
+// standing tells of every stream what is in it and how it is set, and of its
+// consumers.
+func standing(t *testing.T, js jetstream.JetStream) string {
+	t.Helper()
+	var b strings.Builder
+	streams := js.ListStreams(t.Context())
+	for info := range streams.Info() {
+		fmt.Fprintf(&b, "%s: %d messages, last %d, %d consumers, %+v\n", info.Config.Name, info.State.Msgs, info.State.LastSeq, info.State.Consumers, info.Config.Subjects)
+	}
+	must(t, streams.Err())
+	return b.String()
+}
+
+func TestNATS_TellsWhatTheUserMayNotDo(t *testing.T) {
+	// A webhook's user, who may also look.
+	ns := outside(t, &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{
+		"telnyx.event.>", "deadletter.>", "$JS.API.STREAM.INFO.>",
+	}}})
+	_, js := connect(t, ns, "all")
+	furnish(t, js)
+	nc, _ := connect(t, ns, "some")
+	_, found := look(t, doctor.NATS{Conn: nc})
+	got := found[doctor.CheckRights]
+	if got.Level != doctor.Fail {
+		t.Fatalf("got %+v, want that it fails", got)
+	}
+	for _, f := range []struct {
+		name string
+		want bool
+	}{
+		{"make_the_streams", false}, {"publish_events", true}, {"store_dead_letters", true}, {"publish_triggers", false},
+		{"publish_schedules", false}, {"create_the_consumer", false}, {"write_the_ledger", false}, {"read_the_ledger", false},
+	} {
+		if got.Facts[f.name] != f.want {
+			t.Errorf("%s: got %v, want %t", f.name, got.Facts[f.name], f.want)
+		}
+	}
+	if !strings.Contains(got.Says, "publish triggers") || strings.Contains(got.Says, "publish events") {
+		t.Errorf("got %q, want what it may not do and nothing else", got.Says)
+	}
+	if got := found[doctor.CheckSpeed]; got.Level != doctor.Unknown {
+		t.Errorf("got %+v, want that speed is unknown", got)
+	}
+}
+
+func TestNATS_TellsThatNothingIsThereYet(t *testing.T) {
+	nc, _ := connect(t, outside(t, nil), "all")
+	report, found := look(t, doctor.NATS{Conn: nc})
+	if got := found[doctor.CheckStream]; got.Level != doctor.Warn || !strings.Contains(got.Says, "never") && !strings.Contains(got.Says, "neither") {
+		t.Errorf("got %+v, want that the stream is not there", got)
+	}
+	if got := found[doctor.CheckRights]; got.Level != doctor.Unknown {
+		t.Errorf("got %+v, want that rights are unknown", got)
+	}
+	if !strings.Contains(report.Means, "cannot be told") {
+		t.Errorf("got %q, want that it cannot be told", report.Means)
+	}
+}
+
+func TestNATS_LooksAtACluster(t *testing.T) {
+	servers := cluster(t)
+	nc, err := events.Connect(servers[0].ClientURL(), t.Name())
+	must(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	must(t, err)
+	within(t, 20*time.Second, func() error { return events.EnsureStreams(t.Context(), js, 3) })
+	_, err = ledger.Create(t.Context(), js, 3)
+	must(t, err)
+	var monitors []string
+	for _, ns := range servers {
+		monitors = append(monitors, "http://"+ns.MonitorAddr().String())
+	}
+	before := standing(t, js)
+	report, found := look(t, doctor.NATS{Conn: nc, Monitors: monitors})
+	for _, check := range []doctor.Check{doctor.CheckSync, doctor.CheckRights, doctor.CheckRoom} {
+		if got := found[check]; got.Level != doctor.OK {
+			t.Errorf("%s: got %+v, want ok", check, got)
+		}
+	}
+	if got := found[doctor.CheckReplicas]; got.Facts["replicas"] != 3 {
+		t.Errorf("got %+v, want three copies", got)
+	}
+	if got := found[doctor.CheckSpeed]; got.Level == doctor.Unknown {
+		t.Errorf("got %+v, want that speed was measured", got)
+	}
+	if !strings.Contains(report.Means, "the disks of most of 3 servers") {
+		t.Errorf("got %q, want what three disks are worth", report.Means)
+	}
+	if after := standing(t, js); after != before {
+		t.Errorf("got\n%s\nwant\n%s", after, before)
+	}
+	_, found = look(t, doctor.NATS{Conn: nc, Monitors: monitors[:2]})
+	if got := found[doctor.CheckSync]; got.Level != doctor.Unknown {
+		t.Errorf("got %+v of two of three, want unknown", got)
+	}
+}
+
+// cluster starts three servers that sync always.
+func cluster(t *testing.T) []*server.Server {
+	t.Helper()
+	var ports []int
+	for range 3 {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+		must(t, listener.Close())
+	}
+	servers := make([]*server.Server, len(ports))
+	for i, port := range ports {
+		var others []string
+		for _, other := range ports {
+			others = append(others, fmt.Sprintf("nats://127.0.0.1:%d", other))
+		}
+		ns, err := server.NewServer(&server.Options{
+			ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: server.RANDOM_PORT, HTTPHost: "127.0.0.1", HTTPPort: server.RANDOM_PORT,
+			NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
+			JetStreamMaxStore: 16 << 30, JetStreamMaxMemory: 64 << 20,
+			Cluster: server.ClusterOpts{Name: "three", Host: "127.0.0.1", Port: port},
+			Routes:  server.RoutesFromStr(strings.Join(others, ",")),
+		})
+		must(t, err)
+		servers[i] = ns
+		ns.Start()
+		t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
+	}
+	within(t, 20*time.Second, func() error {
+		for _, ns := range servers {
+			if ns.JetStreamIsLeader() {
+				return nil
+			}
+		}
+		return errors.New("no leader")
+	})
+	return servers
+}
+
+// within tries until there is no error.
+func within(t *testing.T, limit time.Duration, try func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); ; time.Sleep(50 * time.Millisecond) {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %s: %v", limit, err)
+		}
+	}
+}
+
+func TestCanPublish_StoresNothing(t *testing.T) {
+	_, js := connect(t, outside(t, nil), "all")
+	if err := events.CanPublish(t.Context(), js); err == nil {
+		t.Error("got no error without a stream, want one")
+	}
+	furnish(t, js)
+	must(t, events.CanPublish(t.Context(), js))
+	stream, err := js.Stream(t.Context(), events.StreamEvents)
+	must(t, err)
+	if got := stream.CachedInfo().State.LastSeq; got != 0 {
+		t.Errorf("got sequence %d, want 0", got)
+	}
+}
+
+func TestAssigner_TellsAHold(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		info *jetstream.ConsumerInfo
+		err  error
+		want doctor.Level
+	}{
+		{"at work", &jetstream.ConsumerInfo{NumWaiting: 1}, nil, doctor.OK},
+		{"held", &jetstream.ConsumerInfo{NumWaiting: 1, Paused: true}, nil, doctor.Warn},
+		{"nobody asks", &jetstream.ConsumerInfo{}, nil, doctor.Warn},
+		{"never ran", nil, jetstream.ErrConsumerNotFound, doctor.Warn},
+		{"cannot be asked", nil, errors.New("timeout"), doctor.Unknown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := doctor.Assigner(tt.info, tt.err); got.Level != tt.want {
+				t.Errorf("got %+v, want %s", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,105 @@
+package doctor
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+const (
+	// width is how many columns the text takes. Only a word that is longer makes
+	// it wider.
+	width = 80
+	// margin is where sentences begin, after the level.
+	margin = 10
+)
+
+// topics are the headings under which checks are told.
+var topics = []struct {
+	name   string
+	checks []Check
+}{
+	{"How events are kept", []Check{CheckNATS, CheckVersion, CheckStream, CheckStorage, CheckReplicas, CheckSync, CheckDisk}},
+	{"Room, speed and rights", []Check{CheckRoom, CheckDeadLetters, CheckSpeed, CheckNATSClock, CheckRights}},
+	{"Who works on them", []Check{CheckAssigner, CheckPlans}},
+	{"Telnyx", []Check{CheckPublicKey, CheckTelnyx, CheckTelnyxClock}},
+}
+
+// WriteText writes the report for people: what a 200 means, then each finding with
+// its level and how to mend it.
+func (r *Report) WriteText(w io.Writer) error {
+	var b strings.Builder
+	wrap(&b, "", "", r.Means)
+	for _, topic := range topics {
+		heading := "\n" + topic.name + "\n"
+		for _, check := range topic.checks {
+			for _, f := range r.Findings {
+				if f.Check == check {
+					b.WriteString(heading)
+					heading = ""
+					f.write(&b)
+				}
+			}
+		}
+	}
+	b.WriteString("\n")
+	wrap(&b, "", "", r.Summary())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (f Finding) write(b *strings.Builder) {
+	indent := strings.Repeat(" ", margin)
+	first := fmt.Sprintf("%-*s", margin, "  "+string(f.Level))
+	for line := range strings.Lines(f.Says) {
+		wrap(b, first, indent, line)
+		first = indent
+	}
+	if f.Mend != "" {
+		wrap(b, indent+"→ ", indent+"  ", f.Mend)
+	}
+}
+
+// Summary counts what there is to mend.
+func (r *Report) Summary() string {
+	var counts []string
+	for _, c := range []struct {
+		level     Level
+		one, more string
+	}{{Fail, "fails", "fail"}, {Warn, "warns", "warn"}, {Unknown, "is unknown", "are unknown"}} {
+		switch n := r.Count(c.level); n {
+		case 0:
+		case 1:
+			counts = append(counts, "1 "+c.one)
+		default:
+			counts = append(counts, fmt.Sprintf("%d %s", n, c.more))
+		}
+	}
+	if len(counts) == 0 {
+		return fmt.Sprintf("Nothing to mend: all %d findings are ok.", len(r.Findings))
+	}
+	return fmt.Sprintf("Of %s %s.", plural(len(r.Findings), "finding"), listed(counts, "and"))
+}
+
+// wrap writes words in lines that fit, the first after one indent and the others
+// after another.
+func wrap(b *strings.Builder, first, indent, words string) {
+	room := width - text.StringWidthWithoutEscSequences(first)
+	for line := range strings.Lines(text.WrapSoft(plain(words), room)) {
+		b.WriteString(strings.TrimRight(first+line, " \n") + "\n")
+		first = indent
+	}
+}
+
+// plain takes out of words that may be somebody else's what would steer a terminal.
+func plain(words string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, words))
+}

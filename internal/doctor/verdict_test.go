@@ -1,0 +1,186 @@
+package doctor_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/doctor"
+)
+
+// verdict is a finding and the level that it should have.
+type verdict struct {
+	name string
+	got  doctor.Finding
+	want doctor.Level
+}
+
+func check(t *testing.T, verdicts []verdict) {
+	t.Helper()
+	for _, v := range verdicts {
+		t.Run(v.name, func(t *testing.T) {
+			if v.got.Level != v.want {
+				t.Errorf("got %+v, want %s", v.got, v.want)
+			}
+			if !strings.HasSuffix(v.got.Says, ".") || (v.got.Mend != "") != (v.want != doctor.OK) {
+				t.Errorf("got %+v, want a sentence, and how to mend what is not ok", v.got)
+			}
+		})
+	}
+}
+
+func TestVersion_NeedsTheLeast(t *testing.T) {
+	check(t, []verdict{
+		{"the least", doctor.Version("2.15.0", false, "n1"), doctor.OK},
+		{"a newer one", doctor.Version("2.16.1", true, "n1"), doctor.OK},
+		{"an older one", doctor.Version("2.14.9", false, "n1"), doctor.Fail},
+		{"none", doctor.Version("", false, "n1"), doctor.Fail},
+	})
+}
+
+func TestPublishSpeed_Thresholds(t *testing.T) {
+	const ms = time.Millisecond
+	check(t, []verdict{
+		{"fast", doctor.PublishSpeed(doctor.Speed{P50: ms, P99: 20 * ms}), doctor.OK},
+		{"just fast enough", doctor.PublishSpeed(doctor.Speed{P50: 50*ms - 1, P99: 300*ms - 1}), doctor.OK},
+		{"median slow", doctor.PublishSpeed(doctor.Speed{P50: 50 * ms, P99: 60 * ms}), doctor.Warn},
+		{"tail slow", doctor.PublishSpeed(doctor.Speed{P50: ms, P99: 300 * ms}), doctor.Warn},
+		{"tail just not hopeless", doctor.PublishSpeed(doctor.Speed{P50: ms, P99: 1000*ms - 1}), doctor.Warn},
+		{"hopeless", doctor.PublishSpeed(doctor.Speed{P50: ms, P99: 1000 * ms}), doctor.Fail},
+		{"lost", doctor.PublishSpeed(doctor.Speed{Lost: true}), doctor.Fail},
+	})
+}
+
+func TestClocks_Thresholds(t *testing.T) {
+	check(t, []verdict{
+		{"NATS, the same", doctor.NATSClock(0, time.Millisecond), doctor.OK},
+		{"NATS, under a minute", doctor.NATSClock(59*time.Second, 0), doctor.OK},
+		{"NATS, a minute", doctor.NATSClock(time.Minute, 0), doctor.Warn},
+		{"NATS, a minute behind", doctor.NATSClock(-time.Minute, 0), doctor.Warn},
+		{"NATS, a minute that may be less", doctor.NATSClock(time.Minute, time.Second), doctor.OK},
+		{"NATS, an hour", doctor.NATSClock(time.Hour, 0), doctor.Warn},
+		{"Telnyx, the same", doctor.TelnyxClock(0, time.Second), doctor.OK},
+		{"Telnyx, a minute", doctor.TelnyxClock(-time.Minute, 0), doctor.Warn},
+		{"Telnyx, nearly five", doctor.TelnyxClock(299*time.Second, 0), doctor.Warn},
+		{"Telnyx, five", doctor.TelnyxClock(-300*time.Second, 0), doctor.Fail},
+	})
+}
+
+func TestClockTrouble_IsForMoreThanAMinute(t *testing.T) {
+	if err := doctor.ClockTrouble(59*time.Second, 0); err != nil {
+		t.Errorf("got %v, want nothing", err)
+	}
+	if err := doctor.ClockTrouble(-61*time.Second, 0); err == nil || !strings.Contains(err.Error(), "1m1s behind") {
+		t.Errorf("got %v, want that it is behind", err)
+	}
+}
+
+// stream is a stream of 1 GiB as Greenlight makes it.
+func stream(change func(*jetstream.StreamInfo)) *jetstream.StreamInfo {
+	info := &jetstream.StreamInfo{Config: jetstream.StreamConfig{
+		Name: "EVENTS", MaxBytes: 1 << 30, MaxAge: 168 * time.Hour, Discard: jetstream.DiscardNew, Replicas: 1,
+	}}
+	if change != nil {
+		change(info)
+	}
+	return info
+}
+
+func TestStreamRoom_Thresholds(t *testing.T) {
+	used := func(bytes uint64) *jetstream.StreamInfo {
+		return stream(func(i *jetstream.StreamInfo) { i.State.Bytes = bytes })
+	}
+	check(t, []verdict{
+		{"empty", doctor.StreamRoom(doctor.CheckRoom, used(0)), doctor.OK},
+		{"under four fifths", doctor.StreamRoom(doctor.CheckRoom, used(1<<30/100*79)), doctor.OK},
+		{"four fifths", doctor.StreamRoom(doctor.CheckRoom, used(1<<30/5*4+4)), doctor.Warn},
+		{"full but for two MiB", doctor.StreamRoom(doctor.CheckRoom, used(1<<30-2<<20)), doctor.Warn},
+		{"full but for one MiB", doctor.StreamRoom(doctor.CheckRoom, used(1<<30-1<<20)), doctor.Fail},
+		{"no bound", doctor.StreamRoom(doctor.CheckRoom, stream(func(i *jetstream.StreamInfo) { i.Config.MaxBytes = -1 })), doctor.Warn},
+	})
+}
+
+func TestDisk_Thresholds(t *testing.T) {
+	check(t, []verdict{
+		{"a disk", doctor.Disk("data", doctor.Volume{Kind: "ext4", Free: 10 << 30}, 1<<30), doctor.OK},
+		{"a disk without a name", doctor.Disk("data", doctor.Volume{Free: 10 << 30}, 1<<30), doctor.OK},
+		{"less free than the stream may take", doctor.Disk("data", doctor.Volume{Kind: "ext4", Free: 1<<30 - 1}, 1<<30), doctor.Warn},
+		{"nearly nothing free", doctor.Disk("data", doctor.Volume{Kind: "ext4", Free: 64<<20 - 1}, 0), doctor.Fail},
+		{"memory", doctor.Disk("data", doctor.Volume{Kind: "tmpfs", Free: 10 << 30}, 0), doctor.Fail},
+		{"a container's own", doctor.Disk("data", doctor.Volume{Kind: "overlayfs", Free: 10 << 30}, 0), doctor.Fail},
+		{"another machine's", doctor.Disk("data", doctor.Volume{Kind: "nfs", Free: 10 << 30}, 0), doctor.Warn},
+	})
+}
+
+func TestStorage_MustLast(t *testing.T) {
+	check(t, []verdict{
+		{"files", doctor.Storage(stream(nil)), doctor.OK},
+		{"memory", doctor.Storage(stream(func(i *jetstream.StreamInfo) { i.Config.Storage = jetstream.MemoryStorage })), doctor.Fail},
+		{"written later", doctor.Storage(stream(func(i *jetstream.StreamInfo) { i.Config.PersistMode = jetstream.AsyncPersistMode })), doctor.Fail},
+		{"drops the oldest", doctor.Storage(stream(func(i *jetstream.StreamInfo) { i.Config.Discard = jetstream.DiscardOld })), doctor.Fail},
+	})
+}
+
+func TestReplicas_Majority(t *testing.T) {
+	copies := func(n int, others ...*jetstream.PeerInfo) *jetstream.StreamInfo {
+		return stream(func(i *jetstream.StreamInfo) {
+			i.Config.Replicas = n
+			i.Cluster = &jetstream.ClusterInfo{Leader: "n1", Replicas: others}
+		})
+	}
+	current, behind := &jetstream.PeerInfo{Current: true}, &jetstream.PeerInfo{}
+	away := &jetstream.PeerInfo{Current: true, Offline: true}
+	leaderless := copies(3, current, current)
+	leaderless.Cluster.Leader = ""
+	check(t, []verdict{
+		{"one server", doctor.Replicas(stream(nil), false), doctor.OK},
+		{"one copy in a cluster", doctor.Replicas(copies(1), true), doctor.Warn},
+		{"three", doctor.Replicas(copies(3, current, current), true), doctor.OK},
+		{"one of three behind", doctor.Replicas(copies(3, current, behind), true), doctor.Warn},
+		{"two of three away", doctor.Replicas(copies(3, away, away), true), doctor.Fail},
+		{"no leader", doctor.Replicas(leaderless, true), doctor.Fail},
+		{"two", doctor.Replicas(copies(2, current), true), doctor.Warn},
+	})
+}
+
+func TestSynced_IsNeverOKWhenItIsNotKnown(t *testing.T) {
+	check(t, []verdict{
+		{"always", doctor.Synced(doctor.SyncAlways, 1, "as it is"), doctor.OK},
+		{"later, one copy", doctor.Synced(doctor.SyncLater, 1, "as it is"), doctor.Fail},
+		{"later, three copies", doctor.Synced(doctor.SyncLater, 3, "as it is"), doctor.Warn},
+		{"unknown", doctor.Synced(doctor.SyncUnknown, 3, "nobody tells"), doctor.Unknown},
+		{"zero", doctor.Synced("", 1, "nobody tells"), doctor.Unknown},
+	})
+}
+
+func TestGuarantee_PromisesNoMoreThanIsKnown(t *testing.T) {
+	for _, g := range []doctor.Guarantee{
+		{}, {Copies: 1}, {Copies: 3}, {Copies: 1, Sync: doctor.SyncUnknown}, {Copies: 3, Sync: doctor.SyncLater},
+		{Copies: 1, Sync: doctor.SyncLater}, {Copies: 1, InMemory: true, Sync: doctor.SyncAlways},
+	} {
+		if got := g.String(); strings.Contains(got, "written through") {
+			t.Errorf("%+v: got %q, want no promise of a disk", g, got)
+		}
+	}
+	if got := (doctor.Guarantee{Copies: 3, Sync: doctor.SyncAlways}).String(); !strings.Contains(got, "most of 3 servers") || !strings.Contains(got, "one disk") {
+		t.Errorf("got %q, want what three copies are worth", got)
+	}
+}
+
+func TestPercentile_OfTheMeasured(t *testing.T) {
+	values := make([]time.Duration, 50)
+	for i := range values {
+		values[i] = time.Duration(i + 1)
+	}
+	if got := doctor.Percentile(values, 50); got != 25 {
+		t.Errorf("got %d as the median, want 25", got)
+	}
+	if got := doctor.Percentile(values, 99); got != 50 {
+		t.Errorf("got %d for 99 of 100, want the slowest", got)
+	}
+	if got := doctor.Percentile(values[:1], 50); got != 1 {
+		t.Errorf("got %d of one, want it", got)
+	}
+}
