@@ -43,6 +43,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 		webhook: c.Webhook.Config(&faults),
 		log:     c.Log.Logger(&faults, out.Stderr),
 	}
+	site.door = process.Door{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(site.webhook.Verifier)}
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
 	c.Admin.Check(&faults)
 	if err := faults.Err(); err != nil {
@@ -64,6 +65,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 type site struct {
 	dir      string
 	webhook  webhook.Config
+	door     process.Door
 	assigner assigner.Config
 	// plans watches the plan files; nil when there are none to watch.
 	plans *watch.Watcher
@@ -98,7 +100,7 @@ func (s site) assemble(ctx context.Context, nc *nats.Conn, public, private net.L
 	if err != nil {
 		return nil, err
 	}
-	if err := p.AddWebhook(s.webhook, public); err != nil {
+	if err := p.AddDoor(s.webhook, public, s.door); err != nil {
 		return nil, err
 	}
 	if s.plans != nil {
