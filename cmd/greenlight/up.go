@@ -10,7 +10,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"greenlight/internal/assigner"
-	"greenlight/internal/certificate"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/httpserve"
@@ -45,8 +44,9 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 		webhook: c.Webhook.Config(&faults),
 		log:     c.Log.Logger(&faults, out.Stderr),
 	}
+	site.door = process.Door{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(site.webhook.Verifier)}
+	site.door.Certificates = c.Certificates(&faults, c.Data.Dir)
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
-	site.certificates = c.Certificates(&faults, c.Data.Dir)
 	c.Admin.Check(&faults)
 	if err := faults.Err(); err != nil {
 		return err
@@ -65,11 +65,10 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 // site is Greenlight in one process: both roles and the NATS server between
 // them.
 type site struct {
-	dir     string
-	webhook webhook.Config
-	// certificates are the public listener's; nil without TLS.
-	certificates certificate.Source
-	assigner     assigner.Config
+	dir      string
+	webhook  webhook.Config
+	door     process.Door
+	assigner assigner.Config
 	// plans watches the plan files; nil when there are none to watch.
 	plans *watch.Watcher
 	log   zerolog.Logger
@@ -104,7 +103,7 @@ func (s site) assemble(ctx context.Context, nc *nats.Conn, public, private net.L
 	if err != nil {
 		return nil, err
 	}
-	if err := p.AddTLSWebhook(s.webhook, public, s.certificates); err != nil {
+	if err := p.AddDoor(s.webhook, public, s.door); err != nil {
 		return nil, err
 	}
 	if s.plans != nil {

@@ -32,7 +32,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	var faults settings.Faults
 	config := c.Webhook.Config(&faults)
-	certificates := c.Certificates(&faults, "")
+	door := process.Door{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(config.Verifier), Certificates: c.Certificates(&faults, "")}
 	replicas := c.Copies(&faults)
 	c.Admin.Check(&faults)
 	log := c.Log.Logger(&faults, stderr)
@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("ADMIN_LISTEN: %w", err)
 	}
-	if err := p.AddTLSWebhook(config, public, certificates); err != nil {
+	if err := p.AddDoor(config, public, door); err != nil {
 		return err
 	}
 	p.AddStatus(private)

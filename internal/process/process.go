@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"greenlight/internal/assigner"
+	"greenlight/internal/certificate"
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
 	"greenlight/internal/httpserve"
@@ -25,6 +26,8 @@ import (
 	"greenlight/internal/plan"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/status"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/keyfile"
 	"greenlight/internal/webhook"
 )
 
@@ -65,20 +68,68 @@ func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (
 	return p, nil
 }
 
-// AddWebhook adds the front door, on a listener that the process closes.
+// Door is how the front door is served.
+type Door struct {
+	// Server is its bounds and its stop. The zero value is ready for use.
+	Server httpserve.Options
+	// Keys keeps the verifier's keys as a file says; nil when they do not change.
+	Keys *keyfile.File
+	// Certificates are for TLS; nil without.
+	Certificates certificate.Source
+}
+
+// AddWebhook adds the front door with the zero [Door].
 func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error {
+	return p.AddDoor(config, listener, Door{})
+}
+
+// AddDoor adds the front door, on a listener that the process closes. When it is told
+// to stop, its readiness turns false before anything else; see
+// [httpserve.Options.Serve] for what follows.
+func (p *Process) AddDoor(config webhook.Config, listener net.Listener, door Door) error {
 	config.JetStream, config.Log, config.Metrics = p.js, p.log, p.registry
 	hook, err := webhook.New(config)
 	if err != nil {
 		return err
 	}
 	p.checks = append(p.checks, status.Check{Name: "webhook", Ready: hook.Ready})
+	if door.Certificates != nil {
+		listener = p.addTLS(listener, door.Certificates)
+	}
+	door.Server.Displaced, door.Server.OnStop = hook.ConnectionDisplaced, hook.Stop
 	p.add("webhook", func(ctx context.Context) error {
 		p.log.Info().Str(logging.KeyPart, "webhook").Stringer(logging.KeyAddress, listener.Addr()).
 			Msg("webhook takes deliveries under " + webhook.Path)
-		return httpserve.Serve(ctx, listener, hook.Handler())
+		return door.Server.Serve(ctx, listener, hook.Handler())
 	})
+	if door.Keys != nil {
+		p.addKeys(door.Keys, hook)
+	}
 	return nil
+}
+
+// addKeys adds the watch over the file of the public keys. A file at fault changes
+// nothing in use, and shows in readiness without making the process unready. SIGHUP
+// makes it look at once.
+func (p *Process) addKeys(keys *keyfile.File, hook *webhook.Webhook) {
+	log := p.log.With().Str(logging.KeyPart, "webhook").Logger()
+	p.checks = append(p.checks, status.Check{
+		Name: "public_keys", Advisory: true, Ready: func(context.Context) error { return keys.Err() },
+	})
+	p.add("public keys", func(ctx context.Context) error {
+		stop := onHangup(keys.Reload)
+		defer stop()
+		return keys.Run(ctx,
+			func(keys []telnyx.PublicKey) {
+				hook.KeysReplaced()
+				fingerprints := make([]string, len(keys))
+				for i, key := range keys {
+					fingerprints[i] = key.Fingerprint()
+				}
+				log.Info().Strs(logging.KeyKeys, fingerprints).Msg("other public keys are in use")
+			},
+			func(err error) { log.Error().Err(err).Msg("the public keys could not be read anew") })
+	})
 }
 
 // AddPlans adds the watch over the plan files. A change is told to whichever

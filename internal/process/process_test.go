@@ -5,11 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,6 +28,7 @@ import (
 	"greenlight/internal/plan"
 	"greenlight/internal/process"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/keyfile"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
 )
@@ -206,6 +211,113 @@ func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
 	if !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "webhook: serve on "+taken.Addr().String()) {
 		t.Errorf("got %v, want the part and its address", err)
 	}
+}
+
+// A load balancer that asks for readiness must be able to see it false while
+// deliveries are still taken.
+func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
+	nc := connect(t)
+	sim := telnyxsim.New(telnyxsim.Options{})
+	defer sim.Close()
+	p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
+	must(t, err)
+	public, private := listen(t), listen(t)
+	const delay = 700 * time.Millisecond
+	must(t, p.AddDoor(webhook.Config{Verifier: verifier(t, sim)}, public, process.Door{Server: httpserve.Options{DrainDelay: delay}}))
+	p.AddStatus(private)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	get(t, private.Addr().String(), "/readyz", http.StatusOK)
+	get(t, public.Addr().String(), "/healthz", http.StatusOK)
+	began := time.Now()
+	cancel()
+	body := get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
+	if !strings.Contains(body, "it was told to stop") {
+		t.Errorf("got %s, want it to say why", body)
+	}
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(must2(http.NewRequest(http.MethodPost, "http://"+public.Addr().String()+webhook.Path, nil)))
+	if err != nil {
+		if time.Since(began) < delay {
+			t.Errorf("a delivery during the delay: %v", err)
+		}
+	} else if answer.Body.Close(); answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("an unsigned delivery during the delay: got %d, want 401", answer.StatusCode)
+	}
+	must(t, <-ended)
+	if took := time.Since(began); took < delay {
+		t.Errorf("the stop took %s, want the delay of %s at least", took, delay)
+	}
+	if conn, err := net.Dial("tcp", public.Addr().String()); err == nil {
+		conn.Close()
+		t.Error("new connections are taken after the stop")
+	}
+}
+
+func must2[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
+	nc := connect(t)
+	old, next := telnyxsim.New(telnyxsim.Options{}), telnyxsim.New(telnyxsim.Options{})
+	defer old.Close()
+	defer next.Close()
+	var log logBuffer
+	p, err := process.New(t.Context(), nc, 1, zerolog.New(&log))
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "key")
+	write := func(text string) {
+		t.Helper()
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+	write(old.PublicKey())
+	inUse := verifier(t, old)
+	public, private := listen(t), listen(t)
+	must(t, p.AddDoor(webhook.Config{Verifier: inUse}, public, process.Door{Keys: keyfile.New(path, inUse)}))
+	p.AddStatus(private)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	get(t, private.Addr().String(), "/readyz", http.StatusOK)
+	until := func(what string, reached func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(5 * time.Second); !reached(); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: not reached; the log:\n%s", what, log.String())
+			}
+		}
+	}
+	metrics := func() string { return get(t, private.Addr().String(), "/metrics", http.StatusOK) }
+	counter := func(sim *telnyxsim.Simulator) string {
+		return fmt.Sprintf("greenlight_webhook_verified_total{key=%q} 0", sim.PublicKey()[:8])
+	}
+	if got := metrics(); !strings.Contains(got, counter(old)) || strings.Contains(got, counter(next)) {
+		t.Error("at first there is not just a counter for the old key")
+	}
+	write(old.PublicKey() + "," + next.PublicKey())
+	until("both keys", func() bool { return len(inUse.Keys()) == 2 })
+	until("a counter for the new key", func() bool { return strings.Contains(metrics(), counter(next)) })
+	until("a line in the log", func() bool { return strings.Contains(log.String(), "other public keys are in use") })
+
+	write("nonsense")
+	must(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	until("the fault", func() bool {
+		return strings.Contains(get(t, private.Addr().String(), "/readyz", http.StatusOK), "the keys that were read before stay in use")
+	})
+	if len(inUse.Keys()) != 2 || !strings.Contains(log.String(), "the public keys could not be read anew") {
+		t.Errorf("%d keys are in use, and the log says:\n%s", len(inUse.Keys()), log.String())
+	}
+	write(next.PublicKey())
+	must(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	until("the new key alone", func() bool { keys := inUse.Keys(); return len(keys) == 1 && keys[0].String() == next.PublicKey() })
+	cancel()
+	must(t, <-ended)
 }
 
 func TestAdd_RefusesWhatTheRoleRefuses(t *testing.T) {

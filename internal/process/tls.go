@@ -13,29 +13,21 @@ import (
 	"greenlight/internal/httpserve"
 	"greenlight/internal/logging"
 	"greenlight/internal/status"
-	"greenlight/internal/webhook"
 )
 
-// AddTLSWebhook adds the front door behind TLS; without certificates, which are nil
-// then, it speaks plain HTTP. The process keeps the certificates up to date. One
-// that cannot be renewed is told in readiness without making the process unready;
-// none that is valid makes it so. SIGHUP makes it look at them at once.
-func (p *Process) AddTLSWebhook(config webhook.Config, listener net.Listener, certificates certificate.Source) error {
-	if certificates == nil {
-		return p.AddWebhook(config, listener)
-	}
+// addTLS puts TLS before a listener and keeps the certificates up to date. One that
+// cannot be renewed is told in readiness without making the process unready; none
+// that is valid makes it so. SIGHUP makes it look at them at once.
+func (p *Process) addTLS(listener net.Listener, certificates certificate.Source) net.Listener {
 	log := p.log.With().Str(logging.KeyPart, "tls").Logger()
 	failed := promauto.With(p.registry).NewCounter(prometheus.CounterOpts{
 		Name: "greenlight_tls_handshakes_failed_total",
 		Help: "Connections to the public listener that ended before a request, in the TLS handshake.",
 	})
-	listener = httpserve.TLS(listener, certificates.Config(), func(reason string) {
+	secure := httpserve.TLS(listener, certificates.Config(), func(reason string) {
 		failed.Inc()
 		log.Debug().Str("handshake", reason).Msg("a connection was not made")
 	})
-	if err := p.AddWebhook(config, listener); err != nil {
-		return err
-	}
 	p.checks = append(p.checks,
 		status.Check{Name: "certificate", Ready: func(context.Context) error { return certificates.Ready() }},
 		status.Check{Name: "certificate renewal", Advisory: true, Ready: func(context.Context) error { return certificates.Renewal() }})
@@ -49,7 +41,7 @@ func (p *Process) AddTLSWebhook(config webhook.Config, listener net.Listener, ce
 			Fault: func(err error) { log.Error().Err(err).Msg("a certificate cannot be renewed") },
 		})
 	})
-	return nil
+	return secure
 }
 
 // certificateMetrics tells how long the certificates are valid.

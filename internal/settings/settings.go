@@ -28,9 +28,11 @@ import (
 
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
+	"greenlight/internal/httpserve"
 	"greenlight/internal/logging"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/keyfile"
 	"greenlight/internal/webhook"
 )
 
@@ -137,10 +139,12 @@ func (s Telnyx) ReadOnlyClient(faults *Faults) (client *telnyx.Client, concurren
 // Webhook is how Telnyx's notifications come in.
 type Webhook struct {
 	PublicKey     string `name:"telnyx-public-key" env:"TELNYX_PUBLIC_KEY" placeholder:"KEY[,KEY]" help:"Public key that Telnyx's notifications are verified with; several, with commas, while rotating."`
-	PublicKeyFile string `name:"telnyx-public-key-file" env:"TELNYX_PUBLIC_KEY_FILE" placeholder:"FILE" help:"File that holds the public key."`
+	PublicKeyFile string `name:"telnyx-public-key-file" env:"TELNYX_PUBLIC_KEY_FILE" placeholder:"FILE" help:"File that holds the public key, or several; read again when it changes, and on SIGHUP."`
 	Listen        string `name:"listen" env:"LISTEN" default:":8080" placeholder:"ADDR" help:"Public address that Telnyx posts to (${default}). The path is /webhooks/telnyx."`
 	MaxBody       string `name:"max-body" env:"MAX_BODY" default:"262144" placeholder:"BYTES" help:"Largest body that is read (${default})."`
 	GroupCommit   string `name:"group-commit" env:"GROUP_COMMIT" default:"no" placeholder:"yes|no" help:"Store events that come together in one commit (${default}): faster where NATS syncs every message to disk (sync_always), slower elsewhere. greenlight up does it anyway."`
+	MaxConns      string `name:"max-connections" env:"MAX_CONNECTIONS" default:"1000" placeholder:"N" help:"Connections to the public address at once (${default}); over that, a new one takes the place of the one that has been without a request for longest."`
+	DrainDelay    string `name:"drain-delay" env:"DRAIN_DELAY" default:"0s" placeholder:"TIME" help:"How long deliveries are still taken after the stop has turned readiness false (${default}): as long as your load balancer takes to notice."`
 	EventTypes    string `name:"event-types" env:"EVENT_TYPES" default:"10dlc.*,brand.*,campaign.*" placeholder:"LIST" help:"Event types that are kept (${default}); others are verified, answered and forgotten."`
 }
 
@@ -188,6 +192,23 @@ func (s Webhook) Config(faults *Faults) webhook.Config {
 	}
 	address(faults, "LISTEN", s.Listen)
 	return config
+}
+
+// Server returns how the public address is served.
+func (s Webhook) Server(faults *Faults) httpserve.Options {
+	return httpserve.Options{
+		MaxConnections: count(faults, "MAX_CONNECTIONS", s.MaxConns, 10, 100_000),
+		DrainDelay:     span(faults, "DRAIN_DELAY", s.DrainDelay, 0, time.Minute, "0s and a minute", "5s"),
+	}
+}
+
+// KeyFile returns what keeps the verifier's keys as their file says, nil when they
+// are not in a file.
+func (s Webhook) KeyFile(verifier *telnyx.Verifier) *keyfile.File {
+	if s.PublicKeyFile == "" || verifier == nil {
+		return nil
+	}
+	return keyfile.New(s.PublicKeyFile, verifier)
 }
 
 // Assigner is what to attach and how often to look.

@@ -64,6 +64,7 @@ func (g groups) check() settings.Faults {
 	var faults settings.Faults
 	g.Webhook.Config(&faults)
 	g.Certificates(&faults, "")
+	g.Webhook.Server(&faults)
 	g.Assigner.Config(&faults, g.Telnyx)
 	g.Copies(&faults)
 	g.Admin.Check(&faults)
@@ -128,7 +129,7 @@ func TestSettings_HaveTheDefaultsOfTheDesign(t *testing.T) {
 	want := map[string]string{
 		"TELNYX_BASE_URL": "https://api.telnyx.com/v2", "TELNYX_CONCURRENCY": "8",
 		"PLANS": "config/plans", "RESYNC": "15m", "PENDING_DEADLINE": "72h",
-		"LISTEN": ":8080", "MAX_BODY": "262144", "GROUP_COMMIT": "no", "EVENT_TYPES": "10dlc.*,brand.*,campaign.*",
+		"LISTEN": ":8080", "MAX_BODY": "262144", "GROUP_COMMIT": "no", "MAX_CONNECTIONS": "1000", "DRAIN_DELAY": "0s", "EVENT_TYPES": "10dlc.*,brand.*,campaign.*",
 		"ADMIN_LISTEN": "127.0.0.1:8081", "LOG_LEVEL": "info", "DATA": "./data", "REPLICAS": "1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -211,6 +212,11 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 		"body over the stream's":  {set: map[string]string{"MAX_BODY": tooLarge}, want: fmt.Sprintf("MAX_BODY (--max-body) %q is no number from 1024 to %d. Leave it out for the default.", tooLarge, webhook.MaxMaxBody)},
 		"body with a unit":        {set: map[string]string{"MAX_BODY": "256k"}, want: fmt.Sprintf(`MAX_BODY (--max-body) "256k" is no number from 1024 to %d. Leave it out for the default.`, webhook.MaxMaxBody)},
 
+		"connections in words": {set: map[string]string{"MAX_CONNECTIONS": "many"}, want: `MAX_CONNECTIONS (--max-connections) "many" is no number from 10 to 100000. Leave it out for the default.`},
+		"hardly a connection":  {set: map[string]string{"MAX_CONNECTIONS": "9"}, want: `MAX_CONNECTIONS (--max-connections) "9" is no number from 10 to 100000. Leave it out for the default.`},
+		"drain without unit":   {set: map[string]string{"DRAIN_DELAY": "5"}, want: `DRAIN_DELAY (--drain-delay) "5" is no time between 0s and a minute. Write it like 5s.`},
+		"drain too long":       {set: map[string]string{"DRAIN_DELAY": "61s"}, want: `DRAIN_DELAY (--drain-delay) "61s" is no time between 0s and a minute. Write it like 5s.`},
+
 		"event type of a star":     {set: map[string]string{"EVENT_TYPES": "*"}, want: `EVENT_TYPES (--event-types) "*" is no event type.` + types},
 		"event type, star inside":  {set: map[string]string{"EVENT_TYPES": "10dlc.*.update"}, want: `EVENT_TYPES (--event-types) "10dlc.*.update" is no event type.` + types},
 		"event type, two stars":    {set: map[string]string{"EVENT_TYPES": "10dlc.**"}, want: `EVENT_TYPES (--event-types) "10dlc.**" is no event type.` + types},
@@ -268,7 +274,7 @@ func TestFaults_AreToldAllAtOnce(t *testing.T) {
 	clearEnv(t)
 	spoiled := map[string]string{
 		"TELNYX_API_KEY": "", "TELNYX_PUBLIC_KEY": "c2hvcnQ=", "TELNYX_BASE_URL": "x", "TELNYX_RATE": "x", "TELNYX_CONCURRENCY": "x",
-		"LISTEN": "x", "MAX_BODY": "x", "EVENT_TYPES": "*,.", "PLANS": "x", "RESYNC": "x", "REPLICAS": "x", "ADMIN_LISTEN": "x",
+		"LISTEN": "x", "MAX_BODY": "x", "MAX_CONNECTIONS": "x", "DRAIN_DELAY": "x", "EVENT_TYPES": "*,.", "PLANS": "x", "RESYNC": "x", "REPLICAS": "x", "ADMIN_LISTEN": "x",
 		"LOG_LEVEL": "x", "LOG_FORMAT": "x",
 	}
 	for setting, value := range spoiled {
@@ -306,6 +312,38 @@ func TestSecret_IsReadFromItsFile(t *testing.T) {
 	var faults settings.Faults
 	if config := parse(t).Webhook.Config(&faults); config.Verifier == nil || faults.Err() != nil {
 		t.Errorf("got %v", faults)
+	}
+}
+
+func TestWebhook_WatchesItsKeysOnlyInAFile(t *testing.T) {
+	clearEnv(t)
+	var faults settings.Faults
+	g := parse(t)
+	if file := g.KeyFile(g.Webhook.Config(&faults).Verifier); file != nil {
+		t.Error("keys from the environment are watched")
+	}
+	path := filepath.Join(t.TempDir(), "key")
+	must(t, os.WriteFile(path, []byte(publicKey), 0o600))
+	t.Setenv("TELNYX_PUBLIC_KEY", "")
+	t.Setenv("TELNYX_PUBLIC_KEY_FILE", path)
+	g = parse(t)
+	if file := g.KeyFile(g.Webhook.Config(&faults).Verifier); file == nil {
+		t.Error("keys from a file are not watched")
+	}
+	must(t, faults.Err())
+	t.Setenv("TELNYX_PUBLIC_KEY_FILE", path+"x")
+	g = parse(t)
+	if file := g.KeyFile(g.Webhook.Config(&faults).Verifier); file != nil {
+		t.Error("a file at fault is watched")
+	}
+}
+
+func TestWebhook_IsServedAsItWasTold(t *testing.T) {
+	clearEnv(t)
+	var faults settings.Faults
+	got := parse(t, "--max-connections=50", "--drain-delay=3s").Webhook.Server(&faults)
+	if faults.Err() != nil || got.MaxConnections != 50 || got.DrainDelay != 3*time.Second {
+		t.Errorf("got %+v, %v", got, faults.Err())
 	}
 }
 
