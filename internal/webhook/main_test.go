@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -454,3 +455,14 @@ func fixtures(t testing.TB) map[string][]byte {
 	}
 	return bodies
 }
+
+// signText signs a body with any text for a timestamp.
+func signText(timestamp string, body []byte) string {
+	return base64.StdEncoding.EncodeToString(ed25519.Sign(telnyxKey, append([]byte(timestamp+"|"), body...)))
+}
+
+func consumerOfAll() jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy}
+}
+
+func fetchFor(wait time.Duration) jetstream.FetchOpt { return jetstream.FetchMaxWait(wait) }
