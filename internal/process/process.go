@@ -24,6 +24,7 @@ import (
 	"greenlight/internal/plan"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/status"
+	"greenlight/internal/tracing"
 	"greenlight/internal/webhook"
 )
 
@@ -34,6 +35,9 @@ type Process struct {
 	registry *prometheus.Registry
 	checks   []status.Check
 	parts    []part
+	tracer   *tracing.Tracer
+	// last is called when all parts have stopped.
+	last func()
 }
 
 // part is something that works until its context ends.
@@ -52,7 +56,7 @@ func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (
 	if err := events.EnsureStreams(ctx, js, replicas); err != nil {
 		return nil, err
 	}
-	p := &Process{log: log, js: js, registry: prometheus.NewRegistry()}
+	p := &Process{log: log, js: js, registry: prometheus.NewRegistry(), last: func() {}}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.checks = append(p.checks, status.Check{Name: "nats", Ready: func(context.Context) error {
 		if nc.IsConnected() {
@@ -63,9 +67,20 @@ func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (
 	return p, nil
 }
 
+// Trace makes the parts that are added from now on send traces, if the environment
+// asks for it, under the given name of the service.
+func (p *Process) Trace(ctx context.Context, service string) error {
+	tracer, stop, err := tracing.Start(ctx, service, p.log)
+	if err != nil {
+		return fmt.Errorf("traces cannot be sent: %w", err)
+	}
+	p.tracer, p.last = tracer, stop
+	return nil
+}
+
 // AddWebhook adds the front door, on a listener that the process closes.
 func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error {
-	config.JetStream, config.Log, config.Metrics = p.js, p.log, p.registry
+	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
 	hook, err := webhook.New(config)
 	if err != nil {
 		return err
@@ -139,7 +154,7 @@ func clipList(list []string) []string { return list[:min(len(list), 20)] }
 
 // AddAssigner adds the worker.
 func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error {
-	config.JetStream, config.Log, config.Metrics = p.js, p.log, p.registry
+	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
 	worker, err := assigner.New(ctx, config)
 	if err != nil {
 		return err
@@ -197,5 +212,6 @@ func (p *Process) Run(ctx context.Context) error {
 	for _, stop := range stops {
 		stop()
 	}
+	p.last()
 	return errors.Join(errs...)
 }

@@ -17,6 +17,7 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/logging"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/tracing"
 )
 
 // Path is where Telnyx posts.
@@ -61,6 +62,8 @@ type Config struct {
 	Log zerolog.Logger
 	// Metrics registers the webhook's metrics. Nil registers them nowhere.
 	Metrics prometheus.Registerer
+	// Tracer gets a trace of each verified delivery. Nil gets none.
+	Tracer *tracing.Tracer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -74,6 +77,7 @@ type Webhook struct {
 	maxBody    int64
 	log        zerolog.Logger
 	metrics    *metrics
+	tracer     *tracing.Tracer
 	now        func() time.Time
 }
 
@@ -110,6 +114,7 @@ func New(c Config) (*Webhook, error) {
 		maxBody:    c.MaxBody,
 		log:        c.Log.With().Str(logging.KeyPart, "webhook").Logger(),
 		metrics:    newMetrics(c.Metrics),
+		tracer:     c.Tracer,
 		now:        c.Now,
 	}, nil
 }
@@ -118,7 +123,7 @@ func New(c Config) (*Webhook, error) {
 func (w *Webhook) Handler() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = w.answerError
-	e.POST(Path, w.deliver)
+	e.POST(Path, w.traced(w.deliver))
 	e.GET(healthPath, func(c echo.Context) error {
 		return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
 	})
