@@ -36,7 +36,7 @@ type Process struct {
 	checks   []status.Check
 	parts    []part
 	tracer   *tracing.Tracer
-	// last is called when all parts have stopped.
+	// last, if not nil, is called when all parts have stopped.
 	last func()
 }
 
@@ -56,7 +56,7 @@ func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (
 	if err := events.EnsureStreams(ctx, js, replicas); err != nil {
 		return nil, err
 	}
-	p := &Process{log: log, js: js, registry: prometheus.NewRegistry(), last: func() {}}
+	p := &Process{log: log, js: js, registry: prometheus.NewRegistry()}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.checks = append(p.checks, status.Check{Name: "nats", Ready: func(context.Context) error {
 		if nc.IsConnected() {
@@ -212,6 +212,8 @@ func (p *Process) Run(ctx context.Context) error {
 	for _, stop := range stops {
 		stop()
 	}
-	p.last()
+	if p.last != nil {
+		p.last()
+	}
 	return errors.Join(errs...)
 }

@@ -29,6 +29,9 @@ type collector struct {
 	gzip    bool
 	client  *http.Client
 	told    *teller
+	// stopped ends when spans are not to be sent any more.
+	stopped context.Context
+	stop    context.CancelFunc
 }
 
 // variable is a standard variable that may be set for traces alone.
@@ -45,6 +48,7 @@ func newCollector(getenv func(string) string, told *teller) (*collector, error) 
 		return "", ""
 	})
 	c := &collector{told: told}
+	c.stopped, c.stop = context.WithCancel(context.Background())
 	var errs [5]error
 	c.url, errs[0] = look.endpoint()
 	c.headers, errs[1] = look.headers()
@@ -154,8 +158,14 @@ func (c *collector) host() string {
 // Start does nothing: each call connects if it has to.
 func (c *collector) Start(context.Context) error { return nil }
 
-// Stop does nothing: calls end with their context.
-func (c *collector) Stop(context.Context) error { return nil }
+// Stop ends the calls under way.
+func (c *collector) Stop(context.Context) error {
+	c.stop()
+	return nil
+}
+
+// lost is an error that was told of already.
+type lost struct{ error }
 
 // maxAnswer bounds what is read of an answer.
 const maxAnswer = 64 << 10
@@ -163,10 +173,12 @@ const maxAnswer = 64 << 10
 // UploadTraces posts spans once. What does not get through is lost and told of: the
 // next batch is as good a try as this one again.
 func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
-	err := c.post(ctx, spans)
-	if err != nil {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.stopped, cancel)()
+	if err := c.post(ctx, spans); err != nil {
 		c.told.failed(err)
-		return err
+		return lost{err}
 	}
 	c.told.worked()
 	return nil

@@ -47,7 +47,11 @@ func Start(ctx context.Context, service string, log zerolog.Logger) (tracer *Tra
 	if err != nil {
 		told.failed(errors.New("a variable about the resource cannot be used"))
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(told.failed))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		if _, already := errors.AsType[lost](err); !already {
+			told.failed(err)
+		}
+	}))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	log.Info().Str("collector", to.host()).Msg("traces are sent")
 	return New(provider), func() {
@@ -57,6 +61,7 @@ func Start(ctx context.Context, service string, log zerolog.Logger) (tracer *Tra
 		if err := provider.Shutdown(bounded); err != nil {
 			told.failed(err)
 		}
+		to.stop() // what is under way still, since the time is over
 		to.client.CloseIdleConnections()
 	}, nil
 }

@@ -34,7 +34,7 @@ func TestTrace_IsMadeOfWhatIsSigned(t *testing.T) {
 	for _, span := range spans.GetSpans() {
 		names[span.Name] = map[string]string{}
 		for _, a := range span.Attributes {
-			names[span.Name][string(a.Key)] = a.Value.Emit()
+			names[span.Name][string(a.Key)] = a.Value.String()
 		}
 	}
 	if root := names["webhook.deliver"]; root["greenlight.answer"] != "accepted" || root["greenlight.event_id"] == "" || root["greenlight.event_type"] != "10dlc.campaign.update" || root["http.response.status_code"] != "200" {
