@@ -41,6 +41,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	var faults settings.Faults
 	site := site{
 		dir:     c.Data.Dir,
+		traces:  true,
 		webhook: c.Webhook.Config(&faults),
 		log:     c.Log.Logger(&faults, out.Stderr),
 	}
@@ -71,7 +72,9 @@ type site struct {
 	assigner assigner.Config
 	// plans watches the plan files; nil when there are none to watch.
 	plans *watch.Watcher
-	log   zerolog.Logger
+	// traces says that the environment may ask for traces.
+	traces bool
+	log    zerolog.Logger
 }
 
 // run runs until ctx ends, and closes the listeners. Started, if not nil, is
@@ -102,6 +105,11 @@ func (s site) assemble(ctx context.Context, nc *nats.Conn, public, private net.L
 	p, err := process.New(ctx, nc, 1, s.log)
 	if err != nil {
 		return nil, err
+	}
+	if s.traces {
+		if err := p.Trace(ctx, "greenlight"); err != nil {
+			return nil, err
+		}
 	}
 	if err := p.AddDoor(s.webhook, public, s.door); err != nil {
 		return nil, err

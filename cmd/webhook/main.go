@@ -50,6 +50,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("LISTEN: %w", err)
 	}
+	if err := p.Trace(ctx, "greenlight-webhook"); err != nil {
+		return err
+	}
 	private, err := httpserve.Listen(c.Admin.Listen)
 	if err != nil {
 		return fmt.Errorf("ADMIN_LISTEN: %w", err)

@@ -19,6 +19,7 @@ import (
 	"greenlight/internal/logging"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/tracing"
 )
 
 const (
@@ -84,6 +85,8 @@ type Config struct {
 	Log zerolog.Logger
 	// Metrics registers the assigner's metrics. Nil registers them nowhere.
 	Metrics prometheus.Registerer
+	// Tracer gets a trace of what follows from each delivery. Nil gets none.
+	Tracer *tracing.Tracer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -182,6 +185,7 @@ func (a *Assigner) watching(client *telnyx.Client) *telnyx.Client {
 			client.OnCall(call)
 		}
 	}
+	a.traceCalls(&watched)
 	return &watched
 }
 
@@ -257,7 +261,9 @@ func (a *Assigner) work(ctx context.Context, promptOnly bool) {
 
 // serve looks at one campaign and tells the ticket what came of it.
 func (a *Assigner) serve(ctx context.Context, e errand) {
+	ctx, span := a.beginLook(ctx, e)
 	err := a.guard(e.key, func() error { return a.look(ctx, e) })
+	endLook(span, err)
 	if elsewhere, ok := errors.AsType[*knownAs](err); ok {
 		e.key = elsewhere.key
 		a.ask(ctx, e)

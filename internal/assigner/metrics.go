@@ -50,13 +50,18 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 }
 
 func (m *metrics) look(err error) {
-	outcome := "done"
+	m.looks.WithLabelValues(outcomeOf(err)).Inc()
+}
+
+// outcomeOf says in a word what came of a look.
+func outcomeOf(err error) string {
 	if _, resting := errors.AsType[*stopped](err); resting {
-		outcome = "stopped"
-	} else if err != nil {
-		outcome = "failed"
+		return "stopped"
 	}
-	m.looks.WithLabelValues(outcome).Inc()
+	if err != nil {
+		return "failed"
+	}
+	return "done"
 }
 
 func (m *metrics) attached(outcome string) { m.attaches.WithLabelValues(outcome).Inc() }

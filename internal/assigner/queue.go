@@ -191,6 +191,8 @@ type ticket struct {
 	campaigns int
 	// cause says in a few words what made the assigner look.
 	cause string
+	// trace is the one that the looks for it belong to, empty if there is none.
+	trace string
 	// settled is told what came of settling the delivery.
 	settled func(error)
 

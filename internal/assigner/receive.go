@@ -58,11 +58,13 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 			Msg("another process has another plan set in force; do all of them read the same files?")
 	}
 	keys, listing, why := a.campaignsOf(ctx, d)
+	trace := a.traceReceived(ctx, d, len(keys))
 	t := newTicket(d, causeOf(d), max(len(keys), 1), func(err error) {
 		if err != nil {
 			a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
 		}
 	})
+	t.trace = trace
 	switch {
 	case why != "":
 		a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Str(logging.KeyReason, why).Msg("a message that names no campaign becomes a dead letter")

@@ -63,6 +63,14 @@ func newDelivery(msg jetstream.Msg, consumer *Consumer) (*Delivery, error) {
 	}, nil
 }
 
+// TraceParent returns the trace that the message belongs to, empty if there is none.
+func (d *Delivery) TraceParent() string {
+	if values := d.Header[HeaderTraceParent]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
 // Done acknowledges the message: what it asked for is done and stored.
 func (d *Delivery) Done() error {
 	return d.settle("acknowledge", d.msg.Ack)

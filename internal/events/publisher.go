@@ -20,6 +20,9 @@ const (
 	// HeaderReceivedAt is when the webhook had read the body: RFC 3339, UTC,
 	// nanoseconds.
 	HeaderReceivedAt = "Greenlight-Received-At"
+	// HeaderTraceParent carries a trace on, if there is one
+	// (https://www.w3.org/TR/trace-context/).
+	HeaderTraceParent = "traceparent"
 )
 
 // triggerTTL is how long a trigger that nobody took is kept. An assigner that
@@ -39,6 +42,8 @@ type Event struct {
 	ReceivedAt time.Time
 	// Timestamp and Signature are the headers that prove the body.
 	Timestamp, Signature string
+	// TraceParent is the trace that the delivery belongs to, empty if there is none.
+	TraceParent string
 	// Body is what Telnyx posted, byte for byte.
 	Body []byte
 }
@@ -89,13 +94,17 @@ func (e Event) message() (*nats.Msg, error) {
 	if err != nil {
 		return nil, fmt.Errorf("publish event %.100q: %w", e.ID, err)
 	}
-	return &nats.Msg{Subject: subject, Data: e.Body, Header: nats.Header{
+	msg := &nats.Msg{Subject: subject, Data: e.Body, Header: nats.Header{
 		HeaderTimestamp:                {e.Timestamp},
 		HeaderSignature:                {e.Signature},
 		HeaderReceivedAt:               {e.ReceivedAt.UTC().Format(time.RFC3339Nano)},
 		jetstream.MsgIDHeader:          {messageID(e.ID)},
 		jetstream.ExpectedStreamHeader: {StreamEvents},
-	}}, nil
+	}}
+	if e.TraceParent != "" {
+		msg.Header[HeaderTraceParent] = []string{e.TraceParent}
+	}
+	return msg, nil
 }
 
 func (p *Publisher) publish(ctx context.Context, msg *nats.Msg) (Receipt, error) {

@@ -28,6 +28,7 @@ import (
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/keyfile"
+	"greenlight/internal/tracing"
 	"greenlight/internal/webhook"
 )
 
@@ -38,6 +39,9 @@ type Process struct {
 	registry *prometheus.Registry
 	checks   []status.Check
 	parts    []part
+	tracer   *tracing.Tracer
+	// last, if not nil, is called when all parts have stopped.
+	last func()
 }
 
 // part is something that works until its context ends.
@@ -68,6 +72,17 @@ func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (
 	return p, nil
 }
 
+// Trace makes the parts that are added from now on send traces, if the environment
+// asks for it, under the given name of the service.
+func (p *Process) Trace(ctx context.Context, service string) error {
+	tracer, stop, err := tracing.Start(ctx, service, p.log)
+	if err != nil {
+		return fmt.Errorf("traces cannot be sent: %w", err)
+	}
+	p.tracer, p.last = tracer, stop
+	return nil
+}
+
 // Door is how the front door is served.
 type Door struct {
 	// Server is its bounds and its stop. The zero value is ready for use.
@@ -87,7 +102,7 @@ func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error
 // to stop, its readiness turns false before anything else; see
 // [httpserve.Options.Serve] for what follows.
 func (p *Process) AddDoor(config webhook.Config, listener net.Listener, door Door) error {
-	config.JetStream, config.Log, config.Metrics = p.js, p.log, p.registry
+	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
 	hook, err := webhook.New(config)
 	if err != nil {
 		return err
@@ -192,7 +207,7 @@ func clipList(list []string) []string { return list[:min(len(list), 20)] }
 
 // AddAssigner adds the worker.
 func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error {
-	config.JetStream, config.Log, config.Metrics = p.js, p.log, p.registry
+	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
 	worker, err := assigner.New(ctx, config)
 	if err != nil {
 		return err
@@ -249,6 +264,9 @@ func (p *Process) Run(ctx context.Context) error {
 	defer func() { p.log.Info().Msg("stopped") }()
 	for _, stop := range stops {
 		stop()
+	}
+	if p.last != nil {
+		p.last()
 	}
 	return errors.Join(errs...)
 }

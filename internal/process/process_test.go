@@ -336,3 +336,13 @@ func TestNew_RefusesReplicasThatJetStreamHasNot(t *testing.T) {
 		t.Errorf("got %v, want the number of replicas refused", err)
 	}
 }
+
+func TestProcess_RefusesTracesThatCannotBeSent(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
+	p, err := process.New(t.Context(), connect(t), 1, zerolog.Nop())
+	must(t, err)
+	err = p.Trace(t.Context(), "greenlight-test")
+	if err == nil || !strings.HasPrefix(err.Error(), "traces cannot be sent: OTEL_EXPORTER_OTLP_ENDPOINT is no web address") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -77,6 +77,10 @@ type Client struct {
 	// OnCall is told of every attempt when it is over, on the caller's goroutine.
 	// Nil means nobody is.
 	OnCall func(Call)
+	// OnSend is told of every attempt that is about to be sent, and returns what is
+	// told when it is over, before OnCall, on the same goroutine. Nil means that nobody
+	// is told.
+	OnSend func(ctx context.Context, method, route string) (over func(Call))
 
 	// random returns a number in [0,1) for jitter; nil means math/rand's.
 	random func() float64
@@ -134,14 +138,20 @@ func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) 
 	if err != nil {
 		return answer, fmt.Errorf("%s %s: %w", r.method, r.route, err)
 	}
+	over := func(Call) {}
+	if c.OnSend != nil {
+		over = c.OnSend(ctx, r.method, r.route)
+	}
 	started := time.Now()
 	status, body, err := c.exchange(r, req, end)
 	took := time.Since(started)
 	if err == nil {
 		answer, err = decode(r, status, body, valid)
 	}
+	done := Call{Method: r.method, Route: r.route, Status: status, Duration: took, Err: err}
+	over(done)
 	if c.OnCall != nil {
-		c.OnCall(Call{Method: r.method, Route: r.route, Status: status, Duration: took, Err: err})
+		c.OnCall(done)
 	}
 	return answer, err
 }

@@ -15,6 +15,7 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/logging"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/tracing"
 )
 
 // The answers to a delivery with status 200.
@@ -52,15 +53,18 @@ func (w *Webhook) deliver(c echo.Context) error {
 	if err := routable(event); err != nil {
 		return w.bury(ctx, c, body, "unroutable", err)
 	}
+	ctx, publishing := beginPublish(ctx, event)
 	receipt, err := w.store(ctx, events.Event{
-		ID:         event.ID,
-		Type:       event.Type,
-		About:      event.About(),
-		ReceivedAt: receivedAt,
-		Timestamp:  c.Request().Header.Get(telnyx.TimestampHeader),
-		Signature:  c.Request().Header.Get(telnyx.SignatureHeader),
-		Body:       body,
+		ID:          event.ID,
+		Type:        event.Type,
+		About:       event.About(),
+		ReceivedAt:  receivedAt,
+		Timestamp:   c.Request().Header.Get(telnyx.TimestampHeader),
+		Signature:   c.Request().Header.Get(telnyx.SignatureHeader),
+		TraceParent: tracing.Parent(ctx),
+		Body:        body,
 	})
+	publishing.End(err == nil)
 	w.metrics.publish.Observe(w.now().Sub(receivedAt).Seconds())
 	if err != nil {
 		return notStored(err)
@@ -128,6 +132,7 @@ func clip(text string) string {
 }
 
 func ok(c echo.Context, status string) error {
+	tracing.Of(c.Request().Context()).Text(tracing.KeyAnswer, status)
 	return c.JSONBlob(http.StatusOK, []byte(`{"status":"`+status+`"}`+"\n"))
 }
 

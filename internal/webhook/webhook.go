@@ -18,6 +18,7 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/logging"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/tracing"
 )
 
 // Path is where Telnyx posts.
@@ -70,6 +71,8 @@ type Config struct {
 	Log zerolog.Logger
 	// Metrics registers the webhook's metrics. Nil registers them nowhere.
 	Metrics prometheus.Registerer
+	// Tracer gets a trace of each verified delivery. Nil gets none.
+	Tracer *tracing.Tracer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -84,6 +87,7 @@ type Webhook struct {
 	maxBody    int64
 	log        zerolog.Logger
 	metrics    *metrics
+	tracer     *tracing.Tracer
 	now        func() time.Time
 	gate       gate
 	// stopping says that the process was told to stop.
@@ -131,6 +135,7 @@ func New(c Config) (*Webhook, error) {
 		maxBody:    c.MaxBody,
 		log:        c.Log.With().Str(logging.KeyPart, "webhook").Logger(),
 		metrics:    newMetrics(c.Metrics),
+		tracer:     c.Tracer,
 		now:        c.Now,
 		gate:       gate{room: c.MaxUnverified},
 	}
@@ -157,7 +162,7 @@ func (w *Webhook) Stop() { w.stopping.Store(true) }
 func (w *Webhook) Handler() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = w.answerError
-	e.POST(Path, w.deliver)
+	e.POST(Path, w.traced(w.deliver))
 	e.GET(healthPath, func(c echo.Context) error {
 		if w.stopping.Load() {
 			return &refusal{

@@ -1,0 +1,46 @@
+package webhook
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"greenlight/internal/telnyx"
+	"greenlight/internal/tracing"
+)
+
+// traced makes a trace of each delivery that next answers, and goes on with one that
+// came with the request, as proxies send them. What was refused is not sent: a flood
+// of unsigned requests would become a flood of traces, and is counted anyway.
+func (w *Webhook) traced(next echo.HandlerFunc) echo.HandlerFunc {
+	if w.tracer == nil {
+		return next
+	}
+	return func(c echo.Context) error {
+		request := c.Request()
+		ctx, span := w.tracer.Follow(request.Context(), request.Header.Get(tracing.ParentHeader), "webhook.deliver", tracing.Server)
+		c.SetRequest(request.WithContext(ctx))
+		err := next(c)
+		status := http.StatusOK
+		if err != nil {
+			refused := asRefusal(err)
+			status = refused.status
+			span.Text(tracing.KeyAnswer, refused.code)
+		}
+		if status == http.StatusOK || status >= http.StatusInternalServerError {
+			span.Number(tracing.KeyStatus, status)
+			span.End(status == http.StatusOK)
+		}
+		return err
+	}
+}
+
+// beginPublish names the event in the delivery's span and begins the one of storing
+// it, both if there are any.
+func beginPublish(ctx context.Context, event telnyx.Event) (context.Context, tracing.Span) {
+	delivery := tracing.Of(ctx)
+	delivery.Text(tracing.KeyEvent, event.ID)
+	delivery.Text(tracing.KeyType, event.Type)
+	return tracing.Begin(ctx, "events.publish", tracing.Producer)
+}
