@@ -38,6 +38,9 @@ func BenchmarkPublish(b *testing.B) {
 	if err := events.EnsureStreams(b.Context(), js, 1); err != nil {
 		b.Fatal(err)
 	}
+	if err := server.StageInMemory(); err != nil {
+		b.Fatal(err)
+	}
 	var serial atomic.Int64
 	run := func(b *testing.B, workers int, publish func(context.Context, events.Event) (events.Receipt, error)) {
 		b.ReportAllocs()

@@ -2,7 +2,6 @@ package events
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -24,6 +23,10 @@ const (
 )
 
 const (
+	// groupLeast is from how many events on a commit is worth its price. The server
+	// stages a batch before it stores it, which takes it as long as three events one
+	// by one if that is in memory, and as ten if it is on a disk that it syncs.
+	groupLeast = 4
 	// groupMost bounds the events that share a commit: the server takes 1,000, and
 	// none should wait for so many to be written.
 	groupMost = 256
@@ -47,12 +50,11 @@ var ErrBusy = errors.New("too many events wait to be stored")
 // seen one of their ids before; then each is stored by itself. Safe for concurrent
 // use; the zero value is not usable.
 type Group struct {
-	publisher *Publisher
-	nc        *nats.Conn
+	nc *nats.Conn
 
 	mu      sync.Mutex
 	waiting []*waiting
-	commits int // under way
+	working bool // whether a goroutine stores what waits
 }
 
 // waiting is an event that waits to be stored.
@@ -69,7 +71,7 @@ type result struct {
 
 // NewGroup returns a Group that publishes on js. The streams must exist.
 func NewGroup(js jetstream.JetStream) *Group {
-	return &Group{publisher: NewPublisher(js), nc: js.Conn()}
+	return &Group{nc: js.Conn()}
 }
 
 // Publish stores the event, maybe together with others; see [Publisher.Publish].
@@ -93,10 +95,6 @@ func (g *Group) Publish(ctx context.Context, e Event) (Receipt, error) {
 	}
 }
 
-// commitsAtOnce lets the server have the next commit at hand when it is done with
-// one.
-const commitsAtOnce = 2
-
 func (g *Group) join(w *waiting) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -104,8 +102,8 @@ func (g *Group) join(w *waiting) error {
 		return ErrBusy
 	}
 	g.waiting = append(g.waiting, w)
-	if g.commits < commitsAtOnce {
-		g.commits++
+	if !g.working {
+		g.working = true
 		go g.work()
 	}
 	return nil
@@ -135,34 +133,33 @@ func (g *Group) take() []*waiting {
 		}
 	}
 	g.waiting = append(g.waiting[:0], g.waiting[i:]...)
-	if batch == nil {
-		g.commits--
-	}
+	g.working = batch != nil
 	return batch
 }
 
+// store stores a batch and tells each of its events how that went.
 func (g *Group) store(batch []*waiting) {
-	if len(batch) == 1 {
-		batch[0].done <- g.alone(batch[0])
+	if len(batch) < groupLeast {
+		g.eachAlone(batch)
 		return
 	}
 	first, err := g.commit(batch)
-	if err == nil {
-		for i, w := range batch {
-			w.done <- result{receipt: Receipt{Sequence: first + uint64(i)}}
-		}
+	if _, refused := errors.AsType[*jetstream.APIError](err); refused || errors.Is(err, nats.ErrNoResponders) {
+		g.eachAlone(batch)
 		return
 	}
-	if _, refused := errors.AsType[*jetstream.APIError](err); !refused {
-		for _, w := range batch {
-			w.done <- result{err: err}
-		}
-		return
+	for i, w := range batch {
+		w.done <- result{Receipt{Sequence: first + uint64(i)}, err}
 	}
+}
+
+// eachAlone stores each event by itself, all at once.
+func (g *Group) eachAlone(batch []*waiting) {
 	var each sync.WaitGroup
-	for _, w := range batch {
+	for _, w := range batch[1:] {
 		each.Go(func() { w.done <- g.alone(w) })
 	}
+	batch[0].done <- g.alone(batch[0])
 	each.Wait()
 }
 
@@ -171,8 +168,8 @@ func (g *Group) alone(w *waiting) result {
 	for _, header := range []string{headerBatchID, headerBatchSequence, headerBatchCommit} {
 		w.msg.Header.Del(header)
 	}
-	receipt, err := g.publisher.publish(w.ctx, w.msg)
-	return result{receipt, err}
+	a, err := requestLeader(w.ctx, g.nc, w.msg)
+	return result{Receipt{Sequence: a.Sequence, Duplicate: a.Duplicate}, err}
 }
 
 // commit stores all or none, and returns the sequence of the first.
@@ -191,23 +188,12 @@ func (g *Group) commit(batch []*waiting) (first uint64, err error) {
 		}
 	}
 	batch[last].msg.Header.Set(headerBatchCommit, "1")
-	reply, err := g.nc.RequestMsgWithContext(ctx, batch[last].msg)
+	a, err := request(ctx, g.nc, batch[last].msg)
 	if err != nil {
 		return 0, err
 	}
-	var ack struct {
-		Sequence uint64              `json:"seq"`
-		Count    int                 `json:"count"`
-		Error    *jetstream.APIError `json:"error"`
+	if a.Count != len(batch) {
+		return 0, fmt.Errorf("the server says that it stored %d of %d events", a.Count, len(batch))
 	}
-	if err := json.Unmarshal(reply.Data, &ack); err != nil {
-		return 0, fmt.Errorf("read the acknowledgement of a batch: %w", err)
-	}
-	if ack.Error != nil {
-		return 0, ack.Error
-	}
-	if ack.Count != len(batch) {
-		return 0, fmt.Errorf("the server says that it stored %d of %d events", ack.Count, len(batch))
-	}
-	return ack.Sequence - uint64(last), nil
+	return a.Sequence - uint64(last), nil
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -26,6 +27,14 @@ const (
 	noID = "_"
 )
 
+// ErrSubject is matched by the error for a type or an id that cannot stand in a
+// subject.
+var ErrSubject = errors.New("cannot stand in a subject")
+
+// maxEventType bounds an event type: the server hangs up on a line of over 4 KiB.
+// Telnyx's are under 30 characters.
+const maxEventType = 255
+
 // Kind says why a delivery woke the assigner.
 type Kind string
 
@@ -49,19 +58,22 @@ const (
 // EventSubject returns the subject of an event: telnyx.event.<type>.<id>, such
 // as telnyx.event.10dlc.campaign.update.751c6a5c-907b-43a9-8ada-ba1dc8335b07.
 // An empty id becomes "_". A type or id that cannot stand in a subject is an
-// error, since a dot, star or blank from outside would change where the message
-// goes.
+// error that matches [ErrSubject], since a dot, star or blank from outside would
+// change where the message goes.
 func EventSubject(eventType, id string) (string, error) {
+	if len(eventType) > maxEventType {
+		return "", fmt.Errorf("event type of %d characters %w: at most %d", len(eventType), ErrSubject, maxEventType)
+	}
 	for token := range strings.SplitSeq(eventType, ".") {
 		if !isToken(token) {
-			return "", fmt.Errorf("event type %.100q cannot stand in a subject: use letters, digits, dash and underscore between dots", eventType)
+			return "", fmt.Errorf("event type %.100q %w: use letters, digits, dash and underscore between dots", eventType, ErrSubject)
 		}
 	}
 	if id == "" {
 		id = noID
 	}
 	if !isToken(id) {
-		return "", fmt.Errorf("id %.100q cannot stand in a subject: use letters, digits, dash and underscore", id)
+		return "", errID(id)
 	}
 	return subjectEvents + eventType + "." + id, nil
 }
@@ -73,9 +85,13 @@ func TriggerSubject(kind Kind, id string) (string, error) {
 		return subjectTriggers + string(kind), nil
 	}
 	if !isToken(id) {
-		return "", fmt.Errorf("id %.100q cannot stand in a subject: use letters, digits, dash and underscore", id)
+		return "", errID(id)
 	}
 	return subjectTriggers + string(kind) + "." + id, nil
+}
+
+func errID(id string) error {
+	return fmt.Errorf("id %.100q %w: use letters, digits, dash and underscore", id, ErrSubject)
 }
 
 // scheduleSubject returns the subject under which the schedule of a trigger is

@@ -75,7 +75,7 @@ func (k PublicKey) String() string { return base64.StdEncoding.EncodeToString(k.
 // Fingerprint returns the first 8 characters of the key's text, for logs and
 // metrics. It is not a hash, so that a person can compare it by eye with
 // the key in Mission Control.
-func (k PublicKey) Fingerprint() string { return k.String()[:8] }
+func (k PublicKey) Fingerprint() string { return base64.StdEncoding.EncodeToString(k.bytes[:6]) }
 
 // mistakenFor says what a text that is no public key seems to be.
 func mistakenFor(text string, raw []byte, err error) string {
@@ -107,6 +107,8 @@ func mistakenFor(text string, raw []byte, err error) string {
 
 var errLineBreak = errors.New("line break in base64")
 
+var strictBase64 = base64.StdEncoding.Strict()
+
 // decodeStrict decodes padded standard base64 that has exactly one spelling.
 // Go's decoder skips line breaks even when it is strict, so they are refused
 // here.
@@ -114,5 +116,5 @@ func decodeStrict(text string) ([]byte, error) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, errLineBreak
 	}
-	return base64.StdEncoding.Strict().DecodeString(text)
+	return strictBase64.DecodeString(text)
 }

@@ -32,11 +32,10 @@ func (w *Webhook) admit(c echo.Context) (delivery, error) {
 	if err != nil {
 		return delivery{}, unauthorized(err, true)
 	}
-	connection := http.NewResponseController(c.Response())
 	arrived := time.Now()
 	visit, err := w.gate.enter(func() {
 		// A read that is under way or to come fails at once.
-		_ = connection.SetReadDeadline(time.Unix(1, 0))
+		_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Unix(1, 0))
 	})
 	if err != nil {
 		return delivery{}, overloaded(err)

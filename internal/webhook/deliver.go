@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -18,12 +17,13 @@ import (
 	"greenlight/internal/tracing"
 )
 
-// The answers to a delivery with status 200.
+// The answers with status 200, the last of them to a question about health.
 const (
 	accepted     = "accepted"
 	duplicate    = "duplicate"
 	ignored      = "ignored"
 	deadLettered = "dead_lettered"
+	healthy      = "ok"
 )
 
 // deliver answers one delivery. It is the only place that decides on an answer.
@@ -50,9 +50,6 @@ func (w *Webhook) deliver(c echo.Context) error {
 		w.line(c, event).Str(logging.KeyAnswer, ignored).Msg("event of a type that is not kept")
 		return ok(c, ignored)
 	}
-	if err := routable(event); err != nil {
-		return w.bury(ctx, c, body, "unroutable", err)
-	}
 	ctx, publishing := beginPublish(ctx, event)
 	receipt, err := w.store(ctx, events.Event{
 		ID:          event.ID,
@@ -65,6 +62,9 @@ func (w *Webhook) deliver(c echo.Context) error {
 		Body:        body,
 	})
 	publishing.End(err == nil)
+	if errors.Is(err, events.ErrSubject) {
+		return w.bury(ctx, c, body, "unroutable", err)
+	}
 	w.metrics.publish.Observe(w.now().Sub(receivedAt).Seconds())
 	if err != nil {
 		return notStored(err)
@@ -77,15 +77,6 @@ func (w *Webhook) deliver(c echo.Context) error {
 	w.line(c, event).Str(logging.KeyAnswer, answer).Uint64(logging.KeySequence, receipt.Sequence).
 		Int64(logging.KeyElapsed, w.now().Sub(receivedAt).Milliseconds()).Msg("event stored")
 	return ok(c, answer)
-}
-
-// routable returns an error when no subject can be made for the event.
-func routable(e telnyx.Event) error {
-	if len(e.Type) > maxTypeLength {
-		return fmt.Errorf("event type of %d characters cannot stand in a subject: at most %d", len(e.Type), maxTypeLength)
-	}
-	_, err := events.EventSubject(e.Type, e.About())
-	return err
 }
 
 // bury stores a verified body that cannot be an event as a dead letter, so that
@@ -131,9 +122,19 @@ func clip(text string) string {
 	return text
 }
 
+// okBodies are the bodies of the answers with status 200, which are all that there
+// are.
+var okBodies = func() map[string][]byte {
+	bodies := map[string][]byte{}
+	for _, status := range []string{accepted, duplicate, ignored, deadLettered, healthy} {
+		bodies[status] = []byte(`{"status":"` + status + `"}` + "\n")
+	}
+	return bodies
+}()
+
 func ok(c echo.Context, status string) error {
 	tracing.Of(c.Request().Context()).Text(tracing.KeyAnswer, status)
-	return c.JSONBlob(http.StatusOK, []byte(`{"status":"`+status+`"}`+"\n"))
+	return c.JSONBlob(http.StatusOK, okBodies[status])
 }
 
 func tooLarge(most int64) error {

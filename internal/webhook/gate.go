@@ -3,6 +3,7 @@ package webhook
 import (
 	"container/list"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -36,7 +37,7 @@ var errGateFull = errors.New("nobody made room in time")
 type gate struct {
 	mu      sync.Mutex
 	room    int
-	readers list.List // of *visit, longest first, without those that were displaced
+	readers []*visit  // longest first, without those that were displaced
 	queue   list.List // of chan struct{}, closed when it is the turn of who waits
 }
 
@@ -45,7 +46,6 @@ type visit struct {
 	gate  *gate
 	since time.Time
 	cut   func()
-	place *list.Element // in readers, nil when it is not there any more
 	late  bool
 }
 
@@ -92,18 +92,17 @@ func (g *gate) enter(cut func()) (*visit, error) {
 
 func (g *gate) read(cut func()) *visit {
 	v := &visit{gate: g, since: time.Now(), cut: cut}
-	v.place = g.readers.PushBack(v)
+	g.readers = append(g.readers, v)
 	return v
 }
 
 // displace cuts off the one that has been reading for longest. It returns after what
 // time to try again if nobody has been for long enough, else 0.
 func (g *gate) displace() (again time.Duration) {
-	longest := g.readers.Front()
-	if longest == nil {
+	if len(g.readers) == 0 {
 		return gateGrace // all are being verified
 	}
-	v := longest.Value.(*visit)
+	v := g.readers[0]
 	if left := gateGrace - time.Since(v.since); left > 0 {
 		return left
 	}
@@ -128,9 +127,8 @@ func (v *visit) displaced() bool {
 }
 
 func (v *visit) unplace() {
-	if v.place != nil {
-		v.gate.readers.Remove(v.place)
-		v.place = nil
+	if i := slices.Index(v.gate.readers, v); i >= 0 {
+		v.gate.readers = slices.Delete(v.gate.readers, i, i+1)
 	}
 }
 

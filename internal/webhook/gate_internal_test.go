@@ -62,8 +62,8 @@ func TestGate_LetsInWhoHasRoomAndThenInTurn(t *testing.T) {
 		close(leave)
 		<-turns
 		synctest.Wait()
-		if g.room != 2 || g.queue.Len() != 0 || g.readers.Len() != 0 {
-			t.Errorf("in the end: room %d, %d wait, %d read", g.room, g.queue.Len(), g.readers.Len())
+		if g.room != 2 || g.queue.Len() != 0 || len(g.readers) != 0 {
+			t.Errorf("in the end: room %d, %d wait, %d read", g.room, g.queue.Len(), len(g.readers))
 		}
 	})
 }

@@ -36,9 +36,6 @@ const (
 	// MaxMaxBody is what NATS takes: a message of 1 MiB (the server's default
 	// max_payload), of which a dead letter's headers need up to 2 KiB.
 	MaxMaxBody = 1<<20 - 8<<10
-	// maxTypeLength bounds an event type, since it becomes part of a subject: the
-	// server hangs up on a line of over 4 KiB. Telnyx's are under 30 characters.
-	maxTypeLength = 255
 	// publishTimeout is how long storing may take: Telnyx gives up after two
 	// seconds, and half of one is left for the network.
 	publishTimeout = 1500 * time.Millisecond
@@ -170,7 +167,7 @@ func (w *Webhook) Handler() http.Handler {
 				message: "this process stops; send to another one", retryAfter: time.Second,
 			}
 		}
-		return ok(c, "ok")
+		return ok(c, healthy)
 	})
 	for path := range methods {
 		// Echo would answer 204 by itself.

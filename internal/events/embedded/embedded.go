@@ -64,6 +64,8 @@ type Server struct {
 	lock  *flock.Flock
 	dir   string
 	token string
+	// staging is a folder in memory that the server uses, empty if there is none.
+	staging string
 }
 
 // Start starts a server and returns when it takes connections. The data folder
@@ -114,12 +116,17 @@ func (s *Server) start(o Options) error {
 	if err != nil {
 		return fmt.Errorf("configure NATS server: %w", err)
 	}
+	leftBehind := s.staged()
 	ns.Start()
 	if !ns.ReadyForConnections(readyTimeout) {
 		ns.Shutdown()
 		return fmt.Errorf("NATS server on %s not ready after %s: is the disk writable and not full?", s.dir, readyTimeout)
 	}
 	s.nats = ns
+	if err := unstage(leftBehind); err != nil {
+		ns.Shutdown()
+		return fmt.Errorf("remove what an earlier process left in memory: %w", err)
+	}
 	if !o.Listen {
 		return nil
 	}
@@ -167,7 +174,7 @@ func (s *Server) Close() error {
 	}
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()
-	return errors.Join(removed, s.lock.Unlock())
+	return errors.Join(removed, unstage(s.staging), s.lock.Unlock())
 }
 
 // writeURL writes the address so that a reader sees all of it or nothing.
