@@ -248,6 +248,9 @@ type loads struct {
 	users sync.WaitGroup
 }
 
+// serial numbers the events of all loads.
+var serial atomic.Int64
+
 // startLoads starts to post. An event is so many bytes larger than usual.
 func startLoads(fs fronts, padding int) *loads {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -255,7 +258,6 @@ func startLoads(fs fronts, padding int) *loads {
 	for _, f := range fs {
 		l := &load{f: f}
 		ls.all = append(ls.all, l)
-		var serial atomic.Int64
 		for range connections {
 			ls.users.Go(func() {
 				for ctx.Err() == nil {
