@@ -8,7 +8,7 @@ FUZZTIME ?= 30s
 TORTURE ?= 5m
 SEED ?=
 
-.PHONY: check format vet test torture demo fuzz bench build
+.PHONY: check format vet test torture trouble demo fuzz bench build
 
 check: format vet test demo ## everything that CI runs
 
@@ -25,6 +25,9 @@ test: ## all tests, with the race detector; those of hostile plans at full size 
 
 torture: ## real processes killed, frozen and lied to for TORTURE (5m), fifty kills at least, with a checker over all of it
 	GREENLIGHT_TORTURE=$(TORTURE) GREENLIGHT_TORTURE_SEED=$(SEED) $(GO) test -race -count=1 -timeout 60m -v -run '^TestTorture$$' ./internal/torture
+
+trouble: ## the front door under load while NATS is killed, silent and full: more rounds than make test has
+	GREENLIGHT_TROUBLE=1 $(GO) test -race -count=1 -v ./internal/trouble
 
 demo: ## the whole way once, against the simulated Telnyx
 	$(GO) run ./cmd/greenlight demo

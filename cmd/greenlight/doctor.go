@@ -87,6 +87,9 @@ func (c *doctorCommand) lookAtNATS(ctx context.Context, report *doctor.Report) b
 	defer nc.Close()
 	place := doctor.NATS{Conn: nc, Monitors: strings.FieldsFunc(c.Monitor, func(r rune) bool { return r == ',' || r == ' ' })}
 	place.Embedded, place.Syncs = embedded.Recognize(nc)
+	if place.Embedded {
+		place.Health = embedded.AskHealth
+	}
 	if place.Embedded && c.URL == "" && c.URLFile == "" {
 		place.Dir = c.Data.Dir
 	}

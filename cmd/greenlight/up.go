@@ -16,6 +16,7 @@ import (
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/process"
 	"greenlight/internal/settings"
+	"greenlight/internal/status"
 	"greenlight/internal/webhook"
 )
 
@@ -91,7 +92,7 @@ func (s site) run(ctx context.Context, public, private net.Listener, started fun
 	}
 	defer nc.Close()
 	s.webhook.GroupCommit = true // this server syncs every message
-	p, err := s.assemble(ctx, nc, public, private)
+	p, err := s.assemble(ctx, server, nc, public, private)
 	if err != nil {
 		return errors.Join(err, public.Close(), private.Close())
 	}
@@ -104,11 +105,15 @@ func (s site) run(ctx context.Context, public, private net.Listener, started fun
 	return p.Run(ctx)
 }
 
-func (s site) assemble(ctx context.Context, nc *nats.Conn, public, private net.Listener) (*process.Process, error) {
+func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Conn, public, private net.Listener) (*process.Process, error) {
 	p, err := process.New(ctx, nc, 1, s.log)
 	if err != nil {
 		return nil, err
 	}
+	if err := server.TellHealth(nc); err != nil {
+		return nil, err
+	}
+	p.AddCheck(status.Check{Name: "storage", Ready: func(context.Context) error { return server.Health() }})
 	if s.traces {
 		if err := p.Trace(ctx, "greenlight"); err != nil {
 			return nil, err

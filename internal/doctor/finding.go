@@ -31,6 +31,7 @@ const (
 	CheckStorage     Check = "events_storage"
 	CheckReplicas    Check = "events_replicas"
 	CheckSync        Check = "sync_always"
+	CheckWrites      Check = "events_writes"
 	CheckDisk        Check = "disk"
 	CheckRoom        Check = "events_room"
 	CheckDeadLetters Check = "dead_letters_room"

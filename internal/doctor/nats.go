@@ -19,6 +19,9 @@ type NATS struct {
 	// Syncs that it syncs always; Dir is its data folder, empty if that is not known.
 	Embedded, Syncs bool
 	Dir             string
+	// Health asks the embedded server whether it can still write its streams; trouble
+	// is empty if so.
+	Health func(context.Context, *nats.Conn) (trouble string, err error)
 	// Monitors are addresses at which servers tell of themselves.
 	Monitors []string
 	// HTTP asks the monitors. Default [http.DefaultClient].
@@ -43,6 +46,7 @@ func (n NATS) Look(ctx context.Context, r *Report) {
 	copies := max(info.Config.Replicas, 1)
 	r.Means = Guarantee{Copies: copies, InMemory: info.Config.Storage == jetstream.MemoryStorage, Sync: sync}.String()
 	r.Add(Storage(info), Replicas(info, n.Conn.ConnectedClusterName() != ""), Synced(sync, copies, source))
+	r.Add(n.writes(ctx))
 	if n.Dir != "" {
 		n.lookAtDisk(r, info)
 	}
@@ -84,11 +88,26 @@ func (n NATS) sync(ctx context.Context, info *jetstream.StreamInfo) (s Sync, sou
 	case n.Embedded:
 		return SyncLater, "as greenlight up was told"
 	}
-	client := n.HTTP
-	if client == nil {
-		client = http.DefaultClient
+	return findSync(ctx, n.Conn, n.client(), n.Monitors, keepersOf(info, n.Conn.ConnectedServerName()))
+}
+
+func (n NATS) writes(ctx context.Context) Finding {
+	if !n.Embedded || n.Health == nil {
+		return Writes(findWrites(ctx, n.client(), n.Monitors))
 	}
-	return findSync(ctx, n.Conn, client, n.Monitors, keepersOf(info, n.Conn.ConnectedServerName()))
+	var trouble string
+	err := heed(ctx, n.Conn, func(ctx context.Context) (err error) {
+		trouble, err = n.Health(ctx, n.Conn)
+		return err
+	})
+	return Writes(trouble, err)
+}
+
+func (n NATS) client() *http.Client {
+	if n.HTTP != nil {
+		return n.HTTP
+	}
+	return http.DefaultClient
 }
 
 func (n NATS) lookAtDisk(r *Report, info *jetstream.StreamInfo) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
 )
 
 func TestNATS_KnowsNothingOfAnOutsideServersSync(t *testing.T) {
@@ -50,6 +52,9 @@ func TestNATS_ReadsSyncFromTheMonitor(t *testing.T) {
 	if !strings.Contains(report.Means, "a power failure takes what was not synced yet") {
 		t.Errorf("got %q, want that a power failure takes events", report.Means)
 	}
+	if got := found[doctor.CheckWrites]; got.Level != doctor.OK {
+		t.Errorf("got %+v, want that it can write", got)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	nobody := listener.Addr().String()
@@ -61,8 +66,38 @@ func TestNATS_ReadsSyncFromTheMonitor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, found := look(t, doctor.NATS{Conn: nc, Monitors: []string{address}})
-			if got := found[doctor.CheckSync]; got.Level != doctor.Unknown {
-				t.Errorf("got %+v, want unknown", got)
+			for _, check := range []doctor.Check{doctor.CheckSync, doctor.CheckWrites} {
+				if got := found[check]; got.Level != doctor.Unknown {
+					t.Errorf("got %+v, want unknown", got)
+				}
+			}
+		})
+	}
+}
+
+func TestNATS_TellsWhatTheMonitorSaysOfWriting(t *testing.T) {
+	nc, js := connect(t, outside(t, nil), "all")
+	furnish(t, js)
+	for name, tt := range map[string]struct {
+		code int
+		text string
+		want doctor.Level
+		says string
+	}{
+		"well":       {200, `{"status":"ok"}`, doctor.OK, "met no error"},
+		"not well":   {503, `{"status":"unavailable","status_code":503,"error":"stream '$G > EVENTS' write error: no space left on device"}`, doctor.Fail, "no space left on device"},
+		"no healthz": {404, `nothing here`, doctor.Unknown, "answered no /healthz"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			monitor := telnyxAt(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/healthz" {
+					w.WriteHeader(tt.code)
+				}
+				_, _ = w.Write([]byte(tt.text))
+			})
+			_, found := look(t, doctor.NATS{Conn: nc, Monitors: []string{monitor}})
+			if got := found[doctor.CheckWrites]; got.Level != tt.want || !strings.Contains(got.Says, tt.says) {
+				t.Errorf("got %+v, want %s and %q", got, tt.want, tt.says)
 			}
 		})
 	}
@@ -138,13 +173,13 @@ func TestNATS_TellsThatNothingIsThereYet(t *testing.T) {
 }
 
 func TestNATS_LooksAtACluster(t *testing.T) {
-	servers := cluster(t)
+	servers := natstest.StartCluster(t)
 	nc, err := events.Connect(servers[0].ClientURL(), t.Name())
 	must(t, err)
 	t.Cleanup(nc.Close)
 	js, err := jetstream.New(nc)
 	must(t, err)
-	within(t, 20*time.Second, func() error { return events.EnsureStreams(t.Context(), js, 3) })
+	natstest.Within(t, 20*time.Second, func() error { return events.EnsureStreams(t.Context(), js, 3) })
 	_, err = ledger.Create(t.Context(), js, 3)
 	must(t, err)
 	var monitors []string
@@ -173,59 +208,6 @@ func TestNATS_LooksAtACluster(t *testing.T) {
 	_, found = look(t, doctor.NATS{Conn: nc, Monitors: monitors[:2]})
 	if got := found[doctor.CheckSync]; got.Level != doctor.Unknown {
 		t.Errorf("got %+v of two of three, want unknown", got)
-	}
-}
-
-// cluster starts three servers that sync always.
-func cluster(t *testing.T) []*server.Server {
-	t.Helper()
-	var ports []int
-	for range 3 {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
-		must(t, listener.Close())
-	}
-	servers := make([]*server.Server, len(ports))
-	for i, port := range ports {
-		var others []string
-		for _, other := range ports {
-			others = append(others, fmt.Sprintf("nats://127.0.0.1:%d", other))
-		}
-		ns, err := server.NewServer(&server.Options{
-			ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: server.RANDOM_PORT, HTTPHost: "127.0.0.1", HTTPPort: server.RANDOM_PORT,
-			NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
-			JetStreamMaxStore: 16 << 30, JetStreamMaxMemory: 64 << 20,
-			Cluster: server.ClusterOpts{Name: "three", Host: "127.0.0.1", Port: port},
-			Routes:  server.RoutesFromStr(strings.Join(others, ",")),
-		})
-		must(t, err)
-		servers[i] = ns
-		ns.Start()
-		t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-	}
-	within(t, 20*time.Second, func() error {
-		for _, ns := range servers {
-			if ns.JetStreamIsLeader() {
-				return nil
-			}
-		}
-		return errors.New("no leader")
-	})
-	return servers
-}
-
-// within tries until there is no error.
-func within(t *testing.T, limit time.Duration, try func() error) {
-	t.Helper()
-	for deadline := time.Now().Add(limit); ; time.Sleep(50 * time.Millisecond) {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %v", limit, err)
-		}
 	}
 }
 

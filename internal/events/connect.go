@@ -3,6 +3,7 @@ package events
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,16 @@ const EmbeddedURLFile = "nats.url"
 // [MinServerVersion].
 var ErrServerTooOld = errors.New("NATS server too old")
 
+// NATS' client holds up everybody who publishes, whatever their own patience, while a
+// write stands still or a server that it dialled says nothing. One may follow the
+// other, so both together must be within the 1.5 s in which the webhook answers.
+const (
+	writePatience   = 500 * time.Millisecond
+	connectPatience = time.Second
+	// connectTries gives the first connection more time, since nobody waits yet.
+	connectTries = 5
+)
+
 // Connect opens a connection that lives for the whole process: it goes on
 // trying when the server is away. It refuses a server older than
 // [MinServerVersion]. The name shows in the server's list of connections.
@@ -29,15 +40,19 @@ func Connect(url, name string, more ...nats.Option) (*nats.Conn, error) {
 		nats.Name(name),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(500 * time.Millisecond),
-		nats.Timeout(5 * time.Second),
+		nats.Timeout(connectPatience),
 		// A server that stopped talking is given up after two silent pings.
 		nats.PingInterval(10 * time.Second),
 		nats.MaxPingsOutstanding(2),
 		// A publish must fail while the server is away, not wait in a buffer:
 		// the webhook has two seconds to answer.
 		nats.ReconnectBufSize(-1),
+		nats.FlusherTimeout(writePatience),
 	}, more...)
 	nc, err := nats.Connect(url, options...)
+	for tries := 1; isTimeout(err) && tries < connectTries; tries++ {
+		nc, err = nats.Connect(url, options...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", redactURL(url), err)
 	}
@@ -46,6 +61,11 @@ func Connect(url, name string, more ...nats.Option) (*nats.Conn, error) {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", redactURL(url), err)
 	}
 	return nc, nil
+}
+
+func isTimeout(err error) bool {
+	trouble, ok := errors.AsType[net.Error](err)
+	return errors.Is(err, nats.ErrTimeout) || ok && trouble.Timeout()
 }
 
 // checkServerVersion returns an error that matches ErrServerTooOld unless the

@@ -72,6 +72,9 @@ func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (
 	return p, nil
 }
 
+// AddCheck adds something to readiness that is not a part's. Add it before the status.
+func (p *Process) AddCheck(check status.Check) { p.checks = append(p.checks, check) }
+
 // Trace makes the parts that are added from now on send traces, if the environment
 // asks for it, under the given name of the service.
 func (p *Process) Trace(ctx context.Context, service string) error {

@@ -5,8 +5,6 @@ package torture
 import (
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -161,22 +159,6 @@ func (c *child) tail(lines int, word string) string {
 		}
 	}
 	return strings.Join(found[max(len(found)-lines, 0):], "")
-}
-
-// freePort returns a port that is free now, outside of the range from which the
-// system takes the ports of outgoing connections: else one of those might have it
-// while the process that listens on it is away.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(12000 + rand.IntN(18000))
-		if listener, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			listener.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return ""
 }
 
 // around returns the lines of the log that hold a word, with what follows.

@@ -5,23 +5,21 @@ package torture
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
+	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/process"
 	"greenlight/internal/telnyx"
@@ -87,26 +85,7 @@ func childLog() zerolog.Logger {
 
 // beNATS runs a NATS server that has written to the disk what it acknowledged.
 func beNATS(ctx context.Context) error {
-	port, err := strconv.Atoi(os.Getenv(varPort))
-	if err != nil {
-		return err
-	}
-	ns, err := server.NewServer(&server.Options{
-		ServerName: "torture", Host: "127.0.0.1", Port: port, NoSigs: true,
-		JetStream: true, StoreDir: os.Getenv(varDir), SyncAlways: true, JetStreamMaxStore: 16 << 30,
-	})
-	if err != nil {
-		return err
-	}
-	ns.ConfigureLogger()
-	ns.Start()
-	if !ns.ReadyForConnections(10 * time.Second) {
-		return errors.New("the NATS server did not come up")
-	}
-	<-ctx.Done()
-	ns.Shutdown()
-	ns.WaitForShutdown()
-	return nil
+	return natstest.Serve(ctx, os.Getenv(varPort), os.Getenv(varDir))
 }
 
 func beWebhook(ctx context.Context) error {

@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
+	"greenlight/internal/natstest"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
 )
@@ -149,7 +150,7 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 	api := httptest.NewServer(tr.desk)
 	t.Cleanup(func() { tr.sim.Close(); tr.road.strays.Wait(); api.Close() })
 
-	natsPort, hookPort := freePort(t), freePort(t)
+	natsPort, hookPort := natstest.FreePort(t), natstest.FreePort(t)
 	tr.world = newWorld(tr.sim, "http://127.0.0.1:"+hookPort+webhook.Path, s.size, newDice(seed, "world"), tally)
 	plans := filepath.Join(t.TempDir(), "plan.yaml")
 	tr.must(os.WriteFile(plans, []byte(tr.world.yaml.String()), 0o600))

@@ -19,6 +19,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/natstest"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/webhook"
 )
@@ -457,18 +458,18 @@ func TestWebhook_RefusesWhileTheServerIsGone(t *testing.T) {
 
 func TestWebhook_RefusesWhileTheServerIsSilent(t *testing.T) {
 	t.Parallel()
-	var r relay
+	var wire natstest.Wire
 	d := open(t, func(s *setup) {
 		s.listen = true
 		s.connect = func(server *embedded.Server) (*nats.Conn, error) {
-			return events.Connect(r.start(t, server.URL()), "webhook")
+			return events.Connect(wire.Start(t, server.URL()), "webhook")
 		}
 	})
 	assertAnswer(t, d.deliver(verified(t, "id-1")), accepted)
-	r.freeze()
+	wire.Freeze()
 	d.assertNotStored(verified(t, "id-2"))
 	d.assertNotReady("stream EVENTS cannot be reached")
-	r.thaw()
+	wire.Thaw()
 	// Whether the first try was stored after all, nobody can know: one copy it is.
 	if got := d.deliver(verified(t, "id-2")); got != accepted && got != duplicate {
 		t.Errorf("sent again: answered %v", got)
@@ -545,56 +546,5 @@ func (d *door) shrink(name string) {
 	config.MaxBytes = 10
 	if _, err := d.js.UpdateStream(context.Background(), config); err != nil {
 		d.t.Fatal(err)
-	}
-}
-
-// relay is a wire between the webhook and the server that can go dead without
-// anybody hanging up.
-type relay struct {
-	gate  sync.RWMutex
-	users sync.WaitGroup
-}
-
-func (r *relay) freeze() { r.gate.Lock() }
-func (r *relay) thaw()   { r.gate.Unlock() }
-
-// start returns the address by which url is reached through the relay.
-func (r *relay) start(t testing.TB, url string) string {
-	t.Helper()
-	token, target, _ := strings.Cut(url, "@")
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close(); r.users.Wait() })
-	r.users.Go(func() {
-		for {
-			near, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", target)
-			if err != nil {
-				near.Close()
-				continue
-			}
-			r.users.Go(func() { r.carry(far, near) })
-			r.users.Go(func() { r.carry(near, far) })
-		}
-	})
-	return token + "@" + listener.Addr().String()
-}
-
-func (r *relay) carry(to, from net.Conn) {
-	defer to.Close()
-	buffer := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buffer)
-		r.gate.RLock()
-		_, failed := to.Write(buffer[:n])
-		r.gate.RUnlock()
-		if err != nil || failed != nil {
-			return
-		}
 	}
 }

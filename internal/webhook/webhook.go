@@ -74,12 +74,15 @@ type Config struct {
 	Now func() time.Time
 }
 
+// storeFunc is how an event is stored; see [events.Publisher.Publish].
+type storeFunc func(context.Context, events.Event) (events.Receipt, error)
+
 // Webhook answers Telnyx's deliveries. Safe for concurrent use.
 type Webhook struct {
 	verifier   *telnyx.Verifier
 	js         jetstream.JetStream
 	publisher  *events.Publisher
-	store      func(context.Context, events.Event) (events.Receipt, error)
+	store      storeFunc
 	eventTypes []string
 	maxBody    int64
 	log        zerolog.Logger
@@ -87,6 +90,7 @@ type Webhook struct {
 	tracer     *tracing.Tracer
 	now        func() time.Time
 	gate       gate
+	lapse      lapse
 	// stopping says that the process was told to stop.
 	stopping atomic.Bool
 	// Lines about refusals, of what others and of what we did wrong.
@@ -140,6 +144,7 @@ func New(c Config) (*Webhook, error) {
 	if c.GroupCommit {
 		w.store = events.NewGroup(c.JetStream).Publish
 	}
+	w.store = w.lapse.watch(w.store, w.now)
 	w.KeysReplaced()
 	return w, nil
 }
@@ -185,7 +190,10 @@ func (w *Webhook) Ready(ctx context.Context) error {
 	if err := events.RoomForEvents(ctx, w.js); err != nil {
 		return err
 	}
-	return events.CanPublish(ctx, w.js)
+	if err := events.CanPublish(ctx, w.js); err != nil {
+		return err
+	}
+	return w.lapse.ready(w.now())
 }
 
 var errStopping = errors.New("it was told to stop")

@@ -151,7 +151,11 @@ func (s *Server) URL() string {
 // InProcess are the options by which [events.Connect] reaches the server
 // without a socket. The URL given beside them is not used.
 func (s *Server) InProcess() []nats.Option {
-	return []nats.Option{nats.InProcessServer(s.nats), nats.Token(s.token)}
+	return []nats.Option{
+		nats.InProcessServer(s.nats), nats.Token(s.token),
+		// There is no network to give up on, and a busy machine may be slow.
+		nats.Timeout(readyTimeout), nats.FlusherTimeout(nats.DefaultFlusherTimeout),
+	}
 }
 
 // Recognize reports whether a connection leads to a server of this package, and

@@ -1,0 +1,158 @@
+package trouble
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"greenlight/internal/doctor"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/status"
+)
+
+// smallDisk mounts a disk of a few MiB, which is gone when the test ends.
+func smallDisk(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := syscall.Mount("greenlight-test", dir, "tmpfs", 0, "size=24m"); err != nil {
+		t.Skipf("a disk that can be filled cannot be mounted here: %v", err)
+	}
+	t.Cleanup(func() { must(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	return dir
+}
+
+// fill leaves no room on the disk of the folder. What is returned makes room again.
+func fill(t *testing.T, dir string) (makeRoom func()) {
+	t.Helper()
+	path := filepath.Join(dir, "filler")
+	filler, err := os.Create(path)
+	must(t, err)
+	defer filler.Close()
+	for size := 1 << 20; size > 0; {
+		if _, err := filler.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
+			size /= 2
+		} else {
+			must(t, err)
+		}
+	}
+	return func() { must(t, os.Remove(path)) }
+}
+
+// up is the front door on a server inside the process, as greenlight up has it.
+type up struct {
+	fronts
+	server *embedded.Server
+	own    *nats.Conn
+}
+
+func startUp(t *testing.T, dir string) *up {
+	t.Helper()
+	server, err := embedded.Start(embedded.Options{Dir: dir, SyncAlways: true, Listen: true})
+	must(t, err)
+	inside := func() *nats.Conn { return connect(t, "", server.InProcess()...) }
+	u := &up{server: server, own: inside()}
+	must(t, server.TellHealth(u.own))
+	u.fronts = openFronts(t, inside, 1, status.Check{Name: "storage", Ready: func(context.Context) error { return server.Health() }})
+	return u
+}
+
+func (u *up) close(t *testing.T) {
+	t.Helper()
+	u.stop()
+	must(t, u.server.Close())
+}
+
+// doctored returns what greenlight doctor finds about writing.
+func (u *up) doctored(t *testing.T) doctor.Finding {
+	t.Helper()
+	nc := connect(t, u.server.URL())
+	defer nc.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	report := doctor.NewReport(time.Now())
+	doctor.NATS{Conn: nc, Embedded: true, Syncs: true, Health: embedded.AskHealth}.Look(ctx, report)
+	for _, finding := range report.Findings {
+		if finding.Check == doctor.CheckWrites {
+			return finding
+		}
+	}
+	t.Fatalf("no finding about writing among %+v", report.Findings)
+	return doctor.Finding{}
+}
+
+// The disk fills up under load. NATS then stores nothing more until it is restarted,
+// room or not; that is told, and the restart mends it.
+func TestFullDisk_RefusesAndSaysWhatToDo(t *testing.T) {
+	dir := smallDisk(t)
+	u := startUp(t, dir)
+	before := begin(u.fronts)
+	ls := startLoads(u.fronts, 0)
+	ls.stored(50)
+	makeRoom := fill(t, dir)
+	ls.refused(connections)
+	const words = "stores no more events until it is restarted"
+	u.becomeUnready(words)
+	u.becomeUnready("no space left on device")
+	before.assertBounded(t)
+
+	makeRoom()
+	stored := ls.total()
+	ls.refused(connections)
+	if ls.total() > stored {
+		t.Error("events are stored again without a restart: good, and not what is told")
+	}
+	u.becomeUnready(words)
+	ids := ls.end()
+	before.assertNothingLeft(u.fronts)
+	if got := u.doctored(t); got.Level != doctor.Fail || !strings.Contains(got.Says, words) || !strings.Contains(got.Mend, "restart") {
+		t.Errorf("doctor says %+v, want that it must be restarted", got)
+	}
+
+	u.close(t)
+	u = startUp(t, dir)
+	defer u.close(t)
+	for _, f := range u.fronts {
+		id := "after-" + f.name
+		if code, err := f.deliver(id, 0); code != http.StatusOK || err != nil {
+			t.Errorf("after the restart: %d, %v", code, err)
+		}
+		ids = append(ids, id)
+	}
+	if got := u.doctored(t); got.Level != doctor.OK {
+		t.Errorf("after the restart doctor says %+v", got)
+	}
+	assertKept(t, u.own, ids)
+}
+
+// An outside server tells its clients nothing of its disk, so that all that can be
+// told is that events are not stored.
+func TestFullDisk_OfAnOutsideServerIsTold(t *testing.T) {
+	dir := smallDisk(t)
+	server, err := embedded.Start(embedded.Options{Dir: dir, SyncAlways: true})
+	must(t, err)
+	defer func() { must(t, server.Close()) }()
+	fs := openFronts(t, func() *nats.Conn { return connect(t, "", server.InProcess()...) }, 1)
+	defer fs.stop()
+	begin(fs)
+	fill(t, dir)
+	var all sync.WaitGroup
+	for _, f := range fs {
+		all.Go(func() {
+			// Larger than what may be left of the file's last page.
+			if code, err := f.deliver("refused-"+f.name, 64<<10); code != http.StatusServiceUnavailable || err != nil {
+				t.Errorf("with a full disk: %d, %v", code, err)
+			}
+		})
+	}
+	all.Wait()
+	fs.becomeUnready("the last event was not stored")
+}

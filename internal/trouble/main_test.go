@@ -1,0 +1,482 @@
+package trouble
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"greenlight/internal/events"
+	"greenlight/internal/httpserve"
+	"greenlight/internal/leaktest"
+	"greenlight/internal/natstest"
+	"greenlight/internal/process"
+	"greenlight/internal/status"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/webhook"
+)
+
+const (
+	// answerLimit is the webhook's deadline of 1.5 s with room for a busy machine.
+	answerLimit = 4 * time.Second
+	// patience is for what must come about at some time.
+	patience = 30 * time.Second
+	// connections are how many deliveries are under way at once.
+	connections = 32
+	// spareHeap is what the heap may grow by while events wait in vain: as many as
+	// there are connections, and a few copies of each.
+	spareHeap = 96 << 20
+)
+
+func TestMain(m *testing.M) {
+	natstest.Main()
+	goleak.VerifyTestMain(m, leaktest.Server()...)
+}
+
+// varLong is set by a person who wants more of the same.
+const varLong = "GREENLIGHT_TROUBLE"
+
+func long() bool { return os.Getenv(varLong) != "" }
+
+// rounds is how often to do something: so often, or ten times as often for a person
+// who asks for it.
+func rounds(few int) int {
+	if long() {
+		return 10 * few
+	}
+	return few
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+var key = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
+
+// front is the front door as a process runs it: public and private listener, on a
+// connection of its own.
+type front struct {
+	t               *testing.T
+	name            string
+	public, private string
+	client          *http.Client
+	stop            func()
+}
+
+// fronts are two doors: one that stores events in groups, and one that does not.
+type fronts []*front
+
+// openFronts opens both, each on a connection of its own.
+func openFronts(t *testing.T, connect func() *nats.Conn, replicas int, checks ...status.Check) fronts {
+	t.Helper()
+	return fronts{
+		openFront(t, "groups", connect(), replicas, true, checks...),
+		openFront(t, "singly", connect(), replicas, false, checks...),
+	}
+}
+
+func (fs fronts) becomeReady() {
+	fs[0].t.Helper()
+	fs.show("")
+}
+
+// becomeUnready waits until readiness is false for a reason with the words.
+func (fs fronts) becomeUnready(words string) {
+	fs[0].t.Helper()
+	fs.show(words)
+}
+
+// show waits until readiness of all is false for a reason with the words, or true
+// without words. All are asked at once, since an answer may take seconds.
+func (fs fronts) show(words string) {
+	t := fs[0].t
+	t.Helper()
+	natstest.Within(t, patience, func() error {
+		errs := make([]error, len(fs))
+		var all sync.WaitGroup
+		for i, f := range fs {
+			all.Go(func() {
+				if says := f.readiness(); words == "" && says != "" || !strings.Contains(says, words) {
+					errs[i] = fmt.Errorf("readiness of %s says %q, want %q", f.name, says, words)
+				}
+			})
+		}
+		all.Wait()
+		return errors.Join(errs...)
+	})
+}
+
+func (fs fronts) stop() {
+	for _, f := range fs {
+		f.stop()
+	}
+}
+
+// openFront opens a door. It is closed when the test ends, or before by stop.
+func openFront(t *testing.T, name string, nc *nats.Conn, replicas int, groups bool, checks ...status.Check) *front {
+	t.Helper()
+	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{telnyx.PublicKeyOf(key)}, time.Now)
+	must(t, err)
+	var p *process.Process
+	natstest.Within(t, patience, func() error { // a cluster that just came up may not be able to make streams
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		p, err = process.New(ctx, nc, replicas, zerolog.Nop())
+		return err
+	})
+	for _, check := range checks {
+		p.AddCheck(check)
+	}
+	public, err := httpserve.Listen("127.0.0.1:0")
+	must(t, err)
+	private, err := httpserve.Listen("127.0.0.1:0")
+	must(t, err)
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier, GroupCommit: groups}, public))
+	p.AddStatus(private)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	f := &front{
+		t: t, name: name, public: public.Addr().String(), private: private.Addr().String(),
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * connections}, Timeout: 15 * time.Second},
+	}
+	f.stop = sync.OnceFunc(func() {
+		f.client.CloseIdleConnections()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(f.stop)
+	fronts{f}.becomeReady()
+	return f
+}
+
+func connect(t *testing.T, url string, options ...nats.Option) *nats.Conn {
+	t.Helper()
+	// nats.go prints errors of connections that nobody handles.
+	nc, err := events.Connect(url, t.Name(), append(options, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
+	must(t, err)
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+// readiness is what /readyz answers, empty if that is 200.
+func (f *front) readiness() string {
+	answer, err := f.client.Get("http://" + f.private + "/readyz")
+	if err != nil {
+		return err.Error()
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	switch {
+	case err != nil:
+		return err.Error()
+	case answer.StatusCode == http.StatusOK:
+		return ""
+	}
+	return string(text)
+}
+
+// deliver posts one signed event with the id, and returns the answer's status.
+func (f *front) deliver(id string, padding int) (int, error) {
+	body := fmt.Appendf(nil, `{"data":{"event_type":"10dlc.campaign.update","id":%q,"payload":{"campaignId":"751c6a5c-907b-43a9-8ada-ba1dc8335b07","padding":"%s"}}}`,
+		id, strings.Repeat("x", padding))
+	request, err := http.NewRequest(http.MethodPost, "http://"+f.public+webhook.Path, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	for name, values := range telnyx.Sign(key, time.Now(), body) {
+		request.Header[name] = values
+	}
+	began := time.Now()
+	answer, err := f.client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	took := time.Since(began)
+	var says struct{ Status string }
+	switch {
+	case err != nil:
+		return 0, err
+	case took > answerLimit:
+		return 0, fmt.Errorf("answered %d after %s", answer.StatusCode, took)
+	case answer.StatusCode == http.StatusServiceUnavailable && answer.Header.Get("Retry-After") == "1":
+	case answer.StatusCode != http.StatusOK, json.Unmarshal(text, &says) != nil, says.Status != "accepted":
+		return 0, fmt.Errorf("answered %d %s, Retry-After %q", answer.StatusCode, text, answer.Header.Get("Retry-After"))
+	}
+	return answer.StatusCode, nil
+}
+
+// load is events that are posted at a door over many connections at once, each with
+// an id of its own and only once, until it is ended.
+type load struct {
+	f             *front
+	kept, refused atomic.Int64
+
+	mu     sync.Mutex
+	ids    []string // answered 200
+	faults []error
+}
+
+// loads are one for each door.
+type loads struct {
+	t     *testing.T
+	all   []*load
+	stop  func()
+	users sync.WaitGroup
+}
+
+// serial numbers the events of all loads.
+var serial atomic.Int64
+
+// startLoads starts to post. An event is so many bytes larger than usual.
+func startLoads(fs fronts, padding int) *loads {
+	ctx, cancel := context.WithCancel(context.Background())
+	ls := &loads{t: fs[0].t, stop: cancel}
+	for _, f := range fs {
+		l := &load{f: f}
+		ls.all = append(ls.all, l)
+		for range connections {
+			ls.users.Go(func() {
+				for ctx.Err() == nil {
+					l.post(ctx, fmt.Sprintf("%s-%d", f.name, serial.Add(1)), padding)
+				}
+			})
+		}
+	}
+	ls.t.Cleanup(func() { ls.end() })
+	return ls
+}
+
+func (l *load) post(ctx context.Context, id string, padding int) {
+	code, err := l.f.deliver(id, padding)
+	l.note(id, code, err)
+	if code != http.StatusOK { // it may be refused at once, and is asked to wait
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (l *load) note(id string, code int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case err != nil:
+		l.faults = append(l.faults, fmt.Errorf("%s: %w", id, err))
+	case code == http.StatusOK:
+		l.ids = append(l.ids, id)
+		l.kept.Add(1)
+	default:
+		l.refused.Add(1)
+	}
+}
+
+// stored waits until at each door so many more were answered 200.
+func (ls *loads) stored(more int64) {
+	ls.t.Helper()
+	ls.reach("stored", more, func(l *load) int64 { return l.kept.Load() })
+}
+
+// refused waits until at each door so many more were answered 503.
+func (ls *loads) refused(more int64) {
+	ls.t.Helper()
+	ls.reach("refused", more, func(l *load) int64 { return l.refused.Load() })
+}
+
+func (ls *loads) reach(what string, more int64, counted func(*load) int64) {
+	ls.t.Helper()
+	before := make([]int64, len(ls.all))
+	for i, l := range ls.all {
+		before[i] = counted(l)
+	}
+	natstest.Within(ls.t, patience, func() error {
+		for i, l := range ls.all {
+			if now := counted(l) - before[i]; now < more {
+				return fmt.Errorf("%s: %d more were %s, want %d", l.f.name, now, what, more)
+			}
+		}
+		return nil
+	})
+}
+
+// total is how many were answered 200.
+func (ls *loads) total() (kept int64) {
+	for _, l := range ls.all {
+		kept += l.kept.Load()
+	}
+	return kept
+}
+
+// end ends the load and fails the test if an answer was not as it should be. It
+// returns the ids that were answered 200.
+func (ls *loads) end() (ids []string) {
+	ls.t.Helper()
+	ls.stop()
+	ls.users.Wait()
+	for _, l := range ls.all {
+		for i, fault := range l.faults {
+			if i == 5 {
+				ls.t.Errorf("and %d more", len(l.faults)-i)
+				break
+			}
+			ls.t.Error(fault)
+		}
+		l.faults = nil
+		ids = append(ids, l.ids...)
+	}
+	return ids
+}
+
+// assertKept looks for the ids in the stream: each is there once. So is everything
+// else, and events that shared a commit are there all or none.
+func assertKept(t *testing.T, nc *nats.Conn, ids []string) {
+	t.Helper()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var stream jetstream.Stream
+	natstest.Within(t, patience, func() error { stream, err = js.Stream(ctx, events.StreamEvents); return err })
+	info := stream.CachedInfo()
+	reader, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		AckPolicy: jetstream.AckNonePolicy, HeadersOnly: true, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
+	})
+	must(t, err)
+	copies, batches, last := map[string]int{}, map[string]int{}, map[string]string{}
+	for read := uint64(0); read < info.State.Msgs; {
+		fetched, err := reader.Fetch(int(min(info.State.Msgs-read, 500)), jetstream.FetchMaxWait(5*time.Second))
+		must(t, err)
+		before := read
+		for msg := range fetched.Messages() {
+			read++
+			h := msg.Headers()
+			copies[h.Get(jetstream.MsgIDHeader)]++
+			if batch := h.Get("Nats-Batch-Id"); batch != "" {
+				batches[batch]++
+				if h.Get("Nats-Batch-Commit") != "" {
+					last[batch] = h.Get("Nats-Batch-Sequence")
+				}
+			}
+		}
+		must(t, fetched.Error())
+		if read == before {
+			t.Fatalf("only %d of %d messages can be read", read, info.State.Msgs)
+		}
+	}
+	missing := 0
+	for _, id := range ids {
+		if copies[id] == 0 {
+			missing++
+		}
+	}
+	if missing > 0 || len(ids) == 0 {
+		t.Errorf("%d of %d events that were answered 200 are missing", missing, len(ids))
+	}
+	for id, n := range copies {
+		if n > 1 {
+			t.Errorf("event %s is stored %d times", id, n)
+		}
+	}
+	for batch, n := range batches {
+		if fmt.Sprint(n) != last[batch] {
+			t.Errorf("of a commit of %q events %d are stored", last[batch], n)
+		}
+	}
+	t.Logf("%d events answered 200, %d stored, %d commits of several", len(ids), len(copies), len(batches))
+}
+
+// footprint is what a process takes.
+type footprint struct {
+	goroutines int
+	heap       uint64
+}
+
+// measure counts the goroutines but for those of NATS servers in this process.
+func measure() footprint {
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	stacks := make([]byte, 8<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	count := 0
+	for stack := range bytes.SplitSeq(stacks, []byte("\n\n")) {
+		if !bytes.Contains(stack, []byte("nats-server/v2/")) {
+			count++
+		}
+	}
+	return footprint{count, memory.HeapAlloc}
+}
+
+// assertBounded fails if more is taken than the load explains.
+func (before footprint) assertBounded(t *testing.T) {
+	t.Helper()
+	now := measure()
+	// Of each connection: the poster's, two of the client, one or two of the server,
+	// and what waits for the stream's answer.
+	if most := before.goroutines + 2*8*connections; now.goroutines > most {
+		t.Errorf("%d goroutines, want at most %d", now.goroutines, most)
+	}
+	if now.heap > before.heap+spareHeap {
+		t.Errorf("the heap has %d MiB, and had %d before", now.heap>>20, before.heap>>20)
+	}
+}
+
+// assertNothingLeft waits until no more is taken than before.
+func (before footprint) assertNothingLeft(fs fronts) {
+	t := fs[0].t
+	t.Helper()
+	natstest.Within(t, patience, func() error {
+		for _, f := range fs {
+			f.client.CloseIdleConnections()
+		}
+		if now := measure(); now.goroutines > before.goroutines {
+			return fmt.Errorf("%d goroutines, want the %d from before", now.goroutines, before.goroutines)
+		} else if now.heap > before.heap+spareHeap/4 {
+			return fmt.Errorf("the heap has %d MiB, and had %d before", now.heap>>20, before.heap>>20)
+		}
+		return nil
+	})
+}
+
+// begin measures doors at which one event came each.
+func begin(fs fronts) footprint {
+	for _, f := range fs {
+		f.t.Helper()
+		if code, err := f.deliver("first-"+f.name, 0); code != http.StatusOK || err != nil {
+			f.t.Fatalf("the first event: %d, %v", code, err)
+		}
+		f.client.CloseIdleConnections()
+	}
+	// What is about to end has ended when the count has not fallen for a while.
+	least, since := measure(), time.Now()
+	for time.Since(since) < 100*time.Millisecond {
+		if now := measure(); now.goroutines < least.goroutines {
+			least, since = now, time.Now()
+		}
+	}
+	return least
+}
