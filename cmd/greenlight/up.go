@@ -115,6 +115,9 @@ func (s site) assemble(ctx context.Context, nc *nats.Conn, public, private net.L
 		return nil, err
 	}
 	if s.plans != nil {
+		if s.door.Keys == nil {
+			p.HoldKeys()
+		}
 		p.AddPlans(s.plans)
 	}
 	if err := p.AddAssigner(ctx, s.assigner); err != nil {
