@@ -629,3 +629,17 @@ func TestCertificates_AreAskedForAtTheDirectoryAndKeptApart(t *testing.T) {
 		}
 	}
 }
+
+func TestSettings_OfTheFrontDoorAreOnItsPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/webhook.md")
+	must(t, err)
+	for _, group := range []reflect.Type{reflect.TypeFor[settings.Webhook](), reflect.TypeFor[settings.TLS]()} {
+		for field := range group.Fields() {
+			for _, word := range []string{"`--" + field.Tag.Get("name"), "`" + field.Tag.Get("env") + "`"} {
+				if !bytes.Contains(page, []byte(word)) {
+					t.Errorf("docs/webhook.md does not speak of %s", word)
+				}
+			}
+		}
+	}
+}

@@ -58,6 +58,7 @@ func FuzzWire(f *testing.F) {
 		post + oldHeaders + sized + post + signedHeaders + sized,
 		post + signedHeaders + "Transfer-Encoding: chunked\r\n\r\n" + chunkedBody + post + signedHeaders + sized,
 		post + signedHeaders + "Transfer-Encoding: chunked\r\n\r\n" + chunkedBody + "\r\n\r\n" + post + signedHeaders + sized,
+		post + "X: " + strings.Repeat("x", 7<<10) + "\r\n" + signedHeaders + sized,
 		post + signedHeaders + "Transfer-Encoding: chunked\r\nContent-Length: {length}\r\n\r\n" + chunkedBody,
 		"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n" + post + signedHeaders + sized,
 		"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + post + signedHeaders + sized,
