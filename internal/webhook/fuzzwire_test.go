@@ -234,12 +234,9 @@ func (r *requests) next() (q request) {
 			_, _ = r.rest.Discard(1)
 		}
 	}
-	before, _ := r.rest.Peek(r.rest.Buffered())
-	if len(before) == 0 {
-		before, _ = r.rest.Peek(1)
-		before, _ = r.rest.Peek(r.rest.Buffered())
-	}
-	head := bytes.Clone(before)
+	_, _ = r.rest.Peek(1) // now the whole text is in the buffer, which is as large
+	left, _ := r.rest.Peek(r.rest.Buffered())
+	head := bytes.Clone(left)
 	read, err := http.ReadRequest(r.rest)
 	if err != nil {
 		r.end = true
