@@ -123,6 +123,9 @@ func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Co
 		return nil, err
 	}
 	if s.plans != nil {
+		if s.door.Keys == nil {
+			p.HoldKeys()
+		}
 		p.AddPlans(s.plans)
 	}
 	if err := p.AddAssigner(ctx, s.assigner); err != nil {

@@ -60,6 +60,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := p.AddDoor(config, public, door); err != nil {
 		return err
 	}
+	if door.Keys == nil {
+		p.HoldKeys()
+	}
 	p.AddStatus(private)
 	return p.Run(ctx)
 }

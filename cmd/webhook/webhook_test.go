@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -104,6 +105,52 @@ func TestWebhook_HandsADeliveryToTheAssigner(t *testing.T) {
 	if strings.Contains(door.log(), token) {
 		t.Error("its log tells the token of NATS")
 	}
+}
+
+// SIGHUP is what people send after they changed a key. It must not take the door away
+// when there is no file to read one from.
+func TestWebhook_SaysOnSIGHUPThatItsKeysAreNotInAFile(t *testing.T) {
+	address, _ := startNATS(t)
+	sim, _ := startTelnyx(t)
+	door := start(t, "status page at",
+		"NATS_URL="+address, "TELNYX_PUBLIC_KEY="+sim.PublicKey(), "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0")
+	for hangups := 1; hangups <= 2; hangups++ {
+		must(t, door.command.Process.Signal(syscall.SIGHUP))
+		for deadline := time.Now().Add(patience); strings.Count(door.log(), "name a file that holds them with TELNYX_PUBLIC_KEY_FILE") < hangups; time.Sleep(5 * time.Millisecond) {
+			select {
+			case <-door.ended:
+				t.Fatalf("SIGHUP ended it: %v", door.err)
+			default:
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("its log does not say how keys can be read anew")
+			}
+		}
+	}
+	door.stop()
+}
+
+// With its keys in a file it reads them, and has nothing to explain.
+func TestWebhook_ReadsItsKeysAnewOnSIGHUP(t *testing.T) {
+	address, _ := startNATS(t)
+	old, _ := startTelnyx(t)
+	next, _ := startTelnyx(t)
+	file := filepath.Join(t.TempDir(), "keys")
+	must(t, os.WriteFile(file, []byte(old.PublicKey()), 0o600))
+	door := start(t, "status page at",
+		"NATS_URL="+address, "TELNYX_PUBLIC_KEY_FILE="+file, "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0")
+	must(t, os.WriteFile(file, []byte(old.PublicKey()+","+next.PublicKey()), 0o600))
+	must(t, door.command.Process.Signal(syscall.SIGHUP))
+	want := fmt.Sprintf(`"public_keys":[%q,%q]`, old.PublicKey()[:8], next.PublicKey()[:8])
+	for deadline := time.Now().Add(patience); !strings.Contains(door.log(), want); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("its log does not have %s", want)
+		}
+	}
+	if strings.Contains(door.log(), "not in a file") {
+		t.Error("it says that its keys are in no file")
+	}
+	door.stop()
 }
 
 // TestRoles_CarryNoServer keeps the roles small: each is a client of NATS.

@@ -205,6 +205,9 @@ func (a *Auto) Ready() error {
 	return errors.Join(errs...)
 }
 
+// ByConnections is true: the authority's challenge is a connection.
+func (a *Auto) ByConnections() bool { return true }
+
 // Renewal returns what stands in the way of certificates.
 func (a *Auto) Renewal() error {
 	a.mu.Lock()

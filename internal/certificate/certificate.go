@@ -18,6 +18,9 @@ type Source interface {
 	// Ready returns nil when every host has a certificate that is valid now, else a
 	// sentence that says which has none.
 	Ready() error
+	// ByConnections reports whether certificates come by way of connections to the
+	// listener, so that who waits with connections until there is one waits for ever.
+	ByConnections() bool
 	// Renewal returns nil when the certificates will stay valid as far as can be
 	// told, else a sentence that says what stands in the way.
 	Renewal() error

@@ -79,6 +79,9 @@ func (f *Files) InForce() []*x509.Certificate { return []*x509.Certificate{f.inF
 // Ready returns nil when the certificate in force is valid now.
 func (f *Files) Ready() error { return validity(f.inForce.Load().Leaf, f.now()) }
 
+// ByConnections is false: files come by themselves.
+func (f *Files) ByConnections() bool { return false }
+
 // Renewal returns why the files as they are now are not in force, or that what is
 // in force ends soon.
 func (f *Files) Renewal() error {

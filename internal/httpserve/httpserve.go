@@ -91,6 +91,8 @@ func (o Options) Serve(ctx context.Context, listener net.Listener, handler http.
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       crowd.arrive,
 		ConnState:         crowd.follow,
+		// Else OPTIONS * gets a 200 that is not the handler's.
+		DisableGeneralOptionsHandler: true,
 	}
 	if s, ok := listener.(*secure); ok {
 		server.ErrorLog = s.errorLog()

@@ -27,16 +27,25 @@ func (e *ExitCode) Error() string {
 
 func (e *ExitCode) Unwrap() error { return e.Err }
 
-// onHangup calls f on every SIGHUP until stop is called.
-func onHangup(f func()) (stop func()) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
+// hangups are the SIGHUPs since it was made.
+type hangups chan os.Signal
+
+// catchHangups takes SIGHUP, which ends a process that does not, from now on: one may
+// come while the process starts.
+func catchHangups() hangups {
+	h := make(hangups, 1)
+	signal.Notify(h, syscall.SIGHUP)
+	return h
+}
+
+// relay calls f on every SIGHUP until stop is called.
+func (h hangups) relay(f func()) (stop func()) {
 	done := make(chan struct{})
 	var relay sync.WaitGroup
 	relay.Go(func() {
 		for {
 			select {
-			case <-hangups:
+			case <-h:
 				f()
 			case <-done:
 				return
@@ -44,7 +53,7 @@ func onHangup(f func()) (stop func()) {
 		}
 	})
 	return func() {
-		signal.Stop(hangups)
+		signal.Stop(h)
 		close(done)
 		relay.Wait()
 	}

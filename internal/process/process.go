@@ -134,8 +134,9 @@ func (p *Process) addKeys(keys *keyfile.File, hook *webhook.Webhook) {
 	p.checks = append(p.checks, status.Check{
 		Name: "public_keys", Advisory: true, Ready: func(context.Context) error { return keys.Err() },
 	})
+	hangups := catchHangups()
 	p.add("public keys", func(ctx context.Context) error {
-		stop := onHangup(keys.Reload)
+		stop := hangups.relay(keys.Reload)
 		defer stop()
 		return keys.Run(ctx,
 			func(keys []telnyx.PublicKey) {
@@ -150,6 +151,23 @@ func (p *Process) addKeys(keys *keyfile.File, hook *webhook.Webhook) {
 	})
 }
 
+// HoldKeys makes SIGHUP a line in the log that says that the public keys of the front
+// door stay as they are, and how they could be read anew. A signal that a process does
+// not know ends it, and whoever rotates a key sends this one. It is for processes that
+// run unattended and have no [Door.Keys].
+func (p *Process) HoldKeys() {
+	log := p.log.With().Str(logging.KeyPart, "webhook").Logger()
+	hangups := catchHangups()
+	p.add("hangup", func(ctx context.Context) error {
+		defer hangups.relay(func() {
+			log.Warn().Msg("SIGHUP: the public keys are not in a file, so there is nothing to read them from anew; " +
+				"to change keys without a restart, name a file that holds them with TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file)")
+		})()
+		<-ctx.Done()
+		return nil
+	})
+}
+
 // AddPlans adds the watch over the plan files. A change is told to whichever
 // assigner works; files at fault change nothing in force, and show in readiness
 // without making the process unready. SIGHUP makes it look at once.
@@ -160,6 +178,7 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 	p.checks = append(p.checks, status.Check{
 		Name: "plans", Advisory: true, Ready: func(context.Context) error { return plans.Err() },
 	})
+	hangups := catchHangups()
 	p.add("plans", func(ctx context.Context) error {
 		var telling sync.WaitGroup
 		plans.Tell(
@@ -181,7 +200,7 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 			func(err error) {
 				log.Warn().Err(err).Msg("no events about the plan files; changes are found by looking every half a minute")
 			})
-		stop := onHangup(plans.Reload)
+		stop := hangups.relay(plans.Reload)
 		defer telling.Wait()
 		defer stop()
 		return plans.Run(ctx)

@@ -22,6 +22,7 @@ import (
 
 	"greenlight/config"
 	"greenlight/internal/assigner"
+	"greenlight/internal/certificate"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/httpserve"
@@ -318,6 +319,47 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	until("the new key alone", func() bool { keys := inUse.Keys(); return len(keys) == 1 && keys[0].String() == next.PublicKey() })
 	cancel()
 	must(t, <-ended)
+}
+
+// aside makes certificates that do not come by connections of ones that do.
+type aside struct{ *certificate.Auto }
+
+func (aside) ByConnections() bool { return false }
+
+// A load balancer sends connections to what is ready, and the authority's challenge is
+// one: the process must be ready before it has a certificate, and say that it has none.
+func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) {
+	for name, test := range map[string]struct {
+		source func(*certificate.Auto) certificate.Source
+		want   int
+	}{
+		"by connections": {func(a *certificate.Auto) certificate.Source { return a }, http.StatusOK},
+		"otherwise":      {func(a *certificate.Auto) certificate.Source { return aside{a} }, http.StatusServiceUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nc := connect(t)
+			sim := telnyxsim.New(telnyxsim.Options{})
+			defer sim.Close()
+			p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
+			must(t, err)
+			auto, err := certificate.NewAuto(certificate.AutoOptions{
+				Hosts: []string{"hooks.example.com"}, Dir: filepath.Join(t.TempDir(), "certificates"), Directory: "https://127.0.0.1:1/directory",
+			})
+			must(t, err)
+			private := listen(t)
+			must(t, p.AddDoor(webhook.Config{Verifier: verifier(t, sim)}, listen(t), process.Door{Certificates: test.source(auto)}))
+			p.AddStatus(private)
+			ctx, cancel := context.WithCancel(context.Background())
+			ended := make(chan error, 1)
+			go func() { ended <- p.Run(ctx) }()
+			body := get(t, private.Addr().String(), "/readyz", test.want)
+			if !strings.Contains(body, "certificate for hooks.example.com") {
+				t.Errorf("got %s, want it to name the host without a certificate", body)
+			}
+			cancel()
+			must(t, <-ended)
+		})
+	}
 }
 
 func TestAdd_RefusesWhatTheRoleRefuses(t *testing.T) {

@@ -16,8 +16,9 @@ import (
 )
 
 // addTLS puts TLS before a listener and keeps the certificates up to date. One that
-// cannot be renewed is told in readiness without making the process unready; none
-// that is valid makes it so. SIGHUP makes it look at them at once.
+// cannot be renewed is told in readiness without making the process unready. None that
+// is valid makes it so, unless it takes connections to get one: a load balancer sends
+// none to a process that is not ready. SIGHUP makes it look at them at once.
 func (p *Process) addTLS(listener net.Listener, certificates certificate.Source) net.Listener {
 	log := p.log.With().Str(logging.KeyPart, "tls").Logger()
 	failed := promauto.With(p.registry).NewCounter(prometheus.CounterOpts{
@@ -29,11 +30,12 @@ func (p *Process) addTLS(listener net.Listener, certificates certificate.Source)
 		log.Debug().Str("handshake", reason).Msg("a connection was not made")
 	})
 	p.checks = append(p.checks,
-		status.Check{Name: "certificate", Ready: func(context.Context) error { return certificates.Ready() }},
+		status.Check{Name: "certificate", Advisory: certificates.ByConnections(), Ready: func(context.Context) error { return certificates.Ready() }},
 		status.Check{Name: "certificate renewal", Advisory: true, Ready: func(context.Context) error { return certificates.Renewal() }})
 	p.registry.MustRegister(&certificateMetrics{certificates})
+	hangups := catchHangups()
 	p.add("tls", func(ctx context.Context) error {
-		defer onHangup(certificates.Reload)()
+		defer hangups.relay(certificates.Reload)()
 		return certificates.Run(ctx, certificate.Told{
 			Changed: func(leaf *x509.Certificate) {
 				log.Info().Str("host", certificate.Name(leaf)).Time("not_after", leaf.NotAfter).Msg("a certificate is in force")

@@ -2,10 +2,14 @@ package settings_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -19,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"greenlight/config"
+	"greenlight/internal/certificate"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/leaktest"
 	"greenlight/internal/settings"
@@ -235,6 +240,9 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 		"issued ones without folder": {set: map[string]string{"TLS_AUTO": "a.example.com"}, want: "TLS_AUTO_CACHE (--tls-auto-cache) is missing, and TLS_AUTO is given. Name a folder that outlasts restarts: who asks for new certificates at each start soon gets none."},
 		"folder without host":        {set: map[string]string{"TLS_AUTO_CACHE": missing}, want: "TLS_AUTO (--tls-auto) is missing, and TLS_AUTO_CACHE is given. Name the hosts to get certificates for, or leave out both."},
 		"folder that is a file":      {set: map[string]string{"TLS_AUTO": "a.example.com", "TLS_AUTO_CACHE": os.DevNull}, want: "TLS_AUTO_CACHE (--tls-auto-cache) cannot be used: mkdir " + os.DevNull + ": not a directory. Name a folder of our own."},
+		"directory without host":     {set: map[string]string{"TLS_AUTO_DIRECTORY": "https://ca.example.com/dir"}, want: "TLS_AUTO (--tls-auto) is missing, and TLS_AUTO_DIRECTORY is given. Name the hosts to get certificates for, or leave out both."},
+		"directory in the clear":     {set: map[string]string{"TLS_AUTO": "a.example.com", "TLS_AUTO_CACHE": missing, "TLS_AUTO_DIRECTORY": "http://ca.example.com/dir"}, want: `TLS_AUTO_DIRECTORY (--tls-auto-directory) "http://ca.example.com/dir" is no https address. Write the address of an ACME directory, such as https://acme-staging-v02.api.letsencrypt.org/directory, or leave it out for Let's Encrypt's.`},
+		"directory by name":          {set: map[string]string{"TLS_AUTO": "a.example.com", "TLS_AUTO_CACHE": missing, "TLS_AUTO_DIRECTORY": "staging"}, want: `TLS_AUTO_DIRECTORY (--tls-auto-directory) "staging" is no https address. Write the address of an ACME directory, such as https://acme-staging-v02.api.letsencrypt.org/directory, or leave it out for Let's Encrypt's.`},
 		"group commit maybe":         {set: map[string]string{"GROUP_COMMIT": "maybe"}, want: `GROUP_COMMIT (--group-commit) is "maybe". Write yes or no.`},
 		"resync in words":            {set: map[string]string{"RESYNC": "hourly"}, want: `RESYNC (--resync) "hourly" is no time between a second and a day. Write it like 15m or 1h30m.`},
 		"resync without unit":        {set: map[string]string{"RESYNC": "15"}, want: `RESYNC (--resync) "15" is no time between a second and a day. Write it like 15m or 1h30m.`},
@@ -580,5 +588,58 @@ func TestCertificates_AreKeptWithTheData(t *testing.T) {
 	}
 	if source := (settings.TLS{}).Certificates(&faults, data); source != nil {
 		t.Errorf("got %v without any setting, want plain HTTP", source)
+	}
+}
+
+// What one authority issued is never shown as another's.
+func TestCertificates_AreAskedForAtTheDirectoryAndKeptApart(t *testing.T) {
+	asked := make(chan string, 10)
+	authority := httptest.NewUnstartedServer(nil)
+	authority.Config.ErrorLog = log.New(io.Discard, "", 0) // we do not trust it
+	authority.StartTLS()
+	defer authority.Close()
+	data := t.TempDir()
+	var faults settings.Faults
+	source := (settings.TLS{Auto: "a.example.com", AutoDir: authority.URL + "/dir"}).Certificates(&faults, data)
+	if source == nil {
+		t.Fatal(faults)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- source.Run(ctx, certificate.Told{
+			Changed: func(*x509.Certificate) {}, Fault: func(err error) { asked <- err.Error() },
+		})
+	}()
+	if got := <-asked; !strings.Contains(got, authority.URL+"/dir") {
+		t.Errorf("asked elsewhere: %s", got)
+	}
+	cancel()
+	must(t, <-ended)
+	other := settings.TLS{Auto: "a.example.com", AutoDir: "https://CA.example.com:14000/a/dir/"}
+	if other.Certificates(&faults, data) == nil {
+		t.Fatal(faults)
+	}
+	own := strings.ReplaceAll(strings.TrimPrefix(authority.URL, "https://"), ":", "_") + "_dir"
+	for _, folder := range []string{own, "ca.example.com_14000_a_dir"} {
+		info, err := os.Stat(filepath.Join(data, "certificates", folder))
+		must(t, err)
+		if got := info.Mode().Perm(); got != 0o700 {
+			t.Errorf("%s: the folder's mode is %04o, want 0700", folder, got)
+		}
+	}
+}
+
+func TestSettings_OfTheFrontDoorAreOnItsPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/webhook.md")
+	must(t, err)
+	for _, group := range []reflect.Type{reflect.TypeFor[settings.Webhook](), reflect.TypeFor[settings.TLS]()} {
+		for field := range group.Fields() {
+			for _, word := range []string{"`--" + field.Tag.Get("name"), "`" + field.Tag.Get("env") + "`"} {
+				if !bytes.Contains(page, []byte(word)) {
+					t.Errorf("docs/webhook.md does not speak of %s", word)
+				}
+			}
+		}
 	}
 }

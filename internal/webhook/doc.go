@@ -2,13 +2,21 @@
 // makes sure that they are Telnyx's, and answers 200 only when they are kept.
 //
 //	POST /webhooks/telnyx
-//	  too large ──────────────────────────► 413
-//	  not signed by Telnyx, or not now ───► 401
+//	  too large ──────────────────────────► 413 body_too_large
+//	  not signed by Telnyx, or not now ───► 401 signature_…, timestamp_…
+//	  too many are being read ────────────► 503 overloaded
+//	  body too slow while others wait ────► 503 body_too_slow
+//	  body broken off ────────────────────► 400 body_unreadable
 //	  no event ── dead letter stored ─────► 200 dead_lettered
 //	  a type that is not kept ────────────► 200 ignored
 //	  stored ─────────────────────────────► 200 accepted, or duplicate
-//	  not stored in time ─────────────────► 503, Retry-After: 1
-//	GET /healthz ─────────────────────────► 200
+//	  not stored in time ─────────────────► 503 not_stored
+//	GET /healthz ─────────────────────────► 200 ok, or 503 stopping
+//
+// Each 503 has Retry-After: 1. docs/webhook.md has every answer with its code, and what
+// Telnyx does next; a test holds that table against this package. Connections, their
+// timeouts and the stop (MAX_CONNECTIONS, DRAIN_DELAY) are internal/httpserve's, TLS is
+// internal/certificate's, and keys that change are internal/telnyx/keyfile's.
 //
 // It knows nothing of plans, campaigns or what an event means. Nothing is
 // decoded before its signature was checked over the raw bytes. Telnyx waits two

@@ -111,9 +111,9 @@ func asRefusal(err error) *refusal {
 	}
 	switch status {
 	case http.StatusNotFound:
-		return &refusal{status: status, code: "not_found", closes: true, message: "there is nothing here; Telnyx posts to " + Path}
+		return &refusal{status: http.StatusNotFound, code: "not_found", closes: true, message: "there is nothing here; Telnyx posts to " + Path}
 	case http.StatusMethodNotAllowed:
-		return &refusal{status: status, code: "method_not_allowed", closes: true, message: "this path does not take that method; Telnyx posts to " + Path}
+		return &refusal{status: http.StatusMethodNotAllowed, code: "method_not_allowed", closes: true, message: "this path does not take that method; Telnyx posts to " + Path}
 	default:
 		return &refusal{status: http.StatusInternalServerError, code: "internal", closes: true, message: "something went wrong here; send it again", cause: err}
 	}

@@ -117,10 +117,33 @@ const (
 	bodyLength    = "{length}"
 )
 
-// Every row is a request, as it goes over the wire, and the answers to it. All but
-// those that the table says are a good delivery of the event id-1 in everything else.
-func TestWebhook_AnswersOnTheWire(t *testing.T) {
-	good := verified(t, "id-1")
+// chunked returns the body in chunks of the size, but for the line after the last.
+func chunked(body []byte, size int) string {
+	var b strings.Builder
+	for len(body) > 0 {
+		n := min(size, len(body))
+		fmt.Fprintf(&b, "%x\r\n%s\r\n", n, body[:n])
+		body = body[n:]
+	}
+	return b.String() + "0\r\n"
+}
+
+// held stands in a request's text where the sender waits for an answer, or for a 100,
+// before it goes on.
+const held = "{held}"
+
+// exchange is what goes over the wire and the answers to it, in short.
+type exchange struct {
+	send   string
+	want   []string
+	stored bool // an event
+	dead   bool // a dead letter
+}
+
+// exchanges are requests by what is odd about them. All but those that the table says
+// are the delivery of good in everything else.
+func exchanges(t testing.TB, good []byte) map[string]exchange {
+	t.Helper()
 	h := signed(good)
 	timestamp, signature := h.Get(telnyx.TimestampHeader), h.Get(telnyx.SignatureHeader)
 	const post = "POST /webhooks/telnyx HTTP/1.1\r\nHost: x\r\n"
@@ -139,28 +162,10 @@ func TestWebhook_AnswersOnTheWire(t *testing.T) {
 	z := gzip.NewWriter(&zipped)
 	z.Write(good)
 	z.Close()
-	chunked := func(body []byte, size int) string {
-		var b strings.Builder
-		for len(body) > 0 {
-			n := min(size, len(body))
-			fmt.Fprintf(&b, "%x\r\n%s\r\n", n, body[:n])
-			body = body[n:]
-		}
-		return b.String() + "0\r\n"
-	}
-	// A text that is sent but for the part after this mark, which goes once there was
-	// an answer or a 100.
-	const held = "{held}"
 	const stored, dead = true, true
-	type row struct {
-		send   string
-		want   []string
-		stored bool
-		dead   bool
-	}
 	badRequest := []string{"400 400 Bad Request close"}
 	unsignedClose := func(code string) []string { return []string{"401 " + code + " close"} }
-	for name, tt := range map[string]row{
+	return map[string]exchange{
 		"plain":                    {send: post + signedHeaders + sized, want: []string{"200 accepted"}, stored: stored},
 		"names in capitals":        {send: post + "TELNYX-TIMESTAMP: " + timestamp + "\r\nTelnyx-SIGNATURE-ed25519: " + signature + "\r\n" + sized, want: []string{"200 accepted"}, stored: stored},
 		"no header":                {send: post + sized, want: unsignedClose("signature_missing")},
@@ -258,6 +263,7 @@ func TestWebhook_AnswersOnTheWire(t *testing.T) {
 		"zipped and signed as it is":  {send: post + headerLines(signed(zipped.Bytes())) + "Content-Encoding: gzip\r\n" + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", zipped.Len(), zipped.Bytes()), want: []string{"200 dead_lettered"}, dead: dead},
 		"method by a header":          {send: strings.Replace(post, "POST", "GET", 1) + "X-HTTP-Method-Override: POST\r\n" + signedHeaders + sized, want: []string{"405 method_not_allowed close"}},
 		"method in small letters":     {send: strings.Replace(post, "POST", "post", 1) + signedHeaders + sized, want: []string{"405 method_not_allowed close"}},
+		"options of the server":       {send: "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", want: []string{"404 not_found"}},
 		"address in full":             {send: strings.Replace(post, "/webhooks", "http://x/webhooks", 1) + signedHeaders + sized, want: []string{"200 accepted"}, stored: stored},
 		"address with a query":        {send: strings.Replace(post, "telnyx", "telnyx?a=b;c&%zz", 1) + signedHeaders + sized, want: []string{"200 accepted"}, stored: stored},
 		"address with a bad escape":   {send: strings.Replace(post, "telnyx", "tel%zz", 1) + signedHeaders + sized, want: badRequest},
@@ -298,7 +304,13 @@ func TestWebhook_AnswersOnTheWire(t *testing.T) {
 		"300 headers":     {send: post + strings.Repeat("X: y\r\n", 300) + signedHeaders + sized, want: []string{"200 accepted"}, stored: stored},
 		"a space before the colon": {send: post + "telnyx-timestamp : " + timestamp + "\r\ntelnyx-signature-ed25519: " + signature + "\r\n" + sized,
 			want: []string{"400 400 Bad Request: invalid header name close"}},
-	} {
+	}
+}
+
+func TestWebhook_AnswersOnTheWire(t *testing.T) {
+	good := verified(t, "id-1")
+	h := signed(good)
+	for name, tt := range exchanges(t, good) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // the server lingers for half a second over a body that it did not read
 			d := open(t)

@@ -1,0 +1,443 @@
+package webhook_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"greenlight/internal/events"
+	"greenlight/internal/httpserve"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/webhook"
+)
+
+// A crowd of strangers does what it can to keep out a steady stream of signed
+// deliveries, over real connections. Each signed one gets its 200 within as many tries
+// as Telnyx makes, everything that was asked is counted under the code that was
+// answered, and what is stored is what was signed.
+func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
+	const body = `{"data":{"event_type":"10dlc.campaign.update"}}`
+	for name, tt := range map[string]struct {
+		options   httpserve.Options
+		strangers int
+		visit     func(*stranger)
+		// The flood goes on until so many are signed and so many visits were made.
+		signed, visits int
+		// The codes that strangers may be answered.
+		codes string
+	}{
+		"without headers": {strangers: 64, signed: 200, visits: 2000, codes: "signature_missing", visit: func(s *stranger) {
+			s.ask(nil, body)
+		}},
+		"without headers or a body": {strangers: 64, signed: 200, visits: 4000, codes: "signature_missing", visit: func(s *stranger) {
+			s.ask(nil, "")
+		}},
+		"with a stranger's signature": {strangers: 64, signed: 200, visits: 2000, codes: "signature_mismatch", visit: func(s *stranger) {
+			s.ask(s.claim, body)
+		}},
+		"with a large body and a stranger's signature": {strangers: 16, signed: 24, visits: 100, codes: "signature_mismatch", visit: func(s *stranger) {
+			s.ask(s.claim, strings.Repeat(body, webhook.DefaultMaxBody/len(body)))
+		}},
+		"with bodies that hardly come": {strangers: 400, signed: 60, visits: 800, codes: "body_too_slow overloaded signature_mismatch", visit: func(s *stranger) {
+			s.askSlowly(s.claim, strings.Repeat("x", 1000))
+		}},
+		"without requests, past the bound": {
+			options: httpserve.Options{MaxConnections: 200, ReadHeaderTimeout: time.Minute}, strangers: 400, signed: 60, visits: 800,
+			visit: func(s *stranger) { s.hold("") },
+		},
+		"with halves of requests, past the bound": {
+			options: httpserve.Options{MaxConnections: 200, ReadHeaderTimeout: time.Minute}, strangers: 400, signed: 60, visits: 800,
+			visit: func(s *stranger) { s.hold("POST " + webhook.Path + " HTTP/1.1\r\nHost: x\r\nX: ") },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			f := &flood{t: t, address: d.serve(tt.options), over: make(chan struct{}), answered: map[answer]int{}}
+			var strangers sync.WaitGroup
+			for range tt.strangers {
+				strangers.Go(func() {
+					s := &stranger{flood: f, claim: telnyx.Sign(strangerKey, now, nil)}
+					defer s.hangUp()
+					for !f.isOver() {
+						tt.visit(s)
+						f.visits.Add(1)
+					}
+				})
+			}
+			delivered := f.deliverAll(d, tt.signed, func() bool { return f.visits.Load() >= int64(tt.visits) })
+			close(f.over)
+			strangers.Wait()
+
+			t.Logf("%d visits by strangers, %d cut off; %d signed, %d of them at the second try or later, the slowest took %s; %v",
+				f.visits.Load(), f.cut, len(delivered), f.again.Load(), f.slowest.Round(time.Millisecond), f.answered)
+			f.assertCounted(d, tt.codes)
+			stored := map[string]bool{}
+			for _, m := range d.stored(events.StreamEvents) {
+				stored[m.Header.Get("Nats-Msg-Id")] = true
+			}
+			if !maps.Equal(stored, delivered) {
+				t.Errorf("%d events are stored, and %d were delivered", len(stored), len(delivered))
+			}
+			if n := len(d.stored(events.StreamDeadLetters)); n > 0 {
+				t.Errorf("%d dead letters are stored", n)
+			}
+		})
+	}
+}
+
+// tries is how often Telnyx sends an event.
+const tries = 5
+
+// flood is what goes on while there is one.
+type flood struct {
+	t       *testing.T
+	address string
+	over    chan struct{}
+	// visits that strangers made, and deliveries that were not taken at once.
+	visits, again atomic.Int64
+
+	mu       sync.Mutex
+	answered map[answer]int // to all, signed or not
+	cut      int            // requests without an answer, and connections that were not wanted
+	slowest  time.Duration
+}
+
+func (f *flood) isOver() bool {
+	select {
+	case <-f.over:
+		return true
+	default:
+		return false
+	}
+}
+
+func (f *flood) count(got answer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answered[got]++
+}
+
+func (f *flood) countCut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cut++
+}
+
+// deliverAll delivers signed events by four senders, half of which take a connection
+// for each, until there were so many and it is enough. It returns their ids.
+func (f *flood) deliverAll(d *door, least int, enough func() bool) map[string]bool {
+	var next atomic.Int64
+	delivered := map[string]bool{}
+	var mu sync.Mutex
+	var senders sync.WaitGroup
+	for i := range 4 {
+		senders.Go(func() {
+			transport := &http.Transport{DisableKeepAlives: i%2 == 0}
+			defer transport.CloseIdleConnections()
+			for {
+				n := next.Add(1)
+				if f.t.Failed() || n > int64(least) && enough() {
+					return
+				}
+				id := fmt.Sprint("flood-", n)
+				if f.deliver(transport, verified(f.t, id)) {
+					mu.Lock()
+					delivered[id] = true
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	senders.Wait()
+	return delivered
+}
+
+// deliver tries as often as Telnyx does, and at once instead of later.
+func (f *flood) deliver(transport http.RoundTripper, body []byte) bool {
+	began := time.Now()
+	var last string
+	for try := range tries {
+		if try == 1 {
+			f.again.Add(1)
+		}
+		got, err := f.attempt(transport, body)
+		if err != nil {
+			f.countCut()
+			last = err.Error()
+			continue
+		}
+		f.count(got)
+		if got == accepted || got == duplicate && try > 0 {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.slowest = max(f.slowest, time.Since(began))
+			return true
+		}
+		last = fmt.Sprint(got)
+		if got.Status != http.StatusServiceUnavailable {
+			break
+		}
+	}
+	f.t.Errorf("a signed delivery was not taken: %s", last)
+	return false
+}
+
+func (f *flood) attempt(transport http.RoundTripper, body []byte) (answer, error) {
+	// Far over Telnyx's two seconds, since this machine may be slow.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+f.address+webhook.Path, bytes.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	maps.Copy(request.Header, signed(body))
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	return readAnswer(response.StatusCode, response.Header, text)
+}
+
+// assertCounted compares the counters with the answers. What was cut off may have been
+// answered and counted before it was.
+func (f *flood) assertCounted(d *door, codes string) {
+	f.t.Helper()
+	counters := d.counters()
+	displaced := counters["greenlight_webhook_connections_displaced_total{}"]
+	if float64(f.cut) > displaced {
+		f.t.Errorf("%d were cut off, and %v connections were displaced", f.cut, displaced)
+	}
+	if codes == "" && displaced == 0 {
+		f.t.Error("no connection was displaced")
+	}
+	total, asked := 0.0, f.cut
+	for name, counted := range counters {
+		word, found := strings.CutPrefix(name, `greenlight_webhook_refused_total{code="`)
+		if !found {
+			continue
+		}
+		word = strings.TrimSuffix(word, `"}`)
+		seen := 0
+		for got, n := range f.answered {
+			if got.Status != http.StatusOK && got.Word == word {
+				seen += n
+			}
+		}
+		if counted < float64(seen) || counted > float64(seen+f.cut) {
+			f.t.Errorf("%s: %v were counted and %d answered, with %d cut off", word, counted, seen, f.cut)
+		}
+		total += counted
+	}
+	for got, n := range f.answered {
+		if got.Status == http.StatusOK {
+			total += float64(n)
+		} else if !strings.Contains(codes+" overloaded", got.Word) {
+			f.t.Errorf("%d were answered %v", n, got)
+		}
+		asked += n
+	}
+	if total < float64(asked-f.cut) || total > float64(asked) {
+		f.t.Errorf("%v were counted in all, and %d asked", total, asked)
+	}
+}
+
+// stranger is one of those who flood, with a connection at a time.
+type stranger struct {
+	flood  *flood
+	claim  http.Header // a signature of some body, by somebody
+	conn   net.Conn
+	reader *bufio.Reader
+}
+
+// dial makes sure that there is a connection. False says that there is none to be had
+// now, as may be when the kernel's queue is full.
+func (s *stranger) dial() bool {
+	if s.conn != nil {
+		return true
+	}
+	conn, err := net.DialTimeout("tcp", s.flood.address, 10*time.Second)
+	if err != nil {
+		return false
+	}
+	s.conn, s.reader = conn, bufio.NewReader(conn)
+	return true
+}
+
+func (s *stranger) hangUp() {
+	if s.conn != nil {
+		s.conn.Close()
+		s.conn = nil
+	}
+}
+
+func head(claim http.Header, length int) string {
+	text := "POST " + webhook.Path + " HTTP/1.1\r\nHost: x\r\n"
+	if claim != nil {
+		text += headerLines(claim)
+	}
+	return text + fmt.Sprintf("Content-Length: %d\r\n\r\n", length)
+}
+
+// ask makes a request and takes the answer.
+func (s *stranger) ask(claim http.Header, body string) {
+	if !s.dial() {
+		return
+	}
+	_, _ = io.WriteString(s.conn, head(claim, len(body))+body) // the answer tells
+	s.take()
+}
+
+// askSlowly sends a byte of the body now and then, until it is answered or the flood
+// is over; then it sends the rest.
+func (s *stranger) askSlowly(claim http.Header, body string) {
+	if !s.dial() {
+		return
+	}
+	_, _ = io.WriteString(s.conn, head(claim, len(body)))
+	for len(body) > 1 && !s.flood.isOver() {
+		_ = s.conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if _, err := s.reader.Peek(1); err == nil {
+			break
+		} else if timeout, ok := err.(net.Error); !ok || !timeout.Timeout() {
+			break
+		}
+		_, _ = io.WriteString(s.conn, body[:1])
+		body = body[1:]
+	}
+	_ = s.conn.SetReadDeadline(time.Time{})
+	if s.flood.isOver() {
+		_, _ = io.WriteString(s.conn, body)
+	}
+	s.take()
+}
+
+// take reads an answer and counts it.
+func (s *stranger) take() {
+	_ = s.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	response, err := http.ReadResponse(s.reader, nil)
+	if err == nil {
+		var text []byte
+		if text, err = io.ReadAll(response.Body); err == nil {
+			var got answer
+			if got, err = readAnswer(response.StatusCode, response.Header, text); err != nil {
+				s.flood.t.Error(err)
+			}
+			s.flood.count(got)
+			if response.Close {
+				s.hangUp()
+			}
+			return
+		}
+	}
+	s.flood.countCut()
+	s.hangUp()
+}
+
+// hold sends what is no request and keeps the connection until it is closed, or the
+// flood is over.
+func (s *stranger) hold(text string) {
+	s.hangUp()
+	if !s.dial() {
+		return
+	}
+	_, _ = io.WriteString(s.conn, text)
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_, _ = s.reader.ReadByte()
+	}()
+	select {
+	case <-closed:
+		s.flood.countCut()
+	case <-s.flood.over:
+	}
+	s.hangUp()
+	<-closed
+}
+
+// delivery kinds, from the cheapest refusal to what is taken
+var costs = []struct {
+	name string
+	sign func(body []byte) http.Header
+	want int
+}{
+	{"unsigned", func([]byte) http.Header { return http.Header{} }, http.StatusUnauthorized},
+	{"stranger", func(body []byte) http.Header { return telnyx.Sign(strangerKey, now, body) }, http.StatusUnauthorized},
+	{"signed", signed, http.StatusOK},
+}
+
+// BenchmarkCost is what the handler spends on a request without headers, on one that
+// a stranger signed, and on one that it stores. The last line of each tells its share
+// of the last one's time.
+func BenchmarkCost(b *testing.B) {
+	took := map[string]float64{}
+	for i := range costs {
+		kind := costs[len(costs)-1-i] // the signed one first, so that the others have their share
+		b.Run(kind.name, func(b *testing.B) {
+			d := open(b)
+			handler := d.hook.Handler()
+			requests := d.requests(b.N, kind.sign)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for _, request := range requests {
+				recorder := httptest.NewRecorder()
+				if handler.ServeHTTP(recorder, request); recorder.Code != kind.want {
+					b.Fatalf("answered %d", recorder.Code)
+				}
+			}
+			took[kind.name] = float64(b.Elapsed().Nanoseconds()) / float64(b.N)
+			b.ReportMetric(took[kind.name]/took["signed"], "of-signed")
+		})
+	}
+}
+
+// What is refused must cost less than what is taken, and what is refused by its headers
+// least of all: it is not read, and nothing is verified.
+func TestCost_OfARefusalIsLessThanOfADelivery(t *testing.T) {
+	d := open(t)
+	handler := d.hook.Handler()
+	allocations := map[string]float64{}
+	for _, kind := range costs {
+		const runs = 200
+		requests := d.requests(runs+1, kind.sign) // one more, to warm up
+		allocations[kind.name] = testing.AllocsPerRun(runs, func() {
+			recorder := httptest.NewRecorder()
+			handler.ServeHTTP(recorder, requests[0])
+			requests = requests[1:]
+			if recorder.Code != kind.want {
+				t.Errorf("%s: answered %d", kind.name, recorder.Code)
+			}
+		})
+	}
+	t.Log(allocations)
+	if a := allocations; a["unsigned"] >= a["stranger"] || a["stranger"] >= a["signed"] {
+		t.Errorf("allocations: %v, want them to rise", a)
+	}
+}
+
+// requests returns n requests with an event each.
+func (d *door) requests(n int, sign func([]byte) http.Header) []*http.Request {
+	all := make([]*http.Request, n)
+	for i := range all {
+		body := verified(d.t, fmt.Sprint("cost-", i))
+		all[i] = httptest.NewRequest(http.MethodPost, webhook.Path, bytes.NewReader(body))
+		maps.Copy(all[i].Header, sign(body))
+	}
+	return all
+}

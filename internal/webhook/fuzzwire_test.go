@@ -1,0 +1,322 @@
+package webhook_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"greenlight/internal/events"
+	"greenlight/internal/httpserve"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/webhook"
+)
+
+// Further parts of a request's text, in which FuzzWire puts in what fits the body.
+const (
+	strangersHeaders = "{stranger}" // signed by somebody else
+	oldHeaders       = "{old}"      // signed by Telnyx 301 s ago
+	chunkedBody      = "{chunks}"
+)
+
+// FuzzWire writes any bytes to a real connection of the real server, with the body
+// and what signs it put in where the text names them. Whatever they are:
+//
+//   - Every answer can be read as HTTP and is one of those that docs/webhook.md lists,
+//     in its shape; 500 and 503 are not among them, since nothing is wrong here.
+//   - Nothing unsigned is stored: what is in the streams can be verified again, by
+//     this test's own means.
+//   - What was stored is what was answered accepted or dead_lettered, byte for byte
+//     and in order, and nothing else.
+//   - Nothing signed is lost: a signed delivery that reads as plain HTTP is answered
+//     200, unless an answer before it has ended the connection. One in odd HTTP may be
+//     refused, by the HTTP server itself.
+//   - The server survives, and answers the next one.
+func FuzzWire(f *testing.F) {
+	good := verified(f, "id-1")
+	seeds := exchanges(f, good)
+	for _, name := range slices.Sorted(maps.Keys(seeds)) {
+		f.Add(strings.ReplaceAll(seeds[name].send, held, ""), good)
+	}
+	const post = "POST /webhooks/telnyx HTTP/1.1\r\nHost: x\r\n"
+	const sized = "Content-Length: {length}\r\n\r\n{body}"
+	for _, text := range []string{
+		post + strangersHeaders + sized + post + signedHeaders + sized,
+		post + oldHeaders + sized + post + signedHeaders + sized,
+		post + signedHeaders + "Transfer-Encoding: chunked\r\n\r\n" + chunkedBody + post + signedHeaders + sized,
+		post + signedHeaders + "Transfer-Encoding: chunked\r\n\r\n" + chunkedBody + "\r\n\r\n" + post + signedHeaders + sized,
+		post + "X: " + strings.Repeat("x", 7<<10) + "\r\n" + signedHeaders + sized,
+		post + signedHeaders + "Transfer-Encoding: chunked\r\nContent-Length: {length}\r\n\r\n" + chunkedBody,
+		"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n" + post + signedHeaders + sized,
+		"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + post + signedHeaders + sized,
+		"HEAD /webhooks/telnyx HTTP/1.1\r\nHost: x\r\n\r\n",
+		"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n",
+		"GET /healthz HTTP/1.0\r\n\r\n", "GET /healthz?\r\n\r\n", "\r\n\r\n", "",
+	} {
+		f.Add(text, good)
+	}
+	for _, body := range []string{"", "no event", `{"campaignId":"C6X6M95"}`, string(envelope(f, "message.received", "id-2", ""))} {
+		f.Add(post+signedHeaders+sized, []byte(body))
+	}
+	d := open(f)
+	address := d.serve(httpserve.Options{})
+	listed := append(contract(f), answer{Status: http.StatusContinue})
+	past := history{ids: map[string]bool{}, letters: map[string]bool{}}
+	f.Fuzz(func(t *testing.T, text string, body []byte) {
+		// Else all but the first would be duplicates. The new id is as long as the old.
+		past.runs++
+		fresh := strconv.FormatInt(36*36*36+past.runs%(35*36*36*36), 36)
+		body = bytes.ReplaceAll(body, []byte("id-1"), []byte(fresh))
+		sent := fillIn(strings.ReplaceAll(text, "id-1", fresh), body)
+		if len(sent) > 200<<10 {
+			t.Skip("more than the kernel takes without a reader")
+		}
+		d.t = t
+		defer func() { d.t = f }()
+		answers := talk(t, address, sent, listed)
+		d.drainLog()
+		kept, letters := d.take(events.StreamEvents), d.take(events.StreamDeadLetters)
+		for _, m := range append(slices.Clone(kept), letters...) {
+			if !signedNow(http.Header(m.Header), []byte(m.Body)) {
+				t.Errorf("stored, and not signed: %s %q %q", m.Subject, m.Header, m.Body)
+			}
+		}
+		if answers != nil {
+			past.compare(t, answers, kept, letters)
+		}
+	})
+}
+
+// fillIn replaces what the text names by what it is.
+func fillIn(text string, body []byte) string {
+	return strings.NewReplacer(
+		signedHeaders, headerLines(signed(body)),
+		strangersHeaders, headerLines(telnyx.Sign(strangerKey, now, body)),
+		oldHeaders, headerLines(telnyx.Sign(telnyxKey, now.Add(-301*time.Second), body)),
+		wholeBody, string(body), bodyLength, strconv.Itoa(len(body)), chunkedBody, chunked(body, 100)+"\r\n",
+	).Replace(text)
+}
+
+// answered is a request and the answer to it.
+type answered struct {
+	answer
+	body []byte
+}
+
+// talk sends the text at once, and reads answers until there are no more. It holds
+// them against the requests as package http reads them. Nil says that the connection
+// was reset, so that answers may be missing.
+func talk(t *testing.T, address, sent string, listed []answer) []answered {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.WriteString(conn, sent)
+	if err == nil {
+		err = conn.(*net.TCPConn).CloseWrite()
+	}
+	if err != nil && !brokeOff(err) {
+		t.Fatal(err)
+	}
+	asked := &requests{rest: bufio.NewReaderSize(strings.NewReader(sent), len(sent)+16)}
+	reader := bufio.NewReader(conn)
+	all := []answered{}
+	for open := true; ; {
+		request := asked.next()
+		got, closes, err := readFinal(reader, request.read, listed)
+		switch {
+		case brokeOff(err):
+			return nil
+		case err == io.EOF:
+			if open && request.genuine && request.plain {
+				t.Errorf("a signed delivery was not answered, after %v", all)
+			}
+			return all
+		case err != nil:
+			t.Fatalf("after %v: %v", all, err)
+		case !open:
+			t.Errorf("%v comes after the last answer", got)
+		case got.Status == http.StatusOK && got.Word == "ok":
+			if request.read == nil || request.read.Method != http.MethodGet || request.read.URL.Path != "/healthz" {
+				t.Errorf("ok to %+v", request)
+			}
+		case got.Status == http.StatusOK && !request.genuine:
+			t.Errorf("%v to what Telnyx did not sign", got)
+		case request.genuine && got.Status != http.StatusOK && (request.plain || got.Word != "" || !closes):
+			t.Errorf("%v to a signed delivery", got)
+		}
+		all = append(all, answered{got, request.body})
+		open = open && !closes
+	}
+}
+
+func brokeOff(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// readFinal reads answers up to one that is not 100, and checks that they are listed.
+// The request may be nil. The error is io.EOF if there is none.
+func readFinal(reader *bufio.Reader, request *http.Request, listed []answer) (got answer, closes bool, err error) {
+	for {
+		if _, err := reader.Peek(1); err != nil {
+			return got, false, err
+		}
+		response, err := http.ReadResponse(reader, request)
+		if err != nil {
+			return got, false, err
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			return got, false, err
+		}
+		got = answer{Status: response.StatusCode}
+		if kind := response.Header.Get("Content-Type"); kind == "application/json" {
+			if request != nil && request.Method == http.MethodHead {
+				return got, response.Close, nil // whose body is only announced
+			}
+			if got, err = readAnswer(response.StatusCode, response.Header, body); err != nil {
+				return got, false, err
+			}
+		}
+		if !slices.Contains(listed, got) || got.Status == http.StatusInternalServerError || got.Status == http.StatusServiceUnavailable {
+			return got, false, fmt.Errorf("an answer of no contract: %d %q %v %q", got.Status, got.Word, response.Header, body)
+		}
+		if got.Status != http.StatusContinue {
+			return got, response.Close, nil
+		}
+	}
+}
+
+// requests are what package http reads from a text.
+type requests struct {
+	rest *bufio.Reader
+	last string // method
+	end  bool
+}
+
+// request is one of them.
+type request struct {
+	read    *http.Request // nil if it cannot be read
+	body    []byte
+	genuine bool // Telnyx signed it now, and it is a delivery
+	plain   bool // its head is as any client would write it
+}
+
+var plainHead = regexp.MustCompile(`^POST [\x21-\x7e]+ HTTP/1\.[01]\r\n(?:[A-Za-z0-9-]+: [\x20-\x7e]*\r\n)+\r\n$`)
+
+func (r *requests) next() (q request) {
+	if r.end {
+		return request{}
+	}
+	if r.last == http.MethodPost { // as the server does
+		for range 4 {
+			if b, err := r.rest.Peek(1); err != nil || b[0] != '\r' && b[0] != '\n' {
+				break
+			}
+			_, _ = r.rest.Discard(1)
+		}
+	}
+	_, _ = r.rest.Peek(1) // now the whole text is in the buffer, which is as large
+	left, _ := r.rest.Peek(r.rest.Buffered())
+	head := bytes.Clone(left)
+	read, err := http.ReadRequest(r.rest)
+	if err != nil {
+		r.end = true
+		return request{}
+	}
+	head = head[:len(head)-r.rest.Buffered()]
+	r.last, q.read = read.Method, read
+	if q.body, err = io.ReadAll(read.Body); err != nil {
+		r.end = true
+		return q
+	}
+	q.genuine = read.Method == http.MethodPost && read.URL.EscapedPath() == webhook.Path &&
+		max(read.ContentLength, int64(len(q.body))) <= webhook.DefaultMaxBody && signedNow(read.Header, q.body)
+	hosts := regexp.MustCompile(`(?i)\nhost: x\r\n`).FindAll(head, -1)
+	q.plain = len(head) < 8<<10 && plainHead.Match(head) && len(hosts) == 1 && !bytes.Contains(bytes.ToLower(head), []byte("\nexpect:"))
+	return q
+}
+
+// signedNow is the rule in full, once more: both headers, each with one value, at most
+// 300 s from now, and the signature by Telnyx's key in its one spelling.
+func signedNow(h http.Header, body []byte) bool {
+	timestamps, signatures := slices.Compact(slices.Clone(h[telnyx.TimestampHeader])), slices.Compact(slices.Clone(h[telnyx.SignatureHeader]))
+	if len(timestamps) != 1 || len(signatures) != 1 || len(timestamps[0]) > 12 || strings.Trim(timestamps[0], "0123456789") != "" {
+		return false
+	}
+	seconds, err := strconv.ParseInt(timestamps[0], 10, 64)
+	if err != nil || seconds-now.Unix() > 300 || now.Unix()-seconds > 300 {
+		return false
+	}
+	signature, err := base64.StdEncoding.DecodeString(signatures[0])
+	if err != nil || base64.StdEncoding.EncodeToString(signature) != signatures[0] {
+		return false
+	}
+	message := append([]byte(timestamps[0]+"|"), body...)
+	return len(signature) == ed25519.SignatureSize && ed25519.Verify(telnyxKey.Public().(ed25519.PublicKey), message, signature)
+}
+
+// history is what earlier runs have stored: copies are answered and not stored again.
+type history struct {
+	runs    int64
+	ids     map[string]bool
+	letters map[string]bool // bodies
+}
+
+// compare holds what is stored against the answers.
+func (p history) compare(t *testing.T, answers []answered, kept, letters []message) {
+	t.Helper()
+	var wantKept, wantLetters []string
+	for _, a := range answers {
+		switch a.answer {
+		case accepted, duplicate:
+			event, err := telnyx.ParseEvent(a.body)
+			if err != nil {
+				t.Errorf("%v to what is no event: %v", a.answer, err)
+			}
+			if p.ids[event.ID] != (a.answer == duplicate) {
+				t.Errorf("answered %v, and the event was stored before: %t", a.answer, p.ids[event.ID])
+			}
+			if a.answer == accepted {
+				wantKept = append(wantKept, string(a.body))
+			}
+			p.ids[event.ID] = true
+		case deadLettered:
+			if !p.letters[string(a.body)] {
+				wantLetters = append(wantLetters, string(a.body))
+			}
+			p.letters[string(a.body)] = true
+		}
+	}
+	for _, stream := range []struct {
+		name string
+		got  []message
+		want []string
+	}{{events.StreamEvents, kept, wantKept}, {events.StreamDeadLetters, letters, wantLetters}} {
+		var got []string
+		for _, m := range stream.got {
+			got = append(got, m.Body)
+		}
+		if !slices.Equal(got, stream.want) {
+			t.Errorf("%s holds %q, and was answered for %q", stream.name, got, stream.want)
+		}
+	}
+}
