@@ -8,7 +8,7 @@ FUZZTIME ?= 30s
 TORTURE ?= 5m
 SEED ?=
 
-.PHONY: check format vet test torture trouble demo fuzz bench build
+.PHONY: check format vet test torture trouble demo fuzz bench build memory
 
 check: format vet test demo ## everything that CI runs
 
@@ -43,5 +43,10 @@ fuzz: ## each fuzz target for FUZZTIME
 	  done; \
 	done
 
-bench: ## the benchmarks, with allocations
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## the benchmarks, with allocations; those of the front door with 40,000 events each
+	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v -e /cmd/greenlight -e /internal/webhook)
+	$(GO) test -run '^$$' -bench 'Deliver|Handle|Up' -benchtime 40000x -benchmem -timeout 30m ./internal/webhook ./cmd/greenlight
+	$(GO) test -run '^$$' -bench 'Trace|Cost' -benchmem ./internal/webhook
+
+memory: ## what a million events cost in memory, and whether it is given back: a quarter of an hour
+	GREENLIGHT_MEMORY=yes $(GO) test -run '^$$' -bench Memory -benchtime 1000000x -timeout 60m ./cmd/greenlight

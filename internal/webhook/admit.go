@@ -33,12 +33,17 @@ func (w *Webhook) admit(c echo.Context) (delivery, error) {
 		return delivery{}, unauthorized(err, true)
 	}
 	arrived := time.Now()
+	if w.load.refuses(arrived) {
+		return delivery{}, overloaded(errLoad)
+	}
 	visit, err := w.gate.enter(func() {
 		// A read that is under way or to come fails at once.
 		_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Unix(1, 0))
 	})
 	if err != nil {
-		return delivery{}, overloaded(err)
+		full := overloaded(err)
+		full.closes = true // so that whoever sent it has to come anew
+		return delivery{}, full
 	}
 	defer visit.leave()
 	waited := time.Since(arrived)
@@ -82,10 +87,10 @@ func readInto(b []byte, r io.Reader) ([]byte, error) {
 	}
 }
 
-func overloaded(err error) error {
+func overloaded(err error) *refusal {
 	return &refusal{
-		status: http.StatusServiceUnavailable, code: "overloaded", closes: true,
-		message: "too many deliveries are being read at once; send it again", cause: err, retryAfter: time.Second,
+		status: http.StatusServiceUnavailable, code: "overloaded",
+		message: "too many deliveries come at once; send it again", cause: err, retryAfter: time.Second,
 	}
 }
 

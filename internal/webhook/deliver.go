@@ -27,13 +27,15 @@ const (
 )
 
 // deliver answers one delivery. It is the only place that decides on an answer.
-// The order is: cap, headers, signature over the raw bytes, and only then what they
-// say.
+// The order is: cap, headers, room, signature over the raw bytes, and only then what
+// they say.
 func (w *Webhook) deliver(c echo.Context) error {
 	delivery, err := w.admit(c)
 	if err != nil {
 		return err
 	}
+	w.load.begin()
+	defer w.load.end()
 	body := delivery.body
 	receivedAt := w.now()
 	// The client's patience must not decide whether an event is stored: it may

@@ -4,7 +4,7 @@
 //	POST /webhooks/telnyx
 //	  too large ──────────────────────────► 413 body_too_large
 //	  not signed by Telnyx, or not now ───► 401 signature_…, timestamp_…
-//	  too many are being read ────────────► 503 overloaded
+//	  too many are being stored, or read ─► 503 overloaded
 //	  body too slow while others wait ────► 503 body_too_slow
 //	  body broken off ────────────────────► 400 body_unreadable
 //	  no event ── dead letter stored ─────► 200 dead_lettered

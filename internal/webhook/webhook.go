@@ -89,6 +89,7 @@ type Webhook struct {
 	metrics    *metrics
 	tracer     *tracing.Tracer
 	now        func() time.Time
+	load       load
 	gate       gate
 	lapse      lapse
 	// stopping says that the process was told to stop.

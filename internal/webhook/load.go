@@ -1,0 +1,47 @@
+package webhook
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// loadMost is how many verified deliveries may wait to be stored for any length of
+	// time. So many keep the disk busy; more only wait for each other.
+	loadMost = 128
+	// loadBurst is how long there may be more, however many, and loadCalm for how long
+	// there must have been no more before that. In a tenth of a second a burst of a
+	// thousand is stored.
+	loadBurst = 100 * time.Millisecond
+	loadCalm  = time.Second
+)
+
+var errLoad = errors.New("more deliveries come than can be stored")
+
+// load knows when more deliveries come than can be stored. Those that come then are
+// refused before anything is done for them, so that there is time to store the others
+// before Telnyx gives up on them. Only what is verified counts: strangers cannot make
+// it refuse anybody. The zero value is ready for use.
+type load struct {
+	storing atomic.Int64
+	// began and latest are when a delivery came that was one too many: the first of a
+	// burst, and the latest, in Unix nanoseconds.
+	began, latest atomic.Int64
+}
+
+// refuses says whether a delivery that comes now is too many.
+func (l *load) refuses(now time.Time) bool {
+	if l.storing.Load() < loadMost {
+		return false
+	}
+	at := now.UnixNano()
+	if time.Duration(at-l.latest.Swap(at)) > loadCalm {
+		l.began.Store(at)
+	}
+	return time.Duration(at-l.began.Load()) > loadBurst
+}
+
+// begin counts a delivery until end is called.
+func (l *load) begin() { l.storing.Add(1) }
+func (l *load) end()   { l.storing.Add(-1) }
