@@ -68,6 +68,25 @@ func StartProcess(t testing.TB) *Process {
 	return p
 }
 
+// StartInMemory is [StartProcess] with the server's files in memory, if this machine
+// has a file system there: for a test that is not about the disk and must not wait for
+// it.
+func StartInMemory(t testing.TB) *Process {
+	t.Helper()
+	p := NewProcess(t)
+	if dir, err := os.MkdirTemp("/dev/shm", "greenlight-natstest-*"); err == nil {
+		p.dir = dir
+		t.Cleanup(func() {
+			p.Kill()
+			if err := os.RemoveAll(dir); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	p.Start()
+	return p
+}
+
 // Start starts the server, maybe again, and returns when it takes connections.
 func (p *Process) Start() {
 	p.t.Helper()

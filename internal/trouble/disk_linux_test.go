@@ -147,6 +147,7 @@ func TestFullDisk_HealsWhenThereIsRoom(t *testing.T) {
 // An outside server tells its clients nothing of its disk, so that all that can be
 // told is that events are not stored.
 func TestFullDisk_OfAnOutsideServerIsTold(t *testing.T) {
+	t.Parallel() // it counts no goroutines
 	dir := smallDisk(t)
 	server, err := embedded.Start(embedded.Options{Dir: dir, SyncAlways: true})
 	must(t, err)

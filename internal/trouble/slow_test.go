@@ -17,7 +17,7 @@ func TestSilentServer_IsNotWaitedForLong(t *testing.T) {
 			if padding == 0 && !long() {
 				t.Skip("the large ones show more, and " + varLong + " is not set")
 			}
-			server := natstest.StartProcess(t)
+			server := natstest.StartInMemory(t)
 			var wire natstest.Wire
 			address := wire.Start(t, server.URL)
 			fs := openFronts(t, func() *nats.Conn { return connect(t, address) }, 1)
@@ -28,7 +28,7 @@ func TestSilentServer_IsNotWaitedForLong(t *testing.T) {
 			wire.Freeze()
 			thaw := sync.OnceFunc(wire.Thaw)
 			defer thaw()
-			fs.becomeUnready("stream EVENTS cannot be reached") // which takes as long as several answers
+			fs.findUnready("stream EVENTS cannot be reached")
 			ls.refused(connections)
 			before.assertBounded(t)
 			ids := ls.end()
