@@ -24,6 +24,7 @@ import (
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -52,18 +53,22 @@ func (m leakChecked) Run() int {
 }
 
 func TestMain(m *testing.M) {
+	natstest.Main()
 	testscript.Main(leakChecked{m}, map[string]func(){commandName: main})
 }
 
-// TestScripts has a server that is too old at $OLD_NATS.
+// TestScripts has a server at $NATS, and one that is too old at $OLD_NATS.
 func TestScripts(t *testing.T) {
 	old := oldServer(t, "2.10.29")
+	address, _ := startNATS(t)
+	_, current, _ := strings.Cut(address, "@")
 	t.Run("script", func(t *testing.T) { // whose parallel scripts end before the server does
 		testscript.Run(t, testscript.Params{
 			Dir:                 "testdata/script",
 			RequireExplicitExec: true,
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("OLD_NATS", old)
+				env.Setenv("NATS", current)
 				// Else the race detector makes each command wait a second at its end.
 				env.Setenv("GORACE", "atexit_sleep_ms=0")
 				return nil

@@ -35,13 +35,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	config.Replicas = c.Copies(&faults)
 	c.Admin.Check(&faults)
 	log := c.Log.Logger(&faults, stderr)
-	nc := c.Connect(&faults, "greenlight assigner")
+	nc := c.ConnectOrWait(&faults, "greenlight assigner")
 	if err := faults.Err(); err != nil {
 		return err
 	}
 	defer nc.Close()
 
-	p, err := process.New(ctx, nc, config.Replicas, log)
+	p, err := process.Await(ctx, nc, config.Replicas, log)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ type site struct {
 // run runs until ctx ends, and closes the listeners. Started, if not nil, is
 // called with a connection once all parts are there; it must not block.
 func (s site) run(ctx context.Context, public, private net.Listener, started func(*nats.Conn)) (err error) {
-	server, err := embedded.Start(embedded.Options{Dir: s.dir, SyncAlways: true, Listen: true})
+	server, err := embedded.Start(embedded.Options{Dir: s.dir, SyncAlways: true, Listen: true, Log: s.log})
 	if err != nil {
 		return errors.Join(err, public.Close(), private.Close())
 	}

@@ -36,13 +36,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	replicas := c.Copies(&faults)
 	c.Admin.Check(&faults)
 	log := c.Log.Logger(&faults, stderr)
-	nc := c.Connect(&faults, "greenlight webhook")
+	nc := c.ConnectOrWait(&faults, "greenlight webhook")
 	if err := faults.Err(); err != nil {
 		return err
 	}
 	defer nc.Close()
 
-	p, err := process.New(ctx, nc, replicas, log)
+	p, err := process.Await(ctx, nc, replicas, log)
 	if err != nil {
 		return err
 	}

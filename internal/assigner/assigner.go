@@ -136,9 +136,18 @@ type Assigner struct {
 	jitter func() float64
 }
 
-// New returns an assigner that has joined the consumer and knows the ledger. It
-// makes the streams and buckets that are not there yet.
+// New returns an assigner that has joined the others; see [Assigner.Join].
 func New(ctx context.Context, config Config) (*Assigner, error) {
+	a, err := Prepare(config)
+	if err != nil {
+		return nil, err
+	}
+	return a, a.Join(ctx)
+}
+
+// Prepare returns an assigner that must join before it is used, or an error that says
+// which setting is missing or wrong.
+func Prepare(config Config) (*Assigner, error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
@@ -160,19 +169,25 @@ func New(ctx context.Context, config Config) (*Assigner, error) {
 		a.telnyx.Turns = telnyx.NewTurns(config.Concurrency)
 	}
 	a.reader = account.NewReader(a.telnyx, config.Concurrency)
-	if err := events.EnsureStreams(ctx, config.JetStream, config.Replicas); err != nil {
-		return nil, err
+	return a, nil
+}
+
+// Join makes the streams and buckets that are not there yet, joins the consumer, and
+// learns what the ledger knows. After an error it may be called again.
+func (a *Assigner) Join(ctx context.Context) (err error) {
+	if err := events.EnsureStreams(ctx, a.config.JetStream, a.config.Replicas); err != nil {
+		return err
 	}
-	if a.ledger, err = ledger.Create(ctx, config.JetStream, config.Replicas); err != nil {
-		return nil, err
+	if a.ledger, err = ledger.Create(ctx, a.config.JetStream, a.config.Replicas); err != nil {
+		return err
 	}
-	a.consumer, err = events.NewConsumer(ctx, config.JetStream, config.Timing, func(err error) {
+	a.consumer, err = events.NewConsumer(ctx, a.config.JetStream, a.config.Timing, func(err error) {
 		a.log.Warn().Err(err).Msg("trouble with the consumer, going on")
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return a, a.recall(ctx)
+	return a.recall(ctx)
 }
 
 // watching returns a copy of the client of whose calls this assigner is told as

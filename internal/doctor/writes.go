@@ -29,7 +29,7 @@ func Writes(trouble string, err error) Finding {
 		f.Level = Fail
 		f.Facts["trouble"] = trouble
 		f.Says = "The server says that it is not well: " + sentenceEnd(trouble) + " While it cannot write stream EVENTS, every event is answered 503."
-		f.Mend = "Make room on the server's disk, or mend it, and then restart the server (greenlight up, if it runs in that): it does not go on by itself. What was answered 200 is kept."
+		f.Mend = "Make room on the server's disk, or mend it, and then restart the server: only greenlight up goes on by itself, when its disk was full and has room again. What was answered 200 is kept."
 	default:
 		f.Says = "The server met no error when it wrote."
 	}

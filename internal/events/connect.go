@@ -3,12 +3,15 @@ package events
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // MinServerVersion is the oldest NATS server that Greenlight works with.
@@ -36,9 +39,57 @@ const (
 // trying when the server is away. It refuses a server older than
 // [MinServerVersion]. The name shows in the server's list of connections.
 func Connect(url, name string, more ...nats.Option) (*nats.Conn, error) {
-	options := append([]nats.Option{
+	options := lasting(name, more)
+	nc, err := nats.Connect(url, options...)
+	for tries := 1; isTimeout(err) && tries < connectTries; tries++ {
+		nc, err = nats.Connect(url, options...)
+	}
+	return supported(nc, url, err)
+}
+
+// ConnectOrWait is [Connect] for who has work to do while the server is away: it then
+// returns a connection on which everything fails at once until the server is there,
+// which [Connected] tells. An error is one that waiting does not mend; see
+// [Misconfigured].
+func ConnectOrWait(url, name string, more ...nats.Option) (*nats.Conn, error) {
+	failed := make(chan error, 1)
+	nc, err := nats.Connect(url, append(lasting(name, more),
+		nats.RetryOnFailedConnect(true),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			select {
+			case failed <- err: // the first try's
+			default:
+			}
+		}))...)
+	if err == nil && !nc.IsConnected() {
+		err = <-failed
+		if away(err) {
+			return nc, nil
+		}
+		nc.Close()
+	}
+	return supported(nc, url, err)
+}
+
+// supported returns what came of connecting, unless the server is too old.
+func supported(nc *nats.Conn, url string, err error) (*nats.Conn, error) {
+	if err == nil {
+		if err = checkServerVersion(nc.ConnectedServerVersion()); err == nil {
+			return nc, nil
+		}
+		nc.Close()
+	}
+	return nil, fmt.Errorf("connect to NATS at %s: %w", redactURL(url), err)
+}
+
+// lasting are the options of a connection that lives for the whole process.
+func lasting(name string, more []nats.Option) []nats.Option {
+	return append([]nats.Option{
 		nats.Name(name),
 		nats.MaxReconnects(-1),
+		// Who is refused today may be let in tomorrow, with the credentials file as it
+		// is then; it is told meanwhile.
+		nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(500 * time.Millisecond),
 		nats.Timeout(connectPatience),
 		// A server that stopped talking is given up after two silent pings.
@@ -49,18 +100,61 @@ func Connect(url, name string, more ...nats.Option) (*nats.Conn, error) {
 		nats.ReconnectBufSize(-1),
 		nats.FlusherTimeout(writePatience),
 	}, more...)
-	nc, err := nats.Connect(url, options...)
-	for tries := 1; isTimeout(err) && tries < connectTries; tries++ {
-		nc, err = nats.Connect(url, options...)
+}
+
+// Connected returns nil when the connection leads to a server that Greenlight works
+// with, else a sentence that says what is wrong.
+func Connected(nc *nats.Conn) error {
+	if nc.IsConnected() {
+		return checkServerVersion(nc.ConnectedServerVersion())
 	}
-	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w", redactURL(url), err)
+	at := ""
+	if nc.Opts.InProcessServer == nil {
+		at = " at " + redactURL(strings.Join(nc.Opts.Servers, ","))
 	}
-	if err := checkServerVersion(nc.ConnectedServerVersion()); err != nil {
-		nc.Close()
-		return nil, fmt.Errorf("connect to NATS at %s: %w", redactURL(url), err)
+	// The client keeps the refusal of a server that it reached, and not that it
+	// reached none.
+	if err := nc.LastError(); err != nil && !away(err) {
+		return fmt.Errorf("the NATS server is not connected; trying again all the time%s, where it was refused: %w", at, err)
 	}
-	return nc, nil
+	return fmt.Errorf("the NATS server is not connected; trying again all the time%s", at)
+}
+
+// Misconfigured reports whether an error of connecting or of [EnsureStreams] comes
+// from settings, here or at the server, that a person must change. Another one may
+// pass by itself.
+func Misconfigured(err error) bool {
+	if err == nil {
+		return false
+	}
+	if refused, ok := errors.AsType[*jetstream.APIError](err); ok {
+		return slices.Contains(conflicts, refused.ErrorCode)
+	}
+	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) ||
+		errors.Is(err, nats.ErrAccountAuthExpired) || errors.Is(err, ErrReplicas) || errors.Is(err, ErrServerTooOld) || errors.Is(err, ErrNotPermitted) ||
+		errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount)
+}
+
+// conflicts are the codes by which JetStream refuses a stream for its settings
+// (https://github.com/nats-io/nats-server, server/errors.json).
+var conflicts = []jetstream.ErrorCode{
+	jetstream.JSErrCodeJetStreamNotEnabled, jetstream.JSErrCodeJetStreamNotEnabledForAccount,
+	10052, // a setting that cannot be changed, such as the storage
+	10065, // subjects that another stream has
+	10074, // copies without a cluster
+}
+
+// away reports whether a connection could not be made for a reason that may pass: the
+// server is not there, does not say anything, or takes no more connections.
+func away(err error) bool {
+	if _, malformed := errors.AsType[*net.AddrError](err); malformed {
+		return false
+	}
+	_, network := errors.AsType[net.Error](err)
+	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) ||
+		errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrStaleConnection) ||
+		strings.Contains(strings.ToLower(err.Error()), nats.MAX_CONNECTIONS_ERR)
 }
 
 func isTimeout(err error) bool {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -486,6 +488,83 @@ func TestConnect_KeepsTheTokenOutOfErrors(t *testing.T) {
 	if _, err := events.Connect("nats://s3cret@"+address, t.Name()); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), address) {
 		t.Errorf("got %v, want an error that names the address and not the token", err)
 	}
+}
+
+// Who waits for a server waits for nothing that a person must mend.
+func TestConnectOrWait_TellsAwayFromRefused(t *testing.T) {
+	server, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	_, address, _ := strings.Cut(server.URL(), "@")
+	bad := filepath.Join(t.TempDir(), "bad.creds")
+	if err := os.WriteFile(bad, []byte("nonsense"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		url     string
+		options []nats.Option
+		refused error // nil if it is waited for
+		fails   bool
+	}{
+		"nobody there":         {url: "nats://s3cret@127.0.0.1:1"},
+		"nobody of that name":  {url: "nats://s3cret@nobody.invalid:4222"},
+		"hangs up":             {url: "nats://s3cret@" + rudeServer(t)},
+		"wrong token":          {url: "nats://s3cret@" + address, refused: nats.ErrAuthorization, fails: true},
+		"too old":              {url: oldServer(t, "2.10.29"), refused: events.ErrServerTooOld, fails: true},
+		"no such port":         {url: "nats://s3cret@127.0.0.1:99999", fails: true},
+		"unusable credentials": {url: "nats://" + address, options: []nats.Option{nats.UserCredentials(bad)}, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nc, err := events.ConnectOrWait(test.url, t.Name(), test.options...)
+			if err == nil {
+				defer nc.Close()
+			}
+			if (err != nil) != test.fails || test.refused != nil && !errors.Is(err, test.refused) {
+				t.Fatalf("got %v", err)
+			}
+			if err != nil {
+				if strings.Contains(err.Error(), "s3cret") {
+					t.Errorf("the token is told: %v", err)
+				}
+				return
+			}
+			err = events.Connected(nc)
+			if err == nil || !strings.Contains(err.Error(), "not connected") || strings.Contains(err.Error(), "s3cret") || events.Misconfigured(err) {
+				t.Errorf("got %v, want that it is not connected, and not the token", err)
+			}
+			if err := nc.Publish("x", nil); err == nil {
+				t.Error("something was published")
+			}
+		})
+	}
+}
+
+// rudeServer hangs up on everybody, as a proxy does that has nobody behind it.
+func rudeServer(t *testing.T) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := make(chan struct{})
+	t.Cleanup(func() { listener.Close(); <-stopped })
+	go func() {
+		defer close(stopped)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	return listener.Addr().String()
 }
 
 func TestEmbedded_LocksItsFolder(t *testing.T) {

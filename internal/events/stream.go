@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -39,6 +40,9 @@ const (
 	maxReplicas = 5
 )
 
+// ErrReplicas is matched by the error for a number of copies that JetStream has not.
+var ErrReplicas = errors.New("replicas")
+
 // EnsureStreams creates the streams, or brings their settings up to date.
 // Replicas is 1 for one server and 3 for a cluster of three or more; 0 means 1. A
 // stream that has more already keeps them: a process that was started without the
@@ -46,7 +50,7 @@ const (
 // once.
 func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) error {
 	if replicas < 0 || replicas > maxReplicas {
-		return fmt.Errorf("replicas %d: must be between 1 and %d", replicas, maxReplicas)
+		return fmt.Errorf("%w %d: must be between 1 and %d", ErrReplicas, replicas, maxReplicas)
 	}
 	replicas = max(replicas, 1)
 	// Triggers first: events are sourced from them.

@@ -50,17 +50,44 @@ type Process struct {
 	command *exec.Cmd
 }
 
-// StartProcess starts a server, which is killed when the test ends.
-func StartProcess(t testing.TB) *Process {
+// NewProcess returns a server that has an address and was not started yet. It is
+// killed when the test ends.
+func NewProcess(t testing.TB) *Process {
 	t.Helper()
 	p := &Process{t: t, dir: t.TempDir(), port: FreePort(t)}
 	p.URL = "nats://127.0.0.1:" + p.port
 	t.Cleanup(p.Kill)
+	return p
+}
+
+// StartProcess starts a server, which is killed when the test ends.
+func StartProcess(t testing.TB) *Process {
+	t.Helper()
+	p := NewProcess(t)
 	p.Start()
 	return p
 }
 
-// Start starts the server again and returns when it takes connections.
+// StartInMemory is [StartProcess] with the server's files in memory, if this machine
+// has a file system there: for a test that is not about the disk and must not wait for
+// it.
+func StartInMemory(t testing.TB) *Process {
+	t.Helper()
+	p := NewProcess(t)
+	if dir, err := os.MkdirTemp("/dev/shm", "greenlight-natstest-*"); err == nil {
+		p.dir = dir
+		t.Cleanup(func() {
+			p.Kill()
+			if err := os.RemoveAll(dir); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	p.Start()
+	return p
+}
+
+// Start starts the server, maybe again, and returns when it takes connections.
 func (p *Process) Start() {
 	p.t.Helper()
 	self, err := os.Executable()

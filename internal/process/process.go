@@ -37,9 +37,13 @@ type Process struct {
 	log      zerolog.Logger
 	js       jetstream.JetStream
 	registry *prometheus.Registry
-	checks   []status.Check
-	parts    []part
-	tracer   *tracing.Tracer
+	// streams are made once, in the background if the server is away at first.
+	streams *attempt
+	// awaits says that a server that is away is waited for.
+	awaits bool
+	checks []status.Check
+	parts  []part
+	tracer *tracing.Tracer
 	// last, if not nil, is called when all parts have stopped.
 	last func()
 }
@@ -51,25 +55,88 @@ type part struct {
 }
 
 // New returns a process that works on the given connection. It makes the streams
-// if they are not there.
+// if they are not there, and fails if it cannot.
 func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, error) {
+	p, err := onConnection(nc, replicas, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.streams.once(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Await is [New] for a server that may not be there yet: see [events.ConnectOrWait].
+// What needs the server is then done by Run, when it can be, and readiness says what
+// is waited for. It fails only for what waiting does not mend.
+func Await(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, error) {
+	p, err := onConnection(nc, replicas, log)
+	if err != nil {
+		return nil, err
+	}
+	p.awaits = true
+	if nc.IsConnected() {
+		// Nobody else uses the connection yet, so that a refusal is heard.
+		err := events.Heed(ctx, nc, p.streams.once)
+		if events.Misconfigured(err) {
+			return nil, err
+		}
+	}
+	p.add("nats", func(ctx context.Context) error {
+		if p.streams.until(ctx, p.log) {
+			p.watchConnection(ctx, nc)
+		}
+		return nil
+	})
+	return p, nil
+}
+
+func onConnection(nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, fmt.Errorf("use JetStream: %w", err)
 	}
-	if err := events.EnsureStreams(ctx, js, replicas); err != nil {
-		return nil, err
-	}
 	p := &Process{log: log, js: js, registry: prometheus.NewRegistry()}
+	p.streams = newAttempt("make the streams", makeTimeout, func(ctx context.Context) error {
+		if err := events.Connected(nc); err != nil {
+			return err
+		}
+		return events.EnsureStreams(ctx, js, replicas)
+	})
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.checks = append(p.checks, status.Check{Name: "nats", Ready: func(context.Context) error {
-		if nc.IsConnected() {
-			return nil
+		if err := events.Connected(nc); err != nil {
+			return err
 		}
-		return errors.New("the NATS server is not connected; trying again all the time")
+		return p.streams.pending()
 	}})
 	p.checks = append(p.checks, status.Check{Name: "clock", Advisory: true, Ready: doctor.ReadyClock(js)})
 	return p, nil
+}
+
+// watchConnection tells the log when the connection is lost, and when it is there
+// again, until ctx ends.
+func (p *Process) watchConnection(ctx context.Context, nc *nats.Conn) {
+	look := time.NewTicker(tryAgain)
+	defer look.Stop()
+	told := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		err := events.Connected(nc)
+		switch {
+		case err == nil && told != "":
+			told = ""
+			p.log.Info().Msg("the NATS server is connected again")
+		case err != nil && told != err.Error():
+			told = err.Error()
+			p.log.Warn().Err(err).Msg("the NATS server is away")
+		}
+	}
 }
 
 // AddCheck adds something to readiness that is not a part's. Add it before the status.
@@ -106,6 +173,7 @@ func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error
 // [httpserve.Options.Serve] for what follows.
 func (p *Process) AddDoor(config webhook.Config, listener net.Listener, door Door) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
+	config.Held = p.streams.pending
 	hook, err := webhook.New(config)
 	if err != nil {
 		return err
@@ -227,15 +295,37 @@ func tell(ctx context.Context, publisher *events.Publisher, hash string, goOn fu
 // clipList bounds a list for the log.
 func clipList(list []string) []string { return list[:min(len(list), 20)] }
 
-// AddAssigner adds the worker.
+// AddAssigner adds the worker. If the server is away it joins the others when the
+// streams are there.
 func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
-	worker, err := assigner.New(ctx, config)
+	worker, err := assigner.Prepare(config)
 	if err != nil {
 		return err
 	}
-	p.checks = append(p.checks, status.Check{Name: "assigner", Ready: worker.Ready})
-	p.add("assigner", worker.Run)
+	join := newAttempt("join the assigners", joinTimeout, worker.Join)
+	if p.streams.isDone() {
+		if err := join.once(ctx); err != nil && (!p.awaits || events.Misconfigured(err)) {
+			return err
+		}
+	}
+	p.checks = append(p.checks, status.Check{Name: "assigner", Ready: func(ctx context.Context) error {
+		if err := join.pending(); err != nil {
+			return err
+		}
+		return worker.Ready(ctx)
+	}})
+	p.add("assigner", func(ctx context.Context) error {
+		select {
+		case <-p.streams.done:
+		case <-ctx.Done():
+			return nil
+		}
+		if !join.until(ctx, p.log) {
+			return nil
+		}
+		return worker.Run(ctx)
+	})
 	return nil
 }
 

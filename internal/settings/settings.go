@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -264,9 +265,18 @@ type NATS struct {
 
 // Connect connects under the given name.
 func (s NATS) Connect(faults *Faults, name string) *nats.Conn {
-	address := secret(faults, "NATS_URL", s.URL, s.URLFile,
+	return s.connectTo(faults, s.address(faults), events.Connect, name)
+}
+
+// ConnectOrWait connects under the given name, or returns a connection that is made
+// when the server is there.
+func (s NATS) ConnectOrWait(faults *Faults, name string) *nats.Conn {
+	return s.connectTo(faults, s.address(faults), events.ConnectOrWait, name)
+}
+
+func (s NATS) address(faults *Faults) string {
+	return secret(faults, "NATS_URL", s.URL, s.URLFile,
 		"Start a NATS server with JetStream and write its address, such as nats://localhost:4222; or use greenlight up, which brings its own.")
-	return s.connectTo(faults, address, name)
 }
 
 // ConnectOrFind connects to NATS_URL or, without one, to the server that
@@ -287,10 +297,13 @@ func (s NATS) ConnectOrFind(faults *Faults, data Data, name string) *nats.Conn {
 			"Start greenlight up, name its folder with --data, or write the address of the NATS server that webhook and assigner use.")
 		return nil
 	}
-	return s.connectTo(faults, strings.TrimSpace(string(address)), name)
+	return s.connectTo(faults, strings.TrimSpace(string(address)), events.Connect, name)
 }
 
-func (s NATS) connectTo(faults *Faults, address, name string) *nats.Conn {
+// connectFunc is [events.Connect] or [events.ConnectOrWait].
+type connectFunc func(url, name string, more ...nats.Option) (*nats.Conn, error)
+
+func (s NATS) connectTo(faults *Faults, address string, connect connectFunc, name string) *nats.Conn {
 	var options []nats.Option
 	if s.Creds != "" {
 		if _, err := os.Stat(s.Creds); err != nil {
@@ -306,7 +319,7 @@ func (s NATS) connectTo(faults *Faults, address, name string) *nats.Conn {
 		faults.add("NATS_URL", "is no address of a NATS server", "Write it like nats://localhost:4222; several with commas. In a password or token, write %25 for a percent sign.")
 		return nil
 	}
-	nc, err := events.Connect(address, name, options...)
+	nc, err := connect(address, name, options...)
 	if err != nil {
 		*faults = append(*faults, &Fault{Setting: "NATS_URL", What: "cannot be used: " + err.Error(),
 			Mend: "Check that the server runs there and that this machine may reach it.", Err: err})
@@ -315,15 +328,16 @@ func (s NATS) connectTo(faults *Faults, address, name string) *nats.Conn {
 	return nc
 }
 
-// natsAddress reports whether a list of URLs can be parsed. The parser's own
-// error repeats the URL, token and all, so it must not come up later.
+// natsAddress reports whether a list of URLs can be parsed and are NATS'. The parser's
+// own error repeats the URL, token and all, so it must not come up later.
 func natsAddress(list string) bool {
 	for server := range strings.SplitSeq(list, ",") {
 		server = strings.TrimSpace(server)
 		if !strings.Contains(server, "://") {
 			server = "nats://" + server
 		}
-		if _, err := url.Parse(server); err != nil {
+		parsed, err := url.Parse(server)
+		if err != nil || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, parsed.Scheme) {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package trouble
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,15 +16,17 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"greenlight/internal/doctor"
+	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/natstest"
 	"greenlight/internal/status"
 )
 
-// smallDisk mounts a disk of a few MiB, which is gone when the test ends.
+// smallDisk mounts a small disk, which is gone when the test ends.
 func smallDisk(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	if err := syscall.Mount("greenlight-test", dir, "tmpfs", 0, "size=24m"); err != nil {
+	if err := syscall.Mount("greenlight-test", dir, "tmpfs", 0, "size=64m"); err != nil {
 		t.Skipf("a disk that can be filled cannot be mounted here: %v", err)
 	}
 	t.Cleanup(func() { must(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
@@ -89,53 +92,62 @@ func (u *up) doctored(t *testing.T) doctor.Finding {
 	return doctor.Finding{}
 }
 
-// The disk fills up under load. NATS then stores nothing more until it is restarted,
-// room or not; that is told, and the restart mends it.
-func TestFullDisk_RefusesAndSaysWhatToDo(t *testing.T) {
+// staged is the folder in memory in which the server stages batches.
+func staged(t *testing.T, dir string) string {
+	t.Helper()
+	folder, err := os.Readlink(filepath.Join(dir, "jetstream", "$G", "streams", events.StreamEvents, "batches"))
+	if err != nil {
+		t.Errorf("batches are not staged in memory: %v", err)
+	}
+	return folder
+}
+
+// The disk fills up under load, and gets room again. NATS would store nothing more
+// until it is restarted, room or not: it is, and nobody else has to do anything.
+func TestFullDisk_HealsWhenThereIsRoom(t *testing.T) {
 	dir := smallDisk(t)
 	u := startUp(t, dir)
+	defer u.close(t)
+	must(t, u.server.StageInMemory())
+	address, folder := u.server.URL(), staged(t, dir)
+	outside := connect(t, address)
 	before := begin(u.fronts)
 	ls := startLoads(u.fronts, 0)
 	ls.stored(50)
 	makeRoom := fill(t, dir)
 	ls.refused(connections)
-	const words = "stores no more events until it is restarted"
-	u.becomeUnready(words)
 	u.becomeUnready("no space left on device")
+	u.becomeUnready("which it does by itself when the disk of " + dir + " has 8 MiB of room")
+	if got := u.doctored(t); got.Level != doctor.Fail || !strings.Contains(got.Says, "stores no more events") || !strings.Contains(got.Mend, "Make room") {
+		t.Errorf("doctor says %+v, want that there must be room", got)
+	}
 	before.assertBounded(t)
 
 	makeRoom()
-	stored := ls.total()
-	ls.refused(connections)
-	if ls.total() > stored {
-		t.Error("events are stored again without a restart: good, and not what is told")
-	}
-	u.becomeUnready(words)
+	ls.stored(2 * connections)
+	u.becomeReady()
 	ids := ls.end()
-	before.assertNothingLeft(u.fronts)
-	if got := u.doctored(t); got.Level != doctor.Fail || !strings.Contains(got.Says, words) || !strings.Contains(got.Mend, "restart") {
-		t.Errorf("doctor says %+v, want that it must be restarted", got)
+	natstest.Within(t, patience, func() error { return outside.FlushTimeout(time.Second) })
+	if u.server.URL() != address {
+		t.Errorf("its address is another one")
 	}
-
-	u.close(t)
-	u = startUp(t, dir)
-	defer u.close(t)
-	for _, f := range u.fronts {
-		id := "after-" + f.name
-		if code, err := f.deliver(id, 0); code != http.StatusOK || err != nil {
-			t.Errorf("after the restart: %d, %v", code, err)
-		}
-		ids = append(ids, id)
+	if now := staged(t, dir); now == folder {
+		t.Errorf("it stages batches in %s still, which is the last server's", now)
+	}
+	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the last server's folder in memory: %v", err)
 	}
 	if got := u.doctored(t); got.Level != doctor.OK {
-		t.Errorf("after the restart doctor says %+v", got)
+		t.Errorf("afterwards doctor says %+v", got)
 	}
+	before.assertNothingLeft(u.fronts)
 	assertKept(t, u.own, ids)
 }
 
 // An outside server tells its clients nothing of its disk, so that all that can be
 // told is that events are not stored.
 func TestFullDisk_OfAnOutsideServerIsTold(t *testing.T) {
+	t.Parallel() // it counts no goroutines
 	dir := smallDisk(t)
 	server, err := embedded.Start(embedded.Options{Dir: dir, SyncAlways: true})
 	must(t, err)

@@ -18,6 +18,7 @@ import (
 // A cluster changes the stream's leader under load, first because it is asked to and
 // then because the leader's server stops.
 func TestLeaderChange_LosesNothing(t *testing.T) {
+	t.Parallel() // it counts no goroutines
 	servers := natstest.StartCluster(t)
 	var urls []string
 	for _, ns := range servers {

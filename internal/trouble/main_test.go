@@ -79,7 +79,9 @@ type front struct {
 	name            string
 	public, private string
 	client          *http.Client
-	stop            func()
+	// ready is the door's own part of readiness.
+	ready func(context.Context) error
+	stop  func()
 }
 
 // fronts are two doors: one that stores events in groups, and one that does not.
@@ -125,6 +127,24 @@ func (fs fronts) show(words string) {
 	})
 }
 
+// findUnready is becomeUnready for a server that says nothing: it asks the door's own
+// check, for a moment. /readyz would wait its whole 5 s for each answer.
+func (fs fronts) findUnready(words string) {
+	t := fs[0].t
+	t.Helper()
+	natstest.Within(t, patience, func() error {
+		for _, f := range fs {
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			err := f.ready(ctx)
+			cancel()
+			if err == nil || !strings.Contains(err.Error(), words) {
+				return fmt.Errorf("readiness of %s says %v, want %q", f.name, err, words)
+			}
+		}
+		return nil
+	})
+}
+
 func (fs fronts) stop() {
 	for _, f := range fs {
 		f.stop()
@@ -152,11 +172,15 @@ func openFront(t *testing.T, name string, nc *nats.Conn, replicas int, groups bo
 	must(t, err)
 	must(t, p.AddWebhook(webhook.Config{Verifier: verifier, GroupCommit: groups}, public))
 	p.AddStatus(private)
+	js, err := jetstream.New(nc)
+	must(t, err)
+	asked, err := webhook.New(webhook.Config{Verifier: verifier, JetStream: js})
+	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
 	f := &front{
-		t: t, name: name, public: public.Addr().String(), private: private.Addr().String(),
+		t: t, name: name, ready: asked.Ready, public: public.Addr().String(), private: private.Addr().String(),
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * connections}, Timeout: 15 * time.Second},
 	}
 	f.stop = sync.OnceFunc(func() {

@@ -44,6 +44,9 @@ func (w *Webhook) deliver(c echo.Context) error {
 	defer cancel()
 
 	event, err := telnyx.ParseEvent(body)
+	if held := w.held(); held != nil && (err != nil || w.keeps(event.Type)) {
+		return notStored(held)
+	}
 	if err != nil {
 		return w.bury(ctx, c, body, "not_an_event", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -454,6 +455,25 @@ func TestWebhook_RefusesWhileTheServerIsGone(t *testing.T) {
 	d.assertNotStored([]byte("no event"))
 	d.assertNotReady("stream EVENTS cannot be reached")
 	assertAnswer(t, d.deliver(envelope(t, "message.received", "id-2", "")), ignored)
+}
+
+// Streams may be there that are not as they must be, such as one in memory alone: a
+// 200 for what they take would be no promise.
+func TestWebhook_RefusesWhileItIsHeld(t *testing.T) {
+	t.Parallel()
+	var held atomic.Pointer[error]
+	why := errors.New("the streams are not as they must be")
+	held.Store(&why)
+	d := open(t, func(s *setup) { s.config.Held = func() error { return *held.Load() } })
+	assertAnswer(t, d.deliver(verified(t, "id-1")), notStored)
+	assertAnswer(t, d.deliver([]byte("no event")), notStored)
+	assertAnswer(t, d.deliver(envelope(t, "message.received", "id-2", "")), ignored)
+	d.assertNotReady(why.Error())
+	held.Store(new(error))
+	assertAnswer(t, d.deliver(verified(t, "id-1")), accepted)
+	if err := d.hook.Ready(t.Context()); err != nil {
+		t.Errorf("Ready: %v", err)
+	}
 }
 
 func TestWebhook_RefusesWhileTheServerIsSilent(t *testing.T) {

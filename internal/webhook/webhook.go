@@ -50,8 +50,12 @@ type Config struct {
 	// Verifier tells Telnyx's deliveries from others. Its keys may be replaced while
 	// it is in use; see [Webhook.KeysReplaced]. Required.
 	Verifier *telnyx.Verifier
-	// JetStream holds the streams, which must exist. Required.
+	// JetStream holds the streams, which must exist, if not at once; see Held.
+	// Required.
 	JetStream jetstream.JetStream
+	// Held returns why nothing may be stored yet, such as streams that were not made,
+	// or nil. Deliveries are answered 503 meanwhile. Nil holds nothing.
+	Held func() error
 	// EventTypes are the event types that are kept; a star at the end stands for
 	// anything. Default DefaultEventTypes.
 	EventTypes []string
@@ -83,6 +87,7 @@ type Webhook struct {
 	js         jetstream.JetStream
 	publisher  *events.Publisher
 	store      storeFunc
+	held       func() error
 	eventTypes []string
 	maxBody    int64
 	log        zerolog.Logger
@@ -129,7 +134,11 @@ func New(c Config) (*Webhook, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Held == nil {
+		c.Held = func() error { return nil }
+	}
 	w := &Webhook{
+		held:       c.Held,
 		verifier:   c.Verifier,
 		js:         c.JetStream,
 		publisher:  events.NewPublisher(c.JetStream),
@@ -187,6 +196,9 @@ func (w *Webhook) Handler() http.Handler {
 func (w *Webhook) Ready(ctx context.Context) error {
 	if w.stopping.Load() {
 		return errStopping
+	}
+	if err := w.held(); err != nil {
+		return err
 	}
 	if err := events.RoomForEvents(ctx, w.js); err != nil {
 		return err

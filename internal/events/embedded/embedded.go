@@ -4,6 +4,7 @@
 package embedded
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -13,11 +14,14 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
 
 	"greenlight/internal/events"
 )
@@ -56,16 +60,35 @@ type Options struct {
 	// Listen opens a loopback port with a random token, for other programs of
 	// this machine, and writes its address to [URLFile].
 	Listen bool
+	// Log is told when the server is started anew; see [Server.Health]. The zero
+	// value logs nothing.
+	Log zerolog.Logger
 }
 
-// Server is a running server. Close it when its users have gone.
+// Server is a running server. Close it when its users have gone. Safe for concurrent
+// use, but for Close.
 type Server struct {
-	nats  *server.Server
-	lock  *flock.Flock
-	dir   string
-	token string
-	// staging is a folder in memory that the server uses, empty if there is none.
-	staging string
+	options Options
+	lock    *flock.Flock
+	dir     string
+	token   string
+	// nats is the server. Another takes its place when it is started anew.
+	nats atomic.Pointer[server.Server]
+	// port is where it listens, 0 if it does not.
+	port atomic.Int32
+	// staging guards what follows: whether batches are to be staged in memory, and
+	// the folder, empty if there is none.
+	staging struct {
+		sync.Mutex
+		wanted bool
+		folder string
+	}
+	// trouble is why there is no server at the moment, or nil.
+	trouble atomic.Pointer[error]
+	// stop ends the watch over the server's health, and watched is closed when it has
+	// ended.
+	stop    func()
+	watched chan struct{}
 }
 
 // Start starts a server and returns when it takes connections. The data folder
@@ -83,23 +106,29 @@ func Start(o Options) (*Server, error) {
 	if !locked {
 		return nil, fmt.Errorf("%w: another Greenlight runs on %s; stop it or choose another folder with --data", ErrInUse, o.Dir)
 	}
-	s := &Server{lock: lock, dir: o.Dir}
-	if err := s.start(o); err != nil {
+	token := make([]byte, 32)
+	rand.Read(token)
+	s := &Server{options: o, lock: lock, dir: o.Dir, token: hex.EncodeToString(token), watched: make(chan struct{})}
+	if err := s.start(server.RANDOM_PORT); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go func() {
+		defer close(s.watched)
+		s.watch(ctx)
+	}()
 	return s, nil
 }
 
-func (s *Server) start(o Options) error {
-	token := make([]byte, 32)
-	rand.Read(token)
-	s.token = hex.EncodeToString(token)
-
+// start starts a server, at the port if it listens.
+func (s *Server) start(port int) error {
+	o := s.options
 	opts := &server.Options{
 		ServerName:         nameUnsynced,
 		DontListen:         !o.Listen,
 		Host:               "127.0.0.1",
-		Port:               server.RANDOM_PORT,
+		Port:               port,
 		Authorization:      s.token,
 		NoSigs:             true, // signals are the program's business
 		NoLog:              true,
@@ -120,39 +149,46 @@ func (s *Server) start(o Options) error {
 	ns.Start()
 	if !ns.ReadyForConnections(readyTimeout) {
 		ns.Shutdown()
+		ns.WaitForShutdown()
 		return fmt.Errorf("NATS server on %s not ready after %s: is the disk writable and not full?", s.dir, readyTimeout)
 	}
-	s.nats = ns
 	if err := unstage(leftBehind); err != nil {
 		ns.Shutdown()
+		ns.WaitForShutdown()
 		return fmt.Errorf("remove what an earlier process left in memory: %w", err)
 	}
-	if !o.Listen {
-		return nil
+	if addr, ok := ns.Addr().(*net.TCPAddr); ok {
+		s.port.Store(int32(addr.Port))
+		if err := writeURL(filepath.Join(s.dir, URLFile), s.URL()); err != nil {
+			ns.Shutdown()
+			ns.WaitForShutdown()
+			return err
+		}
 	}
-	if err := writeURL(filepath.Join(s.dir, URLFile), s.URL()); err != nil {
-		ns.Shutdown()
-		return err
-	}
+	s.nats.Store(ns)
 	return nil
 }
 
 // URL is the server's address with its token, empty without Options.Listen. It
 // is a secret.
 func (s *Server) URL() string {
-	addr, ok := s.nats.Addr().(*net.TCPAddr)
-	if !ok {
+	port := int(s.port.Load())
+	if port == 0 {
 		return ""
 	}
-	u := url.URL{Scheme: "nats", User: url.User(s.token), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(addr.Port))}
+	u := url.URL{Scheme: "nats", User: url.User(s.token), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
 	return u.String()
 }
 
+// InProcessConn makes a connection to the present server, for NATS' client.
+func (s *Server) InProcessConn() (net.Conn, error) { return s.nats.Load().InProcessConn() }
+
 // InProcess are the options by which [events.Connect] reaches the server
-// without a socket. The URL given beside them is not used.
+// without a socket, also after it was started anew. The URL given beside them is not
+// used.
 func (s *Server) InProcess() []nats.Option {
 	return []nats.Option{
-		nats.InProcessServer(s.nats), nats.Token(s.token),
+		nats.InProcessServer(s), nats.Token(s.token),
 		// There is no network to give up on, and a busy machine may be slow.
 		nats.Timeout(readyTimeout), nats.FlusherTimeout(nats.DefaultFlusherTimeout),
 	}
@@ -172,13 +208,20 @@ func Recognize(nc *nats.Conn) (embedded, syncs bool) {
 // Close stops the server, waits until its files are closed, and unlocks the
 // data folder.
 func (s *Server) Close() error {
+	s.stop()
+	<-s.watched
 	var removed error
-	if s.URL() != "" {
+	if s.options.Listen {
 		removed = os.Remove(filepath.Join(s.dir, URLFile))
 	}
-	s.nats.Shutdown()
-	s.nats.WaitForShutdown()
-	return errors.Join(removed, unstage(s.staging), s.lock.Unlock())
+	s.shutDown()
+	return errors.Join(removed, unstage(s.staging.folder), s.lock.Unlock())
+}
+
+// shutDown stops the server and returns when its files are closed. Twice is once.
+func (s *Server) shutDown() {
+	s.nats.Load().Shutdown()
+	s.nats.Load().WaitForShutdown()
 }
 
 // writeURL writes the address so that a reader sees all of it or nothing.

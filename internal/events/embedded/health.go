@@ -4,30 +4,53 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-
-	"greenlight/internal/events"
 )
 
 // healthSubject is where [Server.TellHealth] answers. No stream takes it.
 const healthSubject = "greenlight.health"
 
-// Health returns nil unless the server met an error when it wrote events or dead
-// letters, else a sentence that says so. From then on it stores nothing more there
-// until it is started anew, also when there is room on the disk again, and leaves
-// publishers without an answer; everything else goes on as if nothing were wrong.
+// Health returns nil unless the server met an error when it wrote a stream or bucket,
+// else a sentence that says so. From then on it stores nothing more there it is
+// started anew, also when there is room on the disk again, and leaves publishers without an answer; everything else goes on as if nothing were wrong.
+//
+// After a full disk it is started anew within this process as soon as there is room:
+// at its port, with its token, so that all connections find it again. After another
+// error a person must see to the disk.
 func (s *Server) Health() error {
-	for _, stream := range []string{events.StreamEvents, events.StreamDeadLetters} {
-		health := s.nats.Healthz(&server.HealthzOptions{Account: server.DEFAULT_GLOBAL_ACCOUNT, Stream: stream})
-		// A stream that is not there yet has no health.
-		if health.StatusCode != http.StatusOK && health.StatusCode != http.StatusNotFound {
-			return fmt.Errorf("the built-in NATS server stores no more events until it is restarted (%s): see to the disk of %s, then restart greenlight up; what was answered 200 is kept",
-				health.Error, s.dir)
-		}
+	if trouble := s.trouble.Load(); trouble != nil {
+		return *trouble
 	}
-	return nil
+	failed := s.writeError()
+	if failed == "" {
+		return nil
+	}
+	const begins = "the built-in NATS server stores no more events until it is restarted"
+	room, known := roomAt(s.dir)
+	if !isFull(failed) || !known {
+		return fmt.Errorf("%s (%s): see to the disk of %s, then restart greenlight up; what was answered 200 is kept", begins, failed, s.dir)
+	}
+	return fmt.Errorf("%s (%s), which it does by itself when the disk of %s has %d MiB of room, and it has %d: make room there; what was answered 200 is kept",
+		begins, failed, s.dir, roomToRestart>>20, room>>20)
+}
+
+// writeError returns the error that the server met when it wrote, empty if none.
+func (s *Server) writeError() string {
+	health := s.nats.Load().Healthz(&server.HealthzOptions{Account: server.DEFAULT_GLOBAL_ACCOUNT, Details: true})
+	if health.StatusCode == http.StatusNotFound {
+		return "" // there is no stream yet
+	}
+	for _, e := range health.Errors {
+		// What else may be wrong with a stream is that it is being made or deleted.
+		if e.Type == server.HealthzErrorStream && !strings.Contains(e.Error, "write error") {
+			continue
+		}
+		return e.Error
+	}
+	return ""
 }
 
 // TellHealth has the connection, which must be to this server, answer other programs

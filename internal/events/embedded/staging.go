@@ -26,8 +26,28 @@ const memory = "/dev/shm"
 // in the stream, synced, and what is not acknowledged comes again. When this process
 // dies, its staged batches are still there; when the power fails they are gone, and
 // the server goes on without (recovery in server/jetstream.go of nats-server 2.15).
-// At each start it removes the link that is made here.
+// At each start it removes the link that is made here, which is made again when the
+// server is started anew.
 func (s *Server) StageInMemory() error {
+	s.staging.Lock()
+	defer s.staging.Unlock()
+	s.staging.wanted = true
+	return s.stage()
+}
+
+// stageAgain makes the link for a server that was started anew, whose start has
+// removed the folder as well.
+func (s *Server) stageAgain() error {
+	s.staging.Lock()
+	defer s.staging.Unlock()
+	s.staging.folder = ""
+	if !s.staging.wanted {
+		return nil
+	}
+	return s.stage()
+}
+
+func (s *Server) stage() error {
 	if _, err := os.Stat(memory); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -43,7 +63,7 @@ func (s *Server) StageInMemory() error {
 	if err := os.Symlink(staging, batches); err != nil {
 		return errors.Join(fmt.Errorf("stage batches in memory: %w", err), os.Remove(staging))
 	}
-	s.staging = staging
+	s.staging.folder = staging
 	return nil
 }
 

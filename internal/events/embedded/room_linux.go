@@ -1,0 +1,12 @@
+package embedded
+
+import "syscall"
+
+// roomAt returns how many bytes are free on the disk of a folder.
+func roomAt(dir string) (room int64, known bool) {
+	var s syscall.Statfs_t
+	if syscall.Statfs(dir, &s) != nil {
+		return 0, false
+	}
+	return int64(s.Bavail) * int64(s.Bsize), true
+}

@@ -1,0 +1,144 @@
+package process_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"greenlight/internal/events"
+	"greenlight/internal/natstest"
+	"greenlight/internal/process"
+	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/webhook"
+)
+
+// startServer starts a server on the loopback port.
+func startServer(t *testing.T, port, token, dir string) (stop func()) {
+	t.Helper()
+	number, err := strconv.Atoi(port)
+	must(t, err)
+	ns, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: number, Authorization: token, NoSigs: true, NoLog: true,
+		JetStream: true, StoreDir: dir, JetStreamMaxStore: 16 << 30,
+	})
+	must(t, err)
+	ns.Start()
+	if !ns.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the NATS server did not come up")
+	}
+	return func() { ns.Shutdown(); ns.WaitForShutdown() }
+}
+
+// runDoor runs a front door on the connection, and returns its private address.
+func runDoor(t *testing.T, nc *nats.Conn, log *logBuffer) (private net.Listener) {
+	t.Helper()
+	sim := telnyxsim.New(telnyxsim.Options{})
+	t.Cleanup(sim.Close)
+	p, err := process.Await(t.Context(), nc, 1, zerolog.New(log))
+	must(t, err)
+	private = listen(t)
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, listen(t)))
+	p.AddStatus(private)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return private
+}
+
+func waitFor(t *testing.T, log *logBuffer, line string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), line); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no %q in the log:\n%s", line, log.String())
+		}
+	}
+}
+
+// The server comes up later and refuses the token; then one comes up that takes it,
+// goes away, and is back.
+func TestAwait_TellsOnceThatItIsRefusedAndGoesOnTrying(t *testing.T) {
+	port := natstest.FreePort(t)
+	nc, err := events.ConnectOrWait("nats://right@127.0.0.1:"+port, t.Name())
+	must(t, err)
+	defer nc.Close()
+	var log logBuffer
+	private := runDoor(t, nc, &log)
+	get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
+
+	stop := startServer(t, port, "wrong", t.TempDir())
+	refused := "trying again all the time at nats://127.0.0.1:" + port + ", where it was refused: nats: Authorization Violation"
+	waitFor(t, &log, refused)
+	if body := get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable); !strings.Contains(body, refused) {
+		t.Errorf("got %s, want it to say %q", body, refused)
+	}
+	stop()
+	stop = startServer(t, port, "right", t.TempDir())
+	get(t, private.Addr().String(), "/readyz", http.StatusOK)
+	if n := strings.Count(log.String(), refused); n != 1 || strings.Contains(log.String(), "right@") {
+		t.Errorf("the refusal is told %d times, or the token is:\n%s", n, log.String())
+	}
+	stop()
+	waitFor(t, &log, "the NATS server is away")
+	get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
+	stop = startServer(t, port, "right", t.TempDir())
+	defer func() { stop() }()
+	waitFor(t, &log, "the NATS server is connected again")
+}
+
+// The stream was made otherwise, in a way that cannot be changed: that ends a start.
+// A process that waits says so, once, and goes on when it is mended.
+func TestAwait_SaysThatTheStreamsConflict(t *testing.T) {
+	const conflict = "create stream EVENTS: nats: API error: code=500 err_code=10052 description=stream configuration update can not cancel deny message deletes"
+	port, dir := natstest.FreePort(t), t.TempDir()
+	address := "nats://127.0.0.1:" + port
+	stop := startServer(t, port, "", dir)
+	nc, err := events.Connect(address, t.Name())
+	must(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: events.StreamEvents, Subjects: []string{"telnyx.event.>"}, DenyDelete: true})
+	must(t, err)
+	if _, err := process.Await(t.Context(), nc, 1, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), conflict) {
+		t.Errorf("got %v, want %s", err, conflict)
+	}
+	stop()
+
+	late, err := events.ConnectOrWait(address, t.Name())
+	must(t, err)
+	defer late.Close()
+	var log logBuffer
+	private := runDoor(t, late, &log)
+	stop = startServer(t, port, "", dir)
+	defer func() { stop() }()
+	waitFor(t, &log, "until somebody mends it")
+	if body := get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable); !strings.Contains(body, conflict) {
+		t.Errorf("got %s, want it to say %q", body, conflict)
+	}
+	natstest.Within(t, 10*time.Second, func() error { return js.DeleteStream(t.Context(), events.StreamEvents) })
+	get(t, private.Addr().String(), "/readyz", http.StatusOK)
+	if n := strings.Count(log.String(), conflict); n != 1 {
+		t.Errorf("the conflict is told %d times:\n%s", n, log.String())
+	}
+}
+
+func TestAwait_RefusesWhatWaitingDoesNotMend(t *testing.T) {
+	if _, err := process.Await(t.Context(), connect(t), 9, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "replicas 9") {
+		t.Errorf("got %v, want the number of replicas refused", err)
+	}
+}
