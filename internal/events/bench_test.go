@@ -66,6 +66,16 @@ func BenchmarkPublish(b *testing.B) {
 	one, many := events.NewPublisher(js), events.NewGroup(js)
 	b.Run("one by one/64", func(b *testing.B) { run(b, 64, one.Publish) })
 	b.Run("in groups/64", func(b *testing.B) { run(b, 64, many.Publish) })
+	// Every hundredth is a copy of an event before it.
+	b.Run("in groups with copies/64", func(b *testing.B) {
+		run(b, 64, func(ctx context.Context, e events.Event) (events.Receipt, error) {
+			var n int
+			if _, err := fmt.Sscanf(e.ID, "event-%d", &n); err == nil && n%100 == 0 {
+				e.ID = fmt.Sprintf("event-%d", n-90)
+			}
+			return many.Publish(ctx, e)
+		})
+	})
 	b.Run("one by one/1", func(b *testing.B) { run(b, 1, one.Publish) })
 	b.Run("in groups/1", func(b *testing.B) { run(b, 1, many.Publish) })
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ const (
 	headerBatchID       = "Nats-Batch-Id"
 	headerBatchSequence = "Nats-Batch-Sequence"
 	headerBatchCommit   = "Nats-Batch-Commit"
+
+	codeHoldsCopy jetstream.ErrorCode = 10201
 )
 
 const (
@@ -37,6 +40,9 @@ const (
 	groupWaiting = 4096
 	// groupTimeout bounds one commit.
 	groupTimeout = 1500 * time.Millisecond
+	// groupPause is for how long events are stored one by one after the server refused
+	// a batch.
+	groupPause = 5 * time.Second
 )
 
 // ErrBusy says that too many events wait to be stored already.
@@ -47,14 +53,19 @@ var ErrBusy = errors.New("too many events wait to be stored")
 // A lone event is stored at once and waits for no company.
 //
 // Events are stored all or none by a commit, which the server refuses if it has
-// seen one of their ids before; then each is stored by itself. Safe for concurrent
-// use; the zero value is not usable.
+// seen one of their ids before; so what was stored lately goes by itself. Safe for
+// concurrent use; the zero value is not usable.
 type Group struct {
 	nc *nats.Conn
 
 	mu      sync.Mutex
 	waiting []*waiting
 	working bool // whether a goroutine stores what waits
+
+	recent recentIDs
+	// aloneUntil is until when batches are not tried. It belongs to the goroutine that
+	// stores.
+	aloneUntil time.Time
 }
 
 // waiting is an event that waits to be stored.
@@ -63,6 +74,8 @@ type waiting struct {
 	msg  *nats.Msg
 	done chan result // has room for the one result
 }
+
+func (w *waiting) id() string { return w.msg.Header.Get(jetstream.MsgIDHeader) }
 
 type result struct {
 	receipt Receipt
@@ -79,6 +92,10 @@ func (g *Group) Publish(ctx context.Context, e Event) (Receipt, error) {
 	msg, err := e.message()
 	if err != nil {
 		return Receipt{}, err
+	}
+	if most := g.nc.MaxPayload(); most > 0 && int64(msg.Size()) > most {
+		// In a batch it would have the others refused.
+		return Receipt{}, fmt.Errorf("publish event %.100q of %d bytes: %w", e.ID, msg.Size(), nats.ErrMaxPayload)
 	}
 	w := &waiting{ctx: ctx, msg: msg, done: make(chan result, 1)}
 	if err := g.join(w); err != nil {
@@ -132,35 +149,75 @@ func (g *Group) take() []*waiting {
 			size += len(w.msg.Data)
 		}
 	}
-	g.waiting = append(g.waiting[:0], g.waiting[i:]...)
+	g.waiting = slices.Delete(g.waiting, 0, i)
 	g.working = batch != nil
 	return batch
 }
 
-// store stores a batch and tells each of its events how that went.
+// store stores a batch and tells each of its events how that went. Copies come last
+// and alone, since one among many would have them all refused.
 func (g *Group) store(batch []*waiting) {
-	if len(batch) < groupLeast {
+	fresh, copies := g.sort(batch)
+	g.together(fresh)
+	g.eachAlone(copies)
+}
+
+// sort puts aside what seems to be a copy, of an event stored lately or of one in the
+// same batch.
+func (g *Group) sort(batch []*waiting) (fresh, copies []*waiting) {
+	here := make(map[string]struct{}, len(batch))
+	for _, w := range batch {
+		id := w.id()
+		if _, twice := here[id]; twice || g.recent.has(id) {
+			copies = append(copies, w)
+			continue
+		}
+		here[id] = struct{}{}
+		fresh = append(fresh, w)
+	}
+	return fresh, copies
+}
+
+// together stores a batch with one commit, if that is worth it and can be.
+func (g *Group) together(batch []*waiting) {
+	if len(batch) < groupLeast || time.Now().Before(g.aloneUntil) {
 		g.eachAlone(batch)
 		return
 	}
 	first, err := g.commit(batch)
-	if _, refused := errors.AsType[*jetstream.APIError](err); refused || errors.Is(err, nats.ErrNoResponders) {
+	refusal, refused := errors.AsType[*jetstream.APIError](err)
+	switch {
+	case refused && refusal.ErrorCode == codeHoldsCopy:
+		// A copy that we did not know of. Halving finds it in few steps.
+		half := len(batch) / 2
+		g.together(batch[:half])
+		g.together(batch[half:])
+	case refused || errors.Is(err, nats.ErrNoResponders):
+		// Whatever it is, it will be so for the next ones: a refused batch costs as
+		// much as a stored one.
+		g.aloneUntil = time.Now().Add(groupPause)
 		g.eachAlone(batch)
-		return
-	}
-	for i, w := range batch {
-		w.done <- result{Receipt{Sequence: first + uint64(i)}, err}
+	default:
+		for i, w := range batch {
+			g.tell(w, result{Receipt{Sequence: first + uint64(i)}, err})
+		}
 	}
 }
 
 // eachAlone stores each event by itself, all at once.
 func (g *Group) eachAlone(batch []*waiting) {
 	var each sync.WaitGroup
-	for _, w := range batch[1:] {
-		each.Go(func() { w.done <- g.alone(w) })
+	for _, w := range batch {
+		each.Go(func() { g.tell(w, g.alone(w)) })
 	}
-	batch[0].done <- g.alone(batch[0])
 	each.Wait()
+}
+
+func (g *Group) tell(w *waiting, r result) {
+	if r.err == nil {
+		g.recent.add(w.id())
+	}
+	w.done <- r
 }
 
 // alone stores one event by itself.

@@ -145,18 +145,18 @@ func (s *Server) start(port int) error {
 	if err != nil {
 		return fmt.Errorf("configure NATS server: %w", err)
 	}
-	leftBehind := s.staged()
+	leftBehind, err := s.staged()
+	if err != nil {
+		return err
+	}
 	ns.Start()
 	if !ns.ReadyForConnections(readyTimeout) {
 		ns.Shutdown()
 		ns.WaitForShutdown()
 		return fmt.Errorf("NATS server on %s not ready after %s: is the disk writable and not full?", s.dir, readyTimeout)
 	}
-	if err := unstage(leftBehind); err != nil {
-		ns.Shutdown()
-		ns.WaitForShutdown()
-		return fmt.Errorf("remove what an earlier process left in memory: %w", err)
-	}
+	// What stays goes with the next start of the machine.
+	_ = unstage(leftBehind)
 	if addr, ok := ns.Addr().(*net.TCPAddr); ok {
 		s.port.Store(int32(addr.Port))
 		if err := writeURL(filepath.Join(s.dir, URLFile), s.URL()); err != nil {
@@ -215,7 +215,7 @@ func (s *Server) Close() error {
 		removed = os.Remove(filepath.Join(s.dir, URLFile))
 	}
 	s.shutDown()
-	return errors.Join(removed, unstage(s.staging.folder), s.lock.Unlock())
+	return errors.Join(removed, s.unlink(), s.lock.Unlock())
 }
 
 // shutDown stops the server and returns when its files are closed. Twice is once.

@@ -75,13 +75,40 @@ func (s *Server) batches() string {
 }
 
 // staged returns the folder in memory that a process left behind which died, empty
-// if there is none.
-func (s *Server) staged() string {
+// if there is none. A link is removed if what it leads to is not ours: everybody may
+// make folders in memory, and the server would store what it finds in this one.
+func (s *Server) staged() (string, error) {
 	target, err := os.Readlink(s.batches())
-	if err != nil || !strings.HasPrefix(target, filepath.Join(memory, strings.TrimSuffix(stagingPattern, "*"))) {
-		return ""
+	if err != nil {
+		return "", nil // no link
 	}
-	return target
+	if strings.HasPrefix(target, filepath.Join(memory, strings.TrimSuffix(stagingPattern, "*"))) && isOurs(target) {
+		return target, nil
+	}
+	if err := os.Remove(s.batches()); err != nil {
+		return "", fmt.Errorf("remove a link that leads out of the data folder: %w", err)
+	}
+	return "", nil
+}
+
+// isOurs reports whether it is a folder of this user that nobody else may use.
+func isOurs(folder string) bool {
+	info, err := os.Lstat(folder)
+	return err == nil && info.IsDir() && info.Mode().Perm() == 0o700 && ownedByUs(info)
+}
+
+// unlink removes the link and the folder in memory, if there are any.
+func (s *Server) unlink() error {
+	s.staging.Lock()
+	defer s.staging.Unlock()
+	if s.staging.folder == "" {
+		return nil
+	}
+	err := os.Remove(s.batches())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, unstage(s.staging.folder))
 }
 
 // unstage removes a folder in memory.

@@ -66,6 +66,9 @@ func TestClose_LeavesNothingInMemory(t *testing.T) {
 	}
 	must(t, s.close())
 	assertGone(t, folder)
+	if _, err := os.Lstat(link(dir)); !os.IsNotExist(err) {
+		t.Errorf("the link is still there: %v", err)
+	}
 	again, _ := start(t, dir)
 	if all, _ := again.stored(t); all != many {
 		t.Errorf("%d events are stored, want %d", all, many)
@@ -96,6 +99,23 @@ func TestStart_GoesOnAfterADeathInABatch(t *testing.T) {
 				t.Errorf("%d events are stored, %d of them in commits of several; want %d, some", all, batched, 1+many)
 			}
 		})
+	}
+}
+
+// What a server finds in its staging folder it may store. After a power failure anybody
+// on the machine could have made the folder that the link leads to.
+func TestStart_FollowsNoLinkToAFolderOfSomebodyElse(t *testing.T) {
+	needMemory(t)
+	dir := t.TempDir()
+	left := killInABatch(t, dir)
+	defer os.RemoveAll(left)
+	must(t, os.Chmod(left, 0o777))
+	_, folder := start(t, dir)
+	if folder == left {
+		t.Error("it stages in a folder that everybody may use")
+	}
+	if _, err := os.Stat(left); err != nil {
+		t.Errorf("the folder, which is not ours, was touched: %v", err)
 	}
 }
 

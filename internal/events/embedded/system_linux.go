@@ -1,6 +1,16 @@
 package embedded
 
-import "syscall"
+import (
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// ownedByUs reports whether a file is this process's user's.
+func ownedByUs(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
+}
 
 // roomAt returns how many bytes are free on the disk of a folder.
 func roomAt(dir string) (room int64, known bool) {
