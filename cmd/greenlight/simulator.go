@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -13,9 +14,11 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/sync/errgroup"
 
+	"greenlight/internal/events"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/plan"
 	"greenlight/internal/rehearsal"
+	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
@@ -64,10 +67,10 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 	log := &lines{w: out.Stderr, now: time.Now}
 	options := telnyxsim.Options{
 		SigningKey: key, AssignDelay: c.Assign, MappingDelay: c.Mapping, RetryInterval: c.Retry,
-		RateLimit: c.RateLimit, Logf: log.printf,
+		RateLimit: c.RateLimit,
 	}
-	if c.Quiet {
-		options.Logf = nil
+	if !c.Quiet {
+		options.DeliveryTransport = &loudRoad{next: &http.Transport{MaxIdleConnsPerHost: 16}, log: log}
 	}
 	sim := telnyxsim.New(options)
 	defer sim.Close()
@@ -80,7 +83,7 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return httpserve.Serve(ctx, listener, rehearsal.NewDesk(sim, set, account))
+		return httpserve.Serve(ctx, listener, c.loud(rehearsal.NewDesk(sim, set, account), log))
 	})
 	if !c.ByHand {
 		for _, id := range account.Campaigns {
@@ -161,6 +164,62 @@ func shellWord(word string) string {
 		}
 	}
 	return word
+}
+
+// loud prints a line for each request for a change.
+func (c *simulatorCommand) loud(next http.Handler, log *lines) http.Handler {
+	if c.Quiet {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			next.ServeHTTP(w, r)
+			return
+		}
+		heard := &heardWriter{ResponseWriter: w}
+		next.ServeHTTP(heard, r)
+		log.printf("call   %s %s: %d", r.Method, r.URL.Path, heard.status)
+	})
+}
+
+// heardWriter remembers the status of an answer.
+type heardWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *heardWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap gives [http.ResponseController] the writer below.
+func (w *heardWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// loudRoad prints a line for each attempt to deliver.
+type loudRoad struct {
+	next http.RoundTripper
+	log  *lines
+}
+
+// RoundTrip carries an attempt.
+func (l *loudRoad) RoundTrip(request *http.Request) (*http.Response, error) {
+	what := "?"
+	if request.GetBody != nil {
+		if body, err := request.GetBody(); err == nil {
+			posted, _ := io.ReadAll(body) // it is in memory
+			told, _ := telnyx.ParseEvent(posted)
+			words := wordsOf(events.PastEvent{Type: told.Type, About: told.Payload.CampaignID, Body: posted})
+			what = fmt.Sprintf("%s %s, attempt %d", words.what(), words.about, told.Attempt)
+		}
+	}
+	response, err := l.next.RoundTrip(request)
+	if err != nil {
+		l.log.printf("event  %s: no answer", what)
+		return nil, err
+	}
+	l.log.printf("event  %s: %d", what, response.StatusCode)
+	return response, nil
 }
 
 // maxLine bounds a line about something that another program sent.

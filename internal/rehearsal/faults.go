@@ -3,7 +3,6 @@ package rehearsal
 import (
 	"net/http"
 	"strings"
-	"time"
 
 	"greenlight/internal/telnyx/telnyxsim"
 )
@@ -20,22 +19,51 @@ type Faults struct {
 	Unanswered, Cut int
 }
 
+// mostLimited bounds those that are answered 429: each halves Greenlight's pace, which
+// takes ten seconds to come back.
+const mostLimited = 3
+
 // FaultsFor returns what a bad day does to the calls about so many numbers.
 func FaultsFor(numbers int) Faults {
 	some := func(one int) int { return min(max(numbers/one, 1), most) }
-	return Faults{Limited: some(50), Failed: some(25), Gateway: some(50), Unanswered: some(20), Cut: some(50)}
+	return Faults{
+		Limited: min(some(50), mostLimited), Failed: some(25), Gateway: some(50), Unanswered: some(20), Cut: some(50),
+	}
 }
 
-// Spoil makes the next calls to a simulated Telnyx go wrong.
+// Spoil makes calls to a simulated Telnyx go wrong from now on: of each kind one in a
+// few, until as many have gone wrong as there should.
 func Spoil(sim *telnyxsim.Simulator, f Faults) {
-	sim.Inject(telnyxsim.Fault{Kind: telnyxsim.RateLimited(time.Second), Times: f.Limited})
-	sim.Inject(telnyxsim.Fault{
-		Kind:  telnyxsim.StatusFault(http.StatusInternalServerError, `{"errors":[{"code":"10007","title":"Unexpected error"}]}`),
-		Times: f.Failed,
-	})
-	sim.Inject(telnyxsim.Fault{Match: Attaches, Kind: telnyxsim.EffectThenLost(), Times: f.Unanswered})
-	sim.Inject(telnyxsim.Fault{Match: Attaches, Kind: telnyxsim.Reset(), Times: f.Cut})
-	sim.Inject(telnyxsim.Fault{Kind: telnyxsim.HTML502(), Times: f.Gateway})
+	every := func(*http.Request) bool { return true }
+	for _, kind := range []struct {
+		fits  func(*http.Request) bool
+		times int
+		kind  telnyxsim.FaultKind
+	}{
+		// Without headers that tell a limit: Greenlight would keep to that for long.
+		{every, f.Limited, telnyxsim.StatusFault(http.StatusTooManyRequests, `{"errors":[{"code":"10011","title":"Too many requests"}]}`)},
+		{every, f.Failed, telnyxsim.StatusFault(http.StatusInternalServerError, `{"errors":[{"code":"10007","title":"Unexpected error"}]}`)},
+		{Attaches, f.Unanswered, telnyxsim.EffectThenLost()},
+		{Attaches, f.Cut, telnyxsim.Reset()},
+		{every, f.Gateway, telnyxsim.HTML502()},
+	} {
+		if kind.times > 0 {
+			sim.Inject(telnyxsim.Fault{Match: oneInThree(kind.fits), Times: kind.times, Kind: kind.kind})
+		}
+	}
+}
+
+// oneInThree picks the first of the requests that fit, and then every third. The
+// simulator calls it for one request at a time.
+func oneInThree(fits func(*http.Request) bool) func(*http.Request) bool {
+	seen := 0
+	return func(r *http.Request) bool {
+		if !fits(r) {
+			return false
+		}
+		seen++
+		return seen%3 == 1
+	}
 }
 
 // Attaches reports whether a request asks for a number, or for all of a messaging
