@@ -9,6 +9,7 @@ TORTURE ?= 5m
 SEED ?=
 
 .PHONY: check format vet test torture trouble demo fuzz bench build memory
+.PHONY: check format vet test torture trouble demo sdk fuzz bench build
 
 check: format vet test demo ## everything that CI runs
 
@@ -31,6 +32,11 @@ trouble: ## the front door under load while NATS is killed, silent and full: mor
 
 demo: ## the whole way once, against the simulated Telnyx
 	$(GO) run ./cmd/greenlight demo
+
+sdk: ## Telnyx's own SDK for Node against greenlight simulator; needs node, npm and its registry
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	  $(GO) build -o "$$folder/greenlight" ./cmd/greenlight; \
+	  cmd/greenlight/testdata/sdk/run.sh "$$folder/greenlight"
 
 build: ## the three binaries, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...

@@ -23,6 +23,8 @@ type command struct {
 	Hold        holdCommand        `cmd:"" help:"Stop the assigner from beginning anything, until resume."`
 	Resume      resumeCommand      `cmd:"" help:"End a hold."`
 	Deadletters deadLettersCommand `cmd:"" help:"List, show and requeue what could not be handled."`
+	Events      eventsCommand      `cmd:"" help:"Show events live, put stored ones before the assigner again, post test ones."`
+	Simulator   simulatorCommand   `cmd:"" help:"Run a simulated Telnyx by itself, with the campaigns and numbers of your plans."`
 }
 
 func main() {

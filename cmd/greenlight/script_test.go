@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -35,6 +37,7 @@ func TestScripts(t *testing.T) {
 			"conceals": conceals,
 			"sigterm":  sigterm,
 			"shrink":   shrink,
+			"post":     postTo,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "fleeting" {
@@ -51,6 +54,16 @@ func TestScripts(t *testing.T) {
 			env.Defer(sim.Close)
 			env.Defer(telnyx.Close)
 			env.Setenv("TELNYX_SIMULATED", telnyx.URL+"/v2")
+			for _, name := range []string{"FREE_1", "FREE_2"} {
+				free, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					return err
+				}
+				env.Setenv(name, free.Addr().String())
+				if err := free.Close(); err != nil {
+					return err
+				}
+			}
 			return nil
 		},
 	})
@@ -105,6 +118,20 @@ func shrink(script *testscript.TestScript, neg bool, args []string) {
 	config.MaxBytes, config.MaxMsgSize = 1<<20, 1<<20
 	_, err = js.UpdateStream(ctx, config)
 	script.Check(err)
+}
+
+// postTo posts nothing to a URL and fails unless the answer is 200: post <url>. With a
+// ! it must be something else.
+func postTo(script *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		script.Fatalf("usage: [!] post url")
+	}
+	response, err := http.Post(args[0], "", http.NoBody)
+	script.Check(err)
+	script.Check(response.Body.Close())
+	if neg == (response.StatusCode == http.StatusOK) {
+		script.Fatalf("POST %s: %d", args[0], response.StatusCode)
+	}
 }
 
 // mode fails unless a file has the permissions: mode <octal> <file>

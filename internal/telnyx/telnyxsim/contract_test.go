@@ -450,6 +450,8 @@ func rawCalls(t *testing.T, c *contract) {
 	r.valid(200, "GET", "/10dlc/brand"+query("page", "1", "recordsPerPage", "5", "displayName", "x", "sort", "createdAt"), "")
 	r.valid(200, "GET", "/10dlc/campaign"+query("brandId", brandID), "")
 	r.valid(404, "GET", "/10dlc/campaign/nope", "")
+	r.valid(200, "GET", "/10dlc/campaign/"+campaignID+"/operationStatus", "")
+	r.valid(404, "GET", "/10dlc/campaign/nope/operationStatus", "")
 	r.valid(200, "GET", "/10dlc/partner_campaigns", "")
 	r.valid(200, "GET", "/10dlc/partner_campaigns/"+sharedID, "")
 	r.valid(404, "GET", "/10dlc/partner_campaigns/CNOPE12", "")

@@ -22,7 +22,8 @@
 //	SetCampaignStatus                       the same without any event
 //	FailAssignment, FailMapping             what the carriers will refuse
 //	FailNextTask                            a bulk task that ends halfway
-//	Emit, Send, SignedHeader                events and bodies of the caller's making
+//	Emit, Send, SignedHeader, Signed        events and bodies of the caller's making
+//	Notifications, Notification.Body        every published kind of event, by name
 //	DropDeliveries, DuplicateDeliveries     spoiling the delivery of events
 //	Inject, ClearFaults                     spoiling the answers of the API
 //	Campaign, Assignments, Deliveries,      what there is and what was done,
@@ -30,13 +31,13 @@
 //
 // # What it knows
 //
-// Brands (list), campaigns (list, one), campaigns shared with the account (list,
+// Brands (list), campaigns (list, one, operationStatus), campaigns shared with the account (list,
 // one), phone number campaigns (list, one, POST, PUT, DELETE), the bulk
 // assignment of a messaging profile (POST, the task, its numbers), messaging
 // settings of numbers (list, one, PATCH), the numbers of a messaging profile,
 // and the log of webhook deliveries (list, one). Left out are the operations
 // that Greenlight does not call: filing and changing brands and campaigns,
-// sharing, mnoMetadata, operationStatus, and /phone_numbers itself. They answer
+// sharing, mnoMetadata, and /phone_numbers itself. They answer
 // 404, as does the camel-case path /10dlc/phoneNumberCampaign that some of
 // Telnyx's pages show.
 //

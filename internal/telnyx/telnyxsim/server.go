@@ -40,6 +40,7 @@ func makeRoutes() []*route {
 		{method: "GET", path: "/10dlc/brand", op: listBrands},
 		{method: "GET", path: "/10dlc/campaign", op: listCampaigns},
 		{method: "GET", path: "/10dlc/campaign/{campaignId}", op: getCampaign},
+		{method: "GET", path: "/10dlc/campaign/{campaignId}/operationStatus", op: getOperationStatus},
 		{method: "GET", path: "/10dlc/partner_campaigns", op: listPartnerCampaigns},
 		{method: "GET", path: "/10dlc/partner_campaigns/{campaignId}", op: getPartnerCampaign},
 		{method: "GET", path: "/10dlc/phone_number_campaigns", op: listAssignments},

@@ -1,0 +1,544 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"greenlight/config"
+	"greenlight/internal/events"
+	"greenlight/internal/httpserve"
+	"greenlight/internal/ledger"
+	"greenlight/internal/logging"
+	"greenlight/internal/plan"
+	"greenlight/internal/rehearsal"
+	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/webhook"
+)
+
+// The rehearsal's times.
+const (
+	// rehearsalHaste is how much faster than ours the assigner's clock goes, so that
+	// waits of a quarter of a minute do not hold up the show.
+	rehearsalHaste = 10
+	rehearsalStep  = 200 * time.Millisecond
+	// rehearsalLook is how often it looks how far things are, and rehearsalTell how
+	// often it tells.
+	rehearsalLook = 250 * time.Millisecond
+	rehearsalTell = 2 * time.Second
+	// The whole may take a minute, and a good deal of time for each number.
+	rehearsalBase      = time.Minute
+	rehearsalPerNumber = 100 * time.Millisecond
+	// natsAway is how long NATS is gone on a bad day.
+	natsAway = 1500 * time.Millisecond
+	// mostFaults bounds what is told of what went wrong.
+	mostFaults = 20
+)
+
+// rehearsalRun is one rehearsal of a plan.
+type rehearsalRun struct {
+	set     *plan.Set
+	path    string
+	dir     string
+	chaos   bool
+	keep    bool
+	tell    *teller
+	sim     *telnyxsim.Simulator
+	road    *rehearsal.Road
+	account *rehearsal.Account
+	stage   *stage
+	js      jetstream.JetStream
+	// unsent counts the events that Telnyx never sent.
+	unsent int
+}
+
+// rehearse plays the days of a plan folder. It returns nil when every number stands as
+// the plan wants, or needs a person for a reason, and nothing was stolen, lost or
+// written twice.
+func (c *demoCommand) rehearse(ctx context.Context, out output) error {
+	set, path, err := c.rehearsed()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "greenlight-demo-")
+	if err != nil {
+		return err
+	}
+	r := &rehearsalRun{
+		set: set, path: path, dir: dir, chaos: c.Chaos, keep: c.Keep,
+		tell: &teller{w: out.Stdout, started: time.Now()}, road: &rehearsal.Road{Next: &http.Transport{MaxIdleConnsPerHost: 16}},
+	}
+	if err := r.run(ctx); err != nil {
+		return fmt.Errorf("%w\nThe log of the rehearsal is kept: %s", err, filepath.Join(dir, "greenlight.log"))
+	}
+	return os.RemoveAll(dir)
+}
+
+// rehearsed returns the plan to rehearse and where it was read.
+func (c *demoCommand) rehearsed() (set *plan.Set, path string, err error) {
+	if c.Plans == "" {
+		set, err = plan.LoadBytes("config/plan.example.yaml", config.ExamplePlan)
+		return set, "config/plan.example.yaml", err
+	}
+	set, err = plan.Load(c.Plans)
+	return set, c.Plans, err
+}
+
+func (r *rehearsalRun) run(ctx context.Context) (err error) {
+	logFile, err := os.Create(filepath.Join(r.dir, "greenlight.log"))
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+	log, err := logging.New(logFile, "info", logging.FormatJSON)
+	if err != nil {
+		return err
+	}
+	listeners, err := listenAll(3)
+	if err != nil {
+		return err
+	}
+	api, public, private := listeners[0], listeners[1], listeners[2]
+	r.sim = telnyxsim.New(telnyxsim.Options{
+		AssignDelay: 300 * time.Millisecond, MappingDelay: 200 * time.Millisecond, MappingGap: 100 * time.Millisecond,
+		RetryInterval: time.Second, DeliveryTransport: r.road,
+	})
+	defer r.sim.Close()
+	r.account = rehearsal.Seed(r.sim, r.set, rehearsal.Seeding{
+		WebhookURL: fmt.Sprintf("http://%s%s", public.Addr(), webhook.Path), Bystanders: true,
+	})
+	verifier, err := verifierFor(r.sim)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	r.stage = &stage{
+		hub: &hub{dir: r.dir}, set: r.set, apiURL: fmt.Sprintf("http://%s/v2", api.Addr()), verifier: verifier, log: log,
+		// Every campaign is read anew each time, so large sets get more time.
+		resync: max(time.Second, time.Duration(len(r.set.Campaigns))*20*time.Millisecond).Truncate(time.Second),
+		now:    func() time.Time { return started.Add(rehearsalHaste * time.Since(started)) },
+	}
+	r.introduce(private.Addr().String())
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return httpserve.Serve(ctx, api, r.sim) })
+	group.Go(func() (err error) {
+		defer stop()
+		// The parts stop by themselves, in their order, whatever ends the show.
+		err = r.stage.open(context.WithoutCancel(ctx), public, private)
+		defer func() { err = errors.Join(err, r.stage.close()) }()
+		if err != nil {
+			return err
+		}
+		return r.play(ctx)
+	})
+	return group.Wait()
+}
+
+func (r *rehearsalRun) introduce(status string) {
+	r.tell.plain("A rehearsal: Greenlight, NATS and a simulated Telnyx in this process. Nothing leaves this machine.")
+	r.tell.plain("Telnyx takes seconds for what takes days, and Greenlight's own waits pass %d times as fast.", rehearsalHaste)
+	r.tell.plain("Plan:        %s, %s, %s", printable(r.path), counted(len(r.set.Campaigns), "campaign"), counted(r.account.Numbers, "number"))
+	r.tell.plain("Status page: http://%s/status", status)
+	r.tell.plain("")
+}
+
+// play is the whole show, from the staged plan to the verdict.
+func (r *rehearsalRun) play(ctx context.Context) error {
+	limit := rehearsalBase + time.Duration(r.account.Numbers)*rehearsalPerNumber
+	if r.chaos {
+		limit *= 2
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not every number came to an end within %s", limit))
+	defer cancel()
+	js, hangUp, err := r.stage.hub.reader()
+	if err != nil {
+		return err
+	}
+	defer hangUp()
+	r.js = js
+	if err := r.stage.hire(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	if err := r.until(bounded, "staged", r.isStaged); err != nil {
+		return err
+	}
+	r.tell.say("The plan is staged: %s wait for approval.", counted(r.account.Numbers, "number"))
+	if r.account.Moves > 0 {
+		r.tell.say("%s on a campaign under move_from, and to be moved.", areOrIs(r.account.Moves))
+	}
+	if r.account.Taken > 0 {
+		r.tell.say("%s in use on a campaign that the plan does not name: it must stay there.", areOrIs(r.account.Taken))
+	}
+	if err := r.approve(bounded); err != nil {
+		return err
+	}
+	if err := r.until(bounded, "settled", r.isSettled); err != nil {
+		return err
+	}
+	r.sim.ClearFaults()
+	r.road.SetBad(false)
+	if err := r.verdict(bounded); err != nil {
+		return err
+	}
+	if r.keep {
+		r.tell.plain("Still running; stop it with Ctrl-C.")
+		<-ctx.Done()
+	}
+	return nil
+}
+
+func areOrIs(n int) string {
+	if n == 1 {
+		return "1 number is"
+	}
+	return fmt.Sprintf("%d numbers are", n)
+}
+
+// approve takes every campaign through review at once, on a bad day with all that can
+// go wrong.
+func (r *rehearsalRun) approve(ctx context.Context) error {
+	var crash chan struct{}
+	if r.chaos {
+		crash = r.spoil()
+	}
+	r.tell.say("Telnyx and the carriers review %s…", counted(len(r.set.Campaigns), "campaign"))
+	for i, step := range []func(string) error{r.sim.Submit, r.sim.TelnyxReview, r.sim.MNOReview, r.sim.Approve} {
+		for at, id := range r.account.Campaigns {
+			// On a bad day Telnyx never says of every other campaign that it is approved.
+			silent := r.chaos && i == 3 && at%2 == 0
+			r.sim.DropDeliveries(silent)
+			if silent {
+				r.unsent++
+			}
+			if err := step(id); err != nil {
+				return err
+			}
+		}
+		r.sim.DropDeliveries(false)
+		if i < 3 {
+			pause(ctx, rehearsalStep)
+		}
+	}
+	r.tell.say("Approved! Greenlight attaches the numbers.")
+	if !r.chaos {
+		return nil
+	}
+	r.tell.say("Of %s Telnyx never tells that: only reading finds out.", counted(r.unsent, "campaign"))
+	return r.strike(ctx, crash)
+}
+
+// spoil begins the bad day. The channel is closed when the assigner has to die: a
+// request took effect, and its answer is under way.
+func (r *rehearsalRun) spoil() (crash chan struct{}) {
+	r.tell.say("A bad day: of four deliveries one is lost, one loses its answer, one is late; each event comes twice.")
+	r.tell.say("Telnyx answers 429, 500, 502 or not at all, at times after it did what was asked.")
+	r.road.SetBad(true)
+	r.sim.DuplicateDeliveries(1)
+	crash = make(chan struct{})
+	fatal, seen := 1+(r.account.Numbers-r.account.Taken)/3, 0
+	r.sim.Inject(telnyxsim.Fault{
+		Match: func(q *http.Request) bool { // called one at a time
+			if rehearsal.Attaches(q) {
+				seen++
+			}
+			return rehearsal.Attaches(q) && seen == min(fatal, r.account.Numbers-r.account.Taken)
+		},
+		Kind:      telnyxsim.EffectThenHang(),
+		OnApplied: func() { close(crash) },
+	})
+	rehearsal.Spoil(r.sim, rehearsal.FaultsFor(r.account.Numbers))
+	return crash
+}
+
+// strike kills the assigner in the middle of a request, and later takes NATS away for a
+// while.
+func (r *rehearsalRun) strike(ctx context.Context, crash chan struct{}) error {
+	err := r.until(ctx, "attaching", func(ctx context.Context) (bool, error) {
+		select {
+		case <-crash:
+			return true, nil
+		default:
+			return r.isSettled(ctx)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	r.stage.desk.die()
+	r.tell.say("The assigner dies: Telnyx attached a number, and nobody heard the answer.")
+	if err := r.stage.hire(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	r.tell.say("Another assigner starts, knowing only what is written down.")
+	half := (r.account.Numbers - r.account.Taken + 1) / 2
+	err = r.until(ctx, "half of the writes", func(context.Context) (bool, error) { return r.written() >= half, nil })
+	if err != nil {
+		return err
+	}
+	if err := r.stage.hub.stop(); err != nil {
+		return err
+	}
+	r.tell.say("NATS stops. Deliveries are refused with 503 meanwhile, and Telnyx tries again.")
+	pause(ctx, natsAway)
+	if err := r.stage.hub.start(); err != nil {
+		return err
+	}
+	r.tell.say("NATS is back.")
+	return nil
+}
+
+// pause lets a time pass, or less if ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// until looks until something is so, and tells meanwhile how far the numbers are.
+// Looks that fail while NATS is away are no news.
+func (r *rehearsalRun) until(ctx context.Context, what string, so func(context.Context) (bool, error)) error {
+	var trouble error
+	for {
+		if err := r.attend(ctx); err != nil {
+			return err
+		}
+		look, cancel := context.WithTimeout(ctx, 5*time.Second)
+		done, err := so(look)
+		cancel()
+		if done {
+			return nil
+		}
+		trouble = err
+		if ctx.Err() != nil {
+			cause := context.Cause(ctx)
+			if errors.Is(cause, context.Canceled) {
+				return cause
+			}
+			return errors.Join(fmt.Errorf("%w: waiting to be %s", cause, what), trouble)
+		}
+		pause(ctx, rehearsalLook)
+	}
+}
+
+// attend looks after the parts. On a bad day it does what the service manager of a real
+// machine does: an assigner that was just starting when NATS went away gives up, and is
+// started again.
+func (r *rehearsalRun) attend(ctx context.Context) error {
+	if err := r.stage.door.failed(); err != nil {
+		return err
+	}
+	err := r.stage.desk.failed()
+	if err == nil || !r.chaos {
+		return err
+	}
+	_ = r.stage.desk.end()
+	r.tell.say("The assigner gave up while NATS was away, and is started again.")
+	return r.stage.hire(context.WithoutCancel(ctx))
+}
+
+// isStaged reports whether Greenlight has read every campaign once.
+func (r *rehearsalRun) isStaged(ctx context.Context) (bool, error) {
+	book, err := ledger.Open(ctx, r.js)
+	if err != nil {
+		return false, err
+	}
+	entries, err := book.Campaigns(ctx)
+	if err != nil {
+		return false, err
+	}
+	read := 0
+	for _, entry := range entries {
+		if entry.Campaign.Planned && entry.Campaign.Phase == ledger.Waiting {
+			read++
+		}
+	}
+	return read == len(r.set.Campaigns), nil
+}
+
+// isSettled reports whether every number came to an end, and tells how far they are.
+func (r *rehearsalRun) isSettled(ctx context.Context) (bool, error) {
+	book, err := ledger.Open(ctx, r.js)
+	if err != nil {
+		return false, err
+	}
+	numbers, err := book.AllNumbers(ctx)
+	if err != nil {
+		return false, err
+	}
+	r.tell.progress(numbers, r.account.Numbers)
+	return r.account.IsSettled(numbers), nil
+}
+
+// written counts the numbers that were put on a campaign.
+func (r *rehearsalRun) written() int {
+	numbers := map[string]bool{}
+	for _, w := range r.sim.Writes() {
+		if w.Effective && w.Method != http.MethodPatch && w.PhoneNumber != "" {
+			numbers[w.PhoneNumber] = true
+		}
+	}
+	return len(numbers)
+}
+
+// verdict checks what happened and tells it. Anything that must not be is an error.
+func (r *rehearsalRun) verdict(ctx context.Context) error {
+	book, err := ledger.Open(ctx, r.js)
+	if err != nil {
+		return err
+	}
+	h := rehearsal.History{Deliveries: r.sim.Deliveries(), Stored: map[string]bool{}}
+	if h.Ledger, err = book.AllNumbers(ctx); err != nil {
+		return err
+	}
+	h.Writes, h.Assignments = r.sim.Writes(), r.sim.Assignments()
+	err = events.PastEvents(ctx, r.js, time.Time{}, func(e events.PastEvent) error {
+		h.Stored[e.ID] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.tell.progress(h.Ledger, r.account.Numbers)
+	r.summary(h)
+	faults := r.account.Check(h)
+	if len(faults) == 0 {
+		r.tell.plain("Nothing was stolen, lost or written twice: %s on campaigns, each by one write.", counted(r.written(), "number"))
+		return nil
+	}
+	for i, fault := range faults {
+		if i == mostFaults {
+			r.tell.plain("  and %d more", len(faults)-mostFaults)
+			break
+		}
+		r.tell.plain("  %s", printable(fault.String()))
+	}
+	return fmt.Errorf("the rehearsal found %s", counted(len(faults), "fault"))
+}
+
+// summary tells what happened on the way, and how it ended.
+func (r *rehearsalRun) summary(h rehearsal.History) {
+	r.tell.plain("")
+	if r.chaos {
+		tolls, attempts := r.road.Tolls(), 0
+		for _, d := range h.Deliveries {
+			attempts += len(d.Attempts)
+		}
+		r.tell.plain("Of %d attempts to deliver %d were lost, %d lost their answer and %d came late. %s never sent.",
+			attempts, tolls.Lost, tolls.Unanswered, tolls.Late, counted(r.unsent, "event"))
+		spoilt := 0
+		for _, w := range h.Writes {
+			if w.AnswerStatus != http.StatusOK && w.PhoneNumber != "" {
+				spoilt++
+			}
+		}
+		r.tell.plain("Of %d requests for a change %d were refused or got no answer.", len(h.Writes), spoilt)
+	}
+	reasons := map[string]int{}
+	states := map[ledger.State]int{}
+	for _, n := range h.Ledger {
+		states[n.State]++
+		if n.State.NeedsPerson() {
+			reasons[string(n.Reason)]++
+		}
+	}
+	r.tell.plain("%d of %s can send, after %.1f s.", states[ledger.Sendable], counted(r.account.Numbers, "number"), time.Since(r.tell.started).Seconds())
+	for _, reason := range ledger.Reasons() {
+		if n := reasons[string(reason)]; n > 0 {
+			r.tell.plain("%s a person (%s): %s", needs(n), reason, reason.Advice().Why)
+		}
+	}
+}
+
+func needs(n int) string {
+	if n == 1 {
+		return "1 needs"
+	}
+	return fmt.Sprintf("%d need", n)
+}
+
+// teller writes what happens, in lines that fit a terminal.
+type teller struct {
+	w       io.Writer
+	started time.Time
+
+	mu     sync.Mutex
+	latest string
+	told   time.Time
+}
+
+// tellWidth is how wide its lines may be.
+const tellWidth = 78
+
+func (t *teller) plain(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, line := range wrapped(fmt.Sprintf(format, args...), tellWidth) {
+		fmt.Fprintln(t.w, line)
+	}
+}
+
+// say writes a sentence with the time.
+func (t *teller) say(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.line(fmt.Sprintf(format, args...))
+}
+
+func (t *teller) line(sentence string) {
+	const indent = "         "
+	head := fmt.Sprintf("%6.1fs  ", time.Since(t.started).Seconds())
+	for _, line := range wrapped(sentence, tellWidth-len(indent)) {
+		fmt.Fprintln(t.w, head+line)
+		head = indent
+	}
+}
+
+// progress tells how many numbers are in which state, if that is news and the last
+// news is a while ago.
+func (t *teller) progress(numbers []ledger.Number, planned int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	counts := map[ledger.State]int{}
+	for _, n := range numbers {
+		counts[n.State]++
+	}
+	sentence := ""
+	for _, state := range ledger.States() {
+		if n := counts[state]; n > 0 {
+			if sentence != "" {
+				sentence += ", "
+			}
+			sentence += fmt.Sprintf("%d %s", n, state)
+		}
+	}
+	final := counts[ledger.Sendable] == planned
+	if sentence == "" || sentence == t.latest || !final && time.Since(t.told) < rehearsalTell {
+		return
+	}
+	t.latest, t.told = sentence, time.Now()
+	t.line(sentence)
+}
+
+// wrapped breaks a sentence into lines without blanks at their ends.
+func wrapped(sentence string, width int) []string {
+	lines := strings.Split(text.WrapSoft(sentence, width), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return lines
+}
