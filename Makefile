@@ -8,8 +8,7 @@ FUZZTIME ?= 30s
 TORTURE ?= 5m
 SEED ?=
 
-.PHONY: check format vet test torture trouble demo fuzz bench build memory
-.PHONY: check format vet test torture trouble demo sdk fuzz bench build
+.PHONY: check format vet test torture trouble demo sdk fuzz bench memory build
 
 check: format vet test demo ## everything that CI runs
 
