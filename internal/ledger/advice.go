@@ -80,7 +80,7 @@ func (p Phase) Advice() Advice {
 		}
 	case Blocked:
 		return Advice{
-			Why:    "The campaign was rejected.",
+			Why:    "The campaign is not approved by the carriers. It was rejected.",
 			Next:   "Greenlight looks at every resync and goes on when it is approved.",
 			Action: "Read the reason in Telnyx's portal and appeal or resubmit.",
 		}

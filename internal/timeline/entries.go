@@ -67,8 +67,9 @@ func ofCampaign(changes []ledger.CampaignChange) []Entry {
 	var s story
 	var before ledger.Campaign
 	for _, change := range changes {
-		s.at = change.At
 		c := change.Campaign
+		// The look began earlier, and what came of it for the numbers is told already.
+		s.at = change.At.Add(-c.ReadAgo)
 		if change.Dropped {
 			before = ledger.Campaign{}
 			continue
