@@ -168,21 +168,21 @@ func TestOfNumber_TellsAWholeLifeInOrder(t *testing.T) {
 	want := []string{
 		"read: Greenlight read the campaign: MNO_PENDING, so it is waiting.",
 		"plan: Plan spring (config/plans/spring.yaml:7) named the number for campaign " + campaignID + ", in plan set a1b2.",
-		"state: The number is planned (campaign_not_ready). The campaign is not approved by the carriers.",
+		"state: Its state is now planned (campaign_not_ready). The campaign is not approved by the carriers.",
 		"event: Telnyx told of the campaign: VERIFIED, which means that the carriers have approved it (10dlc.campaign.update, message 1). «Campaign verified»",
 		"read: Greenlight read the campaign: MNO_PROVISIONED, so it is ready.",
 		"decision: The campaign is approved and nothing stands against the number: Greenlight claims it and asks for it.",
 		"request: Sent: PATCH, to put the number on messaging profile profile-1.",
 		"request: Sent: POST /10dlc/phone_number_campaigns, to attach it to campaign " + campaignID + ".",
-		"state: The number is attaching. The request to Telnyx is under way, or its answer was lost.",
+		"state: Its state is now attaching. The request to Telnyx is under way, or its answer was lost.",
 		"answer: Telnyx took the request; its record says PENDING_ASSIGNMENT.",
-		"state: The number is pending. Telnyx took the request and is at work on it.",
+		"state: Its state is now pending. Telnyx took the request and is at work on it.",
 		"event: Telnyx told of the number: ASSIGNMENT, success (10dlc.phone_number.update, message 2).",
 		"event: Telnyx told of the number: STATUS_UPDATE, ADDED (10dlc.phone_number.update, message 4).",
 		"event: Telnyx told of the campaign's brand: REVET, success (10dlc.brand.update, message 6).",
 		"person: A person asked for a look at the campaign, with greenlight trigger (message 7).",
 		"read: Greenlight read Telnyx's record of the number: ASSIGNED (T-Mobile ADDED, others ADDED).",
-		"state: The number is sendable. The number is on the campaign and every carrier has it: it can send.",
+		"state: Its state is now sendable. The number is on the campaign and every carrier has it: it can send.",
 	}
 	if diff := cmp.Diff(want, lines(story.Entries)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -255,7 +255,7 @@ func TestOfNumber_KeepsTheFirstsOfALongLife(t *testing.T) {
 			t.Fatalf("entry %d: want %q in\n%s", i, want, strings.Join(got, "\n"))
 		}
 	}
-	if last := got[len(got)-1]; !strings.HasPrefix(last, "state: The number is planned (being_processed)") {
+	if last := got[len(got)-1]; !strings.HasPrefix(last, "state: Its state is now planned (being_processed)") {
 		t.Errorf("the last is %q", last)
 	}
 }
@@ -318,8 +318,8 @@ func TestOfNumber_TakesOlderRecords(t *testing.T) {
 	}
 	want := []string{
 		"plan: Plan p named the number for campaign C6X6M95, in plan set h.",
-		"state: The number is planned. The number is planned and its turn has not come yet.",
-		"state: The number is pending. Telnyx took the request and is at work on it.",
+		"state: Its state is now planned. The number is planned and its turn has not come yet.",
+		"state: Its state is now pending. Telnyx took the request and is at work on it.",
 	}
 	if diff := cmp.Diff(want, lines(d.story().Entries)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
