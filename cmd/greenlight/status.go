@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -144,26 +145,68 @@ func (c *statusCommand) screen(w io.Writer) (show func(status.Snapshot) error, e
 	if c.JSON || settings.TerminalWidth(w) == 0 {
 		return func(s status.Snapshot) error { return c.show(w, s) }, func() {}
 	}
-	begun := false
-	show = func(s status.Snapshot) error {
-		var frame bytes.Buffer
-		if err := s.WriteText(&frame, status.TextOptions{Colour: wantsColour(w), Zone: time.Local}); err != nil {
-			return err
+	s := &screen{w: w}
+	return s.show, s.end
+}
+
+// screen draws snapshots on a terminal, each over the one before. Between two of them
+// it draws the latest anew every second, since its times are told from now, and the
+// window may have another size.
+type screen struct {
+	w       io.Writer
+	mu      sync.Mutex
+	latest  status.Snapshot
+	stop    chan struct{} // nil until something was drawn
+	ticking sync.WaitGroup
+}
+
+func (s *screen) show(latest status.Snapshot) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latest = latest
+	if s.stop == nil {
+		s.stop = make(chan struct{})
+		io.WriteString(s.w, otherScreen)
+		s.ticking.Go(s.tick)
+	}
+	return s.draw()
+}
+
+func (s *screen) tick() {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case at := <-ticker.C:
+			s.mu.Lock()
+			s.latest.At = at.UTC()
+			_ = s.draw() // an error shows at the next change
+			s.mu.Unlock()
 		}
-		if !begun {
-			begun = true
-			io.WriteString(w, otherScreen)
-		}
-		columns, rows := settings.TerminalSize(w)
-		head := "Live at " + s.At.In(time.Local).Format(time.TimeOnly) + "; Ctrl-C ends it."
-		_, err := io.WriteString(w, redraw(head+"\n\n"+frame.String(), columns, rows))
+	}
+}
+
+// draw draws the latest snapshot. s.mu is held.
+func (s *screen) draw() error {
+	var frame bytes.Buffer
+	if err := s.latest.WriteText(&frame, status.TextOptions{Colour: wantsColour(s.w), Zone: time.Local}); err != nil {
 		return err
 	}
-	return show, func() {
-		if begun {
-			io.WriteString(w, ownScreen)
-		}
+	columns, rows := settings.TerminalSize(s.w)
+	head := "Live at " + s.latest.At.In(time.Local).Format(time.TimeOnly) + "; Ctrl-C ends it."
+	_, err := io.WriteString(s.w, redraw(head+"\n\n"+frame.String(), columns, rows))
+	return err
+}
+
+func (s *screen) end() {
+	if s.stop == nil {
+		return
 	}
+	close(s.stop)
+	s.ticking.Wait()
+	io.WriteString(s.w, ownScreen)
 }
 
 // show writes one change below the one before.

@@ -79,7 +79,11 @@ func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, colour bool)
 	if t.Reason != "" {
 		state += " (" + string(t.Reason) + ")"
 	}
-	fmt.Fprintf(&b, "\nNow:   %s, since %s\n", paintState(t, state, colour), cmp.Or(words.Ago(now, t.Since), "a time that is not known"))
+	since := ""
+	if !t.Since.IsZero() {
+		since = fmt.Sprintf(" since %s, for %s", words.Clock(now, t.Since), words.Span(now.Sub(t.Since)))
+	}
+	fmt.Fprintf(&b, "\nNow:   %s%s\n", paintState(t, state, colour), since)
 	words.Wrap(&b, "       ", t.Sentence, whyWidth)
 	next := t.Next
 	if when := words.Until(now, t.NextAt); when != "" {
