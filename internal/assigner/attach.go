@@ -3,6 +3,7 @@ package assigner
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
@@ -144,7 +145,7 @@ func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, o order) (done 
 	// The request must end before its claim may be taken for abandoned.
 	request, cancel := context.WithTimeout(ctx, p.a.config.Settle*2/3)
 	defer cancel()
-	if err := p.claim(ctx, o.number, time.Time{}); err != nil {
+	if err := p.claim(ctx, o.number, p.requestFor(c, o), time.Time{}); err != nil {
 		return true, err
 	}
 	answer, err := p.send(request, c, o)
@@ -209,16 +210,37 @@ func (p *pass) isPlanned() bool {
 // written over the revision that this pass has read, so that of two assigners
 // that both want the number one gets an error and sends nothing. BusyUntil is set
 // for a task that may work on the number for longer than a request takes.
-func (p *pass) claim(ctx context.Context, number plan.E164, busyUntil time.Time) error {
+func (p *pass) claim(ctx context.Context, number plan.E164, request ledger.Request, busyUntil time.Time) error {
 	err := p.put(ctx, number, func(n *ledger.Number) {
 		p.enter(n, ledger.Attaching)
 		n.ClaimedAt, n.BusyUntil = p.a.now().UTC(), busyUntil
 		n.Attempts++
+		n.Request, n.Request.At = request, n.ClaimedAt.Round(0)
+		n.Firsts.Requests++
 		n.Status, n.TMobile, n.NonTMobile = "", "", ""
 	})
 	p.a.claims.see(p.known(number), p.a.now())
 	return err
 }
+
+// requestFor tells what send is about to send.
+func (p *pass) requestFor(c telnyx.Campaign, o order) ledger.Request {
+	request := ledger.Request{Sent: sentPost, Campaign: c.AssignmentID()}
+	if o.move {
+		request.Sent = sentPut
+	}
+	if o.settings.MessagingProfileID == "" {
+		request.Profile = p.want.MessagingProfileID
+	}
+	return request
+}
+
+// What the ledger says was sent.
+const (
+	sentPost = http.MethodPost + " /10dlc/phone_number_campaigns"
+	sentPut  = http.MethodPut + " /10dlc/phone_number_campaigns/{phoneNumber}"
+	sentPool = http.MethodPost + " /10dlc/phoneNumberAssignmentByProfile"
+)
 
 // send sends the request: a POST, or a PUT for a number that is to be moved. A
 // number without a messaging profile is put on the plan's first, since Telnyx

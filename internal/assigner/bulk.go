@@ -95,12 +95,12 @@ func (p *pass) attachPool(ctx context.Context, due []order) error {
 	if err := p.finish(ctx, p.recordOf(c, 0)); err != nil {
 		return err
 	}
-	if err := p.claimAll(ctx, due); err != nil {
+	if err := p.claimAll(ctx, due, c.AssignmentID()); err != nil {
 		return err
 	}
 	if !p.isWanted() {
 		p.lookAgain(p.a.now())
-		return p.unclaimAll(ctx, due, trouble{reason: ledger.BeingProcessed, detail: "the plan or the campaign has just changed"}, false)
+		return p.unclaimAll(ctx, due, trouble{reason: ledger.BeingProcessed, detail: "the plan or the campaign has just changed"}, ledger.Unsent)
 	}
 	task, err := p.a.telnyx.AssignProfile(request, p.want.NumberPool, c)
 	if err != nil {
@@ -115,12 +115,13 @@ func (p *pass) attachPool(ctx context.Context, due []order) error {
 }
 
 // claimAll claims every number, several at a time, for as long as a task may last.
-func (p *pass) claimAll(ctx context.Context, due []order) error {
+func (p *pass) claimAll(ctx context.Context, due []order, campaignID string) error {
 	busyUntil := p.bulk.Since.Add(bulkMost)
+	request := ledger.Request{Sent: sentPool, Campaign: campaignID}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(claimsAtOnce)
 	for _, o := range due {
-		group.Go(func() error { return p.claim(ctx, o.number, busyUntil) })
+		group.Go(func() error { return p.claim(ctx, o.number, request, busyUntil) })
 	}
 	return group.Wait()
 }
@@ -132,7 +133,7 @@ func (p *pass) refusedPool(ctx context.Context, due []order, cause error) error 
 	p.a.metrics.attached(string(t.reason))
 	p.a.log.Warn().Str(logging.KeyCampaign, p.key).Str(logging.KeyPlan, p.want.Name).Err(cause).
 		Msg("Telnyx did not take the whole messaging profile; its numbers are attached one by one")
-	if err := p.unclaimAll(ctx, due, t, telnyx.EffectUnknown(cause)); err != nil {
+	if err := p.unclaimAll(ctx, due, t, answerTo(cause)); err != nil {
 		return err
 	}
 	if t.verdict == telnyx.StopEverything {
@@ -143,8 +144,8 @@ func (p *pass) refusedPool(ctx context.Context, due []order, cause error) error 
 
 // unclaimAll ends the claims of a call that was not made or had no effect. If that
 // is not certain the claims stay: nobody can ask for a task whose id was lost.
-func (p *pass) unclaimAll(ctx context.Context, due []order, t trouble, mayWork bool) error {
-	if mayWork {
+func (p *pass) unclaimAll(ctx context.Context, due []order, t trouble, outcome ledger.Outcome) error {
+	if outcome == ledger.Unanswered {
 		p.lookAgain(p.a.now().Add(turnWait))
 		return nil
 	}
@@ -154,6 +155,7 @@ func (p *pass) unclaimAll(ctx context.Context, due []order, t trouble, mayWork b
 			n.Reason, n.Detail = t.reason, t.detail
 			n.NextAt = p.a.now().Add(max(turnWait, t.atLeast))
 			p.release(n, ledger.Planned)
+			p.answered(n, outcome)
 			n.Attempts--
 		})
 		if err != nil {
@@ -204,6 +206,11 @@ func (p *pass) leaveToTask(ctx context.Context, number plan.E164) error {
 	p.unsettled++
 	return p.put(ctx, number, func(n *ledger.Number) {
 		p.enter(n, ledger.Pending)
+		if p.bulk.Task == "" {
+			p.answered(n, ledger.Unanswered)
+		} else {
+			p.answered(n, ledger.Accepted)
+		}
 		n.Detail = "Telnyx works on the whole messaging profile"
 	})
 }

@@ -22,6 +22,7 @@ func (p *pass) accepted(ctx context.Context, c telnyx.Campaign, o order, answer 
 	failure := telnyx.ReasonText(answer.Errors)
 	return p.put(ctx, o.number, func(n *ledger.Number) {
 		n.Status = string(answer.AssignmentStatus)
+		p.answered(n, ledger.Accepted)
 		// After a move, answers may go on naming the old campaign for a while.
 		if failure == "" && (answer.On(c) || o.move) && answer.AssignmentStatus != telnyx.FailedAssignment {
 			p.enter(n, ledger.Pending)
@@ -61,6 +62,7 @@ func (p *pass) refused(ctx context.Context, c telnyx.Campaign, number plan.E164,
 	}
 	err := p.put(ctx, number, func(n *ledger.Number) {
 		n.Reason, n.Detail = t.reason, t.detail
+		p.answered(n, answerTo(cause))
 		switch {
 		case final:
 			p.release(n, ledger.Failed)
@@ -86,6 +88,25 @@ func (p *pass) refused(ctx context.Context, c telnyx.Campaign, number plan.E164,
 		return p.a.stop(t.reason, cause)
 	}
 	return err
+}
+
+// answerTo tells what came of a request that ended in an error.
+func answerTo(cause error) ledger.Outcome {
+	switch {
+	case !telnyx.WasSent(cause):
+		return ledger.Unsent
+	case telnyx.EffectUnknown(cause):
+		return ledger.Unanswered
+	default:
+		return ledger.Refused
+	}
+}
+
+// answered notes what came of the latest request, once.
+func (p *pass) answered(n *ledger.Number, outcome ledger.Outcome) {
+	if n.Request.Outcome == "" && !n.Request.At.IsZero() {
+		n.Request.Outcome, n.Request.AnsweredAt = outcome, p.a.now().UTC().Round(0)
+	}
 }
 
 // noteRefusalOfAll remembers a refusal that is as good as one for every other

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -20,6 +21,8 @@ const (
 	// The waits after a campaign could not be read.
 	rereadBase = 5 * time.Second
 	rereadMost = 10 * time.Minute
+	// rereadTries is after how many tries the wait is as long as it gets.
+	rereadTries = 8
 )
 
 // pass is one look at one campaign: what was read and what has to be written.
@@ -154,7 +157,12 @@ func (p *pass) unread(ctx context.Context, cause error) error {
 	if err := p.note(ctx, t); err != nil {
 		return err
 	}
-	attempts := p.entry.Campaign.Attempts + 1
+	// When the wait does not grow any more, neither does the count: the same trouble
+	// again is no news, and would push older news out of the history.
+	attempts := min(p.entry.Campaign.Attempts+1, rereadTries)
+	if p.entry.Campaign.Attempts == rereadTries && p.entry.Campaign.Reason == t.reason {
+		t.detail = p.entry.Campaign.Detail
+	}
 	if p.planned || t.verdict == telnyx.Later || t.verdict == telnyx.StopEverything {
 		p.lookAgain(p.now.Add(max(t.atLeast, backoff(rereadBase, rereadMost, attempts, p.a.jitter()))))
 	}
@@ -295,6 +303,7 @@ func (p *pass) put(ctx context.Context, number plan.E164, change func(*ledger.Nu
 	n := entry.Number
 	n.Number, n.CampaignID = string(number), p.key
 	n.Plan, n.PlanHash, n.EntryHash, n.Cause = p.want.Name, p.set.Hash, p.entryHash, p.cause
+	n.PlanPlace = p.placeOf(number)
 	n.Reason, n.Detail, n.OtherCampaignID, n.NextAt = "", "", "", time.Time{}
 	change(&n)
 	written, err := p.a.ledger.PutNumber(ctx, entry, n)
@@ -315,6 +324,23 @@ func (p *pass) put(ctx context.Context, number plan.E164, change func(*ledger.Nu
 	p.mu.Unlock()
 	p.lookAgain(n.NextAt)
 	return nil
+}
+
+// placeOf returns where the plan names a number, or the pool that it is in: the file
+// and the line.
+func (p *pass) placeOf(number plan.E164) string {
+	at, named := p.want.Where(number)
+	if !named || at.File == "" {
+		at = p.want.Position
+	}
+	return placeText(at)
+}
+
+func placeText(at plan.Position) string {
+	if at.File == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", at.File, at.Line)
 }
 
 // enter brings the number into a state, and notes when it came there.
@@ -343,6 +369,7 @@ func (p *pass) finish(ctx context.Context, change func(*ledger.Campaign)) error 
 	if p.planned {
 		c.PlanHash = p.set.Hash
 	}
+	c.PlanPlace, c.ReadAgo = placeText(p.want.Position), max(p.a.now().Sub(p.now), 0)
 	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, 0
 	c.NextAt, c.Bulk = p.nextAt, p.bulk
 	change(&c)

@@ -16,10 +16,15 @@ import (
 const (
 	bucketCampaigns = "CAMPAIGNS"
 	bucketNumbers   = "NUMBERS"
+	bucketLooks     = "LOOKS"
 
-	// A number's timeline is longer than a campaign's: every try is in it.
-	historyCampaigns = 10
+	// The history of a key is the timeline of what it is about, so it has room for
+	// what matters: of a number each try and its answer, two changes a try, until it
+	// is stuck; of a campaign a review with a few setbacks.
+	historyCampaigns = 32
 	historyNumbers   = 32
+	// When a campaign is looked at next has no history that anybody would read.
+	historyLooks = 1
 	// maxRecord is far over the size of a record, which is about 500 bytes;
 	// Telnyx's own words in it are cut before.
 	maxRecord = 16 << 10
@@ -40,6 +45,16 @@ var ErrChanged = errors.New("record changed since it was read")
 type Ledger struct {
 	campaigns jetstream.KeyValue
 	numbers   jetstream.KeyValue
+	// looks has the next look of campaigns whose record says nothing else that is
+	// new. It is nil in a ledger that an older program made.
+	looks jetstream.KeyValue
+}
+
+// look is when a campaign is looked at next, as known after its record was written.
+type look struct {
+	// Revision is that of the record. With another one, this is out of date.
+	Revision uint64    `json:"revision"`
+	NextAt   time.Time `json:"next_at"`
 }
 
 // Create opens the ledger and makes its buckets if they are not there. Replicas
@@ -51,6 +66,9 @@ func Create(ctx context.Context, js jetstream.JetStream, replicas int) (*Ledger,
 		return nil, err
 	}
 	if l.numbers, err = createBucket(ctx, js, bucketNumbers, historyNumbers, replicas); err != nil {
+		return nil, err
+	}
+	if l.looks, err = createBucket(ctx, js, bucketLooks, historyLooks, replicas); err != nil {
 		return nil, err
 	}
 	return &l, nil
@@ -66,6 +84,10 @@ func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
 	}
 	if l.numbers, err = js.KeyValue(ctx, bucketNumbers); err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", bucketNumbers, err)
+	}
+	l.looks, err = js.KeyValue(ctx, bucketLooks)
+	if err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, fmt.Errorf("open bucket %s: %w", bucketLooks, err)
 	}
 	return &l, nil
 }
@@ -111,7 +133,29 @@ func (l *Ledger) Campaign(ctx context.Context, id string) (entry CampaignEntry, 
 		return CampaignEntry{}, false, fmt.Errorf("read record of campaign %s: %w", id, err)
 	}
 	entry.Revision = kve.Revision()
-	return entry, true, decode(kve, &entry.Campaign, &entry.Campaign.Version)
+	if err := decode(kve, &entry.Campaign, &entry.Campaign.Version); err != nil || l.looks == nil {
+		return entry, true, err
+	}
+	kve, err = l.looks.Get(ctx, id)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return entry, true, nil
+	}
+	if err != nil {
+		return entry, true, fmt.Errorf("read next look at campaign %s: %w", id, err)
+	}
+	return entry, true, entry.take(kve)
+}
+
+// take takes in the next look, if it is that of this very record.
+func (e *CampaignEntry) take(kve jetstream.KeyValueEntry) error {
+	var next look
+	if err := json.Unmarshal(kve.Value(), &next); err != nil {
+		return fmt.Errorf("record %s in bucket %s is damaged: %w", kve.Key(), kve.Bucket(), err)
+	}
+	if next.Revision == e.Revision {
+		e.Campaign.NextAt = next.NextAt
+	}
+	return nil
 }
 
 // Campaigns returns all records, in no order.
@@ -125,7 +169,19 @@ func (l *Ledger) Campaigns(ctx context.Context) ([]CampaignEntry, error) {
 		entries = append(entries, entry)
 		return nil
 	})
-	return entries, err
+	if err != nil || l.looks == nil {
+		return entries, err
+	}
+	place := make(map[string]int, len(entries))
+	for i, entry := range entries {
+		place[entry.Campaign.ID] = i
+	}
+	return entries, each(ctx, l.looks, []string{">"}, func(kve jetstream.KeyValueEntry) error {
+		if i, ok := place[kve.Key()]; ok {
+			return entries[i].take(kve)
+		}
+		return nil
+	})
 }
 
 // Numbers returns the records of one campaign's numbers, by E.164 number.
@@ -162,6 +218,10 @@ func (l *Ledger) PutNumber(ctx context.Context, entry NumberEntry, n Number) (Nu
 		return entry, nil
 	}
 	n.Version = recordVersion
+	if entry.Revision == 0 {
+		n.Firsts = Firsts{Named: n.Since.UTC().Round(0), NamedIn: n.PlanPlace, NamedHash: n.PlanHash}
+	}
+	n.Firsts.note(n)
 	revision, err := put(ctx, l.numbers, numberKey(n.CampaignID, n.Number), entry.Revision, n)
 	if err != nil {
 		return entry, fmt.Errorf("write record of number %s on campaign %s: %w", n.Number, n.CampaignID, err)
@@ -203,13 +263,24 @@ func (l *Ledger) DropCampaign(ctx context.Context, entry CampaignEntry) error {
 	if err != nil {
 		return fmt.Errorf("drop record of campaign %s: %w", entry.Campaign.ID, changed(err))
 	}
+	if l.looks == nil {
+		return nil
+	}
+	if err := l.looks.Purge(ctx, entry.Campaign.ID); err != nil {
+		return fmt.Errorf("drop next look at campaign %s: %w", entry.Campaign.ID, err)
+	}
 	return nil
 }
 
-// PutCampaign is to campaigns what [Ledger.PutNumber] is to numbers.
+// PutCampaign is to campaigns what [Ledger.PutNumber] is to numbers. A new time for
+// the next look alone is written beside the record, whose history is not to be
+// filled with it; the revision stays.
 func (l *Ledger) PutCampaign(ctx context.Context, entry CampaignEntry, c Campaign) (CampaignEntry, error) {
 	if entry.Revision != 0 && c.same(entry.Campaign) {
-		return entry, nil
+		if sameTime(c.NextAt, entry.Campaign.NextAt) || l.looks == nil {
+			return entry, nil
+		}
+		return l.putLook(ctx, entry, c.NextAt)
 	}
 	c.Version = recordVersion
 	revision, err := put(ctx, l.campaigns, c.ID, entry.Revision, c)
@@ -219,9 +290,28 @@ func (l *Ledger) PutCampaign(ctx context.Context, entry CampaignEntry, c Campaig
 	return CampaignEntry{Campaign: c, Revision: revision}, nil
 }
 
+func (l *Ledger) putLook(ctx context.Context, entry CampaignEntry, nextAt time.Time) (CampaignEntry, error) {
+	id := entry.Campaign.ID
+	data, err := json.Marshal(look{Revision: entry.Revision, NextAt: nextAt})
+	if err != nil {
+		return entry, err
+	}
+	if _, err := l.looks.Put(ctx, id, data); err != nil {
+		return entry, fmt.Errorf("write next look at campaign %s: %w", id, err)
+	}
+	entry.Campaign.NextAt = nextAt
+	return entry, nil
+}
+
 // numberKey is <campaign id>.<digits>: a plus may not stand in a key.
 func numberKey(campaignID, number string) string {
 	return campaignID + "." + strings.TrimPrefix(number, "+")
+}
+
+// campaignOfKey returns the campaign of a number's key.
+func campaignOfKey(key string) string {
+	id, _, _ := strings.Cut(key, ".")
+	return id
 }
 
 func put(ctx context.Context, bucket jetstream.KeyValue, key string, revision uint64, record any) (uint64, error) {
@@ -252,7 +342,6 @@ func changed(err error) error {
 const readTimeout = 15 * time.Second
 
 // each visits the present value of every key that matches.
-
 func each(ctx context.Context, bucket jetstream.KeyValue, keys []string, visit func(jetstream.KeyValueEntry) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -261,6 +350,11 @@ func each(ctx context.Context, bucket jetstream.KeyValue, keys []string, visit f
 		return fmt.Errorf("read bucket %s: %w", bucket.Bucket(), err)
 	}
 	defer stop(watcher)
+	return drain(ctx, bucket, watcher, visit)
+}
+
+// drain visits what a watch has to begin with.
+func drain(ctx context.Context, bucket jetstream.KeyValue, watcher jetstream.KeyWatcher, visit func(jetstream.KeyValueEntry) error) error {
 	for {
 		select {
 		case <-ctx.Done():

@@ -279,8 +279,8 @@ func TestPutCampaign_RefusesAStaleRevision(t *testing.T) {
 // The fields that are no news by themselves. The next look of all numbers stands
 // in the campaign's record.
 var (
-	silentOfNumber   = []string{"Version", "Cause", "Since", "PlanHash", "EntryHash", "NextAt"}
-	silentOfCampaign = []string{"Version", "Cause", "Since"}
+	silentOfNumber   = []string{"Version", "Cause", "Since", "PlanHash", "EntryHash", "PlanPlace", "Firsts", "NextAt"}
+	silentOfCampaign = []string{"Version", "Cause", "Since", "PlanPlace", "ReadAgo", "NextAt"}
 )
 
 func TestPutNumber_WritesWhatIsNewAndNothingElse(t *testing.T) {
@@ -355,27 +355,121 @@ func TestPutNumber_TellsOneClaimFromAnother(t *testing.T) {
 	}
 }
 
+// A new time for the next look can be read, and is no entry of the history.
+func TestPutCampaign_KeepsTheNextLookBesideTheRecord(t *testing.T) {
+	book, js := start(t)
+	base := campaign(tcrID)
+	base.NextAt = noon
+	entry := putCampaign(t, book, base)
+	for i := range 40 {
+		c := base
+		c.NextAt = noon.Add(time.Duration(i) * time.Minute)
+		written, err := book.PutCampaign(t.Context(), entry, c)
+		must(t, err)
+		if written.Revision != entry.Revision {
+			t.Fatalf("look %d: got revision %d, want %d as before", i, written.Revision, entry.Revision)
+		}
+		entry = written
+		one, _, err := book.Campaign(t.Context(), tcrID)
+		must(t, err)
+		all, err := book.Campaigns(t.Context())
+		must(t, err)
+		if !one.Campaign.NextAt.Equal(c.NextAt) || !all[0].Campaign.NextAt.Equal(c.NextAt) {
+			t.Fatalf("got next look at %s and %s, want %s", one.Campaign.NextAt, all[0].Campaign.NextAt, c.NextAt)
+		}
+	}
+	if got := len(history(t, js, "CAMPAIGNS", tcrID)); got != 1 {
+		t.Errorf("got %d entries of history, want the one record", got)
+	}
+	// The record's own time counts again as soon as it is written again.
+	base.Phase, base.NextAt = ledger.Ready, noon
+	_, err := book.PutCampaign(t.Context(), entry, base)
+	must(t, err)
+	if one, _, err := book.Campaign(t.Context(), tcrID); err != nil || !one.Campaign.NextAt.Equal(noon) {
+		t.Errorf("got next look at %s, %v; want %s", one.Campaign.NextAt, err, noon)
+	}
+}
+
 func TestPutCampaign_TellsNextLooksApartToTheSecond(t *testing.T) {
-	book, _ := start(t)
+	book, js := start(t)
 	base := campaign(tcrID)
 	base.NextAt = noon
 	entry := putCampaign(t, book, base)
 	for _, test := range []struct {
 		name   string
 		nextAt time.Time
-		want   bool
+		want   uint64 // writes so far
 	}{
-		{"within the second", noon.Add(999 * time.Millisecond), false},
-		{"in another zone", noon.In(time.FixedZone("CET", 3600)), false},
-		{"a second later", noon.Add(time.Second), true},
+		{"within the second", noon.Add(999 * time.Millisecond), 0},
+		{"in another zone", noon.In(time.FixedZone("CET", 3600)), 0},
+		{"a second later", noon.Add(time.Second), 1},
 	} {
 		c := base
 		c.NextAt = test.nextAt
-		written, err := book.PutCampaign(t.Context(), entry, c)
+		_, err := book.PutCampaign(t.Context(), entry, c)
 		must(t, err)
-		if got := written.Revision != entry.Revision; got != test.want {
-			t.Errorf("%s: got written %t, want %t", test.name, got, test.want)
+		status, err := bucketOf(t, js, "LOOKS").Status(t.Context())
+		must(t, err)
+		if got := status.Values(); got != test.want {
+			t.Errorf("%s: got %d looks written, want %d", test.name, got, test.want)
 		}
+	}
+}
+
+// A ledger that an older program made has no bucket for the next looks.
+func TestOpen_TakesAnOlderLedger(t *testing.T) {
+	book, js := start(t)
+	entry := putCampaign(t, book, campaign(tcrID))
+	must(t, js.DeleteKeyValue(t.Context(), "LOOKS"))
+	older, err := ledger.Open(t.Context(), js)
+	must(t, err)
+	one, there, err := older.Campaign(t.Context(), tcrID)
+	if err != nil || !there || one.Revision != entry.Revision {
+		t.Errorf("got %+v, %t, %v", one, there, err)
+	}
+	if all, err := older.Campaigns(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("got %+v, %v; want the one campaign", all, err)
+	}
+}
+
+func TestPutNumber_RemembersFirstsBeyondTheHistory(t *testing.T) {
+	book, _ := start(t)
+	n := number(tcrID, "+15551234567")
+	n.PlanPlace = "plans/spring.yaml:7"
+	entry := put(t, book, n)
+	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
+	write := func(change func(*ledger.Number)) {
+		t.Helper()
+		n := entry.Number
+		change(&n)
+		var err error
+		entry, err = book.PutNumber(t.Context(), entry, n)
+		must(t, err)
+	}
+	for i := range 40 {
+		write(func(n *ledger.Number) {
+			n.State, n.Since, n.Request = ledger.Attaching, at(i), ledger.Request{Sent: "POST", At: at(i)}
+			n.PlanPlace, n.PlanHash = "plans/moved.yaml:1", "c3d4"
+			n.Firsts.Requests++
+		})
+	}
+	write(func(n *ledger.Number) { n.Request.Outcome, n.Request.AnsweredAt = ledger.Accepted, at(50) })
+	write(func(n *ledger.Number) { n.State, n.Since = ledger.Attached, at(60) })
+	write(func(n *ledger.Number) { n.State, n.Since = ledger.Sendable, at(70) })
+	write(func(n *ledger.Number) { n.State, n.Since = ledger.Attached, at(80) })
+	want := ledger.Firsts{
+		Named: noon, NamedIn: "plans/spring.yaml:7", NamedHash: "a1b2",
+		Requested: at(0), Accepted: at(50), Attached: at(60), Sendable: at(70), Requests: 40,
+	}
+	numbers, err := book.Numbers(t.Context(), tcrID)
+	must(t, err)
+	if diff := cmp.Diff(want, numbers[n.Number].Number.Firsts); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// Off the plan and on it again is a new beginning.
+	must(t, book.DropNumber(t.Context(), entry))
+	if again := put(t, book, n).Number.Firsts; again.Requests != 0 || !again.Requested.IsZero() {
+		t.Errorf("planned anew: got %+v, want nothing but the naming", again)
 	}
 }
 
@@ -407,7 +501,7 @@ func alter(t *testing.T, field reflect.Value) {
 	switch field.Kind() {
 	case reflect.String:
 		field.SetString(field.String() + "x")
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		field.SetInt(field.Int() + 1)
 	case reflect.Bool:
 		field.SetBool(!field.Bool())
@@ -436,7 +530,7 @@ func TestLedger_KeepsATimeline(t *testing.T) {
 	for _, test := range []struct {
 		bucket, key string
 		want        int
-	}{{"NUMBERS", tcrID + ".15551234567", 32}, {"CAMPAIGNS", tcrID, 10}} {
+	}{{"NUMBERS", tcrID + ".15551234567", 32}, {"CAMPAIGNS", tcrID, 32}} {
 		if got := len(history(t, js, test.bucket, test.key)); got != test.want {
 			t.Errorf("%s: got %d records of %s, want %d", test.bucket, got, test.key, test.want)
 		}

@@ -19,6 +19,9 @@ type Number struct {
 	PlanHash string `json:"plan_hash"`
 	// EntryHash is that of the campaign's entry alone.
 	EntryHash string `json:"entry_hash"`
+	// PlanPlace is where the plan names the number, or its pool, such as
+	// config/plans/spring.yaml:7.
+	PlanPlace string `json:"plan_place,omitempty"`
 
 	State  State  `json:"state"`
 	Reason Reason `json:"reason,omitempty"`
@@ -35,6 +38,10 @@ type Number struct {
 	Attempts int `json:"attempts,omitempty"`
 	// ClaimedAt is when the latest request to attach was about to be sent.
 	ClaimedAt time.Time `json:"claimed_at,omitzero"`
+	// Request is the latest request to attach, and what came of it.
+	Request Request `json:"request,omitzero"`
+	// Firsts outlive the history of the record's key.
+	Firsts Firsts `json:"firsts,omitzero"`
 	// BusyUntil is until when, at the latest, a bulk task may work on the number.
 	BusyUntil time.Time `json:"busy_until,omitzero"`
 	// NextAt is when Greenlight meant to look at the number again when it wrote
@@ -45,6 +52,69 @@ type Number struct {
 	// Cause is what made the assigner look, such as "event
 	// 10dlc.campaign.update (message 12)".
 	Cause string `json:"cause,omitempty"`
+}
+
+// Request is a request to attach a number, as the ledger keeps it. The zero value
+// means that there was none.
+type Request struct {
+	// Sent says what was sent, such as "POST /10dlc/phone_number_campaigns", and
+	// Campaign the id that it named.
+	Sent     string `json:"sent,omitempty"`
+	Campaign string `json:"campaign,omitempty"`
+	// Profile is the messaging profile that the number was put on before, if any.
+	Profile string    `json:"profile,omitempty"`
+	At      time.Time `json:"at,omitzero"`
+	// Outcome is empty as long as no answer is known.
+	Outcome Outcome `json:"outcome,omitempty"`
+	// AnsweredAt is when the outcome was known.
+	AnsweredAt time.Time `json:"answered_at,omitzero"`
+}
+
+// Outcome is what came of a request. Telnyx's words stand in the record's Detail
+// at that time.
+type Outcome string
+
+// The outcomes.
+const (
+	// Accepted: Telnyx took the request. That is not yet attached.
+	Accepted Outcome = "accepted"
+	// Refused: Telnyx answered with a refusal.
+	Refused Outcome = "refused"
+	// Unanswered: no answer came, or none that can be read, so that the request
+	// may have taken effect.
+	Unanswered Outcome = "unanswered"
+	// Unsent: the request did not leave this machine.
+	Unsent Outcome = "unsent"
+)
+
+// Firsts are when things first happened to a number on a campaign, since a plan
+// began to name it there. The history of a key is bounded; these stay.
+type Firsts struct {
+	Named time.Time `json:"named,omitzero"`
+	// NamedIn and NamedHash are the place in the plan and the plan set of then.
+	NamedIn   string `json:"named_in,omitempty"`
+	NamedHash string `json:"named_hash,omitempty"`
+
+	Requested time.Time `json:"requested,omitzero"`
+	Accepted  time.Time `json:"accepted,omitzero"`
+	Attached  time.Time `json:"attached,omitzero"`
+	Sendable  time.Time `json:"sendable,omitzero"`
+	// Requests counts all requests.
+	Requests int `json:"requests,omitempty"`
+}
+
+// note takes in what a record says that is about to be written. It goes by the
+// record's own times.
+func (f *Firsts) note(n Number) {
+	first := func(at *time.Time, happened bool, when time.Time) {
+		if happened && at.IsZero() {
+			*at = when.UTC().Round(0)
+		}
+	}
+	first(&f.Requested, true, n.Request.At)
+	first(&f.Accepted, n.Request.Outcome == Accepted, n.Request.AnsweredAt)
+	first(&f.Attached, n.State == Attached || n.State == Sendable, n.Since)
+	first(&f.Sendable, n.State == Sendable, n.Since)
 }
 
 // Campaign is the record of one campaign, planned or not.
@@ -66,6 +136,9 @@ type Campaign struct {
 	PlanHash string `json:"plan_hash,omitempty"`
 	// EntryHash is that of the campaign's entry alone.
 	EntryHash string `json:"entry_hash,omitempty"`
+	// PlanPlace is where the plan's entry begins, such as
+	// config/plans/spring.yaml:3.
+	PlanPlace string `json:"plan_place,omitempty"`
 
 	Phase Phase `json:"phase"`
 	// Status is Telnyx's campaignStatus, as told.
@@ -77,6 +150,10 @@ type Campaign struct {
 	// Extras counts numbers on the campaign that the plan does not name. They
 	// are never touched.
 	Extras int `json:"extras,omitempty"`
+
+	// ReadAgo is how long before the record was written the look began that it tells
+	// of: a look that attaches numbers takes a while.
+	ReadAgo time.Duration `json:"read_ago,omitempty"`
 
 	// Bulk is about the call for a whole messaging profile.
 	Bulk Bulk `json:"bulk,omitzero"`
@@ -102,18 +179,28 @@ type Bulk struct {
 
 // same reports whether two records tell a person the same, so that writing the
 // second would only push older news out of the history. When and by what the
-// assigner was made to look, and when it will be again, is no news by itself; the
-// campaign's record has the next look of all its numbers.
+// assigner was made to look, and when it will be again, is no news by itself, nor
+// that a line of a plan file has moved; the campaign's record has the next look of
+// all its numbers.
 func (n Number) same(o Number) bool {
 	n.Version, n.Cause, n.Since, n.NextAt = o.Version, o.Cause, o.Since, o.NextAt
-	n.PlanHash, n.EntryHash = o.PlanHash, o.EntryHash
+	n.PlanHash, n.EntryHash, n.PlanPlace, n.Firsts = o.PlanHash, o.EntryHash, o.PlanPlace, o.Firsts
 	n.ClaimedAt, o.ClaimedAt = n.ClaimedAt.UTC(), o.ClaimedAt.UTC()
 	n.BusyUntil, o.BusyUntil = n.BusyUntil.UTC(), o.BusyUntil.UTC()
+	n.Request.At, o.Request.At = n.Request.At.UTC(), o.Request.At.UTC()
+	n.Request.AnsweredAt, o.Request.AnsweredAt = n.Request.AnsweredAt.UTC(), o.Request.AnsweredAt.UTC()
 	return n == o
 }
 
+// same is to campaigns what it is to numbers. Their next look is kept beside the
+// record, see [Ledger.PutCampaign].
 func (c Campaign) same(o Campaign) bool {
-	c.Version, c.Cause, c.Since = o.Version, o.Cause, o.Since
-	c.NextAt, o.NextAt = c.NextAt.UTC().Truncate(time.Second), o.NextAt.UTC().Truncate(time.Second)
+	c.Version, c.Cause, c.Since, c.NextAt = o.Version, o.Cause, o.Since, o.NextAt
+	c.PlanPlace, c.ReadAgo = o.PlanPlace, o.ReadAgo
 	return c == o
+}
+
+// sameTime compares to the second, which is what schedules have.
+func sameTime(a, b time.Time) bool {
+	return a.UTC().Truncate(time.Second).Equal(b.UTC().Truncate(time.Second))
 }

@@ -1,0 +1,205 @@
+package timeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+)
+
+// MostEvents is how many events are told at most, the latest ones.
+const MostEvents = 100
+
+// mostDetail bounds what is told of another's words, in characters.
+const mostDetail = 600
+
+// ErrUnknownNumber is matched by the error for a number that no plan ever named, as
+// far as the ledger goes back.
+var ErrUnknownNumber = errors.New("no plan that an assigner worked on has named it")
+
+// Kind says what sort of thing happened.
+type Kind string
+
+// The kinds.
+const (
+	// Plan: a plan named the number, or ceased to.
+	Plan Kind = "plan"
+	// Event: Telnyx posted something.
+	Event Kind = "event"
+	// Read: Greenlight read something at Telnyx.
+	Read Kind = "read"
+	// Decision: Greenlight chose what to do.
+	Decision Kind = "decision"
+	// Request: Greenlight sent something that changes something.
+	Request Kind = "request"
+	// Answer: what came back.
+	Answer Kind = "answer"
+	// State: the number came into another state, or for another reason.
+	State Kind = "state"
+	// Person: a person did something.
+	Person Kind = "person"
+)
+
+// Kinds lists all kinds.
+func Kinds() []Kind {
+	return []Kind{Plan, Event, Read, Decision, Request, Answer, State, Person}
+}
+
+// Entry is one thing that happened.
+type Entry struct {
+	At   time.Time `json:"at"`
+	Kind Kind      `json:"kind"`
+	// Text is a sentence, or a few.
+	Text string `json:"text"`
+	// Detail is what the outside said, in its own words, made harmless for a terminal
+	// and bounded; often empty.
+	Detail string `json:"detail,omitempty"`
+}
+
+// Timeline is what happened to a number, and where it stands.
+type Timeline struct {
+	Number string `json:"number"`
+	// Campaign is the id by which the plan names the campaign that the number is, or
+	// was last, planned on.
+	Campaign string `json:"campaign"`
+	// Plan is the entry's name, PlanPlace where it names the number, PlanHash the set.
+	Plan      string `json:"plan"`
+	PlanPlace string `json:"plan_place,omitempty"`
+	PlanHash  string `json:"plan_hash"`
+	// Planned is false when no plan names the number any more.
+	Planned bool `json:"planned"`
+
+	// Entries are in the order in which things happened.
+	Entries []Entry `json:"entries"`
+
+	State  ledger.State  `json:"state"`
+	Reason ledger.Reason `json:"reason,omitempty"`
+	// Since is when the number came into its state.
+	Since time.Time `json:"since,omitzero"`
+	// Sentence says where the number stands and why, Next what Greenlight does by
+	// itself, Person what a person should do; that is empty when nothing is.
+	Sentence string `json:"sentence"`
+	Next     string `json:"next"`
+	Person   string `json:"person,omitempty"`
+	// NextAt is when Greenlight looks at it again, if that is known.
+	NextAt time.Time `json:"next_at,omitzero"`
+	// NeedsPerson says that it does not get further, or not in time, without one.
+	NeedsPerson bool `json:"needs_person"`
+}
+
+// OfNumber returns the timeline of a number in E.164 form. Where no plan ever named
+// the number the error matches [ErrUnknownNumber]; so it does before an assigner ran.
+func OfNumber(ctx context.Context, js jetstream.JetStream, number string) (Timeline, error) {
+	book, err := ledger.Open(ctx, js)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return Timeline{}, fmt.Errorf("number %s: %w", number, ErrUnknownNumber)
+	}
+	if err != nil {
+		return Timeline{}, err
+	}
+	changes, err := book.NumberHistory(ctx, number)
+	if err != nil {
+		return Timeline{}, err
+	}
+	last, planned, ok := latest(changes)
+	if !ok {
+		return Timeline{}, fmt.Errorf("number %s: %w", number, ErrUnknownNumber)
+	}
+	entry, _, err := book.Campaign(ctx, last.CampaignID)
+	if err != nil {
+		return Timeline{}, err
+	}
+	reads, err := book.CampaignHistory(ctx, last.CampaignID)
+	if err != nil {
+		return Timeline{}, err
+	}
+	t := Timeline{
+		Number: number, Campaign: last.CampaignID, Plan: last.Plan, PlanPlace: last.PlanPlace, PlanHash: last.PlanHash,
+		Planned: planned,
+	}
+	t.stand(last, entry.Campaign)
+	told, err := eventsAbout(ctx, js, number, idsOf(last.CampaignID, reads))
+	if err != nil {
+		return Timeline{}, err
+	}
+	t.Entries = slices.Concat(told, ofCampaign(reads), withoutTold(ofNumber(changes), told))
+	slices.SortStableFunc(t.Entries, func(a, b Entry) int { return a.At.Compare(b.At) })
+	return t, nil
+}
+
+// withoutTold leaves out what a person asked for where the stream still has that
+// message itself.
+func withoutTold(entries, told []Entry) []Entry {
+	return slices.DeleteFunc(entries, func(e Entry) bool {
+		_, message, ok := strings.Cut(e.Text, "(message ")
+		return e.Kind == Person && ok && slices.ContainsFunc(told, func(t Entry) bool { return t.Kind == Person && strings.Contains(t.Text, "(message "+message) })
+	})
+}
+
+// latest returns the number's record that counts: the one written last of those that
+// stand, or of those that were, if none does.
+func latest(changes []ledger.NumberChange) (last ledger.Number, planned, ok bool) {
+	standing := map[string]bool{}
+	for _, change := range changes {
+		standing[change.Number.CampaignID] = !change.Dropped
+	}
+	for _, change := range slices.Backward(changes) {
+		n := change.Number
+		if change.Dropped || planned && !standing[n.CampaignID] {
+			continue
+		}
+		if standing[n.CampaignID] {
+			return n, true, true
+		}
+		if !ok {
+			last, ok = n, true
+		}
+	}
+	return last, false, ok
+}
+
+// stand says where the number stands.
+func (t *Timeline) stand(n ledger.Number, c ledger.Campaign) {
+	t.State, t.Reason, t.Since = n.State, n.Reason, n.Since
+	if !t.Planned {
+		t.Sentence = fmt.Sprintf("No plan names the number any more. It was %s when the plan let go of it, and Greenlight has left it as it was at Telnyx.", n.State)
+		t.Next = "Nothing, until a plan names it again."
+		return
+	}
+	advice := ledger.Advise(n, c)
+	t.Sentence, t.Next, t.Person = advice.Why, advice.Next, advice.Action
+	t.NextAt = ledger.NextLook(n, c)
+	t.NeedsPerson = n.NeedsPerson() || c.NeedsPerson()
+}
+
+// idsOf lists every id by which events may speak of a campaign, its brand's among
+// them.
+func idsOf(id string, reads []ledger.CampaignChange) []string {
+	ids := []string{id}
+	for _, read := range reads {
+		ids = append(ids, read.Campaign.TelnyxID, read.Campaign.TCRID, read.Campaign.BrandID)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// eventsAbout tells the events about the campaign, those about the number, and the
+// looks that a person asked for.
+func eventsAbout(ctx context.Context, js jetstream.JetStream, number string, ids []string) ([]Entry, error) {
+	var entries []Entry
+	err := events.About(ctx, js, ids, func(kept events.Kept) {
+		if entry, ok := ofEvent(kept, number); ok {
+			entries = append(entries, entry)
+		}
+	})
+	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
+	return entries[max(0, len(entries)-MostEvents):], err
+}
