@@ -43,5 +43,6 @@ fuzz: ## each fuzz target for FUZZTIME
 	  done; \
 	done
 
-bench: ## the benchmarks, with allocations
+bench: ## the benchmarks, with allocations, and the status page at full size
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	GREENLIGHT_SCALE=2000 $(GO) test -count=1 -v -run '^TestScale$$' ./internal/status/page

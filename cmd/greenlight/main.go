@@ -16,6 +16,7 @@ type command struct {
 	Up     upCommand     `cmd:"" help:"Run webhook, assigner and NATS in this one process, against Telnyx."`
 	Demo   demoCommand   `cmd:"" help:"Show it at work in a few seconds, against a simulated Telnyx. Needs nothing."`
 	Status statusCommand `cmd:"" help:"Tell where every campaign and number stands."`
+	Why    whyCommand    `cmd:"" help:"Tell all that happened to a number, where it stands, and what to do."`
 	Doctor doctorCommand `cmd:"" help:"Tell what a 200 means here, and what is to mend: NATS, room, speed, clocks, keys, plans."`
 	Plan   planCommand   `cmd:"" help:"Check plans before the day: faults, what Telnyx says, what would be done."`
 

@@ -23,6 +23,15 @@ type where struct {
 
 // ask connects, has the work done within askTimeout, and hangs up.
 func (w where) ask(ctx context.Context, work func(context.Context, jetstream.JetStream) error) error {
+	return w.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error {
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+		return work(ctx, js)
+	})
+}
+
+// stay is ask for work that takes as long as it takes.
+func (w where) stay(ctx context.Context, work func(context.Context, jetstream.JetStream) error) error {
 	var faults settings.Faults
 	nc := w.ConnectOrFind(&faults, w.Data, "greenlight")
 	if err := faults.Err(); err != nil {
@@ -33,8 +42,6 @@ func (w where) ask(ctx context.Context, work func(context.Context, jetstream.Jet
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
 	return work(ctx, js)
 }
 

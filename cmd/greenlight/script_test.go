@@ -2,22 +2,26 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
+	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
@@ -35,6 +39,9 @@ func TestScripts(t *testing.T) {
 			"conceals": conceals,
 			"sigterm":  sigterm,
 			"shrink":   shrink,
+			"telnyx":   telnyxHas,
+			"code":     endsWith,
+			"columns":  columns,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "fleeting" {
@@ -47,13 +54,64 @@ func TestScripts(t *testing.T) {
 			// Else the race detector makes each command wait a second at its end.
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			sim := telnyxsim.New(telnyxsim.Options{RequiredAPIKey: preflightKey})
-			telnyx := httptest.NewServer(sim)
+			api := httptest.NewServer(sim)
 			env.Defer(sim.Close)
-			env.Defer(telnyx.Close)
-			env.Setenv("TELNYX_SIMULATED", telnyx.URL+"/v2")
+			env.Defer(api.Close)
+			env.Setenv("TELNYX_SIMULATED", api.URL+"/v2")
+			env.Values[simulatedKey{}] = sim
 			return nil
 		},
 	})
+}
+
+// simulatedKey is under what a script finds its simulated Telnyx.
+type simulatedKey struct{}
+
+// telnyxHas changes the simulated Telnyx: telnyx <number>... puts numbers on the
+// account, telnyx <campaign id> <campaignStatus> makes a campaign be so.
+func telnyxHas(script *testscript.TestScript, neg bool, args []string) {
+	sim := script.Value(simulatedKey{}).(*telnyxsim.Simulator)
+	switch {
+	case neg || len(args) == 0:
+		script.Fatalf("usage: telnyx number... | telnyx campaign-id status")
+	case strings.HasPrefix(args[0], "+"):
+		for _, number := range args {
+			sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: demoProfile})
+		}
+	case len(args) == 2:
+		sim.AddCampaign(telnyxsim.Campaign{ID: args[0], CampaignStatus: telnyx.CampaignStatus(args[1])})
+	}
+}
+
+// endsWith runs a command that must end with a code: code <code> <command>...
+func endsWith(script *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		script.Fatalf("usage: code number command...")
+	}
+	got := 0
+	err := script.Exec(args[1], args[2:]...)
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = ended.ExitCode()
+	} else {
+		script.Check(err)
+	}
+	if want := args[0]; strconv.Itoa(got) != want {
+		script.Fatalf("%v ended with %d, want %s", args[1:], got, want)
+	}
+}
+
+// columns fails if a line of the last stdout is wider: columns <most>
+func columns(script *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		script.Fatalf("usage: columns most")
+	}
+	most, err := strconv.Atoi(args[0])
+	script.Check(err)
+	for line := range strings.Lines(script.ReadFile("stdout")) {
+		if got := utf8.RuneCountInString(strings.TrimRight(line, "\r\n")); got > most {
+			script.Fatalf("%d columns: %s", got, line)
+		}
+	}
 }
 
 // poll runs a command until its stdout matches: poll <pattern> <command>...

@@ -369,7 +369,7 @@ func (p *pass) finish(ctx context.Context, change func(*ledger.Campaign)) error 
 	if p.planned {
 		c.PlanHash = p.set.Hash
 	}
-	c.PlanPlace = placeText(p.want.Position)
+	c.PlanPlace, c.ReadAgo = placeText(p.want.Position), max(p.a.now().Sub(p.now), 0)
 	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, 0
 	c.NextAt, c.Bulk = p.nextAt, p.bulk
 	change(&c)

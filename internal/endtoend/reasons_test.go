@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"greenlight/internal/ledger"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/timeline"
 	"greenlight/internal/webhook"
 )
 
@@ -337,6 +339,7 @@ func (s scenario) run(t *testing.T, reason ledger.Reason) {
 		t.Errorf("the next try is at %s, want none: it is tried again %s", n.NextAt, s.again)
 	}
 	s.adviceOn(t, n)
+	s.toldOf(w, reason, detail)
 	s.staysSo(w, clock, n)
 	if letters := w.deadLetters(); len(letters) != s.letters {
 		t.Errorf("%d dead letters, want %d", len(letters), s.letters)
@@ -368,6 +371,38 @@ func (s scenario) adviceOn(t *testing.T, n ledger.Number) {
 	}
 	if n.State.NeedsPerson() && n.Reason != ledger.CampaignNotReady && advice.Action == "" {
 		t.Errorf("reason %s: nothing moves until a person does something, and nothing says what", n.Reason)
+	}
+}
+
+// toldOf checks that a person who asks about the number is told why, what follows and
+// what to do, and how it came about: who named it first of all, Telnyx's words, and
+// the request, if there was one.
+func (s scenario) toldOf(w *world, reason ledger.Reason, detail string) {
+	w.t.Helper()
+	story, err := timeline.OfNumber(w.t.Context(), w.js, reasonNumber)
+	w.must(err)
+	snapshot, err := status.Read(w.t.Context(), w.js, w.config.Now())
+	w.must(err)
+	part, found := snapshot.About(reasonNumber)
+	if !found {
+		w.t.Fatal("status does not find the number")
+	}
+	shown := part.Campaigns[0].Numbers[0]
+	if story.Sentence == "" || story.Next == "" || story.Sentence != shown.Why || story.Next != shown.Next || story.Person != shown.Action {
+		w.t.Errorf("why tells %q, %q, %q; status %q, %q, %q", story.Sentence, story.Next, story.Person, shown.Why, shown.Next, shown.Action)
+	}
+	if story.NeedsPerson != (part.Standing() == status.NeedsPerson) || story.NeedsPerson && story.Person == "" {
+		w.t.Errorf("needs a person: %t, standing %s, to do %q", story.NeedsPerson, part.Standing(), story.Person)
+	}
+	kinds := map[timeline.Kind]int{}
+	told := false
+	for _, entry := range story.Entries {
+		kinds[entry.Kind]++
+		told = told || entry.Detail != "" && strings.HasPrefix(strings.ReplaceAll(detail, `"`, ""), strings.ReplaceAll(strings.TrimSuffix(entry.Detail, "…"), `"`, ""))
+	}
+	requests := len(w.sim.Writes())
+	if kinds[timeline.Plan] != 1 || kinds[timeline.State] == 0 || !told && detail != "" || (kinds[timeline.Request] > 0) != (requests > 0) {
+		w.t.Errorf("%d requests, detail %q, and the timeline %+v", requests, detail, story.Entries)
 	}
 }
 

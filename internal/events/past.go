@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -109,4 +110,52 @@ func subjectsAbout(ids []string) []string {
 		subjects = append(subjects, subjectTriggers+string(KindCampaign)+"."+id)
 	}
 	return subjects
+}
+
+// headerScheduleNext is on a message that a schedule made: when it makes the next.
+const headerScheduleNext = "Nats-Schedule-Next"
+
+// NextResync returns when every planned campaign is looked at next, zero where that
+// is not known: before the first resync that the schedule has made.
+func NextResync(ctx context.Context, js jetstream.JetStream) (time.Time, error) {
+	subject, err := TriggerSubject(KindResync, "")
+	if err != nil {
+		return time.Time{}, err
+	}
+	stream, err := js.Stream(ctx, streamTriggers)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look up stream %s: %w", streamTriggers, err)
+	}
+	var next time.Time
+	for _, from := range []string{subject, scheduleSubject(subject)} {
+		msg, err := stream.GetLastMsgForSubject(ctx, from)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return time.Time{}, fmt.Errorf("look up %s: %w", from, err)
+		}
+		at := scheduledAfter(msg)
+		if at.After(next) {
+			next = at
+		}
+	}
+	return next, nil
+}
+
+// scheduledAfter returns when the schedule that the message is, or that made it,
+// makes its next message.
+func scheduledAfter(msg *jetstream.RawStreamMsg) time.Time {
+	if at, err := time.Parse(time.RFC3339Nano, msg.Header.Get(headerScheduleNext)); err == nil {
+		return at
+	}
+	pattern, _ := strings.CutPrefix(msg.Header.Get(headerSchedule), "@every ")
+	every, err := time.ParseDuration(pattern)
+	if err != nil {
+		return time.Time{}
+	}
+	return msg.Time.Add(every)
 }

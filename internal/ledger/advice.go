@@ -15,9 +15,13 @@ func Advise(n Number, c Campaign) Advice {
 	if c.Reason == "" || c.Reason == n.Reason || n.State == Sendable {
 		return a
 	}
-	// The campaign could not be read, so nothing moves until it can.
+	// Nothing moves until that has passed.
 	trouble := c.Reason.Advice()
-	a.Why += " Just now its campaign cannot be read: " + trouble.Why
+	what := "its campaign cannot be read"
+	if c.Reason.StopsAll() {
+		what = "all work rests"
+	}
+	a.Why += " Just now " + what + ": " + trouble.Why
 	a.Next = trouble.Next
 	if a.Action == "" {
 		a.Action = trouble.Action
@@ -80,7 +84,7 @@ func (p Phase) Advice() Advice {
 		}
 	case Blocked:
 		return Advice{
-			Why:    "The campaign was rejected.",
+			Why:    "The campaign is not approved by the carriers. It was rejected.",
 			Next:   "Greenlight looks at every resync and goes on when it is approved.",
 			Action: "Read the reason in Telnyx's portal and appeal or resubmit.",
 		}
@@ -123,8 +127,12 @@ func (n Number) NeedsPerson() bool {
 // numbers do.
 func (c Campaign) NeedsPerson() bool {
 	return c.Planned && slices.Contains([]Phase{OnHold, Blocked, Ended, Missing}, c.Phase) ||
-		c.Reason == Unauthorized || c.Reason == AccountBlocked
+		c.Reason.StopsAll()
 }
+
+// StopsAll reports whether the reason is one of the account's, for which no request is
+// made for any number.
+func (r Reason) StopsAll() bool { return r == Unauthorized || r == AccountBlocked }
 
 // IsOn reports whether Telnyx has the number on its campaign.
 func (n Number) IsOn() bool { return n.State == Attached || n.State == Sendable }

@@ -3,142 +3,134 @@ package ledger
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Follower is told of records by [Ledger.Follow]. All functions are required; they
-// are called from one goroutine and must not block for long.
-type Follower struct {
-	// Campaign and Number get a record as it is now.
-	Campaign func(Campaign)
-	Number   func(Number)
-	// CampaignDropped and NumberDropped get what was taken off the ledger, or was
-	// off it when the watch began. The number is in E.164 form.
-	CampaignDropped func(id string)
-	NumberDropped   func(campaignID, number string)
-	// Unreadable gets what is wrong with a record that cannot be read. The record is
-	// left out and the others are told.
-	Unreadable func(error)
-	// Current is called once, when every record that was there at the beginning has
-	// been told.
-	Current func()
-}
-
-// Follow tells f every present record of the ledger, then each change as it is
-// written, until ctx ends; then it returns nil. An error means that the watch has
-// ended and that changes may be missed; follow anew then.
-func (l *Ledger) Follow(ctx context.Context, f Follower) error {
-	campaigns, err := l.campaigns.WatchAll(ctx)
-	if err != nil {
-		return fmt.Errorf("watch bucket %s: %w", bucketCampaigns, err)
-	}
-	defer stop(campaigns)
-	numbers, err := l.numbers.WatchAll(ctx)
-	if err != nil {
-		return fmt.Errorf("watch bucket %s: %w", bucketNumbers, err)
-	}
-	defer stop(numbers)
-	behind := 2
-	var looks <-chan jetstream.KeyValueEntry // nil, which nothing comes from, without the bucket
-	if l.looks != nil {
-		watcher, err := l.looks.WatchAll(ctx, jetstream.IgnoreDeletes())
+// Follow calls changed with all records as soon as they are read, and again
+// whenever any has changed since, but not more often than every so often, until ctx
+// ends or changed returns an error. It returns that error, nil when ctx ended, or
+// what the server did wrong. Nothing is asked for again meanwhile: the server tells
+// of each change. Changed is called from one goroutine; what it gets is its own.
+func (l *Ledger) Follow(ctx context.Context, every time.Duration, changed func([]CampaignEntry, []Number) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m := mirror{campaigns: map[string]CampaignEntry{}, looks: map[string]look{}, numbers: map[string]Number{}}
+	updates := make([]<-chan jetstream.KeyValueEntry, 3)
+	for i, bucket := range []jetstream.KeyValue{l.campaigns, l.numbers, l.looks} {
+		if bucket == nil {
+			m.complete++ // an older ledger has no next looks
+			continue
+		}
+		watcher, err := bucket.WatchAll(ctx)
 		if err != nil {
-			return fmt.Errorf("watch bucket %s: %w", bucketLooks, err)
+			return fmt.Errorf("watch bucket %s: %w", bucket.Bucket(), err)
 		}
 		defer stop(watcher)
-		looks = watcher.Updates()
-		behind++
+		updates[i] = watcher.Updates()
 	}
-	following := following{Follower: f, known: make(map[string]CampaignEntry), looks: make(map[string]look)}
+	var due <-chan time.Time
 	for {
 		var kve jetstream.KeyValueEntry
 		var open bool
-		var tell func(jetstream.KeyValueEntry) error
+		var take func(jetstream.KeyValueEntry) error
 		select {
 		case <-ctx.Done():
 			return nil
-		case kve, open = <-campaigns.Updates():
-			tell = following.campaign
-		case kve, open = <-numbers.Updates():
-			tell = following.number
-		case kve, open = <-looks:
-			tell = following.look
+		case <-due:
+			due = nil
+			if err := changed(m.records()); err != nil {
+				return err
+			}
+			continue
+		case kve, open = <-updates[0]:
+			take = m.takeCampaign
+		case kve, open = <-updates[1]:
+			take = m.takeNumber
+		case kve, open = <-updates[2]:
+			take = m.takeLook
 		}
 		switch {
 		case !open && ctx.Err() != nil:
 			return nil
 		case !open:
-			return errors.New("watch the ledger: the server hung up")
-		case kve == nil: // all present values of one bucket were seen
-			if behind--; behind == 0 {
-				f.Current()
+			return fmt.Errorf("watch the ledger: the server hung up")
+		case kve == nil: // all present values of this bucket were seen
+			if m.complete++; m.complete == len(updates) {
+				due = time.After(0)
 			}
-		default:
-			if err := tell(kve); err != nil {
-				f.Unreadable(err)
-			}
+			continue
+		}
+		if err := take(kve); err != nil {
+			return err
+		}
+		if m.complete >= len(updates) && due == nil {
+			due = time.After(every)
 		}
 	}
 }
 
-// following puts campaigns and their next looks together: either may come first.
-type following struct {
-	Follower
-	known map[string]CampaignEntry
-	looks map[string]look
+// mirror is all records as they were told of.
+type mirror struct {
+	campaigns map[string]CampaignEntry
+	looks     map[string]look
+	numbers   map[string]Number
+	// complete counts the buckets of which all was seen once.
+	complete int
 }
 
-func (f following) campaign(kve jetstream.KeyValueEntry) error {
+func (m *mirror) takeCampaign(kve jetstream.KeyValueEntry) error {
 	if kve.Operation() != jetstream.KeyValuePut {
-		delete(f.known, kve.Key())
-		delete(f.looks, kve.Key())
-		f.CampaignDropped(kve.Key())
+		delete(m.campaigns, kve.Key())
 		return nil
 	}
 	entry := CampaignEntry{Revision: kve.Revision()}
 	if err := decode(kve, &entry.Campaign, &entry.Campaign.Version); err != nil {
 		return err
 	}
-	f.known[kve.Key()] = entry
-	f.tell(kve.Key())
+	m.campaigns[kve.Key()] = entry
 	return nil
 }
 
-func (f following) look(kve jetstream.KeyValueEntry) error {
-	var next look
-	if err := json.Unmarshal(kve.Value(), &next); err != nil {
-		return fmt.Errorf("record %s in bucket %s is damaged: %w", kve.Key(), kve.Bucket(), err)
-	}
-	f.looks[kve.Key()] = next
-	f.tell(kve.Key())
-	return nil
-}
-
-func (f following) tell(id string) {
-	entry, known := f.known[id]
-	if !known {
-		return
-	}
-	if next, ok := f.looks[id]; ok && next.Revision == entry.Revision {
-		entry.Campaign.NextAt = next.NextAt
-	}
-	f.Campaign(entry.Campaign)
-}
-
-func (f following) number(kve jetstream.KeyValueEntry) error {
+func (m *mirror) takeNumber(kve jetstream.KeyValueEntry) error {
 	if kve.Operation() != jetstream.KeyValuePut {
-		campaignID, digits, _ := strings.Cut(kve.Key(), ".")
-		f.NumberDropped(campaignID, "+"+digits)
+		delete(m.numbers, kve.Key())
 		return nil
 	}
 	var n Number
 	if err := decode(kve, &n, &n.Version); err != nil {
 		return err
 	}
-	f.Number(n)
+	m.numbers[kve.Key()] = n
 	return nil
+}
+
+func (m *mirror) takeLook(kve jetstream.KeyValueEntry) error {
+	if kve.Operation() != jetstream.KeyValuePut {
+		delete(m.looks, kve.Key())
+		return nil
+	}
+	var next look
+	if err := json.Unmarshal(kve.Value(), &next); err != nil {
+		return fmt.Errorf("record %s in bucket %s is damaged: %w", kve.Key(), kve.Bucket(), err)
+	}
+	m.looks[kve.Key()] = next
+	return nil
+}
+
+func (m *mirror) records() ([]CampaignEntry, []Number) {
+	campaigns := make([]CampaignEntry, 0, len(m.campaigns))
+	for key, entry := range m.campaigns {
+		if next, ok := m.looks[key]; ok && next.Revision == entry.Revision {
+			entry.Campaign.NextAt = next.NextAt
+		}
+		campaigns = append(campaigns, entry)
+	}
+	slices.SortFunc(campaigns, func(a, b CampaignEntry) int { return strings.Compare(a.Campaign.ID, b.Campaign.ID) })
+	return campaigns, slices.Collect(maps.Values(m.numbers))
 }

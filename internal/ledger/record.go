@@ -151,6 +151,10 @@ type Campaign struct {
 	// are never touched.
 	Extras int `json:"extras,omitempty"`
 
+	// ReadAgo is how long before the record was written the look began that it tells
+	// of: a look that attaches numbers takes a while.
+	ReadAgo time.Duration `json:"read_ago,omitempty"`
+
 	// Bulk is about the call for a whole messaging profile.
 	Bulk Bulk `json:"bulk,omitzero"`
 
@@ -192,7 +196,7 @@ func (n Number) same(o Number) bool {
 // record, see [Ledger.PutCampaign].
 func (c Campaign) same(o Campaign) bool {
 	c.Version, c.Cause, c.Since, c.NextAt = o.Version, o.Cause, o.Since, o.NextAt
-	c.PlanPlace = o.PlanPlace
+	c.PlanPlace, c.ReadAgo = o.PlanPlace, o.ReadAgo
 	return c == o
 }
 

@@ -397,15 +397,22 @@ func (s Log) Logger(faults *Faults, w io.Writer) zerolog.Logger {
 
 // TerminalWidth returns the columns of the terminal that w is, 0 if it is none.
 func TerminalWidth(w io.Writer) int {
+	columns, _ := TerminalSize(w)
+	return columns
+}
+
+// TerminalSize returns the columns and rows of the terminal that w is, 0 and 0 if it
+// is none.
+func TerminalSize(w io.Writer) (columns, rows int) {
 	file, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return 0
+		return 0, 0
 	}
-	width, _, err := term.GetSize(int(file.Fd()))
-	if err != nil || width <= 0 {
-		return 80
+	columns, rows, err := term.GetSize(int(file.Fd()))
+	if err != nil || columns <= 0 || rows <= 0 {
+		return 80, 24
 	}
-	return width
+	return columns, rows
 }
 
 // secret returns a text that is given directly or in a file. The text itself

@@ -65,7 +65,7 @@ func mixedLedger(t *testing.T) jetstream.JetStream {
 	must(t, err)
 	for _, c := range []ledger.Campaign{
 		{
-			ID: springID, TelnyxID: springID, TCRID: "C6X6M94", BrandID: "b", Planned: true, Plan: "spring-promo", PlanHash: "a1b2",
+			ID: springID, TelnyxID: springID, TCRID: "C6X6M94", BrandID: "b", Planned: true, Plan: "spring-promo", PlanHash: "a1b2", PlanPlace: "config/plans/spring.yaml:3",
 			Phase: ledger.Ready, Status: "MNO_PROVISIONED", Extras: 2, Since: noon.Add(-90 * time.Minute), Cause: "event 10dlc.campaign.update (message 12)",
 		},
 		{

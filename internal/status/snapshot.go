@@ -23,9 +23,26 @@ type Snapshot struct {
 	DeadLetters uint64 `json:"dead_letters"`
 	// Held says that the assigner begins nothing, because a person said hold.
 	Held bool `json:"held"`
+	// NextResync is when every planned campaign is looked at next, if that is known.
+	NextResync time.Time `json:"next_resync,omitzero"`
 	// EventsWaiting counts messages that no assigner has been handed yet.
 	EventsWaiting int `json:"events_waiting"`
+	// Focus says what of everything this is.
+	Focus Focus `json:"-"`
 }
+
+// Focus is how deep a snapshot's text goes.
+type Focus int
+
+// The focuses.
+const (
+	// FocusAll: all campaigns, their numbers counted.
+	FocusAll Focus = iota
+	// FocusCampaign: one campaign or those of one file, each number told.
+	FocusCampaign
+	// FocusNumber: one number, all that its record has.
+	FocusNumber
+)
 
 // Campaign is one campaign with its planned numbers.
 type Campaign struct {
@@ -42,16 +59,14 @@ type Number struct {
 	Why    string `json:"why,omitempty"`
 	Next   string `json:"next,omitempty"`
 	Action string `json:"action,omitempty"`
+	// NeedsPerson says that the number gets no further, or not in time, without one.
+	NeedsPerson bool `json:"needs_person"`
 }
 
 // Read takes a snapshot. Before an assigner ever ran it is empty.
 func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot, error) {
-	s := Snapshot{At: now.UTC(), Campaigns: []Campaign{}, Totals: map[ledger.State]int{}}
-	var err error
-	if s.EventsWaiting, s.DeadLetters, err = events.Backlog(ctx, js); err != nil {
-		return s, err
-	}
-	if s.Held, err = events.IsHeld(ctx, js); err != nil {
+	s := newSnapshot(now)
+	if err := s.askStreams(ctx, js); err != nil {
 		return s, err
 	}
 	book, err := ledger.Open(ctx, js)
@@ -73,10 +88,30 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 	return s, nil
 }
 
+func newSnapshot(now time.Time) Snapshot {
+	return Snapshot{At: now.UTC(), Campaigns: []Campaign{}, Totals: map[ledger.State]int{}}
+}
+
+// askStreams fills in what the ledger does not know.
+func (s *Snapshot) askStreams(ctx context.Context, js jetstream.JetStream) (err error) {
+	if s.EventsWaiting, s.DeadLetters, err = events.Backlog(ctx, js); err != nil {
+		return err
+	}
+	if s.Held, err = events.IsHeld(ctx, js); err != nil {
+		return err
+	}
+	s.NextResync, err = events.NextResync(ctx, js)
+	return err
+}
+
 func (s *Snapshot) fill(entries []ledger.CampaignEntry, numbers []ledger.Number) {
+	campaigns := make(map[string]ledger.Campaign, len(entries))
+	for _, entry := range entries {
+		campaigns[entry.Campaign.ID] = entry.Campaign
+	}
 	byCampaign := make(map[string][]Number, len(entries))
 	for _, n := range numbers {
-		byCampaign[n.CampaignID] = append(byCampaign[n.CampaignID], explain(n))
+		byCampaign[n.CampaignID] = append(byCampaign[n.CampaignID], explain(n, campaigns[n.CampaignID]))
 		s.Totals[n.State]++
 	}
 	for _, entry := range entries {
@@ -87,14 +122,8 @@ func (s *Snapshot) fill(entries []ledger.CampaignEntry, numbers []ledger.Number)
 			Numbers:  append([]Number{}, byCampaign[entry.Campaign.ID]...), // [] in JSON, never null
 		}
 		slices.SortFunc(c.Numbers, func(a, b Number) int { return cmp.Compare(a.Number.Number, b.Number.Number) })
-		for i, n := range c.Numbers {
+		for _, n := range c.Numbers {
 			c.Counts[n.State]++
-			// A number's own time is not written anew when that alone changes, and one
-			// that waits for its campaign has none.
-			waits := !n.NextAt.IsZero() || n.State == ledger.Planned
-			if waits && c.NextAt.After(n.NextAt) {
-				c.Numbers[i].NextAt = c.NextAt
-			}
 		}
 		s.Campaigns = append(s.Campaigns, c)
 	}
@@ -112,10 +141,21 @@ func sentence(c ledger.Campaign) string {
 	return c.Phase.Sentence()
 }
 
-func explain(n ledger.Number) Number {
-	advice := n.Reason.Advice()
-	return Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action}
+func explain(n ledger.Number, c ledger.Campaign) Number {
+	advice := ledger.Advise(n, c)
+	needsPerson := n.NeedsPerson()
+	n.NextAt = ledger.NextLook(n, c)
+	return Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action, NeedsPerson: needsPerson}
 }
+
+// WaitsForPerson reports whether the campaign, or any number of it, does not go on
+// without a person.
+func (c Campaign) WaitsForPerson() bool {
+	return c.Campaign.NeedsPerson() || slices.ContainsFunc(c.Numbers, func(n Number) bool { return n.NeedsPerson })
+}
+
+// On is how many numbers are on the campaign, able to send or not yet.
+func (c Campaign) On() int { return c.Counts[ledger.Attached] + c.Counts[ledger.Sendable] }
 
 // Sendable is how many numbers carriers let messages through from.
 func (s Snapshot) Sendable() int { return s.Totals[ledger.Sendable] }

@@ -4,68 +4,137 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"greenlight/internal/ledger"
+	"greenlight/internal/words"
 )
 
-// width is how many columns the text takes at most.
-const width = 80
+const (
+	// width is how many columns the text takes at most.
+	width = 80
+	// someNumbers is how many numbers are named where there may be thousands.
+	someNumbers = 3
+	// mostTold bounds what is shown of another's words, in characters.
+	mostTold = 400
+)
 
-// WriteText writes the snapshot as tables that are readable at 80 columns: the
-// campaigns, then each number that is not sendable, with the sentences that say
-// why, what happens next and what a person should do.
-func (s Snapshot) WriteText(w io.Writer) error {
-	var b strings.Builder
-	if len(s.Campaigns) == 0 {
-		wrap(&b, "", "Nothing is planned yet, or no assigner has run. Put a plan file into config/plans and start greenlight up.")
-	} else {
-		b.WriteString(s.campaignTable())
+// TextOptions say how a text is written.
+type TextOptions struct {
+	// Colour paints states. It must be false unless the text goes to a terminal.
+	Colour bool
+	// Zone is whose clock shows the times; UTC when nil.
+	Zone *time.Location
+}
+
+// WriteText writes the snapshot so that it is readable at 80 columns: a table of the
+// campaigns, then what is not as it should be, with the sentences that say why, what
+// happens next and when, and what a person should do. How deep it goes is for
+// [Snapshot.About] to say.
+func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
+	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, colour: o.Colour}
+	switch {
+	case len(s.Campaigns) == 0:
+		t.wrap("", "Nothing is planned yet, or no assigner has run. Put a plan file into config/plans and start greenlight up.")
+	case s.Focus == FocusNumber:
+		for i, c := range s.Campaigns {
+			t.gap(i > 0)
+			t.number(c, c.Numbers[0])
+		}
+	default:
+		t.WriteString(t.campaigns(s.Campaigns))
+		for _, c := range s.Campaigns {
+			t.campaign(c, s.Focus)
+		}
 	}
-	for _, c := range s.Campaigns {
-		s.writeCampaign(&b, c)
-	}
-	if s.Held {
-		fmt.Fprintln(&b)
-		wrap(&b, "", "On hold: nothing is begun until greenlight resume. Events are kept.")
-	}
-	if s.DeadLetters > 0 {
-		fmt.Fprintln(&b)
-		wrap(&b, "", plural(int(s.DeadLetters), "dead letter")+": a person should look at what could not be handled, with greenlight deadletters list.")
-	}
-	_, err := io.WriteString(w, b.String())
+	t.footer(s)
+	_, err := io.WriteString(w, t.String())
 	return err
 }
 
-func (s Snapshot) campaignTable() string {
-	t := newTable()
-	// The names of plans and ids may be longer than there is room.
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, WidthMax: 14}, {Number: 2, WidthMax: 36}})
-	t.AppendHeader(table.Row{"plan", "campaign", "phase", "numbers"})
-	for _, c := range s.Campaigns {
-		t.AppendRow(table.Row{name(c), c.ID, c.Phase, counts(c)})
+// textOf is a text that is being written.
+type textOf struct {
+	strings.Builder
+	now    time.Time
+	resync time.Time
+	colour bool
+}
+
+func (t *textOf) wrap(indent, sentence string) { words.Wrap(&t.Builder, indent, sentence, width) }
+
+// gap writes an empty line, if wanted.
+func (t *textOf) gap(wanted bool) {
+	if wanted {
+		t.WriteString("\n")
 	}
-	return t.Render() + "\n"
+}
+
+// footer tells what concerns everything.
+func (t *textOf) footer(s Snapshot) {
+	if s.Held {
+		t.gap(true)
+		t.wrap("", "On hold: nothing is begun until greenlight resume. Events are kept.")
+	}
+	if s.Focus != FocusAll {
+		return
+	}
+	if s.DeadLetters > 0 {
+		t.gap(true)
+		t.wrap("", words.Count(int(s.DeadLetters), "dead letter")+": a person should look at what could not be handled, with greenlight deadletters list.")
+	}
+}
+
+// campaigns is the table of all campaigns.
+func (t *textOf) campaigns(campaigns []Campaign) string {
+	w := newTable()
+	w.SetColumnConfigs([]table.ColumnConfig{
+		{Number: 1, WidthMax: 14}, {Number: 3, WidthMax: 14}, {Number: 4, WidthMax: 15}, {Number: 5, WidthMax: 20, WidthMaxEnforcer: text.WrapSoft},
+	})
+	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next look"})
+	for _, c := range campaigns {
+		w.AppendRow(table.Row{name(c), t.paintPhase(c), bar(c), t.counts(c), t.nextOfCampaign(c)})
+	}
+	return trimLines(w.Render()) + "\n"
+}
+
+// trimLines takes off the blanks at the ends of lines.
+func trimLines(rendered string) string {
+	lines := strings.Split(rendered, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return strings.Join(lines, "\n")
 }
 
 func name(c Campaign) string {
 	if !c.Planned {
-		return "(no plan)"
+		return words.Plain("(no plan) "+c.ID, 60)
 	}
-	return c.Plan
+	return words.Plain(c.Plan, 60)
 }
 
-// counts tells how far a campaign's numbers are, such as "3 sendable, 2 pending".
-func counts(c Campaign) string {
+// bar draws how many numbers are on the campaign.
+func bar(c Campaign) string {
+	const most = 8
+	total := len(c.Numbers)
+	if total == 0 {
+		return ""
+	}
+	full := most * c.On() / total
+	return strings.Repeat("█", full) + strings.Repeat("░", most-full) + fmt.Sprintf(" %d/%d", c.On(), total)
+}
+
+// counts tells how far a campaign's numbers are, a state a line.
+func (t *textOf) counts(c Campaign) string {
 	var parts []string
 	for _, state := range ledger.States() {
 		if n := c.Counts[state]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+			parts = append(parts, t.paint(state, fmt.Sprintf("%d %s", n, state)))
 		}
 	}
 	if c.Extras > 0 {
@@ -74,90 +143,305 @@ func counts(c Campaign) string {
 	return cmp.Or(strings.Join(parts, "\n"), "none")
 }
 
-func (s Snapshot) writeCampaign(b *strings.Builder, c Campaign) {
-	if c.Phase != ledger.Ready || c.Reason != "" || !c.Planned {
-		fmt.Fprintln(b)
-		wrap(b, "", cmp.Or(c.Plan, c.ID)+": "+c.Sentence)
+// paint colours words by a state, where colours are wanted.
+func (t *textOf) paint(state ledger.State, said string) string {
+	switch {
+	case !t.colour:
+		return said
+	case state == ledger.Sendable || state == ledger.Attached:
+		return green + said + plain
+	case state.NeedsPerson():
+		return red + said + plain
+	default:
+		return yellow + said + plain
 	}
-	if c.Reason != "" {
-		writeAdvice(b, c.Reason)
-	}
-	if c.Detail != "" {
-		wrap(b, "  ", "Told: "+c.Detail)
-	}
-	if t := s.unfinished(c); t != "" {
-		fmt.Fprintf(b, "\n%s\n", t)
-	}
-	for _, reason := range ledger.Reasons() {
-		s.writeReason(b, c, reason)
-	}
-	s.writeReason(b, c, "") // all is as it should be, yet something was told
 }
 
-// unfinished is the table of the numbers that are not sendable yet.
-func (s Snapshot) unfinished(c Campaign) string {
-	t := newTable()
-	t.AppendHeader(table.Row{"number", "state", "reason", "since", "next look"})
-	for _, n := range c.Numbers {
-		if n.State != ledger.Sendable {
-			t.AppendRow(table.Row{n.Number.Number, n.State, n.Reason, ago(s.At, n.Since), until(s.At, n.NextAt)})
-		}
+// The colours. They are written here, not by a library that looks for a terminal of
+// its own.
+const (
+	green  = "\x1b[32m"
+	red    = "\x1b[31m"
+	yellow = "\x1b[33m"
+	bold   = "\x1b[1m"
+	plain  = "\x1b[0m"
+)
+
+func (t *textOf) paintPhase(c Campaign) string {
+	said := words.Plain(string(c.Phase), 8)
+	switch {
+	case !t.colour:
+		return said
+	case c.Campaign.NeedsPerson():
+		return red + said + plain
+	case c.Phase == ledger.Ready:
+		return green + said + plain
+	default:
+		return yellow + said + plain
 	}
-	if t.Length() == 0 {
-		return ""
-	}
-	return t.Render()
 }
 
-// writeReason explains a reason once, with what Telnyx said about the numbers
-// that have it.
-func (s Snapshot) writeReason(b *strings.Builder, c Campaign, reason ledger.Reason) {
-	var told []string
-	found := false
+// nextOfCampaign says when the campaign is looked at next.
+func (t *textOf) nextOfCampaign(c Campaign) string {
+	var next time.Time
 	for _, n := range c.Numbers {
-		if n.Reason != reason {
-			continue
-		}
-		found = true
-		if n.Detail != "" {
-			told = append(told, n.Number.Number+": "+n.Detail)
+		if !n.NextAt.IsZero() && (next.IsZero() || n.NextAt.Before(next)) {
+			next = n.NextAt
 		}
 	}
-	if !found || reason == "" && len(told) == 0 {
+	if !c.NextAt.IsZero() && (next.IsZero() || c.NextAt.After(next)) {
+		next = c.NextAt
+	}
+	return cmp.Or(words.Until(t.now, next), t.nextResync())
+}
+
+func (t *textOf) nextResync() string {
+	if !t.resync.After(t.now) {
+		return "at the resync"
+	}
+	return words.Until(t.now, t.resync)
+}
+
+// campaign tells of one campaign what is not as it should be, and when it is what was
+// asked for, everything.
+func (t *textOf) campaign(c Campaign, focus Focus) {
+	all := focus == FocusCampaign
+	// A phase that is no news for anybody needs no words.
+	quiet := c.Phase == ledger.Ready && c.Reason == "" && c.Planned
+	if quiet && !all && !slices.ContainsFunc(c.Numbers, remarkable) {
 		return
 	}
-	fmt.Fprintf(b, "\n%s\n", cmp.Or(string(reason), "Told besides"))
-	writeAdvice(b, reason)
-	const most = 5
-	for _, line := range told[:min(len(told), most)] {
-		wrap(b, "    ", line)
+	t.gap(true)
+	t.title(cmp.Or(words.Plain(c.Plan, 60), "(no plan)"), c.ID)
+	if all {
+		t.facts(c)
 	}
-	if len(told) > most {
-		fmt.Fprintf(b, "    and %d more; --json has them all\n", len(told)-most)
+	if !quiet || all {
+		t.wrap("  ", c.Sentence)
+	}
+	if c.Reason != "" {
+		t.advice("  ", c.Reason.Advice(), "")
+	}
+	t.told("  ", "", c.Detail)
+	if all {
+		t.gap(len(c.Numbers) > 0)
+		t.WriteString(t.numbers(c))
+	}
+	for _, group := range groups(c) {
+		t.group(c, group, all)
 	}
 }
 
-func writeAdvice(b *strings.Builder, reason ledger.Reason) {
-	advice := reason.Advice()
-	for _, sentence := range []string{advice.Why, advice.Next, advice.Action} {
-		if sentence != "" {
-			wrap(b, "  ", sentence)
+func (t *textOf) title(first, second string) {
+	line := words.Plain(first, 60) + "  " + words.Plain(second, 60)
+	if !t.colour || len(line) > width {
+		t.wrap("", line)
+		return
+	}
+	t.WriteString(bold + line + plain + "\n")
+}
+
+// facts tells what is known of a campaign beside how it goes.
+func (t *textOf) facts(c Campaign) {
+	t.fact("Plan", c.PlanPlace, c.PlanHash)
+	if c.TCRID != c.ID {
+		t.fact("TCR id", c.TCRID, "")
+	}
+	if c.TelnyxID != c.ID {
+		t.fact("Telnyx id", c.TelnyxID, "")
+	}
+	t.fact("Telnyx says", c.Status, "")
+	t.fact("Since", words.Ago(t.now, c.Since), "")
+	t.fact("Posts to", c.WebhookURL, "")
+	t.fact("Latest news", c.Cause, "")
+}
+
+// fact writes one fact on a line or more, if there is one.
+func (t *textOf) fact(label, value, set string) {
+	if value == "" && set == "" {
+		return
+	}
+	if set != "" {
+		value = strings.TrimPrefix(value+", plan set "+words.Plain(set, 40), ", ")
+	}
+	words.Hang(&t.Builder, fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), words.Plain(value, mostTold), width)
+}
+
+// remarkable reports whether there is anything to say of a number.
+func remarkable(n Number) bool {
+	return n.Reason != "" || n.Detail != ""
+}
+
+// numbers is the table of a campaign's numbers.
+func (t *textOf) numbers(c Campaign) string {
+	w := newTable()
+	w.AppendHeader(table.Row{"number", "state", "reason", "since", "next look"})
+	for _, n := range c.Numbers {
+		w.AppendRow(table.Row{n.Number.Number, t.paint(n.State, string(n.State)), n.Reason, t.since(n), t.nextOf(n)})
+	}
+	if w.Length() == 0 {
+		return ""
+	}
+	return trimLines(w.Render()) + "\n"
+}
+
+func (t *textOf) since(n Number) string {
+	if n.Since.IsZero() {
+		return ""
+	}
+	return words.Span(t.now.Sub(n.Since))
+}
+
+// nextOf says when a number is looked at next.
+func (t *textOf) nextOf(n Number) string {
+	if n.State == ledger.Sendable {
+		return ""
+	}
+	return cmp.Or(words.Until(t.now, n.NextAt), "at the resync")
+}
+
+// group is the numbers of a campaign with the same words.
+type group struct {
+	state   ledger.State
+	reason  ledger.Reason
+	advice  ledger.Advice
+	nextAt  time.Time
+	numbers []Number
+}
+
+// groups puts the numbers of which there is anything to say together by what there
+// is to say, in the order of the reasons, those without one last.
+func groups(c Campaign) []group {
+	var all []group
+	for _, n := range c.Numbers {
+		saidAbove := n.Reason != "" && n.Reason == c.Reason || n.Reason == ledger.CampaignNotReady && !n.IsOn() && c.Phase != ledger.Ready
+		if !remarkable(n) || saidAbove {
+			continue
 		}
+		advice := ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}
+		i := slices.IndexFunc(all, func(g group) bool { return g.state == n.State && g.reason == n.Reason && g.advice == advice })
+		if i < 0 {
+			i = len(all)
+			all = append(all, group{state: n.State, reason: n.Reason, advice: advice})
+		}
+		g := &all[i]
+		g.numbers = append(g.numbers, n)
+		if g.nextAt.IsZero() || !n.NextAt.IsZero() && n.NextAt.Before(g.nextAt) {
+			g.nextAt = n.NextAt
+		}
+	}
+	order := ledger.Reasons()
+	rank := func(g group) int {
+		if i := slices.Index(order, g.reason); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	slices.SortStableFunc(all, func(a, b group) int { return cmp.Compare(rank(a), rank(b)) })
+	return all
+}
+
+// group tells of the numbers that have the same reason.
+func (t *textOf) group(c Campaign, g group, all bool) {
+	head := string(g.state)
+	if g.reason != "" {
+		head += " (" + string(g.reason) + ")"
+	}
+	t.gap(all)
+	words.Hang(&t.Builder, "  ", "    ", fmt.Sprintf("%s: %s", head, named(g.numbers)), width)
+	t.advice("    ", g.advice, words.Until(t.now, g.nextAt))
+	toldMost := someNumbers
+	if all {
+		toldMost = 10
+	}
+	said := map[string]bool{}
+	left := 0
+	for _, n := range g.numbers {
+		switch {
+		case n.Detail == "" || said[n.Detail] || n.Detail == c.Detail:
+		case len(said) == toldMost:
+			left++
+		default:
+			said[n.Detail] = true
+			t.told("    ", n.Number.Number, n.Detail)
+		}
+	}
+	if left > 0 {
+		t.wrap("    ", fmt.Sprintf("Told of %d more; --json has them all.", left))
 	}
 }
 
-// wrap writes words in lines that fit, each after the indent. The words may be
-// somebody else's, so what would steer a terminal becomes a blank.
-func wrap(b *strings.Builder, indent, words string) {
-	plain := strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, words)
-	for line := range strings.Lines(text.WrapSoft(plain, width-len(indent))) {
-		b.WriteString(indent + strings.TrimRight(line, " \n") + "\n")
+// named lists the first of the numbers, and counts.
+func named(numbers []Number) string {
+	var list []string
+	for _, n := range numbers[:min(len(numbers), someNumbers)] {
+		list = append(list, n.Number.Number)
 	}
+	switch left := len(numbers) - len(list); {
+	case len(numbers) == 1:
+		return list[0]
+	case left == 0:
+		return fmt.Sprintf("%d numbers, %s", len(numbers), strings.Join(list, ", "))
+	default:
+		return fmt.Sprintf("%d numbers, %s and %d more", len(numbers), strings.Join(list, ", "), left)
+	}
+}
+
+// advice says why, what follows and when, and what a person should do.
+func (t *textOf) advice(indent string, a ledger.Advice, when string) {
+	t.wrap(indent, a.Why)
+	next := a.Next
+	if when != "" {
+		next += " Next look: " + when + "."
+	}
+	words.Hang(&t.Builder, indent+"Next:  ", indent+"       ", next, width)
+	if a.Action != "" {
+		words.Hang(&t.Builder, indent+"To do: ", indent+"       ", a.Action, width)
+	}
+}
+
+// told writes another's words.
+func (t *textOf) told(indent, about, said string) {
+	if said == "" {
+		return
+	}
+	label := "Told:  "
+	if about != "" {
+		said = about + ": " + said
+	}
+	words.Hang(&t.Builder, indent+label, indent+"       ", words.Plain(said, mostTold), width)
+}
+
+// number tells everything of one number.
+func (t *textOf) number(c Campaign, n Number) {
+	state := string(n.State)
+	if n.Reason != "" {
+		state += " (" + string(n.Reason) + ")"
+	}
+	t.WriteString(n.Number.Number + "  " + t.paint(n.State, state) + "\n")
+	next := words.Until(t.now, n.NextAt)
+	if next == "" && n.State != ledger.Sendable && strings.Contains(n.Next, "resync") {
+		next = t.nextResync()
+	}
+	t.advice("  ", ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}, next)
+	t.told("  ", "", n.Detail)
+	t.gap(true)
+	t.fact("Plan", strings.TrimSuffix(words.Plain(n.Plan, 60)+", "+n.PlanPlace, ", "), n.PlanHash)
+	t.fact("Campaign", fmt.Sprintf("%s, %s", words.Plain(c.ID, 60), c.Phase), "")
+	t.fact("State since", words.Ago(t.now, n.Since), "")
+	t.fact("Telnyx says", n.Status, "")
+	if n.TMobile != "" || n.NonTMobile != "" {
+		t.fact("Carriers", fmt.Sprintf("T-Mobile %s, others %s", cmp.Or(n.TMobile, "not told"), cmp.Or(n.NonTMobile, "not told")), "")
+	}
+	if r := n.Request; r.Sent != "" {
+		t.fact("Request", fmt.Sprintf("%s, %s; %s", r.Sent, words.Ago(t.now, r.At), cmp.Or(string(r.Outcome), "no answer known")), "")
+	}
+	if n.Attempts > 0 {
+		t.fact("Tries", fmt.Sprintf("%d since the last that worked out", n.Attempts), "")
+	}
+	t.fact("Latest news", n.Cause, "")
+	t.gap(true)
+	t.wrap("", "All that happened to it: greenlight why "+n.Number.Number)
 }
 
 func newTable() table.Writer {
@@ -167,6 +451,8 @@ func newTable() table.Writer {
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Options.SeparateHeader = true
 	style.Format.Header = 0
+	style.Box.PaddingLeft = ""
+	style.Box.PaddingRight = "  "
 	t.SetStyle(style)
 	return t
 }
@@ -203,11 +489,4 @@ func span(d time.Duration) string {
 	default:
 		return fmt.Sprintf("%dd", int(d.Hours()/24))
 	}
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

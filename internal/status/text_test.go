@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/status"
@@ -17,7 +20,7 @@ import (
 func writeText(t *testing.T, s status.Snapshot) string {
 	t.Helper()
 	var out bytes.Buffer
-	must(t, s.WriteText(&out))
+	must(t, s.WriteText(&out, status.TextOptions{}))
 	return out.String()
 }
 
@@ -26,8 +29,8 @@ func TestWriteText_TellsEverythingAboutAMixedLedger(t *testing.T) {
 	golden(t, "mixed.txt", []byte(text))
 	readable(t, text)
 	for _, words := range []string{
-		"2 sendable", "1 conflict", "Approved by the carriers, but", "7 held", "2 unplanned", "(no plan)", "and 2 more; --json has them all", "2 dead letters",
-		"The number is in use on another campaign", "422 10015 Bad Request",
+		"2 sendable", "1 conflict", "Approved by the carriers, but", "7 held", "2 unplanned", "(no plan)", "2 dead letters",
+		"The number is in use on another campaign", "422 10015 Bad\n", "3/7", "Rejected. Read the reason",
 	} {
 		if !strings.Contains(text, words) {
 			t.Errorf("the text does not say %q", words)
@@ -102,23 +105,30 @@ func TestWriteText_SaysWhenInAWord(t *testing.T) {
 		since, next time.Time
 		want        string
 	}{
-		"seconds":                          {noon.Add(-59 * time.Second), noon.Add(59 * time.Second), "59s    in 59s"},
-		"minutes":                          {noon.Add(-time.Minute), noon.Add(59*time.Minute + 59*time.Second), "1m     in 59m"},
-		"hours":                            {noon.Add(-47 * time.Hour), noon.Add(time.Hour), "47h    in 1h"},
-		"days":                             {noon.Add(-49 * time.Hour), noon.Add(30 * 24 * time.Hour), "2d     in 30d"},
-		"now":                              {noon, noon, "0s     now"},
-		"overdue":                          {noon, noon.Add(-time.Hour), "0s     now"},
-		"next unknown":                     {noon, time.Time{}, "0s     resync"},
+		"seconds":                          {noon.Add(-59 * time.Second), noon.Add(59 * time.Second), "59 s    in 59 s, at 12:00"},
+		"minutes":                          {noon.Add(-time.Minute), noon.Add(59*time.Minute + 59*time.Second), "1 min   in 59 min, at 12:59"},
+		"hours":                            {noon.Add(-47 * time.Hour), noon.Add(time.Hour), "47 h    in 1 h, at 13:00"},
+		"days":                             {noon.Add(-49 * time.Hour), noon.Add(30 * 24 * time.Hour), "2 days  in 30 days, at 12:00 on 1 Apr"},
+		"another year":                     {noon, noon.Add(400 * 24 * time.Hour), "0 s     in 400 days, at 12:00 on 6 Apr 2027"},
+		"now":                              {noon, noon, "0 s     now"},
+		"overdue":                          {noon, noon.Add(-time.Hour), "0 s     now"},
+		"next unknown":                     {noon, time.Time{}, "0 s     at the resync"},
 		"since unknown":                    {time.Time{}, noon, "  now"},
-		"written by a clock that is ahead": {noon.Add(time.Minute), noon, "0s     now"},
+		"written by a clock that is ahead": {noon.Add(time.Minute), noon, "0 s     now"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := status.Number{Number: ledger.Number{Number: "+15551234567", State: ledger.Pending, Since: test.since, NextAt: test.next}}
-			text := writeText(t, status.Snapshot{At: noon, Campaigns: []status.Campaign{{
+			all := status.Snapshot{At: noon, Campaigns: []status.Campaign{{
 				Campaign: ledger.Campaign{ID: springID, Planned: true, Plan: "p", Phase: ledger.Ready}, Numbers: []status.Number{n},
-			}}})
+			}}}
+			part, found := all.About("p")
+			if !found {
+				t.Fatal("the plan was not found")
+			}
+			text := writeText(t, part)
 			for line := range strings.Lines(text) {
-				if strings.Contains(line, "+15551234567") && strings.HasSuffix(line, test.want+"\n") {
+				line = strings.Join(strings.Fields(line), " ")
+				if strings.HasPrefix(line, "+15551234567") && strings.HasSuffix(line, strings.Join(strings.Fields(test.want), " ")) {
 					return
 				}
 			}
@@ -127,12 +137,112 @@ func TestWriteText_SaysWhenInAWord(t *testing.T) {
 	}
 }
 
+func TestWriteText_TellsTimesByTheClockOfAPlace(t *testing.T) {
+	var out bytes.Buffer
+	must(t, read(t, mixedLedger(t)).WriteText(&out, status.TextOptions{Zone: time.FixedZone("CET", 3600)}))
+	if !strings.Contains(out.String(), "in 10 s, at 13:00") {
+		t.Errorf("no time of that zone:\n%s", out.String())
+	}
+}
+
+// Colours only where they are wanted, and the text is the same without them.
+func TestWriteText_PaintsOnlyWhenTold(t *testing.T) {
+	s := read(t, mixedLedger(t))
+	for _, focus := range []string{"", "spring-promo", "+15551234570"} {
+		part := s
+		if focus != "" {
+			part, _ = s.About(focus)
+		}
+		var painted bytes.Buffer
+		must(t, part.WriteText(&painted, status.TextOptions{Colour: true}))
+		if !strings.Contains(painted.String(), "\x1b[31m") {
+			t.Errorf("%q: nothing is red", focus)
+		}
+		bare := regexp.MustCompile(`\x1b\[\d*m`).ReplaceAllString(painted.String(), "")
+		if diff := cmp.Diff(writeText(t, part), bare); diff != "" {
+			t.Errorf("%q, without colours: (-want +got):\n%s", focus, diff)
+		}
+	}
+}
+
+func TestAbout_FindsByEveryName(t *testing.T) {
+	s := read(t, mixedLedger(t))
+	for what, want := range map[string]string{
+		"spring-promo": springID, springID: springID, "C6X6M94": springID, autumnID: autumnID, "winter": winterID, strayID: strayID,
+		"config/plans/spring.yaml": springID, "spring.yaml": springID, "/srv/greenlight/config/plans/spring.yaml": springID,
+		"+15551234571": springID, "+12125550150": winterID,
+	} {
+		part, found := s.About(what)
+		if !found || len(part.Campaigns) != 1 || part.Campaigns[0].ID != want {
+			t.Errorf("%s: found %t, %+v; want campaign %s alone", what, found, part.Campaigns, want)
+		}
+	}
+	for _, what := range []string{"", "pring.yaml", "other/spring.yaml/", "+15551230000", "no-such", ".", "/"} {
+		if part, found := s.About(what); found {
+			t.Errorf("%q: found %+v", what, part.Campaigns)
+		}
+	}
+	part, _ := s.About("+15551234571")
+	if diff := cmp.Diff(map[ledger.State]int{ledger.Conflict: 1}, part.Totals); diff != "" {
+		t.Errorf("totals of one number (-want +got):\n%s", diff)
+	}
+}
+
+func TestWriteText_GoesDeeperWhereAsked(t *testing.T) {
+	s := read(t, mixedLedger(t))
+	for what, name := range map[string]string{"spring-promo": "campaign.txt", "+15551234570": "number.txt"} {
+		part, _ := s.About(what)
+		text := writeText(t, part)
+		golden(t, name, []byte(text))
+		readable(t, text)
+	}
+}
+
+func TestStanding_SaysWhetherToWait(t *testing.T) {
+	ready := ledger.Campaign{Planned: true, Phase: ledger.Ready}
+	with := func(c ledger.Campaign, numbers ...ledger.Number) status.Campaign {
+		campaign := status.Campaign{Campaign: c, Counts: map[ledger.State]int{}}
+		for _, n := range numbers {
+			campaign.Counts[n.State]++
+			campaign.Numbers = append(campaign.Numbers, status.Number{Number: n, NeedsPerson: n.NeedsPerson()})
+		}
+		return campaign
+	}
+	attached, sendable, pending := ledger.Number{State: ledger.Attached}, ledger.Number{State: ledger.Sendable}, ledger.Number{State: ledger.Pending}
+	for name, test := range map[string]struct {
+		campaigns []status.Campaign
+		held      bool
+		want      status.Standing
+	}{
+		"nothing is planned":                 {nil, false, status.NotYet},
+		"only an unplanned campaign":         {[]status.Campaign{{Campaign: ledger.Campaign{Phase: ledger.Ready}}}, false, status.NotYet},
+		"all on it":                          {[]status.Campaign{with(ready, attached, sendable)}, false, status.AllAttached},
+		"all on it, held":                    {[]status.Campaign{with(ready, attached)}, true, status.AllAttached},
+		"one is pending":                     {[]status.Campaign{with(ready, attached, pending)}, false, status.NotYet},
+		"one is pending, held":               {[]status.Campaign{with(ready, attached, pending)}, true, status.NeedsPerson},
+		"one is in conflict":                 {[]status.Campaign{with(ready, pending, ledger.Number{State: ledger.Conflict, Reason: ledger.OtherCampaign})}, false, status.NeedsPerson},
+		"one is stuck":                       {[]status.Campaign{with(ready, ledger.Number{State: ledger.Pending, Reason: ledger.Stuck})}, false, status.NeedsPerson},
+		"a carrier failed and it goes on":    {[]status.Campaign{with(ready, ledger.Number{State: ledger.Planned, Reason: ledger.CarrierFailed})}, false, status.NotYet},
+		"a carrier has not taken it":         {[]status.Campaign{with(ready, ledger.Number{State: ledger.Attached, Reason: ledger.CarrierFailed})}, false, status.NeedsPerson},
+		"in review":                          {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.Waiting}, ledger.Number{State: ledger.Planned, Reason: ledger.CampaignNotReady})}, false, status.NotYet},
+		"rejected":                           {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.Blocked})}, false, status.NeedsPerson},
+		"not read, since the key is refused": {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.Unread, Reason: ledger.Unauthorized})}, false, status.NeedsPerson},
+		"not read, since nobody answers":     {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.Unread, Reason: ledger.TelnyxUnavailable})}, false, status.NotYet},
+		"one campaign done, another not":     {[]status.Campaign{with(ready, sendable), with(ready, pending)}, false, status.NotYet},
+		"one not yet, another in trouble":    {[]status.Campaign{with(ready, pending), with(ledger.Campaign{Planned: true, Phase: ledger.Missing})}, false, status.NeedsPerson},
+	} {
+		if got := (status.Snapshot{Campaigns: test.campaigns, Held: test.held}).Standing(); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
 func TestWriteText_ReturnsTheWritersError(t *testing.T) {
 	r, w := io.Pipe()
 	broken := errors.New("broken")
 	r.CloseWithError(broken)
 	for name, s := range map[string]status.Snapshot{"empty": {}, "with a campaign": {Campaigns: []status.Campaign{{}}}} {
-		if err := s.WriteText(w); !errors.Is(err, broken) {
+		if err := s.WriteText(w, status.TextOptions{}); !errors.Is(err, broken) {
 			t.Errorf("%s: got %v, want the pipe's error", name, err)
 		}
 	}

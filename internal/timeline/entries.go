@@ -67,15 +67,20 @@ func ofCampaign(changes []ledger.CampaignChange) []Entry {
 	var s story
 	var before ledger.Campaign
 	for _, change := range changes {
-		s.at = change.At
 		c := change.Campaign
+		// The look began earlier, and what came of it for the numbers is told already.
+		s.at = change.At.Add(-c.ReadAgo)
 		if change.Dropped {
 			before = ledger.Campaign{}
 			continue
 		}
 		switch {
 		case c.Reason != "" && (c.Reason != before.Reason || c.Detail != before.Detail):
-			s.add(Read, c.Detail, "Greenlight could not read the campaign: %s", c.Reason.Advice().Why)
+			what := "Greenlight could not read the campaign"
+			if c.Reason.StopsAll() {
+				what = "All work rests"
+			}
+			s.add(Read, c.Detail, "%s: %s", what, c.Reason.Advice().Why)
 		case c.Reason == "" && c.Phase != ledger.Unread && (c.Phase != before.Phase || c.Status != before.Status || before.Reason != ""):
 			s.add(Read, c.Detail, "Greenlight read the campaign: %s, so it is %s.", cmp.Or(c.Status, "Telnyx does not know it"), c.Phase)
 		}
@@ -293,9 +298,9 @@ func stateText(n ledger.Number) string {
 }
 
 func becameText(before, n ledger.Number) string {
-	text := "The number is " + stateText(n)
+	text := "Its state is now " + stateText(n)
 	if before.State == n.State {
-		text = "The number is still " + string(n.State)
+		text = "Its state is still " + string(n.State)
 		if n.Reason != "" {
 			text += ", now with reason " + string(n.Reason)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -129,11 +130,18 @@ func OfNumber(ctx context.Context, js jetstream.JetStream, number string) (Timel
 	if err != nil {
 		return Timeline{}, err
 	}
-	t.Entries = slices.Concat(ofCampaign(reads), told, ofNumber(changes))
-	// What the server took at the same time stays as it was put together: first what
-	// Telnyx told, then what followed from it.
+	t.Entries = slices.Concat(told, ofCampaign(reads), withoutTold(ofNumber(changes), told))
 	slices.SortStableFunc(t.Entries, func(a, b Entry) int { return a.At.Compare(b.At) })
 	return t, nil
+}
+
+// withoutTold leaves out what a person asked for where the stream still has that
+// message itself.
+func withoutTold(entries, told []Entry) []Entry {
+	return slices.DeleteFunc(entries, func(e Entry) bool {
+		_, message, ok := strings.Cut(e.Text, "(message ")
+		return e.Kind == Person && ok && slices.ContainsFunc(told, func(t Entry) bool { return t.Kind == Person && strings.Contains(t.Text, "(message "+message) })
+	})
 }
 
 // latest returns the number's record that counts: the one written last of those that

@@ -63,7 +63,7 @@ func Until(now, then time.Time) string {
 	switch {
 	case then.IsZero():
 		return ""
-	case !then.After(now):
+	case then.Sub(now) < time.Second:
 		return "now"
 	default:
 		return "in " + Span(then.Sub(now)) + ", at " + Clock(now, then)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -68,6 +70,22 @@ type world struct {
 	page *page.Page
 	url  string
 	stop func()
+	log  *buffer
+	// expected are messages that may be logged.
+	expected *[]string
+}
+
+// expectLog lets the log have these messages.
+func (w world) expectLog(messages ...string) { *w.expected = messages }
+
+// unexpected returns the lines of the log that nobody expected.
+func (w world) unexpected() (lines []string) {
+	for line := range strings.Lines(w.log.String()) {
+		if !slices.ContainsFunc(*w.expected, func(message string) bool { return strings.Contains(line, message) }) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // start shows what js has. Its log must stay empty.
@@ -91,16 +109,17 @@ func show(t testing.TB, js jetstream.JetStream, config page.Config) world {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- shown.Run(ctx) }()
-	stop := sync.OnceFunc(func() {
+	w := world{js: js, page: shown, url: server.URL, log: &log, expected: &[]string{}}
+	w.stop = sync.OnceFunc(func() {
 		cancel()
 		must(t, <-ended)
 		server.Close()
-		if text := log.String(); text != "" {
-			t.Errorf("logged:\n%s", text)
+		if lines := w.unexpected(); len(lines) > 0 {
+			t.Errorf("logged:\n%s", strings.Join(lines, ""))
 		}
 	})
-	t.Cleanup(stop)
-	return world{js: js, page: shown, url: server.URL, stop: stop}
+	t.Cleanup(w.stop)
+	return w
 }
 
 // mixed has campaigns and numbers in every sort of trouble, and dead letters.

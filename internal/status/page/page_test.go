@@ -98,7 +98,7 @@ func TestPage_Filters(t *testing.T) {
 		return strings.Count(body, `class="row `)
 	}
 	for query, want := range map[string]int{
-		"": 5, "?phase=ready": 3, "?phase=blocked": 1, "?phase=unknown": 5, "?q=PROMO": 1, "?q=c6x6m95": 1, "?q=%2B1555": 1, "?q=555": 0, "?q=nothing": 0,
+		"": 5, "?phase=ready": 3, "?phase=blocked": 1, "?phase=unknown": 5, "?q=PROMO": 1, "?q=c6x6m95": 1, "?q=%2B1555123": 1, "?q=555": 0, "?q=nothing": 0,
 		"?show=person": 2, "?show=unfinished": 3, "?show=not_owned": 1, "?show=sendable": 2, "?show=bogus": 5, "?phase=ready&show=person&q=spring": 1,
 		"?page=99": 5, "?page=-1": 5, "?page=x": 5,
 	} {
@@ -115,15 +115,17 @@ func TestPage_Filters(t *testing.T) {
 	}
 }
 
+// What stands in the index is shown on when NATS goes away, and the page says so.
 func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
-	w := show(t, startJetStream(t), page.Config{})
-	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "No numbers are planned yet") })
-	other := startJetStream(t)
-	other.Conn().Close()
-	never := page.New(page.Config{JetStream: other})
-	_ = never
-	if answer, body := w.get(t, "/status/dead-letters"); answer.StatusCode != http.StatusOK || !strings.Contains(body, "No dead letters") {
-		t.Errorf("got %d %s", answer.StatusCode, body)
+	w := mixed(t, page.Config{})
+	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
+	w.expectLog("the status page reads the ledger anew", "a status page could not be made")
+	w.js.Conn().Close()
+	w.await(t, "/status/campaigns/"+springID, func(body string) bool {
+		return strings.Contains(body, "NATS does not answer") && strings.Contains(body, "14 of 20 numbers can send")
+	})
+	if answer, body := w.get(t, "/status/numbers/15551234573"); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "This cannot be read now") {
+		t.Errorf("got %d %s, want 503 with a sentence", answer.StatusCode, body)
 	}
 }
 

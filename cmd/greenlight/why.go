@@ -1,0 +1,101 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/plan"
+	"greenlight/internal/timeline"
+	"greenlight/internal/words"
+)
+
+type whyCommand struct {
+	Number string `arg:"" help:"The number, such as +15551234567."`
+	JSON   bool   `help:"Print JSON."`
+	where
+}
+
+// Help is what kong prints under the command's own help.
+func (c *whyCommand) Help() string {
+	return `Tells what named the number, what Telnyx told about it and its campaign, what Greenlight read, decided and
+sent, what was answered, and how it stands. It asks the ledger and the stream of events, never Telnyx.
+Events are kept for a week; of older changes it tells the first of each kind.`
+}
+
+// Run prints the timeline of a number.
+func (c *whyCommand) Run(ctx context.Context, out output) error {
+	number, err := plan.ParseE164(c.Number)
+	if err != nil {
+		return err
+	}
+	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
+		t, err := timeline.OfNumber(ctx, js, string(number))
+		if errors.Is(err, timeline.ErrUnknownNumber) {
+			return fmt.Errorf("%w; greenlight status lists the planned numbers, greenlight plan validate what the files name", err)
+		}
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			encoder := json.NewEncoder(out.Stdout)
+			encoder.SetIndent("", "  ")
+			return encoder.Encode(t)
+		}
+		return writeTimeline(out.Stdout, t, time.Now(), wantsColour(out.Stdout))
+	})
+}
+
+// whyWidth is how many columns a timeline takes.
+const whyWidth = 80
+
+// writeTimeline writes a timeline for people: a line or a few for each entry, by day,
+// then where the number stands. The times are by the clock of now's place.
+func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, colour bool) error {
+	var b strings.Builder
+	words.Wrap(&b, "", fmt.Sprintf("%s, planned by %s on campaign %s", t.Number, words.Plain(t.Plan, 60), t.Campaign), whyWidth)
+	day := ""
+	for _, entry := range t.Entries {
+		at := entry.At.In(now.Location())
+		if today := at.Format("Monday, 2 January 2006"); today != day {
+			day = today
+			b.WriteString("\n" + day + "\n")
+		}
+		head := fmt.Sprintf("  %s  %-8s  ", at.Format(time.TimeOnly), entry.Kind)
+		indent := strings.Repeat(" ", len(head))
+		words.Hang(&b, head, indent, entry.Text, whyWidth)
+		if entry.Detail != "" {
+			words.Hang(&b, indent, indent, "«"+entry.Detail+"»", whyWidth)
+		}
+	}
+	state := string(t.State)
+	if t.Reason != "" {
+		state += " (" + string(t.Reason) + ")"
+	}
+	since := ""
+	if !t.Since.IsZero() {
+		since = fmt.Sprintf(" since %s, for %s", words.Clock(now, t.Since), words.Span(now.Sub(t.Since)))
+	}
+	fmt.Fprintf(&b, "\nNow:   %s%s\n", paintState(t, state, colour), since)
+	words.Wrap(&b, "       ", t.Sentence, whyWidth)
+	next := t.Next
+	if when := words.Until(now, t.NextAt); when != "" {
+		next += " Next look: " + when + "."
+	}
+	words.Hang(&b, "Next:  ", "       ", next, whyWidth)
+	words.Hang(&b, "To do: ", "       ", cmp.Or(t.Person, "Nothing."), whyWidth)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func paintState(t timeline.Timeline, words string, colour bool) string {
+	b := board{colour: colour}
+	return b.paint(t.State, words)
+}

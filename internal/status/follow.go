@@ -1,0 +1,109 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+)
+
+const (
+	// followLeast is the least time between two snapshots while things change fast.
+	followLeast = 250 * time.Millisecond
+	// ledgerWait is how often it is looked whether there is a ledger by now, where no
+	// assigner ever ran.
+	ledgerWait = time.Second
+	// subjectPause is where the server tells that the assigner was held or resumed,
+	// which is in no record.
+	subjectPause = "$JS.EVENT.ADVISORY.CONSUMER.PAUSE." + events.StreamEvents + "." + events.ConsumerAssigner
+)
+
+// Follow calls changed with a snapshot, and with another one whenever a record has
+// changed or the assigner is held or resumed, until changed returns an error, which
+// Follow returns, or ctx ends; then it returns the cause. The server tells of each
+// change; it is not asked in between.
+func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error) error {
+	book, err := waitForLedger(ctx, js, now, changed)
+	if err != nil {
+		return err
+	}
+	type records struct {
+		campaigns []ledger.CampaignEntry
+		numbers   []ledger.Number
+	}
+	pauses := make(chan *nats.Msg, 16)
+	subscription, err := js.Conn().ChanSubscribe(subjectPause, pauses)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = subscription.Unsubscribe() }() // it fails only when the connection is closed
+	ctx, cancel := context.WithCancel(ctx)
+	told, ended := make(chan records), make(chan error, 1)
+	go func() {
+		ended <- book.Follow(ctx, followLeast, func(campaigns []ledger.CampaignEntry, numbers []ledger.Number) error {
+			select {
+			case told <- records{campaigns, numbers}:
+			case <-ctx.Done():
+			}
+			return nil
+		})
+	}()
+	watching := true
+	defer func() {
+		if cancel(); watching {
+			<-ended
+		}
+	}()
+	var latest records
+	known := false
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case err := <-ended:
+			watching = false
+			return errors.Join(err, context.Cause(ctx))
+		case latest = <-told:
+			known = true
+		case <-pauses:
+			if !known {
+				continue
+			}
+		}
+		s := newSnapshot(now())
+		if err := s.askStreams(ctx, js); err != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
+		s.fill(latest.campaigns, latest.numbers)
+		if err := changed(s); err != nil {
+			return err
+		}
+	}
+}
+
+// waitForLedger opens the ledger as soon as there is one. Without one it tells of an
+// empty snapshot, once.
+func waitForLedger(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error) (*ledger.Ledger, error) {
+	for told := false; ; {
+		book, err := ledger.Open(ctx, js)
+		if !errors.Is(err, jetstream.ErrBucketNotFound) {
+			return book, err
+		}
+		if !told {
+			told = true
+			if err := changed(newSnapshot(now())); err != nil {
+				return nil, err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(ledgerWait):
+		}
+	}
+}

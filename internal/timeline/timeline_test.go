@@ -1,0 +1,355 @@
+package timeline_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/leaktest"
+	"greenlight/internal/ledger"
+	"greenlight/internal/timeline"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, leaktest.Server()...)
+}
+
+const (
+	campaignID = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
+	otherID    = "C6X6M95"
+	number     = "+15551234567"
+)
+
+// noon is when all that the tests write happens, by the clock of who writes.
+var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+// desk writes a ledger and a stream of events, as assigner and webhook do.
+type desk struct {
+	t         *testing.T
+	js        jetstream.JetStream
+	book      *ledger.Ledger
+	publisher *events.Publisher
+	campaign  ledger.CampaignEntry
+	number    ledger.NumberEntry
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
+	must(t, err)
+	t.Cleanup(func() { must(t, server.Close()) })
+	nc, err := events.Connect("", t.Name(), server.InProcess()...)
+	must(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	must(t, err)
+	must(t, events.EnsureStreams(t.Context(), js, 1))
+	book, err := ledger.Create(t.Context(), js, 1)
+	must(t, err)
+	return &desk{t: t, js: js, book: book, publisher: events.NewPublisher(js)}
+}
+
+// read writes what a look found out of the campaign.
+func (d *desk) read(change func(*ledger.Campaign)) {
+	d.t.Helper()
+	c := d.campaign.Campaign
+	c.ID, c.Planned, c.Plan, c.PlanHash, c.TCRID, c.BrandID, c.Since = campaignID, true, "spring", "a1b2", "CTCR001", "brand-1", noon
+	change(&c)
+	var err error
+	d.campaign, err = d.book.PutCampaign(d.t.Context(), d.campaign, c)
+	must(d.t, err)
+}
+
+// write writes what became of the number.
+func (d *desk) write(change func(*ledger.Number)) {
+	d.t.Helper()
+	n := d.number.Number
+	n.Number, n.CampaignID, n.Plan, n.PlanHash, n.PlanPlace, n.EntryHash, n.Since = number, campaignID, "spring", "a1b2", "config/plans/spring.yaml:7", "e1", noon
+	change(&n)
+	var err error
+	d.number, err = d.book.PutNumber(d.t.Context(), d.number, n)
+	must(d.t, err)
+}
+
+// post stores an event.
+func (d *desk) post(eventType, about, payload string) {
+	d.t.Helper()
+	body := fmt.Sprintf(`{"data":{"event_type":%q,"payload":%s}}`, eventType, payload)
+	_, err := d.publisher.Publish(d.t.Context(), events.Event{ID: fmt.Sprint(len(body), about, payload), Type: eventType, About: about, ReceivedAt: noon, Body: []byte(body)})
+	must(d.t, err)
+}
+
+// nudge asks for a look as a person does, and waits until that has come over from the
+// stream of triggers.
+func (d *desk) nudge() {
+	d.t.Helper()
+	must(d.t, d.publisher.Trigger(d.t.Context(), events.KindCampaign, campaignID))
+	stream, err := d.js.Stream(d.t.Context(), events.StreamEvents)
+	must(d.t, err)
+	subject, err := events.TriggerSubject(events.KindCampaign, campaignID)
+	must(d.t, err)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) { // between two looks
+		_, err := stream.GetLastMsgForSubject(d.t.Context(), subject)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+func (d *desk) story() timeline.Timeline {
+	d.t.Helper()
+	story, err := timeline.OfNumber(d.t.Context(), d.js, number)
+	must(d.t, err)
+	for i := range story.Entries[1:] {
+		if story.Entries[i+1].At.Before(story.Entries[i].At) {
+			d.t.Errorf("entry %d is before the one above it: %+v", i+1, story.Entries)
+		}
+	}
+	return story
+}
+
+// lines writes the entries without their times.
+func lines(entries []timeline.Entry) []string {
+	var lines []string
+	for _, e := range entries {
+		line := string(e.Kind) + ": " + e.Text
+		if e.Detail != "" {
+			line += " «" + e.Detail + "»"
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOfNumber_TellsAWholeLifeInOrder(t *testing.T) {
+	d := newDesk(t)
+	d.read(func(c *ledger.Campaign) { c.Phase, c.Status = ledger.Waiting, "MNO_PENDING" })
+	d.write(func(n *ledger.Number) { n.State, n.Reason = ledger.Planned, ledger.CampaignNotReady })
+	d.post("10dlc.campaign.update", campaignID, `{"type":"VERIFIED","status":"","description":"Campaign verified"}`)
+	d.read(func(c *ledger.Campaign) { c.Phase, c.Status = ledger.Ready, "MNO_PROVISIONED" })
+	d.write(func(n *ledger.Number) {
+		n.State, n.Reason, n.ClaimedAt, n.Attempts = ledger.Attaching, "", noon, 1
+		n.Request = ledger.Request{Sent: "POST /10dlc/phone_number_campaigns", Campaign: campaignID, Profile: "profile-1", At: noon}
+	})
+	d.write(func(n *ledger.Number) {
+		n.State, n.Status = ledger.Pending, "PENDING_ASSIGNMENT"
+		n.Request.Outcome, n.Request.AnsweredAt = ledger.Accepted, noon
+	})
+	d.post("10dlc.phone_number.update", campaignID, `{"type":"ASSIGNMENT","status":"success","phoneNumber":"+15551234567"}`)
+	d.post("10dlc.phone_number.update", campaignID, `{"type":"ASSIGNMENT","status":"failed","phoneNumber":"+15551234568"}`) // another's
+	d.post("10dlc.phone_number.update", "", `{"type":"STATUS_UPDATE","status":"ADDED","phoneNumber":"+15551234567"}`)
+	d.post("10dlc.campaign.update", otherID, `{"type":"TELNYX_REVIEW","status":"REJECTED"}`) // another's
+	d.post("10dlc.brand.update", "brand-1", `{"type":"REVET","status":"success"}`)
+	d.nudge()
+	d.write(func(n *ledger.Number) {
+		n.State, n.Status, n.TMobile, n.NonTMobile = ledger.Sendable, "ASSIGNED", "ADDED", "ADDED"
+		n.ClaimedAt, n.Attempts = time.Time{}, 0
+	})
+	story := d.story()
+	want := []string{
+		"read: Greenlight read the campaign: MNO_PENDING, so it is waiting.",
+		"plan: Plan spring (config/plans/spring.yaml:7) named the number for campaign " + campaignID + ", in plan set a1b2.",
+		"state: Its state is now planned (campaign_not_ready). The campaign is not approved by the carriers.",
+		"event: Telnyx told of the campaign: VERIFIED, which means that the carriers have approved it (10dlc.campaign.update, message 1). «Campaign verified»",
+		"read: Greenlight read the campaign: MNO_PROVISIONED, so it is ready.",
+		"decision: The campaign is approved and nothing stands against the number: Greenlight claims it and asks for it.",
+		"request: Sent: PATCH, to put the number on messaging profile profile-1.",
+		"request: Sent: POST /10dlc/phone_number_campaigns, to attach it to campaign " + campaignID + ".",
+		"state: Its state is now attaching. The request to Telnyx is under way, or its answer was lost.",
+		"answer: Telnyx took the request; its record says PENDING_ASSIGNMENT.",
+		"state: Its state is now pending. Telnyx took the request and is at work on it.",
+		"event: Telnyx told of the number: ASSIGNMENT, success (10dlc.phone_number.update, message 2).",
+		"event: Telnyx told of the number: STATUS_UPDATE, ADDED (10dlc.phone_number.update, message 4).",
+		"event: Telnyx told of the campaign's brand: REVET, success (10dlc.brand.update, message 6).",
+		"person: A person asked for a look at the campaign, with greenlight trigger (message 7).",
+		"read: Greenlight read Telnyx's record of the number: ASSIGNED (T-Mobile ADDED, others ADDED).",
+		"state: Its state is now sendable. The number is on the campaign and every carrier has it: it can send.",
+	}
+	if diff := cmp.Diff(want, lines(story.Entries)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !story.Planned || story.Plan != "spring" || story.PlanHash != "a1b2" || story.Campaign != campaignID || story.State != ledger.Sendable || story.Person != "" || story.NeedsPerson {
+		t.Errorf("got %+v", story)
+	}
+}
+
+func TestOfNumber_TellsEveryOutcomeAndWhatFollows(t *testing.T) {
+	d := newDesk(t)
+	request := ledger.Request{Sent: "POST /x", Campaign: campaignID}
+	for i, test := range []struct {
+		outcome ledger.Outcome
+		state   ledger.State
+		reason  ledger.Reason
+		want    []string
+	}{
+		{ledger.Refused, ledger.Planned, ledger.BeingProcessed, []string{"answer: Telnyx refused it. «words 0»", "decision: Greenlight will try again in 30 s."}},
+		{ledger.Unanswered, ledger.Attaching, ledger.TelnyxUnavailable, []string{"answer: No answer came that can be read, so the request may have worked all the same. «words 1»"}},
+		{ledger.Unsent, ledger.Planned, ledger.RateLimited, []string{"answer: The request was not sent after all. «words 2»"}},
+		{ledger.Refused, ledger.Failed, ledger.Rejected, []string{"answer: Telnyx refused it. «words 3»", "decision: Greenlight stops trying, and keeps a dead letter."}},
+	} {
+		at := noon.Add(time.Duration(i) * time.Hour)
+		d.write(func(n *ledger.Number) {
+			n.State, n.Reason, n.Detail, n.Attempts, n.ClaimedAt = ledger.Attaching, "", "", i+1, at
+			n.Request = request
+			n.Request.At = at
+		})
+		d.write(func(n *ledger.Number) {
+			n.State, n.Reason, n.Detail = test.state, test.reason, fmt.Sprint("words ", i)
+			n.Request.Outcome, n.Request.AnsweredAt, n.NextAt = test.outcome, at, at.Add(30*time.Second)
+		})
+		got := strings.Join(lines(d.story().Entries), "\n")
+		for _, want := range test.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q in\n%s", test.outcome, want, got)
+			}
+		}
+		if strings.Count(got, fmt.Sprint("words ", i)) != 1 {
+			t.Errorf("%s: Telnyx's words are not told once:\n%s", test.outcome, got)
+		}
+	}
+}
+
+// The ledger keeps so many changes; of what is older the firsts stay.
+func TestOfNumber_KeepsTheFirstsOfALongLife(t *testing.T) {
+	d := newDesk(t)
+	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
+	for i := range ledger.HistoryOfNumber {
+		at := noon.Add(time.Duration(i) * time.Hour)
+		d.write(func(n *ledger.Number) {
+			n.State, n.Reason, n.Attempts, n.ClaimedAt = ledger.Attaching, "", i+1, at
+			n.Request = ledger.Request{Sent: "POST /x", Campaign: campaignID, At: at}
+			n.Firsts.Requests++
+		})
+		d.write(func(n *ledger.Number) {
+			n.State, n.Reason = ledger.Planned, ledger.BeingProcessed
+			n.Request.Outcome, n.Request.AnsweredAt = ledger.Refused, at
+		})
+	}
+	got := lines(d.story().Entries)
+	for i, want := range []string{
+		"plan: Plan spring (config/plans/spring.yaml:7) named the number",
+		"request: Greenlight asked Telnyx for the first time",
+		"state: What was between is not kept: the ledger holds the latest 32 changes of a number. It was attaching then, after 17 requests.",
+		"answer: Telnyx refused it.",
+	} {
+		if len(got) <= i || !strings.HasPrefix(got[i], want) {
+			t.Fatalf("entry %d: want %q in\n%s", i, want, strings.Join(got, "\n"))
+		}
+	}
+	if last := got[len(got)-1]; !strings.HasPrefix(last, "state: Its state is now planned (being_processed)") {
+		t.Errorf("the last is %q", last)
+	}
+}
+
+func TestOfNumber_MakesTelnyxsWordsHarmlessAndShort(t *testing.T) {
+	d := newDesk(t)
+	evil := "\x1b[2J\x1b]0;owned\a\r\u009b31m\u202e" + strings.Repeat("long ", 1000)
+	d.read(func(c *ledger.Campaign) { c.Phase, c.Status, c.Detail = ledger.Blocked, "MNO_\x1b[31mREJECTED", evil })
+	d.write(func(n *ledger.Number) {
+		n.State, n.Reason, n.Detail, n.Status = ledger.Failed, ledger.Rejected, evil, "X\x1b[2J"
+	})
+	d.post("10dlc.campaign.update", campaignID, `{"type":"TELNYX\u001b[2J_REVIEW","description":"a\u001b[2J\u009b\u202e `+strings.Repeat("b", 5000)+`"}`)
+	told := 0
+	for _, entry := range d.story().Entries {
+		if entry.Detail != "" {
+			told++
+		}
+		for _, text := range []string{entry.Text, entry.Detail} {
+			if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || len([]rune(text)) > 600 {
+				t.Errorf("%s: %q", entry.Kind, text)
+			}
+		}
+	}
+	if told != 3 {
+		t.Errorf("%d entries have words of Telnyx's, want 3", told)
+	}
+}
+
+func TestOfNumber_TellsOfANumberThatLeftThePlan(t *testing.T) {
+	d := newDesk(t)
+	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
+	must(t, d.book.DropNumber(t.Context(), d.number))
+	story := d.story()
+	if got := lines(story.Entries); story.Planned || !strings.HasPrefix(got[len(got)-1], "plan: No plan names the number on campaign "+campaignID) {
+		t.Errorf("got %+v", story)
+	}
+	if !strings.HasPrefix(story.Sentence, "No plan names the number any more. It was planned") || story.Next == "" {
+		t.Errorf("got %q, %q", story.Sentence, story.Next)
+	}
+	// On the plan of another campaign: that is where it stands.
+	n := ledger.Number{Number: number, CampaignID: otherID, Plan: "autumn", PlanHash: "c3d4", State: ledger.Pending, Since: noon}
+	_, err := d.book.PutNumber(t.Context(), ledger.NumberEntry{}, n)
+	must(t, err)
+	if story := d.story(); !story.Planned || story.Campaign != otherID || story.State != ledger.Pending {
+		t.Errorf("got %+v, want it on %s", story, otherID)
+	}
+}
+
+// Records of older programs lack the request, the place and the firsts.
+func TestOfNumber_TakesOlderRecords(t *testing.T) {
+	d := newDesk(t)
+	kv, err := d.js.KeyValue(t.Context(), "NUMBERS")
+	must(t, err)
+	for _, record := range []string{
+		`{"v":1,"number":"+15551234567","campaign_id":"C6X6M95","plan":"p","plan_hash":"h","entry_hash":"e","state":"planned","since":"2026-03-02T12:00:00Z"}`,
+		`{"v":1,"number":"+15551234567","campaign_id":"C6X6M95","plan":"p","plan_hash":"h","entry_hash":"e","state":"pending","attempts":1,"claimed_at":"2026-03-02T12:00:00Z","since":"2026-03-02T12:00:00Z","of_the_future":{"a":[1]}}`,
+	} {
+		_, err := kv.Put(t.Context(), "C6X6M95.15551234567", []byte(record))
+		must(t, err)
+	}
+	want := []string{
+		"plan: Plan p named the number for campaign C6X6M95, in plan set h.",
+		"state: Its state is now planned. The number is planned and its turn has not come yet.",
+		"state: Its state is now pending. Telnyx took the request and is at work on it.",
+	}
+	if diff := cmp.Diff(want, lines(d.story().Entries)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestOfNumber_TellsOfANumberThatNobodyNamed(t *testing.T) {
+	d := newDesk(t)
+	if _, err := timeline.OfNumber(t.Context(), d.js, number); !errors.Is(err, timeline.ErrUnknownNumber) || !strings.Contains(err.Error(), number) {
+		t.Errorf("got %v, want ErrUnknownNumber with the number", err)
+	}
+	must(t, d.js.DeleteKeyValue(t.Context(), "NUMBERS"))
+	if _, err := timeline.OfNumber(t.Context(), d.js, number); !errors.Is(err, timeline.ErrUnknownNumber) {
+		t.Errorf("before an assigner ran: got %v, want ErrUnknownNumber", err)
+	}
+}
+
+func TestOfNumber_TellsTheLatestOfManyEvents(t *testing.T) {
+	d := newDesk(t)
+	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
+	for i := range timeline.MostEvents + 20 {
+		d.post("10dlc.campaign.update", campaignID, fmt.Sprintf(`{"type":"T%d"}`, i))
+	}
+	told, last := 0, ""
+	for _, entry := range d.story().Entries {
+		if entry.Kind == timeline.Event {
+			told, last = told+1, entry.Text
+		}
+	}
+	if want := fmt.Sprintf("T%d ", timeline.MostEvents+19); told != timeline.MostEvents || !strings.Contains(last, want) {
+		t.Errorf("told %d, the last %q; want %d, the last with %s", told, last, timeline.MostEvents, want)
+	}
+}
