@@ -249,8 +249,8 @@ func browserTakesInChanges(t *testing.T, browser context.Context) {
 	b := open(t, browser, w, "/status", chromedp.EmulateViewport(1000, 420))
 	b.untilLive()
 	const link = `document.querySelector('#c-` + springID + ` a')`
-	b.js(`window.sameDocument = true; window.row = document.getElementById('c-`+springID+`');
-		`+link+`.focus(); scrollTo(0, row.offsetTop - 100); document.querySelector('#q').value = 'typed'`)
+	b.js(`window.sameDocument = true; window.row = document.getElementById('c-` + springID + `');
+		` + link + `.focus(); scrollTo(0, row.offsetTop - 100); document.querySelector('#q').value = 'typed'`)
 	before := eval[float64](b, "scrollY")
 	if before == 0 {
 		t.Fatal("there is nothing to scroll")

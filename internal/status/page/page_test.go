@@ -81,7 +81,9 @@ func TestPage_LetsGoOfWhatIsDropped(t *testing.T) {
 	entry, _, err := w.book.Campaign(t.Context(), springID)
 	must(t, err)
 	must(t, w.book.DropCampaign(t.Context(), entry))
-	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, "9 of 19 numbers can send") && !strings.Contains(body, springID) })
+	body := w.await(t, "/status", func(body string) bool {
+		return strings.Contains(body, "9 of 19 numbers can send") && !strings.Contains(body, springID)
+	})
 	if strings.Contains(body, "not owned</a>") {
 		t.Errorf("it still asks to do something about numbers that are gone:\n%s", body)
 	}

@@ -51,7 +51,7 @@ func TestScale(t *testing.T) {
 	}
 	last := campaigns / 50
 	for path, want := range map[string]string{
-		"/status": fmt.Sprintf("Page 1 of %d", last),
+		"/status":                                                    fmt.Sprintf("Page 1 of %d", last),
 		fmt.Sprintf("/status?page=%d", last):                         fmt.Sprintf("Page %d of %d", last, last),
 		"/status?q=" + e164(campaigns-1, each-1)[1:]:                 "1–1 of 1 campaign<",
 		"/status?show=not_owned":                                     fmt.Sprintf("of %s campaigns", grouped(campaigns)),

@@ -64,7 +64,9 @@ var versionOf = regexp.MustCompile(`data-version="([^"]+)"`)
 // settled returns the version of the page once all that was written shows.
 func settled(t *testing.T, w world) string {
 	t.Helper()
-	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") && strings.Contains(body, "No plan</a>") })
+	body := w.await(t, "/status", func(body string) bool {
+		return strings.Contains(body, "23 of 39") && strings.Contains(body, "No plan</a>")
+	})
 	return versionOf.FindStringSubmatch(body)[1]
 }
 
