@@ -206,7 +206,12 @@ func (b tab) rows() []string {
 // picture keeps a screenshot of the whole page.
 func (b tab) picture(name string) {
 	b.t.Helper()
-	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	b.keep(name, chromedp.FullScreenshot(100))
+}
+
+func (b tab) keep(name string, take chromedp.Action[[]byte]) {
+	b.t.Helper()
+	png, err := chromedp.Run(b.ctx, take)
 	must(b.t, err)
 	dir := os.Getenv("GREENLIGHT_SCREENSHOTS")
 	if dir == "" {
@@ -231,7 +236,8 @@ func theme(name string) chromedp.Action[chromedp.Void] {
 }
 
 func browserLoads(t *testing.T, browser context.Context) {
-	b := open(t, browser, mixed(t, page.Config{}), "/status")
+	w := mixed(t, page.Config{})
+	b := open(t, browser, w, "/status", theme("light"))
 	b.untilLive()
 	b.says("23 of 39 numbers can send", "9 need a person", "3 are on their way", "What to do", "1 campaign: blocked",
 		"1 number: not owned", "Order or port the number", "2 dead letters", "Next look: in ", "Live")
@@ -242,6 +248,11 @@ func browserLoads(t *testing.T, browser context.Context) {
 	if got := eval[string](b, "document.title"); got != "23 of 39 numbers can send · Greenlight" {
 		t.Errorf("title: got %q", got)
 	}
+	// The picture of the README: nobody tries to do harm there.
+	w.putCampaign(t, ledger.Campaign{ID: autumnID, TCRID: autumnID, Planned: true, Plan: "autumn-sale", Phase: ledger.Blocked, Status: "MNO_REJECTED", Detail: "Brand's website could not be reached (code 803)", Since: time.Now()})
+	b.until(`document.querySelector('#c-` + autumnID + ` h3').textContent === 'autumn-sale'`)
+	b.run(chromedp.EmulateViewport(1200, 1180, chromedp.EmulateScale(0.8)))
+	b.keep("readme", chromedp.CaptureScreenshot())
 }
 
 func browserTakesInChanges(t *testing.T, browser context.Context) {

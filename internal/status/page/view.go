@@ -591,6 +591,7 @@ func (p *Page) deadLetters(ctx context.Context, before string, m *memo) (*view, 
 	x := p.index
 	x.mu.Lock()
 	warnings, key := x.alerts(), fmt.Sprint(x.conditions.DeadLetters)
+	warnings.DeadLetters = 0 // they are what the page is about
 	x.mu.Unlock()
 	if m.made != nil && m.key == key {
 		return withAlerts(m.made, warnings)
