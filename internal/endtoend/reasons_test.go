@@ -401,7 +401,7 @@ func (s scenario) toldOf(w *world, reason ledger.Reason, detail string) {
 		told = told || entry.Detail != "" && strings.HasPrefix(strings.ReplaceAll(detail, `"`, ""), strings.ReplaceAll(strings.TrimSuffix(entry.Detail, "…"), `"`, ""))
 	}
 	requests := len(w.sim.Writes())
-	if kinds[timeline.Plan] != 1 || kinds[timeline.State] == 0 || !told && detail != "" || (kinds[timeline.Request] > 0) != (requests > 0) {
+	if kinds[timeline.Plan] != 1 || kinds[timeline.State] == 0 || !told && detail != "" || (kinds[timeline.Request] > 0) != (requests > 0) || kinds[timeline.Request] != kinds[timeline.Answer] {
 		w.t.Errorf("%d requests, detail %q, and the timeline %+v", requests, detail, story.Entries)
 	}
 }

@@ -3,6 +3,7 @@ package timeline_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,7 @@ func TestOfNumber_TellsAWholeLifeInOrder(t *testing.T) {
 	d.write(func(n *ledger.Number) {
 		n.State, n.Status, n.TMobile, n.NonTMobile = ledger.Sendable, "ASSIGNED", "ADDED", "ADDED"
 		n.ClaimedAt, n.Attempts = time.Time{}, 0
+		n.Cause = "asked for by a person (message 7)"
 	})
 	story := d.story()
 	want := []string{
@@ -301,6 +303,27 @@ func TestOfNumber_TellsOfANumberThatLeftThePlan(t *testing.T) {
 	must(t, err)
 	if story := d.story(); !story.Planned || story.Campaign != otherID || story.State != ledger.Pending {
 		t.Errorf("got %+v, want it on %s", story, otherID)
+	}
+}
+
+// What a person asked for leaves the stream after an hour; the record still has it.
+func TestOfNumber_TellsWhatAPersonAskedForLongAgo(t *testing.T) {
+	d := newDesk(t)
+	d.write(func(n *ledger.Number) { n.State, n.Cause = ledger.Planned, "resync (message 1)" })
+	d.write(func(n *ledger.Number) { n.State, n.Cause = ledger.Pending, "asked for by a person (message 7)" })
+	got := lines(d.story().Entries)
+	if want := "person: A person asked for a look at the campaign (message 7)."; !slices.Contains(got, want) {
+		t.Errorf("no %q in\n%s", want, strings.Join(got, "\n"))
+	}
+}
+
+// A look takes a while, and its record is written at the end: what it read came first.
+func TestOfNumber_TellsAReadingWhenItWasMade(t *testing.T) {
+	d := newDesk(t)
+	d.write(func(n *ledger.Number) { n.State = ledger.Attaching })
+	d.read(func(c *ledger.Campaign) { c.Phase, c.Status, c.ReadAgo = ledger.Ready, "MNO_PROVISIONED", time.Minute })
+	if first := lines(d.story().Entries)[0]; !strings.HasPrefix(first, "read: ") {
+		t.Errorf("the first is %q", first)
 	}
 }
 

@@ -1,0 +1,88 @@
+package endtoend_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/timeline"
+)
+
+// The story of an ordinary day, from the plan to the number that can send: each step
+// is told, in the order in which they happened.
+func TestTimeline_TellsAnOrdinaryDay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, telnyxsim.Options{})
+	w.stage(campaignID + ": " + reasonNumber)
+	w.campaign(campaignID, telnyx.CampaignMNOPending)
+	w.start()
+	w.phase(campaignID, ledger.Waiting)
+	w.must(w.sim.Walk(t.Context(), campaignID, 0))
+	w.reaches(campaignID, ledger.Sendable)
+	w.delivered()
+	w.phase(campaignID, ledger.Ready)
+
+	story, err := timeline.OfNumber(t.Context(), w.js, reasonNumber)
+	w.must(err)
+	var told []string
+	for _, entry := range story.Entries {
+		told = append(told, fmt.Sprintf("%s: %s", entry.Kind, entry.Text))
+	}
+	// When Telnyx's own events come is Telnyx's to say.
+	for _, want := range []string{"event: Telnyx told of the campaign: VERIFIED", "event: Telnyx told of the number: ASSIGNMENT, success"} {
+		if !strings.Contains(strings.Join(told, "\n"), want) {
+			t.Errorf("no %q in\n%s", want, strings.Join(told, "\n"))
+		}
+	}
+	rest := told
+	for _, want := range []string{
+		"plan: Plan plan-1 (plan.yaml:6) named the number for campaign " + campaignID + ", in plan set " + w.plans().Hash,
+		"read: Greenlight read the campaign: MNO_PROVISIONED, so it is ready.",
+		"decision: The campaign is approved and nothing stands against the number",
+		"request: Sent: POST /10dlc/phone_number_campaigns, to attach it to campaign " + campaignID,
+		"answer: Telnyx took the request; its record says PENDING_ASSIGNMENT.",
+		"state: Its state is now pending.",
+		"state: Its state is now sendable.",
+	} {
+		for len(rest) > 0 && !strings.HasPrefix(rest[0], want) {
+			rest = rest[1:]
+		}
+		if len(rest) == 0 {
+			t.Fatalf("no %q, or not in its place, in\n%s", want, strings.Join(told, "\n"))
+		}
+	}
+}
+
+// Days without Telnyx do not wash out what was known before: neither the wait that
+// does not grow any more, nor the next look, is an entry of the history.
+func TestTimeline_OutlastsAnOutage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, telnyxsim.Options{})
+	clock := w.movableClock()
+	w.config.Telnyx.Pacer = telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 1000})
+	w.stage(campaignID + ": " + reasonNumber)
+	w.campaign(campaignID, telnyx.CampaignMNOPending)
+	w.start()
+	w.phase(campaignID, ledger.Waiting)
+	unreadable(refusal(418, "99999", "I am a pot", "of tea"))(w)
+	const looks = 14
+	var next time.Time
+	for range looks {
+		clock.pass(11 * time.Minute)
+		w.look(campaignID)
+		record := w.looks(campaignID)
+		if !record.NextAt.After(next) || !record.NextAt.After(clock.now()) {
+			t.Fatalf("the next look is at %s, want one after %s", record.NextAt, next)
+		}
+		next = record.NextAt
+	}
+	history, err := w.book.CampaignHistory(t.Context(), campaignID)
+	w.must(err)
+	if len(history) > 10 || history[0].Campaign.Phase != ledger.Waiting || history[0].Campaign.Reason != "" {
+		t.Errorf("got %d entries, the first %+v; want ten at most, the first from before", len(history), history[0])
+	}
+}
