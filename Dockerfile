@@ -22,20 +22,20 @@ USER 65532:65532
 
 FROM base AS webhook
 COPY --from=build /out/webhook /webhook
-# The private listener is published by nobody unless you do.
-ENV ADMIN_LISTEN=0.0.0.0:8081
+# The private listener is reached from inside the container alone. For probes and
+# Prometheus set ADMIN_LISTEN=:8081, and ADMIN_TOKEN or ADMIN_TOKEN_FILE with it.
 EXPOSE 8080
 ENTRYPOINT ["/webhook"]
 
 FROM base AS assigner
 COPY --from=build /out/assigner /assigner
-ENV ADMIN_LISTEN=0.0.0.0:8081 PLANS=/config/plans
+ENV PLANS=/config/plans
 ENTRYPOINT ["/assigner"]
 
 FROM base AS greenlight
 COPY --from=build /out/greenlight /greenlight
 COPY --from=build --chown=65532:65532 /empty/ /
-ENV ADMIN_LISTEN=0.0.0.0:8081 PLANS=/config/plans DATA=/data
+ENV PLANS=/config/plans DATA=/data
 VOLUME /data
 EXPOSE 8080
 ENTRYPOINT ["/greenlight"]

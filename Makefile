@@ -48,10 +48,11 @@ fuzz: ## each fuzz target for FUZZTIME
 	  done; \
 	done
 
-bench: ## the benchmarks, with allocations; those of the front door with 40,000 events each
+bench: ## the benchmarks, with allocations; those of the front door with 40,000 events each, and the status page at full size
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v -e /cmd/greenlight -e /internal/webhook)
 	$(GO) test -run '^$$' -bench 'Deliver|Handle|Up' -benchtime 40000x -benchmem -timeout 30m ./internal/webhook ./cmd/greenlight
 	$(GO) test -run '^$$' -bench 'Trace|Cost' -benchmem ./internal/webhook
+	GREENLIGHT_SCALE=2000 $(GO) test -count=1 -v -run '^TestScale$$' ./internal/status/page
 
 memory: ## what a million events cost in memory, and whether it is given back: a quarter of an hour
 	GREENLIGHT_MEMORY=yes $(GO) test -run '^$$' -bench Memory -benchtime 1000000x -timeout 60m ./cmd/greenlight

@@ -33,7 +33,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var faults settings.Faults
 	config, plans := c.Assigner.Config(&faults, c.Telnyx)
 	config.Replicas = c.Copies(&faults)
-	c.Admin.Check(&faults)
+	token := c.Admin.Check(&faults)
 	log := c.Log.Logger(&faults, stderr)
 	nc := c.ConnectOrWait(&faults, "greenlight assigner")
 	if err := faults.Err(); err != nil {
@@ -56,6 +56,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := p.AddAssigner(ctx, config); err != nil {
 		return err
 	}
-	p.AddStatus(private)
+	p.AddWindow(private, token)
 	return p.Run(ctx)
 }

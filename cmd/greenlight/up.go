@@ -49,7 +49,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	site.door = process.Door{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(site.webhook.Verifier)}
 	site.door.Certificates = c.Certificates(&faults, c.Data.Dir)
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
-	c.Admin.Check(&faults)
+	site.token = c.Admin.Check(&faults)
 	if err := faults.Err(); err != nil {
 		return err
 	}
@@ -73,6 +73,8 @@ type site struct {
 	assigner assigner.Config
 	// plans watches the plan files; nil when there are none to watch.
 	plans *watch.Watcher
+	// token is what readers of the private listener must know; empty for none.
+	token status.Token
 	// traces says that the environment may ask for traces.
 	traces bool
 	log    zerolog.Logger
@@ -131,6 +133,6 @@ func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Co
 	if err := p.AddAssigner(ctx, s.assigner); err != nil {
 		return nil, err
 	}
-	p.AddStatus(private)
+	p.AddWindow(private, s.token)
 	return p, nil
 }

@@ -34,7 +34,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	config := c.Webhook.Config(&faults)
 	door := process.Door{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(config.Verifier), Certificates: c.Certificates(&faults, "")}
 	replicas := c.Copies(&faults)
-	c.Admin.Check(&faults)
+	token := c.Admin.Check(&faults)
 	log := c.Log.Logger(&faults, stderr)
 	nc := c.ConnectOrWait(&faults, "greenlight webhook")
 	if err := faults.Err(); err != nil {
@@ -63,6 +63,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if door.Keys == nil {
 		p.HoldKeys()
 	}
-	p.AddStatus(private)
+	p.AddWindow(private, token)
 	return p.Run(ctx)
 }

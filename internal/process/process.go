@@ -44,6 +44,8 @@ type Process struct {
 	checks []status.Check
 	parts  []part
 	tracer *tracing.Tracer
+	// planFaults says why plan files are not in force; nil when none are watched.
+	planFaults func() error
 	// last, if not nil, is called when all parts have stopped.
 	last func()
 }
@@ -246,6 +248,7 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 	p.checks = append(p.checks, status.Check{
 		Name: "plans", Advisory: true, Ready: func(context.Context) error { return plans.Err() },
 	})
+	p.planFaults = plans.Err
 	hangups := catchHangups()
 	p.add("plans", func(ctx context.Context) error {
 		var telling sync.WaitGroup
@@ -327,17 +330,6 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 		return worker.Run(ctx)
 	})
 	return nil
-}
-
-// AddStatus adds the private listener. Add it last: it shows what the others are
-// doing, to the end.
-func (p *Process) AddStatus(listener net.Listener) {
-	handler := status.Handler(status.Config{JetStream: p.js, Checks: p.checks, Metrics: p.registry, Log: p.log})
-	p.add("status", func(ctx context.Context) error {
-		p.log.Info().Str(logging.KeyPart, "status").Stringer(logging.KeyAddress, listener.Addr()).
-			Msg(fmt.Sprintf("status page at http://%s/status", listener.Addr()))
-		return httpserve.Serve(ctx, listener, handler)
-	})
 }
 
 func (p *Process) add(name string, run func(context.Context) error) {

@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -386,5 +387,38 @@ func TestProcess_RefusesTracesThatCannotBeSent(t *testing.T) {
 	err = p.Trace(t.Context(), "greenlight-test")
 	if err == nil || !strings.HasPrefix(err.Error(), "traces cannot be sent: OTEL_EXPORTER_OTLP_ENDPOINT is no web address") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A page that is read live is a request that does not end. The process stops all the
+// same, and at once, and the private listener asks for the token.
+func TestProcess_StopsWhileThePageIsReadLive(t *testing.T) {
+	nc := connect(t)
+	p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
+	must(t, err)
+	private := listen(t)
+	const token = "0123456789abcdef"
+	p.AddWindow(private, token)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	get(t, private.Addr().String(), "/readyz", http.StatusOK)
+	get(t, private.Addr().String(), "/status", http.StatusUnauthorized)
+	get(t, private.Addr().String(), "/metrics", http.StatusUnauthorized)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+private.Addr().String()+"/status/events?of=/status", nil)
+	must(t, err)
+	request.SetBasicAuth("ops", token)
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	must(t, err)
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("got %d, want 200", answer.StatusCode)
+	}
+	lines := bufio.NewScanner(answer.Body)
+	lines.Scan() // it is open
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("got %v: it was cut off", err)
 	}
 }

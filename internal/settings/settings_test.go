@@ -643,3 +643,45 @@ func TestSettings_OfTheFrontDoorAreOnItsPage(t *testing.T) {
 		}
 	}
 }
+
+func TestAdmin_DemandsATokenWhereOthersCanReachIt(t *testing.T) {
+	const long = "0123456789abcdef"
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(long+"-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		admin      settings.Admin
+		want, says string
+	}{
+		"loopback":                   {settings.Admin{Listen: "127.0.0.1:8081"}, "", ""},
+		"loopback by name":           {settings.Admin{Listen: "localhost:8081"}, "", ""},
+		"loopback, IPv6":             {settings.Admin{Listen: "[::1]:8081"}, "", ""},
+		"loopback with a token":      {settings.Admin{Listen: "127.0.0.1:8081", Token: long}, long, ""},
+		"every interface":            {settings.Admin{Listen: ":8081"}, "", "ADMIN_TOKEN (--admin-token) is missing, and ADMIN_LISTEN :8081 can be reached from other machines."},
+		"every interface, written":   {settings.Admin{Listen: "0.0.0.0:8081"}, "", "ADMIN_TOKEN (--admin-token) is missing, and ADMIN_LISTEN 0.0.0.0:8081"},
+		"every interface, token":     {settings.Admin{Listen: ":8081", Token: long}, long, ""},
+		"every interface, file":      {settings.Admin{Listen: ":8081", TokenFile: file}, long + "-file", ""},
+		"a short token":              {settings.Admin{Listen: ":8081", Token: long[1:]}, long[1:], "ADMIN_TOKEN (--admin-token) is shorter than 16 characters."},
+		"a short token, on loopback": {settings.Admin{Listen: "127.0.0.1:8081", Token: "x"}, "x", "ADMIN_TOKEN (--admin-token) is shorter than 16 characters."},
+		"token and file":             {settings.Admin{Listen: ":8081", Token: long, TokenFile: file}, "", "ADMIN_TOKEN (--admin-token) is given twice"},
+		"no such file":               {settings.Admin{Listen: ":8081", TokenFile: file + "x"}, "", "ADMIN_TOKEN_FILE (--admin-token-file) cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var faults settings.Faults
+			if got := test.admin.Check(&faults); string(got) != test.want {
+				t.Errorf("got token %q, want %q", string(got), test.want)
+			}
+			err := faults.Err()
+			if test.says == "" && err != nil {
+				t.Errorf("got %v", err)
+			}
+			if test.says != "" && (err == nil || len(faults) != 1 || !strings.Contains(err.Error(), test.says)) {
+				t.Errorf("got %v, want one fault that says %q", err, test.says)
+			}
+			if err != nil && test.admin.Token == long && strings.Contains(err.Error(), long) {
+				t.Errorf("it tells the token: %v", err)
+			}
+		})
+	}
+}

@@ -2,12 +2,8 @@ package status
 
 import (
 	"context"
-	_ "embed"
 	"errors"
-	"html/template"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -15,8 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
-
-	"greenlight/internal/ledger"
 )
 
 // readTimeout bounds what a page may ask of NATS.
@@ -33,8 +27,14 @@ type Check struct {
 	Advisory bool
 }
 
-// Config is what the private listener shows.
+// Config is what the private listener shows, and to whom.
 type Config struct {
+	// Page answers /status and everything under it. Nil has none.
+	Page http.Handler
+	// Guard decides who may read. The zero value lets in who calls this machine by a
+	// name of its own.
+	Guard Guard
+
 	// JetStream has ledger and streams. Required.
 	JetStream jetstream.JetStream
 	// Checks decide on readiness.
@@ -45,22 +45,9 @@ type Config struct {
 	Log zerolog.Logger
 }
 
-//go:embed page.html
-var pageSource string
-
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"ago":    ago,
-	"until":  until,
-	"states": ledger.States,
-	"share":  share,
-}).Parse(pageSource))
-
-// contentPolicy lets the page use its own style and nothing else.
-const contentPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
 // Handler returns the private routes: /status, /status.json, /healthz, /readyz
-// and /metrics. They show campaign ids and phone numbers, so the listener must
-// not be public.
+// and /metrics. They show campaign ids and phone numbers, so they are behind
+// [Config.Guard].
 func Handler(c Config) http.Handler {
 	e := echo.New()
 	e.HideBanner = true
@@ -75,8 +62,11 @@ func Handler(c Config) http.Handler {
 	e.GET("/readyz", c.ready)
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{})))
 	e.GET("/status.json", c.json)
-	e.GET("/status", c.page)
-	return e
+	if c.Page != nil {
+		e.Any("/status", echo.WrapHandler(c.Page))
+		e.Any("/status/*", echo.WrapHandler(c.Page))
+	}
+	return c.Guard.protect(e)
 }
 
 // readiness is the body of /readyz.
@@ -117,34 +107,4 @@ func (c Config) json(ctx echo.Context) error {
 		return err
 	}
 	return ctx.JSONPretty(http.StatusOK, s, "  ")
-}
-
-func (c Config) page(ctx echo.Context) error {
-	s, err := c.snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	var html strings.Builder
-	if err := page.Execute(&html, s); err != nil {
-		return err
-	}
-	header := ctx.Response().Header()
-	header.Set("Content-Security-Policy", contentPolicy)
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Cache-Control", "no-store")
-	return ctx.HTML(http.StatusOK, html.String())
-}
-
-// share is how much of a campaign's numbers can send, in percent.
-func share(c Campaign) int {
-	if len(c.Numbers) == 0 {
-		return 0
-	}
-	return 100 * c.Counts[ledger.Sendable] / len(c.Numbers)
-}
-
-// NeedPerson reports whether anything of the campaign waits for a person.
-func (c Campaign) NeedPerson() bool {
-	return slices.ContainsFunc(c.Numbers, func(n Number) bool { return n.State.NeedsPerson() })
 }

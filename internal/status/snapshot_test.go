@@ -44,7 +44,7 @@ func TestRead_CountsByState(t *testing.T) {
 	}
 	var needPerson []string
 	for _, c := range s.Campaigns {
-		if c.NeedPerson() {
+		if c.WaitsForPerson() {
 			needPerson = append(needPerson, c.ID)
 		}
 	}

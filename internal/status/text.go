@@ -456,37 +456,3 @@ func newTable() table.Writer {
 	t.SetStyle(style)
 	return t
 }
-
-// ago writes how long ago something was, such as "3m".
-func ago(now, then time.Time) string {
-	if then.IsZero() {
-		return ""
-	}
-	return span(now.Sub(then))
-}
-
-// until writes when something will be, such as "in 30s".
-func until(now, then time.Time) string {
-	switch {
-	case then.IsZero():
-		return "resync"
-	case !then.After(now):
-		return "now"
-	default:
-		return "in " + span(then.Sub(now))
-	}
-}
-
-func span(d time.Duration) string {
-	d = max(d, 0) // the clock that wrote it may be ahead
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%dd", int(d.Hours()/24))
-	}
-}

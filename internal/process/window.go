@@ -1,0 +1,38 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"golang.org/x/sync/errgroup"
+
+	"greenlight/internal/httpserve"
+	"greenlight/internal/logging"
+	"greenlight/internal/status"
+	"greenlight/internal/status/page"
+)
+
+// AddStatus adds the private listener without a token. Add it last: it shows what
+// the others are doing, to the end.
+func (p *Process) AddStatus(listener net.Listener) { p.AddWindow(listener, "") }
+
+// AddWindow adds the private listener, for those who know the token; "" is none, and
+// then only a loopback address shows anything. Add it last, see [Process.AddStatus].
+func (p *Process) AddWindow(listener net.Listener, token status.Token) {
+	shown := page.New(page.Config{JetStream: p.js, Checks: p.checks, PlanFaults: p.planFaults, Log: p.log})
+	handler := status.Handler(status.Config{
+		JetStream: p.js, Checks: p.checks, Metrics: p.registry, Log: p.log, Page: shown,
+		Guard: status.Guard{Token: token, Exposed: !status.IsLoopback(listener.Addr().String())},
+	})
+	p.add("status", func(ctx context.Context) error {
+		p.log.Info().Str(logging.KeyPart, "status").Stringer(logging.KeyAddress, listener.Addr()).
+			Msg(fmt.Sprintf("status page at http://%s/status", listener.Addr()))
+		// Whichever of the two ends, ends the other: live pages are open requests, and
+		// the server waits for those.
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return shown.Run(ctx) })
+		group.Go(func() error { return httpserve.Serve(ctx, listener, handler) })
+		return group.Wait()
+	})
+}

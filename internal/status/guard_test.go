@@ -1,0 +1,108 @@
+package status_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"greenlight/internal/status"
+)
+
+const token = "0123456789abcdef-s3cret"
+
+// guarded answers one request to the private listener.
+func guarded(guard status.Guard, path, host string, with func(*http.Request)) *httptest.ResponseRecorder {
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the page") })
+	handler := status.Handler(status.Config{Metrics: prometheus.NewRegistry(), Page: page, Guard: guard})
+	request := httptest.NewRequest(http.MethodGet, path, nil)
+	request.Host = host
+	if with != nil {
+		with(request)
+	}
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	return answer
+}
+
+func bearer(told string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+told) }
+}
+
+func TestGuard_DecidesWhoMayRead(t *testing.T) {
+	basic := func(user, password string) func(*http.Request) {
+		return func(r *http.Request) { r.SetBasicAuth(user, password) }
+	}
+	inside, behind := status.Guard{}, status.Guard{Token: token}
+	outside, open := status.Guard{Token: token, Exposed: true}, status.Guard{Exposed: true}
+	for name, test := range map[string]struct {
+		guard      status.Guard
+		path, host string
+		with       func(*http.Request)
+		want       int
+	}{
+		"this machine":                    {inside, "/status", "127.0.0.1:8081", nil, 200},
+		"this machine by name":            {inside, "/status", "localhost:8081", nil, 200},
+		"this machine, IPv6":              {inside, "/status", "[::1]:8081", nil, 200},
+		"another name for it":             {inside, "/status", "evil.example:8081", nil, 421},
+		"a name that begins alike":        {inside, "/status", "127.0.0.1.evil.example", nil, 421},
+		"another name, metrics":           {inside, "/metrics", "evil.example", nil, 421},
+		"another name, probe":             {inside, "/readyz", "evil.example", nil, 421},
+		"no name":                         {inside, "/status", "", nil, 421},
+		"a token, none told":              {behind, "/status", "127.0.0.1:8081", nil, 401},
+		"bearer":                          {outside, "/metrics", "10.0.0.7:8081", bearer(token), 200},
+		"bearer in another case":          {outside, "/metrics", "10.0.0.7:8081", func(r *http.Request) { r.Header.Set("Authorization", "bearer "+token) }, 200},
+		"basic":                           {outside, "/status", "status.example", basic("ops", token), 200},
+		"basic without user":              {outside, "/status.json", "status.example", basic("", token+"x"), 401},
+		"the token as user":               {outside, "/status", "status.example", basic(token, ""), 401},
+		"wrong bearer":                    {outside, "/status", "status.example", bearer("wrong"), 401},
+		"the beginning of the token":      {outside, "/status", "status.example", bearer(token[:20]), 401},
+		"empty bearer":                    {outside, "/status", "status.example", bearer(""), 401},
+		"the token without a scheme":      {outside, "/status", "status.example", func(r *http.Request) { r.Header.Set("Authorization", token) }, 401},
+		"the token in the address":        {outside, "/status?token=" + token, "status.example", nil, 401},
+		"a path below":                    {outside, "/status/events", "status.example", nil, 401},
+		"no such path":                    {outside, "/nothing", "status.example", nil, 401},
+		"probe of life":                   {outside, "/healthz", "10.0.0.7:8081", nil, 200},
+		"probe of readiness":              {outside, "/readyz", "10.0.0.7:8081", nil, 200},
+		"a path like a probe":             {outside, "/readyz/../status", "10.0.0.7:8081", nil, 401},
+		"exposed without a token":         {open, "/status", "127.0.0.1:8081", nil, 403},
+		"exposed without a token, bearer": {open, "/metrics", "127.0.0.1:8081", bearer(""), 403},
+		"exposed without a token, probe":  {open, "/readyz", "10.0.0.7:8081", nil, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := guarded(test.guard, test.path, test.host, test.with)
+			if answer.Code != test.want {
+				t.Errorf("got %d %s, want %d", answer.Code, answer.Body, test.want)
+			}
+			if strings.Contains(answer.Body.String(), token) {
+				t.Errorf("it tells the token: %s", answer.Body)
+			}
+			if asks := len(answer.Header().Values("WWW-Authenticate")); (asks == 2) != (test.want == 401) {
+				t.Errorf("it asks for a token in %d ways", asks)
+			}
+		})
+	}
+}
+
+func TestToken_IsNeverPrinted(t *testing.T) {
+	for _, verb := range []string{"%s", "%v", "%+v", "%#v", "%q"} {
+		if text := fmt.Sprintf(verb, status.Guard{Token: token}) + fmt.Sprintf(verb, status.Token(token)); strings.Contains(text, token) {
+			t.Errorf("%s: %s", verb, text)
+		}
+	}
+}
+
+func TestIsLoopback(t *testing.T) {
+	for address, want := range map[string]bool{
+		"127.0.0.1:8081": true, "127.8.9.1:0": true, "localhost:1": true, "[::1]:8081": true,
+		":8081": false, "0.0.0.0:8081": false, "[::]:8081": false, "10.0.0.7:8081": false, "localhost.evil.example:1": false, "x": false,
+	} {
+		if got := status.IsLoopback(address); got != want {
+			t.Errorf("%s: got %v, want %v", address, got, want)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+// What the page does beyond being a page: it tells times as spans, and takes in what
+// changed, sent by the server as elements by id, without loading anew.
+"use strict";
+(() => {
+  const page = document.body.dataset;
+  const live = document.getElementById("live");
+  const liveText = document.getElementById("live-text");
+
+  // Times. The server writes them in UTC; people read "in 3 min" faster.
+  const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  function span(seconds) {
+    const s = Math.abs(seconds);
+    if (s < 60) return `${Math.floor(s)} s`;
+    if (s < 3600) return `${Math.floor(s / 60)} min`;
+    if (s < 172800) return `${Math.floor(s / 3600)} h`;
+    return `${Math.floor(s / 86400)} d`;
+  }
+  function tellTimes(root) {
+    const now = Date.now();
+    for (const time of root.querySelectorAll("time[data-rel]")) {
+      const then = new Date(time.dateTime);
+      const seconds = (then - now) / 1000;
+      const text = seconds > 0 ? `in ${span(seconds)}` : `${span(seconds)} ago`;
+      if (time.textContent !== text) time.textContent = text;
+      time.title = absolute.format(then);
+    }
+  }
+  tellTimes(document);
+  setInterval(() => tellTimes(document), 5000);
+
+  if (!page.of || !window.EventSource) return;
+
+  // merge makes old like fresh and keeps the elements that are there, so that focus,
+  // selection and scroll stay.
+  function merge(old, fresh) {
+    if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
+      old.replaceWith(fresh);
+      return;
+    }
+    if (old.nodeType !== Node.ELEMENT_NODE) {
+      if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+      return;
+    }
+    for (const { name } of [...old.attributes]) {
+      if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    }
+    for (const { name, value } of [...fresh.attributes]) {
+      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    }
+    const present = [...old.childNodes];
+    const wanted = [...fresh.childNodes];
+    wanted.forEach((child, i) => (i < present.length ? merge(present[i], child) : old.append(child)));
+    present.slice(wanted.length).forEach((child) => child.remove());
+  }
+
+  function element(html) {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    return template.content.firstElementChild;
+  }
+
+  let announced = 0;
+  function announce(text) {
+    const box = document.getElementById("announce");
+    // Often enough to know, seldom enough to listen to something else.
+    if (Date.now() - announced < 10000 || box.textContent === text) return;
+    announced = Date.now();
+    box.textContent = text;
+  }
+
+  const rows = document.getElementById("rows");
+  function take(patch) {
+    document.title = `${patch.title} · Greenlight`;
+    announce(patch.heading);
+    for (const [id, html] of Object.entries(patch.blocks || {})) {
+      const old = document.getElementById(id);
+      if (!old) continue;
+      const fresh = element(html);
+      tellTimes(fresh);
+      merge(old, fresh);
+    }
+    const fresh = new Map();
+    for (const [id, html] of Object.entries(patch.rows || {})) {
+      const made = element(html);
+      tellTimes(made);
+      const old = document.getElementById(id);
+      if (old) merge(old, made);
+      else fresh.set(id, made);
+    }
+    if (!patch.order) return;
+    const keep = new Set(patch.order);
+    for (const row of [...rows.children]) if (!keep.has(row.id)) row.remove();
+    patch.order.forEach((id, i) => {
+      const row = fresh.get(id) || document.getElementById(id);
+      if (row && rows.children[i] !== row) rows.insertBefore(row, rows.children[i] || null);
+    });
+  }
+
+  function show(is, text) {
+    live.dataset.is = is;
+    liveText.textContent = text;
+  }
+
+  let source = null;
+  let version = page.version;
+  let again = 0;
+  function open() {
+    clearTimeout(again);
+    source = new EventSource(`/status/events?of=${encodeURIComponent(page.of)}&since=${encodeURIComponent(version)}`);
+    source.onopen = () => show("live", "Live");
+    source.addEventListener("patch", (event) => {
+      version = event.lastEventId;
+      take(JSON.parse(event.data));
+    });
+    source.addEventListener("gone", () => {
+      close();
+      show("broken", "No longer there");
+    });
+    source.onerror = () => {
+      if (!source) return;
+      show("broken", "Not live: trying again");
+      // The browser itself tries again, unless the server said no.
+      if (source.readyState === EventSource.CLOSED) again = setTimeout(open, 15000);
+    };
+  }
+  function close() {
+    clearTimeout(again);
+    if (source) source.close();
+    source = null;
+  }
+  // A page that nobody sees takes no stream from others; a browser has six for a host.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) close();
+    else if (!source) open();
+  });
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => { if (event.persisted && !source) open(); });
+  if (!document.hidden) open();
+})();

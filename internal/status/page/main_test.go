@@ -1,0 +1,247 @@
+package page_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/leaktest"
+	"greenlight/internal/ledger"
+	"greenlight/internal/status"
+	"greenlight/internal/status/page"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, leaktest.Server()...)
+}
+
+// patience is how long a test waits for what must happen.
+const patience = 10 * time.Second
+
+// The campaigns of the mixed ledger.
+const (
+	springID = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
+	autumnID = "C6X6M95"
+	summerID = "2f0d8c1a-63c5-4a1e-9c57-0b7c5d1e9a44"
+	winterID = "4b300164-8c7a-4ad5-9b9c-6f3a35b9c1d2"
+	strayID  = "9b6cf3a4-0d51-4b44-8f2c-3c6a2f2b7a10"
+)
+
+// markup is what Telnyx must not be able to put into a page.
+const markup = `<img src=x onerror="window.pwned=1"><script>window.pwned=1</script><b>bold</b>`
+
+func startJetStream(t testing.TB) jetstream.JetStream {
+	t.Helper()
+	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
+	must(t, err)
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	nc, err := events.Connect("", t.Name(), server.InProcess()...)
+	must(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	must(t, err)
+	must(t, events.EnsureStreams(t.Context(), js, 1))
+	return js
+}
+
+// world is a ledger and the private listener that shows it.
+type world struct {
+	js   jetstream.JetStream
+	book *ledger.Ledger
+	page *page.Page
+	url  string
+	stop func()
+	log  *buffer
+	// expected are messages that may be logged.
+	expected *[]string
+}
+
+// expectLog lets the log have these messages.
+func (w world) expectLog(messages ...string) { *w.expected = messages }
+
+// unexpected returns the lines of the log that nobody expected.
+func (w world) unexpected() (lines []string) {
+	for line := range strings.Lines(w.log.String()) {
+		if !slices.ContainsFunc(*w.expected, func(message string) bool { return strings.Contains(line, message) }) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// start shows what js has. Its log must stay empty.
+func start(t testing.TB, js jetstream.JetStream, config page.Config) world {
+	t.Helper()
+	book, err := ledger.Create(t.Context(), js, 1)
+	must(t, err)
+	w := show(t, js, config)
+	w.book = book
+	return w
+}
+
+func show(t testing.TB, js jetstream.JetStream, config page.Config) world {
+	t.Helper()
+	var log buffer
+	config.JetStream, config.Log = js, zerolog.New(&log)
+	shown := page.New(config)
+	server := httptest.NewServer(status.Handler(status.Config{
+		JetStream: js, Checks: config.Checks, Metrics: prometheus.NewRegistry(), Log: config.Log, Page: shown,
+	}))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- shown.Run(ctx) }()
+	w := world{js: js, page: shown, url: server.URL, log: &log, expected: &[]string{}}
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		must(t, <-ended)
+		server.Close()
+		if lines := w.unexpected(); len(lines) > 0 {
+			t.Errorf("logged:\n%s", strings.Join(lines, ""))
+		}
+	})
+	t.Cleanup(w.stop)
+	return w
+}
+
+// mixed has campaigns and numbers in every sort of trouble, and dead letters.
+func mixed(t testing.TB, config page.Config) world {
+	t.Helper()
+	w := start(t, startJetStream(t), config)
+	now := time.Now()
+	for _, c := range []ledger.Campaign{
+		{ID: springID, TelnyxID: springID, TCRID: "C6X6M94", BrandID: "b", Planned: true, Plan: "spring-promo", Phase: ledger.Ready, Status: "MNO_PROVISIONED", Extras: 2, NextAt: now.Add(4 * time.Minute), Since: now.Add(-90 * time.Minute)},
+		{ID: autumnID, TCRID: autumnID, Shared: true, Planned: true, Plan: "autumn-sale-of-the-whole-catalogue-2026", Phase: ledger.Blocked, Status: "MNO_REJECTED", Detail: "Brand's website " + markup + " could not be reached (code 803)", Since: now.Add(-50 * time.Hour)},
+		{ID: summerID, TelnyxID: summerID, TCRID: "C0FFEE1", Planned: true, Plan: "summer-news", Phase: ledger.Ready, Status: "MNO_PROVISIONED", Since: now.Add(-26 * time.Hour)},
+		{ID: winterID, Planned: true, Plan: "winter-reminders", Phase: ledger.Waiting, Status: "MNO_PENDING", NextAt: now.Add(11 * time.Minute), Since: now.Add(-3 * 24 * time.Hour)},
+		{ID: strayID, Phase: ledger.Ready, Status: "MNO_PROVISIONED", Since: now.Add(-time.Hour)},
+	} {
+		w.putCampaign(t, c)
+	}
+	number := func(e164, campaign, plan string, state ledger.State, reason ledger.Reason, detail string) {
+		n := ledger.Number{Number: e164, CampaignID: campaign, Plan: plan, State: state, Reason: reason, Detail: detail, Since: now.Add(-20 * time.Minute)}
+		if reason == ledger.OtherCampaign {
+			n.OtherCampaignID = "C000001"
+		}
+		w.putNumber(t, n)
+	}
+	for i := range 14 {
+		number(fmt.Sprintf("+155512345%02d", i), springID, "spring-promo", ledger.Sendable, "", "")
+	}
+	number("+15551234571", springID, "spring-promo", ledger.Conflict, ledger.OtherCampaign, "ASSIGNED on campaign C000001")
+	number("+15551234572", springID, "spring-promo", ledger.Failed, ledger.NotOwned, "")
+	number("+15551234573", springID, "spring-promo", ledger.Failed, ledger.Rejected, "422 10015 Bad Request: The phone number "+markup+" cannot be used")
+	number("+15551234574", springID, "spring-promo", ledger.Pending, "", "")
+	number("+15551234575", springID, "spring-promo", ledger.Attached, "", "")
+	number("+15551234576", springID, "spring-promo", ledger.Planned, ledger.DormantRetry, "The campaign was dormant")
+	for i := range 6 {
+		number(fmt.Sprintf("+1212555014%d", i), autumnID, "autumn-sale-of-the-whole-catalogue-2026", ledger.Held, ledger.CampaignNotReady, "")
+	}
+	for i := range 9 {
+		number(fmt.Sprintf("+1646555017%d", i), summerID, "summer-news", ledger.Sendable, "", "")
+	}
+	for i := range 4 {
+		number(fmt.Sprintf("+1415555012%d", i), winterID, "winter-reminders", ledger.Planned, ledger.CampaignNotReady, "")
+	}
+	for i := range 2 {
+		must(t, events.NewPublisher(w.js).DeadLetter(t.Context(), events.DeadLetter{
+			Origin: "webhook", Reason: "not_an_event", Detail: "no JSON " + markup, Attempts: 1, Key: fmt.Sprint("key-", i), Body: []byte("?"),
+		}))
+	}
+	return w
+}
+
+func (w world) putCampaign(t testing.TB, c ledger.Campaign) {
+	t.Helper()
+	entry, _, err := w.book.Campaign(t.Context(), c.ID)
+	must(t, err)
+	_, err = w.book.PutCampaign(t.Context(), entry, c)
+	must(t, err)
+}
+
+func (w world) putNumber(t testing.TB, n ledger.Number) {
+	t.Helper()
+	var entry ledger.NumberEntry
+	known, err := w.book.RecordsOf(t.Context(), []string{n.Number})
+	must(t, err)
+	for _, k := range known {
+		if k.Number.CampaignID == n.CampaignID {
+			entry = k
+		}
+	}
+	_, err = w.book.PutNumber(t.Context(), entry, n)
+	must(t, err)
+}
+
+// get returns the answer, redirects not followed, and its body.
+func (w world) get(t testing.TB, path string) (*http.Response, string) {
+	t.Helper()
+	return ask(t, http.MethodGet, w.url+path)
+}
+
+func ask(t testing.TB, method, url string) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	must(t, err)
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	must(t, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	must(t, err)
+	return answer, string(body)
+}
+
+// await asks until the page says what it must.
+func (w world) await(t testing.TB, path string, says func(body string) bool) string {
+	t.Helper()
+	var body string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if _, body = w.get(t, path); says(body) {
+			return body
+		}
+	}
+	t.Fatalf("%s never said it:\n%s", path, body)
+	return ""
+}
+
+type buffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,165 @@
+package page_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/status/page"
+)
+
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+func TestPage_ForbidsWhatIsNotItsOwn(t *testing.T) {
+	w := mixed(t, page.Config{})
+	for _, path := range []string{"/status", "/status/campaigns/" + springID, "/status/assets/page.js", "/status/nothing", "/status/events?of=x"} {
+		answer, _ := w.get(t, path)
+		for key, want := range map[string]string{
+			"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+		} {
+			if got := answer.Header.Get(key); got != want {
+				t.Errorf("%s: %s: got %q, want %q", path, key, got, want)
+			}
+		}
+	}
+}
+
+func TestPage_IsOnlyRead(t *testing.T) {
+	w := mixed(t, page.Config{})
+	for _, path := range []string{"/status", "/status/campaigns/" + springID, "/status/events", "/status/assets/page.css"} {
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			if answer, _ := ask(t, method, w.url+path); answer.StatusCode != http.StatusMethodNotAllowed || answer.Header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: got %d, allow %q", method, path, answer.StatusCode, answer.Header.Get("Allow"))
+			}
+		}
+	}
+	if answer, body := ask(t, http.MethodHead, w.url+"/status"); answer.StatusCode != http.StatusOK || body != "" {
+		t.Errorf("HEAD: got %d %q", answer.StatusCode, body)
+	}
+}
+
+func TestPage_HasNothingElse(t *testing.T) {
+	w := mixed(t, page.Config{})
+	for _, path := range []string{
+		"/status/", "/status/campaigns/unknown", "/status/campaigns/", "/status/numbers/15559999999", "/status/numbers/+1555", "/status/numbers/",
+		"/status/assets/unknown.js", "/status/assets/..%2fpage.go", "/status/x",
+	} {
+		if answer, body := w.get(t, path); answer.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: got %d, want 404: %s", path, answer.StatusCode, body)
+		}
+	}
+}
+
+func TestPage_SaysThatNothingIsPlanned(t *testing.T) {
+	w := show(t, startJetStream(t), page.Config{}) // no assigner ever ran
+	_, body := w.get(t, "/status")
+	for _, words := range []string{"<h1>No numbers are planned yet</h1>", "Put a plan file into config/plans.", "No campaigns to show"} {
+		if !strings.Contains(body, words) {
+			t.Errorf("the page does not say %q:\n%s", words, body)
+		}
+	}
+	// The ledger is found when it comes.
+	book, err := ledger.Create(t.Context(), w.js, 1)
+	must(t, err)
+	w.book = book
+	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Sendable, Since: time.Now()})
+	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "<h1>The number can send</h1>") })
+}
+
+func TestPage_LetsGoOfWhatIsDropped(t *testing.T) {
+	w := mixed(t, page.Config{})
+	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39 numbers can send") })
+	numbers, err := w.book.Numbers(t.Context(), springID)
+	must(t, err)
+	for _, entry := range numbers {
+		must(t, w.book.DropNumber(t.Context(), entry))
+	}
+	entry, _, err := w.book.Campaign(t.Context(), springID)
+	must(t, err)
+	must(t, w.book.DropCampaign(t.Context(), entry))
+	body := w.await(t, "/status", func(body string) bool {
+		return strings.Contains(body, "9 of 19 numbers can send") && !strings.Contains(body, springID)
+	})
+	if strings.Contains(body, "not owned</a>") {
+		t.Errorf("it still asks to do something about numbers that are gone:\n%s", body)
+	}
+	if answer, _ := w.get(t, "/status/campaigns/"+springID); answer.StatusCode != http.StatusNotFound {
+		t.Errorf("the campaign: got %d, want 404", answer.StatusCode)
+	}
+}
+
+func TestPage_Filters(t *testing.T) {
+	w := mixed(t, page.Config{})
+	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
+	count := func(path string) int {
+		_, body := w.get(t, path)
+		return strings.Count(body, `class="row `)
+	}
+	for query, want := range map[string]int{
+		"": 5, "?phase=ready": 3, "?phase=blocked": 1, "?phase=unknown": 5, "?q=PROMO": 1, "?q=c6x6m95": 1, "?q=%2B1555123": 1, "?q=555": 0, "?q=nothing": 0,
+		"?show=person": 2, "?show=unfinished": 3, "?show=not_owned": 1, "?show=sendable": 2, "?show=bogus": 5, "?phase=ready&show=person&q=spring": 1,
+		"?page=99": 5, "?page=-1": 5, "?page=x": 5,
+	} {
+		if got := count("/status" + query); got != want {
+			t.Errorf("%q: got %d campaigns, want %d", query, got, want)
+		}
+	}
+	for query, want := range map[string]int{
+		"": 20, "?show=person": 3, "?show=unfinished": 6, "?show=sendable": 14, "?show=rejected": 1, "?q=4571": 1, "?q=dormant": 1, "?q=BAD+request": 1, "?q=zzz": 0,
+	} {
+		if got := count("/status/campaigns/" + springID + query); got != want {
+			t.Errorf("%q: got %d numbers, want %d", query, got, want)
+		}
+	}
+}
+
+// What stands in the index is shown on when NATS goes away, and the page says so.
+func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
+	w := mixed(t, page.Config{})
+	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
+	w.expectLog("the status page reads the ledger anew", "a status page could not be made")
+	w.js.Conn().Close()
+	w.await(t, "/status/campaigns/"+springID, func(body string) bool {
+		return strings.Contains(body, "NATS does not answer") && strings.Contains(body, "14 of 20 numbers can send")
+	})
+	if answer, body := w.get(t, "/status/numbers/15551234573"); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "This cannot be read now") {
+		t.Errorf("got %d %s, want 503 with a sentence", answer.StatusCode, body)
+	}
+}
+
+func TestDeadLetters_ArePagedFromTheLatest(t *testing.T) {
+	w := start(t, startJetStream(t), page.Config{})
+	for i := range 30 {
+		must(t, events.NewPublisher(w.js).DeadLetter(t.Context(), events.DeadLetter{
+			Origin: "webhook", Reason: "not_an_event", Detail: fmt.Sprint("letter ", i), Key: fmt.Sprint(i), Body: []byte("?"),
+		}))
+	}
+	stream, err := w.js.Stream(t.Context(), events.StreamDeadLetters)
+	must(t, err)
+	must(t, stream.DeleteMsg(t.Context(), 29)) // it was requeued
+	_, body := w.get(t, "/status/dead-letters")
+	if n := strings.Count(body, `class="row letter"`); n != 25 || !strings.Contains(body, "letter 29<") || strings.Contains(body, "letter 28<") || !strings.Contains(body, `href="/status/dead-letters?before=5"`) {
+		t.Errorf("the first page has %d:\n%s", n, body)
+	}
+	_, body = w.get(t, "/status/dead-letters?before=5")
+	if n := strings.Count(body, `class="row letter"`); n != 4 || !strings.Contains(body, "letter 0<") || strings.Contains(body, "Older") {
+		t.Errorf("the second page has %d:\n%s", n, body)
+	}
+}
+
+func TestAssets_AreKeptByBrowsers(t *testing.T) {
+	w := mixed(t, page.Config{})
+	_, body := w.get(t, "/status")
+	for _, name := range []string{"page.css", "page.js", "icon.svg"} {
+		_, rest, found := strings.Cut(body, `"/status/assets/`+name)
+		query, _, _ := strings.Cut(rest, `"`)
+		answer, content := w.get(t, "/status/assets/"+name+query)
+		if !found || answer.StatusCode != http.StatusOK || content == "" || !strings.Contains(answer.Header.Get("Cache-Control"), "immutable") {
+			t.Errorf("%s%s: got %d, %s", name, query, answer.StatusCode, answer.Header.Get("Cache-Control"))
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package page
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"greenlight/internal/ledger"
+)
+
+// pageSize is how many rows a page has.
+const pageSize = 50
+
+// maxQuery bounds the text that is looked for.
+const maxQuery = 100
+
+// Words of the setting show that are no state and no reason.
+const (
+	showUnfinished = "unfinished"
+	showPerson     = "person"
+)
+
+// query is what a reader asked to see. Whatever is no answer to the form reads as
+// not asked.
+type query struct {
+	// Text is looked for in names, ids and numbers.
+	Text string
+	// Phase keeps the campaigns in one phase.
+	Phase ledger.Phase
+	// Show keeps numbers, or campaigns that have such: unfinished, person, a state or
+	// a reason.
+	Show string
+	// Page counts from 1.
+	Page int
+}
+
+func parseQuery(values url.Values) query {
+	q := query{Text: strings.TrimSpace(strings.ToValidUTF8(values.Get("q"), "")), Page: 1}
+	if runes := []rune(q.Text); len(runes) > maxQuery {
+		q.Text = string(runes[:maxQuery])
+	}
+	if phase := ledger.Phase(values.Get("phase")); slices.Contains(phases, phase) {
+		q.Phase = phase
+	}
+	if show := values.Get("show"); show == showUnfinished || show == showPerson ||
+		slices.Contains(ledger.States(), ledger.State(show)) || slices.Contains(ledger.Reasons(), ledger.Reason(show)) {
+		q.Show = show
+	}
+	if n, err := strconv.Atoi(values.Get("page")); err == nil && n > 1 {
+		q.Page = n
+	}
+	return q
+}
+
+var phases = []ledger.Phase{ledger.Waiting, ledger.Ready, ledger.OnHold, ledger.Blocked, ledger.Ended, ledger.Missing, ledger.Unread}
+
+// encode writes the query as part of an address, with another page.
+func (q query) encode(page int) string {
+	values := url.Values{}
+	for key, value := range map[string]string{"q": q.Text, "phase": string(q.Phase), "show": q.Show} {
+		if value != "" {
+			values.Set(key, value)
+		}
+	}
+	if page > 1 {
+		values.Set("page", strconv.Itoa(page))
+	}
+	if len(values) == 0 {
+		return ""
+	}
+	return "?" + values.Encode()
+}
+
+// asks reports whether the query keeps anything out.
+func (q query) asks() bool { return q.Text != "" || q.Phase != "" || q.Show != "" }
+
+// shows reports whether a number in this state for this reason is to be shown.
+func (q query) shows(t tally) bool {
+	switch q.Show {
+	case "":
+		return true
+	case showUnfinished:
+		return t.state != ledger.Sendable
+	case showPerson:
+		return t.needsPerson()
+	default:
+		return q.Show == string(t.state) || q.Show == string(t.reason)
+	}
+}
+
+// number is what is known of every number that is counted here.
+func (t tally) number() ledger.Number { return ledger.Number{State: t.state, Reason: t.reason} }
+
+func (t tally) needsPerson() bool { return t.number().NeedsPerson() }
+
+// keeps reports whether the campaign is among those asked for. Call it with the
+// index's lock held.
+func (q query) keeps(c *campaign) bool {
+	if q.Phase != "" && c.Phase != q.Phase {
+		return false
+	}
+	if q.Show != "" && !q.showsAny(c) {
+		return false
+	}
+	return q.Text == "" || q.finds(c)
+}
+
+func (q query) showsAny(c *campaign) bool {
+	for t := range c.counts {
+		if q.shows(t) {
+			return true
+		}
+	}
+	return q.Show == showPerson && c.NeedsPerson() || q.Show == string(c.Reason)
+}
+
+func (q query) finds(c *campaign) bool {
+	needle := strings.ToLower(q.Text)
+	for _, text := range []string{c.Plan, c.ID, c.TCRID, c.TelnyxID, c.BrandID, c.Status} {
+		if strings.Contains(strings.ToLower(text), needle) {
+			return true
+		}
+	}
+	digits := digitsOf(q.Text)
+	if len(digits) < 4 {
+		return false // nearly every campaign has such a number
+	}
+	for e164 := range c.numbers {
+		if strings.Contains(e164, digits) {
+			return true
+		}
+	}
+	return false
+}
+
+// keepsNumber is to a campaign's numbers what keeps is to campaigns.
+func (q query) keepsNumber(n *number) bool {
+	if !q.shows(n.tally()) {
+		return false
+	}
+	if q.Text == "" {
+		return true
+	}
+	if digits := digitsOf(q.Text); digits != "" && strings.Contains(n.e164, digits) {
+		return true
+	}
+	return strings.Contains(strings.ToLower(n.detail.Value()), strings.ToLower(q.Text))
+}
+
+// digitsOf returns the digits of a text that is a phone number or a part of one,
+// however people write it; else "".
+func digitsOf(text string) string {
+	var digits strings.Builder
+	for _, r := range text {
+		switch {
+		case r >= '0' && r <= '9':
+			digits.WriteRune(r)
+		case !strings.ContainsRune("+-(). ", r):
+			return ""
+		}
+	}
+	return digits.String()
+}
+
+// paged is one page of a list.
+type paged[T any] struct {
+	Items []T
+	Pager pager
+}
+
+// pager says which page of a list is shown.
+type pager struct {
+	// Page counts from 1, to Pages. From and To count rows from 1; To is 0 when there
+	// are none.
+	Page, Pages, From, To, Total int
+	// Previous and Next are addresses; empty where there is none.
+	Previous, Next string
+	// What the rows are, such as "campaigns".
+	What string
+}
+
+// cut returns the page of a list that is asked for, the last one if there are fewer.
+func cut[T any](all []T, path string, q query, what string) paged[T] {
+	pages := max((len(all)+pageSize-1)/pageSize, 1)
+	at := min(q.Page, pages)
+	from, to := (at-1)*pageSize, min(at*pageSize, len(all))
+	p := pager{Page: at, Pages: pages, From: from + 1, To: to, Total: len(all), What: what}
+	if at > 1 {
+		p.Previous = path + q.encode(at-1)
+	}
+	if at < pages {
+		p.Next = path + q.encode(at+1)
+	}
+	return paged[T]{Items: all[from:to], Pager: p}
+}

@@ -1,0 +1,130 @@
+package page_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/status/page"
+)
+
+// scaleVariable says how many campaigns TestScale has; make bench has the 2,000 that
+// the page is made for.
+const scaleVariable = "GREENLIGHT_SCALE"
+
+// TestScale has a tenth of what the page is made for, fifty numbers a campaign, in
+// the ledger's own buckets, and shows that it is read whole, paged, found and kept up
+// to date, in bounded memory.
+func TestScale(t *testing.T) {
+	campaigns := 200
+	if text := os.Getenv(scaleVariable); text != "" {
+		n, err := strconv.Atoi(text)
+		must(t, err)
+		campaigns = n
+	}
+	const each = 50
+	w := start(t, startJetStream(t), page.Config{})
+	w.stop() // so that what is measured is read at once
+	load(t, w.js, campaigns, each)
+
+	before := heap()
+	began := time.Now()
+	w = start(t, w.js, page.Config{})
+	_, body := w.get(t, "/status")
+	t.Logf("%d campaigns and %d numbers were read and shown in %v", campaigns, campaigns*each, time.Since(began).Round(time.Millisecond))
+	index := heap() - before
+	t.Logf("the index takes %.1f MB, %d bytes a number", float64(index)/1e6, index/int64(campaigns*each))
+	if index > int64(campaigns*each)*600 {
+		t.Errorf("the index takes %d bytes for %d numbers, want at most 600 a number", index, campaigns*each)
+	}
+	total := campaigns * each
+	if want := fmt.Sprintf("<h1>0 of %s numbers can send</h1>", grouped(total)); !strings.Contains(body, want) {
+		t.Errorf("the page does not say %q", want)
+	}
+	last := campaigns / 50
+	for path, want := range map[string]string{
+		"/status":                                                    fmt.Sprintf("Page 1 of %d", last),
+		fmt.Sprintf("/status?page=%d", last):                         fmt.Sprintf("Page %d of %d", last, last),
+		"/status?q=" + e164(campaigns-1, each-1)[1:]:                 "1–1 of 1 campaign<",
+		"/status?show=not_owned":                                     fmt.Sprintf("of %s campaigns", grouped(campaigns)),
+		"/status/campaigns/" + campaignID(7):                         "1–50 of 50 numbers",
+		"/status/campaigns/" + campaignID(7) + "?show=not_owned":     "1–5 of 5 numbers",
+		"/status/numbers/" + strings.TrimPrefix(e164(7, 3), "+"):     "Timeline",
+		"/status?show=not_owned&phase=ready&q=" + campaignID(7)[:20]: "campaign",
+	} {
+		began := time.Now()
+		_, body := w.get(t, path)
+		t.Logf("%-60s %6d bytes in %v", path, len(body), time.Since(began).Round(time.Microsecond*100))
+		if !strings.Contains(body, want) {
+			t.Errorf("%s does not say %q", path, want)
+		}
+		if rows := strings.Count(body, `class="row `); rows > 50 {
+			t.Errorf("%s has %d rows", path, rows)
+		}
+	}
+	l := listen(t, w, "/status", "")
+	l.next()
+	w.putNumber(t, ledger.Number{Number: e164(0, 0), CampaignID: campaignID(0), Plan: "plan-0000", State: ledger.Sendable, Since: time.Now()})
+	if p, size, ok := l.next(); !ok || len(p.Rows) != 1 || size > 6000 {
+		t.Errorf("one change of a number sent %d rows in %d bytes", len(p.Rows), size)
+	} else {
+		t.Logf("one change of a number sent %d bytes", size)
+	}
+}
+
+func campaignID(i int) string { return fmt.Sprintf("751c6a5c-907b-43a9-8ada-%012d", i) }
+
+func e164(campaign, i int) string { return fmt.Sprintf("+1212%07d", campaign*50+i) }
+
+// load writes the records as they are, many at once: that they are written well is
+// shown elsewhere.
+func load(t *testing.T, js jetstream.JetStream, campaigns, each int) {
+	t.Helper()
+	publish := func(key string, record any) {
+		data, err := json.Marshal(record)
+		must(t, err)
+		_, err = js.PublishAsync("$KV."+key, data)
+		must(t, err)
+	}
+	now := time.Now()
+	for i := range campaigns {
+		id, name := campaignID(i), fmt.Sprintf("plan-%04d", i)
+		publish("CAMPAIGNS."+id, ledger.Campaign{Version: 1, ID: id, TelnyxID: id, TCRID: "C" + id[30:], Planned: true, Plan: name, PlanHash: "a1b2", Phase: ledger.Ready, Status: "MNO_PROVISIONED", Since: now})
+		for j := range each {
+			n := ledger.Number{Version: 1, Number: e164(i, j), CampaignID: id, Plan: name, PlanHash: "a1b2", EntryHash: "c3d4", State: ledger.Pending, Status: "PENDING_ASSIGNMENT", Attempts: 1, Since: now, ClaimedAt: now, NextAt: now.Add(time.Hour)}
+			if j%10 == 0 {
+				n.State, n.Reason, n.Detail = ledger.Failed, ledger.NotOwned, fmt.Sprintf("Telnyx's own words about this very number %s, which are as long as such words are", n.Number)
+			}
+			publish("NUMBERS."+id+"."+n.Number[1:], n)
+		}
+	}
+	select {
+	case <-js.PublishAsyncComplete():
+	case <-time.After(time.Minute):
+		t.Fatal("the records were not written in a minute")
+	}
+}
+
+// heap returns the bytes in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+func grouped(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%d,%03d", n/1000, n%1000)
+}

@@ -1,0 +1,240 @@
+package page_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"greenlight/internal/httpserve"
+	"greenlight/internal/ledger"
+	"greenlight/internal/status/page"
+)
+
+// live reads a stream.
+type live struct {
+	t      *testing.T
+	lines  *bufio.Scanner
+	cancel context.CancelFunc
+	code   int
+}
+
+func listen(t *testing.T, w world, of, since string) *live {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	address := w.url + "/status/events?" + url.Values{"of": {of}, "since": {since}}.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	must(t, err)
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	must(t, err)
+	t.Cleanup(func() { answer.Body.Close() })
+	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, 1<<20)
+	return &live{t: t, lines: lines, cancel: cancel, code: answer.StatusCode}
+}
+
+type patch struct {
+	Title  string
+	Blocks map[string]string
+	Rows   map[string]string
+	Order  []string
+}
+
+// next returns the next patch; ok is false when the stream has ended.
+func (l *live) next() (p patch, size int, ok bool) {
+	l.t.Helper()
+	for l.lines.Scan() {
+		if data, found := strings.CutPrefix(l.lines.Text(), "data: "); found {
+			must(l.t, json.Unmarshal([]byte(data), &p))
+			return p, len(data), true
+		}
+	}
+	return p, 0, false
+}
+
+var versionOf = regexp.MustCompile(`data-version="([^"]+)"`)
+
+// settled returns the version of the page once all that was written shows.
+func settled(t *testing.T, w world) string {
+	t.Helper()
+	body := w.await(t, "/status", func(body string) bool {
+		return strings.Contains(body, "23 of 39") && strings.Contains(body, "No plan</a>")
+	})
+	return versionOf.FindStringSubmatch(body)[1]
+}
+
+func TestStream_SendsWhatChangedAndNoMore(t *testing.T) {
+	w := mixed(t, page.Config{})
+	version := settled(t, w)
+	l := listen(t, w, "/status", version)
+	w.putNumber(t, ledger.Number{Number: "+15551234574", CampaignID: springID, Plan: "spring-promo", State: ledger.Sendable, Since: time.Now()})
+	p, size, ok := l.next()
+	if !ok || p.Title != "24 of 39 numbers can send" || len(p.Rows) != 1 || !strings.Contains(p.Rows["c-"+springID], "<b>15</b> of 20 can send") {
+		t.Errorf("got %+v", p)
+	}
+	if len(p.Blocks) != 1 || !strings.Contains(p.Blocks["summary"], "24 of 39") || p.Order != nil {
+		t.Errorf("got blocks %v, order %v; want the summary alone", p.Blocks, p.Order)
+	}
+	if size > 6000 {
+		t.Errorf("got %d bytes for one change", size)
+	}
+}
+
+func TestStream_SendsAllToOneWhoKnowsAnotherVersion(t *testing.T) {
+	w := mixed(t, page.Config{})
+	version := settled(t, w)
+	for _, since := range []string{"", "other-1", version[:len(version)-1]} {
+		if p, _, ok := listen(t, w, "/status", since).next(); !ok || len(p.Order) != 5 || len(p.Rows) != 5 {
+			t.Errorf("since %q: got %d rows", since, len(p.Rows))
+		}
+	}
+}
+
+// A crowd of changes comes together: with a second to gather them, there are two
+// patches, the first change and all the others.
+func TestStream_GathersChanges(t *testing.T) {
+	w := mixed(t, page.Config{Coalesce: time.Second})
+	l := listen(t, w, "/status/campaigns/"+summerID, "")
+	if _, _, ok := l.next(); !ok {
+		t.Fatal("no page")
+	}
+	for range 40 {
+		for _, state := range []ledger.State{ledger.Pending, ledger.Attached} {
+			w.putNumber(t, ledger.Number{Number: "+16465550170", CampaignID: summerID, Plan: "summer-news", State: state, Since: time.Now()})
+		}
+	}
+	w.putNumber(t, ledger.Number{Number: "+16465550171", CampaignID: summerID, Plan: "summer-news", State: ledger.Failed, Reason: ledger.NotOwned, Since: time.Now()})
+	patches := 0
+	for {
+		p, _, ok := l.next()
+		if !ok {
+			t.Fatal("the last change never came")
+		}
+		patches++
+		if strings.Contains(p.Rows["n-16465550171"], "failed") {
+			break
+		}
+	}
+	if patches > 8 {
+		t.Errorf("got %d patches for 81 changes", patches)
+	}
+}
+
+func TestStream_IsBoundedInNumber(t *testing.T) {
+	w := mixed(t, page.Config{MaxStreams: 2})
+	first, second := listen(t, w, "/status", ""), listen(t, w, "/status", "")
+	first.next()
+	second.next()
+	if third := listen(t, w, "/status", ""); third.code != http.StatusServiceUnavailable {
+		t.Errorf("got %d, want 503", third.code)
+	}
+	first.cancel() // makes room
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		if listen(t, w, "/status", "").code == http.StatusOK {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no room was made by one who left")
+		}
+	}
+}
+
+func TestStream_RefusesWhatIsNoPage(t *testing.T) {
+	w := mixed(t, page.Config{})
+	for _, of := range []string{"", "/metrics", "http://evil.example/", "/statusx", "%"} {
+		if l := listen(t, w, of, ""); l.code != http.StatusBadRequest {
+			t.Errorf("%q: got %d, want 400", of, l.code)
+		}
+	}
+}
+
+func TestStream_SaysThatThereIsNothingMore(t *testing.T) {
+	w := mixed(t, page.Config{})
+	l := listen(t, w, "/status/campaigns/unknown", "")
+	for l.lines.Scan() {
+		if l.lines.Text() == "event: gone" {
+			return
+		}
+	}
+	t.Error("it never said so")
+}
+
+// served is the page on a server with bounds as the process has them, only shorter.
+func served(t *testing.T, w world, options httpserve.Options) world {
+	t.Helper()
+	listener, err := httpserve.Listen("127.0.0.1:0")
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- options.Serve(ctx, listener, w.page) }()
+	t.Cleanup(func() { cancel(); must(t, <-ended) })
+	w.url = "http://" + listener.Addr().String()
+	return w
+}
+
+// The bounds of the server are for requests that end.
+func TestStream_OutlivesTheServersTimeouts(t *testing.T) {
+	const short = 50 * time.Millisecond
+	w := mixed(t, page.Config{Heartbeat: 2 * short})
+	settled(t, w)
+	l := listen(t, served(t, w, httpserve.Options{ReadTimeout: short, WriteTimeout: short}), "/status", "")
+	beats := 0
+	for beats < 4 && l.lines.Scan() {
+		if l.lines.Text() == ": here" {
+			beats++
+		}
+	}
+	if beats < 4 {
+		t.Errorf("it ended after %d signs of life: %v", beats, l.lines.Err())
+	}
+}
+
+// One who takes nothing is cut off, and keeps no others from their news.
+func TestStream_DropsASlowReader(t *testing.T) {
+	w := mixed(t, page.Config{Patience: 50 * time.Millisecond, Coalesce: time.Millisecond, MaxStreams: 1})
+	settled(t, w)
+	address, err := url.Parse(w.url)
+	must(t, err)
+	conn, err := net.Dial("tcp", address.Host)
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.(*net.TCPConn).SetReadBuffer(4096))
+	_, err = conn.Write([]byte("GET /status/events?of=/status HTTP/1.1\r\nHost: " + address.Host + "\r\n\r\n"))
+	must(t, err)
+	// Changes go on until there is room for another reader: the slow one was dropped.
+	detail := strings.Repeat("words ", 60)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		for _, state := range []ledger.Phase{ledger.Blocked, ledger.Ended} {
+			for _, id := range []string{springID, autumnID, summerID, winterID} {
+				w.putCampaign(t, ledger.Campaign{ID: id, Planned: true, Plan: "p-" + id, Phase: state, Detail: detail + string(state), Since: time.Now()})
+			}
+		}
+		if listen(t, w, "/status", "").code == http.StatusOK {
+			return
+		}
+	}
+	t.Error("the slow reader was never dropped")
+}
+
+// The process stops at once, though pages are read live.
+func TestRun_EndsTheStreams(t *testing.T) {
+	w := mixed(t, page.Config{})
+	l := listen(t, w, "/status", "")
+	l.next()
+	w.stop()
+	for {
+		if _, _, ok := l.next(); !ok {
+			break
+		}
+	}
+	if err := l.lines.Err(); err != nil {
+		t.Errorf("got %v, want an end", err)
+	}
+}

@@ -1,0 +1,643 @@
+package page
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/timeline"
+)
+
+// errNotFound says that there is nothing to show under an address.
+var errNotFound = errors.New("there is nothing here")
+
+// view is one page, rendered: its blocks and its rows are what may change while it
+// is read.
+type view struct {
+	// Title is the document's, Heading what assistive technology is told when it
+	// changes.
+	Title, Heading string
+	// Kind is the name of the page's own template.
+	Kind string
+	// Blocks are elements by id; Rows are the elements of the list, in order.
+	Blocks map[string]template.HTML
+	Rows   []row
+	// Data is what the page's own template has besides.
+	Data any
+}
+
+type row struct {
+	ID   string
+	HTML template.HTML
+}
+
+// memo keeps what is costly to read again for one reader who stays.
+type memo struct {
+	key  string
+	made *view
+}
+
+// view renders the page at an address under /status. The error matches errNotFound
+// when there is none.
+func (p *Page) view(ctx context.Context, at *url.URL, m *memo) (*view, error) {
+	q := parseQuery(at.Query())
+	path := strings.TrimPrefix(at.Path, "/status")
+	if path == "" {
+		return p.overview(q)
+	}
+	if id, ok := strings.CutPrefix(path, "/campaigns/"); ok {
+		return p.campaign(id, q)
+	}
+	if digits, ok := strings.CutPrefix(path, "/numbers/"); ok {
+		return p.number(ctx, digits, m)
+	}
+	if path == "/dead-letters" {
+		return p.deadLetters(ctx, at.Query().Get("before"), m)
+	}
+	return nil, errNotFound
+}
+
+// render executes one template.
+func render(name string, data any) (template.HTML, error) {
+	var b strings.Builder
+	err := templates.ExecuteTemplate(&b, name, data)
+	return template.HTML(b.String()), err //nolint:gosec // a template of html/template made it
+}
+
+// newView returns a page with its blocks rendered; rows of the list are added by
+// addRows.
+func newView(kind, title, heading string, blocks map[string]any) (*view, error) {
+	v := &view{Kind: kind, Title: title, Heading: heading, Blocks: make(map[string]template.HTML, len(blocks))}
+	for name, data := range blocks {
+		html, err := render(name, data)
+		if err != nil {
+			return nil, err
+		}
+		v.Blocks[name] = html
+	}
+	return v, nil
+}
+
+// addRows renders rows by the given template. Each id is that of the row's element.
+func addRows[T any](v *view, name string, items []T, id func(T) string) error {
+	for _, item := range items {
+		html, err := render(name, item)
+		if err != nil {
+			return err
+		}
+		v.Rows = append(v.Rows, row{ID: id(item), HTML: html})
+	}
+	return nil
+}
+
+// share is a part of a bar: x and width are in percent.
+type share struct {
+	Class    string
+	X, Width string
+}
+
+// progress is how far numbers are.
+type progress struct {
+	Name                string
+	Sendable, Total     int
+	Shares              []share
+	Counts              []count
+	Person, Moving, Due int
+}
+
+type count struct {
+	N    int
+	What string
+}
+
+// classes of a bar's parts, in the order in which they are drawn.
+var classes = []string{"good", "near", "busy", "bad", "idle"}
+
+func classOf(t tally) string {
+	switch {
+	case t.state == ledger.Sendable:
+		return "good"
+	case t.needsPerson():
+		return "bad"
+	case t.state == ledger.Attached:
+		return "near"
+	case t.state == ledger.Planned && (t.reason == ledger.CampaignNotReady || t.reason == ""):
+		return "idle"
+	default:
+		return "busy"
+	}
+}
+
+func progressOf(name string, counts map[tally]int) progress {
+	p := progress{Name: name}
+	byClass, byState := map[string]int{}, map[ledger.State]int{}
+	for t, n := range counts {
+		class := classOf(t)
+		p.Total += n
+		byClass[class] += n
+		byState[t.state] += n
+	}
+	p.Sendable, p.Person, p.Due = byClass["good"], byClass["bad"], byClass["idle"]
+	p.Moving = byClass["busy"] + byClass["near"]
+	before := 0
+	for _, class := range classes {
+		if n := byClass[class]; n > 0 {
+			p.Shares = append(p.Shares, share{Class: class, X: percent(before, p.Total), Width: percent(n, p.Total)})
+			before += n
+		}
+	}
+	for _, state := range ledger.States() {
+		if n := byState[state]; n > 0 {
+			p.Counts = append(p.Counts, count{n, string(state)})
+		}
+	}
+	return p
+}
+
+func percent(n, total int) string { return fmt.Sprintf("%.2f", 100*float64(n)/float64(total)) }
+
+// Done reports whether every number can send, and there is one.
+func (p progress) Done() bool { return p.Total > 0 && p.Sendable == p.Total }
+
+// Heading says it in one line.
+func (p progress) Heading() string {
+	switch {
+	case p.Total == 0:
+		return "No numbers are planned yet"
+	case p.Done() && p.Total == 1:
+		return "The number can send"
+	case p.Done():
+		return fmt.Sprintf("All %s numbers can send", grouped(p.Total))
+	default:
+		return fmt.Sprintf("%s of %s can send", grouped(p.Sendable), plural(p.Total, "number"))
+	}
+}
+
+// Why says what the others wait for.
+func (p progress) Why() string {
+	if p.Total == 0 {
+		return "Put a plan file into config/plans. What it names shows here as soon as Greenlight has read it."
+	}
+	if p.Done() {
+		return "Done. There is nothing to do."
+	}
+	var parts []string
+	for _, part := range []struct {
+		n           int
+		one, others string
+	}{
+		{p.Person, "needs a person", "need a person"},
+		{p.Moving, "is on its way", "are on their way"},
+		{p.Due, "waits for its turn or its campaign's approval", "wait for their turn or their campaign's approval"},
+	} {
+		if part.n == 1 {
+			parts = append(parts, "1 "+part.one)
+		} else if part.n > 1 {
+			parts = append(parts, grouped(part.n)+" "+part.others)
+		}
+	}
+	return "Not done yet: " + strings.Join(parts, ", ") + "."
+}
+
+// task is something that a person should do.
+type task struct {
+	// What is it about, such as "3 numbers: not owned"; Link leads there.
+	What, Link string
+	// Why, Next and Action are sentences.
+	Why, Next, Action string
+}
+
+// tasks lists what a person should do about the given numbers, the most frequent
+// first. Link makes the address of the numbers with a reason.
+func tasks(counts map[tally]int, link func(show string) string) []task {
+	type kind struct {
+		show   string
+		advice ledger.Advice
+	}
+	kinds := map[kind]int{}
+	for t, n := range counts {
+		// What is to be done about a campaign that is not ready is told once, of it.
+		if t.needsPerson() && t.reason != ledger.CampaignNotReady {
+			kinds[kind{cmp.Or(string(t.reason), string(t.state)), ledger.Advise(t.number(), ledger.Campaign{})}] += n
+		}
+	}
+	var list []task
+	for _, k := range slices.SortedFunc(maps.Keys(kinds), func(a, b kind) int {
+		return cmp.Or(cmp.Compare(kinds[b], kinds[a]), cmp.Compare(a.show, b.show), cmp.Compare(a.advice.Next, b.advice.Next))
+	}) {
+		list = append(list, task{
+			What: plural(kinds[k], "number") + ": " + spaced(k.show), Link: link(k.show),
+			Why: k.advice.Why, Next: k.advice.Next, Action: k.advice.Action,
+		})
+	}
+	return list
+}
+
+// phaseTasks lists what a person should do about campaigns as such.
+func phaseTasks(campaigns []*campaign) []task {
+	byPhase, unread, unplanned := map[ledger.Phase]int{}, map[ledger.Reason]int{}, 0
+	for _, c := range campaigns {
+		switch {
+		case c.recorded && !c.Planned && c.Phase == ledger.Ready:
+			unplanned++
+		case c.Phase.Advice().Action != "" && c.NeedsPerson():
+			byPhase[c.Phase]++
+		case c.NeedsPerson():
+			unread[c.Reason]++
+		}
+	}
+	var list []task
+	for _, reason := range ledger.Reasons() {
+		if n := unread[reason]; n > 0 {
+			advice := reason.Advice()
+			list = append(list, task{
+				What: plural(n, "campaign") + ": " + spaced(string(reason)), Link: "/status" + query{Show: string(reason)}.encode(1),
+				Why: advice.Why, Next: advice.Next, Action: advice.Action,
+			})
+		}
+	}
+	for _, phase := range phases {
+		if n := byPhase[phase]; n > 0 {
+			advice := phase.Advice()
+			list = append(list, task{
+				What: plural(n, "campaign") + ": " + string(phase), Link: "/status" + query{Phase: phase}.encode(1),
+				Why: advice.Why, Next: advice.Next, Action: advice.Action,
+			})
+		}
+	}
+	if unplanned > 0 {
+		list = append(list, task{
+			What: plural(unplanned, "campaign") + ": approved, and in no plan", Link: "/status" + query{Phase: ledger.Ready}.encode(1),
+			Next: "Numbers are attached as soon as a plan names the campaign.", Action: "Write a plan for it, or leave it.",
+		})
+	}
+	return list
+}
+
+// campaignRow is what a list shows of a campaign.
+type campaignRow struct {
+	ID, Name, Path, TCRID, Status, Detail string
+	Phase                                 ledger.Phase
+	Planned                               bool
+	Progress                              progress
+	Extras                                int
+	// Sentence says what its phase means; Advice is for the reason that matters most
+	// among its own and those of its numbers, and About says how many have it.
+	Sentence      string
+	Reason        ledger.Reason
+	Advice        ledger.Advice
+	About         string
+	Since, NextAt time.Time
+}
+
+func rowOf(c *campaign) campaignRow {
+	r := campaignRow{
+		ID: c.ID, Name: cmp.Or(c.Plan, "No plan"), Path: campaignPath(c.ID), TCRID: c.TCRID, Status: c.Status, Detail: clip(c.Detail), Phase: cmp.Or(c.Phase, ledger.Unread),
+		Planned: c.Planned || !c.recorded, Extras: c.Extras, Sentence: sentence(c.Campaign), Since: c.Since, NextAt: c.NextAt,
+	}
+	if !c.recorded {
+		r.Name, r.Sentence = c.ID, ledger.Unread.Sentence()
+	}
+	r.Progress = progressOf(r.Name, c.counts)
+	if r.Progress.Done() && c.Phase == ledger.Ready {
+		r.Sentence = "Done: every number can send."
+	}
+	if r.Reason = c.Reason; r.Reason == "" {
+		t, n := c.foremost()
+		if r.Reason = t.reason; n > 0 && t.reason != "" {
+			r.About = plural(n, "number")
+		}
+	}
+	// That the campaign is not approved is what its own sentence says.
+	if r.Reason == ledger.CampaignNotReady {
+		r.Reason, r.About = "", ""
+	}
+	if r.About != "" {
+		t, _ := c.foremost()
+		r.Advice = ledger.Advise(t.number(), ledger.Campaign{})
+	} else {
+		r.Advice = r.Reason.Advice()
+	}
+	return r
+}
+
+// sentence says what the phase means, also for a campaign that no plan names and to
+// which nothing is attached.
+func sentence(c ledger.Campaign) string {
+	if c.Phase == ledger.Ready && !c.Planned {
+		return "Approved by the carriers, but no plan names it: numbers are attached as soon as one does."
+	}
+	return cmp.Or(c.Phase, ledger.Unread).Sentence()
+}
+
+// foremost returns what most of the numbers that are not sendable have in common,
+// those that need a person before others.
+func (c *campaign) foremost() (tally, int) {
+	var most tally
+	for t, n := range c.counts {
+		if t.state == ledger.Sendable || t.reason == "" {
+			continue
+		}
+		better := c.counts[most] == 0
+		if !better && t.needsPerson() != most.needsPerson() {
+			better = t.needsPerson()
+		} else if !better {
+			better = cmp.Or(cmp.Compare(n, c.counts[most]), cmp.Compare(most.reason, t.reason), cmp.Compare(most.state, t.state)) > 0
+		}
+		if better {
+			most = t
+		}
+	}
+	return most, c.counts[most]
+}
+
+// alerts are what is wrong besides numbers and campaigns.
+type alerts struct {
+	conditions
+	Failing, Advised []checked
+	LeftOut          int
+}
+
+func (x *index) alerts() alerts {
+	a := alerts{conditions: x.conditions, LeftOut: len(x.leftOut)}
+	for _, check := range x.conditions.Checks {
+		switch {
+		case check.Says == "":
+		case check.Name == "plans" && len(a.PlanFaults) > 0: // told line by line
+		case check.Advisory:
+			a.Advised = append(a.Advised, check)
+		default:
+			a.Failing = append(a.Failing, check)
+		}
+	}
+	return a
+}
+
+// options of the filter's two lists.
+type option struct {
+	Value, Label string
+	Selected     bool
+}
+
+func (q query) phaseOptions() []option {
+	list := []option{{"", "All phases", q.Phase == ""}}
+	for _, phase := range phases {
+		list = append(list, option{string(phase), string(phase), q.Phase == phase})
+	}
+	return list
+}
+
+func (q query) showOptions(what string) []option {
+	list := []option{
+		{"", "All " + what, q.Show == ""},
+		{showUnfinished, "Not done", q.Show == showUnfinished},
+		{showPerson, "Needs a person", q.Show == showPerson},
+	}
+	for _, state := range ledger.States() {
+		list = append(list, option{string(state), "State: " + string(state), q.Show == string(state)})
+	}
+	for _, reason := range ledger.Reasons() {
+		list = append(list, option{string(reason), "Reason: " + spaced(string(reason)), q.Show == string(reason)})
+	}
+	return list
+}
+
+// filter is the form above a list.
+type filter struct {
+	Action, Text, Hint string
+	Phases, Shows      []option
+	Asks               bool
+}
+
+func (p *Page) overview(q query) (*view, error) {
+	x := p.index
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	all := x.sorted()
+	kept := all
+	if q.asks() {
+		kept = nil
+		for _, c := range all {
+			if q.keeps(c) {
+				kept = append(kept, c)
+			}
+		}
+	}
+	total := progressOf("All numbers", x.totals)
+	list := cut(kept, "/status", q, "campaign")
+	rows := make([]campaignRow, len(list.Items))
+	for i, c := range list.Items {
+		rows[i] = rowOf(c)
+	}
+	todo := append(phaseTasks(all), tasks(x.totals, func(show string) string { return "/status" + query{Show: show}.encode(1) })...)
+	v, err := newView("overview", total.Heading(), total.Heading(), map[string]any{
+		"summary": total, "alerts": x.alerts(), "todo": todo, "pager": list.Pager, "health": x.conditions.Checks,
+	})
+	if err != nil {
+		return nil, err
+	}
+	v.Data = filter{
+		Action: "/status", Text: q.Text, Hint: "Plan, campaign id or number", Phases: q.phaseOptions(), Shows: q.showOptions("campaigns"), Asks: q.asks(),
+	}
+	return v, addRows(v, "campaign-row", rows, func(r campaignRow) string { return "c-" + r.ID })
+}
+
+// numberRow is what a list shows of a number.
+type numberRow struct {
+	ledger.Number
+	ledger.Advice
+	Path, Class string
+	LookAt      time.Time
+}
+
+func numberRowOf(c *campaign, n *number) numberRow {
+	record := n.record(c.ID)
+	return numberRow{
+		Number: record, Advice: ledger.Advise(record, c.Campaign), LookAt: ledger.NextLook(record, c.Campaign),
+		Path: "/status/numbers/" + strings.TrimPrefix(n.e164, "+"), Class: classOf(n.tally()),
+	}
+}
+
+func (p *Page) campaign(id string, q query) (*view, error) {
+	x := p.index
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	c := x.campaigns[id]
+	if c == nil {
+		return nil, errNotFound
+	}
+	q.Phase = ""
+	var kept []*number
+	for _, n := range c.sorted() {
+		if q.keepsNumber(n) {
+			kept = append(kept, n)
+		}
+	}
+	path := campaignPath(c.ID)
+	list := cut(kept, path, q, "number")
+	rows := make([]numberRow, len(list.Items))
+	for i, n := range list.Items {
+		rows[i] = numberRowOf(c, n)
+	}
+	head := rowOf(c)
+	title := head.Name + ": " + head.Progress.Heading()
+	v, err := newView("campaign", title, title, map[string]any{
+		"campaign-head": head, "alerts": x.alerts(), "pager": list.Pager,
+		"todo": tasks(c.counts, func(show string) string { return path + query{Show: show}.encode(1) }),
+	})
+	if err != nil {
+		return nil, err
+	}
+	v.Data = filter{
+		Action: path, Text: q.Text, Hint: "Number, or what Telnyx said", Shows: q.showOptions("numbers"), Asks: q.asks(),
+	}
+	return v, addRows(v, "number-row", rows, func(r numberRow) string { return "n-" + strings.TrimPrefix(r.Number.Number, "+") })
+}
+
+// numberHead is what is above a number's timeline.
+type numberHead struct {
+	E164      string
+	Campaigns []numberOn
+	Timeline  timeline.Timeline
+}
+
+// numberOn is where a number stands on one campaign.
+type numberOn struct {
+	numberRow
+	CampaignName, CampaignPath string
+	Phase                      ledger.Phase
+}
+
+// timelineRow is an entry with the id of its element.
+type timelineRow struct {
+	timeline.Entry
+	ID string
+}
+
+func (p *Page) number(ctx context.Context, digits string, m *memo) (*view, error) {
+	if digits == "" || digitsOf(digits) != digits {
+		return nil, errNotFound
+	}
+	e164, key := "+"+digits, ""
+	head := numberHead{E164: e164}
+	x := p.index
+	x.mu.Lock()
+	for _, c := range x.sorted() {
+		if n := c.numbers[e164]; n != nil {
+			head.Campaigns = append(head.Campaigns, numberOn{
+				numberRow: numberRowOf(c, n), CampaignName: cmp.Or(c.Plan, c.ID), CampaignPath: campaignPath(c.ID), Phase: c.Phase,
+			})
+			key += fmt.Sprintf("%s %d %s %s;", c.ID, n.version, c.Phase, c.NextAt)
+		}
+	}
+	warnings := x.alerts()
+	x.mu.Unlock()
+	fresh := m.made == nil || m.key != key
+	if fresh {
+		bounded, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+		var err error
+		head.Timeline, err = timeline.OfNumber(bounded, p.config.JetStream, e164)
+		if errors.Is(err, timeline.ErrUnknownNumber) && len(head.Campaigns) == 0 {
+			return nil, errNotFound
+		}
+		if err != nil && !errors.Is(err, timeline.ErrUnknownNumber) {
+			return nil, fmt.Errorf("read the timeline of %s: %w", e164, err)
+		}
+	}
+	heading := e164 + ": in no plan"
+	if len(head.Campaigns) > 0 {
+		heading = e164 + ": " + string(head.Campaigns[0].State)
+	}
+	if fresh {
+		v, err := newView("number", heading, heading, map[string]any{"number-head": head})
+		if err != nil {
+			return nil, err
+		}
+		rows := make([]timelineRow, len(head.Timeline.Entries))
+		for i, entry := range head.Timeline.Entries {
+			rows[i] = timelineRow{Entry: entry, ID: fmt.Sprint("t-", i)}
+		}
+		if err := addRows(v, "timeline-row", rows, func(r timelineRow) string { return r.ID }); err != nil {
+			return nil, err
+		}
+		m.key, m.made = key, v
+	}
+	return withAlerts(m.made, warnings)
+}
+
+// withAlerts returns a copy of a view with other alerts.
+func withAlerts(made *view, warnings alerts) (*view, error) {
+	v := *made
+	v.Blocks = map[string]template.HTML{}
+	for name, html := range made.Blocks {
+		v.Blocks[name] = html
+	}
+	var err error
+	v.Blocks["alerts"], err = render("alerts", warnings)
+	return &v, err
+}
+
+func (p *Page) deadLetters(ctx context.Context, before string, m *memo) (*view, error) {
+	x := p.index
+	x.mu.Lock()
+	warnings, key := x.alerts(), fmt.Sprint(x.conditions.DeadLetters)
+	warnings.DeadLetters = 0 // they are what the page is about
+	x.mu.Unlock()
+	if m.made != nil && m.key == key {
+		return withAlerts(m.made, warnings)
+	}
+	bounded, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	letters, older, total, err := lettersBefore(bounded, p.config.JetStream, sequence(before))
+	if err != nil {
+		return nil, err
+	}
+	list := pager{Page: 1, Pages: 1, From: 1, To: len(letters), Total: total, What: "dead letter"}
+	if older > 0 {
+		list.Next = fmt.Sprint("/status/dead-letters?before=", older)
+	}
+	if before != "" {
+		list.Previous = "/status/dead-letters"
+	}
+	title := plural(total, "dead letter")
+	v, err := newView("dead-letters", title, title, map[string]any{"letters-head": total, "letters-pager": list})
+	if err != nil {
+		return nil, err
+	}
+	if err := addRows(v, "letter-row", letters, func(l events.StoredLetter) string { return fmt.Sprint("l-", l.Sequence) }); err != nil {
+		return nil, err
+	}
+	m.key, m.made = key, v
+	return withAlerts(v, warnings)
+}
+
+func campaignPath(id string) string { return "/status/campaigns/" + url.PathEscape(id) }
+
+// spaced writes a word such as not_owned as people do.
+func spaced(word string) string { return strings.ReplaceAll(word, "_", " ") }
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return grouped(n) + " " + noun + "s"
+}
+
+// grouped writes a number with its thousands apart.
+func grouped(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
