@@ -131,6 +131,7 @@ type Assigner struct {
 	gate      *gate
 	log       zerolog.Logger
 	metrics   *metrics
+	resyncs   resyncs
 	now       func() time.Time
 	// jitter spreads waits: it returns a number from 0 up to 1.
 	jitter func() float64
@@ -154,8 +155,8 @@ func New(ctx context.Context, config Config) (*Assigner, error) {
 		now:       config.Now,
 		jitter:    rand.Float64,
 	}
-	a.metrics = newMetrics(config.Metrics, a)
 	a.telnyx = a.watching(config.Telnyx)
+	a.resyncs.finished(config.Now())
 	if a.telnyx.Turns == nil {
 		a.telnyx.Turns = telnyx.NewTurns(config.Concurrency)
 	}
@@ -172,6 +173,7 @@ func New(ctx context.Context, config Config) (*Assigner, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.metrics = newMetrics(config.Metrics, a)
 	return a, a.recall(ctx)
 }
 

@@ -64,6 +64,9 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 			a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
 		}
 	})
+	if d.Kind == events.KindResync {
+		t.done = func() { a.resyncs.finished(a.now()) }
+	}
 	t.trace = trace
 	switch {
 	case why != "":

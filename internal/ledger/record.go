@@ -78,6 +78,12 @@ type Campaign struct {
 	// are never touched.
 	Extras int `json:"extras,omitempty"`
 
+	// ApprovedAt is when Telnyx told of the approval that the campaign has, or when it
+	// was read if nothing told; zero in any other phase than Ready. AttachedAt is when
+	// every planned number was attached for the first time since.
+	ApprovedAt time.Time `json:"approved_at,omitzero"`
+	AttachedAt time.Time `json:"attached_at,omitzero"`
+
 	// Bulk is about the call for a whole messaging profile.
 	Bulk Bulk `json:"bulk,omitzero"`
 
@@ -115,5 +121,7 @@ func (n Number) same(o Number) bool {
 func (c Campaign) same(o Campaign) bool {
 	c.Version, c.Cause, c.Since = o.Version, o.Cause, o.Since
 	c.NextAt, o.NextAt = c.NextAt.UTC().Truncate(time.Second), o.NextAt.UTC().Truncate(time.Second)
+	c.ApprovedAt, o.ApprovedAt = c.ApprovedAt.UTC(), o.ApprovedAt.UTC()
+	c.AttachedAt, o.AttachedAt = c.AttachedAt.UTC(), o.AttachedAt.UTC()
 	return c == o
 }

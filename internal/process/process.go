@@ -236,12 +236,13 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 	}
 	p.checks = append(p.checks, status.Check{Name: "assigner", Ready: worker.Ready})
 	p.add("assigner", worker.Run)
-	return nil
+	return p.addTally(ctx)
 }
 
 // AddStatus adds the private listener. Add it last: it shows what the others are
 // doing, to the end.
 func (p *Process) AddStatus(listener net.Listener) {
+	p.monitor()
 	handler := status.Handler(status.Config{JetStream: p.js, Checks: p.checks, Metrics: p.registry, Log: p.log})
 	p.add("status", func(ctx context.Context) error {
 		p.log.Info().Str(logging.KeyPart, "status").Stringer(logging.KeyAddress, listener.Addr()).
