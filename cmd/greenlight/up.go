@@ -13,6 +13,8 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/httpserve"
+	"greenlight/internal/notice"
+	"greenlight/internal/notice/shout"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/process"
 	"greenlight/internal/settings"
@@ -25,6 +27,7 @@ type upCommand struct {
 	settings.Webhook  `group:"Notifications"`
 	settings.TLS      `group:"Notifications"`
 	settings.Assigner `group:"Plans"`
+	settings.Notify   `group:"Plans"`
 	settings.Data     `group:"This process"`
 	settings.Admin    `group:"This process"`
 	settings.Log      `group:"This process"`
@@ -49,6 +52,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	site.door = process.Door{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(site.webhook.Verifier)}
 	site.door.Certificates = c.Certificates(&faults, c.Data.Dir)
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
+	site.receiver = c.Receiver(&faults, shout.Open)
 	c.Admin.Check(&faults)
 	if err := faults.Err(); err != nil {
 		return err
@@ -73,6 +77,8 @@ type site struct {
 	assigner assigner.Config
 	// plans watches the plan files; nil when there are none to watch.
 	plans *watch.Watcher
+	// receiver gets notices; nil if nobody does.
+	receiver notice.Receiver
 	// traces says that the environment may ask for traces.
 	traces bool
 	log    zerolog.Logger
@@ -129,6 +135,9 @@ func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Co
 		p.AddPlans(s.plans)
 	}
 	if err := p.AddAssigner(ctx, s.assigner); err != nil {
+		return nil, err
+	}
+	if err := p.AddNotices(ctx, s.receiver); err != nil {
 		return nil, err
 	}
 	p.AddStatus(private)

@@ -17,6 +17,7 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
+	"greenlight/internal/notice"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/tracing"
@@ -123,6 +124,7 @@ type Assigner struct {
 	telnyx    *telnyx.Client
 	ledger    *ledger.Ledger
 	publisher *events.Publisher
+	notices   *notice.Publisher
 	consumer  *events.Consumer
 	reader    *account.Reader
 	directory *directory
@@ -165,6 +167,9 @@ func New(ctx context.Context, config Config) (*Assigner, error) {
 		return nil, err
 	}
 	if a.ledger, err = ledger.Create(ctx, config.JetStream, config.Replicas); err != nil {
+		return nil, err
+	}
+	if a.notices, err = notice.NewPublisher(ctx, config.JetStream, config.Replicas); err != nil {
 		return nil, err
 	}
 	a.consumer, err = events.NewConsumer(ctx, config.JetStream, config.Timing, func(err error) {
@@ -230,7 +235,7 @@ func (a *Assigner) Run(ctx context.Context) error {
 	// No more than this can be open, so that handing over never blocks.
 	deliveries := make(chan *events.Delivery, events.MaxOpen)
 	workers.Go(func() { a.receiveAll(ctx, deliveries) })
-	a.log.Info().Str(logging.KeyPlanHash, a.config.Plans().Hash).Int("campaigns", len(a.config.Plans().Campaigns)).
+	a.log.Info().Str(logging.KeyPlanHash, a.config.Plans().Hash).Int(logging.KeyCampaigns, len(a.config.Plans().Campaigns)).
 		Stringer("resync", a.config.Resync).Msg("assigner runs")
 	return a.consumer.Run(ctx, func(d *events.Delivery) { deliveries <- d }, func() {
 		close(deliveries)
@@ -341,7 +346,7 @@ func (a *Assigner) guard(key string, work func() error) (err error) {
 	defer func() {
 		if surprise := recover(); surprise != nil {
 			err = fmt.Errorf("panic while looking at campaign %s: %v", key, surprise)
-			a.log.Error().Str(logging.KeyCampaign, key).Bytes("stack", debug.Stack()).Err(err).
+			a.log.Error().Str(logging.KeyCampaign, key).Bytes(logging.KeyStack, debug.Stack()).Err(err).
 				Msg("this is a mistake in Greenlight, please report it")
 		}
 	}()

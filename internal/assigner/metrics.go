@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"greenlight/internal/ledger"
+	"greenlight/internal/notice"
 	"greenlight/internal/telnyx"
 )
 
@@ -30,6 +31,8 @@ type metrics struct {
 	attaches *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
 	approval prometheus.Histogram
+	notices  *prometheus.CounterVec
+	untold   prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
@@ -55,6 +58,17 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 			// take three days.
 			Buckets: []float64{1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 3 * 3600, 12 * 3600, 24 * 3600, 72 * 3600},
 		}),
+	}
+	m.notices = factory.NewCounterVec(prometheus.CounterOpts{
+		Name: "greenlight_notices_total",
+		Help: "Notices that this process stored, by kind: completed, partial, needs_person, stuck.",
+	}, []string{"kind"})
+	m.untold = factory.NewCounter(prometheus.CounterOpts{
+		Name: "greenlight_notices_failed_total",
+		Help: "Notices that could not be stored; the next look at the campaign tries again.",
+	})
+	for _, kind := range notice.Kinds() {
+		m.notices.WithLabelValues(string(kind))
 	}
 	// A counter that appears with its first event has no increase to alert on.
 	for _, outcome := range []string{lookDone, lookStopped, lookFailed} {

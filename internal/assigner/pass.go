@@ -358,6 +358,7 @@ func (p *pass) finish(ctx context.Context, change func(*ledger.Campaign)) error 
 		c.Since = p.a.now().UTC()
 	}
 	p.time(&c)
+	p.tell(ctx, &c)
 	written, err := p.a.ledger.PutCampaign(ctx, p.entry, c)
 	if err != nil {
 		return err

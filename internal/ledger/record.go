@@ -84,6 +84,10 @@ type Campaign struct {
 	ApprovedAt time.Time `json:"approved_at,omitzero"`
 	AttachedAt time.Time `json:"attached_at,omitzero"`
 
+	// Told is what people were told of the campaign last, in a form that only says
+	// whether something else is news; empty when there is nothing to tell.
+	Told string `json:"told,omitempty"`
+
 	// Bulk is about the call for a whole messaging profile.
 	Bulk Bulk `json:"bulk,omitzero"`
 

@@ -23,6 +23,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,6 +68,22 @@ type fullRun struct {
 	js      jetstream.JetStream
 	set     *watch.Watcher
 	stop    func()
+
+	mu    sync.Mutex
+	inbox []string
+}
+
+// inbox is a receiver of notices.
+type inbox struct {
+	mu    *sync.Mutex
+	texts *[]string
+}
+
+func (i inbox) Send(_ context.Context, text string) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	*i.texts = append(*i.texts, text)
+	return nil
 }
 
 // certificateFiles writes a certificate for the loopback address and its key.
@@ -138,6 +155,7 @@ campaigns:
 		Resync: time.Hour,
 		Timing: events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second},
 	}))
+	must(t, p.AddNotices(t.Context(), inbox{&r.mu, &r.inbox}))
 	p.AddStatus(private)
 	r.book, err = ledger.Open(t.Context(), r.js)
 	must(t, err)
@@ -301,6 +319,11 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 		{"greenlight_plan_info", `hash="` + r.set.Set().Hash + `"`, 1},
 		{"greenlight_plan_faulty", "", 0},
 		{"greenlight_ready", "", 1},
+		{"greenlight_notices_total", `kind="completed"`, 1},
+		{"greenlight_notices_total", `kind="needs_person"`, 1},
+		{"greenlight_notices_total", `kind="partial"`, 0},
+		{"greenlight_notify_sends_total", `outcome="sent"`, 2},
+		{"greenlight_notify_sends_total", `outcome="failed"`, 0},
 		{"greenlight_check_ok", `check="assigner"`, 1},
 		{"greenlight_tls_certificate_faulty", "", 0},
 	} {

@@ -7,6 +7,7 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
 	"greenlight/internal/monitoring"
+	"greenlight/internal/notice"
 )
 
 // recount is how long to wait before the ledger is counted anew after its watch broke.
@@ -34,6 +35,20 @@ func (p *Process) addTally(ctx context.Context) error {
 			}
 		}
 	})
+	return nil
+}
+
+// AddNotices adds what takes notices to a receiver; nil if there is none. Add it after
+// the assigner, which makes their stream and stops before it.
+func (p *Process) AddNotices(ctx context.Context, receiver notice.Receiver) error {
+	if receiver == nil {
+		return nil
+	}
+	sender, err := notice.NewSender(ctx, p.js, receiver, p.log, p.registry)
+	if err != nil {
+		return err
+	}
+	p.add("notices", sender.Run)
 	return nil
 }
 

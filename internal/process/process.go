@@ -184,7 +184,7 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 		plans.Tell(
 			func(old, new *plan.Set) {
 				inForce.changed(new)
-				log.Info().Str(logging.KeyPlanHash, new.Hash).Int("campaigns", len(new.Campaigns)).
+				log.Info().Str(logging.KeyPlanHash, new.Hash).Int(logging.KeyCampaigns, len(new.Campaigns)).
 					Strs("changed", clipList(watch.Changed(old, new))).Msg("another plan set is in force")
 				telling.Go(func() {
 					tell(ctx, publisher, new.Hash, func(err error) bool {

@@ -100,7 +100,7 @@ type Pacer struct {
 	bucket      *rate.Limiter // only ever asked, never waited for
 	waiting     int           // callers in Wait, the head among them
 	waits       Waits
-	pace        float64       // before the window's word
+	pace        float64 // before the window's word
 	stepAfter   time.Time
 	halveAfter  time.Time
 	window      window
