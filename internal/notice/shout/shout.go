@@ -9,11 +9,27 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"regexp"
 	"strings"
 	"syscall"
 
-	"github.com/nicholas-fedor/shoutrrr/pkg/router"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/discord"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/googlechat"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/matrix"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/mattermost"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/rocketchat"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/slack"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/teams"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/telegram"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/zulip"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/email/smtp"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/incident/opsgenie"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/incident/pagerduty"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/push/gotify"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/push/ntfy"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/push/pushover"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/specialized/generic"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 
 	"greenlight/internal/notice"
@@ -39,20 +55,56 @@ type Receiver struct {
 	busy chan struct{}
 }
 
+// services are those that people who keep watch use. The others, and shoutrrr's own
+// router, which brings them all, would take the assigner over its size.
+var services = map[string]func() types.Service{
+	"discord":    func() types.Service { return new(discord.Service) },
+	"generic":    func() types.Service { return new(generic.Service) },
+	"googlechat": func() types.Service { return new(googlechat.Service) },
+	"gotify":     func() types.Service { return new(gotify.Service) },
+	"matrix":     func() types.Service { return new(matrix.Service) },
+	"mattermost": func() types.Service { return new(mattermost.Service) },
+	"ntfy":       func() types.Service { return new(ntfy.Service) },
+	"opsgenie":   func() types.Service { return new(opsgenie.Service) },
+	"pagerduty":  func() types.Service { return new(pagerduty.Service) },
+	"pushover":   func() types.Service { return new(pushover.Service) },
+	"rocketchat": func() types.Service { return new(rocketchat.Service) },
+	"slack":      func() types.Service { return new(slack.Service) },
+	"smtp":       func() types.Service { return new(smtp.Service) },
+	"teams":      func() types.Service { return new(teams.Service) },
+	"telegram":   func() types.Service { return new(telegram.Service) },
+	"zulip":      func() types.Service { return new(zulip.Service) },
+}
+
 // New returns the receiver of an address such as slack://token@channel. The error
 // matches [ErrURL].
 func New(address string) (*Receiver, error) {
-	var r router.ServiceRouter
-	service, err := r.Locate(address)
-	if errors.Is(err, router.ErrUnknownService) {
-		scheme, _, _ := strings.Cut(address, "://")
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("%w: it is not written like one", ErrURL)
+	}
+	// In generic+https://… the rest is an address of the service's own.
+	scheme, _, own := strings.Cut(parsed.Scheme, "+")
+	open, known := services[scheme]
+	if !known {
 		if !plain.MatchString(scheme) {
 			scheme = "what it begins with" // it may be a secret that something else should stand before
 		}
 		return nil, fmt.Errorf("%w: nothing is known of %s", ErrURL, scheme)
 	}
+	service := open()
+	if own {
+		custom, takes := service.(types.CustomURLService)
+		if !takes {
+			return nil, fmt.Errorf("%w: %s takes no web address of its own", ErrURL, scheme)
+		}
+		parsed, err = custom.GetConfigURLFromCustom(parsed)
+	}
+	if err == nil {
+		err = service.Initialize(parsed, nil)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: what stands after its first colon is not as that service needs it", ErrURL)
+		return nil, fmt.Errorf("%w: what stands after its first colon is not as %s needs it", ErrURL, scheme)
 	}
 	return &Receiver{service: service, busy: make(chan struct{}, 1)}, nil
 }
