@@ -1,4 +1,4 @@
-// Package shout sends notices with shoutrrr to Slack, Teams, mail and two dozen more
+// Package shout sends notices with shoutrrr to Slack, Teams, mail and a dozen more
 // (https://shoutrrr.nickfedor.com/, read November 2026). It is a package of its own so
 // that the webhook, which tells nobody, does not carry it.
 package shout
