@@ -13,15 +13,16 @@ SEED ?=
 check: format vet test demo ## everything that CI runs
 
 format: ## fail if gofmt would change anything
-	@changed=$$(gofmt -l cmd config internal); test -z "$$changed" || { echo "gofmt would change:"; echo "$$changed"; exit 1; }
+	@changed=$$(gofmt -l cmd config deploy internal); test -z "$$changed" || { echo "gofmt would change:"; echo "$$changed"; exit 1; }
 
 vet: ## go vet and staticcheck
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
 
-test: ## all tests, with the race detector; those of hostile plans at full size without it
+test: ## all tests, with the race detector; those of hostile plans at full size without it; the alert rules, by a module of their own
 	$(GO) test -race ./...
 	$(GO) test ./internal/plan
+	cd deploy/monitoring/ruletest && $(GO) vet . && $(GO) test .
 
 torture: ## real processes killed, frozen and lied to for TORTURE (5m), fifty kills at least, with a checker over all of it
 	GREENLIGHT_TORTURE=$(TORTURE) GREENLIGHT_TORTURE_SEED=$(SEED) $(GO) test -race -count=1 -timeout 60m -v -run '^TestTorture$$' ./internal/torture

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"greenlight/internal/httpserve"
+	"greenlight/internal/notice/shout"
 	"greenlight/internal/process"
 	"greenlight/internal/settings"
 )
@@ -16,6 +17,7 @@ import (
 type command struct {
 	settings.Telnyx   `group:"Telnyx"`
 	settings.Assigner `group:"Plans"`
+	settings.Notify   `group:"Plans"`
 	settings.NATS     `group:"NATS"`
 	settings.Admin    `group:"This process"`
 	settings.Log      `group:"This process"`
@@ -32,6 +34,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	var faults settings.Faults
 	config, plans := c.Assigner.Config(&faults, c.Telnyx)
+	receiver := c.Receiver(&faults, shout.Open)
 	config.Replicas = c.Copies(&faults)
 	token := c.Admin.Check(&faults)
 	log := c.Log.Logger(&faults, stderr)
@@ -54,6 +57,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	p.AddPlans(plans)
 	if err := p.AddAssigner(ctx, config); err != nil {
+		return err
+	}
+	if err := p.AddNotices(ctx, receiver); err != nil {
 		return err
 	}
 	p.AddWindow(private, token)

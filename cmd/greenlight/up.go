@@ -13,6 +13,8 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/httpserve"
+	"greenlight/internal/notice"
+	"greenlight/internal/notice/shout"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/process"
 	"greenlight/internal/settings"
@@ -25,6 +27,7 @@ type upCommand struct {
 	settings.Webhook  `group:"Notifications"`
 	settings.TLS      `group:"Notifications"`
 	settings.Assigner `group:"Plans"`
+	settings.Notify   `group:"Plans"`
 	settings.Data     `group:"This process"`
 	settings.Admin    `group:"This process"`
 	settings.Log      `group:"This process"`
@@ -50,6 +53,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	site.door.Certificates = c.Certificates(&faults, c.Data.Dir)
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
 	site.token = c.Admin.Check(&faults)
+	site.receiver = c.Receiver(&faults, shout.Open)
 	if err := faults.Err(); err != nil {
 		return err
 	}
@@ -75,6 +79,8 @@ type site struct {
 	plans *watch.Watcher
 	// token is what readers of the private listener must know; empty for none.
 	token status.Token
+	// receiver gets notices; nil if nobody does.
+	receiver notice.Receiver
 	// traces says that the environment may ask for traces.
 	traces bool
 	log    zerolog.Logger
@@ -131,6 +137,9 @@ func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Co
 		p.AddPlans(s.plans)
 	}
 	if err := p.AddAssigner(ctx, s.assigner); err != nil {
+		return nil, err
+	}
+	if err := p.AddNotices(ctx, s.receiver); err != nil {
 		return nil, err
 	}
 	p.AddWindow(private, s.token)

@@ -17,6 +17,7 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
+	"greenlight/internal/notice"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/tracing"
@@ -123,6 +124,7 @@ type Assigner struct {
 	telnyx    *telnyx.Client
 	ledger    *ledger.Ledger
 	publisher *events.Publisher
+	notices   *notice.Publisher
 	consumer  *events.Consumer
 	reader    *account.Reader
 	directory *directory
@@ -131,6 +133,7 @@ type Assigner struct {
 	gate      *gate
 	log       zerolog.Logger
 	metrics   *metrics
+	resyncs   resyncs
 	now       func() time.Time
 	// jitter spreads waits: it returns a number from 0 up to 1.
 	jitter func() float64
@@ -163,8 +166,8 @@ func Prepare(config Config) (*Assigner, error) {
 		now:       config.Now,
 		jitter:    rand.Float64,
 	}
-	a.metrics = newMetrics(config.Metrics, a)
 	a.telnyx = a.watching(config.Telnyx)
+	a.resyncs.finished(config.Now())
 	if a.telnyx.Turns == nil {
 		a.telnyx.Turns = telnyx.NewTurns(config.Concurrency)
 	}
@@ -181,11 +184,17 @@ func (a *Assigner) Join(ctx context.Context) (err error) {
 	if a.ledger, err = ledger.Create(ctx, a.config.JetStream, a.config.Replicas); err != nil {
 		return err
 	}
+	if a.notices, err = notice.NewPublisher(ctx, a.config.JetStream, a.config.Replicas); err != nil {
+		return err
+	}
 	a.consumer, err = events.NewConsumer(ctx, a.config.JetStream, a.config.Timing, func(err error) {
 		a.log.Warn().Err(err).Msg("trouble with the consumer, going on")
 	})
 	if err != nil {
 		return err
+	}
+	if a.metrics == nil { // they ask the consumer
+		a.metrics = newMetrics(a.config.Metrics, a)
 	}
 	return a.recall(ctx)
 }
@@ -243,7 +252,7 @@ func (a *Assigner) Run(ctx context.Context) error {
 	// No more than this can be open, so that handing over never blocks.
 	deliveries := make(chan *events.Delivery, events.MaxOpen)
 	workers.Go(func() { a.receiveAll(ctx, deliveries) })
-	a.log.Info().Str(logging.KeyPlanHash, a.config.Plans().Hash).Int("campaigns", len(a.config.Plans().Campaigns)).
+	a.log.Info().Str(logging.KeyPlanHash, a.config.Plans().Hash).Int(logging.KeyCampaigns, len(a.config.Plans().Campaigns)).
 		Stringer("resync", a.config.Resync).Msg("assigner runs")
 	return a.consumer.Run(ctx, func(d *events.Delivery) { deliveries <- d }, func() {
 		close(deliveries)
@@ -354,7 +363,7 @@ func (a *Assigner) guard(key string, work func() error) (err error) {
 	defer func() {
 		if surprise := recover(); surprise != nil {
 			err = fmt.Errorf("panic while looking at campaign %s: %v", key, surprise)
-			a.log.Error().Str(logging.KeyCampaign, key).Bytes("stack", debug.Stack()).Err(err).
+			a.log.Error().Str(logging.KeyCampaign, key).Bytes(logging.KeyStack, debug.Stack()).Err(err).
 				Msg("this is a mistake in Greenlight, please report it")
 		}
 	}()

@@ -152,7 +152,7 @@ func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, o order) (done 
 	if err != nil {
 		return true, p.refused(ctx, c, o.number, err)
 	}
-	p.a.metrics.attached("accepted")
+	p.a.metrics.attached(accepted)
 	return true, p.accepted(ctx, c, o, answer)
 }
 

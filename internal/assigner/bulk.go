@@ -107,7 +107,7 @@ func (p *pass) attachPool(ctx context.Context, due []order) error {
 		return p.refusedPool(ctx, due, err)
 	}
 	p.a.metrics.attached("bulk")
-	p.a.log.Info().Str(logging.KeyCampaign, p.key).Str(logging.KeyPlan, p.want.Name).Int("numbers", len(due)).Str("task", task.TaskID).
+	p.a.log.Info().Str(logging.KeyCampaign, p.key).Str(logging.KeyPlan, p.want.Name).Int(logging.KeyNumbers, len(due)).Str(logging.KeyTask, task.TaskID).
 		Msg("Telnyx attaches the whole messaging profile")
 	p.bulk.Task = task.TaskID
 	p.lookAgain(p.a.now().Add(turnWait))
@@ -190,7 +190,7 @@ func (p *pass) followTask(ctx context.Context) error {
 		p.lookAgain(p.now.Add(max(elapsed/2, turnWait)))
 		return nil
 	}
-	p.a.log.Info().Str(logging.KeyCampaign, p.key).Str("task", p.bulk.Task).Str("status", string(status)).
+	p.a.log.Info().Str(logging.KeyCampaign, p.key).Str(logging.KeyTask, p.bulk.Task).Str(logging.KeyStatus, string(status)).
 		Msg("the work on the whole messaging profile has ended or is given up; each number is checked")
 	p.bulk.Task, p.bulk.Since = "", time.Time{}
 	return nil

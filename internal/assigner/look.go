@@ -142,6 +142,7 @@ func (a *Assigner) stop(reason ledger.Reason, cause error) error {
 	if alarm {
 		advice := reason.Advice()
 		a.log.Error().Str(logging.KeyReason, string(reason)).Err(cause).Msg(advice.Why + " " + advice.Next + " " + advice.Action)
+		a.tellOfStop(reason, cause)
 	}
 	return rest
 }

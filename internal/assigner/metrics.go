@@ -1,19 +1,38 @@
 package assigner
 
 import (
+	"context"
 	"errors"
 	"strconv"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"greenlight/internal/ledger"
+	"greenlight/internal/notice"
 	"greenlight/internal/telnyx"
+)
+
+// scrapeTimeout bounds what one gauge may ask of NATS.
+const scrapeTimeout = time.Second
+
+// The outcomes of a look, and of a request that Telnyx took.
+const (
+	lookDone    = "done"
+	lookStopped = "stopped"
+	lookFailed  = "failed"
+	accepted    = "accepted"
 )
 
 type metrics struct {
 	looks    *prometheus.CounterVec
 	attaches *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
+	approval prometheus.Histogram
+	notices  *prometheus.CounterVec
+	untold   prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
@@ -32,22 +51,105 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 			Help:    "Calls to Telnyx's API by method, route and status (0: no answer).",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"method", "route", "status"}),
+		approval: factory.NewHistogram(prometheus.HistogramOpts{
+			Name: "greenlight_campaign_attach_seconds",
+			Help: "Time from the notification that a campaign is VERIFIED, or from when Greenlight read its approval without one, until every planned number was attached. Once an approval.",
+			// Five numbers take seconds, and five thousand take an hour; Telnyx itself may
+			// take three days.
+			Buckets: []float64{1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 3 * 3600, 12 * 3600, 24 * 3600, 72 * 3600},
+		}),
 	}
-	factory.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "greenlight_assigner_queue_campaigns",
-		Help: "Campaigns that wait for a look in this process.",
-	}, func() float64 { return float64(a.queue.depth()) })
-	factory.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "greenlight_assigner_stopped",
-		Help: "1 while all work rests because Telnyx refuses the account or its key.",
-	}, func() float64 {
-		if a.gate.trouble() != nil {
-			return 1
-		}
-		return 0
+	m.notices = factory.NewCounterVec(prometheus.CounterOpts{
+		Name: "greenlight_notices_total",
+		Help: "Notices that this process stored, by kind: completed, partial, needs_person, stuck.",
+	}, []string{"kind"})
+	m.untold = factory.NewCounter(prometheus.CounterOpts{
+		Name: "greenlight_notices_failed_total",
+		Help: "Notices that could not be stored; the next look at the campaign tries again.",
 	})
+	for _, kind := range notice.Kinds() {
+		m.notices.WithLabelValues(string(kind))
+	}
+	// A counter that appears with its first event has no increase to alert on.
+	for _, outcome := range []string{lookDone, lookStopped, lookFailed} {
+		m.looks.WithLabelValues(outcome)
+	}
+	m.attaches.WithLabelValues(accepted)
+	for _, reason := range ledger.Reasons() {
+		m.attaches.WithLabelValues(string(reason))
+	}
+	m.watch(factory, a)
+	if r != nil {
+		r.MustRegister(&activeMetric{a})
+	}
 	return m
 }
+
+// watch registers what is read off the assigner when somebody asks.
+func (m *metrics) watch(factory promauto.Factory, a *Assigner) {
+	gauge := func(name, help string, read func() float64) {
+		factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read)
+	}
+	gauge("greenlight_assigner_queue_campaigns", "Campaigns that wait for a look in this process.",
+		func() float64 { return float64(a.queue.depth()) })
+	gauge("greenlight_assigner_stopped", "1 while all work rests because Telnyx refuses the account or its key.",
+		func() float64 {
+			if a.gate.trouble() != nil {
+				return 1
+			}
+			return 0
+		})
+	gauge("greenlight_assigner_resync_age_seconds",
+		"Time since this process finished a look at every planned campaign, or since its start. It grows on an assigner that stands by.",
+		func() float64 { return a.now().Sub(a.resyncs.latest()).Seconds() })
+	gauge("greenlight_assigner_resync_interval_seconds", "Time between two looks at every planned campaign, as it is set.",
+		a.config.Resync.Seconds)
+	pacer := a.telnyx.Pacer
+	if pacer == nil {
+		return
+	}
+	gauge("greenlight_telnyx_rate", "Calls to Telnyx a second that the limiter allows now.", pacer.Rate)
+	gauge("greenlight_telnyx_limiter_waiting", "Calls to Telnyx that wait for the limiter now.",
+		func() float64 { return float64(pacer.Waits().Now) })
+	counter := func(name, help string, read func() float64) {
+		factory.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, read)
+	}
+	counter("greenlight_telnyx_limiter_waits_total", "Calls to Telnyx that have waited for the limiter, if only for a moment.",
+		func() float64 { return float64(pacer.Waits().Calls) })
+	counter("greenlight_telnyx_limiter_wait_seconds_total", "How long calls to Telnyx have waited for the limiter, altogether.",
+		func() float64 { return pacer.Waits().Total.Seconds() })
+}
+
+// activeMetric tells whether this assigner works or stands by. While NATS cannot be
+// asked there is no such metric: either value might be wrong.
+type activeMetric struct{ a *Assigner }
+
+var activeDesc = prometheus.NewDesc("greenlight_assigner_active",
+	"1 on the assigner that the stream is pinned to, 0 on those that stand by. Known from the first message on; a start causes one.", nil, nil)
+
+func (m *activeMetric) Describe(out chan<- *prometheus.Desc) { out <- activeDesc }
+
+func (m *activeMetric) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	state, err := m.a.consumer.State(ctx)
+	if err != nil {
+		return
+	}
+	active := 0.0
+	if state.Pinned {
+		active = 1
+	}
+	out <- prometheus.MustNewConstMetric(activeDesc, prometheus.GaugeValue, active)
+}
+
+// resyncs remembers when every planned campaign was looked at last. Safe for
+// concurrent use.
+type resyncs struct{ at atomic.Int64 }
+
+func (r *resyncs) finished(now time.Time) { r.at.Store(now.UnixNano()) }
+
+func (r *resyncs) latest() time.Time { return time.Unix(0, r.at.Load()) }
 
 func (m *metrics) look(err error) {
 	m.looks.WithLabelValues(outcomeOf(err)).Inc()
@@ -56,12 +158,12 @@ func (m *metrics) look(err error) {
 // outcomeOf says in a word what came of a look.
 func outcomeOf(err error) string {
 	if _, resting := errors.AsType[*stopped](err); resting {
-		return "stopped"
+		return lookStopped
 	}
 	if err != nil {
-		return "failed"
+		return lookFailed
 	}
-	return "done"
+	return lookDone
 }
 
 func (m *metrics) attached(outcome string) { m.attaches.WithLabelValues(outcome).Inc() }

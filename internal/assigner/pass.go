@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"greenlight/internal/account"
+	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
 	"greenlight/internal/plan"
@@ -33,6 +34,9 @@ type pass struct {
 	// urgent says that a person asked, so that waits are cut short.
 	urgent bool
 	now    time.Time
+	// toldAt is when the notification was stored that made this look, zero if
+	// something else did.
+	toldAt time.Time
 
 	set *plan.Set
 	// want is the plan's entry; with a number pool, its Numbers are complete once
@@ -64,6 +68,9 @@ type pass struct {
 // newPass reads what the ledger has.
 func (a *Assigner) newPass(ctx context.Context, e errand) (*pass, error) {
 	p := &pass{a: a, key: e.key, cause: e.ticket.cause, urgent: e.urgent, now: a.now(), set: a.config.Plans()}
+	if d := e.ticket.delivery; d != nil && d.Kind == events.KindEvent {
+		p.toldAt = d.StoredAt
+	}
 	if p.want, p.planned = p.set.Find(p.key); !p.planned {
 		p.want = account.Meant(cmp.Or(a.directory.telnyxID(p.key), p.key))
 	} else {
@@ -377,12 +384,17 @@ func (p *pass) finish(ctx context.Context, change func(*ledger.Campaign)) error 
 	if c.Phase != before.Phase {
 		c.Since = p.a.now().UTC()
 	}
+	p.time(&c)
+	p.tell(ctx, &c)
 	written, err := p.a.ledger.PutCampaign(ctx, p.entry, c)
 	if err != nil {
 		return err
 	}
 	p.entry = written
 	p.a.learn(c)
+	if took, known := tookToAttach(before, c); known {
+		p.a.metrics.approval.Observe(took.Seconds())
+	}
 	if c.Phase != before.Phase || c.Planned != before.Planned {
 		p.announce(c)
 	}

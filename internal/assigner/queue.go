@@ -195,6 +195,8 @@ type ticket struct {
 	trace string
 	// settled is told what came of settling the delivery.
 	settled func(error)
+	// done, if not nil, is called when every look got as far as the ledger.
+	done func()
 
 	left  atomic.Int64
 	mu    sync.Mutex
@@ -228,6 +230,9 @@ func (t *ticket) looked(ctx context.Context, err error, after time.Duration, bur
 func (t *ticket) settle(ctx context.Context) error {
 	switch {
 	case t.err == nil:
+		if t.done != nil {
+			t.done()
+		}
 		return t.delivery.Done()
 	case t.bury != "":
 		return t.delivery.DeadLetter(ctx, t.bury, t.err.Error())

@@ -54,7 +54,7 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 		return
 	}
 	if d.Kind == events.KindPlan && d.About != a.config.Plans().Hash {
-		a.log.Warn().Str(logging.KeyPlanHash, a.config.Plans().Hash).Str("told", d.About).
+		a.log.Warn().Str(logging.KeyPlanHash, a.config.Plans().Hash).Str(logging.KeyTold, d.About).
 			Msg("another process has another plan set in force; do all of them read the same files?")
 	}
 	keys, listing, why := a.campaignsOf(ctx, d)
@@ -64,6 +64,9 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 			a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
 		}
 	})
+	if d.Kind == events.KindResync {
+		t.done = func() { a.resyncs.finished(a.now()) }
+	}
 	t.trace = trace
 	switch {
 	case why != "":

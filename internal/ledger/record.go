@@ -155,6 +155,16 @@ type Campaign struct {
 	// of: a look that attaches numbers takes a while.
 	ReadAgo time.Duration `json:"read_ago,omitempty"`
 
+	// ApprovedAt is when Telnyx told of the approval that the campaign has, or when it
+	// was read if nothing told; zero in any other phase than Ready. AttachedAt is when
+	// every planned number was attached for the first time since.
+	ApprovedAt time.Time `json:"approved_at,omitzero"`
+	AttachedAt time.Time `json:"attached_at,omitzero"`
+
+	// Told is what people were told of the campaign last, in a form that only says
+	// whether something else is news; empty when there is nothing to tell.
+	Told string `json:"told,omitempty"`
+
 	// Bulk is about the call for a whole messaging profile.
 	Bulk Bulk `json:"bulk,omitzero"`
 
@@ -197,6 +207,8 @@ func (n Number) same(o Number) bool {
 func (c Campaign) same(o Campaign) bool {
 	c.Version, c.Cause, c.Since, c.NextAt = o.Version, o.Cause, o.Since, o.NextAt
 	c.PlanPlace, c.ReadAgo = o.PlanPlace, o.ReadAgo
+	c.ApprovedAt, o.ApprovedAt = c.ApprovedAt.UTC(), o.ApprovedAt.UTC()
+	c.AttachedAt, o.AttachedAt = c.AttachedAt.UTC(), o.AttachedAt.UTC()
 	return c == o
 }
 

@@ -59,6 +59,16 @@ const (
 	Unread Phase = "unread"
 )
 
+// Phases lists all phases, those that need a look last.
+func Phases() []Phase {
+	return []Phase{Unread, Waiting, Ready, OnHold, Blocked, Ended, Missing}
+}
+
+// NeedsPerson reports whether nothing is attached until a person does something.
+func (p Phase) NeedsPerson() bool {
+	return p == OnHold || p == Blocked || p == Ended || p == Missing
+}
+
 // Sentence tells a person what the phase means and what to do, if anything.
 func (p Phase) Sentence() string {
 	switch p {

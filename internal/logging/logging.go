@@ -15,38 +15,72 @@ import (
 // The keys of log lines. Messages are plain sentences; what varies stands under
 // one of these.
 const (
-	// KeyPart is the part of the program that speaks: webhook, assigner, status.
+	// KeyPart is the part of the program that speaks: webhook, assigner, plans, notices, status, tls, tracing.
 	KeyPart = "part"
-	// KeyEvent is Telnyx's id of an event, KeyType its event_type.
+	// KeyEvent is Telnyx's id of an event.
 	KeyEvent = "event_id"
-	KeyType  = "event_type"
-	// KeyAnswer is what the webhook answered: accepted, duplicate, and so on.
+	// KeyType is Telnyx's event_type.
+	KeyType = "event_type"
+	// KeyAnswer is what the webhook answered: accepted, duplicate, or a refusal's code.
 	KeyAnswer = "answer"
 	// KeySequence is a message's sequence in the stream EVENTS.
 	KeySequence = "sequence"
-	// KeyCampaign is a campaign's id, KeyPlan the name that its plan gives it.
+	// KeyCampaign is the id by which the plan, or an event, names a campaign.
 	KeyCampaign = "campaign_id"
-	KeyPlan     = "plan"
-	// KeyPlanHash identifies the plan set.
+	// KeyPlan is the name that the plan gives the campaign.
+	KeyPlan = "plan"
+	// KeyPlanHash identifies the plan set in force.
 	KeyPlanHash = "plan_hash"
+	// KeyTold is the plan set that another process told of.
+	KeyTold = "told"
+	// KeyCampaigns is how many campaigns the plan set has.
+	KeyCampaigns = "campaigns"
+	// KeyChanged are the campaigns whose entries are others than before; twenty at most.
+	KeyChanged = "changed"
 	// KeyNumber is a phone number in E.164 form.
 	KeyNumber = "number"
-	// KeyPhase, KeyState and KeyReason are words of the ledger.
-	KeyPhase  = "phase"
-	KeyState  = "state"
+	// KeyPhase is a campaign's phase, as in the table of phases.
+	KeyPhase = "phase"
+	// KeyState is a number's state: planned, attaching, pending, attached, sendable, conflict, failed, held.
+	KeyState = "state"
+	// KeyReason is why, as in the table of reasons; of a dead letter, its own word.
 	KeyReason = "reason"
 	// KeyCause is what made the assigner look.
 	KeyCause = "cause"
+	// KeyNotice is the kind of a notice: completed, partial, needs_person, stuck.
+	KeyNotice = "notice"
+	// KeyResync is the time between two looks at every campaign.
+	KeyResync = "resync"
 	// KeyAddress is where a listener listens.
 	KeyAddress = "address"
 	// KeyRemote is the address of an HTTP client.
 	KeyRemote = "remote"
+	// KeyFolder is the data folder.
+	KeyFolder = "folder"
+	// KeyPath is the path of a request to the private listener.
+	KeyPath = "path"
 	// KeyElapsed is a duration in milliseconds.
 	KeyElapsed = "elapsed_ms"
 	// KeyUnlogged is how many lines of the kind were left out before this one.
 	KeyUnlogged = "unlogged"
-	// KeyKeys are the fingerprints of the public keys in use.
+	// KeyKeys are the first characters of the public keys in use.
 	KeyKeys = "public_keys"
+	// KeyNumbers is how many numbers a task attaches.
+	KeyNumbers = "numbers"
+	// KeyTask is Telnyx's id of a task that attaches a whole messaging profile.
+	KeyTask = "task"
+	// KeyStatus is Telnyx's word for how that task stands.
+	KeyStatus = "status"
+	// KeyCollector is the host that traces are sent to.
+	KeyCollector = "collector"
+	// KeyHost is the first name in a certificate.
+	KeyHost = "host"
+	// KeyNotAfter is when a certificate ends.
+	KeyNotAfter = "not_after"
+	// KeyHandshake is why a connection ended before a request.
+	KeyHandshake = "handshake"
+	// KeyStack is where in the program a mistake showed.
+	KeyStack = "stack"
 )
 
 // Formats of log lines.

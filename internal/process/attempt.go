@@ -92,6 +92,16 @@ func (a *attempt) tell(log zerolog.Logger, err error) {
 	log.Warn().Err(err).Msg("cannot " + a.what + " yet; trying again all the time")
 }
 
+// wait waits until it is done or ctx ends, and reports whether it is done and there
+// is work to do.
+func (a *attempt) wait(ctx context.Context) bool {
+	select {
+	case <-a.done:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
 func (a *attempt) isDone() bool {
 	select {
 	case <-a.done:

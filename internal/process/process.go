@@ -44,6 +44,8 @@ type Process struct {
 	checks []status.Check
 	parts  []part
 	tracer *tracing.Tracer
+	// joined is the assigner's joining; nil without one.
+	joined *attempt
 	// planFaults says why plan files are not in force; nil when none are watched.
 	planFaults func() error
 	// last, if not nil, is called when all parts have stopped.
@@ -255,7 +257,7 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 		plans.Tell(
 			func(old, new *plan.Set) {
 				inForce.changed(new)
-				log.Info().Str(logging.KeyPlanHash, new.Hash).Int("campaigns", len(new.Campaigns)).
+				log.Info().Str(logging.KeyPlanHash, new.Hash).Int(logging.KeyCampaigns, len(new.Campaigns)).
 					Strs("changed", clipList(watch.Changed(old, new))).Msg("another plan set is in force")
 				telling.Go(func() {
 					tell(ctx, publisher, new.Hash, func(err error) bool {
@@ -329,6 +331,8 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 		}
 		return worker.Run(ctx)
 	})
+	p.joined = join
+	p.addTally()
 	return nil
 }
 

@@ -27,7 +27,7 @@ func (p *Process) addTLS(listener net.Listener, certificates certificate.Source)
 	})
 	secure := httpserve.TLS(listener, certificates.Config(), func(reason string) {
 		failed.Inc()
-		log.Debug().Str("handshake", reason).Msg("a connection was not made")
+		log.Debug().Str(logging.KeyHandshake, reason).Msg("a connection was not made")
 	})
 	p.checks = append(p.checks,
 		status.Check{Name: "certificate", Advisory: certificates.ByConnections(), Ready: func(context.Context) error { return certificates.Ready() }},
@@ -38,7 +38,7 @@ func (p *Process) addTLS(listener net.Listener, certificates certificate.Source)
 		defer hangups.relay(certificates.Reload)()
 		return certificates.Run(ctx, certificate.Told{
 			Changed: func(leaf *x509.Certificate) {
-				log.Info().Str("host", certificate.Name(leaf)).Time("not_after", leaf.NotAfter).Msg("a certificate is in force")
+				log.Info().Str(logging.KeyHost, certificate.Name(leaf)).Time(logging.KeyNotAfter, leaf.NotAfter).Msg("a certificate is in force")
 			},
 			Fault: func(err error) { log.Error().Err(err).Msg("a certificate cannot be renewed") },
 		})

@@ -20,6 +20,7 @@ func (p *Process) AddStatus(listener net.Listener) { p.AddWindow(listener, "") }
 // AddWindow adds the private listener, for those who know the token; "" is none, and
 // then only a loopback address shows anything. Add it last, see [Process.AddStatus].
 func (p *Process) AddWindow(listener net.Listener, token status.Token) {
+	p.monitor()
 	shown := page.New(page.Config{JetStream: p.js, Checks: p.checks, PlanFaults: p.planFaults, Log: p.log})
 	handler := status.Handler(status.Config{
 		JetStream: p.js, Checks: p.checks, Metrics: p.registry, Log: p.log, Page: shown,

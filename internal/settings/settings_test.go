@@ -47,6 +47,7 @@ type groups struct {
 	settings.Webhook
 	settings.TLS
 	settings.Assigner
+	settings.Notify
 	settings.NATS
 	settings.Data
 	settings.Admin

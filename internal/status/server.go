@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
+
+	"greenlight/internal/logging"
 )
 
 // readTimeout bounds what a page may ask of NATS.
@@ -53,7 +55,7 @@ func Handler(c Config) http.Handler {
 	e.HideBanner = true
 	e.HTTPErrorHandler = func(err error, ctx echo.Context) {
 		if _, routing := errors.AsType[*echo.HTTPError](err); !routing {
-			c.Log.Error().Err(err).Str("path", ctx.Request().URL.Path).Msg("this is a mistake in Greenlight, please report it")
+			c.Log.Error().Err(err).Str(logging.KeyPath, ctx.Request().URL.Path).Msg("this is a mistake in Greenlight, please report it")
 		}
 		e.DefaultHTTPErrorHandler(err, ctx)
 	}

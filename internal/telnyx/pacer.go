@@ -99,7 +99,8 @@ type Pacer struct {
 	mu          sync.Mutex
 	bucket      *rate.Limiter // only ever asked, never waited for
 	waiting     int           // callers in Wait, the head among them
-	pace        float64       // before the window's word
+	waits       Waits
+	pace        float64 // before the window's word
 	stepAfter   time.Time
 	halveAfter  time.Time
 	window      window
@@ -123,8 +124,9 @@ func NewPacer(config PacerConfig) *Pacer {
 // to at the present pace, it returns an error that matches ctx's: it does not wait
 // in vain.
 func (p *Pacer) Wait(ctx context.Context) error {
+	began := time.Now()
 	wait := p.join()
-	defer p.leave()
+	defer func() { p.leave(time.Since(began)) }()
 	if endsWithin(ctx, wait) {
 		return p.waitError(ctx)
 	}
@@ -202,6 +204,24 @@ func (p *Pacer) Rate() float64 {
 	return float64(p.bucket.Limit())
 }
 
+// Waits is how long calls had to wait for a Pacer.
+type Waits struct {
+	// Calls is how many have waited, in vain or not, and Total how long altogether.
+	Calls int
+	Total time.Duration
+	// Now is how many wait at present.
+	Now int
+}
+
+// Waits returns how long calls had to wait so far, for metrics.
+func (p *Pacer) Waits() Waits {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	waits := p.waits
+	waits.Now = p.waiting
+	return waits
+}
+
 // join counts a caller in and returns how long it has to wait, as things are.
 func (p *Pacer) join() time.Duration {
 	p.mu.Lock()
@@ -210,10 +230,12 @@ func (p *Pacer) join() time.Duration {
 	return p.timeTo(time.Now(), p.waiting)
 }
 
-func (p *Pacer) leave() {
+func (p *Pacer) leave(waited time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting--
+	p.waits.Calls++
+	p.waits.Total += waited
 }
 
 // take lets a call pass, or returns how long it is until one may.

@@ -53,7 +53,7 @@ func Start(ctx context.Context, service string, log zerolog.Logger) (tracer *Tra
 		}
 	}))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
-	log.Info().Str("collector", to.host()).Msg("traces are sent")
+	log.Info().Str(logging.KeyCollector, to.host()).Msg("traces are sent")
 	return New(provider), func() {
 		// The spans of a stop are worth a little time, and no complaint.
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)

@@ -21,7 +21,7 @@ type metrics struct {
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	factory := promauto.With(r)
-	return &metrics{
+	m := &metrics{
 		events: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_webhook_events_total",
 			Help: "Verified deliveries by event type and answer (accepted, duplicate, ignored, dead_lettered).",
@@ -44,6 +44,19 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2},
 		}),
 	}
+	// A counter that appears with its first refusal has no increase to alert on.
+	for _, code := range refusalCodes {
+		m.refused.WithLabelValues(code)
+	}
+	return m
+}
+
+// refusalCodes are the codes of all answers other than 200 that tell of trouble: ours,
+// or somebody's who is not Telnyx.
+var refusalCodes = []string{
+	string(telnyx.SignatureMissing), string(telnyx.TimestampMalformed), string(telnyx.TimestampStale),
+	string(telnyx.TimestampFuture), string(telnyx.SignatureMalformed), string(telnyx.SignatureMismatch),
+	"not_stored", "overloaded", "internal",
 }
 
 // keys makes a counter for each key in use, so that one that verifies nothing shows

@@ -1,0 +1,144 @@
+// Package ruletest tries the alert rules with the engine that Prometheus itself
+// evaluates them with. It is a module of its own: that engine brings seventy modules
+// that Greenlight has no other use for.
+package ruletest
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/promql/promqltest"
+	"github.com/prometheus/prometheus/storage"
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	rulesFile = "../greenlight.rules.yaml"
+	testsFile = "../greenlight.rules.test.yaml"
+	// step is the time between two evaluations.
+	step = time.Minute
+)
+
+// file is what promtool test rules takes, as far as we use it.
+type file struct {
+	RuleFiles          []string       `yaml:"rule_files"`
+	EvaluationInterval model.Duration `yaml:"evaluation_interval"`
+	Tests              []struct {
+		Name        string
+		Interval    model.Duration
+		InputSeries []struct{ Series, Values string } `yaml:"input_series"`
+		Alerts      []struct {
+			Alertname string
+			EvalTime  model.Duration `yaml:"eval_time"`
+			Expected  []struct {
+				Labels map[string]string `yaml:"exp_labels"`
+			} `yaml:"exp_alerts"`
+		} `yaml:"alert_rule_test"`
+	}
+}
+
+func readRules(t *testing.T) map[string]rulefmt.Rule {
+	t.Helper()
+	groups, errs := rulefmt.ParseFile(rulesFile, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	rules := map[string]rulefmt.Rule{}
+	for _, group := range groups.Groups {
+		for _, rule := range group.Rules {
+			rules[rule.Alert] = rule
+		}
+	}
+	return rules
+}
+
+func TestAlerts(t *testing.T) {
+	rules := readRules(t)
+	text, err := os.ReadFile(testsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests file
+	if err := yaml.Unmarshal(text, &tests); err != nil {
+		t.Fatal(err)
+	}
+	fires, quiet := map[string]int{}, map[string]int{}
+	for _, test := range tests.Tests {
+		t.Run(test.Name, func(t *testing.T) {
+			var load strings.Builder
+			fmt.Fprintf(&load, "load %s\n", test.Interval)
+			for _, series := range test.InputSeries {
+				fmt.Fprintf(&load, "  %s %s\n", series.Series, series.Values)
+			}
+			store := promqltest.LoadedStorage(t, load.String())
+			defer store.Close()
+			for _, alert := range test.Alerts {
+				rule, there := rules[alert.Alertname]
+				if !there {
+					t.Fatalf("no alert %s", alert.Alertname)
+				}
+				want := map[string]bool{}
+				for _, expected := range alert.Expected {
+					want[labels.FromMap(expected.Labels).String()] = true
+				}
+				if len(want) > 0 {
+					fires[alert.Alertname]++
+				} else {
+					quiet[alert.Alertname]++
+				}
+				got := firing(t, store, rule, time.Duration(alert.EvalTime))
+				if fmt.Sprint(got) != fmt.Sprint(want) {
+					t.Errorf("firing: got %v, want %v", got, want)
+				}
+			}
+		})
+	}
+	for name := range rules {
+		if fires[name] == 0 || quiet[name] == 0 {
+			t.Errorf("%s has %d tests in which it fires and %d in which it does not, want one of each at least", name, fires[name], quiet[name])
+		}
+	}
+}
+
+// firing returns the labels of the alerts that fire at a time: those whose expression
+// has held in every evaluation for as long as the rule asks.
+func firing(t *testing.T, store storage.Queryable, rule rulefmt.Rule, at time.Duration) map[string]bool {
+	t.Helper()
+	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 1_000_000, Timeout: time.Minute, EnableAtModifier: true, EnableNegativeOffset: true})
+	defer engine.Close()
+	var held map[string]bool
+	for when := at - time.Duration(rule.For); when <= at; when += step {
+		query, err := engine.NewInstantQuery(t.Context(), store, nil, rule.Expr, time.Unix(0, 0).Add(when))
+		if err != nil {
+			t.Fatal(err)
+		}
+		result := query.Exec(t.Context())
+		vector, err := result.Vector()
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := map[string]bool{}
+		for _, sample := range vector {
+			builder := labels.NewBuilder(sample.Metric)
+			builder.Del(labels.MetricName)
+			for name, value := range rule.Labels {
+				builder.Set(name, value)
+			}
+			if all := builder.Labels().String(); held == nil || held[all] {
+				now[all] = true
+			}
+		}
+		held = now
+		query.Close()
+	}
+	return held
+}

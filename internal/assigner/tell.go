@@ -1,0 +1,216 @@
+package assigner
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/logging"
+	"greenlight/internal/notice"
+)
+
+const (
+	// mostNumbers is how many phone numbers a notice names for one reason.
+	mostNumbers = 3
+	// mostDetail bounds what a notice repeats of Telnyx's words.
+	mostDetail = 200
+)
+
+// verdict is what there is to tell people of a campaign.
+type verdict struct {
+	kind notice.Kind
+	// about is the same for two verdicts that need not both be told.
+	about string
+	// waiting are the numbers that a person is needed for, by reason.
+	waiting map[ledger.Reason][]string
+	counts  map[ledger.State]int
+	total   int
+}
+
+// attached is how many numbers are on the campaign.
+func (v verdict) attached() int { return v.counts[ledger.Attached] + v.counts[ledger.Sendable] }
+
+// judgeCampaign returns what there is to tell of a planned campaign with its planned
+// numbers. The kind is empty while nothing has come to an end and nobody is needed:
+//
+//	campaign            numbers                                         kind
+//	held, blocked,
+//	ended, missing      any                                             needs_person
+//	waiting, unread     any                                             –
+//	ready               one is stuck                                    stuck
+//	ready               each is attached                                completed
+//	ready               some are attached, each other needs a person    partial
+//	ready               one needs a person                              needs_person
+//	ready               others                                          –
+//
+// Attached is Telnyx's record on this campaign, whatever the carriers still do. How
+// many numbers there are is told, and is no news by itself, since they come one by one;
+// that the plan has changed is, once all of it has come to an end.
+func judgeCampaign(c ledger.Campaign, numbers []ledger.Number) verdict {
+	v := verdict{waiting: map[ledger.Reason][]string{}, counts: map[ledger.State]int{}, total: len(numbers)}
+	for _, n := range numbers {
+		v.counts[n.State]++
+		if needsPerson(n) {
+			v.waiting[n.Reason] = append(v.waiting[n.Reason], n.Number)
+		}
+	}
+	needed := 0
+	for _, waiting := range v.waiting {
+		needed += len(waiting)
+	}
+	switch {
+	case c.Phase.NeedsPerson():
+		v.kind = notice.NeedsPerson
+	case c.Phase != ledger.Ready || v.total == 0:
+		return v
+	case len(v.waiting[ledger.Stuck]) > 0:
+		v.kind = notice.Stuck
+	case v.attached() == v.total:
+		v.kind = notice.Completed
+	case needed == 0:
+		return v
+	case v.attached() > 0 && v.attached()+needed == v.total:
+		v.kind = notice.Partial
+	default:
+		v.kind = notice.NeedsPerson
+	}
+	v.about = string(v.kind) + " " + string(c.Phase)
+	if c.Phase == ledger.Ready {
+		v.about += fmt.Sprint(" ", v.reasons())
+	}
+	if v.kind == notice.Completed || v.kind == notice.Partial {
+		v.about += fmt.Sprintf(" %s %d", c.EntryHash, v.total)
+	}
+	return v
+}
+
+// needsPerson reports whether a number goes no further until a person does something.
+// One that finds its campaign full is planned on, and would wait for ever.
+func needsPerson(n ledger.Number) bool {
+	return n.State.NeedsPerson() || n.Reason == ledger.Stuck || n.Reason == ledger.CampaignFull
+}
+
+func (v verdict) reasons() []ledger.Reason { return slices.Sorted(maps.Keys(v.waiting)) }
+
+// tell stores a notice if there is something to tell of the campaign that its record
+// does not say was told before. It is told first and written down then: a crash in
+// between has it told again under the same key, which stores it once, and the other
+// order could lose it. A notice that cannot be stored holds up nothing; the next pass
+// tries again.
+func (p *pass) tell(ctx context.Context, c *ledger.Campaign) {
+	if !p.planned {
+		c.Told = ""
+		return
+	}
+	var numbers []ledger.Number
+	for _, number := range p.plannedNumbers() {
+		numbers = append(numbers, p.known(number))
+	}
+	v := judgeCampaign(*c, numbers)
+	before := p.entry.Campaign
+	if v.about == before.Told {
+		return
+	}
+	// A record that an earlier version wrote tells of no notice. That all is well in a
+	// thousand campaigns is no news then.
+	upgraded := before.Phase == ledger.Ready && before.ApprovedAt.IsZero()
+	if v.kind == "" || v.kind == notice.Completed && upgraded {
+		c.Told = v.about
+		return
+	}
+	n := notice.Notice{
+		Kind: v.kind, Text: v.text(*c), Plan: c.Plan, CampaignID: c.ID, Counts: v.counts, Reasons: v.reasons(), At: p.a.now().UTC(),
+	}
+	key := fmt.Sprintf("%s %d %s", c.ID, p.entry.Revision, v.about)
+	if p.a.publish(ctx, n, key) {
+		c.Told = v.about
+	}
+}
+
+// publish stores a notice, and reports whether it is stored.
+func (a *Assigner) publish(ctx context.Context, n notice.Notice, key string) bool {
+	stored, err := a.notices.Publish(ctx, n, key)
+	line := a.log.Info()
+	if err != nil {
+		a.metrics.untold.Inc()
+		line = a.log.Warn().Err(err)
+	}
+	line = line.Str(logging.KeyNotice, string(n.Kind)).Str(logging.KeyCampaign, n.CampaignID).Str(logging.KeyPlan, n.Plan)
+	switch {
+	case err != nil:
+		line.Msg("a notice could not be stored and is tried again at the next look")
+	case stored:
+		a.metrics.notices.WithLabelValues(string(n.Kind)).Inc()
+		line.Msg(n.Text)
+	}
+	return err == nil
+}
+
+// tellOfStop stores a notice that all work rests. Whoever else finds out in the same
+// hour tells the same.
+func (a *Assigner) tellOfStop(reason ledger.Reason, cause error) {
+	advice, now := reason.Advice(), a.now().UTC()
+	a.publish(context.Background(), notice.Notice{
+		Kind: notice.NeedsPerson, Reasons: []ledger.Reason{reason}, At: now,
+		Text: sentences("A person is needed: "+advice.Why, inWords("Telnyx said", cause.Error()), advice.Next, advice.Action),
+	}, fmt.Sprintf("account %s %s", reason, now.Truncate(time.Hour)))
+}
+
+// text is the message for people.
+func (v verdict) text(c ledger.Campaign) string {
+	campaign := fmt.Sprintf("campaign %s (%s)", c.Plan, c.ID)
+	switch {
+	case v.kind == notice.Completed:
+		all := fmt.Sprintf("Completed: all %d planned numbers are attached to %s.", v.total, campaign)
+		if v.total == 1 {
+			all = fmt.Sprintf("Completed: the planned number is attached to %s.", campaign)
+		}
+		carriers := ""
+		if sendable := v.counts[ledger.Sendable]; sendable < v.total {
+			carriers = fmt.Sprintf("The carriers let messages through from %d so far and are at work on the rest.", sendable)
+		}
+		return sentences(all, carriers, "Nothing needs doing.")
+	case c.Phase != ledger.Ready:
+		return sentences(fmt.Sprintf("A person is needed for %s, with %s.", campaign, numbersOf(v.total)), c.Phase.Sentence(), inWords("Told", c.Detail))
+	}
+	head := map[notice.Kind]string{
+		notice.Partial: "Partly done", notice.NeedsPerson: "A person is needed", notice.Stuck: "Stuck",
+	}[v.kind]
+	text := []string{fmt.Sprintf("%s: %d of %s attached to %s.", head, v.attached(), numbersOf(v.total), campaign)}
+	for _, reason := range v.reasons() {
+		numbers, advice := v.waiting[reason], reason.Advice()
+		slices.Sort(numbers)
+		named := strings.Join(numbers[:min(len(numbers), mostNumbers)], ", ")
+		if more := len(numbers) - mostNumbers; more > 0 {
+			named += fmt.Sprintf(" and %d more", more)
+		}
+		text = append(text, fmt.Sprintf("%s (%s): %s", cmp.Or(string(reason), "no reason told"), named, sentences(advice.Why, advice.Action)))
+	}
+	return sentences(append(text, "greenlight status tells the rest.")...)
+}
+
+func numbersOf(total int) string {
+	if total == 1 {
+		return "1 planned number"
+	}
+	return fmt.Sprintf("%d planned numbers", total)
+}
+
+// inWords repeats somebody else's words, on one line and bounded.
+func inWords(who, words string) string {
+	words = strings.Join(strings.Fields(words), " ")
+	if words == "" {
+		return ""
+	}
+	return who + ": " + strings.TrimRight(strings.ToValidUTF8(words[:min(len(words), mostDetail)], ""), ". ") + "."
+}
+
+// sentences puts those together that are not empty.
+func sentences(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), " ")
+}

@@ -1,0 +1,113 @@
+package assigner
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/notice"
+)
+
+// numbersIn writes records in the form "sendable" or "failed/not_owned".
+func numbersIn(words string) (numbers []ledger.Number) {
+	for i, word := range strings.Fields(words) {
+		state, reason, _ := strings.Cut(word, "/")
+		numbers = append(numbers, ledger.Number{
+			Number: fmt.Sprintf("+1555123%04d", i), State: ledger.State(state), Reason: ledger.Reason(reason),
+		})
+	}
+	return numbers
+}
+
+func TestJudgeCampaign_FollowsItsTable(t *testing.T) {
+	for _, test := range []struct {
+		phase   ledger.Phase
+		numbers string
+		want    notice.Kind
+	}{
+		{ledger.Ready, "sendable sendable", notice.Completed},
+		{ledger.Ready, "sendable attached attached/carrier_failed", notice.Completed},
+		{ledger.Ready, "sendable pending", ""},
+		{ledger.Ready, "planned attaching", ""},
+		{ledger.Ready, "planned/rate_limited attached", ""},
+		{ledger.Ready, "", ""},
+		{ledger.Ready, "sendable failed/not_owned", notice.Partial},
+		{ledger.Ready, "sendable conflict/other_campaign failed/rejected", notice.Partial},
+		{ledger.Ready, "sendable planned/campaign_full", notice.Partial},
+		{ledger.Ready, "failed/not_owned failed/not_owned", notice.NeedsPerson},
+		{ledger.Ready, "sendable pending failed/not_owned", notice.NeedsPerson},
+		{ledger.Ready, "sendable failed/stuck", notice.Stuck},
+		{ledger.Ready, "sendable pending/stuck failed/not_owned", notice.Stuck},
+		{ledger.Ready, "planned/stuck", notice.Stuck},
+		{ledger.Waiting, "planned/campaign_not_ready", ""},
+		{ledger.Waiting, "planned failed/not_owned", ""},
+		{ledger.Unread, "planned/telnyx_unavailable", ""},
+		{ledger.Blocked, "held/campaign_not_ready", notice.NeedsPerson},
+		{ledger.OnHold, "sendable/campaign_not_ready", notice.NeedsPerson},
+		{ledger.Ended, "sendable", notice.NeedsPerson},
+		{ledger.Missing, "held", notice.NeedsPerson},
+	} {
+		t.Run(string(test.phase)+" "+test.numbers, func(t *testing.T) {
+			v := judgeCampaign(ledger.Campaign{Phase: test.phase}, numbersIn(test.numbers))
+			if v.kind != test.want || (v.about == "") != (test.want == "") {
+				t.Errorf("got %q about %q, want %q", v.kind, v.about, test.want)
+			}
+		})
+	}
+}
+
+func TestJudgeCampaign_TellsNewsFromMoreOfTheSame(t *testing.T) {
+	about := func(phase ledger.Phase, entry, numbers string) string {
+		return judgeCampaign(ledger.Campaign{Phase: phase, EntryHash: entry}, numbersIn(numbers)).about
+	}
+	for name, test := range map[string]struct {
+		first, second string
+		same          bool
+	}{
+		"another number fails alike": {about("ready", "a", "pending failed/not_owned pending"), about("ready", "a", "pending failed/not_owned failed/not_owned"), true},
+		"one fails otherwise":        {about("ready", "a", "pending failed/not_owned pending"), about("ready", "a", "pending failed/not_owned failed/rejected"), false},
+		"it is attached, then sends": {about("ready", "a", "attached"), about("ready", "a", "sendable"), true},
+		"the plan has more":          {about("ready", "a", "attached"), about("ready", "b", "attached attached"), false},
+		"the pool has more":          {about("ready", "a", "attached"), about("ready", "a", "attached attached"), false},
+		"blocked under another plan": {about("blocked", "a", "held"), about("blocked", "b", "held"), true},
+		"blocked, then expired":      {about("blocked", "a", "held"), about("ended", "a", "held"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.first == "" || (test.first == test.second) != test.same {
+				t.Errorf("%q and %q: same %t, want %t", test.first, test.second, test.first == test.second, test.same)
+			}
+		})
+	}
+}
+
+func TestNotice_SaysWhatHappenedAndWhatToDo(t *testing.T) {
+	c := ledger.Campaign{ID: "C6X6M95", Plan: "spring-promo", Phase: ledger.Ready}
+	text := func(phase ledger.Phase, detail, numbers string) string {
+		c.Phase, c.Detail = phase, detail
+		return judgeCampaign(c, numbersIn(numbers)).text(c)
+	}
+	many := "sendable" + strings.Repeat(" failed/not_owned", 40)
+	for name, test := range map[string]struct{ got, want string }{
+		"completed": {text("ready", "", "sendable attached attached"),
+			"Completed: all 3 planned numbers are attached to campaign spring-promo (C6X6M95). The carriers let messages through from 1 so far and are at work on the rest. Nothing needs doing."},
+		"one": {text("ready", "", "sendable"),
+			"Completed: the planned number is attached to campaign spring-promo (C6X6M95). Nothing needs doing."},
+		"partial": {text("ready", "", "sendable conflict/other_campaign"),
+			"Partly done: 1 of 2 planned numbers attached to campaign spring-promo (C6X6M95). other_campaign (+15551230001): " +
+				ledger.OtherCampaign.Advice().Why + " " + ledger.OtherCampaign.Advice().Action + " greenlight status tells the rest."},
+		"blocked": {text("blocked", "no\nopt-in.", "held"),
+			"A person is needed for campaign spring-promo (C6X6M95), with 1 planned number. " + ledger.Blocked.Sentence() + " Told: no opt-in."},
+		"stuck": {text("ready", "", "pending/stuck sendable"),
+			"Stuck: 1 of 2 planned numbers attached to campaign spring-promo (C6X6M95). stuck (+15551230000): " +
+				ledger.Stuck.Advice().Why + " " + ledger.Stuck.Advice().Action + " greenlight status tells the rest."},
+	} {
+		if test.got != test.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, test.got, test.want)
+		}
+	}
+	got := text("ready", "", many)
+	if named := strings.Count(got, "+1555"); named != mostNumbers || !strings.Contains(got, "and 37 more") {
+		t.Errorf("%d of 40 numbers are named: %s", named, got)
+	}
+}

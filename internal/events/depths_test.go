@@ -1,0 +1,80 @@
+package events_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
+)
+
+// depths waits until the server says what is wanted.
+func depths(t *testing.T, js jetstream.JetStream, what string, want func(events.Depths) bool) events.Depths {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		d, err := events.ReadDepths(t.Context(), js)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want(d) {
+			return d
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: got %+v", what, d)
+		}
+	}
+}
+
+func TestReadDepths_TellsOfTheOldestThatIsNotSettled(t *testing.T) {
+	js, _ := startStreams(t)
+	publisher := events.NewPublisher(js)
+	stored := func(id string) time.Time {
+		t.Helper()
+		receipt, err := publisher.Publish(t.Context(), events.Event{ID: id, Type: "10dlc.campaign.update", About: "c-1", Body: []byte("{}")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream, err := js.Stream(t.Context(), events.StreamEvents)
+		if err != nil {
+			t.Fatal(err)
+		}
+		msg, err := stream.GetMsg(t.Context(), receipt.Sequence)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return msg.Time
+	}
+	first := stored("one")
+	second := stored("two")
+	depths(t, js, "before any assigner", func(d events.Depths) bool {
+		return !d.Listening && d.Waiting == 0 && d.Room.Used > 0 && d.Room.Most > d.Room.Used
+	})
+	deliveries, stop := run(t, js)
+	one, two := <-deliveries, <-deliveries
+	depths(t, js, "both open", func(d events.Depths) bool { return d.Listening && d.Open == 2 && d.Oldest.Equal(first) })
+	if err := two.Done(); err != nil { // out of order: the first is the oldest still
+		t.Fatal(err)
+	}
+	depths(t, js, "the first open", func(d events.Depths) bool { return d.Open == 1 && d.Oldest.Equal(first) })
+	third := stored("three")
+	three := <-deliveries
+	if err := one.Done(); err != nil {
+		t.Fatal(err)
+	}
+	depths(t, js, "the third open", func(d events.Depths) bool { return d.Open == 1 && d.Oldest.Equal(third) })
+	if second.Equal(first) || third.Equal(second) {
+		t.Error("two messages have the same time, so this shows nothing")
+	}
+	if err := three.DeadLetter(t.Context(), "no_reason", ""); err != nil {
+		t.Fatal(err)
+	}
+	depths(t, js, "all settled", func(d events.Depths) bool { return d.Open == 0 && d.Oldest.IsZero() && d.DeadLetters == 1 })
+	stop()
+	depths(t, js, "nobody there", func(d events.Depths) bool { return !d.Listening })
+	if err := events.Hold(t.Context(), js); err != nil {
+		t.Fatal(err)
+	}
+	waiting := stored("four")
+	depths(t, js, "held", func(d events.Depths) bool { return d.Held && d.Waiting == 1 && d.Oldest.Equal(waiting) })
+}

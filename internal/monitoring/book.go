@@ -1,0 +1,50 @@
+package monitoring
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"greenlight/internal/ledger"
+)
+
+// Book tells how many numbers and campaigns the ledger has, by a tally that somebody
+// else lets follow it. Until the tally knows, there are no such metrics.
+type Book struct{ tally *ledger.Tally }
+
+// NewBook returns a collector of the tally's counts.
+func NewBook(tally *ledger.Tally) *Book { return &Book{tally: tally} }
+
+var (
+	numbersDesc   = desc("greenlight_numbers", "Planned numbers by state and reason; the reason is empty when all is as it should be.", "state", "reason")
+	campaignsDesc = desc("greenlight_campaigns", "Campaigns by phase, and whether a plan names them (yes or no).", "phase", "planned")
+)
+
+// Describe tells of the metrics.
+func (b *Book) Describe(out chan<- *prometheus.Desc) {
+	out <- numbersDesc
+	out <- campaignsDesc
+}
+
+// Collect tells the counts. Each state and phase is there from the beginning, at zero,
+// so that what comes first is a change.
+func (b *Book) Collect(out chan<- prometheus.Metric) {
+	if numbers, known := b.tally.Numbers(); known {
+		for _, state := range ledger.States() {
+			numbers[ledger.NumberKind{State: state}] += 0
+		}
+		for kind, n := range numbers {
+			out <- prometheus.MustNewConstMetric(numbersDesc, prometheus.GaugeValue, float64(n), string(kind.State), string(kind.Reason))
+		}
+	}
+	if campaigns, known := b.tally.Campaigns(); known {
+		for _, phase := range ledger.Phases() {
+			campaigns[ledger.CampaignKind{Phase: phase, Planned: true}] += 0
+		}
+		for kind, n := range campaigns {
+			planned := "no"
+			if kind.Planned {
+				planned = "yes"
+			}
+			out <- prometheus.MustNewConstMetric(campaignsDesc, prometheus.GaugeValue, float64(n), string(kind.Phase), planned)
+		}
+	}
+}

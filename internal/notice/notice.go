@@ -1,0 +1,111 @@
+package notice
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/ledger"
+)
+
+// Kind is what a notice is about; it ends the subject.
+type Kind string
+
+// The kinds of notices.
+const (
+	// Completed: every planned number is attached.
+	Completed Kind = "completed"
+	// Partial: some numbers are attached, and each of the others needs a person.
+	Partial Kind = "partial"
+	// NeedsPerson: something waits for a person, and not all has ended.
+	NeedsPerson Kind = "needs_person"
+	// Stuck: something takes far longer than it should.
+	Stuck Kind = "stuck"
+)
+
+// Kinds lists all kinds.
+func Kinds() []Kind { return []Kind{Completed, Partial, NeedsPerson, Stuck} }
+
+const (
+	// Stream is where notices are kept.
+	Stream   = "NOTICES"
+	subjects = "greenlight.notice."
+
+	// maxAge is long enough for somebody who comes back from holidays.
+	maxAge = 30 * 24 * time.Hour
+	// maxBytes is room for some 10,000 notices; the oldest go first.
+	maxBytes = 16 << 20
+	// dedupe is for how long a notice with the same key is the same notice. An assigner
+	// that crashed between telling and writing down that it told is back by then.
+	dedupe = 24 * time.Hour
+	// storeTimeout bounds storing one, since an assigner waits for it.
+	storeTimeout = 2 * time.Second
+)
+
+// Notice is one message. Its JSON form is the body in the stream.
+type Notice struct {
+	Kind Kind `json:"kind"`
+	// Text is the whole message for people: what happened, to which campaign, and what
+	// to do.
+	Text string `json:"text"`
+	// Plan and CampaignID name the campaign; empty when the notice is about the account.
+	Plan       string `json:"plan,omitempty"`
+	CampaignID string `json:"campaign_id,omitempty"`
+	// Counts is how many planned numbers of the campaign are in each state.
+	Counts map[ledger.State]int `json:"counts,omitempty"`
+	// Reasons are those of the numbers or of the campaign, sorted.
+	Reasons []ledger.Reason `json:"reasons,omitempty"`
+	At      time.Time       `json:"at"`
+}
+
+// Publisher stores notices. Safe for concurrent use.
+type Publisher struct{ js jetstream.JetStream }
+
+// NewPublisher makes the stream if it is not there, with the given number of copies.
+func NewPublisher(ctx context.Context, js jetstream.JetStream, replicas int) (*Publisher, error) {
+	if standing, err := js.Stream(ctx, Stream); err == nil {
+		replicas = max(replicas, standing.CachedInfo().Config.Replicas) // none is taken away
+	}
+	_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name:        Stream,
+		Description: "What people are told of by themselves",
+		Subjects:    []string{subjects + ">"},
+		Storage:     jetstream.FileStorage,
+		Replicas:    max(replicas, 1),
+		Retention:   jetstream.LimitsPolicy,
+		// The work is not to wait for room.
+		Discard:     jetstream.DiscardOld,
+		MaxAge:      maxAge,
+		MaxBytes:    maxBytes,
+		Duplicates:  dedupe,
+		AllowDirect: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create stream %s: %w", Stream, err)
+	}
+	return &Publisher{js: js}, nil
+}
+
+// Publish stores a notice, unless one with the same key was stored before; stored tells
+// which.
+func (p *Publisher) Publish(ctx context.Context, n Notice, key string) (stored bool, err error) {
+	body, err := json.Marshal(n)
+	if err != nil {
+		return false, fmt.Errorf("encode notice: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	digest := sha256.Sum256([]byte(key)) // a key has words in it that no header may have
+	msg := &nats.Msg{Subject: subjects + string(n.Kind), Data: body}
+	ack, err := p.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(Stream), jetstream.WithMsgID(hex.EncodeToString(digest[:16])))
+	if err != nil {
+		return false, fmt.Errorf("store notice on %s: %w", msg.Subject, err)
+	}
+	return !ack.Duplicate, nil
+}

@@ -1,0 +1,267 @@
+package notice_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/leaktest"
+	"greenlight/internal/notice"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, leaktest.Server()...) }
+
+// patience is how long a test waits for what takes milliseconds.
+const patience = 20 * time.Second
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func startJetStream(t *testing.T) jetstream.JetStream {
+	t.Helper()
+	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
+	must(t, err)
+	t.Cleanup(func() { must(t, server.Close()) })
+	nc, err := events.Connect("", t.Name(), server.InProcess()...)
+	must(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	must(t, err)
+	return js
+}
+
+// receiver does with each text what send says, and keeps those that it took.
+type receiver struct {
+	mu    sync.Mutex
+	tried int
+	took  []string
+	send  func(ctx context.Context, tried int) error
+}
+
+func (r *receiver) Send(ctx context.Context, text string) error {
+	r.mu.Lock()
+	r.tried++
+	tried := r.tried
+	r.mu.Unlock()
+	if r.send != nil {
+		if err := r.send(ctx, tried); err != nil {
+			return err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.took = append(r.took, text)
+	return nil
+}
+
+func (r *receiver) taken() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string{}, r.took...)
+}
+
+func until(t *testing.T, what string, reached func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !reached(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not reached: " + what)
+		}
+	}
+}
+
+// run runs a sender until stop is called or the test ends.
+func run(t *testing.T, js jetstream.JetStream, to notice.Receiver, log *bytes.Buffer) (registry *prometheus.Registry, stop func()) {
+	t.Helper()
+	registry = prometheus.NewRegistry()
+	logger := zerolog.Nop()
+	if log != nil {
+		logger = zerolog.New(log)
+	}
+	sender, err := notice.NewSender(t.Context(), js, to, logger, registry)
+	must(t, err)
+	sender.SetRetry(time.Millisecond)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- sender.Run(ctx) }()
+	var once sync.Once
+	stop = func() { once.Do(func() { cancel(); must(t, <-ended) }) }
+	t.Cleanup(stop)
+	return registry, stop
+}
+
+func some(text string) notice.Notice {
+	return notice.Notice{Kind: notice.Completed, Text: text, Plan: "spring", CampaignID: "C6X6M95", At: time.Now().UTC()}
+}
+
+func TestPublish_StoresWhatHasTheSameKeyOnceForWhoeverComesLate(t *testing.T) {
+	js := startJetStream(t)
+	publisher, err := notice.NewPublisher(t.Context(), js, 0)
+	must(t, err)
+	other, err := notice.NewPublisher(t.Context(), js, 1) // another process, or the same after a crash
+	must(t, err)
+	for i, p := range []*notice.Publisher{publisher, other, other} {
+		stored, err := p.Publish(t.Context(), some("first"), "key with blanks\n and lines")
+		must(t, err)
+		if want := i == 0; stored != want {
+			t.Errorf("time %d: stored %t, want %t", i+1, stored, want)
+		}
+	}
+	stored, err := other.Publish(t.Context(), notice.Notice{Kind: notice.Stuck, Text: "second"}, "another key")
+	must(t, err)
+	if !stored {
+		t.Error("another key counts as the same notice")
+	}
+
+	stream, err := js.Stream(t.Context(), notice.Stream)
+	must(t, err)
+	for sequence, subject := range map[uint64]string{1: "greenlight.notice.completed", 2: "greenlight.notice.stuck"} {
+		msg, err := stream.GetMsg(t.Context(), sequence)
+		must(t, err)
+		var n notice.Notice
+		must(t, json.Unmarshal(msg.Data, &n))
+		if msg.Subject != subject || string(n.Kind) != strings.TrimPrefix(subject, "greenlight.notice.") {
+			t.Errorf("got %s with %+v, want it on %s", msg.Subject, n, subject)
+		}
+	}
+	if got := stream.CachedInfo().Config; got.Duplicates < time.Hour || got.Discard != jetstream.DiscardOld {
+		t.Errorf("got %+v, want old ones to go and a crash to be over by the end of the window", got)
+	}
+}
+
+func TestSender_SendsEachOnceHoweverManySendersThereAre(t *testing.T) {
+	js := startJetStream(t)
+	publisher, err := notice.NewPublisher(t.Context(), js, 0)
+	must(t, err)
+	_, err = publisher.Publish(t.Context(), some("old news"), "0")
+	must(t, err)
+	var to receiver
+	_, stop := run(t, js, &to, nil)
+	run(t, js, &to, nil)
+	const n = 20
+	for i := range n {
+		if i == n/2 {
+			stop() // one of the two goes, and a third comes
+			run(t, js, &to, nil)
+		}
+		_, err := publisher.Publish(t.Context(), some(fmt.Sprint("text ", i)), fmt.Sprint("key ", i))
+		must(t, err)
+	}
+	until(t, "all are sent", func() bool { return len(to.taken()) >= n })
+	counts := map[string]int{}
+	for _, text := range to.taken() {
+		counts[text]++
+	}
+	for i := range n {
+		if got := counts[fmt.Sprint("text ", i)]; got != 1 {
+			t.Errorf("text %d was sent %d times", i, got)
+		}
+	}
+	if counts["old news"] > 0 {
+		t.Error("a receiver that is new was told of what came before it")
+	}
+}
+
+func TestSender_TriesAgainWhatFailedAndThenGivesItUp(t *testing.T) {
+	js := startJetStream(t)
+	publisher, err := notice.NewPublisher(t.Context(), js, 0)
+	must(t, err)
+	refusal := errors.New("slack: it answered with status 503")
+	to := receiver{send: func(_ context.Context, tried int) error {
+		if tried <= 2 || tried > 3 && tried <= 3+notice.Tries {
+			return refusal
+		}
+		return nil
+	}}
+	var log bytes.Buffer
+	registry, stop := run(t, js, &to, &log)
+	for _, text := range []string{"tried thrice", "given up", "after that"} {
+		before := len(to.taken())
+		_, err := publisher.Publish(t.Context(), some(text), text)
+		must(t, err)
+		until(t, text, func() bool {
+			return len(to.taken()) > before || text == "given up" && outcomes(t, registry)["given_up"] == 1
+		})
+	}
+	if got := fmt.Sprint(to.taken()); got != "[tried thrice after that]" {
+		t.Errorf("sent %s", got)
+	}
+	want := map[string]float64{"sent": 2, "failed": 2 + notice.Tries - 1, "given_up": 1}
+	if got := outcomes(t, registry); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("counted %v, want %v", got, want)
+	}
+	stop()
+	if got := log.String(); !strings.Contains(got, "is given up") || !strings.Contains(got, refusal.Error()) {
+		t.Errorf("the log does not say it:\n%s", got)
+	}
+}
+
+func outcomes(t *testing.T, registry *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	must(t, err)
+	counts := map[string]float64{}
+	for _, metric := range families[0].GetMetric() {
+		counts[metric.GetLabel()[0].GetValue()] = metric.GetCounter().GetValue()
+	}
+	return counts
+}
+
+// A receiver that never answers must not hold up those who have something to tell, nor
+// the stop.
+func TestSender_HoldsUpNobodyWhileItsReceiverHangs(t *testing.T) {
+	js := startJetStream(t)
+	publisher, err := notice.NewPublisher(t.Context(), js, 0)
+	must(t, err)
+	hanging := make(chan struct{}, 1)
+	to := receiver{send: func(ctx context.Context, _ int) error {
+		select {
+		case hanging <- struct{}{}:
+		default:
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	_, stop := run(t, js, &to, nil)
+	_, err = publisher.Publish(t.Context(), some("first"), "first")
+	must(t, err)
+	<-hanging
+	for i := range 50 {
+		_, err := publisher.Publish(t.Context(), some("more"), fmt.Sprint(i))
+		must(t, err)
+	}
+	stop()
+	var next receiver
+	run(t, js, &next, nil) // it takes over what the other left
+	until(t, "all are sent by another", func() bool { return len(next.taken()) >= 51 })
+}
+
+func TestRetryAfter_IsEverLonger(t *testing.T) {
+	var total, last time.Duration
+	for try := range uint64(notice.Tries) {
+		wait := notice.RetryAfter(try + 1)
+		if wait < last || wait > time.Hour || wait < 5*time.Second {
+			t.Errorf("after %d tries %s, and %s before", try+1, wait, last)
+		}
+		last, total = wait, total+wait
+	}
+	if total < 5*time.Hour {
+		t.Errorf("a notice is given up after %s, want a receiver to have hours", total)
+	}
+}
