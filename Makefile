@@ -55,5 +55,5 @@ bench: ## the benchmarks, with allocations; those of the front door with 40,000 
 	$(GO) test -run '^$$' -bench 'Trace|Cost' -benchmem ./internal/webhook
 	GREENLIGHT_SCALE=2000 $(GO) test -count=1 -v -run '^TestScale$$' ./internal/status/page
 
-memory: ## what a million events cost in memory, and whether it is given back: a quarter of an hour
+memory: ## what a million events cost in memory, and whether it is given back: a third of an hour
 	GREENLIGHT_MEMORY=yes $(GO) test -run '^$$' -bench Memory -benchtime 1000000x -timeout 60m ./cmd/greenlight

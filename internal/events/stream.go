@@ -10,17 +10,18 @@ import (
 )
 
 const (
-	// DedupeWindow is how long the stream remembers message ids. Telnyx tries a
-	// delivery for about two minutes; ten leave room for its clock and ours. A
-	// copy that comes later is stored again and does no harm, since an event
-	// only makes the assigner look.
+	// DedupeWindow is how long the stream remembers message ids. Somebody who caught
+	// a delivery can send it again for as long as its timestamp passes, which is up to
+	// 300 s on either side of our clock: ten minutes at most. Telnyx's own tries end
+	// after about two. An id costs some 150 bytes until then (docs/performance.md),
+	// and there are never more than the stream has room for.
 	DedupeWindow = 10 * time.Minute
 
 	// eventsMaxAge keeps events long enough to read back what happened over a
 	// long weekend.
 	eventsMaxAge = 7 * 24 * time.Hour
-	// eventsMaxBytes bounds the disk. An event takes about 1.5 KiB, so this is
-	// some 700,000 of them, far over what a week brings.
+	// eventsMaxBytes bounds the disk. An event takes about 0.8 KiB, so this is
+	// over a million of them, far over what a week brings.
 	eventsMaxBytes = 1 << 30
 	// eventsMaxMsgSize is over the webhook's largest body (256 KiB by default,
 	// 1 MiB at most) plus headers.
