@@ -4,6 +4,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -174,6 +175,7 @@ func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error
 func (p *Process) AddDoor(config webhook.Config, listener net.Listener, door Door) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
 	config.Held = p.streams.pending
+	config.MaxConnections = cmp.Or(door.Server.MaxConnections, httpserve.DefaultMaxConnections)
 	hook, err := webhook.New(config)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package process_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -212,6 +213,38 @@ func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
 	if !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "webhook: serve on "+taken.Addr().String()) {
 		t.Errorf("got %v, want the part and its address", err)
 	}
+}
+
+// The bound on connections bounds how many bodies are read as well: with fewer
+// connections than bodies that may be read, slow ones would keep out all others until
+// their time is over.
+func TestAddDoor_LeavesConnectionsBesideSlowBodies(t *testing.T) {
+	sim := telnyxsim.New(telnyxsim.Options{})
+	defer sim.Close()
+	p, err := process.New(t.Context(), connect(t), 1, zerolog.Nop())
+	must(t, err)
+	public := listen(t)
+	const most = 10
+	must(t, p.AddDoor(webhook.Config{Verifier: verifier(t, sim)}, public, process.Door{Server: httpserve.Options{MaxConnections: most}}))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	claim := telnyx.Sign(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), time.Now(), nil)
+	var slow []net.Conn
+	for range most {
+		conn, err := net.Dial("tcp", public.Addr().String())
+		must(t, err)
+		slow = append(slow, conn)
+		var head bytes.Buffer
+		must(t, claim.Write(&head))
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\n%sContent-Length: 1000\r\n\r\n", webhook.Path, head.String())
+	}
+	get(t, public.Addr().String(), "/healthz", http.StatusOK) // gives up long before a slow body's time is over
+	for _, conn := range slow {
+		conn.Close() // else the stop waits for them
+	}
+	cancel()
+	must(t, <-ended)
 }
 
 // A load balancer that asks for readiness must be able to see it false while

@@ -52,6 +52,13 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 		"with bodies that hardly come": {strangers: 400, signed: 60, visits: 800, codes: "body_too_slow overloaded signature_mismatch", visit: func(s *stranger) {
 			s.askSlowly(s.claim, strings.Repeat("x", 1000))
 		}},
+		// Every connection there may be has a body that hardly comes.
+		"with bodies that hardly come, past a small bound": {
+			options: httpserve.Options{MaxConnections: 40}, strangers: 80, signed: 60, visits: 400,
+			codes: "body_too_slow overloaded signature_mismatch", visit: func(s *stranger) {
+				s.askSlowly(s.claim, strings.Repeat("x", 1000))
+			},
+		},
 		"without requests, past the bound": {
 			options: httpserve.Options{MaxConnections: 200, ReadHeaderTimeout: time.Minute}, strangers: 400, signed: 60, visits: 800,
 			visit: func(s *stranger) { s.hold("") },
@@ -62,7 +69,7 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := open(t)
+			d := open(t, func(s *setup) { s.config.MaxConnections = tt.options.MaxConnections })
 			f := &flood{t: t, address: d.serve(tt.options), over: make(chan struct{}), answered: map[answer]int{}}
 			var strangers sync.WaitGroup
 			for range tt.strangers {
