@@ -181,8 +181,9 @@ func (p *Process) AddDoor(config webhook.Config, listener net.Listener, door Doo
 		return err
 	}
 	p.checks = append(p.checks, status.Check{Name: "webhook", Ready: hook.Ready})
+	var keepCertificates func(context.Context) error
 	if door.Certificates != nil {
-		listener = p.addTLS(listener, door.Certificates)
+		listener, keepCertificates = p.prepareTLS(listener, door.Certificates)
 	}
 	door.Server.Displaced, door.Server.OnStop = hook.ConnectionDisplaced, hook.Stop
 	p.add("webhook", func(ctx context.Context) error {
@@ -190,6 +191,11 @@ func (p *Process) AddDoor(config webhook.Config, listener net.Listener, door Doo
 			Msg("webhook takes deliveries under " + webhook.Path)
 		return door.Server.Serve(ctx, listener, hook.Handler())
 	})
+	// Added after the door, so that it stops later: deliveries that still come need
+	// certificates, and the end of a renewal may take its time.
+	if keepCertificates != nil {
+		p.add("tls", keepCertificates)
+	}
 	if door.Keys != nil {
 		p.addKeys(door.Keys, hook)
 	}

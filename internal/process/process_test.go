@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -286,6 +289,64 @@ func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
 	if conn, err := net.Dial("tcp", public.Addr().String()); err == nil {
 		conn.Close()
 		t.Error("new connections are taken after the stop")
+	}
+}
+
+// lingering are certificates whose keeper has something to do when it is told to stop.
+type lingering struct {
+	certificate.Source
+	config *tls.Config
+	stop   func()
+}
+
+func (l lingering) Config() *tls.Config        { return l.config }
+func (lingering) InForce() []*x509.Certificate { return nil }
+func (lingering) Ready() error                 { return nil }
+func (lingering) Renewal() error               { return nil }
+func (lingering) ByConnections() bool          { return false }
+func (lingering) Reload()                      {}
+func (l lingering) Run(ctx context.Context, _ certificate.Told) error {
+	<-ctx.Done()
+	l.stop()
+	return nil
+}
+
+// With TLS the end of a renewal may take seconds, in which the process must neither
+// look ready nor be without certificates.
+func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
+	sim := telnyxsim.New(telnyxsim.Options{})
+	defer sim.Close()
+	p, err := process.New(t.Context(), connect(t), 1, zerolog.Nop())
+	must(t, err)
+	example := httptest.NewTLSServer(nil) // whose certificate we borrow
+	config := example.TLS.Clone()
+	example.Close()
+	public, private := listen(t), listen(t)
+	stopped := false
+	must(t, p.AddDoor(webhook.Config{Verifier: verifier(t, sim)}, public, process.Door{Certificates: lingering{config: config, stop: func() {
+		stopped = true
+		answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(must2(http.NewRequest(http.MethodGet, "http://"+private.Addr().String()+"/readyz", nil)))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if answer.Body.Close(); answer.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("got %d when the certificates' keeper is told to stop, want 503 by then", answer.StatusCode)
+		}
+		if conn, err := net.Dial("tcp", public.Addr().String()); err == nil {
+			conn.Close()
+			t.Error("the door still takes connections")
+		}
+	}}}))
+	p.AddStatus(private)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	get(t, private.Addr().String(), "/readyz", http.StatusOK)
+	cancel()
+	must(t, <-ended)
+	if !stopped {
+		t.Error("the certificates' keeper was not told to stop")
 	}
 }
 
