@@ -32,7 +32,9 @@ const (
 func (w *Webhook) deliver(c echo.Context) error {
 	delivery, err := w.admit(c)
 	if err != nil {
-		return err
+		refused := asRefusal(err)
+		refused.unverified = true
+		return refused
 	}
 	w.load.begin()
 	defer w.load.end()

@@ -23,6 +23,8 @@ type refusal struct {
 	// closes says that the rest of the request is not wanted, if there is any.
 	// Without it the server reads on, up to 256 KiB, before it sends the answer.
 	closes bool
+	// unverified says that nobody has seen whether Telnyx signed what is refused.
+	unverified bool
 }
 
 func (r *refusal) Error() string { return r.message }
