@@ -89,7 +89,7 @@ func readInto(b []byte, r io.Reader) ([]byte, error) {
 
 func overloaded(err error) *refusal {
 	return &refusal{
-		status: http.StatusServiceUnavailable, code: "overloaded",
+		status: http.StatusServiceUnavailable, code: codeOverloaded,
 		message: "too many deliveries come at once; send it again", cause: err, retryAfter: time.Second,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -47,7 +48,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 
 	event, err := telnyx.ParseEvent(body)
 	if held := w.held(); held != nil && (err != nil || w.keeps(event.Type)) {
-		return notStored(held)
+		return notStored(fmt.Errorf("%w: %w", errHeld, held))
 	}
 	if err != nil {
 		return w.bury(ctx, c, body, "not_an_event", err)
@@ -170,7 +171,7 @@ func unauthorized(err error, unread bool) error {
 
 func notStored(err error) error {
 	return &refusal{
-		status: http.StatusServiceUnavailable, code: "not_stored",
+		status: http.StatusServiceUnavailable, code: codeNotStored,
 		message: "the event could not be stored in time; send it again", cause: err, retryAfter: time.Second,
 	}
 }

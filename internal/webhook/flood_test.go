@@ -237,12 +237,14 @@ func (f *flood) assertCounted(d *door, codes string) {
 		f.t.Error("no connection was displaced")
 	}
 	total, asked := 0.0, f.cut
+	refused := map[string]float64{} // by code, all causes together
 	for name, counted := range counters {
-		word, found := strings.CutPrefix(name, `greenlight_webhook_refused_total{code="`)
-		if !found {
-			continue
+		if labels, found := strings.CutPrefix(name, "greenlight_webhook_refused_total{"); found {
+			_, code, _ := strings.Cut(labels, `code="`)
+			refused[strings.TrimSuffix(code, `"}`)] += counted
 		}
-		word = strings.TrimSuffix(word, `"}`)
+	}
+	for word, counted := range refused {
 		seen := 0
 		for got, n := range f.answered {
 			if got.Status != http.StatusOK && got.Word == word {

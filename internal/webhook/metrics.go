@@ -28,8 +28,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"type", "answer"}),
 		refused: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_webhook_refused_total",
-			Help: "Requests that were refused, by the code in the answer.",
-		}, []string{"code"}),
+			Help: "Requests that were refused, by the code in the answer, and by the cause where the code does not say it all.",
+		}, []string{"code", "cause"}),
 		verified: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_webhook_verified_total",
 			Help: "Verified deliveries by the beginning of the public key that verified them.",
