@@ -40,6 +40,8 @@ type Process struct {
 	registry *prometheus.Registry
 	// streams are made once, in the background if the server is away at first.
 	streams *attempt
+	// sync is what is known of the server; see [doctor.Standing].
+	sync doctor.Sync
 	// awaits says that a server that is away is waited for.
 	awaits bool
 	checks []status.Check
@@ -139,6 +141,10 @@ func (p *Process) watchConnection(ctx context.Context, nc *nats.Conn) {
 		}
 	}
 }
+
+// Syncs says that the server syncs every event to the disk before it acknowledges it,
+// which it does not tell by itself. Say so before the status is added.
+func (p *Process) Syncs() { p.sync = doctor.SyncAlways }
 
 // AddCheck adds something to readiness that is not a part's. Add it before the status.
 func (p *Process) AddCheck(check status.Check) { p.checks = append(p.checks, check) }
@@ -340,6 +346,7 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 // AddStatus adds the private listener. Add it last: it shows what the others are
 // doing, to the end.
 func (p *Process) AddStatus(listener net.Listener) {
+	p.checks = append(p.checks, status.Check{Name: "guarantee", Advisory: true, Says: doctor.NewStanding(p.js, cmp.Or(p.sync, doctor.SyncUnknown)).Says})
 	handler := status.Handler(status.Config{JetStream: p.js, Checks: p.checks, Metrics: p.registry, Log: p.log})
 	p.add("status", func(ctx context.Context) error {
 		p.log.Info().Str(logging.KeyPart, "status").Stringer(logging.KeyAddress, listener.Addr()).

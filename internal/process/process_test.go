@@ -152,6 +152,9 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 			t.Errorf("check %s: got %q, want ok", check, ready.Checks[check])
 		}
 	}
+	if got := ready.Checks["guarantee"]; !strings.Contains(got, "A 200 here means that one server has the event in a file.") {
+		t.Errorf("got %q, want what a 200 means", got)
+	}
 	get(t, public.Addr().String(), "/healthz", http.StatusOK)
 	metrics := get(t, private.Addr().String(), "/metrics", http.StatusOK)
 	for _, name := range []string{"go_goroutines", "process_cpu_seconds_total", "greenlight_webhook_", "greenlight_assigner_"} {
