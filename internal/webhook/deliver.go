@@ -43,7 +43,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 	receivedAt := w.now()
 	// The client's patience must not decide whether an event is stored: it may
 	// hang up while the acknowledgement is on its way.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), publishTimeout-delivery.waited)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), max(publishTimeout-time.Since(delivery.arrived), publishLeast))
 	defer cancel()
 
 	event, err := telnyx.ParseEvent(body)

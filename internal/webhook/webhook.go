@@ -39,6 +39,9 @@ const (
 	// publishTimeout is how long storing may take: Telnyx gives up after two
 	// seconds, and half of one is left for the network.
 	publishTimeout = 1500 * time.Millisecond
+	// publishLeast is what a slow body leaves of it: it can be stored all the same, and
+	// is a duplicate when Telnyx sends it again.
+	publishLeast = 250 * time.Millisecond
 )
 
 // DefaultEventTypes are the event types that are kept. A messaging webhook that
