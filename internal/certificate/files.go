@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -199,10 +200,19 @@ func readFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > maxFile {
+	if !info.Mode().IsRegular() && !info.IsDir() { // of a folder the read says what it is
+		return nil, fmt.Errorf("%s is no regular file; a pipe or device may never end, and cannot be read again", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxFile+1)) // it may grow meanwhile
+	if err == nil && len(text) > maxFile {
 		return nil, fmt.Errorf("%s is too large to be a certificate or key", path)
 	}
-	return os.ReadFile(path)
+	return text, err
 }
 
 // pair returns the certificate with its key and its leaf parsed. No error holds

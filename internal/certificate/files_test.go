@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -212,5 +213,16 @@ func TestLoadFiles_NamesWhatIsMissing(t *testing.T) {
 	_, err := LoadFiles("missing.crt", "missing.key")
 	if err == nil || !strings.Contains(err.Error(), "missing.crt") || !strings.Contains(err.Error(), "missing.key") {
 		t.Errorf("got %v, want both files", err)
+	}
+}
+
+// A pipe without a writer would hold up the start for ever.
+func TestLoadFiles_RefusesWhatIsNoFile(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	must(t, syscall.Mkfifo(pipe, 0o600))
+	for _, path := range []string{pipe, "/dev/zero"} {
+		if _, err := LoadFiles(path, path); err == nil || !strings.Contains(err.Error(), path+" is no regular file") {
+			t.Errorf("%s: got %v, want it refused", path, err)
+		}
 	}
 }

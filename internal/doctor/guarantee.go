@@ -27,16 +27,42 @@ type Guarantee struct {
 	Copies int
 	// InMemory says that they keep it in memory alone.
 	InMemory bool
-	Sync     Sync
+	// Later says that they write it to a file only after they acknowledged it
+	// (persist_mode async), so that nothing comes of Sync.
+	Later bool
+	// DropsOldest says that a full stream makes room by dropping the oldest events.
+	DropsOldest bool
+	Sync        Sync
+}
+
+// GuaranteeOf returns how a stream keeps events on servers that sync them so.
+func GuaranteeOf(stream jetstream.StreamConfig, sync Sync) Guarantee {
+	return Guarantee{
+		Copies:      max(stream.Replicas, 1),
+		InMemory:    stream.Storage == jetstream.MemoryStorage,
+		Later:       stream.PersistMode == jetstream.AsyncPersistMode,
+		DropsOldest: stream.Discard != jetstream.DiscardNew,
+		Sync:        sync,
+	}
 }
 
 // String says what a 200 means.
 func (g Guarantee) String() string {
+	if g.DropsOldest && g.Copies > 0 {
+		return g.kept() + " A full stream drops the oldest events all the same."
+	}
+	return g.kept()
+}
+
+func (g Guarantee) kept() string {
 	switch {
 	case g.Copies == 0:
 		return "What a 200 means here cannot be told: the stream of events could not be looked at."
 	case g.InMemory:
 		return "A 200 here means that the event is in memory. It is gone when " + g.servers("the server restarts", "the servers restart") + "."
+	case g.Later:
+		return "A 200 here means that " + g.servers("one server has the event", fmt.Sprintf("most of %d servers have the event", g.Copies)) +
+			", not yet that it is in a file. A crash of " + g.servers("the server", "most of them at once") + " takes what was not written yet."
 	case g.Sync == SyncAlways && g.Copies == 1:
 		return "A 200 here means that the event was written through to one disk. A power failure does not take it; the loss of that disk would."
 	case g.Sync == SyncAlways:

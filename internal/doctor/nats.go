@@ -44,7 +44,7 @@ func (n NATS) Look(ctx context.Context, r *Report) {
 	}
 	sync, source := n.sync(ctx, info)
 	copies := max(info.Config.Replicas, 1)
-	r.Means = Guarantee{Copies: copies, InMemory: info.Config.Storage == jetstream.MemoryStorage, Sync: sync}.String()
+	r.Means = GuaranteeOf(info.Config, sync).String()
 	r.Add(Storage(info), Replicas(info, n.Conn.ConnectedClusterName() != ""), Synced(sync, copies, source))
 	r.Add(n.writes(ctx))
 	if n.Dir != "" {

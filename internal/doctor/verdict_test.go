@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/doctor"
+	"greenlight/internal/events"
 )
 
 // verdict is a finding and the level that it should have.
@@ -166,6 +167,45 @@ func TestGuarantee_PromisesNoMoreThanIsKnown(t *testing.T) {
 	}
 	if got := (doctor.Guarantee{Copies: 3, Sync: doctor.SyncAlways}).String(); !strings.Contains(got, "most of 3 servers") || !strings.Contains(got, "one disk") {
 		t.Errorf("got %q, want what three copies are worth", got)
+	}
+}
+
+// What makes a finding fail must not be contradicted by the headline above it.
+func TestGuarantee_KnowsWhatTheFindingsFailFor(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change    func(*jetstream.StreamInfo)
+		says, not string
+	}{
+		"files":                        {nil, "written through to one disk", "drops"},
+		"written later":                {func(i *jetstream.StreamInfo) { i.Config.PersistMode = jetstream.AsyncPersistMode }, "A crash of the server takes what was not written yet.", "written through"},
+		"written later, three servers": {func(i *jetstream.StreamInfo) { i.Config.PersistMode, i.Config.Replicas = jetstream.AsyncPersistMode, 3 }, "A crash of most of them at once takes what was not written yet.", "written through"},
+		"drops the oldest":             {func(i *jetstream.StreamInfo) { i.Config.Discard = jetstream.DiscardOld }, "A full stream drops the oldest events all the same.", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			info := stream(tt.change)
+			got := doctor.GuaranteeOf(info.Config, doctor.SyncAlways).String()
+			if !strings.Contains(got, tt.says) || tt.not != "" && strings.Contains(got, tt.not) {
+				t.Errorf("got %q, want %q in it, and not %q", got, tt.says, tt.not)
+			}
+			if failed := doctor.Storage(info).Level == doctor.Fail; failed != (tt.change != nil) {
+				t.Errorf("the finding fails: %t", failed)
+			}
+		})
+	}
+}
+
+// The headline is made of the stream as it is.
+func TestNATS_TellsInTheHeadlineThatTheOldestAreDropped(t *testing.T) {
+	nc, js := connect(t, outside(t, nil), "all")
+	furnish(t, js)
+	standing, err := js.Stream(t.Context(), events.StreamEvents)
+	must(t, err)
+	changed := standing.CachedInfo().Config
+	changed.Discard = jetstream.DiscardOld
+	_, err = js.UpdateStream(t.Context(), changed)
+	must(t, err)
+	if report, _ := look(t, doctor.NATS{Conn: nc}); !strings.Contains(report.Means, "drops the oldest") {
+		t.Errorf("got %q, want that the oldest are dropped", report.Means)
 	}
 }
 

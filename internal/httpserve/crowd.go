@@ -28,7 +28,8 @@ type crowd struct {
 // guest is one connection.
 type guest struct {
 	conn net.Conn
-	// requests are being answered. With HTTP/2 they may be several.
+	// requests are being answered: one at most with HTTP/1, which is all that
+	// [Options.Serve] is given, and several if a listener should offer HTTP/2.
 	requests int
 	// place is in the crowd's quiet list, nil while a request is being answered, and
 	// since when it has been there.

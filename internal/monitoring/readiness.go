@@ -34,7 +34,7 @@ func (r *Readiness) Collect(out chan<- prometheus.Metric) {
 	errs := make([]error, len(r.checks))
 	var asking sync.WaitGroup
 	for i, check := range r.checks {
-		asking.Go(func() { errs[i] = check.Ready(ctx) })
+		asking.Go(func() { errs[i] = check.Err(ctx) })
 	}
 	asking.Wait()
 	ready := true

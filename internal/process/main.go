@@ -38,7 +38,8 @@ func catchHangups() hangups {
 	return h
 }
 
-// relay calls f on every SIGHUP until stop is called.
+// relay calls f on every SIGHUP until stop is called. After that they are caught and
+// mean nothing: one must not end a process whose other parts are still stopping.
 func (h hangups) relay(f func()) (stop func()) {
 	done := make(chan struct{})
 	var relay sync.WaitGroup
@@ -53,7 +54,6 @@ func (h hangups) relay(f func()) (stop func()) {
 		}
 	})
 	return func() {
-		signal.Stop(h)
 		close(done)
 		relay.Wait()
 	}

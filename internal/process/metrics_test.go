@@ -297,8 +297,8 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 		value        float64
 	}{
 		{"greenlight_webhook_events_total", `answer="dead_lettered",type="other"`, 1},
-		{"greenlight_webhook_refused_total", `code="signature_missing"`, 1},
-		{"greenlight_webhook_refused_total", `code="signature_mismatch"`, 0},
+		{"greenlight_webhook_refused_total", `cause="",code="signature_missing"`, 1},
+		{"greenlight_webhook_refused_total", `cause="",code="signature_mismatch"`, 0},
 		{"greenlight_numbers", `reason="",state="sendable"`, 2},
 		{"greenlight_numbers", `reason="campaign_not_ready",state="held"`, 1},
 		{"greenlight_numbers", `reason="",state="conflict"`, 0},

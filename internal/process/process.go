@@ -4,6 +4,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,8 @@ type Process struct {
 	registry *prometheus.Registry
 	// streams are made once, in the background if the server is away at first.
 	streams *attempt
+	// sync is what is known of the server; see [doctor.Standing].
+	sync doctor.Sync
 	// awaits says that a server that is away is waited for.
 	awaits bool
 	checks []status.Check
@@ -143,6 +146,10 @@ func (p *Process) watchConnection(ctx context.Context, nc *nats.Conn) {
 	}
 }
 
+// Syncs says that the server syncs every event to the disk before it acknowledges it,
+// which it does not tell by itself. Say so before the status is added.
+func (p *Process) Syncs() { p.sync = doctor.SyncAlways }
+
 // AddCheck adds something to readiness that is not a part's. Add it before the status.
 func (p *Process) AddCheck(check status.Check) { p.checks = append(p.checks, check) }
 
@@ -178,13 +185,15 @@ func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error
 func (p *Process) AddDoor(config webhook.Config, listener net.Listener, door Door) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
 	config.Held = p.streams.pending
+	config.MaxConnections = cmp.Or(door.Server.MaxConnections, httpserve.DefaultMaxConnections)
 	hook, err := webhook.New(config)
 	if err != nil {
 		return err
 	}
 	p.checks = append(p.checks, status.Check{Name: "webhook", Ready: hook.Ready})
+	var keepCertificates func(context.Context) error
 	if door.Certificates != nil {
-		listener = p.addTLS(listener, door.Certificates)
+		listener, keepCertificates = p.prepareTLS(listener, door.Certificates)
 	}
 	door.Server.Displaced, door.Server.OnStop = hook.ConnectionDisplaced, hook.Stop
 	p.add("webhook", func(ctx context.Context) error {
@@ -192,6 +201,11 @@ func (p *Process) AddDoor(config webhook.Config, listener net.Listener, door Doo
 			Msg("webhook takes deliveries under " + webhook.Path)
 		return door.Server.Serve(ctx, listener, hook.Handler())
 	})
+	// Added after the door, so that it stops later: deliveries that still come need
+	// certificates, and the end of a renewal may take its time.
+	if keepCertificates != nil {
+		p.add("tls", keepCertificates)
+	}
 	if door.Keys != nil {
 		p.addKeys(door.Keys, hook)
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,5 +141,22 @@ func TestRun_KeepsTheValuesOfItsContext(t *testing.T) {
 	})
 	if err := p.Run(context.WithValue(t.Context(), key{}, "value")); err != nil {
 		t.Error(err)
+	}
+}
+
+// The part that reads files anew stops before others do, and who rotates a key then
+// must not end the process in the middle of its work. Uncaught, the signal ends the
+// test.
+func TestHangups_AreCaughtAfterTheirPartHasStopped(t *testing.T) {
+	h := catchHangups()
+	stop := h.relay(func() { t.Error("told of a hangup after the stop") })
+	stop()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-h:
+	case <-time.After(10 * time.Second):
+		t.Error("the hangup was not caught")
 	}
 }

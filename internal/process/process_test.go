@@ -4,12 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,6 +153,9 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 			t.Errorf("check %s: got %q, want ok", check, ready.Checks[check])
 		}
 	}
+	if got := ready.Checks["guarantee"]; !strings.Contains(got, "A 200 here means that one server has the event in a file.") {
+		t.Errorf("got %q, want what a 200 means", got)
+	}
 	get(t, public.Addr().String(), "/healthz", http.StatusOK)
 	metrics := get(t, private.Addr().String(), "/metrics", http.StatusOK)
 	for _, name := range []string{"go_goroutines", "process_cpu_seconds_total", "greenlight_webhook_", "greenlight_assigner_"} {
@@ -215,6 +222,38 @@ func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
 	}
 }
 
+// The bound on connections bounds how many bodies are read as well: with fewer
+// connections than bodies that may be read, slow ones would keep out all others until
+// their time is over.
+func TestAddDoor_LeavesConnectionsBesideSlowBodies(t *testing.T) {
+	sim := telnyxsim.New(telnyxsim.Options{})
+	defer sim.Close()
+	p, err := process.New(t.Context(), connect(t), 1, zerolog.Nop())
+	must(t, err)
+	public := listen(t)
+	const most = 10
+	must(t, p.AddDoor(webhook.Config{Verifier: verifier(t, sim)}, public, process.Door{Server: httpserve.Options{MaxConnections: most}}))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	claim := telnyx.Sign(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), time.Now(), nil)
+	var slow []net.Conn
+	for range most {
+		conn, err := net.Dial("tcp", public.Addr().String())
+		must(t, err)
+		slow = append(slow, conn)
+		var head bytes.Buffer
+		must(t, claim.Write(&head))
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\n%sContent-Length: 1000\r\n\r\n", webhook.Path, head.String())
+	}
+	get(t, public.Addr().String(), "/healthz", http.StatusOK) // gives up long before a slow body's time is over
+	for _, conn := range slow {
+		conn.Close() // else the stop waits for them
+	}
+	cancel()
+	must(t, <-ended)
+}
+
 // A load balancer that asks for readiness must be able to see it false while
 // deliveries are still taken.
 func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
@@ -254,6 +293,64 @@ func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
 	if conn, err := net.Dial("tcp", public.Addr().String()); err == nil {
 		conn.Close()
 		t.Error("new connections are taken after the stop")
+	}
+}
+
+// lingering are certificates whose keeper has something to do when it is told to stop.
+type lingering struct {
+	certificate.Source
+	config *tls.Config
+	stop   func()
+}
+
+func (l lingering) Config() *tls.Config        { return l.config }
+func (lingering) InForce() []*x509.Certificate { return nil }
+func (lingering) Ready() error                 { return nil }
+func (lingering) Renewal() error               { return nil }
+func (lingering) ByConnections() bool          { return false }
+func (lingering) Reload()                      {}
+func (l lingering) Run(ctx context.Context, _ certificate.Told) error {
+	<-ctx.Done()
+	l.stop()
+	return nil
+}
+
+// With TLS the end of a renewal may take seconds, in which the process must neither
+// look ready nor be without certificates.
+func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
+	sim := telnyxsim.New(telnyxsim.Options{})
+	defer sim.Close()
+	p, err := process.New(t.Context(), connect(t), 1, zerolog.Nop())
+	must(t, err)
+	example := httptest.NewTLSServer(nil) // whose certificate we borrow
+	config := example.TLS.Clone()
+	example.Close()
+	public, private := listen(t), listen(t)
+	stopped := false
+	must(t, p.AddDoor(webhook.Config{Verifier: verifier(t, sim)}, public, process.Door{Certificates: lingering{config: config, stop: func() {
+		stopped = true
+		answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(must2(http.NewRequest(http.MethodGet, "http://"+private.Addr().String()+"/readyz", nil)))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if answer.Body.Close(); answer.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("got %d when the certificates' keeper is told to stop, want 503 by then", answer.StatusCode)
+		}
+		if conn, err := net.Dial("tcp", public.Addr().String()); err == nil {
+			conn.Close()
+			t.Error("the door still takes connections")
+		}
+	}}}))
+	p.AddStatus(private)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	get(t, private.Addr().String(), "/readyz", http.StatusOK)
+	cancel()
+	must(t, <-ended)
+	if !stopped {
+		t.Error("the certificates' keeper was not told to stop")
 	}
 }
 

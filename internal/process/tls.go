@@ -15,17 +15,18 @@ import (
 	"greenlight/internal/status"
 )
 
-// addTLS puts TLS before a listener and keeps the certificates up to date. One that
-// cannot be renewed is told in readiness without making the process unready. None that
-// is valid makes it so, unless it takes connections to get one: a load balancer sends
-// none to a process that is not ready. SIGHUP makes it look at them at once.
-func (p *Process) addTLS(listener net.Listener, certificates certificate.Source) net.Listener {
+// prepareTLS puts TLS before a listener, and returns the part that keeps the
+// certificates up to date. One that cannot be renewed is told in readiness without
+// making the process unready. None that is valid makes it so, unless it takes
+// connections to get one: a load balancer sends none to a process that is not ready.
+// SIGHUP makes it look at them at once.
+func (p *Process) prepareTLS(listener net.Listener, certificates certificate.Source) (secure net.Listener, keep func(context.Context) error) {
 	log := p.log.With().Str(logging.KeyPart, "tls").Logger()
 	failed := promauto.With(p.registry).NewCounter(prometheus.CounterOpts{
 		Name: "greenlight_tls_handshakes_failed_total",
 		Help: "Connections to the public listener that ended before a request, in the TLS handshake.",
 	})
-	secure := httpserve.TLS(listener, certificates.Config(), func(reason string) {
+	secure = httpserve.TLS(listener, certificates.Config(), func(reason string) {
 		failed.Inc()
 		log.Debug().Str(logging.KeyHandshake, reason).Msg("a connection was not made")
 	})
@@ -34,7 +35,7 @@ func (p *Process) addTLS(listener net.Listener, certificates certificate.Source)
 		status.Check{Name: "certificate renewal", Advisory: true, Ready: func(context.Context) error { return certificates.Renewal() }})
 	p.registry.MustRegister(&certificateMetrics{certificates})
 	hangups := catchHangups()
-	p.add("tls", func(ctx context.Context) error {
+	return secure, func(ctx context.Context) error {
 		defer hangups.relay(certificates.Reload)()
 		return certificates.Run(ctx, certificate.Told{
 			Changed: func(leaf *x509.Certificate) {
@@ -42,8 +43,7 @@ func (p *Process) addTLS(listener net.Listener, certificates certificate.Source)
 			},
 			Fault: func(err error) { log.Error().Err(err).Msg("a certificate cannot be renewed") },
 		})
-	})
-	return secure
+	}
 }
 
 // certificateMetrics tells how long the certificates are valid.

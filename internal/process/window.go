@@ -1,12 +1,14 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 
 	"golang.org/x/sync/errgroup"
 
+	"greenlight/internal/doctor"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/logging"
 	"greenlight/internal/status"
@@ -20,6 +22,9 @@ func (p *Process) AddStatus(listener net.Listener) { p.AddWindow(listener, "") }
 // AddWindow adds the private listener, for those who know the token; "" is none, and
 // then only a loopback address shows anything. Add it last, see [Process.AddStatus].
 func (p *Process) AddWindow(listener net.Listener, token status.Token) {
+	p.checks = append(p.checks, status.Check{
+		Name: "guarantee", Advisory: true, Says: doctor.NewStanding(p.js, cmp.Or(p.sync, doctor.SyncUnknown)).Says,
+	})
 	p.monitor()
 	shown := page.New(page.Config{JetStream: p.js, Checks: p.checks, PlanFaults: p.planFaults, Log: p.log})
 	handler := status.Handler(status.Config{

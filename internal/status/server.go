@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -18,12 +19,18 @@ import (
 // readTimeout bounds what a page may ask of NATS.
 const readTimeout = 5 * time.Second
 
+// checkTimeout bounds each check of readiness, which are made at the same time: who
+// asks mostly gives up after a second, and takes no answer for a bad one.
+const checkTimeout = 900 * time.Millisecond
+
 // Check is one thing that this process needs for its job.
 type Check struct {
 	// Name is a word or two, such as "webhook".
 	Name string
-	// Ready returns nil, or a sentence that says what is wrong.
+	// Ready returns nil, or a sentence that says what is wrong. Nil finds nothing wrong.
 	Ready func(context.Context) error
+	// Says returns what is shown when nothing is wrong. Nil shows "ok".
+	Says func(context.Context) string
 	// Advisory says that the process does its job all the same: the sentence is
 	// shown, and the process stays ready.
 	Advisory bool
@@ -78,19 +85,41 @@ type readiness struct {
 }
 
 func (c Config) ready(ctx echo.Context) error {
-	bounded, cancel := context.WithTimeout(ctx.Request().Context(), readTimeout)
+	bounded, cancel := context.WithTimeout(ctx.Request().Context(), checkTimeout)
 	defer cancel()
+	texts, wrong := make([]string, len(c.Checks)), make([]bool, len(c.Checks))
+	var checking sync.WaitGroup
+	for i, check := range c.Checks {
+		checking.Go(func() { texts[i], wrong[i] = check.look(bounded) })
+	}
+	checking.Wait()
 	answer, code := readiness{Status: "ready", Checks: map[string]string{}}, http.StatusOK
-	for _, check := range c.Checks {
-		answer.Checks[check.Name] = "ok"
-		if err := check.Ready(bounded); err != nil {
-			answer.Checks[check.Name] = err.Error()
-			if !check.Advisory {
-				answer.Status, code = "not ready", http.StatusServiceUnavailable
-			}
+	for i, check := range c.Checks {
+		answer.Checks[check.Name] = texts[i]
+		if wrong[i] && !check.Advisory {
+			answer.Status, code = "not ready", http.StatusServiceUnavailable
 		}
 	}
 	return ctx.JSONPretty(code, answer, "  ")
+}
+
+// Err returns a sentence that says what is wrong, or nil.
+func (c Check) Err(ctx context.Context) error {
+	if c.Ready == nil {
+		return nil
+	}
+	return c.Ready(ctx)
+}
+
+// look returns what is shown of a check, and whether something is wrong.
+func (c Check) look(ctx context.Context) (text string, wrong bool) {
+	if err := c.Err(ctx); err != nil {
+		return err.Error(), true
+	}
+	if c.Says != nil {
+		return c.Says(ctx), false
+	}
+	return "ok", false
 }
 
 func (c Config) snapshot(ctx echo.Context) (Snapshot, error) {

@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
@@ -90,6 +93,10 @@ func TestReadyz_AnswersForEveryCheck(t *testing.T) {
 	}{
 		"no checks": {nil, 200, `{"status":"ready","checks":{}}`},
 		"all well":  {[]status.Check{{Name: "nats", Ready: good}, {Name: "webhook", Ready: good}}, 200, `{"status":"ready","checks":{"nats":"ok","webhook":"ok"}}`},
+		"one with a sentence": {
+			[]status.Check{{Name: "guarantee", Advisory: true, Says: func(context.Context) string { return "A 200 here means much." }}}, 200,
+			`{"status":"ready","checks":{"guarantee":"A 200 here means much."}}`,
+		},
 		"one in trouble": {
 			[]status.Check{{Name: "webhook", Ready: full}, {Name: "nats", Ready: good}}, 503,
 			`{"status":"not ready","checks":{"nats":"ok","webhook":"stream EVENTS is full: find out who posts so many"}}`,
@@ -108,12 +115,38 @@ func TestReadyz_AnswersForEveryCheck(t *testing.T) {
 
 func TestReadyz_BoundsItsChecks(t *testing.T) {
 	check := status.Check{Name: "nats", Ready: func(ctx context.Context) error {
-		if _, bounded := ctx.Deadline(); !bounded {
-			return errors.New("no deadline")
+		if end, bounded := ctx.Deadline(); !bounded || time.Until(end) > time.Second {
+			return errors.New("no deadline within the second of those who ask")
 		}
 		return nil
 	}}
 	if answer, body := get(t, serve(t, startJetStream(t), check), "/readyz"); answer.StatusCode != http.StatusOK {
+		t.Errorf("got %d %s", answer.StatusCode, body)
+	}
+}
+
+// With a NATS server that says nothing, each check takes all the time that it may: one
+// after the other they would outlast whoever asks, and the first one the others' time.
+func TestReadyz_MakesItsChecksAtTheSameTime(t *testing.T) {
+	const checks = 3
+	var begun sync.WaitGroup
+	begun.Add(checks)
+	together := func(ctx context.Context) error {
+		begun.Done()
+		all := make(chan struct{})
+		go func() { begun.Wait(); close(all) }()
+		select {
+		case <-all:
+			return nil
+		case <-ctx.Done():
+			return errors.New("alone")
+		}
+	}
+	var list []status.Check
+	for i := range checks {
+		list = append(list, status.Check{Name: fmt.Sprint(i), Ready: together})
+	}
+	if answer, body := get(t, serve(t, startJetStream(t), list...), "/readyz"); answer.StatusCode != http.StatusOK {
 		t.Errorf("got %d %s", answer.StatusCode, body)
 	}
 }

@@ -16,8 +16,9 @@ const firstRead = 4 << 10
 // delivery is a body that Telnyx signed.
 type delivery struct {
 	body []byte
-	// waited is how long it stood at the gate: time in which Telnyx waited as well.
-	waited time.Duration
+	// arrived is when its headers had come. Telnyx waits since then, whether it stands
+	// at the gate or its body is on the way.
+	arrived time.Time
 }
 
 // admit reads a delivery and verifies it. All that can be refused by the headers is
@@ -46,7 +47,6 @@ func (w *Webhook) admit(c echo.Context) (delivery, error) {
 		return delivery{}, full
 	}
 	defer visit.leave()
-	waited := time.Since(arrived)
 
 	// The body is read behind what is signed before it, and not copied again.
 	signed := claim.AppendPrefix(make([]byte, 0, 16+min(max(request.ContentLength, 512), firstRead)))
@@ -67,7 +67,7 @@ func (w *Webhook) admit(c echo.Context) (delivery, error) {
 		return delivery{}, unauthorized(err, false)
 	}
 	w.metrics.verified.WithLabelValues(key.Fingerprint()).Inc()
-	return delivery{body: signed[prefix:len(signed):len(signed)], waited: waited}, nil
+	return delivery{body: signed[prefix:len(signed):len(signed)], arrived: arrived}, nil
 }
 
 // readInto appends what r has to b.
@@ -89,7 +89,7 @@ func readInto(b []byte, r io.Reader) ([]byte, error) {
 
 func overloaded(err error) *refusal {
 	return &refusal{
-		status: http.StatusServiceUnavailable, code: "overloaded",
+		status: http.StatusServiceUnavailable, code: codeOverloaded,
 		message: "too many deliveries come at once; send it again", cause: err, retryAfter: time.Second,
 	}
 }

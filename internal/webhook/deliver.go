@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -32,7 +33,9 @@ const (
 func (w *Webhook) deliver(c echo.Context) error {
 	delivery, err := w.admit(c)
 	if err != nil {
-		return err
+		refused := asRefusal(err)
+		refused.unverified = true
+		return refused
 	}
 	w.load.begin()
 	defer w.load.end()
@@ -40,12 +43,12 @@ func (w *Webhook) deliver(c echo.Context) error {
 	receivedAt := w.now()
 	// The client's patience must not decide whether an event is stored: it may
 	// hang up while the acknowledgement is on its way.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), publishTimeout-delivery.waited)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), max(publishTimeout-time.Since(delivery.arrived), publishLeast))
 	defer cancel()
 
 	event, err := telnyx.ParseEvent(body)
 	if held := w.held(); held != nil && (err != nil || w.keeps(event.Type)) {
-		return notStored(held)
+		return notStored(fmt.Errorf("%w: %w", errHeld, held))
 	}
 	if err != nil {
 		return w.bury(ctx, c, body, "not_an_event", err)
@@ -168,7 +171,7 @@ func unauthorized(err error, unread bool) error {
 
 func notStored(err error) error {
 	return &refusal{
-		status: http.StatusServiceUnavailable, code: "not_stored",
+		status: http.StatusServiceUnavailable, code: codeNotStored,
 		message: "the event could not be stored in time; send it again", cause: err, retryAfter: time.Second,
 	}
 }

@@ -568,3 +568,40 @@ func (d *door) shrink(name string) {
 		d.t.Fatal(err)
 	}
 }
+
+// Telnyx waits since it began to send: what the body took is no longer there for
+// storing.
+func TestWebhook_AnswersASlowBodyInTimeAsWell(t *testing.T) {
+	t.Parallel()
+	var wire natstest.Wire
+	d := open(t, func(s *setup) {
+		s.listen = true
+		s.connect = func(server *embedded.Server) (*nats.Conn, error) {
+			return events.Connect(wire.Start(t, server.URL()), "webhook")
+		}
+	})
+	body := verified(t, "id-1")
+	deliver := func() (got answer, took time.Duration) {
+		reader, writer := io.Pipe()
+		go func() {
+			time.Sleep(time.Second) // is what the test is about
+			_, _ = writer.Write(body)
+			writer.Close()
+		}()
+		began := time.Now()
+		got, _ = d.do(d.request(http.MethodPost, webhook.Path, signed(body), reader))
+		return got, time.Since(began)
+	}
+	wire.Freeze()
+	got, took := deliver()
+	wire.Thaw()
+	if got != notStored || took > 2300*time.Millisecond {
+		t.Errorf("got %v after %s, want %v after 1.5 s", got, took, notStored)
+	}
+	for back := time.Now().Add(30 * time.Second); got != accepted && got != duplicate && time.Now().Before(back); {
+		got, _ = deliver()
+	}
+	if n := len(d.stored(events.StreamEvents)); n != 1 {
+		t.Errorf("answered %v at last, and %d events are stored, want 1", got, n)
+	}
+}

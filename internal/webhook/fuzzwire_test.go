@@ -71,7 +71,8 @@ func FuzzWire(f *testing.F) {
 	for _, body := range []string{"", "no event", `{"campaignId":"C6X6M95"}`, string(envelope(f, "message.received", "id-2", ""))} {
 		f.Add(post+signedHeaders+sized, []byte(body))
 	}
-	d := open(f)
+	// FuzzWebhook has it off, so that both ways to store are tried.
+	d := open(f, func(s *setup) { s.config.GroupCommit = true })
 	address := d.serve(httpserve.Options{})
 	listed := append(contract(f), answer{Status: http.StatusContinue})
 	past := history{ids: map[string]bool{}, letters: map[string]bool{}}

@@ -2,9 +2,13 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
 )
@@ -28,6 +32,9 @@ type lapse struct {
 func (l *lapse) watch(store storeFunc, now func() time.Time) storeFunc {
 	return func(ctx context.Context, e events.Event) (events.Receipt, error) {
 		receipt, err := store(ctx, e)
+		if unstorable(err) {
+			return receipt, err
+		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.cause = err
@@ -40,6 +47,19 @@ func (l *lapse) watch(store storeFunc, now func() time.Time) storeFunc {
 		return receipt, err
 	}
 }
+
+// unstorable reports whether an event could not be stored for what it is, which says
+// nothing of the next one.
+func unstorable(err error) bool {
+	if refused, ok := errors.AsType[*jetstream.APIError](err); ok {
+		return refused.ErrorCode == tooLargeForStream
+	}
+	return errors.Is(err, events.ErrSubject) || errors.Is(err, nats.ErrMaxPayload)
+}
+
+// tooLargeForStream is how JetStream refuses a message over the stream's
+// max_msg_size (https://github.com/nats-io/nats-server, server/errors.json).
+const tooLargeForStream jetstream.ErrorCode = 10054
 
 // ready returns nil unless the latest event could not be stored, and that not long
 // ago.

@@ -28,8 +28,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"type", "answer"}),
 		refused: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_webhook_refused_total",
-			Help: "Requests that were refused, by the code in the answer.",
-		}, []string{"code"}),
+			Help: "Requests that were refused, by the code in the answer, and by the cause where the code does not say it all.",
+		}, []string{"code", "cause"}),
 		verified: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_webhook_verified_total",
 			Help: "Verified deliveries by the beginning of the public key that verified them.",
@@ -46,17 +46,22 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	// A counter that appears with its first refusal has no increase to alert on.
 	for _, code := range refusalCodes {
-		m.refused.WithLabelValues(code)
+		m.refused.WithLabelValues(code, "")
+	}
+	for code, causes := range causesOf {
+		for _, cause := range causes {
+			m.refused.WithLabelValues(code, cause)
+		}
 	}
 	return m
 }
 
-// refusalCodes are the codes of all answers other than 200 that tell of trouble: ours,
-// or somebody's who is not Telnyx.
+// refusalCodes are the codes of all answers other than 200 that tell of trouble, ours
+// or somebody's who is not Telnyx, and that say it all; see causesOf for the others.
 var refusalCodes = []string{
 	string(telnyx.SignatureMissing), string(telnyx.TimestampMalformed), string(telnyx.TimestampStale),
 	string(telnyx.TimestampFuture), string(telnyx.SignatureMalformed), string(telnyx.SignatureMismatch),
-	"not_stored", "overloaded", "internal",
+	"internal",
 }
 
 // keys makes a counter for each key in use, so that one that verifies nothing shows

@@ -33,6 +33,9 @@ func (d *door) counters() map[string]float64 {
 			}
 			var labels []string
 			for _, label := range metric.GetLabel() {
+				if label.GetValue() == "" { // to Prometheus it is not there
+					continue
+				}
 				labels = append(labels, fmt.Sprintf("%s=%q", label.GetName(), label.GetValue()))
 			}
 			counters[family.GetName()+"{"+strings.Join(labels, ",")+"}"] = metric.GetCounter().GetValue()
@@ -87,7 +90,7 @@ func TestWebhook_CountsEveryAnswer(t *testing.T) {
 		`greenlight_webhook_refused_total{code="body_too_large"}`:                                      1,
 		`greenlight_webhook_refused_total{code="not_found"}`:                                           1,
 		`greenlight_webhook_refused_total{code="method_not_allowed"}`:                                  1,
-		`greenlight_webhook_refused_total{code="not_stored"}`:                                          1,
+		`greenlight_webhook_refused_total{cause="full",code="not_stored"}`:                             1,
 		`greenlight_webhook_verified_total{key="` + telnyx.PublicKeyOf(telnyxKey).Fingerprint() + `"}`: 9,
 	})
 	if got, want := d.published(), uint64(7); got != want {

@@ -12,6 +12,12 @@ import (
 	"greenlight/internal/logging"
 )
 
+// The codes that several causes share; see causeOf.
+const (
+	codeOverloaded = "overloaded"
+	codeNotStored  = "not_stored"
+)
+
 // refusal is an answer other than 200. Its message is for whoever posted; the
 // cause is for the log only.
 type refusal struct {
@@ -23,6 +29,8 @@ type refusal struct {
 	// closes says that the rest of the request is not wanted, if there is any.
 	// Without it the server reads on, up to 256 KiB, before it sends the answer.
 	closes bool
+	// unverified says that nobody has seen whether Telnyx signed what is refused.
+	unverified bool
 }
 
 func (r *refusal) Error() string { return r.message }
@@ -34,7 +42,7 @@ func (w *Webhook) answerError(err error, c echo.Context) {
 		return
 	}
 	refused := asRefusal(err)
-	w.metrics.refused.WithLabelValues(refused.code).Inc()
+	w.metrics.refused.WithLabelValues(refused.code, causeOf(refused)).Inc()
 	w.logRefusal(refused, c)
 	if refused.retryAfter > 0 {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(refused.retryAfter.Seconds())))

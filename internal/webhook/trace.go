@@ -11,8 +11,9 @@ import (
 )
 
 // traced makes a trace of each delivery that next answers, and goes on with one that
-// came with the request, as proxies send them. What was refused is not sent: a flood
-// of unsigned requests would become a flood of traces, and is counted anyway.
+// came with the request, as proxies send them. What was refused before it was verified
+// is not sent, whatever the reason: a flood of strangers would become a flood of
+// traces, and is counted anyway.
 func (w *Webhook) traced(next echo.HandlerFunc) echo.HandlerFunc {
 	if w.tracer == nil {
 		return next
@@ -25,13 +26,14 @@ func (w *Webhook) traced(next echo.HandlerFunc) echo.HandlerFunc {
 		status := http.StatusOK
 		if err != nil {
 			refused := asRefusal(err)
+			if refused.unverified {
+				return err
+			}
 			status = refused.status
 			span.Text(tracing.KeyAnswer, refused.code)
 		}
-		if status == http.StatusOK || status >= http.StatusInternalServerError {
-			span.Number(tracing.KeyStatus, status)
-			span.End(status == http.StatusOK)
-		}
+		span.Number(tracing.KeyStatus, status)
+		span.End(status == http.StatusOK)
 		return err
 	}
 }

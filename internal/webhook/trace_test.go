@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -58,6 +59,38 @@ func TestTrace_IsMadeOfWhatIsSigned(t *testing.T) {
 	}
 	if got := spans.GetSpans(); len(got) != 2 || got[0].Status.Code.String() != "Error" || got[1].Status.Code.String() != "Error" || got[0].Status.Description != "" {
 		t.Errorf("got %v, want both as failures", got)
+	}
+}
+
+// What a stranger can be answered must not become traces, though it be a 503: at the
+// bound each of a flood would be one.
+func TestTrace_IsNotMadeOfWhatNobodyVerified(t *testing.T) {
+	spans, on := traced()
+	d := open(t, on, func(s *setup) { s.config.MaxUnverified = 1 })
+	body, inside := io.Pipe()
+	slow := make(chan answer, 1)
+	request := d.request(http.MethodPost, webhook.Path, signed(nil), body)
+	go func() {
+		got, _ := d.do(request)
+		slow <- got
+	}()
+	_, err := inside.Write([]byte("x")) // the request is on its way
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Whoever comes next makes the slow one give up its place. It may come before it.
+	for got := (answer{}); got.Word != "body_too_slow"; {
+		if got := d.post(telnyx.Sign(strangerKey, now, nil), []byte("x")); got.Status != http.StatusUnauthorized && got.Word != "overloaded" {
+			t.Fatalf("got %v", got)
+		}
+		select {
+		case got = <-slow:
+		default:
+		}
+	}
+	inside.Close()
+	if got := spans.GetSpans(); len(got) != 0 {
+		t.Errorf("%d spans were made of what nobody verified", len(got))
 	}
 }
 

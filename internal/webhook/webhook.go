@@ -39,6 +39,9 @@ const (
 	// publishTimeout is how long storing may take: Telnyx gives up after two
 	// seconds, and half of one is left for the network.
 	publishTimeout = 1500 * time.Millisecond
+	// publishLeast is what a slow body leaves of it: it can be stored all the same, and
+	// is a duplicate when Telnyx sends it again.
+	publishLeast = 250 * time.Millisecond
 )
 
 // DefaultEventTypes are the event types that are kept. A messaging webhook that
@@ -64,8 +67,13 @@ type Config struct {
 	// GroupCommit stores events that come at the same time with one commit, which
 	// pays where the server syncs every message to disk and costs where not.
 	GroupCommit bool
+	// MaxConnections is how many connections the server in front takes, 0 if it has no
+	// bound.
+	MaxConnections int
 	// MaxUnverified is how many deliveries are read and verified at once; more wait
-	// for half a second at most. Default DefaultMaxUnverified.
+	// for half a second at most. Default DefaultMaxUnverified, or half of
+	// MaxConnections if that is less: only who waits inside makes a slow body give up
+	// its place, so that there must be connections left to wait on.
 	MaxUnverified int
 	// Log gets a line for each delivery, and at most a hundred a second for
 	// refusals. The zero value logs nothing.
@@ -121,6 +129,9 @@ func New(c Config) (*Webhook, error) {
 	}
 	if c.MaxUnverified == 0 {
 		c.MaxUnverified = DefaultMaxUnverified
+		if c.MaxConnections > 0 {
+			c.MaxUnverified = max(1, min(DefaultMaxUnverified, c.MaxConnections/2))
+		}
 	}
 	if c.MaxUnverified < 0 {
 		errs = append(errs, fmt.Errorf("webhook: %d unverified deliveries at once: must be at least 1", c.MaxUnverified))

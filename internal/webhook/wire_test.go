@@ -309,38 +309,42 @@ func exchanges(t testing.TB, good []byte) map[string]exchange {
 
 func TestWebhook_AnswersOnTheWire(t *testing.T) {
 	good := verified(t, "id-1")
-	h := signed(good)
 	for name, tt := range exchanges(t, good) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel() // the server lingers for half a second over a body that it did not read
-			d := open(t)
-			conn := dialWire(t, d.serve(httpserve.Options{}))
-			text := strings.NewReplacer(signedHeaders, headerLines(h), wholeBody, string(good), bodyLength, fmt.Sprint(len(good))).Replace(tt.send)
-			now, later, holds := strings.Cut(text, held)
-			conn.send(now)
-			var got []string
-			if holds {
-				short, _, err := readShort(conn.reader)
-				if err != nil {
-					t.Fatalf("with the body held back: %v", err)
-				}
-				got = append(got, short)
-				conn.send(later)
-			}
-			if err := conn.Conn.(*net.TCPConn).CloseWrite(); err != nil && !holds {
-				t.Fatal(err)
-			}
-			got = append(got, conn.answers()...)
-			if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", tt.want) {
-				t.Errorf("answered %q\nwant     %q", got, tt.want)
-			}
-			if n := len(d.stored(events.StreamEvents)); n > 1 || (n == 1) != tt.stored {
-				t.Errorf("%d events are stored, want it stored %t", n, tt.stored)
-			}
-			if n := len(d.stored(events.StreamDeadLetters)); n > 1 || (n == 1) != tt.dead {
-				t.Errorf("%d dead letters are stored, want it stored %t", n, tt.dead)
-			}
-		})
+		t.Run(name, func(t *testing.T) { tt.play(t, good) })
+		if tt.stored || tt.dead { // both ways to store; the rest does not come so far
+			t.Run(name+", group commit", func(t *testing.T) { tt.play(t, good, func(s *setup) { s.config.GroupCommit = true }) })
+		}
+	}
+}
+
+func (tt exchange) play(t *testing.T, good []byte, changes ...func(*setup)) {
+	t.Parallel() // the server lingers for half a second over a body that it did not read
+	d := open(t, changes...)
+	conn := dialWire(t, d.serve(httpserve.Options{}))
+	text := strings.NewReplacer(signedHeaders, headerLines(signed(good)), wholeBody, string(good), bodyLength, fmt.Sprint(len(good))).Replace(tt.send)
+	now, later, holds := strings.Cut(text, held)
+	conn.send(now)
+	var got []string
+	if holds {
+		short, _, err := readShort(conn.reader)
+		if err != nil {
+			t.Fatalf("with the body held back: %v", err)
+		}
+		got = append(got, short)
+		conn.send(later)
+	}
+	if err := conn.Conn.(*net.TCPConn).CloseWrite(); err != nil && !holds {
+		t.Fatal(err)
+	}
+	got = append(got, conn.answers()...)
+	if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", tt.want) {
+		t.Errorf("answered %q\nwant     %q", got, tt.want)
+	}
+	if n := len(d.stored(events.StreamEvents)); n > 1 || (n == 1) != tt.stored {
+		t.Errorf("%d events are stored, want it stored %t", n, tt.stored)
+	}
+	if n := len(d.stored(events.StreamDeadLetters)); n > 1 || (n == 1) != tt.dead {
+		t.Errorf("%d dead letters are stored, want it stored %t", n, tt.dead)
 	}
 }
 

@@ -171,7 +171,7 @@ func (p *Page) look(ctx context.Context) conditions {
 	for i, check := range p.config.Checks {
 		asking.Go(func() {
 			now.Checks[i] = checked{Name: check.Name, Advisory: check.Advisory}
-			if err := check.Ready(ctx); err != nil {
+			if err := check.Err(ctx); err != nil {
 				now.Checks[i].Says = err.Error()
 			}
 		})

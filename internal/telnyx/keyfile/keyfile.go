@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,12 +44,20 @@ func Read(path string) ([]telnyx.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > maxSize {
-		return nil, fmt.Errorf("%s is larger than %d bytes, which no list of keys is", path, maxSize)
+	if !info.Mode().IsRegular() && !info.IsDir() { // of a folder the read says what it is
+		return nil, fmt.Errorf("%s is no regular file; a pipe or device may never end, and cannot be read again", path)
 	}
-	content, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxSize+1)) // it may grow meanwhile
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > maxSize {
+		return nil, fmt.Errorf("%s is larger than %d bytes, which no list of keys is", path, maxSize)
 	}
 	return telnyx.ParsePublicKeys(string(content))
 }

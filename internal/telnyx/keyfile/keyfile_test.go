@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -223,4 +224,15 @@ func TestFile_TakesTheSameKeysForNoChange(t *testing.T) {
 	}
 	write(t, path, key(2).String()+","+key(1).String())
 	r.reaches(key(2), key(1))
+}
+
+// A pipe without a writer would hold up the start for ever, and a device never ends.
+func TestRead_RefusesWhatIsNoFile(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	must(t, syscall.Mkfifo(pipe, 0o600))
+	for _, path := range []string{pipe, "/dev/zero"} {
+		if _, err := keyfile.Read(path); err == nil || !strings.Contains(err.Error(), path+" is no regular file") {
+			t.Errorf("%s: got %v, want it refused", path, err)
+		}
+	}
 }

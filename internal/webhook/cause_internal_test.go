@@ -1,0 +1,43 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
+)
+
+func TestCauseOf_TellsApartWhatACodeDoesNot(t *testing.T) {
+	refusedWith := func(code jetstream.ErrorCode) error {
+		return fmt.Errorf("publish event: %w", &jetstream.APIError{ErrorCode: code})
+	}
+	for name, tt := range map[string]struct {
+		refused error
+		want    string
+	}{
+		"no room to read":      {overloaded(errGateFull), "reading"},
+		"too much to store":    {overloaded(errLoad), "storing"},
+		"streams not made":     {notStored(fmt.Errorf("%w: %w", errHeld, context.DeadlineExceeded)), "streams"},
+		"too many wait":        {notStored(fmt.Errorf("publish event: %w", events.ErrBusy)), "queue"},
+		"no leader":            {notStored(fmt.Errorf("nobody answers: %w", nats.ErrNoResponders)), "no_leader"},
+		"stream full":          {notStored(refusedWith(10077)), "full"},
+		"account full":         {notStored(refusedWith(10047)), "full"},
+		"connection away":      {notStored(nats.ErrReconnectBufExceeded), "connection"},
+		"connection closed":    {notStored(nats.ErrConnectionClosed), "connection"},
+		"no answer in time":    {notStored(fmt.Errorf("publish event: %w", context.DeadlineExceeded)), "deadline"},
+		"refused otherwise":    {notStored(refusedWith(10054)), "other"},
+		"nobody knows":         {notStored(errors.New("x")), "other"},
+		"a code that says all": {tooSlow(context.DeadlineExceeded), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := causeOf(asRefusal(tt.refused)); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
