@@ -98,10 +98,18 @@ func TestSecrets_AreInNoOutput(t *testing.T) {
 	if public == nil {
 		t.Fatal("the webhook's log does not tell its address")
 	}
+	// get asks as one who knows the token.
+	client := &http.Client{Timeout: patience}
+	get := func(url string) (*http.Response, error) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		w.must(err)
+		request.Header.Set("Authorization", "Bearer "+adminToken)
+		return client.Do(request)
+	}
 	look := func() {
 		for _, listener := range []string{door, worker, standby} {
 			for _, path := range []string{"/status", "/status.json", "/metrics", "/readyz", "/healthz", "/nowhere"} {
-				answer, err := http.Get(listener + path)
+				answer, err := get(listener + path)
 				if err != nil {
 					continue // it was stopped
 				}
@@ -133,7 +141,7 @@ func TestSecrets_AreInNoOutput(t *testing.T) {
 	stopWorker()
 	w.eventually("the other one works", func() (bool, string) {
 		w.nudge(campaignID) // an assigner knows that it works from the first message on
-		answer, err := http.Get(standby + "/metrics")
+		answer, err := get(standby + "/metrics")
 		w.must(err)
 		defer answer.Body.Close()
 		metrics, err := io.ReadAll(answer.Body)
@@ -148,6 +156,8 @@ func TestSecrets_AreInNoOutput(t *testing.T) {
 		args []string
 		env  []string
 		fine bool
+		// waits says that it goes on until it is told to stop.
+		waits bool
 	}{
 		{name: "greenlight", args: []string{"status"}, fine: true},
 		{name: "greenlight", args: []string{"status", "--json"}, fine: true},
@@ -157,15 +167,23 @@ func TestSecrets_AreInNoOutput(t *testing.T) {
 		{name: "assigner", args: []string{"--help"}, fine: true},
 		{name: "assigner", env: []string{"NOTIFY_URL=" + notifyPath}},
 		{name: "assigner", env: []string{"NOTIFY_URL=slack://" + notifyUser + "/" + notifyPath}},
-		{name: "assigner", env: []string{"NATS_URL=" + strings.Replace(w.nats.URL(), natsURL.Host, "127.0.0.1:1", 1)}},
+		{name: "assigner", env: []string{"NATS_URL=" + strings.Replace(w.nats.URL(), natsURL.Host, "127.0.0.1:1", 1)}, waits: true},
 		{name: "assigner", env: []string{"NATS_URL=" + w.nats.URL() + "%zz"}},
-		{name: "webhook", env: []string{"NATS_URL=" + strings.Replace(w.nats.URL(), natsURL.Host, "127.0.0.1:1", 1)}},
+		{name: "webhook", env: []string{"NATS_URL=" + strings.Replace(w.nats.URL(), natsURL.Host, "127.0.0.1:1", 1)}, waits: true},
 		{name: "assigner", env: []string{"TELNYX_API_KEY_FILE=also"}},
 	} {
 		command := exec.Command(commands+run.name, run.args...)
 		command.Env = environment(run.env...)
 		command.Dir = t.TempDir()
-		out, err := command.CombinedOutput()
+		var said lockedBuffer
+		command.Stdout, command.Stderr = &said, &said
+		w.must(command.Start())
+		if run.waits {
+			w.eventually("it says that it waits", func() (bool, string) { return strings.Contains(said.String(), "NATS"), said.String() })
+			w.must(command.Process.Signal(syscall.SIGTERM))
+		}
+		err := command.Wait()
+		out := []byte(said.String())
 		if failed := new(exec.ExitError); err != nil && !errors.As(err, &failed) {
 			t.Fatal(err)
 		}
