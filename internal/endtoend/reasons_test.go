@@ -379,14 +379,17 @@ func (s scenario) adviceOn(t *testing.T, n ledger.Number) {
 // the request, if there was one.
 func (s scenario) toldOf(w *world, reason ledger.Reason, detail string) {
 	w.t.Helper()
+	var snapshot, part status.Snapshot
+	// A look writes its campaign after the numbers.
+	w.eventually("status finds the number", func() (found bool, got string) {
+		var err error
+		snapshot, err = status.Read(w.t.Context(), w.js, w.config.Now())
+		w.must(err)
+		part, found = snapshot.About(reasonNumber)
+		return found, fmt.Sprintf("%+v", snapshot)
+	})
 	story, err := timeline.OfNumber(w.t.Context(), w.js, reasonNumber)
 	w.must(err)
-	snapshot, err := status.Read(w.t.Context(), w.js, w.config.Now())
-	w.must(err)
-	part, found := snapshot.About(reasonNumber)
-	if !found {
-		w.t.Fatal("status does not find the number")
-	}
 	shown := part.Campaigns[0].Numbers[0]
 	if story.Sentence == "" || story.Next == "" || story.Sentence != shown.Why || story.Next != shown.Next || story.Person != shown.Action {
 		w.t.Errorf("why tells %q, %q, %q; status %q, %q, %q", story.Sentence, story.Next, story.Person, shown.Why, shown.Next, shown.Action)
