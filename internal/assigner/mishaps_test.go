@@ -11,6 +11,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/notice"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
@@ -173,6 +174,42 @@ func TestAttach_EndsEarlyWithoutATurnForEachNumberLeft(t *testing.T) {
 		t.Errorf("the look waited for a turn that it has no use for: %v", err)
 	}
 	r.wantRequests("before the event", numbered(1)...)
+}
+
+// A campaign comes back from a suspension, and the look that reads so is broken off by
+// the next event before it has asked for anything. Nobody is to be called for numbers
+// that were held, and are so no more.
+func TestAttach_BrokenOffLeavesNothingHeldInAReadyCampaign(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 3, oneAtATime)
+	r.must(r.sim.Suspend(testCampaign))
+	r.look(testCampaign)
+	if got := r.number(numbered(1)[0]).State; got != ledger.Held {
+		t.Fatalf("a number of a suspended campaign is %s, want held", got)
+	}
+	r.must(r.sim.Unsuspend(testCampaign))
+	var opened ledger.Campaign
+	r.before = func(req *http.Request) {
+		if strings.HasPrefix(req.URL.Path, settingsPath) && opened.ID == "" {
+			opened = r.campaign(testCampaign)
+			r.a.queue.add(errand{key: testCampaign, ticket: &ticket{}, interrupts: true})
+		}
+	}
+	r.look(testCampaign)
+	r.wantRequests("broken off")
+	if opened.Phase != ledger.Ready {
+		t.Errorf("while its numbers are read the campaign is %q, want ready", opened.Phase)
+	}
+	for _, number := range numbered(3) {
+		if got := r.number(number); got.State != ledger.Planned || got.Reason != "" {
+			t.Errorf("%s is %s (%s), want planned", number, got.State, got.Reason)
+		}
+	}
+	stream, err := r.config.JetStream.Stream(t.Context(), notice.Stream)
+	r.must(err)
+	if told := stream.CachedInfo().State.Msgs; told != 1 {
+		t.Errorf("%d notices, want that of the suspension alone", told)
+	}
 }
 
 // Hundreds of numbers are due when Telnyx asks for a pause. A number is claimed

@@ -48,6 +48,8 @@ type pass struct {
 	entryHash string
 
 	entry ledger.CampaignEntry
+	// before is the campaign's record as the pass found it.
+	before ledger.Campaign
 	// bulk is what is known of the call for the whole pool.
 	bulk ledger.Bulk
 
@@ -81,7 +83,7 @@ func (a *Assigner) newPass(ctx context.Context, e errand) (*pass, error) {
 	if p.entry, _, err = a.ledger.Campaign(ctx, p.key); err != nil {
 		return nil, err
 	}
-	p.bulk = p.entry.Campaign.Bulk
+	p.before, p.bulk = p.entry.Campaign, p.entry.Campaign.Bulk
 	p.numbers, err = a.ledger.Numbers(ctx, p.key)
 	return p, err
 }
@@ -189,7 +191,9 @@ func (p *pass) over(ctx context.Context, c telnyx.Campaign) error {
 	case !p.planned:
 		err = p.dropUnplanned(ctx)
 	case phase == ledger.Ready:
-		extras, err = p.attachAll(ctx, c)
+		if err = p.open(ctx, c); err == nil {
+			extras, err = p.attachAll(ctx, c)
+		}
 	case phase == ledger.Waiting:
 		err = p.rest(ctx, ledger.Planned, "")
 	default:
@@ -209,6 +213,24 @@ func (p *pass) over(ctx context.Context, c telnyx.Campaign) error {
 		}
 	})
 	return cmp.Or(finishErr, err)
+}
+
+// open writes down that the campaign has become ready before its numbers are attached,
+// which may take minutes or be broken off: until then people would read that it waits
+// for them. What was held because of the campaign is so no more.
+func (p *pass) open(ctx context.Context, c telnyx.Campaign) error {
+	for _, number := range p.plannedNumbers() {
+		if p.known(number).State != ledger.Held {
+			continue
+		}
+		if err := p.put(ctx, number, func(n *ledger.Number) { p.enter(n, ledger.Planned) }); err != nil {
+			return err
+		}
+	}
+	if p.entry.Campaign.Phase == ledger.Ready {
+		return nil
+	}
+	return p.record(ctx, p.changed(p.recordOf(c, p.entry.Campaign.Extras)))
 }
 
 // recordOf returns what the campaign's record says of the campaign as it was read.
@@ -367,10 +389,27 @@ func (p *pass) lookAgain(at time.Time) {
 	}
 }
 
-// finish writes the campaign's record and orders the next look. Change gets the
-// record as it stands, cleared of what every pass says anew.
+// finish writes the campaign's record, tells people what is news, and orders the next
+// look. Change gets the record as it stands, cleared of what every pass says anew.
 func (p *pass) finish(ctx context.Context, change func(*ledger.Campaign)) error {
-	c := p.entry.Campaign
+	c := p.changed(change)
+	p.noteAttached(&c)
+	p.tell(ctx, &c)
+	if err := p.record(ctx, c); err != nil {
+		return err
+	}
+	if took, known := tookToAttach(p.before, c); known {
+		p.a.metrics.approval.Observe(took.Seconds())
+	}
+	if p.nextAt.IsZero() {
+		return nil
+	}
+	return p.a.publisher.ScheduleRecheck(ctx, p.key, p.nextAt.Sub(p.a.now()))
+}
+
+// changed returns the campaign's record as this pass has it.
+func (p *pass) changed(change func(*ledger.Campaign)) ledger.Campaign {
+	before, c := p.entry.Campaign, p.entry.Campaign
 	c.ID, c.Cause = p.key, p.cause
 	c.Planned, c.Plan, c.PlanHash, c.EntryHash = p.planned, p.want.Name, "", p.entryHash
 	if p.planned {
@@ -380,28 +419,26 @@ func (p *pass) finish(ctx context.Context, change func(*ledger.Campaign)) error 
 	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, 0
 	c.NextAt, c.Bulk = p.nextAt, p.bulk
 	change(&c)
-	before := p.entry.Campaign
 	if c.Phase != before.Phase {
 		c.Since = p.a.now().UTC()
 	}
-	p.time(&c)
-	p.tell(ctx, &c)
+	p.noteApproval(&c)
+	return c
+}
+
+// record writes the campaign's record over the one that this pass has read.
+func (p *pass) record(ctx context.Context, c ledger.Campaign) error {
+	before := p.entry.Campaign
 	written, err := p.a.ledger.PutCampaign(ctx, p.entry, c)
 	if err != nil {
 		return err
 	}
 	p.entry = written
 	p.a.learn(c)
-	if took, known := tookToAttach(before, c); known {
-		p.a.metrics.approval.Observe(took.Seconds())
-	}
 	if c.Phase != before.Phase || c.Planned != before.Planned {
 		p.announce(c)
 	}
-	if p.nextAt.IsZero() {
-		return nil
-	}
-	return p.a.publisher.ScheduleRecheck(ctx, p.key, p.nextAt.Sub(p.a.now()))
+	return nil
 }
 
 func (p *pass) announce(c ledger.Campaign) {
