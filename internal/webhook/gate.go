@@ -62,14 +62,18 @@ func (g *gate) enter(cut func()) (*visit, error) {
 	place := g.queue.PushBack(turn)
 	patience := time.NewTimer(gatePatience)
 	defer patience.Stop()
-	look := time.NewTimer(0)
-	defer look.Stop()
+	// Everybody who waits displaces one, and no more than that.
+	again := g.displace()
 	for {
+		var look <-chan time.Time
+		if again > 0 {
+			look = time.After(again)
+		}
 		g.mu.Unlock()
 		over := false
 		select {
 		case <-turn:
-		case <-look.C:
+		case <-look:
 		case <-patience.C:
 			over = true
 		}
@@ -83,10 +87,7 @@ func (g *gate) enter(cut func()) (*visit, error) {
 			g.queue.Remove(place)
 			return nil, errGateFull
 		}
-		// Everybody who waits displaces one, and no more than that.
-		if left := g.displace(); left > 0 {
-			look.Reset(left)
-		}
+		again = g.displace()
 	}
 }
 
