@@ -96,13 +96,19 @@ var errSettled = errors.New("settled")
 
 // follow shows changes, or waits for the end of them.
 func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out output) error {
+	var latest status.Snapshot
+	found := false
 	if c.Timeout > 0 {
+		// Where things stand is told even if the time is too short to follow them.
+		all, err := status.Read(ctx, js, time.Now())
+		if err != nil {
+			return err
+		}
+		latest, found = c.about(all)
 		bounded, cancel := context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 		ctx = bounded
 	}
-	var latest status.Snapshot
-	found := false
 	show, end := c.screen(out.Stdout)
 	err := status.Follow(ctx, js, time.Now, func(all status.Snapshot) error {
 		latest, found = c.about(all)
