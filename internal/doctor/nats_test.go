@@ -173,8 +173,8 @@ func TestNATS_TellsThatNothingIsThereYet(t *testing.T) {
 }
 
 func TestNATS_LooksAtACluster(t *testing.T) {
-	servers := natstest.StartCluster(t)
-	nc, err := events.Connect(servers[0].ClientURL(), t.Name())
+	cluster := natstest.StartCluster(t)
+	nc, err := events.Connect(cluster.Servers[0].ClientURL(), t.Name())
 	must(t, err)
 	t.Cleanup(nc.Close)
 	js, err := jetstream.New(nc)
@@ -183,7 +183,7 @@ func TestNATS_LooksAtACluster(t *testing.T) {
 	_, err = ledger.Create(t.Context(), js, 3)
 	must(t, err)
 	var monitors []string
-	for _, ns := range servers {
+	for _, ns := range cluster.Servers {
 		monitors = append(monitors, "http://"+ns.MonitorAddr().String())
 	}
 	before := standing(t, js)

@@ -41,8 +41,6 @@ func (p *Publisher) ScheduleResync(ctx context.Context, every time.Duration) err
 		jetstream.WithExpectStream(streamTriggers),
 		jetstream.WithScheduleEvery(every),
 		jetstream.WithScheduleTarget(target),
-		// One resync that waits is as good as ten.
-		jetstream.WithScheduleRollup(),
 		jetstream.WithScheduleTTL(max(every, time.Second)))
 	if err != nil {
 		return fmt.Errorf("schedule a resync every %s: %w", every, err)
@@ -75,7 +73,6 @@ func (p *Publisher) ScheduleRecheck(ctx context.Context, campaignID string, wait
 		// is not time yet, and be ordered again.
 		jetstream.WithScheduleAt(at.Add(time.Second-1).Truncate(time.Second)),
 		jetstream.WithScheduleTarget(target),
-		jetstream.WithScheduleRollup(),
 		jetstream.WithScheduleTTL(triggerTTL))
 	if err != nil {
 		return fmt.Errorf("schedule a recheck of campaign %s: %w", campaignID, err)

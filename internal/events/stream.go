@@ -86,9 +86,10 @@ func eventsConfig(replicas int) jetstream.StreamConfig {
 		MaxBytes:   eventsMaxBytes,
 		MaxMsgSize: eventsMaxMsgSize,
 		Duplicates: DedupeWindow,
-		// Triggers come with a time to live and replace one another.
+		// Triggers come with a time to live. They replace one another in their own
+		// stream alone: for a rollup the server reads all that was stored since the
+		// one before, and a resync would read the whole stream into memory.
 		AllowMsgTTL: true,
-		AllowRollup: true,
 		AllowDirect: true,
 		// Events that come at the same time share a commit; see [Group].
 		AllowAtomicPublish: true,

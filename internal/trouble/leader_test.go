@@ -3,7 +3,6 @@ package trouble
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,16 +18,12 @@ import (
 // then because the leader's server stops.
 func TestLeaderChange_LosesNothing(t *testing.T) {
 	t.Parallel() // it counts no goroutines
-	servers := natstest.StartCluster(t)
-	var urls []string
-	for _, ns := range servers {
-		urls = append(urls, ns.ClientURL())
-	}
-	fs := openFronts(t, func() *nats.Conn { return connect(t, strings.Join(urls, ",")) }, 3)
+	cluster := natstest.StartCluster(t)
+	fs := openFronts(t, func() *nats.Conn { return connect(t, cluster.URL()) }, 3)
 	ls := startLoads(fs, 0)
 	ls.stored(50)
 
-	nc := connect(t, strings.Join(urls, ","))
+	nc := connect(t, cluster.URL())
 	js, err := jetstream.New(nc)
 	must(t, err)
 	first := leader(t, js)
@@ -41,11 +36,7 @@ func TestLeaderChange_LosesNothing(t *testing.T) {
 		t.Logf("server %s was made leader again", first)
 	}
 
-	for _, ns := range servers {
-		if ns.Name() == second {
-			ns.Shutdown()
-		}
-	}
+	cluster.Stop(second)
 	natstest.Within(t, patience, func() error {
 		if now := leader(t, js); now == second {
 			return errors.New("no other leader")

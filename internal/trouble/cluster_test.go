@@ -1,0 +1,398 @@
+package trouble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/assigner"
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
+	"greenlight/internal/notice"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// Each server of a cluster stops and comes back while deliveries come in and 300
+// numbers are attached: the leader of the stream, the leader of the consumer, and those
+// that lead nothing.
+func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T) {
+	t.Parallel() // it counts no goroutines
+	cluster := natstest.StartCluster(t)
+	connected := func() *nats.Conn { return connect(t, cluster.URL()) }
+	fs := openFronts(t, connected, 3)
+	nc := connected()
+	js, err := jetstream.New(nc)
+	must(t, err)
+
+	work := newAttaching(t, 300)
+	work.join(connected())
+	work.join(connected())
+	post := startPosting(t, fs)
+	post.kept(50)
+	work.approve()
+	work.attached(10)
+
+	stopped := map[string]bool{}
+	stopOne := func(what, name string) {
+		cluster.Stop(name)
+		stopped[name] = true
+		post.kept(50)
+		cluster.Start(name)
+		natstest.Within(t, patience, func() error { return inStep(t, js) })
+		fs.becomeReady()
+		post.kept(50)
+		t.Logf("%s, %s, stopped and came back: %d deliveries kept, %d times 503, %d numbers asked for",
+			name, what, post.count.Load(), post.refusals.Load(), work.requested())
+	}
+	stopOne("the stream's leader", leader(t, js))
+	stopOne("the consumer's leader", consumerLeader(t, js))
+	for _, ns := range slices.Clone(cluster.Servers) {
+		if !stopped[ns.Name()] {
+			stopOne("one of the rest", ns.Name())
+		}
+	}
+	if work.requested() == work.count {
+		t.Error("every number was asked for before the last server was back, so the test has shown less than it says")
+	}
+	ids := post.end()
+	if n := post.away.Load(); n > 0 {
+		t.Errorf("a door did not answer %d times", n)
+	}
+	work.finishes(js)
+	assertKept(t, nc, ids)
+}
+
+// Webhooks and assigners are replaced one after the other, as an upgrade does it, while
+// deliveries come in and numbers are attached. Who posts tries again, as Telnyx does.
+func TestRollingRestart_LosesNothing(t *testing.T) {
+	t.Parallel() // it counts no goroutines
+	cluster := natstest.StartCluster(t)
+	connected := func() *nats.Conn { return connect(t, cluster.URL()) }
+	doors := openFronts(t, connected, 3)
+	nc := connected()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	work := newAttaching(t, 200)
+	stops := []func(){work.join(connected()), work.join(connected())}
+
+	post := startPosting(t, doors)
+	work.approve()
+	work.attached(10)
+	post.kept(100)
+	for i := range doors {
+		old := doors[i]
+		next := openFront(t, old.name, connected(), 3, i == 0)
+		post.use(fronts{next, doors[1-i]})
+		old.stop()
+		doors[i] = next
+		post.kept(100)
+	}
+	for i := range stops {
+		begun := work.requested()
+		stops[i]()
+		work.join(connected())
+		work.attached(begun + 10)
+	}
+	if work.requested() == work.count {
+		t.Error("every number was asked for before the last restart was over, so the test has shown less than it says")
+	}
+	work.finishes(js)
+	assertKept(t, nc, post.end())
+}
+
+// consumerLeader returns the name of the server that leads the assigners' consumer.
+func consumerLeader(t *testing.T, js jetstream.JetStream) (name string) {
+	t.Helper()
+	natstest.Within(t, patience, func() error {
+		consumer, err := js.Consumer(t.Context(), events.StreamEvents, events.ConsumerAssigner)
+		if err != nil {
+			return err
+		}
+		name = consumer.CachedInfo().Cluster.Leader
+		if name == "" {
+			return errors.New("no leader")
+		}
+		return nil
+	})
+	return name
+}
+
+// inStep returns nil when every copy of every stream is there and up to date.
+func inStep(t *testing.T, js jetstream.JetStream) error {
+	for info := range js.ListStreams(t.Context()).Info() {
+		if info.Cluster == nil || info.Cluster.Leader == "" || len(info.Cluster.Replicas) != 2 {
+			return fmt.Errorf("%s has no leader or too few copies", info.Config.Name)
+		}
+		for _, peer := range info.Cluster.Replicas {
+			if !peer.Current || peer.Offline {
+				return fmt.Errorf("%s on %s is %d behind", info.Config.Name, peer.Name, peer.Lag)
+			}
+		}
+	}
+	_, err := js.Stream(t.Context(), events.StreamEvents)
+	return err
+}
+
+const cluster10DLC = "851c6a5c-907b-43a9-8ada-ba1dc8335b07"
+
+// attaching is a campaign whose numbers assigners attach, at a pace at which it takes
+// as long as what happens meanwhile.
+type attaching struct {
+	t     *testing.T
+	sim   *telnyxsim.Simulator
+	api   *httptest.Server
+	set   *plan.Set
+	count int
+}
+
+func newAttaching(t *testing.T, count int) *attaching {
+	t.Helper()
+	a := &attaching{t: t, sim: telnyxsim.New(telnyxsim.Options{AssignDelay: 10 * time.Millisecond}), count: count}
+	a.api = httptest.NewServer(a.sim)
+	t.Cleanup(func() { a.api.Close(); a.sim.Close() })
+	const profile = "4001776e-0000-4000-8000-000000000001"
+	a.sim.AddMessagingProfiles(profile)
+	text := "version: 1\ncampaigns:\n- name: spring\n  campaign_id: " + cluster10DLC + "\n  max_numbers: 1000\n  numbers:\n"
+	for i := range count {
+		number := fmt.Sprintf("+1212555%04d", i)
+		a.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: profile})
+		text += "  - \"" + number + "\"\n"
+	}
+	a.sim.AddCampaign(telnyxsim.Campaign{ID: cluster10DLC, CampaignStatus: telnyx.CampaignMNOPending, MaxNumbers: count})
+	var err error
+	a.set, err = plan.LoadBytes("plan.yaml", []byte(text))
+	must(t, err)
+	return a
+}
+
+// join starts an assigner, which works until stop is called or the test ends.
+func (a *attaching) join(nc *nats.Conn) (stop func()) {
+	a.t.Helper()
+	js, err := jetstream.New(nc)
+	must(a.t, err)
+	transport := &http.Transport{}
+	config := assigner.Config{
+		Telnyx:    &telnyx.Client{APIKey: "key", BaseURL: a.api.URL + "/v2", HTTPClient: &http.Client{Transport: transport}, Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 12})},
+		JetStream: js,
+		Plans:     func() *plan.Set { return a.set },
+		Replicas:  3,
+		Resync:    5 * time.Second,
+		Settle:    2 * time.Second,
+		Timing:    events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second},
+	}
+	var worker *assigner.Assigner
+	natstest.Within(a.t, patience, func() error { worker, err = assigner.New(a.t.Context(), config); return err })
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- worker.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			a.t.Errorf("assigner: %v", err)
+		}
+		transport.CloseIdleConnections()
+	})
+	a.t.Cleanup(stop)
+	return stop
+}
+
+// approve approves the campaign; the next resync finds out.
+func (a *attaching) approve() { must(a.t, a.sim.Approve(cluster10DLC)) }
+
+// requested is how many numbers were asked for.
+func (a *attaching) requested() int {
+	numbers := map[string]bool{}
+	for _, write := range a.sim.Writes() {
+		numbers[write.PhoneNumber] = true
+	}
+	return len(numbers)
+}
+
+// attached waits until so many numbers were asked for.
+func (a *attaching) attached(least int) {
+	a.t.Helper()
+	natstest.Within(a.t, 2*patience, func() error {
+		if n := a.requested(); n < least {
+			return fmt.Errorf("%d numbers were asked for, want %d", n, least)
+		}
+		return nil
+	})
+}
+
+// finishes waits until every number is sendable by the ledger, and fails the test if
+// one was written more than once.
+func (a *attaching) finishes(js jetstream.JetStream) {
+	a.t.Helper()
+	natstest.Within(a.t, 4*patience, func() error {
+		book, err := ledger.Open(a.t.Context(), js)
+		if err != nil {
+			return err
+		}
+		numbers, err := book.Numbers(a.t.Context(), cluster10DLC)
+		if err != nil {
+			return err
+		}
+		sendable := 0
+		for _, entry := range numbers {
+			if entry.Number.State == ledger.Sendable {
+				sendable++
+			}
+		}
+		if sendable < a.count {
+			return fmt.Errorf("%d of %d numbers are sendable", sendable, a.count)
+		}
+		return nil
+	})
+	writes := map[string]int{}
+	for _, write := range a.sim.Writes() {
+		if write.Effective {
+			writes[write.PhoneNumber]++
+		}
+	}
+	for number, n := range writes {
+		if n != 1 {
+			a.t.Errorf("%s was attached %d times", number, n)
+		}
+	}
+	if len(writes) != a.count {
+		a.t.Errorf("%d numbers were attached, want %d", len(writes), a.count)
+	}
+}
+
+// posting is a Telnyx that posts some two hundred events a second at several doors,
+// each until it is answered 200 by one.
+type posting struct {
+	t     *testing.T
+	doors atomic.Pointer[fronts]
+	// count is how many were answered 200, refusals how many 503s there were.
+	count, refusals atomic.Int64
+	// away is how often no door answered at all.
+	away  atomic.Int64
+	stop  func()
+	users sync.WaitGroup
+	mu    sync.Mutex
+	ids   []string
+}
+
+func startPosting(t *testing.T, doors fronts) *posting {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &posting{t: t, stop: cancel}
+	p.use(doors)
+	for range 4 {
+		p.users.Go(func() {
+			pace := time.NewTicker(20 * time.Millisecond)
+			defer pace.Stop()
+			for ctx.Err() == nil {
+				p.post(fmt.Sprintf("again-%d", serial.Add(1)))
+				<-pace.C
+			}
+		})
+	}
+	t.Cleanup(func() { p.end() })
+	return p
+}
+
+// use makes these the doors from the next try on.
+func (p *posting) use(doors fronts) {
+	doors = slices.Clone(doors)
+	p.doors.Store(&doors)
+}
+
+func (p *posting) post(id string) {
+	for try := range 200 {
+		doors := *p.doors.Load()
+		code, err := doors[try%len(doors)].deliver(id, 0)
+		_, unreachable := errors.AsType[*url.Error](err)
+		switch {
+		case code == http.StatusOK, errors.Is(err, errDuplicate):
+			p.mu.Lock()
+			p.ids = append(p.ids, id)
+			p.mu.Unlock()
+			p.count.Add(1)
+			return
+		case unreachable:
+			p.away.Add(1)
+		case err != nil:
+			p.t.Errorf("%s: %v", id, err)
+		default:
+			p.refusals.Add(1)
+		}
+		time.Sleep(50 * time.Millisecond) // whoever posts waits before the next try
+	}
+	p.t.Errorf("%s was never taken", id)
+}
+
+// kept waits until so many more were answered 200.
+func (p *posting) kept(more int64) {
+	p.t.Helper()
+	before := p.count.Load()
+	natstest.Within(p.t, patience, func() error {
+		if n := p.count.Load() - before; n < more {
+			return fmt.Errorf("%d more were kept, want %d", n, more)
+		}
+		return nil
+	})
+}
+
+// end ends it and returns what was answered 200.
+func (p *posting) end() []string {
+	p.stop()
+	p.users.Wait()
+	return p.ids
+}
+
+// Who began with one copy and now has a cluster asks for three, of what stands already.
+// A process that was left at one takes none away.
+func TestReplicas_AreAddedToWhatStandsAndNeverTakenAway(t *testing.T) {
+	t.Parallel() // it counts no goroutines
+	cluster := natstest.StartCluster(t)
+	nc := connect(t, cluster.URL())
+	js, err := jetstream.New(nc)
+	must(t, err)
+	ensure := func(replicas int) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := events.EnsureStreams(ctx, js, replicas); err != nil {
+			return err
+		}
+		if _, err := ledger.Create(ctx, js, replicas); err != nil {
+			return err
+		}
+		_, err := notice.NewPublisher(ctx, js, replicas)
+		return err
+	}
+	natstest.Within(t, patience, func() error { return ensure(1) }) // a cluster that just came up may need a moment
+	front := openFront(t, "first", connect(t, cluster.URL()), 1, false)
+	if code, err := front.deliver("kept", 0); code != http.StatusOK || err != nil {
+		t.Fatalf("answered %d, %v", code, err)
+	}
+	if err := inStep(t, js); err == nil {
+		t.Fatal("with one copy asked for there are three")
+	}
+	must(t, ensure(3))
+	natstest.Within(t, 2*patience, func() error { return inStep(t, js) })
+	must(t, ensure(1))
+	natstest.Within(t, patience, func() error { return inStep(t, js) })
+	cluster.Stop(leader(t, js))
+	natstest.Within(t, patience, func() error {
+		_, err := front.deliver("kept", 0)
+		if !errors.Is(err, errDuplicate) {
+			return fmt.Errorf("got %v, want that the event of before is known to who leads now", err)
+		}
+		return nil
+	})
+}
