@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/layout"
 )
 
 const (
@@ -53,13 +55,13 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) er
 	if replicas < 0 || replicas > maxReplicas {
 		return fmt.Errorf("%w %d: must be between 1 and %d", ErrReplicas, replicas, maxReplicas)
 	}
-	replicas = max(replicas, 1)
 	// Triggers first: events are sourced from them.
-	for _, cfg := range []jetstream.StreamConfig{triggersConfig(replicas), eventsConfig(replicas), deadLettersConfig(replicas)} {
-		standing, err := js.Stream(ctx, cfg.Name)
-		if err == nil {
-			cfg.Replicas = max(cfg.Replicas, standing.CachedInfo().Config.Replicas)
+	for _, cfg := range []jetstream.StreamConfig{triggersConfig(), eventsConfig(), deadLettersConfig()} {
+		kept, err := layout.Of(ctx, js, cfg.Name, replicas)
+		if err != nil {
+			return err
 		}
+		cfg.Replicas, cfg.Metadata = kept.Replicas, kept.Metadata
 		if _, err := js.CreateOrUpdateStream(ctx, cfg); err != nil {
 			return fmt.Errorf("create stream %s: %w", cfg.Name, err)
 		}
@@ -67,16 +69,15 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) er
 	return nil
 }
 
-func eventsConfig(replicas int) jetstream.StreamConfig {
+func eventsConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        StreamEvents,
 		Description: "Telnyx event notifications, and the triggers sourced from " + streamTriggers,
 		Subjects:    []string{subjectEvents + ">"},
 		// One consumer must see events and triggers, since JetStream pins a
 		// consumer, and only one assigner may work.
-		Sources:  []*jetstream.StreamSource{{Name: streamTriggers, FilterSubject: subjectTriggers + ">"}},
-		Storage:  jetstream.FileStorage,
-		Replicas: replicas,
+		Sources: []*jetstream.StreamSource{{Name: streamTriggers, FilterSubject: subjectTriggers + ">"}},
+		Storage: jetstream.FileStorage,
 		// Limits, not work queue: what was handled stays readable as history.
 		Retention: jetstream.LimitsPolicy,
 		// A full stream must refuse, so that the webhook answers 503 and Telnyx
@@ -99,13 +100,12 @@ func eventsConfig(replicas int) jetstream.StreamConfig {
 // triggersConfig is a stream of its own because JetStream refuses schedules in
 // a stream that discards new messages, and events must not be in one that
 // discards old ones. What is lost here is made again by the next start.
-func triggersConfig(replicas int) jetstream.StreamConfig {
+func triggersConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        streamTriggers,
 		Description: "What wakes the assigner beside events, now and by schedule",
 		Subjects:    []string{subjectTriggers + ">", subjectSchedules + ">"},
 		Storage:     jetstream.FileStorage,
-		Replicas:    replicas,
 		Retention:   jetstream.LimitsPolicy,
 		Discard:     jetstream.DiscardOld,
 		MaxAge:      triggersMaxAge,
@@ -119,13 +119,12 @@ func triggersConfig(replicas int) jetstream.StreamConfig {
 	}
 }
 
-func deadLettersConfig(replicas int) jetstream.StreamConfig {
+func deadLettersConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        StreamDeadLetters,
 		Description: "What could not be handled, with the reason",
 		Subjects:    []string{subjectDeadLetters + ">"},
 		Storage:     jetstream.FileStorage,
-		Replicas:    replicas,
 		Retention:   jetstream.LimitsPolicy,
 		// A dead letter that pushes out another is lost work; refuse instead, so
 		// that the message it is about stays where it is.

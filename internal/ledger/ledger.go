@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/layout"
 )
 
 // The buckets. They are named here and nowhere else.
@@ -93,9 +95,9 @@ func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
 }
 
 func createBucket(ctx context.Context, js jetstream.JetStream, name string, history uint8, replicas int) (jetstream.KeyValue, error) {
-	// A process that was started without the setting must not take copies away.
-	if standing, err := js.Stream(ctx, "KV_"+name); err == nil {
-		replicas = max(replicas, standing.CachedInfo().Config.Replicas)
+	kept, err := layout.Of(ctx, js, "KV_"+name, replicas)
+	if err != nil {
+		return nil, err
 	}
 	bucket, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket:       name,
@@ -103,7 +105,8 @@ func createBucket(ctx context.Context, js jetstream.JetStream, name string, hist
 		History:      history,
 		MaxValueSize: maxRecord,
 		Storage:      jetstream.FileStorage,
-		Replicas:     max(replicas, 1),
+		Replicas:     kept.Replicas,
+		Metadata:     kept.Metadata,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create bucket %s: %w", name, err)

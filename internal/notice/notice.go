@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/layout"
 	"greenlight/internal/ledger"
 )
 
@@ -69,15 +70,17 @@ type Publisher struct{ js jetstream.JetStream }
 
 // NewPublisher makes the stream if it is not there, with the given number of copies.
 func NewPublisher(ctx context.Context, js jetstream.JetStream, replicas int) (*Publisher, error) {
-	if standing, err := js.Stream(ctx, Stream); err == nil {
-		replicas = max(replicas, standing.CachedInfo().Config.Replicas) // none is taken away
+	kept, err := layout.Of(ctx, js, Stream, replicas)
+	if err != nil {
+		return nil, err
 	}
-	_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	_, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name:        Stream,
 		Description: "What people are told of by themselves",
 		Subjects:    []string{subjects + ">"},
 		Storage:     jetstream.FileStorage,
-		Replicas:    max(replicas, 1),
+		Replicas:    kept.Replicas,
+		Metadata:    kept.Metadata,
 		Retention:   jetstream.LimitsPolicy,
 		// The work is not to wait for room.
 		Discard:     jetstream.DiscardOld,

@@ -1,0 +1,74 @@
+package layout_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/layout"
+	"greenlight/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, leaktest.Server()...) }
+
+func TestOf_RefusesWhatANewerProgramMade(t *testing.T) {
+	js := connect(t)
+	for name, test := range map[string]struct {
+		metadata map[string]string
+		newer    bool
+	}{
+		"from before there was a version": {nil, false},
+		"ours":                            {map[string]string{"greenlight_layout": "1"}, false},
+		"the next":                        {map[string]string{"greenlight_layout": "2"}, true},
+		"in other words":                  {map[string]string{"greenlight_layout": "2026-12"}, true},
+		"of somebody else's":              {map[string]string{"team": "messaging"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Metadata: test.metadata})
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept, err := layout.Of(t.Context(), js, "S", 0)
+			if errors.Is(err, layout.ErrNewer) != test.newer {
+				t.Fatalf("got %v, want newer %t", err, test.newer)
+			}
+			if test.newer && !strings.Contains(err.Error(), "start the newer program") {
+				t.Errorf("%q does not say what to do", err)
+			}
+			if !test.newer && (kept.Replicas != 1 || kept.Metadata["greenlight_layout"] != "1") {
+				t.Errorf("got %+v, want one copy and the version", kept)
+			}
+		})
+	}
+}
+
+func TestOf_TakesWhatIsNotThereForNew(t *testing.T) {
+	kept, err := layout.Of(t.Context(), connect(t), "ABSENT", 3)
+	if err != nil || kept.Replicas != 3 {
+		t.Errorf("got %+v, %v, want three copies", kept, err)
+	}
+}
+
+func connect(t *testing.T) jetstream.JetStream {
+	t.Helper()
+	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	nc, err := events.Connect("", "test", server.InProcess()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
