@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -17,6 +18,58 @@ import (
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
+
+// upProcess runs the real `greenlight up` in a world, on a data folder.
+type upProcess struct {
+	*world
+	commands, plans string
+}
+
+// run starts it and returns when it works. Stop ends it, which it must do with 0.
+func (u upProcess) run(data string) (out *lockedBuffer, stop func()) {
+	u.t.Helper()
+	command, out := u.command(data)
+	u.must(command.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	stop = sync.OnceFunc(func() {
+		_ = command.Process.Signal(syscall.SIGTERM) // it may be gone
+		if err := <-ended; err != nil {
+			u.t.Errorf("greenlight up: %v\n%s", err, out.String())
+		}
+	})
+	u.t.Cleanup(stop)
+	u.eventually("it is up", func() (bool, string) { return strings.Contains(out.String(), "assigner runs"), out.String() })
+	return out, stop
+}
+
+func (u upProcess) command(data string) (*exec.Cmd, *lockedBuffer) {
+	out := &lockedBuffer{}
+	command := exec.Command(u.commands+"greenlight", "up")
+	command.Env = append(os.Environ(), "DATA="+data, "PLANS="+u.plans, "RESYNC=1s", "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0",
+		"TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+u.api.URL+"/v2", "TELNYX_RATE=100", "TELNYX_PUBLIC_KEY="+u.sim.PublicKey())
+	command.Stdout, command.Stderr = out, out
+	return command, out
+}
+
+// seen is what `greenlight status` shows.
+type seen struct {
+	Totals    map[ledger.State]int
+	Campaigns []struct{ Since, Told string }
+}
+
+// status asks for it, and returns it as text as well.
+func (u upProcess) status(data string) (s seen, text string) {
+	u.t.Helper()
+	out, err := exec.Command(u.commands+"greenlight", "status", "--data", data, "--json").Output()
+	if err != nil {
+		return s, err.Error()
+	}
+	u.must(json.Unmarshal(out, &s))
+	var compact bytes.Buffer
+	u.must(json.Compact(&compact, out))
+	return s, compact.String()
+}
 
 // What docs/operations.md says of backups: stop, copy the data folder, start elsewhere.
 func TestBackup_StartsElsewhereAsItStopped(t *testing.T) {
@@ -35,58 +88,19 @@ func TestBackup_StartsElsewhereAsItStopped(t *testing.T) {
 	w.must(err)
 	w.must(os.WriteFile(plans, yaml, 0o600))
 
-	run := func(data string) (out *lockedBuffer, stop func()) {
-		t.Helper()
-		out = &lockedBuffer{}
-		command := exec.Command(commands+"greenlight", "up")
-		command.Env = append(os.Environ(), "DATA="+data, "PLANS="+plans, "RESYNC=1s", "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0",
-			"TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+w.api.URL+"/v2", "TELNYX_RATE=100", "TELNYX_PUBLIC_KEY="+w.sim.PublicKey())
-		command.Stdout, command.Stderr = out, out
-		w.must(command.Start())
-		ended := make(chan error, 1)
-		go func() { ended <- command.Wait() }()
-		stopped := false
-		stop = func() {
-			if stopped {
-				return
-			}
-			stopped = true
-			_ = command.Process.Signal(syscall.SIGTERM) // it may be gone
-			if err := <-ended; err != nil {
-				t.Errorf("greenlight up: %v\n%s", err, out.String())
-			}
-		}
-		t.Cleanup(stop)
-		w.eventually("it is up", func() (bool, string) { return strings.Contains(out.String(), "assigner runs"), out.String() })
-		return out, stop
-	}
-	type seen struct {
-		Totals    map[ledger.State]int
-		Campaigns []struct{ Since, Told string }
-	}
-	status := func(data string) (s seen, text string) {
-		t.Helper()
-		out, err := exec.Command(commands+"greenlight", "status", "--data", data, "--json").Output()
-		if err != nil {
-			return s, err.Error()
-		}
-		w.must(json.Unmarshal(out, &s))
-		var compact bytes.Buffer
-		w.must(json.Compact(&compact, out))
-		return s, compact.String()
-	}
 	old, copied := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "elsewhere")
-	_, stop := run(old)
+	up := upProcess{w, commands, plans}
+	_, stop := up.run(old)
 	w.eventually("the campaign is read", func() (bool, string) {
-		s, text := status(old)
+		s, text := up.status(old)
 		return s.Totals[ledger.Planned] == 6, text
 	})
 	w.must(w.sim.Approve(campaignID))
 	w.eventually("all but one are sendable", func() (bool, string) {
-		s, text := status(old)
+		s, text := up.status(old)
 		return s.Totals[ledger.Sendable] == 5 && s.Totals[ledger.Failed] == 1 && len(s.Campaigns) == 1 && strings.HasPrefix(s.Campaigns[0].Told, "partial"), text
 	})
-	before, _ := status(old)
+	before, _ := up.status(old)
 	stop()
 	writes := len(w.sim.Writes())
 	w.must(os.CopyFS(copied, os.DirFS(old)))
@@ -94,12 +108,12 @@ func TestBackup_StartsElsewhereAsItStopped(t *testing.T) {
 		t.Error("a folder that was stopped has an address in it")
 	}
 
-	log, stop := run(copied)
+	log, stop := up.run(copied)
 	w.eventually("it has looked", func() (bool, string) {
-		s, text := status(copied)
+		s, text := up.status(copied)
 		return s.Totals[ledger.Sendable] == 5 && strings.Contains(log.String(), "assigner runs"), text
 	})
-	after, _ := status(copied)
+	after, _ := up.status(copied)
 	if fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("got %+v, want it as it stopped: %+v", after, before)
 	}

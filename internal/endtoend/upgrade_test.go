@@ -1,0 +1,214 @@
+//go:build unix
+
+package endtoend_test
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+const (
+	olderFolder = "testdata/data-2026-11.tar.gz"
+	laterID     = "851c6a5c-907b-43a9-8ada-ba1dc8335b07"
+	laterNumber = "+12125550188"
+	olderPlan   = `
+version: 1
+campaigns:
+- name: spring
+  campaign_id: ` + campaignID + `
+  numbers: [+12125550142, +12125550143, +15551234567, +15551234568, +15551234569, +12125550199]
+- name: later
+  campaign_id: ` + laterID + `
+  numbers: [` + laterNumber + `]
+`
+)
+
+// A data folder from before the first release: everything that it says is still so, its
+// history can be read, nothing is asked of Telnyx again, and what it waited for goes on.
+func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
+	t.Parallel()
+	up := olderWorld(t)
+	data := unpack(t, olderFolder)
+	out, stop := up.run(data)
+	up.eventually("all stands as it stood", func() (bool, string) {
+		s, text := up.status(data)
+		return s.Totals[ledger.Sendable] == 5 && s.Totals[ledger.Failed] == 1 && s.Totals[ledger.Planned] == 1 && len(s.Campaigns) == 2, text
+	})
+	up.must(up.sim.Approve(laterID))
+	up.eventually("it goes on", func() (bool, string) {
+		s, text := up.status(data)
+		return s.Totals[ledger.Sendable] == 6, text
+	})
+	for _, write := range up.sim.Writes() {
+		if write.PhoneNumber != laterNumber {
+			t.Errorf("%s %s for %s, which was attached before", write.Method, write.Path, write.PhoneNumber)
+		}
+	}
+	why, err := exec.Command(up.commands+"greenlight", "why", "+15551234567", "--data", data).CombinedOutput()
+	if err != nil {
+		t.Errorf("greenlight why: %v\n%s", err, why)
+	}
+	for _, state := range []string{"planned", "attaching", "pending", "sendable"} {
+		if !strings.Contains(string(why), state) {
+			t.Errorf("the older history does not tell that the number was %s:\n%s", state, why)
+		}
+	}
+	if strings.Contains(out.String(), "Completed: all 5") {
+		t.Errorf("what was done before the upgrade is told as news:\n%s", out.String())
+	}
+	stop()
+}
+
+// The program of before meets what a newer one has made. It must not take it back, nor
+// misread it.
+func TestUpgrade_AnOlderProgramRefusesWhatANewerMade(t *testing.T) {
+	t.Parallel()
+	up := olderWorld(t)
+	for name, test := range map[string]struct {
+		newer func(*testing.T, jetstream.JetStream)
+		args  []string
+		want  string
+	}{
+		"a stream": {
+			func(t *testing.T, js jetstream.JetStream) { markNewer(t, js, "EVENTS") },
+			[]string{"up"}, "stream EVENTS was made by a newer Greenlight",
+		},
+		"a bucket": {
+			func(t *testing.T, js jetstream.JetStream) { markNewer(t, js, "KV_NUMBERS") },
+			[]string{"up"}, "stream KV_NUMBERS was made by a newer Greenlight",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data := unpack(t, olderFolder)
+			withServer(t, data, func(js jetstream.JetStream) { test.newer(t, js) })
+			command, out := up.command(data)
+			command.Args = append(command.Args[:1], test.args...)
+			up.must(command.Start())
+			ended := make(chan error, 1)
+			go func() { ended <- command.Wait() }()
+			select {
+			case err := <-ended:
+				exit, failed := errors.AsType[*exec.ExitError](err)
+				if !failed || exit.ExitCode() != 1 {
+					t.Errorf("it ended with %v, want 1", err)
+				}
+			case <-time.After(patience):
+				_ = command.Process.Kill()
+				t.Errorf("it did not end")
+			}
+			if !strings.Contains(out.String(), test.want) || !strings.Contains(out.String(), "start the newer program") {
+				t.Errorf("got\n%s\nwant %q and what to do", out.String(), test.want)
+			}
+		})
+	}
+}
+
+// olderWorld is the world that the older data folder knows.
+func olderWorld(t *testing.T) upProcess {
+	t.Helper()
+	commands, err := buildCommands()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, telnyxsim.Options{})
+	for _, number := range append(strings.Fields(numbers), laterNumber) {
+		w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: profileID})
+	}
+	w.sim.AddCampaign(telnyxsim.Campaign{ID: campaignID, CampaignStatus: telnyx.CampaignMNOProvisioned})
+	w.sim.AddCampaign(telnyxsim.Campaign{ID: laterID, CampaignStatus: telnyx.CampaignMNOPending})
+	for number := range strings.FieldsSeq(numbers) {
+		w.must(w.sim.AttachNumber(number, campaignID, telnyx.Assigned))
+	}
+	plans := filepath.Join(t.TempDir(), "plan.yaml")
+	w.must(os.WriteFile(plans, []byte(olderPlan), 0o600))
+	return upProcess{w, commands, plans}
+}
+
+// markNewer makes a stream look as if a program of next year had made it.
+func markNewer(t *testing.T, js jetstream.JetStream, name string) {
+	t.Helper()
+	stream, err := js.Stream(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := stream.CachedInfo().Config
+	config.Metadata = map[string]string{"greenlight_layout": "99"}
+	if _, err := js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// withServer does something with the streams of a data folder that nobody else uses.
+func withServer(t *testing.T, data string, do func(jetstream.JetStream)) {
+	t.Helper()
+	server, err := embedded.Start(embedded.Options{Dir: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := events.Connect("", "test", server.InProcess()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(js)
+	nc.Close()
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unpack unpacks an archive of a data folder.
+func unpack(t *testing.T, archive string) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "data")
+	file, err := os.Open(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	unzipped, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for entries := tar.NewReader(unzipped); ; {
+		entry, err := entries.Next()
+		if err == io.EOF {
+			return dir
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, filepath.FromSlash(entry.Name))
+		if entry.Typeflag == tar.TypeDir {
+			err = os.MkdirAll(path, 0o700)
+		} else {
+			var content []byte
+			if content, err = io.ReadAll(entries); err == nil {
+				err = os.WriteFile(path, content, 0o600)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
