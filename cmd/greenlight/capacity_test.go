@@ -1,0 +1,340 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+)
+
+// capacityVariable says how large a ledger BenchmarkCapacity loads: campaigns and the
+// numbers of each, such as 10000x50.
+const capacityVariable = "GREENLIGHT_CAPACITY"
+
+// BenchmarkCapacity fills a ledger as years of use would leave it, every number with
+// its five states behind it, starts a `greenlight up` on it, and tells what that takes:
+// disk, memory, the time to start and to look at everything, and calls to Telnyx.
+// docs/capacity.md has the figures. It takes minutes, so it runs only when
+// GREENLIGHT_CAPACITY is set.
+func BenchmarkCapacity(b *testing.B) {
+	size := os.Getenv(capacityVariable)
+	if size == "" {
+		b.Skip("it takes minutes; make capacity runs it")
+	}
+	var c capacity
+	if _, err := fmt.Sscanf(size, "%dx%d", &c.campaigns, &c.each); err != nil {
+		b.Fatalf("%s: %q is not of the form 10000x50: %v", capacityVariable, size, err)
+	}
+	for b.Loop() {
+		c.measure(b)
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// capacity is a world of campaigns that are all approved and attached.
+type capacity struct {
+	campaigns, each int
+	calls           atomic.Int64
+}
+
+func (c *capacity) measure(b *testing.B) {
+	dir := b.TempDir()
+	data, plans := filepath.Join(dir, "data"), filepath.Join(dir, "plans")
+	c.writePlans(b, plans)
+	set, err := plan.Load(plans)
+	if err != nil {
+		b.Fatal(err)
+	}
+	began := time.Now()
+	c.fill(b, data, set)
+	b.Logf("filled in %v", time.Since(began).Round(time.Second))
+	numbers := float64(c.campaigns * c.each)
+	disk := folderSize(b, data)
+	b.ReportMetric(disk/1e6, "MB-disk")
+	b.ReportMetric(disk/numbers, "disk-bytes/number")
+
+	telnyx := httptest.NewServer(c)
+	defer telnyx.Close()
+	began = time.Now()
+	private, up := c.start(b, data, plans, telnyx.URL)
+	b.ReportMetric(time.Since(began).Seconds(), "s-to-start")
+	natstest.Within(b, 20*time.Minute, func() error { return c.looked(private, began) })
+	b.ReportMetric(time.Since(began).Seconds(), "s-first-resync")
+	b.ReportMetric(float64(c.calls.Load())/float64(c.campaigns), "calls/campaign")
+	b.ReportMetric(up.megabytes("VmHWM"), "MB-peak")
+	for name, path := range map[string]string{"s-page": "/status", "s-campaign": "/status/campaigns/" + capacityID(7), "s-metrics": "/metrics"} {
+		began := time.Now()
+		if _, err := fetch(private + path); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(time.Since(began).Seconds(), name)
+	}
+	began = time.Now()
+	out, err := exec.Command(up.binary, "status", "--data", data, "--json", capacityID(7)).Output()
+	if err != nil || !strings.Contains(string(out), capacityID(7)) {
+		b.Fatalf("greenlight status: %v", err)
+	}
+	b.ReportMetric(time.Since(began).Seconds(), "s-status")
+	time.Sleep(toRest) // it measures what time does
+	rest := up.megabytes("VmRSS")
+	b.ReportMetric(rest, "MB-rest")
+	b.ReportMetric(rest*(1<<20)/numbers, "memory-bytes/number")
+}
+
+// toRest is how long a process takes to give memory back that it has done with: Go's
+// collector runs every two minutes when nothing happens, and frees in the second run
+// what the first has found.
+const toRest = 5 * time.Minute
+
+func capacityID(i int) string { return fmt.Sprintf("751c6a5c-907b-43a9-8ada-%012d", i) }
+
+// capacityNumber returns a number that may exist: each area code has 7,920,000 with
+// exchanges that begin with 2 to 9.
+func (c *capacity) number(campaign, i int) string {
+	serial := campaign*c.each + i
+	return fmt.Sprintf("+1%d%07d", 212+serial/7_000_000, 2_000_000+serial%7_000_000)
+}
+
+// writePlans writes a hundred campaigns a file.
+func (c *capacity) writePlans(b *testing.B, dir string) {
+	b.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		b.Fatal(err)
+	}
+	const perFile = 100
+	for first := 0; first < c.campaigns; first += perFile {
+		var text strings.Builder
+		text.WriteString("version: 1\ncampaigns:\n")
+		for i := first; i < min(first+perFile, c.campaigns); i++ {
+			fmt.Fprintf(&text, "- name: plan-%05d\n  campaign_id: %s\n  max_numbers: %d\n  numbers:\n", i, capacityID(i), c.each)
+			for n := range c.each {
+				fmt.Fprintf(&text, "  - %q\n", c.number(i, n))
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("plans-%05d.yaml", first)), []byte(text.String()), 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// fill writes the ledger through the package that writes it, without waiting for the
+// disk: what is on it in the end is the same.
+func (c *capacity) fill(b *testing.B, data string, set *plan.Set) {
+	b.Helper()
+	server, err := embedded.Start(embedded.Options{Dir: data})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := server.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	nc, err := events.Connect("", "capacity", server.InProcess()...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		b.Fatal(err)
+	}
+	book, err := ledger.Create(b.Context(), js, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var group errgroup.Group
+	group.SetLimit(32)
+	for i := range c.campaigns {
+		group.Go(func() error { return c.fillCampaign(b, book, set, i) })
+	}
+	if err := group.Wait(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (c *capacity) fillCampaign(b *testing.B, book *ledger.Ledger, set *plan.Set, i int) error {
+	want, _ := set.Find(capacityID(i))
+	at := time.Now().UTC().Add(-24 * time.Hour)
+	campaign := ledger.Campaign{
+		ID: capacityID(i), TelnyxID: capacityID(i), TCRID: c.tcrID(i), BrandID: "brand", Planned: true, Plan: want.Name, PlanHash: set.Hash,
+		EntryHash: want.Hash(), Phase: ledger.Ready, Status: string(telnyx.CampaignMNOProvisioned), Since: at, ApprovedAt: at, AttachedAt: at,
+		Told: fmt.Sprintf("completed ready [] %s %d", want.Hash(), c.each), Cause: "event 10dlc.campaign.update (message 12)",
+	}
+	if _, err := book.PutCampaign(b.Context(), ledger.CampaignEntry{}, campaign); err != nil {
+		return err
+	}
+	for n := range c.each {
+		var entry ledger.NumberEntry
+		for _, state := range []ledger.State{ledger.Planned, ledger.Attaching, ledger.Pending, ledger.Attached, ledger.Sendable} {
+			record := ledger.Number{
+				Number: c.number(i, n), CampaignID: campaign.ID, Plan: want.Name, PlanHash: set.Hash, EntryHash: want.Hash(),
+				PlanPlace: "plans/plans.yaml:7", State: state, Since: at, ClaimedAt: at, Cause: campaign.Cause,
+			}
+			if state != ledger.Planned {
+				record.Request = ledger.Request{Sent: "POST /10dlc/phone_number_campaigns", Campaign: campaign.ID, At: at, Outcome: ledger.Accepted, AnsweredAt: at}
+			}
+			if state == ledger.Attached || state == ledger.Sendable {
+				record.Status, record.TMobile, record.NonTMobile = string(telnyx.Assigned), "PENDING", "PENDING"
+			}
+			if state == ledger.Sendable {
+				record.TMobile, record.NonTMobile = "ADDED", "ADDED"
+			}
+			var err error
+			if entry, err = book.PutNumber(b.Context(), entry, record); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *capacity) tcrID(i int) string { return fmt.Sprintf("C%07d", i) }
+
+// ServeHTTP is a Telnyx on which everything is attached. It only reads, and counts.
+func (c *capacity) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.calls.Add(1)
+	w.Header().Set("Content-Type", "application/json")
+	if id, isCampaign := strings.CutPrefix(r.URL.Path, "/v2/10dlc/campaign/"); isCampaign {
+		i, err := strconv.Atoi(strings.TrimPrefix(id, capacityID(0)[:24]))
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprintf(w, `{"campaignId":%q,"tcrCampaignId":%q,"brandId":"brand","status":"ACTIVE","campaignStatus":"MNO_PROVISIONED","createdAt":"2026-01-01T00:00:00"}`, id, c.tcrID(i))
+		return
+	}
+	id := r.URL.Query().Get("filter[telnyx_campaign_id]")
+	i, err := strconv.Atoi(strings.TrimPrefix(id, capacityID(0)[:24]))
+	if r.Method != http.MethodGet || r.URL.Path != "/v2/10dlc/phone_number_campaigns" || err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	page, perPage := max(intOf(r, "page"), 1), max(intOf(r, "recordsPerPage"), 1)
+	var records []string
+	for n := (page - 1) * perPage; n < min(page*perPage, c.each); n++ {
+		records = append(records, fmt.Sprintf(`{"phoneNumber":%q,"campaignId":%q,"telnyxCampaignId":%q,"tcrCampaignId":%q,"brandId":"brand",`+
+			`"assignmentStatus":"ASSIGNED","tmobileNumberMappingStatus":"ADDED","nonTmobileNumberMappingStatus":"ADDED",`+
+			`"createdAt":"2026-01-01T00:00:00","updatedAt":"2026-01-01T00:00:00"}`, c.number(i, n), id, id, c.tcrID(i)))
+	}
+	fmt.Fprintf(w, `{"records":[%s],"page":%d,"totalRecords":%d}`, strings.Join(records, ","), page, c.each)
+}
+
+func intOf(r *http.Request, name string) int {
+	n, _ := strconv.Atoi(r.URL.Query().Get(name)) // absent counts as 0
+	return n
+}
+
+// capacityUp is a `greenlight up` that runs.
+type capacityUp struct {
+	*upProcess
+	binary string
+}
+
+// start starts it and returns when it serves its private listener.
+func (c *capacity) start(b *testing.B, data, plans, api string) (private string, up capacityUp) {
+	b.Helper()
+	binary := filepath.Join(b.TempDir(), "greenlight")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	command := exec.Command(binary, "up")
+	command.Env = append(os.Environ(), "DATA="+data, "PLANS="+plans, "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0", "LOG_FORMAT=json", "RESYNC=24h",
+		"TELNYX_API_KEY=KEY0123456789", "TELNYX_BASE_URL="+api+"/v2", "TELNYX_RATE=1000", "TELNYX_CONCURRENCY=32",
+		"TELNYX_PUBLIC_KEY=+7E99DXiiQXvceNX4nHm3Lbm5mqPWad5RhDr2ufuCik=")
+	lines, err := command.StderrPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+	log := bufio.NewScanner(lines)
+	for private == "" && log.Scan() {
+		var line struct{ Address, Part string }
+		if json.Unmarshal(log.Bytes(), &line) == nil && line.Part == "status" {
+			private = "http://" + line.Address
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, lines) }()
+	if private == "" {
+		b.Fatal("it does not tell where it listens")
+	}
+	return private, capacityUp{&upProcess{b: b, pid: command.Process.Pid}, binary}
+}
+
+// looked returns nil when every campaign was looked at since began, as the metrics say.
+func (c *capacity) looked(private string, began time.Time) error {
+	text, err := fetch(private + "/metrics")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(text) {
+		value, found := strings.CutPrefix(line, `greenlight_assigner_looks_total{outcome="done"} `)
+		if !found {
+			continue
+		}
+		if done, err := strconv.ParseFloat(strings.TrimSpace(value), 64); err != nil || int(done) < c.campaigns {
+			return fmt.Errorf("%s looks at %d campaigns after %v", strings.TrimSpace(value), c.campaigns, time.Since(began).Round(time.Second))
+		}
+		return nil
+	}
+	return errors.New("no looks yet")
+}
+
+func fetch(url string) (string, error) {
+	answer, err := http.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answered %d", url, answer.StatusCode)
+	}
+	return string(text), err
+}
+
+func folderSize(b *testing.B, dir string) (bytes float64) {
+	b.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			bytes += float64(info.Size())
+		}
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return bytes
+}
