@@ -49,17 +49,31 @@ func (c *statusCommand) Run(ctx context.Context, out output) error {
 	if c.Wait || c.Watch {
 		return c.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error { return c.follow(ctx, js, out) })
 	}
-	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
-		all, err := status.Read(ctx, js, time.Now())
-		if err != nil {
+	return c.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error {
+		snapshot, found, err := c.read(ctx, js)
+		switch {
+		case err != nil:
 			return err
-		}
-		snapshot, found := c.about(all)
-		if !found {
+		case !found:
 			return c.unknown()
 		}
 		return c.write(out.Stdout, snapshot)
 	})
+}
+
+// readTimeout bounds reading the ledger: half a million numbers take some twenty
+// seconds.
+const readTimeout = 2 * time.Minute
+
+// read reads what was asked for, and no more of the ledger than that takes.
+func (c *statusCommand) read(ctx context.Context, js jetstream.JetStream) (s status.Snapshot, found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	if c.What == "" {
+		s, err = status.Read(ctx, js, time.Now())
+		return s, true, err
+	}
+	return status.ReadAbout(ctx, js, time.Now(), c.What)
 }
 
 // about returns the part that was asked for.
@@ -100,11 +114,10 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 	found := false
 	if c.Timeout > 0 {
 		// Where things stand is told even if the time is too short to follow them.
-		all, err := status.Read(ctx, js, time.Now())
-		if err != nil {
+		var err error
+		if latest, found, err = c.read(ctx, js); err != nil {
 			return err
 		}
-		latest, found = c.about(all)
 		bounded, cancel := context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 		ctx = bounded

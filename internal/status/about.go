@@ -1,9 +1,13 @@
 package status
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
@@ -52,12 +56,9 @@ func (s Snapshot) Standing() Standing {
 // its name, a plan file, a campaign by any of its ids, or a number in E.164 form. It
 // is false when there is no such thing. A name goes before a file of that name.
 func (s Snapshot) About(what string) (Snapshot, bool) {
-	for _, fits := range []func(Campaign) bool{
-		func(c Campaign) bool { return c.Planned && c.Plan == what },
-		func(c Campaign) bool { return what == c.ID || what == c.TelnyxID || what == c.TCRID },
-		func(c Campaign) bool { return c.Planned && isPlanFile(c.PlanPlace, what) },
-	} {
-		if part := s.only(fits, func(Number) bool { return true }); what != "" && len(part.Campaigns) > 0 {
+	for _, fits := range fitting(what) {
+		part := s.only(func(c Campaign) bool { return fits(c.Campaign) }, func(Number) bool { return true })
+		if len(part.Campaigns) > 0 {
 			return part, true
 		}
 	}
@@ -69,6 +70,76 @@ func (s Snapshot) About(what string) (Snapshot, bool) {
 	part := s.only(func(c Campaign) bool { return slices.ContainsFunc(c.Numbers, isIt) }, isIt)
 	part.Focus = FocusNumber
 	return part, len(part.Campaigns) > 0
+}
+
+// fitting returns by what a campaign may be meant, the first that fits any before the
+// next.
+func fitting(what string) []func(ledger.Campaign) bool {
+	if what == "" {
+		return nil
+	}
+	return []func(ledger.Campaign) bool{
+		func(c ledger.Campaign) bool { return c.Planned && c.Plan == what },
+		func(c ledger.Campaign) bool { return what == c.ID || what == c.TelnyxID || what == c.TCRID },
+		func(c ledger.Campaign) bool { return c.Planned && isPlanFile(c.PlanPlace, what) },
+	}
+}
+
+// ReadAbout is [Read] and then [Snapshot.About], and reads no other numbers than those
+// that it is about.
+func ReadAbout(ctx context.Context, js jetstream.JetStream, now time.Time, what string) (s Snapshot, found bool, err error) {
+	s, book, err := begin(ctx, js, now)
+	if err != nil || book == nil {
+		return s, false, err
+	}
+	entries, err := book.Campaigns(ctx)
+	if err != nil {
+		return s, false, err
+	}
+	meant, numbers, err := readMeant(ctx, book, entries, what)
+	if err != nil {
+		return s, false, err
+	}
+	s.fill(meant, numbers)
+	s, found = s.About(what)
+	return s, found, nil
+}
+
+// readMeant returns the campaigns that may be meant, and their numbers, or the number
+// that is meant wherever it stands.
+func readMeant(ctx context.Context, book *ledger.Ledger, all []ledger.CampaignEntry, what string) (meant []ledger.CampaignEntry, numbers []ledger.Number, err error) {
+	for _, fits := range fitting(what) {
+		for _, entry := range all {
+			if !fits(entry.Campaign) {
+				continue
+			}
+			meant = append(meant, entry)
+			records, err := book.Numbers(ctx, entry.Campaign.ID)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, record := range records {
+				numbers = append(numbers, record.Number)
+			}
+		}
+		if len(meant) > 0 {
+			return meant, numbers, nil
+		}
+	}
+	number, err := plan.ParseE164(what)
+	if err != nil {
+		return nil, nil, nil
+	}
+	records, err := book.RecordsOf(ctx, []string{string(number)})
+	for _, record := range records {
+		numbers = append(numbers, record.Number)
+		for _, entry := range all {
+			if entry.Campaign.ID == record.Number.CampaignID {
+				meant = append(meant, entry)
+			}
+		}
+	}
+	return meant, numbers, err
 }
 
 // isPlanFile reports whether a person who names a file means the one of a place such

@@ -63,17 +63,11 @@ type Number struct {
 	NeedsPerson bool `json:"needs_person"`
 }
 
-// Read takes a snapshot. Before an assigner ever ran it is empty.
+// Read takes a snapshot. Before an assigner ever ran it is empty. It reads every
+// number, which takes seconds where there are hundreds of thousands.
 func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot, error) {
-	s := newSnapshot(now)
-	if err := s.askStreams(ctx, js); err != nil {
-		return s, err
-	}
-	book, err := ledger.Open(ctx, js)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return s, nil
-	}
-	if err != nil {
+	s, book, err := begin(ctx, js, now)
+	if err != nil || book == nil {
 		return s, err
 	}
 	entries, err := book.Campaigns(ctx)
@@ -86,6 +80,20 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 	}
 	s.fill(entries, numbers)
 	return s, nil
+}
+
+// begin returns a snapshot without campaigns, and the ledger that has them; nil before
+// an assigner ever ran.
+func begin(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot, *ledger.Ledger, error) {
+	s := newSnapshot(now)
+	if err := s.askStreams(ctx, js); err != nil {
+		return s, nil, err
+	}
+	book, err := ledger.Open(ctx, js)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return s, nil, nil
+	}
+	return s, book, err
 }
 
 func newSnapshot(now time.Time) Snapshot {
