@@ -4,6 +4,9 @@
 #   docker build --target webhook    -t greenlight-webhook .
 #   docker build --target assigner   -t greenlight-assigner .
 #
+# Add --build-arg VERSION=1.2.3 --build-arg COMMIT=… --build-arg DATE=… for what the
+# programs say of themselves.
+#
 # The final images hold one static binary and CA certificates, run as nobody
 # (65532), and need no writable file system but for greenlight's /data.
 
@@ -13,7 +16,13 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ENV CGO_ENABLED=0
-RUN go build -trimpath -ldflags='-s -w' -o /out/ ./cmd/... \
+ARG VERSION=devel
+ARG COMMIT=
+ARG DATE=
+RUN go build -trimpath -buildvcs=false -o /out/ -ldflags="-s -w \
+      -X greenlight/internal/settings.version=$VERSION \
+      -X greenlight/internal/settings.commit=$COMMIT \
+      -X greenlight/internal/settings.date=$DATE" ./cmd/... \
  && mkdir -p -m 1777 /empty/tmp && mkdir -p /empty/data && chown -R 65532:65532 /empty/data
 
 FROM scratch AS base

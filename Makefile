@@ -3,14 +3,25 @@
 GO ?= go
 # Tools are pinned here, so that go.mod stays the program's own.
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GORELEASER = $(GO) run github.com/goreleaser/goreleaser/v2@v2.17.0
 FUZZTIME ?= 30s
 # How long make torture goes on, and the seed of its first world; empty is by chance.
 TORTURE ?= 5m
 SEED ?=
+# What the programs say of themselves. The date is the commit's, so that building it
+# twice gives the same bytes.
+VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --dirty 2>/dev/null)),devel)
+COMMIT ?= $(shell git describe --always --abbrev=40 --exclude='*' --dirty=+dirty 2>/dev/null)
+DATE ?= $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+STAMP = -X greenlight/internal/settings.version=$(VERSION) \
+  -X greenlight/internal/settings.commit=$(COMMIT) \
+  -X greenlight/internal/settings.date=$(DATE)
+# Where make build puts the programs.
+BIN ?= bin/
 
-.PHONY: check format vet test torture trouble demo sdk fuzz bench memory capacity build
+.PHONY: check format vet test size reproduce torture trouble demo sdk fuzz bench memory capacity build snapshot
 
-check: format vet test demo ## everything that CI runs
+check: format vet test size demo ## everything that CI runs
 
 format: ## fail if gofmt would change anything
 	@changed=$$(gofmt -l cmd config deploy internal); test -z "$$changed" || { echo "gofmt would change:"; echo "$$changed"; exit 1; }
@@ -19,10 +30,17 @@ vet: ## go vet and staticcheck
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
 
-test: ## all tests, with the race detector; those of hostile plans at full size without it; the alert rules, by a module of their own
+test: ## all tests, with the race detector; those of hostile plans at full size without it; the alert rules and the release's plan, each by a module of its own
 	$(GO) test -race ./...
 	$(GO) test ./internal/plan
 	cd deploy/monitoring/ruletest && $(GO) vet . && $(GO) test .
+	cd deploy/release/plantest && $(GO) vet . && $(GO) test .
+
+size: ## what make build makes: how large it is, what it says of itself, and that it is the same from another folder
+	GREENLIGHT_SIZE=1 $(GO) test -count=1 -v -run '^TestBuild_' ./deploy/release
+
+reproduce: ## make size, with nothing kept from an earlier build: some minutes
+	GREENLIGHT_SIZE=fresh $(GO) test -count=1 -v -timeout 60m -run '^TestBuild_' ./deploy/release
 
 torture: ## real processes killed, frozen and lied to for TORTURE (5m), fifty kills at least, with a checker over all of it
 	GREENLIGHT_TORTURE=$(TORTURE) GREENLIGHT_TORTURE_SEED=$(SEED) $(GO) test -race -count=1 -timeout 60m -v -run '^TestTorture$$' ./internal/torture
@@ -39,7 +57,10 @@ sdk: ## Telnyx's own SDK for Node against greenlight simulator; needs node, npm 
 	  cmd/greenlight/testdata/sdk/run.sh "$$folder/greenlight"
 
 build: ## the three binaries, static, in bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags='-s -w $(STAMP)' -o $(BIN) ./cmd/...
+
+snapshot: ## a release on trial, into dist/, without lists of parts
+	$(GORELEASER) release --snapshot --clean --skip=sbom
 
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; for package in $$($(GO) list ./...); do \

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/alecthomas/kong"
+
 	"greenlight/internal/process"
 	"greenlight/internal/settings"
 )
@@ -26,6 +28,11 @@ type command struct {
 	Deadletters deadLettersCommand `cmd:"" help:"List, show and requeue what could not be handled."`
 	Events      eventsCommand      `cmd:"" help:"Show events live, put stored ones before the assigner again, post test ones."`
 	Simulator   simulatorCommand   `cmd:"" help:"Run a simulated Telnyx by itself, with the campaigns and numbers of your plans."`
+	Version     versionCommand     `cmd:"" help:"Tell which version this is."`
+
+	// VersionFlag is the command version for those who try a flag first. It is
+	// hidden, for else the help of every command would have it.
+	VersionFlag kong.VersionFlag `name:"version" hidden:""`
 }
 
 func main() {

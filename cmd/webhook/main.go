@@ -19,6 +19,7 @@ type command struct {
 	settings.NATS    `group:"NATS"`
 	settings.Admin   `group:"This process"`
 	settings.Log     `group:"This process"`
+	settings.Version `group:"This process"`
 }
 
 func main() {

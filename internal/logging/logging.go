@@ -79,6 +79,10 @@ const (
 	KeyNotAfter = "not_after"
 	// KeyHandshake is why a connection ended before a request.
 	KeyHandshake = "handshake"
+	// KeyVersion is which version of Greenlight this is; devel if nobody released it.
+	KeyVersion = "version"
+	// KeyCommit is the revision that it was built from.
+	KeyCommit = "commit"
 	// KeyStack is where in the program a mistake showed.
 	KeyStack = "stack"
 )

@@ -41,6 +41,7 @@ import (
 	"greenlight/internal/pagetest"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/process"
+	"greenlight/internal/settings"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
@@ -292,6 +293,7 @@ func (r *fullRun) untilValue(name, labels string, want float64) {
 func TestMetrics_TellWhatHappened(t *testing.T) {
 	r := startFullRun(t)
 	r.work()
+	build := settings.ThisBuild()
 	for _, want := range []struct {
 		name, labels string
 		value        float64
@@ -316,6 +318,7 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 		{"greenlight_assigner_stopped", "", 0},
 		{"greenlight_assigner_resync_interval_seconds", "", 3600},
 		{"greenlight_assigner_attach_requests_total", `outcome="accepted"`, 2},
+		{"greenlight_build_info", fmt.Sprintf("commit=%q,go=%q,version=%q", build.Commit, build.Go, build.Version), 1},
 		{"greenlight_plan_info", `hash="` + r.set.Set().Hash + `"`, 1},
 		{"greenlight_plan_faulty", "", 0},
 		{"greenlight_ready", "", 1},
@@ -360,9 +363,9 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 // ids finds what looks like an id or a phone number.
 var ids = regexp.MustCompile(`\+?[0-9]{7,}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-|\b[BC][0-9A-Z]{6}\b|[0-9a-fA-F]{12,}|[A-Za-z0-9_-]{30,}`)
 
-// exempt are the two labels that look like ids by design: there are as many hashes as
-// plan sets in force, which is one, and as many keys as are in use.
-var exempt = map[string]string{"greenlight_plan_info": "hash", "greenlight_webhook_verified_total": "key"}
+// exempt are the labels that look like ids by design: there are as many hashes as plan
+// sets in force, which is one, one commit, and as many keys as are in use.
+var exempt = map[string]string{"greenlight_build_info": "commit", "greenlight_plan_info": "hash", "greenlight_webhook_verified_total": "key"}
 
 // idLabels returns the labels that look like ids or phone numbers.
 func idLabels(families map[string]*dto.MetricFamily) (found []string) {

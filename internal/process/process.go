@@ -24,8 +24,10 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/logging"
+	"greenlight/internal/monitoring"
 	"greenlight/internal/plan"
 	"greenlight/internal/plan/watch"
+	"greenlight/internal/settings"
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/keyfile"
@@ -105,13 +107,16 @@ func onConnection(nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, er
 		return nil, fmt.Errorf("use JetStream: %w", err)
 	}
 	p := &Process{log: log, js: js, registry: prometheus.NewRegistry()}
+	build := settings.ThisBuild()
+	log.Info().Str(logging.KeyVersion, build.Version).Str(logging.KeyCommit, build.Commit).Msg("Greenlight starts")
 	p.streams = newAttempt("make the streams", makeTimeout, func(ctx context.Context) error {
 		if err := events.Connected(nc); err != nil {
 			return err
 		}
 		return events.EnsureStreams(ctx, js, replicas)
 	})
-	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		monitoring.NewBuild(build.Version, build.Commit, build.Go))
 	p.checks = append(p.checks, status.Check{Name: "nats", Ready: func(context.Context) error {
 		if err := events.Connected(nc); err != nil {
 			return err

@@ -10,17 +10,17 @@ import (
 )
 
 // Parse reads arguments and environment into cli, a struct for kong. Done says
-// that the arguments asked for help, which was printed, and that there is nothing
-// more to do. The context runs the chosen subcommand, if cli has any.
+// that the arguments asked for help or the version, which was printed, and that there
+// is nothing more to do. The context runs the chosen subcommand, if cli has any.
 func Parse(cli any, name, description string, args []string, stdout io.Writer) (chosen *kong.Context, done bool, err error) {
 	parser, err := kong.New(cli,
 		kong.Name(name),
 		kong.Description(description),
 		kong.Writers(stdout, stdout),
-		kong.Exit(func(int) { done = true }), // kong exits after help; only main may
+		kong.Exit(func(int) { done = true }), // kong exits after these; only main may
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(help),
-		kong.Vars{"min_server": events.MinServerVersion},
+		kong.Vars{"min_server": events.MinServerVersion, "version": name + " " + ThisBuild().String()},
 	)
 	if err != nil {
 		return nil, false, err

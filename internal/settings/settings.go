@@ -126,9 +126,10 @@ func (s Telnyx) client(faults *Faults) *telnyx.Client {
 		}
 	}
 	return &telnyx.Client{
-		APIKey:  telnyx.APIKey(key),
-		BaseURL: s.BaseURL,
-		Pacer:   telnyx.NewPacer(telnyx.PacerConfig{Ceiling: ceiling}),
+		APIKey:    telnyx.APIKey(key),
+		BaseURL:   s.BaseURL,
+		UserAgent: ThisBuild().UserAgent(),
+		Pacer:     telnyx.NewPacer(telnyx.PacerConfig{Ceiling: ceiling}),
 	}
 }
 

@@ -1,0 +1,14 @@
+package main
+
+import (
+	"testing"
+
+	"greenlight/internal/pagetest"
+)
+
+// Every command line of assigner in the documentation is one that it takes, and is run.
+func TestDocs_CommandsAreTaken(t *testing.T) {
+	pagetest.NewParser(t, commandName, &command{}).Check(t, pagetest.Commands(t, pagetest.Pages(t, "../..")), "testdata/script", map[string]string{
+		"assigner": "TestAssigner_WaitsForNATS",
+	})
+}

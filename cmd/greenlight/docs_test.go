@@ -1,0 +1,237 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"greenlight/internal/pagetest"
+)
+
+const root = "../.."
+
+// otherPrograms are those that the documentation names beside ours, and why no test
+// runs them here.
+var otherPrograms = map[string]string{
+	"cp":   "the copy of a data folder is TestBackup_StartsElsewhereAsItStopped",
+	"curl": "it asks Telnyx, which no test does, or a process that the reader runs",
+	"go":   "a test that runs all tests, or benchmarks, would not end; their names are checked",
+	"make": "it runs this test; the targets are checked",
+	"nats": "NATS's own client is no part of this repository",
+}
+
+// quotedElsewhere are phrases in code letters that are no commands and not in the
+// program's text as they stand.
+var quotedElsewhere = map[string]string{
+	"event 10dlc.campaign.update (message 12)":   "an example of a cause",
+	"planned (campaign_not_ready)":               "a state and a reason, as greenlight why joins them",
+	"message scheduling cannot use discard new":  "the NATS server's words",
+	"assign +15551234567 to campaign C6X6M95: …": "how an error reads",
+}
+
+// Every command line in the documentation is one that the program takes, and is run by
+// a script here.
+func TestDocs_CommandsAreTakenAndRun(t *testing.T) {
+	pagetest.NewParser(t, "greenlight", &command{}).Check(t, pagetest.Commands(t, pagetest.Pages(t, root)), "testdata/script", map[string]string{
+		"greenlight deadletters requeue": "TestDeadLetters_AreListedShownAndRequeued",
+	})
+}
+
+// Whatever else looks like a command is one of another program that is listed, or a
+// text of ours.
+func TestDocs_NameNoOtherCommands(t *testing.T) {
+	sources := sources(t, func(name string) bool { return !strings.HasSuffix(name, "_test.go") })
+	used := make(map[string]bool)
+	for _, c := range pagetest.Commands(t, pagetest.Pages(t, root)) {
+		program := c.Program()
+		_, other := otherPrograms[program]
+		_, quoted := quotedElsewhere[c.Text]
+		switch {
+		case slices.Contains([]string{"", "greenlight", "webhook", "assigner"}, program):
+		case program == "make":
+			checkMake(t, c)
+		case program == "go":
+			checkGo(t, c)
+		case other || quoted:
+		case c.Whole || !strings.Contains(sources, c.Text):
+			t.Errorf("%s: %s: no program that a test knows, and no text of ours", c.Where, c.Text)
+		}
+		used[program], used[c.Text] = true, true
+	}
+	for _, table := range []map[string]string{otherPrograms, quotedElsewhere} {
+		for entry, why := range table {
+			if !used[entry] {
+				t.Errorf("no page has %q any more (%s)", entry, why)
+			}
+		}
+	}
+}
+
+// checkMake holds targets against the Makefile.
+func checkMake(t *testing.T, c pagetest.Command) {
+	t.Helper()
+	makefile := read(t, filepath.Join(root, "Makefile"))
+	for _, target := range c.Words[1:] {
+		if !strings.Contains(target, "=") && !strings.Contains(makefile, "\n"+target+":") {
+			t.Errorf("%s: %s: the Makefile has no target %s", c.Where, c.Text, target)
+		}
+	}
+}
+
+// checkGo holds the packages and the patterns of go test against the sources.
+func checkGo(t *testing.T, c pagetest.Command) {
+	t.Helper()
+	if len(c.Words) < 2 || c.Words[1] != "test" {
+		t.Errorf("%s: %s: only go test and go run ./cmd/… are known here", c.Where, c.Text)
+		return
+	}
+	folder := c.Words[len(c.Words)-1]
+	if folder == "./..." {
+		return
+	}
+	tests, err := filepath.Glob(filepath.Join(root, folder, "*_test.go"))
+	if err != nil || len(tests) == 0 {
+		t.Errorf("%s: %s: %s has no tests", c.Where, c.Text, folder)
+		return
+	}
+	at := slices.Index(c.Words, "-bench")
+	if at < 0 {
+		return
+	}
+	pattern, _, _ := strings.Cut(c.Words[at+1], "/")
+	for _, file := range tests {
+		if regexp.MustCompile(`func Benchmark\w*` + pattern).MatchString(read(t, file)) {
+			return
+		}
+	}
+	t.Errorf("%s: %s: %s has no benchmark %s", c.Where, c.Text, folder, pattern)
+}
+
+var (
+	flagName = regexp.MustCompile("`--([a-z][a-z-]*)[^`]*`")
+	constant = regexp.MustCompile("`([A-Z][A-Z0-9_]{3,})(?:=[^`]*)?`")
+	getenv   = regexp.MustCompile(`(?:env|Env|Getenv|LookupEnv)\(\s*"([A-Z_]+)"`)
+	quoted   = regexp.MustCompile(`"([A-Z0-9_]{4,})"`)
+)
+
+// Every flag and every variable that the documentation names exists. Other words in
+// capitals are the wire's: streams, buckets, what Telnyx says.
+func TestDocs_SettingsExist(t *testing.T) {
+	flags, variables := pagetest.NewParser(t, "greenlight", &command{}).Flags()
+	for _, found := range getenv.FindAllStringSubmatch(sources(t, func(string) bool { return true }), -1) {
+		variables = append(variables, found[1])
+	}
+	var wire []string
+	ofTheWire := func(name string) bool {
+		return !strings.HasSuffix(name, "_test.go") && !strings.Contains(name, "internal/settings/")
+	}
+	for _, found := range quoted.FindAllStringSubmatch(sources(t, ofTheWire), -1) {
+		wire = append(wire, found[1])
+	}
+	pages, seen := pagetest.Pages(t, root), 0
+	for _, page := range pages {
+		if page.Path == "CHANGELOG.md" {
+			continue // it may name what is gone
+		}
+		for _, found := range flagName.FindAllStringSubmatch(page.Text, -1) {
+			seen++
+			if !slices.Contains(flags, found[1]) {
+				t.Errorf("%s: there is no flag --%s", page.Path, found[1])
+			}
+		}
+		for _, found := range constant.FindAllStringSubmatch(page.Text, -1) {
+			seen++
+			_, bucket := strings.CutPrefix(found[1], "KV_") // a bucket's stream
+			if !slices.Contains(variables, found[1]) && !slices.Contains(wire, found[1]) && !(bucket && slices.Contains(wire, found[1][3:])) {
+				t.Errorf("%s: there is no variable %s", page.Path, found[1])
+			}
+		}
+	}
+	for _, c := range pagetest.Commands(t, pages) {
+		for _, name := range c.Sets {
+			seen++
+			if !slices.Contains(variables, name) {
+				t.Errorf("%s: %s: there is no variable %s", c.Where, c.Text, name)
+			}
+		}
+	}
+	if seen < 50 {
+		t.Errorf("found %d flags and variables, so this test shows little", seen)
+	}
+}
+
+var (
+	code    = regexp.MustCompile("(?s)```.*?```|`[^`]*`")
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
+	mark    = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// anchors returns what a page's headings are linked by, as GitHub makes them.
+func anchors(text string) map[string]bool {
+	all := make(map[string]bool)
+	for _, found := range heading.FindAllStringSubmatch(regexp.MustCompile("(?s)```.*?```").ReplaceAllString(text, ""), -1) {
+		all[strings.ReplaceAll(mark.ReplaceAllString(strings.ToLower(strings.TrimSpace(found[1])), ""), " ", "-")] = true
+	}
+	return all
+}
+
+// Links between pages lead to files and headings that are there.
+func TestDocs_LinksLeadSomewhere(t *testing.T) {
+	pages, seen := pagetest.Pages(t, root), 0
+	for _, page := range pages {
+		for _, found := range link.FindAllStringSubmatch(code.ReplaceAllString(page.Text, ""), -1) {
+			target, anchor, _ := strings.Cut(found[1], "#")
+			if strings.Contains(target, ":") {
+				continue // elsewhere
+			}
+			seen++
+			to := page.Path
+			if target != "" {
+				to = path.Join(path.Dir(page.Path), target)
+			}
+			if _, err := os.Stat(filepath.Join(root, to)); err != nil {
+				t.Errorf("%s links to %s, which is not there", page.Path, found[1])
+				continue
+			}
+			if anchor != "" && !anchors(read(t, filepath.Join(root, to)))[anchor] {
+				t.Errorf("%s links to %s, which has no such heading", page.Path, found[1])
+			}
+		}
+	}
+	if seen < 30 {
+		t.Errorf("found %d links, so this test shows little", seen)
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// sources returns all Go sources, but for this file, whose name is wanted.
+func sources(t *testing.T, wanted func(name string) bool) string {
+	t.Helper()
+	var all strings.Builder
+	for _, folder := range []string{"cmd", "internal"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(name string, entry fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(name, ".go") && entry.Name() != "docs_test.go" && wanted(filepath.ToSlash(name)) {
+				all.WriteString(read(t, name))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all.String()
+}

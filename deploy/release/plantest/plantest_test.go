@@ -1,0 +1,130 @@
+// Package plantest reads the plan of a release as goreleaser does. It is a module of its
+// own: goreleaser's reader brings sixty modules that Greenlight has no other use for.
+package plantest
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goreleaser/goreleaser/v2/pkg/config"
+)
+
+const (
+	root     = "../../.."
+	planFile = root + "/.goreleaser.yaml"
+)
+
+func load(t *testing.T) config.Project {
+	t.Helper()
+	plan, err := config.Load(planFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
+// Else a word that is written wrong would pass in the other tests.
+func TestLoad_RefusesWhatItDoesNotKnow(t *testing.T) {
+	text, err := os.ReadFile(planFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoilt := strings.Replace(string(text), "mod_timestamp:", "mod_timestmap:", 1)
+	if _, err := config.LoadReader(strings.NewReader(spoilt)); err == nil {
+		t.Error("a field that does not exist was taken")
+	}
+}
+
+// Every command is built, for every system alike, statically and without a trace of
+// where and when.
+func TestBuilds_AreOfEachCommandAndTellOnlyOfTheCommit(t *testing.T) {
+	plan := load(t)
+	if plan.Version != 2 {
+		t.Errorf("version %d, want 2", plan.Version)
+	}
+	commands, err := filepath.Glob(root + "/cmd/*/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, main := range commands {
+		want = append(want, filepath.Base(filepath.Dir(main)))
+	}
+	for _, build := range plan.Builds {
+		got = append(got, build.Binary)
+		if build.Main != "./cmd/"+build.Binary || build.ID != build.Binary {
+			t.Errorf("%s: main %q, id %q", build.Binary, build.Main, build.ID)
+		}
+		if !slices.Equal(build.Env, []string{"CGO_ENABLED=0"}) {
+			t.Errorf("%s: env %v", build.Binary, build.Env)
+		}
+		if !slices.Equal(build.Goos, []string{"linux", "darwin"}) || !slices.Equal(build.Goarch, []string{"amd64", "arm64"}) {
+			t.Errorf("%s: for %v on %v; try others with go build before they are listed", build.Binary, build.Goos, build.Goarch)
+		}
+		for _, flag := range []string{"-trimpath", "-buildvcs=false"} {
+			if !slices.Contains(build.Flags, flag) {
+				t.Errorf("%s: flags %v, without %s", build.Binary, build.Flags, flag)
+			}
+		}
+		for _, flag := range []string{"-s -w", "settings.version={{ .Version }}", "settings.commit={{ .FullCommit }}", "settings.date={{ .CommitDate }}"} {
+			if !strings.Contains(strings.Join(build.Ldflags, " "), flag) {
+				t.Errorf("%s: ldflags %v, without %s", build.Binary, build.Ldflags, flag)
+			}
+		}
+		if build.ModTimestamp != "{{ .CommitTimestamp }}" {
+			t.Errorf("%s: mod_timestamp %q", build.Binary, build.ModTimestamp)
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("builds %v, want %v", got, want)
+	}
+}
+
+// One archive a system, with all programs and what one needs beside them, the same each
+// time; with its checksum and the list of its parts.
+func TestArchives_HoldAllAndTellOnlyOfTheCommit(t *testing.T) {
+	plan := load(t)
+	if len(plan.Archives) != 1 {
+		t.Fatalf("%d archives a system, want one", len(plan.Archives))
+	}
+	archive := plan.Archives[0]
+	for _, build := range plan.Builds {
+		if !slices.Contains(archive.IDs, build.ID) {
+			t.Errorf("no archive has %s", build.ID)
+		}
+	}
+	infos := map[string]config.FileInfo{"programs": archive.BuildsInfo}
+	for _, file := range archive.Files {
+		infos[file.Source] = file.Info
+		if _, err := os.Stat(filepath.Join(root, file.Source)); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, wanted := range []string{"LICENSE", "README.md", "CHANGELOG.md", "config/plan.example.yaml"} {
+		if _, there := infos[wanted]; !there {
+			t.Errorf("no archive has %s", wanted)
+		}
+	}
+	for name, info := range infos {
+		mode := os.FileMode(0o644)
+		if name == "programs" {
+			mode = 0o755
+		}
+		if info.Mode != mode {
+			t.Errorf("%s: mode %o, want %o", name, info.Mode, mode)
+		}
+		if info.MTime != "{{ .CommitDate }}" || info.Owner != "root" || info.Group != "root" {
+			t.Errorf("%s: %+v tells of the machine that built it", name, info)
+		}
+	}
+	if plan.Checksum.NameTemplate == "" || plan.Checksum.Disable {
+		t.Errorf("checksum %+v", plan.Checksum)
+	}
+	if len(plan.SBOMs) != 1 || plan.SBOMs[0].Artifacts != "archive" {
+		t.Errorf("lists of parts %+v", plan.SBOMs)
+	}
+}

@@ -1,0 +1,162 @@
+// Package release_test holds what is released against the sources. The plan for
+// goreleaser is tried by goreleaser's own reader, in plantest.
+package release_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"greenlight/internal/settings"
+)
+
+const root = "../.."
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// The linker says nothing of a variable that is not there.
+func TestStamp_SetsVariablesThatExist(t *testing.T) {
+	declared := regexp.MustCompile(`(?m)^var (.*) string$`).FindStringSubmatch(read(t, "internal/settings/version.go"))
+	if declared == nil {
+		t.Fatal("version.go declares nothing")
+	}
+	want := strings.Split(declared[1], ", ")
+	for _, name := range []string{"Makefile", "Dockerfile", ".goreleaser.yaml"} {
+		var got []string
+		for _, found := range regexp.MustCompile(`-X greenlight/internal/settings\.(\w+)=\S`).FindAllStringSubmatch(read(t, name), -1) {
+			got = append(got, found[1])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s sets %v, want %v", name, got, want)
+		}
+	}
+}
+
+// entry is a line of the changelog that begins an entry.
+var entry = regexp.MustCompile(`^- \[(CHANGE|FEATURE|ENHANCEMENT|BUGFIX)\] [A-Z][A-Za-z ]*: \S`)
+
+func TestChangelog_HasItsForm(t *testing.T) {
+	_, versions, found := strings.Cut(read(t, "CHANGELOG.md"), "\n## ")
+	if !found {
+		t.Fatal("no version")
+	}
+	heading := regexp.MustCompile(`^(Unreleased|\d+\.\d+\.\d+ / \d{4}-\d\d-\d\d)$`)
+	for version := range strings.SplitSeq(versions, "\n## ") {
+		name, body, _ := strings.Cut(version, "\n")
+		if !heading.MatchString(name) {
+			t.Errorf("version %q: write Unreleased or 1.2.3 / 2026-01-02", name)
+		}
+		for line := range strings.Lines(body) {
+			if strings.HasPrefix(line, "- ") && !entry.MatchString(line) {
+				t.Errorf("%s: %q does not begin like - [BUGFIX] Webhook: …", name, line)
+			}
+		}
+	}
+}
+
+// most is how large a program may be.
+var most = map[string]int64{"webhook": 20 << 20, "assigner": 20 << 20, "greenlight": 45 << 20}
+
+// stamp is what a build is told to say.
+var stamp = settings.Build{Version: "1.2.3", Commit: "0123456789abcdef0123456789abcdef01234567", Date: "2026-01-02T03:04:05Z"}
+
+// makeBuild has make build put the programs into a folder.
+func makeBuild(t *testing.T, from string, env ...string) (bin string) {
+	t.Helper()
+	bin = t.TempDir()
+	command := exec.CommandContext(t.Context(), "make", "-C", from, "build", "BIN="+bin+"/",
+		"VERSION="+stamp.Version, "COMMIT="+stamp.Commit, "DATE="+stamp.Date)
+	command.Env = append(slices.DeleteFunc(os.Environ(), func(set string) bool {
+		return strings.HasPrefix(set, "MAKE") || strings.HasPrefix(set, "MFLAGS") // of a make that runs this
+	}), env...)
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("make build: %v\n%s", err, out)
+	}
+	return bin
+}
+
+// sources copies what a build needs elsewhere, without the repository around it.
+func sources(t *testing.T) string {
+	t.Helper()
+	to := t.TempDir()
+	for _, folder := range []string{"cmd", "config", "internal"} {
+		if err := os.CopyFS(filepath.Join(to, folder), os.DirFS(filepath.Join(root, folder))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"go.mod", "go.sum", "Makefile"} {
+		if err := os.WriteFile(filepath.Join(to, file), []byte(read(t, file)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
+// TestBuild_IsSmallSaysWhatItIsAndComesOutTheSame makes the programs twice, which takes
+// minutes: make size asks for it, and make reproduce for a second time without anything
+// that Go keeps.
+func TestBuild_IsSmallSaysWhatItIsAndComesOutTheSame(t *testing.T) {
+	asked := os.Getenv("GREENLIGHT_SIZE")
+	if asked == "" {
+		t.Skip("it builds everything twice; make size runs it")
+	}
+	first := makeBuild(t, root)
+	var env []string
+	if asked == "fresh" {
+		env = append(env, "GOCACHE="+t.TempDir())
+	}
+	second := makeBuild(t, sources(t), env...)
+
+	for name, most := range most {
+		one, err := os.ReadFile(filepath.Join(first, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := os.ReadFile(filepath.Join(second, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %.1f MiB of %d", name, float64(len(one))/(1<<20), most>>20)
+		if int64(len(one)) >= most {
+			t.Errorf("%s has %d bytes, and may have %d", name, len(one), most)
+		}
+		if !bytes.Equal(one, other) {
+			t.Errorf("%s came out differently in another folder", name)
+		}
+	}
+	out, err := exec.CommandContext(t.Context(), filepath.Join(first, "greenlight"), "version", "--json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got settings.Build
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Go == "" || got.Platform == "" {
+		t.Errorf("it does not say what made it: %s", out)
+	}
+	want := stamp
+	want.Go, want.Platform = got.Go, got.Platform
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	for _, name := range []string{"webhook", "assigner"} {
+		out, err := exec.CommandContext(t.Context(), filepath.Join(first, name), "--version").Output()
+		if want := name + " " + want.String() + "\n"; err != nil || string(out) != want {
+			t.Errorf("got %q, %v; want %q", out, err, want)
+		}
+	}
+}

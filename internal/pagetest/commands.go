@@ -1,0 +1,386 @@
+package pagetest
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// Page is a documentation page.
+type Page struct {
+	// Path is from the root of the repository, with slashes.
+	Path string
+	Text string
+}
+
+// Pages returns every page of the repository at root: README.md and its neighbours,
+// and what lies under docs and deploy.
+func Pages(t testing.TB, root string) []Page {
+	t.Helper()
+	var pages []Page
+	read := func(name string) {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, Page{filepath.ToSlash(name), string(text)})
+	}
+	beside, err := filepath.Glob(filepath.Join(root, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range beside {
+		read(filepath.Base(found))
+	}
+	for _, folder := range []string{"docs", "deploy"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(found string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() && path.Ext(found) == ".md" {
+				name, _ := filepath.Rel(root, found) // both begin with root
+				read(name)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return pages
+}
+
+// Command is a command line that a page shows.
+type Command struct {
+	// Where is the page and the line in it.
+	Where string
+	// Text is the line as it is shown.
+	Text string
+	// Sets are the variables that it sets for itself, such as NATS_URL.
+	Sets []string
+	// Words are the program and its arguments, with what stands for a value, such as
+	// <campaign id>, as one word. None if the line only sets variables. "go run
+	// ./cmd/x" is x.
+	Words []string
+	// Whole says that it stands in a block, to be pasted; else it is in a sentence,
+	// which may leave arguments out.
+	Whole bool
+}
+
+// Program is the first of the words, empty if there are none.
+func (c Command) Program() string {
+	if len(c.Words) == 0 {
+		return ""
+	}
+	return c.Words[0]
+}
+
+var (
+	block  = regexp.MustCompile("(?ms)^([ \t]*)```(\\w*)\n(.*?)^[ \t]*```[ \t]*$")
+	inline = regexp.MustCompile("`([^`]+)`")
+	// value stands for what a reader puts in its place.
+	value = regexp.MustCompile(`<[a-z][^<>]*>`)
+	// optional may be left out; of several the first is as good as any.
+	optional = regexp.MustCompile(`\[([^\]|]+)(\|[^\]]*)?\]`)
+	setting  = regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`)
+	phrase   = regexp.MustCompile(`^[a-z]+ [^=]`)
+)
+
+// Commands returns the command lines of the pages: those in blocks of kind sh or
+// console, and those in sentences that begin with a lower-case word and have several.
+func Commands(t testing.TB, pages []Page) []Command {
+	t.Helper()
+	var all []Command
+	for _, page := range pages {
+		line := func(offset int) string {
+			return fmt.Sprintf("%s:%d", page.Path, 1+strings.Count(page.Text[:offset], "\n"))
+		}
+		for _, found := range block.FindAllStringSubmatchIndex(page.Text, -1) {
+			kind, body, start := page.Text[found[4]:found[5]], page.Text[found[6]:found[7]], found[6]
+			if kind != "sh" && kind != "console" {
+				continue
+			}
+			// A line that ends in a backslash goes on in the next; both keep their length.
+			for text := range strings.Lines(strings.ReplaceAll(body, "\\\n", "  ")) {
+				where := line(start)
+				start += len(text)
+				text = strings.TrimSpace(text)
+				shown, typed := strings.CutPrefix(text, "$ ")
+				if kind == "console" && !typed || text == "" || strings.HasPrefix(text, "#") {
+					continue
+				}
+				all = append(all, commands(t, where, shown, true)...)
+			}
+		}
+		prose := block.ReplaceAllStringFunc(page.Text, func(block string) string { return strings.Repeat("\n", strings.Count(block, "\n")) })
+		for _, found := range inline.FindAllStringSubmatchIndex(prose, -1) {
+			text := strings.Join(strings.Fields(strings.ReplaceAll(prose[found[2]:found[3]], `\|`, "|")), " ")
+			if phrase.MatchString(text) {
+				where := fmt.Sprintf("%s:%d", page.Path, 1+strings.Count(prose[:found[2]], "\n"))
+				all = append(all, commands(t, where, text, false)...)
+			}
+		}
+	}
+	return all
+}
+
+// commands takes a line apart into the commands in it.
+func commands(t testing.TB, where, text string, whole bool) (all []Command) {
+	t.Helper()
+	filled := value.ReplaceAllString(text, "VALUE")
+	if !whole {
+		filled = optional.ReplaceAllString(filled, "$1")
+	}
+	words, err := shellWords(filled)
+	if err != nil {
+		t.Errorf("%s: %s: %v", where, text, err)
+		return nil
+	}
+	for _, part := range split(words, "&&", "||", "|", ";") {
+		c := Command{Where: where, Text: text, Whole: whole}
+		if len(part) > 0 && part[0] == "export" {
+			part = part[1:]
+		}
+		for len(part) > 0 && setting.MatchString(part[0]) {
+			name, _, _ := strings.Cut(part[0], "=")
+			c.Sets, part = append(c.Sets, name), part[1:]
+		}
+		if len(part) > 2 && part[0] == "go" && part[1] == "run" && strings.HasPrefix(part[2], "./cmd/") {
+			part = append([]string{path.Base(part[2])}, part[3:]...)
+		}
+		c.Words = part
+		all = append(all, c)
+	}
+	return all
+}
+
+// split cuts words at separators.
+func split(words []string, separators ...string) (parts [][]string) {
+	var part []string
+	for _, word := range words {
+		if slices.Contains(separators, word) {
+			parts, part = append(parts, part), nil
+			continue
+		}
+		part = append(part, word)
+	}
+	return append(parts, part)
+}
+
+// shellWords cuts a line into words as a shell does, as far as pages need it: quotes of
+// both kinds, and a comment at the end.
+func shellWords(line string) (words []string, err error) {
+	var word strings.Builder
+	begun, quote := false, rune(0)
+	for _, r := range line {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			word.WriteRune(r)
+		case r == '\'' || r == '"':
+			quote, begun = r, true
+		case r == '#' && !begun:
+			return words, nil
+		case r == ' ' || r == '\t':
+			if begun {
+				words = append(words, word.String())
+				word.Reset()
+				begun = false
+			}
+		default:
+			word.WriteRune(r)
+			begun = true
+		}
+	}
+	if quote != 0 {
+		return nil, fmt.Errorf("a quote %c is not closed", quote)
+	}
+	if begun {
+		words = append(words, word.String())
+	}
+	return words, nil
+}
+
+// Line is what a command line asks a program for: the names of the subcommand, and the
+// flags.
+type Line struct {
+	Path  string
+	Flags []string
+}
+
+func (l Line) String() string {
+	return strings.Join(append([]string{l.Path}, l.Flags...), " ")
+}
+
+// asksOnly reports whether it only asks what the program is, and has it do nothing.
+func (l Line) asksOnly() bool {
+	return slices.Contains(l.Flags, "--help") || slices.Contains(l.Flags, "--version")
+}
+
+// covers reports whether it asks for all that other does.
+func (l Line) covers(other Line) bool {
+	return l.Path == other.Path && l.asksOnly() == other.asksOnly() && !slices.ContainsFunc(other.Flags, func(flag string) bool { return !slices.Contains(l.Flags, flag) })
+}
+
+// Parser is a program's own parser of command lines.
+type Parser struct{ kong *kong.Kong }
+
+// NewParser returns the parser of a program whose command line cli, a pointer to a
+// struct for kong, describes.
+func NewParser(t testing.TB, program string, cli any) Parser {
+	t.Helper()
+	parser, err := kong.New(cli, kong.Name(program), kong.Vars{"min_server": "", "version": ""}, kong.Exit(func(int) {}), kong.Writers(io.Discard, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Parser{parser}
+}
+
+// Parse reads arguments without running anything. With whole, nothing that is needed
+// may be left out.
+func (p Parser) Parse(args []string, whole bool) (Line, error) {
+	found, err := kong.Trace(p.kong, args)
+	if err != nil {
+		return Line{}, err
+	}
+	if found.Error != nil {
+		return Line{}, found.Error
+	}
+	line := Line{Path: p.kong.Model.Name}
+	for _, element := range found.Path {
+		switch {
+		case element.Command != nil:
+			line.Path += " " + element.Command.Name
+		case element.Flag != nil:
+			line.Flags = append(line.Flags, "--"+element.Flag.Name)
+		}
+	}
+	slices.Sort(line.Flags)
+	line.Flags = slices.Compact(line.Flags)
+	if whole && !line.asksOnly() {
+		if _, err := p.kong.Parse(args); err != nil {
+			return Line{}, err
+		}
+	}
+	return line, nil
+}
+
+// Flags returns the names of all flags, and Variables those of the environment that
+// are their defaults.
+func (p Parser) Flags() (flags, variables []string) {
+	for _, node := range append([]*kong.Node{p.kong.Model.Node}, leaves(p.kong.Model.Node)...) {
+		for _, flag := range node.Flags {
+			flags = append(flags, flag.Name)
+			variables = append(variables, flag.Tag.Envs...)
+		}
+	}
+	return flags, variables
+}
+
+func leaves(node *kong.Node) (all []*kong.Node) {
+	for _, child := range node.Children {
+		all = append(append(all, child), leaves(child)...)
+	}
+	return all
+}
+
+// run finds a program in a line of a script: run by exec, or by a command of ours such
+// as poll, and not after a ! that says that it is refused.
+var run = regexp.MustCompile(`^(?:\[[^\]]*\] )?(?:exec|poll|code) `)
+
+// ScriptLines returns what the testscripts in a folder have the program do, and in
+// which file.
+func (p Parser) ScriptLines(t testing.TB, folder string) map[string][]Line {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s has no scripts: %v", folder, err)
+	}
+	all := make(map[string][]Line)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		script, _, _ := strings.Cut(string(text), "\n-- ")
+		for line := range strings.Lines(script) {
+			if !run.MatchString(line) {
+				continue
+			}
+			words, err := shellWords(strings.TrimSpace(line))
+			at := slices.Index(words, p.kong.Model.Name)
+			if err != nil || at < 0 {
+				continue
+			}
+			args := words[at+1:]
+			if len(args) > 0 && strings.HasPrefix(args[len(args)-1], "&") {
+				args = args[:len(args)-1]
+			}
+			if asked, err := p.Parse(args, false); err == nil {
+				all[file] = append(all[file], asked)
+			}
+		}
+	}
+	return all
+}
+
+// Check fails the test for each command line of the program that its parser refuses,
+// and for each that no script in the folder runs, unless elsewhere says which Go test
+// does. What elsewhere has for nothing is at fault too.
+func (p Parser) Check(t testing.TB, commands []Command, folder string, elsewhere map[string]string) {
+	t.Helper()
+	scripts := p.ScriptLines(t, folder)
+	used, seen := make(map[string]bool), 0
+	for _, c := range commands {
+		if c.Program() != p.kong.Model.Name {
+			continue
+		}
+		seen++
+		asked, err := p.Parse(c.Words[1:], c.Whole)
+		if err != nil {
+			t.Errorf("%s: %s: %v", c.Where, c.Text, err)
+			continue
+		}
+		inScript := slices.ContainsFunc(slices.Collect(maps.Values(scripts)), func(lines []Line) bool {
+			return slices.ContainsFunc(lines, func(line Line) bool { return line.covers(asked) })
+		})
+		_, excused := elsewhere[asked.String()]
+		switch {
+		case !inScript && !excused:
+			t.Errorf("%s: %s: no script in %s runs %q; let one do so", c.Where, c.Text, folder, asked)
+		case !inScript:
+			used[asked.String()] = true
+		}
+	}
+	for line, test := range elsewhere {
+		if !testExists(t, test) {
+			t.Errorf("%q: there is no test %s in this folder", line, test)
+		}
+		if !used[line] {
+			t.Errorf("%q: a script runs it, or no page shows it, so it need not be said that %s does", line, test)
+		}
+	}
+	if seen == 0 {
+		t.Errorf("the pages show no command of %s", p.kong.Model.Name)
+	}
+}
+
+// testExists reports whether a test of that name is in the folder of the one that runs.
+func testExists(t testing.TB, name string) bool {
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		text, err := os.ReadFile(file)
+		return err == nil && strings.Contains(string(text), "\nfunc "+name+"(")
+	})
+}

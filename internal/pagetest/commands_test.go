@@ -1,0 +1,79 @@
+package pagetest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const page = "Say `greenlight status [PLAN\\|NUMBER]`, or `greenlight\nplan diff`; `one` word is none, nor is `a: b`.\n" +
+	"```console\n$ go run ./cmd/greenlight demo --keep\nwhat it prints\n```\n" +
+	"   ```sh\n   # a comment\n   export KEY=…   # another\n   URL='a b' webhook && curl -d '{\"a\": 1}' \\\n     <your host>/x\n   make check\n   ```\n" +
+	"```yaml\nnot: read\n```\n"
+
+func TestCommands_AreThoseInBlocksAndSentences(t *testing.T) {
+	got := Commands(t, []Page{{Path: "x.md", Text: page}})
+	want := []Command{
+		{Where: "x.md:4", Text: "go run ./cmd/greenlight demo --keep", Words: []string{"greenlight", "demo", "--keep"}, Whole: true},
+		{Where: "x.md:9", Text: "export KEY=…   # another", Sets: []string{"KEY"}, Words: []string{}, Whole: true},
+		{Where: "x.md:10", Text: `URL='a b' webhook && curl -d '{"a": 1}'        <your host>/x`, Sets: []string{"URL"}, Words: []string{"webhook"}, Whole: true},
+		{Where: "x.md:10", Text: `URL='a b' webhook && curl -d '{"a": 1}'        <your host>/x`, Words: []string{"curl", "-d", `{"a": 1}`, "VALUE/x"}, Whole: true},
+		{Where: "x.md:12", Text: "make check", Words: []string{"make", "check"}, Whole: true},
+		{Where: "x.md:1", Text: "greenlight status [PLAN|NUMBER]", Words: []string{"greenlight", "status", "PLAN"}},
+		{Where: "x.md:1", Text: "greenlight plan diff", Words: []string{"greenlight", "plan", "diff"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+type cli struct {
+	Run struct {
+		What string `arg:""`
+		Fast bool
+	} `cmd:""`
+	Stop struct{} `cmd:""`
+}
+
+func TestParser_RefusesWhatTheProgramWould(t *testing.T) {
+	for _, test := range []struct {
+		line   string
+		whole  bool
+		want   string
+		refuse bool
+	}{
+		{"run x --fast", true, "p run --fast", false},
+		{"run", false, "p run", false},
+		{"run", true, "", true},
+		{"", true, "", true},
+		{"run --help", true, "p run --help", false},
+		{"run x y", false, "", true},
+		{"run x --slow", false, "", true},
+		{"walk", false, "", true},
+		{"stop --fast", false, "", true},
+	} {
+		got, err := NewParser(t, "p", &cli{}).Parse(strings.Fields(test.line), test.whole)
+		if (err != nil) != test.refuse || got.String() != test.want {
+			t.Errorf("%q, whole %t: got %q, %v", test.line, test.whole, got, err)
+		}
+	}
+}
+
+func TestLine_CoversOneThatAsksForLess(t *testing.T) {
+	ran := Line{"p run", []string{"--fast", "--json"}}
+	for _, test := range []struct {
+		shown Line
+		want  bool
+	}{
+		{Line{"p run", nil}, true},
+		{Line{"p run", []string{"--json"}}, true},
+		{Line{"p run", []string{"--json", "--slow"}}, false},
+		{Line{"p stop", nil}, false},
+		{Line{"p run", []string{"--help"}}, false},
+	} {
+		if got := ran.covers(test.shown); got != test.want {
+			t.Errorf("%v covers %v: %t", ran, test.shown, got)
+		}
+	}
+}
