@@ -29,12 +29,16 @@ format: ## fail if gofmt would change anything
 vet: ## go vet and staticcheck
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
+	cd deploy/monitoring/ruletest && $(GO) vet .
+	cd deploy/deploytest && $(GO) vet .
+	cd deploy/release/plantest && $(GO) vet .
 
-test: ## all tests, with the race detector; those of hostile plans at full size without it; the alert rules and the release's plan, each by a module of its own
+test: ## all tests, with the race detector; those of hostile plans at full size without it; what is deployed and released, by modules of their own
 	$(GO) test -race ./...
 	$(GO) test ./internal/plan
-	cd deploy/monitoring/ruletest && $(GO) vet . && $(GO) test .
-	cd deploy/release/plantest && $(GO) vet . && $(GO) test .
+	cd deploy/monitoring/ruletest && $(GO) test .
+	cd deploy/deploytest && $(GO) test -race .
+	cd deploy/release/plantest && $(GO) test .
 
 size: ## what make build makes: how large it is, what it says of itself, and that it is the same from another folder
 	GREENLIGHT_SIZE=1 $(GO) test -count=1 -v -run '^TestBuild_' ./deploy/release

@@ -12,16 +12,18 @@ import (
 	"greenlight/internal/notice/shout"
 	"greenlight/internal/process"
 	"greenlight/internal/settings"
+	"greenlight/internal/status"
 )
 
 type command struct {
-	settings.Telnyx   `group:"Telnyx"`
-	settings.Assigner `group:"Plans"`
-	settings.Notify   `group:"Plans"`
-	settings.NATS     `group:"NATS"`
-	settings.Admin    `group:"This process"`
-	settings.Log      `group:"This process"`
-	settings.Version  `group:"This process"`
+	settings.Telnyx      `group:"Telnyx"`
+	settings.Assigner    `group:"Plans"`
+	settings.Notify      `group:"Plans"`
+	settings.NATS        `group:"NATS"`
+	settings.Admin       `group:"This process"`
+	settings.HealthCheck `group:"This process"`
+	settings.Log         `group:"This process"`
+	settings.Version     `group:"This process"`
 }
 
 func main() {
@@ -32,6 +34,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var c command
 	if _, done, err := settings.Parse(&c, "assigner", "Attaches planned numbers to campaigns that carriers have approved.", args, stdout); done || err != nil {
 		return err
+	}
+	if c.AskReady {
+		return status.AskReady(ctx, c.Admin.Listen)
 	}
 	var faults settings.Faults
 	config, plans := c.Assigner.Config(&faults, c.Telnyx)

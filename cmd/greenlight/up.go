@@ -23,14 +23,15 @@ import (
 )
 
 type upCommand struct {
-	settings.Telnyx   `group:"Telnyx"`
-	settings.Webhook  `group:"Notifications"`
-	settings.TLS      `group:"Notifications"`
-	settings.Assigner `group:"Plans"`
-	settings.Notify   `group:"Plans"`
-	settings.Data     `group:"This process"`
-	settings.Admin    `group:"This process"`
-	settings.Log      `group:"This process"`
+	settings.Telnyx      `group:"Telnyx"`
+	settings.Webhook     `group:"Notifications"`
+	settings.TLS         `group:"Notifications"`
+	settings.Assigner    `group:"Plans"`
+	settings.Notify      `group:"Plans"`
+	settings.Data        `group:"This process"`
+	settings.Admin       `group:"This process"`
+	settings.HealthCheck `group:"This process"`
+	settings.Log         `group:"This process"`
 }
 
 // Help is what kong prints under the command's own help.
@@ -42,6 +43,9 @@ this, and set the campaign's webhookURL to https://<your host>/webhooks/telnyx.`
 
 // Run runs until it is told to stop.
 func (c *upCommand) Run(ctx context.Context, out output) error {
+	if c.AskReady {
+		return status.AskReady(ctx, c.Admin.Listen)
+	}
 	var faults settings.Faults
 	site := site{
 		dir:     c.Data.Dir,

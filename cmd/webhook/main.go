@@ -11,15 +11,17 @@ import (
 	"greenlight/internal/httpserve"
 	"greenlight/internal/process"
 	"greenlight/internal/settings"
+	"greenlight/internal/status"
 )
 
 type command struct {
-	settings.Webhook `group:"Notifications"`
-	settings.TLS     `group:"Notifications"`
-	settings.NATS    `group:"NATS"`
-	settings.Admin   `group:"This process"`
-	settings.Log     `group:"This process"`
-	settings.Version `group:"This process"`
+	settings.Webhook     `group:"Notifications"`
+	settings.TLS         `group:"Notifications"`
+	settings.NATS        `group:"NATS"`
+	settings.Admin       `group:"This process"`
+	settings.HealthCheck `group:"This process"`
+	settings.Log         `group:"This process"`
+	settings.Version     `group:"This process"`
 }
 
 func main() {
@@ -30,6 +32,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var c command
 	if _, done, err := settings.Parse(&c, "webhook", "Takes Telnyx's 10DLC notifications and keeps them in NATS JetStream.", args, stdout); done || err != nil {
 		return err
+	}
+	if c.AskReady {
+		return status.AskReady(ctx, c.Admin.Listen)
 	}
 	var faults settings.Faults
 	config := c.Webhook.Config(&faults)

@@ -48,6 +48,10 @@ const (
 	// finished is tried before it becomes a dead letter.
 	patience     = 12
 	patienceTime = time.Hour
+	// askAgain is when the server is asked again for what an assigner needs there. Of two
+	// that ask a cluster for the same bucket at once, now and then neither is answered,
+	// though it is made (seen with NATS 2.15.2); who asks again is.
+	askAgain = 3 * time.Second
 	// ledgerTimeout bounds reading all campaigns of the ledger.
 	ledgerTimeout = 10 * time.Second
 	// takeoverAfter is how old a process must be for a new pin to mean that it
@@ -177,26 +181,54 @@ func Prepare(config Config) (*Assigner, error) {
 
 // Join makes the streams and buckets that are not there yet, joins the consumer, and
 // learns what the ledger knows. After an error it may be called again.
-func (a *Assigner) Join(ctx context.Context) (err error) {
-	if err := events.EnsureStreams(ctx, a.config.JetStream, a.config.Replicas); err != nil {
-		return err
-	}
-	if a.ledger, err = ledger.Create(ctx, a.config.JetStream, a.config.Replicas); err != nil {
-		return err
-	}
-	if a.notices, err = notice.NewPublisher(ctx, a.config.JetStream, a.config.Replicas); err != nil {
-		return err
-	}
-	a.consumer, err = events.NewConsumer(ctx, a.config.JetStream, a.config.Timing, func(err error) {
-		a.log.Warn().Err(err).Msg("trouble with the consumer, going on")
-	})
-	if err != nil {
+func (a *Assigner) Join(ctx context.Context) error {
+	if err := a.provide(ctx); err != nil {
 		return err
 	}
 	if a.metrics == nil { // they ask the consumer
 		a.metrics = newMetrics(a.config.Metrics, a)
 	}
 	return a.recall(ctx)
+}
+
+// provide makes what is not there yet: streams, ledger and consumer.
+func (a *Assigner) provide(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		func(ctx context.Context) error {
+			return events.EnsureStreams(ctx, a.config.JetStream, a.config.Replicas)
+		},
+		func(ctx context.Context) (err error) {
+			a.ledger, err = ledger.Create(ctx, a.config.JetStream, a.config.Replicas)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			a.notices, err = notice.NewPublisher(ctx, a.config.JetStream, a.config.Replicas)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			a.consumer, err = events.NewConsumer(ctx, a.config.JetStream, a.config.Timing, func(err error) {
+				a.log.Warn().Err(err).Msg("trouble with the consumer, going on")
+			})
+			return err
+		},
+	} {
+		if err := insist(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insist does something again each time that it had no answer after askAgain.
+func insist(ctx context.Context, do func(context.Context) error) error {
+	for {
+		bounded, cancel := context.WithTimeout(ctx, askAgain)
+		err := do(bounded)
+		cancel()
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	}
 }
 
 // watching returns a copy of the client of whose calls this assigner is told as

@@ -361,6 +361,12 @@ type Admin struct {
 	TokenFile string `name:"admin-token-file" env:"ADMIN_TOKEN_FILE" placeholder:"FILE" help:"File that holds the token."`
 }
 
+// HealthCheck is for the health check of a container that holds nothing else to ask with.
+// It is no setting: a variable that made a service end at once would be a trap.
+type HealthCheck struct {
+	AskReady bool `name:"healthcheck" help:"Run nothing: ask the process that has ADMIN_LISTEN on this machine whether it is ready, and end with 0 or 1."`
+}
+
 // leastToken is how long a token must be to be safe from guessing.
 const leastToken = 16
 

@@ -1,0 +1,219 @@
+// Package deploytest holds the files of deploy against the program, the formats that
+// they are in, and each other, and runs what they describe as far as that goes without
+// containers. It is a module of its own: compose's loader, kustomize and the types of
+// Kubernetes bring many modules that Greenlight has no other use for.
+package deploytest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// root is the repository, deploy the folder under test.
+const (
+	root   = "../.."
+	deploy = ".."
+)
+
+// bin has the three commands, built once.
+var bin string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if bin, err = os.MkdirTemp("", "deploytest"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(bin)
+	build := exec.Command("go", "build", "-o", bin+"/", "./cmd/...")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	must(t, err)
+	return string(text)
+}
+
+// options are the variables and flags of a command, as its help tells them.
+type options struct{ variables, flags map[string]bool }
+
+var (
+	variable = regexp.MustCompile(`\[\$([A-Z0-9_]+)\]`)
+	flag     = regexp.MustCompile(`(?m)^ +(?:-\w, +)?(--[a-z-]+)`)
+)
+
+// optionsOf asks a command, such as "webhook" or "greenlight up".
+func optionsOf(t *testing.T, command ...string) options {
+	t.Helper()
+	help, err := exec.Command(filepath.Join(bin, command[0]), append(slices.Clone(command[1:]), "--help")...).Output()
+	must(t, err)
+	found := options{map[string]bool{}, map[string]bool{}}
+	for _, match := range variable.FindAllStringSubmatch(string(help), -1) {
+		found.variables[match[1]] = true
+	}
+	for _, match := range flag.FindAllStringSubmatch(string(help), -1) {
+		found.flags[match[1]] = true
+	}
+	if !found.flags["--help"] {
+		t.Fatalf("%v: no flags in\n%s", command, help)
+	}
+	return found
+}
+
+// checkVariables fails for variables that the command does not know, and for secrets
+// that are not in a file. It returns the values.
+func checkVariables(t *testing.T, set map[string]string, command ...string) {
+	t.Helper()
+	known := optionsOf(t, command...)
+	for name := range set {
+		if !known.variables[name] {
+			t.Errorf("%s is no setting of %v", name, command)
+		}
+		if known.variables[name+"_FILE"] {
+			t.Errorf("%s is in the environment, where it can be read by many; use %s_FILE", name, name)
+		}
+	}
+}
+
+// stopTime is how long a process takes to stop at most: the delay, and then the public
+// and the private listener, one after the other.
+func stopTime(t *testing.T, drainDelay string) time.Duration {
+	t.Helper()
+	if drainDelay == "" {
+		drainDelay = "0s"
+	}
+	delay, err := time.ParseDuration(drainDelay)
+	must(t, err)
+	const drainTimeout = 5 * time.Second // httpserve.DrainTimeout
+	return delay + 2*drainTimeout
+}
+
+// callTime is how long a call to Telnyx may take, which an assigner finishes.
+const callTime = 20 * time.Second
+
+// natsOptions reads a configuration as the server does.
+func natsOptions(t *testing.T, path string) *server.Options {
+	t.Helper()
+	options, err := server.ProcessConfigFile(path)
+	must(t, err)
+	return options
+}
+
+// checkNATSImage fails for a server that is older than Greenlight needs.
+func checkNATSImage(t *testing.T, tag string) {
+	t.Helper()
+	version := regexp.MustCompile(`^2\.(\d+)(\.\d+)?-alpine$`).FindStringSubmatch(tag)
+	least := regexp.MustCompile(`MinServerVersion = "2\.(\d+)`).FindStringSubmatch(read(t, root+"/internal/events/connect.go"))
+	if version == nil || least == nil || len(version[1]) < len(least[1]) || version[1] < least[1] {
+		t.Errorf("NATS is %q, want 2.%v or newer", tag, least)
+	}
+}
+
+// makeSecrets makes what secrets.sh makes, with Telnyx's two beside it.
+func makeSecrets(t *testing.T) (folder string) {
+	t.Helper()
+	folder = filepath.Join(t.TempDir(), "secrets")
+	script := func() string {
+		out, err := exec.Command("sh", deploy+"/secrets.sh", folder).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	if told := script(); strings.Count(told, "missing: ") != 2 {
+		t.Errorf("secrets.sh tells %q, want the two that are missing", told)
+	}
+	before := read(t, folder+"/nats-url")
+	must(t, os.WriteFile(folder+"/telnyx-api-key", []byte("simulated\n"), 0o600))
+	must(t, os.WriteFile(folder+"/telnyx-public-key", []byte(simulatorKey+"\n"), 0o600))
+	if told := script(); told != "" {
+		t.Errorf("secrets.sh tells %q, want nothing missing", told)
+	}
+	if read(t, folder+"/nats-url") != before {
+		t.Error("secrets.sh did not keep what was there")
+	}
+	return folder
+}
+
+func TestSecrets_AreForTheirOwnerAndReadableInContainers(t *testing.T) {
+	folder := makeSecrets(t)
+	if got, err := os.Stat(folder); err != nil || got.Mode().Perm() != 0o700 {
+		t.Errorf("folder: got %v, %v", got.Mode(), err)
+	}
+	files, err := os.ReadDir(folder)
+	must(t, err)
+	seen := map[string]string{}
+	for _, file := range files {
+		info, err := file.Info()
+		must(t, err)
+		if info.Mode().Perm() != 0o444 {
+			t.Errorf("%s: got %v, want it readable by the user of a container", file.Name(), info.Mode())
+		}
+		text := read(t, filepath.Join(folder, file.Name()))
+		if other, there := seen[text]; there {
+			t.Errorf("%s and %s are the same", file.Name(), other)
+		}
+		seen[text] = file.Name()
+	}
+	if _, err := os.Stat(deploy + "/secrets"); err == nil {
+		ignored := exec.Command("git", "check-ignore", "-q", "deploy/secrets/admin-token")
+		ignored.Dir = root
+		if ignored.Run() != nil {
+			t.Error("deploy/secrets is not ignored by git")
+		}
+	}
+}
+
+var healthCheck = regexp.MustCompile(`(?m)^FROM base AS (\w+)\n(?:.*\n)*?HEALTHCHECK .* CMD \["/(\w+)"(.*)\]$`)
+
+func TestDockerfile_HasAHealthCheckForEachCommand(t *testing.T) {
+	text := read(t, root+"/Dockerfile")
+	found := map[string]bool{}
+	for _, match := range healthCheck.FindAllStringSubmatch(text, -1) {
+		target, command, rest := match[1], match[2], match[3]
+		found[target] = true
+		asks := []string{command}
+		if target == "greenlight" {
+			asks = append(asks, "up")
+		}
+		if want := strings.Join(append(asks, "--healthcheck"), `", "`); target != command || `"`+command+`"`+rest != `"`+want+`"` {
+			t.Errorf("%s: got %s%s, want %s", target, command, rest, want)
+		}
+		if !optionsOf(t, asks...).flags["--healthcheck"] {
+			t.Errorf("%v has no --healthcheck", asks)
+		}
+	}
+	if len(found) != 3 {
+		t.Errorf("got health checks for %v, want three targets", found)
+	}
+	if strings.Count(text, "USER 65532:65532") != 1 || strings.Count(text, "FROM base AS ") != 3 {
+		t.Error("not every image is of the base that runs as nobody")
+	}
+}

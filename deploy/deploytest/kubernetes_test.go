@@ -1,0 +1,400 @@
+package deploytest
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	networking "k8s.io/api/networking/v1"
+	policy "k8s.io/api/policy/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+// objects are what the base makes, by name.
+type objects struct {
+	deployments map[string]apps.Deployment
+	services    map[string]core.Service
+	budgets     map[string]policy.PodDisruptionBudget
+	policies    map[string]networking.NetworkPolicy
+}
+
+// base builds the base, and fails for a field that Kubernetes does not know.
+func base(t *testing.T) objects {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), deploy+"/kubernetes")
+	must(t, err)
+	all := objects{map[string]apps.Deployment{}, map[string]core.Service{}, map[string]policy.PodDisruptionBudget{}, map[string]networking.NetworkPolicy{}}
+	for _, resource := range built.Resources() {
+		text, err := resource.MarshalJSON()
+		must(t, err)
+		if resource.GetNamespace() != "" {
+			t.Errorf("%s is in a namespace", resource.CurId())
+		}
+		switch kind := resource.GetApiVersion() + " " + resource.GetKind(); kind {
+		case "apps/v1 Deployment":
+			keep(t, all.deployments, resource.GetName(), text)
+		case "v1 Service":
+			keep(t, all.services, resource.GetName(), text)
+		case "policy/v1 PodDisruptionBudget":
+			keep(t, all.budgets, resource.GetName(), text)
+		case "networking.k8s.io/v1 NetworkPolicy":
+			keep(t, all.policies, resource.GetName(), text)
+		default:
+			t.Errorf("%s %s is looked at by no test", kind, resource.GetName())
+		}
+	}
+	if len(all.deployments) != 2 {
+		t.Fatalf("got %d deployments, want 2", len(all.deployments))
+	}
+	return all
+}
+
+func keep[T any](t *testing.T, into map[string]T, name string, text []byte) {
+	t.Helper()
+	var object T
+	unknown, err := kjson.UnmarshalStrict(text, &object)
+	must(t, err)
+	for _, fault := range unknown {
+		t.Errorf("%s: %v", name, fault)
+	}
+	into[name] = object
+}
+
+func matches(t *testing.T, selector *meta.LabelSelector, set map[string]string) bool {
+	t.Helper()
+	s, err := meta.LabelSelectorAsSelector(selector)
+	must(t, err)
+	return !s.Empty() && s.Matches(labels.Set(set))
+}
+
+func TestKubernetes_SelectorsFindTheirPods(t *testing.T) {
+	all := base(t)
+	for name, deployment := range all.deployments {
+		pods := deployment.Spec.Template.Labels
+		if !matches(t, deployment.Spec.Selector, pods) {
+			t.Errorf("%s: selects %v, pods have %v", name, deployment.Spec.Selector, pods)
+		}
+		for other, wrong := range all.deployments {
+			if other != name && matches(t, deployment.Spec.Selector, wrong.Spec.Template.Labels) {
+				t.Errorf("%s: selects pods of %s", name, other)
+			}
+		}
+		for _, spread := range deployment.Spec.Template.Spec.TopologySpreadConstraints {
+			if !matches(t, spread.LabelSelector, pods) {
+				t.Errorf("%s: spreads other pods over %s", name, spread.TopologyKey)
+			}
+		}
+		if len(deployment.Spec.Template.Spec.TopologySpreadConstraints) == 0 {
+			t.Errorf("%s: is not spread", name)
+		}
+		budget, there := all.budgets[name]
+		if !there || !matches(t, budget.Spec.Selector, pods) {
+			t.Errorf("%s: has no disruption budget", name)
+		}
+		if most := budget.Spec.MaxUnavailable; most == nil || most.IntValue() < 1 || most.IntValue() >= int(*deployment.Spec.Replicas) {
+			t.Errorf("%s: of %d may %v be away", name, *deployment.Spec.Replicas, most)
+		}
+		if *deployment.Spec.Replicas != 2 {
+			t.Errorf("%s: got %d, want two", name, *deployment.Spec.Replicas)
+		}
+		rules, there := all.policies[name]
+		if !there || !matches(t, &rules.Spec.PodSelector, pods) {
+			t.Errorf("%s: has no network policy", name)
+		}
+	}
+	for name, service := range all.services {
+		pods := all.deployments[name].Spec.Template
+		if len(service.Spec.Selector) == 0 || !labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(pods.Labels)) {
+			t.Errorf("service %s: selects %v, pods have %v", name, service.Spec.Selector, pods.Labels)
+		}
+		if len(service.Spec.Ports) != 1 || portNumber(pods.Spec.Containers[0], service.Spec.Ports[0].TargetPort) != 8080 {
+			t.Errorf("service %s: leads to %+v, want the public port alone", name, service.Spec.Ports)
+		}
+	}
+	if len(all.services) != 1 {
+		t.Errorf("got %d services, want that of the webhook", len(all.services))
+	}
+}
+
+// portNumber returns the port of a container that is meant, 0 for none.
+func portNumber(container core.Container, meant intstr.IntOrString) int32 {
+	for _, port := range container.Ports {
+		if port.Name == meant.StrVal && meant.Type == intstr.String || port.ContainerPort == meant.IntVal && meant.Type == intstr.Int {
+			return port.ContainerPort
+		}
+	}
+	return 0
+}
+
+func TestKubernetes_SetsWhatTheCommandsKnow(t *testing.T) {
+	readme := read(t, deploy+"/README.md")
+	for name, deployment := range base(t).deployments {
+		pod := deployment.Spec.Template.Spec
+		container := pod.Containers[0]
+		set := map[string]string{}
+		for _, variable := range container.Env {
+			if variable.ValueFrom != nil {
+				t.Errorf("%s: %s comes from elsewhere, and is in the environment then", name, variable.Name)
+			}
+			set[variable.Name] = variable.Value
+		}
+		if len(container.EnvFrom) > 0 || len(container.Command) > 0 {
+			t.Errorf("%s: has variables or a command that no test knows", name)
+		}
+		checkVariables(t, set, container.Name)
+		files := mountedKeys(t, name, pod, readme)
+		for variable, value := range set {
+			if !strings.HasSuffix(variable, "_FILE") {
+				continue
+			}
+			want := strings.ReplaceAll(strings.ToLower(strings.TrimSuffix(variable, "_FILE")), "_", "-")
+			if files[value] != want {
+				t.Errorf("%s: %s is %s, where key %q lies, want %s", name, variable, value, files[value], want)
+			}
+			delete(files, value)
+		}
+		if len(files) > 0 {
+			t.Errorf("%s: has secrets that it does not read: %v", name, files)
+		}
+		if container.Name == "assigner" && !slices.ContainsFunc(container.VolumeMounts, func(m core.VolumeMount) bool {
+			return m.MountPath == set["PLANS"] && m.Name == "plans" && m.SubPath == ""
+		}) {
+			t.Errorf("%s: PLANS is %s, where no folder is mounted", name, set["PLANS"])
+		}
+		if set["REPLICAS"] != "3" || set["ADMIN_LISTEN"] != ":8081" {
+			t.Errorf("%s: got %v", name, set)
+		}
+		stop := stopTime(t, set["DRAIN_DELAY"])
+		if container.Name == "assigner" {
+			stop += callTime
+		}
+		if grace := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second; grace <= stop {
+			t.Errorf("%s: is killed after %s, and may take %s to stop", name, grace, stop)
+		}
+	}
+}
+
+// mountedKeys returns the keys of secrets by where they are in the first container, and
+// fails for what nobody is told to make.
+func mountedKeys(t *testing.T, name string, pod core.PodSpec, readme string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, volume := range pod.Volumes {
+		at := slices.IndexFunc(pod.Containers[0].VolumeMounts, func(m core.VolumeMount) bool { return m.Name == volume.Name })
+		if at < 0 {
+			t.Errorf("%s: volume %s is not mounted", name, volume.Name)
+			continue
+		}
+		mount := pod.Containers[0].VolumeMounts[at]
+		if !mount.ReadOnly {
+			t.Errorf("%s: may write to %s", name, mount.MountPath)
+		}
+		switch {
+		case volume.Secret != nil:
+			if !strings.Contains(readme, "kubectl create secret generic "+volume.Secret.SecretName+" ") {
+				t.Errorf("%s: nobody is told to make the secret %s", name, volume.Secret.SecretName)
+			}
+			if mode := *volume.Secret.DefaultMode; mode != 0o440 || *pod.SecurityContext.FSGroup != 65532 {
+				t.Errorf("%s: secrets have mode %o", name, mode)
+			}
+			for _, item := range volume.Secret.Items {
+				if !regexp.MustCompile(`--from-file=\S*/` + regexp.QuoteMeta(item.Key) + `\b`).MatchString(readme) {
+					t.Errorf("%s: nobody is told to put %s into the secret", name, item.Key)
+				}
+				files[filepath.Join(mount.MountPath, item.Path)] = item.Key
+			}
+		case volume.ConfigMap != nil:
+			if !strings.Contains(readme, "kubectl create configmap "+volume.ConfigMap.Name+" ") {
+				t.Errorf("%s: nobody is told to make the map %s", name, volume.ConfigMap.Name)
+			}
+		default:
+			t.Errorf("%s: volume %s is looked at by no test", name, volume.Name)
+		}
+	}
+	return files
+}
+
+func TestKubernetes_ProbesAskThePrivateListener(t *testing.T) {
+	for name, deployment := range base(t).deployments {
+		container := deployment.Spec.Template.Spec.Containers[0]
+		for path, probe := range map[string]*core.Probe{
+			"/healthz (startup)": container.StartupProbe, "/healthz": container.LivenessProbe, "/readyz": container.ReadinessProbe,
+		} {
+			path, _, _ = strings.Cut(path, " ")
+			if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || portNumber(container, probe.HTTPGet.Port) != 8081 {
+				t.Errorf("%s: %s is asked by %+v", name, path, probe)
+				continue
+			}
+			if probe.TimeoutSeconds < 2 { // an answer may take 900 ms
+				t.Errorf("%s: %s may take %d s", name, path, probe.TimeoutSeconds)
+			}
+		}
+		// process.joinTimeout and makeTimeout, before anybody is answered.
+		least := map[string]time.Duration{"webhook": 5 * time.Second, "assigner": 65 * time.Second}[container.Name]
+		start := container.StartupProbe
+		if got := time.Duration(start.PeriodSeconds*start.FailureThreshold) * time.Second; got <= least {
+			t.Errorf("%s: is killed after %s of a start that may take %s", name, got, least)
+		}
+	}
+}
+
+func TestKubernetes_ContainsEveryPod(t *testing.T) {
+	for name, deployment := range base(t).deployments {
+		pod := deployment.Spec.Template.Spec
+		if len(pod.Containers) != 1 || len(pod.InitContainers) > 0 {
+			t.Fatalf("%s: got %d containers", name, len(pod.Containers))
+		}
+		if pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken {
+			t.Errorf("%s: has a token of the service account", name)
+		}
+		who := pod.SecurityContext
+		if who == nil || who.RunAsNonRoot == nil || !*who.RunAsNonRoot || who.RunAsUser == nil || *who.RunAsUser != 65532 ||
+			who.SeccompProfile == nil || who.SeccompProfile.Type != core.SeccompProfileTypeRuntimeDefault {
+			t.Errorf("%s: runs as %+v", name, who)
+		}
+		c := pod.Containers[0]
+		may := c.SecurityContext
+		if may == nil || may.ReadOnlyRootFilesystem == nil || !*may.ReadOnlyRootFilesystem ||
+			may.AllowPrivilegeEscalation == nil || *may.AllowPrivilegeEscalation ||
+			may.Capabilities == nil || !slices.Equal(may.Capabilities.Drop, []core.Capability{"ALL"}) || len(may.Capabilities.Add) > 0 {
+			t.Errorf("%s: may %+v", name, may)
+		}
+		for _, amount := range []core.ResourceName{core.ResourceCPU, core.ResourceMemory} {
+			if c.Resources.Requests.Name(amount, "").IsZero() || c.Resources.Limits.Name(amount, "").IsZero() {
+				t.Errorf("%s: %s: asks for %v, may have %v", name, amount, c.Resources.Requests, c.Resources.Limits)
+			}
+		}
+		if image, tag, _ := strings.Cut(c.Image, ":"); image != name || tag == "" || tag == "latest" {
+			t.Errorf("%s: image %s", name, c.Image)
+		}
+		if pod.HostNetwork || pod.HostPID || pod.HostIPC {
+			t.Errorf("%s: is in the host", name)
+		}
+	}
+}
+
+func TestKubernetes_NetworkOpensWhatIsNeeded(t *testing.T) {
+	all := base(t)
+	natsPods := map[string]string{"app.kubernetes.io/name": "nats"}
+	for name, deployment := range all.deployments {
+		container := deployment.Spec.Template.Spec.Containers[0]
+		rules := all.policies[name].Spec
+		if !slices.Equal(rules.PolicyTypes, []networking.PolicyType{networking.PolicyTypeIngress, networking.PolicyTypeEgress}) {
+			t.Errorf("%s: %v", name, rules.PolicyTypes)
+		}
+		open := map[int32]bool{} // by port: to everybody
+		for _, rule := range rules.Ingress {
+			for _, port := range rule.Ports {
+				open[portNumber(container, *port.Port)] = len(rule.From) == 0
+			}
+			for _, from := range rule.From {
+				if from.NamespaceSelector == nil || from.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] != "monitoring" || from.PodSelector != nil {
+					t.Errorf("%s: lets in %+v", name, from)
+				}
+			}
+		}
+		want := map[int32]bool{8081: false}
+		if container.Name == "webhook" {
+			want[8080] = true
+		}
+		if len(open) != len(want) || open[8081] || open[8080] != want[8080] {
+			t.Errorf("%s: got %v, want %v", name, open, want)
+		}
+		out := map[int32]bool{}
+		for _, rule := range rules.Egress {
+			for _, port := range rule.Ports {
+				out[port.Port.IntVal] = true
+				if port.Port.IntVal == 4222 && (len(rule.To) != 1 || !matches(t, rule.To[0].PodSelector, natsPods)) {
+					t.Errorf("%s: 4222 leads to %+v", name, rule.To)
+				}
+			}
+		}
+		if !out[4222] || !out[53] || out[443] != (container.Name == "assigner") || len(out) > 3 {
+			t.Errorf("%s: may call %v", name, out)
+		}
+		// NATS lets these pods in.
+		if in := all.policies["greenlight-nats"].Spec; !matches(t, &in.PodSelector, natsPods) ||
+			in.Ingress[0].Ports[0].Port.IntVal != 4222 || !matches(t, in.Ingress[0].From[0].PodSelector, deployment.Spec.Template.Labels) {
+			t.Errorf("%s: is not let in by NATS", name)
+		}
+	}
+}
+
+func TestKubernetes_NATSSyncsAndIsACluster(t *testing.T) {
+	var values struct {
+		Container struct {
+			Image struct{ Tag string }
+			Env   map[string]any
+			Merge struct{ Resources core.ResourceRequirements }
+		}
+		Config struct {
+			Merge   map[string]any
+			Cluster struct {
+				Enabled  bool
+				Replicas int
+			}
+			JetStream struct {
+				Enabled   bool
+				Merge     map[string]any
+				FileStore struct {
+					Enabled bool
+					Pvc     struct {
+						Enabled bool
+						Size    string
+					}
+				}
+			}
+		}
+		PodTemplate struct {
+			TopologySpreadConstraints map[string]core.TopologySpreadConstraint
+		}
+		NatsBox struct{ Enabled bool }
+	}
+	text := read(t, deploy+"/kubernetes/nats-values.yaml")
+	must(t, yaml.UnmarshalStrict([]byte(text), &values))
+	checkNATSImage(t, values.Container.Image.Tag)
+	config := values.Config
+	if !config.Cluster.Enabled || config.Cluster.Replicas != 3 || !config.JetStream.Enabled || !config.JetStream.FileStore.Enabled || !config.JetStream.FileStore.Pvc.Enabled {
+		t.Errorf("got %+v", config)
+	}
+	if _, spread := values.PodTemplate.TopologySpreadConstraints["kubernetes.io/hostname"]; !spread {
+		t.Error("two servers may share a node")
+	}
+	// The chart writes these into the server's configuration, with what is between << and
+	// >> as it is.
+	server := map[string]any{"jetstream": config.JetStream.Merge}
+	for key, value := range config.Merge {
+		server[key] = value
+	}
+	written, err := yaml.Marshal(server)
+	must(t, err)
+	asJSON, err := yaml.YAMLToJSON(written)
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "nats.conf")
+	must(t, os.WriteFile(path, regexp.MustCompile(`"(?:<<|\\u003c\\u003c) (\S+) (?:>>|\\u003e\\u003e)"`).ReplaceAll(asJSON, []byte("$1")), 0o600))
+	secrets := makeSecrets(t)
+	token := read(t, secrets+"/nats-token")
+	t.Setenv("NATS_TOKEN", token)
+	options := natsOptions(t, path)
+	if !options.JetStream || !options.SyncAlways || options.Authorization != token {
+		t.Errorf("JetStream %t, sync always %t, token as in the secret %t", options.JetStream, options.SyncAlways, options.Authorization == token)
+	}
+	if got, want := read(t, secrets+"/nats-url"), "nats://"+token+"@nats:4222"; got != want {
+		t.Errorf("clients say %s, want %s", got, want)
+	}
+	if _, there := values.Container.Env["NATS_TOKEN"]; !there || !strings.Contains(read(t, deploy+"/README.md"), "kubectl create secret generic greenlight-nats --from-file=deploy/secrets/nats-token") {
+		t.Error("nobody is told to make the secret greenlight-nats")
+	}
+}

@@ -1,0 +1,95 @@
+package status_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"greenlight/internal/status"
+)
+
+// private runs a private listener with a token and the given checks, and returns its
+// address.
+func private(t *testing.T, checks ...status.Check) string {
+	t.Helper()
+	server := httptest.NewServer(status.Handler(status.Config{
+		JetStream: startJetStream(t), Checks: checks, Metrics: prometheus.NewRegistry(),
+		Guard: status.Guard{Token: "a token of the test", Exposed: true},
+	}))
+	t.Cleanup(server.Close)
+	at, err := url.Parse(server.URL)
+	must(t, err)
+	return at.Host
+}
+
+func TestAskReady_TellsWhatReadinessTells(t *testing.T) {
+	good := status.Check{Name: "nats"}
+	away := status.Check{Name: "webhook", Ready: func(context.Context) error { return errors.New("the stream is away") }}
+	faulty := status.Check{Name: "plans", Advisory: true, Ready: func(context.Context) error { return errors.New("spring.yaml is at fault") }}
+	for name, test := range map[string]struct {
+		checks []status.Check
+		want   string
+	}{
+		"ready":                {[]status.Check{good}, ""},
+		"ready all the same":   {[]status.Check{good, faulty}, ""},
+		"not ready":            {[]status.Check{good, away}, "not ready: webhook: the stream is away"},
+		"not ready, and a few": {[]status.Check{away, faulty}, "not ready: plans: spring.yaml is at fault; webhook: the stream is away"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			if err := status.AskReady(t.Context(), private(t, test.checks...)); err != nil {
+				got = err.Error()
+			}
+			if got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAskReady_AsksWhatListensOnEveryInterface(t *testing.T) {
+	_, port, err := net.SplitHostPort(private(t, status.Check{Name: "nats"}))
+	must(t, err)
+	for _, address := range []string{":" + port, "0.0.0.0:" + port, "localhost:" + port} {
+		if err := status.AskReady(t.Context(), address); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+func TestAskReady_FailsWhereNobodyOfOursAnswers(t *testing.T) {
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"ok": true}`)) }))
+	defer other.Close()
+	elsewhere := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
+	defer elsewhere.Close()
+	for address, want := range map[string]string{
+		strings.TrimPrefix(gone.URL, "http://"):      "connection refused",
+		strings.TrimPrefix(other.URL, "http://"):     "another program answers there (200 OK)",
+		strings.TrimPrefix(elsewhere.URL, "http://"): "another program answers there (302 Found)",
+		"8081": "missing port in address",
+	} {
+		err := status.AskReady(t.Context(), address)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "ask "+address+" whether it is ready: ") {
+			t.Errorf("%s: got %v, want %q", address, err, want)
+		}
+	}
+}
+
+// A process that hangs takes the connection and says nothing.
+func TestAskReady_DoesNotWaitForWhoSaysNothing(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer listener.Close()
+	if err := status.AskReady(t.Context(), listener.Addr().String()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the deadline", err)
+	}
+}
