@@ -23,6 +23,12 @@ var otherPrograms = map[string]string{
 	"go":   "a test that runs all tests, or benchmarks, would not end; their names are checked",
 	"make": "it runs this test; the targets are checked",
 	"nats": "NATS's own client is no part of this repository",
+
+	"cd":        "the shell's own",
+	"docker":    "there is no container engine where the tests run; deploy/deploytest reads and runs what the file describes",
+	"helm":      "there is no cluster where the tests run; deploy/deploytest runs servers with the values",
+	"kubectl":   "there is no cluster where the tests run; deploy/deploytest builds the base and checks each object",
+	"kustomize": "it would change the base; deploy/deploytest builds it",
 }
 
 // quotedElsewhere are phrases in code letters that are no commands and not in the
@@ -57,7 +63,10 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 			checkMake(t, c)
 		case program == "go":
 			checkGo(t, c)
+		case program == "sh":
+			checkFiles(t, c)
 		case other || quoted:
+			checkFiles(t, c)
 		case c.Whole || !strings.Contains(sources, c.Text):
 			t.Errorf("%s: %s: no program that a test knows, and no text of ours", c.Where, c.Text)
 		}
@@ -79,6 +88,22 @@ func checkMake(t *testing.T, c pagetest.Command) {
 	for _, target := range c.Words[1:] {
 		if !strings.Contains(target, "=") && !strings.Contains(makefile, "\n"+target+":") {
 			t.Errorf("%s: %s: the Makefile has no target %s", c.Where, c.Text, target)
+		}
+	}
+}
+
+var fileOfOurs = regexp.MustCompile(`\b(?:deploy|config)/[\w./-]+`)
+
+// checkFiles fails for files of this repository that are not there. What secrets.sh
+// makes and a person writes is in no repository.
+func checkFiles(t *testing.T, c pagetest.Command) {
+	t.Helper()
+	for _, file := range fileOfOurs.FindAllString(c.Text, -1) {
+		if strings.HasPrefix(file, "deploy/secrets/") || strings.HasPrefix(file, "config/plans") {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+			t.Errorf("%s: %s: there is no %s", c.Where, c.Text, file)
 		}
 	}
 }
@@ -117,6 +142,7 @@ var (
 	constant = regexp.MustCompile("`([A-Z][A-Z0-9_]{3,})(?:=[^`]*)?`")
 	getenv   = regexp.MustCompile(`(?:env|Env|Getenv|LookupEnv)\(\s*"([A-Z_]+)"`)
 	quoted   = regexp.MustCompile(`"([A-Z0-9_]{4,})"`)
+	composed = regexp.MustCompile(`\$\{([A-Z_]+)`)
 )
 
 // Every flag and every variable that the documentation names exists. Other words in
@@ -124,6 +150,9 @@ var (
 func TestDocs_SettingsExist(t *testing.T) {
 	flags, variables := pagetest.NewParser(t, "greenlight", &command{}).Flags()
 	for _, found := range getenv.FindAllStringSubmatch(sources(t, func(string) bool { return true }), -1) {
+		variables = append(variables, found[1])
+	}
+	for _, found := range composed.FindAllStringSubmatch(read(t, filepath.Join(root, "deploy/compose.yaml")), -1) {
 		variables = append(variables, found[1])
 	}
 	var wire []string
