@@ -67,7 +67,7 @@ func (c *crowd) arrive(ctx context.Context, conn net.Conn) context.Context {
 		}
 		g := oldest.Value.(*guest)
 		if left := grace - time.Since(g.since); left > 0 {
-			ripe := time.AfterFunc(left, c.changed.Broadcast)
+			ripe := c.wakeIn(left)
 			c.changed.Wait()
 			ripe.Stop()
 			continue
@@ -86,6 +86,16 @@ func (c *crowd) arrive(ctx context.Context, conn net.Conn) context.Context {
 	c.guests[conn] = g
 	c.calm(g)
 	return context.WithValue(ctx, guestKey{}, g)
+}
+
+// wakeIn wakes who waits for a change, after a while. It is called with the lock held
+// and takes it itself by then: so the caller waits already, however soon that is.
+func (c *crowd) wakeIn(left time.Duration) *time.Timer {
+	return time.AfterFunc(left, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.changed.Broadcast()
+	})
 }
 
 // watch returns a handler that notes on which connection a request is being
