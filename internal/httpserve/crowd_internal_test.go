@@ -11,7 +11,7 @@ import (
 // must be woken all the same: no other change may come for long.
 func TestCrowd_IsWokenHoweverSoonThatIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCrowd(1, nil)
+		c := newCrowd(1, nil, nil)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		const soon = time.Nanosecond
