@@ -28,7 +28,7 @@ func (c *replayCommand) Help() string {
 Telnyx posted it. An event is a hint: the assigner reads the campaign and its numbers at Telnyx and does what
 is still to do, so a replay of what is done does nothing. Several filters narrow each other down. Of the events
 about one campaign or brand the latest is replayed: one look is enough, and the stream is not filled. Replays
-are never replayed, and the same event again within ten minutes is stored once.
+are never replayed, and the same event again within eleven minutes is stored once.
 
 It is for events that a mistake kept from their effect. To try again what failed, use greenlight trigger.`
 }
@@ -108,7 +108,7 @@ func (c *replayCommand) sum(found, chosen, replayed, standing int) string {
 	}
 	told := fmt.Sprintf("Replayed %d of %s; the assigner looks at them now.", replayed, about)
 	if standing > 0 {
-		told += fmt.Sprintf(" %d had been replayed within ten minutes, and were left alone.", standing)
+		told += fmt.Sprintf(" %d had been replayed within eleven minutes, and were left alone.", standing)
 	}
 	return told
 }

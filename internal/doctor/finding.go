@@ -45,6 +45,12 @@ const (
 	CheckPlans       Check = "plans"
 )
 
+// Checks are all of them, in that order.
+var Checks = []Check{
+	CheckNATS, CheckVersion, CheckStream, CheckStorage, CheckReplicas, CheckSync, CheckWrites, CheckDisk, CheckRoom, CheckDeadLetters,
+	CheckSpeed, CheckNATSClock, CheckRights, CheckAssigner, CheckPublicKey, CheckTelnyx, CheckTelnyxClock, CheckPlans,
+}
+
 // Finding is what was found about one thing.
 type Finding struct {
 	Check Check `json:"check"`

@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -17,15 +18,30 @@ const (
 	margin = 10
 )
 
-// topics are the headings under which checks are told.
-var topics = []struct {
+// topic is a heading and the checks that are told under it.
+type topic struct {
 	name   string
 	checks []Check
-}{
-	{"How events are kept", []Check{CheckNATS, CheckVersion, CheckStream, CheckStorage, CheckReplicas, CheckSync, CheckDisk}},
+}
+
+var topics = []topic{
+	{"How events are kept", []Check{CheckNATS, CheckVersion, CheckStream, CheckStorage, CheckReplicas, CheckSync, CheckWrites, CheckDisk}},
 	{"Room, speed and rights", []Check{CheckRoom, CheckDeadLetters, CheckSpeed, CheckNATSClock, CheckRights}},
 	{"Who works on them", []Check{CheckAssigner, CheckPlans}},
 	{"Telnyx", []Check{CheckPublicKey, CheckTelnyx, CheckTelnyxClock}},
+}
+
+// headings are the topics, and under a last one the checks that none of them has: what
+// fails must be told, wherever it stands.
+func (r *Report) headings() []topic {
+	rest := topic{name: "Besides"}
+	for _, f := range r.Findings {
+		known := slices.ContainsFunc(topics, func(t topic) bool { return slices.Contains(t.checks, f.Check) })
+		if !known && !slices.Contains(rest.checks, f.Check) {
+			rest.checks = append(rest.checks, f.Check)
+		}
+	}
+	return append(slices.Clip(topics), rest)
 }
 
 // WriteText writes the report for people: what a 200 means, then each finding with
@@ -33,7 +49,7 @@ var topics = []struct {
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	wrap(&b, "", "", r.Means)
-	for _, topic := range topics {
+	for _, topic := range r.headings() {
 		heading := "\n" + topic.name + "\n"
 		for _, check := range topic.checks {
 			for _, f := range r.Findings {

@@ -1,6 +1,9 @@
 package doctor_test
 
 import (
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,18 +37,31 @@ func TestReport_TextFitsATerminal(t *testing.T) {
 	}
 }
 
-func TestReport_TellsEveryCheck(t *testing.T) {
-	for _, check := range []doctor.Check{
-		doctor.CheckNATS, doctor.CheckVersion, doctor.CheckStream, doctor.CheckStorage, doctor.CheckReplicas, doctor.CheckSync, doctor.CheckDisk,
-		doctor.CheckRoom, doctor.CheckDeadLetters, doctor.CheckSpeed, doctor.CheckNATSClock, doctor.CheckRights, doctor.CheckAssigner,
-		doctor.CheckPublicKey, doctor.CheckTelnyx, doctor.CheckTelnyxClock, doctor.CheckPlans,
-	} {
+func TestReport_TellsEveryCheckOnceUnderATopic(t *testing.T) {
+	for _, check := range append(slices.Clone(doctor.Checks), "of_no_topic") {
 		r := doctor.NewReport(time.Now())
 		r.Add(doctor.Finding{Check: check, Level: doctor.Warn, Says: "Something is odd."})
 		var b strings.Builder
 		must(t, r.WriteText(&b))
-		if !strings.Contains(b.String(), "Something is odd.") {
-			t.Errorf("%s is not in the text", check)
+		if strings.Count(b.String(), "Something is odd.") != 1 {
+			t.Errorf("%s is not in the text once:\n%s", check, b.String())
 		}
+		if other := strings.Contains(b.String(), "\nBesides\n"); other != (check == "of_no_topic") {
+			t.Errorf("%s is told under the heading of what has no topic: %t", check, other)
+		}
+	}
+}
+
+// A check that is looked at and not in the list would be told to no test.
+func TestChecks_AreAllThatAreLookedAt(t *testing.T) {
+	source, err := os.ReadFile("finding.go")
+	must(t, err)
+	declared := regexp.MustCompile(`(?m)^\tCheck\w+ +Check = "(\w+)"$`).FindAllStringSubmatch(string(source), -1)
+	var want []doctor.Check
+	for _, d := range declared {
+		want = append(want, doctor.Check(d[1]))
+	}
+	if !slices.Equal(doctor.Checks, want) {
+		t.Errorf("got %v, want %v", doctor.Checks, want)
 	}
 }

@@ -54,6 +54,15 @@ func TestPublishSpeed_Thresholds(t *testing.T) {
 	})
 }
 
+// Of fewer than a hundred messages the slowest is all there is.
+func TestPublishSpeed_CallsTheSlowestSo(t *testing.T) {
+	for messages, want := range map[int]string{99: "(the slowest)", 100: "(99 of 100)", 200: "(99 of 100)"} {
+		if got := doctor.PublishSpeed(doctor.Speed{P50: 1, P99: 2, Messages: messages}).Says; !strings.Contains(got, want) {
+			t.Errorf("%d messages: got %q, want %q in it", messages, got, want)
+		}
+	}
+}
+
 func TestClocks_Thresholds(t *testing.T) {
 	check(t, []verdict{
 		{"NATS, the same", doctor.NATSClock(0, time.Millisecond), doctor.OK},
@@ -218,7 +227,13 @@ func TestPercentile_OfTheMeasured(t *testing.T) {
 		t.Errorf("got %d as the median, want 25", got)
 	}
 	if got := doctor.Percentile(values, 99); got != 50 {
-		t.Errorf("got %d for 99 of 100, want the slowest", got)
+		t.Errorf("got %d for 99 of 100, want the slowest of so few", got)
+	}
+	for i := len(values); i < 200; i++ {
+		values = append(values, time.Duration(i+1))
+	}
+	if got := doctor.Percentile(values, 99); got != 198 {
+		t.Errorf("got %d for 99 of 100, want two to be slower", got)
 	}
 	if got := doctor.Percentile(values[:1], 50); got != 1 {
 		t.Errorf("got %d of one, want it", got)

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
@@ -96,6 +98,84 @@ func TestGroup_CopiesAreDuplicatesAndHarmNoOther(t *testing.T) {
 	if info := streamInfo(t, js, events.StreamEvents); info.State.Msgs != 62 {
 		t.Errorf("%d messages are stored, want 62", info.State.Msgs)
 	}
+}
+
+// What a stream has seen and a Group has not, as after a restart, by another process,
+// or when a commit's acknowledgement was lost: the server refuses the whole commit, and
+// what is new in it is stored all the same.
+func TestGroup_CopiesThatOnlyTheServerKnowsHarmNoOther(t *testing.T) {
+	js, _ := startStreams(t)
+	batch := manyVerified("id-", 200)
+	seen := map[string]bool{}
+	for i := 20; i < len(batch); i += 40 {
+		seen[batch[i].ID] = true
+		if _, err := events.NewPublisher(js).Publish(t.Context(), batch[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wire, err := js.Conn().SubscribeSync("telnyx.event.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipts, errs := together(t, events.NewGroup(js), batch)
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	duplicates := map[string]bool{}
+	for i, receipt := range receipts {
+		if receipt.Duplicate {
+			duplicates[batch[i].ID] = true
+		}
+	}
+	if !maps.Equal(duplicates, seen) {
+		t.Errorf("got duplicates %v, want %v", duplicates, seen)
+	}
+	if refused := inBatches(t, js.Conn(), wire, seen); refused == 0 {
+		t.Error("no copy was among the others of a commit, so this shows nothing")
+	}
+	if stored, shared := storedBy(t, js); stored != len(batch) || shared == 0 {
+		t.Errorf("%d messages are stored, %d of them by commits of several; want %d, and some", stored, shared, len(batch))
+	}
+}
+
+// inBatches counts the messages that came over the wire as part of a batch and have one
+// of the ids.
+func inBatches(t *testing.T, nc *nats.Conn, wire *nats.Subscription, ids map[string]bool) (count int) {
+	t.Helper()
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if waiting, _, err := wire.Pending(); err != nil || waiting == 0 {
+			return count
+		}
+		msg, err := wire.NextMsg(time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ids[msg.Header.Get(jetstream.MsgIDHeader)] && msg.Header.Get("Nats-Batch-Id") != "" {
+			count++
+		}
+	}
+}
+
+// storedBy counts the stored events, and those of them that share a commit.
+func storedBy(t *testing.T, js jetstream.JetStream) (stored, shared int) {
+	t.Helper()
+	stream, err := js.Stream(t.Context(), events.StreamEvents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; uint64(stored) < stream.CachedInfo().State.Msgs; stored++ {
+		msg, err := stream.GetMsg(t.Context(), uint64(stored)+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if msg.Header.Get("Nats-Batch-Id") != "" {
+			shared++
+		}
+	}
+	return stored, shared
 }
 
 // A stream that an older program made does not take batches.

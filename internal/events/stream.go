@@ -13,11 +13,12 @@ import (
 
 const (
 	// DedupeWindow is how long the stream remembers message ids. Somebody who caught
-	// a delivery can send it again for as long as its timestamp passes, which is up to
-	// 300 s on either side of our clock: ten minutes at most. Telnyx's own tries end
-	// after about two. An id costs some 150 bytes until then (docs/performance.md),
-	// and there are never more than the stream has room for.
-	DedupeWindow = 10 * time.Minute
+	// a delivery can send it again for as long as its timestamp passes: from 300 s
+	// before our clock shows it to the end of the 300th second after, which is 601 s at
+	// most, and the rest of a minute is for clocks that are corrected. Telnyx's own
+	// tries end after about two minutes. An id costs some 150 bytes until then
+	// (docs/performance.md), and there are never more than the stream has room for.
+	DedupeWindow = 11 * time.Minute
 
 	// eventsMaxAge keeps events long enough to read back what happened over a
 	// long weekend.

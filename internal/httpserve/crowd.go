@@ -16,6 +16,7 @@ import (
 type crowd struct {
 	most      int
 	displaced func()
+	unread    func()
 
 	mu      sync.Mutex
 	changed *sync.Cond // some connection has become quiet or is gone
@@ -35,6 +36,8 @@ type guest struct {
 	// since when it has been there.
 	place *list.Element
 	since time.Time
+	// asking says that something has come for which no request has begun yet.
+	asking bool
 	// silent says that no request has come yet. Clients open some connections in
 	// reserve. Shutdown would wait over five seconds for them, and the stop would be
 	// reported as one that cut off requests.
@@ -48,8 +51,8 @@ type guestKey struct{}
 // others can displace it: 10,000 new ones a second, with the default bound.
 const grace = 100 * time.Millisecond
 
-func newCrowd(most int, displaced func()) *crowd {
-	c := &crowd{most: most, displaced: displaced, guests: map[net.Conn]*guest{}}
+func newCrowd(most int, displaced, unread func()) *crowd {
+	c := &crowd{most: most, displaced: displaced, unread: unread, guests: map[net.Conn]*guest{}}
 	c.changed = sync.NewCond(&c.mu)
 	return c
 }
@@ -67,7 +70,7 @@ func (c *crowd) arrive(ctx context.Context, conn net.Conn) context.Context {
 		}
 		g := oldest.Value.(*guest)
 		if left := grace - time.Since(g.since); left > 0 {
-			ripe := time.AfterFunc(left, c.changed.Broadcast)
+			ripe := c.wakeIn(left)
 			c.changed.Wait()
 			ripe.Stop()
 			continue
@@ -86,6 +89,16 @@ func (c *crowd) arrive(ctx context.Context, conn net.Conn) context.Context {
 	c.guests[conn] = g
 	c.calm(g)
 	return context.WithValue(ctx, guestKey{}, g)
+}
+
+// wakeIn wakes who waits for a change, after a while. It is called with the lock held
+// and takes it itself by then: so the caller waits already, however soon that is.
+func (c *crowd) wakeIn(left time.Duration) *time.Timer {
+	return time.AfterFunc(left, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.changed.Broadcast()
+	})
 }
 
 // watch returns a handler that notes on which connection a request is being
@@ -110,7 +123,7 @@ func (c *crowd) begin(g *guest) (leaving bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	g.requests++
-	g.silent = false
+	g.silent, g.asking = false, false
 	c.unquiet(g)
 	return c.leaving
 }
@@ -148,8 +161,11 @@ func (c *crowd) follow(conn net.Conn, state http.ConnState) {
 	}
 	switch state {
 	case http.StateActive:
-		g.silent = false
+		g.silent, g.asking = false, true
 	case http.StateClosed, http.StateHijacked:
+		if g.asking && c.unread != nil {
+			c.unread()
+		}
 		c.drop(g)
 	}
 }

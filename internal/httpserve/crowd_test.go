@@ -179,6 +179,51 @@ func TestServe_BoundsConnectionsAndClosesTheOneThatIsQuietForLongest(t *testing.
 	}
 }
 
+func TestServe_TellsOfWhatWasNoRequest(t *testing.T) {
+	const short = 50 * time.Millisecond
+	for name, tt := range map[string]struct {
+		send   string
+		unread bool
+	}{
+		"a request":                    {get, false},
+		"a request that is refused":    {"GET /refused HTTP/1.1\r\nHost: x\r\n\r\n", false},
+		"nothing":                      {"", false},
+		"no HTTP":                      {"hello\r\n\r\n", true},
+		"another HTTP":                 {"GET / HTTP/3.0\r\nHost: x\r\n\r\n", true},
+		"large headers":                {"GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 32<<10) + "\r\n\r\n", true},
+		"another expectation":          {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: x\r\n\r\nx", true},
+		"half of the headers":          {"GET / HTTP/1.1\r\nHost: x\r\n", true},
+		"after a request, another one": {get, false},
+		"after a request, nothing":     {"", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var unread atomic.Int32
+			address, stop, ended := start(t, httpserve.Options{ReadHeaderTimeout: short, IdleTimeout: short, Unread: func() { unread.Add(1) }},
+				func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/refused" {
+						w.WriteHeader(http.StatusUnauthorized)
+					}
+				})
+			c := dial(t, address)
+			if strings.HasPrefix(name, "after a request") {
+				c.send(get).answer()
+			}
+			_, _ = io.WriteString(c, tt.send) // it may be cut off
+			_, _ = io.Copy(io.Discard, c)
+			c.Close()
+			stop()
+			must(t, <-ended)
+			// The server has let go of the connection and may be about to tell.
+			for deadline := time.Now().Add(patience); tt.unread && unread.Load() == 0 && time.Now().Before(deadline); {
+				time.Sleep(time.Millisecond)
+			}
+			if got := unread.Load() == 1; got != tt.unread {
+				t.Errorf("told of %d, want one: %t", unread.Load(), tt.unread)
+			}
+		})
+	}
+}
+
 func TestServe_LetsANewConnectionWaitWhileAllAreAtWork(t *testing.T) {
 	hold := make(chan struct{})
 	working := make(chan struct{}, 10)

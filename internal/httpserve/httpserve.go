@@ -57,6 +57,11 @@ type Options struct {
 	// Displaced is called for each connection that was closed for another one. It
 	// must not block.
 	Displaced func()
+	// Unread is called for each connection that ended with something that was no whole
+	// request, or one that the handler was not asked about: package http refuses it, or
+	// gives up waiting for the rest. Of those that come on a connection after a good
+	// request package http does not tell us all. It must not block.
+	Unread func()
 	// OnStop is called when the server is told to stop, before anything else.
 	OnStop func()
 	// DrainDelay is how long requests are taken after that, so that whoever sends
@@ -81,7 +86,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 // Serve answers requests until ctx ends, and stops as the package's comment says.
 // It returns nil unless requests were cut off. Closes the listener.
 func (o Options) Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	crowd := newCrowd(cmp.Or(o.MaxConnections, DefaultMaxConnections), o.Displaced)
+	crowd := newCrowd(cmp.Or(o.MaxConnections, DefaultMaxConnections), o.Displaced, o.Unread)
 	server := &http.Server{
 		Handler:           crowd.watch(handler),
 		ReadHeaderTimeout: cmp.Or(o.ReadHeaderTimeout, DefaultReadHeaderTimeout),

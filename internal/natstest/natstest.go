@@ -18,16 +18,16 @@ import (
 // startTimeout is how long a server may take until it takes connections.
 const startTimeout = 20 * time.Second
 
-// Serve runs a server on the loopback port until ctx ends. It writes to the disk what
-// it acknowledges, and its log to stderr.
-func Serve(ctx context.Context, port, dir string) error {
+// Serve runs a server on the loopback port until ctx ends. With syncAlways it writes to
+// the disk what it acknowledges. Its log goes to stderr.
+func Serve(ctx context.Context, port, dir string, syncAlways bool) error {
 	number, err := strconv.Atoi(port)
 	if err != nil {
 		return err
 	}
 	ns, err := server.NewServer(&server.Options{
 		ServerName: "natstest", Host: "127.0.0.1", Port: number, NoSigs: true,
-		JetStream: true, StoreDir: dir, SyncAlways: true, JetStreamMaxStore: 16 << 30,
+		JetStream: true, StoreDir: dir, SyncAlways: syncAlways, JetStreamMaxStore: 16 << 30,
 	})
 	if err != nil {
 		return err

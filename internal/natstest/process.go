@@ -15,7 +15,10 @@ import (
 const (
 	varPort = "GREENLIGHT_NATSTEST_PORT"
 	varDir  = "GREENLIGHT_NATSTEST_DIR"
+	varSync = "GREENLIGHT_NATSTEST_SYNC" // always unless it is later
 )
+
+const syncLater = "later"
 
 // Main makes this process a server if a [Process] started it for that, and else does
 // nothing. Call it first in TestMain.
@@ -30,7 +33,7 @@ func Main() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	if err := Serve(ctx, port, os.Getenv(varDir)); err != nil {
+	if err := Serve(ctx, port, os.Getenv(varDir), os.Getenv(varSync) != syncLater); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -43,6 +46,9 @@ func Main() {
 type Process struct {
 	// URL is the server's address.
 	URL string
+	// SyncLater has the server acknowledge before it syncs, as NATS does by default.
+	// Set it before Start.
+	SyncLater bool
 
 	t       testing.TB
 	dir     string
@@ -101,6 +107,9 @@ func (p *Process) Start() {
 	defer log.Close()
 	p.command = exec.Command(self)
 	p.command.Env = append(os.Environ(), varPort+"="+p.port, varDir+"="+p.dir, "GORACE=atexit_sleep_ms=0")
+	if p.SyncLater {
+		p.command.Env = append(p.command.Env, varSync+"="+syncLater)
+	}
 	p.command.Stdout, p.command.Stderr = log, log
 	if _, err := p.command.StdinPipe(); err != nil { // tells the process that the test is there
 		p.t.Fatal(err)

@@ -1,18 +1,34 @@
 package natstest
 
 import (
+	"bytes"
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
-// Wire is a way to a server that can go dead without anybody hanging up. The zero
-// value is ready for use.
+// Wire is a way to a server that can go dead without anybody hanging up, and be long.
+// The zero value is ready for use.
 type Wire struct {
 	gate  sync.RWMutex
+	delay atomic.Int64 // in nanoseconds
 	users sync.WaitGroup
 }
+
+// chunk is bytes and when they come out at the other end.
+type chunk struct {
+	bytes []byte
+	due   time.Time
+}
+
+// underWay is how many chunks may be on the way at once, one way of one connection.
+const underWay = 256
+
+// Delay has all bytes from now on take that long, each way.
+func (w *Wire) Delay(d time.Duration) { w.delay.Store(int64(d)) }
 
 // Freeze holds back all bytes, both ways, until Thaw.
 func (w *Wire) Freeze() { w.gate.Lock() }
@@ -55,14 +71,33 @@ func (w *Wire) Start(t testing.TB, url string) string {
 }
 
 func (w *Wire) carry(to, from net.Conn) {
-	defer to.Close()
+	chunks := make(chan chunk, underWay)
+	w.users.Go(func() { w.deliver(to, from, chunks) })
+	defer close(chunks)
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
-		w.gate.RLock()
-		_, failed := to.Write(buffer[:n])
+		w.gate.RLock() // so that a frozen wire takes no more
 		w.gate.RUnlock()
-		if err != nil || failed != nil {
+		chunks <- chunk{bytes.Clone(buffer[:n]), time.Now().Add(time.Duration(w.delay.Load()))}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// deliver writes what comes when it is due, until the other end hangs up or it cannot.
+func (w *Wire) deliver(to, from net.Conn, chunks <-chan chunk) {
+	defer to.Close()
+	for c := range chunks {
+		time.Sleep(time.Until(c.due)) // it is what a wire does
+		w.gate.RLock()
+		_, err := to.Write(c.bytes)
+		w.gate.RUnlock()
+		if err != nil {
+			from.Close() // ends who reads
+			for range chunks {
+			}
 			return
 		}
 	}

@@ -200,7 +200,7 @@ func (p *Process) AddDoor(config webhook.Config, listener net.Listener, door Doo
 	if door.Certificates != nil {
 		listener, keepCertificates = p.prepareTLS(listener, door.Certificates)
 	}
-	door.Server.Displaced, door.Server.OnStop = hook.ConnectionDisplaced, hook.Stop
+	door.Server.Displaced, door.Server.Unread, door.Server.OnStop = hook.ConnectionDisplaced, hook.RequestUnread, hook.Stop
 	p.add("webhook", func(ctx context.Context) error {
 		p.log.Info().Str(logging.KeyPart, "webhook").Stringer(logging.KeyAddress, listener.Addr()).
 			Msg("webhook takes deliveries under " + webhook.Path)

@@ -3,6 +3,8 @@ package trouble
 import (
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +48,55 @@ func TestLeaderChange_LosesNothing(t *testing.T) {
 	ls.stored(50)
 	fs.becomeReady()
 	assertKept(t, nc, ls.end())
+}
+
+// Two of three servers stop: nobody leads the stream, which no server may do alone.
+// That is told as what it is, and is over when one comes back.
+func TestNoLeader_IsTold(t *testing.T) {
+	t.Parallel() // it counts no goroutines
+	cluster := natstest.StartCluster(t)
+	fs := openFronts(t, func() *nats.Conn { return connect(t, cluster.URL()) }, 3)
+	ls := startLoads(fs, 0)
+	ls.stored(50)
+	cluster.Stop("n1")
+	cluster.Stop("n2")
+	fs.becomeUnready("nobody takes messages")
+	ls.refused(connections)
+	fs.countRefusals("not_stored", "no_leader")
+	cluster.Start("n1")
+	fs.becomeReady()
+	ls.stored(50)
+	assertKept(t, connect(t, cluster.URL()), ls.end())
+}
+
+// countRefusals waits until each door has counted a refusal with the code and cause.
+func (fs fronts) countRefusals(code, cause string) {
+	t := fs[0].t
+	t.Helper()
+	zero := fmt.Sprintf("greenlight_webhook_refused_total{cause=%q,code=%q} 0\n", cause, code)
+	natstest.Within(t, patience, func() error {
+		for _, f := range fs {
+			text, err := f.metrics()
+			if err != nil {
+				return err
+			}
+			if !strings.Contains(text, strings.TrimSuffix(zero, "0\n")) || strings.Contains(text, zero) {
+				return fmt.Errorf("%s has counted no refusal %s because of %s", f.name, code, cause)
+			}
+		}
+		return nil
+	})
+}
+
+// metrics are what the private listener shows.
+func (f *front) metrics() (string, error) {
+	answer, err := f.client.Get("http://" + f.private + "/metrics")
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	return string(text), err
 }
 
 // leader returns the name of the server that leads the stream of events.

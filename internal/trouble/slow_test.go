@@ -3,6 +3,7 @@ package trouble
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -21,6 +22,15 @@ func TestSilentServer_IsNotWaitedForLong(t *testing.T) {
 			var wire natstest.Wire
 			address := wire.Start(t, server.URL)
 			fs := openFronts(t, func() *nats.Conn { return connect(t, address) }, 1)
+			for _, f := range fs {
+				if padding > 0 {
+					// So much data takes a while to come. And NATS' client holds up whoever
+					// publishes while a write stands still and it dials anew, 1.5 s at most
+					// and beyond the caller's deadline: such a 503 may come when Telnyx has
+					// given up, which tries again all the same.
+					f.held = 1500 * time.Millisecond
+				}
+			}
 			own := connect(t, server.URL)
 			before := begin(fs)
 			ls := startLoads(fs, 0)
@@ -45,4 +55,36 @@ func TestSilentServer_IsNotWaitedForLong(t *testing.T) {
 			assertKept(t, own, ids)
 		})
 	}
+}
+
+// The way to the server is long. Every delivery is answered in time all the same, and
+// what is answered 200 is kept: all of it while an answer takes 0.3 s, and while it
+// takes a second as many as do not have to wait for those before them.
+func TestSlowServer_IsWaitedForAsLongAsTelnyxWaits(t *testing.T) {
+	server := natstest.StartInMemory(t)
+	var wire natstest.Wire
+	address := wire.Start(t, server.URL)
+	fs := openFronts(t, func() *nats.Conn { return connect(t, address) }, 1)
+	own := connect(t, server.URL)
+	before := begin(fs)
+	var ids []string
+	for _, there := range []struct {
+		andBack time.Duration
+		refuses bool
+	}{{300 * time.Millisecond, false}, {time.Second, true}, {0, false}} {
+		wire.Delay(there.andBack / 2)
+		ls := startLoads(fs, 0)
+		ls.stored(2 * connections)
+		before.assertBounded(t)
+		ids = append(ids, ls.end()...)
+		for _, l := range ls.all {
+			if refused := l.refused.Load(); refused > 0 && !there.refuses {
+				t.Errorf("%s: %d were refused while an answer took %s", l.f.name, refused, there.andBack)
+			}
+			t.Logf("%s, %s: %d stored, %d refused", there.andBack, l.f.name, l.kept.Load(), l.refused.Load())
+		}
+	}
+	fs.becomeReady()
+	before.assertNothingLeft(fs)
+	assertKept(t, own, ids)
 }

@@ -16,44 +16,48 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/httpserve"
+	"greenlight/internal/natstest"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/webhook"
 )
 
-// BenchmarkDeliver takes unique signed events over 64 connections: by our handler, and
-// by bare ones that verify, publish and do nothing else, each with a server of its own,
-// in turns of a twentieth so that the machine's moods strike all. One of the bare ones
-// publishes the message that we store, with an id and its proof, and gives the same
-// answer; the other publishes the body alone, which nobody could tell from a copy or
-// verify again, and answers nothing, which saves the client work. Reported are the
-// ratios of our speed to theirs, on servers that sync every message to disk and on some
-// that do not, of which the last are reached as one's own server is. Run it with -benchtime 40000x.
+// BenchmarkDeliver takes unique signed events over 64 connections: by our handler, as
+// a process has it, behind httpserve, with metrics and a log; and by bare ones behind
+// package http that verify, publish and do nothing else. Each has a NATS server of its
+// own, and they go in turns of a twentieth so that the machine's moods strike all. One
+// of the bare ones publishes the message that we store, with an id and its proof, and
+// gives the same answer; the other publishes the body alone, which nobody could tell
+// from a copy or verify again, and answers nothing, which saves the client work.
+// Reported are the ratios of our speed to theirs, on servers in this process that sync
+// every message to disk, on some that do not, and on some that are processes of their
+// own, which do not either. Run it with -benchtime 40000x.
 func BenchmarkDeliver(b *testing.B) {
-	b.Run("fsync", func(b *testing.B) { benchmarkDeliver(b, true, false) })
-	b.Run("no fsync", func(b *testing.B) { benchmarkDeliver(b, false, false) })
-	b.Run("no fsync, over TCP", func(b *testing.B) { benchmarkDeliver(b, false, true) })
+	b.Run("fsync", func(b *testing.B) {
+		benchmarkDeliver(b, true, func() jetstream.JetStream { return inside(b, true) })
+	})
+	b.Run("no fsync", func(b *testing.B) {
+		benchmarkDeliver(b, false, func() jetstream.JetStream { return inside(b, false) })
+	})
+	b.Run("outside", func(b *testing.B) {
+		benchmarkDeliver(b, false, func() jetstream.JetStream { return outside(b) })
+	})
 }
 
-func benchmarkDeliver(b *testing.B, syncAlways, tcp bool) {
+func benchmarkDeliver(b *testing.B, groups bool, start func() jetstream.JetStream) {
 	const turns = 20
-	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{telnyx.PublicKeyOf(telnyxKey)}, func() time.Time { return now })
-	if err != nil {
-		b.Fatal(err)
-	}
-	bare := newContender(b, syncAlways, tcp, func(js jetstream.JetStream) http.Handler {
-		return bareHandler(verifier, js, withProof, `{"status":"accepted"}`+"\n")
-	})
-	barest := newContender(b, syncAlways, tcp, func(js jetstream.JetStream) http.Handler { return bareHandler(verifier, js, bodyAlone, "") })
-	ours := newContender(b, syncAlways, tcp, func(js jetstream.JetStream) http.Handler {
-		hook, err := webhook.New(webhook.Config{Verifier: verifier, JetStream: js, GroupCommit: syncAlways, Now: func() time.Time { return now }})
-		if err != nil {
-			b.Fatal(err)
-		}
-		return hook.Handler()
-	})
+	verifier := benchVerifier(b)
+	bare := newContender(b, start())
+	bare.serve(bareHandler(verifier, bare.js, withProof, `{"status":"accepted"}`+"\n"))
+	barest := newContender(b, start())
+	barest.serve(bareHandler(verifier, barest.js, bodyAlone, ""))
+	ours := newContender(b, start())
+	ours.serveAsAProcess(ourHandler(b, verifier, ours.js, groups))
 	deliveries := signedDeliveries(b.N)
 	b.ResetTimer()
 	for turn := range turns {
@@ -70,6 +74,64 @@ func benchmarkDeliver(b *testing.B, syncAlways, tcp bool) {
 	bare.report("bare")
 	barest.report("body-alone")
 	ours.report("ours")
+}
+
+func benchVerifier(b *testing.B) *telnyx.Verifier {
+	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{telnyx.PublicKeyOf(telnyxKey)}, func() time.Time { return now })
+	if err != nil {
+		b.Fatal(err)
+	}
+	return verifier
+}
+
+// ourHandler has metrics, and writes the log that it writes by default.
+func ourHandler(b *testing.B, verifier *telnyx.Verifier, js jetstream.JetStream, groups bool) http.Handler {
+	hook, err := webhook.New(webhook.Config{
+		Verifier: verifier, JetStream: js, GroupCommit: groups, Now: func() time.Time { return now },
+		Metrics: prometheus.NewRegistry(), Log: zerolog.New(io.Discard).Level(zerolog.InfoLevel).With().Timestamp().Logger(),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return hook.Handler()
+}
+
+// inside starts a server in this process, reached as the built-in one is.
+func inside(b *testing.B, syncAlways bool) jetstream.JetStream {
+	server, err := embedded.Start(embedded.Options{Dir: b.TempDir(), SyncAlways: syncAlways})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { server.Close() })
+	js := withStreams(b, server.URL(), server.InProcess()...)
+	if err := server.StageInMemory(); err != nil {
+		b.Fatal(err)
+	}
+	return js
+}
+
+// outside starts a server as a process of its own that syncs as NATS does by default.
+func outside(b *testing.B) jetstream.JetStream {
+	server := natstest.NewProcess(b)
+	server.SyncLater = true
+	server.Start()
+	return withStreams(b, server.URL)
+}
+
+func withStreams(b *testing.B, url string, options ...nats.Option) jetstream.JetStream {
+	nc, err := events.Connect(url, "bench", options...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := events.EnsureStreams(b.Context(), js, 1); err != nil {
+		b.Fatal(err)
+	}
+	return js
 }
 
 // benchDelivery is a body with its proof.
@@ -89,7 +151,7 @@ func signedDeliveries(n int) []benchDelivery {
 	return deliveries
 }
 
-// contender is a handler with a NATS server and an HTTP server of its own.
+// contender is a handler with streams and an HTTP server of its own.
 type contender struct {
 	b      *testing.B
 	js     jetstream.JetStream
@@ -101,36 +163,36 @@ type contender struct {
 
 const connections = 64
 
-func newContender(b *testing.B, syncAlways, tcp bool, handler func(jetstream.JetStream) http.Handler) *contender {
-	server, err := embedded.Start(embedded.Options{Dir: b.TempDir(), SyncAlways: syncAlways, Listen: tcp})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { server.Close() })
-	options := server.InProcess()
-	if tcp {
-		options = nil
-	}
-	nc, err := events.Connect(server.URL(), "bench", options...)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := events.EnsureStreams(b.Context(), js, 1); err != nil {
-		b.Fatal(err)
-	}
-	if err := server.StageInMemory(); err != nil {
-		b.Fatal(err)
-	}
-	site := httptest.NewServer(handler(js))
-	b.Cleanup(site.Close)
+func newContender(b *testing.B, js jetstream.JetStream) *contender {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}}
 	b.Cleanup(client.CloseIdleConnections)
-	return &contender{b: b, js: js, url: site.URL + webhook.Path, client: client}
+	return &contender{b: b, js: js, client: client}
+}
+
+// serve serves the handler as package http does.
+func (c *contender) serve(handler http.Handler) {
+	site := httptest.NewServer(handler)
+	c.b.Cleanup(site.Close)
+	c.url = site.URL + webhook.Path
+}
+
+// serveAsAProcess serves the handler as our processes do.
+func (c *contender) serveAsAProcess(handler http.Handler) {
+	listener, err := httpserve.Listen("127.0.0.1:0")
+	if err != nil {
+		c.b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- httpserve.Serve(ctx, listener, handler) }()
+	c.b.Cleanup(func() {
+		c.client.CloseIdleConnections()
+		stop()
+		if err := <-ended; err != nil {
+			c.b.Error(err)
+		}
+	})
+	c.url = "http://" + listener.Addr().String() + webhook.Path
 }
 
 // take posts all deliveries, as fast as it can.
@@ -230,24 +292,14 @@ func bareHandler(verifier *telnyx.Verifier, js jetstream.JetStream, message func
 // request to the answer, on a server that does not sync: time and allocations of the
 // whole path of reading, verifying, routing and publishing, without those of HTTP.
 func BenchmarkHandle(b *testing.B) {
-	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{telnyx.PublicKeyOf(telnyxKey)}, func() time.Time { return now })
-	if err != nil {
-		b.Fatal(err)
-	}
+	verifier := benchVerifier(b)
 	for _, name := range []string{"bare", "ours"} {
 		b.Run(name, func(b *testing.B) {
-			var handler http.Handler
-			newContender(b, false, false, func(js jetstream.JetStream) http.Handler {
-				handler = bareHandler(verifier, js, withProof, `{"status":"accepted"}`+"\n")
-				if name == "ours" {
-					hook, err := webhook.New(webhook.Config{Verifier: verifier, JetStream: js, Now: func() time.Time { return now }})
-					if err != nil {
-						b.Fatal(err)
-					}
-					handler = hook.Handler()
-				}
-				return handler
-			})
+			js := inside(b, false)
+			handler := bareHandler(verifier, js, withProof, `{"status":"accepted"}`+"\n")
+			if name == "ours" {
+				handler = ourHandler(b, verifier, js, false)
+			}
 			deliveries := signedDeliveries(b.N)
 			requests := make([]*http.Request, b.N)
 			for i, d := range deliveries {

@@ -605,3 +605,27 @@ func TestWebhook_AnswersASlowBodyInTimeAsWell(t *testing.T) {
 		t.Errorf("answered %v at last, and %d events are stored, want 1", got, n)
 	}
 }
+
+// A delivery that somebody caught is a duplicate for as long as its signature passes:
+// from the earliest moment to the latest, to the nanosecond.
+func TestReplay_IsADuplicateForAsLongAsItPasses(t *testing.T) {
+	clock := now
+	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{telnyx.PublicKeyOf(telnyxKey)}, func() time.Time { return clock })
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := verified(t, "caught")
+	headers := signed(body)
+	passes := func(at time.Time) bool {
+		clock = at
+		return verifier.Verify(headers, body) == nil
+	}
+	second := now.Truncate(time.Second)
+	first, last := second.Add(-telnyx.Tolerance), second.Add(telnyx.Tolerance+time.Second-1)
+	if !passes(first) || passes(first.Add(-1)) || !passes(last) || passes(last.Add(1)) {
+		t.Fatalf("it does not pass from %s to %s", first, last)
+	}
+	if events.DedupeWindow <= last.Sub(first) {
+		t.Errorf("it passes for %s, and its id is remembered for %s", last.Sub(first), events.DedupeWindow)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"maps"
@@ -36,6 +37,8 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 		signed, visits int
 		// The codes that strangers may be answered.
 		codes string
+		// Over TLS.
+		secure bool
 	}{
 		"without headers": {strangers: 64, signed: 200, visits: 2000, codes: "signature_missing", visit: func(s *stranger) {
 			s.ask(nil, body)
@@ -45,6 +48,10 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 		}},
 		"with a stranger's signature": {strangers: 64, signed: 200, visits: 2000, codes: "signature_mismatch", visit: func(s *stranger) {
 			s.ask(s.claim, body)
+		}},
+		"over TLS, with a connection for each request": {strangers: 16, signed: 60, visits: 800, codes: "signature_missing", secure: true, visit: func(s *stranger) {
+			s.ask(nil, body)
+			s.hangUp()
 		}},
 		"with a large body and a stranger's signature": {strangers: 16, signed: 24, visits: 100, codes: "signature_mismatch", visit: func(s *stranger) {
 			s.ask(s.claim, strings.Repeat(body, webhook.DefaultMaxBody/len(body)))
@@ -70,7 +77,12 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := open(t, func(s *setup) { s.config.MaxConnections = tt.options.MaxConnections })
-			f := &flood{t: t, address: d.serve(tt.options), over: make(chan struct{}), answered: map[answer]int{}}
+			f := &flood{t: t, over: make(chan struct{}), answered: map[answer]int{}}
+			if tt.secure {
+				f.address, f.tls = d.serveTLS(tt.options)
+			} else {
+				f.address = d.serve(tt.options)
+			}
 			var strangers sync.WaitGroup
 			for range tt.strangers {
 				strangers.Go(func() {
@@ -113,6 +125,7 @@ const tries = 5
 type flood struct {
 	t       *testing.T
 	address string
+	tls     *tls.Config // nil for none
 	over    chan struct{}
 	// visits that strangers made, and deliveries that were not taken at once.
 	visits, again atomic.Int64
@@ -153,7 +166,7 @@ func (f *flood) deliverAll(d *door, least int, enough func() bool) map[string]bo
 	var senders sync.WaitGroup
 	for i := range 4 {
 		senders.Go(func() {
-			transport := &http.Transport{DisableKeepAlives: i%2 == 0}
+			transport := &http.Transport{DisableKeepAlives: i%2 == 0, TLSClientConfig: f.tls}
 			defer transport.CloseIdleConnections()
 			for {
 				n := next.Add(1)
@@ -203,11 +216,18 @@ func (f *flood) deliver(transport http.RoundTripper, body []byte) bool {
 	return false
 }
 
+func (f *flood) scheme() string {
+	if f.tls != nil {
+		return "https://"
+	}
+	return "http://"
+}
+
 func (f *flood) attempt(transport http.RoundTripper, body []byte) (answer, error) {
 	// Far over Telnyx's two seconds, since this machine may be slow.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+f.address+webhook.Path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.scheme()+f.address+webhook.Path, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
@@ -286,6 +306,9 @@ func (s *stranger) dial() bool {
 	conn, err := net.DialTimeout("tcp", s.flood.address, 10*time.Second)
 	if err != nil {
 		return false
+	}
+	if s.flood.tls != nil {
+		conn = tls.Client(conn, s.flood.tls)
 	}
 	s.conn, s.reader = conn, bufio.NewReader(conn)
 	return true
@@ -415,6 +438,31 @@ func BenchmarkCost(b *testing.B) {
 			}
 			took[kind.name] = float64(b.Elapsed().Nanoseconds()) / float64(b.N)
 			b.ReportMetric(took[kind.name]/took["signed"], "of-signed")
+		})
+	}
+}
+
+// BenchmarkConnection is what a stranger costs who takes a connection for each request,
+// which is refused by its headers: in the clear, and over TLS. The client's part is in
+// it, which is about half of a handshake.
+func BenchmarkConnection(b *testing.B) {
+	for _, secure := range []bool{false, true} {
+		b.Run(map[bool]string{false: "clear", true: "TLS"}[secure], func(b *testing.B) {
+			d := open(b)
+			f := &flood{answered: map[answer]int{}}
+			if secure {
+				f.address, f.tls = d.serveTLS(httpserve.Options{})
+			} else {
+				f.address = d.serve(httpserve.Options{})
+			}
+			s := &stranger{flood: f}
+			for b.Loop() {
+				s.ask(nil, "")
+				s.hangUp()
+			}
+			if got := f.answered[answer{401, "signature_missing"}]; got != b.N {
+				b.Errorf("%d of %d were answered", got, b.N)
+			}
 		})
 	}
 }

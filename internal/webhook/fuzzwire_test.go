@@ -73,6 +73,7 @@ func FuzzWire(f *testing.F) {
 	}
 	// FuzzWebhook has it off, so that both ways to store are tried.
 	d := open(f, func(s *setup) { s.config.GroupCommit = true })
+	d.rememberIDs()
 	address := d.serve(httpserve.Options{})
 	listed := append(contract(f), answer{Status: http.StatusContinue})
 	past := history{ids: map[string]bool{}, letters: map[string]bool{}}

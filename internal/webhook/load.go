@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -25,9 +26,11 @@ var errLoad = errors.New("more deliveries come than can be stored")
 // cannot have anybody refused. The zero value is ready for use.
 type load struct {
 	storing atomic.Int64
+
+	mu sync.Mutex
 	// began and latest are when a delivery came that was one too many: the first of a
-	// burst, and the latest, in Unix nanoseconds.
-	began, latest atomic.Int64
+	// burst, and the latest.
+	began, latest time.Time
 }
 
 // refuses says whether a delivery that comes now is too many.
@@ -35,11 +38,15 @@ func (l *load) refuses(now time.Time) bool {
 	if l.storing.Load() < loadMost {
 		return false
 	}
-	at := now.UnixNano()
-	if time.Duration(at-l.latest.Swap(at)) > loadCalm {
-		l.began.Store(at)
+	// Both times change together: between the two, the first of a burst would look as if
+	// it came long after the last one had begun.
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.latest) > loadCalm {
+		l.began = now
 	}
-	return time.Duration(at-l.began.Load()) > loadBurst
+	l.latest = now
+	return now.Sub(l.began) > loadBurst
 }
 
 // begin counts a delivery until end is called.

@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -35,5 +37,30 @@ func TestLoad_TakesABurstAndRefusesWhatGoesOn(t *testing.T) {
 	l.end()
 	if l.refuses(after(3*loadCalm + loadBurst + 3)) {
 		t.Error("refuses although one has made room")
+	}
+}
+
+// A burst begins with many at once, and none of them is refused.
+func TestLoad_TakesABurstThatComesAllAtOnce(t *testing.T) {
+	for round := range 2000 {
+		var l load
+		for range loadMost {
+			l.begin()
+		}
+		l.refuses(time.Unix(1_700_000_000, 0)) // the last burst
+		now := time.Unix(1_700_000_000, 0).Add(time.Minute)
+		var refused atomic.Int64
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() {
+				if l.refuses(now) {
+					refused.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if n := refused.Load(); n > 0 {
+			t.Fatalf("round %d: %d of a burst were refused as it began", round, n)
+		}
 	}
 }

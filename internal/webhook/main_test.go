@@ -29,11 +29,13 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/leaktest"
+	"greenlight/internal/natstest"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/webhook"
 )
 
 func TestMain(m *testing.M) {
+	natstest.Main()
 	goleak.VerifyTestMain(m, leaktest.Server()...)
 }
 

@@ -16,6 +16,7 @@ type metrics struct {
 	// grows.
 	verified  *prometheus.CounterVec
 	displaced prometheus.Counter
+	unread    prometheus.Counter
 	publish   prometheus.Histogram
 }
 
@@ -37,6 +38,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		displaced: factory.NewCounter(prometheus.CounterOpts{
 			Name: "greenlight_webhook_connections_displaced_total",
 			Help: "Connections without a request that were closed to make room for new ones.",
+		}),
+		unread: factory.NewCounter(prometheus.CounterOpts{
+			Name: "greenlight_webhook_requests_unread_total",
+			Help: "Connections that ended with no whole HTTP request, which the HTTP server refused or gave up waiting for.",
 		}),
 		publish: factory.NewHistogram(prometheus.HistogramOpts{
 			Name:    "greenlight_webhook_publish_seconds",

@@ -5,9 +5,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"strings"
@@ -23,19 +28,49 @@ import (
 // serve serves the webhook as the commands do, and returns the address.
 func (d *door) serve(options httpserve.Options) (address string) {
 	d.t.Helper()
+	return d.serveOn(options, func(l net.Listener) net.Listener { return l })
+}
+
+// serveTLS is serve with TLS, and returns what clients need for it. The certificate is
+// of the kind that Let's Encrypt issues for --tls-auto.
+func (d *door) serveTLS(options httpserve.Options) (address string, client *tls.Config) {
+	d.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"x"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, NextProtos: []string{"http/1.1"}}
+	roots := x509.NewCertPool()
+	roots.AddCert(leaf)
+	address = d.serveOn(options, func(l net.Listener) net.Listener { return httpserve.TLS(l, config, nil) })
+	return address, &tls.Config{RootCAs: roots, ServerName: "x", NextProtos: []string{"http/1.1"}}
+}
+
+func (d *door) serveOn(options httpserve.Options, wrap func(net.Listener) net.Listener) (address string) {
+	d.t.Helper()
 	listener, err := httpserve.Listen("127.0.0.1:0")
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	address = listener.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	options.Displaced = d.hook.ConnectionDisplaced
-	go func() { ended <- options.Serve(ctx, listener, d.hook.Handler()) }()
+	go func() { ended <- options.Serve(ctx, wrap(listener), d.hook.Handler()) }()
 	d.t.Cleanup(func() {
 		stop()
 		<-ended // clients that hold their requests back are cut off
 	})
-	return listener.Addr().String()
+	return address
 }
 
 // wire is a connection on which a test writes what it likes.

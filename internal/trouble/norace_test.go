@@ -1,0 +1,9 @@
+//go:build !race
+
+package trouble
+
+import "time"
+
+// answerLimit is within what time every delivery must be answered: Telnyx waits no
+// longer.
+const answerLimit = 2 * time.Second
