@@ -65,6 +65,9 @@ type Config struct {
 	// Plans returns the plan set that is in force. Required; must be safe for
 	// concurrent use and never return nil.
 	Plans func() *plan.Set
+	// PlanFault says why the plan files as they are now are not in force, nil when they
+	// are. It must be safe for concurrent use. Nil knows of no fault.
+	PlanFault func() error
 	// Resync is the time between two looks at every planned campaign. Default
 	// DefaultResync, at least a second.
 	Resync time.Duration
@@ -108,6 +111,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.PendingDeadline == 0 {
 		c.PendingDeadline = DefaultPendingDeadline
 	}
+	if c.PlanFault == nil {
+		c.PlanFault = func() error { return nil }
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -131,6 +137,7 @@ type Assigner struct {
 	queue     *queue
 	claims    *claims
 	gate      *gate
+	plans     *planMark
 	log       zerolog.Logger
 	metrics   *metrics
 	resyncs   resyncs
@@ -162,6 +169,7 @@ func Prepare(config Config) (*Assigner, error) {
 		queue:     newQueue(),
 		claims:    newClaims(),
 		gate:      &gate{now: config.Now},
+		plans:     newPlanMark(),
 		log:       config.Log.With().Str(logging.KeyPart, "assigner").Logger(),
 		now:       config.Now,
 		jitter:    rand.Float64,
@@ -239,6 +247,7 @@ func (a *Assigner) learn(c ledger.Campaign) {
 // A start is a resync: whatever happened meanwhile, everything planned is looked
 // at once.
 func (a *Assigner) Run(ctx context.Context) error {
+	a.markPlans(ctx, a.nobodyWorks)
 	if err := a.publisher.ScheduleResync(ctx, a.config.Resync); err != nil {
 		return err
 	}
@@ -252,6 +261,7 @@ func (a *Assigner) Run(ctx context.Context) error {
 	// No more than this can be open, so that handing over never blocks.
 	deliveries := make(chan *events.Delivery, events.MaxOpen)
 	workers.Go(func() { a.receiveAll(ctx, deliveries) })
+	workers.Go(func() { a.keepPlansMarked(ctx) })
 	a.log.Info().Str(logging.KeyPlanHash, a.config.Plans().Hash).Int(logging.KeyCampaigns, len(a.config.Plans().Campaigns)).
 		Stringer("resync", a.config.Resync).Msg("assigner runs")
 	return a.consumer.Run(ctx, func(d *events.Delivery) { deliveries <- d }, func() {

@@ -80,6 +80,9 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 			return errors.Join(err, context.Cause(ctx))
 		}
 		s.fill(latest.campaigns, latest.numbers)
+		if err := s.askPlans(ctx, book); err != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
 		if err := changed(s); err != nil {
 			return err
 		}

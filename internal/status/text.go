@@ -80,6 +80,16 @@ func (t *textOf) footer(s Snapshot) {
 		t.gap(true)
 		t.wrap("", "On hold: nothing is begun until greenlight resume. Events are kept.")
 	}
+	if s.PlanFault != "" {
+		t.gap(true)
+		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
+		t.told("  ", "", s.PlanFault)
+		words.Hang(&t.Builder, "  To do: ", "         ", "Mend it; greenlight plan validate names each fault.", width)
+	}
+	if s.PlanPending {
+		t.gap(true)
+		t.wrap("", "The plan has changed, and not all of it was looked at yet.")
+	}
 	if s.Focus != FocusAll {
 		return
 	}
