@@ -28,6 +28,9 @@ type Snapshot struct {
 	NextResync time.Time `json:"next_resync,omitzero"`
 	// EventsWaiting counts messages that no assigner has been handed yet.
 	EventsWaiting int `json:"events_waiting"`
+	// Idle says that no assigner takes work, so that what is told of next looks does not
+	// come about.
+	Idle bool `json:"idle"`
 	// PlanHash is the plan set that the assigner that works has in force, PlanFault why
 	// the files as they are now are not; PlanPending says that not all of the set was
 	// looked at yet. All are empty in a ledger that an older assigner wrote.
@@ -101,12 +104,11 @@ func newSnapshot(now time.Time) Snapshot {
 
 // askStreams fills in what the ledger does not know.
 func (s *Snapshot) askStreams(ctx context.Context, js jetstream.JetStream) (err error) {
-	if s.EventsWaiting, s.DeadLetters, err = events.Backlog(ctx, js); err != nil {
+	b, err := events.ReadBacklog(ctx, js)
+	if err != nil {
 		return err
 	}
-	if s.Held, err = events.IsHeld(ctx, js); err != nil {
-		return err
-	}
+	s.EventsWaiting, s.DeadLetters, s.Idle, s.Held = b.Waiting, b.DeadLetters, b.Idle, b.Held
 	s.NextResync, err = events.NextResync(ctx, js)
 	return err
 }

@@ -80,6 +80,10 @@ func (t *textOf) footer(s Snapshot) {
 		t.gap(true)
 		t.wrap("", "On hold: nothing is begun until greenlight resume. Events are kept.")
 	}
+	if s.Idle && (len(s.Campaigns) > 0 || s.EventsWaiting > 0) {
+		t.gap(true)
+		t.wrap("", IdleSentence(s.EventsWaiting))
+	}
 	if s.PlanFault != "" {
 		t.gap(true)
 		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
@@ -97,6 +101,15 @@ func (t *textOf) footer(s Snapshot) {
 		t.gap(true)
 		t.wrap("", words.Count(int(s.DeadLetters), "dead letter")+": a person should look at what could not be handled, with greenlight deadletters list.")
 	}
+}
+
+// IdleSentence says that no assigner takes work, and what that means.
+func IdleSentence(waiting int) string {
+	kept := ""
+	if waiting > 0 {
+		kept = words.Count(waiting, "event") + " waiting, and kept. "
+	}
+	return "No assigner takes work: nothing is looked at and nothing attached. " + kept + "Start one, greenlight up or assigner."
 }
 
 // campaigns is the table of all campaigns.

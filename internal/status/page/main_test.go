@@ -126,6 +126,7 @@ func show(t testing.TB, js jetstream.JetStream, config page.Config) world {
 func mixed(t testing.TB, config page.Config) world {
 	t.Helper()
 	w := start(t, startJetStream(t), config)
+	w.work(t)
 	now := time.Now()
 	for _, c := range []ledger.Campaign{
 		{ID: springID, TelnyxID: springID, TCRID: "C6X6M94", BrandID: "b", Planned: true, Plan: "spring-promo", Phase: ledger.Ready, Status: "MNO_PROVISIONED", Extras: 2, NextAt: now.Add(4 * time.Minute), Since: now.Add(-90 * time.Minute)},
@@ -167,6 +168,31 @@ func mixed(t testing.TB, config page.Config) world {
 		}))
 	}
 	return w
+}
+
+// work has an assigner ask for work, and take it, until the test ends.
+func (w world) work(t testing.TB) (stop func()) {
+	t.Helper()
+	consumer, err := events.NewConsumer(t.Context(), w.js, events.Timing{}, func(error) {})
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = consumer.Run(ctx, func(d *events.Delivery) { _ = d.Done() }, func() {}) // a test may take its connection away
+	}()
+	stop = sync.OnceFunc(func() { cancel(); <-ended })
+	t.Cleanup(stop)
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		b, err := events.ReadBacklog(t.Context(), w.js)
+		must(t, err)
+		if !b.Idle {
+			return stop
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nobody asks for work")
+		}
+	}
 }
 
 func (w world) putCampaign(t testing.TB, c ledger.Campaign) {
