@@ -94,8 +94,16 @@ func (c Config) ready(ctx echo.Context) error {
 	}
 	checking.Wait()
 	answer, code := readiness{Status: "ready", Checks: map[string]string{}}, http.StatusOK
+	told := c.Guard.mayRead(ctx.Request())
 	for i, check := range c.Checks {
-		answer.Checks[check.Name] = texts[i]
+		switch {
+		case told:
+			answer.Checks[check.Name] = texts[i]
+		case wrong[i]:
+			answer.Checks[check.Name] = "not ok"
+		default:
+			answer.Checks[check.Name] = "ok"
+		}
 		if wrong[i] && !check.Advisory {
 			answer.Status, code = "not ready", http.StatusServiceUnavailable
 		}
