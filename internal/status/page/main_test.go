@@ -3,6 +3,7 @@ package page_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -44,6 +45,9 @@ const (
 
 // markup is what Telnyx must not be able to put into a page.
 const markup = `<img src=x onerror="window.pwned=1"><script>window.pwned=1</script><b>bold</b>`
+
+// eventWords are before the markup in what an event says.
+const eventWords = "Telnyx reviews it "
 
 func startJetStream(t testing.TB) jetstream.JetStream {
 	t.Helper()
@@ -162,6 +166,14 @@ func mixed(t testing.TB, config page.Config) world {
 	for i := range 4 {
 		number(fmt.Sprintf("+1415555012%d", i), winterID, "winter-reminders", ledger.Planned, ledger.CampaignNotReady, "")
 	}
+	body, err := json.Marshal(map[string]any{"data": map[string]any{
+		"event_type": "10dlc.campaign.update", "id": "e-1", "occurred_at": now, "payload": map[string]any{
+			"campaignId": springID, "type": "TELNYX_REVIEW", "description": eventWords + markup,
+		},
+	}})
+	must(t, err)
+	_, err = events.NewPublisher(w.js).Publish(t.Context(), events.Event{ID: "e-1", Type: "10dlc.campaign.update", About: springID, ReceivedAt: now, Body: body})
+	must(t, err)
 	for i := range 2 {
 		must(t, events.NewPublisher(w.js).DeadLetter(t.Context(), events.DeadLetter{
 			Origin: "webhook", Reason: "not_an_event", Detail: "no JSON " + markup, Attempts: 1, Key: fmt.Sprint("key-", i), Body: []byte("?"),
