@@ -263,7 +263,7 @@ func (a *Assigner) Run(ctx context.Context) error {
 	workers.Go(func() { a.receiveAll(ctx, deliveries) })
 	workers.Go(func() { a.keepPlansMarked(ctx) })
 	a.log.Info().Str(logging.KeyPlanHash, a.config.Plans().Hash).Int(logging.KeyCampaigns, len(a.config.Plans().Campaigns)).
-		Stringer("resync", a.config.Resync).Msg("assigner runs")
+		Stringer(logging.KeyResync, a.config.Resync).Msg("assigner runs")
 	return a.consumer.Run(ctx, func(d *events.Delivery) { deliveries <- d }, func() {
 		close(deliveries)
 		a.queue.close()

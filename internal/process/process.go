@@ -275,7 +275,7 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 				inForce.changed(new)
 				p.plansChanged()
 				log.Info().Str(logging.KeyPlanHash, new.Hash).Int(logging.KeyCampaigns, len(new.Campaigns)).
-					Strs("changed", clipList(watch.Changed(old, new))).Msg("another plan set is in force")
+					Strs(logging.KeyChanged, clipList(watch.Changed(old, new))).Msg("another plan set is in force")
 				telling.Go(func() {
 					tell(ctx, publisher, new.Hash, func(err error) bool {
 						log.Warn().Err(err).Msg("the assigner could not be told of the plan; trying again")
