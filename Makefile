@@ -22,7 +22,7 @@ vet: ## go vet and staticcheck
 test: ## all tests, with the race detector; those of hostile plans at full size without it; the alert rules, by a module of their own
 	$(GO) test -race ./...
 	$(GO) test ./internal/plan
-	cd deploy/monitoring/ruletest && $(GO) vet . && $(GO) test .
+	cd deploy/monitoring/ruletest && $(GO) vet . && $(GO) test -count=1 .
 
 torture: ## real processes killed, frozen and lied to for TORTURE (5m), fifty kills at least, with a checker over all of it
 	GREENLIGHT_TORTURE=$(TORTURE) GREENLIGHT_TORTURE_SEED=$(SEED) $(GO) test -race -count=1 -timeout 60m -v -run '^TestTorture$$' ./internal/torture
