@@ -248,6 +248,11 @@ func (a *Assigner) learn(c ledger.Campaign) {
 // at once.
 func (a *Assigner) Run(ctx context.Context) error {
 	a.markPlans(ctx, a.nobodyWorks)
+	stopWatching, err := a.watchHold(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopWatching()
 	if err := a.publisher.ScheduleResync(ctx, a.config.Resync); err != nil {
 		return err
 	}
@@ -269,6 +274,26 @@ func (a *Assigner) Run(ctx context.Context) error {
 		a.queue.close()
 		workers.Wait()
 	})
+}
+
+// watchHold tells the log when a person holds or resumes the assigner, and whether it is
+// held to begin with. Who reads the log would look for why nothing is done.
+func (a *Assigner) watchHold(ctx context.Context) (stop func(), err error) {
+	tell := func(held bool) {
+		if held {
+			a.log.Info().Msg("on hold: nothing is begun until a person resumes; events are kept")
+			return
+		}
+		a.log.Info().Msg("resumed: work goes on")
+	}
+	held, err := events.IsHeld(ctx, a.config.JetStream)
+	if err != nil {
+		return nil, err
+	}
+	if held {
+		tell(true)
+	}
+	return events.WatchHold(a.config.JetStream, tell)
 }
 
 // Ready returns nil when this process can do its work or stand by for it, else

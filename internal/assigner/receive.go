@@ -63,6 +63,10 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 	// Before the first look, so that nobody takes what was true under the last set for
 	// all that is planned.
 	a.markPlans(ctx, worksForSure)
+	if d.Kind == events.KindCampaign {
+		a.log.Info().Str(logging.KeyCampaign, d.About).Uint64(logging.KeySequence, d.Sequence).
+			Msg("a person asks for a look at a campaign; waits are cut short, and what failed is tried again")
+	}
 	keys, listing, why := a.campaignsOf(ctx, d)
 	trace := a.traceReceived(ctx, d, len(keys))
 	t := newTicket(d, causeOf(d), max(len(keys), 1), func(err error) {
