@@ -34,6 +34,7 @@ func TestBrowser(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"loads":                       browserLoads,
 		"takes in changes":            browserTakesInChanges,
+		"tells the latest":            browserTellsTheLatest,
 		"takes rows in and out":       browserTakesRowsInAndOut,
 		"filters":                     browserFilters,
 		"pages through numbers":       browserPages,
@@ -283,6 +284,35 @@ func browserTakesInChanges(t *testing.T, browser context.Context) {
 	}
 	if after := eval[float64](b, "scrollY"); after != before {
 		t.Errorf("scrolled from %v to %v", before, after)
+	}
+}
+
+// Two changes in a short time are one announcement now and the latest one later. The
+// page's clock is moved rather than waited for.
+func browserTellsTheLatest(t *testing.T, browser context.Context) {
+	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
+	b := open(t, browser, w, "/status")
+	b.untilLive()
+	b.js(`window.now = Date.now(); Date.now = () => window.now; window.timers = []; window.setTimeout = (f, ms) => { if (ms > 1000 && ms <= 10000) timers.push(f); return timers.length; };
+		window.clearTimeout = (n) => { if (n > 0) timers[n - 1] = null; }`)
+	send := func(e164 string) {
+		w.putNumber(t, ledger.Number{Number: e164, CampaignID: springID, Plan: "spring-promo", State: ledger.Sendable, Since: time.Now()})
+	}
+	said := func(words string) string {
+		return `document.querySelector('#announce').textContent === '` + words + `'`
+	}
+	send("+15551234574")
+	b.until(said("24 of 39 numbers can send"))
+	send("+15551234575")
+	b.until(`document.querySelector('h1').textContent === '25 of 39 numbers can send'`)
+	send("+15551234576")
+	b.until(`document.querySelector('h1').textContent === '26 of 39 numbers can send'`)
+	if !eval[bool](b, said("24 of 39 numbers can send")) || eval[int](b, `timers.filter(f => f).length`) != 1 {
+		t.Errorf("told %q, with %d announcements to come; want the first, and one", eval[string](b, `document.querySelector('#announce').textContent`), eval[int](b, `timers.filter(f => f).length`))
+	}
+	b.js(`window.now += 10000; timers.filter(f => f)[0]()`)
+	if !eval[bool](b, said("26 of 39 numbers can send")) {
+		t.Errorf("at last it told %q", eval[string](b, `document.querySelector('#announce').textContent`))
 	}
 }
 
