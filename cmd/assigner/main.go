@@ -15,12 +15,13 @@ import (
 )
 
 type command struct {
-	settings.Telnyx   `group:"Telnyx"`
-	settings.Assigner `group:"Plans"`
-	settings.Notify   `group:"Plans"`
-	settings.NATS     `group:"NATS"`
-	settings.Admin    `group:"This process"`
-	settings.Log      `group:"This process"`
+	settings.Telnyx      `group:"Telnyx"`
+	settings.Assigner    `group:"Plans"`
+	settings.Notify      `group:"Plans"`
+	settings.NATS        `group:"NATS"`
+	settings.Replication `group:"NATS"`
+	settings.Admin       `group:"This process"`
+	settings.Log         `group:"This process"`
 }
 
 func main() {

@@ -14,11 +14,12 @@ import (
 )
 
 type command struct {
-	settings.Webhook `group:"Notifications"`
-	settings.TLS     `group:"Notifications"`
-	settings.NATS    `group:"NATS"`
-	settings.Admin   `group:"This process"`
-	settings.Log     `group:"This process"`
+	settings.Webhook     `group:"Notifications"`
+	settings.TLS         `group:"Notifications"`
+	settings.NATS        `group:"NATS"`
+	settings.Replication `group:"NATS"`
+	settings.Admin       `group:"This process"`
+	settings.Log         `group:"This process"`
 }
 
 func main() {

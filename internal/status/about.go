@@ -67,7 +67,7 @@ func (s Snapshot) About(what string) (Snapshot, bool) {
 			return part, true
 		}
 	}
-	number, err := plan.ParseE164(what)
+	number, err := plan.ParseTyped(what)
 	if err != nil {
 		return Snapshot{}, false
 	}

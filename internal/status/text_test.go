@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/status"
@@ -61,14 +61,14 @@ func TestWriteText_FitsWhateverItIsTold(t *testing.T) {
 
 // readable fails for lines that are too long for 80 columns, or that would do
 // something to a terminal.
-func readable(t *testing.T, text string) {
+func readable(t *testing.T, said string) {
 	t.Helper()
-	if !strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\n\n") {
-		t.Errorf("the text ends with %q, want one line end", text[max(0, len(text)-10):])
+	if !strings.HasSuffix(said, "\n") || strings.HasSuffix(said, "\n\n") {
+		t.Errorf("the text ends with %q, want one line end", said[max(0, len(said)-10):])
 	}
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(said) {
 		line = strings.TrimSuffix(line, "\n")
-		if utf8.RuneCountInString(line) > 80 {
+		if text.RuneWidthWithoutEscSequences(line) > 80 {
 			t.Errorf("over 80 columns: %q", line)
 		}
 		if strings.TrimRight(line, " ") != line {

@@ -27,6 +27,7 @@
   }
   tellTimes(document);
   setInterval(() => tellTimes(document), 5000);
+  document.getElementById("zone").textContent = "of this browser";
 
   if (!page.of || !window.EventSource) return;
 
