@@ -66,6 +66,9 @@ func TestScale(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("%s does not say %q", path, want)
 		}
+		if len(body) > 200_000 {
+			t.Errorf("%s has %d bytes, however many campaigns there are it should have no more than fifty rows", path, len(body))
+		}
 		if rows := strings.Count(body, `class="row `); rows > 50 {
 			t.Errorf("%s has %d rows", path, rows)
 		}
