@@ -36,7 +36,7 @@ vet: ## go vet and staticcheck
 test: ## all tests, with the race detector; those of hostile plans at full size without it; what is deployed and released, by modules of their own
 	$(GO) test -race ./...
 	$(GO) test ./internal/plan
-	cd deploy/monitoring/ruletest && $(GO) test .
+	cd deploy/monitoring/ruletest && $(GO) test -count=1 .
 	cd deploy/deploytest && $(GO) test -race .
 	cd deploy/release/plantest && $(GO) test .
 

@@ -20,6 +20,7 @@ type command struct {
 	settings.Assigner    `group:"Plans"`
 	settings.Notify      `group:"Plans"`
 	settings.NATS        `group:"NATS"`
+	settings.Replication `group:"NATS"`
 	settings.Admin       `group:"This process"`
 	settings.HealthCheck `group:"This process"`
 	settings.Log         `group:"This process"`

@@ -15,6 +15,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/plan"
 	"greenlight/internal/process"
 	"greenlight/internal/settings"
 	"greenlight/internal/status"
@@ -26,15 +27,19 @@ type statusCommand struct {
 	JSON    bool          `help:"Print JSON."`
 	Wait    bool          `help:"Wait until every number is attached or something needs a person, and end with a code that says which."`
 	Timeout time.Duration `placeholder:"D" help:"With --wait: how long at most, such as 10m. None: for ever."`
+	Plans   string        `placeholder:"PATH" help:"Compare with these plan files as they are now, which may be newer than what Greenlight has read."`
 	Watch   bool          `help:"Stay, and show each change as it happens, until Ctrl-C or what --wait waits for."`
 	where
+	// planned and fault are what --plans has.
+	planned *plan.Set
+	fault   error
 }
 
 // Help is what kong prints under the command's own help.
 func (c *statusCommand) Help() string {
 	return `Asks the NATS server at NATS_URL or, without it, the one of a greenlight up on the same data folder.
 Ends with 0. With --wait it ends with 0 if every number is attached, with 2 if not yet, and with 3 if
-something needs a person; when --timeout is over, with the code of where things stand. With 1 if there
+something needs a person, a fault in the plan files too; when --timeout is over, with the code of where things stand. With 1 if there
 is nobody to ask. --watch --json prints one document a line for each change.`
 }
 
@@ -45,6 +50,12 @@ var waitCodes = map[status.Standing]int{status.AllAttached: 0, status.NotYet: 2,
 func (c *statusCommand) Run(ctx context.Context, out output) error {
 	if c.Timeout != 0 && !c.Wait || c.Timeout < 0 {
 		return errors.New("--timeout goes with --wait, and is a time such as 10m")
+	}
+	if c.Plans != "" {
+		if _, err := os.Stat(c.Plans); err != nil {
+			return fmt.Errorf("--plans cannot be used: %w", err)
+		}
+		c.planned, c.fault = plan.Load(c.Plans)
 	}
 	if c.Wait || c.Watch {
 		return c.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error { return c.follow(ctx, js, out) })
@@ -78,6 +89,9 @@ func (c *statusCommand) read(ctx context.Context, js jetstream.JetStream) (s sta
 
 // about returns the part that was asked for.
 func (c *statusCommand) about(all status.Snapshot) (status.Snapshot, bool) {
+	if c.Plans != "" {
+		all = all.Against(c.planned, c.fault)
+	}
 	if c.What == "" {
 		return all, true
 	}

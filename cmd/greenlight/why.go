@@ -32,7 +32,7 @@ Events are kept for a week; of older changes it tells the first of each kind.`
 
 // Run prints the timeline of a number.
 func (c *whyCommand) Run(ctx context.Context, out output) error {
-	number, err := plan.ParseE164(c.Number)
+	number, err := plan.ParseTyped(c.Number)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type command struct {
 	settings.Webhook     `group:"Notifications"`
 	settings.TLS         `group:"Notifications"`
 	settings.NATS        `group:"NATS"`
+	settings.Replication `group:"NATS"`
 	settings.Admin       `group:"This process"`
 	settings.HealthCheck `group:"This process"`
 	settings.Log         `group:"This process"`

@@ -4,19 +4,28 @@ package monitoring_test
 
 import (
 	"encoding/json"
+	"flag"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/oasdiff/yaml"
+
+	"greenlight/internal/pagetest"
+	"greenlight/internal/words"
 )
 
 const (
 	rulesFile = "greenlight.rules.yaml"
 	boardFile = "greenlight.board.json"
 	pageFile  = "../../docs/operations.md"
+	// pageWidth is how many columns the page's lines have at most.
+	pageWidth = 120
 )
+
+var update = flag.Bool("update", false, "write the parts of documentation pages anew that are made from the rules")
 
 type rule struct {
 	Alert, Expr, For    string
@@ -82,9 +91,14 @@ func TestAlerts_SayWhatToDoAndHaveASection(t *testing.T) {
 		}
 		_, section, found := strings.Cut(page, "\n### "+r.Alert+"\n")
 		section, _, _ = strings.Cut(section, "\n#")
-		if !found || len(section) < 100 {
-			t.Errorf("docs/operations.md has no section about %s", r.Alert)
+		part := "alert " + r.Alert
+		if _, more, _ := strings.Cut(section, "<!-- end "+part+" -->"); !found || len(more) < 40 {
+			t.Errorf("docs/operations.md has no section about %s that says more than the alert itself", r.Alert)
+			continue
 		}
+		var head strings.Builder
+		words.Hang(&head, "", "", fmt.Sprintf("*%s.* %s", r.Labels["severity"], r.Annotations["description"]), pageWidth)
+		pagetest.Section(t, pageFile, part, head.String(), *update)
 	}
 	for _, heading := range regexp.MustCompile(`(?m)^### (Greenlight\w+)$`).FindAllStringSubmatch(page, -1) {
 		if !alerts[heading[1]] {

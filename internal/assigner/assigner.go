@@ -69,6 +69,9 @@ type Config struct {
 	// Plans returns the plan set that is in force. Required; must be safe for
 	// concurrent use and never return nil.
 	Plans func() *plan.Set
+	// PlanFault says why the plan files as they are now are not in force, nil when they
+	// are. It must be safe for concurrent use. Nil knows of no fault.
+	PlanFault func() error
 	// Resync is the time between two looks at every planned campaign. Default
 	// DefaultResync, at least a second.
 	Resync time.Duration
@@ -112,6 +115,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.PendingDeadline == 0 {
 		c.PendingDeadline = DefaultPendingDeadline
 	}
+	if c.PlanFault == nil {
+		c.PlanFault = func() error { return nil }
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -135,6 +141,7 @@ type Assigner struct {
 	queue     *queue
 	claims    *claims
 	gate      *gate
+	plans     *planMark
 	log       zerolog.Logger
 	metrics   *metrics
 	resyncs   resyncs
@@ -166,6 +173,7 @@ func Prepare(config Config) (*Assigner, error) {
 		queue:     newQueue(),
 		claims:    newClaims(),
 		gate:      &gate{now: config.Now},
+		plans:     newPlanMark(),
 		log:       config.Log.With().Str(logging.KeyPart, "assigner").Logger(),
 		now:       config.Now,
 		jitter:    rand.Float64,
@@ -271,6 +279,12 @@ func (a *Assigner) learn(c ledger.Campaign) {
 // A start is a resync: whatever happened meanwhile, everything planned is looked
 // at once.
 func (a *Assigner) Run(ctx context.Context) error {
+	a.markPlans(ctx, a.nobodyWorks)
+	stopWatching, err := a.watchHold(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopWatching()
 	if err := a.publisher.ScheduleResync(ctx, a.config.Resync); err != nil {
 		return err
 	}
@@ -284,13 +298,34 @@ func (a *Assigner) Run(ctx context.Context) error {
 	// No more than this can be open, so that handing over never blocks.
 	deliveries := make(chan *events.Delivery, events.MaxOpen)
 	workers.Go(func() { a.receiveAll(ctx, deliveries) })
+	workers.Go(func() { a.keepPlansMarked(ctx) })
 	a.log.Info().Str(logging.KeyPlanHash, a.config.Plans().Hash).Int(logging.KeyCampaigns, len(a.config.Plans().Campaigns)).
-		Stringer("resync", a.config.Resync).Msg("assigner runs")
+		Stringer(logging.KeyResync, a.config.Resync).Msg("assigner runs")
 	return a.consumer.Run(ctx, func(d *events.Delivery) { deliveries <- d }, func() {
 		close(deliveries)
 		a.queue.close()
 		workers.Wait()
 	})
+}
+
+// watchHold tells the log when a person holds or resumes the assigner, and whether it is
+// held to begin with. Who reads the log would look for why nothing is done.
+func (a *Assigner) watchHold(ctx context.Context) (stop func(), err error) {
+	tell := func(held bool) {
+		if held {
+			a.log.Info().Msg("on hold: nothing is begun until a person resumes; events are kept")
+			return
+		}
+		a.log.Info().Msg("resumed: work goes on")
+	}
+	held, err := events.IsHeld(ctx, a.config.JetStream)
+	if err != nil {
+		return nil, err
+	}
+	if held {
+		tell(true)
+	}
+	return events.WatchHold(a.config.JetStream, tell)
 }
 
 // Ready returns nil when this process can do its work or stand by for it, else

@@ -101,7 +101,7 @@ func (p *pass) stopped(ctx context.Context, rest *stopped) error {
 		return nil // it is said already, and said again every minute it would fill the ledger
 	}
 	return p.finish(ctx, func(c *ledger.Campaign) {
-		c.Phase = cmp.Or(c.Phase, ledger.Unread)
+		c.Phase, c.EntryHash = cmp.Or(c.Phase, ledger.Unread), p.before.EntryHash
 		c.Reason, c.Detail, c.NextAt = rest.reason, rest.detail, rest.until
 	})
 }
@@ -176,7 +176,7 @@ func (p *pass) unread(ctx context.Context, cause error) error {
 		p.lookAgain(p.now.Add(max(t.atLeast, backoff(rereadBase, rereadMost, attempts, p.a.jitter()))))
 	}
 	err := p.finish(ctx, func(c *ledger.Campaign) {
-		c.Phase = cmp.Or(c.Phase, ledger.Unread)
+		c.Phase, c.EntryHash = cmp.Or(c.Phase, ledger.Unread), p.before.EntryHash
 		c.Reason, c.Detail, c.Attempts = t.reason, t.detail, attempts
 	})
 	return cmp.Or(err, stop)
@@ -230,7 +230,9 @@ func (p *pass) open(ctx context.Context, c telnyx.Campaign) error {
 	if p.entry.Campaign.Phase == ledger.Ready {
 		return nil
 	}
-	return p.record(ctx, p.changed(p.recordOf(c, p.entry.Campaign.Extras)))
+	opened := p.changed(p.recordOf(c, p.entry.Campaign.Extras))
+	opened.EntryHash = p.before.EntryHash // what this entry asks for is done later
+	return p.record(ctx, opened)
 }
 
 // recordOf returns what the campaign's record says of the campaign as it was read.

@@ -29,6 +29,9 @@ func (a *Assigner) receiveAll(ctx context.Context, deliveries <-chan *events.Del
 		if d.Pin != pin && a.now().Sub(started) > takeoverAfter {
 			a.takeOver(ctx)
 		}
+		if d.Pin != pin {
+			a.plans.forget()
+		}
 		pin = d.Pin
 		a.receive(ctx, d)
 	}
@@ -56,6 +59,13 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 	if d.Kind == events.KindPlan && d.About != a.config.Plans().Hash {
 		a.log.Warn().Str(logging.KeyPlanHash, a.config.Plans().Hash).Str(logging.KeyTold, d.About).
 			Msg("another process has another plan set in force; do all of them read the same files?")
+	}
+	// Before the first look, so that nobody takes what was true under the last set for
+	// all that is planned.
+	a.markPlans(ctx, worksForSure)
+	if d.Kind == events.KindCampaign {
+		a.log.Info().Str(logging.KeyCampaign, d.About).Uint64(logging.KeySequence, d.Sequence).
+			Msg("a person asks for a look at a campaign; waits are cut short, and what failed is tried again")
 	}
 	keys, listing, why := a.campaignsOf(ctx, d)
 	trace := a.traceReceived(ctx, d, len(keys))

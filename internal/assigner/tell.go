@@ -27,7 +27,7 @@ type verdict struct {
 	// about is the same for two verdicts that need not both be told.
 	about string
 	// waiting are the numbers that a person is needed for, by reason.
-	waiting map[ledger.Reason][]string
+	waiting map[ledger.Reason][]ledger.Number
 	counts  map[ledger.State]int
 	total   int
 }
@@ -41,59 +41,60 @@ func (v verdict) attached() int { return v.counts[ledger.Attached] + v.counts[le
 //	campaign            numbers                                         kind
 //	held, blocked,
 //	ended, missing      any                                             needs_person
-//	waiting, unread     any                                             –
-//	ready               one is stuck                                    stuck
+//	others              one is stuck                                    stuck
+//	others              one needs a person, and each is attached        needs_person
+//	others              some are attached, each other needs a person    partial
+//	others              one needs a person                              needs_person
 //	ready               each is attached                                completed
-//	ready               some are attached, each other needs a person    partial
-//	ready               one needs a person                              needs_person
-//	ready               others                                          –
+//	others              others                                          –
 //
-// Attached is Telnyx's record on this campaign, whatever the carriers still do. How
-// many numbers there are is told, and is no news by itself, since they come one by one;
-// that the plan has changed is, once all of it has come to an end.
+// Attached is Telnyx's record on this campaign, whatever the carriers still do; but a
+// number that a carrier did not take needs a person all the same. How many numbers
+// there are is told, and is no news by itself, since they come one by one; that the plan
+// has changed is, once all of it has come to an end.
 func judgeCampaign(c ledger.Campaign, numbers []ledger.Number) verdict {
-	v := verdict{waiting: map[ledger.Reason][]string{}, counts: map[ledger.State]int{}, total: len(numbers)}
+	v := verdict{waiting: map[ledger.Reason][]ledger.Number{}, counts: map[ledger.State]int{}, total: len(numbers)}
+	settled, needed := 0, 0
 	for _, n := range numbers {
 		v.counts[n.State]++
-		if needsPerson(n) {
-			v.waiting[n.Reason] = append(v.waiting[n.Reason], n.Number)
+		needs := needsPerson(n)
+		if needs {
+			v.waiting[n.Reason] = append(v.waiting[n.Reason], n)
+			needed++
 		}
-	}
-	needed := 0
-	for _, waiting := range v.waiting {
-		needed += len(waiting)
+		if needs || n.IsOn() {
+			settled++
+		}
 	}
 	switch {
 	case c.Phase.NeedsPerson():
 		v.kind = notice.NeedsPerson
-	case c.Phase != ledger.Ready || v.total == 0:
+	case v.total == 0, needed == 0 && (c.Phase != ledger.Ready || v.attached() < v.total):
 		return v
+	case needed == 0:
+		v.kind = notice.Completed
 	case len(v.waiting[ledger.Stuck]) > 0:
 		v.kind = notice.Stuck
-	case v.attached() == v.total:
-		v.kind = notice.Completed
-	case needed == 0:
-		return v
-	case v.attached() > 0 && v.attached()+needed == v.total:
+	case 0 < v.attached() && v.attached() < v.total && settled == v.total:
 		v.kind = notice.Partial
 	default:
 		v.kind = notice.NeedsPerson
 	}
-	v.about = string(v.kind) + " " + string(c.Phase)
-	if c.Phase == ledger.Ready {
-		v.about += fmt.Sprint(" ", v.reasons())
+	if c.Phase.NeedsPerson() {
+		v.about = string(v.kind) + " " + string(c.Phase)
+		return v
 	}
+	// What was told of a campaign's numbers is no news when it goes back into review.
+	v.about = fmt.Sprint(v.kind, " ", ledger.Ready, " ", v.reasons())
 	if v.kind == notice.Completed || v.kind == notice.Partial {
 		v.about += fmt.Sprintf(" %s %d", c.EntryHash, v.total)
 	}
 	return v
 }
 
-// needsPerson reports whether a number goes no further until a person does something.
-// One that finds its campaign full is planned on, and would wait for ever.
-func needsPerson(n ledger.Number) bool {
-	return n.State.NeedsPerson() || n.Reason == ledger.Stuck || n.Reason == ledger.CampaignFull
-}
+// needsPerson reports whether a number is told of as one that needs a person, which
+// the ledger says. That Telnyx refuses the account is told once, and not of each number.
+func needsPerson(n ledger.Number) bool { return n.NeedsPerson() && !n.Reason.StopsAll() }
 
 func (v verdict) reasons() []ledger.Reason { return slices.Sorted(maps.Keys(v.waiting)) }
 
@@ -175,7 +176,7 @@ func (v verdict) text(c ledger.Campaign) string {
 			carriers = fmt.Sprintf("The carriers let messages through from %d so far and are at work on the rest.", sendable)
 		}
 		return sentences(all, carriers, "Nothing needs doing.")
-	case c.Phase != ledger.Ready:
+	case c.Phase.NeedsPerson():
 		return sentences(fmt.Sprintf("A person is needed for %s, with %s.", campaign, numbersOf(v.total)), c.Phase.Sentence(), inWords("Told", c.Detail))
 	}
 	head := map[notice.Kind]string{
@@ -183,15 +184,34 @@ func (v verdict) text(c ledger.Campaign) string {
 	}[v.kind]
 	text := []string{fmt.Sprintf("%s: %d of %s attached to %s.", head, v.attached(), numbersOf(v.total), campaign)}
 	for _, reason := range v.reasons() {
-		numbers, advice := v.waiting[reason], reason.Advice()
-		slices.Sort(numbers)
-		named := strings.Join(numbers[:min(len(numbers), mostNumbers)], ", ")
-		if more := len(numbers) - mostNumbers; more > 0 {
-			named += fmt.Sprintf(" and %d more", more)
-		}
-		text = append(text, fmt.Sprintf("%s (%s): %s", cmp.Or(string(reason), "no reason told"), named, sentences(advice.Why, advice.Action)))
+		text = append(text, troubles(reason, v.waiting[reason])...)
 	}
 	return sentences(append(text, "greenlight status tells the rest.")...)
+}
+
+// troubles says of the numbers with one reason what that means and what to do. It may
+// mean one thing for a number that is on the campaign and another for one that is not.
+func troubles(reason ledger.Reason, numbers []ledger.Number) (text []string) {
+	said := map[string][]string{}
+	for _, n := range numbers {
+		advice := ledger.Advise(n, ledger.Campaign{})
+		what := sentences(advice.Why, advice.Action)
+		said[what] = append(said[what], n.Number)
+	}
+	for _, what := range slices.Sorted(maps.Keys(said)) {
+		text = append(text, fmt.Sprintf("%s (%s): %s", cmp.Or(string(reason), "no reason told"), named(said[what]), what))
+	}
+	return text
+}
+
+// named names the first of the numbers, and counts the others.
+func named(numbers []string) string {
+	slices.Sort(numbers)
+	first := strings.Join(numbers[:min(len(numbers), mostNumbers)], ", ")
+	if more := len(numbers) - mostNumbers; more > 0 {
+		first += fmt.Sprintf(" and %d more", more)
+	}
+	return first
 }
 
 func numbersOf(total int) string {

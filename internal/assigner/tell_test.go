@@ -27,7 +27,11 @@ func TestJudgeCampaign_FollowsItsTable(t *testing.T) {
 		want    notice.Kind
 	}{
 		{ledger.Ready, "sendable sendable", notice.Completed},
-		{ledger.Ready, "sendable attached attached/carrier_failed", notice.Completed},
+		{ledger.Ready, "sendable attached attached", notice.Completed},
+		{ledger.Ready, "sendable attached/carrier_failed", notice.NeedsPerson},
+		{ledger.Ready, "sendable attached/carrier_failed failed/not_owned", notice.Partial},
+		{ledger.Ready, "sendable attached/carrier_failed pending", notice.NeedsPerson},
+		{ledger.Ready, "planned/unauthorized attached", ""},
 		{ledger.Ready, "sendable pending", ""},
 		{ledger.Ready, "planned attaching", ""},
 		{ledger.Ready, "planned/rate_limited attached", ""},
@@ -41,7 +45,9 @@ func TestJudgeCampaign_FollowsItsTable(t *testing.T) {
 		{ledger.Ready, "sendable pending/stuck failed/not_owned", notice.Stuck},
 		{ledger.Ready, "planned/stuck", notice.Stuck},
 		{ledger.Waiting, "planned/campaign_not_ready", ""},
-		{ledger.Waiting, "planned failed/not_owned", ""},
+		{ledger.Waiting, "planned failed/not_owned", notice.NeedsPerson},
+		{ledger.Waiting, "attached/campaign_not_ready failed/not_owned", notice.Partial},
+		{ledger.Waiting, "attached/campaign_not_ready", ""},
 		{ledger.Unread, "planned/telnyx_unavailable", ""},
 		{ledger.Blocked, "held/campaign_not_ready", notice.NeedsPerson},
 		{ledger.OnHold, "sendable/campaign_not_ready", notice.NeedsPerson},
@@ -71,6 +77,8 @@ func TestJudgeCampaign_TellsNewsFromMoreOfTheSame(t *testing.T) {
 		"the plan has more":          {about("ready", "a", "attached"), about("ready", "b", "attached attached"), false},
 		"the pool has more":          {about("ready", "a", "attached"), about("ready", "a", "attached attached"), false},
 		"blocked under another plan": {about("blocked", "a", "held"), about("blocked", "b", "held"), true},
+		"ready, then in review":      {about("ready", "a", "attached failed/not_owned"), about("waiting", "a", "attached/campaign_not_ready failed/not_owned"), true},
+		"a carrier did not take it":  {about("ready", "a", "attached sendable"), about("ready", "a", "attached/carrier_failed sendable"), false},
 		"blocked, then expired":      {about("blocked", "a", "held"), about("ended", "a", "held"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,6 +86,27 @@ func TestJudgeCampaign_TellsNewsFromMoreOfTheSame(t *testing.T) {
 				t.Errorf("%q and %q: same %t, want %t", test.first, test.second, test.first == test.second, test.same)
 			}
 		})
+	}
+}
+
+// A notice says that nothing needs doing only where greenlight status says so too.
+func TestJudgeCampaign_AgreesWithTheLedgerOnWhoIsNeeded(t *testing.T) {
+	for _, phase := range []ledger.Phase{ledger.Ready, ledger.Waiting, ledger.Unread} {
+		for _, state := range ledger.States() {
+			for _, reason := range append(ledger.Reasons(), "") {
+				n := ledger.Number{Number: "+15551230001", State: state, Reason: reason}
+				beside := ledger.Number{Number: "+15551230000", State: ledger.Sendable}
+				v := judgeCampaign(ledger.Campaign{Phase: phase}, []ledger.Number{beside, n})
+				told := v.kind != "" && v.kind != notice.Completed
+				// That the account is refused is told by tellOfStop.
+				if want := n.NeedsPerson() && !reason.StopsAll(); told != want {
+					t.Errorf("%s, %s (%s): notice %q, and the ledger says that it needs a person: %t", phase, state, reason, v.kind, n.NeedsPerson())
+				}
+				if told && !strings.Contains(v.text(ledger.Campaign{Phase: phase}), n.Number) {
+					t.Errorf("%s, %s (%s): the notice does not name the number", phase, state, reason)
+				}
+			}
+		}
 	}
 }
 
@@ -98,6 +127,9 @@ func TestNotice_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 				ledger.OtherCampaign.Advice().Why + " " + ledger.OtherCampaign.Advice().Action + " greenlight status tells the rest."},
 		"blocked": {text("blocked", "no\nopt-in.", "held"),
 			"A person is needed for campaign spring-promo (C6X6M95), with 1 planned number. " + ledger.Blocked.Sentence() + " Told: no opt-in."},
+		"carrier": {text("ready", "", "sendable attached/carrier_failed"),
+			"A person is needed: 2 of 2 planned numbers attached to campaign spring-promo (C6X6M95). carrier_failed (+15551230001): " +
+				"Telnyx has the number on the campaign, but a carrier did not take it, so messages to that carrier do not arrive. Ask Telnyx's support about this number and carrier. greenlight status tells the rest."},
 		"stuck": {text("ready", "", "pending/stuck sendable"),
 			"Stuck: 1 of 2 planned numbers attached to campaign spring-promo (C6X6M95). stuck (+15551230000): " +
 				ledger.Stuck.Advice().Why + " " + ledger.Stuck.Advice().Action + " greenlight status tells the rest."},

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,6 +30,26 @@ func Hold(ctx context.Context, js jetstream.JetStream) error {
 func Resume(ctx context.Context, js jetstream.JetStream) error {
 	_, err := js.ResumeConsumer(ctx, StreamEvents, ConsumerAssigner)
 	return aboutAssigner(err, "resume the assigner")
+}
+
+// SubjectPause is where the server tells that the assigner was held or resumed, which
+// is in no record.
+const SubjectPause = "$JS.EVENT.ADVISORY.CONSUMER.PAUSE." + StreamEvents + "." + ConsumerAssigner
+
+// WatchHold calls changed whenever a [Hold] begins or ends, until stop is called.
+func WatchHold(js jetstream.JetStream, changed func(held bool)) (stop func(), err error) {
+	subscription, err := js.Conn().Subscribe(SubjectPause, func(msg *nats.Msg) {
+		var told struct {
+			Paused *bool `json:"paused"`
+		}
+		if json.Unmarshal(msg.Data, &told) == nil && told.Paused != nil {
+			changed(*told.Paused)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("hear of hold and resume: %w", err)
+	}
+	return func() { _ = subscription.Unsubscribe() }, nil // it fails only when the connection is closed
 }
 
 // IsHeld reports whether a [Hold] is in force.

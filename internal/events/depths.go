@@ -52,10 +52,7 @@ func ReadDepths(ctx context.Context, js jetstream.JetStream) (Depths, error) {
 	}
 	state := consumer.CachedInfo()
 	d.Waiting, d.Open, d.Held = int(state.NumPending), state.NumAckPending, state.Paused
-	d.Listening = state.NumWaiting > 0
-	for _, group := range state.PriorityGroups {
-		d.Listening = d.Listening || group.PinnedClientID != ""
-	}
+	d.Listening = isHeard(state)
 	if d.Waiting+d.Open == 0 {
 		return d, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -55,22 +56,42 @@ func ClockOffset(ctx context.Context, js jetstream.JetStream, now func() time.Ti
 	return told.Sub(asked.Add(within)), within, nil
 }
 
-// Backlog tells how many messages no assigner has been handed yet, and how many
-// dead letters there are. Both are zero before streams and consumer exist.
-func Backlog(ctx context.Context, js jetstream.JetStream) (waiting int, deadLetters uint64, err error) {
+// Backlog is what waits to be done, and whether anybody does it.
+type Backlog struct {
+	// Waiting counts messages that no assigner has been handed yet.
+	Waiting int
+	// DeadLetters counts what nobody could handle.
+	DeadLetters uint64
+	// Idle says that no assigner asks for work.
+	Idle bool
+	// Held says that no work is given out, see [Hold].
+	Held bool
+}
+
+// ReadBacklog asks the server. Before there are streams nothing waits, for nobody.
+func ReadBacklog(ctx context.Context, js jetstream.JetStream) (Backlog, error) {
 	letters, err := js.Stream(ctx, StreamDeadLetters)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return 0, 0, nil
+		return Backlog{}, nil
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
+		return Backlog{}, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
 	}
+	b := Backlog{DeadLetters: letters.CachedInfo().State.Msgs, Idle: true}
 	consumer, err := js.Consumer(ctx, StreamEvents, ConsumerAssigner)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return 0, letters.CachedInfo().State.Msgs, nil
+		return b, nil
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("look up consumer %s: %w", ConsumerAssigner, err)
+		return b, fmt.Errorf("look up consumer %s: %w", ConsumerAssigner, err)
 	}
-	return int(consumer.CachedInfo().NumPending), letters.CachedInfo().State.Msgs, nil
+	info := consumer.CachedInfo()
+	b.Waiting, b.Idle, b.Held = int(info.NumPending), !isHeard(info), info.Paused
+	return b, nil
+}
+
+// isHeard reports whether some assigner asks the consumer for work, or has it pinned
+// and is busy.
+func isHeard(info *jetstream.ConsumerInfo) bool {
+	return info.NumWaiting > 0 || slices.ContainsFunc(info.PriorityGroups, func(g jetstream.PriorityGroupState) bool { return g.PinnedClientID != "" })
 }

@@ -16,6 +16,9 @@ type NumberKind struct {
 	Reason Reason
 }
 
+// NeedsPerson is [Number.NeedsPerson] of a number of this kind.
+func (k NumberKind) NeedsPerson() bool { return Number{State: k.State, Reason: k.Reason}.NeedsPerson() }
+
 // CampaignKind is what records of campaigns are counted by.
 type CampaignKind struct {
 	Phase   Phase

@@ -14,7 +14,8 @@ type Book struct{ tally *ledger.Tally }
 func NewBook(tally *ledger.Tally) *Book { return &Book{tally: tally} }
 
 var (
-	numbersDesc   = desc("greenlight_numbers", "Planned numbers by state and reason; the reason is empty when all is as it should be.", "state", "reason")
+	numbersDesc = desc("greenlight_numbers", "Planned numbers by state and reason, and whether they need a person (yes or no), as greenlight status says; the reason is empty when all is as it should be.",
+		"state", "reason", "needs_person")
 	campaignsDesc = desc("greenlight_campaigns", "Campaigns by phase, and whether a plan names them (yes or no).", "phase", "planned")
 )
 
@@ -32,7 +33,8 @@ func (b *Book) Collect(out chan<- prometheus.Metric) {
 			numbers[ledger.NumberKind{State: state}] += 0
 		}
 		for kind, n := range numbers {
-			out <- prometheus.MustNewConstMetric(numbersDesc, prometheus.GaugeValue, float64(n), string(kind.State), string(kind.Reason))
+			out <- prometheus.MustNewConstMetric(numbersDesc, prometheus.GaugeValue, float64(n),
+				string(kind.State), string(kind.Reason), yesNo(kind.NeedsPerson()))
 		}
 	}
 	if campaigns, known := b.tally.Campaigns(); known {
@@ -40,11 +42,14 @@ func (b *Book) Collect(out chan<- prometheus.Metric) {
 			campaigns[ledger.CampaignKind{Phase: phase, Planned: true}] += 0
 		}
 		for kind, n := range campaigns {
-			planned := "no"
-			if kind.Planned {
-				planned = "yes"
-			}
-			out <- prometheus.MustNewConstMetric(campaignsDesc, prometheus.GaugeValue, float64(n), string(kind.Phase), planned)
+			out <- prometheus.MustNewConstMetric(campaignsDesc, prometheus.GaugeValue, float64(n), string(kind.Phase), yesNo(kind.Planned))
 		}
 	}
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
 }

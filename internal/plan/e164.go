@@ -189,3 +189,8 @@ func allDigits(text string) bool {
 	}
 	return text != ""
 }
+
+// ParseTyped is [ParseE164] of what a person types on a command line: with separators,
+// as +1 (555) 123-4567. In a plan they are refused, since one number would be written in
+// many ways there.
+func ParseTyped(text string) (E164, error) { return ParseE164(strings.Map(dropSeparator, text)) }

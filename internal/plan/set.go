@@ -128,6 +128,15 @@ func (s *Set) find(id string) (i int, ok bool) {
 	return i, i >= 0
 }
 
+// EntryHashes returns each entry's [Campaign.Hash] by its [Campaign.ID].
+func (s *Set) EntryHashes() map[string]string {
+	hashes := make(map[string]string, len(s.Campaigns))
+	for _, c := range s.Campaigns {
+		hashes[c.ID()] = c.Hash()
+	}
+	return hashes
+}
+
 // buildIndex makes Find quick, and WithPool where there is a pool.
 func (s *Set) buildIndex() {
 	if s.hasPool() {

@@ -301,9 +301,9 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 		{"greenlight_webhook_events_total", `answer="dead_lettered",type="other"`, 1},
 		{"greenlight_webhook_refused_total", `cause="",code="signature_missing"`, 1},
 		{"greenlight_webhook_refused_total", `cause="",code="signature_mismatch"`, 0},
-		{"greenlight_numbers", `reason="",state="sendable"`, 2},
-		{"greenlight_numbers", `reason="campaign_not_ready",state="held"`, 1},
-		{"greenlight_numbers", `reason="",state="conflict"`, 0},
+		{"greenlight_numbers", `needs_person="no",reason="",state="sendable"`, 2},
+		{"greenlight_numbers", `needs_person="yes",reason="campaign_not_ready",state="held"`, 1},
+		{"greenlight_numbers", `needs_person="yes",reason="",state="conflict"`, 0},
 		{"greenlight_campaigns", `phase="ready",planned="yes"`, 1},
 		{"greenlight_campaigns", `phase="blocked",planned="yes"`, 1},
 		{"greenlight_campaigns", `phase="waiting",planned="yes"`, 0},
@@ -384,7 +384,7 @@ func idLabels(families map[string]*dto.MetricFamily) (found []string) {
 func TestMetrics_HaveNoIDsOrNumbersAsLabels(t *testing.T) {
 	r := startFullRun(t)
 	r.work()
-	r.untilValue("greenlight_numbers", `reason="",state="sendable"`, 2)
+	r.untilValue("greenlight_numbers", `needs_person="no",reason="",state="sendable"`, 2)
 	families := r.families()
 	if found := idLabels(families); len(found) > 0 {
 		t.Errorf("labels that look like ids or numbers: %v", found)
@@ -407,7 +407,7 @@ func TestMetrics_HaveNoIDsOrNumbersAsLabels(t *testing.T) {
 func TestMetrics_AreTabledInOperations(t *testing.T) {
 	r := startFullRun(t)
 	r.work()
-	r.untilValue("greenlight_numbers", `reason="",state="sendable"`, 2)
+	r.untilValue("greenlight_numbers", `needs_person="no",reason="",state="sendable"`, 2)
 	families := r.families()
 	var table strings.Builder
 	table.WriteString("| Metric | Type | Labels | What it tells |\n| --- | --- | --- | --- |\n")

@@ -53,6 +53,8 @@ type Process struct {
 	joined *attempt
 	// planFaults says why plan files are not in force; nil when none are watched.
 	planFaults func() error
+	// plansChanged tells the assigner that other plans, or a fault, are there now.
+	plansChanged func()
 	// last, if not nil, is called when all parts have stopped.
 	last func()
 }
@@ -106,7 +108,7 @@ func onConnection(nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, er
 	if err != nil {
 		return nil, fmt.Errorf("use JetStream: %w", err)
 	}
-	p := &Process{log: log, js: js, registry: prometheus.NewRegistry()}
+	p := &Process{log: log, js: js, registry: prometheus.NewRegistry(), plansChanged: func() {}}
 	build := settings.ThisBuild()
 	log.Info().Str(logging.KeyVersion, build.Version).Str(logging.KeyCommit, build.Commit).Msg("Greenlight starts")
 	p.streams = newAttempt("make the streams", makeTimeout, func(ctx context.Context) error {
@@ -276,8 +278,9 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 		plans.Tell(
 			func(old, new *plan.Set) {
 				inForce.changed(new)
+				p.plansChanged()
 				log.Info().Str(logging.KeyPlanHash, new.Hash).Int(logging.KeyCampaigns, len(new.Campaigns)).
-					Strs("changed", clipList(watch.Changed(old, new))).Msg("another plan set is in force")
+					Strs(logging.KeyChanged, clipList(watch.Changed(old, new))).Msg("another plan set is in force")
 				telling.Go(func() {
 					tell(ctx, publisher, new.Hash, func(err error) bool {
 						log.Warn().Err(err).Msg("the assigner could not be told of the plan; trying again")
@@ -286,6 +289,7 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 				})
 			},
 			func(err error) {
+				p.plansChanged()
 				log.Error().Err(err).Str(logging.KeyPlanHash, plans.Set().Hash).
 					Msg("the plan files cannot be used; the last good set stays in force")
 			},
@@ -319,10 +323,11 @@ func tell(ctx context.Context, publisher *events.Publisher, hash string, goOn fu
 // clipList bounds a list for the log.
 func clipList(list []string) []string { return list[:min(len(list), 20)] }
 
-// AddAssigner adds the worker. If the server is away it joins the others when the
+// AddAssigner adds the worker, after the plans if they are watched. If the server is away it joins the others when the
 // streams are there.
 func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
+	config.PlanFault = p.planFaults
 	worker, err := assigner.Prepare(config)
 	if err != nil {
 		return err
@@ -350,7 +355,7 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 		}
 		return worker.Run(ctx)
 	})
-	p.joined = join
+	p.joined, p.plansChanged = join, worker.PlansChanged
 	p.addTally()
 	return nil
 }

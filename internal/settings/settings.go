@@ -259,9 +259,13 @@ func span(faults *Faults, name, text string, least, most time.Duration, between,
 
 // NATS is where the streams are.
 type NATS struct {
-	URL      string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"NATS server with JetStream, ${min_server} or newer, such as nats://localhost:4222; several with commas."`
-	URLFile  string `name:"nats-url-file" env:"NATS_URL_FILE" placeholder:"FILE" help:"File that holds the URL, for one with a token in it."`
-	Creds    string `name:"nats-creds" env:"NATS_CREDS" placeholder:"FILE" help:"Credentials file for the NATS account."`
+	URL     string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"NATS server with JetStream, ${min_server} or newer, such as nats://localhost:4222; several with commas."`
+	URLFile string `name:"nats-url-file" env:"NATS_URL_FILE" placeholder:"FILE" help:"File that holds the URL, for one with a token in it."`
+	Creds   string `name:"nats-creds" env:"NATS_CREDS" placeholder:"FILE" help:"Credentials file for the NATS account."`
+}
+
+// Replication is how often streams and ledger are kept. It is for what makes them.
+type Replication struct {
 	Replicas string `name:"replicas" env:"REPLICAS" default:"1" placeholder:"N" help:"Copies of streams and ledger: 1 for one server, 3 for a cluster (${default})."`
 }
 
@@ -347,7 +351,7 @@ func natsAddress(list string) bool {
 }
 
 // Copies returns the number of replicas.
-func (s NATS) Copies(faults *Faults) int { return count(faults, "REPLICAS", s.Replicas, 1, 5) }
+func (s Replication) Copies(faults *Faults) int { return count(faults, "REPLICAS", s.Replicas, 1, 5) }
 
 // Data is where greenlight up keeps its NATS server's files.
 type Data struct {

@@ -49,6 +49,7 @@ type groups struct {
 	settings.Assigner
 	settings.Notify
 	settings.NATS
+	settings.Replication
 	settings.Data
 	settings.Admin
 	settings.Log

@@ -27,9 +27,13 @@ const (
 )
 
 // Standing says how far everything is. A campaign that no plan names does not count,
-// and where nothing is planned, nothing is attached yet.
+// and where nothing is planned, nothing is attached yet. As long as the plans in force
+// were not looked at in whole, nobody can say that all is done, whatever was asked for.
 func (s Snapshot) Standing() Standing {
 	standing, planned := AllAttached, false
+	if s.PlanPending {
+		standing = NotYet
+	}
 	for _, c := range s.Campaigns {
 		if !c.Planned && len(c.Numbers) == 0 {
 			continue
@@ -43,6 +47,8 @@ func (s Snapshot) Standing() Standing {
 		}
 	}
 	switch {
+	case s.PlanFault != "":
+		return NeedsPerson // what the files ask for is not known
 	case !planned:
 		return NotYet
 	case s.Held && standing == NotYet:
@@ -62,7 +68,7 @@ func (s Snapshot) About(what string) (Snapshot, bool) {
 			return part, true
 		}
 	}
-	number, err := plan.ParseE164(what)
+	number, err := plan.ParseTyped(what)
 	if err != nil {
 		return Snapshot{}, false
 	}

@@ -18,9 +18,6 @@ const (
 	// ledgerWait is how often it is looked whether there is a ledger by now, where no
 	// assigner ever ran.
 	ledgerWait = time.Second
-	// subjectPause is where the server tells that the assigner was held or resumed,
-	// which is in no record.
-	subjectPause = "$JS.EVENT.ADVISORY.CONSUMER.PAUSE." + events.StreamEvents + "." + events.ConsumerAssigner
 )
 
 // Follow calls changed with a snapshot, and with another one whenever a record has
@@ -37,7 +34,7 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 		numbers   []ledger.Number
 	}
 	pauses := make(chan *nats.Msg, 16)
-	subscription, err := js.Conn().ChanSubscribe(subjectPause, pauses)
+	subscription, err := js.Conn().ChanSubscribe(events.SubjectPause, pauses)
 	if err != nil {
 		return err
 	}
@@ -80,6 +77,9 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 			return errors.Join(err, context.Cause(ctx))
 		}
 		s.fill(latest.campaigns, latest.numbers)
+		if err := s.askPlans(ctx, book); err != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
 		if err := changed(s); err != nil {
 			return err
 		}

@@ -76,6 +76,9 @@ func TestFollow_TellsOfEveryChangeWithoutBeingAsked(t *testing.T) {
 		return len(s.Campaigns) == 1 && s.Campaigns[0].NextAt.Equal(next.NextAt)
 	})
 
+	must(t, book.PutPlans(t.Context(), ledger.Plans{Hash: "new", Entries: "new"}))
+	until(t, told, "that the plan has changed", func(s status.Snapshot) bool { return s.PlanPending })
+
 	must(t, events.Hold(t.Context(), js))
 	until(t, told, "the hold", func(s status.Snapshot) bool { return s.Held })
 	must(t, events.Resume(t.Context(), js))

@@ -32,7 +32,8 @@ func (t Token) GoString() string { return t.String() }
 //	not set    no                      nobody but probes
 //
 // Probes, which are /healthz, /livez and /readyz, need no token: who runs them has
-// no place to keep one.
+// no place to keep one. Who may not read gets no sentence from /readyz, only whether
+// each check is well: sentences name phone numbers and hosts.
 //
 // The token comes as a bearer token, which Prometheus and curl send, or as the
 // password of HTTP Basic with any user, for which browsers ask by themselves. There
@@ -48,6 +49,14 @@ type Guard struct {
 }
 
 var probes = []string{"/healthz", "/livez", "/readyz"}
+
+// mayRead reports whether who asks may read more than what probes need.
+func (g Guard) mayRead(r *http.Request) bool {
+	if g.Token == "" {
+		return !g.Exposed && isLocal(r.Host)
+	}
+	return g.knows(r)
+}
 
 func (g Guard) protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

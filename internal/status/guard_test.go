@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"greenlight/internal/plan"
 	"greenlight/internal/status"
 )
 
@@ -31,6 +33,49 @@ func guarded(guard status.Guard, path, host string, with func(*http.Request)) *h
 
 func bearer(told string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+told) }
+}
+
+// What checks say is for who may read: a fault of a plan names phone numbers.
+func TestReadyz_TellsSentencesOnlyToWhoMayRead(t *testing.T) {
+	_, fault := plan.LoadBytes("plan.yaml", []byte("version: 1\ncampaigns:\n"+
+		"- {name: a, campaign_id: 751c6a5c-907b-43a9-8ada-ba1dc8335b07, numbers: [\"+15551234567\"]}\n"+
+		"- {name: b, campaign_id: 851c6a5c-907b-43a9-8ada-ba1dc8335b07, numbers: [\"+15551234567\"]}\n"))
+	if fault == nil || !strings.Contains(fault.Error(), "15551234567") {
+		t.Fatalf("this fault names no number: %v", fault)
+	}
+	checks := []status.Check{
+		{Name: "plans", Advisory: true, Ready: func(context.Context) error { return fault }},
+		{Name: "guarantee", Advisory: true, Says: func(context.Context) string { return "server nats.internal syncs" }},
+	}
+	for name, test := range map[string]struct {
+		guard status.Guard
+		host  string
+		with  func(*http.Request)
+		told  bool
+	}{
+		"this machine":              {status.Guard{}, "localhost", nil, true},
+		"with the token":            {status.Guard{Token: token, Exposed: true}, "10.0.0.7:8081", bearer(token), true},
+		"without the token":         {status.Guard{Token: token, Exposed: true}, "10.0.0.7:8081", nil, false},
+		"without it, this machine":  {status.Guard{Token: token}, "localhost", nil, false},
+		"with another":              {status.Guard{Token: token, Exposed: true}, "10.0.0.7:8081", bearer("wrong"), false},
+		"exposed and without token": {status.Guard{Exposed: true}, "10.0.0.7:8081", nil, false},
+	} {
+		handler := status.Handler(status.Config{Metrics: prometheus.NewRegistry(), Guard: test.guard, Checks: checks})
+		request := httptest.NewRequest(http.MethodGet, "/readyz", nil)
+		request.Host = test.host
+		if test.with != nil {
+			test.with(request)
+		}
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, request)
+		body := answer.Body.String()
+		if told := strings.Contains(body, "15551234567") && strings.Contains(body, "nats.internal"); answer.Code != 200 || told != test.told {
+			t.Errorf("%s: got %d %s", name, answer.Code, body)
+		}
+		if !test.told && (!strings.Contains(body, `"plans": "not ok"`) || !strings.Contains(body, `"guarantee": "ok"`) || strings.Contains(body, "1555")) {
+			t.Errorf("%s: got %s", name, body)
+		}
+	}
 }
 
 func TestGuard_DecidesWhoMayRead(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
 )
 
 // Snapshot is where everything stood at one moment.
@@ -27,6 +28,15 @@ type Snapshot struct {
 	NextResync time.Time `json:"next_resync,omitzero"`
 	// EventsWaiting counts messages that no assigner has been handed yet.
 	EventsWaiting int `json:"events_waiting"`
+	// Idle says that no assigner takes work, so that what is told of next looks does not
+	// come about.
+	Idle bool `json:"idle"`
+	// PlanHash is the plan set that the assigner that works has in force, PlanFault why
+	// the files as they are now are not; PlanPending says that not all of the set was
+	// looked at yet. All are empty in a ledger that an older assigner wrote.
+	PlanHash    string `json:"plan_hash,omitempty"`
+	PlanFault   string `json:"plan_fault,omitempty"`
+	PlanPending bool   `json:"plan_pending,omitempty"`
 	// Focus says what of everything this is.
 	Focus Focus `json:"-"`
 }
@@ -79,7 +89,7 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 		return s, err
 	}
 	s.fill(entries, numbers)
-	return s, nil
+	return s, s.askPlans(ctx, book)
 }
 
 // begin returns a snapshot without campaigns, and the ledger that has them; nil before
@@ -102,14 +112,45 @@ func newSnapshot(now time.Time) Snapshot {
 
 // askStreams fills in what the ledger does not know.
 func (s *Snapshot) askStreams(ctx context.Context, js jetstream.JetStream) (err error) {
-	if s.EventsWaiting, s.DeadLetters, err = events.Backlog(ctx, js); err != nil {
+	b, err := events.ReadBacklog(ctx, js)
+	if err != nil {
 		return err
 	}
-	if s.Held, err = events.IsHeld(ctx, js); err != nil {
-		return err
-	}
+	s.EventsWaiting, s.DeadLetters, s.Idle, s.Held = b.Waiting, b.DeadLetters, b.Idle, b.Held
 	s.NextResync, err = events.NextResync(ctx, js)
 	return err
+}
+
+// askPlans fills in which plans are in force. Ask after the records were read: a mark
+// that is newer than they are makes the plan pending, and an older one could hide it.
+func (s *Snapshot) askPlans(ctx context.Context, book *ledger.Ledger) error {
+	mark, ok, err := book.Plans(ctx)
+	if err != nil || !ok {
+		return err
+	}
+	s.PlanHash, s.PlanFault, s.PlanPending = mark.Hash, mark.Fault, mark.Entries != s.lookedAt()
+	return nil
+}
+
+// lookedAt is the digest of the entries under which the campaigns were looked at.
+func (s Snapshot) lookedAt() string {
+	entries := make([]ledger.CampaignEntry, len(s.Campaigns))
+	for i, c := range s.Campaigns {
+		entries[i].Campaign = c.Campaign
+	}
+	return ledger.LookedAt(entries)
+}
+
+// Against compares a snapshot of everything with plan files as they are at hand, which may be newer
+// than what any assigner has read: with their set, or with why there is none.
+func (s Snapshot) Against(set *plan.Set, fault error) Snapshot {
+	switch {
+	case fault != nil:
+		s.PlanFault = fault.Error()
+	case ledger.DigestEntries(set.EntryHashes()) != s.lookedAt():
+		s.PlanPending = true
+	}
+	return s
 }
 
 func (s *Snapshot) fill(entries []ledger.CampaignEntry, numbers []ledger.Number) {

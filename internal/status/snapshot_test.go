@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,12 +23,12 @@ func TestSnapshot_IsPlainJSON(t *testing.T) {
 }
 
 func TestRead_IsEmptyBeforeAnAssignerRan(t *testing.T) {
-	const want = `{"at":"2026-03-02T12:00:00Z","campaigns":[],"totals":{},"dead_letters":0,"held":false,"events_waiting":0}`
+	const want = `{"at":"2026-03-02T12:00:00Z","campaigns":[],"totals":{},"dead_letters":0,"held":false,"events_waiting":0,"idle":%t}`
 	js := startJetStream(t)
-	for _, when := range []string{"without streams", "with streams"} {
+	for i, when := range []string{"without streams", "with streams"} {
 		got, err := json.Marshal(read(t, js))
 		must(t, err)
-		if string(got) != want {
+		if want := fmt.Sprintf(want, i > 0); string(got) != want {
 			t.Errorf("%s: got %s, want %s", when, got, want)
 		}
 		must(t, events.EnsureStreams(t.Context(), js, 1))
@@ -62,8 +64,21 @@ func TestRead_CountsEventsThatWait(t *testing.T) {
 		_, err := events.NewPublisher(js).Publish(t.Context(), events.Event{ID: id, Type: "10dlc.campaign.update", About: springID, ReceivedAt: noon, Body: []byte("{}")})
 		must(t, err)
 	}
-	if got := read(t, js).EventsWaiting; got != 2 {
-		t.Errorf("got %d, want 2", got)
+	got := read(t, js)
+	// The server counts what waits for a consumer a moment after it is stored.
+	for deadline := time.Now().Add(10 * time.Second); got.EventsWaiting != 2 && time.Now().Before(deadline); got = read(t, js) {
+		time.Sleep(time.Millisecond)
+	}
+	if got.EventsWaiting != 2 || !got.Idle {
+		t.Errorf("got %d, idle %t, want 2 for nobody", got.EventsWaiting, got.Idle)
+	}
+	const want = "No assigner takes work: nothing is looked at and nothing attached. 2 events\nwaiting, and kept. Start one, greenlight up or assigner.\n"
+	if text := writeText(t, got); !strings.Contains(text, want) {
+		t.Errorf("got\n%s\nwant\n%s", text, want)
+	}
+	got.Idle = false
+	if text := writeText(t, got); strings.Contains(text, "assigner takes") {
+		t.Errorf("somebody works, and the text says\n%s", text)
 	}
 }
 

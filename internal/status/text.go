@@ -20,6 +20,9 @@ const (
 	width = 80
 	// someNumbers is how many numbers are named where there may be thousands.
 	someNumbers = 3
+	// mostCampaigns is up to how many campaigns are told one by one, done or not. With
+	// more, those that are done are only counted and the causes put together.
+	mostCampaigns = 50
 	// mostTold bounds what is shown of another's words, in characters.
 	mostTold = 400
 )
@@ -46,7 +49,15 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 			t.gap(i > 0)
 			t.number(c, c.Numbers[0])
 		}
+	case s.Focus == FocusAll && len(s.Campaigns) > mostCampaigns:
+		t.wrap("", s.headline())
+		t.gap(true)
+		t.many(s.Campaigns)
 	default:
+		if s.Focus == FocusAll {
+			t.wrap("", s.headline())
+			t.gap(true)
+		}
 		t.WriteString(t.campaigns(s.Campaigns))
 		for _, c := range s.Campaigns {
 			t.campaign(c, s.Focus)
@@ -67,6 +78,119 @@ type textOf struct {
 
 func (t *textOf) wrap(indent, sentence string) { words.Wrap(&t.Builder, indent, sentence, width) }
 
+// headline says in a sentence how far everything is.
+func (s Snapshot) headline() string {
+	person := 0
+	for _, c := range s.Campaigns {
+		for _, n := range c.Numbers {
+			if n.NeedsPerson {
+				person++
+			}
+		}
+	}
+	needs := ""
+	switch {
+	case person == 1:
+		needs = "; 1 needs a person"
+	case person > 1:
+		needs = fmt.Sprintf("; %d need a person", person)
+	}
+	attached := s.Totals[ledger.Attached] + s.Totals[ledger.Sendable]
+	return fmt.Sprintf("%d of %s attached%s.", attached, words.Count(s.Planned(), "number"), needs)
+}
+
+// many tells of more campaigns than anybody reads one by one: a table of the first that
+// are not done, those that need a person before others, then what holds up all of them.
+func (t *textOf) many(campaigns []Campaign) {
+	unfinished := slices.DeleteFunc(slices.Clone(campaigns), Campaign.done)
+	slices.SortStableFunc(unfinished, func(a, b Campaign) int { return cmp.Compare(rankOf(a), rankOf(b)) })
+	if len(unfinished) > 0 {
+		t.WriteString(t.campaigns(unfinished[:min(len(unfinished), mostCampaigns)]))
+	}
+	var rest []string
+	if done := len(campaigns) - len(unfinished); done > 0 {
+		rest = append(rest, words.Count(done, "campaign")+" done")
+	}
+	if more := len(unfinished) - mostCampaigns; more > 0 {
+		rest = append(rest, words.Count(more, "campaign")+" more not done")
+	}
+	if len(rest) > 0 {
+		t.gap(len(unfinished) > 0)
+		t.wrap("", "Not shown: "+strings.Join(rest, ", ")+". Name a plan, campaign or number to see it; --json has all.")
+	}
+	t.causes(unfinished)
+}
+
+// done reports whether there is nothing more to do for a campaign, or to tell of it.
+func (c Campaign) done() bool {
+	return !c.WaitsForPerson() && c.Planned && c.Phase == ledger.Ready && c.Reason == "" && c.On() == len(c.Numbers)
+}
+
+func rankOf(c Campaign) int {
+	if c.WaitsForPerson() {
+		return 0
+	}
+	return 1
+}
+
+// causes tells what holds campaigns up, each cause once for all of them.
+func (t *textOf) causes(campaigns []Campaign) {
+	type condition struct {
+		sentence string
+		reason   ledger.Reason
+	}
+	var conditions []condition
+	held := map[condition][]Campaign{}
+	var all []group
+	for _, c := range campaigns {
+		if c.Phase != ledger.Ready || c.Reason != "" || !c.Planned {
+			at := condition{c.Sentence, c.Reason}
+			if held[at] == nil {
+				conditions = append(conditions, at)
+			}
+			held[at] = append(held[at], c)
+		}
+		all = merge(all, groups(c))
+	}
+	for _, at := range conditions {
+		t.gap(true)
+		names := make([]string, 0, someNumbers)
+		for _, c := range held[at][:min(len(held[at]), someNumbers)] {
+			names = append(names, name(c))
+		}
+		who := words.Count(len(held[at]), "campaign") + ": " + strings.Join(names, ", ")
+		if more := len(held[at]) - len(names); more > 0 {
+			who += fmt.Sprintf(" and %d more", more)
+		}
+		t.wrap("", who)
+		t.wrap("  ", at.sentence)
+		if at.reason != "" {
+			t.advice("  ", at.reason.Advice(), "")
+		}
+	}
+	slices.SortStableFunc(all, func(a, b group) int { return cmp.Compare(rank(a.reason), rank(b.reason)) })
+	for _, g := range all {
+		t.gap(true)
+		t.group(Campaign{}, g, false)
+	}
+}
+
+// merge puts the groups of another campaign to those that say the same.
+func merge(all, more []group) []group {
+	for _, g := range more {
+		i := slices.IndexFunc(all, g.saysTheSame)
+		if i < 0 {
+			all = append(all, g)
+			continue
+		}
+		all[i].numbers = append(all[i].numbers, g.numbers...)
+		if all[i].nextAt.IsZero() || !g.nextAt.IsZero() && g.nextAt.Before(all[i].nextAt) {
+			all[i].nextAt = g.nextAt
+		}
+	}
+	return all
+}
+
 // gap writes an empty line, if wanted.
 func (t *textOf) gap(wanted bool) {
 	if wanted {
@@ -80,6 +204,20 @@ func (t *textOf) footer(s Snapshot) {
 		t.gap(true)
 		t.wrap("", "On hold: nothing is begun until greenlight resume. Events are kept.")
 	}
+	if s.Idle && (len(s.Campaigns) > 0 || s.EventsWaiting > 0) {
+		t.gap(true)
+		t.wrap("", IdleSentence(s.EventsWaiting))
+	}
+	if s.PlanFault != "" {
+		t.gap(true)
+		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
+		t.told("  ", "", s.PlanFault)
+		words.Hang(&t.Builder, "  To do: ", "         ", "Mend it; greenlight plan validate names each fault.", width)
+	}
+	if s.PlanPending {
+		t.gap(true)
+		t.wrap("", "The plan has changed, and not all of it was looked at yet.")
+	}
 	if s.Focus != FocusAll {
 		return
 	}
@@ -87,6 +225,15 @@ func (t *textOf) footer(s Snapshot) {
 		t.gap(true)
 		t.wrap("", words.Count(int(s.DeadLetters), "dead letter")+": a person should look at what could not be handled, with greenlight deadletters list.")
 	}
+}
+
+// IdleSentence says that no assigner takes work, and what that means.
+func IdleSentence(waiting int) string {
+	kept := ""
+	if waiting > 0 {
+		kept = words.Count(waiting, "event") + " waiting, and kept. "
+	}
+	return "No assigner takes work: nothing is looked at and nothing attached. " + kept + "Start one, greenlight up or assigner."
 }
 
 // campaigns is the table of all campaigns.
@@ -309,6 +456,19 @@ type group struct {
 	numbers []Number
 }
 
+func (g group) saysTheSame(o group) bool {
+	return g.state == o.state && g.reason == o.reason && g.advice == o.advice
+}
+
+// rank is a reason's place in the order in which they are documented, none's the last.
+func rank(reason ledger.Reason) int {
+	order := ledger.Reasons()
+	if i := slices.Index(order, reason); i >= 0 {
+		return i
+	}
+	return len(order)
+}
+
 // groups puts the numbers of which there is anything to say together by what there
 // is to say, in the order of the reasons, those without one last.
 func groups(c Campaign) []group {
@@ -330,14 +490,7 @@ func groups(c Campaign) []group {
 			g.nextAt = n.NextAt
 		}
 	}
-	order := ledger.Reasons()
-	rank := func(g group) int {
-		if i := slices.Index(order, g.reason); i >= 0 {
-			return i
-		}
-		return len(order)
-	}
-	slices.SortStableFunc(all, func(a, b group) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortStableFunc(all, func(a, b group) int { return cmp.Compare(rank(a.reason), rank(b.reason)) })
 	return all
 }
 

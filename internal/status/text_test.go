@@ -3,15 +3,16 @@ package status_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/status"
@@ -59,16 +60,66 @@ func TestWriteText_FitsWhateverItIsTold(t *testing.T) {
 	readable(t, writeText(t, s))
 }
 
+// Of thousands of campaigns nobody reads each: what is done is counted, and a cause told
+// once for all that it holds up.
+func TestWriteText_StaysShortHoweverManyCampaignsThereAre(t *testing.T) {
+	const campaigns, each = 2000, 50
+	s := status.Snapshot{At: noon, Totals: map[ledger.State]int{}}
+	for i := range campaigns {
+		c := status.Campaign{
+			Campaign: ledger.Campaign{ID: fmt.Sprint("C", i), Planned: true, Plan: fmt.Sprintf("plan-%04d", i), Phase: ledger.Ready}, Counts: map[ledger.State]int{},
+		}
+		if i%500 == 499 {
+			c.Phase, c.Sentence = ledger.Blocked, ledger.Blocked.Sentence()
+		}
+		for j := range each {
+			n := status.Number{Number: ledger.Number{Number: fmt.Sprintf("+1212%07d", i*each+j), State: ledger.Sendable}}
+			if i%2 == 0 && j == 0 {
+				n.State, n.Reason, n.NeedsPerson, n.Why, n.Detail = ledger.Failed, ledger.NotOwned, true, ledger.NotOwned.Advice().Why, fmt.Sprint("told of ", i, "-", j)
+			}
+			c.Numbers = append(c.Numbers, n)
+			c.Counts[n.State]++
+			s.Totals[n.State]++
+		}
+		s.Campaigns = append(s.Campaigns, c)
+	}
+	said := writeText(t, s)
+	readable(t, said)
+	if lines := strings.Count(said, "\n"); lines > 200 {
+		t.Errorf("%d lines", lines)
+	}
+	for _, words := range []string{
+		"99000 of 100000 numbers attached; 1000 need a person.\n", "Not shown: 996 campaigns done, 954 campaigns more not done.", "4 campaigns: plan-0499, plan-0999, plan-1499 and 1 more\n",
+		"Rejected. Read the reason", "failed (not_owned): 1000 numbers, +12120000000, +12120000100, +12120000200", "Told of 997 more",
+	} {
+		if !strings.Contains(said, words) {
+			t.Errorf("the text does not say %q:\n%s", words, said)
+		}
+	}
+	if strings.Contains(said, "plan-0001") || strings.Count(said, ledger.NotOwned.Advice().Why) != 1 {
+		t.Errorf("it tells of what is done, or a cause twice:\n%s", said)
+	}
+	// The same, all done.
+	for i := range s.Campaigns {
+		s.Campaigns[i].Phase, s.Campaigns[i].Numbers, s.Campaigns[i].Counts = ledger.Ready, s.Campaigns[i].Numbers[1:], map[ledger.State]int{ledger.Sendable: each - 1}
+	}
+	s.Totals = map[ledger.State]int{ledger.Sendable: campaigns * (each - 1)}
+	const want = "98000 of 98000 numbers attached.\n\nNot shown: 2000 campaigns done. Name a plan, campaign or number to see it;\n--json has all.\n"
+	if got := writeText(t, s); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // readable fails for lines that are too long for 80 columns, or that would do
 // something to a terminal.
-func readable(t *testing.T, text string) {
+func readable(t *testing.T, said string) {
 	t.Helper()
-	if !strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\n\n") {
-		t.Errorf("the text ends with %q, want one line end", text[max(0, len(text)-10):])
+	if !strings.HasSuffix(said, "\n") || strings.HasSuffix(said, "\n\n") {
+		t.Errorf("the text ends with %q, want one line end", said[max(0, len(said)-10):])
 	}
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(said) {
 		line = strings.TrimSuffix(line, "\n")
-		if utf8.RuneCountInString(line) > 80 {
+		if text.RuneWidthWithoutEscSequences(line) > 80 {
 			t.Errorf("over 80 columns: %q", line)
 		}
 		if strings.TrimRight(line, " ") != line {

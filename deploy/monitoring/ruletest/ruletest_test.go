@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/promqltest"
 	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/template"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -28,7 +29,7 @@ const (
 	step = time.Minute
 )
 
-// file is what promtool test rules takes, as far as we use it.
+// file has the words of promtool test rules, as far as we use them.
 type file struct {
 	RuleFiles          []string       `yaml:"rule_files"`
 	EvaluationInterval model.Duration `yaml:"evaluation_interval"`
@@ -95,7 +96,12 @@ func TestAlerts(t *testing.T) {
 				} else {
 					quiet[alert.Alertname]++
 				}
-				got := firing(t, store, rule, time.Duration(alert.EvalTime))
+				fired := firing(t, store, rule, time.Duration(alert.EvalTime))
+				got := map[string]bool{}
+				for with, sample := range fired {
+					got[with] = true
+					annotate(t, rule, sample)
+				}
 				if fmt.Sprint(got) != fmt.Sprint(want) {
 					t.Errorf("firing: got %v, want %v", got, want)
 				}
@@ -109,13 +115,29 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// firing returns the labels of the alerts that fire at a time: those whose expression
-// has held in every evaluation for as long as the rule asks.
-func firing(t *testing.T, store storage.Queryable, rule rulefmt.Rule, at time.Duration) map[string]bool {
+// annotate fails the test unless each annotation can be said of an alert that fires: a
+// label that the expression does not keep leaves a hole, and a mistake in a template
+// stands there in its place.
+func annotate(t *testing.T, rule rulefmt.Rule, sample promql.Sample) {
+	t.Helper()
+	const begin = "{{$labels := .Labels}}{{$value := .Value}}"
+	data := template.AlertTemplateData(sample.Metric.Map(), nil, "", sample)
+	for name, text := range rule.Annotations {
+		expander := template.NewTemplateExpander(t.Context(), begin+text, rule.Alert, data, 0, nil, nil, []string{"missingkey=error"})
+		said, err := expander.Expand()
+		if err != nil || strings.TrimSpace(said) == "" || strings.Contains(said, "{{") || strings.Contains(said, "<no value>") {
+			t.Errorf("%s: %s %q says %q, %v", rule.Alert, name, text, said, err)
+		}
+	}
+}
+
+// firing returns the samples of the alerts that fire at a time by the alerts' labels:
+// those whose expression has held in every evaluation for as long as the rule asks.
+func firing(t *testing.T, store storage.Queryable, rule rulefmt.Rule, at time.Duration) map[string]promql.Sample {
 	t.Helper()
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 1_000_000, Timeout: time.Minute, EnableAtModifier: true, EnableNegativeOffset: true})
 	defer engine.Close()
-	var held map[string]bool
+	var held map[string]promql.Sample
 	for when := at - time.Duration(rule.For); when <= at; when += step {
 		query, err := engine.NewInstantQuery(t.Context(), store, nil, rule.Expr, time.Unix(0, 0).Add(when))
 		if err != nil {
@@ -126,15 +148,16 @@ func firing(t *testing.T, store storage.Queryable, rule rulefmt.Rule, at time.Du
 		if err != nil {
 			t.Fatal(err)
 		}
-		now := map[string]bool{}
+		now := map[string]promql.Sample{}
 		for _, sample := range vector {
 			builder := labels.NewBuilder(sample.Metric)
 			builder.Del(labels.MetricName)
 			for name, value := range rule.Labels {
 				builder.Set(name, value)
 			}
-			if all := builder.Labels().String(); held == nil || held[all] {
-				now[all] = true
+			all := builder.Labels().String()
+			if _, before := held[all]; held == nil || before {
+				now[all] = sample
 			}
 		}
 		held = now

@@ -114,9 +114,7 @@ type conditions struct {
 	PlanFaults []string
 	// Unreachable says why NATS could not be asked; empty when it could.
 	Unreachable string
-	Held        bool
-	Waiting     int
-	DeadLetters uint64
+	events.Backlog
 }
 
 type checked struct {
@@ -126,7 +124,7 @@ type checked struct {
 
 func (c conditions) equal(o conditions) bool {
 	if len(c.Checks) != len(o.Checks) || len(c.PlanFaults) != len(o.PlanFaults) ||
-		c.Unreachable != o.Unreachable || c.Held != o.Held || c.Waiting != o.Waiting || c.DeadLetters != o.DeadLetters {
+		c.Unreachable != o.Unreachable || c.Backlog != o.Backlog {
 		return false
 	}
 	for i := range c.Checks {
@@ -177,10 +175,7 @@ func (p *Page) look(ctx context.Context) conditions {
 		})
 	}
 	var err error
-	if now.Waiting, now.DeadLetters, err = events.Backlog(ctx, p.config.JetStream); err == nil {
-		now.Held, err = events.IsHeld(ctx, p.config.JetStream)
-	}
-	if err != nil {
+	if now.Backlog, err = events.ReadBacklog(ctx, p.config.JetStream); err != nil {
 		now.Unreachable = err.Error()
 	}
 	asking.Wait()

@@ -3,6 +3,7 @@ package page_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -44,6 +45,9 @@ const (
 
 // markup is what Telnyx must not be able to put into a page.
 const markup = `<img src=x onerror="window.pwned=1"><script>window.pwned=1</script><b>bold</b>`
+
+// eventWords are before the markup in what an event says.
+const eventWords = "Telnyx reviews it "
 
 func startJetStream(t testing.TB) jetstream.JetStream {
 	t.Helper()
@@ -126,6 +130,7 @@ func show(t testing.TB, js jetstream.JetStream, config page.Config) world {
 func mixed(t testing.TB, config page.Config) world {
 	t.Helper()
 	w := start(t, startJetStream(t), config)
+	w.work(t)
 	now := time.Now()
 	for _, c := range []ledger.Campaign{
 		{ID: springID, TelnyxID: springID, TCRID: "C6X6M94", BrandID: "b", Planned: true, Plan: "spring-promo", Phase: ledger.Ready, Status: "MNO_PROVISIONED", Extras: 2, NextAt: now.Add(4 * time.Minute), Since: now.Add(-90 * time.Minute)},
@@ -161,12 +166,45 @@ func mixed(t testing.TB, config page.Config) world {
 	for i := range 4 {
 		number(fmt.Sprintf("+1415555012%d", i), winterID, "winter-reminders", ledger.Planned, ledger.CampaignNotReady, "")
 	}
+	body, err := json.Marshal(map[string]any{"data": map[string]any{
+		"event_type": "10dlc.campaign.update", "id": "e-1", "occurred_at": now, "payload": map[string]any{
+			"campaignId": springID, "type": "TELNYX_REVIEW", "description": eventWords + markup,
+		},
+	}})
+	must(t, err)
+	_, err = events.NewPublisher(w.js).Publish(t.Context(), events.Event{ID: "e-1", Type: "10dlc.campaign.update", About: springID, ReceivedAt: now, Body: body})
+	must(t, err)
 	for i := range 2 {
 		must(t, events.NewPublisher(w.js).DeadLetter(t.Context(), events.DeadLetter{
 			Origin: "webhook", Reason: "not_an_event", Detail: "no JSON " + markup, Attempts: 1, Key: fmt.Sprint("key-", i), Body: []byte("?"),
 		}))
 	}
 	return w
+}
+
+// work has an assigner ask for work, and take it, until the test ends.
+func (w world) work(t testing.TB) (stop func()) {
+	t.Helper()
+	consumer, err := events.NewConsumer(t.Context(), w.js, events.Timing{}, func(error) {})
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = consumer.Run(ctx, func(d *events.Delivery) { _ = d.Done() }, func() {}) // a test may take its connection away
+	}()
+	stop = sync.OnceFunc(func() { cancel(); <-ended })
+	t.Cleanup(stop)
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		b, err := events.ReadBacklog(t.Context(), w.js)
+		must(t, err)
+		if !b.Idle {
+			return stop
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nobody asks for work")
+		}
+	}
 }
 
 func (w world) putCampaign(t testing.TB, c ledger.Campaign) {

@@ -131,6 +131,20 @@ func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 	}
 }
 
+func TestPage_SaysThatNobodyWorks(t *testing.T) {
+	w := start(t, startJetStream(t), page.Config{})
+	stop := w.work(t)
+	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "one", Phase: ledger.Ready, Since: time.Now()})
+	if body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, ">one<") }); strings.Contains(body, "No assigner") {
+		t.Errorf("one works, and the page says:\n%s", body)
+	}
+	stop()
+	must(t, events.NewPublisher(w.js).Trigger(t.Context(), events.KindCampaign, "C1"))
+	w.await(t, "/status/campaigns/C1", func(body string) bool {
+		return strings.Contains(body, "<h2>No assigner takes work</h2>") && strings.Contains(body, "1 event waiting, and kept.")
+	})
+}
+
 func TestDeadLetters_ArePagedFromTheLatest(t *testing.T) {
 	w := start(t, startJetStream(t), page.Config{})
 	for i := range 30 {

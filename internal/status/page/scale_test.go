@@ -3,6 +3,7 @@ package page_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"runtime"
 	"strconv"
@@ -66,9 +67,18 @@ func TestScale(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("%s does not say %q", path, want)
 		}
+		if len(body) > 200_000 {
+			t.Errorf("%s has %d bytes, however many campaigns there are it should have no more than fifty rows", path, len(body))
+		}
 		if rows := strings.Count(body, `class="row `); rows > 50 {
 			t.Errorf("%s has %d rows", path, rows)
 		}
+	}
+	began = time.Now()
+	answer, body := w.get(t, "/status.json")
+	t.Logf("/status.json has %.1f MB in %v", float64(len(body))/1e6, time.Since(began).Round(time.Millisecond))
+	if answer.StatusCode != http.StatusOK || len(body) > total*700 {
+		t.Errorf("/status.json: %d, %d bytes for %d numbers", answer.StatusCode, len(body), total)
 	}
 	l := listen(t, w, "/status", "")
 	l.next()

@@ -14,6 +14,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/status"
 	"greenlight/internal/timeline"
 )
 
@@ -365,6 +366,14 @@ type alerts struct {
 	conditions
 	Failing, Advised []checked
 	LeftOut          int
+}
+
+// Nobody says that no assigner works, and is empty if one does or nobody can tell.
+func (a alerts) Nobody() string {
+	if !a.Idle || a.Unreachable != "" {
+		return ""
+	}
+	return status.IdleSentence(a.Waiting)
 }
 
 func (x *index) alerts() alerts {

@@ -27,6 +27,7 @@
   }
   tellTimes(document);
   setInterval(() => tellTimes(document), 5000);
+  document.getElementById("zone").textContent = "of this browser";
 
   if (!page.of || !window.EventSource) return;
 
@@ -59,13 +60,21 @@
     return template.content.firstElementChild;
   }
 
+  // Often enough to know, seldom enough to listen to something else. What comes in
+  // between is not told, but for the last of it: that is how things stand.
+  const pause = 10000;
   let announced = 0;
+  let due = 0;
   function announce(text) {
+    clearTimeout(due);
     const box = document.getElementById("announce");
-    // Often enough to know, seldom enough to listen to something else.
-    if (Date.now() - announced < 10000 || box.textContent === text) return;
-    announced = Date.now();
-    box.textContent = text;
+    const left = announced + pause - Date.now();
+    if (left > 0) {
+      due = setTimeout(() => announce(text), left);
+    } else if (box.textContent !== text) {
+      announced = Date.now();
+      box.textContent = text;
+    }
   }
 
   const rows = document.getElementById("rows");

@@ -1,0 +1,125 @@
+package assigner
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// pending reports whether the ledger says that not all of the plans was looked at.
+func (r *rig) pending() bool {
+	r.Helper()
+	entries, err := r.a.ledger.Campaigns(r.Context())
+	r.must(err)
+	mark, known, err := r.a.ledger.Plans(r.Context())
+	r.must(err)
+	if !known {
+		r.Fatal("no mark was written")
+	}
+	return mark.Entries != ledger.LookedAt(entries)
+}
+
+func (r *rig) mark() {
+	r.Helper()
+	r.a.markPlans(r.Context(), worksForSure)
+}
+
+func TestPlanMark_SaysWhetherAllOfThePlanWasLookedAt(t *testing.T) {
+	r := newRig(t, telnyxsim.Options{}, 2)
+	steps := []struct {
+		what    string
+		do      func()
+		pending bool
+	}{
+		{"nothing was looked at", r.mark, true},
+		{"all was", func() { r.look(testCampaign) }, false},
+		{"a number more", func() { r.plan(listed("staged", testCampaign, numbered(1)...)); r.mark() }, true},
+		{"it was looked at", func() { r.look(testCampaign) }, false},
+		{"a campaign more", func() {
+			r.plan(listed("staged", testCampaign, numbered(1)...), listed("other", otherCampaign, numbered(2)[1:]...))
+			r.mark()
+		}, true},
+		{"the other one was looked at", func() { r.look(testCampaign) }, true},
+		{"that one was", func() { r.look(otherCampaign) }, false},
+		{"one campaign fewer", func() { r.plan(listed("staged", testCampaign, numbered(1)...)); r.mark() }, true},
+		{"it was looked at once more", func() { r.look(otherCampaign) }, false},
+		{"it cannot be read under its new entry", func() {
+			r.plan(listed("staged", testCampaign, numbered(2)...))
+			r.mark()
+			r.sim.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.HTML502()})
+			r.look(testCampaign)
+		}, true},
+		{"it was read", func() { r.sim.ClearFaults(); r.look(testCampaign) }, false},
+	}
+	for _, step := range steps {
+		step.do()
+		if got := r.pending(); got != step.pending {
+			t.Errorf("%s: pending %t, want %t", step.what, got, step.pending)
+		}
+	}
+}
+
+// A campaign is written down as ready before its numbers are attached: until they are,
+// those that its entry has more than the last one are in no record.
+func TestPlanMark_WaitsForTheNumbersOfACampaignThatIsJustReady(t *testing.T) {
+	r := newRig(t, telnyxsim.Options{}, 1, oneAtATime)
+	r.mark()
+	seen := false
+	r.before = func(req *http.Request) {
+		if req.Method == http.MethodPost && r.campaign(testCampaign).Phase == ledger.Ready {
+			seen = true
+			if !r.pending() {
+				r.Error("the entry counts as looked at while its number is being attached")
+			}
+		}
+	}
+	r.look(testCampaign)
+	if !seen || r.pending() {
+		t.Errorf("the campaign was ready before its number: %t; pending at the end: %t", seen, r.pending())
+	}
+}
+
+func TestPlanMark_TellsOfAFaultAndIsThatOfWhoWorks(t *testing.T) {
+	var fault error
+	r := newRig(t, telnyxsim.Options{}, 1, func(c *Config) { c.PlanFault = func() error { return fault } })
+	written := func() string {
+		mark, _, err := r.a.ledger.Plans(t.Context())
+		r.must(err)
+		return mark.Fault
+	}
+	r.mark()
+	fault = errors.New("plan.yaml:3:1: no")
+	r.a.markPlans(t.Context(), func(context.Context) bool { return false })
+	if got := written(); got != "" {
+		t.Errorf("an assigner that stands by wrote %q", got)
+	}
+	r.mark()
+	if got := written(); got != fault.Error() {
+		t.Errorf("got %q, want the fault", got)
+	}
+	fault = errors.New(strings.Repeat("é", maxRecordOfAnybody))
+	r.mark()
+	if got := written(); len(got) > maxRecordOfAnybody/2 || !strings.HasPrefix(got, "éé") || strings.ContainsRune(got, '\uFFFD') {
+		t.Errorf("got %d bytes", len(got))
+	}
+	fault = nil
+	r.mark()
+	if got := written(); got != "" {
+		t.Errorf("got %q after it was mended", got)
+	}
+	// Another assigner worked in between.
+	r.must(r.a.ledger.PutPlans(t.Context(), ledger.Plans{Hash: "other"}))
+	r.a.plans.forget()
+	r.mark()
+	if r.a.plans.written.Hash != r.plans.Load().Hash {
+		t.Error("the mark of another assigner stays")
+	}
+}
+
+// maxRecordOfAnybody is more than a record of the ledger may have.
+const maxRecordOfAnybody = 20_000

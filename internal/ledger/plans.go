@@ -1,0 +1,88 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// plansKey is where the mark of the plans is, among the next looks: neither has a
+	// history, and a program that does not know the mark takes it for the look at a
+	// campaign that is not there. No campaign has this id.
+	plansKey = "_plans"
+	// maxFault bounds what is kept of why plan files cannot be used.
+	maxFault = 2000
+)
+
+// Plans marks which plan set the assigner that works has in force. What it has looked
+// at by then is in the records, so that readers can tell whether that is all of it.
+type Plans struct {
+	// Hash is that of the set.
+	Hash string `json:"hash"`
+	// Entries is the [DigestEntries] of the set's entries.
+	Entries string `json:"entries"`
+	// Fault says why the files as they are now are not in force; empty when they are.
+	Fault string `json:"fault,omitempty"`
+}
+
+// DigestEntries returns a digest of the hashes of entries by their campaigns' ids. A
+// set's is equal to that of the planned records when each campaign was looked at under
+// its present entry, and those that left the plan too.
+func DigestEntries(hashes map[string]string) string {
+	sum := sha256.New()
+	for _, id := range slices.Sorted(maps.Keys(hashes)) {
+		fmt.Fprintf(sum, "%s %s\n", id, hashes[id])
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:12])
+}
+
+// LookedAt returns the [DigestEntries] of the records of planned campaigns.
+func LookedAt(entries []CampaignEntry) string {
+	hashes := make(map[string]string, len(entries))
+	for _, entry := range entries {
+		if entry.Campaign.Planned {
+			hashes[entry.Campaign.ID] = entry.Campaign.EntryHash
+		}
+	}
+	return DigestEntries(hashes)
+}
+
+// Plans returns the mark; ok is false when no assigner that knows it ever ran.
+func (l *Ledger) Plans(ctx context.Context) (mark Plans, ok bool, err error) {
+	if l.looks == nil {
+		return Plans{}, false, nil
+	}
+	kve, err := l.looks.Get(ctx, plansKey)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return Plans{}, false, nil
+	}
+	if err != nil {
+		return Plans{}, false, fmt.Errorf("read which plan set is in force: %w", err)
+	}
+	if err := json.Unmarshal(kve.Value(), &mark); err != nil {
+		return Plans{}, false, fmt.Errorf("record %s in bucket %s is damaged: %w", plansKey, bucketLooks, err)
+	}
+	return mark, true, nil
+}
+
+// PutPlans writes the mark. Only the assigner that works should.
+func (l *Ledger) PutPlans(ctx context.Context, mark Plans) error {
+	mark.Fault = strings.ToValidUTF8(mark.Fault[:min(len(mark.Fault), maxFault)], "")
+	data, err := json.Marshal(mark)
+	if err != nil {
+		return err
+	}
+	if _, err := l.looks.Put(ctx, plansKey, data); err != nil {
+		return fmt.Errorf("write which plan set is in force: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package status_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/status"
+)
+
+func TestStanding_KnowsWhetherThePlanWasLookedAt(t *testing.T) {
+	js := startJetStream(t)
+	must(t, events.EnsureStreams(t.Context(), js, 1))
+	book, err := ledger.Create(t.Context(), js, 1)
+	must(t, err)
+	set, err := plan.LoadBytes("plan.yaml", []byte("version: 1\ncampaigns:\n- name: spring\n  campaign_id: "+springID+"\n  numbers: [\"+15551234567\"]\n"))
+	must(t, err)
+	hash := set.EntryHashes()[springID]
+	_, err = book.PutCampaign(t.Context(), ledger.CampaignEntry{}, ledger.Campaign{ID: springID, Planned: true, Phase: ledger.Ready, EntryHash: hash})
+	must(t, err)
+	_, err = book.PutNumber(t.Context(), ledger.NumberEntry{}, ledger.Number{Number: "+15551234567", CampaignID: springID, State: ledger.Attached})
+	must(t, err)
+	_, err = book.PutCampaign(t.Context(), ledger.CampaignEntry{}, ledger.Campaign{ID: strayID, Phase: ledger.Ready})
+	must(t, err)
+	other := &plan.Set{Hash: "other"}
+
+	if got := read(t, js); got.Standing() != status.AllAttached {
+		t.Errorf("without a mark, as an older assigner leaves it: %s", got.Standing())
+	}
+	if got := read(t, js).Against(set, nil); got.Standing() != status.AllAttached {
+		t.Errorf("with the same plan at hand: %s", got.Standing())
+	}
+	if got := read(t, js).Against(other, nil); got.Standing() != status.NotYet {
+		t.Errorf("with another plan at hand: %s", got.Standing())
+	}
+	if got := read(t, js).Against(nil, errors.New("no plan")); got.Standing() != status.NeedsPerson {
+		t.Errorf("with a faulty plan at hand: %s", got.Standing())
+	}
+	same := ledger.DigestEntries(set.EntryHashes())
+	for _, test := range []struct {
+		mark ledger.Plans
+		want status.Standing
+		says string
+	}{
+		{ledger.Plans{Hash: set.Hash, Entries: same}, status.AllAttached, ""},
+		{ledger.Plans{Hash: "new", Entries: "new"}, status.NotYet, "not all of it was looked at yet"},
+		{ledger.Plans{Hash: set.Hash, Entries: same, Fault: "plan.yaml:3:1: no"}, status.NeedsPerson, "Told:  plan.yaml:3:1: no"},
+		{ledger.Plans{Hash: "new", Entries: "new", Fault: "plan.yaml:3:1: no"}, status.NeedsPerson, "cannot be used"},
+	} {
+		must(t, book.PutPlans(t.Context(), test.mark))
+		s := read(t, js)
+		one, _ := s.About("+15551234567")
+		for _, s := range []status.Snapshot{s, one} {
+			var text strings.Builder
+			must(t, s.WriteText(&text, status.TextOptions{}))
+			if s.Standing() != test.want || !strings.Contains(text.String(), test.says) {
+				t.Errorf("%+v: got %s, want %s and %q in\n%s", test.mark, s.Standing(), test.want, test.says, &text)
+			}
+			if test.says == "" && strings.Contains(text.String(), "not all of it") {
+				t.Errorf("%+v: it is told that the plan is pending:\n%s", test.mark, &text)
+			}
+		}
+	}
+}
