@@ -80,9 +80,13 @@ const readTimeout = 2 * time.Minute
 func (c *statusCommand) read(ctx context.Context, js jetstream.JetStream) (s status.Snapshot, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	if c.What == "" {
-		s, err = status.Read(ctx, js, time.Now())
-		return s, true, err
+	if c.What == "" || c.Plans != "" {
+		all, err := status.Read(ctx, js, time.Now())
+		if err != nil {
+			return s, false, err
+		}
+		s, found = c.about(all)
+		return s, found, nil
 	}
 	return status.ReadAbout(ctx, js, time.Now(), c.What)
 }

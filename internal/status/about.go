@@ -102,50 +102,51 @@ func ReadAbout(ctx context.Context, js jetstream.JetStream, now time.Time, what 
 	if err != nil {
 		return s, false, err
 	}
-	meant, numbers, err := readMeant(ctx, book, entries, what)
+	numbers, err := readMeant(ctx, book, entries, what)
 	if err != nil {
 		return s, false, err
 	}
-	s.fill(meant, numbers)
+	s.fill(entries, numbers)
+	if err := s.askPlans(ctx, book); err != nil {
+		return s, false, err
+	}
 	s, found = s.About(what)
 	return s, found, nil
 }
 
-// readMeant returns the campaigns that may be meant, and their numbers, or the number
-// that is meant wherever it stands.
-func readMeant(ctx context.Context, book *ledger.Ledger, all []ledger.CampaignEntry, what string) (meant []ledger.CampaignEntry, numbers []ledger.Number, err error) {
+// readMeant returns the numbers of the campaigns that are meant, or the number that is
+// meant, wherever it stands.
+func readMeant(ctx context.Context, book *ledger.Ledger, all []ledger.CampaignEntry, what string) ([]ledger.Number, error) {
 	for _, fits := range fitting(what) {
+		var numbers []ledger.Number
+		meant := false
 		for _, entry := range all {
 			if !fits(entry.Campaign) {
 				continue
 			}
-			meant = append(meant, entry)
+			meant = true
 			records, err := book.Numbers(ctx, entry.Campaign.ID)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 			for _, record := range records {
 				numbers = append(numbers, record.Number)
 			}
 		}
-		if len(meant) > 0 {
-			return meant, numbers, nil
+		if meant {
+			return numbers, nil
 		}
 	}
-	number, err := plan.ParseE164(what)
+	number, err := plan.ParseTyped(what)
 	if err != nil {
-		return nil, nil, nil
+		return nil, nil // it is nothing that the ledger could have
 	}
 	records, err := book.RecordsOf(ctx, []string{string(number)})
+	var numbers []ledger.Number
 	for _, record := range records {
 		numbers = append(numbers, record.Number)
-		for _, entry := range all {
-			if entry.Campaign.ID == record.Number.CampaignID {
-				meant = append(meant, entry)
-			}
-		}
 	}
-	return meant, numbers, err
+	return numbers, err
 }
 
 // isPlanFile reports whether a person who names a file means the one of a place such

@@ -24,7 +24,8 @@ const (
 // AskReady asks the private listener of a process on this machine whether it is ready,
 // and returns nil if it is, else an error that says what is wrong. Address is what that
 // process listens on, as in ADMIN_LISTEN: one that is for every interface, such as
-// ":8081", is asked over loopback. No token is needed. It is for a container's health
+// ":8081", is asked over loopback. No token is needed; without one, a process that others
+// can reach says which checks fail and not why. It is for a container's health
 // check, in an image that has nothing but our own program to ask with.
 func AskReady(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, askPatience)

@@ -39,8 +39,8 @@ func TestAskReady_TellsWhatReadinessTells(t *testing.T) {
 	}{
 		"ready":                {[]status.Check{good}, ""},
 		"ready all the same":   {[]status.Check{good, faulty}, ""},
-		"not ready":            {[]status.Check{good, away}, "not ready: webhook: the stream is away"},
-		"not ready, and a few": {[]status.Check{away, faulty}, "not ready: plans: spring.yaml is at fault; webhook: the stream is away"},
+		"not ready":            {[]status.Check{good, away}, "not ready: webhook: not ok"},
+		"not ready, and a few": {[]status.Check{away, faulty}, "not ready: plans: not ok; webhook: not ok"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ""
