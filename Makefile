@@ -77,7 +77,7 @@ fuzz: ## each fuzz target for FUZZTIME
 bench: ## the benchmarks, with allocations; those of the front door with 40,000 events each, and the status page at full size
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v -e /cmd/greenlight -e /internal/webhook)
 	$(GO) test -run '^$$' -bench 'Deliver|Handle|Up' -benchtime 40000x -benchmem -timeout 30m ./internal/webhook ./cmd/greenlight
-	$(GO) test -run '^$$' -bench 'Trace|Cost' -benchmem ./internal/webhook
+	$(GO) test -run '^$$' -bench 'Trace|Cost|Connection' -benchmem ./internal/webhook
 	GREENLIGHT_SCALE=2000 $(GO) test -count=1 -v -run '^TestScale$$' ./internal/status/page
 
 capacity: ## a ledger of 10,000 campaigns and 500,000 numbers: disk, memory, start, calls; a quarter of an hour

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -30,6 +31,7 @@ import (
 	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/keyfile"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
 )
@@ -135,23 +137,42 @@ func TestWebhook_SaysOnSIGHUPThatItsKeysAreNotInAFile(t *testing.T) {
 	door.stop()
 }
 
-// With its keys in a file it reads them, and has nothing to explain.
+// With its keys in a file it reads them, and has nothing to explain. The file changes
+// behind a link further up, which nobody listens to: only SIGHUP finds it before the
+// poll does.
 func TestWebhook_ReadsItsKeysAnewOnSIGHUP(t *testing.T) {
 	address, _ := startNATS(t)
 	old, _ := startTelnyx(t)
 	next, _ := startTelnyx(t)
-	file := filepath.Join(t.TempDir(), "keys")
-	must(t, os.WriteFile(file, []byte(old.PublicKey()), 0o600))
+	dir := t.TempDir()
+	point := func(folder, keys string) {
+		must(t, os.Mkdir(filepath.Join(dir, folder), 0o700))
+		must(t, os.WriteFile(filepath.Join(dir, folder, "keys"), []byte(keys), 0o600))
+		must(t, os.Symlink(folder, filepath.Join(dir, "new")))
+		must(t, os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "link")))
+	}
+	point("first", old.PublicKey())
+	file := filepath.Join(dir, "link", "keys")
 	door := start(t, "status page at",
 		"NATS_URL="+address, "TELNYX_PUBLIC_KEY_FILE="+file, "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0")
-	must(t, os.WriteFile(file, []byte(old.PublicKey()+","+next.PublicKey()), 0o600))
-	must(t, door.command.Process.Signal(syscall.SIGHUP))
-	want := fmt.Sprintf(`"public_keys":[%q,%q]`, old.PublicKey()[:8], next.PublicKey()[:8])
-	for deadline := time.Now().Add(patience); !strings.Contains(door.log(), want); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("its log does not have %s", want)
+	reads := func(limit time.Duration, keys ...string) {
+		t.Helper()
+		for i, key := range keys {
+			keys[i] = strconv.Quote(key[:8])
+		}
+		want := `"public_keys":[` + strings.Join(keys, ",") + "]"
+		for deadline := time.Now().Add(limit); !strings.Contains(door.log(), want); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("its log does not have %s", want)
+			}
 		}
 	}
+	// It has looked for the first time, and listens, when it sees this.
+	must(t, os.WriteFile(file, []byte(old.PublicKey()+","+next.PublicKey()), 0o600))
+	reads(patience, old.PublicKey(), next.PublicKey())
+	point("second", next.PublicKey())
+	must(t, door.command.Process.Signal(syscall.SIGHUP))
+	reads(keyfile.Poll-2*time.Second, next.PublicKey())
 	if strings.Contains(door.log(), "not in a file") {
 		t.Error("it says that its keys are in no file")
 	}

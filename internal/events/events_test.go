@@ -454,7 +454,7 @@ func TestEnsureStreams_SettlesWhatWasAgreed(t *testing.T) {
 	}
 	cfg := streamInfo(t, js, events.StreamEvents).Config
 	if cfg.Discard != jetstream.DiscardNew || cfg.MaxAge != 7*24*time.Hour || cfg.MaxBytes != 1<<30 ||
-		cfg.Duplicates != 10*time.Minute || cfg.Storage != jetstream.FileStorage {
+		cfg.Duplicates != 11*time.Minute || cfg.Storage != jetstream.FileStorage {
 		t.Errorf("EVENTS has other settings than the design's: %+v", cfg)
 	}
 	if err := events.EnsureStreams(t.Context(), js, 9); err == nil {

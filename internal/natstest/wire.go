@@ -78,8 +78,9 @@ func (w *Wire) carry(to, from net.Conn) {
 	for {
 		n, err := from.Read(buffer)
 		w.gate.RLock() // so that a frozen wire takes no more
+		due := time.Now().Add(time.Duration(w.delay.Load()))
 		w.gate.RUnlock()
-		chunks <- chunk{bytes.Clone(buffer[:n]), time.Now().Add(time.Duration(w.delay.Load()))}
+		chunks <- chunk{bytes.Clone(buffer[:n]), due}
 		if err != nil {
 			return
 		}

@@ -369,12 +369,18 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	var log logBuffer
 	p, err := process.New(t.Context(), nc, 1, zerolog.New(&log))
 	must(t, err)
-	path := filepath.Join(t.TempDir(), "key")
-	write := func(text string) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "link", "key")
+	// point changes the file behind a link further up, which nobody listens to: only
+	// SIGHUP finds it before the poll does.
+	point := func(folder, text string) {
 		t.Helper()
-		must(t, os.WriteFile(path, []byte(text), 0o600))
+		must(t, os.Mkdir(filepath.Join(dir, folder), 0o700))
+		must(t, os.WriteFile(filepath.Join(dir, folder, "key"), []byte(text), 0o600))
+		must(t, os.Symlink(folder, filepath.Join(dir, "new")))
+		must(t, os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "link")))
 	}
-	write(old.PublicKey())
+	point("first", old.PublicKey())
 	inUse := verifier(t, old)
 	public, private := listen(t), listen(t)
 	must(t, p.AddDoor(webhook.Config{Verifier: inUse}, public, process.Door{Keys: keyfile.New(path, inUse)}))
@@ -399,12 +405,12 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	if got := metrics(); !strings.Contains(got, counter(old)) || strings.Contains(got, counter(next)) {
 		t.Error("at first there is not just a counter for the old key")
 	}
-	write(old.PublicKey() + "," + next.PublicKey())
+	must(t, os.WriteFile(path, []byte(old.PublicKey()+","+next.PublicKey()), 0o600))
 	until("both keys", func() bool { return len(inUse.Keys()) == 2 })
 	until("a counter for the new key", func() bool { return strings.Contains(metrics(), counter(next)) })
 	until("a line in the log", func() bool { return strings.Contains(log.String(), "other public keys are in use") })
 
-	write("nonsense")
+	point("second", "nonsense")
 	must(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
 	until("the fault", func() bool {
 		return strings.Contains(get(t, private.Addr().String(), "/readyz", http.StatusOK), "the keys that were read before stay in use")
@@ -412,7 +418,7 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	if len(inUse.Keys()) != 2 || !strings.Contains(log.String(), "the public keys could not be read anew") {
 		t.Errorf("%d keys are in use, and the log says:\n%s", len(inUse.Keys()), log.String())
 	}
-	write(next.PublicKey())
+	point("third", next.PublicKey())
 	must(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
 	until("the new key alone", func() bool { keys := inUse.Keys(); return len(keys) == 1 && keys[0].String() == next.PublicKey() })
 	cancel()

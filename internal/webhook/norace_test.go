@@ -7,3 +7,6 @@ import "time"
 // promptly is within what time a signed delivery must be answered in a flood, all tries
 // together: what Telnyx waits for one. It mostly takes a tenth of that.
 const promptly = 2 * time.Second
+
+// raced says that the race detector runs, which allocates by itself.
+const raced = false

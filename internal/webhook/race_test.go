@@ -7,3 +7,5 @@ import "time"
 // promptly is norace_test.go's with the race detector, which makes the door and those
 // who flood it several times as slow. Still under what a slow body may take.
 const promptly = 7 * time.Second
+
+const raced = true
