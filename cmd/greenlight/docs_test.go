@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"greenlight/internal/pagetest"
+	"greenlight/internal/settings"
 )
 
 const root = "../.."
@@ -140,7 +141,7 @@ func checkGo(t *testing.T, c pagetest.Command) {
 var (
 	flagName = regexp.MustCompile("`--([a-z][a-z-]*)[^`]*`")
 	constant = regexp.MustCompile("`([A-Z][A-Z0-9_]{3,})(?:=[^`]*)?`")
-	getenv   = regexp.MustCompile(`(?:env|Env|Getenv|LookupEnv)\(\s*"([A-Z_]+)"`)
+	getenv   = regexp.MustCompile(`(?:(?:env|Env|Getenv|LookupEnv)\(\s*|= )"([A-Z_]+)"`)
 	quoted   = regexp.MustCompile(`"([A-Z0-9_]{4,})"`)
 	composed = regexp.MustCompile(`\$\{([A-Z_]+)`)
 )
@@ -149,6 +150,9 @@ var (
 // capitals are the wire's: streams, buckets, what Telnyx says.
 func TestDocs_SettingsExist(t *testing.T) {
 	flags, variables := pagetest.NewParser(t, "greenlight", &command{}).Flags()
+	// Those that webhook and assigner alone have.
+	more, moreVariables := pagetest.NewParser(t, "webhook", &struct{ settings.Replication }{}).Flags()
+	flags, variables = append(flags, more...), append(variables, moreVariables...)
 	for _, found := range getenv.FindAllStringSubmatch(sources(t, func(string) bool { return true }), -1) {
 		variables = append(variables, found[1])
 	}
