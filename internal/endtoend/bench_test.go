@@ -1,7 +1,6 @@
 package endtoend_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -126,27 +125,12 @@ func BenchmarkResync(b *testing.B) {
 		w.must(err)
 		return len(campaigns) == count && campaigns[count-1].Campaign.Phase == ledger.Waiting, fmt.Sprint(len(campaigns))
 	})
-	w.settled(b.Context())
+	w.idleWithin(5 * time.Minute)
 	before := w.sim.Calls()
 	for b.Loop() {
 		w.must(events.NewPublisher(w.js).Trigger(b.Context(), events.KindResync, ""))
-		w.settled(b.Context())
+		w.idleWithin(5 * time.Minute)
 	}
 	_, total := w.callsSince(before)
 	b.ReportMetric(float64(total)/float64(b.N), "calls/op")
-}
-
-// settled waits until no message waits or is open, at leisure.
-func (w *world) settled(ctx context.Context) {
-	w.t.Helper()
-	quiet := 0
-	w.eventuallyWithin(5*time.Minute, "settled", func() (bool, string) {
-		consumer, err := w.js.Consumer(ctx, events.StreamEvents, events.ConsumerAssigner)
-		w.must(err)
-		info := consumer.CachedInfo()
-		if quiet++; info.NumPending+uint64(info.NumAckPending) > 0 {
-			quiet = 0
-		}
-		return quiet >= 10, fmt.Sprintf("%d waiting, %d open", info.NumPending, info.NumAckPending)
-	})
 }

@@ -19,8 +19,10 @@ func TestServerErrors_EndAsStuckAndHeal(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
 	w := newWorld(t, telnyxsim.Options{})
-	var ahead atomic.Int64 // how far the assigner's clock is ahead of ours
-	w.config.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	// The assigner's clock stands still between looks: on a slow machine the next try
+	// would be due before the test could see that it is not made too soon.
+	began, passed := time.Now(), atomic.Int64{}
+	w.config.Now = func() time.Time { return began.Add(time.Duration(passed.Load())) }
 	w.stage(campaignID + ": " + number)
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
 	w.sim.Inject(telnyxsim.Fault{
@@ -29,7 +31,7 @@ func TestServerErrors_EndAsStuckAndHeal(t *testing.T) {
 	w.start()
 	// look passes some time and has the assigner look, as its own recheck would.
 	look := func(pass time.Duration) {
-		ahead.Add(int64(pass))
+		passed.Add(int64(pass))
 		w.must(events.NewPublisher(w.js).Trigger(t.Context(), events.KindRecheck, campaignID))
 	}
 	var last ledger.Number

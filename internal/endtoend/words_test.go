@@ -107,7 +107,11 @@ func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
 			w.idle()
 			byRoute, total := w.callsSince(before)
 			reads := byRoute["GET /10dlc/campaign/{campaignId}"]
-			if total > tt.looks*tt.calls || tt.phase != ledger.Unread && reads != tt.looks {
+			most := tt.looks * tt.calls
+			if tt.phase == ledger.Unread {
+				most += tt.calls // what could not be read is read again after 5 s, which may be now
+			}
+			if total > most || tt.phase != ledger.Unread && reads != tt.looks {
 				t.Errorf("%d looks took %d calls: %v", tt.looks, total, byRoute)
 			}
 			if now := w.number(campaignID, number); now.State != n.State || now.Reason != n.Reason {

@@ -211,7 +211,9 @@ func (w *world) eventually(what string, condition func() (ok bool, got string)) 
 func (w *world) eventuallyWithin(limit time.Duration, what string, condition func() (ok bool, got string)) {
 	w.t.Helper()
 	deadline := time.Now().Add(limit)
-	for {
+	// Looks cost the machine as much as what they wait for: the longer it takes, the
+	// more seldom they are.
+	for pause := 5 * time.Millisecond; ; pause = min(pause*5/4, 100*time.Millisecond) {
 		ok, got := condition()
 		if ok {
 			return
@@ -219,7 +221,7 @@ func (w *world) eventuallyWithin(limit time.Duration, what string, condition fun
 		if time.Now().After(deadline) {
 			w.t.Fatalf("%s: not within %s; got %s", what, limit, got)
 		}
-		time.Sleep(5 * time.Millisecond) // between two looks at the condition
+		time.Sleep(pause)
 	}
 }
 
@@ -227,19 +229,25 @@ func (w *world) eventuallyWithin(limit time.Duration, what string, condition fun
 // triggers have come over from their stream.
 func (w *world) idle() {
 	w.t.Helper()
-	quiet := 0
-	w.eventually("idle", func() (bool, string) {
+	w.idleWithin(patience)
+}
+
+func (w *world) idleWithin(limit time.Duration) {
+	w.t.Helper()
+	const long = 50 * time.Millisecond // a trigger comes over in much less
+	var since time.Time
+	w.eventuallyWithin(limit, "idle", func() (bool, string) {
 		consumer, err := w.js.Consumer(w.t.Context(), events.StreamEvents, events.ConsumerAssigner)
 		if err != nil {
 			return false, err.Error()
 		}
 		info := consumer.CachedInfo()
-		if info.NumPending == 0 && info.NumAckPending == 0 {
-			quiet++
-		} else {
-			quiet = 0
+		if info.NumPending+uint64(info.NumAckPending) > 0 {
+			since = time.Time{}
+		} else if since.IsZero() {
+			since = time.Now()
 		}
-		return quiet >= 10, fmt.Sprintf("%d waiting, %d open", info.NumPending, info.NumAckPending)
+		return !since.IsZero() && time.Since(since) >= long, fmt.Sprintf("%d waiting, %d open", info.NumPending, info.NumAckPending)
 	})
 }
 

@@ -24,8 +24,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, leaktest.Server()...) }
 
-// patience is how long a test waits for what takes milliseconds.
-const patience = 20 * time.Second
+// patience is how long a test waits for what takes milliseconds. It is longer than NATS
+// waits for the ack of a message (30 s), so that a sender which was stopped in the
+// middle of one shows nothing but its slowness.
+const patience = time.Minute
 
 func must(t *testing.T, err error) {
 	t.Helper()
