@@ -325,7 +325,7 @@ func TestFullCampaign_CostsFewRequestsAPass(t *testing.T) {
 	const room, numbers, most = 5, 12, 2
 	r := newRig(t, telnyxsim.Options{MaxNumbersPerCampaign: room}, numbers, func(c *Config) { c.Concurrency = most })
 	before, stuck := room, 0 // those that have room are no waste
-	for pass := range 200 {
+	for pass := range 80 {
 		r.look(testCampaign)
 		if sent := len(r.sim.Writes()); sent-before > most {
 			t.Fatalf("pass %d sent %d requests in vain, want at most %d", pass, sent-before, most)

@@ -38,7 +38,7 @@ func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T)
 	js, err := jetstream.New(nc)
 	must(t, err)
 
-	work := newAttaching(t, 300)
+	work := newAttaching(t, 300/slower)
 	work.join(connected())
 	work.join(connected())
 	post := startPosting(t, fs)
@@ -86,7 +86,7 @@ func TestRollingRestart_LosesNothing(t *testing.T) {
 	nc := connected()
 	js, err := jetstream.New(nc)
 	must(t, err)
-	work := newAttaching(t, 200)
+	work := newAttaching(t, 210/slower)
 	stops := []func(){work.join(connected()), work.join(connected())}
 
 	post := startPosting(t, doors)
@@ -186,7 +186,7 @@ func (a *attaching) join(nc *nats.Conn) (stop func()) {
 	must(a.t, err)
 	transport := &http.Transport{}
 	config := assigner.Config{
-		Telnyx:    &telnyx.Client{APIKey: "key", BaseURL: a.api.URL + "/v2", HTTPClient: &http.Client{Transport: transport}, Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 12})},
+		Telnyx:    &telnyx.Client{APIKey: "key", BaseURL: a.api.URL + "/v2", HTTPClient: &http.Client{Transport: transport}, Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 12.0 / slower})},
 		JetStream: js,
 		Plans:     func() *plan.Set { return a.set },
 		Replicas:  3,
@@ -273,8 +273,8 @@ func (a *attaching) finishes(js jetstream.JetStream) {
 	}
 }
 
-// posting is a Telnyx that posts some two hundred events a second at several doors,
-// each until it is answered 200 by one.
+// posting is a Telnyx that posts some two hundred events a second (slower, see there)
+// at several doors, each until it is answered 200 by one.
 type posting struct {
 	t     *testing.T
 	doors atomic.Pointer[fronts]
@@ -294,7 +294,7 @@ func startPosting(t *testing.T, doors fronts) *posting {
 	p.use(doors)
 	for range 4 {
 		p.users.Go(func() {
-			pace := time.NewTicker(20 * time.Millisecond)
+			pace := time.NewTicker(slower * 20 * time.Millisecond)
 			defer pace.Stop()
 			for ctx.Err() == nil {
 				p.post(fmt.Sprintf("again-%d", serial.Add(1)))

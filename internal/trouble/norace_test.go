@@ -7,3 +7,6 @@ import "time"
 // answerLimit is within what time every delivery must be answered: Telnyx waits no
 // longer.
 const answerLimit = 2 * time.Second
+
+// slower is how many times slower a cluster is put to work than it is meant to be.
+const slower = 1

@@ -9,4 +9,7 @@ import "time"
 const promptly = 2 * time.Second
 
 // raced says that the race detector runs, which allocates by itself.
+// smaller is how many times smaller a flood is than it is meant to be.
+const smaller = 1
+
 const raced = false

@@ -8,4 +8,7 @@ import "time"
 // who flood it several times as slow. Still under what a slow body may take.
 const promptly = 7 * time.Second
 
+// smaller is how many times smaller a flood is than without the detector.
+const smaller = 4
+
 const raced = true
