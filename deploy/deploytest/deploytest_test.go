@@ -7,7 +7,6 @@ package deploytest
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -198,10 +197,16 @@ func TestSecrets_AreForTheirOwnerAndReadableInContainers(t *testing.T) {
 // password on a server with the configuration of compose.yaml.
 func TestSecrets_NATSUserIsSwitchedWithoutAStop(t *testing.T) {
 	folder := makeSecrets(t)
+	mount, store, cluster, client := natsFolder(t, folder), t.TempDir(), portOf(t, free(t)), portOf(t, free(t))
 	options := func() *server.Options {
-		options := natsOptions(t, natsFolder(t, folder)+"/nats.conf")
-		options.Host, options.Port, options.HTTPPort, options.NoSigs, options.NoLog = "127.0.0.1", server.RANDOM_PORT, 0, true, true
-		options.Cluster, options.Routes, options.JetStream, options.StoreDir = server.ClusterOpts{}, nil, false, ""
+		must(t, os.WriteFile(mount+"/auth.conf", []byte(read(t, folder+"/nats-auth.conf")), 0o600))
+		options := natsOptions(t, mount+"/nats.conf")
+		options.ServerName, options.StoreDir = "nats-1", store
+		options.Host, options.Cluster.Host, options.HTTPPort = "127.0.0.1", "127.0.0.1", 0
+		fmt.Sscan(client, &options.Port)
+		fmt.Sscan(cluster, &options.Cluster.Port)
+		options.Routes = server.RoutesFromStr("nats://127.0.0.1:" + cluster) // the others are away
+		options.NoSigs, options.NoLog = true, true
 		return options
 	}
 	node, err := server.NewServer(options())
@@ -211,12 +216,9 @@ func TestSecrets_NATSUserIsSwitchedWithoutAStop(t *testing.T) {
 	if !node.ReadyForConnections(patience) {
 		t.Fatal("NATS does not start")
 	}
-	port := node.Addr().(*net.TCPAddr).Port
 	reload := func() {
 		t.Helper()
-		changed := options()
-		changed.Port = port
-		must(t, node.ReloadOptions(changed))
+		must(t, node.ReloadOptions(options()))
 	}
 	connect := func() (*nats.Conn, error) {
 		return nats.Connect(strings.Replace(read(t, folder+"/nats-url"), "@nats:4222", "@"+node.Addr().String(), 1), nats.NoReconnect())
