@@ -73,3 +73,6 @@ for name in telnyx-api-key telnyx-public-key; do
     echo "missing: $folder/$name (Mission Control, Account, Keys & Credentials)"
   fi
 done
+if [ -e "$folder/notify-url" ]; then # who wants notices writes it
+  chmod 644 "$folder/notify-url"
+fi
