@@ -16,8 +16,11 @@ import (
 
 const root = "../.."
 
-// otherPrograms are those that the documentation names beside ours, and why no test
-// runs them here.
+// scripts is where the commands of the documentation are run.
+const scripts = "testdata/script"
+
+// otherPrograms are those that the documentation names beside ours, and why no script
+// need run them. CONTRIBUTING.md says what is checked of them instead.
 var otherPrograms = map[string]string{
 	"cp":   "the copy of a data folder is TestBackup_StartsElsewhereAsItStopped",
 	"curl": "it asks Telnyx, which no test does, or a process that the reader runs",
@@ -32,6 +35,10 @@ var otherPrograms = map[string]string{
 	"kustomize": "it would change the base; deploy/deploytest builds it",
 }
 
+// fileTools are programs that any machine has. In a block they are steps between
+// commands of ours, so scripts run them word for word.
+var fileTools = []string{"cp", "mv", "rm"}
+
 // quotedElsewhere are phrases in code letters that are no commands and not in the
 // program's text as they stand.
 var quotedElsewhere = map[string]string{
@@ -44,8 +51,8 @@ var quotedElsewhere = map[string]string{
 // Every command line in the documentation is one that the program takes, and is run by
 // a script here.
 func TestDocs_CommandsAreTakenAndRun(t *testing.T) {
-	pagetest.NewParser(t, "greenlight", &command{}).Check(t, pagetest.Commands(t, pagetest.Pages(t, root)), "testdata/script", map[string]string{
-		"greenlight deadletters requeue": "TestDeadLetters_AreListedShownAndRequeued",
+	pagetest.NewParser(t, "greenlight", &command{}).Check(t, pagetest.Commands(t, pagetest.Pages(t, root)), scripts, map[string]string{
+		"greenlight deadletters requeue <any>": "TestDeadLetters_AreListedShownAndRequeued",
 	})
 }
 
@@ -66,6 +73,10 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 			checkGo(t, c)
 		case program == "sh":
 			checkFiles(t, c)
+		case c.Whole && slices.Contains(fileTools, program):
+			if line := strings.Join(c.Words, " "); !pagetest.RunsVerbatim(t, scripts, line) {
+				t.Errorf("%s: %s: no script in %s has %q; let one do so", c.Where, c.Text, scripts, "exec "+line)
+			}
 		case other || quoted:
 			checkFiles(t, c)
 		case c.Whole || !strings.Contains(sources, c.Text):

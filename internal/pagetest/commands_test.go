@@ -33,6 +33,9 @@ type cli struct {
 		What string `arg:""`
 		Fast bool
 	} `cmd:""`
+	Read struct {
+		Paths []string `arg:"" optional:"" name:"path"`
+	} `cmd:""`
 	Stop struct{} `cmd:""`
 }
 
@@ -43,8 +46,12 @@ func TestParser_RefusesWhatTheProgramWould(t *testing.T) {
 		want   string
 		refuse bool
 	}{
-		{"run x --fast", true, "p run --fast", false},
-		{"run", false, "p run", false},
+		{"run x --fast", true, "p run --fast <word>", false},
+		{"run +15551234567", true, "p run <number>", false},
+		{"run WHAT", false, "p run <any>", false},
+		{"run", false, "p run <any>", false},
+		{"read", false, "p read", false},
+		{"read plans plans/new.yaml", true, "p read <folder> <file>", false},
 		{"run", true, "", true},
 		{"", true, "", true},
 		{"run --help", true, "p run --help", false},
@@ -61,19 +68,39 @@ func TestParser_RefusesWhatTheProgramWould(t *testing.T) {
 }
 
 func TestLine_CoversOneThatAsksForLess(t *testing.T) {
-	ran := Line{"p run", []string{"--fast", "--json"}}
+	ran := Line{"p run", []string{"--fast", "--json"}, nil}
 	for _, test := range []struct {
 		shown Line
 		want  bool
 	}{
-		{Line{"p run", nil}, true},
-		{Line{"p run", []string{"--json"}}, true},
-		{Line{"p run", []string{"--json", "--slow"}}, false},
-		{Line{"p stop", nil}, false},
-		{Line{"p run", []string{"--help"}}, false},
+		{Line{"p run", nil, nil}, true},
+		{Line{"p run", []string{"--json"}, nil}, true},
+		{Line{"p run", []string{"--json", "--slow"}, nil}, false},
+		{Line{"p stop", nil, nil}, false},
+		{Line{"p run", []string{"--help"}, nil}, false},
+		{Line{"p run", nil, []Kind{File}}, false},
 	} {
 		if got := ran.covers(test.shown); got != test.want {
 			t.Errorf("%v covers %v: %t", ran, test.shown, got)
+		}
+	}
+}
+
+func TestLine_CoversOperandsOfTheSameKinds(t *testing.T) {
+	for _, test := range []struct {
+		ran, shown []Kind
+		want       bool
+	}{
+		{nil, nil, true},
+		{nil, []Kind{Folder}, false},
+		{[]Kind{Folder}, nil, false},
+		{[]Kind{Folder}, []Kind{File}, false},
+		{[]Kind{Folder}, []Kind{Folder, Folder}, false},
+		{[]Kind{Number}, []Kind{Any}, true},
+	} {
+		ran, shown := Line{Path: "p run", Operands: test.ran}, Line{Path: "p run", Operands: test.shown}
+		if got := ran.covers(shown); got != test.want {
+			t.Errorf("%v covers %v: %t", ran, shown, got)
 		}
 	}
 }
