@@ -318,7 +318,7 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 		{"greenlight_assigner_stopped", "", 0},
 		{"greenlight_assigner_resync_interval_seconds", "", 3600},
 		{"greenlight_assigner_attach_requests_total", `outcome="accepted"`, 2},
-		{"greenlight_build_info", fmt.Sprintf("commit=%q,go=%q,version=%q", build.Commit, build.Go, build.Version), 1},
+		{"greenlight_build_info", fmt.Sprintf("commit=%q,date=%q,go=%q,version=%q", build.Commit, build.Date, build.Go, build.Version), 1},
 		{"greenlight_plan_info", `hash="` + r.set.Set().Hash + `"`, 1},
 		{"greenlight_plan_faulty", "", 0},
 		{"greenlight_ready", "", 1},

@@ -118,7 +118,7 @@ func onConnection(nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, er
 		return events.EnsureStreams(ctx, js, replicas)
 	})
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		monitoring.NewBuild(build.Version, build.Commit, build.Go))
+		monitoring.NewBuild(build.Version, build.Commit, build.Date, build.Go))
 	p.checks = append(p.checks, status.Check{Name: "nats", Ready: func(context.Context) error {
 		if err := events.Connected(nc); err != nil {
 			return err
