@@ -24,9 +24,14 @@ const scripts = "testdata/script"
 var otherPrograms = map[string]string{
 	"cp":   "the copy of a data folder is TestBackup_StartsElsewhereAsItStopped",
 	"curl": "it asks Telnyx, which no test does, or a process that the reader runs",
+	"git":  "where the repository is, no test knows",
 	"go":   "a test that runs all tests, or benchmarks, would not end; their names are checked",
 	"make": "it runs this test; the targets are checked",
 	"nats": "NATS's own client is no part of this repository",
+
+	"sha256sum": "no release is there where the tests run; deploy/release/plantest reads what one would be",
+	"shasum":    "as sha256sum, on macOS",
+	"tar":       "as sha256sum",
 
 	"cd":        "the shell's own",
 	"docker":    "there is no container engine where the tests run; deploy/deploytest reads and runs what the file describes",
@@ -245,6 +250,48 @@ func TestDocs_LinksLeadSomewhere(t *testing.T) {
 			}
 			if anchor != "" && !anchors(read(t, filepath.Join(root, to)))[anchor] {
 				t.Errorf("%s links to %s, which has no such heading", page.Path, found[1])
+			}
+		}
+	}
+	if seen < 30 {
+		t.Errorf("found %d links, so this test shows little", seen)
+	}
+}
+
+var shipped = regexp.MustCompile(`(?m)^      - src: (\S+)$`)
+
+// The archive of a release has what its pages link to, and nothing that only lies in a
+// working copy.
+func TestDocs_ArchivesHoldWhatTheirPagesLinkTo(t *testing.T) {
+	var files []string
+	for _, found := range shipped.FindAllStringSubmatch(read(t, filepath.Join(root, ".goreleaser.yaml")), -1) {
+		files = append(files, found[1])
+	}
+	holds := func(name string) bool {
+		return slices.ContainsFunc(files, func(file string) bool { return name == file || strings.HasPrefix(name, file+"/") })
+	}
+	if holds("deploy/secrets/telnyx-api-key") {
+		t.Error("deploy/secrets would be in an archive")
+	}
+	// config/plans/x.yaml, made from the example, names it as ../plan.schema.json.
+	if !holds("config/plan.schema.json") {
+		t.Error("the archive lacks config/plan.schema.json")
+	}
+	seen := 0
+	for _, page := range pagetest.Pages(t, root) {
+		if !holds(page.Path) {
+			continue
+		}
+		for _, found := range link.FindAllStringSubmatch(code.ReplaceAllString(page.Text, ""), -1) {
+			target, _, _ := strings.Cut(found[1], "#")
+			if target == "" || strings.Contains(target, ":") {
+				continue
+			}
+			seen++
+			to := path.Join(path.Dir(page.Path), target)
+			inPart := slices.ContainsFunc(files, func(file string) bool { return strings.HasPrefix(file, to+"/") })
+			if !holds(to) && !inPart {
+				t.Errorf("%s links to %s, which no archive has", page.Path, to)
 			}
 		}
 	}

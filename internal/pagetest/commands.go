@@ -68,7 +68,7 @@ type Command struct {
 	Sets []string
 	// Words are the program and its arguments, with what stands for a value, such as
 	// <campaign id>, as one word. None if the line only sets variables. "go run
-	// ./cmd/x" is x.
+	// ./cmd/x" is x, and so is ./x.
 	Words []string
 	// Whole says that it stands in a block, to be pasted; else it is in a sentence,
 	// which may leave arguments out.
@@ -155,6 +155,9 @@ func commands(t testing.TB, where, text string, whole bool) (all []Command) {
 		}
 		if len(part) > 2 && part[0] == "go" && part[1] == "run" && strings.HasPrefix(part[2], "./cmd/") {
 			part = append([]string{path.Base(part[2])}, part[3:]...)
+		}
+		if len(part) > 0 {
+			part[0] = strings.TrimPrefix(part[0], "./")
 		}
 		c.Words = part
 		all = append(all, c)

@@ -9,7 +9,7 @@ import (
 
 const page = "Say `greenlight status [PLAN\\|NUMBER]`, or `greenlight\nplan diff`; `one` word is none, nor is `a: b`.\n" +
 	"```console\n$ go run ./cmd/greenlight demo --keep\nwhat it prints\n```\n" +
-	"   ```sh\n   # a comment\n   export KEY=…   # another\n   URL='a b' webhook && curl -d '{\"a\": 1}' \\\n     <your host>/x\n   make check\n   ```\n" +
+	"   ```sh\n   # a comment\n   export KEY=…   # another\n   URL='a b' webhook && curl -d '{\"a\": 1}' \\\n     <your host>/x\n   ./greenlight version\n   make check\n   ```\n" +
 	"```yaml\nnot: read\n```\n"
 
 func TestCommands_AreThoseInBlocksAndSentences(t *testing.T) {
@@ -19,7 +19,8 @@ func TestCommands_AreThoseInBlocksAndSentences(t *testing.T) {
 		{Where: "x.md:9", Text: "export KEY=…   # another", Sets: []string{"KEY"}, Words: []string{}, Whole: true},
 		{Where: "x.md:10", Text: `URL='a b' webhook && curl -d '{"a": 1}'        <your host>/x`, Sets: []string{"URL"}, Words: []string{"webhook"}, Whole: true},
 		{Where: "x.md:10", Text: `URL='a b' webhook && curl -d '{"a": 1}'        <your host>/x`, Words: []string{"curl", "-d", `{"a": 1}`, "VALUE/x"}, Whole: true},
-		{Where: "x.md:12", Text: "make check", Words: []string{"make", "check"}, Whole: true},
+		{Where: "x.md:12", Text: "./greenlight version", Words: []string{"greenlight", "version"}, Whole: true},
+		{Where: "x.md:13", Text: "make check", Words: []string{"make", "check"}, Whole: true},
 		{Where: "x.md:1", Text: "greenlight status [PLAN|NUMBER]", Words: []string{"greenlight", "status", "PLAN"}},
 		{Where: "x.md:1", Text: "greenlight plan diff", Words: []string{"greenlight", "plan", "diff"}},
 	}
