@@ -175,6 +175,7 @@ func TestDocs_SettingsExist(t *testing.T) {
 	for _, found := range composed.FindAllStringSubmatch(read(t, filepath.Join(root, "deploy/compose.yaml")), -1) {
 		variables = append(variables, found[1])
 	}
+	variables = append(variables, "GOMEMLIMIT") // Go's own runtime reads it
 	var wire []string
 	ofTheWire := func(name string) bool {
 		return !strings.HasSuffix(name, "_test.go") && !strings.Contains(name, "internal/settings/")
