@@ -137,7 +137,7 @@ campaigns:
 	must(t, err)
 	public, private := listen(t), listen(t)
 	r.door, r.private = public.Addr().String(), private.Addr().String()
-	must(t, p.AddDoor(webhook.Config{Verifier: verifier(t, r.sim)}, public, process.Door{Certificates: files}))
+	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, r.sim)}, public, process.Public{Certificates: files}))
 	r.set, err = watch.New(plans, watch.Options{})
 	must(t, err)
 	// The simulator does not trust the door's certificate.
@@ -157,7 +157,7 @@ campaigns:
 		Timing: events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second},
 	}))
 	must(t, p.AddNotices(t.Context(), inbox{&r.mu, &r.inbox}))
-	p.AddStatus(private)
+	p.AddPrivate(private, "")
 	r.book, err = ledger.Open(t.Context(), r.js)
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
