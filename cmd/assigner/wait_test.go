@@ -2,45 +2,36 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"greenlight/config"
-	"greenlight/internal/events"
+	"greenlight/internal/commandtest"
 	"greenlight/internal/ledger"
 	"greenlight/internal/natstest"
 )
 
 // startWaiting runs the command before its NATS server is there.
-func startWaiting(t *testing.T, server *natstest.Process, baseURL string) *running {
+func startWaiting(t *testing.T, server *natstest.Process, baseURL string) *commandtest.Process {
 	t.Helper()
 	plans := filepath.Join(t.TempDir(), "plan.yaml")
 	must(t, os.WriteFile(plans, config.ExamplePlan, 0o600))
-	return start(t, "status page at", "NATS_URL="+server.URL, "ADMIN_LISTEN=127.0.0.1:0",
-		"TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+baseURL, "TELNYX_RATE=100", "PLANS="+plans, "RESYNC=1h")
+	return commandtest.Start(t, commandName, "status page at", "NATS_URL="+server.URL, "ADMIN_LISTEN=127.0.0.1:0",
+		"TELNYX_API_KEY="+commandtest.APIKey, "TELNYX_BASE_URL="+baseURL, "TELNYX_RATE=100", "PLANS="+plans, "RESYNC=1h")
 }
 
 func TestAssigner_WaitsForNATS(t *testing.T) {
 	server := natstest.NewProcess(t)
-	sim, baseURL := startTelnyx(t)
-	_, campaign := stage(t, sim, "")
+	sim, baseURL := commandtest.StartTelnyx(t)
+	_, campaign := commandtest.Stage(t, sim, "")
 	worker := startWaiting(t, server, baseURL)
-	address := regexp.MustCompile(`"part":"status","address":"([^"]+)"`).FindStringSubmatch(worker.log())
+	private := "http://" + worker.Address("status")
 	ready := func() (code int, text string) {
 		t.Helper()
-		answer, err := http.Get("http://" + address[1] + "/readyz")
-		must(t, err)
-		defer answer.Body.Close()
-		body, err := io.ReadAll(answer.Body)
-		must(t, err)
-		return answer.StatusCode, string(body)
+		return commandtest.Get(t, http.DefaultClient, private+"/readyz")
 	}
 	code, text := ready()
 	for _, want := range []string{"the NATS server is not connected; trying again all the time at " + server.URL, `"assigner": "could not join the assigners yet"`} {
@@ -50,23 +41,18 @@ func TestAssigner_WaitsForNATS(t *testing.T) {
 	}
 
 	server.Start()
-	natstest.Within(t, patience, func() error {
+	natstest.Within(t, commandtest.Patience, func() error {
 		if code, text := ready(); code != http.StatusOK {
 			return fmt.Errorf("/readyz: %d %s", code, text)
 		}
 		return nil
 	})
-	nc, err := events.Connect(server.URL, t.Name())
-	must(t, err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	must(t, err)
-	reaches(t, js, campaign, ledger.Planned)
-	worker.stop()
+	commandtest.Reaches(t, commandtest.Connect(t, server.URL), campaign, ledger.Planned)
+	worker.Stop()
 	http.DefaultClient.CloseIdleConnections()
 }
 
 func TestAssigner_StopsWhileItWaitsForNATS(t *testing.T) {
-	_, baseURL := startTelnyx(t)
-	startWaiting(t, natstest.NewProcess(t), baseURL).stop()
+	_, baseURL := commandtest.StartTelnyx(t)
+	startWaiting(t, natstest.NewProcess(t), baseURL).Stop()
 }

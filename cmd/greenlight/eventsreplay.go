@@ -42,7 +42,7 @@ func (c *replayCommand) Run(ctx context.Context, out output) error {
 	if c.Since < 0 {
 		return errors.New("--since cannot be negative")
 	}
-	return c.long(ctx, func(ctx context.Context, js jetstream.JetStream) error {
+	return c.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		chosen, found, err := c.choose(ctx, js)
 		if err != nil {
 			return err

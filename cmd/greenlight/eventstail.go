@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/settings"
 	"greenlight/internal/telnyx"
 )
 
@@ -33,7 +32,7 @@ func (c *tailCommand) Run(ctx context.Context, out output) error {
 	if c.Since < 0 || c.Count < 0 {
 		return errors.New("--since and --count cannot be negative")
 	}
-	return c.long(ctx, func(ctx context.Context, js jetstream.JetStream) error {
+	return c.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		var since time.Time
 		if c.Since > 0 {
 			since = time.Now().Add(-c.Since)
@@ -48,21 +47,6 @@ func (c *tailCommand) Run(ctx context.Context, out output) error {
 		}
 		return err
 	})
-}
-
-// long is ask for work that lasts as long as its user wants.
-func (w where) long(ctx context.Context, work func(context.Context, jetstream.JetStream) error) error {
-	var faults settings.Faults
-	nc := w.ConnectOrFind(&faults, w.Data, "greenlight")
-	if err := faults.Err(); err != nil {
-		return err
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	return work(ctx, js)
 }
 
 func (c *tailCommand) print(w io.Writer, e events.PastEvent) error {

@@ -30,7 +30,7 @@ func (w where) ask(ctx context.Context, work func(context.Context, jetstream.Jet
 	})
 }
 
-// stay is ask for work that takes as long as it takes.
+// stay is ask for work that takes as long as it takes, or as its user wants.
 func (w where) stay(ctx context.Context, work func(context.Context, jetstream.JetStream) error) error {
 	var faults settings.Faults
 	nc := w.ConnectOrFind(&faults, w.Data, "greenlight")

@@ -4,23 +4,22 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"greenlight/internal/commandtest"
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
 // TestWebhook_SpeaksTLS has the command as operators run it: with files, and with
 // new ones that cannot be used.
 func TestWebhook_SpeaksTLS(t *testing.T) {
-	address, _ := startNATS(t)
+	address, _ := commandtest.StartNATS(t)
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
 	example := httptest.NewTLSServer(nil) // whose certificate we borrow
@@ -33,36 +32,23 @@ func TestWebhook_SpeaksTLS(t *testing.T) {
 	must(t, os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), 0o600))
 	must(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600))
 
-	door := start(t, "status page at", "NATS_URL="+address, "TELNYX_PUBLIC_KEY="+sim.PublicKey(),
+	door := commandtest.Start(t, commandName, "status page at", "NATS_URL="+address, "TELNYX_PUBLIC_KEY="+sim.PublicKey(),
 		"LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0", "TLS_CERT="+cert, "TLS_KEY="+key)
-	listens := func(part string) string {
-		for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-			if found := regexp.MustCompile(`"part":"` + part + `","address":"([^"]+)"`).FindStringSubmatch(door.log()); found != nil {
-				return found[1]
-			}
-		}
-		t.Fatalf("its log does not name the address of %s", part)
-		return ""
-	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "example.com"}}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	get := func(url string) string {
 		t.Helper()
-		answer, err := client.Get(url)
-		must(t, err)
-		defer answer.Body.Close()
-		body, err := io.ReadAll(answer.Body)
-		must(t, err)
-		return string(body)
+		_, body := commandtest.Get(t, client, url)
+		return body
 	}
-	public, private := "https://"+listens("webhook"), "http://"+listens("status")
+	public, private := "https://"+door.Address("webhook"), "http://"+door.Address("status")
 	if got := get(public + "/healthz"); !strings.Contains(got, "ok") {
 		t.Errorf("got %s", got)
 	}
 	must(t, os.WriteFile(key, []byte("no key"), 0o600))
 	var ready string
-	for deadline := time.Now().Add(patience); !strings.Contains(ready, "stays in force: certificate and key: ") && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(commandtest.Patience); !strings.Contains(ready, "stays in force: certificate and key: ") && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		ready = get(private + "/readyz")
 	}
 	if !strings.Contains(ready, `"status": "ready"`) || !strings.Contains(ready, "stays in force: certificate and key: ") || !strings.Contains(ready, `"certificate": "ok"`) {
@@ -75,5 +61,5 @@ func TestWebhook_SpeaksTLS(t *testing.T) {
 	if got := get(public + "/healthz"); !strings.Contains(got, "ok") {
 		t.Errorf("a new connection: got %s", got)
 	}
-	door.stop()
+	door.Stop()
 }

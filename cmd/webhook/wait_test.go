@@ -3,17 +3,15 @@ package main
 import (
 	"bytes"
 	"crypto/ed25519"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/commandtest"
 	"greenlight/internal/events"
 	"greenlight/internal/natstest"
 	"greenlight/internal/telnyx"
@@ -23,42 +21,17 @@ import (
 // answerLimit is the webhook's deadline of 1.5 s with room for a busy machine.
 const answerLimit = 4 * time.Second
 
-// address returns where a part listens, as the log says.
-func (r *running) address(part string) string {
-	r.t.Helper()
-	found := regexp.MustCompile(`"part":"` + part + `","address":"([^"]+)"`).FindStringSubmatch(r.log())
-	if found == nil {
-		r.t.Fatalf("its log does not name the address of %s", part)
-	}
-	return found[1]
-}
-
 // The door is open before there is a NATS server, and keeps what comes when there is
 // one, with nobody's help.
 func TestWebhook_WaitsForNATS(t *testing.T) {
 	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
 	server := natstest.NewProcess(t)
-	door := start(t, "status page at", "NATS_URL="+strings.Replace(server.URL, "//", "//t0ken@", 1), "TELNYX_PUBLIC_KEY="+telnyx.PublicKeyOf(key).String(),
+	door := commandtest.Start(t, commandName, "status page at", "NATS_URL="+strings.Replace(server.URL, "//", "//t0ken@", 1), "TELNYX_PUBLIC_KEY="+telnyx.PublicKeyOf(key).String(),
 		"LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0")
-	natstest.Within(t, patience, func() error {
-		if !strings.Contains(door.log(), "webhook takes deliveries") {
-			return errors.New("no door in its log")
-		}
-		return nil
-	})
-	public, private := "http://"+door.address("webhook"), "http://"+door.address("status")
+	door.Says("webhook takes deliveries")
+	public, private := "http://"+door.Address("webhook"), "http://"+door.Address("status")
 	client := &http.Client{Timeout: answerLimit}
 	defer client.CloseIdleConnections()
-	do := func(request *http.Request, err error) (code int, header http.Header, body string) {
-		t.Helper()
-		must(t, err)
-		answer, err := client.Do(request)
-		must(t, err)
-		defer answer.Body.Close()
-		text, err := io.ReadAll(answer.Body)
-		must(t, err)
-		return answer.StatusCode, answer.Header, string(text)
-	}
 	deliver := func(body string) (int, http.Header, string) {
 		t.Helper()
 		request, err := http.NewRequest(http.MethodPost, public+webhook.Path, strings.NewReader(body))
@@ -66,7 +39,7 @@ func TestWebhook_WaitsForNATS(t *testing.T) {
 		for name, values := range telnyx.Sign(key, time.Now(), []byte(body)) {
 			request.Header[name] = values
 		}
-		return do(request, nil)
+		return commandtest.Do(t, client, request)
 	}
 	const event = `{"data":{"event_type":"10dlc.campaign.update","id":"early","payload":{"campaignId":"751c6a5c-907b-43a9-8ada-ba1dc8335b07"}}}`
 	for _, body := range []string{event, "no event"} {
@@ -74,54 +47,49 @@ func TestWebhook_WaitsForNATS(t *testing.T) {
 			t.Errorf("without NATS %.20q is answered %d %s, Retry-After %q", body, code, text, header.Get("Retry-After"))
 		}
 	}
-	if code, _, text := do(http.NewRequest(http.MethodGet, public+"/healthz", nil)); code != http.StatusOK {
+	if code, text := commandtest.Get(t, client, public+"/healthz"); code != http.StatusOK {
 		t.Errorf("/healthz: %d %s", code, text)
 	}
 	want := "the NATS server is not connected; trying again all the time at " + server.URL
-	if code, _, text := do(http.NewRequest(http.MethodGet, private+"/readyz", nil)); code != http.StatusServiceUnavailable || !strings.Contains(text, want) || strings.Contains(text, "t0ken") {
+	if code, text := commandtest.Get(t, client, private+"/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(text, want) || strings.Contains(text, "t0ken") {
 		t.Errorf("/readyz: %d %s, want %q in it", code, text, want)
 	}
-	natstest.Within(t, patience, func() error {
-		if n := strings.Count(door.log(), "cannot make the streams yet"); n != 1 {
+	natstest.Within(t, commandtest.Patience, func() error {
+		if n := strings.Count(door.Log(), "cannot make the streams yet"); n != 1 {
 			return fmt.Errorf("its log says %d times why it waits", n)
 		}
 		return nil
 	})
 
 	server.Start()
-	natstest.Within(t, patience, func() error {
+	natstest.Within(t, commandtest.Patience, func() error {
 		if code, _, text := deliver(event); code != http.StatusOK || !strings.Contains(text, "accepted") {
 			return fmt.Errorf("answered %d %s", code, text)
 		}
 		return nil
 	})
-	natstest.Within(t, patience, func() error {
-		if code, _, text := do(http.NewRequest(http.MethodGet, private+"/readyz", nil)); code != http.StatusOK {
+	natstest.Within(t, commandtest.Patience, func() error {
+		if code, text := commandtest.Get(t, client, private+"/readyz"); code != http.StatusOK {
 			return fmt.Errorf("/readyz: %d %s", code, text)
 		}
 		return nil
 	})
-	nc, err := events.Connect(server.URL, t.Name())
-	must(t, err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	must(t, err)
-	stream, err := js.Stream(t.Context(), events.StreamEvents)
+	stream, err := commandtest.Connect(t, server.URL).Stream(t.Context(), events.StreamEvents)
 	must(t, err)
 	first, err := stream.GetMsg(t.Context(), 1)
 	must(t, err)
 	if stored := stream.CachedInfo().State.Msgs; stored != 1 || first.Header.Get(jetstream.MsgIDHeader) != "early" || string(first.Data) != event {
 		t.Errorf("%d events are stored, the first is %s", stored, first.Data)
 	}
-	door.stop()
-	if n := strings.Count(door.log(), "cannot make the streams yet"); n != 1 || strings.Contains(door.log(), "t0ken") {
+	door.Stop()
+	if n := strings.Count(door.Log(), "cannot make the streams yet"); n != 1 || strings.Contains(door.Log(), "t0ken") {
 		t.Errorf("the log says %d times why it waited, or tells the token", n)
 	}
 }
 
 func TestWebhook_StopsWhileItWaitsForNATS(t *testing.T) {
-	sim, _ := startTelnyx(t)
-	door := start(t, "cannot make the streams yet", "NATS_URL="+natstest.NewProcess(t).URL, "TELNYX_PUBLIC_KEY="+sim.PublicKey(),
+	sim, _ := commandtest.StartTelnyx(t)
+	door := commandtest.Start(t, commandName, "cannot make the streams yet", "NATS_URL="+natstest.NewProcess(t).URL, "TELNYX_PUBLIC_KEY="+sim.PublicKey(),
 		"LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0")
-	door.stop()
+	door.Stop()
 }

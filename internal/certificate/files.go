@@ -7,14 +7,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"greenlight/internal/smallfile"
 )
 
 const (
@@ -196,19 +196,7 @@ func (f *Files) contents() content {
 }
 
 func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() && !info.IsDir() { // of a folder the read says what it is
-		return nil, fmt.Errorf("%s is no regular file; a pipe or device may never end, and cannot be read again", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFile+1)) // it may grow meanwhile
+	text, err := smallfile.Read(path, maxFile)
 	if err == nil && len(text) > maxFile {
 		return nil, fmt.Errorf("%s is too large to be a certificate or key", path)
 	}

@@ -1,10 +1,12 @@
 package events
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -28,8 +30,8 @@ func request(ctx context.Context, nc *nats.Conn, msg *nats.Msg) (ack, error) {
 	if err != nil {
 		return ack{}, err
 	}
-	var a ack
-	if err := json.Unmarshal(reply.Data, &a); err != nil {
+	a, err := readAck(reply.Data)
+	if err != nil {
 		return ack{}, fmt.Errorf("read an acknowledgement: %w", err)
 	}
 	if a.Error != nil {
@@ -39,6 +41,24 @@ func request(ctx context.Context, nc *nats.Conn, msg *nats.Msg) (ack, error) {
 		return ack{}, fmt.Errorf("%.100q acknowledged in the place of the stream %s", a.Stream, StreamEvents)
 	}
 	return a, nil
+}
+
+// plainAck is how the acknowledgement of a message begins that was stored, and is no
+// copy of another: all but a few are so, and nothing follows but a number and a brace.
+const plainAck = `{"stream":"` + StreamEvents + `","seq":`
+
+// readAck decodes an acknowledgement. A plain one needs no decoder, which costs a
+// quarter of what publishing costs us.
+func readAck(data []byte) (ack, error) {
+	if rest, plain := bytes.CutPrefix(data, []byte(plainAck)); plain {
+		digits, whole := bytes.CutSuffix(rest, []byte("}"))
+		if sequence, err := strconv.ParseUint(string(digits), 10, 64); whole && err == nil {
+			return ack{Stream: StreamEvents, Sequence: sequence}, nil
+		}
+	}
+	var a ack
+	err := json.Unmarshal(data, &a)
+	return a, err
 }
 
 const (

@@ -1,7 +1,6 @@
 package events_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/leaktest"
+	"greenlight/internal/natstest"
 )
 
 func TestMain(m *testing.M) {
@@ -463,7 +462,7 @@ func TestEnsureStreams_SettlesWhatWasAgreed(t *testing.T) {
 }
 
 func TestConnect_RefusesOldServer(t *testing.T) {
-	url := oldServer(t, "2.10.29")
+	url := natstest.OldServer(t, "2.10.29")
 	nc, err := events.Connect(url, t.Name())
 	if err == nil {
 		nc.Close()
@@ -516,7 +515,7 @@ func TestConnectOrWait_TellsAwayFromRefused(t *testing.T) {
 		"nobody of that name":  {url: "nats://s3cret@nobody.invalid:4222"},
 		"hangs up":             {url: "nats://s3cret@" + rudeServer(t)},
 		"wrong token":          {url: "nats://s3cret@" + address, refused: nats.ErrAuthorization, fails: true},
-		"too old":              {url: oldServer(t, "2.10.29"), refused: events.ErrServerTooOld, fails: true},
+		"too old":              {url: natstest.OldServer(t, "2.10.29"), refused: events.ErrServerTooOld, fails: true},
 		"no such port":         {url: "nats://s3cret@127.0.0.1:99999", fails: true},
 		"unusable credentials": {url: "nats://" + address, options: []nats.Option{nats.UserCredentials(bad)}, fails: true},
 	} {
@@ -615,38 +614,4 @@ func lastMsg(t *testing.T, js jetstream.JetStream, subject string) *jetstream.Ra
 		t.Fatal(err)
 	}
 	return msg
-}
-
-// oldServer answers the first lines of NATS' protocol as a server of the given
-// version would. No such server can be had beside the one that we link.
-func oldServer(t *testing.T, version string) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var done atomic.Bool
-	stopped := make(chan struct{})
-	t.Cleanup(func() {
-		done.Store(true)
-		listener.Close()
-		<-stopped
-	})
-	go func() {
-		defer close(stopped)
-		for !done.Load() {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			fmt.Fprintf(conn, "INFO {\"server_id\":\"x\",\"version\":%q,\"proto\":1,\"max_payload\":1048576,\"headers\":true}\r\n", version)
-			for lines := bufio.NewScanner(conn); lines.Scan(); {
-				if lines.Text() == "PING" {
-					fmt.Fprint(conn, "PONG\r\n")
-				}
-			}
-			conn.Close()
-		}
-	}()
-	return "nats://" + listener.Addr().String()
 }

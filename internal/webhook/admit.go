@@ -66,7 +66,7 @@ func (w *Webhook) admit(c echo.Context) (delivery, error) {
 	if err != nil {
 		return delivery{}, unauthorized(err, false)
 	}
-	w.metrics.verified.WithLabelValues(key.Fingerprint()).Inc()
+	w.metrics.verifiedBy(key)
 	return delivery{body: signed[prefix:len(signed):len(signed)], arrived: arrived}, nil
 }
 

@@ -41,9 +41,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 	defer w.load.end()
 	body := delivery.body
 	receivedAt := w.now()
-	// The client's patience must not decide whether an event is stored: it may
-	// hang up while the acknowledgement is on its way.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), max(publishTimeout-time.Since(delivery.arrived), publishLeast))
+	ctx, cancel := context.WithTimeout(w.detached(c), max(publishTimeout-time.Since(delivery.arrived), publishLeast))
 	defer cancel()
 
 	event, err := telnyx.ParseEvent(body)
@@ -56,17 +54,17 @@ func (w *Webhook) deliver(c echo.Context) error {
 	if !w.keeps(event.Type) {
 		w.metrics.event(event.Type, ignored)
 		w.line(c, event).Str(logging.KeyAnswer, ignored).Msg("event of a type that is not kept")
-		return ok(c, ignored)
+		return ok(ctx, c, ignored)
 	}
-	ctx, publishing := beginPublish(ctx, event)
-	receipt, err := w.store(ctx, events.Event{
+	publishCtx, publishing := beginPublish(ctx, event)
+	receipt, err := w.store(publishCtx, events.Event{
 		ID:          event.ID,
 		Type:        event.Type,
 		About:       event.About(),
 		ReceivedAt:  receivedAt,
 		Timestamp:   c.Request().Header.Get(telnyx.TimestampHeader),
 		Signature:   c.Request().Header.Get(telnyx.SignatureHeader),
-		TraceParent: tracing.Parent(ctx),
+		TraceParent: tracing.Parent(publishCtx),
 		Body:        body,
 	})
 	publishing.End(err == nil)
@@ -84,7 +82,18 @@ func (w *Webhook) deliver(c echo.Context) error {
 	w.metrics.event(event.Type, answer)
 	w.line(c, event).Str(logging.KeyAnswer, answer).Uint64(logging.KeySequence, receipt.Sequence).
 		Int64(logging.KeyElapsed, w.now().Sub(receivedAt).Milliseconds()).Msg("event stored")
-	return ok(c, answer)
+	return ok(ctx, c, answer)
+}
+
+// detached returns a context that does not end with the request: the client's patience
+// must not decide whether an event is stored, for it may hang up while the
+// acknowledgement is on its way. It holds the request's values if there is a trace among
+// them; else there is nothing that a look through them all could find.
+func (w *Webhook) detached(c echo.Context) context.Context {
+	if w.tracer == nil {
+		return context.Background()
+	}
+	return context.WithoutCancel(c.Request().Context())
 }
 
 // bury stores a verified body that cannot be an event as a dead letter, so that
@@ -109,7 +118,7 @@ func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason 
 	w.metrics.event("", deadLettered)
 	w.log.Warn().Str(logging.KeyRemote, remote(c)).Str(logging.KeyAnswer, deadLettered).
 		Str(logging.KeyReason, reason).Err(cause).Msg("a verified body is kept as a dead letter")
-	return ok(c, deadLettered)
+	return ok(ctx, c, deadLettered)
 }
 
 func (w *Webhook) line(c echo.Context, event telnyx.Event) *zerolog.Event {
@@ -140,8 +149,9 @@ var okBodies = func() map[string][]byte {
 	return bodies
 }()
 
-func ok(c echo.Context, status string) error {
-	tracing.Of(c.Request().Context()).Text(tracing.KeyAnswer, status)
+// ok answers 200, and says so in the span of ctx if there is one.
+func ok(ctx context.Context, c echo.Context, status string) error {
+	tracing.Of(ctx).Text(tracing.KeyAnswer, status)
 	return c.JSONBlob(http.StatusOK, okBodies[status])
 }
 

@@ -197,7 +197,7 @@ func (w *Webhook) Handler() http.Handler {
 				message: "this process stops; send to another one", retryAfter: time.Second,
 			}
 		}
-		return ok(c, healthy)
+		return ok(c.Request().Context(), c, healthy)
 	})
 	for path := range methods {
 		// Echo would answer 204 by itself.

@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"greenlight/internal/smallfile"
 	"greenlight/internal/telnyx"
 )
 
@@ -40,19 +40,7 @@ const maxSize = 64 << 10
 // Read returns the keys that the file at path holds: one, or several with commas
 // between. Its errors never repeat what the file holds.
 func Read(path string) ([]telnyx.PublicKey, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() && !info.IsDir() { // of a folder the read says what it is
-		return nil, fmt.Errorf("%s is no regular file; a pipe or device may never end, and cannot be read again", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxSize+1)) // it may grow meanwhile
+	content, err := smallfile.Read(path, maxSize)
 	if err != nil {
 		return nil, err
 	}
