@@ -8,9 +8,10 @@
 # (65532), and need no writable file system but for greenlight's /data.
 #
 # The binaries come out the same, byte for byte, for the same commit, Go and build
-# arguments. What they say of themselves is an argument too:
+# arguments, and the same as those of make build. What they say of themselves is an
+# argument too:
 #
-#   --build-arg VERSION=$(git describe --tags --always) \
+#   --build-arg VERSION=$(git describe --tags --always | sed s/^v//) \
 #   --build-arg COMMIT=$(git rev-parse HEAD) \
 #   --build-arg SOURCE_DATE_EPOCH=$(git show -s --format=%ct)
 #
@@ -29,7 +30,7 @@ ARG SOURCE_DATE_EPOCH=
 ENV CGO_ENABLED=0
 RUN date="$DATE" \
  && if [ -z "$date" ] && [ -n "$SOURCE_DATE_EPOCH" ]; then date=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ); fi \
- && go build -trimpath -buildvcs=false -ldflags="-s -w -buildid= \
+ && go build -trimpath -buildvcs=false -ldflags="-s -w \
       -X greenlight/internal/settings.version=$VERSION \
       -X greenlight/internal/settings.commit=$COMMIT \
       -X greenlight/internal/settings.date=$date" -o /out/ ./cmd/... \

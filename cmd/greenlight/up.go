@@ -106,6 +106,9 @@ func (s site) run(ctx context.Context, public, private net.Listener, started fun
 	s.webhook.GroupCommit = true // this server syncs every message
 	p, err := s.assemble(ctx, server, nc, public, private)
 	if err != nil {
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			err = nil // it was told to stop before all was there, which is no failure
+		}
 		return errors.Join(err, public.Close(), private.Close())
 	}
 	if err := server.StageInMemory(); err != nil {

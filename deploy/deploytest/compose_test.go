@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"crypto/ed25519"
 	"encoding/base64"
+	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -23,12 +25,21 @@ const simulatorKey = "jrMBoswHlhhVx2W2Www72WU/xn4UMpjreslD0m2u0qs="
 
 func load(t *testing.T, name string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{filepath.Join(deploy, name)}, cli.WithInterpolation(true), cli.WithResolvedPaths(true))
-	must(t, err)
-	project, err := options.LoadProject(t.Context())
+	project, err := loadWith(t, name, cli.WithProfiles([]string{"tools"}), cli.WithEnv([]string{"GREENLIGHT_HOST=hooks.example.com", "VERSION=1.2.3"}))
 	must(t, err)
 	return project
 }
+
+func loadWith(t *testing.T, name string, more ...cli.ProjectOptionsFn) (*types.Project, error) {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{filepath.Join(deploy, name)},
+		append(more, cli.WithInterpolation(true), cli.WithResolvedPaths(true))...)
+	must(t, err)
+	return options.LoadProject(t.Context())
+}
+
+// tool is the service of compose.yaml that runs what people say, and ends.
+const tool = "greenlight"
 
 // ours returns the command that a service runs if its image is one of ours.
 func ours(service types.ServiceConfig) []string {
@@ -77,7 +88,7 @@ func TestCompose_ContainsEveryService(t *testing.T) {
 	// What each service is given back, and why is in the file.
 	capabilities := map[string][]string{"prepare": {"CHOWN"}, "caddy": {"NET_BIND_SERVICE"}}
 	asRoot := []string{"prepare"}
-	unchecked := []string{"prepare", "simulator"}
+	unchecked := map[string][]string{"compose.yaml": {"prepare", tool}, "compose.dev.yaml": {"simulator"}}
 	tag := regexp.MustCompile(`^[a-z0-9/-]+:v?\d+\.\d+[a-z0-9.-]*$`)
 	for _, file := range []string{"compose.yaml", "compose.dev.yaml"} {
 		project := load(t, file)
@@ -106,7 +117,7 @@ func TestCompose_ContainsEveryService(t *testing.T) {
 				t.Errorf("%s: limits %+v", name, limits)
 			}
 			check := service.HealthCheck
-			if slices.Contains(unchecked, name) {
+			if slices.Contains(unchecked[file], name) {
 				if check == nil || !check.Disable {
 					t.Errorf("%s: has a health check, and nothing to ask", name)
 				}
@@ -117,7 +128,143 @@ func TestCompose_ContainsEveryService(t *testing.T) {
 				if name != "caddy" && port.HostIP != "127.0.0.1" {
 					t.Errorf("%s: port %s is open to other machines", name, port.Published)
 				}
+				if !leadsOutside(project, service) {
+					t.Errorf("%s: port %s is published, and all of its networks are internal, where that does nothing", name, port.Published)
+				}
 			}
+		}
+	}
+}
+
+// leadsOutside reports whether a service is on a network that is not internal. A service
+// without any is on the default one, which is not.
+func leadsOutside(project *types.Project, service types.ServiceConfig) bool {
+	for name := range service.Networks {
+		if !project.Networks[name].Internal {
+			return true
+		}
+	}
+	return false
+}
+
+// Without a host or a version Compose must say so, and not serve localhost, or name
+// whatever is built after nothing.
+func TestCompose_NeedsAHostAndAVersion(t *testing.T) {
+	set := map[string]string{"GREENLIGHT_HOST": "hooks.example.com", "VERSION": "1.2.3"}
+	for missing := range set {
+		var env []string
+		for name, value := range set {
+			if name != missing {
+				env = append(env, name+"="+value)
+			}
+		}
+		if _, err := loadWith(t, "compose.yaml", cli.WithEnv(env)); err == nil || !strings.Contains(err.Error(), "deploy/.env") {
+			t.Errorf("without %s: got %v, want where to write it", missing, err)
+		}
+	}
+	// In the place where Compose looks by itself, and git does not.
+	ignored := exec.Command("git", "check-ignore", "-q", "deploy/.env")
+	ignored.Dir = root
+	if ignored.Run() != nil {
+		t.Error("deploy/.env is not ignored by git")
+	}
+}
+
+// TestCompose_EnvComesFromTheExampleAndTheTag says version.sh in a repository of its own,
+// twice, and reads what it wrote as Compose does.
+func TestCompose_EnvComesFromTheExampleAndTheTag(t *testing.T) {
+	folder := t.TempDir()
+	must(t, os.Mkdir(folder+"/deploy", 0o700))
+	for _, name := range []string{"version.sh", ".env.example"} {
+		must(t, os.WriteFile(folder+"/deploy/"+name, []byte(read(t, deploy+"/"+name)), 0o600))
+	}
+	must(t, os.WriteFile(folder+"/.gitignore", []byte(read(t, root+"/.gitignore")), 0o600))
+	must(t, os.WriteFile(folder+"/deploy/.env", []byte(read(t, folder+"/deploy/.env.example")), 0o600))
+	run := func(command ...string) {
+		t.Helper()
+		process := exec.Command(command[0], command[1:]...)
+		process.Dir = folder
+		process.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
+			"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com",
+			"GIT_AUTHOR_DATE=2026-01-02T04:04:05+01:00", "GIT_COMMITTER_DATE=2026-01-02T04:04:05+01:00")
+		if out, err := process.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", command, err, out)
+		}
+	}
+	run("git", "init", "-q")
+	run("git", "add", ".")
+	run("git", "commit", "-q", "-m", "a")
+	for _, tag := range []string{"v1.2.3", "v1.2.4"} {
+		run("git", "commit", "-q", "--allow-empty", "-m", tag)
+		run("git", "tag", tag)
+		run("sh", "deploy/version.sh")
+		project, err := loadWith(t, "compose.yaml", cli.WithEnvFiles(folder+"/deploy/.env"), cli.WithDotEnv)
+		must(t, err)
+		webhook := project.Services["webhook-1"]
+		if want := "greenlight-webhook:" + tag[1:]; webhook.Image != want || *webhook.Build.Args["VERSION"] != tag[1:] {
+			t.Errorf("%s: image %s of version %s, want %s", tag, webhook.Image, *webhook.Build.Args["VERSION"], want)
+		}
+		if commit, date := *webhook.Build.Args["COMMIT"], *webhook.Build.Args["DATE"]; len(commit) != 40 || date != "2026-01-02T03:04:05Z" {
+			t.Errorf("%s: commit %q, date %q", tag, commit, date)
+		}
+		if got := *project.Services["caddy"].Environment["GREENLIGHT_HOST"]; got != "hooks.example.com" {
+			t.Errorf("%s: serves %q", tag, got)
+		}
+	}
+	if text := read(t, folder+"/deploy/.env"); strings.Count(text, "VERSION=") != 1 {
+		t.Errorf("got\n%s\nwant one version", text)
+	}
+}
+
+// What people say must reach NATS and Telnyx, and the status page must be there for them.
+func TestCompose_PeopleReachIt(t *testing.T) {
+	project := load(t, "compose.yaml")
+	service := project.Services[tool]
+	if !slices.Equal(service.Profiles, []string{"tools"}) || service.Restart != "no" || len(service.Ports) > 0 {
+		t.Errorf("it starts with the others, or again: %v, %q", service.Profiles, service.Restart)
+	}
+	if _, reached := service.Networks["nats"]; !reached || !leadsOutside(project, service) {
+		t.Errorf("it is on %v, want those of NATS and Telnyx", service.Networks)
+	}
+	secrets := secretsOf(project, service)
+	set := environment(service)
+	for variable, want := range map[string]string{
+		"NATS_URL_FILE": "nats-url", "TELNYX_API_KEY_FILE": "telnyx-api-key", "TELNYX_PUBLIC_KEY_FILE": "telnyx-public-key",
+	} {
+		if secrets[set[variable]] != want {
+			t.Errorf("%s is %q", variable, set[variable])
+		}
+	}
+	checkVariables(t, set, "greenlight", "doctor")
+	if len(secrets) != 3 {
+		t.Errorf("it has secrets that it does not read: %v", secrets)
+	}
+	if !strings.HasSuffix(mounted(service, set["PLANS"]), "/config/plans") {
+		t.Errorf("PLANS is %s, where nothing is mounted", set["PLANS"])
+	}
+	if plain, err := loadWith(t, "compose.yaml", cli.WithEnv([]string{"GREENLIGHT_HOST=h", "VERSION=1"})); err != nil || plain.Services[tool].Name != "" {
+		t.Errorf("up starts it: %v", err)
+	}
+	pages := 0
+	for name, service := range project.Services {
+		if command := ours(service); command == nil || command[0] != "assigner" {
+			continue
+		}
+		for _, port := range service.Ports {
+			set := environment(service)
+			if set["ADMIN_LISTEN"] != fmt.Sprintf(":%d", port.Target) || set["ADMIN_TOKEN_FILE"] == "" || port.Published != "8081" {
+				t.Errorf("%s: publishes %+v of %s", name, port, set["ADMIN_LISTEN"])
+			}
+			pages++
+		}
+	}
+	if pages != 1 {
+		t.Errorf("%d assigners show their page, want one", pages)
+	}
+	readme := read(t, deploy+"/README.md")
+	for _, said := range []string{"docker compose -f deploy/compose.yaml run --rm greenlight status", "http://127.0.0.1:8081/status"} {
+		if !strings.Contains(readme, said) {
+			t.Errorf("nobody is told of %s", said)
 		}
 	}
 }
@@ -161,7 +308,7 @@ func TestCompose_SetsWhatTheCommandsKnow(t *testing.T) {
 	running := map[string]int{}
 	for name, service := range project.Services {
 		command := ours(service)
-		if command == nil {
+		if command == nil || name == tool {
 			continue
 		}
 		running[command[0]]++
@@ -209,8 +356,8 @@ func TestCompose_NATSSyncsAndIsACluster(t *testing.T) {
 	if !options.JetStream || !options.SyncAlways {
 		t.Errorf("JetStream %t, sync always %t", options.JetStream, options.SyncAlways)
 	}
-	if options.Authorization == "" {
-		t.Error("NATS lets everybody in")
+	if len(options.Users) != 2 {
+		t.Errorf("NATS knows %d users, want two", len(options.Users))
 	}
 	var hosts, servers, stores []string
 	for _, route := range options.Routes {
@@ -326,7 +473,7 @@ func TestCompose_PrometheusReadsEveryProcessAndTheRules(t *testing.T) {
 	}
 	var want []string
 	for name, service := range project.Services {
-		if ours(service) != nil {
+		if ours(service) != nil && name != tool {
 			want = append(want, name+environment(service)["ADMIN_LISTEN"])
 			if _, reached := service.Networks["watch"]; !reached {
 				t.Errorf("%s cannot be reached by Prometheus", name)

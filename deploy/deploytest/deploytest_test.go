@@ -5,6 +5,7 @@
 package deploytest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 )
 
 // root is the repository, deploy the folder under test.
@@ -173,8 +175,8 @@ func TestSecrets_AreForTheirOwnerAndReadableInContainers(t *testing.T) {
 	for _, file := range files {
 		info, err := file.Info()
 		must(t, err)
-		if info.Mode().Perm() != 0o444 {
-			t.Errorf("%s: got %v, want it readable by the user of a container", file.Name(), info.Mode())
+		if info.Mode().Perm() != 0o644 {
+			t.Errorf("%s: got %v, want it readable by the user of a container, and its owner able to write it", file.Name(), info.Mode())
 		}
 		text := read(t, filepath.Join(folder, file.Name()))
 		if other, there := seen[text]; there {
@@ -188,6 +190,84 @@ func TestSecrets_AreForTheirOwnerAndReadableInContainers(t *testing.T) {
 		if ignored.Run() != nil {
 			t.Error("deploy/secrets is not ignored by git")
 		}
+	}
+}
+
+// TestSecrets_NATSUserIsSwitchedWithoutAStop does what operations.md says of NATS's
+// password on a server with the configuration of compose.yaml.
+func TestSecrets_NATSUserIsSwitchedWithoutAStop(t *testing.T) {
+	folder := makeSecrets(t)
+	mount, store, cluster, client := natsFolder(t, folder), t.TempDir(), portOf(t, free(t)), portOf(t, free(t))
+	options := func() *server.Options {
+		must(t, os.WriteFile(mount+"/auth.conf", []byte(read(t, folder+"/nats-auth.conf")), 0o600))
+		options := natsOptions(t, mount+"/nats.conf")
+		options.ServerName, options.StoreDir = "nats-1", store
+		options.Host, options.Cluster.Host, options.HTTPPort = "127.0.0.1", "127.0.0.1", 0
+		fmt.Sscan(client, &options.Port)
+		fmt.Sscan(cluster, &options.Cluster.Port)
+		options.Routes = server.RoutesFromStr("nats://127.0.0.1:" + cluster) // the others are away
+		options.NoSigs, options.NoLog = true, true
+		return options
+	}
+	node, err := server.NewServer(options())
+	must(t, err)
+	node.Start()
+	t.Cleanup(func() { node.Shutdown(); node.WaitForShutdown() })
+	if !node.ReadyForConnections(patience) {
+		t.Fatal("NATS does not start")
+	}
+	reload := func() {
+		t.Helper()
+		must(t, node.ReloadOptions(options()))
+	}
+	connect := func() (*nats.Conn, error) {
+		return nats.Connect(strings.Replace(read(t, folder+"/nats-url"), "@nats:4222", "@"+node.Addr().String(), 1), nats.NoReconnect())
+	}
+	script := func(mode string) {
+		t.Helper()
+		before, err := os.Stat(folder + "/nats-auth.conf")
+		must(t, err)
+		if out, err := exec.Command("sh", deploy+"/secrets.sh", mode, folder).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", mode, err, out)
+		}
+		after, err := os.Stat(folder + "/nats-auth.conf")
+		must(t, err)
+		if !os.SameFile(before, after) {
+			t.Errorf("%s: the file is another, and containers keep the one that they have", mode)
+		}
+	}
+	for range 2 { // from a to b, and back
+		old, err := connect()
+		must(t, err)
+		previous := read(t, folder+"/nats-url")
+		script("nats-switch")
+		if read(t, folder+"/nats-url") == previous {
+			t.Fatal("nats-url is as it was")
+		}
+		reload()
+		if again, err := nats.Connect(strings.Replace(previous, "@nats:4222", "@"+node.Addr().String(), 1)); err != nil || old.FlushTimeout(patience) != nil {
+			t.Errorf("the old user is out before the new one is in use: %v", err)
+		} else {
+			again.Close()
+		}
+		fresh, err := connect()
+		must(t, err)
+		now := read(t, folder+"/nats-url")
+		script("nats-retire")
+		reload()
+		poll(t, "the old user is out", func() error {
+			if !old.IsClosed() {
+				return errors.New("it is connected")
+			}
+			return nil
+		})
+		if err := fresh.FlushTimeout(patience); err != nil || read(t, folder+"/nats-url") != now {
+			t.Errorf("the new user is out: %v", err)
+		}
+		if _, err := nats.Connect(strings.Replace(previous, "@nats:4222", "@"+node.Addr().String(), 1)); !errors.Is(err, nats.ErrAuthorization) {
+			t.Errorf("the old password: got %v", err)
+		}
+		fresh.Close()
 	}
 }
 

@@ -1,10 +1,13 @@
 package deploytest
 
 import (
+	"encoding/json"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +36,12 @@ type objects struct {
 // base builds the base, and fails for a field that Kubernetes does not know.
 func base(t *testing.T) objects {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), deploy+"/kubernetes")
+	return build(t, "kubernetes")
+}
+
+func build(t *testing.T, folder string) objects {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(deploy, folder))
 	must(t, err)
 	all := objects{map[string]apps.Deployment{}, map[string]core.Service{}, map[string]policy.PodDisruptionBudget{}, map[string]networking.NetworkPolicy{}}
 	for _, resource := range built.Resources() {
@@ -59,6 +67,14 @@ func base(t *testing.T) objects {
 		t.Fatalf("got %d deployments, want 2", len(all.deployments))
 	}
 	return all
+}
+
+// toolPod is what tool.json makes of kubectl run.
+func toolPod(t *testing.T) core.Pod {
+	t.Helper()
+	pods := map[string]core.Pod{}
+	keep(t, pods, tool, []byte(read(t, deploy+"/kubernetes/tool.json")))
+	return pods[tool]
 }
 
 func keep[T any](t *testing.T, into map[string]T, name string, text []byte) {
@@ -226,6 +242,117 @@ func mountedKeys(t *testing.T, name string, pod core.PodSpec, readme string) map
 	return files
 }
 
+// The pod in which people say their commands has what doctor asks for, reaches NATS and
+// Telnyx, and is said in the README as kubectl run has it.
+func TestKubernetes_PeopleReachIt(t *testing.T) {
+	pod := toolPod(t)
+	readme := read(t, deploy+"/README.md")
+	container := pod.Spec.Containers[0]
+	set := map[string]string{}
+	for _, variable := range container.Env {
+		set[variable.Name] = variable.Value
+	}
+	checkVariables(t, set, "greenlight", "doctor")
+	files := mountedKeys(t, tool, pod.Spec, readme)
+	for variable, want := range map[string]string{
+		"NATS_URL_FILE": "nats-url", "TELNYX_API_KEY_FILE": "telnyx-api-key", "TELNYX_PUBLIC_KEY_FILE": "telnyx-public-key",
+	} {
+		if files[set[variable]] != want {
+			t.Errorf("%s is %q", variable, set[variable])
+		}
+	}
+	if !slices.ContainsFunc(container.VolumeMounts, func(m core.VolumeMount) bool { return m.MountPath == set["PLANS"] && m.Name == "plans" }) {
+		t.Errorf("PLANS is %s, where nothing is mounted", set["PLANS"])
+	}
+	// kubectl run calls the container like the pod, and the image comes from its line.
+	if container.Name != tool || container.Image != "" || len(container.Args) > 0 {
+		t.Errorf("kubectl run would make another container beside %+v", container)
+	}
+	for _, said := range []string{
+		"kubectl run greenlight ", "--override-type=strategic", "kubernetes/tool.json", "kubectl port-forward deployment/greenlight-assigner 8081",
+	} {
+		if !strings.Contains(readme, said) {
+			t.Errorf("nobody is told to say %q", said)
+		}
+	}
+	all := base(t)
+	if in := all.policies["greenlight-nats"].Spec; !matches(t, in.Ingress[0].From[0].PodSelector, pod.Labels) {
+		t.Error("NATS does not let it in")
+	}
+	rules := all.policies[tool].Spec
+	if !matches(t, &rules.PodSelector, pod.Labels) || len(rules.Ingress) > 0 || len(rules.PolicyTypes) != 2 {
+		t.Errorf("its policy is %+v", rules)
+	}
+	if got := ports(rules.Egress); !slices.Equal(got, []int32{53, 443, 4222}) {
+		t.Errorf("it may call %v", got)
+	}
+	for name, deployment := range all.deployments {
+		rules := all.policies[name].Spec
+		if matches(t, deployment.Spec.Selector, pod.Labels) || matches(t, &rules.PodSelector, pod.Labels) {
+			t.Errorf("it is taken for %s", name)
+		}
+	}
+}
+
+// ports returns the ports that are let out, each once, sorted.
+func ports(rules []networking.NetworkPolicyEgressRule) (out []int32) {
+	for _, rule := range rules {
+		for _, port := range rule.Ports {
+			out = append(out, port.Port.IntVal)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// What the example adds is known to the programs, comes from the secret, and is let out.
+func TestKubernetes_TheExampleOpensWhatItSets(t *testing.T) {
+	all := build(t, "kubernetes.example")
+	for name, deployment := range all.deployments {
+		pod := deployment.Spec.Template.Spec
+		container := pod.Containers[0]
+		if !strings.HasPrefix(container.Image, "registry.example.com/"+name+":") {
+			t.Errorf("%s: image %s", name, container.Image)
+		}
+		set := map[string]string{}
+		for _, variable := range container.Env {
+			set[variable.Name] = variable.Value
+		}
+		collector, err := url.Parse(set["OTEL_EXPORTER_OTLP_ENDPOINT"])
+		must(t, err)
+		out := ports(all.policies[name].Spec.Egress)
+		port, err := strconv.Atoi(collector.Port())
+		if err != nil || !slices.Contains(out, int32(port)) {
+			t.Errorf("%s: traces go to %s, and it may call %v", name, collector, out)
+		}
+		delete(set, "OTEL_EXPORTER_OTLP_ENDPOINT") // not of Greenlight's own
+		checkVariables(t, set, container.Name)
+		if container.Name != "assigner" {
+			continue
+		}
+		if !slices.Contains(out, 587) {
+			t.Errorf("%s: may call %v, and mail goes to 587", name, out)
+		}
+		for _, volume := range pod.Volumes {
+			switch volume.Name {
+			case "secrets":
+				if !slices.Contains(volume.Secret.Items, core.KeyToPath{Key: "notify-url", Path: filepath.Base(set["NOTIFY_URL_FILE"])}) {
+					t.Errorf("%s: NOTIFY_URL_FILE is %q, secrets are %v", name, set["NOTIFY_URL_FILE"], volume.Secret.Items)
+				}
+			case "plans":
+				if volume.ConfigMap != nil || volume.PersistentVolumeClaim == nil || !volume.PersistentVolumeClaim.ReadOnly {
+					t.Errorf("%s: plans are %+v", name, volume)
+				}
+			}
+		}
+	}
+	for policyName, rules := range all.policies {
+		if was := base(t).policies[policyName]; policyName != "greenlight-webhook" && policyName != "greenlight-assigner" && len(rules.Spec.Egress) != len(was.Spec.Egress) {
+			t.Errorf("%s: the example changes it", policyName)
+		}
+	}
+}
+
 func TestKubernetes_ProbesAskThePrivateListener(t *testing.T) {
 	for name, deployment := range base(t).deployments {
 		container := deployment.Spec.Template.Spec.Containers[0]
@@ -251,8 +378,11 @@ func TestKubernetes_ProbesAskThePrivateListener(t *testing.T) {
 }
 
 func TestKubernetes_ContainsEveryPod(t *testing.T) {
+	pods := map[string]core.PodSpec{tool: toolPod(t).Spec}
 	for name, deployment := range base(t).deployments {
-		pod := deployment.Spec.Template.Spec
+		pods[name] = deployment.Spec.Template.Spec
+	}
+	for name, pod := range pods {
 		if len(pod.Containers) != 1 || len(pod.InitContainers) > 0 {
 			t.Fatalf("%s: got %d containers", name, len(pod.Containers))
 		}
@@ -276,7 +406,7 @@ func TestKubernetes_ContainsEveryPod(t *testing.T) {
 				t.Errorf("%s: %s: asks for %v, may have %v", name, amount, c.Resources.Requests, c.Resources.Limits)
 			}
 		}
-		if image, tag, _ := strings.Cut(c.Image, ":"); image != name || tag == "" || tag == "latest" {
+		if image, tag, _ := strings.Cut(c.Image, ":"); name != tool && (image != name || tag == "" || tag == "latest") {
 			t.Errorf("%s: image %s", name, c.Image)
 		}
 		if pod.HostNetwork || pod.HostPID || pod.HostIPC {
@@ -332,11 +462,22 @@ func TestKubernetes_NetworkOpensWhatIsNeeded(t *testing.T) {
 	}
 }
 
+// natsVariable is a value, or where the chart takes it from.
+type natsVariable struct{ ValueFrom core.EnvVarSource }
+
+func (v *natsVariable) UnmarshalJSON(text []byte) error {
+	if text[0] == '"' {
+		return nil
+	}
+	type plain natsVariable
+	return json.Unmarshal(text, (*plain)(v))
+}
+
 func TestKubernetes_NATSSyncsAndIsACluster(t *testing.T) {
 	var values struct {
 		Container struct {
 			Image struct{ Tag string }
-			Env   map[string]any
+			Env   map[string]natsVariable
 			Merge struct{ Resources core.ResourceRequirements }
 		}
 		Config struct {
@@ -363,6 +504,7 @@ func TestKubernetes_NATSSyncsAndIsACluster(t *testing.T) {
 		NatsBox struct{ Enabled bool }
 	}
 	text := read(t, deploy+"/kubernetes/nats-values.yaml")
+	readme := read(t, deploy+"/README.md")
 	must(t, yaml.UnmarshalStrict([]byte(text), &values))
 	checkNATSImage(t, values.Container.Image.Tag)
 	config := values.Config
@@ -385,16 +527,29 @@ func TestKubernetes_NATSSyncsAndIsACluster(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "nats.conf")
 	must(t, os.WriteFile(path, regexp.MustCompile(`"(?:<<|\\u003c\\u003c) (\S+) (?:>>|\\u003e\\u003e)"`).ReplaceAll(asJSON, []byte("$1")), 0o600))
 	secrets := makeSecrets(t)
-	token := read(t, secrets+"/nats-token")
-	t.Setenv("NATS_TOKEN", token)
+	known := map[string]string{}
+	for _, letter := range []string{"a", "b"} {
+		name := "nats-password-" + letter
+		known["greenlight-"+letter] = read(t, secrets+"/"+name)
+		variable := strings.ReplaceAll(strings.ToUpper(name), "-", "_")
+		t.Setenv(variable, known["greenlight-"+letter])
+		if got := values.Container.Env[variable].ValueFrom.SecretKeyRef; got.Name != "greenlight-nats" || got.Key != name {
+			t.Errorf("%s comes from %+v", variable, got)
+		}
+		if !regexp.MustCompile(`(?m)kubectl create secret generic greenlight-nats(?: .*|\\\n)* --from-file=deploy/secrets/` + name + `\b`).MatchString(readme) {
+			t.Errorf("nobody is told to put %s into the secret greenlight-nats", name)
+		}
+	}
 	options := natsOptions(t, path)
-	if !options.JetStream || !options.SyncAlways || options.Authorization != token {
-		t.Errorf("JetStream %t, sync always %t, token as in the secret %t", options.JetStream, options.SyncAlways, options.Authorization == token)
+	if !options.JetStream || !options.SyncAlways || len(options.Users) != 2 {
+		t.Errorf("JetStream %t, sync always %t, %d users", options.JetStream, options.SyncAlways, len(options.Users))
 	}
-	if got, want := read(t, secrets+"/nats-url"), "nats://"+token+"@nats:4222"; got != want {
+	for _, user := range options.Users {
+		if user.Password != known[user.Username] {
+			t.Errorf("%s has another password than in the secret", user.Username)
+		}
+	}
+	if got, want := read(t, secrets+"/nats-url"), "nats://greenlight-a:"+known["greenlight-a"]+"@nats:4222"; got != want {
 		t.Errorf("clients say %s, want %s", got, want)
-	}
-	if _, there := values.Container.Env["NATS_TOKEN"]; !there || !strings.Contains(read(t, deploy+"/README.md"), "kubectl create secret generic greenlight-nats --from-file=deploy/secrets/nats-token") {
-		t.Error("nobody is told to make the secret greenlight-nats")
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -29,26 +30,30 @@ const patience = 2 * time.Minute
 func TestCompose_RunsToTheEnd(t *testing.T) {
 	project := load(t, "compose.yaml")
 	secrets := makeSecrets(t)
-	token := read(t, secrets+"/nats-token")
+	url := read(t, secrets+"/nats-url")
 	var urls []string
 	for _, address := range startCluster(t, natsFolder(t, secrets)) {
-		urls = append(urls, "nats://"+token+"@"+address)
+		urls = append(urls, strings.Replace(url, "@nats:4222", "@"+address, 1))
 	}
-	must(t, os.Remove(secrets+"/nats-url"))
 	must(t, os.WriteFile(secrets+"/nats-url", []byte(strings.Join(urls, ",")), 0o600))
 
 	const plan = root + "/config/plan.example.yaml"
 	api := free(t)
 	private := map[string]string{}
 	public := ""
-	for _, name := range []string{"webhook-1", "webhook-2", "assigner-1", "assigner-2"} {
-		service := project.Services[name]
+	// settings are those of a service, with this machine's places of its secrets.
+	settings := func(service types.ServiceConfig) map[string]string {
 		set := environment(service)
 		for variable, value := range set {
 			if file, is := strings.CutPrefix(value, "/run/secrets/"); is {
 				set[variable] = filepath.Join(secrets, file)
 			}
 		}
+		return set
+	}
+	for _, name := range []string{"webhook-1", "webhook-2", "assigner-1", "assigner-2"} {
+		service := project.Services[name]
+		set := settings(service)
 		set["ADMIN_LISTEN"] = free(t)
 		private[name] = set["ADMIN_LISTEN"]
 		switch ours(service)[0] {
@@ -79,7 +84,10 @@ func TestCompose_RunsToTheEnd(t *testing.T) {
 	}
 	poll(t, "every number can send", func() error {
 		status := exec.Command(filepath.Join(bin, "greenlight"), "status", "--json")
-		status.Env = append(os.Environ(), "NATS_URL_FILE="+secrets+"/nats-url")
+		status.Env = os.Environ()
+		for variable, value := range settings(project.Services[tool]) {
+			status.Env = append(status.Env, variable+"="+value)
+		}
 		out, err := status.CombinedOutput()
 		if sendable := strings.Count(string(out), `"state": "sendable"`); err != nil || sendable != 5 {
 			return fmt.Errorf("%d can: %w\n%s", sendable, err, out)
@@ -87,15 +95,21 @@ func TestCompose_RunsToTheEnd(t *testing.T) {
 		return nil
 	})
 	for name, address := range private {
+		paths := []string{"/metrics"}
+		if strings.HasPrefix(name, "assigner") {
+			paths = append(paths, "/status")
+		}
 		for shown, want := range map[string]int{read(t, secrets+"/admin-token"): http.StatusOK, "": http.StatusUnauthorized} {
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/metrics", nil)
-			must(t, err)
-			request.Header.Set("Authorization", "Bearer "+shown)
-			answer, err := http.DefaultClient.Do(request)
-			must(t, err)
-			answer.Body.Close()
-			if answer.StatusCode != want {
-				t.Errorf("%s: metrics: got %d, want %d", name, answer.StatusCode, want)
+			for _, path := range paths {
+				request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
+				must(t, err)
+				request.Header.Set("Authorization", "Bearer "+shown)
+				answer, err := http.DefaultClient.Do(request)
+				must(t, err)
+				answer.Body.Close()
+				if answer.StatusCode != want {
+					t.Errorf("%s: %s: got %d, want %d", name, path, answer.StatusCode, want)
+				}
 			}
 		}
 	}

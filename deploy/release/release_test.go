@@ -45,6 +45,93 @@ func TestStamp_SetsVariablesThatExist(t *testing.T) {
 	}
 }
 
+// one returns what the only match of a pattern in a file holds, without the stamp.
+func one(t *testing.T, name, pattern string) string {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindAllStringSubmatch(strings.ReplaceAll(read(t, name), "\\\n", " "), -1)
+	if len(found) != 1 {
+		t.Fatalf("%s: %q is there %d times, want once", name, pattern, len(found))
+	}
+	text := regexp.MustCompile(`-X \S+|\$\(STAMP\)`).ReplaceAllString(found[0][1], "")
+	return strings.Join(strings.Fields(strings.ReplaceAll(text, ",", " ")), " ")
+}
+
+// What is in an image, in an archive and in bin/ is built alike, and so is the same.
+func TestFlags_AreTheSameEverywhere(t *testing.T) {
+	type flags struct{ build, link, cgo string }
+	const plan = ".goreleaser.yaml"
+	// The list of linker flags there is one item a line; those of the stamp begin with -X.
+	linked := one(t, plan, `(?m)ldflags: &ldflags\n((?: +- .*\n)+)`)
+	all := map[string]flags{
+		"Makefile": {
+			one(t, "Makefile", `build (.*) -ldflags='`), one(t, "Makefile", `-ldflags='([^']*)'`), one(t, "Makefile", `CGO_ENABLED=(\d) \$\(GO\) build`),
+		},
+		"Dockerfile": {
+			one(t, "Dockerfile", `go build (.*) -ldflags="`), one(t, "Dockerfile", `-ldflags="([^"]*)"`), one(t, "Dockerfile", `ENV CGO_ENABLED=(\d)`),
+		},
+		plan: {
+			one(t, plan, `flags: &flags \[(.*)\]`), strings.Join(plainFlags(linked), " "), one(t, plan, `&env \[CGO_ENABLED=(\d)\]`),
+		},
+	}
+	want := flags{"-trimpath -buildvcs=false", "-s -w", "0"}
+	for name, got := range all {
+		if got != want {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
+	}
+	// The others of the plan take the first one's.
+	if text := read(t, plan); strings.Count(text, "ldflags: *ldflags") != 2 || strings.Count(text, " flags: *flags") != 2 || strings.Count(text, "env: *env") != 2 {
+		t.Errorf("%s: not every program is built like the first", plan)
+	}
+}
+
+// plainFlags are the items of a list without its dashes and what templates leave.
+func plainFlags(text string) (flags []string) {
+	for _, word := range strings.Fields(text) {
+		if len(word) > 1 && word[0] == '-' {
+			flags = append(flags, word)
+		}
+	}
+	return flags
+}
+
+// An image that somebody runs has nothing but a program in it, and runs as nobody.
+func TestDockerfile_ImagesAreEmptyAndNobodys(t *testing.T) {
+	type stage struct{ from, user string }
+	stages := map[string]stage{}
+	var last string
+	for line := range strings.Lines(read(t, "Dockerfile")) {
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 4 && words[0] == "FROM" && words[2] == "AS":
+			last = words[3]
+			// A stage begins with the user of the one that it is from.
+			stages[last] = stage{words[1], stages[words[1]].user}
+		case len(words) > 0 && words[0] == "FROM":
+			t.Errorf("%q has no name", line)
+		case len(words) == 2 && words[0] == "USER":
+			stages[last] = stage{stages[last].from, words[1]}
+		}
+	}
+	commands, err := filepath.Glob(filepath.Join(root, "cmd/*/main.go"))
+	if err != nil || len(commands) == 0 {
+		t.Fatal(commands, err)
+	}
+	for _, main := range commands {
+		name := filepath.Base(filepath.Dir(main))
+		from := stages[name].from
+		for stages[from].from != "" {
+			from = stages[from].from
+		}
+		if from != "scratch" {
+			t.Errorf("%s: begins with %q, want scratch", name, from)
+		}
+		if id, _, _ := strings.Cut(stages[name].user, ":"); id == "" || id == "0" || strings.Trim(id, "0123456789") != "" {
+			t.Errorf("%s: runs as %q, want a number, which Kubernetes can tell from root's", name, stages[name].user)
+		}
+	}
+}
+
 // entry is a line of the changelog that begins an entry.
 var entry = regexp.MustCompile(`^- \[(CHANGE|FEATURE|ENHANCEMENT|BUGFIX)\] [A-Z][A-Za-z ]*: \S`)
 
