@@ -69,6 +69,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := p.AddNotices(ctx, receiver); err != nil {
 		return err
 	}
-	p.AddWindow(private, token)
+	p.AddPrivate(private, token)
 	return p.Run(ctx)
 }

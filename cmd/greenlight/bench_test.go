@@ -109,7 +109,7 @@ func (a answers) report(b *testing.B) {
 
 // upProcess is a `greenlight up` that runs.
 type upProcess struct {
-	b       *testing.B
+	b       testing.TB
 	key     ed25519.PrivateKey
 	address string
 	pid     int

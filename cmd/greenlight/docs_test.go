@@ -16,11 +16,15 @@ import (
 
 const root = "../.."
 
-// otherPrograms are those that the documentation names beside ours, and why no test
-// runs them here.
+// scripts is where the commands of the documentation are run.
+const scripts = "testdata/script"
+
+// otherPrograms are those that the documentation names beside ours, and why no script
+// need run them. CONTRIBUTING.md says what is checked of them instead.
 var otherPrograms = map[string]string{
 	"cp":   "the copy of a data folder is TestBackup_StartsElsewhereAsItStopped",
 	"curl": "it asks Telnyx, which no test does, or a process that the reader runs",
+	"git":  "it would change what is checked out, and where the repository is, no test knows",
 	"go":   "a test that runs all tests, or benchmarks, would not end; their names are checked",
 	"make": "it runs this test; the targets are checked",
 	"nats": "NATS's own client is no part of this repository",
@@ -28,11 +32,22 @@ var otherPrograms = map[string]string{
 	"docker":  "there is no container engine where the tests run; deploy/deploytest reads and runs what the file describes",
 	"helm":    "there is no cluster where the tests run; deploy/deploytest runs servers with the values",
 	"kubectl": "there is no cluster where the tests run; deploy/deploytest builds the base and checks each object",
-	"find":    "it looks at the reader's files",
-	"git":     "it would change what is checked out",
-	"grep":    "it looks at what another program says",
-	"mv":      "it would change the reader's files",
+
+	"cd":        "the shell's own",
+	"find":      "it looks at the reader's files",
+	"grep":      "it looks at what another program says",
+	"mv":        "of files in deploy/secrets, which are in no repository; others are moved by a script",
+	"sha256sum": "no release is there where the tests run; deploy/release/plantest reads what one would be",
+	"shasum":    "as sha256sum, on macOS",
+	"tar":       "as sha256sum",
 }
+
+// fileTools are programs that any machine has. In a block they are steps between
+// commands of ours, so scripts run them word for word.
+var fileTools = []string{"cp", "mv", "rm"}
+
+// secrets is a folder that is in no repository.
+const secrets = "deploy/secrets/"
 
 // quotedElsewhere are phrases in code letters that are no commands and not in the
 // program's text as they stand.
@@ -46,8 +61,8 @@ var quotedElsewhere = map[string]string{
 // Every command line in the documentation is one that the program takes, and is run by
 // a script here.
 func TestDocs_CommandsAreTakenAndRun(t *testing.T) {
-	pagetest.NewParser(t, "greenlight", &command{}).Check(t, pagetest.Commands(t, pagetest.Pages(t, root)), "testdata/script", map[string]string{
-		"greenlight deadletters requeue": "TestDeadLetters_AreListedShownAndRequeued",
+	pagetest.NewParser(t, "greenlight", &command{}).Check(t, pagetest.Commands(t, pagetest.Pages(t, root)), scripts, map[string]string{
+		"greenlight deadletters requeue <any>": "TestDeadLetters_AreListedShownAndRequeued",
 	})
 }
 
@@ -68,6 +83,10 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 			checkGo(t, c)
 		case program == "sh":
 			checkFiles(t, c)
+		case c.Whole && slices.Contains(fileTools, program) && !strings.Contains(c.Text, secrets):
+			if line := strings.Join(c.Words, " "); !pagetest.RunsVerbatim(t, scripts, line) {
+				t.Errorf("%s: %s: no script in %s has %q; let one do so", c.Where, c.Text, scripts, "exec "+line)
+			}
 		case other || quoted:
 			checkFiles(t, c)
 		case c.Whole || !strings.Contains(sources, c.Text):
@@ -102,7 +121,7 @@ var fileOfOurs = regexp.MustCompile(`\b(?:deploy|config)/[\w./-]+`)
 func checkFiles(t *testing.T, c pagetest.Command) {
 	t.Helper()
 	for _, file := range fileOfOurs.FindAllString(c.Text, -1) {
-		if strings.HasPrefix(file, "deploy/secrets/") || strings.HasPrefix(file, "config/plans") || file == "deploy/.env" {
+		if strings.HasPrefix(file, secrets) || strings.HasPrefix(file, "config/plans") || file == "deploy/.env" {
 			continue
 		}
 		if _, err := os.Stat(filepath.Join(root, file)); err != nil {
@@ -161,6 +180,7 @@ func TestDocs_SettingsExist(t *testing.T) {
 	for _, found := range composed.FindAllStringSubmatch(read(t, filepath.Join(root, "deploy/compose.yaml")), -1) {
 		variables = append(variables, found[1])
 	}
+	variables = append(variables, "GOMEMLIMIT") // Go's own runtime reads it
 	var wire []string
 	ofTheWire := func(name string) bool {
 		return !strings.HasSuffix(name, "_test.go") && !strings.Contains(name, "internal/settings/")
@@ -236,6 +256,48 @@ func TestDocs_LinksLeadSomewhere(t *testing.T) {
 			}
 			if anchor != "" && !anchors(read(t, filepath.Join(root, to)))[anchor] {
 				t.Errorf("%s links to %s, which has no such heading", page.Path, found[1])
+			}
+		}
+	}
+	if seen < 30 {
+		t.Errorf("found %d links, so this test shows little", seen)
+	}
+}
+
+var shipped = regexp.MustCompile(`(?m)^      - src: (\S+)$`)
+
+// The archive of a release has what its pages link to, and nothing that only lies in a
+// working copy.
+func TestDocs_ArchivesHoldWhatTheirPagesLinkTo(t *testing.T) {
+	var files []string
+	for _, found := range shipped.FindAllStringSubmatch(read(t, filepath.Join(root, ".goreleaser.yaml")), -1) {
+		files = append(files, found[1])
+	}
+	holds := func(name string) bool {
+		return slices.ContainsFunc(files, func(file string) bool { return name == file || strings.HasPrefix(name, file+"/") })
+	}
+	if holds("deploy/secrets/telnyx-api-key") {
+		t.Error("deploy/secrets would be in an archive")
+	}
+	// config/plans/x.yaml, made from the example, names it as ../plan.schema.json.
+	if !holds("config/plan.schema.json") {
+		t.Error("the archive lacks config/plan.schema.json")
+	}
+	seen := 0
+	for _, page := range pagetest.Pages(t, root) {
+		if !holds(page.Path) {
+			continue
+		}
+		for _, found := range link.FindAllStringSubmatch(code.ReplaceAllString(page.Text, ""), -1) {
+			target, _, _ := strings.Cut(found[1], "#")
+			if target == "" || strings.Contains(target, ":") {
+				continue
+			}
+			seen++
+			to := path.Join(path.Dir(page.Path), target)
+			inPart := slices.ContainsFunc(files, func(file string) bool { return strings.HasPrefix(file, to+"/") })
+			if !holds(to) && !inPart {
+				t.Errorf("%s links to %s, which no archive has", page.Path, to)
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
+	"greenlight/internal/words"
 )
 
 type replayCommand struct {
@@ -102,7 +103,7 @@ func (c *replayCommand) wants(e events.PastEvent) bool {
 
 // sum tells what was done.
 func (c *replayCommand) sum(found, chosen, replayed, standing int) string {
-	about := fmt.Sprintf("%s about %s", counted(found, "event"), counted(chosen, "campaign"))
+	about := fmt.Sprintf("%s about %s", words.Count(found, "event"), words.Count(chosen, "campaign"))
 	if c.DryRun {
 		return fmt.Sprintf("Would replay the above: %s. Nothing was changed.", about)
 	}

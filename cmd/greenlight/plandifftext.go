@@ -12,6 +12,7 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/words"
 )
 
 const (
@@ -35,16 +36,16 @@ func (t diffTotals) String() string {
 		parts = append(parts, "Nothing to do")
 	}
 	if t.Conflicts > 0 {
-		parts = append(parts, counted(t.Conflicts, "conflict"))
+		parts = append(parts, words.Count(t.Conflicts, "conflict"))
 	}
 	tell(t.Unattachable, "that cannot be attached")
 	tell(t.Waiting, "waiting")
 	tell(t.Attached, "attached already")
 	if t.Extras > 0 {
-		parts = append(parts, counted(t.Extras, "extra"))
+		parts = append(parts, words.Count(t.Extras, "extra"))
 	}
 	if t.NotReady > 0 {
-		parts = append(parts, counted(t.NotReady, "campaign")+" not ready")
+		parts = append(parts, words.Count(t.NotReady, "campaign")+" not ready")
 	}
 	return strings.Join(parts, ", ") + "; nothing is changed by this command."
 }
@@ -79,7 +80,7 @@ func (c diffCampaign) what(n diffNumber, quote quoting) string {
 	case n.Action == plan.Conflict:
 		return fmt.Sprintf("%s: %s on %s", n.Reason, status, campaign)
 	case n.Reason == ledger.CampaignFull:
-		return fmt.Sprintf("%s: the plan allows %s", n.Reason, counted(c.MaxNumbers, "number"))
+		return fmt.Sprintf("%s: the plan allows %s", n.Reason, words.Count(c.MaxNumbers, "number"))
 	case n.Reason != "":
 		return string(n.Reason)
 	}
@@ -288,7 +289,7 @@ var inTable = strings.NewReplacer(`\`, "/", "|", `\|`)
 // request.
 func writeFaultsMarkdown(w io.Writer, found validation) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Greenlight: plan diff of %s\n\n%s, so nothing was compared.\n\n", codeSpan(found.Path), counted(len(found.Faults), "fault"))
+	fmt.Fprintf(&b, "### Greenlight: plan diff of %s\n\n%s, so nothing was compared.\n\n", codeSpan(found.Path), words.Count(len(found.Faults), "fault"))
 	for _, f := range found.Faults {
 		fmt.Fprintf(&b, "- %s %s\n", codeSpan(fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)), codeSpan(f.What+": "+f.Why+"; "+f.Mend))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"greenlight/internal/plan"
 	"greenlight/internal/process"
+	"greenlight/internal/words"
 )
 
 type planValidateCommand struct {
@@ -105,21 +106,13 @@ func valid(results []validation) bool {
 // String returns the line that sums a path up.
 func (v validation) String() string {
 	if !v.Valid {
-		return fmt.Sprintf("%s: %s, nothing of it is taken", v.Path, counted(len(v.Faults), "fault"))
+		return fmt.Sprintf("%s: %s, nothing of it is taken", v.Path, words.Count(len(v.Faults), "fault"))
 	}
-	text := fmt.Sprintf("%s: %s, %s, ", v.Path, counted(v.Campaigns, "campaign"), counted(v.Numbers, "number"))
+	text := fmt.Sprintf("%s: %s, %s, ", v.Path, words.Count(v.Campaigns, "campaign"), words.Count(v.Numbers, "number"))
 	if v.Pools > 0 {
-		text += counted(v.Pools, "number pool") + ", "
+		text += words.Count(v.Pools, "number pool") + ", "
 	}
 	return text + "hash " + v.Hash
-}
-
-// counted returns a number with its noun.
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // writeText prints a line for each fault, and one that sums each path up.

@@ -25,6 +25,7 @@ import (
 	"greenlight/internal/rehearsal"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
+	"greenlight/internal/words"
 )
 
 // The rehearsal's times.
@@ -151,7 +152,7 @@ func (r *rehearsalRun) run(ctx context.Context) (err error) {
 func (r *rehearsalRun) introduce(status string) {
 	r.tell.plain("A rehearsal: Greenlight, NATS and a simulated Telnyx in this process. Nothing leaves this machine.")
 	r.tell.plain("Telnyx takes seconds for what takes days, and Greenlight's own waits pass %d times as fast.", rehearsalHaste)
-	r.tell.plain("Plan:        %s, %s, %s", printable(r.path), counted(len(r.set.Campaigns), "campaign"), counted(r.account.Numbers, "number"))
+	r.tell.plain("Plan:        %s, %s, %s", printable(r.path), words.Count(len(r.set.Campaigns), "campaign"), words.Count(r.account.Numbers, "number"))
 	r.tell.plain("Status page: http://%s/status", status)
 	r.tell.plain("")
 }
@@ -176,7 +177,7 @@ func (r *rehearsalRun) play(ctx context.Context) error {
 	if err := r.until(bounded, "staged", r.isStaged); err != nil {
 		return err
 	}
-	r.tell.say("The plan is staged: %s wait for approval.", counted(r.account.Numbers, "number"))
+	r.tell.say("The plan is staged: %s wait for approval.", words.Count(r.account.Numbers, "number"))
 	if r.account.Moves > 0 {
 		r.tell.say("%s on a campaign under move_from, and to be moved.", areOrIs(r.account.Moves))
 	}
@@ -215,7 +216,7 @@ func (r *rehearsalRun) approve(ctx context.Context) error {
 	if r.chaos {
 		crash = r.spoil()
 	}
-	r.tell.say("Telnyx and the carriers review %s…", counted(len(r.set.Campaigns), "campaign"))
+	r.tell.say("Telnyx and the carriers review %s…", words.Count(len(r.set.Campaigns), "campaign"))
 	for i, step := range []func(string) error{r.sim.Submit, r.sim.TelnyxReview, r.sim.MNOReview, r.sim.Approve} {
 		for at, id := range r.account.Campaigns {
 			// On a bad day Telnyx never says of every other campaign that it is approved.
@@ -237,7 +238,7 @@ func (r *rehearsalRun) approve(ctx context.Context) error {
 	if !r.chaos {
 		return nil
 	}
-	r.tell.say("Of %s Telnyx never tells that: only reading finds out.", counted(r.unsent, "campaign"))
+	r.tell.say("Of %s Telnyx never tells that: only reading finds out.", words.Count(r.unsent, "campaign"))
 	return r.strike(ctx, crash)
 }
 
@@ -417,7 +418,7 @@ func (r *rehearsalRun) verdict(ctx context.Context) error {
 	r.summary(h)
 	faults := r.account.Check(h)
 	if len(faults) == 0 {
-		r.tell.plain("Nothing was stolen, lost or written twice: %s on campaigns, each by one write.", counted(r.written(), "number"))
+		r.tell.plain("Nothing was stolen, lost or written twice: %s on campaigns, each by one write.", words.Count(r.written(), "number"))
 		return nil
 	}
 	for i, fault := range faults {
@@ -427,7 +428,7 @@ func (r *rehearsalRun) verdict(ctx context.Context) error {
 		}
 		r.tell.plain("  %s", printable(fault.String()))
 	}
-	return fmt.Errorf("the rehearsal found %s", counted(len(faults), "fault"))
+	return fmt.Errorf("the rehearsal found %s", words.Count(len(faults), "fault"))
 }
 
 // summary tells what happened on the way, and how it ended.
@@ -439,7 +440,7 @@ func (r *rehearsalRun) summary(h rehearsal.History) {
 			attempts += len(d.Attempts)
 		}
 		r.tell.plain("Of %d attempts to deliver %d were lost, %d lost their answer and %d came late. %s never sent.",
-			attempts, tolls.Lost, tolls.Unanswered, tolls.Late, counted(r.unsent, "event"))
+			attempts, tolls.Lost, tolls.Unanswered, tolls.Late, words.Count(r.unsent, "event"))
 		spoilt := 0
 		for _, w := range h.Writes {
 			if w.AnswerStatus != http.StatusOK && w.PhoneNumber != "" {
@@ -456,7 +457,7 @@ func (r *rehearsalRun) summary(h rehearsal.History) {
 			reasons[string(n.Reason)]++
 		}
 	}
-	r.tell.plain("%d of %s can send, after %.1f s.", states[ledger.Sendable], counted(r.account.Numbers, "number"), time.Since(r.tell.started).Seconds())
+	r.tell.plain("%d of %s can send, after %.1f s.", states[ledger.Sendable], words.Count(r.account.Numbers, "number"), time.Since(r.tell.started).Seconds())
 	for _, reason := range ledger.Reasons() {
 		if n := reasons[string(reason)]; n > 0 {
 			r.tell.plain("%s a person (%s): %s", needs(n), reason, reason.Advice().Why)

@@ -102,7 +102,7 @@ func (s *stage) open(ctx context.Context, public, private net.Listener) error {
 		nc.Close()
 		return errors.Join(err, public.Close(), private.Close())
 	}
-	p.AddStatus(private)
+	p.AddPrivate(private, "")
 	s.door = begin(ctx, nc, p, nil)
 	return nil
 }

@@ -53,8 +53,8 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 		webhook: c.Webhook.Config(&faults),
 		log:     c.Log.Logger(&faults, out.Stderr),
 	}
-	site.door = process.Door{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(site.webhook.Verifier)}
-	site.door.Certificates = c.Certificates(&faults, c.Data.Dir)
+	site.serving = process.Public{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(site.webhook.Verifier)}
+	site.serving.Certificates = c.Certificates(&faults, c.Data.Dir)
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
 	site.token = c.Admin.Check(&faults)
 	site.receiver = c.Receiver(&faults, shout.Open)
@@ -77,7 +77,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 type site struct {
 	dir      string
 	webhook  webhook.Config
-	door     process.Door
+	serving  process.Public
 	assigner assigner.Config
 	// plans watches the plan files; nil when there are none to watch.
 	plans *watch.Watcher
@@ -135,11 +135,11 @@ func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Co
 			return nil, err
 		}
 	}
-	if err := p.AddDoor(s.webhook, public, s.door); err != nil {
+	if err := p.AddPublic(s.webhook, public, s.serving); err != nil {
 		return nil, err
 	}
 	if s.plans != nil {
-		if s.door.Keys == nil {
+		if s.serving.Keys == nil {
 			p.HoldKeys()
 		}
 		p.AddPlans(s.plans)
@@ -150,6 +150,6 @@ func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Co
 	if err := p.AddNotices(ctx, s.receiver); err != nil {
 		return nil, err
 	}
-	p.AddWindow(private, s.token)
+	p.AddPrivate(private, s.token)
 	return p, nil
 }

@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	var faults settings.Faults
 	config := c.Webhook.Config(&faults)
-	door := process.Door{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(config.Verifier), Certificates: c.Certificates(&faults, "")}
+	serving := process.Public{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(config.Verifier), Certificates: c.Certificates(&faults, "")}
 	replicas := c.Copies(&faults)
 	token := c.Admin.Check(&faults)
 	log := c.Log.Logger(&faults, stderr)
@@ -64,12 +64,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("ADMIN_LISTEN: %w", err)
 	}
-	if err := p.AddDoor(config, public, door); err != nil {
+	if err := p.AddPublic(config, public, serving); err != nil {
 		return err
 	}
-	if door.Keys == nil {
+	if serving.Keys == nil {
 		p.HoldKeys()
 	}
-	p.AddWindow(private, token)
+	p.AddPrivate(private, token)
 	return p.Run(ctx)
 }

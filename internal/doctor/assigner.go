@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/words"
 )
 
 // Assigner judges whether somebody works on what is stored. The error is that of
@@ -24,7 +26,7 @@ func Assigner(info *jetstream.ConsumerInfo, err error) Finding {
 	}
 	pulling := info.NumWaiting > 0
 	f.Facts = map[string]any{"held": info.Paused, "at_work": pulling, "waiting": info.NumPending, "open": info.NumAckPending}
-	waits := fmt.Sprintf("%s in line", plural(int(info.NumPending), "message"))
+	waits := fmt.Sprintf("%s in line", words.Count(int(info.NumPending), "message"))
 	switch {
 	case info.Paused:
 		f.Level = Warn

@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
+	"greenlight/internal/words"
 )
 
 // roomyShare is how much of a stream may be used, in percent, before a person is
@@ -19,7 +20,7 @@ func StreamRoom(check Check, info *jetstream.StreamInfo) Finding {
 	f := Finding{Check: check, Level: OK, Facts: map[string]any{
 		"messages": info.State.Msgs, "used_bytes": room.Used, "most_bytes": room.Most, "max_age_seconds": int64(info.Config.MaxAge / time.Second),
 	}}
-	holds := fmt.Sprintf("Stream %s holds %s in %s", name, plural(int(info.State.Msgs), "message"), bytes(room.Used))
+	holds := fmt.Sprintf("Stream %s holds %s in %s", name, words.Count(int(info.State.Msgs), "message"), bytes(room.Used))
 	if room.Most <= 0 {
 		f.Level = Warn
 		f.Says = holds + " and has no bound: whoever posts too much fills the server's disk."
@@ -124,11 +125,4 @@ func bytes(n int64) string {
 		return fmt.Sprintf("%.0f %s", size, units[unit])
 	}
 	return fmt.Sprintf("%.1f %s", size, units[unit])
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"greenlight/internal/telnyx"
+	"greenlight/internal/words"
 )
 
 // PublicKeys tells the keys that deliveries are verified with.
@@ -86,7 +87,7 @@ func TelnyxAnswer(brands int, err error) Finding {
 	f := Finding{Check: CheckTelnyx, Level: OK, Facts: map[string]any{}}
 	if err == nil {
 		f.Facts["brands"] = brands
-		f.Says = fmt.Sprintf("Telnyx answers and takes the API key; the account has %s.", plural(brands, "brand"))
+		f.Says = fmt.Sprintf("Telnyx answers and takes the API key; the account has %s.", words.Count(brands, "brand"))
 		return f
 	}
 	f.Level = Fail

@@ -5,9 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 
-	"github.com/jedib0t/go-pretty/v6/text"
+	"greenlight/internal/words"
 )
 
 const (
@@ -48,7 +47,7 @@ func (r *Report) headings() []topic {
 // its level and how to mend it.
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
-	wrap(&b, "", "", r.Means)
+	words.Wrap(&b, "", r.Means, width)
 	for _, topic := range r.headings() {
 		heading := "\n" + topic.name + "\n"
 		for _, check := range topic.checks {
@@ -62,7 +61,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 	}
 	b.WriteString("\n")
-	wrap(&b, "", "", r.Summary())
+	words.Wrap(&b, "", r.Summary(), width)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -71,11 +70,11 @@ func (f Finding) write(b *strings.Builder) {
 	indent := strings.Repeat(" ", margin)
 	first := fmt.Sprintf("%-*s", margin, "  "+string(f.Level))
 	for line := range strings.Lines(f.Says) {
-		wrap(b, first, indent, line)
+		words.Hang(b, first, indent, line, width)
 		first = indent
 	}
 	if f.Mend != "" {
-		wrap(b, indent+"→ ", indent+"  ", f.Mend)
+		words.Hang(b, indent+"→ ", indent+"  ", f.Mend, width)
 	}
 }
 
@@ -97,25 +96,5 @@ func (r *Report) Summary() string {
 	if len(counts) == 0 {
 		return fmt.Sprintf("Nothing to mend: all %d findings are ok.", len(r.Findings))
 	}
-	return fmt.Sprintf("Of %s %s.", plural(len(r.Findings), "finding"), listed(counts, "and"))
-}
-
-// wrap writes words in lines that fit, the first after one indent and the others
-// after another.
-func wrap(b *strings.Builder, first, indent, words string) {
-	room := width - text.StringWidthWithoutEscSequences(first)
-	for line := range strings.Lines(text.WrapSoft(plain(words), room)) {
-		b.WriteString(strings.TrimRight(first+line, " \n") + "\n")
-		first = indent
-	}
-}
-
-// plain takes out of words that may be somebody else's what would steer a terminal.
-func plain(words string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, words))
+	return fmt.Sprintf("Of %s %s.", words.Count(len(r.Findings), "finding"), listed(counts, "and"))
 }

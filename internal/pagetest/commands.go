@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,7 +68,7 @@ type Command struct {
 	Sets []string
 	// Words are the program and its arguments, with what stands for a value, such as
 	// <campaign id>, as one word. None if the line only sets variables. "go run
-	// ./cmd/x" is x.
+	// ./cmd/x" is x, and so is ./x.
 	Words []string
 	// Whole says that it stands in a block, to be pasted; else it is in a sentence,
 	// which may leave arguments out.
@@ -155,6 +156,9 @@ func commands(t testing.TB, where, text string, whole bool) (all []Command) {
 		if len(part) > 2 && part[0] == "go" && part[1] == "run" && strings.HasPrefix(part[2], "./cmd/") {
 			part = append([]string{path.Base(part[2])}, part[3:]...)
 		}
+		if len(part) > 0 {
+			part[0] = strings.TrimPrefix(part[0], "./")
+		}
 		c.Words = part
 		all = append(all, c)
 	}
@@ -209,15 +213,54 @@ func shellWords(line string) (words []string, err error) {
 	return words, nil
 }
 
-// Line is what a command line asks a program for: the names of the subcommand, and the
-// flags.
+// Line is what a command line asks a program for: the names of the subcommand, the
+// flags, and of which kind each operand is.
 type Line struct {
-	Path  string
-	Flags []string
+	Path     string
+	Flags    []string
+	Operands []Kind
 }
 
 func (l Line) String() string {
-	return strings.Join(append([]string{l.Path}, l.Flags...), " ")
+	words := append([]string{l.Path}, l.Flags...)
+	for _, operand := range l.Operands {
+		words = append(words, "<"+string(operand)+">")
+	}
+	return strings.Join(words, " ")
+}
+
+// Kind is what an operand looks like: a plan that is one file and a folder of plans are
+// not the same to a program, and a phone number is not a name.
+type Kind string
+
+// The kinds. Any is what a page leaves to the reader, such as NUMBER or <campaign id>.
+const (
+	Any    Kind = "any"
+	File   Kind = "file"
+	Folder Kind = "folder"
+	Number Kind = "number"
+	Word   Kind = "word"
+)
+
+var (
+	phoneNumber = regexp.MustCompile(`^\+[0-9]+$`)
+	placeholder = regexp.MustCompile(`^[A-Z_]+$`)
+)
+
+// kindOf returns the kind of an operand that the program calls name.
+func kindOf(name, operand string) Kind {
+	switch {
+	case placeholder.MatchString(operand):
+		return Any
+	case phoneNumber.MatchString(operand):
+		return Number
+	case name != "path":
+		return Word
+	case path.Ext(operand) != "":
+		return File
+	default:
+		return Folder
+	}
 }
 
 // asksOnly reports whether it only asks what the program is, and has it do nothing.
@@ -225,9 +268,12 @@ func (l Line) asksOnly() bool {
 	return slices.Contains(l.Flags, "--help") || slices.Contains(l.Flags, "--version")
 }
 
-// covers reports whether it asks for all that other does.
+// covers reports whether it asks for all that other does, of as many operands of the
+// same kinds. With none a program takes something else, so that is another line.
 func (l Line) covers(other Line) bool {
-	return l.Path == other.Path && l.asksOnly() == other.asksOnly() && !slices.ContainsFunc(other.Flags, func(flag string) bool { return !slices.Contains(l.Flags, flag) })
+	return l.Path == other.Path && l.asksOnly() == other.asksOnly() &&
+		!slices.ContainsFunc(other.Flags, func(flag string) bool { return !slices.Contains(l.Flags, flag) }) &&
+		slices.EqualFunc(l.Operands, other.Operands, func(a, b Kind) bool { return a == b || a == Any || b == Any })
 }
 
 // Parser is a program's own parser of command lines.
@@ -245,7 +291,8 @@ func NewParser(t testing.TB, program string, cli any) Parser {
 }
 
 // Parse reads arguments without running anything. With whole, nothing that is needed
-// may be left out.
+// may be left out; else operands that are needed and left out are of any kind, since
+// the line only names the command.
 func (p Parser) Parse(args []string, whole bool) (Line, error) {
 	found, err := kong.Trace(p.kong, args)
 	if err != nil {
@@ -261,7 +308,12 @@ func (p Parser) Parse(args []string, whole bool) (Line, error) {
 			line.Path += " " + element.Command.Name
 		case element.Flag != nil:
 			line.Flags = append(line.Flags, "--"+element.Flag.Name)
+		case element.Positional != nil:
+			line.Operands = append(line.Operands, operands(element.Positional.Name, found.Value(element))...)
 		}
+	}
+	if !whole && len(line.Operands) == 0 && !line.asksOnly() {
+		line.Operands = needed(found.Selected())
 	}
 	slices.Sort(line.Flags)
 	line.Flags = slices.Compact(line.Flags)
@@ -271,6 +323,30 @@ func (p Parser) Parse(args []string, whole bool) (Line, error) {
 		}
 	}
 	return line, nil
+}
+
+// needed returns any kind for each operand that a command cannot do without.
+func needed(command *kong.Node) (kinds []Kind) {
+	if command == nil {
+		return nil
+	}
+	for _, operand := range command.Positional {
+		if operand.Required {
+			kinds = append(kinds, Any)
+		}
+	}
+	return kinds
+}
+
+// operands returns the kinds of what a positional argument was given, one or several.
+func operands(name string, given reflect.Value) (kinds []Kind) {
+	if given.Kind() != reflect.Slice {
+		return []Kind{kindOf(name, fmt.Sprint(given.Interface()))}
+	}
+	for i := range given.Len() {
+		kinds = append(kinds, kindOf(name, fmt.Sprint(given.Index(i).Interface())))
+	}
+	return kinds
 }
 
 // Flags returns the names of all flags, and Variables those of the environment that
@@ -330,6 +406,21 @@ func (p Parser) ScriptLines(t testing.TB, folder string) map[string][]Line {
 		}
 	}
 	return all
+}
+
+// RunsVerbatim reports whether a testscript in a folder has exactly this line to
+// exec, and succeeds only if the program does.
+func RunsVerbatim(t testing.TB, folder, line string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		text, err := os.ReadFile(file)
+		script, _, _ := strings.Cut(string(text), "\n-- ")
+		return err == nil && strings.Contains("\n"+script+"\n", "\nexec "+line+"\n")
+	})
 }
 
 // Check fails the test for each command line of the program that its parser refuses,

@@ -9,7 +9,7 @@ import (
 
 const page = "Say `greenlight status [PLAN\\|NUMBER]`, or `greenlight\nplan diff`; `one` word is none, nor is `a: b`.\n" +
 	"```console\n$ go run ./cmd/greenlight demo --keep\nwhat it prints\n```\n" +
-	"   ```sh\n   # a comment\n   export KEY=…   # another\n   URL='a b' webhook && curl -d '{\"a\": 1}' \\\n     <your host>/x\n   make check\n   ```\n" +
+	"   ```sh\n   # a comment\n   export KEY=…   # another\n   URL='a b' webhook && curl -d '{\"a\": 1}' \\\n     <your host>/x\n   ./greenlight version\n   make check\n   ```\n" +
 	"```yaml\nnot: read\n```\n"
 
 func TestCommands_AreThoseInBlocksAndSentences(t *testing.T) {
@@ -19,7 +19,8 @@ func TestCommands_AreThoseInBlocksAndSentences(t *testing.T) {
 		{Where: "x.md:9", Text: "export KEY=…   # another", Sets: []string{"KEY"}, Words: []string{}, Whole: true},
 		{Where: "x.md:10", Text: `URL='a b' webhook && curl -d '{"a": 1}'        <your host>/x`, Sets: []string{"URL"}, Words: []string{"webhook"}, Whole: true},
 		{Where: "x.md:10", Text: `URL='a b' webhook && curl -d '{"a": 1}'        <your host>/x`, Words: []string{"curl", "-d", `{"a": 1}`, "VALUE/x"}, Whole: true},
-		{Where: "x.md:12", Text: "make check", Words: []string{"make", "check"}, Whole: true},
+		{Where: "x.md:12", Text: "./greenlight version", Words: []string{"greenlight", "version"}, Whole: true},
+		{Where: "x.md:13", Text: "make check", Words: []string{"make", "check"}, Whole: true},
 		{Where: "x.md:1", Text: "greenlight status [PLAN|NUMBER]", Words: []string{"greenlight", "status", "PLAN"}},
 		{Where: "x.md:1", Text: "greenlight plan diff", Words: []string{"greenlight", "plan", "diff"}},
 	}
@@ -33,6 +34,9 @@ type cli struct {
 		What string `arg:""`
 		Fast bool
 	} `cmd:""`
+	Read struct {
+		Paths []string `arg:"" optional:"" name:"path"`
+	} `cmd:""`
 	Stop struct{} `cmd:""`
 }
 
@@ -43,8 +47,12 @@ func TestParser_RefusesWhatTheProgramWould(t *testing.T) {
 		want   string
 		refuse bool
 	}{
-		{"run x --fast", true, "p run --fast", false},
-		{"run", false, "p run", false},
+		{"run x --fast", true, "p run --fast <word>", false},
+		{"run +15551234567", true, "p run <number>", false},
+		{"run WHAT", false, "p run <any>", false},
+		{"run", false, "p run <any>", false},
+		{"read", false, "p read", false},
+		{"read plans plans/new.yaml", true, "p read <folder> <file>", false},
 		{"run", true, "", true},
 		{"", true, "", true},
 		{"run --help", true, "p run --help", false},
@@ -61,19 +69,39 @@ func TestParser_RefusesWhatTheProgramWould(t *testing.T) {
 }
 
 func TestLine_CoversOneThatAsksForLess(t *testing.T) {
-	ran := Line{"p run", []string{"--fast", "--json"}}
+	ran := Line{"p run", []string{"--fast", "--json"}, nil}
 	for _, test := range []struct {
 		shown Line
 		want  bool
 	}{
-		{Line{"p run", nil}, true},
-		{Line{"p run", []string{"--json"}}, true},
-		{Line{"p run", []string{"--json", "--slow"}}, false},
-		{Line{"p stop", nil}, false},
-		{Line{"p run", []string{"--help"}}, false},
+		{Line{"p run", nil, nil}, true},
+		{Line{"p run", []string{"--json"}, nil}, true},
+		{Line{"p run", []string{"--json", "--slow"}, nil}, false},
+		{Line{"p stop", nil, nil}, false},
+		{Line{"p run", []string{"--help"}, nil}, false},
+		{Line{"p run", nil, []Kind{File}}, false},
 	} {
 		if got := ran.covers(test.shown); got != test.want {
 			t.Errorf("%v covers %v: %t", ran, test.shown, got)
+		}
+	}
+}
+
+func TestLine_CoversOperandsOfTheSameKinds(t *testing.T) {
+	for _, test := range []struct {
+		ran, shown []Kind
+		want       bool
+	}{
+		{nil, nil, true},
+		{nil, []Kind{Folder}, false},
+		{[]Kind{Folder}, nil, false},
+		{[]Kind{Folder}, []Kind{File}, false},
+		{[]Kind{Folder}, []Kind{Folder, Folder}, false},
+		{[]Kind{Number}, []Kind{Any}, true},
+	} {
+		ran, shown := Line{Path: "p run", Operands: test.ran}, Line{Path: "p run", Operands: test.shown}
+		if got := ran.covers(shown); got != test.want {
+			t.Errorf("%v covers %v: %t", ran, shown, got)
 		}
 	}
 }

@@ -15,7 +15,8 @@ func clip(text string) string {
 	return string([]rune(text)[:most-1]) + "…"
 }
 
-// count returns a number with its noun, in the plural unless it is one.
+// count returns a number with its noun, in the plural unless it is one. It is not that
+// of package words, because this package imports telnyx and nothing else of ours.
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

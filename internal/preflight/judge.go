@@ -9,6 +9,7 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/words"
 )
 
 // entry is one entry of the set, held against Telnyx.
@@ -143,7 +144,7 @@ func (e *entry) checkRoom() {
 	row := e.report.Campaigns[len(e.report.Campaigns)-1]
 	if total := row.Planned + row.Others; total > row.MaxNumbers {
 		why := fmt.Sprintf("The plan has %s and %s on the campaign besides: that makes %d, and max_numbers allows %d.",
-			plural(row.Planned, "number"), verb(row.Others, "other number"), total, row.MaxNumbers)
+			words.Count(row.Planned, "number"), verb(row.Others, "other number"), total, row.MaxNumbers)
 		e.find(CampaignFull, why, "Detach numbers that it no longer needs, take some out of the plan, or raise max_numbers if the carriers allow it; without a number pool T-Mobile allows 49.")
 	}
 }
@@ -153,7 +154,7 @@ func verb(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun + " is"
 	}
-	return plural(n, noun) + " are"
+	return words.Count(n, noun) + " are"
 }
 
 // checkNumbers finds what is wrong with each number. Of one that is not on the

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"greenlight/internal/ledger"
+	"greenlight/internal/words"
 )
 
 const (
@@ -31,12 +31,12 @@ func (r Report) WriteText(w io.Writer) error {
 		b.WriteString(r.findingTable() + "\n\n")
 	}
 	for _, g := range r.groups() {
-		wrap(&b, g.String())
+		words.Wrap(&b, "", g.String(), width)
 	}
 	if len(r.Notes) > 0 {
 		b.WriteString("\n")
 	}
-	wrap(&b, r.summary())
+	words.Wrap(&b, "", r.summary(), width)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -46,11 +46,11 @@ func (r Report) summary() string {
 	for _, c := range r.Campaigns {
 		numbers += c.Planned
 	}
-	about := plural(len(r.Campaigns), "campaign") + " and " + plural(numbers, "number")
+	about := words.Count(len(r.Campaigns), "campaign") + " and " + words.Count(numbers, "number")
 	if r.Clean {
 		return "All is well with " + about + "."
 	}
-	return plural(len(r.Findings), "finding") + " about " + about + "."
+	return words.Count(len(r.Findings), "finding") + " about " + about + "."
 }
 
 func (r Report) campaignTable() string {
@@ -63,7 +63,7 @@ func (r Report) campaignTable() string {
 		if c.Phase == ledger.Missing {
 			url = ""
 		} else if c.WebhookURL != "" {
-			url = plain(c.WebhookURL)
+			url = words.Harmless(c.WebhookURL)
 		}
 		t.AppendRow(table.Row{c.Plan, strings.TrimSpace(c.ID + "\n" + url), c.Phase, c.room()})
 	}
@@ -74,7 +74,7 @@ func (r Report) campaignTable() string {
 func (c Campaign) room() string {
 	others := ""
 	if c.Others > 0 {
-		others = "\n" + plural(c.Others, "other")
+		others = "\n" + words.Count(c.Others, "other")
 	}
 	return fmt.Sprintf("%d planned%s\nof %d", c.Planned, others, c.MaxNumbers)
 }
@@ -92,14 +92,14 @@ func (r Report) findingTable() string {
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: width - around - min(place, pathRoom), WidthMaxEnforcer: text.WrapSoft}})
 	t.AppendHeader(table.Row{"where", "finding"})
 	for _, f := range r.Findings {
-		words := [3]string{string(f.Code), f.Why, f.Mend}
+		said := [3]string{string(f.Code), f.Why, f.Mend}
 		sentence := f.Sentence()
-		if first, again := told[words]; again {
+		if first, again := told[said]; again {
 			sentence = f.What + ": as " + first + " above."
 		} else {
-			told[words] = f.What
+			told[said] = f.What
 		}
-		t.AppendRow(table.Row{f.Position(), plain(string(f.Code) + ": " + sentence)})
+		t.AppendRow(table.Row{f.Position(), words.Harmless(string(f.Code) + ": " + sentence)})
 	}
 	return t.Render()
 }
@@ -132,24 +132,7 @@ func (g *group) String() string {
 	if more := len(g.numbers) - most; more > 0 {
 		shown += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("%s: %s %s: %s.", g.Plan, plural(len(g.numbers), "number"), g.tells(), shown)
-}
-
-// wrap writes words in lines that fit.
-func wrap(b *strings.Builder, words string) {
-	for line := range strings.Lines(text.WrapSoft(plain(words), width)) {
-		b.WriteString(strings.TrimRight(line, " \n") + "\n")
-	}
-}
-
-// plain takes out of words that may be somebody else's what would steer a terminal.
-func plain(words string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, words)
+	return fmt.Sprintf("%s: %s %s: %s.", g.Plan, words.Count(len(g.numbers), "number"), g.tells(), shown)
 }
 
 func newTable() table.Writer {
@@ -161,11 +144,4 @@ func newTable() table.Writer {
 	style.Format.Header = 0
 	t.SetStyle(style)
 	return t
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -38,8 +38,8 @@ func startServer(t *testing.T, port, token, dir string) (stop func()) {
 	return func() { ns.Shutdown(); ns.WaitForShutdown() }
 }
 
-// runDoor runs a front door on the connection, and returns its private address.
-func runDoor(t *testing.T, nc *nats.Conn, log *logBuffer) (private net.Listener) {
+// runWebhook runs a front door on the connection, and returns its private address.
+func runWebhook(t *testing.T, nc *nats.Conn, log *logBuffer) (private net.Listener) {
 	t.Helper()
 	sim := telnyxsim.New(telnyxsim.Options{})
 	t.Cleanup(sim.Close)
@@ -47,7 +47,7 @@ func runDoor(t *testing.T, nc *nats.Conn, log *logBuffer) (private net.Listener)
 	must(t, err)
 	private = listen(t)
 	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, listen(t)))
-	p.AddStatus(private)
+	p.AddPrivate(private, "")
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
@@ -77,7 +77,7 @@ func TestAwait_TellsOnceThatItIsRefusedAndGoesOnTrying(t *testing.T) {
 	must(t, err)
 	defer nc.Close()
 	var log logBuffer
-	private := runDoor(t, nc, &log)
+	private := runWebhook(t, nc, &log)
 	get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
 
 	stop := startServer(t, port, "wrong", t.TempDir())
@@ -123,7 +123,7 @@ func TestAwait_SaysThatTheStreamsConflict(t *testing.T) {
 	must(t, err)
 	defer late.Close()
 	var log logBuffer
-	private := runDoor(t, late, &log)
+	private := runWebhook(t, late, &log)
 	stop = startServer(t, port, "", dir)
 	defer func() { stop() }()
 	waitFor(t, &log, "until somebody mends it")

@@ -137,7 +137,7 @@ campaigns:
 	must(t, err)
 	public, private := listen(t), listen(t)
 	r.door, r.private = public.Addr().String(), private.Addr().String()
-	must(t, p.AddDoor(webhook.Config{Verifier: verifier(t, r.sim)}, public, process.Door{Certificates: files}))
+	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, r.sim)}, public, process.Public{Certificates: files}))
 	r.set, err = watch.New(plans, watch.Options{})
 	must(t, err)
 	// The simulator does not trust the door's certificate.
@@ -157,7 +157,7 @@ campaigns:
 		Timing: events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second},
 	}))
 	must(t, p.AddNotices(t.Context(), inbox{&r.mu, &r.inbox}))
-	p.AddStatus(private)
+	p.AddPrivate(private, "")
 	r.book, err = ledger.Open(t.Context(), r.js)
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -318,7 +318,7 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 		{"greenlight_assigner_stopped", "", 0},
 		{"greenlight_assigner_resync_interval_seconds", "", 3600},
 		{"greenlight_assigner_attach_requests_total", `outcome="accepted"`, 2},
-		{"greenlight_build_info", fmt.Sprintf("commit=%q,go=%q,version=%q", build.Commit, build.Go, build.Version), 1},
+		{"greenlight_build_info", fmt.Sprintf("commit=%q,date=%q,go=%q,version=%q", build.Commit, build.Date, build.Go, build.Version), 1},
 		{"greenlight_plan_info", `hash="` + r.set.Set().Hash + `"`, 1},
 		{"greenlight_plan_faulty", "", 0},
 		{"greenlight_ready", "", 1},

@@ -1,6 +1,6 @@
 // Package process puts a Greenlight process together: one role or both, and the
 // private listener. It starts the parts, and stops them in an order in which none
-// misses another: first the door, then the work, then the windows.
+// misses another: first the public listener, then the work, then the private one.
 package process
 
 import (
@@ -118,7 +118,7 @@ func onConnection(nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, er
 		return events.EnsureStreams(ctx, js, replicas)
 	})
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		monitoring.NewBuild(build.Version, build.Commit, build.Go))
+		monitoring.NewBuild(build.Version, build.Commit, build.Date, build.Go))
 	p.checks = append(p.checks, status.Check{Name: "nats", Ready: func(context.Context) error {
 		if err := events.Connected(nc); err != nil {
 			return err
@@ -171,8 +171,8 @@ func (p *Process) Trace(ctx context.Context, service string) error {
 	return nil
 }
 
-// Door is how the front door is served.
-type Door struct {
+// Public is how the public listener is served.
+type Public struct {
 	// Server is its bounds and its stop. The zero value is ready for use.
 	Server httpserve.Options
 	// Keys keeps the verifier's keys as a file says; nil when they do not change.
@@ -181,40 +181,40 @@ type Door struct {
 	Certificates certificate.Source
 }
 
-// AddWebhook adds the front door with the zero [Door].
+// AddWebhook adds the public listener with the zero [Public].
 func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error {
-	return p.AddDoor(config, listener, Door{})
+	return p.AddPublic(config, listener, Public{})
 }
 
-// AddDoor adds the front door, on a listener that the process closes. When it is told
+// AddPublic adds the webhook on the public listener, which the process closes. When it is told
 // to stop, its readiness turns false before anything else; see
 // [httpserve.Options.Serve] for what follows.
-func (p *Process) AddDoor(config webhook.Config, listener net.Listener, door Door) error {
+func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public Public) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
 	config.Held = p.streams.pending
-	config.MaxConnections = cmp.Or(door.Server.MaxConnections, httpserve.DefaultMaxConnections)
+	config.MaxConnections = cmp.Or(public.Server.MaxConnections, httpserve.DefaultMaxConnections)
 	hook, err := webhook.New(config)
 	if err != nil {
 		return err
 	}
 	p.checks = append(p.checks, status.Check{Name: "webhook", Ready: hook.Ready})
 	var keepCertificates func(context.Context) error
-	if door.Certificates != nil {
-		listener, keepCertificates = p.prepareTLS(listener, door.Certificates)
+	if public.Certificates != nil {
+		listener, keepCertificates = p.prepareTLS(listener, public.Certificates)
 	}
-	door.Server.Displaced, door.Server.Unread, door.Server.OnStop = hook.ConnectionDisplaced, hook.RequestUnread, hook.Stop
+	public.Server.Displaced, public.Server.Unread, public.Server.OnStop = hook.ConnectionDisplaced, hook.RequestUnread, hook.Stop
 	p.add("webhook", func(ctx context.Context) error {
 		p.log.Info().Str(logging.KeyPart, "webhook").Stringer(logging.KeyAddress, listener.Addr()).
 			Msg("webhook takes deliveries under " + webhook.Path)
-		return door.Server.Serve(ctx, listener, hook.Handler())
+		return public.Server.Serve(ctx, listener, hook.Handler())
 	})
-	// Added after the door, so that it stops later: deliveries that still come need
+	// Added after the listener, so that it stops later: deliveries that still come need
 	// certificates, and the end of a renewal may take its time.
 	if keepCertificates != nil {
 		p.add("tls", keepCertificates)
 	}
-	if door.Keys != nil {
-		p.addKeys(door.Keys, hook)
+	if public.Keys != nil {
+		p.addKeys(public.Keys, hook)
 	}
 	return nil
 }
@@ -247,7 +247,7 @@ func (p *Process) addKeys(keys *keyfile.File, hook *webhook.Webhook) {
 // HoldKeys makes SIGHUP a line in the log that says that the public keys of the front
 // door stay as they are, and how they could be read anew. A signal that a process does
 // not know ends it, and whoever rotates a key sends this one. It is for processes that
-// run unattended and have no [Door.Keys].
+// run unattended and have no [Public.Keys].
 func (p *Process) HoldKeys() {
 	log := p.log.With().Str(logging.KeyPart, "webhook").Logger()
 	hangups := catchHangups()

@@ -140,7 +140,7 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 		Telnyx: &telnyx.Client{APIKey: "KEY_s3cret", BaseURL: "http://" + api.Addr().String() + "/v2", Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 100})},
 		Plans:  func() *plan.Set { return set },
 	}))
-	p.AddStatus(private)
+	p.AddPrivate(private, "")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ended := make(chan error, 1)
@@ -189,7 +189,7 @@ func TestProcess_SaysThatNATSIsAway(t *testing.T) {
 	must(t, err)
 	private := listen(t)
 	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, listen(t)))
-	p.AddStatus(private)
+	p.AddPrivate(private, "")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ended := make(chan error, 1)
@@ -215,7 +215,7 @@ func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
 	taken, private := listen(t), listen(t)
 	must(t, taken.Close()) // so that serving on it fails
 	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, taken))
-	p.AddStatus(private)
+	p.AddPrivate(private, "")
 	err = p.Run(t.Context())
 	if !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "webhook: serve on "+taken.Addr().String()) {
 		t.Errorf("got %v, want the part and its address", err)
@@ -225,14 +225,14 @@ func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
 // The bound on connections bounds how many bodies are read as well: with fewer
 // connections than bodies that may be read, slow ones would keep out all others until
 // their time is over.
-func TestAddDoor_LeavesConnectionsBesideSlowBodies(t *testing.T) {
+func TestAddPublic_LeavesConnectionsBesideSlowBodies(t *testing.T) {
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
 	p, err := process.New(t.Context(), connect(t), 1, zerolog.Nop())
 	must(t, err)
 	public := listen(t)
 	const most = 10
-	must(t, p.AddDoor(webhook.Config{Verifier: verifier(t, sim)}, public, process.Door{Server: httpserve.Options{MaxConnections: most}}))
+	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, process.Public{Server: httpserve.Options{MaxConnections: most}}))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
@@ -264,8 +264,8 @@ func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
 	must(t, err)
 	public, private := listen(t), listen(t)
 	const delay = 700 * time.Millisecond
-	must(t, p.AddDoor(webhook.Config{Verifier: verifier(t, sim)}, public, process.Door{Server: httpserve.Options{DrainDelay: delay}}))
-	p.AddStatus(private)
+	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, process.Public{Server: httpserve.Options{DrainDelay: delay}}))
+	p.AddPrivate(private, "")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ended := make(chan error, 1)
@@ -327,7 +327,7 @@ func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
 	example.Close()
 	public, private := listen(t), listen(t)
 	stopped := false
-	must(t, p.AddDoor(webhook.Config{Verifier: verifier(t, sim)}, public, process.Door{Certificates: lingering{config: config, stop: func() {
+	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, process.Public{Certificates: lingering{config: config, stop: func() {
 		stopped = true
 		answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(must2(http.NewRequest(http.MethodGet, "http://"+private.Addr().String()+"/readyz", nil)))
 		if err != nil {
@@ -342,7 +342,7 @@ func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
 			t.Error("the door still takes connections")
 		}
 	}}}))
-	p.AddStatus(private)
+	p.AddPrivate(private, "")
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
@@ -383,8 +383,8 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	point("first", old.PublicKey())
 	inUse := verifier(t, old)
 	public, private := listen(t), listen(t)
-	must(t, p.AddDoor(webhook.Config{Verifier: inUse}, public, process.Door{Keys: keyfile.New(path, inUse)}))
-	p.AddStatus(private)
+	must(t, p.AddPublic(webhook.Config{Verifier: inUse}, public, process.Public{Keys: keyfile.New(path, inUse)}))
+	p.AddPrivate(private, "")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ended := make(chan error, 1)
@@ -451,8 +451,8 @@ func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) 
 			})
 			must(t, err)
 			private := listen(t)
-			must(t, p.AddDoor(webhook.Config{Verifier: verifier(t, sim)}, listen(t), process.Door{Certificates: test.source(auto)}))
-			p.AddStatus(private)
+			must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, listen(t), process.Public{Certificates: test.source(auto)}))
+			p.AddPrivate(private, "")
 			ctx, cancel := context.WithCancel(context.Background())
 			ended := make(chan error, 1)
 			go func() { ended <- p.Run(ctx) }()
@@ -501,7 +501,7 @@ func TestProcess_StopsWhileThePageIsReadLive(t *testing.T) {
 	must(t, err)
 	private := listen(t)
 	const token = "0123456789abcdef"
-	p.AddWindow(private, token)
+	p.AddPrivate(private, token)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ended := make(chan error, 1)

@@ -171,7 +171,7 @@ func openFront(t *testing.T, name string, nc *nats.Conn, replicas int, groups bo
 	private, err := httpserve.Listen("127.0.0.1:0")
 	must(t, err)
 	must(t, p.AddWebhook(webhook.Config{Verifier: verifier, GroupCommit: groups}, public))
-	p.AddStatus(private)
+	p.AddPrivate(private, "")
 	js, err := jetstream.New(nc)
 	must(t, err)
 	asked, err := webhook.New(webhook.Config{Verifier: verifier, JetStream: js})

@@ -21,17 +21,22 @@ func Plain(words string, most int) string {
 	if len(words) > 8*most {
 		words = words[:8*most] // a generous cut keeps the rest cheap
 	}
-	words = strings.Map(func(r rune) rune {
+	words = strings.Join(strings.Fields(Harmless(words)), " ")
+	if utf8.RuneCountInString(words) <= most {
+		return words
+	}
+	return string([]rune(words)[:most-1]) + mark
+}
+
+// Harmless makes a blank of each character that would steer a terminal or turn the
+// direction of writing; line ends are such.
+func Harmless(words string) string {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return ' '
 	}, strings.ToValidUTF8(words, "\uFFFD"))
-	words = strings.Join(strings.Fields(words), " ")
-	if utf8.RuneCountInString(words) <= most {
-		return words
-	}
-	return string([]rune(words)[:most-1]) + mark
 }
 
 // Wrap writes words in lines of at most so many columns, each after the indent and
@@ -42,12 +47,7 @@ func Wrap(b *strings.Builder, indent, words string, columns int) {
 
 // Hang is Wrap with another indent before the first line.
 func Hang(b *strings.Builder, first, indent, words string, columns int) {
-	plain := strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, words)
+	plain := strings.TrimSpace(Harmless(words))
 	room := columns - max(text.RuneWidthWithoutEscSequences(first), text.RuneWidthWithoutEscSequences(indent))
 	head := first
 	for line := range strings.Lines(text.WrapSoft(plain, room)) {

@@ -66,10 +66,29 @@ func FuzzPlain(f *testing.F) {
 		if !utf8.ValidString(got) || utf8.RuneCountInString(got) > most {
 			t.Errorf("%q in %d: got %q", in, most, got)
 		}
-		if strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			t.Errorf("%q: a terminal would take orders from %q", in, got)
+		harmless(t, in, got)
+	})
+}
+
+func FuzzHang(f *testing.F) {
+	f.Add("→ ", "  ", "\x1b[31mred\x1b[0m\n\u202eturned", 20)
+	f.Add("", "", strings.Repeat("é ", 100), 80)
+	f.Fuzz(func(t *testing.T, first, indent, in string, columns int) {
+		first, indent = words.Plain(first, 10), words.Plain(indent, 10)
+		var b strings.Builder
+		words.Hang(&b, first, indent, in, 30+max(columns, 0)%1000)
+		for line := range strings.Lines(b.String()) {
+			harmless(t, in, strings.TrimSuffix(line, "\n"))
 		}
 	})
+}
+
+// harmless fails if a terminal would take orders from what was made of something.
+func harmless(t *testing.T, in, got string) {
+	t.Helper()
+	if !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		t.Errorf("%q: a terminal would take orders from %q", in, got)
+	}
 }
 
 func TestHang_KeepsToTheColumns(t *testing.T) {

@@ -15,13 +15,10 @@ import (
 	"greenlight/internal/status/page"
 )
 
-// AddStatus adds the private listener without a token. Add it last: it shows what
-// the others are doing, to the end.
-func (p *Process) AddStatus(listener net.Listener) { p.AddWindow(listener, "") }
-
-// AddWindow adds the private listener, for those who know the token; "" is none, and
-// then only a loopback address shows anything. Add it last, see [Process.AddStatus].
-func (p *Process) AddWindow(listener net.Listener, token status.Token) {
+// AddPrivate adds the private listener, for those who know the token; "" is none, and
+// then only a loopback address shows anything. Add it last: it shows what the others
+// are doing, to the end.
+func (p *Process) AddPrivate(listener net.Listener, token status.Token) {
 	p.checks = append(p.checks, status.Check{
 		Name: "guarantee", Advisory: true, Says: doctor.NewStanding(p.js, cmp.Or(p.sync, doctor.SyncUnknown)).Says,
 	})

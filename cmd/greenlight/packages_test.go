@@ -1,0 +1,231 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"greenlight/internal/ledger"
+)
+
+const (
+	module      = "greenlight/"
+	packagesIn  = "docs/architecture.md"
+	beginLayers = "<!-- begin layers -->"
+	endLayers   = "<!-- end layers -->"
+)
+
+// short is how the architecture calls a package: without the folder internal.
+func short(folder string) string { return strings.TrimPrefix(folder, "internal/") }
+
+// imports returns every package of ours that has code besides tests, and which
+// others of ours it imports, by their short names. Those that only tests use are none.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	all := make(map[string][]string)
+	for _, folder := range []string{"cmd", "config", "internal"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+				return err
+			}
+			relative, err := filepath.Rel(root, filepath.Dir(name))
+			if err != nil {
+				return err
+			}
+			of := short(filepath.ToSlash(relative))
+			if strings.HasSuffix(of, "test") {
+				return nil
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+			if err != nil {
+				return err
+			}
+			if file.Name.Name != "main" && path.Base(name) == "doc.go" && onlyTests(filepath.Dir(name)) {
+				return nil
+			}
+			all[of] = append(all[of], []string{}...) // it is there, whatever it imports
+			for _, spec := range file.Imports {
+				imported, err := strconv.Unquote(spec.Path.Value)
+				if err != nil {
+					return err
+				}
+				if ours, found := strings.CutPrefix(imported, module); found && !slices.Contains(all[of], short(ours)) {
+					all[of] = append(all[of], short(ours))
+				}
+			}
+			slices.Sort(all[of])
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// onlyTests reports whether a folder has a doc.go, and no other code than tests.
+func onlyTests(folder string) bool {
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	return err == nil && !slices.ContainsFunc(files, func(file string) bool {
+		return filepath.Base(file) != "doc.go" && !strings.HasSuffix(file, "_test.go")
+	})
+}
+
+var inCode = regexp.MustCompile("`([^`]+)`")
+
+// layers returns the rows of the table of layers, the uppermost first.
+func layers(t *testing.T) (rows [][]string) {
+	t.Helper()
+	_, rest, _ := strings.Cut(read(t, filepath.Join(root, packagesIn)), beginLayers)
+	table, _, closed := strings.Cut(rest, endLayers)
+	if !closed {
+		t.Fatalf("%s has no table between %s and %s", packagesIn, beginLayers, endLayers)
+	}
+	for line := range strings.Lines(table) {
+		var row []string
+		for _, found := range inCode.FindAllStringSubmatch(line, -1) {
+			row = append(row, found[1])
+		}
+		if row != nil {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// The layers have every package once, and each imports only from below.
+func TestDocs_ImportsPointDown(t *testing.T) {
+	imports, level := imports(t), make(map[string]int)
+	for depth, row := range layers(t) {
+		for _, name := range row {
+			if _, twice := level[name]; twice {
+				t.Errorf("%s has %s twice", packagesIn, name)
+			}
+			if _, there := imports[name]; !there {
+				t.Errorf("%s has %s, which is no package", packagesIn, name)
+			}
+			level[name] = depth
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(imports)) {
+		depth, told := level[name]
+		if !told {
+			t.Errorf("%s, table of layers, lacks %s", packagesIn, name)
+			continue
+		}
+		for _, imported := range imports[name] {
+			if below, told := level[imported]; told && below <= depth {
+				t.Errorf("%s imports %s, which is not below it in %s", name, imported, packagesIn)
+			}
+		}
+	}
+}
+
+// What the architecture says in words and by the arrows of its picture.
+func TestDocs_ArrowsAreImports(t *testing.T) {
+	imports := imports(t)
+	for name, want := range map[string][]string{
+		"telnyx": nil, "layout": nil, "events": {"layout"}, "ledger": {"layout"}, "plan": {"telnyx"},
+	} {
+		if got := imports[name]; !slices.Equal(got, want) {
+			t.Errorf("%s imports %v, and the architecture says %v", name, got, want)
+		}
+	}
+	for name, wanted := range map[string][]string{
+		"webhook":   {"telnyx", "events"},
+		"assigner":  {"account", "events", "ledger", "plan"},
+		"status":    {"ledger"},
+		"preflight": {"account", "ledger"},
+		"account":   {"plan"},
+		"process":   {"settings", "httpserve", "logging", "webhook", "assigner", "status"},
+	} {
+		for _, want := range wanted {
+			if !slices.Contains(imports[name], want) {
+				t.Errorf("%s does not import %s, and the architecture's picture says so", name, want)
+			}
+		}
+	}
+}
+
+// The table of folders in the README has every folder of commands and packages, and no
+// other.
+func TestDocs_FoldersAreTabled(t *testing.T) {
+	_, table, found := strings.Cut(read(t, filepath.Join(root, "README.md")), "| Folder | What it knows |")
+	if !found {
+		t.Fatal("README.md has no table of folders")
+	}
+	var told []string
+	for line := range strings.Lines(table) {
+		row, _, _ := strings.Cut(strings.TrimPrefix(line, "|"), "|")
+		for _, found := range inCode.FindAllStringSubmatch(row, -1) {
+			told = append(told, found[1])
+		}
+	}
+	var there []string
+	for _, pattern := range []string{"cmd/*", "internal/*"} {
+		folders, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, folder := range folders {
+			relative, err := filepath.Rel(root, folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			there = append(there, filepath.ToSlash(relative))
+		}
+	}
+	slices.Sort(told)
+	slices.Sort(there)
+	for _, folder := range there {
+		if !slices.Contains(told, folder) {
+			t.Errorf("README.md, table of folders, lacks %s", folder)
+		}
+	}
+	for i, folder := range told {
+		if !slices.Contains(there, folder) || i > 0 && told[i-1] == folder {
+			t.Errorf("README.md, table of folders, has %s, which is not there or twice", folder)
+		}
+	}
+}
+
+// Every term says where it is from, by a link or by a package; and all states and
+// phases are terms.
+func TestDocs_TermsHaveSources(t *testing.T) {
+	var terms []string
+	for line := range strings.Lines(read(t, filepath.Join(root, "docs/glossary.md"))) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) != 3 || strings.Contains(line, "---") || strings.HasSuffix(strings.TrimSpace(cells[2]), "Source") {
+			continue
+		}
+		term, source := strings.TrimSpace(cells[0]), cells[2]
+		terms = append(terms, strings.Trim(term, "`"))
+		if link.MatchString(source) {
+			continue // TestDocs_LinksLeadSomewhere follows it
+		}
+		folder := inCode.FindStringSubmatch(source)
+		if folder == nil {
+			t.Errorf("%s: the source %q is neither a link nor a package", term, source)
+		} else if _, there := imports(t)[short(folder[1])]; !there {
+			t.Errorf("%s: there is no package %s", term, folder[1])
+		}
+	}
+	for _, state := range ledger.States() {
+		if !slices.Contains(terms, string(state)) {
+			t.Errorf("the state %s is no term", state)
+		}
+	}
+	for _, phase := range ledger.Phases() {
+		if !slices.Contains(terms, string(phase)) {
+			t.Errorf("the phase %s is no term", phase)
+		}
+	}
+}
