@@ -66,6 +66,7 @@ func TestNoLeader_IsTold(t *testing.T) {
 	cluster.Start("n1")
 	fs.becomeReady()
 	ls.stored(50)
+	cluster.Start("n2") // what reads them below may be put on any of the three
 	assertKept(t, connect(t, cluster.URL()), ls.end())
 }
 

@@ -392,10 +392,15 @@ func assertKept(t *testing.T, nc *nats.Conn, ids []string) {
 	var stream jetstream.Stream
 	natstest.Within(t, patience, func() error { stream, err = js.Stream(ctx, events.StreamEvents); return err })
 	info := stream.CachedInfo()
-	reader, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		AckPolicy: jetstream.AckNonePolicy, HeadersOnly: true, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
+	var reader jetstream.Consumer
+	natstest.Within(t, patience, func() error { // a cluster that just came up may not be able to make one
+		asked, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		reader, err = stream.CreateConsumer(asked, jetstream.ConsumerConfig{
+			AckPolicy: jetstream.AckNonePolicy, HeadersOnly: true, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
+		})
+		return err
 	})
-	must(t, err)
 	copies, batches, last := map[string]int{}, map[string]int{}, map[string]string{}
 	for read := uint64(0); read < info.State.Msgs; {
 		fetched, err := reader.Fetch(int(min(info.State.Msgs-read, 500)), jetstream.FetchMaxWait(5*time.Second))
