@@ -155,7 +155,7 @@ func TestChangelog_HasItsForm(t *testing.T) {
 }
 
 // most is how large a program may be.
-var most = map[string]int64{"webhook": 20 << 20, "assigner": 20 << 20, "greenlight": 45 << 20}
+var most = map[string]int64{"webhook": 20_000_000, "assigner": 20_000_000, "greenlight": 45_000_000}
 
 // stamp is what a build is told to say.
 var stamp = settings.Build{Version: "1.2.3", Commit: "0123456789abcdef0123456789abcdef01234567", Date: "2026-01-02T03:04:05Z"}
@@ -216,7 +216,7 @@ func TestBuild_IsSmallSaysWhatItIsAndComesOutTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s: %.1f MiB of %d", name, float64(len(one))/(1<<20), most>>20)
+		t.Logf("%s: %.1f MB of %d", name, float64(len(one))/1e6, most/1_000_000)
 		if int64(len(one)) >= most {
 			t.Errorf("%s has %d bytes, and may have %d", name, len(one), most)
 		}

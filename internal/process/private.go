@@ -25,7 +25,7 @@ func (p *Process) AddPrivate(listener net.Listener, token status.Token) {
 	p.monitor()
 	shown := page.New(page.Config{JetStream: p.js, Checks: p.checks, PlanFaults: p.planFaults, Log: p.log})
 	handler := status.Handler(status.Config{
-		JetStream: p.js, Checks: p.checks, Metrics: p.registry, Log: p.log, Page: shown,
+		JetStream: p.js, Checks: p.checks, Metrics: p.registry, Page: shown,
 		Guard: status.Guard{Token: token, Exposed: !status.IsLoopback(listener.Addr().String())},
 	})
 	p.add("status", func(ctx context.Context) error {

@@ -2,18 +2,14 @@ package status
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"net/http"
 	"sync"
 	"time"
 
-	"github.com/labstack/echo/v4"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/rs/zerolog"
-
-	"greenlight/internal/logging"
 )
 
 // readTimeout bounds reading everything: a hundred thousand numbers take four seconds
@@ -51,32 +47,34 @@ type Config struct {
 	Checks []Check
 	// Metrics are served under /metrics. Required.
 	Metrics prometheus.Gatherer
-	// Log gets what goes wrong. The zero value logs nothing.
-	Log zerolog.Logger
 }
 
 // Handler returns the private routes: /status, /status.json, /healthz, /readyz
 // and /metrics. They show campaign ids and phone numbers, so they are behind
 // [Config.Guard].
 func Handler(c Config) http.Handler {
-	e := echo.New()
-	e.HideBanner = true
-	e.HTTPErrorHandler = func(err error, ctx echo.Context) {
-		if _, routing := errors.AsType[*echo.HTTPError](err); !routing {
-			c.Log.Error().Err(err).Str(logging.KeyPath, ctx.Request().URL.Path).Msg("this is a mistake in Greenlight, please report it")
-		}
-		e.DefaultHTTPErrorHandler(err, ctx)
-	}
-	e.GET("/", func(ctx echo.Context) error { return ctx.Redirect(http.StatusFound, "/status") })
-	e.GET("/healthz", func(ctx echo.Context) error { return ctx.JSON(http.StatusOK, map[string]string{"status": "ok"}) })
-	e.GET("/readyz", c.ready)
-	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{})))
-	e.GET("/status.json", c.json)
+	routes := http.NewServeMux()
+	routes.Handle("GET /{$}", http.RedirectHandler("/status", http.StatusFound))
+	routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]string{"status": "ok"}, "")
+	})
+	routes.HandleFunc("GET /readyz", c.ready)
+	routes.Handle("GET /metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
+	routes.HandleFunc("GET /status.json", c.json)
 	if c.Page != nil {
-		e.Any("/status", echo.WrapHandler(c.Page))
-		e.Any("/status/*", echo.WrapHandler(c.Page))
+		routes.Handle("/status", c.Page)
+		routes.Handle("/status/", c.Page)
 	}
-	return c.Guard.protect(e)
+	return c.Guard.protect(routes)
+}
+
+// answer writes the value as JSON. What can go wrong is that the reader has hung up.
+func answer(w http.ResponseWriter, code int, value any, indent string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", indent)
+	_ = encoder.Encode(value)
 }
 
 // readiness is the body of /readyz.
@@ -85,8 +83,8 @@ type readiness struct {
 	Checks map[string]string `json:"checks"`
 }
 
-func (c Config) ready(ctx echo.Context) error {
-	bounded, cancel := context.WithTimeout(ctx.Request().Context(), checkTimeout)
+func (c Config) ready(w http.ResponseWriter, r *http.Request) {
+	bounded, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
 	texts, wrong := make([]string, len(c.Checks)), make([]bool, len(c.Checks))
 	var checking sync.WaitGroup
@@ -94,22 +92,22 @@ func (c Config) ready(ctx echo.Context) error {
 		checking.Go(func() { texts[i], wrong[i] = check.look(bounded) })
 	}
 	checking.Wait()
-	answer, code := readiness{Status: "ready", Checks: map[string]string{}}, http.StatusOK
-	told := c.Guard.mayRead(ctx.Request())
+	says, code := readiness{Status: "ready", Checks: map[string]string{}}, http.StatusOK
+	told := c.Guard.mayRead(r)
 	for i, check := range c.Checks {
 		switch {
 		case told:
-			answer.Checks[check.Name] = texts[i]
+			says.Checks[check.Name] = texts[i]
 		case wrong[i]:
-			answer.Checks[check.Name] = "not ok"
+			says.Checks[check.Name] = "not ok"
 		default:
-			answer.Checks[check.Name] = "ok"
+			says.Checks[check.Name] = "ok"
 		}
 		if wrong[i] && !check.Advisory {
-			answer.Status, code = "not ready", http.StatusServiceUnavailable
+			says.Status, code = "not ready", http.StatusServiceUnavailable
 		}
 	}
-	return ctx.JSONPretty(code, answer, "  ")
+	answer(w, code, says, "  ")
 }
 
 // Err returns a sentence that says what is wrong, or nil.
@@ -131,22 +129,20 @@ func (c Check) look(ctx context.Context) (text string, wrong bool) {
 	return "ok", false
 }
 
-func (c Config) snapshot(ctx echo.Context) (Snapshot, error) {
-	bounded, cancel := context.WithTimeout(ctx.Request().Context(), readTimeout)
+// json answers with all that [Read] knows.
+func (c Config) json(w http.ResponseWriter, r *http.Request) {
+	bounded, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
 	s, err := Read(bounded, c.JetStream, time.Now())
 	if err != nil {
-		return s, echo.NewHTTPError(http.StatusServiceUnavailable, "the ledger cannot be read: "+err.Error())
+		answer(w, http.StatusServiceUnavailable, map[string]string{"message": "the ledger cannot be read: " + err.Error()}, "")
+		return
 	}
-	return s, nil
-}
-
-func (c Config) json(ctx echo.Context) error {
-	s, err := c.snapshot(ctx)
-	if err != nil {
-		return err
+	// Without blanks, which are a third of it where there are many numbers; who wants
+	// them asks for ?pretty.
+	indent := ""
+	if r.URL.Query().Has("pretty") {
+		indent = "  "
 	}
-	// Without blanks, which are a third of it where there are many numbers; echo writes
-	// them for who asks for ?pretty.
-	return ctx.JSON(http.StatusOK, s)
+	answer(w, http.StatusOK, s, indent)
 }

@@ -108,7 +108,7 @@ func show(t testing.TB, js jetstream.JetStream, config page.Config) world {
 	config.JetStream, config.Log = js, zerolog.New(&log)
 	shown := page.New(config)
 	server := httptest.NewServer(status.Handler(status.Config{
-		JetStream: js, Checks: config.Checks, Metrics: prometheus.NewRegistry(), Log: config.Log, Page: shown,
+		JetStream: js, Checks: config.Checks, Metrics: prometheus.NewRegistry(), Page: shown,
 	}))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
