@@ -311,21 +311,38 @@ func (a *Assigner) Run(ctx context.Context) error {
 // watchHold tells the log when a person holds or resumes the assigner, and whether it is
 // held to begin with. Who reads the log would look for why nothing is done.
 func (a *Assigner) watchHold(ctx context.Context) (stop func(), err error) {
+	var mu sync.Mutex
+	told := false // that it is held
 	tell := func(held bool) {
-		if held {
-			a.log.Info().Msg("on hold: nothing is begun until a person resumes; events are kept")
+		if held == told {
 			return
 		}
-		a.log.Info().Msg("resumed: work goes on")
+		told = held
+		if held {
+			a.log.Info().Msg("on hold: nothing is begun until a person resumes; events are kept")
+		} else {
+			a.log.Info().Msg("resumed: work goes on")
+		}
 	}
-	held, err := events.IsHeld(ctx, a.config.JetStream)
+	// Watched before it is asked for, so that no change falls between the two; what is
+	// heard meanwhile waits until the answer is told.
+	mu.Lock()
+	defer mu.Unlock()
+	stop, err = events.WatchHold(a.config.JetStream, func(held bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		tell(held)
+	})
 	if err != nil {
 		return nil, err
 	}
-	if held {
-		tell(true)
+	held, err := events.IsHeld(ctx, a.config.JetStream)
+	if err != nil {
+		stop()
+		return nil, err
 	}
-	return events.WatchHold(a.config.JetStream, tell)
+	tell(held)
+	return stop, nil
 }
 
 // Ready returns nil when this process can do its work or stand by for it, else
