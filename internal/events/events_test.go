@@ -546,24 +546,7 @@ func TestConnectOrWait_TellsAwayFromRefused(t *testing.T) {
 
 // rudeServer hangs up on everybody, as a proxy does that has nobody behind it.
 func rudeServer(t *testing.T) (address string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopped := make(chan struct{})
-	t.Cleanup(func() { listener.Close(); <-stopped })
-	go func() {
-		defer close(stopped)
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			conn.Close()
-		}
-	}()
-	return listener.Addr().String()
+	return natstest.Answering(t, func(net.Conn) {})
 }
 
 func TestEmbedded_LocksItsFolder(t *testing.T) {

@@ -15,12 +15,19 @@ import (
 	"greenlight/internal/httpserve"
 )
 
+// borrowed is how a server of package httptest is configured, certificate and all, and a
+// client that trusts it.
+func borrowed() (*tls.Config, *http.Client) {
+	example := httptest.NewTLSServer(nil)
+	defer example.Close()
+	config := example.TLS.Clone()
+	config.NextProtos = []string{"http/1.1"}
+	return config, example.Client()
+}
+
 // Those who hold back half of a handshake keep out nobody either.
 func TestTLS_HalfAHandshakeIsDisplacedLikeHalfARequest(t *testing.T) {
-	example := httptest.NewTLSServer(nil) // whose certificate we borrow
-	config, client := example.TLS.Clone(), example.Client()
-	example.Close()
-	config.NextProtos = []string{"http/1.1"}
+	config, client := borrowed()
 	listener, err := httpserve.Listen("127.0.0.1:0")
 	must(t, err)
 	const most = 3
@@ -53,10 +60,7 @@ func TestTLS_HalfAHandshakeIsDisplacedLikeHalfARequest(t *testing.T) {
 }
 
 func TestTLS_TellsOfHandshakesThatFail(t *testing.T) {
-	example := httptest.NewTLSServer(nil) // whose certificate we borrow
-	config, client := example.TLS.Clone(), example.Client()
-	example.Close()
-	config.NextProtos = []string{"http/1.1"}
+	config, client := borrowed()
 	listener, err := httpserve.Listen("127.0.0.1:0")
 	must(t, err)
 	address := listener.Addr().String()
