@@ -38,6 +38,12 @@ const (
 	// groupWaiting is how many events may wait to be stored. More would not be
 	// stored in time anyway.
 	groupWaiting = 4096
+	// groupCompany is how many events that wait when a commit ends tell of a load under
+	// which the next commit pays the more, the more it takes: most of its price is the
+	// same for any number. Fewer go at once.
+	groupCompany = 8
+	// groupGather bounds for how long more may then gather.
+	groupGather = 2 * time.Millisecond
 	// groupTimeout bounds one commit.
 	groupTimeout = 1500 * time.Millisecond
 	// groupPause is for how long events are stored one by one after the server refused
@@ -49,8 +55,9 @@ const (
 var ErrBusy = errors.New("too many events wait to be stored")
 
 // Group stores events that come at the same time with one commit, and so with one
-// sync to disk: while one commit is under way the next events gather for the next.
-// A lone event is stored at once and waits for no company.
+// sync to disk: while one commit is under way the next events gather for the next, and
+// under load for a moment longer. A lone event is stored at once and waits for no
+// company.
 //
 // Events are stored all or none by a commit, which the server refuses if it has
 // seen one of their ids before; so what was stored lately goes by itself. Safe for
@@ -61,6 +68,8 @@ type Group struct {
 	mu      sync.Mutex
 	waiting []*waiting
 	working bool // whether a goroutine stores what waits
+	enough  int  // closes full when as many wait
+	full    chan struct{}
 
 	recent recentIDs
 	// aloneUntil is until when batches are not tried. It belongs to the goroutine that
@@ -119,6 +128,10 @@ func (g *Group) join(w *waiting) error {
 		return ErrBusy
 	}
 	g.waiting = append(g.waiting, w)
+	if g.full != nil && len(g.waiting) >= g.enough {
+		close(g.full)
+		g.full = nil
+	}
 	if !g.working {
 		g.working = true
 		go g.work()
@@ -134,7 +147,38 @@ func (g *Group) work() {
 			return
 		}
 		g.store(batch)
+		g.gather(len(batch))
 	}
+}
+
+// gather lets more events come under load before the next commit. Those that the last
+// one stored and those that came meanwhile tell how many there are at a time; most of
+// them are waited for, not all, so that the others are verified during the commit.
+func (g *Group) gather(stored int) {
+	full := g.expect(stored)
+	if full == nil {
+		return
+	}
+	timeout := time.NewTimer(groupGather)
+	defer timeout.Stop()
+	select {
+	case <-full:
+	case <-timeout.C:
+	}
+}
+
+// expect returns what will be closed when enough wait, or nil if they need not be
+// waited for.
+func (g *Group) expect(stored int) <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.enough = min((stored+len(g.waiting))*3/5, groupMost)
+	if len(g.waiting) < groupCompany || len(g.waiting) >= g.enough {
+		g.full = nil
+		return nil
+	}
+	g.full = make(chan struct{})
+	return g.full
 }
 
 // take takes the events that waited longest, or ends the worker.
