@@ -33,7 +33,8 @@ type objects struct {
 	policies    map[string]networking.NetworkPolicy
 }
 
-// base builds the base, and fails for a field that Kubernetes does not know.
+// base builds the base, and fails for a field that Kubernetes does not know or that is
+// missing.
 func base(t *testing.T) objects {
 	t.Helper()
 	return build(t, "kubernetes")
@@ -73,7 +74,8 @@ func build(t *testing.T, folder string) objects {
 func toolPod(t *testing.T) core.Pod {
 	t.Helper()
 	pods := map[string]core.Pod{}
-	keep(t, pods, tool, []byte(read(t, deploy+"/kubernetes/tool.json")))
+	overrides := read(t, deploy+"/kubernetes/tool.json")
+	keep(t, pods, tool, []byte(strings.Replace(overrides, "{", `{"kind": "Pod",`, 1))) // which kubectl adds
 	return pods[tool]
 }
 
@@ -84,6 +86,11 @@ func keep[T any](t *testing.T, into map[string]T, name string, text []byte) {
 	must(t, err)
 	for _, fault := range unknown {
 		t.Errorf("%s: %v", name, fault)
+	}
+	lacking, err := missing(text)
+	must(t, err)
+	for _, path := range lacking {
+		t.Errorf("%s: %s is missing, which Kubernetes demands", name, path)
 	}
 	into[name] = object
 }
