@@ -44,6 +44,9 @@ const (
 	groupCompany = 8
 	// groupGather bounds for how long more may then gather.
 	groupGather = 2 * time.Millisecond
+	// groupHalvings bounds how often a batch is halved that holds unknown copies: many
+	// of them would have commit after commit refused, while all others wait.
+	groupHalvings = 3
 	// groupTimeout bounds one commit.
 	groupTimeout = 1500 * time.Millisecond
 	// groupPause is for how long events are stored one by one after the server refused
@@ -155,6 +158,9 @@ func (g *Group) work() {
 // one stored and those that came meanwhile tell how many there are at a time; most of
 // them are waited for, not all, so that the others are verified during the commit.
 func (g *Group) gather(stored int) {
+	if g.apart() {
+		return
+	}
 	full := g.expect(stored)
 	if full == nil {
 		return
@@ -202,7 +208,7 @@ func (g *Group) take() []*waiting {
 // and alone, since one among many would have them all refused.
 func (g *Group) store(batch []*waiting) {
 	fresh, copies := g.sort(batch)
-	g.together(fresh)
+	g.together(fresh, groupHalvings)
 	g.eachAlone(copies)
 }
 
@@ -222,9 +228,10 @@ func (g *Group) sort(batch []*waiting) (fresh, copies []*waiting) {
 	return fresh, copies
 }
 
-// together stores a batch with one commit, if that is worth it and can be.
-func (g *Group) together(batch []*waiting) {
-	if len(batch) < groupLeast || time.Now().Before(g.aloneUntil) {
+// together stores a batch with one commit, if that is worth it and can be. A refused
+// one is halved so many times.
+func (g *Group) together(batch []*waiting, halvings int) {
+	if len(batch) < groupLeast || halvings < 0 || g.apart() {
 		g.eachAlone(batch)
 		return
 	}
@@ -232,10 +239,10 @@ func (g *Group) together(batch []*waiting) {
 	refusal, refused := errors.AsType[*jetstream.APIError](err)
 	switch {
 	case refused && refusal.ErrorCode == codeHoldsCopy:
-		// A copy that we did not know of. Halving finds it in few steps.
+		// A copy that we did not know of. Halving leaves few to be stored one by one.
 		half := len(batch) / 2
-		g.together(batch[:half])
-		g.together(batch[half:])
+		g.together(batch[:half], halvings-1)
+		g.together(batch[half:], halvings-1)
 	case refused || errors.Is(err, nats.ErrNoResponders):
 		// Whatever it is, it will be so for the next ones: a refused batch costs as
 		// much as a stored one.
@@ -243,10 +250,14 @@ func (g *Group) together(batch []*waiting) {
 		g.eachAlone(batch)
 	default:
 		for i, w := range batch {
+			g.recent.add(w.id()) // also if nobody knows: then it is sent again, and may be a copy
 			g.tell(w, result{Receipt{Sequence: first + uint64(i)}, err})
 		}
 	}
 }
+
+// apart says that events are stored one by one for now.
+func (g *Group) apart() bool { return time.Now().Before(g.aloneUntil) }
 
 // eachAlone stores each event by itself, all at once.
 func (g *Group) eachAlone(batch []*waiting) {

@@ -3,10 +3,13 @@ package events
 import (
 	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // groupWith has a worker that does nothing, and so many events that wait.
 func groupWith(t *testing.T, waits int) *Group {
+	t.Helper()
 	g := &Group{working: true}
 	for range waits {
 		arrive(t, g)
@@ -61,13 +64,47 @@ func TestGather_ManyWaitUntilMostAreThere(t *testing.T) {
 }
 
 // Those who are expected may never come.
-func TestGather_EndsWithoutTheOthers(t *testing.T) {
-	g := groupWith(t, 10)
-	g.gather(20)
-	if len(g.waiting) != 10 {
-		t.Errorf("%d events wait, want the 10 that did", len(g.waiting))
-	}
-	for range 20 {
-		arrive(t, g) // and nothing is told twice
-	}
+func TestGather_WaitsAMomentForTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := groupWith(t, 10)
+		began := time.Now()
+		g.gather(20)
+		if waited := time.Since(began); waited != groupGather {
+			t.Errorf("waited %v, want %v", waited, groupGather)
+		}
+		for range 20 {
+			arrive(t, g) // which nobody waits for any more
+		}
+	})
+}
+
+func TestGather_EndsWhenMostAreThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := groupWith(t, 10)
+		began := time.Now()
+		go func() {
+			time.Sleep(groupGather / 2)
+			for range 8 {
+				arrive(t, g)
+			}
+		}()
+		g.gather(20)
+		if waited := time.Since(began); waited != groupGather/2 {
+			t.Errorf("waited %v, want %v", waited, groupGather/2)
+		}
+		synctest.Wait()
+	})
+}
+
+// Who is stored one by one gains nothing by company.
+func TestGather_WaitsForNobodyWhileBatchesAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := groupWith(t, 10)
+		g.aloneUntil = time.Now().Add(groupPause)
+		began := time.Now()
+		g.gather(20)
+		if waited := time.Since(began); waited != 0 {
+			t.Errorf("waited %v", waited)
+		}
+	})
 }

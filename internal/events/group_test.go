@@ -138,6 +138,37 @@ func TestGroup_CopiesThatOnlyTheServerKnowsHarmNoOther(t *testing.T) {
 	}
 }
 
+// After a restart Telnyx may send again what another process stored. Halving down to the
+// last copy would have all others wait for commit after commit.
+func TestGroup_ManyUnknownCopiesAreSoonStoredOneByOne(t *testing.T) {
+	js, _ := startStreams(t)
+	batch := manyVerified("id-", 128)
+	if _, errs := together(t, events.NewGroup(js), batch); errors.Join(errs...) != nil {
+		t.Fatal(errors.Join(errs...))
+	}
+	ids := map[string]bool{}
+	for _, e := range batch {
+		ids[e.ID] = true
+	}
+	wire, err := js.Conn().SubscribeSync("telnyx.event.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipts, errs := together(t, events.NewGroup(js), batch) // which knows none of them
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	for i, receipt := range receipts {
+		if !receipt.Duplicate {
+			t.Errorf("%s was stored twice", batch[i].ID)
+		}
+	}
+	const levels = 4 // the whole, and three halvings
+	if sent := inBatches(t, js.Conn(), wire, ids); sent == 0 || sent > levels*len(batch) {
+		t.Errorf("%d messages of batches for %d copies, want some, and %d at most", sent, len(batch), levels*len(batch))
+	}
+}
+
 // inBatches counts the messages that came over the wire as part of a batch and have one
 // of the ids.
 func inBatches(t *testing.T, nc *nats.Conn, wire *nats.Subscription, ids map[string]bool) (count int) {
