@@ -8,8 +8,8 @@
 # (65532), and need no writable file system but for greenlight's /data.
 #
 # The binaries come out the same, byte for byte, for the same commit, Go and build
-# arguments, and the same as those of make build with the same version. What they say of themselves is an
-# argument too:
+# arguments, and the same as those of make build with the same version. What they say
+# of themselves is an argument too:
 #
 #   --build-arg VERSION=$(git describe --tags --always | sed s/^v//) \
 #   --build-arg COMMIT=$(git rev-parse HEAD) \

@@ -250,7 +250,9 @@ func (g *Group) together(batch []*waiting, halvings int) {
 		g.eachAlone(batch)
 	default:
 		for i, w := range batch {
-			g.recent.add(w.id()) // also if nobody knows: then it is sent again, and may be a copy
+			if err != nil {
+				g.recent.add(w.id()) // it may be stored, and a copy when it is sent again
+			}
 			g.tell(w, result{Receipt{Sequence: first + uint64(i)}, err})
 		}
 	}
