@@ -125,7 +125,7 @@ func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Co
 	if err != nil {
 		return nil, err
 	}
-	p.Syncs()
+	p.Syncs(s.dir)
 	if err := server.TellHealth(nc); err != nil {
 		return nil, err
 	}

@@ -32,7 +32,10 @@ type Guarantee struct {
 	Later bool
 	// DropsOldest says that a full stream makes room by dropping the oldest events.
 	DropsOldest bool
-	Sync        Sync
+	// Fleeting is the volume that the file is on if nothing lasts there; see
+	// [Volume.Fleeting].
+	Fleeting string
+	Sync     Sync
 }
 
 // GuaranteeOf returns how a stream keeps events on servers that sync them so.
@@ -60,6 +63,8 @@ func (g Guarantee) kept() string {
 		return "What a 200 means here cannot be told: the stream of events could not be looked at."
 	case g.InMemory:
 		return "A 200 here means that the event is in memory. It is gone when " + g.servers("the server restarts", "the servers restart") + "."
+	case g.Fleeting != "":
+		return "A 200 here means that the event is in a file on " + g.Fleeting + ": no sync makes it last there."
 	case g.Later:
 		return "A 200 here means that " + g.servers("one server has the event", fmt.Sprintf("most of %d servers have the event", g.Copies)) +
 			", not yet that it is in a file. A crash of " + g.servers("the server", "most of them at once") + " takes what was not written yet."

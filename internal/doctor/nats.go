@@ -44,7 +44,9 @@ func (n NATS) Look(ctx context.Context, r *Report) {
 	}
 	sync, source := n.sync(ctx, info)
 	copies := max(info.Config.Replicas, 1)
-	r.Means = GuaranteeOf(info.Config, sync).String()
+	means := GuaranteeOf(info.Config, sync)
+	means.Fleeting = fleetingFolder(n.Dir)
+	r.Means = means.String()
 	r.Add(Storage(info), Replicas(info, n.Conn.ConnectedClusterName() != ""), Synced(sync, copies, source))
 	r.Add(n.writes(ctx))
 	if n.Dir != "" {

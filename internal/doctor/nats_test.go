@@ -245,3 +245,35 @@ func TestAssigner_TellsAHold(t *testing.T) {
 		})
 	}
 }
+
+// On a volume that is memory, or a container's own, the headline promises no disk, and
+// nor does readiness.
+func TestNATS_PromisesNothingOfAFolderWhereNothingLasts(t *testing.T) {
+	dir := fleetingFolder(t)
+	nc, js := connect(t, outside(t, nil), "all")
+	furnish(t, js)
+	report, found := look(t, doctor.NATS{Conn: nc, Embedded: true, Syncs: true, Dir: dir})
+	if got := found[doctor.CheckDisk]; got.Level != doctor.Fail {
+		t.Errorf("got %+v, want that nothing lasts there", got)
+	}
+	for name, got := range map[string]string{
+		"doctor": report.Means, "readiness": doctor.NewStanding(js, doctor.SyncAlways, dir).Says(t.Context()),
+	} {
+		if strings.Contains(got, "written through") || !strings.Contains(got, "no sync makes it last") {
+			t.Errorf("%s: got %q, want no promise of a disk", name, got)
+		}
+	}
+}
+
+// fleetingFolder finds a folder on which nothing lasts; most machines have one in
+// memory.
+func fleetingFolder(t *testing.T) string {
+	t.Helper()
+	for _, dir := range []string{"/dev/shm", "/run", t.TempDir()} {
+		if v, known, err := doctor.VolumeOf(dir); err == nil && known && v.Fleeting() != "" {
+			return dir
+		}
+	}
+	t.Skip("neither /dev/shm nor /run is in memory here, and the test folder is on a disk")
+	return ""
+}

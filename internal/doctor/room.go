@@ -76,6 +76,15 @@ var (
 	remote = map[string]bool{"nfs": true, "smb": true, "cifs": true, "fuse": true}
 )
 
+// Fleeting says what the volume is if nothing lasts on it, such as «tmpfs, which is
+// memory»; it is empty if files last.
+func (v Volume) Fleeting() string {
+	if why := fleeting[v.Kind]; why != "" {
+		return v.Kind + ", " + why
+	}
+	return ""
+}
+
 // leastFree is what a disk should have free, whatever the stream still needs.
 const leastFree = 64 << 20
 
@@ -87,10 +96,10 @@ func Disk(dir string, v Volume, wanted int64) Finding {
 	if v.Kind != "" {
 		on += " is on " + v.Kind
 	}
-	switch why := fleeting[v.Kind]; {
-	case why != "":
+	switch {
+	case v.Fleeting() != "":
 		f.Level = Fail
-		f.Says = fmt.Sprintf("%s, %s: no sync makes events last there.", on, why)
+		f.Says = fmt.Sprintf("Data folder %s is on %s: no sync makes events last there.", dir, v.Fleeting())
 		f.Mend = "Name a folder on a disk with --data, in a container one on a volume."
 	case v.Free < leastFree:
 		f.Level = Fail

@@ -169,6 +169,7 @@ func TestGuarantee_PromisesNoMoreThanIsKnown(t *testing.T) {
 	for _, g := range []doctor.Guarantee{
 		{}, {Copies: 1}, {Copies: 3}, {Copies: 1, Sync: doctor.SyncUnknown}, {Copies: 3, Sync: doctor.SyncLater},
 		{Copies: 1, Sync: doctor.SyncLater}, {Copies: 1, InMemory: true, Sync: doctor.SyncAlways},
+		{Copies: 1, Fleeting: "tmpfs, which is memory", Sync: doctor.SyncAlways},
 	} {
 		if got := g.String(); strings.Contains(got, "written through") {
 			t.Errorf("%+v: got %q, want no promise of a disk", g, got)

@@ -42,8 +42,9 @@ type Process struct {
 	registry *prometheus.Registry
 	// streams are made once, in the background if the server is away at first.
 	streams *attempt
-	// sync is what is known of the server; see [doctor.Standing].
+	// sync and dir are what is known of the server; see [doctor.Standing].
 	sync doctor.Sync
+	dir  string
 	// awaits says that a server that is away is waited for.
 	awaits bool
 	checks []status.Check
@@ -154,8 +155,9 @@ func (p *Process) watchConnection(ctx context.Context, nc *nats.Conn) {
 }
 
 // Syncs says that the server syncs every event to the disk before it acknowledges it,
-// which it does not tell by itself. Say so before the status is added.
-func (p *Process) Syncs() { p.sync = doctor.SyncAlways }
+// which it does not tell by itself, and that its data are in the folder dir. Say so
+// before the status is added.
+func (p *Process) Syncs(dir string) { p.sync, p.dir = doctor.SyncAlways, dir }
 
 // AddCheck adds something to readiness that is not a part's. Add it before the status.
 func (p *Process) AddCheck(check status.Check) { p.checks = append(p.checks, check) }
