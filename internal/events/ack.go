@@ -22,11 +22,11 @@ type ack struct {
 	Error     *jetstream.APIError `json:"error"`
 }
 
-// request publishes the message and waits for the acknowledgement of [StreamEvents].
-// It is what jetstream's PublishMsg does, for a message whose stream is known, at two
-// thirds of the time (BenchmarkPublish), and for batches, which that cannot do.
-func request(ctx context.Context, nc *nats.Conn, msg *nats.Msg) (ack, error) {
-	reply, err := nc.RequestMsgWithContext(ctx, msg)
+// store publishes the message and waits for the stream's acknowledgement. It is what
+// jetstream's PublishMsg does, for less (BenchmarkPublish), and for batches, which that
+// cannot do.
+func (o *outbox) store(ctx context.Context, msg *nats.Msg, stream string) (ack, error) {
+	reply, err := o.request(ctx, msg)
 	if err != nil {
 		return ack{}, err
 	}
@@ -37,13 +37,13 @@ func request(ctx context.Context, nc *nats.Conn, msg *nats.Msg) (ack, error) {
 	if a.Error != nil {
 		return ack{}, a.Error
 	}
-	if a.Stream != StreamEvents {
-		return ack{}, fmt.Errorf("%.100q acknowledged in the place of the stream %s", a.Stream, StreamEvents)
+	if a.Stream != stream {
+		return ack{}, fmt.Errorf("%.100q acknowledged in the place of the stream %s", a.Stream, stream)
 	}
 	return a, nil
 }
 
-// plainAck is how the acknowledgement of a message begins that was stored, and is no
+// plainAck is how the acknowledgement of an event begins that was stored, and is no
 // copy of another: all but a few are so, and nothing follows but a number and a brace.
 const plainAck = `{"stream":"` + StreamEvents + `","seq":`
 
@@ -66,16 +66,16 @@ const (
 	leaderWait  = 250 * time.Millisecond
 )
 
-// requestLeader is request that tries again while nobody answers for the stream, as
+// storeWithLeader is store that tries again while nobody answers for the stream, as
 // when its leader changes.
-func requestLeader(ctx context.Context, nc *nats.Conn, msg *nats.Msg) (ack, error) {
+func (o *outbox) storeWithLeader(ctx context.Context, msg *nats.Msg, stream string) (ack, error) {
 	for try := 1; ; try++ {
-		a, err := request(ctx, nc, msg)
+		a, err := o.store(ctx, msg, stream)
 		if !errors.Is(err, nats.ErrNoResponders) {
 			return a, err
 		}
 		if try == leaderTries {
-			return ack{}, fmt.Errorf("nobody answers for the stream %s: it is not there, or has no leader: %w", StreamEvents, err)
+			return ack{}, fmt.Errorf("nobody answers for the stream %s: it is not there, or has no leader: %w", stream, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -68,11 +68,11 @@ func (p *Publisher) DeadLetter(ctx context.Context, letter DeadLetter) error {
 		msg.Header.Set(HeaderOriginSubject, letter.OriginSubject)
 		msg.Header.Set(HeaderOriginSequence, strconv.FormatUint(letter.OriginSequence, 10))
 	}
-	options := []jetstream.PublishOpt{jetstream.WithExpectStream(StreamDeadLetters)}
+	msg.Header.Set(jetstream.ExpectedStreamHeader, StreamDeadLetters)
 	if letter.Key != "" {
-		options = append(options, jetstream.WithMsgID(messageID(letter.Key)))
+		msg.Header.Set(jetstream.MsgIDHeader, messageID(letter.Key))
 	}
-	if _, err := p.js.PublishMsg(ctx, msg, options...); err != nil {
+	if _, err := p.outbox.storeWithLeader(ctx, msg, StreamDeadLetters); err != nil {
 		return fmt.Errorf("store dead letter (%s, %s): %w", letter.Origin, letter.Reason, err)
 	}
 	return nil

@@ -23,6 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	natstest.Main()
 	goleak.VerifyTestMain(m, leaktest.Server()...)
 }
 

@@ -66,7 +66,8 @@ var ErrBusy = errors.New("too many events wait to be stored")
 // seen one of their ids before; so what was stored lately goes by itself. Safe for
 // concurrent use; the zero value is not usable.
 type Group struct {
-	nc *nats.Conn
+	nc     *nats.Conn
+	outbox *outbox
 
 	mu      sync.Mutex
 	waiting []*waiting
@@ -96,7 +97,7 @@ type result struct {
 
 // NewGroup returns a Group that publishes on js. The streams must exist.
 func NewGroup(js jetstream.JetStream) *Group {
-	return &Group{nc: js.Conn()}
+	return &Group{nc: js.Conn(), outbox: newOutbox(js.Conn())}
 }
 
 // Publish stores the event, maybe together with others; see [Publisher.Publish].
@@ -209,7 +210,9 @@ func (g *Group) take() []*waiting {
 func (g *Group) store(batch []*waiting) {
 	fresh, copies := g.sort(batch)
 	g.together(fresh, groupHalvings)
-	g.eachAlone(copies)
+	for _, w := range copies {
+		go func() { g.tell(w, g.alone(w)) }() // which nobody else has to wait for
+	}
 }
 
 // sort puts aside what seems to be a copy, of an event stored lately or of one in the
@@ -282,7 +285,7 @@ func (g *Group) alone(w *waiting) result {
 	for _, header := range []string{headerBatchID, headerBatchSequence, headerBatchCommit} {
 		w.msg.Header.Del(header)
 	}
-	a, err := requestLeader(w.ctx, g.nc, w.msg)
+	a, err := g.outbox.storeWithLeader(w.ctx, w.msg, StreamEvents)
 	return result{Receipt{Sequence: a.Sequence, Duplicate: a.Duplicate}, err}
 }
 
@@ -302,7 +305,7 @@ func (g *Group) commit(batch []*waiting) (first uint64, err error) {
 		}
 	}
 	batch[last].msg.Header.Set(headerBatchCommit, "1")
-	a, err := request(ctx, g.nc, batch[last].msg)
+	a, err := g.outbox.store(ctx, batch[last].msg, StreamEvents)
 	if err != nil {
 		return 0, err
 	}

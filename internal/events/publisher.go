@@ -59,8 +59,9 @@ type Receipt struct {
 // Publisher puts events and triggers into the stream. It is safe for
 // concurrent use.
 type Publisher struct {
-	js  jetstream.JetStream
-	now func() time.Time
+	js     jetstream.JetStream
+	outbox *outbox
+	now    func() time.Time
 	// clock is how far the server's clock is ahead of ours, and when that was found.
 	clock struct {
 		mu       sync.Mutex
@@ -71,7 +72,9 @@ type Publisher struct {
 
 // NewPublisher returns a publisher on js. The streams must exist; see
 // [EnsureStreams].
-func NewPublisher(js jetstream.JetStream) *Publisher { return &Publisher{js: js, now: time.Now} }
+func NewPublisher(js jetstream.JetStream) *Publisher {
+	return &Publisher{js: js, outbox: newOutbox(js.Conn()), now: time.Now}
+}
 
 // Publish stores the event and waits for the stream's acknowledgement. Without
 // one before ctx ends it returns an error, and whether the event was stored is
@@ -82,7 +85,7 @@ func (p *Publisher) Publish(ctx context.Context, e Event) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	a, err := requestLeader(ctx, p.js.Conn(), msg)
+	a, err := p.outbox.storeWithLeader(ctx, msg, StreamEvents)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("publish event %.100q: %w", e.ID, err)
 	}

@@ -153,6 +153,9 @@ func (c *crowd) unquiet(g *guest) {
 
 // follow is told of every change in a connection's state.
 func (c *crowd) follow(conn net.Conn, state http.ConnState) {
+	if state == http.StateNew || state == http.StateIdle {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	g := c.guests[conn]

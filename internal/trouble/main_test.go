@@ -80,8 +80,6 @@ type front struct {
 	// ready is the door's own part of readiness.
 	ready func(context.Context) error
 	stop  func()
-	// held is by how much an answer may be later than answerLimit.
-	held time.Duration
 }
 
 // fronts are two doors: one that stores events in groups, and one that does not.
@@ -248,7 +246,7 @@ func (f *front) deliver(id string, padding int) (int, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case took > answerLimit+f.held:
+	case took > answerLimit:
 		return 0, fmt.Errorf("answered %d after %s", answer.StatusCode, took)
 	case answer.StatusCode == http.StatusServiceUnavailable && answer.Header.Get("Retry-After") == "1":
 	case answer.StatusCode == http.StatusOK && json.Unmarshal(text, &says) == nil && says.Status == "duplicate":

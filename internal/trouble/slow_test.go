@@ -22,15 +22,6 @@ func TestSilentServer_IsNotWaitedForLong(t *testing.T) {
 			var wire natstest.Wire
 			address := wire.Start(t, server.URL)
 			fs := openFronts(t, func() *nats.Conn { return connect(t, address) }, 1)
-			for _, f := range fs {
-				if padding > 0 {
-					// So much data takes a while to come. And NATS' client holds up whoever
-					// publishes while a write stands still and it dials anew, 1.5 s at most
-					// and beyond the caller's deadline: such a 503 may come when Telnyx has
-					// given up, which tries again all the same.
-					f.held = 1500 * time.Millisecond
-				}
-			}
 			own := connect(t, server.URL)
 			before := begin(fs)
 			ls := startLoads(fs, 0)

@@ -37,8 +37,6 @@ func (w *Webhook) deliver(c echo.Context) error {
 		refused.unverified = true
 		return refused
 	}
-	w.load.begin()
-	defer w.load.end()
 	body := delivery.body
 	receivedAt := w.now()
 	ctx, cancel := context.WithTimeout(w.detached(c), max(publishTimeout-time.Since(delivery.arrived), publishLeast))
@@ -57,7 +55,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 		return ok(ctx, c, ignored)
 	}
 	publishCtx, publishing := beginPublish(ctx, event)
-	receipt, err := w.store(publishCtx, events.Event{
+	receipt, err := w.storeOnce(publishCtx, events.Event{
 		ID:          event.ID,
 		Type:        event.Type,
 		About:       event.About(),
@@ -85,6 +83,25 @@ func (w *Webhook) deliver(c echo.Context) error {
 	return ok(ctx, c, answer)
 }
 
+// storeOnce stores an event. The same delivery at the same time, which is one that
+// somebody caught and sends again and again, waits for what comes of the first: so many
+// of it take the place of one.
+func (w *Webhook) storeOnce(ctx context.Context, e events.Event) (events.Receipt, error) {
+	first := false
+	stored, err, _ := w.storing.Do(e.Signature, func() (any, error) {
+		first = true
+		w.load.begin()
+		defer w.load.end()
+		return w.store(ctx, e)
+	})
+	if err != nil {
+		return events.Receipt{}, err
+	}
+	receipt := stored.(events.Receipt)
+	receipt.Duplicate = receipt.Duplicate || !first
+	return receipt, nil
+}
+
 // detached returns a context that does not end with the request: the client's patience
 // must not decide whether an event is stored, for it may hang up while the
 // acknowledgement is on its way. It holds the request's values if there is a trace among
@@ -99,6 +116,8 @@ func (w *Webhook) detached(c echo.Context) context.Context {
 // bury stores a verified body that cannot be an event as a dead letter, so that
 // Telnyx need not send it again and a person can look at it.
 func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason string, cause error) error {
+	w.load.begin()
+	defer w.load.end()
 	digest := sha256.Sum256(body)
 	err := w.publisher.DeadLetter(ctx, events.DeadLetter{
 		Origin:   "webhook",

@@ -29,6 +29,7 @@ import (
 // answered, and what is stored is what was signed.
 func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 	const body = `{"data":{"event_type":"10dlc.campaign.update"}}`
+	caught := verified(t, "caught")
 	for name, tt := range map[string]struct {
 		options   httpserve.Options
 		strangers int
@@ -39,6 +40,8 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 		codes string
 		// Over TLS.
 		secure bool
+		// The delivery that strangers caught, which came in before them.
+		replays []byte
 	}{
 		"without headers": {strangers: 64, signed: 200, visits: 2000, codes: "signature_missing", visit: func(s *stranger) {
 			s.ask(nil, body)
@@ -48,6 +51,11 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 		}},
 		"with a stranger's signature": {strangers: 64, signed: 200, visits: 2000, codes: "signature_mismatch", visit: func(s *stranger) {
 			s.ask(s.claim, body)
+		}},
+		// More of them than may wait to be stored. Verifying them all may take a slow
+		// machine longer than a delivery has.
+		"with a signed delivery that they caught": {strangers: 160, signed: 200, visits: 4000, codes: "duplicate not_stored", replays: caught, visit: func(s *stranger) {
+			s.ask(signed(caught), string(caught))
 		}},
 		"over TLS, with a connection for each request": {strangers: 16, signed: 60, visits: 800, codes: "signature_missing", secure: true, visit: func(s *stranger) {
 			s.ask(nil, body)
@@ -83,6 +91,14 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 			} else {
 				f.address = d.serve(tt.options)
 			}
+			known := map[string]bool{}
+			if tt.replays != nil {
+				if got, err := f.attempt(&http.Transport{DisableKeepAlives: true}, tt.replays); got != accepted {
+					t.Fatalf("what they will have caught is answered %v, %v", got, err)
+				}
+				f.count(accepted)
+				known["caught"] = true
+			}
 			var strangers sync.WaitGroup
 			for range tt.strangers {
 				strangers.Go(func() {
@@ -104,6 +120,10 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 				t.Errorf("the slowest signed delivery took %s, want %s at most", f.slowest, promptly)
 			}
 			f.assertCounted(d, tt.codes)
+			if refused := f.answered[answer{503, "overloaded"}]; tt.replays != nil && refused > 0 {
+				t.Errorf("%d were refused for a delivery that is one, however often it comes", refused)
+			}
+			maps.Copy(delivered, known)
 			stored := map[string]bool{}
 			for _, m := range d.stored(events.StreamEvents) {
 				stored[m.Header.Get("Nats-Msg-Id")] = true

@@ -22,8 +22,9 @@ var errLoad = errors.New("more deliveries come than can be stored")
 
 // load knows when more deliveries come than can be stored. Those that come then are
 // refused before anything is done for them, so that there is time to store the others
-// before Telnyx gives up on them. Only what is verified counts: what strangers make up
-// cannot have anybody refused. The zero value is ready for use.
+// before Telnyx gives up on them. Only what is verified counts, and the same delivery at
+// the same time counts once: neither what strangers make up nor what they caught can
+// have anybody refused. The zero value is ready for use.
 type load struct {
 	storing atomic.Int64
 
