@@ -44,6 +44,9 @@ func BenchmarkUp(b *testing.B) {
 		b.ReportMetric(up.megabytes("VmRSS"), "MB-after")
 	})
 	b.Run("twice as much", func(b *testing.B) {
+		if sustained == 0 {
+			b.Skip("what it sustains is measured by the benchmark before this one: run all of Up")
+		}
 		up.load(b, b.N, 900, int(2*sustained)).report(b)
 		b.ReportMetric(2*sustained, "offered/s")
 		b.ReportMetric(up.megabytes("VmHWM"), "MB-peak")
@@ -118,7 +121,7 @@ type upProcess struct {
 
 // startUp builds the program and runs it without any plan, and without a Telnyx to
 // call.
-func startUp(b *testing.B) *upProcess {
+func startUp(b testing.TB) *upProcess {
 	b.Helper()
 	dir := b.TempDir()
 	binary := filepath.Join(dir, "greenlight")
