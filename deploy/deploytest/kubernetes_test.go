@@ -16,6 +16,7 @@ import (
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	policy "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -393,15 +394,30 @@ func TestKubernetes_ContainsEveryPod(t *testing.T) {
 		if len(pod.Containers) != 1 || len(pod.InitContainers) > 0 {
 			t.Fatalf("%s: got %d containers", name, len(pod.Containers))
 		}
-		if pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken {
-			t.Errorf("%s: has a token of the service account", name)
-		}
-		who := pod.SecurityContext
-		if who == nil || who.RunAsNonRoot == nil || !*who.RunAsNonRoot || who.RunAsUser == nil || *who.RunAsUser != 65532 ||
-			who.SeccompProfile == nil || who.SeccompProfile.Type != core.SeccompProfileTypeRuntimeDefault {
-			t.Errorf("%s: runs as %+v", name, who)
-		}
+		checkContained(t, name, pod)
 		c := pod.Containers[0]
+		if image, tag, _ := strings.Cut(c.Image, ":"); name != tool && (image != name || tag == "" || tag == "latest") {
+			t.Errorf("%s: image %s", name, c.Image)
+		}
+	}
+}
+
+// checkContained fails for a pod that a namespace which enforces the Pod Security
+// Standard restricted would refuse, and for one without limits.
+func checkContained(t *testing.T, name string, pod core.PodSpec) {
+	t.Helper()
+	if pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken {
+		t.Errorf("%s: has a token of the service account", name)
+	}
+	who := pod.SecurityContext
+	if who == nil || who.RunAsNonRoot == nil || !*who.RunAsNonRoot || who.RunAsUser == nil || *who.RunAsUser != 65532 ||
+		who.SeccompProfile == nil || who.SeccompProfile.Type != core.SeccompProfileTypeRuntimeDefault {
+		t.Errorf("%s: runs as %+v", name, who)
+	}
+	if pod.HostNetwork || pod.HostPID || pod.HostIPC {
+		t.Errorf("%s: is in the host", name)
+	}
+	for _, c := range pod.Containers {
 		may := c.SecurityContext
 		if may == nil || may.ReadOnlyRootFilesystem == nil || !*may.ReadOnlyRootFilesystem ||
 			may.AllowPrivilegeEscalation == nil || *may.AllowPrivilegeEscalation ||
@@ -412,12 +428,6 @@ func TestKubernetes_ContainsEveryPod(t *testing.T) {
 			if c.Resources.Requests.Name(amount, "").IsZero() || c.Resources.Limits.Name(amount, "").IsZero() {
 				t.Errorf("%s: %s: asks for %v, may have %v", name, amount, c.Resources.Requests, c.Resources.Limits)
 			}
-		}
-		if image, tag, _ := strings.Cut(c.Image, ":"); name != tool && (image != name || tag == "" || tag == "latest") {
-			t.Errorf("%s: image %s", name, c.Image)
-		}
-		if pod.HostNetwork || pod.HostPID || pod.HostIPC {
-			t.Errorf("%s: is in the host", name)
 		}
 	}
 }
@@ -485,9 +495,10 @@ func TestKubernetes_NATSSyncsAndIsACluster(t *testing.T) {
 		Container struct {
 			Image struct{ Tag string }
 			Env   map[string]natsVariable
-			Merge struct{ Resources core.ResourceRequirements }
+			Merge core.Container
 		}
-		Config struct {
+		Reloader struct{ Merge core.Container }
+		Config   struct {
 			Merge   map[string]any
 			Cluster struct {
 				Enabled  bool
@@ -498,15 +509,17 @@ func TestKubernetes_NATSSyncsAndIsACluster(t *testing.T) {
 				Merge     map[string]any
 				FileStore struct {
 					Enabled bool
+					MaxSize resource.Quantity
 					Pvc     struct {
 						Enabled bool
-						Size    string
+						Size    resource.Quantity
 					}
 				}
 			}
 		}
 		PodTemplate struct {
 			TopologySpreadConstraints map[string]core.TopologySpreadConstraint
+			Merge                     core.PodTemplateSpec
 		}
 		NatsBox struct{ Enabled bool }
 	}
@@ -521,6 +534,12 @@ func TestKubernetes_NATSSyncsAndIsACluster(t *testing.T) {
 	if _, spread := values.PodTemplate.TopologySpreadConstraints["kubernetes.io/hostname"]; !spread {
 		t.Error("two servers may share a node")
 	}
+	if store := config.JetStream.FileStore; store.MaxSize.IsZero() || store.MaxSize.Cmp(store.Pvc.Size) >= 0 {
+		t.Errorf("JetStream may take %s of a volume of %s, which has a file system too", &store.MaxSize, &store.Pvc.Size)
+	}
+	pod := values.PodTemplate.Merge.Spec
+	pod.Containers = []core.Container{values.Container.Merge, values.Reloader.Merge}
+	checkContained(t, "nats", pod)
 	// The chart writes these into the server's configuration, with what is between << and
 	// >> as it is.
 	server := map[string]any{"jetstream": config.JetStream.Merge}
