@@ -370,8 +370,12 @@ func TestCompose_NATSSyncsAndIsACluster(t *testing.T) {
 		}
 		checkNATSImage(t, tag)
 		servers = append(servers, net.JoinHostPort(name, "6222"))
-		if got := strings.Join(service.Command, " "); got != "nats-server --config /etc/nats/nats.conf --name "+name {
+		if got := strings.Join(service.Command, " "); got != "nats-server --config /etc/nats/nats.conf" {
 			t.Errorf("%s: runs %s", name, got)
+		}
+		t.Setenv("SERVER_NAME", environment(service)["SERVER_NAME"])
+		if got := natsOptions(t, folder+"/nats.conf").ServerName; got != name {
+			t.Errorf("%s: is called %q", name, got)
 		}
 		if got := mounted(service, "/etc/nats/nats.conf"); filepath.Base(got) != "nats.conf" {
 			t.Errorf("%s: its configuration is %q", name, got)
@@ -409,9 +413,10 @@ func TestCompose_NATSSyncsAndIsACluster(t *testing.T) {
 	}
 }
 
-// natsFolder lays out what a NATS container has in /etc/nats.
+// natsFolder lays out what the container nats-1 has in /etc/nats, and its environment.
 func natsFolder(t *testing.T, secrets string) string {
 	t.Helper()
+	t.Setenv("SERVER_NAME", "nats-1")
 	folder := t.TempDir()
 	must(t, os.WriteFile(folder+"/nats.conf", []byte(read(t, deploy+"/compose/nats.conf")), 0o600))
 	must(t, os.WriteFile(folder+"/auth.conf", []byte(read(t, secrets+"/nats-auth.conf")), 0o600))

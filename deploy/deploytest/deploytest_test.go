@@ -201,7 +201,7 @@ func TestSecrets_NATSUserIsSwitchedWithoutAStop(t *testing.T) {
 	options := func() *server.Options {
 		must(t, os.WriteFile(mount+"/auth.conf", []byte(read(t, folder+"/nats-auth.conf")), 0o600))
 		options := natsOptions(t, mount+"/nats.conf")
-		options.ServerName, options.StoreDir = "nats-1", store
+		options.StoreDir = store
 		options.Host, options.Cluster.Host, options.HTTPPort = "127.0.0.1", "127.0.0.1", 0
 		fmt.Sscan(client, &options.Port)
 		fmt.Sscan(cluster, &options.Cluster.Port)

@@ -124,8 +124,8 @@ func startCluster(t *testing.T, folder string) (clients []string) {
 	}
 	var servers []*server.Server
 	for i := range routes {
+		t.Setenv("SERVER_NAME", fmt.Sprintf("nats-%d", i+1))
 		options := natsOptions(t, folder+"/nats.conf")
-		options.ServerName = fmt.Sprintf("nats-%d", i+1)
 		options.Host, options.Port, options.HTTPPort = "127.0.0.1", server.RANDOM_PORT, 0
 		options.StoreDir = t.TempDir()
 		options.NoSigs, options.NoLog = true, true
