@@ -42,7 +42,8 @@ USER 65532:65532
 
 # The private listener is reached from inside the container alone, where the health
 # check asks it. For probes and Prometheus set ADMIN_LISTEN=:8081, and ADMIN_TOKEN or
-# ADMIN_TOKEN_FILE with it.
+# ADMIN_TOKEN_FILE with it. Podman and Buildah keep the health check with --format docker
+# alone.
 FROM base AS webhook
 COPY --from=build /out/webhook /webhook
 EXPOSE 8080
