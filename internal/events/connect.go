@@ -28,8 +28,9 @@ const EmbeddedURLFile = "nats.url"
 var ErrServerTooOld = errors.New("NATS server too old")
 
 // NATS' client holds up everybody who publishes, whatever their own patience, while a
-// write stands still or a server that it dialled says nothing. One may follow the
-// other, so both together must be within the 1.5 s in which the webhook answers.
+// write stands still or a server that it dialled says nothing. What an outbox sends can
+// be given up; for all else both together, since one may follow the other, are within
+// the 1.5 s in which the webhook answers.
 const (
 	writePatience   = 500 * time.Millisecond
 	connectPatience = time.Second
