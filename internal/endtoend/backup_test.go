@@ -23,6 +23,8 @@ import (
 type upProcess struct {
 	*world
 	commands, plans string
+	// env is what it is told otherwise than usual.
+	env []string
 }
 
 // run starts it and returns when it works. Stop ends it, which it must do with 0.
@@ -48,6 +50,7 @@ func (u upProcess) command(data string) (*exec.Cmd, *lockedBuffer) {
 	command := exec.Command(u.commands+"greenlight", "up")
 	command.Env = append(os.Environ(), "DATA="+data, "PLANS="+u.plans, "RESYNC=1s", "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0",
 		"TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+u.api.URL+"/v2", "TELNYX_RATE=100", "TELNYX_PUBLIC_KEY="+u.sim.PublicKey())
+	command.Env = append(command.Env, u.env...)
 	command.Stdout, command.Stderr = out, out
 	return command, out
 }
@@ -55,7 +58,17 @@ func (u upProcess) command(data string) (*exec.Cmd, *lockedBuffer) {
 // seen is what `greenlight status` shows.
 type seen struct {
 	Totals    map[ledger.State]int
-	Campaigns []struct{ Since, Told string }
+	Campaigns []struct{ Plan, Since, Told string }
+}
+
+// told is what was told last of the campaign of that name in the plan.
+func (s seen) told(plan string) string {
+	for _, c := range s.Campaigns {
+		if c.Plan == plan {
+			return c.Told
+		}
+	}
+	return ""
 }
 
 // status asks for it, and returns it as text as well.
@@ -89,7 +102,7 @@ func TestBackup_StartsElsewhereAsItStopped(t *testing.T) {
 	w.must(os.WriteFile(plans, yaml, 0o600))
 
 	old, copied := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "elsewhere")
-	up := upProcess{w, commands, plans}
+	up := upProcess{world: w, commands: commands, plans: plans}
 	_, stop := up.run(old)
 	w.eventually("the campaign is read", func() (bool, string) {
 		s, text := up.status(old)
