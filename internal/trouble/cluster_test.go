@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,7 +29,8 @@ import (
 
 // Each server of a cluster stops and comes back while deliveries come in and 300
 // numbers are attached: the leader of the stream, the leader of the consumer, and those
-// that lead nothing.
+// that lead nothing. A leader that stops hands over, often before a delivery notices. So
+// at last it takes another with it: then nobody leads, and every delivery does notice.
 func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T) {
 	t.Parallel() // it counts no goroutines
 	cluster := natstest.StartCluster(t)
@@ -47,16 +49,21 @@ func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T)
 	work.attached(10)
 
 	stopped := map[string]bool{}
+	back := func(what string, names ...string) {
+		for _, name := range names {
+			cluster.Start(name)
+		}
+		natstest.Within(t, 2*patience, func() error { return inStep(t, js) })
+		fs.becomeReady()
+		post.kept(50)
+		t.Logf("%s (%s) stopped and came back: %d deliveries kept, %d of them after 503, %d times 503, %d numbers asked for",
+			what, strings.Join(names, " and "), post.count.Load(), post.healed.Load(), post.refusals.Load(), work.requested())
+	}
 	stopOne := func(what, name string) {
 		cluster.Stop(name)
 		stopped[name] = true
 		post.kept(50)
-		cluster.Start(name)
-		natstest.Within(t, patience, func() error { return inStep(t, js) })
-		fs.becomeReady()
-		post.kept(50)
-		t.Logf("%s, %s, stopped and came back: %d deliveries kept, %d times 503, %d numbers asked for",
-			name, what, post.count.Load(), post.refusals.Load(), work.requested())
+		back(what, name)
 	}
 	stopOne("the stream's leader", leader(t, js))
 	stopOne("the consumer's leader", consumerLeader(t, js))
@@ -65,10 +72,23 @@ func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T)
 			stopOne("one of the rest", ns.Name())
 		}
 	}
+	first := leader(t, js)
+	second := cluster.Servers[0].Name()
+	if second == first {
+		second = cluster.Servers[1].Name()
+	}
+	healed := post.healed.Load()
+	cluster.Stop(first)
+	cluster.Stop(second)
+	post.refused(2 * posters)
+	back("the stream's leader and another", first, second)
 	if work.requested() == work.count {
 		t.Error("every number was asked for before the last server was back, so the test has shown less than it says")
 	}
 	ids := post.end()
+	if post.healed.Load() == healed {
+		t.Error("nothing that was answered 503 for want of a leader was answered 200 when there was one")
+	}
 	if n := post.away.Load(); n > 0 {
 		t.Errorf("a door did not answer %d times", n)
 	}
@@ -147,7 +167,7 @@ func inStep(t *testing.T, js jetstream.JetStream) error {
 	return err
 }
 
-const cluster10DLC = "851c6a5c-907b-43a9-8ada-ba1dc8335b07"
+const campaignID = "851c6a5c-907b-43a9-8ada-ba1dc8335b07"
 
 // attaching is a campaign whose numbers assigners attach, at a pace at which it takes
 // as long as what happens meanwhile.
@@ -166,13 +186,13 @@ func newAttaching(t *testing.T, count int) *attaching {
 	t.Cleanup(func() { a.api.Close(); a.sim.Close() })
 	const profile = "4001776e-0000-4000-8000-000000000001"
 	a.sim.AddMessagingProfiles(profile)
-	text := "version: 1\ncampaigns:\n- name: spring\n  campaign_id: " + cluster10DLC + "\n  max_numbers: 1000\n  numbers:\n"
+	text := "version: 1\ncampaigns:\n- name: spring\n  campaign_id: " + campaignID + "\n  max_numbers: 1000\n  numbers:\n"
 	for i := range count {
 		number := fmt.Sprintf("+1212555%04d", i)
 		a.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: profile})
 		text += "  - \"" + number + "\"\n"
 	}
-	a.sim.AddCampaign(telnyxsim.Campaign{ID: cluster10DLC, CampaignStatus: telnyx.CampaignMNOPending, MaxNumbers: count})
+	a.sim.AddCampaign(telnyxsim.Campaign{ID: campaignID, CampaignStatus: telnyx.CampaignMNOPending, MaxNumbers: count})
 	var err error
 	a.set, err = plan.LoadBytes("plan.yaml", []byte(text))
 	must(t, err)
@@ -211,7 +231,7 @@ func (a *attaching) join(nc *nats.Conn) (stop func()) {
 }
 
 // approve approves the campaign; the next resync finds out.
-func (a *attaching) approve() { must(a.t, a.sim.Approve(cluster10DLC)) }
+func (a *attaching) approve() { must(a.t, a.sim.Approve(campaignID)) }
 
 // requested is how many numbers were asked for.
 func (a *attaching) requested() int {
@@ -242,7 +262,7 @@ func (a *attaching) finishes(js jetstream.JetStream) {
 		if err != nil {
 			return err
 		}
-		numbers, err := book.Numbers(a.t.Context(), cluster10DLC)
+		numbers, err := book.Numbers(a.t.Context(), campaignID)
 		if err != nil {
 			return err
 		}
@@ -278,8 +298,9 @@ func (a *attaching) finishes(js jetstream.JetStream) {
 type posting struct {
 	t     *testing.T
 	doors atomic.Pointer[fronts]
-	// count is how many were answered 200, refusals how many 503s there were.
-	count, refusals atomic.Int64
+	// count is how many were answered 200, healed how many of them after a 503, and
+	// refusals how many 503s there were.
+	count, healed, refusals atomic.Int64
 	// away is how often no door answered at all.
 	away  atomic.Int64
 	stop  func()
@@ -288,11 +309,14 @@ type posting struct {
 	ids   []string
 }
 
+// posters are how many post at once.
+const posters = 4
+
 func startPosting(t *testing.T, doors fronts) *posting {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &posting{t: t, stop: cancel}
 	p.use(doors)
-	for range 4 {
+	for range posters {
 		p.users.Go(func() {
 			pace := time.NewTicker(slower * 20 * time.Millisecond)
 			defer pace.Stop()
@@ -313,6 +337,7 @@ func (p *posting) use(doors fronts) {
 }
 
 func (p *posting) post(id string) {
+	refused := false
 	for try := range 200 {
 		doors := *p.doors.Load()
 		code, err := doors[try%len(doors)].deliver(id, 0)
@@ -323,12 +348,16 @@ func (p *posting) post(id string) {
 			p.ids = append(p.ids, id)
 			p.mu.Unlock()
 			p.count.Add(1)
+			if refused {
+				p.healed.Add(1)
+			}
 			return
 		case unreachable:
 			p.away.Add(1)
 		case err != nil:
 			p.t.Errorf("%s: %v", id, err)
 		default:
+			refused = true
 			p.refusals.Add(1)
 		}
 		time.Sleep(50 * time.Millisecond) // whoever posts waits before the next try
@@ -339,10 +368,21 @@ func (p *posting) post(id string) {
 // kept waits until so many more were answered 200.
 func (p *posting) kept(more int64) {
 	p.t.Helper()
-	before := p.count.Load()
+	p.reach("kept", &p.count, more)
+}
+
+// refused waits until so many more were answered 503.
+func (p *posting) refused(more int64) {
+	p.t.Helper()
+	p.reach("refused", &p.refusals, more)
+}
+
+func (p *posting) reach(what string, counted *atomic.Int64, more int64) {
+	p.t.Helper()
+	before := counted.Load()
 	natstest.Within(p.t, patience, func() error {
-		if n := p.count.Load() - before; n < more {
-			return fmt.Errorf("%d more were kept, want %d", n, more)
+		if n := counted.Load() - before; n < more {
+			return fmt.Errorf("%d more were %s, want %d", n, what, more)
 		}
 		return nil
 	})
