@@ -4,18 +4,16 @@
 #   docker build --target webhook    -t greenlight-webhook .
 #   docker build --target assigner   -t greenlight-assigner .
 #
+# What the programs say of themselves is given as arguments, which deploy/version.sh
+# knows; without them they are devel, of no commit, since git is not in the build:
+#
+#   docker build $(sh deploy/version.sh print | sed 's/^/--build-arg /') --target …
+#
 # The final images hold one static binary and CA certificates, run as nobody
 # (65532), and need no writable file system but for greenlight's /data.
 #
 # The binaries come out the same, byte for byte, for the same commit, Go and build
-# arguments, and the same as those of make build with the same version. What they say
-# of themselves is an argument too:
-#
-#   --build-arg VERSION=$(git describe --tags --always | sed s/^v//) \
-#   --build-arg COMMIT=$(git rev-parse HEAD) \
-#   --build-arg SOURCE_DATE_EPOCH=$(git show -s --format=%ct)
-#
-# or DATE, such as 2026-11-26T12:00:00Z, in place of the last one.
+# arguments, and the same as those of make build.
 ARG GO_VERSION=1.26
 
 FROM golang:${GO_VERSION}-alpine AS build
@@ -26,14 +24,11 @@ COPY . .
 ARG VERSION=
 ARG COMMIT=
 ARG DATE=
-ARG SOURCE_DATE_EPOCH=
 ENV CGO_ENABLED=0
-RUN date="$DATE" \
- && if [ -z "$date" ] && [ -n "$SOURCE_DATE_EPOCH" ]; then date=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ); fi \
- && go build -trimpath -buildvcs=false -ldflags="-s -w \
+RUN go build -trimpath -buildvcs=false -ldflags="-s -w \
       -X greenlight/internal/settings.version=$VERSION \
       -X greenlight/internal/settings.commit=$COMMIT \
-      -X greenlight/internal/settings.date=$date" -o /out/ ./cmd/... \
+      -X greenlight/internal/settings.date=$DATE" -o /out/ ./cmd/... \
  && mkdir -p -m 1777 /empty/tmp && mkdir -p /empty/data && chown -R 65532:65532 /empty/data
 
 FROM scratch AS base

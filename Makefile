@@ -8,11 +8,11 @@ FUZZTIME ?= 30s
 # How long make torture goes on, and the seed of its first world; empty is by chance.
 TORTURE ?= 5m
 SEED ?=
-# What the programs say of themselves. The date is the commit's, so that building it
-# twice gives the same bytes.
-VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --dirty 2>/dev/null)),devel)
-COMMIT ?= $(shell git describe --always --abbrev=40 --exclude='*' --dirty=+dirty 2>/dev/null)
-DATE ?= $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+# What the programs say of themselves: what deploy/version.sh says, or who calls.
+checkedout = $(patsubst $(1)=%,%,$(filter $(1)=%,$(shell sh deploy/version.sh print)))
+VERSION ?= $(call checkedout,VERSION)
+COMMIT ?= $(call checkedout,COMMIT)
+DATE ?= $(call checkedout,DATE)
 STAMP = -X greenlight/internal/settings.version=$(VERSION) \
   -X greenlight/internal/settings.commit=$(COMMIT) \
   -X greenlight/internal/settings.date=$(DATE)

@@ -5,6 +5,7 @@ package release_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -154,6 +155,86 @@ func TestChangelog_HasItsForm(t *testing.T) {
 	}
 }
 
+// In each kind of sources version.sh says what is checked out, and make build builds
+// just that. Images get it from Compose's .env or by hand, and have no other way to know.
+func TestVersion_IsSaidByOneScript(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "greenlight")
+	for _, name := range []string{"Makefile", "Dockerfile", "deploy/version.sh"} {
+		text := read(t, name)
+		if name != "deploy/version.sh" && regexp.MustCompile(`\bgit (describe|log|show|rev-parse)\b`).MatchString(text) {
+			t.Errorf("%s asks git by itself", name)
+		}
+		path := filepath.Join(folder, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(in string, command ...string) string {
+		t.Helper()
+		process := exec.CommandContext(t.Context(), command[0], command[1:]...)
+		process.Dir = in
+		for _, set := range os.Environ() {
+			name, _, _ := strings.Cut(set, "=")
+			if !strings.HasPrefix(name, "MAKE") && !strings.HasPrefix(name, "GIT_") && !slices.Contains([]string{"MFLAGS", "VERSION", "COMMIT", "DATE"}, name) {
+				process.Env = append(process.Env, set)
+			}
+		}
+		const by, at = "a@example.com", "2026-01-02T04:04:05+01:00"
+		process.Env = append(process.Env, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL="+by,
+			"GIT_AUTHOR_DATE="+at, "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL="+by, "GIT_COMMITTER_DATE="+at)
+		out, err := process.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", command, err, out)
+		}
+		return string(out)
+	}
+	commit := func(in, message string) {
+		t.Helper()
+		run(in, "git", "add", ".")
+		run(in, "git", "commit", "-q", "--allow-empty", "-m", message)
+	}
+	const date = "2026-01-02T03:04:05Z"
+	for _, step := range []struct {
+		name string
+		do   func()
+		// version, commit and date are patterns.
+		version, commit, date string
+	}{
+		{"without git", func() {}, "devel", "", ""},
+		{"in somebody else's repository", func() {
+			above := filepath.Dir(folder)
+			run(above, "git", "init", "-q")
+			run(above, "git", "commit", "-q", "--allow-empty", "-m", "theirs")
+			run(above, "git", "tag", "v9.9.9")
+		}, "devel", "", ""},
+		{"without a tag", func() { run(folder, "git", "init", "-q"); commit(folder, "first") }, "devel-[0-9a-f]{7}", "[0-9a-f]{40}", date},
+		{"with a file changed", func() {
+			if err := os.WriteFile(filepath.Join(folder, "Dockerfile"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "devel-[0-9a-f]{7}-dirty", `[0-9a-f]{40}\+dirty`, date},
+		{"at a tag", func() { commit(folder, "second"); run(folder, "git", "tag", "v1.2.3") }, "1.2.3", "[0-9a-f]{40}", date},
+		{"after a tag", func() { commit(folder, "third") }, "1.2.3-1-g[0-9a-f]{7}", "[0-9a-f]{40}", date},
+	} {
+		step.do()
+		says := run(folder, "sh", "deploy/version.sh", "print")
+		if !regexp.MustCompile("^VERSION=" + step.version + "\nCOMMIT=" + step.commit + "\nDATE=" + step.date + "\n$").MatchString(says) {
+			t.Errorf("%s: version.sh says\n%s", step.name, says)
+		}
+		said := map[string]string{}
+		for line := range strings.Lines(says) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			said[name] = value
+		}
+		builds := run(folder, "make", "-n", "build")
+		for name, value := range said {
+			if want := "settings." + strings.ToLower(name) + "=" + value; !regexp.MustCompile(regexp.QuoteMeta(want) + `[ ']`).MatchString(builds) {
+				t.Errorf("%s: make build is not told %s:\n%s", step.name, want, builds)
+			}
+		}
+	}
+}
+
 // most is how large a program may be.
 var most = map[string]int64{"webhook": 20_000_000, "assigner": 20_000_000, "greenlight": 45_000_000}
 
@@ -184,7 +265,7 @@ func sources(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	for _, file := range []string{"go.mod", "go.sum", "Makefile"} {
+	for _, file := range []string{"go.mod", "go.sum", "Makefile"} { // not version.sh: makeBuild says what is built
 		if err := os.WriteFile(filepath.Join(to, file), []byte(read(t, file)), 0o600); err != nil {
 			t.Fatal(err)
 		}

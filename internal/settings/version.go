@@ -22,7 +22,8 @@ const noVersion = "devel"
 
 // Build is what a program was built from, and with what.
 type Build struct {
-	// Version is the release's, without a v before it, or "devel".
+	// Version is the release's, without a v before it. It begins with "devel" if nobody
+	// released it.
 	Version string `json:"version"`
 	// Commit is the revision in full, with "+dirty" after it if files were changed
 	// since; empty if that is not known.
