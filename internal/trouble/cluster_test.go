@@ -206,7 +206,7 @@ func (a *attaching) join(nc *nats.Conn) (stop func()) {
 	must(a.t, err)
 	transport := &http.Transport{}
 	config := assigner.Config{
-		Telnyx:    &telnyx.Client{APIKey: "key", BaseURL: a.api.URL + "/v2", HTTPClient: &http.Client{Transport: transport}, Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 12.0 / slower})},
+		Telnyx:    &telnyx.Client{APIKey: "key", BaseURL: a.api.URL + "/v2", HTTPClient: &http.Client{Transport: transport}, Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: attachRate})},
 		JetStream: js,
 		Plans:     func() *plan.Set { return a.set },
 		Replicas:  3,

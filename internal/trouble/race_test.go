@@ -11,3 +11,7 @@ const answerLimit = 4 * time.Second
 // slower is how many times slower, and with how many times fewer numbers, a cluster is
 // put to work than without the detector; `make test` does both.
 const slower = 3
+
+// attachRate is norace_test.go's for the fewer numbers, and the longer time, that there
+// are here.
+const attachRate = 2
