@@ -3,7 +3,11 @@
 GO ?= go
 # Tools are pinned here, so that go.mod stays the program's own.
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GORELEASER = $(GO) run github.com/goreleaser/goreleaser/v2@v2.17.0
+GORELEASER = PATH="$(dir $(SYFT)):$$PATH" $(GO) run github.com/goreleaser/goreleaser/v2@v2.16.0
+# goreleaser calls syft by its name, so it lies in a folder of its own, outside the tree.
+SYFT_VERSION = v1.57.1
+TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/greenlight-tools
+SYFT = $(TOOLS)/syft-$(SYFT_VERSION)/syft
 FUZZTIME ?= 30s
 # How long make torture goes on, and the seed of its first world; empty is by chance.
 TORTURE ?= 5m
@@ -19,7 +23,7 @@ STAMP = -X greenlight/internal/settings.version=$(VERSION) \
 # Where make build puts the programs.
 BIN ?= bin/
 
-.PHONY: check format vet test scale size reproduce torture trouble demo sdk fuzz bench memory capacity build snapshot
+.PHONY: check format vet test scale size reproduce torture trouble demo sdk fuzz bench memory capacity build snapshot release
 
 check: format vet test scale size demo sdk ## everything that CI runs
 
@@ -69,8 +73,15 @@ sdk: ## Telnyx's own SDK for Node against greenlight simulator, where node, npm 
 build: ## the three binaries, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags='-s -w $(STAMP)' -o $(BIN) ./cmd/...
 
-snapshot: ## a release on trial, into dist/, without lists of parts
-	$(GORELEASER) release --snapshot --clean --skip=sbom
+$(SYFT):
+	GOBIN=$(@D) $(GO) install github.com/anchore/syft/cmd/syft@$(SYFT_VERSION)
+
+snapshot: $(SYFT) ## a release on trial, into dist/, and whether its archives, checksums and lists of parts are right; the first time builds goreleaser and syft
+	$(GORELEASER) release --snapshot --clean
+	GREENLIGHT_SNAPSHOT=1 $(GO) test -count=1 -v -run '^TestSnapshot_' ./deploy/release
+
+release: $(SYFT) ## a draft of the release whose tag is checked out, with NOTES, a file that has its part of CHANGELOG.md
+	$(GORELEASER) release --clean --release-notes "$(or $(NOTES),$(error NOTES=file is missing))"
 
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; for package in $$($(GO) list ./...); do \

@@ -5,6 +5,7 @@ package plantest
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,26 @@ func TestLoad_RefusesWhatItDoesNotKnow(t *testing.T) {
 	spoilt := strings.Replace(string(text), "mod_timestamp:", "mod_timestmap:", 1)
 	if _, err := config.LoadReader(strings.NewReader(spoilt)); err == nil {
 		t.Error("a field that does not exist was taken")
+	}
+}
+
+// What goreleaser will read is read by the same version here.
+func TestReader_IsThatOfTheMakefile(t *testing.T) {
+	pin := regexp.MustCompile(`github\.com/goreleaser/goreleaser/v2[@ ](v\S+)`)
+	var pinned []string
+	for _, name := range []string{root + "/Makefile", "go.mod"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := pin.FindSubmatch(text)
+		if found == nil {
+			t.Fatalf("%s names no goreleaser", name)
+		}
+		pinned = append(pinned, string(found[1]))
+	}
+	if pinned[0] != pinned[1] {
+		t.Errorf("the Makefile runs goreleaser %s, and %s is tested", pinned[0], pinned[1])
 	}
 }
 

@@ -1,0 +1,185 @@
+package release_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"greenlight/internal/settings"
+)
+
+// dist is where make snapshot puts what a release would have.
+const dist = root + "/dist"
+
+// snapshot skips a test unless make snapshot runs it, and returns the archives that it made.
+func snapshot(t *testing.T) (archives []string) {
+	t.Helper()
+	if os.Getenv("GREENLIGHT_SNAPSHOT") == "" {
+		t.Skip("it reads dist; make snapshot makes that, and runs it")
+	}
+	archives, err := filepath.Glob(dist + "/*.tar.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(archives) != 4 {
+		t.Fatalf("got %q, want an archive of Linux and of macOS, for amd64 and for arm64", archives)
+	}
+	return archives
+}
+
+// Whoever downloads a file finds its sum, and it is right.
+func TestSnapshot_EachFileHasItsChecksum(t *testing.T) {
+	want := map[string]string{}
+	for _, archive := range snapshot(t) {
+		for _, name := range []string{archive, archive + ".sbom.json"} {
+			content, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := sha256.Sum256(content)
+			want[filepath.Base(name)] = hex.EncodeToString(sum[:])
+		}
+	}
+	for line := range strings.Lines(read(t, "dist/SHA256SUMS")) {
+		sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		if want[name] != sum {
+			t.Errorf("the sum of %s is %s, want %q", name, sum, want[name])
+		}
+		delete(want, name)
+	}
+	for name := range want {
+		t.Errorf("%s has no sum", name)
+	}
+}
+
+// parts is what this reads of a list of parts in SPDX form.
+type parts struct {
+	SPDXVersion string `json:"spdxVersion"`
+	Packages    []struct {
+		Name    string `json:"name"`
+		Version string `json:"versionInfo"`
+	} `json:"packages"`
+	Files []struct {
+		Name string `json:"fileName"`
+	} `json:"files"`
+}
+
+// A list of parts names each program of its archive, and each module that the linker put
+// into one, with its version: what people look up when a fault in a module is known.
+func TestSnapshot_ListsOfPartsNameEachProgramAndModule(t *testing.T) {
+	for _, archive := range snapshot(t) {
+		var list parts
+		text, err := os.ReadFile(archive + ".sbom.json")
+		if err := errors.Join(err, json.Unmarshal(text, &list)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(list.SPDXVersion, "SPDX-") {
+			t.Errorf("%s: the list is in the form %q", archive, list.SPDXVersion)
+		}
+		listed := map[string]bool{}
+		for _, p := range list.Packages {
+			listed[p.Name+" "+p.Version] = true
+		}
+		modules := map[string]bool{}
+		for name, program := range programs(t, archive) {
+			info, err := buildinfo.Read(bytes.NewReader(program))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, module := range info.Deps {
+				modules[module.Path+" "+module.Version] = true
+			}
+			modules["stdlib "+info.GoVersion] = true
+			if !slices.ContainsFunc(list.Files, func(f struct {
+				Name string `json:"fileName"`
+			}) bool {
+				return filepath.Base(f.Name) == name
+			}) {
+				t.Errorf("%s: the list does not name the program %s", archive, name)
+			}
+		}
+		if len(modules) < 20 {
+			t.Errorf("%s: only %d modules are in the programs, so this shows nothing", archive, len(modules))
+		}
+		for module := range modules {
+			if !listed[module] {
+				t.Errorf("%s: the list does not name %s", archive, module)
+			}
+		}
+		t.Logf("%s: %d parts are listed, %d modules are in the programs", filepath.Base(archive), len(list.Packages), len(modules))
+	}
+}
+
+// The programs of an archive say that they are of the commit that is checked out, as
+// those of make build and of an image do.
+func TestSnapshot_ProgramsSayWhatTheyAre(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "sh", filepath.Join(root, "deploy/version.sh"), "print").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, archive := range snapshot(t) {
+		if !strings.HasSuffix(archive, "_"+runtime.GOOS+"_"+runtime.GOARCH+".tar.gz") {
+			continue
+		}
+		program := filepath.Join(t.TempDir(), "greenlight")
+		if err := os.WriteFile(program, programs(t, archive)["greenlight"], 0o700); err != nil {
+			t.Fatal(err)
+		}
+		says, err := exec.CommandContext(t.Context(), program, "version", "--json").Output()
+		var build settings.Build
+		if err := errors.Join(err, json.Unmarshal(says, &build)); err != nil {
+			t.Fatal(err)
+		}
+		// goreleaser makes no release of what is changed, and so has no +dirty.
+		want := strings.ReplaceAll(string(out), "+dirty\n", "\n")
+		if !strings.HasSuffix(want, "COMMIT="+build.Commit+"\nDATE="+build.Date+"\n") {
+			t.Errorf("%s says %s, and version.sh\n%s", archive, says, out)
+		}
+	}
+}
+
+// programs are the commands in an archive, by name. It fails if one is not there.
+func programs(t *testing.T, archive string) map[string][]byte {
+	t.Helper()
+	file, err := os.Open(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	unzipped, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]byte{}
+	for entries := tar.NewReader(unzipped); ; {
+		entry, err := entries.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := filepath.Base(entry.Name); most[name] > 0 && entry.Typeflag == tar.TypeReg {
+			if found[name], err = io.ReadAll(entries); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(found) != len(most) {
+		t.Fatalf("%s has %d programs, want %d", archive, len(found), len(most))
+	}
+	return found
+}
