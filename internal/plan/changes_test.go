@@ -5,21 +5,6 @@ import (
 	"testing"
 )
 
-func TestChanges_Count(t *testing.T) {
-	changes := Changes{{Action: Attach}, {Action: Done}, {Action: Attach}}
-	for action, want := range map[Action]int{Attach: 2, Done: 1, Conflict: 0} {
-		if got := changes.Count(action); got != want {
-			t.Errorf("Count(%s) = %d, want %d", action, got, want)
-		}
-	}
-}
-
-func TestChanges_StringOfNone(t *testing.T) {
-	if got := (Changes{}).String(); got != "" {
-		t.Errorf("got %q, want nothing", got)
-	}
-}
-
 func TestAction_SignIsOneCharacterEach(t *testing.T) {
 	for action, want := range map[Action]string{Attach: "+", Move: ">", Done: "=", Wait: "~", WaitToMove: "~", WaitToAttach: "~", Conflict: "!", Extra: "?", "new": " "} {
 		if got := action.Sign(); got != want {

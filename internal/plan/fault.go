@@ -53,7 +53,7 @@ func (f *Fault) Position() Position {
 }
 
 // Faults are all the faults of one reading, sorted by file, line and column. It
-// is the error that [Load], [LoadFS] and [LoadBytes] return, and then holds at
+// is the error that [Load] and [LoadBytes] return, and then holds at
 // least one. [errors.As] finds the single [*Fault] values in it too.
 type Faults []*Fault
 

@@ -37,12 +37,6 @@ func Load(name string) (*Set, error) {
 	return l.load(root)
 }
 
-// LoadFS is [Load] for a file or folder of a file system; "." is all of it.
-func LoadFS(fsys fs.FS, name string) (*Set, error) {
-	l := loader{fsys: fsys, show: func(file string) string { return file }}
-	return l.load(name)
-}
-
 // LoadBytes is [Load] for one file that is in memory already. The name is what
 // faults and positions call it. There is no folder to look for a numbers_file in,
 // so a plan with one is refused.

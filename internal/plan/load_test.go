@@ -31,9 +31,15 @@ var ignorePlaces = cmp.Options{
 	cmpopts.IgnoreFields(Set{}, "Files"), cmpopts.IgnoreUnexported(Set{}),
 }
 
+// loadFS is [Load] for a file or folder of a file system; "." is all of it.
+func loadFS(fsys fs.FS, name string) (*Set, error) {
+	l := loader{fsys: fsys, show: func(file string) string { return file }}
+	return l.load(name)
+}
+
 func TestLoad_Good(t *testing.T) {
 	eachFixture(t, "good", func(t *testing.T, f fixture) {
-		set, err := LoadFS(f.plans(t), ".")
+		set, err := loadFS(f.plans(t), ".")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +117,7 @@ func TestLoad_UnreadableThings(t *testing.T) {
 	link(t, "nowhere", filepath.Join(dir, "gone.yaml"))
 	link(t, "nowhere", filepath.Join(dir, "gone.txt"))
 	link(t, "elsewhere", filepath.Join(dir, "more"))
-	_, err := LoadFS(os.DirFS(dir), ".")
+	_, err := loadFS(os.DirFS(dir), ".")
 	want := strings.Join([]string{
 		"big.yaml:1:1: file: is bigger than 10 MiB; split it into several files in one folder",
 		"gone.yaml:1:1: file: cannot be read (no such file or directory); check the path and its permissions",
@@ -130,7 +136,7 @@ func TestLoad_FolderThatCannotBeRead(t *testing.T) {
 		"pipe.yaml":   {Mode: fs.ModeNamedPipe},
 		"locked.yaml": {Data: small("c", "c", "+15551234569")},
 	}}
-	_, err := LoadFS(fsys, ".")
+	_, err := loadFS(fsys, ".")
 	want := strings.Join([]string{
 		"locked.yaml:1:1: file: cannot be read (permission denied); check the path and its permissions",
 		"pipe.yaml:1:1: file: is no regular file; write the plan to one",
@@ -173,8 +179,8 @@ func TestLoad_NothingThere(t *testing.T) {
 			t.Errorf("got %v, %v, want %s", set, err, want)
 		}
 	}
-	if _, err := LoadFS(fstest.MapFS{}, "none"); err == nil {
-		t.Error("LoadFS of nothing: no fault")
+	if _, err := loadFS(fstest.MapFS{}, "none"); err == nil {
+		t.Error("loading of nothing: no fault")
 	}
 }
 
@@ -188,7 +194,7 @@ campaigns:
     tcr_campaign_id: C6X6M95
     numbers: [+15551234569]
 `)
-	same, err := LoadFS(fstest.MapFS{
+	same, err := loadFS(fstest.MapFS{
 		"z.yaml": {Data: []byte("# later\nversion: 1\ncampaigns:\n- {campaign_id: a, max_numbers: 49, name: \"a\", numbers: [15551234568, \"+15551234567\"]}\n")},
 		"b.yml":  {Data: []byte("campaigns: [{name: b, tcr_campaign_id: C6X6M95, numbers: ['+15551234569']}]\nversion: 1\n")},
 	}, ".")
@@ -399,7 +405,7 @@ func BenchmarkLoad(b *testing.B) {
 		fsys[fmt.Sprintf("plan-%04d.yaml", i)] = &fstest.MapFile{Data: text}
 	}
 	for b.Loop() {
-		if _, err := LoadFS(fsys, "."); err != nil {
+		if _, err := loadFS(fsys, "."); err != nil {
 			b.Fatal(err)
 		}
 	}

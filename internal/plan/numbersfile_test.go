@@ -16,7 +16,7 @@ import (
 const listed = "version: 1\ncampaigns: [{name: a, campaign_id: a, numbers: [+12125550142], numbers_file: sub/x.csv, max_numbers: 1000000}]\n"
 
 func TestLoad_TellsWhereEachNumberWasNamed(t *testing.T) {
-	set, err := LoadFS(fstest.MapFS{
+	set, err := loadFS(fstest.MapFS{
 		"team/plan.yaml": {Data: []byte(listed)},
 		"team/sub/x.csv": {Data: []byte("Ort;Phone\r\n\"Köln;\nMitte\";15551234568\r\nÄöü;+15551234567\r\n")},
 	}, ".")
@@ -47,7 +47,7 @@ func TestLoad_TellsWhereEachNumberWasNamed(t *testing.T) {
 
 // TestLoad_NumbersFileIsTheSamePlan: a number hashes alike wherever it is named.
 func TestLoad_NumbersFileIsTheSamePlan(t *testing.T) {
-	fromFile, err := LoadFS(fstest.MapFS{
+	fromFile, err := loadFS(fstest.MapFS{
 		"plan.yaml": {Data: []byte(strings.Replace(string(small("a", "a", "x")), "numbers: [x]", "numbers_file: x.txt", 1))},
 		"x.txt":     {Data: []byte("15551234567\n")},
 	}, ".")
@@ -130,7 +130,7 @@ func FuzzNumbersFile(f *testing.F) {
 		if namePattern.MatchString(column) {
 			plan += fmt.Sprintf(", numbers_column: %q", column)
 		}
-		set, err := LoadFS(fstest.MapFS{"fuzz.yaml": {Data: []byte(plan + "}]\n")}, name: {Data: data}}, ".")
+		set, err := loadFS(fstest.MapFS{"fuzz.yaml": {Data: []byte(plan + "}]\n")}, name: {Data: data}}, ".")
 		if err != nil {
 			faults, ok := errors.AsType[Faults](err)
 			if !ok || set != nil || len(faults) == 0 {

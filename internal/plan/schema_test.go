@@ -221,7 +221,7 @@ func TestExample_EveryKeyCanBeSwitchedOn(t *testing.T) {
 	commented := regexp.MustCompile(`(?m)^    # ([a-z_]+:.*)$`)
 	found := commented.FindAllSubmatch(config.ExamplePlan, -1)
 	text := commented.ReplaceAll(config.ExamplePlan, []byte("    $1"))
-	set, err := LoadFS(fstest.MapFS{
+	set, err := loadFS(fstest.MapFS{
 		"plan.yaml":          {Data: text},
 		"numbers/spring.csv": {Data: []byte("Store,Main line\nAustin,+12125550144\n")},
 	}, ".")

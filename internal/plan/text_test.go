@@ -93,7 +93,7 @@ func TestLoad_HostileNumbersFilesAreBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fsys := fstest.MapFS{"plan.yaml": {Data: plan}, "x.csv": {Data: []byte(data)}}
 			allocated := allocation(func() {
-				_, err := LoadFS(fsys, ".")
+				_, err := loadFS(fsys, ".")
 				if err == nil || len(err.Error()) > 1<<20 {
 					t.Errorf("got no fault, or more text than anyone reads: %.200v", err)
 				}

@@ -9,7 +9,7 @@ import (
 // testdata/faults are what people will read.
 func TestLoad_Faults(t *testing.T) {
 	eachFixture(t, "faults", func(t *testing.T, f fixture) {
-		set, err := LoadFS(f.plans(t), ".")
+		set, err := loadFS(f.plans(t), ".")
 		if set != nil {
 			t.Error("a set came back with the faults")
 		}

@@ -23,7 +23,6 @@ func TestSurvey_CannotWrite(t *testing.T) {
 	for name, write := range map[string]func() error{
 		"attach":  func() error { _, err := s.client.Assign(t.Context(), "+15551234567", c.ID); return err },
 		"move":    func() error { _, err := s.client.Reassign(t.Context(), "+15551234567", c.ID); return err },
-		"detach":  func() error { _, err := s.client.Unassign(t.Context(), "+15551234567"); return err },
 		"profile": func() error { _, err := s.client.SetMessagingProfile(t.Context(), "1", "q"); return err },
 	} {
 		if err := write(); err == nil || !strings.Contains(err.Error(), "was not sent: this command only reads") {

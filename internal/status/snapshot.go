@@ -206,9 +206,6 @@ func (c Campaign) WaitsForPerson() bool {
 // On is how many numbers are on the campaign, able to send or not yet.
 func (c Campaign) On() int { return c.Counts[ledger.Attached] + c.Counts[ledger.Sendable] }
 
-// Sendable is how many numbers carriers let messages through from.
-func (s Snapshot) Sendable() int { return s.Totals[ledger.Sendable] }
-
 // Planned is how many numbers the plans name.
 func (s Snapshot) Planned() int {
 	total := 0

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -46,7 +45,6 @@ const (
 	MappingAdded   MappingStatus = "ADDED"
 	MappingPending MappingStatus = "PENDING"
 	MappingFailed  MappingStatus = "FAILED"
-	MappingDeleted MappingStatus = "DELETED"
 )
 
 // Assignment is the record of one number on one campaign, which Telnyx calls a
@@ -185,17 +183,6 @@ func (c *Client) Reassign(ctx context.Context, phoneNumber, campaignID string) (
 	return a, annotate(err, "move %s to campaign %s", phoneNumber, campaignID)
 }
 
-// Unassign takes a number off its campaign. It returns when Telnyx has accepted
-// the order; for some minutes afterwards, attaching the number again is refused
-// with [CodeBeingProcessed].
-//
-// OpenAPI: DELETE /10dlc/phone_number_campaigns/{phoneNumber}
-func (c *Client) Unassign(ctx context.Context, phoneNumber string) (Assignment, error) {
-	r := request{method: http.MethodDelete, route: assignmentRoute, args: []string{phoneNumber}}
-	a, err := call(ctx, c, r, isAssignment)
-	return a, annotate(err, "unassign %s", phoneNumber)
-}
-
 // order sends a number and a campaign; POST and PUT have the same body.
 func (c *Client) order(ctx context.Context, method, route, phoneNumber, campaignID string) (Assignment, error) {
 	if phoneNumber == "" || campaignID == "" {
@@ -242,14 +229,6 @@ func isAssignmentOf(phoneNumber string) check[Assignment] {
 		}
 		return nil
 	}
-}
-
-// isAssignment refuses an answer that names no number, such as {}.
-func isAssignment(a Assignment) error {
-	if a.PhoneNumber == "" {
-		return errors.New("it has no phoneNumber")
-	}
-	return nil
 }
 
 // key keeps records of one number on one campaign apart, since failed ones stay.

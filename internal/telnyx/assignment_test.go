@@ -67,10 +67,6 @@ func TestClient_WritesAssignments(t *testing.T) {
 			func(ctx context.Context, c *Client) (Assignment, error) { return c.Reassign(ctx, number, "C6X6M95") },
 			sent{Method: "PUT", Path: assignmentsPath + "/" + number, Body: body},
 		},
-		"unassign": {
-			func(ctx context.Context, c *Client) (Assignment, error) { return c.Unassign(ctx, number) },
-			sent{Method: "DELETE", Path: assignmentsPath + "/" + number},
-		},
 	} {
 		for _, status := range []int{200, 201, 202} {
 			record.status = status

@@ -132,20 +132,6 @@ func (c *Client) CampaignsPage(ctx context.Context, brandID string, number int) 
 	return p.rows, p.total, annotate(err, "list campaigns of brand %s, page %s", brandID, strconv.Itoa(number))
 }
 
-// PartnerCampaigns lists all campaigns that other accounts share with this one
-// and that Telnyx has accepted, and sets their field Shared.
-//
-// OpenAPI: GET /10dlc/partner_campaigns
-func (c *Client) PartnerCampaigns(ctx context.Context) ([]Campaign, error) {
-	r := get("/10dlc/partner_campaigns")
-	r.query = oldestFirst()
-	campaigns, err := list(ctx, c, r, pageParam, Campaign.key)
-	for i := range campaigns {
-		campaigns[i].Shared = true
-	}
-	return campaigns, annotate(err, "list shared campaigns")
-}
-
 // isAbout refuses an answer that is about another campaign than the one that was
 // asked for, or about none, such as {}: numbers are attached by what it says.
 func isAbout(asked, told string) error {

@@ -62,19 +62,6 @@ func TestClient_CampaignsAreListedByBrand(t *testing.T) {
 	assertSent(t, s, sent{Method: "GET", Path: "/v2/10dlc/campaign", Query: "brandId=brand+1&" + listQuery})
 }
 
-func TestClient_PartnerCampaignsAreShared(t *testing.T) {
-	c, s := newServer(t, ok(`{"records":[{"tcrCampaignId":"C1"},{"tcrCampaignId":"C2"}],"page":1,"totalRecords":2}`))
-	got, err := c.PartnerCampaigns(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []Campaign{{TCRCampaignID: "C1", Shared: true}, {TCRCampaignID: "C2", Shared: true}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("campaigns (-want +got):\n%s", diff)
-	}
-	assertSent(t, s, sent{Method: "GET", Path: "/v2/10dlc/partner_campaigns", Query: listQuery})
-}
-
 func TestCampaign_AssignmentIDIsTheTCRIDOfASharedOne(t *testing.T) {
 	c := Campaign{CampaignID: "a", TCRCampaignID: "C1"}
 	if got := c.AssignmentID(); got != "a" {

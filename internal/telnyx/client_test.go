@@ -148,7 +148,6 @@ func TestClient_SendsNothingForAnInvalidArgument(t *testing.T) {
 		"no number":          func() error { _, err := c.Assign(ctx, "", "a"); return err },
 		"no campaign":        func() error { _, err := c.Assign(ctx, number, ""); return err },
 		"no campaign to go":  func() error { _, err := c.Reassign(ctx, number, ""); return err },
-		"nothing to take":    func() error { _, err := c.Unassign(ctx, ""); return err },
 		"page zero":          func() error { _, err := c.AssignmentsPage(ctx, AssignmentFilter{}, 0); return err },
 		"an empty number":    func() error { _, err := c.NumberSettings(ctx, []string{number, ""}); return err },
 		"no profile to list": func() error { _, err := c.ProfileNumberSettings(ctx, ""); return err },
@@ -158,7 +157,6 @@ func TestClient_SendsNothingForAnInvalidArgument(t *testing.T) {
 		"no own campaign":    func() error { _, err := c.AssignProfile(ctx, "p", Campaign{TCRCampaignID: "C1"}); return err },
 		"no shared campaign": func() error { _, err := c.AssignProfile(ctx, "p", Campaign{CampaignID: "a", Shared: true}); return err },
 		"no task":            func() error { _, err := c.ProfileTask(ctx, ""); return err },
-		"no task to list":    func() error { _, err := c.ProfileTaskNumbers(ctx, ""); return err },
 	} {
 		err := call()
 		if !errors.Is(err, ErrInvalidArgument) || Judge(err) != ForGood || len(err.Error()) > 400 {
@@ -259,7 +257,6 @@ func TestClient_NeverRepeatsAWrite(t *testing.T) {
 	writes := map[string]func(*Client) error{
 		"assign":   func(c *Client) error { _, err := c.Assign(context.Background(), number, "a"); return err },
 		"reassign": func(c *Client) error { _, err := c.Reassign(context.Background(), number, "a"); return err },
-		"unassign": func(c *Client) error { _, err := c.Unassign(context.Background(), number); return err },
 		"profile":  func(c *Client) error { _, err := c.SetMessagingProfile(context.Background(), "1", "p"); return err },
 		"bulk": func(c *Client) error {
 			_, err := c.AssignProfile(context.Background(), "p", Campaign{CampaignID: "a"})

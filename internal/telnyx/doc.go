@@ -13,6 +13,8 @@
 //     were told, fields of doubtful type are kept as raw JSON, and an answer
 //     that is no JSON still yields an [APIError] with its status.
 //   - A request that writes is sent once. Only reads are repeated here.
+//   - No call takes a number off a campaign but [Client.Reassign], which puts it on
+//     another: Greenlight never unassigns, so it has nothing to do it with.
 //   - A list is whole or an error: what cannot be read to its end is not
 //     passed off as complete.
 //   - The API key never leaves the Authorization header ([APIKey]).

@@ -16,36 +16,34 @@ import (
 // https://developers.telnyx.com/development/api-fundamentals/api-errors (read in
 // 2026). The comments give Telnyx's titles; [Judge] says what follows from them.
 const (
-	CodeInactiveNumber         = "10001" // Inactive phone number
-	CodeInvalidNumber          = "10002" // Invalid phone number
-	CodeMissingParameter       = "10004" // Missing required parameter
-	CodeNotFound               = "10005" // Resource not found
-	CodeInvalidID              = "10006" // Invalid ID
-	CodeUnexpected             = "10007" // Unexpected error
-	CodeAuthenticationFailed   = "10009" // Authentication failed
-	CodeAuthorizationFailed    = "10010" // Authorization failed
-	CodeTooManyRequests        = "10011" // Too many requests
-	CodeDuplicate              = "10012" // Duplicate resource
-	CodeBadRequest             = "10015" // Bad Request
-	CodeNotE164                = "10016" // Phone number must be in +E.164 format
-	CodeAssociatedMissing      = "10017" // Associated resource does not exist
-	CodeInUse                  = "10021" // Resource in use
-	CodeUnprocessable          = "10027" // Unprocessable Entity
-	CodeInvalidEnumValue       = "10032" // Invalid enumerated value
-	CodeOutOfRange             = "10033" // Value outside of range
-	CodeLocked                 = "10035" // Resource locked
-	CodeBeingProcessed         = "10036" // Resource is being processed
-	CodeServiceUnavailable     = "10037" // Service unavailable
-	CodeFeatureNotPermitted    = "10038" // Feature not permitted (at this account level)
-	CodeFeatureLimited         = "10039" // Feature limited (at this account level)
-	CodeAccountInactive        = "20012" // Account inactive (it may be out of funds)
-	CodeAccountBlocked         = "20013" // Account blocked
-	CodeAccountUnverified      = "20014" // Account unverified
-	CodeFeatureNotEnabled      = "20015" // Feature not enabled
-	CodeAccountNotLevel1       = "20016" // Account not level 1 verified
-	CodeAccountNotLevel2       = "20017" // Account not level 2 verified
-	CodeInsufficientFunds      = "20100" // Insufficient Funds
-	CodeNotRegisteredToCarrier = "40010" // Not 10DLC registered; on sending only
+	CodeInactiveNumber       = "10001" // Inactive phone number
+	CodeInvalidNumber        = "10002" // Invalid phone number
+	CodeMissingParameter     = "10004" // Missing required parameter
+	CodeNotFound             = "10005" // Resource not found
+	CodeInvalidID            = "10006" // Invalid ID
+	CodeUnexpected           = "10007" // Unexpected error
+	CodeAuthenticationFailed = "10009" // Authentication failed
+	CodeAuthorizationFailed  = "10010" // Authorization failed
+	CodeTooManyRequests      = "10011" // Too many requests
+	CodeBadRequest           = "10015" // Bad Request
+	CodeNotE164              = "10016" // Phone number must be in +E.164 format
+	CodeAssociatedMissing    = "10017" // Associated resource does not exist
+	CodeInUse                = "10021" // Resource in use
+	CodeUnprocessable        = "10027" // Unprocessable Entity
+	CodeInvalidEnumValue     = "10032" // Invalid enumerated value
+	CodeOutOfRange           = "10033" // Value outside of range
+	CodeLocked               = "10035" // Resource locked
+	CodeBeingProcessed       = "10036" // Resource is being processed
+	CodeServiceUnavailable   = "10037" // Service unavailable
+	CodeFeatureNotPermitted  = "10038" // Feature not permitted (at this account level)
+	CodeFeatureLimited       = "10039" // Feature limited (at this account level)
+	CodeAccountInactive      = "20012" // Account inactive (it may be out of funds)
+	CodeAccountBlocked       = "20013" // Account blocked
+	CodeAccountUnverified    = "20014" // Account unverified
+	CodeFeatureNotEnabled    = "20015" // Feature not enabled
+	CodeAccountNotLevel1     = "20016" // Account not level 1 verified
+	CodeAccountNotLevel2     = "20017" // Account not level 2 verified
+	CodeInsufficientFunds    = "20100" // Insufficient Funds
 )
 
 // ErrInvalidArgument is matched by the error for a call that was not made

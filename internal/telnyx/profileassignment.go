@@ -5,21 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 )
-
-// taskNumbersPerPage is asked for. Telnyx publishes no maximum for this list and
-// may give fewer.
-const taskNumbersPerPage = 250
 
 // The path is spelled in camel case here, unlike that of single assignments, and
 // without its prefix it answers 404
 // (https://github.com/team-telnyx/telnyx-node/issues/237).
 const (
-	profileTasksRoute       = "/10dlc/phoneNumberAssignmentByProfile"
-	profileTaskRoute        = "/10dlc/phoneNumberAssignmentByProfile/{taskId}"
-	profileTaskNumbersRoute = "/10dlc/phoneNumberAssignmentByProfile/{taskId}/phoneNumbers"
+	profileTasksRoute = "/10dlc/phoneNumberAssignmentByProfile"
+	profileTaskRoute  = "/10dlc/phoneNumberAssignmentByProfile/{taskId}"
 )
 
 // TaskStatus is the field status of a bulk task, spelled as on the wire. Words
@@ -61,15 +54,6 @@ type ProfileTask struct {
 	UpdatedAt Time       `json:"updatedAt"`
 }
 
-// ProfileTaskNumber is what a task says of one number.
-type ProfileTaskNumber struct {
-	TaskID      string `json:"taskId"`
-	PhoneNumber string `json:"phoneNumber"`
-	// Status has no published values but the example "pending". Show it, never
-	// decide on it.
-	Status string `json:"status"`
-}
-
 // AssignProfile has Telnyx attach every number that is on a messaging profile to
 // a campaign, of which only the ids and Shared are looked at. It returns when
 // Telnyx has accepted the order, with the task's id; which numbers it then takes
@@ -92,18 +76,6 @@ func (c *Client) ProfileTask(ctx context.Context, taskID string) (ProfileTask, e
 		return isTask(taskID, answer.TaskID)
 	})
 	return task, annotate(err, "read bulk task %s", taskID)
-}
-
-// ProfileTaskNumbers lists what a task says of each of its numbers. This list
-// has no count and no order that is published, so while the task goes on it may
-// lack some; it is whole once the task has ended.
-//
-// https://developers.telnyx.com/api-reference/bulk-phone-number-campaigns/get-phone-number-status
-func (c *Client) ProfileTaskNumbers(ctx context.Context, taskID string) ([]ProfileTaskNumber, error) {
-	r := get(profileTaskNumbersRoute, taskID)
-	r.query = url.Values{"recordsPerPage": {strconv.Itoa(taskNumbersPerPage)}}
-	rows, err := list(ctx, c, r, pageParam, ProfileTaskNumber.key)
-	return rows, annotate(err, "list the numbers of bulk task %s", taskID)
 }
 
 // orderProfile sends a profile and a campaign. A shared campaign goes by its TCR
@@ -154,5 +126,3 @@ func isTask(asked, told string) error {
 	}
 	return nil
 }
-
-func (n ProfileTaskNumber) key() string { return n.PhoneNumber }

@@ -3,8 +3,6 @@ package telnyx
 import (
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -153,66 +151,5 @@ func TestTaskStatus_EndedIsToldByTwoWordsAlone(t *testing.T) {
 		if got := status.Ended(); got != want {
 			t.Errorf("%q: got %t, want %t", status, got, want)
 		}
-	}
-}
-
-// taskServer serves a list of numbers without any count, as the OpenAPI
-// description has it, and no more rows a page than it likes.
-type taskServer struct {
-	numbers []string
-	most    int
-	asked   []string
-}
-
-func (s *taskServer) RoundTrip(r *http.Request) (*http.Response, error) {
-	s.asked = append(s.asked, r.Method+" "+r.URL.EscapedPath()+"?"+r.URL.Query().Encode())
-	var number, size int
-	_, _ = fmt.Sscan(r.URL.Query().Get("page"), &number)
-	_, _ = fmt.Sscan(r.URL.Query().Get("recordsPerPage"), &size)
-	size = min(size, s.most)
-	from := min((number-1)*size, len(s.numbers))
-	rows := []string{}
-	for _, n := range s.numbers[from:min(from+size, len(s.numbers))] {
-		rows = append(rows, fmt.Sprintf(`{"taskId":%q,"phoneNumber":%q,"status":"pending"}`, taskID, n))
-	}
-	return respond(200, `{"records":[`+strings.Join(rows, ",")+`]}`), nil
-}
-
-func TestClient_ProfileTaskNumbersReadsAllPages(t *testing.T) {
-	for name, tt := range map[string]struct {
-		numbers, most, pages int
-	}{
-		"none yet":            {0, 250, 1},
-		"one page":            {7, 250, 2},
-		"pages as asked for":  {600, 250, 4},
-		"smaller pages":       {45, 20, 4},
-		"a page that is full": {40, 20, 3},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := &taskServer{numbers: someNumbers(tt.numbers), most: tt.most}
-			c := &Client{HTTPClient: &http.Client{Transport: s}, BaseURL: "http://telnyx.test/v2"}
-			rows, err := c.ProfileTaskNumbers(t.Context(), taskID)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := []string{}
-			for _, row := range rows {
-				if row.TaskID != taskID || row.Status != "pending" {
-					t.Errorf("row %+v", row)
-				}
-				got = append(got, row.PhoneNumber)
-			}
-			if diff := cmp.Diff(append([]string{}, s.numbers...), got); diff != "" {
-				t.Errorf("numbers (-want +got):\n%s", diff)
-			}
-			if len(s.asked) != tt.pages {
-				t.Errorf("asked for %d pages, want %d", len(s.asked), tt.pages)
-			}
-			want := "GET " + profileTasksPath + "/" + taskID + "/phoneNumbers?" +
-				url.Values{"page": {"1"}, "recordsPerPage": {"250"}}.Encode()
-			if s.asked[0] != want {
-				t.Errorf("asked %s, want %s", s.asked[0], want)
-			}
-		})
 	}
 }

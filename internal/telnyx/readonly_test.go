@@ -24,10 +24,6 @@ var clientWrites = map[string]func(context.Context, *Client) error{
 		_, err := c.Reassign(ctx, readOnlyNumber, readOnlyCampaign)
 		return err
 	},
-	"Unassign": func(ctx context.Context, c *Client) error {
-		_, err := c.Unassign(ctx, readOnlyNumber)
-		return err
-	},
 	"AssignProfile": func(ctx context.Context, c *Client) error {
 		_, err := c.AssignProfile(ctx, "4001776e-5b1a-4d0c-9f2e-2d9a7b9c1e10", Campaign{CampaignID: readOnlyCampaign})
 		return err
@@ -62,10 +58,8 @@ var clientReads = map[string]func(context.Context, *Client) error{
 		return err
 	},
 	"PartnerCampaign":       func(ctx context.Context, c *Client) error { _, err := c.PartnerCampaign(ctx, "CAAAAAA"); return err },
-	"PartnerCampaigns":      func(ctx context.Context, c *Client) error { _, err := c.PartnerCampaigns(ctx); return err },
 	"ProfileNumberSettings": func(ctx context.Context, c *Client) error { _, err := c.ProfileNumberSettings(ctx, "a"); return err },
 	"ProfileTask":           func(ctx context.Context, c *Client) error { _, err := c.ProfileTask(ctx, "a"); return err },
-	"ProfileTaskNumbers":    func(ctx context.Context, c *Client) error { _, err := c.ProfileTaskNumbers(ctx, "a"); return err },
 }
 
 // readOnlyServer is a client of a server that answers 404 and counts what arrives.

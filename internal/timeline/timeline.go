@@ -48,11 +48,6 @@ const (
 	Person Kind = "person"
 )
 
-// Kinds lists all kinds.
-func Kinds() []Kind {
-	return []Kind{Plan, Event, Read, Decision, Request, Answer, State, Person}
-}
-
 // Entry is one thing that happened.
 type Entry struct {
 	At   time.Time `json:"at"`

@@ -84,9 +84,8 @@ type Watcher struct {
 
 // state is what readers see, in one piece.
 type state struct {
-	set    *plan.Set
-	err    error
-	loaded time.Time
+	set *plan.Set
+	err error
 }
 
 // firstTries is how often New reads files that move while it reads them.
@@ -118,7 +117,7 @@ func New(path string, options Options) (*Watcher, error) {
 		return nil, r.err
 	}
 	w.known = r.after
-	w.now.Store(&state{set: r.set, loaded: time.Now()})
+	w.now.Store(&state{set: r.set})
 	return w, nil
 }
 
@@ -135,10 +134,6 @@ func (w *Watcher) Set() *plan.Set { return w.now.Load().set }
 // Err returns why the files as they are now are not in force, or nil when they
 // are. It lags behind the files by [Options.Settle], at worst by [Options.Poll].
 func (w *Watcher) Err() error { return w.now.Load().err }
-
-// LoadedAt returns when the set in force was last read from the files. It moves
-// with every good load, also with one that found the same content.
-func (w *Watcher) LoadedAt() time.Time { return w.now.Load().loaded }
 
 // Reload makes [Watcher.Run] look now, as a service does on SIGHUP, and does not
 // wait for it. Files that are just being written are still given their time to
@@ -181,7 +176,7 @@ func (w *Watcher) read(look func(files []string) survey, files []string) reading
 func (w *Watcher) publish(set *plan.Set, err error) {
 	old := w.now.Load()
 	if err != nil {
-		w.now.Store(&state{set: old.set, err: err, loaded: old.loaded})
+		w.now.Store(&state{set: old.set, err: err})
 		if reason := err.Error(); reason != w.told {
 			w.told = reason
 			w.options.OnFault(err)
@@ -189,7 +184,7 @@ func (w *Watcher) publish(set *plan.Set, err error) {
 		return
 	}
 	// Also with the same hash: the lines that the set points to may have moved.
-	w.now.Store(&state{set: set, loaded: time.Now()})
+	w.now.Store(&state{set: set})
 	w.told = ""
 	if set.Hash != old.set.Hash {
 		w.options.OnChange(old.set, set)

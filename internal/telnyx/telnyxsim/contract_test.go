@@ -620,7 +620,6 @@ func clientCalls(t *testing.T, c *contract) {
 		{"Campaign", func() (any, error) { return client.Campaign(ctx, campaignID) }},
 		{"Campaigns", func() (any, error) { return client.Campaigns(ctx, brandID) }},
 		{"PartnerCampaign", func() (any, error) { return client.PartnerCampaign(ctx, sharedID) }},
-		{"PartnerCampaigns", func() (any, error) { return client.PartnerCampaigns(ctx) }},
 		{"NumberSettings", func() (any, error) {
 			list, err := client.NumberSettings(ctx, []string{noProfile, numberA, notOwned})
 			if err == nil && len(list) == 2 {
@@ -639,7 +638,6 @@ func clientCalls(t *testing.T, c *contract) {
 			return client.Assignments(ctx, telnyx.AssignmentFilter{CampaignID: campaignID, TCRCampaignID: "C6X6M95"})
 		}},
 		{"AssignmentsPage", func() (any, error) { return client.AssignmentsPage(ctx, telnyx.AssignmentFilter{}, 1) }},
-		{"Unassign", func() (any, error) { return client.Unassign(ctx, numberA) }},
 		{"AssignProfile", func() (any, error) {
 			begun, err := client.AssignProfile(ctx, profileID, telnyx.Campaign{CampaignID: campaignID, TCRCampaignID: "C6X6M95"})
 			task = begun
@@ -649,7 +647,6 @@ func clientCalls(t *testing.T, c *contract) {
 			return client.AssignProfile(ctx, profileFor, telnyx.Campaign{TCRCampaignID: sharedID, Shared: true})
 		}},
 		{"ProfileTask", func() (any, error) { return client.ProfileTask(ctx, task.TaskID) }},
-		{"ProfileTaskNumbers", func() (any, error) { return client.ProfileTaskNumbers(ctx, task.TaskID) }},
 	} {
 		if got, err := step.call(); err != nil || got == nil {
 			t.Errorf("%s = %+v, %v", step.name, got, err)
