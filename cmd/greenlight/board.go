@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"greenlight/internal/ledger"
+	"greenlight/internal/terminal"
 )
 
 // board draws how far numbers are: on a terminal a table and a bar that are drawn
@@ -39,9 +39,9 @@ const (
 	barWidth  = 40
 )
 
-func newBoard(w io.Writer, planned, width int) *board {
+func newBoard(w io.Writer, planned int) *board {
 	return &board{
-		w: w, width: width, colour: width > 0 && os.Getenv("NO_COLOR") == "",
+		w: w, width: terminal.Width(w), colour: terminal.WantsColour(w),
 		planned: planned, started: time.Now(), numbers: make(map[string]ledger.Number),
 	}
 }
@@ -88,7 +88,7 @@ func (b *board) change(n ledger.Number) {
 		b.draw()
 		return
 	}
-	fmt.Fprintf(b.w, "%5.1fs  %s  %s\n", time.Since(b.started).Seconds(), n.Number, stateText(n))
+	fmt.Fprintf(b.w, "%5.1fs  %s  %s\n", time.Since(b.started).Seconds(), n.Number, n.StateAndReason())
 }
 
 // say writes a sentence about what happens.
@@ -108,13 +108,6 @@ func (b *board) finish() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	fmt.Fprintf(b.w, "\nAll %d numbers are sendable, after %.1f s.\n", b.planned, time.Since(b.started).Seconds())
-}
-
-func stateText(n ledger.Number) string {
-	if n.Reason == "" {
-		return string(n.State)
-	}
-	return fmt.Sprintf("%s (%s)", n.State, n.Reason)
 }
 
 // draw draws the whole board over the last one.
@@ -145,7 +138,7 @@ func (b *board) table() string {
 			break
 		}
 		n := b.numbers[number]
-		t.AppendRow(table.Row{n.Number, b.paint(n.State, stateText(n)), n.Plan})
+		t.AppendRow(table.Row{n.Number, b.paint(n.State, n.StateAndReason()), n.Plan})
 	}
 	return t.Render()
 }

@@ -20,7 +20,6 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
 	"greenlight/internal/plan"
-	"greenlight/internal/settings"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
@@ -187,7 +186,7 @@ func (d demo) show(ctx context.Context, nc *nats.Conn, sim *telnyxsim.Simulator)
 	}
 	bounded, cancel := context.WithTimeoutCause(ctx, demoDeadline, errDemoSlow)
 	defer cancel()
-	board := newBoard(d.out, d.planned(), settings.TerminalWidth(d.out))
+	board := newBoard(d.out, d.planned())
 	err = board.follow(bounded, book, func() error { return d.approve(bounded, sim, board) })
 	if err != nil {
 		return err

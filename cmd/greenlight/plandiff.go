@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 
 	"greenlight/internal/account"
 	"greenlight/internal/assigner"
@@ -16,6 +15,7 @@ import (
 	"greenlight/internal/process"
 	"greenlight/internal/settings"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/terminal"
 )
 
 type planDiffCommand struct {
@@ -111,8 +111,7 @@ func (c *planDiffCommand) write(w io.Writer, report diffReport) error {
 	case "markdown":
 		return report.writeMarkdown(w, c.All)
 	default:
-		colour := settings.TerminalWidth(w) > 0 && os.Getenv("NO_COLOR") == ""
-		return report.writeText(w, c.All, colour)
+		return report.writeText(w, c.All, terminal.WantsColour(w))
 	}
 }
 

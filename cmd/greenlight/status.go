@@ -17,8 +17,8 @@ import (
 
 	"greenlight/internal/plan"
 	"greenlight/internal/process"
-	"greenlight/internal/settings"
 	"greenlight/internal/status"
+	"greenlight/internal/terminal"
 	"greenlight/internal/words"
 )
 
@@ -108,19 +108,13 @@ func (c *statusCommand) unknown() error {
 
 func (c *statusCommand) write(w io.Writer, s status.Snapshot) error {
 	if !c.JSON {
-		return s.WriteText(w, status.TextOptions{Colour: wantsColour(w), Zone: time.Local})
+		return s.WriteText(w, status.TextOptions{Colour: terminal.WantsColour(w), Zone: time.Local})
 	}
 	encoder := json.NewEncoder(w)
 	if !c.Watch {
 		encoder.SetIndent("", "  ")
 	}
 	return encoder.Encode(s)
-}
-
-// wantsColour reports whether a text may be painted: on a terminal, unless NO_COLOR
-// (https://no-color.org) is set.
-func wantsColour(w io.Writer) bool {
-	return settings.TerminalWidth(w) > 0 && os.Getenv("NO_COLOR") == ""
 }
 
 // errSettled ends the following of changes: there is nothing more to wait for.
@@ -165,7 +159,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 	case !found:
 		return &process.ExitCode{Code: waitCodes[status.NotYet], Err: c.unknown()}
 	}
-	if !c.Watch || settings.TerminalWidth(out.Stdout) > 0 {
+	if !c.Watch || terminal.Width(out.Stdout) > 0 {
 		if err := c.write(out.Stdout, latest); err != nil {
 			return err
 		}
@@ -179,7 +173,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 // screen returns how a change is shown: drawn over the one before on a terminal,
 // else written below it. End gives the terminal back as it was.
 func (c *statusCommand) screen(w io.Writer) (show func(status.Snapshot) error, end func()) {
-	if c.JSON || settings.TerminalWidth(w) == 0 {
+	if c.JSON || terminal.Width(w) == 0 {
 		return func(s status.Snapshot) error { return c.show(w, s) }, func() {}
 	}
 	s := &screen{w: w}
@@ -228,10 +222,10 @@ func (s *screen) tick() {
 // draw draws the latest snapshot. s.mu is held.
 func (s *screen) draw() error {
 	var frame bytes.Buffer
-	if err := s.latest.WriteText(&frame, status.TextOptions{Colour: wantsColour(s.w), Zone: time.Local}); err != nil {
+	if err := s.latest.WriteText(&frame, status.TextOptions{Colour: terminal.WantsColour(s.w), Zone: time.Local}); err != nil {
 		return err
 	}
-	columns, rows := settings.TerminalSize(s.w)
+	columns, rows := terminal.Size(s.w)
 	head := "Live at " + s.latest.At.In(time.Local).Format(time.TimeOnly) + "; Ctrl-C ends it."
 	_, err := io.WriteString(s.w, redraw(head+"\n\n"+frame.String(), columns, rows))
 	return err

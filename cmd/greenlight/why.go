@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/plan"
+	"greenlight/internal/terminal"
 	"greenlight/internal/timeline"
 	"greenlight/internal/words"
 )
@@ -49,7 +50,7 @@ func (c *whyCommand) Run(ctx context.Context, out output) error {
 			encoder.SetIndent("", "  ")
 			return encoder.Encode(t)
 		}
-		return writeTimeline(out.Stdout, t, time.Now(), wantsColour(out.Stdout))
+		return writeTimeline(out.Stdout, t, time.Now(), terminal.WantsColour(out.Stdout))
 	})
 }
 

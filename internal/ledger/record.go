@@ -1,6 +1,9 @@
 package ledger
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // recordVersion is the version of the records that this program writes. A
 // program refuses to read a newer one rather than misread it.
@@ -186,6 +189,15 @@ type Bulk struct {
 	// at work. Task is the task's id, empty while it is not known.
 	Since time.Time `json:"since,omitzero"`
 	Task  string    `json:"task,omitempty"`
+}
+
+// StateAndReason names the state and, where there is one, the reason:
+// "failed (not_owned)".
+func (n Number) StateAndReason() string {
+	if n.Reason == "" {
+		return string(n.State)
+	}
+	return fmt.Sprintf("%s (%s)", n.State, n.Reason)
 }
 
 // same reports whether two records tell a person the same, so that writing the

@@ -5,11 +5,11 @@ package logging
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/term"
+
+	"greenlight/internal/terminal"
 )
 
 // The keys of log lines. Messages are plain sentences; what varies stands under
@@ -103,18 +103,11 @@ func New(w io.Writer, level, format string) (zerolog.Logger, error) {
 	switch format {
 	case FormatJSON:
 	case FormatConsole:
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !wantsColour(w)}
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !terminal.WantsColour(w)}
 	default:
 		return zerolog.Nop(), fmt.Errorf("log format %q: use %s or %s", format, FormatJSON, FormatConsole)
 	}
 	return zerolog.New(w).Level(parsed).With().Timestamp().Logger(), nil
-}
-
-// wantsColour reports whether w is a terminal of somebody who has not said no, see
-// https://no-color.org.
-func wantsColour(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""
 }
 
 // ParseLevel reads the name of a level.

@@ -54,7 +54,7 @@ func (r Report) summary() string {
 }
 
 func (r Report) campaignTable() string {
-	t := newTable()
+	t := words.NewTable()
 	// 10 for "numbers" and 8 for the phase are left, with blanks between.
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, WidthMax: 16}, {Number: 2, WidthMax: 36}})
 	t.AppendHeader(table.Row{"plan", "campaign, and its webhookURL", "phase", "numbers"})
@@ -88,7 +88,7 @@ func (r Report) findingTable() string {
 	}
 	const around = 4               // blanks beside and between the columns
 	told := map[[3]string]string{} // what was told of whom
-	t := newTable()
+	t := words.NewTable()
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: width - around - min(place, pathRoom), WidthMaxEnforcer: text.WrapSoft}})
 	t.AppendHeader(table.Row{"where", "finding"})
 	for _, f := range r.Findings {
@@ -133,15 +133,4 @@ func (g *group) String() string {
 		shown += fmt.Sprintf(" and %d more", more)
 	}
 	return fmt.Sprintf("%s: %s %s: %s.", g.Plan, words.Count(len(g.numbers), "number"), g.tells(), shown)
-}
-
-func newTable() table.Writer {
-	t := table.NewWriter()
-	t.SuppressTrailingSpaces()
-	style := table.StyleLight
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Options.SeparateHeader = true
-	style.Format.Header = 0
-	t.SetStyle(style)
-	return t
 }

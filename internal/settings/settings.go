@@ -25,7 +25,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
-	"golang.org/x/term"
 
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
@@ -35,6 +34,7 @@ import (
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/keyfile"
+	"greenlight/internal/terminal"
 	"greenlight/internal/webhook"
 )
 
@@ -413,31 +413,11 @@ func (s Log) Logger(faults *Faults, w io.Writer) zerolog.Logger {
 		faults.add("LOG_FORMAT", fmt.Sprintf("%q is no format", s.Format), "Write json or console, or leave it out.")
 	}
 	byDefault := logging.FormatJSON
-	if TerminalWidth(w) > 0 {
+	if terminal.Width(w) > 0 {
 		byDefault = logging.FormatConsole
 	}
 	log, _ := logging.New(w, s.Level, cmp.Or(s.Format, byDefault)) // its error is one of the faults above
 	return log
-}
-
-// TerminalWidth returns the columns of the terminal that w is, 0 if it is none.
-func TerminalWidth(w io.Writer) int {
-	columns, _ := TerminalSize(w)
-	return columns
-}
-
-// TerminalSize returns the columns and rows of the terminal that w is, 0 and 0 if it
-// is none.
-func TerminalSize(w io.Writer) (columns, rows int) {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return 0, 0
-	}
-	columns, rows, err := term.GetSize(int(file.Fd()))
-	if err != nil || columns <= 0 || rows <= 0 {
-		return 80, 24
-	}
-	return columns, rows
 }
 
 // secret returns a text that is given directly or in a file. The text itself

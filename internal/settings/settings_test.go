@@ -554,17 +554,6 @@ func TestLogger_WritesAsItWasTold(t *testing.T) {
 	}
 }
 
-func TestTerminalWidth_IsZeroWithoutTerminal(t *testing.T) {
-	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
-	must(t, err)
-	defer file.Close()
-	for _, w := range []io.Writer{&bytes.Buffer{}, file} {
-		if got := settings.TerminalWidth(w); got != 0 {
-			t.Errorf("%T: got %d, want 0", w, got)
-		}
-	}
-}
-
 func TestGroups_AreAllThatThereAre(t *testing.T) {
 	// A setting that is in two groups would have to mean the same twice.
 	var names []string

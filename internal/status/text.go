@@ -597,15 +597,9 @@ func (t *textOf) number(c Campaign, n Number) {
 	t.wrap("", "All that happened to it: greenlight why "+n.Number.Number)
 }
 
+// newTable is a table that begins where the text beside it does.
 func newTable() table.Writer {
-	t := table.NewWriter()
-	t.SuppressTrailingSpaces()
-	style := table.StyleLight
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Options.SeparateHeader = true
-	style.Format.Header = 0
-	style.Box.PaddingLeft = ""
-	style.Box.PaddingRight = "  "
-	t.SetStyle(style)
+	t := words.NewTable()
+	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "
 	return t
 }

@@ -161,7 +161,7 @@ func (s *story) older(n ledger.Number) {
 	tell(f.Sendable, State, "The number was sendable for the first time.")
 	s.at = kept
 	s.add(State, "", "What was between is not kept: the ledger holds the latest %d changes of a number. It was %s then, after %s.",
-		ledger.HistoryOfNumber, stateText(n), words.Count(f.Requests, "request"))
+		ledger.HistoryOfNumber, n.StateAndReason(), words.Count(f.Requests, "request"))
 }
 
 // change tells what is new in a record.
@@ -182,7 +182,7 @@ func (s *story) change(before, n ledger.Number) {
 	}
 	if n.State == before.State && n.Reason == before.Reason {
 		if n.Detail != "" && n.Detail != before.Detail && !detailTold {
-			s.add(Read, n.Detail, "It is still %s.", stateText(n))
+			s.add(Read, n.Detail, "It is still %s.", n.StateAndReason())
 		}
 		return
 	}
@@ -290,15 +290,8 @@ func recordText(n ledger.Number) string {
 	return text
 }
 
-func stateText(n ledger.Number) string {
-	if n.Reason == "" {
-		return string(n.State)
-	}
-	return fmt.Sprintf("%s (%s)", n.State, n.Reason)
-}
-
 func becameText(before, n ledger.Number) string {
-	text := "Its state is now " + stateText(n)
+	text := "Its state is now " + n.StateAndReason()
 	if before.State == n.State {
 		text = "Its state is still " + string(n.State)
 		if n.Reason != "" {

@@ -1,6 +1,6 @@
 // Package words puts things into words for people at a terminal: texts from outside
-// made harmless and bounded, lines that fit, and times as people say them. It knows
-// nothing of what the words are about.
+// made harmless and bounded, lines that fit, tables, and times as people say them. It
+// knows nothing of what the words are about.
 package words
 
 import (
@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
@@ -116,4 +117,17 @@ func Count(n int, thing string) string {
 		return "1 " + thing
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// NewTable returns a table without borders, its header set off by a line and written
+// as it is told.
+func NewTable() table.Writer {
+	t := table.NewWriter()
+	t.SuppressTrailingSpaces()
+	style := table.StyleLight
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Options.SeparateHeader = true
+	style.Format.Header = text.FormatDefault
+	t.SetStyle(style)
+	return t
 }
