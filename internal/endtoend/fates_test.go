@@ -158,9 +158,8 @@ func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
 			} else {
 				w.must(w.sim.Unsuspend(campaignID))
 			}
-			w.sendable(campaignID, all)
-			_, _, effective := w.poolWrites()
-			w.attachedOnce(all, effective)
+			w.sendable(time.Minute, campaignID, all)
+			w.attachedOnce(all...)
 			for _, write := range w.sim.Writes() {
 				if write.Effective && write.CampaignStatus != telnyx.CampaignMNOProvisioned {
 					t.Errorf("attached while it was suspended: %+v", write)

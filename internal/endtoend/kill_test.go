@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
@@ -61,10 +60,7 @@ func TestKilledProcess_WritesNothingTwice(t *testing.T) {
 			w := newWorld(t, telnyxsim.Options{})
 			w.stage(campaignID + ": " + numbers)
 			w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
-			plans := filepath.Join(t.TempDir(), "plan.yaml")
-			yaml, err := w.plans().YAML()
-			w.must(err)
-			w.must(os.WriteFile(plans, yaml, 0o600))
+			plans := w.planFile()
 
 			reached := make(chan struct{})
 			var once sync.Once
@@ -90,29 +86,9 @@ func TestKilledProcess_WritesNothingTwice(t *testing.T) {
 
 			w.process(plans)
 			waited := time.Now()
-			w.eventuallyWithin(2*time.Minute, "every number is sendable", func() (bool, string) {
-				all, err := w.book.Numbers(t.Context(), campaignID)
-				w.must(err)
-				done := 0
-				for _, entry := range all {
-					if entry.Number.State == ledger.Sendable {
-						done++
-					}
-				}
-				return done == 5, fmt.Sprintf("%d sendable", done)
-			})
+			w.sendable(2*time.Minute, campaignID, w.planned(campaignID))
 			t.Logf("killed with %d of 5 in effect; the next process was done after %s", effective, time.Since(waited).Round(time.Second))
-			effects := map[string]int{}
-			for _, write := range w.sim.Writes() {
-				if write.Effective {
-					effects[write.PhoneNumber]++
-				}
-			}
-			for _, number := range w.plans().Campaigns[0].Numbers {
-				if effects[string(number)] != 1 {
-					t.Errorf("%s: %d requests took effect, want 1", number, effects[string(number)])
-				}
-			}
+			w.attachedOnce(w.planned(campaignID)...)
 			if tt.applied {
 				w.onePost(campaignID) // there was no need for a second request either
 			}

@@ -68,7 +68,7 @@ func TestPace_TooManyRequestsAreWaitedOut(t *testing.T) {
 	numbers := many(30)
 	w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, numbers)
 	w.start()
-	w.sendable(campaignID, numbers)
+	w.sendable(time.Minute, campaignID, numbers)
 	refused := 0
 	for _, write := range w.sim.Writes() {
 		if write.AnswerStatus == http.StatusTooManyRequests {
@@ -78,6 +78,5 @@ func TestPace_TooManyRequestsAreWaitedOut(t *testing.T) {
 	if refused < 2 || refused > 8 {
 		t.Errorf("%d requests were answered 429, want the two and the few that were under way", refused)
 	}
-	_, _, effective := w.poolWrites()
-	w.attachedOnce(numbers, effective)
+	w.attachedOnce(numbers...)
 }

@@ -25,9 +25,9 @@ func (w *world) stagePool(count int) (numbers []string) {
 }
 
 // sendable waits until all of the numbers are sendable on the campaign.
-func (w *world) sendable(campaignID string, numbers []string) {
+func (w *world) sendable(limit time.Duration, campaignID string, numbers []string) {
 	w.t.Helper()
-	w.eventuallyWithin(time.Minute, "all sendable", func() (bool, string) {
+	w.eventuallyWithin(limit, "all sendable", func() (bool, string) {
 		known, err := w.book.Numbers(w.t.Context(), campaignID)
 		w.must(err)
 		done, other := 0, ledger.Number{}
@@ -42,10 +42,8 @@ func (w *world) sendable(campaignID string, numbers []string) {
 	})
 }
 
-// poolWrites counts calls for the whole profile, requests for single numbers, and
-// how often each number was attached.
-func (w *world) poolWrites() (bulk, single int, effective map[string]int) {
-	effective = map[string]int{}
+// poolWrites counts calls for the whole profile and requests for single numbers.
+func (w *world) poolWrites() (bulk, single int) {
 	for _, write := range w.sim.Writes() {
 		switch {
 		case write.Path == bulkPath && write.PhoneNumber == "":
@@ -53,15 +51,20 @@ func (w *world) poolWrites() (bulk, single int, effective map[string]int) {
 		case write.Path != bulkPath:
 			single++
 		}
-		if write.Effective && write.PhoneNumber != "" {
+	}
+	return bulk, single
+}
+
+// attachedOnce fails unless each of the numbers was attached exactly once, by a
+// request of its own or with its profile, and no other number was.
+func (w *world) attachedOnce(numbers ...string) {
+	w.t.Helper()
+	effective := map[string]int{}
+	for _, write := range w.sim.Writes() {
+		if write.Effective && write.PhoneNumber != "" { // a call for a whole profile names none
 			effective[write.PhoneNumber]++
 		}
 	}
-	return bulk, single, effective
-}
-
-func (w *world) attachedOnce(numbers []string, effective map[string]int) {
-	w.t.Helper()
 	for _, number := range numbers {
 		if effective[number] != 1 {
 			w.t.Errorf("%s was attached %d times, want once", number, effective[number])
@@ -84,12 +87,12 @@ func TestWholePool_TakesOneCall(t *testing.T) {
 			w := newWorld(t, options)
 			numbers := w.stagePool(60)
 			w.start()
-			w.sendable(campaignID, numbers)
-			bulk, single, effective := w.poolWrites()
+			w.sendable(time.Minute, campaignID, numbers)
+			bulk, single := w.poolWrites()
 			if bulk != 1 || single != 0 {
 				t.Errorf("%d calls for the whole profile and %d for numbers, want 1 and 0", bulk, single)
 			}
-			w.attachedOnce(numbers, effective)
+			w.attachedOnce(numbers...)
 		})
 	}
 }
@@ -132,9 +135,8 @@ func TestWholePool_AnyDoubtMeansNumberByNumber(t *testing.T) {
 			w := newWorld(t, telnyxsim.Options{})
 			expected := doubt(w, w.stagePool(30))
 			w.start()
-			w.sendable(campaignID, expected)
-			_, _, effective := w.poolWrites()
-			w.attachedOnce(expected, effective)
+			w.sendable(time.Minute, campaignID, expected)
+			w.attachedOnce(expected...)
 			for _, write := range w.sim.Writes() {
 				if write.Path == bulkPath && write.Effective {
 					t.Errorf("the whole profile was given to Telnyx: %+v", write)
@@ -168,12 +170,12 @@ func TestWholePool_IsNotAskedTwiceAndFinishedNumberByNumber(t *testing.T) {
 			numbers := w.stagePool(40)
 			spoil(w)
 			w.start()
-			w.sendable(campaignID, numbers)
-			bulk, _, effective := w.poolWrites()
+			w.sendable(time.Minute, campaignID, numbers)
+			bulk, _ := w.poolWrites()
 			if bulk != 1 {
 				t.Errorf("%d calls for the whole profile, want 1", bulk)
 			}
-			w.attachedOnce(numbers, effective)
+			w.attachedOnce(numbers...)
 		})
 	}
 }
@@ -185,14 +187,14 @@ func TestWholePool_LaterNumbersGoOneByOne(t *testing.T) {
 	numbers := w.stagePool(30)
 	w.plan(planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, "max_numbers: 60"))
 	w.start()
-	w.sendable(campaignID, numbers)
+	w.sendable(time.Minute, campaignID, numbers)
 	all := many(31)
 	w.own(all[30])
 	w.nudge(campaignID)
-	w.sendable(campaignID, all)
-	bulk, single, effective := w.poolWrites()
+	w.sendable(time.Minute, campaignID, all)
+	bulk, single := w.poolWrites()
 	if bulk != 1 || single != 1 {
 		t.Errorf("%d calls for the whole profile and %d for numbers, want one each", bulk, single)
 	}
-	w.attachedOnce(all, effective)
+	w.attachedOnce(all...)
 }

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -47,7 +45,7 @@ func (w *world) worker(plans string) *worker {
 
 // working returns the one worker that has called Telnyx since its calls were
 // counted last, and fails if several have.
-func working(t *testing.T, workers []*worker, before []int64) *worker {
+func working(t testing.TB, workers []*worker, before []int64) *worker {
 	t.Helper()
 	var active *worker
 	for i, k := range workers {
@@ -70,126 +68,137 @@ func callsOf(workers []*worker) []int64 {
 	return calls
 }
 
+// blow is a way in which the assigner that works goes.
+type blow struct {
+	name    string
+	workers int
+	// signal is what happens to the one that works, and after is what happens to it
+	// when another has gone on.
+	signal, after syscall.Signal
+	// pin is how long the server waits before it gives the consumer to another, if
+	// not by default (10 s).
+	pin time.Duration
+}
+
+// gentle reports whether the one that works may finish what it has begun.
+func (b blow) gentle() bool { return b.signal == syscall.SIGTERM }
+
 // Of several assigners one works. When it goes, in whichever way, another goes on
 // soon enough, and no number gets two effective requests over it.
 func TestProcesses_OneWorksAndAnotherGoesOn(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		name    string
-		workers int
-		// blow is what happens to the one that works, and after is what happens to
-		// it when another has gone on.
-		blow, after syscall.Signal
-		// limit is how soon another must go on.
-		limit time.Duration
-		// pin is how long the server waits before it gives the consumer to another,
-		// if not by default (10 s).
-		pin time.Duration
-	}{
-		{name: "killed, of two", workers: 2, blow: syscall.SIGKILL, limit: takeover},
-		{name: "frozen, of three", workers: 3, blow: syscall.SIGSTOP, after: syscall.SIGCONT, limit: takeover},
+	for _, b := range []blow{
+		{name: "killed, of two", workers: 2, signal: syscall.SIGKILL},
+		{name: "frozen, of three", workers: 3, signal: syscall.SIGSTOP, after: syscall.SIGCONT},
 		// Whoever waited for the pin to run out would be far too late.
-		{name: "told to stop, of two", workers: 2, blow: syscall.SIGTERM, limit: takeover, pin: time.Hour},
-		{name: "told to stop, of three", workers: 3, blow: syscall.SIGTERM, limit: takeover, pin: time.Hour},
+		{name: "told to stop, of two", workers: 2, signal: syscall.SIGTERM, pin: time.Hour},
+		{name: "told to stop, of three", workers: 3, signal: syscall.SIGTERM, pin: time.Hour},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
+		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, telnyxsim.Options{})
-			var planned strings.Builder
-			for i := range 45 {
-				fmt.Fprintf(&planned, " +1212555%04d", i)
+			workers := w.crew(b.workers)
+			if b.pin > 0 {
+				w.setPin(b.pin)
 			}
-			w.stage(campaignID + ":" + planned.String())
-			w.campaign(campaignID, telnyx.CampaignMNOPending)
-			plans := filepath.Join(t.TempDir(), "plan.yaml")
-			yaml, err := w.plans().YAML()
-			w.must(err)
-			w.must(os.WriteFile(plans, yaml, 0o600))
-
-			workers := make([]*worker, tt.workers)
-			for i := range workers {
-				// One after the other: when several update the streams at once, the race
-				// detector finds the NATS server, which is in this process, at fault.
-				workers[i] = w.worker(plans)
-				w.eventually("it is up", func() (bool, string) {
-					running := strings.Count(w.log.String(), "assigner runs")
-					return running == i+1, fmt.Sprint(running)
-				})
+			first := w.inTheMiddle(workers)
+			w.must(first.command.Process.Signal(b.signal))
+			w.anotherGoesOn(first, workers)
+			if b.after != 0 {
+				w.must(first.command.Process.Signal(b.after))
 			}
-			if tt.pin > 0 {
-				w.setPin(tt.pin)
-			}
-			w.phase(campaignID, ledger.Waiting)
-			w.idle()
-			started := callsOf(workers)
-			w.must(w.sim.Approve(campaignID))
-			w.eventually("some numbers are requested", func() (bool, string) {
-				return len(w.posts()) >= 5, fmt.Sprint(len(w.posts()))
-			})
-			first := working(t, workers, started)
-
-			w.must(first.command.Process.Signal(tt.blow))
-			gone := time.Now()
-			others := func() (calls int64) {
-				for _, k := range workers {
-					if k != first {
-						calls += k.calls.Load()
-					}
-				}
-				return calls
-			}
-			before := others()
-			w.eventuallyWithin(tt.limit, "another goes on", func() (bool, string) {
-				return others() > before, fmt.Sprint(others() - before)
-			})
-			t.Logf("another goes on %s after, with %d of 45 requested", time.Since(gone).Round(10*time.Millisecond), len(w.posts()))
-			if tt.after != 0 {
-				w.must(first.command.Process.Signal(tt.after))
-			}
-
-			// A request that was under way may have to settle first, which takes half a
-			// minute, but none that was let finish. A notification that had come and was
-			// in nobody's hands yet comes again after the ack wait, 15 s.
-			limit := 2 * time.Minute
-			if tt.blow == syscall.SIGTERM {
-				limit = 25 * time.Second
-			}
-			w.eventuallyWithin(limit, "every number is sendable", func() (bool, string) {
-				numbers, err := w.book.Numbers(t.Context(), campaignID)
-				w.must(err)
-				done := 0
-				for _, entry := range numbers {
-					if entry.Number.State == ledger.Sendable {
-						done++
-					}
-				}
-				return done == 45, fmt.Sprint(done)
-			})
-			effects := map[string]int{}
-			for _, write := range w.sim.Writes() {
-				if write.Effective {
-					effects[write.PhoneNumber]++
-				}
-			}
-			for _, number := range w.plans().Campaigns[0].Numbers {
-				if effects[string(number)] != 1 {
-					t.Errorf("%s: %d requests took effect, want 1", number, effects[string(number)])
-				}
-			}
-			if tt.blow == syscall.SIGTERM {
-				w.onePost(campaignID) // nothing was cut off
-			}
-
-			w.idle()
-			finished := callsOf(workers)
-			for range 3 {
-				w.nudge(campaignID)
-				w.idle()
-			}
-			if working(t, workers, finished) == nil {
-				t.Error("nobody works any more")
-			}
+			w.endsAsIfNothingWere(b)
+			w.oneWorks(workers)
 		})
+	}
+}
+
+// crew stages 45 numbers on a campaign that is not approved yet, and starts so many
+// assigners for them.
+func (w *world) crew(size int) []*worker {
+	w.t.Helper()
+	var staged strings.Builder
+	for i := range 45 {
+		fmt.Fprintf(&staged, " +1212555%04d", i)
+	}
+	w.stage(campaignID + ":" + staged.String())
+	w.campaign(campaignID, telnyx.CampaignMNOPending)
+	plans := w.planFile()
+	workers := make([]*worker, size)
+	for i := range workers {
+		// One after the other: when several update the streams at once, the race
+		// detector finds the NATS server, which is in this process, at fault.
+		workers[i] = w.worker(plans)
+		w.eventually("it is up", func() (bool, string) {
+			running := strings.Count(w.log.String(), "assigner runs")
+			return running == i+1, fmt.Sprint(running)
+		})
+	}
+	return workers
+}
+
+// inTheMiddle approves the campaign and returns the one that works, as soon as it
+// has requested some of the numbers.
+func (w *world) inTheMiddle(workers []*worker) *worker {
+	w.t.Helper()
+	w.phase(campaignID, ledger.Waiting)
+	w.idle()
+	before := callsOf(workers)
+	w.must(w.sim.Approve(campaignID))
+	w.eventually("some numbers are requested", func() (bool, string) {
+		return len(w.posts()) >= 5, fmt.Sprint(len(w.posts()))
+	})
+	return working(w.t, workers, before)
+}
+
+// anotherGoesOn fails unless another than the first calls Telnyx soon enough.
+func (w *world) anotherGoesOn(first *worker, workers []*worker) {
+	w.t.Helper()
+	gone := time.Now()
+	others := func() (calls int64) {
+		for _, k := range workers {
+			if k != first {
+				calls += k.calls.Load()
+			}
+		}
+		return calls
+	}
+	before := others()
+	w.eventuallyWithin(takeover, "another goes on", func() (bool, string) {
+		return others() > before, fmt.Sprint(others() - before)
+	})
+	w.t.Logf("another goes on %s after, with %d of 45 requested", time.Since(gone).Round(10*time.Millisecond), len(w.posts()))
+}
+
+// endsAsIfNothingWere fails unless every number becomes sendable, each by one
+// request that took effect.
+func (w *world) endsAsIfNothingWere(b blow) {
+	w.t.Helper()
+	// A request that was under way may have to settle first, which takes half a
+	// minute, but none that was let finish. A notification that had come and was in
+	// nobody's hands yet comes again after the ack wait, 15 s.
+	limit := 2 * time.Minute
+	if b.gentle() {
+		limit = 25 * time.Second
+	}
+	w.sendable(limit, campaignID, w.planned(campaignID))
+	w.attachedOnce(w.planned(campaignID)...)
+	if b.gentle() {
+		w.onePost(campaignID) // nothing was cut off
+	}
+}
+
+// oneWorks fails unless one of them, and only one, does what is asked for now.
+func (w *world) oneWorks(workers []*worker) {
+	w.t.Helper()
+	w.idle()
+	before := callsOf(workers)
+	for range 3 {
+		w.nudge(campaignID)
+		w.idle()
+	}
+	if working(w.t, workers, before) == nil {
+		w.t.Error("nobody works any more")
 	}
 }
 

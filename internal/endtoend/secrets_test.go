@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -42,123 +43,167 @@ const (
 	adminToken = "adm1n-t0ken-s3cret"
 )
 
+// confession is all that the commands let out while they run against a world.
+type confession struct {
+	*world
+	commands    string   // the folder of the binaries
+	environment []string // what every command is told
+	nats        *url.URL
+	all         lockedBuffer
+}
+
+// otherID is a campaign that is rejected.
+const otherID = "11111111-907b-43a9-8ada-ba1dc8335b07"
+
 // TestSecrets_AreInNoOutput runs every command through good days and bad, and looks for
 // every secret in all that comes out: logs, pages, metrics, errors, notices.
 func TestSecrets_AreInNoOutput(t *testing.T) {
 	t.Parallel()
+	c := newConfession(t)
+	door, worker, standby := c.start("webhook"), c.start("assigner"), c.start("assigner")
+	c.goodDaysAndBad(door)
+	c.readPages(door, worker, standby)
+	worker.stop()
+	c.takesOver(standby)
+	c.readPages(door, worker, standby)
+	c.runForPeople()
+	for _, n := range c.notices() {
+		fmt.Fprintln(&c.all, n.Text)
+	}
+	c.holdsNoSecret()
+	c.holdsWhatItShould()
+}
+
+func newConfession(t *testing.T) *confession {
+	t.Helper()
 	commands, err := buildCommands()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, telnyxsim.Options{})
-	const other = "11111111-907b-43a9-8ada-ba1dc8335b07"
-	w.stage(campaignID+": "+numbers, other+": +12125550199")
-	plans := filepath.Join(t.TempDir(), "plan.yaml")
-	yaml, err := w.plans().YAML()
-	w.must(err)
-	w.must(os.WriteFile(plans, yaml, 0o600))
-	natsURL, err := url.Parse(w.nats.URL())
-	w.must(err)
-
-	// The receiver refuses, and repeats the address that it was called by.
+	c := &confession{world: newWorld(t, telnyxsim.Options{}), commands: commands}
+	c.stage(campaignID+": "+numbers, otherID+": +12125550199")
+	c.nats, err = url.Parse(c.world.nats.URL())
+	c.must(err)
+	// The receiver of notices refuses, and repeats the address that it was called by.
 	inbox := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		http.Error(answer, r.URL.String()+r.Header.Get("Authorization"), http.StatusForbidden)
 	}))
 	t.Cleanup(inbox.Close)
 	notifyURL := "generic+" + strings.Replace(inbox.URL, "http://", "http://"+notifyUser+":pass@", 1) + "/" + notifyPath
-	environment := func(more ...string) []string {
-		return append(append(os.Environ(),
-			"NATS_URL="+w.nats.URL(), "TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+w.api.URL+"/v2", "TELNYX_RATE=100", "TELNYX_PUBLIC_KEY="+w.sim.PublicKey(),
-			"PLANS="+plans, "RESYNC=1h", "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0", "NOTIFY_URL="+notifyURL, "ADMIN_TOKEN="+adminToken, "LOG_LEVEL=debug"), more...)
-	}
-	var all lockedBuffer // everything that comes out
-	start := func(name string) (private string, out *lockedBuffer, stop func()) {
-		t.Helper()
-		out = &lockedBuffer{}
-		command := exec.Command(commands + name)
-		command.Env = environment()
-		command.Stdout, command.Stderr = io.MultiWriter(out, &all), io.MultiWriter(out, &all)
-		w.must(command.Start())
-		var once sync.Once
-		stop = func() {
-			once.Do(func() {
-				_ = command.Process.Signal(syscall.SIGTERM) // it may be gone
-				_ = command.Wait()
-			})
-		}
-		t.Cleanup(stop)
-		page := regexp.MustCompile(`status page at (http://[^/"]+)`)
-		w.eventually(name+" is up", func() (bool, string) { return page.MatchString(out.String()), out.String() })
-		return page.FindStringSubmatch(out.String())[1], out, stop
-	}
-	door, doorLog, _ := start("webhook")
-	worker, _, stopWorker := start("assigner")
-	standby, standbyLog, _ := start("assigner")
-	public := regexp.MustCompile(`"part":"webhook","address":"([^"]+)"`).FindStringSubmatch(doorLog.String())
+	c.environment = append(os.Environ(),
+		"NATS_URL="+c.nats.String(), "TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+c.api.URL+"/v2", "TELNYX_RATE=100", "TELNYX_PUBLIC_KEY="+c.sim.PublicKey(),
+		"PLANS="+c.planFile(), "RESYNC=1h", "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0", "NOTIFY_URL="+notifyURL, "ADMIN_TOKEN="+adminToken, "LOG_LEVEL=debug")
+	return c
+}
+
+// started is a command that runs until the test ends or it is stopped.
+type started struct {
+	log  lockedBuffer
+	page string // the URL of its private listener
+	stop func()
+}
+
+func (c *confession) start(name string) *started {
+	c.t.Helper()
+	s := &started{}
+	command := exec.Command(c.commands + name)
+	command.Env = c.environment
+	command.Stdout, command.Stderr = io.MultiWriter(&s.log, &c.all), io.MultiWriter(&s.log, &c.all)
+	c.must(command.Start())
+	s.stop = sync.OnceFunc(func() {
+		_ = command.Process.Signal(syscall.SIGTERM) // it may be gone
+		_ = command.Wait()
+	})
+	c.t.Cleanup(s.stop)
+	page := regexp.MustCompile(`status page at (http://[^/"]+)`)
+	c.eventually(name+" is up", func() (bool, string) { return page.MatchString(s.log.String()), s.log.String() })
+	s.page = page.FindStringSubmatch(s.log.String())[1]
+	return s
+}
+
+// goodDaysAndBad has one campaign approved and another rejected, with a Telnyx that
+// repeats the key and a receiver of notices that refuses.
+func (c *confession) goodDaysAndBad(door *started) {
+	c.t.Helper()
+	public := regexp.MustCompile(`"part":"webhook","address":"([^"]+)"`).FindStringSubmatch(door.log.String())
 	if public == nil {
-		t.Fatal("the webhook's log does not tell its address")
+		c.t.Fatal("the webhook's log does not tell its address")
 	}
-	// get asks as one who knows the token.
-	client := &http.Client{Timeout: patience}
-	get := func(url string) (*http.Response, error) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-		w.must(err)
-		request.Header.Set("Authorization", "Bearer "+adminToken)
-		return client.Do(request)
+	for _, id := range []string{campaignID, otherID} {
+		c.sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: "http://" + public[1] + webhook.Path})
 	}
-	look := func() {
-		for _, listener := range []string{door, worker, standby} {
-			for _, path := range []string{"/status", "/status.json", "/metrics", "/readyz", "/healthz", "/nowhere"} {
-				answer, err := get(listener + path)
-				if err != nil {
-					continue // it was stopped
-				}
-				_, err = io.Copy(&all, answer.Body)
-				answer.Body.Close()
-				w.must(err)
+	c.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: "/10dlc/campaign", Times: 3,
+		Kind: telnyxsim.StatusFault(http.StatusInternalServerError, `{"errors":[{"code":"99999","title":"odd","detail":"Bearer `+apiKey+`"}]}`)})
+	for _, id := range []string{campaignID, otherID} {
+		c.nudge(id)
+		c.phase(id, ledger.Waiting)
+	}
+	c.must(c.sim.Approve(campaignID))
+	c.reaches(campaignID, ledger.Sendable)
+	c.must(c.sim.Reject(otherID, "no opt-in"))
+	c.phase(otherID, ledger.Blocked)
+	c.eventually("a notice is refused", func() (bool, string) {
+		got := c.all.String()
+		return strings.Contains(got, "a notice could not be sent") && strings.Contains(got, "403"), got
+	})
+}
+
+// get asks as one who knows the token. An error is that nobody listens.
+func (c *confession) get(url string) (body []byte, err error) {
+	c.t.Helper()
+	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, url, nil)
+	c.must(err)
+	request.Header.Set("Authorization", "Bearer "+adminToken)
+	answer, err := (&http.Client{Timeout: patience}).Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	body, err = io.ReadAll(answer.Body)
+	c.must(err)
+	return body, nil
+}
+
+// readPages reads all that the private listeners show, of those that still run.
+func (c *confession) readPages(of ...*started) {
+	c.t.Helper()
+	for _, s := range of {
+		for _, path := range []string{"/status", "/status.json", "/metrics", "/readyz", "/healthz", "/nowhere"} {
+			if body, err := c.get(s.page + path); err == nil {
+				_, err = c.all.Write(body)
+				c.must(err)
 			}
 		}
 	}
+}
 
-	for _, id := range []string{campaignID, other} {
-		w.sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: "http://" + public[1] + webhook.Path})
-	}
-	w.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: "/10dlc/campaign", Times: 3,
-		Kind: telnyxsim.StatusFault(http.StatusInternalServerError, `{"errors":[{"code":"99999","title":"odd","detail":"Bearer `+apiKey+`"}]}`)})
-	for _, id := range []string{campaignID, other} {
-		w.nudge(id)
-		w.phase(id, ledger.Waiting)
-	}
-	w.must(w.sim.Approve(campaignID))
-	w.reaches(campaignID, ledger.Sendable)
-	w.must(w.sim.Reject(other, "no opt-in"))
-	w.phase(other, ledger.Blocked)
-	w.eventually("a notice is refused", func() (bool, string) {
-		got := all.String()
-		return strings.Contains(got, "a notice could not be sent") && strings.Contains(got, "403"), got
+// takesOver waits until the one that stood by works.
+func (c *confession) takesOver(standby *started) {
+	c.t.Helper()
+	c.eventually("the other one works", func() (bool, string) {
+		c.nudge(campaignID) // an assigner knows that it works from the first message on
+		metrics, err := c.get(standby.page + "/metrics")
+		c.must(err)
+		return bytes.Contains(metrics, []byte("\ngreenlight_assigner_active 1\n")), standby.log.String()
 	})
-	look()
-	stopWorker()
-	w.eventually("the other one works", func() (bool, string) {
-		w.nudge(campaignID) // an assigner knows that it works from the first message on
-		answer, err := get(standby + "/metrics")
-		w.must(err)
-		defer answer.Body.Close()
-		metrics, err := io.ReadAll(answer.Body)
-		w.must(err)
-		return bytes.Contains(metrics, []byte("\ngreenlight_assigner_active 1\n")), standbyLog.String()
-	})
-	look()
+}
 
-	// The commands for people, and errors about each secret.
-	for _, run := range []struct {
-		name string
-		args []string
-		env  []string
-		fine bool
-		// waits says that it goes on until it is told to stop.
-		waits bool
-	}{
+// run is a command that ends by itself, or is told to.
+type run struct {
+	name string
+	args []string
+	env  []string
+	fine bool
+	// waits says that it goes on until it is told to stop.
+	waits bool
+}
+
+// runForPeople runs the commands for people, and those that have something to say
+// against a setting with a secret in it.
+func (c *confession) runForPeople() {
+	c.t.Helper()
+	nobody := "NATS_URL=" + strings.Replace(c.nats.String(), c.nats.Host, "127.0.0.1:1", 1)
+	for _, r := range []run{
 		{name: "greenlight", args: []string{"status"}, fine: true},
 		{name: "greenlight", args: []string{"status", "--json"}, fine: true},
 		{name: "greenlight", args: []string{"deadletters", "list"}, fine: true},
@@ -167,52 +212,62 @@ func TestSecrets_AreInNoOutput(t *testing.T) {
 		{name: "assigner", args: []string{"--help"}, fine: true},
 		{name: "assigner", env: []string{"NOTIFY_URL=" + notifyPath}},
 		{name: "assigner", env: []string{"NOTIFY_URL=slack://" + notifyUser + "/" + notifyPath}},
-		{name: "assigner", env: []string{"NATS_URL=" + strings.Replace(w.nats.URL(), natsURL.Host, "127.0.0.1:1", 1)}, waits: true},
-		{name: "assigner", env: []string{"NATS_URL=" + w.nats.URL() + "%zz"}},
-		{name: "webhook", env: []string{"NATS_URL=" + strings.Replace(w.nats.URL(), natsURL.Host, "127.0.0.1:1", 1)}, waits: true},
+		{name: "assigner", env: []string{nobody}, waits: true},
+		{name: "assigner", env: []string{"NATS_URL=" + c.nats.String() + "%zz"}},
+		{name: "webhook", env: []string{nobody}, waits: true},
 		{name: "assigner", env: []string{"TELNYX_API_KEY_FILE=also"}},
 	} {
-		command := exec.Command(commands+run.name, run.args...)
-		command.Env = environment(run.env...)
-		command.Dir = t.TempDir()
-		var said lockedBuffer
-		command.Stdout, command.Stderr = &said, &said
-		w.must(command.Start())
-		if run.waits {
-			w.eventually("it says that it waits", func() (bool, string) { return strings.Contains(said.String(), "NATS"), said.String() })
-			w.must(command.Process.Signal(syscall.SIGTERM))
-		}
-		err := command.Wait()
-		out := []byte(said.String())
-		if failed := new(exec.ExitError); err != nil && !errors.As(err, &failed) {
-			t.Fatal(err)
-		}
-		if run.fine && err != nil || len(bytes.TrimSpace(out)) == 0 {
-			t.Errorf("%s %v: %v, %s", run.name, run.args, err, out)
-		}
-		fmt.Fprintf(&all, "%s", out)
+		c.runOnce(r)
 	}
-	for _, n := range w.notices() {
-		fmt.Fprintln(&all, n.Text)
-	}
+}
 
-	got := all.String()
+func (c *confession) runOnce(r run) {
+	c.t.Helper()
+	command := exec.Command(c.commands+r.name, r.args...)
+	command.Env = append(slices.Clip(c.environment), r.env...)
+	command.Dir = c.t.TempDir()
+	var said lockedBuffer
+	command.Stdout, command.Stderr = &said, &said
+	c.must(command.Start())
+	if r.waits {
+		c.eventually("it says that it waits", func() (bool, string) { return strings.Contains(said.String(), "NATS"), said.String() })
+		c.must(command.Process.Signal(syscall.SIGTERM))
+	}
+	err := command.Wait()
+	if failed := new(exec.ExitError); err != nil && !errors.As(err, &failed) {
+		c.t.Fatal(err)
+	}
+	if r.fine && err != nil || strings.TrimSpace(said.String()) == "" {
+		c.t.Errorf("%s %v: %v, %s", r.name, r.args, err, said.String())
+	}
+	fmt.Fprint(&c.all, said.String())
+}
+
+func (c *confession) holdsNoSecret() {
+	c.t.Helper()
+	got := c.all.String()
 	for what, secret := range map[string]string{
-		"the API key": apiKey, "the token of NATS": natsURL.User.Username(), "the user in NOTIFY_URL": notifyUser,
+		"the API key": apiKey, "the token of NATS": c.nats.User.Username(), "the user in NOTIFY_URL": notifyUser,
 		"the path in NOTIFY_URL": notifyPath, "ADMIN_TOKEN": adminToken,
 	} {
 		if len(secret) < 8 {
-			t.Fatalf("%s is too short to look for", what)
+			c.t.Fatalf("%s is too short to look for", what)
 		}
 		for line := range strings.Lines(got) {
 			if strings.Contains(line, secret) {
-				t.Errorf("%s came out: %.300s", what, line)
+				c.t.Errorf("%s came out: %.300s", what, line)
 			}
 		}
 	}
+}
+
+// holdsWhatItShould fails where less came out than the secrets were looked for in.
+func (c *confession) holdsWhatItShould() {
+	c.t.Helper()
+	got := c.all.String()
 	for _, word := range []string{"greenlight_numbers", `"checks"`, "number is sendable", "NOTIFY_URL (--notify-url)", "<html"} {
 		if !strings.Contains(got, word) {
-			t.Errorf("%s did not come out, so this shows less than it should", word)
+			c.t.Errorf("%s did not come out, so this shows less than it should", word)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func TestSharedCampaign_AndOwnOnesNeverMeet(t *testing.T) {
 		}
 	}
 	notify(shared, ownTCR, ownID, alikeID, alikeTCR)
-	w.attachedOnce([]string{sharedNumber, ownNumber, alikeNumber}, effectiveWrites(w))
+	w.attachedOnce(sharedNumber, ownNumber, alikeNumber)
 	w.knownAlone(keys...)
 
 	for _, path := range reads() {
@@ -130,10 +130,4 @@ func (w *world) spy(method, prefix string) (paths func() []string) {
 		defer mu.Unlock()
 		return slices.Clone(seen)
 	}
-}
-
-// effectiveWrites counts, by number, the requests that changed something.
-func effectiveWrites(w *world) map[string]int {
-	_, _, effective := w.poolWrites()
-	return effective
 }

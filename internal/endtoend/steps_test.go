@@ -138,16 +138,12 @@ func (w *world) failedAtTelnyx(number string) {
 // campaign was anything but provisioned.
 func (w *world) attachedTo(campaignID string, numbers ...string) {
 	w.t.Helper()
-	effective := map[string]int{}
 	for _, write := range w.sim.Writes() {
-		if write.Effective {
-			effective[write.PhoneNumber]++
-		}
 		if write.CampaignID != campaignID {
 			w.t.Errorf("a request for campaign %s, want them for %s alone: %+v", write.CampaignID, campaignID, write)
 		}
 	}
-	w.attachedOnce(numbers, effective)
+	w.attachedOnce(numbers...)
 	w.provisionedOnly()
 }
 

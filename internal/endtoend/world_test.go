@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -304,19 +305,38 @@ func (w *world) posts() map[string]int {
 	return counts
 }
 
+// planned returns the numbers that the plan names for a campaign.
+func (w *world) planned(campaignID string) []string {
+	var numbers []string
+	campaign, _ := w.plans().Find(campaignID)
+	for _, number := range campaign.Numbers {
+		numbers = append(numbers, string(number))
+	}
+	return numbers
+}
+
+// planFile writes what is staged into a file, for a process, and returns its path.
+func (w *world) planFile() string {
+	w.t.Helper()
+	path := filepath.Join(w.t.TempDir(), "plan.yaml")
+	text, err := w.plans().YAML()
+	w.must(err)
+	w.must(os.WriteFile(path, text, 0o600))
+	return path
+}
+
 // onePost fails unless each planned number of the campaign got exactly one
 // request to attach, and nobody else did.
 func (w *world) onePost(campaignID string) {
 	w.t.Helper()
-	want, _ := w.plans().Find(campaignID)
-	posts := w.posts()
-	for _, number := range want.Numbers {
-		if posts[string(number)] != 1 {
-			w.t.Errorf("%s got %d requests to attach, want 1", number, posts[string(number)])
+	want, posts := w.planned(campaignID), w.posts()
+	for _, number := range want {
+		if posts[number] != 1 {
+			w.t.Errorf("%s got %d requests to attach, want 1", number, posts[number])
 		}
 	}
-	if len(posts) != len(want.Numbers) {
-		w.t.Errorf("requests for %v, want them for %v alone", posts, want.Numbers)
+	if len(posts) != len(want) {
+		w.t.Errorf("requests for %v, want them for %v alone", posts, want)
 	}
 }
 

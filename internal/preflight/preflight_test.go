@@ -71,32 +71,43 @@ func TestCheck_FindsNothingWhereAllIsWell(t *testing.T) {
 	}
 }
 
-func TestCheck_FindsEachThingThatWouldGoWrong(t *testing.T) {
-	campaign := func(change func(*telnyxsim.Campaign)) func(*testing.T, *account) {
-		return func(_ *testing.T, a *account) {
-			c := springCampaign()
-			change(&c)
-			a.AddCampaign(c)
-		}
+// trouble is one thing that would go wrong, and how it is found.
+type trouble struct {
+	change func(*testing.T, *account)
+	plan   string // springPlan if empty
+	code   preflight.Code
+	line   int
+	words  []string
+}
+
+const about = "campaign spring (" + springID + ")"
+
+// changed is the campaign of the plan, other than it should be.
+func changed(change func(*telnyxsim.Campaign)) func(*testing.T, *account) {
+	return func(_ *testing.T, a *account) {
+		c := springCampaign()
+		change(&c)
+		a.AddCampaign(c)
 	}
-	second := func(n telnyxsim.Number) func(*testing.T, *account) {
-		n.PhoneNumber = number(2)
-		return func(_ *testing.T, a *account) { a.AddNumbers(n) }
-	}
-	attached := func(campaign string, status telnyx.AssignmentStatus, reason ...string) func(*testing.T, *account) {
-		return func(t *testing.T, a *account) { a.attach(t, 2, campaign, status, reason...) }
-	}
-	status := func(s telnyx.CampaignStatus) func(*testing.T, *account) {
-		return campaign(func(c *telnyxsim.Campaign) { c.CampaignStatus = s })
-	}
-	const about = "campaign spring (" + springID + ")"
-	for name, test := range map[string]struct {
-		change func(*testing.T, *account)
-		plan   string // springPlan if empty
-		code   preflight.Code
-		line   int
-		words  []string
-	}{
+}
+
+func inState(s telnyx.CampaignStatus) func(*testing.T, *account) {
+	return changed(func(c *telnyxsim.Campaign) { c.CampaignStatus = s })
+}
+
+// second is the plan's second number, other than it should be.
+func second(n telnyxsim.Number) func(*testing.T, *account) {
+	n.PhoneNumber = number(2)
+	return func(_ *testing.T, a *account) { a.AddNumbers(n) }
+}
+
+// attached is the second number with a record of a campaign.
+func attached(campaign string, status telnyx.AssignmentStatus, reason ...string) func(*testing.T, *account) {
+	return func(t *testing.T, a *account) { a.attach(t, 2, campaign, status, reason...) }
+}
+
+func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
+	findEach(t, map[string]trouble{
 		"campaign that is not there": {nil, planFor("campaign_id: nowhere", 1, 3), preflight.CampaignMissing, 3,
 			[]string{"campaign spring (nowhere)", "does not know this campaign", "Check the id"}},
 		"TCR id that is not there": {nil, planFor("tcr_campaign_id: CNOWHERE", 1, 3), preflight.CampaignMissing, 3,
@@ -106,24 +117,24 @@ func TestCheck_FindsEachThingThatWouldGoWrong(t *testing.T) {
 		"id that Telnyx refuses": {func(_ *testing.T, a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Kind: telnyxsim.StatusFault(422, `{"errors":[{"code":"10006","title":"Invalid ID"}]}`)})
 		}, "", preflight.CampaignMissing, 3, []string{about, "10006 Invalid ID"}},
-		"mock": {campaign(func(c *telnyxsim.Campaign) { c.Mock = true }), "", preflight.CampaignMock, 3, []string{about, "mock campaign"}},
-		"mock and provisioned": {campaign(func(c *telnyxsim.Campaign) { c.Mock, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned }), "",
+		"mock": {changed(func(c *telnyxsim.Campaign) { c.Mock = true }), "", preflight.CampaignMock, 3, []string{about, "mock campaign"}},
+		"mock and provisioned": {changed(func(c *telnyxsim.Campaign) { c.Mock, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned }), "",
 			preflight.CampaignMock, 3, []string{about, "mock campaign"}},
-		"expired by campaignStatus": {status(telnyx.CampaignTCRExpired), "", preflight.CampaignExpired, 3, []string{about, "expired", "new id"}},
-		"expired by status": {campaign(func(c *telnyxsim.Campaign) { c.Status, c.CampaignStatus = "EXPIRED", telnyx.CampaignMNOProvisioned }), "",
+		"expired by campaignStatus": {inState(telnyx.CampaignTCRExpired), "", preflight.CampaignExpired, 3, []string{about, "expired", "new id"}},
+		"expired by status": {changed(func(c *telnyxsim.Campaign) { c.Status, c.CampaignStatus = "EXPIRED", telnyx.CampaignMNOProvisioned }), "",
 			preflight.CampaignExpired, 3, []string{about}},
-		"rejected": {campaign(func(c *telnyxsim.Campaign) {
+		"rejected": {changed(func(c *telnyxsim.Campaign) {
 			c.CampaignStatus, c.FailureReasons = telnyx.CampaignMNORejected, []byte(`[{"description":"Call-to-action is missing."}]`)
 		}), "", preflight.CampaignRejected, 3, []string{about, "rejected (MNO_REJECTED): Call-to-action is missing.", "appeal"}},
-		"failed at The Campaign Registry": {status(telnyx.CampaignTCRFailed), "", preflight.CampaignRejected, 3, []string{about, "(TCR_FAILED)."}},
-		"suspended":                       {status(telnyx.CampaignTCRSuspended), "", preflight.CampaignSuspended, 3, []string{about, "The Campaign Registry has suspended it"}},
-		"suspended by T-Mobile while it waits": {campaign(func(c *telnyxsim.Campaign) { c.TMobileSuspended = true }), "",
+		"failed at The Campaign Registry": {inState(telnyx.CampaignTCRFailed), "", preflight.CampaignRejected, 3, []string{about, "(TCR_FAILED)."}},
+		"suspended":                       {inState(telnyx.CampaignTCRSuspended), "", preflight.CampaignSuspended, 3, []string{about, "The Campaign Registry has suspended it"}},
+		"suspended by T-Mobile while it waits": {changed(func(c *telnyxsim.Campaign) { c.TMobileSuspended = true }), "",
 			preflight.CampaignSuspended, 3, []string{about, "T-Mobile has suspended it"}},
-		"suspended by T-Mobile": {campaign(func(c *telnyxsim.Campaign) {
+		"suspended by T-Mobile": {changed(func(c *telnyxsim.Campaign) {
 			c.TMobileSuspended, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned
 		}), "",
 			preflight.CampaignSuspended, 3, []string{about, "T-Mobile has suspended it"}},
-		"in a state that is not known": {status("MNO_DREAMING"), "", preflight.CampaignUnclear, 3, []string{about, `"MNO_DREAMING"`}},
+		"in a state that is not known": {inState("MNO_DREAMING"), "", preflight.CampaignUnclear, 3, []string{about, `"MNO_DREAMING"`}},
 		"without room": {func(t *testing.T, a *account) {
 			a.addNumbers(8, 9, profileA)
 			a.attach(t, 8, springID, telnyx.Assigned)
@@ -133,7 +144,7 @@ func TestCheck_FindsEachThingThatWouldGoWrong(t *testing.T) {
 			[]string{about, "3 numbers and 2 other numbers are on the campaign besides: that makes 5, and max_numbers allows 4", "raise max_numbers"}},
 		"pool without room": {nil, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileA + "\n    max_numbers: 2\n",
 			preflight.CampaignFull, 3, []string{about, "that makes 3, and max_numbers allows 2"}},
-		"without webhookURL": {campaign(func(c *telnyxsim.Campaign) { c.WebhookURL = "" }), "", preflight.NoWebhookURL, 3,
+		"without webhookURL": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "" }), "", preflight.NoWebhookURL, 3,
 			[]string{about, "webhookURL is not set", "/webhooks/telnyx"}},
 		"planned under two ids": {func(_ *testing.T, a *account) { a.addNumbers(4, 4, profileA) },
 			springPlan("  - name: twin", "    tcr_campaign_id: "+springTCR, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
@@ -143,7 +154,11 @@ func TestCheck_FindsEachThingThatWouldGoWrong(t *testing.T) {
 			[]string{"campaign a-twin (ref_spring-2026)", "plan spring"}},
 		"empty pool": {nil, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileB + "\n", preflight.EmptyPool, 3,
 			[]string{about, profileB, "number_pool"}},
+	})
+}
 
+func TestCheck_FindsWhatWouldGoWrongWithANumber(t *testing.T) {
+	findEach(t, map[string]trouble{
 		"number of somebody else": {nil, planFor("campaign_id: "+springID, 1, 4), preflight.NotOwned, 9, []string{"number " + number(4), "does not list", "Order or port"}},
 		"toll-free":               {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "toll-free"}), "", preflight.NotLongCode, 7, []string{"number " + number(2), `"toll-free"`}},
 		"short code":              {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "shortcode"}), "", preflight.NotLongCode, 7, []string{"number " + number(2), `"shortcode"`}},
@@ -182,7 +197,14 @@ func TestCheck_FindsEachThingThatWouldGoWrong(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 		}, "", preflight.CarrierFailed, 7, []string{"number " + number(2), "FAILED for T-Mobile, ADDED for the other carriers"}},
-	} {
+	})
+}
+
+// findEach fails for a trouble that is not found, is not the only finding, or is told
+// in other words; and if anything was written.
+func findEach(t *testing.T, troubles map[string]trouble) {
+	t.Helper()
+	for name, test := range troubles {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := springAccount(t)
