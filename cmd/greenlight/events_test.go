@@ -8,10 +8,8 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"greenlight/internal/events"
-	"greenlight/internal/events/embedded"
+	"greenlight/internal/natstest"
 )
 
 // hostile is an event whose words would steer a terminal and fill it.
@@ -78,24 +76,7 @@ func TestTestKey_IsMadeOnceAndNothingElseIsReplaced(t *testing.T) {
 // TestTail_LeavesTheAssignerAlone reads events while the assigner's consumer has them
 // waiting, and replays one.
 func TestTail_LeavesTheAssignerAlone(t *testing.T) {
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	nc, err := events.Connect("", "test", server.InProcess()...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	if err := events.PastEvents(t.Context(), js, time.Time{}, nil); err == nil {
 		t.Error("no error where no event was ever stored")
 	}

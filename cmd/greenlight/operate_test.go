@@ -6,30 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats.go/jetstream"
-
+	"greenlight/internal/commandtest"
 	"greenlight/internal/events"
-	"greenlight/internal/events/embedded"
 	"greenlight/internal/ledger"
 )
 
 // A number's letter and a message's letter, listed, shown and put back.
 func TestDeadLetters_AreListedShownAndRequeued(t *testing.T) {
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	t.Setenv("NATS_URL", server.URL())
-	nc, err := events.Connect("", t.Name(), server.InProcess()...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	url, js := commandtest.StartNATS(t)
+	t.Setenv("NATS_URL", url)
 	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ import (
 	"greenlight/internal/process"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/texttest"
 )
 
 var updateDiff = flag.Bool("update-diff", false, "write the golden files of plan diff anew")
@@ -184,24 +185,6 @@ campaigns:
 	return w
 }
 
-// diffGolden compares with a file of testdata, which -update-diff writes.
-func diffGolden(t *testing.T, dir, name, got string) {
-	t.Helper()
-	path := filepath.Join(dir, "testdata", "plan_diff", name)
-	if *updateDiff {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; write it with go test ./cmd/greenlight -update-diff", err)
-	}
-	if diff := gocmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s; if it should be so, go test ./cmd/greenlight -update-diff (-want +got):\n%s", name, diff)
-	}
-}
-
 func TestPlanDiff_TellsEverythingInEachFormat(t *testing.T) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -219,7 +202,7 @@ func TestPlanDiff_TellsEverythingInEachFormat(t *testing.T) {
 			if code != 2 {
 				t.Errorf("exit code %d, want 2", code)
 			}
-			diffGolden(t, dir, name, stdout)
+			texttest.Golden(t, filepath.Join(dir, "testdata", "plan_diff", name), stdout, *updateDiff, "-update-diff")
 			if strings.HasSuffix(name, ".txt") {
 				fitsTerminal(t, stdout)
 			}

@@ -2,16 +2,14 @@ package main
 
 import (
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
 	"greenlight/internal/ledger"
+	"greenlight/internal/texttest"
 	"greenlight/internal/timeline"
 )
 
@@ -44,19 +42,7 @@ func TestWriteTimeline_IsReadable(t *testing.T) {
 	if err := writeTimeline(&out, story, now, false); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join("testdata", "why", "story.txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(out.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), out.String()); diff != "" {
-		t.Errorf("%s; if it should be so, go test ./cmd/greenlight -update-why (-want +got):\n%s", path, diff)
-	}
+	texttest.Golden(t, filepath.Join("testdata", "why", "story.txt"), out.String(), *update, "-update-why")
 	for line := range strings.Lines(out.String()) {
 		if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > whyWidth || strings.HasSuffix(line, " \n") {
 			t.Errorf("too long, or blanks at its end: %q", line)

@@ -10,12 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
-	"greenlight/internal/events"
-	"greenlight/internal/events/embedded"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -66,7 +64,7 @@ func newRig(t *testing.T, o telnyxsim.Options, numbers int, adjust ...func(*Conf
 		Telnyx: &telnyx.Client{
 			APIKey: "key", BaseURL: api.URL + "/v2", HTTPClient: &http.Client{Transport: hooked{r, transport}},
 		},
-		JetStream: r.jetStream(),
+		JetStream: natstest.JetStream(r, natstest.Embedded(r)),
 		Plans:     r.plans.Load,
 		Log:       zerolog.New(logLines{r}),
 		Now:       func() time.Time { return time.Unix(0, r.clock.Load()) },
@@ -77,19 +75,6 @@ func newRig(t *testing.T, o telnyxsim.Options, numbers int, adjust ...func(*Conf
 	r.plan(listed("staged", testCampaign, numbered(numbers)...))
 	r.restart()
 	return r
-}
-
-func (r *rig) jetStream() jetstream.JetStream {
-	r.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: r.TempDir()})
-	r.must(err)
-	r.Cleanup(func() { r.must(server.Close()) })
-	nc, err := events.Connect("", "rig", server.InProcess()...)
-	r.must(err)
-	r.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	r.must(err)
-	return js
 }
 
 // restart puts another process in the place of the one that looks.

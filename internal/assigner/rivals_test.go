@@ -8,10 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
-	"greenlight/internal/events"
-	"greenlight/internal/events/embedded"
+	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -30,27 +27,14 @@ func TestRivalAssigners_WriteEachNumberOnce(t *testing.T) {
 	defer sim.Close()
 	api := httptest.NewServer(sim)
 	defer api.Close()
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	server := natstest.Embedded(t)
 	set := stageForty(t, sim)
 
 	var looks sync.WaitGroup
 	for range 4 {
-		nc, err := events.Connect("", "rival", server.InProcess()...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer nc.Close()
-		js, err := jetstream.New(nc)
-		if err != nil {
-			t.Fatal(err)
-		}
 		rival, err := New(t.Context(), Config{
 			Telnyx:    &telnyx.Client{APIKey: "key", BaseURL: api.URL + "/v2"},
-			JetStream: js,
+			JetStream: natstest.JetStream(t, server),
 			Plans:     func() *plan.Set { return set },
 		})
 		if err != nil {

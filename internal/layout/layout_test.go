@@ -8,16 +8,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
-	"greenlight/internal/events"
-	"greenlight/internal/events/embedded"
 	"greenlight/internal/layout"
 	"greenlight/internal/leaktest"
+	"greenlight/internal/natstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, leaktest.Server()...) }
 
 func TestOf_RefusesWhatANewerProgramMade(t *testing.T) {
-	js := connect(t)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	for name, test := range map[string]struct {
 		metadata map[string]string
 		newer    bool
@@ -48,27 +47,8 @@ func TestOf_RefusesWhatANewerProgramMade(t *testing.T) {
 }
 
 func TestOf_TakesWhatIsNotThereForNew(t *testing.T) {
-	kept, err := layout.Of(t.Context(), connect(t), "ABSENT", 3)
+	kept, err := layout.Of(t.Context(), natstest.JetStream(t, natstest.Embedded(t)), "ABSENT", 3)
 	if err != nil || kept.Replicas != 3 {
 		t.Errorf("got %+v, %v, want three copies", kept, err)
 	}
-}
-
-func connect(t *testing.T) jetstream.JetStream {
-	t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	nc, err := events.Connect("", "test", server.InProcess()...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return js
 }

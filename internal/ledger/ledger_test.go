@@ -16,10 +16,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
-	"greenlight/internal/events"
-	"greenlight/internal/events/embedded"
 	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
 )
 
 func TestMain(m *testing.M) {
@@ -38,30 +37,10 @@ const (
 // noon is when all that the tests write happens.
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-// startJetStream starts a server of the test's own and returns a way to connect.
-func startJetStream(t *testing.T) func() jetstream.JetStream {
-	t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
-	must(t, err)
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return func() jetstream.JetStream {
-		nc, err := events.Connect("", t.Name(), server.InProcess()...)
-		must(t, err)
-		t.Cleanup(nc.Close)
-		js, err := jetstream.New(nc)
-		must(t, err)
-		return js
-	}
-}
-
 // start starts a server with an empty ledger.
 func start(t *testing.T) (*ledger.Ledger, jetstream.JetStream) {
 	t.Helper()
-	js := startJetStream(t)()
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	book, err := ledger.Create(t.Context(), js, 0)
 	must(t, err)
 	return book, js
@@ -170,10 +149,10 @@ func TestNumbers_AreThoseOfOneCampaign(t *testing.T) {
 }
 
 func TestPutNumber_OfTwoWritersOneWins(t *testing.T) {
-	connect := startJetStream(t)
+	server := natstest.Embedded(t)
 	var books []*ledger.Ledger
 	for range 2 {
-		book, err := ledger.Create(t.Context(), connect(), 1)
+		book, err := ledger.Create(t.Context(), natstest.JetStream(t, server), 1)
 		must(t, err)
 		books = append(books, book)
 	}
@@ -733,7 +712,7 @@ func TestLedger_WritesItsVersion(t *testing.T) {
 }
 
 func TestOpen_SaysThatNoAssignerEverRan(t *testing.T) {
-	js := startJetStream(t)()
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	if _, err := ledger.Open(t.Context(), js); !errors.Is(err, jetstream.ErrBucketNotFound) {
 		t.Errorf("got %v, want ErrBucketNotFound", err)
 	}

@@ -16,9 +16,8 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
-	"greenlight/internal/events"
-	"greenlight/internal/events/embedded"
 	"greenlight/internal/leaktest"
+	"greenlight/internal/natstest"
 	"greenlight/internal/notice"
 )
 
@@ -34,19 +33,6 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func startJetStream(t *testing.T) jetstream.JetStream {
-	t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
-	must(t, err)
-	t.Cleanup(func() { must(t, server.Close()) })
-	nc, err := events.Connect("", t.Name(), server.InProcess()...)
-	must(t, err)
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	must(t, err)
-	return js
 }
 
 // receiver does with each text what send says, and keeps those that it took.
@@ -113,7 +99,7 @@ func some(text string) notice.Notice {
 }
 
 func TestPublish_StoresWhatHasTheSameKeyOnceForWhoeverComesLate(t *testing.T) {
-	js := startJetStream(t)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
 	other, err := notice.NewPublisher(t.Context(), js, 1) // another process, or the same after a crash
@@ -148,7 +134,7 @@ func TestPublish_StoresWhatHasTheSameKeyOnceForWhoeverComesLate(t *testing.T) {
 }
 
 func TestSender_SendsEachOnceHoweverManySendersThereAre(t *testing.T) {
-	js := startJetStream(t)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
 	_, err = publisher.Publish(t.Context(), some("old news"), "0")
@@ -181,7 +167,7 @@ func TestSender_SendsEachOnceHoweverManySendersThereAre(t *testing.T) {
 }
 
 func TestSender_TriesAgainWhatFailedAndThenGivesItUp(t *testing.T) {
-	js := startJetStream(t)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
 	refusal := errors.New("slack: it answered with status 503")
@@ -228,7 +214,7 @@ func outcomes(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 // A receiver that never answers must not hold up those who have something to tell, nor
 // the stop.
 func TestSender_HoldsUpNobodyWhileItsReceiverHangs(t *testing.T) {
-	js := startJetStream(t)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
 	hanging := make(chan struct{}, 1)

@@ -1,16 +1,12 @@
 package preflight_test
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"greenlight/internal/plan"
@@ -124,23 +120,6 @@ func (a *account) check(t *testing.T, text string) preflight.Report {
 	reports, err := preflight.Check(t.Context(), a.client, 8, load(t, text))
 	must(t, err)
 	return reports[0]
-}
-
-// golden compares with a file of testdata, which -update writes.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		must(t, os.WriteFile(path, got, 0o644))
-	}
-	want, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		t.Fatalf("no %s; write it with go test ./internal/preflight -update", path)
-	}
-	must(t, err)
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s; if it should be so, go test ./internal/preflight -update (-want +got):\n%s", path, diff)
-	}
 }
 
 func must(t *testing.T, err error) {

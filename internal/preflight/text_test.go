@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
-	"unicode"
-	"unicode/utf8"
 
 	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/texttest"
 )
 
 // mixed is a report with something of everything.
@@ -45,14 +45,14 @@ func writeText(t *testing.T, r preflight.Report) string {
 
 func TestWriteText_TellsEverything(t *testing.T) {
 	text := writeText(t, mixed(t))
-	golden(t, "mixed.txt", []byte(text))
-	readable(t, text)
+	texttest.Golden(t, "testdata/mixed.txt", text, *update, "-update")
+	texttest.Readable(t, text)
 }
 
 func TestWriteText_SaysThatAllIsWell(t *testing.T) {
 	text := writeText(t, springAccount(t).check(t, springPlan()))
-	golden(t, "clean.txt", []byte(text))
-	readable(t, text)
+	texttest.Golden(t, "testdata/clean.txt", text, *update, "-update")
+	texttest.Readable(t, text)
 	if got := writeText(t, preflight.Report{Clean: true}); got != "All is well with 0 campaigns and 0 numbers.\n" {
 		t.Errorf("got %q", got)
 	}
@@ -65,7 +65,7 @@ func TestReport_IsJSON(t *testing.T) {
 		encoder.SetIndent("", "  ")
 		encoder.SetEscapeHTML(false)
 		must(t, encoder.Encode(r))
-		golden(t, name, text.Bytes())
+		texttest.Golden(t, filepath.Join("testdata", name), text.String(), *update, "-update")
 	}
 }
 
@@ -79,7 +79,7 @@ func TestWriteText_FitsWhateverItIsTold(t *testing.T) {
 		}},
 		Notes: []preflight.Note{{Code: preflight.WillMoveLater, Plan: long, Number: "+15551234567", Subject: nasty}},
 	}
-	readable(t, writeText(t, r))
+	texttest.Readable(t, writeText(t, r))
 }
 
 func TestWriteText_NeverCutsAPlace(t *testing.T) {
@@ -108,26 +108,5 @@ func TestWriteText_ReturnsTheWritersError(t *testing.T) {
 	r.CloseWithError(broken)
 	if err := (preflight.Report{}).WriteText(w); !errors.Is(err, broken) {
 		t.Errorf("got %v, want the pipe's error", err)
-	}
-}
-
-// readable fails for lines that are too long for 80 columns, or that would do
-// something to a terminal.
-func readable(t *testing.T, text string) {
-	t.Helper()
-	if !strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\n\n") {
-		t.Errorf("the text ends with %q, want one line end", text[max(0, len(text)-10):])
-	}
-	for line := range strings.Lines(text) {
-		line = strings.TrimSuffix(line, "\n")
-		if utf8.RuneCountInString(line) > 80 {
-			t.Errorf("over 80 columns: %q", line)
-		}
-		if strings.TrimRight(line, " ") != line {
-			t.Errorf("blanks at the end: %q", line)
-		}
-		if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			t.Errorf("a terminal would take orders from %q", line)
-		}
 	}
 }

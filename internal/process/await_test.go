@@ -138,7 +138,7 @@ func TestAwait_SaysThatTheStreamsConflict(t *testing.T) {
 }
 
 func TestAwait_RefusesWhatWaitingDoesNotMend(t *testing.T) {
-	if _, err := process.Await(t.Context(), connect(t), 9, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "replicas 9") {
+	if _, err := process.Await(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 9, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "replicas 9") {
 		t.Errorf("got %v, want the number of replicas refused", err)
 	}
 }

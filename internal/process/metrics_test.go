@@ -38,6 +38,7 @@ import (
 	"greenlight/internal/certificate"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
 	"greenlight/internal/pagetest"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/process"
@@ -104,7 +105,7 @@ func certificateFiles(t *testing.T) (cert, key string) {
 
 func startFullRun(t *testing.T) *fullRun {
 	t.Helper()
-	return startFullRunOn(t, connect(t))
+	return startFullRunOn(t, natstest.Connect(t, natstest.Embedded(t)))
 }
 
 func startFullRunOn(t *testing.T, nc *nats.Conn) *fullRun {

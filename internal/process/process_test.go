@@ -22,15 +22,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
 	"greenlight/config"
 	"greenlight/internal/assigner"
 	"greenlight/internal/certificate"
-	"greenlight/internal/events"
-	"greenlight/internal/events/embedded"
 	"greenlight/internal/httpserve"
+	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/process"
 	"greenlight/internal/telnyx"
@@ -44,22 +42,6 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// connect connects to a server of the test's own.
-func connect(t *testing.T) *nats.Conn {
-	t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
-	must(t, err)
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	nc, err := events.Connect("", t.Name(), server.InProcess()...)
-	must(t, err)
-	t.Cleanup(nc.Close)
-	return nc
 }
 
 func listen(t *testing.T) net.Listener {
@@ -120,7 +102,7 @@ func get(t *testing.T, address, path string, code int) string {
 }
 
 func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
-	nc := connect(t)
+	nc := natstest.Connect(t, natstest.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
 	api := listen(t)
@@ -182,7 +164,7 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 }
 
 func TestProcess_SaysThatNATSIsAway(t *testing.T) {
-	nc := connect(t)
+	nc := natstest.Connect(t, natstest.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
 	p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
@@ -207,7 +189,7 @@ func TestProcess_SaysThatNATSIsAway(t *testing.T) {
 }
 
 func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
-	nc := connect(t)
+	nc := natstest.Connect(t, natstest.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
 	p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
@@ -228,7 +210,7 @@ func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
 func TestAddPublic_LeavesConnectionsBesideSlowBodies(t *testing.T) {
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
-	p, err := process.New(t.Context(), connect(t), 1, zerolog.Nop())
+	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	public := listen(t)
 	const most = 10
@@ -257,7 +239,7 @@ func TestAddPublic_LeavesConnectionsBesideSlowBodies(t *testing.T) {
 // A load balancer that asks for readiness must be able to see it false while
 // deliveries are still taken.
 func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
-	nc := connect(t)
+	nc := natstest.Connect(t, natstest.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
 	p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
@@ -320,7 +302,7 @@ func (l lingering) Run(ctx context.Context, _ certificate.Told) error {
 func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
-	p, err := process.New(t.Context(), connect(t), 1, zerolog.Nop())
+	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	example := httptest.NewTLSServer(nil) // whose certificate we borrow
 	config := example.TLS.Clone()
@@ -362,7 +344,7 @@ func must2[T any](value T, err error) T {
 }
 
 func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
-	nc := connect(t)
+	nc := natstest.Connect(t, natstest.Embedded(t))
 	old, next := telnyxsim.New(telnyxsim.Options{}), telnyxsim.New(telnyxsim.Options{})
 	defer old.Close()
 	defer next.Close()
@@ -441,7 +423,7 @@ func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) 
 		"otherwise":      {func(a *certificate.Auto) certificate.Source { return aside{a} }, http.StatusServiceUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			nc := connect(t)
+			nc := natstest.Connect(t, natstest.Embedded(t))
 			sim := telnyxsim.New(telnyxsim.Options{})
 			defer sim.Close()
 			p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
@@ -467,7 +449,7 @@ func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) 
 }
 
 func TestAdd_RefusesWhatTheRoleRefuses(t *testing.T) {
-	p, err := process.New(t.Context(), connect(t), 1, zerolog.Nop())
+	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	if err := p.AddWebhook(webhook.Config{}, listen(t)); err == nil {
 		t.Error("added a webhook without a verifier")
@@ -478,14 +460,14 @@ func TestAdd_RefusesWhatTheRoleRefuses(t *testing.T) {
 }
 
 func TestNew_RefusesReplicasThatJetStreamHasNot(t *testing.T) {
-	if _, err := process.New(t.Context(), connect(t), 9, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "replicas 9") {
+	if _, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 9, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "replicas 9") {
 		t.Errorf("got %v, want the number of replicas refused", err)
 	}
 }
 
 func TestProcess_RefusesTracesThatCannotBeSent(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
-	p, err := process.New(t.Context(), connect(t), 1, zerolog.Nop())
+	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	err = p.Trace(t.Context(), "greenlight-test")
 	if err == nil || !strings.HasPrefix(err.Error(), "traces cannot be sent: OTEL_EXPORTER_OTLP_ENDPOINT is no web address") {
@@ -496,7 +478,7 @@ func TestProcess_RefusesTracesThatCannotBeSent(t *testing.T) {
 // A page that is read live is a request that does not end. The process stops all the
 // same, and at once, and the private listener asks for the token.
 func TestProcess_StopsWhileThePageIsReadLive(t *testing.T) {
-	nc := connect(t)
+	nc := natstest.Connect(t, natstest.Embedded(t))
 	p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
 	must(t, err)
 	private := listen(t)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"greenlight/internal/natstest"
 	"greenlight/internal/status"
 )
 
@@ -20,7 +21,7 @@ import (
 func private(t *testing.T, checks ...status.Check) string {
 	t.Helper()
 	server := httptest.NewServer(status.Handler(status.Config{
-		JetStream: startJetStream(t), Checks: checks, Metrics: prometheus.NewRegistry(),
+		JetStream: natstest.JetStream(t, natstest.Embedded(t)), Checks: checks, Metrics: prometheus.NewRegistry(),
 		Guard: status.Guard{Token: "a token of the test", Exposed: true},
 	}))
 	t.Cleanup(server.Close)

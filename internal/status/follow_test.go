@@ -8,6 +8,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
 	"greenlight/internal/status"
 )
 
@@ -45,7 +46,7 @@ func until(t *testing.T, told <-chan status.Snapshot, what string, wanted func(s
 }
 
 func TestFollow_TellsOfEveryChangeWithoutBeingAsked(t *testing.T) {
-	js := startJetStream(t)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	told, end := following(t, func(ctx context.Context, changed func(status.Snapshot) error) error {
 		return status.Follow(ctx, js, func() time.Time { return noon }, changed)
 	})

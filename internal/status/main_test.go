@@ -1,22 +1,18 @@
 package status_test
 
 import (
-	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"greenlight/internal/events"
-	"greenlight/internal/events/embedded"
 	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
 	"greenlight/internal/status"
 )
 
@@ -37,29 +33,11 @@ const (
 	winterID = "4b300164-8c7a-4ad5-9b9c-6f3a35b9c1d2"
 )
 
-// startJetStream starts a server of the test's own.
-func startJetStream(t *testing.T) jetstream.JetStream {
-	t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
-	must(t, err)
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	nc, err := events.Connect("", t.Name(), server.InProcess()...)
-	must(t, err)
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	must(t, err)
-	return js
-}
-
 // mixedLedger has a campaign and a number in every sort of trouble, and two dead
 // letters.
 func mixedLedger(t *testing.T) jetstream.JetStream {
 	t.Helper()
-	js := startJetStream(t)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)
@@ -131,23 +109,6 @@ func read(t *testing.T, js jetstream.JetStream) status.Snapshot {
 	snapshot, err := status.Read(t.Context(), js, noon)
 	must(t, err)
 	return snapshot
-}
-
-// golden compares with a file of testdata, which -update writes.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		must(t, os.WriteFile(path, got, 0o644))
-	}
-	want, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		t.Fatalf("no %s; write it with go test ./internal/status -update", path)
-	}
-	must(t, err)
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s; if it should be so, go test ./internal/status -update (-want +got):\n%s", path, diff)
-	}
 }
 
 func must(t *testing.T, err error) {

@@ -7,12 +7,13 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
 )
 
 func TestStanding_KnowsWhetherThePlanWasLookedAt(t *testing.T) {
-	js := startJetStream(t)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)

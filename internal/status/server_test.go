@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"greenlight/internal/natstest"
 	"greenlight/internal/status"
 )
 
@@ -48,7 +49,7 @@ func get(t *testing.T, server *httptest.Server, path string) (*http.Response, st
 
 func TestPage_HasStatusAndEverythingUnderIt(t *testing.T) {
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Method+" "+r.URL.Path) })
-	server := httptest.NewServer(status.Handler(status.Config{JetStream: startJetStream(t), Metrics: prometheus.NewRegistry(), Page: page}))
+	server := httptest.NewServer(status.Handler(status.Config{JetStream: natstest.JetStream(t, natstest.Embedded(t)), Metrics: prometheus.NewRegistry(), Page: page}))
 	defer server.Close()
 	for _, path := range []string{"/status", "/status/campaigns/C1"} {
 		if _, body := get(t, server, path); body != "GET "+path {
@@ -58,7 +59,7 @@ func TestPage_HasStatusAndEverythingUnderIt(t *testing.T) {
 }
 
 func TestRoot_LeadsToThePage(t *testing.T) {
-	answer, _ := get(t, serve(t, startJetStream(t)), "/")
+	answer, _ := get(t, serve(t, natstest.JetStream(t, natstest.Embedded(t))), "/")
 	if got := answer.Header.Get("Location"); answer.StatusCode != http.StatusFound || got != "/status" {
 		t.Errorf("got %d to %q, want 302 to /status", answer.StatusCode, got)
 	}
@@ -96,7 +97,7 @@ func TestReadyz_AnswersForEveryCheck(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer, body := get(t, serve(t, startJetStream(t), test.checks...), "/readyz")
+			answer, body := get(t, serve(t, natstest.JetStream(t, natstest.Embedded(t)), test.checks...), "/readyz")
 			var compact bytes.Buffer
 			must(t, json.Compact(&compact, []byte(body)))
 			if answer.StatusCode != test.code || compact.String() != test.want {
@@ -113,7 +114,7 @@ func TestReadyz_BoundsItsChecks(t *testing.T) {
 		}
 		return nil
 	}}
-	if answer, body := get(t, serve(t, startJetStream(t), check), "/readyz"); answer.StatusCode != http.StatusOK {
+	if answer, body := get(t, serve(t, natstest.JetStream(t, natstest.Embedded(t)), check), "/readyz"); answer.StatusCode != http.StatusOK {
 		t.Errorf("got %d %s", answer.StatusCode, body)
 	}
 }
@@ -139,28 +140,28 @@ func TestReadyz_MakesItsChecksAtTheSameTime(t *testing.T) {
 	for i := range checks {
 		list = append(list, status.Check{Name: fmt.Sprint(i), Ready: together})
 	}
-	if answer, body := get(t, serve(t, startJetStream(t), list...), "/readyz"); answer.StatusCode != http.StatusOK {
+	if answer, body := get(t, serve(t, natstest.JetStream(t, natstest.Embedded(t)), list...), "/readyz"); answer.StatusCode != http.StatusOK {
 		t.Errorf("got %d %s", answer.StatusCode, body)
 	}
 }
 
 func TestHealthz_AnswersWhateverTheChecksSay(t *testing.T) {
 	bad := status.Check{Name: "nats", Ready: func(context.Context) error { return errors.New("away") }}
-	answer, body := get(t, serve(t, startJetStream(t), bad), "/healthz")
+	answer, body := get(t, serve(t, natstest.JetStream(t, natstest.Embedded(t)), bad), "/healthz")
 	if want := `{"status":"ok"}`; answer.StatusCode != http.StatusOK || strings.TrimSpace(body) != want {
 		t.Errorf("got %d %s, want 200 %s", answer.StatusCode, body, want)
 	}
 }
 
 func TestMetrics_AreTheRegistrys(t *testing.T) {
-	answer, body := get(t, serve(t, startJetStream(t)), "/metrics")
+	answer, body := get(t, serve(t, natstest.JetStream(t, natstest.Embedded(t))), "/metrics")
 	if answer.StatusCode != http.StatusOK || !strings.Contains(body, "\ngreenlight_test_total 3\n") {
 		t.Errorf("got %d\n%s", answer.StatusCode, body)
 	}
 }
 
 func TestHandler_HasNothingElse(t *testing.T) {
-	server := serve(t, startJetStream(t))
+	server := serve(t, natstest.JetStream(t, natstest.Embedded(t)))
 	if answer, _ := get(t, server, "/webhooks/telnyx"); answer.StatusCode != http.StatusNotFound {
 		t.Errorf("the webhook's path: got %d, want 404", answer.StatusCode)
 	}

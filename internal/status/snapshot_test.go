@@ -13,18 +13,20 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
 	"greenlight/internal/status"
+	"greenlight/internal/texttest"
 )
 
 func TestSnapshot_IsPlainJSON(t *testing.T) {
 	text, err := json.MarshalIndent(read(t, mixedLedger(t)), "", "  ")
 	must(t, err)
-	golden(t, "mixed.json", append(text, '\n'))
+	texttest.Golden(t, "testdata/mixed.json", string(text)+"\n", *update, "-update")
 }
 
 func TestRead_IsEmptyBeforeAnAssignerRan(t *testing.T) {
 	const want = `{"at":"2026-03-02T12:00:00Z","campaigns":[],"totals":{},"dead_letters":0,"held":false,"events_waiting":0,"idle":%t}`
-	js := startJetStream(t)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	for i, when := range []string{"without streams", "with streams"} {
 		got, err := json.Marshal(read(t, js))
 		must(t, err)
@@ -56,7 +58,7 @@ func TestRead_CountsByState(t *testing.T) {
 }
 
 func TestRead_CountsEventsThatWait(t *testing.T) {
-	js := startJetStream(t)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	_, err := events.NewConsumer(t.Context(), js, events.Timing{}, func(err error) { t.Log(err) })
 	must(t, err)
@@ -83,7 +85,7 @@ func TestRead_CountsEventsThatWait(t *testing.T) {
 }
 
 func TestRead_TellsTheLaterNextLook(t *testing.T) {
-	js := startJetStream(t)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)

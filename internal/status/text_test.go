@@ -5,17 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
-	"unicode"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/status"
+	"greenlight/internal/texttest"
 )
 
 func writeText(t *testing.T, s status.Snapshot) string {
@@ -27,8 +27,8 @@ func writeText(t *testing.T, s status.Snapshot) string {
 
 func TestWriteText_TellsEverythingAboutAMixedLedger(t *testing.T) {
 	text := writeText(t, read(t, mixedLedger(t)))
-	golden(t, "mixed.txt", []byte(text))
-	readable(t, text)
+	texttest.Golden(t, "testdata/mixed.txt", text, *update, "-update")
+	texttest.Readable(t, text)
 	for _, words := range []string{
 		"2 sendable", "1 conflict", "Approved by the carriers, but", "7 held", "2 unplanned", "(no plan)", "2 dead letters",
 		"The number is in use on another campaign", "422 10015 Bad\n", "3/7", "Rejected. Read the reason",
@@ -57,7 +57,7 @@ func TestWriteText_FitsWhateverItIsTold(t *testing.T) {
 		}
 		s.Campaigns = append(s.Campaigns, c)
 	}
-	readable(t, writeText(t, s))
+	texttest.Readable(t, writeText(t, s))
 }
 
 // Of thousands of campaigns nobody reads each: what is done is counted, and a cause told
@@ -84,7 +84,7 @@ func TestWriteText_StaysShortHoweverManyCampaignsThereAre(t *testing.T) {
 		s.Campaigns = append(s.Campaigns, c)
 	}
 	said := writeText(t, s)
-	readable(t, said)
+	texttest.Readable(t, said)
 	if lines := strings.Count(said, "\n"); lines > 200 {
 		t.Errorf("%d lines", lines)
 	}
@@ -110,27 +110,6 @@ func TestWriteText_StaysShortHoweverManyCampaignsThereAre(t *testing.T) {
 	}
 }
 
-// readable fails for lines that are too long for 80 columns, or that would do
-// something to a terminal.
-func readable(t *testing.T, said string) {
-	t.Helper()
-	if !strings.HasSuffix(said, "\n") || strings.HasSuffix(said, "\n\n") {
-		t.Errorf("the text ends with %q, want one line end", said[max(0, len(said)-10):])
-	}
-	for line := range strings.Lines(said) {
-		line = strings.TrimSuffix(line, "\n")
-		if text.RuneWidthWithoutEscSequences(line) > 80 {
-			t.Errorf("over 80 columns: %q", line)
-		}
-		if strings.TrimRight(line, " ") != line {
-			t.Errorf("blanks at the end: %q", line)
-		}
-		if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			t.Errorf("a terminal would take orders from %q", line)
-		}
-	}
-}
-
 func TestWriteText_SaysThatNothingIsPlanned(t *testing.T) {
 	for name, test := range map[string]struct {
 		deadLetters uint64
@@ -144,7 +123,7 @@ func TestWriteText_SaysThatNothingIsPlanned(t *testing.T) {
 			if got != test.want {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
-			readable(t, got)
+			texttest.Readable(t, got)
 		})
 	}
 }
@@ -252,8 +231,8 @@ func TestWriteText_GoesDeeperWhereAsked(t *testing.T) {
 	for what, name := range map[string]string{"spring-promo": "campaign.txt", "+15551234570": "number.txt"} {
 		part, _ := s.About(what)
 		text := writeText(t, part)
-		golden(t, name, []byte(text))
-		readable(t, text)
+		texttest.Golden(t, filepath.Join("testdata", name), text, *update, "-update")
+		texttest.Readable(t, text)
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 	"go.uber.org/goleak"
 
 	"greenlight/internal/events"
-	"greenlight/internal/events/embedded"
 	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
 	"greenlight/internal/timeline"
 )
 
@@ -45,14 +45,7 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
-	must(t, err)
-	t.Cleanup(func() { must(t, server.Close()) })
-	nc, err := events.Connect("", t.Name(), server.InProcess()...)
-	must(t, err)
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	must(t, err)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)

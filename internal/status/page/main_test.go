@@ -20,9 +20,9 @@ import (
 	"go.uber.org/goleak"
 
 	"greenlight/internal/events"
-	"greenlight/internal/events/embedded"
 	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
 	"greenlight/internal/status"
 	"greenlight/internal/status/page"
 )
@@ -49,20 +49,10 @@ const markup = `<img src=x onerror="window.pwned=1"><script>window.pwned=1</scri
 // eventWords are before the markup in what an event says.
 const eventWords = "Telnyx reviews it "
 
+// startJetStream starts a server that has the streams.
 func startJetStream(t testing.TB) jetstream.JetStream {
 	t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
-	must(t, err)
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	nc, err := events.Connect("", t.Name(), server.InProcess()...)
-	must(t, err)
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	must(t, err)
+	js := natstest.JetStream(t, natstest.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	return js
 }
