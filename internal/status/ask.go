@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -60,13 +58,11 @@ func AskReady(ctx context.Context, address string) error {
 	return errors.New(told.Status + ": " + told.wrong())
 }
 
-// wrong returns what the checks say that do not say ok.
+// wrong returns what the failing checks say.
 func (r readiness) wrong() string {
 	var says []string
-	for _, name := range slices.Sorted(maps.Keys(r.Checks)) {
-		if r.Checks[name] != "ok" {
-			says = append(says, name+": "+r.Checks[name])
-		}
+	for _, name := range r.Failing {
+		says = append(says, name+": "+r.Checks[name])
 	}
 	return strings.Join(says, "; ")
 }

@@ -16,13 +16,14 @@ import (
 	"greenlight/internal/status"
 )
 
-// private runs a private listener with a token and the given checks, and returns its
-// address.
-func private(t *testing.T, checks ...status.Check) string {
+// closed lets readers without its token know which checks fail, and not why.
+var closed = status.Guard{Token: "a token of the test", Exposed: true}
+
+// private runs a private listener with the given checks and returns its address.
+func private(t *testing.T, guard status.Guard, checks ...status.Check) string {
 	t.Helper()
 	server := httptest.NewServer(status.Handler(status.Config{
-		JetStream: natstest.JetStream(t, natstest.Embedded(t)), Checks: checks, Metrics: prometheus.NewRegistry(),
-		Guard: status.Guard{Token: "a token of the test", Exposed: true},
+		JetStream: natstest.JetStream(t, natstest.Embedded(t)), Checks: checks, Metrics: prometheus.NewRegistry(), Guard: guard,
 	}))
 	t.Cleanup(server.Close)
 	at, err := url.Parse(server.URL)
@@ -31,21 +32,23 @@ func private(t *testing.T, checks ...status.Check) string {
 }
 
 func TestAskReady_TellsWhatReadinessTells(t *testing.T) {
-	good := status.Check{Name: "nats"}
+	good := status.Check{Name: "nats", Says: func(context.Context) string { return "connected to n1" }}
 	away := status.Check{Name: "webhook", Ready: func(context.Context) error { return errors.New("the stream is away") }}
 	faulty := status.Check{Name: "plans", Advisory: true, Ready: func(context.Context) error { return errors.New("spring.yaml is at fault") }}
 	for name, test := range map[string]struct {
+		guard  status.Guard
 		checks []status.Check
 		want   string
 	}{
-		"ready":                {[]status.Check{good}, ""},
-		"ready all the same":   {[]status.Check{good, faulty}, ""},
-		"not ready":            {[]status.Check{good, away}, "not ready: webhook: not ok"},
-		"not ready, and a few": {[]status.Check{away, faulty}, "not ready: plans: not ok; webhook: not ok"},
+		"ready":                  {closed, []status.Check{good}, ""},
+		"ready all the same":     {closed, []status.Check{good, faulty}, ""},
+		"not ready":              {closed, []status.Check{good, away}, "not ready: webhook: not ok"},
+		"not ready, and a few":   {closed, []status.Check{away, faulty}, "not ready: plans: not ok; webhook: not ok"},
+		"not ready, and may ask": {status.Guard{}, []status.Check{away, good, faulty}, "not ready: plans: spring.yaml is at fault; webhook: the stream is away"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ""
-			if err := status.AskReady(t.Context(), private(t, test.checks...)); err != nil {
+			if err := status.AskReady(t.Context(), private(t, test.guard, test.checks...)); err != nil {
 				got = err.Error()
 			}
 			if got != test.want {
@@ -56,7 +59,7 @@ func TestAskReady_TellsWhatReadinessTells(t *testing.T) {
 }
 
 func TestAskReady_AsksWhatListensOnEveryInterface(t *testing.T) {
-	_, port, err := net.SplitHostPort(private(t, status.Check{Name: "nats"}))
+	_, port, err := net.SplitHostPort(private(t, closed, status.Check{Name: "nats"}))
 	must(t, err)
 	for _, address := range []string{":" + port, "0.0.0.0:" + port, "localhost:" + port} {
 		if err := status.AskReady(t.Context(), address); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,6 +82,9 @@ func answer(w http.ResponseWriter, code int, value any, indent string) {
 type readiness struct {
 	Status string            `json:"status"`
 	Checks map[string]string `json:"checks"`
+	// Failing names those of the checks that found something wrong, by name: what is
+	// well says more than "ok" of itself, so its words do not tell it.
+	Failing []string `json:"failing,omitempty"`
 }
 
 func (c Config) ready(w http.ResponseWriter, r *http.Request) {
@@ -103,10 +107,14 @@ func (c Config) ready(w http.ResponseWriter, r *http.Request) {
 		default:
 			says.Checks[check.Name] = "ok"
 		}
+		if wrong[i] {
+			says.Failing = append(says.Failing, check.Name)
+		}
 		if wrong[i] && !check.Advisory {
 			says.Status, code = "not ready", http.StatusServiceUnavailable
 		}
 	}
+	slices.Sort(says.Failing)
 	answer(w, code, says, "  ")
 }
 

@@ -93,7 +93,7 @@ func TestReadyz_AnswersForEveryCheck(t *testing.T) {
 		},
 		"one in trouble": {
 			[]status.Check{{Name: "webhook", Ready: full}, {Name: "nats", Ready: good}}, 503,
-			`{"status":"not ready","checks":{"nats":"ok","webhook":"stream EVENTS is full: find out who posts so many"}}`,
+			`{"status":"not ready","checks":{"nats":"ok","webhook":"stream EVENTS is full: find out who posts so many"},"failing":["webhook"]}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
