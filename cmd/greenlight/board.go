@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -170,14 +172,23 @@ func (b *board) paint(state ledger.State, words string) string {
 
 // progress counts the numbers by state, such as "3 sendable, 2 pending".
 func (b *board) progress() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return cmp.Or(byState(maps.Values(b.numbers)), "no number was staged")
+}
+
+// byState counts numbers by state, in the order in which they pass through it. It is
+// empty for none.
+func byState(numbers iter.Seq[ledger.Number]) string {
+	counts := map[ledger.State]int{}
+	for n := range numbers {
+		counts[n.State]++
+	}
 	var parts []string
 	for _, state := range ledger.States() {
-		if n := b.count(state); n > 0 {
+		if n := counts[state]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, state))
 		}
-	}
-	if len(parts) == 0 {
-		return "no number was staged"
 	}
 	return strings.Join(parts, ", ")
 }

@@ -99,10 +99,7 @@ func (c *showLetterCommand) Run(ctx context.Context, out output) error {
 		}
 		whole := printed(l)
 		whole.Header, whole.Body = l.Header, string(l.Body)
-		encoder := json.NewEncoder(out.Stdout)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(whole)
+		return writeJSON(out.Stdout, whole)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"greenlight/config"
@@ -85,18 +86,14 @@ type demo struct {
 	out  io.Writer
 }
 
-func (d demo) logPath() string { return filepath.Join(d.dir, "greenlight.log") }
+func (d demo) logPath() string { return filepath.Join(d.dir, logName) }
 
 func (d demo) run(ctx context.Context) error {
-	logFile, err := os.Create(d.logPath())
+	log, logFile, err := logTo(d.logPath())
 	if err != nil {
 		return err
 	}
 	defer logFile.Close()
-	log, err := logging.New(logFile, "info", logging.FormatJSON)
-	if err != nil {
-		return err
-	}
 	listeners, err := listenAll(3)
 	if err != nil {
 		return err
@@ -213,6 +210,19 @@ func (d demo) approve(ctx context.Context, sim *telnyxsim.Simulator, board *boar
 	}
 	board.say("Approved! Telnyx posts a signed VERIFIED notification to the webhook.")
 	return nil
+}
+
+// logName is the log of a demo or a rehearsal, in its folder.
+const logName = "greenlight.log"
+
+// logTo makes a log file, which the caller closes.
+func logTo(path string) (zerolog.Logger, io.Closer, error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return zerolog.Nop(), nil, err
+	}
+	log, err := logging.New(file, "info", logging.FormatJSON)
+	return log, file, err // the level and the format are fit, so there is no error
 }
 
 func verifierFor(sim *telnyxsim.Simulator) (*telnyx.Verifier, error) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -161,8 +160,5 @@ func (c *doctorCommand) write(w io.Writer, report *doctor.Report) error {
 	if !c.JSON {
 		return report.WriteText(w)
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(report)
+	return writeJSON(w, report)
 }

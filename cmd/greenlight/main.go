@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"os"
 
@@ -54,4 +55,12 @@ func run(ctx context.Context, args []string, out output) error {
 	}
 	chosen.BindTo(ctx, (*context.Context)(nil))
 	return chosen.Run(out)
+}
+
+// writeJSON prints a value for programs, and for people who read JSON.
+func writeJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false) // the texts are for reading, not for a page
+	return encoder.Encode(value)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -104,10 +103,7 @@ func (c *planDiffCommand) writeFaults(w io.Writer) error {
 func (c *planDiffCommand) write(w io.Writer, report diffReport) error {
 	switch c.Format {
 	case "json":
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(report)
+		return writeJSON(w, report)
 	case "markdown":
 		return report.writeMarkdown(w, c.All)
 	default:

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -96,10 +95,7 @@ type preflightResult struct {
 
 func (c *planPreflightCommand) write(w io.Writer, clean bool, results []preflightResult) error {
 	if c.JSON {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(struct {
+		return writeJSON(w, struct {
 			Clean bool              `json:"clean"`
 			Plans []preflightResult `json:"plans"`
 		}{clean, results})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +39,7 @@ func (c *planValidateCommand) Run(out output) error {
 	if c.JSON {
 		c.Format = "json"
 	}
-	write := map[string]func(io.Writer, []validation) error{"text": writeText, "json": writeJSON, "github": writeAnnotations}[c.Format]
+	write := map[string]func(io.Writer, []validation) error{"text": writeText, "json": writeValidations, "github": writeAnnotations}[c.Format]
 	if err := write(out.Stdout, results); err != nil {
 		return err
 	}
@@ -128,11 +127,8 @@ func writeText(w io.Writer, results []validation) error {
 	return err
 }
 
-func writeJSON(w io.Writer, results []validation) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(struct {
+func writeValidations(w io.Writer, results []validation) error {
+	return writeJSON(w, struct {
 		Valid bool         `json:"valid"`
 		Plans []validation `json:"plans"`
 	}{valid(results), results})

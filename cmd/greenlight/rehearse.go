@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,7 +21,6 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/ledger"
-	"greenlight/internal/logging"
 	"greenlight/internal/plan"
 	"greenlight/internal/rehearsal"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -97,15 +97,11 @@ func (c *demoCommand) rehearsed() (set *plan.Set, path string, err error) {
 }
 
 func (r *rehearsalRun) run(ctx context.Context) (err error) {
-	logFile, err := os.Create(filepath.Join(r.dir, "greenlight.log"))
+	log, logFile, err := logTo(filepath.Join(r.dir, logName))
 	if err != nil {
 		return err
 	}
 	defer logFile.Close()
-	log, err := logging.New(logFile, "info", logging.FormatJSON)
-	if err != nil {
-		return err
-	}
 	listeners, err := listenAll(3)
 	if err != nil {
 		return err
@@ -514,20 +510,8 @@ func (t *teller) line(sentence string) {
 func (t *teller) progress(numbers []ledger.Number, planned int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	counts := map[ledger.State]int{}
-	for _, n := range numbers {
-		counts[n.State]++
-	}
-	sentence := ""
-	for _, state := range ledger.States() {
-		if n := counts[state]; n > 0 {
-			if sentence != "" {
-				sentence += ", "
-			}
-			sentence += fmt.Sprintf("%d %s", n, state)
-		}
-	}
-	final := counts[ledger.Sendable] == planned
+	sentence := byState(slices.Values(numbers))
+	final := sentence == fmt.Sprintf("%d %s", planned, ledger.Sendable)
 	if sentence == "" || sentence == t.latest || !final && time.Since(t.told) < rehearsalTell {
 		return
 	}

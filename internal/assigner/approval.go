@@ -32,8 +32,8 @@ func (p *pass) noteAttached(c *ledger.Campaign) {
 
 // tookToAttach returns how long it took from the approval until every planned number
 // was attached, if that is what the second record has to tell and the first, of before
-// the pass, had not. A campaign whose numbers were all attached when it was first read as approved tells
-// nothing of us.
+// the pass, had not. A campaign whose numbers were all attached when it was first read
+// as approved tells nothing of us.
 func tookToAttach(before, after ledger.Campaign) (took time.Duration, known bool) {
 	if before.ApprovedAt.IsZero() || !before.AttachedAt.IsZero() || after.AttachedAt.IsZero() {
 		return 0, false

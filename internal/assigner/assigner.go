@@ -128,7 +128,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// Assigner attaches planned numbers. Make one with [New] and run it once.
+// Assigner attaches planned numbers. Make one with [New], or with [Prepare] where
+// NATS may not be there yet, and run it once.
 type Assigner struct {
 	config    Config
 	telnyx    *telnyx.Client

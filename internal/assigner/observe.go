@@ -13,6 +13,9 @@ import (
 	"greenlight/internal/telnyx"
 )
 
+// notTold stands for a mapping that Telnyx says nothing of.
+const notTold = "not told"
+
 // order is one number for which a request is to be sent.
 type order struct {
 	number plan.E164
@@ -173,20 +176,13 @@ func (p *pass) observeDone(n *ledger.Number, record telnyx.Assignment) {
 	for _, mapping := range record.Mappings() {
 		if mapping == telnyx.MappingFailed {
 			n.Reason = ledger.CarrierFailed
-			n.Detail = fmt.Sprintf("carriers: T-Mobile %s, others %s", told(record.TMobile), told(record.NonTMobile))
+			n.Detail = fmt.Sprintf("carriers: T-Mobile %s, others %s", cmp.Or(record.TMobile, notTold), cmp.Or(record.NonTMobile, notTold))
 			if record.ATT != "" {
 				n.Detail += fmt.Sprintf(", AT&T %s", record.ATT)
 			}
 		}
 	}
 	n.NextAt = p.recheckAt(n.Since)
-}
-
-func told(m telnyx.MappingStatus) string {
-	if m == "" {
-		return "not told"
-	}
-	return string(m)
 }
 
 func (p *pass) observePending(n *ledger.Number) {

@@ -35,7 +35,7 @@ func TestLog_HasALineForEachDecision(t *testing.T) {
 		{"a start", func() { stop = w.start() }, "assigner runs", nil},
 		{"a campaign in review", nil, "campaign is waiting", map[string]string{logging.KeyCampaign: campaignID}},
 		{"a hold", func() { w.must(events.Hold(t.Context(), w.js)) }, "on hold: nothing is begun until a person resumes; events are kept", nil},
-		{"a start while it is held", func() { stop(); w.forgetLog(); stop = w.start() }, "on hold: nothing is begun until a person resumes; events are kept", nil},
+		{"a start while it is held", func() { stop(); w.log.Reset(); stop = w.start() }, "on hold: nothing is begun until a person resumes; events are kept", nil},
 		{"a resumption", func() { w.must(events.Resume(t.Context(), w.js)) }, "resumed: work goes on", nil},
 		{"a person's nudge", func() { w.must(w.sim.Approve(campaignID)); w.nudge(campaignID) },
 			"a person asks for a look at a campaign; waits are cut short, and what failed is tried again", map[string]string{logging.KeyCampaign: campaignID}},
@@ -74,11 +74,4 @@ lines:
 		return true
 	}
 	return false
-}
-
-// forgetLog empties the log.
-func (w *world) forgetLog() {
-	w.log.mu.Lock()
-	defer w.log.mu.Unlock()
-	w.log.buf.Reset()
 }

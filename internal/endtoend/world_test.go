@@ -1,7 +1,6 @@
 package endtoend_test
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"flag"
@@ -26,6 +25,7 @@ import (
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/texttest"
 	"greenlight/internal/webhook"
 )
 
@@ -67,7 +67,7 @@ type world struct {
 	nats   *embedded.Server
 	js     jetstream.JetStream
 	book   *ledger.Ledger
-	log    *lockedBuffer
+	log    *texttest.Buffer
 	config assigner.Config
 	// latest is the assigner that was started last.
 	latest *assigner.Assigner
@@ -79,7 +79,7 @@ type world struct {
 // start, so that a test can seed the simulator first.
 func newWorld(t testing.TB, options telnyxsim.Options) *world {
 	t.Helper()
-	w := &world{t: t, log: &lockedBuffer{}, set: &plan.Set{}}
+	w := &world{t: t, log: &texttest.Buffer{}, set: &plan.Set{}}
 	options.RequiredAPIKey = apiKey
 	options.RetryInterval = cmp.Or(options.RetryInterval, 50*time.Millisecond)
 	w.sim = telnyxsim.New(options)
@@ -345,22 +345,4 @@ func (w *world) must(err error) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-}
-
-// lockedBuffer is a buffer that several loggers may write to.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

@@ -1,6 +1,7 @@
 // Package natstest runs real NATS servers for tests: in processes of their own, so
 // that they can be killed, the program's own and a cluster in the test's process, one
-// behind a wire that can go dead, and what looks like one of an older version. Only tests use it.
+// behind a wire that can go dead, and what looks like one of an older version. Only
+// tests use it.
 package natstest
 
 import (

@@ -46,9 +46,9 @@
 // ways is refused with its place and a way to mend it ([Fault]): unknown, repeated
 // and misspelt keys, a second document in a file, an empty file, text that YAML
 // takes for something else, anchors, aliases, merge keys and tags, tabs, bytes
-// that are not UTF-8, more values than a plan has use for. All faults of all files come at once; only a file that is no
-// text or no YAML gets one fault and is not read on. A byte order mark and Windows
-// line ends are taken.
+// that are not UTF-8, more values than a plan has use for. All faults of all files
+// come at once; only a file that is no text or no YAML gets one fault and is not
+// read on. A byte order mark and Windows line ends are taken.
 //
 // The YAML is read with github.com/oasdiff/yaml: its parser yaml3 reads
 // (see reader), its Marshal prints ([Set.YAML]).
@@ -66,7 +66,8 @@
 //	no status, or one that we do not know   wait            conflict          conflict
 //
 // No verdict asks for a number to be taken from another campaign unless the plan
-// names that campaign under move_from, and none to be taken from this one. The statuses are those of Telnyx's phone number campaigns, see
+// names that campaign under move_from, and none to be taken from this one. The
+// statuses are those of Telnyx's phone number campaigns, see
 // https://developers.telnyx.com/docs/messaging/10dlc/phone-number-assignment and
 // https://github.com/team-telnyx/openapi.
 //

@@ -4,8 +4,8 @@ import "fmt"
 
 // validate reports what each entry alone cannot show: two entries with one name,
 // two entries for one campaign, two for one number pool, and a number that stands
-// twice, in one entry or in two. The later place in reading order is the one at fault, and the message
-// names the earlier. Entries come in the order of their files.
+// twice, in one entry or in two. The later place in reading order is the one at
+// fault, and the message names the earlier. Entries come in the order of their files.
 //
 // Whether a campaign_id, a tcr_campaign_id and a reference_id mean the same
 // campaign, and which numbers a pool has, cannot be known without asking Telnyx,

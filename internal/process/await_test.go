@@ -18,6 +18,7 @@ import (
 	"greenlight/internal/natstest"
 	"greenlight/internal/process"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/texttest"
 	"greenlight/internal/webhook"
 )
 
@@ -39,7 +40,7 @@ func startServer(t *testing.T, port, token, dir string) (stop func()) {
 }
 
 // runWebhook runs a front door on the connection, and returns its private address.
-func runWebhook(t *testing.T, nc *nats.Conn, log *logBuffer) (private net.Listener) {
+func runWebhook(t *testing.T, nc *nats.Conn, log *texttest.Buffer) (private net.Listener) {
 	t.Helper()
 	sim := telnyxsim.New(telnyxsim.Options{})
 	t.Cleanup(sim.Close)
@@ -60,7 +61,7 @@ func runWebhook(t *testing.T, nc *nats.Conn, log *logBuffer) (private net.Listen
 	return private
 }
 
-func waitFor(t *testing.T, log *logBuffer, line string) {
+func waitFor(t *testing.T, log *texttest.Buffer, line string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), line); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -76,7 +77,7 @@ func TestAwait_TellsOnceThatItIsRefusedAndGoesOnTrying(t *testing.T) {
 	nc, err := events.ConnectOrWait("nats://right@127.0.0.1:"+port, t.Name())
 	must(t, err)
 	defer nc.Close()
-	var log logBuffer
+	var log texttest.Buffer
 	private := runWebhook(t, nc, &log)
 	get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
 
@@ -122,7 +123,7 @@ func TestAwait_SaysThatTheStreamsConflict(t *testing.T) {
 	late, err := events.ConnectOrWait(address, t.Name())
 	must(t, err)
 	defer late.Close()
-	var log logBuffer
+	var log texttest.Buffer
 	private := runWebhook(t, late, &log)
 	stop = startServer(t, port, "", dir)
 	defer func() { stop() }()

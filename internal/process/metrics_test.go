@@ -45,6 +45,7 @@ import (
 	"greenlight/internal/settings"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/texttest"
 	"greenlight/internal/webhook"
 )
 
@@ -65,7 +66,7 @@ type fullRun struct {
 	sim     *telnyxsim.Simulator
 	private string
 	door    string
-	log     *logBuffer
+	log     *texttest.Buffer
 	book    *ledger.Ledger
 	js      jetstream.JetStream
 	set     *watch.Watcher
@@ -110,7 +111,7 @@ func startFullRun(t *testing.T) *fullRun {
 
 func startFullRunOn(t *testing.T, nc *nats.Conn) *fullRun {
 	t.Helper()
-	r := &fullRun{t: t, log: &logBuffer{}}
+	r := &fullRun{t: t, log: &texttest.Buffer{}}
 	r.sim = telnyxsim.New(telnyxsim.Options{RequiredAPIKey: apiKey})
 	t.Cleanup(r.sim.Close)
 	api := httptest.NewServer(r.sim)

@@ -188,8 +188,8 @@ func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error
 	return p.AddPublic(config, listener, Public{})
 }
 
-// AddPublic adds the webhook on the public listener, which the process closes. When it is told
-// to stop, its readiness turns false before anything else; see
+// AddPublic adds the webhook on the public listener, which the process closes. When it
+// is told to stop, its readiness turns false before anything else; see
 // [httpserve.Options.Serve] for what follows.
 func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public Public) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
@@ -325,8 +325,8 @@ func tell(ctx context.Context, publisher *events.Publisher, hash string, goOn fu
 // clipList bounds a list for the log.
 func clipList(list []string) []string { return list[:min(len(list), 20)] }
 
-// AddAssigner adds the worker, after the plans if they are watched. If the server is away it joins the others when the
-// streams are there.
+// AddAssigner adds the worker, after the plans if they are watched. If the server is
+// away it joins the others when the streams are there.
 func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
 	config.PlanFault = p.planFaults

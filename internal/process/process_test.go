@@ -17,7 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +33,7 @@ import (
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/keyfile"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/texttest"
 	"greenlight/internal/webhook"
 )
 
@@ -59,24 +59,6 @@ func verifier(t *testing.T, sim *telnyxsim.Simulator) *telnyx.Verifier {
 	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{key}, time.Now)
 	must(t, err)
 	return verifier
-}
-
-// logBuffer is a buffer that several parts may write to.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // get waits until the address answers the path with the code, and returns the
@@ -113,7 +95,7 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 	set, err := plan.LoadBytes("plan.yaml", config.ExamplePlan)
 	must(t, err)
 
-	var log logBuffer
+	var log texttest.Buffer
 	p, err := process.New(t.Context(), nc, 1, zerolog.New(&log))
 	must(t, err)
 	public, private := listen(t), listen(t)
@@ -348,7 +330,7 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	old, next := telnyxsim.New(telnyxsim.Options{}), telnyxsim.New(telnyxsim.Options{})
 	defer old.Close()
 	defer next.Close()
-	var log logBuffer
+	var log texttest.Buffer
 	p, err := process.New(t.Context(), nc, 1, zerolog.New(&log))
 	must(t, err)
 	dir := t.TempDir()

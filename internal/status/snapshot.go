@@ -141,8 +141,8 @@ func (s Snapshot) lookedAt() string {
 	return ledger.LookedAt(entries)
 }
 
-// Against compares a snapshot of everything with plan files as they are at hand, which may be newer
-// than what any assigner has read: with their set, or with why there is none.
+// Against compares a snapshot of everything with plan files as they are at hand, which
+// may be newer than what any assigner has read: with their set, or with why there is none.
 func (s Snapshot) Against(set *plan.Set, fault error) Snapshot {
 	switch {
 	case fault != nil:

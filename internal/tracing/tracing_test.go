@@ -1,13 +1,11 @@
 package tracing_test
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"greenlight/internal/texttest"
 	"greenlight/internal/tracing"
 	"greenlight/internal/tracing/tracingtest"
 )
@@ -52,24 +51,6 @@ func collect(t *testing.T) (*tracingtest.Collector, string) {
 	return collector, server.URL
 }
 
-// logBuffer is a log that several goroutines write to.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 func TestStart_SendsToTheCollector(t *testing.T) {
 	for name, test := range map[string]struct {
 		set    func(url string) map[string]string
@@ -96,7 +77,7 @@ func TestStart_SendsToTheCollector(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			collector, url := collect(t)
 			clearEnv(t, test.set(url))
-			var log logBuffer
+			var log texttest.Buffer
 			tracer, stop, err := tracing.Start(t.Context(), "greenlight-test", zerolog.New(&log))
 			must(t, err)
 			const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -206,7 +187,7 @@ func TestStart_NamesTheVariableThatCannotBeUsed(t *testing.T) {
 func TestTrouble_IsToldOnceAndHoldsNobodyUp(t *testing.T) {
 	collector, url := collect(t)
 	clearEnv(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "5"})
-	var log logBuffer
+	var log texttest.Buffer
 	tracer, stop, err := tracing.Start(t.Context(), "x", zerolog.New(&log))
 	must(t, err)
 	makeSpan := func() {

@@ -1,7 +1,6 @@
 package page_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,6 +24,7 @@ import (
 	"greenlight/internal/natstest"
 	"greenlight/internal/status"
 	"greenlight/internal/status/page"
+	"greenlight/internal/texttest"
 )
 
 func TestMain(m *testing.M) {
@@ -64,7 +64,7 @@ type world struct {
 	page *page.Page
 	url  string
 	stop func()
-	log  *buffer
+	log  *texttest.Buffer
 	// expected are messages that may be logged.
 	expected *[]string
 }
@@ -94,7 +94,7 @@ func start(t testing.TB, js jetstream.JetStream, config page.Config) world {
 
 func show(t testing.TB, js jetstream.JetStream, config page.Config) world {
 	t.Helper()
-	var log buffer
+	var log texttest.Buffer
 	config.JetStream, config.Log = js, zerolog.New(&log)
 	shown := page.New(config)
 	server := httptest.NewServer(status.Handler(status.Config{
@@ -248,23 +248,6 @@ func (w world) await(t testing.TB, path string, says func(body string) bool) str
 	}
 	t.Fatalf("%s never said it:\n%s", path, body)
 	return ""
-}
-
-type buffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 func must(t testing.TB, err error) {
