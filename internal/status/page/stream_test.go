@@ -208,9 +208,10 @@ func TestStream_DropsASlowReader(t *testing.T) {
 	must(t, conn.(*net.TCPConn).SetReadBuffer(4096))
 	_, err = conn.Write([]byte("GET /status/events?of=/status HTTP/1.1\r\nHost: " + address.Host + "\r\n\r\n"))
 	must(t, err)
-	// Changes go on until there is room for another reader: the slow one was dropped.
+	// Changes go on until there is room for another reader: the slow one was dropped. What
+	// the two sockets hold must be full before that, which takes a busy machine its time.
 	detail := strings.Repeat("words ", 60)
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(6 * patience); time.Now().Before(deadline); {
 		for _, state := range []ledger.Phase{ledger.Blocked, ledger.Ended} {
 			for _, id := range []string{springID, autumnID, summerID, winterID} {
 				w.putCampaign(t, ledger.Campaign{ID: id, Planned: true, Plan: "p-" + id, Phase: state, Detail: detail + string(state), Since: time.Now()})
