@@ -23,7 +23,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	natstest.Main()
 	goleak.VerifyTestMain(m, leaktest.Server()...)
 }
 

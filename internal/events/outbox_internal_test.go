@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-
-	"greenlight/internal/natstest"
 )
 
 const outboxPatience = 20 * time.Second
@@ -56,13 +55,21 @@ func (c *heldConn) Write(b []byte) (int, error) {
 // message is answered with itself.
 func open(t *testing.T, options ...nats.Option) (o *outbox, echo string) {
 	t.Helper()
-	server := natstest.StartInMemory(t)
-	nc, err := Connect(server.URL, t.Name(), options...)
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(outboxPatience) {
+		t.Fatal("the server does not start")
+	}
+	nc, err := Connect(s.ClientURL(), t.Name(), options...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	other, err := Connect(server.URL, t.Name())
+	other, err := Connect(s.ClientURL(), t.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,14 +144,15 @@ func TestOutbox_LetsGoOfWhatIsNotWritten(t *testing.T) {
 	for range 8 {
 		begin()
 	}
-	natstest.Within(t, outboxPatience, func() error { // one is being written, the others wait for it
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if len(o.open) != 9 || len(o.queue) != 7 {
-			return fmt.Errorf("%d are open and %d wait, want 9 and 7", len(o.open), len(o.queue))
+	for open, waits := 0, 0; open != 9 || waits != 7; { // one is being written, seven wait for it
+		if ctx.Err() != nil {
+			t.Fatalf("%d are open and %d wait, want 9 and 7", open, waits)
 		}
-		return nil
-	})
+		time.Sleep(time.Millisecond)
+		o.mu.Lock()
+		open, waits = len(o.open), len(o.queue)
+		o.mu.Unlock()
+	}
 	giveUp()
 	all.Wait() // although the write stands still
 	o.assertEmpty(t)
