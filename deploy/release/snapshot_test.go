@@ -72,9 +72,11 @@ type parts struct {
 		Name    string `json:"name"`
 		Version string `json:"versionInfo"`
 	} `json:"packages"`
-	Files []struct {
-		Name string `json:"fileName"`
-	} `json:"files"`
+	Files []file `json:"files"`
+}
+
+type file struct {
+	Name string `json:"fileName"`
 }
 
 // A list of parts names each program of its archive, and each module that the linker put
@@ -103,11 +105,7 @@ func TestSnapshot_ListsOfPartsNameEachProgramAndModule(t *testing.T) {
 				modules[module.Path+" "+module.Version] = true
 			}
 			modules["stdlib "+info.GoVersion] = true
-			if !slices.ContainsFunc(list.Files, func(f struct {
-				Name string `json:"fileName"`
-			}) bool {
-				return filepath.Base(f.Name) == name
-			}) {
+			if !slices.ContainsFunc(list.Files, func(f file) bool { return filepath.Base(f.Name) == name }) {
 				t.Errorf("%s: the list does not name the program %s", archive, name)
 			}
 		}
@@ -142,6 +140,9 @@ func TestSnapshot_ProgramsSayWhatTheyAre(t *testing.T) {
 		var build settings.Build
 		if err := errors.Join(err, json.Unmarshal(says, &build)); err != nil {
 			t.Fatal(err)
+		}
+		if build.Commit == "none" {
+			t.Skip("git has no remote here, without which goreleaser knows of no commit on trial and makes no release")
 		}
 		// goreleaser makes no release of what is changed, and so has no +dirty.
 		want := strings.ReplaceAll(string(out), "+dirty\n", "\n")
