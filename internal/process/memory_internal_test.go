@@ -1,0 +1,36 @@
+package process
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// burst has the heap grow by 64 MiB, which nothing uses any more.
+func burst() {
+	parts := make([][]byte, 64)
+	for i := range parts {
+		parts[i] = make([]byte, 1<<20)
+	}
+	runtime.KeepAlive(parts)
+}
+
+func TestGiveBack_WhatABurstNeeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		burst()
+		runtime.GC()
+		if got := unused(); got < 2*unusedMost {
+			t.Fatalf("%d bytes are unused after a burst, so this shows nothing", got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go giveBack(ctx)
+		time.Sleep((unusedLooks + 1) * unusedLook)
+		cancel()
+		synctest.Wait()
+		if got := unused(); got > unusedMost {
+			t.Errorf("%d bytes are still kept", got)
+		}
+	})
+}
