@@ -20,8 +20,11 @@ import (
 // Every event is on the disk before its 200 is written: a tracer sees the process's
 // system calls, those of events that come alone and of some that share a commit.
 func TestUp_SyncsEachEventBeforeIts200(t *testing.T) {
+	if _, err := exec.LookPath("strace"); err != nil {
+		cannotTrace(t, err)
+	}
 	up := startUp(t)
-	trace := traceCalls(t, up.pid)
+	calls := traceCalls(t, up.pid)
 	answered := map[string]string{} // ids, by the client's address
 	var mu sync.Mutex
 	post := func() {
@@ -38,16 +41,16 @@ func TestUp_SyncsEachEventBeforeIts200(t *testing.T) {
 		all.Go(post)
 	}
 	all.Wait()
-	made := readCalls(trace())
+	made := readCalls(calls())
 	shared := map[int]int{}
 	for address, id := range answered {
 		written, told := made.written[id], made.told[address]
 		synced := made.synced(written)
 		switch {
-		case written == 0 || told == 0:
-			t.Errorf("event %s was written by call %d and answered by call %d, want to see both", id, written, told)
+		case written.ended == 0 || told == 0:
+			t.Errorf("event %s was written by call %d and answered by call %d, want to see both", id, written.ended, told)
 		case synced == 0 || synced > told:
-			t.Errorf("event %s was written by call %d and answered 200 by call %d, with no sync between", id, written, told)
+			t.Errorf("event %s was written by call %d and answered 200 by call %d, with no sync between", id, written.ended, told)
 		}
 		shared[synced]++
 	}
@@ -87,13 +90,19 @@ func (u *upProcess) postByItself(t *testing.T) (id, address string) {
 	return string(eventID.Find(text)), address
 }
 
+// cannotTrace skips the test, where nobody says that calls can be traced.
+func cannotTrace(t *testing.T, why any) {
+	t.Helper()
+	if os.Getenv("GREENLIGHT_STRACE") != "" {
+		t.Fatal("system calls cannot be traced: ", why)
+	}
+	t.Skip("strace, which shows system calls, is not here or may not look at another process: ", why)
+}
+
 // traceCalls begins to trace a process. The calls are complete when the returned
 // function was called.
 func traceCalls(t *testing.T, pid int) (calls func() []byte) {
 	t.Helper()
-	if _, err := exec.LookPath("strace"); err != nil {
-		t.Skip("no strace here, which shows system calls: ", err)
-	}
 	file := filepath.Join(t.TempDir(), "calls")
 	tracer := exec.Command("strace", "-f", "-yy", "-s", "1048576", "-e", "trace=write,pwrite64,fsync,fdatasync",
 		"-o", file, "-p", fmt.Sprint(pid))
@@ -111,7 +120,7 @@ func traceCalls(t *testing.T, pid int) (calls func() []byte) {
 	t.Cleanup(stop)
 	lines := bufio.NewScanner(said)
 	if !lines.Scan() || !strings.Contains(lines.Text(), "attached") {
-		t.Skip("strace may not look at another process here: ", lines.Text())
+		cannotTrace(t, lines.Text())
 	}
 	go func() { _, _ = io.Copy(io.Discard, said) }()
 	return func() []byte {
@@ -127,22 +136,27 @@ func traceCalls(t *testing.T, pid int) (calls func() []byte) {
 // calls tells in which order a process made system calls: each is numbered by the line
 // in which it ended, an answer's by that in which it began.
 type calls struct {
-	written map[string]int // an event's file, by the event's id
-	told    map[string]int // 200, by the client's address
-	syncs   []syncCall     // of files of events
+	written map[string]fileCall // by the event's id
+	told    map[string]int      // 200, by the client's address
+	syncs   []fileCall          // of files of events
 }
 
-type syncCall struct{ began, ended int }
+type fileCall struct {
+	path         string
+	began, ended int
+}
 
 var (
 	eventID  = regexp.MustCompile(`0b7f5c1a-52b6-4a0e-9d53-\d{12}`)
+	fileOf   = regexp.MustCompile(`^(pwrite64|fsync|fdatasync)\(\d+<([^>]*/EVENTS/msgs/[^>]*)>`)
+	failed   = regexp.MustCompile(`= -1 E[A-Z]+ \([^)]*\)$`)
 	clientOf = regexp.MustCompile(`->([^\]]+)\]>, "HTTP/1\.1 200 OK`)
 )
 
 // readCalls reads what strace wrote: a line for each call, or one for its beginning and
 // one for its end if other threads made some meanwhile.
-func readCalls(text []byte) calls {
-	c := calls{written: map[string]int{}, told: map[string]int{}}
+func readCalls(text []byte) *calls {
+	c := &calls{written: map[string]fileCall{}, told: map[string]int{}}
 	underWay := map[string]func(ended int){} // by thread
 	n := 0
 	for line := range strings.Lines(string(text)) {
@@ -150,44 +164,44 @@ func readCalls(text []byte) calls {
 		line = strings.TrimSuffix(line, "\n")
 		thread, call, _ := strings.Cut(line, " ")
 		call = strings.TrimLeft(call, " ") // short numbers of threads are padded
-		ofEvents := strings.Contains(call, "/EVENTS/msgs/")
-		var end func(int)
-		switch {
-		case strings.HasPrefix(call, "<... "):
-			if end := underWay[thread]; end != nil {
-				end(n)
-			}
+		var end func(ended int)
+		if resumed := strings.HasPrefix(call, "<... "); resumed {
+			end = underWay[thread]
 			delete(underWay, thread)
-			continue
-		case ofEvents && strings.HasPrefix(call, "pwrite64("):
-			ids := eventID.FindAllString(call, -1)
-			end = func(ended int) {
-				for _, id := range ids {
-					c.written[id] = ended
-				}
-			}
-		case ofEvents && (strings.HasPrefix(call, "fsync(") || strings.HasPrefix(call, "fdatasync(")):
-			began := n
-			end = func(ended int) { c.syncs = append(c.syncs, syncCall{began, ended}) }
-		case strings.HasPrefix(call, "write("):
-			if to := clientOf.FindStringSubmatch(call); to != nil {
-				c.told[to[1]] = n
-			}
+		} else if file := fileOf.FindStringSubmatch(call); file != nil {
+			end = c.onFile(file[1], fileCall{path: file[2], began: n}, eventID.FindAllString(call, -1))
+		} else if to := clientOf.FindStringSubmatch(call); to != nil && strings.HasPrefix(call, "write(") {
+			c.told[to[1]] = n
 		}
 		switch {
 		case strings.HasSuffix(call, "<unfinished ...>"):
 			underWay[thread] = end
-		case end != nil:
+		case end != nil && !failed.MatchString(call):
 			end(n)
 		}
 	}
 	return c
 }
 
-// synced is when the first sync ended that began after the call; 0 if none did.
-func (c calls) synced(after int) int {
+// onFile returns what a call on a file of events means, once it has ended.
+func (c *calls) onFile(name string, call fileCall, ids []string) func(ended int) {
+	return func(ended int) {
+		call.ended = ended
+		if name != "pwrite64" {
+			c.syncs = append(c.syncs, call)
+			return
+		}
+		for _, id := range ids {
+			c.written[id] = call
+		}
+	}
+}
+
+// synced is when the first sync of a file ended that began after it was written; 0 if
+// none did.
+func (c *calls) synced(written fileCall) int {
 	for _, s := range c.syncs {
-		if s.began > after {
+		if s.path == written.path && s.began > written.ended {
 			return s.ended
 		}
 	}

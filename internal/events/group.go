@@ -106,10 +106,6 @@ func (g *Group) Publish(ctx context.Context, e Event) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	if most := g.nc.MaxPayload(); most > 0 && int64(msg.Size()) > most {
-		// In a batch it would have the others refused.
-		return Receipt{}, fmt.Errorf("publish event %.100q of %d bytes: %w", e.ID, msg.Size(), nats.ErrMaxPayload)
-	}
 	w := &waiting{ctx: ctx, msg: msg, done: make(chan result, 1)}
 	if err := g.join(w); err != nil {
 		return Receipt{}, fmt.Errorf("publish event %.100q: %w", e.ID, err)
@@ -205,30 +201,32 @@ func (g *Group) take() []*waiting {
 	return batch
 }
 
-// store stores a batch and tells each of its events how that went. Copies come last
-// and alone, since one among many would have them all refused.
+// store stores a batch and tells each of its events how that went. What would have the
+// others refused comes last and alone.
 func (g *Group) store(batch []*waiting) {
-	fresh, copies := g.sort(batch)
+	fresh, apart := g.sort(batch)
 	g.together(fresh, groupHalvings)
-	for _, w := range copies {
+	for _, w := range apart {
 		go func() { g.tell(w, g.alone(w)) }() // which nobody else has to wait for
 	}
 }
 
-// sort puts aside what seems to be a copy, of an event stored lately or of one in the
-// same batch.
-func (g *Group) sort(batch []*waiting) (fresh, copies []*waiting) {
+// sort puts aside what would have a whole batch refused: what is too large, and what
+// seems to be a copy, of an event stored lately or of one in the same batch.
+func (g *Group) sort(batch []*waiting) (fresh, apart []*waiting) {
 	here := make(map[string]struct{}, len(batch))
+	most := g.nc.MaxPayload()
 	for _, w := range batch {
 		id := w.id()
-		if _, twice := here[id]; twice || g.recent.has(id) {
-			copies = append(copies, w)
+		_, twice := here[id]
+		if twice || g.recent.has(id) || most > 0 && int64(w.msg.Size()) > most {
+			apart = append(apart, w)
 			continue
 		}
 		here[id] = struct{}{}
 		fresh = append(fresh, w)
 	}
-	return fresh, copies
+	return fresh, apart
 }
 
 // together stores a batch with one commit, if that is worth it and can be. A refused

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -23,9 +24,11 @@ type outbox struct {
 	queue   []*letter // to be written
 	writing bool
 	open    map[string]*letter // not answered yet, by the end of the answer's subject
+	heard   bool               // an answer has come, so that the server knows of the subscription
+	deaf    bool               // none has, to a request that was written
 
-	// listens says that answers are heard. It belongs to the goroutine that writes.
-	listens bool
+	// answers belongs to the goroutine that writes.
+	answers *nats.Subscription
 }
 
 // letter is a request under way.
@@ -44,12 +47,21 @@ func newOutbox(nc *nats.Conn) *outbox {
 	return &outbox{nc: nc, inbox: nc.NewInbox() + ".", open: map[string]*letter{}}
 }
 
+// outboxPatience is how long an answer is waited for if a caller has no deadline: one
+// that is lost on the way comes never.
+const outboxPatience = 5 * time.Second
+
 // request sends the message, whose Reply it sets, and waits for the answer until ctx
-// ends. The message may be on its way even then; it must not be changed any more.
+// ends, and for 5 s if that has no deadline. The message may be on its way even then; it must not be changed any more.
 // [nats.ErrNoResponders] says that nobody listens to its subject.
 func (o *outbox) request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if _, bounded := ctx.Deadline(); !bounded {
+		own, cancel := context.WithTimeout(ctx, outboxPatience)
+		defer cancel()
+		ctx = own
 	}
 	l := o.post(msg)
 	select {
@@ -83,7 +95,9 @@ func (o *outbox) forget(l *letter) {
 	delete(o.open, l.token)
 	if i := slices.Index(o.queue, l); i >= 0 {
 		o.queue = slices.Delete(o.queue, i, i+1)
+		return
 	}
+	o.deaf = !o.heard
 }
 
 // write writes until the queue is empty.
@@ -110,16 +124,36 @@ func (o *outbox) next() *letter {
 }
 
 func (o *outbox) send(msg *nats.Msg) error {
-	if !o.listens {
-		if _, err := o.nc.Subscribe(o.inbox+"*", o.hear); err != nil {
-			return err
-		}
-		o.listens = true
+	if err := o.listen(); err != nil {
+		return err
 	}
 	return o.nc.PublishMsg(msg)
 }
 
+// listen subscribes to the answers: at first, and anew if none came. The subscription is
+// written to a buffer, which NATS' client drops if the connection stands still for long,
+// and goes on.
+func (o *outbox) listen() error {
+	o.mu.Lock()
+	deaf := o.deaf
+	o.deaf = false
+	o.mu.Unlock()
+	if o.answers != nil && deaf {
+		_ = o.answers.Unsubscribe() // an error means that the connection is closed
+		o.answers = nil
+	}
+	if o.answers != nil {
+		return nil
+	}
+	answers, err := o.nc.Subscribe(o.inbox+"*", o.hear)
+	o.answers = answers
+	return err
+}
+
 func (o *outbox) hear(msg *nats.Msg) {
+	o.mu.Lock()
+	o.heard = true
+	o.mu.Unlock()
 	a := answer{msg: msg}
 	if len(msg.Data) == 0 && msg.Header.Get("Status") == noResponders {
 		a.err = nats.ErrNoResponders

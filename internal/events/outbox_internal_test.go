@@ -14,13 +14,16 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-const outboxPatience = 20 * time.Second
+// patience is for what must come about at some time.
+const patience = 20 * time.Second
 
 // heldWire dials connections whose writes stand still while it is held.
 type heldWire struct {
 	mu     sync.Mutex
 	stands chan struct{} // gets a word for each write that stands still
 	held   atomic.Bool
+	// swallows has it say that all is written, and write nothing.
+	swallows atomic.Bool
 }
 
 type heldConn struct {
@@ -48,6 +51,9 @@ func (c *heldConn) Write(b []byte) (int, error) {
 	}
 	c.wire.mu.Lock()
 	defer c.wire.mu.Unlock()
+	if c.wire.swallows.Load() {
+		return len(b), nil
+	}
 	return c.Conn.Write(b)
 }
 
@@ -61,7 +67,7 @@ func open(t *testing.T, options ...nats.Option) (o *outbox, echo string) {
 	}
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(outboxPatience) {
+	if !s.ReadyForConnections(patience) {
 		t.Fatal("the server does not start")
 	}
 	nc, err := Connect(s.ClientURL(), t.Name(), options...)
@@ -102,7 +108,7 @@ func (o *outbox) assertEmpty(t *testing.T) {
 
 func TestOutbox_GivesEachItsOwnAnswer(t *testing.T) {
 	o, echo := open(t)
-	ctx, cancel := context.WithTimeout(t.Context(), outboxPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var all sync.WaitGroup
 	for i := range 64 {
@@ -122,8 +128,8 @@ func TestOutbox_GivesEachItsOwnAnswer(t *testing.T) {
 // one's patience.
 func TestOutbox_LetsGoOfWhatIsNotWritten(t *testing.T) {
 	wire := &heldWire{stands: make(chan struct{}, 1)}
-	o, echo := open(t, nats.SetCustomDialer(wire), nats.FlusherTimeout(outboxPatience))
-	ctx, cancel := context.WithTimeout(t.Context(), outboxPatience)
+	o, echo := open(t, nats.SetCustomDialer(wire), nats.FlusherTimeout(patience))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := ask(ctx, o, echo, "before"); err != nil {
 		t.Fatal(err)
@@ -162,9 +168,85 @@ func TestOutbox_LetsGoOfWhatIsNotWritten(t *testing.T) {
 	}
 }
 
+// A group looks at the connection, too.
+func TestGroup_LetsGoOfWhatIsNotWritten(t *testing.T) {
+	wire := &heldWire{stands: make(chan struct{}, 1)}
+	o, echo := open(t, nats.SetCustomDialer(wire), nats.FlusherTimeout(patience))
+	g := &Group{nc: o.nc, outbox: newOutbox(o.nc)}
+	defer wire.hold()()
+	ctx, giveUp := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() { _ = ask(ctx, o, echo, "stands still") })
+	<-wire.stands
+	ended := make(chan error)
+	for i := range 9 {
+		go func() {
+			_, err := g.Publish(ctx, Event{ID: fmt.Sprint(i), Type: "10dlc.campaign.update"})
+			ended <- err
+		}()
+	}
+	giveUp()
+	for range 9 {
+		select {
+		case err := <-ended:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want the caller's end", err)
+			}
+		case <-time.After(patience):
+			t.Fatal("a caller waits for a write that stands still")
+		}
+	}
+	all.Wait()
+}
+
+// NATS' client drops what it could not write for long, a subscription too, and goes on.
+func TestOutbox_ListensAnewIfItHeardNothing(t *testing.T) {
+	wire := &heldWire{}
+	o, echo := open(t, nats.SetCustomDialer(wire))
+	wire.swallows.Store(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := ask(ctx, o, echo, "lost"); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the caller's end", err)
+		}
+	})
+	if err := o.nc.FlushTimeout(100 * time.Millisecond); err == nil {
+		t.Error("what is swallowed is answered")
+	}
+	for written := false; !written && t.Context().Err() == nil; time.Sleep(time.Millisecond) {
+		o.mu.Lock()
+		written = len(o.open) == 1 && !o.writing
+		o.mu.Unlock()
+	}
+	if err := o.nc.FlushTimeout(100 * time.Millisecond); err == nil {
+		t.Error("what is swallowed is answered")
+	}
+	cancel()
+	all.Wait()
+	wire.swallows.Store(false)
+	again, cancelAgain := context.WithTimeout(t.Context(), patience)
+	defer cancelAgain()
+	if err := ask(again, o, echo, "after"); err != nil {
+		t.Error(err)
+	}
+}
+
+// An answer may be lost for good, and not every caller has a deadline.
+func TestOutbox_WaitsForNobodyForEver(t *testing.T) {
+	o, _ := open(t)
+	if _, err := o.nc.SubscribeSync("silence"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(context.Background(), o, "silence", "x"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that it took too long", err)
+	}
+	o.assertEmpty(t)
+}
+
 func TestOutbox_SaysWhatIsInTheWay(t *testing.T) {
 	o, _ := open(t)
-	ctx, cancel := context.WithTimeout(t.Context(), outboxPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := ask(ctx, o, "nobody", "x"); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("got %v, want that nobody listens", err)

@@ -55,15 +55,18 @@ func (w *Webhook) deliver(c echo.Context) error {
 		return ok(ctx, c, ignored)
 	}
 	publishCtx, publishing := beginPublish(ctx, event)
-	receipt, err := w.storeOnce(publishCtx, events.Event{
-		ID:          event.ID,
-		Type:        event.Type,
-		About:       event.About(),
-		ReceivedAt:  receivedAt,
-		Timestamp:   c.Request().Header.Get(telnyx.TimestampHeader),
-		Signature:   c.Request().Header.Get(telnyx.SignatureHeader),
-		TraceParent: tracing.Parent(publishCtx),
-		Body:        body,
+	signature := c.Request().Header.Get(telnyx.SignatureHeader)
+	receipt, err := w.once(publishCtx, signature, func() (events.Receipt, error) {
+		return w.store(publishCtx, events.Event{
+			ID:          event.ID,
+			Type:        event.Type,
+			About:       event.About(),
+			ReceivedAt:  receivedAt,
+			Timestamp:   c.Request().Header.Get(telnyx.TimestampHeader),
+			Signature:   signature,
+			TraceParent: tracing.Parent(publishCtx),
+			Body:        body,
+		})
 	})
 	publishing.End(err == nil)
 	if errors.Is(err, events.ErrSubject) {
@@ -83,23 +86,14 @@ func (w *Webhook) deliver(c echo.Context) error {
 	return ok(ctx, c, answer)
 }
 
-// storeOnce stores an event. The same delivery at the same time, which is one that
-// somebody caught and sends again and again, waits for what comes of the first: so many
-// of it take the place of one.
-func (w *Webhook) storeOnce(ctx context.Context, e events.Event) (events.Receipt, error) {
-	first := false
-	stored, err, _ := w.storing.Do(e.Signature, func() (any, error) {
-		first = true
+// once has a verified delivery stored, and counts it among those that wait for that;
+// see [flights].
+func (w *Webhook) once(ctx context.Context, signature string, store func() (events.Receipt, error)) (events.Receipt, error) {
+	return w.storing.do(ctx, signature, func() (events.Receipt, error) {
 		w.load.begin()
 		defer w.load.end()
-		return w.store(ctx, e)
+		return store()
 	})
-	if err != nil {
-		return events.Receipt{}, err
-	}
-	receipt := stored.(events.Receipt)
-	receipt.Duplicate = receipt.Duplicate || !first
-	return receipt, nil
 }
 
 // detached returns a context that does not end with the request: the client's patience
@@ -116,20 +110,20 @@ func (w *Webhook) detached(c echo.Context) context.Context {
 // bury stores a verified body that cannot be an event as a dead letter, so that
 // Telnyx need not send it again and a person can look at it.
 func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason string, cause error) error {
-	w.load.begin()
-	defer w.load.end()
 	digest := sha256.Sum256(body)
-	err := w.publisher.DeadLetter(ctx, events.DeadLetter{
-		Origin:   "webhook",
-		Reason:   reason,
-		Detail:   cause.Error(),
-		Attempts: 1,
-		Key:      "webhook-" + hex.EncodeToString(digest[:]),
-		Header: map[string][]string{
-			events.HeaderTimestamp: c.Request().Header.Values(telnyx.TimestampHeader),
-			events.HeaderSignature: c.Request().Header.Values(telnyx.SignatureHeader),
-		},
-		Body: body,
+	_, err := w.once(ctx, c.Request().Header.Get(telnyx.SignatureHeader), func() (events.Receipt, error) {
+		return events.Receipt{}, w.publisher.DeadLetter(ctx, events.DeadLetter{
+			Origin:   "webhook",
+			Reason:   reason,
+			Detail:   cause.Error(),
+			Attempts: 1,
+			Key:      "webhook-" + hex.EncodeToString(digest[:]),
+			Header: map[string][]string{
+				events.HeaderTimestamp: c.Request().Header.Values(telnyx.TimestampHeader),
+				events.HeaderSignature: c.Request().Header.Values(telnyx.SignatureHeader),
+			},
+			Body: body,
+		})
 	})
 	if err != nil {
 		return notStored(err)

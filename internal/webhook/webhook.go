@@ -14,7 +14,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"golang.org/x/sync/singleflight"
 
 	"greenlight/internal/events"
 	"greenlight/internal/logging"
@@ -103,7 +102,7 @@ type Webhook struct {
 	metrics    *metrics
 	tracer     *tracing.Tracer
 	now        func() time.Time
-	storing    singleflight.Group // by signature
+	storing    flights
 	load       load
 	gate       gate
 	lapse      lapse
