@@ -92,7 +92,7 @@ func (c *planDiffCommand) writeFaults(w io.Writer) error {
 	found := validate(c.Path)
 	switch c.Format {
 	case "json":
-		return writeJSON(w, []validation{found})
+		return writeValidations(w, []validation{found})
 	case "markdown":
 		return writeFaultsMarkdown(w, found)
 	default:

@@ -81,7 +81,7 @@ func (c *planPreflightCommand) writeFaults(w io.Writer) error {
 		results[i] = validate(path)
 	}
 	if c.JSON {
-		return writeJSON(w, results)
+		return writeValidations(w, results)
 	}
 	return writeText(w, results)
 }
