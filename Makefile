@@ -76,7 +76,7 @@ build: ## the three binaries, static, in bin/
 $(SYFT):
 	GOBIN=$(@D) $(GO) install github.com/anchore/syft/cmd/syft@$(SYFT_VERSION)
 
-snapshot: $(SYFT) ## a release on trial, into dist/, and whether its archives, checksums and lists of parts are right; the first time builds goreleaser and syft
+snapshot: $(SYFT) ## a release on trial, into dist/, and whether its archives, checksums and lists of parts are right: two minutes, and the first time, which builds goreleaser and syft as well, up to half an hour
 	$(GORELEASER) release --snapshot --clean
 	GREENLIGHT_SNAPSHOT=1 $(GO) test -count=1 -v -run '^TestSnapshot_' ./deploy/release
 
