@@ -37,11 +37,11 @@ vet: ## go vet and staticcheck
 	cd deploy/deploytest && $(GO) vet .
 	cd deploy/release/plantest && $(GO) vet .
 
-test: ## all tests, with the race detector; those of hostile plans, floods and clusters at full size without it; what is deployed and released, by modules of their own
+test: ## all tests, with the race detector; those of hostile plans, floods, clusters and silent servers at full size without it; what is deployed and released, by modules of their own
 	$(GO) test -race ./...
 	$(GO) test ./internal/plan
 	$(GO) test -run Flood ./internal/webhook
-	$(GO) test -run "Cluster|RollingRestart" ./internal/trouble
+	$(GO) test -run "Cluster|RollingRestart|SilentServer" ./internal/trouble
 	cd deploy/monitoring/ruletest && $(GO) test -count=1 .
 	cd deploy/deploytest && $(GO) test -race .
 	cd deploy/release/plantest && $(GO) test .
