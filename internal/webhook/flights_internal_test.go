@@ -70,13 +70,13 @@ func TestFlights_WhoHasMoreTimeTriesItself(t *testing.T) {
 		var f flights
 		var calls atomic.Int64
 		go func() {
-			short := within(t, 250 * time.Millisecond)
+			short := within(t, 250*time.Millisecond)
 			if _, err := f.do(short, "s", stored(short, time.Second, &calls)); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("the one with little time: %v", err)
 			}
 		}()
 		synctest.Wait()
-		long := within(t, 1500 * time.Millisecond)
+		long := within(t, 1500*time.Millisecond)
 		got, err := f.do(long, "s", stored(long, time.Second, &calls))
 		if err != nil || got.Duplicate || calls.Load() != 2 {
 			t.Errorf("got %+v, %v after %d tries", got, err, calls.Load())
@@ -89,11 +89,11 @@ func TestFlights_WhoHasLessTimeGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f flights
 		var calls atomic.Int64
-		long := within(t, 1500 * time.Millisecond)
+		long := within(t, 1500*time.Millisecond)
 		go func() { _, _ = f.do(long, "s", stored(long, time.Hour, &calls)) }()
 		synctest.Wait()
 		began := time.Now()
-		short := within(t, 250 * time.Millisecond)
+		short := within(t, 250*time.Millisecond)
 		_, err := f.do(short, "s", stored(short, time.Hour, &calls))
 		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != 250*time.Millisecond {
 			t.Errorf("got %v after %s", err, took)
