@@ -23,7 +23,7 @@ STAMP = -X greenlight/internal/settings.version=$(VERSION) \
 # Where make build puts the programs.
 BIN ?= bin/
 
-.PHONY: check format vet test scale size reproduce torture trouble demo sdk fuzz bench memory capacity build snapshot release
+.PHONY: check format vet test scale size reproduce torture trouble demo sdk fuzz bench memory capacity build snapshot release notes
 
 check: format vet test scale size demo sdk ## everything that CI runs
 
@@ -80,8 +80,11 @@ snapshot: $(SYFT) ## a release on trial, into dist/, and whether its archives, c
 	$(GORELEASER) release --snapshot --clean
 	GREENLIGHT_SNAPSHOT=1 $(GO) test -count=1 -v -run '^TestSnapshot_' ./deploy/release
 
-release: $(SYFT) ## a draft of the release whose tag is checked out, with NOTES, a file that has its part of CHANGELOG.md
-	$(GORELEASER) release --clean --release-notes "$(or $(NOTES),$(error NOTES=file is missing))"
+release: notes $(SYFT) ## a draft of the release whose tag is checked out, with NOTES, a file that has its part of CHANGELOG.md
+	$(GORELEASER) release --clean --release-notes "$(NOTES)"
+
+notes:
+	@test -n "$(NOTES)" || { echo "NOTES=file is missing"; exit 1; }
 
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; for package in $$($(GO) list ./...); do \

@@ -19,6 +19,9 @@ if git ls-files --error-unmatch version.sh >/dev/null 2>&1; then
   version=$(git describe --tags --dirty 2>/dev/null) || version=devel-$(git describe --always --exclude='*' --dirty)
   commit=$(git describe --always --abbrev=40 --exclude='*' --dirty=+dirty)
   date=$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ)
+elif [ -e ../.git ] && ! git status >/dev/null; then # git has said why
+  echo "version.sh: git refuses to tell which version this is" >&2
+  exit 1
 else
   version=devel commit='' date=''
 fi

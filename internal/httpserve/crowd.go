@@ -154,7 +154,7 @@ func (c *crowd) unquiet(g *guest) {
 // follow is told of every change in a connection's state.
 func (c *crowd) follow(conn net.Conn, state http.ConnState) {
 	if state == http.StateNew || state == http.StateIdle {
-		return
+		return // which say nothing here, and each request would wait for the lock
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,8 +9,11 @@ import (
 )
 
 const (
-	// unusedMost is how many bytes a process keeps that it does not use.
-	unusedMost = 16 << 20
+	// unusedMost is how many bytes a process keeps at least that it does not use, and
+	// unusedShare which part of what it uses: a large ledger fills its heap slowly, and
+	// needs room for that again and again.
+	unusedMost  = 16 << 20
+	unusedShare = 4
 	// unusedLook is how often it looks at them, and unusedLooks how often in a row they
 	// must have been there.
 	unusedLook  = 10 * time.Second
@@ -19,8 +22,8 @@ const (
 
 // giveBack gives memory to the operating system that was not used for two minutes,
 // until ctx ends. Go keeps for long what a burst of events needed, in case there is
-// another; under load it uses all that it has before each collection, so that nothing is
-// given back then.
+// another; what is needed between two collections it uses again and again, so that it is
+// kept.
 func giveBack(ctx context.Context) {
 	look := time.NewTicker(unusedLook)
 	defer look.Stop()
@@ -34,15 +37,17 @@ func giveBack(ctx context.Context) {
 				return
 			}
 		}
-		if least > unusedMost {
+		if least > max(unusedMost, read("/memory/classes/heap/objects:bytes")/unusedShare) {
 			debug.FreeOSMemory()
 		}
 	}
 }
 
 // unused is how many bytes the heap has of the operating system and does not use.
-func unused() uint64 {
-	free := []metrics.Sample{{Name: "/memory/classes/heap/free:bytes"}}
-	metrics.Read(free)
-	return free[0].Value.Uint64()
+func unused() uint64 { return read("/memory/classes/heap/free:bytes") }
+
+func read(metric string) uint64 {
+	sample := []metrics.Sample{{Name: metric}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }

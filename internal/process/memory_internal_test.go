@@ -8,18 +8,19 @@ import (
 	"time"
 )
 
-// burst has the heap grow by 64 MiB, which nothing uses any more.
-func burst() {
+// burst has the heap grow by 64 MiB, which nothing uses any more once during is over.
+func burst(during func()) {
 	parts := make([][]byte, 64)
 	for i := range parts {
 		parts[i] = make([]byte, 1<<20)
 	}
+	during()
 	runtime.KeepAlive(parts)
 }
 
 func TestGiveBack_WhatABurstNeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		burst()
+		burst(func() {})
 		runtime.GC()
 		if got := unused(); got < 2*unusedMost {
 			t.Fatalf("%d bytes are unused after a burst, so this shows nothing", got)
@@ -31,6 +32,22 @@ func TestGiveBack_WhatABurstNeeded(t *testing.T) {
 		synctest.Wait()
 		if got := unused(); got > unusedMost {
 			t.Errorf("%d bytes are still kept", got)
+		}
+	})
+}
+
+// What was used once in two minutes will be needed again.
+func TestGiveBack_NotWhatIsUsedNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		go giveBack(ctx)
+		burst(func() { time.Sleep(unusedLook + 1) }) // the first look finds it in use
+		runtime.GC()
+		time.Sleep((unusedLooks - 1) * unusedLook)
+		cancel()
+		synctest.Wait()
+		if got := unused(); got < 2*unusedMost {
+			t.Errorf("%d bytes are kept of what will be needed again", got)
 		}
 	})
 }

@@ -81,9 +81,10 @@ func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T)
 	cluster.Stop(first)
 	cluster.Stop(second)
 	post.refused(2 * posters)
+	asked := work.requested()
 	back("the stream's leader and another", first, second)
-	if work.requested() == work.count {
-		t.Error("every number was asked for before the last server was back, so the test has shown less than it says")
+	if asked == work.count {
+		t.Error("every number was asked for before the last servers came back, so the test has shown less than it says")
 	}
 	ids := post.end()
 	if post.healed.Load() == healed {

@@ -13,4 +13,4 @@ const slower = 1
 
 // attachRate is how many requests a second Telnyx gets, so that numbers are attached for
 // longer than servers and processes come and go.
-const attachRate = 12
+const attachRate = 6
