@@ -169,8 +169,7 @@ func TestVersion_IsSaidByOneScript(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	run := func(in string, command ...string) string {
-		t.Helper()
+	try := func(in string, command ...string) (string, error) {
 		process := exec.CommandContext(t.Context(), command[0], command[1:]...)
 		process.Dir = in
 		for _, set := range os.Environ() {
@@ -183,10 +182,15 @@ func TestVersion_IsSaidByOneScript(t *testing.T) {
 		process.Env = append(process.Env, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL="+by,
 			"GIT_AUTHOR_DATE="+at, "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL="+by, "GIT_COMMITTER_DATE="+at)
 		out, err := process.CombinedOutput()
+		return string(out), err
+	}
+	run := func(in string, command ...string) string {
+		t.Helper()
+		out, err := try(in, command...)
 		if err != nil {
 			t.Fatalf("%v: %v\n%s", command, err, out)
 		}
-		return string(out)
+		return out
 	}
 	commit := func(in, message string) {
 		t.Helper()
@@ -232,6 +236,13 @@ func TestVersion_IsSaidByOneScript(t *testing.T) {
 				t.Errorf("%s: make build is not told %s:\n%s", step.name, want, builds)
 			}
 		}
+	}
+	// Git refuses, as it does in a folder of another owner: images must not be named devel.
+	if err := os.WriteFile(filepath.Join(folder, ".git", "config"), []byte("no configuration"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if says, err := try(folder, "sh", "deploy/version.sh", "print"); err == nil || strings.Contains(says, "VERSION=") || !strings.Contains(says, "refuses") {
+		t.Errorf("where git refuses version.sh says %v\n%s", err, says)
 	}
 }
 
