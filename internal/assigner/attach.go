@@ -109,7 +109,8 @@ func (p *pass) attachWhileFresh(ctx context.Context, c telnyx.Campaign, orders [
 			})
 		})
 	}
-	return left, cmp.Or(group.Wait(), ctx.Err())
+	err = cmp.Or(group.Wait(), ctx.Err()) // before left is read, to which they add
+	return left, err
 }
 
 // attachOne sends one request, or writes down why not. It is not done when ctx
@@ -120,11 +121,11 @@ func (p *pass) attachWhileFresh(ctx context.Context, c telnyx.Campaign, orders [
 // the number, and sends the request at once. From the claim on it carries through
 // even if the process is being stopped, so that the outcome is known.
 func (p *pass) attachOne(ctx context.Context, c telnyx.Campaign, o order) (done bool, err error) {
-	if !p.isWanted() {
+	if !p.isWanted() || ctx.Err() != nil {
 		return false, nil
 	}
 	if refusal := p.refusedAll(); refusal != nil {
-		return true, p.put(ctx, o.number, refusal)
+		return true, p.put(context.WithoutCancel(ctx), o.number, refusal)
 	}
 	ctx, leave, err := p.a.telnyx.Turns.Enter(ctx)
 	if err != nil {

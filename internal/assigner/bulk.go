@@ -106,7 +106,7 @@ func (p *pass) attachPool(ctx context.Context, due []order) error {
 	if err != nil {
 		return p.refusedPool(ctx, due, err)
 	}
-	p.a.metrics.attached("bulk")
+	p.a.metrics.attached(bulkAccepted)
 	p.a.log.Info().Str(logging.KeyCampaign, p.key).Str(logging.KeyPlan, p.want.Name).Int(logging.KeyNumbers, len(due)).Str(logging.KeyTask, task.TaskID).
 		Msg("Telnyx attaches the whole messaging profile")
 	p.bulk.Task = task.TaskID

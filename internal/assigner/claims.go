@@ -37,7 +37,7 @@ func (c *claims) see(n ledger.Number, now time.Time) time.Time {
 	return known.at
 }
 
-// forget drops what is remembered of a number without a claim.
+// forget drops what is remembered of a number without a claim, or without a record.
 func (c *claims) forget(n ledger.Number) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

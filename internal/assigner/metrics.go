@@ -18,12 +18,14 @@ import (
 // scrapeTimeout bounds what one gauge may ask of NATS.
 const scrapeTimeout = time.Second
 
-// The outcomes of a look, and of a request that Telnyx took.
+// The outcomes of a look, and of a request that Telnyx took: for one number, and for all
+// of a messaging profile.
 const (
-	lookDone    = "done"
-	lookStopped = "stopped"
-	lookFailed  = "failed"
-	accepted    = "accepted"
+	lookDone     = "done"
+	lookStopped  = "stopped"
+	lookFailed   = "failed"
+	accepted     = "accepted"
+	bulkAccepted = "bulk"
 )
 
 type metrics struct {
@@ -44,7 +46,7 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 		}, []string{"outcome"}),
 		attaches: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_assigner_attach_requests_total",
-			Help: "Requests to attach a number by outcome: accepted, or the ledger's reason.",
+			Help: "Requests to attach a number by outcome: accepted, bulk (a whole messaging profile by one), or the ledger's reason.",
 		}, []string{"outcome"}),
 		calls: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "greenlight_telnyx_request_seconds",
@@ -74,7 +76,9 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 	for _, outcome := range []string{lookDone, lookStopped, lookFailed} {
 		m.looks.WithLabelValues(outcome)
 	}
-	m.attaches.WithLabelValues(accepted)
+	for _, outcome := range []string{accepted, bulkAccepted} {
+		m.attaches.WithLabelValues(outcome)
+	}
 	for _, reason := range ledger.Reasons() {
 		m.attaches.WithLabelValues(string(reason))
 	}

@@ -118,7 +118,7 @@ func (p *pass) withinRoom(ctx context.Context, due []order, live int) ([]order, 
 		err := p.put(ctx, o.number, func(n *ledger.Number) {
 			p.enter(n, ledger.Planned)
 			n.Reason = ledger.CampaignFull
-			n.Detail = fmt.Sprintf("%d numbers are on it, and the plan allows %d", live, p.want.MaxNumbers)
+			n.Detail = fmt.Sprintf("%d numbers are on it or come before this one, and the plan allows %d", live+room, p.want.MaxNumbers)
 		})
 		if err != nil {
 			return nil, err
@@ -215,13 +215,7 @@ func (p *pass) prepare(ctx context.Context, c telnyx.Campaign, change plan.Chang
 		return false, p.put(ctx, change.Number, p.observePending)
 	}
 	if reason := obstacle(p.want, s.settings, string(change.Number)); reason != "" {
-		return false, p.put(ctx, change.Number, func(n *ledger.Number) {
-			p.enter(n, ledger.Failed)
-			n.Reason = reason
-			if reason == ledger.OtherProfile {
-				n.Detail = "it is on messaging profile " + s.settings[string(change.Number)].MessagingProfileID
-			}
-		})
+		return false, p.hinder(ctx, change.Number, reason, s.settings)
 	}
 	if failedSince(known, c, change.Record) {
 		return false, p.failedAtCarriers(ctx, c, change)
@@ -310,4 +304,15 @@ func isFinal(n ledger.Number) bool {
 	default:
 		return false
 	}
+}
+
+// hinder writes down what keeps a number from being attached at all.
+func (p *pass) hinder(ctx context.Context, number plan.E164, reason ledger.Reason, settings map[string]telnyx.NumberSettings) error {
+	return p.put(ctx, number, func(n *ledger.Number) {
+		p.enter(n, ledger.Failed)
+		n.Reason = reason
+		if reason == ledger.OtherProfile {
+			n.Detail = "it is on messaging profile " + settings[string(number)].MessagingProfileID
+		}
+	})
 }

@@ -32,9 +32,9 @@ func (p *pass) accepted(ctx context.Context, c telnyx.Campaign, o order, answer 
 			}
 			return
 		}
-		n.Detail = failure
+		n.Detail = cmp.Or(failure, telnyx.ReasonText(answer.FailureReasons))
 		if !answer.On(c) {
-			n.Detail = "Telnyx answered with the record of campaign " + answer.CampaignID + ". " + failure
+			n.Detail = sentences("Telnyx answered with the record of campaign "+answer.CampaignID+".", n.Detail)
 		}
 		p.putOff(n, cmp.Or(complainedOf(telnyx.ComplaintIn(failure)), ledger.BeingProcessed), 0)
 	})

@@ -319,6 +319,7 @@ func (p *pass) dropUnplanned(ctx context.Context) error {
 		if err := p.a.ledger.DropNumber(ctx, p.numbers[number]); err != nil {
 			return err
 		}
+		p.a.claims.forget(p.numbers[number].Number)
 		delete(p.numbers, number)
 	}
 	return nil

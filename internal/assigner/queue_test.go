@@ -28,7 +28,7 @@ func TestQueue_ServesFirstComeFirstServed(t *testing.T) {
 func TestQueue_MergesWhatWaitsAndKeepsUrgency(t *testing.T) {
 	q := newQueue()
 	routine, event, nudge, late := asked("a"), asked("a"), asked("a"), asked("a")
-	nudge.urgent = true
+	routine.routine, nudge.urgent = true, true
 	q.add(routine)
 	if q.add(event) != event.ticket {
 		t.Error("a second errand for a waiting campaign was added")

@@ -30,10 +30,7 @@ func (p *pass) readAgain(ctx context.Context, c telnyx.Campaign, o *order) (read
 	if reason == "" {
 		return true, nil
 	}
-	return false, p.put(ctx, o.number, func(n *ledger.Number) {
-		p.enter(n, ledger.Failed)
-		n.Reason = reason
-	})
+	return false, p.hinder(ctx, o.number, reason, settings)
 }
 
 // stillToMove reports whether plan.Diff says that the number is to be moved, by

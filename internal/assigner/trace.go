@@ -47,7 +47,7 @@ func endLook(span tracing.Span, err error) {
 		outcome = "known_as_another"
 	}
 	span.Text(tracing.KeyOutcome, outcome)
-	span.End(outcome != "failed")
+	span.End(outcome != lookFailed)
 }
 
 // traceCalls makes a span of each call that a traced look makes.

@@ -31,8 +31,8 @@ func (t Token) GoString() string { return t.String() }
 //	not set    yes                     who calls it by an address of this machine, or localhost
 //	not set    no                      nobody but probes
 //
-// Probes, which are /healthz, /livez and /readyz, need no token: who runs them has
-// no place to keep one. Who may not read gets no sentence from /readyz, only whether
+// Probes, which are /healthz and /readyz, need no token: who runs them has no place to
+// keep one. Who may not read gets no sentence from /readyz, only whether
 // each check is well: sentences name phone numbers and hosts.
 //
 // The token comes as a bearer token, which Prometheus and curl send, or as the
@@ -48,7 +48,7 @@ type Guard struct {
 	Exposed bool
 }
 
-var probes = []string{"/healthz", "/livez", "/readyz"}
+var probes = []string{"/healthz", "/readyz"}
 
 // mayRead reports whether who asks may read more than what probes need.
 func (g Guard) mayRead(r *http.Request) bool {

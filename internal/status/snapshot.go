@@ -89,7 +89,8 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 		return s, err
 	}
 	s.fill(entries, numbers)
-	return s, s.askPlans(ctx, book)
+	err = s.askPlans(ctx, book) // before s is read, which it fills
+	return s, err
 }
 
 // begin returns a snapshot without campaigns, and the ledger that has them; nil before

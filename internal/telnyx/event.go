@@ -12,7 +12,8 @@ import (
 // ErrNotEvent is matched by the error for a body that is no notification.
 var ErrNotEvent = errors.New("not a Telnyx event")
 
-// maxIDLength bounds an event id. Telnyx's are 36 characters.
+// maxIDLength bounds an event's id, and one that goes into a path. Telnyx's are 36
+// characters.
 const maxIDLength = 200
 
 // Event is one notification, out of either form that Telnyx describes: the

@@ -149,7 +149,10 @@ func (v *Verifier) Claim(h http.Header) (Claim, error) {
 	}
 	// The text of the header is what was signed, not the number it stands for.
 	claim := Claim{timestamp: timestamps[0], keys: *v.keys.Load()}
-	return claim, parseSignature(&claim.signature, signatures)
+	if err := parseSignature(&claim.signature, signatures); err != nil {
+		return Claim{}, err
+	}
+	return claim, nil
 }
 
 // AppendPrefix appends what is signed before the body. A body that is read behind it

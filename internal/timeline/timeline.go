@@ -148,7 +148,7 @@ func latest(changes []ledger.NumberChange) (last ledger.Number, planned, ok bool
 	}
 	for _, change := range slices.Backward(changes) {
 		n := change.Number
-		if change.Dropped || planned && !standing[n.CampaignID] {
+		if change.Dropped {
 			continue
 		}
 		if standing[n.CampaignID] {
