@@ -6,10 +6,11 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"greenlight/internal/texttest"
 )
 
 // Process is a command under way. Make one with [Start].
@@ -17,7 +18,7 @@ type Process struct {
 	t       testing.TB
 	command *exec.Cmd
 	stdout  bytes.Buffer // may be read once it has ended
-	log     log
+	log     texttest.Buffer
 	ended   chan struct{}
 	err     error // what it ended with, once it has
 }
@@ -109,22 +110,4 @@ func (p *Process) Stop() {
 	if p.err != nil || p.stdout.Len() > 0 {
 		p.t.Errorf("it ended with %v and printed %q, want exit code 0 and nothing", p.err, p.stdout.String())
 	}
-}
-
-// log is a buffer that may be read while it is written to.
-type log struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.String()
 }

@@ -32,27 +32,8 @@ var quick = events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.
 // startServer starts a server of the test's own and returns a way to connect.
 func startServer(t *testing.T) func() jetstream.JetStream {
 	t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return func() jetstream.JetStream {
-		nc, err := events.Connect("", t.Name(), server.InProcess()...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(nc.Close)
-		js, err := jetstream.New(nc)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return js
-	}
+	server := natstest.Embedded(t)
+	return func() jetstream.JetStream { return natstest.JetStream(t, server) }
 }
 
 func startStreams(t *testing.T) (js jetstream.JetStream, connect func() jetstream.JetStream) {

@@ -52,8 +52,9 @@ func newOutbox(nc *nats.Conn) *outbox {
 const outboxPatience = 5 * time.Second
 
 // request sends the message, whose Reply it sets, and waits for the answer until ctx
-// ends, and for 5 s if that has no deadline. The message may be on its way even then; it must not be changed any more.
-// [nats.ErrNoResponders] says that nobody listens to its subject.
+// ends, and for 5 s if that has no deadline. The message may be on its way even then; it
+// must not be changed any more. [nats.ErrNoResponders] says that nobody listens to its
+// subject.
 func (o *outbox) request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
