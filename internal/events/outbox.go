@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -101,8 +102,11 @@ func (o *outbox) forget(l *letter) {
 	o.deaf = !o.heard
 }
 
-// write writes until the queue is empty.
+// write writes until the queue is empty. It lets those go first that are ready to make a
+// request: what is there together goes out with one system call, and saves the server
+// reads (BenchmarkDeliver, outside).
 func (o *outbox) write() {
+	runtime.Gosched()
 	for l := o.next(); l != nil; l = o.next() {
 		if err := o.send(l.msg); err != nil {
 			o.settle(l.token, answer{err: err})
