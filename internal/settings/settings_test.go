@@ -183,7 +183,10 @@ func TestSettings_FlagGoesBeforeEnvironment(t *testing.T) {
 const keysAre = "in Mission Control (https://portal.telnyx.com), Account, Keys & Credentials"
 
 func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "missing")
+	missing, large := filepath.Join(t.TempDir(), "missing"), filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(large, make([]byte, 1<<17), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	newAPIKey := "Create a key " + keysAre + ", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names."
 	newPublicKey := "Copy it " + keysAre + ", Public Key: 44 characters that end in =."
 	copyAnew := "Copy it anew " + keysAre + ", Public Key."
@@ -198,6 +201,7 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 		"blank API key":      {set: map[string]string{"TELNYX_API_KEY": " \n"}, want: "TELNYX_API_KEY (--telnyx-api-key) is missing. " + newAPIKey},
 		"API key twice":      {set: map[string]string{"TELNYX_API_KEY_FILE": missing}, want: "TELNYX_API_KEY (--telnyx-api-key) is given twice, directly and as a file. Leave out TELNYX_API_KEY or TELNYX_API_KEY_FILE."},
 		"API key file away":  {set: map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": missing}, want: "TELNYX_API_KEY_FILE (--telnyx-api-key-file) cannot be read: open " + missing + ": no such file or directory. " + newAPIKey},
+		"API key file large": {set: map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": large}, want: "TELNYX_API_KEY_FILE (--telnyx-api-key-file) cannot be read: " + large + " is larger than 65536 bytes, which no secret is. " + newAPIKey},
 		"API key file empty": {set: map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": os.DevNull}, want: "TELNYX_API_KEY (--telnyx-api-key) is missing. " + newAPIKey},
 
 		"no public key":         {set: map[string]string{"TELNYX_PUBLIC_KEY": ""}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is missing. " + newPublicKey},

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -17,18 +18,34 @@ func secret(faults *Faults, setting, text, file, mend string) string {
 		return ""
 	}
 	if file != "" {
-		content, err := os.ReadFile(file)
-		if err != nil {
+		var err error
+		if text, err = readSecret(file); err != nil {
 			faults.add(setting+"_FILE", "cannot be read: "+err.Error(), mend)
 			return ""
 		}
-		text = string(content)
 	}
 	text = strings.TrimSpace(text)
 	if text == "" {
 		faults.add(setting, "is missing", mend)
 	}
 	return text
+}
+
+// mostSecret bounds the file of a secret, in bytes: many times the longest key or address.
+const mostSecret = 64 << 10
+
+// readSecret reads a file, which may be a pipe: it is read once.
+func readSecret(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, mostSecret+1))
+	if err == nil && len(content) > mostSecret {
+		err = fmt.Errorf("%s is larger than %d bytes, which no secret is", path, mostSecret)
+	}
+	return string(content), err
 }
 
 // count reads a whole number within bounds.
