@@ -25,8 +25,14 @@ const (
 	ackWait = 2 * sendTimeout
 	// tries is how often a notice is tried: with the waits below for six hours.
 	tries = 16
-	// fetchWait is how long one question for notices stands.
-	fetchWait = 5 * time.Second
+	// pullExpiry is how long one question for notices stands.
+	pullExpiry = 30 * time.Second
+	// lookAgain bounds one wait for the next notice. If a notice comes before NATS'
+	// client has noted that it asked for it, the client asks for no other until it is
+	// called again.
+	lookAgain = time.Second
+	// giveBackWait is how long who stops waits for what is on its way to it.
+	giveBackWait = time.Second
 	// The waits after a try that failed.
 	retryBase = 5 * time.Second
 	retryMost = time.Hour
@@ -79,16 +85,7 @@ func NewSender(ctx context.Context, js jetstream.JetStream, receiver Receiver, l
 // sent by whoever comes next.
 func (s *Sender) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		fetch, cancel := context.WithTimeout(ctx, fetchWait)
-		batch, err := s.consumer.Fetch(1, jetstream.FetchContext(fetch))
-		if err == nil {
-			for msg := range batch.Messages() {
-				s.handle(ctx, msg)
-			}
-			err = batch.Error()
-		}
-		cancel()
-		if err != nil && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, jetstream.ErrNoMessages) {
+		if err := s.pull(ctx); err != nil {
 			s.log.Warn().Err(err).Msg("notices could not be read; trying again")
 			wait(ctx, retryBase)
 		}
@@ -96,12 +93,43 @@ func (s *Sender) Run(ctx context.Context) error {
 	return nil
 }
 
+// pull sends one notice after the other. It returns nil when ctx ends.
+func (s *Sender) pull(ctx context.Context) error {
+	messages, err := s.consumer.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(pullExpiry))
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	for ctx.Err() == nil {
+		look, cancel := context.WithTimeout(ctx, lookAgain)
+		msg, err := messages.Next(jetstream.NextContext(look))
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			s.giveBack(messages, msg)
+		case errors.Is(err, context.DeadlineExceeded):
+		case err != nil:
+			return err
+		default:
+			s.handle(ctx, msg)
+		}
+	}
+	return nil
+}
+
+// giveBack gives back what was pulled and not sent: the server would wait for it until
+// the ack wait is over.
+func (s *Sender) giveBack(messages jetstream.MessagesContext, msg jetstream.Msg) {
+	messages.Drain()
+	for err := error(nil); err == nil; msg, err = messages.Next(jetstream.NextMaxWait(giveBackWait)) {
+		if msg != nil {
+			s.settle(msg.Nak())
+		}
+	}
+}
+
 // handle sends one notice, or gives it back to be tried later.
 func (s *Sender) handle(ctx context.Context, msg jetstream.Msg) {
-	if ctx.Err() != nil {
-		s.settle(msg.Nak())
-		return
-	}
 	meta, err := msg.Metadata()
 	var n Notice
 	if err == nil {
