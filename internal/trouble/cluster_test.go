@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/time/rate"
 
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
@@ -86,6 +87,7 @@ func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T)
 	if asked == work.count {
 		t.Error("every number was asked for before the last servers came back, so the test has shown less than it says")
 	}
+	work.hurry()
 	ids := post.end()
 	if post.healed.Load() == healed {
 		t.Error("nothing that was answered 503 for want of a leader was answered 200 when there was one")
@@ -131,6 +133,7 @@ func TestRollingRestart_LosesNothing(t *testing.T) {
 	if work.requested() == work.count {
 		t.Error("every number was asked for before the last restart was over, so the test has shown less than it says")
 	}
+	work.hurry()
 	work.finishes(js)
 	assertKept(t, nc, post.end())
 }
@@ -170,20 +173,29 @@ func inStep(t *testing.T, js jetstream.JetStream) error {
 
 const campaignID = "851c6a5c-907b-43a9-8ada-ba1dc8335b07"
 
-// attaching is a campaign whose numbers assigners attach, at a pace at which it takes
-// as long as what happens meanwhile.
+// attaching is a campaign whose numbers assigners attach. Telnyx answers so slowly that it
+// takes as long as what happens meanwhile, until it is told to hurry.
 type attaching struct {
 	t     *testing.T
 	sim   *telnyxsim.Simulator
 	api   *httptest.Server
 	set   *plan.Set
 	count int
+	// hurry has Telnyx answer at once from now on.
+	hurry func()
 }
 
 func newAttaching(t *testing.T, count int) *attaching {
 	t.Helper()
-	a := &attaching{t: t, sim: telnyxsim.New(telnyxsim.Options{AssignDelay: 10 * time.Millisecond}), count: count}
-	a.api = httptest.NewServer(a.sim)
+	slow, hurry := context.WithCancel(t.Context())
+	a := &attaching{t: t, sim: telnyxsim.New(telnyxsim.Options{AssignDelay: 10 * time.Millisecond}), count: count, hurry: hurry}
+	pace := rate.NewLimiter(attachRate, 1)
+	a.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			_ = pace.Wait(slow) // an error says that it is over
+		}
+		a.sim.ServeHTTP(w, r)
+	}))
 	t.Cleanup(func() { a.api.Close(); a.sim.Close() })
 	const profile = "4001776e-0000-4000-8000-000000000001"
 	a.sim.AddMessagingProfiles(profile)
@@ -207,7 +219,7 @@ func (a *attaching) join(nc *nats.Conn) (stop func()) {
 	must(a.t, err)
 	transport := &http.Transport{}
 	config := assigner.Config{
-		Telnyx:    &telnyx.Client{APIKey: "key", BaseURL: a.api.URL + "/v2", HTTPClient: &http.Client{Transport: transport}, Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: attachRate})},
+		Telnyx:    &telnyx.Client{APIKey: "key", BaseURL: a.api.URL + "/v2", HTTPClient: &http.Client{Transport: transport}},
 		JetStream: js,
 		Plans:     func() *plan.Set { return a.set },
 		Replicas:  3,

@@ -11,6 +11,6 @@ const answerLimit = 2 * time.Second
 // slower is how many times slower a cluster is put to work than it is meant to be.
 const slower = 1
 
-// attachRate is how many requests a second Telnyx gets, so that numbers are attached for
+// attachRate is how many numbers a second Telnyx takes, so that they are attached for
 // longer than servers and processes come and go.
 const attachRate = 6
