@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	// Most tests wait, so some can do so side by side; not so many that two cores keep
 	// them from answering each other in time.
 	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil {
+	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m, append(leaktest.Server(), goleak.Cleanup(func(code int) {

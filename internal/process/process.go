@@ -371,6 +371,7 @@ func (p *Process) add(name string, run func(context.Context) error) {
 func (p *Process) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	spare()
 	var memory sync.WaitGroup
 	memory.Go(func() { giveBack(ctx) })
 	defer memory.Wait()
