@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"greenlight/internal/events"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/ledger"
 	"greenlight/internal/status/page"
@@ -59,6 +60,20 @@ func (l *live) next() (p patch, size int, ok bool) {
 	return p, 0, false
 }
 
+// beat waits for a sign of life that comes after the first look at the page, and fails
+// if anything was sent before it.
+func (l *live) beat() {
+	l.t.Helper()
+	for beats := 0; beats < 2 && l.lines.Scan(); { // the first greets
+		switch line := l.lines.Text(); {
+		case line == ": here":
+			beats++
+		case strings.HasPrefix(line, "data: "):
+			l.t.Errorf("sent to one who has the page: %.500s", line)
+		}
+	}
+}
+
 var versionOf = regexp.MustCompile(`data-version="([^"]+)"`)
 
 // settled returns the version of the page once all that was written shows.
@@ -71,9 +86,10 @@ func settled(t *testing.T, w world) string {
 }
 
 func TestStream_SendsWhatChangedAndNoMore(t *testing.T) {
-	w := mixed(t, page.Config{})
+	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
 	version := settled(t, w)
 	l := listen(t, w, "/status", version)
+	l.beat() // a change before the first look would be sent with the whole page
 	w.putNumber(t, ledger.Number{Number: "+15551234574", CampaignID: springID, Plan: "spring-promo", State: ledger.Sendable, Since: time.Now()})
 	p, size, ok := l.next()
 	if !ok || p.Title != "24 of 39 numbers can send" || len(p.Rows) != 1 || !strings.Contains(p.Rows["c-"+springID], "<b>15</b> of 20 can send") {
@@ -94,6 +110,18 @@ func TestStream_SendsAllToOneWhoKnowsAnotherVersion(t *testing.T) {
 		if p, _, ok := listen(t, w, "/status", since).next(); !ok || len(p.Order) != 5 || len(p.Rows) != 5 {
 			t.Errorf("since %q: got %d rows", since, len(p.Rows))
 		}
+	}
+}
+
+// What is not in the ledger is looked at again and again while somebody reads.
+func TestStream_TellsOfWhatIsNotInTheLedger(t *testing.T) {
+	t.Parallel() // it is looked at every few seconds
+	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
+	l := listen(t, w, "/status", settled(t, w))
+	l.beat()
+	must(t, events.Hold(t.Context(), w.js))
+	if p, _, ok := l.next(); !ok || !strings.Contains(p.Blocks["alerts"], "<h2>On hold</h2>") {
+		t.Errorf("got %+v", p)
 	}
 }
 
