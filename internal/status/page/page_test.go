@@ -1,14 +1,20 @@
 package page_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
+	"greenlight/internal/status"
 	"greenlight/internal/status/page"
 )
 
@@ -131,6 +137,29 @@ func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// A server that hangs, or one behind a network that is gone, says nothing at all.
+func TestPage_SaysThatNATSIsSilent(t *testing.T) {
+	t.Parallel() // a page waits for seconds before it says so
+	var wire natstest.Wire
+	server, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
+	must(t, err)
+	t.Cleanup(func() { must(t, server.Close()) })
+	nc, err := events.Connect(wire.Start(t, server.URL()), t.Name())
+	must(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	must(t, err)
+	must(t, events.EnsureStreams(t.Context(), js, 1))
+	w := start(t, js, page.Config{})
+	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Sendable, Since: time.Now()})
+	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "<h1>The number can send</h1>") })
+	wire.Freeze()
+	defer wire.Thaw()
+	w.await(t, "/status", func(body string) bool {
+		return strings.Contains(body, "NATS does not answer") && strings.Contains(body, "<h1>The number can send</h1>")
+	})
+}
+
 func TestPage_SaysThatNobodyWorks(t *testing.T) {
 	w := start(t, startJetStream(t), page.Config{})
 	stop := w.work(t)
@@ -145,6 +174,16 @@ func TestPage_SaysThatNobodyWorks(t *testing.T) {
 	})
 }
 
+// The check of the plan files says in one line what the page tells fault by fault.
+func TestPage_TellsAFaultOfThePlanFilesOnce(t *testing.T) {
+	plans := status.Check{Name: "plans", Advisory: true, Ready: func(context.Context) error { return planFaults() }}
+	w := start(t, startJetStream(t), page.Config{Checks: []status.Check{plans}, PlanFaults: planFaults})
+	_, body := w.get(t, "/status")
+	if !strings.Contains(body, "<h2>The plan files cannot be used</h2>") || !strings.Contains(body, "<li><code>plan.yaml:2:1:") || strings.Contains(body, "Look at: plans") {
+		t.Errorf("got\n%s", body)
+	}
+}
+
 func TestDeadLetters_ArePagedFromTheLatest(t *testing.T) {
 	w := start(t, startJetStream(t), page.Config{})
 	for i := range 30 {
@@ -156,7 +195,7 @@ func TestDeadLetters_ArePagedFromTheLatest(t *testing.T) {
 	must(t, err)
 	must(t, stream.DeleteMsg(t.Context(), 29)) // it was requeued
 	_, body := w.get(t, "/status/dead-letters")
-	if n := strings.Count(body, `class="row letter"`); n != 25 || !strings.Contains(body, "letter 29<") || strings.Contains(body, "letter 28<") || !strings.Contains(body, `href="/status/dead-letters?before=5"`) {
+	if n := strings.Count(body, `class="row letter"`); n != 25 || !strings.Contains(body, "letter 29<") || strings.Contains(body, "letter 28<") || strings.Contains(body, `aria-label="Dead letters"`) || !strings.Contains(body, `href="/status/dead-letters?before=5"`) {
 		t.Errorf("the first page has %d:\n%s", n, body)
 	}
 	_, body = w.get(t, "/status/dead-letters?before=5")
