@@ -72,8 +72,11 @@ func TestStatusJSON_IsTheSnapshot(t *testing.T) {
 	must(t, json.Unmarshal([]byte(body), &got))
 	want := read(t, js)
 	want.At = got.At
-	if diff := cmp.Diff(want, got); diff != "" || answer.StatusCode != http.StatusOK {
-		t.Errorf("%d (-want +got):\n%s", answer.StatusCode, diff)
+	if diff := cmp.Diff(want, got); diff != "" || answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%d %v (-want +got):\n%s", answer.StatusCode, answer.Header, diff)
+	}
+	if _, pretty := get(t, serve(t, js), "/status.json?pretty"); strings.Count(body, "\n") != 1 || !strings.HasPrefix(pretty, "{\n  \"at\"") {
+		t.Errorf("it has %d lines, and asked for blanks begins %.20q", strings.Count(body, "\n"), pretty)
 	}
 }
 
