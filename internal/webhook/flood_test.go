@@ -352,7 +352,7 @@ func (s *stranger) hangUp() {
 }
 
 func head(claim http.Header, length int) string {
-	text := "POST " + webhook.Path + " HTTP/1.1\r\nHost: x\r\n"
+	text := post
 	if claim != nil {
 		text += headerLines(claim)
 	}
@@ -436,7 +436,7 @@ func (s *stranger) hold(text string) {
 	<-closed
 }
 
-// delivery kinds, from the cheapest refusal to what is taken
+// costs are kinds of deliveries, from the cheapest refusal to what is taken.
 var costs = []struct {
 	name string
 	sign func(body []byte) http.Header
