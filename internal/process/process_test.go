@@ -422,11 +422,13 @@ func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) 
 func TestAdd_RefusesWhatTheRoleRefuses(t *testing.T) {
 	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
-	if err := p.AddWebhook(webhook.Config{}, listen(t)); err == nil {
-		t.Error("added a webhook without a verifier")
-	}
-	if err := p.AddAssigner(t.Context(), assigner.Config{}); err == nil {
-		t.Error("added an assigner without anything")
+	for want, err := range map[string]error{
+		"webhook: no verifier":                                 p.AddWebhook(webhook.Config{}, listen(t)),
+		"assigner: Telnyx, JetStream and Plans are all needed": p.AddAssigner(t.Context(), assigner.Config{}),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
 	}
 }
 
