@@ -221,6 +221,27 @@ func TestAddPublic_LeavesConnectionsBesideSlowBodies(t *testing.T) {
 	}
 }
 
+func TestAddPublic_CountsWhatIsNoRequest(t *testing.T) {
+	sim := telnyxsim.New(telnyxsim.Options{})
+	defer sim.Close()
+	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
+	must(t, err)
+	public, private := listen(t), listen(t)
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, public))
+	p.AddPrivate(private, "")
+	run(t, p)
+	conn, err := net.Dial("tcp", public.Addr().String())
+	must(t, err)
+	defer conn.Close()
+	fmt.Fprint(conn, "hello\r\n\r\n")
+	natstest.Within(t, patience, func() error {
+		if body := get(t, private.Addr().String(), "/metrics", http.StatusOK); !strings.Contains(body, "\ngreenlight_webhook_requests_unread_total 1\n") {
+			return errors.New("it is not counted")
+		}
+		return nil
+	})
+}
+
 // A load balancer that asks for readiness must be able to see it false while
 // deliveries are still taken.
 func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
