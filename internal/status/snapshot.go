@@ -88,8 +88,7 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 	if err != nil {
 		return s, err
 	}
-	s.fill(entries, numbers)
-	err = s.askPlans(ctx, book) // before s is read, which it fills
+	err = s.take(ctx, book, entries, numbers) // before s is read, which it fills
 	return s, err
 }
 
@@ -122,8 +121,14 @@ func (s *Snapshot) askStreams(ctx context.Context, js jetstream.JetStream) (err 
 	return err
 }
 
-// askPlans fills in which plans are in force. Ask after the records were read: a mark
-// that is newer than they are makes the plan pending, and an older one could hide it.
+// take fills in the records, and only then asks for the plans in force: a mark that is
+// newer than the records makes the plan pending, and an older one could hide it.
+func (s *Snapshot) take(ctx context.Context, book *ledger.Ledger, entries []ledger.CampaignEntry, numbers []ledger.Number) error {
+	s.fill(entries, numbers)
+	return s.askPlans(ctx, book)
+}
+
+// askPlans fills in which plans are in force.
 func (s *Snapshot) askPlans(ctx context.Context, book *ledger.Ledger) error {
 	mark, ok, err := book.Plans(ctx)
 	if err != nil || !ok {
