@@ -484,24 +484,7 @@ func TestWebhook_ReplayChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	consumer, err := d.js.CreateConsumer(t.Context(), events.StreamEvents, consumerOfAll())
-	if err != nil {
-		t.Fatal(err)
-	}
-	take := func(wait time.Duration) (ids []string) {
-		t.Helper()
-		batch, err := consumer.Fetch(10, fetchFor(wait))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for m := range batch.Messages() {
-			ids = append(ids, m.Headers().Get("Nats-Msg-Id"))
-			if err := m.DoubleAck(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return ids
-	}
+	take := d.consume()
 	if ids := take(time.Second); len(ids) != 1 {
 		t.Fatalf("the consumer got %q", ids)
 	}
