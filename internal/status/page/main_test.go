@@ -234,7 +234,9 @@ func (w world) get(t testing.TB, path string) (*http.Response, string) {
 
 func ask(t testing.TB, method, url string) (*http.Response, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, url, nil)
 	must(t, err)
 	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
 	must(t, err)

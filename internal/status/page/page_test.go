@@ -43,8 +43,10 @@ func TestPage_IsOnlyRead(t *testing.T) {
 			}
 		}
 	}
-	if answer, body := ask(t, http.MethodHead, w.url+"/status"); answer.StatusCode != http.StatusOK || body != "" {
-		t.Errorf("HEAD: got %d %q", answer.StatusCode, body)
+	for _, path := range []string{"/status", "/status/events?of=/status"} {
+		if answer, body := ask(t, http.MethodHead, w.url+path); answer.StatusCode != http.StatusOK || body != "" {
+			t.Errorf("HEAD %s: got %d %q", path, answer.StatusCode, body)
+		}
 	}
 }
 
@@ -121,6 +123,32 @@ func TestPage_Filters(t *testing.T) {
 			t.Errorf("%q: got %d numbers, want %d", query, got, want)
 		}
 	}
+	if _, body := w.get(t, "/status/campaigns/"+springID+"?phase=blocked"); strings.Contains(body, ">Clear</a>") {
+		t.Error("numbers are not filtered by phase, and the page offers to clear it")
+	}
+}
+
+func TestPage_SaysWhatToDo(t *testing.T) {
+	w := mixed(t, page.Config{})
+	w.putCampaign(t, ledger.Campaign{ID: "C000003", Planned: true, Plan: "refused", Phase: ledger.Unread, Reason: ledger.Unauthorized, Since: time.Now()})
+	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, ">refused<") })
+	for _, words := range []string{
+		`<a href="/status?show=unauthorized">1 campaign: unauthorized</a>`, `<a href="/status?phase=blocked">1 campaign: blocked</a>`,
+		`<a href="/status?phase=ready">1 campaign: approved, and in no plan</a>`, `<a href="/status?show=not_owned">1 number: not owned</a>`,
+	} {
+		if !strings.Contains(body, words) {
+			t.Errorf("the page does not say %q:\n%s", words, body)
+		}
+	}
+}
+
+func TestPage_TellsWhenANumberIsLookedAt(t *testing.T) {
+	w := start(t, startJetStream(t), page.Config{})
+	since, next := time.Now().Add(-time.Hour).UTC().Truncate(time.Second), time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Pending, Since: since, NextAt: next})
+	w.await(t, "/status/campaigns/C1", func(body string) bool {
+		return strings.Contains(body, `since <time datetime="`+since.Format(time.RFC3339)+`"`) && strings.Contains(body, `looks again <time datetime="`+next.Format(time.RFC3339)+`"`)
+	})
 }
 
 // What stands in the index is shown on when NATS goes away, and the page says so.
