@@ -182,19 +182,20 @@ func TestServe_BoundsConnectionsAndClosesTheOneThatIsQuietForLongest(t *testing.
 func TestServe_TellsOfWhatWasNoRequest(t *testing.T) {
 	const short = 50 * time.Millisecond
 	for name, tt := range map[string]struct {
+		before string // a request that is answered
 		send   string
-		unread bool
+		unread int32
 	}{
-		"a request":                    {get, false},
-		"a request that is refused":    {"GET /refused HTTP/1.1\r\nHost: x\r\n\r\n", false},
-		"nothing":                      {"", false},
-		"no HTTP":                      {"hello\r\n\r\n", true},
-		"another HTTP":                 {"GET / HTTP/3.0\r\nHost: x\r\n\r\n", true},
-		"large headers":                {"GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 32<<10) + "\r\n\r\n", true},
-		"another expectation":          {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: x\r\n\r\nx", true},
-		"half of the headers":          {"GET / HTTP/1.1\r\nHost: x\r\n", true},
-		"after a request, another one": {get, false},
-		"after a request, nothing":     {"", false},
+		"a request":                    {"", get, 0},
+		"a request that is refused":    {"", "GET /refused HTTP/1.1\r\nHost: x\r\n\r\n", 0},
+		"nothing":                      {"", "", 0},
+		"no HTTP":                      {"", "hello\r\n\r\n", 1},
+		"another HTTP":                 {"", "GET / HTTP/3.0\r\nHost: x\r\n\r\n", 1},
+		"large headers":                {"", "GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 32<<10) + "\r\n\r\n", 1},
+		"another expectation":          {"", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: x\r\n\r\nx", 1},
+		"half of the headers":          {"", "GET / HTTP/1.1\r\nHost: x\r\n", 1},
+		"after a request, another one": {get, get, 0},
+		"after a request, nothing":     {get, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var unread atomic.Int32
@@ -205,8 +206,8 @@ func TestServe_TellsOfWhatWasNoRequest(t *testing.T) {
 					}
 				})
 			c := dial(t, address)
-			if strings.HasPrefix(name, "after a request") {
-				c.send(get).answer()
+			if tt.before != "" {
+				c.send(tt.before).answer()
 			}
 			_, _ = io.WriteString(c, tt.send) // it may be cut off
 			_, _ = io.Copy(io.Discard, c)
@@ -214,11 +215,11 @@ func TestServe_TellsOfWhatWasNoRequest(t *testing.T) {
 			stop()
 			must(t, <-ended)
 			// The server has let go of the connection and may be about to tell.
-			for deadline := time.Now().Add(patience); tt.unread && unread.Load() == 0 && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(patience); unread.Load() < tt.unread && time.Now().Before(deadline); {
 				time.Sleep(time.Millisecond)
 			}
-			if got := unread.Load() == 1; got != tt.unread {
-				t.Errorf("told of %d, want one: %t", unread.Load(), tt.unread)
+			if got := unread.Load(); got != tt.unread {
+				t.Errorf("told of %d, want %d", got, tt.unread)
 			}
 		})
 	}
@@ -256,15 +257,17 @@ func TestServe_LetsANewConnectionWaitWhileAllAreAtWork(t *testing.T) {
 }
 
 func TestServe_StopsWhileAConnectionWaitsForItsPlace(t *testing.T) {
-	working := make(chan struct{}, 10)
-	address, stop, ended := start(t, httpserve.Options{MaxConnections: 1}, func(_ http.ResponseWriter, r *http.Request) {
+	working, hold := make(chan struct{}, 10), make(chan struct{})
+	address, stop, ended := start(t, httpserve.Options{MaxConnections: 1}, func(http.ResponseWriter, *http.Request) {
 		working <- struct{}{}
-		time.Sleep(50 * time.Millisecond)
+		<-hold
 	})
 	first := dial(t, address).send(get)
 	<-working
 	second := dial(t, address)
 	stop()
+	untilRefused(t, address)
+	close(hold)
 	if status, _, _ := first.answer(); status != http.StatusOK {
 		t.Errorf("the request under way: got %d", status)
 	}
@@ -301,36 +304,20 @@ func TestServe_AnswersDuringTheDrainDelayAndThenRefuses(t *testing.T) {
 		ended := make(chan error, 1)
 		options := httpserve.Options{DrainDelay: delay, OnStop: func() {
 			told.Store(true)
-			select {
-			case <-listener.closed:
+			if listener.isClosed() {
 				t.Error("the listener was closed before anybody was told")
-			default:
 			}
 		}}
 		go func() {
-			ended <- options.Serve(ctx, listener, func() http.HandlerFunc {
-				return func(w http.ResponseWriter, r *http.Request) {
-					if r.URL.Path == "/slow" {
-						time.Sleep(4 * time.Second) // into the stop, within its deadline
-					}
-					fmt.Fprint(w, "ok")
+			ended <- options.Serve(ctx, listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/slow" {
+					time.Sleep(4 * time.Second) // into the stop, within its deadline
 				}
-			}())
+				fmt.Fprint(w, "ok")
+			}))
 		}()
-		ask := func(conn net.Conn, path string) (closes bool) {
-			t.Helper()
-			go io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
-			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			must(t, err)
-			body, err := io.ReadAll(answer.Body)
-			must(t, err)
-			if string(body) != "ok" {
-				t.Errorf("got %q", body)
-			}
-			return answer.Close
-		}
 		kept := listener.dial()
-		if ask(kept, "/") || told.Load() {
+		if askOn(t, kept, "/") || told.Load() {
 			t.Error("before the stop: the connection is to end, or the stop was told")
 		}
 		began := time.Now()
@@ -339,25 +326,21 @@ func TestServe_AnswersDuringTheDrainDelayAndThenRefuses(t *testing.T) {
 		if !told.Load() {
 			t.Error("nobody was told of the stop")
 		}
-		if !ask(kept, "/") {
+		if !askOn(t, kept, "/") {
 			t.Error("during the delay: the client is not told to go elsewhere")
 		}
-		if !ask(listener.dial(), "/") {
+		if !askOn(t, listener.dial(), "/") {
 			t.Error("during the delay: a new client is not told to go elsewhere")
 		}
 		late := listener.dial()
 		done := make(chan bool)
 		time.Sleep(2 * time.Second)
-		go func() { done <- ask(late, "/slow") }()
-		select {
-		case <-listener.closed:
+		go func() { done <- askOn(t, late, "/slow") }()
+		if listener.isClosed() {
 			t.Error("the listener was closed during the delay")
-		default:
 		}
 		time.Sleep(time.Second + time.Millisecond)
-		select {
-		case <-listener.closed:
-		default:
+		if !listener.isClosed() {
 			t.Error("the listener is open after the delay")
 		}
 		<-done
@@ -371,6 +354,22 @@ func TestServe_AnswersDuringTheDrainDelayAndThenRefuses(t *testing.T) {
 		}
 		synctest.Wait()
 	})
+}
+
+// askOn makes a request that must be answered ok, and reports whether the answer says that
+// the connection ends.
+func askOn(t *testing.T, conn net.Conn, path string) (closes bool) {
+	t.Helper()
+	go io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	if body, err := io.ReadAll(answer.Body); err != nil || string(body) != "ok" {
+		t.Errorf("got %q, %v", body, err)
+	}
+	return answer.Close
 }
 
 func TestServe_HasADeadlineOfDelayAndDrain(t *testing.T) {

@@ -64,16 +64,7 @@ func TestServe_FinishesARequestUnderWayAndTakesNoNewOne(t *testing.T) {
 	}()
 	<-arrived
 	stop()
-	refused := false
-	for deadline := time.Now().Add(5 * time.Second); !refused && time.Now().Before(deadline); {
-		conn, err := net.Dial("tcp", address)
-		if refused = err != nil; !refused {
-			conn.Close()
-		}
-	}
-	if !refused {
-		t.Error("new connections are taken 5 s after the stop")
-	}
+	untilRefused(t, address)
 	select {
 	case err := <-ended:
 		t.Errorf("Serve returned %v with a request under way", err)
@@ -91,6 +82,19 @@ func TestServe_FinishesARequestUnderWayAndTakesNoNewOne(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("Serve: got %v, want nil", err)
 	}
+}
+
+// untilRefused waits until no new connection is taken.
+func untilRefused(t *testing.T, address string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return
+		}
+		conn.Close()
+	}
+	t.Fatalf("new connections are still taken %s after the stop", patience)
 }
 
 func TestListen_NamesTheAddressThatIsTaken(t *testing.T) {
@@ -252,12 +256,19 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 }
 
 func (l *pipeListener) Close() error {
-	select {
-	case <-l.closed:
-	default:
+	if !l.isClosed() {
 		close(l.closed)
 	}
 	return nil
+}
+
+func (l *pipeListener) isClosed() bool {
+	select {
+	case <-l.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }

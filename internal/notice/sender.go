@@ -144,12 +144,13 @@ func (s *Sender) handle(ctx context.Context, msg jetstream.Msg) {
 	bounded, cancel := context.WithTimeout(ctx, sendTimeout)
 	err = s.receiver.Send(bounded, n.Text)
 	cancel()
-	line := s.log.Info()
 	switch {
 	case err == nil:
 		s.sends.WithLabelValues("sent").Inc()
-		s.about(line, n).Msg("a notice was sent")
+		s.about(s.log.Info(), n).Msg("a notice was sent")
 		s.settle(msg.Ack())
+	case ctx.Err() != nil: // the stop is no failure of the receiver's, whoever comes next tries at once
+		s.settle(msg.Nak())
 	case meta.NumDelivered >= tries:
 		s.sends.WithLabelValues("given_up").Inc()
 		s.about(s.log.Error().Err(err), n).Msg("a notice could not be sent and is given up; it is in the stream " + Stream)

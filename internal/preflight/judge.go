@@ -229,7 +229,8 @@ func willWrite(action plan.Action) bool {
 //	done, wait                        carrier_failed if a carrier's mapping is FAILED,
 //	                                  removal_failed if FAILED_UNASSIGNMENT
 //	wait to attach                    being_processed
-//	move, wait to move                a note, and removal_failed if FAILED_UNASSIGNMENT
+//	move                              a note, and removal_failed if FAILED_UNASSIGNMENT
+//	wait to move                      a note
 //	conflict                          other_campaign
 func (e *entry) checkRecord(change plan.Change) {
 	record := change.Record

@@ -3,6 +3,7 @@ package preflight_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
 	"greenlight/internal/telnyx"
@@ -35,9 +37,11 @@ func TestCheck_FindsNothingWhereAllIsWell(t *testing.T) {
 		"a long code spelled with hyphen": {func(_ *testing.T, a *account) {
 			a.AddNumbers(telnyxsim.Number{PhoneNumber: number(1), MessagingProfileID: profileA, Type: "long-code"})
 		}, springPlan()},
-		"a number of Puerto Rico": {func(_ *testing.T, a *account) {
-			a.AddNumbers(telnyxsim.Number{PhoneNumber: number(1), MessagingProfileID: profileA, CountryCode: "PR"})
-		}, springPlan()},
+		"numbers of the territories": {func(_ *testing.T, a *account) {
+			for i, country := range []string{"US", "AS", "GU", "MP", "PR", "VI"} {
+				a.AddNumbers(telnyxsim.Number{PhoneNumber: number(1 + i), MessagingProfileID: profileA, CountryCode: country})
+			}
+		}, planFor("campaign_id: "+springID, 1, 6)},
 		"attached already": {func(t *testing.T, a *account) {
 			a.attach(t, 1, springID, telnyx.Assigned)
 			a.attach(t, 2, springID, telnyx.PendingAssignment)
@@ -193,9 +197,12 @@ func TestCheck_FindsWhatWouldGoWrongWithANumber(t *testing.T) {
 			a.FailMapping(number(2), telnyxsim.TMobile)
 			_, err := a.client.Assign(t.Context(), number(2), springID)
 			must(t, err)
-			for a.Assignments()[0].TMobile != telnyx.MappingFailed || a.Assignments()[0].NonTMobile != telnyx.MappingAdded {
-				time.Sleep(time.Millisecond)
-			}
+			natstest.Within(t, 10*time.Second, func() error {
+				if got := a.Assignments()[0]; got.TMobile != telnyx.MappingFailed || got.NonTMobile != telnyx.MappingAdded {
+					return fmt.Errorf("the record is %+v", got)
+				}
+				return nil
+			})
 		}, "", preflight.CarrierFailed, 7, []string{"number " + number(2), "FAILED for T-Mobile, ADDED for the other carriers"}},
 	})
 }
@@ -260,6 +267,37 @@ func TestCheck_SaysWhatGreenlightWillDoBesides(t *testing.T) {
 			r := a.check(t, springPlan(test.more))
 			if diff := cmp.Diff([]preflight.Note{test.want}, r.Notes); diff != "" || !r.Clean {
 				t.Errorf("got findings %+v, and notes (-want +got):\n%s", r.Findings, diff)
+			}
+		})
+	}
+}
+
+// A number that is still on its way off another campaign, or to one, is attached later and
+// put on the plan's profile then.
+func TestCheck_SaysThatTheProfileIsSetLaterToo(t *testing.T) {
+	for name, test := range map[string]struct {
+		status telnyx.AssignmentStatus
+		notes  []preflight.NoteCode
+	}{
+		"off a campaign": {telnyx.PendingUnassignment, []preflight.NoteCode{preflight.WillSetProfile}},
+		"to a campaign":  {telnyx.PendingAssignment, []preflight.NoteCode{preflight.WillSetProfile, preflight.WillMoveLater}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := springAccount(t)
+			a.AddNumbers(telnyxsim.Number{PhoneNumber: number(2)}) // on no profile
+			a.attach(t, 2, otherID, test.status)
+			r := a.check(t, springPlan("    messaging_profile_id: "+profileA, "    move_from: ["+otherTCR+"]"))
+			var notes []preflight.NoteCode
+			for _, note := range r.Notes {
+				notes = append(notes, note.Code)
+			}
+			if diff := cmp.Diff(test.notes, notes); diff != "" {
+				t.Errorf("notes (-want +got):\n%s", diff)
+			}
+			for _, f := range r.Findings {
+				if f.Code != preflight.BeingProcessed {
+					t.Errorf("got %s: %s", f.Code, f.Sentence())
+				}
 			}
 		})
 	}
@@ -369,6 +407,8 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 		"the key is refused": {func(a *account) { a.client.APIKey = "KEY9999999999_an0ther" }, []string{"Telnyx refuses the API key.", "TELNYX_API_KEY", "401", springID}},
 		"the key may not": {always(telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)),
 			[]string{"Telnyx refuses the API key.", "10010"}},
+		"the key is unknown": {always(telnyxsim.StatusFault(403, `{"errors":[{"code":"10009","title":"Authentication failed"}]}`)),
+			[]string{"Telnyx refuses the API key.", "10009"}},
 		"the account may not": {always(telnyxsim.StatusFault(403, `{"errors":[{"code":"20013","title":"Account blocked"}]}`)), []string{"balance", "20013 Account blocked"}},
 		"nobody listens":      {func(a *account) { a.client.BaseURL = "http://127.0.0.1:1/v2" }, []string{"Telnyx did not answer", "TELNYX_BASE_URL", "refused"}},
 		"a gateway answers":   {always(telnyxsim.HTML502()), []string{"Telnyx did not answer", "502"}},

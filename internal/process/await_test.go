@@ -1,7 +1,6 @@
 package process_test
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"strconv"
@@ -49,15 +48,7 @@ func runWebhook(t *testing.T, nc *nats.Conn, log *texttest.Buffer) (private net.
 	private = listen(t)
 	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, listen(t)))
 	p.AddPrivate(private, "")
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	run(t, p)
 	return private
 }
 

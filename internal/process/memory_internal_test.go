@@ -36,6 +36,23 @@ func TestGiveBack_WhatABurstNeeded(t *testing.T) {
 	})
 }
 
+func TestRun_GivesBackWhatABurstNeeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		burst(func() {})
+		runtime.GC()
+		var p Process
+		p.add("part", func(ctx context.Context) error { <-ctx.Done(); return nil })
+		ctx, cancel := context.WithTimeout(t.Context(), (unusedLooks+1)*unusedLook)
+		defer cancel()
+		if err := p.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if got := unused(); got > unusedMost {
+			t.Errorf("%d bytes are still kept", got)
+		}
+	})
+}
+
 // What was used once in two minutes will be needed again.
 func TestGiveBack_NotWhatIsUsedNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

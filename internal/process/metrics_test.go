@@ -23,11 +23,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -70,24 +68,12 @@ type fullRun struct {
 	book    *ledger.Ledger
 	js      jetstream.JetStream
 	set     *watch.Watcher
-	stop    func()
-
-	mu    sync.Mutex
-	inbox []string
 }
 
-// inbox is a receiver of notices.
-type inbox struct {
-	mu    *sync.Mutex
-	texts *[]string
-}
+// taker is a receiver of notices that takes each.
+type taker struct{}
 
-func (i inbox) Send(_ context.Context, text string) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	*i.texts = append(*i.texts, text)
-	return nil
-}
+func (taker) Send(context.Context, string) error { return nil }
 
 // certificateFiles writes a certificate for the loopback address and its key.
 func certificateFiles(t *testing.T) (cert, key string) {
@@ -106,18 +92,51 @@ func certificateFiles(t *testing.T) (cert, key string) {
 
 func startFullRun(t *testing.T) *fullRun {
 	t.Helper()
-	return startFullRunOn(t, natstest.Connect(t, natstest.Embedded(t)))
-}
-
-func startFullRunOn(t *testing.T, nc *nats.Conn) *fullRun {
-	t.Helper()
+	nc := natstest.Connect(t, natstest.Embedded(t))
 	r := &fullRun{t: t, log: &texttest.Buffer{}}
+	var err error
+	r.js, err = jetstream.New(nc)
+	must(t, err)
+	p, err := process.New(t.Context(), nc, 1, zerolog.New(r.log))
+	must(t, err)
 	r.sim = telnyxsim.New(telnyxsim.Options{RequiredAPIKey: apiKey})
 	t.Cleanup(r.sim.Close)
-	api := httptest.NewServer(r.sim)
-	t.Cleanup(api.Close)
-	plans := filepath.Join(t.TempDir(), "plan.yaml")
-	must(t, os.WriteFile(plans, []byte(`version: 1
+	r.addWebhook(p)
+	r.addAssigner(p)
+	must(t, p.AddNotices(t.Context(), taker{}))
+	private := listen(t)
+	r.private = private.Addr().String()
+	p.AddPrivate(private, "")
+	r.book, err = ledger.Open(t.Context(), r.js)
+	must(t, err)
+	run(t, p)
+	return r
+}
+
+// addWebhook adds the door, and has the simulator post to it what becomes of two campaigns.
+func (r *fullRun) addWebhook(p *process.Process) {
+	r.t.Helper()
+	files, err := certificate.LoadFiles(certificateFiles(r.t))
+	must(r.t, err)
+	public := listen(r.t)
+	r.door = public.Addr().String()
+	must(r.t, p.AddPublic(webhook.Config{Verifier: verifier(r.t, r.sim)}, public, process.Public{Certificates: files}))
+	// The simulator does not trust the door's certificate.
+	way := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite:   func(out *httputil.ProxyRequest) { out.SetURL(&url.URL{Scheme: "https", Host: r.door}) },
+		Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: insecure()},
+	})
+	r.t.Cleanup(way.Close)
+	for _, id := range []string{goodCampaign, badCampaign} {
+		r.sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: way.URL + webhook.Path})
+	}
+}
+
+// addAssigner adds plans for both campaigns, and who follows them.
+func (r *fullRun) addAssigner(p *process.Process) {
+	r.t.Helper()
+	plans := filepath.Join(r.t.TempDir(), "plan.yaml")
+	must(r.t, os.WriteFile(plans, []byte(`version: 1
 campaigns:
   - name: spring-promo
     campaign_id: `+goodCampaign+`
@@ -129,57 +148,18 @@ campaigns:
 	for _, number := range []string{"+15551234567", "+15551234568", "+12125550142"} {
 		r.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: "4001776e-0000-4000-8000-000000000001"})
 	}
-
 	var err error
-	r.js, err = jetstream.New(nc)
-	must(t, err)
-	p, err := process.New(t.Context(), nc, 1, zerolog.New(r.log))
-	must(t, err)
-	files, err := certificate.LoadFiles(certificateFiles(t))
-	must(t, err)
-	public, private := listen(t), listen(t)
-	r.door, r.private = public.Addr().String(), private.Addr().String()
-	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, r.sim)}, public, process.Public{Certificates: files}))
 	r.set, err = watch.New(plans, watch.Options{})
-	must(t, err)
-	// The simulator does not trust the door's certificate.
-	way := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite:   func(out *httputil.ProxyRequest) { out.SetURL(&url.URL{Scheme: "https", Host: r.door}) },
-		Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: insecure()},
-	})
-	t.Cleanup(way.Close)
-	for _, id := range []string{goodCampaign, badCampaign} {
-		r.sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: way.URL + webhook.Path})
-	}
+	must(r.t, err)
 	p.AddPlans(r.set)
-	must(t, p.AddAssigner(t.Context(), assigner.Config{
+	api := httptest.NewServer(r.sim)
+	r.t.Cleanup(api.Close)
+	must(r.t, p.AddAssigner(r.t.Context(), assigner.Config{
 		Telnyx: &telnyx.Client{APIKey: apiKey, BaseURL: api.URL + "/v2", Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 100})},
 		Plans:  r.set.Set,
 		Resync: time.Hour,
 		Timing: events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second},
 	}))
-	must(t, p.AddNotices(t.Context(), inbox{&r.mu, &r.inbox}))
-	p.AddPrivate(private, "")
-	r.book, err = ledger.Open(t.Context(), r.js)
-	must(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
-	r.stop = func() {
-		cancel()
-		if err, running := <-ended; running && err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(func() {
-		cancel()
-		select {
-		case <-ended:
-		case <-time.After(patience):
-			t.Error("the process did not stop")
-		}
-	})
-	return r
 }
 
 // until waits until something is reached.
@@ -358,6 +338,8 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 	// The counts follow a change without anybody asking for it.
 	r.sim.DetachNumber("+15551234567")
 	must(t, events.NewPublisher(r.js).Trigger(t.Context(), events.KindCampaign, goodCampaign))
+	r.untilValue("greenlight_assigner_attach_requests_total", `outcome="accepted"`, 3)
+	r.untilValue("greenlight_numbers", `needs_person="no",reason="",state="sendable"`, 2)
 	must(t, events.Hold(t.Context(), r.js))
 	r.untilValue("greenlight_assigner_held", "", 1)
 }

@@ -45,6 +45,7 @@ func TestRun_StopsThePartsInTheOrderInWhichTheyWereAdded(t *testing.T) {
 		p.add("door", j.part("door", 3*time.Second))
 		p.add("work", j.part("work", 2*time.Second))
 		p.add("window", j.part("window", time.Second))
+		p.last = func() { j.note("traces sent") }
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- p.Run(ctx) }()
@@ -54,7 +55,7 @@ func TestRun_StopsThePartsInTheOrderInWhichTheyWereAdded(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
-		want := []string{"told to stop", "door stops", "door stopped", "work stops", "work stopped", "window stops", "window stopped"}
+		want := []string{"told to stop", "door stops", "door stopped", "work stops", "work stopped", "window stops", "window stopped", "traces sent"}
 		if !slices.Equal(j.lines, want) {
 			t.Errorf("got  %q\nwant %q", j.lines, want)
 		}

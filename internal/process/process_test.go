@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -50,6 +51,22 @@ func listen(t *testing.T) net.Listener {
 	must(t, err)
 	t.Cleanup(func() { listener.Close() })
 	return listener
+}
+
+// run runs the process until the test ends. Stop tells it to stop, and ended waits for its
+// end, which must be without an error.
+func run(t *testing.T, p *process.Process) (stop context.CancelFunc, ended func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan error, 1)
+	go func() { result <- p.Run(ctx) }()
+	ended = sync.OnceFunc(func() {
+		if err := <-result; err != nil {
+			t.Errorf("the process ended with %v", err)
+		}
+	})
+	t.Cleanup(func() { cancel(); ended() })
+	return cancel, ended
 }
 
 func verifier(t *testing.T, sim *telnyxsim.Simulator) *telnyx.Verifier {
@@ -105,10 +122,7 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 		Plans:  func() *plan.Set { return set },
 	}))
 	p.AddPrivate(private, "")
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
+	stop, ended := run(t, p)
 
 	var ready struct{ Checks map[string]string }
 	must(t, json.Unmarshal([]byte(get(t, private.Addr().String(), "/readyz", http.StatusOK)), &ready))
@@ -127,10 +141,8 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 			t.Errorf("no metric %s", name)
 		}
 	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Errorf("got %v, want nil", err)
-	}
+	stop()
+	ended()
 	for _, listener := range []net.Listener{public, private} {
 		if conn, err := net.Dial("tcp", listener.Addr().String()); err == nil {
 			conn.Close()
@@ -154,10 +166,7 @@ func TestProcess_SaysThatNATSIsAway(t *testing.T) {
 	private := listen(t)
 	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, listen(t)))
 	p.AddPrivate(private, "")
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
+	run(t, p)
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
 	nc.Close()
 	body := get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
@@ -166,8 +175,6 @@ func TestProcess_SaysThatNATSIsAway(t *testing.T) {
 			t.Errorf("got %s, want it to say %q", body, want)
 		}
 	}
-	cancel()
-	must(t, <-ended)
 }
 
 func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
@@ -197,9 +204,7 @@ func TestAddPublic_LeavesConnectionsBesideSlowBodies(t *testing.T) {
 	public := listen(t)
 	const most = 10
 	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, process.Public{Server: httpserve.Options{MaxConnections: most}}))
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
+	run(t, p)
 	claim := telnyx.Sign(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), time.Now(), nil)
 	var slow []net.Conn
 	for range most {
@@ -214,8 +219,27 @@ func TestAddPublic_LeavesConnectionsBesideSlowBodies(t *testing.T) {
 	for _, conn := range slow {
 		conn.Close() // else the stop waits for them
 	}
-	cancel()
-	must(t, <-ended)
+}
+
+func TestAddPublic_CountsWhatIsNoRequest(t *testing.T) {
+	sim := telnyxsim.New(telnyxsim.Options{})
+	defer sim.Close()
+	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
+	must(t, err)
+	public, private := listen(t), listen(t)
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, public))
+	p.AddPrivate(private, "")
+	run(t, p)
+	conn, err := net.Dial("tcp", public.Addr().String())
+	must(t, err)
+	defer conn.Close()
+	fmt.Fprint(conn, "hello\r\n\r\n")
+	natstest.Within(t, patience, func() error {
+		if body := get(t, private.Addr().String(), "/metrics", http.StatusOK); !strings.Contains(body, "\ngreenlight_webhook_requests_unread_total 1\n") {
+			return errors.New("it is not counted")
+		}
+		return nil
+	})
 }
 
 // A load balancer that asks for readiness must be able to see it false while
@@ -230,14 +254,11 @@ func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
 	const delay = 700 * time.Millisecond
 	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, process.Public{Server: httpserve.Options{DrainDelay: delay}}))
 	p.AddPrivate(private, "")
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
+	stop, ended := run(t, p)
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
 	get(t, public.Addr().String(), "/healthz", http.StatusOK)
 	began := time.Now()
-	cancel()
+	stop()
 	body := get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
 	if !strings.Contains(body, "it was told to stop") {
 		t.Errorf("got %s, want it to say why", body)
@@ -250,7 +271,7 @@ func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
 	} else if answer.Body.Close(); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("an unsigned delivery during the delay: got %d, want 401", answer.StatusCode)
 	}
-	must(t, <-ended)
+	ended()
 	if took := time.Since(began); took < delay {
 		t.Errorf("the stop took %s, want the delay of %s at least", took, delay)
 	}
@@ -307,12 +328,10 @@ func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
 		}
 	}}}))
 	p.AddPrivate(private, "")
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
+	stop, ended := run(t, p)
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
-	cancel()
-	must(t, <-ended)
+	stop()
+	ended()
 	if !stopped {
 		t.Error("the certificates' keeper was not told to stop")
 	}
@@ -349,10 +368,7 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	public, private := listen(t), listen(t)
 	must(t, p.AddPublic(webhook.Config{Verifier: inUse}, public, process.Public{Keys: keyfile.New(path, inUse)}))
 	p.AddPrivate(private, "")
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
+	run(t, p)
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
 	until := func(what string, reached func() bool) {
 		t.Helper()
@@ -385,8 +401,6 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	point("third", next.PublicKey())
 	must(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
 	until("the new key alone", func() bool { keys := inUse.Keys(); return len(keys) == 1 && keys[0].String() == next.PublicKey() })
-	cancel()
-	must(t, <-ended)
 }
 
 // aside makes certificates that do not come by connections of ones that do.
@@ -417,15 +431,11 @@ func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) 
 			private := listen(t)
 			must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, listen(t), process.Public{Certificates: test.source(auto)}))
 			p.AddPrivate(private, "")
-			ctx, cancel := context.WithCancel(context.Background())
-			ended := make(chan error, 1)
-			go func() { ended <- p.Run(ctx) }()
+			run(t, p)
 			body := get(t, private.Addr().String(), "/readyz", test.want)
 			if !strings.Contains(body, "certificate for hooks.example.com") {
 				t.Errorf("got %s, want it to name the host without a certificate", body)
 			}
-			cancel()
-			must(t, <-ended)
 		})
 	}
 }
@@ -433,11 +443,13 @@ func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) 
 func TestAdd_RefusesWhatTheRoleRefuses(t *testing.T) {
 	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
-	if err := p.AddWebhook(webhook.Config{}, listen(t)); err == nil {
-		t.Error("added a webhook without a verifier")
-	}
-	if err := p.AddAssigner(t.Context(), assigner.Config{}); err == nil {
-		t.Error("added an assigner without anything")
+	for want, err := range map[string]error{
+		"webhook: no verifier":                                 p.AddWebhook(webhook.Config{}, listen(t)),
+		"assigner: Telnyx, JetStream and Plans are all needed": p.AddAssigner(t.Context(), assigner.Config{}),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
 	}
 }
 
@@ -466,10 +478,7 @@ func TestProcess_StopsWhileThePageIsReadLive(t *testing.T) {
 	private := listen(t)
 	const token = "0123456789abcdef"
 	p.AddPrivate(private, token)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
+	stop, ended := run(t, p)
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
 	get(t, private.Addr().String(), "/status", http.StatusUnauthorized)
 	get(t, private.Addr().String(), "/metrics", http.StatusUnauthorized)
@@ -484,8 +493,6 @@ func TestProcess_StopsWhileThePageIsReadLive(t *testing.T) {
 	}
 	lines := bufio.NewScanner(answer.Body)
 	lines.Scan() // it is open
-	cancel()
-	if err := <-ended; err != nil {
-		t.Errorf("got %v: it was cut off", err)
-	}
+	stop()
+	ended() // and nothing was cut off
 }

@@ -106,8 +106,7 @@ func ReadAbout(ctx context.Context, js jetstream.JetStream, now time.Time, what 
 	if err != nil {
 		return s, false, err
 	}
-	s.fill(entries, numbers)
-	if err := s.askPlans(ctx, book); err != nil {
+	if err := s.take(ctx, book, entries, numbers); err != nil {
 		return s, false, err
 	}
 	s, found = s.About(what)

@@ -49,7 +49,11 @@ func AskReady(ctx context.Context, address string) error {
 	}
 	defer response.Body.Close()
 	var told readiness
-	if err := json.NewDecoder(io.LimitReader(response.Body, mostAnswer)).Decode(&told); err != nil || told.Status == "" {
+	err = json.NewDecoder(io.LimitReader(response.Body, mostAnswer)).Decode(&told)
+	if ctx.Err() != nil {
+		return fmt.Errorf("ask %s whether it is ready: %w", address, ctx.Err())
+	}
+	if err != nil || told.Status == "" {
 		return fmt.Errorf("ask %s whether it is ready: another program answers there (%s)", address, response.Status)
 	}
 	if response.StatusCode == http.StatusOK {

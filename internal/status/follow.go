@@ -29,10 +29,6 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 	if err != nil {
 		return err
 	}
-	type records struct {
-		campaigns []ledger.CampaignEntry
-		numbers   []ledger.Number
-	}
 	pauses := make(chan *nats.Msg, 16)
 	subscription, err := js.Conn().ChanSubscribe(events.SubjectPause, pauses)
 	if err != nil {
@@ -40,20 +36,10 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 	}
 	defer func() { _ = subscription.Unsubscribe() }() // it fails only when the connection is closed
 	ctx, cancel := context.WithCancel(ctx)
-	told, ended := make(chan records), make(chan error, 1)
-	go func() {
-		ended <- book.Follow(ctx, followLeast, func(campaigns []ledger.CampaignEntry, numbers []ledger.Number) error {
-			select {
-			case told <- records{campaigns, numbers}:
-			case <-ctx.Done():
-			}
-			return nil
-		})
-	}()
-	watching := true
+	told, why := followRecords(ctx, book)
 	defer func() {
-		if cancel(); watching {
-			<-ended
+		cancel()
+		for range told { // until it has ended
 		}
 	}()
 	var latest records
@@ -62,28 +48,52 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case err := <-ended:
-			watching = false
-			return errors.Join(err, context.Cause(ctx))
-		case latest = <-told:
-			known = true
+		case next, open := <-told:
+			if !open {
+				return errors.Join(why(), context.Cause(ctx))
+			}
+			latest, known = next, true
 		case <-pauses:
 			if !known {
 				continue
 			}
 		}
 		s := newSnapshot(now())
-		if err := s.askStreams(ctx, js); err != nil {
-			return errors.Join(err, context.Cause(ctx))
+		err := s.askStreams(ctx, js)
+		if err == nil {
+			err = s.take(ctx, book, latest.campaigns, latest.numbers)
 		}
-		s.fill(latest.campaigns, latest.numbers)
-		if err := s.askPlans(ctx, book); err != nil {
+		if err != nil {
 			return errors.Join(err, context.Cause(ctx))
 		}
 		if err := changed(s); err != nil {
 			return err
 		}
 	}
+}
+
+// records are those of the ledger at one moment.
+type records struct {
+	campaigns []ledger.CampaignEntry
+	numbers   []ledger.Number
+}
+
+// followRecords tells of the records as they are and whenever one has changed. When ctx
+// ends, or it cannot go on, it closes the channel; from then on why returns what was wrong.
+func followRecords(ctx context.Context, book *ledger.Ledger) (told <-chan records, why func() error) {
+	found := make(chan records)
+	var failed error
+	go func() {
+		defer close(found)
+		failed = book.Follow(ctx, followLeast, func(campaigns []ledger.CampaignEntry, numbers []ledger.Number) error {
+			select {
+			case found <- records{campaigns, numbers}:
+			case <-ctx.Done():
+			}
+			return nil
+		})
+	}()
+	return found, func() error { return failed }
 }
 
 // waitForLedger opens the ledger as soon as there is one. Without one it tells of an

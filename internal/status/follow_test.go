@@ -13,12 +13,12 @@ import (
 )
 
 // following starts to follow and returns what is told, and how to end it.
-func following(t *testing.T, book func(context.Context, func(status.Snapshot) error) error) (told <-chan status.Snapshot, end func() error) {
+func following(t *testing.T, follow func(context.Context, func(status.Snapshot) error) error) (told <-chan status.Snapshot, end func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	snapshots, ended := make(chan status.Snapshot), make(chan error, 1)
 	go func() {
-		ended <- book(ctx, func(s status.Snapshot) error {
+		ended <- follow(ctx, func(s status.Snapshot) error {
 			select {
 			case snapshots <- s:
 			case <-ctx.Done():

@@ -72,8 +72,11 @@ func TestStatusJSON_IsTheSnapshot(t *testing.T) {
 	must(t, json.Unmarshal([]byte(body), &got))
 	want := read(t, js)
 	want.At = got.At
-	if diff := cmp.Diff(want, got); diff != "" || answer.StatusCode != http.StatusOK {
-		t.Errorf("%d (-want +got):\n%s", answer.StatusCode, diff)
+	if diff := cmp.Diff(want, got); diff != "" || answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%d %v (-want +got):\n%s", answer.StatusCode, answer.Header, diff)
+	}
+	if _, pretty := get(t, serve(t, js), "/status.json?pretty"); strings.Count(body, "\n") != 1 || !strings.HasPrefix(pretty, "{\n  \"at\"") {
+		t.Errorf("it has %d lines, and asked for blanks begins %.20q", strings.Count(body, "\n"), pretty)
 	}
 }
 
@@ -173,14 +176,12 @@ func TestHandler_HasNothingElse(t *testing.T) {
 	}
 }
 
-func TestStatus_SaysThatTheLedgerCannotBeRead(t *testing.T) {
+func TestStatusJSON_SaysThatTheLedgerCannotBeRead(t *testing.T) {
 	js := mixedLedger(t)
 	server := serve(t, js)
 	js.Conn().Close()
-	for _, path := range []string{"/status.json"} {
-		answer, body := get(t, server, path)
-		if answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "the ledger cannot be read: ") {
-			t.Errorf("%s: got %d %s, want 503 with a sentence", path, answer.StatusCode, body)
-		}
+	answer, body := get(t, server, "/status.json")
+	if answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "the ledger cannot be read: ") {
+		t.Errorf("got %d %s, want 503 with a sentence", answer.StatusCode, body)
 	}
 }

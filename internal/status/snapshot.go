@@ -88,8 +88,7 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 	if err != nil {
 		return s, err
 	}
-	s.fill(entries, numbers)
-	err = s.askPlans(ctx, book) // before s is read, which it fills
+	err = s.take(ctx, book, entries, numbers) // before s is read, which it fills
 	return s, err
 }
 
@@ -122,8 +121,14 @@ func (s *Snapshot) askStreams(ctx context.Context, js jetstream.JetStream) (err 
 	return err
 }
 
-// askPlans fills in which plans are in force. Ask after the records were read: a mark
-// that is newer than they are makes the plan pending, and an older one could hide it.
+// take fills in the records, and only then asks for the plans in force: a mark that is
+// newer than the records makes the plan pending, and an older one could hide it.
+func (s *Snapshot) take(ctx context.Context, book *ledger.Ledger, entries []ledger.CampaignEntry, numbers []ledger.Number) error {
+	s.fill(entries, numbers)
+	return s.askPlans(ctx, book)
+}
+
+// askPlans fills in which plans are in force.
 func (s *Snapshot) askPlans(ctx context.Context, book *ledger.Ledger) error {
 	mark, ok, err := book.Plans(ctx)
 	if err != nil || !ok {
@@ -167,7 +172,7 @@ func (s *Snapshot) fill(entries []ledger.CampaignEntry, numbers []ledger.Number)
 	for _, entry := range entries {
 		c := Campaign{
 			Campaign: entry.Campaign,
-			Sentence: sentence(entry.Campaign),
+			Sentence: Sentence(entry.Campaign),
 			Counts:   map[ledger.State]int{},
 			Numbers:  append([]Number{}, byCampaign[entry.Campaign.ID]...), // [] in JSON, never null
 		}
@@ -182,20 +187,19 @@ func (s *Snapshot) fill(entries []ledger.CampaignEntry, numbers []ledger.Number)
 	})
 }
 
-// sentence says what the phase means, also for a campaign that no plan names and
-// to which nothing is attached.
-func sentence(c ledger.Campaign) string {
+// Sentence says what the campaign's phase means, also for one that no plan names and
+// to which nothing is attached. One without a phase was not read yet.
+func Sentence(c ledger.Campaign) string {
 	if c.Phase == ledger.Ready && !c.Planned {
 		return "Approved by the carriers, but no plan names it: numbers are attached as soon as one does."
 	}
-	return c.Phase.Sentence()
+	return cmp.Or(c.Phase, ledger.Unread).Sentence()
 }
 
 func explain(n ledger.Number, c ledger.Campaign) Number {
 	advice := ledger.Advise(n, c)
-	needsPerson := n.NeedsPerson()
 	n.NextAt = ledger.NextLook(n, c)
-	return Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action, NeedsPerson: needsPerson}
+	return Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action, NeedsPerson: n.NeedsPerson()}
 }
 
 // WaitsForPerson reports whether the campaign, or any number of it, does not go on

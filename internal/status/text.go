@@ -150,7 +150,7 @@ func (t *textOf) causes(campaigns []Campaign) {
 			}
 			held[at] = append(held[at], c)
 		}
-		all = merge(all, groups(c))
+		all = merge(all, groups(c)...)
 	}
 	for _, at := range conditions {
 		t.gap(true)
@@ -175,8 +175,8 @@ func (t *textOf) causes(campaigns []Campaign) {
 	}
 }
 
-// merge puts the groups of another campaign to those that say the same.
-func merge(all, more []group) []group {
+// merge puts further groups to those that say the same.
+func merge(all []group, more ...group) []group {
 	for _, g := range more {
 		i := slices.IndexFunc(all, g.saysTheSame)
 		if i < 0 {
@@ -447,7 +447,7 @@ func (t *textOf) nextOf(n Number) string {
 	return cmp.Or(words.Until(t.now, n.NextAt), "at the resync")
 }
 
-// group is the numbers of a campaign with the same words.
+// group is numbers that are told of in the same words, of a campaign or of all.
 type group struct {
 	state   ledger.State
 	reason  ledger.Reason
@@ -478,17 +478,10 @@ func groups(c Campaign) []group {
 		if !remarkable(n) || saidAbove {
 			continue
 		}
-		advice := ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}
-		i := slices.IndexFunc(all, func(g group) bool { return g.state == n.State && g.reason == n.Reason && g.advice == advice })
-		if i < 0 {
-			i = len(all)
-			all = append(all, group{state: n.State, reason: n.Reason, advice: advice})
-		}
-		g := &all[i]
-		g.numbers = append(g.numbers, n)
-		if g.nextAt.IsZero() || !n.NextAt.IsZero() && n.NextAt.Before(g.nextAt) {
-			g.nextAt = n.NextAt
-		}
+		all = merge(all, group{
+			state: n.State, reason: n.Reason, advice: ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action},
+			nextAt: n.NextAt, numbers: []Number{n},
+		})
 	}
 	slices.SortStableFunc(all, func(a, b group) int { return cmp.Compare(rank(a.reason), rank(b.reason)) })
 	return all

@@ -236,6 +236,63 @@ func TestWriteText_GoesDeeperWhereAsked(t *testing.T) {
 	}
 }
 
+func TestWriteText_TellsWhatIsKnownOfANumber(t *testing.T) {
+	n := ledger.Number{
+		Number: "+15551234567", CampaignID: autumnID, Plan: "autumn", PlanPlace: "plan.yaml:7", PlanHash: "a1b2", State: ledger.Failed, Reason: ledger.Stuck,
+		Status: "ASSIGNED", TMobile: "ADDED", Since: noon.Add(-time.Hour), Cause: "resync (message 3)", Attempts: 2,
+		Request: ledger.Request{Sent: "POST /10dlc/phone_number_campaigns", At: noon.Add(-2 * time.Hour)},
+	}
+	s := status.Snapshot{At: noon, Held: true, NextResync: noon.Add(5 * time.Minute), Campaigns: []status.Campaign{{
+		Campaign: ledger.Campaign{ID: autumnID, Planned: true, Plan: "autumn", Phase: ledger.Ready},
+		Numbers:  []status.Number{{Number: n, Why: "Why.", Next: "It is looked at again at every resync."}},
+	}}}
+	part, _ := s.About(n.Number)
+	said := strings.Join(strings.Fields(writeText(t, part)), " ")
+	for _, words := range []string{
+		"+15551234567 failed (stuck) Why.", "at every resync. Next look: in 5 min, at 12:05.", "Plan autumn, plan.yaml:7, plan set a1b2", "Campaign C6X6M95, ready",
+		"State since 1 h ago, at 11:00", "Telnyx says ASSIGNED", "Carriers T-Mobile ADDED, others not told", "Tries 2 since", "Latest news resync (message 3)",
+		"Request POST /10dlc/phone_number_campaigns, 2 h ago, at 10:00; no answer known", "On hold: nothing is begun until greenlight resume.",
+	} {
+		if !strings.Contains(said, words) {
+			t.Errorf("no %q in\n%s", words, said)
+		}
+	}
+}
+
+// A campaign is looked at for the number that is due first, but for nothing before its own
+// time; and what is said of the campaign is not said of each number again.
+func TestWriteText_TellsOfACampaignWhatItsNumbersWaitFor(t *testing.T) {
+	number := func(i int, next time.Duration) status.Number {
+		n := ledger.Number{Number: fmt.Sprintf("+1555123456%d", i), State: ledger.Planned, Reason: ledger.RateLimited, Detail: "429"}
+		if next != 0 {
+			n.NextAt = noon.Add(next)
+		}
+		return status.Number{Number: n, Next: "It is tried again."}
+	}
+	for name, test := range map[string]struct {
+		own  time.Duration
+		want string
+	}{
+		"no time of its own": {0, "in 2 min, at 12:02"},
+		"an earlier time":    {time.Minute, "in 2 min, at 12:02"},
+		"a later time":       {7 * time.Minute, "in 7 min, at 12:07"},
+	} {
+		c := ledger.Campaign{ID: springID, TCRID: "C6X6M94", Planned: true, Plan: "spring", Phase: ledger.Ready, Detail: "429"}
+		if test.own != 0 {
+			c.NextAt = noon.Add(test.own)
+		}
+		said := writeText(t, status.Snapshot{At: noon, Campaigns: []status.Campaign{{
+			Campaign: c, Numbers: []status.Number{number(1, 0), number(2, 5*time.Minute), number(3, 2*time.Minute)},
+		}}})
+		if row, _, _ := strings.Cut(said[strings.Index(said, "\nspring"):], "\n\n"); !strings.Contains(row, test.want) {
+			t.Errorf("%s: got\n%s\nwant %q", name, row, test.want)
+		}
+		if !strings.Contains(said, "3 numbers, +15551234561") || !strings.Contains(said, "Next look: in 2 min, at 12:02.") || strings.Count(said, "429") != 1 {
+			t.Errorf("%s: got\n%s", name, said)
+		}
+	}
+}
+
 func TestStanding_SaysWhetherToWait(t *testing.T) {
 	ready := ledger.Campaign{Planned: true, Phase: ledger.Ready}
 	with := func(c ledger.Campaign, numbers ...ledger.Number) status.Campaign {
@@ -254,6 +311,7 @@ func TestStanding_SaysWhetherToWait(t *testing.T) {
 	}{
 		"nothing is planned":                 {nil, false, status.NotYet},
 		"only an unplanned campaign":         {[]status.Campaign{{Campaign: ledger.Campaign{Phase: ledger.Ready}}}, false, status.NotYet},
+		"on one whose record is to come":     {[]status.Campaign{with(ledger.Campaign{Phase: ledger.Ready}, attached)}, false, status.AllAttached},
 		"all on it":                          {[]status.Campaign{with(ready, attached, sendable)}, false, status.AllAttached},
 		"all on it, held":                    {[]status.Campaign{with(ready, attached)}, true, status.AllAttached},
 		"one is pending":                     {[]status.Campaign{with(ready, attached, pending)}, false, status.NotYet},

@@ -1,7 +1,6 @@
 package timeline
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -195,6 +194,5 @@ func eventsAbout(ctx context.Context, js jetstream.JetStream, number string, ids
 			entries = append(entries, entry)
 		}
 	})
-	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
 	return entries[max(0, len(entries)-MostEvents):], err
 }

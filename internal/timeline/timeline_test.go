@@ -223,10 +223,120 @@ func TestOfNumber_TellsEveryOutcomeAndWhatFollows(t *testing.T) {
 	}
 }
 
+// What a record says by itself is told once more in words: why nothing was asked for,
+// and that something is as it was.
+func TestOfNumber_TellsWhatIsNewInARecord(t *testing.T) {
+	claimed := func(n *ledger.Number, attempts int) {
+		n.State, n.Attempts = ledger.Attaching, attempts
+		n.Request = ledger.Request{Sent: "POST /x", Campaign: campaignID, At: noon}
+	}
+	for name, test := range map[string]struct {
+		before, after func(*ledger.Number)
+		want          []string // how the last entries begin
+	}{
+		"on another campaign": {
+			func(n *ledger.Number) { n.State = ledger.Planned },
+			func(n *ledger.Number) {
+				n.State, n.Reason, n.Detail = ledger.Conflict, ledger.OtherCampaign, "ASSIGNED on campaign C000001"
+			},
+			[]string{
+				"decision: Greenlight leaves the number where it is: the plan's move_from does not name that campaign.",
+				"state: Its state is now conflict (other_campaign). " + ledger.OtherCampaign.Advice().Why + " «ASSIGNED on campaign C000001»",
+			},
+		},
+		"refused beforehand": {
+			func(n *ledger.Number) { n.State = ledger.Planned },
+			func(n *ledger.Number) { n.State, n.Reason = ledger.Failed, ledger.NotOwned },
+			[]string{"decision: Greenlight does not ask Telnyx for it, since it would be refused.", "state: Its state is now failed (not_owned)."},
+		},
+		"no room": {
+			func(n *ledger.Number) { n.State = ledger.Attached },
+			func(n *ledger.Number) { n.State, n.Reason = ledger.Planned, ledger.CampaignFull },
+			[]string{"decision: Greenlight does not ask for it: the campaign has no room.", "state: Its state is now planned (campaign_full)."},
+		},
+		"another entry of the plan": {
+			func(n *ledger.Number) { n.State = ledger.Planned },
+			func(n *ledger.Number) { n.EntryHash, n.PlanHash, n.State = "e2", "c3d4", ledger.Pending },
+			[]string{"plan: The plan's entry has changed; spring (config/plans/spring.yaml:7) names the number, in plan set c3d4.", "state: Its state is now pending."},
+		},
+		"other words, all else the same": {
+			func(n *ledger.Number) { n.State, n.Reason, n.Detail = ledger.Attached, ledger.CarrierFailed, "one" },
+			func(n *ledger.Number) { n.Detail = "another" },
+			[]string{"read: It is still attached (carrier_failed). «another»"},
+		},
+		"another reason": {
+			func(n *ledger.Number) { n.State, n.Reason = ledger.Planned, ledger.BeingProcessed },
+			func(n *ledger.Number) { n.Reason = ledger.RateLimited },
+			[]string{"state: Its state is still planned, now with reason rate_limited. " + ledger.RateLimited.Advice().Why},
+		},
+		"asked for again": {
+			func(n *ledger.Number) { n.State = ledger.Planned },
+			func(n *ledger.Number) { claimed(n, 22) },
+			[]string{
+				"decision: The campaign is approved and nothing stands against the number: Greenlight claims it and asks for it, for the 22nd time.",
+				"request: Sent: POST /x, to attach it to campaign " + campaignID + ".", "state: Its state is now attaching.",
+			},
+		},
+		"asked for an odd number of times": {
+			func(n *ledger.Number) { n.State = ledger.Planned },
+			func(n *ledger.Number) { claimed(n, 11) },
+			[]string{"decision: The campaign is approved and nothing stands against the number: Greenlight claims it and asks for it, for the 11th time.", "request: ", "state: "},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.write(test.before)
+			before := len(d.story().Entries)
+			d.write(test.after)
+			got := lines(d.story().Entries)[before:]
+			if !slices.EqualFunc(got, test.want, strings.HasPrefix) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+			}
+		})
+	}
+}
+
+// What stands against a campaign stands against its numbers.
+func TestOfNumber_TellsWhyACampaignCouldNotBeRead(t *testing.T) {
+	d := newDesk(t)
+	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
+	d.read(func(c *ledger.Campaign) {
+		c.Phase, c.Reason, c.Detail = ledger.Unread, ledger.TelnyxUnavailable, "connection refused"
+	})
+	if story := d.story(); story.NeedsPerson {
+		t.Error("a person is asked for, where it is tried again")
+	}
+	d.read(func(c *ledger.Campaign) { c.Attempts++ }) // which is no news
+	d.read(func(c *ledger.Campaign) { c.Reason, c.Detail = ledger.Unauthorized, "401" })
+	story := d.story()
+	var got []string
+	for _, line := range lines(story.Entries) {
+		if strings.HasPrefix(line, "read: ") {
+			got = append(got, line)
+		}
+	}
+	want := []string{
+		"read: Greenlight could not read the campaign: " + ledger.TelnyxUnavailable.Advice().Why + " «connection refused»",
+		"read: All work rests: " + ledger.Unauthorized.Advice().Why + " «401»",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !story.NeedsPerson || !strings.Contains(story.Person, "TELNYX_API_KEY") {
+		t.Errorf("a person is to do %q, needed %t", story.Person, story.NeedsPerson)
+	}
+}
+
 // The ledger keeps so many changes; of what is older the firsts stay.
 func TestOfNumber_KeepsTheFirstsOfALongLife(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
+	d.write(func(n *ledger.Number) {
+		n.State, n.Attempts = ledger.Pending, 1
+		n.Request = ledger.Request{Sent: "POST /x", Campaign: campaignID, At: noon.Add(time.Minute), Outcome: ledger.Accepted, AnsweredAt: noon.Add(2 * time.Minute)}
+	})
+	d.write(func(n *ledger.Number) { n.State, n.Since = ledger.Attached, noon.Add(3*time.Minute) })
+	d.write(func(n *ledger.Number) { n.State, n.Since = ledger.Sendable, noon.Add(4*time.Minute) })
 	for i := range ledger.HistoryOfNumber {
 		at := noon.Add(time.Duration(i) * time.Hour)
 		d.write(func(n *ledger.Number) {
@@ -239,10 +349,19 @@ func TestOfNumber_KeepsTheFirstsOfALongLife(t *testing.T) {
 			n.Request.Outcome, n.Request.AnsweredAt = ledger.Refused, at
 		})
 	}
-	got := lines(d.story().Entries)
+	entries := d.story().Entries
+	for i := range 5 {
+		if want := noon.Add(time.Duration(i) * time.Minute); !entries[i].At.Equal(want) {
+			t.Errorf("entry %d is of %s, want %s: %+v", i, entries[i].At, want, entries[i])
+		}
+	}
+	got := lines(entries)
 	for i, want := range []string{
 		"plan: Plan spring (config/plans/spring.yaml:7) named the number",
 		"request: Greenlight asked Telnyx for the first time",
+		"answer: Telnyx took a request for the first time.",
+		"state: The number was attached for the first time.",
+		"state: The number was sendable for the first time.",
 		"state: What was between is not kept: the ledger holds the latest 32 changes of a number. It was attaching then, after 17 requests.",
 		"answer: Telnyx refused it.",
 	} {

@@ -84,6 +84,7 @@ func TestWebhook_StoresConcurrentCopiesOnce(t *testing.T) {
 		}
 		close(start)
 		posts.Wait()
+		close(answers) // so that one that was not made is not waited for
 		got := []answer{<-answers, <-answers, <-answers}
 		slices.SortFunc(got, func(a, b answer) int { return strings.Compare(a.Word, b.Word) })
 		if want := []answer{accepted, duplicate, duplicate}; !slices.Equal(got, want) {
@@ -581,29 +582,43 @@ func TestWebhook_AnswersASlowBodyInTimeAsWell(t *testing.T) {
 		}
 	})
 	body := verified(t, "id-1")
-	deliver := func() (got answer, took time.Duration) {
-		reader, writer := io.Pipe()
-		go func() {
-			time.Sleep(time.Second) // is what the test is about
-			_, _ = writer.Write(body)
-			writer.Close()
-		}()
-		began := time.Now()
-		got, _ = d.do(d.request(http.MethodPost, webhook.Path, signed(body), reader))
-		return got, time.Since(began)
-	}
 	wire.Freeze()
-	got, took := deliver()
+	got, took := d.deliverLate(body, time.Second)
 	wire.Thaw()
 	if got != notStored || took > 2300*time.Millisecond {
 		t.Errorf("got %v after %s, want %v after 1.5 s", got, took, notStored)
 	}
 	for back := time.Now().Add(30 * time.Second); got != accepted && got != duplicate && time.Now().Before(back); {
-		got, _ = deliver()
+		got, _ = d.deliverLate(body, time.Second)
 	}
 	if n := len(d.stored(events.StreamEvents)); n != 1 {
 		t.Errorf("answered %v at last, and %d events are stored, want 1", got, n)
 	}
+}
+
+// deliverLate delivers with the body so long after the headers.
+func (d *door) deliverLate(body []byte, after time.Duration) (got answer, took time.Duration) {
+	d.t.Helper()
+	reader, writer := io.Pipe()
+	go func() {
+		time.Sleep(after) // is what it is about
+		_, _ = writer.Write(body)
+		writer.Close()
+	}()
+	began := time.Now()
+	got, _ = d.do(d.request(http.MethodPost, webhook.Path, signed(body), reader))
+	return got, time.Since(began)
+}
+
+// A body that took all the time there is can be stored all the same, and is a duplicate
+// when Telnyx sends it again.
+func TestWebhook_StoresABodyThatComesTooLateForItsAnswer(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	body := verified(t, "id-1")
+	got, _ := d.deliverLate(body, 1600*time.Millisecond)
+	assertAnswer(t, got, accepted)
+	assertAnswer(t, d.deliver(body), duplicate)
 }
 
 // A delivery that somebody caught is a duplicate for as long as its signature passes:

@@ -28,21 +28,59 @@ import (
 // as Telnyx makes, and promptly; everything that was asked is counted under the code that was
 // answered, and what is stored is what was signed.
 func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
+	for name, crowd := range crowds(t) {
+		t.Run(name, func(t *testing.T) {
+			d := open(t, func(s *setup) { s.config.MaxConnections = crowd.options.MaxConnections })
+			f := &flood{t: t, over: make(chan struct{}), answered: map[answer]int{}}
+			if crowd.secure {
+				f.address, f.tls = d.serveTLS(crowd.options)
+			} else {
+				f.address = d.serve(crowd.options)
+			}
+			if crowd.replays != nil {
+				f.letThemCatch(crowd.replays)
+			}
+			leave := f.come(crowd)
+			delivered := f.deliverAll(crowd.signed/smaller, func() bool { return f.visits.Load() >= int64(crowd.visits/smaller) })
+			leave()
+
+			t.Logf("%d visits by strangers, %d cut off; %d signed, %d of them at the second try or later, the slowest took %s; %v",
+				f.visits.Load(), f.cut, len(delivered), f.again.Load(), f.slowest.Round(time.Millisecond), f.answered)
+			if f.slowest > promptly {
+				t.Errorf("the slowest signed delivery took %s, want %s at most", f.slowest, promptly)
+			}
+			f.assertCounted(d, crowd.codes)
+			if refused := f.answered[answer{503, "overloaded"}]; crowd.replays != nil && refused > 0 {
+				t.Errorf("%d were refused for a delivery that is one, however often it comes", refused)
+			}
+			maps.Copy(delivered, crowd.caught)
+			f.assertStored(d, delivered, crowd.letters)
+		})
+	}
+}
+
+// crowd is a sort of strangers.
+type crowd struct {
+	options   httpserve.Options
+	strangers int
+	visit     func(*stranger)
+	// The flood goes on until so many are signed and so many visits were made.
+	signed, visits int
+	// The codes that strangers may be answered.
+	codes string
+	// Over TLS.
+	secure bool
+	// The delivery that strangers caught, which came in before them; and what is stored of
+	// it, an event by its id or a dead letter.
+	replays []byte
+	caught  map[string]bool
+	letters int
+}
+
+func crowds(t *testing.T) map[string]crowd {
 	const body = `{"data":{"event_type":"10dlc.campaign.update"}}`
 	caught, noEvent := verified(t, "caught"), []byte("no event")
-	for name, tt := range map[string]struct {
-		options   httpserve.Options
-		strangers int
-		visit     func(*stranger)
-		// The flood goes on until so many are signed and so many visits were made.
-		signed, visits int
-		// The codes that strangers may be answered.
-		codes string
-		// Over TLS.
-		secure bool
-		// The delivery that strangers caught, which came in before them.
-		replays []byte
-	}{
+	return map[string]crowd{
 		"without headers": {strangers: 64, signed: 200, visits: 2000, codes: "signature_missing", visit: func(s *stranger) {
 			s.ask(nil, body)
 		}},
@@ -54,10 +92,10 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 		}},
 		// More of them than may wait to be stored. Verifying them all may take a slow
 		// machine longer than a delivery has.
-		"with a signed delivery that they caught": {strangers: 160, signed: 200, visits: 4000, codes: "duplicate not_stored", replays: caught, visit: func(s *stranger) {
+		"with a signed delivery that they caught": {strangers: 160, signed: 200, visits: 4000, codes: "duplicate not_stored", replays: caught, caught: map[string]bool{"caught": true}, visit: func(s *stranger) {
 			s.ask(signed(caught), string(caught))
 		}},
-		"with a signed body that is no event": {strangers: 160, signed: 200, visits: 4000, codes: "not_stored", replays: noEvent, visit: func(s *stranger) {
+		"with a signed body that is no event": {strangers: 160, signed: 200, visits: 4000, codes: "not_stored", replays: noEvent, letters: 1, visit: func(s *stranger) {
 			s.ask(signed(noEvent), string(noEvent))
 		}},
 		"over TLS, with a connection for each request": {strangers: 16, signed: 60, visits: 800, codes: "signature_missing", secure: true, visit: func(s *stranger) {
@@ -85,66 +123,6 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 			options: httpserve.Options{MaxConnections: 200, ReadHeaderTimeout: time.Minute}, strangers: 400, signed: 60, visits: 800,
 			visit: func(s *stranger) { s.hold("POST " + webhook.Path + " HTTP/1.1\r\nHost: x\r\nX: ") },
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			d := open(t, func(s *setup) { s.config.MaxConnections = tt.options.MaxConnections })
-			f := &flood{t: t, over: make(chan struct{}), answered: map[answer]int{}}
-			if tt.secure {
-				f.address, f.tls = d.serveTLS(tt.options)
-			} else {
-				f.address = d.serve(tt.options)
-			}
-			known := map[string]bool{}
-			if tt.replays != nil {
-				got, err := f.attempt(&http.Transport{DisableKeepAlives: true}, tt.replays)
-				if got.Status != http.StatusOK {
-					t.Fatalf("what they will have caught is answered %v, %v", got, err)
-				}
-				f.count(got)
-				if got == accepted {
-					known["caught"] = true
-				}
-			}
-			var strangers sync.WaitGroup
-			for range tt.strangers {
-				strangers.Go(func() {
-					s := &stranger{flood: f, claim: telnyx.Sign(strangerKey, now, nil)}
-					defer s.hangUp()
-					for !f.isOver() {
-						tt.visit(s)
-						f.visits.Add(1)
-					}
-				})
-			}
-			delivered := f.deliverAll(d, tt.signed/smaller, func() bool { return f.visits.Load() >= int64(tt.visits/smaller) })
-			close(f.over)
-			strangers.Wait()
-
-			t.Logf("%d visits by strangers, %d cut off; %d signed, %d of them at the second try or later, the slowest took %s; %v",
-				f.visits.Load(), f.cut, len(delivered), f.again.Load(), f.slowest.Round(time.Millisecond), f.answered)
-			if f.slowest > promptly {
-				t.Errorf("the slowest signed delivery took %s, want %s at most", f.slowest, promptly)
-			}
-			f.assertCounted(d, tt.codes)
-			if refused := f.answered[answer{503, "overloaded"}]; tt.replays != nil && refused > 0 {
-				t.Errorf("%d were refused for a delivery that is one, however often it comes", refused)
-			}
-			maps.Copy(delivered, known)
-			stored := map[string]bool{}
-			for _, m := range d.stored(events.StreamEvents) {
-				stored[m.Header.Get("Nats-Msg-Id")] = true
-			}
-			if !maps.Equal(stored, delivered) {
-				t.Errorf("%d events are stored, and %d were delivered", len(stored), len(delivered))
-			}
-			letters := 0
-			if tt.replays != nil && len(known) == 0 {
-				letters = 1
-			}
-			if n := len(d.stored(events.StreamDeadLetters)); n != letters {
-				t.Errorf("%d dead letters are stored, want %d", n, letters)
-			}
-		})
 	}
 }
 
@@ -187,9 +165,53 @@ func (f *flood) countCut() {
 	f.cut++
 }
 
+// letThemCatch delivers what strangers will send again.
+func (f *flood) letThemCatch(body []byte) {
+	f.t.Helper()
+	got, err := f.attempt(&http.Transport{DisableKeepAlives: true}, body)
+	if got.Status != http.StatusOK {
+		f.t.Fatalf("what they will have caught is answered %v, %v", got, err)
+	}
+	f.count(got)
+}
+
+// come has the crowd visit until leave is called.
+func (f *flood) come(c crowd) (leave func()) {
+	var strangers sync.WaitGroup
+	for range c.strangers {
+		strangers.Go(func() {
+			s := &stranger{flood: f, claim: telnyx.Sign(strangerKey, now, nil)}
+			defer s.hangUp()
+			for !f.isOver() {
+				c.visit(s)
+				f.visits.Add(1)
+			}
+		})
+	}
+	return func() {
+		close(f.over)
+		strangers.Wait()
+	}
+}
+
+// assertStored compares the streams with the ids of events and a count of dead letters.
+func (f *flood) assertStored(d *door, ids map[string]bool, letters int) {
+	f.t.Helper()
+	stored := map[string]bool{}
+	for _, m := range d.stored(events.StreamEvents) {
+		stored[m.Header.Get("Nats-Msg-Id")] = true
+	}
+	if !maps.Equal(stored, ids) {
+		f.t.Errorf("%d events are stored, and %d were delivered", len(stored), len(ids))
+	}
+	if n := len(d.stored(events.StreamDeadLetters)); n != letters {
+		f.t.Errorf("%d dead letters are stored, want %d", n, letters)
+	}
+}
+
 // deliverAll delivers signed events by four senders, half of which take a connection
 // for each, until there were so many and it is enough. It returns their ids.
-func (f *flood) deliverAll(d *door, least int, enough func() bool) map[string]bool {
+func (f *flood) deliverAll(least int, enough func() bool) map[string]bool {
 	var next atomic.Int64
 	delivered := map[string]bool{}
 	var mu sync.Mutex
@@ -352,7 +374,7 @@ func (s *stranger) hangUp() {
 }
 
 func head(claim http.Header, length int) string {
-	text := "POST " + webhook.Path + " HTTP/1.1\r\nHost: x\r\n"
+	text := post
 	if claim != nil {
 		text += headerLines(claim)
 	}
@@ -436,7 +458,7 @@ func (s *stranger) hold(text string) {
 	<-closed
 }
 
-// delivery kinds, from the cheapest refusal to what is taken
+// costs are kinds of deliveries, from the cheapest refusal to what is taken.
 var costs = []struct {
 	name string
 	sign func(body []byte) http.Header

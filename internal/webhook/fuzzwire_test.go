@@ -51,8 +51,6 @@ func FuzzWire(f *testing.F) {
 	for _, name := range slices.Sorted(maps.Keys(seeds)) {
 		f.Add(strings.ReplaceAll(seeds[name].send, held, ""), good)
 	}
-	const post = "POST /webhooks/telnyx HTTP/1.1\r\nHost: x\r\n"
-	const sized = "Content-Length: {length}\r\n\r\n{body}"
 	for _, text := range []string{
 		post + strangersHeaders + sized + post + signedHeaders + sized,
 		post + oldHeaders + sized + post + signedHeaders + sized,

@@ -462,8 +462,26 @@ func signText(timestamp string, body []byte) string {
 	return base64.StdEncoding.EncodeToString(ed25519.Sign(telnyxKey, append([]byte(timestamp+"|"), body...)))
 }
 
-func consumerOfAll() jetstream.ConsumerConfig {
-	return jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy}
+// consume returns what takes the ids of events that were not taken yet, as far as they
+// come in the time.
+func (d *door) consume() (take func(wait time.Duration) []string) {
+	d.t.Helper()
+	consumer, err := d.js.CreateConsumer(context.Background(), events.StreamEvents, jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return func(wait time.Duration) (ids []string) {
+		d.t.Helper()
+		batch, err := consumer.Fetch(10, jetstream.FetchMaxWait(wait))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		for m := range batch.Messages() {
+			ids = append(ids, m.Headers().Get("Nats-Msg-Id"))
+			if err := m.DoubleAck(context.Background()); err != nil {
+				d.t.Fatal(err)
+			}
+		}
+		return ids
+	}
 }
-
-func fetchFor(wait time.Duration) jetstream.FetchOpt { return jetstream.FetchMaxWait(wait) }

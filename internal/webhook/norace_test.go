@@ -8,8 +8,8 @@ import "time"
 // together: what Telnyx waits for one. It mostly takes a tenth of that.
 const promptly = 2 * time.Second
 
-// raced says that the race detector runs, which allocates by itself.
 // smaller is how many times smaller a flood is than it is meant to be.
 const smaller = 1
 
+// raced says that the race detector runs, which allocates by itself.
 const raced = false

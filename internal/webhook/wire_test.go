@@ -145,11 +145,17 @@ func readShort(reader *bufio.Reader) (short string, got answer, err error) {
 	return short, got, nil
 }
 
-// part of a request's text, in which the test puts in what is signed
+// Parts of a request's text, in which the test puts in what is signed.
 const (
 	signedHeaders = "{signed}"
 	wholeBody     = "{body}"
 	bodyLength    = "{length}"
+)
+
+// The first lines of a delivery, and its end.
+const (
+	post  = "POST " + webhook.Path + " HTTP/1.1\r\nHost: x\r\n"
+	sized = "Content-Length: " + bodyLength + "\r\n\r\n" + wholeBody
 )
 
 // chunked returns the body in chunks of the size, but for the line after the last.
@@ -175,169 +181,240 @@ type exchange struct {
 	dead   bool // a dead letter
 }
 
-// exchanges are requests by what is odd about them. All but those that the table says
+// exchanges are requests by what is odd about them. All but those that the tables say
 // are the delivery of good in everything else.
 func exchanges(t testing.TB, good []byte) map[string]exchange {
 	t.Helper()
 	h := signed(good)
-	timestamp, signature := h.Get(telnyx.TimestampHeader), h.Get(telnyx.SignatureHeader)
-	const post = "POST /webhooks/telnyx HTTP/1.1\r\nHost: x\r\n"
-	const sized = "Content-Length: {length}\r\n\r\n{body}"
-	// with is the good delivery with other values for its two headers.
-	with := func(timestamp, signature string) string {
-		return post + "telnyx-timestamp: " + timestamp + "\r\ntelnyx-signature-ed25519: " + signature + "\r\n" + sized
+	p := proof{good: good, timestamp: h.Get(telnyx.TimestampHeader), signature: h.Get(telnyx.SignatureHeader)}
+	all := map[string]exchange{}
+	for _, some := range []map[string]exchange{
+		p.headers(), p.repeats(), p.signatures(), p.timestamps(), p.framings(), p.heads(), p.versions(), p.pipelines(), p.expectations(), p.limits(),
+	} {
+		for name, tt := range some {
+			if _, twice := all[name]; twice {
+				t.Fatalf("two exchanges are called %q", name)
+			}
+			all[name] = tt
+		}
 	}
-	// at is signed with that very timestamp, by Telnyx.
-	at := func(timestamp string) string { return with(timestamp, signText(timestamp, good)) }
-	raw, err := base64.StdEncoding.DecodeString(signature)
+	return all
+}
+
+var badRequest = []string{"400 400 Bad Request close"}
+
+func unsignedClose(code string) []string { return []string{"401 " + code + " close"} }
+
+// proof is the good delivery's, of which tables spoil one thing at a time.
+type proof struct {
+	good                 []byte
+	timestamp, signature string
+}
+
+// with is the good delivery with other values for its two headers.
+func (p proof) with(timestamp, signature string) string {
+	return post + "telnyx-timestamp: " + timestamp + "\r\ntelnyx-signature-ed25519: " + signature + "\r\n" + sized
+}
+
+// at is signed with that very timestamp, by Telnyx.
+func (p proof) at(timestamp string) string { return p.with(timestamp, signText(timestamp, p.good)) }
+
+// raw is the signature's bytes.
+func (p proof) raw() []byte {
+	raw, err := base64.StdEncoding.DecodeString(p.signature)
 	if err != nil {
-		t.Fatal(err)
+		panic(err) // we wrote it
 	}
-	var zipped bytes.Buffer
-	z := gzip.NewWriter(&zipped)
-	z.Write(good)
-	z.Close()
-	const stored, dead = true, true
-	badRequest := []string{"400 400 Bad Request close"}
-	unsignedClose := func(code string) []string { return []string{"401 " + code + " close"} }
+	return raw
+}
+
+// headers are with or without a proof, and of a body that is held back until the answer.
+func (p proof) headers() map[string]exchange {
 	return map[string]exchange{
-		"plain":                    {send: post + signedHeaders + sized, want: []string{"200 accepted"}, stored: stored},
-		"names in capitals":        {send: post + "TELNYX-TIMESTAMP: " + timestamp + "\r\nTelnyx-SIGNATURE-ed25519: " + signature + "\r\n" + sized, want: []string{"200 accepted"}, stored: stored},
+		"plain":                    {send: post + signedHeaders + sized, want: []string{"200 accepted"}, stored: true},
+		"names in capitals":        {send: post + "TELNYX-TIMESTAMP: " + p.timestamp + "\r\nTelnyx-SIGNATURE-ed25519: " + p.signature + "\r\n" + sized, want: []string{"200 accepted"}, stored: true},
 		"no header":                {send: post + sized, want: unsignedClose("signature_missing")},
 		"no header, body held":     {send: post + "Content-Length: 1000\r\n\r\n" + held + "late", want: unsignedClose("signature_missing")},
 		"no header, no body":       {send: post + "Content-Length: 0\r\n\r\n", want: []string{"401 signature_missing"}},
-		"no signature, body held":  {send: post + "telnyx-timestamp: " + timestamp + "\r\nContent-Length: 1000\r\n\r\n" + held, want: unsignedClose("signature_missing")},
-		"no timestamp, body held":  {send: post + "telnyx-signature-ed25519: " + signature + "\r\nContent-Length: 1000\r\n\r\n" + held, want: unsignedClose("signature_missing")},
-		"forged":                   {send: with(timestamp, strings.Repeat("A", 86)+"=="), want: []string{"401 signature_mismatch"}},
+		"no signature, body held":  {send: post + "telnyx-timestamp: " + p.timestamp + "\r\nContent-Length: 1000\r\n\r\n" + held, want: unsignedClose("signature_missing")},
+		"no timestamp, body held":  {send: post + "telnyx-signature-ed25519: " + p.signature + "\r\nContent-Length: 1000\r\n\r\n" + held, want: unsignedClose("signature_missing")},
+		"forged":                   {send: p.with(p.timestamp, strings.Repeat("A", 86)+"=="), want: []string{"401 signature_mismatch"}},
 		"malformed, body held":     {send: post + "telnyx-timestamp: x\r\ntelnyx-signature-ed25519: x\r\nContent-Length: 1000\r\n\r\n" + held, want: unsignedClose("timestamp_malformed")},
-		"stale, body held":         {send: post + "telnyx-timestamp: 1\r\ntelnyx-signature-ed25519: " + signature + "\r\nContent-Length: 1000\r\n\r\n" + held, want: unsignedClose("timestamp_stale")},
-		"bad base64, body held":    {send: post + "telnyx-timestamp: " + timestamp + "\r\ntelnyx-signature-ed25519: x\r\nContent-Length: 1000\r\n\r\n" + held, want: unsignedClose("signature_malformed")},
+		"stale, body held":         {send: post + "telnyx-timestamp: 1\r\ntelnyx-signature-ed25519: " + p.signature + "\r\nContent-Length: 1000\r\n\r\n" + held, want: unsignedClose("timestamp_stale")},
+		"bad base64, body held":    {send: post + "telnyx-timestamp: " + p.timestamp + "\r\ntelnyx-signature-ed25519: x\r\nContent-Length: 1000\r\n\r\n" + held, want: unsignedClose("signature_malformed")},
 		"other path, body held":    {send: "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + held, want: []string{"404 not_found close"}},
 		"other method, body held":  {send: "PUT /webhooks/telnyx HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + held, want: []string{"405 method_not_allowed close"}},
 		"too large, body held":     {send: post + signedHeaders + "Content-Length: 262145\r\n\r\n" + held, want: []string{"413 body_too_large close"}},
 		"too large and unsigned":   {send: post + "Content-Length: 262145\r\n\r\n" + held, want: []string{"413 body_too_large close"}},
 		"length beyond any number": {send: post + signedHeaders + "Content-Length: 99999999999999999999\r\n\r\n", want: badRequest},
+	}
+}
 
-		// Twice the same is what some proxies make of one. Whatever differs is nobody's.
-		"signature twice":             {send: post + signedHeaders + "Telnyx-Signature-Ed25519: " + signature + "\r\n" + sized, want: []string{"200 accepted"}, stored: stored},
-		"timestamp twice":             {send: post + signedHeaders + "TELNYX-TIMESTAMP: " + timestamp + "\r\n" + sized, want: []string{"200 accepted"}, stored: stored},
+// repeats have a header more than once. Twice the same is what some proxies make of one.
+// Whatever differs is nobody's.
+func (p proof) repeats() map[string]exchange {
+	return map[string]exchange{
+		"signature twice":             {send: post + signedHeaders + "Telnyx-Signature-Ed25519: " + p.signature + "\r\n" + sized, want: []string{"200 accepted"}, stored: true},
+		"timestamp twice":             {send: post + signedHeaders + "TELNYX-TIMESTAMP: " + p.timestamp + "\r\n" + sized, want: []string{"200 accepted"}, stored: true},
 		"second signature differs":    {send: post + signedHeaders + "Telnyx-Signature-Ed25519: " + strings.Repeat("A", 86) + "==\r\n" + sized, want: unsignedClose("signature_malformed")},
 		"first signature differs":     {send: post + "Telnyx-Signature-Ed25519: " + strings.Repeat("A", 86) + "==\r\n" + signedHeaders + sized, want: unsignedClose("signature_malformed")},
 		"second signature empty":      {send: post + signedHeaders + "Telnyx-Signature-Ed25519:\r\n" + sized, want: unsignedClose("signature_malformed")},
 		"first signature empty":       {send: post + "Telnyx-Signature-Ed25519:\r\n" + signedHeaders + sized, want: unsignedClose("signature_missing")},
 		"second timestamp differs":    {send: post + signedHeaders + "Telnyx-Timestamp: 1723051359\r\n" + sized, want: unsignedClose("timestamp_malformed")},
-		"two signatures in one":       {send: with(timestamp, signature+", "+signature), want: unsignedClose("signature_malformed")},
-		"two timestamps in one":       {send: with(timestamp+", "+timestamp, signature), want: unsignedClose("timestamp_malformed")},
-		"header name with underscore": {send: post + "telnyx_timestamp: " + timestamp + "\r\ntelnyx_signature_ed25519: " + signature + "\r\n" + sized, want: unsignedClose("signature_missing")},
+		"two signatures in one":       {send: p.with(p.timestamp, p.signature+", "+p.signature), want: unsignedClose("signature_malformed")},
+		"two timestamps in one":       {send: p.with(p.timestamp+", "+p.timestamp, p.signature), want: unsignedClose("timestamp_malformed")},
+		"header name with underscore": {send: post + "telnyx_timestamp: " + p.timestamp + "\r\ntelnyx_signature_ed25519: " + p.signature + "\r\n" + sized, want: unsignedClose("signature_missing")},
+	}
+}
 
-		// A signature has one spelling. Space around a value is HTTP's, not part of it.
-		"signature in spaces":        {send: with(timestamp, " \t"+signature+"\t "), want: []string{"200 accepted"}, stored: stored},
-		"signature with a space":     {send: with(timestamp, signature[:40]+" "+signature[40:]), want: unsignedClose("signature_malformed")},
-		"signature over two lines":   {send: with(timestamp, signature[:40]+"\r\n "+signature[40:]), want: unsignedClose("signature_malformed")},
-		"signature with a bare CR":   {send: with(timestamp, signature[:40]+"\r"+signature[40:]), want: badRequest},
-		"signature without padding":  {send: with(timestamp, strings.TrimRight(signature, "=")), want: unsignedClose("signature_malformed")},
-		"signature padded once":      {send: with(timestamp, strings.TrimSuffix(signature, "=")), want: unsignedClose("signature_malformed")},
-		"signature padded too much":  {send: with(timestamp, signature+"="), want: unsignedClose("signature_malformed")},
-		"signature in URL alphabet":  {send: with(timestamp, "-_"+signature[2:]), want: unsignedClose("signature_malformed")},
-		"signature with loose bits":  {send: with(timestamp, signature[:85]+nextLetter(signature[85])+"=="), want: unsignedClose("signature_malformed")},
-		"signature in hex":           {send: with(timestamp, fmt.Sprintf("%x", raw)), want: unsignedClose("signature_malformed")},
-		"signature of 63 bytes":      {send: with(timestamp, base64.StdEncoding.EncodeToString(raw[:63])), want: unsignedClose("signature_malformed")},
-		"signature of 65 bytes":      {send: with(timestamp, base64.StdEncoding.EncodeToString(append(raw, 0))), want: unsignedClose("signature_malformed")},
-		"signature of 10 kB":         {send: with(timestamp, strings.Repeat("A", 10_000)), want: unsignedClose("signature_malformed")},
-		"signature with a prefix":    {send: with(timestamp, "v1,"+signature), want: unsignedClose("signature_malformed")},
-		"signature in other letters": {send: with(timestamp, "Ａ"+signature[1:]), want: unsignedClose("signature_malformed")},
-		"signature with a NUL":       {send: with(timestamp, signature[:40]+"\x00"+signature[41:]), want: badRequest},
+// signatures are spelled in ways of which one counts. Space around a value is HTTP's, not
+// part of it.
+func (p proof) signatures() map[string]exchange {
+	return map[string]exchange{
+		"signature in spaces":        {send: p.with(p.timestamp, " \t"+p.signature+"\t "), want: []string{"200 accepted"}, stored: true},
+		"signature with a space":     {send: p.with(p.timestamp, p.signature[:40]+" "+p.signature[40:]), want: unsignedClose("signature_malformed")},
+		"signature over two lines":   {send: p.with(p.timestamp, p.signature[:40]+"\r\n "+p.signature[40:]), want: unsignedClose("signature_malformed")},
+		"signature with a bare CR":   {send: p.with(p.timestamp, p.signature[:40]+"\r"+p.signature[40:]), want: badRequest},
+		"signature without padding":  {send: p.with(p.timestamp, strings.TrimRight(p.signature, "=")), want: unsignedClose("signature_malformed")},
+		"signature padded once":      {send: p.with(p.timestamp, strings.TrimSuffix(p.signature, "=")), want: unsignedClose("signature_malformed")},
+		"signature padded too much":  {send: p.with(p.timestamp, p.signature+"="), want: unsignedClose("signature_malformed")},
+		"signature in URL alphabet":  {send: p.with(p.timestamp, "-_"+p.signature[2:]), want: unsignedClose("signature_malformed")},
+		"signature with loose bits":  {send: p.with(p.timestamp, p.signature[:85]+nextLetter(p.signature[85])+"=="), want: unsignedClose("signature_malformed")},
+		"signature in hex":           {send: p.with(p.timestamp, fmt.Sprintf("%x", p.raw())), want: unsignedClose("signature_malformed")},
+		"signature of 63 bytes":      {send: p.with(p.timestamp, base64.StdEncoding.EncodeToString(p.raw()[:63])), want: unsignedClose("signature_malformed")},
+		"signature of 65 bytes":      {send: p.with(p.timestamp, base64.StdEncoding.EncodeToString(append(p.raw(), 0))), want: unsignedClose("signature_malformed")},
+		"signature of 10 kB":         {send: p.with(p.timestamp, strings.Repeat("A", 10_000)), want: unsignedClose("signature_malformed")},
+		"signature with a prefix":    {send: p.with(p.timestamp, "v1,"+p.signature), want: unsignedClose("signature_malformed")},
+		"signature in other letters": {send: p.with(p.timestamp, "Ａ"+p.signature[1:]), want: unsignedClose("signature_malformed")},
+		"signature with a NUL":       {send: p.with(p.timestamp, p.signature[:40]+"\x00"+p.signature[41:]), want: badRequest},
+	}
+}
 
-		// Digits only, 12 at most. All of these are signed by Telnyx' key, for that very text.
-		"timestamp with leading zeros":     {send: at("00" + timestamp), want: []string{"200 accepted"}, stored: stored},
-		"timestamp negative":               {send: at("-" + timestamp), want: unsignedClose("timestamp_malformed")},
-		"timestamp with a plus":            {send: at("+" + timestamp), want: unsignedClose("timestamp_malformed")},
-		"timestamp with a space":           {send: at(timestamp[:5] + " " + timestamp[5:]), want: unsignedClose("timestamp_malformed")},
-		"timestamp over two lines":         {send: at(timestamp[:5] + "\r\n " + timestamp[5:]), want: unsignedClose("timestamp_malformed")},
-		"timestamp in spaces":              {send: with(" \t"+timestamp+"  ", signature), want: []string{"200 accepted"}, stored: stored},
-		"timestamp of zero":                {send: at("0"), want: unsignedClose("timestamp_stale")},
-		"timestamp of 12 digits":           {send: at("999999999999"), want: unsignedClose("timestamp_future")},
-		"timestamp of 13 digits":           {send: at(timestamp + "000"), want: unsignedClose("timestamp_malformed")},
-		"timestamp over 64 bits":           {send: at("99999999999999999999"), want: unsignedClose("timestamp_malformed")},
-		"timestamp of 10 kB":               {send: at(strings.Repeat("1", 10_000)), want: unsignedClose("timestamp_malformed")},
-		"timestamp with a fraction":        {send: at(timestamp + ".0"), want: unsignedClose("timestamp_malformed")},
-		"timestamp with an exponent":       {send: at("1723e6"), want: unsignedClose("timestamp_malformed")},
-		"timestamp with underscores":       {send: at("1_723_051_358"), want: unsignedClose("timestamp_malformed")},
-		"timestamp in hex":                 {send: at("0x66b3ae1e"), want: unsignedClose("timestamp_malformed")},
-		"timestamp as a date":              {send: at("2024-08-07T17:22:38Z"), want: unsignedClose("timestamp_malformed")},
-		"timestamp in full-width digits":   {send: at("１７２３０５１３５８"), want: unsignedClose("timestamp_malformed")},
-		"timestamp in Arabic digits":       {send: at("١٧٢٣"), want: unsignedClose("timestamp_malformed")},
-		"timestamp with a byte of 0xff":    {send: at(timestamp + "\xff"), want: unsignedClose("timestamp_malformed")},
-		"timestamp with a no-break space":  {send: at(timestamp + "\u00a0"), want: unsignedClose("timestamp_malformed")},
-		"timestamp with a NUL":             {send: at(timestamp + "\x00"), want: badRequest},
-		"timestamp with the bar in it":     {send: at(timestamp + "|"), want: unsignedClose("timestamp_malformed")},
-		"timestamp that takes body's head": {send: with(timestamp+"1", signText(timestamp, append([]byte("1|"), good...))), want: unsignedClose("timestamp_future")},
+// timestamps are signed by Telnyx' key, for that very text. Digits only count, 12 at most.
+func (p proof) timestamps() map[string]exchange {
+	return map[string]exchange{
+		"timestamp with leading zeros":     {send: p.at("00" + p.timestamp), want: []string{"200 accepted"}, stored: true},
+		"timestamp negative":               {send: p.at("-" + p.timestamp), want: unsignedClose("timestamp_malformed")},
+		"timestamp with a plus":            {send: p.at("+" + p.timestamp), want: unsignedClose("timestamp_malformed")},
+		"timestamp with a space":           {send: p.at(p.timestamp[:5] + " " + p.timestamp[5:]), want: unsignedClose("timestamp_malformed")},
+		"timestamp over two lines":         {send: p.at(p.timestamp[:5] + "\r\n " + p.timestamp[5:]), want: unsignedClose("timestamp_malformed")},
+		"timestamp in spaces":              {send: p.with(" \t"+p.timestamp+"  ", p.signature), want: []string{"200 accepted"}, stored: true},
+		"timestamp of zero":                {send: p.at("0"), want: unsignedClose("timestamp_stale")},
+		"timestamp of 12 digits":           {send: p.at("999999999999"), want: unsignedClose("timestamp_future")},
+		"timestamp of 13 digits":           {send: p.at(p.timestamp + "000"), want: unsignedClose("timestamp_malformed")},
+		"timestamp over 64 bits":           {send: p.at("99999999999999999999"), want: unsignedClose("timestamp_malformed")},
+		"timestamp of 10 kB":               {send: p.at(strings.Repeat("1", 10_000)), want: unsignedClose("timestamp_malformed")},
+		"timestamp with a fraction":        {send: p.at(p.timestamp + ".0"), want: unsignedClose("timestamp_malformed")},
+		"timestamp with an exponent":       {send: p.at("1723e6"), want: unsignedClose("timestamp_malformed")},
+		"timestamp with underscores":       {send: p.at("1_723_051_358"), want: unsignedClose("timestamp_malformed")},
+		"timestamp in hex":                 {send: p.at("0x66b3ae1e"), want: unsignedClose("timestamp_malformed")},
+		"timestamp as a date":              {send: p.at("2024-08-07T17:22:38Z"), want: unsignedClose("timestamp_malformed")},
+		"timestamp in full-width digits":   {send: p.at("１７２３０５１３５８"), want: unsignedClose("timestamp_malformed")},
+		"timestamp in Arabic digits":       {send: p.at("١٧٢٣"), want: unsignedClose("timestamp_malformed")},
+		"timestamp with a byte of 0xff":    {send: p.at(p.timestamp + "\xff"), want: unsignedClose("timestamp_malformed")},
+		"timestamp with a no-break space":  {send: p.at(p.timestamp + "\u00a0"), want: unsignedClose("timestamp_malformed")},
+		"timestamp with a NUL":             {send: p.at(p.timestamp + "\x00"), want: badRequest},
+		"timestamp with the bar in it":     {send: p.at(p.timestamp + "|"), want: unsignedClose("timestamp_malformed")},
+		"timestamp that takes body's head": {send: p.with(p.timestamp+"1", signText(p.timestamp, append([]byte("1|"), p.good...))), want: unsignedClose("timestamp_future")},
+	}
+}
 
-		// How the body travels does not matter; its bytes do.
-		"in chunks":               {send: post + signedHeaders + "Transfer-Encoding: chunked\r\n\r\n" + chunked(good, 100) + "\r\n", want: []string{"200 accepted"}, stored: stored},
-		"in chunks of a byte":     {send: post + signedHeaders + "Transfer-Encoding: chunked\r\n\r\n" + chunked(good, 1) + "\r\n", want: []string{"200 accepted"}, stored: stored},
-		"in chunks with trailers": {send: post + signedHeaders + "Trailer: telnyx-timestamp\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(good, 100) + "Telnyx-Timestamp: 1\r\n\r\n", want: []string{"200 accepted"}, stored: stored},
-		"signed in trailers":      {send: post + "Trailer: telnyx-timestamp, telnyx-signature-ed25519\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(good, 100) + signedHeaders + "\r\n", want: unsignedClose("signature_missing")},
-		"chunks and a length":     {send: post + signedHeaders + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(good, 100) + "\r\n", want: []string{"200 accepted"}, stored: stored},
+// framings are ways in which a body travels, which does not matter; its bytes do.
+func (p proof) framings() map[string]exchange {
+	return map[string]exchange{
+		"in chunks":               {send: post + signedHeaders + "Transfer-Encoding: chunked\r\n\r\n" + chunked(p.good, 100) + "\r\n", want: []string{"200 accepted"}, stored: true},
+		"in chunks of a byte":     {send: post + signedHeaders + "Transfer-Encoding: chunked\r\n\r\n" + chunked(p.good, 1) + "\r\n", want: []string{"200 accepted"}, stored: true},
+		"in chunks with trailers": {send: post + signedHeaders + "Trailer: telnyx-timestamp\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(p.good, 100) + "Telnyx-Timestamp: 1\r\n\r\n", want: []string{"200 accepted"}, stored: true},
+		"signed in trailers":      {send: post + "Trailer: telnyx-timestamp, telnyx-signature-ed25519\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(p.good, 100) + signedHeaders + "\r\n", want: unsignedClose("signature_missing")},
+		"chunks and a length":     {send: post + signedHeaders + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(p.good, 100) + "\r\n", want: []string{"200 accepted"}, stored: true},
 		"chunks that are none":    {send: post + signedHeaders + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n\r\n", want: []string{"400 body_unreadable close"}},
 		"chunk of negative size":  {send: post + signedHeaders + "Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n", want: []string{"400 body_unreadable close"}},
 		"chunks, zipped":          {send: post + signedHeaders + "Transfer-Encoding: gzip, chunked\r\n\r\n", want: []string{"501 Unsupported transfer encoding close"}},
-		"length twice the same":   {send: post + signedHeaders + "Content-Length: {length}\r\n" + sized, want: []string{"200 accepted"}, stored: stored},
+		"length twice the same":   {send: post + signedHeaders + "Content-Length: {length}\r\n" + sized, want: []string{"200 accepted"}, stored: true},
 		"two lengths":             {send: post + signedHeaders + "Content-Length: 3\r\n" + sized, want: badRequest},
 		"length negative":         {send: post + signedHeaders + "Content-Length: -1\r\n\r\n", want: badRequest},
 		"length with a plus":      {send: post + signedHeaders + "Content-Length: +3\r\n\r\n", want: badRequest},
 		"no length":               {send: post + signedHeaders + "\r\n", want: []string{"401 signature_mismatch"}},
 		"length too short":        {send: post + signedHeaders + "Content-Length: 3\r\n\r\n{\"data\": 1}\r\n\r\n", want: []string{"401 signature_mismatch", "400 400 Bad Request close"}},
+	}
+}
 
-		"as text":                     {send: post + signedHeaders + "Content-Type: text/plain\r\n" + sized, want: []string{"200 accepted"}, stored: stored},
-		"as a form":                   {send: post + signedHeaders + "Content-Type: application/x-www-form-urlencoded\r\n" + sized, want: []string{"200 accepted"}, stored: stored},
-		"as parts":                    {send: post + signedHeaders + "Content-Type: multipart/form-data; boundary=x\r\n" + sized, want: []string{"200 accepted"}, stored: stored},
-		"as no type at all":           {send: post + signedHeaders + "Content-Type: ;;;\r\n" + sized, want: []string{"200 accepted"}, stored: stored},
-		"said to be zipped, is not":   {send: post + signedHeaders + "Content-Encoding: gzip\r\n" + sized, want: []string{"200 accepted"}, stored: stored},
+// heads are what else the head may say: of the body, of the method and of the address.
+func (p proof) heads() map[string]exchange {
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	z.Write(p.good)
+	z.Close()
+	return map[string]exchange{
+		"as text":                     {send: post + signedHeaders + "Content-Type: text/plain\r\n" + sized, want: []string{"200 accepted"}, stored: true},
+		"as a form":                   {send: post + signedHeaders + "Content-Type: application/x-www-form-urlencoded\r\n" + sized, want: []string{"200 accepted"}, stored: true},
+		"as parts":                    {send: post + signedHeaders + "Content-Type: multipart/form-data; boundary=x\r\n" + sized, want: []string{"200 accepted"}, stored: true},
+		"as no type at all":           {send: post + signedHeaders + "Content-Type: ;;;\r\n" + sized, want: []string{"200 accepted"}, stored: true},
+		"said to be zipped, is not":   {send: post + signedHeaders + "Content-Encoding: gzip\r\n" + sized, want: []string{"200 accepted"}, stored: true},
 		"zipped on the way":           {send: post + signedHeaders + "Content-Encoding: gzip\r\n" + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", zipped.Len(), zipped.Bytes()), want: []string{"401 signature_mismatch"}},
-		"zipped and signed as it is":  {send: post + headerLines(signed(zipped.Bytes())) + "Content-Encoding: gzip\r\n" + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", zipped.Len(), zipped.Bytes()), want: []string{"200 dead_lettered"}, dead: dead},
+		"zipped and signed as it is":  {send: post + headerLines(signed(zipped.Bytes())) + "Content-Encoding: gzip\r\n" + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", zipped.Len(), zipped.Bytes()), want: []string{"200 dead_lettered"}, dead: true},
 		"method by a header":          {send: strings.Replace(post, "POST", "GET", 1) + "X-HTTP-Method-Override: POST\r\n" + signedHeaders + sized, want: []string{"405 method_not_allowed close"}},
 		"method in small letters":     {send: strings.Replace(post, "POST", "post", 1) + signedHeaders + sized, want: []string{"405 method_not_allowed close"}},
 		"options of the server":       {send: "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", want: []string{"404 not_found"}},
-		"address in full":             {send: strings.Replace(post, "/webhooks", "http://x/webhooks", 1) + signedHeaders + sized, want: []string{"200 accepted"}, stored: stored},
-		"address with a query":        {send: strings.Replace(post, "telnyx", "telnyx?a=b;c&%zz", 1) + signedHeaders + sized, want: []string{"200 accepted"}, stored: stored},
+		"address in full":             {send: strings.Replace(post, "/webhooks", "http://x/webhooks", 1) + signedHeaders + sized, want: []string{"200 accepted"}, stored: true},
+		"address with a query":        {send: strings.Replace(post, "telnyx", "telnyx?a=b;c&%zz", 1) + signedHeaders + sized, want: []string{"200 accepted"}, stored: true},
 		"address with a bad escape":   {send: strings.Replace(post, "telnyx", "tel%zz", 1) + signedHeaders + sized, want: badRequest},
 		"address with a slash more":   {send: strings.Replace(post, "telnyx", "telnyx/", 1) + signedHeaders + sized, want: []string{"404 not_found close"}},
 		"address with an escape":      {send: strings.Replace(post, "telnyx", "%74elnyx", 1) + signedHeaders + sized, want: []string{"404 not_found close"}},
 		"address with an escaped bar": {send: strings.Replace(post, "/telnyx", "%2Ftelnyx", 1) + signedHeaders + sized, want: []string{"404 not_found close"}},
+	}
+}
 
-		"HTTP/1.0":                {send: strings.Replace(post, "1.1", "1.0", 1) + signedHeaders + sized, want: []string{"200 accepted close"}, stored: stored},
-		"HTTP/1.0 without a host": {send: "POST /webhooks/telnyx HTTP/1.0\r\n" + signedHeaders + sized, want: []string{"200 accepted close"}, stored: stored},
-		"HTTP/1.0 kept alive":     {send: strings.Replace(post, "1.1", "1.0", 1) + "Connection: keep-alive\r\n" + signedHeaders + sized, want: []string{"200 accepted"}, stored: stored},
-		"HTTP/1.0 in chunks":      {send: strings.Replace(post, "1.1", "1.0", 1) + signedHeaders + "Transfer-Encoding: chunked\r\n\r\n" + chunked(good, 100) + "\r\n", want: []string{"401 signature_mismatch close"}},
+// versions are of HTTP, and what is none.
+func (p proof) versions() map[string]exchange {
+	return map[string]exchange{
+		"HTTP/1.0":                {send: strings.Replace(post, "1.1", "1.0", 1) + signedHeaders + sized, want: []string{"200 accepted close"}, stored: true},
+		"HTTP/1.0 without a host": {send: "POST /webhooks/telnyx HTTP/1.0\r\n" + signedHeaders + sized, want: []string{"200 accepted close"}, stored: true},
+		"HTTP/1.0 kept alive":     {send: strings.Replace(post, "1.1", "1.0", 1) + "Connection: keep-alive\r\n" + signedHeaders + sized, want: []string{"200 accepted"}, stored: true},
+		"HTTP/1.0 in chunks":      {send: strings.Replace(post, "1.1", "1.0", 1) + signedHeaders + "Transfer-Encoding: chunked\r\n\r\n" + chunked(p.good, 100) + "\r\n", want: []string{"401 signature_mismatch close"}},
 		"HTTP/1.1 without a host": {send: "POST /webhooks/telnyx HTTP/1.1\r\n" + signedHeaders + sized, want: []string{"400 400 Bad Request: missing required Host header close"}},
 		"HTTP/2 by surprise":      {send: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", want: []string{"404 not_found close"}},
 		"HTTP/9.9":                {send: strings.Replace(post, "1.1", "9.9", 1) + signedHeaders + sized, want: []string{"505 505 HTTP Version Not Supported: unsupported protocol version close"}},
 		"TLS by surprise":         {send: "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", want: badRequest},
-		"closes by itself":        {send: post + "Connection: close\r\n" + signedHeaders + sized, want: []string{"200 accepted close"}, stored: stored},
-		"upgrade to HTTP/2":       {send: post + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n" + signedHeaders + sized, want: []string{"200 accepted"}, stored: stored},
+		"closes by itself":        {send: post + "Connection: close\r\n" + signedHeaders + sized, want: []string{"200 accepted close"}, stored: true},
+		"upgrade to HTTP/2":       {send: post + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n" + signedHeaders + sized, want: []string{"200 accepted"}, stored: true},
+	}
+}
 
-		// One after the other, on one connection, without waiting for answers.
-		"pipelined, both signed":           {send: post + signedHeaders + sized + post + signedHeaders + sized, want: []string{"200 accepted", "200 duplicate"}, stored: stored},
-		"pipelined, the first forged":      {send: with(timestamp, strings.Repeat("A", 86)+"==") + post + signedHeaders + sized, want: []string{"401 signature_mismatch", "200 accepted"}, stored: stored},
+// pipelines are requests one after the other, on one connection, without waiting for
+// answers.
+func (p proof) pipelines() map[string]exchange {
+	return map[string]exchange{
+		"pipelined, both signed":           {send: post + signedHeaders + sized + post + signedHeaders + sized, want: []string{"200 accepted", "200 duplicate"}, stored: true},
+		"pipelined, the first forged":      {send: p.with(p.timestamp, strings.Repeat("A", 86)+"==") + post + signedHeaders + sized, want: []string{"401 signature_mismatch", "200 accepted"}, stored: true},
 		"pipelined behind one unread":      {send: post + sized + post + signedHeaders + sized, want: unsignedClose("signature_missing")},
 		"pipelined behind one too large":   {send: post + signedHeaders + "Content-Length: 262145\r\n\r\n" + post + signedHeaders + sized, want: []string{"413 body_too_large close"}},
-		"pipelined behind a look at it":    {send: "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + post + signedHeaders + sized, want: []string{"200 ok", "200 accepted"}, stored: stored},
+		"pipelined behind a look at it":    {send: "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + post + signedHeaders + sized, want: []string{"200 ok", "200 accepted"}, stored: true},
 		"another request inside the body":  {send: post + "Content-Length: 7\r\n" + signedHeaders + "Content-Length: 7\r\n\r\n{body}", want: []string{"401 signature_mismatch", "400 400 Bad Request close"}},
 		"another delivery inside the body": {send: post + "Content-Length: 100000\r\n\r\n" + post + signedHeaders + sized + held, want: unsignedClose("signature_missing")},
+	}
+}
 
-		// The body is asked for only if the headers make it worth reading.
-		"expects to be asked":               {send: post + signedHeaders + "Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n" + held + "{body}", want: []string{"100", "200 accepted"}, stored: stored},
+// expectations are of clients who want to be asked for the body, which they are only if
+// the headers make it worth reading.
+func (p proof) expectations() map[string]exchange {
+	return map[string]exchange{
+		"expects to be asked":               {send: post + signedHeaders + "Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n" + held + "{body}", want: []string{"100", "200 accepted"}, stored: true},
 		"expects to be asked, unsigned":     {send: post + "Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n" + held, want: unsignedClose("signature_missing")},
-		"expects to be asked, malformed":    {send: post + "telnyx-timestamp: " + timestamp + "\r\ntelnyx-signature-ed25519: x\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n" + held, want: unsignedClose("signature_malformed")},
+		"expects to be asked, malformed":    {send: post + "telnyx-timestamp: " + p.timestamp + "\r\ntelnyx-signature-ed25519: x\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n" + held, want: unsignedClose("signature_malformed")},
 		"expects to be asked, too large":    {send: post + signedHeaders + "Expect: 100-continue\r\nContent-Length: 262145\r\n\r\n" + held, want: []string{"413 body_too_large close"}},
 		"expects to be asked, other path":   {send: "POST /x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n" + held, want: []string{"404 not_found close"}},
-		"expects to be asked, does not ask": {send: post + signedHeaders + "Expect: 100-continue\r\n" + sized, want: []string{"100", "200 accepted"}, stored: stored},
+		"expects to be asked, does not ask": {send: post + signedHeaders + "Expect: 100-continue\r\n" + sized, want: []string{"100", "200 accepted"}, stored: true},
 		"expects something else":            {send: post + signedHeaders + "Expect: money\r\n" + sized, want: []string{"417  close"}},
+	}
+}
 
+// limits are of the head.
+func (p proof) limits() map[string]exchange {
+	return map[string]exchange{
 		"header of 20 kB": {send: post + "X: " + strings.Repeat("x", 20<<10) + "\r\n" + signedHeaders + sized, want: []string{"431 431 Request Header Fields Too Large close"}},
-		"300 headers":     {send: post + strings.Repeat("X: y\r\n", 300) + signedHeaders + sized, want: []string{"200 accepted"}, stored: stored},
-		"a space before the colon": {send: post + "telnyx-timestamp : " + timestamp + "\r\ntelnyx-signature-ed25519: " + signature + "\r\n" + sized,
+		"300 headers":     {send: post + strings.Repeat("X: y\r\n", 300) + signedHeaders + sized, want: []string{"200 accepted"}, stored: true},
+		"a space before the colon": {send: post + "telnyx-timestamp : " + p.timestamp + "\r\ntelnyx-signature-ed25519: " + p.signature + "\r\n" + sized,
 			want: []string{"400 400 Bad Request: invalid header name close"}},
 	}
 }
@@ -397,7 +474,7 @@ func TestWebhook_ReplayChangesNothing(t *testing.T) {
 	d := open(t)
 	address := d.serve(httpserve.Options{})
 	body := verified(t, "id-1")
-	text := "POST " + webhook.Path + " HTTP/1.1\r\nHost: x\r\n" + headerLines(signed(body)) + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)
+	text := post + headerLines(signed(body)) + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)
 	first := dialWire(t, address)
 	first.send(text)
 	if short, _, err := readShort(first.reader); err != nil || short != "200 accepted" {
@@ -407,24 +484,7 @@ func TestWebhook_ReplayChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	consumer, err := d.js.CreateConsumer(t.Context(), events.StreamEvents, consumerOfAll())
-	if err != nil {
-		t.Fatal(err)
-	}
-	take := func(wait time.Duration) (ids []string) {
-		t.Helper()
-		batch, err := consumer.Fetch(10, fetchFor(wait))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for m := range batch.Messages() {
-			ids = append(ids, m.Headers().Get("Nats-Msg-Id"))
-			if err := m.DoubleAck(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return ids
-	}
+	take := d.consume()
 	if ids := take(time.Second); len(ids) != 1 {
 		t.Fatalf("the consumer got %q", ids)
 	}

@@ -3,7 +3,7 @@
 // timeline of a number, dead letters, faults of the plan files, and health.
 //
 // It only reads. What it shows comes from an index of the ledger in memory, which
-// two watches keep up to date ([Page.Run]); so a page costs no request to NATS for
+// watches keep up to date ([Page.Run]); so a page costs no request to NATS for
 // each number, and a campaign of thousands is shown a page at a time.
 //
 // Each page is made of blocks and rows, each an element with an id. The server

@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -107,8 +108,7 @@ func (x *index) awaitLoaded(ctx context.Context) bool {
 
 // conditions are what the page shows and the ledger does not know.
 type conditions struct {
-	// Checks are those of readiness, and Trouble how many of them say that something
-	// is wrong.
+	// Checks are those of readiness.
 	Checks []checked
 	// PlanFaults are the faults of the plan files as they are now, a line each.
 	PlanFaults []string
@@ -117,34 +117,24 @@ type conditions struct {
 	events.Backlog
 }
 
+// checked is a check and what it found wrong; Says is empty when that is nothing.
 type checked struct {
 	Name, Says string
 	Advisory   bool
 }
 
 func (c conditions) equal(o conditions) bool {
-	if len(c.Checks) != len(o.Checks) || len(c.PlanFaults) != len(o.PlanFaults) ||
-		c.Unreachable != o.Unreachable || c.Backlog != o.Backlog {
-		return false
-	}
-	for i := range c.Checks {
-		if c.Checks[i] != o.Checks[i] {
-			return false
-		}
-	}
-	for i := range c.PlanFaults {
-		if c.PlanFaults[i] != o.PlanFaults[i] {
-			return false
-		}
-	}
-	return true
+	return slices.Equal(c.Checks, o.Checks) && slices.Equal(c.PlanFaults, o.PlanFaults) &&
+		c.Unreachable == o.Unreachable && c.Backlog == o.Backlog
 }
 
-// refresh looks at the conditions, unless somebody did so a moment ago.
+// refresh looks at the conditions, unless somebody did so a moment ago. It bounds the
+// look itself: with a ctx that ends as soon, a server that says nothing would look like
+// a reader who has gone.
 func (p *Page) refresh(ctx context.Context) {
 	p.looking.Lock()
 	defer p.looking.Unlock()
-	if time.Since(p.lookedAt) < p.conditionsAge {
+	if time.Since(p.lookedAt) < conditionsAge {
 		return
 	}
 	bounded, cancel := context.WithTimeout(ctx, readTimeout)
@@ -207,7 +197,7 @@ func faultLines(err error) []string {
 // lookWhileRead looks at the conditions again and again while anybody reads a page
 // live, until ctx ends.
 func (p *Page) lookWhileRead(ctx context.Context) {
-	ticker := time.NewTicker(p.conditionsAge)
+	ticker := time.NewTicker(conditionsAge)
 	defer ticker.Stop()
 	for {
 		select {

@@ -27,7 +27,7 @@ type index struct {
 	campaigns map[string]*campaign
 	// order is the campaigns by plan and id; nil when it has to be sorted anew.
 	order   []*campaign
-	totals  map[tally]int
+	totals  map[ledger.NumberKind]int
 	numbers int
 	most    int
 	leftOut map[string]struct{}
@@ -41,18 +41,12 @@ type index struct {
 	changed chan struct{}
 }
 
-// tally is what numbers are counted by.
-type tally struct {
-	state  ledger.State
-	reason ledger.Reason
-}
-
 type campaign struct {
 	ledger.Campaign
 	// recorded says that the campaign has a record of its own. A number's record may
 	// be told first.
 	recorded bool
-	counts   map[tally]int
+	counts   map[ledger.NumberKind]int
 	numbers  map[string]*number
 	// order is the numbers sorted; nil when it has to be sorted anew.
 	order []*number
@@ -71,8 +65,8 @@ type number struct {
 	version uint64
 }
 
-func (n *number) tally() tally {
-	return tally{ledger.State(n.state.Value()), ledger.Reason(n.reason.Value())}
+func (n *number) kind() ledger.NumberKind {
+	return ledger.NumberKind{State: ledger.State(n.state.Value()), Reason: ledger.Reason(n.reason.Value())}
 }
 
 func newIndex() *index {
@@ -83,7 +77,7 @@ func newIndex() *index {
 
 // clear empties the index, before the ledger is read anew.
 func (x *index) clear() {
-	x.campaigns, x.totals, x.leftOut = make(map[string]*campaign), make(map[tally]int), make(map[string]struct{})
+	x.campaigns, x.totals, x.leftOut = make(map[string]*campaign), make(map[ledger.NumberKind]int), make(map[string]struct{})
 	x.order, x.numbers = nil, 0
 }
 
@@ -106,7 +100,7 @@ func (x *index) wait() (version uint64, changed <-chan struct{}) {
 func (x *index) at(id string) *campaign {
 	c := x.campaigns[id]
 	if c == nil {
-		c = &campaign{Campaign: ledger.Campaign{ID: strings.Clone(id)}, counts: make(map[tally]int), numbers: make(map[string]*number)}
+		c = &campaign{Campaign: ledger.Campaign{ID: strings.Clone(id)}, counts: make(map[ledger.NumberKind]int), numbers: make(map[string]*number)}
 		x.campaigns[c.ID], x.order = c, nil
 	}
 	return c
@@ -116,7 +110,7 @@ func (x *index) putCampaign(record ledger.Campaign) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	c := x.at(record.ID)
-	if c.Plan != record.Plan || !c.recorded {
+	if c.Plan != record.Plan || c.Planned != record.Planned || !c.recorded {
 		x.order = nil
 	}
 	c.Campaign, c.recorded = record, true
@@ -180,10 +174,10 @@ func (x *index) dropNumber(campaignID, e164 string) {
 
 // count adds a number to what is counted, or takes it off.
 func (x *index) count(c *campaign, n *number, by int) {
-	t := n.tally()
-	for _, counts := range []map[tally]int{c.counts, x.totals} {
-		if counts[t] += by; counts[t] == 0 {
-			delete(counts, t)
+	kind := n.kind()
+	for _, counts := range []map[ledger.NumberKind]int{c.counts, x.totals} {
+		if counts[kind] += by; counts[kind] == 0 {
+			delete(counts, kind)
 		}
 	}
 }
@@ -234,9 +228,9 @@ func (c *campaign) sorted() []*number {
 
 // record returns a number as the ledger's record has it, with what the index keeps.
 func (n *number) record(campaignID string) ledger.Number {
-	t := n.tally()
+	kind := n.kind()
 	return ledger.Number{
-		Number: n.e164, CampaignID: campaignID, State: t.state, Reason: t.reason, Detail: n.detail.Value(),
+		Number: n.e164, CampaignID: campaignID, State: kind.State, Reason: kind.Reason, Detail: n.detail.Value(),
 		OtherCampaignID: n.other.Value(), Attempts: int(n.attempts), Since: moment(n.since), NextAt: moment(n.nextAt),
 	}
 }

@@ -57,12 +57,12 @@ type Page struct {
 	config Config
 	index  *index
 	// life is part of a version's name: another process counts anew.
-	life          string
-	conditionsAge time.Duration
-	looking       sync.Mutex
-	lookedAt      time.Time
-	streams       streams
-	mux           *http.ServeMux
+	life string
+	// looking is held by who looks at the conditions, and guards lookedAt.
+	looking  sync.Mutex
+	lookedAt time.Time
+	streams  streams
+	mux      *http.ServeMux
 }
 
 // New returns the page. It shows nothing until [Page.Run] runs.
@@ -80,7 +80,7 @@ func New(config Config) *Page {
 		config.Patience = 5 * time.Second
 	}
 	p := &Page{
-		config: config, index: newIndex(), life: rand.Text()[:8], conditionsAge: conditionsAge,
+		config: config, index: newIndex(), life: rand.Text()[:8],
 		streams: streams{ended: make(chan struct{})}, mux: http.NewServeMux(),
 	}
 	// A pattern with GET takes HEAD as well, and any other method gets a 405.
@@ -160,19 +160,20 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 // shell is what surrounds every page.
 type shell struct {
 	*view
-	// Path and Query are the page's own, for its stream. Version is that of the index
-	// when it was rendered.
+	// Address is the page's own, for its stream; empty where nothing is to be read live.
+	// Version is that of the index when it was rendered.
 	Address, Version string
-	Message          string
+	// Message says why there is nothing else to show.
+	Message string
 }
 
 // Block returns a block that was rendered before.
 func (s shell) Block(name string) template.HTML { return s.Blocks[name] }
 
 func (p *Page) serve(w http.ResponseWriter, r *http.Request) {
+	p.refresh(r.Context())
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
-	p.refresh(ctx)
 	if !p.index.awaitLoaded(ctx) {
 		p.say(w, http.StatusServiceUnavailable, "The ledger cannot be read", "NATS has not answered yet. Try again in a moment; /readyz says what is wrong.")
 		return

@@ -1,14 +1,20 @@
 package page_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
 	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
+	"greenlight/internal/status"
 	"greenlight/internal/status/page"
 )
 
@@ -37,8 +43,10 @@ func TestPage_IsOnlyRead(t *testing.T) {
 			}
 		}
 	}
-	if answer, body := ask(t, http.MethodHead, w.url+"/status"); answer.StatusCode != http.StatusOK || body != "" {
-		t.Errorf("HEAD: got %d %q", answer.StatusCode, body)
+	for _, path := range []string{"/status", "/status/events?of=/status"} {
+		if answer, body := ask(t, http.MethodHead, w.url+path); answer.StatusCode != http.StatusOK || body != "" {
+			t.Errorf("HEAD %s: got %d %q", path, answer.StatusCode, body)
+		}
 	}
 }
 
@@ -115,6 +123,32 @@ func TestPage_Filters(t *testing.T) {
 			t.Errorf("%q: got %d numbers, want %d", query, got, want)
 		}
 	}
+	if _, body := w.get(t, "/status/campaigns/"+springID+"?phase=blocked"); strings.Contains(body, ">Clear</a>") {
+		t.Error("numbers are not filtered by phase, and the page offers to clear it")
+	}
+}
+
+func TestPage_SaysWhatToDo(t *testing.T) {
+	w := mixed(t, page.Config{})
+	w.putCampaign(t, ledger.Campaign{ID: "C000003", Planned: true, Plan: "refused", Phase: ledger.Unread, Reason: ledger.Unauthorized, Since: time.Now()})
+	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, ">refused<") })
+	for _, words := range []string{
+		`<a href="/status?show=unauthorized">1 campaign: unauthorized</a>`, `<a href="/status?phase=blocked">1 campaign: blocked</a>`,
+		`<a href="/status?phase=ready">1 campaign: approved, and in no plan</a>`, `<a href="/status?show=not_owned">1 number: not owned</a>`,
+	} {
+		if !strings.Contains(body, words) {
+			t.Errorf("the page does not say %q:\n%s", words, body)
+		}
+	}
+}
+
+func TestPage_TellsWhenANumberIsLookedAt(t *testing.T) {
+	w := start(t, startJetStream(t), page.Config{})
+	since, next := time.Now().Add(-time.Hour).UTC().Truncate(time.Second), time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Pending, Since: since, NextAt: next})
+	w.await(t, "/status/campaigns/C1", func(body string) bool {
+		return strings.Contains(body, `since <time datetime="`+since.Format(time.RFC3339)+`"`) && strings.Contains(body, `looks again <time datetime="`+next.Format(time.RFC3339)+`"`)
+	})
 }
 
 // What stands in the index is shown on when NATS goes away, and the page says so.
@@ -131,6 +165,29 @@ func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// A server that hangs, or one behind a network that is gone, says nothing at all.
+func TestPage_SaysThatNATSIsSilent(t *testing.T) {
+	t.Parallel() // a page waits for seconds before it says so
+	var wire natstest.Wire
+	server, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
+	must(t, err)
+	t.Cleanup(func() { must(t, server.Close()) })
+	nc, err := events.Connect(wire.Start(t, server.URL()), t.Name())
+	must(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	must(t, err)
+	must(t, events.EnsureStreams(t.Context(), js, 1))
+	w := start(t, js, page.Config{})
+	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Sendable, Since: time.Now()})
+	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "<h1>The number can send</h1>") })
+	wire.Freeze()
+	defer wire.Thaw()
+	w.await(t, "/status", func(body string) bool {
+		return strings.Contains(body, "NATS does not answer") && strings.Contains(body, "<h1>The number can send</h1>")
+	})
+}
+
 func TestPage_SaysThatNobodyWorks(t *testing.T) {
 	w := start(t, startJetStream(t), page.Config{})
 	stop := w.work(t)
@@ -145,6 +202,16 @@ func TestPage_SaysThatNobodyWorks(t *testing.T) {
 	})
 }
 
+// The check of the plan files says in one line what the page tells fault by fault.
+func TestPage_TellsAFaultOfThePlanFilesOnce(t *testing.T) {
+	plans := status.Check{Name: "plans", Advisory: true, Ready: func(context.Context) error { return planFaults() }}
+	w := start(t, startJetStream(t), page.Config{Checks: []status.Check{plans}, PlanFaults: planFaults})
+	_, body := w.get(t, "/status")
+	if !strings.Contains(body, "<h2>The plan files cannot be used</h2>") || !strings.Contains(body, "<li><code>plan.yaml:2:1:") || strings.Contains(body, "Look at: plans") {
+		t.Errorf("got\n%s", body)
+	}
+}
+
 func TestDeadLetters_ArePagedFromTheLatest(t *testing.T) {
 	w := start(t, startJetStream(t), page.Config{})
 	for i := range 30 {
@@ -156,7 +223,7 @@ func TestDeadLetters_ArePagedFromTheLatest(t *testing.T) {
 	must(t, err)
 	must(t, stream.DeleteMsg(t.Context(), 29)) // it was requeued
 	_, body := w.get(t, "/status/dead-letters")
-	if n := strings.Count(body, `class="row letter"`); n != 25 || !strings.Contains(body, "letter 29<") || strings.Contains(body, "letter 28<") || !strings.Contains(body, `href="/status/dead-letters?before=5"`) {
+	if n := strings.Count(body, `class="row letter"`); n != 25 || !strings.Contains(body, "letter 29<") || strings.Contains(body, "letter 28<") || strings.Contains(body, `aria-label="Dead letters"`) || !strings.Contains(body, `href="/status/dead-letters?before=5"`) {
 		t.Errorf("the first page has %d:\n%s", n, body)
 	}
 	_, body = w.get(t, "/status/dead-letters?before=5")

@@ -40,7 +40,7 @@ func parseQuery(values url.Values) query {
 	if runes := []rune(q.Text); len(runes) > maxQuery {
 		q.Text = string(runes[:maxQuery])
 	}
-	if phase := ledger.Phase(values.Get("phase")); slices.Contains(phases, phase) {
+	if phase := ledger.Phase(values.Get("phase")); slices.Contains(ledger.Phases(), phase) {
 		q.Phase = phase
 	}
 	if show := values.Get("show"); show == showUnfinished || show == showPerson ||
@@ -52,8 +52,6 @@ func parseQuery(values url.Values) query {
 	}
 	return q
 }
-
-var phases = []ledger.Phase{ledger.Waiting, ledger.Ready, ledger.OnHold, ledger.Blocked, ledger.Ended, ledger.Missing, ledger.Unread}
 
 // encode writes the query as part of an address, with another page.
 func (q query) encode(page int) string {
@@ -76,23 +74,18 @@ func (q query) encode(page int) string {
 func (q query) asks() bool { return q.Text != "" || q.Phase != "" || q.Show != "" }
 
 // shows reports whether a number in this state for this reason is to be shown.
-func (q query) shows(t tally) bool {
+func (q query) shows(kind ledger.NumberKind) bool {
 	switch q.Show {
 	case "":
 		return true
 	case showUnfinished:
-		return t.state != ledger.Sendable
+		return kind.State != ledger.Sendable
 	case showPerson:
-		return t.needsPerson()
+		return kind.NeedsPerson()
 	default:
-		return q.Show == string(t.state) || q.Show == string(t.reason)
+		return q.Show == string(kind.State) || q.Show == string(kind.Reason)
 	}
 }
-
-// number is what is known of every number that is counted here.
-func (t tally) number() ledger.Number { return ledger.Number{State: t.state, Reason: t.reason} }
-
-func (t tally) needsPerson() bool { return t.number().NeedsPerson() }
 
 // keeps reports whether the campaign is among those asked for. Call it with the
 // index's lock held.
@@ -107,8 +100,8 @@ func (q query) keeps(c *campaign) bool {
 }
 
 func (q query) showsAny(c *campaign) bool {
-	for t := range c.counts {
-		if q.shows(t) {
+	for kind := range c.counts {
+		if q.shows(kind) {
 			return true
 		}
 	}
@@ -136,7 +129,7 @@ func (q query) finds(c *campaign) bool {
 
 // keepsNumber is to a campaign's numbers what keeps is to campaigns.
 func (q query) keepsNumber(n *number) bool {
-	if !q.shows(n.tally()) {
+	if !q.shows(n.kind()) {
 		return false
 	}
 	if q.Text == "" {

@@ -111,8 +111,6 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer p.leave()
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
 	line := &line{w: w, controller: http.NewResponseController(w), patience: p.config.Patience}
 	// The server's bounds are for requests that end.
 	if err := line.controller.SetReadDeadline(time.Time{}); err != nil {
@@ -128,8 +126,8 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	if since == "" {
 		since = r.URL.Query().Get("since")
 	}
-	err = p.follows(ctx, line, of, since)
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errEnded) {
+	err = p.follows(r.Context(), line, of, since)
+	if err != nil && r.Context().Err() == nil && !errors.Is(err, errEnded) {
 		p.config.Log.Debug().Err(err).Msg("a live status page was ended")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"greenlight/internal/events"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/ledger"
 	"greenlight/internal/status/page"
@@ -27,11 +28,21 @@ type live struct {
 
 func listen(t *testing.T, w world, of, since string) *live {
 	t.Helper()
+	return listenAgain(t, w, of, since, "")
+}
+
+// listenAgain is [listen] as a browser does it by itself when a stream broke off: with the
+// address of the first time, and the id of the latest patch.
+func listenAgain(t *testing.T, w world, of, since, latest string) *live {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	address := w.url + "/status/events?" + url.Values{"of": {of}, "since": {since}}.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	must(t, err)
+	if latest != "" {
+		request.Header.Set("Last-Event-ID", latest)
+	}
 	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
 	must(t, err)
 	t.Cleanup(func() { answer.Body.Close() })
@@ -59,6 +70,39 @@ func (l *live) next() (p patch, size int, ok bool) {
 	return p, 0, false
 }
 
+// until reads patches up to one that is as wanted.
+func (l *live) until(wanted func(patch) bool) {
+	l.t.Helper()
+	var last patch
+	for {
+		p, _, ok := l.next()
+		if !ok {
+			l.t.Fatalf("it never came; the last was %+v", last)
+		}
+		if wanted(p) {
+			return
+		}
+		last = p
+	}
+}
+
+// beat waits for a sign of life that comes after the first look at the page, and fails
+// if anything was sent before it.
+func (l *live) beat() {
+	l.t.Helper()
+	for beats := 0; beats < 2; { // the first greets
+		if !l.lines.Scan() {
+			l.t.Fatalf("it ended after %d signs of life: %v", beats, l.lines.Err())
+		}
+		switch line := l.lines.Text(); {
+		case line == ": here":
+			beats++
+		case strings.HasPrefix(line, "data: "):
+			l.t.Errorf("sent to one who has the page: %.500s", line)
+		}
+	}
+}
+
 var versionOf = regexp.MustCompile(`data-version="([^"]+)"`)
 
 // settled returns the version of the page once all that was written shows.
@@ -71,9 +115,10 @@ func settled(t *testing.T, w world) string {
 }
 
 func TestStream_SendsWhatChangedAndNoMore(t *testing.T) {
-	w := mixed(t, page.Config{})
+	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
 	version := settled(t, w)
 	l := listen(t, w, "/status", version)
+	l.beat() // a change before the first look would be sent with the whole page
 	w.putNumber(t, ledger.Number{Number: "+15551234574", CampaignID: springID, Plan: "spring-promo", State: ledger.Sendable, Since: time.Now()})
 	p, size, ok := l.next()
 	if !ok || p.Title != "24 of 39 numbers can send" || len(p.Rows) != 1 || !strings.Contains(p.Rows["c-"+springID], "<b>15</b> of 20 can send") {
@@ -97,6 +142,40 @@ func TestStream_SendsAllToOneWhoKnowsAnotherVersion(t *testing.T) {
 	}
 }
 
+func TestStream_GoesOnWhereABrowserLeftOff(t *testing.T) {
+	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
+	listenAgain(t, w, "/status", "other-1", settled(t, w)).beat()
+}
+
+// What is not in the ledger is looked at again and again while somebody reads.
+func TestStream_TellsOfWhatIsNotInTheLedger(t *testing.T) {
+	t.Parallel() // it is looked at every few seconds
+	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
+	version := settled(t, w)
+	l, letters := listen(t, w, "/status", version), listen(t, w, "/status/dead-letters", version)
+	l.beat()
+	letters.beat()
+	must(t, events.Hold(t.Context(), w.js))
+	must(t, events.NewPublisher(w.js).DeadLetter(t.Context(), events.DeadLetter{Origin: "webhook", Reason: "not_an_event", Key: "another", Body: []byte("?")}))
+	// One look may fall between the two.
+	l.until(func(p patch) bool { return strings.Contains(p.Blocks["alerts"], "<h2>On hold</h2>") })
+	letters.until(func(p patch) bool { return p.Title == "3 dead letters" && len(p.Rows) == 1 && len(p.Order) == 3 })
+}
+
+func TestStream_TellsWhatBecomesOfANumber(t *testing.T) {
+	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
+	l := listen(t, w, "/status/numbers/15551234574", settled(t, w))
+	l.beat()
+	w.putNumber(t, ledger.Number{Number: "+15551234574", CampaignID: springID, Plan: "spring-promo", State: ledger.Attached, Since: time.Now()})
+	p, _, ok := l.next()
+	if !ok || p.Title != "+15551234574: attached" || !strings.Contains(p.Blocks["number-head"], ">attached</span>") {
+		t.Errorf("got %+v", p)
+	}
+	if last := p.Rows[p.Order[len(p.Order)-1]]; len(p.Rows) != 1 || !strings.Contains(last, "Its state is now attached.") {
+		t.Errorf("got rows %v in order %v", p.Rows, p.Order)
+	}
+}
+
 // A crowd of changes comes together: with a second to gather them, there are two
 // patches, the first change and all the others.
 func TestStream_GathersChanges(t *testing.T) {
@@ -112,16 +191,10 @@ func TestStream_GathersChanges(t *testing.T) {
 	}
 	w.putNumber(t, ledger.Number{Number: "+16465550171", CampaignID: summerID, Plan: "summer-news", State: ledger.Failed, Reason: ledger.NotOwned, Since: time.Now()})
 	patches := 0
-	for {
-		p, _, ok := l.next()
-		if !ok {
-			t.Fatal("the last change never came")
-		}
+	l.until(func(p patch) bool {
 		patches++
-		if strings.Contains(p.Rows["n-16465550171"], "failed") {
-			break
-		}
-	}
+		return strings.Contains(p.Rows["n-16465550171"], "failed")
+	})
 	if patches > 8 {
 		t.Errorf("got %d patches for 81 changes", patches)
 	}

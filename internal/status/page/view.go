@@ -123,29 +123,33 @@ type count struct {
 // classes of a bar's parts, in the order in which they are drawn.
 var classes = []string{"good", "near", "busy", "bad", "idle"}
 
-func classOf(t tally) string {
+func classOf(kind ledger.NumberKind) string {
 	switch {
-	case t.state == ledger.Sendable:
+	case kind.State == ledger.Sendable:
 		return "good"
-	case t.needsPerson():
+	case kind.NeedsPerson():
 		return "bad"
-	case t.state == ledger.Attached:
+	case kind.State == ledger.Attached:
 		return "near"
-	case t.state == ledger.Planned && (t.reason == ledger.CampaignNotReady || t.reason == ""):
+	case kind.State == ledger.Planned && (kind.Reason == ledger.CampaignNotReady || kind.Reason == ""):
 		return "idle"
 	default:
 		return "busy"
 	}
 }
 
-func progressOf(name string, counts map[tally]int) progress {
+// advise tells what a kind means for people, with nothing known of the campaign.
+func advise(kind ledger.NumberKind) ledger.Advice {
+	return ledger.Advise(ledger.Number{State: kind.State, Reason: kind.Reason}, ledger.Campaign{})
+}
+
+func progressOf(name string, counts map[ledger.NumberKind]int) progress {
 	p := progress{Name: name}
 	byClass, byState := map[string]int{}, map[ledger.State]int{}
-	for t, n := range counts {
-		class := classOf(t)
+	for kind, n := range counts {
 		p.Total += n
-		byClass[class] += n
-		byState[t.state] += n
+		byClass[classOf(kind)] += n
+		byState[kind.State] += n
 	}
 	p.Sendable, p.Person, p.Due = byClass["good"], byClass["bad"], byClass["idle"]
 	p.Moving = byClass["busy"] + byClass["near"]
@@ -219,28 +223,29 @@ type task struct {
 
 // tasks lists what a person should do about the given numbers, the most frequent
 // first. Link makes the address of the numbers with a reason.
-func tasks(counts map[tally]int, link func(show string) string) []task {
-	type kind struct {
+func tasks(counts map[ledger.NumberKind]int, link func(show string) string) []task {
+	type about struct {
 		show   string
 		advice ledger.Advice
 	}
-	kinds := map[kind]int{}
-	for t, n := range counts {
+	numbers := map[about]int{}
+	for kind, n := range counts {
 		// What is to be done about a campaign that is not ready is told once, of it.
-		if t.needsPerson() && t.reason != ledger.CampaignNotReady {
-			kinds[kind{cmp.Or(string(t.reason), string(t.state)), ledger.Advise(t.number(), ledger.Campaign{})}] += n
+		if kind.NeedsPerson() && kind.Reason != ledger.CampaignNotReady {
+			numbers[about{cmp.Or(string(kind.Reason), string(kind.State)), advise(kind)}] += n
 		}
 	}
 	var list []task
-	for _, k := range slices.SortedFunc(maps.Keys(kinds), func(a, b kind) int {
-		return cmp.Or(cmp.Compare(kinds[b], kinds[a]), cmp.Compare(a.show, b.show), cmp.Compare(a.advice.Next, b.advice.Next))
+	for _, a := range slices.SortedFunc(maps.Keys(numbers), func(a, b about) int {
+		return cmp.Or(cmp.Compare(numbers[b], numbers[a]), cmp.Compare(a.show, b.show), cmp.Compare(a.advice.Next, b.advice.Next))
 	}) {
-		list = append(list, task{
-			What: plural(kinds[k], "number") + ": " + spaced(k.show), Link: link(k.show),
-			Why: k.advice.Why, Next: k.advice.Next, Action: k.advice.Action,
-		})
+		list = append(list, taskOf(plural(numbers[a], "number")+": "+spaced(a.show), link(a.show), a.advice))
 	}
 	return list
+}
+
+func taskOf(what, link string, advice ledger.Advice) task {
+	return task{What: what, Link: link, Why: advice.Why, Next: advice.Next, Action: advice.Action}
 }
 
 // phaseTasks lists what a person should do about campaigns as such.
@@ -259,20 +264,12 @@ func phaseTasks(campaigns []*campaign) []task {
 	var list []task
 	for _, reason := range ledger.Reasons() {
 		if n := unread[reason]; n > 0 {
-			advice := reason.Advice()
-			list = append(list, task{
-				What: plural(n, "campaign") + ": " + spaced(string(reason)), Link: "/status" + query{Show: string(reason)}.encode(1),
-				Why: advice.Why, Next: advice.Next, Action: advice.Action,
-			})
+			list = append(list, taskOf(plural(n, "campaign")+": "+spaced(string(reason)), "/status"+query{Show: string(reason)}.encode(1), reason.Advice()))
 		}
 	}
-	for _, phase := range phases {
+	for _, phase := range ledger.Phases() {
 		if n := byPhase[phase]; n > 0 {
-			advice := phase.Advice()
-			list = append(list, task{
-				What: plural(n, "campaign") + ": " + string(phase), Link: "/status" + query{Phase: phase}.encode(1),
-				Why: advice.Why, Next: advice.Next, Action: advice.Action,
-			})
+			list = append(list, taskOf(plural(n, "campaign")+": "+string(phase), "/status"+query{Phase: phase}.encode(1), phase.Advice()))
 		}
 	}
 	if unplanned > 0 {
@@ -303,7 +300,7 @@ type campaignRow struct {
 func rowOf(c *campaign) campaignRow {
 	r := campaignRow{
 		ID: c.ID, Name: cmp.Or(c.Plan, "No plan"), Path: campaignPath(c.ID), TCRID: c.TCRID, Status: c.Status, Detail: clip(c.Detail), Phase: cmp.Or(c.Phase, ledger.Unread),
-		Planned: c.Planned || !c.recorded, Extras: c.Extras, Sentence: sentence(c.Campaign), Since: c.Since, NextAt: c.NextAt,
+		Planned: c.Planned || !c.recorded, Extras: c.Extras, Sentence: status.Sentence(c.Campaign), Since: c.Since, NextAt: c.NextAt,
 	}
 	if !c.recorded {
 		r.Name, r.Sentence = c.ID, ledger.Unread.Sentence()
@@ -312,50 +309,34 @@ func rowOf(c *campaign) campaignRow {
 	if r.Progress.Done() && c.Phase == ledger.Ready {
 		r.Sentence = "Done: every number can send."
 	}
-	if r.Reason = c.Reason; r.Reason == "" {
-		t, n := c.foremost()
-		if r.Reason = t.reason; n > 0 && t.reason != "" {
-			r.About = plural(n, "number")
-		}
-	}
+	kind, n := c.foremost()
+	switch {
 	// That the campaign is not approved is what its own sentence says.
-	if r.Reason == ledger.CampaignNotReady {
-		r.Reason, r.About = "", ""
-	}
-	if r.About != "" {
-		t, _ := c.foremost()
-		r.Advice = ledger.Advise(t.number(), ledger.Campaign{})
-	} else {
-		r.Advice = r.Reason.Advice()
+	case cmp.Or(c.Reason, kind.Reason) == ledger.CampaignNotReady:
+	case c.Reason != "":
+		r.Reason, r.Advice = c.Reason, c.Reason.Advice()
+	case kind.Reason != "":
+		r.Reason, r.Advice, r.About = kind.Reason, advise(kind), plural(n, "number")
 	}
 	return r
 }
 
-// sentence says what the phase means, also for a campaign that no plan names and to
-// which nothing is attached.
-func sentence(c ledger.Campaign) string {
-	if c.Phase == ledger.Ready && !c.Planned {
-		return "Approved by the carriers, but no plan names it: numbers are attached as soon as one does."
-	}
-	return cmp.Or(c.Phase, ledger.Unread).Sentence()
-}
-
-// foremost returns what most of the numbers that are not sendable have in common,
-// those that need a person before others.
-func (c *campaign) foremost() (tally, int) {
-	var most tally
-	for t, n := range c.counts {
-		if t.state == ledger.Sendable || t.reason == "" {
+// foremost returns what most of the numbers that are not sendable and have a reason
+// have in common, those that need a person before others.
+func (c *campaign) foremost() (ledger.NumberKind, int) {
+	var most ledger.NumberKind
+	for kind, n := range c.counts {
+		if kind.State == ledger.Sendable || kind.Reason == "" {
 			continue
 		}
 		better := c.counts[most] == 0
-		if !better && t.needsPerson() != most.needsPerson() {
-			better = t.needsPerson()
+		if !better && kind.NeedsPerson() != most.NeedsPerson() {
+			better = kind.NeedsPerson()
 		} else if !better {
-			better = cmp.Or(cmp.Compare(n, c.counts[most]), cmp.Compare(most.reason, t.reason), cmp.Compare(most.state, t.state)) > 0
+			better = cmp.Or(cmp.Compare(n, c.counts[most]), cmp.Compare(most.Reason, kind.Reason), cmp.Compare(most.State, kind.State)) > 0
 		}
 		if better {
-			most = t
+			most = kind
 		}
 	}
 	return most, c.counts[most]
@@ -376,6 +357,15 @@ func (a alerts) Nobody() string {
 	return status.IdleSentence(a.Waiting)
 }
 
+// Letters counts the dead letters, and is empty where there are none.
+func (a alerts) Letters() string {
+	if a.DeadLetters == 0 {
+		return ""
+	}
+	return plural(int(a.DeadLetters), "dead letter")
+}
+
+// alerts gathers them. Call it with the lock held.
 func (x *index) alerts() alerts {
 	a := alerts{conditions: x.conditions, LeftOut: len(x.leftOut)}
 	for _, check := range x.conditions.Checks {
@@ -399,7 +389,7 @@ type option struct {
 
 func (q query) phaseOptions() []option {
 	list := []option{{"", "All phases", q.Phase == ""}}
-	for _, phase := range phases {
+	for _, phase := range ledger.Phases() {
 		list = append(list, option{string(phase), string(phase), q.Phase == phase})
 	}
 	return list
@@ -472,7 +462,7 @@ func numberRowOf(c *campaign, n *number) numberRow {
 	record := n.record(c.ID)
 	return numberRow{
 		Number: record, Advice: ledger.Advise(record, c.Campaign), LookAt: ledger.NextLook(record, c.Campaign),
-		Path: "/status/numbers/" + strings.TrimPrefix(n.e164, "+"), Class: classOf(n.tally()),
+		Path: "/status/numbers/" + strings.TrimPrefix(n.e164, "+"), Class: classOf(n.kind()),
 	}
 }
 
@@ -536,10 +526,34 @@ func (p *Page) number(ctx context.Context, digits string, m *memo) (*view, error
 	if digits == "" || digitsOf(digits) != digits {
 		return nil, errNotFound
 	}
-	e164, key := "+"+digits, ""
-	head := numberHead{E164: e164}
-	x := p.index
+	head, key, warnings := p.index.standing("+" + digits)
+	if m.made != nil && m.key == key {
+		return withAlerts(m.made, warnings)
+	}
+	bounded, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var err error
+	head.Timeline, err = timeline.OfNumber(bounded, p.config.JetStream, head.E164)
+	switch {
+	case errors.Is(err, timeline.ErrUnknownNumber) && len(head.Campaigns) == 0:
+		return nil, errNotFound
+	case err != nil && !errors.Is(err, timeline.ErrUnknownNumber):
+		return nil, fmt.Errorf("read the timeline of %s: %w", head.E164, err)
+	}
+	v, err := numberView(head)
+	if err != nil {
+		return nil, err
+	}
+	m.key, m.made = key, v
+	return withAlerts(v, warnings)
+}
+
+// standing returns where a number stands on each campaign, what differs as soon as
+// there is more to tell of it, and the alerts.
+func (x *index) standing(e164 string) (head numberHead, key string, warnings alerts) {
 	x.mu.Lock()
+	defer x.mu.Unlock()
+	head.E164 = e164
 	for _, c := range x.sorted() {
 		if n := c.numbers[e164]; n != nil {
 			head.Campaigns = append(head.Campaigns, numberOn{
@@ -548,49 +562,29 @@ func (p *Page) number(ctx context.Context, digits string, m *memo) (*view, error
 			key += fmt.Sprintf("%s %d %s %s;", c.ID, n.version, c.Phase, c.NextAt)
 		}
 	}
-	warnings := x.alerts()
-	x.mu.Unlock()
-	fresh := m.made == nil || m.key != key
-	if fresh {
-		bounded, cancel := context.WithTimeout(ctx, readTimeout)
-		defer cancel()
-		var err error
-		head.Timeline, err = timeline.OfNumber(bounded, p.config.JetStream, e164)
-		if errors.Is(err, timeline.ErrUnknownNumber) && len(head.Campaigns) == 0 {
-			return nil, errNotFound
-		}
-		if err != nil && !errors.Is(err, timeline.ErrUnknownNumber) {
-			return nil, fmt.Errorf("read the timeline of %s: %w", e164, err)
-		}
-	}
-	heading := e164 + ": in no plan"
+	return head, key, x.alerts()
+}
+
+func numberView(head numberHead) (*view, error) {
+	heading := head.E164 + ": in no plan"
 	if len(head.Campaigns) > 0 {
-		heading = e164 + ": " + string(head.Campaigns[0].State)
+		heading = head.E164 + ": " + string(head.Campaigns[0].State)
 	}
-	if fresh {
-		v, err := newView("number", heading, heading, map[string]any{"number-head": head})
-		if err != nil {
-			return nil, err
-		}
-		rows := make([]timelineRow, len(head.Timeline.Entries))
-		for i, entry := range head.Timeline.Entries {
-			rows[i] = timelineRow{Entry: entry, ID: fmt.Sprint("t-", i)}
-		}
-		if err := addRows(v, "timeline-row", rows, func(r timelineRow) string { return r.ID }); err != nil {
-			return nil, err
-		}
-		m.key, m.made = key, v
+	v, err := newView("number", heading, heading, map[string]any{"number-head": head})
+	if err != nil {
+		return nil, err
 	}
-	return withAlerts(m.made, warnings)
+	rows := make([]timelineRow, len(head.Timeline.Entries))
+	for i, entry := range head.Timeline.Entries {
+		rows[i] = timelineRow{Entry: entry, ID: fmt.Sprint("t-", i)}
+	}
+	return v, addRows(v, "timeline-row", rows, func(r timelineRow) string { return r.ID })
 }
 
 // withAlerts returns a copy of a view with other alerts.
 func withAlerts(made *view, warnings alerts) (*view, error) {
 	v := *made
-	v.Blocks = map[string]template.HTML{}
-	for name, html := range made.Blocks {
-		v.Blocks[name] = html
-	}
+	v.Blocks = maps.Clone(made.Blocks)
 	var err error
 	v.Blocks["alerts"], err = render("alerts", warnings)
 	return &v, err
