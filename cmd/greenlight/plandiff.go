@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 
 	"greenlight/internal/account"
 	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
+	"greenlight/internal/preflight"
 	"greenlight/internal/process"
 	"greenlight/internal/settings"
 	"greenlight/internal/telnyx"
@@ -59,7 +59,7 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	}
 	forecasts, err := assigner.Foresee(ctx, account.NewReader(client, concurrency), set)
 	if err != nil {
-		return whyUnasked(ctx, err)
+		return preflight.Explain(ctx, err)
 	}
 	report := newDiffReport(c.Path, set.Hash, forecasts)
 	if err := c.write(out.Stdout, report); err != nil {
@@ -109,29 +109,6 @@ func (c *planDiffCommand) write(w io.Writer, report diffReport) error {
 	default:
 		return report.writeText(w, c.All, terminal.WantsColour(w))
 	}
-}
-
-// whyUnasked says in a sentence why Telnyx could not be asked to the end, and what
-// to do about it. No error of the client's holds the key.
-func whyUnasked(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("stopped before Telnyx had answered everything: %w", context.Cause(ctx))
-	}
-	reason, mend := ledger.UnknownError, "Read Telnyx's words."
-	switch answer, answered := errors.AsType[*telnyx.APIError](err); telnyx.Judge(err) {
-	case telnyx.StopEverything:
-		reason, mend = ledger.AccountBlocked, ledger.AccountBlocked.Advice().Action
-		if answered && answer.Status == http.StatusUnauthorized ||
-			telnyx.HasCode(err, telnyx.CodeAuthenticationFailed) || telnyx.HasCode(err, telnyx.CodeAuthorizationFailed) {
-			reason, mend = ledger.Unauthorized, ledger.Unauthorized.Advice().Action
-		}
-	case telnyx.Later:
-		reason, mend = ledger.TelnyxUnavailable, "Check the network and TELNYX_BASE_URL, and run this again."
-		if answered && answer.Status == http.StatusTooManyRequests {
-			reason, mend = ledger.RateLimited, "Wait a minute and run this again; a lower TELNYX_RATE keeps clear of the limit."
-		}
-	}
-	return fmt.Errorf("%s %s Told: %w", reason.Advice().Why, mend, err)
 }
 
 // diffReport is what an assigner would do about one set of plans. Its JSON form is

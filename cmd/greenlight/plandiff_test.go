@@ -430,7 +430,7 @@ func TestPlanDiff_SaysInASentenceWhyTelnyxCannotBeAsked(t *testing.T) {
 	}{
 		"key":     {401, `{"errors":[{"code":"10009","title":"Authentication failed","detail":"` + diffKey + `"}]}`, "Telnyx refuses the API key. Check TELNYX_API_KEY: Mission Control, Account, Keys & Credentials. Told: "},
 		"account": {403, `{"errors":[{"code":"20013","title":"Account blocked"}]}`, "Telnyx says that the account may not do this: funds, a limit, or a block. Look at"},
-		"rate":    {429, `{"errors":[{"code":"10011","title":"Too many requests"}]}`, "Telnyx asked for fewer requests. Wait a minute and run this again"},
+		"rate":    {429, `{"errors":[{"code":"10011","title":"Too many requests"}]}`, "Telnyx asked for fewer requests. Run this again in a minute"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newDiffWorld(t, onePlan(`numbers: ["+15551230001"]`))

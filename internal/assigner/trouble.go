@@ -44,9 +44,7 @@ func reasonOf(verdict telnyx.Verdict, err error) ledger.Reason {
 
 // stopReason tells a refused key from a refused account.
 func stopReason(err error) ledger.Reason {
-	answer, ok := errors.AsType[*telnyx.APIError](err)
-	if ok && (answer.Status == http.StatusUnauthorized || telnyx.HasCode(err, telnyx.CodeAuthenticationFailed) ||
-		telnyx.HasCode(err, telnyx.CodeAuthorizationFailed)) {
+	if telnyx.KeyRefused(err) {
 		return ledger.Unauthorized
 	}
 	return ledger.AccountBlocked

@@ -58,7 +58,7 @@ type Campaign struct {
 func Check(ctx context.Context, client *telnyx.Client, concurrency int, sets ...*plan.Set) ([]Report, error) {
 	s := newSurvey(client, concurrency)
 	if err := s.read(ctx, sets); err != nil {
-		return nil, explain(ctx, err)
+		return nil, Explain(ctx, err)
 	}
 	reports := make([]Report, len(sets))
 	for i, set := range sets {

@@ -11,9 +11,10 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// explain says why Telnyx could not be asked and what to do about it, in the words
-// that the ledger has for it, and then what exactly was told.
-func explain(ctx context.Context, err error) error {
+// Explain says why Telnyx could not be asked to the end and what to do about it, in the
+// words that the ledger has for it, and then what exactly was told. No error of the
+// client's holds the key.
+func Explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("stopped before Telnyx had answered everything: %w", context.Cause(ctx))
 	}
@@ -25,16 +26,14 @@ func explain(ctx context.Context, err error) error {
 // troubleOf returns the reason, and what to do if that is not what the ledger
 // advises on the day.
 func troubleOf(err error) (reason ledger.Reason, mend string) {
-	answer, answered := asAPIError(err)
 	switch telnyx.Judge(err) {
 	case telnyx.StopEverything:
-		if answered && answer.Status == http.StatusUnauthorized ||
-			telnyx.HasCode(err, telnyx.CodeAuthenticationFailed) || telnyx.HasCode(err, telnyx.CodeAuthorizationFailed) {
+		if telnyx.KeyRefused(err) {
 			return ledger.Unauthorized, ""
 		}
 		return ledger.AccountBlocked, ""
 	case telnyx.Later:
-		if answered && answer.Status == http.StatusTooManyRequests {
+		if answer, answered := asAPIError(err); answered && answer.Status == http.StatusTooManyRequests {
 			return ledger.RateLimited, "Run this again in a minute; a lower TELNYX_RATE keeps clear of the limit."
 		}
 		return ledger.TelnyxUnavailable, "Check the network and TELNYX_BASE_URL, and run this again."

@@ -179,6 +179,13 @@ func HasCode(err error, code string) bool {
 	return ok && e.has(code)
 }
 
+// KeyRefused reports whether err is an [APIError] about the API key, not about the account
+// that it belongs to.
+func KeyRefused(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && (e.Status == http.StatusUnauthorized || e.has(CodeAuthenticationFailed) || e.has(CodeAuthorizationFailed))
+}
+
 // WasSent reports whether the request that ended in err was given to the network
 // at all. It was not when an argument was refused or when the wait for the
 // [Turns] or the [Pacer] ended first.
