@@ -206,19 +206,32 @@ func TestDelivery_NoURLNoDelivery(t *testing.T) {
 }
 
 func TestSend_SignsAnything(t *testing.T) {
-	hooks := &inbox{answer: func(int) (*http.Response, error) { return status(http.StatusTeapot), nil }}
-	sim := telnyxsim.New(telnyxsim.Options{DeliveryTransport: hooks})
+	synctest.Test(t, func(t *testing.T) { // in which no second begins between signing and receiving
+		hooks := &inbox{answer: func(int) (*http.Response, error) { return status(http.StatusTeapot), nil }}
+		sim := telnyxsim.New(telnyxsim.Options{DeliveryTransport: hooks})
+		defer sim.Close()
+		got, err := sim.Send(t.Context(), hookURL, []byte("no JSON"))
+		if got != http.StatusTeapot || err != nil {
+			t.Errorf("Send = %d, %v, want 418", got, err)
+		}
+		hooks.all()[0].verify(t, sim.PublicKey())
+		if got := sim.Deliveries(); len(got) != 0 {
+			t.Errorf("deliveries = %+v, want none", got)
+		}
+	})
+}
+
+func TestSend_EndsWithItsContext(t *testing.T) {
+	waits := transport(func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})
+	sim := telnyxsim.New(telnyxsim.Options{DeliveryTransport: waits, DeliveryTimeout: time.Hour})
 	defer sim.Close()
-	got, err := sim.Send(t.Context(), hookURL, []byte("no JSON"))
-	if got != http.StatusTeapot || err != nil {
-		t.Errorf("Send = %d, %v, want 418", got, err)
-	}
-	hooks.all()[0].verify(t, sim.PublicKey())
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	hooks.answer = func(int) (*http.Response, error) { return nil, canceled.Err() }
-	if _, err := sim.Send(canceled, hookURL, nil); err == nil {
-		t.Error("Send with a canceled context = nil, want an error")
+	if _, err := sim.Send(canceled, hookURL, nil); err == nil || !strings.Contains(err.Error(), hookURL) {
+		t.Errorf("Send with a canceled context = %v, want an error that names the URL", err)
 	}
 }
 

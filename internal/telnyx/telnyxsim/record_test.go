@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// statusOf tells a number's record in four words.
+// statusOf tells a number's record in three words.
 func statusOf(t *testing.T, sim *telnyxsim.Simulator, phoneNumber string) [3]string {
 	t.Helper()
 	for _, a := range sim.Assignments() {
