@@ -421,6 +421,33 @@ POST /10dlc/phone_number_campaigns 0 true
 	}
 }
 
+func TestClient_TellsOfAnAttemptBeforeAndAfterIt(t *testing.T) {
+	type key struct{}
+	var told []string
+	c := &Client{
+		HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			told = append(told, "network")
+			return respond(404, ""), nil
+		})},
+		OnSend: func(ctx context.Context, method, route string) func(Call) {
+			told = append(told, fmt.Sprint("about to ", ctx.Value(key{}), " ", method, " ", route))
+			return func(call Call) { told = append(told, fmt.Sprint("over ", call.Status)) }
+		},
+		OnCall: func(call Call) { told = append(told, fmt.Sprint("call ", call.Status)) },
+	}
+	if _, err := c.Assign(context.WithValue(t.Context(), key{}, "send"), number, "a"); err == nil {
+		t.Error("no error")
+	}
+	want := []string{"about to send POST /10dlc/phone_number_campaigns", "network", "over 404", "call 404"}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	told = nil
+	if _, err := c.Assign(t.Context(), "", "a"); err == nil || told != nil {
+		t.Errorf("of a call that is not made: got %q, %v; want nothing told", told, err)
+	}
+}
+
 func TestClient_FollowsNoRedirect(t *testing.T) {
 	reached := false
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
@@ -516,20 +543,23 @@ func TestClient_AKeyWithALineBreakIsNotShownEither(t *testing.T) {
 }
 
 func TestClient_ReadsNoMoreThanItMust(t *testing.T) {
-	for name, status := range map[string]int{"answer": 200, "error": 500} {
+	for name, tt := range map[string]struct{ status, most int }{
+		"answer": {200, maxAnswer + 1}, // the byte more shows that it is too long
+		"error":  {500, maxErrorAnswer},
+	} {
 		var read int
 		body := io.LimitReader(readerFunc(func(p []byte) (int, error) {
 			read += len(p)
 			return copy(p, bytes.Repeat([]byte("a"), len(p))), nil
 		}), 1<<30)
 		c := &Client{HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: status, Body: io.NopCloser(body)}, nil
+			return &http.Response{StatusCode: tt.status, Body: io.NopCloser(body)}, nil
 		})}}
 		if _, err := c.Assign(t.Context(), number, "a"); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-		if read > 9<<20 {
-			t.Errorf("%s: read %d bytes", name, read)
+		if read > tt.most {
+			t.Errorf("%s: read %d bytes, want at most %d", name, read, tt.most)
 		}
 	}
 }

@@ -76,7 +76,7 @@ func TestTurns_GoRoundTheLanes(t *testing.T) {
 		"routine lanes among themselves": {"A A A B", "A B A A"},
 		"every eighth is routine":        {"A A a a a a a a a a a", "a a a a a a a A a a A"},
 		"every eighth round the lanes":   {"A A B a a a a a a a a a a a a a a a", "a a a a a a a A a a a a a a a B a A"},
-		"x":                              {"b a a b b", "b a b a b"},
+		"in the order of their first":    {"b a a b b", "b a b a b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
