@@ -76,6 +76,16 @@ func TestAssign_Refusals(t *testing.T) {
 	}
 }
 
+func TestAssign_RefusesABodyThatIsNoJSON(t *testing.T) {
+	sim := still(t, telnyxsim.Quirks{})
+	for method, path := range map[string]string{"POST": "", "PUT": "/" + numberA} {
+		got := call(t, sim, method, "/10dlc/phone_number_campaigns"+path, "no JSON")
+		if got.status != 400 || got.code(t) != "10015" || !strings.Contains(got.body, "JSON") {
+			t.Errorf("%s = %d %s, want 400 with 10015", method, got.status, got.body)
+		}
+	}
+}
+
 func TestAssign_IsAcceptedNotDone(t *testing.T) {
 	sim := still(t, telnyxsim.Quirks{})
 	got := post(t, sim, numberA, campaignID)
