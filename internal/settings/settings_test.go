@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -184,6 +185,8 @@ const keysAre = "in Mission Control (https://portal.telnyx.com), Account, Keys &
 
 func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
+	pipe := filepath.Join(t.TempDir(), "pipe") // nobody writes to it, so that who reads waits
+	must(t, syscall.Mkfifo(pipe, 0o600))
 	newAPIKey := "Create a key " + keysAre + ", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names."
 	newPublicKey := "Copy it " + keysAre + ", Public Key: 44 characters that end in =."
 	copyAnew := "Copy it anew " + keysAre + ", Public Key."
@@ -202,7 +205,8 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 
 		"no public key":         {set: map[string]string{"TELNYX_PUBLIC_KEY": ""}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is missing. " + newPublicKey},
 		"public key twice":      {set: map[string]string{"TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is given twice, directly and as a file. Leave out TELNYX_PUBLIC_KEY or TELNYX_PUBLIC_KEY_FILE."},
-		"public key file away":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: open " + missing + ": no such file or directory. " + newPublicKey},
+		"public key file away":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: stat " + missing + ": no such file or directory. " + newPublicKey},
+		"public key in a pipe":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": pipe}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: " + pipe + " is no regular file; a pipe or device may never end, and cannot be read again. " + newPublicKey},
 		"public key too short":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it holds 5 bytes, not 32" + parsing + copyAnew},
 		"public key in PEM":     {set: map[string]string{"TELNYX_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it is in PEM form, but Telnyx shows the bare key" + parsing + copyAnew},
 		"API key as public key": {set: map[string]string{"TELNYX_PUBLIC_KEY": apiKey}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it looks like an API key, which is a secret and another thing" + parsing + copyAnew},

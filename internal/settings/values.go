@@ -12,12 +12,17 @@ import (
 // secret returns a text that is given directly or in a file. The text itself
 // never gets into a fault.
 func secret(faults *Faults, setting, text, file, mend string) string {
+	return secretReadBy(os.ReadFile, faults, setting, text, file, mend)
+}
+
+// secretReadBy is secret with a way of its own to read the file.
+func secretReadBy(read func(path string) ([]byte, error), faults *Faults, setting, text, file, mend string) string {
 	if text != "" && file != "" {
 		faults.add(setting, "is given twice, directly and as a file", "Leave out "+setting+" or "+setting+"_FILE.")
 		return ""
 	}
 	if file != "" {
-		content, err := os.ReadFile(file)
+		content, err := read(file)
 		if err != nil {
 			faults.add(setting+"_FILE", "cannot be read: "+err.Error(), mend)
 			return ""
@@ -49,18 +54,18 @@ func address(faults *Faults, setting, text string) {
 }
 
 // yes reads a setting that is yes or no.
-func yes(faults *Faults, name, text string) bool {
+func yes(faults *Faults, setting, text string) bool {
 	if text != "yes" && text != "no" {
-		faults.add(name, fmt.Sprintf("is %q", text), "Write yes or no.")
+		faults.add(setting, fmt.Sprintf("is %q", text), "Write yes or no.")
 	}
 	return text == "yes"
 }
 
 // span reads a time within bounds, which between names.
-func span(faults *Faults, name, text string, least, most time.Duration, between, example string) time.Duration {
+func span(faults *Faults, setting, text string, least, most time.Duration, between, example string) time.Duration {
 	d, err := time.ParseDuration(text)
 	if err != nil || d < least || d > most {
-		faults.add(name, fmt.Sprintf("%q is no time between %s", text, between), "Write it like "+example+".")
+		faults.add(setting, fmt.Sprintf("%q is no time between %s", text, between), "Write it like "+example+".")
 	}
 	return d
 }
