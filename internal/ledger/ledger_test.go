@@ -618,6 +618,9 @@ func TestDropCampaign_TakesItOffUnlessItChanged(t *testing.T) {
 	ready.Phase = ledger.Ready
 	entry, err := book.PutCampaign(t.Context(), stale, ready)
 	must(t, err)
+	ready.NextAt = noon // beside the record
+	entry, err = book.PutCampaign(t.Context(), entry, ready)
+	must(t, err)
 	if err := book.DropCampaign(t.Context(), stale); !errors.Is(err, ledger.ErrChanged) || !strings.Contains(err.Error(), tcrID) {
 		t.Errorf("at a stale revision: got %v, want ErrChanged with the campaign", err)
 	}
@@ -627,6 +630,9 @@ func TestDropCampaign_TakesItOffUnlessItChanged(t *testing.T) {
 	}
 	if got := len(history(t, js, "CAMPAIGNS", tcrID)); got != 3 {
 		t.Errorf("got %d entries of history, want two records and the end", got)
+	}
+	if look, err := bucketOf(t, js, "LOOKS").Get(t.Context(), tcrID); !errors.Is(err, jetstream.ErrKeyNotFound) {
+		t.Errorf("its next look is still there: %v, %v", look, err)
 	}
 }
 

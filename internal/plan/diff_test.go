@@ -216,8 +216,8 @@ func BenchmarkDiff(b *testing.B) {
 // asText has one line for each number: a sign, the number, the action, and the
 // record that decided. It ends with a newline unless there are no changes.
 //
-//   - +15551234567  attach
-//     = +15551234568  done            ASSIGNED on C6X6M95
+//	= +15551234567  done            ASSIGNED on C6X6M95
+//	+ +15551234568  attach
 func asText(c Changes) string {
 	width := 0
 	for _, change := range c {

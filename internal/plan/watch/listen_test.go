@@ -41,6 +41,27 @@ func TestRun_PollsWithoutEvents(t *testing.T) {
 	}
 }
 
+func TestEar_TellsAFailureAgainOnceAllWasHeard(t *testing.T) {
+	told := 0
+	e := ear{newEvents: deaf, onBlind: func(error) { told++ }}
+	for range 3 {
+		e.open()
+		e.forgive() // there is nothing to forgive while it fails
+	}
+	if told != 1 {
+		t.Errorf("the same failure was told %d times, want once", told)
+	}
+	e.newEvents = fsnotify.NewWatcher
+	e.open()
+	e.forgive()
+	e.close()
+	e.newEvents = deaf
+	e.open()
+	if told != 2 {
+		t.Errorf("after a time without it, it was told %d times, want once more", told)
+	}
+}
+
 func TestRun_LooksWhenEventsWereLost(t *testing.T) {
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")

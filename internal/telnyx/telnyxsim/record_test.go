@@ -32,20 +32,25 @@ func TestRecord_MovesWithItsDelays(t *testing.T) {
 			ReattachDelay: time.Minute,
 		})
 		defer sim.Close()
+		begin := time.Now()
 		post(t, sim, numberA, campaignID)
 		for _, stage := range []struct {
-			after time.Duration
-			want  [3]string
+			after, updated time.Duration // since the last stage, and since the POST
+			want           [3]string
 		}{
-			{time.Minute - time.Second, [3]string{"PENDING_ASSIGNMENT", "PENDING", "PENDING"}},
-			{2 * time.Second, [3]string{"ASSIGNED", "PENDING", "PENDING"}},
-			{time.Hour, [3]string{"ASSIGNED", "ADDED", "PENDING"}},
-			{time.Hour, [3]string{"ASSIGNED", "ADDED", "ADDED"}},
+			{time.Minute - time.Second, 0, [3]string{"PENDING_ASSIGNMENT", "PENDING", "PENDING"}},
+			{2 * time.Second, time.Minute, [3]string{"ASSIGNED", "PENDING", "PENDING"}},
+			{time.Hour, time.Hour + time.Minute, [3]string{"ASSIGNED", "ADDED", "PENDING"}},
+			{time.Hour, 2*time.Hour + time.Minute, [3]string{"ASSIGNED", "ADDED", "ADDED"}},
 		} {
 			time.Sleep(stage.after)
 			synctest.Wait()
 			if got := statusOf(t, sim, numberA); got != stage.want {
 				t.Errorf("record = %v, want %v", got, stage.want)
+			}
+			if a := sim.Assignments()[0]; !a.CreatedAt.Equal(begin) || a.UpdatedAt.Sub(begin) != stage.updated {
+				t.Errorf("%s: created at %s, updated after %s; want %s and %s",
+					a.Status, a.CreatedAt, a.UpdatedAt.Sub(begin), begin, stage.updated)
 			}
 		}
 		if got := remove(t, sim, numberA); got.status != 200 || got.object(t)["assignmentStatus"] != "PENDING_UNASSIGNMENT" {
@@ -119,6 +124,9 @@ func TestRecord_FailsWithReasons(t *testing.T) {
 		record := read(t, sim, numberA).object(t)
 		if record["assignmentStatus"] != "FAILED_ASSIGNMENT" || record["failureReasons"] != "Number is not eligible" {
 			t.Errorf("record = %v, want FAILED_ASSIGNMENT with its reason", record)
+		}
+		if got := statusOf(t, sim, numberA); got[1] != "FAILED" || got[2] != "FAILED" {
+			t.Errorf("mappings = %v, want them failed too", got[1:])
 		}
 		payload := hooks.all()[0].event(t).Data.Payload
 		want := map[string]any{
