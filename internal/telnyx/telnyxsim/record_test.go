@@ -85,7 +85,7 @@ func TestRecord_MovesWithItsDelays(t *testing.T) {
 
 func TestRecord_DelaysMayBeEndless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, MappingGap: telnyxsim.Never})
+		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, MappingDelay: time.Minute, MappingGap: telnyxsim.Never})
 		defer sim.Close()
 		post(t, sim, numberA, campaignID)
 		time.Sleep(24 * time.Hour)
@@ -109,6 +109,32 @@ func TestRecord_RemovalOvertakesAssignment(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		if got := hooks.summaries(t); !slices.Equal(got, []string{"DELETION success " + numberA}) {
 			t.Errorf("events = %v, want the DELETION alone", got)
+		}
+	})
+}
+
+func TestRecord_WhatWasOvertakenDoesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hooks := &inbox{}
+		sim := account(t, telnyxsim.Options{DeliveryTransport: hooks, MappingDelay: time.Hour, UnassignDelay: time.Hour})
+		defer sim.Close()
+		post(t, sim, numberA, campaignID)
+		time.Sleep(time.Minute)
+		put(t, sim, numberA, otherID) // before the mappings of the first campaign
+		time.Sleep(2 * time.Hour)
+		remove(t, sim, numberA)
+		time.Sleep(time.Minute)
+		_ = sim.AttachNumber(numberA, campaignID, telnyx.Assigned) // before the end of the removal
+		time.Sleep(2 * time.Hour)
+		if got := read(t, sim, numberA); got.status != 200 || got.object(t)["campaignId"] != campaignID {
+			t.Errorf("GET = %d %s, want the number on %s", got.status, got.body, campaignID)
+		}
+		want := []string{
+			"ASSIGNMENT success " + numberA, "ASSIGNMENT success " + numberA,
+			"STATUS_UPDATE ADDED " + numberA, "STATUS_UPDATE ADDED " + numberA, // of the second campaign
+		}
+		if diff := cmp.Diff(want, hooks.summaries(t)); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -161,6 +187,12 @@ func TestRecord_CarrierMayRefuse(t *testing.T) {
 			if got[field] != value {
 				t.Errorf("%s = %v, want %s", field, got[field], value)
 			}
+		}
+		sim.DetachNumber(numberA)
+		post(t, sim, numberA, campaignID)
+		synctest.Wait()
+		if got, want := statusOf(t, sim, numberA), [3]string{"ASSIGNED", "ADDED", "ADDED"}; got != want {
+			t.Errorf("second time = %v, want %v", got, want)
 		}
 	})
 }
