@@ -542,24 +542,31 @@ func TestClient_AKeyWithALineBreakIsNotShownEither(t *testing.T) {
 	assertNoSecret(t, "error", err.Error())
 }
 
-func TestClient_ReadsNoMoreThanItMust(t *testing.T) {
+func TestClient_ReadsNoMoreThanItMustAndLetsGoOfIt(t *testing.T) {
 	for name, tt := range map[string]struct{ status, most int }{
 		"answer": {200, maxAnswer + 1}, // the byte more shows that it is too long
 		"error":  {500, maxErrorAnswer},
 	} {
 		var read int
+		var end closeNoted
 		body := io.LimitReader(readerFunc(func(p []byte) (int, error) {
 			read += len(p)
 			return copy(p, bytes.Repeat([]byte("a"), len(p))), nil
 		}), 1<<30)
 		c := &Client{HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: tt.status, Body: io.NopCloser(body)}, nil
+			return &http.Response{StatusCode: tt.status, Body: struct {
+				io.Reader
+				io.Closer
+			}{body, &end}}, nil
 		})}}
 		if _, err := c.Assign(t.Context(), number, "a"); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 		if read > tt.most {
 			t.Errorf("%s: read %d bytes, want at most %d", name, read, tt.most)
+		}
+		if !end.closed {
+			t.Errorf("%s: the rest holds its connection", name)
 		}
 	}
 }
