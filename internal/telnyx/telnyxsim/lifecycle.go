@@ -191,7 +191,8 @@ func (s *Simulator) Expire(id string) error {
 // (https://support.telnyx.com/en/articles/10723378-10dlc-campaign-suspended).
 // campaignStatus stays what it was. That article speaks of a TCR status
 // «Suspended»: for that reading call SetCampaignStatus with TCR_SUSPENDED
-// afterwards. Waking makes the campaign MNO_PROVISIONED in either case.
+// afterwards, which waking makes MNO_PROVISIONED. Any other status stays, so that what
+// expires meanwhile is over.
 func (s *Simulator) MakeDormant(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.Dormant = true
@@ -217,7 +218,12 @@ func (s *Simulator) wake(c *campaign) {
 	if c.waking {
 		return
 	}
-	awake := func() { c.Dormant, c.waking, c.CampaignStatus = false, false, telnyx.CampaignMNOProvisioned }
+	awake := func() {
+		c.Dormant, c.waking = false, false
+		if c.CampaignStatus == telnyx.CampaignTCRSuspended {
+			c.CampaignStatus = telnyx.CampaignMNOProvisioned
+		}
+	}
 	if s.options.ReactivateDelay == 0 {
 		awake()
 		return

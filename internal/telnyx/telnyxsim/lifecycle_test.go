@@ -232,6 +232,20 @@ func TestDormant_IsWokenOnceAndMayFallAsleepAgain(t *testing.T) {
 	})
 }
 
+func TestDormant_WakingDoesNotReviveWhatExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, ReactivateDelay: time.Minute})
+		defer sim.Close()
+		_ = sim.MakeDormant(campaignID)
+		post(t, sim, numberA, campaignID)
+		_ = sim.Expire(campaignID)
+		time.Sleep(time.Hour)
+		if c, _ := sim.Campaign(campaignID); c.Dormant || c.CampaignStatus != telnyx.CampaignTCRExpired {
+			t.Errorf("campaign dormant %t, %s; want it awake and expired", c.Dormant, c.CampaignStatus)
+		}
+	})
+}
+
 func TestDormant_MayRefuseInstead(t *testing.T) {
 	sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, Quirks: telnyxsim.Quirks{RefuseDormant: true}})
 	_ = sim.MakeDormant(campaignID)
