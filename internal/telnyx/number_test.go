@@ -138,7 +138,7 @@ func TestClient_ProfileNumberSettingsAreThatProfilesOnly(t *testing.T) {
 	})
 }
 
-func TestClient_SetMessagingProfile(t *testing.T) {
+func TestClient_SetMessagingProfileSendsTheProfileAlone(t *testing.T) {
 	c, s := newServer(t, ok(`{"data":{"id":"12345","phone_number":"+16715455939","messaging_profile_id":"p","type":"longcode"}}`))
 	got, err := c.SetMessagingProfile(t.Context(), "12345", "p")
 	if err != nil {

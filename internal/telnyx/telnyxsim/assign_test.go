@@ -21,7 +21,7 @@ func still(t *testing.T, quirks telnyxsim.Quirks) *telnyxsim.Simulator {
 	})
 }
 
-func TestAssign_Refusals(t *testing.T) {
+func TestAssign_RefusesWhatCannotBeAttached(t *testing.T) {
 	for _, tc := range []struct {
 		name        string
 		prepare     func(*telnyxsim.Simulator) error
@@ -98,7 +98,7 @@ func TestAssign_IsAcceptedNotDone(t *testing.T) {
 	}
 }
 
-func TestAssign_FullCampaign(t *testing.T) {
+func TestAssign_RefusesMoreThanACampaignCarries(t *testing.T) {
 	sim := account(t, telnyxsim.Options{MaxNumbersPerCampaign: 2, AssignDelay: telnyxsim.Never})
 	_ = sim.AttachNumber(numberA, campaignID, telnyx.Assigned)
 	_ = sim.AttachNumber(numberB, campaignID, telnyx.FailedAssignment)
@@ -111,7 +111,7 @@ func TestAssign_FullCampaign(t *testing.T) {
 	}
 }
 
-func TestAssign_SamePairAgain(t *testing.T) {
+func TestAssign_TakesTheSamePairAgain(t *testing.T) {
 	sim := still(t, telnyxsim.Quirks{})
 	first := post(t, sim, numberA, campaignID)
 	second := post(t, sim, numberA, campaignID)
@@ -215,7 +215,7 @@ func TestAssignments_PathMayHoldThePlusEitherWay(t *testing.T) {
 	}
 }
 
-func TestAssignments_List(t *testing.T) {
+func TestAssignments_AreSortedFilteredAndPaged(t *testing.T) {
 	sim := account(t, telnyxsim.Options{MaxPageSize: 2, DeliveryTransport: &inbox{}})
 	_ = sim.AttachNumber(numberB, campaignID, telnyx.Assigned)
 	_ = sim.AttachNumber(numberA, otherID, telnyx.Assigned)

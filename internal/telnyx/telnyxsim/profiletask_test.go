@@ -72,7 +72,7 @@ func effective(sim *telnyxsim.Simulator) map[string]telnyxsim.Write {
 	return found
 }
 
-func TestProfileTask_Refusals(t *testing.T) {
+func TestProfileTask_RefusesWhatCannotBegin(t *testing.T) {
 	status := func(status telnyx.CampaignStatus) func(*telnyxsim.Simulator) {
 		return func(s *telnyxsim.Simulator) { _ = s.SetCampaignStatus(campaignID, status) }
 	}
@@ -207,7 +207,7 @@ func TestProfileTask_TakesTheNumbersThatAreOnTheProfileThen(t *testing.T) {
 	})
 }
 
-func TestProfileTask_NumberOfAnotherCampaign(t *testing.T) {
+func TestProfileTask_MovesOrSkipsANumberOfAnotherCampaign(t *testing.T) {
 	for name, skips := range map[string]bool{"is stolen": false, "is skipped": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -368,7 +368,7 @@ func TestProfileTask_CampaignMayBeSuspendedMeanwhile(t *testing.T) {
 	})
 }
 
-func TestProfileTask_SharedCampaign(t *testing.T) {
+func TestProfileTask_KnowsASharedCampaignByItsTCRID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}})
 		defer sim.Close()
