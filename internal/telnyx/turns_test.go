@@ -260,6 +260,39 @@ func TestTurns_OneWhoGivesUpLeavesTheOthersTheirOrder(t *testing.T) {
 	assertAllFree(t, turns, 1)
 }
 
+func TestTurns_CountAnewForARoutineCallThatComesLater(t *testing.T) {
+	turns := NewTurns(1)
+	enter(t, turns)
+	pass := func() { // the place goes on to a prompt call
+		turns.prompt.add("a")
+		turns.giveBack()
+	}
+	gone := turns.routine.add("r")
+	for range routineEvery - 1 {
+		pass()
+	}
+	turns.giveUp(gone) // as its turn has come
+	pass()
+	late := turns.routine.add("r")
+	for range routineEvery - 1 {
+		pass()
+		select {
+		case <-late.granted:
+			t.Fatal("the one that came later was served for the one that is gone")
+		default:
+		}
+	}
+	pass()
+	select {
+	case <-late.granted:
+	default:
+		t.Error("passed over for the eighth place")
+	}
+	turns.giveBack() // to the prompt call that waits still
+	turns.giveBack()
+	assertAllFree(t, turns, 1)
+}
+
 func TestTurns_EnterHoldsThePlaceForSeveralCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, most := network()
