@@ -317,9 +317,16 @@ func TestWebhookDeliveries_AreServed(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", tc.name, diff)
 			}
 		}
-		id := sim.Deliveries()[0].ID
-		if got := call(t, sim, "GET", "/webhook_deliveries/"+id, ""); got.status != 200 || !strings.Contains(got.body, id) {
-			t.Errorf("GET one = %d %s", got.status, got.body)
+		for i, want := range []string{`"attempts":[{"status":"delivered"`, `"errors":[75499]`} {
+			id := sim.Deliveries()[i].ID
+			got := call(t, sim, "GET", "/webhook_deliveries/"+id, "")
+			if got.status != 200 || !strings.Contains(got.body, id) || !strings.Contains(got.body, want) {
+				t.Errorf("GET one = %d %s, want 200 with %s", got.status, got.body, want)
+			}
+			headers := `"headers":[["Content-Type","application/json"],["Telnyx-Signature-Ed25519",`
+			if !strings.Contains(got.body, headers) {
+				t.Errorf("GET one = %s, want the headers by name: %s", got.body, headers)
+			}
 		}
 		if got := call(t, sim, "GET", "/webhook_deliveries/nope", ""); got.status != 404 {
 			t.Errorf("GET unknown = %d, want 404", got.status)
