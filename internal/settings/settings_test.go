@@ -398,6 +398,7 @@ func TestConnect_NeverTellsTheToken(t *testing.T) {
 		"nobody there":              {settings.NATS{URL: "nats://" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
 		"user and password":         {settings.NATS{URL: "nats://me:" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
 		"no scheme":                 {settings.NATS{URL: natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
+		"over a websocket":          {settings.NATS{URL: "ws://" + natsToken + "@" + closed}, "cannot be used: connect to NATS at ws://" + closed},
 		"second of two":             {settings.NATS{URL: "nats://" + closed + ",nats://" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
 		"port in words":             {settings.NATS{URL: "nats://" + natsToken + "@127.0.0.1:x"}, "is no address of a NATS server. Write it like nats://localhost:4222"},
 		"control character":         {settings.NATS{URL: "nats://" + natsToken + "\x7f@127.0.0.1:4222"}, "is no address of a NATS server. Write it like nats://localhost:4222"},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -94,6 +95,31 @@ func TestRun_ListensAgainAfterAnError(t *testing.T) {
 	if _, _, blind := w.told(); len(blind) != 1 || !strings.Contains(blind[0], "bad descriptor") {
 		t.Errorf("OnBlind: got %q, want the reason, once", blind)
 	}
+}
+
+func TestRun_EventsWithoutEndPutOffALookUntilThePollAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		quiet := time.NewTimer(never)
+		r := &run{Watcher: &Watcher{options: Options{Settle: time.Second, Poll: 10 * time.Second}}, quiet: quiet}
+		events := time.NewTicker(500 * time.Millisecond)
+		defer events.Stop()
+		began := time.Now()
+		for {
+			select {
+			case <-events.C:
+				r.stir()
+				if time.Since(began) > time.Minute {
+					t.Fatal("put off for a minute")
+				}
+			case <-quiet.C:
+				// The first event came half a second after the beginning.
+				if got, want := time.Since(began), 10500*time.Millisecond; got != want || !r.overdue() {
+					t.Errorf("a look is due after %s, overdue %t; want %s and true", got, r.overdue(), want)
+				}
+				return
+			}
+		}
+	})
 }
 
 // TestRun_PollWaitsForQuiet has files that move between poll and look without an
