@@ -140,6 +140,7 @@ func TestClient_SendsNothingForAnInvalidArgument(t *testing.T) {
 	ctx := t.Context()
 	for name, call := range map[string]func() error{
 		"empty id":           func() error { _, err := c.Campaign(ctx, ""); return err },
+		"a dot":              func() error { _, err := c.Campaign(ctx, "."); return err },
 		"dots":               func() error { _, err := c.Campaign(ctx, ".."); return err },
 		"long id":            func() error { _, err := c.Campaign(ctx, CampaignID(strings.Repeat("a", 1<<16))); return err },
 		"no TCR id":          func() error { _, err := c.PartnerCampaign(ctx, ""); return err },
