@@ -13,7 +13,7 @@ func TestAction_SignIsOneCharacterEach(t *testing.T) {
 	}
 }
 
-func TestChange_JSON(t *testing.T) {
+func TestChange_IsNumberAndActionInJSON(t *testing.T) {
 	got, err := json.Marshal(Changes{{Number: "+15551234567", Action: WaitToAttach}})
 	if want := `[{"number":"+15551234567","action":"wait_to_attach"}]`; err != nil || string(got) != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)

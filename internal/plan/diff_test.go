@@ -13,9 +13,9 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// TestDiff_Golden shows plan, campaign, records and the wanted changes in one
-// file each.
-func TestDiff_Golden(t *testing.T) {
+// TestDiff_GivesTheGoldenChanges shows plan, campaign, records and the wanted
+// changes in one file each.
+func TestDiff_GivesTheGoldenChanges(t *testing.T) {
 	eachFixture(t, "diff", func(t *testing.T, f fixture) {
 		set, err := LoadBytes("plan.yaml", f.file("plan.yaml"))
 		if err != nil {
@@ -77,12 +77,12 @@ func randomPlan(r *rand.Rand) Campaign {
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
-// TestDiff_Properties checks over random plans and records what Greenlight
+// TestDiff_KeepsItsPromises checks over random plans and records what Greenlight
 // promises: no write is asked for while any record speaks against it, no number is
 // taken from a campaign that the plan does not name under move_from, every planned
 // number has exactly one verdict, a number that is not planned is at most
 // extra, and neither the order of the records nor the inputs themselves change.
-func TestDiff_Properties(t *testing.T) {
+func TestDiff_KeepsItsPromises(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 5_000 {
 		want, records := randomPlan(r), randomRecords(r)
@@ -179,9 +179,9 @@ func TestDiff_RecordIsACopy(t *testing.T) {
 	}
 }
 
-// TestDiff_UnknownCampaign: without an id to compare, every record belongs to
-// somebody else.
-func TestDiff_UnknownCampaign(t *testing.T) {
+// TestDiff_OnAnUnknownCampaignIsAConflict: without an id to compare, every record
+// belongs to somebody else.
+func TestDiff_OnAnUnknownCampaignIsAConflict(t *testing.T) {
 	records := []telnyx.Assignment{{PhoneNumber: "+15551234567", AssignmentStatus: telnyx.Assigned}}
 	changes := Diff(Campaign{Numbers: []E164{"+15551234567"}}, telnyx.Campaign{}, records)
 	if len(changes) != 1 || changes[0].Action != Conflict {
@@ -216,8 +216,8 @@ func BenchmarkDiff(b *testing.B) {
 // asText has one line for each number: a sign, the number, the action, and the
 // record that decided. It ends with a newline unless there are no changes.
 //
-//   - +15551234567  attach
-//     = +15551234568  done            ASSIGNED on C6X6M95
+//	= +15551234567  done            ASSIGNED on C6X6M95
+//	+ +15551234568  attach
 func asText(c Changes) string {
 	width := 0
 	for _, change := range c {

@@ -90,7 +90,7 @@ func TestNumberError_ShortensTheText(t *testing.T) {
 	}
 }
 
-func TestE164_Digits(t *testing.T) {
+func TestE164_DigitsAreWithoutThePlus(t *testing.T) {
 	if got := E164("+15551234567").Digits(); got != "15551234567" {
 		t.Errorf("got %q", got)
 	}

@@ -26,7 +26,7 @@ func TestFaults_AreErrorsOneByOne(t *testing.T) {
 	}
 }
 
-func TestFault_Error(t *testing.T) {
+func TestFault_TellsPlaceWhatWhyAndMend(t *testing.T) {
 	fault := &Fault{"a.yaml", 3, 7, "name", "is empty", "write one"}
 	if got, want := fault.Error(), "a.yaml:3:7: name: is empty; write one"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -37,7 +37,7 @@ func loadFS(fsys fs.FS, name string) (*Set, error) {
 	return l.load(name)
 }
 
-func TestLoad_Good(t *testing.T) {
+func TestLoad_ReadsGoodPlans(t *testing.T) {
 	eachFixture(t, "good", func(t *testing.T, f fixture) {
 		set, err := loadFS(f.plans(t), ".")
 		if err != nil {
@@ -51,7 +51,7 @@ func TestLoad_Good(t *testing.T) {
 	})
 }
 
-func TestLoad_Example(t *testing.T) {
+func TestLoad_ReadsTheExample(t *testing.T) {
 	set, err := LoadBytes("plan.example.yaml", config.ExamplePlan)
 	if err != nil {
 		t.Fatal(err)
@@ -91,9 +91,9 @@ func TestLoad_AFileOfAnyName(t *testing.T) {
 	}
 }
 
-// TestLoad_KubernetesMount lays a folder out as the kubelet does, and reads each
-// plan once.
-func TestLoad_KubernetesMount(t *testing.T) {
+// TestLoad_ReadsEachPlanOfAKubernetesMountOnce lays a folder out as the kubelet
+// does.
+func TestLoad_ReadsEachPlanOfAKubernetesMountOnce(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "..2026_11_23/spring.yaml", small("a", "a", "+15551234567"))
 	link(t, "..2026_11_23", filepath.Join(dir, "..data"))
@@ -109,7 +109,7 @@ func TestLoad_KubernetesMount(t *testing.T) {
 	}
 }
 
-func TestLoad_UnreadableThings(t *testing.T) {
+func TestLoad_TellsEachThingThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "good.yaml", small("a", "a", "+15551234567"))
 	write(t, dir, "big.yaml", bytes.Repeat([]byte("#"), maxFileSize+1))
@@ -169,7 +169,7 @@ func (l lockedFolder) Open(name string) (fs.File, error) {
 	return l.MapFS.Open(name)
 }
 
-func TestLoad_NothingThere(t *testing.T) {
+func TestLoad_RefusesAPathWithoutPlans(t *testing.T) {
 	for path, want := range map[string]string{
 		"testdata/none": "testdata/none:1:1: file: cannot be read (no such file or directory); check the path and its permissions",
 		"testdata/good": "testdata/good:1:1: folder: holds no plan; put a file *.yaml in it, see config/plan.example.yaml",
@@ -229,7 +229,7 @@ func TestSet_HashStays(t *testing.T) {
 	}
 }
 
-func TestSet_Find(t *testing.T) {
+func TestSet_FindsAnEntryByItsID(t *testing.T) {
 	set := load(t, `version: 1
 campaigns:
   - {name: a, campaign_id: a, numbers: [+15551234567]}

@@ -18,8 +18,7 @@ import (
 )
 
 // beyondSchema are the faults that config/plan.schema.json cannot express, by
-// their fixtures, and why. Reasons that stand
-// often have a name.
+// their fixtures, and why. Reasons that stand often have a name.
 var beyondSchema = map[string]string{
 	"anchor_and_alias":              readsAlike,
 	"merge_key":                     readsAlike,

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestLoad_Faults pins the whole text of every refusal: the files of
+// TestLoad_RefusesInTheseWords pins the whole text of every refusal: the files of
 // testdata/faults are what people will read.
-func TestLoad_Faults(t *testing.T) {
+func TestLoad_RefusesInTheseWords(t *testing.T) {
 	eachFixture(t, "faults", func(t *testing.T, f fixture) {
 		set, err := loadFS(f.plans(t), ".")
 		if set != nil {

@@ -2,7 +2,7 @@ package plan
 
 import "testing"
 
-func TestNearest(t *testing.T) {
+func TestNearest_IsTheKeyThatWasMeant(t *testing.T) {
 	known := []string{"name", "campaign_id", "tcr_campaign_id", "numbers", "max_numbers"}
 	for word, want := range map[string]string{
 		"name":          "name",
@@ -32,7 +32,7 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-func TestList(t *testing.T) {
+func TestList_JoinsWithCommasAndOr(t *testing.T) {
 	for want, words := range map[string][]string{
 		"":          nil,
 		"a":         {"a"},

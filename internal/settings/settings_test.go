@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -184,9 +185,9 @@ const keysAre = "in Mission Control (https://portal.telnyx.com), Account, Keys &
 
 func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 	missing, large := filepath.Join(t.TempDir(), "missing"), filepath.Join(t.TempDir(), "large")
-	if err := os.WriteFile(large, make([]byte, 1<<17), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(large, make([]byte, 1<<17), 0o600))
+	pipe := filepath.Join(t.TempDir(), "pipe") // nobody writes to it, so that who reads waits
+	must(t, syscall.Mkfifo(pipe, 0o600))
 	newAPIKey := "Create a key " + keysAre + ", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names."
 	newPublicKey := "Copy it " + keysAre + ", Public Key: 44 characters that end in =."
 	copyAnew := "Copy it anew " + keysAre + ", Public Key."
@@ -206,7 +207,8 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 
 		"no public key":         {set: map[string]string{"TELNYX_PUBLIC_KEY": ""}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is missing. " + newPublicKey},
 		"public key twice":      {set: map[string]string{"TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is given twice, directly and as a file. Leave out TELNYX_PUBLIC_KEY or TELNYX_PUBLIC_KEY_FILE."},
-		"public key file away":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: open " + missing + ": no such file or directory. " + newPublicKey},
+		"public key file away":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: stat " + missing + ": no such file or directory. " + newPublicKey},
+		"public key in a pipe":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": pipe}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: " + pipe + " is no regular file; a pipe or device may never end, and cannot be read again. " + newPublicKey},
 		"public key too short":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it holds 5 bytes, not 32" + parsing + copyAnew},
 		"public key in PEM":     {set: map[string]string{"TELNYX_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it is in PEM form, but Telnyx shows the bare key" + parsing + copyAnew},
 		"API key as public key": {set: map[string]string{"TELNYX_PUBLIC_KEY": apiKey}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it looks like an API key, which is a secret and another thing" + parsing + copyAnew},
@@ -214,10 +216,11 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 
 		"base URL without scheme": {set: map[string]string{"TELNYX_BASE_URL": "api.telnyx.com/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) "api.telnyx.com/v2" is no web address. Leave it out, or write it like https://api.telnyx.com/v2.`},
 		"base URL of a file":      {set: map[string]string{"TELNYX_BASE_URL": "file://host/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) "file://host/v2" is no web address. Leave it out, or write it like https://api.telnyx.com/v2.`},
-		"rate in words":           {set: map[string]string{"TELNYX_RATE": "fast"}, want: `TELNYX_RATE (--telnyx-rate) "fast" is no rate. Write calls a second, such as 5 or 0.5, or leave it out.`},
-		"rate of zero":            {set: map[string]string{"TELNYX_RATE": "0"}, want: `TELNYX_RATE (--telnyx-rate) "0" is no rate. Write calls a second, such as 5 or 0.5, or leave it out.`},
-		"rate that is no number":  {set: map[string]string{"TELNYX_RATE": "NaN"}, want: `TELNYX_RATE (--telnyx-rate) "NaN" is no rate. Write calls a second, such as 5 or 0.5, or leave it out.`},
-		"rate without bound":      {set: map[string]string{"TELNYX_RATE": "Inf"}, want: `TELNYX_RATE (--telnyx-rate) "Inf" is no rate. Write calls a second, such as 5 or 0.5, or leave it out.`},
+		"rate in words":           {set: map[string]string{"TELNYX_RATE": "fast"}, want: `TELNYX_RATE (--telnyx-rate) "fast" is no rate. Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.`},
+		"rate of zero":            {set: map[string]string{"TELNYX_RATE": "0"}, want: `TELNYX_RATE (--telnyx-rate) "0" is no rate. Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.`},
+		"rate that is no number":  {set: map[string]string{"TELNYX_RATE": "NaN"}, want: `TELNYX_RATE (--telnyx-rate) "NaN" is no rate. Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.`},
+		"rate without bound":      {set: map[string]string{"TELNYX_RATE": "Inf"}, want: `TELNYX_RATE (--telnyx-rate) "Inf" is no rate. Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.`},
+		"rate beyond the bound":   {set: map[string]string{"TELNYX_RATE": "1001"}, want: `TELNYX_RATE (--telnyx-rate) "1001" is no rate. Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.`},
 		"concurrency of zero":     {set: map[string]string{"TELNYX_CONCURRENCY": "0"}, want: `TELNYX_CONCURRENCY (--telnyx-concurrency) "0" is no number from 1 to 100. Leave it out for the default.`},
 		"replicas in words":       {set: map[string]string{"REPLICAS": "three"}, want: `REPLICAS (--replicas) "three" is no number from 1 to 5. Leave it out for the default.`},
 		"body over the stream's":  {set: map[string]string{"MAX_BODY": tooLarge}, want: fmt.Sprintf("MAX_BODY (--max-body) %q is no number from 1024 to %d. Leave it out for the default.", tooLarge, webhook.MaxMaxBody)},
@@ -236,6 +239,7 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 
 		"listen without port":        {set: map[string]string{"LISTEN": "8080"}, want: `LISTEN (--listen) "8080" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
 		"listen on a name's port":    {set: map[string]string{"LISTEN": ":http"}, want: `LISTEN (--listen) ":http" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
+		"listen on a port below 0":   {set: map[string]string{"LISTEN": ":-1"}, want: `LISTEN (--listen) ":-1" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
 		"admin port too high":        {set: map[string]string{"ADMIN_LISTEN": ":65536"}, want: `ADMIN_LISTEN (--admin-listen) ":65536" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
 		"certificate without key":    {set: map[string]string{"TLS_CERT": missing}, want: "TLS_KEY (--tls-key) is missing, and TLS_CERT is given. Name the file with the certificate's private key, or leave out both."},
 		"key without certificate":    {set: map[string]string{"TLS_KEY": missing}, want: "TLS_CERT (--tls-cert) is missing, and TLS_KEY is given. Name the file with the certificate, or leave out both."},
@@ -254,6 +258,8 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 		"resync without unit":        {set: map[string]string{"RESYNC": "15"}, want: `RESYNC (--resync) "15" is no time between a second and a day. Write it like 15m or 1h30m.`},
 		"resync too often":           {set: map[string]string{"RESYNC": "999ms"}, want: `RESYNC (--resync) "999ms" is no time between a second and a day. Write it like 15m or 1h30m.`},
 		"resync too rare":            {set: map[string]string{"RESYNC": "25h"}, want: `RESYNC (--resync) "25h" is no time between a second and a day. Write it like 15m or 1h30m.`},
+		"deadline too short":         {set: map[string]string{"PENDING_DEADLINE": "59s"}, want: `PENDING_DEADLINE (--pending-deadline) "59s" is no time between a minute and 30 days (720h). Write it like 72h.`},
+		"deadline too long":          {set: map[string]string{"PENDING_DEADLINE": "721h"}, want: `PENDING_DEADLINE (--pending-deadline) "721h" is no time between a minute and 30 days (720h). Write it like 72h.`},
 		"log level unknown":          {set: map[string]string{"LOG_LEVEL": "loud"}, want: `LOG_LEVEL (--log-level) "loud" is no level. Write debug, info, warn or error.`},
 		"log format unknown":         {set: map[string]string{"LOG_FORMAT": "xml"}, want: `LOG_FORMAT (--log-format) "xml" is no format. Write json or console, or leave it out.`},
 	} {
@@ -398,6 +404,7 @@ func TestConnect_NeverTellsTheToken(t *testing.T) {
 		"nobody there":              {settings.NATS{URL: "nats://" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
 		"user and password":         {settings.NATS{URL: "nats://me:" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
 		"no scheme":                 {settings.NATS{URL: natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
+		"over a websocket":          {settings.NATS{URL: "ws://" + natsToken + "@" + closed}, "cannot be used: connect to NATS at ws://" + closed},
 		"second of two":             {settings.NATS{URL: "nats://" + closed + ",nats://" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
 		"port in words":             {settings.NATS{URL: "nats://" + natsToken + "@127.0.0.1:x"}, "is no address of a NATS server. Write it like nats://localhost:4222"},
 		"control character":         {settings.NATS{URL: "nats://" + natsToken + "\x7f@127.0.0.1:4222"}, "is no address of a NATS server. Write it like nats://localhost:4222"},

@@ -32,7 +32,7 @@ func (s Telnyx) client(faults *Faults) *telnyx.Client {
 	if s.Rate != "" {
 		ceiling, err = strconv.ParseFloat(s.Rate, 64)
 		if err != nil || !(ceiling > 0 && ceiling <= 1000) {
-			faults.add("TELNYX_RATE", fmt.Sprintf("%q is no rate", s.Rate), "Write calls a second, such as 5 or 0.5, or leave it out.")
+			faults.add("TELNYX_RATE", fmt.Sprintf("%q is no rate", s.Rate), "Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.")
 		}
 	}
 	return &telnyx.Client{

@@ -13,16 +13,22 @@ import (
 // secret returns a text that is given directly or in a file. The text itself
 // never gets into a fault.
 func secret(faults *Faults, setting, text, file, mend string) string {
+	return secretReadBy(readSecret, faults, setting, text, file, mend)
+}
+
+// secretReadBy is secret with a way of its own to read the file.
+func secretReadBy(read func(path string) ([]byte, error), faults *Faults, setting, text, file, mend string) string {
 	if text != "" && file != "" {
 		faults.add(setting, "is given twice, directly and as a file", "Leave out "+setting+" or "+setting+"_FILE.")
 		return ""
 	}
 	if file != "" {
-		var err error
-		if text, err = readSecret(file); err != nil {
+		content, err := read(file)
+		if err != nil {
 			faults.add(setting+"_FILE", "cannot be read: "+err.Error(), mend)
 			return ""
 		}
+		text = string(content)
 	}
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -35,17 +41,17 @@ func secret(faults *Faults, setting, text, file, mend string) string {
 const mostSecret = 64 << 10
 
 // readSecret reads a file, which may be a pipe: it is read once.
-func readSecret(path string) (string, error) {
+func readSecret(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, mostSecret+1))
 	if err == nil && len(content) > mostSecret {
 		err = fmt.Errorf("%s is larger than %d bytes, which no secret is", path, mostSecret)
 	}
-	return string(content), err
+	return content, err
 }
 
 // count reads a whole number within bounds.
@@ -66,18 +72,18 @@ func address(faults *Faults, setting, text string) {
 }
 
 // yes reads a setting that is yes or no.
-func yes(faults *Faults, name, text string) bool {
+func yes(faults *Faults, setting, text string) bool {
 	if text != "yes" && text != "no" {
-		faults.add(name, fmt.Sprintf("is %q", text), "Write yes or no.")
+		faults.add(setting, fmt.Sprintf("is %q", text), "Write yes or no.")
 	}
 	return text == "yes"
 }
 
 // span reads a time within bounds, which between names.
-func span(faults *Faults, name, text string, least, most time.Duration, between, example string) time.Duration {
+func span(faults *Faults, setting, text string, least, most time.Duration, between, example string) time.Duration {
 	d, err := time.ParseDuration(text)
 	if err != nil || d < least || d > most {
-		faults.add(name, fmt.Sprintf("%q is no time between %s", text, between), "Write it like "+example+".")
+		faults.add(setting, fmt.Sprintf("%q is no time between %s", text, between), "Write it like "+example+".")
 	}
 	return d
 }

@@ -26,7 +26,7 @@ type Webhook struct {
 // Keys returns the public keys; none when they are missing or malformed, which is
 // noted.
 func (s Webhook) Keys(faults *Faults) []telnyx.PublicKey {
-	text := secret(faults, "TELNYX_PUBLIC_KEY", s.PublicKey, s.PublicKeyFile,
+	text := secretReadBy(keyfile.Content, faults, "TELNYX_PUBLIC_KEY", s.PublicKey, s.PublicKeyFile,
 		"Copy it "+whereKeys+", Public Key: 44 characters that end in =.")
 	if text == "" {
 		return nil

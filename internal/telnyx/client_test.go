@@ -140,6 +140,7 @@ func TestClient_SendsNothingForAnInvalidArgument(t *testing.T) {
 	ctx := t.Context()
 	for name, call := range map[string]func() error{
 		"empty id":           func() error { _, err := c.Campaign(ctx, ""); return err },
+		"a dot":              func() error { _, err := c.Campaign(ctx, "."); return err },
 		"dots":               func() error { _, err := c.Campaign(ctx, ".."); return err },
 		"long id":            func() error { _, err := c.Campaign(ctx, CampaignID(strings.Repeat("a", 1<<16))); return err },
 		"no TCR id":          func() error { _, err := c.PartnerCampaign(ctx, ""); return err },
@@ -421,6 +422,33 @@ POST /10dlc/phone_number_campaigns 0 true
 	}
 }
 
+func TestClient_TellsOfAnAttemptBeforeAndAfterIt(t *testing.T) {
+	type key struct{}
+	var told []string
+	c := &Client{
+		HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			told = append(told, "network")
+			return respond(404, ""), nil
+		})},
+		OnSend: func(ctx context.Context, method, route string) func(Call) {
+			told = append(told, fmt.Sprint("about to ", ctx.Value(key{}), " ", method, " ", route))
+			return func(call Call) { told = append(told, fmt.Sprint("over ", call.Status)) }
+		},
+		OnCall: func(call Call) { told = append(told, fmt.Sprint("call ", call.Status)) },
+	}
+	if _, err := c.Assign(context.WithValue(t.Context(), key{}, "send"), number, "a"); err == nil {
+		t.Error("no error")
+	}
+	want := []string{"about to send POST /10dlc/phone_number_campaigns", "network", "over 404", "call 404"}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	told = nil
+	if _, err := c.Assign(t.Context(), "", "a"); err == nil || told != nil {
+		t.Errorf("of a call that is not made: got %q, %v; want nothing told", told, err)
+	}
+}
+
 func TestClient_FollowsNoRedirect(t *testing.T) {
 	reached := false
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
@@ -515,21 +543,31 @@ func TestClient_AKeyWithALineBreakIsNotShownEither(t *testing.T) {
 	assertNoSecret(t, "error", err.Error())
 }
 
-func TestClient_ReadsNoMoreThanItMust(t *testing.T) {
-	for name, status := range map[string]int{"answer": 200, "error": 500} {
+func TestClient_ReadsNoMoreThanItMustAndLetsGoOfIt(t *testing.T) {
+	for name, tt := range map[string]struct{ status, most int }{
+		"answer": {200, maxAnswer + 1}, // the byte more shows that it is too long
+		"error":  {500, maxErrorAnswer},
+	} {
 		var read int
+		var end closeNoted
 		body := io.LimitReader(readerFunc(func(p []byte) (int, error) {
 			read += len(p)
 			return copy(p, bytes.Repeat([]byte("a"), len(p))), nil
 		}), 1<<30)
 		c := &Client{HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: status, Body: io.NopCloser(body)}, nil
+			return &http.Response{StatusCode: tt.status, Body: struct {
+				io.Reader
+				io.Closer
+			}{body, &end}}, nil
 		})}}
 		if _, err := c.Assign(t.Context(), number, "a"); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-		if read > 9<<20 {
-			t.Errorf("%s: read %d bytes", name, read)
+		if read > tt.most {
+			t.Errorf("%s: read %d bytes, want at most %d", name, read, tt.most)
+		}
+		if !end.closed {
+			t.Errorf("%s: the rest holds its connection", name)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package telnyx
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -97,6 +98,26 @@ func TestClient_NumberSettingsAreAskedForInBatches(t *testing.T) {
 	}
 }
 
+func TestClient_NumberSettingsDoubtTheAnswerForTwoAlready(t *testing.T) {
+	numbers := someNumbers(2)
+	c := &Client{HTTPClient: &http.Client{Transport: &settingsServer{owned: numbers, oneAtATime: true}}}
+	got, err := c.NumberSettings(t.Context(), numbers)
+	if diff := cmp.Diff(numbers, numbersOf(got)); err != nil || diff != "" {
+		t.Errorf("%v, numbers (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestClient_NumberSettingsThatCannotBeAskedForAloneAreAnError(t *testing.T) {
+	c, s := newServer(t, ok(`{"data":[],"meta":{"total_pages":0,"total_results":0}}`), answer{status: 403})
+	got, err := c.NumberSettings(t.Context(), someNumbers(2))
+	if e, ok := errors.AsType[*APIError](err); !ok || e.Status != 403 || got != nil {
+		t.Errorf("got %v and %v, want the 403 and no numbers", got, err)
+	}
+	if len(s.requests) != 2 {
+		t.Errorf("asked %d times, want for both and for one", len(s.requests))
+	}
+}
+
 func TestClient_NumberSettingsEscapeThePlus(t *testing.T) {
 	var raw string
 	c := &Client{HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -138,7 +159,7 @@ func TestClient_ProfileNumberSettingsAreThatProfilesOnly(t *testing.T) {
 	})
 }
 
-func TestClient_SetMessagingProfile(t *testing.T) {
+func TestClient_SetMessagingProfileSendsTheProfileAlone(t *testing.T) {
 	c, s := newServer(t, ok(`{"data":{"id":"12345","phone_number":"+16715455939","messaging_profile_id":"p","type":"longcode"}}`))
 	got, err := c.SetMessagingProfile(t.Context(), "12345", "p")
 	if err != nil {

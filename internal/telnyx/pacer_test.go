@@ -428,14 +428,31 @@ func TestPacer_WaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
+func TestPacer_TellsHowLongCallsWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPacer(PacerConfig{Ceiling: 1})
+		pass(t, p, burst)
+		inVain, giveUp := context.WithCancel(t.Context())
+		for _, ctx := range []context.Context{t.Context(), t.Context(), inVain} {
+			go func() { _ = p.Wait(ctx) }()
+			synctest.Wait()
+		}
+		time.Sleep(1500 * time.Millisecond) // one of the three has passed
+		if got, want := p.Waits(), (Waits{Calls: burst + 1, Total: time.Second, Now: 2}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		giveUp()
+		time.Sleep(time.Second)
+		if got, want := p.Waits(), (Waits{Calls: burst + 3, Total: (1000 + 1500 + 2000) * time.Millisecond}); got != want {
+			t.Errorf("at the end: got %+v, want %+v", got, want)
+		}
+	})
+}
+
 func TestPacer_ReservesOneCallInAdvance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPacer(PacerConfig{Ceiling: 1})
-		for range burst {
-			if err := p.Wait(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
+		pass(t, p, burst)
 		started := time.Now()
 		ctx, err := p.Reserve(t.Context())
 		if err != nil || time.Since(started) != time.Second {

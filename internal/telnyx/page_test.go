@@ -142,6 +142,17 @@ func TestList_EndsAtItsFirstError(t *testing.T) {
 	}
 }
 
+func TestList_EndsWithTheLastPageThatIsTold(t *testing.T) {
+	page := func(number string) answer {
+		return ok(`{"data":[{"phone_number":"` + number + `","messaging_profile_id":"p"}],"meta":{"total_pages":2}}`)
+	}
+	c, s := newServer(t, page("+1"), page("+2"), page("+3"))
+	rows, err := c.ProfileNumberSettings(t.Context(), "p")
+	if err != nil || len(rows) != 2 || len(s.requests) != 2 {
+		t.Errorf("asked %d times, got %v, %v; want the two pages", len(s.requests), rows, err)
+	}
+}
+
 func TestPage_ReadsEveryForm(t *testing.T) {
 	for name, tt := range map[string]struct {
 		body string
@@ -155,6 +166,7 @@ func TestPage_ReadsEveryForm(t *testing.T) {
 		"neither":        {`{}`, nil},
 		"errors":         {`{"errors":[]}`, nil},
 		"records a word": {`{"records":"none"}`, nil},
+		"count a word":   {`{"records":[{"brandId":"a"}],"totalRecords":"one"}`, nil},
 		"bare list":      {`[]`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

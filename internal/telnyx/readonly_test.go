@@ -2,6 +2,7 @@ package telnyx
 
 import (
 	"context"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -144,19 +145,21 @@ func TestReadOnly_TransportPassesGETAlone(t *testing.T) {
 }
 
 func TestReadOnly_ClosesTheBodyOfWhatItRefuses(t *testing.T) {
-	body := &closeNoted{Reader: strings.NewReader("{}")}
+	var end closeNoted
+	body := struct {
+		io.Reader
+		io.Closer
+	}{strings.NewReader("{}"), &end}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://telnyx.test/v2/x", body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (readOnlyTransport{}).RoundTrip(req); err == nil || !body.closed {
-		t.Errorf("closed %t, error %v", body.closed, err)
+	if _, err := (readOnlyTransport{}).RoundTrip(req); err == nil || !end.closed {
+		t.Errorf("closed %t, error %v", end.closed, err)
 	}
 }
 
-type closeNoted struct {
-	*strings.Reader
-	closed bool
-}
+// closeNoted is the end of a body, which notes that it was closed.
+type closeNoted struct{ closed bool }
 
 func (c *closeNoted) Close() error { c.closed = true; return nil }

@@ -76,7 +76,7 @@ func TestTurns_GoRoundTheLanes(t *testing.T) {
 		"routine lanes among themselves": {"A A A B", "A B A A"},
 		"every eighth is routine":        {"A A a a a a a a a a a", "a a a a a a a A a a A"},
 		"every eighth round the lanes":   {"A A B a a a a a a a a a a a a a a a", "a a a a a a a A a a a a a a a B a A"},
-		"x":                              {"b a a b b", "b a b a b"},
+		"in the order of their first":    {"b a a b b", "b a b a b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -257,6 +257,39 @@ func TestTurns_OneWhoGivesUpLeavesTheOthersTheirOrder(t *testing.T) {
 		}
 		turns.giveBack()
 	}
+	assertAllFree(t, turns, 1)
+}
+
+func TestTurns_CountAnewForARoutineCallThatComesLater(t *testing.T) {
+	turns := NewTurns(1)
+	enter(t, turns)
+	pass := func() { // the place goes on to a prompt call
+		turns.prompt.add("a")
+		turns.giveBack()
+	}
+	gone := turns.routine.add("r")
+	for range routineEvery - 1 {
+		pass()
+	}
+	turns.giveUp(gone) // as its turn has come
+	pass()
+	late := turns.routine.add("r")
+	for range routineEvery - 1 {
+		pass()
+		select {
+		case <-late.granted:
+			t.Fatal("the one that came later was served for the one that is gone")
+		default:
+		}
+	}
+	pass()
+	select {
+	case <-late.granted:
+	default:
+		t.Error("passed over for the eighth place")
+	}
+	turns.giveBack() // to the prompt call that waits still
+	turns.giveBack()
 	assertAllFree(t, turns, 1)
 }
 

@@ -9,7 +9,7 @@ import (
 	"greenlight/internal/plan"
 )
 
-func TestChanged(t *testing.T) {
+func TestChanged_AreTheEntriesThatDiffer(t *testing.T) {
 	load := func(texts ...string) *plan.Set {
 		set := &plan.Set{}
 		for _, text := range texts {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -41,6 +42,27 @@ func TestRun_PollsWithoutEvents(t *testing.T) {
 	}
 }
 
+func TestEar_TellsAFailureAgainOnceAllWasHeard(t *testing.T) {
+	told := 0
+	e := ear{newEvents: deaf, onBlind: func(error) { told++ }}
+	for range 3 {
+		e.open()
+		e.forgive() // there is nothing to forgive while it fails
+	}
+	if told != 1 {
+		t.Errorf("the same failure was told %d times, want once", told)
+	}
+	e.newEvents = fsnotify.NewWatcher
+	e.open()
+	e.forgive()
+	e.close()
+	e.newEvents = deaf
+	e.open()
+	if told != 2 {
+		t.Errorf("after a time without it, it was told %d times, want once more", told)
+	}
+}
+
 func TestRun_LooksWhenEventsWereLost(t *testing.T) {
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
@@ -73,6 +95,31 @@ func TestRun_ListensAgainAfterAnError(t *testing.T) {
 	if _, _, blind := w.told(); len(blind) != 1 || !strings.Contains(blind[0], "bad descriptor") {
 		t.Errorf("OnBlind: got %q, want the reason, once", blind)
 	}
+}
+
+func TestRun_EventsWithoutEndPutOffALookUntilThePollAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		quiet := time.NewTimer(never)
+		r := &run{Watcher: &Watcher{options: Options{Settle: time.Second, Poll: 10 * time.Second}}, quiet: quiet}
+		events := time.NewTicker(500 * time.Millisecond)
+		defer events.Stop()
+		began := time.Now()
+		for {
+			select {
+			case <-events.C:
+				r.stir()
+				if time.Since(began) > time.Minute {
+					t.Fatal("put off for a minute")
+				}
+			case <-quiet.C:
+				// The first event came half a second after the beginning.
+				if got, want := time.Since(began), 10500*time.Millisecond; got != want || !r.overdue() {
+					t.Errorf("a look is due after %s, overdue %t; want %s and true", got, r.overdue(), want)
+				}
+				return
+			}
+		}
+	})
 }
 
 // TestRun_PollWaitsForQuiet has files that move between poll and look without an

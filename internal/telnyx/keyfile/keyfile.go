@@ -37,15 +37,26 @@ const (
 // maxSize bounds what is read: over a thousand keys.
 const maxSize = 64 << 10
 
-// Read returns the keys that the file at path holds: one, or several with commas
-// between. Its errors never repeat what the file holds.
-func Read(path string) ([]telnyx.PublicKey, error) {
+// Content returns what the file at path holds, for [telnyx.ParsePublicKeys]. Whoever
+// reads the keys before there is a [File] reads them by it, so that what holds up or
+// fills the program is refused then too. Its errors never repeat what the file holds.
+func Content(path string) ([]byte, error) {
 	content, err := smallfile.Read(path, maxSize)
 	if err != nil {
 		return nil, err
 	}
 	if len(content) > maxSize {
 		return nil, fmt.Errorf("%s is larger than %d bytes, which no list of keys is", path, maxSize)
+	}
+	return content, nil
+}
+
+// read returns the keys that the file at path holds: one, or several with commas
+// between. Its errors never repeat what the file holds.
+func read(path string) ([]telnyx.PublicKey, error) {
+	content, err := Content(path)
+	if err != nil {
+		return nil, err
 	}
 	return telnyx.ParsePublicKeys(string(content))
 }
@@ -148,7 +159,7 @@ func (f *File) look(watcher *fsnotify.Watcher, onChange func([]telnyx.PublicKey)
 	if watcher != nil {
 		listen(watcher, f.path)
 	}
-	keys, err := Read(f.path)
+	keys, err := read(f.path)
 	if err == nil && !sameKeys(keys, f.verifier.Keys()) {
 		if err = f.verifier.Replace(keys); err == nil {
 			onChange(keys)

@@ -227,11 +227,11 @@ func TestFile_TakesTheSameKeysForNoChange(t *testing.T) {
 }
 
 // A pipe without a writer would hold up the start for ever, and a device never ends.
-func TestRead_RefusesWhatIsNoFile(t *testing.T) {
+func TestContent_RefusesWhatIsNoFile(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	must(t, syscall.Mkfifo(pipe, 0o600))
 	for _, path := range []string{pipe, "/dev/zero"} {
-		if _, err := keyfile.Read(path); err == nil || !strings.Contains(err.Error(), path+" is no regular file") {
+		if _, err := keyfile.Content(path); err == nil || !strings.Contains(err.Error(), path+" is no regular file") {
 			t.Errorf("%s: got %v, want it refused", path, err)
 		}
 	}

@@ -57,10 +57,17 @@ func refuse(status int, code, title, detail, pointer string) answer {
 	}{[]apiError{told}})
 }
 
-// notFound is the answer for whatever the account does not have.
-func notFound(detail string) answer {
-	return refuse(http.StatusNotFound, codeNotFound, "Resource not found", detail, "")
+// notFound is the answer for a path that names what the account does not have.
+func notFound(detail string) answer { return notFoundAt(detail, "") }
+
+// notFoundAt is the answer for a body that names such a thing in the field to which
+// the pointer leads.
+func notFoundAt(detail, pointer string) answer {
+	return refuse(http.StatusNotFound, codeNotFound, "Resource not found", detail, pointer)
 }
+
+// unreadableBody is the answer for a body that is no JSON.
+func unreadableBody() answer { return badParameter("The body is not valid JSON", "") }
 
 // missingQuery is the 422 of the campaign and brand operations, whose shape is
 // that of a Python framework.

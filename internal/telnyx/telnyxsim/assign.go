@@ -122,8 +122,7 @@ func (s *Simulator) readPair(c *call) (pair, *campaign, *answer) {
 		return wanted, nil, new(missingField("campaignId"))
 	}
 	if found == nil {
-		return wanted, nil, new(refuse(http.StatusNotFound, codeNotFound, "Resource not found",
-			"Campaign not found", "/campaignId"))
+		return wanted, nil, new(notFoundAt("Campaign not found", "/campaignId"))
 	}
 	return wanted, found, s.refuseCampaign(found)
 }
@@ -140,8 +139,7 @@ func (s *Simulator) refuseNumber(phoneNumber string) *answer {
 	n := s.findNumber(phoneNumber)
 	switch {
 	case n == nil:
-		return new(refuse(http.StatusNotFound, codeNotFound, "Resource not found",
-			"Phone number not found in this account", "/phoneNumber"))
+		return new(notFoundAt("Phone number not found in this account", "/phoneNumber"))
 	case !n.Type.IsLongCode():
 		return new(badParameter("Only long codes can be assigned to a 10DLC campaign", "/phoneNumber"))
 	case n.MessagingProfileID == "":

@@ -21,7 +21,7 @@ func still(t *testing.T, quirks telnyxsim.Quirks) *telnyxsim.Simulator {
 	})
 }
 
-func TestAssign_Refusals(t *testing.T) {
+func TestAssign_RefusesWhatCannotBeAttached(t *testing.T) {
 	for _, tc := range []struct {
 		name        string
 		prepare     func(*telnyxsim.Simulator) error
@@ -76,6 +76,16 @@ func TestAssign_Refusals(t *testing.T) {
 	}
 }
 
+func TestAssign_RefusesABodyThatIsNoJSON(t *testing.T) {
+	sim := still(t, telnyxsim.Quirks{})
+	for method, path := range map[string]string{"POST": "", "PUT": "/" + numberA} {
+		got := call(t, sim, method, "/10dlc/phone_number_campaigns"+path, "no JSON")
+		if got.status != 400 || got.code(t) != "10015" || !strings.Contains(got.body, "JSON") {
+			t.Errorf("%s = %d %s, want 400 with 10015", method, got.status, got.body)
+		}
+	}
+}
+
 func TestAssign_IsAcceptedNotDone(t *testing.T) {
 	sim := still(t, telnyxsim.Quirks{})
 	got := post(t, sim, numberA, campaignID)
@@ -88,7 +98,7 @@ func TestAssign_IsAcceptedNotDone(t *testing.T) {
 	}
 }
 
-func TestAssign_FullCampaign(t *testing.T) {
+func TestAssign_RefusesMoreThanACampaignCarries(t *testing.T) {
 	sim := account(t, telnyxsim.Options{MaxNumbersPerCampaign: 2, AssignDelay: telnyxsim.Never})
 	_ = sim.AttachNumber(numberA, campaignID, telnyx.Assigned)
 	_ = sim.AttachNumber(numberB, campaignID, telnyx.FailedAssignment)
@@ -101,7 +111,7 @@ func TestAssign_FullCampaign(t *testing.T) {
 	}
 }
 
-func TestAssign_SamePairAgain(t *testing.T) {
+func TestAssign_TakesTheSamePairAgain(t *testing.T) {
 	sim := still(t, telnyxsim.Quirks{})
 	first := post(t, sim, numberA, campaignID)
 	second := post(t, sim, numberA, campaignID)
@@ -205,7 +215,7 @@ func TestAssignments_PathMayHoldThePlusEitherWay(t *testing.T) {
 	}
 }
 
-func TestAssignments_List(t *testing.T) {
+func TestAssignments_AreSortedFilteredAndPaged(t *testing.T) {
 	sim := account(t, telnyxsim.Options{MaxPageSize: 2, DeliveryTransport: &inbox{}})
 	_ = sim.AttachNumber(numberB, campaignID, telnyx.Assigned)
 	_ = sim.AttachNumber(numberA, otherID, telnyx.Assigned)

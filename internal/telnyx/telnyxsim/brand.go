@@ -20,7 +20,7 @@ type Brand struct {
 	EntityType string
 	// Country is the ISO code, default "US"; State has no default.
 	Country, State string
-	// CreatedAt is the default's time of seeding.
+	// CreatedAt is the time of seeding by default.
 	CreatedAt time.Time
 }
 

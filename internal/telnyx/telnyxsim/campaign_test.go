@@ -115,14 +115,38 @@ func TestCampaign_ListsAreSorted(t *testing.T) {
 
 func TestBrand_ListIsFiltered(t *testing.T) {
 	sim := account(t, telnyxsim.Options{})
-	other := sim.AddBrand(telnyxsim.Brand{DisplayName: "Other"})
+	other := sim.AddBrand(telnyxsim.Brand{TCRID: "BOTHER1", DisplayName: "Other", EntityType: "SOLE_PROPRIETOR", Country: "CA", State: "ON"})
 	all := call(t, sim, "GET", "/10dlc/brand", "").column(t, "records", "brandId")
 	if diff := cmp.Diff([]string{other.ID, brandID}, all); diff != "" {
 		t.Errorf("brands (-want +got):\n%s", diff)
 	}
-	one := call(t, sim, "GET", "/10dlc/brand"+query("displayName", "Other"), "").column(t, "records", "brandId")
-	if diff := cmp.Diff([]string{other.ID}, one); diff != "" {
-		t.Errorf("brands named Other (-want +got):\n%s", diff)
+	for name, value := range map[string]string{
+		"brandId": other.ID, "tcrBrandId": "BOTHER1", "displayName": "Other",
+		"entityType": "SOLE_PROPRIETOR", "country": "CA", "state": "ON",
+	} {
+		one := call(t, sim, "GET", "/10dlc/brand"+query(name, value), "").column(t, "records", "brandId")
+		if diff := cmp.Diff([]string{other.ID}, one); diff != "" {
+			t.Errorf("brands by %s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestOperationStatus_FollowsTheCampaign(t *testing.T) {
+	sim := account(t, telnyxsim.Options{})
+	for status, want := range map[telnyx.CampaignStatus]string{
+		telnyx.CampaignMNOPending:     `{"10017":"REVIEW","10035":"REVIEW"}`,
+		telnyx.CampaignMNOAccepted:    `{"10017":"APPROVED","10035":"APPROVED"}`,
+		telnyx.CampaignMNOProvisioned: `{"10017":"APPROVED","10035":"APPROVED"}`,
+		telnyx.CampaignMNORejected:    `{"10017":"REJECTED","10035":"REJECTED"}`,
+		telnyx.CampaignTCRSuspended:   `{"10017":"SUSPENDED","10035":"SUSPENDED"}`,
+	} {
+		_ = sim.SetCampaignStatus(campaignID, status)
+		if got := call(t, sim, "GET", "/10dlc/campaign/"+campaignID+"/operationStatus", ""); got.body != want {
+			t.Errorf("%s: got %s, want %s", status, got.body, want)
+		}
+	}
+	if got := call(t, sim, "GET", "/10dlc/campaign/"+sharedID+"/operationStatus", ""); got.status != 404 {
+		t.Errorf("shared campaign = %d, want 404", got.status)
 	}
 }
 

@@ -408,7 +408,7 @@ func (r raw) send(want int, method, path, body string) reply {
 	return reply{response.StatusCode, response.Header, string(answer)}
 }
 
-func TestContract(t *testing.T) {
+func TestContract_DepartsOnlyAsTheTableSays(t *testing.T) {
 	c := loadContract(t)
 	rawCalls(t, c)
 	clientCalls(t, c)

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,6 +67,8 @@ func TestDelivery_IsTriedFiveTimesThirtySecondsApart(t *testing.T) {
 				return nil, errors.New("connection refused")
 			case 2:
 				return status(http.StatusFound), nil
+			case 3:
+				return status(http.StatusMultipleChoices), nil
 			default:
 				return status(http.StatusServiceUnavailable), nil
 			}
@@ -83,8 +87,8 @@ func TestDelivery_IsTriedFiveTimesThirtySecondsApart(t *testing.T) {
 		for i, p := range came {
 			p.verify(t, sim.PublicKey())
 			stamps[p.header.Get("telnyx-timestamp")] = true
-			if got, want := p.at.Sub(begin), time.Duration(i)*30*time.Second; got != want {
-				t.Errorf("attempt %d came after %s, want %s", i+1, got, want)
+			if got, want := p.at.Sub(begin), time.Duration(i)*30*time.Second; got != want || p.url != hookURL {
+				t.Errorf("attempt %d came after %s to %s, want %s and %s", i+1, got, p.url, want, hookURL)
 			}
 			e, first := p.event(t), came[0].event(t)
 			if e.Meta.Attempt != i+1 || e.Data.ID != first.Data.ID || !e.Data.OccurredAt.Equal(first.Data.OccurredAt) {
@@ -129,7 +133,7 @@ func TestDelivery_RetriesGoToTheFailoverURL(t *testing.T) {
 		_ = sim.Submit(campaignID)
 		time.Sleep(time.Hour)
 		came := hooks.all()
-		if len(came) != 2 || came[1].url != hookURL+"/2" || came[1].event(t).Meta.DeliveredTo != hookURL+"/2" {
+		if len(came) != 2 || came[0].url != hookURL || came[1].url != hookURL+"/2" || came[1].event(t).Meta.DeliveredTo != hookURL+"/2" {
 			t.Errorf("deliveries = %+v, want a second to the failover URL", came)
 		}
 	})
@@ -206,19 +210,32 @@ func TestDelivery_NoURLNoDelivery(t *testing.T) {
 }
 
 func TestSend_SignsAnything(t *testing.T) {
-	hooks := &inbox{answer: func(int) (*http.Response, error) { return status(http.StatusTeapot), nil }}
-	sim := telnyxsim.New(telnyxsim.Options{DeliveryTransport: hooks})
+	synctest.Test(t, func(t *testing.T) { // in which no second begins between signing and receiving
+		hooks := &inbox{answer: func(int) (*http.Response, error) { return status(http.StatusTeapot), nil }}
+		sim := telnyxsim.New(telnyxsim.Options{DeliveryTransport: hooks})
+		defer sim.Close()
+		got, err := sim.Send(t.Context(), hookURL, []byte("no JSON"))
+		if got != http.StatusTeapot || err != nil {
+			t.Errorf("Send = %d, %v, want 418", got, err)
+		}
+		hooks.all()[0].verify(t, sim.PublicKey())
+		if got := sim.Deliveries(); len(got) != 0 {
+			t.Errorf("deliveries = %+v, want none", got)
+		}
+	})
+}
+
+func TestSend_EndsWithItsContext(t *testing.T) {
+	waits := transport(func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})
+	sim := telnyxsim.New(telnyxsim.Options{DeliveryTransport: waits, DeliveryTimeout: time.Hour})
 	defer sim.Close()
-	got, err := sim.Send(t.Context(), hookURL, []byte("no JSON"))
-	if got != http.StatusTeapot || err != nil {
-		t.Errorf("Send = %d, %v, want 418", got, err)
-	}
-	hooks.all()[0].verify(t, sim.PublicKey())
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	hooks.answer = func(int) (*http.Response, error) { return nil, canceled.Err() }
-	if _, err := sim.Send(canceled, hookURL, nil); err == nil {
-		t.Error("Send with a canceled context = nil, want an error")
+	if _, err := sim.Send(canceled, hookURL, nil); err == nil || !strings.Contains(err.Error(), hookURL) {
+		t.Errorf("Send with a canceled context = %v, want an error that names the URL", err)
 	}
 }
 
@@ -300,12 +317,47 @@ func TestWebhookDeliveries_AreServed(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", tc.name, diff)
 			}
 		}
-		id := sim.Deliveries()[0].ID
-		if got := call(t, sim, "GET", "/webhook_deliveries/"+id, ""); got.status != 200 || !strings.Contains(got.body, id) {
-			t.Errorf("GET one = %d %s", got.status, got.body)
+		for i, want := range []string{`"attempts":[{"status":"delivered"`, `"errors":[75499]`} {
+			id := sim.Deliveries()[i].ID
+			got := call(t, sim, "GET", "/webhook_deliveries/"+id, "")
+			if got.status != 200 || !strings.Contains(got.body, id) || !strings.Contains(got.body, want) {
+				t.Errorf("GET one = %d %s, want 200 with %s", got.status, got.body, want)
+			}
+			headers := `"headers":[["Content-Type","application/json"],["Telnyx-Signature-Ed25519",`
+			if !strings.Contains(got.body, headers) {
+				t.Errorf("GET one = %s, want the headers by name: %s", got.body, headers)
+			}
 		}
 		if got := call(t, sim, "GET", "/webhook_deliveries/nope", ""); got.status != 404 {
 			t.Errorf("GET unknown = %d, want 404", got.status)
+		}
+	})
+}
+
+func TestLogf_IsToldOfEventsDeliveriesAndWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var lines []string
+		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, MappingDelay: telnyxsim.Never,
+			Logf: func(format string, args ...any) {
+				mu.Lock()
+				defer mu.Unlock()
+				lines = append(lines, fmt.Sprintf(format, args...))
+			}})
+		defer sim.Close()
+		post(t, sim, numberA, campaignID)
+		synctest.Wait()
+		sim.DropDeliveries(true)
+		_ = sim.Approve(campaignID)
+		id := [2]string{sim.Deliveries()[0].EventID, sim.Deliveries()[1].EventID}
+		want := []string{
+			"POST /10dlc/phone_number_campaigns " + numberA + ` to "` + campaignID + `": status 200, effective true`,
+			"event 10dlc.phone_number.update " + id[0] + " for " + hookURL + ": pending",
+			"delivery of " + id[0] + " to " + hookURL + ", attempt 1: status 200 ",
+			"event 10dlc.campaign.update " + id[1] + " for " + hookURL + ": dropped",
+		}
+		if diff := cmp.Diff(want, lines); diff != "" {
+			t.Errorf("lines (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -5,7 +5,8 @@
 // does not import testing.
 //
 // It shares no decoder with the client it stands against: the wire structs are
-// its own, and only the spelling of statuses comes from package telnyx.
+// its own, and only the spelling of statuses and of events' words comes from package
+// telnyx.
 //
 // # Surface
 //

@@ -1,15 +1,19 @@
 package telnyxsim
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"greenlight/internal/telnyx"
+)
 
 // The types of event that Telnyx sends about 10DLC, and all of them.
 const (
 	// EventBrand is about a brand.
-	EventBrand = "10dlc.brand.update"
+	EventBrand = telnyx.EventBrandUpdate
 	// EventCampaign is about a campaign.
-	EventCampaign = "10dlc.campaign.update"
+	EventCampaign = telnyx.EventCampaignUpdate
 	// EventPhoneNumber is about a number and its campaign.
-	EventPhoneNumber = "10dlc.phone_number.update"
+	EventPhoneNumber = telnyx.EventPhoneNumberUpdate
 )
 
 // envelope is the body of a delivery. Keys and their order are those of the
@@ -97,7 +101,7 @@ func (s *Simulator) emitReview(c *campaign, kind, status, description string) {
 
 func (s *Simulator) emitTCR(c *campaign, eventType, description string) {
 	s.emitCampaign(c, tcrEvent{
-		CampaignID: c.assignmentID(), Type: "TCR_EVENT", EventType: eventType, Description: description,
+		CampaignID: c.assignmentID(), Type: telnyx.TypeTCREvent, EventType: eventType, Description: description,
 	})
 }
 
@@ -111,6 +115,6 @@ func (s *Simulator) emitAssignment(r *record, kind, status string, reasons ...st
 func (s *Simulator) emitMapping(r *record, status string) {
 	s.emit(r.campaign, EventPhoneNumber, mappingEvent{
 		CampaignID: r.campaign.assignmentID(), TCRCampaignID: r.campaign.TCRID,
-		PhoneNumber: r.number, Status: status, Type: "STATUS_UPDATE",
+		PhoneNumber: r.number, Status: status, Type: telnyx.TypeStatusUpdate,
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -236,7 +235,7 @@ func cut(w http.ResponseWriter) {
 func rawAnswer(status int, contentType, body string) answer {
 	return answer{
 		status: status,
-		header: http.Header{"Content-Type": {contentType}, "Content-Length": {strconv.Itoa(len(body))}},
+		header: http.Header{"Content-Type": {contentType}},
 		body:   []byte(body),
 	}
 }

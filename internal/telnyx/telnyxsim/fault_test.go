@@ -44,7 +44,7 @@ func over(ctx context.Context, base string) (reply, error) {
 	return reply{response.StatusCode, response.Header, string(body)}, err
 }
 
-func TestFault_Kinds(t *testing.T) {
+func TestFault_SpoilsAsItsKindSays(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		kind    telnyxsim.FaultKind
@@ -144,7 +144,7 @@ func TestFault_TruncatedBodyBreaksOff(t *testing.T) {
 	}
 }
 
-func TestFault_TimesAndMatch(t *testing.T) {
+func TestFault_IsForAsManyMatchesAsItSays(t *testing.T) {
 	sim := account(t, telnyxsim.Options{})
 	sim.Inject(telnyxsim.Fault{
 		Times: 2, Kind: telnyxsim.StatusFault(500, "{}"),

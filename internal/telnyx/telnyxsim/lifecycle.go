@@ -36,7 +36,7 @@ func (s *Simulator) SetCampaignStatus(id string, status telnyx.CampaignStatus) e
 func (s *Simulator) Submit(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignTCRAccepted
-		s.emitTCR(c, "CAMPAIGN_ADD", "Campaign "+c.TCRID+" is added")
+		s.emitTCR(c, telnyx.TCRCampaignAdd, "Campaign "+c.TCRID+" is added")
 	})
 }
 
@@ -47,7 +47,7 @@ func (s *Simulator) FailRegistration(id, reason string) error {
 		c.CampaignStatus = telnyx.CampaignTCRFailed
 		c.FailureReasons = describe(reason)
 		s.emitCampaign(c, registrationFailed{
-			CampaignID: c.assignmentID(), Status: "failed", Type: "REGISTRATION",
+			CampaignID: c.assignmentID(), Status: telnyx.EventFailed, Type: telnyx.TypeRegistration,
 			Reasons: []fieldReason{{[]string{"sample1"}, reason}},
 		})
 	})
@@ -58,7 +58,7 @@ func (s *Simulator) FailRegistration(id, reason string) error {
 func (s *Simulator) TelnyxReview(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignMNOPending
-		s.emitReview(c, "TELNYX_REVIEW", "ACCEPTED", c.TCRID+" approved by Telnyx")
+		s.emitReview(c, telnyx.TypeTelnyxReview, telnyx.EventAccepted, c.TCRID+" approved by Telnyx")
 	})
 }
 
@@ -67,7 +67,7 @@ func (s *Simulator) TelnyxReview(id string) error {
 func (s *Simulator) MNOReview(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignMNOAccepted
-		s.emitReview(c, "MNO_REVIEW", "ACCEPTED", c.TCRID+" approved by T-Mobile")
+		s.emitReview(c, telnyx.TypeMNOReview, telnyx.EventAccepted, c.TCRID+" approved by T-Mobile")
 	})
 }
 
@@ -80,7 +80,7 @@ func (s *Simulator) Approve(id string) error {
 		c.TMobileRegistered = true
 		s.emitCampaign(c, verified{
 			BrandID: c.BrandID, CampaignID: c.assignmentID(),
-			CreatedDate: c.CreatedAt.UTC().Format(zoned), CSPID: cspID, Type: "VERIFIED", TMobileRegistered: true,
+			CreatedDate: c.CreatedAt.UTC().Format(zoned), CSPID: cspID, Type: telnyx.TypeVerified, TMobileRegistered: true,
 		})
 	})
 }
@@ -120,10 +120,10 @@ func (s *Simulator) Reject(id, reason string) error {
 		switch c.CampaignStatus {
 		case telnyx.CampaignTCRPending, telnyx.CampaignTCRAccepted:
 			c.CampaignStatus = telnyx.CampaignTelnyxFailed
-			s.emitReview(c, "TELNYX_REVIEW", "REJECTED", c.TCRID+" rejected by Telnyx due to "+reason)
+			s.emitReview(c, telnyx.TypeTelnyxReview, telnyx.EventRejected, c.TCRID+" rejected by Telnyx due to "+reason)
 		default:
 			c.CampaignStatus = telnyx.CampaignMNORejected
-			s.emitReview(c, "MNO_REVIEW", "REJECTED", c.TCRID+" rejected by T-Mobile due to "+reason)
+			s.emitReview(c, telnyx.TypeMNOReview, telnyx.EventRejected, c.TCRID+" rejected by T-Mobile due to "+reason)
 		}
 	})
 }
@@ -138,7 +138,7 @@ func (s *Simulator) Appeal(id string) error {
 			next = telnyx.CampaignTCRAccepted
 		}
 		c.CampaignStatus = next
-		s.emitTCR(c, "CAMPAIGN_RESUBMISSION", "Campaign "+c.TCRID+" is resubmitted")
+		s.emitTCR(c, telnyx.TCRCampaignResubmission, "Campaign "+c.TCRID+" is resubmitted")
 	})
 }
 
@@ -147,7 +147,7 @@ func (s *Simulator) Appeal(id string) error {
 func (s *Simulator) Suspend(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignTCRSuspended
-		s.emitTCR(c, "MNO_CAMPAIGN_OPERATION_SUSPENDED", "Campaign "+c.TCRID+" is suspended")
+		s.emitTCR(c, telnyx.TCRMNOSuspended, "Campaign "+c.TCRID+" is suspended")
 	})
 }
 
@@ -156,7 +156,7 @@ func (s *Simulator) Suspend(id string) error {
 func (s *Simulator) Unsuspend(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignMNOProvisioned
-		s.emitTCR(c, "MNO_CAMPAIGN_OPERATION_UNSUSPENDED", "Campaign "+c.TCRID+" is unsuspended")
+		s.emitTCR(c, telnyx.TCRMNOUnsuspended, "Campaign "+c.TCRID+" is unsuspended")
 	})
 }
 
@@ -165,7 +165,7 @@ func (s *Simulator) Unsuspend(id string) error {
 func (s *Simulator) SuspendTMobile(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.TMobileSuspended = true
-		s.emitTCR(c, "MNO_CAMPAIGN_OPERATION_SUSPENDED", "Campaign "+c.TCRID+" is suspended by T-Mobile")
+		s.emitTCR(c, telnyx.TCRMNOSuspended, "Campaign "+c.TCRID+" is suspended by T-Mobile")
 	})
 }
 
@@ -173,7 +173,7 @@ func (s *Simulator) SuspendTMobile(id string) error {
 func (s *Simulator) UnsuspendTMobile(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.TMobileSuspended = false
-		s.emitTCR(c, "MNO_CAMPAIGN_OPERATION_UNSUSPENDED", "Campaign "+c.TCRID+" is unsuspended by T-Mobile")
+		s.emitTCR(c, telnyx.TCRMNOUnsuspended, "Campaign "+c.TCRID+" is unsuspended by T-Mobile")
 	})
 }
 
@@ -182,7 +182,7 @@ func (s *Simulator) UnsuspendTMobile(id string) error {
 func (s *Simulator) Expire(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.Status, c.CampaignStatus = telnyx.StatusExpired, telnyx.CampaignTCRExpired
-		s.emitTCR(c, "CAMPAIGN_EXPIRED", "Campaign "+c.TCRID+" is expired")
+		s.emitTCR(c, telnyx.TCRCampaignExpired, "Campaign "+c.TCRID+" is expired")
 	})
 }
 
@@ -191,11 +191,12 @@ func (s *Simulator) Expire(id string) error {
 // (https://support.telnyx.com/en/articles/10723378-10dlc-campaign-suspended).
 // campaignStatus stays what it was. That article speaks of a TCR status
 // «Suspended»: for that reading call SetCampaignStatus with TCR_SUSPENDED
-// afterwards. Waking makes the campaign MNO_PROVISIONED in either case.
+// afterwards, which waking makes MNO_PROVISIONED. Any other status stays, so that what
+// expires meanwhile is over.
 func (s *Simulator) MakeDormant(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.Dormant = true
-		s.emitReview(c, "TELNYX_EVENT", "DORMANT", "Campaign has been marked as dormant")
+		s.emitReview(c, telnyx.TypeTelnyxEvent, telnyx.EventDormant, "Campaign has been marked as dormant")
 	})
 }
 
@@ -217,7 +218,12 @@ func (s *Simulator) wake(c *campaign) {
 	if c.waking {
 		return
 	}
-	awake := func() { c.Dormant, c.waking, c.CampaignStatus = false, false, telnyx.CampaignMNOProvisioned }
+	awake := func() {
+		c.Dormant, c.waking = false, false
+		if c.CampaignStatus == telnyx.CampaignTCRSuspended {
+			c.CampaignStatus = telnyx.CampaignMNOProvisioned
+		}
+	}
 	if s.options.ReactivateDelay == 0 {
 		awake()
 		return

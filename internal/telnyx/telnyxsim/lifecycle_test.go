@@ -3,6 +3,7 @@ package telnyxsim_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,6 +70,63 @@ func TestLifecycle_StatusAndEventOfEachStep(t *testing.T) {
 	}
 }
 
+func TestLifecycle_RefusalsTellTheirReason(t *testing.T) {
+	const reason = "an unclear opt-in"
+	for name, tc := range map[string]struct {
+		from   telnyx.CampaignStatus
+		refuse func(*telnyxsim.Simulator, string, string) error
+		told   string
+	}{
+		"registration":  {"TCR_PENDING", (*telnyxsim.Simulator).FailRegistration, `"description": "an unclear opt-in"`},
+		"Telnyx review": {"TCR_ACCEPTED", (*telnyxsim.Simulator).Reject, "C6X6M95 rejected by Telnyx due to an unclear opt-in"},
+		"MNO review":    {"MNO_PENDING", (*telnyxsim.Simulator).Reject, "C6X6M95 rejected by T-Mobile due to an unclear opt-in"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hooks := &inbox{}
+				sim := account(t, telnyxsim.Options{DeliveryTransport: hooks})
+				defer sim.Close()
+				_ = sim.SetCampaignStatus(campaignID, tc.from)
+				if err := tc.refuse(sim, campaignID, reason); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if body := string(hooks.all()[0].body); !strings.Contains(body, tc.told) {
+					t.Errorf("the event lacks %q:\n%s", tc.told, body)
+				}
+				got := call(t, sim, "GET", "/10dlc/campaign/"+campaignID, "").object(t)["failureReasons"]
+				if diff := cmp.Diff([]any{map[string]any{"description": reason}}, got); diff != "" {
+					t.Errorf("failureReasons (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+func TestLifecycle_TMobilesFieldsFollow(t *testing.T) {
+	sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}})
+	born := sim.AddCampaign(telnyxsim.Campaign{})
+	for _, tc := range []struct {
+		name                  string
+		step                  func(string) error
+		registered, suspended bool
+	}{
+		{"submit", sim.Submit, false, false},
+		{"approve", sim.Approve, true, false},
+		{"suspend by T-Mobile", sim.SuspendTMobile, true, true},
+		{"unsuspend by T-Mobile", sim.UnsuspendTMobile, true, false},
+	} {
+		if err := tc.step(born.ID); err != nil {
+			t.Fatal(err)
+		}
+		got := call(t, sim, "GET", "/10dlc/campaign/"+born.ID, "").object(t)
+		if got["isTMobileRegistered"] != tc.registered || got["isTMobileSuspended"] != tc.suspended {
+			t.Errorf("%s: registered %v, suspended %v, want %t, %t",
+				tc.name, got["isTMobileRegistered"], got["isTMobileSuspended"], tc.registered, tc.suspended)
+		}
+	}
+}
+
 func TestLifecycle_ExpiredCampaignSaysSoTwice(t *testing.T) {
 	sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}})
 	if err := sim.Expire("C6X6M95"); err != nil {
@@ -85,8 +143,12 @@ func TestWalk_SendsEventsInTheirOrder(t *testing.T) {
 		hooks := &inbox{}
 		sim := account(t, telnyxsim.Options{DeliveryTransport: hooks})
 		defer sim.Close()
+		begin := time.Now()
 		if err := sim.Walk(t.Context(), campaignID, time.Second); err != nil {
 			t.Fatal(err)
+		}
+		if took := time.Since(begin); took != 3*time.Second {
+			t.Errorf("took %s, want a pause of 1 s between each two steps", took)
 		}
 		synctest.Wait()
 		want := []string{"TCR_EVENT CAMPAIGN_ADD", "TELNYX_REVIEW ACCEPTED", "MNO_REVIEW ACCEPTED", "VERIFIED"}
@@ -103,6 +165,9 @@ func TestWalk_EndsWithItsContextAndWithTheSimulator(t *testing.T) {
 		defer cancel()
 		if err := sim.Walk(ctx, campaignID, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Walk = %v, want DeadlineExceeded", err)
+		}
+		if err := sim.Walk(t.Context(), "nope", time.Minute); !errors.Is(err, telnyxsim.ErrUnknown) {
+			t.Errorf("Walk of no campaign = %v, want ErrUnknown", err)
 		}
 		sim.Close()
 		if err := sim.Walk(t.Context(), campaignID, time.Minute); !errors.Is(err, context.Canceled) {
@@ -137,6 +202,46 @@ func TestDormant_FirstAssignmentWakesAndFails(t *testing.T) {
 		}
 		if c, _ := sim.Campaign(campaignID); c.Dormant || c.CampaignStatus != telnyx.CampaignMNOProvisioned {
 			t.Errorf("campaign dormant %t, %s; want it awake and provisioned", c.Dormant, c.CampaignStatus)
+		}
+	})
+}
+
+func TestDormant_IsWokenOnceAndMayFallAsleepAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, ReactivateDelay: time.Minute})
+		defer sim.Close()
+		asleep := func() bool { c, _ := sim.Campaign(campaignID); return c.Dormant }
+		_ = sim.MakeDormant(campaignID)
+		post(t, sim, numberA, campaignID)
+		time.Sleep(40 * time.Second)
+		post(t, sim, numberB, campaignID) // does not begin anew
+		time.Sleep(21 * time.Second)
+		if asleep() {
+			t.Error("asleep a minute after the first POST")
+		}
+		_ = sim.MakeDormant(campaignID)
+		time.Sleep(time.Minute)
+		if !asleep() {
+			t.Error("the second POST woke it, long after it had fallen asleep again")
+		}
+		post(t, sim, numberC, campaignID)
+		time.Sleep(61 * time.Second)
+		if asleep() {
+			t.Error("asleep a minute after the third POST")
+		}
+	})
+}
+
+func TestDormant_WakingDoesNotReviveWhatExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, ReactivateDelay: time.Minute})
+		defer sim.Close()
+		_ = sim.MakeDormant(campaignID)
+		post(t, sim, numberA, campaignID)
+		_ = sim.Expire(campaignID)
+		time.Sleep(time.Hour)
+		if c, _ := sim.Campaign(campaignID); c.Dormant || c.CampaignStatus != telnyx.CampaignTCRExpired {
+			t.Errorf("campaign dormant %t, %s; want it awake and expired", c.Dormant, c.CampaignStatus)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package telnyxsim
 
 import (
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -234,8 +233,7 @@ func patchNumber(s *Simulator, c *call) answer {
 		return unreadableBody()
 	}
 	if profile := body.MessagingProfileID; profile != nil && *profile != "" && !s.profiles[*profile] {
-		return refuse(http.StatusNotFound, codeNotFound, "Resource not found",
-			"Messaging profile not found", "/messaging_profile_id")
+		return notFoundAt("Messaging profile not found", "/messaging_profile_id")
 	}
 	before := n.record()
 	n.set(body.MessagingProfileID, body.Product, body.Tags)
@@ -275,8 +273,4 @@ func dataOf(value any) any {
 	return struct {
 		Data any `json:"data"`
 	}{value}
-}
-
-func unreadableBody() answer {
-	return refuse(http.StatusBadRequest, codeBadParameter, "Invalid parameter", "The body is not valid JSON", "")
 }

@@ -3,6 +3,8 @@ package telnyxsim_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -67,6 +69,32 @@ func TestNumbers_ProfileIsSetKeptAndRemoved(t *testing.T) {
 			t.Errorf("PATCH %s: write = %+v, want effective %t", tc.body, w, tc.effective)
 		}
 	}
+}
+
+func TestNumbers_TellWhenTheyWereSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := account(t, telnyxsim.Options{})
+		defer sim.Close()
+		seeded := time.Now()
+		for _, tc := range []struct {
+			body string
+			want time.Time
+		}{
+			{`{"tags":["spring"]}`, seeded.Add(time.Hour)},
+			{`{"tags":["spring"]}`, seeded.Add(time.Hour)}, // the same again
+		} {
+			time.Sleep(time.Hour)
+			got := call(t, sim, "PATCH", "/phone_numbers/"+numberA+"/messaging", tc.body)
+			data, _ := got.object(t)["data"].(map[string]any)
+			created, updated := seeded.UTC().Format(time.RFC3339Nano), tc.want.UTC().Format(time.RFC3339Nano)
+			if data["created_at"] != created || data["updated_at"] != updated {
+				t.Errorf("created %v, updated %v; want %s and %s", data["created_at"], data["updated_at"], created, updated)
+			}
+			if w := sim.Writes(); !w[len(w)-1].At.Equal(time.Now()) {
+				t.Errorf("the write was at %s, want now", w[len(w)-1].At)
+			}
+		}
+	})
 }
 
 func TestNumbers_AreKnownByTheirIDToo(t *testing.T) {

@@ -77,10 +77,9 @@ func assignProfile(s *Simulator, c *call) answer {
 	case wanted.CampaignID != "" && wanted.TCRCampaignID != "":
 		return badParameter("Give either campaignId or tcrCampaignId", "/tcrCampaignId")
 	case !s.profiles[wanted.MessagingProfileID]:
-		return refuse(http.StatusNotFound, codeNotFound, "Resource not found",
-			"Messaging profile not found", "/messagingProfileId")
+		return notFoundAt("Messaging profile not found", "/messagingProfileId")
 	case found == nil, found.Shared != (field == "tcrCampaignId"):
-		return refuse(http.StatusNotFound, codeNotFound, "Resource not found", "Campaign not found", "/"+field)
+		return notFoundAt("Campaign not found", "/"+field)
 	}
 	if refused := s.refuseCampaign(found); refused != nil {
 		return *refused

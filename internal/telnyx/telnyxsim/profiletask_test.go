@@ -72,7 +72,7 @@ func effective(sim *telnyxsim.Simulator) map[string]telnyxsim.Write {
 	return found
 }
 
-func TestProfileTask_Refusals(t *testing.T) {
+func TestProfileTask_RefusesWhatCannotBegin(t *testing.T) {
 	status := func(status telnyx.CampaignStatus) func(*telnyxsim.Simulator) {
 		return func(s *telnyxsim.Simulator) { _ = s.SetCampaignStatus(campaignID, status) }
 	}
@@ -157,6 +157,9 @@ func TestProfileTask_MayStayPending(t *testing.T) {
 		defer sim.Close()
 		id := beginTask(t, sim)
 		time.Sleep(24 * time.Hour)
+		if task := call(t, sim, "GET", tasks+"/"+id, "").object(t); task["updatedAt"] != task["createdAt"] {
+			t.Errorf("updated at %v, and created at %v; want no change", task["updatedAt"], task["createdAt"])
+		}
 		if status, _ := taskOf(t, sim, id); status != "pending" || len(sim.Assignments()) != 0 {
 			t.Errorf("a day later it is %s and attached %v", status, sim.Assignments())
 		}
@@ -176,6 +179,10 @@ func TestProfileTask_TakesTheNumbersThatAreOnTheProfileThen(t *testing.T) {
 		before := len(sim.Writes())
 		time.Sleep(time.Hour)
 
+		began := sim.Writes()[0].At
+		if task := call(t, sim, "GET", tasks+"/"+id, "").object(t); task["updatedAt"] != began.Add(2*time.Minute).UTC().Format(time.RFC3339Nano) {
+			t.Errorf("updated at %v, want two minutes after %s", task["updatedAt"], began)
+		}
 		_, numbers := taskOf(t, sim, id)
 		wantNumbers := map[string]string{
 			numberB: "completed", numberC: "completed", noProfile: "completed", tollFree: "failed",
@@ -207,7 +214,7 @@ func TestProfileTask_TakesTheNumbersThatAreOnTheProfileThen(t *testing.T) {
 	})
 }
 
-func TestProfileTask_NumberOfAnotherCampaign(t *testing.T) {
+func TestProfileTask_MovesOrSkipsANumberOfAnotherCampaign(t *testing.T) {
 	for name, skips := range map[string]bool{"is stolen": false, "is skipped": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -368,7 +375,7 @@ func TestProfileTask_CampaignMayBeSuspendedMeanwhile(t *testing.T) {
 	})
 }
 
-func TestProfileTask_SharedCampaign(t *testing.T) {
+func TestProfileTask_KnowsASharedCampaignByItsTCRID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}})
 		defer sim.Close()

@@ -80,11 +80,11 @@ func (s *Simulator) finishAssigning(r *record) {
 	if r.fate != "" {
 		r.status, r.failure = telnyx.FailedAssignment, r.fate
 		r.mappings = map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingFailed, NonTMobile: telnyx.MappingFailed}
-		s.emitAssignment(r, "ASSIGNMENT", "failed", r.fate)
+		s.emitAssignment(r, telnyx.TypeAssignment, telnyx.EventFailed, r.fate)
 		return
 	}
 	r.status = telnyx.Assigned
-	s.emitAssignment(r, "ASSIGNMENT", "success")
+	s.emitAssignment(r, telnyx.TypeAssignment, telnyx.EventSuccess)
 	s.mapLater(r)
 }
 
@@ -138,7 +138,7 @@ func (s *Simulator) beginRemoval(r *record) {
 		}
 		delete(s.records, r.number)
 		s.reattach[r.number] = time.Now().Add(s.options.ReattachDelay)
-		s.emitAssignment(r, "DELETION", "success")
+		s.emitAssignment(r, telnyx.TypeDeletion, telnyx.EventSuccess)
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// statusOf tells a number's record in four words.
+// statusOf tells a number's record in three words.
 func statusOf(t *testing.T, sim *telnyxsim.Simulator, phoneNumber string) [3]string {
 	t.Helper()
 	for _, a := range sim.Assignments() {
@@ -32,20 +32,25 @@ func TestRecord_MovesWithItsDelays(t *testing.T) {
 			ReattachDelay: time.Minute,
 		})
 		defer sim.Close()
+		begin := time.Now()
 		post(t, sim, numberA, campaignID)
 		for _, stage := range []struct {
-			after time.Duration
-			want  [3]string
+			after, updated time.Duration // since the last stage, and since the POST
+			want           [3]string
 		}{
-			{time.Minute - time.Second, [3]string{"PENDING_ASSIGNMENT", "PENDING", "PENDING"}},
-			{2 * time.Second, [3]string{"ASSIGNED", "PENDING", "PENDING"}},
-			{time.Hour, [3]string{"ASSIGNED", "ADDED", "PENDING"}},
-			{time.Hour, [3]string{"ASSIGNED", "ADDED", "ADDED"}},
+			{time.Minute - time.Second, 0, [3]string{"PENDING_ASSIGNMENT", "PENDING", "PENDING"}},
+			{2 * time.Second, time.Minute, [3]string{"ASSIGNED", "PENDING", "PENDING"}},
+			{time.Hour, time.Hour + time.Minute, [3]string{"ASSIGNED", "ADDED", "PENDING"}},
+			{time.Hour, 2*time.Hour + time.Minute, [3]string{"ASSIGNED", "ADDED", "ADDED"}},
 		} {
 			time.Sleep(stage.after)
 			synctest.Wait()
 			if got := statusOf(t, sim, numberA); got != stage.want {
 				t.Errorf("record = %v, want %v", got, stage.want)
+			}
+			if a := sim.Assignments()[0]; !a.CreatedAt.Equal(begin) || a.UpdatedAt.Sub(begin) != stage.updated {
+				t.Errorf("%s: created at %s, updated after %s; want %s and %s",
+					a.Status, a.CreatedAt, a.UpdatedAt.Sub(begin), begin, stage.updated)
 			}
 		}
 		if got := remove(t, sim, numberA); got.status != 200 || got.object(t)["assignmentStatus"] != "PENDING_UNASSIGNMENT" {
@@ -80,7 +85,7 @@ func TestRecord_MovesWithItsDelays(t *testing.T) {
 
 func TestRecord_DelaysMayBeEndless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, MappingGap: telnyxsim.Never})
+		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, MappingDelay: time.Minute, MappingGap: telnyxsim.Never})
 		defer sim.Close()
 		post(t, sim, numberA, campaignID)
 		time.Sleep(24 * time.Hour)
@@ -108,6 +113,32 @@ func TestRecord_RemovalOvertakesAssignment(t *testing.T) {
 	})
 }
 
+func TestRecord_WhatWasOvertakenDoesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hooks := &inbox{}
+		sim := account(t, telnyxsim.Options{DeliveryTransport: hooks, MappingDelay: time.Hour, UnassignDelay: time.Hour})
+		defer sim.Close()
+		post(t, sim, numberA, campaignID)
+		time.Sleep(time.Minute)
+		put(t, sim, numberA, otherID) // before the mappings of the first campaign
+		time.Sleep(2 * time.Hour)
+		remove(t, sim, numberA)
+		time.Sleep(time.Minute)
+		_ = sim.AttachNumber(numberA, campaignID, telnyx.Assigned) // before the end of the removal
+		time.Sleep(2 * time.Hour)
+		if got := read(t, sim, numberA); got.status != 200 || got.object(t)["campaignId"] != campaignID {
+			t.Errorf("GET = %d %s, want the number on %s", got.status, got.body, campaignID)
+		}
+		want := []string{
+			"ASSIGNMENT success " + numberA, "ASSIGNMENT success " + numberA,
+			"STATUS_UPDATE ADDED " + numberA, "STATUS_UPDATE ADDED " + numberA, // of the second campaign
+		}
+		if diff := cmp.Diff(want, hooks.summaries(t)); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestRecord_FailsWithReasons(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hooks := &inbox{}
@@ -119,6 +150,9 @@ func TestRecord_FailsWithReasons(t *testing.T) {
 		record := read(t, sim, numberA).object(t)
 		if record["assignmentStatus"] != "FAILED_ASSIGNMENT" || record["failureReasons"] != "Number is not eligible" {
 			t.Errorf("record = %v, want FAILED_ASSIGNMENT with its reason", record)
+		}
+		if got := statusOf(t, sim, numberA); got[1] != "FAILED" || got[2] != "FAILED" {
+			t.Errorf("mappings = %v, want them failed too", got[1:])
 		}
 		payload := hooks.all()[0].event(t).Data.Payload
 		want := map[string]any{
@@ -153,6 +187,12 @@ func TestRecord_CarrierMayRefuse(t *testing.T) {
 			if got[field] != value {
 				t.Errorf("%s = %v, want %s", field, got[field], value)
 			}
+		}
+		sim.DetachNumber(numberA)
+		post(t, sim, numberA, campaignID)
+		synctest.Wait()
+		if got, want := statusOf(t, sim, numberA), [3]string{"ASSIGNED", "ADDED", "ADDED"}; got != want {
+			t.Errorf("second time = %v, want %v", got, want)
 		}
 	})
 }
