@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -116,8 +115,8 @@ func (m *mirror) takeLook(kve jetstream.KeyValueEntry) error {
 		return nil
 	}
 	var next look
-	if err := json.Unmarshal(kve.Value(), &next); err != nil {
-		return fmt.Errorf("record %s in bucket %s is damaged: %w", kve.Key(), kve.Bucket(), err)
+	if err := unmarshal(kve, &next); err != nil {
+		return err
 	}
 	m.looks[kve.Key()] = next
 	return nil

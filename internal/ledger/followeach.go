@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -111,8 +110,8 @@ func (f following) campaign(kve jetstream.KeyValueEntry) error {
 
 func (f following) look(kve jetstream.KeyValueEntry) error {
 	var next look
-	if err := json.Unmarshal(kve.Value(), &next); err != nil {
-		return fmt.Errorf("record %s in bucket %s is damaged: %w", kve.Key(), kve.Bucket(), err)
+	if err := unmarshal(kve, &next); err != nil {
+		return err
 	}
 	f.looks[kve.Key()] = next
 	f.tell(kve.Key())

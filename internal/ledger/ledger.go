@@ -152,8 +152,8 @@ func (l *Ledger) Campaign(ctx context.Context, id string) (entry CampaignEntry, 
 // take takes in the next look, if it is that of this very record.
 func (e *CampaignEntry) take(kve jetstream.KeyValueEntry) error {
 	var next look
-	if err := json.Unmarshal(kve.Value(), &next); err != nil {
-		return fmt.Errorf("record %s in bucket %s is damaged: %w", kve.Key(), kve.Bucket(), err)
+	if err := unmarshal(kve, &next); err != nil {
+		return err
 	}
 	if next.Revision == e.Revision {
 		e.Campaign.NextAt = next.NextAt
@@ -385,14 +385,18 @@ func stop(watcher jetstream.KeyWatcher) {
 }
 
 func decode(kve jetstream.KeyValueEntry, record any, version *int) error {
-	err := json.Unmarshal(kve.Value(), record)
+	err := unmarshal(kve, record)
 	// The version first: a newer record may have fields of other types, which
 	// leave the version readable, and is not damaged for that.
 	if *version > recordVersion {
 		return fmt.Errorf("record %s in bucket %s was written by a newer Greenlight (version %d, this one knows %d): upgrade this program",
 			kve.Key(), kve.Bucket(), *version, recordVersion)
 	}
-	if err != nil {
+	return err
+}
+
+func unmarshal(kve jetstream.KeyValueEntry, record any) error {
+	if err := json.Unmarshal(kve.Value(), record); err != nil {
 		return fmt.Errorf("record %s in bucket %s is damaged: %w", kve.Key(), kve.Bucket(), err)
 	}
 	return nil

@@ -68,8 +68,8 @@ func (l *Ledger) Plans(ctx context.Context) (mark Plans, ok bool, err error) {
 	if err != nil {
 		return Plans{}, false, fmt.Errorf("read which plan set is in force: %w", err)
 	}
-	if err := json.Unmarshal(kve.Value(), &mark); err != nil {
-		return Plans{}, false, fmt.Errorf("record %s in bucket %s is damaged: %w", plansKey, bucketLooks, err)
+	if err := unmarshal(kve, &mark); err != nil {
+		return Plans{}, false, err
 	}
 	return mark, true, nil
 }

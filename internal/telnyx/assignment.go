@@ -48,7 +48,8 @@ const (
 )
 
 // Assignment is the record of one number on one campaign, which Telnyx calls a
-// phone number campaign. A number has at most one.
+// phone number campaign. Beside failed ones (FAILED_ASSIGNMENT), which stay in Telnyx's
+// list and are no attachments, a number has at most one.
 type Assignment struct {
 	// PhoneNumber is in E.164 form, as Telnyx told it.
 	PhoneNumber string `json:"phoneNumber"`
@@ -140,8 +141,7 @@ func (c *Client) Assignment(ctx context.Context, phoneNumber string) (Assignment
 }
 
 // Assignments lists all assignments that the filter lets through, by number.
-// Failed ones (FAILED_ASSIGNMENT) stay in Telnyx's list and are no attachments, so
-// a number may have several records: one a campaign.
+// A number may have several records, of which one at most is no failed one.
 //
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/list-phone-number-campaigns
 func (c *Client) Assignments(ctx context.Context, filter AssignmentFilter) ([]Assignment, error) {
