@@ -4,6 +4,7 @@ package endtoend_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http/httputil"
 	"net/url"
@@ -149,8 +150,11 @@ func stored(t *testing.T, js jetstream.JetStream, name, subject string) (message
 	}
 	for sequence := uint64(0); ; {
 		msg, err := stream.GetMsg(t.Context(), sequence+1, jetstream.WithGetMsgSubject(subject))
-		if err != nil {
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return messages // there are no more
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 		sequence = msg.Sequence
 		for _, header := range []string{"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"} {

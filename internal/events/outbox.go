@@ -104,7 +104,8 @@ func (o *outbox) forget(l *letter) {
 
 // write writes until the queue is empty. It lets those go first that are ready to make a
 // request: what is there together goes out with one system call, and saves the server
-// reads (BenchmarkDeliver, outside).
+// reads (BenchmarkDeliver, outside). A processor that always has something else to do
+// comes back to it after 60 others, which is milliseconds; an idle one at once.
 func (o *outbox) write() {
 	runtime.Gosched()
 	for l := o.next(); l != nil; l = o.next() {

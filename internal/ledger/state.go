@@ -59,7 +59,7 @@ const (
 	Unread Phase = "unread"
 )
 
-// Phases lists all phases, those that need a look last.
+// Phases lists all phases as a campaign goes through them, those that need a person last.
 func Phases() []Phase {
 	return []Phase{Unread, Waiting, Ready, OnHold, Blocked, Ended, Missing}
 }

@@ -3,7 +3,6 @@ package notice
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -25,12 +24,12 @@ const (
 	ackWait = 2 * sendTimeout
 	// tries is how often a notice is tried: with the waits below for six hours.
 	tries = 16
-	// pullExpiry is how long one question for notices stands.
-	pullExpiry = 30 * time.Second
-	// lookAgain bounds one wait for the next notice. If a notice comes before NATS'
-	// client has noted that it asked for it, the client asks for no other until it is
-	// called again.
-	lookAgain = time.Second
+	// pullExpiry is how long one question for notices stands, and pullHeartbeat how often
+	// the server says that it does. After two that are missing NATS' client asks anew:
+	// whether nobody led the consumer when it asked, or it did not ask since the notice
+	// came before it had noted that it asked for it.
+	pullExpiry    = 30 * time.Second
+	pullHeartbeat = time.Second
 	// giveBackWait is how long who stops waits for what is on its way to it.
 	giveBackWait = time.Second
 	// The waits after a try that failed.
@@ -46,8 +45,8 @@ type Receiver interface {
 
 // Sender takes notices from the stream to a receiver.
 type Sender struct {
+	js       jetstream.JetStream
 	receiver Receiver
-	consumer jetstream.Consumer
 	log      zerolog.Logger
 	sends    *prometheus.CounterVec
 	// retry is how long to wait after so many tries that failed.
@@ -57,7 +56,23 @@ type Sender struct {
 // NewSender joins the senders. The first ever begins with the notices that come from
 // now on: a receiver that is new is not told last month's news.
 func NewSender(ctx context.Context, js jetstream.JetStream, receiver Receiver, log zerolog.Logger, r prometheus.Registerer) (*Sender, error) {
-	consumer, err := js.CreateOrUpdateConsumer(ctx, Stream, jetstream.ConsumerConfig{
+	s := &Sender{
+		js: js, receiver: receiver, log: log.With().Str(logging.KeyPart, "notices").Logger(), retry: retryAfter,
+		sends: promauto.With(r).NewCounterVec(prometheus.CounterOpts{
+			Name: "greenlight_notify_sends_total",
+			Help: "Tries to send a notice to NOTIFY_URL by outcome: sent, failed (tried again, ever later), given_up.",
+		}, []string{"outcome"}),
+	}
+	for _, outcome := range []string{"sent", "failed", "given_up"} {
+		s.sends.WithLabelValues(outcome)
+	}
+	_, err := s.join(ctx)
+	return s, err
+}
+
+// join returns the consumer, and makes it if it is not there.
+func (s *Sender) join(ctx context.Context) (jetstream.Consumer, error) {
+	consumer, err := s.js.CreateOrUpdateConsumer(ctx, Stream, jetstream.ConsumerConfig{
 		Durable:       consumerName,
 		Description:   "Takes notices to NOTIFY_URL",
 		DeliverPolicy: jetstream.DeliverNewPolicy,
@@ -68,24 +83,14 @@ func NewSender(ctx context.Context, js jetstream.JetStream, receiver Receiver, l
 	if err != nil {
 		return nil, fmt.Errorf("create consumer %s: %w", consumerName, err)
 	}
-	s := &Sender{
-		receiver: receiver, consumer: consumer, log: log.With().Str(logging.KeyPart, "notices").Logger(), retry: retryAfter,
-		sends: promauto.With(r).NewCounterVec(prometheus.CounterOpts{
-			Name: "greenlight_notify_sends_total",
-			Help: "Tries to send a notice to NOTIFY_URL by outcome: sent, failed (tried again, ever later), given_up.",
-		}, []string{"outcome"}),
-	}
-	for _, outcome := range []string{"sent", "failed", "given_up"} {
-		s.sends.WithLabelValues(outcome)
-	}
-	return s, nil
+	return consumer, nil
 }
 
 // Run sends notices until ctx ends; then it returns nil. What is not sent by then is
 // sent by whoever comes next.
 func (s *Sender) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := s.pull(ctx); err != nil {
+		if err := s.pull(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn().Err(err).Msg("notices could not be read; trying again")
 			wait(ctx, retryBase)
 		}
@@ -93,21 +98,23 @@ func (s *Sender) Run(ctx context.Context) error {
 	return nil
 }
 
-// pull sends one notice after the other. It returns nil when ctx ends.
+// pull sends one notice after the other until ctx ends.
 func (s *Sender) pull(ctx context.Context) error {
-	messages, err := s.consumer.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(pullExpiry))
+	consumer, err := s.join(ctx)
+	if err != nil {
+		return err
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(pullExpiry),
+		jetstream.PullHeartbeat(pullHeartbeat), jetstream.WithMessagesErrOnMissingHeartbeat(false))
 	if err != nil {
 		return err
 	}
 	defer messages.Stop()
 	for ctx.Err() == nil {
-		look, cancel := context.WithTimeout(ctx, lookAgain)
-		msg, err := messages.Next(jetstream.NextContext(look))
-		cancel()
+		msg, err := messages.Next(jetstream.NextContext(ctx))
 		switch {
 		case ctx.Err() != nil:
 			s.giveBack(messages, msg)
-		case errors.Is(err, context.DeadlineExceeded):
 		case err != nil:
 			return err
 		default:
@@ -121,9 +128,13 @@ func (s *Sender) pull(ctx context.Context) error {
 // the ack wait is over.
 func (s *Sender) giveBack(messages jetstream.MessagesContext, msg jetstream.Msg) {
 	messages.Drain()
-	for err := error(nil); err == nil; msg, err = messages.Next(jetstream.NextMaxWait(giveBackWait)) {
+	for {
 		if msg != nil {
 			s.settle(msg.Nak())
+		}
+		var err error
+		if msg, err = messages.Next(jetstream.NextMaxWait(giveBackWait)); err != nil {
+			return
 		}
 	}
 }

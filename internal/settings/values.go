@@ -2,12 +2,12 @@ package settings
 
 import (
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"greenlight/internal/smallfile"
 )
 
 // secret returns a text that is given directly or in a file. The text itself
@@ -40,14 +40,8 @@ func secretReadBy(read func(path string) ([]byte, error), faults *Faults, settin
 // mostSecret bounds the file of a secret, in bytes: many times the longest key or address.
 const mostSecret = 64 << 10
 
-// readSecret reads a file, which may be a pipe: it is read once.
 func readSecret(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, mostSecret+1))
+	content, err := smallfile.ReadOnce(path, mostSecret)
 	if err == nil && len(content) > mostSecret {
 		err = fmt.Errorf("%s is larger than %d bytes, which no secret is", path, mostSecret)
 	}

@@ -20,6 +20,12 @@ func Read(path string, most int64) ([]byte, error) {
 	if !info.Mode().IsRegular() && !info.IsDir() { // of a folder the read says what it is
 		return nil, fmt.Errorf("%s is no regular file; a pipe or device may never end, and cannot be read again", path)
 	}
+	return ReadOnce(path, most)
+}
+
+// ReadOnce is Read for what is not read again, which may be a pipe: it waits until
+// somebody writes to it.
+func ReadOnce(path string, most int64) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err

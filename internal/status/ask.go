@@ -50,7 +50,7 @@ func AskReady(ctx context.Context, address string) error {
 	defer response.Body.Close()
 	var told readiness
 	err = json.NewDecoder(io.LimitReader(response.Body, mostAnswer)).Decode(&told)
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("ask %s whether it is ready: %w", address, ctx.Err())
 	}
 	if err != nil || told.Status == "" {

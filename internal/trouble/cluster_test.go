@@ -1,9 +1,11 @@
 package trouble
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -192,7 +194,15 @@ func newAttaching(t *testing.T, count int) *attaching {
 	pace := rate.NewLimiter(attachRate, 1)
 	a.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			_ = pace.Wait(slow) // an error says that it is over
+			body, _ := io.ReadAll(r.Body) // only now is it noticed when who asked goes
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			asked, done := context.WithCancel(slow)
+			defer context.AfterFunc(r.Context(), done)()
+			_ = pace.Wait(asked) // an error says that it is over
+			done()
+			if r.Context().Err() != nil {
+				return
+			}
 		}
 		a.sim.ServeHTTP(w, r)
 	}))

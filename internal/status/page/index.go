@@ -25,7 +25,8 @@ const (
 type index struct {
 	mu        sync.Mutex
 	campaigns map[string]*campaign
-	// order is the campaigns by plan and id; nil when it has to be sorted anew.
+	// order is the campaigns by plan and id, those that no plan names last; nil when it
+	// has to be sorted anew.
 	order   []*campaign
 	totals  map[ledger.NumberKind]int
 	numbers int
@@ -190,7 +191,7 @@ func (x *index) forgetEmpty(c *campaign) {
 	}
 }
 
-// sorted returns the campaigns by plan and id. Call it with the lock held.
+// sorted returns the campaigns by plan and id, those that no plan names last. Call it with the lock held.
 func (x *index) sorted() []*campaign {
 	if x.order == nil {
 		x.order = make([]*campaign, 0, len(x.campaigns))
