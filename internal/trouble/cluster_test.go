@@ -1,11 +1,9 @@
 package trouble
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,6 +16,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
 
 	"greenlight/internal/assigner"
@@ -46,6 +46,7 @@ func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T)
 	work := newAttaching(t, 300/slower)
 	work.join(connected())
 	work.join(connected())
+	news := startTelling(t, connected())
 	post := startPosting(t, fs)
 	post.kept(50)
 	work.approve()
@@ -59,6 +60,7 @@ func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T)
 		natstest.Within(t, 2*patience, func() error { return inStep(t, js) })
 		fs.becomeReady()
 		post.kept(50)
+		news.isHeard(what)
 		t.Logf("%s (%s) stopped and came back: %d deliveries kept, %d of them after 503, %d times 503, %d numbers asked for",
 			what, strings.Join(names, " and "), post.count.Load(), post.healed.Load(), post.refusals.Load(), work.requested())
 	}
@@ -140,6 +142,56 @@ func TestRollingRestart_LosesNothing(t *testing.T) {
 	assertKept(t, nc, post.end())
 }
 
+// telling is somebody who publishes notices, and a sender that takes them to him who
+// hears them.
+type telling struct {
+	t         *testing.T
+	publisher *notice.Publisher
+	mu        sync.Mutex
+	heard     map[string]bool
+}
+
+func startTelling(t *testing.T, nc *nats.Conn) *telling {
+	t.Helper()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	n := &telling{t: t, heard: map[string]bool{}}
+	n.publisher, err = notice.NewPublisher(t.Context(), js, 3)
+	must(t, err)
+	sender, err := notice.NewSender(t.Context(), js, n, zerolog.Nop(), prometheus.NewRegistry())
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = sender.Run(ctx) })
+	t.Cleanup(func() { cancel(); running.Wait() })
+	return n
+}
+
+// Send is what the sender does with a notice.
+func (n *telling) Send(_ context.Context, text string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.heard[text] = true
+	return nil
+}
+
+// isHeard publishes a notice and waits until it is heard.
+func (n *telling) isHeard(text string) {
+	n.t.Helper()
+	natstest.Within(n.t, patience, func() error {
+		_, err := n.publisher.Publish(n.t.Context(), notice.Notice{Kind: notice.Completed, Text: text, At: time.Now()}, text)
+		return err
+	})
+	natstest.Within(n.t, patience, func() error {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if !n.heard[text] {
+			return errors.New("nobody heard of: " + text)
+		}
+		return nil
+	})
+}
+
 // consumerLeader returns the name of the server that leads the assigners' consumer.
 func consumerLeader(t *testing.T, js jetstream.JetStream) (name string) {
 	t.Helper()
@@ -194,15 +246,7 @@ func newAttaching(t *testing.T, count int) *attaching {
 	pace := rate.NewLimiter(attachRate, 1)
 	a.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			body, _ := io.ReadAll(r.Body) // only now is it noticed when who asked goes
-			r.Body = io.NopCloser(bytes.NewReader(body))
-			asked, done := context.WithCancel(slow)
-			defer context.AfterFunc(r.Context(), done)()
-			_ = pace.Wait(asked) // an error says that it is over
-			done()
-			if r.Context().Err() != nil {
-				return
-			}
+			_ = pace.Wait(slow) // an error says that it is over
 		}
 		a.sim.ServeHTTP(w, r)
 	}))
@@ -235,7 +279,10 @@ func (a *attaching) join(nc *nats.Conn) (stop func()) {
 		Replicas:  3,
 		Resync:    5 * time.Second,
 		Settle:    2 * time.Second,
-		Timing:    events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second},
+		// One at a time, so that each is answered long before the ack wait and the settling
+		// are over.
+		Concurrency: 1,
+		Timing:      events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second},
 	}
 	var worker *assigner.Assigner
 	natstest.Within(a.t, patience, func() error { worker, err = assigner.New(a.t.Context(), config); return err })
