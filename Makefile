@@ -35,15 +35,17 @@ vet: ## go vet and staticcheck
 	$(STATICCHECK) ./...
 	cd deploy/monitoring/ruletest && $(GO) vet .
 	cd deploy/deploytest && $(GO) vet .
+	cd deploy/linetest && $(GO) vet .
 	cd deploy/release/plantest && $(GO) vet .
 
-test: ## all tests, with the race detector; those of hostile plans, floods, clusters and silent servers at full size without it; what is deployed and released, by modules of their own
+test: ## all tests, with the race detector; those of hostile plans, floods, clusters and silent servers at full size without it; what is deployed and released, and what pages have NATS's client do, by modules of their own
 	$(GO) test -race ./...
 	$(GO) test ./internal/plan
 	$(GO) test -run Flood ./internal/webhook
 	$(GO) test -run "Cluster|RollingRestart|SilentServer" ./internal/trouble
 	cd deploy/monitoring/ruletest && $(GO) test -count=1 .
 	cd deploy/deploytest && $(GO) test -race .
+	cd deploy/linetest && $(GO) test -count=1 .
 	cd deploy/release/plantest && $(GO) test .
 
 scale: ## the status page with 2,000 campaigns and 100,000 numbers

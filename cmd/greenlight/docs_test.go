@@ -19,15 +19,25 @@ const root = "../.."
 // scripts is where the commands of the documentation are run.
 const scripts = "testdata/script"
 
+// runWordForWord are the programs beside ours whose command lines scripts run word for
+// word, and where: steps between commands of ours, which any machine has, and lines for
+// which a module of its own has the program.
+var runWordForWord = map[string]string{
+	"cp":   scripts,
+	"mv":   scripts,
+	"rm":   scripts,
+	"nats": filepath.Join(root, "deploy/linetest/testdata/script"),
+}
+
 // otherPrograms are those that the documentation names beside ours, and why no script
-// need run them. CONTRIBUTING.md says what is checked of them instead.
+// need run them; of those above, why not what is in a sentence or names deploy/secrets.
+// CONTRIBUTING.md says what is checked of them instead.
 var otherPrograms = map[string]string{
 	"cp":   "the copy of a data folder is TestBackup_StartsElsewhereAsItStopped",
 	"curl": "it asks Telnyx, which no test does, or a process that the reader runs",
 	"git":  "it would change what is checked out, and where the repository is, no test knows",
 	"go":   "a test that runs all tests, or benchmarks, would not end; their names are checked",
 	"make": "it runs this test; the targets are checked",
-	"nats": "NATS's own client is no part of this repository",
 
 	"docker":  "there is no container engine where the tests run; deploy/deploytest reads and runs what the file describes",
 	"helm":    "there is no cluster where the tests run; deploy/deploytest runs servers with the values",
@@ -41,10 +51,6 @@ var otherPrograms = map[string]string{
 	"shasum":    "as sha256sum, on macOS",
 	"tar":       "as sha256sum",
 }
-
-// fileTools are programs that any machine has. In a block they are steps between
-// commands of ours, so scripts run them word for word.
-var fileTools = []string{"cp", "mv", "rm"}
 
 // secrets is a folder that is in no repository.
 const secrets = "deploy/secrets/"
@@ -73,6 +79,7 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 	used := make(map[string]bool)
 	for _, c := range pagetest.Commands(t, pagetest.Pages(t, root)) {
 		program := c.Program()
+		folder, runs := runWordForWord[program]
 		_, other := otherPrograms[program]
 		_, quoted := quotedElsewhere[c.Text]
 		switch {
@@ -83,9 +90,9 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 			checkGo(t, c)
 		case program == "sh":
 			checkFiles(t, c)
-		case c.Whole && slices.Contains(fileTools, program) && !strings.Contains(c.Text, secrets):
-			if line := strings.Join(c.Words, " "); !pagetest.RunsVerbatim(t, scripts, line) {
-				t.Errorf("%s: %s: no script in %s has %q; let one do so", c.Where, c.Text, scripts, "exec "+line)
+		case runs && (!other || c.Whole && !strings.Contains(c.Text, secrets)):
+			if !pagetest.RunsVerbatim(t, folder, c) {
+				t.Errorf("%s: %s: no script in %s runs it word for word; let one do so", c.Where, c.Text, folder)
 			}
 		case other || quoted:
 			checkFiles(t, c)
@@ -94,7 +101,7 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 		}
 		used[program], used[c.Text] = true, true
 	}
-	for _, table := range []map[string]string{otherPrograms, quotedElsewhere} {
+	for _, table := range []map[string]string{runWordForWord, otherPrograms, quotedElsewhere} {
 		for entry, why := range table {
 			if !used[entry] {
 				t.Errorf("no page has %q any more (%s)", entry, why)
