@@ -23,7 +23,7 @@ STAMP = -X greenlight/internal/settings.version=$(VERSION) \
 # Where make build puts the programs.
 BIN ?= bin/
 
-.PHONY: check format vet test scale size reproduce torture trouble demo sdk fuzz bench memory capacity build snapshot release notes
+.PHONY: check format vet test engines scale size reproduce torture trouble demo sdk fuzz bench memory capacity build snapshot release notes
 
 check: format vet test scale size demo sdk ## everything that CI runs
 
@@ -47,6 +47,9 @@ test: ## all tests, with the race detector; those of hostile plans, floods, clus
 	cd deploy/deploytest && $(GO) test -race .
 	cd deploy/linetest && $(GO) test -count=1 .
 	cd deploy/release/plantest && $(GO) test .
+
+engines: ## the lines of the pages for kubectl, by the real one on an API server: the first time a quarter of an hour
+	cd deploy/clustertest && $(GO) vet . && $(GO) test -count=1 .
 
 scale: ## the status page with 2,000 campaigns and 100,000 numbers
 	GREENLIGHT_SCALE=2000 $(GO) test -count=1 -v -run '^TestScale$$' ./internal/status/page
