@@ -48,8 +48,9 @@ test: ## all tests, with the race detector; those of hostile plans, floods, clus
 	cd deploy/linetest && $(GO) test -count=1 .
 	cd deploy/release/plantest && $(GO) test .
 
-engines: ## the lines of the pages for kubectl, by the real one on an API server: the first time a quarter of an hour
+engines: ## the lines of the pages for kubectl, on an API server, and for Compose, on an engine, as root with Debian's docker.io and busybox-static: the first time half an hour
 	cd deploy/clustertest && $(GO) vet . && $(GO) test -count=1 .
+	cd deploy/enginetest && $(GO) vet . && $(GO) test -count=1 -v -timeout 60m .
 
 scale: ## the status page with 2,000 campaigns and 100,000 numbers
 	GREENLIGHT_SCALE=2000 $(GO) test -count=1 -v -run '^TestScale$$' ./internal/status/page

@@ -20,16 +20,16 @@ const root = "../.."
 const scripts = "testdata/script"
 
 // runWordForWord are the programs beside ours whose command lines scripts run word for
-// word, and where: steps between commands of ours, which any machine has, and lines for
-// which a module of its own has the program.
-var runWordForWord = map[string]string{
-	"cp":   scripts,
-	"mv":   scripts,
-	"rm":   scripts,
-	"nats": filepath.Join(root, "deploy/linetest/testdata/script"),
+// word: steps between commands of ours, which any machine has, and those that modules of
+// their own have.
+var runWordForWord = []string{"cp", "mv", "rm", "find", "git", "sh", "docker", "kubectl", "nats"}
 
-	// make engines runs these.
-	"kubectl": filepath.Join(root, "deploy/clustertest/testdata/script"),
+// scriptFolders are where. make engines runs the last two.
+var scriptFolders = []string{
+	scripts,
+	filepath.Join(root, "deploy/linetest/testdata/script"),
+	filepath.Join(root, "deploy/clustertest/testdata/script"),
+	filepath.Join(root, "deploy/enginetest/testdata/script"),
 }
 
 // notRun are lines of those programs that no script runs, and why.
@@ -37,23 +37,16 @@ var notRun = map[string]string{
 	"kubectl port-forward deployment/greenlight-assigner 8081": "it needs a pod that runs, and there is no node where the tests run",
 }
 
-// otherPrograms are those that the documentation names beside ours, and why no script
-// need run them; of those above, why not what is in a sentence or names deploy/secrets.
-// CONTRIBUTING.md says what is checked of them instead.
+// otherPrograms are those that the documentation names beside these, and why no script
+// need run them. CONTRIBUTING.md says what is checked of them instead.
 var otherPrograms = map[string]string{
-	"cp":   "the copy of a data folder is TestBackup_StartsElsewhereAsItStopped",
 	"curl": "it asks Telnyx, which no test does, or a process that the reader runs",
-	"git":  "it would change what is checked out, and where the repository is, no test knows",
 	"go":   "a test that runs all tests, or benchmarks, would not end; their names are checked",
+	"helm": "NATS's chart is at an address of its own, which no test asks; deploy/deploytest runs servers with the values",
 	"make": "it runs this test; the targets are checked",
 
-	"docker": "there is no container engine where the tests run; deploy/deploytest reads and runs what the file describes",
-	"helm":   "NATS's chart is at an address of its own, which no test asks; deploy/deploytest runs servers with the values",
-
 	"cd":        "the shell's own",
-	"find":      "it looks at the reader's files",
 	"grep":      "it looks at what another program says",
-	"mv":        "of files in deploy/secrets, which are in no repository; others are moved by a script",
 	"sha256sum": "no release is there where the tests run; deploy/release/plantest reads what one would be",
 	"shasum":    "as sha256sum, on macOS",
 	"tar":       "as sha256sum",
@@ -86,7 +79,6 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 	used := make(map[string]bool)
 	for _, c := range pagetest.Commands(t, pagetest.Pages(t, root)) {
 		program := c.Program()
-		folder, runs := runWordForWord[program]
 		_, other := otherPrograms[program]
 		_, quoted := quotedElsewhere[c.Text]
 		switch {
@@ -95,13 +87,11 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 			checkMake(t, c)
 		case program == "go":
 			checkGo(t, c)
-		case program == "sh":
-			checkFiles(t, c)
 		case notRun[c.Text] != "":
 			checkFiles(t, c)
-		case runs && (!other || c.Whole && !strings.Contains(c.Text, secrets)):
-			if !pagetest.RunsVerbatim(t, folder, c) {
-				t.Errorf("%s: %s: no script in %s runs it word for word; let one do so", c.Where, c.Text, folder)
+		case slices.Contains(runWordForWord, program):
+			if !slices.ContainsFunc(scriptFolders, func(folder string) bool { return pagetest.RunsVerbatim(t, folder, c) }) {
+				t.Errorf("%s: %s: no script in %v runs it word for word; let one do so", c.Where, c.Text, scriptFolders)
 			}
 		case other || quoted:
 			checkFiles(t, c)
@@ -110,7 +100,7 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 		}
 		used[program], used[c.Text] = true, true
 	}
-	for _, table := range []map[string]string{runWordForWord, notRun, otherPrograms, quotedElsewhere} {
+	for _, table := range []map[string]string{notRun, otherPrograms, quotedElsewhere} {
 		for entry, why := range table {
 			if !used[entry] {
 				t.Errorf("no page has %q any more (%s)", entry, why)
