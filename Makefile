@@ -23,7 +23,7 @@ STAMP = -X greenlight/internal/settings.version=$(VERSION) \
 # Where make build puts the programs.
 BIN ?= bin/
 
-.PHONY: check format vet test scale size reproduce torture trouble demo sdk fuzz bench memory capacity build snapshot release notes
+.PHONY: check format vet test engines scale size reproduce torture trouble demo sdk fuzz bench memory capacity build snapshot release notes
 
 check: format vet test scale size demo sdk ## everything that CI runs
 
@@ -35,16 +35,22 @@ vet: ## go vet and staticcheck
 	$(STATICCHECK) ./...
 	cd deploy/monitoring/ruletest && $(GO) vet .
 	cd deploy/deploytest && $(GO) vet .
+	cd deploy/linetest && $(GO) vet .
 	cd deploy/release/plantest && $(GO) vet .
 
-test: ## all tests, with the race detector; those of hostile plans, floods, clusters and silent servers at full size without it; what is deployed and released, by modules of their own
+test: ## all tests, with the race detector; those of hostile plans, floods, clusters and silent servers at full size without it; what is deployed and released, and what pages have NATS's client do, by modules of their own
 	$(GO) test -race ./...
 	$(GO) test ./internal/plan
 	$(GO) test -run Flood ./internal/webhook
 	$(GO) test -run "Cluster|RollingRestart|SilentServer" ./internal/trouble
 	cd deploy/monitoring/ruletest && $(GO) test -count=1 .
 	cd deploy/deploytest && $(GO) test -race .
+	cd deploy/linetest && $(GO) test -count=1 .
 	cd deploy/release/plantest && $(GO) test .
+
+engines: ## the lines of the pages for kubectl, on an API server, and for Compose, on an engine, as root with Debian's docker.io and busybox-static: the first time half an hour
+	cd deploy/clustertest && $(GO) vet . && $(GO) test -count=1 .
+	cd deploy/enginetest && $(GO) vet . && $(GO) test -count=1 -v -timeout 60m .
 
 scale: ## the status page with 2,000 campaigns and 100,000 numbers
 	GREENLIGHT_SCALE=2000 $(GO) test -count=1 -v -run '^TestScale$$' ./internal/status/page

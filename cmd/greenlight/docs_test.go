@@ -19,32 +19,38 @@ const root = "../.."
 // scripts is where the commands of the documentation are run.
 const scripts = "testdata/script"
 
-// otherPrograms are those that the documentation names beside ours, and why no script
+// runWordForWord are the programs beside ours whose command lines scripts run word for
+// word: steps between commands of ours, which any machine has, and those that modules of
+// their own have.
+var runWordForWord = []string{"cp", "mv", "rm", "find", "git", "sh", "docker", "kubectl", "nats"}
+
+// scriptFolders are where. make engines runs the last two.
+var scriptFolders = []string{
+	scripts,
+	filepath.Join(root, "deploy/linetest/testdata/script"),
+	filepath.Join(root, "deploy/clustertest/testdata/script"),
+	filepath.Join(root, "deploy/enginetest/testdata/script"),
+}
+
+// notRun are lines of those programs that no script runs, and why.
+var notRun = map[string]string{
+	"kubectl port-forward deployment/greenlight-assigner 8081": "it needs a pod that runs, and there is no node where the tests run",
+}
+
+// otherPrograms are those that the documentation names beside these, and why no script
 // need run them. CONTRIBUTING.md says what is checked of them instead.
 var otherPrograms = map[string]string{
-	"cp":   "the copy of a data folder is TestBackup_StartsElsewhereAsItStopped",
 	"curl": "it asks Telnyx, which no test does, or a process that the reader runs",
-	"git":  "it would change what is checked out, and where the repository is, no test knows",
 	"go":   "a test that runs all tests, or benchmarks, would not end; their names are checked",
+	"helm": "NATS's chart is at an address of its own, which no test asks; deploy/deploytest runs servers with the values",
 	"make": "it runs this test; the targets are checked",
-	"nats": "NATS's own client is no part of this repository",
-
-	"docker":  "there is no container engine where the tests run; deploy/deploytest reads and runs what the file describes",
-	"helm":    "there is no cluster where the tests run; deploy/deploytest runs servers with the values",
-	"kubectl": "there is no cluster where the tests run; deploy/deploytest builds the base and checks each object",
 
 	"cd":        "the shell's own",
-	"find":      "it looks at the reader's files",
 	"grep":      "it looks at what another program says",
-	"mv":        "of files in deploy/secrets, which are in no repository; others are moved by a script",
 	"sha256sum": "no release is there where the tests run; deploy/release/plantest reads what one would be",
 	"shasum":    "as sha256sum, on macOS",
 	"tar":       "as sha256sum",
 }
-
-// fileTools are programs that any machine has. In a block they are steps between
-// commands of ours, so scripts run them word for word.
-var fileTools = []string{"cp", "mv", "rm"}
 
 // secrets is a folder that is in no repository.
 const secrets = "deploy/secrets/"
@@ -81,11 +87,11 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 			checkMake(t, c)
 		case program == "go":
 			checkGo(t, c)
-		case program == "sh":
+		case notRun[c.Text] != "":
 			checkFiles(t, c)
-		case c.Whole && slices.Contains(fileTools, program) && !strings.Contains(c.Text, secrets):
-			if line := strings.Join(c.Words, " "); !pagetest.RunsVerbatim(t, scripts, line) {
-				t.Errorf("%s: %s: no script in %s has %q; let one do so", c.Where, c.Text, scripts, "exec "+line)
+		case slices.Contains(runWordForWord, program):
+			if !slices.ContainsFunc(scriptFolders, func(folder string) bool { return pagetest.RunsVerbatim(t, folder, c) }) {
+				t.Errorf("%s: %s: no script in %v runs it word for word; let one do so", c.Where, c.Text, scriptFolders)
 			}
 		case other || quoted:
 			checkFiles(t, c)
@@ -94,7 +100,7 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 		}
 		used[program], used[c.Text] = true, true
 	}
-	for _, table := range []map[string]string{otherPrograms, quotedElsewhere} {
+	for _, table := range []map[string]string{notRun, otherPrograms, quotedElsewhere} {
 		for entry, why := range table {
 			if !used[entry] {
 				t.Errorf("no page has %q any more (%s)", entry, why)

@@ -146,7 +146,7 @@ func commands(t testing.TB, where, text string, whole bool) (all []Command) {
 	}
 	for _, part := range split(words, "&&", "||", "|", ";") {
 		c := Command{Where: where, Text: text, Whole: whole}
-		if len(part) > 0 && part[0] == "export" {
+		if len(part) > 0 && (part[0] == "export" || part[0] == "exec") {
 			part = part[1:]
 		}
 		for len(part) > 0 && setting.MatchString(part[0]) {
@@ -368,19 +368,19 @@ func leaves(node *kong.Node) (all []*kong.Node) {
 	return all
 }
 
-// run finds a program in a line of a script: run by exec, or by a command of ours such
-// as poll, and not after a ! that says that it is refused.
-var run = regexp.MustCompile(`^(?:\[[^\]]*\] )?(?:exec|poll|code) `)
+// run is how a line of a script begins that has a program run: by exec, or by a command
+// of ours such as poll, and not after a ! that says that it is refused.
+var run = regexp.MustCompile(`^(?:\[[^\]]*\] )?(?:exec|(?:poll|code) (?:'(?:[^']|'')*'|\S+)) `)
 
-// ScriptLines returns what the testscripts in a folder have the program do, and in
-// which file.
-func (p Parser) ScriptLines(t testing.TB, folder string) map[string][]Line {
+// scriptCommands returns the commands that the testscripts in a folder run, word by
+// word, and in which file; of a line for sh -c those that are in it.
+func scriptCommands(t testing.TB, folder string) map[string][][]string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.txtar"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%s has no scripts: %v", folder, err)
 	}
-	all := make(map[string][]Line)
+	all := make(map[string][][]string)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -388,19 +388,38 @@ func (p Parser) ScriptLines(t testing.TB, folder string) map[string][]Line {
 		}
 		script, _, _ := strings.Cut(string(text), "\n-- ")
 		for line := range strings.Lines(script) {
-			if !run.MatchString(line) {
+			begin := run.FindString(line)
+			words, err := shellWords(strings.TrimSpace(line[len(begin):]))
+			if begin == "" || err != nil || len(words) == 0 {
 				continue
 			}
-			words, err := shellWords(strings.TrimSpace(line))
+			if last := len(words) - 1; strings.HasPrefix(words[last], "&") {
+				words = words[:last]
+			}
+			if len(words) != 3 || words[0] != "sh" || words[1] != "-c" {
+				all[file] = append(all[file], words)
+				continue
+			}
+			for _, c := range commands(t, file, words[2], true) {
+				all[file] = append(all[file], c.Words)
+			}
+		}
+	}
+	return all
+}
+
+// ScriptLines returns what the testscripts in a folder have the program do, and in
+// which file.
+func (p Parser) ScriptLines(t testing.TB, folder string) map[string][]Line {
+	t.Helper()
+	all := make(map[string][]Line)
+	for file, commands := range scriptCommands(t, folder) {
+		for _, words := range commands {
 			at := slices.Index(words, p.kong.Model.Name)
-			if err != nil || at < 0 {
+			if at < 0 {
 				continue
 			}
-			args := words[at+1:]
-			if len(args) > 0 && strings.HasPrefix(args[len(args)-1], "&") {
-				args = args[:len(args)-1]
-			}
-			if asked, err := p.Parse(args, false); err == nil {
+			if asked, err := p.Parse(words[at+1:], false); err == nil {
 				all[file] = append(all[file], asked)
 			}
 		}
@@ -408,19 +427,30 @@ func (p Parser) ScriptLines(t testing.TB, folder string) map[string][]Line {
 	return all
 }
 
-// RunsVerbatim reports whether a testscript in a folder has exactly this line to
-// exec, and succeeds only if the program does.
-func RunsVerbatim(t testing.TB, folder, line string) bool {
+// RunsVerbatim reports whether a testscript in a folder runs the command word for word,
+// and succeeds only if the program does. What stands for a value is any there, and
+// where a sentence leaves arguments out the script may have more.
+func RunsVerbatim(t testing.TB, folder string, c Command) bool {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(folder, "*.txtar"))
-	if err != nil {
-		t.Fatal(err)
+	for _, commands := range scriptCommands(t, folder) {
+		if slices.ContainsFunc(commands, c.isRunBy) {
+			return true
+		}
 	}
-	return slices.ContainsFunc(files, func(file string) bool {
-		text, err := os.ReadFile(file)
-		script, _, _ := strings.Cut(string(text), "\n-- ")
-		return err == nil && strings.Contains("\n"+script+"\n", "\nexec "+line+"\n")
-	})
+	return false
+}
+
+func (c Command) isRunBy(words []string) bool {
+	if len(words) < len(c.Words) || c.Whole && len(words) > len(c.Words) {
+		return false
+	}
+	for i, word := range c.Words {
+		pattern := strings.ReplaceAll(regexp.QuoteMeta(word), "VALUE", ".+")
+		if !regexp.MustCompile("^" + pattern + "$").MatchString(words[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // Check fails the test for each command line of the program that its parser refuses,

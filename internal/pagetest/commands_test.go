@@ -1,6 +1,8 @@
 package pagetest
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,6 +28,41 @@ func TestCommands_AreThoseInBlocksAndSentences(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestRunsVerbatim_TakesWholeLinesAndBeginningsFromSentences(t *testing.T) {
+	folder := t.TempDir()
+	script := "exec p stop\n! exec p fail\n# exec p talk\ncode 2 p judge x\npoll 'a b' p wait\n[net] exec p call &name&\n" +
+		"exec sh -c 'p make | p take && p keep \"a b\"'\nexec p show 12.345 --all\n\n-- file --\nexec p write\n"
+	if err := os.WriteFile(filepath.Join(folder, "a.txtar"), []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		line  string
+		whole bool
+		want  bool
+	}{
+		{"p stop", true, true},
+		{"p stop now", true, false},
+		{"p fail", true, false},
+		{"p talk", true, false},
+		{"p judge x", true, true},
+		{"p judge", true, false},
+		{"p judge", false, true},
+		{"p wait", true, true},
+		{"p call", true, true},
+		{"p make", true, true},
+		{"p take", true, true},
+		{"p keep 'a b'", true, true},
+		{"p keep 'a c'", true, false},
+		{"p show <id>.<digits>", false, true},
+		{"p show <id>.<digits>", true, false},
+		{"p write", true, false},
+	} {
+		if got := RunsVerbatim(t, folder, commands(t, "here", test.line, test.whole)[0]); got != test.want {
+			t.Errorf("%q, whole %t: got %t", test.line, test.whole, got)
+		}
 	}
 }
 

@@ -1,0 +1,63 @@
+// Package linetest runs the lines that the pages have for NATS's own client, word for
+// word, against real servers. It is a module of its own: that client brings many modules
+// that Greenlight has no other use for. TestDocs_NameNoOtherCommands of cmd/greenlight
+// fails for a line that no script here runs.
+package linetest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// bin has our commands, nats and nats-server, in the versions that go.mod names.
+var bin string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if bin, err = os.MkdirTemp("", "linetest"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(bin)
+	for folder, packages := range map[string]string{".": "tool", "../..": "./cmd/..."} {
+		build := exec.Command("go", "build", "-o", bin+"/", packages)
+		build.Dir = folder
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			env.Setenv("HOME", env.WorkDir) // where nats keeps its settings
+			for _, name := range []string{"FREE_1", "FREE_2", "FREE_3"} {
+				free, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					return err
+				}
+				env.Setenv(name, free.Addr().String())
+				if err := free.Close(); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+}
