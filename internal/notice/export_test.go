@@ -7,6 +7,9 @@ func (s *Sender) SetRetry(after time.Duration) {
 	s.retry = func(uint64) time.Duration { return after }
 }
 
+// ConsumerName is the name of the consumer that all senders share.
+const ConsumerName = consumerName
+
 // Tries is how often a notice is tried.
 const Tries = tries
 

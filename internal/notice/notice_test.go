@@ -268,30 +268,42 @@ func TestSender_GivesBackWhatIsOnItsWayWhenItStops(t *testing.T) {
 	until(t, "all are sent", func() bool { return len(to.taken()) >= rounds })
 }
 
-// Somebody who deletes the consumer has nobody restarted.
+// Somebody who deletes the consumer has nobody restarted. A sender that waits for a notice
+// is told, one that sends is not.
 func TestSender_MakesItsConsumerAgain(t *testing.T) {
-	t.Parallel() // it waits
-	js := natstest.JetStream(t, natstest.Embedded(t))
-	publisher, err := notice.NewPublisher(t.Context(), js, 0)
-	must(t, err)
-	var to receiver
-	run(t, js, &to, nil)
-	consumers := func() (names []string) {
-		stream, err := js.Stream(t.Context(), notice.Stream)
-		must(t, err)
-		for name := range stream.ConsumerNames(t.Context()).Name() {
-			names = append(names, name)
-		}
-		return names
+	for _, sends := range []bool{false, true} {
+		t.Run(fmt.Sprintf("while it sends %t", sends), func(t *testing.T) {
+			t.Parallel() // it waits
+			js := natstest.JetStream(t, natstest.Embedded(t))
+			publisher, err := notice.NewPublisher(t.Context(), js, 0)
+			must(t, err)
+			remove := func() {
+				if err := js.DeleteConsumer(t.Context(), notice.Stream, notice.ConsumerName); err != nil {
+					t.Error(err)
+				}
+			}
+			to := receiver{send: func(_ context.Context, tried int) error {
+				if sends && tried == 1 {
+					remove()
+				}
+				return nil
+			}}
+			run(t, js, &to, nil)
+			_, err = publisher.Publish(t.Context(), some("before"), "before")
+			must(t, err)
+			until(t, "the first is sent", func() bool { return len(to.taken()) == 1 })
+			if !sends {
+				remove()
+			}
+			until(t, "there is a consumer again", func() bool {
+				_, err := js.Consumer(t.Context(), notice.Stream, notice.ConsumerName)
+				return err == nil
+			})
+			_, err = publisher.Publish(t.Context(), some("after"), "after")
+			must(t, err)
+			until(t, "the next is sent", func() bool { return slices.Contains(to.taken(), "after") })
+		})
 	}
-	_, err = publisher.Publish(t.Context(), some("before"), "before")
-	must(t, err)
-	until(t, "the first is sent", func() bool { return len(to.taken()) == 1 })
-	must(t, js.DeleteConsumer(t.Context(), notice.Stream, consumers()[0]))
-	until(t, "there is a consumer again", func() bool { return len(consumers()) == 1 })
-	_, err = publisher.Publish(t.Context(), some("after"), "after")
-	must(t, err)
-	until(t, "the next is sent", func() bool { return slices.Contains(to.taken(), "after") })
 }
 
 func TestRetryAfter_IsEverLonger(t *testing.T) {

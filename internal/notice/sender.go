@@ -3,6 +3,7 @@ package notice
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,9 +26,9 @@ const (
 	// tries is how often a notice is tried: with the waits below for six hours.
 	tries = 16
 	// pullExpiry is how long one question for notices stands, and pullHeartbeat how often
-	// the server says that it does. After two that are missing NATS' client asks anew:
-	// whether nobody led the consumer when it asked, or it did not ask since the notice
-	// came before it had noted that it asked for it.
+	// the server says that it does. After two that are missing it is asked anew: the
+	// consumer may be gone, or nobody led it when it was asked, or NATS' client did not
+	// ask, since a notice came before it had noted that it asked for it.
 	pullExpiry    = 30 * time.Second
 	pullHeartbeat = time.Second
 	// giveBackWait is how long who stops waits for what is on its way to it.
@@ -98,14 +99,14 @@ func (s *Sender) Run(ctx context.Context) error {
 	return nil
 }
 
-// pull sends one notice after the other until ctx ends.
+// pull sends one notice after the other until ctx ends or the server says nothing.
 func (s *Sender) pull(ctx context.Context) error {
 	consumer, err := s.join(ctx)
 	if err != nil {
 		return err
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(pullExpiry),
-		jetstream.PullHeartbeat(pullHeartbeat), jetstream.WithMessagesErrOnMissingHeartbeat(false))
+		jetstream.PullHeartbeat(pullHeartbeat))
 	if err != nil {
 		return err
 	}
@@ -115,6 +116,8 @@ func (s *Sender) pull(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			s.giveBack(messages, msg)
+		case errors.Is(err, jetstream.ErrNoHeartbeat):
+			return nil
 		case err != nil:
 			return err
 		default:
