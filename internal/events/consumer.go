@@ -116,7 +116,7 @@ func consumerConfig(timing Timing) jetstream.ConsumerConfig {
 }
 
 // Run pulls messages and hands each to handle until ctx ends or the consumer is
-// deleted. Handle must not block: it takes the delivery and settles it later,
+// gone. Handle must not block: it takes the delivery and settles it later,
 // from any goroutine.
 //
 // When ctx ends, Run stops pulling and calls drain, which must return when all
@@ -153,6 +153,9 @@ func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
 			return fmt.Errorf("pull from consumer %s: %w", ConsumerAssigner, err)
 		case err != nil:
 			c.onError(fmt.Errorf("pull from consumer %s: %w", ConsumerAssigner, err))
+			if gone := c.gone(ctx); gone != nil {
+				return gone
+			}
 			sleep(ctx, pause)
 			continue
 		}
@@ -164,6 +167,16 @@ func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
 		c.remember(delivery)
 		handle(delivery)
 	}
+}
+
+// gone returns an error if the server says that the consumer is not there any more: who
+// asks for messages of one that was lost with the server's disk is told nothing.
+func (c *Consumer) gone(ctx context.Context) error {
+	_, err := c.consumer.Info(ctx)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("pull from consumer %s, which is gone: %w", ConsumerAssigner, err)
+	}
+	return nil
 }
 
 // giveBackPulled gives back what was pulled and not handed on: the server would

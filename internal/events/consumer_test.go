@@ -1,0 +1,62 @@
+package events_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
+	"greenlight/internal/natstest"
+)
+
+// A server that comes back without its disk knows of no consumer, and tells whoever goes on
+// pulling nothing. He must end, so that he is started anew and makes all of it again.
+func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
+	port := natstest.FreePort(t)
+	serve := func() (stop func()) {
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- natstest.Serve(ctx, port, t.TempDir(), false) }()
+		return func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	stop := serve()
+	var nc *nats.Conn
+	natstest.Within(t, 30*time.Second, func() (err error) {
+		nc, err = events.Connect("nats://127.0.0.1:"+port, "test")
+		return err
+	})
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := events.NewConsumer(t.Context(), js, quick, func(err error) { t.Log(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- consumer.Run(t.Context(), func(*events.Delivery) {}, func() {}) }()
+	stop()
+	stop = serve()
+	defer stop()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, jetstream.ErrConsumerNotFound) && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			t.Errorf("Run: %v, want that the consumer is gone", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("it still pulls from a consumer that is gone")
+	}
+}
