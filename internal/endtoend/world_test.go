@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 	if binaries, err = os.MkdirTemp("", "greenlight-test-"); err != nil {
 		panic(err)
 	}
-	// Most tests wait, so some can do so side by side; not so many that two cores keep
-	// them from answering each other in time.
+	// Most tests wait, so eight can do so side by side on two cores; not so many that these
+	// keep them from answering each other in time.
 	flag.Parse()
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
