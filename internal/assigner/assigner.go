@@ -280,6 +280,8 @@ func (a *Assigner) learn(c ledger.Campaign) {
 // A start is a resync: whatever happened meanwhile, everything planned is looked
 // at once.
 func (a *Assigner) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	a.markPlans(ctx, a.nobodyWorks)
 	stopWatching, err := a.watchHold(ctx)
 	if err != nil {
@@ -303,6 +305,7 @@ func (a *Assigner) Run(ctx context.Context) error {
 	a.log.Info().Str(logging.KeyPlanHash, a.config.Plans().Hash).Int(logging.KeyCampaigns, len(a.config.Plans().Campaigns)).
 		Stringer(logging.KeyResync, a.config.Resync).Msg("assigner runs")
 	return a.consumer.Run(ctx, func(d *events.Delivery) { deliveries <- d }, func() {
+		cancel() // not every end is that of ctx
 		close(deliveries)
 		a.queue.close()
 		workers.Wait()

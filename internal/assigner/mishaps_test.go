@@ -2,12 +2,15 @@ package assigner
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
@@ -465,6 +468,26 @@ func TestNudge_IsAsUrgentWhenItsLookIsRepeated(t *testing.T) {
 	r.eventually("the nudge is one with it", func() bool { return waiting().urgent })
 	close(goOn)
 	r.eventually("tried again", func() bool { return r.number(number).State == ledger.Pending })
+}
+
+// An assigner that cannot go on ends, with all that it had under way, so that it is started
+// anew.
+func TestRun_EndsWhenItsConsumerIsDeleted(t *testing.T) {
+	t.Parallel()
+	number := numbered(1)[0]
+	r := newRig(t, telnyxsim.Options{}, 1, func(c *Config) { c.Now = time.Now })
+	ended := make(chan error, 1)
+	go func() { ended <- r.a.Run(t.Context()) }()
+	r.eventually("it works", func() bool { return r.number(number).State != ledger.Planned })
+	r.must(r.config.JetStream.DeleteConsumer(t.Context(), events.StreamEvents, events.ConsumerAssigner))
+	select {
+	case err := <-ended:
+		if !errors.Is(err, jetstream.ErrConsumerDeleted) && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			t.Errorf("Run: %v, want that the consumer is gone", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it did not end")
+	}
 }
 
 // eventually waits until something is so.

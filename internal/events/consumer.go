@@ -52,6 +52,9 @@ const (
 	// pause is the wait after a pull failed, so that a broken server is not
 	// asked in a tight loop.
 	pause = 250 * time.Millisecond
+	// goneTimeout bounds the question whether the consumer is there: nothing is pulled
+	// meanwhile.
+	goneTimeout = time.Second
 	// releaseTimeout bounds the goodbye to a server that may be gone.
 	releaseTimeout = 3 * time.Second
 	// headerPinID is JetStream's name for the pin in a delivered message.
@@ -128,6 +131,9 @@ func (c *Consumer) Run(ctx context.Context, handle func(*Delivery), drain func()
 	err := c.pull(ctx, handle)
 	drain()
 	stopHeartbeat()
+	if isGone(err) {
+		return err // there is nobody to give anything back to
+	}
 	return errors.Join(err, c.release())
 }
 
@@ -152,10 +158,10 @@ func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
 		case errors.Is(err, jetstream.ErrMsgIteratorClosed), errors.Is(err, jetstream.ErrConsumerDeleted):
 			return fmt.Errorf("pull from consumer %s: %w", ConsumerAssigner, err)
 		case err != nil:
-			c.onError(fmt.Errorf("pull from consumer %s: %w", ConsumerAssigner, err))
 			if gone := c.gone(ctx); gone != nil {
 				return gone
 			}
+			c.onError(fmt.Errorf("pull from consumer %s: %w", ConsumerAssigner, err))
 			sleep(ctx, pause)
 			continue
 		}
@@ -171,12 +177,21 @@ func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
 
 // gone returns an error if the server says that the consumer is not there any more: who
 // asks for messages of one that was lost with the server's disk is told nothing.
-func (c *Consumer) gone(ctx context.Context) error {
-	_, err := c.consumer.Info(ctx)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("pull from consumer %s, which is gone: %w", ConsumerAssigner, err)
+func (c *Consumer) gone(ctx context.Context) (err error) {
+	for range 2 { // one that a cluster moves may be away for a moment
+		asking, cancel := context.WithTimeout(ctx, goneTimeout)
+		_, err = c.consumer.Info(asking)
+		cancel()
+		if !isGone(err) {
+			return nil
+		}
+		sleep(ctx, pause)
 	}
-	return nil
+	return fmt.Errorf("pull from consumer %s, which is gone: %w", ConsumerAssigner, err)
+}
+
+func isGone(err error) bool {
+	return errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
 // giveBackPulled gives back what was pulled and not handed on: the server would

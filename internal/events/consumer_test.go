@@ -3,6 +3,7 @@ package events_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,14 +22,15 @@ func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
 		go func() { ended <- natstest.Serve(ctx, port, t.TempDir(), false) }()
-		return func() {
+		return sync.OnceFunc(func() {
 			cancel()
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}
-		}
+		})
 	}
 	stop := serve()
+	t.Cleanup(func() { stop() })
 	var nc *nats.Conn
 	natstest.Within(t, 30*time.Second, func() (err error) {
 		nc, err = events.Connect("nats://127.0.0.1:"+port, "test")
@@ -46,11 +48,16 @@ func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- consumer.Run(t.Context(), func(*events.Delivery) {}, func() {}) }()
+	if err := events.NewPublisher(js).Trigger(t.Context(), events.KindResync, ""); err != nil {
+		t.Fatal(err)
+	}
+	ended, handled := make(chan error, 1), make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() { ended <- consumer.Run(ctx, func(*events.Delivery) { close(handled) }, func() {}) }()
+	<-handled // it pulls
 	stop()
 	stop = serve()
-	defer stop()
 	select {
 	case err := <-ended:
 		if !errors.Is(err, jetstream.ErrConsumerNotFound) && !errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -58,5 +65,7 @@ func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
 		}
 	case <-time.After(30 * time.Second):
 		t.Error("it still pulls from a consumer that is gone")
+		cancel()
+		<-ended
 	}
 }
