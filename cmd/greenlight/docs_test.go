@@ -24,7 +24,7 @@ const scripts = "testdata/script"
 // their own have.
 var runWordForWord = []string{"cp", "mv", "rm", "find", "git", "sh", "docker", "kubectl", "nats"}
 
-// scriptFolders are where. make engines runs the last two.
+// scriptFolders are where. make check runs the first two, make engines the others.
 var scriptFolders = []string{
 	scripts,
 	filepath.Join(root, "deploy/linetest/testdata/script"),

@@ -6,7 +6,6 @@
 package enginetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -37,7 +36,8 @@ func TestMain(m *testing.M) {
 }
 
 // enter builds what needs the network and runs this program again without it: in
-// namespaces of its own, whose processes all end with it.
+// namespaces of its own, whose processes all end with it, and with a /run of its own, or
+// the machine's containerd would start the containers.
 func enter() error {
 	for _, needed := range []string{"dockerd", "docker", "busybox", "ip", "unshare", "git"} {
 		if _, err := exec.LookPath(needed); err != nil || os.Geteuid() != 0 {
@@ -55,9 +55,9 @@ func enter() error {
 	modules := exec.Command("go", "mod", "download", "-modcacherw")
 	modules.Dir = root
 	modules.Env = append(os.Environ(), "GOMODCACHE="+folder+"/modules")
-	within := exec.Command("unshare", append([]string{"--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child",
-		"sh", "-c", `ip link set lo up && exec "$0" "$@"`}, os.Args...)...)
-	within.Env = append(os.Environ(), "ENGINETEST_BUILT="+folder)
+	within := exec.Command("unshare", append([]string{"--net", "--mount", "--pid", "--cgroup", "--fork", "--mount-proc", "--kill-child",
+		"sh", "-c", `mount -t tmpfs tmpfs /run && ip link set lo up && exec "$0" "$@"`}, os.Args...)...)
+	within.Env = append(os.Environ(), "ENGINETEST_BUILT="+folder, "TMPDIR="+folder)
 	for _, command := range []*exec.Cmd{build, modules, within} {
 		command.Stdout, command.Stderr = os.Stdout, os.Stderr
 		if err := command.Run(); err != nil {
@@ -98,7 +98,7 @@ func startEngine(t *testing.T) (address string) {
 	address = "unix://" + folder + "/sock"
 	log, err := os.Create(folder + "/log")
 	must(t, err)
-	engine := exec.CommandContext(context.WithoutCancel(t.Context()), "dockerd",
+	engine := exec.Command("dockerd",
 		"--host", address, "--data-root", folder+"/data", "--exec-root", folder+"/exec", "--pidfile", folder+"/pid")
 	engine.Stdout, engine.Stderr = log, log
 	must(t, engine.Start())

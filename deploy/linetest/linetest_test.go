@@ -6,6 +6,7 @@ package linetest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -48,16 +49,21 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			env.Setenv("HOME", env.WorkDir) // where nats keeps its settings
 			for _, name := range []string{"FREE_1", "FREE_2", "FREE_3"} {
-				free, err := net.Listen("tcp", "127.0.0.1:0")
-				if err != nil {
-					return err
-				}
-				env.Setenv(name, free.Addr().String())
-				if err := free.Close(); err != nil {
-					return err
-				}
+				env.Setenv(name, freeAddress())
 			}
 			return nil
 		},
 	})
+}
+
+// freeAddress returns one that is free now, outside of the range from which the system
+// takes the ports of outgoing connections.
+func freeAddress() string {
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(18000))
+		if free, err := net.Listen("tcp", address); err == nil {
+			free.Close()
+			return address
+		}
+	}
 }

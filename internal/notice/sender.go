@@ -71,7 +71,8 @@ func NewSender(ctx context.Context, js jetstream.JetStream, receiver Receiver, l
 	return s, err
 }
 
-// join returns the consumer, and makes it if it is not there.
+// join returns the consumer, and makes it if it is not there. One that was lost begins
+// with what comes from then on: what had been sent is not known any more.
 func (s *Sender) join(ctx context.Context) (jetstream.Consumer, error) {
 	consumer, err := s.js.CreateOrUpdateConsumer(ctx, Stream, jetstream.ConsumerConfig{
 		Durable:       consumerName,
@@ -117,6 +118,7 @@ func (s *Sender) pull(ctx context.Context) error {
 		case ctx.Err() != nil:
 			s.giveBack(messages, msg)
 		case errors.Is(err, jetstream.ErrNoHeartbeat):
+			s.giveBack(messages, nil)
 			return nil
 		case err != nil:
 			return err
@@ -136,7 +138,8 @@ func (s *Sender) giveBack(messages jetstream.MessagesContext, msg jetstream.Msg)
 			s.settle(msg.Nak())
 		}
 		var err error
-		if msg, err = messages.Next(jetstream.NextMaxWait(giveBackWait)); err != nil {
+		msg, err = messages.Next(jetstream.NextMaxWait(giveBackWait))
+		if err != nil && !errors.Is(err, jetstream.ErrNoHeartbeat) {
 			return
 		}
 	}

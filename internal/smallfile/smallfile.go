@@ -1,6 +1,6 @@
-// Package smallfile reads files that people name in settings, such as keys, and that
-// are read again while the program runs. It refuses what would hold up or fill the
-// program, and does not know what the files mean.
+// Package smallfile reads files that people name in settings, such as keys. It refuses
+// what would fill the program, and of what is read again while it runs what would hold it
+// up. It does not know what the files mean.
 package smallfile
 
 import (

@@ -60,7 +60,7 @@ func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T)
 		natstest.Within(t, 2*patience, func() error { return inStep(t, js) })
 		fs.becomeReady()
 		post.kept(50)
-		news.isHeard(what)
+		news.isHeard(what + ", " + strings.Join(names, " and "))
 		t.Logf("%s (%s) stopped and came back: %d deliveries kept, %d of them after 503, %d times 503, %d numbers asked for",
 			what, strings.Join(names, " and "), post.count.Load(), post.healed.Load(), post.refusals.Load(), work.requested())
 	}
