@@ -428,8 +428,8 @@ func (p Parser) ScriptLines(t testing.TB, folder string) map[string][]Line {
 }
 
 // RunsVerbatim reports whether a testscript in a folder runs the command word for word, by
-// itself or by a shell whose outcome the script looks at. What stands for a value is any there, and
-// where a sentence leaves arguments out the script may have more.
+// itself or by a shell whose outcome the script looks at. What stands for a value is any
+// there, and where a sentence leaves arguments out the script may have more.
 func RunsVerbatim(t testing.TB, folder string, c Command) bool {
 	t.Helper()
 	for _, commands := range scriptCommands(t, folder) {

@@ -423,3 +423,37 @@ func assertAsReference(t *testing.T, body []byte) {
 		t.Errorf("%q (-reference +got):\n%s", body, diff)
 	}
 }
+
+// The simulator takes these words from this package, so that one which is misspelled here
+// would be so on either side. They are as in
+// https://developers.telnyx.com/docs/messaging/10dlc/event-notifications.
+func TestEventWords_AreSpelledAsPublished(t *testing.T) {
+	for word, published := range map[string]string{
+		EventBrandUpdate:        "10dlc.brand.update",
+		EventCampaignUpdate:     "10dlc.campaign.update",
+		EventPhoneNumberUpdate:  "10dlc.phone_number.update",
+		TypeRegistration:        "REGISTRATION",
+		TypeTelnyxReview:        "TELNYX_REVIEW",
+		TypeMNOReview:           "MNO_REVIEW",
+		TypeTelnyxEvent:         "TELNYX_EVENT",
+		TypeVerified:            "VERIFIED",
+		TypeTCREvent:            "TCR_EVENT",
+		TypeAssignment:          "ASSIGNMENT",
+		TypeDeletion:            "DELETION",
+		TypeStatusUpdate:        "STATUS_UPDATE",
+		TCRCampaignAdd:          "CAMPAIGN_ADD",
+		TCRCampaignExpired:      "CAMPAIGN_EXPIRED",
+		TCRCampaignResubmission: "CAMPAIGN_RESUBMISSION",
+		TCRMNOSuspended:         "MNO_CAMPAIGN_OPERATION_SUSPENDED",
+		TCRMNOUnsuspended:       "MNO_CAMPAIGN_OPERATION_UNSUSPENDED",
+		EventSuccess:            "success",
+		EventFailed:             "failed",
+		EventAccepted:           "ACCEPTED",
+		EventRejected:           "REJECTED",
+		EventDormant:            "DORMANT",
+	} {
+		if word != published {
+			t.Errorf("got %q, want %q", word, published)
+		}
+	}
+}

@@ -191,7 +191,8 @@ func (x *index) forgetEmpty(c *campaign) {
 	}
 }
 
-// sorted returns the campaigns by plan and id, those that no plan names last. Call it with the lock held.
+// sorted returns the campaigns by plan and id, those that no plan names last. Call it with
+// the lock held.
 func (x *index) sorted() []*campaign {
 	if x.order == nil {
 		x.order = make([]*campaign, 0, len(x.campaigns))
