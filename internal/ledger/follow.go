@@ -89,7 +89,7 @@ func (m *mirror) takeCampaign(kve jetstream.KeyValueEntry) error {
 		return nil
 	}
 	entry := CampaignEntry{Revision: kve.Revision()}
-	if err := decode(kve, &entry.Campaign, &entry.Campaign.Version); err != nil {
+	if err := decode(kve, &entry.Campaign); err != nil {
 		return err
 	}
 	m.campaigns[kve.Key()] = entry
@@ -102,7 +102,7 @@ func (m *mirror) takeNumber(kve jetstream.KeyValueEntry) error {
 		return nil
 	}
 	var n Number
-	if err := decode(kve, &n, &n.Version); err != nil {
+	if err := decode(kve, &n); err != nil {
 		return err
 	}
 	m.numbers[kve.Key()] = n

@@ -100,7 +100,7 @@ func (f following) campaign(kve jetstream.KeyValueEntry) error {
 		return nil
 	}
 	entry := CampaignEntry{Revision: kve.Revision()}
-	if err := decode(kve, &entry.Campaign, &entry.Campaign.Version); err != nil {
+	if err := decode(kve, &entry.Campaign); err != nil {
 		return err
 	}
 	f.known[kve.Key()] = entry
@@ -136,7 +136,7 @@ func (f following) number(kve jetstream.KeyValueEntry) error {
 		return nil
 	}
 	var n Number
-	if err := decode(kve, &n, &n.Version); err != nil {
+	if err := decode(kve, &n); err != nil {
 		return err
 	}
 	f.Number(n)

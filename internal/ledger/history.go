@@ -40,7 +40,7 @@ func (l *Ledger) NumberHistory(ctx context.Context, number string) ([]NumberChan
 		if kve.Operation() != jetstream.KeyValuePut {
 			change.Dropped = true
 			change.Number = Number{Number: number, CampaignID: campaignOfKey(kve.Key())}
-		} else if err := decode(kve, &change.Number, &change.Number.Version); err != nil {
+		} else if err := decode(kve, &change.Number); err != nil {
 			return err
 		}
 		changes = append(changes, change)
@@ -57,7 +57,7 @@ func (l *Ledger) CampaignHistory(ctx context.Context, id string) ([]CampaignChan
 		change := CampaignChange{At: kve.Created(), Revision: kve.Revision()}
 		if kve.Operation() != jetstream.KeyValuePut {
 			change.Dropped, change.Campaign.ID = true, id
-		} else if err := decode(kve, &change.Campaign, &change.Campaign.Version); err != nil {
+		} else if err := decode(kve, &change.Campaign); err != nil {
 			return err
 		}
 		changes = append(changes, change)

@@ -136,7 +136,7 @@ func (l *Ledger) Campaign(ctx context.Context, id string) (entry CampaignEntry, 
 		return CampaignEntry{}, false, fmt.Errorf("read record of campaign %s: %w", id, err)
 	}
 	entry.Revision = kve.Revision()
-	if err := decode(kve, &entry.Campaign, &entry.Campaign.Version); err != nil || l.looks == nil {
+	if err := decode(kve, &entry.Campaign); err != nil || l.looks == nil {
 		return entry, true, err
 	}
 	kve, err = l.looks.Get(ctx, id)
@@ -166,7 +166,7 @@ func (l *Ledger) Campaigns(ctx context.Context) ([]CampaignEntry, error) {
 	var entries []CampaignEntry
 	err := each(ctx, l.campaigns, []string{">"}, func(kve jetstream.KeyValueEntry) error {
 		entry := CampaignEntry{Revision: kve.Revision()}
-		if err := decode(kve, &entry.Campaign, &entry.Campaign.Version); err != nil {
+		if err := decode(kve, &entry.Campaign); err != nil {
 			return err
 		}
 		entries = append(entries, entry)
@@ -204,7 +204,7 @@ func (l *Ledger) AllNumbers(ctx context.Context) ([]Number, error) {
 func (l *Ledger) eachNumber(ctx context.Context, keys []string, visit func(NumberEntry)) error {
 	return each(ctx, l.numbers, keys, func(kve jetstream.KeyValueEntry) error {
 		entry := NumberEntry{Revision: kve.Revision()}
-		if err := decode(kve, &entry.Number, &entry.Number.Version); err != nil {
+		if err := decode(kve, &entry.Number); err != nil {
 			return err
 		}
 		visit(entry)
@@ -384,14 +384,25 @@ func stop(watcher jetstream.KeyWatcher) {
 	}
 }
 
-func decode(kve jetstream.KeyValueEntry, record any, version *int) error {
-	err := unmarshal(kve, record)
+// record is a record of either kind.
+type record interface {
+	*Number | *Campaign
+	version() int
+	upgrade()
+}
+
+func (n *Number) version() int   { return n.Version }
+func (c *Campaign) version() int { return c.Version }
+
+func decode[R record](kve jetstream.KeyValueEntry, r R) error {
+	err := unmarshal(kve, r)
 	// The version first: a newer record may have fields of other types, which
 	// leave the version readable, and is not damaged for that.
-	if *version > recordVersion {
+	if r.version() > recordVersion {
 		return fmt.Errorf("record %s in bucket %s was written by a newer Greenlight (version %d, this one knows %d): upgrade this program",
-			kve.Key(), kve.Bucket(), *version, recordVersion)
+			kve.Key(), kve.Bucket(), r.version(), recordVersion)
 	}
+	r.upgrade()
 	return err
 }
 
@@ -425,7 +436,7 @@ func (l *Ledger) WatchNumbers(ctx context.Context, visit func(Number)) error {
 				continue
 			}
 			var n Number
-			if err := decode(kve, &n, &n.Version); err != nil {
+			if err := decode(kve, &n); err != nil {
 				return err
 			}
 			visit(n)

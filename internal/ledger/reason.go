@@ -1,5 +1,7 @@
 package ledger
 
+import "strings"
+
 // Reason says why a number is not further. The list is closed: whatever Telnyx
 // answers becomes one of these, with Telnyx's own words kept beside it. The
 // empty reason means that all is as it should be.
@@ -8,12 +10,20 @@ type Reason string
 // The reasons.
 const (
 	NotOwned           Reason = "not_owned"
+	NotActive          Reason = "not_active"
 	NotLongCode        Reason = "not_long_code"
 	NoMessagingProfile Reason = "no_messaging_profile"
 	OtherProfile       Reason = "other_profile"
 	OtherCampaign      Reason = "other_campaign"
-	CampaignNotReady   Reason = "campaign_not_ready"
+	CampaignInReview   Reason = "campaign_in_review"
+	CampaignSuspended  Reason = "campaign_suspended"
+	CampaignRejected   Reason = "campaign_rejected"
+	CampaignExpired    Reason = "campaign_expired"
+	CampaignMissing    Reason = "campaign_missing"
+	CampaignUnknown    Reason = "campaign_unknown"
 	CampaignFull       Reason = "campaign_full"
+	Queued             Reason = "queued"
+	Unverified         Reason = "unverified"
 	DormantRetry       Reason = "dormant_retry"
 	BeingProcessed     Reason = "being_processed"
 	CarrierFailed      Reason = "carrier_failed"
@@ -37,97 +47,138 @@ type Advice struct {
 	Action string
 }
 
-const nextResync = "Greenlight looks again at every resync."
+const (
+	nextResync = "Greenlight checks again at every resync."
+	nextSlower = "Greenlight tries again by itself, with growing waits."
+)
 
 var advice = map[Reason]Advice{
 	NotOwned: {
 		Why:    "Telnyx does not list the number on this account.",
 		Next:   nextResync,
-		Action: "Order or port the number, or take it out of the plan. Check that the API key is the right account's.",
+		Action: "Order or port the number, or take it out of the plan. Check that the API key belongs to the right account.",
+	},
+	NotActive: {
+		Why:    "The number is on the account but not active.",
+		Next:   "Greenlight attaches it as soon as Telnyx lists it as active.",
+		Action: "Finish the port or order in Telnyx's portal, or take the number out of the plan.",
 	},
 	NotLongCode: {
-		Why:    "The number is no US ten-digit long code, and 10DLC campaigns take no other.",
+		Why:    "The number is not a US long code, and 10DLC campaigns take nothing else.",
 		Next:   nextResync,
-		Action: "Take the number out of the plan; toll-free numbers and short codes are registered elsewhere.",
+		Action: "Take the number out of the plan. Toll-free numbers and short codes are registered elsewhere.",
 	},
 	NoMessagingProfile: {
-		Why:    "The number is on no messaging profile, and Telnyx attaches only numbers that are.",
+		Why:    "The number has no messaging profile, and Telnyx attaches only numbers that have one.",
 		Next:   nextResync,
 		Action: "Put the number on a messaging profile in Telnyx's portal, or name one in the plan: messaging_profile_id.",
 	},
 	OtherProfile: {
-		Why:    "The number is on another messaging profile than the plan names.",
+		Why:    "The number is on a different messaging profile than the plan names.",
 		Next:   nextResync,
 		Action: "Move the number to the plan's profile, or correct the plan.",
 	},
 	OtherCampaign: {
-		Why:    "The number is in use on another campaign, and Greenlight never takes it from one that the plan's move_from does not name.",
+		Why:    "The number is in use on another campaign. Greenlight takes a number only from campaigns that the plan's move_from names.",
 		Next:   nextResync,
 		Action: "Detach the number from the other campaign if it should move, or take it out of this plan.",
 	},
-	CampaignNotReady: {
-		Why:    "The campaign is not approved by the carriers.",
-		Next:   "Greenlight attaches the number as soon as the campaign is approved.",
-		Action: "",
+	CampaignInReview: {
+		Why:  "The campaign is in review by Telnyx and the carriers.",
+		Next: "Greenlight attaches the number as soon as they approve.",
+	},
+	CampaignSuspended: {
+		Why:    "The campaign is suspended.",
+		Next:   "Greenlight continues by itself when the suspension ends.",
+		Action: "Check the campaign in Telnyx's portal. A campaign that was suspended because it was idle wakes up when a number is assigned to it by hand.",
+	},
+	CampaignRejected: {
+		Why:    "The campaign was rejected.",
+		Next:   "Greenlight checks at every resync and continues when it is approved.",
+		Action: "Read the reason in Telnyx's portal, then appeal or resubmit.",
+	},
+	CampaignExpired: {
+		Why:    "The campaign has expired.",
+		Next:   nextResync,
+		Action: "If it was filed again it has a new id: put that into the plan.",
+	},
+	CampaignMissing: {
+		Why:    "Telnyx does not have this campaign on this account.",
+		Next:   nextResync,
+		Action: "Check the id in the plan, and that the API key belongs to the right account.",
+	},
+	CampaignUnknown: {
+		Why:    "The campaign is in a state in which Greenlight does not attach numbers.",
+		Next:   nextResync,
+		Action: "Check the campaign in Telnyx's portal.",
 	},
 	CampaignFull: {
-		Why:    "The campaign holds as many numbers as it may.",
-		Next:   "Greenlight looks for room at every resync, and after a refusal ever more slowly.",
+		Why:    "The campaign has as many numbers as it may have.",
+		Next:   "Greenlight checks for room at every resync and when Telnyx reports a number pool.",
 		Action: "Detach numbers that the campaign no longer needs, or plan a second campaign. Without a number pool T-Mobile allows 49.",
 	},
+	Queued: {
+		Why:  "The campaign is approved and the number is waiting for its turn.",
+		Next: "Greenlight attaches it when the rate limit allows.",
+	},
+	Unverified: {
+		Why:  "Telnyx's answers do not settle yet whether the number can be attached.",
+		Next: "Greenlight asks again within seconds, then with growing waits.",
+	},
 	DormantRetry: {
-		Why:  "The campaign was dormant; the first try wakes it and fails, the second works.",
+		Why:  "The campaign was dormant. The first request wakes it and fails, the second succeeds.",
 		Next: "Greenlight tries again shortly.",
 	},
 	BeingProcessed: {
-		Why:  "Telnyx is still working on the number or its campaign.",
-		Next: "Greenlight tries again, ever more slowly.",
+		Why:  "Telnyx is still processing the number or its campaign.",
+		Next: nextSlower,
 	},
 	CarrierFailed: {
 		Why:    "Telnyx took the request, and then it failed at the carriers.",
-		Next:   "Greenlight tries again a few times, ever more slowly.",
-		Action: "If it goes on, ask Telnyx's support with the words told here.",
+		Next:   nextSlower,
+		Action: "If it keeps failing, send the words below to Telnyx's support.",
 	},
 	RateLimited: {
 		Why:  "Telnyx asked for fewer requests.",
-		Next: "Greenlight goes on more slowly.",
+		Next: "Greenlight continues more slowly.",
 	},
 	Unauthorized: {
 		Why:    "Telnyx refuses the API key.",
-		Next:   "All work rests; Greenlight tries again every minute and goes on by itself.",
+		Next:   "Nothing is sent for now; Greenlight tries the key every minute and continues by itself.",
 		Action: "Check TELNYX_API_KEY: Mission Control, Account, Keys & Credentials.",
 	},
 	AccountBlocked: {
 		Why:    "Telnyx says that the account may not do this: funds, a limit, or a block.",
-		Next:   "All work rests; Greenlight tries again every minute and goes on by itself.",
-		Action: "Look at the account's balance and messages in Mission Control.",
+		Next:   "Greenlight sends one request a minute until Telnyx takes it, and continues by itself.",
+		Action: "Check the account's balance and messages in Mission Control.",
 	},
 	TelnyxUnavailable: {
 		Why:  "Telnyx did not answer, or not in a way that can be read.",
-		Next: "Greenlight reads the number's record and tries again, ever more slowly.",
+		Next: "Greenlight reads the number's record before it tries again, with growing waits.",
 	},
 	Rejected: {
-		Why:    "Telnyx refuses the number for good.",
-		Next:   "Greenlight tries again when the plan changes.",
-		Action: "Read Telnyx's words, mend what they name, and change the plan or ask Telnyx's support.",
+		Why:    "Telnyx refuses the number.",
+		Next:   nextSlower,
+		Action: "Read Telnyx's words and fix what they name, or ask Telnyx's support.",
 	},
 	Stuck: {
 		Why:    "It takes far longer than it should.",
-		Next:   "Greenlight goes on looking, once an hour.",
+		Next:   "Greenlight keeps checking, once an hour.",
 		Action: "Ask Telnyx's support about this number and campaign.",
 	},
 	UnknownError: {
-		Why:    "Telnyx answered in a way that Greenlight does not know.",
-		Next:   "Greenlight tries a few times, then again when the plan changes.",
-		Action: "Read Telnyx's words; they are kept as a dead letter too.",
+		Why:    "Telnyx refuses the request for a reason that it does not document.",
+		Next:   nextSlower,
+		Action: "Read Telnyx's words, and ask Telnyx's support if they do not help.",
 	},
 }
 
 // Reasons lists all reasons, in the order in which they are documented.
 func Reasons() []Reason {
 	return []Reason{
-		NotOwned, NotLongCode, NoMessagingProfile, OtherProfile, OtherCampaign, CampaignNotReady, CampaignFull,
-		DormantRetry, BeingProcessed, CarrierFailed, RateLimited, Unauthorized, AccountBlocked, TelnyxUnavailable,
+		NotOwned, NotActive, NotLongCode, NoMessagingProfile, OtherProfile, OtherCampaign,
+		CampaignInReview, CampaignSuspended, CampaignRejected, CampaignExpired, CampaignMissing, CampaignUnknown, CampaignFull,
+		Queued, Unverified, DormantRetry, BeingProcessed, CarrierFailed, RateLimited, Unauthorized, AccountBlocked, TelnyxUnavailable,
 		Rejected, Stuck, UnknownError,
 	}
 }
@@ -135,3 +186,27 @@ func Reasons() []Reason {
 // Advice returns what the reason means for people; the zero Advice for the
 // empty reason.
 func (r Reason) Advice() Advice { return advice[r] }
+
+// OfCampaign reports whether the reason is one of the campaign's phase.
+func (r Reason) OfCampaign() bool {
+	for _, reason := range phaseReasons {
+		if r == reason {
+			return true
+		}
+	}
+	return false
+}
+
+// OfAccount reports whether the reason concerns the account and not the number.
+func (r Reason) OfAccount() bool { return r == Unauthorized || r == AccountBlocked }
+
+// sentences joins those that are not empty.
+func sentences(all ...string) string {
+	var kept []string
+	for _, s := range all {
+		if s != "" {
+			kept = append(kept, s)
+		}
+	}
+	return strings.Join(kept, " ")
+}

@@ -6,8 +6,9 @@ import (
 )
 
 // recordVersion is the version of the records that this program writes. A
-// program refuses to read a newer one rather than misread it.
-const recordVersion = 1
+// program refuses to read a newer one rather than misread it, and reads older ones
+// as [Number.upgrade] and [Campaign.upgrade] say.
+const recordVersion = 2
 
 // Number is the record of one planned number on one campaign.
 type Number struct {
@@ -37,24 +38,43 @@ type Number struct {
 	// OtherCampaignID is where the number is, in state conflict.
 	OtherCampaignID string `json:"other_campaign_id,omitempty"`
 
-	// Attempts counts the requests to attach since the last that worked out.
-	Attempts int `json:"attempts,omitempty"`
-	// ClaimedAt is when the latest request to attach was about to be sent.
+	// NeedsPerson says that a person should do something. The number is tried
+	// again all the same, at NextAt.
+	NeedsPerson bool `json:"needs_person,omitempty"`
+	// Tries counts what kept the number from being attached, by kind.
+	Tries Tries `json:"tries,omitzero"`
+	// ClaimedAt is when the latest request was about to be sent, as long as its
+	// outcome is not known. Zero: no request is under way.
 	ClaimedAt time.Time `json:"claimed_at,omitzero"`
 	// Request is the latest request to attach, and what came of it.
 	Request Request `json:"request,omitzero"`
 	// Firsts outlive the history of the record's key.
 	Firsts Firsts `json:"firsts,omitzero"`
-	// BusyUntil is until when, at the latest, a bulk task may work on the number.
-	BusyUntil time.Time `json:"busy_until,omitzero"`
-	// NextAt is when Greenlight meant to look at the number again when it wrote
-	// the record, if it knew. The campaign's NextAt may be later and then counts.
+	// NextAt is when the number is checked or tried again, as known when the record
+	// was written. The campaign's NextAt may be later and then counts.
 	NextAt time.Time `json:"next_at,omitzero"`
 	// Since is when the number came into its state.
 	Since time.Time `json:"since"`
-	// Cause is what made the assigner look, such as "event
+	// Cause is what caused the reconcile that wrote the record, for example "event
 	// 10dlc.campaign.update (message 12)".
 	Cause string `json:"cause,omitempty"`
+}
+
+// Tries counts failures in a row, by kind, so that one kind never uses up the
+// patience of another. A request that works, and a changed plan entry, start all of
+// them anew. Calls that Telnyx put off (429) are not counted.
+type Tries struct {
+	// Refused counts requests that Telnyx refused.
+	Refused int `json:"refused,omitempty"`
+	// Failed counts requests that Telnyx took and carriers failed.
+	Failed int `json:"failed,omitempty"`
+	// Busy counts requests that Telnyx put off because of the number or campaign.
+	Busy int `json:"busy,omitempty"`
+	// Unanswered counts requests without a usable answer, and those that Telnyx
+	// accepted and then showed no record of.
+	Unanswered int `json:"unanswered,omitempty"`
+	// Absent counts readings that prove that the account does not have the number.
+	Absent int `json:"absent,omitempty"`
 }
 
 // Request is a request to attach a number, as the ledger keeps it. The zero value
@@ -155,8 +175,7 @@ type Campaign struct {
 	// are never touched.
 	Extras int `json:"extras,omitempty"`
 
-	// ReadAgo is how long before the record was written the look began that it tells
-	// of: a look that attaches numbers takes a while.
+	// ReadAgo is how long before the record was written the campaign was read.
 	ReadAgo time.Duration `json:"read_ago,omitempty"`
 
 	// ApprovedAt is when Telnyx told of the approval that the campaign has, or when it
@@ -169,26 +188,12 @@ type Campaign struct {
 	// whether something else is news; empty when there is nothing to tell.
 	Told string `json:"told,omitempty"`
 
-	// Bulk is about the call for a whole messaging profile.
-	Bulk Bulk `json:"bulk,omitzero"`
-
-	// Attempts counts failed reads since the last that worked.
+	// Attempts counts failed reads since the last that worked, and readings in a row
+	// in which Telnyx did not know the campaign.
 	Attempts int       `json:"attempts,omitempty"`
 	NextAt   time.Time `json:"next_at,omitzero"`
 	Since    time.Time `json:"since"`
 	Cause    string    `json:"cause,omitempty"`
-}
-
-// Bulk is what is known of the call that attaches a whole messaging profile. The
-// zero value means that there was none.
-type Bulk struct {
-	// Entry is the Hash of the plan's entry under which the call was made: it is
-	// made at most once for each.
-	Entry string `json:"entry,omitempty"`
-	// Since is when the call was about to be made, as long as its task may still be
-	// at work. Task is the task's id, empty while it is not known.
-	Since time.Time `json:"since,omitzero"`
-	Task  string    `json:"task,omitempty"`
 }
 
 // StateAndReason names the state and, where there is one, the reason:
@@ -209,7 +214,6 @@ func (n Number) same(o Number) bool {
 	n.Version, n.Cause, n.Since, n.NextAt = o.Version, o.Cause, o.Since, o.NextAt
 	n.PlanHash, n.EntryHash, n.PlanPlace, n.Firsts = o.PlanHash, o.EntryHash, o.PlanPlace, o.Firsts
 	n.ClaimedAt, o.ClaimedAt = n.ClaimedAt.UTC(), o.ClaimedAt.UTC()
-	n.BusyUntil, o.BusyUntil = n.BusyUntil.UTC(), o.BusyUntil.UTC()
 	n.Request.At, o.Request.At = n.Request.At.UTC(), o.Request.At.UTC()
 	n.Request.AnsweredAt, o.Request.AnsweredAt = n.Request.AnsweredAt.UTC(), o.Request.AnsweredAt.UTC()
 	return n == o

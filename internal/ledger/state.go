@@ -1,17 +1,18 @@
 package ledger
 
-// State is where a number stands.
+// State is how far a number is.
 //
 //	planned ──► attaching ──► pending ──► attached ──► sendable
 //	   ▲            │            │
-//	   └────────────┴────────────┘   a try that did not work out
+//	   └────────────┴────────────┘   a try that did not succeed
 //
-//	conflict, failed, held: see below
+//	conflict, failed: not attached, and a person should do something; Greenlight
+//	keeps trying at its own pace, and both lead back to planned
 type State string
 
 // The states of a number.
 const (
-	// Planned: to be attached when the campaign is ready, or at NextAt.
+	// Planned: to be attached when the campaign is approved, or at NextAt.
 	Planned State = "planned"
 	// Attaching: the request to Telnyx is under way, or its outcome is unknown.
 	Attaching State = "attaching"
@@ -23,70 +24,80 @@ const (
 	Sendable State = "sendable"
 	// Conflict: the number is in use on another campaign, and stays there.
 	Conflict State = "conflict"
-	// Failed: it cannot be attached until a person does something.
+	// Failed: it cannot be attached as things are.
 	Failed State = "failed"
-	// Held: the campaign is suspended, rejected or over.
-	Held State = "held"
 )
 
 // States lists all states in the order in which a number passes through them,
-// the three that need a look last.
+// the two that need a person last.
 func States() []State {
-	return []State{Planned, Attaching, Pending, Attached, Sendable, Conflict, Failed, Held}
+	return []State{Planned, Attaching, Pending, Attached, Sendable, Conflict, Failed}
 }
-
-// NeedsPerson reports whether nothing moves until a person does something.
-func (s State) NeedsPerson() bool { return s == Conflict || s == Failed || s == Held }
 
 // Phase is what a campaign's state at Telnyx means for attaching numbers.
 type Phase string
 
 // The phases of a campaign.
 const (
-	// Waiting: it is on its way through registration and review.
-	Waiting Phase = "waiting"
-	// Ready: carriers have provisioned it; numbers are attached.
-	Ready Phase = "ready"
-	// OnHold: suspended, or in a state that Greenlight does not know.
-	OnHold Phase = "held"
-	// Blocked: rejected; an appeal can bring it back.
-	Blocked Phase = "blocked"
-	// Ended: expired; the plan is stale.
-	Ended Phase = "ended"
-	// Missing: Telnyx does not know the id.
-	Missing Phase = "missing"
-	// Unread: Telnyx could not be asked yet.
-	Unread Phase = "unread"
+	// PhaseUnread: Telnyx has not been read yet.
+	PhaseUnread Phase = "unread"
+	// PhaseInReview: it is on its way through registration and review.
+	PhaseInReview Phase = "in_review"
+	// PhaseApproved: the carriers have provisioned it; numbers are attached.
+	PhaseApproved Phase = "approved"
+	// PhaseSuspended: suspended; attaching continues by itself when that ends.
+	PhaseSuspended Phase = "suspended"
+	// PhaseRejected: rejected; an appeal can bring it back.
+	PhaseRejected Phase = "rejected"
+	// PhaseExpired: expired; the plan is stale.
+	PhaseExpired Phase = "expired"
+	// PhaseMissing: Telnyx does not have the campaign on this account.
+	PhaseMissing Phase = "missing"
+	// PhaseUnknown: in a state in which Greenlight does not attach numbers and for
+	// which it has no other word.
+	PhaseUnknown Phase = "unknown"
 )
 
-// Phases lists all phases as a campaign goes through them, those that need a person last.
+// Phases lists all phases as a campaign passes through them, those that need a
+// person last.
 func Phases() []Phase {
-	return []Phase{Unread, Waiting, Ready, OnHold, Blocked, Ended, Missing}
+	return []Phase{PhaseUnread, PhaseInReview, PhaseApproved, PhaseSuspended, PhaseRejected, PhaseExpired, PhaseMissing, PhaseUnknown}
 }
 
 // NeedsPerson reports whether nothing is attached until a person does something.
 func (p Phase) NeedsPerson() bool {
-	return p == OnHold || p == Blocked || p == Ended || p == Missing
+	switch p {
+	case PhaseRejected, PhaseExpired, PhaseMissing, PhaseUnknown:
+		return true
+	default:
+		return false
+	}
 }
 
-// Sentence tells a person what the phase means and what to do, if anything.
+// Reason is the reason of the numbers that wait for a campaign in this phase. It is
+// empty for an approved campaign and for one that was not read.
+func (p Phase) Reason() Reason { return phaseReasons[p] }
+
+var phaseReasons = map[Phase]Reason{
+	PhaseInReview:  CampaignInReview,
+	PhaseSuspended: CampaignSuspended,
+	PhaseRejected:  CampaignRejected,
+	PhaseExpired:   CampaignExpired,
+	PhaseMissing:   CampaignMissing,
+	PhaseUnknown:   CampaignUnknown,
+}
+
+// Sentence says what the phase means and what to do, if anything.
 func (p Phase) Sentence() string {
 	switch p {
-	case Waiting:
-		return "Waiting for review by Telnyx and the carriers; numbers are attached as soon as they approve."
-	case Ready:
-		return "Approved by the carriers; numbers are being attached or already are."
-	case OnHold:
-		return "Suspended, or in a state that Greenlight does not know: attaching stops until it clears. Look at the campaign in Telnyx's portal. One that was suspended because it lay idle wakes when a number is assigned to it by hand."
-	case Blocked:
-		return "Rejected. Read the reason in Telnyx's portal and appeal or resubmit; Greenlight goes on when it is approved."
-	case Ended:
-		return "Expired. If it was filed anew it has a new id: put that into the plan."
-	case Missing:
-		return "Telnyx does not know this campaign on this account. Check the id in the plan and the API key's account."
-	case Unread:
+	case PhaseUnread:
 		return "Not read from Telnyx yet."
-	default:
+	case PhaseApproved:
+		return "Approved by the carriers. Its numbers are being attached, or are attached already."
+	}
+	a := p.Reason().Advice()
+	if a.Why == "" {
 		return "Unknown phase."
 	}
+	return sentences(a.Why, a.Next, a.Action)
 }

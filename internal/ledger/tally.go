@@ -12,12 +12,10 @@ import (
 
 // NumberKind is what records of numbers are counted by.
 type NumberKind struct {
-	State  State
-	Reason Reason
+	State       State
+	Reason      Reason
+	NeedsPerson bool
 }
-
-// NeedsPerson is [Number.NeedsPerson] of a number of this kind.
-func (k NumberKind) NeedsPerson() bool { return Number{State: k.State, Reason: k.Reason}.NeedsPerson() }
 
 // CampaignKind is what records of campaigns are counted by.
 type CampaignKind struct {
@@ -52,13 +50,15 @@ func (t *Tally) Follow(ctx context.Context, l *Ledger) error {
 		ended <- follow(ctx, l.numbers, &t.numbers, func(data []byte) (kind NumberKind, err error) {
 			var n Number
 			err = json.Unmarshal(data, &n)
-			return NumberKind{n.State, n.Reason}, err
+			n.upgrade()
+			return NumberKind{n.State, n.Reason, n.NeedsPerson}, err
 		})
 	}()
 	go func() {
 		ended <- follow(ctx, l.campaigns, &t.campaigns, func(data []byte) (kind CampaignKind, err error) {
 			var c Campaign
 			err = json.Unmarshal(data, &c)
+			c.upgrade()
 			return CampaignKind{c.Phase, c.Planned}, err
 		})
 	}()
