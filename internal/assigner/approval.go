@@ -8,31 +8,31 @@ import (
 
 // noteApproval notes in a campaign's record when it was approved. It stands in the
 // ledger, as what noteAttached notes, so that a restart in between loses neither.
-func (p *pass) noteApproval(c *ledger.Campaign) {
-	if c.Phase != ledger.Ready || !p.planned {
+func (r *reconcile) noteApproval(c *ledger.Campaign) {
+	if c.Phase != ledger.PhaseApproved || !r.planned {
 		c.ApprovedAt, c.AttachedAt = time.Time{}, time.Time{}
 		return
 	}
 	if !c.ApprovedAt.IsZero() {
 		return
 	}
-	c.ApprovedAt = p.a.now().UTC().Round(0) // without the monotonic clock, which no record keeps
-	if !p.toldAt.IsZero() && p.toldAt.Before(c.ApprovedAt) {
-		c.ApprovedAt = p.toldAt.UTC().Round(0)
+	c.ApprovedAt = r.a.now().UTC().Round(0) // without the monotonic clock, which no record keeps
+	if !r.req.noticed.IsZero() && r.req.noticed.Before(c.ApprovedAt) {
+		c.ApprovedAt = r.req.noticed.UTC().Round(0)
 	}
 }
 
 // noteAttached notes when every planned number was attached for the first time since
 // the approval.
-func (p *pass) noteAttached(c *ledger.Campaign) {
-	if !c.ApprovedAt.IsZero() && c.AttachedAt.IsZero() && p.allAttached() {
-		c.AttachedAt = p.a.now().UTC().Round(0)
+func (r *reconcile) noteAttached(c *ledger.Campaign) {
+	if !c.ApprovedAt.IsZero() && c.AttachedAt.IsZero() && r.allAttached() {
+		c.AttachedAt = r.a.now().UTC().Round(0)
 	}
 }
 
 // tookToAttach returns how long it took from the approval until every planned number
 // was attached, if that is what the second record has to tell and the first, of before
-// the pass, had not. A campaign whose numbers were all attached when it was first read
+// the reconcile, had not. A campaign whose numbers were all attached when it was first read
 // as approved tells nothing of us.
 func tookToAttach(before, after ledger.Campaign) (took time.Duration, known bool) {
 	if before.ApprovedAt.IsZero() || !before.AttachedAt.IsZero() || after.AttachedAt.IsZero() {
@@ -41,12 +41,12 @@ func tookToAttach(before, after ledger.Campaign) (took time.Duration, known bool
 	return after.AttachedAt.Sub(after.ApprovedAt), true
 }
 
-// allAttached reports whether every planned number is attached, as far as this pass
-// knows.
-func (p *pass) allAttached() bool {
-	numbers := p.plannedNumbers()
+// allAttached reports whether every planned number is attached, as far as this
+// reconcile knows.
+func (r *reconcile) allAttached() bool {
+	numbers := r.plannedNumbers()
 	for _, number := range numbers {
-		if state := p.known(number).State; state != ledger.Attached && state != ledger.Sendable {
+		if state := r.known(number).State; state != ledger.Attached && state != ledger.Sendable {
 			return false
 		}
 	}

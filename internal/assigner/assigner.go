@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
-	"greenlight/internal/account"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
@@ -29,7 +28,7 @@ const (
 	// when every webhook was lost, and costs one call a campaign.
 	DefaultResync = 15 * time.Minute
 	// DefaultConcurrency is how many calls to Telnyx are under way at once. It
-	// only keeps latency from lowering the rate; the pacer sets the rate.
+	// only keeps latency from lowering the rate; the limiter sets the rate.
 	DefaultConcurrency = 8
 	// DefaultPendingDeadline is how long Telnyx may take to finish a request. It
 	// speaks of up to 72 hours
@@ -39,24 +38,26 @@ const (
 	// effect. Before that a number without a record is not tried again.
 	DefaultSettle = 30 * time.Second
 
-	// maxLooks is how many campaigns are looked at at once: many, so that a small
-	// one is not held up by large ones, with which it takes turns call by call.
-	// Some workers leave what a resync asks for to the others.
-	maxLooks    = 256
-	promptLooks = 8
-	// patience is how often and how long a delivery whose look could not be
-	// finished is tried before it becomes a dead letter.
-	patience     = 12
-	patienceTime = time.Hour
+	// Workers: most take prompt requests only, so that an approval waits for none of
+	// the others; some take routine ones as well, and one takes everything.
+	promptWorkers   = 24
+	routineWorkers  = 7
+	strangerWorkers = 1
+	// retryLeast and retryMost bound the wait after a reconcile that could not be
+	// recorded.
+	retryLeast = time.Second
+	retryMost  = time.Minute
 	// askAgain is when the server is asked again for what an assigner needs there. Of two
 	// that ask a cluster for the same bucket at once, now and then neither is answered,
-	// though it is made (seen with NATS 2.15.2); who asks again is.
+	// though it is made (seen with NATS 2.15.2); asking again helps.
 	askAgain = 3 * time.Second
 	// ledgerTimeout bounds reading all campaigns of the ledger.
 	ledgerTimeout = 10 * time.Second
 	// takeoverAfter is how old a process must be for a new pin to mean that it
-	// has taken over. A younger one has looked at everything by itself.
-	takeoverAfter = 30 * time.Second
+	// has taken over. A younger one has reconciled everything by itself.
+	takeoverAfter = 10 * time.Second
+	// poolConfirm is how long after a pool lost numbers it is read again.
+	poolConfirm = 30 * time.Second
 )
 
 // Config is what an Assigner needs.
@@ -72,11 +73,11 @@ type Config struct {
 	// PlanFault says why the plan files as they are now are not in force, nil when they
 	// are. It must be safe for concurrent use. Nil knows of no fault.
 	PlanFault func() error
-	// Resync is the time between two looks at every planned campaign. Default
+	// Resync is the time between two reconciles of every planned campaign. Default
 	// DefaultResync, at least a second.
 	Resync time.Duration
-	// Concurrency bounds the calls that are under way at once, unless Telnyx has
-	// Turns of its own. Default DefaultConcurrency.
+	// Concurrency bounds the calls that are under way at once, unless Telnyx has a
+	// Limiter of its own. Default DefaultConcurrency.
 	Concurrency int
 	// Replicas of streams and ledger: 1 for one NATS server, 3 for a cluster.
 	Replicas int
@@ -132,23 +133,34 @@ func (c Config) withDefaults() (Config, error) {
 // NATS may not be there yet, and run it once.
 type Assigner struct {
 	config    Config
-	telnyx    *telnyx.Client
+	client    *telnyx.Client
 	ledger    *ledger.Ledger
 	publisher *events.Publisher
 	notices   *notice.Publisher
 	consumer  *events.Consumer
-	reader    *account.Reader
-	directory *directory
+	observer  *Observer
 	queue     *queue
 	claims    *claims
-	gate      *gate
+	pools     *pools
+	breaker   *breaker
 	plans     *planMark
 	log       zerolog.Logger
 	metrics   *metrics
 	resyncs   resyncs
 	now       func() time.Time
+	// isPinned reports whether the server still has this assigner as the one that works.
+	isPinned func(context.Context) bool
 	// jitter spreads waits: it returns a number from 0 up to 1.
-	jitter func() float64
+	jitter     func() float64
+	keyChecked keyCheck
+
+	mu sync.Mutex // guards what follows
+	// entries has the Hash of the plan entry of the latest reconcile, by key.
+	entries map[string]string
+	// rested is until when events about single numbers of a campaign wait.
+	rested map[string]time.Time
+	// failed counts reconciles in a row that could not be recorded.
+	failed map[string]int
 }
 
 // New returns an assigner that has joined the others; see [Assigner.Join].
@@ -170,23 +182,37 @@ func Prepare(config Config) (*Assigner, error) {
 	a := &Assigner{
 		config:    config,
 		publisher: events.NewPublisher(config.JetStream),
-		directory: newDirectory(),
 		queue:     newQueue(),
-		claims:    newClaims(),
-		gate:      &gate{now: config.Now},
+		claims:    newClaims(config.Settle),
+		pools:     newPools(),
 		plans:     newPlanMark(),
 		log:       config.Log.With().Str(logging.KeyPart, "assigner").Logger(),
 		now:       config.Now,
 		jitter:    rand.Float64,
+		entries:   map[string]string{},
+		rested:    map[string]time.Time{},
+		failed:    map[string]int{},
 	}
-	a.telnyx = a.watching(config.Telnyx)
+	a.client = a.watching(config.Telnyx)
+	if a.client.Limiter == nil {
+		a.client.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: unlimited, Concurrency: config.Concurrency})
+	}
+	a.breaker = &breaker{now: config.Now, checkKey: a.client.CheckKey}
+	a.isPinned = a.works
 	a.resyncs.finished(config.Now())
-	if a.telnyx.Turns == nil {
-		a.telnyx.Turns = telnyx.NewTurns(config.Concurrency)
-	}
-	a.reader = account.NewReader(a.telnyx, config.Concurrency)
+	a.observer = newObserver(a.client, config.Concurrency, config.Now)
 	return a, nil
 }
+
+// unlimited is the rate of a client that has no limiter, as in tests.
+const unlimited = 100000
+
+// perCampaign is how many calls one campaign may have waiting or under way: half of
+// all, so that one of five numbers is not stuck behind one of five thousand.
+func (a *Assigner) perCampaign() int { return max(a.config.Concurrency/2, 1) }
+
+// rate is how many calls a second the limiter allows now.
+func (a *Assigner) rate() float64 { return max(a.client.Limiter.Rate(), 0.1) }
 
 // Join makes the streams and buckets that are not there yet, joins the consumer, and
 // learns what the ledger knows. After an error it may be called again.
@@ -196,6 +222,9 @@ func (a *Assigner) Join(ctx context.Context) error {
 	}
 	if a.metrics == nil { // they ask the consumer
 		a.metrics = newMetrics(a.config.Metrics, a)
+	}
+	if err := a.takeOverPause(ctx); err != nil {
+		return err
 	}
 	return a.recall(ctx)
 }
@@ -216,7 +245,7 @@ func (a *Assigner) provide(ctx context.Context) error {
 		},
 		func(ctx context.Context) (err error) {
 			a.consumer, err = events.NewConsumer(ctx, a.config.JetStream, a.config.Timing, func(err error) {
-				a.log.Warn().Err(err).Msg("trouble with the consumer, going on")
+				a.log.Warn().Err(err).Msg("the consumer has a problem; it keeps trying")
 			})
 			return err
 		},
@@ -228,7 +257,7 @@ func (a *Assigner) provide(ctx context.Context) error {
 	return nil
 }
 
-// insist does something again each time that it had no answer after askAgain.
+// insist repeats what had no answer after askAgain.
 func insist(ctx context.Context, do func(context.Context) error) error {
 	for {
 		bounded, cancel := context.WithTimeout(ctx, askAgain)
@@ -240,18 +269,31 @@ func insist(ctx context.Context, do func(context.Context) error) error {
 	}
 }
 
-// watching returns a copy of the client of whose calls this assigner is told as
+// takeOverPause turns the hold of a first edition, a paused consumer, into a record.
+func (a *Assigner) takeOverPause(ctx context.Context) error {
+	paused, err := events.IsPaused(ctx, a.config.JetStream)
+	if err != nil || !paused {
+		return err
+	}
+	by := ledger.HeldBy{By: "unknown", At: a.now().UTC(), Reason: "held with an earlier version of Greenlight"}
+	if err := a.ledger.Hold(ctx, nil, by); err != nil {
+		return err
+	}
+	return events.Unpause(ctx, a.config.JetStream)
+}
+
+// watching returns a copy of the client that reports its calls to this assigner as
 // well.
 func (a *Assigner) watching(client *telnyx.Client) *telnyx.Client {
-	watched := *client
+	watched := client.Copy()
 	watched.OnCall = func(call telnyx.Call) {
-		a.called(call)
+		a.metrics.call(call)
 		if client.OnCall != nil {
 			client.OnCall(call)
 		}
 	}
-	a.traceCalls(&watched)
-	return &watched
+	a.traceCalls(watched)
+	return watched
 }
 
 // recall learns the campaigns that the ledger knows.
@@ -261,33 +303,65 @@ func (a *Assigner) recall(ctx context.Context) error {
 		return err
 	}
 	for _, entry := range known {
-		a.learn(entry.Campaign)
-		a.directory.lookedUnder(entry.Campaign.ID, entry.Campaign.EntryHash)
+		a.observer.campaigns.learn(entry.Campaign)
+		a.reconciled(entry.Campaign.ID, entry.Campaign.EntryHash)
 	}
 	return nil
 }
 
-// learn takes in the ids of a campaign.
-func (a *Assigner) learn(c ledger.Campaign) {
-	a.directory.learn(c)
-	a.reader.Learn(c.ID, telnyx.CampaignID(c.TelnyxID))
+// reconciled notes under which entry a campaign is reconciled.
+func (a *Assigner) reconciled(key, entryHash string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.entries[key] = entryHash
+}
+
+// entryOf returns the Hash of the entry under which a campaign was reconciled last,
+// empty if it never was.
+func (a *Assigner) entryOf(key string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.entries[key]
+}
+
+// rest makes events about single numbers of a campaign wait, since they ask for what
+// has just been read at some cost: nothing for a campaign of usual size, ten seconds
+// for 5,000 numbers, so that its thousands of events cost two calls a second at most.
+func (a *Assigner) rest(key string, records int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rested[key] = a.now().Add(min(time.Duration(records/rowsPerPage)*time.Second/2, recheckLeast))
+}
+
+// restOf is how long an event about a single number of the campaign waits.
+func (a *Assigner) restOf(key string) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return max(a.rested[key].Sub(a.now()), 0)
+}
+
+// countFailure counts reconciles in a row that could not be recorded.
+func (a *Assigner) countFailure(key string, failed bool) (inARow int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !failed {
+		delete(a.failed, key)
+		return 0
+	}
+	a.failed[key]++
+	return a.failed[key]
 }
 
 // Run works until ctx ends; then it finishes the calls under way, gives the rest
-// back, and returns nil. An error means that it cannot go on, such as a consumer
-// that somebody deleted.
+// back, and returns nil. An error means that it cannot continue, for example because
+// somebody deleted its consumer.
 //
-// A start is a resync: whatever happened meanwhile, everything planned is looked
-// at once.
+// A start is a resync: whatever happened meanwhile, everything planned is reconciled
+// once.
 func (a *Assigner) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.markPlans(ctx, a.nobodyWorks)
-	stopWatching, err := a.watchHold(ctx)
-	if err != nil {
-		return err
-	}
-	defer stopWatching()
 	if err := a.publisher.ScheduleResync(ctx, a.config.Resync); err != nil {
 		return err
 	}
@@ -295,13 +369,16 @@ func (a *Assigner) Run(ctx context.Context) error {
 		return err
 	}
 	var workers sync.WaitGroup
-	for i := range maxLooks {
-		workers.Go(func() { a.work(ctx, i < promptLooks) })
+	for highest, count := range []int{promptWorkers, routineWorkers, strangerWorkers} {
+		for range count {
+			workers.Go(func() { a.work(ctx, class(highest)) })
+		}
 	}
 	// No more than this can be open, so that handing over never blocks.
 	deliveries := make(chan *events.Delivery, events.MaxOpen)
 	workers.Go(func() { a.receiveAll(ctx, deliveries) })
 	workers.Go(func() { a.keepPlansMarked(ctx) })
+	workers.Go(func() { a.followHold(ctx) })
 	a.log.Info().Str(logging.KeyPlanHash, a.config.Plans().Hash).Int(logging.KeyCampaigns, len(a.config.Plans().Campaigns)).
 		Stringer(logging.KeyResync, a.config.Resync).Msg("assigner runs")
 	return a.consumer.Run(ctx, func(d *events.Delivery) { deliveries <- d }, func() {
@@ -312,137 +389,91 @@ func (a *Assigner) Run(ctx context.Context) error {
 	})
 }
 
-// watchHold tells the log when a person holds or resumes the assigner, and whether it is
-// held to begin with. Who reads the log would look for why nothing is done.
-func (a *Assigner) watchHold(ctx context.Context) (stop func(), err error) {
-	var mu sync.Mutex
-	told := false // that it is held
-	tell := func(held bool) {
-		if held == told {
-			return
-		}
-		told = held
-		if held {
-			a.log.Info().Msg("on hold: nothing is begun until a person resumes; events are kept")
-		} else {
-			a.log.Info().Msg("resumed: work goes on")
-		}
-	}
-	// Watched before it is asked for, so that no change falls between the two; what is
-	// heard meanwhile waits until the answer is told.
-	mu.Lock()
-	defer mu.Unlock()
-	stop, err = events.WatchHold(a.config.JetStream, func(held bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		tell(held)
-	})
-	if err != nil {
-		return nil, err
-	}
-	held, err := events.IsHeld(ctx, a.config.JetStream)
-	if err != nil {
-		stop()
-		return nil, err
-	}
-	tell(held)
-	return stop, nil
-}
-
-// Ready returns nil when this process can do its work or stand by for it, else
-// a sentence that says why not.
+// Ready returns nil when this process can do its work or stand by for it, else an
+// error that says why not.
 func (a *Assigner) Ready(ctx context.Context) error {
-	if err := a.gate.trouble(); err != nil {
+	if err := a.breaker.err(); err != nil {
 		return err
 	}
 	_, err := a.consumer.State(ctx)
 	return err
 }
 
-// work looks at campaigns until the queue is closed.
-func (a *Assigner) work(ctx context.Context, promptOnly bool) {
+// work reconciles campaigns until the queue is closed.
+func (a *Assigner) work(ctx context.Context, highest class) {
 	for {
-		errand, ok := a.queue.take(promptOnly)
+		req, ok := a.queue.take(highest)
 		if !ok {
 			return
 		}
-		a.serve(telnyx.InLane(ctx, errand.key, errand.routine), errand)
-		a.queue.finish(errand.key)
+		work := ctx
+		if req.class != prompt {
+			work = telnyx.Routine(ctx)
+		}
+		a.serve(work, req)
+		a.queue.finish(req.key)
 	}
 }
 
-// serve looks at one campaign and tells the ticket what came of it.
-func (a *Assigner) serve(ctx context.Context, e errand) {
-	ctx, span := a.beginLook(ctx, e)
-	err := a.guard(e.key, func() error { return a.look(ctx, e) })
-	endLook(span, err)
+// serve reconciles one campaign and settles the message that asked for it.
+func (a *Assigner) serve(ctx context.Context, req request) {
+	ctx, span := a.beginSpan(ctx, req)
+	err := a.guard(req.key, func() error { return a.reconcile(ctx, req) })
+	endSpan(span, err)
 	if elsewhere, ok := errors.AsType[*knownAs](err); ok {
-		e.key = elsewhere.key
-		a.ask(ctx, e)
+		req.key = elsewhere.key
+		req.class = min(req.class, routine)
+		a.queue.add(req)
 		return
 	}
-	a.metrics.look(err)
-	_, resting := errors.AsType[*stopped](err)
-	failures := a.directory.countFailure(e.key, err != nil && !resting)
-	if err != nil {
-		a.directory.lookedUnder(e.key, "") // so that a changed entry counts as changed still
-	}
-	if ctx.Err() != nil && err != nil {
-		return // the delivery stays open and is given back with the rest
-	}
-	a.report(e.key, err)
-	ctx = context.WithoutCancel(ctx)
-	after, bury := a.afterFailedLook(err, e.ticket.delivery, failures)
-	if err != nil && a.lookAlone(ctx, e, err, after) {
-		err = nil
-	}
-	e.ticket.looked(ctx, err, after, bury)
-}
-
-// lookAlone orders another look at a campaign that was one of many on its ticket,
-// so that the others are not looked at again because of it. When all work rests
-// the ticket itself comes again, since all of it rests.
-func (a *Assigner) lookAlone(ctx context.Context, e errand, err error, after time.Duration) bool {
-	if _, resting := errors.AsType[*stopped](err); resting || e.ticket.campaigns < 2 {
-		return false
-	}
-	if err := a.publisher.ScheduleRecheck(ctx, e.key, after); err != nil {
-		a.report(e.key, err)
-		return false
-	}
-	return true
-}
-
-// ask puts a campaign in line. If it is in line already, one look is enough and one
-// of the two tickets is answered by it.
-func (a *Assigner) ask(ctx context.Context, e errand) {
-	if answered := a.queue.add(e); answered != nil {
-		answered.looked(context.WithoutCancel(ctx), nil, 0, "")
-	}
-}
-
-func (a *Assigner) report(key string, err error) {
+	a.metrics.reconciled(err)
 	if err == nil {
+		a.countFailure(req.key, false)
+		req.settled(nil)
 		return
 	}
-	if _, resting := errors.AsType[*stopped](err); resting {
-		return // one alarm was raised when the gate closed
+	a.reconciled(req.key, "") // so that a changed entry counts as changed still
+	if ctx.Err() != nil {
+		return // the message stays open and is given back with the rest
 	}
-	a.log.Warn().Str(logging.KeyCampaign, key).Err(err).Msg("a look at a campaign could not be finished and is repeated")
+	a.retry(context.WithoutCancel(ctx), req, err)
 }
 
-// afterFailedLook decides when a delivery whose look failed comes again, or that
-// it becomes a dead letter: looks that fail that often in a row, and not because
-// all work rests, fail for a reason of their own, and the resync goes on looking
-// anyway.
-func (a *Assigner) afterFailedLook(err error, d *events.Delivery, failures int) (after time.Duration, bury string) {
-	if rest, ok := errors.AsType[*stopped](err); ok {
-		return max(rest.until.Sub(a.now()), time.Second), ""
+// retry lets a reconcile that failed come again: the message that asked for it, and a
+// recheck in any case.
+func (a *Assigner) retry(ctx context.Context, req request, err error) {
+	open, isOpen := errors.AsType[*openError](err)
+	wait := jittered(waitAfter(retryLeast, retryMost, 2, a.countFailure(req.key, !isOpen)), a.jitter())
+	if isOpen {
+		wait = max(open.trialAt.Sub(a.now()), time.Second) // one alarm was raised when it opened
+	} else {
+		a.log.Warn().Str(logging.KeyCampaign, req.key).Err(err).Stringer(logging.KeyWait, wait).
+			Msg("a reconcile failed and is repeated")
 	}
-	if failures >= patience && a.now().Sub(d.StoredAt) > patienceTime {
-		return 0, "look_failed"
+	if err := a.publisher.ScheduleRecheck(ctx, req.key, wait); err != nil {
+		a.log.Warn().Str(logging.KeyCampaign, req.key).Err(err).Msg("the repetition could not be scheduled")
+		req.settled(&retryError{err, wait})
+		req.settle = nil
+		req.wait = wait
+		a.queue.add(req)
+		return
 	}
-	return backoff(time.Second, time.Minute, d.Attempt, a.jitter()), ""
+	req.settled(nil) // the recheck stands for the message
+}
+
+// retryError says that a message must come again, after a while.
+type retryError struct {
+	err  error
+	wait time.Duration
+}
+
+func (r *retryError) Error() string { return r.err.Error() }
+
+// alarm logs and stores that Telnyx refuses the account.
+func (a *Assigner) alarm(reason ledger.Reason, cause error) {
+	advice := reason.Advice()
+	a.log.Error().Str(logging.KeyReason, string(reason)).Err(cause).Msg(advice.Why + " " + advice.Next + " " + advice.Action)
+	a.notifyAccount(reason, cause)
 }
 
 // guard turns a panic into an error, so that one campaign's surprise does not stop
@@ -450,20 +481,15 @@ func (a *Assigner) afterFailedLook(err error, d *events.Delivery, failures int) 
 func (a *Assigner) guard(key string, work func() error) (err error) {
 	defer func() {
 		if surprise := recover(); surprise != nil {
-			err = fmt.Errorf("panic while looking at campaign %s: %v", key, surprise)
+			err = fmt.Errorf("panic while reconciling campaign %s: %v", key, surprise)
 			a.log.Error().Str(logging.KeyCampaign, key).Bytes(logging.KeyStack, debug.Stack()).Err(err).
-				Msg("this is a mistake in Greenlight, please report it")
+				Msg("this is a bug in Greenlight, please report it")
 		}
 	}()
 	return work()
 }
 
-// backoff returns how long to wait after the given number of failed attempts:
-// base, twice that, and so on up to most, less up to a fifth by jitter (0 to 1).
-func backoff(base, most time.Duration, attempts int, jitter float64) time.Duration {
-	wait := most
-	if shift := attempts - 1; shift < 20 {
-		wait = min(most, base<<max(shift, 0))
-	}
+// jittered shortens a wait by up to a fifth; jitter is from 0 to 1.
+func jittered(wait time.Duration, jitter float64) time.Duration {
 	return wait - time.Duration(float64(wait)/5*jitter)
 }

@@ -1,18 +1,22 @@
 package assigner
 
 import (
+	"slices"
 	"sync"
 	"time"
 
 	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
 )
 
 // claims remembers when this process first saw each claim: made it, or read it in
-// the ledger. A claim is dated by the clock of whoever made it, which may be wrong
-// by hours, and both clocks may step. How long ago a claim was first seen is
-// certain, since nothing but this process's own time passes between. Safe for
-// concurrent use.
+// the ledger. A claim is dated by the clock of the process that made it, which may be
+// wrong by hours, and clocks may step. How long ago a claim was first seen is certain,
+// since nothing but this process's own time passes between. Safe for concurrent use.
 type claims struct {
+	// settle is how long a request may take to end and to take effect.
+	settle time.Duration
+
 	mu   sync.Mutex
 	seen map[claimKey]sighting
 }
@@ -21,10 +25,12 @@ type claimKey struct{ campaignID, number string }
 
 type sighting struct{ claimedAt, at time.Time }
 
-func newClaims() *claims { return &claims{seen: make(map[claimKey]sighting)} }
+func newClaims(settle time.Duration) *claims {
+	return &claims{settle: settle, seen: map[claimKey]sighting{}}
+}
 
-// see returns when the record's claim was first seen, which is now if never. A
-// later time than now, by a clock that was set back since, is no such time.
+// see returns when the record's claim was first seen, which is now if never. A time
+// later than now, by a clock that was set back since, does not count.
 func (c *claims) see(n ledger.Number, now time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,48 +43,54 @@ func (c *claims) see(n ledger.Number, now time.Time) time.Time {
 	return known.at
 }
 
-// forget drops what is remembered of a number without a claim, or without a record.
-func (c *claims) forget(n ledger.Number) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.seen, claimKey{n.CampaignID, n.Number})
-}
-
-// settledAt is when the latest request for a number, if its outcome is not known,
-// is given up: after Config.Settle, and twice as late with each further request.
-// Zero when there is none.
-//
-// A number that a bulk task may work on is not settled before that has ended.
-//
-// The request ended within two thirds of Settle after its claim. So Settle after
-// the claim was first seen here nothing is under way any more, whatever the date
-// in the claim says; the date only makes it later, and not if it lies ahead.
-func (a *Assigner) settledAt(n ledger.Number) time.Time {
+// endOf is when the request that a record claims is certainly over, so that a number
+// that still has no record may be tried again; zero without a claim. The request
+// itself ends within two thirds of settle.
+func (c *claims) endOf(n ledger.Number, now time.Time) time.Time {
 	if n.ClaimedAt.IsZero() {
-		a.claims.forget(n)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.seen, claimKey{n.CampaignID, n.Number})
 		return time.Time{}
 	}
-	now := a.now()
-	seen := a.claims.see(n, now)
-	wait := backoff(a.config.Settle, max(a.config.Settle, retryMost), n.Attempts, 0)
-	if n.ClaimedAt.After(now) {
-		return latest(seen.Add(wait), seen.Add(n.BusyUntil.Sub(n.ClaimedAt)))
-	}
-	return latest(n.BusyUntil, latest(seen.Add(a.config.Settle), n.ClaimedAt.Add(wait)))
+	return c.see(n, now).Add(c.settle)
 }
 
-// settledAt is that of a number on the pass's own campaign, of which the pass
-// knows whether a task is still at work.
-func (p *pass) settledAt(n ledger.Number) time.Time {
-	if p.bulk.Since.IsZero() {
-		n.BusyUntil = time.Time{}
-	}
-	return p.a.settledAt(n)
+// pools remembers which numbers a campaign's pool seems to have lost. Safe for
+// concurrent use.
+type pools struct {
+	mu   sync.Mutex
+	lost map[string]loss // by campaign key
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
+type loss struct {
+	numbers []plan.E164
+	at      time.Time
+}
+
+func newPools() *pools { return &pools{lost: map[string]loss{}} }
+
+// confirm reports whether a pool has lost these numbers, which are sorted: an earlier
+// complete reading, some time ago, has shown the same or more to be gone. An
+// incomplete reading proves nothing.
+func (p *pools) confirm(key string, numbers []plan.E164, complete bool, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !complete {
+		delete(p.lost, key)
+		return false
 	}
-	return b
+	before, known := p.lost[key]
+	if !known || slices.ContainsFunc(numbers, func(n plan.E164) bool {
+		_, was := slices.BinarySearch(before.numbers, n)
+		return !was
+	}) {
+		p.lost[key] = loss{numbers, now}
+		return false
+	}
+	if now.Sub(before.at) < poolConfirm/2 {
+		return false // too soon to be another reading
+	}
+	delete(p.lost, key)
+	return true
 }

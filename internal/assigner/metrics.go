@@ -18,14 +18,12 @@ import (
 // scrapeTimeout bounds what one gauge may ask of NATS.
 const scrapeTimeout = time.Second
 
-// The outcomes of a look, and of a request that Telnyx took: for one number, and for all
-// of a messaging profile.
+// The outcomes of a reconcile, and of a request that Telnyx accepted.
 const (
-	lookDone     = "done"
-	lookStopped  = "stopped"
-	lookFailed   = "failed"
-	accepted     = "accepted"
-	bulkAccepted = "bulk"
+	outcomeDone    = "done"
+	outcomeStopped = "stopped"
+	outcomeFailed  = "failed"
+	accepted       = "accepted"
 )
 
 type metrics struct {
@@ -34,7 +32,7 @@ type metrics struct {
 	calls    *prometheus.HistogramVec
 	approval prometheus.Histogram
 	notices  *prometheus.CounterVec
-	untold   prometheus.Counter
+	unstored prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
@@ -42,11 +40,11 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 	m := &metrics{
 		looks: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_assigner_looks_total",
-			Help: "Looks at a campaign by outcome: done, stopped (Telnyx refuses the account), failed (repeated).",
+			Help: "Reconciles of a campaign by outcome: done, stopped (Telnyx refuses the account), failed (repeated).",
 		}, []string{"outcome"}),
 		attaches: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_assigner_attach_requests_total",
-			Help: "Requests to attach a number by outcome: accepted, bulk (a whole messaging profile by one), or the ledger's reason.",
+			Help: "Requests to attach a number by outcome: accepted, or the ledger's reason.",
 		}, []string{"outcome"}),
 		calls: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "greenlight_telnyx_request_seconds",
@@ -65,20 +63,18 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 		Name: "greenlight_notices_total",
 		Help: "Notices that this process stored, by kind: completed, partial, needs_person, stuck.",
 	}, []string{"kind"})
-	m.untold = factory.NewCounter(prometheus.CounterOpts{
+	m.unstored = factory.NewCounter(prometheus.CounterOpts{
 		Name: "greenlight_notices_failed_total",
-		Help: "Notices that could not be stored; the next look at the campaign tries again.",
+		Help: "Notices that could not be stored; the next reconcile of the campaign tries again.",
 	})
 	for _, kind := range notice.Kinds() {
 		m.notices.WithLabelValues(string(kind))
 	}
 	// A counter that appears with its first event has no increase to alert on.
-	for _, outcome := range []string{lookDone, lookStopped, lookFailed} {
+	for _, outcome := range []string{outcomeDone, outcomeStopped, outcomeFailed} {
 		m.looks.WithLabelValues(outcome)
 	}
-	for _, outcome := range []string{accepted, bulkAccepted} {
-		m.attaches.WithLabelValues(outcome)
-	}
+	m.attaches.WithLabelValues(accepted)
 	for _, reason := range ledger.Reasons() {
 		m.attaches.WithLabelValues(string(reason))
 	}
@@ -94,37 +90,34 @@ func (m *metrics) watch(factory promauto.Factory, a *Assigner) {
 	gauge := func(name, help string, read func() float64) {
 		factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read)
 	}
-	gauge("greenlight_assigner_queue_campaigns", "Campaigns that wait for a look in this process.",
+	gauge("greenlight_assigner_queue_campaigns", "Campaigns that wait for a reconcile in this process.",
 		func() float64 { return float64(a.queue.depth()) })
-	gauge("greenlight_assigner_stopped", "1 while all work rests because Telnyx refuses the account or its key.",
+	gauge("greenlight_assigner_stopped", "1 while the circuit breaker is open because Telnyx refuses the account or its key.",
 		func() float64 {
-			if a.gate.trouble() != nil {
+			if a.breaker.err() != nil {
 				return 1
 			}
 			return 0
 		})
 	gauge("greenlight_assigner_resync_age_seconds",
-		"Time since this process finished a look at every planned campaign, or since its start. It grows on an assigner that stands by.",
+		"Time since this process took up a resync of every planned campaign, or since its start. It grows on an assigner that stands by.",
 		func() float64 { return a.now().Sub(a.resyncs.latest()).Seconds() })
-	gauge("greenlight_assigner_resync_interval_seconds", "Time between two looks at every planned campaign, as it is set.",
+	gauge("greenlight_assigner_resync_interval_seconds", "Time between two resyncs, as it is set.",
 		a.config.Resync.Seconds)
-	pacer := a.telnyx.Pacer
-	if pacer == nil {
-		return
-	}
-	gauge("greenlight_telnyx_rate", "Calls to Telnyx a second that the limiter allows now.", pacer.Rate)
+	limiter := a.client.Limiter
+	gauge("greenlight_telnyx_rate", "Calls to Telnyx a second that the limiter allows now.", limiter.Rate)
 	gauge("greenlight_telnyx_limiter_waiting", "Calls to Telnyx that wait for the limiter now.",
-		func() float64 { return float64(pacer.Waits().Now) })
+		func() float64 { return float64(limiter.Waits().Now) })
 	counter := func(name, help string, read func() float64) {
 		factory.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, read)
 	}
 	counter("greenlight_telnyx_limiter_waits_total", "Calls to Telnyx that have waited for the limiter, if only for a moment.",
-		func() float64 { return float64(pacer.Waits().Calls) })
+		func() float64 { return float64(limiter.Waits().Calls) })
 	counter("greenlight_telnyx_limiter_wait_seconds_total", "How long calls to Telnyx have waited for the limiter, altogether.",
-		func() float64 { return pacer.Waits().Total.Seconds() })
+		func() float64 { return limiter.Waits().Total.Seconds() })
 }
 
-// activeMetric tells whether this assigner works or stands by. While NATS cannot be
+// activeMetric reports whether this assigner works or stands by. While NATS cannot be
 // asked there is no such metric: either value might be wrong.
 type activeMetric struct{ a *Assigner }
 
@@ -155,19 +148,19 @@ func (r *resyncs) finished(now time.Time) { r.at.Store(now.UnixNano()) }
 
 func (r *resyncs) latest() time.Time { return time.Unix(0, r.at.Load()) }
 
-func (m *metrics) look(err error) {
-	m.looks.WithLabelValues(outcomeOf(err)).Inc()
+func (m *metrics) reconciled(err error) {
+	m.looks.WithLabelValues(reconcileOutcome(err)).Inc()
 }
 
-// outcomeOf says in a word what came of a look.
-func outcomeOf(err error) string {
-	if _, resting := errors.AsType[*stopped](err); resting {
-		return lookStopped
+// reconcileOutcome says in a word how a reconcile ended.
+func reconcileOutcome(err error) string {
+	if _, open := errors.AsType[*openError](err); open {
+		return outcomeStopped
 	}
 	if err != nil {
-		return lookFailed
+		return outcomeFailed
 	}
-	return lookDone
+	return outcomeDone
 }
 
 func (m *metrics) attached(outcome string) { m.attaches.WithLabelValues(outcome).Inc() }

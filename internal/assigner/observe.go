@@ -1,318 +1,336 @@
 package assigner
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
-	"greenlight/internal/ledger"
+	"golang.org/x/sync/errgroup"
+
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 )
 
-// notTold stands for a mapping that Telnyx says nothing of.
-const notTold = "not told"
+const (
+	// rowsPerPage is the page size by which the cost of a list is estimated.
+	rowsPerPage = 250
+	// sparePages is how many pages more than its own numbers a campaign may cause to
+	// be read, so that accounts of usual size are read as a whole: a complete list
+	// needs no filter that Telnyx may understand otherwise.
+	sparePages = 3
+	// listKept is how long a list is kept for requests that were made before it was
+	// read.
+	listKept = 30 * time.Second
+)
 
-// order is one number for which a request is to be sent.
-type order struct {
-	number plan.E164
-	// move says that the number is taken from a campaign that move_from names.
-	move bool
-	// settings are the number's messaging settings. Without a profile it is put on
-	// the plan's first.
-	settings telnyx.NumberSettings
+// Observer reads what Telnyx has of campaigns and numbers, and says what of it is
+// proven. Requests that were made before a list was read share it. Safe for
+// concurrent use.
+type Observer struct {
+	client      *telnyx.Client
+	campaigns   *campaigns
+	concurrency int
+	assignments shared[telnyx.Assignment]
+	numbers     shared[telnyx.Number]
 }
 
-// attachAll brings the numbers of a ready campaign closer to the plan, and
-// returns how many are on it that no plan names.
-func (p *pass) attachAll(ctx context.Context, c telnyx.Campaign) (extras int, err error) {
-	if p.want, err = expand(ctx, p.a.reader, p.set, p.want); err != nil {
-		return 0, err
+// NewObserver returns an observer that has at most concurrency calls under way at
+// once when it reads records one by one.
+func NewObserver(client *telnyx.Client, concurrency int) *Observer {
+	return newObserver(client, concurrency, time.Now)
+}
+
+func newObserver(client *telnyx.Client, concurrency int, now func() time.Time) *Observer {
+	return &Observer{client: client, campaigns: newCampaigns(client, now), concurrency: max(concurrency, 1)}
+}
+
+// Observation is what was read of one campaign's numbers.
+type Observation struct {
+	// Records are those of the numbers on the campaign and of the planned numbers,
+	// wherever these are. AllOn says that none on the campaign is missing.
+	Records []telnyx.Assignment
+	AllOn   bool
+	// Unknown says of planned numbers why their records do not settle where they are.
+	Unknown map[plan.E164]string
+	// Account has the numbers that were found on the account, of those that are not on
+	// the campaign. Absent are proven not to be there; the rest is not known.
+	Account map[plan.E164]telnyx.Number
+	Absent  map[plan.E164]bool
+}
+
+// question asks for an [Observation].
+type question struct {
+	want     plan.Campaign // with the numbers of its pool
+	campaign telnyx.Campaign
+	// asked is when the request was made: nothing read before answers it.
+	asked time.Time
+	// requested reports a number for which a request was sent. A list may lag behind,
+	// so that one that does not show such a number is not enough.
+	requested func(plan.E164) bool
+	// likelyFree are numbers whose settings are probably needed; reading them at the
+	// same time as the records saves a round trip. Nil: the records come first.
+	likelyFree []plan.E164
+	// sharedBy is how many campaigns are about to ask the same, at least 1.
+	sharedBy int
+}
+
+// maxPages is how long a list of the account may be to be read as a whole.
+func (q question) maxPages(numbers int) int {
+	return (numbers+rowsPerPage-1)/rowsPerPage + sparePages + q.sharedBy - 1
+}
+
+// observe reads everything that must be known before a write, at least cost: the
+// records first, or beside them, the settings of the numbers that may have to be
+// attached. An error means that nothing can be decided about any number.
+func (o *Observer) observe(ctx context.Context, q question) (Observation, error) {
+	seen := Observation{Unknown: map[plan.E164]string{}}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error { return o.readRecords(groupCtx, q, &seen) })
+	if len(q.likelyFree) > 0 {
+		group.Go(func() error { return o.readNumbers(groupCtx, q, q.likelyFree, &seen) })
 	}
-	p.expanded = true
-	// The task first: it may end while the numbers are read, and one that has ended
-	// lets go of the numbers that the plan names no more.
-	if err := p.followTask(ctx); err != nil {
-		return 0, err
+	if err := group.Wait(); err != nil {
+		return seen, err
 	}
-	if err := p.dropUnplanned(ctx); err != nil {
-		return 0, err
+	var left []plan.E164
+	for _, change := range plan.Diff(q.want, q.campaign, seen.onCampaign(q.campaign)) {
+		_, found := seen.Account[change.Number]
+		if change.Action == plan.Attach && !found && !seen.Absent[change.Number] && !slices.Contains(q.likelyFree, change.Number) {
+			left = append(left, change.Number)
+		}
 	}
-	s, err := surveyNumbers(ctx, p.a.reader, p.want, c, p.wasRequested)
+	return seen, o.readNumbers(ctx, q, left, &seen)
+}
+
+// onCampaign are the records on the campaign itself.
+func (s Observation) onCampaign(c telnyx.Campaign) []telnyx.Assignment {
+	var on []telnyx.Assignment
+	for _, record := range s.Records {
+		if record.On(c) {
+			on = append(on, record)
+		}
+	}
+	return on
+}
+
+// live counts the numbers on the campaign, planned or not.
+func (s Observation) live(c telnyx.Campaign) int {
+	live := map[string]bool{}
+	for _, record := range s.onCampaign(c) {
+		if record.AssignmentStatus != telnyx.FailedAssignment {
+			live[record.PhoneNumber] = true
+		}
+	}
+	return len(live)
+}
+
+// readRecords reads the records: the whole account's if that is no more pages than
+// fit, else the campaign's own list and then one by one those of the planned numbers
+// that it does not have.
+func (o *Observer) readRecords(ctx context.Context, q question, seen *Observation) error {
+	all, err := o.assignments.read(ctx, q.asked, q.maxPages(len(q.want.Numbers)), o.client.Assignments)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer func() { p.a.directory.restUntil(p.key, p.a.now().Add(restAfter(len(s.records)))) }()
-	changes := plan.Diff(p.want, c, s.records)
-	var due []order
-	for _, change := range changes {
-		if change.Action == plan.Extra {
-			extras++
-			continue
-		}
-		ready, err := p.judge(ctx, c, change, s)
-		if err != nil {
-			return 0, err
-		}
-		if ready {
-			due = append(due, order{change.Number, change.Action == plan.Move, s.settings[string(change.Number)]})
-		}
-	}
-	if due, err = p.withinRoom(ctx, due, s.live+p.unsettled); err != nil {
-		return 0, err
-	}
-	whole, err := p.isWholePool(ctx, due, changes)
-	switch {
-	case err != nil:
-		return extras, err
-	case whole:
-		return extras, p.attachPool(ctx, due)
-	default:
-		return extras, p.attach(ctx, c, due)
-	}
-}
-
-// judge decides whether a planned number gets its request in this pass, and writes
-// down where it stands if it does not.
-func (p *pass) judge(ctx context.Context, c telnyx.Campaign, change plan.Change, s survey) (ready bool, err error) {
-	switch {
-	case change.Action != plan.Attach && change.Action != plan.Move:
-		return false, p.observe(ctx, change)
-	case p.isWithTask(change.Number):
-		return false, p.leaveToTask(ctx, change.Number)
-	default:
-		return p.prepare(ctx, c, change, s)
-	}
-}
-
-// restAfter is how long events about single numbers wait after a look that read so
-// many records: nothing for a campaign of usual size, ten seconds for 5,000
-// numbers, so that its thousands of events cost two calls a second at most.
-func restAfter(records int) time.Duration {
-	const page = 250
-	return min(time.Duration(records/page)*time.Second/2, recheckLeast)
-}
-
-// wasRequested reports whether Telnyx has taken a request for the number, or may
-// have: it is under way, or the number was seen on the campaign since. A list that
-// does not show such a number is not believed.
-func (p *pass) wasRequested(number string) bool {
-	known := p.numbers[number].Number
-	if p.isWithTask(plan.E164(number)) {
-		return false // it is read by itself once the task has ended
-	}
-	return !known.ClaimedAt.IsZero() || known.State == ledger.Attached || known.State == ledger.Sendable
-}
-
-// withinRoom keeps as many orders as the campaign has room for, by the plan's
-// max_numbers and what is on it already, planned or not.
-func (p *pass) withinRoom(ctx context.Context, due []order, live int) ([]order, error) {
-	room := max(p.want.MaxNumbers-live, 0)
-	if len(due) <= room {
-		return due, nil
-	}
-	for _, o := range due[room:] {
-		err := p.put(ctx, o.number, func(n *ledger.Number) {
-			p.enter(n, ledger.Planned)
-			n.Reason = ledger.CampaignFull
-			n.Detail = fmt.Sprintf("%d numbers are on it or come before this one, and the plan allows %d", live+room, p.want.MaxNumbers)
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return slices.Clip(due[:room]), nil
-}
-
-// observe writes down where a number stands that needs no request.
-func (p *pass) observe(ctx context.Context, change plan.Change) error {
-	record := change.Record
-	return p.put(ctx, change.Number, func(n *ledger.Number) {
-		n.Status, n.TMobile, n.NonTMobile = string(record.AssignmentStatus), string(record.TMobile), string(record.NonTMobile)
-		switch change.Action {
-		case plan.Done:
-			p.observeDone(n, *record)
-		case plan.Wait:
-			p.observePending(n)
-		case plan.WaitToAttach:
-			p.observeBusy(n, "it is being taken off campaign "+record.CampaignID)
-		case plan.WaitToMove:
-			p.observeBusy(n, "it is on its way to campaign "+record.CampaignID+", and is moved once it is there")
-		case plan.Conflict:
-			p.enter(n, ledger.Conflict)
-			n.Reason, n.OtherCampaignID = ledger.OtherCampaign, record.CampaignID
-			n.Detail = fmt.Sprintf("Telnyx has it on campaign %s (%s)", record.CampaignID, record.AssignmentStatus)
-		}
-	})
-}
-
-// observeBusy waits for something that Telnyx is still doing with the number.
-func (p *pass) observeBusy(n *ledger.Number, what string) {
-	if before := p.known(plan.E164(n.Number)).Reason; before != ledger.BeingProcessed && before != ledger.Stuck {
-		n.Since = p.now.UTC() // it may have been planned for days
-	}
-	n.State = ledger.Planned
-	n.Reason, n.Detail = ledger.BeingProcessed, what
-	n.NextAt = p.recheckAt(n.Since)
-	if p.now.Sub(n.Since) > p.a.config.PendingDeadline {
-		n.Reason = ledger.Stuck
-	}
-}
-
-func (p *pass) observeDone(n *ledger.Number, record telnyx.Assignment) {
-	n.Attempts, n.ClaimedAt, n.BusyUntil = 0, time.Time{}, time.Time{}
-	if record.Sendable() {
-		p.enter(n, ledger.Sendable)
-		return
-	}
-	p.enter(n, ledger.Attached)
-	if record.AssignmentStatus == telnyx.FailedUnassignment {
-		n.Detail = "Telnyx failed to take it off; it is still attached"
-		return
-	}
-	for _, mapping := range record.Mappings() {
-		if mapping == telnyx.MappingFailed {
-			n.Reason = ledger.CarrierFailed
-			n.Detail = fmt.Sprintf("carriers: T-Mobile %s, others %s", cmp.Or(record.TMobile, notTold), cmp.Or(record.NonTMobile, notTold))
-			if record.ATT != "" {
-				n.Detail += fmt.Sprintf(", AT&T %s", record.ATT)
+	var alone []plan.E164
+	if all.Complete {
+		seen.Records, seen.AllOn = all.All, true
+		for _, n := range missingFrom(q.want.Numbers, all.All) {
+			if q.requested(n) {
+				alone = append(alone, n)
 			}
 		}
-	}
-	n.NextAt = p.recheckAt(n.Since)
-}
-
-func (p *pass) observePending(n *ledger.Number) {
-	p.enter(n, ledger.Pending)
-	n.NextAt = p.recheckAt(n.Since)
-	if pending := p.now.Sub(n.Since); pending > p.a.config.PendingDeadline {
-		n.Reason = ledger.Stuck
-		n.Detail = fmt.Sprintf("Telnyx took the request and has not finished it since %s", n.Since.UTC().Format(time.RFC3339))
-	}
-}
-
-// recheckAt spaces rechecks by how long a state lasts already.
-func (p *pass) recheckAt(since time.Time) time.Time {
-	elapsed := p.now.Sub(since)
-	return p.now.Add(min(max(elapsed/2, recheckLeast), recheckMost))
-}
-
-// prepare decides whether a number that plan.Diff would attach or move gets its
-// request in this pass, and writes down why not if it does not.
-func (p *pass) prepare(ctx context.Context, c telnyx.Campaign, change plan.Change, s survey) (ready bool, err error) {
-	known := p.numbers[string(change.Number)].Number
-	if until := p.settledAt(known); p.now.Before(until) {
-		// An earlier request may still take effect, or show in Telnyx's answers.
-		p.unsettled++
-		p.lookAgain(until)
-		return false, nil
-	}
-	if change.Action == plan.Move && known.State == ledger.Pending && p.now.Before(known.ClaimedAt.Add(moveSettle)) {
-		p.unsettled++
-		return false, p.put(ctx, change.Number, p.observePending)
-	}
-	if reason := obstacle(p.want, s.settings, string(change.Number)); reason != "" {
-		return false, p.hinder(ctx, change.Number, reason, s.settings)
-	}
-	if failedSince(known, c, change.Record) {
-		return false, p.failedAtCarriers(ctx, c, change)
-	}
-	if wait, until := p.mustRest(known); wait {
-		p.lookAgain(until)
-		return false, nil // its record says already what it waits for
-	}
-	return true, nil
-}
-
-// obstacle returns what keeps a number from being attached at all, empty if
-// nothing does.
-func obstacle(want plan.Campaign, settings map[string]telnyx.NumberSettings, number string) ledger.Reason {
-	have, owned := settings[number]
-	switch profile := want.MessagingProfileID; {
-	case !owned:
-		return ledger.NotOwned
-	case !have.Type.IsLongCode(), have.CountryCode != "" && have.CountryCode != "US":
-		return ledger.NotLongCode
-	case have.MessagingProfileID == "" && profile == "":
-		return ledger.NoMessagingProfile
-	case have.MessagingProfileID != "" && profile != "" && have.MessagingProfileID != profile:
-		return ledger.OtherProfile
-	default:
-		return ""
-	}
-}
-
-// failedSince reports whether a FAILED_ASSIGNMENT is news about this campaign: the
-// ledger still has the number on its way or attached. Failed records stay in
-// Telnyx's lists, also those of other campaigns.
-func failedSince(known ledger.Number, c telnyx.Campaign, record *telnyx.Assignment) bool {
-	if record == nil || record.AssignmentStatus != telnyx.FailedAssignment || !record.On(c) {
-		return false
-	}
-	return known.State == ledger.Pending || known.State == ledger.Attached || known.State == ledger.Sendable
-}
-
-// failedAtCarriers writes down that Telnyx took a request and the carriers failed
-// it: to be tried again, or for the last time, with a dead letter first.
-func (p *pass) failedAtCarriers(ctx context.Context, c telnyx.Campaign, change plan.Change) error {
-	said := telnyx.ReasonText(change.Record.FailureReasons)
-	passing := complainedOf(telnyx.ComplaintIn(said))
-	final := passing == "" && p.known(change.Number).Attempts >= triesAtCarriers
-	if final {
-		failure := trouble{verdict: telnyx.ForGood, reason: ledger.CarrierFailed, detail: said}
-		if err := p.bury(ctx, c, change.Number, failure, errors.New(said)); err != nil {
+	} else {
+		on, err := o.client.AssignmentsOn(ctx, q.campaign)
+		if err != nil {
 			return err
 		}
+		seen.Records, seen.AllOn = on.All, on.Complete
+		alone = missingFrom(q.want.Numbers, on.All)
 	}
-	return p.put(ctx, change.Number, func(n *ledger.Number) {
-		n.Status, n.Detail = string(change.Record.AssignmentStatus), said
-		n.ClaimedAt = time.Time{}
-		if final {
-			p.enter(n, ledger.Failed)
-			n.Reason = ledger.CarrierFailed
-			return
+	return o.readEach(ctx, alone, all.Complete, seen)
+}
+
+// missingFrom returns the numbers that no live record names. A failed record does not
+// hold a number, so there may be another.
+func missingFrom(numbers []plan.E164, records []telnyx.Assignment) []plan.E164 {
+	held := make(map[string]bool, len(records))
+	for _, record := range records {
+		if record.AssignmentStatus != telnyx.FailedAssignment {
+			held[record.PhoneNumber] = true
 		}
-		p.putOff(n, cmp.Or(passing, ledger.CarrierFailed), 0)
-	})
+	}
+	var missing []plan.E164
+	for _, n := range numbers {
+		if !held[string(n)] {
+			missing = append(missing, n)
+		}
+	}
+	return missing
 }
 
-// mustRest reports whether the number's record forbids a request now: a wait is
-// not over, or it failed for good under this entry of the plan. A person's nudge
-// overrules both.
-func (p *pass) mustRest(known ledger.Number) (wait bool, until time.Time) {
-	if p.urgent {
-		return false, time.Time{}
+// readEach reads records one by one. One that cannot be read leaves its number
+// unknown and does not keep the others from being read, unless the failure concerns
+// the account. A 404 that does not speak Telnyx's language counts only together with
+// a complete list that does not show the number either.
+func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed bool, seen *Observation) error {
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(o.concurrency)
+	for _, n := range numbers {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			record, err := o.client.Assignment(ctx, string(n))
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				seen.Records = append(seen.Records, record)
+			case telnyx.IsNotFound(err), listed && telnyx.Is404(err):
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case telnyx.Classify(err) == telnyx.ClassUnauthorized, !telnyx.WasSent(err):
+				return err
+			default:
+				seen.Unknown[n] = fmt.Sprintf("Telnyx's record of the number cannot be read: %s", errorWords(err))
+			}
+			return nil
+		})
 	}
-	if known.State == ledger.Failed && isFinal(known) && known.EntryHash == p.entryHash {
-		return true, time.Time{}
-	}
-	if known.NextAt.Sub(p.now) > retryMost {
-		return false, time.Time{} // no wait is that long: the clock was set back since
-	}
-	return p.now.Add(dueSoon).Before(known.NextAt), known.NextAt
+	return group.Wait()
 }
 
-// isFinal reports whether a failure lasts until the plan's entry changes or a
-// person asks. The others are looked at afresh in every pass.
-func isFinal(n ledger.Number) bool {
-	switch n.Reason {
-	case ledger.Rejected, ledger.UnknownError, ledger.CarrierFailed:
-		return true
+// readNumbers reads the settings of numbers.
+func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E164, seen *Observation) error {
+	if len(numbers) == 0 {
+		return nil
+	}
+	if q.sharedBy > 1 {
+		all, err := o.numbers.read(ctx, q.asked, q.maxPages(len(numbers)), o.client.AccountNumbers)
+		if err != nil {
+			return err
+		}
+		if all.Complete {
+			seen.takeNumbers(numbers, all.All)
+			return nil
+		}
+	}
+	texts := make([]string, len(numbers))
+	for i, n := range numbers {
+		texts[i] = string(n)
+	}
+	found, err := o.client.Numbers(ctx, texts)
+	if err != nil {
+		return err
+	}
+	if seen.Account == nil {
+		seen.Account, seen.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]bool{}
+	}
+	for _, n := range numbers {
+		if number, ok := found.Found[string(n)]; ok {
+			seen.Account[n] = number
+		} else if found.Absent[string(n)] {
+			seen.Absent[n] = true
+		}
+	}
+	return nil
+}
+
+// takeNumbers takes the numbers out of a complete list of the account.
+func (s *Observation) takeNumbers(numbers []plan.E164, all []telnyx.Number) {
+	owned := make(map[string]telnyx.Number, len(all))
+	for _, number := range all {
+		owned[number.PhoneNumber] = number
+	}
+	if s.Account == nil {
+		s.Account, s.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]bool{}
+	}
+	for _, n := range numbers {
+		if number, ok := owned[string(n)]; ok {
+			s.Account[n] = number
+		} else {
+			s.Absent[n] = true
+		}
+	}
+}
+
+// pool lists the long codes on a messaging profile. Complete says that none is
+// missing.
+func (o *Observer) pool(ctx context.Context, profileID string) (numbers []plan.E164, complete bool, err error) {
+	rows, err := o.client.ProfileNumbers(ctx, profileID)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, row := range rows.All {
+		n, err := plan.ParseE164(row.PhoneNumber)
+		if err == nil && !row.Type.IsOther() {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers, rows.Complete, nil
+}
+
+// shared is a list that several requests read once. A read serves every request that
+// was made before it began.
+type shared[T any] struct {
+	mu     sync.Mutex
+	latest *sharedRead[T]
+}
+
+type sharedRead[T any] struct {
+	began time.Time
+	done  chan struct{}
+	rows  telnyx.Rows[T]
+	err   error
+}
+
+// read returns the list as it was read after the given time, if it has no more than
+// maxPages pages; otherwise it is not complete.
+func (s *shared[T]) read(ctx context.Context, asked time.Time, maxPages int, read func(context.Context, int) (telnyx.Rows[T], error)) (telnyx.Rows[T], error) {
+	for {
+		s.mu.Lock()
+		latest := s.latest
+		if latest == nil || latest.began.Before(asked) || latest.tooShort(maxPages) {
+			latest = &sharedRead[T]{began: time.Now(), done: make(chan struct{})}
+			s.latest = latest
+			s.mu.Unlock()
+			latest.rows, latest.err = read(ctx, maxPages)
+			close(latest.done)
+			time.AfterFunc(listKept, func() { s.drop(latest) })
+			return latest.rows, latest.err
+		}
+		s.mu.Unlock()
+		select {
+		case <-latest.done:
+		case <-ctx.Done():
+			return telnyx.Rows[T]{}, ctx.Err()
+		}
+		if latest.err == nil {
+			return latest.rows, nil
+		}
+		s.drop(latest) // whoever read it may have been cancelled
+	}
+}
+
+// tooShort reports a read that stopped because the list was longer than its reader
+// wanted, and not longer than this one wants.
+func (r *sharedRead[T]) tooShort(maxPages int) bool {
+	select {
+	case <-r.done:
+		return r.err == nil && !r.rows.Complete && r.rows.Pages > 0 && r.rows.Pages <= maxPages
 	default:
 		return false
 	}
 }
 
-// hinder writes down what keeps a number from being attached at all.
-func (p *pass) hinder(ctx context.Context, number plan.E164, reason ledger.Reason, settings map[string]telnyx.NumberSettings) error {
-	return p.put(ctx, number, func(n *ledger.Number) {
-		p.enter(n, ledger.Failed)
-		n.Reason = reason
-		if reason == ledger.OtherProfile {
-			n.Detail = "it is on messaging profile " + settings[string(number)].MessagingProfileID
-		}
-	})
+func (s *shared[T]) drop(r *sharedRead[T]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.latest == r {
+		s.latest = nil
+	}
 }

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// markEvery is how often it is looked whether the mark of the plans is still true:
-	// a fault that was mended without a change is told by nobody.
+	// markEvery is how often the mark of the plans is checked: a fault that was fixed
+	// without a change is announced by nobody.
 	markEvery = time.Second
 	// markTimeout bounds writing it.
 	markTimeout = 5 * time.Second

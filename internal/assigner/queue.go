@@ -1,161 +1,195 @@
 package assigner
 
 import (
-	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"greenlight/internal/account"
-	"greenlight/internal/events"
 )
 
-// queue hands campaigns to workers: first come, first served, each campaign to
-// one worker at a time; what a resync asks for comes after everything else, so
-// that an approval does not wait behind ten thousand routine looks. A campaign that
-// waits already waits once: the ticket that is in line stands for the later ones,
-// so that a storm of events for one campaign does not fill up what the consumer
-// may have open. A ticket that comes during a look causes another look, because
-// that look may have read too early. An errand may have to wait before it comes
-// into line. Safe for concurrent use.
+// class says how urgent a request is. A worker takes the lower ones first, and not
+// every worker takes the higher ones, so that neither a resync of thousands of
+// campaigns nor events of strangers hold up an approval.
+type class int
+
+const (
+	// prompt: something happened to a planned campaign.
+	prompt class = iota
+	// routine: nothing happened; a resync or a start asks.
+	routine
+	// stranger: an event names a campaign that no plan names.
+	stranger
+	classes
+)
+
+// maxStrangers bounds the campaigns of strangers in the queue. One that does not fit
+// is dropped: nothing is planned for it, and a plan that names it later is reconciled
+// anyway.
+const maxStrangers = 1000
+
+// request asks for a reconcile of one campaign.
+type request struct {
+	key   string
+	class class
+	// cause says in a few words what caused it; it is written into the records.
+	cause string
+	// made is when it was made. Only what is read later answers it.
+	made time.Time
+	// noticed is when the notification was stored that caused it, zero if something
+	// else did.
+	noticed time.Time
+	// changed says that the campaign itself may have changed, so that a reconcile
+	// under way ends early and this one begins.
+	changed bool
+	// urgent says that a person asked: waits that Greenlight chose are cut short.
+	urgent bool
+	// wait is how long it stays out of the queue.
+	wait time.Duration
+	// listing, of a resync, has campaigns by the lists of their brands.
+	listing *listing
+	// trace is the trace that the reconcile belongs to, empty if there is none.
+	trace string
+	// settle ends the message that asked: nil means that the ledger has the outcome,
+	// an error that it must come again. Nil if no message waits.
+	settle func(error)
+}
+
+func (r request) settled(err error) {
+	if r.settle != nil {
+		r.settle(err)
+	}
+}
+
+// queue hands campaigns to workers, each campaign to one worker at a time, those of
+// a class in the order in which they came. A campaign that waits already waits once,
+// so that a storm of events for it costs one reconcile. A request that comes during
+// its reconcile causes another, because the first may have read too early. Safe for
+// concurrent use.
 type queue struct {
-	mu   sync.Mutex
-	wake *sync.Cond
-	// prompt and routine are the two lines, of keys.
-	prompt, routine []string
-	waiting         map[string]errand
-	// later holds the timers of those that wait and are not in line yet.
-	later   map[string]*time.Timer
+	mu      sync.Mutex
+	wake    *sync.Cond
+	lines   [classes][]string
+	waiting map[string]request
+	// delayed holds the timers of requests that are not in a line yet.
+	delayed map[string]*time.Timer
 	running map[string]bool
 	closed  bool
 }
 
-// errand is one campaign's place in the line.
-type errand struct {
-	key    string
-	ticket *ticket
-	// routine says that nothing happened: a resync asks.
-	routine bool
-	// listing, of a routine errand, has campaigns by the lists of their brands.
-	listing *account.Listing
-	// wait is how long it stays out of line.
-	wait time.Duration
-	// interrupts says that the campaign itself may have changed, so that a look
-	// under way ends early and this one begins.
-	interrupts bool
-	// urgent says that a person asked: waits that Greenlight chose itself are
-	// cut short.
-	urgent bool
-}
-
 func newQueue() *queue {
-	q := &queue{waiting: make(map[string]errand), later: make(map[string]*time.Timer), running: make(map[string]bool)}
+	q := &queue{waiting: map[string]request{}, delayed: map[string]*time.Timer{}, running: map[string]bool{}}
 	q.wake = sync.NewCond(&q.mu)
 	return q
 }
 
-// add asks for a look at a campaign. When one is in line already, the two become
-// one and the ticket that is not needed any more is returned to be answered: the
-// later one, or the earlier if a person asks, so that if the look fails it is
-// repeated as urgently.
-func (q *queue) add(e errand) (answered *ticket) {
+// add asks for a reconcile. When the campaign waits already, the two become one, and
+// the message that is not needed any more is acknowledged: the later one, or the
+// earlier if a person asks, so that a reconcile that fails is repeated as urgently.
+func (q *queue) add(r request) {
+	redundant := q.merge(r)
+	if redundant != nil {
+		redundant(nil)
+	}
+}
+
+func (q *queue) merge(r request) (redundant func(error)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	first, waits := q.waiting[e.key]
+	first, waits := q.waiting[r.key]
 	if !waits {
-		q.waiting[e.key] = e
-		q.lineUp(e)
+		if r.class == stranger && len(q.lines[stranger]) >= maxStrangers {
+			return r.settle
+		}
+		q.waiting[r.key] = r
+		q.lineUp(r)
 		return nil
 	}
-	before := first
-	answered = e.ticket
-	if e.urgent && !first.urgent {
-		first.ticket, answered = e.ticket, first.ticket
+	merged := first
+	redundant = r.settle
+	if first.settle == nil || r.urgent && !first.urgent && r.settle != nil {
+		merged.settle, redundant = r.settle, first.settle
 	}
-	first.routine = first.routine && e.routine
-	first.urgent = first.urgent || e.urgent
-	first.interrupts = first.interrupts || e.interrupts
-	first.wait = min(first.wait, e.wait)
-	q.waiting[e.key] = first
-	if before.routine != first.routine || first.wait == 0 && q.later[e.key] != nil {
-		q.leave(e.key)
-		q.lineUp(first)
+	merged.class = min(first.class, r.class)
+	merged.made = r.made
+	merged.urgent = first.urgent || r.urgent
+	merged.changed = first.changed || r.changed
+	merged.wait = min(first.wait, r.wait)
+	if merged.class < first.class {
+		merged.cause, merged.listing, merged.trace = r.cause, r.listing, r.trace
 	}
-	return answered
+	if merged.noticed.IsZero() {
+		merged.noticed = r.noticed
+	}
+	q.waiting[r.key] = merged
+	if merged.class < first.class || merged.wait == 0 && q.delayed[r.key] != nil {
+		q.leave(first)
+		q.lineUp(merged)
+	}
+	return redundant
 }
 
-// lineUp puts a campaign at the end of one of the two lines, or lets it wait
-// first.
-func (q *queue) lineUp(e errand) {
-	switch {
-	case e.wait > 0:
-		q.later[e.key] = time.AfterFunc(e.wait, func() { q.mature(e.key) })
+// lineUp puts a request at the end of its line, or lets it wait first.
+func (q *queue) lineUp(r request) {
+	if r.wait > 0 {
+		q.delayed[r.key] = time.AfterFunc(r.wait, func() { q.mature(r.key) })
 		return
-	case e.routine:
-		q.routine = append(q.routine, e.key)
-	default:
-		q.prompt = append(q.prompt, e.key)
 	}
-	q.wake.Broadcast() // not every worker takes from both lines
+	q.lines[r.class] = append(q.lines[r.class], r.key)
+	q.wake.Broadcast() // not every worker takes from every line
 }
 
-// leave takes a campaign out of wherever it waits.
-func (q *queue) leave(key string) {
-	q.routine = slices.DeleteFunc(q.routine, func(waiting string) bool { return waiting == key })
-	if timer := q.later[key]; timer != nil {
+// leave takes a request out of wherever it waits.
+func (q *queue) leave(r request) {
+	q.lines[r.class] = slices.DeleteFunc(q.lines[r.class], func(key string) bool { return key == r.key })
+	if timer := q.delayed[r.key]; timer != nil {
 		timer.Stop()
-		delete(q.later, key)
+		delete(q.delayed, r.key)
 	}
 }
 
-// mature puts a campaign into line that has waited long enough.
+// mature puts a request into its line that has waited long enough.
 func (q *queue) mature(key string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.later[key] == nil || q.closed {
+	if q.delayed[key] == nil || q.closed {
 		return
 	}
-	delete(q.later, key)
-	e := q.waiting[key]
-	e.wait = 0
-	q.waiting[key] = e
-	q.lineUp(e)
+	delete(q.delayed, key)
+	r := q.waiting[key]
+	r.wait = 0
+	q.waiting[key] = r
+	q.lineUp(r)
 }
 
-// interrupted reports whether the look at a campaign that is under way should end
-// early.
+// interrupted reports whether the reconcile of a campaign that is under way should
+// end early.
 func (q *queue) interrupted(key string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.waiting[key].interrupts
+	return q.waiting[key].changed
 }
 
-// take waits for a campaign that nobody looks at, of the prompt line alone or of
-// both; ok is false when the queue was closed. The caller must call finish.
-func (q *queue) take(promptOnly bool) (e errand, ok bool) {
+// take waits for a request of the class or a lower one; ok is false when the queue
+// was closed. The caller must call finish.
+func (q *queue) take(highest class) (r request, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	lines := []*[]string{&q.prompt, &q.routine}
-	if promptOnly {
-		lines = lines[:1]
-	}
 	for !q.closed {
-		for _, line := range lines {
-			if i := slices.IndexFunc(*line, func(key string) bool { return !q.running[key] }); i >= 0 {
-				e := q.waiting[(*line)[i]]
-				*line = slices.Delete(*line, i, i+1)
-				delete(q.waiting, e.key)
-				q.running[e.key] = true
-				return e, true
+		for c := range highest + 1 {
+			line := q.lines[c]
+			if i := slices.IndexFunc(line, func(key string) bool { return !q.running[key] }); i >= 0 {
+				r := q.waiting[line[i]]
+				q.lines[c] = slices.Delete(line, i, i+1)
+				delete(q.waiting, r.key)
+				q.running[r.key] = true
+				return r, true
 			}
 		}
 		q.wake.Wait()
 	}
-	return errand{}, false
+	return request{}, false
 }
 
-// finish says that the look at the campaign has ended.
+// finish says that the reconcile of the campaign has ended.
 func (q *queue) finish(key string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -163,13 +197,12 @@ func (q *queue) finish(key string) {
 	q.wake.Broadcast()
 }
 
-// close makes take return; what waits is left to whoever gets the deliveries
-// next.
+// close makes take return. Messages that wait are left to whoever gets them next.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	for _, timer := range q.later {
+	for _, timer := range q.delayed {
 		timer.Stop()
 	}
 	q.wake.Broadcast()
@@ -180,63 +213,4 @@ func (q *queue) depth() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.waiting)
-}
-
-// ticket is one delivery and the campaigns that it asks to look at. When all of
-// them were looked at, the delivery is settled: done if every look got as far as
-// the ledger, else given back with the longest delay that any asked for.
-type ticket struct {
-	delivery *events.Delivery
-	// campaigns is how many it asks to look at.
-	campaigns int
-	// cause says in a few words what made the assigner look.
-	cause string
-	// trace is the one that the looks for it belong to, empty if there is none.
-	trace string
-	// settled is told what came of settling the delivery.
-	settled func(error)
-	// done, if not nil, is called when every look got as far as the ledger.
-	done func()
-
-	left  atomic.Int64
-	mu    sync.Mutex
-	err   error
-	after time.Duration
-	bury  string
-}
-
-// newTicket returns a ticket that waits for n looks.
-func newTicket(d *events.Delivery, cause string, n int, settled func(error)) *ticket {
-	t := &ticket{delivery: d, campaigns: n, cause: cause, settled: settled}
-	t.left.Store(int64(n))
-	return t
-}
-
-// looked says that one of the ticket's campaigns was looked at: err nil means
-// that the ledger has the outcome, anything else that the look must be repeated
-// after a while. A reason to bury makes the delivery a dead letter.
-func (t *ticket) looked(ctx context.Context, err error, after time.Duration, bury string) {
-	t.mu.Lock()
-	if err != nil {
-		t.err, t.after, t.bury = err, max(t.after, after), max(t.bury, bury)
-	}
-	t.mu.Unlock()
-	if t.left.Add(-1) > 0 {
-		return
-	}
-	t.settled(t.settle(ctx))
-}
-
-func (t *ticket) settle(ctx context.Context) error {
-	switch {
-	case t.err == nil:
-		if t.done != nil {
-			t.done()
-		}
-		return t.delivery.Done()
-	case t.bury != "":
-		return t.delivery.DeadLetter(ctx, t.bury, t.err.Error())
-	default:
-		return t.delivery.Retry(t.after)
-	}
 }

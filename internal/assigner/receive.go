@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"greenlight/internal/account"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
@@ -16,7 +15,7 @@ import (
 
 const (
 	// planWait and planPatience are how often and how long a plan set that another
-	// process told of is waited for; plans are polled every half a minute at least.
+	// process announced is waited for; plans are polled every half a minute at least.
 	planWait     = time.Second
 	planPatience = time.Minute
 )
@@ -37,95 +36,126 @@ func (a *Assigner) receiveAll(ctx context.Context, deliveries <-chan *events.Del
 	}
 }
 
-// takeOver makes up for what another process knew: what it had learnt of
-// campaigns, and what it had merged and not finished. A start does the same.
+// takeOver makes up for what another process knew: what it had learnt of campaigns,
+// and what it had not finished. A start does the same.
 func (a *Assigner) takeOver(ctx context.Context) {
-	a.log.Info().Msg("this assigner works from now on; it looks at everything once")
+	a.log.Info().Msg("this assigner works from now on; it reconciles everything once")
 	if err := errors.Join(a.recall(ctx), a.publisher.Trigger(ctx, events.KindResync, "")); err != nil {
-		a.log.Warn().Err(err).Msg("the look at everything waits for the next resync")
+		a.log.Warn().Err(err).Msg("reconciling everything waits for the next resync")
 	}
 }
 
-// receive takes a delivery and asks for a look at each campaign that it may be
-// about. Nothing else is taken from it: what to do is decided by what the
-// campaign says when it is read.
+// receive takes a delivery and asks for a reconcile of each campaign that it may be
+// about. Nothing else is taken from it: what to do is decided by what the campaign
+// says when it is read.
 func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
-	if a.isAhead(d) {
-		if err := d.Retry(planWait); err != nil {
-			a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Err(err).Msg("a message could not be given back and will come again")
-		}
+	switch d.Kind {
+	case events.KindResync, events.KindPlan:
+		a.receiveMany(ctx, d)
 		return
-	}
-	if d.Kind == events.KindPlan && d.About != a.config.Plans().Hash {
-		a.log.Warn().Str(logging.KeyPlanHash, a.config.Plans().Hash).Str(logging.KeyTold, d.About).
-			Msg("another process has another plan set in force; do all of them read the same files?")
-	}
-	// Before the first look, so that nobody takes what was true under the last set for
-	// all that is planned.
-	a.markPlans(ctx, worksForSure)
-	if d.Kind == events.KindCampaign {
+	case events.KindUnknown:
+		a.bury(ctx, d, "unknown_subject")
+		return
+	case events.KindCampaign:
 		a.log.Info().Str(logging.KeyCampaign, d.About).Uint64(logging.KeySequence, d.Sequence).
-			Msg("a person asks for a look at a campaign; waits are cut short, and what failed is tried again")
+			Msg("a person asks for a reconcile; waits are cut short, and what failed is tried again")
 	}
-	keys, listing, why := a.campaignsOf(ctx, d)
-	trace := a.traceReceived(ctx, d, len(keys))
-	t := newTicket(d, causeOf(d), max(len(keys), 1), func(err error) {
+	switch {
+	case d.About == "":
+		a.bury(ctx, d, "no_campaign")
+	case isBrandEvent(d):
+		keys := a.plannedOf(d.About)
+		trace := a.traceReceived(ctx, d, len(keys))
+		for _, key := range keys {
+			a.queue.add(request{key: key, cause: causeOf(d), made: time.Now(), changed: true, trace: trace})
+		}
+		a.settle(d)(nil)
+	default:
+		a.queue.add(a.requestFor(ctx, d))
+	}
+}
+
+// requestFor is the request that a delivery about one campaign makes.
+func (a *Assigner) requestFor(ctx context.Context, d *events.Delivery) request {
+	key := a.observer.campaigns.key(d.About)
+	req := request{
+		key: key, cause: causeOf(d), made: time.Now(), trace: a.traceReceived(ctx, d, 1), settle: a.settle(d),
+		urgent:  d.Kind == events.KindCampaign,
+		changed: d.Kind == events.KindCampaign || isCampaignEvent(d),
+	}
+	if d.Kind == events.KindEvent {
+		req.noticed = d.StoredAt
+	}
+	if isNumberEvent(d) {
+		req.wait = a.restOf(key)
+	}
+	if _, planned := a.config.Plans().Find(key); !planned && !req.urgent {
+		// It may be the campaign of a reference that was never found, so it is read, but
+		// after everything that is planned; nothing is lost if it is not.
+		req.class = stranger
+		if d.Kind == events.KindEvent {
+			req.settled(nil)
+			req.settle = nil
+		}
+	}
+	return req
+}
+
+// settle returns what ends a delivery.
+func (a *Assigner) settle(d *events.Delivery) func(error) {
+	return func(cause error) {
+		var err error
+		again := &retryError{}
+		if errors.As(cause, &again) {
+			err = d.Retry(again.wait)
+		} else {
+			err = d.Done()
+		}
 		if err != nil {
 			a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
 		}
-	})
-	if d.Kind == events.KindResync {
-		t.done = func() { a.resyncs.finished(a.now()) }
 	}
-	t.trace = trace
-	switch {
-	case why != "":
-		a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Str(logging.KeyReason, why).Msg("a message that names no campaign becomes a dead letter")
-		t.looked(ctx, fmt.Errorf("subject %s: %s", d.Subject, why), 0, why)
-	case len(keys) == 0:
-		t.looked(ctx, nil, 0, "") // it concerns nothing that is planned
-	default:
-		for _, key := range keys {
-			e := errand{
-				key: key, ticket: t,
-				routine:    d.Kind == events.KindResync,
-				listing:    listing,
-				urgent:     d.Kind == events.KindCampaign,
-				interrupts: d.Kind == events.KindCampaign || isCampaignEvent(d),
-			}
-			if isNumberEvent(d) {
-				e.wait = max(a.directory.restedAt(key).Sub(a.now()), 0)
-			}
-			a.ask(ctx, e)
+}
+
+// bury makes a dead letter of a message that is not an event and names no campaign.
+func (a *Assigner) bury(ctx context.Context, d *events.Delivery, why string) {
+	a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Str(logging.KeyReason, why).Msg("a message that names no campaign becomes a dead letter")
+	if err := d.DeadLetter(context.WithoutCancel(ctx), why, fmt.Sprintf("subject %s: %s", d.Subject, why)); err != nil {
+		a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
+	}
+}
+
+// receiveMany takes a resync or a changed plan: the campaigns are put into the queue,
+// and the message is acknowledged. Should the process end before they are reconciled,
+// the one that takes over, or the next start, begins with all of them.
+func (a *Assigner) receiveMany(ctx context.Context, d *events.Delivery) {
+	set := a.config.Plans()
+	if d.Kind == events.KindPlan && d.About != set.Hash {
+		if d.Age() < planPatience {
+			a.settle(d)(&retryError{wait: planWait})
+			return
 		}
+		a.log.Warn().Str(logging.KeyPlanHash, set.Hash).Str(logging.KeyTold, d.About).
+			Msg("another process has another plan set in force; do all of them read the same files?")
 	}
-}
-
-// isAhead reports whether a delivery tells of a plan set that is not in force here
-// yet: another process was quicker to read the files. It is waited for a while.
-func (a *Assigner) isAhead(d *events.Delivery) bool {
-	return d.Kind == events.KindPlan && d.About != a.config.Plans().Hash && a.now().Sub(d.StoredAt) < planPatience
-}
-
-// campaignsOf returns the keys of the campaigns that a delivery is about, and for a
-// resync the lists by which to read them. A delivery that cannot be about any is
-// told why, in a word.
-func (a *Assigner) campaignsOf(ctx context.Context, d *events.Delivery) (keys []string, listing *account.Listing, why string) {
-	switch {
-	case d.Kind == events.KindResync:
-		keys, wanted := a.everyCampaign(ctx)
-		return keys, a.reader.NewListing(wanted), ""
-	case d.Kind == events.KindPlan:
-		return a.changedCampaigns(ctx), nil, ""
-	case d.Kind == events.KindUnknown:
-		return nil, nil, "unknown_subject"
-	case d.About == "":
-		return nil, nil, "no_campaign"
-	case isBrandEvent(d):
-		return a.plannedOf(d.About), nil, ""
-	default:
-		return []string{a.directory.key(d.About)}, nil, ""
+	// Before the first reconcile, so that nobody takes what was true under the last set
+	// for all that is planned.
+	a.markPlans(ctx, worksForSure)
+	keys, wanted := a.everyCampaign(ctx)
+	req := request{cause: causeOf(d), made: time.Now(), class: routine}
+	if d.Kind == events.KindPlan {
+		keys = slices.DeleteFunc(keys, func(key string) bool { return !a.entryChanged(key) })
+		req.class, req.changed = prompt, true
+	} else {
+		req.listing = a.observer.campaigns.newListing(wanted)
+		defer a.resyncs.finished(a.now())
 	}
+	req.trace = a.traceReceived(ctx, d, len(keys))
+	for _, key := range keys {
+		req.key = key
+		a.queue.add(req)
+	}
+	a.settle(d)(nil)
 }
 
 func isBrandEvent(d *events.Delivery) bool {
@@ -137,7 +167,7 @@ func isCampaignEvent(d *events.Delivery) bool {
 }
 
 // isNumberEvent reports an event about one number. A campaign of thousands gets
-// thousands of them, and every look reads all of its numbers.
+// thousands of them, and every reconcile reads all of its numbers.
 func isNumberEvent(d *events.Delivery) bool {
 	return strings.HasPrefix(d.Type, "10dlc.phone_number.")
 }
@@ -152,7 +182,7 @@ func (a *Assigner) everyCampaign(ctx context.Context) (keys []string, wanted map
 		keys = append(keys, c.ID())
 		noBrand[c.ID()] = c.CampaignID != ""
 	}
-	wanted = make(map[string]int)
+	wanted = map[string]int{}
 	bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
 	defer cancel()
 	entries, err := a.ledger.Campaigns(bounded)
@@ -168,7 +198,7 @@ func (a *Assigner) everyCampaign(ctx context.Context) (keys []string, wanted map
 			keys = append(keys, c.ID)
 		case planned && c.BrandID != "":
 			delete(noBrand, c.ID)
-			if c.Phase != ledger.Ready && c.Phase != ledger.Ended && !c.Shared {
+			if c.Phase != ledger.PhaseApproved && c.Phase != ledger.PhaseExpired && !c.Shared {
 				wanted[c.BrandID]++
 			}
 		}
@@ -181,31 +211,24 @@ func (a *Assigner) everyCampaign(ctx context.Context) (keys []string, wanted map
 	return keys, wanted
 }
 
-// changedCampaigns returns the campaigns whose entry is not the one under which
-// they were looked at last, those that left the plan among them. It does not
-// depend on how many processes told of the change, nor on which was first.
-func (a *Assigner) changedCampaigns(ctx context.Context) []string {
-	set := a.config.Plans()
-	keys, _ := a.everyCampaign(ctx)
-	return slices.DeleteFunc(keys, func(key string) bool {
-		want, planned := set.Find(key)
-		return planned && want.Hash() == a.directory.looked(key)
-	})
+// entryChanged reports whether the campaign's entry is not the one under which it was
+// reconciled last. It does not depend on how many processes announced the change, nor
+// on which was first.
+func (a *Assigner) entryChanged(key string) bool {
+	want, planned := a.config.Plans().Find(key)
+	return !planned || want.Hash() != a.entryOf(key)
 }
 
 // plannedOf returns the planned campaigns of a brand, as far as they were read.
 func (a *Assigner) plannedOf(brandID string) []string {
-	var keys []string
-	for _, key := range a.directory.ofBrand(brandID) {
-		if _, planned := a.config.Plans().Find(key); planned {
-			keys = append(keys, key)
-		}
-	}
-	return keys
+	return slices.DeleteFunc(a.observer.campaigns.ofBrand(brandID), func(key string) bool {
+		_, planned := a.config.Plans().Find(key)
+		return !planned
+	})
 }
 
-// causeOf says in a few words what made the assigner look; it stands in the
-// ledger's records.
+// causeOf says in a few words what caused a reconcile; it is written into the ledger's
+// records.
 func causeOf(d *events.Delivery) string {
 	switch d.Kind {
 	case events.KindEvent:
@@ -216,5 +239,52 @@ func causeOf(d *events.Delivery) string {
 		return fmt.Sprintf("plan %s (message %d)", d.About, d.Sequence)
 	default:
 		return fmt.Sprintf("%s (message %d)", d.Kind, d.Sequence)
+	}
+}
+
+// followHold reconciles what a person resumes, and logs both, until ctx ends.
+func (a *Assigner) followHold(ctx context.Context) {
+	var before ledger.Hold
+	for ctx.Err() == nil {
+		err := a.ledger.WatchHold(ctx, func(now ledger.Hold) {
+			a.holdChanged(ctx, before, now)
+			before = now
+		})
+		if ctx.Err() == nil {
+			a.log.Warn().Err(err).Msg("the hold cannot be followed; trying again")
+			wait(ctx, retryLeast)
+		}
+	}
+}
+
+// holdChanged logs a hold or its end, and asks for a reconcile of every planned
+// campaign that may continue.
+func (a *Assigner) holdChanged(ctx context.Context, before, now ledger.Hold) {
+	if now.All != nil && before.All == nil {
+		a.log.Warn().Str(logging.KeyBy, now.All.By).Str(logging.KeyReason, now.All.Reason).Msg("on hold: no number is attached until a person resumes; events are kept")
+	}
+	if now.All == nil && before.All != nil {
+		a.log.Info().Msg("resumed: work continues")
+	}
+	for _, c := range a.config.Plans().Campaigns {
+		by, is := now.Of(c.ID())
+		_, was := before.Of(c.ID())
+		switch {
+		case was && !is:
+			a.queue.add(request{key: c.ID(), cause: "resumed by a person", made: time.Now(), changed: true})
+		case is && !was && now.All == nil:
+			a.log.Warn().Str(logging.KeyCampaign, c.ID()).Str(logging.KeyPlan, c.Name).Str(logging.KeyBy, by.By).Str(logging.KeyReason, by.Reason).
+				Msg("a campaign is on hold: none of its numbers is attached until a person resumes it; events are kept")
+		}
+	}
+}
+
+// wait waits for d or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }

@@ -9,13 +9,13 @@ import (
 	"greenlight/internal/tracing"
 )
 
-// The trace of a delivery goes through here in three steps: it is received, a look is
-// made for it, and the look makes calls. A look that serves several deliveries belongs
-// to the first one's trace; those of the others end where they were received. Routine
-// looks, thousands at a time, are traced only if what asked for them was.
+// The trace of a delivery passes through here in three steps: it is received, causes a
+// reconcile, and the reconcile makes calls. A reconcile that serves several deliveries
+// belongs to the first one's trace; those of the others end where they were received.
+// Routine reconciles, thousands at a time, are traced only if what caused them was.
 
-// traceReceived notes that a delivery was received, and returns the trace that looks
-// for it belong to, empty if there is none.
+// traceReceived notes that a delivery was received, and returns the trace that its
+// reconciles belong to, empty if there is none.
 func (a *Assigner) traceReceived(ctx context.Context, d *events.Delivery, campaigns int) string {
 	parent := d.TraceParent()
 	if a.config.Tracer == nil || parent == "" && d.Kind == events.KindResync {
@@ -30,27 +30,27 @@ func (a *Assigner) traceReceived(ctx context.Context, d *events.Delivery, campai
 	return tracing.Parent(ctx)
 }
 
-// beginLook begins the span of a look, if its delivery is traced.
-func (a *Assigner) beginLook(ctx context.Context, e errand) (context.Context, tracing.Span) {
-	if e.ticket.trace == "" {
+// beginSpan begins the span of a reconcile, if the delivery that caused it is traced.
+func (a *Assigner) beginSpan(ctx context.Context, req request) (context.Context, tracing.Span) {
+	if req.trace == "" {
 		return ctx, tracing.Span{}
 	}
-	ctx, span := a.config.Tracer.Follow(ctx, e.ticket.trace, "assigner.look", tracing.Internal)
-	span.Text(tracing.KeyCampaign, e.key)
+	ctx, span := a.config.Tracer.Follow(ctx, req.trace, "assigner.reconcile", tracing.Internal)
+	span.Text(tracing.KeyCampaign, req.key)
 	return ctx, span
 }
 
-// endLook ends the span of a look.
-func endLook(span tracing.Span, err error) {
-	outcome := outcomeOf(err)
+// endSpan ends the span of a reconcile.
+func endSpan(span tracing.Span, err error) {
+	outcome := reconcileOutcome(err)
 	if _, elsewhere := errors.AsType[*knownAs](err); elsewhere {
 		outcome = "known_as_another"
 	}
 	span.Text(tracing.KeyOutcome, outcome)
-	span.End(outcome != lookFailed)
+	span.End(outcome != outcomeFailed)
 }
 
-// traceCalls makes a span of each call that a traced look makes.
+// traceCalls makes a span of each call that a traced reconcile makes.
 func (a *Assigner) traceCalls(client *telnyx.Client) {
 	if a.config.Tracer == nil {
 		return

@@ -21,10 +21,10 @@ const (
 	mostDetail = 200
 )
 
-// verdict is what there is to tell people of a campaign.
-type verdict struct {
+// news is what there is to report of a campaign.
+type news struct {
 	kind notice.Kind
-	// about is the same for two verdicts that need not both be told.
+	// about is the same for two that need not both be reported.
 	about string
 	// waiting are the numbers that a person is needed for, by reason.
 	waiting map[ledger.Reason][]ledger.Number
@@ -33,31 +33,31 @@ type verdict struct {
 }
 
 // attached is how many numbers are on the campaign.
-func (v verdict) attached() int { return v.counts[ledger.Attached] + v.counts[ledger.Sendable] }
+func (v news) attached() int { return v.counts[ledger.Attached] + v.counts[ledger.Sendable] }
 
-// judgeCampaign returns what there is to tell of a planned campaign with its planned
-// numbers. The kind is empty while nothing has come to an end and nobody is needed:
+// newsOf returns what there is to report of a planned campaign with its planned
+// numbers. The kind is empty while nothing has ended and nobody is needed:
 //
 //	campaign            numbers                                         kind
-//	held, blocked,
-//	ended, missing      any                                             needs_person
+//	rejected, expired,
+//	missing, unknown    any                                             needs_person
 //	others              one is stuck                                    stuck
 //	others              one needs a person, and each is attached        needs_person
 //	others              some are attached, each other needs a person    partial
 //	others              one needs a person                              needs_person
-//	ready               each is attached                                completed
+//	approved            each is attached                                completed
 //	others              others                                          –
 //
 // Attached is Telnyx's record on this campaign, whatever the carriers still do; but a
 // number that a carrier did not take needs a person all the same. How many numbers
-// there are is told, and is no news by itself, since they come one by one; that the plan
-// has changed is, once all of it has come to an end.
-func judgeCampaign(c ledger.Campaign, numbers []ledger.Number) verdict {
-	v := verdict{waiting: map[ledger.Reason][]ledger.Number{}, counts: map[ledger.State]int{}, total: len(numbers)}
+// there are is reported, and is not news by itself, since they come one by one; that
+// the plan has changed is, once all of it has ended.
+func newsOf(c ledger.Campaign, numbers []ledger.Number) news {
+	v := news{waiting: map[ledger.Reason][]ledger.Number{}, counts: map[ledger.State]int{}, total: len(numbers)}
 	settled, needed := 0, 0
 	for _, n := range numbers {
 		v.counts[n.State]++
-		needs := needsPerson(n)
+		needs := n.NeedsPerson && !n.Reason.OfAccount() // the account is reported once
 		if needs {
 			v.waiting[n.Reason] = append(v.waiting[n.Reason], n)
 			needed++
@@ -69,7 +69,7 @@ func judgeCampaign(c ledger.Campaign, numbers []ledger.Number) verdict {
 	switch {
 	case c.Phase.NeedsPerson():
 		v.kind = notice.NeedsPerson
-	case v.total == 0, needed == 0 && (c.Phase != ledger.Ready || v.attached() < v.total):
+	case v.total == 0, needed == 0 && (c.Phase != ledger.PhaseApproved || v.attached() < v.total):
 		return v
 	case needed == 0:
 		v.kind = notice.Completed
@@ -84,67 +84,67 @@ func judgeCampaign(c ledger.Campaign, numbers []ledger.Number) verdict {
 		v.about = string(v.kind) + " " + string(c.Phase)
 		return v
 	}
-	// What was told of a campaign's numbers is no news when it goes back into review.
-	v.about = fmt.Sprint(v.kind, " ", ledger.Ready, " ", v.reasons())
+	// What was reported of a campaign's numbers is not news when it goes back into
+	// review. The word is the first edition's, so that an upgrade reports nothing twice.
+	v.about = fmt.Sprint(v.kind, " ready ", v.reasons())
 	if v.kind == notice.Completed || v.kind == notice.Partial {
 		v.about += fmt.Sprintf(" %s %d", c.EntryHash, v.total)
 	}
 	return v
 }
 
-// needsPerson reports whether a number is told of as one that needs a person, which
-// the ledger says. That Telnyx refuses the account is told once, and not of each number.
-func needsPerson(n ledger.Number) bool { return n.NeedsPerson() && !n.Reason.StopsAll() }
+func (v news) reasons() []ledger.Reason { return slices.Sorted(maps.Keys(v.waiting)) }
 
-func (v verdict) reasons() []ledger.Reason { return slices.Sorted(maps.Keys(v.waiting)) }
-
-// tell stores a notice if there is something to tell of the campaign that its record
-// does not say was told before. It is told first and written down then: a crash in
-// between has it told again under the same key, which stores it once, and the other
-// order could lose it. A notice that cannot be stored holds up nothing; the next pass
-// tries again.
-func (p *pass) tell(ctx context.Context, c *ledger.Campaign) {
-	if !p.planned {
+// notify stores a notice if there is news of the campaign that its record does not say
+// was reported before. The notice is stored first and recorded then: a crash in between
+// stores it again under the same key, which counts once, and the other order could lose
+// it. A notice that cannot be stored holds up nothing; the next reconcile tries again.
+func (r *reconcile) notify(ctx context.Context, c *ledger.Campaign) {
+	if !r.planned {
 		c.Told = ""
 		return
 	}
 	var numbers []ledger.Number
-	for _, number := range p.plannedNumbers() {
-		numbers = append(numbers, p.known(number))
+	for _, number := range r.plannedNumbers() {
+		numbers = append(numbers, r.known(number))
 	}
-	v := judgeCampaign(*c, numbers)
-	before := p.entry.Campaign
+	v := newsOf(*c, numbers)
+	before := r.entry.Campaign
 	if v.about == before.Told {
 		return
 	}
-	// A record that an earlier version wrote tells of no notice. That all is well in a
-	// thousand campaigns is no news then.
-	upgraded := before.Phase == ledger.Ready && before.ApprovedAt.IsZero()
+	// A record that an earlier version wrote says nothing of notices. That all is well in
+	// a thousand campaigns is not news then.
+	upgraded := before.Phase == ledger.PhaseApproved && before.ApprovedAt.IsZero()
 	if v.kind == "" || v.kind == notice.Completed && upgraded {
 		c.Told = v.about
 		return
 	}
 	n := notice.Notice{
-		Kind: v.kind, Text: v.text(*c), Plan: c.Plan, CampaignID: c.ID, Counts: v.counts, Reasons: v.reasons(), At: p.a.now().UTC(),
+		Kind: v.kind, Text: v.text(*c), Plan: c.Plan, CampaignID: c.ID, Counts: v.counts, Reasons: v.reasons(), At: r.a.now().UTC(),
 	}
-	key := fmt.Sprintf("%s %d %s", c.ID, p.entry.Revision, v.about)
-	if p.a.publish(ctx, n, key) {
+	key := fmt.Sprintf("%s %d %s", c.ID, r.entry.Revision, v.about)
+	if r.a.publish(ctx, n, key) {
 		c.Told = v.about
 	}
 }
 
-// publish stores a notice, and reports whether it is stored.
+// publish stores a notice, and reports whether it is stored. While work is on hold the
+// notice says so first.
 func (a *Assigner) publish(ctx context.Context, n notice.Notice, key string) bool {
+	if hold, err := a.ledger.ReadHold(ctx); err == nil {
+		n.Text = sentences(holdWords(hold, n.CampaignID), n.Text)
+	}
 	stored, err := a.notices.Publish(ctx, n, key)
 	line := a.log.Info()
 	if err != nil {
-		a.metrics.untold.Inc()
+		a.metrics.unstored.Inc()
 		line = a.log.Warn().Err(err)
 	}
 	line = line.Str(logging.KeyNotice, string(n.Kind)).Str(logging.KeyCampaign, n.CampaignID).Str(logging.KeyPlan, n.Plan)
 	switch {
 	case err != nil:
-		line.Msg("a notice could not be stored and is tried again at the next look")
+		line.Msg("a notice could not be stored; the next reconcile tries again")
 	case stored:
 		a.metrics.notices.WithLabelValues(string(n.Kind)).Inc()
 		line.Msg(n.Text)
@@ -152,9 +152,22 @@ func (a *Assigner) publish(ctx context.Context, n notice.Notice, key string) boo
 	return err == nil
 }
 
-// tellOfStop stores a notice that all work rests. Whoever else finds out in the same
-// hour tells the same.
-func (a *Assigner) tellOfStop(reason ledger.Reason, cause error) {
+// holdWords says who holds a campaign, since when and why; empty if nobody does.
+func holdWords(hold ledger.Hold, campaign string) string {
+	by, held := hold.Of(campaign)
+	if !held {
+		return ""
+	}
+	text := fmt.Sprintf("On hold since %s by %s", by.At.UTC().Format(time.RFC3339), by.By)
+	if by.Reason != "" {
+		text += ": " + by.Reason
+	}
+	return strings.TrimRight(text, ". ") + "."
+}
+
+// notifyAccount stores a notice that nothing is sent for the account. An assigner that
+// finds out in the same hour reports the same.
+func (a *Assigner) notifyAccount(reason ledger.Reason, cause error) {
 	advice, now := reason.Advice(), a.now().UTC()
 	a.publish(context.Background(), notice.Notice{
 		Kind: notice.NeedsPerson, Reasons: []ledger.Reason{reason}, At: now,
@@ -163,7 +176,7 @@ func (a *Assigner) tellOfStop(reason ledger.Reason, cause error) {
 }
 
 // text is the message for people.
-func (v verdict) text(c ledger.Campaign) string {
+func (v news) text(c ledger.Campaign) string {
 	campaign := fmt.Sprintf("campaign %s (%s)", c.Plan, c.ID)
 	switch {
 	case v.kind == notice.Completed:
@@ -173,11 +186,11 @@ func (v verdict) text(c ledger.Campaign) string {
 		}
 		carriers := ""
 		if sendable := v.counts[ledger.Sendable]; sendable < v.total {
-			carriers = fmt.Sprintf("The carriers let messages through from %d so far and are at work on the rest.", sendable)
+			carriers = fmt.Sprintf("The carriers let messages through from %d so far and are processing the rest.", sendable)
 		}
 		return sentences(all, carriers, "Nothing needs doing.")
 	case c.Phase.NeedsPerson():
-		return sentences(fmt.Sprintf("A person is needed for %s, with %s.", campaign, numbersOf(v.total)), c.Phase.Sentence(), inWords("Told", c.Detail))
+		return sentences(fmt.Sprintf("A person is needed for %s, with %s.", campaign, numbersOf(v.total)), c.Phase.Sentence(), inWords("Telnyx said", c.Detail))
 	}
 	head := map[notice.Kind]string{
 		notice.Partial: "Partly done", notice.NeedsPerson: "A person is needed", notice.Stuck: "Stuck",
@@ -186,7 +199,7 @@ func (v verdict) text(c ledger.Campaign) string {
 	for _, reason := range v.reasons() {
 		text = append(text, troubles(reason, v.waiting[reason])...)
 	}
-	return sentences(append(text, "greenlight status tells the rest.")...)
+	return sentences(append(text, "Run greenlight status for the rest.")...)
 }
 
 // troubles says of the numbers with one reason what that means and what to do. It may
@@ -199,7 +212,7 @@ func troubles(reason ledger.Reason, numbers []ledger.Number) (text []string) {
 		said[what] = append(said[what], n.Number)
 	}
 	for _, what := range slices.Sorted(maps.Keys(said)) {
-		text = append(text, fmt.Sprintf("%s (%s): %s", cmp.Or(string(reason), "no reason told"), named(said[what]), what))
+		text = append(text, fmt.Sprintf("%s (%s): %s", cmp.Or(string(reason), "no reason given"), named(said[what]), what))
 	}
 	return text
 }

@@ -1,0 +1,455 @@
+package assigner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+)
+
+const (
+	// readingLasts is for how long numbers are attached on one reading of the campaign:
+	// it may have been suspended meanwhile and the event that said so lost.
+	readingLasts = time.Minute
+	// checkLasts is for how long a proof that the key is accepted counts.
+	checkLasts = 30 * time.Second
+)
+
+// errInterrupted ends the writes of a reconcile that another one is about to follow.
+var errInterrupted = errors.New("interrupted by a newer request")
+
+// apply sends the writes, several at a time. They end early when the plan or the
+// campaign changes, when a person holds them, or when the circuit breaker opens.
+func (r *reconcile) apply(ctx context.Context, due []Decision) error {
+	if len(due) == 0 {
+		return nil
+	}
+	working, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var marker sync.WaitGroup
+	queue := &turns{due: due}
+	if len(due) > r.a.perCampaign() {
+		marker.Go(func() { r.markQueued(working, queue) })
+	}
+	group := new(errgroup.Group)
+	for range min(r.a.perCampaign(), len(due)) {
+		group.Go(func() error {
+			for {
+				d, ok := queue.first()
+				if !ok || working.Err() != nil {
+					return nil
+				}
+				err := r.a.guard(r.req.key, func() error { return r.write(working, d) })
+				if err != nil {
+					stop(err)
+					return err
+				}
+			}
+		})
+	}
+	err := group.Wait()
+	stop(nil)
+	marker.Wait()
+	if errors.Is(err, errInterrupted) {
+		r.checkAt(r.a.now()) // the next reconcile goes by what is true then
+		return ctx.Err()
+	}
+	return cmp.Or(ctx.Err(), err)
+}
+
+// turns hands out the writes from the front, and from the back to whoever records
+// that they wait.
+type turns struct {
+	mu  sync.Mutex
+	due []Decision
+	// marked counts those at the back that are recorded as waiting.
+	marked int
+}
+
+func (t *turns) first() (d Decision, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.due) == 0 {
+		return d, false
+	}
+	d, t.due = t.due[0], t.due[1:]
+	t.marked = min(t.marked, len(t.due))
+	return d, true
+}
+
+// last returns the last one that is not marked yet, and its place from the front. The
+// record must be written while visit runs: nobody takes that one meanwhile.
+func (t *turns) last(visit func(d *Decision, place int) error) (more bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	place := len(t.due) - t.marked
+	if place <= 0 {
+		return false, nil
+	}
+	t.marked++
+	return true, visit(&t.due[place-1], place)
+}
+
+// markQueued records of the numbers that wait their turn that they do, and when it
+// will be about, from the last one forward: the first ones are attached before anybody
+// could read it.
+func (r *reconcile) markQueued(ctx context.Context, queue *turns) {
+	rate := r.a.rate()
+	for ctx.Err() == nil {
+		more, err := queue.last(func(d *Decision, place int) error {
+			if known := r.known(plan.E164(d.Record.Number)); known.State == ledger.Planned && known.Reason == ledger.Queued {
+				return nil
+			}
+			waiting := d.Record
+			waiting.NextAt = r.a.now().Add(time.Duration(float64(place) / rate * float64(time.Second)))
+			return r.putQueued(ctx, waiting)
+		})
+		if !more || err != nil {
+			return // the write itself finds out what is wrong
+		}
+	}
+}
+
+// putQueued writes a record whose NextAt is an estimate, not a time to reconcile.
+func (r *reconcile) putQueued(ctx context.Context, n ledger.Number) error {
+	r.mu.Lock()
+	next := r.nextAt
+	r.mu.Unlock()
+	err := r.put(ctx, n)
+	r.mu.Lock()
+	r.nextAt = next
+	r.mu.Unlock()
+	return err
+}
+
+// write sends one request, or records why not.
+//
+// First it waits for everything there is to wait for: a slot and the rate limiter.
+// Then it makes sure that everything that it goes by is still true, the number's own
+// record last where the request could take something away. Then it claims the number
+// in the ledger and sends the request at once. From the claim on it carries through
+// even if the process is being stopped, so that the outcome is known.
+func (r *reconcile) write(ctx context.Context, d Decision) error {
+	if open := r.a.breaker.allowWrite(r.req.key); open != nil {
+		return r.blocked(ctx, d, open)
+	}
+	if refusal := r.refusedAll(); refusal != nil {
+		n := d.Record
+		n.State, n.Reason, n.Detail, n.NeedsPerson, n.NextAt = refusal.State, refusal.Reason, refusal.Detail, refusal.NeedsPerson, refusal.NextAt
+		return r.put(ctx, n)
+	}
+	reserved, release, err := r.a.client.Limiter.Reserve(ctx, callsFor(d))
+	if err != nil {
+		return cmp.Or(ctx.Err(), errInterrupted)
+	}
+	defer release()
+	if err := r.mayWrite(reserved); err != nil {
+		return err
+	}
+	if d, err = r.proven(reserved, d); err != nil || d.Write == WriteNone {
+		return cmp.Or(err, r.put(ctx, d.Record))
+	}
+	ctx = context.WithoutCancel(reserved)
+	// The request must end before its claim counts as abandoned.
+	sending, cancel := context.WithTimeout(ctx, r.a.config.Settle*2/3)
+	defer cancel()
+	if err := r.claim(ctx, d); err != nil {
+		return err
+	}
+	answer := r.send(sending, d)
+	return r.conclude(ctx, d, answer)
+}
+
+// callsFor is how many calls are made between the wait and the end of a write.
+func callsFor(d Decision) int {
+	calls := 1
+	if d.Write == WriteMove {
+		calls++ // its record
+	}
+	if d.SetProfile != "" {
+		calls += 2 // its settings, and the profile
+	}
+	return calls
+}
+
+// mayWrite makes sure that nothing has changed that would forbid the write: the plan,
+// the campaign, the pin, and what a person asked for. The campaign is read again if the
+// last reading is old.
+func (r *reconcile) mayWrite(ctx context.Context) error {
+	if !r.isPlanned() || r.a.queue.interrupted(r.req.key) {
+		return errInterrupted
+	}
+	if err := r.refresh(ctx); err != nil {
+		return err
+	}
+	hold, err := r.a.ledger.ReadHold(ctx)
+	if err != nil {
+		return err
+	}
+	if _, held := hold.Of(r.req.key); held {
+		return errHeld
+	}
+	if !r.a.isPinned(ctx) {
+		return errInterrupted
+	}
+	return nil
+}
+
+// errHeld ends the writes of a campaign that a person holds.
+var errHeld = errors.New("on hold")
+
+// refresh reads the campaign again when the last reading is old.
+func (r *reconcile) refresh(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.a.now().Sub(r.readAt) <= readingLasts {
+		return nil
+	}
+	campaign, err := r.a.observer.campaigns.read(ctx, r.want)
+	if err != nil {
+		return &readError{err}
+	}
+	r.campaign, r.readAt = campaign, r.a.now()
+	if phase, _ := PhaseOf(campaign); phase != ledger.PhaseApproved {
+		return errInterrupted
+	}
+	return nil
+}
+
+// isPlanned reports whether the entry of this reconcile is the one in force: a number
+// that was taken out of the plan meanwhile must not be attached.
+func (r *reconcile) isPlanned() bool {
+	set := r.a.config.Plans()
+	if set == r.set {
+		return true
+	}
+	want, planned := set.Find(r.req.key)
+	return planned && want.Hash() == r.entryHash && want.NumberPool == ""
+}
+
+// proven reads what a write rests on once more where doing it wrongly would take
+// something away: a PUT takes a number from whatever campaign it is on, a PATCH from
+// whatever profile. Without a proof the decision is another one, without a write.
+func (r *reconcile) proven(ctx context.Context, d Decision) (Decision, error) {
+	number := plan.E164(d.Record.Number)
+	if d.SetProfile != "" {
+		found, err := r.a.client.NumberSettings(ctx, d.Record.Number)
+		if err != nil {
+			return r.unproven(d, err)
+		}
+		c := r.caseOf(number)
+		c.Change.Action, c.Ownership, c.Account = plan.Attach, Owned, found
+		if again := Decide(c); again.Write == WriteNone || again.SetProfile == "" {
+			return r.withoutWrite(again, "its messaging profile has just changed"), nil
+		}
+	}
+	if d.Write != WriteMove {
+		return d, nil
+	}
+	record, err := r.a.client.Assignment(ctx, d.Record.Number)
+	switch {
+	case telnyx.IsNotFound(err):
+		return r.withoutWrite(d, "it has just left the campaign that it was on"), nil
+	case err != nil:
+		return r.unproven(d, err)
+	}
+	alone := r.want
+	alone.Numbers, alone.Places = []plan.E164{number}, nil
+	for _, change := range plan.Diff(alone, r.campaign, []telnyx.Assignment{record}) {
+		if change.Number == number && change.Action == plan.Move {
+			return d, nil
+		}
+	}
+	return r.withoutWrite(d, "Telnyx's answers differ about which campaign it is on"), nil
+}
+
+// unproven is the decision when the last read before a write failed.
+func (r *reconcile) unproven(d Decision, cause error) (Decision, error) {
+	if telnyx.Classify(cause) == telnyx.ClassUnauthorized || !telnyx.WasSent(cause) {
+		return d, &readError{cause}
+	}
+	return r.withoutWrite(d, "the last read before the request failed: "+errorWords(cause)), nil
+}
+
+// withoutWrite turns a decision into one that waits for another reading.
+func (r *reconcile) withoutWrite(d Decision, why string) Decision {
+	d.Write, d.SetProfile = WriteNone, ""
+	if d.Record.Reason == ledger.Queued || d.Record.Reason == "" {
+		d.Record.Reason, d.Record.Detail = ledger.Unverified, why
+		d.Record.NextAt = r.a.now().Add(soon)
+	}
+	return d
+}
+
+// blocked records that the circuit breaker is open for writes.
+func (r *reconcile) blocked(ctx context.Context, d Decision, open *openError) error {
+	n := d.Record
+	n.Reason, n.Detail, n.NextAt, n.NeedsPerson = open.reason, open.detail, open.trialAt, true
+	if err := r.put(ctx, n); err != nil {
+		return err
+	}
+	return open
+}
+
+// claim records that a request for the number is about to be sent. It is written over
+// the revision that this reconcile has read, so that of two assigners that both want
+// the number one gets an error and sends nothing.
+func (r *reconcile) claim(ctx context.Context, d Decision) error {
+	n, now := d.Record, r.a.now().UTC()
+	n.State, n.Since, n.Reason, n.Detail, n.NextAt = ledger.Attaching, now, "", "", time.Time{}
+	n.ClaimedAt = now
+	n.Tries.Unanswered++
+	n.Request = ledger.Request{Sent: sentPost, Campaign: r.campaign.AssignmentID(), Profile: d.SetProfile, At: now.Round(0)}
+	if d.Write == WriteMove {
+		n.Request.Sent = sentPut
+	}
+	n.Firsts.Requests++
+	n.Status, n.TMobile, n.NonTMobile = "", "", ""
+	if err := r.put(ctx, n); err != nil {
+		return err
+	}
+	r.a.claims.see(n, r.a.now())
+	return nil
+}
+
+// What the ledger says was sent.
+const (
+	sentPost = http.MethodPost + " /10dlc/phone_number_campaigns"
+	sentPut  = http.MethodPut + " /10dlc/phone_number_campaigns/{phoneNumber}"
+)
+
+// send sends the request: a POST, or a PUT for a number that is to be moved. A number
+// without a messaging profile is put on the plan's first, since Telnyx attaches no
+// other.
+func (r *reconcile) send(ctx context.Context, d Decision) Answer {
+	answer := Answer{Moved: d.Write == WriteMove}
+	if d.SetProfile != "" {
+		if answer.Err = r.a.client.SetMessagingProfile(ctx, d.Record.Number, d.SetProfile); answer.Err != nil {
+			return r.classified(ctx, answer)
+		}
+	}
+	campaign := r.campaign.AssignmentID()
+	if answer.Moved {
+		answer.Record, answer.Err = r.a.client.Reassign(ctx, d.Record.Number, campaign)
+	} else {
+		answer.Record, answer.Err = r.a.client.Assign(ctx, d.Record.Number, campaign)
+	}
+	return r.classified(ctx, answer)
+}
+
+func (r *reconcile) classified(ctx context.Context, answer Answer) Answer {
+	if answer.Err != nil {
+		answer.Class, _ = r.a.classify(context.WithoutCancel(ctx), answer.Err)
+	}
+	return answer
+}
+
+// conclude decides what became of the request and records it.
+func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) error {
+	c := r.caseOf(plan.E164(d.Record.Number))
+	c.Answer = &answer
+	after := Decide(c)
+	after.Record.Request.Outcome, after.Record.Request.AnsweredAt = outcomeOf(answer.Err), r.a.now().UTC().Round(0)
+	if after.Record.Tries.Unanswered < 0 {
+		after.Record.Tries.Unanswered = 0
+	}
+	r.noteRefusalOfAll(after.Record)
+	r.a.metrics.attached(cmp.Or(string(after.Record.Reason), accepted))
+	if err := r.put(ctx, after.Record); err != nil {
+		return err
+	}
+	switch {
+	case answer.Err == nil && r.a.breaker.wrote():
+		r.a.log.Info().Msg("Telnyx accepts the account's requests again")
+	case answer.Class == telnyx.ClassAccount:
+		if r.a.breaker.refuseWrite(d.Record.Number, answer.Err) {
+			r.a.alarm(ledger.AccountBlocked, answer.Err)
+		}
+	case answer.Class == telnyx.ClassUnauthorized:
+		return r.a.breaker.keyOutageError()
+	}
+	return nil
+}
+
+// outcomeOf says what came of a request.
+func outcomeOf(err error) ledger.Outcome {
+	switch {
+	case err == nil:
+		return ledger.Accepted
+	case !telnyx.WasSent(err):
+		return ledger.Unsent
+	case telnyx.EffectUnknown(err):
+		return ledger.Unanswered
+	default:
+		return ledger.Refused
+	}
+}
+
+// noteRefusalOfAll remembers a refusal that holds for every other number as well: the
+// campaign is full, or no more are taken today.
+func (r *reconcile) noteRefusalOfAll(n ledger.Number) {
+	if n.Reason != ledger.CampaignFull && (n.Reason != ledger.RateLimited || n.Request.Outcome != ledger.Refused) {
+		return
+	}
+	if telnyx.ComplaintIn(n.Detail) == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n.Detail = "Telnyx refused another number of the campaign: " + n.Detail
+	r.refusal = &n
+}
+
+func (r *reconcile) refusedAll() *ledger.Number {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refusal
+}
+
+// classify says what an error of Telnyx means. Whether a refusal concerns the key is
+// proven with a call that names no number and no campaign; if it does, the circuit
+// breaker opens.
+func (a *Assigner) classify(ctx context.Context, err error) (telnyx.ErrorClass, *openError) {
+	class := telnyx.Classify(err)
+	if class != telnyx.ClassUnauthorized && class != telnyx.ClassForbidden {
+		return class, nil
+	}
+	if check := a.checkKey(ctx); check == nil || !slices.Contains([]telnyx.ErrorClass{telnyx.ClassUnauthorized, telnyx.ClassForbidden}, telnyx.Classify(check)) {
+		return telnyx.ClassForbidden, nil
+	}
+	open, alarm := a.breaker.refuseKey(err)
+	if alarm {
+		a.alarm(ledger.Unauthorized, err)
+	}
+	return telnyx.ClassUnauthorized, open
+}
+
+// keyCheck remembers for a moment that the key is accepted.
+type keyCheck struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+// checkKey makes a call that names no number and no campaign. That it works counts for
+// a while, since many refusals may come at once.
+func (a *Assigner) checkKey(ctx context.Context) error {
+	a.keyChecked.mu.Lock()
+	defer a.keyChecked.mu.Unlock()
+	if now := a.now(); now.Sub(a.keyChecked.at) < checkLasts && !a.keyChecked.at.IsZero() {
+		return nil
+	}
+	if err := a.client.CheckKey(ctx); err != nil {
+		return err
+	}
+	a.keyChecked.at = a.now()
+	return nil
+}

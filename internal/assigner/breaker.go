@@ -1,0 +1,167 @@
+package assigner
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"greenlight/internal/ledger"
+)
+
+const (
+	// trialEvery is how often an open circuit breaker lets one call try.
+	trialEvery = time.Minute
+	// trialPatience is how long the campaign whose turn it is may take to come for
+	// its trial before the next one gets it.
+	trialPatience = 15 * time.Second
+)
+
+// breaker is the circuit breaker of the account. It opens in two ways:
+//
+//   - Telnyx refuses the key, as a call that names no number and no campaign proves.
+//     Then nothing is read or written. The same call, once a minute, closes it.
+//   - Telnyx refuses writes because of the account, for two different numbers with no
+//     success in between. Then one write a minute is let through, of each waiting
+//     campaign in turn, so that one number that is refused for a reason of its own
+//     keeps no other campaign waiting. The first write that is accepted closes it.
+//
+// Safe for concurrent use.
+type breaker struct {
+	now func() time.Time
+	// checkKey makes the call that proves whether the key is accepted.
+	checkKey func(context.Context) error
+
+	checking sync.Mutex // held by the one that checks the key
+
+	mu     sync.Mutex
+	key    *outage
+	writes *outage
+	// refused is the number that was refused last because of the account.
+	refused string
+	// waiting are the campaigns whose writes were not let through, the next one first.
+	waiting []string
+}
+
+// outage is why the breaker is open.
+type outage struct {
+	reason  ledger.Reason
+	detail  string
+	trialAt time.Time
+}
+
+// openError is the error of work that an open breaker did not let through.
+type openError struct{ outage }
+
+func (e *openError) Error() string {
+	return fmt.Sprintf("circuit breaker open until %s (%s): %s", e.trialAt.UTC().Format(time.RFC3339), e.reason, e.detail)
+}
+
+// allow lets work through unless the key is refused. When a trial is due it makes it.
+func (b *breaker) allow(ctx context.Context) *openError {
+	if open := b.keyOutage(); open == nil || b.now().Before(open.trialAt) {
+		return open
+	}
+	b.checking.Lock()
+	defer b.checking.Unlock()
+	if open := b.keyOutage(); open == nil || b.now().Before(open.trialAt) {
+		return open // somebody else has tried meanwhile
+	}
+	err := b.checkKey(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err == nil {
+		b.key = nil
+		return nil
+	}
+	if b.key == nil {
+		return nil
+	}
+	b.key.trialAt = b.now().Add(trialEvery)
+	return &openError{*b.key}
+}
+
+func (b *breaker) keyOutage() *openError {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.key == nil {
+		return nil
+	}
+	return &openError{*b.key}
+}
+
+// refuseKey opens the breaker for everything. Alarm reports whether it was closed.
+func (b *breaker) refuseKey(cause error) (open *openError, alarm bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	alarm = b.key == nil
+	b.key = &outage{ledger.Unauthorized, errorWords(cause), b.now().Add(trialEvery)}
+	return &openError{*b.key}, alarm
+}
+
+// refuseWrite takes in that Telnyx refused a number because of the account. Alarm
+// reports whether that opens the breaker for writes.
+func (b *breaker) refuseWrite(number string, cause error) (alarm bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	another := b.refused != "" && b.refused != number
+	b.refused = number
+	if b.writes == nil && !another {
+		return false
+	}
+	alarm = b.writes == nil
+	b.writes = &outage{ledger.AccountBlocked, errorWords(cause), b.now().Add(trialEvery)}
+	return alarm
+}
+
+// wrote takes in that Telnyx accepted a write. Healed reports whether that closes the
+// breaker.
+func (b *breaker) wrote() (healed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	healed = b.writes != nil
+	b.refused, b.writes, b.waiting = "", nil, nil
+	return healed
+}
+
+// allowWrite lets a campaign's write through, or says until when it waits. A campaign
+// that is let through while the breaker is open has used up its turn.
+func (b *breaker) allowWrite(campaign string) *openError {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.writes == nil {
+		return nil
+	}
+	now := b.now()
+	if late := now.Sub(b.writes.trialAt); late > trialPatience && len(b.waiting) > 1 && b.waiting[0] != campaign {
+		b.waiting = append(b.waiting[1:], b.waiting[0])
+	}
+	place := slices.Index(b.waiting, campaign)
+	if place < 0 {
+		place = len(b.waiting)
+		b.waiting = append(b.waiting, campaign)
+	}
+	if place == 0 && !now.Before(b.writes.trialAt) {
+		b.writes.trialAt = now.Add(trialEvery)
+		b.waiting = b.waiting[1:]
+		return nil
+	}
+	open := &openError{*b.writes}
+	open.trialAt = b.writes.trialAt.Add(time.Duration(place) * trialEvery)
+	return open
+}
+
+// err returns why the breaker is open, nil if it is closed.
+func (b *breaker) err() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.key != nil:
+		return &openError{*b.key}
+	case b.writes != nil:
+		return &openError{*b.writes}
+	default:
+		return nil
+	}
+}
