@@ -20,7 +20,7 @@ type Telnyx struct {
 	Concurrency string `name:"telnyx-concurrency" env:"TELNYX_CONCURRENCY" default:"8" placeholder:"N" help:"Calls under way at once (${default})."`
 }
 
-// client returns a client with the one pacer of the process.
+// client returns a client with the one limiter of the process.
 func (s Telnyx) client(faults *Faults) *telnyx.Client {
 	key := secret(faults, "TELNYX_API_KEY", s.APIKey, s.APIKeyFile,
 		"Create a key "+whereKeys+", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names.")
@@ -35,11 +35,12 @@ func (s Telnyx) client(faults *Faults) *telnyx.Client {
 			faults.add("TELNYX_RATE", fmt.Sprintf("%q is no rate", s.Rate), "Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.")
 		}
 	}
+	concurrency, _ := strconv.Atoi(s.Concurrency) // Its fault is reported where it is a setting of its own.
 	return &telnyx.Client{
 		APIKey:    telnyx.APIKey(key),
 		BaseURL:   s.BaseURL,
 		UserAgent: ThisBuild().UserAgent(),
-		Pacer:     telnyx.NewPacer(telnyx.PacerConfig{Ceiling: ceiling}),
+		Limiter:   telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: ceiling, Concurrency: concurrency}),
 	}
 }
 

@@ -4,27 +4,27 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
+	"strings"
 )
 
-// assignmentsPerPage is asked for. Telnyx publishes no maximum for this list and
-// may give fewer.
-const assignmentsPerPage = 250
-
-// The path is spelled in camel case in one of Telnyx's guides and like this in
-// its OpenAPI description, its SDKs and its answer to
-// https://github.com/team-telnyx/telnyx-php/issues/97.
+// The two spellings of the route. Telnyx's OpenAPI description, its SDKs and its
+// answer to https://github.com/team-telnyx/telnyx-php/issues/97 have the first, its
+// guide to assigning numbers has the second. Which of them answers is found out.
 const (
-	assignmentsRoute = "/10dlc/phone_number_campaigns"
-	assignmentRoute  = "/10dlc/phone_number_campaigns/{phoneNumber}"
+	snakeRoute = "/10dlc/phone_number_campaigns"
+	camelRoute = "/10dlc/phoneNumberCampaign"
 )
 
-// AssignmentStatus is the field assignmentStatus of a number's record, spelled
-// as on the wire. It may be absent (empty), and words that are not listed here
-// are kept as told.
+// assignmentSizes are the page sizes to ask for. Telnyx publishes no maximum for
+// this list, so a smaller one is tried when one is refused; 0 leaves it out.
+var assignmentSizes = []int{250, 100, 50, 20, 0}
+
+// AssignmentStatus is the field assignmentStatus of a number's record, in upper
+// case with underscores however Telnyx spells it. It may be absent (empty), and
+// words that are not listed here are kept.
 type AssignmentStatus string
 
 // The published values of assignmentStatus.
@@ -51,7 +51,7 @@ const (
 // phone number campaign. Beside failed ones (FAILED_ASSIGNMENT), which stay in Telnyx's
 // list and are no attachments, a number has at most one.
 type Assignment struct {
-	// PhoneNumber is in E.164 form, as Telnyx told it.
+	// PhoneNumber is in E.164 form; see [CanonicalNumber].
 	PhoneNumber string `json:"phoneNumber"`
 	// CampaignID is the TCR id when the campaign is shared with us, else the
 	// Telnyx id. Use [Assignment.On] to compare.
@@ -76,13 +76,60 @@ type Assignment struct {
 	UpdatedAt Time `json:"updatedAt"`
 }
 
-// On reports whether the record is on the given campaign, under whichever of
-// the campaign's ids the record names it.
-func (a Assignment) On(c Campaign) bool {
-	if c.CampaignID != "" && (a.CampaignID == string(c.CampaignID) || a.TelnyxCampaignID == c.CampaignID) {
-		return true
+// UnmarshalJSON decodes a record with keys in camel case or snake case. The guide
+// to assigning numbers has status where the OpenAPI description has
+// assignmentStatus; either is taken.
+func (a *Assignment) UnmarshalJSON(data []byte) error {
+	r, err := asRecord(data)
+	if err != nil {
+		return err
 	}
-	return c.TCRCampaignID != "" && (a.CampaignID == string(c.TCRCampaignID) || a.TCRCampaignID == c.TCRCampaignID)
+	*a = Assignment{
+		PhoneNumber:      CanonicalNumber(r.text("phonenumber")),
+		CampaignID:       r.text("campaignid"),
+		TelnyxCampaignID: CampaignID(r.text("telnyxcampaignid")),
+		TCRCampaignID:    TCRCampaignID(r.text("tcrcampaignid")),
+		BrandID:          r.text("brandid"),
+		TCRBrandID:       r.text("tcrbrandid"),
+		AssignmentStatus: AssignmentStatus(r.word("assignmentstatus", "status")),
+		TMobile:          MappingStatus(r.word("tmobilenumbermappingstatus")),
+		NonTMobile:       MappingStatus(r.word("nontmobilenumbermappingstatus")),
+		ATT:              MappingStatus(r.word("attnumbermappingstatus")),
+		FailureReasons:   r.raw("failurereasons"),
+		Errors:           r.raw("errors"),
+		CreatedAt:        r.time("createdat"),
+		UpdatedAt:        r.time("updatedat"),
+	}
+	return nil
+}
+
+// FailureText is what the record says in words about a failure, under
+// failureReasons and under errors, in whatever shape; empty if it says nothing.
+func (a Assignment) FailureText() string {
+	reasons, faults := ReasonText(a.FailureReasons), ReasonText(a.Errors)
+	switch {
+	case reasons == "" || strings.Contains(faults, reasons):
+		return faults
+	case faults == "" || strings.Contains(reasons, faults):
+		return reasons
+	}
+	return oneLine(reasons+"; "+faults, maxReasonText)
+}
+
+// On reports whether the record is on the given campaign, under whichever of
+// the campaign's ids the record names it, in upper or lower case.
+func (a Assignment) On(c Campaign) bool {
+	for _, id := range []string{string(c.CampaignID), string(c.TCRCampaignID)} {
+		if id == "" {
+			continue
+		}
+		for _, named := range []string{a.CampaignID, string(a.TelnyxCampaignID), string(a.TCRCampaignID)} {
+			if strings.EqualFold(id, named) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Mappings returns the carrier mappings that Telnyx told, in a fixed order.
@@ -112,126 +159,105 @@ func (a Assignment) Sendable() bool {
 	return len(told) > 0
 }
 
-// AssignmentFilter narrows a list of assignments. The zero value asks for the
-// whole account's.
-//
-// Telnyx ignores a filter that it does not know and then returns everything, so
-// check each row with [Assignment.On].
-type AssignmentFilter struct {
-	CampaignID    CampaignID
-	TCRCampaignID TCRCampaignID
-}
-
-// AssignmentPage is one page of a list of assignments.
-type AssignmentPage struct {
-	Records []Assignment
-	// Page is the page that was asked for, from 1.
-	Page int
-	// TotalRecords is how many there are on all pages, by Telnyx's count.
-	TotalRecords int
-}
-
 // Assignment reads the record of one number. [IsNotFound] recognises the error
 // for a number that is on no campaign. phoneNumber is in E.164 form.
 //
+// A 404 means something only under a path that exists, so the first call of a
+// process reads a page of the list before.
+//
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/get-single-phone-number-campaign
 func (c *Client) Assignment(ctx context.Context, phoneNumber string) (Assignment, error) {
-	a, err := call(ctx, c, get(assignmentRoute, phoneNumber), isAssignmentOf(phoneNumber))
+	route, err := c.provenRoute(ctx)
+	if err != nil {
+		return Assignment{}, annotate(err, "read the assignment of %s", phoneNumber)
+	}
+	a, err := callOne(ctx, c, get(route+"/{phoneNumber}", phoneNumber), isAssignmentOf(phoneNumber))
 	return a, annotate(err, "read the assignment of %s", phoneNumber)
 }
 
-// Assignments lists all assignments that the filter lets through, by number.
-// A number may have several records, of which one at most is no failed one.
-//
-// https://developers.telnyx.com/api-reference/phone-number-campaigns/list-phone-number-campaigns
-func (c *Client) Assignments(ctx context.Context, filter AssignmentFilter) ([]Assignment, error) {
-	rows, err := list(ctx, c, filter.request(), pageParam, Assignment.key)
-	return rows, annotate(err, "list the assignments of %s", filter.about())
-}
-
-// AssignmentsPage reads one page, from 1, of at most 250 rows. Its first page
-// tells what reading all of them would cost.
-func (c *Client) AssignmentsPage(ctx context.Context, filter AssignmentFilter, number int) (AssignmentPage, error) {
-	if number < 1 {
-		return AssignmentPage{}, annotate(ErrInvalidArgument, "list assignments, page %s", strconv.Itoa(number))
-	}
-	p, err := readPage[Assignment](ctx, c, filter.request(), pageParam, number)
-	if err != nil {
-		return AssignmentPage{}, annotate(err, "list the assignments of %s, page %s", filter.about(), strconv.Itoa(number))
-	}
-	return AssignmentPage{Records: p.rows, Page: number, TotalRecords: p.total}, nil
-}
-
 // Assign attaches a number that is on no campaign: read its record first. It
-// returns when Telnyx has accepted the order, usually as PENDING_ASSIGNMENT; the
+// returns when Telnyx has accepted the request, usually as PENDING_ASSIGNMENT; the
 // carriers take from minutes to days. campaignID is [Campaign.AssignmentID].
 // The record may hold a complaint in Errors although Telnyx answered 200.
 //
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/create-new-phone-number-campaign
 func (c *Client) Assign(ctx context.Context, phoneNumber, campaignID string) (Assignment, error) {
-	a, err := c.order(ctx, http.MethodPost, assignmentsRoute, phoneNumber, campaignID)
+	a, err := c.write(ctx, http.MethodPost, "", phoneNumber, campaignID)
 	return a, annotate(err, "assign %s to campaign %s", phoneNumber, campaignID)
 }
 
 // Reassign moves a number to a campaign, away from the one that it is on, which
-// the record may go on naming for a while. It asks nobody: a number without a
-// record may get one by it.
+// the record may name for a while yet. It asks nobody: a number without a record
+// may get one by it.
 //
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/update-phone-number-campaign
 func (c *Client) Reassign(ctx context.Context, phoneNumber, campaignID string) (Assignment, error) {
-	a, err := c.order(ctx, http.MethodPut, assignmentRoute, phoneNumber, campaignID)
+	a, err := c.write(ctx, http.MethodPut, "/{phoneNumber}", phoneNumber, campaignID)
 	return a, annotate(err, "move %s to campaign %s", phoneNumber, campaignID)
 }
 
-// order sends a number and a campaign; POST and PUT have the same body.
-func (c *Client) order(ctx context.Context, method, route, phoneNumber, campaignID string) (Assignment, error) {
+// Unassign takes a number off its campaign. It returns when Telnyx has accepted
+// the request, usually with the record as PENDING_UNASSIGNMENT. An answer
+// without a record gives an Assignment with the number alone.
+//
+// https://developers.telnyx.com/api-reference/phone-number-campaigns/delete-phone-number-campaign
+func (c *Client) Unassign(ctx context.Context, phoneNumber string) (Assignment, error) {
+	route, known := c.writeRoute()
+	r := request{method: http.MethodDelete, route: route + "/{phoneNumber}", args: []string{phoneNumber}}
+	a, err := callOne(ctx, c, r, func(a Assignment) error {
+		if a.PhoneNumber == "" {
+			return nil
+		}
+		return isAssignmentOf(phoneNumber)(a)
+	})
+	if err == nil {
+		a.PhoneNumber = phoneNumber
+	}
+	return a, annotate(doubtRoute(err, known), "take %s off its campaign", phoneNumber)
+}
+
+// write sends a number and a campaign, once; POST and PUT have the same body.
+func (c *Client) write(ctx context.Context, method, under, phoneNumber, campaignID string) (Assignment, error) {
 	if phoneNumber == "" || campaignID == "" {
 		return Assignment{}, ErrInvalidArgument
 	}
-	r := request{method: method, route: route, body: struct {
+	route, known := c.writeRoute()
+	r := request{method: method, route: route + under, body: struct {
 		PhoneNumber string `json:"phoneNumber"`
 		CampaignID  string `json:"campaignId"`
 	}{phoneNumber, campaignID}}
-	if route == assignmentRoute {
+	if under != "" {
 		r.args = []string{phoneNumber}
 	}
-	return call(ctx, c, r, isAssignmentOf(phoneNumber))
+	a, err := callOne(ctx, c, r, isAssignmentOf(phoneNumber))
+	return a, doubtRoute(err, known)
 }
 
-// about names what is listed, for errors.
-func (f AssignmentFilter) about() string {
-	if id := cmp.Or(string(f.CampaignID), string(f.TCRCampaignID)); id != "" {
-		return "campaign " + id
-	}
-	return "the account"
+// writeRoute returns the route to write under, and whether it is known to exist.
+// A write never reads first: nothing may come between its caller's last read and
+// the write, and that read has found the route.
+func (c *Client) writeRoute() (route string, known bool) {
+	known = c.state().assignmentsRoute() != ""
+	return cmp.Or(c.state().assignmentsRoute(), snakeRoute), known
 }
 
-// request asks for the list by number: its default order is the newest first, so
-// that rows would move while numbers are being attached.
-func (f AssignmentFilter) request() request {
-	r := get(assignmentsRoute)
-	r.query = url.Values{"recordsPerPage": {strconv.Itoa(assignmentsPerPage)}, "sort": {"phoneNumber"}}
-	if f.CampaignID != "" {
-		r.query.Set("filter[telnyx_campaign_id]", string(f.CampaignID))
+// doubtRoute marks a refusal under a route that may not exist.
+func doubtRoute(err error, known bool) error {
+	if e, ok := errors.AsType[*APIError](err); ok && !known {
+		doubted := *e
+		doubted.routeUnknown = true
+		return &doubted
 	}
-	if f.TCRCampaignID != "" {
-		r.query.Set("filter[tcr_campaign_id]", string(f.TCRCampaignID))
-	}
-	return r
+	return err
 }
 
 // isAssignmentOf refuses an answer that is about another number than the one
 // that was asked for: deciding by it could attach a number that is in use.
 func isAssignmentOf(phoneNumber string) check[Assignment] {
 	return func(a Assignment) error {
-		if a.PhoneNumber != phoneNumber {
+		if a.PhoneNumber != CanonicalNumber(phoneNumber) {
 			return fmt.Errorf("it is about %q", oneLine(a.PhoneNumber, maxIDText))
 		}
 		return nil
 	}
-}
-
-// key keeps records of one number on one campaign apart, since failed ones stay.
-func (a Assignment) key() string {
-	return a.PhoneNumber + " " + a.CampaignID + " " + a.CreatedAt.Text
 }

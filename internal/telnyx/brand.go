@@ -23,26 +23,30 @@ type Brand struct {
 	FailureReasons json.RawMessage `json:"failureReasons,omitempty"`
 }
 
+const brandsRoute = "/10dlc/brand"
+
 // Brands lists all brands of the account, the oldest first.
 //
 // OpenAPI: GET /10dlc/brand
 func (c *Client) Brands(ctx context.Context) ([]Brand, error) {
-	r := get("/10dlc/brand")
-	r.query = oldestFirst()
-	brands, err := list(ctx, c, r, pageParam, Brand.key)
+	brands, err := wholeList(ctx, c, brandList())
 	return brands, annotate(err, "list brands")
 }
 
 // BrandsPage reads one page, from 1, of at most 500 brands, the oldest first, and
-// tells how many there are on all pages by Telnyx's count.
+// returns how many there are on all pages by Telnyx's count, zero if it gives none.
 func (c *Client) BrandsPage(ctx context.Context, number int) (rows []Brand, total int, err error) {
 	if number < 1 {
 		return nil, 0, annotate(ErrInvalidArgument, "list brands, page %s", strconv.Itoa(number))
 	}
-	r := get("/10dlc/brand")
-	r.query = oldestFirst()
-	p, err := readPage[Brand](ctx, c, r, pageParam, number)
-	return p.rows, p.total, annotate(err, "list brands, page %s", strconv.Itoa(number))
+	rows, total, err = onePage(ctx, c, brandList(), number)
+	return rows, total, annotate(err, "list brands, page %s", strconv.Itoa(number))
 }
 
-func (b Brand) key() string { return b.BrandID }
+func brandList() listing[Brand] {
+	return listing[Brand]{
+		request: get(brandsRoute), sizes: campaignSizes, optional: oldestFirst,
+		key:  func(b *Brand) string { return b.BrandID },
+		text: func(b *Brand) int { return len(b.DisplayName) + len(b.CompanyName) + len(b.FailureReasons) + 100 },
+	}
+}

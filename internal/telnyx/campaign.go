@@ -6,13 +6,18 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
-// campaignsPerPage is the most that Telnyx gives for brands and campaigns.
-const campaignsPerPage = 500
+// campaignSizes are the page sizes to ask for in lists of brands and campaigns; 500
+// is the most that Telnyx gives.
+var campaignSizes = []int{500, 250, 100, 50, 20, 0}
 
-// CampaignStatus is the field campaignStatus of a campaign, spelled as on the
-// wire. Telnyx may send words that are not listed here; they are kept as told.
+// oldestFirst sorts so that new rows come last, and move no others from page to page.
+var oldestFirst = []string{"sort", "createdAt"}
+
+// CampaignStatus is the field campaignStatus of a campaign, in upper case with
+// underscores however Telnyx spells it. Words that are not listed here are kept.
 type CampaignStatus string
 
 // The published values of campaignStatus.
@@ -54,7 +59,14 @@ type Campaign struct {
 	Mock                bool `json:"mock"`
 	IsTMobileRegistered bool `json:"isTMobileRegistered"`
 	IsTMobileSuspended  bool `json:"isTMobileSuspended"`
-	NumberPool          bool `json:"numberPool"`
+	// NumberPool and IsTMobileNumberPoolingEnabled are about more than 49 numbers on one
+	// campaign. The latter is nil if the record does not say.
+	NumberPool                    bool  `json:"numberPool"`
+	IsTMobileNumberPoolingEnabled *bool `json:"isTMobileNumberPoolingEnabled,omitempty"`
+	// AutoRenewal is nil if the record does not say. NextRenewalOrExpirationDate is a
+	// date as Telnyx writes it.
+	AutoRenewal                 *bool  `json:"autoRenewal,omitempty"`
+	NextRenewalOrExpirationDate string `json:"nextRenewalOrExpirationDate,omitempty"`
 	// FailureReasons is a string in the OpenAPI description and an array or
 	// null in the field; it stays behind after a resubmission. Show it, never
 	// decide on it.
@@ -69,6 +81,41 @@ type Campaign struct {
 	Shared bool `json:"-"`
 }
 
+// UnmarshalJSON decodes a record with keys in camel case or snake case.
+func (c *Campaign) UnmarshalJSON(data []byte) error {
+	r, err := asRecord(data)
+	if err != nil {
+		return err
+	}
+	*c = Campaign{
+		CampaignID:                  CampaignID(r.text("campaignid")),
+		TCRCampaignID:               TCRCampaignID(r.text("tcrcampaignid")),
+		BrandID:                     r.text("brandid"),
+		TCRBrandID:                  r.text("tcrbrandid"),
+		ReferenceID:                 r.text("referenceid"),
+		Usecase:                     r.text("usecase"),
+		Status:                      r.word("status"),
+		CampaignStatus:              CampaignStatus(r.word("campaignstatus")),
+		SubmissionStatus:            r.word("submissionstatus"),
+		NextRenewalOrExpirationDate: r.text("nextrenewalorexpirationdate"),
+		FailureReasons:              r.raw("failurereasons"),
+		WebhookURL:                  r.text("webhookurl"),
+		WebhookFailoverURL:          r.text("webhookfailoverurl"),
+	}
+	c.Mock, _ = r.flag("mock")
+	c.IsTMobileRegistered, _ = r.flag("istmobileregistered")
+	c.IsTMobileSuspended, _ = r.flag("istmobilesuspended")
+	c.NumberPool, _ = r.flag("numberpool")
+	if value, known := r.flag("istmobilenumberpoolingenabled"); known {
+		c.IsTMobileNumberPoolingEnabled = &value
+	}
+	if value, known := r.flag("autorenewal"); known {
+		c.AutoRenewal = &value
+	}
+	c.AssignedPhoneNumbersCount, _ = strconv.ParseFloat(r.text("assignedphonenumberscount"), 64)
+	return nil
+}
+
 // AssignmentID is the id by which numbers are attached to the campaign and by
 // which their records name it: the TCR id when the campaign is shared with us,
 // else Telnyx's id.
@@ -81,11 +128,11 @@ func (c Campaign) AssignmentID() string {
 
 // Campaign reads one of the account's own campaigns. [IsNotFound] recognises the
 // error for one that Telnyx does not know. A campaign that was filed anew has a
-// new id; the old id goes on answering, as expired.
+// new id; the old id still answers, as expired.
 //
 // OpenAPI: GET /10dlc/campaign/{campaignId}
 func (c *Client) Campaign(ctx context.Context, id CampaignID) (Campaign, error) {
-	campaign, err := call(ctx, c, get("/10dlc/campaign/{id}", string(id)), func(answer Campaign) error {
+	campaign, err := callOne(ctx, c, get("/10dlc/campaign/{id}", string(id)), func(answer Campaign) error {
 		return isAbout(string(id), string(answer.CampaignID))
 	})
 	return campaign, annotate(err, "read campaign %s", string(id))
@@ -96,7 +143,7 @@ func (c *Client) Campaign(ctx context.Context, id CampaignID) (Campaign, error) 
 //
 // OpenAPI: GET /10dlc/partner_campaigns/{campaignId}
 func (c *Client) PartnerCampaign(ctx context.Context, id TCRCampaignID) (Campaign, error) {
-	campaign, err := call(ctx, c, get("/10dlc/partner_campaigns/{id}", string(id)), func(answer Campaign) error {
+	campaign, err := callOne(ctx, c, get("/10dlc/partner_campaigns/{id}", string(id)), func(answer Campaign) error {
 		return isAbout(string(id), string(answer.TCRCampaignID))
 	})
 	campaign.Shared = err == nil
@@ -111,10 +158,7 @@ func (c *Client) Campaigns(ctx context.Context, brandID string) ([]Campaign, err
 	if brandID == "" {
 		return nil, annotate(ErrInvalidArgument, "list campaigns without a brand id")
 	}
-	r := get("/10dlc/campaign")
-	r.query = oldestFirst()
-	r.query.Set("brandId", brandID)
-	campaigns, err := list(ctx, c, r, pageParam, Campaign.key)
+	campaigns, err := wholeList(ctx, c, campaignList(brandID))
 	return campaigns, annotate(err, "list campaigns of brand %s", brandID)
 }
 
@@ -125,26 +169,32 @@ func (c *Client) CampaignsPage(ctx context.Context, brandID string, number int) 
 	if brandID == "" || number < 1 {
 		return nil, 0, annotate(ErrInvalidArgument, "list campaigns of brand %s, page %s", brandID, strconv.Itoa(number))
 	}
+	rows, total, err = onePage(ctx, c, campaignList(brandID), number)
+	return rows, total, annotate(err, "list campaigns of brand %s, page %s", brandID, strconv.Itoa(number))
+}
+
+func campaignList(brandID string) listing[Campaign] {
 	r := get("/10dlc/campaign")
-	r.query = oldestFirst()
-	r.query.Set("brandId", brandID)
-	p, err := readPage[Campaign](ctx, c, r, pageParam, number)
-	return p.rows, p.total, annotate(err, "list campaigns of brand %s, page %s", brandID, strconv.Itoa(number))
+	r.query = url.Values{"brandId": {brandID}}
+	return listing[Campaign]{
+		request: r, sizes: campaignSizes, optional: oldestFirst,
+		key: func(c *Campaign) string {
+			if c.CampaignID == "" {
+				return string(c.TCRCampaignID)
+			}
+			return string(c.CampaignID)
+		},
+		text: func(c *Campaign) int {
+			return len(c.FailureReasons) + len(c.WebhookURL) + len(c.WebhookFailoverURL) + 300
+		},
+	}
 }
 
 // isAbout refuses an answer that is about another campaign than the one that was
 // asked for, or about none, such as {}: numbers are attached by what it says.
-func isAbout(asked, told string) error {
-	if asked != told {
-		return fmt.Errorf("it is about campaign %q", oneLine(told, maxIDText))
+func isAbout(asked, named string) error {
+	if !strings.EqualFold(asked, named) {
+		return fmt.Errorf("it is about campaign %q", oneLine(named, maxIDText))
 	}
 	return nil
-}
-
-func (c Campaign) key() string { return string(c.CampaignID) + " " + string(c.TCRCampaignID) }
-
-// oldestFirst asks for big pages in an order in which new rows come last, so
-// that they move no others from page to page.
-func oldestFirst() url.Values {
-	return url.Values{"recordsPerPage": {strconv.Itoa(campaignsPerPage)}, "sort": {"createdAt"}}
 }

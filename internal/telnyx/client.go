@@ -53,7 +53,7 @@ var defaultHTTPClient = &http.Client{Timeout: callTimeout}
 // Errors are [*APIError] for an answer with another status than 2xx,
 // [*ConnectionError] for none, [*UnreadableError] for one that makes no sense,
 // [ErrInvalidArgument] for a call that was not made, and ctx's error while
-// waiting for the Turns or the Pacer; [Judge] sorts them. Each names the
+// waiting for the Limiter; [Classify] sorts them. Each names the
 // operation and the ids it was for, and none holds the key.
 type Client struct {
 	// APIKey goes into the Authorization header. Without one, no such header is
@@ -67,13 +67,9 @@ type Client struct {
 	HTTPClient *http.Client
 	// UserAgent is sent with each request; default "greenlight".
 	UserAgent string
-	// Turns gives each attempt, reads and writes alike, its place among the calls
-	// under way. The place is given back when the answer was read; between the
-	// attempts of a read none is held. Nil means that their number is unbounded.
-	Turns *Turns
-	// Pacer is waited for before each attempt, in its place, and told of each
-	// answer. Nil means unpaced.
-	Pacer *Pacer
+	// Limiter is waited for before each attempt, reads and writes alike, and sees each
+	// answer. Nil means unlimited.
+	Limiter *Limiter
 	// OnCall is told of every attempt when it is over, on the caller's goroutine.
 	// Nil means nobody is.
 	OnCall func(Call)
@@ -84,6 +80,9 @@ type Client struct {
 
 	// random returns a number in [0,1) for jitter; nil means math/rand's.
 	random func() float64
+	// learned is made by the first call and shared by copies made after it and by
+	// those that [Client.ReadOnly] makes; see [Client.state].
+	learned *learned
 }
 
 // Call is one attempt to call Telnyx, as [Client.OnCall] is told of it.
@@ -94,8 +93,8 @@ type Call struct {
 	Route string
 	// Status is the HTTP status; zero if there was no answer.
 	Status int
-	// Duration is from sending to the answer's last byte. Waiting for the Turns and
-	// the Pacer is not in it.
+	// Duration is from sending to the answer's last byte. Waiting for the
+	// Limiter is not in it.
 	Duration time.Duration
 	// Err is nil if the attempt brought what was asked for.
 	Err error
@@ -117,7 +116,7 @@ type check[T any] func(T) error
 func call[T any](ctx context.Context, c *Client, r request, valid check[T]) (T, error) {
 	for attempt := 1; ; attempt++ {
 		answer, err := callOnce(ctx, c, r, valid)
-		if err == nil || r.method != http.MethodGet || attempt == readAttempts || !repeatable(err) {
+		if err == nil || r.method != http.MethodGet || attempt == readAttempts || !repeatable(err) || reservationIn(ctx) != nil {
 			return answer, err
 		}
 		wait := c.readWait(attempt, err)
@@ -156,23 +155,17 @@ func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) 
 	return answer, err
 }
 
-// begin waits for the call's turn and then for its time.
+// begin waits until the call may be sent.
 func (c *Client) begin(ctx context.Context) (end func(), err error) {
-	end, err = c.Turns.begin(ctx)
+	end, err = c.Limiter.wait(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if c.Pacer != nil && !c.Pacer.isReserved(ctx) {
-		err = c.Pacer.Wait(ctx)
 	}
 	// A process that stood still for a while may find its time over before the
 	// timer that ends ctx has run. What it meant to send then is stale.
-	if err == nil && endsWithin(ctx, 0) {
-		err = fmt.Errorf("its time was over before it was sent: %w", contextError(ctx))
-	}
-	if err != nil {
+	if endsWithin(ctx, 0) {
 		end()
-		return nil, err
+		return nil, fmt.Errorf("its time was over before it was sent: %w", contextError(ctx))
 	}
 	return end, nil
 }
@@ -222,9 +215,7 @@ func (c *Client) exchange(r request, req *http.Request, end func()) (status int,
 		return 0, nil, &ConnectionError{Method: r.method, Route: r.route, Err: causeOf(err)}
 	}
 	defer res.Body.Close()
-	if c.Pacer != nil {
-		c.Pacer.Observe(res.StatusCode, res.Header)
-	}
+	c.Limiter.observe(res.StatusCode, res.Header)
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		// An error is an error with half its body too.
 		body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorAnswer))
@@ -280,7 +271,11 @@ func repeatable(err error) bool {
 	if e, ok := errors.AsType[*APIError](err); ok {
 		return isPassing(e.Status)
 	}
-	return unanswered(err)
+	if e, ok := errors.AsType[*UnreadableError](err); ok {
+		return !e.whole
+	}
+	_, ok := errors.AsType[*ConnectionError](err)
+	return ok
 }
 
 // annotate puts before err what was being done, with the ids, cut and cleaned
@@ -324,31 +319,36 @@ func fillRoute(route string, args []string) (string, error) {
 	return path.String(), nil
 }
 
-// decode reads a record. 10DLC answers are bare objects and v2 answers have
-// {"data":…} around them; since Telnyx's pages disagree on which is which, both
-// are taken everywhere.
+// decode reads an answer. T knows which shapes it takes.
 func decode[T any](r request, status int, body []byte, valid check[T]) (T, error) {
 	var answer T
-	err := json.Unmarshal(unwrap(body), &answer)
+	if r.method == http.MethodDelete && len(bytes.TrimSpace(body)) == 0 {
+		body = []byte("{}") // nothing is left to show
+	}
+	err := json.Unmarshal(body, &answer)
+	whole := err == nil || json.Valid(body)
 	if err == nil {
 		err = valid(answer)
 	}
 	if err != nil {
 		var none T
-		return none, &UnreadableError{Method: r.method, Route: r.route, Status: status, Body: bodyText(body), Err: err}
+		return none, &UnreadableError{Method: r.method, Route: r.route, Status: status, Body: bodyText(body), Err: err, whole: whole}
 	}
 	return answer, nil
 }
 
-// unwrap returns the object under data, if there is one, else body.
-func unwrap(body []byte) []byte {
-	var envelope struct {
-		Data json.RawMessage `json:"data"`
-	}
-	if json.Unmarshal(body, &envelope) == nil && bytes.HasPrefix(envelope.Data, []byte("{")) {
-		return envelope.Data
-	}
-	return body
+// one is an answer about one record. 10DLC answers are bare objects and v2 answers
+// have {"data":…} around them; since Telnyx's pages disagree on which is which,
+// both are taken everywhere, and a list of one record too.
+type one[T any] struct{ record T }
+
+// UnmarshalJSON decodes all of these shapes.
+func (o *one[T]) UnmarshalJSON(data []byte) error { return json.Unmarshal(single(data), &o.record) }
+
+// callOne makes a request about one record.
+func callOne[T any](ctx context.Context, c *Client, r request, valid check[T]) (T, error) {
+	answer, err := call(ctx, c, r, func(o one[T]) error { return valid(o.record) })
+	return answer.record, err
 }
 
 // causeOf leaves out the method and address that package http puts before the

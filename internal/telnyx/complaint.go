@@ -2,6 +2,7 @@ package telnyx
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 )
 
@@ -36,8 +37,9 @@ var phrases = []struct {
 }{
 	{"dormant", ComplaintDormant},
 	{"daily quota", ComplaintQuota},
-	{"associated with another campaign", ComplaintOtherCampaign},
-	{"assigned to another campaign", ComplaintOtherCampaign},
+	{"rate limit", ComplaintQuota},
+	{"another campaign", ComplaintOtherCampaign},
+	{"different campaign", ComplaintOtherCampaign},
 	{"not deployed", ComplaintNotDeployed},
 	{"limit exceeded", ComplaintFull},
 	{"longcode limit", ComplaintFull},
@@ -57,11 +59,11 @@ func ComplaintIn(text string) Complaint {
 	return ""
 }
 
-// ComplaintOf recognises the complaint in a refusal: an [APIError] that neither
-// blames the account nor the moment.
+// ComplaintOf recognises the complaint in a refusal: an [APIError] that blames
+// neither the key, nor the account, nor the moment.
 func ComplaintOf(err error) Complaint {
 	e, ok := errors.AsType[*APIError](err)
-	if !ok || e.blamesAccount() || isPassing(e.Status) {
+	if !ok || e.Status == http.StatusUnauthorized || e.hasAny(accountCodes) || e.has(CodeAuthenticationFailed) || isPassing(e.Status) {
 		return ""
 	}
 	for _, detail := range e.Errors {

@@ -14,7 +14,7 @@ import (
 
 // Error codes that Greenlight knows, from
 // https://developers.telnyx.com/development/api-fundamentals/api-errors (read in
-// 2026). The comments give Telnyx's titles; [Judge] says what follows from them.
+// 2026). The comments give Telnyx's titles; [Classify] says what follows from them.
 const (
 	CodeInactiveNumber       = "10001" // Inactive phone number
 	CodeInvalidNumber        = "10002" // Invalid phone number
@@ -77,6 +77,9 @@ type APIError struct {
 	// Body is the beginning of the body as one line without markup. It is for
 	// showing; Errors has the same when Telnyx wrote it.
 	Body string
+
+	// routeUnknown says that nothing has shown yet that the route exists.
+	routeUnknown bool
 }
 
 // ErrorDetail is one of the errors in an answer, its texts cut to 300 bytes.
@@ -144,6 +147,10 @@ type UnreadableError struct {
 	// Body is the beginning of the body as one line without markup.
 	Body string
 	Err  error
+
+	// whole says that the body arrived whole and is JSON, so that asking again is
+	// unlikely to bring another.
+	whole bool
 }
 
 // Error tells the request, the cause and how the answer began.
@@ -161,16 +168,24 @@ func (e *UnreadableError) Unwrap() error { return e.Err }
 // one of Telnyx's codes in it, or [CodeNotFound]. A 404 whose body is another's,
 // such as a gateway's page, the {"detail":"Not Found"} of a path that does not
 // exist, or nothing at all, does not count: it says nothing about the record.
+// Neither does one about a number's record while nothing has shown that Telnyx
+// serves such records under the path; see [Is404].
 func IsNotFound(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	if !ok {
+	if !ok || e.routeUnknown {
 		return false
 	}
 	if e.has(CodeNotFound) {
 		return true
 	}
 	coded := slices.ContainsFunc(e.Errors, func(d ErrorDetail) bool { return d.Code != "" })
-	return e.Status == http.StatusNotFound && !e.hasAny(laterCodes) && coded
+	return e.Status == http.StatusNotFound && coded && !e.hasAny(busyCodes) && !e.hasAny(transientCodes)
+}
+
+// Is404 reports whether err is an [APIError] with status 404, whatever its body says.
+func Is404(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && e.Status == http.StatusNotFound
 }
 
 // HasCode reports whether err is an [APIError] with that code among its details.
@@ -179,16 +194,9 @@ func HasCode(err error, code string) bool {
 	return ok && e.has(code)
 }
 
-// KeyRefused reports whether err is an [APIError] about the API key, not about the account
-// that it belongs to.
-func KeyRefused(err error) bool {
-	e, ok := errors.AsType[*APIError](err)
-	return ok && (e.Status == http.StatusUnauthorized || e.has(CodeAuthenticationFailed) || e.has(CodeAuthorizationFailed))
-}
-
 // WasSent reports whether the request that ended in err was given to the network
 // at all. It was not when an argument was refused or when the wait for the
-// [Turns] or the [Pacer] ended first.
+// [Limiter] ended first.
 func WasSent(err error) bool {
 	if _, ok := errors.AsType[*APIError](err); ok {
 		return true

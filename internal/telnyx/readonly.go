@@ -10,6 +10,7 @@ import (
 // transport refuses every method but GET, whoever asks for it. So a command that
 // only looks cannot write even by mistake.
 func (c *Client) ReadOnly() *Client {
+	c.state() // so that both learn together
 	guarded := *c
 	client := *cmp.Or(c.HTTPClient, defaultHTTPClient)
 	client.Transport = readOnlyTransport{client.Transport}

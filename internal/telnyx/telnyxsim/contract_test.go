@@ -609,7 +609,7 @@ func clientCalls(t *testing.T, c *contract) {
 		})},
 	}
 	ctx := t.Context()
-	settings, task := telnyx.NumberSettings{}, telnyx.ProfileTask{}
+	var number telnyx.Number
 	for _, step := range []struct {
 		name string
 		call func() (any, error)
@@ -620,33 +620,23 @@ func clientCalls(t *testing.T, c *contract) {
 		{"Campaign", func() (any, error) { return client.Campaign(ctx, campaignID) }},
 		{"Campaigns", func() (any, error) { return client.Campaigns(ctx, brandID) }},
 		{"PartnerCampaign", func() (any, error) { return client.PartnerCampaign(ctx, sharedID) }},
-		{"NumberSettings", func() (any, error) {
-			list, err := client.NumberSettings(ctx, []string{noProfile, numberA, notOwned})
-			if err == nil && len(list) == 2 {
-				settings = list[slices.IndexFunc(list, func(n telnyx.NumberSettings) bool { return n.PhoneNumber == noProfile })]
-			}
-			return list, err
+		{"Numbers", func() (any, error) {
+			answer, err := client.Numbers(ctx, []string{noProfile, numberA, notOwned})
+			number = answer.Found[noProfile]
+			return answer, err
 		}},
-		{"SetMessagingProfile", func() (any, error) { return client.SetMessagingProfile(ctx, settings.ID, profileFor) }},
-		{"ProfileNumberSettings", func() (any, error) { return client.ProfileNumberSettings(ctx, profileFor) }},
+		{"SetMessagingProfile", func() (any, error) { return client.SetMessagingProfile(ctx, number.ID, profileFor) }},
+		{"ProfileNumbers", func() (any, error) { return client.ProfileNumbers(ctx, profileFor) }},
 		{"Assign", func() (any, error) { return client.Assign(ctx, numberA, campaignID) }},
 		{"Assign, shared", func() (any, error) { return client.Assign(ctx, numberB, sharedID) }},
 		{"Reassign", func() (any, error) { return client.Reassign(ctx, numberA, otherID) }},
 		{"Assignment", func() (any, error) { return client.Assignment(ctx, numberA) }},
-		{"Assignments", func() (any, error) { return client.Assignments(ctx, telnyx.AssignmentFilter{}) }},
-		{"Assignments of a campaign", func() (any, error) {
-			return client.Assignments(ctx, telnyx.AssignmentFilter{CampaignID: campaignID, TCRCampaignID: "C6X6M95"})
+		{"Unassign", func() (any, error) { return client.Unassign(ctx, numberA) }},
+		{"Assignments", func() (any, error) { return client.Assignments(ctx, 0) }},
+		{"AssignmentsOn", func() (any, error) {
+			return client.AssignmentsOn(ctx, telnyx.Campaign{CampaignID: campaignID, TCRCampaignID: "C6X6M95"})
 		}},
-		{"AssignmentsPage", func() (any, error) { return client.AssignmentsPage(ctx, telnyx.AssignmentFilter{}, 1) }},
-		{"AssignProfile", func() (any, error) {
-			begun, err := client.AssignProfile(ctx, profileID, telnyx.Campaign{CampaignID: campaignID, TCRCampaignID: "C6X6M95"})
-			task = begun
-			return begun, err
-		}},
-		{"AssignProfile, shared", func() (any, error) {
-			return client.AssignProfile(ctx, profileFor, telnyx.Campaign{TCRCampaignID: sharedID, Shared: true})
-		}},
-		{"ProfileTask", func() (any, error) { return client.ProfileTask(ctx, task.TaskID) }},
+		{"CheckKey", func() (any, error) { return "", client.CheckKey(ctx) }},
 	} {
 		if got, err := step.call(); err != nil || got == nil {
 			t.Errorf("%s = %+v, %v", step.name, got, err)

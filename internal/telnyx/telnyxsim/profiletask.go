@@ -6,13 +6,23 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"greenlight/internal/telnyx"
 )
 
 // profileTasksPath is the route of the bulk POST, under which a task's own
 // writes are logged too.
 const profileTasksPath = "/10dlc/phoneNumberAssignmentByProfile"
+
+// taskStatus is the status of a bulk task.
+type taskStatus string
+
+const (
+	taskPending    taskStatus = "pending"
+	taskStarting   taskStatus = "starting"
+	taskRunning    taskStatus = "running"
+	taskProcessing taskStatus = "processing"
+	taskCompleted  taskStatus = "completed"
+	taskFailed     taskStatus = "failed"
+)
 
 // What the list of a task's numbers says of each. Only pending is published, as
 // an example; the other two are guesses.
@@ -36,7 +46,7 @@ type profileTask struct {
 	id        string
 	profileID string
 	campaign  *campaign
-	status    telnyx.TaskStatus
+	status    taskStatus
 	// fails says that only the first half of the numbers is looked at.
 	fails            bool
 	numbers          []*taskNumber
@@ -93,16 +103,16 @@ func assignProfile(s *Simulator, c *call) answer {
 func (s *Simulator) beginTask(profileID string, c *campaign) *profileTask {
 	now := time.Now()
 	t := &profileTask{
-		id: newID(), profileID: profileID, campaign: c, status: telnyx.TaskPending, created: now, updated: now,
+		id: newID(), profileID: profileID, campaign: c, status: taskPending, created: now, updated: now,
 	}
 	if s.failingTasks > 0 {
 		s.failingTasks--
 		t.fails = true
 	}
 	s.tasks[t.id] = t
-	stages := []telnyx.TaskStatus{telnyx.TaskProcessing}
+	stages := []taskStatus{taskProcessing}
 	if s.options.Quirks.TaskStarting {
-		stages = []telnyx.TaskStatus{telnyx.TaskStarting, telnyx.TaskRunning}
+		stages = []taskStatus{taskStarting, taskRunning}
 	}
 	s.advanceTask(t, stages)
 	return t
@@ -110,16 +120,16 @@ func (s *Simulator) beginTask(profileID string, c *campaign) *profileTask {
 
 // advanceTask takes a task through the stages that are left, with the work at
 // the last of them, and then to its end.
-func (s *Simulator) advanceTask(t *profileTask, stages []telnyx.TaskStatus) {
+func (s *Simulator) advanceTask(t *profileTask, stages []taskStatus) {
 	s.work.after(s.options.TaskDelay, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		t.updated = time.Now()
 		switch {
 		case len(stages) == 0 && t.fails:
-			t.status = telnyx.TaskFailed
+			t.status = taskFailed
 		case len(stages) == 0:
-			t.status = telnyx.TaskCompleted
+			t.status = taskCompleted
 		default:
 			t.status = stages[0]
 			if len(stages) == 1 {
@@ -186,10 +196,10 @@ func getTask(s *Simulator, c *call) answer {
 		return notFound("Task not found")
 	}
 	return ok(struct {
-		TaskID    string            `json:"taskId"`
-		Status    telnyx.TaskStatus `json:"status"`
-		CreatedAt string            `json:"createdAt"`
-		UpdatedAt string            `json:"updatedAt"`
+		TaskID    string     `json:"taskId"`
+		Status    taskStatus `json:"status"`
+		CreatedAt string     `json:"createdAt"`
+		UpdatedAt string     `json:"updatedAt"`
 	}{t.id, t.status, t.created.UTC().Format(time.RFC3339Nano), t.updated.UTC().Format(time.RFC3339Nano)})
 }
 

@@ -1,0 +1,224 @@
+package telnyx
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// learned is what a process found out about how Telnyx understands requests. Its
+// pages contradict each other, so nothing of it is assumed.
+type learned struct {
+	// learning is held while something is found out, so that it is done once.
+	learning chan struct{}
+
+	mu     sync.Mutex
+	routes map[string]*habits
+	// assignments is the route of the list of assignments, empty while unknown.
+	assignments string
+	// filters says of each filter form of the list of assignments whether it works.
+	filters map[string]formState
+	numbers numberKnowledge
+}
+
+// formState is what is known of a query form.
+type formState int
+
+const (
+	formUntried formState = iota
+	formProven            // it found a row that is known to be there, and no others
+	formIgnored           // it brought rows that were not asked for, or was refused
+)
+
+// stateMu guards the making of Client.learned, which a literal does not have.
+var stateMu sync.Mutex
+
+// state returns what was learned by the client and its copies.
+func (c *Client) state() *learned {
+	stateMu.Lock()
+	defer stateMu.Unlock()
+	if c.learned == nil {
+		c.learned = &learned{
+			learning: make(chan struct{}, 1),
+			routes:   make(map[string]*habits),
+			filters:  make(map[string]formState),
+		}
+	}
+	return c.learned
+}
+
+// learn waits until nobody else is finding something out. A call that holds a
+// reservation does not wait: others may wait for its slot.
+func (s *learned) learn(ctx context.Context) (leave func(), err error) {
+	if reservationIn(ctx) != nil {
+		return func() {}, nil
+	}
+	select {
+	case s.learning <- struct{}{}:
+		return func() { <-s.learning }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for what another call is finding out: %w", ctx.Err())
+	}
+}
+
+// habits returns what is known of the list under a route.
+func (s *learned) habits(route string) *habits {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.routes[route]
+	if h == nil {
+		h = &habits{}
+		s.routes[route] = h
+	}
+	return h
+}
+
+func (s *learned) assignmentsRoute() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.assignments
+}
+
+func (s *learned) setAssignmentsRoute(route string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.assignments = route
+}
+
+func (s *learned) filter(name string) formState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.filters[name]
+}
+
+func (s *learned) setFilter(name string, state formState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.filters[name] = state
+}
+
+// What the totals of a list count.
+const (
+	totalsUnproven = iota
+	totalsOfAll
+	totalsOfPage
+)
+
+// paging is how pages of a list are asked for.
+type paging struct {
+	size int  // index into listing.sizes
+	bare bool // without the optional parameter
+}
+
+// habits is how a list behaves.
+type habits struct {
+	mu      sync.Mutex
+	current paging
+	worked  bool
+	counted int
+}
+
+func (h *habits) paging() paging {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.current
+}
+
+func (h *habits) proven() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.worked
+}
+
+func (h *habits) works(p paging) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.worked {
+		h.current, h.worked = p, true
+	}
+}
+
+// refused goes on to the next way of paging. It returns false when there is none
+// left; then it begins anew, since the refusals were about something else.
+func (h *habits) refused(p paging, sizes int, optional bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.worked || h.current != p: // another call was quicker
+		return true
+	case optional && !p.bare:
+		h.current.bare = true
+	case p.size+1 < sizes:
+		h.current.size++
+	case !p.bare:
+		h.current = paging{bare: true}
+	default:
+		h.current = paging{}
+		return false
+	}
+	return true
+}
+
+func (h *habits) totals() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.counted
+}
+
+func (h *habits) countsAll() { h.setCounted(totalsOfAll) }
+
+func (h *habits) countsPage() { h.setCounted(totalsOfPage) }
+
+func (h *habits) setCounted(counted int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.counted = counted
+}
+
+// Learned says what was found out about how Telnyx understands requests, one
+// sentence each, in a fixed order. It is empty before the first list was read.
+func (c *Client) Learned() []string {
+	s := c.state()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var says []string
+	if s.assignments != "" {
+		says = append(says, fmt.Sprintf("Assignments are under %s.", s.assignments))
+	}
+	for _, route := range slices.Sorted(maps.Keys(s.routes)) {
+		says = append(says, s.routes[route].says(route)...)
+	}
+	for _, form := range slices.Sorted(maps.Keys(s.filters)) {
+		switch s.filters[form] {
+		case formProven:
+			says = append(says, fmt.Sprintf("Assignments can be listed by %s.", form))
+		case formIgnored:
+			says = append(says, fmt.Sprintf("Telnyx does not understand %s in the list of assignments.", form))
+		}
+	}
+	return append(says, s.numbers.says()...)
+}
+
+func (h *habits) says(route string) (says []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.current.size > 0 {
+		says = append(says, fmt.Sprintf("GET %s refuses large pages; smaller ones are asked for.", route))
+	}
+	if h.current.bare {
+		says = append(says, fmt.Sprintf("GET %s refuses an optional parameter, such as sort.", route))
+	}
+	switch h.counted {
+	case totalsOfAll:
+		says = append(says, fmt.Sprintf("The totals of GET %s count the whole list.", route))
+	case totalsOfPage:
+		says = append(says, fmt.Sprintf("The totals of GET %s count only their page.", route))
+	}
+	return says
+}
+
+// recent reports whether something happened less than d ago.
+func recent(at time.Time, d time.Duration) bool { return !at.IsZero() && time.Since(at) < d }

@@ -1,0 +1,400 @@
+package telnyx
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// The figures of [Limiter], in calls a second unless they say otherwise.
+const (
+	// startRate is the rate in Telnyx's guide to assigning numbers, half a second
+	// between requests: the only figure that it publishes for 10DLC calls,
+	// https://developers.telnyx.com/docs/messaging/10dlc/phone-number-assignment.
+	startRate = 2.0
+	// topRate bounds what the headers can raise the rate to.
+	topRate = 20.0
+	// bottomRate keeps calls going, so that a better time is noticed.
+	bottomRate = 0.25
+	// burst is how many calls may pass at once after a time without any: the reads
+	// that follow an approval and the first write.
+	burst = 5
+	// share is the part of what remains that is used; the rest is left to whoever
+	// else calls Telnyx for the account.
+	share = 0.8
+	// growth is the step by which the rate rises, at most once in growthTime.
+	growth     = 1.1
+	growthTime = time.Second
+	// defaultPause follows a 429 that does not say how long to wait, and
+	// longestPause bounds what a header can ask for; the next 429 asks again.
+	defaultPause = time.Second
+	longestPause = 10 * time.Minute
+)
+
+// LimiterConfig configures a [Limiter].
+type LimiterConfig struct {
+	// Ceiling is the rate to start with and never to exceed, in calls a second. Zero
+	// or less means unset: the limiter starts at 2 and rises to what Telnyx's headers
+	// allow, but not above 20.
+	Ceiling float64
+	// Concurrency is how many calls may be under way at once. Zero or less means 8.
+	Concurrency int
+}
+
+// Limiter holds all calls to one Telnyx account to one rate and to a number of
+// slots, since Telnyx's limit is per account: share one between all clients of the
+// account. Calls get a slot, and then a token of the rate, in the order in which
+// they came. Unused tokens add up to five, so that in any t seconds at a rate of r
+// no more than r*t + 5 calls are sent.
+//
+// Every answer adjusts the rate:
+//
+//	answer                        rate
+//	----------------------------- ---------------------------------------------
+//	429                           halved, at most once a second, and everyone
+//	                              pauses for Retry-After, else
+//	                              x-ratelimit-reset, else 1 s (10 min at most)
+//	none remaining                everyone pauses until the reset
+//	remaining/reset allows less   four fifths of that until the reset
+//	remaining/reset allows more   up by a tenth, at most once a second, to the
+//	                              ceiling, or 20 if none is set
+//	no such headers               up by a tenth, to the rate it started with
+//	5xx                           never up
+//
+// A nil *Limiter bounds nothing. It is safe for concurrent use.
+type Limiter struct {
+	start, top float64
+	slots      *semaphore.Weighted
+	// line is held by the one call that waits for its tokens; the others queue for it.
+	line *semaphore.Weighted
+	// routine is held by the one routine call that may queue with the others.
+	routine *semaphore.Weighted
+	// changed wakes the call in the line when a pause or the rate changed.
+	changed chan struct{}
+
+	mu          sync.Mutex
+	rate        float64
+	cap         float64 // bounds rate until capUntil
+	capUntil    time.Time
+	tokens      float64
+	filled      time.Time // when tokens was right; in a pause, its end
+	pausedUntil time.Time
+	riseAfter   time.Time
+	halveAfter  time.Time
+	waits       Waits
+}
+
+// Waits is how long calls had to wait for a [Limiter].
+type Waits struct {
+	// Calls is how many have waited, in vain or not, and Total how long altogether.
+	Calls int
+	Total time.Duration
+	// Now is how many wait at present.
+	Now int
+}
+
+// NewLimiter returns a limiter that lets the first five calls pass at once.
+func NewLimiter(config LimiterConfig) *Limiter {
+	l := &Limiter{
+		start: startRate, top: topRate, tokens: burst, filled: time.Now(),
+		line: semaphore.NewWeighted(1), routine: semaphore.NewWeighted(1), changed: make(chan struct{}, 1),
+	}
+	if config.Ceiling > 0 {
+		l.start, l.top = config.Ceiling, config.Ceiling
+	}
+	if config.Concurrency <= 0 {
+		config.Concurrency = 8
+	}
+	l.rate, l.slots = l.start, semaphore.NewWeighted(int64(config.Concurrency))
+	return l
+}
+
+type routineKey struct{}
+
+// Routine returns a context for work that nobody waits for. All calls of such
+// contexts share one place in the queue: they wait for each other before they
+// queue, so that any other call waits behind at most one of them.
+func Routine(ctx context.Context) context.Context { return context.WithValue(ctx, routineKey{}, true) }
+
+// reservation is a slot and the tokens that were waited for in advance.
+type reservation struct {
+	limiter *Limiter
+	mu      sync.Mutex
+	left    int
+	over    bool
+}
+
+type reservationKey struct{}
+
+// Reserve waits for a slot and then for as many tokens as calls says, five at
+// most, so that its caller can read, record what it is about to do, and write
+// without waiting in between. Calls that are made with the returned context use
+// that slot, and the first of them wait for nothing; later ones wait for their
+// token. Reads that are made with it are not repeated, since they would use up
+// what is meant for the write. release gives the slot back and must be called;
+// unused tokens are lost. The error matches ctx's. Nil reserves nothing.
+func (l *Limiter) Reserve(ctx context.Context, calls int) (reserved context.Context, release func(), err error) {
+	if l == nil {
+		return ctx, func() {}, nil
+	}
+	calls = min(max(calls, 1), burst)
+	free, err := l.acquire(ctx, float64(calls))
+	if err != nil {
+		return ctx, func() {}, err
+	}
+	r := &reservation{limiter: l, left: calls}
+	return context.WithValue(ctx, reservationKey{}, r), sync.OnceFunc(func() {
+		r.mu.Lock()
+		r.over = true
+		r.mu.Unlock()
+		free()
+	}), nil
+}
+
+// reservationIn returns the reservation of ctx that was not released, or nil.
+func reservationIn(ctx context.Context) *reservation {
+	r, _ := ctx.Value(reservationKey{}).(*reservation)
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return nil
+	}
+	return r
+}
+
+func (r *reservation) use() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left--
+	return r.left >= 0
+}
+
+// wait waits until a call may be sent. end gives its slot back.
+func (l *Limiter) wait(ctx context.Context) (end func(), err error) {
+	if l == nil {
+		return func() {}, nil
+	}
+	if r := reservationIn(ctx); r != nil && r.limiter == l {
+		if r.use() {
+			return func() {}, nil
+		}
+		return func() {}, l.take(ctx, 1)
+	}
+	return l.acquire(ctx, 1)
+}
+
+// acquire waits for a slot and n tokens.
+func (l *Limiter) acquire(ctx context.Context, n float64) (free func(), err error) {
+	began := time.Now()
+	l.count(1, 0)
+	defer func() { l.count(-1, time.Since(began)) }()
+	if ctx.Value(routineKey{}) != nil {
+		if err := l.routine.Acquire(ctx, 1); err != nil {
+			return nil, fmt.Errorf("wait for a routine call: %w", err)
+		}
+		defer l.routine.Release(1)
+	}
+	if err := l.slots.Acquire(ctx, 1); err != nil {
+		return nil, fmt.Errorf("wait for a slot among the calls: %w", err)
+	}
+	if err := l.take(ctx, n); err != nil {
+		l.slots.Release(1)
+		return nil, err
+	}
+	return func() { l.slots.Release(1) }, nil
+}
+
+func (l *Limiter) count(now int, waited time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waits.Now += now
+	if now < 0 {
+		l.waits.Calls++
+		l.waits.Total += waited
+	}
+}
+
+// take waits for n tokens. It returns an error at once if ctx is certain to end
+// before they are there.
+func (l *Limiter) take(ctx context.Context, n float64) error {
+	if err := l.line.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("wait for Telnyx's rate limit: %w", err)
+	}
+	defer l.line.Release(1)
+	for {
+		wait, perSecond := l.tryTake(time.Now(), n)
+		if wait <= 0 {
+			return nil
+		}
+		if endsWithin(ctx, wait) {
+			return fmt.Errorf("wait for Telnyx's rate limit at %.3g calls/s: %w", perSecond, contextError(ctx))
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-l.changed:
+		}
+		timer.Stop()
+	}
+}
+
+// tryTake takes n tokens, or returns how long it is until they may be there.
+func (l *Limiter) tryTake(now time.Time, n float64) (wait time.Duration, perSecond float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Before(l.pausedUntil) {
+		return l.pausedUntil.Sub(now), l.rate
+	}
+	l.fill(now)
+	perSecond = l.rateAt(now)
+	const rounding = 1e-6
+	if l.tokens >= n-rounding {
+		l.tokens -= n
+		return 0, perSecond
+	}
+	wait = time.Duration(math.Ceil((n - l.tokens) / perSecond * float64(time.Second)))
+	if left := l.capUntil.Sub(now); left > 0 && left < wait {
+		wait = left // the rate rises then
+	}
+	return wait, perSecond
+}
+
+// fill adds the tokens of the time since the last call. l.mu is held, as in all
+// that follow.
+func (l *Limiter) fill(now time.Time) {
+	for l.filled.Before(now) {
+		until := now
+		if l.filled.Before(l.capUntil) && l.capUntil.Before(now) {
+			until = l.capUntil
+		}
+		l.tokens = min(burst, l.tokens+l.rateAt(l.filled)*until.Sub(l.filled).Seconds())
+		l.filled = until
+	}
+}
+
+func (l *Limiter) rateAt(at time.Time) float64 {
+	if at.Before(l.capUntil) {
+		return min(l.rate, l.cap)
+	}
+	return l.rate
+}
+
+// observe adjusts the rate to an answer's status and headers.
+func (l *Limiter) observe(status int, h http.Header) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.fill(now)
+	remaining, err := strconv.ParseFloat(h.Get(remainingHeader), 64)
+	reset := seconds(h.Get(resetHeader))
+	limited := err == nil && remaining >= 0 && reset > 0
+	switch {
+	case status == http.StatusTooManyRequests:
+		if !now.Before(l.pausedUntil) && !now.Before(l.halveAfter) {
+			// Several calls in flight that are all answered 429 say the same thing.
+			l.rate = l.bounded(l.rate / 2)
+			l.halveAfter = now.Add(growthTime)
+		}
+		wait := waitAskedFor(status, h, now)
+		if wait <= 0 {
+			wait = defaultPause
+		}
+		l.pause(now, wait)
+	case limited && remaining < 1:
+		l.pause(now, reset)
+	case limited:
+		allowed := share * remaining / reset.Seconds()
+		l.cap, l.capUntil = l.bounded(allowed), now.Add(reset)
+		l.rise(now, status, allowed)
+	default:
+		l.rise(now, status, l.start)
+	}
+	select {
+	case l.changed <- struct{}{}:
+	default: // It is awake already.
+	}
+}
+
+// pause holds everyone until it is over, when one call may pass.
+func (l *Limiter) pause(now time.Time, wait time.Duration) {
+	end := now.Add(min(wait, longestPause))
+	if !end.After(l.pausedUntil) {
+		return
+	}
+	l.pausedUntil, l.filled = end, end
+	l.tokens = min(l.tokens, 1)
+	l.riseAfter = end.Add(growthTime)
+}
+
+func (l *Limiter) rise(now time.Time, status int, goal float64) {
+	if goal > l.rate && status < 500 && !now.Before(l.riseAfter) {
+		l.rate = l.bounded(min(goal, l.rate*growth))
+		l.riseAfter = now.Add(growthTime)
+	}
+}
+
+func (l *Limiter) bounded(perSecond float64) float64 { return min(l.top, max(perSecond, bottomRate)) }
+
+// Rate returns the present rate in calls a second, for metrics. A pause does not
+// show in it.
+func (l *Limiter) Rate() float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rateAt(time.Now())
+}
+
+// Waits returns how long calls had to wait so far, for metrics.
+func (l *Limiter) Waits() Waits {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waits
+}
+
+// endsWithin reports whether ctx has ended, or is certain to before d is over.
+func endsWithin(ctx context.Context, d time.Duration) bool {
+	if ctx.Err() != nil {
+		return true
+	}
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < d
+}
+
+// contextError returns what ended ctx, or what is about to.
+func contextError(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return context.DeadlineExceeded
+}
+
+// sleep waits for d. It returns an error that matches ctx's if ctx ends first,
+// and returns it at once if ctx's deadline comes before d is over.
+func sleep(ctx context.Context, d time.Duration) error {
+	if endsWithin(ctx, d) {
+		return contextError(ctx)
+	}
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,423 @@
+package telnyx
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// What one list may bring at most. An account of 100,000 numbers fits, at 1.5 kB
+// a row on the wire, of which about 200 bytes are kept.
+const (
+	maxListRows  = 150_000
+	maxListText  = 32 << 20  // bytes of text that is kept
+	maxListBytes = 256 << 20 // bytes of the answers
+	// maxListPages is room for 100,000 rows from a server that gives 20 a page.
+	maxListPages = 5000
+	// maxPasses bounds how often a list that does not add up is read.
+	maxPasses = 3
+)
+
+// Rows is a list as it was read.
+type Rows[T any] struct {
+	All []T
+	// Complete says that the list was read until it ended, that its total, if Telnyx
+	// gives one, did not change meanwhile, and that the distinct rows add up to it. Only
+	// then does the absence of a row say something.
+	Complete bool
+	// Why says what a list that is not complete lacks, as part of a sentence.
+	Why string
+	// Pages is how many pages the whole list has, estimated from its total, or how many
+	// were read. It is above the limit that was given if the list was longer than that.
+	Pages int
+
+	perPage int // rows of the fullest page
+}
+
+// keep drops the rows that f does not hold for.
+func (r Rows[T]) keep(f func(T) bool) Rows[T] {
+	kept := r.All[:0:0]
+	for _, row := range r.All {
+		if f(row) {
+			kept = append(kept, row)
+		}
+	}
+	r.All = kept
+	return r
+}
+
+// listing is a list to read.
+type listing[T any] struct {
+	request  request  // without the parameters of paging and sorting
+	optional []string // a parameter and its value, dropped if refused; may be nil
+	sizes    []int    // page sizes to ask for, the preferred one first; 0 asks for none
+	v2       bool     // page[number] and page[size]; else page and recordsPerPage
+	// key tells rows apart. An empty key means that the row is not a record.
+	key func(*T) string
+	// text is how many bytes of text a row holds.
+	text func(*T) int
+	// maxPages ends the reading; zero means no limit but [maxListPages].
+	maxPages int
+	// stop may end the reading after the first page, with the reason; nil never does.
+	stop func(page []T) string
+}
+
+// list reads a list until it is complete, at most three times.
+//
+// Nothing is taken on trust but the rows. The server may give smaller pages than
+// it was asked for, count wrongly, count only its page, or not count at all; it may
+// repeat its last page for ever, and answer 404, 400 or 422 to a page past the end.
+func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) {
+	var rows Rows[T]
+	for range maxPasses {
+		p := pass[T]{listing: l, client: c, habits: c.state().habits(l.request.route), places: make(map[string]struct{}), total: unknown}
+		if err := p.read(ctx); err != nil {
+			return Rows[T]{}, err
+		}
+		if rows = p.result(); rows.Complete || p.stopped {
+			break
+		}
+	}
+	return rows, nil
+}
+
+// wholeList reads a list that is of use only as a whole.
+func wholeList[T any](ctx context.Context, c *Client, l listing[T]) ([]T, error) {
+	rows, err := list(ctx, c, l)
+	if err == nil && !rows.Complete {
+		err = &UnreadableError{Method: l.request.method, Route: l.request.route, Status: http.StatusOK, whole: true,
+			Err: fmt.Errorf("the list is not complete: %s", rows.Why)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return rows.All, nil
+}
+
+// onePage reads the page with that number, from 1, and the total, zero if unknown.
+func onePage[T any](ctx context.Context, c *Client, l listing[T], number int) (rows []T, total int, err error) {
+	p := pass[T]{listing: l, client: c, habits: c.state().habits(l.request.route)}
+	answer, err := p.page(ctx, number)
+	return answer.rows, max(answer.total, 0), err
+}
+
+// unknown is the total of a list that gives none.
+const unknown = -1
+
+// pass is one reading of a list.
+type pass[T any] struct {
+	listing[T]
+	client *Client
+	habits *habits
+
+	paging  paging
+	rows    []T
+	places  map[string]struct{}
+	fullest int // rows of the fullest page
+	pages   int
+	bytes   int
+	kept    int
+	odd     int // rows that are not records
+	total   int
+	changed string
+	why     string
+	stopped bool // on purpose
+}
+
+func (p *pass[T]) read(ctx context.Context) error {
+	for number := 1; ; number++ {
+		answer, err := p.page(ctx, number)
+		if number > 1 && isRefusal(err) {
+			return nil // past the end, if the rest adds up
+		}
+		if err != nil {
+			return err
+		}
+		done, err := p.add(answer)
+		if err != nil || done {
+			return err
+		}
+		if number == maxListPages {
+			return p.tooLong("%d pages", maxListPages)
+		}
+		if p.stop != nil && number == 1 {
+			p.why = p.stop(answer.rows)
+		}
+		// One page more than allowed may be read: it may be the empty one at the end.
+		if p.maxPages > 0 && (p.needed() > p.maxPages || number > p.maxPages) {
+			p.why = fmt.Sprintf("it has more than %d pages", p.maxPages)
+		}
+		if p.why != "" {
+			p.stopped = true
+			return nil
+		}
+	}
+}
+
+// page reads one page. With the first one it finds out what page size and sorting
+// Telnyx takes.
+func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
+	for {
+		if p.pages == 0 {
+			p.paging = p.habits.paging()
+		}
+		answer, err := readPage[T](ctx, p.client, p.withPaging(number))
+		if err == nil {
+			p.habits.works(p.paging)
+		}
+		if err == nil || p.pages > 0 || !isRefusal(err) || Is404(err) || p.habits.proven() {
+			return answer, err
+		}
+		if p.isFiltered() {
+			// Is it the filter, or the page size? The list without a filter shows it.
+			plain := pass[T]{listing: p.withoutFilter(), client: p.client, habits: p.habits}
+			if _, err := plain.page(ctx, 1); err != nil {
+				return page[T]{}, err
+			}
+			continue
+		}
+		if !p.habits.refused(p.paging, len(p.sizes), p.blames(err)) {
+			return answer, err
+		}
+	}
+}
+
+func (p *pass[T]) withPaging(number int) request {
+	r, query := p.request, url.Values{}
+	maps.Copy(query, r.query)
+	numberParam, sizeParam := "page", "recordsPerPage"
+	if p.v2 {
+		numberParam, sizeParam = "page[number]", "page[size]"
+	}
+	query.Set(numberParam, strconv.Itoa(number))
+	if size := p.sizes[min(p.paging.size, len(p.sizes)-1)]; size > 0 {
+		query.Set(sizeParam, strconv.Itoa(size))
+	}
+	if p.optional != nil && !p.paging.bare {
+		query.Set(p.optional[0], p.optional[1])
+	}
+	r.query = query
+	return r
+}
+
+func (p *pass[T]) isFiltered() bool {
+	for key := range p.request.query {
+		if strings.HasPrefix(key, "filter") {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *pass[T]) withoutFilter() listing[T] {
+	l := p.listing
+	l.request.query = maps.Clone(l.request.query)
+	maps.DeleteFunc(l.request.query, func(key string, _ []string) bool { return strings.HasPrefix(key, "filter") })
+	return l
+}
+
+// add takes in the rows of a page, and reports whether the list ends with it.
+func (p *pass[T]) add(answer page[T]) (done bool, err error) {
+	p.pages++
+	p.bytes += answer.bytes
+	before := len(p.rows)
+	for i := range answer.rows {
+		row := &answer.rows[i]
+		key := p.key(row)
+		if key == "" {
+			p.odd++
+			continue
+		}
+		if _, ok := p.places[key]; ok {
+			continue
+		}
+		p.places[key] = struct{}{}
+		p.rows = append(p.rows, *row)
+		p.kept += p.text(row) + len(key)
+	}
+	switch {
+	case len(p.rows)+p.odd > maxListRows:
+		return false, p.tooLong("%d rows", maxListRows)
+	case p.bytes > maxListBytes:
+		return false, p.tooLong("%d MiB", maxListBytes>>20)
+	case p.kept > maxListText:
+		return false, p.tooLong("%d MiB of text", maxListText>>20)
+	}
+	fresh := len(p.rows) - before
+	counts := p.count(answer, fresh)
+	short := len(answer.rows) < p.fullest
+	p.fullest = max(p.fullest, len(answer.rows))
+	switch {
+	case len(answer.rows) == 0, fresh == 0:
+		return true, nil
+	case p.total != unknown && counts:
+		return len(p.rows) >= p.total, nil
+	}
+	return p.total == unknown && short, nil
+}
+
+// count takes in the total that a page gives, and reports whether totals are known
+// to count the whole list, not just their page.
+func (p *pass[T]) count(answer page[T], fresh int) (counts bool) {
+	told := answer.total
+	if told < len(answer.rows) {
+		told = unknown // it counts something else
+	}
+	if told > len(answer.rows) && len(answer.rows) > 0 {
+		p.habits.countsAll()
+	}
+	counts = p.habits.totals() == totalsOfAll
+	if p.pages > 1 && fresh > 0 && !counts && p.total != unknown && len(p.rows) > p.total {
+		p.habits.countsPage()
+		p.total = unknown
+	}
+	if told == unknown || p.habits.totals() == totalsOfPage {
+		return counts
+	}
+	if counts && p.total != unknown && told != p.total {
+		p.changed = fmt.Sprintf("its total changed from %d to %d while it was read", p.total, told)
+	}
+	if counts || p.total == unknown && p.pages == 1 {
+		p.total = told
+	}
+	return counts
+}
+
+// needed returns how many pages the list has by its total, or zero.
+func (p *pass[T]) needed() int {
+	if p.total == unknown || p.fullest == 0 || p.habits.totals() != totalsOfAll {
+		return 0
+	}
+	return (p.total + p.fullest - 1) / p.fullest
+}
+
+func (p *pass[T]) result() Rows[T] {
+	r := Rows[T]{All: p.rows, Pages: max(p.pages, p.needed()), Why: p.why, perPage: p.fullest}
+	switch {
+	case p.stopped:
+	case p.changed != "":
+		r.Why = p.changed
+	case p.odd > 0:
+		r.Why = fmt.Sprintf("%d of its rows are not readable", p.odd)
+	case p.total != unknown && p.total != len(p.rows):
+		r.Why = fmt.Sprintf("it has %d distinct rows where Telnyx counts %d", len(p.rows), p.total)
+	default:
+		r.Complete = true
+	}
+	return r
+}
+
+func (p *pass[T]) tooLong(format string, bound int) error {
+	r := p.request
+	return &UnreadableError{
+		Method: r.method, Route: r.route, Status: http.StatusOK, whole: true,
+		Err: fmt.Errorf("the list is longer than "+format, bound),
+	}
+}
+
+// readPage reads one page of a list.
+func readPage[T any](ctx context.Context, c *Client, r request) (page[T], error) {
+	return call(ctx, c, r, func(page[T]) error { return nil })
+}
+
+// blames reports whether a refusal names the optional parameter.
+func (p *pass[T]) blames(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	if !ok || p.optional == nil {
+		return false
+	}
+	name, _, _ := strings.Cut(p.optional[0], "[")
+	return strings.Contains(strings.ToLower(e.Error()), name)
+}
+
+// page is one page of a list in whatever container: {"records":[…],"totalRecords":…}
+// of 10DLC, {"data":[…],"meta":{…}} of v2, a bare list, or an object with one list.
+type page[T any] struct {
+	rows  []T
+	total int // unknown if not given
+	bytes int
+}
+
+// UnmarshalJSON decodes all of these. An answer without a list is an error, not an
+// empty list.
+func (p *page[T]) UnmarshalJSON(data []byte) error {
+	rows, total, err := listIn(data)
+	if err != nil {
+		return err
+	}
+	p.total, p.bytes = total, len(data)
+	if isNull(rows) {
+		return nil
+	}
+	// One by one, so that an answer of millions of empty rows cannot fill memory.
+	decoder := json.NewDecoder(bytes.NewReader(rows))
+	if _, err := decoder.Token(); err != nil {
+		return err
+	}
+	for decoder.More() {
+		if len(p.rows) > maxListRows {
+			return fmt.Errorf("it has more than %d rows", maxListRows)
+		}
+		var row T
+		if decoder.Decode(&row) != nil {
+			var none T
+			row = none // not a record: its key is empty
+		}
+		p.rows = append(p.rows, row)
+	}
+	return nil
+}
+
+// listIn finds the list in an answer, and its total.
+func listIn(data []byte) (rows json.RawMessage, total int, err error) {
+	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '[' {
+		return trimmed, unknown, nil
+	}
+	top, err := asRecord(data)
+	if err != nil {
+		return nil, 0, err
+	}
+	total = totalIn(top)
+	for _, key := range []string{"meta", "pagination", "page"} {
+		if inner, err := asRecord(top[key]); err == nil && total == unknown {
+			total = totalIn(inner)
+		}
+	}
+	for _, key := range []string{"records", "data", "results", "items"} {
+		if raw, ok := top[key]; ok && (isNull(raw) || raw[0] == '[') {
+			return raw, total, nil
+		}
+		if raw := top[key]; len(raw) > 0 && raw[0] == '{' {
+			rows, innerTotal, err := listIn(raw)
+			return rows, max(total, innerTotal), err
+		}
+	}
+	for _, raw := range top {
+		if len(raw) > 0 && raw[0] == '[' {
+			if rows != nil {
+				return nil, 0, errors.New("it has more than one list")
+			}
+			rows = raw
+		}
+	}
+	if rows == nil {
+		return nil, 0, errors.New("it has no list")
+	}
+	return rows, total, nil
+}
+
+func totalIn(fields record) int {
+	for _, key := range []string{"totalrecords", "totalresults", "totalcount", "totalitems", "total"} {
+		if n, err := strconv.Atoi(object(fields).scalar(key)); err == nil && n >= 0 {
+			return n
+		}
+	}
+	return unknown
+}

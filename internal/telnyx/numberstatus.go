@@ -1,0 +1,144 @@
+package telnyx
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// statusFor is how long a status is used.
+	statusFor = time.Minute
+	// fewStatuses is for how many numbers of a large account the status is asked for
+	// one by one.
+	fewStatuses = 4
+)
+
+// otherStatuses are the published statuses of numbers that do not work yet, or any
+// more, in the order in which they are asked for.
+var otherStatuses = []string{
+	"port-pending", "ported-out", "purchase-pending", "port-out-pending", "port-failed", "purchase-failed", "deleted", "emergency-only",
+}
+
+// statusKnowledge is what is known of the statuses of numbers.
+type statusKnowledge struct {
+	read   time.Time         // when the oldest of known was
+	known  map[string]string // replaced, never changed
+	all    bool              // known has the whole account
+	failed time.Time         // when the list was last refused
+	filter formState         // whether filter[status] works
+}
+
+func (k statusKnowledge) says() (says []string) {
+	if !k.failed.IsZero() {
+		says = append(says, "GET /phone_numbers cannot be read, so that the status of numbers is unknown.")
+	}
+	if k.filter == formIgnored {
+		says = append(says, "Telnyx does not understand filter[status] in the list of numbers.")
+	}
+	return says
+}
+
+// statusRead is a read of statuses that runs beside another one.
+type statusRead struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	known  map[string]string
+}
+
+// beginStatuses begins to read the statuses of numbers, which are sorted. It must be
+// cancelled or waited for.
+func (c *Client) beginStatuses(ctx context.Context, wanted []string) *statusRead {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &statusRead{done: make(chan struct{})}
+	r.cancel = func() {
+		cancel()
+		<-r.done
+	}
+	go func() {
+		defer close(r.done)
+		r.known = c.statuses(ctx, wanted)
+	}()
+	return r
+}
+
+func (r *statusRead) wait() map[string]string {
+	<-r.done
+	return r.known
+}
+
+// statuses returns what Telnyx says of the statuses. A status that cannot be read is
+// left out; nothing depends on all of them.
+func (c *Client) statuses(ctx context.Context, wanted []string) map[string]string {
+	k := c.state().numberKnowledge().statuses
+	if recent(k.read, statusFor) && (k.all || !slices.ContainsFunc(wanted, func(n string) bool { _, ok := k.known[n]; return !ok })) {
+		return k.known
+	}
+	if recent(k.failed, accountListFor) {
+		return nil
+	}
+	var mu sync.Mutex
+	known := make(map[string]string)
+	add := func(rows []Number) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, n := range rows {
+			if n.Status != "" {
+				known[n.PhoneNumber] = n.Status
+			}
+		}
+	}
+	rows, err := list(ctx, c, statusList(nil, pagesFor(len(wanted))))
+	if err != nil {
+		if _, refused := asAnswer(err); refused {
+			c.state().setStatuses(statusKnowledge{failed: time.Now()})
+		}
+		return nil
+	}
+	add(rows.All)
+	switch {
+	case rows.Complete:
+	case len(wanted) <= fewStatuses:
+		var group sync.WaitGroup
+		for _, number := range wanted {
+			group.Go(func() {
+				rows, err := list(ctx, c, statusList(url.Values{"filter[phone_number]": {digits(number)}}, 1))
+				if err == nil {
+					add(rows.All)
+				}
+			})
+		}
+		group.Wait()
+	case k.filter != formIgnored:
+		// A few calls, growing with what is asked for: only a row says something here.
+		for _, status := range otherStatuses[:min(2+len(wanted)/200, len(otherStatuses))] {
+			rows, err := list(ctx, c, statusList(url.Values{"filter[status]": {status}}, pagesFor(len(wanted))))
+			if err != nil {
+				break
+			}
+			add(rows.All)
+			if slices.ContainsFunc(rows.All, func(n Number) bool { return canonicalWord(n.Status) != canonicalWord(status) }) {
+				k.filter = formIgnored
+				break
+			}
+		}
+	}
+	c.state().setStatuses(statusKnowledge{read: time.Now(), known: known, all: rows.Complete, filter: k.filter})
+	return known
+}
+
+func (s *learned) setStatuses(k statusKnowledge) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.numbers.statuses = k
+}
+
+// statusList lists the account's numbers. Without its parameter, a failure to read
+// messaging profiles is a 503.
+func statusList(filter url.Values, maxPages int) listing[Number] {
+	l := numberList(numbersRoute, filter, maxPages)
+	l.optional = []string{"handle_messaging_profile_error", "true"}
+	return l
+}
