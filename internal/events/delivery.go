@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -12,7 +13,7 @@ import (
 // Delivery is one message in the hands of this process. It stays open, and the
 // server is told so, until Done, Retry or DeadLetter is called. When that call
 // fails the server delivers the message again after [Timing.AckWait]; when it
-// succeeds, a later call does nothing. Safe for concurrent use.
+// succeeds, or the consumer was lost, a later call does nothing. Safe for concurrent use.
 type Delivery struct {
 	// Kind, Type and About are read off the subject: why the message came, the
 	// event's type, and the id of the campaign, brand or plan; empty when there
@@ -43,6 +44,8 @@ type Delivery struct {
 	// while a dead letter is stored: signs of life continue meanwhile.
 	sending sync.Mutex
 	settled bool
+	// void says that the consumer that handed it over is gone: nothing settles it any more.
+	void atomic.Bool
 }
 
 func newDelivery(msg jetstream.Msg, consumer *Consumer) (*Delivery, error) {
@@ -124,7 +127,7 @@ func ready() error { return nil }
 func (d *Delivery) settle(what string, prepare, send func() error) error {
 	d.settling.Lock()
 	defer d.settling.Unlock()
-	if d.settled { // written only with settling locked
+	if d.settled || d.void.Load() { // settled is written only with settling locked
 		return nil
 	}
 	defer d.consumer.forget(d)
@@ -153,7 +156,7 @@ func (d *Delivery) stillOpen() error {
 		return nil
 	}
 	defer d.sending.Unlock()
-	if d.settled {
+	if d.settled || d.void.Load() {
 		return nil
 	}
 	return d.msg.InProgress()
