@@ -15,28 +15,35 @@ import (
 // Timing is how fast the consumer notices that a process has gone. The zero
 // value means the defaults, which are right outside of tests. All processes
 // that share a consumer must use the same.
+//
+// With the defaults a standby works within 6 s of the other process's SIGKILL: the pin
+// ends PinnedTTL (3 s) after its last pull, the standby's pull is served within
+// PullExpiry (1 s), and what was open comes again AckWait (4 s) after its last
+// heartbeat, which runs at the same time. A process that stalls for 3 s loses the pin,
+// which is safe: each write is claimed in the ledger first.
 type Timing struct {
 	// AckWait is how long the server waits for a sign of life about an open
-	// delivery before it delivers the message again. Default 15 s: three
+	// delivery before it delivers the message again. Default 4 s: three
 	// heartbeats, so that one lost heartbeat is no redelivery.
 	AckWait time.Duration
 	// PinnedTTL is how long the server keeps the consumer pinned to a process
-	// that no longer pulls. Default 10 s, so that a standby takes over within 20.
+	// that no longer pulls. Default 3 s: three pulls.
 	PinnedTTL time.Duration
 	// PullExpiry is how long one pull request stands. It must be well below
-	// PinnedTTL: only a new pull request renews the pin. Default 3 s, at least 1.
+	// PinnedTTL: only a new pull request renews the pin. Default 1 s, which is the
+	// least.
 	PullExpiry time.Duration
 }
 
 func (t Timing) withDefaults() Timing {
 	if t.AckWait == 0 {
-		t.AckWait = 15 * time.Second
+		t.AckWait = 4 * time.Second
 	}
 	if t.PinnedTTL == 0 {
-		t.PinnedTTL = 10 * time.Second
+		t.PinnedTTL = 3 * time.Second
 	}
 	if t.PullExpiry == 0 {
-		t.PullExpiry = 3 * time.Second
+		t.PullExpiry = time.Second
 	}
 	return t
 }
@@ -55,6 +62,9 @@ const (
 	// goneTimeout bounds the question whether the consumer is there: nothing is pulled
 	// meanwhile.
 	goneTimeout = time.Second
+	// rejoinPatience is how long a consumer that was lost is made again before Run ends
+	// with the reason.
+	rejoinPatience = 10 * time.Second
 	// releaseTimeout bounds the goodbye to a server that may be gone.
 	releaseTimeout = 3 * time.Second
 	// headerPinID is JetStream's name for the pin in a delivered message.
@@ -64,14 +74,17 @@ const (
 // Consumer pulls messages for the assigner and keeps them open until they are
 // settled. Make one with [NewConsumer]; use it once.
 type Consumer struct {
+	js        jetstream.JetStream
 	publisher *Publisher
-	stream    jetstream.Stream
-	consumer  jetstream.Consumer
 	timing    Timing
 	onError   func(error)
 
-	mu   sync.Mutex
-	open map[*Delivery]struct{}
+	mu sync.Mutex
+	// joined is the durable consumer as it was made or found, and created when that was:
+	// one that was lost and made again is another one.
+	joined  jetstream.Consumer
+	created time.Time
+	open    map[*Delivery]struct{}
 	// pin is the id under which the server pinned the consumer to this process,
 	// as the latest delivery told it.
 	pin string
@@ -82,23 +95,50 @@ type Consumer struct {
 // consumer, such as a heartbeat that could not be sent, go to onError, which
 // must be safe for concurrent use.
 func NewConsumer(ctx context.Context, js jetstream.JetStream, timing Timing, onError func(error)) (*Consumer, error) {
-	timing = timing.withDefaults()
-	stream, err := js.Stream(ctx, StreamEvents)
-	if err != nil {
-		return nil, fmt.Errorf("look up stream %s: %w", StreamEvents, err)
-	}
-	consumer, err := stream.CreateOrUpdateConsumer(ctx, consumerConfig(timing))
-	if err != nil {
-		return nil, fmt.Errorf("create consumer %s: %w", ConsumerAssigner, err)
-	}
-	return &Consumer{
+	c := &Consumer{
+		js:        js,
 		publisher: NewPublisher(js),
-		stream:    stream,
-		consumer:  consumer,
-		timing:    timing,
+		timing:    timing.withDefaults(),
 		onError:   onError,
 		open:      make(map[*Delivery]struct{}),
-	}, nil
+	}
+	if err := c.join(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// join makes or finds the durable consumer.
+func (c *Consumer) join(ctx context.Context) error {
+	joined, err := c.js.CreateOrUpdateConsumer(ctx, StreamEvents, consumerConfig(c.timing))
+	if err != nil {
+		return fmt.Errorf("create consumer %s: %w", ConsumerAssigner, err)
+	}
+	c.joinedAs(joined)
+	return nil
+}
+
+// joinedAs notes the consumer that the server has now. If it is another one than before,
+// the open deliveries are forgotten: what settles them would settle other messages of the
+// same numbers, and what is in the stream comes again.
+func (c *Consumer) joinedAs(consumer jetstream.Consumer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	created := consumer.CachedInfo().Created
+	if !c.created.IsZero() && !created.Equal(c.created) {
+		for d := range c.open {
+			d.void.Store(true)
+		}
+		clear(c.open)
+		c.pin = ""
+	}
+	c.joined, c.created = consumer, created
+}
+
+func (c *Consumer) current() jetstream.Consumer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.joined
 }
 
 func consumerConfig(timing Timing) jetstream.ConsumerConfig {
@@ -118,9 +158,10 @@ func consumerConfig(timing Timing) jetstream.ConsumerConfig {
 	}
 }
 
-// Run pulls messages and hands each to handle until ctx ends or the consumer is
-// gone. Handle must not block: it takes the delivery and settles it later,
-// from any goroutine.
+// Run pulls messages and hands each to handle until ctx ends. Handle must not block: it
+// takes the delivery and settles it later, from any goroutine. A consumer that was lost
+// while it runs is made again, and delivers all that the stream has; Run returns an error
+// when that fails for 10 s.
 //
 // When ctx ends, Run stops pulling and calls drain, which must return when all
 // work on deliveries has stopped; heartbeats go on meanwhile. What is still open
@@ -138,7 +179,36 @@ func (c *Consumer) Run(ctx context.Context, handle func(*Delivery), drain func()
 }
 
 func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
-	messages, err := c.consumer.Messages(
+	for {
+		err := c.pullUntilGone(ctx, handle)
+		if ctx.Err() != nil || !isGone(err) {
+			return err
+		}
+		c.onError(err)
+		if err := c.rejoin(ctx); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// rejoin makes a lost consumer again, which needs its stream: see [EnsureStreams].
+func (c *Consumer) rejoin(ctx context.Context) error {
+	for deadline := time.Now().Add(rejoinPatience); ; {
+		asking, cancel := context.WithTimeout(ctx, goneTimeout)
+		err := c.join(asking)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("a lost consumer could not be made again in %s: %w", rejoinPatience, err)
+		}
+		sleep(ctx, pause)
+	}
+}
+
+func (c *Consumer) pullUntilGone(ctx context.Context, handle func(*Delivery)) error {
+	messages, err := c.current().Messages(
 		jetstream.PullPriorityGroup(priorityGroup),
 		jetstream.PullMaxMessages(pullBatch),
 		jetstream.PullExpiry(c.timing.PullExpiry),
@@ -175,19 +245,25 @@ func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
 	}
 }
 
-// gone returns an error if the server says that the consumer is not there any more: who
-// asks for messages of one that was lost with the server's disk is told nothing.
-func (c *Consumer) gone(ctx context.Context) (err error) {
+// gone returns an error if the server says that the consumer is not there any more, or is
+// another one: whoever asks for messages of one that was lost gets no answer.
+func (c *Consumer) gone(ctx context.Context) error {
+	var lost error
 	for range 2 { // one that a cluster moves may be away for a moment
 		asking, cancel := context.WithTimeout(ctx, goneTimeout)
-		_, err = c.consumer.Info(asking)
+		found, err := c.js.Consumer(asking, StreamEvents, ConsumerAssigner)
 		cancel()
+		if err == nil {
+			c.joinedAs(found)
+			return nil
+		}
 		if !isGone(err) {
 			return nil
 		}
+		lost = err
 		sleep(ctx, pause)
 	}
-	return fmt.Errorf("pull from consumer %s, which is gone: %w", ConsumerAssigner, err)
+	return fmt.Errorf("pull from consumer %s, which is gone: %w", ConsumerAssigner, lost)
 }
 
 func isGone(err error) bool {
@@ -219,13 +295,21 @@ func (c *Consumer) release() error {
 	defer cancel()
 	state, err := c.State(ctx)
 	if err == nil && state.Pinned {
-		err = c.stream.UnpinConsumer(ctx, ConsumerAssigner, priorityGroup)
+		err = c.unpin(ctx)
 	}
 	errs := []error{err}
 	for _, delivery := range c.openDeliveries() {
 		errs = append(errs, delivery.Retry(0))
 	}
 	return errors.Join(errs...)
+}
+
+func (c *Consumer) unpin(ctx context.Context) error {
+	stream, err := c.js.Stream(ctx, StreamEvents)
+	if err != nil {
+		return fmt.Errorf("look up stream %s: %w", StreamEvents, err)
+	}
+	return stream.UnpinConsumer(ctx, ConsumerAssigner, priorityGroup)
 }
 
 // ConsumerState is how far the consumer is, over all processes that share it.
@@ -240,7 +324,7 @@ type ConsumerState struct {
 
 // State asks the server how far the consumer is.
 func (c *Consumer) State(ctx context.Context) (ConsumerState, error) {
-	info, err := c.consumer.Info(ctx)
+	info, err := c.current().Info(ctx)
 	if err != nil {
 		return ConsumerState{}, fmt.Errorf("look up consumer %s: %w", ConsumerAssigner, err)
 	}

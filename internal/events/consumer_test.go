@@ -14,8 +14,7 @@ import (
 	"greenlight/internal/natstest"
 )
 
-// A server that comes back without its disk knows of no consumer, and tells whoever goes on
-// pulling nothing. He must end, so that he is started anew and makes all of it again.
+// A server that comes back without its disk has no stream, and nobody makes one here.
 func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
 	port := natstest.FreePort(t)
 	serve := func() (stop func()) {
@@ -67,5 +66,42 @@ func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
 		t.Error("it still pulls from a consumer that is gone")
 		cancel()
 		<-ended
+	}
+}
+
+// What was open when the consumer was lost must not settle a message of the new one.
+func TestConsumer_IsMadeAgain(t *testing.T) {
+	for name, lose := range map[string]func(context.Context, jetstream.JetStream) error{
+		"the consumer": func(ctx context.Context, js jetstream.JetStream) error {
+			return js.DeleteConsumer(ctx, events.StreamEvents, events.ConsumerAssigner)
+		},
+		"its stream": func(ctx context.Context, js jetstream.JetStream) error {
+			return errors.Join(js.DeleteStream(ctx, events.StreamEvents), events.EnsureStreams(ctx, js, 1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			js, _ := startStreams(t)
+			publish(t, js, "id-1")
+			deliveries, _ := run(t, js)
+			lost := next(t, deliveries, 5*time.Second)
+			if err := lose(t.Context(), js); err != nil {
+				t.Fatal(err)
+			}
+			publish(t, js, "id-2")
+			again := next(t, deliveries, 10*time.Second)
+			if err := lost.Done(); err != nil {
+				t.Errorf("settling what is gone: %v, want nothing to happen", err)
+			}
+			consumer, err := js.Consumer(t.Context(), events.StreamEvents, events.ConsumerAssigner)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := consumer.CachedInfo().AckFloor.Stream; got != 0 {
+				t.Errorf("the new consumer's acknowledgements are at %d, want 0", got)
+			}
+			if err := again.Done(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -12,7 +13,7 @@ import (
 // Delivery is one message in the hands of this process. It stays open, and the
 // server is told so, until Done, Retry or DeadLetter is called. When that call
 // fails the server delivers the message again after [Timing.AckWait]; when it
-// succeeds, a later call does nothing. Safe for concurrent use.
+// succeeds, or the consumer was lost, a later call does nothing. Safe for concurrent use.
 type Delivery struct {
 	// Kind, Type and About are read off the subject: why the message came, the
 	// event's type, and the id of the campaign, brand or plan; empty when there
@@ -23,7 +24,7 @@ type Delivery struct {
 	// Subject and Sequence are the message's place in the stream.
 	Subject  string
 	Sequence uint64
-	// StoredAt is when the stream took the message.
+	// StoredAt is when the stream took the message, by the server's clock; see Age.
 	StoredAt time.Time
 	// Attempt counts the deliveries of the message, this one included: 1 is the
 	// first.
@@ -37,8 +38,14 @@ type Delivery struct {
 
 	msg      jetstream.Msg
 	consumer *Consumer
+	// settling lets one call at a time settle the delivery.
 	settling sync.Mutex
-	settled  bool
+	// sending guards settled and is locked only for the last message to the server, never
+	// while a dead letter is stored: signs of life continue meanwhile.
+	sending sync.Mutex
+	settled bool
+	// void says that the consumer that handed it over is gone: nothing settles it any more.
+	void atomic.Bool
 }
 
 func newDelivery(msg jetstream.Msg, consumer *Consumer) (*Delivery, error) {
@@ -73,19 +80,19 @@ func (d *Delivery) TraceParent() string {
 
 // Done acknowledges the message: what it asked for is done and stored.
 func (d *Delivery) Done() error {
-	return d.settle("acknowledge", d.msg.Ack)
+	return d.settle("acknowledge", ready, d.msg.Ack)
 }
 
 // Retry gives the message back, to be delivered again after the delay.
 func (d *Delivery) Retry(after time.Duration) error {
-	return d.settle("give back", func() error { return d.msg.NakWithDelay(max(after, 0)) })
+	return d.settle("give back", ready, func() error { return d.msg.NakWithDelay(max(after, 0)) })
 }
 
 // DeadLetter stores the message among the dead letters and only then tells the
 // server not to deliver it again. When storing fails the message stays open.
 func (d *Delivery) DeadLetter(ctx context.Context, reason, detail string) error {
-	return d.settle("dead-letter", func() error {
-		err := d.consumer.publisher.DeadLetter(ctx, DeadLetter{
+	store := func() error {
+		return d.consumer.publisher.DeadLetter(ctx, DeadLetter{
 			Origin:         ConsumerAssigner,
 			Reason:         reason,
 			Detail:         detail,
@@ -96,35 +103,60 @@ func (d *Delivery) DeadLetter(ctx context.Context, reason, detail string) error 
 			Header:         d.Header,
 			Body:           d.Body,
 		})
-		if err != nil {
-			return err
-		}
-		return d.msg.TermWithReason(reason)
-	})
+	}
+	return d.settle("dead-letter", store, func() error { return d.msg.TermWithReason(reason) })
 }
 
-// settle runs the one call that ends the delivery. If the call fails the delivery
-// is forgotten all the same: without signs of life the server delivers the message
-// again, and whatever failed is tried again then.
-func (d *Delivery) settle(what string, call func() error) error {
+// Age returns how long ago the server stored the message. Both times are the server's,
+// so that a clock of ours that is wrong does not matter. It asks the server for its time
+// at most once a minute.
+func (d *Delivery) Age(ctx context.Context) (time.Duration, error) {
+	now, err := d.consumer.publisher.serverTime(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("age of message %d: %w", d.Sequence, err)
+	}
+	return now.Sub(d.StoredAt), nil
+}
+
+// ready is the preparation of a delivery that needs none to be settled.
+func ready() error { return nil }
+
+// settle prepares and then sends the one message that ends the delivery. If either fails
+// the delivery is forgotten all the same: without signs of life the server delivers the
+// message again, and whatever failed is tried again then.
+func (d *Delivery) settle(what string, prepare, send func() error) error {
 	d.settling.Lock()
 	defer d.settling.Unlock()
-	if d.settled {
+	if d.settled || d.void.Load() { // settled is written only with settling locked
 		return nil
 	}
-	d.consumer.forget(d)
-	if err := call(); err != nil {
+	defer d.consumer.forget(d)
+	err := prepare()
+	if err == nil {
+		err = d.end(send)
+	}
+	if err != nil {
 		return fmt.Errorf("%s message %d (%s): %w", what, d.Sequence, d.Subject, err)
 	}
-	d.settled = true
 	return nil
 }
 
-// stillOpen tells the server that the message is being worked on.
+func (d *Delivery) end(send func() error) error {
+	d.sending.Lock()
+	defer d.sending.Unlock()
+	err := send()
+	d.settled = err == nil
+	return err
+}
+
+// stillOpen tells the server that the message is being worked on. It does not wait for
+// one that is being settled: the other deliveries' signs of life come after it.
 func (d *Delivery) stillOpen() error {
-	d.settling.Lock()
-	defer d.settling.Unlock()
-	if d.settled {
+	if !d.sending.TryLock() {
+		return nil
+	}
+	defer d.sending.Unlock()
+	if d.settled || d.void.Load() {
 		return nil
 	}
 	return d.msg.InProgress()

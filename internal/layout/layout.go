@@ -37,13 +37,16 @@ type Kept struct {
 }
 
 // Of looks at the stream of that name, which need not be there, and returns what to
-// create or update it with. Replicas 0 means 1. A stream that cannot be looked at is
-// taken for absent: making it tells what is wrong.
+// create or update it with. Replicas 0 means 1. Only the server's answer that there is no
+// such stream counts as absent: with any other error nobody knows what would be taken away.
 func Of(ctx context.Context, js jetstream.JetStream, stream string, replicas int) (Kept, error) {
 	kept := Kept{Replicas: max(replicas, 1), Metadata: map[string]string{key: strconv.Itoa(Version)}}
 	standing, err := js.Stream(ctx, stream)
-	if err != nil {
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return kept, nil
+	}
+	if err != nil {
+		return kept, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
 	config := standing.CachedInfo().Config
 	if err := check(config); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
@@ -50,5 +51,17 @@ func TestOf_TakesWhatIsNotThereForNew(t *testing.T) {
 	kept, err := layout.Of(t.Context(), natstest.JetStream(t, natstest.Embedded(t)), "ABSENT", 3)
 	if err != nil || kept.Replicas != 3 {
 		t.Errorf("got %+v, %v, want three copies", kept, err)
+	}
+}
+
+func TestOf_ReturnsAnyOtherError(t *testing.T) {
+	nc := natstest.Connect(t, natstest.Embedded(t))
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc.Close()
+	if kept, err := layout.Of(t.Context(), js, "S", 3); !errors.Is(err, nats.ErrConnectionClosed) {
+		t.Errorf("got %+v, %v, want the error of the connection", kept, err)
 	}
 }

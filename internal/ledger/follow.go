@@ -110,6 +110,9 @@ func (m *mirror) takeNumber(kve jetstream.KeyValueEntry) error {
 }
 
 func (m *mirror) takeLook(kve jetstream.KeyValueEntry) error {
+	if !isRecord(kve.Key()) {
+		return nil
+	}
 	if kve.Operation() != jetstream.KeyValuePut {
 		delete(m.looks, kve.Key())
 		return nil

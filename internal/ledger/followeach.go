@@ -109,6 +109,9 @@ func (f following) campaign(kve jetstream.KeyValueEntry) error {
 }
 
 func (f following) look(kve jetstream.KeyValueEntry) error {
+	if !isRecord(kve.Key()) {
+		return nil
+	}
 	var next look
 	if err := unmarshal(kve, &next); err != nil {
 		return err

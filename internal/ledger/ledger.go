@@ -30,6 +30,8 @@ const (
 	// maxRecord is far over the size of a record, which is about 500 bytes;
 	// Telnyx's own words in it are cut before.
 	maxRecord = 16 << 10
+	// maxHold is the bound in the bucket that has the hold: some 1,500 campaigns one by one.
+	maxHold = 512 << 10
 	// keysPerWatch is how many keys are read at once; each is a subject in the
 	// request.
 	keysPerWatch = 100
@@ -45,6 +47,7 @@ var ErrChanged = errors.New("record changed since it was read")
 
 // Ledger reads and writes the records. Safe for concurrent use.
 type Ledger struct {
+	js        jetstream.JetStream
 	campaigns jetstream.KeyValue
 	numbers   jetstream.KeyValue
 	// looks has the next look of campaigns whose record says nothing else that is
@@ -62,15 +65,15 @@ type look struct {
 // Create opens the ledger and makes its buckets if they are not there. Replicas
 // is 1 for one server and 3 for a cluster; 0 means 1.
 func Create(ctx context.Context, js jetstream.JetStream, replicas int) (*Ledger, error) {
-	var l Ledger
+	l := Ledger{js: js}
 	var err error
-	if l.campaigns, err = createBucket(ctx, js, bucketCampaigns, historyCampaigns, replicas); err != nil {
+	if l.campaigns, err = createBucket(ctx, js, bucketCampaigns, historyCampaigns, maxRecord, replicas); err != nil {
 		return nil, err
 	}
-	if l.numbers, err = createBucket(ctx, js, bucketNumbers, historyNumbers, replicas); err != nil {
+	if l.numbers, err = createBucket(ctx, js, bucketNumbers, historyNumbers, maxRecord, replicas); err != nil {
 		return nil, err
 	}
-	if l.looks, err = createBucket(ctx, js, bucketLooks, historyLooks, replicas); err != nil {
+	if l.looks, err = createBucket(ctx, js, bucketLooks, historyLooks, maxHold, replicas); err != nil {
 		return nil, err
 	}
 	return &l, nil
@@ -79,7 +82,7 @@ func Create(ctx context.Context, js jetstream.JetStream, replicas int) (*Ledger,
 // Open opens the ledger for reading. It fails with an error that matches
 // [jetstream.ErrBucketNotFound] when no assigner ever ran.
 func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
-	var l Ledger
+	l := Ledger{js: js}
 	var err error
 	if l.campaigns, err = js.KeyValue(ctx, bucketCampaigns); err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", bucketCampaigns, err)
@@ -94,7 +97,7 @@ func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
 	return &l, nil
 }
 
-func createBucket(ctx context.Context, js jetstream.JetStream, name string, history uint8, replicas int) (jetstream.KeyValue, error) {
+func createBucket(ctx context.Context, js jetstream.JetStream, name string, history uint8, maxValue int32, replicas int) (jetstream.KeyValue, error) {
 	kept, err := layout.Of(ctx, js, "KV_"+name, replicas)
 	if err != nil {
 		return nil, err
@@ -103,7 +106,7 @@ func createBucket(ctx context.Context, js jetstream.JetStream, name string, hist
 		Bucket:       name,
 		Description:  "Greenlight's ledger",
 		History:      history,
-		MaxValueSize: maxRecord,
+		MaxValueSize: maxValue,
 		Storage:      jetstream.FileStorage,
 		Replicas:     kept.Replicas,
 		Metadata:     kept.Metadata,

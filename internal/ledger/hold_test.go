@@ -1,0 +1,215 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/natstest"
+)
+
+var (
+	ann = ledger.HeldBy{By: "ann@ops-1", At: noon, Reason: "carrier incident"}
+	bob = ledger.HeldBy{By: "bob@ops-2", At: noon.Add(time.Minute)}
+)
+
+func held(t *testing.T, book *ledger.Ledger) ledger.Hold {
+	t.Helper()
+	h, err := book.ReadHold(t.Context())
+	must(t, err)
+	return h
+}
+
+func TestHold_SaysWhoWhenAndWhy(t *testing.T) {
+	book, _ := start(t)
+	if h := held(t, book); !h.IsZero() {
+		t.Fatalf("before anybody holds: got %+v", h)
+	}
+	must(t, book.Hold(t.Context(), []string{telnyxID, tcrID}, ann))
+	must(t, book.Hold(t.Context(), []string{tcrID}, bob))
+	want := ledger.Hold{Campaigns: map[string]ledger.HeldBy{telnyxID: ann, tcrID: bob}}
+	if diff := cmp.Diff(want, held(t, book)); diff != "" {
+		t.Errorf("hold of two campaigns (-want +got):\n%s", diff)
+	}
+	must(t, book.Hold(t.Context(), nil, bob))
+	want.All = &bob
+	if diff := cmp.Diff(want, held(t, book)); diff != "" {
+		t.Errorf("hold of everything (-want +got):\n%s", diff)
+	}
+	if by, ok := want.Of("CANOTHR"); !ok || by != bob {
+		t.Errorf("another campaign: got %+v, %t, want it held with all", by, ok)
+	}
+	if by, ok := want.Of(telnyxID); !ok || by != ann {
+		t.Errorf("a campaign that is held by itself: got %+v, %t, want why it is", by, ok)
+	}
+	if by, ok := (ledger.Hold{Campaigns: map[string]ledger.HeldBy{tcrID: bob}}).Of(telnyxID); ok {
+		t.Errorf("a campaign beside the one that is held: got %+v, want none", by)
+	}
+}
+
+func TestResume_ReturnsWhatWasHeld(t *testing.T) {
+	book, _ := start(t)
+	for _, test := range []struct {
+		name    string
+		ids     []string
+		resumed ledger.Hold
+		left    ledger.Hold
+	}{
+		{"one of two", []string{tcrID}, ledger.Hold{Campaigns: map[string]ledger.HeldBy{tcrID: bob}}, ledger.Hold{All: &bob, Campaigns: map[string]ledger.HeldBy{telnyxID: ann}}},
+		{"one that is not held", []string{tcrID}, ledger.Hold{}, ledger.Hold{All: &bob, Campaigns: map[string]ledger.HeldBy{telnyxID: ann}}},
+		{"everything", nil, ledger.Hold{All: &bob, Campaigns: map[string]ledger.HeldBy{telnyxID: ann}}, ledger.Hold{}},
+		{"nothing", nil, ledger.Hold{}, ledger.Hold{}},
+	} {
+		if test.name == "one of two" {
+			must(t, book.Hold(t.Context(), nil, bob))
+			must(t, book.Hold(t.Context(), []string{telnyxID}, ann))
+			must(t, book.Hold(t.Context(), []string{tcrID}, bob))
+		}
+		resumed, err := book.Resume(t.Context(), test.ids)
+		must(t, err)
+		if !resumed.Equal(test.resumed) {
+			t.Errorf("%s: resumed %+v, want %+v", test.name, resumed, test.resumed)
+		}
+		if h := held(t, book); !h.Equal(test.left) {
+			t.Errorf("%s: left %+v, want %+v", test.name, h, test.left)
+		}
+	}
+}
+
+func TestHold_OfManyAtOnceLosesNone(t *testing.T) {
+	book, _ := start(t)
+	var holding sync.WaitGroup
+	for i := range 5 {
+		holding.Go(func() {
+			if err := book.Hold(t.Context(), []string{fmt.Sprintf("C00000%d", i)}, ann); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	holding.Wait()
+	if got := len(held(t, book).Campaigns); got != 5 {
+		t.Errorf("got %d campaigns held, want 5", got)
+	}
+}
+
+func TestHold_KeepsAThousandCampaignsAndPrintableTexts(t *testing.T) {
+	book, _ := start(t)
+	var ids []string
+	for i := range 1000 {
+		ids = append(ids, fmt.Sprintf("751c6a5c-907b-43a9-8ada-%012d", i))
+	}
+	must(t, book.Hold(t.Context(), ids, ledger.HeldBy{By: "ann\x1b[31m@ops", At: noon, Reason: "line\none " + strings.Repeat("é", 300)}))
+	by, ok := held(t, book).Of(ids[999])
+	if !ok || by.By != "ann [31m@ops" || !strings.HasPrefix(by.Reason, "line one é") || len(by.Reason) > 200 {
+		t.Errorf("got %+v, %t, want bounded texts on one line", by, ok)
+	}
+}
+
+// The marks in the bucket are not the next looks of campaigns.
+func TestHold_IsNoRecord(t *testing.T) {
+	book, _ := start(t)
+	must(t, book.Hold(t.Context(), nil, ann))
+	entries, err := book.Campaigns(t.Context())
+	must(t, err)
+	if len(entries) != 0 {
+		t.Errorf("got %d campaigns, want none", len(entries))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- book.FollowEach(ctx, ledger.Follower{
+			Campaign: func(c ledger.Campaign) { t.Errorf("got campaign %s", c.ID) }, Number: func(ledger.Number) {},
+			CampaignDropped: func(string) {}, NumberDropped: func(string, string) {},
+			Unreadable: func(err error) { t.Error(err) }, Current: cancel,
+		})
+	}()
+	must(t, <-ended)
+}
+
+func TestWatchHold_ReportsEachChange(t *testing.T) {
+	book, _ := start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	holds, ended := make(chan ledger.Hold, 10), make(chan error, 1)
+	go func() { ended <- book.WatchHold(ctx, func(h ledger.Hold) { holds <- h }) }()
+	want := func(what string, want ledger.Hold) {
+		t.Helper()
+		select {
+		case got := <-holds:
+			if !got.Equal(want) {
+				t.Errorf("%s: got %+v, want %+v", what, got, want)
+			}
+		case <-time.After(patience):
+			t.Fatalf("%s was not reported", what)
+		}
+	}
+	want("the beginning", ledger.Hold{})
+	must(t, book.Hold(t.Context(), nil, ann))
+	want("a hold", ledger.Hold{All: &ann})
+	_, err := book.Resume(t.Context(), nil)
+	must(t, err)
+	want("its end", ledger.Hold{})
+	cancel()
+	must(t, <-ended)
+}
+
+func TestRestore_KeepsAHoldThatIsNewer(t *testing.T) {
+	book, _ := start(t)
+	must(t, book.Restore(t.Context(), ledger.Hold{All: &ann}))
+	must(t, book.Restore(t.Context(), ledger.Hold{All: &bob}))
+	if h := held(t, book); !h.Equal(ledger.Hold{All: &ann}) {
+		t.Errorf("got %+v, want the first", h)
+	}
+}
+
+func TestReadHold_SaysThatTheBucketIsLost(t *testing.T) {
+	book, js := start(t)
+	must(t, book.Hold(t.Context(), nil, ann))
+	must(t, js.DeleteKeyValue(t.Context(), "LOOKS"))
+	if h, err := book.ReadHold(t.Context()); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.Errorf("got %+v, %v, want that the stream is not there", h, err)
+	}
+}
+
+func TestHold_IsRefusedByAnOlderLedger(t *testing.T) {
+	_, js := start(t)
+	must(t, js.DeleteKeyValue(t.Context(), "LOOKS"))
+	book, err := ledger.Open(t.Context(), js)
+	must(t, err)
+	if err := book.Hold(t.Context(), nil, ann); !errors.Is(err, ledger.ErrNoHoldBucket) {
+		t.Errorf("got %v, want that the ledger is older", err)
+	}
+}
+
+// Whichever server of a cluster is asked, the answer has the hold that was stored last.
+func TestReadHold_OfAClusterIsTheLatest(t *testing.T) {
+	cluster := natstest.StartCluster(t)
+	var books []*ledger.Ledger
+	for _, url := range strings.Split(cluster.URL(), ",") {
+		nc, err := events.Connect(url, t.Name())
+		must(t, err)
+		t.Cleanup(nc.Close)
+		js, err := jetstream.New(nc)
+		must(t, err)
+		book, err := ledger.Create(t.Context(), js, 3)
+		must(t, err)
+		books = append(books, book)
+	}
+	for i := range 60 {
+		by := ledger.HeldBy{By: "ann@ops-1", At: noon.Add(time.Duration(i) * time.Second)}
+		must(t, books[i%3].Hold(t.Context(), nil, by))
+		for n, book := range books {
+			if h := held(t, book); h.All == nil || !h.All.At.Equal(by.At) {
+				t.Fatalf("hold %d, server %d: got %+v, want %s", i, n+1, h.All, by.At)
+			}
+		}
+	}
+}
