@@ -40,7 +40,7 @@ type Number struct {
 
 	// NeedsPerson says that a person should do something. The number is tried
 	// again all the same, at NextAt.
-	NeedsPerson bool `json:"needs_person,omitempty"`
+	NeedsPerson bool `json:"needs_person"`
 	// Tries counts what kept the number from being attached, by kind.
 	Tries Tries `json:"tries,omitzero"`
 	// ClaimedAt is when the latest request was about to be sent, as long as its
@@ -179,7 +179,7 @@ type Campaign struct {
 	ReadAgo time.Duration `json:"read_ago,omitempty"`
 
 	// ApprovedAt is when Telnyx told of the approval that the campaign has, or when it
-	// was read if nothing told; zero in any other phase than Ready. AttachedAt is when
+	// was read if nothing told; zero in any other phase than PhaseApproved. AttachedAt is when
 	// every planned number was attached for the first time since.
 	ApprovedAt time.Time `json:"approved_at,omitzero"`
 	AttachedAt time.Time `json:"attached_at,omitzero"`

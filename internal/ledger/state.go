@@ -92,6 +92,8 @@ func (p Phase) Sentence() string {
 	switch p {
 	case PhaseUnread:
 		return "Not read from Telnyx yet."
+	case PhaseInReview:
+		return CampaignInReview.Advice().Why + " Its numbers are attached as soon as they approve."
 	case PhaseApproved:
 		return "Approved by the carriers. Its numbers are being attached, or are attached already."
 	}
