@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -75,6 +76,23 @@ type Tries struct {
 	Unanswered int `json:"unanswered,omitempty"`
 	// Absent counts readings that prove that the account does not have the number.
 	Absent int `json:"absent,omitempty"`
+}
+
+// String counts each kind that occurred: "2 refused, 1 unanswered". It is empty when
+// there was none.
+func (t Tries) String() string {
+	var parts []string
+	for _, kind := range []struct {
+		n    int
+		word string
+	}{
+		{t.Refused, "refused"}, {t.Failed, "failed at the carriers"}, {t.Busy, "put off"}, {t.Unanswered, "unanswered"}, {t.Absent, "not on the account"},
+	} {
+		if kind.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", kind.n, kind.word))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Request is a request to attach a number, as the ledger keeps it. The zero value
