@@ -558,7 +558,7 @@ func nextSentence(state ledger.State, when string) string {
 	switch {
 	case when == "":
 		return ""
-	case state == ledger.Planned || state == ledger.Conflict || state == ledger.Failed:
+	case state.TriesAgain():
 		return " Next try: " + when + "."
 	default:
 		return " Next check: " + when + "."
