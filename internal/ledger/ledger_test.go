@@ -49,12 +49,12 @@ func start(t *testing.T) (*ledger.Ledger, jetstream.JetStream) {
 func number(campaignID, e164 string) ledger.Number {
 	return ledger.Number{
 		Number: e164, CampaignID: campaignID, Plan: "spring-promo", PlanHash: "a1b2",
-		State: ledger.Planned, Reason: ledger.CampaignNotReady, Since: noon, Cause: "resync (message 1)",
+		State: ledger.Planned, Reason: ledger.CampaignInReview, Since: noon, Cause: "resync (message 1)",
 	}
 }
 
 func campaign(id string) ledger.Campaign {
-	return ledger.Campaign{ID: id, Planned: true, Plan: "spring-promo", PlanHash: "a1b2", Phase: ledger.Waiting, Since: noon}
+	return ledger.Campaign{ID: id, Planned: true, Plan: "spring-promo", PlanHash: "a1b2", Phase: ledger.PhaseInReview, Since: noon}
 }
 
 // put writes a record that is not there yet.
@@ -164,7 +164,7 @@ func TestPutNumber_OfTwoWritersOneWins(t *testing.T) {
 		for i, book := range books {
 			writers.Go(func() {
 				n := number(tcrID, "+15551234567")
-				n.State, n.Attempts, n.Detail = ledger.Attaching, round, fmt.Sprint("writer ", i)
+				n.State, n.Tries.Refused, n.Detail = ledger.Attaching, round, fmt.Sprint("writer ", i)
 				written[i], errs[i] = book.PutNumber(t.Context(), read, n)
 			})
 		}
@@ -239,19 +239,19 @@ func TestPutNumber_RefusesAStaleRevision(t *testing.T) {
 func TestPutCampaign_RefusesAStaleRevision(t *testing.T) {
 	book, _ := start(t)
 	entry := putCampaign(t, book, campaign(telnyxID))
-	ready := campaign(telnyxID)
-	ready.Phase = ledger.Ready
-	_, err := book.PutCampaign(t.Context(), entry, ready)
+	approved := campaign(telnyxID)
+	approved.Phase = ledger.PhaseApproved
+	_, err := book.PutCampaign(t.Context(), entry, approved)
 	must(t, err)
 	for name, read := range map[string]ledger.CampaignEntry{"created over an existing record": {}, "written since": entry} {
-		blocked := campaign(telnyxID)
-		blocked.Phase = ledger.Blocked
-		if _, err := book.PutCampaign(t.Context(), read, blocked); !errors.Is(err, ledger.ErrChanged) || !strings.Contains(err.Error(), telnyxID) {
+		rejected := campaign(telnyxID)
+		rejected.Phase = ledger.PhaseRejected
+		if _, err := book.PutCampaign(t.Context(), read, rejected); !errors.Is(err, ledger.ErrChanged) || !strings.Contains(err.Error(), telnyxID) {
 			t.Errorf("%s: got %v, want ErrChanged with the campaign", name, err)
 		}
 	}
-	if got, _, err := book.Campaign(t.Context(), telnyxID); err != nil || got.Campaign.Phase != ledger.Ready {
-		t.Errorf("got phase %s, %v; want ready", got.Campaign.Phase, err)
+	if got, _, err := book.Campaign(t.Context(), telnyxID); err != nil || got.Campaign.Phase != ledger.PhaseApproved {
+		t.Errorf("got phase %s, %v; want approved", got.Campaign.Phase, err)
 	}
 }
 
@@ -370,7 +370,7 @@ func TestPutCampaign_KeepsTheNextLookBesideTheRecord(t *testing.T) {
 		t.Errorf("got %d entries of history, want the one record", got)
 	}
 	// The record's own time counts again as soon as it is written again.
-	base.Phase, base.NextAt = ledger.Ready, noon
+	base.Phase, base.NextAt = ledger.PhaseApproved, noon
 	_, err := book.PutCampaign(t.Context(), entry, base)
 	must(t, err)
 	if one, _, err := book.Campaign(t.Context(), tcrID); err != nil || !one.Campaign.NextAt.Equal(noon) {
@@ -521,7 +521,7 @@ func TestLedger_KeepsATimeline(t *testing.T) {
 	campaignEntry := ledger.CampaignEntry{}
 	for i := range 40 {
 		n := number(tcrID, "+15551234567")
-		n.Attempts = i
+		n.Tries.Refused = i
 		c := campaign(tcrID)
 		c.Attempts = i
 		var err error
@@ -614,12 +614,12 @@ func TestRecordsOf_FindsNumbersOnWhicheverCampaigns(t *testing.T) {
 func TestDropCampaign_TakesItOffUnlessItChanged(t *testing.T) {
 	book, js := start(t)
 	stale := putCampaign(t, book, campaign(tcrID))
-	ready := campaign(tcrID)
-	ready.Phase = ledger.Ready
-	entry, err := book.PutCampaign(t.Context(), stale, ready)
+	approved := campaign(tcrID)
+	approved.Phase = ledger.PhaseApproved
+	entry, err := book.PutCampaign(t.Context(), stale, approved)
 	must(t, err)
-	ready.NextAt = noon // beside the record
-	entry, err = book.PutCampaign(t.Context(), entry, ready)
+	approved.NextAt = noon // beside the record
+	entry, err = book.PutCampaign(t.Context(), entry, approved)
 	must(t, err)
 	if err := book.DropCampaign(t.Context(), stale); !errors.Is(err, ledger.ErrChanged) || !strings.Contains(err.Error(), tcrID) {
 		t.Errorf("at a stale revision: got %v, want ErrChanged with the campaign", err)
@@ -690,12 +690,12 @@ func TestWatchNumbers_SeesEveryChangeAndEndsWithItsContext(t *testing.T) {
 func TestLedger_RefusesRecordsItCannotRead(t *testing.T) {
 	for name, test := range map[string]struct{ record, want string }{
 		"newer version": {
-			`{"v": 2, "id": "C6X6M95", "number": "+15551234567"}`,
-			"was written by a newer Greenlight (version 2, this one knows 1): upgrade this program",
+			`{"v": 3, "id": "C6X6M95", "number": "+15551234567"}`,
+			"was written by a newer Greenlight (version 3, this one knows 2): upgrade this program",
 		},
 		"newer version in another shape": {
-			`{"v": 2, "id": ["C6X6M95"], "number": {"e164": "+15551234567"}}`,
-			"was written by a newer Greenlight (version 2, this one knows 1): upgrade this program",
+			`{"v": 3, "id": ["C6X6M95"], "number": {"e164": "+15551234567"}}`,
+			"was written by a newer Greenlight (version 3, this one knows 2): upgrade this program",
 		},
 		"no JSON":     {"not a record", "is damaged"},
 		"cut off":     {`{"v": 1, "id": "C6X`, "is damaged"},
@@ -736,8 +736,8 @@ func TestLedger_WritesItsVersion(t *testing.T) {
 	put(t, book, number(tcrID, "+15551234567"))
 	kve, err := bucketOf(t, js, "NUMBERS").Get(t.Context(), tcrID+".15551234567")
 	must(t, err)
-	if got := string(kve.Value()); !strings.HasPrefix(got, `{"v":1,`) {
-		t.Errorf("got %s, want it to begin with version 1", got)
+	if got := string(kve.Value()); !strings.HasPrefix(got, `{"v":2,`) {
+		t.Errorf("got %s, want it to begin with version 2", got)
 	}
 }
 

@@ -136,7 +136,7 @@ var advice = map[Reason]Advice{
 	CarrierFailed: {
 		Why:    "Telnyx took the request, and then it failed at the carriers.",
 		Next:   nextSlower,
-		Action: "If it keeps failing, send the words below to Telnyx's support.",
+		Action: "If it keeps failing, ask Telnyx's support and quote Telnyx's words.",
 	},
 	RateLimited: {
 		Why:  "Telnyx asked for fewer requests.",

@@ -73,7 +73,7 @@ func TestAdvice_HasSentencesForEveryReason(t *testing.T) {
 			}
 			for _, sentence := range []string{advice.Why, advice.Next, advice.Action} {
 				if sentence != "" && !isSentence(sentence) {
-					t.Errorf("%q is no sentence", sentence)
+					t.Errorf("%q is not a sentence", sentence)
 				}
 			}
 		})
@@ -91,8 +91,8 @@ func TestAdvice_IsEmptyForNoReason(t *testing.T) {
 	}
 }
 
-func TestSentence_TellsEveryPhaseApart(t *testing.T) {
-	unknown := ledger.Phase("no phase").Sentence()
+func TestSentence_IsDifferentForEveryPhase(t *testing.T) {
+	unknown := ledger.Phase("none").Sentence()
 	seen := map[string]string{}
 	for _, word := range constants(t, "state.go", "Phase") {
 		sentence := ledger.Phase(word).Sentence()
@@ -106,14 +106,115 @@ func TestSentence_TellsEveryPhaseApart(t *testing.T) {
 	}
 }
 
-func TestNeedsPerson_IsTrueForTheLastThree(t *testing.T) {
-	var got []ledger.State
-	for _, state := range ledger.States() {
-		if state.NeedsPerson() {
-			got = append(got, state)
+func TestPhases_AreAllThatAreDeclared(t *testing.T) {
+	want := constants(t, "state.go", "Phase")
+	if diff := cmp.Diff(want, words(ledger.Phases())); diff != "" {
+		t.Errorf("Phases (-declared +listed):\n%s", diff)
+	}
+}
+
+func TestPhase_GivesWaitingNumbersItsReason(t *testing.T) {
+	for _, test := range []struct {
+		phase       ledger.Phase
+		reason      ledger.Reason
+		needsPerson bool
+	}{
+		{ledger.PhaseUnread, "", false},
+		{ledger.PhaseInReview, ledger.CampaignInReview, false},
+		{ledger.PhaseApproved, "", false},
+		{ledger.PhaseSuspended, ledger.CampaignSuspended, false},
+		{ledger.PhaseRejected, ledger.CampaignRejected, true},
+		{ledger.PhaseExpired, ledger.CampaignExpired, true},
+		{ledger.PhaseMissing, ledger.CampaignMissing, true},
+		{ledger.PhaseUnknown, ledger.CampaignUnknown, true},
+	} {
+		if got := test.phase.Reason(); got != test.reason {
+			t.Errorf("%s: got reason %q, want %q", test.phase, got, test.reason)
+		}
+		if test.reason != "" && !test.reason.OfCampaign() {
+			t.Errorf("%s: reason %s is not one of the campaign", test.phase, test.reason)
+		}
+		if got := test.phase.NeedsPerson(); got != test.needsPerson {
+			t.Errorf("%s: got needs person %t, want %t", test.phase, got, test.needsPerson)
 		}
 	}
-	if diff := cmp.Diff([]ledger.State{ledger.Conflict, ledger.Failed, ledger.Held}, got); diff != "" {
+	for _, reason := range []ledger.Reason{"", ledger.CampaignFull, ledger.Queued, ledger.NotOwned} {
+		if reason.OfCampaign() {
+			t.Errorf("%q counts as the reason of a phase", reason)
+		}
+	}
+}
+
+func TestReason_OfAccountIsTrueForTheKeyAndTheAccount(t *testing.T) {
+	var got []ledger.Reason
+	for _, reason := range ledger.Reasons() {
+		if reason.OfAccount() {
+			got = append(got, reason)
+		}
+	}
+	if diff := cmp.Diff([]ledger.Reason{ledger.Unauthorized, ledger.AccountBlocked}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAdvise_ExplainsEveryStateAndReason(t *testing.T) {
+	for _, state := range ledger.States() {
+		for _, reason := range append(ledger.Reasons(), "") {
+			advice := ledger.Advise(ledger.Number{State: state, Reason: reason}, ledger.Campaign{})
+			if advice.Why == "" || advice.Next == "" {
+				t.Errorf("%s (%s): got %+v, want Why and Next", state, reason, advice)
+			}
+		}
+	}
+}
+
+func TestAdvise_AddsTheTroubleOfCampaignAndAccount(t *testing.T) {
+	for name, test := range map[string]struct {
+		n    ledger.Number
+		c    ledger.Campaign
+		want ledger.Advice
+	}{
+		"waits for a rejected campaign": {
+			n:    ledger.Number{State: ledger.Planned, Reason: ledger.CampaignRejected},
+			c:    ledger.Campaign{Phase: ledger.PhaseRejected},
+			want: ledger.CampaignRejected.Advice(),
+		},
+		"on a suspended campaign": {
+			n: ledger.Number{State: ledger.Attached, Reason: ledger.CampaignSuspended},
+			want: ledger.Advice{
+				Why:    "The number is on the campaign, but carriers may stop its messages: The campaign is suspended.",
+				Next:   ledger.CampaignSuspended.Advice().Next,
+				Action: ledger.CampaignSuspended.Advice().Action,
+			},
+		},
+		"the key is refused": {
+			n: ledger.Number{State: ledger.Planned, Reason: ledger.Queued},
+			c: ledger.Campaign{Phase: ledger.PhaseApproved, Reason: ledger.Unauthorized},
+			want: ledger.Advice{
+				Why:    ledger.Queued.Advice().Why + " At the moment nothing is sent for the account: Telnyx refuses the API key.",
+				Next:   ledger.Unauthorized.Advice().Next,
+				Action: ledger.Unauthorized.Advice().Action,
+			},
+		},
+		"the campaign cannot be read, and the number has an action of its own": {
+			n: ledger.Number{State: ledger.Failed, Reason: ledger.NotOwned},
+			c: ledger.Campaign{Phase: ledger.PhaseApproved, Reason: ledger.TelnyxUnavailable},
+			want: ledger.Advice{
+				Why:    ledger.NotOwned.Advice().Why + " At the moment its campaign cannot be read: " + ledger.TelnyxUnavailable.Advice().Why,
+				Next:   ledger.TelnyxUnavailable.Advice().Next,
+				Action: ledger.NotOwned.Advice().Action,
+			},
+		},
+		"sendable while the key is refused": {
+			n:    ledger.Number{State: ledger.Sendable},
+			c:    ledger.Campaign{Phase: ledger.PhaseApproved, Reason: ledger.Unauthorized},
+			want: ledger.Advise(ledger.Number{State: ledger.Sendable}, ledger.Campaign{}),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, ledger.Advise(test.n, test.c)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -40,7 +41,7 @@ type Number struct {
 
 	// NeedsPerson says that a person should do something. The number is tried
 	// again all the same, at NextAt.
-	NeedsPerson bool `json:"needs_person,omitempty"`
+	NeedsPerson bool `json:"needs_person"`
 	// Tries counts what kept the number from being attached, by kind.
 	Tries Tries `json:"tries,omitzero"`
 	// ClaimedAt is when the latest request was about to be sent, as long as its
@@ -75,6 +76,23 @@ type Tries struct {
 	Unanswered int `json:"unanswered,omitempty"`
 	// Absent counts readings that prove that the account does not have the number.
 	Absent int `json:"absent,omitempty"`
+}
+
+// String counts each kind that occurred: "2 refused, 1 unanswered". It is empty when
+// there was none.
+func (t Tries) String() string {
+	var parts []string
+	for _, kind := range []struct {
+		n    int
+		word string
+	}{
+		{t.Refused, "refused"}, {t.Failed, "failed at the carriers"}, {t.Busy, "put off"}, {t.Unanswered, "unanswered"}, {t.Absent, "not on the account"},
+	} {
+		if kind.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", kind.n, kind.word))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Request is a request to attach a number, as the ledger keeps it. The zero value
@@ -179,7 +197,7 @@ type Campaign struct {
 	ReadAgo time.Duration `json:"read_ago,omitempty"`
 
 	// ApprovedAt is when Telnyx told of the approval that the campaign has, or when it
-	// was read if nothing told; zero in any other phase than Ready. AttachedAt is when
+	// was read if nothing told; zero in any other phase than PhaseApproved. AttachedAt is when
 	// every planned number was attached for the first time since.
 	ApprovedAt time.Time `json:"approved_at,omitzero"`
 	AttachedAt time.Time `json:"attached_at,omitzero"`

@@ -34,6 +34,10 @@ func States() []State {
 	return []State{Planned, Attaching, Pending, Attached, Sendable, Conflict, Failed}
 }
 
+// TriesAgain reports whether what comes next for a number in this state is another try
+// to attach it; in the other states it is only checked.
+func (s State) TriesAgain() bool { return s == Planned || s == Conflict || s == Failed }
+
 // Phase is what a campaign's state at Telnyx means for attaching numbers.
 type Phase string
 
@@ -92,6 +96,8 @@ func (p Phase) Sentence() string {
 	switch p {
 	case PhaseUnread:
 		return "Not read from Telnyx yet."
+	case PhaseInReview:
+		return CampaignInReview.Advice().Why + " Its numbers are attached as soon as they approve."
 	case PhaseApproved:
 		return "Approved by the carriers. Its numbers are being attached, or are attached already."
 	}

@@ -19,7 +19,7 @@ func counted(t *testing.T, book *ledger.Ledger) (numbers map[ledger.NumberKind]i
 	all, err := book.AllNumbers(t.Context())
 	must(t, err)
 	for _, n := range all {
-		numbers[ledger.NumberKind{State: n.State, Reason: n.Reason}]++
+		numbers[ledger.NumberKind{State: n.State, Reason: n.Reason, NeedsPerson: n.NeedsPerson}]++
 	}
 	entries, err := book.Campaigns(t.Context())
 	must(t, err)
@@ -60,6 +60,7 @@ func TestTally_SaysWhatAReadingOfEveryRecordSays(t *testing.T) {
 		}
 		n := number(telnyxID, key)
 		n.State, n.Reason = states[random.IntN(len(states))], reasons[random.IntN(len(reasons))]
+		n.NeedsPerson = random.IntN(2) == 0
 		written, err := book.PutNumber(t.Context(), entry, n)
 		must(t, err)
 		entries[key] = written
@@ -83,7 +84,7 @@ func TestTally_SaysWhatAReadingOfEveryRecordSays(t *testing.T) {
 	entry := putCampaign(t, book, campaign(telnyxID))
 	agrees(t, &tally, book)
 	waiting := entry.Campaign
-	waiting.Phase, waiting.Planned = ledger.Ready, false
+	waiting.Phase, waiting.Planned = ledger.PhaseApproved, false
 	entry, err := book.PutCampaign(t.Context(), entry, waiting)
 	must(t, err)
 	agrees(t, &tally, book)

@@ -2,8 +2,8 @@ package ledger
 
 // Records of version 1 had a state "held", other words for phases, one reason for
 // every campaign that was not approved, and no field that says whether a person is
-// needed. They are read as if they had been written today; the next reconcile of
-// their campaign writes them anew.
+// needed. They are read as if they had been written today, and written in the new
+// words when something about them changes.
 
 const (
 	firstEditionHeld     State  = "held"
@@ -23,17 +23,24 @@ func (n *Number) upgrade() {
 	if n.Version >= recordVersion {
 		return
 	}
-	if n.State == firstEditionHeld {
+	held := n.State == firstEditionHeld
+	if held {
 		n.State = Planned
 	}
-	if n.Reason == firstEditionNotReady {
+	switch {
+	case n.Reason != firstEditionNotReady:
+	case held:
+		n.Reason = CampaignUnknown // only the campaign's record says in which phase it is
+	default:
 		n.Reason = CampaignInReview
 	}
 	switch n.Reason {
-	case CampaignFull, Stuck:
+	case Unauthorized, AccountBlocked, CampaignFull, Stuck:
 		n.NeedsPerson = true
+	case CarrierFailed:
+		n.NeedsPerson = n.State != Planned
 	default:
-		n.NeedsPerson = n.State == Conflict || n.State == Failed || n.Reason == CarrierFailed && n.IsOn()
+		n.NeedsPerson = held || n.State == Conflict || n.State == Failed
 	}
 }
 

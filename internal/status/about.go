@@ -20,15 +20,15 @@ type Standing string
 const (
 	// AllAttached: every planned number is on its campaign, and nothing is wrong.
 	AllAttached Standing = "all attached"
-	// NotYet: something is on its way, or waits for what comes by itself.
+	// NotYet: something is on its way, or waits for what happens by itself.
 	NotYet Standing = "not yet"
-	// NeedsPerson: something does not go on without a person.
+	// NeedsPerson: a person should do something. Greenlight keeps trying all the same.
 	NeedsPerson Standing = "needs a person"
 )
 
 // Standing says how far everything is. A campaign that no plan names does not count,
 // and where nothing is planned, nothing is attached yet. As long as the plans in force
-// were not looked at in whole, nobody can say that all is done, whatever was asked for.
+// were not checked in whole, not all is done, whatever was asked for.
 func (s Snapshot) Standing() Standing {
 	standing, planned := AllAttached, false
 	if s.PlanPending {
@@ -42,7 +42,7 @@ func (s Snapshot) Standing() Standing {
 		switch {
 		case c.WaitsForPerson():
 			return NeedsPerson
-		case c.Phase != ledger.Ready || c.On() < len(c.Numbers):
+		case c.Phase != ledger.PhaseApproved || c.On() < len(c.Numbers):
 			standing = NotYet
 		}
 	}
@@ -114,7 +114,7 @@ func ReadAbout(ctx context.Context, js jetstream.JetStream, now time.Time, what 
 }
 
 // readMeant returns the numbers of the campaigns that are meant, or the number that is
-// meant, wherever it stands.
+// meant, on whichever campaign.
 func readMeant(ctx context.Context, book *ledger.Ledger, all []ledger.CampaignEntry, what string) ([]ledger.Number, error) {
 	for _, fits := range fitting(what) {
 		var numbers []ledger.Number

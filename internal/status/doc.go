@@ -1,4 +1,4 @@
-// Package status shows where every campaign and number stands: as a snapshot
+// Package status shows how far every campaign and number is: as a snapshot
 // (JSON), as a table for a terminal, and as pages on the private listener, which
 // also has the process's health and metrics. All of them render the same
 // [Snapshot], so they cannot disagree.

@@ -57,7 +57,7 @@ func TestFollow_TellsOfEveryChangeWithoutBeingAsked(t *testing.T) {
 	must(t, err)
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)
-	campaign, err := book.PutCampaign(t.Context(), ledger.CampaignEntry{}, ledger.Campaign{ID: springID, Planned: true, Phase: ledger.Waiting})
+	campaign, err := book.PutCampaign(t.Context(), ledger.CampaignEntry{}, ledger.Campaign{ID: springID, Planned: true, Phase: ledger.PhaseInReview})
 	must(t, err)
 	number := ledger.Number{Number: "+15551234567", CampaignID: springID, State: ledger.Planned}
 	entry, err := book.PutNumber(t.Context(), ledger.NumberEntry{}, number)

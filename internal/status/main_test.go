@@ -44,18 +44,18 @@ func mixedLedger(t *testing.T) jetstream.JetStream {
 	for _, c := range []ledger.Campaign{
 		{
 			ID: springID, TelnyxID: springID, TCRID: "C6X6M94", BrandID: "b", Planned: true, Plan: "spring-promo", PlanHash: "a1b2", PlanPlace: "config/plans/spring.yaml:3",
-			Phase: ledger.Ready, Status: "MNO_PROVISIONED", Extras: 2, Since: noon.Add(-90 * time.Minute), Cause: "event 10dlc.campaign.update (message 12)",
+			Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED", Extras: 2, Since: noon.Add(-90 * time.Minute), Cause: "event 10dlc.campaign.update (message 12)",
 		},
 		{
 			ID: autumnID, TCRID: autumnID, Shared: true, Planned: true, Plan: "autumn-sale-of-the-whole-catalogue-2026", PlanHash: "a1b2",
-			Phase: ledger.Blocked, Status: "MNO_REJECTED", Detail: "Brand's website <script>alert(1)</script> could not be reached, and the sample messages do not match the use case that was declared (code 803)",
+			Phase: ledger.PhaseRejected, Status: "MNO_REJECTED", Detail: "Brand's website <script>alert(1)</script> could not be reached, and the sample messages do not match the use case that was declared (code 803)",
 			Since: noon.Add(-50 * time.Hour), Cause: "resync (message 3)",
 		},
 		{
-			ID: winterID, Planned: true, Plan: "winter", PlanHash: "a1b2", Phase: ledger.Unread, Reason: ledger.TelnyxUnavailable,
+			ID: winterID, Planned: true, Plan: "winter", PlanHash: "a1b2", Phase: ledger.PhaseUnread, Reason: ledger.TelnyxUnavailable,
 			Detail: "read campaign: dial tcp 127.0.0.1:1: connect: connection refused", Attempts: 3, NextAt: noon.Add(10 * time.Second), Since: noon.Add(-30 * time.Second),
 		},
-		{ID: strayID, Phase: ledger.Ready, Status: "MNO_PROVISIONED", Since: noon.Add(-time.Hour)},
+		{ID: strayID, Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED", Since: noon.Add(-time.Hour)},
 	} {
 		_, err := book.PutCampaign(t.Context(), ledger.CampaignEntry{}, c)
 		must(t, err)
@@ -78,24 +78,24 @@ func mixedNumbers() []ledger.Number {
 		return ledger.Number{Number: number, CampaignID: springID, Plan: "spring-promo", State: state, Since: noon.Add(-since)}
 	}
 	conflict := spring("+15551234571", ledger.Conflict, time.Hour)
-	conflict.Reason, conflict.OtherCampaignID, conflict.Detail = ledger.OtherCampaign, "C000001", "ASSIGNED on campaign C000001"
+	conflict.Reason, conflict.NeedsPerson, conflict.OtherCampaignID, conflict.Detail = ledger.OtherCampaign, true, "C000001", "ASSIGNED on campaign C000001"
 	failed := spring("+15551234570", ledger.Failed, 20*time.Minute)
-	failed.Reason, failed.Attempts = ledger.Rejected, 1
+	failed.Reason, failed.NeedsPerson, failed.Tries.Refused, failed.NextAt = ledger.Rejected, true, 3, noon.Add(40*time.Minute)
 	failed.Detail = "POST /10dlc/phone_number_campaigns: 422 10015 Bad Request: The phone number <b>+15551234570</b> cannot be used for \x1b[31mmessaging\x1b[0m\nin this country, ask https://support.telnyx.com/en/articles/10684260-an-article-with-a-name-that-is-longer-than-a-line"
 	pending := spring("+15551234569", ledger.Pending, 90*time.Second)
-	pending.Status, pending.Attempts, pending.ClaimedAt, pending.NextAt = "PENDING_ASSIGNMENT", 1, noon.Add(-2*time.Minute), noon.Add(30*time.Second)
+	pending.Status, pending.ClaimedAt, pending.NextAt = "PENDING_ASSIGNMENT", noon.Add(-2*time.Minute), noon.Add(30*time.Second)
 	due := spring("+15551234572", ledger.Planned, 3*time.Minute)
-	due.Reason, due.Attempts, due.NextAt, due.Detail = ledger.DormantRetry, 1, noon.Add(-time.Second), "The campaign was dormant"
+	due.Reason, due.Tries.Busy, due.NextAt, due.Detail = ledger.DormantRetry, 1, noon.Add(-time.Second), "The campaign was dormant"
 	attached := spring("+15551234573", ledger.Attached, 26*time.Hour)
 	attached.Detail = "Telnyx failed to take it off; it is still attached"
 	numbers := []ledger.Number{
 		spring("+15551234567", ledger.Sendable, time.Hour), spring("+15551234568", ledger.Sendable, time.Hour),
 		pending, failed, conflict, due, attached,
 	}
-	for i := range 7 { // more than are told one by one
+	for i := range 7 { // more than are shown one by one
 		numbers = append(numbers, ledger.Number{
-			Number: fmt.Sprintf("+1212555014%d", i), CampaignID: autumnID, Plan: "autumn-sale-of-the-whole-catalogue-2026", State: ledger.Held,
-			Reason: ledger.CampaignNotReady, Detail: fmt.Sprint("rejected, ", i), Since: noon.Add(-50 * time.Hour),
+			Number: fmt.Sprintf("+1212555014%d", i), CampaignID: autumnID, Plan: "autumn-sale-of-the-whole-catalogue-2026", State: ledger.Planned,
+			Reason: ledger.CampaignRejected, NeedsPerson: true, Detail: fmt.Sprint("rejected, ", i), Since: noon.Add(-50 * time.Hour),
 		})
 	}
 	return append(numbers, ledger.Number{

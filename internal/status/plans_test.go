@@ -20,11 +20,11 @@ func TestStanding_KnowsWhetherThePlanWasLookedAt(t *testing.T) {
 	set, err := plan.LoadBytes("plan.yaml", []byte("version: 1\ncampaigns:\n- name: spring\n  campaign_id: "+springID+"\n  numbers: [\"+15551234567\"]\n"))
 	must(t, err)
 	hash := set.EntryHashes()[springID]
-	_, err = book.PutCampaign(t.Context(), ledger.CampaignEntry{}, ledger.Campaign{ID: springID, Planned: true, Phase: ledger.Ready, EntryHash: hash})
+	_, err = book.PutCampaign(t.Context(), ledger.CampaignEntry{}, ledger.Campaign{ID: springID, Planned: true, Phase: ledger.PhaseApproved, EntryHash: hash})
 	must(t, err)
 	_, err = book.PutNumber(t.Context(), ledger.NumberEntry{}, ledger.Number{Number: "+15551234567", CampaignID: springID, State: ledger.Attached})
 	must(t, err)
-	_, err = book.PutCampaign(t.Context(), ledger.CampaignEntry{}, ledger.Campaign{ID: strayID, Phase: ledger.Ready})
+	_, err = book.PutCampaign(t.Context(), ledger.CampaignEntry{}, ledger.Campaign{ID: strayID, Phase: ledger.PhaseApproved})
 	must(t, err)
 	other := &plan.Set{Hash: "other"}
 
@@ -47,8 +47,8 @@ func TestStanding_KnowsWhetherThePlanWasLookedAt(t *testing.T) {
 		says string
 	}{
 		{ledger.Plans{Hash: set.Hash, Entries: same}, status.AllAttached, ""},
-		{ledger.Plans{Hash: "new", Entries: "new"}, status.NotYet, "not all of it was looked at yet"},
-		{ledger.Plans{Hash: set.Hash, Entries: same, Fault: "plan.yaml:3:1: no"}, status.NeedsPerson, "Told:  plan.yaml:3:1: no"},
+		{ledger.Plans{Hash: "new", Entries: "new"}, status.NotYet, "not all of its campaigns were checked yet"},
+		{ledger.Plans{Hash: set.Hash, Entries: same, Fault: "plan.yaml:3:1: no"}, status.NeedsPerson, "Detail: plan.yaml:3:1: no"},
 		{ledger.Plans{Hash: "new", Entries: "new", Fault: "plan.yaml:3:1: no"}, status.NeedsPerson, "cannot be used"},
 	} {
 		must(t, book.PutPlans(t.Context(), test.mark))
@@ -60,7 +60,7 @@ func TestStanding_KnowsWhetherThePlanWasLookedAt(t *testing.T) {
 			if s.Standing() != test.want || !strings.Contains(text.String(), test.says) {
 				t.Errorf("%+v: got %s, want %s and %q in\n%s", test.mark, s.Standing(), test.want, test.says, &text)
 			}
-			if test.says == "" && strings.Contains(text.String(), "not all of it") {
+			if test.says == "" && strings.Contains(text.String(), "not all of its") {
 				t.Errorf("%+v: it is told that the plan is pending:\n%s", test.mark, &text)
 			}
 		}

@@ -24,16 +24,15 @@ type Snapshot struct {
 	DeadLetters uint64 `json:"dead_letters"`
 	// Held says that the assigner begins nothing, because a person said hold.
 	Held bool `json:"held"`
-	// NextResync is when every planned campaign is looked at next, if that is known.
+	// NextResync is when every planned campaign is checked next, if that is known.
 	NextResync time.Time `json:"next_resync,omitzero"`
 	// EventsWaiting counts messages that no assigner has been handed yet.
 	EventsWaiting int `json:"events_waiting"`
-	// Idle says that no assigner takes work, so that what is told of next looks does not
-	// come about.
+	// Idle says that no assigner takes work, so that no next check or try happens.
 	Idle bool `json:"idle"`
 	// PlanHash is the plan set that the assigner that works has in force, PlanFault why
 	// the files as they are now are not; PlanPending says that not all of the set was
-	// looked at yet. All are empty in a ledger that an older assigner wrote.
+	// checked yet. All are empty in a ledger that an older assigner wrote.
 	PlanHash    string `json:"plan_hash,omitempty"`
 	PlanFault   string `json:"plan_fault,omitempty"`
 	PlanPending bool   `json:"plan_pending,omitempty"`
@@ -48,7 +47,7 @@ type Focus int
 const (
 	// FocusAll: all campaigns, their numbers counted.
 	FocusAll Focus = iota
-	// FocusCampaign: one campaign or those of one file, each number told.
+	// FocusCampaign: one campaign or those of one file, each number shown.
 	FocusCampaign
 	// FocusNumber: one number, all that its record has.
 	FocusNumber
@@ -69,8 +68,6 @@ type Number struct {
 	Why    string `json:"why,omitempty"`
 	Next   string `json:"next,omitempty"`
 	Action string `json:"action,omitempty"`
-	// NeedsPerson says that the number gets no further, or not in time, without one.
-	NeedsPerson bool `json:"needs_person"`
 }
 
 // Read takes a snapshot. Before an assigner ever ran it is empty. It reads every
@@ -138,7 +135,7 @@ func (s *Snapshot) askPlans(ctx context.Context, book *ledger.Ledger) error {
 	return nil
 }
 
-// lookedAt is the digest of the entries under which the campaigns were looked at.
+// lookedAt is the digest of the entries under which the campaigns were checked.
 func (s Snapshot) lookedAt() string {
 	entries := make([]ledger.CampaignEntry, len(s.Campaigns))
 	for i, c := range s.Campaigns {
@@ -190,22 +187,33 @@ func (s *Snapshot) fill(entries []ledger.CampaignEntry, numbers []ledger.Number)
 // Sentence says what the campaign's phase means, also for one that no plan names and
 // to which nothing is attached. One without a phase was not read yet.
 func Sentence(c ledger.Campaign) string {
-	if c.Phase == ledger.Ready && !c.Planned {
+	if c.Phase == ledger.PhaseApproved && !c.Planned {
 		return "Approved by the carriers, but no plan names it: numbers are attached as soon as one does."
 	}
-	return cmp.Or(c.Phase, ledger.Unread).Sentence()
+	return cmp.Or(c.Phase, ledger.PhaseUnread).Sentence()
 }
 
 func explain(n ledger.Number, c ledger.Campaign) Number {
 	advice := ledger.Advise(n, c)
 	n.NextAt = ledger.NextLook(n, c)
-	return Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action, NeedsPerson: n.NeedsPerson()}
+	return Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action}
 }
 
-// WaitsForPerson reports whether the campaign, or any number of it, does not go on
-// without a person.
+// WaitsForPerson reports whether a person should do something for the campaign or any
+// of its numbers.
 func (c Campaign) WaitsForPerson() bool {
-	return c.Campaign.NeedsPerson() || slices.ContainsFunc(c.Numbers, func(n Number) bool { return n.NeedsPerson })
+	return c.Campaign.NeedsPerson() || c.needPerson() > 0
+}
+
+// needPerson is how many of its numbers need a person.
+func (c Campaign) needPerson() int {
+	count := 0
+	for _, n := range c.Numbers {
+		if n.NeedsPerson {
+			count++
+		}
+	}
+	return count
 }
 
 // On is how many numbers are on the campaign, able to send or not yet.

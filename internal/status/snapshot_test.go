@@ -39,7 +39,7 @@ func TestRead_IsEmptyBeforeAnAssignerRan(t *testing.T) {
 
 func TestRead_CountsByState(t *testing.T) {
 	s := read(t, mixedLedger(t))
-	want := map[ledger.State]int{ledger.Sendable: 2, ledger.Pending: 1, ledger.Attached: 1, ledger.Failed: 1, ledger.Conflict: 1, ledger.Planned: 2, ledger.Held: 7}
+	want := map[ledger.State]int{ledger.Sendable: 2, ledger.Pending: 1, ledger.Attached: 1, ledger.Failed: 1, ledger.Conflict: 1, ledger.Planned: 9}
 	if diff := cmp.Diff(want, s.Totals); diff != "" {
 		t.Errorf("totals (-want +got):\n%s", diff)
 	}
@@ -74,7 +74,7 @@ func TestRead_CountsEventsThatWait(t *testing.T) {
 	if got.EventsWaiting != 2 || !got.Idle {
 		t.Errorf("got %d, idle %t, want 2 for nobody", got.EventsWaiting, got.Idle)
 	}
-	const want = "No assigner takes work: nothing is looked at and nothing attached. 2 events\nwaiting, and kept. Start one, greenlight up or assigner.\n"
+	const want = "No assigner takes work: nothing is checked and nothing attached. 2 events\nwaiting, and kept. Start one, greenlight up or assigner.\n"
 	if text := writeText(t, got); !strings.Contains(text, want) {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}

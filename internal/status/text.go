@@ -20,11 +20,11 @@ const (
 	width = 80
 	// someNumbers is how many numbers are named where there may be thousands.
 	someNumbers = 3
-	// mostCampaigns is up to how many campaigns are told one by one, done or not. With
+	// mostCampaigns is up to how many campaigns are shown one by one, done or not. With
 	// more, those that are done are only counted and the causes put together.
 	mostCampaigns = 50
-	// mostTold bounds what is shown of another's words, in characters.
-	mostTold = 400
+	// mostDetail bounds what is shown of words from outside, in characters.
+	mostDetail = 400
 )
 
 // TextOptions say how a text is written.
@@ -82,24 +82,25 @@ func (t *textOf) wrap(indent, sentence string) { words.Wrap(&t.Builder, indent, 
 func (s Snapshot) headline() string {
 	person := 0
 	for _, c := range s.Campaigns {
-		for _, n := range c.Numbers {
-			if n.NeedsPerson {
-				person++
-			}
-		}
+		person += c.needPerson()
 	}
 	needs := ""
-	switch {
-	case person == 1:
-		needs = "; 1 needs a person"
-	case person > 1:
-		needs = fmt.Sprintf("; %d need a person", person)
+	if person > 0 {
+		needs = "; " + needPerson(person)
 	}
 	attached := s.Totals[ledger.Attached] + s.Totals[ledger.Sendable]
 	return fmt.Sprintf("%d of %s attached%s.", attached, words.Count(s.Planned(), "number"), needs)
 }
 
-// many tells of more campaigns than anybody reads one by one: a table of the first that
+// needPerson says how many numbers need a person.
+func needPerson(n int) string {
+	if n == 1 {
+		return "1 needs a person"
+	}
+	return fmt.Sprintf("%d need a person", n)
+}
+
+// many shows more campaigns than anybody reads one by one: a table of the first that
 // are not done, those that need a person before others, then what holds up all of them.
 func (t *textOf) many(campaigns []Campaign) {
 	unfinished := slices.DeleteFunc(slices.Clone(campaigns), Campaign.done)
@@ -121,9 +122,9 @@ func (t *textOf) many(campaigns []Campaign) {
 	t.causes(unfinished)
 }
 
-// done reports whether there is nothing more to do for a campaign, or to tell of it.
+// done reports whether there is nothing more to do for a campaign, or to say of it.
 func (c Campaign) done() bool {
-	return !c.WaitsForPerson() && c.Planned && c.Phase == ledger.Ready && c.Reason == "" && c.On() == len(c.Numbers)
+	return !c.WaitsForPerson() && c.Planned && c.Phase == ledger.PhaseApproved && c.Reason == "" && c.On() == len(c.Numbers)
 }
 
 func rankOf(c Campaign) int {
@@ -133,33 +134,33 @@ func rankOf(c Campaign) int {
 	return 1
 }
 
-// causes tells what holds campaigns up, each cause once for all of them.
+// causes says what keeps campaigns from being done, each cause once for all of them.
 func (t *textOf) causes(campaigns []Campaign) {
 	type condition struct {
 		sentence string
 		reason   ledger.Reason
 	}
 	var conditions []condition
-	held := map[condition][]Campaign{}
+	of := map[condition][]Campaign{}
 	var all []group
 	for _, c := range campaigns {
-		if c.Phase != ledger.Ready || c.Reason != "" || !c.Planned {
+		if c.Phase != ledger.PhaseApproved || c.Reason != "" || !c.Planned {
 			at := condition{c.Sentence, c.Reason}
-			if held[at] == nil {
+			if of[at] == nil {
 				conditions = append(conditions, at)
 			}
-			held[at] = append(held[at], c)
+			of[at] = append(of[at], c)
 		}
 		all = merge(all, groups(c)...)
 	}
 	for _, at := range conditions {
 		t.gap(true)
 		names := make([]string, 0, someNumbers)
-		for _, c := range held[at][:min(len(held[at]), someNumbers)] {
+		for _, c := range of[at][:min(len(of[at]), someNumbers)] {
 			names = append(names, name(c))
 		}
-		who := words.Count(len(held[at]), "campaign") + ": " + strings.Join(names, ", ")
-		if more := len(held[at]) - len(names); more > 0 {
+		who := words.Count(len(of[at]), "campaign") + ": " + strings.Join(names, ", ")
+		if more := len(of[at]) - len(names); more > 0 {
 			who += fmt.Sprintf(" and %d more", more)
 		}
 		t.wrap("", who)
@@ -198,7 +199,7 @@ func (t *textOf) gap(wanted bool) {
 	}
 }
 
-// footer tells what concerns everything.
+// footer says what concerns everything.
 func (t *textOf) footer(s Snapshot) {
 	if s.Held {
 		t.gap(true)
@@ -211,19 +212,19 @@ func (t *textOf) footer(s Snapshot) {
 	if s.PlanFault != "" {
 		t.gap(true)
 		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
-		t.told("  ", "", s.PlanFault)
-		words.Hang(&t.Builder, "  To do: ", "         ", "Mend it; greenlight plan validate names each fault.", width)
+		t.detail("  ", "", s.PlanFault)
+		words.Hang(&t.Builder, "  To do:  ", "          ", "Fix it; greenlight plan validate names each fault.", width)
 	}
 	if s.PlanPending {
 		t.gap(true)
-		t.wrap("", "The plan has changed, and not all of it was looked at yet.")
+		t.wrap("", "The plan has changed, and not all of its campaigns were checked yet.")
 	}
 	if s.Focus != FocusAll {
 		return
 	}
 	if s.DeadLetters > 0 {
 		t.gap(true)
-		t.wrap("", words.Count(int(s.DeadLetters), "dead letter")+": a person should look at what could not be handled, with greenlight deadletters list.")
+		t.wrap("", words.Count(int(s.DeadLetters), "dead letter")+": a person should check what could not be handled, with greenlight deadletters list.")
 	}
 }
 
@@ -233,16 +234,16 @@ func IdleSentence(waiting int) string {
 	if waiting > 0 {
 		kept = words.Count(waiting, "event") + " waiting, and kept. "
 	}
-	return "No assigner takes work: nothing is looked at and nothing attached. " + kept + "Start one, greenlight up or assigner."
+	return "No assigner takes work: nothing is checked and nothing attached. " + kept + "Start one, greenlight up or assigner."
 }
 
 // campaigns is the table of all campaigns.
 func (t *textOf) campaigns(campaigns []Campaign) string {
 	w := newTable()
 	w.SetColumnConfigs([]table.ColumnConfig{
-		{Number: 1, WidthMax: 14}, {Number: 3, WidthMax: 14}, {Number: 4, WidthMax: 15}, {Number: 5, WidthMax: 20, WidthMaxEnforcer: text.WrapSoft},
+		{Number: 1, WidthMax: 13}, {Number: 3, WidthMax: 14}, {Number: 4, WidthMax: 16}, {Number: 5, WidthMax: 19, WidthMaxEnforcer: text.WrapSoft},
 	})
-	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next look"})
+	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next check"})
 	for _, c := range campaigns {
 		w.AppendRow(table.Row{name(c), t.paintPhase(c), bar(c), t.counts(c), t.nextOfCampaign(c)})
 	}
@@ -276,13 +277,17 @@ func bar(c Campaign) string {
 	return strings.Repeat("█", full) + strings.Repeat("░", most-full) + fmt.Sprintf(" %d/%d", c.On(), total)
 }
 
-// counts tells how far a campaign's numbers are, a state a line.
+// counts says how far a campaign's numbers are, one state a line, and then how many
+// need a person.
 func (t *textOf) counts(c Campaign) string {
 	var parts []string
 	for _, state := range ledger.States() {
 		if n := c.Counts[state]; n > 0 {
-			parts = append(parts, t.paint(state, fmt.Sprintf("%d %s", n, state)))
+			parts = append(parts, t.paint(ledger.Number{State: state}, fmt.Sprintf("%d %s", n, state)))
 		}
+	}
+	if n := c.needPerson(); n > 0 {
+		parts = append(parts, t.paint(ledger.Number{NeedsPerson: true}, needPerson(n)))
 	}
 	if c.Extras > 0 {
 		parts = append(parts, fmt.Sprintf("%d unplanned", c.Extras))
@@ -290,15 +295,15 @@ func (t *textOf) counts(c Campaign) string {
 	return cmp.Or(strings.Join(parts, "\n"), "none")
 }
 
-// paint colours words by a state, where colours are wanted.
-func (t *textOf) paint(state ledger.State, said string) string {
+// paint colours words about a number, where colours are wanted.
+func (t *textOf) paint(n ledger.Number, said string) string {
 	switch {
 	case !t.colour:
 		return said
-	case state == ledger.Sendable || state == ledger.Attached:
-		return green + said + plain
-	case state.NeedsPerson():
+	case n.NeedsPerson || n.State == ledger.Conflict || n.State == ledger.Failed:
 		return red + said + plain
+	case n.IsOn():
+		return green + said + plain
 	default:
 		return yellow + said + plain
 	}
@@ -315,20 +320,20 @@ const (
 )
 
 func (t *textOf) paintPhase(c Campaign) string {
-	said := words.Plain(string(c.Phase), 8)
+	said := words.Plain(string(c.Phase), 9)
 	switch {
 	case !t.colour:
 		return said
 	case c.Campaign.NeedsPerson():
 		return red + said + plain
-	case c.Phase == ledger.Ready:
+	case c.Phase == ledger.PhaseApproved:
 		return green + said + plain
 	default:
 		return yellow + said + plain
 	}
 }
 
-// nextOfCampaign says when the campaign is looked at next.
+// nextOfCampaign says when the campaign is checked next.
 func (t *textOf) nextOfCampaign(c Campaign) string {
 	var next time.Time
 	for _, n := range c.Numbers {
@@ -349,12 +354,12 @@ func (t *textOf) nextResync() string {
 	return words.Until(t.now, t.resync)
 }
 
-// campaign tells of one campaign what is not as it should be, and when it is what was
-// asked for, everything.
+// campaign writes what is not as it should be with one campaign, and everything when
+// the campaign is what was asked for.
 func (t *textOf) campaign(c Campaign, focus Focus) {
 	all := focus == FocusCampaign
 	// A phase that is no news for anybody needs no words.
-	quiet := c.Phase == ledger.Ready && c.Reason == "" && c.Planned
+	quiet := c.Phase == ledger.PhaseApproved && c.Reason == "" && c.Planned
 	if quiet && !all && !slices.ContainsFunc(c.Numbers, remarkable) {
 		return
 	}
@@ -369,7 +374,7 @@ func (t *textOf) campaign(c Campaign, focus Focus) {
 	if c.Reason != "" {
 		t.advice("  ", c.Reason.Advice(), "")
 	}
-	t.told("  ", "", c.Detail)
+	t.detail("  ", "", c.Detail)
 	if all {
 		t.gap(len(c.Numbers) > 0)
 		t.WriteString(t.numbers(c))
@@ -388,7 +393,7 @@ func (t *textOf) title(first, second string) {
 	t.WriteString(bold + line + plain + "\n")
 }
 
-// facts tells what is known of a campaign beside how it goes.
+// facts writes what else is known of a campaign.
 func (t *textOf) facts(c Campaign) {
 	t.fact("Plan", c.PlanPlace, c.PlanHash)
 	if c.TCRID != c.ID {
@@ -411,7 +416,7 @@ func (t *textOf) fact(label, value, set string) {
 	if set != "" {
 		value = strings.TrimPrefix(value+", plan set "+words.Plain(set, 40), ", ")
 	}
-	words.Hang(&t.Builder, fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), words.Plain(value, mostTold), width)
+	words.Hang(&t.Builder, fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), words.Plain(value, mostDetail), width)
 }
 
 // remarkable reports whether there is anything to say of a number.
@@ -422,9 +427,9 @@ func remarkable(n Number) bool {
 // numbers is the table of a campaign's numbers.
 func (t *textOf) numbers(c Campaign) string {
 	w := newTable()
-	w.AppendHeader(table.Row{"number", "state", "reason", "since", "next look"})
+	w.AppendHeader(table.Row{"number", "state", "reason", "since", "person", "next try"})
 	for _, n := range c.Numbers {
-		w.AppendRow(table.Row{n.Number.Number, t.paint(n.State, string(n.State)), n.Reason, t.since(n), t.nextOf(n)})
+		w.AppendRow(table.Row{n.Number.Number, t.paint(n.Number, string(n.State)), n.Reason, t.since(n), neededWord(n), t.nextOf(n)})
 	}
 	if w.Length() == 0 {
 		return ""
@@ -439,7 +444,15 @@ func (t *textOf) since(n Number) string {
 	return words.Span(t.now.Sub(n.Since))
 }
 
-// nextOf says when a number is looked at next.
+// neededWord is what the table of numbers has under "person".
+func neededWord(n Number) string {
+	if n.NeedsPerson {
+		return "needed"
+	}
+	return ""
+}
+
+// nextOf says when a number is checked or tried next.
 func (t *textOf) nextOf(n Number) string {
 	if n.State == ledger.Sendable {
 		return ""
@@ -447,17 +460,18 @@ func (t *textOf) nextOf(n Number) string {
 	return cmp.Or(words.Until(t.now, n.NextAt), "at the resync")
 }
 
-// group is numbers that are told of in the same words, of a campaign or of all.
+// group is numbers of which the text says the same, of a campaign or of all.
 type group struct {
 	state   ledger.State
 	reason  ledger.Reason
+	person  bool
 	advice  ledger.Advice
 	nextAt  time.Time
 	numbers []Number
 }
 
 func (g group) saysTheSame(o group) bool {
-	return g.state == o.state && g.reason == o.reason && g.advice == o.advice
+	return g.state == o.state && g.reason == o.reason && g.person == o.person && g.advice == o.advice
 }
 
 // rank is a reason's place in the order in which they are documented, none's the last.
@@ -474,12 +488,12 @@ func rank(reason ledger.Reason) int {
 func groups(c Campaign) []group {
 	var all []group
 	for _, n := range c.Numbers {
-		saidAbove := n.Reason != "" && n.Reason == c.Reason || n.Reason == ledger.CampaignNotReady && !n.IsOn() && c.Phase != ledger.Ready
+		saidAbove := n.Reason != "" && (n.Reason == c.Reason || n.Reason == c.Phase.Reason() && !n.IsOn())
 		if !remarkable(n) || saidAbove {
 			continue
 		}
 		all = merge(all, group{
-			state: n.State, reason: n.Reason, advice: ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action},
+			state: n.State, reason: n.Reason, person: n.NeedsPerson, advice: ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action},
 			nextAt: n.NextAt, numbers: []Number{n},
 		})
 	}
@@ -487,33 +501,30 @@ func groups(c Campaign) []group {
 	return all
 }
 
-// group tells of the numbers that have the same reason.
+// group writes what the numbers of a group have in common, then Telnyx's words.
 func (t *textOf) group(c Campaign, g group, all bool) {
-	head := string(g.state)
-	if g.reason != "" {
-		head += " (" + string(g.reason) + ")"
-	}
+	head := headOf(ledger.Number{State: g.state, Reason: g.reason, NeedsPerson: g.person})
 	t.gap(all)
 	words.Hang(&t.Builder, "  ", "    ", fmt.Sprintf("%s: %s", head, named(g.numbers)), width)
-	t.advice("    ", g.advice, words.Until(t.now, g.nextAt))
-	toldMost := someNumbers
+	t.advice("    ", g.advice, nextSentence(g.state, words.Until(t.now, g.nextAt)))
+	mostDetails := someNumbers
 	if all {
-		toldMost = 10
+		mostDetails = 10
 	}
 	said := map[string]bool{}
 	left := 0
 	for _, n := range g.numbers {
 		switch {
 		case n.Detail == "" || said[n.Detail] || n.Detail == c.Detail:
-		case len(said) == toldMost:
+		case len(said) == mostDetails:
 			left++
 		default:
 			said[n.Detail] = true
-			t.told("    ", n.Number.Number, n.Detail)
+			t.detail("    ", n.Number.Number, n.Detail)
 		}
 	}
 	if left > 0 {
-		t.wrap("    ", fmt.Sprintf("Told of %d more; --json has them all.", left))
+		t.wrap("    ", fmt.Sprintf("%d more have details; --json has them all.", left))
 	}
 }
 
@@ -533,58 +544,68 @@ func named(numbers []Number) string {
 	}
 }
 
+// headOf names a number's state and reason, and says whether it needs a person.
+func headOf(n ledger.Number) string {
+	if n.NeedsPerson {
+		return n.StateAndReason() + ", needs a person"
+	}
+	return n.StateAndReason()
+}
+
+// nextSentence says when a number in this state is tried again, or only checked; it is
+// empty where the time is not known.
+func nextSentence(state ledger.State, when string) string {
+	switch {
+	case when == "":
+		return ""
+	case state.TriesAgain():
+		return " Next try: " + when + "."
+	default:
+		return " Next check: " + when + "."
+	}
+}
+
 // advice says why, what follows and when, and what a person should do.
 func (t *textOf) advice(indent string, a ledger.Advice, when string) {
 	t.wrap(indent, a.Why)
-	next := a.Next
-	if when != "" {
-		next += " Next look: " + when + "."
-	}
-	words.Hang(&t.Builder, indent+"Next:  ", indent+"       ", next, width)
+	words.Hang(&t.Builder, indent+"Next:   ", indent+"        ", a.Next+when, width)
 	if a.Action != "" {
-		words.Hang(&t.Builder, indent+"To do: ", indent+"       ", a.Action, width)
+		words.Hang(&t.Builder, indent+"To do:  ", indent+"        ", a.Action, width)
 	}
 }
 
-// told writes another's words.
-func (t *textOf) told(indent, about, said string) {
+// detail writes what Telnyx or a file's reader said, in its own words.
+func (t *textOf) detail(indent, about, said string) {
 	if said == "" {
 		return
 	}
-	label := "Told:  "
 	if about != "" {
 		said = about + ": " + said
 	}
-	words.Hang(&t.Builder, indent+label, indent+"       ", words.Plain(said, mostTold), width)
+	words.Hang(&t.Builder, indent+"Detail: ", indent+"        ", words.Plain(said, mostDetail), width)
 }
 
-// number tells everything of one number.
+// number writes all that is known of one number.
 func (t *textOf) number(c Campaign, n Number) {
-	state := string(n.State)
-	if n.Reason != "" {
-		state += " (" + string(n.Reason) + ")"
-	}
-	t.WriteString(n.Number.Number + "  " + t.paint(n.State, state) + "\n")
+	t.WriteString(n.Number.Number + "  " + t.paint(n.Number, headOf(n.Number)) + "\n")
 	next := words.Until(t.now, n.NextAt)
 	if next == "" && n.State != ledger.Sendable && strings.Contains(n.Next, "resync") {
 		next = t.nextResync()
 	}
-	t.advice("  ", ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}, next)
-	t.told("  ", "", n.Detail)
+	t.advice("  ", ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}, nextSentence(n.State, next))
+	t.detail("  ", "", n.Detail)
 	t.gap(true)
 	t.fact("Plan", strings.TrimSuffix(words.Plain(n.Plan, 60)+", "+n.PlanPlace, ", "), n.PlanHash)
 	t.fact("Campaign", fmt.Sprintf("%s, %s", words.Plain(c.ID, 60), c.Phase), "")
 	t.fact("State since", words.Ago(t.now, n.Since), "")
 	t.fact("Telnyx says", n.Status, "")
 	if n.TMobile != "" || n.NonTMobile != "" {
-		t.fact("Carriers", fmt.Sprintf("T-Mobile %s, others %s", cmp.Or(n.TMobile, "not told"), cmp.Or(n.NonTMobile, "not told")), "")
+		t.fact("Carriers", fmt.Sprintf("T-Mobile %s, others %s", cmp.Or(n.TMobile, "not known"), cmp.Or(n.NonTMobile, "not known")), "")
 	}
 	if r := n.Request; r.Sent != "" {
 		t.fact("Request", fmt.Sprintf("%s, %s; %s", r.Sent, words.Ago(t.now, r.At), cmp.Or(string(r.Outcome), "no answer known")), "")
 	}
-	if n.Attempts > 0 {
-		t.fact("Tries", fmt.Sprintf("%d since the last that worked out", n.Attempts), "")
-	}
+	t.fact("Tries", n.Tries.String(), "")
 	t.fact("Latest news", n.Cause, "")
 	t.gap(true)
 	t.wrap("", "All that happened to it: greenlight why "+n.Number.Number)

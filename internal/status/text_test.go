@@ -25,13 +25,13 @@ func writeText(t *testing.T, s status.Snapshot) string {
 	return out.String()
 }
 
-func TestWriteText_TellsEverythingAboutAMixedLedger(t *testing.T) {
+func TestWriteText_ShowsEverythingAboutAMixedLedger(t *testing.T) {
 	text := writeText(t, read(t, mixedLedger(t)))
 	texttest.Golden(t, "testdata/mixed.txt", text, *update, "-update")
 	texttest.Readable(t, text)
 	for _, words := range []string{
-		"2 sendable", "1 conflict", "Approved by the carriers, but", "7 held", "2 unplanned", "(no plan)", "2 dead letters",
-		"The number is in use on another campaign", "422 10015 Bad\n", "3/7", "Rejected. Read the reason",
+		"2 sendable", "1 conflict", "Approved by the carriers, but", "7 planned", "7 need a person", "2 unplanned", "(no plan)", "2 dead letters",
+		"failed (rejected), needs a person: +15551234570", "The number is in use on another campaign", "422 10015 Bad\n", "3/7", "The campaign was rejected.",
 	} {
 		if !strings.Contains(text, words) {
 			t.Errorf("the text does not say %q", words)
@@ -39,10 +39,10 @@ func TestWriteText_TellsEverythingAboutAMixedLedger(t *testing.T) {
 	}
 }
 
-func TestWriteText_FitsWhateverItIsTold(t *testing.T) {
+func TestWriteText_FitsWhateverTheLedgerHas(t *testing.T) {
 	long := strings.Repeat("x", 64)
 	s := status.Snapshot{At: noon, DeadLetters: 1}
-	for _, phase := range []ledger.Phase{ledger.Waiting, ledger.Ready, ledger.OnHold, ledger.Blocked, ledger.Ended, ledger.Missing, ledger.Unread} {
+	for _, phase := range ledger.Phases() {
 		c := status.Campaign{
 			Campaign: ledger.Campaign{ID: long, Planned: true, Plan: long, Phase: phase, Detail: strings.Repeat("é", 500), Extras: 12345},
 			Sentence: phase.Sentence(), Counts: map[ledger.State]int{ledger.Attaching: 12345},
@@ -60,22 +60,22 @@ func TestWriteText_FitsWhateverItIsTold(t *testing.T) {
 	texttest.Readable(t, writeText(t, s))
 }
 
-// Of thousands of campaigns nobody reads each: what is done is counted, and a cause told
-// once for all that it holds up.
+// Nobody reads each of thousands of campaigns: what is done is counted, and a cause is
+// written once for all campaigns that have it.
 func TestWriteText_StaysShortHoweverManyCampaignsThereAre(t *testing.T) {
 	const campaigns, each = 2000, 50
 	s := status.Snapshot{At: noon, Totals: map[ledger.State]int{}}
 	for i := range campaigns {
 		c := status.Campaign{
-			Campaign: ledger.Campaign{ID: fmt.Sprint("C", i), Planned: true, Plan: fmt.Sprintf("plan-%04d", i), Phase: ledger.Ready}, Counts: map[ledger.State]int{},
+			Campaign: ledger.Campaign{ID: fmt.Sprint("C", i), Planned: true, Plan: fmt.Sprintf("plan-%04d", i), Phase: ledger.PhaseApproved}, Counts: map[ledger.State]int{},
 		}
 		if i%500 == 499 {
-			c.Phase, c.Sentence = ledger.Blocked, ledger.Blocked.Sentence()
+			c.Phase, c.Sentence = ledger.PhaseRejected, ledger.PhaseRejected.Sentence()
 		}
 		for j := range each {
 			n := status.Number{Number: ledger.Number{Number: fmt.Sprintf("+1212%07d", i*each+j), State: ledger.Sendable}}
 			if i%2 == 0 && j == 0 {
-				n.State, n.Reason, n.NeedsPerson, n.Why, n.Detail = ledger.Failed, ledger.NotOwned, true, ledger.NotOwned.Advice().Why, fmt.Sprint("told of ", i, "-", j)
+				n.State, n.Reason, n.NeedsPerson, n.Why, n.Detail = ledger.Failed, ledger.NotOwned, true, ledger.NotOwned.Advice().Why, fmt.Sprint("said of ", i, "-", j)
 			}
 			c.Numbers = append(c.Numbers, n)
 			c.Counts[n.State]++
@@ -85,12 +85,12 @@ func TestWriteText_StaysShortHoweverManyCampaignsThereAre(t *testing.T) {
 	}
 	said := writeText(t, s)
 	texttest.Readable(t, said)
-	if lines := strings.Count(said, "\n"); lines > 200 {
+	if lines := strings.Count(said, "\n"); lines > 250 {
 		t.Errorf("%d lines", lines)
 	}
 	for _, words := range []string{
 		"99000 of 100000 numbers attached; 1000 need a person.\n", "Not shown: 996 campaigns done, 954 campaigns more not done.", "4 campaigns: plan-0499, plan-0999, plan-1499 and 1 more\n",
-		"Rejected. Read the reason", "failed (not_owned): 1000 numbers, +12120000000, +12120000100, +12120000200", "Told of 997 more",
+		"The campaign was rejected.", "failed (not_owned), needs a person: 1000 numbers, +12120000000,\n    +12120000100, +12120000200 and 997 more", "997 more have details",
 	} {
 		if !strings.Contains(said, words) {
 			t.Errorf("the text does not say %q:\n%s", words, said)
@@ -101,7 +101,7 @@ func TestWriteText_StaysShortHoweverManyCampaignsThereAre(t *testing.T) {
 	}
 	// The same, all done.
 	for i := range s.Campaigns {
-		s.Campaigns[i].Phase, s.Campaigns[i].Numbers, s.Campaigns[i].Counts = ledger.Ready, s.Campaigns[i].Numbers[1:], map[ledger.State]int{ledger.Sendable: each - 1}
+		s.Campaigns[i].Phase, s.Campaigns[i].Numbers, s.Campaigns[i].Counts = ledger.PhaseApproved, s.Campaigns[i].Numbers[1:], map[ledger.State]int{ledger.Sendable: each - 1}
 	}
 	s.Totals = map[ledger.State]int{ledger.Sendable: campaigns * (each - 1)}
 	const want = "98000 of 98000 numbers attached.\n\nNot shown: 2000 campaigns done. Name a plan, campaign or number to see it;\n--json has all.\n"
@@ -116,7 +116,7 @@ func TestWriteText_SaysThatNothingIsPlanned(t *testing.T) {
 		want        string
 	}{
 		"nothing at all":     {0, nothingPlanned},
-		"only a dead letter": {1, nothingPlanned + "\n1 dead letter: a person should look at what could not be handled, with\ngreenlight deadletters list.\n"},
+		"only a dead letter": {1, nothingPlanned + "\n1 dead letter: a person should check what could not be handled, with greenlight\ndeadletters list.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := writeText(t, status.Snapshot{At: noon, DeadLetters: test.deadLetters})
@@ -149,7 +149,7 @@ func TestWriteText_SaysWhenInAWord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := status.Number{Number: ledger.Number{Number: "+15551234567", State: ledger.Pending, Since: test.since, NextAt: test.next}}
 			all := status.Snapshot{At: noon, Campaigns: []status.Campaign{{
-				Campaign: ledger.Campaign{ID: springID, Planned: true, Plan: "p", Phase: ledger.Ready}, Numbers: []status.Number{n},
+				Campaign: ledger.Campaign{ID: springID, Planned: true, Plan: "p", Phase: ledger.PhaseApproved}, Numbers: []status.Number{n},
 			}}}
 			part, found := all.About("p")
 			if !found {
@@ -176,7 +176,7 @@ func TestWriteText_TellsTimesByTheClockOfAPlace(t *testing.T) {
 }
 
 // Colours only where they are wanted, and the text is the same without them.
-func TestWriteText_PaintsOnlyWhenTold(t *testing.T) {
+func TestWriteText_PaintsOnlyWhenAsked(t *testing.T) {
 	s := read(t, mixedLedger(t))
 	for _, focus := range []string{"", "spring-promo", "+15551234570"} {
 		part := s
@@ -236,21 +236,21 @@ func TestWriteText_GoesDeeperWhereAsked(t *testing.T) {
 	}
 }
 
-func TestWriteText_TellsWhatIsKnownOfANumber(t *testing.T) {
+func TestWriteText_ShowsWhatIsKnownOfANumber(t *testing.T) {
 	n := ledger.Number{
 		Number: "+15551234567", CampaignID: autumnID, Plan: "autumn", PlanPlace: "plan.yaml:7", PlanHash: "a1b2", State: ledger.Failed, Reason: ledger.Stuck,
-		Status: "ASSIGNED", TMobile: "ADDED", Since: noon.Add(-time.Hour), Cause: "resync (message 3)", Attempts: 2,
+		Status: "ASSIGNED", TMobile: "ADDED", Since: noon.Add(-time.Hour), Cause: "resync (message 3)", Tries: ledger.Tries{Refused: 2, Unanswered: 1}, NeedsPerson: true,
 		Request: ledger.Request{Sent: "POST /10dlc/phone_number_campaigns", At: noon.Add(-2 * time.Hour)},
 	}
 	s := status.Snapshot{At: noon, Held: true, NextResync: noon.Add(5 * time.Minute), Campaigns: []status.Campaign{{
-		Campaign: ledger.Campaign{ID: autumnID, Planned: true, Plan: "autumn", Phase: ledger.Ready},
-		Numbers:  []status.Number{{Number: n, Why: "Why.", Next: "It is looked at again at every resync."}},
+		Campaign: ledger.Campaign{ID: autumnID, Planned: true, Plan: "autumn", Phase: ledger.PhaseApproved},
+		Numbers:  []status.Number{{Number: n, Why: "Why.", Next: "It is checked again at every resync."}},
 	}}}
 	part, _ := s.About(n.Number)
 	said := strings.Join(strings.Fields(writeText(t, part)), " ")
 	for _, words := range []string{
-		"+15551234567 failed (stuck) Why.", "at every resync. Next look: in 5 min, at 12:05.", "Plan autumn, plan.yaml:7, plan set a1b2", "Campaign C6X6M95, ready",
-		"State since 1 h ago, at 11:00", "Telnyx says ASSIGNED", "Carriers T-Mobile ADDED, others not told", "Tries 2 since", "Latest news resync (message 3)",
+		"+15551234567 failed (stuck), needs a person Why.", "at every resync. Next try: in 5 min, at 12:05.", "Plan autumn, plan.yaml:7, plan set a1b2", "Campaign C6X6M95, approved",
+		"State since 1 h ago, at 11:00", "Telnyx says ASSIGNED", "Carriers T-Mobile ADDED, others not known", "Tries 2 refused, 1 unanswered", "Latest news resync (message 3)",
 		"Request POST /10dlc/phone_number_campaigns, 2 h ago, at 10:00; no answer known", "On hold: nothing is begun until greenlight resume.",
 	} {
 		if !strings.Contains(said, words) {
@@ -259,9 +259,9 @@ func TestWriteText_TellsWhatIsKnownOfANumber(t *testing.T) {
 	}
 }
 
-// A campaign is looked at for the number that is due first, but for nothing before its own
-// time; and what is said of the campaign is not said of each number again.
-func TestWriteText_TellsOfACampaignWhatItsNumbersWaitFor(t *testing.T) {
+// A campaign is checked when its first number is due, but not before its own time; and
+// what is said of the campaign is not said of each number again.
+func TestWriteText_ShowsOfACampaignWhatItsNumbersWaitFor(t *testing.T) {
 	number := func(i int, next time.Duration) status.Number {
 		n := ledger.Number{Number: fmt.Sprintf("+1555123456%d", i), State: ledger.Planned, Reason: ledger.RateLimited, Detail: "429"}
 		if next != 0 {
@@ -277,7 +277,7 @@ func TestWriteText_TellsOfACampaignWhatItsNumbersWaitFor(t *testing.T) {
 		"an earlier time":    {time.Minute, "in 2 min, at 12:02"},
 		"a later time":       {7 * time.Minute, "in 7 min, at 12:07"},
 	} {
-		c := ledger.Campaign{ID: springID, TCRID: "C6X6M94", Planned: true, Plan: "spring", Phase: ledger.Ready, Detail: "429"}
+		c := ledger.Campaign{ID: springID, TCRID: "C6X6M94", Planned: true, Plan: "spring", Phase: ledger.PhaseApproved, Detail: "429"}
 		if test.own != 0 {
 			c.NextAt = noon.Add(test.own)
 		}
@@ -287,19 +287,19 @@ func TestWriteText_TellsOfACampaignWhatItsNumbersWaitFor(t *testing.T) {
 		if row, _, _ := strings.Cut(said[strings.Index(said, "\nspring"):], "\n\n"); !strings.Contains(row, test.want) {
 			t.Errorf("%s: got\n%s\nwant %q", name, row, test.want)
 		}
-		if !strings.Contains(said, "3 numbers, +15551234561") || !strings.Contains(said, "Next look: in 2 min, at 12:02.") || strings.Count(said, "429") != 1 {
+		if !strings.Contains(said, "3 numbers, +15551234561") || !strings.Contains(said, "Next try: in 2 min, at 12:02.") || strings.Count(said, "429") != 1 {
 			t.Errorf("%s: got\n%s", name, said)
 		}
 	}
 }
 
 func TestStanding_SaysWhetherToWait(t *testing.T) {
-	ready := ledger.Campaign{Planned: true, Phase: ledger.Ready}
+	approved := ledger.Campaign{Planned: true, Phase: ledger.PhaseApproved}
 	with := func(c ledger.Campaign, numbers ...ledger.Number) status.Campaign {
 		campaign := status.Campaign{Campaign: c, Counts: map[ledger.State]int{}}
 		for _, n := range numbers {
 			campaign.Counts[n.State]++
-			campaign.Numbers = append(campaign.Numbers, status.Number{Number: n, NeedsPerson: n.NeedsPerson()})
+			campaign.Numbers = append(campaign.Numbers, status.Number{Number: n})
 		}
 		return campaign
 	}
@@ -310,22 +310,24 @@ func TestStanding_SaysWhetherToWait(t *testing.T) {
 		want      status.Standing
 	}{
 		"nothing is planned":                 {nil, false, status.NotYet},
-		"only an unplanned campaign":         {[]status.Campaign{{Campaign: ledger.Campaign{Phase: ledger.Ready}}}, false, status.NotYet},
-		"on one whose record is to come":     {[]status.Campaign{with(ledger.Campaign{Phase: ledger.Ready}, attached)}, false, status.AllAttached},
-		"all on it":                          {[]status.Campaign{with(ready, attached, sendable)}, false, status.AllAttached},
-		"all on it, held":                    {[]status.Campaign{with(ready, attached)}, true, status.AllAttached},
-		"one is pending":                     {[]status.Campaign{with(ready, attached, pending)}, false, status.NotYet},
-		"one is pending, held":               {[]status.Campaign{with(ready, attached, pending)}, true, status.NeedsPerson},
-		"one is in conflict":                 {[]status.Campaign{with(ready, pending, ledger.Number{State: ledger.Conflict, Reason: ledger.OtherCampaign})}, false, status.NeedsPerson},
-		"one is stuck":                       {[]status.Campaign{with(ready, ledger.Number{State: ledger.Pending, Reason: ledger.Stuck})}, false, status.NeedsPerson},
-		"a carrier failed and it goes on":    {[]status.Campaign{with(ready, ledger.Number{State: ledger.Planned, Reason: ledger.CarrierFailed})}, false, status.NotYet},
-		"a carrier has not taken it":         {[]status.Campaign{with(ready, ledger.Number{State: ledger.Attached, Reason: ledger.CarrierFailed})}, false, status.NeedsPerson},
-		"in review":                          {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.Waiting}, ledger.Number{State: ledger.Planned, Reason: ledger.CampaignNotReady})}, false, status.NotYet},
-		"rejected":                           {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.Blocked})}, false, status.NeedsPerson},
-		"not read, since the key is refused": {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.Unread, Reason: ledger.Unauthorized})}, false, status.NeedsPerson},
-		"not read, since nobody answers":     {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.Unread, Reason: ledger.TelnyxUnavailable})}, false, status.NotYet},
-		"one campaign done, another not":     {[]status.Campaign{with(ready, sendable), with(ready, pending)}, false, status.NotYet},
-		"one not yet, another in trouble":    {[]status.Campaign{with(ready, pending), with(ledger.Campaign{Planned: true, Phase: ledger.Missing})}, false, status.NeedsPerson},
+		"only an unplanned campaign":         {[]status.Campaign{{Campaign: ledger.Campaign{Phase: ledger.PhaseApproved}}}, false, status.NotYet},
+		"on one whose record is to come":     {[]status.Campaign{with(ledger.Campaign{Phase: ledger.PhaseApproved}, attached)}, false, status.AllAttached},
+		"all on it":                          {[]status.Campaign{with(approved, attached, sendable)}, false, status.AllAttached},
+		"all on it, held":                    {[]status.Campaign{with(approved, attached)}, true, status.AllAttached},
+		"one is pending":                     {[]status.Campaign{with(approved, attached, pending)}, false, status.NotYet},
+		"one is pending, held":               {[]status.Campaign{with(approved, attached, pending)}, true, status.NeedsPerson},
+		"one is in conflict":                 {[]status.Campaign{with(approved, pending, ledger.Number{State: ledger.Conflict, Reason: ledger.OtherCampaign, NeedsPerson: true})}, false, status.NeedsPerson},
+		"one is stuck":                       {[]status.Campaign{with(approved, ledger.Number{State: ledger.Pending, Reason: ledger.Stuck, NeedsPerson: true})}, false, status.NeedsPerson},
+		"a carrier failed and it is retried": {[]status.Campaign{with(approved, ledger.Number{State: ledger.Planned, Reason: ledger.CarrierFailed})}, false, status.NotYet},
+		"a carrier has not taken it":         {[]status.Campaign{with(approved, ledger.Number{State: ledger.Attached, Reason: ledger.CarrierFailed, NeedsPerson: true})}, false, status.NeedsPerson},
+		"in review":                          {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.PhaseInReview}, ledger.Number{State: ledger.Planned, Reason: ledger.CampaignInReview})}, false, status.NotYet},
+		"suspended":                          {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.PhaseSuspended}, ledger.Number{State: ledger.Planned, Reason: ledger.CampaignSuspended})}, false, status.NotYet},
+		"refused for the third time":         {[]status.Campaign{with(approved, ledger.Number{State: ledger.Planned, Reason: ledger.Rejected, NeedsPerson: true, NextAt: noon})}, false, status.NeedsPerson},
+		"rejected":                           {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.PhaseRejected})}, false, status.NeedsPerson},
+		"not read, since the key is refused": {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.PhaseUnread, Reason: ledger.Unauthorized})}, false, status.NeedsPerson},
+		"not read, since nobody answers":     {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.PhaseUnread, Reason: ledger.TelnyxUnavailable})}, false, status.NotYet},
+		"one campaign done, another not":     {[]status.Campaign{with(approved, sendable), with(approved, pending)}, false, status.NotYet},
+		"one not yet, another in trouble":    {[]status.Campaign{with(approved, pending), with(ledger.Campaign{Planned: true, Phase: ledger.PhaseMissing})}, false, status.NeedsPerson},
 	} {
 		if got := (status.Snapshot{Campaigns: test.campaigns, Held: test.held}).Standing(); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)

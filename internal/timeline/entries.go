@@ -24,12 +24,11 @@ func (s *story) add(kind Kind, detail, format string, args ...any) {
 	})
 }
 
-// ofEvent tells one message of the stream of events, if it is of concern to the
-// number.
+// ofEvent describes one message of the stream of events, if it concerns the number.
 func ofEvent(kept events.Kept, number string) (Entry, bool) {
 	s := story{at: kept.StoredAt}
 	if kept.Kind == events.KindCampaign {
-		s.add(Person, "", "A person asked for a look at the campaign, with greenlight trigger (message %d).", kept.Sequence)
+		s.add(Person, "", "A person requested a check of the campaign, with greenlight trigger (message %d).", kept.Sequence)
 		return s.entries[0], true
 	}
 	e, err := telnyx.ParseEvent(kept.Body)
@@ -58,17 +57,17 @@ func ofEvent(kept events.Kept, number string) (Entry, bool) {
 		said = append(said, "which means that the carriers have approved it")
 	}
 	detail := strings.TrimSpace(p.Description + " " + telnyx.ReasonText(p.Reasons))
-	s.add(Event, detail, "Telnyx told of %s: %s (%s, message %d).", subject, cmp.Or(strings.Join(said, ", "), "no more than that"), kept.Type, kept.Sequence)
+	s.add(Event, detail, "Telnyx reported on %s: %s (%s, message %d).", subject, cmp.Or(strings.Join(said, ", "), "no more than that"), kept.Type, kept.Sequence)
 	return s.entries[0], true
 }
 
-// ofCampaign tells what was read of the campaign.
+// ofCampaign describes what was read of the campaign.
 func ofCampaign(changes []ledger.CampaignChange) []Entry {
 	var s story
 	var before ledger.Campaign
 	for _, change := range changes {
 		c := change.Campaign
-		// The look began earlier, and what came of it for the numbers is told already.
+		// The campaign was read earlier, before what that meant for its numbers was written.
 		s.at = change.At.Add(-c.ReadAgo)
 		if change.Dropped {
 			before = ledger.Campaign{}
@@ -77,19 +76,19 @@ func ofCampaign(changes []ledger.CampaignChange) []Entry {
 		switch {
 		case c.Reason != "" && (c.Reason != before.Reason || c.Detail != before.Detail):
 			what := "Greenlight could not read the campaign"
-			if c.Reason.StopsAll() {
-				what = "All work rests"
+			if c.Reason.OfAccount() {
+				what = "Nothing is sent for the account"
 			}
 			s.add(Read, c.Detail, "%s: %s", what, c.Reason.Advice().Why)
-		case c.Reason == "" && c.Phase != ledger.Unread && (c.Phase != before.Phase || c.Status != before.Status || before.Reason != ""):
-			s.add(Read, c.Detail, "Greenlight read the campaign: %s, so it is %s.", cmp.Or(c.Status, "Telnyx does not know it"), c.Phase)
+		case c.Reason == "" && c.Phase != ledger.PhaseUnread && (c.Phase != before.Phase || c.Status != before.Status || before.Reason != ""):
+			s.add(Read, c.Detail, "Greenlight read the campaign: %s, so it is %s.", cmp.Or(c.Status, "Telnyx does not have it"), strings.ReplaceAll(string(c.Phase), "_", " "))
 		}
 		before = c
 	}
 	return s.entries
 }
 
-// ofNumber tells what was written down of the number, campaign by campaign.
+// ofNumber describes what was recorded of the number, campaign by campaign.
 func ofNumber(changes []ledger.NumberChange) []Entry {
 	perCampaign := map[string]int{}
 	for _, change := range changes {
@@ -123,7 +122,7 @@ func ofNumber(changes []ledger.NumberChange) []Entry {
 
 // isLater reports whether a record cannot be the first of its number.
 func isLater(n ledger.Number) bool {
-	return n.Firsts.Requests > 0 || !n.Request.At.IsZero() || n.Attempts > 0
+	return n.Firsts.Requests > 0 || !n.Request.At.IsZero()
 }
 
 func (s *story) named(n ledger.Number) {
@@ -144,27 +143,27 @@ func set(hash string) string {
 	return ", in plan set " + hash
 }
 
-// older tells what is known of the time before the oldest change that is kept.
+// older describes what is known of the time before the oldest change that is kept.
 func (s *story) older(n ledger.Number) {
 	f, kept := n.Firsts, s.at
-	tell := func(at time.Time, kind Kind, format string, args ...any) {
+	first := func(at time.Time, kind Kind, format string, args ...any) {
 		if at.IsZero() || at.After(kept) {
 			return
 		}
 		s.at = at
 		s.add(kind, "", format, args...)
 	}
-	tell(f.Named, Plan, "Plan %s%s named the number for campaign %s%s.", n.Plan, place(f.NamedIn), n.CampaignID, set(f.NamedHash))
-	tell(f.Requested, Request, "Greenlight asked Telnyx for the first time to attach the number.")
-	tell(f.Accepted, Answer, "Telnyx took a request for the first time.")
-	tell(f.Attached, State, "The number was attached for the first time.")
-	tell(f.Sendable, State, "The number was sendable for the first time.")
+	first(f.Named, Plan, "Plan %s%s named the number for campaign %s%s.", n.Plan, place(f.NamedIn), n.CampaignID, set(f.NamedHash))
+	first(f.Requested, Request, "Greenlight asked Telnyx for the first time to attach the number.")
+	first(f.Accepted, Answer, "Telnyx took a request for the first time.")
+	first(f.Attached, State, "The number was attached for the first time.")
+	first(f.Sendable, State, "The number was sendable for the first time.")
 	s.at = kept
 	s.add(State, "", "What was between is not kept: the ledger holds the latest %d changes of a number. It was %s then, after %s.",
 		ledger.HistoryOfNumber, n.StateAndReason(), words.Count(f.Requests, "request"))
 }
 
-// change tells what is new in a record.
+// change describes what is new in a record.
 func (s *story) change(before, n ledger.Number) {
 	s.replanned(before, n)
 	claimed := !n.Request.At.IsZero() && !n.Request.At.Equal(before.Request.At)
@@ -175,20 +174,23 @@ func (s *story) change(before, n ledger.Number) {
 	if answered {
 		s.answered(n)
 	}
-	detailTold := answered
+	detailShown := answered
 	if read := recordText(n); !answered && !claimed && read != recordText(before) && read != "" {
 		s.add(Read, n.Detail, "Greenlight read Telnyx's record of the number: %s.", read)
-		detailTold = true
+		detailShown = true
 	}
 	if n.State == before.State && n.Reason == before.Reason {
-		if n.Detail != "" && n.Detail != before.Detail && !detailTold {
+		if n.Detail != "" && n.Detail != before.Detail && !detailShown {
 			s.add(Read, n.Detail, "It is still %s.", n.StateAndReason())
+		}
+		if n.NeedsPerson && !before.NeedsPerson {
+			s.add(State, "", "It is still %s, and needs a person now.", n.StateAndReason())
 		}
 		return
 	}
 	s.decided(n, claimed)
 	detail := n.Detail
-	if detailTold {
+	if detailShown {
 		detail = ""
 	}
 	s.add(State, detail, "%s", becameText(before, n))
@@ -199,7 +201,7 @@ func (s *story) replanned(before, n ledger.Number) {
 		s.add(Plan, "", "The plan's entry has changed; %s%s names the number%s.", n.Plan, place(n.PlanPlace), set(n.PlanHash))
 	}
 	if asked, ok := askedFor(n.Cause); ok && n.Cause != before.Cause {
-		s.add(Person, "", "A person asked for a look at the campaign%s.", asked)
+		s.add(Person, "", "A person requested a check of the campaign%s.", asked)
 	}
 }
 
@@ -210,10 +212,10 @@ func askedFor(cause string) (message string, ok bool) {
 
 func (s *story) requested(n ledger.Number) {
 	try := ""
-	if n.Attempts > 1 {
-		try = fmt.Sprintf(", for the %s time", ordinal(n.Attempts))
+	if n.Firsts.Requests > 1 {
+		try = fmt.Sprintf(", for the %s time", ordinal(n.Firsts.Requests))
 	}
-	s.add(Decision, "", "The campaign is approved and nothing stands against the number: Greenlight claims it and asks for it%s.", try)
+	s.add(Decision, "", "The campaign is approved and the number can be attached: Greenlight claims it and sends a request%s.", try)
 	if n.Request.Profile != "" {
 		s.add(Request, "", "Sent: PATCH, to put the number on messaging profile %s.", n.Request.Profile)
 	}
@@ -254,19 +256,17 @@ func (s *story) answered(n ledger.Number) {
 	}
 }
 
-// decided tells what Greenlight chose, where a state does not say it by itself.
+// decided says what Greenlight chose, where a state does not say it by itself.
 func (s *story) decided(n ledger.Number, claimed bool) {
 	switch {
 	case claimed:
 	case n.State == ledger.Conflict:
 		s.add(Decision, "", "Greenlight leaves the number where it is: the plan's move_from does not name that campaign.")
-	case n.State == ledger.Failed && n.Attempts == 0:
-		s.add(Decision, "", "Greenlight does not ask Telnyx for it, since it would be refused.")
-	case n.State == ledger.Failed && n.Reason != ledger.Stuck:
-		s.add(Decision, "", "Greenlight stops trying, and keeps a dead letter.")
+	case n.State == ledger.Failed && n.Request.Outcome == "":
+		s.add(Decision, "", "Greenlight sends no request, since Telnyx would refuse it.")
 	case n.Reason == ledger.CampaignFull && n.Request.Outcome != ledger.Refused:
-		s.add(Decision, "", "Greenlight does not ask for it: the campaign has no room.")
-	case n.State == ledger.Planned && n.Reason != "" && !n.NextAt.IsZero() && n.Request.Outcome != "":
+		s.add(Decision, "", "Greenlight sends no request: the campaign has no room.")
+	case n.State.TriesAgain() && n.Reason != "" && !n.NextAt.IsZero() && n.Request.Outcome != "":
 		s.add(Decision, "", "Greenlight will try again in %s.", words.Span(n.NextAt.Sub(latestOf(n.Request.AnsweredAt, n.Since))))
 	}
 }
@@ -285,7 +285,7 @@ func recordText(n ledger.Number) string {
 	}
 	text := n.Status
 	if n.TMobile != "" || n.NonTMobile != "" {
-		text += fmt.Sprintf(" (T-Mobile %s, others %s)", cmp.Or(n.TMobile, "not told"), cmp.Or(n.NonTMobile, "not told"))
+		text += fmt.Sprintf(" (T-Mobile %s, others %s)", cmp.Or(n.TMobile, "not known"), cmp.Or(n.NonTMobile, "not known"))
 	}
 	return text
 }
@@ -297,6 +297,9 @@ func becameText(before, n ledger.Number) string {
 		if n.Reason != "" {
 			text += ", now with reason " + string(n.Reason)
 		}
+	}
+	if n.NeedsPerson && !before.NeedsPerson {
+		text += ", and it needs a person"
 	}
 	return text + ". " + ledger.Advise(n, ledger.Campaign{}).Why
 }

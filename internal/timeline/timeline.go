@@ -14,10 +14,10 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// MostEvents is how many events are told at most, the latest ones.
+// MostEvents is how many events are shown at most, the latest ones.
 const MostEvents = 100
 
-// mostDetail bounds what is told of another's words, in characters.
+// mostDetail bounds what is shown of words from outside, in characters.
 const mostDetail = 600
 
 // ErrUnknownNumber is matched by the error for a number that no plan ever named, as
@@ -58,7 +58,7 @@ type Entry struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// Timeline is what happened to a number, and where it stands.
+// Timeline is what happened to a number, and how far it is.
 type Timeline struct {
 	Number string `json:"number"`
 	// Campaign is the id by which the plan names the campaign that the number is, or
@@ -78,14 +78,15 @@ type Timeline struct {
 	Reason ledger.Reason `json:"reason,omitempty"`
 	// Since is when the number came into its state.
 	Since time.Time `json:"since,omitzero"`
-	// Sentence says where the number stands and why, Next what Greenlight does by
+	// Sentence says how far the number is and why, Next what Greenlight does by
 	// itself, Person what a person should do; that is empty when nothing is.
 	Sentence string `json:"sentence"`
 	Next     string `json:"next"`
 	Person   string `json:"person,omitempty"`
-	// NextAt is when Greenlight looks at it again, if that is known.
+	// NextAt is when Greenlight tries or checks it again, if that is known.
 	NextAt time.Time `json:"next_at,omitzero"`
-	// NeedsPerson says that it does not get further, or not in time, without one.
+	// NeedsPerson says that a person should do something, for the number or for its
+	// campaign. Greenlight tries again all the same, at NextAt.
 	NeedsPerson bool `json:"needs_person"`
 }
 
@@ -119,38 +120,38 @@ func OfNumber(ctx context.Context, js jetstream.JetStream, number string) (Timel
 		Number: number, Campaign: last.CampaignID, Plan: last.Plan, PlanPlace: last.PlanPlace, PlanHash: last.PlanHash,
 		Planned: planned,
 	}
-	t.stand(last, entry.Campaign)
-	told, err := eventsAbout(ctx, js, number, idsOf(last.CampaignID, reads))
+	t.conclude(last, entry.Campaign)
+	messages, err := eventsAbout(ctx, js, number, idsOf(last.CampaignID, reads))
 	if err != nil {
 		return Timeline{}, err
 	}
-	t.Entries = slices.Concat(told, ofCampaign(reads), withoutTold(ofNumber(changes), told))
+	t.Entries = slices.Concat(messages, ofCampaign(reads), withoutMessages(ofNumber(changes), messages))
 	slices.SortStableFunc(t.Entries, func(a, b Entry) int { return a.At.Compare(b.At) })
 	return t, nil
 }
 
-// withoutTold leaves out what a person asked for where the stream still has that
+// withoutMessages leaves out what a person requested where the stream still has that
 // message itself.
-func withoutTold(entries, told []Entry) []Entry {
+func withoutMessages(entries, messages []Entry) []Entry {
 	return slices.DeleteFunc(entries, func(e Entry) bool {
 		_, message, ok := strings.Cut(e.Text, "(message ")
-		return e.Kind == Person && ok && slices.ContainsFunc(told, func(t Entry) bool { return t.Kind == Person && strings.Contains(t.Text, "(message "+message) })
+		return e.Kind == Person && ok && slices.ContainsFunc(messages, func(t Entry) bool { return t.Kind == Person && strings.Contains(t.Text, "(message "+message) })
 	})
 }
 
 // latest returns the number's record that counts: the one written last of those that
-// stand, or of those that were, if none does.
+// are in the ledger, or of those that were, if none is.
 func latest(changes []ledger.NumberChange) (last ledger.Number, planned, ok bool) {
-	standing := map[string]bool{}
+	present := map[string]bool{}
 	for _, change := range changes {
-		standing[change.Number.CampaignID] = !change.Dropped
+		present[change.Number.CampaignID] = !change.Dropped
 	}
 	for _, change := range slices.Backward(changes) {
 		n := change.Number
 		if change.Dropped {
 			continue
 		}
-		if standing[n.CampaignID] {
+		if present[n.CampaignID] {
 			return n, true, true
 		}
 		if !ok {
@@ -160,18 +161,18 @@ func latest(changes []ledger.NumberChange) (last ledger.Number, planned, ok bool
 	return last, false, ok
 }
 
-// stand says where the number stands.
-func (t *Timeline) stand(n ledger.Number, c ledger.Campaign) {
+// conclude says how far the number is.
+func (t *Timeline) conclude(n ledger.Number, c ledger.Campaign) {
 	t.State, t.Reason, t.Since = n.State, n.Reason, n.Since
 	if !t.Planned {
-		t.Sentence = fmt.Sprintf("No plan names the number any more. It was %s when the plan let go of it, and Greenlight has left it as it was at Telnyx.", n.State)
+		t.Sentence = fmt.Sprintf("No plan names the number any more. It was %s when it left the plan, and Greenlight has left it as it was at Telnyx.", n.State)
 		t.Next = "Nothing, until a plan names it again."
 		return
 	}
 	advice := ledger.Advise(n, c)
 	t.Sentence, t.Next, t.Person = advice.Why, advice.Next, advice.Action
 	t.NextAt = ledger.NextLook(n, c)
-	t.NeedsPerson = n.NeedsPerson() || c.NeedsPerson()
+	t.NeedsPerson = n.NeedsPerson || c.NeedsPerson()
 }
 
 // idsOf lists every id by which events may speak of a campaign, its brand's among
@@ -185,8 +186,8 @@ func idsOf(id string, reads []ledger.CampaignChange) []string {
 	return slices.Compact(ids)
 }
 
-// eventsAbout tells the events about the campaign, those about the number, and the
-// looks that a person asked for.
+// eventsAbout returns the events about the campaign, those about the number, and what
+// a person requested.
 func eventsAbout(ctx context.Context, js jetstream.JetStream, number string, ids []string) ([]Entry, error) {
 	var entries []Entry
 	err := events.About(ctx, js, ids, func(kept events.Kept) {

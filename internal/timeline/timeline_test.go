@@ -134,14 +134,14 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestOfNumber_TellsAWholeLifeInOrder(t *testing.T) {
+func TestOfNumber_ShowsAWholeLifeInOrder(t *testing.T) {
 	d := newDesk(t)
-	d.read(func(c *ledger.Campaign) { c.Phase, c.Status = ledger.Waiting, "MNO_PENDING" })
-	d.write(func(n *ledger.Number) { n.State, n.Reason = ledger.Planned, ledger.CampaignNotReady })
+	d.read(func(c *ledger.Campaign) { c.Phase, c.Status = ledger.PhaseInReview, "MNO_PENDING" })
+	d.write(func(n *ledger.Number) { n.State, n.Reason = ledger.Planned, ledger.CampaignInReview })
 	d.post("10dlc.campaign.update", campaignID, `{"type":"VERIFIED","status":"","description":"Campaign verified"}`)
-	d.read(func(c *ledger.Campaign) { c.Phase, c.Status = ledger.Ready, "MNO_PROVISIONED" })
+	d.read(func(c *ledger.Campaign) { c.Phase, c.Status = ledger.PhaseApproved, "MNO_PROVISIONED" })
 	d.write(func(n *ledger.Number) {
-		n.State, n.Reason, n.ClaimedAt, n.Attempts = ledger.Attaching, "", noon, 1
+		n.State, n.Reason, n.ClaimedAt, n.Firsts.Requests = ledger.Attaching, "", noon, 1
 		n.Request = ledger.Request{Sent: "POST /10dlc/phone_number_campaigns", Campaign: campaignID, Profile: "profile-1", At: noon}
 	})
 	d.write(func(n *ledger.Number) {
@@ -156,26 +156,26 @@ func TestOfNumber_TellsAWholeLifeInOrder(t *testing.T) {
 	d.nudge()
 	d.write(func(n *ledger.Number) {
 		n.State, n.Status, n.TMobile, n.NonTMobile = ledger.Sendable, "ASSIGNED", "ADDED", "ADDED"
-		n.ClaimedAt, n.Attempts = time.Time{}, 0
+		n.ClaimedAt = time.Time{}
 		n.Cause = "asked for by a person (message 7)"
 	})
 	story := d.story()
 	want := []string{
-		"read: Greenlight read the campaign: MNO_PENDING, so it is waiting.",
+		"read: Greenlight read the campaign: MNO_PENDING, so it is in review.",
 		"plan: Plan spring (config/plans/spring.yaml:7) named the number for campaign " + campaignID + ", in plan set a1b2.",
-		"state: Its state is now planned (campaign_not_ready). The campaign is not approved by the carriers.",
-		"event: Telnyx told of the campaign: VERIFIED, which means that the carriers have approved it (10dlc.campaign.update, message 1). «Campaign verified»",
-		"read: Greenlight read the campaign: MNO_PROVISIONED, so it is ready.",
-		"decision: The campaign is approved and nothing stands against the number: Greenlight claims it and asks for it.",
+		"state: Its state is now planned (campaign_in_review). The campaign is in review by Telnyx and the carriers.",
+		"event: Telnyx reported on the campaign: VERIFIED, which means that the carriers have approved it (10dlc.campaign.update, message 1). «Campaign verified»",
+		"read: Greenlight read the campaign: MNO_PROVISIONED, so it is approved.",
+		"decision: The campaign is approved and the number can be attached: Greenlight claims it and sends a request.",
 		"request: Sent: PATCH, to put the number on messaging profile profile-1.",
 		"request: Sent: POST /10dlc/phone_number_campaigns, to attach it to campaign " + campaignID + ".",
 		"state: Its state is now attaching. The request to Telnyx is under way, or its answer was lost.",
 		"answer: Telnyx took the request; its record says PENDING_ASSIGNMENT.",
-		"state: Its state is now pending. Telnyx took the request and is at work on it.",
-		"event: Telnyx told of the number: ASSIGNMENT, success (10dlc.phone_number.update, message 2).",
-		"event: Telnyx told of the number: STATUS_UPDATE, ADDED (10dlc.phone_number.update, message 4).",
-		"event: Telnyx told of the campaign's brand: REVET, success (10dlc.brand.update, message 6).",
-		"person: A person asked for a look at the campaign, with greenlight trigger (message 7).",
+		"state: Its state is now pending. Telnyx took the request and is processing it.",
+		"event: Telnyx reported on the number: ASSIGNMENT, success (10dlc.phone_number.update, message 2).",
+		"event: Telnyx reported on the number: STATUS_UPDATE, ADDED (10dlc.phone_number.update, message 4).",
+		"event: Telnyx reported on the campaign's brand: REVET, success (10dlc.brand.update, message 6).",
+		"person: A person requested a check of the campaign, with greenlight trigger (message 7).",
 		"read: Greenlight read Telnyx's record of the number: ASSIGNED (T-Mobile ADDED, others ADDED).",
 		"state: Its state is now sendable. The number is on the campaign and every carrier has it: it can send.",
 	}
@@ -187,7 +187,7 @@ func TestOfNumber_TellsAWholeLifeInOrder(t *testing.T) {
 	}
 }
 
-func TestOfNumber_TellsEveryOutcomeAndWhatFollows(t *testing.T) {
+func TestOfNumber_ShowsEveryOutcomeAndWhatFollows(t *testing.T) {
 	d := newDesk(t)
 	request := ledger.Request{Sent: "POST /x", Campaign: campaignID}
 	for i, test := range []struct {
@@ -199,16 +199,17 @@ func TestOfNumber_TellsEveryOutcomeAndWhatFollows(t *testing.T) {
 		{ledger.Refused, ledger.Planned, ledger.BeingProcessed, []string{"answer: Telnyx refused it. «words 0»", "decision: Greenlight will try again in 30 s."}},
 		{ledger.Unanswered, ledger.Attaching, ledger.TelnyxUnavailable, []string{"answer: No answer came that can be read, so the request may have worked all the same. «words 1»"}},
 		{ledger.Unsent, ledger.Planned, ledger.RateLimited, []string{"answer: The request was not sent after all. «words 2»"}},
-		{ledger.Refused, ledger.Failed, ledger.Rejected, []string{"answer: Telnyx refused it. «words 3»", "decision: Greenlight stops trying, and keeps a dead letter."}},
+		{ledger.Refused, ledger.Failed, ledger.Rejected, []string{"answer: Telnyx refused it. «words 3»", "decision: Greenlight will try again in 30 s.", "state: Its state is now failed (rejected), and it needs a person."}},
 	} {
 		at := noon.Add(time.Duration(i) * time.Hour)
 		d.write(func(n *ledger.Number) {
-			n.State, n.Reason, n.Detail, n.Attempts, n.ClaimedAt = ledger.Attaching, "", "", i+1, at
+			n.State, n.Reason, n.Detail, n.ClaimedAt = ledger.Attaching, "", "", at
 			n.Request = request
 			n.Request.At = at
 		})
 		d.write(func(n *ledger.Number) {
 			n.State, n.Reason, n.Detail = test.state, test.reason, fmt.Sprint("words ", i)
+			n.NeedsPerson = test.state == ledger.Failed
 			n.Request.Outcome, n.Request.AnsweredAt, n.NextAt = test.outcome, at, at.Add(30*time.Second)
 		})
 		got := strings.Join(lines(d.story().Entries), "\n")
@@ -218,16 +219,16 @@ func TestOfNumber_TellsEveryOutcomeAndWhatFollows(t *testing.T) {
 			}
 		}
 		if strings.Count(got, fmt.Sprint("words ", i)) != 1 {
-			t.Errorf("%s: Telnyx's words are not told once:\n%s", test.outcome, got)
+			t.Errorf("%s: Telnyx's words are not there once:\n%s", test.outcome, got)
 		}
 	}
 }
 
-// What a record says by itself is told once more in words: why nothing was asked for,
-// and that something is as it was.
-func TestOfNumber_TellsWhatIsNewInARecord(t *testing.T) {
-	claimed := func(n *ledger.Number, attempts int) {
-		n.State, n.Attempts = ledger.Attaching, attempts
+// What a record implies is put into words: why no request was sent, and that something
+// is as it was.
+func TestOfNumber_ShowsWhatIsNewInARecord(t *testing.T) {
+	claimed := func(n *ledger.Number, requests int) {
+		n.State, n.Firsts.Requests = ledger.Attaching, requests
 		n.Request = ledger.Request{Sent: "POST /x", Campaign: campaignID, At: noon}
 	}
 	for name, test := range map[string]struct {
@@ -247,12 +248,12 @@ func TestOfNumber_TellsWhatIsNewInARecord(t *testing.T) {
 		"refused beforehand": {
 			func(n *ledger.Number) { n.State = ledger.Planned },
 			func(n *ledger.Number) { n.State, n.Reason = ledger.Failed, ledger.NotOwned },
-			[]string{"decision: Greenlight does not ask Telnyx for it, since it would be refused.", "state: Its state is now failed (not_owned)."},
+			[]string{"decision: Greenlight sends no request, since Telnyx would refuse it.", "state: Its state is now failed (not_owned)."},
 		},
 		"no room": {
 			func(n *ledger.Number) { n.State = ledger.Attached },
 			func(n *ledger.Number) { n.State, n.Reason = ledger.Planned, ledger.CampaignFull },
-			[]string{"decision: Greenlight does not ask for it: the campaign has no room.", "state: Its state is now planned (campaign_full)."},
+			[]string{"decision: Greenlight sends no request: the campaign has no room.", "state: Its state is now planned (campaign_full)."},
 		},
 		"another entry of the plan": {
 			func(n *ledger.Number) { n.State = ledger.Planned },
@@ -269,18 +270,23 @@ func TestOfNumber_TellsWhatIsNewInARecord(t *testing.T) {
 			func(n *ledger.Number) { n.Reason = ledger.RateLimited },
 			[]string{"state: Its state is still planned, now with reason rate_limited. " + ledger.RateLimited.Advice().Why},
 		},
+		"needs a person, all else the same": {
+			func(n *ledger.Number) { n.State, n.Reason = ledger.Planned, ledger.Rejected },
+			func(n *ledger.Number) { n.NeedsPerson = true },
+			[]string{"state: It is still planned (rejected), and needs a person now."},
+		},
 		"asked for again": {
 			func(n *ledger.Number) { n.State = ledger.Planned },
 			func(n *ledger.Number) { claimed(n, 22) },
 			[]string{
-				"decision: The campaign is approved and nothing stands against the number: Greenlight claims it and asks for it, for the 22nd time.",
+				"decision: The campaign is approved and the number can be attached: Greenlight claims it and sends a request, for the 22nd time.",
 				"request: Sent: POST /x, to attach it to campaign " + campaignID + ".", "state: Its state is now attaching.",
 			},
 		},
 		"asked for an odd number of times": {
 			func(n *ledger.Number) { n.State = ledger.Planned },
 			func(n *ledger.Number) { claimed(n, 11) },
-			[]string{"decision: The campaign is approved and nothing stands against the number: Greenlight claims it and asks for it, for the 11th time.", "request: ", "state: "},
+			[]string{"decision: The campaign is approved and the number can be attached: Greenlight claims it and sends a request, for the 11th time.", "request: ", "state: "},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -296,12 +302,12 @@ func TestOfNumber_TellsWhatIsNewInARecord(t *testing.T) {
 	}
 }
 
-// What stands against a campaign stands against its numbers.
-func TestOfNumber_TellsWhyACampaignCouldNotBeRead(t *testing.T) {
+// What prevents a campaign prevents its numbers.
+func TestOfNumber_ShowsWhyACampaignCouldNotBeRead(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
 	d.read(func(c *ledger.Campaign) {
-		c.Phase, c.Reason, c.Detail = ledger.Unread, ledger.TelnyxUnavailable, "connection refused"
+		c.Phase, c.Reason, c.Detail = ledger.PhaseUnread, ledger.TelnyxUnavailable, "connection refused"
 	})
 	if story := d.story(); story.NeedsPerson {
 		t.Error("a person is asked for, where it is tried again")
@@ -317,7 +323,7 @@ func TestOfNumber_TellsWhyACampaignCouldNotBeRead(t *testing.T) {
 	}
 	want := []string{
 		"read: Greenlight could not read the campaign: " + ledger.TelnyxUnavailable.Advice().Why + " «connection refused»",
-		"read: All work rests: " + ledger.Unauthorized.Advice().Why + " «401»",
+		"read: Nothing is sent for the account: " + ledger.Unauthorized.Advice().Why + " «401»",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -332,7 +338,7 @@ func TestOfNumber_KeepsTheFirstsOfALongLife(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
 	d.write(func(n *ledger.Number) {
-		n.State, n.Attempts = ledger.Pending, 1
+		n.State = ledger.Pending
 		n.Request = ledger.Request{Sent: "POST /x", Campaign: campaignID, At: noon.Add(time.Minute), Outcome: ledger.Accepted, AnsweredAt: noon.Add(2 * time.Minute)}
 	})
 	d.write(func(n *ledger.Number) { n.State, n.Since = ledger.Attached, noon.Add(3*time.Minute) })
@@ -340,7 +346,7 @@ func TestOfNumber_KeepsTheFirstsOfALongLife(t *testing.T) {
 	for i := range ledger.HistoryOfNumber {
 		at := noon.Add(time.Duration(i) * time.Hour)
 		d.write(func(n *ledger.Number) {
-			n.State, n.Reason, n.Attempts, n.ClaimedAt = ledger.Attaching, "", i+1, at
+			n.State, n.Reason, n.ClaimedAt = ledger.Attaching, "", at
 			n.Request = ledger.Request{Sent: "POST /x", Campaign: campaignID, At: at}
 			n.Firsts.Requests++
 		})
@@ -377,7 +383,9 @@ func TestOfNumber_KeepsTheFirstsOfALongLife(t *testing.T) {
 func TestOfNumber_MakesTelnyxsWordsHarmlessAndShort(t *testing.T) {
 	d := newDesk(t)
 	evil := "\x1b[2J\x1b]0;owned\a\r\u009b31m\u202e" + strings.Repeat("long ", 1000)
-	d.read(func(c *ledger.Campaign) { c.Phase, c.Status, c.Detail = ledger.Blocked, "MNO_\x1b[31mREJECTED", evil })
+	d.read(func(c *ledger.Campaign) {
+		c.Phase, c.Status, c.Detail = ledger.PhaseRejected, "MNO_\x1b[31mREJECTED", evil
+	})
 	d.write(func(n *ledger.Number) {
 		n.State, n.Reason, n.Detail, n.Status = ledger.Failed, ledger.Rejected, evil, "X\x1b[2J"
 	})
@@ -398,7 +406,7 @@ func TestOfNumber_MakesTelnyxsWordsHarmlessAndShort(t *testing.T) {
 	}
 }
 
-func TestOfNumber_TellsOfANumberThatLeftThePlan(t *testing.T) {
+func TestOfNumber_ShowsANumberThatLeftThePlan(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
 	must(t, d.book.DropNumber(t.Context(), d.number))
@@ -409,7 +417,7 @@ func TestOfNumber_TellsOfANumberThatLeftThePlan(t *testing.T) {
 	if !strings.HasPrefix(story.Sentence, "No plan names the number any more. It was planned") || story.Next == "" {
 		t.Errorf("got %q, %q", story.Sentence, story.Next)
 	}
-	// On the plan of another campaign: that is where it stands.
+	// On the plan of another campaign: that one counts.
 	n := ledger.Number{Number: number, CampaignID: otherID, Plan: "autumn", PlanHash: "c3d4", State: ledger.Pending, Since: noon}
 	_, err := d.book.PutNumber(t.Context(), ledger.NumberEntry{}, n)
 	must(t, err)
@@ -418,22 +426,24 @@ func TestOfNumber_TellsOfANumberThatLeftThePlan(t *testing.T) {
 	}
 }
 
-// What a person asked for leaves the stream after an hour; the record still has it.
-func TestOfNumber_TellsWhatAPersonAskedForLongAgo(t *testing.T) {
+// What a person requested leaves the stream after an hour; the record still has it.
+func TestOfNumber_ShowsWhatAPersonRequestedLongAgo(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State, n.Cause = ledger.Planned, "resync (message 1)" })
 	d.write(func(n *ledger.Number) { n.State, n.Cause = ledger.Pending, "asked for by a person (message 7)" })
 	got := lines(d.story().Entries)
-	if want := "person: A person asked for a look at the campaign (message 7)."; !slices.Contains(got, want) {
+	if want := "person: A person requested a check of the campaign (message 7)."; !slices.Contains(got, want) {
 		t.Errorf("no %q in\n%s", want, strings.Join(got, "\n"))
 	}
 }
 
-// A look takes a while, and its record is written at the end: what it read came first.
-func TestOfNumber_TellsAReadingWhenItWasMade(t *testing.T) {
+// A record is written after its campaign was read: the reading came first.
+func TestOfNumber_ShowsAReadingWhenItWasMade(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Attaching })
-	d.read(func(c *ledger.Campaign) { c.Phase, c.Status, c.ReadAgo = ledger.Ready, "MNO_PROVISIONED", time.Minute })
+	d.read(func(c *ledger.Campaign) {
+		c.Phase, c.Status, c.ReadAgo = ledger.PhaseApproved, "MNO_PROVISIONED", time.Minute
+	})
 	if first := lines(d.story().Entries)[0]; !strings.HasPrefix(first, "read: ") {
 		t.Errorf("the first is %q", first)
 	}
@@ -454,14 +464,14 @@ func TestOfNumber_TakesOlderRecords(t *testing.T) {
 	want := []string{
 		"plan: Plan p named the number for campaign C6X6M95, in plan set h.",
 		"state: Its state is now planned. The number is planned and its turn has not come yet.",
-		"state: Its state is now pending. Telnyx took the request and is at work on it.",
+		"state: Its state is now pending. Telnyx took the request and is processing it.",
 	}
 	if diff := cmp.Diff(want, lines(d.story().Entries)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestOfNumber_TellsOfANumberThatNobodyNamed(t *testing.T) {
+func TestOfNumber_FailsForANumberThatNoPlanNamed(t *testing.T) {
 	d := newDesk(t)
 	if _, err := timeline.OfNumber(t.Context(), d.js, number); !errors.Is(err, timeline.ErrUnknownNumber) || !strings.Contains(err.Error(), number) {
 		t.Errorf("got %v, want ErrUnknownNumber with the number", err)
@@ -472,7 +482,7 @@ func TestOfNumber_TellsOfANumberThatNobodyNamed(t *testing.T) {
 	}
 }
 
-func TestOfNumber_TellsTheLatestOfManyEvents(t *testing.T) {
+func TestOfNumber_ShowsTheLatestOfManyEvents(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
 	for i := range timeline.MostEvents + 20 {

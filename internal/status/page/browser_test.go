@@ -240,8 +240,8 @@ func browserLoads(t *testing.T, browser context.Context) {
 	w := mixed(t, page.Config{})
 	b := open(t, browser, w, "/status", theme("light"))
 	b.untilLive()
-	b.says("23 of 39 numbers can send", "9 need a person", "3 are on their way", "What to do", "1 campaign: blocked",
-		"1 number: not owned", "Order or port the number", "2 dead letters", "Next look: in ", "Live", "Times are of this browser;")
+	b.says("23 of 39 numbers can send", "9 need a person", "3 are on their way", "What to do", "1 campaign: rejected",
+		"1 number: not owned", "Order or port the number", "2 dead letters", "Next check: in ", "Live", "Times are of this browser;")
 	want := []string{"autumn-sale-of-the-whole-catalogue-2026", "spring-promo", "summer-news", "winter-reminders", "No plan"}
 	if got := b.rows(); !slices.Equal(got, want) {
 		t.Errorf("rows: got %q, want %q", got, want)
@@ -250,7 +250,7 @@ func browserLoads(t *testing.T, browser context.Context) {
 		t.Errorf("title: got %q", got)
 	}
 	// The picture of the README: nobody tries to do harm there.
-	w.putCampaign(t, ledger.Campaign{ID: autumnID, TCRID: autumnID, Planned: true, Plan: "autumn-sale", Phase: ledger.Blocked, Status: "MNO_REJECTED", Detail: "Brand's website could not be reached (code 803)", Since: time.Now()})
+	w.putCampaign(t, ledger.Campaign{ID: autumnID, TCRID: autumnID, Planned: true, Plan: "autumn-sale", Phase: ledger.PhaseRejected, Status: "MNO_REJECTED", Detail: "Brand's website could not be reached (code 803)", Since: time.Now()})
 	b.until(`document.querySelector('#c-` + autumnID + ` h3').textContent === 'autumn-sale'`)
 	b.run(chromedp.EmulateViewport(1200, 1180, chromedp.EmulateScale(0.8)))
 	b.keep("readme", chromedp.CaptureScreenshot())
@@ -276,7 +276,7 @@ func browserTakesInChanges(t *testing.T, browser context.Context) {
 		"the heading is up to date":     `document.querySelector('h1').textContent === '24 of 39 numbers can send'`,
 		"the title is up to date":       `document.title === '24 of 39 numbers can send · Greenlight'`,
 		"what was typed is still there": `document.querySelector('#q').value === 'typed'`,
-		"it was told aloud":             `document.querySelector('#announce').textContent === '24 of 39 numbers can send'`,
+		"it was announced":             `document.querySelector('#announce').textContent === '24 of 39 numbers can send'`,
 	} {
 		if !eval[bool](b, expression) {
 			t.Errorf("not so: %s", name)
@@ -308,11 +308,11 @@ func browserTellsTheLatest(t *testing.T, browser context.Context) {
 	send("+15551234576")
 	b.until(`document.querySelector('h1').textContent === '26 of 39 numbers can send'`)
 	if !eval[bool](b, said("24 of 39 numbers can send")) || eval[int](b, `timers.filter(f => f).length`) != 1 {
-		t.Errorf("told %q, with %d announcements to come; want the first, and one", eval[string](b, `document.querySelector('#announce').textContent`), eval[int](b, `timers.filter(f => f).length`))
+		t.Errorf("announced %q, with %d announcements to come; want the first, and one", eval[string](b, `document.querySelector('#announce').textContent`), eval[int](b, `timers.filter(f => f).length`))
 	}
 	b.js(`window.now += 10000; timers.filter(f => f)[0]()`)
 	if !eval[bool](b, said("26 of 39 numbers can send")) {
-		t.Errorf("at last it told %q", eval[string](b, `document.querySelector('#announce').textContent`))
+		t.Errorf("at last it announced %q", eval[string](b, `document.querySelector('#announce').textContent`))
 	}
 }
 
@@ -320,7 +320,7 @@ func browserTakesRowsInAndOut(t *testing.T, browser context.Context) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
 	b := open(t, browser, w, "/status")
 	b.untilLive()
-	w.putCampaign(t, ledger.Campaign{ID: "C000002", Planned: true, Plan: "bargains", Phase: ledger.Waiting, Since: time.Now()})
+	w.putCampaign(t, ledger.Campaign{ID: "C000002", Planned: true, Plan: "bargains", Phase: ledger.PhaseInReview, Since: time.Now()})
 	entry, _, err := w.book.Campaign(t.Context(), strayID)
 	must(t, err)
 	must(t, w.book.DropCampaign(t.Context(), entry))
@@ -341,14 +341,14 @@ func browserFilters(t *testing.T, browser context.Context) {
 		t.Errorf("by number: got %q", got)
 	}
 	b.go_("/status")
-	b.run(chromedp.SetValue(chromedp.CSS("#phase"), "blocked"), chromedp.Click(chromedp.CSS(".filter button")))
-	b.until(`location.search.includes('phase=blocked') && document.querySelectorAll('#rows > li').length === 1`)
+	b.run(chromedp.SetValue(chromedp.CSS("#phase"), "rejected"), chromedp.Click(chromedp.CSS(".filter button")))
+	b.until(`location.search.includes('phase=rejected') && document.querySelectorAll('#rows > li').length === 1`)
 	if got := b.rows(); !slices.Equal(got, []string{"autumn-sale-of-the-whole-catalogue-2026"}) {
 		t.Errorf("by phase: got %q", got)
 	}
 	b.untilLive()
 	// What is read live is what was filtered.
-	w.putCampaign(t, ledger.Campaign{ID: summerID, Planned: true, Plan: "summer-news", Phase: ledger.Blocked, Since: time.Now()})
+	w.putCampaign(t, ledger.Campaign{ID: summerID, Planned: true, Plan: "summer-news", Phase: ledger.PhaseRejected, Since: time.Now()})
 	b.until(`document.querySelectorAll('#rows > li').length === 2`)
 	b.run(chromedp.Click(chromedp.CSS(".clear")))
 	b.until(`document.querySelectorAll('#rows > li').length === 5`)
@@ -356,7 +356,7 @@ func browserFilters(t *testing.T, browser context.Context) {
 
 func browserPages(t *testing.T, browser context.Context) {
 	w := start(t, startJetStream(t), page.Config{})
-	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "large", Phase: ledger.Ready, Since: time.Now()})
+	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "large", Phase: ledger.PhaseApproved, Since: time.Now()})
 	for i := range 120 {
 		w.putNumber(t, ledger.Number{Number: fmt.Sprintf("+15551230%03d", i), CampaignID: "C1", Plan: "large", State: ledger.Sendable, Since: time.Now()})
 	}
@@ -395,7 +395,7 @@ func browserShowsTrouble(t *testing.T, browser context.Context) {
 	fine := status.Check{Name: "nats", Ready: func(context.Context) error { return nil }}
 	w := mixed(t, page.Config{Checks: []status.Check{full, late, fine}, PlanFaults: planFaults})
 	b := open(t, browser, w, "/status")
-	b.says("Not ready: webhook", "stream EVENTS is full", "Look at: clock", "The plan files cannot be used", "plan.yaml:2:1:", "nats ok")
+	b.says("Not ready: webhook", "stream EVENTS is full", "Warning: clock", "The plan files cannot be used", "plan.yaml:2:1:", "nats ok")
 	b.picture("trouble-light-1280")
 	b.run(chromedp.Click(chromedp.CSS(`#alerts a[href="/status/dead-letters"]`)))
 	b.until(`document.querySelectorAll('#rows > li.letter').length === 2`)
@@ -448,7 +448,7 @@ func browserMarkup(t *testing.T, browser context.Context) {
 		t.Helper()
 		for name, expression := range map[string]string{
 			"nothing ran":           `window.pwned === undefined`,
-			"no element was made":   `document.querySelectorAll('main script, main img, main b b, .told b, .told script').length === 0`,
+			"no element was made":   `document.querySelectorAll('main script, main img, main b b, .detail b, .detail script').length === 0`,
 			"it is there as text":   `document.body.innerText.includes('<img src=x onerror="window.pwned=1"><script>')`,
 			"no handler, no style":  `![...document.querySelectorAll('*')].some(e => [...e.attributes].some(a => /^(on|style)/.test(a.name)))`,
 			"one script of its own": `document.scripts.length === 1 && new URL(document.scripts[0].src).origin === location.origin`,
@@ -462,8 +462,8 @@ func browserMarkup(t *testing.T, browser context.Context) {
 	b.untilLive()
 	inert(b)
 	// It comes by the stream as well.
-	w.putCampaign(t, ledger.Campaign{ID: winterID, Planned: true, Plan: "winter <i>" + markup, Phase: ledger.Blocked, Detail: "refused: " + markup, Since: time.Now()})
-	b.until(`document.querySelector('#c-` + winterID + ` .told') !== null`)
+	w.putCampaign(t, ledger.Campaign{ID: winterID, Planned: true, Plan: "winter <i>" + markup, Phase: ledger.PhaseRejected, Detail: "refused: " + markup, Since: time.Now()})
+	b.until(`document.querySelector('#c-` + winterID + ` .detail') !== null`)
 	inert(b)
 	for _, path := range []string{"/status/campaigns/" + springID, "/status/numbers/15551234573", "/status/dead-letters", "/status?" + url.Values{"q": {markup}}.Encode()} {
 		b.go_(path)
@@ -484,8 +484,8 @@ func browserMarkup(t *testing.T, browser context.Context) {
 func browserWithoutJavaScript(t *testing.T, browser context.Context) {
 	b := open(t, browser, mixed(t, page.Config{}), "/status", command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
 	b.says("23 of 39 numbers can send", "What to do", "spring-promo", "As of loading", "UTC", "Times are in UTC;")
-	b.run(chromedp.SetValue(chromedp.CSS("#phase"), "ready"), chromedp.SendKeys(chromedp.CSS("#q"), "spring"), chromedp.Click(chromedp.CSS(".filter button")))
-	b.until(`location.search.includes('phase=ready') && document.querySelectorAll('#rows > li').length === 1`)
+	b.run(chromedp.SetValue(chromedp.CSS("#phase"), "approved"), chromedp.SendKeys(chromedp.CSS("#q"), "spring"), chromedp.Click(chromedp.CSS(".filter button")))
+	b.until(`location.search.includes('phase=approved') && document.querySelectorAll('#rows > li').length === 1`)
 	b.run(chromedp.Click(chromedp.CSS("#rows h3 a")))
 	b.until(`document.querySelectorAll('#rows > li.number').length === 20`)
 	b.run(chromedp.Click(chromedp.CSS("#n-15551234573 h3 a")))
@@ -598,7 +598,7 @@ func browserNames(t *testing.T, browser context.Context) {
 			"links with texts":             `[...document.querySelectorAll('a, button')].every(e => e.textContent.trim())`,
 			"no id twice":                  `(() => { const ids = [...document.querySelectorAll('[id]')].map(e => e.id); return new Set(ids).size === ids.length; })()`,
 			"drawings that are not read":   `[...document.querySelectorAll('svg')].every(e => e.getAttribute('aria-hidden') === 'true')`,
-			"a place for what is told":     `document.querySelector('[role=status]') !== null`,
+			"a place for announcements":     `document.querySelector('[role=status]') !== null`,
 			"a current page in navigation": `document.querySelectorAll('nav [aria-current=page]').length <= 1`,
 		} {
 			if !eval[bool](b, expression) {

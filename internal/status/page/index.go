@@ -45,7 +45,7 @@ type index struct {
 type campaign struct {
 	ledger.Campaign
 	// recorded says that the campaign has a record of its own. A number's record may
-	// be told first.
+	// come first.
 	recorded bool
 	counts   map[ledger.NumberKind]int
 	numbers  map[string]*number
@@ -61,13 +61,13 @@ type number struct {
 	detail, other unique.Handle[string]
 	// since and nextAt are seconds since 1970, 0 for none.
 	since, nextAt int64
-	attempts      int32
-	// version is the index's when the record was told.
+	needsPerson   bool
+	// version is the index's when the record came.
 	version uint64
 }
 
 func (n *number) kind() ledger.NumberKind {
-	return ledger.NumberKind{State: ledger.State(n.state.Value()), Reason: ledger.Reason(n.reason.Value())}
+	return ledger.NumberKind{State: ledger.State(n.state.Value()), Reason: ledger.Reason(n.reason.Value()), NeedsPerson: n.needsPerson}
 }
 
 func newIndex() *index {
@@ -151,7 +151,7 @@ func (x *index) putNumber(record ledger.Number) {
 	}
 	n.state, n.reason = unique.Make(string(record.State)), unique.Make(string(record.Reason))
 	n.detail, n.other = unique.Make(clip(record.Detail)), unique.Make(record.OtherCampaignID)
-	n.since, n.nextAt, n.attempts = seconds(record.Since), seconds(record.NextAt), int32(record.Attempts)
+	n.since, n.nextAt, n.needsPerson = seconds(record.Since), seconds(record.NextAt), record.NeedsPerson
 	x.count(c, n, 1)
 	x.bump()
 	n.version = x.version
@@ -232,8 +232,8 @@ func (c *campaign) sorted() []*number {
 func (n *number) record(campaignID string) ledger.Number {
 	kind := n.kind()
 	return ledger.Number{
-		Number: n.e164, CampaignID: campaignID, State: kind.State, Reason: kind.Reason, Detail: n.detail.Value(),
-		OtherCampaignID: n.other.Value(), Attempts: int(n.attempts), Since: moment(n.since), NextAt: moment(n.nextAt),
+		Number: n.e164, CampaignID: campaignID, State: kind.State, Reason: kind.Reason, NeedsPerson: kind.NeedsPerson, Detail: n.detail.Value(),
+		OtherCampaignID: n.other.Value(), Since: moment(n.since), NextAt: moment(n.nextAt),
 	}
 }
 

@@ -123,16 +123,17 @@ func mixed(t testing.TB, config page.Config) world {
 	w.work(t)
 	now := time.Now()
 	for _, c := range []ledger.Campaign{
-		{ID: springID, TelnyxID: springID, TCRID: "C6X6M94", BrandID: "b", Planned: true, Plan: "spring-promo", Phase: ledger.Ready, Status: "MNO_PROVISIONED", Extras: 2, NextAt: now.Add(4 * time.Minute), Since: now.Add(-90 * time.Minute)},
-		{ID: autumnID, TCRID: autumnID, Shared: true, Planned: true, Plan: "autumn-sale-of-the-whole-catalogue-2026", Phase: ledger.Blocked, Status: "MNO_REJECTED", Detail: "Brand's website " + markup + " could not be reached (code 803)", Since: now.Add(-50 * time.Hour)},
-		{ID: summerID, TelnyxID: summerID, TCRID: "C0FFEE1", Planned: true, Plan: "summer-news", Phase: ledger.Ready, Status: "MNO_PROVISIONED", Since: now.Add(-26 * time.Hour)},
-		{ID: winterID, Planned: true, Plan: "winter-reminders", Phase: ledger.Waiting, Status: "MNO_PENDING", NextAt: now.Add(11 * time.Minute), Since: now.Add(-3 * 24 * time.Hour)},
-		{ID: strayID, Phase: ledger.Ready, Status: "MNO_PROVISIONED", Since: now.Add(-time.Hour)},
+		{ID: springID, TelnyxID: springID, TCRID: "C6X6M94", BrandID: "b", Planned: true, Plan: "spring-promo", Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED", Extras: 2, NextAt: now.Add(4 * time.Minute), Since: now.Add(-90 * time.Minute)},
+		{ID: autumnID, TCRID: autumnID, Shared: true, Planned: true, Plan: "autumn-sale-of-the-whole-catalogue-2026", Phase: ledger.PhaseRejected, Status: "MNO_REJECTED", Detail: "Brand's website " + markup + " could not be reached (code 803)", Since: now.Add(-50 * time.Hour)},
+		{ID: summerID, TelnyxID: summerID, TCRID: "C0FFEE1", Planned: true, Plan: "summer-news", Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED", Since: now.Add(-26 * time.Hour)},
+		{ID: winterID, Planned: true, Plan: "winter-reminders", Phase: ledger.PhaseInReview, Status: "MNO_PENDING", NextAt: now.Add(11 * time.Minute), Since: now.Add(-3 * 24 * time.Hour)},
+		{ID: strayID, Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED", Since: now.Add(-time.Hour)},
 	} {
 		w.putCampaign(t, c)
 	}
 	number := func(e164, campaign, plan string, state ledger.State, reason ledger.Reason, detail string) {
 		n := ledger.Number{Number: e164, CampaignID: campaign, Plan: plan, State: state, Reason: reason, Detail: detail, Since: now.Add(-20 * time.Minute)}
+		n.NeedsPerson = state == ledger.Conflict || state == ledger.Failed || reason == ledger.CampaignRejected
 		if reason == ledger.OtherCampaign {
 			n.OtherCampaignID = "C000001"
 		}
@@ -148,13 +149,13 @@ func mixed(t testing.TB, config page.Config) world {
 	number("+15551234575", springID, "spring-promo", ledger.Attached, "", "")
 	number("+15551234576", springID, "spring-promo", ledger.Planned, ledger.DormantRetry, "The campaign was dormant")
 	for i := range 6 {
-		number(fmt.Sprintf("+1212555014%d", i), autumnID, "autumn-sale-of-the-whole-catalogue-2026", ledger.Held, ledger.CampaignNotReady, "")
+		number(fmt.Sprintf("+1212555014%d", i), autumnID, "autumn-sale-of-the-whole-catalogue-2026", ledger.Planned, ledger.CampaignRejected, "")
 	}
 	for i := range 9 {
 		number(fmt.Sprintf("+1646555017%d", i), summerID, "summer-news", ledger.Sendable, "", "")
 	}
 	for i := range 4 {
-		number(fmt.Sprintf("+1415555012%d", i), winterID, "winter-reminders", ledger.Planned, ledger.CampaignNotReady, "")
+		number(fmt.Sprintf("+1415555012%d", i), winterID, "winter-reminders", ledger.Planned, ledger.CampaignInReview, "")
 	}
 	body, err := json.Marshal(map[string]any{"data": map[string]any{
 		"event_type": "10dlc.campaign.update", "id": "e-1", "occurred_at": now, "payload": map[string]any{

@@ -108,8 +108,8 @@ func TestPage_Filters(t *testing.T) {
 		return strings.Count(body, `class="row `)
 	}
 	for query, want := range map[string]int{
-		"": 5, "?phase=ready": 3, "?phase=blocked": 1, "?phase=unknown": 5, "?q=PROMO": 1, "?q=c6x6m95": 1, "?q=%2B1555123": 1, "?q=555": 0, "?q=nothing": 0,
-		"?show=person": 2, "?show=unfinished": 3, "?show=not_owned": 1, "?show=sendable": 2, "?show=bogus": 5, "?phase=ready&show=person&q=spring": 1,
+		"": 5, "?phase=approved": 3, "?phase=rejected": 1, "?phase=unknown": 0, "?phase=bogus": 5, "?q=PROMO": 1, "?q=c6x6m95": 1, "?q=%2B1555123": 1, "?q=555": 0, "?q=nothing": 0,
+		"?show=person": 2, "?show=unfinished": 3, "?show=not_owned": 1, "?show=sendable": 2, "?show=bogus": 5, "?phase=approved&show=person&q=spring": 1,
 		"?page=99": 5, "?page=-1": 5, "?page=x": 5,
 	} {
 		if got := count("/status" + query); got != want {
@@ -123,18 +123,18 @@ func TestPage_Filters(t *testing.T) {
 			t.Errorf("%q: got %d numbers, want %d", query, got, want)
 		}
 	}
-	if _, body := w.get(t, "/status/campaigns/"+springID+"?phase=blocked"); strings.Contains(body, ">Clear</a>") {
+	if _, body := w.get(t, "/status/campaigns/"+springID+"?phase=rejected"); strings.Contains(body, ">Clear</a>") {
 		t.Error("numbers are not filtered by phase, and the page offers to clear it")
 	}
 }
 
 func TestPage_SaysWhatToDo(t *testing.T) {
 	w := mixed(t, page.Config{})
-	w.putCampaign(t, ledger.Campaign{ID: "C000003", Planned: true, Plan: "refused", Phase: ledger.Unread, Reason: ledger.Unauthorized, Since: time.Now()})
+	w.putCampaign(t, ledger.Campaign{ID: "C000003", Planned: true, Plan: "refused", Phase: ledger.PhaseUnread, Reason: ledger.Unauthorized, Since: time.Now()})
 	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, ">refused<") })
 	for _, words := range []string{
-		`<a href="/status?show=unauthorized">1 campaign: unauthorized</a>`, `<a href="/status?phase=blocked">1 campaign: blocked</a>`,
-		`<a href="/status?phase=ready">1 campaign: approved, and in no plan</a>`, `<a href="/status?show=not_owned">1 number: not owned</a>`,
+		`<a href="/status?show=unauthorized">1 campaign: unauthorized</a>`, `<a href="/status?phase=rejected">1 campaign: rejected</a>`,
+		`<a href="/status?phase=approved">1 campaign: approved, and in no plan</a>`, `<a href="/status?show=not_owned">1 number: not owned</a>`,
 	} {
 		if !strings.Contains(body, words) {
 			t.Errorf("the page does not say %q:\n%s", words, body)
@@ -142,16 +142,45 @@ func TestPage_SaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestPage_TellsWhenANumberIsLookedAt(t *testing.T) {
+func TestPage_ShowsWhenANumberIsChecked(t *testing.T) {
 	w := start(t, startJetStream(t), page.Config{})
 	since, next := time.Now().Add(-time.Hour).UTC().Truncate(time.Second), time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Pending, Since: since, NextAt: next})
 	w.await(t, "/status/campaigns/C1", func(body string) bool {
-		return strings.Contains(body, `since <time datetime="`+since.Format(time.RFC3339)+`"`) && strings.Contains(body, `looks again <time datetime="`+next.Format(time.RFC3339)+`"`)
+		return strings.Contains(body, `since <time datetime="`+since.Format(time.RFC3339)+`"`) && strings.Contains(body, `next check <time datetime="`+next.Format(time.RFC3339)+`"`)
 	})
 }
 
-// What stands in the index is shown on when NATS goes away, and the page says so.
+// A number that needs a person has a next try as well, and the page shows both.
+func TestPage_ShowsThatANumberNeedsAPersonBesideItsNextTry(t *testing.T) {
+	w := start(t, startJetStream(t), page.Config{})
+	next := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	at := `<time datetime="` + next.Format(time.RFC3339) + `"`
+	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "one", Phase: ledger.PhaseApproved, Since: time.Now()})
+	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Failed, Reason: ledger.Rejected, NeedsPerson: true, Since: time.Now(), NextAt: next})
+	w.putNumber(t, ledger.Number{Number: "+15551234568", CampaignID: "C1", State: ledger.Planned, Reason: ledger.Rejected, Since: time.Now(), NextAt: next})
+	body := w.await(t, "/status/campaigns/C1", func(body string) bool { return strings.Count(body, `class="row number"`) == 2 })
+	if got := strings.Count(body, "Needs a person.</b>"); got != 1 {
+		t.Errorf("%d numbers need a person, want the first:\n%s", got, body)
+	}
+	if got := strings.Count(body, "next try "+at); got != 2 {
+		t.Errorf("%d numbers have their next try, want both:\n%s", got, body)
+	}
+	if _, body := w.get(t, "/status/campaigns/C1?show=person"); strings.Count(body, `class="row number"`) != 1 {
+		t.Errorf("not one number needs a person:\n%s", body)
+	}
+	_, body = w.get(t, "/status/numbers/15551234567")
+	for _, words := range []string{"<dt>Needs a person</dt>", "<dt>Next try</dt><dd>" + at} {
+		if !strings.Contains(body, words) {
+			t.Errorf("the number's page does not say %q:\n%s", words, body)
+		}
+	}
+	if _, body := w.get(t, "/status/numbers/15551234568"); strings.Contains(body, "<dt>Needs a person</dt>") {
+		t.Errorf("the other number's page asks for a person:\n%s", body)
+	}
+}
+
+// The index is shown on when NATS goes away, and the page says so.
 func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 	w := mixed(t, page.Config{})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
@@ -191,7 +220,7 @@ func TestPage_SaysThatNATSIsSilent(t *testing.T) {
 func TestPage_SaysThatNobodyWorks(t *testing.T) {
 	w := start(t, startJetStream(t), page.Config{})
 	stop := w.work(t)
-	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "one", Phase: ledger.Ready, Since: time.Now()})
+	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "one", Phase: ledger.PhaseApproved, Since: time.Now()})
 	if body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, ">one<") }); strings.Contains(body, "No assigner") {
 		t.Errorf("one works, and the page says:\n%s", body)
 	}
@@ -202,12 +231,12 @@ func TestPage_SaysThatNobodyWorks(t *testing.T) {
 	})
 }
 
-// The check of the plan files says in one line what the page tells fault by fault.
-func TestPage_TellsAFaultOfThePlanFilesOnce(t *testing.T) {
+// The check of the plan files says in one line what the page shows fault by fault.
+func TestPage_ShowsAFaultOfThePlanFilesOnce(t *testing.T) {
 	plans := status.Check{Name: "plans", Advisory: true, Ready: func(context.Context) error { return planFaults() }}
 	w := start(t, startJetStream(t), page.Config{Checks: []status.Check{plans}, PlanFaults: planFaults})
 	_, body := w.get(t, "/status")
-	if !strings.Contains(body, "<h2>The plan files cannot be used</h2>") || !strings.Contains(body, "<li><code>plan.yaml:2:1:") || strings.Contains(body, "Look at: plans") {
+	if !strings.Contains(body, "<h2>The plan files cannot be used</h2>") || !strings.Contains(body, "<li><code>plan.yaml:2:1:") || strings.Contains(body, "Warning: plans") {
 		t.Errorf("got\n%s", body)
 	}
 }

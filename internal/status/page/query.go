@@ -73,7 +73,7 @@ func (q query) encode(page int) string {
 // asks reports whether the query keeps anything out.
 func (q query) asks() bool { return q.Text != "" || q.Phase != "" || q.Show != "" }
 
-// shows reports whether a number in this state for this reason is to be shown.
+// shows reports whether a number of this kind is to be shown.
 func (q query) shows(kind ledger.NumberKind) bool {
 	switch q.Show {
 	case "":
@@ -81,7 +81,7 @@ func (q query) shows(kind ledger.NumberKind) bool {
 	case showUnfinished:
 		return kind.State != ledger.Sendable
 	case showPerson:
-		return kind.NeedsPerson()
+		return kind.NeedsPerson
 	default:
 		return q.Show == string(kind.State) || q.Show == string(kind.Reason)
 	}

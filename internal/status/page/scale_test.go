@@ -52,14 +52,14 @@ func TestScale(t *testing.T) {
 	}
 	last := campaigns / 50
 	for path, want := range map[string]string{
-		"/status":                                                    fmt.Sprintf("Page 1 of %d", last),
-		fmt.Sprintf("/status?page=%d", last):                         fmt.Sprintf("Page %d of %d", last, last),
-		"/status?q=" + e164(campaigns-1, each-1)[1:]:                 "1–1 of 1 campaign<",
-		"/status?show=not_owned":                                     fmt.Sprintf("of %s campaigns", grouped(campaigns)),
-		"/status/campaigns/" + campaignID(7):                         "1–50 of 50 numbers",
-		"/status/campaigns/" + campaignID(7) + "?show=not_owned":     "1–5 of 5 numbers",
-		"/status/numbers/" + strings.TrimPrefix(e164(7, 3), "+"):     "Timeline",
-		"/status?show=not_owned&phase=ready&q=" + campaignID(7)[:20]: "campaign",
+		"/status":                                                       fmt.Sprintf("Page 1 of %d", last),
+		fmt.Sprintf("/status?page=%d", last):                            fmt.Sprintf("Page %d of %d", last, last),
+		"/status?q=" + e164(campaigns-1, each-1)[1:]:                    "1–1 of 1 campaign<",
+		"/status?show=not_owned":                                        fmt.Sprintf("of %s campaigns", grouped(campaigns)),
+		"/status/campaigns/" + campaignID(7):                            "1–50 of 50 numbers",
+		"/status/campaigns/" + campaignID(7) + "?show=not_owned":        "1–5 of 5 numbers",
+		"/status/numbers/" + strings.TrimPrefix(e164(7, 3), "+"):        "Timeline",
+		"/status?show=not_owned&phase=approved&q=" + campaignID(7)[:20]: "campaign",
 	} {
 		began := time.Now()
 		_, body := w.get(t, path)
@@ -107,11 +107,11 @@ func load(t *testing.T, js jetstream.JetStream, campaigns, each int) {
 	now := time.Now()
 	for i := range campaigns {
 		id, name := campaignID(i), fmt.Sprintf("plan-%04d", i)
-		publish("CAMPAIGNS."+id, ledger.Campaign{Version: 1, ID: id, TelnyxID: id, TCRID: "C" + id[30:], Planned: true, Plan: name, PlanHash: "a1b2", Phase: ledger.Ready, Status: "MNO_PROVISIONED", Since: now})
+		publish("CAMPAIGNS."+id, ledger.Campaign{Version: 2, ID: id, TelnyxID: id, TCRID: "C" + id[30:], Planned: true, Plan: name, PlanHash: "a1b2", Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED", Since: now})
 		for j := range each {
-			n := ledger.Number{Version: 1, Number: e164(i, j), CampaignID: id, Plan: name, PlanHash: "a1b2", EntryHash: "c3d4", State: ledger.Pending, Status: "PENDING_ASSIGNMENT", Attempts: 1, Since: now, ClaimedAt: now, NextAt: now.Add(time.Hour)}
+			n := ledger.Number{Version: 2, Number: e164(i, j), CampaignID: id, Plan: name, PlanHash: "a1b2", EntryHash: "c3d4", State: ledger.Pending, Status: "PENDING_ASSIGNMENT", Since: now, ClaimedAt: now, NextAt: now.Add(time.Hour)}
 			if j%10 == 0 {
-				n.State, n.Reason, n.Detail = ledger.Failed, ledger.NotOwned, fmt.Sprintf("Telnyx's own words about this very number %s, which are as long as such words are", n.Number)
+				n.State, n.Reason, n.NeedsPerson, n.Detail = ledger.Failed, ledger.NotOwned, true, fmt.Sprintf("Telnyx's own words about this very number %s, which are as long as such words are", n.Number)
 			}
 			publish("NUMBERS."+id+"."+n.Number[1:], n)
 		}

@@ -285,7 +285,7 @@ func TestStream_DropsASlowReader(t *testing.T) {
 	// the two sockets hold must be full before that, which takes a busy machine its time.
 	detail := strings.Repeat("words ", 60)
 	for deadline := time.Now().Add(6 * patience); time.Now().Before(deadline); {
-		for _, state := range []ledger.Phase{ledger.Blocked, ledger.Ended} {
+		for _, state := range []ledger.Phase{ledger.PhaseRejected, ledger.PhaseExpired} {
 			for _, id := range []string{springID, autumnID, summerID, winterID} {
 				w.putCampaign(t, ledger.Campaign{ID: id, Planned: true, Plan: "p-" + id, Phase: state, Detail: detail + string(state), Since: time.Now()})
 			}

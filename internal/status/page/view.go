@@ -24,7 +24,7 @@ var errNotFound = errors.New("there is nothing here")
 // view is one page, rendered: its blocks and its rows are what may change while it
 // is read.
 type view struct {
-	// Title is the document's, Heading what assistive technology is told when it
+	// Title is the document's, Heading what assistive technology announces when it
 	// changes.
 	Title, Heading string
 	// Kind is the name of the page's own template.
@@ -127,18 +127,18 @@ func classOf(kind ledger.NumberKind) string {
 	switch {
 	case kind.State == ledger.Sendable:
 		return "good"
-	case kind.NeedsPerson():
+	case kind.NeedsPerson:
 		return "bad"
 	case kind.State == ledger.Attached:
 		return "near"
-	case kind.State == ledger.Planned && (kind.Reason == ledger.CampaignNotReady || kind.Reason == ""):
+	case kind.State == ledger.Planned && (kind.Reason.OfCampaign() || kind.Reason == ledger.Queued || kind.Reason == ""):
 		return "idle"
 	default:
 		return "busy"
 	}
 }
 
-// advise tells what a kind means for people, with nothing known of the campaign.
+// advise says what a kind means for people, with nothing known of the campaign.
 func advise(kind ledger.NumberKind) ledger.Advice {
 	return ledger.Advise(ledger.Number{State: kind.State, Reason: kind.Reason}, ledger.Campaign{})
 }
@@ -230,8 +230,8 @@ func tasks(counts map[ledger.NumberKind]int, link func(show string) string) []ta
 	}
 	numbers := map[about]int{}
 	for kind, n := range counts {
-		// What is to be done about a campaign that is not ready is told once, of it.
-		if kind.NeedsPerson() && kind.Reason != ledger.CampaignNotReady {
+		// What to do about a campaign is said once for the campaign.
+		if kind.NeedsPerson && !kind.Reason.OfCampaign() {
 			numbers[about{cmp.Or(string(kind.Reason), string(kind.State)), advise(kind)}] += n
 		}
 	}
@@ -250,31 +250,31 @@ func taskOf(what, link string, advice ledger.Advice) task {
 
 // phaseTasks lists what a person should do about campaigns as such.
 func phaseTasks(campaigns []*campaign) []task {
-	byPhase, unread, unplanned := map[ledger.Phase]int{}, map[ledger.Reason]int{}, 0
+	byPhase, byReason, unplanned := map[ledger.Phase]int{}, map[ledger.Reason]int{}, 0
 	for _, c := range campaigns {
 		switch {
-		case c.recorded && !c.Planned && c.Phase == ledger.Ready:
+		case c.recorded && !c.Planned && c.Phase == ledger.PhaseApproved:
 			unplanned++
-		case c.Phase.Advice().Action != "" && c.NeedsPerson():
+		case c.Planned && c.Phase.NeedsPerson():
 			byPhase[c.Phase]++
 		case c.NeedsPerson():
-			unread[c.Reason]++
+			byReason[c.Reason]++
 		}
 	}
 	var list []task
 	for _, reason := range ledger.Reasons() {
-		if n := unread[reason]; n > 0 {
+		if n := byReason[reason]; n > 0 {
 			list = append(list, taskOf(plural(n, "campaign")+": "+spaced(string(reason)), "/status"+query{Show: string(reason)}.encode(1), reason.Advice()))
 		}
 	}
 	for _, phase := range ledger.Phases() {
 		if n := byPhase[phase]; n > 0 {
-			list = append(list, taskOf(plural(n, "campaign")+": "+string(phase), "/status"+query{Phase: phase}.encode(1), phase.Advice()))
+			list = append(list, taskOf(plural(n, "campaign")+": "+spaced(string(phase)), "/status"+query{Phase: phase}.encode(1), phase.Reason().Advice()))
 		}
 	}
 	if unplanned > 0 {
 		list = append(list, task{
-			What: plural(unplanned, "campaign") + ": approved, and in no plan", Link: "/status" + query{Phase: ledger.Ready}.encode(1),
+			What: plural(unplanned, "campaign") + ": approved, and in no plan", Link: "/status" + query{Phase: ledger.PhaseApproved}.encode(1),
 			Next: "Numbers are attached as soon as a plan names the campaign.", Action: "Write a plan for it, or leave it.",
 		})
 	}
@@ -299,20 +299,20 @@ type campaignRow struct {
 
 func rowOf(c *campaign) campaignRow {
 	r := campaignRow{
-		ID: c.ID, Name: cmp.Or(c.Plan, "No plan"), Path: campaignPath(c.ID), TCRID: c.TCRID, Status: c.Status, Detail: clip(c.Detail), Phase: cmp.Or(c.Phase, ledger.Unread),
+		ID: c.ID, Name: cmp.Or(c.Plan, "No plan"), Path: campaignPath(c.ID), TCRID: c.TCRID, Status: c.Status, Detail: clip(c.Detail), Phase: cmp.Or(c.Phase, ledger.PhaseUnread),
 		Planned: c.Planned || !c.recorded, Extras: c.Extras, Sentence: status.Sentence(c.Campaign), Since: c.Since, NextAt: c.NextAt,
 	}
 	if !c.recorded {
-		r.Name, r.Sentence = c.ID, ledger.Unread.Sentence()
+		r.Name, r.Sentence = c.ID, ledger.PhaseUnread.Sentence()
 	}
 	r.Progress = progressOf(r.Name, c.counts)
-	if r.Progress.Done() && c.Phase == ledger.Ready {
+	if r.Progress.Done() && c.Phase == ledger.PhaseApproved {
 		r.Sentence = "Done: every number can send."
 	}
 	kind, n := c.foremost()
 	switch {
-	// That the campaign is not approved is what its own sentence says.
-	case cmp.Or(c.Reason, kind.Reason) == ledger.CampaignNotReady:
+	// The campaign's own sentence says in which phase it is.
+	case cmp.Or(c.Reason, kind.Reason).OfCampaign():
 	case c.Reason != "":
 		r.Reason, r.Advice = c.Reason, c.Reason.Advice()
 	case kind.Reason != "":
@@ -330,8 +330,8 @@ func (c *campaign) foremost() (ledger.NumberKind, int) {
 			continue
 		}
 		better := c.counts[most] == 0
-		if !better && kind.NeedsPerson() != most.NeedsPerson() {
-			better = kind.NeedsPerson()
+		if !better && kind.NeedsPerson != most.NeedsPerson {
+			better = kind.NeedsPerson
 		} else if !better {
 			better = cmp.Or(cmp.Compare(n, c.counts[most]), cmp.Compare(most.Reason, kind.Reason), cmp.Compare(most.State, kind.State)) > 0
 		}
@@ -371,7 +371,7 @@ func (x *index) alerts() alerts {
 	for _, check := range x.conditions.Checks {
 		switch {
 		case check.Says == "":
-		case check.Name == "plans" && len(a.PlanFaults) > 0: // told line by line
+		case check.Name == "plans" && len(a.PlanFaults) > 0: // shown line by line
 		case check.Advisory:
 			a.Advised = append(a.Advised, check)
 		default:
@@ -390,7 +390,7 @@ type option struct {
 func (q query) phaseOptions() []option {
 	list := []option{{"", "All phases", q.Phase == ""}}
 	for _, phase := range ledger.Phases() {
-		list = append(list, option{string(phase), string(phase), q.Phase == phase})
+		list = append(list, option{string(phase), spaced(string(phase)), q.Phase == phase})
 	}
 	return list
 }
@@ -455,13 +455,22 @@ type numberRow struct {
 	ledger.Number
 	ledger.Advice
 	Path, Class string
-	LookAt      time.Time
+	// NextAt is when the number is tried or checked next, whatever its record says.
+	NextAt time.Time
+}
+
+// NextWord says what happens at NextAt.
+func (r numberRow) NextWord() string {
+	if r.State.TriesAgain() {
+		return "next try"
+	}
+	return "next check"
 }
 
 func numberRowOf(c *campaign, n *number) numberRow {
 	record := n.record(c.ID)
 	return numberRow{
-		Number: record, Advice: ledger.Advise(record, c.Campaign), LookAt: ledger.NextLook(record, c.Campaign),
+		Number: record, Advice: ledger.Advise(record, c.Campaign), NextAt: ledger.NextLook(record, c.Campaign),
 		Path: "/status/numbers/" + strings.TrimPrefix(n.e164, "+"), Class: classOf(n.kind()),
 	}
 }
@@ -509,7 +518,7 @@ type numberHead struct {
 	Timeline  timeline.Timeline
 }
 
-// numberOn is where a number stands on one campaign.
+// numberOn is how far a number is on one campaign.
 type numberOn struct {
 	numberRow
 	CampaignName, CampaignPath string
@@ -548,8 +557,8 @@ func (p *Page) number(ctx context.Context, digits string, m *memo) (*view, error
 	return withAlerts(v, warnings)
 }
 
-// standing returns where a number stands on each campaign, what differs as soon as
-// there is more to tell of it, and the alerts.
+// standing returns how far a number is on each campaign, a key that differs as soon as
+// something about it changed, and the alerts.
 func (x *index) standing(e164 string) (head numberHead, key string, warnings alerts) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 
 func TestForemost_IsWhatNeedsAPersonAndThenWhatMostHave(t *testing.T) {
 	kind := func(state ledger.State, reason ledger.Reason) ledger.NumberKind {
-		return ledger.NumberKind{State: state, Reason: reason}
+		return ledger.NumberKind{State: state, Reason: reason, NeedsPerson: state == ledger.Failed}
 	}
 	sendable, pending := kind(ledger.Sendable, ""), kind(ledger.Pending, "")
 	dormant, limited := kind(ledger.Planned, ledger.DormantRetry), kind(ledger.Planned, ledger.RateLimited)
@@ -48,7 +48,7 @@ func TestQuery_IsBoundedAndWrittenAsItWasRead(t *testing.T) {
 		t.Errorf("got %d bytes, want %d letters", len(got), maxQuery)
 	}
 	for address, want := range map[string]string{
-		"?q=+spring+%26&phase=ready&show=not_owned&page=3": "?page=3&phase=ready&q=spring+%26&show=not_owned",
+		"?q=+spring+%26&phase=approved&show=not_owned&page=3": "?page=3&phase=approved&q=spring+%26&show=not_owned",
 		"?page=1": "", "?phase=bogus&show=bogus": "", "?show=person": "?show=person",
 	} {
 		if q := read(address); q.encode(q.Page) != want {
