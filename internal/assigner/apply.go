@@ -59,6 +59,9 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	err := group.Wait()
 	stop(nil)
 	marker.Wait()
+	if errors.Is(err, errHeld) {
+		return ctx.Err() // the end of the hold asks for a reconcile
+	}
 	if errors.Is(err, errInterrupted) {
 		r.checkAt(r.a.now()) // the next reconcile goes by what is true then
 		return ctx.Err()
@@ -242,7 +245,7 @@ func (r *reconcile) isPlanned() bool {
 func (r *reconcile) proven(ctx context.Context, d Decision) (Decision, error) {
 	number := plan.E164(d.Record.Number)
 	if d.SetProfile != "" {
-		found, err := r.a.client.NumberSettings(ctx, d.Record.Number)
+		found, err := r.a.client.NumberByID(ctx, d.Account.ID)
 		if err != nil {
 			return r.unproven(d, err)
 		}
@@ -333,7 +336,7 @@ const (
 func (r *reconcile) send(ctx context.Context, d Decision) Answer {
 	answer := Answer{Moved: d.Write == WriteMove}
 	if d.SetProfile != "" {
-		if answer.Err = r.a.client.SetMessagingProfile(ctx, d.Record.Number, d.SetProfile); answer.Err != nil {
+		if _, answer.Err = r.a.client.SetMessagingProfile(ctx, d.Account.ID, d.SetProfile); answer.Err != nil {
 			return r.classified(ctx, answer)
 		}
 	}
@@ -375,7 +378,9 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 			r.a.alarm(ledger.AccountBlocked, answer.Err)
 		}
 	case answer.Class == telnyx.ClassUnauthorized:
-		return r.a.breaker.keyOutageError()
+		if open := r.a.breaker.keyOutage(); open != nil {
+			return open
+		}
 	}
 	return nil
 }

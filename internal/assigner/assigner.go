@@ -271,7 +271,7 @@ func insist(ctx context.Context, do func(context.Context) error) error {
 
 // takeOverPause turns the hold of a first edition, a paused consumer, into a record.
 func (a *Assigner) takeOverPause(ctx context.Context) error {
-	paused, err := events.IsPaused(ctx, a.config.JetStream)
+	paused, err := events.IsHeld(ctx, a.config.JetStream)
 	if err != nil || !paused {
 		return err
 	}
@@ -279,7 +279,7 @@ func (a *Assigner) takeOverPause(ctx context.Context) error {
 	if err := a.ledger.Hold(ctx, nil, by); err != nil {
 		return err
 	}
-	return events.Unpause(ctx, a.config.JetStream)
+	return events.Resume(ctx, a.config.JetStream)
 }
 
 // watching returns a copy of the client that reports its calls to this assigner as

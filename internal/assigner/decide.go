@@ -129,6 +129,8 @@ type Decision struct {
 	Write Write
 	// SetProfile is the messaging profile to put the number on first, empty for none.
 	SetProfile string
+	// Account has the number's own settings, as far as they were read.
+	Account telnyx.Number
 }
 
 // Decide says what becomes of one planned number. It is pure, and the only place
@@ -204,7 +206,7 @@ func Decide(c Case) Decision {
 	default:
 		d.decide()
 	}
-	return Decision{Record: d.n, Write: d.write, SetProfile: d.profile}
+	return Decision{Record: d.n, Write: d.write, SetProfile: d.profile, Account: c.Account}
 }
 
 // decider is a decision in the making.

@@ -50,8 +50,6 @@ func (f Forecast) Waits() bool { return f.Phase != ledger.PhaseApproved }
 type NumberForecast struct {
 	plan.Change
 	Decision
-	// Account has the number's settings, if they were needed and found.
-	Account telnyx.Number
 }
 
 // Foresee says what an assigner would do about every campaign of the set, by the
@@ -196,7 +194,7 @@ func (f *Forecast) decide(seen Observation) {
 	}
 	for _, d := range decideInOrder(cases, room) {
 		n := plan.E164(d.Record.Number)
-		f.Numbers = append(f.Numbers, NumberForecast{Change: changes[n], Decision: d, Account: seen.Account[n]})
+		f.Numbers = append(f.Numbers, NumberForecast{Change: changes[n], Decision: d})
 	}
 	sortForecasts(f.Numbers)
 }

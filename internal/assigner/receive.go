@@ -131,7 +131,7 @@ func (a *Assigner) bury(ctx context.Context, d *events.Delivery, why string) {
 func (a *Assigner) receiveMany(ctx context.Context, d *events.Delivery) {
 	set := a.config.Plans()
 	if d.Kind == events.KindPlan && d.About != set.Hash {
-		if d.Age() < planPatience {
+		if age, err := d.Age(ctx); err == nil && age < planPatience {
 			a.settle(d)(&retryError{wait: planWait})
 			return
 		}
@@ -247,7 +247,7 @@ func (a *Assigner) followHold(ctx context.Context) {
 	var before ledger.Hold
 	for ctx.Err() == nil {
 		err := a.ledger.WatchHold(ctx, func(now ledger.Hold) {
-			a.holdChanged(ctx, before, now)
+			a.holdChanged(before, now, a.works(ctx))
 			before = now
 		})
 		if ctx.Err() == nil {
@@ -258,8 +258,8 @@ func (a *Assigner) followHold(ctx context.Context) {
 }
 
 // holdChanged logs a hold or its end, and asks for a reconcile of every planned
-// campaign that may continue.
-func (a *Assigner) holdChanged(ctx context.Context, before, now ledger.Hold) {
+// campaign that may continue, if this assigner works.
+func (a *Assigner) holdChanged(before, now ledger.Hold, works bool) {
 	if now.All != nil && before.All == nil {
 		a.log.Warn().Str(logging.KeyBy, now.All.By).Str(logging.KeyReason, now.All.Reason).Msg("on hold: no number is attached until a person resumes; events are kept")
 	}
@@ -270,7 +270,7 @@ func (a *Assigner) holdChanged(ctx context.Context, before, now ledger.Hold) {
 		by, is := now.Of(c.ID())
 		_, was := before.Of(c.ID())
 		switch {
-		case was && !is:
+		case was && !is && works:
 			a.queue.add(request{key: c.ID(), cause: "resumed by a person", made: time.Now(), changed: true})
 		case is && !was && now.All == nil:
 			a.log.Warn().Str(logging.KeyCampaign, c.ID()).Str(logging.KeyPlan, c.Name).Str(logging.KeyBy, by.By).Str(logging.KeyReason, by.Reason).

@@ -41,7 +41,7 @@ const (
 	KeyNumber = "number"
 	// KeyPhase is a campaign's phase, as in the table of phases.
 	KeyPhase = "phase"
-	// KeyState is a number's state: planned, attaching, pending, attached, sendable, conflict, failed, held.
+	// KeyState is a number's state: planned, attaching, pending, attached, sendable, conflict, failed.
 	KeyState = "state"
 	// KeyReason is why, as in the table of reasons; of a dead letter, its own word.
 	KeyReason = "reason"
@@ -59,18 +59,18 @@ const (
 	KeyFolder = "folder"
 	// KeyPath is the path of a request to the private listener.
 	KeyPath = "path"
+	// KeyDetail is what Telnyx said, in its own words.
+	KeyDetail = "detail"
+	// KeyBy is who asked for a hold: user@host.
+	KeyBy = "by"
+	// KeyWait is how long until something is tried again.
+	KeyWait = "wait"
 	// KeyElapsed is a duration in milliseconds.
 	KeyElapsed = "elapsed_ms"
 	// KeyUnlogged is how many lines of the kind were left out before this one.
 	KeyUnlogged = "unlogged"
 	// KeyKeys are the first characters of the public keys in use.
 	KeyKeys = "public_keys"
-	// KeyNumbers is how many numbers a task attaches.
-	KeyNumbers = "numbers"
-	// KeyTask is Telnyx's id of a task that attaches a whole messaging profile.
-	KeyTask = "task"
-	// KeyStatus is Telnyx's word for how that task stands.
-	KeyStatus = "status"
 	// KeyCollector is the host that traces are sent to.
 	KeyCollector = "collector"
 	// KeyHost is the first name in a certificate.

@@ -113,6 +113,26 @@ func (c *Client) CheckKey(ctx context.Context) error {
 	return annotate(err, "check the API key")
 }
 
+// IsRateLimited reports whether Telnyx asks for fewer requests.
+func IsRateLimited(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && (e.Status == http.StatusTooManyRequests || e.has(CodeTooManyRequests))
+}
+
+// HasKnownCode reports whether an answer has one of the documented codes of refusals.
+func HasKnownCode(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && e.hasAny(refusalCodes)
+}
+
+var refusalCodes = []string{
+	CodeInactiveNumber, CodeInvalidNumber, CodeNotFound, CodeInvalidID, CodeMissingParameter, CodeBadRequest, CodeNotE164,
+	CodeUnprocessable, CodeInvalidEnumValue, CodeOutOfRange, CodeAuthorizationFailed, codeDuplicate,
+}
+
+// codeDuplicate is "Duplicate resource" in Telnyx's list of error codes.
+const codeDuplicate = "10012"
+
 // isPassing reports whether a status is about the moment, not about the request.
 func isPassing(status int) bool {
 	return status == http.StatusRequestTimeout || status == http.StatusTooEarly ||

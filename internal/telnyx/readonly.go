@@ -18,6 +18,13 @@ func (c *Client) ReadOnly() *Client {
 	return &guarded
 }
 
+// Copy returns a copy of the client that learns together with it.
+func (c *Client) Copy() *Client {
+	c.state()
+	copied := *c
+	return &copied
+}
+
 // readOnlyTransport passes GET requests on.
 type readOnlyTransport struct{ next http.RoundTripper }
 
