@@ -90,7 +90,7 @@ func BenchmarkAttach(b *testing.B) {
 	const perSecond = 20
 	for b.Loop() {
 		w := newWorld(b, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: 150 * time.Millisecond})
-		w.config.Telnyx.Pacer = telnyx.NewPacer(telnyx.PacerConfig{Ceiling: perSecond})
+		w.config.Telnyx.Limiter = telnyx.NewPacer(telnyx.PacerConfig{Ceiling: perSecond})
 		const count = 300
 		w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, many(count))
 		stop := w.start()
@@ -123,7 +123,7 @@ func BenchmarkResync(b *testing.B) {
 	w.eventuallyWithin(2*time.Minute, "all are known", func() (bool, string) {
 		campaigns, err := w.book.Campaigns(b.Context())
 		w.must(err)
-		return len(campaigns) == count && campaigns[count-1].Campaign.Phase == ledger.Waiting, fmt.Sprint(len(campaigns))
+		return len(campaigns) == count && campaigns[count-1].Campaign.Phase == ledger.PhaseInReview, fmt.Sprint(len(campaigns))
 	})
 	w.idleWithin(5 * time.Minute)
 	before := w.sim.Calls()

@@ -152,7 +152,7 @@ func TestCost_OfWaitingCampaignsIsTheirBrandsLists(t *testing.T) {
 		w.must(err)
 		waiting := 0
 		for _, entry := range campaigns {
-			if entry.Campaign.Phase == ledger.Waiting {
+			if entry.Campaign.Phase == ledger.PhaseInReview {
 				waiting++
 			}
 		}

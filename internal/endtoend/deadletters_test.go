@@ -50,7 +50,7 @@ func TestNumber_IsNotFailedBeforeItsDeadLetterIsStored(t *testing.T) {
 			w.campaign(campaignID, telnyx.CampaignMNOPending)
 			w.sim.Inject(telnyxsim.Fault{Method: http.MethodPost, Times: -1, Kind: refusal(400, "10015", "Bad Request", "no such luck")})
 			w.start()
-			w.phase(campaignID, ledger.Waiting)
+			w.phase(campaignID, ledger.PhaseInReview)
 			w.idle()
 			mend := breakLetters(w)
 			w.must(w.sim.Approve(campaignID))

@@ -84,7 +84,7 @@ func TestDormantCampaign_ThatReadsSuspendedWaitsForSomebodyToWakeIt(t *testing.T
 	w.must(w.sim.MakeDormant(campaignID))
 	w.must(w.sim.SetCampaignStatus(campaignID, telnyx.CampaignTCRSuspended))
 	w.start()
-	w.phase(campaignID, ledger.OnHold)
+	w.phase(campaignID, ledger.PhaseSuspended)
 	w.reaches(campaignID, ledger.Held)
 	w.look(campaignID)
 	w.noRequest()
@@ -129,13 +129,13 @@ func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
 				clock.pass(2 * time.Minute) // what was read is old now
 			} else {
 				w.must(w.sim.Suspend(campaignID))
-				w.phase(campaignID, ledger.OnHold)
+				w.phase(campaignID, ledger.PhaseSuspended)
 			}
 			w.idle()
 			if tt.lost {
 				w.look(campaignID) // a resync
 			}
-			w.phase(campaignID, ledger.OnHold)
+			w.phase(campaignID, ledger.PhaseSuspended)
 			asked, stopped := w.sim.Writes(), 0
 			for _, write := range asked {
 				if write.CampaignStatus != telnyx.CampaignMNOProvisioned {
@@ -200,7 +200,7 @@ func TestTMobileSuspension_HoldsAndClears(t *testing.T) {
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
 	w.must(w.sim.SuspendTMobile(campaignID))
 	w.start()
-	if record := w.phase(campaignID, ledger.OnHold); !strings.Contains(record.Detail, "T-Mobile") {
+	if record := w.phase(campaignID, ledger.PhaseSuspended); !strings.Contains(record.Detail, "T-Mobile") {
 		t.Errorf("got %+v, want it to say who suspended it", record)
 	}
 	w.reaches(campaignID, ledger.Held)
@@ -232,9 +232,9 @@ func TestExpiredCampaign_IsOverAndSaysThatThePlanIsStale(t *testing.T) {
 			w.stage(campaignID + ": " + numbers)
 			w.campaign(campaignID, telnyx.CampaignMNOPending)
 			w.start()
-			w.phase(campaignID, ledger.Waiting)
+			w.phase(campaignID, ledger.PhaseInReview)
 			expire(w)
-			record := w.phase(campaignID, ledger.Ended)
+			record := w.phase(campaignID, ledger.PhaseExpired)
 			if !strings.Contains(record.Phase.Sentence(), "new id") {
 				t.Errorf("it is told as %q, want what to do about the plan", record.Phase.Sentence())
 			}
@@ -268,9 +268,9 @@ func TestRefiledCampaign_IsFoundByItsReference(t *testing.T) {
 			w.sim.AddCampaign(filed)
 			w.plan(planOf("plan", "reference_id: spring-2026", "brand_id: "+brandID, fmt.Sprintf("numbers: [%q]", number)))
 			w.start()
-			w.phase(key, ledger.Waiting)
+			w.phase(key, ledger.PhaseInReview)
 			w.must(w.sim.Expire(campaignID))
-			w.phase(key, ledger.Ended)
+			w.phase(key, ledger.PhaseExpired)
 			w.numberReaches(key, number, ledger.Held)
 
 			filed.ID = refiledID
@@ -330,7 +330,7 @@ func TestRefiledCampaign_GetsItsNumbersOnceThePlanNamesIt(t *testing.T) {
 		w := setting(t)
 		w.must(w.sim.Expire(campaignID))
 		w.start()
-		w.phase(campaignID, ledger.Ended)
+		w.phase(campaignID, ledger.PhaseExpired)
 		w.numberReaches(campaignID, number, ledger.Held)
 		w.noRequest()
 		w.replan(planned(refiledID))
@@ -386,10 +386,10 @@ func TestRejectedCampaign_IsAttachedAfterItsAppeal(t *testing.T) {
 			w.stage(campaignID + ": " + numbers)
 			w.campaign(campaignID, tt.filed)
 			w.start()
-			w.phase(campaignID, ledger.Waiting)
+			w.phase(campaignID, ledger.PhaseInReview)
 			w.reaches(campaignID, ledger.Planned)
 			w.must(tt.reject(w.sim))
-			record := w.phase(campaignID, ledger.Blocked)
+			record := w.phase(campaignID, ledger.PhaseRejected)
 			if record.Status != string(tt.rejected) || record.Detail != why {
 				t.Errorf("got %+v, want %s and the reviewer's words", record, tt.rejected)
 			}
@@ -398,7 +398,7 @@ func TestRejectedCampaign_IsAttachedAfterItsAppeal(t *testing.T) {
 				t.Errorf("got %+v, want the reviewer's words", n)
 			}
 			w.must(w.sim.Appeal(campaignID))
-			w.phase(campaignID, ledger.Waiting)
+			w.phase(campaignID, ledger.PhaseInReview)
 			w.reaches(campaignID, ledger.Planned)
 			w.noRequest()
 
@@ -419,9 +419,9 @@ func TestUnplannedApproval_IsToldOnceAndAttachedWhenAPlanAppears(t *testing.T) {
 	w.campaign(campaignID, telnyx.CampaignMNOPending)
 	w.start()
 	w.must(w.sim.MNOReview(campaignID))
-	w.phase(campaignID, ledger.Waiting)
+	w.phase(campaignID, ledger.PhaseInReview)
 	w.must(w.sim.Approve(campaignID))
-	record := w.phase(campaignID, ledger.Ready)
+	record := w.phase(campaignID, ledger.PhaseApproved)
 	if record.Planned || record.Plan != "" || record.TelnyxID != campaignID {
 		t.Errorf("got %+v, want an unplanned campaign", record)
 	}

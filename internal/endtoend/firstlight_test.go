@@ -22,7 +22,7 @@ func TestApproval_EndsWithEveryNumberSendable(t *testing.T) {
 	w.stage(campaignID + ": " + numbers)
 	w.campaign(campaignID, telnyx.CampaignTCRPending)
 	w.start()
-	w.phase(campaignID, ledger.Waiting)
+	w.phase(campaignID, ledger.PhaseInReview)
 	w.reaches(campaignID, ledger.Planned)
 	w.must(w.sim.Walk(t.Context(), campaignID, time.Millisecond))
 	w.reaches(campaignID, ledger.Sendable)
@@ -38,7 +38,7 @@ func TestLostDeliveries_LoseNothing(t *testing.T) {
 	w.stage(campaignID + ": " + numbers)
 	w.campaign(campaignID, telnyx.CampaignMNOPending)
 	w.start()
-	w.phase(campaignID, ledger.Waiting)
+	w.phase(campaignID, ledger.PhaseInReview)
 	w.must(w.sim.Approve(campaignID))
 	w.reaches(campaignID, ledger.Sendable)
 	w.onePost(campaignID)
@@ -54,7 +54,7 @@ func TestSameDelivery_TenTimesAndThreeAtOnce_AttachesOnce(t *testing.T) {
 	w.stage(campaignID + ": " + numbers)
 	w.campaign(campaignID, telnyx.CampaignMNOPending)
 	w.start()
-	w.phase(campaignID, ledger.Waiting)
+	w.phase(campaignID, ledger.PhaseInReview)
 	w.must(w.sim.SetCampaignStatus(campaignID, telnyx.CampaignMNOProvisioned))
 
 	var group sync.WaitGroup
@@ -158,7 +158,7 @@ func TestExtraNumber_IsReportedAndLeftAlone(t *testing.T) {
 	w.start()
 	w.reaches(campaignID, ledger.Sendable)
 	w.idle()
-	if record := w.phase(campaignID, ledger.Ready); record.Extras != 1 {
+	if record := w.phase(campaignID, ledger.PhaseApproved); record.Extras != 1 {
 		t.Errorf("got %d extras, want 1", record.Extras)
 	}
 	w.onePost(campaignID)
@@ -265,8 +265,8 @@ func TestCampaignNamedByTCRID_OwnAndShared(t *testing.T) {
 	w.sim.AddCampaign(telnyxsim.Campaign{ID: ownID, TCRID: own, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: w.hook.URL + webhook.Path})
 	w.sim.AddCampaign(telnyxsim.Campaign{TCRID: shared, Shared: true, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: w.hook.URL + webhook.Path})
 	w.start()
-	w.phase(own, ledger.Waiting)
-	w.phase(shared, ledger.Waiting)
+	w.phase(own, ledger.PhaseInReview)
+	w.phase(shared, ledger.PhaseInReview)
 	w.must(w.sim.Approve(ownID))
 	w.must(w.sim.Approve(shared))
 	w.reaches(own, ledger.Sendable)
@@ -288,13 +288,13 @@ func TestUnplannedApproval_IsToldAndAttachedOnceAPlanNamesIt(t *testing.T) {
 	w.campaign(campaignID, telnyx.CampaignMNOPending)
 	w.start()
 	w.must(w.sim.Approve(campaignID))
-	if record := w.phase(campaignID, ledger.Ready); record.Planned {
+	if record := w.phase(campaignID, ledger.PhaseApproved); record.Planned {
 		t.Errorf("got %+v, want an unplanned campaign", record)
 	}
 	w.stage(campaignID + ": " + numbers)
 	w.nudge(campaignID)
 	w.reaches(campaignID, ledger.Sendable)
-	if record := w.phase(campaignID, ledger.Ready); !record.Planned || record.Plan != "plan-1" {
+	if record := w.phase(campaignID, ledger.PhaseApproved); !record.Planned || record.Plan != "plan-1" {
 		t.Errorf("got %+v, want it planned", record)
 	}
 }
@@ -324,8 +324,8 @@ func TestUnknownCampaign_IsMissing(t *testing.T) {
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID+": +15551234567", "CNOBODY: +15551234568")
 	w.start()
-	w.phase(campaignID, ledger.Missing)
-	w.phase("CNOBODY", ledger.Missing)
+	w.phase(campaignID, ledger.PhaseMissing)
+	w.phase("CNOBODY", ledger.PhaseMissing)
 	w.reaches(campaignID, ledger.Held)
 }
 
@@ -359,7 +359,7 @@ func TestForbiddenCampaign_IsMissingAndStopsNobody(t *testing.T) {
 		Kind: telnyxsim.StatusFault(http.StatusForbidden, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
 	w.start()
 	w.reaches(campaignID, ledger.Sendable)
-	if record := w.phase(foreign, ledger.Missing); !strings.Contains(record.Detail, "10010") {
+	if record := w.phase(foreign, ledger.PhaseMissing); !strings.Contains(record.Detail, "10010") {
 		t.Errorf("got %+v, want Telnyx's words", record)
 	}
 	w.onePost(campaignID)

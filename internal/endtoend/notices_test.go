@@ -59,15 +59,15 @@ func TestNotices_TellEachChangeOnceThroughRestarts(t *testing.T) {
 	metrics := prometheus.NewRegistry()
 	w.config.Metrics = metrics
 	stop := w.start()
-	w.phase(campaignID, ledger.Waiting)
+	w.phase(campaignID, ledger.PhaseInReview)
 	w.must(w.sim.Reject(campaignID, "no opt-in"))
 	w.tells(campaignID, notice.NeedsPerson)
 	if text := w.notices()[0].Text; !strings.Contains(text, campaignID) || !strings.Contains(text, "plan-1") || !strings.Contains(text, "no opt-in") {
 		t.Errorf("got %q, want the campaign, its name and Telnyx's words", text)
 	}
 	w.must(w.sim.Appeal(campaignID))
-	w.phase(campaignID, ledger.Waiting)
-	approved := w.phase(campaignID, ledger.Waiting).ApprovedAt
+	w.phase(campaignID, ledger.PhaseInReview)
+	approved := w.phase(campaignID, ledger.PhaseInReview).ApprovedAt
 	if !approved.IsZero() {
 		t.Errorf("approved at %s, while it waits", approved)
 	}
@@ -87,7 +87,7 @@ func TestNotices_TellEachChangeOnceThroughRestarts(t *testing.T) {
 		w.idle()
 	}
 	w.tells(campaignID, notice.NeedsPerson, notice.Completed)
-	record := w.phase(campaignID, ledger.Ready)
+	record := w.phase(campaignID, ledger.PhaseApproved)
 	if record.AttachedAt.Before(record.ApprovedAt) || record.ApprovedAt.IsZero() {
 		t.Errorf("approved %s, attached %s", record.ApprovedAt, record.AttachedAt)
 	}

@@ -19,7 +19,7 @@ func TestPace_ASmallCampaignIsNotStuckBehindLargeOnes(t *testing.T) {
 	t.Parallel()
 	const large, each, small = 8, 400, "51515151-907b-43a9-8ada-ba1dc8335b07"
 	w := newWorld(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: 5 * time.Millisecond, MaxNumbersPerCampaign: each})
-	w.config.Telnyx.Pacer = telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 400})
+	w.config.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 400, Concurrency: 8})
 	w.config.Concurrency = 4
 	all := many(large*each + 5)
 	w.own(all...)
@@ -63,7 +63,7 @@ func TestPace_ASmallCampaignIsNotStuckBehindLargeOnes(t *testing.T) {
 func TestPace_TooManyRequestsAreWaitedOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{RateLimit: 40})
-	w.config.Telnyx.Pacer = telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 40})
+	w.config.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 40, Concurrency: 8})
 	w.sim.Inject(telnyxsim.Fault{Method: http.MethodPost, Times: 2, Kind: telnyxsim.RateLimited(time.Second)})
 	numbers := many(30)
 	w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, numbers)

@@ -82,7 +82,7 @@ func TestPlanStagedAfterApproval_IsAttachedWithinOneReload(t *testing.T) {
 	w.start()
 	w.numberReaches(campaignID, "+15551234567", ledger.Sendable)
 	w.must(w.sim.Approve(later)) // nobody has planned it yet
-	w.phase(later, ledger.Ready)
+	w.phase(later, ledger.PhaseApproved)
 
 	w.must(os.WriteFile(filepath.Join(dir, "later.yaml"), []byte(planOf("later", "campaign_id: "+later, `numbers: ["+15551234568"]`)), 0o600))
 	w.numberReaches(later, "+15551234568", ledger.Sendable)
@@ -140,7 +140,7 @@ func TestBrokenPlan_DisturbsNothing(t *testing.T) {
 	w.campaign(campaignID, telnyx.CampaignMNOPending)
 	dir := w.watchPlans(map[string]string{"plan.yaml": planOf("plan", "campaign_id: "+campaignID, `numbers: ["+15551234567"]`)})
 	w.start()
-	w.phase(campaignID, ledger.Waiting)
+	w.phase(campaignID, ledger.PhaseInReview)
 	w.must(os.WriteFile(filepath.Join(dir, "broken.yaml"), []byte("version: 1\ncampaigns: [oh dear"), 0o600))
 	w.must(w.sim.Approve(campaignID))
 	w.numberReaches(campaignID, "+15551234567", ledger.Sendable)
@@ -154,7 +154,7 @@ func TestReference_IsFoundOnceItIsFiled(t *testing.T) {
 	w.sim.AddBrand(telnyxsim.Brand{ID: brand})
 	w.watchPlans(map[string]string{"plan.yaml": planOf("plan", "reference_id: spring-2026", "brand_id: "+brand, `numbers: ["+15551234567"]`)})
 	w.start()
-	w.phase("ref_spring-2026", ledger.Missing)
+	w.phase("ref_spring-2026", ledger.PhaseMissing)
 
 	// It is filed, approved, and its events speak of an id that no plan has.
 	w.sim.AddCampaign(telnyxsim.Campaign{
@@ -312,7 +312,7 @@ func TestPool_SaysWhenItsCampaignIsSuspended(t *testing.T) {
 	w.numberReaches(campaignID, "+15551234561", ledger.Sendable)
 	w.must(w.sim.SetCampaignStatus(campaignID, telnyx.CampaignTCRSuspended))
 	w.nudge(campaignID)
-	w.phase(campaignID, ledger.OnHold)
+	w.phase(campaignID, ledger.PhaseSuspended)
 	w.idle()
 	if n := w.number(campaignID, "+15551234561"); n.Reason != ledger.CampaignNotReady {
 		t.Errorf("got %+v, want it to say that its campaign is not ready", n)

@@ -141,7 +141,7 @@ func (w *world) crew(size int) []*worker {
 // has requested some of the numbers.
 func (w *world) inTheMiddle(workers []*worker) *worker {
 	w.t.Helper()
-	w.phase(campaignID, ledger.Waiting)
+	w.phase(campaignID, ledger.PhaseInReview)
 	w.idle()
 	before := callsOf(workers)
 	w.must(w.sim.Approve(campaignID))

@@ -369,7 +369,7 @@ func (s scenario) adviceOn(t *testing.T, n ledger.Number) {
 	if advice.Why == "" || advice.Next == "" {
 		t.Errorf("reason %s: got %+v, want why and what follows", n.Reason, advice)
 	}
-	if n.State.NeedsPerson() && n.Reason != ledger.CampaignNotReady && advice.Action == "" {
+	if n.State.NeedsPerson && n.Reason != ledger.CampaignNotReady && advice.Action == "" {
 		t.Errorf("reason %s: nothing moves until a person does something, and nothing says what", n.Reason)
 	}
 }

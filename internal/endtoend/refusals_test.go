@@ -87,7 +87,7 @@ func newRefusedWorld(t *testing.T) *refusedWorld {
 	w.start()
 	w.numberReaches(besideID, besideNumber, ledger.Sendable)
 	for n := range accountRefusals {
-		w.phase(refusedID(n), ledger.Waiting)
+		w.phase(refusedID(n), ledger.PhaseInReview)
 	}
 	w.idle()
 	return w

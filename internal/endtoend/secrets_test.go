@@ -137,12 +137,12 @@ func (c *confession) goodDaysAndBad(door *started) {
 		Kind: telnyxsim.StatusFault(http.StatusInternalServerError, `{"errors":[{"code":"99999","title":"odd","detail":"Bearer `+apiKey+`"}]}`)})
 	for _, id := range []string{campaignID, otherID} {
 		c.nudge(id)
-		c.phase(id, ledger.Waiting)
+		c.phase(id, ledger.PhaseInReview)
 	}
 	c.must(c.sim.Approve(campaignID))
 	c.reaches(campaignID, ledger.Sendable)
 	c.must(c.sim.Reject(otherID, "no opt-in"))
-	c.phase(otherID, ledger.Blocked)
+	c.phase(otherID, ledger.PhaseRejected)
 	c.eventually("a notice is refused", func() (bool, string) {
 		got := c.all.String()
 		return strings.Contains(got, "a notice could not be sent") && strings.Contains(got, "403"), got

@@ -41,7 +41,7 @@ func TestSharedCampaign_AndOwnOnesNeverMeet(t *testing.T) {
 	w.start()
 	keys := []string{shared, ownTCR, alikeID}
 	for _, key := range keys {
-		w.phase(key, ledger.Waiting)
+		w.phase(key, ledger.PhaseInReview)
 	}
 	// notify posts an approval under any id, without anything being approved.
 	notify := func(ids ...string) {
@@ -103,7 +103,7 @@ func TestSharedCampaign_IsHeldAndTakesNothing(t *testing.T) {
 	w.must(w.sim.AttachNumber(taken, campaignID, telnyx.Assigned))
 	w.sim.AddCampaign(telnyxsim.Campaign{TCRID: shared, Shared: true, CampaignStatus: telnyx.CampaignTCRSuspended, WebhookURL: w.hook.URL + webhook.Path})
 	w.start()
-	w.phase(shared, ledger.OnHold)
+	w.phase(shared, ledger.PhaseSuspended)
 	w.reaches(shared, ledger.Held)
 	w.noRequest()
 	w.must(w.sim.Unsuspend(shared))

@@ -20,11 +20,11 @@ func TestTimeline_TellsAnOrdinaryDay(t *testing.T) {
 	w.stage(campaignID + ": " + reasonNumber)
 	w.campaign(campaignID, telnyx.CampaignMNOPending)
 	w.start()
-	w.phase(campaignID, ledger.Waiting)
+	w.phase(campaignID, ledger.PhaseInReview)
 	w.must(w.sim.Walk(t.Context(), campaignID, 0))
 	w.reaches(campaignID, ledger.Sendable)
 	w.delivered()
-	w.phase(campaignID, ledger.Ready)
+	w.phase(campaignID, ledger.PhaseApproved)
 
 	story, err := timeline.OfNumber(t.Context(), w.js, reasonNumber)
 	w.must(err)
@@ -63,11 +63,11 @@ func TestTimeline_OutlastsAnOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	clock := w.movableClock()
-	w.config.Telnyx.Pacer = telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 1000})
+	w.config.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 1000, Concurrency: 8})
 	w.stage(campaignID + ": " + reasonNumber)
 	w.campaign(campaignID, telnyx.CampaignMNOPending)
 	w.start()
-	w.phase(campaignID, ledger.Waiting)
+	w.phase(campaignID, ledger.PhaseInReview)
 	unreadable(refusal(418, "99999", "I am a pot", "of tea"))(w)
 	const looks = 14
 	var next time.Time
@@ -82,7 +82,7 @@ func TestTimeline_OutlastsAnOutage(t *testing.T) {
 	}
 	history, err := w.book.CampaignHistory(t.Context(), campaignID)
 	w.must(err)
-	if len(history) > 10 || history[0].Campaign.Phase != ledger.Waiting || history[0].Campaign.Reason != "" {
+	if len(history) > 10 || history[0].Campaign.Phase != ledger.PhaseInReview || history[0].Campaign.Reason != "" {
 		t.Errorf("got %d entries, the first %+v; want ten at most, the first from before", len(history), history[0])
 	}
 }

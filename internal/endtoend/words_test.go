@@ -50,28 +50,28 @@ func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
 		// looks is how many are made, and calls how many each may take.
 		looks, calls int
 	}{
-		"an assignmentStatus of tomorrow": {old: assigned, new: `"assignmentStatus":"ON_ITS_WAY"`, phase: ledger.Ready, state: ledger.Pending},
-		"an empty assignmentStatus":       {old: assigned, new: `"assignmentStatus":""`, phase: ledger.Ready, state: ledger.Pending},
-		"assignmentStatus null":           {old: assigned, new: `"assignmentStatus":null`, phase: ledger.Ready, state: ledger.Pending},
-		"no assignmentStatus":             {old: assigned + ",", new: "", phase: ledger.Ready, state: ledger.Pending},
-		"a mapping of tomorrow":           {old: added, new: `"tmobileNumberMappingStatus":"ALMOST"`, phase: ledger.Ready, state: ledger.Attached},
-		"an empty mapping":                {old: added, new: `"tmobileNumberMappingStatus":""`, phase: ledger.Ready, state: ledger.Sendable},
-		"a mapping that was deleted":      {old: added, new: `"tmobileNumberMappingStatus":"DELETED"`, phase: ledger.Ready, state: ledger.Attached},
-		"reasons of another kind":         {old: assigned, new: assigned + `,"failureReasons":{"a":[1,[2,{}]]},"errors":[null,7]`, phase: ledger.Ready, state: ledger.Sendable},
+		"an assignmentStatus of tomorrow": {old: assigned, new: `"assignmentStatus":"ON_ITS_WAY"`, phase: ledger.PhaseApproved, state: ledger.Pending},
+		"an empty assignmentStatus":       {old: assigned, new: `"assignmentStatus":""`, phase: ledger.PhaseApproved, state: ledger.Pending},
+		"assignmentStatus null":           {old: assigned, new: `"assignmentStatus":null`, phase: ledger.PhaseApproved, state: ledger.Pending},
+		"no assignmentStatus":             {old: assigned + ",", new: "", phase: ledger.PhaseApproved, state: ledger.Pending},
+		"a mapping of tomorrow":           {old: added, new: `"tmobileNumberMappingStatus":"ALMOST"`, phase: ledger.PhaseApproved, state: ledger.Attached},
+		"an empty mapping":                {old: added, new: `"tmobileNumberMappingStatus":""`, phase: ledger.PhaseApproved, state: ledger.Sendable},
+		"a mapping that was deleted":      {old: added, new: `"tmobileNumberMappingStatus":"DELETED"`, phase: ledger.PhaseApproved, state: ledger.Attached},
+		"reasons of another kind":         {old: assigned, new: assigned + `,"failureReasons":{"a":[1,[2,{}]]},"errors":[null,7]`, phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"a record that names no campaign": {old: `"campaignId":"` + campaignID + `","tcrCampaignId":"CWORDS1","telnyxCampaignId":"` + campaignID + `"`,
-			new: `"x":""`, phase: ledger.Ready, state: ledger.Conflict, reason: ledger.OtherCampaign},
+			new: `"x":""`, phase: ledger.PhaseApproved, state: ledger.Conflict, reason: ledger.OtherCampaign},
 
-		"a campaignStatus of tomorrow": {free: true, old: provisioned, new: `"campaignStatus":"MNO_PROVISIONED_ALMOST"`, phase: ledger.OnHold, state: ledger.Held, reason: ledger.CampaignNotReady},
-		"an empty campaignStatus":      {free: true, old: provisioned, new: `"campaignStatus":""`, phase: ledger.OnHold, state: ledger.Held, reason: ledger.CampaignNotReady},
-		"no campaignStatus":            {free: true, old: provisioned + ",", new: "", phase: ledger.OnHold, state: ledger.Held, reason: ledger.CampaignNotReady},
-		"no status":                    {free: true, old: `"status":"ACTIVE",`, new: "", phase: ledger.Ready, state: ledger.Sendable},
-		"no word of suspension":        {free: true, old: `"isTMobileSuspended":false,`, new: "", phase: ledger.Ready, state: ledger.Sendable},
-		"no word of a mock":            {free: true, old: `"mock":false,`, new: "", phase: ledger.Ready, state: ledger.Sendable},
-		"no id of the registry":        {free: true, old: `"tcrCampaignId"`, new: `"x"`, phase: ledger.Ready, state: ledger.Sendable},
-		"no brand":                     {free: true, old: `"brandId"`, new: `"y"`, phase: ledger.Ready, state: ledger.Sendable},
-		"failureReasons of any kind":   {free: true, old: provisioned, new: provisioned + `,"failureReasons":[[{"fields":"?"}],3]`, phase: ledger.Ready, state: ledger.Sendable},
-		"no id of the campaign":        {free: true, old: campaign, new: `"z":1`, phase: ledger.Unread, state: ledger.Planned, reason: ledger.TelnyxUnavailable, looks: 1, calls: 3},
-		"a status that is no word":     {free: true, old: provisioned, new: `"campaignStatus":7`, phase: ledger.Unread, state: ledger.Planned, reason: ledger.TelnyxUnavailable, looks: 1, calls: 3},
+		"a campaignStatus of tomorrow": {free: true, old: provisioned, new: `"campaignStatus":"MNO_PROVISIONED_ALMOST"`, phase: ledger.PhaseSuspended, state: ledger.Held, reason: ledger.CampaignNotReady},
+		"an empty campaignStatus":      {free: true, old: provisioned, new: `"campaignStatus":""`, phase: ledger.PhaseSuspended, state: ledger.Held, reason: ledger.CampaignNotReady},
+		"no campaignStatus":            {free: true, old: provisioned + ",", new: "", phase: ledger.PhaseSuspended, state: ledger.Held, reason: ledger.CampaignNotReady},
+		"no status":                    {free: true, old: `"status":"ACTIVE",`, new: "", phase: ledger.PhaseApproved, state: ledger.Sendable},
+		"no word of suspension":        {free: true, old: `"isTMobileSuspended":false,`, new: "", phase: ledger.PhaseApproved, state: ledger.Sendable},
+		"no word of a mock":            {free: true, old: `"mock":false,`, new: "", phase: ledger.PhaseApproved, state: ledger.Sendable},
+		"no id of the registry":        {free: true, old: `"tcrCampaignId"`, new: `"x"`, phase: ledger.PhaseApproved, state: ledger.Sendable},
+		"no brand":                     {free: true, old: `"brandId"`, new: `"y"`, phase: ledger.PhaseApproved, state: ledger.Sendable},
+		"failureReasons of any kind":   {free: true, old: provisioned, new: provisioned + `,"failureReasons":[[{"fields":"?"}],3]`, phase: ledger.PhaseApproved, state: ledger.Sendable},
+		"no id of the campaign":        {free: true, old: campaign, new: `"z":1`, phase: ledger.PhaseUnread, state: ledger.Planned, reason: ledger.TelnyxUnavailable, looks: 1, calls: 3},
+		"a status that is no word":     {free: true, old: provisioned, new: `"campaignStatus":7`, phase: ledger.PhaseUnread, state: ledger.Planned, reason: ledger.TelnyxUnavailable, looks: 1, calls: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -108,10 +108,10 @@ func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
 			byRoute, total := w.callsSince(before)
 			reads := byRoute["GET /10dlc/campaign/{campaignId}"]
 			most := tt.looks * tt.calls
-			if tt.phase == ledger.Unread {
+			if tt.phase == ledger.PhaseUnread {
 				most += tt.calls // what could not be read is read again after 5 s, which may be now
 			}
-			if total > most || tt.phase != ledger.Unread && reads != tt.looks {
+			if total > most || tt.phase != ledger.PhaseUnread && reads != tt.looks {
 				t.Errorf("%d looks took %d calls: %v", tt.looks, total, byRoute)
 			}
 			if now := w.number(campaignID, number); now.State != n.State || now.Reason != n.Reason {

@@ -34,7 +34,7 @@ func (b *Book) Collect(out chan<- prometheus.Metric) {
 		}
 		for kind, n := range numbers {
 			out <- prometheus.MustNewConstMetric(numbersDesc, prometheus.GaugeValue, float64(n),
-				string(kind.State), string(kind.Reason), yesNo(kind.NeedsPerson()))
+				string(kind.State), string(kind.Reason), yesNo(kind.NeedsPerson))
 		}
 	}
 	if campaigns, known := b.tally.Campaigns(); known {

@@ -66,7 +66,7 @@ func (a *Account) Check(h History) []Fault {
 func (a *Account) IsSettled(numbers []ledger.Number) bool {
 	settled := 0
 	for _, n := range numbers {
-		if _, planned := a.wants[n.Number]; planned && (n.State == ledger.Sendable || n.State.NeedsPerson()) {
+		if _, planned := a.wants[n.Number]; planned && (n.State == ledger.Sendable || n.NeedsPerson) {
 			settled++
 		}
 	}
@@ -137,7 +137,7 @@ func (a *Account) checkPlaces(h History) []Fault {
 		attached := now.CampaignID == want.campaign && now.Status == telnyx.Assigned
 		switch {
 		case want.taken:
-			if !says.State.NeedsPerson() {
+			if !says.NeedsPerson {
 				fail(Untrue, "%s is in use on another campaign, and Greenlight says %s", number, cmp.Or(says.State, "nothing"))
 			}
 		case !attached:
