@@ -22,7 +22,6 @@
 //	Expire, MakeDormant
 //	SetCampaignStatus                       the same without any event
 //	FailAssignment, FailMapping             what the carriers will refuse
-//	FailNextTask                            a bulk task that ends halfway
 //	Emit, Send, SignedHeader, Signed        events and bodies of the caller's making
 //	Notifications, Notification.Body        every published kind of event, by name
 //	DropDeliveries, DuplicateDeliveries     spoiling the delivery of events
@@ -33,8 +32,7 @@
 // # What it knows
 //
 // Brands (list), campaigns (list, one, operationStatus), campaigns shared with the account (list,
-// one), phone number campaigns (list, one, POST, PUT, DELETE), the bulk
-// assignment of a messaging profile (POST, the task, its numbers), messaging
+// one), phone number campaigns (list, one, POST, PUT, DELETE), messaging
 // settings of numbers (list, one, PATCH), the numbers of a messaging profile,
 // and the log of webhook deliveries (list, one). Left out are the operations
 // that Greenlight does not call: filing and changing brands and campaigns,

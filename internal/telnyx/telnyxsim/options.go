@@ -7,7 +7,7 @@ import (
 )
 
 // Never is a delay that does not end, for AssignDelay, MappingDelay, MappingGap,
-// UnassignDelay, ReactivateDelay and TaskDelay: what waits for it does not happen.
+// UnassignDelay and ReactivateDelay: what waits for it does not happen.
 const Never time.Duration = -1
 
 // Options are the settings of a [Simulator]. The zero value is a fast, strict
@@ -39,10 +39,10 @@ type Options struct {
 	// assignments after the first one that woke it. 0: only that one fails.
 	ReactivateDelay time.Duration
 	// StaleReadDelay is how long reads go on showing the old campaign after a
-	// PUT or a bulk task has moved a number.
+	// PUT has moved a number.
 	StaleReadDelay time.Duration
-	// ListLag is how much later than it was begun, by a POST or a bulk task, the
-	// list of phone number campaigns shows a record. Reading the one number shows
+	// ListLag is how much later than a POST began it the list of phone number
+	// campaigns shows a record. Reading the one number shows
 	// it at once. Until then the list shows the number's record before, such as a
 	// failed one, or nothing. 0: none.
 	ListLag time.Duration
@@ -51,10 +51,6 @@ type Options struct {
 	// Writes and events are as prompt as ever: who posts again is told of the
 	// record that nobody can read. 0: none.
 	ReadLag time.Duration
-	// TaskDelay is how long a bulk task stays pending before it attaches numbers,
-	// and then how long it is processing until it ends. With 0 both happen at
-	// once, yet after the answer was made. [Never] leaves it pending.
-	TaskDelay time.Duration
 
 	// MaxNumbersPerCampaign is how many numbers a campaign carries, unless it
 	// says otherwise itself. 0: 49, T-Mobile's limit without a number pool.
@@ -102,14 +98,6 @@ type Quirks struct {
 	// RefuseDormant answers a POST to a dormant campaign with 400 and code
 	// 10036. Else it answers 200, and the assignment fails later.
 	RefuseDormant bool
-	// BulkSkipsConflicts has a bulk task leave a number that lives on another
-	// campaign where it is, and call it failed. Else the task moves it without a
-	// word, as a PUT does. Both are guesses.
-	BulkSkipsConflicts bool
-	// TaskStarting gives a bulk task the statuses starting and running, which are
-	// those of Telnyx's Go SDK, each for TaskDelay. Else it has processing, as in
-	// the OpenAPI description.
-	TaskStarting bool
 }
 
 // withDefaults returns the options with every documented default filled in.

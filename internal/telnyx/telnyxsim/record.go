@@ -170,7 +170,7 @@ func (s *Simulator) listed(phoneNumber string) *record {
 // been begun.
 type lag struct{ read, list time.Duration }
 
-// newLag is the lag of a record that a POST or a bulk task begins.
+// newLag is the lag of a record that a POST begins.
 func (s *Simulator) newLag() lag {
 	return lag{s.options.ReadLag, max(s.options.ReadLag, s.options.ListLag)}
 }
@@ -182,9 +182,6 @@ func (s *Simulator) moveLag(old *record) lag {
 	}
 	return lag{s.options.StaleReadDelay, s.options.StaleReadDelay}
 }
-
-// or returns the longer of two lags.
-func (l lag) or(other lag) lag { return lag{max(l.read, other.read), max(l.list, other.list)} }
 
 // countLive counts the numbers that a campaign carries.
 func (s *Simulator) countLive(c *campaign) int {

@@ -246,17 +246,6 @@ func listOf(t *testing.T, sim *telnyxsim.Simulator, campaign string) map[string]
 }
 
 func TestRecord_ReadsMayLag(t *testing.T) {
-	begin := map[string]func(*testing.T, *telnyxsim.Simulator){
-		"POST": func(t *testing.T, sim *telnyxsim.Simulator) {
-			t.Helper()
-			post(t, sim, numberA, campaignID)
-		},
-		"bulk": func(t *testing.T, sim *telnyxsim.Simulator) {
-			t.Helper()
-			beginTask(t, sim)
-			synctest.Wait()
-		},
-	}
 	for name, tc := range map[string]struct {
 		options telnyxsim.Options
 		want    [][2]bool // at once, after 2 minutes, after 4: is it read, is it listed
@@ -268,23 +257,21 @@ func TestRecord_ReadsMayLag(t *testing.T) {
 		"lists no less":       {telnyxsim.Options{ReadLag: 3 * time.Minute, ListLag: time.Minute}, [][2]bool{{false, false}, {false, false}, {true, true}}},
 		"moves are no matter": {telnyxsim.Options{StaleReadDelay: time.Hour}, [][2]bool{{true, true}, {true, true}, {true, true}}},
 	} {
-		for how, begin := range begin {
-			t.Run(name+", "+how, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					tc.options.DeliveryTransport = &inbox{}
-					sim := account(t, tc.options)
-					defer sim.Close()
-					begin(t, sim)
-					for i, want := range tc.want {
-						_, listed := listOf(t, sim, campaignID)[numberA]
-						if got := [2]bool{read(t, sim, numberA).status == 200, listed}; got != want {
-							t.Errorf("after %d minutes: read %t, listed %t; want %v", 2*i, got[0], got[1], want)
-						}
-						time.Sleep(2 * time.Minute)
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tc.options.DeliveryTransport = &inbox{}
+				sim := account(t, tc.options)
+				defer sim.Close()
+				post(t, sim, numberA, campaignID)
+				for i, want := range tc.want {
+					_, listed := listOf(t, sim, campaignID)[numberA]
+					if got := [2]bool{read(t, sim, numberA).status == 200, listed}; got != want {
+						t.Errorf("after %d minutes: read %t, listed %t; want %v", 2*i, got[0], got[1], want)
 					}
-				})
+					time.Sleep(2 * time.Minute)
+				}
 			})
-		}
+		})
 	}
 }
 
