@@ -64,7 +64,7 @@ func TestPool_IsAttachedOnce(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]telnyxsim.Options{
 		"lists are current":           {},
-		"lists lag behind the number": {ListLag: 500 * time.Millisecond},
+		"lists lag behind the number": {Dialect: telnyxsim.Dialect{ListLag: 500 * time.Millisecond}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, options)

@@ -199,7 +199,7 @@ var scenarios = map[ledger.Reason][]scenario{
 		}, mend: freed(reasonNumber)},
 		{name: "by an answer 200 with errors", state: ledger.Conflict, again: timed, words: "already associated with another campaign", prepare: takenMeanwhile, mend: freed(reasonNumber)},
 		{name: "by a refusal", state: ledger.Conflict, again: timed, words: "already associated with another campaign",
-			options: telnyxsim.Options{Quirks: telnyxsim.Quirks{RefuseConflicts: true}}, prepare: takenMeanwhile, mend: freed(reasonNumber)},
+			options: telnyxsim.Options{Dialect: telnyxsim.Dialect{RefuseConflicts: true}}, prepare: takenMeanwhile, mend: freed(reasonNumber)},
 		{name: "by the sentence alone, of a number without a record", state: ledger.Conflict, again: timed, words: "already associated with another campaign",
 			prepare: spoilt(-1, refusal(400, "10015", "Invalid parameter", "Longcode cannot be added/deleted as it is already associated with another campaign."))},
 	},
@@ -224,7 +224,7 @@ var scenarios = map[ledger.Reason][]scenario{
 		}, mend: freed(many(1)[0])},
 	},
 	ledger.DormantRetry: {
-		{name: "refused", state: ledger.Planned, again: timed, words: "dormant", options: telnyxsim.Options{Quirks: telnyxsim.Quirks{RefuseDormant: true}},
+		{name: "refused", state: ledger.Planned, again: timed, words: "dormant", options: telnyxsim.Options{Dialect: telnyxsim.Dialect{RefuseDormant: true}},
 			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Dormant = true })},
 		{name: "failed", state: ledger.Planned, again: timed, words: "dormant",
 			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Dormant = true }), drive: foundOnce},

@@ -138,9 +138,9 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 		RequiredAPIKey: apiKey, DeliveryTransport: tr.road, RetryInterval: 700 * time.Millisecond,
 		Latency: 3 * time.Millisecond, AssignDelay: chance.between(0, 200*time.Millisecond),
 		MappingDelay: chance.between(0, 200*time.Millisecond), MappingGap: chance.between(0, 100*time.Millisecond),
-		// What lags lags for less than settle: that is what settle is for.
-		StaleReadDelay: chance.between(0, settle*2/3), ReadLag: chance.between(0, settle/3), ListLag: chance.between(0, settle*2/3),
-		Quirks: telnyxsim.Quirks{
+		Dialect: telnyxsim.Dialect{
+			// What lags lags for less than settle: that is what settle is for.
+			StaleReadDelay: chance.between(0, settle*2/3), ReadLag: chance.between(0, settle/3), ListLag: chance.between(0, settle*2/3),
 			RefuseRepeats: chance.chance(0.5), RefuseConflicts: chance.chance(0.5), RefuseDormant: chance.chance(0.5),
 		},
 	})

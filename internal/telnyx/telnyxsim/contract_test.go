@@ -497,6 +497,14 @@ func rawCalls(t *testing.T, c *contract) {
 	r.valid(200, "GET", "/messaging_profiles/"+profileID+"/phone_numbers"+query("page[number]", "1"), "")
 	r.valid(404, "GET", "/messaging_profiles/"+brandID+"/phone_numbers", "")
 
+	// Numbers.
+	sim.AddNumbers(telnyxsim.Number{PhoneNumber: "+15551230077", Status: "port-pending", Tags: []string{"spring"}})
+	r.valid(200, "GET", "/phone_numbers"+query("filter[phone_number]", "5551230077", "page[size]", "250"), "")
+	id = r.valid(200, "GET", "/phone_numbers"+query("filter[status]", "port-pending"), "").column(t, "data", "id")[0]
+	r.valid(200, "GET", "/phone_numbers/"+id, "")
+	r.valid(404, "GET", "/phone_numbers/1", "")
+	r.valid(400, "POST", list, pair("+15551230077", campaignID))
+
 	// Deliveries: one that was taken, one that never got through.
 	_ = sim.Approve(campaignID)
 	eventually(t, func() bool { return sim.Deliveries()[0].Status == telnyxsim.DeliveryDelivered })

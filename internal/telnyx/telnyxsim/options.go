@@ -38,19 +38,6 @@ type Options struct {
 	// ReactivateDelay is how long a dormant campaign goes on failing
 	// assignments after the first one that woke it. 0: only that one fails.
 	ReactivateDelay time.Duration
-	// StaleReadDelay is how long reads go on showing the old campaign after a
-	// PUT has moved a number.
-	StaleReadDelay time.Duration
-	// ListLag is how much later than a POST began it the list of phone number
-	// campaigns shows a record. Reading the one number shows
-	// it at once. Until then the list shows the number's record before, such as a
-	// failed one, or nothing. 0: none.
-	ListLag time.Duration
-	// ReadLag is the same for reading the one number, which answers 404 if there
-	// was no record before, and for the list as well, unless ListLag is longer.
-	// Writes and events are as prompt as ever: who posts again is told of the
-	// record that nobody can read. 0: none.
-	ReadLag time.Duration
 
 	// MaxNumbersPerCampaign is how many numbers a campaign carries, unless it
 	// says otherwise itself. 0: 49, T-Mobile's limit without a number pool.
@@ -75,29 +62,12 @@ type Options struct {
 	// own. Tests use it to deliver without a network.
 	DeliveryTransport http.RoundTripper
 
-	// Quirks choose between readings of Telnyx that contradict each other.
-	Quirks Quirks
+	// Dialect chooses between readings of Telnyx that contradict each other.
+	Dialect Dialect
 	// Logf is told about every delivery and every write, one line each. Nil:
 	// nobody is. It must be safe for concurrent use and must not call the
 	// Simulator.
 	Logf func(format string, args ...any)
-}
-
-// Quirks choose how the simulator behaves where no source says how Telnyx does,
-// or where sources contradict each other. The zero value is the reading that
-// asks most of a client.
-type Quirks struct {
-	// RefuseRepeats answers a POST of a pair that is attached already with 400
-	// and code 10012. Else it answers 200 with the record as it is, which a PUT
-	// does in either case.
-	RefuseRepeats bool
-	// RefuseConflicts answers a POST of a number that lives on another campaign
-	// with 400. Else it answers 200 with a record whose field errors holds the
-	// aggregator's sentence. The number stays where it is in both cases.
-	RefuseConflicts bool
-	// RefuseDormant answers a POST to a dormant campaign with 400 and code
-	// 10036. Else it answers 200, and the assignment fails later.
-	RefuseDormant bool
 }
 
 // withDefaults returns the options with every documented default filled in.

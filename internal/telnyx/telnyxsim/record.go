@@ -172,15 +172,17 @@ type lag struct{ read, list time.Duration }
 
 // newLag is the lag of a record that a POST begins.
 func (s *Simulator) newLag() lag {
-	return lag{s.options.ReadLag, max(s.options.ReadLag, s.options.ListLag)}
+	d := s.options.Dialect
+	return lag{d.ReadLag, max(d.ReadLag, d.ListLag)}
 }
 
 // moveLag is the lag of a record that takes the place of old, which may be nil.
 func (s *Simulator) moveLag(old *record) lag {
 	if !old.live() {
-		return lag{}
+		return s.newLag()
 	}
-	return lag{s.options.StaleReadDelay, s.options.StaleReadDelay}
+	stale := s.options.Dialect.StaleReadDelay
+	return lag{max(stale, s.newLag().read), max(stale, s.newLag().list)}
 }
 
 // countLive counts the numbers that a campaign carries.
@@ -299,9 +301,9 @@ type wireRecord struct {
 	NonTMobile       telnyx.MappingStatus    `json:"nonTmobileNumberMappingStatus,omitempty"`
 	ATT              telnyx.MappingStatus    `json:"attNumberMappingStatus,omitempty"`
 	// Errors is a plain string beside failureReasons that is null.
-	Errors    string `json:"errors,omitempty"`
-	CreatedAt string `json:"createdAt"`
-	UpdatedAt string `json:"updatedAt"`
+	Errors    json.RawMessage `json:"errors,omitempty"`
+	CreatedAt string          `json:"createdAt"`
+	UpdatedAt string          `json:"updatedAt"`
 }
 
 // wire renders a record. For shared campaigns campaignId is the TCR id, and
