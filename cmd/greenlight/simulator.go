@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"text/tabwriter"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -34,6 +35,8 @@ type simulatorCommand struct {
 	Mapping    time.Duration `default:"2s" placeholder:"DURATION" help:"From ASSIGNED to the carriers' mappings (${default})."`
 	Retry      time.Duration `default:"30s" placeholder:"DURATION" help:"Between the five attempts of a delivery (${default}, as Telnyx)."`
 	RateLimit  int           `default:"0" placeholder:"N" help:"Calls a second before 429; 0: no limit (${default})."`
+	Dialect    []string      `placeholder:"NAME,…" help:"Answer as other readings of Telnyx's pages have it; of two that differ in one point the later counts."`
+	Dialects   bool          `help:"List the dialects and end."`
 	Quiet      bool          `help:"Print no line for each delivery and each change."`
 }
 
@@ -45,13 +48,22 @@ func (c *simulatorCommand) Help() string {
 		"compared with a live account. Move a campaign by hand, by its plan's name or its id:\n\n" +
 		"  curl -X POST http://127.0.0.1:12111/simulator/campaigns/spring-promo/approve\n\n" +
 		"and likewise\n" + text.WrapSoft(strings.Join(rehearsal.Steps(), " "), helpWidth) + "\n\n" +
-		"  curl http://127.0.0.1:12111/simulator        tells where every campaign stands"
+		"  curl http://127.0.0.1:12111/simulator        tells where every campaign stands\n\n" +
+		"Telnyx's pages contradict each other and leave much open. --dialect takes other readings than the OpenAPI\n" +
+		"description's, which --dialects lists: contradicted (pages differ), seen (by customers) and undocumented."
 }
 
 // Run serves until it is told to stop.
 func (c *simulatorCommand) Run(ctx context.Context, out output) error {
+	if c.Dialects {
+		return listDialects(out.Stdout)
+	}
 	if err := c.check(); err != nil {
 		return err
+	}
+	dialect, err := telnyxsim.ParseDialect(c.Dialect...)
+	if err != nil {
+		return fmt.Errorf("--dialect: %w", err)
 	}
 	set, err := plan.Load(c.From)
 	if err != nil {
@@ -68,7 +80,7 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 	log := &lines{w: out.Stderr, now: time.Now}
 	options := telnyxsim.Options{
 		SigningKey: key, AssignDelay: c.Assign, MappingDelay: c.Mapping, RetryInterval: c.Retry,
-		RateLimit: c.RateLimit,
+		RateLimit: c.RateLimit, Dialect: dialect,
 	}
 	if !c.Quiet {
 		options.DeliveryTransport = &loudRoad{next: &http.Transport{MaxIdleConnsPerHost: 16}, log: log}
@@ -92,6 +104,15 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 		}
 	}
 	return group.Wait()
+}
+
+// listDialects prints the dialects, a line each.
+func listDialects(w io.Writer) error {
+	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, d := range telnyxsim.Dialects() {
+		fmt.Fprintf(lines, "%s\t%s\t%s\n", d.Name, d.Source, d.Summary)
+	}
+	return lines.Flush()
 }
 
 func (c *simulatorCommand) check() error {

@@ -37,7 +37,7 @@ func TestDormantCampaign_IsTriedUntilItIsAwake(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, telnyxsim.Options{ReactivateDelay: telnyxsim.Never, Quirks: telnyxsim.Quirks{RefuseDormant: tt.refuse}})
+			w := newWorld(t, telnyxsim.Options{ReactivateDelay: telnyxsim.Never, Dialect: telnyxsim.Dialect{RefuseDormant: tt.refuse}})
 			clock := w.movableClock()
 			w.stage(campaignID + ": " + number)
 			w.campaign(campaignID, telnyx.CampaignMNOProvisioned)

@@ -16,10 +16,10 @@ func TestLaggingReads_AttachOnceAndEndSendable(t *testing.T) {
 	t.Parallel()
 	const settle = 1500 * time.Millisecond
 	for name, options := range map[string]telnyxsim.Options{
-		"lists, longer than a pass":             {ListLag: 400 * time.Millisecond},
-		"lists, longer than a request settles":  {ListLag: time.Minute},
-		"reads, longer than a pass":             {ReadLag: 400 * time.Millisecond},
-		"reads, nearly until a request settles": {ReadLag: settle - 200*time.Millisecond, AssignDelay: 200 * time.Millisecond},
+		"lists, longer than a pass":             {Dialect: telnyxsim.Dialect{ListLag: 400 * time.Millisecond}},
+		"lists, longer than a request settles":  {Dialect: telnyxsim.Dialect{ListLag: time.Minute}},
+		"reads, longer than a pass":             {Dialect: telnyxsim.Dialect{ReadLag: 400 * time.Millisecond}},
+		"reads, nearly until a request settles": {Dialect: telnyxsim.Dialect{ReadLag: settle - 200*time.Millisecond}, AssignDelay: 200 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,13 +45,13 @@ func TestLaggingReads_AttachOnceAndEndSendable(t *testing.T) {
 func TestRecordThatDoesNotShow_IsAskedForEverMoreSeldom(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
-	for name, quirks := range map[string]telnyxsim.Quirks{
+	for name, dialect := range map[string]telnyxsim.Dialect{
 		"a repeated request is answered": {},
 		"a repeated request is refused":  {RefuseRepeats: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, telnyxsim.Options{ReadLag: time.Hour, Quirks: quirks})
+			w := newWorld(t, telnyxsim.Options{Dialect: telnyxsim.Merge(dialect, telnyxsim.Dialect{ReadLag: time.Hour})})
 			clock := w.movableClock()
 			w.config.Settle = 30 * time.Second
 			w.stage(campaignID + ": " + number)
@@ -83,8 +83,8 @@ func TestRecordThatDoesNotShow_IsAskedForEverMoreSeldom(t *testing.T) {
 func TestOldFailure_IsNotTakenForANewOne(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]telnyxsim.Options{
-		"lists lag": {ListLag: time.Hour},
-		"reads lag": {ReadLag: 700 * time.Millisecond},
+		"lists lag": {Dialect: telnyxsim.Dialect{ListLag: time.Hour}},
+		"reads lag": {Dialect: telnyxsim.Dialect{ReadLag: 700 * time.Millisecond}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -220,7 +220,7 @@ func TestMessagingProfile_IsSetFirstAndNeverChanged(t *testing.T) {
 func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
 	t.Parallel()
 	const from, third = "11111111-907b-43a9-8ada-ba1dc8335b07", "22222222-907b-43a9-8ada-ba1dc8335b07"
-	w := newWorld(t, telnyxsim.Options{StaleReadDelay: 1500 * time.Millisecond})
+	w := newWorld(t, telnyxsim.Options{Dialect: telnyxsim.Dialect{StaleReadDelay: 1500 * time.Millisecond}})
 	w.own("+15551234567", "+15551234568")
 	for _, id := range []string{campaignID, from, third} {
 		w.campaign(id, telnyx.CampaignMNOProvisioned)
@@ -282,7 +282,7 @@ func TestMove_OfManyNumbersDoesNotStandStill(t *testing.T) {
 func TestMove_IsNotRepeatedWhileReadsLag(t *testing.T) {
 	t.Parallel()
 	const from = "11111111-907b-43a9-8ada-ba1dc8335b07"
-	w := newWorld(t, telnyxsim.Options{StaleReadDelay: time.Hour})
+	w := newWorld(t, telnyxsim.Options{Dialect: telnyxsim.Dialect{StaleReadDelay: time.Hour}})
 	w.config.Settle = 600 * time.Millisecond // so that the claim alone would soon allow it
 	w.sim.DropDeliveries(true)
 	w.own("+15551234567")

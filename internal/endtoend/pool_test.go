@@ -10,8 +10,6 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-const bulkPath = "/10dlc/phoneNumberAssignmentByProfile"
-
 // stagePool plans a whole messaging profile with so many numbers.
 func (w *world) stagePool(count int) (numbers []string) {
 	w.t.Helper()
@@ -42,26 +40,13 @@ func (w *world) sendable(limit time.Duration, campaignID string, numbers []strin
 	})
 }
 
-// poolWrites counts calls for the whole profile and requests for single numbers.
-func (w *world) poolWrites() (bulk, single int) {
-	for _, write := range w.sim.Writes() {
-		switch {
-		case write.Path == bulkPath && write.PhoneNumber == "":
-			bulk++
-		case write.Path != bulkPath:
-			single++
-		}
-	}
-	return bulk, single
-}
-
-// attachedOnce fails unless each of the numbers was attached exactly once, by a
-// request of its own or with its profile, and no other number was.
+// attachedOnce fails unless each of the numbers was attached exactly once and no other
+// number was.
 func (w *world) attachedOnce(numbers ...string) {
 	w.t.Helper()
 	effective := map[string]int{}
 	for _, write := range w.sim.Writes() {
-		if write.Effective && write.PhoneNumber != "" { // a call for a whole profile names none
+		if write.Effective {
 			effective[write.PhoneNumber]++
 		}
 	}
@@ -75,29 +60,23 @@ func (w *world) attachedOnce(numbers ...string) {
 	}
 }
 
-func TestWholePool_TakesOneCall(t *testing.T) {
+func TestPool_IsAttachedOnce(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]telnyxsim.Options{
-		"the task ends at once":       {},
-		"the task takes its time":     {TaskDelay: 400 * time.Millisecond},
-		"the task speaks as the SDK":  {TaskDelay: 100 * time.Millisecond, Quirks: telnyxsim.Quirks{TaskStarting: true}},
-		"lists lag behind the number": {ListLag: 500 * time.Millisecond},
+		"lists are current":           {},
+		"lists lag behind the number": {Dialect: telnyxsim.Dialect{ListLag: 500 * time.Millisecond}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, options)
 			numbers := w.stagePool(60)
 			w.start()
 			w.sendable(time.Minute, campaignID, numbers)
-			bulk, single := w.poolWrites()
-			if bulk != 1 || single != 0 {
-				t.Errorf("%d calls for the whole profile and %d for numbers, want 1 and 0", bulk, single)
-			}
 			w.attachedOnce(numbers...)
 		})
 	}
 }
 
-func TestWholePool_AnyDoubtMeansNumberByNumber(t *testing.T) {
+func TestPool_LeavesOtherNumbersAlone(t *testing.T) {
 	t.Parallel()
 	const other, taken = "11111111-907b-43a9-8ada-ba1dc8335b07", "+12125559999"
 	for name, doubt := range map[string]func(w *world, numbers []string) (expected []string){
@@ -125,10 +104,6 @@ func TestWholePool_AnyDoubtMeansNumberByNumber(t *testing.T) {
 			w.plan(planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, "max_numbers: 25"))
 			return numbers[:25]
 		},
-		"the call is refused": func(w *world, numbers []string) []string {
-			w.sim.Inject(telnyxsim.Fault{Method: "POST", PathPrefix: bulkPath, Kind: telnyxsim.StatusFault(500, `{"message":"no"}`), Times: -1})
-			return numbers
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,9 +113,6 @@ func TestWholePool_AnyDoubtMeansNumberByNumber(t *testing.T) {
 			w.sendable(time.Minute, campaignID, expected)
 			w.attachedOnce(expected...)
 			for _, write := range w.sim.Writes() {
-				if write.Path == bulkPath && write.Effective {
-					t.Errorf("the whole profile was given to Telnyx: %+v", write)
-				}
 				if write.PreviousCampaignID != "" {
 					t.Errorf("a number was taken from another campaign: %+v", write)
 				}
@@ -149,39 +121,8 @@ func TestWholePool_AnyDoubtMeansNumberByNumber(t *testing.T) {
 	}
 }
 
-func TestWholePool_IsNotAskedTwiceAndFinishedNumberByNumber(t *testing.T) {
-	t.Parallel()
-	for name, spoil := range map[string]func(w *world){
-		"the task fails halfway": func(w *world) { w.sim.FailNextTask() },
-		"the answer is lost": func(w *world) {
-			w.sim.Inject(telnyxsim.Fault{Method: "POST", PathPrefix: bulkPath, Kind: telnyxsim.EffectThenLost()})
-		},
-		"the request is lost": func(w *world) {
-			w.sim.Inject(telnyxsim.Fault{Method: "POST", PathPrefix: bulkPath, Kind: telnyxsim.Reset()})
-		},
-		"the task is forgotten": func(w *world) {
-			w.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: bulkPath, Times: -1,
-				Kind: telnyxsim.StatusFault(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`)})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, telnyxsim.Options{})
-			numbers := w.stagePool(40)
-			spoil(w)
-			w.start()
-			w.sendable(time.Minute, campaignID, numbers)
-			bulk, _ := w.poolWrites()
-			if bulk != 1 {
-				t.Errorf("%d calls for the whole profile, want 1", bulk)
-			}
-			w.attachedOnce(numbers...)
-		})
-	}
-}
-
 // A number that joins the profile later is attached by itself.
-func TestWholePool_LaterNumbersGoOneByOne(t *testing.T) {
+func TestPool_AttachesNumbersThatJoinLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	numbers := w.stagePool(30)
@@ -192,9 +133,5 @@ func TestWholePool_LaterNumbersGoOneByOne(t *testing.T) {
 	w.own(all[30])
 	w.nudge(campaignID)
 	w.sendable(time.Minute, campaignID, all)
-	bulk, single := w.poolWrites()
-	if bulk != 1 || single != 1 {
-		t.Errorf("%d calls for the whole profile and %d for numbers, want one each", bulk, single)
-	}
 	w.attachedOnce(all...)
 }

@@ -199,20 +199,26 @@ var scenarios = map[ledger.Reason][]scenario{
 		}, mend: freed(reasonNumber)},
 		{name: "by an answer 200 with errors", state: ledger.Conflict, again: timed, words: "already associated with another campaign", prepare: takenMeanwhile, mend: freed(reasonNumber)},
 		{name: "by a refusal", state: ledger.Conflict, again: timed, words: "already associated with another campaign",
-			options: telnyxsim.Options{Quirks: telnyxsim.Quirks{RefuseConflicts: true}}, prepare: takenMeanwhile, mend: freed(reasonNumber)},
+			options: telnyxsim.Options{Dialect: telnyxsim.Dialect{RefuseConflicts: true}}, prepare: takenMeanwhile, mend: freed(reasonNumber)},
 		{name: "by the sentence alone, of a number without a record", state: ledger.Conflict, again: timed, words: "already associated with another campaign",
 			prepare: spoilt(-1, refusal(400, "10015", "Invalid parameter", "Longcode cannot be added/deleted as it is already associated with another campaign."))},
 	},
-	ledger.CampaignNotReady: {
+	ledger.CampaignInReview: {
 		{name: "in review", state: ledger.Planned, again: resync,
 			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.CampaignStatus = telnyx.CampaignMNOAccepted }), mend: approved},
-		{name: "rejected", state: ledger.Held, again: resync, words: "no opt-out", prepare: func(w *world) {
+	},
+	ledger.CampaignRejected: {
+		{name: "rejected", state: ledger.Planned, again: resync, words: "no opt-out", prepare: func(w *world) {
 			w.own(reasonNumber)
 			w.must(w.sim.Reject(campaignID, "no opt-out"))
 		}, mend: approved},
-		{name: "suspended by T-Mobile", state: ledger.Held, again: resync, words: "T-Mobile",
+	},
+	ledger.CampaignSuspended: {
+		{name: "suspended by T-Mobile", state: ledger.Planned, again: resync, words: "T-Mobile",
 			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.TMobileSuspended = true }), mend: approved},
-		{name: "a mock", state: ledger.Held, again: resync, words: "mock", prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Mock = true }), mend: approved},
+	},
+	ledger.CampaignUnknown: {
+		{name: "a mock", state: ledger.Planned, again: resync, words: "mock", prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Mock = true }), mend: approved},
 	},
 	ledger.CampaignFull: {
 		{name: "by the plan's max_numbers", state: ledger.Planned, again: resync, words: "3 numbers", entry: []string{"max_numbers: 3"}, prepare: crowded(3), mend: freed(many(1)[0])},
@@ -224,7 +230,7 @@ var scenarios = map[ledger.Reason][]scenario{
 		}, mend: freed(many(1)[0])},
 	},
 	ledger.DormantRetry: {
-		{name: "refused", state: ledger.Planned, again: timed, words: "dormant", options: telnyxsim.Options{Quirks: telnyxsim.Quirks{RefuseDormant: true}},
+		{name: "refused", state: ledger.Planned, again: timed, words: "dormant", options: telnyxsim.Options{Dialect: telnyxsim.Dialect{RefuseDormant: true}},
 			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Dormant = true })},
 		{name: "failed", state: ledger.Planned, again: timed, words: "dormant",
 			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Dormant = true }), drive: foundOnce},

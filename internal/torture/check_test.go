@@ -65,9 +65,6 @@ type history struct {
 	fates map[string]fate // by number
 	// bystanders are the numbers that no plan names, with the campaign they are on.
 	bystanders map[string]string
-	// pools are the messaging profiles that the plan gives to campaigns as a whole,
-	// by the campaign's id at Telnyx.
-	pools map[string]string
 	// writes are the requests for changes in the order of their effect.
 	writes []telnyxsim.Write
 	// failures are when carriers failed a number's assignment.
@@ -116,7 +113,6 @@ func check(h history, l limits) []violation {
 		checkTelnyx(h),
 		checkLedger(h),
 		checkPlaces(h),
-		checkBulk(h),
 		checkEffects(h),
 		checkCounts(h, l),
 		checkProvisioned(h, l),
@@ -186,8 +182,6 @@ func checkPlaces(h history) (found []violation) {
 			found = append(found, violation{rule, w.PhoneNumber, w.CampaignID, w.Method + " " + text})
 		}
 		switch {
-		case isBulk(w):
-			// See checkBulk. What its task does to numbers is a write for each.
 		case w.PhoneNumber == "" && !w.Effective && w.Method == "PATCH":
 			// A fault kept it from being looked at, and its path has an id alone.
 		case !planned:
@@ -207,32 +201,9 @@ func checkPlaces(h history) (found []violation) {
 	return found
 }
 
-// isBulk reports whether a write asks for a campaign for a whole messaging profile.
-func isBulk(w telnyxsim.Write) bool { return w.Method == "POST" && w.PhoneNumber == "" }
-
-// checkBulk: a whole messaging profile is given to the campaign that the plan gives
-// it to, and asked for once, whatever came of that.
-func checkBulk(h history) (found []violation) {
-	const rule = "one call for a whole profile"
-	asked := map[string]bool{}
-	for _, w := range h.writes {
-		if !isBulk(w) {
-			continue
-		}
-		if profile, planned := h.pools[w.CampaignID]; !planned || profile != w.MessagingProfileID {
-			found = append(found, violation{rule, "", w.CampaignID, fmt.Sprintf("is given profile %q, want %q", w.MessagingProfileID, profile)})
-		}
-		if asked[w.CampaignID] {
-			found = append(found, violation{rule, "", w.CampaignID, "is given a profile twice"})
-		}
-		asked[w.CampaignID] = true
-	}
-	return found
-}
-
 // isAttach reports whether a write asks for a campaign for one number.
 func isAttach(w telnyxsim.Write) bool {
-	return !isBulk(w) && (w.Method == "POST" || w.Method == "PUT")
+	return w.Method == "POST" || w.Method == "PUT"
 }
 
 // checkEffects: between two requests for one number that took effect, carriers
@@ -242,9 +213,6 @@ func checkEffects(h history) (found []violation) {
 	latest, profiles := map[string]time.Time{}, map[string]bool{}
 	for _, w := range h.writes {
 		if !w.Effective {
-			continue
-		}
-		if isBulk(w) {
 			continue
 		}
 		if !isAttach(w) {

@@ -30,7 +30,6 @@ func good() history {
 	first.At, second.At = at(10), at(14)
 	put := telnyxsim.Write{At: at(11), Method: "PUT", PhoneNumber: moved, CampaignID: spring, PreviousCampaignID: old, Effective: true}
 	patch := telnyxsim.Write{At: at(9), Method: "PATCH", PhoneNumber: attached, MessagingProfileID: "profile", Effective: true}
-	bulk := telnyxsim.Write{At: at(8), Method: "POST", CampaignID: spring, MessagingProfileID: "pool", Effective: true}
 	last := telnyxsim.Write{At: at(22.1), Method: "POST", PhoneNumber: late, CampaignID: spring, Effective: true}
 	return history{
 		fates: map[string]fate{
@@ -40,8 +39,7 @@ func good() history {
 			taken:    {entry: spring, campaign: spring, state: ledger.Conflict, reason: ledger.OtherCampaign, home: other},
 		},
 		bystanders: map[string]string{bystander: other},
-		pools:      map[string]string{spring: "pool"},
-		writes:     []telnyxsim.Write{bulk, patch, first, put, second, last},
+		writes:     []telnyxsim.Write{patch, first, put, second, last},
 		failures:   map[string][]time.Time{attached: {at(12)}},
 		timeline:   map[string][]standing{spring: {{at(0), false}, {at(5), true}, {at(20), false}}},
 		requests: []request{
@@ -93,12 +91,12 @@ func TestCheck_Bites(t *testing.T) {
 		"the ledger misses a number":               {"final state in the ledger", func(h *history) { h.ledger = h.ledger[1:] }},
 		"the ledger blames something else":         {"final state in the ledger", func(h *history) { h.ledger[3].Reason = ledger.Stuck }},
 		"the ledger has a number too many":         {"final state in the ledger", func(h *history) { h.ledger = append(h.ledger, ledger.Number{Number: bystander}) }},
-		"a request for another campaign":           {"never elsewhere", func(h *history) { h.writes[2].CampaignID = other }},
-		"a request for a bystander":                {"never elsewhere", func(h *history) { h.writes[1].PhoneNumber = bystander }},
-		"a request for a number in conflict":       {"never elsewhere", func(h *history) { h.writes[1].PhoneNumber = taken }},
-		"a move from a campaign that is not named": {"never elsewhere", func(h *history) { h.writes[3].PreviousCampaignID = other }},
-		"a profile that the plan does not name":    {"never elsewhere", func(h *history) { h.writes[1].MessagingProfileID = "mine" }},
-		"a number is taken off":                    {"never elsewhere", func(h *history) { h.writes[1].Method = "DELETE" }},
+		"a request for another campaign":           {"never elsewhere", func(h *history) { h.writes[1].CampaignID = other }},
+		"a request for a bystander":                {"never elsewhere", func(h *history) { h.writes[0].PhoneNumber = bystander }},
+		"a request for a number in conflict":       {"never elsewhere", func(h *history) { h.writes[0].PhoneNumber = taken }},
+		"a move from a campaign that is not named": {"never elsewhere", func(h *history) { h.writes[2].PreviousCampaignID = other }},
+		"a profile that the plan does not name":    {"never elsewhere", func(h *history) { h.writes[0].MessagingProfileID = "mine" }},
+		"a number is taken off":                    {"never elsewhere", func(h *history) { h.writes[0].Method = "DELETE" }},
 		"a second effect": {"one effective write", func(h *history) {
 			h.writes = append(h.writes, telnyxsim.Write{At: at(15), Method: "POST", PhoneNumber: moved, CampaignID: spring, Effective: true})
 		}},
@@ -106,10 +104,7 @@ func TestCheck_Bites(t *testing.T) {
 			h.failures[attached][0] = at(14.5)
 			h.requests = h.requests[:2]
 		}},
-		"a profile for a campaign that has none": {"one call for a whole profile", func(h *history) { h.writes[0].CampaignID = other }},
-		"another profile for a campaign":         {"one call for a whole profile", func(h *history) { h.writes[0].MessagingProfileID = "profile" }},
-		"a whole profile twice":                  {"one call for a whole profile", func(h *history) { h.writes = append(h.writes, h.writes[0]) }},
-		"a profile is set twice":                 {"one effective write", func(h *history) { h.writes = append(h.writes, h.writes[1]) }},
+		"a profile is set twice": {"one effective write", func(h *history) { h.writes = append(h.writes, h.writes[0]) }},
 		"a request for what is done": {"bounded requests", func(h *history) {
 			h.requests = append(h.requests, request{at(19), "one", moved, spring})
 		}},
@@ -123,7 +118,7 @@ func TestCheck_Bites(t *testing.T) {
 		}},
 		"a request long after suspension": {"only when provisioned", func(h *history) {
 			h.requests = append(h.requests, request{at(26), "three", late, spring})
-			h.writes[5].At = at(26.1)
+			h.writes[4].At = at(26.1)
 			h.readings = append(h.readings, reading{at(19), "three", spring, true})
 		}},
 		"a request on another process's reading":     {"only after reading", func(h *history) { h.requests[0].process = "three" }},

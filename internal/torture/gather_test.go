@@ -23,7 +23,7 @@ func (tr *trial) history(ctx context.Context) (history, error) {
 	requests, readings := slices.Clone(tr.desk.requests), slices.Clone(tr.desk.readings)
 	tr.desk.mu.Unlock()
 	h := history{
-		fates: tr.world.fates, bystanders: tr.world.bystanders, pools: tr.world.pools, timeline: tr.world.standings(),
+		fates: tr.world.fates, bystanders: tr.world.bystanders, timeline: tr.world.standings(),
 		writes: tr.sim.Writes(), failures: failuresIn(tr.sim.Deliveries()),
 		requests: requests, readings: readings, assignments: tr.sim.Assignments(),
 		accepted: tr.road.taken(),

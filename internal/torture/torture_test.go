@@ -138,12 +138,10 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 		RequiredAPIKey: apiKey, DeliveryTransport: tr.road, RetryInterval: 700 * time.Millisecond,
 		Latency: 3 * time.Millisecond, AssignDelay: chance.between(0, 200*time.Millisecond),
 		MappingDelay: chance.between(0, 200*time.Millisecond), MappingGap: chance.between(0, 100*time.Millisecond),
-		TaskDelay: chance.between(0, 300*time.Millisecond),
-		// What lags lags for less than settle: that is what settle is for.
-		StaleReadDelay: chance.between(0, settle*2/3), ReadLag: chance.between(0, settle/3), ListLag: chance.between(0, settle*2/3),
-		Quirks: telnyxsim.Quirks{
+		Dialect: telnyxsim.Dialect{
+			// What lags lags for less than settle: that is what settle is for.
+			StaleReadDelay: chance.between(0, settle*2/3), ReadLag: chance.between(0, settle/3), ListLag: chance.between(0, settle*2/3),
 			RefuseRepeats: chance.chance(0.5), RefuseConflicts: chance.chance(0.5), RefuseDormant: chance.chance(0.5),
-			BulkSkipsConflicts: chance.chance(0.5), TaskStarting: chance.chance(0.5),
 		},
 	})
 	tr.desk = &desk{next: tr.sim}
@@ -306,12 +304,7 @@ func (tr *trial) sumUp(h history) {
 	tr.tally.addN("webhook", "deliveries taken", len(h.accepted))
 	tr.tally.addN("webhook", "kept", len(h.kept))
 	for _, w := range h.writes {
-		switch {
-		case isBulk(w):
-			tr.tally.add("telnyx", "calls for a whole profile")
-		case w.Effective && w.TaskID != "":
-			tr.tally.add("telnyx", "effective writes by a task")
-		case w.Effective:
+		if w.Effective {
 			tr.tally.add("telnyx", "effective writes by "+w.Method)
 		}
 	}

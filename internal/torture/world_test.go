@@ -18,13 +18,12 @@ import (
 // The messaging profiles.
 const (
 	ownProfile = "4001776e-0000-4000-8000-000000000001"
-	// poolProfile has a number that keeps it from being attached in one call;
-	// wholeProfile has none.
+	// poolProfile has a toll-free number; wholeProfile has none.
 	poolProfile  = "4001776e-0000-4000-8000-000000000002"
 	wholeProfile = "4001776e-0000-4000-8000-000000000003"
 )
 
-// wholeSize is more numbers than are attached one by one when a profile is a pool.
+// wholeSize is how many numbers are on wholeProfile.
 const wholeSize = 24
 
 // The campaigns that no plan names: two that hold numbers, and one that is approved
@@ -47,7 +46,6 @@ type world struct {
 	yaml       strings.Builder
 	fates      map[string]fate
 	bystanders map[string]string
-	pools      map[string]string
 	// leaving are the numbers that another campaign lets go of in the middle.
 	leaving   []string
 	campaigns []planned
@@ -97,7 +95,7 @@ var (
 func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice, tally *tally) *world {
 	w := &world{
 		sim: sim, webhookURL: webhookURL, dice: dice, tally: tally, size: size,
-		fates: map[string]fate{}, bystanders: map[string]string{}, pools: map[string]string{}, timeline: map[string][]standing{},
+		fates: map[string]fate{}, bystanders: map[string]string{}, timeline: map[string][]standing{},
 	}
 	sim.AddBrand(telnyxsim.Brand{ID: brandID})
 	sim.AddMessagingProfiles(ownProfile, poolProfile, wholeProfile)
@@ -280,7 +278,6 @@ func (w *world) leave(p *planned, n int) {
 
 // pooled numbers are planned by their messaging profile.
 func (w *world) pooled(p *planned, profile string, n int) {
-	w.pools[p.id] = profile
 	for range n {
 		number := w.next()
 		w.own(number, profile)

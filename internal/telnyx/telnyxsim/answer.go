@@ -13,6 +13,10 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	// problem is what an error answer says, for the dialect to put in its own words,
+	// and kind why an assignment is refused. Nil and empty for other answers.
+	problem *apiError
+	kind    RefusalKind
 }
 
 // apiError is one entry of the errors array. Its code is a string. The meta that
@@ -33,12 +37,15 @@ type errorSource struct {
 const (
 	codeMissingParameter = "10004"
 	codeNotFound         = "10005"
+	codeInactiveNumber   = "10001"
 	codeUnauthorized     = "10009"
+	codeForbidden        = "10010"
 	codeRateLimited      = "10011"
 	codeDuplicate        = "10012"
 	codeBadParameter     = "10015"
 	codeNotE164          = "10016"
 	codeBeingProcessed   = "10036"
+	codeUnavailable      = "10037"
 )
 
 // ok is 200 with a JSON body.
@@ -48,13 +55,50 @@ func ok(value any) answer {
 
 // refuse is an error answer in the v2 shape. An empty pointer is left out.
 func refuse(status int, code, title, detail, pointer string) answer {
-	told := apiError{Code: code, Title: title, Detail: detail}
+	problem := apiError{Code: code, Title: title, Detail: detail}
 	if pointer != "" {
-		told.Source = &errorSource{pointer}
+		problem.Source = &errorSource{pointer}
 	}
-	return jsonAnswer(status, struct {
-		Errors []apiError `json:"errors"`
-	}{[]apiError{told}})
+	return problem.in(status, "", false)
+}
+
+// as says why the answer refuses an assignment.
+func (a answer) as(kind RefusalKind) answer {
+	a.kind = kind
+	return a
+}
+
+// in is the error as an answer in a shape.
+func (e apiError) in(status int, shape ErrorShape, numericCode bool) answer {
+	var a answer
+	switch shape {
+	case ErrorDetail:
+		a = jsonAnswer(status, map[string]string{"detail": orDefault(e.Detail, e.Title)})
+	case ErrorDetails:
+		a = jsonAnswer(status, details("body", "campaignId", orDefault(e.Detail, e.Title), "value_error"))
+	case ErrorMessage:
+		a = jsonAnswer(status, map[string]string{"message": orDefault(e.Detail, e.Title)})
+	case ErrorHTML:
+		a = rawAnswer(status, "text/html", "<html><head><title>"+http.StatusText(status)+"</title></head></html>\n")
+	case ErrorEmpty:
+		a = rawAnswer(status, "text/plain", "")
+	default:
+		a = jsonAnswer(status, map[string]any{"errors": []any{e.entry(shape, numericCode)}})
+	}
+	a.problem = &e
+	return a
+}
+
+// entry is one entry of the errors array.
+func (e apiError) entry(shape ErrorShape, numericCode bool) any {
+	if shape != ErrorNoCode && !numericCode {
+		return e
+	}
+	fields := fieldsOf(e)
+	if fields["code"] = json.Number(e.Code); shape == ErrorNoCode {
+		delete(fields, "code")
+	}
+	return fields
 }
 
 // notFound is the answer for a path that names what the account does not have.
@@ -72,14 +116,19 @@ func unreadableBody() answer { return badParameter("The body is not valid JSON",
 // missingQuery is the 422 of the campaign and brand operations, whose shape is
 // that of a Python framework.
 func missingQuery(name string) answer {
+	return jsonAnswer(http.StatusUnprocessableEntity, details("query", name, "field required", "value_error.missing"))
+}
+
+// details is the body of that shape.
+func details(where, name, message, kind string) any {
 	type problem struct {
 		Loc  []string `json:"loc"`
 		Msg  string   `json:"msg"`
 		Type string   `json:"type"`
 	}
-	return jsonAnswer(http.StatusUnprocessableEntity, struct {
+	return struct {
 		Detail []problem `json:"detail"`
-	}{[]problem{{[]string{"query", name}, "field required", "value_error.missing"}}})
+	}{[]problem{{[]string{where, name}, message, kind}}}
 }
 
 func jsonAnswer(status int, value any) answer {

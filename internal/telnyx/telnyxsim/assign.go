@@ -2,9 +2,11 @@ package telnyxsim
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"time"
 
 	"greenlight/internal/telnyx"
@@ -38,8 +40,8 @@ type pair struct {
 // has a record already:
 //
 //	PENDING_UNASSIGNMENT            refuse with 10036
-//	live on this campaign           answer with the record as it is ([Quirks.RefuseRepeats]: 400, 10012)
-//	live on another campaign        answer 200 with an errors string ([Quirks.RefuseConflicts]: 400)
+//	live on this campaign           answer with the record as it is ([Dialect].RefuseRepeats: 400, 10012)
+//	live on another campaign        answer 200 with an errors string ([Dialect].RefuseConflicts: 400)
 //	FAILED_ASSIGNMENT on any        begin anew
 //
 // No statuses are published for its refusals: those here are guesses.
@@ -54,7 +56,11 @@ func assign(s *Simulator, c *call) answer {
 	if r := s.records[wanted.PhoneNumber]; r.live() {
 		return s.answerAttached(r, campaign)
 	}
-	return s.attach(c, wanted.PhoneNumber, campaign, s.newLag())
+	told := s.attach(c, wanted.PhoneNumber, campaign, s.newLag())
+	if s.options.Dialect.Created && told.status == http.StatusOK {
+		told.status = http.StatusCreated
+	}
+	return told
 }
 
 // beingRemoved reports whether a number is leaving its campaign, or has left it
@@ -69,7 +75,8 @@ func (s *Simulator) beingRemoved(phoneNumber string) bool {
 
 // reassign is PUT /10dlc/phone_number_campaigns/{phoneNumber}, which attaches
 // and moves alike: a number that is on another campaign is taken from it without
-// a word, and for a while reads go on showing the old one.
+// a word, and for a while reads go on showing the old one. [Dialect].RefuseMoves and
+// RefuseUpserts have other readings.
 func reassign(s *Simulator, c *call) answer {
 	wanted, campaign, refused := s.readPair(c)
 	if refused != nil {
@@ -82,8 +89,13 @@ func reassign(s *Simulator, c *call) answer {
 		return beingProcessed("The phone number is being removed from its campaign")
 	}
 	old := s.records[wanted.PhoneNumber]
-	if old.live() && old.campaign == campaign {
-		return ok(old.wire())
+	switch {
+	case old.live() && old.campaign == campaign:
+		return ok(s.assignment(old.wire()))
+	case old.live() && s.options.Dialect.RefuseMoves:
+		return onOtherCampaign()
+	case !old.live() && s.options.Dialect.RefuseUpserts:
+		return notFound("Phone number campaign not found")
 	}
 	return s.attach(c, wanted.PhoneNumber, campaign, s.moveLag(old))
 }
@@ -100,7 +112,7 @@ func unassign(s *Simulator, c *call) answer {
 		c.write.Effective = true
 		s.beginRemoval(r)
 	}
-	return ok(r.wire())
+	return ok(s.assignment(r.wire()))
 }
 
 // readPair reads the body of a POST or PUT and refuses what cannot be attached
@@ -122,7 +134,7 @@ func (s *Simulator) readPair(c *call) (pair, *campaign, *answer) {
 		return wanted, nil, new(missingField("campaignId"))
 	}
 	if found == nil {
-		return wanted, nil, new(notFoundAt("Campaign not found", "/campaignId"))
+		return wanted, nil, new(notFoundAt("Campaign not found", "/campaignId").as(CampaignMissing))
 	}
 	return wanted, found, s.refuseCampaign(found)
 }
@@ -139,11 +151,14 @@ func (s *Simulator) refuseNumber(phoneNumber string) *answer {
 	n := s.findNumber(phoneNumber)
 	switch {
 	case n == nil:
-		return new(notFoundAt("Phone number not found in this account", "/phoneNumber"))
+		return new(notFoundAt("Phone number not found in this account", "/phoneNumber").as(NotOwned))
+	case !n.isActive():
+		return new(refuse(http.StatusBadRequest, codeInactiveNumber, "Inactive phone number",
+			"The phone number is not active", "/phoneNumber").as(NotActive))
 	case !n.Type.IsLongCode():
-		return new(badParameter("Only long codes can be assigned to a 10DLC campaign", "/phoneNumber"))
+		return new(badParameter("Only long codes can be assigned to a 10DLC campaign", "/phoneNumber").as(NotLongCode))
 	case n.MessagingProfileID == "":
-		return new(badParameter("The phone number is not assigned to a messaging profile", "/phoneNumber"))
+		return new(badParameter("The phone number is not assigned to a messaging profile", "/phoneNumber").as(NoProfile))
 	}
 	return nil
 }
@@ -152,10 +167,10 @@ func (s *Simulator) refuseNumber(phoneNumber string) *answer {
 // dormant one does: being given a number is what wakes it.
 func (s *Simulator) refuseCampaign(c *campaign) *answer {
 	if c.Mock {
-		return new(badParameter("Phone numbers cannot be assigned to a mock campaign", "/campaignId"))
+		return new(badParameter("Phone numbers cannot be assigned to a mock campaign", "/campaignId").as(CampaignMock))
 	}
 	if c.CampaignStatus != telnyx.CampaignMNOProvisioned && !c.Dormant {
-		return new(beingProcessed(textNotDeployed))
+		return new(beingProcessed(textNotDeployed).as(CampaignInactive))
 	}
 	return nil
 }
@@ -164,15 +179,20 @@ func (s *Simulator) refuseCampaign(c *campaign) *answer {
 // changes nothing.
 func (s *Simulator) answerAttached(r *record, wanted *campaign) answer {
 	switch {
-	case r.campaign == wanted && s.options.Quirks.RefuseRepeats:
+	case r.campaign == wanted && s.options.Dialect.RefuseRepeats:
 		return refuse(http.StatusBadRequest, codeDuplicate, "Duplicate resource",
-			"The phone number is already assigned to this campaign", "/phoneNumber")
+			"The phone number is already assigned to this campaign", "/phoneNumber").as(SameCampaign)
 	case r.campaign == wanted:
-		return ok(r.wire())
-	case s.options.Quirks.RefuseConflicts:
-		return badParameter(textOtherCampaign, "/phoneNumber")
+		return ok(s.assignment(r.wire()))
+	case s.options.Dialect.RefuseConflicts:
+		return onOtherCampaign()
 	}
-	return ok(refusedByAggregator(r, wanted))
+	return ok(s.assignment(refusedByAggregator(r, wanted)))
+}
+
+// onOtherCampaign refuses a number that is on another campaign.
+func onOtherCampaign() answer {
+	return badParameter(textOtherCampaign, "/phoneNumber").as(OtherCampaign)
 }
 
 // refusedByAggregator is the record of an assignment that Telnyx took and the
@@ -185,7 +205,7 @@ func refusedByAggregator(r *record, wanted *campaign) wireRecord {
 		mappings: map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingFailed, NonTMobile: telnyx.MappingFailed},
 	}).wire()
 	told.FailureReasons = json.RawMessage("null")
-	told.Errors = textOtherCampaign
+	told.Errors = encode(textOtherCampaign, "")
 	return told
 }
 
@@ -196,7 +216,7 @@ func (s *Simulator) attach(c *call, phoneNumber string, wanted *campaign, late l
 		return *refused
 	}
 	c.write.Effective = true
-	return ok(s.begin(phoneNumber, wanted, fate, late).wire())
+	return ok(s.assignment(s.begin(phoneNumber, wanted, fate, late).wire()))
 }
 
 // admit asks a campaign for one more number, which wakes it if it is dormant. It
@@ -204,13 +224,13 @@ func (s *Simulator) attach(c *call, phoneNumber string, wanted *campaign, late l
 // does not even begin.
 func (s *Simulator) admit(wanted *campaign) (fate string, refused *answer) {
 	if s.countLive(wanted) >= s.capacity(wanted) {
-		return "", new(badParameter(fullText(wanted), "/campaignId"))
+		return "", new(badParameter(fullText(wanted), "/campaignId").as(CampaignFull))
 	}
 	if !wanted.Dormant {
 		return "", nil
 	}
 	s.wake(wanted)
-	if s.options.Quirks.RefuseDormant {
+	if s.options.Dialect.RefuseDormant {
 		return "", new(refuse(http.StatusBadRequest, codeBeingProcessed, "Resource is being processed",
 			fateDormant, "/campaignId"))
 	}
@@ -228,35 +248,66 @@ func fullText(c *campaign) string {
 func getAssignment(s *Simulator, c *call) answer {
 	r := s.shown(c.params["phoneNumber"])
 	if r == nil {
-		return notFound("Phone number campaign not found")
+		return s.noRecord()
 	}
-	return ok(r.wire())
+	return ok(s.assignment(r.wire()))
 }
 
 // listAssignments is GET /10dlc/phone_number_campaigns. Filters that it does
 // not know are ignored, so that everything comes back.
 func listAssignments(s *Simulator, c *call) answer {
 	query := c.r.URL.Query()
+	how := s.options.Dialect.CampaignFilters
+	empty, refused := s.unknownFilters(query, how.known()...)
+	if refused != nil {
+		return *refused
+	}
 	var found []*record
 	for phoneNumber := range s.records {
-		if r := s.listed(phoneNumber); r != nil && r.matches(query) {
+		if r := s.listed(phoneNumber); r != nil && !empty && how.match(r, query) {
 			found = append(found, r)
 		}
 	}
-	p := s.tendlcPage(query, 20)
 	sortBy(found, query.Get("sort"), (*record).sortKey, func(r *record) int { return r.seq })
-	return ok(p.of(len(found), rows(found, p, func(r *record) any { return r.wire() })))
+	return tendlcList(s, query, 20, found, func(r *record) any { return s.assignmentRow(r.wire()) })
 }
 
-// matches applies the four published filters.
-func (r *record) matches(query url.Values) bool {
-	for name, value := range map[string]string{
+// publishedFilters are the filters of the list with the value that a record has.
+func (r *record) publishedFilters() map[string]string {
+	return map[string]string{
 		"filter[telnyx_campaign_id]": r.campaign.ID,
 		"filter[telnyx_brand_id]":    r.campaign.BrandID,
 		"filter[tcr_campaign_id]":    r.campaign.TCRID,
 		"filter[tcr_brand_id]":       r.campaign.TCRBrandID,
-	} {
-		if want := query.Get(name); want != "" && want != value {
+	}
+}
+
+// guideFilter is the filter that Telnyx's guide has instead.
+const guideFilter = "filter[campaignId]"
+
+// known returns the names of the filters that the list knows.
+func (f CampaignFilters) known() []string {
+	switch f {
+	case CampaignFiltersUnknown:
+		return nil
+	case CampaignFiltersCamel:
+		return []string{guideFilter}
+	}
+	return slices.Collect(maps.Keys((&record{campaign: &campaign{}}).publishedFilters()))
+}
+
+// match applies the filters that are understood to a record.
+func (f CampaignFilters) match(r *record, query url.Values) bool {
+	if f == CampaignFiltersCamel {
+		want := query.Get(guideFilter)
+		return want == "" || want == r.campaign.ID || want == r.campaign.TCRID
+	}
+	for name, value := range r.publishedFilters() {
+		want := query.Get(name)
+		if want == "" || f == CampaignFiltersUnknown {
+			continue
+		}
+		if f == CampaignFiltersEmpty || want != value {
 			return false
 		}
 	}

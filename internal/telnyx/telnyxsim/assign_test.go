@@ -13,11 +13,11 @@ import (
 )
 
 // still is an account in which nothing moves by itself.
-func still(t *testing.T, quirks telnyxsim.Quirks) *telnyxsim.Simulator {
+func still(t *testing.T, dialect telnyxsim.Dialect) *telnyxsim.Simulator {
 	t.Helper()
 	return account(t, telnyxsim.Options{
 		AssignDelay: telnyxsim.Never, UnassignDelay: telnyxsim.Never,
-		Quirks: quirks, DeliveryTransport: &inbox{},
+		Dialect: dialect, DeliveryTransport: &inbox{},
 	})
 }
 
@@ -55,7 +55,7 @@ func TestAssign_RefusesWhatCannotBeAttached(t *testing.T) {
 		}, numberA, campaignID, 400, "10015", "can only have one phone number"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			sim := still(t, telnyxsim.Quirks{})
+			sim := still(t, telnyxsim.Dialect{})
 			if tc.prepare != nil {
 				if err := tc.prepare(sim); err != nil {
 					t.Fatal(err)
@@ -77,7 +77,7 @@ func TestAssign_RefusesWhatCannotBeAttached(t *testing.T) {
 }
 
 func TestAssign_RefusesABodyThatIsNoJSON(t *testing.T) {
-	sim := still(t, telnyxsim.Quirks{})
+	sim := still(t, telnyxsim.Dialect{})
 	for method, path := range map[string]string{"POST": "", "PUT": "/" + numberA} {
 		got := call(t, sim, method, "/10dlc/phone_number_campaigns"+path, "no JSON")
 		if got.status != 400 || got.code(t) != "10015" || !strings.Contains(got.body, "JSON") {
@@ -87,7 +87,7 @@ func TestAssign_RefusesABodyThatIsNoJSON(t *testing.T) {
 }
 
 func TestAssign_IsAcceptedNotDone(t *testing.T) {
-	sim := still(t, telnyxsim.Quirks{})
+	sim := still(t, telnyxsim.Dialect{})
 	got := post(t, sim, numberA, campaignID)
 	record := got.object(t)
 	if got.status != 200 || record["assignmentStatus"] != "PENDING_ASSIGNMENT" || record["campaignId"] != campaignID {
@@ -112,7 +112,7 @@ func TestAssign_RefusesMoreThanACampaignCarries(t *testing.T) {
 }
 
 func TestAssign_TakesTheSamePairAgain(t *testing.T) {
-	sim := still(t, telnyxsim.Quirks{})
+	sim := still(t, telnyxsim.Dialect{})
 	first := post(t, sim, numberA, campaignID)
 	second := post(t, sim, numberA, campaignID)
 	if second.status != 200 || second.body != first.body {
@@ -121,7 +121,7 @@ func TestAssign_TakesTheSamePairAgain(t *testing.T) {
 	if w := sim.Writes(); len(w) != 2 || !w[0].Effective || w[1].Effective {
 		t.Errorf("writes = %+v, want the first alone effective", w)
 	}
-	strict := still(t, telnyxsim.Quirks{RefuseRepeats: true})
+	strict := still(t, telnyxsim.Dialect{RefuseRepeats: true})
 	post(t, strict, numberA, campaignID)
 	if got := post(t, strict, numberA, campaignID); got.status != 400 || got.code(t) != "10012" {
 		t.Errorf("RefuseRepeats: second POST = %d %s, want 400 with 10012", got.status, got.body)
@@ -131,7 +131,7 @@ func TestAssign_TakesTheSamePairAgain(t *testing.T) {
 func TestAssign_NumberOfAnotherCampaignStaysThere(t *testing.T) {
 	for _, refuse := range []bool{false, true} {
 		t.Run(fmt.Sprint("refuse ", refuse), func(t *testing.T) {
-			sim := still(t, telnyxsim.Quirks{RefuseConflicts: refuse})
+			sim := still(t, telnyxsim.Dialect{RefuseConflicts: refuse})
 			_ = sim.AttachNumber(numberA, otherID, telnyx.Assigned)
 			got := post(t, sim, numberA, campaignID)
 			if refuse && (got.status != 400 || got.code(t) == "") {
@@ -156,7 +156,7 @@ func TestAssign_NumberOfAnotherCampaignStaysThere(t *testing.T) {
 }
 
 func TestAssign_FailedRecordIsReplaced(t *testing.T) {
-	sim := still(t, telnyxsim.Quirks{})
+	sim := still(t, telnyxsim.Dialect{})
 	_ = sim.AttachNumber(numberA, otherID, telnyx.FailedAssignment, "rejected by AT&T")
 	if got := read(t, sim, numberA).object(t)["failureReasons"]; got != "rejected by AT&T" {
 		t.Errorf("failureReasons = %v, want the reason", got)
@@ -169,7 +169,7 @@ func TestAssign_FailedRecordIsReplaced(t *testing.T) {
 }
 
 func TestAssign_SharedCampaignByItsTCRID(t *testing.T) {
-	sim := still(t, telnyxsim.Quirks{})
+	sim := still(t, telnyxsim.Dialect{})
 	got := post(t, sim, numberA, sharedID).object(t)
 	for field, want := range map[string]string{
 		"campaignId": sharedID, "tcrCampaignId": sharedID, "telnyxCampaignId": "", "brandId": "",
@@ -181,7 +181,7 @@ func TestAssign_SharedCampaignByItsTCRID(t *testing.T) {
 }
 
 func TestReassign_UpsertsAndRefuses(t *testing.T) {
-	sim := still(t, telnyxsim.Quirks{})
+	sim := still(t, telnyxsim.Dialect{})
 	if got := put(t, sim, numberA, campaignID); got.status != 200 {
 		t.Errorf("PUT of a free number = %d %s, want 200", got.status, got.body)
 	}
@@ -203,7 +203,7 @@ func TestReassign_UpsertsAndRefuses(t *testing.T) {
 }
 
 func TestAssignments_PathMayHoldThePlusEitherWay(t *testing.T) {
-	sim := still(t, telnyxsim.Quirks{})
+	sim := still(t, telnyxsim.Dialect{})
 	post(t, sim, numberA, campaignID)
 	for _, path := range []string{numberA, url.QueryEscape(numberA)} {
 		if got := read(t, sim, path); got.status != 200 {
@@ -247,7 +247,7 @@ func TestAssignments_AreSortedFilteredAndPaged(t *testing.T) {
 }
 
 func TestAssignments_DefaultPageIsTwenty(t *testing.T) {
-	sim := still(t, telnyxsim.Quirks{})
+	sim := still(t, telnyxsim.Dialect{})
 	for i := range 25 {
 		phoneNumber := fmt.Sprintf("+1555124%04d", i)
 		sim.AddNumbers(telnyxsim.Number{PhoneNumber: phoneNumber, MessagingProfileID: profileID})

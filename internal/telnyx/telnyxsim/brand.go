@@ -90,9 +90,8 @@ func listBrands(s *Simulator, c *call) answer {
 			found = append(found, b)
 		}
 	}
-	p := s.tendlcPage(query, 10)
 	sortBy(found, query.Get("sort"), (*brand).sortKey, func(b *brand) int { return b.seq })
-	return ok(p.of(len(found), rows(found, p, s.brandRecord)))
+	return tendlcList(s, query, 10, found, s.brandRecord)
 }
 
 func (b *brand) matches(query url.Values) bool {

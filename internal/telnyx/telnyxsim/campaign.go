@@ -53,8 +53,13 @@ type Campaign struct {
 	Shared bool
 	// SoleProprietor campaigns carry one number.
 	SoleProprietor bool
-	// NumberPool says that the carriers have a number pool for the campaign.
+	// NumberPool says that the carriers have a number pool for the campaign. The
+	// field isTMobileNumberPoolingEnabled says the same.
 	NumberPool bool
+	// NoRenewal makes autoRenewal false.
+	NoRenewal bool
+	// RenewalAt is nextRenewalOrExpirationDate. Zero: three months after CreatedAt.
+	RenewalAt time.Time
 	// MaxNumbers is how many numbers the campaign carries. 0: 1 for a sole
 	// proprietor, else what [Options] says.
 	MaxNumbers int
@@ -107,6 +112,7 @@ func (s *Simulator) completeCampaign(c Campaign, seq int) Campaign {
 	c.TMobileRegistered = c.TMobileRegistered || c.CampaignStatus == telnyx.CampaignMNOProvisioned
 	c.Usecase = orDefault(c.Usecase, "MARKETING")
 	c.CreatedAt = orDefault(c.CreatedAt, time.Now())
+	c.RenewalAt = orDefault(c.RenewalAt, c.CreatedAt.AddDate(0, 3, 0))
 	return c
 }
 
@@ -192,10 +198,11 @@ type campaignRecord struct {
 	Description          string                `json:"description"`
 	Sample1              string                `json:"sample1"`
 	Status               string                `json:"status"`
-	CampaignStatus       telnyx.CampaignStatus `json:"campaignStatus"`
+	CampaignStatus       telnyx.CampaignStatus `json:"campaignStatus,omitempty"`
 	SubmissionStatus     string                `json:"submissionStatus"`
 	FailureReasons       json.RawMessage       `json:"failureReasons,omitempty"`
 	CreateDate           string                `json:"createDate"`
+	RenewalDate          string                `json:"nextRenewalOrExpirationDate"`
 	AutoRenewal          bool                  `json:"autoRenewal"`
 	Mock                 bool                  `json:"mock"`
 	TermsAndConditions   bool                  `json:"termsAndConditions"`
@@ -218,7 +225,7 @@ type partnerCampaignRecord struct {
 	TCRCampaignID             string                `json:"tcrCampaignId"`
 	TCRBrandID                string                `json:"tcrBrandId"`
 	BrandDisplayName          string                `json:"brandDisplayName"`
-	CampaignStatus            telnyx.CampaignStatus `json:"campaignStatus"`
+	CampaignStatus            telnyx.CampaignStatus `json:"campaignStatus,omitempty"`
 	FailureReasons            json.RawMessage       `json:"failureReasons,omitempty"`
 	Usecase                   string                `json:"usecase"`
 	SubUsecases               []string              `json:"subUsecases"`
@@ -241,7 +248,7 @@ func getCampaign(s *Simulator, c *call) answer {
 	if found == nil || found.Shared {
 		return notFound("Campaign not found")
 	}
-	return ok(s.campaignRecord(found))
+	return s.campaignAnswer(s.campaignRecord(found))
 }
 
 // listCampaigns is GET /10dlc/campaign, which demands a brand.
@@ -257,13 +264,12 @@ func listCampaigns(s *Simulator, c *call) answer {
 			found = append(found, c)
 		}
 	}
-	p := s.tendlcPage(query, 10)
 	sortBy(found, query.Get("sort"), s.campaignSortKey, (*campaign).order)
-	return ok(p.of(len(found), rows(found, p, func(c *campaign) any {
+	return tendlcList(s, query, 10, found, func(c *campaign) any {
 		row, count := s.campaignRecord(c), s.countLive(c)
 		row.AssignedPhoneNumbersCount = &count
-		return row
-	})))
+		return s.campaignRow(row)
+	})
 }
 
 // getPartnerCampaign is GET /10dlc/partner_campaigns/{campaignId}, keyed by the
@@ -273,7 +279,7 @@ func getPartnerCampaign(s *Simulator, c *call) answer {
 	if found == nil || !found.Shared {
 		return notFound("Campaign not found")
 	}
-	return ok(s.partnerRecord(found))
+	return s.campaignAnswer(s.partnerRecord(found))
 }
 
 // listPartnerCampaigns is GET /10dlc/partner_campaigns.
@@ -285,9 +291,8 @@ func listPartnerCampaigns(s *Simulator, c *call) answer {
 			found = append(found, c)
 		}
 	}
-	p := s.tendlcPage(query, 10)
 	sortBy(found, query.Get("sort"), s.campaignSortKey, (*campaign).order)
-	return ok(p.of(len(found), rows(found, p, s.partnerRecord)))
+	return tendlcList(s, query, 10, found, func(c *campaign) any { return s.campaignRow(s.partnerRecord(c)) })
 }
 
 func (c *campaign) order() int { return c.seq }
@@ -316,9 +321,9 @@ func (s *Simulator) campaignRecord(c *campaign) campaignRecord {
 		CampaignID: c.ID, BrandID: c.BrandID, TCRBrandID: c.TCRBrandID, TCRCampaignID: c.TCRID,
 		CSPID: cspID, BrandDisplayName: s.brandName(c), ReferenceID: c.ReferenceID,
 		Usecase: c.Usecase, SubUsecases: []string{}, Description: "Simulated campaign", Sample1: sampleText,
-		Status: c.Status, CampaignStatus: c.CampaignStatus, SubmissionStatus: submissionStatus(c.CampaignStatus),
+		Status: c.Status, CampaignStatus: s.campaignWord(c.CampaignStatus), SubmissionStatus: submissionStatus(c.CampaignStatus),
 		FailureReasons: c.FailureReasons, CreateDate: c.CreatedAt.UTC().Format(zoneless),
-		AutoRenewal: true, Mock: c.Mock, TermsAndConditions: true,
+		RenewalDate: c.RenewalAt.UTC().Format(zoneless), AutoRenewal: !c.NoRenewal, Mock: c.Mock, TermsAndConditions: true,
 		SubscriberOptin: true, SubscriberOptout: true, SubscriberHelp: true, NumberPool: c.NumberPool,
 		TMobileRegistered: c.TMobileRegistered, TMobileSuspended: c.TMobileSuspended,
 		TMobileNumberPooling: c.NumberPool,
@@ -330,7 +335,7 @@ func (s *Simulator) partnerRecord(c *campaign) any {
 	created := c.CreatedAt.UTC().Format(zoneless)
 	return partnerCampaignRecord{
 		TCRCampaignID: c.TCRID, TCRBrandID: c.TCRBrandID, BrandDisplayName: s.brandName(c),
-		CampaignStatus: c.CampaignStatus, FailureReasons: c.FailureReasons,
+		CampaignStatus: s.campaignWord(c.CampaignStatus), FailureReasons: c.FailureReasons,
 		Usecase: c.Usecase, SubUsecases: []string{}, Sample1: sampleText,
 		NumberPool: c.NumberPool, NumberPoolingEnabled: c.NumberPool, TermsAndConditions: true,
 		WebhookURL: c.WebhookURL, WebhookFailoverURL: c.WebhookFailoverURL,

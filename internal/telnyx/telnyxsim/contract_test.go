@@ -17,7 +17,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -34,11 +33,10 @@ type departure struct{ operation, finding, source string }
 
 // Public sources of departures.
 const (
-	sourceEvents  = "https://developers.telnyx.com/docs/messaging/10dlc/event-notifications"
-	sourceGoSDK   = "https://github.com/team-telnyx/telnyx-go messaging10dlcphonenumbercampaign.go, August 2026"
-	sourceGoTasks = "https://github.com/team-telnyx/telnyx-go type TaskStatus, August 2026"
-	sourceField   = "public notes and code of Telnyx customers, 2026; no page of Telnyx shows it"
-	sourceHTTP    = "RFC 9110, section 15.6: a gateway answers by itself"
+	sourceEvents = "https://developers.telnyx.com/docs/messaging/10dlc/event-notifications"
+	sourceGoSDK  = "https://github.com/team-telnyx/telnyx-go messaging10dlcphonenumbercampaign.go, August 2026"
+	sourceField  = "public notes and code of Telnyx customers, 2026; no page of Telnyx shows it"
+	sourceHTTP   = "RFC 9110, section 15.6: a gateway answers by itself"
 )
 
 // departures is every way in which the simulator differs from the OpenAPI
@@ -57,7 +55,6 @@ var departures = slices.Concat(
 		{"GET /10dlc/phone_number_campaigns", "200 /records/*/tmobileNumberMappingStatus: is not described", sourceGoSDK},
 		{"GET /10dlc/phone_number_campaigns", "200 /records/*/nonTmobileNumberMappingStatus: is not described", sourceGoSDK},
 		{"GET /10dlc/phone_number_campaigns", "200 /records/*/attNumberMappingStatus: is not described", sourceField},
-		{"GET /10dlc/phoneNumberAssignmentByProfile/{taskId}", "200 /status: enum", sourceGoTasks},
 		{webhook, "body /data: is not described", sourceEvents},
 		{webhook, "body /meta: is not described", sourceEvents},
 		{webhook, "payload /createdDate: is not described", sourceEvents},
@@ -481,8 +478,6 @@ func rawCalls(t *testing.T, c *contract) {
 	r.invalid(400, "POST", list, `{"phoneNumber":"+15551230001"}`)
 	r.invalid(400, "POST", list, "no JSON")
 
-	bulkCalls(t, c)
-
 	// Carriers that refuse.
 	swift := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}})
 	swift.FailMapping(numberA, telnyxsim.ATT)
@@ -502,6 +497,14 @@ func rawCalls(t *testing.T, c *contract) {
 	r.valid(200, "GET", "/messaging_profiles/"+profileID+"/phone_numbers"+query("page[number]", "1"), "")
 	r.valid(404, "GET", "/messaging_profiles/"+brandID+"/phone_numbers", "")
 
+	// Numbers.
+	sim.AddNumbers(telnyxsim.Number{PhoneNumber: "+15551230077", Status: "port-pending", Tags: []string{"spring"}})
+	r.valid(200, "GET", "/phone_numbers"+query("filter[phone_number]", "5551230077", "page[size]", "250"), "")
+	id = r.valid(200, "GET", "/phone_numbers"+query("filter[status]", "port-pending"), "").column(t, "data", "id")[0]
+	r.valid(200, "GET", "/phone_numbers/"+id, "")
+	r.valid(404, "GET", "/phone_numbers/1", "")
+	r.valid(400, "POST", list, pair("+15551230077", campaignID))
+
 	// Deliveries: one that was taken, one that never got through.
 	_ = sim.Approve(campaignID)
 	eventually(t, func() bool { return sim.Deliveries()[0].Status == telnyxsim.DeliveryDelivered })
@@ -520,41 +523,6 @@ func rawCalls(t *testing.T, c *contract) {
 	r.valid(429, "GET", "/10dlc/campaign/"+campaignID, "")
 	sim.Inject(telnyxsim.Fault{Kind: telnyxsim.HTML502()})
 	r.valid(502, "POST", list, pair(numberA, campaignID))
-}
-
-// bulkCalls goes through the operations that take a messaging profile at a time.
-func bulkCalls(t *testing.T, c *contract) {
-	const bulk = "/10dlc/phoneNumberAssignmentByProfile"
-	toOwn := `{"messagingProfileId":"` + profileID + `","campaignId":"` + campaignID + `"}`
-	sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}})
-	r := raw{t, c, behind(t, sim), "KEY"}
-	id, _ := r.valid(202, "POST", bulk, toOwn).object(t)["taskId"].(string)
-	eventually(t, func() bool { status, _ := taskOf(t, sim, id); return status == "completed" })
-	r.valid(200, "GET", bulk+"/"+id, "")
-	list := r.valid(200, "GET", bulk+"/"+id+"/phoneNumbers"+query("page", "1", "recordsPerPage", "2"), "")
-	if rows := list.column(t, "records", "taskId"); len(rows) != 2 {
-		t.Errorf("%d numbers of a task, want a page of 2", len(rows))
-	}
-	r.valid(202, "POST", bulk, `{"messagingProfileId":"`+profileID+`","tcrCampaignId":"`+sharedID+`"}`)
-	r.valid(404, "POST", bulk, `{"messagingProfileId":"`+brandID+`","campaignId":"`+campaignID+`"}`)
-	r.valid(404, "GET", bulk+"/nope", "")
-	r.valid(404, "GET", bulk+"/nope/phoneNumbers", "")
-	r.invalid(400, "POST", bulk, `{"campaignId":"`+campaignID+`"}`)
-	sim.Inject(telnyxsim.Fault{Kind: telnyxsim.StatusFault(500, `{"message":"Error searching for phone numbers"}`)})
-	r.valid(500, "POST", bulk, toOwn)
-	_ = sim.SetCampaignStatus(campaignID, telnyx.CampaignMNOAccepted)
-	r.valid(422, "POST", bulk, toOwn)
-
-	// A task that is pending, and one that has only begun, in the SDK's words.
-	slow := account(t, telnyxsim.Options{
-		DeliveryTransport: &inbox{}, TaskDelay: 300 * time.Millisecond, Quirks: telnyxsim.Quirks{TaskStarting: true},
-	})
-	s := raw{t, c, behind(t, slow), "KEY"}
-	id, _ = s.valid(202, "POST", bulk, toOwn).object(t)["taskId"].(string)
-	s.valid(200, "GET", bulk+"/"+id, "")
-	s.valid(200, "GET", bulk+"/"+id+"/phoneNumbers", "")
-	eventually(t, func() bool { status, _ := taskOf(t, slow, id); return status != "pending" })
-	s.valid(200, "GET", bulk+"/"+id, "")
 }
 
 // events has every event about a campaign delivered, and checks its payload and

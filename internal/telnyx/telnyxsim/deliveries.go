@@ -64,8 +64,7 @@ func listDeliveries(s *Simulator, c *call) answer {
 			found = append(found, d)
 		}
 	}
-	p := v2Page(query)
-	return ok(p.v2Of(len(found), rows(found, p, func(d *Delivery) any { return d.record() })))
+	return v2List(s, query, found, func(d *Delivery) any { return d.record() })
 }
 
 // getDelivery is GET /webhook_deliveries/{id}.

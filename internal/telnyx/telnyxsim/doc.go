@@ -22,25 +22,22 @@
 //	Expire, MakeDormant
 //	SetCampaignStatus                       the same without any event
 //	FailAssignment, FailMapping             what the carriers will refuse
-//	FailNextTask                            a bulk task that ends halfway
 //	Emit, Send, SignedHeader, Signed        events and bodies of the caller's making
 //	Notifications, Notification.Body        every published kind of event, by name
 //	DropDeliveries, DuplicateDeliveries     spoiling the delivery of events
 //	Inject, ClearFaults                     spoiling the answers of the API
+//	Dialect, Dialects, ParseDialect, Merge  other readings of Telnyx
 //	Campaign, Assignments, Deliveries,      what there is and what was done,
 //	Writes, Calls; Operations()             for checkers
 //
 // # What it knows
 //
 // Brands (list), campaigns (list, one, operationStatus), campaigns shared with the account (list,
-// one), phone number campaigns (list, one, POST, PUT, DELETE), the bulk
-// assignment of a messaging profile (POST, the task, its numbers), messaging
-// settings of numbers (list, one, PATCH), the numbers of a messaging profile,
+// one), phone number campaigns (list, one, POST, PUT, DELETE), messaging
+// settings of numbers (list, one, PATCH), numbers (list, one), the numbers of a messaging profile,
 // and the log of webhook deliveries (list, one). Left out are the operations
 // that Greenlight does not call: filing and changing brands and campaigns,
-// sharing, mnoMetadata, and /phone_numbers itself. They answer
-// 404, as does the camel-case path /10dlc/phoneNumberCampaign that some of
-// Telnyx's pages show.
+// sharing, mnoMetadata and the bulk assignment of a messaging profile. They answer 404.
 //
 // # How far to trust it
 //
@@ -49,7 +46,7 @@
 // field differ from it, that test's table of departures names each difference
 // and its source. What no source settles, such as the status and code of a
 // refusal, is a guess that the comment beside it calls one, and where guesses
-// matter [Quirks] offers each of them.
+// matter or Telnyx's pages contradict each other, a [Dialect] offers each of them.
 //
 // # Sources
 //

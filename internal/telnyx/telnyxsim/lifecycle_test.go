@@ -247,7 +247,7 @@ func TestDormant_WakingDoesNotReviveWhatExpired(t *testing.T) {
 }
 
 func TestDormant_MayRefuseInstead(t *testing.T) {
-	sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, Quirks: telnyxsim.Quirks{RefuseDormant: true}})
+	sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, Dialect: telnyxsim.Dialect{RefuseDormant: true}})
 	_ = sim.MakeDormant(campaignID)
 	if got := post(t, sim, numberA, campaignID); got.status != 400 || got.code(t) != "10036" {
 		t.Errorf("first POST = %d %s, want 400 with 10036", got.status, got.body)

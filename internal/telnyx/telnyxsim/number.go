@@ -2,6 +2,7 @@ package telnyxsim
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -25,6 +26,10 @@ type Number struct {
 	// Type is longcode by default. Others are tollfree and shortcode; each may
 	// be spelled with a hyphen.
 	Type telnyx.NumberType
+	// Status is active by default. Others are port-pending, purchase-pending,
+	// ported-out and deleted, with hyphens or underscores. Only active numbers can be
+	// attached; that Telnyx refuses the others is a guess.
+	Status string
 	// CountryCode is "US" by default.
 	CountryCode string
 	// Tags are the number's labels.
@@ -37,7 +42,12 @@ type number struct {
 	Number
 	updated time.Time
 	product string
+	// Until listedAt, lists show the messaging profile before.
+	profileBefore string
+	listedAt      time.Time
 }
+
+func (n *number) isActive() bool { return n.Status == "active" }
 
 // AddNumbers adds numbers, or replaces those with the same PhoneNumber.
 func (s *Simulator) AddNumbers(numbers ...Number) {
@@ -61,6 +71,7 @@ func (s *Simulator) AddMessagingProfiles(ids ...string) {
 func (s *Simulator) addNumber(n Number) {
 	n.ID = orDefault(n.ID, numericID(s.next()))
 	n.Type = orDefault(n.Type, "longcode")
+	n.Status = strings.ReplaceAll(orDefault(n.Status, "active"), "_", "-")
 	n.CountryCode = orDefault(n.CountryCode, "US")
 	n.CreatedAt = orDefault(n.CreatedAt, time.Now())
 	n.Tags = slices.Clone(n.Tags)
@@ -126,34 +137,60 @@ type featureSet struct {
 	InternationalOutbound bool `json:"international_outbound"`
 }
 
-func (n *number) record() numberRecord {
+// settings renders a number's messaging settings.
+func (s *Simulator) settings(n *number) any {
+	d := s.options.Dialect
 	r := numberRecord{
-		RecordType: "messaging_settings", ID: n.ID, PhoneNumber: n.PhoneNumber,
+		RecordType: "messaging_settings", ID: n.ID, PhoneNumber: d.spell(n.PhoneNumber),
 		CreatedAt:   n.CreatedAt.UTC().Format(time.RFC3339Nano),
 		UpdatedAt:   n.updated.UTC().Format(time.RFC3339Nano),
-		CountryCode: n.CountryCode, Type: n.Type, EligibleProducts: []string{"A2P"}, TrafficType: "A2P",
+		CountryCode: n.CountryCode, Type: d.typeWord(n.Type), EligibleProducts: []string{"A2P"}, TrafficType: "A2P",
 		Product: n.product, Features: numberFeatures{SMS: &featureSet{DomesticTwoWay: true}},
 		Tags: append([]string{}, n.Tags...),
 	}
-	if n.MessagingProfileID != "" {
-		profile := n.MessagingProfileID
-		r.MessagingProfileID = &profile
-	}
+	r.MessagingProfileID = n.profile()
 	return r
 }
 
-// listNumbers is GET /phone_numbers/messaging. Filters that it does not know
-// are ignored.
-func listNumbers(s *Simulator, c *call) answer {
-	query := c.r.URL.Query()
+// profile is the number's messaging profile as answers have it: null for none.
+func (n *number) profile() *string {
+	if n.MessagingProfileID == "" {
+		return nil
+	}
+	return new(n.MessagingProfileID)
+}
+
+// listed is the number as lists show it.
+func (n *number) listed() *number {
+	if !time.Now().Before(n.listedAt) {
+		return n
+	}
+	shown := *n
+	shown.MessagingProfileID = n.profileBefore
+	return &shown
+}
+
+// listSettings is GET /phone_numbers/messaging.
+func listSettings(s *Simulator, c *call) answer {
+	query, d := c.r.URL.Query(), s.options.Dialect
+	if d.ProfileErrors && query.Get("handle_messaging_profile_error") != "true" {
+		return refuse(http.StatusServiceUnavailable, codeUnavailable, "Service unavailable", "Messaging profiles could not be read", "")
+	}
+	if refused := d.NumberFilter.refuse(query.Get("filter[phone_number]")); refused != nil {
+		return *refused
+	}
+	empty, refused := s.unknownFilters(query, d.settingsFilters()...)
+	if refused != nil {
+		return *refused
+	}
 	var found []*number
 	for _, n := range s.numbers {
-		if n.matches(query) {
+		if n = n.listed(); !empty && n.matches(d, query) {
 			found = append(found, n)
 		}
 	}
 	sortNumbers(found, query.Get("sort[phone_number]"))
-	return numberPage(found, query)
+	return v2List(s, query, found, s.settings)
 }
 
 // listProfileNumbers is GET /messaging_profiles/{id}/phone_numbers.
@@ -164,31 +201,70 @@ func listProfileNumbers(s *Simulator, c *call) answer {
 	}
 	var found []*number
 	for _, n := range s.numbers {
-		if n.MessagingProfileID == id {
+		if n = n.listed(); n.MessagingProfileID == id {
 			found = append(found, n)
 		}
 	}
-	return numberPage(found, c.r.URL.Query())
+	return v2List(s, c.r.URL.Query(), found, s.settings)
 }
 
-func numberPage(found []*number, query url.Values) answer {
-	p := v2Page(query)
-	return ok(p.v2Of(len(found), rows(found, p, func(n *number) any { return n.record() })))
+// settingsFilters returns the names of the filters that the list knows.
+func (d Dialect) settingsFilters() []string {
+	known := []string{"filter[type]", "filter[phone_number]", "filter[phone_number][contains]"}
+	if d.ProfileFilter != ProfileFilterUnknown {
+		known = append(known, "filter[messaging_profile_id]")
+	}
+	return known
 }
 
-// matches applies the published filters. filter[phone_number] is exact and may
-// be a list.
-func (n *number) matches(query url.Values) bool {
-	if want := query.Get("filter[messaging_profile_id]"); want != "" && want != n.MessagingProfileID {
-		return false
+// matches applies the filters of messaging settings.
+func (n *number) matches(d Dialect, query url.Values) bool {
+	if want := query.Get("filter[messaging_profile_id]"); want != "" && d.ProfileFilter != ProfileFilterUnknown {
+		if d.ProfileFilter == ProfileFilterEmpty || want != n.MessagingProfileID {
+			return false
+		}
 	}
 	if want := query.Get("filter[type]"); want != "" && plainType(want) != plainType(string(n.Type)) {
 		return false
 	}
-	if want := query.Get("filter[phone_number]"); want != "" && !slices.Contains(strings.Split(want, ","), n.PhoneNumber) {
+	if want := query.Get("filter[phone_number]"); want != "" && !d.selects(want, n.PhoneNumber) {
 		return false
 	}
 	return strings.Contains(n.PhoneNumber, query.Get("filter[phone_number][contains]"))
+}
+
+// refuse returns the refusal of the filter, if there is one.
+func (f NumberFilter) refuse(filter string) *answer {
+	status := map[NumberFilter]int{Filter400: http.StatusBadRequest, Filter422: http.StatusUnprocessableEntity}[f]
+	if status == 0 || filter == "" {
+		return nil
+	}
+	return new(refuse(status, codeBadParameter, "Invalid parameter", "The filter is not supported", "/filter[phone_number]"))
+}
+
+// selects reports whether filter[phone_number] of the settings selects a number.
+func (d Dialect) selects(filter, number string) bool {
+	wanted := strings.Split(filter, ",")
+	switch d.NumberFilter {
+	case FilterIgnored:
+		return true
+	case FilterNothing:
+		return false
+	case FilterFirst:
+		wanted = wanted[:1]
+	case FilterOne:
+		wanted = []string{filter}
+	case FilterContains:
+		return strings.Contains(number, filter)
+	}
+	digits := strings.TrimPrefix(number, "+")
+	switch d.FilterSpelling {
+	case SpellDigits:
+		return slices.Contains(wanted, digits)
+	case SpellEither:
+		return slices.Contains(wanted, digits) || slices.Contains(wanted, number)
+	}
+	return slices.Contains(wanted, number)
 }
 
 // plainType takes the hyphen out of a type, which Telnyx spells in two ways.
@@ -206,19 +282,19 @@ func sortNumbers(list []*number, direction string) {
 	}
 }
 
-// getNumber is GET /phone_numbers/{id}/messaging.
-func getNumber(s *Simulator, c *call) answer {
+// getSettings is GET /phone_numbers/{id}/messaging.
+func getSettings(s *Simulator, c *call) answer {
 	n := s.numberByID(c.params["id"])
 	if n == nil {
 		return notFound("Phone number not found")
 	}
-	return ok(dataOf(n.record()))
+	return ok(dataOf(s.settings(n)))
 }
 
-// patchNumber is PATCH /phone_numbers/{id}/messaging. In its body a missing or
+// patchSettings is PATCH /phone_numbers/{id}/messaging. In its body a missing or
 // null field leaves the setting as it is, and an empty messaging_profile_id
 // takes the number off its profile.
-func patchNumber(s *Simulator, c *call) answer {
+func patchSettings(s *Simulator, c *call) answer {
 	n := s.numberByID(c.params["id"])
 	if n == nil {
 		return notFound("Phone number not found")
@@ -235,13 +311,14 @@ func patchNumber(s *Simulator, c *call) answer {
 	if profile := body.MessagingProfileID; profile != nil && *profile != "" && !s.profiles[*profile] {
 		return notFoundAt("Messaging profile not found", "/messaging_profile_id")
 	}
-	before := n.record()
+	before := string(encode(s.settings(n), ""))
+	profileBefore := n.listed().MessagingProfileID
 	n.set(body.MessagingProfileID, body.Product, body.Tags)
-	c.write.Effective = string(encode(before, "")) != string(encode(n.record(), ""))
-	if c.write.Effective {
+	if c.write.Effective = before != string(encode(s.settings(n), "")); c.write.Effective {
 		n.updated = time.Now()
+		n.profileBefore, n.listedAt = profileBefore, n.updated.Add(s.newLag().list)
 	}
-	return ok(dataOf(n.record()))
+	return ok(dataOf(s.settings(n)))
 }
 
 func (n *number) set(profile, product *string, tags []string) {
@@ -256,12 +333,12 @@ func (n *number) set(profile, product *string, tags []string) {
 	}
 }
 
-// numberByID finds a number by its numeric id or its E.164 form. The OpenAPI
-// description calls the path's id "the phone number to update", reports from
-// the field use the numeric one; which of them Telnyx takes is not settled.
+// numberByID finds a number by the id that /phone_numbers/{id}/messaging takes: its
+// numeric id, its E.164 form or both.
 func (s *Simulator) numberByID(id string) *number {
+	takes := s.options.Dialect.SettingsID
 	for _, n := range s.numbers {
-		if n.ID == id || n.PhoneNumber == id {
+		if n.ID == id && takes != SettingsIDE164 || n.PhoneNumber == id && takes != SettingsIDNumeric {
 			return n
 		}
 	}

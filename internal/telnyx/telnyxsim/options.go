@@ -7,7 +7,7 @@ import (
 )
 
 // Never is a delay that does not end, for AssignDelay, MappingDelay, MappingGap,
-// UnassignDelay, ReactivateDelay and TaskDelay: what waits for it does not happen.
+// UnassignDelay and ReactivateDelay: what waits for it does not happen.
 const Never time.Duration = -1
 
 // Options are the settings of a [Simulator]. The zero value is a fast, strict
@@ -38,23 +38,6 @@ type Options struct {
 	// ReactivateDelay is how long a dormant campaign goes on failing
 	// assignments after the first one that woke it. 0: only that one fails.
 	ReactivateDelay time.Duration
-	// StaleReadDelay is how long reads go on showing the old campaign after a
-	// PUT or a bulk task has moved a number.
-	StaleReadDelay time.Duration
-	// ListLag is how much later than it was begun, by a POST or a bulk task, the
-	// list of phone number campaigns shows a record. Reading the one number shows
-	// it at once. Until then the list shows the number's record before, such as a
-	// failed one, or nothing. 0: none.
-	ListLag time.Duration
-	// ReadLag is the same for reading the one number, which answers 404 if there
-	// was no record before, and for the list as well, unless ListLag is longer.
-	// Writes and events are as prompt as ever: who posts again is told of the
-	// record that nobody can read. 0: none.
-	ReadLag time.Duration
-	// TaskDelay is how long a bulk task stays pending before it attaches numbers,
-	// and then how long it is processing until it ends. With 0 both happen at
-	// once, yet after the answer was made. [Never] leaves it pending.
-	TaskDelay time.Duration
 
 	// MaxNumbersPerCampaign is how many numbers a campaign carries, unless it
 	// says otherwise itself. 0: 49, T-Mobile's limit without a number pool.
@@ -79,37 +62,12 @@ type Options struct {
 	// own. Tests use it to deliver without a network.
 	DeliveryTransport http.RoundTripper
 
-	// Quirks choose between readings of Telnyx that contradict each other.
-	Quirks Quirks
+	// Dialect chooses between readings of Telnyx that contradict each other.
+	Dialect Dialect
 	// Logf is told about every delivery and every write, one line each. Nil:
 	// nobody is. It must be safe for concurrent use and must not call the
 	// Simulator.
 	Logf func(format string, args ...any)
-}
-
-// Quirks choose how the simulator behaves where no source says how Telnyx does,
-// or where sources contradict each other. The zero value is the reading that
-// asks most of a client.
-type Quirks struct {
-	// RefuseRepeats answers a POST of a pair that is attached already with 400
-	// and code 10012. Else it answers 200 with the record as it is, which a PUT
-	// does in either case.
-	RefuseRepeats bool
-	// RefuseConflicts answers a POST of a number that lives on another campaign
-	// with 400. Else it answers 200 with a record whose field errors holds the
-	// aggregator's sentence. The number stays where it is in both cases.
-	RefuseConflicts bool
-	// RefuseDormant answers a POST to a dormant campaign with 400 and code
-	// 10036. Else it answers 200, and the assignment fails later.
-	RefuseDormant bool
-	// BulkSkipsConflicts has a bulk task leave a number that lives on another
-	// campaign where it is, and call it failed. Else the task moves it without a
-	// word, as a PUT does. Both are guesses.
-	BulkSkipsConflicts bool
-	// TaskStarting gives a bulk task the statuses starting and running, which are
-	// those of Telnyx's Go SDK, each for TaskDelay. Else it has processing, as in
-	// the OpenAPI description.
-	TaskStarting bool
 }
 
 // withDefaults returns the options with every documented default filled in.

@@ -1,6 +1,7 @@
 package telnyxsim
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -10,21 +11,67 @@ import (
 // page is one page of a list, counted from 1.
 type page struct{ number, size int }
 
-// tendlcPage reads page and recordsPerPage. What is missing or no page gets the
-// default, and a page that is too large is cut to the maximum without a word.
-func (s *Simulator) tendlcPage(query url.Values, size int) page {
-	return page{
-		number: positive(query.Get("page"), 1),
-		size:   min(positive(query.Get("recordsPerPage"), size), s.options.MaxPageSize),
-	}
+// paging is how a list is asked for: the names of its two parameters, the size of a
+// page that is not asked for, and the largest.
+type paging struct {
+	number, size string
+	rows, most   int
 }
 
-// v2Page reads page[number] and page[size] of a v2 list, at most 250 rows.
-func v2Page(query url.Values) page {
-	return page{
-		number: positive(query.Get("page[number]"), 1),
-		size:   min(positive(query.Get("page[size]"), 20), 250),
+// tendlcPaging is the paging of 10DLC lists.
+func (s *Simulator) tendlcPaging(rows int) paging {
+	p := paging{"page", "recordsPerPage", rows, s.options.MaxPageSize}
+	if s.options.Dialect.PageParameters == PageBrackets {
+		p.number, p.size = "page[number]", "page[size]"
 	}
+	return p
+}
+
+// v2Paging is the paging of v2 lists, at most 250 rows.
+func (s *Simulator) v2Paging() paging {
+	p := paging{"page[number]", "page[size]", 20, 250}
+	if s.options.Dialect.PageParameters == PagePlain {
+		p.number, p.size = "page", "page_size"
+	}
+	return p
+}
+
+// readPage reads which page of a list of so many rows is asked for. What is missing
+// or no page gets the default.
+func (s *Simulator) readPage(query url.Values, how paging, total int) (page, *answer) {
+	dialect := s.options.Dialect
+	if dialect.RefuseSort && isSorted(query) {
+		return page{}, new(badParameter("Sorting is not supported", "/sort"))
+	}
+	most := min(how.most, orDefault(dialect.MaxPageSize, how.most))
+	wanted := positive(query.Get(how.size), min(how.rows, most))
+	if wanted > most && dialect.RefusedPageSize != 0 {
+		return page{}, new(refuse(dialect.RefusedPageSize, codeBadParameter, "Invalid parameter",
+			"The page size must be at most "+strconv.Itoa(most), "/"+how.size))
+	}
+	p := page{positive(query.Get(how.number), 1), min(wanted, most)}
+	last := max(1, (total+p.size-1)/p.size)
+	if p.number <= last {
+		return p, nil
+	}
+	switch dialect.PastEnd {
+	case PastEndRepeats:
+		p.number = last
+	case PastEnd404:
+		return p, new(notFound("Page not found"))
+	case PastEnd400:
+		return p, new(badParameter("The page does not exist", "/"+how.number))
+	}
+	return p, nil
+}
+
+func isSorted(query url.Values) bool {
+	for name := range query {
+		if name == "sort" || strings.HasPrefix(name, "sort[") {
+			return true
+		}
+	}
+	return false
 }
 
 // bounds returns the half-open range of a list of n rows that the page covers.
@@ -36,27 +83,70 @@ func (p page) bounds(n int) (from, to int) {
 	return from, min(from+p.size, n)
 }
 
-// of wraps a page of rows as 10DLC lists do.
-func (p page) of(total int, records []any) any {
-	return struct {
+// tendlcList answers with a page of a 10DLC list. size is that of a page for which no
+// size is asked.
+func tendlcList[T any](s *Simulator, query url.Values, size int, found []T, render func(T) any) answer {
+	p, refused := s.readPage(query, s.tendlcPaging(size), len(found))
+	if refused != nil {
+		return *refused
+	}
+	data := rows(found, p, render)
+	switch s.options.Dialect.Lists {
+	case ListBare:
+		return ok(data)
+	case ListData:
+		return ok(s.v2Body(p, len(found), data))
+	}
+	list := struct {
 		Records      []any `json:"records"`
 		Page         int   `json:"page"`
-		TotalRecords int   `json:"totalRecords"`
-	}{records, p.number, total}
+		TotalRecords any   `json:"totalRecords,omitempty"`
+	}{data, p.number, s.total(len(found), len(data))}
+	if s.options.Dialect.SnakeRecords {
+		return ok(snakeKeys(fieldsOf(list)))
+	}
+	return ok(list)
 }
 
-// v2Of wraps a page of rows as v2 lists do.
-func (p page) v2Of(total int, data []any) any {
+// v2List answers with a page of a v2 list.
+func v2List[T any](s *Simulator, query url.Values, found []T, render func(T) any) answer {
+	p, refused := s.readPage(query, s.v2Paging(), len(found))
+	if refused != nil {
+		return *refused
+	}
+	return ok(s.v2Body(p, len(found), rows(found, p, render)))
+}
+
+// v2Body wraps a page of rows as v2 lists do.
+func (s *Simulator) v2Body(p page, total int, data []any) any {
 	type meta struct {
-		TotalPages   int `json:"total_pages"`
-		TotalResults int `json:"total_results"`
+		TotalPages   any `json:"total_pages,omitempty"`
+		TotalResults any `json:"total_results,omitempty"`
 		PageNumber   int `json:"page_number"`
 		PageSize     int `json:"page_size"`
 	}
+	pages := (total + p.size - 1) / p.size
 	return struct {
 		Data []any `json:"data"`
 		Meta meta  `json:"meta"`
-	}{data, meta{(total + p.size - 1) / p.size, total, p.number, p.size}}
+	}{data, meta{s.total(pages, min(pages, 1)), s.total(total, len(data)), p.number, p.size}}
+}
+
+// total is what a list says of a count whose part on the page is known; nil leaves it
+// out.
+func (s *Simulator) total(all, onPage int) any {
+	switch s.options.Dialect.Totals {
+	case TotalsMissing:
+		return nil
+	case TotalsOfPage:
+		return onPage
+	case TotalsSmall:
+		return min(all, 1)
+	case TotalsText:
+		return strconv.Itoa(all)
+	default:
+		return all
+	}
 }
 
 // rows renders the part of a list that a page covers; never nil, so that an
@@ -68,6 +158,23 @@ func rows[T any](list []T, p page, render func(T) any) []any {
 		rendered = append(rendered, render(item))
 	}
 	return rendered
+}
+
+// unknownFilters is what the dialect makes of filters that a list does not know: an
+// empty list, a refusal, or nothing.
+func (s *Simulator) unknownFilters(query url.Values, known ...string) (empty bool, refused *answer) {
+	for name := range query {
+		if !strings.HasPrefix(name, "filter[") || slices.Contains(known, name) {
+			continue
+		}
+		switch s.options.Dialect.UnknownFilters {
+		case UnknownEmpty:
+			empty = true
+		case UnknownRefused:
+			return false, new(refuse(http.StatusBadRequest, codeBadParameter, "Invalid parameter", "Unknown filter", "/"+name))
+		}
+	}
+	return empty, nil
 }
 
 // sortBy sorts a 10DLC list by a sort parameter such as "-createdAt", which is

@@ -170,21 +170,20 @@ func (s *Simulator) listed(phoneNumber string) *record {
 // been begun.
 type lag struct{ read, list time.Duration }
 
-// newLag is the lag of a record that a POST or a bulk task begins.
+// newLag is the lag of a record that a POST begins.
 func (s *Simulator) newLag() lag {
-	return lag{s.options.ReadLag, max(s.options.ReadLag, s.options.ListLag)}
+	d := s.options.Dialect
+	return lag{d.ReadLag, max(d.ReadLag, d.ListLag)}
 }
 
 // moveLag is the lag of a record that takes the place of old, which may be nil.
 func (s *Simulator) moveLag(old *record) lag {
 	if !old.live() {
-		return lag{}
+		return s.newLag()
 	}
-	return lag{s.options.StaleReadDelay, s.options.StaleReadDelay}
+	stale := s.options.Dialect.StaleReadDelay
+	return lag{max(stale, s.newLag().read), max(stale, s.newLag().list)}
 }
-
-// or returns the longer of two lags.
-func (l lag) or(other lag) lag { return lag{max(l.read, other.read), max(l.list, other.list)} }
 
 // countLive counts the numbers that a campaign carries.
 func (s *Simulator) countLive(c *campaign) int {
@@ -302,9 +301,9 @@ type wireRecord struct {
 	NonTMobile       telnyx.MappingStatus    `json:"nonTmobileNumberMappingStatus,omitempty"`
 	ATT              telnyx.MappingStatus    `json:"attNumberMappingStatus,omitempty"`
 	// Errors is a plain string beside failureReasons that is null.
-	Errors    string `json:"errors,omitempty"`
-	CreatedAt string `json:"createdAt"`
-	UpdatedAt string `json:"updatedAt"`
+	Errors    json.RawMessage `json:"errors,omitempty"`
+	CreatedAt string          `json:"createdAt"`
+	UpdatedAt string          `json:"updatedAt"`
 }
 
 // wire renders a record. For shared campaigns campaignId is the TCR id, and

@@ -200,7 +200,7 @@ func TestRecord_CarrierMayRefuse(t *testing.T) {
 func TestReassign_StealsAndReadsAreStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hooks := &inbox{}
-		sim := account(t, telnyxsim.Options{DeliveryTransport: hooks, StaleReadDelay: time.Minute})
+		sim := account(t, telnyxsim.Options{DeliveryTransport: hooks, Dialect: telnyxsim.Dialect{StaleReadDelay: time.Minute}})
 		defer sim.Close()
 		_ = sim.AttachNumber(numberA, otherID, telnyx.Assigned)
 		if got := put(t, sim, numberA, campaignID); got.status != 200 || got.object(t)["campaignId"] != campaignID {
@@ -246,52 +246,39 @@ func listOf(t *testing.T, sim *telnyxsim.Simulator, campaign string) map[string]
 }
 
 func TestRecord_ReadsMayLag(t *testing.T) {
-	begin := map[string]func(*testing.T, *telnyxsim.Simulator){
-		"POST": func(t *testing.T, sim *telnyxsim.Simulator) {
-			t.Helper()
-			post(t, sim, numberA, campaignID)
-		},
-		"bulk": func(t *testing.T, sim *telnyxsim.Simulator) {
-			t.Helper()
-			beginTask(t, sim)
-			synctest.Wait()
-		},
-	}
 	for name, tc := range map[string]struct {
 		options telnyxsim.Options
 		want    [][2]bool // at once, after 2 minutes, after 4: is it read, is it listed
 	}{
 		"not at all":          {telnyxsim.Options{}, [][2]bool{{true, true}, {true, true}, {true, true}}},
-		"lists":               {telnyxsim.Options{ListLag: 3 * time.Minute}, [][2]bool{{true, false}, {true, false}, {true, true}}},
-		"both":                {telnyxsim.Options{ReadLag: time.Minute}, [][2]bool{{false, false}, {true, true}, {true, true}}},
-		"lists for longer":    {telnyxsim.Options{ReadLag: time.Minute, ListLag: 3 * time.Minute}, [][2]bool{{false, false}, {true, false}, {true, true}}},
-		"lists no less":       {telnyxsim.Options{ReadLag: 3 * time.Minute, ListLag: time.Minute}, [][2]bool{{false, false}, {false, false}, {true, true}}},
-		"moves are no matter": {telnyxsim.Options{StaleReadDelay: time.Hour}, [][2]bool{{true, true}, {true, true}, {true, true}}},
+		"lists":               {telnyxsim.Options{Dialect: telnyxsim.Dialect{ListLag: 3 * time.Minute}}, [][2]bool{{true, false}, {true, false}, {true, true}}},
+		"both":                {telnyxsim.Options{Dialect: telnyxsim.Dialect{ReadLag: time.Minute}}, [][2]bool{{false, false}, {true, true}, {true, true}}},
+		"lists for longer":    {telnyxsim.Options{Dialect: telnyxsim.Dialect{ReadLag: time.Minute, ListLag: 3 * time.Minute}}, [][2]bool{{false, false}, {true, false}, {true, true}}},
+		"lists no less":       {telnyxsim.Options{Dialect: telnyxsim.Dialect{ReadLag: 3 * time.Minute, ListLag: time.Minute}}, [][2]bool{{false, false}, {false, false}, {true, true}}},
+		"moves are no matter": {telnyxsim.Options{Dialect: telnyxsim.Dialect{StaleReadDelay: time.Hour}}, [][2]bool{{true, true}, {true, true}, {true, true}}},
 	} {
-		for how, begin := range begin {
-			t.Run(name+", "+how, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					tc.options.DeliveryTransport = &inbox{}
-					sim := account(t, tc.options)
-					defer sim.Close()
-					begin(t, sim)
-					for i, want := range tc.want {
-						_, listed := listOf(t, sim, campaignID)[numberA]
-						if got := [2]bool{read(t, sim, numberA).status == 200, listed}; got != want {
-							t.Errorf("after %d minutes: read %t, listed %t; want %v", 2*i, got[0], got[1], want)
-						}
-						time.Sleep(2 * time.Minute)
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tc.options.DeliveryTransport = &inbox{}
+				sim := account(t, tc.options)
+				defer sim.Close()
+				post(t, sim, numberA, campaignID)
+				for i, want := range tc.want {
+					_, listed := listOf(t, sim, campaignID)[numberA]
+					if got := [2]bool{read(t, sim, numberA).status == 200, listed}; got != want {
+						t.Errorf("after %d minutes: read %t, listed %t; want %v", 2*i, got[0], got[1], want)
 					}
-				})
+					time.Sleep(2 * time.Minute)
+				}
 			})
-		}
+		})
 	}
 }
 
 func TestRecord_LagShowsTheRecordBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hooks := &inbox{}
-		sim := account(t, telnyxsim.Options{DeliveryTransport: hooks, ReadLag: time.Minute, ListLag: 3 * time.Minute})
+		sim := account(t, telnyxsim.Options{DeliveryTransport: hooks, Dialect: telnyxsim.Dialect{ReadLag: time.Minute, ListLag: 3 * time.Minute}})
 		defer sim.Close()
 		_ = sim.AttachNumber(numberA, otherID, telnyx.FailedAssignment, "rejected")
 		post(t, sim, numberA, campaignID)
@@ -324,7 +311,7 @@ func TestRecord_LagShowsTheRecordBefore(t *testing.T) {
 
 func TestRecord_LagEndsWithTheRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, ReadLag: time.Hour})
+		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, Dialect: telnyxsim.Dialect{ReadLag: time.Hour}})
 		defer sim.Close()
 		post(t, sim, numberA, campaignID)
 		_ = sim.AttachNumber(numberA, otherID, telnyx.Assigned)
@@ -332,8 +319,8 @@ func TestRecord_LagEndsWithTheRecord(t *testing.T) {
 			t.Errorf("read after AttachNumber = %v, want what it says", got)
 		}
 		put(t, sim, numberB, campaignID)
-		if got := read(t, sim, numberB); got.status != 200 {
-			t.Errorf("read after PUT = %d, want 200: it has a delay of its own", got.status)
+		if got := read(t, sim, numberB); got.status != 404 {
+			t.Errorf("read after PUT = %d, want 404: it lags as after POST", got.status)
 		}
 	})
 }

@@ -48,12 +48,11 @@ func makeRoutes() []*route {
 		{method: "GET", path: "/10dlc/phone_number_campaigns/{phoneNumber}", op: getAssignment},
 		{method: "PUT", path: "/10dlc/phone_number_campaigns/{phoneNumber}", op: reassign},
 		{method: "DELETE", path: "/10dlc/phone_number_campaigns/{phoneNumber}", op: unassign},
-		{method: "POST", path: profileTasksPath, op: assignProfile},
-		{method: "GET", path: profileTasksPath + "/{taskId}", op: getTask},
-		{method: "GET", path: profileTasksPath + "/{taskId}/phoneNumbers", op: listTaskNumbers},
-		{method: "GET", path: "/phone_numbers/messaging", op: listNumbers},
-		{method: "GET", path: "/phone_numbers/{id}/messaging", op: getNumber},
-		{method: "PATCH", path: "/phone_numbers/{id}/messaging", op: patchNumber},
+		{method: "GET", path: "/phone_numbers/messaging", op: listSettings},
+		{method: "GET", path: "/phone_numbers", op: listNumbers},
+		{method: "GET", path: "/phone_numbers/{id}", op: getNumber},
+		{method: "GET", path: "/phone_numbers/{id}/messaging", op: getSettings},
+		{method: "PATCH", path: "/phone_numbers/{id}/messaging", op: patchSettings},
 		{method: "GET", path: "/messaging_profiles/{id}/phone_numbers", op: listProfileNumbers},
 		{method: "GET", path: "/webhook_deliveries", op: listDeliveries},
 		{method: "GET", path: "/webhook_deliveries/{id}", op: getDelivery},
@@ -62,6 +61,26 @@ func makeRoutes() []*route {
 		rt.segments = strings.Split(rt.path, "/")
 	}
 	return list
+}
+
+// Where phone number campaigns are, in the OpenAPI description and in the guide.
+const (
+	assignmentsPath = "/10dlc/phone_number_campaigns"
+	guidePath       = "/10dlc/phoneNumberCampaign"
+)
+
+// published returns the path that the OpenAPI description has for a path of the guide,
+// or a path that is nowhere for one that is not served.
+func (p Paths) published(path string) string {
+	rest, ofGuide := strings.CutPrefix(path, guidePath)
+	ofGuide = ofGuide && (rest == "" || rest[0] == '/')
+	switch {
+	case ofGuide && p != "":
+		return assignmentsPath + rest
+	case p == PathsOfGuide && strings.HasPrefix(path, assignmentsPath):
+		return ""
+	}
+	return path
 }
 
 // match reports whether a path, relative to /v2 and still escaped, is the
@@ -111,7 +130,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		unreadableBody().write(w)
 		return
 	}
-	c := newCall(r, body)
+	c := s.newCall(r, body)
 	s.count(c)
 	s.pause(r, s.options.Latency)
 	if f := s.faults.claim(c); f != nil {
@@ -130,12 +149,13 @@ func (s *Simulator) pause(r *http.Request, d time.Duration) {
 	}
 }
 
-func newCall(r *http.Request, body []byte) *call {
+func (s *Simulator) newCall(r *http.Request, body []byte) *call {
 	c := &call{r: r, body: body}
 	path, underV2 := strings.CutPrefix(r.URL.EscapedPath(), "/v2")
 	if !underV2 {
 		return c
 	}
+	path = s.options.Dialect.Paths.published(path)
 	for _, rt := range routes {
 		if params, found := rt.match(path); found && rt.method == r.Method {
 			c.route, c.params = rt, params
@@ -173,11 +193,11 @@ func (s *Simulator) answer(c *call) answer {
 // run runs the operation and records it if it writes.
 func (s *Simulator) run(c *call) answer {
 	if c.route == nil {
-		return notFound("The requested resource or URL could not be found.")
+		return s.options.Dialect.speak(notFound("The requested resource or URL could not be found."))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	told := c.route.op(s, c)
+	told := s.options.Dialect.speak(c.route.op(s, c))
 	s.record(c, told.status)
 	return told
 }

@@ -23,23 +23,21 @@ type Simulator struct {
 
 	// mu guards everything below. Every operation of the API runs while it is
 	// held, so the order of writes is the order in which they took effect.
-	mu           sync.Mutex
-	brands       []*brand
-	campaigns    []*campaign
-	numbers      []*number
-	profiles     map[string]bool
-	records      map[string]*record      // by phone number
-	reattach     map[string]time.Time    // by phone number: when the number may be attached again
-	refusals     map[string][]string     // by phone number: reasons of assignments to fail
-	refusedMaps  map[string][]Carrier    // by phone number: carriers that refuse its mapping
-	tasks        map[string]*profileTask // by id
-	failingTasks int                     // how many of the next tasks fail
-	deliveries   []*Delivery
-	dropping     bool
-	duplicates   int
-	writes       []Write
-	calls        map[string]int
-	sequence     int
+	mu          sync.Mutex
+	brands      []*brand
+	campaigns   []*campaign
+	numbers     []*number
+	profiles    map[string]bool
+	records     map[string]*record   // by phone number
+	reattach    map[string]time.Time // by phone number: when the number may be attached again
+	refusals    map[string][]string  // by phone number: reasons of assignments to fail
+	refusedMaps map[string][]Carrier // by phone number: carriers that refuse its mapping
+	deliveries  []*Delivery
+	dropping    bool
+	duplicates  int
+	writes      []Write
+	calls       map[string]int
+	sequence    int
 }
 
 // New starts a simulated Telnyx with nothing in it.
@@ -55,7 +53,6 @@ func New(options Options) *Simulator {
 		reattach:    map[string]time.Time{},
 		refusals:    map[string][]string{},
 		refusedMaps: map[string][]Carrier{},
-		tasks:       map[string]*profileTask{},
 		calls:       map[string]int{},
 	}
 	s.client = deliveryClient(options)

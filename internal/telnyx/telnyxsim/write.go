@@ -10,27 +10,20 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// Write is one request that asked for a change, refused or not, or one number
-// that a bulk task attached. The latter has the Method and Path of the POST that
-// began the task, which is a Write of its own, without a number and before those
-// of its task. Numbers that a task leaves alone are no writes.
+// Write is one request that asked for a change, refused or not.
 type Write struct {
 	// At is when it took effect or was refused.
 	At time.Time
 	// Method and Path say what was asked; Path is the route's, such as
 	// "/10dlc/phone_number_campaigns/{phoneNumber}".
 	Method, Path string
-	// PhoneNumber is the number asked about. Empty for the POST that begins a bulk
-	// task.
+	// PhoneNumber is the number asked about.
 	PhoneNumber string
 	// CampaignID is the campaign asked for, as the request spelled it; of a
 	// DELETE it is the campaign that the number was on.
 	CampaignID string
-	// MessagingProfileID is the profile that a PATCH asked for, or the one that a
-	// bulk task is about.
+	// MessagingProfileID is the profile that a PATCH asked for.
 	MessagingProfileID string
-	// TaskID is the bulk task that the request began or that attached the number.
-	TaskID string
 	// CampaignStatus is that of the campaign at that moment. Empty when the
 	// request named none that exists, or was refused before anybody looked: by a
 	// fault, the rate limit or a wrong key.
@@ -39,11 +32,10 @@ type Write struct {
 	// Telnyx id or, shared, its TCR id. Empty when it was on none; a failed
 	// assignment is none.
 	PreviousCampaignID string
-	// Effective says that the request changed something. Of a bulk POST it says
-	// that there is a task now.
+	// Effective says that the request changed something.
 	Effective bool
-	// AnswerStatus is the status that the client was told, 0 when a fault kept
-	// the answer from it, or when a bulk task did it and there was nobody to tell.
+	// AnswerStatus is the status of the answer, 0 when a fault kept the answer
+	// from the client.
 	AnswerStatus int
 }
 
@@ -85,14 +77,11 @@ func (c *call) startWrite() {
 	var body struct {
 		PhoneNumber        string `json:"phoneNumber"`
 		CampaignID         string `json:"campaignId"`
-		TCRCampaignID      string `json:"tcrCampaignId"`
 		MessagingProfileID string `json:"messaging_profile_id"`
-		ProfileToAssign    string `json:"messagingProfileId"`
 	}
 	_ = json.Unmarshal(c.body, &body) // the operation refuses what cannot be read
 	c.write.PhoneNumber = orDefault(c.write.PhoneNumber, body.PhoneNumber)
-	c.write.CampaignID = orDefault(body.CampaignID, body.TCRCampaignID)
-	c.write.MessagingProfileID = orDefault(body.MessagingProfileID, body.ProfileToAssign)
+	c.write.CampaignID, c.write.MessagingProfileID = body.CampaignID, body.MessagingProfileID
 }
 
 // notePrevious records the campaign that a number was on before the write.

@@ -11,7 +11,7 @@ import (
 )
 
 func TestWrites_TellWhatWasAskedAndDone(t *testing.T) {
-	sim := still(t, telnyxsim.Quirks{})
+	sim := still(t, telnyxsim.Dialect{})
 	post(t, sim, numberA, campaignID)
 	put(t, sim, numberA, otherID)
 	remove(t, sim, numberA)

@@ -1,0 +1,403 @@
+package telnyxsim
+
+import (
+	"maps"
+	"net/http"
+	"reflect"
+	"time"
+)
+
+// Dialect chooses how the simulator behaves where Telnyx's pages contradict each
+// other or say nothing. The zero value is the reading of the OpenAPI description
+// and, where that is silent, the one that asks most of a client. Each field changes
+// one thing; fields can be combined, see [Merge]. [Dialects] lists a dialect for
+// each value.
+type Dialect struct {
+	// NumberFilter is how filter[phone_number] of /phone_numbers/messaging selects.
+	// The OpenAPI description has an exact number or a list with commas; nobody was
+	// seen sending a list.
+	NumberFilter NumberFilter
+	// FilterSpelling is which spelling of numbers that filter takes. Telnyx's guide
+	// sends a raw plus, customers send %2B and digits.
+	FilterSpelling FilterSpelling
+	// PhoneNumbersFilter is how filter[phone_number] of /phone_numbers selects.
+	PhoneNumbersFilter PhoneNumbersFilter
+	// UnknownFilters is what a list does with a filter that it does not know.
+	UnknownFilters UnknownFilters
+	// CampaignFilters is how the list of phone number campaigns takes its four
+	// filters. The guide has filter[campaignId] instead.
+	CampaignFilters CampaignFilters
+	// ProfileFilter is how /phone_numbers/messaging takes
+	// filter[messaging_profile_id].
+	ProfileFilter ProfileFilter
+
+	// MaxPageSize is the largest page of every list. 0: 500 for 10DLC, 250 for v2.
+	// No maximum is published for phone number campaigns or messaging settings.
+	MaxPageSize int
+	// RefusedPageSize is the status of the refusal of a larger page, 400 or 422. 0:
+	// it is cut without a word.
+	RefusedPageSize int
+	// RefuseSort answers a sort parameter with 400 and code 10015.
+	RefuseSort bool
+	// Totals is what lists say of the number of their rows.
+	Totals Totals
+	// PastEnd is the answer for a page after the last.
+	PastEnd PastEnd
+	// PageParameters is how lists take the page. The registration guide has the v2
+	// names for 10DLC lists.
+	PageParameters PageParameters
+
+	// ListLag is how much later than it was begun lists show a record; until then
+	// they show the number's record before, such as a failed one, or nothing. It
+	// delays a changed messaging profile too. Whether lists lag behind single reads is
+	// not documented.
+	ListLag time.Duration
+	// ReadLag is the same for reading the one number, and for lists as well, unless
+	// ListLag is longer. Writes and events are as prompt as ever: a second POST is
+	// answered by the record that cannot be read yet.
+	ReadLag time.Duration
+	// StaleReadDelay is how long reads go on showing the old campaign after a PUT has
+	// moved a number, as a customer's code guards against.
+	StaleReadDelay time.Duration
+
+	// SettingsID is which id /phone_numbers/{id}/messaging takes. The OpenAPI
+	// description calls it "the phone number to update"; customers send the numeric
+	// one.
+	SettingsID SettingsID
+	// ProfileErrors answers /phone_numbers/messaging with 503 unless the query has
+	// handle_messaging_profile_error=true, which the OpenAPI description has for
+	// failing look-ups of profiles.
+	ProfileErrors bool
+
+	// Refusals replaces the answers that refuse an assignment. The zero RefusalKind
+	// stands for every kind that is not in the map. Nothing is published about them.
+	Refusals map[RefusalKind]Refusal
+	// RefuseRepeats refuses a POST of a pair that is attached already, as
+	// [SameCampaign]. Else it answers 200 with the record as it is, as a PUT does in
+	// either case.
+	RefuseRepeats bool
+	// RefuseConflicts refuses a POST of a number that is on another campaign, as
+	// [OtherCampaign]. Else it answers 200 with a record whose field errors holds the
+	// aggregator's sentence. The number stays where it is in both cases.
+	RefuseConflicts bool
+	// RefuseDormant refuses a POST to a dormant campaign with 400 and code 10036. Else
+	// it answers 200, and the assignment fails later.
+	RefuseDormant bool
+	// RefuseMoves refuses a PUT of a number that is on another campaign, as
+	// [OtherCampaign]. Else the number moves without a word.
+	RefuseMoves bool
+	// RefuseUpserts answers a PUT of a number without a record with 404. Else it
+	// attaches the number.
+	RefuseUpserts bool
+	// Created answers a POST that attaches with 201, which the guide allows.
+	Created bool
+
+	// FailureField is the field of a record that says why an assignment failed, and
+	// FailureShape its type. The OpenAPI description has failureReasons, a string;
+	// customers saw other types, and a text in errors.
+	FailureField FailureField
+	FailureShape FailureShape
+
+	// AssignmentWords, MappingWords and CampaignWords are the spelling of
+	// assignmentStatus, of the carriers' mappings and of campaignStatus.
+	AssignmentWords, MappingWords, CampaignWords Words
+	// LongCodeWord and TollFreeWord are the types of numbers. Empty: as seeded.
+	LongCodeWord, TollFreeWord string
+	// StatusWords is the spelling of status of /phone_numbers: Plain is "port-pending",
+	// as in the OpenAPI description, Snake "port_pending".
+	StatusWords Words
+	// NumberSpelling is how answers write phone numbers.
+	NumberSpelling NumberSpelling
+	// UpperCaseIDs writes the campaign ids of assignment records in upper case.
+	UpperCaseIDs bool
+
+	// WrapRecords puts {"data":{…}} around an assignment record, as the guide shows,
+	// WrapCampaigns around a campaign.
+	WrapRecords, WrapCampaigns bool
+	// SnakeRecords writes the keys of assignment records and of 10DLC lists as
+	// phone_number and so on, SnakeCampaigns those of campaigns.
+	SnakeRecords, SnakeCampaigns bool
+	// StatusKey names assignmentStatus "status", as the guide does.
+	StatusKey bool
+	// Lists is the shape of 10DLC lists.
+	Lists ListShape
+
+	// NotFound and Forbidden are the shapes of bodies with status 404 and 403.
+	NotFound, Forbidden ErrorShape
+	// FreeRecord is the answer to reading the record of a number that has none.
+	FreeRecord FreeRecord
+	// NumericCodes writes the codes of errors as numbers.
+	NumericCodes bool
+	// Paths is where phone number campaigns are served.
+	Paths Paths
+}
+
+// NumberFilter is a value of [Dialect].NumberFilter.
+type NumberFilter string
+
+// How filter[phone_number] of /phone_numbers/messaging may be read. The zero value
+// takes one number or a list with commas.
+const (
+	FilterOne      NumberFilter = "one"       // a list with commas finds nothing
+	FilterFirst    NumberFilter = "first"     // of a list the first number counts
+	FilterIgnored  NumberFilter = "ignored"   // every number comes back
+	FilterNothing  NumberFilter = "nothing"   // no number ever comes back
+	FilterContains NumberFilter = "contains"  // part of a number; no lists
+	Filter400      NumberFilter = "refuse400" // the call is refused
+	Filter422      NumberFilter = "refuse422"
+)
+
+// FilterSpelling is a value of [Dialect].FilterSpelling.
+type FilterSpelling string
+
+// Which spelling a filter for numbers takes. The zero value demands the plus.
+const (
+	SpellDigits FilterSpelling = "digits" // with a plus it finds nothing
+	SpellEither FilterSpelling = "either"
+)
+
+// PhoneNumbersFilter is a value of [Dialect].PhoneNumbersFilter.
+type PhoneNumbersFilter string
+
+// How filter[phone_number] of /phone_numbers may be read. The zero value, from the
+// OpenAPI description, takes three digits or more, a part of a number; with anything
+// else it finds nothing.
+const (
+	NumbersExact    PhoneNumbersFilter = "exact"     // a whole number, with the plus
+	NumbersEither   PhoneNumbersFilter = "either"    // part of a number, with or without the plus
+	NumbersIgnored  PhoneNumbersFilter = "ignored"   // every number comes back
+	NumbersRefused  PhoneNumbersFilter = "refused"   // anything but digits is refused with 400
+	NumbersFindNone PhoneNumbersFilter = "find-none" // no number ever comes back
+)
+
+// UnknownFilters is a value of [Dialect].UnknownFilters.
+type UnknownFilters string
+
+// What a list may do with a filter that it does not know. The zero value ignores it,
+// as customers saw.
+const (
+	UnknownEmpty   UnknownFilters = "empty"   // the list is empty
+	UnknownRefused UnknownFilters = "refused" // 400 with code 10015
+)
+
+// CampaignFilters is a value of [Dialect].CampaignFilters.
+type CampaignFilters string
+
+// How the list of phone number campaigns may take its filters. The zero value
+// understands the four published ones.
+const (
+	CampaignFiltersUnknown CampaignFilters = "unknown"    // each is an unknown filter
+	CampaignFiltersEmpty   CampaignFilters = "empty"      // each finds nothing
+	CampaignFiltersCamel   CampaignFilters = "campaignId" // filter[campaignId] alone is known
+)
+
+// ProfileFilter is a value of [Dialect].ProfileFilter.
+type ProfileFilter string
+
+// How filter[messaging_profile_id] may be taken. The zero value understands it.
+const (
+	ProfileFilterUnknown ProfileFilter = "unknown" // it is an unknown filter
+	ProfileFilterEmpty   ProfileFilter = "empty"   // it finds nothing
+)
+
+// Totals is a value of [Dialect].Totals.
+type Totals string
+
+// What a list may say of the number of its rows. The zero value is the truth.
+const (
+	TotalsMissing Totals = "missing"
+	TotalsOfPage  Totals = "page"  // the rows of this page
+	TotalsSmall   Totals = "small" // 1, unless there are none
+	TotalsText    Totals = "text"  // the truth as a string
+)
+
+// PastEnd is a value of [Dialect].PastEnd.
+type PastEnd string
+
+// The answer for a page after the last. The zero value is an empty page.
+const (
+	PastEndRepeats PastEnd = "repeats" // the last page again
+	PastEnd404     PastEnd = "404"
+	PastEnd400     PastEnd = "400"
+)
+
+// PageParameters is a value of [Dialect].PageParameters.
+type PageParameters string
+
+// How lists may take the page. The zero value is page and recordsPerPage for 10DLC,
+// page[number] and page[size] for v2.
+const (
+	PageBrackets PageParameters = "brackets" // page[number] and page[size] for all
+	PagePlain    PageParameters = "plain"    // page and page_size for v2 lists
+)
+
+// SettingsID is a value of [Dialect].SettingsID.
+type SettingsID string
+
+// Which id /phone_numbers/{id}/messaging may take. The zero value takes both.
+const (
+	SettingsIDNumeric SettingsID = "numeric"
+	SettingsIDE164    SettingsID = "e164"
+)
+
+// FailureField is a value of [Dialect].FailureField.
+type FailureField string
+
+// The field that says why an assignment failed. The zero value is failureReasons.
+const FailureInErrors FailureField = "errors"
+
+// FailureShape is a value of [Dialect].FailureShape.
+type FailureShape string
+
+// The type of that field. The zero value is a string.
+const (
+	FailureTexts   FailureShape = "texts"   // ["…"]
+	FailureObjects FailureShape = "objects" // [{"description":"…"}]
+	FailureObject  FailureShape = "object"  // {"description":"…"}
+)
+
+// Words is a spelling of a status word such as PENDING_ASSIGNMENT.
+type Words string
+
+// Spellings. The zero value, Plain, is that of the OpenAPI description.
+const (
+	Plain   Words = ""
+	Lower   Words = "lower"   // pending_assignment
+	Title   Words = "title"   // Pending Assignment
+	Snake   Words = "snake"   // port_pending for port-pending; else as Lower
+	Missing Words = "missing" // the field is left out
+)
+
+// NumberSpelling is a value of [Dialect].NumberSpelling.
+type NumberSpelling string
+
+// How answers may write a phone number. The zero value is +15551230001.
+const (
+	NumbersWithoutPlus NumberSpelling = "without-plus" // 15551230001
+	NumbersSpaced      NumberSpelling = "spaced"       // +1 555 123 0001
+	NumbersDashed      NumberSpelling = "dashed"       // +1-555-123-0001
+)
+
+// ListShape is a value of [Dialect].Lists.
+type ListShape string
+
+// Shapes of 10DLC lists. The zero value is {"records":[…],"page":…,"totalRecords":…}.
+const (
+	ListData ListShape = "data" // {"data":[…],"meta":{…}}, as in the registration guide
+	ListBare ListShape = "bare" // […]
+)
+
+// ErrorShape is the shape of the body of an error.
+type ErrorShape string
+
+// Shapes of errors. The zero value is {"errors":[{"code":…,"title":…}]}. A detail is
+// that of the campaign and brand operations, a message that of the bulk operations;
+// gateways answer with HTML or nothing.
+const (
+	ErrorNoCode  ErrorShape = "no-code"     // errors without a code
+	ErrorDetail  ErrorShape = "detail"      // {"detail":"…"}
+	ErrorDetails ErrorShape = "detail-list" // {"detail":[{"loc":…,"msg":…,"type":…}]}
+	ErrorMessage ErrorShape = "message"     // {"message":"…"}
+	ErrorHTML    ErrorShape = "html"
+	ErrorEmpty   ErrorShape = "empty" // no body
+)
+
+// FreeRecord is a value of [Dialect].FreeRecord.
+type FreeRecord string
+
+// The answer to reading the record of a number that has none. The zero value is 404.
+const (
+	FreeObject    FreeRecord = "object"    // 200 {}
+	FreeNull      FreeRecord = "null"      // 200 null
+	FreeForbidden FreeRecord = "forbidden" // 403 with code 10010
+	FreeBad       FreeRecord = "bad"       // 400 with code 10005
+)
+
+// Paths is a value of [Dialect].Paths.
+type Paths string
+
+// Where phone number campaigns are served. The zero value is
+// /10dlc/phone_number_campaigns, from the OpenAPI description; the guide has
+// /10dlc/phoneNumberCampaign.
+const (
+	PathsOfGuide Paths = "guide" // the guide's alone; the other answers 404
+	PathsBoth    Paths = "both"
+)
+
+// RefusalKind is a reason to refuse an assignment.
+type RefusalKind string
+
+// The reasons to refuse an assignment.
+const (
+	NotOwned         RefusalKind = "not-owned"
+	NotActive        RefusalKind = "not-active"
+	NotLongCode      RefusalKind = "not-long-code"
+	NoProfile        RefusalKind = "no-profile"
+	CampaignMissing  RefusalKind = "campaign-missing"
+	CampaignInactive RefusalKind = "campaign-not-active"
+	CampaignMock     RefusalKind = "campaign-mock"
+	CampaignFull     RefusalKind = "campaign-full"
+	OtherCampaign    RefusalKind = "other-campaign"
+	SameCampaign     RefusalKind = "same-campaign"
+)
+
+// Refusal is what an answer that refuses says. A zero field leaves what the simulator
+// says otherwise.
+type Refusal struct {
+	Status              int
+	Code, Title, Detail string
+	// Shape is that of the body. It goes before those of [Dialect].
+	Shape ErrorShape
+}
+
+// Every is a table of refusals with one answer for all.
+func Every(r Refusal) map[RefusalKind]Refusal { return map[RefusalKind]Refusal{"": r} }
+
+// refusal is what the table says of a kind. Answers without a kind are in no table.
+func (d Dialect) refusal(kind RefusalKind) Refusal {
+	if kind == "" {
+		return Refusal{}
+	}
+	if r, known := d.Refusals[kind]; known {
+		return r
+	}
+	return d.Refusals[""]
+}
+
+// Merge returns a dialect with the fields of all; of two that set the same field the
+// later counts. Tables of refusals are merged by kind.
+func Merge(dialects ...Dialect) Dialect {
+	var merged Dialect
+	refusals := map[RefusalKind]Refusal{}
+	to := reflect.ValueOf(&merged).Elem()
+	for _, d := range dialects {
+		maps.Copy(refusals, d.Refusals)
+		from := reflect.ValueOf(d)
+		for i := range from.NumField() {
+			if !from.Field(i).IsZero() {
+				to.Field(i).Set(from.Field(i))
+			}
+		}
+	}
+	merged.Refusals = refusals
+	return merged
+}
+
+// speak puts an error into the dialect's words and shape.
+func (d Dialect) speak(a answer) answer {
+	if a.problem == nil {
+		return a
+	}
+	problem, told := *a.problem, d.refusal(a.kind)
+	problem.Code = orDefault(told.Code, problem.Code)
+	problem.Title = orDefault(told.Title, problem.Title)
+	problem.Detail = orDefault(told.Detail, problem.Detail)
+	status, shape := orDefault(told.Status, a.status), told.Shape
+	switch status {
+	case http.StatusNotFound:
+		shape = orDefault(shape, d.NotFound)
+	case http.StatusForbidden:
+		shape = orDefault(shape, d.Forbidden)
+	}
+	return problem.in(status, shape, d.NumericCodes)
+}

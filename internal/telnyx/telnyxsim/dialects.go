@@ -1,0 +1,212 @@
+package telnyxsim
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// NamedDialect is a dialect that departs from the zero value in one point.
+type NamedDialect struct {
+	// Name is for the command line: small letters, digits and hyphens.
+	Name string
+	// Summary says in a line what differs.
+	Summary string
+	// Source says why Telnyx might be like that.
+	Source  Source
+	Dialect Dialect
+}
+
+// Source is where a reading of Telnyx comes from.
+type Source string
+
+// The sources. Nothing was compared with a live account.
+const (
+	// Contradicted: two pages of Telnyx say different things, and this is one of them.
+	Contradicted Source = "contradicted"
+	// Seen: a customer's code or notes report it or guard against it.
+	Seen Source = "seen"
+	// Undocumented: no page says anything, and this is plausible.
+	Undocumented Source = "undocumented"
+)
+
+// ListLag is how long lists lag in the dialect lists-lag.
+const ListLag = 3 * time.Second
+
+// everyRefusal has every reason to refuse answered alike.
+func everyRefusal(r Refusal) Dialect {
+	return Dialect{Refusals: Every(r), RefuseConflicts: true, RefuseRepeats: true}
+}
+
+// Dialects returns one dialect for each value of each field of [Dialect], in a fixed
+// order.
+func Dialects() []NamedDialect {
+	return slices.Concat(filterDialects(), pageDialects(), writeDialects(), refusalDialects(), wordDialects(), shapeDialects())
+}
+
+func filterDialects() []NamedDialect {
+	return []NamedDialect{
+		{"filter-digits", "the filter for numbers takes digits alone", Contradicted, Dialect{FilterSpelling: SpellDigits}},
+		{"filter-either", "the filter for numbers takes digits and E.164", Contradicted, Dialect{FilterSpelling: SpellEither}},
+		{"filter-one", "the filter for numbers takes one; a list with commas finds nothing", Seen, Dialect{NumberFilter: FilterOne}},
+		{"filter-one-digits", "the filter for numbers takes the digits of one", Seen, Dialect{NumberFilter: FilterOne, FilterSpelling: SpellDigits}},
+		{"filter-first", "of a list with commas the first number counts", Undocumented, Dialect{NumberFilter: FilterFirst}},
+		{"filter-ignored", "the filter for numbers is ignored", Seen, Dialect{NumberFilter: FilterIgnored}},
+		{"filter-nothing", "the filter for numbers finds nothing", Undocumented, Dialect{NumberFilter: FilterNothing}},
+		{"filter-contains", "the filter for numbers takes a part of a number", Contradicted, Dialect{NumberFilter: FilterContains}},
+		{"filter-400", "the filter for numbers is refused with 400", Undocumented, Dialect{NumberFilter: Filter400}},
+		{"filter-422", "the filter for numbers is refused with 422", Undocumented, Dialect{NumberFilter: Filter422}},
+		{"numbers-exact", "/phone_numbers is filtered by a whole E.164 number", Seen, Dialect{PhoneNumbersFilter: NumbersExact}},
+		{"numbers-either", "/phone_numbers takes a plus in its filter", Seen, Dialect{PhoneNumbersFilter: NumbersEither}},
+		{"numbers-ignored", "/phone_numbers ignores the filter for numbers", Undocumented, Dialect{PhoneNumbersFilter: NumbersIgnored}},
+		{"numbers-refused", "/phone_numbers refuses a plus in its filter", Undocumented, Dialect{PhoneNumbersFilter: NumbersRefused}},
+		{"numbers-nothing", "/phone_numbers finds nothing with a filter", Undocumented, Dialect{PhoneNumbersFilter: NumbersFindNone}},
+		{"unknown-filters-empty", "a list is empty for a filter that it does not know", Undocumented, Dialect{UnknownFilters: UnknownEmpty}},
+		{"unknown-filters-refused", "a list refuses a filter that it does not know", Undocumented, Dialect{UnknownFilters: UnknownRefused}},
+		{"campaign-filters-unknown", "the filters for campaigns are ignored", Seen, Dialect{CampaignFilters: CampaignFiltersUnknown}},
+		{"campaign-filters-refused", "the filters for campaigns are refused with 400", Undocumented,
+			Dialect{CampaignFilters: CampaignFiltersUnknown, UnknownFilters: UnknownRefused}},
+		{"campaign-filters-empty", "the filters for campaigns find nothing", Undocumented, Dialect{CampaignFilters: CampaignFiltersEmpty}},
+		{"campaign-filters-camel", "filter[campaignId] is the only filter for campaigns", Contradicted, Dialect{CampaignFilters: CampaignFiltersCamel}},
+		{"profile-filter-unknown", "the filter for messaging profiles is ignored", Undocumented, Dialect{ProfileFilter: ProfileFilterUnknown}},
+		{"profile-filter-empty", "the filter for messaging profiles finds nothing", Undocumented, Dialect{ProfileFilter: ProfileFilterEmpty}},
+		{"profile-errors", "messaging settings answer 503 without handle_messaging_profile_error", Contradicted, Dialect{ProfileErrors: true}},
+	}
+}
+
+func pageDialects() []NamedDialect {
+	list := []NamedDialect{}
+	for _, size := range []int{100, 50, 20} {
+		for _, status := range []int{0, http.StatusBadRequest, http.StatusUnprocessableEntity} {
+			name, summary := fmt.Sprintf("pages-of-%d", size), fmt.Sprintf("pages over %d rows are cut", size)
+			if status != 0 {
+				name, summary = fmt.Sprintf("%s-or-%d", name, status), fmt.Sprintf("pages over %d rows are refused with %d", size, status)
+			}
+			list = append(list, NamedDialect{name, summary, Undocumented, Dialect{MaxPageSize: size, RefusedPageSize: status}})
+		}
+	}
+	return append(list, []NamedDialect{
+		{"sort-refused", "a sort parameter is refused with 400", Undocumented, Dialect{RefuseSort: true}},
+		{"totals-missing", "lists have no totals", Undocumented, Dialect{Totals: TotalsMissing}},
+		{"totals-of-page", "totals count the rows of the page", Seen, Dialect{Totals: TotalsOfPage}},
+		{"totals-small", "totals say 1", Undocumented, Dialect{Totals: TotalsSmall}},
+		{"totals-text", "totals are strings", Undocumented, Dialect{Totals: TotalsText}},
+		{"past-end-repeats", "a page after the last is the last again", Undocumented, Dialect{PastEnd: PastEndRepeats}},
+		{"past-end-404", "a page after the last answers 404", Undocumented, Dialect{PastEnd: PastEnd404}},
+		{"past-end-400", "a page after the last answers 400", Undocumented, Dialect{PastEnd: PastEnd400}},
+		{"page-brackets", "10DLC lists take page[number] and page[size]", Contradicted, Dialect{PageParameters: PageBrackets}},
+		{"page-plain", "v2 lists take page and page_size", Undocumented, Dialect{PageParameters: PagePlain}},
+		{"lists-lag", "lists show a write after 3 s", Undocumented, Dialect{ListLag: ListLag}},
+		{"reads-lag", "reads show a write after 300 ms", Undocumented, Dialect{ReadLag: 300 * time.Millisecond}},
+		{"moves-lag", "reads show the old campaign for 1 s after a move", Seen, Dialect{StaleReadDelay: time.Second}},
+	}...)
+}
+
+func writeDialects() []NamedDialect {
+	return []NamedDialect{
+		{"settings-by-id", "messaging settings are known by the numeric id alone", Seen, Dialect{SettingsID: SettingsIDNumeric}},
+		{"settings-by-number", "messaging settings are known by the number alone", Contradicted, Dialect{SettingsID: SettingsIDE164}},
+		{"repeats-refused", "a POST of an attached pair is refused", Undocumented, Dialect{RefuseRepeats: true}},
+		{"repeats-409", "a POST of an attached pair answers 409", Undocumented,
+			Dialect{RefuseRepeats: true, Refusals: map[RefusalKind]Refusal{SameCampaign: {Status: http.StatusConflict}}}},
+		{"conflicts-refused", "a POST for a number in use is refused", Undocumented, Dialect{RefuseConflicts: true}},
+		{"conflicts-409", "a POST for a number in use answers 409", Undocumented,
+			Dialect{RefuseConflicts: true, Refusals: map[RefusalKind]Refusal{OtherCampaign: {Status: http.StatusConflict}}}},
+		{"dormant-refused", "a POST to a dormant campaign is refused", Undocumented, Dialect{RefuseDormant: true}},
+		{"moves-refused", "a PUT of a number in use elsewhere is refused", Undocumented, Dialect{RefuseMoves: true}},
+		{"upserts-refused", "a PUT of a free number answers 404", Undocumented, Dialect{RefuseUpserts: true}},
+		{"created", "a POST answers 201", Contradicted, Dialect{Created: true}},
+	}
+}
+
+func refusalDialects() []NamedDialect {
+	return []NamedDialect{
+		{"refusals-400", "every refusal is 400 with code 10015", Undocumented, everyRefusal(Refusal{Status: 400, Code: "10015"})},
+		{"refusals-422", "every refusal is 422 with code 10027", Undocumented, everyRefusal(Refusal{Status: 422, Code: "10027"})},
+		{"refusals-403", "every refusal is 403 with code 10010", Undocumented, everyRefusal(Refusal{Status: 403, Code: "10010"})},
+		{"refusals-404", "every refusal is 404 with code 10005", Undocumented, everyRefusal(Refusal{Status: 404, Code: "10005"})},
+		{"refusals-409", "every refusal is 409 with code 10021", Undocumented, everyRefusal(Refusal{Status: 409, Code: "10021"})},
+		{"refusals-same", "every refusal is 400 with code 10015 and one text", Undocumented,
+			everyRefusal(Refusal{Status: 400, Code: "10015", Title: "Bad Request", Detail: "The request failed"})},
+		{"refusals-no-code", "refusals have no code", Undocumented, everyRefusal(Refusal{Status: 400, Shape: ErrorNoCode})},
+		{"refusals-detail", `refusals are {"detail":"…"}`, Undocumented, everyRefusal(Refusal{Status: 400, Shape: ErrorDetail})},
+		{"refusals-detail-list", `refusals are {"detail":[…]} with 422`, Contradicted, everyRefusal(Refusal{Status: 422, Shape: ErrorDetails})},
+		{"refusals-message", `refusals are {"message":"…"}`, Contradicted, everyRefusal(Refusal{Status: 400, Shape: ErrorMessage})},
+		{"refusals-html", "refusals are a page of HTML", Undocumented, everyRefusal(Refusal{Status: 400, Shape: ErrorHTML})},
+		{"refusals-empty", "refusals have no body", Undocumented, everyRefusal(Refusal{Status: 400, Shape: ErrorEmpty})},
+		{"codes-numeric", "codes of errors are numbers", Undocumented, Dialect{NumericCodes: true}},
+	}
+}
+
+func wordDialects() []NamedDialect {
+	return []NamedDialect{
+		{"failure-in-errors", "a failed assignment has its reason in errors", Seen, Dialect{FailureField: FailureInErrors}},
+		{"failure-texts", "a failure's reason is a list of strings", Seen, Dialect{FailureShape: FailureTexts}},
+		{"failure-objects", "a failure's reason is a list of objects", Seen, Dialect{FailureShape: FailureObjects}},
+		{"failure-object", "a failure's reason is an object", Contradicted, Dialect{FailureShape: FailureObject}},
+		{"assignment-lower", "assignmentStatus is in lower case", Undocumented, Dialect{AssignmentWords: Lower}},
+		{"assignment-title", "assignmentStatus is like Pending Assignment", Undocumented, Dialect{AssignmentWords: Title}},
+		{"assignment-missing", "assignmentStatus is left out", Contradicted, Dialect{AssignmentWords: Missing}},
+		{"mappings-lower", "carriers' mappings are in lower case", Undocumented, Dialect{MappingWords: Lower}},
+		{"mappings-missing", "carriers' mappings are left out", Contradicted, Dialect{MappingWords: Missing}},
+		{"campaign-lower", "campaignStatus is in lower case", Undocumented, Dialect{CampaignWords: Lower}},
+		{"campaign-title", "campaignStatus is like Mno Provisioned", Undocumented, Dialect{CampaignWords: Title}},
+		{"type-snake", "number types are long_code and toll_free", Undocumented, Dialect{LongCodeWord: "long_code", TollFreeWord: "toll_free"}},
+		{"type-title", "number types are Long Code and Toll Free", Undocumented, Dialect{LongCodeWord: "Long Code", TollFreeWord: "Toll Free"}},
+		{"type-local", "the type of a long code is local", Contradicted, Dialect{LongCodeWord: "local", TollFreeWord: "toll_free"}},
+		{"type-longcode", "number types have no hyphen", Contradicted, Dialect{LongCodeWord: "longcode", TollFreeWord: "tollfree"}},
+		{"type-unknown", "the type of a long code is geographic", Undocumented, Dialect{LongCodeWord: "geographic"}},
+		{"status-snake", "the status of numbers is like port_pending", Undocumented, Dialect{StatusWords: Snake}},
+		{"numbers-without-plus", "answers write numbers without the plus", Undocumented, Dialect{NumberSpelling: NumbersWithoutPlus}},
+		{"numbers-spaced", "answers write numbers with spaces", Undocumented, Dialect{NumberSpelling: NumbersSpaced}},
+		{"numbers-dashed", "answers write numbers with dashes", Undocumented, Dialect{NumberSpelling: NumbersDashed}},
+		{"ids-upper", "records write campaign ids in upper case", Undocumented, Dialect{UpperCaseIDs: true}},
+	}
+}
+
+func shapeDialects() []NamedDialect {
+	list := []NamedDialect{
+		{"records-in-data", `an assignment record is {"data":{…}}`, Contradicted, Dialect{WrapRecords: true}},
+		{"records-snake", "assignment records have snake_case keys", Undocumented, Dialect{SnakeRecords: true}},
+		{"records-status", "assignment records have status for assignmentStatus", Contradicted, Dialect{StatusKey: true}},
+		{"campaigns-in-data", `a campaign is {"data":{…}}`, Contradicted, Dialect{WrapCampaigns: true}},
+		{"campaigns-snake", "campaigns have snake_case keys", Undocumented, Dialect{SnakeCampaigns: true}},
+		{"lists-data", `10DLC lists are {"data":[…],"meta":{…}}`, Contradicted, Dialect{Lists: ListData}},
+		{"lists-bare", "10DLC lists are bare arrays", Undocumented, Dialect{Lists: ListBare}},
+	}
+	for _, shape := range []ErrorShape{ErrorNoCode, ErrorDetail, ErrorMessage, ErrorHTML, ErrorEmpty} {
+		list = append(list,
+			NamedDialect{"not-found-" + string(shape), "the body of a 404 is: " + string(shape), Undocumented, Dialect{NotFound: shape}})
+	}
+	return append(list, []NamedDialect{
+		{"forbidden-html", "a free number's record answers 403 with HTML", Undocumented, Dialect{FreeRecord: FreeForbidden, Forbidden: ErrorHTML}},
+		{"forbidden-message", `a free number's record answers 403 with {"message":"…"}`, Undocumented, Dialect{FreeRecord: FreeForbidden, Forbidden: ErrorMessage}},
+		{"free-object", "a free number's record answers 200 {}", Undocumented, Dialect{FreeRecord: FreeObject}},
+		{"free-null", "a free number's record answers 200 null", Undocumented, Dialect{FreeRecord: FreeNull}},
+		{"free-forbidden", "a free number's record answers 403", Undocumented, Dialect{FreeRecord: FreeForbidden}},
+		{"free-bad", "a free number's record answers 400 with code 10005", Undocumented, Dialect{FreeRecord: FreeBad}},
+		{"paths-guide", "phone number campaigns are at the guide's path alone", Contradicted, Dialect{Paths: PathsOfGuide}},
+		{"paths-both", "phone number campaigns are at both paths", Contradicted, Dialect{Paths: PathsBoth}},
+	}...)
+}
+
+// ParseDialect returns the dialects of the given names in one; see [Merge].
+func ParseDialect(names ...string) (Dialect, error) {
+	known := map[string]Dialect{}
+	for _, d := range Dialects() {
+		known[d.Name] = d.Dialect
+	}
+	var wanted []Dialect
+	for _, name := range names {
+		d, is := known[name]
+		if !is {
+			return Dialect{}, fmt.Errorf("dialect %q is not known; known are %s", name,
+				strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		}
+		wanted = append(wanted, d)
+	}
+	return Merge(wanted...), nil
+}
