@@ -67,12 +67,12 @@ func (w *world) bareApproach(b *testing.B, id, number string) time.Duration {
 	started := time.Now()
 	_, err := client.Campaign(b.Context(), telnyx.CampaignID(id))
 	w.must(err)
-	_, err = client.Assignments(b.Context(), telnyx.AssignmentFilter{CampaignID: telnyx.CampaignID(id)})
+	_, err = client.AssignmentsOn(b.Context(), telnyx.Campaign{CampaignID: telnyx.CampaignID(id)})
 	w.must(err)
 	if _, err = client.Assignment(b.Context(), number); !telnyx.IsNotFound(err) {
 		b.Fatal(err)
 	}
-	_, err = client.NumberSettings(b.Context(), []string{number})
+	_, err = client.Numbers(b.Context(), []string{number})
 	w.must(err)
 	return time.Since(started)
 }
@@ -90,7 +90,7 @@ func BenchmarkAttach(b *testing.B) {
 	const perSecond = 20
 	for b.Loop() {
 		w := newWorld(b, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: 150 * time.Millisecond})
-		w.config.Telnyx.Limiter = telnyx.NewPacer(telnyx.PacerConfig{Ceiling: perSecond})
+		w.config.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: perSecond, Concurrency: 8})
 		const count = 300
 		w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, many(count))
 		stop := w.start()
