@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -420,22 +419,28 @@ func (r *reconcile) refusedAll() *ledger.Number {
 	return r.refusal
 }
 
-// classify says what an error of Telnyx means. Whether a refusal concerns the key is
-// proven with a call that names no number and no campaign; if it does, the circuit
-// breaker opens.
+// classify says what an error of Telnyx means. Whether a 403 concerns the key is
+// proven with a call that names no number and no campaign; if it does, or if the answer
+// was 401, the circuit breaker opens.
 func (a *Assigner) classify(ctx context.Context, err error) (telnyx.ErrorClass, *openError) {
 	class := telnyx.Classify(err)
-	if class != telnyx.ClassUnauthorized && class != telnyx.ClassForbidden {
+	switch {
+	case class == telnyx.ClassUnauthorized:
+	case class == telnyx.ClassForbidden && a.keyIsRefused(ctx):
+	default:
 		return class, nil
-	}
-	if check := a.checkKey(ctx); check == nil || !slices.Contains([]telnyx.ErrorClass{telnyx.ClassUnauthorized, telnyx.ClassForbidden}, telnyx.Classify(check)) {
-		return telnyx.ClassForbidden, nil
 	}
 	open, alarm := a.breaker.refuseKey(err)
 	if alarm {
 		a.alarm(ledger.Unauthorized, err)
 	}
 	return telnyx.ClassUnauthorized, open
+}
+
+// keyIsRefused makes a call that names no number and no campaign.
+func (a *Assigner) keyIsRefused(ctx context.Context) bool {
+	class := telnyx.Classify(a.checkKey(ctx))
+	return class == telnyx.ClassUnauthorized || class == telnyx.ClassForbidden
 }
 
 // keyCheck remembers for a moment that the key is accepted.

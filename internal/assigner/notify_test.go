@@ -26,36 +26,36 @@ func TestJudgeCampaign_FollowsItsTable(t *testing.T) {
 		numbers string
 		want    notice.Kind
 	}{
-		{ledger.Ready, "sendable sendable", notice.Completed},
-		{ledger.Ready, "sendable attached attached", notice.Completed},
-		{ledger.Ready, "sendable attached/carrier_failed", notice.NeedsPerson},
-		{ledger.Ready, "sendable attached/carrier_failed failed/not_owned", notice.Partial},
-		{ledger.Ready, "sendable attached/carrier_failed pending", notice.NeedsPerson},
-		{ledger.Ready, "planned/unauthorized attached", ""},
-		{ledger.Ready, "sendable pending", ""},
-		{ledger.Ready, "planned attaching", ""},
-		{ledger.Ready, "planned/rate_limited attached", ""},
-		{ledger.Ready, "", ""},
-		{ledger.Ready, "sendable failed/not_owned", notice.Partial},
-		{ledger.Ready, "sendable conflict/other_campaign failed/rejected", notice.Partial},
-		{ledger.Ready, "sendable planned/campaign_full", notice.Partial},
-		{ledger.Ready, "failed/not_owned failed/not_owned", notice.NeedsPerson},
-		{ledger.Ready, "sendable pending failed/not_owned", notice.NeedsPerson},
-		{ledger.Ready, "sendable failed/stuck", notice.Stuck},
-		{ledger.Ready, "sendable pending/stuck failed/not_owned", notice.Stuck},
-		{ledger.Ready, "planned/stuck", notice.Stuck},
-		{ledger.Waiting, "planned/campaign_not_ready", ""},
-		{ledger.Waiting, "planned failed/not_owned", notice.NeedsPerson},
-		{ledger.Waiting, "attached/campaign_not_ready failed/not_owned", notice.Partial},
-		{ledger.Waiting, "attached/campaign_not_ready", ""},
+		{ledger.PhaseApproved, "sendable sendable", notice.Completed},
+		{ledger.PhaseApproved, "sendable attached attached", notice.Completed},
+		{ledger.PhaseApproved, "sendable attached/carrier_failed", notice.NeedsPerson},
+		{ledger.PhaseApproved, "sendable attached/carrier_failed failed/not_owned", notice.Partial},
+		{ledger.PhaseApproved, "sendable attached/carrier_failed pending", notice.NeedsPerson},
+		{ledger.PhaseApproved, "planned/unauthorized attached", ""},
+		{ledger.PhaseApproved, "sendable pending", ""},
+		{ledger.PhaseApproved, "planned attaching", ""},
+		{ledger.PhaseApproved, "planned/rate_limited attached", ""},
+		{ledger.PhaseApproved, "", ""},
+		{ledger.PhaseApproved, "sendable failed/not_owned", notice.Partial},
+		{ledger.PhaseApproved, "sendable conflict/other_campaign failed/rejected", notice.Partial},
+		{ledger.PhaseApproved, "sendable planned/campaign_full", notice.Partial},
+		{ledger.PhaseApproved, "failed/not_owned failed/not_owned", notice.NeedsPerson},
+		{ledger.PhaseApproved, "sendable pending failed/not_owned", notice.NeedsPerson},
+		{ledger.PhaseApproved, "sendable failed/stuck", notice.Stuck},
+		{ledger.PhaseApproved, "sendable pending/stuck failed/not_owned", notice.Stuck},
+		{ledger.PhaseApproved, "planned/stuck", notice.Stuck},
+		{ledger.PhaseInReview, "planned/campaign_not_ready", ""},
+		{ledger.PhaseInReview, "planned failed/not_owned", notice.NeedsPerson},
+		{ledger.PhaseInReview, "attached/campaign_not_ready failed/not_owned", notice.Partial},
+		{ledger.PhaseInReview, "attached/campaign_not_ready", ""},
 		{ledger.Unread, "planned/telnyx_unavailable", ""},
-		{ledger.Blocked, "held/campaign_not_ready", notice.NeedsPerson},
-		{ledger.OnHold, "sendable/campaign_not_ready", notice.NeedsPerson},
-		{ledger.Ended, "sendable", notice.NeedsPerson},
-		{ledger.Missing, "held", notice.NeedsPerson},
+		{ledger.PhaseRejected, "held/campaign_not_ready", notice.NeedsPerson},
+		{ledger.PhaseSuspended, "sendable/campaign_not_ready", notice.NeedsPerson},
+		{ledger.PhaseExpired, "sendable", notice.NeedsPerson},
+		{ledger.PhaseMissing, "held", notice.NeedsPerson},
 	} {
 		t.Run(string(test.phase)+" "+test.numbers, func(t *testing.T) {
-			v := judgeCampaign(ledger.Campaign{Phase: test.phase}, numbersIn(test.numbers))
+			v := newsOf(ledger.Campaign{Phase: test.phase}, numbersIn(test.numbers))
 			if v.kind != test.want || (v.about == "") != (test.want == "") {
 				t.Errorf("got %q about %q, want %q", v.kind, v.about, test.want)
 			}
@@ -65,7 +65,7 @@ func TestJudgeCampaign_FollowsItsTable(t *testing.T) {
 
 func TestJudgeCampaign_TellsNewsFromMoreOfTheSame(t *testing.T) {
 	about := func(phase ledger.Phase, entry, numbers string) string {
-		return judgeCampaign(ledger.Campaign{Phase: phase, EntryHash: entry}, numbersIn(numbers)).about
+		return newsOf(ledger.Campaign{Phase: phase, EntryHash: entry}, numbersIn(numbers)).about
 	}
 	for name, test := range map[string]struct {
 		first, second string
@@ -91,12 +91,12 @@ func TestJudgeCampaign_TellsNewsFromMoreOfTheSame(t *testing.T) {
 
 // A notice says that nothing needs doing only where greenlight status says so too.
 func TestJudgeCampaign_AgreesWithTheLedgerOnWhoIsNeeded(t *testing.T) {
-	for _, phase := range []ledger.Phase{ledger.Ready, ledger.Waiting, ledger.Unread} {
+	for _, phase := range []ledger.Phase{ledger.PhaseApproved, ledger.PhaseInReview, ledger.Unread} {
 		for _, state := range ledger.States() {
 			for _, reason := range append(ledger.Reasons(), "") {
 				n := ledger.Number{Number: "+15551230001", State: state, Reason: reason}
 				beside := ledger.Number{Number: "+15551230000", State: ledger.Sendable}
-				v := judgeCampaign(ledger.Campaign{Phase: phase}, []ledger.Number{beside, n})
+				v := newsOf(ledger.Campaign{Phase: phase}, []ledger.Number{beside, n})
 				told := v.kind != "" && v.kind != notice.Completed
 				// That the account is refused is told by tellOfStop.
 				if want := n.NeedsPerson() && !reason.StopsAll(); told != want {
@@ -111,10 +111,10 @@ func TestJudgeCampaign_AgreesWithTheLedgerOnWhoIsNeeded(t *testing.T) {
 }
 
 func TestNotice_SaysWhatHappenedAndWhatToDo(t *testing.T) {
-	c := ledger.Campaign{ID: "C6X6M95", Plan: "spring-promo", Phase: ledger.Ready}
+	c := ledger.Campaign{ID: "C6X6M95", Plan: "spring-promo", Phase: ledger.PhaseApproved}
 	text := func(phase ledger.Phase, detail, numbers string) string {
 		c.Phase, c.Detail = phase, detail
-		return judgeCampaign(c, numbersIn(numbers)).text(c)
+		return newsOf(c, numbersIn(numbers)).text(c)
 	}
 	many := "sendable" + strings.Repeat(" failed/not_owned", 40)
 	for name, test := range map[string]struct{ got, want string }{
@@ -126,7 +126,7 @@ func TestNotice_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 			"Partly done: 1 of 2 planned numbers attached to campaign spring-promo (C6X6M95). other_campaign (+15551230001): " +
 				ledger.OtherCampaign.Advice().Why + " " + ledger.OtherCampaign.Advice().Action + " greenlight status tells the rest."},
 		"blocked": {text("blocked", "no\nopt-in.", "held"),
-			"A person is needed for campaign spring-promo (C6X6M95), with 1 planned number. " + ledger.Blocked.Sentence() + " Told: no opt-in."},
+			"A person is needed for campaign spring-promo (C6X6M95), with 1 planned number. " + ledger.PhaseRejected.Sentence() + " Told: no opt-in."},
 		"carrier": {text("ready", "", "sendable attached/carrier_failed"),
 			"A person is needed: 2 of 2 planned numbers attached to campaign spring-promo (C6X6M95). carrier_failed (+15551230001): " +
 				"Telnyx has the number on the campaign, but a carrier did not take it, so messages to that carrier do not arrive. Ask Telnyx's support about this number and carrier. greenlight status tells the rest."},

@@ -9,22 +9,22 @@ import (
 
 func TestPhaseOf_OnlyProvisionedIsReady(t *testing.T) {
 	for status, want := range map[telnyx.CampaignStatus]ledger.Phase{
-		telnyx.CampaignTCRPending:            ledger.Waiting,
-		telnyx.CampaignTCRAccepted:           ledger.Waiting,
-		telnyx.CampaignTelnyxAccepted:        ledger.Waiting,
-		telnyx.CampaignMNOPending:            ledger.Waiting,
-		telnyx.CampaignMNOAccepted:           ledger.Waiting,
-		telnyx.CampaignMNOProvisioned:        ledger.Ready,
-		telnyx.CampaignTCRSuspended:          ledger.OnHold,
-		telnyx.CampaignTCRFailed:             ledger.Blocked,
-		telnyx.CampaignTelnyxFailed:          ledger.Blocked,
-		telnyx.CampaignMNORejected:           ledger.Blocked,
-		telnyx.CampaignMNOProvisioningFailed: ledger.Blocked,
-		telnyx.CampaignTCRExpired:            ledger.Ended,
-		"ACTIVE":                             ledger.OnHold,
-		"mno_provisioned":                    ledger.OnHold,
-		"":                                   ledger.OnHold,
-		"A_WORD_OF_TOMORROW":                 ledger.OnHold,
+		telnyx.CampaignTCRPending:            ledger.PhaseInReview,
+		telnyx.CampaignTCRAccepted:           ledger.PhaseInReview,
+		telnyx.CampaignTelnyxAccepted:        ledger.PhaseInReview,
+		telnyx.CampaignMNOPending:            ledger.PhaseInReview,
+		telnyx.CampaignMNOAccepted:           ledger.PhaseInReview,
+		telnyx.CampaignMNOProvisioned:        ledger.PhaseApproved,
+		telnyx.CampaignTCRSuspended:          ledger.PhaseSuspended,
+		telnyx.CampaignTCRFailed:             ledger.PhaseRejected,
+		telnyx.CampaignTelnyxFailed:          ledger.PhaseRejected,
+		telnyx.CampaignMNORejected:           ledger.PhaseRejected,
+		telnyx.CampaignMNOProvisioningFailed: ledger.PhaseRejected,
+		telnyx.CampaignTCRExpired:            ledger.PhaseExpired,
+		"ACTIVE":                             ledger.PhaseSuspended,
+		"mno_provisioned":                    ledger.PhaseSuspended,
+		"":                                   ledger.PhaseSuspended,
+		"A_WORD_OF_TOMORROW":                 ledger.PhaseSuspended,
 	} {
 		// ACTIVE is what every campaign says from the day it is filed.
 		got, _ := PhaseOf(telnyx.Campaign{Status: "ACTIVE", CampaignStatus: status})
@@ -40,14 +40,14 @@ func TestPhaseOf_ThreeFieldsOverrule(t *testing.T) {
 		spoil func(*telnyx.Campaign)
 		want  ledger.Phase
 	}{
-		"nothing":            {func(*telnyx.Campaign) {}, ledger.Ready},
-		"status EXPIRED":     {func(c *telnyx.Campaign) { c.Status = telnyx.StatusExpired }, ledger.Ended},
-		"no status":          {func(c *telnyx.Campaign) { c.Status = "" }, ledger.Ready},
-		"T-Mobile suspended": {func(c *telnyx.Campaign) { c.IsTMobileSuspended = true }, ledger.OnHold},
-		"mock":               {func(c *telnyx.Campaign) { c.Mock = true }, ledger.OnHold},
+		"nothing":            {func(*telnyx.Campaign) {}, ledger.PhaseApproved},
+		"status EXPIRED":     {func(c *telnyx.Campaign) { c.Status = telnyx.StatusExpired }, ledger.PhaseExpired},
+		"no status":          {func(c *telnyx.Campaign) { c.Status = "" }, ledger.PhaseApproved},
+		"T-Mobile suspended": {func(c *telnyx.Campaign) { c.IsTMobileSuspended = true }, ledger.PhaseSuspended},
+		"mock":               {func(c *telnyx.Campaign) { c.Mock = true }, ledger.PhaseSuspended},
 		"expired and waiting": {func(c *telnyx.Campaign) {
 			c.Status, c.CampaignStatus = telnyx.StatusExpired, telnyx.CampaignMNOPending
-		}, ledger.Ended},
+		}, ledger.PhaseExpired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := ready
@@ -56,7 +56,7 @@ func TestPhaseOf_ThreeFieldsOverrule(t *testing.T) {
 			if got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
-			if got == ledger.OnHold && why == "" {
+			if got == ledger.PhaseSuspended && why == "" {
 				t.Error("on hold without a word why")
 			}
 		})

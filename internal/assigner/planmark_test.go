@@ -71,7 +71,7 @@ func TestPlanMark_WaitsForTheNumbersOfACampaignThatIsJustReady(t *testing.T) {
 	r.mark()
 	seen := false
 	r.before = func(req *http.Request) {
-		if req.Method == http.MethodPost && r.campaign(testCampaign).Phase == ledger.Ready {
+		if req.Method == http.MethodPost && r.campaign(testCampaign).Phase == ledger.PhaseApproved {
 			seen = true
 			if !r.pending() {
 				r.Error("the entry counts as looked at while its number is being attached")

@@ -51,7 +51,7 @@ func TestDormantCampaign_IsTriedUntilItIsAwake(t *testing.T) {
 					w.look(campaignID)
 				}
 				n := w.numberIs(campaignID, number, ledger.Planned, ledger.DormantRetry)
-				if n.Attempts != failure || !n.NextAt.After(clock.now()) || !strings.Contains(n.Detail, "dormant") {
+				if triesOf(n) != failure || !n.NextAt.After(clock.now()) || !strings.Contains(n.Detail, "dormant") {
 					t.Fatalf("after failure %d: got %+v, want the time of the next try and Telnyx's words", failure, n)
 				}
 				w.look(campaignID)
@@ -64,7 +64,7 @@ func TestDormantCampaign_IsTriedUntilItIsAwake(t *testing.T) {
 			}
 			w.numberReaches(campaignID, number, ledger.Sendable)
 			w.posted(number, tt.failures+1)
-			if n := w.number(campaignID, number); n.Attempts != 0 || n.Reason != "" {
+			if n := w.number(campaignID, number); triesOf(n) != 0 || n.Reason != "" {
 				t.Errorf("got %+v, want a clean slate", n)
 			}
 			w.provisionedOnly()
@@ -85,7 +85,7 @@ func TestDormantCampaign_ThatReadsSuspendedWaitsForSomebodyToWakeIt(t *testing.T
 	w.must(w.sim.SetCampaignStatus(campaignID, telnyx.CampaignTCRSuspended))
 	w.start()
 	w.phase(campaignID, ledger.PhaseSuspended)
-	w.reaches(campaignID, ledger.Held)
+	w.reaches(campaignID, ledger.Planned)
 	w.look(campaignID)
 	w.noRequest()
 
@@ -178,11 +178,11 @@ func (w *world) heldOrFurther(least int, all []string) {
 	held := 0
 	for _, number := range all {
 		n := known[number].Number
-		if n.State == ledger.Held {
+		if n.State == ledger.Planned {
 			held++
 		}
 		further := n.State == ledger.Pending || n.State == ledger.Attached || n.State == ledger.Sendable
-		if n.Reason != ledger.CampaignNotReady || n.State != ledger.Held && !further {
+		if n.Reason != ledger.CampaignSuspended || n.State != ledger.Planned && !further {
 			w.t.Errorf("got %+v, want it held, or further and not to send", n)
 		}
 	}
@@ -203,7 +203,7 @@ func TestTMobileSuspension_HoldsAndClears(t *testing.T) {
 	if record := w.phase(campaignID, ledger.PhaseSuspended); !strings.Contains(record.Detail, "T-Mobile") {
 		t.Errorf("got %+v, want it to say who suspended it", record)
 	}
-	w.reaches(campaignID, ledger.Held)
+	w.reaches(campaignID, ledger.Planned)
 	w.look(campaignID)
 	w.noRequest()
 
@@ -211,7 +211,7 @@ func TestTMobileSuspension_HoldsAndClears(t *testing.T) {
 	w.reaches(campaignID, ledger.Sendable)
 	w.idle()
 	w.must(w.sim.SuspendTMobile(campaignID))
-	w.numberIs(campaignID, "+15551234567", ledger.Sendable, ledger.CampaignNotReady)
+	w.numberIs(campaignID, "+15551234567", ledger.Sendable, ledger.CampaignSuspended)
 	w.must(w.sim.UnsuspendTMobile(campaignID))
 	w.numberIs(campaignID, "+15551234567", ledger.Sendable, "")
 	w.attachedTo(campaignID, strings.Fields(numbers)...)
@@ -238,11 +238,11 @@ func TestExpiredCampaign_IsOverAndSaysThatThePlanIsStale(t *testing.T) {
 			if !strings.Contains(record.Phase.Sentence(), "new id") {
 				t.Errorf("it is told as %q, want what to do about the plan", record.Phase.Sentence())
 			}
-			w.reaches(campaignID, ledger.Held)
+			w.reaches(campaignID, ledger.Planned)
 			for range 3 {
 				w.look(campaignID)
 			}
-			if n := w.number(campaignID, "+15551234567"); n.Reason != ledger.CampaignNotReady {
+			if n := w.number(campaignID, "+15551234567"); n.Reason != ledger.CampaignSuspended {
 				t.Errorf("got %+v, want the reason", n)
 			}
 			if told := w.logged("campaign is ended"); told != 1 {
@@ -271,7 +271,7 @@ func TestRefiledCampaign_IsFoundByItsReference(t *testing.T) {
 			w.phase(key, ledger.PhaseInReview)
 			w.must(w.sim.Expire(campaignID))
 			w.phase(key, ledger.PhaseExpired)
-			w.numberReaches(key, number, ledger.Held)
+			w.numberReaches(key, number, ledger.Planned)
 
 			filed.ID = refiledID
 			w.sim.AddCampaign(filed)
@@ -331,7 +331,7 @@ func TestRefiledCampaign_GetsItsNumbersOnceThePlanNamesIt(t *testing.T) {
 		w.must(w.sim.Expire(campaignID))
 		w.start()
 		w.phase(campaignID, ledger.PhaseExpired)
-		w.numberReaches(campaignID, number, ledger.Held)
+		w.numberReaches(campaignID, number, ledger.Planned)
 		w.noRequest()
 		w.replan(planned(refiledID))
 		w.numberReaches(refiledID, number, ledger.Sendable)
@@ -393,7 +393,7 @@ func TestRejectedCampaign_IsAttachedAfterItsAppeal(t *testing.T) {
 			if record.Status != string(tt.rejected) || record.Detail != why {
 				t.Errorf("got %+v, want %s and the reviewer's words", record, tt.rejected)
 			}
-			w.reaches(campaignID, ledger.Held)
+			w.reaches(campaignID, ledger.Planned)
 			if n := w.number(campaignID, "+15551234567"); n.Detail != why {
 				t.Errorf("got %+v, want the reviewer's words", n)
 			}

@@ -198,7 +198,7 @@ func TestRefusedRequest_IsTriedAgainLater(t *testing.T) {
 	w.start()
 	w.eventually("the refusal is written down", func() (bool, string) {
 		n := w.number(campaignID, "+15551234567")
-		return n.State == ledger.Planned && n.Reason == ledger.BeingProcessed && n.Attempts == 1 && n.NextAt.After(time.Now()), fmt.Sprintf("%+v", n)
+		return n.State == ledger.Planned && n.Reason == ledger.BeingProcessed && triesOf(n) == 1 && n.NextAt.After(time.Now()), fmt.Sprintf("%+v", n)
 	})
 	w.nudge(campaignID) // a person need not wait
 	w.reaches(campaignID, ledger.Sendable)
@@ -249,7 +249,7 @@ func TestRefusedKey_StopsEverythingAndBlamesNoNumber(t *testing.T) {
 		all, err := w.book.Numbers(t.Context(), campaignID)
 		w.must(err)
 		for _, entry := range all {
-			if entry.Number.State != ledger.Planned || entry.Number.Attempts != 0 {
+			if entry.Number.State != ledger.Planned || entry.Number.Tries.Refused != 0 {
 				return false, fmt.Sprintf("%+v", entry.Number)
 			}
 		}
@@ -326,7 +326,7 @@ func TestUnknownCampaign_IsMissing(t *testing.T) {
 	w.start()
 	w.phase(campaignID, ledger.PhaseMissing)
 	w.phase("CNOBODY", ledger.PhaseMissing)
-	w.reaches(campaignID, ledger.Held)
+	w.reaches(campaignID, ledger.Planned)
 }
 
 func TestTelnyxAway_IsWrittenDownAndHealsByItself(t *testing.T) {

@@ -314,7 +314,7 @@ func TestPool_SaysWhenItsCampaignIsSuspended(t *testing.T) {
 	w.nudge(campaignID)
 	w.phase(campaignID, ledger.PhaseSuspended)
 	w.idle()
-	if n := w.number(campaignID, "+15551234561"); n.Reason != ledger.CampaignNotReady {
+	if n := w.number(campaignID, "+15551234561"); n.Reason != ledger.CampaignSuspended {
 		t.Errorf("got %+v, want it to say that its campaign is not ready", n)
 	}
 }

@@ -375,7 +375,7 @@ func (s scenario) adviceOn(t *testing.T, n ledger.Number) {
 	if advice.Why == "" || advice.Next == "" {
 		t.Errorf("reason %s: got %+v, want why and what follows", n.Reason, advice)
 	}
-	if n.State.NeedsPerson && n.Reason != ledger.CampaignNotReady && advice.Action == "" {
+	if n.NeedsPerson && n.Reason != ledger.CampaignSuspended && advice.Action == "" {
 		t.Errorf("reason %s: nothing moves until a person does something, and nothing says what", n.Reason)
 	}
 }
@@ -431,7 +431,7 @@ func (s scenario) staysSo(w *world, c *clock, n ledger.Number) {
 	if sent := len(w.sim.Writes()) - before; sent != 0 {
 		w.t.Errorf("%d requests before it is time, which is %s", sent, cmp.Or(string(s.again), "never"))
 	}
-	if now := w.number(campaignID, reasonNumber); now.State != n.State || now.Reason != n.Reason || now.Attempts != n.Attempts {
+	if now := w.number(campaignID, reasonNumber); now.State != n.State || now.Reason != n.Reason || triesOf(now) != triesOf(n) {
 		w.t.Errorf("got %+v after another look, want it as it was: %+v", now, n)
 	}
 }

@@ -138,7 +138,7 @@ func (w *refusedWorld) triesAgainWithoutAnotherAlarm(n int, refused accountRefus
 		w.t.Errorf("%s: %d alarms so far, want %d", refused, alarms, n+1)
 	}
 	for _, number := range refusedNumbers(n) {
-		if got := w.number(refusedID(n), number); got.State != ledger.Planned || got.Attempts != 0 {
+		if got := w.number(refusedID(n), number); got.State != ledger.Planned || triesOf(got) != 0 {
 			w.t.Errorf("%s: got %+v, want a number to which nothing was done", refused, got)
 		}
 	}

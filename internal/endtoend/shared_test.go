@@ -104,7 +104,7 @@ func TestSharedCampaign_IsHeldAndTakesNothing(t *testing.T) {
 	w.sim.AddCampaign(telnyxsim.Campaign{TCRID: shared, Shared: true, CampaignStatus: telnyx.CampaignTCRSuspended, WebhookURL: w.hook.URL + webhook.Path})
 	w.start()
 	w.phase(shared, ledger.PhaseSuspended)
-	w.reaches(shared, ledger.Held)
+	w.reaches(shared, ledger.Planned)
 	w.noRequest()
 	w.must(w.sim.Unsuspend(shared))
 	w.numberReaches(shared, free, ledger.Sendable)

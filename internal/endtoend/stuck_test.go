@@ -42,7 +42,7 @@ func TestServerErrors_EndAsStuckAndHeal(t *testing.T) {
 		}
 		w.eventually(fmt.Sprintf("try %d", tries), func() (bool, string) {
 			last = w.number(campaignID, number)
-			return last.Attempts == tries && last.Reason == reason, fmt.Sprintf("%+v", last)
+			return triesOf(last) == tries && last.Reason == reason, fmt.Sprintf("%+v", last)
 		})
 		w.idle()
 		look(time.Second) // too soon: nothing may be sent
@@ -68,7 +68,7 @@ func TestServerErrors_EndAsStuckAndHeal(t *testing.T) {
 	w.sim.ClearFaults()
 	look(2 * time.Hour)
 	w.numberReaches(campaignID, number, ledger.Sendable)
-	if n := w.number(campaignID, number); n.Attempts != 0 || n.Reason != "" {
+	if n := w.number(campaignID, number); triesOf(n) != 0 || n.Reason != "" {
 		t.Errorf("got %+v, want a clean slate", n)
 	}
 }

@@ -61,9 +61,9 @@ func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
 		"a record that names no campaign": {old: `"campaignId":"` + campaignID + `","tcrCampaignId":"CWORDS1","telnyxCampaignId":"` + campaignID + `"`,
 			new: `"x":""`, phase: ledger.PhaseApproved, state: ledger.Conflict, reason: ledger.OtherCampaign},
 
-		"a campaignStatus of tomorrow": {free: true, old: provisioned, new: `"campaignStatus":"MNO_PROVISIONED_ALMOST"`, phase: ledger.PhaseSuspended, state: ledger.Held, reason: ledger.CampaignNotReady},
-		"an empty campaignStatus":      {free: true, old: provisioned, new: `"campaignStatus":""`, phase: ledger.PhaseSuspended, state: ledger.Held, reason: ledger.CampaignNotReady},
-		"no campaignStatus":            {free: true, old: provisioned + ",", new: "", phase: ledger.PhaseSuspended, state: ledger.Held, reason: ledger.CampaignNotReady},
+		"a campaignStatus of tomorrow": {free: true, old: provisioned, new: `"campaignStatus":"MNO_PROVISIONED_ALMOST"`, phase: ledger.PhaseSuspended, state: ledger.Planned, reason: ledger.CampaignSuspended},
+		"an empty campaignStatus":      {free: true, old: provisioned, new: `"campaignStatus":""`, phase: ledger.PhaseSuspended, state: ledger.Planned, reason: ledger.CampaignSuspended},
+		"no campaignStatus":            {free: true, old: provisioned + ",", new: "", phase: ledger.PhaseSuspended, state: ledger.Planned, reason: ledger.CampaignSuspended},
 		"no status":                    {free: true, old: `"status":"ACTIVE",`, new: "", phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"no word of suspension":        {free: true, old: `"isTMobileSuspended":false,`, new: "", phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"no word of a mock":            {free: true, old: `"mock":false,`, new: "", phase: ledger.PhaseApproved, state: ledger.Sendable},

@@ -346,3 +346,8 @@ func (w *world) must(err error) {
 		w.t.Fatal(err)
 	}
 }
+
+// triesOf counts the failures of a number, of every kind.
+func triesOf(n ledger.Number) int {
+	return n.Tries.Refused + n.Tries.Failed + n.Tries.Busy + n.Tries.Unanswered
+}
