@@ -41,7 +41,7 @@ const (
 	KeyNumber = "number"
 	// KeyPhase is a campaign's phase, as in the table of phases.
 	KeyPhase = "phase"
-	// KeyState is a number's state: planned, attaching, pending, attached, sendable, conflict, failed, held.
+	// KeyState is a number's state: planned, attaching, pending, attached, sendable, conflict, failed.
 	KeyState = "state"
 	// KeyReason is why, as in the table of reasons; of a dead letter, its own word.
 	KeyReason = "reason"
