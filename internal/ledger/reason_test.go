@@ -218,3 +218,28 @@ func TestAdvise_AddsTheTroubleOfCampaignAndAccount(t *testing.T) {
 		})
 	}
 }
+
+func TestTries_CountsEachKindInWords(t *testing.T) {
+	for want, tries := range map[string]ledger.Tries{
+		"":                        {},
+		"3 refused":               {Refused: 3},
+		"2 refused, 1 unanswered": {Refused: 2, Unanswered: 1},
+		"1 failed at the carriers, 4 put off, 5 not on the account": {Failed: 1, Busy: 4, Absent: 5},
+	} {
+		if got := tries.String(); got != want {
+			t.Errorf("%+v: got %q, want %q", tries, got, want)
+		}
+	}
+}
+
+func TestState_TriesAgainWhereTheNumberIsNotOnItsWay(t *testing.T) {
+	var got []ledger.State
+	for _, state := range ledger.States() {
+		if state.TriesAgain() {
+			got = append(got, state)
+		}
+	}
+	if diff := cmp.Diff([]ledger.State{ledger.Planned, ledger.Conflict, ledger.Failed}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

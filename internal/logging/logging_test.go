@@ -40,8 +40,8 @@ func TestNew_WritesForReading(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log.Warn().Msg("number is held")
-	if got := out.String(); !strings.Contains(got, "WRN") || !strings.Contains(got, "number is held") || strings.Contains(got, "{") {
+	log.Warn().Msg("number is stuck")
+	if got := out.String(); !strings.Contains(got, "WRN") || !strings.Contains(got, "number is stuck") || strings.Contains(got, "{") {
 		t.Errorf("got %q, want a line to read", got)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// Book tells how many numbers and campaigns the ledger has, by a tally that somebody
-// else lets follow it. Until the tally knows, there are no such metrics.
+// Book reports how many numbers and campaigns the ledger has, by a tally that another
+// goroutine keeps. Until the tally knows, there are no such metrics.
 type Book struct{ tally *ledger.Tally }
 
 // NewBook returns a collector of the tally's counts.
@@ -19,14 +19,14 @@ var (
 	campaignsDesc = desc("greenlight_campaigns", "Campaigns by phase, and whether a plan names them (yes or no).", "phase", "planned")
 )
 
-// Describe tells of the metrics.
+// Describe describes the metrics.
 func (b *Book) Describe(out chan<- *prometheus.Desc) {
 	out <- numbersDesc
 	out <- campaignsDesc
 }
 
-// Collect tells the counts. Each state and phase is there from the beginning, at zero,
-// so that what comes first is a change.
+// Collect reports the counts. Each state and phase is there from the beginning, at
+// zero, so that the first one that comes is a change.
 func (b *Book) Collect(out chan<- prometheus.Metric) {
 	if numbers, known := b.tally.Numbers(); known {
 		for _, state := range ledger.States() {

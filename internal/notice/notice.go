@@ -24,7 +24,7 @@ const (
 	Completed Kind = "completed"
 	// Partial: some numbers are attached, and each of the others needs a person.
 	Partial Kind = "partial"
-	// NeedsPerson: something waits for a person, and not all has ended.
+	// NeedsPerson: a person should do something while other numbers are on their way.
 	NeedsPerson Kind = "needs_person"
 	// Stuck: something takes far longer than it should.
 	Stuck Kind = "stuck"

@@ -276,7 +276,7 @@ func browserTakesInChanges(t *testing.T, browser context.Context) {
 		"the heading is up to date":     `document.querySelector('h1').textContent === '24 of 39 numbers can send'`,
 		"the title is up to date":       `document.title === '24 of 39 numbers can send · Greenlight'`,
 		"what was typed is still there": `document.querySelector('#q').value === 'typed'`,
-		"it was announced":             `document.querySelector('#announce').textContent === '24 of 39 numbers can send'`,
+		"it was announced":              `document.querySelector('#announce').textContent === '24 of 39 numbers can send'`,
 	} {
 		if !eval[bool](b, expression) {
 			t.Errorf("not so: %s", name)
@@ -598,7 +598,7 @@ func browserNames(t *testing.T, browser context.Context) {
 			"links with texts":             `[...document.querySelectorAll('a, button')].every(e => e.textContent.trim())`,
 			"no id twice":                  `(() => { const ids = [...document.querySelectorAll('[id]')].map(e => e.id); return new Set(ids).size === ids.length; })()`,
 			"drawings that are not read":   `[...document.querySelectorAll('svg')].every(e => e.getAttribute('aria-hidden') === 'true')`,
-			"a place for announcements":     `document.querySelector('[role=status]') !== null`,
+			"a place for announcements":    `document.querySelector('[role=status]') !== null`,
 			"a current page in navigation": `document.querySelectorAll('nav [aria-current=page]').length <= 1`,
 		} {
 			if !eval[bool](b, expression) {

@@ -163,6 +163,9 @@ func TestPage_ShowsThatANumberNeedsAPersonBesideItsNextTry(t *testing.T) {
 	if got := strings.Count(body, "Needs a person.</b>"); got != 1 {
 		t.Errorf("%d numbers need a person, want the first:\n%s", got, body)
 	}
+	if !strings.Contains(body, `<li class="s-person"><b>1</b> needs a person</li>`) {
+		t.Errorf("the campaign does not count the number that needs a person:\n%s", body)
+	}
 	if got := strings.Count(body, "next try "+at); got != 2 {
 		t.Errorf("%d numbers have their next try, want both:\n%s", got, body)
 	}
