@@ -244,6 +244,7 @@ func (d *decider) waitForCampaign() {
 	switch d.Record.State {
 	case ledger.Conflict, ledger.Failed:
 		d.keep()
+		d.n.NextAt = time.Time{}
 		return
 	case ledger.Attaching, ledger.Pending, ledger.Attached, ledger.Sendable:
 		d.n.Reason, d.n.Detail = d.Phase.Reason(), d.Why
