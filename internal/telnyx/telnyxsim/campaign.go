@@ -42,7 +42,8 @@ type Campaign struct {
 	// Dormant campaigns fail the first assignment, which wakes them.
 	Dormant bool
 
-	// Usecase is such as MARKETING, the default.
+	// Usecase is such as MARKETING, the default, or SOLE_PROPRIETOR, that of a sole
+	// proprietor's.
 	Usecase string
 	// ReferenceID is the account's own name for the campaign.
 	ReferenceID string
@@ -110,6 +111,9 @@ func (s *Simulator) completeCampaign(c Campaign, seq int) Campaign {
 	c.Status = orDefault(c.Status, "ACTIVE")
 	c.CampaignStatus = orDefault(c.CampaignStatus, telnyx.CampaignTCRPending)
 	c.TMobileRegistered = c.TMobileRegistered || c.CampaignStatus == telnyx.CampaignMNOProvisioned
+	if c.SoleProprietor {
+		c.Usecase = orDefault(c.Usecase, "SOLE_PROPRIETOR")
+	}
 	c.Usecase = orDefault(c.Usecase, "MARKETING")
 	c.CreatedAt = orDefault(c.CreatedAt, time.Now())
 	c.RenewalAt = orDefault(c.RenewalAt, c.CreatedAt.AddDate(0, 3, 0))
