@@ -1,7 +1,6 @@
 package endtoend_test
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,11 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"greenlight/internal/account"
 	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
-	"greenlight/internal/plan"
-	"greenlight/internal/preflight"
+//PF
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
@@ -75,8 +72,8 @@ var destinies = map[string]destiny{
 	pooledNumberA:  {campaign: pooledID},
 	pooledNumberB:  {campaign: pooledID},
 	portingNumber: {
-		campaign: springID, reason: notActive, tried: true,
-		others: []ledger.Reason{ledger.Rejected, ledger.UnknownError, unverified},
+		campaign: springID, reason: ledger.NotActive, tried: true,
+		others: []ledger.Reason{ledger.Rejected, ledger.UnknownError, ledger.Unverified},
 	},
 }
 
@@ -110,19 +107,11 @@ type allowance struct {
 	tried []string
 }
 
-// unverified is the reason of a number that Telnyx's answers do not settle, notActive
-// that of one that is on its way to the account or away from it. The ledger has neither
-// yet.
-const (
-	unverified = ledger.Reason("unverified")
-	notActive  = ledger.Reason("not_active")
-)
-
 var allowances = map[string]allowance{
 	"assignment-missing": {
 		why: "a record without a status may be a failed one, one of a number in use, or one on its way",
 		reasons: map[string][]ledger.Reason{
-			failedNumber: {ledger.OtherCampaign, unverified}, movingNumber: {ledger.OtherCampaign, unverified},
+			failedNumber: {ledger.OtherCampaign, ledger.Unverified}, movingNumber: {ledger.OtherCampaign, ledger.Unverified},
 		},
 		states: []ledger.State{ledger.Pending, ledger.Attached, ledger.Sendable},
 	},
@@ -137,7 +126,7 @@ var allowances = map[string]allowance{
 	"moves-refused": {
 		why: "the only call that moves a number is refused, and taking it off first could lose it",
 		reasons: map[string][]ledger.Reason{
-			movingNumber: {ledger.OtherCampaign, ledger.Rejected, unverified},
+			movingNumber: {ledger.OtherCampaign, ledger.Rejected, ledger.Unverified},
 		},
 		tried: []string{movingNumber},
 	},
@@ -145,17 +134,7 @@ var allowances = map[string]allowance{
 
 // failsToday are the dialects in which today's core goes wrong. The test runs them and
 // prints how they fail. It gives them a second, since no waiting helps them.
-var failsToday = []string{
-	"filter-digits", "filter-one-digits", "filter-first", "filter-nothing", "filter-400", "filter-422",
-	"campaign-filters-refused", "campaign-filters-empty", "profile-filter-empty", "profile-errors",
-	"sort-refused", "totals-text", "page-brackets", "settings-by-number", "refusals-403", "assignment-lower",
-	"assignment-title", "mappings-lower", "campaign-lower", "campaign-title", "type-snake", "type-title",
-	"type-local", "type-unknown", "numbers-without-plus", "numbers-spaced", "numbers-dashed", "ids-upper",
-	"records-snake", "records-status", "campaigns-snake", "lists-bare", "forbidden-html", "forbidden-message",
-	"free-object", "free-null", "free-forbidden", "paths-guide", "pages-of-100-or-400", "pages-of-100-or-422",
-	"pages-of-50-or-400", "pages-of-50-or-422", "pages-of-20-or-400", "pages-of-20-or-422", "not-found-no-code",
-	"not-found-detail", "not-found-message", "not-found-html", "not-found-empty",
-}
+var failsToday = []string{}
 
 func TestDialects_EachNumberEndsRight(t *testing.T) {
 	t.Parallel()
@@ -231,7 +210,7 @@ func (w *dialectWorld) patience() time.Duration {
 // run has preflight and diff speak, lets the assigner work, and returns what is wrong
 // in the end.
 func (w *dialectWorld) run() []string {
-	faults := slices.Concat(w.preflightFaults(), w.diffFaults())
+	faults := w.diffFaults()
 	stop := w.start()
 	deadline := time.Now().Add(w.patience())
 	wrong := w.ledgerFaults()
@@ -259,37 +238,20 @@ func (w *dialectWorld) isTried(number string) bool {
 	return destinies[number].tried || slices.Contains(w.allowed.tried, number)
 }
 
-// preflightFaults compares what preflight finds with what the numbers are.
-func (w *dialectWorld) preflightFaults() (faults []string) {
-	reports, err := preflight.Check(w.t.Context(), w.client(), 4, w.plans())
-	if err != nil {
-		return []string{"preflight: " + err.Error()}
-	}
-	found := map[string]ledger.Reason{}
-	for _, f := range reports[0].Findings {
-		if f.Number == "" {
-			faults = append(faults, fmt.Sprintf("preflight: campaign %s is %s", f.CampaignID, f.Code))
-		}
-		found[string(f.Number)] = ledger.Reason(f.Code)
-	}
-	return append(faults, w.reasonFaults("preflight", found)...)
-}
-
 // diffFaults compares the forecast of plan diff.
 func (w *dialectWorld) diffFaults() (faults []string) {
-	forecasts, err := assigner.Foresee(w.t.Context(), account.NewReader(w.client(), 4), w.plans())
+	forecasts, err := assigner.Foresee(w.t.Context(), assigner.NewObserver(w.client(), 4), w.plans())
 	if err != nil {
 		return []string{"diff: " + err.Error()}
 	}
 	found := map[string]ledger.Reason{}
 	for _, f := range forecasts {
-		if f.Phase != ledger.Ready {
+		if f.Phase != ledger.PhaseApproved {
 			faults = append(faults, fmt.Sprintf("diff: campaign %s is %s", f.Plan.ID(), f.Phase))
 		}
 		for _, n := range f.Numbers {
-			found[string(n.Number)] = n.Reason
-			if n.Action == plan.Conflict {
-				found[string(n.Number)] = cmp.Or(n.Reason, ledger.OtherCampaign)
+			if n.Write == assigner.WriteNone {
+				found[string(n.Change.Number)] = n.Decision.Record.Reason
 			}
 		}
 	}
