@@ -218,9 +218,10 @@ func TestProfileNumbers_AreThatProfilesOnly(t *testing.T) {
 		"small":                    {300, &world{}, "q", 2, true, 2},
 		"small, empty":             {300, &world{}, "none", 0, true, 2},
 		"large":                    {5000, &world{}, "q", 2, true, 2},
+		"large, none of it":        {5000, &world{profileFilter: "empty"}, "none", 0, false, 2},
 		"large, ignored":           {5000, &world{profileFilter: "ignored"}, "q", 1, false, 2},
 		"large, by path":           {5000, &world{profileFilter: "path"}, "q", 2, true, 2},
-		"large, empty, not proven": {5000, &world{profileFilter: "empty"}, "q", 0, false, 2},
+		"large, empty, not proven": {5000, &world{profileFilter: "empty"}, "q", 1, false, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := tt.quirk
