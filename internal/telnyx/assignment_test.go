@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +14,7 @@ import (
 const assignmentsPath = "/v2/10dlc/phone_number_campaigns"
 
 func TestClient_AssignmentReadsWhatTelnyxSays(t *testing.T) {
-	c, s := newServer(t, ok(`{
+	c, s := newServer(t, ok(`{"records":[],"totalRecords":0}`), ok(`{
 		"phoneNumber": "+16715455939", "campaignId": "751c6a5c-907b-43a9-8ada-ba1dc8335b07", "telnyxCampaignId": null,
 		"tcrCampaignId": "C6X6M95", "brandId": "", "tcrBrandId": "BBRAND1", "assignmentStatus": "PAUSED",
 		"tmobileNumberMappingStatus": "ADDED", "nonTmobileNumberMappingStatus": "ODD", "attNumberMappingStatus": null,
@@ -28,10 +28,9 @@ func TestClient_AssignmentReadsWhatTelnyxSays(t *testing.T) {
 	want := Assignment{
 		PhoneNumber: number, CampaignID: campaign, TCRCampaignID: "C6X6M95", TCRBrandID: "BBRAND1", AssignmentStatus: "PAUSED",
 		TMobile: MappingAdded, NonTMobile: "ODD",
-		FailureReasons: json.RawMessage(`null`),
-		Errors:         json.RawMessage(`"longcode is assigned to another campaign"`),
-		CreatedAt:      Time{time.Date(2021, 3, 8, 17, 57, 48, 801186e3, time.UTC), "2021-03-08T17:57:48.801186"},
-		UpdatedAt:      Time{time.Date(2021, 3, 9, 17, 57, 48, 801186e3, time.UTC), "2021-03-09T17:57:48.801186Z"},
+		Errors:    json.RawMessage(`"longcode is assigned to another campaign"`),
+		CreatedAt: Time{time.Date(2021, 3, 8, 17, 57, 48, 801186e3, time.UTC), "2021-03-08T17:57:48.801186"},
+		UpdatedAt: Time{time.Date(2021, 3, 9, 17, 57, 48, 801186e3, time.UTC), "2021-03-09T17:57:48.801186Z"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("assignment (-want +got):\n%s", diff)
@@ -39,16 +38,126 @@ func TestClient_AssignmentReadsWhatTelnyxSays(t *testing.T) {
 	if text := ReasonText(got.Errors); text != "longcode is assigned to another campaign" {
 		t.Errorf("errors read %q", text)
 	}
-	assertSent(t, s, sent{Method: "GET", Path: assignmentsPath + "/" + number})
+	assertSent(t, s,
+		sent{Method: "GET", Path: assignmentsPath, Query: "page=1&recordsPerPage=250&sort=phoneNumber"},
+		sent{Method: "GET", Path: assignmentsPath + "/" + number})
 }
 
-func TestClient_AssignmentOfANumberOnNoCampaignIsNotFound(t *testing.T) {
-	c, s := newServer(t, answer{status: 404, body: `{"errors":[{"code":"10005","title":"Resource not found"}]}`})
-	if _, err := c.Assignment(t.Context(), number); !IsNotFound(err) {
-		t.Errorf("got %v, want not found", err)
+func TestAssignment_NotFoundNeedsARouteThatExists(t *testing.T) {
+	list := ok(`{"records":[],"totalRecords":0}`)
+	coded := answer{status: 404, body: `{"errors":[{"code":"10005","title":"Resource not found"}]}`}
+	odd := answer{status: 404, body: `{"detail":"Not Found"}`}
+	for name, tt := range map[string]struct {
+		answers         []answer
+		found, is404    bool
+		unreadable      bool
+		calls           int
+		wantInLastRoute string
+	}{
+		"a proven 404":            {[]answer{list, coded}, true, true, false, 2, "phone_number_campaigns"},
+		"an odd body":             {[]answer{list, odd}, false, true, false, 2, "phone_number_campaigns"},
+		"the guide's route":       {[]answer{odd, list, coded}, true, true, false, 3, "phoneNumberCampaign"},
+		"no route":                {[]answer{coded}, false, true, false, 2, "phoneNumberCampaign"},
+		"an empty object":         {[]answer{list, ok(`{}`)}, false, false, true, 2, "phone_number_campaigns"},
+		"null":                    {[]answer{list, ok(`null`)}, false, false, true, 2, "phone_number_campaigns"},
+		"an empty list":           {[]answer{list, ok(`{"data":[]}`)}, false, false, true, 2, "phone_number_campaigns"},
+		"a record of another one": {[]answer{list, ok(`{"phoneNumber":"+15550000000"}`)}, false, false, true, 2, "phone_number_campaigns"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := newServer(t, tt.answers...)
+			_, err := c.Assignment(t.Context(), number)
+			_, unreadable := errors.AsType[*UnreadableError](err)
+			if IsNotFound(err) != tt.found || Is404(err) != tt.is404 || unreadable != tt.unreadable {
+				t.Errorf("got %v, want not found %v, 404 %v, unreadable %v", err, tt.found, tt.is404, tt.unreadable)
+			}
+			if got := s.requests[len(s.requests)-1].Path; len(s.requests) != tt.calls || !strings.Contains(got, tt.wantInLastRoute) {
+				t.Errorf("asked %d times, last %s; want %d, last %s", len(s.requests), got, tt.calls, tt.wantInLastRoute)
+			}
+		})
 	}
-	if len(s.requests) != 1 {
-		t.Errorf("asked %d times, want once", len(s.requests))
+}
+
+func TestAssignment_WriteUnderAnUnknownRouteIsNotNotFound(t *testing.T) {
+	c, _ := newServer(t, answer{status: 404, body: `{"errors":[{"code":"10005","title":"Resource not found"}]}`})
+	_, err := c.Assign(t.Context(), number, campaign)
+	if IsNotFound(err) || !Is404(err) || !WasSent(err) {
+		t.Errorf("got %v, want a 404 that does not say what is missing", err)
+	}
+}
+
+func TestClient_WritesUnderTheRouteThatWasFound(t *testing.T) {
+	record := ok(`{"phoneNumber":"+16715455939","campaignId":"a"}`)
+	c, s := newServer(t, answer{status: 404}, ok(`{"data":[]}`), record)
+	ctx := t.Context()
+	if _, err := c.Assignments(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, write := range []func() error{
+		func() error { _, err := c.Assign(ctx, number, "a"); return err },
+		func() error { _, err := c.Reassign(ctx, number, "a"); return err },
+		func() error { _, err := c.Unassign(ctx, number); return err },
+	} {
+		if err := write(); err != nil {
+			t.Error(err)
+		}
+	}
+	const path = "/v2/10dlc/phoneNumberCampaign"
+	var got []string
+	for _, r := range s.requests[len(s.requests)-3:] {
+		got = append(got, r.Method+" "+r.Path)
+	}
+	if diff := cmp.Diff([]string{"POST " + path, "PUT " + path + "/" + number, "DELETE " + path + "/" + number}, got); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+}
+
+func TestClient_UnassignTakesAnswersWithAndWithoutARecord(t *testing.T) {
+	for body, want := range map[string]Assignment{
+		`{"phoneNumber":"+16715455939","assignmentStatus":"PENDING_UNASSIGNMENT"}`: {PhoneNumber: number, AssignmentStatus: PendingUnassignment},
+		``:   {PhoneNumber: number},
+		`{}`: {PhoneNumber: number},
+	} {
+		c, _ := newServer(t, ok(body))
+		got, err := c.Unassign(t.Context(), number)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", body, err, diff)
+		}
+	}
+}
+
+func TestAssignment_ReadsEveryShape(t *testing.T) {
+	want := Assignment{PhoneNumber: number, CampaignID: "a", AssignmentStatus: PendingAssignment, TMobile: MappingAdded}
+	for name, body := range map[string]string{
+		"bare":       `{"phoneNumber":"+16715455939","campaignId":"a","assignmentStatus":"PENDING_ASSIGNMENT","tmobileNumberMappingStatus":"ADDED"}`,
+		"data":       `{"data":{"phoneNumber":"16715455939","campaignId":"a","assignmentStatus":"pending_assignment","tmobileNumberMappingStatus":"added"}}`,
+		"snake case": `{"phone_number":"(671) 545-5939","campaign_id":"a","assignment_status":"Pending Assignment","tmobile_number_mapping_status":"Added"}`,
+		"guide":      `{"data":{"phoneNumber":"+1 671-545-5939","campaignId":"a","status":"pending-assignment","tmobileNumberMappingStatus":"ADDED"}}`,
+		"list":       `[{"phoneNumber":"+16715455939","campaignId":"a","assignmentStatus":"pendingAssignment","tmobileNumberMappingStatus":"ADDED"}]`,
+		"data list":  `{"data":[{"phoneNumber":6715455939,"campaignId":"a","assignmentStatus":"PENDING_ASSIGNMENT","tmobileNumberMappingStatus":"ADDED"}]}`,
+		"records":    `{"records":[{"phoneNumber":"+16715455939","campaignId":"a","assignmentStatus":"PENDING_ASSIGNMENT","tmobileNumberMappingStatus":"ADDED"}]}`,
+	} {
+		c, _ := newServer(t, ok(`{"records":[]}`), ok(body))
+		got, err := c.Assignment(t.Context(), number)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+}
+
+func TestAssignment_FailureTextReadsBothFieldsInEveryShape(t *testing.T) {
+	for record, want := range map[string]string{
+		`{}`: "",
+		`{"failureReasons":null,"errors":"The long code is on another campaign"}`:      "The long code is on another campaign",
+		`{"failureReasons":"No","errors":null}`:                                        "No",
+		`{"failureReasons":["No","Never"]}`:                                            "No; Never",
+		`{"failureReasons":{"description":"No"},"errors":[{"title":"Limit reached"}]}`: "No; Limit reached",
+		`{"failureReasons":"No","errors":["No"]}`:                                      "No",
+		`{"failure_reasons":[],"errors":{}}`:                                           "",
+	} {
+		var a Assignment
+		if err := json.Unmarshal([]byte(record), &a); err != nil || a.FailureText() != want {
+			t.Errorf("%s: got %q, %v; want %q", record, a.FailureText(), err, want)
+		}
 	}
 }
 
@@ -83,66 +192,12 @@ func TestClient_WritesAssignments(t *testing.T) {
 	}
 }
 
-func TestClient_AssignmentsAreFiltered(t *testing.T) {
-	for name, tt := range map[string]struct {
-		filter AssignmentFilter
-		want   url.Values
-	}{
-		"none":        {AssignmentFilter{}, url.Values{}},
-		"campaign":    {AssignmentFilter{CampaignID: "a"}, url.Values{"filter[telnyx_campaign_id]": {"a"}}},
-		"TCR":         {AssignmentFilter{TCRCampaignID: "C1"}, url.Values{"filter[tcr_campaign_id]": {"C1"}}},
-		"needs quote": {AssignmentFilter{CampaignID: "a&b=+"}, url.Values{"filter[telnyx_campaign_id]": {"a&b=+"}}},
-	} {
-		tt.want["page"], tt.want["recordsPerPage"], tt.want["sort"] = []string{"1"}, []string{"250"}, []string{"phoneNumber"}
-		c, s := newServer(t, ok(`{"records":[{"phoneNumber":"+1"}],"page":1,"totalRecords":1}`))
-		got, err := c.Assignments(t.Context(), tt.filter)
-		if err != nil || len(got) != 1 {
-			t.Errorf("%s: got %v, %v", name, got, err)
-		}
-		assertSent(t, s, sent{Method: "GET", Path: assignmentsPath, Query: tt.want.Encode()})
-	}
-}
-
-func TestClient_AssignmentsKeepEveryRecordOfANumber(t *testing.T) {
-	c, _ := newServer(t, ok(`{"totalRecords":3,"records":[
-		{"phoneNumber":"+1","campaignId":"a","assignmentStatus":"FAILED_ASSIGNMENT"},
-		{"phoneNumber":"+1","campaignId":"b","assignmentStatus":"ASSIGNED"},
-		{"phoneNumber":"+2","campaignId":"a","assignmentStatus":"ASSIGNED"}]}`))
-	rows, err := c.Assignments(t.Context(), AssignmentFilter{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]string{}
-	for _, row := range rows {
-		got[row.PhoneNumber] += row.CampaignID
-	}
-	if diff := cmp.Diff(map[string]string{"+1": "ab", "+2": "a"}, got); diff != "" {
-		t.Errorf("campaigns (-want +got):\n%s", diff)
-	}
-}
-
 func TestClient_AssignmentOfAnotherNumberIsUnreadable(t *testing.T) {
 	c, _ := newServer(t, ok(`{"phoneNumber":"+15550000000","campaignId":"a","assignmentStatus":"ASSIGNED"}`))
 	_, err := c.Assign(t.Context(), number, campaign)
 	if _, unreadable := errors.AsType[*UnreadableError](err); !unreadable || !EffectUnknown(err) {
 		t.Errorf("got %v, want an unreadable answer whose effect is unknown", err)
 	}
-}
-
-func TestClient_AssignmentsPageTellsTheTotal(t *testing.T) {
-	c, s := newServer(t, ok(`{"records":[{"phoneNumber":"+1"}],"page":3,"totalRecords":501}`))
-	got, err := c.AssignmentsPage(t.Context(), AssignmentFilter{CampaignID: "a"}, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := AssignmentPage{Records: []Assignment{{PhoneNumber: "+1"}}, Page: 3, TotalRecords: 501}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("page (-want +got):\n%s", diff)
-	}
-	assertSent(t, s, sent{
-		Method: "GET", Path: assignmentsPath,
-		Query: url.Values{"filter[telnyx_campaign_id]": {"a"}, "page": {"3"}, "recordsPerPage": {"250"}, "sort": {"phoneNumber"}}.Encode(),
-	})
 }
 
 func TestAssignment_OnComparesEveryID(t *testing.T) {
@@ -157,6 +212,8 @@ func TestAssignment_OnComparesEveryID(t *testing.T) {
 		"own by telnyxId":        {Assignment{CampaignID: "C1", TelnyxCampaignID: "a"}, own, true},
 		"shared":                 {Assignment{CampaignID: "C1"}, shared, true},
 		"shared by TCR id":       {Assignment{CampaignID: "x", TCRCampaignID: "C1"}, shared, true},
+		"in another case":        {Assignment{CampaignID: "A"}, own, true},
+		"TCR in another case":    {Assignment{TCRCampaignID: "c1"}, shared, true},
 		"other":                  {Assignment{CampaignID: "b", TCRCampaignID: "C2"}, own, false},
 		"empty ids do not match": {Assignment{}, Campaign{}, false},
 		"no id, other campaign":  {Assignment{CampaignID: "b"}, shared, false},

@@ -24,5 +24,7 @@ func TestClient_BrandsAreListed(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("brands (-want +got):\n%s", diff)
 	}
-	assertSent(t, s, sent{Method: "GET", Path: "/v2/10dlc/brand", Query: listQuery})
+	assertSent(t, s,
+		sent{Method: "GET", Path: "/v2/10dlc/brand", Query: listQuery},
+		sent{Method: "GET", Path: "/v2/10dlc/brand", Query: secondPage}) // its total may be of the page alone
 }

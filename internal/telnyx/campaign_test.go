@@ -10,6 +10,8 @@ import (
 
 const listQuery = "page=1&recordsPerPage=500&sort=createdAt"
 
+const secondPage = "page=2&recordsPerPage=500&sort=createdAt"
+
 func TestClient_CampaignReadsWhatTelnyxSays(t *testing.T) {
 	c, s := newServer(t, ok(`{
 		"campaignId": "751c6a5c-907b-43a9-8ada-ba1dc8335b07", "tcrCampaignId": "C6X6M95", "brandId": "b", "tcrBrandId": "BBRAND1",
@@ -59,7 +61,9 @@ func TestClient_CampaignsAreListedByBrand(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("campaigns (-want +got):\n%s", diff)
 	}
-	assertSent(t, s, sent{Method: "GET", Path: "/v2/10dlc/campaign", Query: "brandId=brand+1&" + listQuery})
+	assertSent(t, s,
+		sent{Method: "GET", Path: "/v2/10dlc/campaign", Query: "brandId=brand+1&" + listQuery},
+		sent{Method: "GET", Path: "/v2/10dlc/campaign", Query: "brandId=brand+1&" + secondPage})
 }
 
 func TestCampaign_AssignmentIDIsTheTCRIDOfASharedOne(t *testing.T) {

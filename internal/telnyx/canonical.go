@@ -1,7 +1,9 @@
 package telnyx
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"unicode"
 )
@@ -71,15 +73,16 @@ func plain(text string) string {
 // 10DLC records in snake case and its OpenAPI description in camel case.
 type record object
 
-// asRecord reads a JSON object. A key that comes in two spellings has the value
-// that is not null.
-func asRecord(data []byte) (record, error) {
-	var fields object
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return nil, err
+// asRecord reads an object out of valid JSON, as UnmarshalJSON gets it. Its values
+// are parts of that text. A key that comes in two spellings has the value that is
+// not null.
+func asRecord(valid []byte) (record, error) {
+	fields, ok := asObject(valid)
+	if !ok {
+		return nil, errors.New("it is not an object")
 	}
-	r := make(record, len(fields))
-	for key, value := range fields {
+	r := make(record)
+	for key, value := range fields.members() {
 		if key = plain(key); isNull(r[key]) {
 			r[key] = value
 		}
@@ -105,7 +108,7 @@ func (r record) raw(key string) json.RawMessage {
 	if isNull(r[key]) {
 		return nil
 	}
-	return r[key]
+	return bytes.Clone(r[key])
 }
 
 // flag returns the boolean under key; known is false if there is none.
@@ -127,34 +130,47 @@ func (r record) time(key string) (t Time) {
 	return t
 }
 
-// single returns the one record that an answer is about: bare, under data, or
-// the only element of a list. Anything else is returned as it is.
-func single(body []byte) []byte {
+// single returns the one record that an answer of valid JSON is about: bare, under
+// data, or the only element of a list. Anything else is returned as it is.
+func single(valid []byte) []byte {
 	for range 3 { // {"data":[{…}]} has two layers
-		var list []json.RawMessage
-		if json.Unmarshal(body, &list) == nil && len(list) == 1 {
-			body = list[0]
+		if list := elements(valid); len(list) == 1 {
+			valid = list[0]
 			continue
 		}
-		var layer struct {
-			Data    json.RawMessage `json:"data"`
-			Records json.RawMessage `json:"records"`
-		}
-		if json.Unmarshal(body, &layer) != nil {
-			return body
-		}
+		layers, err := asRecord(valid)
 		switch {
-		case isContainer(layer.Data):
-			body = layer.Data
-		case isContainer(layer.Records):
-			body = layer.Records
+		case err != nil:
+			return valid
+		case isContainer(layers["data"]):
+			valid = layers["data"]
+		case isContainer(layers["records"]):
+			valid = layers["records"]
 		default:
-			return body
+			return valid
 		}
 	}
-	return body
+	return valid
 }
 
 func isContainer(raw json.RawMessage) bool {
 	return len(raw) > 0 && (raw[0] == '{' || raw[0] == '[')
+}
+
+// elements returns the elements of a list of valid JSON, one more than maxListRows
+// at most. It is nil for anything else.
+func elements(valid []byte) []json.RawMessage {
+	valid = bytes.TrimSpace(valid)
+	if len(valid) == 0 || valid[0] != '[' {
+		return nil
+	}
+	var list []json.RawMessage
+	for i := skipSpace(valid, 1); valid[i] != ']' && len(list) <= maxListRows; {
+		end := skipValue(valid, i)
+		list = append(list, json.RawMessage(valid[i:end:end]))
+		if i = skipSpace(valid, end); valid[i] == ',' {
+			i = skipSpace(valid, i+1)
+		}
+	}
+	return list
 }

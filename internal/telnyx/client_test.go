@@ -145,22 +145,17 @@ func TestClient_SendsNothingForAnInvalidArgument(t *testing.T) {
 		"long id":            func() error { _, err := c.Campaign(ctx, CampaignID(strings.Repeat("a", 1<<16))); return err },
 		"no TCR id":          func() error { _, err := c.PartnerCampaign(ctx, ""); return err },
 		"no brand":           func() error { _, err := c.Campaigns(ctx, ""); return err },
-		"no number to read":  func() error { _, err := c.Assignment(ctx, ""); return err },
+		"no number to leave": func() error { _, err := c.Unassign(ctx, ""); return err },
 		"no number":          func() error { _, err := c.Assign(ctx, "", "a"); return err },
 		"no campaign":        func() error { _, err := c.Assign(ctx, number, ""); return err },
 		"no campaign to go":  func() error { _, err := c.Reassign(ctx, number, ""); return err },
-		"page zero":          func() error { _, err := c.AssignmentsPage(ctx, AssignmentFilter{}, 0); return err },
-		"an empty number":    func() error { _, err := c.NumberSettings(ctx, []string{number, ""}); return err },
-		"no profile to list": func() error { _, err := c.ProfileNumberSettings(ctx, ""); return err },
+		"an empty number":    func() error { _, err := c.Numbers(ctx, []string{number, ""}); return err },
+		"no profile to list": func() error { _, err := c.ProfileNumbers(ctx, ""); return err },
 		"no profile to set":  func() error { _, err := c.SetMessagingProfile(ctx, "1", ""); return err },
 		"no number to set":   func() error { _, err := c.SetMessagingProfile(ctx, "", "p"); return err },
-		"no profile to move": func() error { _, err := c.AssignProfile(ctx, "", Campaign{CampaignID: "a"}); return err },
-		"no own campaign":    func() error { _, err := c.AssignProfile(ctx, "p", Campaign{TCRCampaignID: "C1"}); return err },
-		"no shared campaign": func() error { _, err := c.AssignProfile(ctx, "p", Campaign{CampaignID: "a", Shared: true}); return err },
-		"no task":            func() error { _, err := c.ProfileTask(ctx, ""); return err },
 	} {
 		err := call()
-		if !errors.Is(err, ErrInvalidArgument) || Judge(err) != ForGood || len(err.Error()) > 400 {
+		if !errors.Is(err, ErrInvalidArgument) || Classify(err) != ClassInvalid || len(err.Error()) > 400 {
 			t.Errorf("%s: got %v, want ErrInvalidArgument", name, err)
 		}
 	}
@@ -201,7 +196,7 @@ func TestClient_ReportsAnUnreadableAnswer(t *testing.T) {
 		"empty object":  "{}",
 		"errors in 200": `{"errors":[{"code":"10007"}]}`,
 		"cut off":       `{"campaignId":"a"`,
-		"other types":   `{"campaignId":"a","mock":"yes"}`,
+		"other types":   `{"campaignId":["a"]}`,
 		"huge":          `{"campaignId":"` + strings.Repeat("a", 9<<20) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -214,8 +209,13 @@ func TestClient_ReportsAnUnreadableAnswer(t *testing.T) {
 			if len(err.Error()) > 1000 {
 				t.Errorf("the error has %d characters", len(err.Error()))
 			}
-			if len(s.requests) != 3 {
-				t.Errorf("asked %d times, want 3", len(s.requests))
+			// Asking again helps only if the answer may have been damaged on its way.
+			want := 3
+			if json.Valid([]byte(body)) && len(body) < maxAnswer {
+				want = 1
+			}
+			if len(s.requests) != want {
+				t.Errorf("asked %d times, want %d", len(s.requests), want)
 			}
 		})
 	}
@@ -258,17 +258,14 @@ func TestClient_NeverRepeatsAWrite(t *testing.T) {
 	writes := map[string]func(*Client) error{
 		"assign":   func(c *Client) error { _, err := c.Assign(context.Background(), number, "a"); return err },
 		"reassign": func(c *Client) error { _, err := c.Reassign(context.Background(), number, "a"); return err },
+		"unassign": func(c *Client) error { _, err := c.Unassign(context.Background(), number); return err },
 		"profile":  func(c *Client) error { _, err := c.SetMessagingProfile(context.Background(), "1", "p"); return err },
-		"bulk": func(c *Client) error {
-			_, err := c.AssignProfile(context.Background(), "p", Campaign{CampaignID: "a"})
-			return err
-		},
 	}
 	outcomes := map[string]roundTrip{
 		"broken":     func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF },
 		"500":        func(*http.Request) (*http.Response, error) { return respond(500, ""), nil },
 		"408":        func(*http.Request) (*http.Response, error) { return respond(408, ""), nil },
-		"unreadable": func(*http.Request) (*http.Response, error) { return respond(200, "{}"), nil },
+		"unreadable": func(*http.Request) (*http.Response, error) { return respond(200, "[]"), nil },
 		"307": func(r *http.Request) (*http.Response, error) {
 			res := respond(307, "")
 			res.Header.Set("Location", "https://example.com/v2/10dlc/phone_number_campaigns")
@@ -360,17 +357,16 @@ func TestClient_EndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		_, err := c.Campaign(ctx, "a")
-		if !errors.Is(err, context.Canceled) || Judge(err) != Later || asked != 1 {
+		if !errors.Is(err, context.Canceled) || Classify(err) != ClassTransient || asked != 1 {
 			t.Errorf("asked %d times, got %v, want context.Canceled", asked, err)
 		}
 	})
 }
 
-func TestClient_PacesEveryAttempt(t *testing.T) {
+func TestClient_LimitsEveryAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pacer := NewPacer(PacerConfig{})
 		asked := 0
-		c := &Client{Pacer: pacer, HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		c := &Client{Limiter: NewLimiter(LimiterConfig{}), HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 			if asked++; asked == 1 {
 				res := respond(429, "")
 				res.Header.Set("Retry-After", "4")
@@ -385,7 +381,9 @@ func TestClient_PacesEveryAttempt(t *testing.T) {
 		if took := time.Since(started); took != 4*time.Second {
 			t.Errorf("took %s, want the 4 s that Telnyx asked for", took)
 		}
-		assertRate(t, pacer, 1)
+		if got := c.Limiter.Rate(); got != 1 {
+			t.Errorf("the rate is %v, want 1", got)
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		if _, err := c.Campaign(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) || asked != 2 {
@@ -481,8 +479,8 @@ func TestClient_ReadsErrorAnswers(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	if !HasCode(err, CodeNotE164) || Judge(err) != ForGood {
-		t.Errorf("judged %s", Judge(err))
+	if !HasCode(err, CodeNotE164) || Classify(err) != ClassRefused {
+		t.Errorf("got class %s", Classify(err))
 	}
 }
 
@@ -589,7 +587,7 @@ func TestClient_AnAnswerThatBreaksOffIsUnreadable(t *testing.T) {
 
 func TestClient_IsSafeForConcurrentUse(t *testing.T) {
 	c, _ := newServer(t, ok(`{"campaignId":"a"}`))
-	c.Pacer = NewPacer(PacerConfig{Ceiling: 1e6})
+	c.Limiter = NewLimiter(LimiterConfig{Ceiling: 1e6})
 	c.OnCall = func(Call) {}
 	var wg sync.WaitGroup
 	for range 8 {
@@ -611,7 +609,7 @@ func (late) Deadline() (time.Time, bool) { return time.Now().Add(-time.Milliseco
 func TestClient_SendsNothingThatIsStale(t *testing.T) {
 	c, s := newServer(t, ok(`{}`))
 	_, err := c.Assign(late{t.Context()}, "+15551234567", campaign)
-	if !errors.Is(err, context.DeadlineExceeded) || WasSent(err) || Judge(err) != Later {
+	if !errors.Is(err, context.DeadlineExceeded) || WasSent(err) || Classify(err) != ClassTransient {
 		t.Errorf("got %v, want the deadline, unsent", err)
 	}
 	if len(s.requests) > 0 {

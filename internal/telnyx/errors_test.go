@@ -98,6 +98,7 @@ func TestIsNotFound_IsTheRecordsAbsenceOnly(t *testing.T) {
 		"404 with 10005":       {&APIError{Status: 404, Errors: coded("10005"), Body: "{}"}, true},
 		"wrapped":              {fmt.Errorf("read: %w", &APIError{Status: 404, Errors: coded("10005"), Body: "{}"}), true},
 		"404 with other code":  {&APIError{Status: 404, Errors: coded("40400"), Body: "{}"}, true},
+		"route not known":      {&APIError{Status: 404, Errors: coded("10005"), routeUnknown: true}, false},
 		"404 without a body":   {&APIError{Status: 404}, false},
 		"422 with 10005":       {&APIError{Status: 422, Errors: coded("10005"), Body: "{}"}, true},
 		"404 of a gateway":     {&APIError{Status: 404, Body: "nginx"}, false},

@@ -328,7 +328,8 @@ func (l *Limiter) observe(status int, h http.Header) {
 	}
 }
 
-// pause holds everyone until it is over, when one call may pass.
+// pause holds everyone until it is over. Then one call at most passes at once, and
+// the next ones are spread again.
 func (l *Limiter) pause(now time.Time, wait time.Duration) {
 	end := now.Add(min(wait, longestPause))
 	if !end.After(l.pausedUntil) {

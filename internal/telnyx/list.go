@@ -305,7 +305,7 @@ func (p *pass[T]) result() Rows[T] {
 	case p.changed != "":
 		r.Why = p.changed
 	case p.odd > 0:
-		r.Why = fmt.Sprintf("%d of its rows are not readable", p.odd)
+		r.Why = "some of its rows are not readable"
 	case p.total != unknown && p.total != len(p.rows):
 		r.Why = fmt.Sprintf("it has %d distinct rows where Telnyx counts %d", len(p.rows), p.total)
 	default:
@@ -353,20 +353,13 @@ func (p *page[T]) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	p.total, p.bytes = total, len(data)
-	if isNull(rows) {
-		return nil
-	}
-	// One by one, so that an answer of millions of empty rows cannot fill memory.
-	decoder := json.NewDecoder(bytes.NewReader(rows))
-	if _, err := decoder.Token(); err != nil {
-		return err
-	}
-	for decoder.More() {
+	for _, raw := range elements(rows) {
+		// Row by row, so that an answer of millions of empty rows cannot fill memory.
 		if len(p.rows) > maxListRows {
 			return fmt.Errorf("it has more than %d rows", maxListRows)
 		}
 		var row T
-		if decoder.Decode(&row) != nil {
+		if decodeRow(raw, &row) != nil {
 			var none T
 			row = none // not a record: its key is empty
 		}
@@ -375,7 +368,15 @@ func (p *page[T]) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// listIn finds the list in an answer, and its total.
+// decodeRow decodes valid JSON, without checking it again where T can.
+func decodeRow[T any](raw json.RawMessage, row *T) error {
+	if u, ok := any(row).(json.Unmarshaler); ok {
+		return u.UnmarshalJSON(raw)
+	}
+	return json.Unmarshal(raw, row)
+}
+
+// listIn finds the list in an answer of valid JSON, and its total.
 func listIn(data []byte) (rows json.RawMessage, total int, err error) {
 	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '[' {
 		return trimmed, unknown, nil

@@ -234,7 +234,7 @@ func (c *Client) ask(ctx context.Context, form numberForm, k numberKnowledge, wa
 	}
 	for batch := range slices.Chunk(wanted, numbersPerQuery) {
 		// With a control at either end, an answer that was cut short lacks one.
-		query := append([]string{k.controls[0]}, without(batch, k.controls)...)
+		query := append([]string{k.controls[0]}, leaveOut(batch, k.controls)...)
 		query = append(query, k.controls[1])
 		rows, ok, err := c.query(ctx, form, k, query)
 		answer.add(rows, wanted)
@@ -311,7 +311,7 @@ func (c *Client) query(ctx context.Context, form numberForm, k numberKnowledge, 
 	return answer.All, answer.Complete, err
 }
 
-func without(numbers, others []string) []string {
+func leaveOut(numbers, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(numbers), func(n string) bool { return slices.Contains(others, n) })
 }
 
@@ -465,8 +465,9 @@ func (c *Client) profileNumbers(ctx context.Context, profileID string) (Rows[Num
 		case s.form(way.state) == formProven:
 			return rows, nil
 		}
-		best = rows
-		best.Complete, best.Why = false, "it is empty, and the query is not proven to work"
+		if len(best.All) == 0 {
+			best.Why = "it is empty, and the query is not proven to work"
+		}
 	}
 	return best, nil
 }

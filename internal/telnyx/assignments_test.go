@@ -1,0 +1,65 @@
+package telnyx
+
+import (
+	"sync"
+	"testing"
+)
+
+func TestAssignmentsOn_AreThatCampaignsOnly(t *testing.T) {
+	for name, tt := range map[string]struct {
+		rows      int // on each of three campaigns
+		quirk     *world
+		campaign  Campaign
+		want      int
+		complete  bool
+		mostCalls int
+	}{
+		"small account":             {100, &world{}, Campaign{CampaignID: "a"}, 100, true, 2},
+		"small, another case":       {100, &world{}, Campaign{CampaignID: "A"}, 100, true, 2},
+		"small, empty":              {100, &world{}, Campaign{CampaignID: "x"}, 0, true, 2},
+		"large, by Telnyx id":       {1000, &world{}, Campaign{CampaignID: "a", TCRCampaignID: "Ca"}, 1000, true, 5},
+		"large, shared":             {1000, &world{}, Campaign{TCRCampaignID: "Ca", Shared: true}, 1000, true, 5},
+		"large, the guide's filter": {1000, &world{campaignFilter: "filter[campaignId]"}, Campaign{CampaignID: "a", TCRCampaignID: "Ca"}, 1000, true, 8},
+		"large, empty, proven":      {1000, &world{}, Campaign{CampaignID: "x"}, 0, true, 3},
+		"huge, filters ignored":     {33_000, &world{campaignFilter: "none"}, Campaign{CampaignID: "a", TCRCampaignID: "Ca"}, 84, false, 5},
+		"huge, no totals":           {33_000, &world{campaignFilter: "none", totals: "none"}, Campaign{CampaignID: "a", TCRCampaignID: "Ca"}, 417, false, 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := tt.quirk
+			w.assignments = attached(tt.rows, "a", "b", "c").assignments
+			got, err := w.client().AssignmentsOn(t.Context(), tt.campaign)
+			if err != nil || len(got.All) != tt.want || got.Complete != tt.complete || (got.Why == "") != tt.complete {
+				t.Errorf("got %d rows, complete %v (%s), %v; want %d, %v", len(got.All), got.Complete, got.Why, err, tt.want, tt.complete)
+			}
+			for _, row := range got.All {
+				if !row.On(tt.campaign) {
+					t.Fatalf("got a row of another campaign: %+v", row)
+				}
+			}
+			if len(w.calls) > tt.mostCalls {
+				t.Errorf("got %d calls, want at most %d: %q", len(w.calls), tt.mostCalls, w.calls)
+			}
+		})
+	}
+}
+
+func TestAssignmentsOn_ProvesAFilterOnceForAll(t *testing.T) {
+	w := attached(1000, "a", "b", "c")
+	c := w.client()
+	var group sync.WaitGroup
+	for range 4 {
+		for _, id := range []CampaignID{"a", "b", "c", "x"} {
+			group.Go(func() {
+				if got, err := c.AssignmentsOn(t.Context(), Campaign{CampaignID: id}); err != nil || !got.Complete || (len(got.All) == 1000) != (id != "x") {
+					t.Errorf("%s: got %d rows, complete %v, %v", id, len(got.All), got.Complete, err)
+				}
+			})
+		}
+	}
+	group.Wait()
+	// Four pages for each list of a campaign that has any, one for an empty one, and a
+	// first page and a control.
+	if got, want := len(w.calls), 4*(3*4+1)+2; got > want {
+		t.Errorf("got %d calls, want at most %d", got, want)
+	}
+}

@@ -1,0 +1,65 @@
+package telnyx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+)
+
+func TestClassify_HasAClassForEveryError(t *testing.T) {
+	answer := func(status int, code, detail string) error {
+		return fmt.Errorf("assign: %w", &APIError{Status: status, Errors: []ErrorDetail{{Code: code, Detail: detail}}})
+	}
+	for name, tt := range map[string]struct {
+		err  error
+		want ErrorClass
+	}{
+		"nil":              {nil, ""},
+		"invalid argument": {fmt.Errorf("x: %w", ErrInvalidArgument), ClassInvalid},
+		"no answer":        {&ConnectionError{Err: io.EOF}, ClassTransient},
+		"unreadable":       {&UnreadableError{Err: io.EOF}, ClassTransient},
+		"cancelled":        {context.Canceled, ClassTransient},
+		"deadline":         {fmt.Errorf("x: %w", context.DeadlineExceeded), ClassTransient},
+		"another error":    {errors.New("x"), ClassTransient},
+		"408":              {answer(408, "", ""), ClassTransient},
+		"425":              {answer(425, "", ""), ClassTransient},
+		"429":              {answer(429, CodeTooManyRequests, "Rate limit exceeded"), ClassTransient},
+		"500":              {answer(500, CodeInUse, ""), ClassTransient},
+		"400, unexpected":  {answer(400, CodeUnexpected, ""), ClassTransient},
+		"401":              {answer(401, "", ""), ClassUnauthorized},
+		"400 with 10009":   {answer(400, CodeAuthenticationFailed, ""), ClassUnauthorized},
+		"403":              {answer(403, "", ""), ClassForbidden},
+		"403 with 10010":   {answer(403, CodeAuthorizationFailed, "Authorization failed"), ClassForbidden},
+		"403 with words":   {answer(403, "", "already associated with another campaign"), ClassOtherCampaign},
+		"403, funds":       {answer(403, CodeInsufficientFunds, ""), ClassAccount},
+		"402, blocked":     {answer(402, CodeAccountBlocked, ""), ClassAccount},
+		"422, feature":     {answer(422, CodeFeatureLimited, "Limit exceeded"), ClassAccount},
+		"10036":            {answer(422, CodeBeingProcessed, ""), ClassBusy},
+		"404 with 10017":   {answer(404, CodeAssociatedMissing, ""), ClassBusy},
+		"not deployed":     {answer(400, CodeBadRequest, "Campaign is not Deployed."), ClassBusy},
+		"daily quota":      {answer(400, "", "Daily quota exceeded"), ClassBusy},
+		"full":             {answer(400, CodeInUse, "Limit exceeded"), ClassFull},
+		"another campaign": {answer(409, "", "assigned to another campaign"), ClassOtherCampaign},
+		"404":              {answer(404, CodeNotFound, ""), ClassRefused},
+		"422":              {answer(422, CodeUnprocessable, ""), ClassRefused},
+		"301":              {answer(301, "", ""), ClassRefused},
+	} {
+		if got := Classify(tt.err); got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+func TestCheckKey_NamesNoNumberAndNoCampaign(t *testing.T) {
+	c, s := newServer(t, ok(`{"records":[{"brandId":"b"}],"totalRecords":9}`), answer{status: 403})
+	if err := c.CheckKey(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := c.CheckKey(t.Context()); Classify(err) != ClassForbidden {
+		t.Errorf("got %v, want the 403", err)
+	}
+	want := sent{Method: "GET", Path: "/v2/10dlc/brand", Query: "recordsPerPage=1"}
+	assertSent(t, s, want, want)
+}

@@ -1,0 +1,291 @@
+package telnyx
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestList_IsCompleteHoweverItIsPaged(t *testing.T) {
+	for name, tt := range map[string]struct {
+		rows  int
+		quirk *world
+		calls int
+	}{
+		"one page":                 {7, &world{}, 2}, // and one to see that its total is of the list
+		"two full pages":           {500, &world{}, 2},
+		"empty":                    {0, &world{}, 1},
+		"smaller pages":            {101, &world{mostRows: 20}, 6},
+		"no totals":                {60, &world{mostRows: 20, totals: "none"}, 4},
+		"no totals, short end":     {50, &world{mostRows: 20, totals: "none"}, 3},
+		"no totals, last repeats":  {60, &world{mostRows: 20, totals: "none", pastEnd: "repeat"}, 4},
+		"no totals, 404 at end":    {60, &world{mostRows: 20, totals: "none", pastEnd: "404"}, 4},
+		"no totals, 400 at end":    {60, &world{mostRows: 20, totals: "none", pastEnd: "400"}, 4},
+		"no totals, 422 at end":    {7, &world{totals: "none", pastEnd: "422"}, 2},
+		"totals of the page":       {60, &world{mostRows: 20, totals: "page"}, 4},
+		"totals of the page, 404":  {60, &world{mostRows: 20, totals: "page", pastEnd: "404"}, 4},
+		"sizes over 100 refused":   {150, &world{refuseOver: 100}, 3},
+		"sizes over 20 refused":    {60, &world{refuseOver: 20}, 6},
+		"any size refused":         {60, &world{refuseOver: 20, mostRows: 20, totals: "page"}, 7},
+		"sorting refused":          {7, &world{refuseSort: true}, 7},
+		"only the guide's route":   {300, &world{camelOnly: true}, 3},
+		"its route, sizes refused": {300, &world{camelOnly: true, refuseOver: 100}, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := tt.quirk
+			w.assignments = attached(tt.rows, "a").assignments
+			c := w.client()
+			rows, err := c.Assignments(t.Context(), 0)
+			if err != nil || !rows.Complete || rows.Why != "" {
+				t.Fatalf("got %d rows, complete %v (%s), %v", len(rows.All), rows.Complete, rows.Why, err)
+			}
+			var got []string
+			for _, row := range rows.All {
+				got = append(got, row.PhoneNumber)
+			}
+			if diff := cmp.Diff(someNumbers(tt.rows), append([]string{}, got...)); diff != "" {
+				t.Errorf("numbers (-want +got):\n%s", diff)
+			}
+			if len(w.calls) != tt.calls {
+				t.Errorf("got %d calls, want %d: %q", len(w.calls), tt.calls, w.calls)
+			}
+		})
+	}
+}
+
+func TestList_RemembersWhatItLearned(t *testing.T) {
+	w := attached(300, "a")
+	w.camelOnly, w.refuseOver, w.refuseSort = true, 100, true
+	c := w.client()
+	for range 2 {
+		w.calls = nil
+		if rows, err := c.ReadOnly().Assignments(t.Context(), 0); err != nil || !rows.Complete {
+			t.Fatalf("got %+v, %v", rows, err)
+		}
+	}
+	if got := len(w.calls); got != 3 {
+		t.Errorf("the second list took %d calls, want 3: %q", got, w.calls)
+	}
+	want := []string{
+		"Assignments are under /10dlc/phoneNumberCampaign.",
+		"GET /10dlc/phoneNumberCampaign refuses large pages; smaller ones are asked for.",
+		"GET /10dlc/phoneNumberCampaign refuses an optional parameter, such as sort.",
+		"The totals of GET /10dlc/phoneNumberCampaign count the whole list.",
+	}
+	if diff := cmp.Diff(want, c.Learned()); diff != "" {
+		t.Errorf("learned (-want +got):\n%s", diff)
+	}
+	w.camelOnly = false
+	if rows, err := c.Assignments(t.Context(), 0); err != nil || !rows.Complete || c.Learned()[0] != "Assignments are under /10dlc/phone_number_campaigns." {
+		t.Errorf("after the route changed: %v, %v, %q", rows.Complete, err, c.Learned())
+	}
+}
+
+func TestList_IsReadAgainWhenItSlips(t *testing.T) {
+	// Before the second page one row comes in front and the last one goes, so that the
+	// total stays and a row comes twice.
+	slip := func(w *world) {
+		added := Assignment{PhoneNumber: fmt.Sprintf("+1999%07d", len(w.calls)), CampaignID: "a"}
+		w.assignments = slices.Insert(w.assignments[:len(w.assignments)-1], 0, added)
+	}
+	for name, tt := range map[string]struct {
+		before   func(w *world, call string)
+		complete bool
+		calls    int
+	}{
+		"once": {func(w *world, call string) {
+			if len(w.calls) == 2 {
+				slip(w)
+			}
+		}, true, 4 + 3},
+		"its total changes once": {func(w *world, call string) {
+			if len(w.calls) == 3 {
+				w.assignments = w.assignments[1:]
+			}
+		}, true, 3 + 3},
+		"always": {func(w *world, call string) {
+			if strings.Contains(call, " page=2") {
+				slip(w)
+			}
+		}, false, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := attached(60, "a")
+			w.mostRows, w.before = 20, tt.before
+			rows, err := w.client().Assignments(t.Context(), 0)
+			if err != nil || rows.Complete != tt.complete || (rows.Why == "") != tt.complete {
+				t.Errorf("got complete %v (%s), %v; want %v", rows.Complete, rows.Why, err, tt.complete)
+			}
+			if len(w.calls) != tt.calls {
+				t.Errorf("got %d calls, want %d", len(w.calls), tt.calls)
+			}
+		})
+	}
+}
+
+func TestList_IsNotCompleteIfARowIsNotReadable(t *testing.T) {
+	c, _ := newServer(t, ok(`{"records":[{"phoneNumber":"+15551234567"},{"phoneNumber":null},"x"],"totalRecords":3}`))
+	rows, err := c.Assignments(t.Context(), 0)
+	if err != nil || rows.Complete || len(rows.All) != 1 || rows.Why != "some of its rows are not readable" {
+		t.Errorf("got %+v, %v", rows, err)
+	}
+}
+
+func TestList_StopsAtThePagesThatItMayRead(t *testing.T) {
+	for name, tt := range map[string]struct {
+		quirk     *world
+		rows      int
+		complete  bool
+		pages     int
+		mostCalls int
+	}{
+		"more":             {&world{}, 20_000, false, 80, 1},
+		"as many":          {&world{}, 1000, true, 4, 4},
+		"more, no total":   {&world{totals: "none"}, 20_000, false, 5, 5},
+		"fewer, no total":  {&world{totals: "none"}, 900, true, 4, 4},
+		"total of page":    {&world{totals: "page"}, 20_000, false, 5, 5},
+		"as many, no more": {&world{totals: "page", pastEnd: "404"}, 1000, true, 4, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := tt.quirk
+			w.assignments = attached(tt.rows, "a").assignments
+			rows, err := w.client().Assignments(t.Context(), 4)
+			if err != nil || rows.Complete != tt.complete || rows.Pages != tt.pages || len(w.calls) > tt.mostCalls {
+				t.Errorf("got complete %v (%s), %d pages after %d calls, %v; want %v, %d pages", rows.Complete, rows.Why, rows.Pages, len(w.calls), err, tt.complete, tt.pages)
+			}
+		})
+	}
+}
+
+func TestList_EndsAtItsFirstError(t *testing.T) {
+	c, s := newServer(t, ok(`{"records":[{"phoneNumber":"+1"}],"totalRecords":2}`), answer{status: 403})
+	rows, err := c.Assignments(t.Context(), 0)
+	if e, ok := errors.AsType[*APIError](err); !ok || e.Status != 403 || len(rows.All) != 0 {
+		t.Errorf("got %v and %v, want no rows and the 403", rows, err)
+	}
+	if len(s.requests) != 2 {
+		t.Errorf("asked %d times, want 2", len(s.requests))
+	}
+}
+
+func TestPage_ReadsEveryContainer(t *testing.T) {
+	for name, tt := range map[string]struct {
+		body string
+		want []string // nil: an error
+	}{
+		"10DLC":          {`{"records":[{"brandId":"a"},{"brandId":"b"}],"page":1,"totalRecords":2}`, []string{"a", "b"}},
+		"v2":             {`{"data":[{"brandId":"a"}],"meta":{"total_pages":1,"total_results":1}}`, []string{"a"}},
+		"10DLC wrapped":  {`{"data":{"records":[{"brandId":"a"}],"totalRecords":1}}`, []string{"a"}},
+		"null fields":    {`{"records":[{"brandId":"a","displayName":null,"failureReasons":null}],"page":null,"totalRecords":null,"meta":null}`, []string{"a"}},
+		"null list":      {`{"records":null,"totalRecords":0}`, []string{}},
+		"snake case":     {`{"records":[{"brandId":"a"}],"total_records":"1"}`, []string{"a"}},
+		"another name":   {`{"brands":[{"brandId":"a"}],"total":1}`, []string{"a"}},
+		"bare list":      {`[{"brandId":"a"}]`, []string{"a"}},
+		"empty list":     {`[]`, []string{}},
+		"count a word":   {`{"records":[{"brandId":"a"}],"totalRecords":"one"}`, []string{"a"}},
+		"neither":        {`{}`, nil},
+		"null":           {`null`, nil},
+		"records a word": {`{"records":"none"}`, nil},
+		"two lists":      {`{"brands":[],"others":[]}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _ := newServer(t, ok(tt.body))
+			brands, err := c.Brands(t.Context())
+			if tt.want == nil {
+				if _, ok := errors.AsType[*UnreadableError](err); !ok {
+					t.Fatalf("got %v and %v, want an UnreadableError", brands, err)
+				}
+				return
+			}
+			got := []string{}
+			for _, b := range brands {
+				got = append(got, b.BrandID)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" || err != nil {
+				t.Errorf("brands (-want +got):\n%s%v", diff, err)
+			}
+		})
+	}
+}
+
+func TestList_OfAHostileTelnyxDoesNotFillMemory(t *testing.T) {
+	var heap atomic.Uint64
+	measure := func() {
+		var now runtime.MemStats
+		runtime.ReadMemStats(&now)
+		heap.Store(max(heap.Load(), now.HeapAlloc))
+	}
+	page := func(row func(i int) string, rows, number int) string {
+		all := make([]string, rows)
+		for i := range all {
+			all[i] = row(number*rows + i)
+		}
+		return `{"records":[` + strings.Join(all, ",") + `]}`
+	}
+	long := strings.Repeat("x", 10_000)
+	for name, tt := range map[string]struct {
+		row  func(i int) string
+		rows int
+		want string
+	}{
+		"many rows":       {func(i int) string { return fmt.Sprintf(`{"phoneNumber":"n%d"}`, i) }, 5000, "150000 rows"},
+		"rows of nothing": {func(int) string { return `{}` }, 2_000_000, "150000 rows"},
+		"long texts": {func(i int) string {
+			return fmt.Sprintf(`{"phoneNumber":"n%d","errors":"%s"}`, i, long)
+		}, 500, "32 MiB of text"},
+		"long junk": {func(i int) string {
+			return fmt.Sprintf(`{"phoneNumber":"n%d","junk":"%s"}`, i, long)
+		}, 700, "256 MiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			runtime.GC()
+			heap.Store(0)
+			number := 0
+			c := &Client{random: func() float64 { return -0.5 }, HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+				number++
+				measure()
+				return respond(200, page(tt.row, tt.rows, number)), nil
+			})}}
+			c.OnCall = func(Call) { measure() }
+			_, err := c.Assignments(t.Context(), 0)
+			if _, ok := errors.AsType[*UnreadableError](err); !ok || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error that names %s", err, tt.want)
+			}
+			if got := heap.Load() >> 20; got > 250 {
+				t.Errorf("the heap grew to %d MiB", got)
+			}
+			t.Logf("heap %d MiB, %d pages", heap.Load()>>20, number)
+		})
+	}
+}
+
+func TestList_HoldsAnAccountOf100000Numbers(t *testing.T) {
+	w := attached(100_000, "4b30019a-e14d-522f-fc8e-8a26e86a7e54")
+	rows, err := w.client().Assignments(t.Context(), 0)
+	if err != nil || !rows.Complete || len(rows.All) != 100_000 || len(w.calls) != 400 {
+		t.Errorf("got %d rows, complete %v (%s) after %d calls, %v", len(rows.All), rows.Complete, rows.Why, len(w.calls), err)
+	}
+}
+
+func TestAssignments_KeepEveryRecordOfANumber(t *testing.T) {
+	c, _ := newServer(t, ok(`{"totalRecords":4,"records":[
+		{"phoneNumber":"+1","campaignId":"a","assignmentStatus":"FAILED_ASSIGNMENT"},
+		{"phoneNumber":"+1","campaignId":"b","assignmentStatus":"ASSIGNED"},
+		{"phoneNumber":"+1","campaignId":"a","assignmentStatus":"ASSIGNED"},
+		{"phoneNumber":"+2","campaignId":"a","assignmentStatus":"ASSIGNED"}]}`))
+	rows, err := c.Assignments(t.Context(), 0)
+	var got []string
+	for _, row := range rows.All {
+		got = append(got, row.PhoneNumber+row.CampaignID)
+	}
+	if want := []string{"+1a", "+1b", "+1a", "+2a"}; err != nil || !rows.Complete || !slices.Equal(got, want) {
+		t.Errorf("got %v, complete %v, %v; want %v", got, rows.Complete, err, want)
+	}
+}
