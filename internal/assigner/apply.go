@@ -178,7 +178,7 @@ func callsFor(d Decision) int {
 		calls++ // its record
 	}
 	if d.SetProfile != "" {
-		calls += 2 // its settings, and the profile
+		calls += 3 // its settings, by one id or the other, and the profile
 	}
 	return calls
 }
@@ -244,7 +244,7 @@ func (r *reconcile) isPlanned() bool {
 func (r *reconcile) proven(ctx context.Context, d Decision) (Decision, error) {
 	number := plan.E164(d.Record.Number)
 	if d.SetProfile != "" {
-		found, err := r.a.client.NumberByID(ctx, d.Account.ID)
+		found, err := r.a.client.NumberNow(ctx, d.Account)
 		if err != nil {
 			return r.unproven(d, err)
 		}
@@ -335,7 +335,7 @@ const (
 func (r *reconcile) send(ctx context.Context, d Decision) Answer {
 	answer := Answer{Moved: d.Write == WriteMove}
 	if d.SetProfile != "" {
-		if _, answer.Err = r.a.client.SetMessagingProfile(ctx, d.Account.ID, d.SetProfile); answer.Err != nil {
+		if _, answer.Err = r.a.client.SetMessagingProfile(ctx, d.Account, d.SetProfile); answer.Err != nil {
 			return r.classified(ctx, answer)
 		}
 	}

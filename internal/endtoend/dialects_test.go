@@ -10,7 +10,7 @@ import (
 
 	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
-//PF
+	//PF
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"

@@ -258,4 +258,3 @@ func clipHold(text string) string {
 	}
 	return text
 }
-

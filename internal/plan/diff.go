@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"greenlight/internal/telnyx"
 )
@@ -182,7 +183,7 @@ func (p place) judge(record *telnyx.Assignment) Action {
 // by any of its ids.
 func (p place) mayLeave(record *telnyx.Assignment) bool {
 	return slices.ContainsFunc(p.moveFrom, func(id string) bool {
-		return id != "" && (id == record.CampaignID || id == string(record.TelnyxCampaignID) || id == string(record.TCRCampaignID))
+		return id != "" && (strings.EqualFold(id, record.CampaignID) || strings.EqualFold(id, string(record.TelnyxCampaignID)) || strings.EqualFold(id, string(record.TCRCampaignID)))
 	})
 }
 

@@ -23,12 +23,3 @@ func (c *Client) AccountNumbers(ctx context.Context, maxPages int) (Rows[Number]
 	}
 	return rows, nil
 }
-
-// NumberByID reads the messaging settings of one number by [Number.ID]. Its Status is
-// empty.
-//
-// OpenAPI: GET /phone_numbers/{id}/messaging
-func (c *Client) NumberByID(ctx context.Context, id string) (Number, error) {
-	n, err := callOne(ctx, c, get("/phone_numbers/{id}/messaging", id), isNumber)
-	return n, annotate(err, "read the settings of number %s", id)
-}

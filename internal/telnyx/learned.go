@@ -22,6 +22,8 @@ type learned struct {
 	// filters says of each filter form of the list of assignments whether it works.
 	filters map[string]formState
 	numbers numberKnowledge
+	// settingsByNumber says that a number's settings are found by its E.164 form.
+	settingsByNumber bool
 }
 
 // formState is what is known of a query form.
@@ -119,6 +121,21 @@ type habits struct {
 	current paging
 	worked  bool
 	counted int
+	// tolerant says that lists of numbers are asked for with tolerateParam.
+	tolerant bool
+}
+
+// tolerate has the next attempts use tolerateParam.
+func (h *habits) tolerate() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tolerant = true
+}
+
+func (h *habits) isTolerant() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tolerant
 }
 
 func (h *habits) paging() paging {

@@ -4,7 +4,7 @@ import "testing"
 
 func TestClient_SetMessagingProfileSendsTheProfileAlone(t *testing.T) {
 	c, s := newServer(t, ok(`{"data":{"id":"12345","phone_number":"+16715455939","messaging_profile_id":"p","type":"longcode"}}`))
-	got, err := c.SetMessagingProfile(t.Context(), "12345", "p")
+	got, err := c.SetMessagingProfile(t.Context(), Number{ID: "12345", PhoneNumber: number}, "p")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,6 +139,6 @@ func (s *learned) setStatuses(k statusKnowledge) {
 // messaging profiles is a 503.
 func statusList(filter url.Values, maxPages int) listing[Number] {
 	l := numberList(numbersRoute, filter, maxPages)
-	l.optional = []string{"handle_messaging_profile_error", "true"}
+	l.optional = []string{tolerateParam, "true"}
 	return l
 }
