@@ -197,7 +197,9 @@ func Prepare(config Config) (*Assigner, error) {
 	if a.client.Limiter == nil {
 		a.client.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: unlimited, Concurrency: config.Concurrency})
 	}
-	a.breaker = &breaker{now: config.Now, checkKey: a.client.CheckKey}
+	a.breaker = &breaker{now: config.Now, checkKey: a.client.CheckKey, healed: func() {
+		a.log.Info().Msg("Telnyx accepts the API key again; work continues")
+	}}
 	a.isPinned = a.works
 	a.resyncs.finished(config.Now())
 	a.observer = newObserver(a.client, config.Concurrency, config.Now)

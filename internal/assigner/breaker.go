@@ -30,8 +30,10 @@ const (
 // Safe for concurrent use.
 type breaker struct {
 	now func() time.Time
-	// checkKey makes the call that proves whether the key is accepted.
+	// checkKey makes the call that proves whether the key is accepted, healed is called
+	// when it is again.
 	checkKey func(context.Context) error
+	healed   func()
 
 	checking sync.Mutex // held by the one that checks the key
 
@@ -42,6 +44,23 @@ type breaker struct {
 	refused string
 	// waiting are the campaigns whose writes were not let through, the next one first.
 	waiting []string
+	// alarmed is when the latest alarm was raised, and about what: the same trouble that
+	// comes and goes is not news.
+	alarmed      time.Time
+	alarmedAbout string
+}
+
+// alarmEvery is how often the same trouble is news.
+const alarmEvery = time.Hour
+
+// isNews reports whether an alarm should be raised about the cause. b.mu is held.
+func (b *breaker) isNews(cause error) bool {
+	now := b.now()
+	if cause.Error() == b.alarmedAbout && now.Sub(b.alarmed) < alarmEvery {
+		return false
+	}
+	b.alarmed, b.alarmedAbout = now, cause.Error()
+	return true
 }
 
 // outage is why the breaker is open.
@@ -71,11 +90,9 @@ func (b *breaker) allow(ctx context.Context) *openError {
 	err := b.checkKey(ctx)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err == nil {
+	if err == nil || b.key == nil {
 		b.key = nil
-		return nil
-	}
-	if b.key == nil {
+		b.healed()
 		return nil
 	}
 	b.key.trialAt = b.now().Add(trialEvery)
@@ -95,7 +112,7 @@ func (b *breaker) keyOutage() *openError {
 func (b *breaker) refuseKey(cause error) (open *openError, alarm bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	alarm = b.key == nil
+	alarm = b.key == nil && b.isNews(cause)
 	b.key = &outage{ledger.Unauthorized, errorWords(cause), b.now().Add(trialEvery)}
 	return &openError{*b.key}, alarm
 }
@@ -110,7 +127,7 @@ func (b *breaker) refuseWrite(number string, cause error) (alarm bool) {
 	if b.writes == nil && !another {
 		return false
 	}
-	alarm = b.writes == nil
+	alarm = b.writes == nil && b.isNews(cause)
 	b.writes = &outage{ledger.AccountBlocked, errorWords(cause), b.now().Add(trialEvery)}
 	return alarm
 }

@@ -2,7 +2,6 @@ package assigner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -339,9 +338,5 @@ func namedTwice(twin plan.Campaign) string {
 // isMissing reports a campaign that Telnyx says is not there, or, with 403, not for
 // this account. It is believed when a second reading agrees, see [missingTwice].
 func isMissing(err error, class telnyx.ErrorClass) bool {
-	if telnyx.IsNotFound(err) || class == telnyx.ClassForbidden {
-		return true
-	}
-	_, isAnswer := errors.AsType[*telnyx.APIError](err)
-	return isAnswer && class == telnyx.ClassRefused
+	return telnyx.IsNotFound(err) || class == telnyx.ClassForbidden
 }

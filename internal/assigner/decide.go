@@ -168,7 +168,8 @@ type Decision struct {
 //	no profile, and none in the plan              failed (no_messaging_profile) –     yes         resync
 //	another profile than the plan's               failed (other_profile)       –      yes         resync
 //	FAILED_ASSIGNMENT since our request           planned (carrier_failed)     –      third time  growing
-//	waiting after an earlier failure              as it was                    –      as it was   as it was
+//	waiting after an earlier failure, or after    as it was                    –      as it was   as it was,
+//	  a third request without a trace                                                              or growing
 //	no room                                       planned (campaign_full)      –      yes         resync
 //	Diff attach                                   planned (queued)             POST   –           –
 //	Diff move                                     planned (queued)             PUT    –           –
@@ -264,6 +265,8 @@ func (d *decider) decide() {
 	case d.Change.Action == plan.Done:
 		d.done(*d.Change.Record)
 	case d.Change.Action == plan.Wait:
+		d.release()
+		d.n.Tries.Unanswered = 0
 		d.pending("Telnyx took the request and has not finished it")
 	case d.Change.Action == plan.WaitToAttach:
 		d.busy("it is being removed from campaign " + d.Change.Record.CampaignID)
@@ -302,6 +305,9 @@ func (d *decider) attachOrMove() {
 		d.failedAtCarriers()
 	case d.mustWait():
 		d.keep()
+	case d.Now.Before(d.silentUntil()):
+		d.keep()
+		d.n.NextAt = d.silentUntil()
 	case d.NoRoom != "":
 		d.release()
 		d.enter(ledger.Planned, ledger.CampaignFull, d.NoRoom)
@@ -460,6 +466,7 @@ func (d *decider) failedSinceRequest() bool {
 func (d *decider) failedAtCarriers() {
 	words := d.Change.Record.FailureText()
 	d.release()
+	d.n.Tries.Unanswered = 0
 	switch telnyx.ComplaintIn(words) {
 	case "":
 		d.n.Tries.Failed++
@@ -480,6 +487,16 @@ func (d *decider) mustWait() bool {
 		return false // no wait is that long: the clock was set back since
 	}
 	return d.Now.Add(dueSoon).Before(next)
+}
+
+// silentUntil is how long a number waits whose requests keep ending without an answer
+// or a record: not at all at first, then longer and longer.
+func (d *decider) silentUntil() time.Time {
+	silent := d.n.Tries.Unanswered - personAfterRefusals
+	if d.Urgent || silent < 0 {
+		return time.Time{}
+	}
+	return d.Record.Request.At.Add(waitAfter(recheckLeast, passingMost, 2, silent+2))
 }
 
 // answered decides after a request.

@@ -20,6 +20,8 @@ const (
 	maxHoldText = 200
 	// holdTries bounds how often a hold that others change at the same time is tried.
 	holdTries = 10
+	// holdTimeout bounds reading it: every write waits for that.
+	holdTimeout = 5 * time.Second
 	// codeNoMessage is JetStream's code for a subject without a message
 	// (https://github.com/nats-io/nats-server, server/errors.json).
 	codeNoMessage jetstream.ErrorCode = 10037
@@ -83,6 +85,8 @@ func (l *Ledger) ReadHold(ctx context.Context) (Hold, error) { return ReadHold(c
 
 // readHold also returns the revision of the record, 0 if there is none.
 func readHold(ctx context.Context, js jetstream.JetStream) (h Hold, revision uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, holdTimeout)
+	defer cancel()
 	// The API for messages, unlike the direct one, is answered by the leader alone.
 	const subject = "$JS.API.STREAM.MSG.GET.KV_" + bucketLooks
 	reply, err := js.Conn().RequestWithContext(ctx, subject, []byte(`{"last_by_subj":"$KV.`+bucketLooks+`.`+holdKey+`"}`))
