@@ -136,11 +136,11 @@ func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error)
 		answer.lacks(wanted)
 		return answer, nil
 	}
-	leave, err := s.learn(ctx)
+	free, err := s.form.take(ctx)
 	if err != nil {
 		return Numbers{}, err
 	}
-	defer leave()
+	defer free()
 	if answer, ok := s.fromAccount(wanted); ok { // read by another call meanwhile
 		return answer, nil
 	}
@@ -438,7 +438,7 @@ func (c *Client) profileNumbers(ctx context.Context, profileID string) (Rows[Num
 		list  listing[Number]
 		state *formState
 	}{{byFilter, &s.numbers.profileFilter}, {byPath, &s.numbers.profilePath}} {
-		if s.form(way.state) == formIgnored {
+		if s.formState(way.state) == formIgnored {
 			continue
 		}
 		way.list.stop = func(page []Number) string {
@@ -462,7 +462,7 @@ func (c *Client) profileNumbers(ctx context.Context, profileID string) (Rows[Num
 		case len(rows.All) > 0:
 			s.setFormState(way.state, formProven)
 			return rows, nil
-		case s.form(way.state) == formProven:
+		case s.formState(way.state) == formProven:
 			return rows, nil
 		}
 		if len(best.All) == 0 {
@@ -472,7 +472,7 @@ func (c *Client) profileNumbers(ctx context.Context, profileID string) (Rows[Num
 	return best, nil
 }
 
-func (s *learned) form(state *formState) formState {
+func (s *learned) formState(state *formState) formState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return *state
