@@ -144,7 +144,7 @@ func (h *habits) works(p paging) {
 	}
 }
 
-// refused goes on to the next way of paging. It returns false when there is none
+// refused moves to the next way of paging. It returns false when there is none
 // left; then it begins anew, since the refusals were about something else.
 func (h *habits) refused(p paging, sizes int, optional bool) bool {
 	h.mu.Lock()

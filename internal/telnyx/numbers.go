@@ -83,7 +83,7 @@ func digits(number string) string { return strings.TrimPrefix(number, "+") }
 // the status if Telnyx says it. Thousands may be asked for at once. No numbers, no
 // call.
 //
-// A number is found by any row that names it. It is absent only from a complete
+// A number is found by any row that names it, in either list. It is absent only from a complete
 // list of the account, or from the answer to a query whose form found two numbers
 // that are known to be there (controls). A small account is listed as a whole. For
 // a large one, the forms of filter[phone_number] are tried in turn, and the one that
@@ -110,11 +110,27 @@ func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error)
 		return Numbers{}, annotate(err, "read the settings of %s and %s more", wanted[0], fmt.Sprint(len(wanted)-1))
 	}
 	known := statuses.wait()
-	for number, n := range answer.Found {
-		n.Status = cmp.Or(known[number], n.Status)
-		answer.Found[number] = n
+	for _, number := range wanted {
+		n, found := answer.Found[number]
+		row, listed := known[number]
+		if found || listed { // either list proves that the number is on the account
+			answer.Found[number] = n.with(row)
+			delete(answer.Absent, number)
+		}
 	}
 	return answer, nil
+}
+
+// with adds what a row of the account's numbers says beside the messaging settings.
+func (n Number) with(row Number) Number {
+	if n.PhoneNumber == "" {
+		return row
+	}
+	n.ID = cmp.Or(n.ID, row.ID)
+	n.Type = cmp.Or(n.Type, row.Type)
+	n.CountryCode = cmp.Or(n.CountryCode, row.CountryCode)
+	n.Status = cmp.Or(row.Status, n.Status)
+	return n
 }
 
 // settings finds the messaging settings of numbers.
@@ -417,7 +433,7 @@ func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Num
 	defer statuses.cancel()
 	known := statuses.wait()
 	for i := range rows.All {
-		rows.All[i].Status = cmp.Or(known[rows.All[i].PhoneNumber], rows.All[i].Status)
+		rows.All[i] = rows.All[i].with(known[rows.All[i].PhoneNumber])
 	}
 	return rows, nil
 }

@@ -24,7 +24,7 @@ var otherStatuses = []string{
 // statusKnowledge is what is known of the statuses of numbers.
 type statusKnowledge struct {
 	read   time.Time         // when the oldest of known was
-	known  map[string]string // replaced, never changed
+	known  map[string]Number // the rows that have a status; replaced, never changed
 	all    bool              // known has all that can be learned for now
 	failed time.Time         // when the list was last refused
 	filter formState         // whether filter[status] works
@@ -44,7 +44,7 @@ func (k statusKnowledge) says() (says []string) {
 type statusRead struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	known  map[string]string
+	known  map[string]Number
 }
 
 // beginStatuses begins to read the statuses of numbers, which are sorted. It must be
@@ -63,14 +63,14 @@ func (c *Client) beginStatuses(ctx context.Context, wanted []string) *statusRead
 	return r
 }
 
-func (r *statusRead) wait() map[string]string {
+func (r *statusRead) wait() map[string]Number {
 	<-r.done
 	return r.known
 }
 
 // statuses returns what Telnyx says of the statuses. A status that cannot be read is
 // left out; nothing depends on all of them.
-func (c *Client) statuses(ctx context.Context, wanted []string) map[string]string {
+func (c *Client) statuses(ctx context.Context, wanted []string) map[string]Number {
 	s := c.state()
 	free, err := s.status.take(ctx)
 	if err != nil {
@@ -88,7 +88,7 @@ func (c *Client) statuses(ctx context.Context, wanted []string) map[string]strin
 		}
 		return nil
 	}
-	k = statusKnowledge{read: time.Now(), known: make(map[string]string), all: true, filter: k.filter}
+	k = statusKnowledge{read: time.Now(), known: make(map[string]Number), all: true, filter: k.filter}
 	k.add(rows.All)
 	switch {
 	case rows.Complete:
@@ -124,14 +124,14 @@ func (c *Client) filterStatuses(ctx context.Context, wanted int, k *statusKnowle
 
 // has reports whether nothing more can be learned of the numbers for now.
 func (k statusKnowledge) has(wanted []string) bool {
-	return k.all || !slices.ContainsFunc(wanted, func(n string) bool { return k.known[n] == "" })
+	return k.all || !slices.ContainsFunc(wanted, func(n string) bool { return k.known[n].Status == "" })
 }
 
 // add takes in what rows say. A number that left and came back is active.
 func (k statusKnowledge) add(rows []Number) {
 	for _, n := range rows {
-		if n.Status != "" && k.known[n.PhoneNumber] != NumberActive {
-			k.known[n.PhoneNumber] = n.Status
+		if n.Status != "" && k.known[n.PhoneNumber].Status != NumberActive {
+			k.known[n.PhoneNumber] = n
 		}
 	}
 }
