@@ -2,8 +2,9 @@ package telnyx
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -70,27 +71,49 @@ func (n *Number) UnmarshalJSON(data []byte) error {
 }
 
 // SetMessagingProfile puts a number on a messaging profile, away from the one
-// that it is on. id is [Number.ID]. An empty profileID, which would take the number
-// off its profile, is refused.
+// that it is on. An empty profileID, which would take the number off its profile, is
+// refused.
+//
+// Telnyx's pages disagree whether the path takes the number's id or the number. The
+// second is tried only when Telnyx refuses the first with 400, 404 or 422, which
+// changes nothing, and is then tried first.
 //
 // https://developers.telnyx.com/api-reference/number-settings/update-the-messaging-profile-andor-messaging-product-of-a-phone-number
-func (c *Client) SetMessagingProfile(ctx context.Context, id, profileID string) (Number, error) {
-	if profileID == "" {
-		return Number{}, annotate(ErrInvalidArgument, "put number %s on a messaging profile without an id", id)
+func (c *Client) SetMessagingProfile(ctx context.Context, n Number, profileID string) (Number, error) {
+	if profileID == "" || n.ID == "" && n.PhoneNumber == "" {
+		return Number{}, annotate(ErrInvalidArgument, "put number %s on messaging profile %s", n.PhoneNumber, profileID)
 	}
-	r := request{method: http.MethodPatch, route: "/phone_numbers/{id}/messaging", args: []string{id}}
+	names := []string{n.ID, n.PhoneNumber}
+	if c.state().numberKnowledge().patchByNumber {
+		slices.Reverse(names)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
+	answer, err := c.patchProfile(ctx, names[0], n.PhoneNumber, profileID)
+	if isRefusal(err) && len(names) > 1 {
+		if again, errAgain := c.patchProfile(ctx, names[1], n.PhoneNumber, profileID); !isRefusal(errAgain) {
+			answer, err = again, errAgain
+			c.state().setPatchByNumber(names[1] == n.PhoneNumber)
+		}
+	}
+	c.state().forgetNumbers() // The account's list may have the old profile.
+	return answer, annotate(err, "put number %s on messaging profile %s", n.PhoneNumber, profileID)
+}
+
+func (c *Client) patchProfile(ctx context.Context, name, phoneNumber, profileID string) (Number, error) {
+	r := request{method: http.MethodPatch, route: "/phone_numbers/{id}/messaging", args: []string{name}}
 	r.body = struct {
 		MessagingProfileID string `json:"messaging_profile_id"`
 	}{profileID}
-	number, err := callOne(ctx, c, r, isNumber)
-	c.state().forgetNumbers() // The account's list may have the old profile.
-	return number, annotate(err, "put number %s on messaging profile %s", id, profileID)
+	return callOne(ctx, c, r, func(answer Number) error {
+		if answer.PhoneNumber == "" || phoneNumber != "" && answer.PhoneNumber != CanonicalNumber(phoneNumber) {
+			return fmt.Errorf("it is about %q", oneLine(answer.PhoneNumber, maxIDText))
+		}
+		return nil
+	})
 }
 
-// isNumber refuses an answer that names no number, such as {}.
-func isNumber(n Number) error {
-	if n.PhoneNumber == "" {
-		return errors.New("it has no phone_number")
-	}
-	return nil
+func (s *learned) setPatchByNumber(byNumber bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.numbers.patchByNumber = byNumber
 }

@@ -58,6 +58,8 @@ type numberKnowledge struct {
 	statuses statusKnowledge
 	// profileFilter says whether filter[messaging_profile_id] works.
 	profileFilter, profilePath formState
+	// patchByNumber says that PATCH takes the number in its path, not its id.
+	patchByNumber bool
 }
 
 // numberForm is one way to ask for numbers.
@@ -409,6 +411,9 @@ func (k numberKnowledge) says() (says []string) {
 	}
 	if k.profileFilter == formIgnored {
 		says = append(says, "Telnyx does not understand filter[messaging_profile_id] in the list of messaging settings.")
+	}
+	if k.patchByNumber {
+		says = append(says, "PATCH /phone_numbers/{id}/messaging takes the number, not its id.")
 	}
 	return append(says, k.statuses.says()...)
 }

@@ -30,7 +30,7 @@ var clientWrites = map[string]func(context.Context, *Client) error{
 		return err
 	},
 	"SetMessagingProfile": func(ctx context.Context, c *Client) error {
-		_, err := c.SetMessagingProfile(ctx, "1293384261075731499", "4001776e-5b1a-4d0c-9f2e-2d9a7b9c1e10")
+		_, err := c.SetMessagingProfile(ctx, Number{ID: "1293384261075731499"}, "4001776e-5b1a-4d0c-9f2e-2d9a7b9c1e10")
 		return err
 	},
 }

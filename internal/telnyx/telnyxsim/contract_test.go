@@ -625,7 +625,7 @@ func clientCalls(t *testing.T, c *contract) {
 			number = answer.Found[noProfile]
 			return answer, err
 		}},
-		{"SetMessagingProfile", func() (any, error) { return client.SetMessagingProfile(ctx, number.ID, profileFor) }},
+		{"SetMessagingProfile", func() (any, error) { return client.SetMessagingProfile(ctx, number, profileFor) }},
 		{"ProfileNumbers", func() (any, error) { return client.ProfileNumbers(ctx, profileFor) }},
 		{"Assign", func() (any, error) { return client.Assign(ctx, numberA, campaignID) }},
 		{"Assign, shared", func() (any, error) { return client.Assign(ctx, numberB, sharedID) }},
