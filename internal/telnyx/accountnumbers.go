@@ -17,7 +17,7 @@ func (c *Client) AccountNumbers(ctx context.Context, maxPages int) (Rows[Number]
 	}
 	known := c.statuses(ctx, wanted)
 	for i := range rows.All {
-		if status := known[rows.All[i].PhoneNumber]; status != "" {
+		if status := known[rows.All[i].PhoneNumber].Status; status != "" {
 			rows.All[i].Status = status
 		}
 	}

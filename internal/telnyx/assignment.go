@@ -49,7 +49,7 @@ const (
 
 // Assignment is the record of one number on one campaign, which Telnyx calls a
 // phone number campaign. Beside failed ones (FAILED_ASSIGNMENT), which stay in Telnyx's
-// list and are no attachments, a number has at most one.
+// list and do not attach it, a number has at most one.
 type Assignment struct {
 	// PhoneNumber is in E.164 form; see [CanonicalNumber].
 	PhoneNumber string `json:"phoneNumber"`
@@ -67,7 +67,7 @@ type Assignment struct {
 	NonTMobile MappingStatus `json:"nonTmobileNumberMappingStatus"`
 	ATT        MappingStatus `json:"attNumberMappingStatus"`
 	// FailureReasons and Errors are kept raw because their types vary: strings,
-	// objects and null were all seen. Errors can stand, as a plain string, in an
+	// objects and null were all seen. Errors can be a plain string in an
 	// answer with status 200.
 	FailureReasons json.RawMessage `json:"failureReasons,omitempty"`
 	Errors         json.RawMessage `json:"errors,omitempty"`
@@ -132,15 +132,15 @@ func (a Assignment) On(c Campaign) bool {
 	return false
 }
 
-// Mappings returns the carrier mappings that Telnyx told, in a fixed order.
+// Mappings returns the carrier mappings that Telnyx gives, in a fixed order.
 func (a Assignment) Mappings() []MappingStatus {
-	var told []MappingStatus
+	var given []MappingStatus
 	for _, m := range []MappingStatus{a.TMobile, a.NonTMobile, a.ATT} {
 		if m != "" {
-			told = append(told, m)
+			given = append(given, m)
 		}
 	}
-	return told
+	return given
 }
 
 // Sendable reports whether carriers let messages from the number through: it
@@ -150,13 +150,13 @@ func (a Assignment) Sendable() bool {
 	if a.AssignmentStatus != Assigned {
 		return false
 	}
-	told := a.Mappings()
-	for _, m := range told {
+	given := a.Mappings()
+	for _, m := range given {
 		if m != MappingAdded {
 			return false
 		}
 	}
-	return len(told) > 0
+	return len(given) > 0
 }
 
 // Assignment reads the record of one number. [IsNotFound] recognises the error

@@ -37,19 +37,19 @@ func (c *Client) assignmentsOn(ctx context.Context, campaign Campaign) (Rows[Ass
 	if rows, ok, err := c.provenFilter(ctx, campaign, forms); ok || err != nil {
 		return rows, err
 	}
-	leave, err := c.state().learn(ctx)
-	if err != nil {
-		return Rows[Assignment]{}, err
-	}
-	defer leave()
-	// Another call may have found out meanwhile.
-	if rows, ok, err := c.provenFilter(ctx, campaign, forms); ok || err != nil {
-		return rows, err
-	}
 	isOn := func(a Assignment) bool { return a.On(campaign) }
 	all, err := c.listAssignments(ctx, nil, smallList, nil)
 	if err != nil || all.Complete {
 		return all.keep(isOn), err
+	}
+	free, err := c.state().filter.take(ctx)
+	if err != nil {
+		return Rows[Assignment]{}, err
+	}
+	defer free()
+	// Another call may have found out meanwhile.
+	if rows, ok, err := c.provenFilter(ctx, campaign, forms); ok || err != nil {
+		return rows, err
 	}
 	return c.learnFilter(ctx, campaign, forms, all)
 }
@@ -58,7 +58,7 @@ func (c *Client) assignmentsOn(ctx context.Context, campaign Campaign) (Rows[Ass
 // or it failed.
 func (c *Client) provenFilter(ctx context.Context, campaign Campaign, forms []filterForm) (rows Rows[Assignment], ok bool, err error) {
 	for _, form := range forms {
-		if c.state().filter(form.name) != formProven {
+		if c.state().filterState(form.name) != formProven {
 			continue
 		}
 		rows, state, err := c.filtered(ctx, campaign, form, 0)
@@ -74,7 +74,7 @@ func (c *Client) learnFilter(ctx context.Context, campaign Campaign, forms []fil
 	best := all.keep(func(a Assignment) bool { return a.On(campaign) })
 	best.Why = "no filter by campaign is understood, and " + all.Why
 	for _, form := range forms {
-		if c.state().filter(form.name) == formIgnored {
+		if c.state().filterState(form.name) == formIgnored {
 			continue
 		}
 		rows, state, err := c.filtered(ctx, campaign, form, 0)
@@ -149,7 +149,9 @@ func (c *Client) filtered(ctx context.Context, campaign Campaign, form filterFor
 		return ""
 	})
 	if isRefusal(err) {
-		c.state().setFilter(form.name, formIgnored)
+		if !Is404(err) { // the route may be gone
+			c.state().setFilter(form.name, formIgnored)
+		}
 		return Rows[Assignment]{}, formIgnored, nil
 	}
 	if err != nil {
@@ -163,7 +165,7 @@ func (c *Client) filtered(ctx context.Context, campaign Campaign, form filterFor
 	case len(rows.All) > 0:
 		c.state().setFilter(form.name, formProven)
 	}
-	return rows, c.state().filter(form.name), nil
+	return rows, c.state().filterState(form.name), nil
 }
 
 // provenRoute returns the route of assignments once a list has shown that it exists.
@@ -171,11 +173,11 @@ func (c *Client) provenRoute(ctx context.Context) (string, error) {
 	if route := c.state().assignmentsRoute(); route != "" {
 		return route, nil
 	}
-	leave, err := c.state().learn(ctx)
+	free, err := c.state().route.take(ctx)
 	if err != nil {
 		return "", err
 	}
-	defer leave()
+	defer free()
 	if route := c.state().assignmentsRoute(); route != "" {
 		return route, nil
 	}

@@ -13,9 +13,9 @@ type Brand struct {
 	TCRBrandID  string `json:"tcrBrandId"`
 	DisplayName string `json:"displayName"`
 	CompanyName string `json:"companyName"`
-	// EntityType is such as "PRIVATE_PROFIT" or "SOLE_PROPRIETOR".
+	// EntityType is a word like "PRIVATE_PROFIT" or "SOLE_PROPRIETOR".
 	EntityType string `json:"entityType"`
-	// IdentityStatus is such as "VERIFIED" or "UNVERIFIED".
+	// IdentityStatus is a word like "VERIFIED" or "UNVERIFIED".
 	IdentityStatus string `json:"identityStatus"`
 	// Status is "OK", "REGISTRATION_PENDING" or "REGISTRATION_FAILED".
 	Status string `json:"status"`

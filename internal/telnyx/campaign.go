@@ -42,7 +42,7 @@ const (
 const StatusExpired = "EXPIRED"
 
 // Campaign is what Greenlight reads of a campaign; the texts that the carriers
-// review are left out. The zero value is no campaign.
+// review are left out. The zero value names none.
 type Campaign struct {
 	CampaignID    CampaignID    `json:"campaignId"`
 	TCRCampaignID TCRCampaignID `json:"tcrCampaignId"`
@@ -163,8 +163,8 @@ func (c *Client) Campaigns(ctx context.Context, brandID string) ([]Campaign, err
 }
 
 // CampaignsPage reads one page, from 1, of at most 500 of a brand's campaigns, the
-// oldest first, and tells how many there are on all pages by Telnyx's count. Its
-// first page tells what reading all of them would cost.
+// oldest first, and returns how many there are on all pages by Telnyx's count, zero
+// if it gives none. Its first page shows what reading all of them would cost.
 func (c *Client) CampaignsPage(ctx context.Context, brandID string, number int) (rows []Campaign, total int, err error) {
 	if brandID == "" || number < 1 {
 		return nil, 0, annotate(ErrInvalidArgument, "list campaigns of brand %s, page %s", brandID, strconv.Itoa(number))

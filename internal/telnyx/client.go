@@ -70,12 +70,11 @@ type Client struct {
 	// Limiter is waited for before each attempt, reads and writes alike, and sees each
 	// answer. Nil means unlimited.
 	Limiter *Limiter
-	// OnCall is told of every attempt when it is over, on the caller's goroutine.
-	// Nil means nobody is.
+	// OnCall is called after every attempt, on the goroutine that made it; nil is not
+	// called.
 	OnCall func(Call)
-	// OnSend is told of every attempt that is about to be sent, and returns what is
-	// told when it is over, before OnCall, on the same goroutine. Nil means that nobody
-	// is told.
+	// OnSend is called before every attempt is sent. What it returns is called after the
+	// attempt, before OnCall, on the same goroutine. Nil is not called.
 	OnSend func(ctx context.Context, method, route string) (over func(Call))
 
 	// random returns a number in [0,1) for jitter; nil means math/rand's.
@@ -85,10 +84,10 @@ type Client struct {
 	learned *learned
 }
 
-// Call is one attempt to call Telnyx, as [Client.OnCall] is told of it.
+// Call is one attempt to call Telnyx, as [Client.OnCall] gets it.
 type Call struct {
 	Method string
-	// Route is the path as a template, such as "/10dlc/campaign/{id}", so that it
+	// Route is the path as a template, like "/10dlc/campaign/{id}", so that it
 	// can label a metric.
 	Route string
 	// Status is the HTTP status; zero if there was no answer.
@@ -126,7 +125,7 @@ func call[T any](ctx context.Context, c *Client, r request, valid check[T]) (T, 
 	}
 }
 
-// callOnce makes one attempt and tells OnCall.
+// callOnce makes one attempt and reports it to OnCall.
 func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) (T, error) {
 	var answer T
 	req, err := c.newRequest(ctx, r)
@@ -241,7 +240,7 @@ func (c *Client) httpClient() *http.Client {
 
 // withoutKey takes the key out of what a server sent, lest one that echoes the
 // request's headers carry it into an error or a log. A real key is far longer
-// than 8 characters; a shorter one might stand in any text.
+// than 8 characters; a shorter one might be part of any text.
 func (c *Client) withoutKey(body []byte) []byte {
 	if len(c.APIKey) < 8 {
 		return body
@@ -304,7 +303,7 @@ func fillRoute(route string, args []string) (string, error) {
 	for _, arg := range args {
 		if arg == "" || arg == "." || arg == ".." {
 			// These would name another path.
-			return "", fmt.Errorf("%w: %q cannot stand in a path", ErrInvalidArgument, arg)
+			return "", fmt.Errorf("%w: %q cannot be part of a path", ErrInvalidArgument, arg)
 		}
 		if len(arg) > maxIDLength {
 			return "", fmt.Errorf("%w: an id of %d bytes", ErrInvalidArgument, len(arg))

@@ -151,7 +151,7 @@ func TestClient_SendsNothingForAnInvalidArgument(t *testing.T) {
 		"no campaign to go":  func() error { _, err := c.Reassign(ctx, number, ""); return err },
 		"an empty number":    func() error { _, err := c.Numbers(ctx, []string{number, ""}); return err },
 		"no profile to list": func() error { _, err := c.ProfileNumbers(ctx, ""); return err },
-		"no profile to set":  func() error { _, err := c.SetMessagingProfile(ctx, Number{ID: "1", PhoneNumber: number}, ""); return err },
+		"no profile to set":  func() error { _, err := c.SetMessagingProfile(ctx, Number{ID: "1"}, ""); return err },
 		"no number to set":   func() error { _, err := c.SetMessagingProfile(ctx, Number{}, "p"); return err },
 	} {
 		err := call()
@@ -259,7 +259,10 @@ func TestClient_NeverRepeatsAWrite(t *testing.T) {
 		"assign":   func(c *Client) error { _, err := c.Assign(context.Background(), number, "a"); return err },
 		"reassign": func(c *Client) error { _, err := c.Reassign(context.Background(), number, "a"); return err },
 		"unassign": func(c *Client) error { _, err := c.Unassign(context.Background(), number); return err },
-		"profile":  func(c *Client) error { _, err := c.SetMessagingProfile(context.Background(), Number{ID: "1", PhoneNumber: number}, "p"); return err },
+		"profile": func(c *Client) error {
+			_, err := c.SetMessagingProfile(context.Background(), Number{ID: "1", PhoneNumber: number}, "p")
+			return err
+		},
 	}
 	outcomes := map[string]roundTrip{
 		"broken":     func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF },

@@ -1,22 +1,26 @@
 // Package telnyx speaks to Telnyx about 10DLC: it verifies and decodes the
 // notifications that Telnyx posts, and calls the API operations that attaching
-// numbers to a campaign needs, one by one or a messaging profile at a time.
+// numbers to a campaign needs.
 //
 // It knows the wire and nothing else: no plan, no NATS, no decision about what
-// to do with an answer beyond "is this call worth repeating" ([Judge]).
+// to do with an answer. [Classify] says what an error is about.
+//
+// Telnyx's pages contradict each other about routes, filters, page sizes and
+// spellings, so the client finds out what works: a query form counts once it has
+// found something that is known to be there. What was learned holds for the process
+// and is shared by copies of a client ([Client.Learned]).
 //
 // # Invariants
 //
-//   - A delivery is authentic or it is not looked at: [Verifier.Verify] checks
+//   - A delivery is authentic or it is not read: [Verifier.Verify] checks
 //     the raw bytes before anybody decodes them.
-//   - Nothing that Telnyx says is lost in decoding. Unknown words stay as they
-//     were told, fields of doubtful type are kept as raw JSON, and an answer
-//     that is no JSON still yields an [APIError] with its status.
+//   - Nothing that Telnyx says is lost in decoding. Unknown words are kept, fields
+//     of doubtful type are kept as raw JSON, and an answer that is not JSON still
+//     yields an [APIError] with its status.
 //   - A request that writes is sent once. Only reads are repeated here.
-//   - No call takes a number off a campaign but [Client.Reassign], which puts it on
-//     another: Greenlight never unassigns, so it has nothing to do it with.
-//   - A list is whole or an error: what cannot be read to its end is not
-//     passed off as complete.
+//   - The absence of something is never concluded from one answer that may have been
+//     misunderstood: [Rows] says whether a list is complete, and [Numbers] has a
+//     third state beside found and absent.
 //   - The API key never leaves the Authorization header ([APIKey]).
 //
 // # Sources

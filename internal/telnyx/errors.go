@@ -47,7 +47,7 @@ const (
 )
 
 // ErrInvalidArgument is matched by the error for a call that was not made
-// because an argument, such as an empty id, cannot be sent.
+// because an argument cannot be sent, like an empty id.
 var ErrInvalidArgument = errors.New("invalid argument")
 
 // What an error keeps of an answer at most: details, and bytes of each text.
@@ -61,13 +61,13 @@ const (
 // APIError is an answer with a status other than 2xx. Redirects are among them,
 // since none is followed.
 type APIError struct {
-	// Method and Route are of the request; Route is a template such as
+	// Method and Route are of the request; Route is a template like
 	// "/10dlc/campaign/{id}".
 	Method, Route string
 	// Status is the HTTP status.
 	Status int
 	// Errors are Telnyx's details, at most 10. It is empty if the body had none,
-	// as a gateway's page has not.
+	// as with a gateway's page.
 	Errors []ErrorDetail
 	// RequestID is the header x-request-id, for Telnyx's support; it may be empty.
 	RequestID string
@@ -84,7 +84,7 @@ type APIError struct {
 
 // ErrorDetail is one of the errors in an answer, its texts cut to 300 bytes.
 type ErrorDetail struct {
-	// Code is such as [CodeNotE164]. It is empty where the answer has no codes.
+	// Code is a code like [CodeNotE164]. It is empty where the answer has no codes.
 	Code string
 	// Title and Detail are sentences. Either may be empty.
 	Title, Detail string
@@ -92,7 +92,7 @@ type ErrorDetail struct {
 	Source string
 }
 
-// Error tells the request, the status and all that Telnyx said.
+// Error gives the request, the status and all that Telnyx said.
 func (e *APIError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %d %s", e.Method, e.Route, e.Status, cmp.Or(http.StatusText(e.Status), "(unknown status)"))
@@ -111,7 +111,7 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// String returns the detail on one line, such as
+// String returns the detail on one line, like
 // "10016 Phone number must be in +E.164 format (phoneNumber)".
 func (d ErrorDetail) String() string {
 	text := strings.TrimSpace(d.Code + " " + d.Title)
@@ -131,12 +131,12 @@ type ConnectionError struct {
 	Err           error
 }
 
-// Error tells the request and the cause.
+// Error gives the request and the cause.
 func (e *ConnectionError) Error() string {
 	return fmt.Sprintf("%s %s: no answer: %v", e.Method, e.Route, e.Err)
 }
 
-// Unwrap returns the cause, such as context.DeadlineExceeded.
+// Unwrap returns the cause, context.DeadlineExceeded for example.
 func (e *ConnectionError) Unwrap() error { return e.Err }
 
 // UnreadableError is an answer with status 2xx that is not what it should be: cut
@@ -153,7 +153,7 @@ type UnreadableError struct {
 	whole bool
 }
 
-// Error tells the request, the cause and how the answer began.
+// Error gives the request, the cause and how the answer began.
 func (e *UnreadableError) Error() string {
 	if e.Body == "" {
 		return fmt.Sprintf("%s %s: unreadable answer with status %d: %v", e.Method, e.Route, e.Status, e.Err)
@@ -229,7 +229,7 @@ func (e *APIError) has(code string) bool {
 
 func (e *APIError) hasAny(codes []string) bool { return slices.ContainsFunc(codes, e.has) }
 
-// newAPIError reads an error answer. It never fails: what it cannot read stands
+// newAPIError reads an error answer. It never fails: what it cannot read is
 // in Body.
 func newAPIError(r request, status int, h http.Header, body []byte, now time.Time) *APIError {
 	return &APIError{

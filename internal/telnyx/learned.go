@@ -12,8 +12,8 @@ import (
 // learned is what a process found out about how Telnyx understands requests. Its
 // pages contradict each other, so nothing of it is assumed.
 type learned struct {
-	// learning is held while something is found out, so that it is done once.
-	learning chan struct{}
+	// Each of these is held while that is found out, so that it is done once.
+	route, filter, form, status lock
 
 	mu     sync.Mutex
 	routes map[string]*habits
@@ -22,8 +22,6 @@ type learned struct {
 	// filters says of each filter form of the list of assignments whether it works.
 	filters map[string]formState
 	numbers numberKnowledge
-	// settingsByNumber says that a number's settings are found by its E.164 form.
-	settingsByNumber bool
 }
 
 // formState is what is known of a query form.
@@ -44,23 +42,26 @@ func (c *Client) state() *learned {
 	defer stateMu.Unlock()
 	if c.learned == nil {
 		c.learned = &learned{
-			learning: make(chan struct{}, 1),
-			routes:   make(map[string]*habits),
-			filters:  make(map[string]formState),
+			route: make(lock, 1), filter: make(lock, 1), form: make(lock, 1), status: make(lock, 1),
+			routes:  make(map[string]*habits),
+			filters: make(map[string]formState),
 		}
 	}
 	return c.learned
 }
 
-// learn waits until nobody else is finding something out. A call that holds a
-// reservation does not wait: others may wait for its slot.
-func (s *learned) learn(ctx context.Context) (leave func(), err error) {
+// lock is held by one call at a time.
+type lock chan struct{}
+
+// take waits until nobody else holds the lock. A call that has a reservation does
+// not wait: others may wait for its slot.
+func (l lock) take(ctx context.Context) (free func(), err error) {
 	if reservationIn(ctx) != nil {
 		return func() {}, nil
 	}
 	select {
-	case s.learning <- struct{}{}:
-		return func() { <-s.learning }, nil
+	case l <- struct{}{}:
+		return func() { <-l }, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for what another call is finding out: %w", ctx.Err())
 	}
@@ -90,7 +91,7 @@ func (s *learned) setAssignmentsRoute(route string) {
 	s.assignments = route
 }
 
-func (s *learned) filter(name string) formState {
+func (s *learned) filterState(name string) formState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.filters[name]
@@ -158,7 +159,7 @@ func (h *habits) works(p paging) {
 	}
 }
 
-// refused goes on to the next way of paging. It returns false when there is none
+// refused moves to the next way of paging. It returns false when there is none
 // left; then it begins anew, since the refusals were about something else.
 func (h *habits) refused(p paging, sizes int, optional bool) bool {
 	h.mu.Lock()

@@ -18,7 +18,7 @@ import (
 const (
 	maxListRows  = 150_000
 	maxListText  = 32 << 20  // bytes of text that is kept
-	maxListBytes = 256 << 20 // bytes of the answers
+	maxListBytes = 160 << 20 // bytes of the answers
 	// maxListPages is room for 100,000 rows from a server that gives 20 a page.
 	maxListPages = 5000
 	// maxPasses bounds how often a list that does not add up is read.
@@ -134,7 +134,7 @@ type pass[T any] struct {
 func (p *pass[T]) read(ctx context.Context) error {
 	for number := 1; ; number++ {
 		answer, err := p.page(ctx, number)
-		if number > 1 && isRefusal(err) {
+		if number > 1 && (isRefusal(err) || isNoList(err) && p.total == len(p.rows)) {
 			return nil // past the end, if the rest adds up
 		}
 		if err != nil {
@@ -283,11 +283,11 @@ func (p *pass[T]) add(answer page[T]) (done bool, err error) {
 // count takes in the total that a page gives, and reports whether totals are known
 // to count the whole list, not just their page.
 func (p *pass[T]) count(answer page[T], fresh int) (counts bool) {
-	told := answer.total
-	if told < len(answer.rows) {
-		told = unknown // it counts something else
+	given := answer.total
+	if given < len(answer.rows) {
+		given = unknown // it counts something else
 	}
-	if told > len(answer.rows) && len(answer.rows) > 0 {
+	if given > len(answer.rows) && len(answer.rows) > 0 {
 		p.habits.countsAll()
 	}
 	counts = p.habits.totals() == totalsOfAll
@@ -295,14 +295,14 @@ func (p *pass[T]) count(answer page[T], fresh int) (counts bool) {
 		p.habits.countsPage()
 		p.total = unknown
 	}
-	if told == unknown || p.habits.totals() == totalsOfPage {
+	if given == unknown || p.habits.totals() == totalsOfPage {
 		return counts
 	}
-	if counts && p.total != unknown && told != p.total {
-		p.changed = fmt.Sprintf("its total changed from %d to %d while it was read", p.total, told)
+	if counts && p.total != unknown && given != p.total {
+		p.changed = fmt.Sprintf("its total changed from %d to %d while it was read", p.total, given)
 	}
 	if counts || p.total == unknown && p.pages == 1 {
-		p.total = told
+		p.total = given
 	}
 	return counts
 }
@@ -342,6 +342,12 @@ func (p *pass[T]) tooLong(format string, bound int) error {
 // readPage reads one page of a list.
 func readPage[T any](ctx context.Context, c *Client, r request) (page[T], error) {
 	return call(ctx, c, r, func(page[T]) error { return nil })
+}
+
+// isNoList reports an answer that is whole and has no list.
+func isNoList(err error) bool {
+	e, ok := errors.AsType[*UnreadableError](err)
+	return ok && e.whole
 }
 
 // blames reports whether a refusal names the optional parameter.

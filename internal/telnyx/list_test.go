@@ -242,7 +242,7 @@ func TestList_OfAHostileTelnyxDoesNotFillMemory(t *testing.T) {
 		}, 500, "32 MiB of text"},
 		"long junk": {func(i int) string {
 			return fmt.Sprintf(`{"phoneNumber":"n%d","junk":"%s"}`, i, long)
-		}, 700, "256 MiB"},
+		}, 700, "160 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			runtime.GC()
@@ -263,14 +263,6 @@ func TestList_OfAHostileTelnyxDoesNotFillMemory(t *testing.T) {
 			}
 			t.Logf("heap %d MiB, %d pages", heap.Load()>>20, number)
 		})
-	}
-}
-
-func TestList_HoldsAnAccountOf100000Numbers(t *testing.T) {
-	w := attached(100_000, "4b30019a-e14d-522f-fc8e-8a26e86a7e54")
-	rows, err := w.client().Assignments(t.Context(), 0)
-	if err != nil || !rows.Complete || len(rows.All) != 100_000 || len(w.calls) != 400 {
-		t.Errorf("got %d rows, complete %v (%s) after %d calls, %v", len(rows.All), rows.Complete, rows.Why, len(w.calls), err)
 	}
 }
 

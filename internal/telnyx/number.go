@@ -2,9 +2,9 @@ package telnyx
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -70,71 +70,80 @@ func (n *Number) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// SetMessagingProfile puts a number on a messaging profile, away from the one that it
-// is on. An empty profileID, which would take the number off its profile, is refused.
-// Read the number with [Client.NumberNow] before: that also finds out by which id
-// Telnyx takes it.
+// SetMessagingProfile puts a number on a messaging profile, away from the one
+// that it is on. An empty profileID, which would take the number off its profile, is
+// refused.
+//
+// Telnyx's pages disagree whether the path takes the number's id or the number. The
+// second is tried only when Telnyx refuses the first with 400, 404 or 422, which
+// changes nothing, and is then tried first.
 //
 // https://developers.telnyx.com/api-reference/number-settings/update-the-messaging-profile-andor-messaging-product-of-a-phone-number
 func (c *Client) SetMessagingProfile(ctx context.Context, n Number, profileID string) (Number, error) {
-	if profileID == "" {
-		return Number{}, annotate(ErrInvalidArgument, "put number %s on a messaging profile without an id", n.PhoneNumber)
+	if profileID == "" || n.ID == "" && n.PhoneNumber == "" {
+		return Number{}, annotate(ErrInvalidArgument, "put number %s on messaging profile %s", n.PhoneNumber, profileID)
 	}
-	r := request{method: http.MethodPatch, route: oneNumberRoute, args: []string{c.state().settingsID(n)}}
+	names := c.namesOf(n)
+	answer, err := c.patchProfile(ctx, names[0], n.PhoneNumber, profileID)
+	if isRefusal(err) && len(names) > 1 {
+		if again, errAgain := c.patchProfile(ctx, names[1], n.PhoneNumber, profileID); !isRefusal(errAgain) {
+			answer, err = again, errAgain
+			c.state().setPatchByNumber(names[1] == n.PhoneNumber)
+		}
+	}
+	c.state().forgetNumbers() // The account's list may have the old profile.
+	return answer, annotate(err, "put number %s on messaging profile %s", n.PhoneNumber, profileID)
+}
+
+func (c *Client) patchProfile(ctx context.Context, name, phoneNumber, profileID string) (Number, error) {
+	r := request{method: http.MethodPatch, route: oneNumberRoute, args: []string{name}}
 	r.body = struct {
 		MessagingProfileID string `json:"messaging_profile_id"`
 	}{profileID}
-	number, err := callOne(ctx, c, r, isNumber)
-	c.state().forgetNumbers() // The account's list may have the old profile.
-	return number, annotate(err, "put number %s on messaging profile %s", n.PhoneNumber, profileID)
+	return callOne(ctx, c, r, isNumber(phoneNumber))
 }
 
 const oneNumberRoute = "/phone_numbers/{id}/messaging"
 
 // NumberNow reads the messaging settings of one number of the account as they are now.
-// Its Status is empty. The OpenAPI description calls the id in the path "the phone
-// number to update", and customers send the numeric id, so the one that finds the number
-// is remembered.
+// Its Status is empty. As in [Client.SetMessagingProfile], the path may take the
+// number's id or the number.
 //
 // OpenAPI: GET /phone_numbers/{id}/messaging
-func (c *Client) NumberNow(ctx context.Context, n Number) (Number, error) {
-	s := c.state()
-	read := func() (Number, error) {
-		found, err := callOne(ctx, c, get(oneNumberRoute, s.settingsID(n)), isNumber)
-		if err == nil && found.PhoneNumber != n.PhoneNumber {
-			err = &UnreadableError{Method: http.MethodGet, Route: oneNumberRoute, Status: http.StatusOK,
-				Err: fmt.Errorf("it is about %q", oneLine(found.PhoneNumber, maxIDText))}
+func (c *Client) NumberNow(ctx context.Context, n Number) (found Number, err error) {
+	for i, name := range c.namesOf(n) {
+		found, err = callOne(ctx, c, get(oneNumberRoute, name), isNumber(n.PhoneNumber))
+		if !isRefusal(err) {
+			if i > 0 && err == nil {
+				c.state().setPatchByNumber(name == n.PhoneNumber)
+			}
+			break
 		}
-		return found, err
-	}
-	found, err := read()
-	if isRefusal(err) {
-		s.otherSettingsID()
-		found, err = read()
 	}
 	return found, annotate(err, "read the settings of number %s", n.PhoneNumber)
 }
 
-// settingsID is the id by which the settings of a number are read and changed.
-func (s *learned) settingsID(n Number) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.settingsByNumber || n.ID == "" {
-		return n.PhoneNumber
+// namesOf are what the path of a number's settings may take, the likelier one first.
+func (c *Client) namesOf(n Number) []string {
+	names := []string{n.ID, n.PhoneNumber}
+	if c.state().numberKnowledge().patchByNumber {
+		slices.Reverse(names)
 	}
-	return n.ID
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
-func (s *learned) otherSettingsID() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.settingsByNumber = !s.settingsByNumber
+// isNumber refuses an answer that is about another number, or about none.
+func isNumber(phoneNumber string) check[Number] {
+	return func(answer Number) error {
+		if answer.PhoneNumber == "" || phoneNumber != "" && answer.PhoneNumber != CanonicalNumber(phoneNumber) {
+			return fmt.Errorf("it is about %q", oneLine(answer.PhoneNumber, maxIDText))
+		}
+		return nil
+	}
 }
 
-// isNumber refuses an answer that names no number, such as {}.
-func isNumber(n Number) error {
-	if n.PhoneNumber == "" {
-		return errors.New("it has no phone_number")
-	}
-	return nil
+func (s *learned) setPatchByNumber(byNumber bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.numbers.patchByNumber = byNumber
 }

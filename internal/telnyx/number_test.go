@@ -2,16 +2,41 @@ package telnyx
 
 import "testing"
 
-func TestClient_SetMessagingProfileSendsTheProfileAlone(t *testing.T) {
-	c, s := newServer(t, ok(`{"data":{"id":"12345","phone_number":"+16715455939","messaging_profile_id":"p","type":"longcode"}}`))
-	got, err := c.SetMessagingProfile(t.Context(), Number{ID: "12345", PhoneNumber: number}, "p")
-	if err != nil {
-		t.Fatal(err)
+func TestSetMessagingProfile_FindsOutHowNumbersAreNamed(t *testing.T) {
+	record := ok(`{"data":{"id":"12345","phone_number":"+16715455939","messaging_profile_id":"p","type":"longcode"}}`)
+	refused := answer{status: 404, body: `{"errors":[{"code":"10005","title":"Resource not found"}]}`}
+	want := Number{ID: "12345", PhoneNumber: number, MessagingProfileID: "p", Type: "longcode"}
+	const byID, byNumber = "/v2/phone_numbers/12345/messaging", "/v2/phone_numbers/+16715455939/messaging"
+	for name, tt := range map[string]struct {
+		answers []answer
+		paths   []string // of two calls
+	}{
+		"by id":     {[]answer{record}, []string{byID, byID}},
+		"by number": {[]answer{refused, record}, []string{byID, byNumber, byNumber}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := newServer(t, tt.answers...)
+			for range 2 {
+				got, err := c.SetMessagingProfile(t.Context(), Number{ID: "12345", PhoneNumber: number}, "p")
+				if err != nil || got != want {
+					t.Errorf("got %+v, %v; want %+v", got, err, want)
+				}
+			}
+			requests := make([]sent, len(tt.paths))
+			for i, path := range tt.paths {
+				requests[i] = sent{Method: "PATCH", Path: path, Body: `{"messaging_profile_id":"p"}`}
+			}
+			assertSent(t, s, requests...)
+		})
 	}
-	if want := (Number{ID: "12345", PhoneNumber: number, MessagingProfileID: "p", Type: "longcode"}); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
+	c, s := newServer(t, refused)
+	if _, err := c.SetMessagingProfile(t.Context(), Number{ID: "12345", PhoneNumber: number}, "p"); !IsNotFound(err) || len(s.requests) != 2 {
+		t.Errorf("asked %d times, got %v; want both names, then not found", len(s.requests), err)
 	}
-	assertSent(t, s, sent{Method: "PATCH", Path: "/v2/phone_numbers/12345/messaging", Body: `{"messaging_profile_id":"p"}`})
+	c, s = newServer(t, answer{status: 500})
+	if _, err := c.SetMessagingProfile(t.Context(), Number{ID: "12345", PhoneNumber: number}, "p"); !EffectUnknown(err) || len(s.requests) != 1 {
+		t.Errorf("sent %d times, got %v; want one whose effect is unknown", len(s.requests), err)
+	}
 }
 
 func TestNumberType_IsLongCodeInAnySpelling(t *testing.T) {

@@ -58,6 +58,8 @@ type numberKnowledge struct {
 	statuses statusKnowledge
 	// profileFilter says whether filter[messaging_profile_id] works.
 	profileFilter, profilePath formState
+	// patchByNumber says that PATCH takes the number in its path, not its id.
+	patchByNumber bool
 }
 
 // numberForm is one way to ask for numbers.
@@ -83,7 +85,7 @@ func digits(number string) string { return strings.TrimPrefix(number, "+") }
 // the status if Telnyx says it. Thousands may be asked for at once. No numbers, no
 // call.
 //
-// A number is found by any row that names it. It is absent only from a complete
+// A number is found by any row that names it, in either list. It is absent only from a complete
 // list of the account, or from the answer to a query whose form found two numbers
 // that are known to be there (controls). A small account is listed as a whole. For
 // a large one, the forms of filter[phone_number] are tried in turn, and the one that
@@ -110,11 +112,27 @@ func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error)
 		return Numbers{}, annotate(err, "read the settings of %s and %s more", wanted[0], fmt.Sprint(len(wanted)-1))
 	}
 	known := statuses.wait()
-	for number, n := range answer.Found {
-		n.Status = cmp.Or(known[number], n.Status)
-		answer.Found[number] = n
+	for _, number := range wanted {
+		n, found := answer.Found[number]
+		row, listed := known[number]
+		if found || listed { // either list proves that the number is on the account
+			answer.Found[number] = n.with(row)
+			delete(answer.Absent, number)
+		}
 	}
 	return answer, nil
+}
+
+// with adds what a row of the account's numbers says beside the messaging settings.
+func (n Number) with(row Number) Number {
+	if n.PhoneNumber == "" {
+		return row
+	}
+	n.ID = cmp.Or(n.ID, row.ID)
+	n.Type = cmp.Or(n.Type, row.Type)
+	n.CountryCode = cmp.Or(n.CountryCode, row.CountryCode)
+	n.Status = cmp.Or(row.Status, n.Status)
+	return n
 }
 
 // settings finds the messaging settings of numbers.
@@ -136,11 +154,11 @@ func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error)
 		answer.lacks(wanted)
 		return answer, nil
 	}
-	leave, err := s.learn(ctx)
+	free, err := s.form.take(ctx)
 	if err != nil {
 		return Numbers{}, err
 	}
-	defer leave()
+	defer free()
 	if answer, ok := s.fromAccount(wanted); ok { // read by another call meanwhile
 		return answer, nil
 	}
@@ -394,6 +412,9 @@ func (k numberKnowledge) says() (says []string) {
 	if k.profileFilter == formIgnored {
 		says = append(says, "Telnyx does not understand filter[messaging_profile_id] in the list of messaging settings.")
 	}
+	if k.patchByNumber {
+		says = append(says, "PATCH /phone_numbers/{id}/messaging takes the number, not its id.")
+	}
 	return append(says, k.statuses.says()...)
 }
 
@@ -417,7 +438,7 @@ func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Num
 	defer statuses.cancel()
 	known := statuses.wait()
 	for i := range rows.All {
-		rows.All[i].Status = cmp.Or(known[rows.All[i].PhoneNumber], rows.All[i].Status)
+		rows.All[i] = rows.All[i].with(known[rows.All[i].PhoneNumber])
 	}
 	return rows, nil
 }
@@ -438,7 +459,7 @@ func (c *Client) profileNumbers(ctx context.Context, profileID string) (Rows[Num
 		list  listing[Number]
 		state *formState
 	}{{byFilter, &s.numbers.profileFilter}, {byPath, &s.numbers.profilePath}} {
-		if s.form(way.state) == formIgnored {
+		if s.formState(way.state) == formIgnored {
 			continue
 		}
 		way.list.stop = func(page []Number) string {
@@ -462,7 +483,7 @@ func (c *Client) profileNumbers(ctx context.Context, profileID string) (Rows[Num
 		case len(rows.All) > 0:
 			s.setFormState(way.state, formProven)
 			return rows, nil
-		case s.form(way.state) == formProven:
+		case s.formState(way.state) == formProven:
 			return rows, nil
 		}
 		if len(best.All) == 0 {
@@ -472,7 +493,7 @@ func (c *Client) profileNumbers(ctx context.Context, profileID string) (Rows[Num
 	return best, nil
 }
 
-func (s *learned) form(state *formState) formState {
+func (s *learned) formState(state *formState) formState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return *state

@@ -199,6 +199,21 @@ func TestNumbers_HaveTheStatusThatTelnyxSays(t *testing.T) {
 	}
 }
 
+func TestNumbers_AreFoundInEitherList(t *testing.T) {
+	w := owning(10)
+	c := w.client()
+	c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, settingsRoute) {
+			return respond(200, `{"data":[],"meta":{"total_results":0}}`), nil
+		}
+		return w.RoundTrip(r)
+	})}
+	got, err := c.Numbers(t.Context(), []string{"+15550000001", absentNumber})
+	if err != nil || got.Found["+15550000001"].MessagingProfileID != "p" || !got.Absent[absentNumber] || len(got.Absent) != 1 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 func TestNumbers_OfNoNumbersNeedNoCall(t *testing.T) {
 	w := owning(1)
 	if got, err := w.client().Numbers(t.Context(), nil); err != nil || len(got.Found) != 0 || len(w.calls) != 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -25,8 +24,8 @@ var otherStatuses = []string{
 // statusKnowledge is what is known of the statuses of numbers.
 type statusKnowledge struct {
 	read   time.Time         // when the oldest of known was
-	known  map[string]string // replaced, never changed
-	all    bool              // known has the whole account
+	known  map[string]Number // the rows that have a status; replaced, never changed
+	all    bool              // known has all that can be learned for now
 	failed time.Time         // when the list was last refused
 	filter formState         // whether filter[status] works
 }
@@ -45,7 +44,7 @@ func (k statusKnowledge) says() (says []string) {
 type statusRead struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	known  map[string]string
+	known  map[string]Number
 }
 
 // beginStatuses begins to read the statuses of numbers, which are sorted. It must be
@@ -64,69 +63,77 @@ func (c *Client) beginStatuses(ctx context.Context, wanted []string) *statusRead
 	return r
 }
 
-func (r *statusRead) wait() map[string]string {
+func (r *statusRead) wait() map[string]Number {
 	<-r.done
 	return r.known
 }
 
 // statuses returns what Telnyx says of the statuses. A status that cannot be read is
 // left out; nothing depends on all of them.
-func (c *Client) statuses(ctx context.Context, wanted []string) map[string]string {
-	k := c.state().numberKnowledge().statuses
-	if recent(k.read, statusFor) && (k.all || !slices.ContainsFunc(wanted, func(n string) bool { _, ok := k.known[n]; return !ok })) {
-		return k.known
-	}
-	if recent(k.failed, accountListFor) {
+func (c *Client) statuses(ctx context.Context, wanted []string) map[string]Number {
+	s := c.state()
+	free, err := s.status.take(ctx)
+	if err != nil {
 		return nil
 	}
-	var mu sync.Mutex
-	known := make(map[string]string)
-	add := func(rows []Number) {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, n := range rows {
-			if n.Status != "" {
-				known[n.PhoneNumber] = n.Status
-			}
-		}
+	defer free()
+	k := s.numberKnowledge().statuses
+	if recent(k.failed, accountListFor) || recent(k.read, statusFor) && k.has(wanted) {
+		return k.known
 	}
 	rows, err := list(ctx, c, statusList(nil, pagesFor(len(wanted))))
 	if err != nil {
 		if _, refused := asAnswer(err); refused {
-			c.state().setStatuses(statusKnowledge{failed: time.Now()})
+			s.setStatuses(statusKnowledge{failed: time.Now()})
 		}
 		return nil
 	}
-	add(rows.All)
+	k = statusKnowledge{read: time.Now(), known: make(map[string]Number), all: true, filter: k.filter}
+	k.add(rows.All)
 	switch {
 	case rows.Complete:
 	case len(wanted) <= fewStatuses:
-		var group sync.WaitGroup
+		k.all = false
 		for _, number := range wanted {
-			group.Go(func() {
-				rows, err := list(ctx, c, statusList(url.Values{"filter[phone_number]": {digits(number)}}, 1))
-				if err == nil {
-					add(rows.All)
-				}
-			})
+			if rows, err := list(ctx, c, statusList(url.Values{"filter[phone_number]": {digits(number)}}, 1)); err == nil {
+				k.add(rows.All)
+			}
 		}
-		group.Wait()
 	case k.filter != formIgnored:
-		// A few calls, growing with what is asked for: only a row says something here.
-		for _, status := range otherStatuses[:min(2+len(wanted)/200, len(otherStatuses))] {
-			rows, err := list(ctx, c, statusList(url.Values{"filter[status]": {status}}, pagesFor(len(wanted))))
-			if err != nil {
-				break
-			}
-			add(rows.All)
-			if slices.ContainsFunc(rows.All, func(n Number) bool { return canonicalWord(n.Status) != canonicalWord(status) }) {
-				k.filter = formIgnored
-				break
-			}
+		c.filterStatuses(ctx, len(wanted), &k)
+	}
+	s.setStatuses(k)
+	return k.known
+}
+
+// filterStatuses asks a large account for the numbers that do not work, in a few
+// calls that grow with how many are wanted. An empty answer says nothing here.
+func (c *Client) filterStatuses(ctx context.Context, wanted int, k *statusKnowledge) {
+	for _, status := range otherStatuses[:min(2+wanted/200, len(otherStatuses))] {
+		rows, err := list(ctx, c, statusList(url.Values{"filter[status]": {status}}, pagesFor(wanted)))
+		if err != nil {
+			return
+		}
+		k.add(rows.All)
+		if slices.ContainsFunc(rows.All, func(n Number) bool { return canonicalWord(n.Status) != canonicalWord(status) }) {
+			k.filter = formIgnored
+			return
 		}
 	}
-	c.state().setStatuses(statusKnowledge{read: time.Now(), known: known, all: rows.Complete, filter: k.filter})
-	return known
+}
+
+// has reports whether nothing more can be learned of the numbers for now.
+func (k statusKnowledge) has(wanted []string) bool {
+	return k.all || !slices.ContainsFunc(wanted, func(n string) bool { return k.known[n].Status == "" })
+}
+
+// add takes in what rows say. A number that left and came back is active.
+func (k statusKnowledge) add(rows []Number) {
+	for _, n := range rows {
+		if n.Status != "" && k.known[n.PhoneNumber].Status != NumberActive {
+			k.known[n.PhoneNumber] = n
+		}
+	}
 }
 
 func (s *learned) setStatuses(k statusKnowledge) {

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// The headers that tell how much of the account's limit is left, from
+// The headers that say how much of the account's limit is left, from
 // https://developers.telnyx.com/development/api-fundamentals/reliability/rate-limiting.
 // x-ratelimit-limit is not read: without the length of its window, which is
-// nowhere told, it says nothing about a rate.
+// published nowhere, it says nothing about a rate.
 const (
 	remainingHeader = "X-Ratelimit-Remaining"
 	resetHeader     = "X-Ratelimit-Reset"
@@ -34,7 +34,7 @@ func waitAskedFor(status int, h http.Header, now time.Time) time.Duration {
 }
 
 // seconds reads a header's number of seconds, zero if it is none. Anything over
-// a day is no waiting time (a Unix time, say) and is left out.
+// a day is not a waiting time (a Unix time, say) and is left out.
 func seconds(text string) time.Duration {
 	const longest = 24 * time.Hour
 	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)

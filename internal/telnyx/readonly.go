@@ -8,7 +8,7 @@ import (
 
 // ReadOnly returns a copy of the client that cannot change anything: its
 // transport refuses every method but GET, whoever asks for it. So a command that
-// only looks cannot write even by mistake.
+// only reads cannot write even by mistake.
 func (c *Client) ReadOnly() *Client {
 	c.state() // so that both learn together
 	guarded := *c

@@ -34,8 +34,9 @@ type world struct {
 	profileFilter  string                      // "", "ignored", "empty" or "path" (only the profile's own list)
 	before         func(w *world, call string) // may change the account
 
-	mu    sync.Mutex
-	calls []string
+	mu     sync.Mutex
+	calls  []string
+	places []int // 0, 1, 2 …
 }
 
 func (w *world) client() *Client {
@@ -103,7 +104,27 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	return respond(404, `{"detail":"Not Found"}`), nil
 }
 
+// all returns the places of n rows.
+func (w *world) all(n int) []int {
+	for i := len(w.places); i < n; i++ {
+		w.places = append(w.places, i)
+	}
+	return w.places[:n]
+}
+
+func hasFilter(query url.Values) bool {
+	for key := range query {
+		if strings.HasPrefix(key, "filter") {
+			return true
+		}
+	}
+	return false
+}
+
 func (w *world) assignmentRows(query url.Values) (rows []int) {
+	if !hasFilter(query) || w.campaignFilter == "none" {
+		return w.all(len(w.assignments))
+	}
 	for i, a := range w.assignments {
 		lets := true
 		for _, form := range []struct{ name, value string }{
@@ -126,6 +147,9 @@ func (w *world) numberRows(query url.Values, withStatus bool) (rows []int, refus
 	asked := query.Get("filter[phone_number]")
 	if asked != "" && w.filter == "refused" {
 		return nil, true
+	}
+	if !hasFilter(query) || asked != "" && w.filter == "ignored" {
+		return w.all(len(w.numbers)), false
 	}
 	for i, n := range w.numbers {
 		if !withStatus {
