@@ -40,8 +40,10 @@ type Process struct {
 	log      zerolog.Logger
 	js       jetstream.JetStream
 	registry *prometheus.Registry
-	// streams are made once, in the background if the server is away at first.
+	// streams are made once, in the background if the server is away at first; objects
+	// keeps them, and what the assigner needs, there.
 	streams *attempt
+	objects *objects
 	// sync and dir are what is known of the server; see [doctor.Standing].
 	sync doctor.Sync
 	dir  string
@@ -118,13 +120,23 @@ func onConnection(nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, er
 		}
 		return events.EnsureStreams(ctx, js, replicas)
 	})
+	p.objects = &objects{js: js, publisher: events.NewPublisher(js), replicas: replicas, log: log}
+	p.add("nats objects", func(ctx context.Context) error {
+		if !p.streams.wait(ctx) {
+			return nil
+		}
+		return p.objects.run(ctx)
+	})
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		monitoring.NewBuild(build.Version, build.Commit, build.Date, build.Go))
-	p.checks = append(p.checks, status.Check{Name: "nats", Ready: func(context.Context) error {
+	p.checks = append(p.checks, status.Check{Name: "nats", Ready: func(ctx context.Context) error {
 		if err := events.Connected(nc); err != nil {
 			return err
 		}
-		return p.streams.pending()
+		if err := p.streams.pending(); err != nil {
+			return err
+		}
+		return p.objects.ready(ctx)
 	}})
 	p.checks = append(p.checks, status.Check{Name: "clock", Advisory: true, Ready: doctor.ReadyClock(js)})
 	return p, nil
@@ -358,6 +370,7 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 		return worker.Run(ctx)
 	})
 	p.joined, p.plansChanged = join, worker.PlansChanged
+	p.objects.joined, p.objects.resync = join, cmp.Or(config.Resync, assigner.DefaultResync)
 	p.addTally()
 	return nil
 }
