@@ -211,7 +211,7 @@ func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public
 	if err != nil {
 		return err
 	}
-	p.checks = append(p.checks, status.Check{Name: "webhook", Ready: hook.Ready})
+	p.checks = append(p.checks, status.Check{Name: "webhook", Role: status.RoleWebhook, Ready: hook.Ready})
 	var keepCertificates func(context.Context) error
 	if public.Certificates != nil {
 		listener, keepCertificates = p.prepareTLS(listener, public.Certificates)
@@ -239,7 +239,7 @@ func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public
 func (p *Process) addKeys(keys *keyfile.File, hook *webhook.Webhook) {
 	log := p.log.With().Str(logging.KeyPart, "webhook").Logger()
 	p.checks = append(p.checks, status.Check{
-		Name: "public_keys", Advisory: true, Ready: func(context.Context) error { return keys.Err() },
+		Name: "public_keys", Role: status.RoleWebhook, Advisory: true, Ready: func(context.Context) error { return keys.Err() },
 	})
 	hangups := catchHangups()
 	p.add("public keys", func(ctx context.Context) error {
@@ -283,7 +283,7 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 	log := p.log.With().Str(logging.KeyPart, "plans").Logger()
 	inForce := newPlanMetrics(p.registry, plans)
 	p.checks = append(p.checks, status.Check{
-		Name: "plans", Advisory: true, Ready: func(context.Context) error { return plans.Err() },
+		Name: "plans", Role: status.RoleAssigner, Advisory: true, Ready: func(context.Context) error { return plans.Err() },
 	})
 	p.planFaults = plans.Err
 	hangups := catchHangups()
@@ -352,7 +352,7 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 			return err
 		}
 	}
-	p.checks = append(p.checks, status.Check{Name: "assigner", Ready: func(ctx context.Context) error {
+	p.checks = append(p.checks, status.Check{Name: "assigner", Role: status.RoleAssigner, Ready: func(ctx context.Context) error {
 		if err := join.pending(); err != nil {
 			return err
 		}

@@ -40,8 +40,8 @@ type Snapshot struct {
 	PlanHash    string `json:"plan_hash,omitempty"`
 	PlanFault   string `json:"plan_fault,omitempty"`
 	PlanPending bool   `json:"plan_pending,omitempty"`
-	// ran says that an assigner has run here.
-	ran bool
+	// Ran says that an assigner has run here.
+	Ran bool `json:"-"`
 	// Focus says what of everything this is.
 	Focus Focus `json:"-"`
 }
@@ -113,7 +113,7 @@ func begin(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot
 
 // askMissing fills in what of the ledger is missing, where there should be one.
 func (s *Snapshot) askMissing(ctx context.Context, js jetstream.JetStream) (err error) {
-	if s.ran {
+	if s.Ran {
 		s.LedgerMissing, err = ledger.MissingBuckets(ctx, js)
 	}
 	return err
@@ -129,7 +129,7 @@ func (s *Snapshot) askStreams(ctx context.Context, js jetstream.JetStream) (err 
 	if err != nil {
 		return err
 	}
-	s.EventsWaiting, s.DeadLetters, s.Idle, s.ran = b.Waiting, b.DeadLetters, b.Idle, b.Ran
+	s.EventsWaiting, s.DeadLetters, s.Idle, s.Ran = b.Waiting, b.DeadLetters, b.Idle, b.Ran
 	s.Held, err = ledger.ReadHold(ctx, js)
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return err

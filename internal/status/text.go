@@ -54,7 +54,7 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 	}
 	switch {
 	case len(s.Campaigns) == 0 && len(s.LedgerMissing) > 0:
-	case len(s.Campaigns) == 0 && (s.PlanPending || s.ran && s.PlanHash == ""):
+	case len(s.Campaigns) == 0 && (s.PlanPending || s.Ran && s.PlanHash == ""):
 		t.wrap("", "The ledger has no campaign yet: no assigner has read all of the plans into it.")
 	case len(s.Campaigns) == 0:
 		t.wrap("", "Nothing is planned yet, or no assigner has run. Put a plan file into config/plans and start greenlight up.")
