@@ -14,6 +14,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/logging"
 	"greenlight/internal/notice"
 )
 
@@ -90,7 +91,7 @@ func (o *objects) run(ctx context.Context) error {
 		}
 		now := strings.Join(missing, ", ")
 		if now != told && now != "" {
-			o.log.Error().Strs("missing", missing).Msg("missing on the NATS server: it was deleted or lost, and is made again")
+			o.log.Error().Strs(logging.KeyMissing, missing).Msg("missing on the NATS server: it was deleted or lost, and is made again")
 		}
 		told = now
 		err = o.tend(ctx, missing)
