@@ -24,8 +24,8 @@ type command struct {
 	Plan   planCommand   `cmd:"" help:"Check plans before the day: faults, what Telnyx says, what would be done."`
 
 	Trigger     triggerCommand     `cmd:"" help:"Have a campaign looked at now, and what waits tried again."`
-	Hold        holdCommand        `cmd:"" help:"Stop the assigner from beginning anything, until resume."`
-	Resume      resumeCommand      `cmd:"" help:"End a hold."`
+	Hold        holdCommand        `cmd:"" help:"Stop new writes to Telnyx, all or those of some campaigns, until resume."`
+	Resume      resumeCommand      `cmd:"" help:"End a hold, and say what was held."`
 	Deadletters deadLettersCommand `cmd:"" help:"List, show and requeue what could not be handled."`
 	Events      eventsCommand      `cmd:"" help:"Show events live, put stored ones before the assigner again, post test ones."`
 	Simulator   simulatorCommand   `cmd:"" help:"Run a simulated Telnyx by itself, with the campaigns and numbers of your plans."`

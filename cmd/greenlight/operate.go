@@ -1,15 +1,26 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/user"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
 	"greenlight/internal/settings"
+	"greenlight/internal/status"
+	"greenlight/internal/words"
 )
 
 // askTimeout bounds what a command waits for NATS.
@@ -45,30 +56,153 @@ func (w where) stay(ctx context.Context, work func(context.Context, jetstream.Je
 	return work(ctx, js)
 }
 
-type holdCommand struct{ where }
+type holdCommand struct {
+	What   []string `arg:"" optional:"" name:"plan|campaign" help:"The name of a plan's entry, a plan file, or a campaign's id (Telnyx's or TCR's). None: everything."`
+	Reason string   `placeholder:"TEXT" help:"Why, for those who read the status."`
+	where
+}
 
-// Run stops the assigner from beginning anything, until resume.
+// Run stores that no new write to Telnyx may begin for what is named.
 func (c *holdCommand) Run(ctx context.Context, out output) error {
 	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
-		if err := events.Hold(ctx, js); err != nil {
+		book, named, err := campaignsNamed(ctx, js, c.What)
+		if err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(out.Stdout, "Held: no assigner begins another look until greenlight resume. Events are kept. A look that is under way ends as usual.")
-		return err
+		err = book.Hold(ctx, slices.Sorted(maps.Keys(named)), ledger.HeldBy{By: operator(), At: time.Now(), Reason: c.Reason})
+		if err != nil {
+			return err
+		}
+		hold, err := book.ReadHold(ctx)
+		if err != nil {
+			return err
+		}
+		return writeHold(out.Stdout, hold, named,
+			"No new write to Telnyx begins for it until greenlight resume; only requests on the wire may end. Events are kept.")
 	})
 }
 
-type resumeCommand struct{ where }
+type resumeCommand struct {
+	What []string `arg:"" optional:"" name:"plan|campaign" help:"What to resume, named as in greenlight hold. None: all that is held."`
+	where
+}
 
 // Run ends a hold.
 func (c *resumeCommand) Run(ctx context.Context, out output) error {
 	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
-		if err := events.Resume(ctx, js); err != nil {
+		book, named, err := campaignsNamed(ctx, js, c.What)
+		if err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(out.Stdout, "Resumed: the assigner works on what has come meanwhile.")
-		return err
+		resumed, err := book.Resume(ctx, slices.Sorted(maps.Keys(named)))
+		if err != nil {
+			return err
+		}
+		left, err := book.ReadHold(ctx)
+		if err != nil {
+			return err
+		}
+		if err := writeResumed(out.Stdout, resumed, named); err != nil {
+			return err
+		}
+		if left.All != nil {
+			return writeHold(out.Stdout, ledger.Hold{All: left.All}, named, "greenlight resume without a name ends that.")
+		}
+		return nil
 	})
+}
+
+// writeHold writes what is held of everything and of the named campaigns, and what that
+// means.
+func writeHold(w io.Writer, hold ledger.Hold, names map[string]string, means string) error {
+	maps.DeleteFunc(hold.Campaigns, func(id string, _ ledger.HeldBy) bool { _, named := names[id]; return !named })
+	var b strings.Builder
+	for _, sentence := range append(status.HoldSentences(hold, names, time.Now()), means) {
+		words.Wrap(&b, "", sentence, 80)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func writeResumed(w io.Writer, resumed ledger.Hold, names map[string]string) error {
+	if resumed.IsZero() {
+		_, err := fmt.Fprintln(w, "Nothing was held.")
+		return err
+	}
+	var b strings.Builder
+	for _, sentence := range status.HoldSentences(resumed, names, time.Now()) {
+		words.Wrap(&b, "", "Resumed. Was "+strings.ToLower(sentence[:1])+sentence[1:], 80)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// campaignsNamed returns the ledger, and the names of the campaigns that a person names by
+// the id of their record: nil where nothing is named. A name that means nothing is an error.
+func campaignsNamed(ctx context.Context, js jetstream.JetStream, what []string) (*ledger.Ledger, map[string]string, error) {
+	book, err := ledger.Open(ctx, js)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, nil, fmt.Errorf("%w: %w", events.ErrNoAssigner, err)
+	}
+	if err != nil || len(what) == 0 {
+		return book, nil, err
+	}
+	known, err := book.Campaigns(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	named := make(map[string]string)
+	var unknown []string
+	for _, name := range what {
+		meant := status.Meant(known, name)
+		if len(meant) == 0 {
+			unknown = append(unknown, words.Plain(name, 100)+couldMean(name, known))
+		}
+		for _, c := range meant {
+			named[c.ID] = cmp.Or(c.Plan, c.ID)
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, nil, fmt.Errorf("the ledger has no plan or campaign of that name: %s; greenlight status shows all that it has, and nothing was changed", strings.Join(unknown, ", "))
+	}
+	return book, named, nil
+}
+
+// couldMean names the plans that a name that means nothing could mean, in brackets.
+func couldMean(name string, known []ledger.CampaignEntry) string {
+	var plans []string
+	for _, entry := range known {
+		if entry.Campaign.Planned && entry.Campaign.Plan != "" {
+			plans = append(plans, entry.Campaign.Plan)
+		}
+	}
+	slices.Sort(plans)
+	if meant := plan.Closest(name, plans); meant != "" {
+		return " (did you mean " + words.Plain(meant, 100) + "?)"
+	}
+	if len(plans) == 0 {
+		return ""
+	}
+	named := words.Plain(strings.Join(plans[:min(len(plans), mostNamed)], ", "), 300)
+	if more := len(plans) - mostNamed; more > 0 {
+		named += fmt.Sprintf(" and %d more", more)
+	}
+	return " (the plans are " + named + ")"
+}
+
+// mostNamed bounds the plans that an error names.
+const mostNamed = 5
+
+// operator returns user@host of whoever runs the command.
+func operator() string {
+	name, host := "unknown", "unknown"
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil && h != "" {
+		host = h
+	}
+	return words.Plain(name, 60) + "@" + words.Plain(host, 100)
 }
 
 type triggerCommand struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
+	"greenlight/internal/ledger"
 )
 
 // NATS is a server to look at. Nobody else may use the connection meanwhile.
@@ -176,12 +177,17 @@ func (n NATS) clock(ctx context.Context, js jetstream.JetStream) Finding {
 
 func (n NATS) assigner(ctx context.Context, js jetstream.JetStream) Finding {
 	var info *jetstream.ConsumerInfo
+	var hold ledger.Hold
 	err := heed(ctx, n.Conn, func(ctx context.Context) error {
 		consumer, err := js.Consumer(ctx, events.StreamEvents, events.ConsumerAssigner)
-		if err == nil {
-			info = consumer.CachedInfo()
+		if err != nil {
+			return err
+		}
+		info = consumer.CachedInfo()
+		if hold, err = ledger.ReadHold(ctx, js); errors.Is(err, jetstream.ErrStreamNotFound) {
+			return nil // an older assigner runs
 		}
 		return err
 	})
-	return Assigner(info, err)
+	return Assigner(info, hold, err)
 }

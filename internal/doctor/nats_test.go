@@ -229,17 +229,19 @@ func TestAssigner_TellsAHold(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		info *jetstream.ConsumerInfo
+		hold ledger.Hold
 		err  error
 		want doctor.Level
 	}{
-		{"at work", &jetstream.ConsumerInfo{NumWaiting: 1}, nil, doctor.OK},
-		{"held", &jetstream.ConsumerInfo{NumWaiting: 1, Paused: true}, nil, doctor.Warn},
-		{"nobody asks", &jetstream.ConsumerInfo{}, nil, doctor.Warn},
-		{"never ran", nil, jetstream.ErrConsumerNotFound, doctor.Warn},
-		{"cannot be asked", nil, errors.New("timeout"), doctor.Unknown},
+		{"at work", &jetstream.ConsumerInfo{NumWaiting: 1}, ledger.Hold{}, nil, doctor.OK},
+		{"held", &jetstream.ConsumerInfo{NumWaiting: 1}, ledger.Hold{All: &ledger.HeldBy{By: "ann@ops"}}, nil, doctor.Warn},
+		{"a campaign is held", &jetstream.ConsumerInfo{NumWaiting: 1}, ledger.Hold{Campaigns: map[string]ledger.HeldBy{"C6X6M95": {}}}, nil, doctor.Warn},
+		{"nobody asks", &jetstream.ConsumerInfo{}, ledger.Hold{}, nil, doctor.Warn},
+		{"never ran", nil, ledger.Hold{}, jetstream.ErrConsumerNotFound, doctor.Warn},
+		{"cannot be asked", nil, ledger.Hold{}, errors.New("timeout"), doctor.Unknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := doctor.Assigner(tt.info, tt.err); got.Level != tt.want {
+			if got := doctor.Assigner(tt.info, tt.hold, tt.err); got.Level != tt.want {
 				t.Errorf("got %+v, want %s", got, tt.want)
 			}
 		})

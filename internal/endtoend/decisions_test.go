@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"greenlight/internal/events"
+	"greenlight/internal/ledger"
 	"greenlight/internal/logging"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -34,9 +34,9 @@ func TestLog_HasALineForEachDecision(t *testing.T) {
 	}{
 		{"a start", func() { stop = w.start() }, "assigner runs", nil},
 		{"a campaign in review", nil, "campaign is waiting", map[string]string{logging.KeyCampaign: campaignID}},
-		{"a hold", func() { w.must(events.Hold(t.Context(), w.js)) }, "on hold: nothing is begun until a person resumes; events are kept", nil},
+		{"a hold", func() { w.must(w.book.Hold(t.Context(), nil, ledger.HeldBy{By: "ann@ops"})) }, "on hold: nothing is begun until a person resumes; events are kept", nil},
 		{"a start while it is held", func() { stop(); w.log.Reset(); stop = w.start() }, "on hold: nothing is begun until a person resumes; events are kept", nil},
-		{"a resumption", func() { w.must(events.Resume(t.Context(), w.js)) }, "resumed: work goes on", nil},
+		{"a resumption", func() { _, err := w.book.Resume(t.Context(), nil); w.must(err) }, "resumed: work goes on", nil},
 		{"a person's nudge", func() { w.must(w.sim.Approve(campaignID)); w.nudge(campaignID) },
 			"a person asks for a look at a campaign; waits are cut short, and what failed is tried again", map[string]string{logging.KeyCampaign: campaignID}},
 		{"an approval", nil, "campaign is ready", map[string]string{logging.KeyCampaign: campaignID}},

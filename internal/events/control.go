@@ -13,46 +13,28 @@ import (
 )
 
 // ErrNoAssigner says that no assigner ever ran on this NATS server, so that there
-// is nothing to hold or resume.
+// is nothing to operate.
 var ErrNoAssigner = errors.New("no assigner ever ran here")
 
-// heldUntil is a pause that nobody will see the end of.
-var heldUntil = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// Hold stops deliveries to all assigners: none begins another look. Events are
-// kept meanwhile. It survives restarts, of everything, until [Resume].
-func Hold(ctx context.Context, js jetstream.JetStream) error {
-	_, err := js.PauseConsumer(ctx, StreamEvents, ConsumerAssigner, heldUntil)
-	return aboutAssigner(err, "hold the assigner")
-}
-
-// Resume ends a [Hold]. It does nothing when there is none.
-func Resume(ctx context.Context, js jetstream.JetStream) error {
-	_, err := js.ResumeConsumer(ctx, StreamEvents, ConsumerAssigner)
-	return aboutAssigner(err, "resume the assigner")
-}
-
-// SubjectPause is where the server tells that the assigner was held or resumed, which
-// is in no record.
-const SubjectPause = "$JS.EVENT.ADVISORY.CONSUMER.PAUSE." + StreamEvents + "." + ConsumerAssigner
-
-// WatchHold calls changed whenever a [Hold] begins or ends, until stop is called.
-func WatchHold(js jetstream.JetStream, changed func(held bool)) (stop func(), err error) {
-	subscription, err := js.Conn().Subscribe(SubjectPause, func(msg *nats.Msg) {
-		var told struct {
-			Paused *bool `json:"paused"`
-		}
-		if json.Unmarshal(msg.Data, &told) == nil && told.Paused != nil {
-			changed(*told.Paused)
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("hear of hold and resume: %w", err)
+// TakeOverPause ends a hold of the first edition of Greenlight, which paused the
+// consumer, and reports whether there was one. Store is called first, while nothing is
+// delivered: it must store the hold that takes its place. If it fails the pause remains.
+func TakeOverPause(ctx context.Context, js jetstream.JetStream, store func(context.Context) error) (paused bool, err error) {
+	if paused, err = IsHeld(ctx, js); err != nil || !paused {
+		return false, err
 	}
-	return func() { _ = subscription.Unsubscribe() }, nil // it fails only when the connection is closed
+	if err := store(ctx); err != nil {
+		return true, fmt.Errorf("store the hold of a paused consumer: %w", err)
+	}
+	if _, err := js.ResumeConsumer(ctx, StreamEvents, ConsumerAssigner); err != nil {
+		return true, fmt.Errorf("resume consumer %s: %w", ConsumerAssigner, err)
+	}
+	return true, nil
 }
 
-// IsHeld reports whether a [Hold] is in force.
+// IsHeld reports whether the consumer is paused.
+//
+// Deprecated: a hold is a record in the ledger; this is for [TakeOverPause].
 func IsHeld(ctx context.Context, js jetstream.JetStream) (bool, error) {
 	consumer, err := js.Consumer(ctx, StreamEvents, ConsumerAssigner)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -64,15 +46,22 @@ func IsHeld(ctx context.Context, js jetstream.JetStream) (bool, error) {
 	return consumer.CachedInfo().Paused, nil
 }
 
-func aboutAssigner(err error, what string) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
-		return fmt.Errorf("%s: %w", what, ErrNoAssigner)
-	default:
-		return fmt.Errorf("%s: %w", what, err)
+// WatchHold calls changed whenever the consumer is paused or resumed, until stop is called.
+//
+// Deprecated: a hold is a record in the ledger.
+func WatchHold(js jetstream.JetStream, changed func(held bool)) (stop func(), err error) {
+	subscription, err := js.Conn().Subscribe("$JS.EVENT.ADVISORY.CONSUMER.PAUSE."+StreamEvents+"."+ConsumerAssigner, func(msg *nats.Msg) {
+		var told struct {
+			Paused *bool `json:"paused"`
+		}
+		if json.Unmarshal(msg.Data, &told) == nil && told.Paused != nil {
+			changed(*told.Paused)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("hear of hold and resume: %w", err)
 	}
+	return func() { _ = subscription.Unsubscribe() }, nil // it fails only when the connection is closed
 }
 
 // HeaderRequeued is on a message that was requeued: the sequence that it had among

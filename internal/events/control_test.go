@@ -1,6 +1,7 @@
 package events_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -10,34 +11,32 @@ import (
 	"greenlight/internal/events"
 )
 
-func TestHold_KeepsMessagesBackUntilResumeThroughANewConsumer(t *testing.T) {
+func TestTakeOverPause_StoresBeforeItResumes(t *testing.T) {
 	js, _ := startStreams(t)
-	if err := events.Hold(t.Context(), js); !errors.Is(err, events.ErrNoAssigner) {
-		t.Fatalf("hold before any assigner: got %v, want ErrNoAssigner", err)
+	store := func(context.Context) error { t.Error("stored a hold for no pause"); return nil }
+	if paused, err := events.TakeOverPause(t.Context(), js, store); paused || err != nil {
+		t.Fatalf("before any assigner: got %t, %v", paused, err)
 	}
-	_, stop := run(t, js) // makes the consumer
-	stop()
-	if err := events.Hold(t.Context(), js); err != nil {
+	deliveries, _ := run(t, js)
+	if _, err := js.PauseConsumer(t.Context(), events.StreamEvents, events.ConsumerAssigner, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, js, "id-1")
-	deliveries, _ := run(t, js) // a process that starts while it is held
-	if held, err := events.IsHeld(t.Context(), js); err != nil || !held {
-		t.Fatalf("got held %t, %v: the start of a process ended the hold", held, err)
+	broken := errors.New("no room")
+	if paused, err := events.TakeOverPause(t.Context(), js, func(context.Context) error { return broken }); !paused || !errors.Is(err, broken) {
+		t.Errorf("a hold that cannot be stored: got %t, %v", paused, err)
 	}
-	select {
-	case d := <-deliveries:
-		t.Fatalf("message %d came through the hold", d.Sequence)
-	case <-time.After(500 * time.Millisecond): // the claim is that nothing comes
+	store = func(ctx context.Context) error {
+		if paused, err := events.IsHeld(ctx, js); !paused || err != nil {
+			t.Errorf("while it is stored: paused %t, %v", paused, err)
+		}
+		return nil
 	}
-	if err := events.Resume(t.Context(), js); err != nil {
-		t.Fatal(err)
+	if paused, err := events.TakeOverPause(t.Context(), js, store); !paused || err != nil {
+		t.Errorf("a pause: got %t, %v", paused, err)
 	}
 	if d := next(t, deliveries, 10*time.Second); d.Done() != nil || d.Sequence != 1 {
 		t.Errorf("got message %d, want 1", d.Sequence)
-	}
-	if held, err := events.IsHeld(t.Context(), js); err != nil || held {
-		t.Errorf("got held %t, %v", held, err)
 	}
 }
 

@@ -19,8 +19,6 @@ type Depths struct {
 	Oldest time.Time
 	// Listening says that some assigner asks the server for work.
 	Listening bool
-	// Held says that no work is given out, see [Hold].
-	Held bool
 	// Room is that of the stream of events.
 	Room Room
 	// DeadLetters counts what nobody could handle.
@@ -51,7 +49,7 @@ func ReadDepths(ctx context.Context, js jetstream.JetStream) (Depths, error) {
 		return d, fmt.Errorf("look up consumer %s: %w", ConsumerAssigner, err)
 	}
 	state := consumer.CachedInfo()
-	d.Waiting, d.Open, d.Held = int(state.NumPending), state.NumAckPending, state.Paused
+	d.Waiting, d.Open = int(state.NumPending), state.NumAckPending
 	d.Listening = isHeard(state)
 	if d.Waiting+d.Open == 0 {
 		return d, nil

@@ -64,8 +64,8 @@ type Backlog struct {
 	DeadLetters uint64
 	// Idle says that no assigner asks for work.
 	Idle bool
-	// Held says that no work is given out, see [Hold].
-	Held bool
+	// Ran says that an assigner has run here: the consumer is there.
+	Ran bool
 }
 
 // ReadBacklog asks the server. Before there are streams nothing waits, for nobody.
@@ -86,7 +86,7 @@ func ReadBacklog(ctx context.Context, js jetstream.JetStream) (Backlog, error) {
 		return b, fmt.Errorf("look up consumer %s: %w", ConsumerAssigner, err)
 	}
 	info := consumer.CachedInfo()
-	b.Waiting, b.Idle, b.Held = int(info.NumPending), !isHeard(info), info.Paused
+	b.Waiting, b.Idle, b.Ran = int(info.NumPending), !isHeard(info), true
 	return b, nil
 }
 

@@ -70,6 +70,9 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) er
 	return nil
 }
 
+// Streams are the names of the streams that EnsureStreams makes.
+func Streams() []string { return []string{streamTriggers, StreamEvents, StreamDeadLetters} }
+
 func eventsConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        StreamEvents,

@@ -19,6 +19,11 @@ import (
 func (l *Ledger) Follow(ctx context.Context, every time.Duration, changed func([]CampaignEntry, []Number) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	presence, err := l.newPresence(ctx)
+	if err != nil {
+		return err
+	}
+	defer presence.stop()
 	m := mirror{campaigns: map[string]CampaignEntry{}, looks: map[string]look{}, numbers: map[string]Number{}}
 	updates := make([]<-chan jetstream.KeyValueEntry, 3)
 	for i, bucket := range []jetstream.KeyValue{l.campaigns, l.numbers, l.looks} {
@@ -41,6 +46,11 @@ func (l *Ledger) Follow(ctx context.Context, every time.Duration, changed func([
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-presence.ticker.C:
+			if err := presence.check(ctx); err != nil {
+				return fmt.Errorf("watch the ledger: %w", err)
+			}
+			continue
 		case <-due:
 			due = nil
 			if err := changed(m.records()); err != nil {

@@ -32,6 +32,11 @@ type Follower struct {
 // ended and that changes may be missed; follow anew then. Unlike [Ledger.Follow] it
 // keeps no numbers, and one record that cannot be read does not end it.
 func (l *Ledger) FollowEach(ctx context.Context, f Follower) error {
+	presence, err := l.newPresence(ctx)
+	if err != nil {
+		return err
+	}
+	defer presence.stop()
 	campaigns, err := l.campaigns.WatchAll(ctx)
 	if err != nil {
 		return fmt.Errorf("watch bucket %s: %w", bucketCampaigns, err)
@@ -61,6 +66,11 @@ func (l *Ledger) FollowEach(ctx context.Context, f Follower) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-presence.ticker.C:
+			if err := presence.check(ctx); err != nil {
+				return fmt.Errorf("watch the ledger: %w", err)
+			}
+			continue
 		case kve, open = <-campaigns.Updates():
 			tell = following.campaign
 		case kve, open = <-numbers.Updates():

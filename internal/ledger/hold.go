@@ -48,6 +48,15 @@ type HeldBy struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// String writes who held, when by UTC, and why.
+func (b HeldBy) String() string {
+	text := b.By + " at " + b.At.UTC().Format("2006-01-02 15:04 MST")
+	if b.Reason != "" {
+		text += ": " + b.Reason
+	}
+	return text
+}
+
 // Of returns who holds the campaign with the given record id, by itself or with all.
 func (h Hold) Of(campaignID string) (HeldBy, bool) {
 	if by, ok := h.Campaigns[campaignID]; ok {
@@ -210,12 +219,18 @@ func (l *Ledger) changeHold(ctx context.Context, change func(Hold) Hold) error {
 
 // WatchHold calls changed with the hold as it is and with each change, until ctx ends;
 // then it returns nil. It is for showing a hold: what is about to write asks
-// [Ledger.ReadHold]. Changed is called from one goroutine.
+// [Ledger.ReadHold]. An error means that changes may be missed, as when the bucket was
+// lost; watch anew then. Changed is called from one goroutine.
 func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
 	if l.looks == nil {
 		<-ctx.Done()
 		return nil
 	}
+	presence, err := l.newPresence(ctx)
+	if err != nil {
+		return err
+	}
+	defer presence.stop()
 	watcher, err := l.looks.Watch(ctx, holdKey)
 	if err != nil {
 		return fmt.Errorf("watch bucket %s: %w", bucketLooks, err)
@@ -226,6 +241,10 @@ func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-presence.ticker.C:
+			if err := presence.check(ctx); err != nil {
+				return fmt.Errorf("watch bucket %s: %w", bucketLooks, err)
+			}
 		case kve, open := <-watcher.Updates():
 			switch {
 			case !open && ctx.Err() != nil:

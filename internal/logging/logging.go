@@ -37,6 +37,8 @@ const (
 	KeyCampaigns = "campaigns"
 	// KeyChanged are the campaigns whose entries are others than before; twenty at most.
 	KeyChanged = "changed"
+	// KeyMissing are the streams, buckets and consumers that are missing on the NATS server.
+	KeyMissing = "missing"
 	// KeyNumber is a phone number in E.164 form.
 	KeyNumber = "number"
 	// KeyPhase is a campaign's phase, as in the table of phases.
@@ -57,7 +59,7 @@ const (
 	KeyRemote = "remote"
 	// KeyFolder is the data folder.
 	KeyFolder = "folder"
-	// KeyPath is the path of a request to the private listener.
+	// KeyPath is the path of a request.
 	KeyPath = "path"
 	// KeyDetail is what Telnyx said, in its own words.
 	KeyDetail = "detail"

@@ -17,7 +17,7 @@ type Readiness struct{ checks []status.Check }
 func NewReadiness(checks []status.Check) *Readiness { return &Readiness{checks: checks} }
 
 var (
-	readyDesc = desc("greenlight_ready", "1 while this process can do its job, as /readyz says.")
+	readyDesc = desc("greenlight_ready", "1 while each role of this process can do its job, as /readyz says under roles.")
 	checkDesc = desc("greenlight_check_ok", "1 for each thing that /readyz checks and that is as it should be. Not each of them makes the process unready.", "check")
 )
 

@@ -2,12 +2,14 @@ package monitoring
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"greenlight/internal/events"
+	"greenlight/internal/ledger"
 )
 
 // scrapeTimeout bounds what a scrape asks of NATS. Prometheus gives up after ten
@@ -28,7 +30,8 @@ var (
 	bytesDesc       = desc("greenlight_events_bytes", "Size of the stream of events.")
 	bytesMostDesc   = desc("greenlight_events_bytes_most", "Size at which the stream of events takes no more, so that deliveries are answered 503.")
 	listeningDesc   = desc("greenlight_assigner_listening", "1 while some assigner, here or elsewhere, asks the stream for work.")
-	heldDesc        = desc("greenlight_assigner_held", "1 from greenlight hold to greenlight resume: nothing is begun.")
+	heldDesc        = desc("greenlight_assigner_held", "1 while greenlight hold stops everything: no new write to Telnyx begins.")
+	heldCampaigns   = desc("greenlight_campaigns_held", "Campaigns that greenlight hold stops one by one.")
 	deadLettersDesc = desc("greenlight_dead_letters", "Dead letters: what nobody could handle and a person has not dealt with.")
 )
 
@@ -38,7 +41,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe tells of the metrics.
 func (s *Streams) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{waitingDesc, openDesc, oldestDesc, bytesDesc, bytesMostDesc, listeningDesc, heldDesc, deadLettersDesc} {
+	for _, d := range []*prometheus.Desc{waitingDesc, openDesc, oldestDesc, bytesDesc, bytesMostDesc, listeningDesc, heldDesc, heldCampaigns, deadLettersDesc} {
 		out <- d
 	}
 }
@@ -64,8 +67,13 @@ func (s *Streams) Collect(out chan<- prometheus.Metric) {
 	tell(bytesDesc, float64(d.Room.Used))
 	tell(bytesMostDesc, float64(d.Room.Most))
 	tell(listeningDesc, truth(d.Listening))
-	tell(heldDesc, truth(d.Held))
 	tell(deadLettersDesc, float64(d.DeadLetters))
+	hold, err := ledger.ReadHold(ctx, s.js)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return
+	}
+	tell(heldDesc, truth(hold.All != nil))
+	tell(heldCampaigns, float64(len(hold.Campaigns)))
 }
 
 // truth is how Prometheus writes yes and no.

@@ -8,7 +8,7 @@ func (s *Sender) SetRetry(after time.Duration) {
 }
 
 // ConsumerName is the name of the consumer that all senders share.
-const ConsumerName = consumerName
+const ConsumerName = Consumer
 
 // Tries is how often a notice is tried.
 const Tries = tries

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// consumerName is the durable consumer that all senders share, so that each notice
+	// Consumer is the durable consumer that all senders share, so that each notice
 	// goes out once however many processes have a receiver.
-	consumerName = "notify"
+	Consumer = "notify"
 	// sendTimeout bounds one try. Receivers answer in a second.
 	sendTimeout = 15 * time.Second
 	// ackWait is over sendTimeout: while one process tries, no other does.
@@ -75,7 +75,7 @@ func NewSender(ctx context.Context, js jetstream.JetStream, receiver Receiver, l
 // with what comes from then on: what had been sent is not known any more.
 func (s *Sender) join(ctx context.Context) (jetstream.Consumer, error) {
 	consumer, err := s.js.CreateOrUpdateConsumer(ctx, Stream, jetstream.ConsumerConfig{
-		Durable:       consumerName,
+		Durable:       Consumer,
 		Description:   "Takes notices to NOTIFY_URL",
 		DeliverPolicy: jetstream.DeliverNewPolicy,
 		AckPolicy:     jetstream.AckExplicitPolicy,
@@ -83,7 +83,7 @@ func (s *Sender) join(ctx context.Context) (jetstream.Consumer, error) {
 		MaxDeliver:    -1, // counted here, so that the last failure is told
 	})
 	if err != nil {
-		return nil, fmt.Errorf("create consumer %s: %w", consumerName, err)
+		return nil, fmt.Errorf("create consumer %s: %w", Consumer, err)
 	}
 	return consumer, nil
 }
@@ -117,6 +117,8 @@ func (s *Sender) pull(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			s.giveBack(messages, msg)
+		case errors.Is(err, jetstream.ErrConsumerDeleted):
+			return nil // it is made again
 		case errors.Is(err, jetstream.ErrNoHeartbeat):
 			s.giveBack(messages, nil)
 			return nil

@@ -20,7 +20,9 @@ var (
 	campaignIDPattern  = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 	tcrIDPattern       = regexp.MustCompile(`^C[A-Z0-9]{5,8}$`)
 	referenceIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	profileIDPattern   = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+	// telnyxIDPattern is the form of every id that Telnyx has given so far, a UUID.
+	telnyxIDPattern  = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+	profileIDPattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 )
 
 // selectors are the keys that say which campaign is meant; one of them must.
@@ -70,6 +72,16 @@ func (r *reader) readID(node *yaml3.Node, what string, form *regexp.Regexp, why,
 	return text, true
 }
 
+// refuseOtherID reports an id that has the form of those under another key, and the line to
+// write instead.
+func (r *reader) refuseOtherID(node *yaml3.Node, what, other string, form *regexp.Regexp, why string) bool {
+	if node.Kind != yaml3.ScalarNode || node.Tag != "!!str" || isReported(node) || !form.MatchString(node.Value) {
+		return false
+	}
+	r.fault(node, fmt.Sprintf("%s %q", what, clip(node.Value)), why, "write "+other+": "+node.Value)
+	return true
+}
+
 // What is said of an id that is none.
 const (
 	whyNoID        = "ids are up to 64 letters, digits and dashes"
@@ -78,6 +90,9 @@ const (
 )
 
 func readCampaignID(r *reader, e *entry, node *yaml3.Node) {
+	if r.refuseOtherID(node, "campaign_id", "tcr_campaign_id", tcrIDPattern, "is an id of The Campaign Registry, and Telnyx's own is wanted here") {
+		return
+	}
 	if text, ok := r.readID(node, "campaign_id", campaignIDPattern, whyNoID,
 		"copy the campaign's id from Telnyx, such as 751c6a5c-907b-43a9-8ada-ba1dc8335b07"); ok {
 		e.CampaignID, e.selector = telnyx.CampaignID(text), r.position(node)
@@ -85,6 +100,9 @@ func readCampaignID(r *reader, e *entry, node *yaml3.Node) {
 }
 
 func readTCRCampaignID(r *reader, e *entry, node *yaml3.Node) {
+	if r.refuseOtherID(node, "tcr_campaign_id", "campaign_id", telnyxIDPattern, "is an id of Telnyx's, and one of The Campaign Registry is wanted here") {
+		return
+	}
 	if text, ok := r.readID(node, "tcr_campaign_id", tcrIDPattern, whyNoTCRID,
 		"copy it, such as C6X6M95, or use campaign_id for Telnyx's own id"); ok {
 		e.TCRCampaignID, e.selector = telnyx.TCRCampaignID(text), r.position(node)

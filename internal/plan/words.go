@@ -50,6 +50,15 @@ func nearest(word string, known []string) (index int, exact bool) {
 	return index, false
 }
 
+// Closest returns the known word that a word seems to be a misspelling of, empty when there
+// is none.
+func Closest(word string, known []string) string {
+	if i, _ := nearest(word, known); i >= 0 {
+		return known[i]
+	}
+	return ""
+}
+
 // distance returns the number of letters to insert, delete or replace that make
 // one word of the other, or most+1 when it is certainly more than most.
 func distance(a, b string, most int) int {

@@ -340,8 +340,12 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 	must(t, events.NewPublisher(r.js).Trigger(t.Context(), events.KindCampaign, goodCampaign))
 	r.untilValue("greenlight_assigner_attach_requests_total", `outcome="accepted"`, 3)
 	r.untilValue("greenlight_numbers", `needs_person="no",reason="",state="sendable"`, 2)
-	must(t, events.Hold(t.Context(), r.js))
+	book, err := ledger.Open(t.Context(), r.js)
+	must(t, err)
+	must(t, book.Hold(t.Context(), nil, ledger.HeldBy{By: "ann@ops"}))
 	r.untilValue("greenlight_assigner_held", "", 1)
+	must(t, book.Hold(t.Context(), []string{goodCampaign}, ledger.HeldBy{By: "ann@ops"}))
+	r.untilValue("greenlight_campaigns_held", "", 1)
 }
 
 // ids finds what looks like an id or a phone number.

@@ -57,6 +57,7 @@ func (p *Process) AddNotices(ctx context.Context, receiver notice.Receiver) erro
 			return err
 		}
 	}
+	p.objects.notifies = begin
 	p.add("notices", func(ctx context.Context) error {
 		if !p.joined.wait(ctx) || !begin.until(ctx, p.log) {
 			return nil

@@ -40,8 +40,10 @@ type Process struct {
 	log      zerolog.Logger
 	js       jetstream.JetStream
 	registry *prometheus.Registry
-	// streams are made once, in the background if the server is away at first.
+	// streams are made once, in the background if the server is away at first; objects
+	// keeps them, and what the assigner needs, there.
 	streams *attempt
+	objects *objects
 	// sync and dir are what is known of the server; see [doctor.Standing].
 	sync doctor.Sync
 	dir  string
@@ -118,13 +120,23 @@ func onConnection(nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, er
 		}
 		return events.EnsureStreams(ctx, js, replicas)
 	})
+	p.objects = &objects{js: js, publisher: events.NewPublisher(js), replicas: replicas, log: log}
+	p.add("nats objects", func(ctx context.Context) error {
+		if !p.streams.wait(ctx) {
+			return nil
+		}
+		return p.objects.run(ctx)
+	})
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		monitoring.NewBuild(build.Version, build.Commit, build.Date, build.Go))
-	p.checks = append(p.checks, status.Check{Name: "nats", Ready: func(context.Context) error {
+	p.checks = append(p.checks, status.Check{Name: "nats", Ready: func(ctx context.Context) error {
 		if err := events.Connected(nc); err != nil {
 			return err
 		}
-		return p.streams.pending()
+		if err := p.streams.pending(); err != nil {
+			return err
+		}
+		return p.objects.ready(ctx)
 	}})
 	p.checks = append(p.checks, status.Check{Name: "clock", Advisory: true, Ready: doctor.ReadyClock(js)})
 	return p, nil
@@ -199,7 +211,8 @@ func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public
 	if err != nil {
 		return err
 	}
-	p.checks = append(p.checks, status.Check{Name: "webhook", Ready: hook.Ready})
+	p.checks = append(p.checks, status.Check{Name: "webhook", Role: status.RoleWebhook, Ready: hook.Ready})
+	p.checks = append(p.checks, status.Check{Name: "webhook path", Role: status.RoleWebhook, Advisory: true, Ready: hook.Astray})
 	var keepCertificates func(context.Context) error
 	if public.Certificates != nil {
 		listener, keepCertificates = p.prepareTLS(listener, public.Certificates)
@@ -227,7 +240,7 @@ func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public
 func (p *Process) addKeys(keys *keyfile.File, hook *webhook.Webhook) {
 	log := p.log.With().Str(logging.KeyPart, "webhook").Logger()
 	p.checks = append(p.checks, status.Check{
-		Name: "public_keys", Advisory: true, Ready: func(context.Context) error { return keys.Err() },
+		Name: "public_keys", Role: status.RoleWebhook, Advisory: true, Ready: func(context.Context) error { return keys.Err() },
 	})
 	hangups := catchHangups()
 	p.add("public keys", func(ctx context.Context) error {
@@ -271,7 +284,7 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 	log := p.log.With().Str(logging.KeyPart, "plans").Logger()
 	inForce := newPlanMetrics(p.registry, plans)
 	p.checks = append(p.checks, status.Check{
-		Name: "plans", Advisory: true, Ready: func(context.Context) error { return plans.Err() },
+		Name: "plans", Role: status.RoleAssigner, Advisory: true, Ready: func(context.Context) error { return plans.Err() },
 	})
 	p.planFaults = plans.Err
 	hangups := catchHangups()
@@ -340,7 +353,7 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 			return err
 		}
 	}
-	p.checks = append(p.checks, status.Check{Name: "assigner", Ready: func(ctx context.Context) error {
+	p.checks = append(p.checks, status.Check{Name: "assigner", Role: status.RoleAssigner, Ready: func(ctx context.Context) error {
 		if err := join.pending(); err != nil {
 			return err
 		}
@@ -358,6 +371,7 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 		return worker.Run(ctx)
 	})
 	p.joined, p.plansChanged = join, worker.PlansChanged
+	p.objects.joined, p.objects.resync = join, cmp.Or(config.Resync, assigner.DefaultResync)
 	p.addTally()
 	return nil
 }

@@ -31,8 +31,8 @@ func (p *Process) prepareTLS(listener net.Listener, certificates certificate.Sou
 		log.Debug().Str(logging.KeyHandshake, reason).Msg("a connection was not made")
 	})
 	p.checks = append(p.checks,
-		status.Check{Name: "certificate", Advisory: certificates.ByConnections(), Ready: func(context.Context) error { return certificates.Ready() }},
-		status.Check{Name: "certificate renewal", Advisory: true, Ready: func(context.Context) error { return certificates.Renewal() }})
+		status.Check{Name: "certificate", Role: status.RoleWebhook, Advisory: certificates.ByConnections(), Ready: func(context.Context) error { return certificates.Ready() }},
+		status.Check{Name: "certificate renewal", Role: status.RoleWebhook, Advisory: true, Ready: func(context.Context) error { return certificates.Renewal() }})
 	p.registry.MustRegister(&certificateMetrics{certificates})
 	hangups := catchHangups()
 	return secure, func(ctx context.Context) error {

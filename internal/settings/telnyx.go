@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"greenlight/internal/telnyx"
 )
@@ -24,6 +26,9 @@ type Telnyx struct {
 func (s Telnyx) client(faults *Faults) *telnyx.Client {
 	key := secret(faults, "TELNYX_API_KEY", s.APIKey, s.APIKeyFile,
 		"Create a key "+whereKeys+", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names.")
+	if fault := apiKeyFault(key); fault != "" {
+		faults.add("TELNYX_API_KEY", "cannot be used: "+fault, "Copy the key alone "+whereKeys+", API Keys.")
+	}
 	base, err := url.Parse(s.BaseURL)
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
 		faults.add("TELNYX_BASE_URL", fmt.Sprintf("%q is no web address", s.BaseURL), "Leave it out, or write it like "+telnyx.DefaultBaseURL+".")
@@ -42,6 +47,31 @@ func (s Telnyx) client(faults *Faults) *telnyx.Client {
 		UserAgent: ThisBuild().UserAgent(),
 		Limiter:   telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: ceiling, Concurrency: concurrency}),
 	}
+}
+
+// apiKeyFault says what is wrong with the text of an API key, empty if nothing is. It
+// refuses only what cannot be one: Telnyx does not publish their form. The text itself is
+// never repeated.
+func apiKeyFault(key string) string {
+	outside := func(r rune) bool { return r < '!' || r > '~' }
+	switch {
+	case key == "":
+		return "" // that it is missing was said
+	case strings.ContainsAny(key, "\r\n"):
+		return "it has a line break in it"
+	case len(key) >= len("Bearer") && strings.EqualFold(key[:len("Bearer")], "Bearer"):
+		return `it begins with "Bearer", which Greenlight adds by itself`
+	case strings.ContainsAny(key, "\"'`“”‘’"):
+		return "it has quotes in it"
+	case strings.ContainsFunc(key, unicode.IsSpace):
+		return "it has white space in it"
+	case strings.ContainsFunc(key, outside):
+		return "it has characters in it that cannot stand in an HTTP header"
+	}
+	if _, err := telnyx.ParsePublicKey(key); err == nil {
+		return "it looks like the account's public key, which belongs into TELNYX_PUBLIC_KEY"
+	}
+	return ""
 }
 
 // ReadOnlyClient returns a client that cannot change anything, for a command that

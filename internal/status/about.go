@@ -31,7 +31,7 @@ const (
 // were not checked in whole, not all is done, whatever was asked for.
 func (s Snapshot) Standing() Standing {
 	standing, planned := AllAttached, false
-	if s.PlanPending {
+	if s.PlanPending || len(s.LedgerMissing) > 0 {
 		standing = NotYet
 	}
 	for _, c := range s.Campaigns {
@@ -43,6 +43,9 @@ func (s Snapshot) Standing() Standing {
 		case c.WaitsForPerson():
 			return NeedsPerson
 		case c.Phase != ledger.PhaseApproved || c.On() < len(c.Numbers):
+			if _, held := s.Held.Of(c.ID); held {
+				return NeedsPerson // nothing is sent until a person says resume
+			}
 			standing = NotYet
 		}
 	}
@@ -51,8 +54,6 @@ func (s Snapshot) Standing() Standing {
 		return NeedsPerson // what the files ask for is not known
 	case !planned:
 		return NotYet
-	case s.Held && standing == NotYet:
-		return NeedsPerson // nothing is begun until a person says resume
 	default:
 		return standing
 	}
@@ -111,6 +112,23 @@ func ReadAbout(ctx context.Context, js jetstream.JetStream, now time.Time, what 
 	}
 	s, found = s.About(what)
 	return s, found, nil
+}
+
+// Meant returns the campaigns that a person means by the name of a plan's entry, an id of
+// a campaign (Telnyx's or TCR's) or a plan file, as the first of these that there is.
+func Meant(all []ledger.CampaignEntry, what string) []ledger.Campaign {
+	for _, fits := range fitting(what) {
+		var meant []ledger.Campaign
+		for _, entry := range all {
+			if fits(entry.Campaign) {
+				meant = append(meant, entry.Campaign)
+			}
+		}
+		if len(meant) > 0 {
+			return meant
+		}
+	}
+	return nil
 }
 
 // readMeant returns the numbers of the campaigns that are meant, or the number that is
@@ -181,6 +199,15 @@ func (s Snapshot) only(campaign func(Campaign) bool, number func(Number) bool) S
 			c.Counts[n.State]++
 		}
 		part.Campaigns = append(part.Campaigns, c)
+	}
+	part.Held.Campaigns = nil
+	for _, c := range part.Campaigns {
+		if by, ok := s.Held.Campaigns[c.ID]; ok {
+			if part.Held.Campaigns == nil {
+				part.Held.Campaigns = make(map[string]ledger.HeldBy)
+			}
+			part.Held.Campaigns[c.ID] = by
+		}
 	}
 	return part
 }

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 )
 
@@ -25,21 +23,27 @@ const (
 // Follow returns, or ctx ends; then it returns the cause. The server tells of each
 // change; it is not asked in between.
 func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error) error {
+	for {
+		// A ledger that was lost is waited for and followed anew.
+		if err := followLedger(ctx, js, now, changed); !errors.Is(err, ledger.ErrMadeAgain) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func followLedger(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error) error {
 	book, err := waitForLedger(ctx, js, now, changed)
 	if err != nil {
 		return err
 	}
-	pauses := make(chan *nats.Msg, 16)
-	subscription, err := js.Conn().ChanSubscribe(events.SubjectPause, pauses)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = subscription.Unsubscribe() }() // it fails only when the connection is closed
 	ctx, cancel := context.WithCancel(ctx)
 	told, why := followRecords(ctx, book)
+	holds, whyHolds := followHold(ctx, book)
 	defer func() {
 		cancel()
 		for range told { // until it has ended
+		}
+		for range holds {
 		}
 	}()
 	var latest records
@@ -53,7 +57,10 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 				return errors.Join(why(), context.Cause(ctx))
 			}
 			latest, known = next, true
-		case <-pauses:
+		case _, open := <-holds:
+			if !open {
+				return errors.Join(whyHolds(), context.Cause(ctx))
+			}
 			if !known {
 				continue
 			}
@@ -96,17 +103,33 @@ func followRecords(ctx context.Context, book *ledger.Ledger) (told <-chan record
 	return found, func() error { return failed }
 }
 
+// followHold is followRecords for what is on hold.
+func followHold(ctx context.Context, book *ledger.Ledger) (told <-chan ledger.Hold, why func() error) {
+	found := make(chan ledger.Hold)
+	var failed error
+	go func() {
+		defer close(found)
+		failed = book.WatchHold(ctx, func(h ledger.Hold) {
+			select {
+			case found <- h:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	return found, func() error { return failed }
+}
+
 // waitForLedger opens the ledger as soon as there is one. Without one it tells of an
-// empty snapshot, once.
+// snapshot without campaigns, once.
 func waitForLedger(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error) (*ledger.Ledger, error) {
 	for told := false; ; {
-		book, err := ledger.Open(ctx, js)
-		if !errors.Is(err, jetstream.ErrBucketNotFound) {
+		s, book, err := begin(ctx, js, now())
+		if err != nil || book != nil {
 			return book, err
 		}
 		if !told {
 			told = true
-			if err := changed(newSnapshot(now())); err != nil {
+			if err := changed(s); err != nil {
 				return nil, err
 			}
 		}

@@ -80,10 +80,11 @@ func TestFollow_TellsOfEveryChangeWithoutBeingAsked(t *testing.T) {
 	must(t, book.PutPlans(t.Context(), ledger.Plans{Hash: "new", Entries: "new"}))
 	until(t, told, "that the plan has changed", func(s status.Snapshot) bool { return s.PlanPending })
 
-	must(t, events.Hold(t.Context(), js))
-	until(t, told, "the hold", func(s status.Snapshot) bool { return s.Held })
-	must(t, events.Resume(t.Context(), js))
-	until(t, told, "the resumption", func(s status.Snapshot) bool { return !s.Held })
+	must(t, book.Hold(t.Context(), nil, ledger.HeldBy{By: "ann@ops", At: noon}))
+	until(t, told, "the hold", func(s status.Snapshot) bool { return s.Held.All != nil })
+	_, err = book.Resume(t.Context(), nil)
+	must(t, err)
+	until(t, told, "the resumption", func(s status.Snapshot) bool { return s.Held.IsZero() })
 
 	must(t, book.DropNumber(t.Context(), entry))
 	until(t, told, "that it is off the plan", func(s status.Snapshot) bool { return len(s.Totals) == 0 })

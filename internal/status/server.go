@@ -21,10 +21,21 @@ const readTimeout = 15 * time.Second
 // asks mostly gives up after a second, and takes no answer for a bad one.
 const checkTimeout = 900 * time.Millisecond
 
+// Role is a job that a process has; greenlight up has both.
+type Role string
+
+// The roles. A webhook that can store events is ready whatever becomes of the assigner.
+const (
+	RoleWebhook  Role = "webhook"
+	RoleAssigner Role = "assigner"
+)
+
 // Check is one thing that this process needs for its job.
 type Check struct {
 	// Name is a word or two, such as "webhook".
 	Name string
+	// Role is whose job needs it. Empty is that of every role.
+	Role Role
 	// Ready returns nil, or a sentence that says what is wrong. Nil finds nothing wrong.
 	Ready func(context.Context) error
 	// Says returns what is shown when nothing is wrong. Nil shows "ok".
@@ -82,12 +93,44 @@ func answer(w http.ResponseWriter, code int, value any, indent string) {
 type readiness struct {
 	Status string            `json:"status"`
 	Checks map[string]string `json:"checks"`
+	// Roles says of each role of the process whether it is ready, and CheckRoles whose job
+	// needs a check; those that are not there are needed by every role.
+	Roles      map[Role]string `json:"roles,omitempty"`
+	CheckRoles map[string]Role `json:"check_roles,omitempty"`
 	// Failing names those of the checks that found something wrong, by name: what is
 	// well says more than "ok" of itself, so its words do not tell it.
 	Failing []string `json:"failing,omitempty"`
 }
 
+// roles returns the roles of the process.
+func (c Config) roles() map[Role]bool {
+	roles := make(map[Role]bool)
+	for _, check := range c.Checks {
+		if check.Role != "" {
+			roles[check.Role] = true
+		}
+	}
+	return roles
+}
+
+const (
+	ready    = "ready"
+	notReady = "not ready"
+)
+
+// ready answers whether the process can do the job of the role in the query. Without one
+// that is the webhook's in a process that has it: a load balancer asks whether deliveries
+// can be stored, and a refused API key must not take the front door away.
 func (c Config) ready(w http.ResponseWriter, r *http.Request) {
+	roles := c.roles()
+	asked := Role(r.URL.Query().Get("role"))
+	if asked != "" && !roles[asked] {
+		answer(w, http.StatusNotFound, map[string]string{"message": "this process has no such role; ask without one"}, "")
+		return
+	}
+	if asked == "" && roles[RoleWebhook] {
+		asked = RoleWebhook
+	}
 	bounded, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
 	texts, wrong := make([]string, len(c.Checks)), make([]bool, len(c.Checks))
@@ -96,7 +139,10 @@ func (c Config) ready(w http.ResponseWriter, r *http.Request) {
 		checking.Go(func() { texts[i], wrong[i] = check.look(bounded) })
 	}
 	checking.Wait()
-	says, code := readiness{Status: "ready", Checks: map[string]string{}}, http.StatusOK
+	says, code := readiness{Status: ready, Checks: map[string]string{}, Roles: map[Role]string{}, CheckRoles: map[string]Role{}}, http.StatusOK
+	for role := range roles {
+		says.Roles[role] = ready
+	}
 	told := c.Guard.mayRead(r)
 	for i, check := range c.Checks {
 		switch {
@@ -110,13 +156,28 @@ func (c Config) ready(w http.ResponseWriter, r *http.Request) {
 		if wrong[i] {
 			says.Failing = append(says.Failing, check.Name)
 		}
-		if wrong[i] && !check.Advisory {
-			says.Status, code = "not ready", http.StatusServiceUnavailable
+		if check.Role != "" {
+			says.CheckRoles[check.Name] = check.Role
+		}
+		if !wrong[i] || check.Advisory {
+			continue
+		}
+		for role := range roles {
+			if check.concerns(role) {
+				says.Roles[role] = notReady
+			}
+		}
+		if check.concerns(asked) {
+			says.Status, code = notReady, http.StatusServiceUnavailable
 		}
 	}
 	slices.Sort(says.Failing)
 	answer(w, code, says, "  ")
 }
+
+// concerns reports whether the role's job needs the check. Every check concerns no role in
+// particular.
+func (c Check) concerns(role Role) bool { return role == "" || c.Role == "" || c.Role == role }
 
 // Err returns a sentence that says what is wrong, or nil.
 func (c Check) Err(ctx context.Context) error {

@@ -110,6 +110,41 @@ func TestReadyz_AnswersForEveryCheck(t *testing.T) {
 	}
 }
 
+// In greenlight up a refused API key must not take the front door out of rotation.
+func TestReadyz_AnswersPerRole(t *testing.T) {
+	good := func(context.Context) error { return nil }
+	bad := func(context.Context) error { return errors.New("Telnyx refuses the API key") }
+	checks := []status.Check{
+		{Name: "nats", Ready: good}, {Name: "webhook", Role: status.RoleWebhook, Ready: good},
+		{Name: "plans", Role: status.RoleAssigner, Advisory: true, Ready: bad}, {Name: "assigner", Role: status.RoleAssigner, Ready: bad},
+	}
+	const tail = `"checks":{"assigner":"Telnyx refuses the API key","nats":"ok","plans":"Telnyx refuses the API key","webhook":"ok"},` +
+		`"roles":{"assigner":"not ready","webhook":"ready"},"check_roles":{"assigner":"assigner","plans":"assigner","webhook":"webhook"},"failing":["assigner","plans"]}`
+	js := natstest.JetStream(t, natstest.Embedded(t))
+	for name, test := range map[string]struct {
+		checks []status.Check
+		path   string
+		code   int
+		want   string
+	}{
+		"both roles":            {checks, "/readyz", 200, `{"status":"ready",` + tail},
+		"the webhook's":         {checks, "/readyz?role=webhook", 200, `{"status":"ready",` + tail},
+		"the assigner's":        {checks, "/readyz?role=assigner", 503, `{"status":"not ready",` + tail},
+		"an assigner alone":     {checks[3:], "/readyz", 503, `{"status":"not ready","checks":{"assigner":"Telnyx refuses the API key"},"roles":{"assigner":"not ready"},"check_roles":{"assigner":"assigner"},"failing":["assigner"]}`},
+		"a role that is not in": {checks[3:], "/readyz?role=webhook", 404, `{"message":"this process has no such role; ask without one"}`},
+		"what every role needs": {[]status.Check{{Name: "nats", Ready: bad}, checks[1]}, "/readyz", 503, `{"status":"not ready","checks":{"nats":"Telnyx refuses the API key","webhook":"ok"},"roles":{"webhook":"not ready"},"check_roles":{"webhook":"webhook"},"failing":["nats"]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer, body := get(t, serve(t, js, test.checks...), test.path)
+			var compact bytes.Buffer
+			must(t, json.Compact(&compact, []byte(body)))
+			if answer.StatusCode != test.code || compact.String() != test.want {
+				t.Errorf("got  %d %s\nwant %d %s", answer.StatusCode, compact.String(), test.code, test.want)
+			}
+		})
+	}
+}
+
 func TestReadyz_BoundsItsChecks(t *testing.T) {
 	check := status.Check{Name: "nats", Ready: func(ctx context.Context) error {
 		if end, bounded := ctx.Deadline(); !bounded || time.Until(end) > time.Second {

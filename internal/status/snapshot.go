@@ -16,14 +16,17 @@ import (
 
 // Snapshot is where everything stood at one moment.
 type Snapshot struct {
-	At        time.Time  `json:"at"`
-	Campaigns []Campaign `json:"campaigns"`
+	At time.Time `json:"at"`
+	// Held is what an operator has stopped: no new write to Telnyx begins for it.
+	Held ledger.Hold `json:"held,omitzero"`
+	// LedgerMissing names the buckets of the ledger that are not there although an
+	// assigner has run. What they had is not known until they are made and filled again.
+	LedgerMissing []string   `json:"ledger_missing,omitempty"`
+	Campaigns     []Campaign `json:"campaigns"`
 	// Totals counts the planned numbers by state.
 	Totals map[ledger.State]int `json:"totals"`
 	// DeadLetters counts what nobody could handle.
 	DeadLetters uint64 `json:"dead_letters"`
-	// Held says that the assigner begins nothing, because a person said hold.
-	Held bool `json:"held"`
 	// NextResync is when every planned campaign is checked next, if that is known.
 	NextResync time.Time `json:"next_resync,omitzero"`
 	// EventsWaiting counts messages that no assigner has been handed yet.
@@ -36,6 +39,8 @@ type Snapshot struct {
 	PlanHash    string `json:"plan_hash,omitempty"`
 	PlanFault   string `json:"plan_fault,omitempty"`
 	PlanPending bool   `json:"plan_pending,omitempty"`
+	// Ran says that an assigner has run here.
+	Ran bool `json:"-"`
 	// Focus says what of everything this is.
 	Focus Focus `json:"-"`
 }
@@ -90,7 +95,7 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 }
 
 // begin returns a snapshot without campaigns, and the ledger that has them; nil before
-// an assigner ever ran.
+// an assigner ever ran, and when the ledger was lost.
 func begin(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot, *ledger.Ledger, error) {
 	s := newSnapshot(now)
 	if err := s.askStreams(ctx, js); err != nil {
@@ -103,6 +108,14 @@ func begin(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot
 	return s, book, err
 }
 
+// askMissing fills in what of the ledger is missing, where there should be one.
+func (s *Snapshot) askMissing(ctx context.Context, js jetstream.JetStream) (err error) {
+	if s.Ran {
+		s.LedgerMissing, err = ledger.MissingBuckets(ctx, js)
+	}
+	return err
+}
+
 func newSnapshot(now time.Time) Snapshot {
 	return Snapshot{At: now.UTC(), Campaigns: []Campaign{}, Totals: map[ledger.State]int{}}
 }
@@ -113,9 +126,15 @@ func (s *Snapshot) askStreams(ctx context.Context, js jetstream.JetStream) (err 
 	if err != nil {
 		return err
 	}
-	s.EventsWaiting, s.DeadLetters, s.Idle, s.Held = b.Waiting, b.DeadLetters, b.Idle, b.Held
-	s.NextResync, err = events.NextResync(ctx, js)
-	return err
+	s.EventsWaiting, s.DeadLetters, s.Idle, s.Ran = b.Waiting, b.DeadLetters, b.Idle, b.Ran
+	s.Held, err = ledger.ReadHold(ctx, js)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	if s.NextResync, err = events.NextResync(ctx, js); err != nil {
+		return err
+	}
+	return s.askMissing(ctx, js)
 }
 
 // take fills in the records, and only then asks for the plans in force: a mark that is

@@ -25,7 +25,7 @@ func TestSnapshot_IsPlainJSON(t *testing.T) {
 }
 
 func TestRead_IsEmptyBeforeAnAssignerRan(t *testing.T) {
-	const want = `{"at":"2026-03-02T12:00:00Z","campaigns":[],"totals":{},"dead_letters":0,"held":false,"events_waiting":0,"idle":%t}`
+	const want = `{"at":"2026-03-02T12:00:00Z","campaigns":[],"totals":{},"dead_letters":0,"events_waiting":0,"idle":%t}`
 	js := natstest.JetStream(t, natstest.Embedded(t))
 	for i, when := range []string{"without streams", "with streams"} {
 		got, err := json.Marshal(read(t, js))

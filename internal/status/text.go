@@ -41,7 +41,21 @@ type TextOptions struct {
 // [Snapshot.About] to say.
 func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, colour: o.Colour}
+	for _, sentence := range HoldSentences(s.Held, s.names(), t.now) {
+		t.wrap("", sentence)
+	}
+	if !s.Held.IsZero() {
+		t.wrap("", "No new write to Telnyx begins for it until greenlight resume. Events are kept.")
+		t.gap(true)
+	}
+	if len(s.LedgerMissing) > 0 {
+		t.wrap("", MissingSentence(s.LedgerMissing))
+		t.gap(len(s.Campaigns) > 0)
+	}
 	switch {
+	case len(s.Campaigns) == 0 && len(s.LedgerMissing) > 0:
+	case len(s.Campaigns) == 0 && (s.PlanPending || s.Ran && s.PlanHash == ""):
+		t.wrap("", "The ledger has no campaign yet: no assigner has read all of the plans into it.")
 	case len(s.Campaigns) == 0:
 		t.wrap("", "Nothing is planned yet, or no assigner has run. Put a plan file into config/plans and start greenlight up.")
 	case s.Focus == FocusNumber:
@@ -201,10 +215,6 @@ func (t *textOf) gap(wanted bool) {
 
 // footer says what concerns everything.
 func (t *textOf) footer(s Snapshot) {
-	if s.Held {
-		t.gap(true)
-		t.wrap("", "On hold: nothing is begun until greenlight resume. Events are kept.")
-	}
 	if s.Idle && (len(s.Campaigns) > 0 || s.EventsWaiting > 0) {
 		t.gap(true)
 		t.wrap("", IdleSentence(s.EventsWaiting))

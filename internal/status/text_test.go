@@ -242,7 +242,7 @@ func TestWriteText_ShowsWhatIsKnownOfANumber(t *testing.T) {
 		Status: "ASSIGNED", TMobile: "ADDED", Since: noon.Add(-time.Hour), Cause: "resync (message 3)", Tries: ledger.Tries{Refused: 2, Unanswered: 1}, NeedsPerson: true,
 		Request: ledger.Request{Sent: "POST /10dlc/phone_number_campaigns", At: noon.Add(-2 * time.Hour)},
 	}
-	s := status.Snapshot{At: noon, Held: true, NextResync: noon.Add(5 * time.Minute), Campaigns: []status.Campaign{{
+	s := status.Snapshot{At: noon, Held: ledger.Hold{All: &ledger.HeldBy{By: "ann@ops", At: noon.Add(-time.Hour), Reason: "carrier incident"}}, NextResync: noon.Add(5 * time.Minute), Campaigns: []status.Campaign{{
 		Campaign: ledger.Campaign{ID: autumnID, Planned: true, Plan: "autumn", Phase: ledger.PhaseApproved},
 		Numbers:  []status.Number{{Number: n, Why: "Why.", Next: "It is checked again at every resync."}},
 	}}}
@@ -251,7 +251,7 @@ func TestWriteText_ShowsWhatIsKnownOfANumber(t *testing.T) {
 	for _, words := range []string{
 		"+15551234567 failed (stuck), needs a person Why.", "at every resync. Next try: in 5 min, at 12:05.", "Plan autumn, plan.yaml:7, plan set a1b2", "Campaign C6X6M95, approved",
 		"State since 1 h ago, at 11:00", "Telnyx says ASSIGNED", "Carriers T-Mobile ADDED, others not known", "Tries 2 refused, 1 unanswered", "Latest news resync (message 3)",
-		"Request POST /10dlc/phone_number_campaigns, 2 h ago, at 10:00; no answer known", "On hold: nothing is begun until greenlight resume.",
+		"Request POST /10dlc/phone_number_campaigns, 2 h ago, at 10:00; no answer known", "On hold: everything, since 11:00 by ann@ops: carrier incident. No new write",
 	} {
 		if !strings.Contains(said, words) {
 			t.Errorf("no %q in\n%s", words, said)
@@ -329,7 +329,11 @@ func TestStanding_SaysWhetherToWait(t *testing.T) {
 		"one campaign done, another not":     {[]status.Campaign{with(approved, sendable), with(approved, pending)}, false, status.NotYet},
 		"one not yet, another in trouble":    {[]status.Campaign{with(approved, pending), with(ledger.Campaign{Planned: true, Phase: ledger.PhaseMissing})}, false, status.NeedsPerson},
 	} {
-		if got := (status.Snapshot{Campaigns: test.campaigns, Held: test.held}).Standing(); got != test.want {
+		s := status.Snapshot{Campaigns: test.campaigns}
+		if test.held {
+			s.Held.All = &ledger.HeldBy{}
+		}
+		if got := s.Standing(); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}

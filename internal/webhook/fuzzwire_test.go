@@ -250,7 +250,7 @@ func (r *requests) next() (q request) {
 		r.end = true
 		return q
 	}
-	q.genuine = read.Method == http.MethodPost && read.URL.EscapedPath() == webhook.Path &&
+	q.genuine = read.Method == http.MethodPost && strings.TrimSuffix(read.URL.EscapedPath(), "/") == webhook.Path &&
 		max(read.ContentLength, int64(len(q.body))) <= webhook.DefaultMaxBody && signedNow(read.Header, q.body)
 	hosts := regexp.MustCompile(`(?i)\nhost: x\r\n`).FindAll(head, -1)
 	q.plain = len(head) < 8<<10 && plainHead.Match(head) && len(hosts) == 1 && !bytes.Contains(bytes.ToLower(head), []byte("\nexpect:"))

@@ -42,6 +42,9 @@ func (w *Webhook) answerError(err error, c echo.Context) {
 		return
 	}
 	refused := asRefusal(err)
+	if refused.status == http.StatusNotFound {
+		w.noteStray(c)
+	}
 	w.metrics.refused.WithLabelValues(refused.code, causeOf(refused)).Inc()
 	w.logRefusal(refused, c)
 	if refused.retryAfter > 0 {

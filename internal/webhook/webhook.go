@@ -26,8 +26,9 @@ const Path = "/webhooks/telnyx"
 
 const healthPath = "/healthz"
 
-// methods are the public paths, each with the one method that it takes.
-var methods = map[string]string{Path: http.MethodPost, healthPath: http.MethodGet}
+// methods are the public paths, each with the one method that it takes. Telnyx's portal takes
+// a webhook URL with a slash at its end too.
+var methods = map[string]string{Path: http.MethodPost, Path + "/": http.MethodPost, healthPath: http.MethodGet}
 
 const (
 	// DefaultMaxBody is the largest body that is read, in bytes. Telnyx's own
@@ -106,6 +107,7 @@ type Webhook struct {
 	load       load
 	gate       gate
 	lapse      lapse
+	strays     strays
 	// stopping says that the process was told to stop.
 	stopping atomic.Bool
 	// Lines about refusals, of what others and of what we did wrong.
@@ -191,6 +193,7 @@ func (w *Webhook) Handler() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = w.answerError
 	e.POST(Path, w.traced(w.deliver))
+	e.POST(Path+"/", w.traced(w.deliver))
 	e.GET(healthPath, func(c echo.Context) error {
 		if w.stopping.Load() {
 			return &refusal{

@@ -33,7 +33,7 @@ func TestWebhook_RoutesNothingElse(t *testing.T) {
 		{http.MethodGet, "/", notFound, ""},
 		{http.MethodPost, "/", notFound, ""},
 		{http.MethodOptions, "/", notFound, ""},
-		{http.MethodPost, webhook.Path + "/", notFound, ""},
+		{http.MethodGet, webhook.Path + "/", notAllowed, "POST"},
 		{http.MethodPost, webhook.Path + "/x", notFound, ""},
 		{http.MethodPost, "/webhooks", notFound, ""},
 		{http.MethodPost, "/WEBHOOKS/TELNYX", notFound, ""},

@@ -114,6 +114,10 @@ type conditions struct {
 	PlanFaults []string
 	// Unreachable says why NATS could not be asked; empty when it could.
 	Unreachable string
+	// Hold is what an operator has stopped.
+	Hold ledger.Hold
+	// Missing names the buckets of the ledger that are lost.
+	Missing []string
 	events.Backlog
 }
 
@@ -125,7 +129,7 @@ type checked struct {
 
 func (c conditions) equal(o conditions) bool {
 	return slices.Equal(c.Checks, o.Checks) && slices.Equal(c.PlanFaults, o.PlanFaults) &&
-		c.Unreachable == o.Unreachable && c.Backlog == o.Backlog
+		c.Unreachable == o.Unreachable && c.Hold.Equal(o.Hold) && slices.Equal(c.Missing, o.Missing) && c.Backlog == o.Backlog
 }
 
 // refresh looks at the conditions, unless somebody did so a moment ago. It bounds the
@@ -164,8 +168,7 @@ func (p *Page) look(ctx context.Context) conditions {
 			}
 		})
 	}
-	var err error
-	if now.Backlog, err = events.ReadBacklog(ctx, p.config.JetStream); err != nil {
+	if err := now.ask(ctx, p.config.JetStream); err != nil {
 		now.Unreachable = err.Error()
 	}
 	asking.Wait()
@@ -173,6 +176,22 @@ func (p *Page) look(ctx context.Context) conditions {
 		now.PlanFaults = faultLines(p.config.PlanFaults())
 	}
 	return now
+}
+
+// ask fills in what NATS knows.
+func (c *conditions) ask(ctx context.Context, js jetstream.JetStream) (err error) {
+	if c.Backlog, err = events.ReadBacklog(ctx, js); err != nil {
+		return err
+	}
+	c.Hold, err = ledger.ReadHold(ctx, js)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	if !c.Ran {
+		return nil
+	}
+	c.Missing, err = ledger.MissingBuckets(ctx, js)
+	return err
 }
 
 // faultLines writes the faults of plan files a line each, at most a pageful.

@@ -172,7 +172,7 @@ func mixed(t testing.TB, config page.Config) world {
 	}
 	// What is not in the ledger stands still before anybody looks, so that a page changes
 	// by nothing but what a test does.
-	w.untilBacklog(t, events.Backlog{DeadLetters: 2})
+	w.untilBacklog(t, events.Backlog{DeadLetters: 2, Ran: true})
 	return w
 }
 
@@ -189,7 +189,7 @@ func (w world) work(t testing.TB) (stop func()) {
 	}()
 	stop = sync.OnceFunc(func() { cancel(); <-ended })
 	t.Cleanup(stop)
-	w.untilBacklog(t, events.Backlog{})
+	w.untilBacklog(t, events.Backlog{Ran: true})
 	return stop
 }
 

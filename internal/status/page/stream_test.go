@@ -155,10 +155,14 @@ func TestStream_TellsOfWhatIsNotInTheLedger(t *testing.T) {
 	l, letters := listen(t, w, "/status", version), listen(t, w, "/status/dead-letters", version)
 	l.beat()
 	letters.beat()
-	must(t, events.Hold(t.Context(), w.js))
+	book, err := ledger.Open(t.Context(), w.js)
+	must(t, err)
+	must(t, book.Hold(t.Context(), []string{springID}, ledger.HeldBy{By: "ann@ops", At: time.Now(), Reason: "carrier incident"}))
 	must(t, events.NewPublisher(w.js).DeadLetter(t.Context(), events.DeadLetter{Origin: "webhook", Reason: "not_an_event", Key: "another", Body: []byte("?")}))
 	// One look may fall between the two.
-	l.until(func(p patch) bool { return strings.Contains(p.Blocks["alerts"], "<h2>On hold</h2>") })
+	l.until(func(p patch) bool {
+		return strings.Contains(p.Blocks["alerts"], "<h2>On hold</h2><p>On hold: spring-promo, since ")
+	})
 	letters.until(func(p patch) bool { return p.Title == "3 dead letters" && len(p.Rows) == 1 && len(p.Order) == 3 })
 }
 

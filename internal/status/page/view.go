@@ -113,6 +113,8 @@ type progress struct {
 	Shares              []share
 	Counts              []count
 	Person, Moving, Due int
+	// AllHeld says that everything is on hold, Unknown that the ledger is incomplete.
+	AllHeld, Unknown bool
 }
 
 type count struct {
@@ -175,7 +177,13 @@ func (p progress) Done() bool { return p.Total > 0 && p.Sendable == p.Total }
 
 // Heading says it in one line.
 func (p progress) Heading() string {
+	if p.AllHeld {
+		p.AllHeld = false
+		return "On hold. " + p.Heading()
+	}
 	switch {
+	case p.Unknown && p.Total == 0:
+		return "The ledger is incomplete"
 	case p.Total == 0:
 		return "No numbers are planned yet"
 	case p.Done() && p.Total == 1:
@@ -189,6 +197,9 @@ func (p progress) Heading() string {
 
 // Why says what the others wait for.
 func (p progress) Why() string {
+	if p.Unknown && p.Total == 0 {
+		return "What was planned and attached is read anew as soon as the ledger is there again."
+	}
 	if p.Total == 0 {
 		return "Put a plan file into config/plans. What it names shows here as soon as Greenlight has read it."
 	}
@@ -345,8 +356,29 @@ func (c *campaign) foremost() (ledger.NumberKind, int) {
 // alerts are what is wrong besides numbers and campaigns.
 type alerts struct {
 	conditions
+	// Held says what is on hold, since when, by whom and why.
+	Held             []string
 	Failing, Advised []checked
 	LeftOut          int
+}
+
+// LedgerMissing says which buckets are lost, and is empty where none is.
+func (a alerts) LedgerMissing() string {
+	if len(a.Missing) == 0 {
+		return ""
+	}
+	return status.MissingSentence(a.Missing)
+}
+
+// held says what is on hold. Call it with the lock held.
+func (x *index) held() []string {
+	names := make(map[string]string, len(x.conditions.Hold.Campaigns))
+	for id := range x.conditions.Hold.Campaigns {
+		if c, known := x.campaigns[id]; known {
+			names[id] = c.Plan
+		}
+	}
+	return status.HoldSentences(x.conditions.Hold, names, time.Now().UTC())
 }
 
 // Nobody says that no assigner works, and is empty if one does or nobody can tell.
@@ -367,7 +399,7 @@ func (a alerts) Letters() string {
 
 // alerts gathers them. Call it with the lock held.
 func (x *index) alerts() alerts {
-	a := alerts{conditions: x.conditions, LeftOut: len(x.leftOut)}
+	a := alerts{conditions: x.conditions, Held: x.held(), LeftOut: len(x.leftOut)}
 	for _, check := range x.conditions.Checks {
 		switch {
 		case check.Says == "":
@@ -432,6 +464,7 @@ func (p *Page) overview(q query) (*view, error) {
 		}
 	}
 	total := progressOf("All numbers", x.totals)
+	total.AllHeld, total.Unknown = x.conditions.Hold.All != nil, len(x.conditions.Missing) > 0
 	list := cut(kept, "/status", q, "campaign")
 	rows := make([]campaignRow, len(list.Items))
 	for i, c := range list.Items {

@@ -1,0 +1,62 @@
+package status
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/words"
+)
+
+// HoldSentences says what is on hold, since when, by whom and why: a sentence for
+// everything, and one for the campaigns that the same person held at the same time. Names
+// are those of campaigns by the id of their record; one without a name is shown by its id.
+// The times are by the clock of now's place. Nothing is said where nothing is held.
+func HoldSentences(h ledger.Hold, names map[string]string, now time.Time) []string {
+	var sentences []string
+	if h.All != nil {
+		sentences = append(sentences, holdSentence("everything", *h.All, now))
+	}
+	byHolder := map[ledger.HeldBy][]string{}
+	for id, by := range h.Campaigns {
+		by.At = by.At.UTC().Round(0)
+		byHolder[by] = append(byHolder[by], cmp.Or(names[id], id))
+	}
+	var rest []string
+	for by, held := range byHolder {
+		slices.Sort(held)
+		named := strings.Join(held[:min(len(held), someNumbers)], ", ")
+		if more := len(held) - someNumbers; more > 0 {
+			named += fmt.Sprintf(" and %d more", more)
+		}
+		rest = append(rest, holdSentence(words.Plain(named, mostDetail), by, now))
+	}
+	slices.Sort(rest)
+	return append(sentences, rest...)
+}
+
+func holdSentence(what string, by ledger.HeldBy, now time.Time) string {
+	text := fmt.Sprintf("On hold: %s, since %s by %s", what, words.Clock(now, by.At), words.Plain(by.By, mostDetail))
+	if by.Reason != "" {
+		text += ": " + strings.TrimRight(words.Plain(by.Reason, mostDetail), ". ")
+	}
+	return text + "."
+}
+
+// MissingSentence says that buckets of the ledger are missing.
+func MissingSentence(buckets []string) string {
+	return "The ledger is incomplete: " + strings.Join(buckets, ", ") + " missing on the NATS server. " +
+		"An assigner that runs makes it again and reads everything anew; until then what it had is not known."
+}
+
+// names returns the plan names of the campaigns by the id of their record.
+func (s Snapshot) names() map[string]string {
+	names := make(map[string]string, len(s.Campaigns))
+	for _, c := range s.Campaigns {
+		names[c.ID] = c.Plan
+	}
+	return names
+}

@@ -1,0 +1,126 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"greenlight/internal/logging"
+)
+
+const (
+	// strayChecks is how many requests a second to paths that do not exist are read and
+	// verified, and strayRoom how many at once: enough to find Telnyx's deliveries among
+	// scanners, too few to cost anything in a flood.
+	strayChecks = 10
+	strayRoom   = 2
+	// strayBody and strayTime bound one of them, in bytes and in time. Telnyx's deliveries
+	// are under 2 KiB and come in one piece.
+	strayBody = 16 << 10
+	strayTime = 500 * time.Millisecond
+	// strayLine is the least time between two lines about deliveries on a wrong path.
+	strayLine = time.Minute
+	// strayLasts is for how long one is shown in readiness. Telnyx tries a delivery for two
+	// minutes, and events of a campaign come hours apart.
+	strayLasts = time.Hour
+)
+
+// strays notices deliveries that Telnyx signed and that come to a path where nothing takes
+// them: the webhook URL of a campaign or of the account is wrong. The zero value is ready
+// for use.
+type strays struct {
+	mu      sync.Mutex
+	second  int64
+	checked int // in that second
+	under   int // checks that are under way
+
+	path     string // of the last one
+	at       time.Time
+	logged   time.Time
+	unlogged int
+}
+
+// enter reports whether one more request may be checked now; if so, leave must follow.
+func (s *strays) enter(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if second := now.Unix(); second != s.second {
+		s.second, s.checked = second, 0
+	}
+	if s.checked >= strayChecks || s.under >= strayRoom {
+		return false
+	}
+	s.checked++
+	s.under++
+	return true
+}
+
+func (s *strays) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.under--
+}
+
+// found notes a signed delivery, and reports whether there may be a line about it and how
+// many there might not be since the last one.
+func (s *strays) found(path string, now time.Time) (line bool, unlogged int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.path, s.at = path, now
+	if !s.logged.IsZero() && now.Sub(s.logged) < strayLine {
+		s.unlogged++
+		return false, 0
+	}
+	unlogged, s.unlogged, s.logged = s.unlogged, 0, now
+	return true, unlogged
+}
+
+// noteStray looks whether Telnyx signed a request to a path that does not exist. Whatever
+// it finds, the request is refused.
+func (w *Webhook) noteStray(c echo.Context) {
+	request := c.Request()
+	if request.Method != http.MethodPost || request.ContentLength > strayBody {
+		return
+	}
+	claim, err := w.verifier.Claim(request.Header)
+	if err != nil || !w.strays.enter(w.now()) {
+		return
+	}
+	defer w.strays.leave()
+	// The connection is closed after the answer, so that the deadline is for nothing else.
+	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(strayTime))
+	signed, err := readInto(claim.AppendPrefix(make([]byte, 0, firstRead)), http.MaxBytesReader(c.Response().Writer, request.Body, strayBody))
+	if err != nil {
+		return
+	}
+	if _, err := claim.Check(signed); err != nil {
+		return
+	}
+	path := clip(request.URL.Path)
+	line, unlogged := w.strays.found(path, w.now())
+	if !line {
+		return
+	}
+	entry := w.log.Warn().Str(logging.KeyPath, path).Str(logging.KeyRemote, remote(c)).Str(logging.KeyAnswer, "not_found")
+	if unlogged > 0 {
+		entry = entry.Int(logging.KeyUnlogged, unlogged)
+	}
+	entry.Msg("a delivery that Telnyx signed came to a wrong path and was answered 404; set the webhook URL to end in " + Path)
+}
+
+// Astray returns nil, or a sentence about the last delivery that Telnyx signed and that
+// came to a wrong path, for an hour.
+func (w *Webhook) Astray(context.Context) error {
+	s := &w.strays
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ago := w.now().Sub(s.at)
+	if s.at.IsZero() || ago >= strayLasts {
+		return nil
+	}
+	return fmt.Errorf("a delivery that Telnyx signed came to %q %s ago and was answered 404; set the webhook URL of the campaign or the account to end in %s", s.path, ago.Round(time.Second), Path)
+}
