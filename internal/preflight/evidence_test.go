@@ -58,6 +58,7 @@ func TestCheck_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
 
 // A number that is missing from one answer and there in the next is not reported.
 func TestCheck_BelievesAbsenceOnlyTwice(t *testing.T) {
+	t.Parallel()
 	a := springAccount(t)
 	a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers/messaging", Kind: telnyxsim.StatusFault(200, `{"data":[],"meta":{"page_number":1,"page_size":250,"total_pages":1,"total_results":0}}`)})
 	if r := a.check(t, springPlan()); !r.Clean {
@@ -111,14 +112,14 @@ func TestCheck_UsesTheReasonsOfDecide(t *testing.T) {
 	} {
 		t.Run(string(want), func(t *testing.T) {
 			t.Parallel()
-			a, about := largeAccount(t), plan.E164(number(2))
+			a, about, last := largeAccount(t), plan.E164(number(2)), 3
 			if test.change != nil {
 				test.change(t, a)
 			}
 			if want == ledger.NotOwned {
-				about = plan.E164(number(4))
+				about, last = plan.E164(number(4)), 4 // which the account does not have
 			}
-			text := planFor("campaign_id: "+springID, 1, 4, test.more)
+			text := planFor("campaign_id: "+springID, 1, last, test.more)
 
 			c := test.facts
 			entry := load(t, text).Campaigns[0]

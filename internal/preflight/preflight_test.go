@@ -349,6 +349,7 @@ func TestCheck_ShowsTheRoomAndTheWebhookOfEachCampaign(t *testing.T) {
 
 // Of a number only the reason is found that the assigner would give it.
 func TestCheck_HidesNoFindingBehindAnother(t *testing.T) {
+	t.Parallel()
 	a := newAccount(t, telnyxsim.Options{})
 	a.AddCampaign(telnyxsim.Campaign{ID: otherID})
 	a.AddCampaign(telnyxsim.Campaign{ID: springID, Mock: true, CampaignStatus: telnyx.CampaignTCRFailed, TMobileSuspended: true})
@@ -369,6 +370,7 @@ func TestCheck_HidesNoFindingBehindAnother(t *testing.T) {
 }
 
 func TestCheck_SortsFindingsByPlace(t *testing.T) {
+	t.Parallel()
 	a := newAccount(t, telnyxsim.Options{})
 	text := "version: 1\ncampaigns:\n" +
 		"  - name: b\n    campaign_id: b\n    numbers: [" + number(9) + ", " + number(1) + "]\n" +
@@ -384,6 +386,7 @@ func TestCheck_SortsFindingsByPlace(t *testing.T) {
 }
 
 func TestCheck_JudgesEachSetByItself(t *testing.T) {
+	t.Parallel()
 	a := springAccount(t)
 	reports, err := preflight.Check(t.Context(), a.client, 8, load(t, springPlan()), load(t, planFor("tcr_campaign_id: "+springTCR, 3, 4)))
 	must(t, err)
