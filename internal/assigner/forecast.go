@@ -1,10 +1,11 @@
 package assigner
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,9 +24,10 @@ const confirmWait = time.Second
 // alone.
 type Forecast struct {
 	// Plan is the entry as the plan has it, Expanded the same with the numbers of its
-	// pool. PoolComplete says that all of these are known.
+	// pool. PoolComplete says that all of these are known; if not, PoolUnknown says why.
 	Plan, Expanded plan.Campaign
 	PoolComplete   bool
+	PoolUnknown    string
 	// Campaign is the campaign as read, the zero value if Err is not nil.
 	Campaign telnyx.Campaign
 	// Err is why the campaign could not be read, if the trouble is its own: that of the
@@ -36,8 +38,10 @@ type Forecast struct {
 	// Phase is that of the campaign; Detail says why in a few words.
 	Phase  ledger.Phase
 	Detail string
+	// Capacity is how many numbers the campaign carries, by its use case and the plan.
+	Capacity int
 	// Numbers are the decisions, sorted by number. Those of a campaign that is not
-	// approved are made as if it were, see [Forecast.Waits].
+	// approved, or was not found, are made as if it were approved, see [Forecast.Waits].
 	Numbers []NumberForecast
 	// Others counts the numbers on the campaign that the plan does not name.
 	Others int
@@ -46,10 +50,14 @@ type Forecast struct {
 // Waits reports whether nothing is done before the campaign changes.
 func (f Forecast) Waits() bool { return f.Phase != ledger.PhaseApproved }
 
-// NumberForecast is what would be done about one number.
+// NumberForecast is what would be done about one number. The Decision of a number that
+// the plan does not name is the zero value.
 type NumberForecast struct {
 	plan.Change
 	Decision
+	// Then is the decision that follows when the number has left the campaign that it
+	// is leaving, or has arrived where it may be moved from; nil for other numbers.
+	Then *Decision
 }
 
 // Foresee says what an assigner would do about every campaign of the set, by the
@@ -57,148 +65,323 @@ type NumberForecast struct {
 // reads, if the observer's client does no more. An error means that Telnyx could not be
 // asked.
 func Foresee(ctx context.Context, o *Observer, set *plan.Set) ([]Forecast, error) {
-	forecasts := make([]Forecast, len(set.Campaigns))
-	asked := time.Now()
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(o.concurrency)
-	for i, want := range set.Campaigns {
-		group.Go(func() (err error) {
-			if ctx.Err() != nil {
-				return ctx.Err() // another campaign failed already
-			}
-			if forecasts[i], err = foreseeCampaign(ctx, o, set, want, asked); err != nil {
-				return fmt.Errorf("plan %s: %w", want.Name, err)
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+	forecasts, err := ForeseeAll(ctx, o, set)
+	if err != nil {
 		return nil, err
+	}
+	return forecasts[0], nil
+}
+
+// ForeseeAll is [Foresee] for several sets, each by itself. Every campaign, pool, record
+// and number is read once for all of them.
+func ForeseeAll(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Forecast, error) {
+	s := foresight{
+		o: o, rows: rowIndex{byNumber: map[plan.E164][]telnyx.Assignment{}, byCampaign: map[string][]telnyx.Assignment{}},
+		seen: Observation{Unknown: map[plan.E164]string{}, Account: map[plan.E164]telnyx.Number{}, Absent: map[plan.E164]bool{}},
+	}
+	forecasts := make([][]Forecast, len(sets))
+	for i, set := range sets {
+		forecasts[i] = make([]Forecast, len(set.Campaigns))
+		for j, want := range set.Campaigns {
+			forecasts[i][j] = Forecast{Plan: want, Expanded: want, PoolComplete: true}
+			s.entries = append(s.entries, &foreseen{Forecast: &forecasts[i][j], set: set})
+		}
+	}
+	for _, read := range []func(context.Context) error{s.readCampaigns, s.readPools, s.readRecords, s.readNumbers, s.confirmAbsence} {
+		if err := read(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for _, e := range s.entries {
+		e.decide(&s.seen)
 	}
 	return forecasts, nil
 }
 
-func foreseeCampaign(ctx context.Context, o *Observer, set *plan.Set, want plan.Campaign, asked time.Time) (Forecast, error) {
-	f := Forecast{Plan: want, Expanded: want, PoolComplete: true}
-	var err error
-	if f.Campaign, err = foreseenCampaign(ctx, o, want); err != nil {
-		return f.unread(ctx, o, err)
+// foresight is the reading for one forecast. Its steps follow each other, so that each
+// asks about all campaigns at once.
+type foresight struct {
+	o       *Observer
+	entries []*foreseen
+	// seen has the records and numbers of all campaigns; rows finds the records.
+	seen Observation
+	rows rowIndex
+}
+
+// foreseen is one entry of a set and what is known of it.
+type foreseen struct {
+	*Forecast
+	set     *plan.Set
+	records []telnyx.Assignment // of its numbers and its campaign
+	changes plan.Changes
+}
+
+// each calls f for every key, several at once, until one returns an error.
+func (s *foresight) each(ctx context.Context, keys []string, f func(context.Context, string) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(s.o.concurrency)
+	for _, key := range keys {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err() // another call failed already
+			}
+			return f(ctx, key)
+		})
 	}
-	f.Phase, f.Detail = PhaseOf(f.Campaign)
-	if twin, named := otherEntry(set, want.ID(), f.Campaign); named && twin.Rank() < want.Rank() {
-		f.Twin = &twin
-		f.Phase, f.Detail = ledger.PhaseUnknown, namedTwice(twin)
-	}
-	if want.NumberPool != "" {
-		pool, complete, err := o.pool(ctx, want.NumberPool)
-		if err != nil {
-			return f, err
+	return group.Wait()
+}
+
+// by groups the entries. An empty key leaves an entry out.
+func (s *foresight) by(key func(*foreseen) string) map[string][]*foreseen {
+	groups := map[string][]*foreseen{}
+	for _, e := range s.entries {
+		if k := key(e); k != "" {
+			groups[k] = append(groups[k], e)
 		}
-		f.Expanded, f.PoolComplete = set.WithPool(want, pool), complete
 	}
-	seen, err := o.observe(ctx, question{
-		want: f.Expanded, campaign: f.Campaign, asked: asked, sharedBy: len(set.Campaigns),
-		requested: func(plan.E164) bool { return false },
+	return groups
+}
+
+func (s *foresight) readCampaigns(ctx context.Context) error {
+	same := s.by(func(e *foreseen) string { return searchedFor(e.Plan) })
+	err := s.each(ctx, slices.Sorted(maps.Keys(same)), func(ctx context.Context, key string) error {
+		want := same[key][0].Plan
+		campaign, refused, err := s.readCampaign(ctx, want)
+		if err != nil {
+			return fmt.Errorf("plan %s: %w", want.Name, err)
+		}
+		for _, e := range same[key] {
+			e.isRead(campaign, refused)
+		}
+		return nil
 	})
 	if err != nil {
-		return f, err
-	}
-	absentBefore := len(seen.Absent) > 0
-	if absentBefore {
-		if err := confirmAbsence(ctx, o, f, &seen); err != nil {
-			return f, err
-		}
-	}
-	f.decide(seen)
-	return f, nil
-}
-
-// foreseenCampaign reads the campaign, twice if Telnyx says that it is not there.
-func foreseenCampaign(ctx context.Context, o *Observer, want plan.Campaign) (telnyx.Campaign, error) {
-	c, err := o.campaigns.read(ctx, want)
-	if !telnyx.IsNotFound(err) {
-		return c, err
-	}
-	wait(ctx, confirmWait)
-	return o.campaigns.read(ctx, want)
-}
-
-// unread is the forecast of a campaign that could not be read.
-func (f Forecast) unread(ctx context.Context, o *Observer, cause error) (Forecast, error) {
-	class := telnyx.Classify(cause)
-	switch class {
-	case telnyx.ClassUnauthorized, telnyx.ClassAccount, telnyx.ClassTransient, telnyx.ClassInvalid:
-		return f, cause
-	case telnyx.ClassForbidden:
-		if check := o.client.CheckKey(ctx); check != nil {
-			return f, check
-		}
-	}
-	f.Err, f.Phase = cause, ledger.PhaseUnread
-	if isMissing(cause, class) {
-		f.Phase = ledger.PhaseMissing
-	}
-	if !telnyx.IsNotFound(cause) {
-		f.Detail = errorWords(cause)
-	}
-	for _, n := range f.Expanded.Numbers {
-		decision := Decide(Case{Entry: f.Expanded, Phase: f.Phase, Why: f.Detail, Change: plan.Change{Number: n}, Now: o.campaigns.now()})
-		f.Numbers = append(f.Numbers, NumberForecast{Change: plan.Change{Number: n}, Decision: decision})
-	}
-	return f, nil
-}
-
-// confirmAbsence asks once more about the numbers that the account does not seem to
-// have, and keeps what both readings say.
-func confirmAbsence(ctx context.Context, o *Observer, f Forecast, seen *Observation) error {
-	wait(ctx, confirmWait)
-	var absent []plan.E164
-	for n := range seen.Absent {
-		absent = append(absent, n)
-	}
-	again := Observation{}
-	if err := o.readNumbers(ctx, question{want: f.Expanded, campaign: f.Campaign, sharedBy: 1}, absent, &again); err != nil {
 		return err
 	}
-	for _, n := range absent {
-		if number, found := again.Account[n]; found {
-			seen.Account[n] = number
-			delete(seen.Absent, n)
-		} else if !again.Absent[n] {
-			delete(seen.Absent, n) // the two readings disagree
+	for _, e := range s.entries {
+		if twin, named := otherEntry(e.set, e.Plan.ID(), e.Campaign); named && e.Err == nil && twin.Rank() < e.Plan.Rank() {
+			e.Twin, e.Phase, e.Detail = &twin, ledger.PhaseUnknown, namedTwice(twin)
 		}
 	}
 	return nil
 }
 
-// decide decides about every number as if nothing had been tried and as if the campaign
-// were approved: what would fail on the day is known before.
-func (f *Forecast) decide(seen Observation) {
-	now := time.Now()
-	room := capacityOf(f.Expanded, f.Campaign) - seen.live(f.Campaign)
-	changes := map[plan.E164]plan.Change{}
-	var cases []Case
-	for _, change := range plan.Diff(f.Expanded, f.Campaign, seen.Records) {
-		if change.Action == plan.Extra {
-			f.Others++
-			f.Numbers = append(f.Numbers, NumberForecast{Change: change})
-			continue
-		}
-		changes[change.Number] = change
-		c := Case{
-			Entry: f.Expanded, Campaign: f.Campaign, Phase: ledger.PhaseApproved, PendingDeadline: DefaultPendingDeadline, Now: now,
-			Record: ledger.Number{Since: now, Tries: ledger.Tries{Absent: 1}}, // absence was confirmed
-		}
-		c.takes(change, &seen)
-		cases = append(cases, c)
+// readCampaign reads a campaign, twice if Telnyx says that it is not there. refused is
+// why there is none; err concerns the account.
+func (s *foresight) readCampaign(ctx context.Context, want plan.Campaign) (c telnyx.Campaign, refused, err error) {
+	c, refused = s.o.campaigns.read(ctx, want)
+	if isMissing(refused, telnyx.Classify(refused)) {
+		wait(ctx, confirmWait)
+		c, refused = s.o.campaigns.read(ctx, want)
 	}
-	for _, d := range decideInOrder(cases, room) {
-		n := plan.E164(d.Record.Number)
-		f.Numbers = append(f.Numbers, NumberForecast{Change: changes[n], Decision: d})
+	switch telnyx.Classify(refused) {
+	case telnyx.ClassUnauthorized, telnyx.ClassAccount, telnyx.ClassTransient, telnyx.ClassInvalid:
+		return c, nil, refused
+	case telnyx.ClassForbidden:
+		return c, refused, s.o.client.CheckKey(ctx)
 	}
-	sortForecasts(f.Numbers)
+	return c, refused, nil
 }
 
-func sortForecasts(numbers []NumberForecast) {
-	slices.SortFunc(numbers, func(a, b NumberForecast) int { return cmp.Compare(a.Change.Number, b.Change.Number) })
+// isRead takes in a campaign, or why there is none.
+func (f *Forecast) isRead(campaign telnyx.Campaign, refused error) {
+	if refused == nil {
+		f.Campaign = campaign
+		f.Phase, f.Detail = PhaseOf(campaign)
+		f.Capacity = capacityOf(f.Plan, campaign)
+		return
+	}
+	f.Err, f.Phase, f.Capacity = refused, ledger.PhaseUnread, f.Plan.MaxNumbers
+	if isMissing(refused, telnyx.Classify(refused)) {
+		f.Phase = ledger.PhaseMissing
+	}
+	if !telnyx.IsNotFound(refused) {
+		f.Detail = errorWords(refused)
+	}
+}
+
+// readPools reads the pools, whose rows have the settings of their numbers, too.
+func (s *foresight) readPools(ctx context.Context) error {
+	pools := s.by(func(e *foreseen) string { return e.Plan.NumberPool })
+	for _, profile := range slices.Sorted(maps.Keys(pools)) {
+		rows, err := s.o.client.ProfileNumbers(ctx, profile)
+		if err != nil {
+			return err
+		}
+		var pool []plan.E164
+		for _, row := range rows.All {
+			// As in Observer.pool, which leaves the settings out.
+			if n, err := plan.ParseE164(row.PhoneNumber); err == nil && !row.Type.IsOther() {
+				pool = append(pool, n)
+				s.seen.Account[n] = row
+			}
+		}
+		for _, e := range pools[profile] {
+			e.Expanded, e.PoolComplete, e.PoolUnknown = e.set.WithPool(e.Plan, pool), rows.Complete, rows.Why
+		}
+	}
+	return nil
+}
+
+// readRecords reads the records of all planned numbers, and of all others on planned
+// campaigns: the account's list if it is short; else each campaign's own, and for the
+// numbers that are on none of them their own records, or the account's list after all
+// if that takes fewer calls. A failed record does not hold a number, so there may be
+// another.
+func (s *foresight) readRecords(ctx context.Context) error {
+	numbers := s.numbers(func(e *foreseen) []plan.E164 { return e.Expanded.Numbers })
+	lists := s.by(func(e *foreseen) string { return e.Campaign.AssignmentID() })
+	q := question{sharedBy: len(lists)}
+	all, err := s.readList(ctx, q.maxPages(len(numbers)))
+	if err != nil || all.Complete {
+		return err
+	}
+	on := make(map[string]*[]telnyx.Assignment, len(lists))
+	for id := range lists {
+		on[id] = new([]telnyx.Assignment)
+	}
+	err = s.each(ctx, slices.Sorted(maps.Keys(lists)), func(ctx context.Context, id string) error {
+		rows, err := s.o.client.AssignmentsOn(ctx, lists[id][0].Campaign)
+		*on[id] = rows.All
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, rows := range on {
+		s.seen.Records = append(s.seen.Records, *rows...)
+	}
+	alone := missingFrom(numbers, s.seen.Records)
+	if all.Pages <= len(alone) {
+		whole, err := s.readList(ctx, 0)
+		if err != nil || whole.Complete {
+			return err
+		}
+		alone = missingFrom(numbers, s.seen.Records)
+	}
+	return s.o.readEach(ctx, alone, false, &s.seen)
+}
+
+// readList reads the account's records if they are no more pages than that. Zero means
+// any number of pages.
+func (s *foresight) readList(ctx context.Context, maxPages int) (telnyx.Rows[telnyx.Assignment], error) {
+	rows, err := s.o.client.Assignments(ctx, maxPages)
+	s.seen.Records = append(s.seen.Records, rows.All...)
+	return rows, err
+}
+
+// numbers collects what of returns for each entry, each number once.
+func (s *foresight) numbers(of func(*foreseen) []plan.E164) []plan.E164 {
+	var all []plan.E164
+	for _, e := range s.entries {
+		all = append(all, of(e)...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// readNumbers reads the settings of the numbers that are to be attached or moved, now or
+// later.
+func (s *foresight) readNumbers(ctx context.Context) error {
+	s.rows.add(s.seen.Records)
+	for _, e := range s.entries {
+		e.records = s.rows.of(e.Campaign, e.Expanded.Numbers)
+		e.changes = plan.Diff(e.Expanded, e.Campaign, e.records)
+	}
+	return s.o.readNumbers(ctx, question{sharedBy: 1}, s.numbers(func(e *foreseen) []plan.E164 {
+		var unread []plan.E164
+		for _, change := range e.changes {
+			_, known := s.seen.Account[change.Number]
+			if !known && s.seen.Unknown[change.Number] == "" && (change.Action == plan.Attach || change.Action == plan.Move || then[change.Action] != "") {
+				unread = append(unread, change.Number)
+			}
+		}
+		return unread
+	}), &s.seen)
+}
+
+// then is what follows on the actions that only wait.
+var then = map[plan.Action]plan.Action{plan.WaitToAttach: plan.Attach, plan.WaitToMove: plan.Move}
+
+// confirmAbsence asks once more about the numbers that the account does not seem to
+// have, and keeps what both readings say.
+func (s *foresight) confirmAbsence(ctx context.Context) error {
+	absent := slices.Sorted(maps.Keys(s.seen.Absent))
+	if len(absent) == 0 {
+		return nil
+	}
+	wait(ctx, confirmWait)
+	var again Observation
+	if err := s.o.readNumbers(ctx, question{sharedBy: 1}, absent, &again); err != nil {
+		return err
+	}
+	maps.Copy(s.seen.Account, again.Account)
+	s.seen.Absent = again.Absent // the rest is not settled
+	return nil
+}
+
+// decide decides about every number as if nothing had been tried and as if the campaign
+// were approved: what would fail on the day is known before.
+func (e *foreseen) decide(seen *Observation) {
+	now := time.Now()
+	forecasts := map[plan.E164]*NumberForecast{}
+	var cases []Case
+	for _, change := range e.changes {
+		e.Numbers = append(e.Numbers, NumberForecast{Change: change})
+	}
+	for i := range e.Numbers {
+		n := &e.Numbers[i]
+		if n.Action == plan.Extra {
+			e.Others++
+			continue
+		}
+		c := Case{
+			Entry: e.Expanded, Campaign: e.Campaign, Phase: ledger.PhaseApproved, PendingDeadline: DefaultPendingDeadline, Now: now,
+			Record: ledger.Number{Since: now, Tries: ledger.Tries{Absent: 1}}, // absence was confirmed
+		}
+		c.takes(n.Change, seen)
+		cases = append(cases, c)
+		forecasts[n.Number] = n
+		if later, waits := then[n.Action]; waits {
+			c.Change.Action = later
+			decision := Decide(c)
+			n.Then = &decision
+		}
+	}
+	room := e.Capacity - Observation{Records: e.records}.live(e.Campaign)
+	for _, d := range decideInOrder(cases, room) {
+		forecasts[plan.E164(d.Record.Number)].Decision = d
+	}
+}
+
+// rowIndex finds records by number and by campaign.
+type rowIndex struct {
+	byNumber   map[plan.E164][]telnyx.Assignment
+	byCampaign map[string][]telnyx.Assignment // by each of its ids, in lower case
+}
+
+func (x rowIndex) add(records []telnyx.Assignment) {
+	for _, record := range records {
+		n := plan.E164(record.PhoneNumber)
+		x.byNumber[n] = append(x.byNumber[n], record)
+		for _, id := range []string{record.CampaignID, string(record.TelnyxCampaignID), string(record.TCRCampaignID)} {
+			id = strings.ToLower(id)
+			x.byCampaign[id] = append(x.byCampaign[id], record)
+		}
+	}
+}
+
+// of returns the records that [plan.Diff] needs: those of the numbers, wherever they
+// are, and those on the campaign. A record may come several times.
+func (x rowIndex) of(c telnyx.Campaign, numbers []plan.E164) []telnyx.Assignment {
+	var records []telnyx.Assignment
+	for _, n := range numbers {
+		records = append(records, x.byNumber[n]...)
+	}
+	for _, id := range []string{string(c.CampaignID), string(c.TCRCampaignID)} {
+		if id != "" {
+			records = append(records, x.byCampaign[strings.ToLower(id)]...)
+		}
+	}
+	return records
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -17,7 +18,7 @@ import (
 // addCampaigns adds n campaigns named c00, c01 and so on, that wait for approval.
 func (a *account) addCampaigns(n int) {
 	for i := range n {
-		a.AddCampaign(telnyxsim.Campaign{ID: campaignID(i), WebhookURL: ourURL, CampaignStatus: telnyx.CampaignMNOPending})
+		a.AddCampaign(telnyxsim.Campaign{ID: campaignID(i), WebhookURL: ourURL, CampaignStatus: telnyx.CampaignMNOPending, NumberPool: true})
 	}
 }
 
@@ -72,7 +73,9 @@ func (a *account) costs(t *testing.T, text string, most, numbers, findings int) 
 	}
 }
 
-// The formula, with pages of 250: campaigns + ⌈numbers/250⌉ + 1 + ⌈records/250⌉.
+// The formula, with pages of 250, for 1,000 numbers on the account: campaigns + 1 or
+// ⌈records/250⌉ + 4 for settings + 4 for the status, which the settings do not have. The
+// settings of numbers that are on a campaign already are not needed.
 func TestCheck_Takes10CallsFor1000Numbers(t *testing.T) {
 	const pool = "version: 1\ncampaigns:\n  - name: c00\n    campaign_id: c00\n    max_numbers: 1000\n    number_pool: " + profileA + "\n"
 	for name, test := range map[string]struct {
@@ -80,13 +83,13 @@ func TestCheck_Takes10CallsFor1000Numbers(t *testing.T) {
 		plan           string
 		most, findings int
 	}{
-		"none attached yet":             {nil, planOf(1, 1000), 1 + 4 + 1, 0},
-		"all on this campaign":          {func(t *testing.T, a *account) { a.attachAll(t, 1, 1000, "c00") }, planOf(1, 1000), 1 + 4 + 1 + 4, 0},
-		"all on another campaign":       {func(t *testing.T, a *account) { a.attachAll(t, 1, 1000, "c01") }, planOf(1, 1000), 1 + 4 + 1 + 4, 1000},
-		"20 campaigns, none attached":   {nil, planOf(20, 1000), 20 + 4 + 1, 0},
-		"20 campaigns, all attached":    {func(t *testing.T, a *account) { spread(t, a) }, planOf(20, 1000), 20 + 4 + 1 + 4, 0},
-		"a pool, none attached yet":     {nil, pool, 1 + 4 + 1, 0},
-		"a pool, all on this campaign":  {func(t *testing.T, a *account) { a.attachAll(t, 1, 1000, "c00") }, pool, 1 + 4 + 1 + 4, 0},
+		"none attached yet":             {nil, planOf(1, 1000), 1 + 1 + 4 + 4, 0},
+		"all on this campaign":          {func(t *testing.T, a *account) { a.attachAll(t, 1, 1000, "c00") }, planOf(1, 1000), 1 + 4, 0},
+		"all on another campaign":       {func(t *testing.T, a *account) { a.attachAll(t, 1, 1000, "c01") }, planOf(1, 1000), 1 + 4, 1000},
+		"20 campaigns, none attached":   {nil, planOf(20, 1000), 20 + 1 + 4 + 4, 0},
+		"20 campaigns, all attached":    {func(t *testing.T, a *account) { spread(t, a) }, planOf(20, 1000), 20 + 4, 0},
+		"a pool, none attached yet":     {nil, pool, 1 + 1 + 4 + 4, 0},
+		"a pool, all on this campaign":  {func(t *testing.T, a *account) { a.attachAll(t, 1, 1000, "c00") }, pool, 1 + 4 + 4 + 4, 0},
 		"a plan of the account's first": {func(t *testing.T, a *account) { a.attachAll(t, 1, 250, "c01") }, planOf(1, 2), 1 + 1 + 1, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,9 +117,13 @@ func spread(t *testing.T, a *account) {
 	}
 }
 
-// The formula where the campaigns' own lists are less than the account's: twice the
-// campaigns + ⌈numbers/250⌉ + 1, and one for each number that is on none of them,
-// or the account's list if that is less.
+// The formula where the campaigns' own lists are less than the account's: for each
+// campaign a read and its list, the first page of the account's list, and one call for
+// each number that is on none of them, or the account's list if that is less; then the
+// settings in queries of 248, and three or more calls for the status.
+//
+// The first check also finds out which filters Telnyx understands: an empty list shows
+// nothing unless the same filter finds numbers that are known to be there.
 func TestCheck_TakesFewCallsInALargeAccount(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, telnyxsim.Options{})
@@ -124,12 +131,34 @@ func TestCheck_TakesFewCallsInALargeAccount(t *testing.T) {
 	a.AddCampaign(telnyxsim.Campaign{ID: otherID})
 	a.ownNumbers(5000)
 	a.attachAll(t, 1001, 4000, otherID)
-	a.costs(t, planOf(1, 10), 2+1+1+10, 10, 0)
-	a.costs(t, planOf(1, 500), 2+2+1+12, 500, 0)
+	const learning = 2 + 1
+	a.costs(t, planOf(1, 10), 2+1+10+1+3+learning, 10, 0)
+	a.costs(t, planOf(1, 500), 2+1+12+3+5, 500, 0)
 	a.attachAll(t, 1, 1, "c00")
-	a.costs(t, planOf(1, 10), 2+1+1+9, 10, 0)
+	a.costs(t, planOf(1, 10), 2+1+9+1+3, 10, 0)
 	a.attachAll(t, 2, 10, "c00")
-	a.costs(t, planOf(1, 10), 2+1+1, 10, 0)
+	a.costs(t, planOf(1, 10), 2+1, 10, 0)
+}
+
+// Several sets cost what one would with the campaigns and numbers of all.
+func TestCheck_ReadsEverythingOnceForAllSets(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, telnyxsim.Options{})
+	a.addCampaigns(20)
+	a.ownNumbers(1000)
+	spread(t, a)
+	sets := []*plan.Set{load(t, planOf(20, 1000)), load(t, planOf(20, 1000)), load(t, planOf(10, 1000))}
+	reports, err := preflight.Check(t.Context(), a.client, 8, sets...)
+	must(t, err)
+	if got, want := a.calls(), 20+4; got > want {
+		t.Errorf("got %d calls, want at most %d; in all: %v", got, want, a.Calls())
+	}
+	// The third plans half of the numbers on other campaigns.
+	for i, want := range []int{0, 0, 950} {
+		if got := len(reports[i].Findings); got != want {
+			t.Errorf("set %d: got %d findings, want %d", i, got, want)
+		}
+	}
 }
 
 func TestCheck_FindsTheSameWhicheverWayItReads(t *testing.T) {
@@ -177,8 +206,9 @@ func TestCheck_ReliesOnNoListThatDoesNotCount(t *testing.T) {
 	a.addCampaigns(2)
 	a.ownNumbers(8)
 	a.client.HTTPClient.Transport = uncounted{a.client.HTTPClient.Transport}
-	a.costs(t, planOf(1, 8), 1+1+1, 8, 0) // it is empty
+	// A page of each list, and one more of those that are not empty: it shows the end.
+	a.costs(t, planOf(1, 8), 1+1+2+2, 8, 0)
 	a.attachAll(t, 5, 8, "c01")
 	a.attachAll(t, 1, 4, "c00")
-	a.costs(t, planOf(1, 8), 1+1+1+3+4, 8, 4)
+	a.costs(t, planOf(1, 8), 1+4+1, 8, 4)
 }

@@ -1,25 +1,28 @@
 // Package preflight asks Telnyx, days before approval, whether what is planned
 // will work on the day, and reports whatever would not: campaigns that are not
-// there or will never be ready, numbers that cannot be attached.
+// there or will never be approved, numbers that cannot be attached.
 //
 // It only reads: every call goes through [telnyx.Client.ReadOnly]. It decides
-// nothing anew: what a campaign's state means is the assigner's PhaseOf, what a
-// number's record means is plan.Diff, and what reasons mean is the ledger's.
+// nothing about numbers: [assigner.ForeseeAll] does, as if every campaign were
+// approved, and what needs a person there is a finding here.
 //
 // # Cost
 //
 // Reads are made once for all sets together. With c campaigns, n numbers that are
-// planned by name, p rows on number pools, and an account that has r records in
-// pages of s (250 if Telnyx gives that many):
+// planned by name or in a pool, a of them on no planned campaign yet, and an account
+// that has r records and o numbers, in pages of s (250 if Telnyx gives that many):
 //
-//	campaigns    c       one each; a TCR id or a reference costs a search more
-//	settings     ⌈n/250⌉ and one more for each 250 that lack a number
-//	pools        ⌈p/250⌉ at least one for each; they bring the settings with them
-//	records      1       the first page of the account's list, and then
-//	             ⌈r/s⌉   the whole list, if that is at most c+⌈(n+p)/s⌉ pages; else
+//	campaigns    c       one each; a TCR id or a reference costs a search more, and
+//	                     one that is not there a second read
+//	pools        ⌈o/s⌉   for each, or of its own numbers if the account has many
+//	records      ⌈r/s⌉   the whole list, if that is at most c+⌈n/s⌉+2 pages; else
 //	             ≥ c     each campaign's own list, and for m numbers that are on
 //	                     none of them the smaller of m and ⌈r/s⌉
+//	settings     ⌈o/s⌉   the whole list, if that is at most ⌈a/s⌉+3 pages; else
+//	             ⌈a/s⌉   and a few more that show what filter Telnyx understands
+//	status       as many as the settings
 //
-// So 1,000 numbers of one campaign take at most 10 calls in an account of that
-// size.
+// Settings are read a second time if a number does not seem to be on the account:
+// one answer does not prove that. A list whose total is not known takes one page
+// more, since only an empty page shows that it ended.
 package preflight

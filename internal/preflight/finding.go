@@ -5,36 +5,47 @@ import (
 	"greenlight/internal/plan"
 )
 
-// Code says what kind of thing was found. The list is closed. Of numbers the
-// ledger's own reasons are used, so that the same word is met on the day.
+// Code says what kind of thing was found. The list is closed. Where the ledger has a
+// reason for it, the code is that reason.
 type Code string
 
 // The codes of findings about numbers.
 const (
 	NotOwned           = Code(ledger.NotOwned)
+	NotActive          = Code(ledger.NotActive)
 	NotLongCode        = Code(ledger.NotLongCode)
 	NoMessagingProfile = Code(ledger.NoMessagingProfile)
 	OtherProfile       = Code(ledger.OtherProfile)
 	OtherCampaign      = Code(ledger.OtherCampaign)
-	// BeingProcessed: the number is being taken off a campaign.
-	BeingProcessed = Code(ledger.BeingProcessed)
 	// CarrierFailed: the number's assignment failed, or a carrier's mapping of it.
 	CarrierFailed = Code(ledger.CarrierFailed)
 	// RemovalFailed: Telnyx failed to take the number off its campaign.
 	RemovalFailed Code = "removal_failed"
 )
 
+// The codes of findings about numbers and about campaigns.
+const (
+	// Unverified: Telnyx's answers do not settle the matter.
+	Unverified = Code(ledger.Unverified)
+	// CampaignFull: the campaign has no room for the number, or for all of them.
+	CampaignFull = Code(ledger.CampaignFull)
+)
+
 // The codes of findings about campaigns.
 const (
-	CampaignMissing   Code = "campaign_missing"
-	CampaignMock      Code = "campaign_mock"
-	CampaignExpired   Code = "campaign_expired"
-	CampaignRejected  Code = "campaign_rejected"
-	CampaignSuspended Code = "campaign_suspended"
-	// CampaignUnclear: Telnyx says something of it that Greenlight does not know.
-	CampaignUnclear Code = "campaign_unclear"
-	CampaignFull         = Code(ledger.CampaignFull)
-	NoWebhookURL    Code = "no_webhook_url"
+	CampaignMissing   = Code(ledger.CampaignMissing)
+	CampaignExpired   = Code(ledger.CampaignExpired)
+	CampaignRejected  = Code(ledger.CampaignRejected)
+	CampaignSuspended = Code(ledger.CampaignSuspended)
+	// CampaignUnknown: it is in a state that Greenlight does not know.
+	CampaignUnknown      = Code(ledger.CampaignUnknown)
+	CampaignMock    Code = "campaign_mock"
+	// NoNumberPool: the plan allows more numbers than a campaign has room for without
+	// a number pool, and it has none.
+	NoNumberPool Code = "no_number_pool"
+	NoWebhookURL Code = "no_webhook_url"
+	// WebhookURL: events would not reach Greenlight at the campaign's webhookURL.
+	WebhookURL Code = "webhook_url"
 	// PlannedTwice: two entries are about one campaign, under two of its ids.
 	PlannedTwice Code = "planned_twice"
 	EmptyPool    Code = "empty_pool"
@@ -54,7 +65,7 @@ type Finding struct {
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
 	// What names the number or campaign. Why says what is wrong with it and Mend
-	// what to do, in sentences.
+	// how to fix it, in sentences.
 	What string `json:"what"`
 	Why  string `json:"why"`
 	Mend string `json:"mend"`
@@ -71,21 +82,23 @@ func (f Finding) Position() plan.Position {
 // NoteCode says what Greenlight will do about a number besides attaching it.
 type NoteCode string
 
-// The codes of notes. The subject of the first two is the campaign that the number
-// leaves, that of the third the messaging profile, that of the fourth the campaign
-// of the failed record.
+// The codes of notes. The subject of the first three is the campaign that the number
+// leaves, that of the fourth the messaging profile, that of the fifth the campaign of
+// the failed record.
 const (
 	WillMove NoteCode = "will_move"
 	// WillMoveLater: the number is still on its way to the campaign that it may
 	// leave, and is moved once it is there.
-	WillMoveLater  NoteCode = "will_move_later"
-	WillSetProfile NoteCode = "will_set_profile"
+	WillMoveLater NoteCode = "will_move_later"
+	// WillAttachLater: the number is leaving a campaign, and is attached when it has.
+	WillAttachLater NoteCode = "will_attach_later"
+	WillSetProfile  NoteCode = "will_set_profile"
 	// FailedElsewhere: an assignment to another campaign failed once. Telnyx keeps
-	// such records for good, and nobody can mend them.
+	// such records for good, and nobody can remove them.
 	FailedElsewhere NoteCode = "failed_elsewhere"
 )
 
-// Note tells what Greenlight will do about a number because the plan says so.
+// Note says what Greenlight will do about a number.
 type Note struct {
 	Code       NoteCode  `json:"code"`
 	Plan       string    `json:"plan"`
@@ -95,13 +108,15 @@ type Note struct {
 	Subject string `json:"subject"`
 }
 
-// tells says what happens to the number.
-func (n Note) tells() string {
+// sentence says what happens to the number.
+func (n Note) sentence() string {
 	switch n.Code {
 	case WillMove:
 		return "will be moved here from campaign " + n.Subject + ", as the plan's move_from says"
 	case WillMoveLater:
 		return "will be moved here from campaign " + n.Subject + ", as the plan's move_from says, once the assignment there is finished"
+	case WillAttachLater:
+		return "will be attached when Telnyx has removed it from campaign " + n.Subject
 	case FailedElsewhere:
 		return "will be attached, although an assignment to campaign " + n.Subject + " failed once"
 	default:

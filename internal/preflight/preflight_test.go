@@ -42,6 +42,8 @@ func TestCheck_FindsNothingWhereAllIsWell(t *testing.T) {
 				a.AddNumbers(telnyxsim.Number{PhoneNumber: number(1 + i), MessagingProfileID: profileA, CountryCode: country})
 			}
 		}, planFor("campaign_id: "+springID, 1, 6)},
+		"a number pool at T-Mobile": {changed(func(c *telnyxsim.Campaign) { c.NumberPool = true }), springPlan("    max_numbers: 200")},
+		"a webhookURL with a slash at its end": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = ourURL + "/" }), springPlan()},
 		"attached already": {func(t *testing.T, a *account) {
 			a.attach(t, 1, springID, telnyx.Assigned)
 			a.attach(t, 2, springID, telnyx.PendingAssignment)
@@ -113,13 +115,13 @@ func attached(campaign string, status telnyx.AssignmentStatus, reason ...string)
 func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 	findEach(t, map[string]trouble{
 		"campaign that is not there": {nil, planFor("campaign_id: nowhere", 1, 3), preflight.CampaignMissing, 3,
-			[]string{"campaign spring (nowhere)", "does not know this campaign", "Check the id"}},
+			[]string{"campaign spring (nowhere)", "does not have this campaign", "Check the id"}},
 		"TCR id that is not there": {nil, planFor("tcr_campaign_id: CNOWHERE", 1, 3), preflight.CampaignMissing, 3,
-			[]string{"campaign spring (CNOWHERE)", "does not know this campaign"}},
+			[]string{"campaign spring (CNOWHERE)", "does not have this campaign"}},
 		"reference that is not there": {nil, planFor("reference_id: spring-2027\n    brand_id: "+brandID, 1, 3), preflight.CampaignMissing, 3,
 			[]string{"campaign spring (ref_spring-2027)", "No campaign of brand " + brandID + " is filed with referenceId spring-2027", "File it"}},
 		"id that Telnyx refuses": {func(_ *testing.T, a *account) {
-			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Kind: telnyxsim.StatusFault(422, `{"errors":[{"code":"10006","title":"Invalid ID"}]}`)})
+			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Times: -1, Kind: telnyxsim.StatusFault(422, `{"errors":[{"code":"10006","title":"Invalid ID"}]}`)})
 		}, "", preflight.CampaignMissing, 3, []string{about, "10006 Invalid ID"}},
 		"mock": {changed(func(c *telnyxsim.Campaign) { c.Mock = true }), "", preflight.CampaignMock, 3, []string{about, "mock campaign"}},
 		"mock and provisioned": {changed(func(c *telnyxsim.Campaign) { c.Mock, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned }), "",
@@ -138,18 +140,15 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 			c.TMobileSuspended, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned
 		}), "",
 			preflight.CampaignSuspended, 3, []string{about, "T-Mobile has suspended it"}},
-		"in a state that is not known": {inState("MNO_DREAMING"), "", preflight.CampaignUnclear, 3, []string{about, `"MNO_DREAMING"`}},
-		"without room": {func(t *testing.T, a *account) {
-			a.addNumbers(8, 9, profileA)
-			a.attach(t, 8, springID, telnyx.Assigned)
-			a.attach(t, 9, springID, telnyx.PendingUnassignment)
-			a.attach(t, 1, springID, telnyx.Assigned)
-		}, springPlan("    max_numbers: 4"), preflight.CampaignFull, 3,
-			[]string{about, "3 numbers and 2 other numbers are on the campaign besides: that makes 5, and max_numbers allows 4", "raise max_numbers"}},
-		"pool without room": {nil, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileA + "\n    max_numbers: 2\n",
-			preflight.CampaignFull, 3, []string{about, "that makes 3, and max_numbers allows 2"}},
+		"in a state that is not known": {inState("MNO_DREAMING"), "", preflight.CampaignUnknown, 3, []string{about, `"MNO_DREAMING"`}},
 		"without webhookURL": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "" }), "", preflight.NoWebhookURL, 3,
 			[]string{about, "webhookURL is not set", "/webhooks/telnyx"}},
+		"webhookURL on another path": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "https://greenlight.example.com/hooks" }), "", preflight.WebhookURL, 3,
+			[]string{about, "https://greenlight.example.com/hooks, which has another path than /webhooks/telnyx"}},
+		"webhookURL on this machine": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "http://localhost:8080/webhooks/telnyx" }), "", preflight.WebhookURL, 3,
+			[]string{about, "is not https, and names a host that the internet cannot reach"}},
+		"more numbers than fit without a pool": {nil, springPlan("    max_numbers: 200"), preflight.NoNumberPool, 3,
+			[]string{about, "max_numbers is 200", "without which it carries 49"}},
 		"planned under two ids": {func(_ *testing.T, a *account) { a.addNumbers(4, 4, profileA) },
 			springPlan("  - name: twin", "    tcr_campaign_id: "+springTCR, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
 			[]string{"campaign twin (" + springTCR + ")", "plan spring", springID, "plans/spring.yaml:3:5", "one entry"}},
@@ -168,12 +167,8 @@ func TestCheck_FindsWhatWouldGoWrongWithANumber(t *testing.T) {
 		"short code":              {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "shortcode"}), "", preflight.NotLongCode, 7, []string{"number " + number(2), `"shortcode"`}},
 		"Canadian":                {second(telnyxsim.Number{MessagingProfileID: profileA, CountryCode: "CA"}), "", preflight.NotLongCode, 7, []string{"number " + number(2), `"CA"`}},
 		"on no profile":           {second(telnyxsim.Number{}), "", preflight.NoMessagingProfile, 7, []string{"number " + number(2), "no messaging profile", "Put the number"}},
-		"attached, and on no profile": {func(t *testing.T, a *account) {
-			a.AddNumbers(telnyxsim.Number{PhoneNumber: number(2)})
-			a.attach(t, 2, springID, telnyx.Assigned)
-		}, springPlan("    messaging_profile_id: " + profileA), preflight.NoMessagingProfile, 7, []string{"number " + number(2), profileA}},
 		"on another profile": {second(telnyxsim.Number{MessagingProfileID: profileB}), springPlan("    messaging_profile_id: " + profileA),
-			preflight.OtherProfile, 7, []string{"number " + number(2), "It is on " + profileB, "names " + profileA}},
+			preflight.OtherProfile, 7, []string{"number " + number(2), "It is on messaging profile " + profileB}},
 		"on another campaign": {attached(otherID, telnyx.Assigned), "", preflight.OtherCampaign, 7,
 			[]string{"number " + number(2), "campaign " + otherID + " (ASSIGNED)", "write " + otherID + " under move_from"}},
 		"on its way to another campaign": {attached(otherID, telnyx.PendingAssignment), "", preflight.OtherCampaign, 7,
@@ -181,15 +176,13 @@ func TestCheck_FindsWhatWouldGoWrongWithANumber(t *testing.T) {
 		"on another campaign than move_from": {attached(otherID, telnyx.Assigned), springPlan("    move_from: [C000000]"), preflight.OtherCampaign, 7,
 			[]string{"number " + number(2)}},
 		"on a campaign of move_from, without a status": {attached(otherID, ""), springPlan("    move_from: [" + otherTCR + "]"), preflight.OtherCampaign, 7,
-			[]string{"number " + number(2), "(no status told)", "take it out of this plan."}},
+			[]string{"number " + number(2), "(no status)", "take it out of this plan."}},
 		"removal from a campaign of move_from failed": {attached(otherID, telnyx.FailedUnassignment), springPlan("    move_from: [" + otherTCR + "]"), preflight.RemovalFailed, 7,
-			[]string{"number " + number(2), "off campaign " + otherID + " (FAILED_UNASSIGNMENT)", "try to move it"}},
+			[]string{"number " + number(2), "from campaign " + otherID + " (FAILED_UNASSIGNMENT)", "try to move it"}},
 		"assignment failed": {attached(springID, telnyx.FailedAssignment, "Number is not enabled for messaging."), "", preflight.CarrierFailed, 7,
 			[]string{"number " + number(2), springID + " says FAILED_ASSIGNMENT: Number is not enabled for messaging.", "support"}},
-		"being taken off": {attached(otherID, telnyx.PendingUnassignment), "", preflight.BeingProcessed, 7,
-			[]string{"number " + number(2), "taken off campaign " + otherID + " (PENDING_UNASSIGNMENT)"}},
 		"removal failed": {attached(springID, telnyx.FailedUnassignment), "", preflight.RemovalFailed, 7,
-			[]string{"number " + number(2), "off campaign " + springID + " (FAILED_UNASSIGNMENT)"}},
+			[]string{"number " + number(2), "from campaign " + springID + " (FAILED_UNASSIGNMENT)"}},
 		"mapping failed": {func(t *testing.T, a *account) {
 			c := springCampaign()
 			c.CampaignStatus = telnyx.CampaignMNOProvisioned
@@ -203,8 +196,45 @@ func TestCheck_FindsWhatWouldGoWrongWithANumber(t *testing.T) {
 				}
 				return nil
 			})
-		}, "", preflight.CarrierFailed, 7, []string{"number " + number(2), "FAILED for T-Mobile, ADDED for the other carriers"}},
+		}, "", preflight.CarrierFailed, 7, []string{"number " + number(2), "T-Mobile FAILED, others ADDED"}},
 	})
+}
+
+func TestCheck_FindsThatACampaignIsFull(t *testing.T) {
+	const pool = "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileA + "\n    max_numbers: 2\n"
+	for name, test := range map[string]struct {
+		change func(*testing.T, *account)
+		plan   string
+		line   int // of the number
+		words  string
+	}{
+		"other numbers on it": {func(t *testing.T, a *account) {
+			a.addNumbers(8, 9, profileA)
+			a.attach(t, 8, springID, telnyx.Assigned)
+			a.attach(t, 9, springID, telnyx.PendingUnassignment)
+			a.attach(t, 1, springID, telnyx.Assigned)
+		}, springPlan("    max_numbers: 4"), 8, "3 numbers and 2 other numbers are on the campaign besides: that makes 5, and max_numbers allows 4"},
+		"a pool that is too large": {nil, pool, 3, "that makes 3, and max_numbers allows 2"},
+		"a sole proprietor's": {changed(func(c *telnyxsim.Campaign) { c.Usecase = "SOLE_PROPRIETOR" }), planFor("campaign_id: "+springID, 2, 3), 7,
+			"2 numbers, and a campaign of use case SOLE_PROPRIETOR carries 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := springAccount(t)
+			if test.change != nil {
+				test.change(t, a)
+			}
+			r := a.check(t, test.plan)
+			if len(r.Findings) != 2 || r.Findings[0].Code != preflight.CampaignFull || r.Findings[1].Code != preflight.CampaignFull {
+				t.Fatalf("got findings %+v, want the campaign and the number that it has no room for", r.Findings)
+			}
+			if got := r.Findings[0].Sentence(); !strings.Contains(got, about) || !strings.Contains(got, test.words) {
+				t.Errorf("got %q, want it to say %q", got, test.words)
+			}
+			if got := r.Findings[1]; got.Number != plan.E164(number(3)) || got.Line != test.line {
+				t.Errorf("got number %s at %s, want %s on line %d", got.Number, got.Position(), number(3), test.line)
+			}
+		})
+	}
 }
 
 // findEach fails for a trouble that is not found, is not the only finding, or is told
@@ -255,6 +285,8 @@ func TestCheck_SaysWhatGreenlightWillDoBesides(t *testing.T) {
 			preflight.Note{Code: preflight.WillMove, Subject: otherID}},
 		"move when it has arrived": {func(t *testing.T, a *account) { a.attach(t, 2, otherID, telnyx.PendingAssignment) }, "    move_from: [" + otherID + "]",
 			preflight.Note{Code: preflight.WillMoveLater, Subject: otherID}},
+		"attach when it has left": {func(t *testing.T, a *account) { a.attach(t, 2, otherID, telnyx.PendingUnassignment) }, "",
+			preflight.Note{Code: preflight.WillAttachLater, Subject: otherID}},
 		"set the profile": {func(_ *testing.T, a *account) { a.AddNumbers(telnyxsim.Number{PhoneNumber: number(2)}) }, "    messaging_profile_id: " + profileA,
 			preflight.Note{Code: preflight.WillSetProfile, Subject: profileA}},
 		"failed on another campaign": {func(t *testing.T, a *account) { a.attach(t, 2, otherID, telnyx.FailedAssignment) }, "",
@@ -279,7 +311,7 @@ func TestCheck_SaysThatTheProfileIsSetLaterToo(t *testing.T) {
 		status telnyx.AssignmentStatus
 		notes  []preflight.NoteCode
 	}{
-		"off a campaign": {telnyx.PendingUnassignment, []preflight.NoteCode{preflight.WillSetProfile}},
+		"off a campaign": {telnyx.PendingUnassignment, []preflight.NoteCode{preflight.WillSetProfile, preflight.WillAttachLater}},
 		"to a campaign":  {telnyx.PendingAssignment, []preflight.NoteCode{preflight.WillSetProfile, preflight.WillMoveLater}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -294,10 +326,8 @@ func TestCheck_SaysThatTheProfileIsSetLaterToo(t *testing.T) {
 			if diff := cmp.Diff(test.notes, notes); diff != "" {
 				t.Errorf("notes (-want +got):\n%s", diff)
 			}
-			for _, f := range r.Findings {
-				if f.Code != preflight.BeingProcessed {
-					t.Errorf("got %s: %s", f.Code, f.Sentence())
-				}
+			if !r.Clean {
+				t.Errorf("got findings %+v, want none", r.Findings)
 			}
 		})
 	}
@@ -309,7 +339,7 @@ func TestCheck_ShowsTheRoomAndTheWebhookOfEachCampaign(t *testing.T) {
 	a.attach(t, 9, springID, telnyx.Assigned)
 	r := a.check(t, springPlan())
 	want := []preflight.Campaign{{
-		Plan: "spring", ID: springID, CampaignID: springID, TCRCampaignID: springTCR, Phase: ledger.Waiting,
+		Plan: "spring", ID: springID, CampaignID: springID, TCRCampaignID: springTCR, Phase: ledger.PhaseInReview,
 		Status: telnyx.CampaignMNOPending, WebhookURL: ourURL, Planned: 3, Others: 1, MaxNumbers: plan.DefaultMaxNumbers,
 	}}
 	if diff := cmp.Diff(want, r.Campaigns); diff != "" {
@@ -317,7 +347,9 @@ func TestCheck_ShowsTheRoomAndTheWebhookOfEachCampaign(t *testing.T) {
 	}
 }
 
+// Of a number only the reason is found that the assigner would give it.
 func TestCheck_HidesNoFindingBehindAnother(t *testing.T) {
+	t.Parallel()
 	a := newAccount(t, telnyxsim.Options{})
 	a.AddCampaign(telnyxsim.Campaign{ID: otherID})
 	a.AddCampaign(telnyxsim.Campaign{ID: springID, Mock: true, CampaignStatus: telnyx.CampaignTCRFailed, TMobileSuspended: true})
@@ -330,7 +362,7 @@ func TestCheck_HidesNoFindingBehindAnother(t *testing.T) {
 	}
 	want := []preflight.Code{
 		preflight.CampaignRejected, preflight.CampaignSuspended, preflight.CampaignMock, preflight.NoWebhookURL,
-		preflight.NotLongCode, preflight.NoMessagingProfile, preflight.OtherCampaign, preflight.NotOwned,
+		preflight.OtherCampaign, preflight.NotOwned,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -338,6 +370,7 @@ func TestCheck_HidesNoFindingBehindAnother(t *testing.T) {
 }
 
 func TestCheck_SortsFindingsByPlace(t *testing.T) {
+	t.Parallel()
 	a := newAccount(t, telnyxsim.Options{})
 	text := "version: 1\ncampaigns:\n" +
 		"  - name: b\n    campaign_id: b\n    numbers: [" + number(9) + ", " + number(1) + "]\n" +
@@ -353,14 +386,16 @@ func TestCheck_SortsFindingsByPlace(t *testing.T) {
 }
 
 func TestCheck_JudgesEachSetByItself(t *testing.T) {
+	t.Parallel()
 	a := springAccount(t)
 	reports, err := preflight.Check(t.Context(), a.client, 8, load(t, springPlan()), load(t, planFor("tcr_campaign_id: "+springTCR, 3, 4)))
 	must(t, err)
 	if !reports[0].Clean || len(reports[1].Findings) != 1 || reports[1].Findings[0].Code != preflight.NotOwned {
 		t.Errorf("got %+v, want nothing about the first set and one thing about the second", reports)
 	}
-	if got := a.Calls()["GET /phone_numbers/messaging"]; got != 2 {
-		t.Errorf("settings were asked for %d times, want once for both sets, and once for the number that lacks", got)
+	// A list with a page to show that it ended, and both again for the number that lacks.
+	if got := a.Calls()["GET /phone_numbers/messaging"]; got > 4 {
+		t.Errorf("got %d calls for settings, want at most 4 for both sets", got)
 	}
 }
 
@@ -415,10 +450,10 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 		"too many requests":   {always(telnyxsim.RateLimited(time.Minute)), []string{"fewer requests", "again in a minute", "429"}},
 		"settings are refused": {func(a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers", Times: -1, Kind: telnyxsim.StatusFault(418, `{}`)})
-		}, []string{"does not know", "418", "messaging settings"}},
+		}, []string{"does not document", "418", "settings"}},
 		"records are refused": {func(a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/phone_number_campaigns", Times: -1, Kind: telnyxsim.StatusFault(418, `{}`)})
-		}, []string{"does not know", "418", "assignments"}},
+		}, []string{"does not document", "418", "assignments"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

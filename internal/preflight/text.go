@@ -60,7 +60,7 @@ func (r Report) campaignTable() string {
 	t.AppendHeader(table.Row{"plan", "campaign, and its webhookURL", "phase", "numbers"})
 	for _, c := range r.Campaigns {
 		url := "no webhookURL"
-		if c.Phase == ledger.Missing {
+		if c.Phase == ledger.PhaseMissing || c.Phase == ledger.PhaseUnread {
 			url = ""
 		} else if c.WebhookURL != "" {
 			url = words.Harmless(c.WebhookURL)
@@ -70,7 +70,7 @@ func (r Report) campaignTable() string {
 	return t.Render()
 }
 
-// room tells how many numbers are planned, are there besides, and may be.
+// room says how many numbers are planned, are there besides, and may be.
 func (c Campaign) room() string {
 	others := ""
 	if c.Others > 0 {
@@ -79,25 +79,25 @@ func (c Campaign) room() string {
 	return fmt.Sprintf("%d planned%s\nof %d", c.Planned, others, c.MaxNumbers)
 }
 
-// findingTable is the table of findings. What would be told twice in the same words
-// is told once, and referred to.
+// findingTable is the table of findings. What would be said twice in the same words
+// is said once, and referred to.
 func (r Report) findingTable() string {
 	place := 0
 	for _, f := range r.Findings {
 		place = max(place, utf8.RuneCountInString(f.Position().String()))
 	}
 	const around = 4               // blanks beside and between the columns
-	told := map[[3]string]string{} // what was told of whom
+	said := map[[3]string]string{} // of which number or campaign it was said first
 	t := words.NewTable()
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: width - around - min(place, pathRoom), WidthMaxEnforcer: text.WrapSoft}})
 	t.AppendHeader(table.Row{"where", "finding"})
 	for _, f := range r.Findings {
-		said := [3]string{string(f.Code), f.Why, f.Mend}
+		key := [3]string{string(f.Code), f.Why, f.Mend}
 		sentence := f.Sentence()
-		if first, again := told[said]; again {
+		if first, again := said[key]; again {
 			sentence = f.What + ": as " + first + " above."
 		} else {
-			told[said] = f.What
+			said[key] = f.What
 		}
 		t.AppendRow(table.Row{f.Position(), words.Harmless(string(f.Code) + ": " + sentence)})
 	}
@@ -125,12 +125,12 @@ func (r Report) groups() []*group {
 	return groups
 }
 
-// String tells the note with the first of its numbers.
+// String says the note with the first of its numbers.
 func (g *group) String() string {
 	const most = 3
 	shown := strings.Join(g.numbers[:min(len(g.numbers), most)], ", ")
 	if more := len(g.numbers) - most; more > 0 {
 		shown += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("%s: %s %s: %s.", g.Plan, words.Count(len(g.numbers), "number"), g.tells(), shown)
+	return fmt.Sprintf("%s: %s %s: %s.", g.Plan, words.Count(len(g.numbers), "number"), g.sentence(), shown)
 }

@@ -44,6 +44,7 @@ func writeText(t *testing.T, r preflight.Report) string {
 }
 
 func TestWriteText_TellsEverything(t *testing.T) {
+	t.Parallel()
 	text := writeText(t, mixed(t))
 	texttest.Golden(t, "testdata/mixed.txt", text, *update, "-update")
 	texttest.Readable(t, text)
@@ -59,6 +60,7 @@ func TestWriteText_SaysThatAllIsWell(t *testing.T) {
 }
 
 func TestReport_IsJSON(t *testing.T) {
+	t.Parallel()
 	for name, r := range map[string]preflight.Report{"mixed.json": mixed(t), "clean.json": springAccount(t).check(t, springPlan())} {
 		var text bytes.Buffer
 		encoder := json.NewEncoder(&text)
@@ -91,6 +93,7 @@ func TestWriteText_NeverCutsAPlace(t *testing.T) {
 }
 
 func TestWriteText_TellsTheSameOnce(t *testing.T) {
+	t.Parallel()
 	a := newAccount(t, telnyxsim.Options{})
 	a.AddCampaign(springCampaign())
 	text := writeText(t, a.check(t, springPlan()))

@@ -3,43 +3,39 @@ package preflight
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 )
 
 // Explain says why Telnyx could not be asked to the end and what to do about it, in the
-// words that the ledger has for it, and then what exactly was told. No error of the
-// client's holds the key.
+// words that the ledger has for it, and then the error itself. No error of the client
+// holds the key.
 func Explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("stopped before Telnyx had answered everything: %w", context.Cause(ctx))
 	}
-	reason, mend := troubleOf(err)
+	reason, fix := reasonOf(err)
 	advice := reason.Advice()
-	return fmt.Errorf("%s %s Told: %w", advice.Why, cmp.Or(mend, advice.Action), err)
+	return fmt.Errorf("%s %s Details: %w", advice.Why, cmp.Or(fix, advice.Action), err)
 }
 
-// troubleOf returns the reason, and what to do if that is not what the ledger
-// advises on the day.
-func troubleOf(err error) (reason ledger.Reason, mend string) {
-	switch telnyx.Judge(err) {
-	case telnyx.StopEverything:
-		if telnyx.KeyRefused(err) {
-			return ledger.Unauthorized, ""
-		}
+// reasonOf returns the reason, and what to do if that is not what the ledger advises on
+// the day. A refusal of a call that names no single number or campaign is about the
+// key; one of another call has been told from that by [telnyx.Client.CheckKey].
+func reasonOf(err error) (reason ledger.Reason, fix string) {
+	switch telnyx.Classify(err) {
+	case telnyx.ClassUnauthorized, telnyx.ClassForbidden:
+		return ledger.Unauthorized, ""
+	case telnyx.ClassAccount:
 		return ledger.AccountBlocked, ""
-	case telnyx.Later:
-		if answer, answered := asAPIError(err); answered && answer.Status == http.StatusTooManyRequests {
+	case telnyx.ClassTransient:
+		if telnyx.IsRateLimited(err) {
 			return ledger.RateLimited, "Run this again in a minute; a lower TELNYX_RATE keeps clear of the limit."
 		}
 		return ledger.TelnyxUnavailable, "Check the network and TELNYX_BASE_URL, and run this again."
 	default:
-		return ledger.UnknownError, "Read Telnyx's words, and ask its support if they do not help."
+		return ledger.UnknownError, ""
 	}
 }
-
-func asAPIError(err error) (*telnyx.APIError, bool) { return errors.AsType[*telnyx.APIError](err) }

@@ -1,0 +1,267 @@
+package preflight
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"greenlight/internal/assigner"
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/words"
+)
+
+// entry is the forecast of one entry of the set, and the report that it goes into.
+type entry struct {
+	assigner.Forecast
+	report *Report
+}
+
+// find adds a finding about the campaign.
+func (e entry) find(code Code, why, fix string) {
+	e.report.Findings = append(e.report.Findings, Finding{
+		Code: code, Plan: e.Plan.Name, CampaignID: e.Plan.ID(),
+		File: e.Plan.Position.File, Line: e.Plan.Position.Line, Column: e.Plan.Position.Column,
+		What: fmt.Sprintf("campaign %s (%s)", e.Plan.Name, e.Plan.ID()), Why: why, Mend: fix,
+	})
+}
+
+// findNumber adds a finding about a number.
+func (e entry) findNumber(number plan.E164, code Code, why, fix string) {
+	at, named := e.Plan.Where(number)
+	if !named {
+		at = e.Plan.Position
+	}
+	e.report.Findings = append(e.report.Findings, Finding{
+		Code: code, Plan: e.Plan.Name, CampaignID: e.Plan.ID(), Number: number,
+		File: at.File, Line: at.Line, Column: at.Column,
+		What: "number " + string(number), Why: why, Mend: fix,
+	})
+}
+
+func (e entry) note(number plan.E164, code NoteCode, subject string) {
+	e.report.Notes = append(e.report.Notes, Note{
+		Code: code, Plan: e.Plan.Name, CampaignID: e.Plan.ID(), Number: number, Subject: subject,
+	})
+}
+
+// addCampaign reports the campaign and what is wrong with it.
+func (e entry) addCampaign() {
+	c := e.Campaign
+	e.report.Campaigns = append(e.report.Campaigns, Campaign{
+		Plan: e.Plan.Name, ID: e.Plan.ID(), CampaignID: c.CampaignID, TCRCampaignID: c.TCRCampaignID, Shared: c.Shared,
+		Phase: e.Phase, Status: c.CampaignStatus, WebhookURL: c.WebhookURL,
+		Planned: len(e.Expanded.Numbers), Others: e.Others, MaxNumbers: e.Plan.MaxNumbers,
+	})
+	e.checkPool()
+	switch {
+	case e.Err != nil:
+		e.findMissing()
+	case e.Twin != nil: // whose entry has the rest
+		e.find(PlannedTwice, fmt.Sprintf("It is the campaign of plan %s as well (%s, %s), under another of its ids. Only that entry counts.", e.Twin.Name, e.Twin.ID(), e.Twin.Position),
+			"Put all its numbers into one entry.")
+	default:
+		e.checkState()
+		e.checkRoom()
+		e.checkWebhookURL()
+	}
+}
+
+func (e entry) checkPool() {
+	switch pool := e.Plan.NumberPool; {
+	case pool == "":
+	case !e.PoolComplete:
+		e.find(Unverified, sentence("Telnyx's answers do not settle which numbers are on messaging profile "+pool+", the plan's number_pool", e.PoolUnknown), runAgain)
+	case len(e.Expanded.Numbers) == 0:
+		e.find(EmptyPool, "Messaging profile "+pool+", the plan's number_pool, has no US long codes that no other entry names.",
+			"Check the profile's id, or put numbers on it.")
+	}
+}
+
+func (e entry) findMissing() {
+	if e.Phase == ledger.PhaseUnread {
+		e.find(Unverified, sentence("Telnyx's answers do not settle whether the campaign exists", e.Detail), runAgain)
+		return
+	}
+	advice := ledger.CampaignMissing.Advice()
+	why, fix := advice.Why, advice.Action
+	if e.Plan.ReferenceID != "" {
+		why = fmt.Sprintf("No campaign of brand %s is filed with referenceId %s.", e.Plan.BrandID, e.Plan.ReferenceID)
+		fix = "File it with this referenceId, or correct reference_id and brand_id."
+	}
+	if e.Detail != "" {
+		why += " " + sentence("Telnyx's answer", e.Detail)
+	}
+	e.find(CampaignMissing, why, fix)
+}
+
+// checkState finds a campaign that is not on its way to be approved.
+func (e entry) checkState() {
+	c := e.Campaign
+	suspended := c.IsTMobileSuspended || e.Phase == ledger.PhaseSuspended
+	switch reason := e.Phase.Reason(); reason {
+	case ledger.CampaignExpired:
+		e.find(CampaignExpired, reason.Advice().Why, reason.Advice().Action)
+	case ledger.CampaignRejected:
+		e.find(CampaignRejected, sentence(fmt.Sprintf("The campaign was rejected (%s)", c.CampaignStatus), e.Detail),
+			reason.Advice().Action+" Numbers are attached when it is approved.")
+	case ledger.CampaignUnknown:
+		if !c.Mock {
+			e.find(CampaignUnknown, reason.Advice().Why+" "+sentence("Its state", e.Detail), reason.Advice().Action)
+		}
+	}
+	if suspended {
+		by := "The Campaign Registry"
+		if c.IsTMobileSuspended {
+			by = "T-Mobile"
+		}
+		e.find(CampaignSuspended, by+" has suspended it.", "Check the campaign in Telnyx's portal. Nothing is attached until the suspension ends.")
+	}
+	if c.Mock {
+		e.find(CampaignMock, "It is a mock campaign, which carries no numbers.", "Put the id of the real campaign into the plan.")
+	}
+}
+
+// noPool is how many numbers T-Mobile allows on a campaign without a number pool.
+const noPool = plan.DefaultMaxNumbers
+
+func (e entry) checkRoom() {
+	planned := len(e.Expanded.Numbers)
+	switch total := planned + e.Others; {
+	case e.Capacity < e.Plan.MaxNumbers && planned > e.Capacity:
+		e.find(CampaignFull, fmt.Sprintf("The plan has %s, and a campaign of use case %s carries %d.", words.Count(planned, "number"), e.Campaign.Usecase, e.Capacity),
+			"Leave one number in the plan; the first one is attached.")
+	case total > e.Capacity:
+		why := fmt.Sprintf("The plan has %s and %s on the campaign besides: that makes %d, and max_numbers allows %d.",
+			words.Count(planned, "number"), verb(e.Others, "other number"), total, e.Capacity)
+		e.find(CampaignFull, why, "Detach numbers that it no longer needs, take some out of the plan, or raise max_numbers if the carriers allow it; without a number pool T-Mobile allows 49.")
+	}
+	if pooled := e.Campaign.IsTMobileNumberPoolingEnabled; e.Plan.MaxNumbers > noPool && pooled != nil && !*pooled {
+		e.find(NoNumberPool, fmt.Sprintf("max_numbers is %d, and the campaign has no number pool at T-Mobile (isTMobileNumberPoolingEnabled is false), without which it carries %d.", e.Plan.MaxNumbers, noPool),
+			"Ask Telnyx for a number pool, or lower max_numbers.")
+	}
+}
+
+// verb returns "1 … is" or "2 …s are".
+func verb(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return words.Count(n, noun) + " are"
+}
+
+func (e entry) checkWebhookURL() {
+	const fix = "Set the campaign's webhookURL to https://<your host>/webhooks/telnyx."
+	given := strings.TrimSpace(e.Campaign.WebhookURL)
+	if given == "" {
+		e.find(NoWebhookURL, "Its webhookURL is not set, so Telnyx posts no event when the carriers approve it. Greenlight would notice only at its next resync.", fix)
+		return
+	}
+	if wrong := wrongWebhookURL(given); wrong != "" {
+		e.find(WebhookURL, fmt.Sprintf("Its webhookURL is %.200s, which %s. Greenlight would not get its events, and would notice an approval only at its next resync.", given, wrong), fix)
+	}
+}
+
+// addNumber reports what is wrong with a number, and what is done besides attaching it.
+func (e entry) addNumber(n assigner.NumberForecast) {
+	switch {
+	case n.Action == plan.Extra:
+		return
+	case isFinding(n.Decision.Record):
+		e.findDecided(n, n.Decision.Record)
+		return
+	case n.Then != nil && isFinding(n.Then.Record):
+		e.findDecided(n, n.Then.Record)
+	}
+	if profile := n.SetProfile; profile != "" {
+		e.note(n.Number, WillSetProfile, profile)
+	} else if n.Then != nil && n.Then.SetProfile != "" {
+		e.note(n.Number, WillSetProfile, n.Then.SetProfile)
+	}
+	if record := n.Change.Record; record != nil {
+		e.checkRecord(n, *record)
+	}
+}
+
+// isFinding reports whether a number needs a person, or may.
+func isFinding(n ledger.Number) bool {
+	return n.NeedsPerson || n.Reason == ledger.Unverified || n.Reason == ledger.NotActive
+}
+
+// runAgain is what to do where Telnyx's answers settle nothing.
+const runAgain = "Run this again. If it stays like this, ask Telnyx's support."
+
+// findDecided adds the finding that a decision makes, in the words of the ledger.
+func (e entry) findDecided(n assigner.NumberForecast, decided ledger.Number) {
+	advice := ledger.Advise(decided, ledger.Campaign{})
+	why, fix := advice.Why, cmp.Or(advice.Action, runAgain)
+	if decided.Detail != "" {
+		why += " " + sentence(decided.Detail, "")
+	}
+	if record := n.Change.Record; decided.Reason == ledger.OtherCampaign && record != nil && !e.mayLeave(*record) {
+		fix += " Or let Greenlight move it: write " + record.CampaignID + " under move_from."
+	}
+	e.findNumber(n.Number, Code(decided.Reason), why, fix)
+}
+
+// mayLeave reports whether the plan names the record's campaign under move_from.
+func (e entry) mayLeave(record telnyx.Assignment) bool {
+	ids := []string{record.CampaignID, string(record.TelnyxCampaignID), string(record.TCRCampaignID)}
+	return slices.ContainsFunc(e.Plan.MoveFrom, func(from string) bool { return slices.Contains(ids, from) })
+}
+
+// checkRecord reports what the record of a number says that keeps nobody from
+// attaching it:
+//
+//	action of plan.Diff               reported as
+//	attach, after FAILED_ASSIGNMENT   carrier_failed if it was on this campaign,
+//	                                  else a note
+//	done, move                        removal_failed if FAILED_UNASSIGNMENT
+//	move, wait to move,               a note
+//	wait to attach
+func (e entry) checkRecord(n assigner.NumberForecast, record telnyx.Assignment) {
+	failedRemoval := record.AssignmentStatus == telnyx.FailedUnassignment
+	switch n.Action {
+	case plan.Attach:
+		if !record.On(e.Campaign) {
+			e.note(n.Number, FailedElsewhere, record.CampaignID)
+			return
+		}
+		advice := ledger.CarrierFailed.Advice()
+		e.findNumber(n.Number, CarrierFailed, advice.Why+" "+sentence("Its record on campaign "+record.CampaignID+" says FAILED_ASSIGNMENT", record.FailureText()), advice.Action)
+	case plan.Done:
+		if failedRemoval {
+			e.findNotRemoved(n.Number, record, "Nothing is to be done if it belongs there; else ask Telnyx's support.")
+		}
+	case plan.Move:
+		e.note(n.Number, WillMove, record.CampaignID)
+		if failedRemoval {
+			e.findNotRemoved(n.Number, record, "Greenlight will try to move it; ask Telnyx's support before the day.")
+		}
+	case plan.WaitToMove:
+		e.note(n.Number, WillMoveLater, record.CampaignID)
+	case plan.WaitToAttach:
+		e.note(n.Number, WillAttachLater, record.CampaignID)
+	}
+}
+
+func (e entry) findNotRemoved(number plan.E164, record telnyx.Assignment, fix string) {
+	why := fmt.Sprintf("Telnyx failed to remove the number from campaign %s (FAILED_UNASSIGNMENT), so it is still on it.", record.CampaignID)
+	if said := record.FailureText(); said != "" {
+		why += " " + sentence("Telnyx says", said)
+	}
+	e.findNumber(number, RemovalFailed, why, fix)
+}
+
+// sentence makes a sentence of a clause and of what was said besides, if anything.
+func sentence(clause, said string) string {
+	if said = strings.TrimRight(said, ". "); said != "" {
+		clause += ": " + said
+	}
+	first, size := utf8.DecodeRuneInString(clause)
+	return string(unicode.ToUpper(first)) + strings.TrimRight(clause[size:], ". ") + "."
+}
