@@ -273,15 +273,10 @@ func insist(ctx context.Context, do func(context.Context) error) error {
 
 // takeOverPause turns the hold of a first edition, a paused consumer, into a record.
 func (a *Assigner) takeOverPause(ctx context.Context) error {
-	paused, err := events.IsHeld(ctx, a.config.JetStream)
-	if err != nil || !paused {
-		return err
-	}
-	by := ledger.HeldBy{By: "unknown", At: a.now().UTC(), Reason: "held with an earlier version of Greenlight"}
-	if err := a.ledger.Hold(ctx, nil, by); err != nil {
-		return err
-	}
-	return events.Resume(ctx, a.config.JetStream)
+	_, err := events.TakeOverPause(ctx, a.config.JetStream, func(ctx context.Context) error {
+		return a.ledger.Hold(ctx, nil, ledger.HeldBy{By: "unknown", At: a.now().UTC(), Reason: "held with an earlier version of Greenlight"})
+	})
+	return err
 }
 
 // watching returns a copy of the client that reports its calls to this assigner as

@@ -2,7 +2,6 @@ package events
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -20,7 +19,7 @@ var ErrNoAssigner = errors.New("no assigner ever ran here")
 // consumer, and reports whether there was one. Store is called first, while nothing is
 // delivered: it must store the hold that takes its place. If it fails the pause remains.
 func TakeOverPause(ctx context.Context, js jetstream.JetStream, store func(context.Context) error) (paused bool, err error) {
-	if paused, err = IsHeld(ctx, js); err != nil || !paused {
+	if paused, err = isPaused(ctx, js); err != nil || !paused {
 		return false, err
 	}
 	if err := store(ctx); err != nil {
@@ -32,10 +31,7 @@ func TakeOverPause(ctx context.Context, js jetstream.JetStream, store func(conte
 	return true, nil
 }
 
-// IsHeld reports whether the consumer is paused.
-//
-// Deprecated: a hold is a record in the ledger; this is for [TakeOverPause].
-func IsHeld(ctx context.Context, js jetstream.JetStream) (bool, error) {
+func isPaused(ctx context.Context, js jetstream.JetStream) (bool, error) {
 	consumer, err := js.Consumer(ctx, StreamEvents, ConsumerAssigner)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
 		return false, nil
@@ -44,24 +40,6 @@ func IsHeld(ctx context.Context, js jetstream.JetStream) (bool, error) {
 		return false, fmt.Errorf("look up consumer %s: %w", ConsumerAssigner, err)
 	}
 	return consumer.CachedInfo().Paused, nil
-}
-
-// WatchHold calls changed whenever the consumer is paused or resumed, until stop is called.
-//
-// Deprecated: a hold is a record in the ledger.
-func WatchHold(js jetstream.JetStream, changed func(held bool)) (stop func(), err error) {
-	subscription, err := js.Conn().Subscribe("$JS.EVENT.ADVISORY.CONSUMER.PAUSE."+StreamEvents+"."+ConsumerAssigner, func(msg *nats.Msg) {
-		var told struct {
-			Paused *bool `json:"paused"`
-		}
-		if json.Unmarshal(msg.Data, &told) == nil && told.Paused != nil {
-			changed(*told.Paused)
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("hear of hold and resume: %w", err)
-	}
-	return func() { _ = subscription.Unsubscribe() }, nil // it fails only when the connection is closed
 }
 
 // HeaderRequeued is on a message that was requeued: the sequence that it had among
