@@ -122,7 +122,7 @@ func (s *stage) hire(ctx context.Context) error {
 	err = p.AddAssigner(ctx, assigner.Config{
 		Telnyx: &telnyx.Client{
 			APIKey: "demo-key", BaseURL: s.apiURL, HTTPClient: &http.Client{Transport: wire},
-			Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: stageRate}),
+			Limiter: telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: stageRate, Concurrency: 8}),
 		},
 		Plans: func() *plan.Set { return s.set }, Resync: s.resync, Concurrency: stageConcurrency,
 		Timing: stageTiming, Now: s.now,

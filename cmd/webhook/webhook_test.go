@@ -36,7 +36,7 @@ func TestWebhook_HandsADeliveryToTheAssigner(t *testing.T) {
 	set, campaign := commandtest.Stage(t, sim, "http://"+door.Address("webhook")+webhook.Path)
 
 	worker, err := assigner.New(t.Context(), assigner.Config{
-		Telnyx: &telnyx.Client{APIKey: commandtest.APIKey, BaseURL: baseURL, Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 100})},
+		Telnyx: &telnyx.Client{APIKey: commandtest.APIKey, BaseURL: baseURL, Limiter: telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 100, Concurrency: 8})},
 		Plans:  func() *plan.Set { return set }, JetStream: js,
 		Resync: time.Hour, // so that nothing but the delivery can do it
 	})

@@ -27,8 +27,9 @@ func TestTakeOverPause_StoresBeforeItResumes(t *testing.T) {
 		t.Errorf("a hold that cannot be stored: got %t, %v", paused, err)
 	}
 	store = func(ctx context.Context) error {
-		if paused, err := events.IsHeld(ctx, js); !paused || err != nil {
-			t.Errorf("while it is stored: paused %t, %v", paused, err)
+		consumer, err := js.Consumer(ctx, events.StreamEvents, events.ConsumerAssigner)
+		if err != nil || !consumer.CachedInfo().Paused {
+			t.Errorf("while it is stored: not paused, or %v", err)
 		}
 		return nil
 	}

@@ -155,7 +155,7 @@ campaigns:
 	api := httptest.NewServer(r.sim)
 	r.t.Cleanup(api.Close)
 	must(r.t, p.AddAssigner(r.t.Context(), assigner.Config{
-		Telnyx: &telnyx.Client{APIKey: apiKey, BaseURL: api.URL + "/v2", Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 100})},
+		Telnyx: &telnyx.Client{APIKey: apiKey, BaseURL: api.URL + "/v2", Limiter: telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 100, Concurrency: 8})},
 		Plans:  r.set.Set,
 		Resync: time.Hour,
 		Timing: events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second},

@@ -118,7 +118,7 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 	public, private := listen(t), listen(t)
 	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, public))
 	must(t, p.AddAssigner(t.Context(), assigner.Config{
-		Telnyx: &telnyx.Client{APIKey: "KEY_s3cret", BaseURL: "http://" + api.Addr().String() + "/v2", Pacer: telnyx.NewPacer(telnyx.PacerConfig{Ceiling: 100})},
+		Telnyx: &telnyx.Client{APIKey: "KEY_s3cret", BaseURL: "http://" + api.Addr().String() + "/v2", Limiter: telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 100, Concurrency: 8})},
 		Plans:  func() *plan.Set { return set },
 	}))
 	p.AddPrivate(private, "")
