@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -391,6 +392,9 @@ func listIn(data []byte) (rows json.RawMessage, total int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	if len(elements(top["errors"])) > 0 {
+		return nil, 0, errors.New("it has errors")
+	}
 	total = totalIn(top)
 	for _, key := range []string{"meta", "pagination", "page"} {
 		if inner, err := asRecord(top[key]); err == nil && total == unknown {
@@ -406,8 +410,8 @@ func listIn(data []byte) (rows json.RawMessage, total int, err error) {
 			return rows, max(total, innerTotal), err
 		}
 	}
-	for _, raw := range top {
-		if len(raw) > 0 && raw[0] == '[' {
+	for key, raw := range top {
+		if len(raw) > 0 && raw[0] == '[' && !slices.Contains([]string{"errors", "detail", "warnings", "messages"}, key) {
 			if rows != nil {
 				return nil, 0, errors.New("it has more than one list")
 			}

@@ -191,6 +191,8 @@ func TestPage_ReadsEveryContainer(t *testing.T) {
 		"empty list":     {`[]`, []string{}},
 		"count a word":   {`{"records":[{"brandId":"a"}],"totalRecords":"one"}`, []string{"a"}},
 		"neither":        {`{}`, nil},
+		"errors":         {`{"errors":[]}`, nil},
+		"with errors":    {`{"records":[],"errors":[{"code":"10007"}]}`, nil},
 		"null":           {`null`, nil},
 		"records a word": {`{"records":"none"}`, nil},
 		"two lists":      {`{"brands":[],"others":[]}`, nil},
