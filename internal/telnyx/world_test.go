@@ -22,6 +22,7 @@ type world struct {
 	emptyIs404 bool   // a filtered list without rows is a 404
 	totals     string // "": of the list; "none"; "page": of the page
 	pastEnd    string // "": an empty page; "repeat": the last one; else a status
+	onePage    bool   // page numbers are ignored
 	refuseSort bool
 	camelOnly  bool // only the guide's route of assignments
 	noStatuses bool // GET /phone_numbers is not there
@@ -216,6 +217,9 @@ func (w *world) page(r *http.Request, rows []int, container string, row func(i i
 	}
 	if w.mostRows > 0 {
 		size = min(size, w.mostRows)
+	}
+	if w.onePage {
+		number = 1
 	}
 	last := max((len(rows)+size-1)/size, 1)
 	if number > last {
