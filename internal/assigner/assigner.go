@@ -41,7 +41,7 @@ const (
 	// Workers: most take prompt requests only, so that an approval waits for none of
 	// the others; some take routine ones as well, and one takes everything.
 	promptWorkers   = 24
-	routineWorkers  = 7
+	routineWorkers  = 31
 	strangerWorkers = 1
 	// retryLeast and retryMost bound the wait after a reconcile that could not be
 	// recorded.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,8 +33,8 @@ type Observer struct {
 	client      *telnyx.Client
 	campaigns   *campaigns
 	concurrency int
-	assignments shared[telnyx.Assignment]
-	numbers     shared[telnyx.Number]
+	assignments shared[telnyx.Assignment, recordIndex]
+	numbers     shared[telnyx.Number, map[string]telnyx.Number]
 }
 
 // NewObserver returns an observer that has at most concurrency calls under way at
@@ -43,7 +44,64 @@ func NewObserver(client *telnyx.Client, concurrency int) *Observer {
 }
 
 func newObserver(client *telnyx.Client, concurrency int, now func() time.Time) *Observer {
-	return &Observer{client: client, campaigns: newCampaigns(client, now), concurrency: max(concurrency, 1)}
+	return &Observer{
+		client: client, campaigns: newCampaigns(client, now), concurrency: max(concurrency, 1),
+		assignments: shared[telnyx.Assignment, recordIndex]{index: indexRecords},
+		numbers:     shared[telnyx.Number, map[string]telnyx.Number]{index: indexNumbers},
+	}
+}
+
+// recordIndex finds the records of a list by number and by any id of their campaign.
+type recordIndex struct {
+	byNumber, byCampaign map[string][]int
+	all                  []telnyx.Assignment
+}
+
+func indexRecords(all []telnyx.Assignment) recordIndex {
+	x := recordIndex{byNumber: make(map[string][]int, len(all)), byCampaign: map[string][]int{}, all: all}
+	for i, record := range all {
+		x.byNumber[record.PhoneNumber] = append(x.byNumber[record.PhoneNumber], i)
+		for _, id := range campaignIDs(record.CampaignID, string(record.TelnyxCampaignID), string(record.TCRCampaignID)) {
+			x.byCampaign[id] = append(x.byCampaign[id], i)
+		}
+	}
+	return x
+}
+
+// campaignIDs returns the distinct ids, without regard to case.
+func campaignIDs(ids ...string) []string {
+	for i := range ids {
+		ids[i] = strings.ToLower(ids[i])
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+}
+
+// of returns the records of the numbers, wherever they are, and those on the campaign.
+func (x recordIndex) of(numbers []plan.E164, c telnyx.Campaign) []telnyx.Assignment {
+	var places []int
+	for _, n := range numbers {
+		places = append(places, x.byNumber[string(n)]...)
+	}
+	for _, id := range campaignIDs(string(c.CampaignID), string(c.TCRCampaignID)) {
+		places = append(places, x.byCampaign[id]...)
+	}
+	slices.Sort(places)
+	places = slices.Compact(places)
+	records := make([]telnyx.Assignment, len(places))
+	for i, place := range places {
+		records[i] = x.all[place]
+	}
+	return records
+}
+
+func indexNumbers(all []telnyx.Number) map[string]telnyx.Number {
+	index := make(map[string]telnyx.Number, len(all))
+	for _, number := range all {
+		index[number.PhoneNumber] = number
+	}
+	return index
 }
 
 // Observation is what was read of one campaign's numbers.
@@ -135,9 +193,10 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 		return err
 	}
 	var alone []plan.E164
-	if all.Complete {
-		seen.Records, seen.AllOn = all.All, true
-		for _, n := range missingFrom(q.want.Numbers, all.All) {
+	complete := all.rows.Complete
+	if complete {
+		seen.Records, seen.AllOn = all.indexed.of(q.want.Numbers, q.campaign), true
+		for _, n := range missingFrom(q.want.Numbers, seen.Records) {
 			if q.requested(n) {
 				alone = append(alone, n)
 			}
@@ -150,7 +209,7 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 		seen.Records, seen.AllOn = on.All, on.Complete
 		alone = missingFrom(q.want.Numbers, on.All)
 	}
-	return o.readEach(ctx, alone, all.Complete, seen)
+	return o.readEach(ctx, alone, complete, seen)
 }
 
 // missingFrom returns the numbers that no live record names. A failed record does not
@@ -214,8 +273,8 @@ func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E
 		if err != nil {
 			return err
 		}
-		if all.Complete {
-			seen.takeNumbers(numbers, all.All)
+		if all.rows.Complete {
+			seen.takeNumbers(numbers, all.indexed)
 			return nil
 		}
 	}
@@ -241,11 +300,7 @@ func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E
 }
 
 // takeNumbers takes the numbers out of a complete list of the account.
-func (s *Observation) takeNumbers(numbers []plan.E164, all []telnyx.Number) {
-	owned := make(map[string]telnyx.Number, len(all))
-	for _, number := range all {
-		owned[number.PhoneNumber] = number
-	}
+func (s *Observation) takeNumbers(numbers []plan.E164, owned map[string]telnyx.Number) {
 	if s.Account == nil {
 		s.Account, s.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]bool{}
 	}
@@ -274,51 +329,55 @@ func (o *Observer) pool(ctx context.Context, profileID string) (numbers []plan.E
 	return numbers, rows.Complete, nil
 }
 
-// shared is a list that several requests read once. A read serves every request that
-// was made before it began.
-type shared[T any] struct {
+// shared is a list that several requests read once, with an index of its rows. A read
+// serves every request that was made before it began.
+type shared[T, Index any] struct {
+	index func([]T) Index
+
 	mu     sync.Mutex
-	latest *sharedRead[T]
+	latest *sharedRead[T, Index]
 }
 
-type sharedRead[T any] struct {
-	began time.Time
-	done  chan struct{}
-	rows  telnyx.Rows[T]
-	err   error
+type sharedRead[T, Index any] struct {
+	began   time.Time
+	done    chan struct{}
+	rows    telnyx.Rows[T]
+	indexed Index
+	err     error
 }
 
 // read returns the list as it was read after the given time, if it has no more than
 // maxPages pages; otherwise it is not complete.
-func (s *shared[T]) read(ctx context.Context, asked time.Time, maxPages int, read func(context.Context, int) (telnyx.Rows[T], error)) (telnyx.Rows[T], error) {
+func (s *shared[T, Index]) read(ctx context.Context, asked time.Time, maxPages int, read func(context.Context, int) (telnyx.Rows[T], error)) (*sharedRead[T, Index], error) {
 	for {
 		s.mu.Lock()
 		latest := s.latest
 		if latest == nil || latest.began.Before(asked) || latest.tooShort(maxPages) {
-			latest = &sharedRead[T]{began: time.Now(), done: make(chan struct{})}
+			latest = &sharedRead[T, Index]{began: time.Now(), done: make(chan struct{})}
 			s.latest = latest
 			s.mu.Unlock()
 			latest.rows, latest.err = read(ctx, maxPages)
+			latest.indexed = s.index(latest.rows.All)
 			close(latest.done)
 			time.AfterFunc(listKept, func() { s.drop(latest) })
-			return latest.rows, latest.err
+			return latest, latest.err
 		}
 		s.mu.Unlock()
 		select {
 		case <-latest.done:
 		case <-ctx.Done():
-			return telnyx.Rows[T]{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 		if latest.err == nil {
-			return latest.rows, nil
+			return latest, nil
 		}
-		s.drop(latest) // whoever read it may have been cancelled
+		s.drop(latest) // its reader may have been cancelled
 	}
 }
 
 // tooShort reports a read that stopped because the list was longer than its reader
 // wanted, and not longer than this one wants.
-func (r *sharedRead[T]) tooShort(maxPages int) bool {
+func (r *sharedRead[T, Index]) tooShort(maxPages int) bool {
 	select {
 	case <-r.done:
 		return r.err == nil && !r.rows.Complete && r.rows.Pages > 0 && r.rows.Pages <= maxPages
@@ -327,7 +386,7 @@ func (r *sharedRead[T]) tooShort(maxPages int) bool {
 	}
 }
 
-func (s *shared[T]) drop(r *sharedRead[T]) {
+func (s *shared[T, Index]) drop(r *sharedRead[T, Index]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.latest == r {

@@ -327,14 +327,15 @@ func (r *reconcile) attach(ctx context.Context, seen *Observation) error {
 
 // decideAll decides about every planned number.
 func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decision, error) {
-	claimed, err := r.claimedElsewhere(ctx)
+	changes := plan.Diff(r.want, r.campaign, seen.Records)
+	claimed, err := r.claimedElsewhere(ctx, changes)
 	if err != nil {
 		return nil, err
 	}
 	r.extras = 0
 	room := r.capacity() - seen.live(r.campaign)
 	var cases []Case
-	for _, change := range plan.Diff(r.want, r.campaign, seen.Records) {
+	for _, change := range changes {
 		if change.Action == plan.Extra {
 			r.extras++
 			continue
@@ -435,13 +436,13 @@ func (r *reconcile) lostFrom(numbers []plan.E164) []plan.E164 {
 	return lost
 }
 
-// claimedElsewhere returns the planned numbers for which a request for another
-// campaign may be under way, as when the plan has just moved them here.
-func (r *reconcile) claimedElsewhere(ctx context.Context) (map[plan.E164]ledger.Number, error) {
+// claimedElsewhere returns the numbers to attach or move for which a request for
+// another campaign may be under way, as when the plan has just moved them here.
+func (r *reconcile) claimedElsewhere(ctx context.Context, changes plan.Changes) (map[plan.E164]ledger.Number, error) {
 	var texts []string
-	for _, n := range r.want.Numbers {
-		if known := r.known(n); !known.IsOn() {
-			texts = append(texts, string(n))
+	for _, change := range changes {
+		if change.Action == plan.Attach || change.Action == plan.Move {
+			texts = append(texts, string(change.Number))
 		}
 	}
 	if len(texts) == 0 {
