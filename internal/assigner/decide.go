@@ -71,8 +71,9 @@ type Case struct {
 	Why      string
 	// PendingDeadline is how long Telnyx may process a number.
 	PendingDeadline time.Duration
-	// Urgent says that a person asked, so that waits are cut short.
-	Urgent bool
+	// Urgent says that a person asked, so that waits are cut short. CampaignChanged says
+	// that an event about the campaign came, which cuts the waits that are the campaign's.
+	Urgent, CampaignChanged bool
 
 	// Change is what [plan.Diff] makes of the number's records. RecordUnknown says
 	// why the records do not settle it, empty if they do.
@@ -314,7 +315,11 @@ func (d *decider) attachOrMove() {
 		d.n.NeedsPerson = true
 	default:
 		d.n.Tries.Absent = 0
-		d.enter(ledger.Planned, ledger.Queued, "")
+		detail := ""
+		if kind := d.Account.Type; kind != "" && !kind.IsKnown() {
+			detail = fmt.Sprintf("Telnyx lists it as %q, which Greenlight does not know; Telnyx decides", string(kind))
+		}
+		d.enter(ledger.Planned, ledger.Queued, detail)
 		d.release()
 		d.write = WriteAttach
 		if move {
@@ -486,8 +491,15 @@ func (d *decider) mustWait() bool {
 	if d.Urgent || d.Record.State == "" || d.Record.EntryHash != d.EntryHash || next.Sub(d.Now) > refusedMost {
 		return false // no wait is that long: the clock was set back since
 	}
+	if d.CampaignChanged && slices.Contains(ofTheCampaign, d.Record.Reason) {
+		return false
+	}
 	return d.Now.Add(dueSoon).Before(next)
 }
+
+// ofTheCampaign are reasons to wait that an event about the campaign may have ended: a
+// number pool was provisioned, the carriers have deployed it, it woke up.
+var ofTheCampaign = []ledger.Reason{ledger.CampaignFull, ledger.BeingProcessed, ledger.DormantRetry}
 
 // silentUntil is how long a number waits whose requests keep ending without an answer
 // or a record: not at all at first, then longer and longer.

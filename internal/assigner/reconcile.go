@@ -280,7 +280,7 @@ func (r *reconcile) caseOf(n plan.E164) Case {
 	phase, why := PhaseOf(r.campaign)
 	return Case{
 		Entry: r.want, EntryHash: r.entryHash, Campaign: r.campaign, Phase: phase, Why: why,
-		PendingDeadline: r.a.config.PendingDeadline, Urgent: r.req.urgent,
+		PendingDeadline: r.a.config.PendingDeadline, Urgent: r.req.urgent, CampaignChanged: r.req.changed,
 		Change: plan.Change{Number: n}, ClaimEnds: r.a.claims.endOf(record, r.now),
 		Record: record, Now: r.a.now(),
 	}
