@@ -19,7 +19,7 @@ const (
 	// readingLasts is for how long numbers are attached on one reading of the campaign:
 	// it may have been suspended meanwhile and the event that said so lost.
 	readingLasts = time.Minute
-	// checkLasts is for how long a proof that the key is accepted counts.
+	// checkLasts is for how long a call that worked proves that the key is accepted.
 	checkLasts = 30 * time.Second
 )
 
@@ -437,29 +437,12 @@ func (a *Assigner) classify(ctx context.Context, err error) (telnyx.ErrorClass, 
 	return telnyx.ClassUnauthorized, open
 }
 
-// keyIsRefused makes a call that names no number and no campaign.
+// keyIsRefused reports whether a 403 concerns the key and not what was asked for: no
+// call has worked lately, and one that names no number and no campaign is refused too.
 func (a *Assigner) keyIsRefused(ctx context.Context) bool {
-	class := telnyx.Classify(a.checkKey(ctx))
+	if worked := time.Unix(0, a.worked.Load()); a.now().Sub(worked) < checkLasts {
+		return false
+	}
+	class := telnyx.Classify(a.client.CheckKey(ctx))
 	return class == telnyx.ClassUnauthorized || class == telnyx.ClassForbidden
-}
-
-// keyCheck remembers for a moment that the key is accepted.
-type keyCheck struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-// checkKey makes a call that names no number and no campaign. That it works counts for
-// a while, since many refusals may come at once.
-func (a *Assigner) checkKey(ctx context.Context) error {
-	a.keyChecked.mu.Lock()
-	defer a.keyChecked.mu.Unlock()
-	if now := a.now(); now.Sub(a.keyChecked.at) < checkLasts && !a.keyChecked.at.IsZero() {
-		return nil
-	}
-	if err := a.client.CheckKey(ctx); err != nil {
-		return err
-	}
-	a.keyChecked.at = a.now()
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -151,8 +152,9 @@ type Assigner struct {
 	// isPinned reports whether the server still has this assigner as the one that works.
 	isPinned func(context.Context) bool
 	// jitter spreads waits: it returns a number from 0 up to 1.
-	jitter     func() float64
-	keyChecked keyCheck
+	jitter func() float64
+	// worked is when a call to Telnyx worked last, in nanoseconds since 1970.
+	worked atomic.Int64
 
 	mu sync.Mutex // guards what follows
 	// entries has the Hash of the plan entry of the latest reconcile, by key.
@@ -285,6 +287,9 @@ func (a *Assigner) watching(client *telnyx.Client) *telnyx.Client {
 	watched := client.Copy()
 	watched.OnCall = func(call telnyx.Call) {
 		a.metrics.call(call)
+		if call.Err == nil {
+			a.worked.Store(a.now().UnixNano())
+		}
 		if client.OnCall != nil {
 			client.OnCall(call)
 		}

@@ -414,7 +414,13 @@ func (d *decider) busy(what string) {
 
 // usLike are the countries whose long codes count as US ones: the United States and
 // their territories, as [plan.ParseE164] has it.
-var usLike = []string{"", "US", "AS", "GU", "MP", "PR", "VI"}
+var usLike = []string{"US", "AS", "GU", "MP", "PR", "VI"}
+
+// isForeign reports a country that is known to be another one. A word that is not a
+// country code is left to Telnyx to judge.
+func isForeign(country string) bool {
+	return len(country) == 2 && !slices.Contains(usLike, strings.ToUpper(country))
+}
 
 // obstructed decides if the number's own settings keep it from being attached.
 func (d *decider) obstructed() bool {
@@ -422,7 +428,7 @@ func (d *decider) obstructed() bool {
 	switch {
 	case a.Status != "" && !strings.EqualFold(a.Status, "active"):
 		d.notActive(a.Status)
-	case a.Type.IsOther(), !slices.Contains(usLike, strings.ToUpper(a.CountryCode)):
+	case a.Type.IsOther(), isForeign(a.CountryCode):
 		detail := fmt.Sprintf("Telnyx lists it as %q", string(a.Type))
 		if !a.Type.IsOther() {
 			detail = fmt.Sprintf("Telnyx lists it as a number of country %q", a.CountryCode)

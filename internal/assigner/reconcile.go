@@ -158,7 +158,7 @@ func (r *reconcile) read(ctx context.Context) (campaign telnyx.Campaign, seen *O
 	campaign, err = r.a.observer.campaigns.read(ctx, r.want)
 	_ = group.Wait()
 	// What was read early counts only if it is about this very campaign.
-	if err == nil && earlyErr == nil && campaign.AssignmentID() == guess.AssignmentID() {
+	if err == nil && earlyErr == nil && campaign.CampaignID == guess.CampaignID && campaign.TCRCampaignID == guess.TCRCampaignID {
 		seen = &early
 	}
 	return campaign, seen, err
@@ -396,7 +396,7 @@ const soleProprietor = "SOLE_PROPRIETOR"
 
 // capacityOf is how many numbers the campaign carries, by its use case and the plan.
 func capacityOf(want plan.Campaign, c telnyx.Campaign) int {
-	if strings.EqualFold(c.Usecase, soleProprietor) {
+	if strings.EqualFold(strings.ReplaceAll(c.Usecase, " ", "_"), soleProprietor) {
 		return min(want.MaxNumbers, 1)
 	}
 	return want.MaxNumbers

@@ -88,7 +88,9 @@ func TestCheck_UsesTheReasonsOfDecide(t *testing.T) {
 		ledger.NotLongCode: {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "toll_free"}), "", assigner.Case{
 			Ownership: assigner.Owned, Account: with(func(n *telnyx.Number) { n.Type = "toll_free" }),
 		}},
-		ledger.NotActive: {func(_ *testing.T, a *account) { statuses(a, `{"data":[{"phone_number":"`+number(2)+`","status":"ported_out"}]}`) }, "", assigner.Case{
+		ledger.NotActive: {func(_ *testing.T, a *account) {
+			statuses(a, `{"data":[{"phone_number":"`+number(2)+`","status":"ported_out"}]}`)
+		}, "", assigner.Case{
 			Ownership: assigner.Owned, Account: with(func(n *telnyx.Number) { n.Status = "ported_out" }),
 		}},
 		ledger.NoMessagingProfile: {second(telnyxsim.Number{}), "", assigner.Case{

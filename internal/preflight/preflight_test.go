@@ -42,7 +42,7 @@ func TestCheck_FindsNothingWhereAllIsWell(t *testing.T) {
 				a.AddNumbers(telnyxsim.Number{PhoneNumber: number(1 + i), MessagingProfileID: profileA, CountryCode: country})
 			}
 		}, planFor("campaign_id: "+springID, 1, 6)},
-		"a number pool at T-Mobile": {changed(func(c *telnyxsim.Campaign) { c.NumberPool = true }), springPlan("    max_numbers: 200")},
+		"a number pool at T-Mobile":            {changed(func(c *telnyxsim.Campaign) { c.NumberPool = true }), springPlan("    max_numbers: 200")},
 		"a webhookURL with a slash at its end": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = ourURL + "/" }), springPlan()},
 		"attached already": {func(t *testing.T, a *account) {
 			a.attach(t, 1, springID, telnyx.Assigned)

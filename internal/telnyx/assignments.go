@@ -220,6 +220,12 @@ func (c *Client) findRoute(ctx context.Context, l listing[Assignment]) (Rows[Ass
 		c.state().setAssignmentsRoute(other.request.route)
 		return rows, nil
 	}
+	if HasCode(err, CodeNotFound) && c.state().assignmentsRoute() == "" && len(l.request.query) == 0 {
+		// Neither spelling has a list, and this one says so in Telnyx's words: an account
+		// without assignments. A request under it would be refused if it did not exist.
+		c.state().setAssignmentsRoute(l.request.route)
+		return Rows[Assignment]{Complete: true}, nil
+	}
 	c.state().setAssignmentsRoute("")
 	return Rows[Assignment]{}, doubtRoute(err, false)
 }

@@ -120,7 +120,7 @@ func beAssigner(ctx context.Context) error {
 			Telnyx: &telnyx.Client{
 				APIKey: apiKey, BaseURL: os.Getenv(varTelnyx), UserAgent: os.Getenv(varName),
 				HTTPClient: &http.Client{Timeout: clientTimeout},
-				Limiter:      telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: callRate, Concurrency: 8}),
+				Limiter:    telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: callRate, Concurrency: 8}),
 			},
 			Plans:  func() *plan.Set { return set },
 			Resync: resync, Concurrency: concurrency, Settle: settle, Timing: timing, Now: now,
