@@ -212,7 +212,7 @@ func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public
 		return err
 	}
 	p.checks = append(p.checks, status.Check{Name: "webhook", Role: status.RoleWebhook, Ready: hook.Ready})
-	p.checks = append(p.checks, status.Check{Name: "webhook path", Role: status.RoleWebhook, Advisory: true, Ready: hook.Astray})
+	p.checks = append(p.checks, status.Check{Name: "webhook_path", Role: status.RoleWebhook, Advisory: true, Ready: hook.Astray})
 	var keepCertificates func(context.Context) error
 	if public.Certificates != nil {
 		listener, keepCertificates = p.prepareTLS(listener, public.Certificates)
