@@ -311,6 +311,15 @@ func (a *Assigner) recall(ctx context.Context) error {
 	return nil
 }
 
+// LedgerMadeAgain says that a bucket was lost and made again: what this process wrote
+// there is written anew, and what it knows of campaigns is what is still there.
+func (a *Assigner) LedgerMadeAgain(ctx context.Context) {
+	a.plans.forget()
+	if err := a.recall(ctx); err != nil {
+		a.log.Warn().Err(err).Msg("the campaigns of the ledger that was made again could not be read; the resync reads them")
+	}
+}
+
 // reconciled notes under which entry a campaign is reconciled.
 func (a *Assigner) reconciled(key, entryHash string) {
 	a.mu.Lock()
