@@ -16,8 +16,9 @@ import (
 )
 
 // confirmWait is how long a forecast waits before it asks again about what Telnyx says
-// is not there, since one answer does not prove that.
-const confirmWait = time.Second
+// is not there, since one answer does not prove that. It is short, since a person waits
+// for the forecast.
+const confirmWait = 300 * time.Millisecond
 
 // Forecast is what an assigner would do about one campaign now, if it had never tried
 // before: waits after failed tries, and requests under way, are known to the ledger
