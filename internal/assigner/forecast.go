@@ -205,7 +205,7 @@ func (f *Forecast) isRead(campaign telnyx.Campaign, refused error) {
 func (s *foresight) readPools(ctx context.Context) error {
 	pools := s.by(func(e *foreseen) string { return e.Plan.NumberPool })
 	for _, profile := range slices.Sorted(maps.Keys(pools)) {
-		rows, err := s.o.client.ProfileNumbers(ctx, profile)
+		rows, err := s.readPool(ctx, profile)
 		if err != nil {
 			return err
 		}
@@ -222,6 +222,16 @@ func (s *foresight) readPools(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// readPool reads one pool. A refusal that does not concern the key leaves it unknown.
+func (s *foresight) readPool(ctx context.Context, profile string) (telnyx.Rows[telnyx.Number], error) {
+	rows, err := s.o.client.ProfileNumbers(ctx, profile)
+	switch telnyx.Classify(err) {
+	case telnyx.ClassForbidden, telnyx.ClassRefused:
+		return telnyx.Rows[telnyx.Number]{Why: errorWords(err)}, s.o.client.CheckKey(ctx)
+	}
+	return rows, err
 }
 
 // readRecords reads the records of all planned numbers, and of all others on planned
