@@ -178,8 +178,8 @@ type diffNumber struct {
 	Action plan.Action `json:"action"`
 	// Change says that a request would be sent: the number is attached or moved.
 	Change bool `json:"change"`
-	// Reason is why nothing is sent, in the ledger's words, Detail the same in a few
-	// words.
+	// Reason is why nothing is sent, in the ledger's words. Detail says more, in a few
+	// words, also of a change.
 	Reason      ledger.Reason `json:"reason,omitempty"`
 	Detail      string        `json:"detail,omitempty"`
 	NeedsPerson bool          `json:"needs_person,omitempty"`
@@ -245,7 +245,7 @@ func newDiffNumber(f assigner.NumberForecast) diffNumber {
 	}
 	switch {
 	case f.Write != assigner.WriteNone:
-		n.Change, n.SetProfile = true, f.SetProfile
+		n.Change, n.SetProfile, n.Detail = true, f.SetProfile, decided.Detail
 		return n
 	case decided.NeedsPerson:
 		n.Sign = plan.Conflict.Sign()

@@ -83,11 +83,11 @@ func (c diffCampaign) what(n diffNumber, quote quoting) string {
 	switch n.Action {
 	case plan.Attach:
 		if n.Status != "" {
-			return "attach; its last assignment failed" + n.profile(quote)
+			return "attach; its last assignment failed" + n.besides(quote)
 		}
-		return "attach" + n.profile(quote)
+		return "attach" + n.besides(quote)
 	case plan.Move:
-		return "move from " + campaign + n.profile(quote)
+		return "move from " + campaign + n.besides(quote)
 	case plan.Done:
 		if n.Status == telnyx.FailedUnassignment {
 			return "attached; Telnyx failed to remove it"
@@ -104,11 +104,16 @@ func (c diffCampaign) what(n diffNumber, quote quoting) string {
 	return string(n.Action)
 }
 
-func (n diffNumber) profile(quote quoting) string {
-	if n.SetProfile == "" {
-		return ""
+// besides says what else is to be known of a change.
+func (n diffNumber) besides(quote quoting) string {
+	words := ""
+	if n.SetProfile != "" {
+		words += "; will be put on messaging profile " + quote(n.SetProfile) + " first"
 	}
-	return "; will be put on messaging profile " + quote(n.SetProfile) + " first"
+	if n.Detail != "" {
+		words += "; " + quote(n.Detail)
+	}
+	return words
 }
 
 // listed returns the numbers to list one by one, and how many attached ones, with
