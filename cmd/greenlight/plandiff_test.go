@@ -476,14 +476,14 @@ func TestPlanDiff_SaysInASentenceWhyTelnyxCannotBeAsked(t *testing.T) {
 	}
 }
 
-// A refusal that Telnyx does not document is taken for a missing campaign, once a second
-// one agrees, and Telnyx's words are shown.
-func TestPlanDiff_ShowsWhyACampaignCannotBeRead(t *testing.T) {
+// A campaign that this key may not read is taken for a missing one, once a second answer
+// agrees and the key is accepted elsewhere. Telnyx's words are shown.
+func TestPlanDiff_ShowsWhyACampaignIsMissing(t *testing.T) {
 	w := newDiffWorld(t, onePlan(`numbers: ["+15551230001"]`))
-	w.sim.Inject(telnyxsim.Fault{Times: -1, PathPrefix: "/10dlc/campaign/", Kind: telnyxsim.StatusFault(422, `{"errors":[{"code":"77777","title":"What?"}]}`)})
+	w.sim.Inject(telnyxsim.Fault{Times: -1, PathPrefix: "/10dlc/campaign/", Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
 	stdout, code, err := w.command(t.Context(), "plan", "diff", "plans.yaml")
 	flat := strings.Join(strings.Fields(stdout), " ")
-	if code != 3 || err != nil || !strings.Contains(flat, " missing ") || !strings.Contains(flat, "422 Unprocessable Entity: 77777 What?") {
+	if code != 3 || err != nil || !strings.Contains(flat, " missing ") || !strings.Contains(flat, "403 Forbidden: 10010 Authorization failed") {
 		t.Errorf("exit code %d, error %v, printed %q", code, err, stdout)
 	}
 }

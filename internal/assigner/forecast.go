@@ -167,21 +167,31 @@ func (s *foresight) readCampaigns(ctx context.Context) error {
 	return nil
 }
 
-// readCampaign reads a campaign, twice if Telnyx says that it is not there. refused is
-// why there is none; err concerns the account.
+// readCampaign reads a campaign, twice if Telnyx refuses it. refused is why there is
+// none; err concerns the account.
 func (s *foresight) readCampaign(ctx context.Context, want plan.Campaign) (c telnyx.Campaign, refused, err error) {
 	c, refused = s.o.campaigns.read(ctx, want)
-	if isMissing(refused, telnyx.Classify(refused)) {
+	if refused != nil && !concernsAccount(refused) {
 		wait(ctx, confirmWait)
 		c, refused = s.o.campaigns.read(ctx, want)
 	}
-	switch telnyx.Classify(refused) {
-	case telnyx.ClassUnauthorized, telnyx.ClassAccount, telnyx.ClassTransient, telnyx.ClassInvalid:
+	switch {
+	case concernsAccount(refused):
 		return c, nil, refused
-	case telnyx.ClassForbidden:
+	case telnyx.Classify(refused) == telnyx.ClassForbidden:
 		return c, refused, s.o.client.CheckKey(ctx)
 	}
 	return c, refused, nil
+}
+
+// concernsAccount reports an error that says nothing about what was asked for.
+func concernsAccount(err error) bool {
+	switch telnyx.Classify(err) {
+	case telnyx.ClassUnauthorized, telnyx.ClassAccount, telnyx.ClassTransient, telnyx.ClassInvalid:
+		return true
+	default:
+		return false
+	}
 }
 
 // isRead takes in a campaign, or why there is none.

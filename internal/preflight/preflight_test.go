@@ -120,9 +120,9 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 			[]string{"campaign spring (CNOWHERE)", "does not have this campaign"}},
 		"reference that is not there": {nil, planFor("reference_id: spring-2027\n    brand_id: "+brandID, 1, 3), preflight.CampaignMissing, 3,
 			[]string{"campaign spring (ref_spring-2027)", "No campaign of brand " + brandID + " is filed with referenceId spring-2027", "File it"}},
-		"id that Telnyx refuses": {func(_ *testing.T, a *account) {
-			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Times: -1, Kind: telnyxsim.StatusFault(422, `{"errors":[{"code":"10006","title":"Invalid ID"}]}`)})
-		}, "", preflight.CampaignMissing, 3, []string{about, "10006 Invalid ID"}},
+		"campaign of another account": {func(_ *testing.T, a *account) {
+			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
+		}, "", preflight.CampaignMissing, 3, []string{about, "10010 Authorization failed"}},
 		"id that cannot be read": {func(_ *testing.T, a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Times: -1, Kind: telnyxsim.StatusFault(409, `{"errors":[{"code":"10036","title":"Locked"}]}`)})
 		}, "", preflight.Unverified, 3, []string{about, "do not settle whether the campaign exists", "10036 Locked"}},
