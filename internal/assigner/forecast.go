@@ -16,8 +16,9 @@ import (
 )
 
 // confirmWait is how long a forecast waits before it asks again about what Telnyx says
-// is not there, since one answer does not prove that.
-const confirmWait = time.Second
+// is not there, since one answer does not prove that. It is short, since a person waits
+// for the forecast.
+const confirmWait = 300 * time.Millisecond
 
 // Forecast is what an assigner would do about one campaign now, if it had never tried
 // before: waits after failed tries, and requests under way, are known to the ledger
@@ -166,21 +167,31 @@ func (s *foresight) readCampaigns(ctx context.Context) error {
 	return nil
 }
 
-// readCampaign reads a campaign, twice if Telnyx says that it is not there. refused is
-// why there is none; err concerns the account.
+// readCampaign reads a campaign, twice if Telnyx refuses it. refused is why there is
+// none; err concerns the account.
 func (s *foresight) readCampaign(ctx context.Context, want plan.Campaign) (c telnyx.Campaign, refused, err error) {
 	c, refused = s.o.campaigns.read(ctx, want)
-	if isMissing(refused, telnyx.Classify(refused)) {
+	if refused != nil && !concernsAccount(refused) {
 		wait(ctx, confirmWait)
 		c, refused = s.o.campaigns.read(ctx, want)
 	}
-	switch telnyx.Classify(refused) {
-	case telnyx.ClassUnauthorized, telnyx.ClassAccount, telnyx.ClassTransient, telnyx.ClassInvalid:
+	switch {
+	case concernsAccount(refused):
 		return c, nil, refused
-	case telnyx.ClassForbidden:
+	case telnyx.Classify(refused) == telnyx.ClassForbidden:
 		return c, refused, s.o.client.CheckKey(ctx)
 	}
 	return c, refused, nil
+}
+
+// concernsAccount reports an error that says nothing about what was asked for.
+func concernsAccount(err error) bool {
+	switch telnyx.Classify(err) {
+	case telnyx.ClassUnauthorized, telnyx.ClassAccount, telnyx.ClassTransient, telnyx.ClassInvalid:
+		return true
+	default:
+		return false
+	}
 }
 
 // isRead takes in a campaign, or why there is none.
@@ -204,7 +215,7 @@ func (f *Forecast) isRead(campaign telnyx.Campaign, refused error) {
 func (s *foresight) readPools(ctx context.Context) error {
 	pools := s.by(func(e *foreseen) string { return e.Plan.NumberPool })
 	for _, profile := range slices.Sorted(maps.Keys(pools)) {
-		rows, err := s.o.client.ProfileNumbers(ctx, profile)
+		rows, err := s.readPool(ctx, profile)
 		if err != nil {
 			return err
 		}
@@ -221,6 +232,16 @@ func (s *foresight) readPools(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// readPool reads one pool. A refusal that does not concern the key leaves it unknown.
+func (s *foresight) readPool(ctx context.Context, profile string) (telnyx.Rows[telnyx.Number], error) {
+	rows, err := s.o.client.ProfileNumbers(ctx, profile)
+	switch telnyx.Classify(err) {
+	case telnyx.ClassForbidden, telnyx.ClassRefused:
+		return telnyx.Rows[telnyx.Number]{Why: errorWords(err)}, s.o.client.CheckKey(ctx)
+	}
+	return rows, err
 }
 
 // readRecords reads the records of all planned numbers, and of all others on planned
