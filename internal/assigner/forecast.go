@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -77,7 +76,7 @@ func Foresee(ctx context.Context, o *Observer, set *plan.Set) ([]Forecast, error
 // and number is read once for all of them.
 func ForeseeAll(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Forecast, error) {
 	s := foresight{
-		o: o, rows: rowIndex{byNumber: map[plan.E164][]telnyx.Assignment{}, byCampaign: map[string][]telnyx.Assignment{}},
+		o:    o,
 		seen: Observation{Unknown: map[plan.E164]string{}, Account: map[plan.E164]telnyx.Number{}, Absent: map[plan.E164]bool{}},
 	}
 	forecasts := make([][]Forecast, len(sets))
@@ -104,9 +103,8 @@ func ForeseeAll(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Foreca
 type foresight struct {
 	o       *Observer
 	entries []*foreseen
-	// seen has the records and numbers of all campaigns; rows finds the records.
+	// seen has the records and numbers of all campaigns.
 	seen Observation
-	rows rowIndex
 }
 
 // foreseen is one entry of a set and what is known of it.
@@ -304,9 +302,9 @@ func (s *foresight) numbers(of func(*foreseen) []plan.E164) []plan.E164 {
 // readNumbers reads the settings of the numbers that are to be attached or moved, now or
 // later.
 func (s *foresight) readNumbers(ctx context.Context) error {
-	s.rows.add(s.seen.Records)
+	index := indexRecords(s.seen.Records)
 	for _, e := range s.entries {
-		e.records = s.rows.of(e.Campaign, e.Expanded.Numbers)
+		e.records = index.of(e.Expanded.Numbers, e.Campaign)
 		e.changes = plan.Diff(e.Expanded, e.Campaign, e.records)
 	}
 	return s.o.readNumbers(ctx, question{sharedBy: 1}, s.numbers(func(e *foreseen) []plan.E164 {
@@ -373,36 +371,4 @@ func (e *foreseen) decide(seen *Observation) {
 	for _, d := range decideInOrder(cases, room) {
 		forecasts[plan.E164(d.Record.Number)].Decision = d
 	}
-}
-
-// rowIndex finds records by number and by campaign.
-type rowIndex struct {
-	byNumber   map[plan.E164][]telnyx.Assignment
-	byCampaign map[string][]telnyx.Assignment // by each of its ids, in lower case
-}
-
-func (x rowIndex) add(records []telnyx.Assignment) {
-	for _, record := range records {
-		n := plan.E164(record.PhoneNumber)
-		x.byNumber[n] = append(x.byNumber[n], record)
-		for _, id := range []string{record.CampaignID, string(record.TelnyxCampaignID), string(record.TCRCampaignID)} {
-			id = strings.ToLower(id)
-			x.byCampaign[id] = append(x.byCampaign[id], record)
-		}
-	}
-}
-
-// of returns the records that [plan.Diff] needs: those of the numbers, wherever they
-// are, and those on the campaign. A record may come several times.
-func (x rowIndex) of(c telnyx.Campaign, numbers []plan.E164) []telnyx.Assignment {
-	var records []telnyx.Assignment
-	for _, n := range numbers {
-		records = append(records, x.byNumber[n]...)
-	}
-	for _, id := range []string{string(c.CampaignID), string(c.TCRCampaignID)} {
-		if id != "" {
-			records = append(records, x.byCampaign[strings.ToLower(id)]...)
-		}
-	}
-	return records
 }
