@@ -85,7 +85,7 @@ func (a *Assigner) reconcile(ctx context.Context, req request) error {
 	}
 	campaign, seen, err := r.read(ctx)
 	if err != nil {
-		return r.unread(ctx, err)
+		return r.unread(ctx, err, isMissing)
 	}
 	r.campaign = campaign
 	twin, named := otherEntry(r.set, r.req.key, campaign)
@@ -238,7 +238,7 @@ func (r *reconcile) planOf(ctx context.Context, seen *Observation) error {
 		err = r.attach(ctx, seen)
 	}
 	if failed, ok := errors.AsType[*readError](err); ok {
-		return r.unread(ctx, failed.err)
+		return r.unread(ctx, failed.err, func(error, telnyx.ErrorClass) bool { return false })
 	}
 	open, stopped := errors.AsType[*openError](err)
 	if err != nil && !stopped {
@@ -547,8 +547,9 @@ func (r *reconcile) plannedTwice(ctx context.Context, twin plan.Campaign) error 
 }
 
 // unread ends a reconcile whose reads failed. What the ledger has of the numbers
-// stays; the campaign gets the reason, and another reconcile is scheduled.
-func (r *reconcile) unread(ctx context.Context, cause error) error {
+// stays; the campaign gets the reason, and another reconcile is scheduled. Missing says
+// which errors mean that the campaign is not there.
+func (r *reconcile) unread(ctx context.Context, cause error, missing func(error, telnyx.ErrorClass) bool) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -556,7 +557,7 @@ func (r *reconcile) unread(ctx context.Context, cause error) error {
 	if open != nil {
 		return cmp.Or(r.stopped(ctx, open), error(open))
 	}
-	if isMissing(cause, class) {
+	if missing(cause, class) {
 		return r.missing(ctx, cause)
 	}
 	reason := ledger.TelnyxUnavailable
