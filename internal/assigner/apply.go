@@ -32,8 +32,8 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	if len(due) == 0 {
 		return nil
 	}
-	working, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
+	working, stop := context.WithCancel(ctx)
+	defer stop()
 	var marker sync.WaitGroup
 	queue := &turns{due: due}
 	if len(due) > r.a.perCampaign() {
@@ -42,30 +42,42 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	group := new(errgroup.Group)
 	for range min(r.a.perCampaign(), len(due)) {
 		group.Go(func() error {
-			for {
+			for working.Err() == nil {
 				d, ok := queue.first()
-				if !ok || working.Err() != nil {
+				if !ok {
 					return nil
 				}
 				err := r.a.guard(r.req.key, func() error { return r.write(working, d) })
+				if errors.Is(err, errHeld) || errors.Is(err, errInterrupted) {
+					queue.giveBack(d) // nothing was claimed
+				}
 				if err != nil {
-					stop(err)
+					stop()
 					return err
 				}
 			}
+			return nil
 		})
 	}
 	err := group.Wait()
-	stop(nil)
+	stop()
 	marker.Wait()
-	if errors.Is(err, errHeld) {
-		return ctx.Err() // the end of the hold asks for a reconcile
-	}
-	if errors.Is(err, errInterrupted) {
-		r.checkAt(r.a.now()) // the next reconcile goes by what is true then
+	open, isOpen := errors.AsType[*openError](err)
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, errInterrupted):
+		r.checkAt(r.a.now()) // the next reconcile goes by what is true then
+	case errors.Is(err, errHeld): // the end of the hold asks for a reconcile
+	case isOpen:
+		for i := range queue.due {
+			queue.due[i].Record = stoppedBy(open, queue.due[i].Record)
+		}
+		return cmp.Or(r.recordAll(ctx, queue.due), err)
+	case err != nil:
+		return err
 	}
-	return cmp.Or(ctx.Err(), err)
+	return r.recordAll(ctx, queue.due) // every number has an answer
 }
 
 // turns hands out the writes from the front, and from the back to whoever records
@@ -86,6 +98,13 @@ func (t *turns) first() (d Decision, ok bool) {
 	d, t.due = t.due[0], t.due[1:]
 	t.marked = min(t.marked, len(t.due))
 	return d, true
+}
+
+// giveBack takes back a write that was not made.
+func (t *turns) giveBack(d Decision) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.due = append([]Decision{d}, t.due...)
 }
 
 // last returns the last one that is not marked yet, and its place from the front. The
@@ -294,12 +313,13 @@ func (r *reconcile) withoutWrite(d Decision, why string) Decision {
 
 // blocked records that the circuit breaker is open for writes.
 func (r *reconcile) blocked(ctx context.Context, d Decision, open *openError) error {
-	n := d.Record
+	return cmp.Or(r.put(ctx, stoppedBy(open, d.Record)), error(open))
+}
+
+// stoppedBy is the record of a number that waits for the circuit breaker.
+func stoppedBy(open *openError, n ledger.Number) ledger.Number {
 	n.Reason, n.Detail, n.NextAt, n.NeedsPerson = open.reason, open.detail, open.trialAt, true
-	if err := r.put(ctx, n); err != nil {
-		return err
-	}
-	return open
+	return n
 }
 
 // claim records that a request for the number is about to be sent. It is written over

@@ -2,6 +2,7 @@ package assigner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,9 @@ const (
 	// listKept is how long a list is kept for requests that were made before it was
 	// read.
 	listKept = 30 * time.Second
+	// wholeListEvery is how often the list of a large account is read because something
+	// is unclear: it takes hundreds of calls.
+	wholeListEvery = 10 * time.Minute
 )
 
 // Observer reads what Telnyx has of campaigns and numbers, and says what of it is
@@ -34,7 +38,10 @@ type Observer struct {
 	campaigns   *campaigns
 	concurrency int
 	assignments shared[telnyx.Assignment, recordIndex]
-	numbers     shared[telnyx.Number, map[string]telnyx.Number]
+	// whole is the account's list however long it is, for numbers that nothing else
+	// settles.
+	whole   shared[telnyx.Assignment, recordIndex]
+	numbers shared[telnyx.Number, map[string]telnyx.Number]
 }
 
 // NewObserver returns an observer that has at most concurrency calls under way at
@@ -46,8 +53,9 @@ func NewObserver(client *telnyx.Client, concurrency int) *Observer {
 func newObserver(client *telnyx.Client, concurrency int, now func() time.Time) *Observer {
 	return &Observer{
 		client: client, campaigns: newCampaigns(client, now), concurrency: max(concurrency, 1),
-		assignments: shared[telnyx.Assignment, recordIndex]{index: indexRecords},
-		numbers:     shared[telnyx.Number, map[string]telnyx.Number]{index: indexNumbers},
+		assignments: shared[telnyx.Assignment, recordIndex]{index: indexRecords, kept: listKept},
+		whole:       shared[telnyx.Assignment, recordIndex]{index: indexRecords, kept: wholeListEvery},
+		numbers:     shared[telnyx.Number, map[string]telnyx.Number]{index: indexNumbers, kept: listKept},
 	}
 }
 
@@ -232,35 +240,79 @@ func missingFrom(numbers []plan.E164, records []telnyx.Assignment) []plan.E164 {
 
 // readEach reads records one by one. One that cannot be read leaves its number
 // unknown and does not keep the others from being read, unless the failure concerns
-// the account. A 404 that does not speak Telnyx's language counts only together with
-// a complete list that does not show the number either.
+// the account. An answer that is not Telnyx's usual 404 counts only together with a
+// complete list that does not show the number either.
 func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed bool, seen *Observation) error {
 	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
+	var odd []plan.E164
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(o.concurrency)
 	for _, n := range numbers {
 		group.Go(func() error {
-			if ctx.Err() != nil {
-				return ctx.Err()
+			if groupCtx.Err() != nil {
+				return groupCtx.Err()
 			}
-			record, err := o.client.Assignment(ctx, string(n))
+			record, err := o.client.Assignment(groupCtx, string(n))
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case err == nil:
 				seen.Records = append(seen.Records, record)
-			case telnyx.IsNotFound(err), listed && telnyx.Is404(err):
-			case ctx.Err() != nil:
-				return ctx.Err()
+			case telnyx.IsNotFound(err):
+			case groupCtx.Err() != nil:
+				return groupCtx.Err()
 			case telnyx.Classify(err) == telnyx.ClassUnauthorized, !telnyx.WasSent(err):
 				return err
 			default:
 				seen.Unknown[n] = fmt.Sprintf("Telnyx's record of the number cannot be read: %s", errorWords(err))
+				if isOdd(err) {
+					odd = append(odd, n)
+				}
 			}
 			return nil
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil || len(odd) == 0 {
+		return err
+	}
+	if listed {
+		seen.isFree(odd)
+		return nil
+	}
+	return o.settleByWholeList(ctx, odd, seen)
+}
+
+// isOdd reports an answer about a record that is not one of Telnyx's usual ones: a 404 of
+// another kind, another refusal, or a 200 without a record. Servers that fail or do not
+// answer say nothing.
+func isOdd(err error) bool {
+	if _, ok := errors.AsType[*telnyx.UnreadableError](err); ok {
+		return true
+	}
+	return telnyx.Classify(err) != telnyx.ClassTransient
+}
+
+// isFree takes in that a complete list does not show the numbers.
+func (s *Observation) isFree(numbers []plan.E164) {
+	for _, n := range numbers {
+		delete(s.Unknown, n)
+	}
+}
+
+// settleByWholeList settles numbers by the account's list, however long it is. That list
+// may be some minutes old: by it a number may be attached, which Telnyx refuses if it is
+// in use, and never moved.
+func (o *Observer) settleByWholeList(ctx context.Context, numbers []plan.E164, seen *Observation) error {
+	all, err := o.whole.read(ctx, time.Now().Add(-wholeListEvery), 0, o.client.Assignments)
+	if err != nil {
+		return err
+	}
+	if !all.rows.Complete {
+		return nil
+	}
+	seen.isFree(numbers)
+	seen.Records = append(seen.Records, all.indexed.of(numbers, telnyx.Campaign{})...)
+	return nil
 }
 
 // readNumbers reads the settings of numbers.
@@ -333,6 +385,8 @@ func (o *Observer) pool(ctx context.Context, profileID string) (numbers []plan.E
 // serves every request that was made before it began.
 type shared[T, Index any] struct {
 	index func([]T) Index
+	// kept is for how long the list is kept after it was read.
+	kept time.Duration
 
 	mu     sync.Mutex
 	latest *sharedRead[T, Index]
@@ -359,7 +413,7 @@ func (s *shared[T, Index]) read(ctx context.Context, asked time.Time, maxPages i
 			latest.rows, latest.err = read(ctx, maxPages)
 			latest.indexed = s.index(latest.rows.All)
 			close(latest.done)
-			time.AfterFunc(listKept, func() { s.drop(latest) })
+			time.AfterFunc(s.kept, func() { s.drop(latest) })
 			return latest, latest.err
 		}
 		s.mu.Unlock()
