@@ -32,8 +32,8 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	if len(due) == 0 {
 		return nil
 	}
-	working, stop := context.WithCancel(ctx)
-	defer stop()
+	working, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	var marker sync.WaitGroup
 	queue := &turns{due: due}
 	if len(due) > r.a.perCampaign() {
@@ -47,12 +47,13 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 				if !ok {
 					return nil
 				}
+				before := r.revisionOf(d)
 				err := r.a.guard(r.req.key, func() error { return r.write(working, d) })
-				if errors.Is(err, errHeld) || errors.Is(err, errInterrupted) {
-					queue.giveBack(d) // nothing was claimed
+				if err != nil && r.revisionOf(d) == before {
+					queue.giveBack(d)
 				}
 				if err != nil {
-					stop()
+					stop(err)
 					return err
 				}
 			}
@@ -60,24 +61,29 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 		})
 	}
 	err := group.Wait()
-	stop()
+	stop(nil)
 	marker.Wait()
-	open, isOpen := errors.AsType[*openError](err)
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	// The records of those that were not sent still have what was true before.
+	leftErr := r.recordAll(ctx, queue.due)
+	switch {
+	case errors.Is(err, errHeld): // the end of the hold asks for a reconcile
+		return leftErr
 	case errors.Is(err, errInterrupted):
 		r.checkAt(r.a.now()) // the next reconcile goes by what is true then
-	case errors.Is(err, errHeld): // the end of the hold asks for a reconcile
-	case isOpen:
-		for i := range queue.due {
-			queue.due[i].Record = stoppedBy(open, queue.due[i].Record)
-		}
-		return cmp.Or(r.recordAll(ctx, queue.due), err)
-	case err != nil:
-		return err
+		return leftErr
+	default:
+		return cmp.Or(err, leftErr)
 	}
-	return r.recordAll(ctx, queue.due) // every number has an answer
+}
+
+// revisionOf returns the revision of a number's record.
+func (r *reconcile) revisionOf(d Decision) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.numbers[d.Record.Number].Revision
 }
 
 // turns hands out the writes from the front, and from the back to whoever records
@@ -100,11 +106,11 @@ func (t *turns) first() (d Decision, ok bool) {
 	return d, true
 }
 
-// giveBack takes back a write that was not made.
+// giveBack takes back one that ended before anything was recorded of it.
 func (t *turns) giveBack(d Decision) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.due = append([]Decision{d}, t.due...)
+	t.due = append(t.due, d)
 }
 
 // last returns the last one that is not marked yet, and its place from the front. The
@@ -155,10 +161,11 @@ func (r *reconcile) putQueued(ctx context.Context, n ledger.Number) error {
 // write sends one request, or records why not.
 //
 // First it waits for everything there is to wait for: a slot and the rate limiter.
-// Then it makes sure that everything that it goes by is still true, the number's own
-// record last where the request could take something away. Then it claims the number
-// in the ledger and sends the request at once. From the claim on it carries through
-// even if the process is being stopped, so that the outcome is known.
+// Then it makes sure that everything that it goes by is still true: the number's own
+// record where the request could take something away, and last what a person may have
+// changed meanwhile. Then it claims the number in the ledger and sends the request at
+// once. From the claim on it carries through even if the process is being stopped, so
+// that the outcome is known.
 func (r *reconcile) write(ctx context.Context, d Decision) error {
 	if open := r.a.breaker.allowWrite(r.req.key); open != nil {
 		return r.blocked(ctx, d, open)
@@ -168,16 +175,16 @@ func (r *reconcile) write(ctx context.Context, d Decision) error {
 		n.State, n.Reason, n.Detail, n.NeedsPerson, n.NextAt = refusal.State, refusal.Reason, refusal.Detail, refusal.NeedsPerson, refusal.NextAt
 		return r.put(ctx, n)
 	}
-	reserved, release, err := r.a.client.Limiter.Reserve(ctx, callsFor(d))
+	reserved, release, err := r.reserve(ctx, callsFor(d))
 	if err != nil {
-		return cmp.Or(ctx.Err(), errInterrupted)
-	}
-	defer release()
-	if err := r.mayWrite(reserved); err != nil {
 		return err
 	}
+	defer release()
 	if d, err = r.proven(reserved, d); err != nil || d.Write == WriteNone {
 		return cmp.Or(err, r.put(ctx, d.Record))
+	}
+	if err := r.mayWrite(reserved); err != nil {
+		return err
 	}
 	ctx = context.WithoutCancel(reserved)
 	// The request must end before its claim counts as abandoned.
@@ -202,15 +209,40 @@ func callsFor(d Decision) int {
 	return calls
 }
 
-// mayWrite makes sure that nothing has changed that would forbid the write: the plan,
-// the campaign, the pin, and what a person asked for. The campaign is read again if the
-// last reading is old.
-func (r *reconcile) mayWrite(ctx context.Context) error {
-	if !r.isPlanned() || r.a.queue.interrupted(r.req.key) {
-		return errInterrupted
+// reserve waits for a slot and for the calls of a write, and ends with a reading of the
+// campaign that is not old. That reading is made before: with the calls that were
+// reserved, the write would have to wait between its last read and its request.
+func (r *reconcile) reserve(ctx context.Context, calls int) (reserved context.Context, release func(), err error) {
+	for {
+		if err := r.refresh(ctx); err != nil {
+			return nil, nil, err
+		}
+		if r.isOutdated() {
+			return nil, nil, errInterrupted
+		}
+		reserved, release, err := r.a.client.Limiter.Reserve(ctx, calls)
+		if err != nil {
+			return nil, nil, cmp.Or(ctx.Err(), errInterrupted)
+		}
+		if r.isFresh() {
+			return reserved, release, nil
+		}
+		release()
 	}
-	if err := r.refresh(ctx); err != nil {
-		return err
+}
+
+// isOutdated reports whether another reconcile is about to follow, or must, since the
+// plan or the campaign has changed.
+func (r *reconcile) isOutdated() bool {
+	phase, _ := PhaseOf(r.reading())
+	return phase != ledger.PhaseApproved || !r.isPlanned() || r.a.queue.interrupted(r.req.key)
+}
+
+// mayWrite makes sure that nothing has changed that would forbid the write: the plan,
+// the campaign, the pin, and what a person holds.
+func (r *reconcile) mayWrite(ctx context.Context) error {
+	if !r.a.isPinned(ctx) {
+		return errInterrupted
 	}
 	hold, err := r.a.ledger.ReadHold(ctx)
 	if err != nil {
@@ -219,7 +251,7 @@ func (r *reconcile) mayWrite(ctx context.Context) error {
 	if _, held := hold.Of(r.req.key); held {
 		return errHeld
 	}
-	if !r.a.isPinned(ctx) {
+	if r.isOutdated() {
 		return errInterrupted
 	}
 	return nil
@@ -228,21 +260,37 @@ func (r *reconcile) mayWrite(ctx context.Context) error {
 // errHeld ends the writes of a campaign that a person holds.
 var errHeld = errors.New("on hold")
 
-// refresh reads the campaign again when the last reading is old.
-func (r *reconcile) refresh(ctx context.Context) error {
+// isFresh reports whether the last reading of the campaign still counts.
+func (r *reconcile) isFresh() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.a.now().Sub(r.readAt) <= readingLasts {
+	return r.a.now().Sub(r.readAt) <= readingLasts
+}
+
+// reading returns the campaign as it was read last.
+func (r *reconcile) reading() telnyx.Campaign {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.campaign
+}
+
+// refresh reads the campaign again when the last reading is old.
+func (r *reconcile) refresh(ctx context.Context) error {
+	if r.isFresh() {
 		return nil
+	}
+	r.refreshing.Lock()
+	defer r.refreshing.Unlock()
+	if r.isFresh() {
+		return nil // another one has just read it
 	}
 	campaign, err := r.a.observer.campaigns.read(ctx, r.want)
 	if err != nil {
 		return &readError{err}
 	}
+	r.mu.Lock()
 	r.campaign, r.readAt = campaign, r.a.now()
-	if phase, _ := PhaseOf(campaign); phase != ledger.PhaseApproved {
-		return errInterrupted
-	}
+	r.mu.Unlock()
 	return nil
 }
 
@@ -285,7 +333,7 @@ func (r *reconcile) proven(ctx context.Context, d Decision) (Decision, error) {
 	}
 	alone := r.want
 	alone.Numbers, alone.Places = []plan.E164{number}, nil
-	for _, change := range plan.Diff(alone, r.campaign, []telnyx.Assignment{record}) {
+	for _, change := range plan.Diff(alone, r.reading(), []telnyx.Assignment{record}) {
 		if change.Number == number && change.Action == plan.Move {
 			return d, nil
 		}
@@ -313,13 +361,12 @@ func (r *reconcile) withoutWrite(d Decision, why string) Decision {
 
 // blocked records that the circuit breaker is open for writes.
 func (r *reconcile) blocked(ctx context.Context, d Decision, open *openError) error {
-	return cmp.Or(r.put(ctx, stoppedBy(open, d.Record)), error(open))
-}
-
-// stoppedBy is the record of a number that waits for the circuit breaker.
-func stoppedBy(open *openError, n ledger.Number) ledger.Number {
+	n := d.Record
 	n.Reason, n.Detail, n.NextAt, n.NeedsPerson = open.reason, open.detail, open.trialAt, true
-	return n
+	if err := r.put(ctx, n); err != nil {
+		return err
+	}
+	return open
 }
 
 // claim records that a request for the number is about to be sent. It is written over
@@ -330,7 +377,7 @@ func (r *reconcile) claim(ctx context.Context, d Decision) error {
 	n.State, n.Since, n.Reason, n.Detail, n.NextAt = ledger.Attaching, now, "", "", time.Time{}
 	n.ClaimedAt = now
 	n.Tries.Unanswered++
-	n.Request = ledger.Request{Sent: sentPost, Campaign: r.campaign.AssignmentID(), Profile: d.SetProfile, At: now.Round(0)}
+	n.Request = ledger.Request{Sent: sentPost, Campaign: r.reading().AssignmentID(), Profile: d.SetProfile, At: now.Round(0)}
 	if d.Write == WriteMove {
 		n.Request.Sent = sentPut
 	}
@@ -359,7 +406,7 @@ func (r *reconcile) send(ctx context.Context, d Decision) Answer {
 			return r.classified(ctx, answer)
 		}
 	}
-	campaign := r.campaign.AssignmentID()
+	campaign := r.reading().AssignmentID()
 	if answer.Moved {
 		answer.Record, answer.Err = r.a.client.Reassign(ctx, d.Record.Number, campaign)
 	} else {
@@ -384,7 +431,7 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 	if after.Record.Tries.Unanswered < 0 {
 		after.Record.Tries.Unanswered = 0
 	}
-	r.noteRefusalOfAll(after.Record)
+	r.noteRefusalOfAll(after.Record, answer)
 	r.a.metrics.attached(cmp.Or(string(after.Record.Reason), accepted))
 	if err := r.put(ctx, after.Record); err != nil {
 		return err
@@ -420,16 +467,20 @@ func outcomeOf(err error) ledger.Outcome {
 
 // noteRefusalOfAll remembers a refusal that holds for every other number as well: the
 // campaign is full, or no more are taken today.
-func (r *reconcile) noteRefusalOfAll(n ledger.Number) {
-	if n.Reason != ledger.CampaignFull && (n.Reason != ledger.RateLimited || n.Request.Outcome != ledger.Refused) {
+func (r *reconcile) noteRefusalOfAll(n ledger.Number, answer Answer) {
+	complaint := telnyx.ComplaintIn(answer.Record.FailureText())
+	if answer.Err != nil {
+		complaint = telnyx.ComplaintOf(answer.Err)
+	}
+	if complaint != telnyx.ComplaintFull && complaint != telnyx.ComplaintQuota {
 		return
 	}
-	if telnyx.ComplaintIn(n.Detail) == "" {
-		return
+	n.Reason, n.Detail = ledger.CampaignFull, "Telnyx refused another number of the campaign: "+n.Detail
+	if complaint == telnyx.ComplaintQuota {
+		n.Reason = ledger.RateLimited
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n.Detail = "Telnyx refused another number of the campaign: " + n.Detail
 	r.refusal = &n
 }
 

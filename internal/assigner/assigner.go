@@ -461,6 +461,10 @@ func (a *Assigner) retry(ctx context.Context, req request, err error) {
 		a.log.Warn().Str(logging.KeyCampaign, req.key).Err(err).Stringer(logging.KeyWait, wait).
 			Msg("a reconcile failed and is repeated")
 	}
+	if req.urgent && req.settle != nil {
+		req.settled(&retryError{err, wait}) // a recheck would not be urgent
+		return
+	}
 	if err := a.publisher.ScheduleRecheck(ctx, req.key, wait); err != nil {
 		a.log.Warn().Str(logging.KeyCampaign, req.key).Err(err).Msg("the repetition could not be scheduled")
 		req.settled(&retryError{err, wait})

@@ -193,6 +193,9 @@ type Decision struct {
 // into conflict for other_campaign. Counts are kept by kind, and a changed plan
 // entry starts them anew. Nothing is final: every row has a next try.
 func Decide(c Case) Decision {
+	if c.Ownership == Owned {
+		c.Record.Tries.Absent = 0 // only readings in a row count
+	}
 	n := c.Record
 	n.Number = string(c.Change.Number)
 	n.Reason, n.Detail, n.OtherCampaignID, n.NextAt, n.NeedsPerson = "", "", "", time.Time{}, false
