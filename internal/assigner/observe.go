@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -40,8 +41,11 @@ type Observer struct {
 	assignments shared[telnyx.Assignment, recordIndex]
 	// whole is the account's list however long it is, for numbers that nothing else
 	// settles.
-	whole   shared[telnyx.Assignment, recordIndex]
-	numbers shared[telnyx.Number, map[string]telnyx.Number]
+	whole shared[telnyx.Assignment, recordIndex]
+	// saysNotFound says that Telnyx has answered its usual 404 for a number without a
+	// record, so that an odd answer is not its way of saying that.
+	saysNotFound atomic.Bool
+	numbers      shared[telnyx.Number, map[string]telnyx.Number]
 }
 
 // NewObserver returns an observer that has at most concurrency calls under way at
@@ -259,6 +263,7 @@ func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed boo
 			case err == nil:
 				seen.Records = append(seen.Records, record)
 			case telnyx.IsNotFound(err):
+				o.saysNotFound.Store(true)
 			case groupCtx.Err() != nil:
 				return groupCtx.Err()
 			case telnyx.Classify(err) == telnyx.ClassUnauthorized, !telnyx.WasSent(err):
@@ -275,11 +280,15 @@ func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed boo
 	if err := group.Wait(); err != nil || len(odd) == 0 {
 		return err
 	}
-	if listed {
+	switch {
+	case listed:
 		seen.isFree(odd)
 		return nil
+	case o.saysNotFound.Load():
+		return nil // Telnyx has words for a number without a record, and these are others
+	default:
+		return o.settleByWholeList(ctx, odd, seen)
 	}
-	return o.settleByWholeList(ctx, odd, seen)
 }
 
 // isOdd reports an answer about a record that is not one of Telnyx's usual ones: a 404 of
