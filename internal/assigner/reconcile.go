@@ -25,6 +25,8 @@ const (
 	rereadBase  = 5 * time.Second
 	rereadMost  = 10 * time.Minute
 	rereadTries = 8
+	// rereadSoon is the wait for a reading that began after a claim had ended.
+	rereadSoon = 100 * time.Millisecond
 	// missingTwice: that Telnyx does not have a campaign is believed when a second,
 	// later reading agrees.
 	missingTwice = 2
@@ -38,6 +40,8 @@ type reconcile struct {
 	a   *Assigner
 	req request
 	now time.Time
+	// readFrom is the earliest time from which its readings may be.
+	readFrom time.Time
 
 	set *plan.Set
 	// want is the plan's entry; with a number pool, its Numbers are complete once
@@ -110,6 +114,7 @@ func (a *Assigner) reconcile(ctx context.Context, req request) error {
 // begin reads what the ledger has.
 func (a *Assigner) begin(ctx context.Context, req request) (*reconcile, error) {
 	r := &reconcile{a: a, req: req, now: a.now(), set: a.config.Plans()}
+	r.readFrom = r.now.Add(-max(time.Since(req.made), 0)) // made is by another clock
 	if r.want, r.planned = r.set.Find(req.key); !r.planned {
 		r.want = entryFor(cmp.Or(string(a.observer.campaigns.id(req.key)), req.key))
 	} else {
@@ -284,9 +289,21 @@ func (r *reconcile) caseOf(n plan.E164) Case {
 	return Case{
 		Entry: r.want, EntryHash: r.entryHash, Campaign: campaign, Phase: phase, Why: why,
 		PendingDeadline: r.a.config.PendingDeadline, Urgent: r.req.urgent, CampaignChanged: r.req.changed,
-		Change: plan.Change{Number: n}, ClaimEnds: r.a.claims.endOf(record, r.now),
+		Change: plan.Change{Number: n}, ClaimEnds: r.claimEnds(record),
 		Record: record, Now: r.a.now(),
 	}
+}
+
+// claimEnds is when the request that a record claims is over, as far as this reconcile
+// can know: what was read before the end says nothing, so that the end is still to come
+// then.
+func (r *reconcile) claimEnds(n ledger.Number) time.Time {
+	now := r.a.now()
+	ends := r.a.claims.endOf(n, now)
+	if r.readFrom.Before(ends) && !now.Before(ends) {
+		return now.Add(rereadSoon)
+	}
+	return ends
 }
 
 // attach observes the numbers of an approved campaign, decides, records and applies.
@@ -346,7 +363,7 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 		c := r.caseOf(change.Number)
 		c.takes(change, seen)
 		if other, ok := claimed[change.Number]; ok {
-			c.OtherClaim, c.OtherClaimEnds = other.CampaignID, r.a.claims.endOf(other, r.now)
+			c.OtherClaim, c.OtherClaimEnds = other.CampaignID, r.claimEnds(other)
 		}
 		cases = append(cases, c)
 	}
@@ -458,7 +475,7 @@ func (r *reconcile) claimedElsewhere(ctx context.Context, changes plan.Changes) 
 	claimed := map[plan.E164]ledger.Number{}
 	for _, entry := range entries {
 		n := entry.Number
-		if n.CampaignID != r.req.key && r.a.now().Before(r.a.claims.endOf(n, r.now)) {
+		if n.CampaignID != r.req.key && r.a.now().Before(r.claimEnds(n)) {
 			claimed[plan.E164(n.Number)] = n
 		}
 	}
@@ -680,7 +697,7 @@ func (r *reconcile) dropUnplanned(ctx context.Context) error {
 		if _, planned := slices.BinarySearch(r.want.Numbers, plan.E164(number)); planned {
 			continue
 		}
-		if until := r.a.claims.endOf(r.numbers[number].Number, r.now); r.now.Before(until) {
+		if until := r.claimEnds(r.numbers[number].Number); r.a.now().Before(until) {
 			r.checkAt(until)
 			continue
 		}

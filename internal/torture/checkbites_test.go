@@ -2,6 +2,7 @@ package torture
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 // The numbers and campaigns of the fabricated histories.
 const (
 	attached, moved, taken, bystander, late = "+12125550101", "+12125550102", "+12125550103", "+12125550104", "+12125550105"
+	absent, snatched                        = "+12125550106", "+12125550107"
 	spring, old, other                      = "spring", "old", "other"
 )
 
@@ -21,9 +23,10 @@ var dawn = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 func at(second float64) time.Time { return dawn.Add(time.Duration(second * float64(time.Second))) }
 
 // good is a history with nothing wrong in it: two numbers are attached, one of them
-// by a move, one stays in conflict and one is nobody's business. Carriers failed
-// the first once. The request for another one was under way when the campaign
-// stopped being ready.
+// by a move, one stays in conflict, one was taken elsewhere by hand, one is not on the
+// account and one is nobody's business. Carriers failed the first once. The request for
+// another one was under way when the campaign stopped being ready, when it was held and
+// when the plan stopped naming it.
 func good() history {
 	post := telnyxsim.Write{Method: "POST", PhoneNumber: attached, CampaignID: spring, Effective: true}
 	first, second := post, post
@@ -37,30 +40,47 @@ func good() history {
 			attached: {entry: spring, campaign: spring, state: ledger.Sendable, profile: "profile"},
 			moved:    {entry: spring, campaign: spring, state: ledger.Sendable, mayLeave: []string{old}},
 			taken:    {entry: spring, campaign: spring, state: ledger.Conflict, reason: ledger.OtherCampaign, home: other},
+			absent:   {entry: spring, campaign: spring, state: ledger.Failed, reason: ledger.NotOwned},
+			snatched: {entry: spring, campaign: spring, state: ledger.Conflict, reason: ledger.OtherCampaign, home: other, mayLeave: []string{old}, snatched: true},
 		},
 		bystanders: map[string]string{bystander: other},
 		writes:     []telnyxsim.Write{patch, first, put, second, last},
 		failures:   map[string][]time.Time{attached: {at(12)}},
 		timeline:   map[string][]standing{spring: {{at(0), false}, {at(5), true}, {at(20), false}}},
 		requests: []request{
-			{at(9.9), "one", attached, spring}, {at(10.9), "one", moved, spring}, {at(13.9), "one", attached, spring},
-			{at(22), "two", late, spring},
+			{at(9.9), "one", attached, spring, "POST"}, {at(10.9), "one", moved, spring, "PUT"}, {at(13.9), "one", attached, spring, "POST"},
+			{at(22), "two", late, spring, "POST"}, {at(8.9), "one", attached, "", "PATCH"},
 		},
 		readings: []reading{
 			{at(4), "one", spring, false}, {at(6), "one", spring, true}, {at(15), "two", spring, true}, {at(23), "two", spring, false},
 		},
+		touches: []touch{
+			{at(9), at(9.1), "two", moved, "GET", true, other}, {at(9), at(9.1), "one", moved, "GET", true, other},
+			{at(10.5), at(10.6), "one", moved, "GET", true, strings.ToUpper(old)}, {at(10.7), at(10.8), "two", moved, "GET", true, other},
+			{at(10.9), at(11), "one", moved, "PUT", true, spring},
+		},
+		// The first request of a hold was on the wire, and of the second the process was
+		// frozen.
+		holds:    []hold{{"", at(9.5), at(10.5)}, {spring, at(21.2), at(23)}, {"another", at(13), at(14)}},
+		frozen:   []freeze{{"two", at(21.2), at(21.9)}},
+		entries:  map[string]string{spring: spring},
+		periods:  map[string][]period{late: {{other, time.Time{}, at(2)}, {spring, at(2), at(21.5)}}},
+		verdicts: []verdict{{at(10), taken, "", ledger.OtherCampaign}, {at(10), absent, "", ledger.NotOwned}},
 		assignments: []telnyxsim.Assignment{
 			{PhoneNumber: late, CampaignID: spring, Status: telnyx.Assigned},
 			{PhoneNumber: attached, CampaignID: spring, Status: telnyx.Assigned},
 			{PhoneNumber: moved, CampaignID: spring, Status: telnyx.Assigned},
 			{PhoneNumber: taken, CampaignID: other, Status: telnyx.Assigned},
+			{PhoneNumber: snatched, CampaignID: other, Status: telnyx.Assigned},
 			{PhoneNumber: bystander, CampaignID: other, Status: telnyx.Assigned},
 		},
 		ledger: []ledger.Number{
 			{Number: late, CampaignID: spring, State: ledger.Sendable},
 			{Number: attached, CampaignID: spring, State: ledger.Sendable},
 			{Number: moved, CampaignID: spring, State: ledger.Sendable},
-			{Number: taken, CampaignID: spring, State: ledger.Conflict, Reason: ledger.OtherCampaign},
+			{Number: taken, CampaignID: spring, State: ledger.Conflict, Reason: ledger.OtherCampaign, NeedsPerson: true},
+			{Number: snatched, CampaignID: spring, State: ledger.Conflict, Reason: ledger.OtherCampaign, NeedsPerson: true},
+			{Number: absent, CampaignID: spring, State: ledger.Failed, Reason: ledger.NotOwned, NeedsPerson: true},
 		},
 		accepted: []string{"event", "junk"},
 		kept:     map[string]uint64{"event": 7, "junk": 0},
@@ -68,7 +88,7 @@ func good() history {
 	}
 }
 
-var fabricated = limits{flight: 5 * time.Second, requests: 3}
+var fabricated = limits{flight: 5 * time.Second, requests: 3, wire: 500 * time.Millisecond, edit: 300 * time.Millisecond}
 
 func TestCheck_FindsNothingInAGoodHistory(t *testing.T) {
 	if found := check(good(), fabricated); len(found) > 0 {
@@ -86,7 +106,7 @@ func TestCheck_Bites(t *testing.T) {
 		"a number is still pending":                {"final state at Telnyx", func(h *history) { h.assignments[1].Status = telnyx.PendingAssignment }},
 		"a number is on another campaign":          {"final state at Telnyx", func(h *history) { h.assignments[2].CampaignID = old }},
 		"a number in conflict has left":            {"final state at Telnyx", func(h *history) { h.assignments[3].CampaignID = spring }},
-		"a bystander has left":                     {"final state at Telnyx", func(h *history) { h.assignments = h.assignments[:4] }},
+		"a bystander has left":                     {"final state at Telnyx", func(h *history) { h.assignments = h.assignments[:5] }},
 		"the ledger is behind":                     {"final state in the ledger", func(h *history) { h.ledger[1].State = ledger.Pending }},
 		"the ledger misses a number":               {"final state in the ledger", func(h *history) { h.ledger = h.ledger[1:] }},
 		"the ledger blames something else":         {"final state in the ledger", func(h *history) { h.ledger[3].Reason = ledger.Stuck }},
@@ -106,29 +126,61 @@ func TestCheck_Bites(t *testing.T) {
 		}},
 		"a profile is set twice": {"one effective write", func(h *history) { h.writes = append(h.writes, h.writes[0]) }},
 		"a request for what is done": {"bounded requests", func(h *history) {
-			h.requests = append(h.requests, request{at(19), "one", moved, spring})
+			h.requests = append(h.requests, request{at(19), "one", moved, spring, "POST"})
 		}},
 		"more requests than the bound": {"bounded requests", func(h *history) {
 			early := telnyxsim.Write{At: at(8), Method: "PUT", PhoneNumber: moved, CampaignID: spring}
 			h.writes = append([]telnyxsim.Write{early, early, early}, h.writes...)
 		}},
 		"a request before approval": {"only when provisioned", func(h *history) {
-			h.requests = append(h.requests, request{at(3), "three", late, spring})
+			h.requests = append(h.requests, request{at(3), "three", late, spring, "POST"})
 			h.readings = append(h.readings, reading{at(1), "three", spring, true})
 		}},
 		"a request long after suspension": {"only when provisioned", func(h *history) {
-			h.requests = append(h.requests, request{at(26), "three", late, spring})
-			h.writes[4].At = at(26.1)
+			h.requests = append(h.requests, request{at(26), "three", attached, spring, "POST"})
+			h.failures[attached] = append(h.failures[attached], at(25))
 			h.readings = append(h.readings, reading{at(19), "three", spring, true})
 		}},
-		"a request on another process's reading":     {"only after reading", func(h *history) { h.requests[0].process = "three" }},
-		"a request on a reading that says otherwise": {"only after reading", func(h *history) { h.readings[1].ready = false }},
-		"a request before any reading":               {"only after reading", func(h *history) { h.readings = h.readings[3:]; h.requests = h.requests[:1] }},
-		"a delivery is lost":                         {"a 200 means kept", func(h *history) { delete(h.kept, "event") }},
-		"a dead letter is lost":                      {"a 200 means kept", func(h *history) { delete(h.kept, "junk") }},
-		"messages wait":                              {"everything is handled", func(h *history) { h.queue.waiting = 1 }},
-		"messages are open":                          {"everything is handled", func(h *history) { h.queue.open = 1 }},
-		"an event is not settled":                    {"everything is handled", func(h *history) { h.queue.ackFloor = 6 }},
+		"a request on another process's reading":         {"only after reading", func(h *history) { h.requests[0].process = "three" }},
+		"a request on a reading that says otherwise":     {"only after reading", func(h *history) { h.readings[1].ready = false }},
+		"a request before any reading":                   {"only after reading", func(h *history) { h.readings = h.readings[3:]; h.requests = h.requests[:1] }},
+		"a number needs a person for nothing":            {"final state in the ledger", func(h *history) { h.ledger[1].NeedsPerson = true }},
+		"a number needs a person and nobody is asked":    {"final state in the ledger", func(h *history) { h.ledger[3].NeedsPerson = false }},
+		"a move without reading the record":              {"taken only on proof", func(h *history) { h.touches = h.touches[:2] }},
+		"a move on a record that was never answered":     {"taken only on proof", func(h *history) { h.touches[2].answered = time.Time{} }},
+		"a move on the record of another process":        {"taken only on proof", func(h *history) { h.touches[2].process = "two" }},
+		"a move on something else that was asked":        {"taken only on proof", func(h *history) { h.touches[2].record = false }},
+		"a move with a call in between":                  {"taken only on proof", func(h *history) { h.touches[3].process, h.touches[3].method = "one", "PATCH" }},
+		"a move on a record that names another campaign": {"taken only on proof", func(h *history) { h.touches[2].campaign = other }},
+		"a move on a record that is old":                 {"taken only on proof", func(h *history) { h.touches[2].answered = at(10.3) }},
+		"a number taken by hand is taken back": {"never elsewhere", func(h *history) {
+			h.writes = append(h.writes, telnyxsim.Write{At: at(12), Method: "PUT", PhoneNumber: snatched, CampaignID: spring, PreviousCampaignID: other, Effective: true})
+			h.failures[snatched] = []time.Time{at(11)}
+			h.touches = append(h.touches, touch{at(11.5), at(11.6), "one", snatched, "GET", true, old})
+		}},
+		"a number is said not to be on the account":          {"no false verdict", func(h *history) { h.verdicts[1].number = attached }},
+		"a campaign is said to be missing":                   {"no false verdict", func(h *history) { h.verdicts[0] = verdict{at(3), "", spring, ledger.CampaignMissing} }},
+		"a request while everything is held":                 {"stop means stop", func(h *history) { h.holds[0].until = at(14.5) }},
+		"a request while its campaign is held":               {"stop means stop", func(h *history) { h.holds[2].entry = spring; h.requests[2].at = at(13.9) }},
+		"a request while held, and nobody was frozen":        {"stop means stop", func(h *history) { h.frozen[0].role = "two-more"; delete(h.periods, late) }},
+		"a request of a hold without an end":                 {"stop means stop", func(h *history) { h.holds[0].until, h.requests = time.Time{}, h.requests[:3] }},
+		"a profile is set while everything is held":          {"stop means stop", func(h *history) { h.holds[0].from, h.holds[0].until = at(8), at(9.2) }},
+		"a request for what the plan does not name any more": {"only what is planned", func(h *history) { h.periods[late][1].until = at(14) }},
+		"a request for what the plan does not name yet":      {"only what is planned", func(h *history) { h.periods[late][1].from = at(22.05) }},
+		"a request for what the plan names elsewhere":        {"only what is planned", func(h *history) { h.periods[late][1].campaign = old }},
+		"a second request for what is done after the claims were lost": {"bounded requests", func(h *history) {
+			h.claimsLost = []time.Time{at(17)}
+			h.requests = append(h.requests, request{at(18), "one", moved, spring, "POST"}, request{at(19), "one", moved, spring, "POST"})
+		}},
+		"a request for what is done before the claims were lost": {"bounded requests", func(h *history) {
+			h.claimsLost = []time.Time{at(19.5)}
+			h.requests = append(h.requests, request{at(19), "one", moved, spring, "POST"})
+		}},
+		"a delivery is lost":      {"a 200 means kept", func(h *history) { delete(h.kept, "event") }},
+		"a dead letter is lost":   {"a 200 means kept", func(h *history) { delete(h.kept, "junk") }},
+		"messages wait":           {"everything is handled", func(h *history) { h.queue.waiting = 1 }},
+		"messages are open":       {"everything is handled", func(h *history) { h.queue.open = 1 }},
+		"an event is not settled": {"everything is handled", func(h *history) { h.queue.ackFloor = 6 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := good()
@@ -139,6 +191,34 @@ func TestCheck_Bites(t *testing.T) {
 			}
 			if rules = slices.Compact(rules); !slices.Equal(rules, []string{row.rule}) {
 				t.Errorf("got %q, want %q alone", rules, row.rule)
+			}
+		})
+	}
+}
+
+// What cannot be helped is no violation.
+func TestCheck_Excuses(t *testing.T) {
+	for name, change := range map[string]func(*history){
+		"a request for what is done after the claims were lost": func(h *history) {
+			h.claimsLost = []time.Time{at(17)}
+			h.requests = append(h.requests, request{at(18), "one", moved, spring, "POST"})
+		},
+		"a number that a person took off is attached again": func(h *history) {
+			h.failures[moved] = []time.Time{at(15)}
+			h.requests = append(h.requests, request{at(18), "one", moved, spring, "POST"})
+			h.writes = append(h.writes, telnyxsim.Write{At: at(18.1), Method: "POST", PhoneNumber: moved, CampaignID: spring, Effective: true})
+		},
+		"a number that a person takes between the reading and the move": func(h *history) {
+			h.writes = append(h.writes, telnyxsim.Write{At: at(12), Method: "PUT", PhoneNumber: snatched, CampaignID: spring, PreviousCampaignID: other, Effective: true})
+			h.failures[snatched] = []time.Time{at(11.8)}
+			h.touches = append(h.touches, touch{at(11.5), at(11.6), "one", snatched, "GET", true, old})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := good()
+			change(&h)
+			if found := check(h, fabricated); len(found) > 0 {
+				t.Errorf("got %v", found)
 			}
 		})
 	}

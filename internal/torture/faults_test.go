@@ -96,7 +96,12 @@ var blows = []blow{
 	{"step both clocks", func(tr *trial) { tr.stepClock(0); tr.stepClock(1) }},
 	{"block the road", (*trial).block},
 	{"post junk", (*trial).postJunk},
-	{"ask for a look", (*trial).ask},
+	{"ask for a reconcile", (*trial).ask},
+	{"hold everything", func(tr *trial) { tr.hold("") }},
+	{"hold one campaign", (*trial).holdOne},
+	{"edit the plan", (*trial).edit},
+	{"lose a bucket", (*trial).loseOne},
+	{"lose the claims", func(tr *trial) { tr.lose(bucketNumbers) }},
 }
 
 // storm deals blows until the rounds are over.
@@ -132,10 +137,14 @@ func (tr *trial) kill(c *child) { c.signal(syscall.SIGKILL) }
 // freeze stops a process and lets it go on later, while other blows fall.
 func (tr *trial) freeze(c *child, least, most time.Duration) {
 	d := tr.dice.between(least, most)
+	from := time.Now()
 	thaw := func() {
 		time.Sleep(d)
 		tr.diary.say("%s goes on after %s", c.name, d.Round(time.Millisecond))
 		c.signal(syscall.SIGCONT)
+		tr.people.mu.Lock()
+		defer tr.people.mu.Unlock()
+		tr.people.frozen = append(tr.people.frozen, freeze{c.name, from, time.Now()})
 	}
 	if tr.later(thaw) {
 		c.signal(syscall.SIGSTOP)

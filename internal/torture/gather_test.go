@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,17 +15,33 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
+// bucketNumbers is the bucket that has the claims.
+const bucketNumbers = "NUMBERS"
+
 // history collects all that the checker goes by. The queue comes last, so that it
 // is behind nothing that is in the rest.
 func (tr *trial) history(ctx context.Context) (history, error) {
-	tr.desk.mu.Lock()
-	requests, readings := slices.Clone(tr.desk.requests), slices.Clone(tr.desk.readings)
-	tr.desk.mu.Unlock()
 	h := history{
-		fates: tr.world.fates, bystanders: tr.world.bystanders, timeline: tr.world.standings(),
-		writes: tr.sim.Writes(), failures: failuresIn(tr.sim.Deliveries()),
-		requests: requests, readings: readings, assignments: tr.sim.Assignments(),
+		fates: tr.world.fates, bystanders: tr.world.bystanders, periods: tr.world.periods, entries: map[string]string{},
+		writes: tr.sim.Writes(), failures: failuresIn(tr.sim.Deliveries()), assignments: tr.sim.Assignments(),
 		accepted: tr.road.taken(),
+		holds:    tr.people.holds, frozen: tr.people.frozen, claimsLost: tr.people.lost[bucketNumbers], verdicts: tr.people.verdicts,
+	}
+	h.requests, h.readings, h.touches = tr.desk.seen()
+	for _, p := range tr.world.campaigns {
+		h.entries[p.id] = p.entry
+	}
+	var ends map[string][]time.Time
+	h.timeline, ends = tr.world.standings()
+	for number, times := range ends {
+		h.failures[number] = append(h.failures[number], times...)
+	}
+	for _, bucket := range ledger.Buckets()[:2] {
+		seen, err := tr.verdictsOf(ctx, bucket)
+		if err != nil {
+			return h, err
+		}
+		h.verdicts = append(h.verdicts, seen...)
 	}
 	var err error
 	if h.ledger, err = tr.records(ctx); err != nil {

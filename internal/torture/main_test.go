@@ -20,7 +20,7 @@ import (
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
 	"greenlight/internal/natstest"
-	"greenlight/internal/plan"
+	"greenlight/internal/plan/watch"
 	"greenlight/internal/process"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/webhook"
@@ -107,7 +107,7 @@ func beWebhook(ctx context.Context) error {
 }
 
 func beAssigner(ctx context.Context) error {
-	set, err := plan.Load(os.Getenv(varPlan))
+	plans, err := watch.New(os.Getenv(varPlan), watch.Options{Settle: 20 * time.Millisecond, Poll: 200 * time.Millisecond})
 	if err != nil {
 		return err
 	}
@@ -116,13 +116,14 @@ func beAssigner(ctx context.Context) error {
 		return err
 	}
 	return work(ctx, func(p *process.Process) error {
+		p.AddPlans(plans)
 		return p.AddAssigner(ctx, assigner.Config{
 			Telnyx: &telnyx.Client{
 				APIKey: apiKey, BaseURL: os.Getenv(varTelnyx), UserAgent: os.Getenv(varName),
 				HTTPClient: &http.Client{Timeout: clientTimeout},
 				Limiter:    telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: callRate, Concurrency: 8}),
 			},
-			Plans:  func() *plan.Set { return set },
+			Plans:  plans.Set,
 			Resync: resync, Concurrency: concurrency, Settle: settle, Timing: timing, Now: now,
 		})
 	})

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +17,7 @@ import (
 )
 
 // desk stands before the simulated Telnyx and notes who asks for what, and what
-// about campaigns went out whole. Processes are told by their User-Agent.
+// about campaigns and numbers went out whole. Processes are told by their User-Agent.
 type desk struct {
 	next http.Handler
 
@@ -25,6 +26,16 @@ type desk struct {
 	calls    int
 	requests []request
 	readings []reading
+	touches  []*touch
+	// ambushes are called once each, when a call about their number comes in and before
+	// it is looked at.
+	ambushes map[string]ambush
+}
+
+// ambush is what happens to a number at the next call of a method about it.
+type ambush struct {
+	method string
+	spring func()
 }
 
 func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -33,16 +44,22 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the client has gone
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	d.note(r, body)
+	noted := d.note(r, body)
+	if noted != nil {
+		d.ambush(noted.number, r.Method)
+	}
 	id, isCampaign := campaignRead(r)
-	if !isCampaign {
+	if !isCampaign && noted == nil {
 		d.next.ServeHTTP(w, r)
 		return
 	}
 	copied := &copier{ResponseWriter: w}
 	d.next.ServeHTTP(copied, r)
-	if copied.status == http.StatusOK && r.Context().Err() == nil {
+	switch whole := copied.status == http.StatusOK && r.Context().Err() == nil; {
+	case whole && isCampaign:
 		d.noteReading(r.UserAgent(), id, copied.body.Bytes())
+	case whole:
+		d.noteAnswer(noted, copied.body.Bytes())
 	}
 }
 
@@ -57,37 +74,103 @@ func campaignRead(r *http.Request) (id string, ok bool) {
 	return "", false
 }
 
-// note notes a call as it comes in.
-func (d *desk) note(r *http.Request, body []byte) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.latest, d.calls = r.UserAgent(), d.calls+1
-	if r.Method != http.MethodPost && r.Method != http.MethodPut {
-		return
+// numberIn returns the number that a call's path names, and whether the path is that of
+// its record.
+func numberIn(path string) (number string, record bool) {
+	for _, root := range []string{"/v2/10dlc/phone_number_campaigns/", "/v2/10dlc/phoneNumberCampaign/"} {
+		if number, record = strings.CutPrefix(path, root); record {
+			return number, true
+		}
 	}
+	id, isSettings := strings.CutPrefix(strings.TrimSuffix(path, "/messaging"), "/v2/phone_numbers/")
+	if !isSettings {
+		return "", false
+	}
+	if digits, isID := strings.CutPrefix(id, idPrefix); isID {
+		return "+" + digits, false
+	}
+	return id, false
+}
+
+// note notes a call as it comes in, and returns what it notes of one about a number.
+func (d *desk) note(r *http.Request, body []byte) *touch {
+	number, record := numberIn(r.URL.Path)
 	var wanted struct {
 		PhoneNumber   string `json:"phoneNumber"`
 		CampaignID    string `json:"campaignId"`
 		TCRCampaignID string `json:"tcrCampaignId"`
 	}
 	_ = json.Unmarshal(body, &wanted) // what cannot be read names no campaign, and is noticed for it
-	d.requests = append(d.requests, request{time.Now(), r.UserAgent(), wanted.PhoneNumber, cmp.Or(wanted.CampaignID, wanted.TCRCampaignID)})
+	number = cmp.Or(wanted.PhoneNumber, number)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.latest, d.calls = r.UserAgent(), d.calls+1
+	if r.Method != http.MethodGet {
+		d.requests = append(d.requests, request{time.Now(), r.UserAgent(), number, cmp.Or(wanted.CampaignID, wanted.TCRCampaignID), r.Method})
+	}
+	if number == "" || number == "messaging" {
+		return nil
+	}
+	noted := &touch{asked: time.Now(), process: r.UserAgent(), number: number, method: r.Method, record: record}
+	d.touches = append(d.touches, noted)
+	return noted
+}
+
+// ambush does to a number what waits for such a call.
+func (d *desk) ambush(number, method string) {
+	d.mu.Lock()
+	a, waits := d.ambushes[number]
+	if waits = waits && a.method == method; waits {
+		delete(d.ambushes, number)
+	}
+	d.mu.Unlock()
+	if waits {
+		a.spring()
+	}
+}
+
+// single takes the object out of the {"data":…} that some dialects put around it.
+func single(body []byte) []byte {
+	var wrapped struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if json.Unmarshal(body, &wrapped) == nil && len(wrapped.Data) > 0 {
+		return wrapped.Data
+	}
+	return body
 }
 
 // noteReading notes what an answer says of a campaign.
 func (d *desk) noteReading(process, id string, body []byte) {
-	var told struct {
-		Status         string                `json:"status"`
-		CampaignStatus telnyx.CampaignStatus `json:"campaignStatus"`
-		Suspended      bool                  `json:"isTMobileSuspended"`
-	}
-	if json.Unmarshal(body, &told) != nil {
+	var c telnyx.Campaign
+	if json.Unmarshal(single(body), &c) != nil {
 		return // a fault spoilt it: nobody can have read anything
 	}
-	ready := told.CampaignStatus == telnyx.CampaignMNOProvisioned && !told.Suspended && told.Status != telnyx.StatusExpired
+	ready := c.CampaignStatus == telnyx.CampaignMNOProvisioned && !c.IsTMobileSuspended && c.Status != telnyx.StatusExpired
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.readings = append(d.readings, reading{time.Now(), process, id, ready})
+}
+
+// noteAnswer notes what an answer says of a number's record.
+func (d *desk) noteAnswer(t *touch, body []byte) {
+	var a telnyx.Assignment
+	if !t.record || json.Unmarshal(single(body), &a) != nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t.answered, t.campaign = time.Now(), a.CampaignID
+}
+
+// seen returns copies of everything that was noted.
+func (d *desk) seen() (requests []request, readings []reading, touches []touch) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range d.touches {
+		touches = append(touches, *t)
+	}
+	return slices.Clone(d.requests), slices.Clone(d.readings), touches
 }
 
 // active is the process that called last: of several assigners, the one that works.

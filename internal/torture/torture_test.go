@@ -44,7 +44,10 @@ const leastKills = 50
 // Requests that certainly had no effect are repeated until one has; with a write in
 // three spoilt, twelve in a row are as good as impossible, and a person's asking
 // may add some. Seen were four.
-var bounds = limits{flight: 10 * time.Second, requests: 16}
+//
+// The checks that a write rests on are a second old at most when it is sent. A plan is
+// noticed within half a second.
+var bounds = limits{flight: 10 * time.Second, requests: 16, wire: 1500 * time.Millisecond, edit: 2 * time.Second}
 
 // scale is how large and how long a trial is.
 type scale struct {
@@ -120,6 +123,9 @@ type trial struct {
 	assigners []*child
 	clocks    []*clockFile
 	js        jetstream.JetStream
+	// plans is the file with the plan.
+	plans  string
+	people people
 	// blows are those that last, until it is calm.
 	blows  sync.WaitGroup
 	mu     sync.Mutex
@@ -127,31 +133,35 @@ type trial struct {
 }
 
 func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
-	tr := &trial{t: t, seed: seed, tally: tally, dice: newDice(seed, "blows")}
+	tr := &trial{t: t, seed: seed, tally: tally, dice: newDice(seed, "blows"), people: people{lost: map[string][]time.Time{}}}
 	tally.add("rounds", "worlds")
 	tally.addN("rounds", "blows", s.rounds)
 	carrier := &http.Transport{MaxIdleConnsPerHost: 16}
 	t.Cleanup(carrier.CloseIdleConnections)
 	tr.road = &road{next: carrier, dice: newDice(seed, "road"), tally: tally, accepted: map[string]bool{}, newest: map[string]string{}}
 	chance := newDice(seed, "telnyx")
+	names, dialect := drawDialects(newDice(seed, "dialects"))
+	tr.diary.say("the dialects are %q", names)
+	t.Logf("the dialects are %q", names)
 	tr.sim = telnyxsim.New(telnyxsim.Options{
 		RequiredAPIKey: apiKey, DeliveryTransport: tr.road, RetryInterval: 700 * time.Millisecond,
 		Latency: 3 * time.Millisecond, AssignDelay: chance.between(0, 200*time.Millisecond),
 		MappingDelay: chance.between(0, 200*time.Millisecond), MappingGap: chance.between(0, 100*time.Millisecond),
-		Dialect: telnyxsim.Dialect{
+		Dialect: telnyxsim.Merge(dialect, telnyxsim.Dialect{
 			// What lags lags for less than settle: that is what settle is for.
 			StaleReadDelay: chance.between(0, settle*2/3), ReadLag: chance.between(0, settle/3), ListLag: chance.between(0, settle*2/3),
 			RefuseRepeats: chance.chance(0.5), RefuseConflicts: chance.chance(0.5), RefuseDormant: chance.chance(0.5),
-		},
+		}),
 	})
-	tr.desk = &desk{next: tr.sim}
+	tr.desk = &desk{next: tr.sim, ambushes: map[string]ambush{}}
 	api := httptest.NewServer(tr.desk)
 	t.Cleanup(func() { tr.sim.Close(); tr.road.strays.Wait(); api.Close() })
 
 	natsPort, hookPort := natstest.FreePort(t), natstest.FreePort(t)
 	tr.world = newWorld(tr.sim, "http://127.0.0.1:"+hookPort+webhook.Path, s.size, newDice(seed, "world"), tally)
-	plans := filepath.Join(t.TempDir(), "plan.yaml")
-	tr.must(os.WriteFile(plans, []byte(tr.world.yaml.String()), 0o600))
+	tr.lieInWait()
+	tr.plans = filepath.Join(t.TempDir(), "plan.yaml")
+	tr.writePlan(func(time.Time) {})
 
 	logs, natsURL := t.TempDir(), "nats://127.0.0.1:"+natsPort
 	rests := newDice(seed, "rests")
@@ -163,7 +173,7 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 		name := fmt.Sprintf("assigner-%d", i)
 		tr.clocks = append(tr.clocks, newClockFile(t, filepath.Join(logs, name+".clock")))
 		tr.assigners = append(tr.assigners, startChild(t, logs, "assigner", name, rest,
-			varNATS+"="+natsURL, varTelnyx+"="+api.URL+"/v2", varPlan+"="+plans, varClock+"="+tr.clocks[i].file.Name()))
+			varNATS+"="+natsURL, varTelnyx+"="+api.URL+"/v2", varPlan+"="+tr.plans, varClock+"="+tr.clocks[i].file.Name()))
 	}
 	tr.until(20*time.Second, "an assigner works", func() string {
 		if tr.desk.active() == "" {
@@ -202,6 +212,9 @@ func (tr *trial) calm() {
 	for _, c := range tr.children() {
 		c.signal(syscall.SIGCONT)
 	}
+	tr.takeTheRest()
+	tr.settlePlan()
+	tr.resumeAll()
 }
 
 // settle waits until everything is as planned and nothing is under way. What is
@@ -367,8 +380,19 @@ func (tr *trial) lifeOf(h history, number string) string {
 	}
 	for _, r := range h.requests {
 		if r.number == number {
-			fmt.Fprintf(&text, "request   %s %s, by %s\n", clock(r.at), r.campaign, r.process)
+			fmt.Fprintf(&text, "request   %s %s %s, by %s\n", clock(r.at), r.method, r.campaign, r.process)
 		}
+	}
+	for _, t := range h.touches {
+		if t.number == number {
+			fmt.Fprintf(&text, "call      %s %s, by %s, answered %s: %q\n", clock(t.asked), t.method, t.process, clock(t.answered), t.campaign)
+		}
+	}
+	for _, p := range h.periods[number] {
+		fmt.Fprintf(&text, "planned   %s to %s on %s\n", clock(p.from), clock(p.until), p.campaign)
+	}
+	for _, held := range h.holds {
+		fmt.Fprintf(&text, "hold      %s to %s of %q\n", clock(held.from), clock(held.until), held.entry)
 	}
 	for _, w := range h.writes {
 		if w.PhoneNumber == number {
@@ -377,7 +401,7 @@ func (tr *trial) lifeOf(h history, number string) string {
 		}
 	}
 	for _, at := range h.failures[number] {
-		fmt.Fprintf(&text, "carriers  %s failed it\n", clock(at))
+		fmt.Fprintf(&text, "ended     %s by carriers or by hand\n", clock(at))
 	}
 	for _, a := range h.assignments {
 		if a.PhoneNumber == number {
@@ -389,7 +413,7 @@ func (tr *trial) lifeOf(h history, number string) string {
 			fmt.Fprintf(&text, "ledger    %+v\n", n)
 		}
 	}
-	if bucket, err := tr.js.KeyValue(tr.t.Context(), "NUMBERS"); err == nil {
+	if bucket, err := tr.js.KeyValue(tr.t.Context(), bucketNumbers); err == nil {
 		timeline, _ := bucket.History(tr.t.Context(), f.entry+"."+strings.TrimPrefix(number, "+"))
 		for _, entry := range timeline {
 			fmt.Fprintf(&text, "ledger    %s revision %d %s\n", clock(entry.Created().Local()), entry.Revision(), entry.Value())

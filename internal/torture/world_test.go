@@ -43,16 +43,25 @@ type world struct {
 	tally      *tally
 	size       int // numbers of a kind on a campaign
 
-	yaml       strings.Builder
 	fates      map[string]fate
 	bystanders map[string]string
-	// leaving are the numbers that another campaign lets go of in the middle.
-	leaving   []string
-	campaigns []planned
+	// leaving are the numbers that another campaign lets go of in the middle, dropped
+	// those that a person takes off their campaign by hand, and snatched those that a
+	// person attaches to another one.
+	leaving, dropped, snatched []string
+	// wanderers are the numbers that plan edits are about, and between the two entries
+	// that they move between.
+	wanderers []string
+	between   [2]*planned
+	campaigns []*planned
 	lines     int
 
 	mu       sync.Mutex
 	timeline map[string][]standing
+	// ends are when a person ended a number's assignment by hand.
+	ends map[string][]time.Time
+	// periods are when the plan named a wanderer, and where.
+	periods map[string][]period
 }
 
 // planned is a campaign that the plan names.
@@ -62,6 +71,9 @@ type planned struct {
 	entry, id string
 	// script is what happens to it, in order.
 	script []step
+	// head are the lines of its entry before the numbers, numbers those that it names.
+	head, numbers []string
+	pooled        bool
 }
 
 // step is something that happens to a campaign.
@@ -96,6 +108,7 @@ func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice,
 	w := &world{
 		sim: sim, webhookURL: webhookURL, dice: dice, tally: tally, size: size,
 		fates: map[string]fate{}, bystanders: map[string]string{}, timeline: map[string][]standing{},
+		ends: map[string][]time.Time{}, periods: map[string][]period{},
 	}
 	sim.AddBrand(telnyxsim.Brand{ID: brandID})
 	sim.AddMessagingProfiles(ownProfile, poolProfile, wholeProfile)
@@ -103,7 +116,6 @@ func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice,
 		sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOProvisioned, WebhookURL: webhookURL})
 	}
 	sim.AddCampaign(telnyxsim.Campaign{ID: surpriseID, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: webhookURL})
-	w.yaml.WriteString("version: 1\ncampaigns:\n")
 
 	plain := w.plan("plain", telnyxsim.Campaign{}, []step{submit, telnyxReview, mnoReview, approve})
 	w.free(plain, 2*size)
@@ -118,13 +130,16 @@ func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice,
 	w.moving(appealed, size)
 	w.free(appealed, size)
 	w.taken(appealed, 1)
+	w.snatch(appealed, oldID, size)
 
 	suspended := w.plan("suspended", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve, suspend, unsuspend})
 	w.free(suspended, size)
 	w.leave(suspended, size)
+	w.snatch(suspended, "", size)
 
 	dormant := w.plan("dormant", telnyxsim.Campaign{}, []step{submit, telnyxReview, sleepIn, approve})
 	w.free(dormant, size)
+	w.drop(dormant, size)
 
 	pool := w.plan("pool", telnyxsim.Campaign{}, []step{submit, telnyxReview, suspendMobile, approve, unsuspendMob}, "number_pool: "+poolProfile)
 	w.pooled(pool, poolProfile, size)
@@ -146,6 +161,13 @@ func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice,
 	w.free(filed, size)
 	w.extra(filed)
 
+	left := w.plan("left", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve}, "move_from: ["+campaignID(len(w.campaigns)+2)+"]")
+	w.free(left, 1)
+	w.wander(left, size)
+	right := w.plan("right", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve}, "move_from: ["+left.id+"]")
+	w.free(right, 1)
+	w.between = [2]*planned{left, right}
+
 	w.stand("+12123990001", "")          // on the account and on no campaign
 	w.stand("+12123990002", elsewhereID) // and one on a campaign
 	return w
@@ -156,11 +178,11 @@ func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice,
 func (w *world) plan(name string, c telnyxsim.Campaign, script []step, rest ...string) *planned {
 	c.CampaignStatus, c.WebhookURL = telnyx.CampaignTCRPending, w.webhookURL
 	if !c.Shared {
-		c.ID = fmt.Sprintf("%08d-907b-43a9-8ada-ba1dc8335b07", len(w.campaigns)+1)
+		c.ID = campaignID(len(w.campaigns) + 1)
 	}
 	tcrID := c.TCRID
 	c = w.sim.AddCampaign(c)
-	p := planned{name: name, id: c.ID, entry: c.ID, script: script}
+	p := &planned{name: name, id: c.ID, entry: c.ID, script: script}
 	selector := "campaign_id: " + c.ID
 	switch {
 	case c.ReferenceID != "":
@@ -171,22 +193,39 @@ func (w *world) plan(name string, c telnyxsim.Campaign, script []step, rest ...s
 	if c.Shared {
 		p.id = c.TCRID
 	}
-	fmt.Fprintf(&w.yaml, "  - name: %s\n    %s\n", name, selector)
-	for _, line := range rest {
-		fmt.Fprintf(&w.yaml, "    %s\n", line)
-	}
-	if !slices.ContainsFunc(rest, func(line string) bool { return strings.HasPrefix(line, "number_pool") }) {
-		w.yaml.WriteString("    numbers:\n")
+	p.head = append([]string{"  - name: " + name, "    " + selector}, rest...)
+	for i, line := range rest {
+		p.head[i+2] = "    " + line
+		p.pooled = p.pooled || strings.HasPrefix(line, "number_pool")
 	}
 	w.campaigns = append(w.campaigns, p)
 	w.lines = 0
-	return &p
+	return p
+}
+
+// campaignID is the id of the campaign that is planned as the given one.
+func campaignID(place int) string { return fmt.Sprintf("%08d-907b-43a9-8ada-ba1dc8335b07", place) }
+
+// text is the plan as it is now.
+func (w *world) text() string {
+	var yaml strings.Builder
+	yaml.WriteString("version: 1\ncampaigns:\n")
+	for _, p := range w.campaigns {
+		yaml.WriteString(strings.Join(p.head, "\n") + "\n")
+		if !p.pooled {
+			yaml.WriteString("    numbers:\n")
+		}
+		for _, number := range p.numbers {
+			fmt.Fprintf(&yaml, "      - %s\n", number)
+		}
+	}
+	return yaml.String()
 }
 
 // name puts another number into the plan's latest entry.
 func (w *world) name() string {
-	number := w.next()
-	fmt.Fprintf(&w.yaml, "      - %s\n", number)
+	number, latest := w.next(), w.campaigns[len(w.campaigns)-1]
+	latest.numbers = append(latest.numbers, number)
 	return number
 }
 
@@ -197,8 +236,12 @@ func (w *world) next() string {
 
 // own adds numbers to the account.
 func (w *world) own(number, profile string) {
-	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: profile})
+	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, ID: idPrefix + strings.TrimPrefix(number, "+"), MessagingProfileID: profile})
 }
+
+// idPrefix makes a number of the account its id, so that who sees the id knows the
+// number.
+const idPrefix = "77"
 
 func (w *world) attach(number, campaign string, status telnyx.AssignmentStatus) {
 	if err := w.sim.AttachNumber(number, campaign, status); err != nil {
@@ -276,6 +319,43 @@ func (w *world) leave(p *planned, n int) {
 	}
 }
 
+// drop has numbers that a person takes off the campaign by hand.
+func (w *world) drop(p *planned, n int) {
+	for range n {
+		number := w.name()
+		w.own(number, ownProfile)
+		w.fates[number] = p.attached()
+		w.dropped = append(w.dropped, number)
+	}
+}
+
+// snatch has numbers that a person attaches to another campaign by hand, which no
+// move_from names. From is the campaign that they are on before, if any.
+func (w *world) snatch(p *planned, from string, n int) {
+	for range n {
+		number := w.name()
+		w.own(number, ownProfile)
+		f := fate{entry: p.entry, campaign: p.id, state: ledger.Conflict, reason: ledger.OtherCampaign, home: elsewhereID, snatched: true}
+		if from != "" {
+			w.attach(number, from, telnyx.Assigned)
+			f.mayLeave = []string{from}
+		}
+		w.fates[number] = f
+		w.snatched = append(w.snatched, number)
+	}
+}
+
+// wander has numbers that plan edits take out, put back and move.
+func (w *world) wander(p *planned, n int) {
+	for range n {
+		number := w.name()
+		w.own(number, ownProfile)
+		w.fates[number] = p.attached()
+		w.wanderers = append(w.wanderers, number)
+		w.periods[number] = []period{{campaign: p.id}}
+	}
+}
+
 // pooled numbers are planned by their messaging profile.
 func (w *world) pooled(p *planned, profile string, n int) {
 	for range n {
@@ -335,7 +415,37 @@ func (w *world) live(span time.Duration) {
 	for _, number := range w.leaving {
 		happen(w.dice.between(0, span), func() { w.sim.DetachNumber(number) })
 	}
+	for _, number := range w.dropped {
+		happen(w.dice.between(span/2, span), func() { w.detach(number) })
+	}
+	for i, number := range w.snatched {
+		if at := w.dice.between(0, span); i%2 == 0 && w.fates[number].mayLeave == nil {
+			happen(at, func() { w.take(number) })
+		}
+	}
 	group.Wait()
+}
+
+// detach takes a number off its campaign by hand.
+func (w *world) detach(number string) {
+	w.byHand(number, func() { w.sim.DetachNumber(number) })
+	w.tally.add("numbers", "taken off by hand")
+}
+
+// take attaches a number to another campaign by hand.
+func (w *world) take(number string) {
+	w.byHand(number, func() { w.attach(number, elsewhereID, telnyx.Assigned) })
+	w.tally.add("numbers", "taken elsewhere by hand")
+}
+
+// byHand does something to a number that ends its assignment.
+func (w *world) byHand(number string, do func()) {
+	before := time.Now()
+	do()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	// It happened between the two; one of them tells it from what came before or after.
+	w.ends[number] = append(w.ends[number], before, time.Now())
 }
 
 // happens does one step and notes whether the campaign is ready from then on. What
@@ -356,9 +466,9 @@ func (w *world) happens(id string, s step) {
 	w.timeline[id] = append(w.timeline[id], now)
 }
 
-// standings is a copy of the timeline.
-func (w *world) standings() map[string][]standing {
+// standings is a copy of the timeline, and of when people ended assignments.
+func (w *world) standings() (timeline map[string][]standing, ends map[string][]time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return maps.Clone(w.timeline)
+	return maps.Clone(w.timeline), maps.Clone(w.ends)
 }

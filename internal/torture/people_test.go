@@ -1,0 +1,261 @@
+//go:build unix
+
+package torture
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+)
+
+// people is what operators did: what they held, froze and deleted, and when.
+type people struct {
+	mu     sync.Mutex
+	holds  []hold
+	frozen []freeze
+	lost   map[string][]time.Time
+	// verdicts are those of buckets that were deleted.
+	verdicts []verdict
+}
+
+// withLedger opens the ledger and does something with it. NATS may be away, so it is
+// bounded.
+func (tr *trial) withLedger(do func(context.Context, *ledger.Ledger) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	book, err := ledger.Open(ctx, tr.js)
+	if err != nil {
+		return err
+	}
+	return do(ctx, book)
+}
+
+// hold holds everything, or one entry, and has it resumed later.
+func (tr *trial) hold(entry string) {
+	var ids []string
+	if entry != "" {
+		ids = []string{entry}
+	}
+	err := tr.withLedger(func(ctx context.Context, book *ledger.Ledger) error {
+		return book.Hold(ctx, ids, ledger.HeldBy{By: "torture", At: time.Now()})
+	})
+	if err != nil {
+		tr.tally.add("holds", "not stored")
+		return // nothing is promised of a hold that may not be stored
+	}
+	tr.people.mu.Lock()
+	tr.people.holds = append(tr.people.holds, hold{entry: entry, from: time.Now()})
+	tr.people.mu.Unlock()
+	tr.tally.add("holds", "stored")
+	d := tr.dice.between(500*time.Millisecond, 3*time.Second)
+	tr.later(func() {
+		time.Sleep(d)
+		tr.diary.say("resume %q", entry)
+		if err := tr.resume(ids); err != nil {
+			tr.tally.add("holds", "not resumed") // all is resumed in the end
+		}
+	})
+}
+
+func (tr *trial) holdOne() {
+	tr.hold(tr.world.campaigns[tr.dice.below(len(tr.world.campaigns))].entry)
+}
+
+// resume ends the hold of entries, or all holds.
+func (tr *trial) resume(entries []string) error {
+	tr.endHolds(func(h hold) bool { return len(entries) == 0 || slices.Contains(entries, h.entry) })
+	return tr.withLedger(func(ctx context.Context, book *ledger.Ledger) error {
+		_, err := book.Resume(ctx, entries)
+		return err
+	})
+}
+
+// endHolds notes that holds may be over from now on.
+func (tr *trial) endHolds(which func(hold) bool) {
+	tr.people.mu.Lock()
+	defer tr.people.mu.Unlock()
+	for i := range tr.people.holds {
+		if h := &tr.people.holds[i]; h.until.IsZero() && which(*h) {
+			h.until = time.Now()
+		}
+	}
+}
+
+// resumeAll resumes everything, if need be again and again.
+func (tr *trial) resumeAll() {
+	tr.until(20*time.Second, "everything is resumed", func() string {
+		if err := tr.resume(nil); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) && !errors.Is(err, jetstream.ErrBucketNotFound) {
+			return err.Error()
+		}
+		return ""
+	})
+}
+
+// writePlan puts the plan as it is now in force. What changed is noted on both sides of
+// that: processes may know at once.
+func (tr *trial) writePlan(change func(now time.Time)) {
+	before := time.Now()
+	temporary := filepath.Join(filepath.Dir(tr.plans), ".plan.new")
+	tr.must(os.WriteFile(temporary, []byte(tr.world.text()), 0o600))
+	tr.must(os.Rename(temporary, tr.plans))
+	change(before)
+}
+
+// place plans a wanderer in an entry, or in none if that is nil.
+func (w *world) place(number string, where *planned) {
+	for _, p := range w.between {
+		p.numbers = slices.DeleteFunc(p.numbers, func(n string) bool { return n == number })
+	}
+	if where != nil {
+		where.numbers = append(where.numbers, number)
+		f := w.fates[number]
+		f.entry, f.campaign, f.mayLeave = where.entry, where.id, []string{w.between[0].id, w.between[1].id}
+		w.fates[number] = f
+	}
+}
+
+// edit takes some numbers out of the plan, puts them back, or moves them.
+func (tr *trial) edit() {
+	w := tr.world
+	places := map[string]*planned{}
+	for _, number := range w.wanderers {
+		if !tr.dice.chance(0.7) {
+			continue
+		}
+		places[number] = nil
+		if way := tr.dice.below(3); way < 2 {
+			places[number] = w.between[way]
+		}
+	}
+	tr.replan(places)
+}
+
+// replan puts wanderers into other places.
+func (tr *trial) replan(places map[string]*planned) {
+	w := tr.world
+	for number, where := range places {
+		w.place(number, where)
+	}
+	tr.writePlan(func(before time.Time) {
+		for number, where := range places {
+			periods := w.periods[number]
+			if last := &periods[len(periods)-1]; last.until.IsZero() {
+				last.until = time.Now()
+			}
+			if where != nil {
+				periods = append(periods, period{campaign: where.id, from: before})
+			}
+			w.periods[number] = periods
+		}
+	})
+}
+
+// settlePlan puts every wanderer where it is to be in the end.
+func (tr *trial) settlePlan() {
+	places := map[string]*planned{}
+	for _, number := range tr.world.wanderers {
+		places[number] = tr.world.between[tr.dice.below(2)]
+	}
+	tr.replan(places)
+}
+
+// lose deletes a bucket of the ledger.
+func (tr *trial) lose(bucket string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if seen, err := tr.verdictsOf(ctx, bucket); err == nil {
+		tr.people.verdicts = append(tr.people.verdicts, seen...)
+	}
+	if bucket == ledger.Buckets()[2] {
+		tr.endHolds(func(hold) bool { return true }) // it may be gone for good
+	}
+	err := tr.js.DeleteKeyValue(ctx, bucket)
+	tr.diary.say("bucket %s is deleted: %v", bucket, err)
+	tr.people.mu.Lock()
+	defer tr.people.mu.Unlock()
+	tr.people.lost[bucket] = append(tr.people.lost[bucket], time.Now())
+	tr.tally.add("buckets lost", bucket)
+}
+
+func (tr *trial) loseOne() {
+	buckets := ledger.Buckets()
+	tr.lose(buckets[tr.dice.below(len(buckets))])
+}
+
+// verdictsOf returns every verdict in the history of a bucket that needs a person.
+func (tr *trial) verdictsOf(ctx context.Context, bucket string) (found []verdict, err error) {
+	kv, err := tr.js.KeyValue(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	watcher, err := kv.WatchAll(ctx, jetstream.IncludeHistory())
+	if err != nil {
+		return nil, fmt.Errorf("read the history of bucket %s: %w", bucket, err)
+	}
+	defer func() { _ = watcher.Stop() }()
+	for entry := range watcher.Updates() {
+		if entry == nil {
+			return found, nil
+		}
+		var record struct {
+			Number string        `json:"number"`
+			Phase  ledger.Phase  `json:"phase"`
+			Reason ledger.Reason `json:"reason"`
+			Person bool          `json:"needs_person"`
+		}
+		if entry.Operation() != jetstream.KeyValuePut || json.Unmarshal(entry.Value(), &record) != nil {
+			continue
+		}
+		switch {
+		case record.Number != "" && record.Person:
+			found = append(found, verdict{entry.Created(), record.Number, "", record.Reason})
+		case record.Phase == ledger.PhaseMissing:
+			found = append(found, verdict{entry.Created(), "", entry.Key(), ledger.CampaignMissing})
+		}
+	}
+	return found, ctx.Err()
+}
+
+// lieInWait has some of the numbers taken elsewhere directly before a process reads
+// their record or asks for them.
+func (tr *trial) lieInWait() {
+	for i, number := range tr.world.snatched {
+		method := http.MethodGet
+		switch free := tr.world.fates[number].mayLeave == nil; {
+		case free && i%2 == 0:
+			continue // it is taken at some moment, whatever is under way
+		case free:
+			method = http.MethodPost
+		}
+		tr.desk.ambushes[number] = ambush{method, func() {
+			tr.diary.say("%s is taken by hand before a %s is looked at", number, method)
+			tr.world.take(number)
+		}}
+	}
+}
+
+// takeTheRest takes the numbers elsewhere by hand that are not there, in the end.
+func (tr *trial) takeTheRest() {
+	tr.desk.mu.Lock()
+	clear(tr.desk.ambushes)
+	tr.desk.mu.Unlock()
+	for _, number := range tr.world.snatched {
+		if !slices.ContainsFunc(tr.sim.Assignments(), func(a assignment) bool {
+			return a.PhoneNumber == number && a.CampaignID == elsewhereID && a.Status == telnyx.Assigned
+		}) {
+			tr.world.take(number)
+		}
+	}
+}
