@@ -138,24 +138,12 @@ func (r *reconcile) markQueued(ctx context.Context, queue *turns) {
 			}
 			waiting := d.Record
 			waiting.NextAt = r.a.now().Add(time.Duration(float64(place) / rate * float64(time.Second)))
-			return r.putQueued(ctx, waiting)
+			return r.putRecord(ctx, waiting) // its NextAt is an estimate, not a time to reconcile
 		})
 		if !more || err != nil {
 			return // the write itself finds out what is wrong
 		}
 	}
-}
-
-// putQueued writes a record whose NextAt is an estimate, not a time to reconcile.
-func (r *reconcile) putQueued(ctx context.Context, n ledger.Number) error {
-	r.mu.Lock()
-	next := r.nextAt
-	r.mu.Unlock()
-	err := r.put(ctx, n)
-	r.mu.Lock()
-	r.nextAt = next
-	r.mu.Unlock()
-	return err
 }
 
 // write sends one request, or records why not.

@@ -78,3 +78,16 @@ func TestObserve_UnreadableRecordKeepsWhatWasProven(t *testing.T) {
 		t.Errorf("got %s (%s) and %d requests, want it %s and none", n.State, n.Reason, len(r.sim.Writes()), proven)
 	}
 }
+
+// Numbers that wait for their turn have an estimate of when it comes. That is not when the
+// campaign is reconciled again: another number may need it sooner.
+func TestReconcile_IsScheduledByTheNumberThatNeedsItFirst(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(40)
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, MaxNumbersPerCampaign: 5000}, len(numbers))
+	r.plan(listed("staged", testCampaign, append(numbers, "+13135559999")...)) // the last one is not owned
+	r.reconcile(testCampaign)
+	if got, want := r.campaign(testCampaign).NextAt, r.a.now().Add(soon); !got.Equal(want) {
+		t.Errorf("the next reconcile is at %s, want %s", got, want)
+	}
+}

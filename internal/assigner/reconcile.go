@@ -709,8 +709,16 @@ func (r *reconcile) dropUnplanned(ctx context.Context) error {
 	return nil
 }
 
-// put writes one number's record.
+// put writes one number's record, and notes when it must be checked again.
 func (r *reconcile) put(ctx context.Context, n ledger.Number) error {
+	if err := r.putRecord(ctx, n); err != nil {
+		return err
+	}
+	r.checkAt(n.NextAt)
+	return nil
+}
+
+func (r *reconcile) putRecord(ctx context.Context, n ledger.Number) error {
 	r.mu.Lock()
 	entry := r.numbers[n.Number]
 	r.mu.Unlock()
@@ -728,7 +736,6 @@ func (r *reconcile) put(ctx context.Context, n ledger.Number) error {
 	r.mu.Lock()
 	r.numbers[n.Number] = written
 	r.mu.Unlock()
-	r.checkAt(n.NextAt)
 	return nil
 }
 
