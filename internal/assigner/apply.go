@@ -236,7 +236,7 @@ func (r *reconcile) mayWrite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, held := hold.Of(r.req.key); held {
+	if _, held := hold.Of(r.req.key); held || r.a.wasHeld(r.req.key) {
 		return errHeld
 	}
 	if r.isOutdated() {

@@ -153,6 +153,8 @@ type Assigner struct {
 	isPinned func(context.Context) bool
 	// jitter spreads waits: it returns a number from 0 up to 1.
 	jitter func() float64
+	// hold is the hold as it was heard of last.
+	hold atomic.Pointer[ledger.Hold]
 	// worked is when a call to Telnyx worked last, in nanoseconds since 1970.
 	worked atomic.Int64
 

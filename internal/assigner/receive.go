@@ -247,6 +247,7 @@ func (a *Assigner) followHold(ctx context.Context) {
 	var before ledger.Hold
 	for ctx.Err() == nil {
 		err := a.ledger.WatchHold(ctx, func(now ledger.Hold) {
+			a.hold.Store(&now)
 			a.holdChanged(before, now, a.works(ctx))
 			before = now
 		})
@@ -255,6 +256,17 @@ func (a *Assigner) followHold(ctx context.Context) {
 			wait(ctx, retryLeast)
 		}
 	}
+}
+
+// wasHeld reports whether a campaign is held as far as this process has heard. A bucket
+// that was lost and made again is empty for a moment, until it has the hold again.
+func (a *Assigner) wasHeld(key string) bool {
+	hold := a.hold.Load()
+	if hold == nil {
+		return false
+	}
+	_, held := hold.Of(key)
+	return held
 }
 
 // holdChanged logs a hold or its end, and asks for a reconcile of every planned

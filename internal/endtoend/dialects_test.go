@@ -218,7 +218,7 @@ func (w *dialectWorld) addCampaign(c telnyxsim.Campaign) {
 }
 
 // dialectPatience is how long a world may take until every number is where it belongs.
-const dialectPatience = 10 * time.Second
+const dialectPatience = 30 * time.Second
 
 // run has preflight and diff speak, lets the assigner work, and returns what is wrong
 // in the end.
