@@ -440,7 +440,7 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 	case answer.Err == nil && r.a.breaker.wrote():
 		r.a.log.Info().Msg("Telnyx accepts the account's requests again")
 	case answer.Class == telnyx.ClassAccount:
-		if r.a.breaker.refuseWrite(d.Record.Number, answer.Err) {
+		if r.a.breaker.refuseWrite(d.Record.Number, after.Record.NeedsPerson, answer.Err) {
 			r.a.alarm(ledger.AccountBlocked, answer.Err)
 		}
 	case answer.Class == telnyx.ClassUnauthorized:

@@ -181,7 +181,8 @@ type Decision struct {
 //	accepted with words of failure                planned (their reason)       gone   third time  growing
 //	never sent                                    planned (rate_limited)       gone   –           soon
 //	it may have taken effect                      attaching (unavailable)      kept   twelfth     soon
-//	the key or account is refused                 planned (its reason)         gone   –           –
+//	the key is refused                            planned (unauthorized)       gone   –           –
+//	the account is refused                        planned (account_blocked)    gone   third time  growing
 //	429, unavailable                              planned (their reason)       gone   –           growing
 //	busy, dormant                                 planned (their reason)       gone   twelfth     growing
 //	full                                          planned (campaign_full)      gone   yes         growing
@@ -189,7 +190,7 @@ type Decision struct {
 //	any other refusal                             planned (rejected)           gone   third time  growing
 //
 // A row that needs a person from the third time on turns planned into failed, or
-// into conflict for other_campaign. Counts are kept by kind, and a changed plan
+// into conflict for other_campaign; what the account is refused for stays planned. Counts are kept by kind, and a changed plan
 // entry starts them anew. Nothing is final: every row has a next try.
 func Decide(c Case) Decision {
 	if c.Ownership == Owned {
@@ -567,6 +568,7 @@ func (d *decider) refused(said string, atLeast time.Duration) {
 	case telnyx.ClassAccount:
 		d.n.Tries.Refused++
 		d.enter(ledger.Planned, ledger.AccountBlocked, said)
+		d.n.NeedsPerson = d.n.Tries.Refused >= personAfterRefusals
 		d.after(waitAfter(refusedBase, refusedMost, 3, d.n.Tries.Refused))
 	case telnyx.ClassTransient:
 		reason := ledger.TelnyxUnavailable

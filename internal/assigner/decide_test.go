@@ -270,6 +270,7 @@ func TestDecide_FollowsItsTable(t *testing.T) {
 		{"no answer, twelfth time", with(requested(ledger.Tries{Unanswered: 11}), answer(&telnyx.ConnectionError{Method: "POST", Err: errors.New("reset")})), want{attaching, ledger.Stuck, true, soon, "", true}},
 		{"the key is refused", with(requested(ledger.Tries{}), refusal(401, "10009", "")), want{planned, ledger.Unauthorized, false, noNext, "", false}},
 		{"the account is refused", with(requested(ledger.Tries{}), refusal(403, "20100", "")), want{planned, ledger.AccountBlocked, false, refusedBase, "", false}},
+		{"the account is refused, third time", with(requested(ledger.Tries{Refused: 2}), refusal(403, "20100", "")), want{planned, ledger.AccountBlocked, true, 9 * refusedBase, "", false}},
 		{"429", with(requested(ledger.Tries{}), refusal(429, "10011", "")), want{planned, ledger.RateLimited, false, passingBase, "", false}},
 		{"429 that asks to wait", with(requested(ledger.Tries{}), answer(&telnyx.APIError{Method: "POST", Status: 429, RetryAfter: time.Minute})), want{planned, ledger.RateLimited, false, time.Minute, "", false}},
 		{"busy", with(requested(ledger.Tries{}), refusal(409, "10036", "")), want{planned, ledger.BeingProcessed, false, passingBase, "", false}},
