@@ -53,7 +53,9 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 					queue.giveBack(d)
 				}
 				if err != nil {
-					stop(err)
+					if !isWriteTrouble(err) {
+						stop(err) // else another one may be on trial
+					}
 					return err
 				}
 			}
@@ -69,6 +71,11 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	// The records of those that were not sent still have what was true before.
 	leftErr := r.recordAll(ctx, queue.due)
 	switch {
+	case isWriteTrouble(err) && r.a.breaker.err() == nil: // a trial has closed it
+		if len(queue.due) > 0 {
+			r.checkAt(r.a.now())
+		}
+		return leftErr
 	case errors.Is(err, errHeld): // the end of the hold asks for a reconcile
 		return leftErr
 	case errors.Is(err, errInterrupted):
@@ -77,6 +84,12 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	default:
 		return cmp.Or(err, leftErr)
 	}
+}
+
+// isWriteTrouble reports that the circuit breaker is open for writes alone.
+func isWriteTrouble(err error) bool {
+	open, ok := errors.AsType[*openError](err)
+	return ok && open.reason == ledger.AccountBlocked
 }
 
 // revisionOf returns the revision of a number's record.
@@ -168,7 +181,7 @@ func (r *reconcile) putQueued(ctx context.Context, n ledger.Number) error {
 // that the outcome is known.
 func (r *reconcile) write(ctx context.Context, d Decision) error {
 	if open := r.a.breaker.allowWrite(r.req.key); open != nil {
-		return r.blocked(ctx, d, open)
+		return open // its campaign's record says so
 	}
 	if refusal := r.refusedAll(); refusal != nil {
 		n := d.Record
@@ -357,16 +370,6 @@ func (r *reconcile) withoutWrite(d Decision, why string) Decision {
 		d.Record.NextAt = r.a.now().Add(soon)
 	}
 	return d
-}
-
-// blocked records that the circuit breaker is open for writes.
-func (r *reconcile) blocked(ctx context.Context, d Decision, open *openError) error {
-	n := d.Record
-	n.Reason, n.Detail, n.NextAt, n.NeedsPerson = open.reason, open.detail, open.trialAt, true
-	if err := r.put(ctx, n); err != nil {
-		return err
-	}
-	return open
 }
 
 // claim records that a request for the number is about to be sent. It is written over
