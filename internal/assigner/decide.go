@@ -484,10 +484,11 @@ func (d *decider) failedAtCarriers() {
 }
 
 // mustWait reports whether an earlier failure keeps the number from being tried now.
-// Its wait counts only under the same plan entry, and not against a person.
+// Its wait counts only under the same plan entry, and not against a person. The time of
+// a queued number is an estimate of when its turn comes.
 func (d *decider) mustWait() bool {
 	next := d.Record.NextAt
-	if d.Urgent || d.Record.State == "" || d.Record.EntryHash != d.EntryHash || next.Sub(d.Now) > refusedMost {
+	if d.Urgent || d.Record.State == "" || d.Record.Reason == ledger.Queued || d.Record.EntryHash != d.EntryHash || next.Sub(d.Now) > refusedMost {
 		return false // no wait is that long: the clock was set back since
 	}
 	return d.Now.Add(dueSoon).Before(next)

@@ -245,6 +245,7 @@ func TestDecide_FollowsItsTable(t *testing.T) {
 		{"refused, and a person asks", with(urgent, before(failed, ledger.Rejected, person, nextIn(time.Hour))), want{planned, ledger.Queued, false, noNext, WriteAttach, false}},
 		{"refused under another entry", with(before(failed, ledger.Rejected, person, nextIn(time.Hour), otherEntryHash)), want{planned, ledger.Queued, false, noNext, WriteAttach, false}},
 		{"due in years, by a clock that was wrong", with(before(planned, ledger.Rejected, nextIn(9999*time.Hour))), want{planned, ledger.Queued, false, noNext, WriteAttach, false}},
+		{"queued, with an estimate of its turn", with(before(planned, ledger.Queued, nextIn(time.Hour))), want{planned, ledger.Queued, false, noNext, WriteAttach, false}},
 		{"two requests without a trace", with(before(attaching, "", claimedAgo(31*time.Second), tries(ledger.Tries{Unanswered: 2}))), want{planned, ledger.Queued, false, noNext, WriteAttach, false}},
 		{"three requests without a trace", with(before(attaching, "", claimedAgo(31*time.Second), tries(ledger.Tries{Unanswered: 3}))), want{attaching, "", false, 29 * time.Second, "", true}},
 		{"five requests without a trace", with(before(attaching, "", claimedAgo(31*time.Second), tries(ledger.Tries{Unanswered: 5}))), want{attaching, "", false, 209 * time.Second, "", true}},
