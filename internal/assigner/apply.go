@@ -53,7 +53,9 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 					queue.giveBack(d)
 				}
 				if err != nil {
-					stop(err)
+					if !isWriteTrouble(err) {
+						stop(err) // else another one may be on trial
+					}
 					return err
 				}
 			}
@@ -69,6 +71,11 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	// The records of those that were not sent still have what was true before.
 	leftErr := r.recordAll(ctx, queue.due)
 	switch {
+	case isWriteTrouble(err) && r.a.breaker.err() == nil: // a trial has closed it
+		if len(queue.due) > 0 {
+			r.checkAt(r.a.now())
+		}
+		return leftErr
 	case errors.Is(err, errHeld): // the end of the hold asks for a reconcile
 		return leftErr
 	case errors.Is(err, errInterrupted):
@@ -77,6 +84,12 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	default:
 		return cmp.Or(err, leftErr)
 	}
+}
+
+// isWriteTrouble reports that the circuit breaker is open for writes alone.
+func isWriteTrouble(err error) bool {
+	open, ok := errors.AsType[*openError](err)
+	return ok && open.reason == ledger.AccountBlocked
 }
 
 // revisionOf returns the revision of a number's record.
@@ -156,7 +169,7 @@ func (r *reconcile) markQueued(ctx context.Context, queue *turns) {
 // that the outcome is known.
 func (r *reconcile) write(ctx context.Context, d Decision) error {
 	if open := r.a.breaker.allowWrite(r.req.key); open != nil {
-		return r.blocked(ctx, d, open)
+		return open // its campaign's record says so
 	}
 	if refusal := r.refusedAll(); refusal != nil {
 		n := d.Record
@@ -347,16 +360,6 @@ func (r *reconcile) withoutWrite(d Decision, why string) Decision {
 	return d
 }
 
-// blocked records that the circuit breaker is open for writes.
-func (r *reconcile) blocked(ctx context.Context, d Decision, open *openError) error {
-	n := d.Record
-	n.Reason, n.Detail, n.NextAt, n.NeedsPerson = open.reason, open.detail, open.trialAt, true
-	if err := r.put(ctx, n); err != nil {
-		return err
-	}
-	return open
-}
-
 // claim records that a request for the number is about to be sent. It is written over
 // the revision that this reconcile has read, so that of two assigners that both want
 // the number one gets an error and sends nothing.
@@ -428,7 +431,7 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 	case answer.Err == nil && r.a.breaker.wrote():
 		r.a.log.Info().Msg("Telnyx accepts the account's requests again")
 	case answer.Class == telnyx.ClassAccount:
-		if r.a.breaker.refuseWrite(d.Record.Number, answer.Err) {
+		if r.a.breaker.refuseWrite(d.Record.Number, after.Record.NeedsPerson, answer.Err) {
 			r.a.alarm(ledger.AccountBlocked, answer.Err)
 		}
 	case answer.Class == telnyx.ClassUnauthorized:

@@ -230,9 +230,13 @@ func TestAccount_RefusedOnTwoNumbersLetsOneTrialThroughAMinute(t *testing.T) {
 	if got := sent(); got != [2]int{2, 0} {
 		t.Fatalf("%d requests, want that two numbers open the breaker", got)
 	}
-	for _, number := range numbers[:3] {
-		if n := r.number(number); n.State != ledger.Planned || n.Reason != ledger.AccountBlocked {
-			t.Errorf("%s is %+v, want it planned, account_blocked", number, n)
+	for i, number := range numbers[:4] {
+		reason := ledger.AccountBlocked
+		if i >= 2 {
+			reason = ledger.Queued
+		}
+		if n := r.number(number); n.State != ledger.Planned || n.Reason != reason {
+			t.Errorf("%s is %+v, want it planned, %s", number, n, reason)
 		}
 	}
 	for _, id := range []string{testCampaign, otherCampaign} {
@@ -263,6 +267,32 @@ func TestAccount_RefusedOnTwoNumbersLetsOneTrialThroughAMinute(t *testing.T) {
 	}
 	if n := r.numberOn(otherCampaign, numbers[7]); n.State != ledger.Pending || alarms.Load() != 1 || closed.Load() != 1 || r.a.breaker.err() != nil {
 		t.Errorf("the last number is %s; %d alarms, closed %d times, %v; want one each", n.State, alarms.Load(), closed.Load(), r.a.breaker.err())
+	}
+}
+
+// Several workers want to write when one of them gets the trial.
+func TestAccount_ATrialThatIsAcceptedLetsTheOthersFollow(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(30)
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: time.Millisecond}, len(numbers))
+	r.sim.Inject(telnyxsim.Fault{Method: "POST", Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"20100","title":"Insufficient Funds"}]}`)})
+	r.reconcile(testCampaign)
+	refused := len(r.requests())
+	r.advance(trialEvery)
+	r.reconcile(testCampaign)
+	if got := len(r.sim.Writes()); got != refused+1 {
+		t.Fatalf("%d requests after a minute, want one", got-refused)
+	}
+	r.sim.ClearFaults()
+	r.advance(time.Hour)
+	r.reconcile(testCampaign)
+	for _, number := range numbers {
+		if n := r.number(number); n.State != ledger.Pending {
+			t.Fatalf("%s is %+v, want it pending", number, n)
+		}
+	}
+	if c := r.campaign(testCampaign); c.Reason != "" {
+		t.Errorf("got %+v, want no trouble", c)
 	}
 }
 

@@ -1,13 +1,16 @@
 package assigner
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
 )
 
 const (
@@ -55,12 +58,26 @@ const alarmEvery = time.Hour
 
 // isNews reports whether an alarm should be raised about the cause. b.mu is held.
 func (b *breaker) isNews(cause error) bool {
-	now := b.now()
-	if cause.Error() == b.alarmedAbout && now.Sub(b.alarmed) < alarmEvery {
+	now, about := b.now(), aboutWhat(cause)
+	if about == b.alarmedAbout && now.Sub(b.alarmed) < alarmEvery {
 		return false
 	}
-	b.alarmed, b.alarmedAbout = now, cause.Error()
+	b.alarmed, b.alarmedAbout = now, about
 	return true
+}
+
+// aboutWhat is the same for refusals that differ only in their request, number or
+// campaign.
+func aboutWhat(cause error) string {
+	answer, ok := errors.AsType[*telnyx.APIError](cause)
+	if !ok {
+		return cause.Error()
+	}
+	about := fmt.Sprint(answer.Status)
+	for _, detail := range answer.Errors {
+		about += " " + cmp.Or(detail.Code, detail.Title)
+	}
+	return about
 }
 
 // outage is why the breaker is open.
@@ -118,14 +135,15 @@ func (b *breaker) refuseKey(cause error) (open *openError, alarm bool) {
 }
 
 // refuseWrite takes in that Telnyx refused a number because of the account. Alarm
-// reports whether that opens the breaker for writes.
-func (b *breaker) refuseWrite(number string, cause error) (alarm bool) {
+// reports whether a person must know: the refusal opens the breaker for writes, or the
+// number was refused so often that it needs a person by itself.
+func (b *breaker) refuseWrite(number string, needsPerson bool, cause error) (alarm bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	another := b.refused != "" && b.refused != number
 	b.refused = number
 	if b.writes == nil && !another {
-		return false
+		return needsPerson && b.isNews(cause)
 	}
 	alarm = b.writes == nil && b.isNews(cause)
 	b.writes = &outage{ledger.AccountBlocked, errorWords(cause), b.now().Add(trialEvery)}

@@ -3,6 +3,7 @@ package assigner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -90,25 +91,41 @@ func TestBreaker_RaisesTheSameAlarmOnceAnHour(t *testing.T) {
 	if alarms != 3 {
 		t.Errorf("%d alarms in two hours, want one at once and one an hour", alarms)
 	}
-	if b.refuseWrite("a", refusedAccount) || !b.refuseWrite("b", refusedAccount) {
+	if b.refuseWrite("a", false, refusedAccount) || !b.refuseWrite("b", false, refusedAccount) {
 		t.Error("another trouble raised no alarm")
+	}
+}
+
+// Each refusal has a request id of its own, and a number or a campaign.
+func TestBreaker_AlarmsOfTheSameKindAreOne(t *testing.T) {
+	b := newBreakerRig()
+	alarms := 0
+	for i := range 5 {
+		again := *refusedAccount
+		again.RequestID = fmt.Sprint("request ", i)
+		if b.refuseWrite("+15551230000", i >= 2, fmt.Errorf("assign number %d: %w", i, &again)) {
+			alarms++
+		}
+	}
+	if alarms != 1 || b.allowWrite("c") != nil {
+		t.Errorf("%d alarms, want one about the number that was refused three times, and the breaker closed", alarms)
 	}
 }
 
 func TestBreaker_OpensForWritesWhenTwoNumbersAreRefused(t *testing.T) {
 	b := newBreakerRig()
 	for range 3 {
-		b.refuseWrite("+15551230000", refusedAccount)
+		b.refuseWrite("+15551230000", false, refusedAccount)
 	}
 	if b.allowWrite("c") != nil {
 		t.Fatal("one number's refusals opened the breaker")
 	}
 	b.wrote()
-	b.refuseWrite("+15551230001", refusedAccount)
+	b.refuseWrite("+15551230001", false, refusedAccount)
 	if b.allowWrite("c") != nil {
 		t.Fatal("two numbers' refusals with a success in between opened the breaker")
 	}
-	if alarm := b.refuseWrite("+15551230002", refusedAccount); !alarm {
+	if alarm := b.refuseWrite("+15551230002", false, refusedAccount); !alarm {
 		t.Error("no alarm")
 	}
 	open := b.allowWrite("c")
@@ -129,8 +146,8 @@ func TestBreaker_OpensForWritesWhenTwoNumbersAreRefused(t *testing.T) {
 // One number that is refused for a reason of its own must not use up all trials.
 func TestBreaker_TrialsRotateBetweenCampaigns(t *testing.T) {
 	b := newBreakerRig()
-	b.refuseWrite("1", refusedAccount)
-	b.refuseWrite("2", refusedAccount)
+	b.refuseWrite("1", false, refusedAccount)
+	b.refuseWrite("2", false, refusedAccount)
 	campaigns := []string{"a", "b", "c"}
 	for _, c := range campaigns {
 		if b.allowWrite(c) == nil {
@@ -144,7 +161,7 @@ func TestBreaker_TrialsRotateBetweenCampaigns(t *testing.T) {
 			for _, c := range campaigns {
 				if b.allowWrite(c) == nil {
 					trials = append(trials, c)
-					b.refuseWrite(c, refusedAccount)
+					b.refuseWrite(c, false, refusedAccount)
 				}
 			}
 		}
@@ -161,8 +178,8 @@ func TestBreaker_TrialsRotateBetweenCampaigns(t *testing.T) {
 // The campaign whose turn it is may have nothing to write any more.
 func TestBreaker_ATurnThatNobodyTakesGoesToTheNext(t *testing.T) {
 	b := newBreakerRig()
-	b.refuseWrite("1", refusedAccount)
-	b.refuseWrite("2", refusedAccount)
+	b.refuseWrite("1", false, refusedAccount)
+	b.refuseWrite("2", false, refusedAccount)
 	b.allowWrite("gone")
 	b.allowWrite("b")
 	b.clock = b.clock.Add(trialEvery)

@@ -182,7 +182,8 @@ type Decision struct {
 //	accepted with words of failure                planned (their reason)       gone   third time  growing
 //	never sent                                    planned (rate_limited)       gone   –           soon
 //	it may have taken effect                      attaching (unavailable)      kept   twelfth     soon
-//	the key or account is refused                 planned (its reason)         gone   –           –
+//	the key is refused                            planned (unauthorized)       gone   –           –
+//	the account is refused                        planned (account_blocked)    gone   third time  growing
 //	429, unavailable                              planned (their reason)       gone   –           growing
 //	busy, dormant                                 planned (their reason)       gone   twelfth     growing
 //	full                                          planned (campaign_full)      gone   yes         growing
@@ -190,7 +191,7 @@ type Decision struct {
 //	any other refusal                             planned (rejected)           gone   third time  growing
 //
 // A row that needs a person from the third time on turns planned into failed, or
-// into conflict for other_campaign. Counts are kept by kind, and a changed plan
+// into conflict for other_campaign; what the account is refused for stays planned. Counts are kept by kind, and a changed plan
 // entry starts them anew. Nothing is final: every row has a next try.
 func Decide(c Case) Decision {
 	if c.Ownership == Owned {
@@ -494,10 +495,11 @@ func (d *decider) failedAtCarriers() {
 }
 
 // mustWait reports whether an earlier failure keeps the number from being tried now.
-// Its wait counts only under the same plan entry, and not against a person.
+// Its wait counts only under the same plan entry, and not against a person. The time of
+// a queued number is an estimate of when its turn comes.
 func (d *decider) mustWait() bool {
 	next := d.Record.NextAt
-	if d.Urgent || d.Record.State == "" || d.Record.EntryHash != d.EntryHash || next.Sub(d.Now) > refusedMost {
+	if d.Urgent || d.Record.State == "" || d.Record.Reason == ledger.Queued || d.Record.EntryHash != d.EntryHash || next.Sub(d.Now) > refusedMost {
 		return false // no wait is that long: the clock was set back since
 	}
 	if d.CampaignChanged && slices.Contains(ofTheCampaign, d.Record.Reason) {
@@ -585,6 +587,7 @@ func (d *decider) refused(said string, atLeast time.Duration) {
 	case telnyx.ClassAccount:
 		d.n.Tries.Refused++
 		d.enter(ledger.Planned, ledger.AccountBlocked, said)
+		d.n.NeedsPerson = d.n.Tries.Refused >= personAfterRefusals
 		d.after(waitAfter(refusedBase, refusedMost, 3, d.n.Tries.Refused))
 	case telnyx.ClassTransient:
 		reason := ledger.TelnyxUnavailable

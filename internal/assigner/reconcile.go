@@ -65,7 +65,9 @@ type reconcile struct {
 	campaign telnyx.Campaign
 	readAt   time.Time
 	numbers  map[string]ledger.NumberEntry
-	nextAt   time.Time
+	// needed are the numbers that needed a person before: that they still do is not news.
+	needed map[string]bool
+	nextAt time.Time
 	// refusal is the decision on a number that holds for all others as well.
 	refusal *ledger.Number
 }
@@ -127,6 +129,10 @@ func (a *Assigner) begin(ctx context.Context, req request) (*reconcile, error) {
 	}
 	r.before = r.entry.Campaign
 	r.numbers, err = a.ledger.Numbers(ctx, req.key)
+	r.needed = map[string]bool{}
+	for number, entry := range r.numbers {
+		r.needed[number] = entry.Number.NeedsPerson
+	}
 	return r, err
 }
 
@@ -523,9 +529,6 @@ func (r *reconcile) stopped(ctx context.Context, open *openError) error {
 	if err := r.note(ctx, open.reason); err != nil {
 		return err
 	}
-	if r.entry.Campaign.Reason == open.reason {
-		return nil // repeated every minute it would fill the history
-	}
 	return r.finish(ctx, func(c *ledger.Campaign) {
 		c.Phase, c.EntryHash = cmp.Or(c.Phase, ledger.PhaseUnread), r.before.EntryHash
 		c.Reason, c.Detail, c.NextAt = open.reason, open.detail, open.trialAt
@@ -730,18 +733,21 @@ func (r *reconcile) putRecord(ctx context.Context, n ledger.Number) error {
 	if err != nil {
 		return err
 	}
-	if n.State != entry.Number.State || n.Reason != entry.Number.Reason {
-		r.logNumber(n, entry.Number)
-	}
 	r.mu.Lock()
+	news := n.NeedsPerson && !r.needed[n.Number]
+	r.needed[n.Number] = r.needed[n.Number] || n.NeedsPerson
 	r.numbers[n.Number] = written
 	r.mu.Unlock()
+	if n.State != entry.Number.State || n.Reason != entry.Number.Reason {
+		r.logNumber(n, news)
+	}
 	return nil
 }
 
-func (r *reconcile) logNumber(n, before ledger.Number) {
+// logNumber logs a number's new state; news says that it needs a person since now.
+func (r *reconcile) logNumber(n ledger.Number, news bool) {
 	line := r.a.log.Info()
-	if n.NeedsPerson && !before.NeedsPerson {
+	if news {
 		line = r.a.log.Warn().Str(logging.KeyDetail, n.Detail)
 	}
 	line.Str(logging.KeyNumber, n.Number).Str(logging.KeyCampaign, r.req.key).Str(logging.KeyPlan, n.Plan).

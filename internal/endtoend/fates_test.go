@@ -242,10 +242,10 @@ func TestExpiredCampaign_IsOverAndSaysThatThePlanIsStale(t *testing.T) {
 			for range 3 {
 				w.look(campaignID)
 			}
-			if n := w.number(campaignID, "+15551234567"); n.Reason != ledger.CampaignSuspended {
+			if n := w.number(campaignID, "+15551234567"); n.Reason != ledger.CampaignExpired || !n.NeedsPerson {
 				t.Errorf("got %+v, want the reason", n)
 			}
-			if told := w.logged("campaign is ended"); told != 1 {
+			if told := w.logged("campaign is expired"); told != 1 {
 				t.Errorf("told %d times, want once", told)
 			}
 			w.noRequest()

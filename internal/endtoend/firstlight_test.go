@@ -204,7 +204,8 @@ func TestRefusedRequest_IsTriedAgainLater(t *testing.T) {
 	w.reaches(campaignID, ledger.Sendable)
 }
 
-func TestRefusalForGood_BecomesADeadLetterAndIsNotRepeated(t *testing.T) {
+// One refusal proves nothing: the request is repeated, soon, and nobody is asked.
+func TestRefusal_IsRepeatedSoonAndMakesNoDeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": +15551234567")
@@ -213,20 +214,21 @@ func TestRefusalForGood_BecomesADeadLetterAndIsNotRepeated(t *testing.T) {
 		Method: "POST", PathPrefix: "/10dlc/phone_number_campaigns", Times: 1,
 		Kind: telnyxsim.StatusFault(400, `{"errors":[{"code":"10015","title":"Bad Request","detail":"no such luck"}]}`),
 	})
+	clock := w.movableClock()
 	w.start()
-	w.reaches(campaignID, ledger.Failed)
-	n := w.number(campaignID, "+15551234567")
-	if n.Reason != ledger.Rejected || n.Detail == "" {
-		t.Errorf("got %+v, want rejected with Telnyx's words", n)
+	n := w.numberIs(campaignID, "+15551234567", ledger.Planned, ledger.Rejected)
+	if wait := n.NextAt.Sub(clock.now()); !strings.Contains(n.Detail, "no such luck") || n.NeedsPerson || wait > 30*time.Second {
+		t.Errorf("got %+v, want Telnyx's words and another try within 30 s", n)
 	}
-	w.eventually("a dead letter", func() (bool, string) {
-		letters := w.deadLetters()
-		return len(letters) == 1 && letters[0].Subject == "deadletter.assigner.rejected", fmt.Sprintf("%v", letters)
-	})
 	w.post(verified("again", campaignID), http.StatusOK)
 	w.idle()
-	if posts := w.posts()["+15551234567"]; posts > 1 {
-		t.Errorf("%d requests, want no other after a refusal for good", posts)
+	w.posted("+15551234567", 1) // not before its time
+	clock.pass(30 * time.Second)
+	w.look(campaignID)
+	w.reaches(campaignID, ledger.Sendable)
+	w.posted("+15551234567", 2)
+	if letters := w.deadLetters(); len(letters) != 0 {
+		t.Errorf("%d dead letters, want none", len(letters))
 	}
 }
 

@@ -93,9 +93,10 @@ func TestNotices_TellEachChangeOnceThroughRestarts(t *testing.T) {
 	}
 
 	// The same trouble a second time is news.
-	w.must(w.sim.Suspend(campaignID))
+	w.must(w.sim.Reject(campaignID, "no opt-in"))
 	w.tells(campaignID, notice.NeedsPerson, notice.Completed, notice.NeedsPerson)
-	w.must(w.sim.Unsuspend(campaignID))
+	w.must(w.sim.Appeal(campaignID))
+	w.must(w.sim.Approve(campaignID))
 	w.tells(campaignID, notice.NeedsPerson, notice.Completed, notice.NeedsPerson, notice.Completed)
 }
 

@@ -1,44 +1,30 @@
 package endtoend_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// accountRefusal is one way in which Telnyx refuses the account or its key.
-type accountRefusal struct {
-	method string
+// keyRefusal is one way in which Telnyx refuses the key.
+type keyRefusal struct {
+	method string // every call if it is empty
 	status int
 	code   string
-	reason ledger.Reason
 }
 
-func (r accountRefusal) String() string { return fmt.Sprintf("%s %d %s", r.method, r.status, r.code) }
+func (r keyRefusal) String() string { return fmt.Sprintf("%s %d %s", r.method, r.status, r.code) }
 
-var accountRefusals = []accountRefusal{
-	{http.MethodPost, 401, "10009", ledger.Unauthorized},
-	{http.MethodGet, 401, "10009", ledger.Unauthorized},
-	{http.MethodPost, 403, "10010", ledger.Unauthorized},
-	{http.MethodPost, 403, "10038", ledger.AccountBlocked},
-	{http.MethodPost, 403, "10039", ledger.AccountBlocked},
-	{http.MethodPost, 403, "20012", ledger.AccountBlocked},
-	{http.MethodPost, 400, "20013", ledger.AccountBlocked},
-	{http.MethodPost, 422, "20014", ledger.AccountBlocked},
-	{http.MethodPost, 400, "20015", ledger.AccountBlocked},
-	{http.MethodPost, 403, "20016", ledger.AccountBlocked},
-	{http.MethodGet, 403, "20017", ledger.AccountBlocked},
-	{http.MethodPost, 402, "20100", ledger.AccountBlocked},
+var keyRefusals = []keyRefusal{
+	{http.MethodGet, 401, "10009"},
+	{"", 401, "10008"},
+	{"", 403, "10010"},
 }
 
 // refusedWorld has a campaign for each refusal, not approved yet, and one beside
@@ -57,16 +43,16 @@ func refusedNumbers(n int) []string {
 	return []string{fmt.Sprintf("+1212555%04d", 10*n), fmt.Sprintf("+1212555%04d", 10*n+1), fmt.Sprintf("+1212555%04d", 10*n+2)}
 }
 
-// When Telnyx refuses the account or its key, no number is to blame. All work
-// rests, one alarm says so, and it goes on by itself when the account works again.
-func TestRefusedAccount_RestsAllWorkWithOneAlarm(t *testing.T) {
+// When Telnyx refuses the key, no number is to blame. All work rests, one alarm says so,
+// and it continues by itself when the key is accepted again.
+func TestRefusedKey_RestsAllWorkWithOneAlarm(t *testing.T) {
 	t.Parallel()
 	w := newRefusedWorld(t)
-	for n, refused := range accountRefusals {
+	for n, refused := range keyRefusals {
 		w.refuse(n, refused)
 		w.restsAltogether(refused)
 		w.triesAgainWithoutAnotherAlarm(n, refused)
-		w.goesOn(n, refused)
+		w.continues(n, refused)
 	}
 	if letters := w.deadLetters(); len(letters) != 0 {
 		t.Errorf("%d dead letters, want none", len(letters))
@@ -78,7 +64,7 @@ func newRefusedWorld(t *testing.T) *refusedWorld {
 	w := &refusedWorld{world: newWorld(t, telnyxsim.Options{})}
 	w.clock = w.movableClock()
 	staged := []string{besideID + ": " + besideNumber}
-	for n := range accountRefusals {
+	for n := range keyRefusals {
 		staged = append(staged, refusedID(n)+": "+strings.Join(refusedNumbers(n), " "))
 		w.campaign(refusedID(n), telnyx.CampaignMNOPending)
 	}
@@ -86,7 +72,7 @@ func newRefusedWorld(t *testing.T) *refusedWorld {
 	w.campaign(besideID, telnyx.CampaignMNOProvisioned)
 	w.start()
 	w.numberReaches(besideID, besideNumber, ledger.Sendable)
-	for n := range accountRefusals {
+	for n := range keyRefusals {
 		w.phase(refusedID(n), ledger.PhaseInReview)
 	}
 	w.idle()
@@ -103,29 +89,29 @@ func (w *refusedWorld) rests(what, id string, reason ledger.Reason) {
 }
 
 // refuse approves the campaign of a refusal, and has Telnyx refuse.
-func (w *refusedWorld) refuse(n int, refused accountRefusal) {
+func (w *refusedWorld) refuse(n int, refused keyRefusal) {
 	w.t.Helper()
 	w.sim.Inject(telnyxsim.Fault{Method: refused.method, Times: -1, Kind: refusal(refused.status, refused.code, "No", "")})
 	w.must(w.sim.SetCampaignStatus(refusedID(n), telnyx.CampaignMNOProvisioned))
 	w.recheck(refusedID(n))
-	w.rests(refused.String()+": its campaign says why", refusedID(n), refused.reason)
-	if err := w.latest.Ready(w.t.Context()); err == nil || !strings.Contains(err.Error(), string(refused.reason)) {
+	w.rests(refused.String()+": its campaign says why", refusedID(n), ledger.Unauthorized)
+	if err := w.latest.Ready(w.t.Context()); err == nil || !strings.Contains(err.Error(), string(ledger.Unauthorized)) {
 		w.t.Errorf("%s: ready says %v, want the reason", refused, err)
 	}
 }
 
 // restsAltogether fails if Telnyx is asked anything, even for another campaign.
-func (w *refusedWorld) restsAltogether(refused accountRefusal) {
+func (w *refusedWorld) restsAltogether(refused keyRefusal) {
 	w.t.Helper()
 	calls := w.sim.Calls()
 	w.recheck(besideID)
-	w.rests(refused.String()+": another campaign rests too", besideID, refused.reason)
+	w.rests(refused.String()+": another campaign rests too", besideID, ledger.Unauthorized)
 	if byRoute, total := w.callsSince(calls); total != 0 {
 		w.t.Errorf("%s: %d calls while all work rests: %v", refused, total, byRoute)
 	}
 }
 
-func (w *refusedWorld) triesAgainWithoutAnotherAlarm(n int, refused accountRefusal) {
+func (w *refusedWorld) triesAgainWithoutAnotherAlarm(n int, refused keyRefusal) {
 	w.t.Helper()
 	calls := w.sim.Calls()
 	w.clock.pass(61 * time.Second)
@@ -144,8 +130,8 @@ func (w *refusedWorld) triesAgainWithoutAnotherAlarm(n int, refused accountRefus
 	}
 }
 
-// goesOn has Telnyx take the account again, and fails unless all work goes on.
-func (w *refusedWorld) goesOn(n int, refused accountRefusal) {
+// continues has Telnyx accept the key again, and fails unless all work continues.
+func (w *refusedWorld) continues(n int, refused keyRefusal) {
 	w.t.Helper()
 	w.sim.ClearFaults()
 	w.clock.pass(61 * time.Second)
@@ -157,40 +143,99 @@ func (w *refusedWorld) goesOn(n int, refused accountRefusal) {
 		w.t.Errorf("%s: ready says %v after it works again", refused, err)
 	}
 	w.recheck(besideID)
-	w.eventually(refused.String()+": the other goes on", func() (bool, string) {
+	w.eventually(refused.String()+": the other continues", func() (bool, string) {
 		record := w.looks(besideID)
 		return record.Reason == "", fmt.Sprintf("%+v", record)
 	})
-	if healed := w.logged("work goes on"); healed != n+1 {
-		w.t.Errorf("%s: told %d times that work goes on, want %d", refused, healed, n+1)
+	if healed := w.logged("Telnyx accepts the API key again"); healed != n+1 {
+		w.t.Errorf("%s: logged %d times that work continues, want %d", refused, healed, n+1)
 	}
 }
 
-// letter is the body of the dead letter of a number.
-type letter struct {
-	Number     string               `json:"number"`
-	CampaignID string               `json:"campaign_id"`
-	Plan       string               `json:"plan"`
-	PlanHash   string               `json:"plan_hash"`
-	Reason     ledger.Reason        `json:"reason"`
-	Attempts   int                  `json:"attempts"`
-	Error      string               `json:"error"`
-	Details    []telnyx.ErrorDetail `json:"details"`
+// The codes by which Telnyx refuses the account, and with which status.
+var accountRefusals = map[string]int{
+	"10038": 403, "10039": 403, "20012": 403, "20013": 400, "20014": 422, "20015": 400, "20016": 403, "20017": 403, "20100": 402,
 }
 
-// A number that Telnyx refuses for good is tried no more, until the plan's entry
-// changes. The dead letter has all that a person needs.
-func TestRefusalForGood_LeavesADeadLetterAndWaitsForThePlan(t *testing.T) {
+// When Telnyx refuses the account, writes rest and reads continue. One alarm says so, one
+// write a minute tries, and work continues by itself when one is accepted.
+func TestRefusedAccount_RestsWritesWithOneAlarm(t *testing.T) {
+	t.Parallel()
+	for code, status := range accountRefusals {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, telnyxsim.Options{})
+			clock := w.movableClock()
+			all := many(12)
+			w.stage(campaignID + ": " + strings.Join(all, " "))
+			w.campaign(campaignID, telnyx.CampaignMNOPending)
+			w.sim.Inject(telnyxsim.Fault{Method: http.MethodPost, Times: -1, Kind: refusal(status, code, "No", "")})
+			w.start()
+			w.phase(campaignID, ledger.PhaseInReview)
+			w.must(w.sim.Approve(campaignID))
+			w.eventually("the campaign says why", func() (bool, string) {
+				record := w.looks(campaignID)
+				return record.Reason == ledger.AccountBlocked && record.NextAt.After(clock.now()), fmt.Sprintf("%+v", record)
+			})
+			if err := w.latest.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), string(ledger.AccountBlocked)) {
+				t.Errorf("ready says %v, want the reason", err)
+			}
+			w.delivered()
+			w.idle() // an event that comes during a trial would end it
+			refused := len(w.sim.Writes())
+			if refused < 2 || refused > 8 {
+				t.Errorf("%d requests, want no more than were under way at once", refused)
+			}
+			calls := w.sim.Calls()
+			w.look(campaignID)
+			if byRoute, _ := w.callsSince(calls); byRoute["GET /10dlc/campaign/{campaignId}"] != 1 || len(w.sim.Writes()) != refused {
+				t.Errorf("got %v while writes rest, want reads alone", byRoute)
+			}
+			clock.pass(61 * time.Second)
+			w.look(campaignID)
+			if got := len(w.sim.Writes()); got != refused+1 {
+				t.Errorf("%d requests after a minute, want one", got-refused)
+			}
+			for _, number := range all {
+				if n := w.number(campaignID, number); n.State != ledger.Planned || n.Reason != ledger.AccountBlocked && n.Reason != ledger.Queued {
+					t.Errorf("got %+v, want it planned", n)
+				}
+			}
+			if alarms := w.logged(`"level":"error"`); alarms != 1 {
+				t.Errorf("%d alarms, want one", alarms)
+			}
+			w.sim.ClearFaults()
+			clock.pass(time.Hour)
+			w.look(campaignID)
+			w.reaches(campaignID, ledger.Sendable)
+			if err := w.latest.Ready(t.Context()); err != nil {
+				t.Errorf("ready says %v after it works again", err)
+			}
+			if healed := w.logged("Telnyx accepts the account's requests again"); healed != 1 {
+				t.Errorf("logged %d times that work continues, want once", healed)
+			}
+			if letters := w.deadLetters(); len(letters) != 0 {
+				t.Errorf("%d dead letters, want none", len(letters))
+			}
+		})
+	}
+}
+
+// A number that Telnyx refuses is tried again, more and more seldom, needs a person from
+// the third refusal on, and is attached as soon as Telnyx takes it, or tried anew when the
+// plan's entry changes. No dead letter is made: its record says everything.
+func TestRefusal_IsRepeatedEverMoreSeldomAndNeedsAPersonFromTheThird(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
 	for name, tt := range map[string]struct {
-		status   int
-		code     string
-		reason   ledger.Reason
-		attempts int
+		status int
+		code   string
+		reason ledger.Reason
 	}{
-		"a code of the request": {400, "10015", ledger.Rejected, 1},
-		"an unknown refusal":    {418, "99999", ledger.UnknownError, 4},
+		"not active":                    {422, "10027", ledger.Rejected},
+		"not found, though it was read": {404, "10005", ledger.Rejected},
+		"a code of the request":         {400, "10015", ledger.Rejected},
+		"an unknown refusal":            {418, "99999", ledger.UnknownError},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -200,67 +245,40 @@ func TestRefusalForGood_LeavesADeadLetterAndWaitsForThePlan(t *testing.T) {
 			w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
 			w.sim.Inject(telnyxsim.Fault{Method: http.MethodPost, Times: -1, Kind: refusal(tt.status, tt.code, "A title", "A detail")})
 			w.start()
-			w.triedEverLater(clock, number, tt.reason, tt.attempts)
-			n := w.numberIs(campaignID, number, ledger.Failed, tt.reason)
-			for range 2 {
-				clock.pass(3 * time.Hour)
+			var wait time.Duration
+			for try := 1; try <= 5; try++ {
+				w.posted(number, try)
+				w.idle()
+				state := ledger.Planned
+				if try >= 3 {
+					state = ledger.Failed
+				}
+				n := w.numberIs(campaignID, number, state, tt.reason)
+				longer := n.NextAt.Sub(clock.now())
+				if longer < wait*3/2 || longer < 10*time.Second || try == 1 && longer > 30*time.Second {
+					t.Errorf("after try %d the next is in %s, want longer than the %s before", try, longer, wait)
+				}
+				if n.NeedsPerson != (try >= 3) || n.Tries.Refused != try || !strings.Contains(n.Detail, "A detail") {
+					t.Errorf("after try %d: got %+v, want Telnyx's words, and a person from the third on", try, n)
+				}
+				wait = longer
 				w.look(campaignID)
+				w.posted(number, try) // it is not time yet
+				if try < 5 {
+					clock.pass(longer)
+					w.look(campaignID)
+				}
 			}
-			w.posted(number, tt.attempts)
-
-			w.oneLetter(letter{
-				Number: number, CampaignID: campaignID, Plan: "plan-1", PlanHash: w.plans().Hash, Reason: tt.reason,
-				Attempts: tt.attempts, Error: n.Detail,
-				Details: []telnyx.ErrorDetail{{Code: tt.code, Title: "A title", Detail: "A detail"}},
-			})
-
 			w.sim.ClearFaults()
-			w.look(campaignID)
-			w.posted(number, tt.attempts) // nothing has changed for this number
-			w.replan(planOf("mended", "campaign_id: "+campaignID, "max_numbers: 7", fmt.Sprintf("numbers: [%q]", number)))
+			w.replan(planOf("changed", "campaign_id: "+campaignID, "max_numbers: 7", fmt.Sprintf("numbers: [%q]", number)))
 			w.numberReaches(campaignID, number, ledger.Sendable)
-			w.posted(number, tt.attempts+1)
+			w.posted(number, 6)
+			if n := w.number(campaignID, number); n.Tries != (ledger.Tries{}) || n.NeedsPerson {
+				t.Errorf("got %+v, want a clean slate", n)
+			}
+			if letters := w.deadLetters(); len(letters) != 0 {
+				t.Errorf("%d dead letters, want none", len(letters))
+			}
 		})
-	}
-}
-
-// triedEverLater fails unless the number is tried so often, each time after a longer
-// wait, and not before it is time.
-func (w *world) triedEverLater(c *clock, number string, reason ledger.Reason, attempts int) {
-	w.t.Helper()
-	var wait time.Duration
-	for try := 1; try < attempts; try++ {
-		w.posted(number, try)
-		w.idle()
-		n := w.numberIs(campaignID, number, ledger.Planned, reason)
-		longer := n.NextAt.Sub(c.now())
-		if longer < wait*3/2 || longer < 10*time.Second {
-			w.t.Errorf("after try %d the next is in %s, want longer than the %s before", try, longer, wait)
-		}
-		wait = longer
-		w.look(campaignID)
-		w.posted(number, try) // it is not time yet
-		c.pass(longer)
-		w.look(campaignID)
-	}
-}
-
-// oneLetter fails unless there is one dead letter, with that body and headers to match.
-func (w *world) oneLetter(want letter) {
-	w.t.Helper()
-	letters := w.deadLetters()
-	if len(letters) != 1 {
-		w.t.Fatalf("%d dead letters, want 1", len(letters))
-	}
-	header := letters[0].Header
-	got := []string{letters[0].Subject, header.Get(events.HeaderReason), header.Get(events.HeaderAttempts), header.Get(events.HeaderDetail)}
-	wanted := []string{"deadletter.assigner." + string(want.Reason), string(want.Reason), fmt.Sprint(want.Attempts), want.Error}
-	if diff := cmp.Diff(wanted, got); diff != "" {
-		w.t.Errorf("headers (-want +got):\n%s", diff)
-	}
-	var body letter
-	w.must(json.Unmarshal(letters[0].Data, &body))
-	if diff := cmp.Diff(want, body); diff != "" {
-		w.t.Errorf("body (-want +got):\n%s", diff)
 	}
 }

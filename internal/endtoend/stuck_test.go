@@ -13,9 +13,9 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// Telnyx answers every request with 500 for days. Greenlight must try ever more
-// slowly, say at last that it is stuck, go on once an hour, and heal by itself.
-func TestServerErrors_EndAsStuckAndHeal(t *testing.T) {
+// Telnyx answers every request with 500 for days. Greenlight must try more and more
+// slowly, say at last that the number is stuck, try once an hour, and recover by itself.
+func TestServerErrors_EndAsStuckAndRecover(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
 	w := newWorld(t, telnyxsim.Options{})
@@ -56,7 +56,7 @@ func TestServerErrors_EndAsStuckAndHeal(t *testing.T) {
 	}
 	w.eventually("stuck", func() (bool, string) {
 		last = w.number(campaignID, number)
-		return last.State == ledger.Failed && last.Reason == ledger.Stuck, fmt.Sprintf("%+v", last)
+		return last.State == ledger.Attaching && last.Reason == ledger.Stuck && last.NeedsPerson, fmt.Sprintf("%+v", last)
 	})
 	if !strings.Contains(last.Detail, "10007") || !last.NextAt.After(w.config.Now()) {
 		t.Errorf("got %+v, want Telnyx's words and the time of the next try", last)
@@ -73,13 +73,15 @@ func TestServerErrors_EndAsStuckAndHeal(t *testing.T) {
 	}
 }
 
-// A stuck number is tried once an hour for as long as it takes. Being told so once
-// is enough, and it does not look better in between.
-func TestStuckNumber_IsTriedOnceAnHourAndToldOnce(t *testing.T) {
+// A stuck number is tried once an hour for as long as it takes. One warning is enough.
+func TestStuckNumber_IsTriedOnceAnHourAndWarnedOfOnce(t *testing.T) {
 	const number = "+15551234567"
-	for name, kind := range map[string]telnyxsim.FaultKind{
-		"the request is refused":  refusal(422, "10036", "Resource is being processed", ""),
-		"the answers are no good": telnyxsim.HTML502(),
+	for name, tt := range map[string]struct {
+		kind  telnyxsim.FaultKind
+		state ledger.State
+	}{
+		"the request is refused":    {refusal(422, "10036", "Resource is being processed", ""), ledger.Planned},
+		"the answers say 502 alone": {telnyxsim.HTML502(), ledger.Attaching},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,7 +89,7 @@ func TestStuckNumber_IsTriedOnceAnHourAndToldOnce(t *testing.T) {
 			clock := w.movableClock()
 			w.stage(campaignID + ": " + number)
 			w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
-			w.sim.Inject(telnyxsim.Fault{Method: "POST", Times: -1, Kind: kind})
+			w.sim.Inject(telnyxsim.Fault{Method: "POST", Times: -1, Kind: tt.kind})
 			w.start()
 			w.posted(number, 1)
 			w.idle() // what came of it must be written down before time passes
@@ -96,7 +98,7 @@ func TestStuckNumber_IsTriedOnceAnHourAndToldOnce(t *testing.T) {
 				w.look(campaignID)
 				w.posted(number, tries+1)
 			}
-			w.numberIs(campaignID, number, ledger.Failed, ledger.Stuck)
+			w.numberIs(campaignID, number, tt.state, ledger.Stuck)
 			for tries := 13; tries < 18; tries++ {
 				clock.pass(61 * time.Minute)
 				w.look(campaignID)
@@ -105,8 +107,8 @@ func TestStuckNumber_IsTriedOnceAnHourAndToldOnce(t *testing.T) {
 					t.Errorf("after try %d: got %+v, want it stuck still, with Telnyx's words and the time of the next try", tries, n)
 				}
 			}
-			if told := w.logged(`"level":"warn"`, number, string(ledger.Stuck)); told != 1 {
-				t.Errorf("told %d times, want once", told)
+			if warned := w.logged(`"level":"warn"`, number, string(ledger.Stuck)); warned != 1 {
+				t.Errorf("%d warnings, want one", warned)
 			}
 			w.sim.ClearFaults()
 			clock.pass(61 * time.Minute)

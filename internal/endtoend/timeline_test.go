@@ -13,8 +13,8 @@ import (
 )
 
 // The story of an ordinary day, from the plan to the number that can send: each step
-// is told, in the order in which they happened.
-func TestTimeline_TellsAnOrdinaryDay(t *testing.T) {
+// is there, in the order in which they happened.
+func TestTimeline_ReportsAnOrdinaryDay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": " + reasonNumber)
@@ -33,7 +33,7 @@ func TestTimeline_TellsAnOrdinaryDay(t *testing.T) {
 		told = append(told, fmt.Sprintf("%s: %s", entry.Kind, entry.Text))
 	}
 	// When Telnyx's own events come is Telnyx's to say.
-	for _, want := range []string{"event: Telnyx told of the campaign: VERIFIED", "event: Telnyx told of the number: ASSIGNMENT, success"} {
+	for _, want := range []string{"event: Telnyx reported on the campaign: VERIFIED", "event: Telnyx reported on the number: ASSIGNMENT, success"} {
 		if !strings.Contains(strings.Join(told, "\n"), want) {
 			t.Errorf("no %q in\n%s", want, strings.Join(told, "\n"))
 		}
@@ -41,8 +41,8 @@ func TestTimeline_TellsAnOrdinaryDay(t *testing.T) {
 	rest := told
 	for _, want := range []string{
 		"plan: Plan plan-1 (plan.yaml:6) named the number for campaign " + campaignID + ", in plan set " + w.plans().Hash,
-		"read: Greenlight read the campaign: MNO_PROVISIONED, so it is ready.",
-		"decision: The campaign is approved and nothing stands against the number",
+		"read: Greenlight read the campaign: MNO_PROVISIONED, so it is approved.",
+		"decision: The campaign is approved and the number can be attached",
 		"request: Sent: POST /10dlc/phone_number_campaigns, to attach it to campaign " + campaignID,
 		"answer: Telnyx took the request; its record says PENDING_ASSIGNMENT.",
 		"state: Its state is now pending.",

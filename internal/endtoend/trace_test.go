@@ -77,7 +77,7 @@ func TestTrace_GoesFromTheDeliveryToTelnyx(t *testing.T) {
 				t.Errorf("%s is of another trace", at.Name)
 			}
 		}
-		if strings.Join(path[1:], " < ") != "assigner.look < assigner.receive < events.publish < webhook.deliver" {
+		if strings.Join(path[1:], " < ") != "assigner.reconcile < assigner.receive < events.publish < webhook.deliver" {
 			t.Errorf("got %q", path)
 		}
 		if span.Attributes["http.response.status_code"] != "200" || span.Attributes["http.request.method"] != "POST" || span.Kind != "SPAN_KIND_CLIENT" {

@@ -61,9 +61,9 @@ func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
 		"a record that names no campaign": {old: `"campaignId":"` + campaignID + `","tcrCampaignId":"CWORDS1","telnyxCampaignId":"` + campaignID + `"`,
 			new: `"x":""`, phase: ledger.PhaseApproved, state: ledger.Conflict, reason: ledger.OtherCampaign},
 
-		"a campaignStatus of tomorrow": {free: true, old: provisioned, new: `"campaignStatus":"MNO_PROVISIONED_ALMOST"`, phase: ledger.PhaseSuspended, state: ledger.Planned, reason: ledger.CampaignSuspended},
-		"an empty campaignStatus":      {free: true, old: provisioned, new: `"campaignStatus":""`, phase: ledger.PhaseSuspended, state: ledger.Planned, reason: ledger.CampaignSuspended},
-		"no campaignStatus":            {free: true, old: provisioned + ",", new: "", phase: ledger.PhaseSuspended, state: ledger.Planned, reason: ledger.CampaignSuspended},
+		"a campaignStatus of tomorrow": {free: true, old: provisioned, new: `"campaignStatus":"MNO_PROVISIONED_ALMOST"`, phase: ledger.PhaseUnknown, state: ledger.Planned, reason: ledger.CampaignUnknown},
+		"an empty campaignStatus":      {free: true, old: provisioned, new: `"campaignStatus":""`, phase: ledger.PhaseUnknown, state: ledger.Planned, reason: ledger.CampaignUnknown},
+		"no campaignStatus":            {free: true, old: provisioned + ",", new: "", phase: ledger.PhaseUnknown, state: ledger.Planned, reason: ledger.CampaignUnknown},
 		"no status":                    {free: true, old: `"status":"ACTIVE",`, new: "", phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"no word of suspension":        {free: true, old: `"isTMobileSuspended":false,`, new: "", phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"no word of a mock":            {free: true, old: `"mock":false,`, new: "", phase: ledger.PhaseApproved, state: ledger.Sendable},
@@ -71,7 +71,7 @@ func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
 		"no brand":                     {free: true, old: `"brandId"`, new: `"y"`, phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"failureReasons of any kind":   {free: true, old: provisioned, new: provisioned + `,"failureReasons":[[{"fields":"?"}],3]`, phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"no id of the campaign":        {free: true, old: campaign, new: `"z":1`, phase: ledger.PhaseUnread, state: ledger.Planned, reason: ledger.TelnyxUnavailable, looks: 1, calls: 3},
-		"a status that is no word":     {free: true, old: provisioned, new: `"campaignStatus":7`, phase: ledger.PhaseUnread, state: ledger.Planned, reason: ledger.TelnyxUnavailable, looks: 1, calls: 3},
+		"a status that is no word":     {free: true, old: provisioned, new: `"campaignStatus":7`, phase: ledger.PhaseUnknown, state: ledger.Planned, reason: ledger.CampaignUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
