@@ -136,7 +136,7 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 	}
 	var alone []plan.E164
 	if all.Complete {
-		seen.Records, seen.AllOn = all.All, true
+		seen.Records, seen.AllOn = slices.Clip(all.All), true // others append to it as well
 		for _, n := range missingFrom(q.want.Numbers, all.All) {
 			if q.requested(n) {
 				alone = append(alone, n)
@@ -173,8 +173,9 @@ func missingFrom(numbers []plan.E164, records []telnyx.Assignment) []plan.E164 {
 
 // readEach reads records one by one. One that cannot be read leaves its number
 // unknown and does not keep the others from being read, unless the failure concerns
-// the account. A 404 that does not speak Telnyx's language counts only together with
-// a complete list that does not show the number either.
+// the account. A 404 that does not speak Telnyx's language, and a 403, which may be what
+// Telnyx answers for a number without a record, count only together with a complete list
+// that does not show the number either.
 func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed bool, seen *Observation) error {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
@@ -190,7 +191,7 @@ func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed boo
 			switch {
 			case err == nil:
 				seen.Records = append(seen.Records, record)
-			case telnyx.IsNotFound(err), listed && telnyx.Is404(err):
+			case telnyx.IsNotFound(err), listed && (telnyx.Is404(err) || telnyx.Classify(err) == telnyx.ClassForbidden):
 			case ctx.Err() != nil:
 				return ctx.Err()
 			case telnyx.Classify(err) == telnyx.ClassUnauthorized, !telnyx.WasSent(err):
