@@ -163,7 +163,7 @@ func (b *board) paint(state ledger.State, words string) string {
 	switch {
 	case state == ledger.Sendable || state == ledger.Attached:
 		return text.FgGreen.Sprint(words)
-	case state.NeedsPerson():
+	case state == ledger.Conflict || state == ledger.Failed:
 		return text.FgRed.Sprint(words)
 	default:
 		return text.FgYellow.Sprint(words)

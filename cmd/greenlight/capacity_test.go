@@ -216,8 +216,8 @@ func (c *capacity) fillCampaign(b testing.TB, book *ledger.Ledger, set *plan.Set
 	at := time.Now().UTC().Add(-24 * time.Hour)
 	campaign := ledger.Campaign{
 		ID: capacityID(i), TelnyxID: capacityID(i), TCRID: c.tcrID(i), BrandID: "brand", Planned: true, Plan: want.Name, PlanHash: set.Hash,
-		EntryHash: want.Hash(), Phase: ledger.Ready, Status: string(telnyx.CampaignMNOProvisioned), Since: at, ApprovedAt: at, AttachedAt: at,
-		Told: fmt.Sprintf("completed ready [] %s %d", want.Hash(), c.each), Cause: "event 10dlc.campaign.update (message 12)",
+		EntryHash: want.Hash(), Phase: ledger.PhaseApproved, Status: string(telnyx.CampaignMNOProvisioned), Since: at, ApprovedAt: at, AttachedAt: at,
+		Told: fmt.Sprintf("completed approved [] %s %d", want.Hash(), c.each), Cause: "event 10dlc.campaign.update (message 12)",
 	}
 	if _, err := book.PutCampaign(b.Context(), ledger.CampaignEntry{}, campaign); err != nil {
 		return err
@@ -262,20 +262,29 @@ func (c *capacity) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"campaignId":%q,"tcrCampaignId":%q,"brandId":"brand","status":"ACTIVE","campaignStatus":"MNO_PROVISIONED","createdAt":"2026-01-01T00:00:00"}`, id, c.tcrID(i))
 		return
 	}
-	id := r.URL.Query().Get("filter[telnyx_campaign_id]")
-	i, err := strconv.Atoi(strings.TrimPrefix(id, capacityID(0)[:24]))
-	if r.Method != http.MethodGet || r.URL.Path != "/v2/10dlc/phone_number_campaigns" || err != nil {
+	if r.Method != http.MethodGet || r.URL.Path != "/v2/10dlc/phone_number_campaigns" {
 		http.NotFound(w, r)
 		return
 	}
+	first, end := 0, c.campaigns*c.each
+	if id := r.URL.Query().Get("filter[telnyx_campaign_id]"); id != "" {
+		i, err := strconv.Atoi(strings.TrimPrefix(id, capacityID(0)[:24]))
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		first, end = i*c.each, (i+1)*c.each
+	}
 	page, perPage := max(intOf(r, "page"), 1), max(intOf(r, "recordsPerPage"), 1)
 	var records []string
-	for n := (page - 1) * perPage; n < min(page*perPage, c.each); n++ {
+	for n := first + (page-1)*perPage; n < min(first+page*perPage, end); n++ {
+		campaign := n / c.each
+		id := capacityID(campaign)
 		records = append(records, fmt.Sprintf(`{"phoneNumber":%q,"campaignId":%q,"telnyxCampaignId":%q,"tcrCampaignId":%q,"brandId":"brand",`+
 			`"assignmentStatus":"ASSIGNED","tmobileNumberMappingStatus":"ADDED","nonTmobileNumberMappingStatus":"ADDED",`+
-			`"createdAt":"2026-01-01T00:00:00","updatedAt":"2026-01-01T00:00:00"}`, c.number(i, n), id, id, c.tcrID(i)))
+			`"createdAt":"2026-01-01T00:00:00","updatedAt":"2026-01-01T00:00:00"}`, c.number(campaign, n%c.each), id, id, c.tcrID(campaign)))
 	}
-	fmt.Fprintf(w, `{"records":[%s],"page":%d,"totalRecords":%d}`, strings.Join(records, ","), page, c.each)
+	fmt.Fprintf(w, `{"records":[%s],"page":%d,"totalRecords":%d}`, strings.Join(records, ","), page, end-first)
 }
 
 func intOf(r *http.Request, name string) int {

@@ -116,7 +116,7 @@ func (d demo) run(ctx context.Context) error {
 			Telnyx: &telnyx.Client{
 				APIKey:  "demo-key",
 				BaseURL: fmt.Sprintf("http://%s/v2", api.Addr()),
-				Limiter:   telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: demoRate, Concurrency: 8}),
+				Limiter: telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: demoRate, Concurrency: 8}),
 			},
 			Plans: func() *plan.Set { return d.set },
 		},

@@ -195,7 +195,7 @@ const mostNamed = 5
 
 // operator returns user@host of whoever runs the command.
 func operator() string {
-	name, host := "unknown", "unknown"
+	name, host := fmt.Sprintf("uid-%d", os.Getuid()), "unknown" // a container may name no users
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		name = u.Username
 	}

@@ -8,7 +8,7 @@ import (
 type planCommand struct {
 	Validate  planValidateCommand  `cmd:"" help:"Check plan files, offline."`
 	Preflight planPreflightCommand `cmd:"" help:"Ask Telnyx, days before, whether what is planned will work. Only reads."`
-	Diff      planDiffCommand      `cmd:"" help:"Tell what would be attached or moved this minute. Only reads."`
+	Diff      planDiffCommand      `cmd:"" help:"Show what would be attached or moved this minute. Only reads."`
 	Schema    planSchemaCommand    `cmd:"" help:"Print the JSON Schema of a plan file, for editors and CI."`
 }
 

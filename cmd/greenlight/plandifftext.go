@@ -25,48 +25,42 @@ const (
 // String sums the totals up in a sentence.
 func (t diffTotals) String() string {
 	var parts []string
-	tell := func(n int, words string) {
+	count := func(n int, words string) {
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, words))
 		}
 	}
-	tell(t.Attach, "to attach")
-	tell(t.Move, "to move")
+	count(t.Attach, "to attach")
+	count(t.Move, "to move")
 	if len(parts) == 0 {
 		parts = append(parts, "Nothing to do")
 	}
 	if t.Conflicts > 0 {
 		parts = append(parts, words.Count(t.Conflicts, "conflict"))
 	}
-	tell(t.Unattachable, "that cannot be attached")
-	tell(t.Waiting, "waiting")
-	tell(t.Attached, "attached already")
+	count(t.Unattachable, "that cannot be attached")
+	count(t.Waiting, "waiting")
+	count(t.Attached, "attached already")
 	if t.Extras > 0 {
 		parts = append(parts, words.Count(t.Extras, "extra"))
 	}
-	if t.NotReady > 0 {
-		parts = append(parts, words.Count(t.NotReady, "campaign")+" not ready")
+	if t.NotApproved > 0 {
+		parts = append(parts, words.Count(t.NotApproved, "campaign")+" not approved")
 	}
 	return strings.Join(parts, ", ") + "; nothing is changed by this command."
 }
 
-// quoting makes another's words, such as ids and what Telnyx told, fit to be
+// quoting makes another's words, such as ids and what Telnyx said, fit to be
 // shown.
 type quoting func(string) string
 
-// notReady says why nothing is done about a campaign.
-func (c diffCampaign) notReady(quote quoting) string {
-	detail := ""
+// waits says why nothing is done about a campaign.
+func (c diffCampaign) waits(quote quoting) string {
+	words := c.Phase.Sentence()
 	if c.Detail != "" {
-		detail = quote(strings.TrimRight(c.Detail, ".")) + ". "
+		words += " Details: " + quote(strings.TrimRight(c.Detail, ".")) + "."
 	}
-	if c.Phase == ledger.OnHold && detail != "" { // the phase's own sentence covers every cause
-		return "Held: " + detail + "Nothing is done until that clears."
-	}
-	if detail != "" {
-		detail = "Told: " + detail
-	}
-	return c.Phase.Sentence() + " " + detail + "Nothing is done until then."
+	return words + " Nothing is done until then."
 }
 
 // what says what would be done about a number, or why not.
@@ -76,25 +70,27 @@ func (c diffCampaign) what(n diffNumber, quote quoting) string {
 		campaign = "another campaign"
 	}
 	status := quote(cmp.Or(string(n.Status), "(no status)"))
-	switch {
-	case n.Action == plan.Conflict:
-		return fmt.Sprintf("%s: %s on %s", n.Reason, status, campaign)
-	case n.Reason == ledger.CampaignFull:
-		return fmt.Sprintf("%s: the plan allows %s", n.Reason, words.Count(c.MaxNumbers, "number"))
-	case n.Reason != "":
-		return string(n.Reason)
+	if n.Reason != "" {
+		words := string(n.Reason)
+		if n.Action == plan.Done {
+			words = "attached; " + words
+		}
+		if n.Detail != "" {
+			words += ": " + quote(n.Detail)
+		}
+		return words
 	}
 	switch n.Action {
 	case plan.Attach:
 		if n.Status != "" {
-			return "attach; its last assignment failed" + n.profile(quote)
+			return "attach; its last assignment failed" + n.besides(quote)
 		}
-		return "attach" + n.profile(quote)
+		return "attach" + n.besides(quote)
 	case plan.Move:
-		return "move from " + campaign + n.profile(quote)
+		return "move from " + campaign + n.besides(quote)
 	case plan.Done:
 		if n.Status == telnyx.FailedUnassignment {
-			return "attached; Telnyx failed to take it off"
+			return "attached; Telnyx failed to remove it"
 		}
 		return "attached"
 	case plan.Wait:
@@ -102,21 +98,22 @@ func (c diffCampaign) what(n diffNumber, quote quoting) string {
 			return "pending: Telnyx and the carriers are attaching it"
 		}
 		return "waits: its status is " + status
-	case plan.WaitToAttach:
-		return "waits: Telnyx is taking it off " + campaign + "; attached after that"
-	case plan.WaitToMove:
-		return "waits: Telnyx is putting it on " + campaign + "; moved after that"
 	case plan.Extra:
 		return "on the campaign (" + status + ") and not in its plan; left there"
 	}
 	return string(n.Action)
 }
 
-func (n diffNumber) profile(quote quoting) string {
-	if n.SetProfile == "" {
-		return ""
+// besides says what else is to be known of a change.
+func (n diffNumber) besides(quote quoting) string {
+	words := ""
+	if n.SetProfile != "" {
+		words += "; will be put on messaging profile " + quote(n.SetProfile) + " first"
 	}
-	return "; will be put on messaging profile " + quote(n.SetProfile) + " first"
+	if n.Detail != "" {
+		words += "; " + quote(n.Detail)
+	}
+	return words
 }
 
 // listed returns the numbers to list one by one, and how many attached ones, with
@@ -136,7 +133,7 @@ func (c diffCampaign) listed(all bool) (list []diffNumber, attached int) {
 }
 
 func (n diffNumber) plainlyAttached() bool {
-	return n.Action == plan.Done && n.Status == telnyx.Assigned
+	return n.Action == plan.Done && n.Status == telnyx.Assigned && n.Reason == ""
 }
 
 // writeText writes the report for people, in lines that fit a terminal.
@@ -165,7 +162,7 @@ type diffText struct {
 
 func (t *diffText) campaign(c diffCampaign, all bool) {
 	title := c.Plan + "  " + c.ID + "  " + string(c.Phase)
-	if c.Phase != ledger.Ready && c.Status != "" {
+	if c.Phase != ledger.PhaseApproved && c.Status != "" {
 		title += " (" + printable(c.Status) + ")"
 	}
 	if len(title) <= diffWidth {
@@ -173,8 +170,8 @@ func (t *diffText) campaign(c diffCampaign, all bool) {
 	} else {
 		t.wrap("", 2, title)
 	}
-	if c.Phase != ledger.Ready {
-		t.wrap("  ", 2, c.notReady(printable))
+	if c.Phase != ledger.PhaseApproved {
+		t.wrap("  ", 2, c.waits(printable))
 	} else if len(c.Numbers) == 0 {
 		t.wrap("  ", 2, "It has no numbers.")
 	}
@@ -247,12 +244,12 @@ func (r diffReport) writeMarkdown(w io.Writer, all bool) error {
 
 func (c diffCampaign) writeMarkdown(b *strings.Builder, all bool) {
 	fmt.Fprintf(b, "\n#### %s, campaign %s: %s", codeSpan(c.Plan), codeSpan(c.ID), c.Phase)
-	if c.Phase != ledger.Ready && c.Status != "" {
+	if c.Phase != ledger.PhaseApproved && c.Status != "" {
 		b.WriteString(" (" + codeSpan(c.Status) + ")")
 	}
 	b.WriteString("\n\n")
-	if c.Phase != ledger.Ready {
-		b.WriteString(c.notReady(codeSpan) + "\n")
+	if c.Phase != ledger.PhaseApproved {
+		b.WriteString(c.waits(codeSpan) + "\n")
 		return
 	}
 	if len(c.Numbers) == 0 {

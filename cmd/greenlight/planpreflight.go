@@ -21,10 +21,12 @@ type planPreflightCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *planPreflightCommand) Help() string {
-	return `Asks Telnyx what would go wrong on the day: campaigns that do not exist, are mock, expired, rejected, suspended
-or full, or have no webhookURL; numbers that are not on the account, no US long codes, on no messaging profile or
-another one, on another campaign, or in trouble. That a campaign still waits for its approval is fine.
-It only reads, and changes nothing. Ends with 0 if all is well, with 2 if there are findings, and with 1 if plans
+	return `Asks Telnyx what would fail on the day: campaigns that do not exist, are mock, expired, rejected, suspended or
+full, have no number pool for as many numbers as are planned, or a webhookURL at which Greenlight gets no events;
+numbers that the assigner could not attach, by its own code: not on the account, not active, not US long codes, on no
+messaging profile or another one, on another campaign, or in trouble at the carriers. Where Telnyx's answers settle
+nothing, that is a finding as well. That a campaign still waits for its approval is fine.
+It only reads, and changes nothing. Exits with 0 if all is well, with 2 if there are findings, and with 1 if plans
 have faults or Telnyx cannot be asked. Run it whenever a plan has changed, and once more before the day.`
 }
 
@@ -37,7 +39,7 @@ func (c *planPreflightCommand) Run(ctx context.Context, out output) error {
 	client, concurrency := c.ReadOnlyClient(&faults)
 	sets, valid := c.load()
 	if !valid {
-		// The plans' faults are told here, those of settings at the end.
+		// The plans' faults are printed here, those of settings at the end.
 		return cmp.Or(c.writeFaults(out.Stdout), error(&process.ExitCode{Code: 1, Err: faults.Err()}))
 	}
 	if err := faults.Err(); err != nil {

@@ -360,7 +360,7 @@ func (r *rehearsalRun) isStaged(ctx context.Context) (bool, error) {
 	}
 	read := 0
 	for _, entry := range entries {
-		if entry.Campaign.Planned && entry.Campaign.Phase == ledger.Waiting {
+		if entry.Campaign.Planned && entry.Campaign.Phase == ledger.PhaseInReview {
 			read++
 		}
 	}
@@ -449,7 +449,7 @@ func (r *rehearsalRun) summary(h rehearsal.History) {
 	states := map[ledger.State]int{}
 	for _, n := range h.Ledger {
 		states[n.State]++
-		if n.State.NeedsPerson() {
+		if n.NeedsPerson {
 			reasons[string(n.Reason)]++
 		}
 	}

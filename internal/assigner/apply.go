@@ -19,7 +19,7 @@ const (
 	// readingLasts is for how long numbers are attached on one reading of the campaign:
 	// it may have been suspended meanwhile and the event that said so lost.
 	readingLasts = time.Minute
-	// checkLasts is for how long a proof that the key is accepted counts.
+	// checkLasts is for how long a call that worked proves that the key is accepted.
 	checkLasts = 30 * time.Second
 	// writeChecksLast is how old the last checks before a write, and the record that it
 	// rests on, may be when it is sent: the network, NATS or the process may have been
@@ -49,30 +49,48 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	group := new(errgroup.Group)
 	for range min(r.a.perCampaign(), len(due)) {
 		group.Go(func() error {
-			for {
+			for working.Err() == nil {
 				d, ok := queue.first()
-				if !ok || working.Err() != nil {
+				if !ok {
 					return nil
 				}
+				before := r.revisionOf(d)
 				err := r.a.guard(r.req.key, func() error { return r.write(working, d) })
+				if err != nil && r.revisionOf(d) == before {
+					queue.giveBack(d)
+				}
 				if err != nil {
 					stop(err)
 					return err
 				}
 			}
+			return nil
 		})
 	}
 	err := group.Wait()
 	stop(nil)
 	marker.Wait()
-	if errors.Is(err, errHeld) {
-		return ctx.Err() // the end of the hold asks for a reconcile
-	}
-	if errors.Is(err, errInterrupted) {
-		r.checkAt(r.a.now()) // the next reconcile goes by what is true then
+	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return cmp.Or(ctx.Err(), err)
+	// The records of those that were not sent still have what was true before.
+	leftErr := r.recordAll(ctx, queue.due)
+	switch {
+	case errors.Is(err, errHeld): // the end of the hold asks for a reconcile
+		return leftErr
+	case errors.Is(err, errInterrupted):
+		r.checkAt(r.a.now()) // the next reconcile goes by what is true then
+		return leftErr
+	default:
+		return cmp.Or(err, leftErr)
+	}
+}
+
+// revisionOf returns the revision of a number's record.
+func (r *reconcile) revisionOf(d Decision) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.numbers[d.Record.Number].Revision
 }
 
 // turns hands out the writes from the front, and from the back to whoever records
@@ -93,6 +111,13 @@ func (t *turns) first() (d Decision, ok bool) {
 	d, t.due = t.due[0], t.due[1:]
 	t.marked = min(t.marked, len(t.due))
 	return d, true
+}
+
+// giveBack takes back one that ended before anything was recorded of it.
+func (t *turns) giveBack(d Decision) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.due = append(t.due, d)
 }
 
 // last returns the last one that is not marked yet, and its place from the front. The
@@ -143,10 +168,11 @@ func (r *reconcile) putQueued(ctx context.Context, n ledger.Number) error {
 // write sends one request, or records why not.
 //
 // First it waits for everything there is to wait for: a slot and the rate limiter.
-// Then it makes sure that everything that it goes by is still true, the number's own
-// record last where the request could take something away. Then it claims the number
-// in the ledger and sends the request at once. From the claim on it carries through
-// even if the process is being stopped, so that the outcome is known.
+// Then it makes sure that everything that it goes by is still true: the number's own
+// record where the request could take something away, and last what a person may have
+// changed meanwhile. Then it claims the number in the ledger and sends the request at
+// once. From the claim on it carries through even if the process is being stopped, so
+// that the outcome is known.
 func (r *reconcile) write(ctx context.Context, d Decision) error {
 	if open := r.a.breaker.allowWrite(r.req.key); open != nil {
 		return r.blocked(ctx, d, open)
@@ -156,23 +182,17 @@ func (r *reconcile) write(ctx context.Context, d Decision) error {
 		n.State, n.Reason, n.Detail, n.NeedsPerson, n.NextAt = refusal.State, refusal.Reason, refusal.Detail, refusal.NeedsPerson, refusal.NextAt
 		return r.put(ctx, n)
 	}
-	reserved, release, err := r.a.client.Limiter.Reserve(ctx, callsFor(d))
+	reserved, release, err := r.reserve(ctx, callsFor(d))
 	if err != nil {
-		return cmp.Or(ctx.Err(), errInterrupted)
-	}
-	defer release()
-	checked := time.Now()
-	if err := r.mayWrite(reserved); err != nil {
 		return err
 	}
+	defer release()
 	if d, err = r.proven(reserved, d); err != nil || d.Write == WriteNone {
 		return cmp.Or(err, r.put(ctx, d.Record))
 	}
-	if proven := time.Now(); proven.Sub(checked) > writeChecksLast/2 {
-		if err := r.mayWrite(reserved); err != nil {
-			return err
-		}
-		checked = proven
+	checked := time.Now()
+	if err := r.mayWrite(reserved); err != nil {
+		return err
 	}
 	ctx = context.WithoutCancel(reserved)
 	// The request must end before its claim counts as abandoned.
@@ -197,15 +217,40 @@ func callsFor(d Decision) int {
 	return calls
 }
 
-// mayWrite makes sure that nothing has changed that would forbid the write: the plan,
-// the campaign, the pin, and what a person asked for. The campaign is read again if the
-// last reading is old.
-func (r *reconcile) mayWrite(ctx context.Context) error {
-	if !r.isPlanned() || r.a.queue.interrupted(r.req.key) {
-		return errInterrupted
+// reserve waits for a slot and for the calls of a write, and ends with a reading of the
+// campaign that is not old. That reading is made before: with the calls that were
+// reserved, the write would have to wait between its last read and its request.
+func (r *reconcile) reserve(ctx context.Context, calls int) (reserved context.Context, release func(), err error) {
+	for {
+		if err := r.refresh(ctx); err != nil {
+			return nil, nil, err
+		}
+		if r.isOutdated() {
+			return nil, nil, errInterrupted
+		}
+		reserved, release, err := r.a.client.Limiter.Reserve(ctx, calls)
+		if err != nil {
+			return nil, nil, cmp.Or(ctx.Err(), errInterrupted)
+		}
+		if r.isFresh() {
+			return reserved, release, nil
+		}
+		release()
 	}
-	if err := r.refresh(ctx); err != nil {
-		return err
+}
+
+// isOutdated reports whether another reconcile is about to follow, or must, since the
+// plan or the campaign has changed.
+func (r *reconcile) isOutdated() bool {
+	phase, _ := PhaseOf(r.reading())
+	return phase != ledger.PhaseApproved || !r.isPlanned() || r.a.queue.interrupted(r.req.key)
+}
+
+// mayWrite makes sure that nothing has changed that would forbid the write: the plan,
+// the campaign, the pin, and what a person holds.
+func (r *reconcile) mayWrite(ctx context.Context) error {
+	if !r.a.isPinned(ctx) {
+		return errInterrupted
 	}
 	hold, err := r.a.ledger.ReadHold(ctx)
 	if err != nil {
@@ -214,7 +259,7 @@ func (r *reconcile) mayWrite(ctx context.Context) error {
 	if _, held := hold.Of(r.req.key); held {
 		return errHeld
 	}
-	if !r.a.isPinned(ctx) {
+	if r.isOutdated() {
 		return errInterrupted
 	}
 	return nil
@@ -223,21 +268,37 @@ func (r *reconcile) mayWrite(ctx context.Context) error {
 // errHeld ends the writes of a campaign that a person holds.
 var errHeld = errors.New("on hold")
 
-// refresh reads the campaign again when the last reading is old.
-func (r *reconcile) refresh(ctx context.Context) error {
+// isFresh reports whether the last reading of the campaign still counts.
+func (r *reconcile) isFresh() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.a.now().Sub(r.readAt) <= readingLasts {
+	return r.a.now().Sub(r.readAt) <= readingLasts
+}
+
+// reading returns the campaign as it was read last.
+func (r *reconcile) reading() telnyx.Campaign {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.campaign
+}
+
+// refresh reads the campaign again when the last reading is old.
+func (r *reconcile) refresh(ctx context.Context) error {
+	if r.isFresh() {
 		return nil
+	}
+	r.refreshing.Lock()
+	defer r.refreshing.Unlock()
+	if r.isFresh() {
+		return nil // another one has just read it
 	}
 	campaign, err := r.a.observer.campaigns.read(ctx, r.want)
 	if err != nil {
 		return &readError{err}
 	}
+	r.mu.Lock()
 	r.campaign, r.readAt = campaign, r.a.now()
-	if phase, _ := PhaseOf(campaign); phase != ledger.PhaseApproved {
-		return errInterrupted
-	}
+	r.mu.Unlock()
 	return nil
 }
 
@@ -280,7 +341,7 @@ func (r *reconcile) proven(ctx context.Context, d Decision) (Decision, error) {
 	}
 	alone := r.want
 	alone.Numbers, alone.Places = []plan.E164{number}, nil
-	for _, change := range plan.Diff(alone, r.campaign, []telnyx.Assignment{record}) {
+	for _, change := range plan.Diff(alone, r.reading(), []telnyx.Assignment{record}) {
 		if change.Number == number && change.Action == plan.Move {
 			return d, nil
 		}
@@ -324,7 +385,7 @@ func (r *reconcile) claim(ctx context.Context, d Decision) error {
 	n.State, n.Since, n.Reason, n.Detail, n.NextAt = ledger.Attaching, now, "", "", time.Time{}
 	n.ClaimedAt = now
 	n.Tries.Unanswered++
-	n.Request = ledger.Request{Sent: sentPost, Campaign: r.campaign.AssignmentID(), Profile: d.SetProfile, At: now.Round(0)}
+	n.Request = ledger.Request{Sent: sentPost, Campaign: r.reading().AssignmentID(), Profile: d.SetProfile, At: now.Round(0)}
 	if d.Write == WriteMove {
 		n.Request.Sent = sentPut
 	}
@@ -361,7 +422,7 @@ func (r *reconcile) send(ctx context.Context, d Decision, checked time.Time) Ans
 		answer.Err = errLate
 		return answer
 	}
-	campaign := r.campaign.AssignmentID()
+	campaign := r.reading().AssignmentID()
 	if answer.Moved {
 		answer.Record, answer.Err = r.a.client.Reassign(ctx, d.Record.Number, campaign)
 	} else {
@@ -386,7 +447,7 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 	if after.Record.Tries.Unanswered < 0 {
 		after.Record.Tries.Unanswered = 0
 	}
-	r.noteRefusalOfAll(after.Record)
+	r.noteRefusalOfAll(after.Record, answer)
 	r.a.metrics.attached(cmp.Or(string(after.Record.Reason), accepted))
 	if err := r.put(ctx, after.Record); err != nil {
 		return err
@@ -422,16 +483,20 @@ func outcomeOf(err error) ledger.Outcome {
 
 // noteRefusalOfAll remembers a refusal that holds for every other number as well: the
 // campaign is full, or no more are taken today.
-func (r *reconcile) noteRefusalOfAll(n ledger.Number) {
-	if n.Reason != ledger.CampaignFull && (n.Reason != ledger.RateLimited || n.Request.Outcome != ledger.Refused) {
+func (r *reconcile) noteRefusalOfAll(n ledger.Number, answer Answer) {
+	complaint := telnyx.ComplaintIn(answer.Record.FailureText())
+	if answer.Err != nil {
+		complaint = telnyx.ComplaintOf(answer.Err)
+	}
+	if complaint != telnyx.ComplaintFull && complaint != telnyx.ComplaintQuota {
 		return
 	}
-	if telnyx.ComplaintIn(n.Detail) == "" {
-		return
+	n.Reason, n.Detail = ledger.CampaignFull, "Telnyx refused another number of the campaign: "+n.Detail
+	if complaint == telnyx.ComplaintQuota {
+		n.Reason = ledger.RateLimited
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n.Detail = "Telnyx refused another number of the campaign: " + n.Detail
 	r.refusal = &n
 }
 
@@ -459,29 +524,12 @@ func (a *Assigner) classify(ctx context.Context, err error) (telnyx.ErrorClass, 
 	return telnyx.ClassUnauthorized, open
 }
 
-// keyIsRefused makes a call that names no number and no campaign.
+// keyIsRefused reports whether a 403 concerns the key and not what was asked for: no
+// call has worked lately, and one that names no number and no campaign is refused too.
 func (a *Assigner) keyIsRefused(ctx context.Context) bool {
-	class := telnyx.Classify(a.checkKey(ctx))
+	if worked := time.Unix(0, a.worked.Load()); a.now().Sub(worked) < checkLasts {
+		return false
+	}
+	class := telnyx.Classify(a.client.CheckKey(ctx))
 	return class == telnyx.ClassUnauthorized || class == telnyx.ClassForbidden
-}
-
-// keyCheck remembers for a moment that the key is accepted.
-type keyCheck struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-// checkKey makes a call that names no number and no campaign. That it works counts for
-// a while, since many refusals may come at once.
-func (a *Assigner) checkKey(ctx context.Context) error {
-	a.keyChecked.mu.Lock()
-	defer a.keyChecked.mu.Unlock()
-	if now := a.now(); now.Sub(a.keyChecked.at) < checkLasts && !a.keyChecked.at.IsZero() {
-		return nil
-	}
-	if err := a.client.CheckKey(ctx); err != nil {
-		return err
-	}
-	a.keyChecked.at = a.now()
-	return nil
 }

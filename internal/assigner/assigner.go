@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -41,7 +42,7 @@ const (
 	// Workers: most take prompt requests only, so that an approval waits for none of
 	// the others; some take routine ones as well, and one takes everything.
 	promptWorkers   = 24
-	routineWorkers  = 7
+	routineWorkers  = 31
 	strangerWorkers = 1
 	// retryLeast and retryMost bound the wait after a reconcile that could not be
 	// recorded.
@@ -151,8 +152,9 @@ type Assigner struct {
 	// isPinned reports whether the server still has this assigner as the one that works.
 	isPinned func(context.Context) bool
 	// jitter spreads waits: it returns a number from 0 up to 1.
-	jitter     func() float64
-	keyChecked keyCheck
+	jitter func() float64
+	// worked is when a call to Telnyx worked last, in nanoseconds since 1970.
+	worked atomic.Int64
 
 	mu sync.Mutex // guards what follows
 	// entries has the Hash of the plan entry of the latest reconcile, by key.
@@ -285,6 +287,9 @@ func (a *Assigner) watching(client *telnyx.Client) *telnyx.Client {
 	watched := client.Copy()
 	watched.OnCall = func(call telnyx.Call) {
 		a.metrics.call(call)
+		if call.Err == nil {
+			a.worked.Store(a.now().UnixNano())
+		}
 		if client.OnCall != nil {
 			client.OnCall(call)
 		}
@@ -304,6 +309,15 @@ func (a *Assigner) recall(ctx context.Context) error {
 		a.reconciled(entry.Campaign.ID, entry.Campaign.EntryHash)
 	}
 	return nil
+}
+
+// LedgerMadeAgain says that a bucket was lost and made again: what this process wrote
+// there is written anew, and what it knows of campaigns is what is still there.
+func (a *Assigner) LedgerMadeAgain(ctx context.Context) {
+	a.plans.forget()
+	if err := a.recall(ctx); err != nil {
+		a.log.Warn().Err(err).Msg("the campaigns of the ledger that was made again could not be read; the resync reads them")
+	}
 }
 
 // reconciled notes under which entry a campaign is reconciled.
@@ -446,6 +460,10 @@ func (a *Assigner) retry(ctx context.Context, req request, err error) {
 	} else {
 		a.log.Warn().Str(logging.KeyCampaign, req.key).Err(err).Stringer(logging.KeyWait, wait).
 			Msg("a reconcile failed and is repeated")
+	}
+	if req.urgent && req.settle != nil {
+		req.settled(&retryError{err, wait}) // a recheck would not be urgent
+		return
 	}
 	if err := a.publisher.ScheduleRecheck(ctx, req.key, wait); err != nil {
 		a.log.Warn().Str(logging.KeyCampaign, req.key).Err(err).Msg("the repetition could not be scheduled")

@@ -127,10 +127,14 @@ func (c *campaigns) read(ctx context.Context, want plan.Campaign) (telnyx.Campai
 		return c.search(ctx, want)
 	}
 	shared, err := c.telnyx.PartnerCampaign(ctx, want.TCRCampaignID)
-	if !telnyx.IsNotFound(err) {
+	if class := telnyx.Classify(err); err == nil || class != telnyx.ClassForbidden && class != telnyx.ClassRefused {
 		return shared, err
 	}
-	return c.search(ctx, want)
+	own, searchErr := c.search(ctx, want)
+	if telnyx.IsNotFound(searchErr) && !telnyx.IsNotFound(err) {
+		return shared, err // more than "not there": the search only found nothing
+	}
+	return own, searchErr
 }
 
 // isOver reports a campaign that will not come back.

@@ -71,8 +71,9 @@ type Case struct {
 	Why      string
 	// PendingDeadline is how long Telnyx may process a number.
 	PendingDeadline time.Duration
-	// Urgent says that a person asked, so that waits are cut short.
-	Urgent bool
+	// Urgent says that a person asked, so that waits are cut short. CampaignChanged says
+	// that an event about the campaign came, which cuts the waits that are the campaign's.
+	Urgent, CampaignChanged bool
 
 	// Change is what [plan.Diff] makes of the number's records. RecordUnknown says
 	// why the records do not settle it, empty if they do.
@@ -193,6 +194,9 @@ type Decision struct {
 // into conflict for other_campaign. Counts are kept by kind, and a changed plan
 // entry starts them anew. Nothing is final: every row has a next try.
 func Decide(c Case) Decision {
+	if c.Ownership == Owned {
+		c.Record.Tries.Absent = 0 // only readings in a row count
+	}
 	n := c.Record
 	n.Number = string(c.Change.Number)
 	n.Reason, n.Detail, n.OtherCampaignID, n.NextAt, n.NeedsPerson = "", "", "", time.Time{}, false
@@ -315,7 +319,11 @@ func (d *decider) attachOrMove() {
 		d.n.NeedsPerson = true
 	default:
 		d.n.Tries.Absent = 0
-		d.enter(ledger.Planned, ledger.Queued, "")
+		detail := ""
+		if kind := d.Account.Type; kind != "" && !kind.IsKnown() {
+			detail = fmt.Sprintf("Telnyx lists it as %q, which Greenlight does not know; Telnyx decides", string(kind))
+		}
+		d.enter(ledger.Planned, ledger.Queued, detail)
 		d.release()
 		d.write = WriteAttach
 		if move {
@@ -410,7 +418,13 @@ func (d *decider) busy(what string) {
 
 // usLike are the countries whose long codes count as US ones: the United States and
 // their territories, as [plan.ParseE164] has it.
-var usLike = []string{"", "US", "AS", "GU", "MP", "PR", "VI"}
+var usLike = []string{"US", "AS", "GU", "MP", "PR", "VI"}
+
+// isForeign reports a country that is known to be another one. A word that is not a
+// country code is left to Telnyx to judge.
+func isForeign(country string) bool {
+	return len(country) == 2 && !slices.Contains(usLike, strings.ToUpper(country))
+}
 
 // obstructed decides if the number's own settings keep it from being attached.
 func (d *decider) obstructed() bool {
@@ -418,7 +432,7 @@ func (d *decider) obstructed() bool {
 	switch {
 	case a.Status != "" && !strings.EqualFold(a.Status, "active"):
 		d.notActive(a.Status)
-	case a.Type.IsOther(), !slices.Contains(usLike, strings.ToUpper(a.CountryCode)):
+	case a.Type.IsOther(), isForeign(a.CountryCode):
 		detail := fmt.Sprintf("Telnyx lists it as %q", string(a.Type))
 		if !a.Type.IsOther() {
 			detail = fmt.Sprintf("Telnyx lists it as a number of country %q", a.CountryCode)
@@ -487,8 +501,15 @@ func (d *decider) mustWait() bool {
 	if d.Urgent || d.Record.State == "" || d.Record.EntryHash != d.EntryHash || next.Sub(d.Now) > refusedMost {
 		return false // no wait is that long: the clock was set back since
 	}
+	if d.CampaignChanged && slices.Contains(ofTheCampaign, d.Record.Reason) {
+		return false
+	}
 	return d.Now.Add(dueSoon).Before(next)
 }
+
+// ofTheCampaign are reasons to wait that an event about the campaign may have ended: a
+// number pool was provisioned, the carriers have deployed it, it woke up.
+var ofTheCampaign = []ledger.Reason{ledger.CampaignFull, ledger.BeingProcessed, ledger.DormantRetry}
 
 // silentUntil is how long a number waits whose requests keep ending without an answer
 // or a record: not at all at first, then longer and longer.

@@ -3,41 +3,42 @@
 //
 // # How it works
 //
-// Something wakes it: an event, the periodic resync, a recheck that it ordered
-// itself, a person's nudge, a new plan. Whatever it was, only the campaign's id
-// is taken from it. Then one pass over that campaign reads what is and does what
-// is missing:
+// Something asks for a reconcile of a campaign: an event, the periodic resync, a
+// recheck that an earlier reconcile scheduled, a person, a new plan. Nothing but the
+// campaign's id is taken from it. Then:
 //
-//	read the campaign ─► phase ─► not ready: write down why, and that is all
-//	                       │
-//	                       ▼ ready
-//	read its numbers ─► plan.Diff ─► for each number to attach:
-//	                                   wait for its turn and the pace
-//	                                   see that plan, campaign and reading still hold
-//	                                   claim it in the ledger
-//	                                   POST, once
-//	                                   write down what came of it
-//	                                 order a recheck for what is unfinished
+//	request ──► observe ──► decide ──► apply ──► record
+//	queue.go    observe.go  decide.go  apply.go  reconcile.go
 //
-// A pass may be cut off anywhere and run again: it starts from what Telnyx and
+//	observe   reads the campaign, its numbers and their settings, and says what of it
+//	          is proven
+//	decide    a pure function of the plan, what was observed, the ledger's record and
+//	          the time: new record, write, next check
+//	apply     for each write: wait for a slot and the rate limiter, make sure that
+//	          everything is still true, claim the number in the ledger, send at once
+//	record    the ledger, a notice if there is news, the next recheck
+//
+// A reconcile may be cut off anywhere and run again: it starts from what Telnyx and
 // the ledger say, never from what it remembers.
 //
 // # Invariants, and the one place where each is made true
 //
-//   - Only a campaign that reads MNO_PROVISIONED gets numbers: [PhaseOf], on a
-//     reading that is a minute old at most ([pass.attachOne]).
-//   - A number that lives on another campaign stays there: plan.Diff decides, on
-//     records read in the same pass ([survey]).
-//   - At most one effective write a number: [pass.claim] writes the intent over
-//     the very revision that the pass has read, so that of two assigners one
-//     fails; an intent whose outcome is unknown is settled by reading, not by
-//     writing again ([Assigner.settledAt], which trusts no clock but this process's
-//     own); and an intent for another campaign is waited for
-//     ([pass.unclaimedElsewhere]).
-//   - Passes over one campaign never overlap in a process: [queue].
-//   - A delivery is acknowledged after the ledger has what came of it, or because
-//     an earlier one that is still open asks for the very same look: [ticket],
-//     [queue].
+//   - Only a campaign that reads MNO_PROVISIONED gets numbers: [PhaseOf], on a reading
+//     that is a minute old at most (refresh in apply.go).
+//   - A number on another campaign stays there: [plan.Diff] decides, and a PUT is sent
+//     only if the number's own record, read after every wait, still shows it on a
+//     campaign that the plan's move_from names (proven in apply.go).
+//   - At most one effective write a number: the claim is written over the very revision
+//     that was read, so that of two assigners one fails; a claim whose outcome is
+//     unknown is settled by reading, not by writing again (claims.endOf, which trusts no
+//     clock but this process's own).
+//   - Hold means stop: mayWrite in apply.go reads the hold before every claim, from the
+//     leader of its stream.
+//   - No verdict on one answer: [Decide] says that a person is needed only on evidence
+//     that cannot be a misread query, and every number has a next try.
+//   - Reconciles of one campaign never overlap in a process: queue.
+//   - An event about a planned campaign is acknowledged after the ledger has the
+//     outcome, or because an earlier one that is still open asks for the same reconcile.
 //
 // It knows nothing of HTTP listeners and of signatures.
 package assigner

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,8 +15,9 @@ import (
 )
 
 // confirmWait is how long a forecast waits before it asks again about what Telnyx says
-// is not there, since one answer does not prove that.
-const confirmWait = time.Second
+// is not there, since one answer does not prove that. It is short, since a person waits
+// for the forecast.
+const confirmWait = 300 * time.Millisecond
 
 // Forecast is what an assigner would do about one campaign now, if it had never tried
 // before: waits after failed tries, and requests under way, are known to the ledger
@@ -76,7 +76,7 @@ func Foresee(ctx context.Context, o *Observer, set *plan.Set) ([]Forecast, error
 // and number is read once for all of them.
 func ForeseeAll(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Forecast, error) {
 	s := foresight{
-		o: o, rows: rowIndex{byNumber: map[plan.E164][]telnyx.Assignment{}, byCampaign: map[string][]telnyx.Assignment{}},
+		o:    o,
 		seen: Observation{Unknown: map[plan.E164]string{}, Account: map[plan.E164]telnyx.Number{}, Absent: map[plan.E164]bool{}},
 	}
 	forecasts := make([][]Forecast, len(sets))
@@ -103,9 +103,8 @@ func ForeseeAll(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Foreca
 type foresight struct {
 	o       *Observer
 	entries []*foreseen
-	// seen has the records and numbers of all campaigns; rows finds the records.
+	// seen has the records and numbers of all campaigns.
 	seen Observation
-	rows rowIndex
 }
 
 // foreseen is one entry of a set and what is known of it.
@@ -166,21 +165,31 @@ func (s *foresight) readCampaigns(ctx context.Context) error {
 	return nil
 }
 
-// readCampaign reads a campaign, twice if Telnyx says that it is not there. refused is
-// why there is none; err concerns the account.
+// readCampaign reads a campaign, twice if Telnyx refuses it. refused is why there is
+// none; err concerns the account.
 func (s *foresight) readCampaign(ctx context.Context, want plan.Campaign) (c telnyx.Campaign, refused, err error) {
 	c, refused = s.o.campaigns.read(ctx, want)
-	if isMissing(refused, telnyx.Classify(refused)) {
+	if refused != nil && !concernsAccount(refused) {
 		wait(ctx, confirmWait)
 		c, refused = s.o.campaigns.read(ctx, want)
 	}
-	switch telnyx.Classify(refused) {
-	case telnyx.ClassUnauthorized, telnyx.ClassAccount, telnyx.ClassTransient, telnyx.ClassInvalid:
+	switch {
+	case concernsAccount(refused):
 		return c, nil, refused
-	case telnyx.ClassForbidden:
+	case telnyx.Classify(refused) == telnyx.ClassForbidden:
 		return c, refused, s.o.client.CheckKey(ctx)
 	}
 	return c, refused, nil
+}
+
+// concernsAccount reports an error that says nothing about what was asked for.
+func concernsAccount(err error) bool {
+	switch telnyx.Classify(err) {
+	case telnyx.ClassUnauthorized, telnyx.ClassAccount, telnyx.ClassTransient, telnyx.ClassInvalid:
+		return true
+	default:
+		return false
+	}
 }
 
 // isRead takes in a campaign, or why there is none.
@@ -204,7 +213,7 @@ func (f *Forecast) isRead(campaign telnyx.Campaign, refused error) {
 func (s *foresight) readPools(ctx context.Context) error {
 	pools := s.by(func(e *foreseen) string { return e.Plan.NumberPool })
 	for _, profile := range slices.Sorted(maps.Keys(pools)) {
-		rows, err := s.o.client.ProfileNumbers(ctx, profile)
+		rows, err := s.readPool(ctx, profile)
 		if err != nil {
 			return err
 		}
@@ -221,6 +230,16 @@ func (s *foresight) readPools(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// readPool reads one pool. A refusal that does not concern the key leaves it unknown.
+func (s *foresight) readPool(ctx context.Context, profile string) (telnyx.Rows[telnyx.Number], error) {
+	rows, err := s.o.client.ProfileNumbers(ctx, profile)
+	switch telnyx.Classify(err) {
+	case telnyx.ClassForbidden, telnyx.ClassRefused:
+		return telnyx.Rows[telnyx.Number]{Why: errorWords(err)}, s.o.client.CheckKey(ctx)
+	}
+	return rows, err
 }
 
 // readRecords reads the records of all planned numbers, and of all others on planned
@@ -283,9 +302,9 @@ func (s *foresight) numbers(of func(*foreseen) []plan.E164) []plan.E164 {
 // readNumbers reads the settings of the numbers that are to be attached or moved, now or
 // later.
 func (s *foresight) readNumbers(ctx context.Context) error {
-	s.rows.add(s.seen.Records)
+	index := indexRecords(s.seen.Records)
 	for _, e := range s.entries {
-		e.records = s.rows.of(e.Campaign, e.Expanded.Numbers)
+		e.records = index.of(e.Expanded.Numbers, e.Campaign)
 		e.changes = plan.Diff(e.Expanded, e.Campaign, e.records)
 	}
 	return s.o.readNumbers(ctx, question{sharedBy: 1}, s.numbers(func(e *foreseen) []plan.E164 {
@@ -352,36 +371,4 @@ func (e *foreseen) decide(seen *Observation) {
 	for _, d := range decideInOrder(cases, room) {
 		forecasts[plan.E164(d.Record.Number)].Decision = d
 	}
-}
-
-// rowIndex finds records by number and by campaign.
-type rowIndex struct {
-	byNumber   map[plan.E164][]telnyx.Assignment
-	byCampaign map[string][]telnyx.Assignment // by each of its ids, in lower case
-}
-
-func (x rowIndex) add(records []telnyx.Assignment) {
-	for _, record := range records {
-		n := plan.E164(record.PhoneNumber)
-		x.byNumber[n] = append(x.byNumber[n], record)
-		for _, id := range []string{record.CampaignID, string(record.TelnyxCampaignID), string(record.TCRCampaignID)} {
-			id = strings.ToLower(id)
-			x.byCampaign[id] = append(x.byCampaign[id], record)
-		}
-	}
-}
-
-// of returns the records that [plan.Diff] needs: those of the numbers, wherever they
-// are, and those on the campaign. A record may come several times.
-func (x rowIndex) of(c telnyx.Campaign, numbers []plan.E164) []telnyx.Assignment {
-	var records []telnyx.Assignment
-	for _, n := range numbers {
-		records = append(records, x.byNumber[n]...)
-	}
-	for _, id := range []string{string(c.CampaignID), string(c.TCRCampaignID)} {
-		if id != "" {
-			records = append(records, x.byCampaign[strings.ToLower(id)]...)
-		}
-	}
-	return records
 }

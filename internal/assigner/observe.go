@@ -2,9 +2,12 @@ package assigner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,6 +26,9 @@ const (
 	// listKept is how long a list is kept for requests that were made before it was
 	// read.
 	listKept = 30 * time.Second
+	// wholeListEvery is how often the list of a large account is read because something
+	// is unclear: it takes hundreds of calls.
+	wholeListEvery = 10 * time.Minute
 )
 
 // Observer reads what Telnyx has of campaigns and numbers, and says what of it is
@@ -32,8 +38,14 @@ type Observer struct {
 	client      *telnyx.Client
 	campaigns   *campaigns
 	concurrency int
-	assignments shared[telnyx.Assignment]
-	numbers     shared[telnyx.Number]
+	assignments shared[telnyx.Assignment, recordIndex]
+	// whole is the account's list however long it is, for numbers that nothing else
+	// settles.
+	whole shared[telnyx.Assignment, recordIndex]
+	// saysNotFound says that Telnyx has answered its usual 404 for a number without a
+	// record, so that an odd answer is not its way of saying that.
+	saysNotFound atomic.Bool
+	numbers      shared[telnyx.Number, map[string]telnyx.Number]
 }
 
 // NewObserver returns an observer that has at most concurrency calls under way at
@@ -43,7 +55,65 @@ func NewObserver(client *telnyx.Client, concurrency int) *Observer {
 }
 
 func newObserver(client *telnyx.Client, concurrency int, now func() time.Time) *Observer {
-	return &Observer{client: client, campaigns: newCampaigns(client, now), concurrency: max(concurrency, 1)}
+	return &Observer{
+		client: client, campaigns: newCampaigns(client, now), concurrency: max(concurrency, 1),
+		assignments: shared[telnyx.Assignment, recordIndex]{index: indexRecords, kept: listKept},
+		whole:       shared[telnyx.Assignment, recordIndex]{index: indexRecords, kept: wholeListEvery},
+		numbers:     shared[telnyx.Number, map[string]telnyx.Number]{index: indexNumbers, kept: listKept},
+	}
+}
+
+// recordIndex finds the records of a list by number and by any id of their campaign.
+type recordIndex struct {
+	byNumber, byCampaign map[string][]int
+	all                  []telnyx.Assignment
+}
+
+func indexRecords(all []telnyx.Assignment) recordIndex {
+	x := recordIndex{byNumber: make(map[string][]int, len(all)), byCampaign: map[string][]int{}, all: all}
+	for i, record := range all {
+		x.byNumber[record.PhoneNumber] = append(x.byNumber[record.PhoneNumber], i)
+		for _, id := range campaignIDs(record.CampaignID, string(record.TelnyxCampaignID), string(record.TCRCampaignID)) {
+			x.byCampaign[id] = append(x.byCampaign[id], i)
+		}
+	}
+	return x
+}
+
+// campaignIDs returns the distinct ids, without regard to case.
+func campaignIDs(ids ...string) []string {
+	for i := range ids {
+		ids[i] = strings.ToLower(ids[i])
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+}
+
+// of returns the records of the numbers, wherever they are, and those on the campaign.
+func (x recordIndex) of(numbers []plan.E164, c telnyx.Campaign) []telnyx.Assignment {
+	var places []int
+	for _, n := range numbers {
+		places = append(places, x.byNumber[string(n)]...)
+	}
+	for _, id := range campaignIDs(string(c.CampaignID), string(c.TCRCampaignID)) {
+		places = append(places, x.byCampaign[id]...)
+	}
+	slices.Sort(places)
+	places = slices.Compact(places)
+	records := make([]telnyx.Assignment, len(places))
+	for i, place := range places {
+		records[i] = x.all[place]
+	}
+	return records
+}
+
+func indexNumbers(all []telnyx.Number) map[string]telnyx.Number {
+	index := make(map[string]telnyx.Number, len(all))
+	for _, number := range all {
+		index[number.PhoneNumber] = number
+	}
+	return index
 }
 
 // Observation is what was read of one campaign's numbers.
@@ -135,9 +205,10 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 		return err
 	}
 	var alone []plan.E164
-	if all.Complete {
-		seen.Records, seen.AllOn = slices.Clip(all.All), true // others append to it as well
-		for _, n := range missingFrom(q.want.Numbers, all.All) {
+	complete := all.rows.Complete
+	if complete {
+		seen.Records, seen.AllOn = all.indexed.of(q.want.Numbers, q.campaign), true
+		for _, n := range missingFrom(q.want.Numbers, seen.Records) {
 			if q.requested(n) {
 				alone = append(alone, n)
 			}
@@ -150,7 +221,7 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 		seen.Records, seen.AllOn = on.All, on.Complete
 		alone = missingFrom(q.want.Numbers, on.All)
 	}
-	return o.readEach(ctx, alone, all.Complete, seen)
+	return o.readEach(ctx, alone, complete, seen)
 }
 
 // missingFrom returns the numbers that no live record names. A failed record does not
@@ -173,36 +244,84 @@ func missingFrom(numbers []plan.E164, records []telnyx.Assignment) []plan.E164 {
 
 // readEach reads records one by one. One that cannot be read leaves its number
 // unknown and does not keep the others from being read, unless the failure concerns
-// the account. A 404 that does not speak Telnyx's language, and a 403, which may be what
-// Telnyx answers for a number without a record, count only together with a complete list
-// that does not show the number either.
+// the account. An answer that is not Telnyx's usual 404 counts only together with a
+// complete list that does not show the number either.
 func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed bool, seen *Observation) error {
 	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
+	var odd []plan.E164
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(o.concurrency)
 	for _, n := range numbers {
 		group.Go(func() error {
-			if ctx.Err() != nil {
-				return ctx.Err()
+			if groupCtx.Err() != nil {
+				return groupCtx.Err()
 			}
-			record, err := o.client.Assignment(ctx, string(n))
+			record, err := o.client.Assignment(groupCtx, string(n))
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case err == nil:
 				seen.Records = append(seen.Records, record)
-			case telnyx.IsNotFound(err), listed && (telnyx.Is404(err) || telnyx.Classify(err) == telnyx.ClassForbidden):
-			case ctx.Err() != nil:
-				return ctx.Err()
+			case telnyx.IsNotFound(err):
+				o.saysNotFound.Store(true)
+			case groupCtx.Err() != nil:
+				return groupCtx.Err()
 			case telnyx.Classify(err) == telnyx.ClassUnauthorized, !telnyx.WasSent(err):
 				return err
 			default:
 				seen.Unknown[n] = fmt.Sprintf("Telnyx's record of the number cannot be read: %s", errorWords(err))
+				if isOdd(err) {
+					odd = append(odd, n)
+				}
 			}
 			return nil
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil || len(odd) == 0 {
+		return err
+	}
+	switch {
+	case listed:
+		seen.isFree(odd)
+		return nil
+	case o.saysNotFound.Load():
+		return nil // Telnyx has words for a number without a record, and these are others
+	default:
+		return o.settleByWholeList(ctx, odd, seen)
+	}
+}
+
+// isOdd reports an answer about a record that is not one of Telnyx's usual ones: a 404 of
+// another kind, another refusal, or a 200 without a record. Servers that fail or do not
+// answer say nothing.
+func isOdd(err error) bool {
+	if _, ok := errors.AsType[*telnyx.UnreadableError](err); ok {
+		return true
+	}
+	return telnyx.Classify(err) != telnyx.ClassTransient
+}
+
+// isFree takes in that a complete list does not show the numbers.
+func (s *Observation) isFree(numbers []plan.E164) {
+	for _, n := range numbers {
+		delete(s.Unknown, n)
+	}
+}
+
+// settleByWholeList settles numbers by the account's list, however long it is. That list
+// may be some minutes old: by it a number may be attached, which Telnyx refuses if it is
+// in use, and never moved.
+func (o *Observer) settleByWholeList(ctx context.Context, numbers []plan.E164, seen *Observation) error {
+	all, err := o.whole.read(ctx, time.Now().Add(-wholeListEvery), 0, o.client.Assignments)
+	if err != nil {
+		return err
+	}
+	if !all.rows.Complete {
+		return nil
+	}
+	seen.isFree(numbers)
+	seen.Records = append(seen.Records, all.indexed.of(numbers, telnyx.Campaign{})...)
+	return nil
 }
 
 // readNumbers reads the settings of numbers.
@@ -215,8 +334,8 @@ func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E
 		if err != nil {
 			return err
 		}
-		if all.Complete {
-			seen.takeNumbers(numbers, all.All)
+		if all.rows.Complete {
+			seen.takeNumbers(numbers, all.indexed)
 			return nil
 		}
 	}
@@ -242,11 +361,7 @@ func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E
 }
 
 // takeNumbers takes the numbers out of a complete list of the account.
-func (s *Observation) takeNumbers(numbers []plan.E164, all []telnyx.Number) {
-	owned := make(map[string]telnyx.Number, len(all))
-	for _, number := range all {
-		owned[number.PhoneNumber] = number
-	}
+func (s *Observation) takeNumbers(numbers []plan.E164, owned map[string]telnyx.Number) {
 	if s.Account == nil {
 		s.Account, s.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]bool{}
 	}
@@ -275,51 +390,57 @@ func (o *Observer) pool(ctx context.Context, profileID string) (numbers []plan.E
 	return numbers, rows.Complete, nil
 }
 
-// shared is a list that several requests read once. A read serves every request that
-// was made before it began.
-type shared[T any] struct {
+// shared is a list that several requests read once, with an index of its rows. A read
+// serves every request that was made before it began.
+type shared[T, Index any] struct {
+	index func([]T) Index
+	// kept is for how long the list is kept after it was read.
+	kept time.Duration
+
 	mu     sync.Mutex
-	latest *sharedRead[T]
+	latest *sharedRead[T, Index]
 }
 
-type sharedRead[T any] struct {
-	began time.Time
-	done  chan struct{}
-	rows  telnyx.Rows[T]
-	err   error
+type sharedRead[T, Index any] struct {
+	began   time.Time
+	done    chan struct{}
+	rows    telnyx.Rows[T]
+	indexed Index
+	err     error
 }
 
 // read returns the list as it was read after the given time, if it has no more than
 // maxPages pages; otherwise it is not complete.
-func (s *shared[T]) read(ctx context.Context, asked time.Time, maxPages int, read func(context.Context, int) (telnyx.Rows[T], error)) (telnyx.Rows[T], error) {
+func (s *shared[T, Index]) read(ctx context.Context, asked time.Time, maxPages int, read func(context.Context, int) (telnyx.Rows[T], error)) (*sharedRead[T, Index], error) {
 	for {
 		s.mu.Lock()
 		latest := s.latest
 		if latest == nil || latest.began.Before(asked) || latest.tooShort(maxPages) {
-			latest = &sharedRead[T]{began: time.Now(), done: make(chan struct{})}
+			latest = &sharedRead[T, Index]{began: time.Now(), done: make(chan struct{})}
 			s.latest = latest
 			s.mu.Unlock()
 			latest.rows, latest.err = read(ctx, maxPages)
+			latest.indexed = s.index(latest.rows.All)
 			close(latest.done)
-			time.AfterFunc(listKept, func() { s.drop(latest) })
-			return latest.rows, latest.err
+			time.AfterFunc(s.kept, func() { s.drop(latest) })
+			return latest, latest.err
 		}
 		s.mu.Unlock()
 		select {
 		case <-latest.done:
 		case <-ctx.Done():
-			return telnyx.Rows[T]{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 		if latest.err == nil {
-			return latest.rows, nil
+			return latest, nil
 		}
-		s.drop(latest) // whoever read it may have been cancelled
+		s.drop(latest) // its reader may have been cancelled
 	}
 }
 
 // tooShort reports a read that stopped because the list was longer than its reader
 // wanted, and not longer than this one wants.
-func (r *sharedRead[T]) tooShort(maxPages int) bool {
+func (r *sharedRead[T, Index]) tooShort(maxPages int) bool {
 	select {
 	case <-r.done:
 		return r.err == nil && !r.rows.Complete && r.rows.Pages > 0 && r.rows.Pages <= maxPages
@@ -328,7 +449,7 @@ func (r *sharedRead[T]) tooShort(maxPages int) bool {
 	}
 }
 
-func (s *shared[T]) drop(r *sharedRead[T]) {
+func (s *shared[T, Index]) drop(r *sharedRead[T, Index]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.latest == r {

@@ -7,7 +7,7 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-func TestPhaseOf_OnlyProvisionedIsReady(t *testing.T) {
+func TestPhaseOf_OnlyProvisionedIsApproved(t *testing.T) {
 	for status, want := range map[telnyx.CampaignStatus]ledger.Phase{
 		telnyx.CampaignTCRPending:            ledger.PhaseInReview,
 		telnyx.CampaignTCRAccepted:           ledger.PhaseInReview,
@@ -21,10 +21,10 @@ func TestPhaseOf_OnlyProvisionedIsReady(t *testing.T) {
 		telnyx.CampaignMNORejected:           ledger.PhaseRejected,
 		telnyx.CampaignMNOProvisioningFailed: ledger.PhaseRejected,
 		telnyx.CampaignTCRExpired:            ledger.PhaseExpired,
-		"ACTIVE":                             ledger.PhaseSuspended,
-		"mno_provisioned":                    ledger.PhaseSuspended,
-		"":                                   ledger.PhaseSuspended,
-		"A_WORD_OF_TOMORROW":                 ledger.PhaseSuspended,
+		"ACTIVE":                             ledger.PhaseUnknown,
+		"mno_provisioned":                    ledger.PhaseUnknown,
+		"":                                   ledger.PhaseUnknown,
+		"A_WORD_OF_TOMORROW":                 ledger.PhaseUnknown,
 	} {
 		// ACTIVE is what every campaign says from the day it is filed.
 		got, _ := PhaseOf(telnyx.Campaign{Status: "ACTIVE", CampaignStatus: status})
@@ -35,7 +35,7 @@ func TestPhaseOf_OnlyProvisionedIsReady(t *testing.T) {
 }
 
 func TestPhaseOf_ThreeFieldsOverrule(t *testing.T) {
-	ready := telnyx.Campaign{Status: "ACTIVE", CampaignStatus: telnyx.CampaignMNOProvisioned, IsTMobileRegistered: true}
+	approved := telnyx.Campaign{Status: "ACTIVE", CampaignStatus: telnyx.CampaignMNOProvisioned, IsTMobileRegistered: true}
 	for name, tt := range map[string]struct {
 		spoil func(*telnyx.Campaign)
 		want  ledger.Phase
@@ -44,20 +44,20 @@ func TestPhaseOf_ThreeFieldsOverrule(t *testing.T) {
 		"status EXPIRED":     {func(c *telnyx.Campaign) { c.Status = telnyx.StatusExpired }, ledger.PhaseExpired},
 		"no status":          {func(c *telnyx.Campaign) { c.Status = "" }, ledger.PhaseApproved},
 		"T-Mobile suspended": {func(c *telnyx.Campaign) { c.IsTMobileSuspended = true }, ledger.PhaseSuspended},
-		"mock":               {func(c *telnyx.Campaign) { c.Mock = true }, ledger.PhaseSuspended},
+		"mock":               {func(c *telnyx.Campaign) { c.Mock = true }, ledger.PhaseUnknown},
 		"expired and waiting": {func(c *telnyx.Campaign) {
 			c.Status, c.CampaignStatus = telnyx.StatusExpired, telnyx.CampaignMNOPending
 		}, ledger.PhaseExpired},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := ready
+			c := approved
 			tt.spoil(&c)
 			got, why := PhaseOf(c)
 			if got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
-			if got == ledger.PhaseSuspended && why == "" {
-				t.Error("on hold without a word why")
+			if (got == ledger.PhaseSuspended || got == ledger.PhaseUnknown) && why == "" {
+				t.Errorf("%s without a word why", got)
 			}
 		})
 	}

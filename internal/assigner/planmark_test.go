@@ -11,7 +11,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// pending reports whether the ledger says that not all of the plans was looked at.
+// pending reports whether the ledger says that not all of the plans was reconciled.
 func (r *rig) pending() bool {
 	r.Helper()
 	entries, err := r.a.ledger.Campaigns(r.Context())
@@ -29,32 +29,32 @@ func (r *rig) mark() {
 	r.a.markPlans(r.Context(), worksForSure)
 }
 
-func TestPlanMark_SaysWhetherAllOfThePlanWasLookedAt(t *testing.T) {
+func TestPlanMark_SaysWhetherAllOfThePlanWasReconciled(t *testing.T) {
 	r := newRig(t, telnyxsim.Options{}, 2)
 	steps := []struct {
 		what    string
 		do      func()
 		pending bool
 	}{
-		{"nothing was looked at", r.mark, true},
-		{"all was", func() { r.look(testCampaign) }, false},
+		{"nothing was reconciled", r.mark, true},
+		{"all was", func() { r.reconcile(testCampaign) }, false},
 		{"a number more", func() { r.plan(listed("staged", testCampaign, numbered(1)...)); r.mark() }, true},
-		{"it was looked at", func() { r.look(testCampaign) }, false},
+		{"it was reconciled", func() { r.reconcile(testCampaign) }, false},
 		{"a campaign more", func() {
 			r.plan(listed("staged", testCampaign, numbered(1)...), listed("other", otherCampaign, numbered(2)[1:]...))
 			r.mark()
 		}, true},
-		{"the other one was looked at", func() { r.look(testCampaign) }, true},
-		{"that one was", func() { r.look(otherCampaign) }, false},
+		{"the other one was reconciled", func() { r.reconcile(testCampaign) }, true},
+		{"that one was", func() { r.reconcile(otherCampaign) }, false},
 		{"one campaign fewer", func() { r.plan(listed("staged", testCampaign, numbered(1)...)); r.mark() }, true},
-		{"it was looked at once more", func() { r.look(otherCampaign) }, false},
+		{"it was reconciled once more", func() { r.reconcile(otherCampaign) }, false},
 		{"it cannot be read under its new entry", func() {
 			r.plan(listed("staged", testCampaign, numbered(2)...))
 			r.mark()
 			r.sim.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.HTML502()})
-			r.look(testCampaign)
+			r.reconcile(testCampaign)
 		}, true},
-		{"it was read", func() { r.sim.ClearFaults(); r.look(testCampaign) }, false},
+		{"it was read", func() { r.sim.ClearFaults(); r.reconcile(testCampaign) }, false},
 	}
 	for _, step := range steps {
 		step.do()
@@ -64,9 +64,9 @@ func TestPlanMark_SaysWhetherAllOfThePlanWasLookedAt(t *testing.T) {
 	}
 }
 
-// A campaign is written down as ready before its numbers are attached: until they are,
+// A campaign is recorded as approved before its numbers are attached: until they are,
 // those that its entry has more than the last one are in no record.
-func TestPlanMark_WaitsForTheNumbersOfACampaignThatIsJustReady(t *testing.T) {
+func TestPlanMark_WaitsForTheNumbersOfACampaignThatIsJustApproved(t *testing.T) {
 	r := newRig(t, telnyxsim.Options{}, 1, oneAtATime)
 	r.mark()
 	seen := false
@@ -74,17 +74,17 @@ func TestPlanMark_WaitsForTheNumbersOfACampaignThatIsJustReady(t *testing.T) {
 		if req.Method == http.MethodPost && r.campaign(testCampaign).Phase == ledger.PhaseApproved {
 			seen = true
 			if !r.pending() {
-				r.Error("the entry counts as looked at while its number is being attached")
+				r.Error("the entry counts as reconciled while its number is being attached")
 			}
 		}
 	}
-	r.look(testCampaign)
+	r.reconcile(testCampaign)
 	if !seen || r.pending() {
-		t.Errorf("the campaign was ready before its number: %t; pending at the end: %t", seen, r.pending())
+		t.Errorf("the campaign was approved before its number: %t; pending at the end: %t", seen, r.pending())
 	}
 }
 
-func TestPlanMark_TellsOfAFaultAndIsThatOfWhoWorks(t *testing.T) {
+func TestPlanMark_ReportsAFaultAndIsWrittenByTheOneThatWorks(t *testing.T) {
 	var fault error
 	r := newRig(t, telnyxsim.Options{}, 1, func(c *Config) { c.PlanFault = func() error { return fault } })
 	written := func() string {
@@ -110,7 +110,7 @@ func TestPlanMark_TellsOfAFaultAndIsThatOfWhoWorks(t *testing.T) {
 	fault = nil
 	r.mark()
 	if got := written(); got != "" {
-		t.Errorf("got %q after it was mended", got)
+		t.Errorf("got %q after it was fixed", got)
 	}
 	// Another assigner worked in between.
 	r.must(r.a.ledger.PutPlans(t.Context(), ledger.Plans{Hash: "other"}))

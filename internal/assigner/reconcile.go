@@ -55,14 +55,17 @@ type reconcile struct {
 	entry ledger.CampaignEntry
 	// before is the campaign's record as the reconcile found it.
 	before ledger.Campaign
-	// campaign is the campaign as read, at readAt.
+	extras int
+
+	refreshing sync.Mutex // held by the one that reads the campaign again
+
+	mu sync.Mutex // guards what follows, since numbers are written side by side
+	// campaign is the campaign as read, at readAt. While numbers are written it may be
+	// read again.
 	campaign telnyx.Campaign
 	readAt   time.Time
-	extras   int
-
-	mu      sync.Mutex // guards what follows, since numbers are written side by side
-	numbers map[string]ledger.NumberEntry
-	nextAt  time.Time
+	numbers  map[string]ledger.NumberEntry
+	nextAt   time.Time
 	// refusal is the decision on a number that holds for all others as well.
 	refusal *ledger.Number
 }
@@ -89,7 +92,7 @@ func (a *Assigner) reconcile(ctx context.Context, req request) error {
 	}
 	campaign, seen, err := r.read(ctx)
 	if err != nil {
-		return r.unread(ctx, err)
+		return r.unread(ctx, err, true)
 	}
 	r.campaign = campaign
 	twin, named := otherEntry(r.set, r.req.key, campaign)
@@ -163,7 +166,7 @@ func (r *reconcile) read(ctx context.Context) (campaign telnyx.Campaign, seen *O
 	campaign, err = r.a.observer.campaigns.read(ctx, r.want)
 	_ = group.Wait()
 	// What was read early counts only if it is about this very campaign.
-	if err == nil && earlyErr == nil && campaign.AssignmentID() == guess.AssignmentID() {
+	if err == nil && earlyErr == nil && campaign.CampaignID == guess.CampaignID && campaign.TCRCampaignID == guess.TCRCampaignID {
 		seen = &early
 	}
 	return campaign, seen, err
@@ -243,7 +246,7 @@ func (r *reconcile) planOf(ctx context.Context, seen *Observation) error {
 		err = r.attach(ctx, seen)
 	}
 	if failed, ok := errors.AsType[*readError](err); ok {
-		return r.unread(ctx, failed.err)
+		return r.unread(ctx, failed.err, false)
 	}
 	open, stopped := errors.AsType[*openError](err)
 	if err != nil && !stopped {
@@ -281,11 +284,11 @@ func (r *reconcile) withoutReading(phase ledger.Phase) []Decision {
 
 // caseOf begins the case of a number with what is known without asking Telnyx.
 func (r *reconcile) caseOf(n plan.E164) Case {
-	record := r.known(n)
-	phase, why := PhaseOf(r.campaign)
+	record, campaign := r.known(n), r.reading()
+	phase, why := PhaseOf(campaign)
 	return Case{
-		Entry: r.want, EntryHash: r.entryHash, Campaign: r.campaign, Phase: phase, Why: why,
-		PendingDeadline: r.a.config.PendingDeadline, Urgent: r.req.urgent,
+		Entry: r.want, EntryHash: r.entryHash, Campaign: campaign, Phase: phase, Why: why,
+		PendingDeadline: r.a.config.PendingDeadline, Urgent: r.req.urgent, CampaignChanged: r.req.changed,
 		Change: plan.Change{Number: n}, ClaimEnds: r.claimEnds(record),
 		Record: record, Now: r.a.now(),
 	}
@@ -344,14 +347,15 @@ func (r *reconcile) attach(ctx context.Context, seen *Observation) error {
 
 // decideAll decides about every planned number.
 func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decision, error) {
-	claimed, err := r.claimedElsewhere(ctx)
+	changes := plan.Diff(r.want, r.campaign, seen.Records)
+	claimed, err := r.claimedElsewhere(ctx, changes)
 	if err != nil {
 		return nil, err
 	}
 	r.extras = 0
 	room := r.capacity() - seen.live(r.campaign)
 	var cases []Case
-	for _, change := range plan.Diff(r.want, r.campaign, seen.Records) {
+	for _, change := range changes {
 		if change.Action == plan.Extra {
 			r.extras++
 			continue
@@ -412,7 +416,7 @@ const soleProprietor = "SOLE_PROPRIETOR"
 
 // capacityOf is how many numbers the campaign carries, by its use case and the plan.
 func capacityOf(want plan.Campaign, c telnyx.Campaign) int {
-	if strings.EqualFold(c.Usecase, soleProprietor) {
+	if strings.EqualFold(strings.ReplaceAll(c.Usecase, " ", "_"), soleProprietor) {
 		return min(want.MaxNumbers, 1)
 	}
 	return want.MaxNumbers
@@ -452,13 +456,13 @@ func (r *reconcile) lostFrom(numbers []plan.E164) []plan.E164 {
 	return lost
 }
 
-// claimedElsewhere returns the planned numbers for which a request for another
-// campaign may be under way, as when the plan has just moved them here.
-func (r *reconcile) claimedElsewhere(ctx context.Context) (map[plan.E164]ledger.Number, error) {
+// claimedElsewhere returns the numbers to attach or move for which a request for
+// another campaign may be under way, as when the plan has just moved them here.
+func (r *reconcile) claimedElsewhere(ctx context.Context, changes plan.Changes) (map[plan.E164]ledger.Number, error) {
 	var texts []string
-	for _, n := range r.want.Numbers {
-		if known := r.known(n); !known.IsOn() {
-			texts = append(texts, string(n))
+	for _, change := range changes {
+		if change.Action == plan.Attach || change.Action == plan.Move {
+			texts = append(texts, string(change.Number))
 		}
 	}
 	if len(texts) == 0 {
@@ -563,8 +567,9 @@ func (r *reconcile) plannedTwice(ctx context.Context, twin plan.Campaign) error 
 }
 
 // unread ends a reconcile whose reads failed. What the ledger has of the numbers
-// stays; the campaign gets the reason, and another reconcile is scheduled.
-func (r *reconcile) unread(ctx context.Context, cause error) error {
+// stays; the campaign gets the reason, and another reconcile is scheduled. That the
+// campaign is missing follows only from reading it, not from lists of numbers.
+func (r *reconcile) unread(ctx context.Context, cause error, ofCampaign bool) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -572,7 +577,7 @@ func (r *reconcile) unread(ctx context.Context, cause error) error {
 	if open != nil {
 		return cmp.Or(r.stopped(ctx, open), error(open))
 	}
-	if isMissing(cause, class) {
+	if ofCampaign && isMissing(cause, class) {
 		return r.missing(ctx, cause)
 	}
 	reason := ledger.TelnyxUnavailable
@@ -632,23 +637,41 @@ func (r *reconcile) notRead(ctx context.Context, reason ledger.Reason, detail st
 		detail = r.before.Detail
 	}
 	return r.finish(ctx, func(c *ledger.Campaign) {
+		if r.wasRead() {
+			r.recordOf()(c)
+			c.Extras = r.before.Extras
+		}
 		c.Phase, c.EntryHash = cmp.Or(c.Phase, ledger.PhaseUnread), r.before.EntryHash
 		c.Reason, c.Detail, c.Attempts = reason, detail, attempts
 	})
 }
 
-// note makes sure that every planned number has a record, so that each has an answer.
+// note makes sure that every planned number has a record, so that each has an answer,
+// and that none says that it waits for the approval of a campaign that was just read as
+// approved.
 func (r *reconcile) note(ctx context.Context, reason ledger.Reason) error {
-	var missing []Decision
-	for _, number := range r.want.Numbers {
-		if _, known := r.numbers[string(number)]; !known {
-			missing = append(missing, Decision{Record: ledger.Number{
-				Number: string(number), State: ledger.Planned, Reason: reason, Since: r.a.now().UTC(),
-			}})
+	var noted []Decision
+	for _, number := range r.plannedNumbers() {
+		n := r.known(number)
+		switch {
+		case n.Number == "":
+			n = ledger.Number{Number: string(number), State: ledger.Planned, Reason: reason, Since: r.a.now().UTC()}
+		case r.wasRead() && n.Reason.OfCampaign():
+			n.Reason, n.Detail, n.NeedsPerson = reason, "", false
+			if n.State != ledger.Planned {
+				n.Reason = ""
+			}
+		default:
+			continue
 		}
+		noted = append(noted, Decision{Record: n})
 	}
-	return r.recordAll(ctx, missing)
+	return r.recordAll(ctx, noted)
 }
+
+// wasRead reports whether this reconcile has read the campaign. What keeps the numbers of
+// one that is not approved from being attached is decided without further reads.
+func (r *reconcile) wasRead() bool { return r.campaign.AssignmentID() != "" }
 
 // plannedNumbers lists the planned numbers as far as this reconcile knows them: those
 // of a pool that was not read are the ones of the ledger.

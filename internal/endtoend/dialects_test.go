@@ -10,7 +10,7 @@ import (
 
 	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
-	//PF
+	"greenlight/internal/preflight"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
@@ -210,7 +210,7 @@ func (w *dialectWorld) patience() time.Duration {
 // run has preflight and diff speak, lets the assigner work, and returns what is wrong
 // in the end.
 func (w *dialectWorld) run() []string {
-	faults := w.diffFaults()
+	faults := slices.Concat(w.preflightFaults(), w.diffFaults())
 	stop := w.start()
 	deadline := time.Now().Add(w.patience())
 	wrong := w.ledgerFaults()
@@ -236,6 +236,22 @@ func (w *dialectWorld) accepts(number string, reason ledger.Reason) bool {
 // isTried reports whether only a try shows the reason of a number.
 func (w *dialectWorld) isTried(number string) bool {
 	return destinies[number].tried || slices.Contains(w.allowed.tried, number)
+}
+
+// preflightFaults compares what preflight finds with what the numbers are.
+func (w *dialectWorld) preflightFaults() (faults []string) {
+	reports, err := preflight.Check(w.t.Context(), w.client(), 4, w.plans())
+	if err != nil {
+		return []string{"preflight: " + err.Error()}
+	}
+	found := map[string]ledger.Reason{}
+	for _, f := range reports[0].Findings {
+		if f.Number == "" && f.Code != preflight.WebhookURL { // the test's own address is not public
+			faults = append(faults, fmt.Sprintf("preflight: campaign %s is %s", f.CampaignID, f.Code))
+		}
+		found[string(f.Number)] = ledger.Reason(f.Code)
+	}
+	return append(faults, w.reasonFaults("preflight", found)...)
 }
 
 // diffFaults compares the forecast of plan diff.

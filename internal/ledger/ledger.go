@@ -225,7 +225,7 @@ func (l *Ledger) PutNumber(ctx context.Context, entry NumberEntry, n Number) (Nu
 	}
 	n.Version = recordVersion
 	if entry.Revision == 0 {
-		n.Firsts = Firsts{Named: n.Since.UTC().Round(0), NamedIn: n.PlanPlace, NamedHash: n.PlanHash}
+		n.Firsts.Named, n.Firsts.NamedIn, n.Firsts.NamedHash = n.Since.UTC().Round(0), n.PlanPlace, n.PlanHash
 	}
 	n.Firsts.note(n)
 	revision, err := put(ctx, l.numbers, numberKey(n.CampaignID, n.Number), entry.Revision, n)

@@ -30,7 +30,7 @@ func (b *Book) Describe(out chan<- *prometheus.Desc) {
 func (b *Book) Collect(out chan<- prometheus.Metric) {
 	if numbers, known := b.tally.Numbers(); known {
 		for _, state := range ledger.States() {
-			numbers[ledger.NumberKind{State: state}] += 0
+			numbers[ledger.NumberKind{State: state, NeedsPerson: state == ledger.Conflict || state == ledger.Failed}] += 0
 		}
 		for kind, n := range numbers {
 			out <- prometheus.MustNewConstMetric(numbersDesc, prometheus.GaugeValue, float64(n),

@@ -131,14 +131,17 @@ const noPool = plan.DefaultMaxNumbers
 
 func (e entry) checkRoom() {
 	planned := len(e.Expanded.Numbers)
-	switch total := planned + e.Others; {
-	case e.Capacity < e.Plan.MaxNumbers && planned > e.Capacity:
-		e.find(CampaignFull, fmt.Sprintf("The plan has %s, and a campaign of use case %s carries %d.", words.Count(planned, "number"), e.Campaign.Usecase, e.Capacity),
-			"Leave one number in the plan; the first one is attached.")
-	case total > e.Capacity:
-		why := fmt.Sprintf("The plan has %s and %s on the campaign besides: that makes %d, and max_numbers allows %d.",
-			words.Count(planned, "number"), verb(e.Others, "other number"), total, e.Capacity)
-		e.find(CampaignFull, why, "Detach numbers that it no longer needs, take some out of the plan, or raise max_numbers if the carriers allow it; without a number pool T-Mobile allows 49.")
+	if total := planned + e.Others; total > e.Capacity {
+		limit := fmt.Sprintf("max_numbers allows %d", e.Capacity)
+		if e.Capacity < e.Plan.MaxNumbers {
+			limit = fmt.Sprintf("a campaign of use case %s carries %d", e.Campaign.Usecase, e.Capacity)
+		}
+		others := ""
+		if e.Others > 0 {
+			others = fmt.Sprintf(" and %s on the campaign besides: that makes %d", verb(e.Others, "other number"), total)
+		}
+		e.find(CampaignFull, fmt.Sprintf("The plan has %s%s, and %s.", words.Count(planned, "number"), others, limit),
+			"Detach numbers that it no longer needs, take some out of the plan, or raise max_numbers if the carriers allow it; without a number pool T-Mobile allows 49.")
 	}
 	if pooled := e.Campaign.IsTMobileNumberPoolingEnabled; e.Plan.MaxNumbers > noPool && pooled != nil && !*pooled {
 		e.find(NoNumberPool, fmt.Sprintf("max_numbers is %d, and the campaign has no number pool at T-Mobile (isTMobileNumberPoolingEnabled is false), without which it carries %d.", e.Plan.MaxNumbers, noPool),

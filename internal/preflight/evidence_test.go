@@ -56,6 +56,18 @@ func TestCheck_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
 	}
 }
 
+// An empty list of a pool shows nothing unless the query is known to work.
+func TestCheck_APoolThatMayNotBeEmptyIsUnverified(t *testing.T) {
+	a := largeAccount(t)
+	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(200, `{"data":[]}`), Match: func(r *http.Request) bool {
+		return r.URL.Query().Has("filter[messaging_profile_id]") || strings.HasPrefix(r.URL.Path, "/v2/messaging_profiles/")
+	}})
+	r := a.check(t, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: "+springID+"\n    number_pool: "+profileB+"\n")
+	if len(r.Findings) != 1 || r.Findings[0].Code != preflight.Unverified || !strings.Contains(r.Findings[0].Why, profileB) {
+		t.Errorf("got findings %+v, want that the pool is not settled", r.Findings)
+	}
+}
+
 // A number that is missing from one answer and there in the next is not reported.
 func TestCheck_BelievesAbsenceOnlyTwice(t *testing.T) {
 	t.Parallel()
@@ -88,7 +100,9 @@ func TestCheck_UsesTheReasonsOfDecide(t *testing.T) {
 		ledger.NotLongCode: {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "toll_free"}), "", assigner.Case{
 			Ownership: assigner.Owned, Account: with(func(n *telnyx.Number) { n.Type = "toll_free" }),
 		}},
-		ledger.NotActive: {func(_ *testing.T, a *account) { statuses(a, `{"data":[{"phone_number":"`+number(2)+`","status":"ported_out"}]}`) }, "", assigner.Case{
+		ledger.NotActive: {func(_ *testing.T, a *account) {
+			statuses(a, `{"data":[{"phone_number":"`+number(2)+`","status":"ported_out"}]}`)
+		}, "", assigner.Case{
 			Ownership: assigner.Owned, Account: with(func(n *telnyx.Number) { n.Status = "ported_out" }),
 		}},
 		ledger.NoMessagingProfile: {second(telnyxsim.Number{}), "", assigner.Case{

@@ -42,7 +42,7 @@ func TestCheck_FindsNothingWhereAllIsWell(t *testing.T) {
 				a.AddNumbers(telnyxsim.Number{PhoneNumber: number(1 + i), MessagingProfileID: profileA, CountryCode: country})
 			}
 		}, planFor("campaign_id: "+springID, 1, 6)},
-		"a number pool at T-Mobile": {changed(func(c *telnyxsim.Campaign) { c.NumberPool = true }), springPlan("    max_numbers: 200")},
+		"a number pool at T-Mobile":            {changed(func(c *telnyxsim.Campaign) { c.NumberPool = true }), springPlan("    max_numbers: 200")},
 		"a webhookURL with a slash at its end": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = ourURL + "/" }), springPlan()},
 		"attached already": {func(t *testing.T, a *account) {
 			a.attach(t, 1, springID, telnyx.Assigned)
@@ -120,9 +120,12 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 			[]string{"campaign spring (CNOWHERE)", "does not have this campaign"}},
 		"reference that is not there": {nil, planFor("reference_id: spring-2027\n    brand_id: "+brandID, 1, 3), preflight.CampaignMissing, 3,
 			[]string{"campaign spring (ref_spring-2027)", "No campaign of brand " + brandID + " is filed with referenceId spring-2027", "File it"}},
-		"id that Telnyx refuses": {func(_ *testing.T, a *account) {
-			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Times: -1, Kind: telnyxsim.StatusFault(422, `{"errors":[{"code":"10006","title":"Invalid ID"}]}`)})
-		}, "", preflight.CampaignMissing, 3, []string{about, "10006 Invalid ID"}},
+		"campaign of another account": {func(_ *testing.T, a *account) {
+			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
+		}, "", preflight.CampaignMissing, 3, []string{about, "10010 Authorization failed"}},
+		"id that cannot be read": {func(_ *testing.T, a *account) {
+			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Times: -1, Kind: telnyxsim.StatusFault(409, `{"errors":[{"code":"10036","title":"Locked"}]}`)})
+		}, "", preflight.Unverified, 3, []string{about, "do not settle whether the campaign exists", "10036 Locked"}},
 		"mock": {changed(func(c *telnyxsim.Campaign) { c.Mock = true }), "", preflight.CampaignMock, 3, []string{about, "mock campaign"}},
 		"mock and provisioned": {changed(func(c *telnyxsim.Campaign) { c.Mock, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned }), "",
 			preflight.CampaignMock, 3, []string{about, "mock campaign"}},
@@ -155,6 +158,9 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 		"planned by reference too": {func(_ *testing.T, a *account) { a.addNumbers(4, 4, profileA) },
 			springPlan("  - name: a-twin", "    reference_id: spring-2026", "    brand_id: "+brandID, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
 			[]string{"campaign a-twin (ref_spring-2026)", "plan spring"}},
+		"pool that may not be read": {func(_ *testing.T, a *account) {
+			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers/messaging", Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
+		}, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileA + "\n", preflight.Unverified, 3, []string{about, "10010 Authorization failed"}},
 		"empty pool": {nil, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileB + "\n", preflight.EmptyPool, 3,
 			[]string{about, profileB, "number_pool"}},
 	})
@@ -214,9 +220,9 @@ func TestCheck_FindsThatACampaignIsFull(t *testing.T) {
 			a.attach(t, 9, springID, telnyx.PendingUnassignment)
 			a.attach(t, 1, springID, telnyx.Assigned)
 		}, springPlan("    max_numbers: 4"), 8, "3 numbers and 2 other numbers are on the campaign besides: that makes 5, and max_numbers allows 4"},
-		"a pool that is too large": {nil, pool, 3, "that makes 3, and max_numbers allows 2"},
+		"a pool that is too large": {nil, pool, 3, "The plan has 3 numbers, and max_numbers allows 2."},
 		"a sole proprietor's": {changed(func(c *telnyxsim.Campaign) { c.Usecase = "SOLE_PROPRIETOR" }), planFor("campaign_id: "+springID, 2, 3), 7,
-			"2 numbers, and a campaign of use case SOLE_PROPRIETOR carries 1"},
+			"The plan has 2 numbers, and a campaign of use case SOLE_PROPRIETOR carries 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := springAccount(t)
@@ -237,8 +243,8 @@ func TestCheck_FindsThatACampaignIsFull(t *testing.T) {
 	}
 }
 
-// findEach fails for a trouble that is not found, is not the only finding, or is told
-// in other words; and if anything was written.
+// findEach fails for a trouble that is not found, is not the only finding, or has other
+// words; and if anything was written.
 func findEach(t *testing.T, troubles map[string]trouble) {
 	t.Helper()
 	for name, test := range troubles {
@@ -475,7 +481,7 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 	}
 }
 
-func TestCheck_StopsWhenToldTo(t *testing.T) {
+func TestCheck_StopsWhenItsContextEnds(t *testing.T) {
 	a := springAccount(t)
 	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.Hang()})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -43,7 +43,7 @@ func writeText(t *testing.T, r preflight.Report) string {
 	return b.String()
 }
 
-func TestWriteText_TellsEverything(t *testing.T) {
+func TestWriteText_ShowsEverything(t *testing.T) {
 	t.Parallel()
 	text := writeText(t, mixed(t))
 	texttest.Golden(t, "testdata/mixed.txt", text, *update, "-update")
@@ -71,7 +71,7 @@ func TestReport_IsJSON(t *testing.T) {
 	}
 }
 
-func TestWriteText_FitsWhateverItIsTold(t *testing.T) {
+func TestWriteText_FitsWhateverItIsGiven(t *testing.T) {
 	long := strings.Repeat("x", 64)
 	nasty := "\x1b[2J\r\a\u202e" + strings.Repeat(long+" ", 5)
 	r := preflight.Report{
@@ -92,13 +92,13 @@ func TestWriteText_NeverCutsAPlace(t *testing.T) {
 	}
 }
 
-func TestWriteText_TellsTheSameOnce(t *testing.T) {
+func TestWriteText_SaysTheSameOnce(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, telnyxsim.Options{})
 	a.AddCampaign(springCampaign())
 	text := writeText(t, a.check(t, springPlan()))
 	if got := strings.Count(text, "Order or port"); got != 1 {
-		t.Errorf("the advice is told %d times, want once:\n%s", got, text)
+		t.Errorf("the advice is there %d times, want once:\n%s", got, text)
 	}
 	if got := strings.Count(text, "as number "+number(1)); got != 2 {
 		t.Errorf("it is referred to %d times, want twice:\n%s", got, text)

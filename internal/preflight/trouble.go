@@ -22,8 +22,8 @@ func Explain(ctx context.Context, err error) error {
 }
 
 // reasonOf returns the reason, and what to do if that is not what the ledger advises on
-// the day. A refusal of a call that names no single number or campaign is about the
-// key; one of another call has been told from that by [telnyx.Client.CheckKey].
+// the day. A forecast ends with a refusal only if the call named no single number or
+// campaign, so that the key is at fault.
 func reasonOf(err error) (reason ledger.Reason, fix string) {
 	switch telnyx.Classify(err) {
 	case telnyx.ClassUnauthorized, telnyx.ClassForbidden:

@@ -199,6 +199,21 @@ func (r *fullRun) reaches(campaign string, state ledger.State) {
 	})
 }
 
+// person waits until every number of a campaign needs a person.
+func (r *fullRun) person(campaign string) {
+	r.t.Helper()
+	r.until(campaign+" needs a person", func() (bool, string) {
+		entries, err := r.book.Numbers(r.t.Context(), campaign)
+		must(r.t, err)
+		for _, entry := range entries {
+			if !entry.Number.NeedsPerson {
+				return false, fmt.Sprintf("%+v", entry.Number)
+			}
+		}
+		return len(entries) > 0, "none"
+	})
+}
+
 // post posts a delivery that the simulator signed, or an unsigned one.
 func (r *fullRun) post(body string, signed bool) int {
 	r.t.Helper()
@@ -216,13 +231,13 @@ func (r *fullRun) post(body string, signed bool) int {
 // work has one campaign approved and one rejected.
 func (r *fullRun) work() {
 	r.t.Helper()
-	r.phase(goodCampaign, ledger.Waiting)
-	r.phase(badCampaign, ledger.Waiting)
+	r.phase(goodCampaign, ledger.PhaseInReview)
+	r.phase(badCampaign, ledger.PhaseInReview)
 	must(r.t, r.sim.Approve(goodCampaign))
 	r.reaches(goodCampaign, ledger.Sendable)
 	must(r.t, r.sim.Reject(badCampaign, "no opt-in"))
-	r.phase(badCampaign, ledger.Blocked)
-	r.reaches(badCampaign, ledger.Held)
+	r.phase(badCampaign, ledger.PhaseRejected)
+	r.person(badCampaign)
 	if got := r.post(`{}`, false); got != http.StatusUnauthorized {
 		r.t.Errorf("an unsigned delivery got %d", got)
 	}
@@ -284,11 +299,11 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 		{"greenlight_webhook_refused_total", `cause="",code="signature_missing"`, 1},
 		{"greenlight_webhook_refused_total", `cause="",code="signature_mismatch"`, 0},
 		{"greenlight_numbers", `needs_person="no",reason="",state="sendable"`, 2},
-		{"greenlight_numbers", `needs_person="yes",reason="campaign_not_ready",state="held"`, 1},
+		{"greenlight_numbers", `needs_person="yes",reason="campaign_rejected",state="planned"`, 1},
 		{"greenlight_numbers", `needs_person="yes",reason="",state="conflict"`, 0},
-		{"greenlight_campaigns", `phase="ready",planned="yes"`, 1},
-		{"greenlight_campaigns", `phase="blocked",planned="yes"`, 1},
-		{"greenlight_campaigns", `phase="waiting",planned="yes"`, 0},
+		{"greenlight_campaigns", `phase="approved",planned="yes"`, 1},
+		{"greenlight_campaigns", `phase="rejected",planned="yes"`, 1},
+		{"greenlight_campaigns", `phase="in_review",planned="yes"`, 0},
 		{"greenlight_campaign_attach_seconds", "", 1},
 		{"greenlight_dead_letters", "", 1},
 		{"greenlight_events_waiting", "", 0},

@@ -37,8 +37,8 @@ func TestProcess_MakesAgainWhatWasLost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := startFullRun(t)
-			r.phase(goodCampaign, ledger.Waiting)
-			r.phase(badCampaign, ledger.Waiting)
+			r.phase(goodCampaign, ledger.PhaseInReview)
+			r.phase(badCampaign, ledger.PhaseInReview)
 			get(t, r.private, "/readyz", http.StatusOK)
 			must(t, lose(t.Context(), r.js))
 			if !strings.HasPrefix(name, "consumer") { // those who pull make it again before anybody can ask

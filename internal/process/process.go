@@ -212,7 +212,7 @@ func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public
 		return err
 	}
 	p.checks = append(p.checks, status.Check{Name: "webhook", Role: status.RoleWebhook, Ready: hook.Ready})
-	p.checks = append(p.checks, status.Check{Name: "webhook path", Role: status.RoleWebhook, Advisory: true, Ready: hook.Astray})
+	p.checks = append(p.checks, status.Check{Name: "webhook_path", Role: status.RoleWebhook, Advisory: true, Ready: hook.Astray})
 	var keepCertificates func(context.Context) error
 	if public.Certificates != nil {
 		listener, keepCertificates = p.prepareTLS(listener, public.Certificates)
@@ -372,6 +372,7 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 	})
 	p.joined, p.plansChanged = join, worker.PlansChanged
 	p.objects.joined, p.objects.resync = join, cmp.Or(config.Resync, assigner.DefaultResync)
+	p.objects.madeAgain = worker.LedgerMadeAgain
 	p.addTally()
 	return nil
 }

@@ -148,6 +148,9 @@ func (c *Client) filtered(ctx context.Context, campaign Campaign, form filterFor
 		}
 		return ""
 	})
+	if IsNotFound(err) && c.state().filterState(form.name) == formProven {
+		return Rows[Assignment]{Complete: true}, formProven, nil
+	}
 	if isRefusal(err) {
 		if !Is404(err) { // the route may be gone
 			c.state().setFilter(form.name, formIgnored)
@@ -204,8 +207,8 @@ func (c *Client) findRoute(ctx context.Context, l listing[Assignment]) (Rows[Ass
 		c.state().setAssignmentsRoute(l.request.route)
 		return rows, nil
 	}
-	if !Is404(err) {
-		return rows, err
+	if !Is404(err) || len(l.request.query) > 0 && c.state().assignmentsRoute() != "" {
+		return rows, err // with a filter, its value may be what is not found
 	}
 	other := l
 	other.request.route = snakeRoute
@@ -213,13 +216,17 @@ func (c *Client) findRoute(ctx context.Context, l listing[Assignment]) (Rows[Ass
 		other.request.route = camelRoute
 	}
 	rows, otherErr := list(ctx, c, other)
-	switch {
-	case otherErr == nil:
+	if otherErr == nil {
 		c.state().setAssignmentsRoute(other.request.route)
 		return rows, nil
-	case len(l.request.query) == 0: // a filter may be what is not found
-		c.state().setAssignmentsRoute("")
 	}
+	if HasCode(err, CodeNotFound) && c.state().assignmentsRoute() == "" && len(l.request.query) == 0 {
+		// Neither spelling has a list, and this one says so in Telnyx's words: an account
+		// without assignments. A request under it would be refused if it did not exist.
+		c.state().setAssignmentsRoute(l.request.route)
+		return Rows[Assignment]{Complete: true}, nil
+	}
+	c.state().setAssignmentsRoute("")
 	return Rows[Assignment]{}, doubtRoute(err, false)
 }
 

@@ -80,8 +80,9 @@ type Limiter struct {
 
 	mu          sync.Mutex
 	rate        float64
-	cap         float64 // bounds rate until capUntil
-	capUntil    time.Time
+	cap         float64   // bounds rate until capUntil
+	capUntil    time.Time // when the headers' window ends, by the earliest answer
+	remaining   float64   // of that window
 	tokens      float64
 	filled      time.Time // when tokens was right; in a pause, its end
 	pausedUntil time.Time
@@ -313,11 +314,14 @@ func (l *Limiter) observe(status int, h http.Header) {
 			wait = defaultPause
 		}
 		l.pause(now, wait)
-	case limited && remaining < 1:
-		l.pause(now, reset)
 	case limited:
-		allowed := share * remaining / reset.Seconds()
-		l.cap, l.capUntil = l.bounded(allowed), now.Add(reset)
+		left := l.window(now, remaining, reset)
+		allowed := share * remaining / left.Seconds()
+		if l.cap = l.bounded(allowed); remaining < 1 {
+			l.cap = l.top // the pause does it
+			l.pause(now, left)
+			break
+		}
 		l.rise(now, status, allowed)
 	default:
 		l.rise(now, status, l.start)
@@ -326,6 +330,19 @@ func (l *Limiter) observe(status int, h http.Header) {
 	case l.changed <- struct{}{}:
 	default: // It is awake already.
 	}
+}
+
+// window takes in what an answer says of the window that Telnyx counts in, and
+// returns how long it lasts yet. The reset comes in whole seconds, rounded up, so the
+// earliest end that was given is the best until more remains, in a new window.
+func (l *Limiter) window(now time.Time, remaining float64, reset time.Duration) time.Duration {
+	const least = 100 * time.Millisecond
+	end := now.Add(reset)
+	if now.Before(l.capUntil) && remaining <= l.remaining && l.capUntil.Before(end) {
+		end = l.capUntil
+	}
+	l.capUntil, l.remaining = end, remaining
+	return max(end.Sub(now), least)
 }
 
 // pause holds everyone until it is over. Then one call at most passes at once, and

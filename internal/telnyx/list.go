@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -149,7 +150,7 @@ type pass[T any] struct {
 	kept    int
 	odd     int // rows that are not records
 	total   int
-	changed string
+	flaw    string // why it has to be read again
 	why     string
 	stopped bool // on purpose
 	// other says that the page is asked for by the names of the other kind of list:
@@ -231,7 +232,7 @@ func (p *pass[T]) withPaging(number int) request {
 		numberParam, sizeParam = "page[number]", "page[size]"
 	}
 	query.Set(numberParam, strconv.Itoa(number))
-	if size := p.sizes[min(p.paging.size, len(p.sizes)-1)]; size > 0 {
+	if size := p.size(); size > 0 {
 		query.Set(sizeParam, strconv.Itoa(size))
 	}
 	if p.optional != nil && !p.paging.bare {
@@ -306,6 +307,9 @@ func (p *pass[T]) add(answer page[T]) (done bool, err error) {
 	counts := p.count(answer, fresh)
 	short := len(answer.rows) < p.fullest
 	p.fullest = max(p.fullest, len(answer.rows))
+	if p.pages == 2 && fresh == 0 && p.total == unknown && p.isFull(len(answer.rows)) {
+		p.flaw = "its second page repeats a full first one" // perhaps page numbers are ignored
+	}
 	switch {
 	case len(answer.rows) == 0, fresh == 0:
 		return true, nil
@@ -334,13 +338,23 @@ func (p *pass[T]) count(answer page[T], fresh int) (counts bool) {
 		return counts
 	}
 	if counts && p.total != unknown && given != p.total {
-		p.changed = fmt.Sprintf("its total changed from %d to %d while it was read", p.total, given)
+		p.flaw = fmt.Sprintf("its total changed from %d to %d while it was read", p.total, given)
 	}
 	if counts || p.total == unknown && p.pages == 1 {
 		p.total = given
 	}
 	return counts
 }
+
+// isFull reports whether a page has as many rows as were asked for, or as Telnyx
+// gives where it does not understand how many that is.
+func (p *pass[T]) isFull(rows int) bool {
+	const byDefault = 20
+	return rows == byDefault || rows == p.size()
+}
+
+// size returns the page size to ask for.
+func (p *pass[T]) size() int { return p.sizes[min(p.paging.size, len(p.sizes)-1)] }
 
 // needed returns how many pages the list has by its total, or zero.
 func (p *pass[T]) needed() int {
@@ -354,8 +368,8 @@ func (p *pass[T]) result() Rows[T] {
 	r := Rows[T]{All: p.rows, Pages: max(p.pages, p.needed()), Why: p.why, perPage: p.fullest}
 	switch {
 	case p.stopped:
-	case p.changed != "":
-		r.Why = p.changed
+	case p.flaw != "":
+		r.Why = p.flaw
 	case p.odd > 0:
 		r.Why = "some of its rows are not readable"
 	case p.total != unknown && p.total != len(p.rows):
@@ -443,6 +457,9 @@ func listIn(data []byte) (rows json.RawMessage, total int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	if len(elements(top["errors"])) > 0 {
+		return nil, 0, errors.New("it has errors")
+	}
 	total = totalIn(top)
 	for _, key := range []string{"meta", "pagination", "page"} {
 		if inner, err := asRecord(top[key]); err == nil && total == unknown {
@@ -458,8 +475,8 @@ func listIn(data []byte) (rows json.RawMessage, total int, err error) {
 			return rows, max(total, innerTotal), err
 		}
 	}
-	for _, raw := range top {
-		if len(raw) > 0 && raw[0] == '[' {
+	for key, raw := range top {
+		if len(raw) > 0 && raw[0] == '[' && !slices.Contains([]string{"errors", "detail", "warnings", "messages"}, key) {
 			if rows != nil {
 				return nil, 0, errors.New("it has more than one list")
 			}

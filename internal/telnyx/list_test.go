@@ -130,6 +130,16 @@ func TestList_IsReadAgainWhenItSlips(t *testing.T) {
 	}
 }
 
+func TestList_IsNotCompleteIfPageNumbersAreIgnored(t *testing.T) {
+	for _, quirk := range []*world{{}, {totals: "none"}, {totals: "none", mostRows: 20}} {
+		quirk.assignments, quirk.onePage = attached(300, "a").assignments, true
+		rows, err := quirk.client().Assignments(t.Context(), 0)
+		if err != nil || rows.Complete || rows.Why == "" {
+			t.Errorf("got %d of 300 rows, complete %v, %v", len(rows.All), rows.Complete, err)
+		}
+	}
+}
+
 func TestList_IsNotCompleteIfARowIsNotReadable(t *testing.T) {
 	c, _ := newServer(t, ok(`{"records":[{"phoneNumber":"+15551234567"},{"phoneNumber":null},"x"],"totalRecords":3}`))
 	rows, err := c.Assignments(t.Context(), 0)
@@ -191,6 +201,8 @@ func TestPage_ReadsEveryContainer(t *testing.T) {
 		"empty list":     {`[]`, []string{}},
 		"count a word":   {`{"records":[{"brandId":"a"}],"totalRecords":"one"}`, []string{"a"}},
 		"neither":        {`{}`, nil},
+		"errors":         {`{"errors":[]}`, nil},
+		"with errors":    {`{"records":[],"errors":[{"code":"10007"}]}`, nil},
 		"null":           {`null`, nil},
 		"records a word": {`{"records":"none"}`, nil},
 		"two lists":      {`{"brands":[],"others":[]}`, nil},

@@ -324,7 +324,7 @@ func (c *Client) query(ctx context.Context, form numberForm, k numberKnowledge, 
 	}
 	answer, err := list(ctx, c, l)
 	if isRefusal(err) {
-		return nil, false, nil
+		return nil, len(numbers) == 1 && IsNotFound(err), nil // about that number
 	}
 	return answer.All, answer.Complete, err
 }

@@ -34,6 +34,7 @@ func TestNumbers_FindsAndMissesInEveryReading(t *testing.T) {
 		"comma lists, no totals":       {&world{totals: "none"}, 5000, "lists of +E.164 numbers", 7},
 		"lists of digits":              {&world{filter: "digits"}, 5000, "lists of digits", 3},
 		"one at a time":                {&world{filter: "one"}, 5000, "one +E.164 number", 9},
+		"one at a time, else 404":      {&world{filter: "one", emptyIs404: true}, 5000, "one +E.164 number", 9},
 		"one at a time, digits":        {&world{filter: "one digits"}, 5000, "one number's digits", 10},
 		"national digits":              {&world{filter: "national"}, 5000, "one number's national digits", 11},
 		"parts of numbers":             {&world{filter: "part"}, 5000, "one number's digits", 10},

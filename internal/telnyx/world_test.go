@@ -19,8 +19,10 @@ type world struct {
 
 	mostRows   int    // rows a page, whatever is asked for; zero: as asked
 	refuseOver int    // page sizes above are refused with 400
+	emptyIs404 bool   // a filtered list without rows is a 404
 	totals     string // "": of the list; "none"; "page": of the page
 	pastEnd    string // "": an empty page; "repeat": the last one; else a status
+	onePage    bool   // page numbers are ignored
 	refuseSort bool
 	camelOnly  bool // only the guide's route of assignments
 	noStatuses bool // GET /phone_numbers is not there
@@ -210,8 +212,14 @@ func (w *world) page(r *http.Request, rows []int, container string, row func(i i
 	if w.refuseOver > 0 && size > w.refuseOver {
 		return respond(422, `{"detail":[{"loc":["query","size"],"msg":"too large","type":"value_error"}]}`), nil
 	}
+	if w.emptyIs404 && len(rows) == 0 && hasFilter(query) {
+		return respond(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`), nil
+	}
 	if w.mostRows > 0 {
 		size = min(size, w.mostRows)
+	}
+	if w.onePage {
+		number = 1
 	}
 	last := max((len(rows)+size-1)/size, 1)
 	if number > last {

@@ -1,0 +1,176 @@
+package assigner
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+)
+
+var (
+	refusedKey     = &telnyx.APIError{Method: "GET", Route: "/10dlc/campaign/{id}", Status: 401}
+	refusedAccount = &telnyx.APIError{Method: "POST", Route: "/10dlc/phone_number_campaigns", Status: 403,
+		Errors: []telnyx.ErrorDetail{{Code: telnyx.CodeInsufficientFunds, Title: "Insufficient Funds"}}}
+)
+
+// breakerRig is a breaker with a clock and an answer for its trials of the key.
+type breakerRig struct {
+	*breaker
+	clock          time.Time
+	answer         error
+	checks, healed int
+}
+
+func newBreakerRig() *breakerRig {
+	r := &breakerRig{clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	r.breaker = &breaker{
+		now:      func() time.Time { return r.clock },
+		checkKey: func(context.Context) error { r.checks++; return r.answer },
+	}
+	r.breaker.healed = func() { r.healed++ }
+	return r
+}
+
+func TestBreaker_ARefusedKeyStopsEverythingWithOneAlarm(t *testing.T) {
+	b := newBreakerRig()
+	if open := b.allow(t.Context()); open != nil {
+		t.Fatalf("a new breaker is open: %v", open)
+	}
+	if _, alarm := b.refuseKey(refusedKey); !alarm {
+		t.Error("the first refusal raised no alarm")
+	}
+	if _, alarm := b.refuseKey(refusedKey); alarm {
+		t.Error("the second refusal raised another alarm")
+	}
+	open := b.allow(t.Context())
+	if open == nil || open.reason != ledger.Unauthorized || !open.trialAt.Equal(b.clock.Add(trialEvery)) || b.checks != 0 {
+		t.Errorf("got %v after %d checks, want it open for a minute", open, b.checks)
+	}
+	b.answer = refusedKey
+	b.clock = b.clock.Add(trialEvery)
+	for range 5 {
+		if b.allow(t.Context()) == nil {
+			t.Error("work was let through while the key is refused")
+		}
+	}
+	if b.checks != 1 {
+		t.Errorf("%d checks of the key in a minute, want 1", b.checks)
+	}
+	b.answer = nil
+	b.clock = b.clock.Add(trialEvery)
+	if open := b.allow(t.Context()); open != nil || b.err() != nil || b.healed != 1 {
+		t.Errorf("got %v, %v, healed %d times; want it closed once", open, b.err(), b.healed)
+	}
+}
+
+// A gateway's error says nothing about the key.
+func TestBreaker_StaysOpenUntilTheKeyIsAccepted(t *testing.T) {
+	b := newBreakerRig()
+	b.refuseKey(refusedKey)
+	b.answer = errors.New("no answer")
+	b.clock = b.clock.Add(trialEvery)
+	if open := b.allow(t.Context()); open == nil || !open.trialAt.Equal(b.clock.Add(trialEvery)) {
+		t.Errorf("got %v, want another trial in a minute", open)
+	}
+}
+
+func TestBreaker_RaisesTheSameAlarmOnceAnHour(t *testing.T) {
+	b := newBreakerRig()
+	alarms := 0
+	for range 121 { // once a minute it is refused, and accepted in between
+		if _, alarm := b.refuseKey(refusedKey); alarm {
+			alarms++
+		}
+		b.clock = b.clock.Add(trialEvery)
+		b.allow(t.Context())
+	}
+	if alarms != 3 {
+		t.Errorf("%d alarms in two hours, want one at once and one an hour", alarms)
+	}
+	if b.refuseWrite("a", refusedAccount) || !b.refuseWrite("b", refusedAccount) {
+		t.Error("another trouble raised no alarm")
+	}
+}
+
+func TestBreaker_OpensForWritesWhenTwoNumbersAreRefused(t *testing.T) {
+	b := newBreakerRig()
+	for range 3 {
+		b.refuseWrite("+15551230000", refusedAccount)
+	}
+	if b.allowWrite("c") != nil {
+		t.Fatal("one number's refusals opened the breaker")
+	}
+	b.wrote()
+	b.refuseWrite("+15551230001", refusedAccount)
+	if b.allowWrite("c") != nil {
+		t.Fatal("two numbers' refusals with a success in between opened the breaker")
+	}
+	if alarm := b.refuseWrite("+15551230002", refusedAccount); !alarm {
+		t.Error("no alarm")
+	}
+	open := b.allowWrite("c")
+	if open == nil || open.reason != ledger.AccountBlocked {
+		t.Errorf("got %v, want it open because of the account", open)
+	}
+	if b.allow(t.Context()) != nil {
+		t.Error("reads are stopped as well")
+	}
+	if !b.wrote() || b.allowWrite("c") != nil || b.err() != nil {
+		t.Error("a write that was accepted does not close it")
+	}
+	if b.wrote() {
+		t.Error("closed twice")
+	}
+}
+
+// One number that is refused for a reason of its own must not use up all trials.
+func TestBreaker_TrialsRotateBetweenCampaigns(t *testing.T) {
+	b := newBreakerRig()
+	b.refuseWrite("1", refusedAccount)
+	b.refuseWrite("2", refusedAccount)
+	campaigns := []string{"a", "b", "c"}
+	for _, c := range campaigns {
+		if b.allowWrite(c) == nil {
+			t.Fatalf("%s was let through at once", c)
+		}
+	}
+	var trials []string
+	for range 6 {
+		b.clock = b.clock.Add(trialEvery)
+		for range 2 {
+			for _, c := range campaigns {
+				if b.allowWrite(c) == nil {
+					trials = append(trials, c)
+					b.refuseWrite(c, refusedAccount)
+				}
+			}
+		}
+	}
+	counts := map[string]int{}
+	for _, c := range trials {
+		counts[c]++
+	}
+	if len(trials) != 6 || counts["a"] != 2 || counts["b"] != 2 || counts["c"] != 2 {
+		t.Errorf("got trials %v in six minutes, want two for each campaign", trials)
+	}
+}
+
+// The campaign whose turn it is may have nothing to write any more.
+func TestBreaker_ATurnThatNobodyTakesGoesToTheNext(t *testing.T) {
+	b := newBreakerRig()
+	b.refuseWrite("1", refusedAccount)
+	b.refuseWrite("2", refusedAccount)
+	b.allowWrite("gone")
+	b.allowWrite("b")
+	b.clock = b.clock.Add(trialEvery)
+	if b.allowWrite("b") == nil {
+		t.Fatal("b was let through before the other's turn was over")
+	}
+	b.clock = b.clock.Add(trialPatience + time.Second)
+	if open := b.allowWrite("b"); open != nil {
+		t.Errorf("got %v, want b to have the turn that nobody took", open)
+	}
+}

@@ -1,0 +1,464 @@
+package assigner
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/notice"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// oneAtATime makes what happens follow one order.
+func oneAtATime(c *Config) { c.Concurrency = 1 }
+
+// A process may stand still between the claim and the request. Others take the
+// claim for abandoned after Settle.
+func TestApply_SendsNothingOnAnOldClaim(t *testing.T) {
+	t.Parallel()
+	const settle = 300 * time.Millisecond
+	number := numbered(1)[0]
+	for name, tt := range map[string]struct {
+		stage func(*rig)
+		entry string
+	}{
+		"of a number":                   {func(*rig) {}, listed("x", testCampaign, number)},
+		"of a number without a profile": {offProfile, withProfile(listed("x", testCampaign, number))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 1, func(c *Config) { c.Settle = settle })
+			tt.stage(r)
+			r.plan(tt.entry)
+			r.logged = func(line string) {
+				if strings.Contains(line, "number is attaching") {
+					time.Sleep(settle) // this is the mishap
+				}
+			}
+			r.reconcile(testCampaign)
+			if writes := r.sim.Writes(); len(writes) != 0 {
+				t.Errorf("sent all the same: %+v", writes)
+			}
+			if n := r.number(number); n.State != ledger.Planned || n.Tries != (ledger.Tries{}) || !n.ClaimedAt.IsZero() {
+				t.Errorf("got %+v, want it planned and without a claim", n)
+			}
+		})
+	}
+}
+
+// withProfile adds a messaging profile to an entry.
+func withProfile(entry string) string { return entry + "  messaging_profile_id: " + testProfile + "\n" }
+
+// What a PATCH or a PUT rests on is read just before. Meanwhile the plan may change.
+func TestApply_SendsNothingForANumberThatLeftThePlan(t *testing.T) {
+	t.Parallel()
+	number, stays := numbered(2)[0], numbered(2)[1]
+	moving := func(entry string) string { return entry + "  move_from: [" + otherCampaign + "]\n" }
+	for name, tt := range map[string]struct {
+		stage func(r *rig)
+		entry func(string) string
+		path  string // what is read before the request
+		reads int    // how often, the last time just before
+		leave bool
+		want  int // requests
+	}{
+		"it is moved, and stays":             {onOther, moving, recordsPath + "/" + number, 1, false, 1},
+		"it is moved, and leaves":            {onOther, moving, recordsPath + "/" + number, 1, true, 0},
+		"it is put on a profile, and stays":  {offProfile, withProfile, settingsPath, 2, false, 2},
+		"it is put on a profile, and leaves": {offProfile, withProfile, settingsPath, 2, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 2, oneAtATime)
+			r.plan(tt.entry(listed("x", testCampaign, number, stays)))
+			r.must(r.sim.AttachNumber(stays, testCampaign, telnyx.Assigned))
+			tt.stage(r)
+			without := r.parsed(tt.entry(listed("x", testCampaign, stays)))
+			reads := 0
+			r.after = func(req *http.Request) {
+				if req.Method != "GET" || req.URL.Path != tt.path {
+					return
+				}
+				if reads++; reads == tt.reads && tt.leave {
+					r.plans.Store(without)
+				}
+			}
+			r.reconcile(testCampaign)
+			if reads != tt.reads {
+				t.Fatalf("%s was read %d times, want %d, the last time just before the request", tt.path, reads, tt.reads)
+			}
+			if writes := r.sim.Writes(); len(writes) != tt.want {
+				t.Errorf("got %+v, want %d requests", writes, tt.want)
+			}
+		})
+	}
+}
+
+// onOther puts the first number on the other campaign, offProfile takes it off its
+// messaging profile.
+func onOther(r *rig) { r.must(r.sim.AttachNumber(numbered(1)[0], otherCampaign, telnyx.Assigned)) }
+
+func offProfile(r *rig) { r.sim.AddNumbers(telnyxsim.Number{PhoneNumber: numbered(1)[0]}) }
+
+// A laptop is shut, a machine is moved: ten minutes pass between two requests.
+func TestApply_ReadsTheCampaignAgainAfterAPause(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		meanwhile func(r *rig) error
+		want      int // requests in all
+	}{
+		"nothing happened":          {func(*rig) error { return nil }, 40},
+		"the campaign is suspended": {func(r *rig) error { return r.sim.SuspendTMobile(testCampaign) }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 40, oneAtATime)
+			var calls []string
+			r.after = func(req *http.Request) {
+				switch {
+				case req.Method == "POST":
+					calls = append(calls, "attach")
+				case strings.HasPrefix(req.URL.Path, campaignPath):
+					calls = append(calls, "read")
+				}
+				if len(calls) == 2 {
+					r.advance(10 * time.Minute)
+					r.check(tt.meanwhile(r))
+				}
+			}
+			r.reconcile(testCampaign)
+			if len(calls) < 3 || calls[1] != "attach" || calls[2] != "read" {
+				t.Fatalf("got %v, want the campaign read again after the pause", calls)
+			}
+			if got := len(r.requests()); got != tt.want {
+				t.Errorf("%d requests, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+// When an event about the campaign comes, the reconcile that is under way ends early.
+func TestApply_EndsEarlyWhenItsCampaignChanged(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 40, oneAtATime)
+	r.before = func(req *http.Request) {
+		if req.Method == "POST" {
+			r.a.queue.add(request{key: testCampaign, changed: true})
+		}
+	}
+	r.reconcile(testCampaign)
+	r.wantRequests("before the event", numbered(1)...)
+	if _, ok := r.a.queue.take(prompt); !ok {
+		t.Fatal("the event's request is gone")
+	}
+	r.a.queue.finish(testCampaign)
+	r.before = nil
+	r.reconcile(testCampaign)
+	r.wantRequests("after the event", numbered(40)...)
+}
+
+// A campaign comes back from a suspension, and the reconcile that reads so ends before
+// it has asked for anything. The next one attaches the numbers, and the suspension is
+// the only notice.
+func TestApply_InterruptedAfterASuspensionReportsNothingTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 3, oneAtATime)
+	r.must(r.sim.Reject(testCampaign, "no opt-in"))
+	r.reconcile(testCampaign)
+	if got := r.number(numbered(1)[0]); got.State != ledger.Planned || got.Reason != ledger.CampaignRejected || !got.NeedsPerson {
+		t.Fatalf("a number of a rejected campaign is %+v", got)
+	}
+	r.must(r.sim.SetCampaignStatus(testCampaign, telnyx.CampaignMNOProvisioned))
+	var opened ledger.Campaign
+	r.before = func(req *http.Request) {
+		if strings.HasPrefix(req.URL.Path, settingsPath) && opened.ID == "" {
+			opened = r.campaign(testCampaign)
+			r.a.queue.add(request{key: testCampaign, changed: true})
+		}
+	}
+	r.reconcile(testCampaign)
+	r.wantRequests("interrupted")
+	if got := r.campaign(testCampaign).Phase; got != ledger.PhaseApproved {
+		t.Errorf("the campaign is %q, want approved", got)
+	}
+	r.before = nil
+	_, _ = r.a.queue.take(prompt)
+	r.a.queue.finish(testCampaign)
+	r.reconcile(testCampaign)
+	r.wantRequests("after that", numbered(3)...)
+	stream, err := r.config.JetStream.Stream(t.Context(), notice.Stream)
+	r.must(err)
+	if notices := stream.CachedInfo().State.Msgs; notices != 1 {
+		t.Errorf("%d notices, want that of the rejection alone", notices)
+	}
+}
+
+// Hundreds of numbers are due when Telnyx asks for a pause. A number is claimed
+// when its request may be sent, so that none is claimed in vain.
+func TestApply_ClaimsNothingWhileTelnyxAsksForAPause(t *testing.T) {
+	t.Parallel()
+	const numbers = 300
+	r := newRig(t, telnyxsim.Options{}, numbers, func(c *Config) {
+		c.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 1000})
+	})
+	r.sim.Inject(telnyxsim.Fault{Method: "POST", Times: -1, Kind: telnyxsim.RateLimited(time.Minute)})
+	// The pause is longer than this, which ends every wait for it at once.
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	r.must(r.tryReconcile(ctx, testCampaign))
+	first, sent := r.recordsWritten(), len(r.sim.Writes())
+	if sent == 0 || sent > DefaultConcurrency {
+		t.Fatalf("%d requests were sent, want at least one and no more than were under way at once", sent)
+	}
+	if most := numbers + 3*sent; first > most {
+		t.Errorf("%d records written for %d numbers and %d requests, want at most %d", first, numbers, sent, most)
+	}
+	for range 3 {
+		r.advance(30 * time.Second)
+		r.must(r.tryReconcile(ctx, testCampaign))
+	}
+	if got := r.recordsWritten(); got != first {
+		t.Errorf("%d more records written in the pause, want none", got-first)
+	}
+}
+
+// More requests are wanted at once than the rate allows in the time that a request has.
+func TestApply_ClaimsNoMoreThanTheRateAllows(t *testing.T) {
+	t.Parallel()
+	const numbers = 20
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, numbers, func(c *Config) {
+		c.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 10, Concurrency: numbers})
+		c.Concurrency, c.Settle = 2*numbers, 1500*time.Millisecond
+	})
+	r.reconcile(testCampaign)
+	r.wantRequests("at ten a second", numbered(numbers)...)
+	if got := r.recordsWritten(); got != 2*numbers {
+		t.Errorf("%d records written, want a claim and an outcome for each of %d numbers", got, numbers)
+	}
+}
+
+// A number waits for approval for days. Then it turns out to be leaving another
+// campaign, which is waited for from then on.
+func TestNumber_ThatIsLeavingIsWaitedForFromWhenItIsSeen(t *testing.T) {
+	t.Parallel()
+	number := numbered(1)[0]
+	r := newRig(t, telnyxsim.Options{UnassignDelay: telnyxsim.Never}, 1)
+	r.must(r.sim.SetCampaignStatus(testCampaign, telnyx.CampaignMNOPending))
+	r.must(r.sim.AttachNumber(number, otherCampaign, telnyx.PendingUnassignment))
+	r.reconcile(testCampaign)
+	r.advance(5 * 24 * time.Hour)
+	r.must(r.sim.SetCampaignStatus(testCampaign, telnyx.CampaignMNOProvisioned))
+	r.reconcile(testCampaign)
+	n := r.number(number)
+	if n.State != ledger.Planned || n.Reason != ledger.BeingProcessed || n.NextAt.Sub(r.a.now()) != recheckLeast {
+		t.Errorf("got %+v, want another look in %s", n, recheckLeast)
+	}
+	r.advance(DefaultPendingDeadline)
+	r.reconcile(testCampaign)
+	if n := r.number(number); n.Reason != ledger.BeingProcessed {
+		t.Errorf("got %+v before the deadline, want it waited for", n)
+	}
+	for range 2 {
+		r.advance(time.Minute)
+		r.reconcile(testCampaign)
+		if n := r.number(number); n.State != ledger.Planned || n.Reason != ledger.Stuck {
+			t.Errorf("got %+v after the deadline, want it stuck", n)
+		}
+	}
+	r.wantRequests("while it is leaving")
+}
+
+// Every request is refused with the same words for a day.
+func TestComplaint_ThatRecursBecomesStuckAndIsTriedOn(t *testing.T) {
+	t.Parallel()
+	const said = "Longcode cannot be added to campaign. Limit exceeded"
+	number := numbered(1)[0]
+	r := newRig(t, telnyxsim.Options{}, 1)
+	r.sim.Inject(telnyxsim.Fault{Method: "POST", Times: -1, Kind: telnyxsim.StatusFault(400,
+		`{"errors":[{"code":"10015","title":"Bad Request","detail":"`+said+`"}]}`)})
+	tries := 0
+	for started := r.a.now(); r.a.now().Sub(started) < 24*time.Hour; {
+		r.reconcile(testCampaign)
+		n := r.number(number)
+		if n.Tries.Busy < tries || n.Tries.Busy > tries+1 {
+			t.Fatalf("%d tries after %d", n.Tries.Busy, tries)
+		}
+		tries = n.Tries.Busy
+		reason := ledger.CampaignFull
+		if tries >= personAfterBusy {
+			reason = ledger.Stuck
+		}
+		if n.State != ledger.Planned || n.Reason != reason || !n.NeedsPerson || !strings.Contains(n.Detail, said) {
+			t.Fatalf("try %d: got %+v; want it planned, %s, for a person, with Telnyx's words", tries, n, reason)
+		}
+		// Half of the reconciles come too early, as when something else happens.
+		r.advance(max(r.campaign(testCampaign).NextAt.Sub(r.a.now())/2, time.Second))
+	}
+	if got := r.requests()[number]; tries <= personAfterBusy || got != tries {
+		t.Errorf("%d requests and %d tries in a day, want them to continue", got, tries)
+	}
+}
+
+// The plan gives a campaign far more numbers than Telnyx lets it carry.
+func TestFullCampaign_CostsFewRequestsAReconcile(t *testing.T) {
+	t.Parallel()
+	const room, numbers, most = 5, 12, 2
+	r := newRig(t, telnyxsim.Options{MaxNumbersPerCampaign: room}, numbers, func(c *Config) { c.Concurrency = 2 * most })
+	before, stuck := room, 0 // those that have room are no waste
+	for i := range 200 {
+		r.reconcile(testCampaign)
+		if sent := len(r.sim.Writes()); sent-before > most {
+			t.Fatalf("reconcile %d sent %d requests in vain, want at most %d", i, sent-before, most)
+		}
+		before, stuck = len(r.sim.Writes()), 0
+		for number, entry := range r.surplus(numbers - room) {
+			n := entry.Number
+			if n.Reason == ledger.Stuck {
+				stuck++
+			}
+			if n.State != ledger.Planned || n.Reason != ledger.CampaignFull && n.Reason != ledger.Stuck || !n.NeedsPerson ||
+				!strings.Contains(n.Detail, "Limit exceeded") || strings.Count(n.Detail, "refused another") > 1 {
+				t.Fatalf("reconcile %d: got %s %+v; want it full or stuck, for a person, with Telnyx's words once", i, number, n)
+			}
+		}
+		next := r.campaign(testCampaign).NextAt
+		if !next.After(r.a.now()) {
+			t.Fatalf("reconcile %d: the next is at %s and now is %s", i, next, r.a.now())
+		}
+		r.advanceTo(next)
+		if i%10 == 9 {
+			r.advance(2 * time.Hour) // all are due at once
+		}
+	}
+	if stuck == 0 {
+		t.Error("no number was tried so often that it is stuck")
+	}
+}
+
+// surplus returns the records of the numbers that are not on the campaign, which
+// must be so many.
+func (r *rig) surplus(want int) map[string]ledger.NumberEntry {
+	r.Helper()
+	entries, err := r.a.ledger.Numbers(r.Context(), testCampaign)
+	r.must(err)
+	for number, entry := range entries {
+		if s := entry.Number.State; s == ledger.Sendable || s == ledger.Attached || s == ledger.Pending {
+			delete(entries, number)
+		}
+	}
+	if len(entries) != want {
+		r.Fatalf("%d numbers are not on the campaign, want %d", len(entries), want)
+	}
+	return entries
+}
+
+// The key may read campaigns and not the numbers' settings. That proves nothing about
+// the campaign, and nothing about the key.
+func TestUnread_ARefusedListOfNumbersIsNotAMissingCampaign(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]telnyxsim.FaultKind{
+		"403": telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`),
+		"404": telnyxsim.StatusFault(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 5)
+			for _, list := range []string{"/phone_numbers", "/messaging_profiles"} {
+				r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: list, Times: -1, Kind: answer})
+			}
+			for range 4 {
+				r.reconcile(testCampaign)
+				if c := r.campaign(testCampaign); c.Phase != ledger.PhaseApproved || c.Reason == ledger.Unauthorized {
+					t.Fatalf("got %+v, want it approved", c)
+				}
+				if err := r.a.breaker.err(); err != nil {
+					t.Errorf("the breaker opened: %v", err)
+				}
+				r.advance(time.Hour)
+			}
+			r.wantRequests("while the settings cannot be read")
+			r.sim.ClearFaults()
+			r.reconcile(testCampaign)
+			r.wantRequests("once they can", numbered(5)...)
+		})
+	}
+}
+
+// A person's request becomes one with a routine one that waits already, and its
+// reconcile fails. It must be repeated as urgently: waits are cut short by a person
+// alone.
+func TestUrgent_IsAsUrgentWhenItsReconcileIsRepeated(t *testing.T) {
+	t.Parallel()
+	number := numbered(1)[0]
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 1, func(c *Config) { c.Now = time.Now })
+	r.sim.Inject(telnyxsim.Fault{Method: "POST", Kind: telnyxsim.StatusFault(400, `{"errors":[{"code":"10015","title":"Bad Request"}]}`)})
+	reading, resume := make(chan struct{}), make(chan struct{})
+	var reads atomic.Int64
+	r.before = func(req *http.Request) {
+		if !strings.HasPrefix(req.URL.Path, campaignPath) {
+			return
+		}
+		switch reads.Add(1) {
+		case 2: // a reconcile during which the routine request and the person's come
+			close(reading)
+			<-resume
+		case 3: // theirs, which loses the number's record to somebody else
+			entries, err := r.a.ledger.Numbers(t.Context(), testCampaign)
+			r.check(err)
+			n := entries[number].Number
+			n.Detail = "somebody else was here"
+			_, err = r.a.ledger.PutNumber(t.Context(), entries[number], n)
+			r.check(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		r.check(r.a.Run(ctx))
+	})
+	defer running.Wait()
+	defer cancel()
+	trigger := func(kind events.Kind, id string) {
+		r.must(events.NewPublisher(r.config.JetStream).Trigger(t.Context(), kind, id))
+	}
+	waiting := func() request {
+		r.a.queue.mu.Lock()
+		defer r.a.queue.mu.Unlock()
+		return r.a.queue.waiting[testCampaign]
+	}
+
+	r.eventually("rejected", func() bool { return r.number(number).Reason == ledger.Rejected })
+	trigger(events.KindResync, "")
+	<-reading
+	trigger(events.KindResync, "")
+	r.eventually("a routine request waits", func() bool { return waiting().class == routine && waiting().key != "" })
+	trigger(events.KindCampaign, testCampaign)
+	r.eventually("the person's is one with it", func() bool { return waiting().urgent })
+	close(resume)
+	r.eventually("tried again", func() bool { return r.number(number).State == ledger.Pending })
+}
+
+// The consumer is made again, and what happened meanwhile is made up for.
+func TestRun_ContinuesWhenItsConsumerIsDeleted(t *testing.T) {
+	t.Parallel()
+	number := numbered(2)[1]
+	r := newRig(t, telnyxsim.Options{}, 2, func(c *Config) { c.Now = time.Now })
+	r.plan(listed("first", testCampaign, numbered(1)...))
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { r.check(r.a.Run(ctx)) })
+	defer running.Wait()
+	defer cancel()
+	r.eventually("it works", func() bool { return len(r.requests()) == 1 })
+	r.must(r.config.JetStream.DeleteConsumer(t.Context(), events.StreamEvents, events.ConsumerAssigner))
+	r.plan(listed("first", testCampaign, numbered(1)...), listed("second", otherCampaign, number))
+	r.must(events.NewPublisher(r.config.JetStream).Trigger(t.Context(), events.KindCampaign, otherCampaign))
+	r.eventually("it continues", func() bool { return r.requests()[number] == 1 })
+}

@@ -1,0 +1,80 @@
+package assigner
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// largeAccount gives the account more numbers on campaigns than are read as a list for
+// the sake of a few.
+func largeAccount(r *rig) {
+	for i := range (sparePages + 2) * rowsPerPage {
+		number := fmt.Sprintf("+1313555%04d", i)
+		r.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: testProfile})
+		r.must(r.sim.AttachNumber(number, otherCampaign, telnyx.Assigned))
+	}
+}
+
+func TestObserve_ReadsRecordsOneByOneWhereTheListIsLong(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(5)
+	for name, tt := range map[string]struct {
+		answer telnyxsim.FaultKind
+	}{
+		"500 for ever":             {telnyxsim.StatusFault(500, `{"errors":[{"code":"10007","title":"Unexpected error"}]}`)},
+		"a 404 of something else":  {telnyxsim.StatusFault(404, `<html>not found</html>`)},
+		"a 404 in another wording": {telnyxsim.StatusFault(404, `{"message":"no Route matched with those values"}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, MaxNumbersPerCampaign: 5000}, len(numbers))
+			largeAccount(r)
+			r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: strings.TrimPrefix(recordsPath, "/v2") + "/" + numbers[0], Times: -1, Kind: tt.answer})
+			for range 3 {
+				r.reconcile(testCampaign)
+				if n := r.number(numbers[0]); n.State != ledger.Planned || n.Reason != ledger.Unverified || n.Detail == "" || n.NextAt.IsZero() {
+					t.Fatalf("got %+v, want it unverified", n)
+				}
+				r.wantRequests("the others", numbers[1:]...)
+				r.advance(time.Minute)
+			}
+			if pages := r.sim.Calls()["GET /10dlc/phone_number_campaigns"]; pages > 30 {
+				t.Errorf("%d pages of the list were read", pages)
+			}
+			r.sim.ClearFaults()
+			r.reconcile(testCampaign)
+			r.wantRequests("once it can be read", numbers...)
+		})
+	}
+}
+
+// What is proven of a number does not go when its record cannot be read.
+func TestObserve_UnreadableRecordKeepsWhatWasProven(t *testing.T) {
+	t.Parallel()
+	number := numbered(1)[0]
+	r := newRig(t, telnyxsim.Options{}, 1)
+	largeAccount(r)
+	r.must(r.sim.AttachNumber(number, testCampaign, telnyx.Assigned))
+	r.reconcile(testCampaign)
+	if got := r.number(number).State; got != ledger.Sendable && got != ledger.Attached {
+		t.Fatalf("it is %s, want it attached", got)
+	}
+	proven := r.number(number).State
+	for _, list := range []string{"/10dlc/phone_number_campaigns/" + number} {
+		r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: list, Times: -1, Kind: telnyxsim.StatusFault(500, "{}")})
+	}
+	// The campaign's own list does not show it.
+	r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: "/10dlc/phone_number_campaigns", Times: -1,
+		Kind: telnyxsim.StatusFault(200, `{"records":[],"page":1,"totalRecords":0}`)})
+	r.advance(time.Hour)
+	r.reconcile(testCampaign)
+	if n := r.number(number); n.State != proven || len(r.sim.Writes()) != 0 {
+		t.Errorf("got %s (%s) and %d requests, want it %s and none", n.State, n.Reason, len(r.sim.Writes()), proven)
+	}
+}

@@ -1,0 +1,83 @@
+package assigner
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"greenlight/internal/natstest"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+const (
+	testCampaign = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
+	testNumbers  = 40
+)
+
+// The pin lets one assigner work. Should that ever fail, the ledger decides: this
+// test has several assigners reconcile one campaign at the same moment, each
+// believing that it is the one.
+func TestRivalAssigners_WriteEachNumberOnce(t *testing.T) {
+	sim := telnyxsim.New(telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: 5 * time.Millisecond})
+	defer sim.Close()
+	api := httptest.NewServer(sim)
+	defer api.Close()
+	server := natstest.Embedded(t)
+	set := stageForty(t, sim)
+
+	var reconciles sync.WaitGroup
+	for range 4 {
+		rival, err := New(t.Context(), Config{
+			Telnyx:    &telnyx.Client{APIKey: "key", BaseURL: api.URL + "/v2"},
+			JetStream: natstest.JetStream(t, server),
+			Plans:     func() *plan.Set { return set },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rival.isPinned = func(context.Context) bool { return true }
+		reconciles.Go(func() {
+			for range 5 {
+				// A rival that loses a race for a number gets an error, and stops.
+				_ = rival.reconcile(t.Context(), request{key: testCampaign, cause: "a race", made: time.Now()})
+			}
+		})
+	}
+	reconciles.Wait()
+
+	requests := map[string]int{}
+	for _, write := range sim.Writes() {
+		requests[write.PhoneNumber]++
+	}
+	if len(requests) != testNumbers {
+		t.Errorf("%d numbers got a request, want all %d", len(requests), testNumbers)
+	}
+	for number, count := range requests {
+		if count != 1 {
+			t.Errorf("%s got %d requests, want 1", number, count)
+		}
+	}
+}
+
+func stageForty(t *testing.T, sim *telnyxsim.Simulator) *plan.Set {
+	t.Helper()
+	var numbers []string
+	for i := range testNumbers {
+		number := fmt.Sprintf("+1212555%04d", i)
+		numbers = append(numbers, fmt.Sprintf("%q", number))
+		sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: "4001776e-0000-4000-8000-000000000001"})
+	}
+	sim.AddCampaign(telnyxsim.Campaign{ID: testCampaign, CampaignStatus: telnyx.CampaignMNOProvisioned})
+	set, err := plan.LoadBytes("plan.yaml", fmt.Appendf(nil,
+		"version: 1\ncampaigns:\n- name: race\n  campaign_id: %s\n  numbers: [%s]\n", testCampaign, strings.Join(numbers, ", ")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
