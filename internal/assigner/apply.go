@@ -21,7 +21,14 @@ const (
 	readingLasts = time.Minute
 	// checkLasts is for how long a call that worked proves that the key is accepted.
 	checkLasts = 30 * time.Second
+	// writeChecksLast is how old the last checks before a write, and the record that it
+	// rests on, may be when it is sent: the network, NATS or the process may have been
+	// slow, and a person may have held everything or moved the number meanwhile.
+	writeChecksLast = time.Second
 )
+
+// errLate is why a write was not sent whose last checks were too old.
+var errLate = errors.New("it was not sent, since what had been checked before was too long ago")
 
 // errInterrupted ends the writes of a reconcile that another one is about to follow.
 var errInterrupted = errors.New("interrupted by a newer request")
@@ -184,6 +191,7 @@ func (r *reconcile) write(ctx context.Context, d Decision) error {
 	if d, err = r.proven(reserved, d); err != nil || d.Write == WriteNone {
 		return cmp.Or(err, r.put(ctx, d.Record))
 	}
+	checked := time.Now()
 	if err := r.mayWrite(reserved); err != nil {
 		return err
 	}
@@ -194,7 +202,7 @@ func (r *reconcile) write(ctx context.Context, d Decision) error {
 	if err := r.claim(ctx, d); err != nil {
 		return err
 	}
-	answer := r.send(sending, d)
+	answer := r.send(sending, d, checked)
 	return r.conclude(ctx, d, answer)
 }
 
@@ -389,13 +397,21 @@ const (
 
 // send sends the request: a POST, or a PUT for a number that is to be moved. A number
 // without a messaging profile is put on the plan's first, since Telnyx attaches no
-// other.
-func (r *reconcile) send(ctx context.Context, d Decision) Answer {
+// other. Nothing is sent any more once the checks before are too old.
+func (r *reconcile) send(ctx context.Context, d Decision, checked time.Time) Answer {
 	answer := Answer{Moved: d.Write == WriteMove}
+	if time.Since(checked) > writeChecksLast {
+		answer.Err = errLate
+		return answer
+	}
 	if d.SetProfile != "" {
 		if _, answer.Err = r.a.client.SetMessagingProfile(ctx, d.Account, d.SetProfile); answer.Err != nil {
 			return r.classified(ctx, answer)
 		}
+	}
+	if time.Since(checked) > writeChecksLast {
+		answer.Err = errLate
+		return answer
 	}
 	campaign := r.reading().AssignmentID()
 	if answer.Moved {

@@ -181,6 +181,7 @@ type Decision struct {
 //	accepted on this campaign                     pending                      kept   –           30 s
 //	accepted with words of failure                planned (their reason)       gone   third time  growing
 //	never sent                                    planned (rate_limited)       gone   –           soon
+//	never sent, as its checks were old            planned (unverified)         gone   –           soon
 //	it may have taken effect                      attaching (unavailable)      kept   twelfth     soon
 //	the key is refused                            planned (unauthorized)       gone   –           –
 //	the account is refused                        planned (account_blocked)    gone   third time  growing
@@ -532,9 +533,13 @@ func (d *decider) answered() {
 	atLeast := retryAfter(err)
 	switch {
 	case !telnyx.WasSent(err):
+		reason := ledger.RateLimited
+		if errors.Is(err, errLate) {
+			reason = ledger.Unverified
+		}
 		d.release()
 		d.n.Tries.Unanswered--
-		d.enter(ledger.Planned, ledger.RateLimited, said)
+		d.enter(ledger.Planned, reason, said)
 		d.after(soon)
 	case telnyx.EffectUnknown(err):
 		d.enter(ledger.Attaching, ledger.TelnyxUnavailable, said)

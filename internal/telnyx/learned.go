@@ -122,6 +122,9 @@ type habits struct {
 	current paging
 	worked  bool
 	counted int
+	// named says that the names for page and size work, other that they are those of the
+	// other kind of list.
+	named, other bool
 	// tolerant says that lists of numbers are asked for with tolerateParam.
 	tolerant bool
 }
@@ -137,6 +140,25 @@ func (h *habits) isTolerant() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.tolerant
+}
+
+// useNames remembers which names for page and size brought a second page.
+func (h *habits) useNames(other bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.named, h.other = true, other
+}
+
+func (h *habits) namesWork() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.named
+}
+
+func (h *habits) usesOtherNames() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.other
 }
 
 func (h *habits) paging() paging {
@@ -228,6 +250,9 @@ func (h *habits) says(route string) (says []string) {
 	}
 	if h.current.bare {
 		says = append(says, fmt.Sprintf("GET %s refuses an optional parameter, such as sort.", route))
+	}
+	if h.other {
+		says = append(says, fmt.Sprintf("GET %s takes the page by the names of the other kind of list.", route))
 	}
 	switch h.counted {
 	case totalsOfAll:

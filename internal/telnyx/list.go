@@ -22,6 +22,9 @@ const (
 	maxListBytes = 160 << 20 // bytes of the answers
 	// maxListPages is room for 100,000 rows from a server that gives 20 a page.
 	maxListPages = 5000
+	// smallestPage is the fewest rows that a server is thought to give a page by default: a
+	// shorter page that comes again is the whole list.
+	smallestPage = 10
 	// maxPasses bounds how often a list that does not add up is read.
 	maxPasses = 3
 )
@@ -78,15 +81,36 @@ type listing[T any] struct {
 func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) {
 	var rows Rows[T]
 	for range maxPasses {
-		p := pass[T]{listing: l, client: c, habits: c.state().habits(l.request.route), places: make(map[string]struct{}), total: unknown}
+		p := newPass(c, l)
 		if err := p.read(ctx); err != nil {
 			return Rows[T]{}, err
+		}
+		if p.repeated && !p.habits.namesWork() {
+			p = p.renamed(ctx)
 		}
 		if rows = p.result(); rows.Complete || p.stopped {
 			break
 		}
 	}
 	return rows, nil
+}
+
+func newPass[T any](c *Client, l listing[T]) *pass[T] {
+	h := c.state().habits(l.request.route)
+	return &pass[T]{listing: l, client: c, habits: h, places: make(map[string]struct{}), total: unknown, other: h.usesOtherNames()}
+}
+
+// renamed reads a list whose second page was the first again with the other names for
+// page and size. It returns the reading that found more, and remembers the names if that
+// is the new one.
+func (p *pass[T]) renamed(ctx context.Context) *pass[T] {
+	again := newPass(p.client, p.listing)
+	again.other = !p.other
+	if again.read(ctx) != nil || len(again.rows) <= len(p.rows) {
+		return p
+	}
+	p.habits.useNames(again.other)
+	return again
 }
 
 // wholeList reads a list that is of use only as a whole.
@@ -104,8 +128,7 @@ func wholeList[T any](ctx context.Context, c *Client, l listing[T]) ([]T, error)
 
 // onePage reads the page with that number, from 1, and the total, zero if unknown.
 func onePage[T any](ctx context.Context, c *Client, l listing[T], number int) (rows []T, total int, err error) {
-	p := pass[T]{listing: l, client: c, habits: c.state().habits(l.request.route)}
-	answer, err := p.page(ctx, number)
+	answer, err := newPass(c, l).page(ctx, number)
 	return answer.rows, max(answer.total, 0), err
 }
 
@@ -130,6 +153,10 @@ type pass[T any] struct {
 	flaw    string // why it has to be read again
 	why     string
 	stopped bool // on purpose
+	// other says that the page is asked for by the names of the other kind of list:
+	// Telnyx's pages do not agree on them. repeated says that the second page was the
+	// first again.
+	other, repeated bool
 }
 
 func (p *pass[T]) read(ctx context.Context) error {
@@ -183,7 +210,7 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 		}
 		if p.isFiltered() {
 			// Is it the filter, or the page size? The list without a filter shows it.
-			plain := pass[T]{listing: p.withoutFilter(), client: p.client, habits: p.habits}
+			plain := newPass(p.client, p.withoutFilter())
 			if _, err := plain.page(ctx, 1); err != nil {
 				return page[T]{}, err
 			}
@@ -199,7 +226,9 @@ func (p *pass[T]) withPaging(number int) request {
 	r, query := p.request, url.Values{}
 	maps.Copy(query, r.query)
 	numberParam, sizeParam := "page", "recordsPerPage"
-	if p.v2 {
+	if p.v2 && p.other {
+		sizeParam = "page_size"
+	} else if p.v2 || p.other {
 		numberParam, sizeParam = "page[number]", "page[size]"
 	}
 	query.Set(numberParam, strconv.Itoa(number))
@@ -269,6 +298,12 @@ func (p *pass[T]) add(answer page[T]) (done bool, err error) {
 		return false, p.tooLong("%d MiB of text", maxListText>>20)
 	}
 	fresh := len(p.rows) - before
+	if p.pages == 2 && len(answer.rows) > 0 {
+		p.repeated = fresh == 0 && len(answer.rows) >= smallestPage
+		if fresh > 0 {
+			p.habits.useNames(p.other)
+		}
+	}
 	counts := p.count(answer, fresh)
 	short := len(answer.rows) < p.fullest
 	p.fullest = max(p.fullest, len(answer.rows))

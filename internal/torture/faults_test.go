@@ -65,6 +65,42 @@ func spoil(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
 	}
 }
 
+// lies are answers that are whole and not true. Nothing that needs a person may rest on
+// one of them, so true answers to the same question come before the next.
+var lies = []struct {
+	name, path string
+	kind       telnyxsim.FaultKind
+	// between is how many true answers to the same path come between two; zero is for
+	// lies that are told once.
+	between int
+}{
+	{"campaign not found", "/10dlc/campaign/", telnyxsim.StatusFault(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`), 3},
+	{"no numbers", "/phone_numbers/messaging", telnyxsim.StatusFault(200, emptyList), 0},
+	{"no numbers", "/phone_numbers", telnyxsim.StatusFault(200, emptyList), 0},
+	{"an empty pool", "/messaging_profiles/", telnyxsim.StatusFault(200, emptyList), 0},
+}
+
+const emptyList = `{"data":[],"meta":{"total_pages":0,"total_results":0,"page_number":1,"page_size":250}}`
+
+// lie has some answers be untrue until the faults are cleared.
+func lie(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
+	for _, l := range lies {
+		asked := map[string]int{} // by path, since the latest lie
+		told := map[string]bool{}
+		sim.Inject(telnyxsim.Fault{Kind: l.kind, Method: http.MethodGet, PathPrefix: l.path, Times: -1, Match: func(r *http.Request) bool {
+			path := r.URL.Path
+			asked[path]++
+			early := told[path] && (l.between == 0 || asked[path] <= l.between)
+			if early || path != "/v2"+l.path && !strings.HasSuffix(l.path, "/") || !dice.chance(0.1) {
+				return false
+			}
+			asked[path], told[path] = 0, true
+			tally.add("lies", l.name)
+			return true
+		}})
+	}
+}
+
 // blow is something that a trial does to the processes.
 type blow struct {
 	name string

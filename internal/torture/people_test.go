@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -231,14 +230,7 @@ func (tr *trial) verdictsOf(ctx context.Context, bucket string) (found []verdict
 // lieInWait has some of the numbers taken elsewhere directly before a process reads
 // their record or asks for them.
 func (tr *trial) lieInWait() {
-	for i, number := range tr.world.snatched {
-		method := http.MethodGet
-		switch free := tr.world.fates[number].mayLeave == nil; {
-		case free && i%2 == 0:
-			continue // it is taken at some moment, whatever is under way
-		case free:
-			method = http.MethodPost
-		}
+	for number, method := range tr.world.ambushed {
 		tr.desk.ambushes[number] = ambush{method, func() {
 			tr.diary.say("%s is taken by hand before a %s is looked at", number, method)
 			tr.world.take(number)

@@ -95,6 +95,7 @@ func torment(t *testing.T, seed uint64, s scale, tally *tally) {
 	t.Run(fmt.Sprintf("seed-%d", seed), func(t *testing.T) {
 		t.Logf("%s=%d repeats this trial", varSeed, seed)
 		tr := newTrial(t, seed, s, tally)
+		lie(tr.sim, newDice(seed, "lies"), tally)
 		spoil(tr.sim, newDice(seed, "faults"), tally)
 		var life sync.WaitGroup
 		life.Go(func() { tr.world.live(s.span) })

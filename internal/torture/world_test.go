@@ -5,6 +5,7 @@ package torture
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -45,10 +46,13 @@ type world struct {
 
 	fates      map[string]fate
 	bystanders map[string]string
-	// leaving are the numbers that another campaign lets go of in the middle, dropped
-	// those that a person takes off their campaign by hand, and snatched those that a
-	// person attaches to another one.
-	leaving, dropped, snatched []string
+	// leaving are the numbers that another campaign lets go of in the middle, and dropped
+	// those that a person takes off their campaign by hand.
+	leaving, dropped []string
+	// snatched are the numbers that a person attaches to another campaign by hand:
+	// strays at some moment, the others directly before a call of the method in ambushed.
+	snatched, strays []string
+	ambushed         map[string]string
 	// wanderers are the numbers that plan edits are about, and between the two entries
 	// that they move between.
 	wanderers []string
@@ -108,7 +112,7 @@ func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice,
 	w := &world{
 		sim: sim, webhookURL: webhookURL, dice: dice, tally: tally, size: size,
 		fates: map[string]fate{}, bystanders: map[string]string{}, timeline: map[string][]standing{},
-		ends: map[string][]time.Time{}, periods: map[string][]period{},
+		ends: map[string][]time.Time{}, periods: map[string][]period{}, ambushed: map[string]string{},
 	}
 	sim.AddBrand(telnyxsim.Brand{ID: brandID})
 	sim.AddMessagingProfiles(ownProfile, poolProfile, wholeProfile)
@@ -332,13 +336,19 @@ func (w *world) drop(p *planned, n int) {
 // snatch has numbers that a person attaches to another campaign by hand, which no
 // move_from names. From is the campaign that they are on before, if any.
 func (w *world) snatch(p *planned, from string, n int) {
-	for range n {
+	for i := range n {
 		number := w.name()
 		w.own(number, ownProfile)
 		f := fate{entry: p.entry, campaign: p.id, state: ledger.Conflict, reason: ledger.OtherCampaign, home: elsewhereID, snatched: true}
-		if from != "" {
+		switch {
+		case from != "":
 			w.attach(number, from, telnyx.Assigned)
 			f.mayLeave = []string{from}
+			w.ambushed[number] = http.MethodGet
+		case i%2 == 0:
+			w.strays = append(w.strays, number)
+		default:
+			w.ambushed[number] = http.MethodPost
 		}
 		w.fates[number] = f
 		w.snatched = append(w.snatched, number)
@@ -418,10 +428,8 @@ func (w *world) live(span time.Duration) {
 	for _, number := range w.dropped {
 		happen(w.dice.between(span/2, span), func() { w.detach(number) })
 	}
-	for i, number := range w.snatched {
-		if at := w.dice.between(0, span); i%2 == 0 && w.fates[number].mayLeave == nil {
-			happen(at, func() { w.take(number) })
-		}
+	for _, number := range w.strays {
+		happen(w.dice.between(0, span), func() { w.take(number) })
 	}
 	group.Wait()
 }

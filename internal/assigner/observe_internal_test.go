@@ -1,0 +1,56 @@
+package assigner
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// Of two requests that share a list each keeps the records that it has read by itself.
+func TestObserver_SharedListIsNotWrittenTo(t *testing.T) {
+	const campaign, other = "4b30019a-e14d-522f-fc8e-00000000000a", "4b30019a-e14d-522f-fc8e-00000000000b"
+	sim := telnyxsim.New(telnyxsim.Options{Dialect: telnyxsim.Dialect{ListLag: time.Hour}})
+	api := httptest.NewServer(sim)
+	t.Cleanup(func() { sim.Close(); api.Close() })
+	sim.AddCampaign(telnyxsim.Campaign{ID: campaign, CampaignStatus: telnyx.CampaignMNOProvisioned})
+	sim.AddCampaign(telnyxsim.Campaign{ID: other, CampaignStatus: telnyx.CampaignMNOProvisioned})
+	client := &telnyx.Client{APIKey: "KEY", BaseURL: api.URL + "/v2"}
+	numbers := make([]plan.E164, 40)
+	for i := range numbers {
+		numbers[i] = plan.E164(fmt.Sprintf("+1212555%04d", i))
+		sim.AddNumbers(telnyxsim.Number{PhoneNumber: string(numbers[i]), MessagingProfileID: "4001776e-0000-4000-8000-000000000001"})
+		if i < 37 { // a list that grew by appending has room left
+			if err := sim.AttachNumber(string(numbers[i]), other, telnyx.Assigned); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if _, err := client.Assign(t.Context(), string(numbers[i]), campaign); err != nil { // lists do not show it
+			t.Fatal(err)
+		}
+	}
+	o, asked := NewObserver(client, 1), time.Now()
+	ask := func(n plan.E164) Observation {
+		seen := Observation{Unknown: map[plan.E164]string{}}
+		q := question{
+			want:     plan.Campaign{CampaignID: campaign, Numbers: []plan.E164{n}},
+			campaign: telnyx.Campaign{CampaignID: campaign}, asked: asked, sharedBy: 1,
+			requested: func(plan.E164) bool { return true },
+		}
+		if err := o.readRecords(t.Context(), q, &seen); err != nil {
+			t.Fatal(err)
+		}
+		return seen
+	}
+	first := ask(numbers[38])
+	ask(numbers[39])
+	if !slices.ContainsFunc(first.Records, func(a telnyx.Assignment) bool { return a.PhoneNumber == string(numbers[38]) }) {
+		t.Errorf("the first request lost the record of %s", numbers[38])
+	}
+}
