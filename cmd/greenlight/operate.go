@@ -210,7 +210,7 @@ type triggerCommand struct {
 	where
 }
 
-// Run asks the assigner to look at a campaign now, and to try again what waits.
+// Run asks the assigner to reconcile a campaign now, and to retry its waiting numbers.
 func (c *triggerCommand) Run(ctx context.Context, out output) error {
 	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		id, err := campaignID(ctx, js, c.Campaign)
@@ -220,7 +220,7 @@ func (c *triggerCommand) Run(ctx context.Context, out output) error {
 		if err := events.NewPublisher(js).Trigger(ctx, events.KindCampaign, id); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out.Stdout, "The assigner was asked to look at campaign %s now. See greenlight status.\n", id)
+		_, err = fmt.Fprintf(out.Stdout, "The assigner was asked to reconcile campaign %s now. See greenlight status.\n", id)
 		return err
 	})
 }

@@ -88,7 +88,7 @@ func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, colour bool)
 	words.Wrap(&b, "       ", t.Sentence, whyWidth)
 	next := t.Next
 	if when := words.Until(now, t.NextAt); when != "" {
-		next += " Next look: " + when + "."
+		next += " Next check: " + when + "."
 	}
 	words.Hang(&b, "Next:  ", "       ", next, whyWidth)
 	words.Hang(&b, "To do: ", "       ", cmp.Or(t.Person, "Nothing."), whyWidth)
