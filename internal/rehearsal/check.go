@@ -137,7 +137,7 @@ func (a *Account) checkPlaces(h History) []Fault {
 		attached := now.CampaignID == want.campaign && now.Status == telnyx.Assigned
 		switch {
 		case want.taken:
-			if !says.NeedsPerson {
+			if says.State != ledger.Conflict {
 				fail(Untrue, "%s is in use on another campaign, and Greenlight says %s", number, cmp.Or(says.State, "nothing"))
 			}
 		case !attached:

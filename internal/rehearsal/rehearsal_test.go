@@ -82,7 +82,7 @@ func done(t *testing.T) (*rehearsal.Account, rehearsal.History) {
 	for i, c := range set.Campaigns {
 		for _, number := range c.Numbers {
 			if number == "+12125550104" { // in use elsewhere
-				h.Ledger = append(h.Ledger, ledger.Number{Number: string(number), State: ledger.Conflict})
+				h.Ledger = append(h.Ledger, ledger.Number{Number: string(number), State: ledger.Conflict, NeedsPerson: true})
 				continue
 			}
 			put(string(number), account.Campaigns[i])
