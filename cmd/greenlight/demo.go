@@ -54,7 +54,7 @@ posts the signed notification that makes Greenlight attach the numbers. Nothing 
 
 With --plans it rehearses your own plans: every campaign and number in them exists in the simulated account,
 and a checker goes through the simulator's own log. With --chaos the day is a bad one. It ends with 0 only if
-every number stands as the plan wants, or needs a person for a reason that the rehearsal put there, and nothing
+every number is as the plan wants, or needs a person for a reason that the rehearsal put there, and nothing
 was stolen, lost or written twice.`
 }
 

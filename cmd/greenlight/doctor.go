@@ -32,7 +32,7 @@ func (c *doctorCommand) Help() string {
 	return `Looks at NATS (at NATS_URL or, without it, of a greenlight up on the same data folder), Telnyx, keys and plans,
 and says what a 200 means here. Give it the settings of webhook and assigner. It changes nothing: rights are found out
 by requests that the server must refuse, speed is measured in a stream of its own that is deleted again, and of
-Telnyx one list is read.
+Telnyx the beginning of some lists is read. How Telnyx understands requests, as far as that showed, is in the report.
 
 Each finding has a level: ok; unknown, if it could not be found out from here; warn; fail. Ends with:
   0  nothing to mend
@@ -140,8 +140,13 @@ func (c *doctorCommand) lookAtTelnyx(ctx context.Context, report *doctor.Report)
 	for _, fault := range faults {
 		report.Add(ofSetting(doctor.CheckTelnyx, fault))
 	}
-	if len(faults) == 0 {
-		report.Add(doctor.Telnyx(ctx, client)...)
+	if len(faults) > 0 {
+		return
+	}
+	findings := doctor.Telnyx(ctx, client)
+	report.Add(findings...)
+	if findings[0].Level == doctor.OK {
+		report.Learned = append(report.Learned, doctor.Learn(ctx, client)...)
 	}
 }
 

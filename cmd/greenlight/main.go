@@ -23,7 +23,7 @@ type command struct {
 	Doctor doctorCommand `cmd:"" help:"Tell what a 200 means here, and what is to mend: NATS, room, speed, clocks, keys, plans."`
 	Plan   planCommand   `cmd:"" help:"Check plans before the day: faults, what Telnyx says, what would be done."`
 
-	Trigger     triggerCommand     `cmd:"" help:"Have a campaign looked at now, and what waits tried again."`
+	Trigger     triggerCommand     `cmd:"" help:"Reconcile a campaign now, and retry its waiting numbers."`
 	Hold        holdCommand        `cmd:"" help:"Stop new writes to Telnyx, all or those of some campaigns, until resume."`
 	Resume      resumeCommand      `cmd:"" help:"End a hold, and say what was held."`
 	Deadletters deadLettersCommand `cmd:"" help:"List, show and requeue what could not be handled."`

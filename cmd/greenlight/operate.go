@@ -102,7 +102,12 @@ func (c *resumeCommand) Run(ctx context.Context, out output) error {
 		if err != nil {
 			return err
 		}
-		if err := writeResumed(out.Stdout, resumed, named); err != nil {
+		if named == nil {
+			if named, err = planNames(ctx, book); err != nil {
+				return err
+			}
+		}
+		if err := writeResumed(out.Stdout, resumed, named, len(c.What) > 0); err != nil {
 			return err
 		}
 		if left.All != nil {
@@ -124,9 +129,14 @@ func writeHold(w io.Writer, hold ledger.Hold, names map[string]string, means str
 	return err
 }
 
-func writeResumed(w io.Writer, resumed ledger.Hold, names map[string]string) error {
+// writeResumed writes what was resumed. Asked says that single campaigns were named.
+func writeResumed(w io.Writer, resumed ledger.Hold, names map[string]string, asked bool) error {
 	if resumed.IsZero() {
-		_, err := fmt.Fprintln(w, "Nothing was held.")
+		said := "Nothing was held."
+		if asked {
+			said = "Nothing of that name was held by itself."
+		}
+		_, err := fmt.Fprintln(w, said)
 		return err
 	}
 	var b strings.Builder
@@ -166,6 +176,16 @@ func campaignsNamed(ctx context.Context, js jetstream.JetStream, what []string) 
 		return nil, nil, fmt.Errorf("the ledger has no plan or campaign of that name: %s; greenlight status shows all that it has, and nothing was changed", strings.Join(unknown, ", "))
 	}
 	return book, named, nil
+}
+
+// planNames returns the plan names of all campaigns by the id of their record.
+func planNames(ctx context.Context, book *ledger.Ledger) (map[string]string, error) {
+	known, err := book.Campaigns(ctx)
+	names := make(map[string]string, len(known))
+	for _, entry := range known {
+		names[entry.Campaign.ID] = entry.Campaign.Plan
+	}
+	return names, err
 }
 
 // couldMean names the plans that a name that means nothing could mean, in brackets.
@@ -210,7 +230,7 @@ type triggerCommand struct {
 	where
 }
 
-// Run asks the assigner to look at a campaign now, and to try again what waits.
+// Run asks the assigner to reconcile a campaign now, and to retry its waiting numbers.
 func (c *triggerCommand) Run(ctx context.Context, out output) error {
 	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		id, err := campaignID(ctx, js, c.Campaign)
@@ -220,7 +240,7 @@ func (c *triggerCommand) Run(ctx context.Context, out output) error {
 		if err := events.NewPublisher(js).Trigger(ctx, events.KindCampaign, id); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out.Stdout, "The assigner was asked to look at campaign %s now. See greenlight status.\n", id)
+		_, err = fmt.Fprintf(out.Stdout, "The assigner was asked to reconcile campaign %s now. See greenlight status.\n", id)
 		return err
 	})
 }

@@ -149,6 +149,8 @@ type diffTotals struct {
 	// Extras are on a campaign whose plan does not name them.
 	Extras      int `json:"extras"`
 	NotApproved int `json:"campaigns_not_ready"`
+	// Unread counts campaigns that could not be read.
+	Unread int `json:"campaigns_unread"`
 }
 
 // diffCampaign is what would be done about one entry of the plans.
@@ -202,7 +204,10 @@ func newDiffReport(path, hash string, forecasts []assigner.Forecast) diffReport 
 	met := map[ledger.Reason]bool{}
 	for _, f := range forecasts {
 		c := newDiffCampaign(f)
-		if f.Waits() {
+		switch {
+		case f.Phase == ledger.PhaseUnread:
+			r.Totals.Unread++
+		case f.Waits():
 			r.Totals.NotApproved++
 		}
 		r.NeedsPerson = r.NeedsPerson || f.Phase.NeedsPerson()

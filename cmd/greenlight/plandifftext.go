@@ -47,6 +47,9 @@ func (t diffTotals) String() string {
 	if t.NotApproved > 0 {
 		parts = append(parts, words.Count(t.NotApproved, "campaign")+" not approved")
 	}
+	if t.Unread > 0 {
+		parts = append(parts, words.Count(t.Unread, "campaign")+" that could not be read")
+	}
 	return strings.Join(parts, ", ") + "; nothing is changed by this command."
 }
 
@@ -56,6 +59,9 @@ type quoting func(string) string
 
 // waits says why nothing is done about a campaign.
 func (c diffCampaign) waits(quote quoting) string {
+	if c.Phase == ledger.PhaseUnread {
+		return "The campaign could not be read: " + quote(strings.TrimRight(c.Detail, ".")) + "."
+	}
 	words := c.Phase.Sentence()
 	if c.Detail != "" {
 		words += " Details: " + quote(strings.TrimRight(c.Detail, ".")) + "."

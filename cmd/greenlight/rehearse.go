@@ -34,16 +34,16 @@ const (
 	// waits of a quarter of a minute do not hold up the show.
 	rehearsalHaste = 10
 	rehearsalStep  = 200 * time.Millisecond
-	// rehearsalLook is how often it looks how far things are, and rehearsalTell how
-	// often it tells.
-	rehearsalLook = 250 * time.Millisecond
-	rehearsalTell = 2 * time.Second
+	// rehearsalPoll is how often the ledger is read, and rehearsalReport how often
+	// progress is shown.
+	rehearsalPoll   = 250 * time.Millisecond
+	rehearsalReport = 2 * time.Second
 	// The whole may take a minute, and a good deal of time for each number.
 	rehearsalBase      = time.Minute
 	rehearsalPerNumber = 100 * time.Millisecond
 	// natsAway is how long NATS is gone on a bad day.
 	natsAway = 1500 * time.Millisecond
-	// mostFaults bounds what is told of what went wrong.
+	// mostFaults bounds the faults that are listed.
 	mostFaults = 20
 )
 
@@ -54,7 +54,7 @@ type rehearsalRun struct {
 	dir     string
 	chaos   bool
 	keep    bool
-	tell    *teller
+	report  *reporter
 	sim     *telnyxsim.Simulator
 	road    *rehearsal.Road
 	account *rehearsal.Account
@@ -64,7 +64,7 @@ type rehearsalRun struct {
 	unsent int
 }
 
-// rehearse plays the days of a plan folder. It returns nil when every number stands as
+// rehearse plays the days of a plan folder. It returns nil when every number is as
 // the plan wants, or needs a person for a reason, and nothing was stolen, lost or
 // written twice.
 func (c *demoCommand) rehearse(ctx context.Context, out output) error {
@@ -78,7 +78,7 @@ func (c *demoCommand) rehearse(ctx context.Context, out output) error {
 	}
 	r := &rehearsalRun{
 		set: set, path: path, dir: dir, chaos: c.Chaos, keep: c.Keep,
-		tell: &teller{w: out.Stdout, started: time.Now()}, road: &rehearsal.Road{Next: &http.Transport{MaxIdleConnsPerHost: 16}},
+		report: &reporter{w: out.Stdout, started: time.Now()}, road: &rehearsal.Road{Next: &http.Transport{MaxIdleConnsPerHost: 16}},
 	}
 	if err := r.run(ctx); err != nil {
 		return fmt.Errorf("%w\nThe log of the rehearsal is kept: %s", err, filepath.Join(dir, "greenlight.log"))
@@ -146,11 +146,11 @@ func (r *rehearsalRun) run(ctx context.Context) (err error) {
 }
 
 func (r *rehearsalRun) introduce(status string) {
-	r.tell.plain("A rehearsal: Greenlight, NATS and a simulated Telnyx in this process. Nothing leaves this machine.")
-	r.tell.plain("Telnyx takes seconds for what takes days, and Greenlight's own waits pass %d times as fast.", rehearsalHaste)
-	r.tell.plain("Plan:        %s, %s, %s", printable(r.path), words.Count(len(r.set.Campaigns), "campaign"), words.Count(r.account.Numbers, "number"))
-	r.tell.plain("Status page: http://%s/status", status)
-	r.tell.plain("")
+	r.report.plain("A rehearsal: Greenlight, NATS and a simulated Telnyx in this process. Nothing leaves this machine.")
+	r.report.plain("What takes days at Telnyx takes seconds here, and Greenlight's own waits are %d times as short.", rehearsalHaste)
+	r.report.plain("Plan:        %s, %s, %s", printable(r.path), words.Count(len(r.set.Campaigns), "campaign"), words.Count(r.account.Numbers, "number"))
+	r.report.plain("Status page: http://%s/status", status)
+	r.report.plain("")
 }
 
 // play is the whole show, from the staged plan to the verdict.
@@ -173,12 +173,12 @@ func (r *rehearsalRun) play(ctx context.Context) error {
 	if err := r.until(bounded, "staged", r.isStaged); err != nil {
 		return err
 	}
-	r.tell.say("The plan is staged: %s wait for approval.", words.Count(r.account.Numbers, "number"))
+	r.report.say("The plan is staged: %s wait for approval.", words.Count(r.account.Numbers, "number"))
 	if r.account.Moves > 0 {
-		r.tell.say("%s on a campaign under move_from, and to be moved.", areOrIs(r.account.Moves))
+		r.report.say("%s on a campaign that move_from names, to be moved.", areOrIs(r.account.Moves))
 	}
 	if r.account.Taken > 0 {
-		r.tell.say("%s in use on a campaign that the plan does not name: it must stay there.", areOrIs(r.account.Taken))
+		r.report.say("%s in use on a campaign that the plan does not name: it must stay there.", areOrIs(r.account.Taken))
 	}
 	if err := r.approve(bounded); err != nil {
 		return err
@@ -192,7 +192,7 @@ func (r *rehearsalRun) play(ctx context.Context) error {
 		return err
 	}
 	if r.keep {
-		r.tell.plain("Still running; stop it with Ctrl-C.")
+		r.report.plain("Still running; stop it with Ctrl-C.")
 		<-ctx.Done()
 	}
 	return nil
@@ -212,7 +212,7 @@ func (r *rehearsalRun) approve(ctx context.Context) error {
 	if r.chaos {
 		crash = r.spoil()
 	}
-	r.tell.say("Telnyx and the carriers review %s…", words.Count(len(r.set.Campaigns), "campaign"))
+	r.report.say("Telnyx and the carriers review %s…", words.Count(len(r.set.Campaigns), "campaign"))
 	for i, step := range []func(string) error{r.sim.Submit, r.sim.TelnyxReview, r.sim.MNOReview, r.sim.Approve} {
 		for at, id := range r.account.Campaigns {
 			// On a bad day Telnyx never says of every other campaign that it is approved.
@@ -230,19 +230,19 @@ func (r *rehearsalRun) approve(ctx context.Context) error {
 			pause(ctx, rehearsalStep)
 		}
 	}
-	r.tell.say("Approved! Greenlight attaches the numbers.")
+	r.report.say("Approved! Greenlight attaches the numbers.")
 	if !r.chaos {
 		return nil
 	}
-	r.tell.say("Of %s Telnyx never tells that: only reading finds out.", words.Count(r.unsent, "campaign"))
+	r.report.say("Telnyx posts no event for %s of them: only reading shows the approval.", fmt.Sprint(r.unsent))
 	return r.strike(ctx, crash)
 }
 
 // spoil begins the bad day. The channel is closed when the assigner has to die: a
 // request took effect, and its answer is under way.
 func (r *rehearsalRun) spoil() (crash chan struct{}) {
-	r.tell.say("A bad day: of four deliveries one is lost, one loses its answer, one is late; each event comes twice.")
-	r.tell.say("Telnyx answers 429, 500, 502 or not at all, at times after it did what was asked.")
+	r.report.say("A bad day: of every four deliveries one is lost, one loses its answer and one is late; each event comes twice.")
+	r.report.say("Telnyx answers 429, 500, 502 or not at all, at times after it did what was asked.")
 	r.road.SetBad(true)
 	r.sim.DuplicateDeliveries(1)
 	crash = make(chan struct{})
@@ -276,11 +276,11 @@ func (r *rehearsalRun) strike(ctx context.Context, crash chan struct{}) error {
 		return err
 	}
 	r.stage.desk.die()
-	r.tell.say("The assigner dies: Telnyx attached a number, and nobody heard the answer.")
+	r.report.say("The assigner dies: Telnyx has attached a number, and the answer is lost.")
 	if err := r.stage.hire(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	r.tell.say("Another assigner starts, knowing only what is written down.")
+	r.report.say("Another assigner starts, and knows only what the ledger has.")
 	half := (r.account.Numbers - r.account.Taken + 1) / 2
 	err = r.until(ctx, "half of the writes", func(context.Context) (bool, error) { return r.written() >= half, nil })
 	if err != nil {
@@ -289,12 +289,12 @@ func (r *rehearsalRun) strike(ctx context.Context, crash chan struct{}) error {
 	if err := r.stage.hub.stop(); err != nil {
 		return err
 	}
-	r.tell.say("NATS stops. Deliveries are refused with 503 meanwhile, and Telnyx tries again.")
+	r.report.say("NATS stops. Deliveries are refused with 503 meanwhile, and Telnyx tries again.")
 	pause(ctx, natsAway)
 	if err := r.stage.hub.start(); err != nil {
 		return err
 	}
-	r.tell.say("NATS is back.")
+	r.report.say("NATS is back.")
 	return nil
 }
 
@@ -306,16 +306,15 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// until looks until something is so, and tells meanwhile how far the numbers are.
-// Looks that fail while NATS is away are no news.
+// until waits until something is so, and shows progress meanwhile. Reads that fail while NATS is away are no news.
 func (r *rehearsalRun) until(ctx context.Context, what string, so func(context.Context) (bool, error)) error {
 	var trouble error
 	for {
 		if err := r.attend(ctx); err != nil {
 			return err
 		}
-		look, cancel := context.WithTimeout(ctx, 5*time.Second)
-		done, err := so(look)
+		reading, cancel := context.WithTimeout(ctx, 5*time.Second)
+		done, err := so(reading)
 		cancel()
 		if done {
 			return nil
@@ -328,11 +327,11 @@ func (r *rehearsalRun) until(ctx context.Context, what string, so func(context.C
 			}
 			return errors.Join(fmt.Errorf("%w: waiting to be %s", cause, what), trouble)
 		}
-		pause(ctx, rehearsalLook)
+		pause(ctx, rehearsalPoll)
 	}
 }
 
-// attend looks after the parts. On a bad day it does what the service manager of a real
+// attend keeps the parts running. On a bad day it does what the service manager of a real
 // machine does: an assigner that was just starting when NATS went away gives up, and is
 // started again.
 func (r *rehearsalRun) attend(ctx context.Context) error {
@@ -344,7 +343,7 @@ func (r *rehearsalRun) attend(ctx context.Context) error {
 		return err
 	}
 	_ = r.stage.desk.end()
-	r.tell.say("The assigner gave up while NATS was away, and is started again.")
+	r.report.say("The assigner ended while NATS was away, and is started again.")
 	return r.stage.hire(context.WithoutCancel(ctx))
 }
 
@@ -367,7 +366,7 @@ func (r *rehearsalRun) isStaged(ctx context.Context) (bool, error) {
 	return read == len(r.set.Campaigns), nil
 }
 
-// isSettled reports whether every number came to an end, and tells how far they are.
+// isSettled reports whether every number is settled, and shows progress.
 func (r *rehearsalRun) isSettled(ctx context.Context) (bool, error) {
 	book, err := ledger.Open(ctx, r.js)
 	if err != nil {
@@ -377,7 +376,7 @@ func (r *rehearsalRun) isSettled(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	r.tell.progress(numbers, r.account.Numbers)
+	r.report.progress(numbers, r.account.Numbers)
 	return r.account.IsSettled(numbers), nil
 }
 
@@ -392,7 +391,7 @@ func (r *rehearsalRun) written() int {
 	return len(numbers)
 }
 
-// verdict checks what happened and tells it. Anything that must not be is an error.
+// verdict checks and reports what happened. Anything that must not be is an error.
 func (r *rehearsalRun) verdict(ctx context.Context) error {
 	book, err := ledger.Open(ctx, r.js)
 	if err != nil {
@@ -410,32 +409,32 @@ func (r *rehearsalRun) verdict(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.tell.progress(h.Ledger, r.account.Numbers)
+	r.report.progress(h.Ledger, r.account.Numbers)
 	r.summary(h)
 	faults := r.account.Check(h)
 	if len(faults) == 0 {
-		r.tell.plain("Nothing was stolen, lost or written twice: %s on campaigns, each by one write.", words.Count(r.written(), "number"))
+		r.report.plain("Nothing was stolen, lost or written twice: %s attached, each with one write.", words.Count(r.written(), "number"))
 		return nil
 	}
 	for i, fault := range faults {
 		if i == mostFaults {
-			r.tell.plain("  and %d more", len(faults)-mostFaults)
+			r.report.plain("  and %d more", len(faults)-mostFaults)
 			break
 		}
-		r.tell.plain("  %s", printable(fault.String()))
+		r.report.plain("  %s", printable(fault.String()))
 	}
 	return fmt.Errorf("the rehearsal found %s", words.Count(len(faults), "fault"))
 }
 
-// summary tells what happened on the way, and how it ended.
+// summary reports what happened on the way, and how it ended.
 func (r *rehearsalRun) summary(h rehearsal.History) {
-	r.tell.plain("")
+	r.report.plain("")
 	if r.chaos {
 		tolls, attempts := r.road.Tolls(), 0
 		for _, d := range h.Deliveries {
 			attempts += len(d.Attempts)
 		}
-		r.tell.plain("Of %d attempts to deliver %d were lost, %d lost their answer and %d came late. %s never sent.",
+		r.report.plain("Of %d attempts to deliver %d were lost, %d lost their answer and %d came late. %s never sent.",
 			attempts, tolls.Lost, tolls.Unanswered, tolls.Late, words.Count(r.unsent, "event"))
 		spoilt := 0
 		for _, w := range h.Writes {
@@ -443,7 +442,7 @@ func (r *rehearsalRun) summary(h rehearsal.History) {
 				spoilt++
 			}
 		}
-		r.tell.plain("Of %d requests for a change %d were refused or got no answer.", len(h.Writes), spoilt)
+		r.report.plain("Of %d requests for a change %d were refused or got no answer.", len(h.Writes), spoilt)
 	}
 	reasons := map[string]int{}
 	states := map[ledger.State]int{}
@@ -453,10 +452,10 @@ func (r *rehearsalRun) summary(h rehearsal.History) {
 			reasons[string(n.Reason)]++
 		}
 	}
-	r.tell.plain("%d of %s can send, after %.1f s.", states[ledger.Sendable], words.Count(r.account.Numbers, "number"), time.Since(r.tell.started).Seconds())
+	r.report.plain("%d of %s can send, after %.1f s.", states[ledger.Sendable], words.Count(r.account.Numbers, "number"), time.Since(r.report.started).Seconds())
 	for _, reason := range ledger.Reasons() {
 		if n := reasons[string(reason)]; n > 0 {
-			r.tell.plain("%s a person (%s): %s", needs(n), reason, reason.Advice().Why)
+			r.report.plain("%s a person (%s): %s", needs(n), reason, reason.Advice().Why)
 		}
 	}
 }
@@ -468,54 +467,57 @@ func needs(n int) string {
 	return fmt.Sprintf("%d need", n)
 }
 
-// teller writes what happens, in lines that fit a terminal.
-type teller struct {
+// reporter writes what happens, in lines that fit a terminal.
+type reporter struct {
 	w       io.Writer
 	started time.Time
 
-	mu     sync.Mutex
-	latest string
-	told   time.Time
+	mu       sync.Mutex
+	latest   string
+	reported time.Time
 }
 
-// tellWidth is how wide its lines may be.
-const tellWidth = 78
+// reportWidth is how wide its lines may be.
+const reportWidth = 78
 
-func (t *teller) plain(format string, args ...any) {
+func (t *reporter) plain(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, line := range wrapped(fmt.Sprintf(format, args...), tellWidth) {
+	for _, line := range wrapped(fmt.Sprintf(format, args...), reportWidth) {
 		fmt.Fprintln(t.w, line)
 	}
 }
 
 // say writes a sentence with the time.
-func (t *teller) say(format string, args ...any) {
+func (t *reporter) say(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.line(fmt.Sprintf(format, args...))
 }
 
-func (t *teller) line(sentence string) {
+func (t *reporter) line(sentence string) {
 	const indent = "         "
 	head := fmt.Sprintf("%6.1fs  ", time.Since(t.started).Seconds())
-	for _, line := range wrapped(sentence, tellWidth-len(indent)) {
+	for _, line := range wrapped(sentence, reportWidth-len(indent)) {
 		fmt.Fprintln(t.w, head+line)
 		head = indent
 	}
 }
 
-// progress tells how many numbers are in which state, if that is news and the last
-// news is a while ago.
-func (t *teller) progress(numbers []ledger.Number, planned int) {
+// progress shows how many numbers are in which state, if that has changed and was not
+// shown just before.
+func (t *reporter) progress(numbers []ledger.Number, planned int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	sentence := byState(slices.Values(numbers))
+	if left := planned - len(numbers); sentence != "" && left > 0 {
+		sentence += fmt.Sprintf(", %d of a pool that is not read yet", left)
+	}
 	final := sentence == fmt.Sprintf("%d %s", planned, ledger.Sendable)
-	if sentence == "" || sentence == t.latest || !final && time.Since(t.told) < rehearsalTell {
+	if sentence == "" || sentence == t.latest || !final && time.Since(t.reported) < rehearsalReport {
 		return
 	}
-	t.latest, t.told = sentence, time.Now()
+	t.latest, t.reported = sentence, time.Now()
 	t.line(sentence)
 }
 

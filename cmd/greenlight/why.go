@@ -12,7 +12,9 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
+	"greenlight/internal/status"
 	"greenlight/internal/terminal"
 	"greenlight/internal/timeline"
 	"greenlight/internal/words"
@@ -26,9 +28,9 @@ type whyCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *whyCommand) Help() string {
-	return `Tells what named the number, what Telnyx told about it and its campaign, what Greenlight read, decided and
-sent, what was answered, and how it stands. It asks the ledger and the stream of events, never Telnyx.
-Events are kept for a week; of older changes it tells the first of each kind.`
+	return `Shows what named the number, what Telnyx reported about it and its campaign, what Greenlight read, decided and
+sent, what was answered, and how far the number is. It asks the ledger and the stream of events, never Telnyx.
+Events are kept for a week; of older changes the first of each kind is shown.`
 }
 
 // Run prints the timeline of a number.
@@ -58,7 +60,7 @@ func (c *whyCommand) Run(ctx context.Context, out output) error {
 const whyWidth = 80
 
 // writeTimeline writes a timeline for people: a line or a few for each entry, by day,
-// then where the number stands. The times are by the clock of now's place.
+// then how far the number is. The times are by the clock of now's place.
 func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, colour bool) error {
 	var b strings.Builder
 	words.Wrap(&b, "", fmt.Sprintf("%s, planned by %s on campaign %s", t.Number, words.Plain(t.Plan, 60), t.Campaign), whyWidth)
@@ -86,9 +88,15 @@ func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, colour bool)
 	}
 	fmt.Fprintf(&b, "\nNow:   %s%s\n", paintState(t, state, colour), since)
 	words.Wrap(&b, "       ", t.Sentence, whyWidth)
+	if t.Held != nil {
+		hold := ledger.Hold{Campaigns: map[string]ledger.HeldBy{t.Campaign: *t.Held}}
+		for _, sentence := range status.HoldSentences(hold, map[string]string{t.Campaign: t.Plan}, now) {
+			words.Hang(&b, "Hold:  ", "       ", sentence+" Nothing new is sent for it until greenlight resume.", whyWidth)
+		}
+	}
 	next := t.Next
 	if when := words.Until(now, t.NextAt); when != "" {
-		next += " Next look: " + when + "."
+		next += " Next check: " + when + "."
 	}
 	words.Hang(&b, "Next:  ", "       ", next, whyWidth)
 	words.Hang(&b, "To do: ", "       ", cmp.Or(t.Person, "Nothing."), whyWidth)

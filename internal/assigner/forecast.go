@@ -2,9 +2,11 @@ package assigner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,8 +32,8 @@ type Forecast struct {
 	PoolUnknown    string
 	// Campaign is the campaign as read, the zero value if Err is not nil.
 	Campaign telnyx.Campaign
-	// Err is why the campaign could not be read, if the trouble is its own: that of the
-	// account ends the whole forecast.
+	// Err is why the campaign could not be read. Trouble with the account or with Telnyx
+	// as a whole ends the forecast instead.
 	Err error
 	// Twin is another entry of the set for the same campaign, which counts instead.
 	Twin *plan.Campaign
@@ -42,6 +44,7 @@ type Forecast struct {
 	Capacity int
 	// Numbers are the decisions, sorted by number. Those of a campaign that is not
 	// approved, or was not found, are made as if it were approved, see [Forecast.Waits].
+	// There are none if the campaign is unread: nobody can say what their records mean.
 	Numbers []NumberForecast
 	// Others counts the numbers on the campaign that the plan does not name.
 	Others int
@@ -63,7 +66,7 @@ type NumberForecast struct {
 // Foresee says what an assigner would do about every campaign of the set, by the
 // assigner's own code: it observes and decides, and leaves out the rest. It only
 // reads, if the observer's client does no more. An error means that Telnyx could not be
-// asked.
+// asked; it matches [ErrKeyRefused] if the key is why.
 func Foresee(ctx context.Context, o *Observer, set *plan.Set) ([]Forecast, error) {
 	forecasts, err := ForeseeAll(ctx, o, set)
 	if err != nil {
@@ -71,6 +74,10 @@ func Foresee(ctx context.Context, o *Observer, set *plan.Set) ([]Forecast, error
 	}
 	return forecasts[0], nil
 }
+
+// ErrKeyRefused is matched by the error of a forecast that ended because Telnyx refuses
+// the API key: a call that names no number and no campaign is refused as well.
+var ErrKeyRefused = errors.New("Telnyx refuses the API key")
 
 // ForeseeAll is [Foresee] for several sets, each by itself. Every campaign, pool, record
 // and number is read once for all of them.
@@ -89,13 +96,26 @@ func ForeseeAll(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Foreca
 	}
 	for _, read := range []func(context.Context) error{s.readCampaigns, s.readPools, s.readRecords, s.readNumbers, s.confirmAbsence} {
 		if err := read(ctx); err != nil {
-			return nil, err
+			return nil, s.explain(ctx, err)
 		}
 	}
 	for _, e := range s.entries {
 		e.decide(&s.seen)
 	}
 	return forecasts, nil
+}
+
+// explain finds out whether a call was refused because of the key.
+func (s *foresight) explain(ctx context.Context, err error) error {
+	switch telnyx.Classify(err) {
+	case telnyx.ClassUnauthorized:
+		return fmt.Errorf("%w: %w", ErrKeyRefused, err)
+	case telnyx.ClassForbidden:
+		if class := telnyx.Classify(s.o.client.CheckKey(ctx)); class == telnyx.ClassForbidden || class == telnyx.ClassUnauthorized {
+			return fmt.Errorf("%w: %w", ErrKeyRefused, err)
+		}
+	}
+	return err
 }
 
 // foresight is the reading for one forecast. Its steps follow each other, so that each
@@ -105,6 +125,8 @@ type foresight struct {
 	entries []*foreseen
 	// seen has the records and numbers of all campaigns.
 	seen Observation
+	// answered says that Telnyx has answered about at least one campaign.
+	answered atomic.Bool
 }
 
 // foreseen is one entry of a set and what is known of it.
@@ -157,6 +179,9 @@ func (s *foresight) readCampaigns(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(s.entries) > 0 && !s.answered.Load() {
+		return fmt.Errorf("plan %s: %w", s.entries[0].Plan.Name, s.entries[0].Err)
+	}
 	for _, e := range s.entries {
 		if twin, named := otherEntry(e.set, e.Plan.ID(), e.Campaign); named && e.Err == nil && twin.Rank() < e.Plan.Rank() {
 			e.Twin, e.Phase, e.Detail = &twin, ledger.PhaseUnknown, namedTwice(twin)
@@ -165,31 +190,33 @@ func (s *foresight) readCampaigns(ctx context.Context) error {
 	return nil
 }
 
-// readCampaign reads a campaign, twice if Telnyx refuses it. refused is why there is
-// none; err concerns the account.
+// readCampaign reads a campaign, twice if Telnyx refuses it. refused is why it could not
+// be read. err ends the forecast: the account is refused, or Telnyx has answered about
+// no campaign yet and does not answer other calls either.
 func (s *foresight) readCampaign(ctx context.Context, want plan.Campaign) (c telnyx.Campaign, refused, err error) {
 	c, refused = s.o.campaigns.read(ctx, want)
-	if refused != nil && !concernsAccount(refused) {
+	class := telnyx.Classify(refused)
+	if class == telnyx.ClassForbidden || class == telnyx.ClassRefused {
 		wait(ctx, confirmWait)
 		c, refused = s.o.campaigns.read(ctx, want)
+		class = telnyx.Classify(refused)
 	}
 	switch {
-	case concernsAccount(refused):
+	case ctx.Err() != nil:
+		return c, nil, context.Cause(ctx)
+	case class == telnyx.ClassUnauthorized, class == telnyx.ClassAccount, telnyx.IsRateLimited(refused):
 		return c, nil, refused
-	case telnyx.Classify(refused) == telnyx.ClassForbidden:
+	case class == telnyx.ClassForbidden:
+		s.answered.Store(true)
 		return c, refused, s.o.client.CheckKey(ctx)
+	case class != telnyx.ClassTransient:
+		s.answered.Store(true)
+		return c, refused, nil
+	}
+	if !s.answered.Load() && telnyx.Classify(s.o.client.CheckKey(ctx)) == telnyx.ClassTransient {
+		return c, nil, refused
 	}
 	return c, refused, nil
-}
-
-// concernsAccount reports an error that says nothing about what was asked for.
-func concernsAccount(err error) bool {
-	switch telnyx.Classify(err) {
-	case telnyx.ClassUnauthorized, telnyx.ClassAccount, telnyx.ClassTransient, telnyx.ClassInvalid:
-		return true
-	default:
-		return false
-	}
 }
 
 // isRead takes in a campaign, or why there is none.
@@ -342,6 +369,9 @@ func (s *foresight) confirmAbsence(ctx context.Context) error {
 // decide decides about every number as if nothing had been tried and as if the campaign
 // were approved: what would fail on the day is known before.
 func (e *foreseen) decide(seen *Observation) {
+	if e.Phase == ledger.PhaseUnread {
+		return
+	}
 	now := time.Now()
 	forecasts := map[plan.E164]*NumberForecast{}
 	var cases []Case

@@ -73,11 +73,14 @@ type Report struct {
 	// Worst is the worst level among the findings.
 	Worst    Level     `json:"worst"`
 	Findings []Finding `json:"findings"`
+	// Learned is what was found out about how Telnyx understands requests, see [Learn].
+	// It is for information.
+	Learned []string `json:"telnyx_learned"`
 }
 
 // NewReport returns a report without findings.
 func NewReport(at time.Time) *Report {
-	return &Report{At: at.UTC(), Means: Guarantee{}.String(), Worst: OK, Findings: []Finding{}}
+	return &Report{At: at.UTC(), Means: Guarantee{}.String(), Worst: OK, Findings: []Finding{}, Learned: []string{}}
 }
 
 // Add adds findings.

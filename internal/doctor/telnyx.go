@@ -28,8 +28,13 @@ func PublicKeys(keys []telnyx.PublicKey) Finding {
 	return f
 }
 
-// telnyxTimeout bounds the one question to Telnyx, with its repetitions.
-const telnyxTimeout = 15 * time.Second
+const (
+	// telnyxTimeout bounds the call that shows whether Telnyx answers, with its
+	// repetitions.
+	telnyxTimeout = 15 * time.Second
+	// learnTimeout bounds the calls that show how Telnyx understands requests.
+	learnTimeout = 10 * time.Second
+)
 
 // Telnyx asks Telnyx for the first page of the account's brands, with a client that
 // only reads, and judges the answer and the clock that comes with it.
@@ -56,6 +61,21 @@ func Telnyx(ctx context.Context, client *telnyx.Client) []Finding {
 		})
 	}
 	return findings
+}
+
+// Learn reads the beginning of two lists with a client that only reads, and one number
+// of them by itself, and returns what the client found out by that about how Telnyx
+// understands requests, a sentence each. Calls that fail are left out: what Telnyx
+// refuses is a finding of [Telnyx], or shows when the assigner works.
+func Learn(ctx context.Context, client *telnyx.Client) []string {
+	ctx, cancel := context.WithTimeout(ctx, learnTimeout)
+	defer cancel()
+	client = client.ReadOnly()
+	_, _ = client.Assignments(ctx, 1)
+	if owned, err := client.AccountNumbers(ctx, 1); err == nil && len(owned.All) > 0 {
+		_, _ = client.Numbers(ctx, []string{owned.All[0].PhoneNumber})
+	}
+	return client.Learned()
 }
 
 // dates reads the clock off the answers. It is used for one request at a time.

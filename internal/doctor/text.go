@@ -60,6 +60,12 @@ func (r *Report) WriteText(w io.Writer) error {
 			}
 		}
 	}
+	if len(r.Learned) > 0 {
+		b.WriteString("\nHow Telnyx understands requests, as far as was seen\n")
+	}
+	for _, sentence := range r.Learned {
+		words.Hang(&b, "  ", "    ", sentence, width)
+	}
 	b.WriteString("\n")
 	words.Wrap(&b, "", r.Summary(), width)
 	_, err := io.WriteString(w, b.String())

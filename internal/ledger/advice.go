@@ -50,7 +50,7 @@ var stateAdvice = map[State]Advice{
 	Attaching: {Why: "The request to Telnyx is under way, or its answer was lost.", Next: "Greenlight reads Telnyx's record of the number before it sends anything again."},
 	Pending:   {Why: "Telnyx took the request and is processing it.", Next: "Greenlight checks again, and whenever Telnyx posts an event."},
 	Attached:  {Why: "Telnyx has the number on the campaign; the carriers are taking it up.", Next: "Greenlight checks again until every carrier has it."},
-	Sendable:  {Why: "The number is on the campaign and every carrier has it: it can send.", Next: "Nothing more to do; Greenlight checks it at every resync."},
+	Sendable:  {Why: "The number is on the campaign and every carrier has it: it can send.", Next: "Greenlight checks it at every resync, and attaches it again if it was detached."},
 	Conflict:  {Why: "The number is in use on another campaign.", Next: nextResync, Action: OtherCampaign.Advice().Action},
 	Failed:    {Why: "The number cannot be attached.", Next: nextResync, Action: "Check the number in Telnyx's portal."},
 }

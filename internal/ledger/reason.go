@@ -154,7 +154,7 @@ var advice = map[Reason]Advice{
 	},
 	TelnyxUnavailable: {
 		Why:  "Telnyx did not answer, or not in a way that can be read.",
-		Next: "Greenlight reads the number's record before it tries again, with growing waits.",
+		Next: "Greenlight reads again before it sends anything, with growing waits.",
 	},
 	Rejected: {
 		Why:    "Telnyx refuses the number.",

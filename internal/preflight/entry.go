@@ -84,7 +84,7 @@ func (e entry) checkPool() {
 
 func (e entry) findMissing() {
 	if e.Phase == ledger.PhaseUnread {
-		e.find(Unverified, sentence("Telnyx's answers do not settle whether the campaign exists", e.Detail), runAgain)
+		e.find(Unverified, sentence("The campaign could not be read, so nothing is known of its numbers", e.Detail), runAgain)
 		return
 	}
 	advice := ledger.CampaignMissing.Advice()

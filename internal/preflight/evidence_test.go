@@ -56,6 +56,46 @@ func TestCheck_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
 	}
 }
 
+// A campaign that cannot be read is a finding, and the others are checked all the same.
+func TestCheck_ACampaignThatCannotBeReadIsUnverified(t *testing.T) {
+	for name, kind := range map[string]telnyxsim.FaultKind{
+		"500 for ever":          telnyxsim.StatusFault(500, `{"errors":[{"code":"10007","title":"Unexpected error"}]}`),
+		"404 of something else": telnyxsim.StatusFault(404, `{"detail":"Not Found"}`),
+		"an odd answer":         telnyxsim.StatusFault(200, `{"campaign":"none"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := springAccount(t)
+			a.attach(t, 3, otherID, telnyx.Assigned)
+			a.Inject(telnyxsim.Fault{Times: -1, Kind: kind, PathPrefix: "/10dlc/campaign/" + otherID})
+			text := planFor("campaign_id: "+springID, 1, 2) + "  - name: other\n    campaign_id: " + otherID + "\n    numbers: [\"" + number(3) + "\", \"" + number(4) + "\"]\n"
+			r := a.check(t, text)
+			if r.Clean || len(r.Findings) != 1 {
+				t.Fatalf("got findings %+v, want one, of campaign other", r.Findings)
+			}
+			got := r.Findings[0]
+			if got.Code != preflight.Unverified || got.Plan != "other" || got.Number != "" || !strings.Contains(got.Why, "could not be read") {
+				t.Errorf("got %s of %s: %q, want %s of campaign other", got.Code, got.What, got.Why, preflight.Unverified)
+			}
+			if phases := []ledger.Phase{r.Campaigns[0].Phase, r.Campaigns[1].Phase}; phases[0] != ledger.PhaseUnread || phases[1] != ledger.PhaseInReview {
+				t.Errorf("got phases %v, want other unread and spring in review", phases)
+			}
+		})
+	}
+}
+
+// When no campaign can be read there is nothing to report.
+func TestCheck_FailsWhenNoCampaignCanBeRead(t *testing.T) {
+	t.Parallel()
+	a := springAccount(t)
+	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(500, `{}`), PathPrefix: "/10dlc/campaign/"})
+	text := planFor("campaign_id: "+springID, 1, 2) + "  - name: other\n    campaign_id: " + otherID + "\n    numbers: [\"" + number(3) + "\"]\n"
+	_, err := preflight.Check(t.Context(), a.client, 8, load(t, text))
+	if err == nil || !strings.Contains(err.Error(), "Telnyx did not answer") || !strings.Contains(err.Error(), "500") {
+		t.Errorf("got %v, want that Telnyx did not answer", err)
+	}
+}
+
 // An empty list of a pool shows nothing unless the query is known to work.
 func TestCheck_APoolThatMayNotBeEmptyIsUnverified(t *testing.T) {
 	a := largeAccount(t)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
 	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
@@ -125,7 +126,7 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 		}, "", preflight.CampaignMissing, 3, []string{about, "10010 Authorization failed"}},
 		"id that cannot be read": {func(_ *testing.T, a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Times: -1, Kind: telnyxsim.StatusFault(409, `{"errors":[{"code":"10036","title":"Locked"}]}`)})
-		}, "", preflight.Unverified, 3, []string{about, "do not settle whether the campaign exists", "10036 Locked"}},
+		}, "", preflight.Unverified, 3, []string{about, "could not be read, so nothing is known of its numbers", "10036 Locked"}},
 		"mock": {changed(func(c *telnyxsim.Campaign) { c.Mock = true }), "", preflight.CampaignMock, 3, []string{about, "mock campaign"}},
 		"mock and provisioned": {changed(func(c *telnyxsim.Campaign) { c.Mock, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned }), "",
 			preflight.CampaignMock, 3, []string{about, "mock campaign"}},
@@ -441,6 +442,7 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 	always := func(kind telnyxsim.FaultKind) func(*account) {
 		return func(a *account) { a.Inject(telnyxsim.Fault{Times: -1, Kind: kind}) }
 	}
+	forbidden := telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)
 	for name, test := range map[string]struct {
 		change func(*account)
 		words  []string
@@ -454,6 +456,13 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 		"nobody listens":      {func(a *account) { a.client.BaseURL = "http://127.0.0.1:1/v2" }, []string{"Telnyx did not answer", "TELNYX_BASE_URL", "refused"}},
 		"a gateway answers":   {always(telnyxsim.HTML502()), []string{"Telnyx did not answer", "502"}},
 		"too many requests":   {always(telnyxsim.RateLimited(time.Minute)), []string{"fewer requests", "again in a minute", "429"}},
+		"the key is refused on a list": {func(a *account) {
+			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers", Times: -1, Kind: forbidden})
+			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/brand", Times: -1, Kind: forbidden})
+		}, []string{"Telnyx refuses the API key.", "10010", "settings"}},
+		"a list is refused, and the key works": {func(a *account) {
+			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers", Times: -1, Kind: forbidden})
+		}, []string{"does not document", "The key works otherwise", "10010", "settings"}},
 		"settings are refused": {func(a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers", Times: -1, Kind: telnyxsim.StatusFault(418, `{}`)})
 		}, []string{"does not document", "418", "settings"}},
@@ -473,6 +482,9 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 				if !strings.Contains(err.Error(), words) {
 					t.Errorf("got %q, want it to say %q", err, words)
 				}
+			}
+			if refused := errors.Is(err, assigner.ErrKeyRefused); refused != strings.Contains(err.Error(), "refuses the API key") {
+				t.Errorf("got %q, which matches ErrKeyRefused: %t", err, refused)
 			}
 			if strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "an0ther") || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %q, want one line without the key", err)

@@ -3,8 +3,10 @@ package preflight
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
+	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 )
@@ -22,12 +24,14 @@ func Explain(ctx context.Context, err error) error {
 }
 
 // reasonOf returns the reason, and what to do if that is not what the ledger advises on
-// the day. A forecast ends with a refusal only if the call named no single number or
-// campaign, so that the key is at fault.
+// the day.
 func reasonOf(err error) (reason ledger.Reason, fix string) {
-	switch telnyx.Classify(err) {
-	case telnyx.ClassUnauthorized, telnyx.ClassForbidden:
+	if errors.Is(err, assigner.ErrKeyRefused) {
 		return ledger.Unauthorized, ""
+	}
+	switch telnyx.Classify(err) {
+	case telnyx.ClassForbidden:
+		return ledger.UnknownError, "The key works otherwise: check in Mission Control what its user may do with 10DLC and numbers."
 	case telnyx.ClassAccount:
 		return ledger.AccountBlocked, ""
 	case telnyx.ClassTransient:

@@ -88,6 +88,8 @@ type Timeline struct {
 	// NeedsPerson says that a person should do something, for the number or for its
 	// campaign. Greenlight tries again all the same, at NextAt.
 	NeedsPerson bool `json:"needs_person"`
+	// Held is who holds the campaign, by itself or with everything; nil if nobody does.
+	Held *ledger.HeldBy `json:"held,omitempty"`
 }
 
 // OfNumber returns the timeline of a number in E.164 form. Where no plan ever named
@@ -121,6 +123,13 @@ func OfNumber(ctx context.Context, js jetstream.JetStream, number string) (Timel
 		Planned: planned,
 	}
 	t.conclude(last, entry.Campaign)
+	hold, err := book.ReadHold(ctx)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return Timeline{}, err
+	}
+	if by, held := hold.Of(last.CampaignID); held {
+		t.Held = &by
+	}
 	messages, err := eventsAbout(ctx, js, number, idsOf(last.CampaignID, reads))
 	if err != nil {
 		return Timeline{}, err
