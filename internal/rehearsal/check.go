@@ -137,8 +137,8 @@ func (a *Account) checkPlaces(h History) []Fault {
 		attached := now.CampaignID == want.campaign && now.Status == telnyx.Assigned
 		switch {
 		case want.taken:
-			if says.State != ledger.Conflict {
-				fail(Untrue, "%s is in use on another campaign, and Greenlight says %s", number, cmp.Or(says.State, "nothing"))
+			if says.State != ledger.Conflict || !says.NeedsPerson {
+				fail(Untrue, "%s is in use on another campaign, and Greenlight says %s", number, sayState(says))
 			}
 		case !attached:
 			fail(Lost, "%s is not on its campaign; Greenlight says %s", number, sayState(says))
