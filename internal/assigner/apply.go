@@ -19,8 +19,9 @@ const (
 	// readingLasts is for how long numbers are attached on one reading of the campaign:
 	// it may have been suspended meanwhile and the event that said so lost.
 	readingLasts = time.Minute
-	// checkLasts is for how long a call that worked proves that the key is accepted.
-	checkLasts = 30 * time.Second
+	// checkLasts is for how long a call that worked proves that the key is accepted. It is
+	// shorter than the time between two readings that prove something.
+	checkLasts = 2 * time.Second
 	// writeChecksLast is how old the last checks before a write, and the record that it
 	// rests on, may be when it is sent: the network, NATS or the process may have been
 	// slow, and a person may have held everything or moved the number meanwhile.
@@ -515,12 +516,24 @@ func (a *Assigner) classify(ctx context.Context, err error) (telnyx.ErrorClass, 
 	return telnyx.ClassUnauthorized, open
 }
 
-// keyIsRefused reports whether a 403 concerns the key and not what was asked for: no
-// call has worked lately, and one that names no number and no campaign is refused too.
+// keyIsRefused makes a call that names no number and no campaign. That it works counts
+// for a moment, since many refusals may come at once.
 func (a *Assigner) keyIsRefused(ctx context.Context) bool {
-	if worked := time.Unix(0, a.worked.Load()); a.now().Sub(worked) < checkLasts {
+	a.keyChecked.mu.Lock()
+	defer a.keyChecked.mu.Unlock()
+	if now := a.now(); !a.keyChecked.at.IsZero() && now.Sub(a.keyChecked.at).Abs() < checkLasts {
 		return false
 	}
 	class := telnyx.Classify(a.client.CheckKey(ctx))
-	return class == telnyx.ClassUnauthorized || class == telnyx.ClassForbidden
+	if class == telnyx.ClassUnauthorized || class == telnyx.ClassForbidden {
+		return true
+	}
+	a.keyChecked.at = a.now()
+	return false
+}
+
+// keyCheck is when the key was seen to be accepted.
+type keyCheck struct {
+	mu sync.Mutex
+	at time.Time
 }

@@ -154,9 +154,8 @@ type Assigner struct {
 	// jitter spreads waits: it returns a number from 0 up to 1.
 	jitter func() float64
 	// hold is the hold as it was heard of last.
-	hold atomic.Pointer[ledger.Hold]
-	// worked is when a call to Telnyx worked last, in nanoseconds since 1970.
-	worked atomic.Int64
+	hold       atomic.Pointer[ledger.Hold]
+	keyChecked keyCheck
 
 	mu sync.Mutex // guards what follows
 	// entries has the Hash of the plan entry of the latest reconcile, by key.
@@ -289,9 +288,6 @@ func (a *Assigner) watching(client *telnyx.Client) *telnyx.Client {
 	watched := client.Copy()
 	watched.OnCall = func(call telnyx.Call) {
 		a.metrics.call(call)
-		if call.Err == nil {
-			a.worked.Store(a.now().UnixNano())
-		}
 		if client.OnCall != nil {
 			client.OnCall(call)
 		}

@@ -53,7 +53,7 @@ func TestUpgrade_TakesWhatAnOlderProgramStored(t *testing.T) {
 		return acked >= event, fmt.Sprintf("all up to message %d, the event is %d", acked, event)
 	})
 	why, err := exec.Command(up.commands+"greenlight", "why", laterNumber, "--data", data).CombinedOutput()
-	if err != nil || !strings.Contains(string(why), "Telnyx told of the campaign: VERIFIED") {
+	if err != nil || !strings.Contains(string(why), "Telnyx reported on the campaign: VERIFIED") {
 		t.Errorf("greenlight why: %v\n%s\nwant what the older event told", err, why)
 	}
 	letters, err := exec.Command(up.commands+"greenlight", "deadletters", "list", "--data", data).CombinedOutput()

@@ -61,5 +61,14 @@ func TestCheckKey_NamesNoNumberAndNoCampaign(t *testing.T) {
 		t.Errorf("got %v, want the 403", err)
 	}
 	want := sent{Method: "GET", Path: "/v2/10dlc/brand", Query: "recordsPerPage=1"}
-	assertSent(t, s, want, want)
+	other := sent{Method: "GET", Path: "/v2/phone_numbers/messaging", Query: "page%5Bsize%5D=1"}
+	assertSent(t, s, want, want, other)
+}
+
+// A key that may not list brands and may list numbers is not refused.
+func TestCheckKey_AsksTwiceAboutA403(t *testing.T) {
+	c, _ := newServer(t, answer{status: 403}, ok(`{"data":[],"meta":{}}`))
+	if err := c.CheckKey(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
