@@ -598,6 +598,11 @@ func (r *reconcile) missing(ctx context.Context, cause error) error {
 	if r.before.Phase != ledger.PhaseMissing && (readings < missingTwice || r.before.Reason != ledger.Unverified) {
 		return r.notRead(ctx, ledger.Unverified, cmp.Or(words, "Telnyx does not list the campaign on this account; it is asked again"), soon)
 	}
+	if words != "" {
+		if open := r.a.refusedKey(ctx); open != nil {
+			return cmp.Or(r.stopped(ctx, open), error(open))
+		}
+	}
 	r.campaign = telnyx.Campaign{}
 	if err := r.recordAll(ctx, r.withoutReading(ledger.PhaseMissing)); err != nil {
 		return err
@@ -605,6 +610,20 @@ func (r *reconcile) missing(ctx context.Context, cause error) error {
 	return r.finish(ctx, func(c *ledger.Campaign) {
 		c.Phase, c.Status, c.Detail = ledger.PhaseMissing, "", words
 	})
+}
+
+// refusedKey asks once more whether Telnyx accepts the key, before a 403 is taken for a
+// missing campaign: that it was accepted a moment ago proves nothing of both readings.
+func (a *Assigner) refusedKey(ctx context.Context) *openError {
+	err := a.client.CheckKey(ctx)
+	if class := telnyx.Classify(err); class != telnyx.ClassUnauthorized && class != telnyx.ClassForbidden {
+		return nil
+	}
+	open, alarm := a.breaker.refuseKey(err)
+	if alarm {
+		a.alarm(ledger.Unauthorized, err)
+	}
+	return open
 }
 
 // notRead records that a reading settled nothing, and schedules another.
