@@ -198,6 +198,33 @@ func TestForbidden_ConcernsItsNumberAlone(t *testing.T) {
 	}
 }
 
+// The key is refused with 403 right after a call has proven that it is accepted.
+func TestMissing_IsNotBelievedWhileTheKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 2)
+	forbidden := telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)
+	r.sim.Inject(telnyxsim.Fault{Method: "POST", Match: aboutNumber(numbered(1)[0]), Kind: forbidden})
+	r.reconcile(testCampaign)
+	r.sim.Inject(telnyxsim.Fault{Times: -1, Kind: forbidden})
+	for range 3 {
+		_ = r.tryReconcile(t.Context(), testCampaign)
+		r.advance(soon)
+	}
+	if c := r.campaign(testCampaign); c.Phase != ledger.PhaseApproved || c.Reason != ledger.Unauthorized || r.a.breaker.err() == nil {
+		t.Errorf("got %s (%s), breaker %v; want an approved campaign and a refused key", c.Phase, c.Reason, r.a.breaker.err())
+	}
+	r.sim.ClearFaults()
+	r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: "/10dlc/campaign/", Times: -1, Kind: forbidden})
+	r.advance(time.Hour)
+	for range 3 {
+		_ = r.tryReconcile(t.Context(), testCampaign)
+		r.advance(time.Minute)
+	}
+	if c := r.campaign(testCampaign); c.Phase != ledger.PhaseMissing || r.a.breaker.err() != nil {
+		t.Errorf("got %s (%s), breaker %v; want a campaign that is not for this account", c.Phase, c.Reason, r.a.breaker.err())
+	}
+}
+
 // Two numbers are refused because of the account: from then on one request a minute
 // tries, of each campaign in turn.
 func TestAccount_RefusedOnTwoNumbersLetsOneTrialThroughAMinute(t *testing.T) {
