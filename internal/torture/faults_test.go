@@ -136,6 +136,7 @@ var blows = []blow{
 	{"hold everything", func(tr *trial) { tr.hold("") }},
 	{"hold one campaign", (*trial).holdOne},
 	{"edit the plan", (*trial).edit},
+	{"move numbers in the plan", (*trial).swap},
 	{"lose a bucket", (*trial).loseOne},
 	{"lose the claims", func(tr *trial) { tr.lose(bucketNumbers) }},
 }

@@ -141,6 +141,18 @@ func (tr *trial) edit() {
 	tr.replan(places)
 }
 
+// swap moves every wanderer to the other entry.
+func (tr *trial) swap() {
+	w, places := tr.world, map[string]*planned{}
+	for _, number := range w.wanderers {
+		places[number] = w.between[0]
+		if slices.Contains(w.between[0].numbers, number) {
+			places[number] = w.between[1]
+		}
+	}
+	tr.replan(places)
+}
+
 // replan puts wanderers into other places.
 func (tr *trial) replan(places map[string]*planned) {
 	w := tr.world

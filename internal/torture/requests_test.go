@@ -17,7 +17,7 @@ import (
 )
 
 // desk stands before the simulated Telnyx and notes who asks for what, and what
-// about campaigns and numbers went out whole. Processes are told by their User-Agent.
+// about campaigns and numbers went out whole. Processes are known by their User-Agent.
 type desk struct {
 	next http.Handler
 
@@ -171,6 +171,13 @@ func (d *desk) seen() (requests []request, readings []reading, touches []touch) 
 		touches = append(touches, *t)
 	}
 	return slices.Clone(d.requests), slices.Clone(d.readings), touches
+}
+
+// count is how many calls came in.
+func (d *desk) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.calls
 }
 
 // active is the process that called last: of several assigners, the one that works.

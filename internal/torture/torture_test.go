@@ -313,7 +313,7 @@ func (tr *trial) judge() {
 
 // sumUp adds what the trial was like to the summary.
 func (tr *trial) sumUp(h history) {
-	tr.tally.addN("telnyx", "calls", tr.desk.calls)
+	tr.tally.addN("telnyx", "calls", tr.desk.count())
 	tr.tally.addN("telnyx", "requests to attach", len(h.requests))
 	tr.tally.addN("webhook", "deliveries taken", len(h.accepted))
 	tr.tally.addN("webhook", "kept", len(h.kept))
