@@ -59,7 +59,7 @@ const secrets = "deploy/secrets/"
 // program's text as they stand.
 var quotedElsewhere = map[string]string{
 	"event 10dlc.campaign.update (message 12)":   "an example of a cause",
-	"planned (campaign_not_ready)":               "a state and a reason, as greenlight why joins them",
+	"planned (campaign_in_review)":               "a state and a reason, as greenlight why joins them",
 	"message scheduling cannot use discard new":  "the NATS server's words",
 	"assign +15551234567 to campaign C6X6M95: …": "how an error reads",
 }

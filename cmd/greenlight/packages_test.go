@@ -141,10 +141,9 @@ func TestDocs_ArrowsAreImports(t *testing.T) {
 	}
 	for name, wanted := range map[string][]string{
 		"webhook":   {"telnyx", "events"},
-		"assigner":  {"account", "events", "ledger", "plan"},
+		"assigner":  {"telnyx", "events", "ledger", "plan"},
 		"status":    {"ledger"},
-		"preflight": {"account", "ledger"},
-		"account":   {"plan"},
+		"preflight": {"assigner", "ledger"},
 		"process":   {"settings", "httpserve", "logging", "webhook", "assigner", "status"},
 	} {
 		for _, want := range wanted {

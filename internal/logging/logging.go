@@ -31,7 +31,7 @@ const (
 	KeyPlan = "plan"
 	// KeyPlanHash identifies the plan set in force.
 	KeyPlanHash = "plan_hash"
-	// KeyTold is the plan set that another process told of.
+	// KeyTold is the plan set that another process reported.
 	KeyTold = "told"
 	// KeyCampaigns is how many campaigns the plan set has.
 	KeyCampaigns = "campaigns"
@@ -47,11 +47,11 @@ const (
 	KeyState = "state"
 	// KeyReason is why, as in the table of reasons; of a dead letter, its own word.
 	KeyReason = "reason"
-	// KeyCause is what made the assigner look.
+	// KeyCause is what caused the reconcile.
 	KeyCause = "cause"
 	// KeyNotice is the kind of a notice: completed, partial, needs_person, stuck.
 	KeyNotice = "notice"
-	// KeyResync is the time between two looks at every campaign.
+	// KeyResync is the time between two resyncs.
 	KeyResync = "resync"
 	// KeyAddress is where a listener listens.
 	KeyAddress = "address"
