@@ -68,6 +68,16 @@ func (h Hold) Of(campaignID string) (HeldBy, bool) {
 	return HeldBy{}, false
 }
 
+// Advise is [Advise] and [NextLook] where a person may hold the campaign: of a number that
+// is not attached yet nothing follows before the hold ends.
+func (h Hold) Advise(n Number, c Campaign) (a Advice, next time.Time) {
+	a, next = Advise(n, c), NextLook(n, c)
+	if _, held := h.Of(n.CampaignID); held && n.State.TriesAgain() {
+		a.Next, next = "On hold: nothing is sent for it until greenlight resume.", time.Time{}
+	}
+	return a, next
+}
+
 // IsZero reports whether nothing is held.
 func (h Hold) IsZero() bool { return h.All == nil && len(h.Campaigns) == 0 }
 

@@ -212,14 +212,9 @@ func Sentence(c ledger.Campaign) string {
 	return cmp.Or(c.Phase, ledger.PhaseUnread).Sentence()
 }
 
-// explain says what a record means. Of a number on hold that is not attached yet nothing
-// follows before a person resumes.
 func explain(n ledger.Number, c ledger.Campaign, hold ledger.Hold) Number {
-	advice := ledger.Advise(n, c)
-	n.NextAt = ledger.NextLook(n, c)
-	if _, held := hold.Of(n.CampaignID); held && n.State.TriesAgain() {
-		advice.Next, n.NextAt = "On hold: nothing is sent for it until greenlight resume.", time.Time{}
-	}
+	advice, next := hold.Advise(n, c)
+	n.NextAt = next
 	return Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action}
 }
 

@@ -122,11 +122,11 @@ func OfNumber(ctx context.Context, js jetstream.JetStream, number string) (Timel
 		Number: number, Campaign: last.CampaignID, Plan: last.Plan, PlanPlace: last.PlanPlace, PlanHash: last.PlanHash,
 		Planned: planned,
 	}
-	t.conclude(last, entry.Campaign)
 	hold, err := book.ReadHold(ctx)
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return Timeline{}, err
 	}
+	t.conclude(last, entry.Campaign, hold)
 	if by, held := hold.Of(last.CampaignID); held {
 		t.Held = &by
 	}
@@ -171,16 +171,15 @@ func latest(changes []ledger.NumberChange) (last ledger.Number, planned, ok bool
 }
 
 // conclude says how far the number is.
-func (t *Timeline) conclude(n ledger.Number, c ledger.Campaign) {
+func (t *Timeline) conclude(n ledger.Number, c ledger.Campaign, hold ledger.Hold) {
 	t.State, t.Reason, t.Since = n.State, n.Reason, n.Since
 	if !t.Planned {
 		t.Sentence = fmt.Sprintf("No plan names the number any more. It was %s when it left the plan, and Greenlight has left it as it was at Telnyx.", n.State)
 		t.Next = "Nothing, until a plan names it again."
 		return
 	}
-	advice := ledger.Advise(n, c)
-	t.Sentence, t.Next, t.Person = advice.Why, advice.Next, advice.Action
-	t.NextAt = ledger.NextLook(n, c)
+	advice, next := hold.Advise(n, c)
+	t.Sentence, t.Next, t.Person, t.NextAt = advice.Why, advice.Next, advice.Action, next
 	t.NeedsPerson = n.NeedsPerson || c.NeedsPerson()
 }
 
