@@ -91,3 +91,19 @@ func TestReconcile_IsScheduledByTheNumberThatNeedsItFirst(t *testing.T) {
 		t.Errorf("the next reconcile is at %s, want %s", got, want)
 	}
 }
+
+// A number that leaves the plan while its campaign is in review leaves the ledger.
+func TestReconcile_DropsWhatLeftThePlanInReview(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(2)
+	r := newRig(t, telnyxsim.Options{}, len(numbers))
+	r.must(r.sim.SetCampaignStatus(testCampaign, telnyx.CampaignMNOPending))
+	r.reconcile(testCampaign)
+	r.plan(listed("staged", testCampaign, numbers[0]))
+	r.reconcile(testCampaign)
+	known, err := r.a.ledger.Numbers(t.Context(), testCampaign)
+	r.must(err)
+	if _, left := known[numbers[1]]; left || len(known) != 1 {
+		t.Errorf("got %d records, want that of %s alone", len(known), numbers[0])
+	}
+}

@@ -247,7 +247,7 @@ func (r *reconcile) planOf(ctx context.Context, seen *Observation) error {
 	phase, _ := PhaseOf(r.campaign)
 	var err error
 	if phase != ledger.PhaseApproved {
-		err = r.recordAll(ctx, r.withoutReading(phase))
+		err = r.wait(ctx, phase)
 	} else {
 		err = r.attach(ctx, seen)
 	}
@@ -275,6 +275,14 @@ type readError struct{ err error }
 
 func (r *readError) Error() string { return r.err.Error() }
 func (r *readError) Unwrap() error { return r.err }
+
+// wait records that the numbers wait for their campaign.
+func (r *reconcile) wait(ctx context.Context, phase ledger.Phase) error {
+	if err := r.dropUnplanned(ctx); err != nil {
+		return err
+	}
+	return r.recordAll(ctx, r.withoutReading(phase))
+}
 
 // withoutReading decides about the numbers of a campaign that is not approved: their
 // own records need not be read.
@@ -617,7 +625,7 @@ func (r *reconcile) missing(ctx context.Context, cause error) error {
 		return r.notRead(ctx, ledger.Unverified, cmp.Or(words, "Telnyx does not list the campaign on this account; it is asked again"), soon)
 	}
 	r.campaign = telnyx.Campaign{}
-	if err := r.recordAll(ctx, r.withoutReading(ledger.PhaseMissing)); err != nil {
+	if err := r.wait(ctx, ledger.PhaseMissing); err != nil {
 		return err
 	}
 	return r.finish(ctx, func(c *ledger.Campaign) {

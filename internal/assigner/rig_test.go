@@ -235,9 +235,9 @@ func (l logLines) Write(line []byte) (int, error) {
 // eventually waits until something is so.
 func (r *rig) eventually(what string, is func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			r.Fatalf("not after 20s: %s", what)
+			r.Fatalf("not within a minute: %s", what)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func TestStrangers_DoNotHoldUpAPlannedApproval(t *testing.T) {
 	const strangers, stored, numbers = 200, 30000, 5
 	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: time.Millisecond}, numbers, func(c *Config) {
 		c.Now = time.Now
-		c.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 50})
+		c.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 5})
 	})
 	r.must(r.sim.SetCampaignStatus(testCampaign, telnyx.CampaignMNOPending))
 	var approved atomic.Bool

@@ -182,7 +182,7 @@ func (s *Snapshot) fill(entries []ledger.CampaignEntry, numbers []ledger.Number)
 	}
 	byCampaign := make(map[string][]Number, len(entries))
 	for _, n := range numbers {
-		byCampaign[n.CampaignID] = append(byCampaign[n.CampaignID], explain(n, campaigns[n.CampaignID]))
+		byCampaign[n.CampaignID] = append(byCampaign[n.CampaignID], explain(n, campaigns[n.CampaignID], s.Held))
 		s.Totals[n.State]++
 	}
 	for _, entry := range entries {
@@ -212,9 +212,14 @@ func Sentence(c ledger.Campaign) string {
 	return cmp.Or(c.Phase, ledger.PhaseUnread).Sentence()
 }
 
-func explain(n ledger.Number, c ledger.Campaign) Number {
+// explain says what a record means. Of a number on hold that is not attached yet nothing
+// follows before a person resumes.
+func explain(n ledger.Number, c ledger.Campaign, hold ledger.Hold) Number {
 	advice := ledger.Advise(n, c)
 	n.NextAt = ledger.NextLook(n, c)
+	if _, held := hold.Of(n.CampaignID); held && n.State.TriesAgain() {
+		advice.Next, n.NextAt = "On hold: nothing is sent for it until greenlight resume.", time.Time{}
+	}
 	return Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action}
 }
 

@@ -66,15 +66,15 @@ func spoil(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
 }
 
 // lies are answers that are whole and not true. Nothing that needs a person may rest on
-// one of them, so true answers to the same question come before the next.
+// one of them.
 var lies = []struct {
 	name, path string
 	kind       telnyxsim.FaultKind
-	// between is how many true answers to the same path come between two; zero is for
-	// lies that are told once.
-	between int
+	// apart is how long after one lie under a path the next may be, so that a true answer
+	// reaches the ledger in between whatever is frozen; zero is for lies told once.
+	apart time.Duration
 }{
-	{"campaign not found", "/10dlc/campaign/", telnyxsim.StatusFault(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`), 3},
+	{"campaign not found", "/10dlc/campaign/", telnyxsim.StatusFault(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`), 15 * time.Second},
 	{"no numbers", "/phone_numbers/messaging", telnyxsim.StatusFault(200, emptyList), 0},
 	{"no numbers", "/phone_numbers", telnyxsim.StatusFault(200, emptyList), 0},
 	{"an empty pool", "/messaging_profiles/", telnyxsim.StatusFault(200, emptyList), 0},
@@ -85,16 +85,15 @@ const emptyList = `{"data":[],"meta":{"total_pages":0,"total_results":0,"page_nu
 // lie has some answers be untrue until the faults are cleared.
 func lie(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
 	for _, l := range lies {
-		asked := map[string]int{} // by path, since the latest lie
-		told := map[string]bool{}
+		told := map[string]time.Time{} // by path
 		sim.Inject(telnyxsim.Fault{Kind: l.kind, Method: http.MethodGet, PathPrefix: l.path, Times: -1, Match: func(r *http.Request) bool {
 			path := r.URL.Path
-			asked[path]++
-			early := told[path] && (l.between == 0 || asked[path] <= l.between)
+			latest, before := told[path]
+			early := before && (l.apart == 0 || time.Since(latest) < l.apart)
 			if early || path != "/v2"+l.path && !strings.HasSuffix(l.path, "/") || !dice.chance(0.1) {
 				return false
 			}
-			asked[path], told[path] = 0, true
+			told[path] = time.Now()
 			tally.add("lies", l.name)
 			return true
 		}})

@@ -58,7 +58,7 @@ func (tr *trial) hold(entry string) {
 	tr.people.holds = append(tr.people.holds, hold{entry: entry, from: time.Now()})
 	tr.people.mu.Unlock()
 	tr.tally.add("holds", "stored")
-	d := tr.dice.between(500*time.Millisecond, 3*time.Second)
+	d := tr.dice.between(2*time.Second, 5*time.Second)
 	tr.later(func() {
 		time.Sleep(d)
 		tr.diary.say("resume %q", entry)

@@ -47,7 +47,7 @@ const leastKills = 50
 //
 // The checks that a write rests on are a second old at most when it is sent. A plan is
 // noticed within half a second.
-var bounds = limits{flight: 10 * time.Second, requests: 16, wire: 1500 * time.Millisecond, edit: 2 * time.Second}
+var bounds = limits{flight: 10 * time.Second, requests: 16, wire: 1250 * time.Millisecond, edit: 2 * time.Second}
 
 // scale is how large and how long a trial is.
 type scale struct {
