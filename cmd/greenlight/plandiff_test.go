@@ -510,6 +510,8 @@ func TestPlanDiff_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
 		other string // a second number
 		code  int
 	}{
+		// Alone it would be settled by the account's list. The second number shows how
+		// Telnyx says that there is no record.
 		"404 of something else":            {telnyxsim.StatusFault(404, `{"detail":"Not Found"}`), "+15551230002", 2},
 		"500 for ever":                     {telnyxsim.StatusFault(500, `{}`), "", 3},
 		"500 for ever, and one can attach": {telnyxsim.StatusFault(500, `{}`), "+15551230002", 2},

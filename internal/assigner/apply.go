@@ -22,6 +22,8 @@ const (
 	// checkLasts is for how long a call that worked proves that the key is accepted. It is
 	// shorter than the time between two readings that prove something.
 	checkLasts = 2 * time.Second
+	// markAfter is when numbers that still wait for their turn are recorded as queued.
+	markAfter = 200 * time.Millisecond
 	// writeChecksLast is how old the last checks before a write, and the record that it
 	// rests on, may be when it is sent: the network, NATS or the process may have been
 	// slow, and a person may have held everything or moved the number meanwhile.
@@ -44,9 +46,7 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	defer stop(nil)
 	var marker sync.WaitGroup
 	queue := &turns{due: due}
-	if len(due) > r.a.perCampaign() {
-		marker.Go(func() { r.markQueued(working, queue) })
-	}
+	marker.Go(func() { r.markQueued(working, queue) })
 	group := new(errgroup.Group)
 	for range min(r.a.perCampaign(), len(due)) {
 		group.Go(func() error {
@@ -151,6 +151,7 @@ func (t *turns) last(visit func(d *Decision, place int) error) (more bool, err e
 // will be about, from the last one forward: the first ones are attached before anybody
 // could read it.
 func (r *reconcile) markQueued(ctx context.Context, queue *turns) {
+	wait(ctx, markAfter)
 	rate := r.a.rate()
 	for ctx.Err() == nil {
 		more, err := queue.last(func(d *Decision, place int) error {

@@ -265,7 +265,7 @@ func TestDecide_FollowsItsTable(t *testing.T) {
 		{"accepted, with words of failure", with(requested(ledger.Tries{}), accept(testCampaign, failing("number is associated with another campaign"))), want{planned, ledger.OtherCampaign, false, refusedBase, "", false}},
 		{"accepted, with words of failure, third time", with(requested(ledger.Tries{Refused: 2}), accept(testCampaign, failing("number is associated with another campaign"))), want{conflict, ledger.OtherCampaign, true, 9 * refusedBase, "", false}},
 		{"accepted for the twelfth time without a trace", with(requested(ledger.Tries{Unanswered: 11}), accept(testCampaign)), want{pending, ledger.Stuck, true, recheckLeast, "", true}},
-		{"never sent", with(requested(ledger.Tries{}), answer(unsent)), want{planned, ledger.RateLimited, false, soon, "", false}},
+		{"never sent", with(requested(ledger.Tries{}), answer(errUnsent)), want{planned, ledger.RateLimited, false, soon, "", false}},
 		{"no answer", with(requested(ledger.Tries{}), answer(&telnyx.ConnectionError{Method: "POST", Err: errors.New("reset")})), want{attaching, ledger.TelnyxUnavailable, false, soon, "", true}},
 		{"an answer 500", with(requested(ledger.Tries{}), refusal(500, "10007", "Unexpected error")), want{attaching, ledger.TelnyxUnavailable, false, soon, "", true}},
 		{"no answer, twelfth time", with(requested(ledger.Tries{Unanswered: 11}), answer(&telnyx.ConnectionError{Method: "POST", Err: errors.New("reset")})), want{attaching, ledger.Stuck, true, soon, "", true}},
@@ -311,7 +311,7 @@ func TestDecide_FollowsItsTable(t *testing.T) {
 // with makes a row's list of changes.
 func with(changes ...func(*Case)) []func(*Case) { return changes }
 
-var unsent = fmt.Errorf("wait for the rate limit: %w", telnyx.ErrInvalidArgument)
+var errUnsent = fmt.Errorf("wait for the rate limit: %w", telnyx.ErrInvalidArgument)
 
 func person(n *ledger.Number)         { n.NeedsPerson = true }
 func otherEntryHash(n *ledger.Number) { n.EntryHash = "another" }
@@ -366,7 +366,7 @@ func TestDecide_CountsPerKindOfFailure(t *testing.T) {
 		"three 429s and a refusal":       {with(limited, limited, limited, refused), ledger.Planned, ledger.Tries{Refused: 1}},
 		"eleven busy and a refusal":      {with(busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, refused), ledger.Planned, ledger.Tries{Busy: 11, Refused: 1}},
 		"lost answers and a refusal":     {with(lost, lost, lost, refused), ledger.Planned, ledger.Tries{Refused: 1}},
-		"never sent and a refusal":       {with(answer(unsent), answer(unsent), answer(unsent), refused), ledger.Planned, ledger.Tries{Refused: 1}},
+		"never sent and a refusal":       {with(answer(errUnsent), answer(errUnsent), answer(errUnsent), refused), ledger.Planned, ledger.Tries{Refused: 1}},
 		"a refusal between lost answers": {with(lost, refused, lost), ledger.Attaching, ledger.Tries{Refused: 1, Unanswered: 1}},
 		"refusals between 429s":          {with(refused, limited, refused, limited), ledger.Planned, ledger.Tries{Refused: 2}},
 		"the third refusal":              {with(refused, limited, refused, busy, refused), ledger.Failed, ledger.Tries{Refused: 3, Busy: 1}},

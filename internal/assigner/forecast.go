@@ -77,7 +77,7 @@ func Foresee(ctx context.Context, o *Observer, set *plan.Set) ([]Forecast, error
 
 // ErrKeyRefused is matched by the error of a forecast that ended because Telnyx refuses
 // the API key: a call that names no number and no campaign is refused as well.
-var ErrKeyRefused = errors.New("Telnyx refuses the API key")
+var ErrKeyRefused = errors.New("the API key is refused")
 
 // ForeseeAll is [Foresee] for several sets, each by itself. Every campaign, pool, record
 // and number is read once for all of them.
