@@ -119,9 +119,8 @@ func indexNumbers(all []telnyx.Number) map[string]telnyx.Number {
 // Observation is what was read of one campaign's numbers.
 type Observation struct {
 	// Records are those of the numbers on the campaign and of the planned numbers,
-	// wherever these are. AllOn says that none on the campaign is missing.
+	// wherever these are.
 	Records []telnyx.Assignment
-	AllOn   bool
 	// Unknown says of planned numbers why their records do not settle where they are.
 	Unknown map[plan.E164]string
 	// Account has the numbers that were found on the account, of those that are not on
@@ -207,7 +206,7 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 	var alone []plan.E164
 	complete := all.rows.Complete
 	if complete {
-		seen.Records, seen.AllOn = all.indexed.of(q.want.Numbers, q.campaign), true
+		seen.Records = all.indexed.of(q.want.Numbers, q.campaign)
 		for _, n := range missingFrom(q.want.Numbers, seen.Records) {
 			if q.requested(n) {
 				alone = append(alone, n)
@@ -218,7 +217,7 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 		if err != nil {
 			return err
 		}
-		seen.Records, seen.AllOn = on.All, on.Complete
+		seen.Records = on.All
 		alone = missingFrom(q.want.Numbers, on.All)
 	}
 	return o.readEach(ctx, alone, complete, seen)
@@ -409,6 +408,9 @@ type sharedRead[T, Index any] struct {
 	err     error
 }
 
+// errNotRead is the error of a read that ended in a panic.
+var errNotRead = errors.New("the list was not read to its end")
+
 // read returns the list as it was read after the given time, if it has no more than
 // maxPages pages; otherwise it is not complete.
 func (s *shared[T, Index]) read(ctx context.Context, asked time.Time, maxPages int, read func(context.Context, int) (telnyx.Rows[T], error)) (*sharedRead[T, Index], error) {
@@ -416,12 +418,14 @@ func (s *shared[T, Index]) read(ctx context.Context, asked time.Time, maxPages i
 		s.mu.Lock()
 		latest := s.latest
 		if latest == nil || latest.began.Before(asked) || latest.tooShort(maxPages) {
-			latest = &sharedRead[T, Index]{began: time.Now(), done: make(chan struct{})}
+			latest = &sharedRead[T, Index]{began: time.Now(), done: make(chan struct{}), err: errNotRead}
 			s.latest = latest
 			s.mu.Unlock()
-			latest.rows, latest.err = read(ctx, maxPages)
-			latest.indexed = s.index(latest.rows.All)
-			close(latest.done)
+			func() {
+				defer close(latest.done) // also if it panics, so that nobody waits for ever
+				rows, err := read(ctx, maxPages)
+				latest.rows, latest.indexed, latest.err = rows, s.index(rows.All), err
+			}()
 			time.AfterFunc(s.kept, func() { s.drop(latest) })
 			return latest, latest.err
 		}
