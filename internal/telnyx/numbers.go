@@ -29,6 +29,8 @@ const (
 	// accountListFor is how long the list of a large account is used: it takes
 	// hundreds of calls.
 	accountListFor = 10 * time.Minute
+	// accountListAgain is how long that list is not begun again after it failed.
+	accountListAgain = 2 * time.Minute
 	// singlesAtOnce is how many numbers are asked for one by one at the same time, and
 	// mostSingles for how many where the account's size is unknown.
 	singlesAtOnce = 8
@@ -41,6 +43,12 @@ const (
 type Numbers struct {
 	Found  map[string]Number
 	Absent map[string]bool
+	// Read is when the oldest reading began that Absent rests on, before its first request
+	// was made. That can be minutes before the call, because a large account's list is kept.
+	// Absent counts only for requests that were made before Read: a number may have been
+	// ordered since, and two answers with the same Read are one reading. It is zero if no
+	// numbers were asked for.
+	Read time.Time
 }
 
 // numberKnowledge is what was learned about queries for numbers.
@@ -51,9 +59,9 @@ type numberKnowledge struct {
 	perPage  int
 	seen     time.Time // when the three above were
 
-	account     []Number // the whole account's list, by number
-	accountAll  bool     // it is complete
-	accountRead time.Time
+	account       Rows[Number] // the whole account's list, by number
+	accountRead   time.Time    // when the reading of it ended
+	accountFailed time.Time    // when a reading of it last failed
 
 	statuses statusKnowledge
 	// profileFilter says whether filter[messaging_profile_id] works.
@@ -90,7 +98,8 @@ func digits(number string) string { return strings.TrimPrefix(number, "+") }
 // that are known to be there (controls). A small account is listed as a whole. For
 // a large one, the forms of filter[phone_number] are tried in turn, and the one that
 // works is remembered. If none works, the whole account is listed, at most once in
-// ten minutes.
+// ten minutes. If that fails, its error is returned, and for two minutes what only this
+// list could settle is unknown.
 //
 // OpenAPI: GET /phone_numbers/messaging, GET /phone_numbers
 func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error) {
@@ -149,9 +158,8 @@ func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error)
 		return Numbers{}, err
 	}
 	answer := newNumbers()
-	answer.add(rows.All, wanted)
+	answer.take(rows, wanted)
 	if rows.Complete {
-		answer.lacks(wanted)
 		return answer, nil
 	}
 	free, err := s.form.take(ctx)
@@ -163,28 +171,24 @@ func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error)
 		return answer, nil
 	}
 	s.setControls(rows)
+	answer.Read = time.Now()
 	if ok, err := c.tryForms(ctx, wanted, answer); ok || err != nil {
 		return answer, err
 	}
-	if err := c.readAccount(ctx); err != nil {
+	all, err := c.readAccount(ctx)
+	if err != nil {
 		return Numbers{}, err
 	}
-	all, _ := s.fromAccount(wanted)
-	for number, n := range all.Found {
-		answer.Found[number] = n
-		delete(answer.Absent, number)
-	}
-	if s.numberKnowledge().accountAll {
-		answer.lacks(wanted)
-	}
+	answer.take(all, wanted)
 	return answer, nil
 }
 
 // pagesFor is how many pages an account may have to be listed as a whole.
 func pagesFor(wanted int) int { return (wanted+numberSizes[0]-1)/numberSizes[0] + smallList - 1 }
 
+// newNumbers is an answer that is read from now on.
 func newNumbers() Numbers {
-	return Numbers{Found: make(map[string]Number), Absent: make(map[string]bool)}
+	return Numbers{Found: make(map[string]Number), Absent: make(map[string]bool), Read: time.Now()}
 }
 
 // add takes in the rows about numbers that are wanted, which are sorted.
@@ -203,6 +207,15 @@ func (n Numbers) lacks(asked []string) {
 		if _, ok := n.Found[number]; !ok {
 			n.Absent[number] = true
 		}
+	}
+}
+
+// take takes in a list of the account. If it is complete, Absent rests on it alone.
+func (n *Numbers) take(rows Rows[Number], wanted []string) {
+	n.add(rows.All, wanted)
+	if rows.Complete {
+		n.lacks(wanted)
+		n.Read = rows.Began
 	}
 }
 
@@ -337,18 +350,23 @@ func names(rows []Number, number string) bool {
 	return slices.ContainsFunc(rows, func(n Number) bool { return n.PhoneNumber == number })
 }
 
-// readAccount lists the whole account and keeps the list.
-func (c *Client) readAccount(ctx context.Context) error {
-	rows, err := list(ctx, c, settingsList(nil, 0))
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(rows.All, func(a, b Number) int { return strings.Compare(a.PhoneNumber, b.PhoneNumber) })
+// readAccount lists the whole account and keeps the list. If that failed lately, for
+// whatever reason, it makes no call and returns no rows: each attempt may be hundreds of
+// calls, and would fail at the same page.
+func (c *Client) readAccount(ctx context.Context) (Rows[Number], error) {
 	s := c.state()
+	if recent(s.numberKnowledge().accountFailed, accountListAgain) {
+		return Rows[Number]{}, nil
+	}
+	rows, err := list(ctx, c, settingsList(nil, 0))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.numbers.account, s.numbers.accountAll, s.numbers.accountRead = rows.All, rows.Complete, time.Now()
-	return nil
+	if err != nil {
+		s.numbers.accountFailed = time.Now()
+		return Rows[Number]{}, err
+	}
+	s.numbers.account, s.numbers.accountRead, s.numbers.accountFailed = rows, time.Now(), time.Time{}
+	return rows, nil
 }
 
 // fromAccount answers from the account's list, if it was read lately.
@@ -358,22 +376,14 @@ func (s *learned) fromAccount(wanted []string) (answer Numbers, ok bool) {
 		return Numbers{}, false
 	}
 	answer = newNumbers()
-	for _, number := range wanted {
-		i, found := slices.BinarySearchFunc(k.account, number, func(n Number, want string) int { return strings.Compare(n.PhoneNumber, want) })
-		switch {
-		case found:
-			answer.Found[number] = k.account[i]
-		case k.accountAll:
-			answer.Absent[number] = true
-		}
-	}
+	answer.take(k.account, wanted)
 	return answer, true
 }
 
 func (s *learned) forgetNumbers() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.numbers.account, s.numbers.accountRead = nil, time.Time{}
+	s.numbers.account, s.numbers.accountRead = Rows[Number]{}, time.Time{}
 }
 
 // numberKnowledge returns a copy, whose lists are not changed any more.
@@ -414,6 +424,9 @@ func (k numberKnowledge) says() (says []string) {
 	}
 	if k.patchByNumber {
 		says = append(says, "PATCH /phone_numbers/{id}/messaging takes the number, not its id.")
+	}
+	if !k.accountFailed.IsZero() {
+		says = append(says, fmt.Sprintf("The list of the whole account could not be read at %s.", k.accountFailed.UTC().Format(time.TimeOnly)))
 	}
 	return append(says, k.statuses.says()...)
 }

@@ -105,7 +105,7 @@ func TestNumbers_RemembersTheFormThatWorks(t *testing.T) {
 
 func TestNumbers_OfAHugeAccountWithoutFiltersListItOnceInTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := owning(100_000)
+		w := owning(25_000)
 		w.filter = "ignored"
 		c := w.client()
 		var group sync.WaitGroup
@@ -117,8 +117,8 @@ func TestNumbers_OfAHugeAccountWithoutFiltersListItOnceInTenMinutes(t *testing.T
 			})
 		}
 		group.Wait()
-		// 400 pages, a first page for each of the five, and one for each form.
-		if got := w.count(settingsRoute); got > 400+5+5 {
+		// 100 pages, a first page for each of the five, and one for each form.
+		if got := w.count(settingsRoute); got > 100+5+5 {
 			t.Errorf("got %d calls, want the account's list once", got)
 		}
 		w.calls = nil
@@ -127,8 +127,138 @@ func TestNumbers_OfAHugeAccountWithoutFiltersListItOnceInTenMinutes(t *testing.T
 			t.Errorf("got %d calls after nine minutes, %v; want none", w.count(settingsRoute), err)
 		}
 		time.Sleep(time.Minute)
-		if _, err := c.Numbers(t.Context(), []string{"+15550000002"}); err != nil || w.count(settingsRoute) < 400 {
+		if _, err := c.Numbers(t.Context(), []string{"+15550000002"}); err != nil || w.count(settingsRoute) < 100 {
 			t.Errorf("got %d calls after ten minutes, %v; want the list again", w.count(settingsRoute), err)
+		}
+	})
+}
+
+// requestTimes is a transport that takes a second for each request and keeps when those
+// to messaging settings were made.
+type requestTimes struct {
+	next http.RoundTripper
+	mu   sync.Mutex
+	at   []time.Time
+}
+
+func (r *requestTimes) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(req.URL.Path, settingsRoute) {
+		r.mu.Lock()
+		r.at = append(r.at, time.Now())
+		r.mu.Unlock()
+	}
+	time.Sleep(time.Second)
+	return r.next.RoundTrip(req)
+}
+
+func TestNumbers_SayWhenTheReadingOfTheAbsentBegan(t *testing.T) {
+	for name, tt := range map[string]struct {
+		quirk *world
+		owned int
+		first int  // index of the first request that absence rests on
+		kept  bool // the second answer rests on the same requests
+	}{
+		"small account":             {&world{}, 300, 0, false},
+		"lists, proven":             {&world{}, 5000, 1, false},
+		"one at a time, proven":     {&world{filter: "one"}, 5000, 1, false}, // the refused forms come first
+		"no form, the whole list":   {&world{filter: "never"}, 5000, 6, true},
+		"ignored, total of a page":  {&world{filter: "ignored", totals: "page"}, 5000, 10, true},
+		"small, read a second time": {&world{before: loseARowOnce}, 300, 2, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := tt.quirk
+				w.numbers = owning(tt.owned).numbers
+				c := w.client()
+				times := &requestTimes{next: w}
+				c.HTTPClient = &http.Client{Transport: times}
+				first, err := c.Numbers(t.Context(), []string{absentNumber})
+				if err != nil || !first.Absent[absentNumber] {
+					t.Fatalf("got %+v, %v; want the number absent", first, err)
+				}
+				if first.Read.After(times.at[tt.first]) || tt.first > 0 && !first.Read.After(times.at[tt.first-1]) {
+					t.Errorf("read at %v, want between requests %d and %d of %v", first.Read, tt.first-1, tt.first, times.at)
+				}
+				time.Sleep(5 * time.Second)
+				asked := time.Now()
+				second, err := c.Numbers(t.Context(), []string{absentNumber})
+				if err != nil || !second.Absent[absentNumber] {
+					t.Fatalf("got %+v, %v; want the number absent", second, err)
+				}
+				if tt.kept != second.Read.Equal(first.Read) || tt.kept != second.Read.Before(asked) {
+					t.Errorf("read at %v and asked at %v, read before at %v; want kept %v", second.Read, asked, first.Read, tt.kept)
+				}
+			})
+		})
+	}
+}
+
+// loseARowOnce makes the total of the list change while it is read.
+func loseARowOnce(w *world, call string) {
+	if len(w.calls) > 2 && len(w.numbers) == 300 {
+		w.numbers = w.numbers[:299]
+	}
+}
+
+func TestNumbers_OrderedAfterTheListWereNotReadYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := owning(5000)
+		w.filter = "never"
+		c := w.client()
+		if _, err := c.Numbers(t.Context(), []string{"+15550000001"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		w.numbers = append(w.numbers, Number{ID: "new", PhoneNumber: absentNumber})
+		ordered := time.Now()
+		got, err := c.Numbers(t.Context(), []string{absentNumber})
+		if err != nil || !got.Absent[absentNumber] || !got.Read.Before(ordered) {
+			t.Errorf("ordered at %v: got %+v, %v; want it absent from a list of before", ordered, got, err)
+		}
+		time.Sleep(accountListFor)
+		got, err = c.Numbers(t.Context(), []string{absentNumber})
+		if err != nil || got.Found[absentNumber].ID != "new" || got.Read.Before(ordered) {
+			t.Errorf("after ten minutes: got %+v, %v; want it found", got, err)
+		}
+	})
+}
+
+func TestNumbers_AreUnknownForTwoMinutesAfterTheListFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := owning(5000)
+		w.filter = "never"
+		fails, begun := true, 0
+		c := w.client()
+		c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			query := r.URL.Query()
+			if strings.HasSuffix(r.URL.Path, settingsRoute) && !hasFilter(query) {
+				switch query.Get("page[number]") {
+				case "2": // the first page alone shows that the account is not small
+					begun++
+				case "15":
+					if fails {
+						return respond(403, `{"errors":[{"code":"10010"}]}`), nil
+					}
+				}
+			}
+			return w.RoundTrip(r)
+		})}
+		wanted := []string{"+15550000001", "+15550004999", absentNumber}
+		if got, err := c.Numbers(t.Context(), wanted); err == nil {
+			t.Errorf("got %+v, want the refusal of page 15", got)
+		}
+		for range 3 {
+			got, err := c.Numbers(t.Context(), wanted)
+			if err != nil || len(got.Absent) != 0 || len(got.Found) != 1 || begun != 1 {
+				t.Errorf("got %+v, %v, list begun %d times; want the first page's number found, the others unknown, no new list", got, err, begun)
+			}
+			time.Sleep(39 * time.Second)
+		}
+		fails = false
+		time.Sleep(3 * time.Second)
+		got, err := c.Numbers(t.Context(), wanted)
+		if err != nil || len(got.Found) != 2 || !got.Absent[absentNumber] || begun != 2 {
+			t.Errorf("after two minutes: found %d, absent %v, %v, list begun %d times; want the list read again", len(got.Found), got.Absent, err, begun)
 		}
 	})
 }
