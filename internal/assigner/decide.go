@@ -82,9 +82,11 @@ type Case struct {
 	// why the records do not settle it, empty if they do.
 	Change        plan.Change
 	RecordUnknown string
-	// Account has the number's own settings if Ownership is Owned.
+	// Account has the number's own settings if Ownership is Owned. AbsentAt is when the
+	// reading began that proves NotOnAccount.
 	Ownership Ownership
 	Account   telnyx.Number
+	AbsentAt  time.Time
 	// NoRoom says why the campaign has no room for the number, empty if it has.
 	NoRoom string
 	// ClaimEnds is when the request that the ledger knows of is certainly over; zero
@@ -166,7 +168,7 @@ type Decision struct {
 //	a request for another campaign is under way   planned (being_processed)    –      –           when it is over
 //	ownership not proven                          planned (unverified)         –      –           soon, then growing
 //	proven absent, for the first time             planned (unverified)         –      –           soon
-//	proven absent, again                          failed (not_owned)           –      yes         growing
+//	proven absent, again by a later reading       failed (not_owned)           –      yes         growing
 //	status not active                             planned (not_active)         –      if final    growing
 //	known to be no long code, or not US           failed (not_long_code)       –      yes         resync
 //	no profile, and none in the plan              failed (no_messaging_profile) –     yes         resync
@@ -359,13 +361,20 @@ func (d *decider) unverified(why string) {
 }
 
 func (d *decider) absent() {
-	d.n.Tries.Absent = min(d.n.Tries.Absent+1, absentTwice)
 	d.release()
-	if d.n.Tries.Absent < absentTwice {
+	first := d.n.Tries.Absent == 0
+	if first {
+		d.n.Tries.Absent, d.n.Since = 1, d.Now.UTC()
+	}
+	since := d.n.Since
+	sameReading := d.n.Tries.Absent < absentTwice && d.AbsentAt.Before(since.Add(soon/2)) // or nearly
+	if first || sameReading {
 		d.enter(ledger.Planned, ledger.Unverified, "Telnyx does not list the number on this account; it is asked again")
-		d.after(soon)
+		d.n.Since = since
+		d.after(growing(d.Now.Sub(since), soon, passingMost))
 		return
 	}
+	d.n.Tries.Absent = absentTwice
 	d.enter(ledger.Failed, ledger.NotOwned, "")
 	d.n.NeedsPerson = true
 	d.after(growing(d.Now.Sub(d.n.Since), time.Minute, refusedMost))

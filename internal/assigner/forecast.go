@@ -85,7 +85,7 @@ var ErrKeyRefused = errors.New("the API key is refused")
 func ForeseeAll(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Forecast, error) {
 	s := foresight{
 		o:    o,
-		seen: Observation{Unknown: map[plan.E164]string{}, Account: map[plan.E164]telnyx.Number{}, Absent: map[plan.E164]bool{}},
+		seen: Observation{Unknown: map[plan.E164]string{}, Account: map[plan.E164]telnyx.Number{}, Absent: map[plan.E164]time.Time{}},
 	}
 	forecasts := make([][]Forecast, len(sets))
 	for i, set := range sets {
@@ -360,7 +360,7 @@ func (s *foresight) confirmAbsence(ctx context.Context) error {
 	}
 	wait(ctx, confirmWait)
 	var again Observation
-	if err := s.o.readNumbers(ctx, question{sharedBy: 1}, absent, &again); err != nil {
+	if err := s.o.readNumbers(ctx, question{sharedBy: 1, asked: time.Now()}, absent, &again); err != nil {
 		return err
 	}
 	maps.Copy(s.seen.Account, again.Account)
@@ -388,7 +388,7 @@ func (e *foreseen) decide(seen *Observation) {
 		}
 		c := Case{
 			Entry: e.Expanded, Campaign: e.Campaign, Phase: ledger.PhaseApproved, PendingDeadline: DefaultPendingDeadline, Now: now,
-			Record: ledger.Number{Since: now, Tries: ledger.Tries{Absent: 1}}, // absence was confirmed
+			Record: ledger.Number{Since: now, Tries: ledger.Tries{Absent: absentTwice}}, // absence was confirmed
 		}
 		c.takes(n.Change, seen)
 		cases = append(cases, c)

@@ -124,9 +124,10 @@ type Observation struct {
 	// Unknown says of planned numbers why their records do not settle where they are.
 	Unknown map[plan.E164]string
 	// Account has the numbers that were found on the account, of those that are not on
-	// the campaign. Absent are proven not to be there; the rest is not known.
+	// the campaign. Absent are proven not to be there, by a reading that began then; the
+	// rest is not known.
 	Account map[plan.E164]telnyx.Number
-	Absent  map[plan.E164]bool
+	Absent  map[plan.E164]time.Time
 }
 
 // question asks for an [Observation].
@@ -166,7 +167,8 @@ func (o *Observer) observe(ctx context.Context, q question) (Observation, error)
 	var left []plan.E164
 	for _, change := range plan.Diff(q.want, q.campaign, seen.onCampaign(q.campaign)) {
 		_, found := seen.Account[change.Number]
-		if change.Action == plan.Attach && !found && !seen.Absent[change.Number] && !slices.Contains(q.likelyFree, change.Number) {
+		_, absent := seen.Absent[change.Number]
+		if change.Action == plan.Attach && !found && !absent && !slices.Contains(q.likelyFree, change.Number) {
 			left = append(left, change.Number)
 		}
 	}
@@ -334,7 +336,7 @@ func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E
 			return err
 		}
 		if all.rows.Complete {
-			seen.takeNumbers(numbers, all.indexed)
+			seen.takeNumbers(numbers, all.indexed, all.rows.Began)
 			return nil
 		}
 	}
@@ -347,28 +349,29 @@ func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E
 		return err
 	}
 	if seen.Account == nil {
-		seen.Account, seen.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]bool{}
+		seen.Account, seen.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]time.Time{}
 	}
 	for _, n := range numbers {
 		if number, ok := found.Found[string(n)]; ok {
 			seen.Account[n] = number
-		} else if found.Absent[string(n)] {
-			seen.Absent[n] = true
+		} else if found.Absent[string(n)] && !found.Read.Before(q.asked) {
+			seen.Absent[n] = found.Read
 		}
 	}
 	return nil
 }
 
-// takeNumbers takes the numbers out of a complete list of the account.
-func (s *Observation) takeNumbers(numbers []plan.E164, owned map[string]telnyx.Number) {
+// takeNumbers takes the numbers out of a complete list of the account, whose reading
+// began then.
+func (s *Observation) takeNumbers(numbers []plan.E164, owned map[string]telnyx.Number, began time.Time) {
 	if s.Account == nil {
-		s.Account, s.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]bool{}
+		s.Account, s.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]time.Time{}
 	}
 	for _, n := range numbers {
 		if number, ok := owned[string(n)]; ok {
 			s.Account[n] = number
 		} else {
-			s.Absent[n] = true
+			s.Absent[n] = began
 		}
 	}
 }

@@ -398,8 +398,8 @@ func (c *Case) takes(change plan.Change, seen *Observation) {
 	c.Change, c.RecordUnknown = change, seen.Unknown[change.Number]
 	if number, owned := seen.Account[change.Number]; owned {
 		c.Account, c.Ownership = number, Owned
-	} else if seen.Absent[change.Number] {
-		c.Ownership = NotOnAccount
+	} else if began, absent := seen.Absent[change.Number]; absent {
+		c.Ownership, c.AbsentAt = NotOnAccount, c.Now.Add(-time.Since(began))
 	}
 }
 
