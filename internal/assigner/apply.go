@@ -493,7 +493,7 @@ func (a *Assigner) writesWork(key string) {
 	}
 	a.log.Info().Msg("Telnyx accepts the account's requests again")
 	for _, key := range append(waiting, key) {
-		a.queue.add(request{key: key, cause: "Telnyx accepts the account's requests again", made: time.Now(), changed: true})
+		a.queue.add(request{key: key, cause: "the account is no longer refused", made: time.Now(), changed: true})
 	}
 }
 

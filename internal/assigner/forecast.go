@@ -359,6 +359,7 @@ func (s *foresight) confirmAbsence(ctx context.Context) error {
 		return nil
 	}
 	wait(ctx, confirmWait)
+	s.o.client.ForgetNumbers()
 	var again Observation
 	if err := s.o.readNumbers(ctx, question{sharedBy: 1, asked: time.Now()}, absent, &again); err != nil {
 		return err
