@@ -125,21 +125,6 @@ type habits struct {
 	// named says that the names for page and size work, other that they are those of the
 	// other kind of list.
 	named, other bool
-	// tolerant says that lists of numbers are asked for with tolerateParam.
-	tolerant bool
-}
-
-// tolerate has the next attempts use tolerateParam.
-func (h *habits) tolerate() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.tolerant = true
-}
-
-func (h *habits) isTolerant() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.tolerant
 }
 
 // useNames remembers which names for page and size brought a second page.

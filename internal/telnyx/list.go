@@ -196,14 +196,9 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 		if p.pages == 0 {
 			p.paging = p.habits.paging()
 		}
-		tolerant := p.habits.isTolerant()
 		answer, err := readPage[T](ctx, p.client, p.withPaging(number))
 		if err == nil {
 			p.habits.works(p.paging)
-		}
-		if p.v2 && !tolerant && isUnavailable(err) {
-			p.habits.tolerate()
-			continue
 		}
 		if err == nil || p.pages > 0 || !isRefusal(err) || Is404(err) || p.habits.proven() {
 			return answer, err
@@ -238,20 +233,8 @@ func (p *pass[T]) withPaging(number int) request {
 	if p.optional != nil && !p.paging.bare {
 		query.Set(p.optional[0], p.optional[1])
 	}
-	if p.habits.isTolerant() {
-		query.Set(tolerateParam, "true")
-	}
 	r.query = query
 	return r
-}
-
-// tolerateParam has lists of numbers left without messaging profiles where Telnyx would
-// answer 503 because these cannot be read (OpenAPI: GET /phone_numbers).
-const tolerateParam = "handle_messaging_profile_error"
-
-func isUnavailable(err error) bool {
-	e, ok := errors.AsType[*APIError](err)
-	return ok && e.Status == http.StatusServiceUnavailable
 }
 
 func (p *pass[T]) isFiltered() bool {

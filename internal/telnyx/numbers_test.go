@@ -253,3 +253,25 @@ func TestProfileNumbers_AreThatProfilesOnly(t *testing.T) {
 		})
 	}
 }
+
+// An outage changes nothing for good: the messaging settings are never asked for with a
+// parameter that only GET /phone_numbers has.
+func TestNumbers_AreReadAsBeforeAfterAnOutage(t *testing.T) {
+	w, down := owning(30), false
+	c := w.client()
+	c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		switch strict := strings.HasSuffix(r.URL.Path, settingsRoute) && r.URL.Query().Has(tolerateParam); {
+		case down:
+			return respond(503, ""), nil
+		case strict:
+			return respond(400, `{"errors":[{"code":"10015","title":"Unknown parameter"}]}`), nil
+		}
+		return w.RoundTrip(r)
+	})}
+	for _, down = range []bool{false, true, false} {
+		got, err := c.Numbers(t.Context(), someNumbers(3))
+		if (err != nil) != down || !down && len(got.Found) != 3 {
+			t.Errorf("down %v: found %d, %v", down, len(got.Found), err)
+		}
+	}
+}

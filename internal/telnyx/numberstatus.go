@@ -142,8 +142,11 @@ func (s *learned) setStatuses(k statusKnowledge) {
 	s.numbers.statuses = k
 }
 
-// statusList lists the account's numbers. Without its parameter, a failure to read
-// messaging profiles is a 503.
+// tolerateParam makes Telnyx list numbers without their messaging profiles if it cannot
+// read these. Without it, the list is answered with 503. Only GET /phone_numbers has it.
+const tolerateParam = "handle_messaging_profile_error"
+
+// statusList lists the account's numbers.
 func statusList(filter url.Values, maxPages int) listing[Number] {
 	l := numberList(numbersRoute, filter, maxPages)
 	l.optional = []string{tolerateParam, "true"}

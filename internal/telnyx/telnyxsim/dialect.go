@@ -64,7 +64,7 @@ type Dialect struct {
 	// description calls it "the phone number to update"; customers send the numeric
 	// one.
 	SettingsID SettingsID
-	// ProfileErrors answers /phone_numbers/messaging with 503 unless the query has
+	// ProfileErrors answers /phone_numbers with 503 unless the query has
 	// handle_messaging_profile_error=true, which the OpenAPI description has for
 	// failing look-ups of profiles.
 	ProfileErrors bool
