@@ -145,6 +145,7 @@ type pass[T any] struct {
 	rows    []T
 	places  map[string]struct{}
 	fullest int // rows of the fullest page
+	last    int // rows of the last page
 	pages   int
 	bytes   int
 	kept    int
@@ -163,6 +164,9 @@ func (p *pass[T]) read(ctx context.Context) error {
 	for number := 1; ; number++ {
 		answer, err := p.page(ctx, number)
 		if number > 1 && (isRefusal(err) || isNoList(err) && p.total == len(p.rows)) {
+			if !Is404(err) && p.last >= p.fullest && p.isFull(p.last) && p.total != len(p.rows) {
+				p.flaw = "the page after a full one is refused" // perhaps there are limits to paging
+			}
 			return nil // past the end, if the rest adds up
 		}
 		if err != nil {
@@ -289,15 +293,19 @@ func (p *pass[T]) add(answer page[T]) (done bool, err error) {
 	}
 	counts := p.count(answer, fresh)
 	short := len(answer.rows) < p.fullest
-	p.fullest = max(p.fullest, len(answer.rows))
-	if p.pages == 2 && fresh == 0 && p.total == unknown && p.isFull(len(answer.rows)) {
+	p.last, p.fullest = len(answer.rows), max(p.fullest, len(answer.rows))
+	if p.pages == 2 && fresh == 0 && !counts && p.isFull(len(answer.rows)) {
 		p.flaw = "its second page repeats a full first one" // perhaps page numbers are ignored
+	}
+	if counts && len(p.rows) > p.total {
+		p.total = unknown // Telnyx counts up to a limit
 	}
 	switch {
 	case len(answer.rows) == 0, fresh == 0:
 		return true, nil
 	case p.total != unknown && counts:
-		return len(p.rows) >= p.total, nil
+		// The total may have a limit, so a full page is not known to be the last one.
+		return len(p.rows) >= p.total && (short || !p.isFull(len(answer.rows))), nil
 	}
 	return p.total == unknown && short, nil
 }
@@ -329,11 +337,10 @@ func (p *pass[T]) count(answer page[T], fresh int) (counts bool) {
 	return counts
 }
 
-// isFull reports whether a page has as many rows as were asked for, or as Telnyx
-// gives where it does not understand how many that is.
+// isFull reports whether a page has as many rows as were asked for, or as servers
+// usually give by default or at most.
 func (p *pass[T]) isFull(rows int) bool {
-	const byDefault = 20
-	return rows == byDefault || rows == p.size()
+	return rows > 0 && rows == p.size() || slices.Contains([]int{20, 25, 50, 100, 200, 250, 500}, rows)
 }
 
 // size returns the page size to ask for.
@@ -348,7 +355,11 @@ func (p *pass[T]) needed() int {
 }
 
 func (p *pass[T]) result() Rows[T] {
-	r := Rows[T]{All: p.rows, Pages: max(p.pages, p.needed()), Why: p.why, perPage: p.fullest}
+	pages := p.pages
+	if pages > 1 && p.last == 0 {
+		pages-- // the empty one after the last
+	}
+	r := Rows[T]{All: p.rows, Pages: max(pages, p.needed()), Why: p.why, perPage: p.fullest}
 	switch {
 	case p.stopped:
 	case p.flaw != "":

@@ -20,23 +20,26 @@ func TestList_IsCompleteHoweverItIsPaged(t *testing.T) {
 		calls int
 	}{
 		"one page":                 {7, &world{}, 2}, // and one to see that its total is of the list
-		"two full pages":           {500, &world{}, 2},
+		"two full pages":           {500, &world{}, 3},
+		"two pages":                {499, &world{}, 2},
+		"totals have a limit":      {700, &world{mostTotal: 500}, 3},
+		"the last page is full":    {750, &world{mostTotal: 500}, 4},
 		"empty":                    {0, &world{}, 1},
 		"smaller pages":            {101, &world{mostRows: 20}, 6},
 		"no totals":                {60, &world{mostRows: 20, totals: "none"}, 4},
 		"no totals, short end":     {50, &world{mostRows: 20, totals: "none"}, 3},
 		"no totals, last repeats":  {60, &world{mostRows: 20, totals: "none", pastEnd: "repeat"}, 4},
 		"no totals, 404 at end":    {60, &world{mostRows: 20, totals: "none", pastEnd: "404"}, 4},
-		"no totals, 400 at end":    {60, &world{mostRows: 20, totals: "none", pastEnd: "400"}, 4},
+		"no totals, 400 at end":    {63, &world{mostRows: 21, totals: "none", pastEnd: "400"}, 4},
 		"no totals, 422 at end":    {7, &world{totals: "none", pastEnd: "422"}, 2},
 		"totals of the page":       {60, &world{mostRows: 20, totals: "page"}, 4},
 		"totals of the page, 404":  {60, &world{mostRows: 20, totals: "page", pastEnd: "404"}, 4},
 		"sizes over 100 refused":   {150, &world{refuseOver: 100}, 3},
-		"sizes over 20 refused":    {60, &world{refuseOver: 20}, 6},
+		"sizes over 20 refused":    {60, &world{refuseOver: 20}, 7},
 		"any size refused":         {60, &world{refuseOver: 20, mostRows: 20, totals: "page"}, 7},
 		"sorting refused":          {7, &world{refuseSort: true}, 7},
 		"only the guide's route":   {300, &world{camelOnly: true}, 3},
-		"its route, sizes refused": {300, &world{camelOnly: true, refuseOver: 100}, 5},
+		"its route, sizes refused": {300, &world{camelOnly: true, refuseOver: 100}, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := tt.quirk
@@ -61,7 +64,7 @@ func TestList_IsCompleteHoweverItIsPaged(t *testing.T) {
 }
 
 func TestList_RemembersWhatItLearned(t *testing.T) {
-	w := attached(300, "a")
+	w := attached(299, "a")
 	w.camelOnly, w.refuseOver, w.refuseSort = true, 100, true
 	c := w.client()
 	for range 2 {
@@ -104,7 +107,7 @@ func TestList_IsReadAgainWhenItSlips(t *testing.T) {
 			if len(w.calls) == 2 {
 				slip(w)
 			}
-		}, true, 4 + 3},
+		}, true, 4 + 4},
 		"its total changes once": {func(w *world, call string) {
 			if len(w.calls) == 3 {
 				w.assignments = w.assignments[1:]
@@ -131,11 +134,24 @@ func TestList_IsReadAgainWhenItSlips(t *testing.T) {
 }
 
 func TestList_IsNotCompleteIfPageNumbersAreIgnored(t *testing.T) {
-	for _, quirk := range []*world{{}, {totals: "none"}, {totals: "none", mostRows: 20}} {
+	for _, quirk := range []*world{{}, {totals: "none"}, {totals: "none", mostRows: 20}, {totals: "page"}, {totals: "page", mostRows: 100}} {
 		quirk.assignments, quirk.onePage = attached(300, "a").assignments, true
 		rows, err := quirk.client().Assignments(t.Context(), 0)
 		if err != nil || rows.Complete || rows.Why == "" {
 			t.Errorf("got %d of 300 rows, complete %v, %v", len(rows.All), rows.Complete, err)
+		}
+	}
+}
+
+// Telnyx may refuse a page because it pages only so far.
+func TestList_IsNotCompleteIfThePageAfterAFullOneIsRefused(t *testing.T) {
+	for _, quirk := range []*world{
+		{totals: "none", pastEnd: "422"}, {totals: "none", mostRows: 20, pastEnd: "400"},
+	} {
+		quirk.assignments, quirk.mostPages = attached(600, "a").assignments, 1
+		rows, err := quirk.client().Assignments(t.Context(), 0)
+		if err != nil || rows.Complete || rows.Why == "" {
+			t.Errorf("got %d of 600 rows, complete %v, %v", len(rows.All), rows.Complete, err)
 		}
 	}
 }
@@ -157,7 +173,7 @@ func TestList_StopsAtThePagesThatItMayRead(t *testing.T) {
 		mostCalls int
 	}{
 		"more":             {&world{}, 20_000, false, 80, 1},
-		"as many":          {&world{}, 1000, true, 4, 4},
+		"as many":          {&world{}, 1000, true, 4, 5},
 		"more, no total":   {&world{totals: "none"}, 20_000, false, 5, 5},
 		"fewer, no total":  {&world{totals: "none"}, 900, true, 4, 4},
 		"total of page":    {&world{totals: "page"}, 20_000, false, 5, 5},

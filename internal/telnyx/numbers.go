@@ -23,9 +23,10 @@ const (
 var numberSizes = []int{250, 100, 50, 20, 0}
 
 const (
-	// numbersPerQuery is how many numbers one query asks for, with two controls: 250
-	// make an address of about 4 KB, half of what servers usually take.
-	numbersPerQuery = 248
+	// numbersPerQuery is how many numbers one query asks for, with two controls. 249
+	// make an address of about 4 KB, half of what servers usually take, and their rows
+	// are one page that is not full.
+	numbersPerQuery = 247
 	// accountListFor is how long the list of a large account is used: it takes
 	// hundreds of calls.
 	accountListFor = 10 * time.Minute
