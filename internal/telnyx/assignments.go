@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // smallList is how many pages a list may have to be read as a whole where a filter
@@ -140,6 +141,7 @@ func filterForms(campaign Campaign) []filterForm {
 // proven by rows of the campaign and no others, and ignored if it brings others or
 // is refused.
 func (c *Client) filtered(ctx context.Context, campaign Campaign, form filterForm, maxPages int) (Rows[Assignment], formState, error) {
+	began := time.Now()
 	rows, err := c.listAssignments(ctx, url.Values{form.name: {form.value}}, maxPages, func(page []Assignment) string {
 		for _, row := range page {
 			if !row.On(campaign) {
@@ -149,10 +151,10 @@ func (c *Client) filtered(ctx context.Context, campaign Campaign, form filterFor
 		return ""
 	})
 	if IsNotFound(err) && c.state().filterState(form.name) == formProven {
-		return Rows[Assignment]{Complete: true}, formProven, nil
+		return Rows[Assignment]{Complete: true, Began: began}, formProven, nil
 	}
-	if isRefusal(err) {
-		if !Is404(err) { // the route may be gone
+	if isRefusal(err) || isUnfit(err) && c.state().filterState(form.name) != formProven {
+		if isRefusal(err) && !Is404(err) { // the route may be gone, or it is an outage
 			c.state().setFilter(form.name, formIgnored)
 		}
 		return Rows[Assignment]{}, formIgnored, nil
@@ -202,6 +204,7 @@ func (c *Client) listAssignments(ctx context.Context, filter url.Values, maxPage
 // findRoute reads the list under its route, and if that does not exist, under the
 // other spelling. The one that answers is remembered.
 func (c *Client) findRoute(ctx context.Context, l listing[Assignment]) (Rows[Assignment], error) {
+	began := time.Now()
 	rows, err := list(ctx, c, l)
 	if err == nil {
 		c.state().setAssignmentsRoute(l.request.route)
@@ -224,7 +227,7 @@ func (c *Client) findRoute(ctx context.Context, l listing[Assignment]) (Rows[Ass
 		// Neither spelling has a list, and this one says so in Telnyx's words: an account
 		// without assignments. A request under it would be refused if it did not exist.
 		c.state().setAssignmentsRoute(l.request.route)
-		return Rows[Assignment]{Complete: true}, nil
+		return Rows[Assignment]{Complete: true, Began: began}, nil
 	}
 	c.state().setAssignmentsRoute("")
 	return Rows[Assignment]{}, doubtRoute(err, false)

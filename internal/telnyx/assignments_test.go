@@ -1,8 +1,10 @@
 package telnyx
 
 import (
+	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
 )
 
 func TestAssignmentsOn_AreThatCampaignsOnly(t *testing.T) {
@@ -61,5 +63,24 @@ func TestAssignmentsOn_ProvesAFilterOnceForAll(t *testing.T) {
 	// one, and one control.
 	if got, want := len(w.calls), 16+4*(3*5+1)+1; got > want {
 		t.Errorf("got %d calls, want at most %d", got, want)
+	}
+}
+
+func TestAssignmentsOn_AreReadWhateverRefusesAFilter(t *testing.T) {
+	for _, status := range []int{403, 414, 500, 501} {
+		synctest.Test(t, func(t *testing.T) {
+			w := attached(1000, "a", "b", "c")
+			c := w.client()
+			c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Query().Has("filter[telnyx_campaign_id]") {
+					return respond(status, ""), nil
+				}
+				return w.RoundTrip(r)
+			})}
+			got, err := c.AssignmentsOn(t.Context(), Campaign{CampaignID: "a", TCRCampaignID: "Ca"})
+			if err != nil || len(got.All) != 1000 || !got.Complete {
+				t.Errorf("%d: got %d rows, complete %v, %v", status, len(got.All), got.Complete, err)
+			}
+		})
 	}
 }

@@ -152,6 +152,21 @@ func isRefusal(err error) bool {
 	return ok && (e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound || e.Status == http.StatusUnprocessableEntity)
 }
 
+// isUnfit reports an answer that may be about the form of a request that has never
+// worked: any status but those about the key and the rate of calls, as gateways
+// answer 414 or 403 to long addresses, and servers that fail on a parameter 500.
+func isUnfit(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	if !ok {
+		return false
+	}
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return true
+}
+
 // asAnswer returns the status of an error that Telnyx answered, unless it is about
 // the moment.
 func asAnswer(err error) (status int, ok bool) {

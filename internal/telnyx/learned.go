@@ -166,6 +166,13 @@ func (h *habits) works(p paging) {
 	}
 }
 
+// doubt has the way of paging that worked found out again.
+func (h *habits) doubt() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.worked = false
+}
+
 // refused moves to the next way of paging. It returns false when there is none
 // left; then it begins anew, since the refusals were about something else.
 func (h *habits) refused(p paging, sizes int, optional bool) bool {

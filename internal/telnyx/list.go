@@ -12,14 +12,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // What one list may bring at most. An account of 100,000 numbers fits, at 1.5 kB
-// a row on the wire, of which about 200 bytes are kept.
-const (
+// a row on the wire, of which about 200 bytes are kept. Only tests change them.
+var (
 	maxListRows  = 150_000
 	maxListText  = 32 << 20  // bytes of text that is kept
 	maxListBytes = 160 << 20 // bytes of the answers
+)
+
+const (
 	// maxListPages is room for 100,000 rows from a server that gives 20 a page.
 	maxListPages = 5000
 	// smallestPage is the fewest rows that a server is thought to give a page by default: a
@@ -38,6 +42,9 @@ type Rows[T any] struct {
 	Complete bool
 	// Why says what a list that is not complete lacks, as part of a sentence.
 	Why string
+	// Began is when the reading began that has these rows, before its first request was
+	// made: a row that came later may be missing. It is zero beside an error.
+	Began time.Time
 	// Pages is how many pages the whole list has, estimated from its total, or how many
 	// were read. It is above the limit that was given if the list was longer than that.
 	Pages int
@@ -97,7 +104,10 @@ func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) 
 
 func newPass[T any](c *Client, l listing[T]) *pass[T] {
 	h := c.state().habits(l.request.route)
-	return &pass[T]{listing: l, client: c, habits: h, places: make(map[string]struct{}), total: unknown, other: h.usesOtherNames()}
+	return &pass[T]{
+		listing: l, client: c, habits: h, began: time.Now(), places: make(map[string]struct{}),
+		total: unknown, other: h.usesOtherNames(),
+	}
 }
 
 // renamed reads a list whose second page was the first again with the other names for
@@ -141,6 +151,7 @@ type pass[T any] struct {
 	client *Client
 	habits *habits
 
+	began   time.Time
 	paging  paging
 	rows    []T
 	places  map[string]struct{}
@@ -158,6 +169,7 @@ type pass[T any] struct {
 	// Telnyx's pages do not agree on them. repeated says that the second page was the
 	// first again.
 	other, repeated bool
+	relearned       bool // the page size that worked was refused
 }
 
 func (p *pass[T]) read(ctx context.Context) error {
@@ -196,7 +208,7 @@ func (p *pass[T]) read(ctx context.Context) error {
 // page reads one page. With the first one it finds out what page size and sorting
 // Telnyx takes.
 func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
-	for {
+	for plainWorks := false; ; {
 		if p.pages == 0 {
 			p.paging = p.habits.paging()
 		}
@@ -204,8 +216,15 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 		if err == nil {
 			p.habits.works(p.paging)
 		}
-		if err == nil || p.pages > 0 || !isRefusal(err) || Is404(err) || p.habits.proven() {
+		if err == nil || p.pages > 0 || !isUnfit(err) || Is404(err) {
 			return answer, err
+		}
+		if p.habits.proven() {
+			if p.isFiltered() || !isRefusal(err) || p.relearned {
+				return answer, err
+			}
+			p.relearned = true // Telnyx may have changed what it takes
+			p.habits.doubt()
 		}
 		if p.isFiltered() {
 			// Is it the filter, or the page size? The list without a filter shows it.
@@ -214,6 +233,13 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 				return page[T]{}, err
 			}
 			continue
+		}
+		if !isRefusal(err) && !plainWorks {
+			// Is it the page size, or an outage? The list without any parameter shows it.
+			if _, plainErr := readPage[T](ctx, p.client, p.request); plainErr != nil {
+				return answer, err
+			}
+			plainWorks = true
 		}
 		if !p.habits.refused(p.paging, len(p.sizes), p.blames(err)) {
 			return answer, err
@@ -359,7 +385,7 @@ func (p *pass[T]) result() Rows[T] {
 	if pages > 1 && p.last == 0 {
 		pages-- // the empty one after the last
 	}
-	r := Rows[T]{All: p.rows, Pages: max(pages, p.needed()), Why: p.why, perPage: p.fullest}
+	r := Rows[T]{All: p.rows, Pages: max(pages, p.needed()), Why: p.why, Began: p.began, perPage: p.fullest}
 	switch {
 	case p.stopped:
 	case p.flaw != "":
