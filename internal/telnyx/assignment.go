@@ -103,10 +103,14 @@ func (a *Assignment) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// FailureText is what the record says in words about a failure, under
-// failureReasons and under errors, in whatever shape; empty if it says nothing.
+// FailureText is what the record says in words about a failure, under errors and, if
+// the assignment failed, under failureReasons, in whatever shape; empty if it says
+// nothing. Reasons of an earlier failure stay in records that are well.
 func (a Assignment) FailureText() string {
-	reasons, faults := ReasonText(a.FailureReasons), ReasonText(a.Errors)
+	faults, reasons := failureText(a.Errors), ""
+	if a.AssignmentStatus == FailedAssignment || a.AssignmentStatus == FailedUnassignment {
+		reasons = failureText(a.FailureReasons)
+	}
 	switch {
 	case reasons == "" || strings.Contains(faults, reasons):
 		return faults
@@ -114,6 +118,16 @@ func (a Assignment) FailureText() string {
 		return reasons
 	}
 	return oneLine(reasons+"; "+faults, maxReasonText)
+}
+
+// failureText is the text of a field unless it only says that there is no failure.
+func failureText(raw json.RawMessage) string {
+	text := ReasonText(raw)
+	switch strings.ToLower(text) {
+	case "false", "0", "null", "none", "[]", "{}":
+		return ""
+	}
+	return text
 }
 
 // On reports whether the record is on the given campaign, under whichever of

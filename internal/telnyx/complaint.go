@@ -41,8 +41,12 @@ var phrases = []struct {
 	{"another campaign", ComplaintOtherCampaign},
 	{"different campaign", ComplaintOtherCampaign},
 	{"not deployed", ComplaintNotDeployed},
-	{"limit exceeded", ComplaintFull},
 	{"longcode limit", ComplaintFull},
+	{"long code limit", ComplaintFull},
+	{"number limit", ComplaintFull},
+	{"numbers limit", ComplaintFull},
+	{"campaign limit", ComplaintFull},
+	{". limit exceeded", ComplaintFull}, // a sentence, unlike "Character limit exceeded"
 	{"can only have one phone number", ComplaintFull},
 }
 
@@ -50,7 +54,7 @@ var phrases = []struct {
 // refusal that was made anyway, so a phrase that it does not know costs a name and
 // nothing else.
 func ComplaintIn(text string) Complaint {
-	text = strings.ToLower(text)
+	text = ". " + strings.ToLower(strings.ReplaceAll(strings.TrimSpace(text), "; ", ". "))
 	for _, p := range phrases {
 		if strings.Contains(text, p.phrase) {
 			return p.complaint
@@ -67,7 +71,7 @@ func ComplaintOf(err error) Complaint {
 		return ""
 	}
 	for _, detail := range e.Errors {
-		if complaint := ComplaintIn(detail.Title + " " + detail.Detail); complaint != "" {
+		if complaint := ComplaintIn(detail.Title + ". " + strings.TrimSpace(detail.Detail)); complaint != "" {
 			return complaint
 		}
 	}
