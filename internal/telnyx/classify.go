@@ -119,10 +119,11 @@ func (c *Client) CheckKey(ctx context.Context) error {
 	return annotate(err, "check the API key")
 }
 
-// IsRateLimited reports whether Telnyx asks for fewer requests.
+// IsRateLimited reports whether Telnyx asks for fewer requests, also if the call was not
+// sent because of that.
 func IsRateLimited(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && (e.Status == http.StatusTooManyRequests || e.has(CodeTooManyRequests))
+	return ok && (e.Status == http.StatusTooManyRequests || e.has(CodeTooManyRequests)) || errors.Is(err, ErrPaused)
 }
 
 // HasKnownCode reports whether an answer has one of the documented codes of refusals.
