@@ -84,3 +84,33 @@ func TestAssignmentsOn_AreReadWhateverRefusesAFilter(t *testing.T) {
 		})
 	}
 }
+
+// A filter that works for Telnyx's ids may find nothing for TCR ids.
+func TestAssignmentsOn_ProvesAFilterForOneKindOfID(t *testing.T) {
+	w := attached(1000, "a", "b")
+	for i := range w.assignments {
+		if a := &w.assignments[i]; a.CampaignID == "b" { // shared
+			a.CampaignID, a.TelnyxCampaignID, a.TCRCampaignID = "Cb", "", "Cb"
+		}
+	}
+	c := w.client()
+	c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		query, known := r.URL.Query(), r.URL.Query().Get("filter[campaignId]")
+		if known == "" && hasFilter(query) || known != "" && known != "a" {
+			return respond(200, `{"records":[],"totalRecords":0}`), nil
+		}
+		if known != "" {
+			query.Set("filter[telnyx_campaign_id]", known)
+			r.URL.RawQuery = query.Encode()
+		}
+		return w.RoundTrip(r)
+	})}
+	got, err := c.AssignmentsOn(t.Context(), Campaign{CampaignID: "a", TCRCampaignID: "Ca"})
+	if err != nil || len(got.All) != 1000 || !got.Complete {
+		t.Errorf("own: got %d rows, complete %v (%s), %v", len(got.All), got.Complete, got.Why, err)
+	}
+	got, err = c.AssignmentsOn(t.Context(), Campaign{TCRCampaignID: "Cb", Shared: true})
+	if err != nil || got.Complete {
+		t.Errorf("shared: got %d rows, complete %v, %v; want an incomplete list", len(got.All), got.Complete, err)
+	}
+}

@@ -89,7 +89,9 @@ func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) 
 	var rows Rows[T]
 	for range maxPasses {
 		p := newPass(c, l)
-		if err := p.read(ctx); err != nil {
+		if err := p.read(ctx); isTooLong(err) {
+			return Rows[T]{All: p.rows, Why: "it is longer than what is read of a list", Began: p.began, Pages: p.pages, perPage: p.fullest}, err
+		} else if err != nil {
 			return Rows[T]{}, err
 		}
 		if p.repeated && !p.habits.namesWork() {
@@ -404,9 +406,15 @@ func (p *pass[T]) tooLong(format string, bound int) error {
 	r := p.request
 	return &UnreadableError{
 		Method: r.method, Route: r.route, Status: http.StatusOK, whole: true,
-		Err: fmt.Errorf("the list is longer than "+format, bound),
+		Err: fmt.Errorf("%w "+format, errTooLong, bound),
 	}
 }
+
+// errTooLong is in the error for a list that is longer than the limits of one list. The
+// rows up to there come with that error.
+var errTooLong = errors.New("the list is longer than")
+
+func isTooLong(err error) bool { return errors.Is(err, errTooLong) }
 
 // readPage reads one page of a list.
 func readPage[T any](ctx context.Context, c *Client, r request) (page[T], error) {

@@ -365,7 +365,7 @@ func (c *Client) readAccount(ctx context.Context) (Rows[Number], error) {
 	rows, err := list(ctx, c, settingsList(nil, 0))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil {
+	if err != nil && !isTooLong(err) { // some of a very long list is better than none
 		s.numbers.accountFailed = time.Now()
 		return Rows[Number]{}, err
 	}

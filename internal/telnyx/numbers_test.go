@@ -449,3 +449,55 @@ func TestNumbers_AreReadAgainAfterTheirPageSizeIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// An account that is longer than the limits of a list is not read again and again.
+func TestNumbers_OfAnAccountBeyondTheLimitsAreFoundAsFarAsItIsRead(t *testing.T) {
+	rows := maxListRows
+	t.Cleanup(func() { maxListRows = rows })
+	maxListRows = 2000
+	synctest.Test(t, func(t *testing.T) {
+		w := owning(3000)
+		w.filter = "refused"
+		c := w.client()
+		for i, want := range []int{0, 0, 10} {
+			got, err := c.Numbers(t.Context(), []string{"+15550001500", absentNumber})
+			if err != nil || len(got.Found) != 1 || len(got.Absent) != 0 {
+				t.Errorf("look %d: got %+v, %v; want one found and the other unknown", i, got, err)
+			}
+			if calls := w.count(settingsRoute); i > 0 && (calls != 0) != (want != 0) {
+				t.Errorf("look %d: got %d calls", i, calls)
+			}
+			w.calls = nil
+			if i == 1 {
+				time.Sleep(accountListFor)
+			}
+		}
+	})
+}
+
+// A number's new profile does not cost the account's list.
+func TestNumbers_KeepTheAccountsListWhenAProfileIsSet(t *testing.T) {
+	w := owning(3000)
+	w.filter = "refused"
+	c := w.client()
+	c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPatch {
+			return respond(200, `{"data":{"id":"x","phone_number":"+15550002000","messaging_profile_id":"q"}}`), nil
+		}
+		return w.RoundTrip(r)
+	})}
+	const number = "+15550002000"
+	for i, want := range []string{"p", "q"} {
+		w.calls = nil
+		got, err := c.Numbers(t.Context(), []string{number})
+		if err != nil || got.Found[number].MessagingProfileID != want {
+			t.Fatalf("got %+v, %v; want profile %s", got.Found[number], err, want)
+		}
+		if calls := w.count(settingsRoute); i > 0 && calls > 0 {
+			t.Errorf("the list was read again, with %d calls", calls)
+		}
+		if _, err := c.SetMessagingProfile(t.Context(), got.Found[number], "q"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
