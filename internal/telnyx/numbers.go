@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -50,6 +51,8 @@ type Numbers struct {
 	// ordered since, and two answers with the same Read are one reading. It is zero if no
 	// numbers were asked for.
 	Read time.Time
+
+	empty bool // Absent rests on a list without any row
 }
 
 // numberKnowledge is what was learned about queries for numbers.
@@ -125,13 +128,61 @@ func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error)
 	known := statuses.wait()
 	for _, number := range wanted {
 		n, found := answer.Found[number]
-		row, listed := known[number]
+		row, listed := known.known[number]
 		if found || listed { // either list proves that the number is on the account
 			answer.Found[number] = n.with(row)
 			delete(answer.Absent, number)
 		}
 	}
+	c.confirmAbsent(ctx, known, answer)
 	return answer, nil
+}
+
+// confirmAbsent asks GET /phone_numbers for numbers that the messaging settings lack,
+// since these may have only the numbers that can send messages. Of many numbers some are
+// asked for. If the account has one of them, the others are unknown.
+func (c *Client) confirmAbsent(ctx context.Context, known statusKnowledge, answer Numbers) {
+	if known.whole || len(answer.Absent) == 0 {
+		return
+	}
+	if answer.empty {
+		clear(answer.Absent) // no row shows that the list can be believed
+		return
+	}
+	if !known.failed.IsZero() {
+		return // the settings are all that can be read
+	}
+	absent := slices.Sorted(maps.Keys(answer.Absent))
+	asked := absent[:min(len(absent), mostSingles)]
+	var (
+		mu     sync.Mutex
+		group  sync.WaitGroup
+		places = make(chan struct{}, singlesAtOnce)
+		found  bool
+	)
+	for _, number := range asked {
+		group.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			rows, err := list(ctx, c, statusList(url.Values{"filter[phone_number]": {digits(number)}}, 1))
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil && !isUnfit(err) {
+				delete(answer.Absent, number)
+			}
+			if i := slices.IndexFunc(rows.All, func(n Number) bool { return n.PhoneNumber == number }); i >= 0 {
+				answer.Found[number] = rows.All[i]
+				delete(answer.Absent, number)
+				found = true
+			}
+		})
+	}
+	group.Wait()
+	if found {
+		for _, number := range absent[len(asked):] {
+			delete(answer.Absent, number)
+		}
+	}
 }
 
 // with adds what a row of the account's numbers says beside the messaging settings.
@@ -217,7 +268,7 @@ func (n *Numbers) take(rows Rows[Number], wanted []string) {
 	n.add(rows.All, wanted)
 	if rows.Complete {
 		n.lacks(wanted)
-		n.Read = rows.Began
+		n.Read, n.empty = rows.Began, len(rows.All) == 0
 	}
 }
 
@@ -455,7 +506,7 @@ func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Num
 	defer statuses.cancel()
 	known := statuses.wait()
 	for i := range rows.All {
-		rows.All[i] = rows.All[i].with(known[rows.All[i].PhoneNumber])
+		rows.All[i] = rows.All[i].with(known.known[rows.All[i].PhoneNumber])
 	}
 	return rows, nil
 }

@@ -501,3 +501,49 @@ func TestNumbers_KeepTheAccountsListWhenAProfileIsSet(t *testing.T) {
 		}
 	}
 }
+
+// Messaging settings may have only the numbers that are on a profile.
+func TestNumbers_ThatMessagingSettingsLackAreOnTheAccount(t *testing.T) {
+	partial := func(owned int, refused bool) *Client {
+		w := owning(owned)
+		w.filter = "part"
+		settings := &world{filter: "part"}
+		for i, n := range w.numbers {
+			if i%10 != 7 && !refused {
+				settings.numbers = append(settings.numbers, n)
+			}
+		}
+		c := w.client()
+		c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			switch {
+			case strings.HasSuffix(r.URL.Path, settingsRoute):
+				return settings.RoundTrip(r)
+			case refused:
+				return respond(403, ""), nil
+			}
+			return w.RoundTrip(r)
+		})}
+		return c
+	}
+	var wanted []string
+	for i := range 20 {
+		wanted = append(wanted, fmt.Sprintf("+1555%07d", 10*i+7))
+	}
+	for _, owned := range []int{300, 3000} {
+		got, err := partial(owned, false).Numbers(t.Context(), append(wanted, absentNumber))
+		if err != nil || len(got.Found) != 20 || !got.Absent[absentNumber] || len(got.Absent) != 1 {
+			t.Errorf("of %d: found %d, absent %v, %v; want 20 found", owned, len(got.Found), got.Absent, err)
+		}
+		rows, err := partial(owned, false).AccountNumbers(t.Context(), 0)
+		if err != nil || len(rows.All) != owned || !rows.Complete {
+			t.Errorf("of %d: listed %d, complete %v (%s), %v", owned, len(rows.All), rows.Complete, rows.Why, err)
+		}
+	}
+	got, err := partial(300, true).Numbers(t.Context(), wanted)
+	if err != nil || len(got.Found) != 0 || len(got.Absent) != 0 {
+		t.Errorf("of two lists that show nothing: got %+v, %v; want all unknown", got, err)
+	}
+	if rows, err := partial(300, true).AccountNumbers(t.Context(), 0); err != nil || rows.Complete {
+		t.Errorf("of two lists that show nothing: got %+v, %v; want an incomplete list", rows, err)
+	}
+}
