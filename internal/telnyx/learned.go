@@ -125,6 +125,31 @@ type habits struct {
 	// named says that the names for page and size work, other that they are those of the
 	// other kind of list.
 	named, other bool
+	// uneven is when a list, without and with a filter, was last seen not to add up, though
+	// it did not change.
+	uneven [2]time.Time
+}
+
+// unevenFor is how long a list that does not add up is read once only.
+const unevenFor = 10 * time.Minute
+
+func (h *habits) isUneven(filtered bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return recent(h.uneven[index(filtered)], unevenFor)
+}
+
+func (h *habits) setUneven(filtered bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.uneven[index(filtered)] = time.Now()
+}
+
+func index(filtered bool) int {
+	if filtered {
+		return 1
+	}
+	return 0
 }
 
 // useNames remembers which names for page and size brought a second page.

@@ -29,8 +29,10 @@ const (
 	// smallestPage is the fewest rows that a server is thought to give a page by default: a
 	// shorter page that comes again is the whole list.
 	smallestPage = 10
-	// maxPasses bounds how often a list that does not add up is read.
-	maxPasses = 3
+	// maxPasses bounds how often a list that does not add up is read. After
+	// maxPagesAgain pages it is not begun again.
+	maxPasses     = 3
+	maxPagesAgain = 500
 )
 
 // Rows is a list as it was read.
@@ -80,13 +82,18 @@ type listing[T any] struct {
 	stop func(page []T) string
 }
 
-// list reads a list until it is complete, at most three times.
+// list reads a list until it is complete, at most three times. It stops when it has
+// read the same twice. For some minutes then, lists like that are read once only.
 //
 // Nothing is taken on trust but the rows. The server may give smaller pages than
 // it was asked for, count wrongly, count only its page, or not count at all; it may
 // repeat its last page for ever, and answer 404, 400 or 422 to a page past the end.
 func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) {
-	var rows Rows[T]
+	var (
+		rows   Rows[T]
+		before *pass[T]
+		pages  int
+	)
 	for range maxPasses {
 		p := newPass(c, l)
 		if err := p.read(ctx); isTooLong(err) {
@@ -97,11 +104,22 @@ func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) 
 		if p.repeated && !p.habits.namesWork() {
 			p = p.renamed(ctx)
 		}
-		if rows = p.result(); rows.Complete || p.stopped {
-			break
+		pages += p.pages
+		switch rows = p.result(); {
+		case rows.Complete, p.stopped, pages > maxPagesAgain, p.habits.isUneven(p.isFiltered()):
+			return rows, nil
+		case before != nil && p.reads(before):
+			p.habits.setUneven(p.isFiltered())
+			return rows, nil
 		}
+		before = p
 	}
 	return rows, nil
+}
+
+// reads reports whether a reading brought the same as the one before.
+func (p *pass[T]) reads(before *pass[T]) bool {
+	return p.total == before.total && p.odd == before.odd && maps.Equal(p.places, before.places)
 }
 
 func newPass[T any](c *Client, l listing[T]) *pass[T] {
@@ -395,7 +413,7 @@ func (p *pass[T]) result() Rows[T] {
 	case p.odd > 0:
 		r.Why = "some of its rows are not readable"
 	case p.total != unknown && p.total != len(p.rows):
-		r.Why = fmt.Sprintf("it has %d distinct rows where Telnyx counts %d", len(p.rows), p.total)
+		r.Why = fmt.Sprintf("it has %d distinct rows, but Telnyx reports %d", len(p.rows), p.total)
 	default:
 		r.Complete = true
 	}

@@ -158,6 +158,38 @@ func TestList_IsNotCompleteIfThePageAfterAFullOneIsRefused(t *testing.T) {
 	}
 }
 
+// A list that never adds up is read twice, and for some minutes once.
+func TestList_ThatNeverAddsUpIsNotReadAgainAndAgain(t *testing.T) {
+	for name, body := range map[string]string{
+		"total": `{"records":[{"phoneNumber":"+15551234567"}],"totalRecords":2}`,
+		"row":   `{"records":[{"phoneNumber":"+15551234567"},"x"],"totalRecords":2}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			c := (&world{}).client()
+			c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				calls++
+				if r.URL.Query().Get("page") != "1" {
+					return respond(200, `{"records":[],"totalRecords":2}`), nil
+				}
+				return respond(200, body), nil
+			})}
+			for _, want := range []int{2, 1, 1} {
+				calls = 0
+				rows, err := c.Assignments(t.Context(), 0)
+				if err != nil || rows.Complete || len(rows.All) != 1 || calls > 2*want {
+					t.Errorf("%s: got %+v, %v with %d calls, want at most %d readings", name, rows, err, calls, want)
+				}
+			}
+			time.Sleep(unevenFor)
+			calls = 0
+			if _, err := c.Assignments(t.Context(), 0); err != nil || calls < 2 {
+				t.Errorf("%s: got %v with %d calls after a while, want two readings", name, err, calls)
+			}
+		})
+	}
+}
+
 func TestList_IsNotCompleteIfARowIsNotReadable(t *testing.T) {
 	c, _ := newServer(t, ok(`{"records":[{"phoneNumber":"+15551234567"},{"phoneNumber":null},"x"],"totalRecords":3}`))
 	rows, err := c.Assignments(t.Context(), 0)
