@@ -200,9 +200,9 @@ func (c *Client) Assign(ctx context.Context, phoneNumber, campaignID string) (As
 	return a, annotate(err, "assign %s to campaign %s", phoneNumber, campaignID)
 }
 
-// Reassign moves a number to a campaign, away from the one that it is on, which
-// the record may name for a while yet. It asks nobody: a number without a record
-// may get one by it.
+// Reassign moves a number to a campaign, away from the one that it is on, which the
+// record may name for a while yet. Telnyx does not ask for confirmation; a number
+// without a record may get one.
 //
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/update-phone-number-campaign
 func (c *Client) Reassign(ctx context.Context, phoneNumber, campaignID string) (Assignment, error) {

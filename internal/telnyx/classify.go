@@ -12,7 +12,7 @@ type ErrorClass string
 
 // The classes of errors.
 const (
-	// ClassTransient says something about the moment: try again.
+	// ClassTransient is a temporary failure: try again.
 	ClassTransient ErrorClass = "transient"
 	// ClassUnauthorized says that Telnyx does not know the API key.
 	ClassUnauthorized ErrorClass = "unauthorized"
@@ -21,8 +21,8 @@ const (
 	ClassForbidden ErrorClass = "forbidden"
 	// ClassAccount says that the account may not do this, or is out of funds.
 	ClassAccount ErrorClass = "account"
-	// ClassBusy says that something about the number or the campaign is in the way
-	// that usually passes.
+	// ClassBusy says that something temporary about the number or campaign prevents the
+	// call.
 	ClassBusy ErrorClass = "busy"
 	// ClassFull says that the campaign carries as many numbers as it may.
 	ClassFull ErrorClass = "full"

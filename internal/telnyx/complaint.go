@@ -24,8 +24,9 @@ const (
 	ComplaintNotDeployed Complaint = "not_deployed"
 	// ComplaintQuota: the aggregator takes no more requests today.
 	ComplaintQuota Complaint = "daily_quota"
-	// ComplaintDormant: the campaign sleeps for want of traffic; the request wakes
-	// it and fails (https://support.telnyx.com/en/articles/10723378-10dlc-campaign-suspended).
+	// ComplaintDormant: the campaign is dormant for lack of traffic; the request wakes
+	// it but fails
+	// (https://support.telnyx.com/en/articles/10723378-10dlc-campaign-suspended).
 	ComplaintDormant Complaint = "dormant"
 )
 
@@ -63,8 +64,8 @@ func ComplaintIn(text string) Complaint {
 	return ""
 }
 
-// ComplaintOf recognises the complaint in a refusal: an [APIError] that blames
-// neither the key, nor the account, nor the moment.
+// ComplaintOf recognises the complaint in a refusal: an [APIError] that is not about
+// the key, the account or a temporary failure.
 func ComplaintOf(err error) Complaint {
 	e, ok := errors.AsType[*APIError](err)
 	if !ok || e.Status == http.StatusUnauthorized || e.hasAny(accountCodes) || e.has(CodeAuthenticationFailed) || isPassing(e.Status) {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// What one list may bring at most. An account of 100,000 numbers fits, at 1.5 kB
+// Limits of one list. An account of 100,000 numbers fits, at 1.5 kB
 // a row on the wire, of which about 200 bytes are kept. Only tests change them.
 var (
 	maxListRows  = 150_000
@@ -26,8 +26,8 @@ var (
 const (
 	// maxListPages is room for 100,000 rows from a server that gives 20 a page.
 	maxListPages = 5000
-	// smallestPage is the fewest rows that a server is thought to give a page by default: a
-	// shorter page that comes again is the whole list.
+	// smallestPage is the fewest rows that a server is thought to give a page by
+	// default: a shorter page that repeats is taken as the whole list.
 	smallestPage = 10
 	// maxPasses bounds how often a list that does not add up is read. After
 	// maxPagesAgain pages it is not begun again.
@@ -39,8 +39,8 @@ const (
 type Rows[T any] struct {
 	All []T
 	// Complete says that the list was read until it ended, that its total, if Telnyx
-	// gives one, did not change meanwhile, and that the distinct rows add up to it. Only
-	// then does the absence of a row say something.
+	// gives one, did not change meanwhile, and that the distinct rows add up to it.
+	// Only then does a missing row prove anything.
 	Complete bool
 	// Why says what a list that is not complete lacks, as part of a sentence.
 	Why string
@@ -85,9 +85,9 @@ type listing[T any] struct {
 // list reads a list until it is complete, at most three times. It stops when it has
 // read the same twice. For some minutes then, lists like that are read once only.
 //
-// Nothing is taken on trust but the rows. The server may give smaller pages than
-// it was asked for, count wrongly, count only its page, or not count at all; it may
-// repeat its last page for ever, and answer 404, 400 or 422 to a page past the end.
+// Only the rows are trusted. The server may give smaller pages than it was asked for,
+// count wrongly, count only its page, or not count at all; it may repeat its last page
+// for ever, and answer 404, 400 or 422 to a page past the end.
 func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) {
 	var (
 		rows   Rows[T]
@@ -162,7 +162,7 @@ func onePage[T any](ctx context.Context, c *Client, l listing[T], number int) (r
 	return answer.rows, max(answer.total, 0), err
 }
 
-// unknown is the total of a list that gives none.
+// unknown is the total of a list that does not report one.
 const unknown = -1
 
 // pass is one reading of a list.
@@ -261,7 +261,7 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 			}
 			plainWorks = true
 		}
-		if !p.habits.refused(p.paging, len(p.sizes), p.blames(err)) {
+		if !p.habits.refused(p.paging, len(p.sizes), p.optionalName(), p.blames(err)) {
 			return answer, err
 		}
 	}
@@ -270,12 +270,7 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 func (p *pass[T]) withPaging(number int) request {
 	r, query := p.request, url.Values{}
 	maps.Copy(query, r.query)
-	numberParam, sizeParam := "page", "recordsPerPage"
-	if p.v2 && p.other {
-		sizeParam = "page_size"
-	} else if p.v2 || p.other {
-		numberParam, sizeParam = "page[number]", "page[size]"
-	}
+	numberParam, sizeParam := pagingNames(p.v2, p.other)
 	query.Set(numberParam, strconv.Itoa(number))
 	if size := p.size(); size > 0 {
 		query.Set(sizeParam, strconv.Itoa(size))
@@ -443,6 +438,13 @@ func readPage[T any](ctx context.Context, c *Client, r request) (page[T], error)
 func isNoList(err error) bool {
 	e, ok := errors.AsType[*UnreadableError](err)
 	return ok && e.whole
+}
+
+func (p *pass[T]) optionalName() string {
+	if p.optional == nil {
+		return ""
+	}
+	return p.optional[0]
 }
 
 // blames reports whether a refusal names the optional parameter.

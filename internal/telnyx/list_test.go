@@ -81,7 +81,7 @@ func TestList_RemembersWhatItLearned(t *testing.T) {
 	want := []string{
 		"Assignments are under /10dlc/phoneNumberCampaign.",
 		"GET /10dlc/phoneNumberCampaign refuses large pages; smaller ones are asked for.",
-		"GET /10dlc/phoneNumberCampaign refuses an optional parameter, such as sort.",
+		"GET /10dlc/phoneNumberCampaign refuses the parameter sort; it is left out.",
 		"The totals of GET /10dlc/phoneNumberCampaign count the whole list.",
 	}
 	if diff := cmp.Diff(want, c.Learned()); diff != "" {

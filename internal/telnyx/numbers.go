@@ -254,7 +254,7 @@ func (n Numbers) add(rows []Number, wanted []string) {
 	}
 }
 
-// lacks takes down as absent what was asked for and not found.
+// lacks marks the requested numbers that were not found as absent.
 func (n Numbers) lacks(asked []string) {
 	for _, number := range asked {
 		if _, ok := n.Found[number]; !ok {
