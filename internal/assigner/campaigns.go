@@ -160,17 +160,24 @@ func (c *campaigns) search(ctx context.Context, want plan.Campaign) (telnyx.Camp
 		}
 	}
 	var found telnyx.Campaign
+	missing := ""
 	for _, brand := range brands {
 		listed, err := c.telnyx.Campaigns(ctx, brand)
 		if err != nil {
 			return telnyx.Campaign{}, err
 		}
-		for _, candidate := range listed {
+		if !listed.Complete {
+			missing = fmt.Sprintf("the campaigns of brand %s are not all known: %s", brand, listed.Why)
+		}
+		for _, candidate := range listed.All {
 			// The oldest come first. The youngest that is not over is the one.
 			if selects(want, candidate) && (found.CampaignID == "" || !isOver(candidate)) {
 				found = candidate
 			}
 		}
+	}
+	if found.CampaignID == "" && missing != "" {
+		return telnyx.Campaign{}, fmt.Errorf("search for campaign %s: %s", want.ID(), missing)
 	}
 	if found.CampaignID == "" {
 		c.missed(want)

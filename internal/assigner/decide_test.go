@@ -127,7 +127,7 @@ func accept(campaign string, changes ...func(*telnyx.Assignment)) func(*Case) {
 }
 
 func failing(words string) func(*telnyx.Assignment) {
-	return func(a *telnyx.Assignment) { a.FailureReasons = json.RawMessage(strconv.Quote(words)) }
+	return func(a *telnyx.Assignment) { a.Errors = json.RawMessage(strconv.Quote(words)) }
 }
 
 // requested is the record while its request is on the wire.

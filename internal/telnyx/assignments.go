@@ -59,7 +59,7 @@ func (c *Client) assignmentsOn(ctx context.Context, campaign Campaign) (Rows[Ass
 // or it failed.
 func (c *Client) provenFilter(ctx context.Context, campaign Campaign, forms []filterForm) (rows Rows[Assignment], ok bool, err error) {
 	for _, form := range forms {
-		if c.state().filterState(form.name) != formProven {
+		if c.state().filterState(form.key()) != formProven {
 			continue
 		}
 		rows, state, err := c.filtered(ctx, campaign, form, 0)
@@ -75,7 +75,7 @@ func (c *Client) learnFilter(ctx context.Context, campaign Campaign, forms []fil
 	best := all.keep(func(a Assignment) bool { return a.On(campaign) })
 	best.Why = "no filter by campaign is understood, and " + all.Why
 	for _, form := range forms {
-		if c.state().filterState(form.name) == formIgnored {
+		if c.state().filterState(form.key()) == formIgnored {
 			continue
 		}
 		rows, state, err := c.filtered(ctx, campaign, form, 0)
@@ -107,7 +107,7 @@ func (c *Client) control(ctx context.Context, form filterForm, all Rows[Assignme
 		}
 		known.Shared = known.CampaignID == ""
 		for _, again := range filterForms(known) {
-			if again.name == form.name {
+			if again.key() == form.key() {
 				_, state, err := c.filtered(ctx, known, again, 1)
 				return state == formProven, err
 			}
@@ -117,18 +117,30 @@ func (c *Client) control(ctx context.Context, form filterForm, all Rows[Assignme
 }
 
 // filterForm is one way to ask for the assignments of a campaign.
-type filterForm struct{ name, value string }
+type filterForm struct {
+	name, value string
+	tcr         bool // the value is a TCR id
+}
+
+// key names the form with its kind of id: a filter may work for one kind alone.
+func (f filterForm) key() string {
+	if f.tcr && f.name != "filter[tcr_campaign_id]" {
+		return f.name + " with TCR ids"
+	}
+	return f.name
+}
 
 // filterForms returns the documented forms first: the OpenAPI description has the
 // first two, Telnyx's guides the others.
 func filterForms(campaign Campaign) []filterForm {
 	id := cmp.Or(campaign.AssignmentID(), string(campaign.TCRCampaignID))
+	isTCR := id != string(campaign.CampaignID)
 	var forms []filterForm
 	for _, form := range []filterForm{
-		{"filter[telnyx_campaign_id]", string(campaign.CampaignID)},
-		{"filter[tcr_campaign_id]", string(campaign.TCRCampaignID)},
-		{"filter[campaign_id]", id},
-		{"filter[campaignId]", id},
+		{"filter[telnyx_campaign_id]", string(campaign.CampaignID), false},
+		{"filter[tcr_campaign_id]", string(campaign.TCRCampaignID), true},
+		{"filter[campaign_id]", id, isTCR},
+		{"filter[campaignId]", id, isTCR},
 	} {
 		if form.value != "" {
 			forms = append(forms, form)
@@ -150,12 +162,12 @@ func (c *Client) filtered(ctx context.Context, campaign Campaign, form filterFor
 		}
 		return ""
 	})
-	if IsNotFound(err) && c.state().filterState(form.name) == formProven {
+	if IsNotFound(err) && c.state().filterState(form.key()) == formProven {
 		return Rows[Assignment]{Complete: true, Began: began}, formProven, nil
 	}
-	if isRefusal(err) {
-		if !Is404(err) { // the route may be gone
-			c.state().setFilter(form.name, formIgnored)
+	if isRefusal(err) || isUnfit(err) && c.state().filterState(form.key()) != formProven {
+		if isRefusal(err) && !Is404(err) { // the route may be gone, or it is an outage
+			c.state().setFilter(form.key(), formIgnored)
 		}
 		return Rows[Assignment]{}, formIgnored, nil
 	}
@@ -166,11 +178,11 @@ func (c *Client) filtered(ctx context.Context, campaign Campaign, form filterFor
 	rows = rows.keep(func(a Assignment) bool { return a.On(campaign) })
 	switch {
 	case len(rows.All) < before:
-		c.state().setFilter(form.name, formIgnored)
+		c.state().setFilter(form.key(), formIgnored)
 	case len(rows.All) > 0:
-		c.state().setFilter(form.name, formProven)
+		c.state().setFilter(form.key(), formProven)
 	}
-	return rows, c.state().filterState(form.name), nil
+	return rows, c.state().filterState(form.key()), nil
 }
 
 // provenRoute returns the route of assignments once a list has shown that it exists.

@@ -22,23 +22,26 @@ func TestList_IsCompleteHoweverItIsPaged(t *testing.T) {
 		calls int
 	}{
 		"one page":                 {7, &world{}, 2}, // and one to see that its total is of the list
-		"two full pages":           {500, &world{}, 2},
+		"two full pages":           {500, &world{}, 3},
+		"two pages":                {499, &world{}, 2},
+		"totals have a limit":      {700, &world{mostTotal: 500}, 3},
+		"the last page is full":    {750, &world{mostTotal: 500}, 4},
 		"empty":                    {0, &world{}, 1},
 		"smaller pages":            {101, &world{mostRows: 20}, 6},
 		"no totals":                {60, &world{mostRows: 20, totals: "none"}, 4},
 		"no totals, short end":     {50, &world{mostRows: 20, totals: "none"}, 3},
 		"no totals, last repeats":  {60, &world{mostRows: 20, totals: "none", pastEnd: "repeat"}, 4},
 		"no totals, 404 at end":    {60, &world{mostRows: 20, totals: "none", pastEnd: "404"}, 4},
-		"no totals, 400 at end":    {60, &world{mostRows: 20, totals: "none", pastEnd: "400"}, 4},
+		"no totals, 400 at end":    {63, &world{mostRows: 21, totals: "none", pastEnd: "400"}, 4},
 		"no totals, 422 at end":    {7, &world{totals: "none", pastEnd: "422"}, 2},
 		"totals of the page":       {60, &world{mostRows: 20, totals: "page"}, 4},
 		"totals of the page, 404":  {60, &world{mostRows: 20, totals: "page", pastEnd: "404"}, 4},
 		"sizes over 100 refused":   {150, &world{refuseOver: 100}, 3},
-		"sizes over 20 refused":    {60, &world{refuseOver: 20}, 6},
+		"sizes over 20 refused":    {60, &world{refuseOver: 20}, 7},
 		"any size refused":         {60, &world{refuseOver: 20, mostRows: 20, totals: "page"}, 7},
 		"sorting refused":          {7, &world{refuseSort: true}, 7},
 		"only the guide's route":   {300, &world{camelOnly: true}, 3},
-		"its route, sizes refused": {300, &world{camelOnly: true, refuseOver: 100}, 5},
+		"its route, sizes refused": {300, &world{camelOnly: true, refuseOver: 100}, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := tt.quirk
@@ -63,7 +66,7 @@ func TestList_IsCompleteHoweverItIsPaged(t *testing.T) {
 }
 
 func TestList_RemembersWhatItLearned(t *testing.T) {
-	w := attached(300, "a")
+	w := attached(299, "a")
 	w.camelOnly, w.refuseOver, w.refuseSort = true, 100, true
 	c := w.client()
 	for range 2 {
@@ -78,7 +81,7 @@ func TestList_RemembersWhatItLearned(t *testing.T) {
 	want := []string{
 		"Assignments are under /10dlc/phoneNumberCampaign.",
 		"GET /10dlc/phoneNumberCampaign refuses large pages; smaller ones are asked for.",
-		"GET /10dlc/phoneNumberCampaign refuses an optional parameter, such as sort.",
+		"GET /10dlc/phoneNumberCampaign refuses the parameter sort; it is left out.",
 		"The totals of GET /10dlc/phoneNumberCampaign count the whole list.",
 	}
 	if diff := cmp.Diff(want, c.Learned()); diff != "" {
@@ -106,7 +109,7 @@ func TestList_IsReadAgainWhenItSlips(t *testing.T) {
 			if len(w.calls) == 2 {
 				slip(w)
 			}
-		}, true, 4 + 3},
+		}, true, 4 + 4},
 		"its total changes once": {func(w *world, call string) {
 			if len(w.calls) == 3 {
 				w.assignments = w.assignments[1:]
@@ -133,12 +136,57 @@ func TestList_IsReadAgainWhenItSlips(t *testing.T) {
 }
 
 func TestList_IsNotCompleteIfPageNumbersAreIgnored(t *testing.T) {
-	for _, quirk := range []*world{{}, {totals: "none"}, {totals: "none", mostRows: 20}} {
+	for _, quirk := range []*world{{}, {totals: "none"}, {totals: "none", mostRows: 20}, {totals: "page"}, {totals: "page", mostRows: 100}} {
 		quirk.assignments, quirk.onePage = attached(300, "a").assignments, true
 		rows, err := quirk.client().Assignments(t.Context(), 0)
 		if err != nil || rows.Complete || rows.Why == "" {
 			t.Errorf("got %d of 300 rows, complete %v, %v", len(rows.All), rows.Complete, err)
 		}
+	}
+}
+
+// Telnyx may refuse a page because it pages only so far.
+func TestList_IsNotCompleteIfThePageAfterAFullOneIsRefused(t *testing.T) {
+	for _, quirk := range []*world{
+		{totals: "none", pastEnd: "422"}, {totals: "none", mostRows: 20, pastEnd: "400"},
+	} {
+		quirk.assignments, quirk.mostPages = attached(600, "a").assignments, 1
+		rows, err := quirk.client().Assignments(t.Context(), 0)
+		if err != nil || rows.Complete || rows.Why == "" {
+			t.Errorf("got %d of 600 rows, complete %v, %v", len(rows.All), rows.Complete, err)
+		}
+	}
+}
+
+// A list that never adds up is read twice, and for some minutes once.
+func TestList_ThatNeverAddsUpIsNotReadAgainAndAgain(t *testing.T) {
+	for name, body := range map[string]string{
+		"total": `{"records":[{"phoneNumber":"+15551234567"}],"totalRecords":2}`,
+		"row":   `{"records":[{"phoneNumber":"+15551234567"},"x"],"totalRecords":2}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			c := (&world{}).client()
+			c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				calls++
+				if r.URL.Query().Get("page") != "1" {
+					return respond(200, `{"records":[],"totalRecords":2}`), nil
+				}
+				return respond(200, body), nil
+			})}
+			for _, want := range []int{2, 1, 1} {
+				calls = 0
+				rows, err := c.Assignments(t.Context(), 0)
+				if err != nil || rows.Complete || len(rows.All) != 1 || calls > 2*want {
+					t.Errorf("%s: got %+v, %v with %d calls, want at most %d readings", name, rows, err, calls, want)
+				}
+			}
+			time.Sleep(unevenFor)
+			calls = 0
+			if _, err := c.Assignments(t.Context(), 0); err != nil || calls < 2 {
+				t.Errorf("%s: got %v with %d calls after a while, want two readings", name, err, calls)
+			}
+		})
 	}
 }
 
@@ -159,7 +207,7 @@ func TestList_StopsAtThePagesThatItMayRead(t *testing.T) {
 		mostCalls int
 	}{
 		"more":             {&world{}, 20_000, false, 80, 1},
-		"as many":          {&world{}, 1000, true, 4, 4},
+		"as many":          {&world{}, 1000, true, 4, 5},
 		"more, no total":   {&world{totals: "none"}, 20_000, false, 5, 5},
 		"fewer, no total":  {&world{totals: "none"}, 900, true, 4, 4},
 		"total of page":    {&world{totals: "page"}, 20_000, false, 5, 5},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -23,9 +24,10 @@ const (
 var numberSizes = []int{250, 100, 50, 20, 0}
 
 const (
-	// numbersPerQuery is how many numbers one query asks for, with two controls: 250
-	// make an address of about 4 KB, half of what servers usually take.
-	numbersPerQuery = 248
+	// numbersPerQuery is how many numbers one query asks for, with two controls. 249
+	// make an address of about 4 KB, half of what servers usually take, and their rows
+	// are one page that is not full.
+	numbersPerQuery = 247
 	// accountListFor is how long the list of a large account is used: it takes
 	// hundreds of calls.
 	accountListFor = 10 * time.Minute
@@ -49,6 +51,8 @@ type Numbers struct {
 	// ordered since, and two answers with the same Read are one reading. It is zero if no
 	// numbers were asked for.
 	Read time.Time
+
+	empty bool // Absent rests on a list without any row
 }
 
 // numberKnowledge is what was learned about queries for numbers.
@@ -75,16 +79,17 @@ type numberForm struct {
 	name    string
 	several bool
 	write   func(number string) string
+	proven  bool
 }
 
 // numberForms are in the order in which they are tried. The OpenAPI description
 // has the first; Telnyx's guides and field reports have others.
 var numberForms = []numberForm{
-	{"lists of +E.164 numbers", true, func(n string) string { return n }},
-	{"lists of digits", true, digits},
-	{"one +E.164 number", false, func(n string) string { return n }},
-	{"one number's digits", false, digits},
-	{"one number's national digits", false, func(n string) string { return strings.TrimPrefix(digits(n), "1") }},
+	{name: "lists of +E.164 numbers", several: true, write: func(n string) string { return n }},
+	{name: "lists of digits", several: true, write: digits},
+	{name: "one +E.164 number", write: func(n string) string { return n }},
+	{name: "the digits of one number", write: digits},
+	{name: "the national digits of one number", write: func(n string) string { return strings.TrimPrefix(digits(n), "1") }},
 }
 
 func digits(number string) string { return strings.TrimPrefix(number, "+") }
@@ -123,13 +128,61 @@ func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error)
 	known := statuses.wait()
 	for _, number := range wanted {
 		n, found := answer.Found[number]
-		row, listed := known[number]
+		row, listed := known.known[number]
 		if found || listed { // either list proves that the number is on the account
 			answer.Found[number] = n.with(row)
 			delete(answer.Absent, number)
 		}
 	}
+	c.confirmAbsent(ctx, known, answer)
 	return answer, nil
+}
+
+// confirmAbsent asks GET /phone_numbers for numbers that the messaging settings lack,
+// since these may have only the numbers that can send messages. Of many numbers some are
+// asked for. If the account has one of them, the others are unknown.
+func (c *Client) confirmAbsent(ctx context.Context, known statusKnowledge, answer Numbers) {
+	if known.whole || len(answer.Absent) == 0 {
+		return
+	}
+	if answer.empty {
+		clear(answer.Absent) // no row shows that the list can be believed
+		return
+	}
+	if !known.failed.IsZero() {
+		return // the settings are all that can be read
+	}
+	absent := slices.Sorted(maps.Keys(answer.Absent))
+	asked := absent[:min(len(absent), mostSingles)]
+	var (
+		mu     sync.Mutex
+		group  sync.WaitGroup
+		places = make(chan struct{}, singlesAtOnce)
+		found  bool
+	)
+	for _, number := range asked {
+		group.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			rows, err := list(ctx, c, statusList(url.Values{"filter[phone_number]": {digits(number)}}, 1))
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil && !isUnfit(err) {
+				delete(answer.Absent, number)
+			}
+			if i := slices.IndexFunc(rows.All, func(n Number) bool { return n.PhoneNumber == number }); i >= 0 {
+				answer.Found[number] = rows.All[i]
+				delete(answer.Absent, number)
+				found = true
+			}
+		})
+	}
+	group.Wait()
+	if found {
+		for _, number := range absent[len(asked):] {
+			delete(answer.Absent, number)
+		}
+	}
 }
 
 // with adds what a row of the account's numbers says beside the messaging settings.
@@ -201,7 +254,7 @@ func (n Numbers) add(rows []Number, wanted []string) {
 	}
 }
 
-// lacks takes down as absent what was asked for and not found.
+// lacks marks the requested numbers that were not found as absent.
 func (n Numbers) lacks(asked []string) {
 	for _, number := range asked {
 		if _, ok := n.Found[number]; !ok {
@@ -215,7 +268,7 @@ func (n *Numbers) take(rows Rows[Number], wanted []string) {
 	n.add(rows.All, wanted)
 	if rows.Complete {
 		n.lacks(wanted)
-		n.Read = rows.Began
+		n.Read, n.empty = rows.Began, len(rows.All) == 0
 	}
 }
 
@@ -226,7 +279,9 @@ func (c *Client) provenForm(ctx context.Context, wanted []string) (answer Number
 		return Numbers{}, false, nil
 	}
 	answer = newNumbers()
-	ok, err = c.ask(ctx, numberForms[k.form-1], k, wanted, answer)
+	form := numberForms[k.form-1]
+	form.proven = true
+	ok, err = c.ask(ctx, form, k, wanted, answer)
 	return answer, ok, err
 }
 
@@ -336,7 +391,7 @@ func (c *Client) query(ctx context.Context, form numberForm, k numberKnowledge, 
 		return "" // it may match parts of numbers, too
 	}
 	answer, err := list(ctx, c, l)
-	if isRefusal(err) {
+	if isRefusal(err) || !form.proven && isUnfit(err) {
 		return nil, len(numbers) == 1 && IsNotFound(err), nil // about that number
 	}
 	return answer.All, answer.Complete, err
@@ -361,7 +416,7 @@ func (c *Client) readAccount(ctx context.Context) (Rows[Number], error) {
 	rows, err := list(ctx, c, settingsList(nil, 0))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil {
+	if err != nil && !isTooLong(err) { // some of a very long list is better than none
 		s.numbers.accountFailed = time.Now()
 		return Rows[Number]{}, err
 	}
@@ -418,10 +473,10 @@ func (s *learned) setControls(rows Rows[Number]) {
 
 func (k numberKnowledge) says() (says []string) {
 	if k.form > 0 {
-		says = append(says, fmt.Sprintf("filter[phone_number] understands %s.", numberForms[k.form-1].name))
+		says = append(says, fmt.Sprintf("filter[phone_number] works with %s.", numberForms[k.form-1].name))
 	}
 	if !k.accountRead.IsZero() {
-		says = append(says, fmt.Sprintf("No form of filter[phone_number] is understood; the whole account was listed at %s.", k.accountRead.UTC().Format(time.TimeOnly)))
+		says = append(says, fmt.Sprintf("No form of filter[phone_number] works; the whole account was listed at %s UTC.", k.accountRead.UTC().Format(time.TimeOnly)))
 	}
 	if k.profileFilter == formIgnored {
 		says = append(says, "Telnyx does not understand filter[messaging_profile_id] in the list of messaging settings.")
@@ -455,7 +510,7 @@ func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Num
 	defer statuses.cancel()
 	known := statuses.wait()
 	for i := range rows.All {
-		rows.All[i] = rows.All[i].with(known[rows.All[i].PhoneNumber])
+		rows.All[i] = rows.All[i].with(known.known[rows.All[i].PhoneNumber])
 	}
 	return rows, nil
 }

@@ -84,7 +84,7 @@ var spoken = map[string]exchange{
 	"campaign-filters-camel":   get(list(records, "filter[campaignId]", campaignID), `"totalRecords":2}`),
 	"profile-filter-unknown":   get(list(settings, "filter[messaging_profile_id]", profileFor), `\+15551230001`),
 	"profile-filter-empty":     get(list(settings, "filter[messaging_profile_id]", profileID), `"data":\[\]`),
-	"profile-errors":           get(settings, `^503 .*10037`),
+	"profile-errors":           get("/phone_numbers", `^503 .*10037`),
 
 	"sort-refused":     get(list(records, "sort", "phoneNumber"), `^400 .*/sort`),
 	"totals-missing":   get(records, `\],"page":1}`),

@@ -73,7 +73,7 @@ func filterDialects() []NamedDialect {
 		{"campaign-filters-camel", "filter[campaignId] is the only filter for campaigns", Contradicted, Dialect{CampaignFilters: CampaignFiltersCamel}},
 		{"profile-filter-unknown", "the filter for messaging profiles is ignored", Undocumented, Dialect{ProfileFilter: ProfileFilterUnknown}},
 		{"profile-filter-empty", "the filter for messaging profiles finds nothing", Undocumented, Dialect{ProfileFilter: ProfileFilterEmpty}},
-		{"profile-errors", "messaging settings answer 503 without handle_messaging_profile_error", Contradicted, Dialect{ProfileErrors: true}},
+		{"profile-errors", "/phone_numbers answers 503 without handle_messaging_profile_error", Contradicted, Dialect{ProfileErrors: true}},
 	}
 }
 

@@ -173,9 +173,6 @@ func (n *number) listed() *number {
 // listSettings is GET /phone_numbers/messaging.
 func listSettings(s *Simulator, c *call) answer {
 	query, d := c.r.URL.Query(), s.options.Dialect
-	if d.ProfileErrors && query.Get("handle_messaging_profile_error") != "true" {
-		return refuse(http.StatusServiceUnavailable, codeUnavailable, "Service unavailable", "Messaging profiles could not be read", "")
-	}
 	if refused := d.NumberFilter.refuse(query.Get("filter[phone_number]")); refused != nil {
 		return *refused
 	}
