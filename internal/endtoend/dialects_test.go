@@ -151,7 +151,7 @@ func TestDialects_EachNumberEndsRightInALargeAccount(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"none", "filter-digits", "filter-one", "filter-nothing", "unknown-filters-empty", "campaign-filters-empty", "totals-missing",
-		"pages-of-100-or-400", "free-object", "not-found-html", "forbidden-html", "paths-guide", "lists-lag",
+		"pages-of-100-or-400", "pages-over-100-fail", "filter-500", "filter-414", "free-object", "not-found-html", "forbidden-html", "paths-guide", "lists-lag",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -34,8 +34,8 @@ type Dialect struct {
 	// MaxPageSize is the largest page of every list. 0: 500 for 10DLC, 250 for v2.
 	// No maximum is published for phone number campaigns or messaging settings.
 	MaxPageSize int
-	// RefusedPageSize is the status of the refusal of a larger page, 400 or 422. 0: it
-	// is cut silently.
+	// RefusedPageSize is the status of the refusal of a larger page. 0: it is cut
+	// silently.
 	RefusedPageSize int
 	// RefuseSort answers a sort parameter with 400 and code 10015.
 	RefuseSort bool
@@ -145,6 +145,8 @@ const (
 	FilterContains NumberFilter = "contains"  // part of a number; no lists
 	Filter400      NumberFilter = "refuse400" // the call is refused
 	Filter422      NumberFilter = "refuse422"
+	Filter500      NumberFilter = "fail500"
+	FilterNoLists  NumberFilter = "noLists" // one number; a list with commas is refused with 414
 )
 
 // FilterSpelling is a value of [Dialect].FilterSpelling.

@@ -232,8 +232,11 @@ func (n *number) matches(d Dialect, query url.Values) bool {
 
 // refuse returns the refusal of the filter, if there is one.
 func (f NumberFilter) refuse(filter string) *answer {
-	status := map[NumberFilter]int{Filter400: http.StatusBadRequest, Filter422: http.StatusUnprocessableEntity}[f]
-	if status == 0 || filter == "" {
+	status := map[NumberFilter]int{
+		Filter400: http.StatusBadRequest, Filter422: http.StatusUnprocessableEntity, Filter500: http.StatusInternalServerError,
+		FilterNoLists: http.StatusRequestURITooLong,
+	}[f]
+	if status == 0 || filter == "" || f == FilterNoLists && !strings.Contains(filter, ",") {
 		return nil
 	}
 	return new(refuse(status, codeBadParameter, "Invalid parameter", "The filter is not supported", "/filter[phone_number]"))
