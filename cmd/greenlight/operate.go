@@ -78,7 +78,7 @@ func (c *holdCommand) Run(ctx context.Context, out output) error {
 			return err
 		}
 		return writeHold(out.Stdout, hold, named,
-			"No new write to Telnyx begins for it until greenlight resume; only requests on the wire may end. Events are kept.")
+			"No new write request is sent to Telnyx until you run greenlight resume; only requests that were already sent may still finish. Events are still stored.")
 	})
 }
 

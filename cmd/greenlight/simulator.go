@@ -120,7 +120,7 @@ func (c *simulatorCommand) check() error {
 	if c.WebhookURL != "none" {
 		to, err := url.Parse(c.WebhookURL)
 		if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
-			errs = append(errs, fmt.Errorf("--webhook-url: %q is no web address; write it like http://127.0.0.1:8080/webhooks/telnyx, or none", c.WebhookURL))
+			errs = append(errs, fmt.Errorf("--webhook-url: %q is not a URL; write it like http://127.0.0.1:8080/webhooks/telnyx, or none", c.WebhookURL))
 		}
 	}
 	if min(c.Review, c.Assign, c.Mapping, c.Retry) < 0 || c.RateLimit < 0 {

@@ -52,7 +52,7 @@ func (l *Ledger) FollowEach(ctx context.Context, f Follower) error {
 	if l.looks != nil {
 		watcher, err := l.looks.WatchAll(ctx, jetstream.IgnoreDeletes())
 		if err != nil {
-			return fmt.Errorf("watch bucket %s: %w", bucketLooks, err)
+			return fmt.Errorf("watch bucket %s: %w", bucketState, err)
 		}
 		defer stop(watcher)
 		looks = watcher.Updates()

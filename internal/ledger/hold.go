@@ -73,7 +73,7 @@ func (h Hold) Of(campaignID string) (HeldBy, bool) {
 func (h Hold) Advise(n Number, c Campaign) (a Advice, next time.Time) {
 	a, next = Advise(n, c), NextLook(n, c)
 	if _, held := h.Of(n.CampaignID); held && n.State.TriesAgain() {
-		a.Next, next = "On hold: nothing is sent for it until greenlight resume.", time.Time{}
+		a.Next, next = "On hold: nothing is sent until you run greenlight resume.", time.Time{}
 	}
 	return a, next
 }
@@ -107,8 +107,8 @@ func readHold(ctx context.Context, js jetstream.JetStream) (h Hold, revision uin
 	ctx, cancel := context.WithTimeout(ctx, holdTimeout)
 	defer cancel()
 	// The API for messages, unlike the direct one, is answered by the leader alone.
-	const subject = "$JS.API.STREAM.MSG.GET.KV_" + bucketLooks
-	reply, err := js.Conn().RequestWithContext(ctx, subject, []byte(`{"last_by_subj":"$KV.`+bucketLooks+`.`+holdKey+`"}`))
+	const subject = "$JS.API.STREAM.MSG.GET.KV_" + bucketState
+	reply, err := js.Conn().RequestWithContext(ctx, subject, []byte(`{"last_by_subj":"$KV.`+bucketState+`.`+holdKey+`"}`))
 	if err != nil {
 		return Hold{}, 0, fmt.Errorf("read what is held: %w", err)
 	}
@@ -136,7 +136,7 @@ func readHold(ctx context.Context, js jetstream.JetStream) (h Hold, revision uin
 		return Hold{}, answer.Message.Sequence, nil
 	}
 	if err := json.Unmarshal(answer.Message.Data, &h); err != nil {
-		return Hold{}, 0, fmt.Errorf("record %s in bucket %s is damaged: %w", holdKey, bucketLooks, err)
+		return Hold{}, 0, fmt.Errorf("record %s in bucket %s is damaged: %w", holdKey, bucketState, err)
 	}
 	return h, answer.Message.Sequence, nil
 }
@@ -243,7 +243,7 @@ func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
 	defer presence.stop()
 	watcher, err := l.looks.Watch(ctx, holdKey)
 	if err != nil {
-		return fmt.Errorf("watch bucket %s: %w", bucketLooks, err)
+		return fmt.Errorf("watch bucket %s: %w", bucketState, err)
 	}
 	defer stop(watcher)
 	known := false
@@ -253,14 +253,14 @@ func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
 			return nil
 		case <-presence.ticker.C:
 			if err := presence.check(ctx); err != nil {
-				return fmt.Errorf("watch bucket %s: %w", bucketLooks, err)
+				return fmt.Errorf("watch bucket %s: %w", bucketState, err)
 			}
 		case kve, open := <-watcher.Updates():
 			switch {
 			case !open && ctx.Err() != nil:
 				return nil
 			case !open:
-				return fmt.Errorf("watch bucket %s: the server hung up", bucketLooks)
+				return fmt.Errorf("watch bucket %s: the server hung up", bucketState)
 			case kve == nil: // the present value, if there is one, was seen
 				if !known {
 					changed(Hold{})

@@ -18,7 +18,7 @@ import (
 const (
 	bucketCampaigns = "CAMPAIGNS"
 	bucketNumbers   = "NUMBERS"
-	bucketLooks     = "LOOKS"
+	bucketState     = "LOOKS"
 
 	// The history of a key is the timeline of what it is about, so it has room for
 	// what matters: of a number each try and its answer, two changes a try, until it
@@ -26,7 +26,7 @@ const (
 	historyCampaigns = 32
 	historyNumbers   = 32
 	// When a campaign is looked at next has no history that anybody would read.
-	historyLooks = 1
+	historyState = 1
 	// maxRecord is far over the size of a record, which is about 500 bytes;
 	// Telnyx's own words in it are cut before.
 	maxRecord = 16 << 10
@@ -73,7 +73,7 @@ func Create(ctx context.Context, js jetstream.JetStream, replicas int) (*Ledger,
 	if l.numbers, err = createBucket(ctx, js, bucketNumbers, historyNumbers, maxRecord, replicas); err != nil {
 		return nil, err
 	}
-	if l.looks, err = createBucket(ctx, js, bucketLooks, historyLooks, maxHold, replicas); err != nil {
+	if l.looks, err = createBucket(ctx, js, bucketState, historyState, maxHold, replicas); err != nil {
 		return nil, err
 	}
 	return &l, nil
@@ -90,9 +90,9 @@ func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
 	if l.numbers, err = js.KeyValue(ctx, bucketNumbers); err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", bucketNumbers, err)
 	}
-	l.looks, err = js.KeyValue(ctx, bucketLooks)
+	l.looks, err = js.KeyValue(ctx, bucketState)
 	if err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("open bucket %s: %w", bucketLooks, err)
+		return nil, fmt.Errorf("open bucket %s: %w", bucketState, err)
 	}
 	return &l, nil
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // Buckets are the names of the ledger's buckets.
-func Buckets() []string { return []string{bucketCampaigns, bucketNumbers, bucketLooks} }
+func Buckets() []string { return []string{bucketCampaigns, bucketNumbers, bucketState} }
 
 // ErrMadeAgain is matched by the error that ends a watch whose buckets were lost or made
 // again: what it would miss is read by a new watch.

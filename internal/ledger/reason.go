@@ -55,7 +55,7 @@ const (
 var advice = map[Reason]Advice{
 	NotOwned: {
 		Why:    "Telnyx does not list the number on this account.",
-		Next:   nextResync,
+		Next:   nextSlower,
 		Action: "Order or port the number, or take it out of the plan. Check that the API key belongs to the right account.",
 	},
 	NotActive: {

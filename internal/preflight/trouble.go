@@ -16,7 +16,7 @@ import (
 // holds the key.
 func Explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("stopped before Telnyx had answered everything: %w", context.Cause(ctx))
+		return fmt.Errorf("interrupted before all checks were done: %w", context.Cause(ctx))
 	}
 	reason, fix := reasonOf(err)
 	advice := reason.Advice()
@@ -31,12 +31,12 @@ func reasonOf(err error) (reason ledger.Reason, fix string) {
 	}
 	switch telnyx.Classify(err) {
 	case telnyx.ClassForbidden:
-		return ledger.UnknownError, "The key works otherwise: check in Mission Control what its user may do with 10DLC and numbers."
+		return ledger.UnknownError, "The key works for other calls. In Mission Control, check its user's permissions for 10DLC and numbers."
 	case telnyx.ClassAccount:
 		return ledger.AccountBlocked, ""
 	case telnyx.ClassTransient:
 		if telnyx.IsRateLimited(err) {
-			return ledger.RateLimited, "Run this again in a minute; a lower TELNYX_RATE keeps clear of the limit."
+			return ledger.RateLimited, "Run this again in a minute, or set a lower TELNYX_RATE."
 		}
 		return ledger.TelnyxUnavailable, "Check the network and TELNYX_BASE_URL, and run this again."
 	default:

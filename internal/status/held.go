@@ -48,8 +48,8 @@ func holdSentence(what string, by ledger.HeldBy, now time.Time) string {
 
 // MissingSentence says that buckets of the ledger are missing.
 func MissingSentence(buckets []string) string {
-	return "The ledger is incomplete: " + strings.Join(buckets, ", ") + " missing on the NATS server. " +
-		"An assigner that runs makes it again and reads everything anew; until then what it had is not known."
+	return "The ledger is incomplete: " + "missing on the NATS server: " + strings.Join(buckets, ", ") + ". " +
+		"A running assigner recreates the missing buckets and reads everything again; until then their contents are unknown."
 }
 
 // names returns the plan names of the campaigns by the id of their record.

@@ -125,7 +125,7 @@ func (c Config) ready(w http.ResponseWriter, r *http.Request) {
 	roles := c.roles()
 	asked := Role(r.URL.Query().Get("role"))
 	if asked != "" && !roles[asked] {
-		answer(w, http.StatusNotFound, map[string]string{"message": "this process has no such role; ask without one"}, "")
+		answer(w, http.StatusNotFound, map[string]string{"message": "this process does not have that role; omit the role parameter"}, "")
 		return
 	}
 	if asked == "" && roles[RoleWebhook] {
@@ -175,8 +175,8 @@ func (c Config) ready(w http.ResponseWriter, r *http.Request) {
 	answer(w, code, says, "  ")
 }
 
-// concerns reports whether the role's job needs the check. Every check concerns no role in
-// particular.
+// concerns reports whether the role's job needs the check. Every check applies when no
+// role is given.
 func (c Check) concerns(role Role) bool { return role == "" || c.Role == "" || c.Role == role }
 
 // Err returns a sentence that says what is wrong, or nil.

@@ -150,12 +150,12 @@ func (s *Snapshot) askPlans(ctx context.Context, book *ledger.Ledger) error {
 	if err != nil || !ok {
 		return err
 	}
-	s.PlanHash, s.PlanFault, s.PlanPending = mark.Hash, mark.Fault, mark.Entries != s.lookedAt()
+	s.PlanHash, s.PlanFault, s.PlanPending = mark.Hash, mark.Fault, mark.Entries != s.checkedEntries()
 	return nil
 }
 
-// lookedAt is the digest of the entries under which the campaigns were checked.
-func (s Snapshot) lookedAt() string {
+// checkedEntries is the digest of the entries under which the campaigns were checked.
+func (s Snapshot) checkedEntries() string {
 	entries := make([]ledger.CampaignEntry, len(s.Campaigns))
 	for i, c := range s.Campaigns {
 		entries[i].Campaign = c.Campaign
@@ -169,7 +169,7 @@ func (s Snapshot) Against(set *plan.Set, fault error) Snapshot {
 	switch {
 	case fault != nil:
 		s.PlanFault = fault.Error()
-	case ledger.DigestEntries(set.EntryHashes()) != s.lookedAt():
+	case ledger.DigestEntries(set.EntryHashes()) != s.checkedEntries():
 		s.PlanPending = true
 	}
 	return s

@@ -95,8 +95,7 @@ type quota struct {
 	unlogged int
 }
 
-// take reports whether there may be a line now, and how many there might not be since
-// the last one.
+// take returns whether to log a line now, and how many were not logged since the last one.
 func (q *quota) take(now time.Time) (leave bool, unlogged int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -65,8 +65,8 @@ func (s *strays) leave() {
 	s.under--
 }
 
-// found notes a signed delivery, and reports whether there may be a line about it and how
-// many there might not be since the last one.
+// found notes a signed delivery. It returns whether to log it, and how many were not
+// logged since the last line.
 func (s *strays) found(path string, now time.Time) (line bool, unlogged int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +79,7 @@ func (s *strays) found(path string, now time.Time) (line bool, unlogged int) {
 	return true, unlogged
 }
 
-// noteStray looks whether Telnyx signed a request to a path that does not exist. Whatever
+// noteStray checks whether Telnyx signed a request to a path that does not exist. Whatever
 // it finds, the request is refused.
 func (w *Webhook) noteStray(c echo.Context) {
 	request := c.Request()
@@ -109,11 +109,11 @@ func (w *Webhook) noteStray(c echo.Context) {
 	if unlogged > 0 {
 		entry = entry.Int(logging.KeyUnlogged, unlogged)
 	}
-	entry.Msg("a delivery that Telnyx signed came to a wrong path and was answered 404; set the webhook URL to end in " + Path)
+	entry.Msg("a delivery signed by Telnyx arrived at the wrong path and got 404; the webhook URL must end in " + Path)
 }
 
-// Astray returns nil, or a sentence about the last delivery that Telnyx signed and that
-// came to a wrong path, for an hour.
+// Astray returns nil, or for an hour an error about the last delivery signed by Telnyx
+// that arrived at a wrong path.
 func (w *Webhook) Astray(context.Context) error {
 	s := &w.strays
 	s.mu.Lock()
@@ -122,5 +122,5 @@ func (w *Webhook) Astray(context.Context) error {
 	if s.at.IsZero() || ago >= strayLasts {
 		return nil
 	}
-	return fmt.Errorf("a delivery that Telnyx signed came to %q %s ago and was answered 404; set the webhook URL of the campaign or the account to end in %s", s.path, ago.Round(time.Second), Path)
+	return fmt.Errorf("a delivery signed by Telnyx arrived at %q %s ago and got 404; the webhook URL of the campaign or the account must end in %s", s.path, ago.Round(time.Second), Path)
 }

@@ -58,11 +58,11 @@ type Page struct {
 	index  *index
 	// life is part of a version's name: another process counts anew.
 	life string
-	// looking is held by who looks at the conditions, and guards lookedAt.
-	looking  sync.Mutex
-	lookedAt time.Time
-	streams  streams
-	mux      *http.ServeMux
+	// checking is held while the conditions are checked, and guards checkedAt.
+	checking  sync.Mutex
+	checkedAt time.Time
+	streams   streams
+	mux       *http.ServeMux
 }
 
 // New returns the page. It shows nothing until [Page.Run] runs.
