@@ -233,12 +233,16 @@ func (t *textOf) footer(s Snapshot) {
 		return
 	}
 	if s.DeadLetters > 0 {
+		them := "them"
+		if s.DeadLetters == 1 {
+			them = "it"
+		}
 		t.gap(true)
-		t.wrap("", words.Count(int(s.DeadLetters), "dead letter")+": review them with greenlight deadletters list.")
+		t.wrap("", words.Count(int(s.DeadLetters), "dead letter")+": review "+them+" with greenlight deadletters list.")
 	}
 }
 
-// IdleSentence says that no assigner takes work, and what that means.
+// IdleSentence says that no assigner is running, and what that means.
 func IdleSentence(waiting int) string {
 	kept := ""
 	if waiting > 0 {
