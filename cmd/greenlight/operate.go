@@ -62,7 +62,7 @@ type holdCommand struct {
 	where
 }
 
-// Run stores that no new write to Telnyx may begin for what is named.
+// Run stores a hold of what is named: no new write request is sent to Telnyx for it.
 func (c *holdCommand) Run(ctx context.Context, out output) error {
 	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		book, named, err := campaignsNamed(ctx, js, c.What)

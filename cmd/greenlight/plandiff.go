@@ -34,7 +34,7 @@ answers do not settle it, ! needs a person, ? on the campaign and not in its pla
 before: a number that waits after a failed try is shown as one to attach.
 Exits with 0 if there is nothing to do and all is well, with 2 if a number would be attached or moved, with 3 if
 nothing would be done and a number or campaign needs a person or cannot be verified, and with 1 if plans have faults
-or Telnyx cannot be asked. What would fail on the day of an approval is shown by greenlight plan preflight.`
+or Telnyx cannot be asked. greenlight plan preflight shows what would fail on approval.`
 }
 
 // Run compares the plans with what Telnyx has, and prints what would be done.

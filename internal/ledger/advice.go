@@ -4,7 +4,7 @@ import "time"
 
 // Advise says what a number's record means for people: why it is where it is,
 // what Greenlight does by itself, and what a person should do. Why and Next are
-// never empty. The number's own reason counts, then its state; trouble with the
+// never empty. The number's own reason comes first, then its state; a problem with the
 // campaign or account is added. The zero Campaign means that nothing is known of it.
 func Advise(n Number, c Campaign) Advice {
 	a := adviseAlone(n)

@@ -30,8 +30,8 @@ const (
 // ErrNoHoldBucket is matched by the error for a ledger that an assigner without holds made.
 var ErrNoHoldBucket = errors.New("the ledger was made by an older Greenlight, which does not know this hold: upgrade and start the assigner first")
 
-// Hold is what an operator has stopped: no new write to Telnyx is begun for it. The zero
-// value holds nothing.
+// Hold is what an operator has put on hold: no new write request is sent to Telnyx for it.
+// The zero value holds nothing.
 type Hold struct {
 	// All is set while everything is held.
 	All *HeldBy `json:"all,omitempty"`
@@ -68,8 +68,8 @@ func (h Hold) Of(campaignID string) (HeldBy, bool) {
 	return HeldBy{}, false
 }
 
-// Advise is [Advise] and [NextLook] where a person may hold the campaign: of a number that
-// is not attached yet nothing follows before the hold ends.
+// Advise is [Advise] and [NextLook], but for a number on hold that is not attached yet it
+// says that nothing happens until the hold ends.
 func (h Hold) Advise(n Number, c Campaign) (a Advice, next time.Time) {
 	a, next = Advise(n, c), NextLook(n, c)
 	if _, held := h.Of(n.CampaignID); held && n.State.TriesAgain() {
@@ -227,10 +227,10 @@ func (l *Ledger) changeHold(ctx context.Context, change func(Hold) Hold) error {
 	}
 }
 
-// WatchHold calls changed with the hold as it is and with each change, until ctx ends;
-// then it returns nil. It is for showing a hold: what is about to write asks
-// [Ledger.ReadHold]. An error means that changes may be missed, as when the bucket was
-// lost; watch anew then. Changed is called from one goroutine.
+// WatchHold calls changed with the current hold and with each change, until ctx ends;
+// then it returns nil. Use it to show a hold; before a write, call [Ledger.ReadHold]. After
+// an error, such as a lost bucket, changes may be missed: start a new watch. Changed is
+// called from one goroutine.
 func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
 	if l.looks == nil {
 		<-ctx.Done()

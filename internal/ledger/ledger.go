@@ -25,7 +25,7 @@ const (
 	// is stuck; of a campaign a review with a few setbacks.
 	historyCampaigns = 32
 	historyNumbers   = 32
-	// When a campaign is looked at next has no history that anybody would read.
+	// Nobody reads the history of when a campaign is checked next.
 	historyState = 1
 	// maxRecord is far over the size of a record, which is about 500 bytes;
 	// Telnyx's own words in it are cut before.
@@ -41,8 +41,8 @@ const (
 // whether the ledger may be written.
 const WriteProbe = "$KV." + bucketNumbers + "._.doctor"
 
-// ErrChanged says that a record was written by somebody else since it was read.
-// Read it again and decide anew.
+// ErrChanged says that somebody else wrote the record after it was read. Read it again
+// and repeat the decision.
 var ErrChanged = errors.New("record changed since it was read")
 
 // Ledger reads and writes the records. Safe for concurrent use.

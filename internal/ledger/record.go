@@ -63,7 +63,7 @@ type Number struct {
 
 // Tries counts failures in a row, by kind, so that one kind never uses up the
 // patience of another. A request that works, and a changed plan entry, start all of
-// them anew. Calls that Telnyx put off (429) are not counted.
+// them at zero again. Calls that Telnyx put off (429) are not counted.
 type Tries struct {
 	// Refused counts requests that Telnyx refused.
 	Refused int `json:"refused,omitempty"`

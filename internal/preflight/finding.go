@@ -51,7 +51,7 @@ const (
 	EmptyPool    Code = "empty_pool"
 )
 
-// Finding is one thing that would go wrong on the day.
+// Finding is one thing that would go wrong when the campaign is approved.
 type Finding struct {
 	Code Code `json:"code"`
 	// Plan is the name of the entry, CampaignID its [plan.Campaign.ID].

@@ -244,7 +244,7 @@ func TestCheck_FindsThatACampaignIsFull(t *testing.T) {
 	}
 }
 
-// findEach fails for a trouble that is not found, is not the only finding, or has other
+// findEach fails for a problem that is not found, is not the only finding, or has other
 // words; and if anything was written.
 func findEach(t *testing.T, troubles map[string]trouble) {
 	t.Helper()

@@ -11,9 +11,8 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// Explain says why Telnyx could not be asked to the end and what to do about it, in the
-// words that the ledger has for it, and then the error itself. No error of the client
-// holds the key.
+// Explain wraps err with the ledger's words for why not everything could be checked and
+// what to do about it. No error of the client contains the key.
 func Explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("interrupted before all checks were done: %w", context.Cause(ctx))
@@ -23,8 +22,7 @@ func Explain(ctx context.Context, err error) error {
 	return fmt.Errorf("%s %s Details: %w", advice.Why, cmp.Or(fix, advice.Action), err)
 }
 
-// reasonOf returns the reason, and what to do if that is not what the ledger advises on
-// the day.
+// reasonOf returns the reason, and what to do if that differs from the ledger's advice.
 func reasonOf(err error) (reason ledger.Reason, fix string) {
 	if errors.Is(err, assigner.ErrKeyRefused) {
 		return ledger.Unauthorized, ""

@@ -22,7 +22,7 @@ type Telnyx struct {
 	Concurrency string `name:"telnyx-concurrency" env:"TELNYX_CONCURRENCY" default:"8" placeholder:"N" help:"Calls under way at once (${default})."`
 }
 
-// client returns a client with the one limiter of the process.
+// client returns a client with the only limiter of the process.
 func (s Telnyx) client(faults *Faults) *telnyx.Client {
 	key := secret(faults, "TELNYX_API_KEY", s.APIKey, s.APIKeyFile,
 		"Create a key "+whereKeys+", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names.")
@@ -56,7 +56,7 @@ func apiKeyFault(key string) string {
 	outside := func(r rune) bool { return r < '!' || r > '~' }
 	switch {
 	case key == "":
-		return "" // that it is missing was said
+		return "" // reported as missing already
 	case strings.ContainsAny(key, "\r\n"):
 		return "it contains a line break"
 	case len(key) >= len("Bearer") && strings.EqualFold(key[:len("Bearer")], "Bearer"):
@@ -74,8 +74,8 @@ func apiKeyFault(key string) string {
 	return ""
 }
 
-// ReadOnlyClient returns a client that cannot change anything, for a command that
-// only looks, and how many calls it should have under way at once.
+// ReadOnlyClient returns a client that cannot change anything, for a command that only
+// reads, and how many calls it should make at once.
 func (s Telnyx) ReadOnlyClient(faults *Faults) (client *telnyx.Client, concurrency int) {
 	return s.client(faults).ReadOnly(), count(faults, "TELNYX_CONCURRENCY", s.Concurrency, 1, 100)
 }

@@ -24,7 +24,7 @@ const checkTimeout = 900 * time.Millisecond
 // Role is a job that a process has; greenlight up has both.
 type Role string
 
-// The roles. A webhook that can store events is ready whatever becomes of the assigner.
+// The roles. A webhook that can store events is ready, whatever state the assigner is in.
 const (
 	RoleWebhook  Role = "webhook"
 	RoleAssigner Role = "assigner"
@@ -34,7 +34,7 @@ const (
 type Check struct {
 	// Name is a word or two, such as "webhook".
 	Name string
-	// Role is whose job needs it. Empty is that of every role.
+	// Role is the role that needs it. Empty means every role.
 	Role Role
 	// Ready returns nil, or a sentence that says what is wrong. Nil finds nothing wrong.
 	Ready func(context.Context) error

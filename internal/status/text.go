@@ -114,7 +114,7 @@ func needPerson(n int) string {
 	return fmt.Sprintf("%d need a person", n)
 }
 
-// many shows more campaigns than anybody reads one by one: a table of the first that
+// many shows more campaigns than a person reads one by one: a table of the first that
 // are not done, those that need a person before others, then what holds up all of them.
 func (t *textOf) many(campaigns []Campaign) {
 	unfinished := slices.DeleteFunc(slices.Clone(campaigns), Campaign.done)

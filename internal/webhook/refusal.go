@@ -87,7 +87,7 @@ func (w *Webhook) logRefusal(refused *refusal, c echo.Context) {
 // linesPerSecond bounds the lines about refusals of a kind.
 const linesPerSecond = 100
 
-// quota lets so many lines through in each second. The zero value is ready for use.
+// quota limits the log lines in each second. The zero value is ready for use.
 type quota struct {
 	mu       sync.Mutex
 	second   int64

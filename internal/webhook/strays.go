@@ -22,16 +22,15 @@ const (
 	// are under 2 KiB and come in one piece.
 	strayBody = 16 << 10
 	strayTime = 500 * time.Millisecond
-	// strayLine is the least time between two lines about deliveries on a wrong path.
+	// strayLine is the minimum time between two log lines about deliveries to a wrong path.
 	strayLine = time.Minute
-	// strayLasts is for how long one is shown in readiness. Telnyx tries a delivery for two
+	// strayLasts is how long readiness shows one. Telnyx tries a delivery for two
 	// minutes, and events of a campaign come hours apart.
 	strayLasts = time.Hour
 )
 
-// strays notices deliveries that Telnyx signed and that come to a path where nothing takes
-// them: the webhook URL of a campaign or of the account is wrong. The zero value is ready
-// for use.
+// strays notices deliveries signed by Telnyx that arrive at a path without a handler: the
+// webhook URL of a campaign or of the account is wrong. The zero value is ready for use.
 type strays struct {
 	mu      sync.Mutex
 	second  int64
@@ -91,7 +90,7 @@ func (w *Webhook) noteStray(c echo.Context) {
 		return
 	}
 	defer w.strays.leave()
-	// The connection is closed after the answer, so that the deadline is for nothing else.
+	// The connection is closed after the answer, so the deadline affects nothing else.
 	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(strayTime))
 	signed, err := readInto(claim.AppendPrefix(make([]byte, 0, firstRead)), http.MaxBytesReader(c.Response().Writer, request.Body, strayBody))
 	if err != nil {

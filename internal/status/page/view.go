@@ -362,7 +362,7 @@ type alerts struct {
 	LeftOut          int
 }
 
-// LedgerMissing says which buckets are lost, and is empty where none is.
+// LedgerMissing names the missing buckets; it is empty when none is missing.
 func (a alerts) LedgerMissing() string {
 	if len(a.Missing) == 0 {
 		return ""
