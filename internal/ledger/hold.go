@@ -201,7 +201,7 @@ func (l *Ledger) Restore(ctx context.Context, was Hold) error {
 
 // changeHold stores what change makes of the hold, again if somebody else was quicker.
 func (l *Ledger) changeHold(ctx context.Context, change func(Hold) Hold) error {
-	if l.looks == nil {
+	if l.state == nil {
 		return ErrNoHoldBucket
 	}
 	for try := 1; ; try++ {
@@ -217,7 +217,7 @@ func (l *Ledger) changeHold(ctx context.Context, change func(Hold) Hold) error {
 		if err != nil {
 			return err
 		}
-		_, err = l.looks.Update(ctx, holdKey, data, revision)
+		_, err = l.state.Update(ctx, holdKey, data, revision)
 		if err = changed(err); err == nil {
 			return nil
 		}
@@ -232,7 +232,7 @@ func (l *Ledger) changeHold(ctx context.Context, change func(Hold) Hold) error {
 // an error, such as a lost bucket, changes may be missed: start a new watch. Changed is
 // called from one goroutine.
 func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
-	if l.looks == nil {
+	if l.state == nil {
 		<-ctx.Done()
 		return nil
 	}
@@ -241,7 +241,7 @@ func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
 		return err
 	}
 	defer presence.stop()
-	watcher, err := l.looks.Watch(ctx, holdKey)
+	watcher, err := l.state.Watch(ctx, holdKey)
 	if err != nil {
 		return fmt.Errorf("watch bucket %s: %w", bucketState, err)
 	}

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// plansKey is where the mark of the plans is, among the next looks: neither has a
-	// history, and a program that does not know the mark takes it for the look at a
+	// plansKey is where the mark of the plans is, among the next checks: neither has a
+	// history, and a program that does not know the mark takes it for the check of a
 	// campaign that is not there. No campaign has this id.
 	plansKey = "_plans"
 	// maxFault bounds what is kept of why plan files cannot be used.
@@ -58,10 +58,10 @@ func LookedAt(entries []CampaignEntry) string {
 
 // Plans returns the mark; ok is false when no assigner that knows it ever ran.
 func (l *Ledger) Plans(ctx context.Context) (mark Plans, ok bool, err error) {
-	if l.looks == nil {
+	if l.state == nil {
 		return Plans{}, false, nil
 	}
-	kve, err := l.looks.Get(ctx, plansKey)
+	kve, err := l.state.Get(ctx, plansKey)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return Plans{}, false, nil
 	}
@@ -81,7 +81,7 @@ func (l *Ledger) PutPlans(ctx context.Context, mark Plans) error {
 	if err != nil {
 		return err
 	}
-	if _, err := l.looks.Put(ctx, plansKey, data); err != nil {
+	if _, err := l.state.Put(ctx, plansKey, data); err != nil {
 		return fmt.Errorf("write which plan set is in force: %w", err)
 	}
 	return nil

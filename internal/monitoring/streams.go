@@ -13,7 +13,7 @@ import (
 )
 
 // scrapeTimeout bounds what a scrape asks of NATS. Prometheus gives up after ten
-// seconds, unless it is told otherwise.
+// seconds unless configured otherwise.
 const scrapeTimeout = 2 * time.Second
 
 // Streams tells how full the streams are, as the server says when it is asked. Every

@@ -61,7 +61,7 @@ func TestSnapshot_KnowsWhetherThePlanWasChecked(t *testing.T) {
 				t.Errorf("%+v: got %s, want %s and %q in\n%s", test.mark, s.Standing(), test.want, test.says, &text)
 			}
 			if test.says == "" && strings.Contains(text.String(), "not all of its") {
-				t.Errorf("%+v: it is told that the plan is pending:\n%s", test.mark, &text)
+				t.Errorf("%+v: it says that the plan is pending:\n%s", test.mark, &text)
 			}
 		}
 	}
