@@ -122,7 +122,7 @@ func (r *rehearsalRun) run(ctx context.Context) (err error) {
 	started := time.Now()
 	r.stage = &stage{
 		hub: &hub{dir: r.dir}, set: r.set, apiURL: fmt.Sprintf("http://%s/v2", api.Addr()), verifier: verifier, log: log,
-		// Every campaign is read anew each time, so large sets get more time.
+		// Every campaign is read again each time, so large sets get more time.
 		resync: max(time.Second, time.Duration(len(r.set.Campaigns))*20*time.Millisecond).Truncate(time.Second),
 		now:    func() time.Time { return started.Add(rehearsalHaste * time.Since(started)) },
 	}

@@ -65,7 +65,7 @@ func (c Campaign) NeedsPerson() bool {
 func (n Number) IsOn() bool { return n.State == Attached || n.State == Sendable }
 
 // NextLook is when Greenlight checks the number again, zero where only the resync
-// or an event is waited for. A number's own time is not written anew when that alone
+// or an event is waited for. A number's own time is not written again when that alone
 // changes, and one that waits for its campaign has none.
 func NextLook(n Number, c Campaign) time.Time {
 	waits := !n.NextAt.IsZero() || n.State == Planned

@@ -29,7 +29,7 @@ type Follower struct {
 
 // FollowEach tells f every present record of the ledger, then each change as it is
 // written, until ctx ends; then it returns nil. An error means that the watch has
-// ended and that changes may be missed; follow anew then. Unlike [Ledger.Follow] it
+// ended and that changes may be missed; follow it again then. Unlike [Ledger.Follow] it
 // keeps no numbers, and one record that cannot be read does not end it.
 func (l *Ledger) FollowEach(ctx context.Context, f Follower) error {
 	presence, err := l.newPresence(ctx)

@@ -23,8 +23,8 @@ const (
 	maxFault = 2000
 )
 
-// Plans marks which plan set the assigner that works has in force. What it has looked
-// at by then is in the records, so that readers can tell whether that is all of it.
+// Plans marks which plan set the assigner that works has in force. What it has checked
+// so far is in the records, so that readers see whether that is the whole set.
 type Plans struct {
 	// Hash is that of the set.
 	Hash string `json:"hash"`
@@ -35,8 +35,8 @@ type Plans struct {
 }
 
 // DigestEntries returns a digest of the hashes of entries by their campaigns' ids. A
-// set's is equal to that of the planned records when each campaign was looked at under
-// its present entry, and those that left the plan too.
+// set's digest equals that of the planned records when each campaign was checked under its
+// present entry, including those that left the plan.
 func DigestEntries(hashes map[string]string) string {
 	sum := sha256.New()
 	for _, id := range slices.Sorted(maps.Keys(hashes)) {

@@ -122,7 +122,7 @@ var advice = map[Reason]Advice{
 		Next: "Greenlight attaches it when the rate limit allows.",
 	},
 	Unverified: {
-		Why:  "Telnyx's answers do not settle yet whether the number can be attached.",
+		Why:  "Telnyx's answers do not show for certain yet whether the number can be attached.",
 		Next: "Greenlight asks again within seconds, then with growing waits.",
 	},
 	DormantRetry: {

@@ -176,7 +176,7 @@ type Campaign struct {
 	Plan     string `json:"plan,omitempty"`
 	PlanHash string `json:"plan_hash,omitempty"`
 	// EntryHash is that of the campaign's entry alone, the one under which it was
-	// looked at to the end.
+	// checked completely.
 	EntryHash string `json:"entry_hash,omitempty"`
 	// PlanPlace is where the plan's entry begins, such as
 	// config/plans/spring.yaml:3.

@@ -190,7 +190,7 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 	must(t, syscall.Mkfifo(pipe, 0o600))
 	newAPIKey := "Create a key " + keysAre + ", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names."
 	newPublicKey := "Copy it " + keysAre + ", Public Key: 44 characters that end in =."
-	copyAnew := "Copy it anew " + keysAre + ", Public Key."
+	copyAgain := "Copy it again " + keysAre + ", Public Key."
 	parsing := "; copy it from Mission Control (portal.telnyx.com): Account, Keys & Credentials, Public Key; it is 44 characters that end in =. "
 	tooLarge := strconv.Itoa(webhook.MaxMaxBody + 1)
 	types := ` Write types with commas between, such as 10dlc.*,brand.*; a star may end each.`
@@ -209,10 +209,10 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 		"public key twice":      {set: map[string]string{"TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is given twice, directly and as a file. Leave out TELNYX_PUBLIC_KEY or TELNYX_PUBLIC_KEY_FILE."},
 		"public key file away":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: stat " + missing + ": no such file or directory. " + newPublicKey},
 		"public key in a pipe":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": pipe}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: " + pipe + " is no regular file; a pipe or device may never end, and cannot be read again. " + newPublicKey},
-		"public key too short":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it holds 5 bytes, not 32" + parsing + copyAnew},
-		"public key in PEM":     {set: map[string]string{"TELNYX_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it is in PEM form, but Telnyx shows the bare key" + parsing + copyAnew},
-		"API key as public key": {set: map[string]string{"TELNYX_PUBLIC_KEY": apiKey}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it looks like an API key, which is a secret and another thing" + parsing + copyAnew},
-		"second key bad":        {set: map[string]string{"TELNYX_PUBLIC_KEY": publicKey + ","}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 2 of 2: parse public key: it is empty" + parsing + copyAnew},
+		"public key too short":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it holds 5 bytes, not 32" + parsing + copyAgain},
+		"public key in PEM":     {set: map[string]string{"TELNYX_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it is in PEM form, but Telnyx shows the bare key" + parsing + copyAgain},
+		"API key as public key": {set: map[string]string{"TELNYX_PUBLIC_KEY": apiKey}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it looks like an API key, which is a secret and another thing" + parsing + copyAgain},
+		"second key bad":        {set: map[string]string{"TELNYX_PUBLIC_KEY": publicKey + ","}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 2 of 2: parse public key: it is empty" + parsing + copyAgain},
 
 		"base URL without scheme": {set: map[string]string{"TELNYX_BASE_URL": "api.telnyx.com/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) "api.telnyx.com/v2" is not a URL. Leave it out, or write it like https://api.telnyx.com/v2.`},
 		"base URL of a file":      {set: map[string]string{"TELNYX_BASE_URL": "file://host/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) "file://host/v2" is not a URL. Leave it out, or write it like https://api.telnyx.com/v2.`},

@@ -38,7 +38,7 @@ func (p *Page) Run(ctx context.Context) error {
 			return nil
 		}
 		if err != nil {
-			p.config.Log.Warn().Err(err).Msg("the status page reads the ledger anew")
+			p.config.Log.Warn().Err(err).Msg("the status page reads the ledger again")
 		}
 		select {
 		case <-ctx.Done():

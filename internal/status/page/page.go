@@ -56,7 +56,7 @@ type Config struct {
 type Page struct {
 	config Config
 	index  *index
-	// life is part of a version's name: another process counts anew.
+	// life is part of a version's name: another process starts its own count.
 	life string
 	// checking is held while the conditions are checked, and guards checkedAt.
 	checking  sync.Mutex
