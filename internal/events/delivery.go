@@ -149,8 +149,8 @@ func (d *Delivery) end(send func() error) error {
 	return err
 }
 
-// stillOpen reports to the server that the message is being worked on. It does not wait
-// for a delivery that is being settled, so that the others get their signs of life in time.
+// stillOpen tells the server that the message is being worked on. It does not wait for
+// one that is being settled: the other deliveries' signs of life come after it.
 func (d *Delivery) stillOpen() error {
 	if !d.sending.TryLock() {
 		return nil
