@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -159,17 +160,24 @@ func (c *campaigns) search(ctx context.Context, want plan.Campaign) (telnyx.Camp
 		}
 	}
 	var found telnyx.Campaign
+	missing := ""
 	for _, brand := range brands {
 		listed, err := c.telnyx.Campaigns(ctx, brand)
 		if err != nil {
 			return telnyx.Campaign{}, err
 		}
-		for _, candidate := range listed {
+		if !listed.Complete {
+			missing = fmt.Sprintf("the campaigns of brand %s are not all known: %s", brand, listed.Why)
+		}
+		for _, candidate := range listed.All {
 			// The oldest come first. The youngest that is not over is the one.
 			if selects(want, candidate) && (found.CampaignID == "" || !isOver(candidate)) {
 				found = candidate
 			}
 		}
+	}
+	if found.CampaignID == "" && missing != "" {
+		return telnyx.Campaign{}, fmt.Errorf("search for campaign %s: %s", want.ID(), missing)
 	}
 	if found.CampaignID == "" {
 		c.missed(want)
@@ -185,7 +193,7 @@ func selects(want plan.Campaign, c telnyx.Campaign) bool {
 	case want.ReferenceID != "":
 		return c.ReferenceID == want.ReferenceID && c.BrandID == want.BrandID
 	case want.TCRCampaignID != "":
-		return c.TCRCampaignID == want.TCRCampaignID
+		return strings.EqualFold(string(c.TCRCampaignID), string(want.TCRCampaignID))
 	default:
 		return c.CampaignID == want.CampaignID
 	}
@@ -206,7 +214,9 @@ func searchedFor(want plan.Campaign) string { return want.ID() + " " + want.Bran
 func (c *campaigns) missed(want plan.Campaign) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.misses[searchedFor(want)] = c.now()
+	now := c.now()
+	maps.DeleteFunc(c.misses, func(_ string, at time.Time) bool { return now.Sub(at) >= missFor })
+	c.misses[searchedFor(want)] = now
 }
 
 // forgetMiss makes the next read search again for a campaign that was not found.

@@ -160,7 +160,7 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 			springPlan("  - name: a-twin", "    reference_id: spring-2026", "    brand_id: "+brandID, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
 			[]string{"campaign a-twin (ref_spring-2026)", "Plan spring"}},
 		"pool that may not be read": {func(_ *testing.T, a *account) {
-			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers/messaging", Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
+			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers/messaging", Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
 		}, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileA + "\n", preflight.Unverified, 3, []string{about, "10010 Authorization failed"}},
 		"empty pool": {nil, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileB + "\n", preflight.EmptyPool, 3,
 			[]string{about, profileB, "number_pool"}},

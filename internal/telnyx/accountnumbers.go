@@ -2,8 +2,9 @@ package telnyx
 
 import "context"
 
-// AccountNumbers lists all numbers of the account with their status, if the list has no
-// more than maxPages pages; maxPages 0 is no limit. A longer list is not complete.
+// AccountNumbers lists all numbers of the account with their status, those that only one
+// of the two lists has too. If the list of messaging settings has more than maxPages
+// pages, the answer is not complete; maxPages 0 is no limit.
 //
 // OpenAPI: GET /phone_numbers/messaging, GET /phone_numbers
 func (c *Client) AccountNumbers(ctx context.Context, maxPages int) (Rows[Number], error) {
@@ -12,14 +13,24 @@ func (c *Client) AccountNumbers(ctx context.Context, maxPages int) (Rows[Number]
 		return rows, annotate(err, "list the numbers of the account")
 	}
 	wanted := make([]string, 0, len(rows.All))
+	listed := make(map[string]bool, len(rows.All))
 	for _, n := range rows.All {
 		wanted = append(wanted, n.PhoneNumber)
+		listed[n.PhoneNumber] = true
 	}
-	known := c.statuses(ctx, wanted)
+	statuses := c.statuses(ctx, wanted, true)
 	for i := range rows.All {
-		if status := known[rows.All[i].PhoneNumber].Status; status != "" {
+		if status := statuses.known[rows.All[i].PhoneNumber].Status; status != "" {
 			rows.All[i].Status = status
 		}
+	}
+	for number, n := range statuses.known {
+		if !listed[number] {
+			rows.All = append(rows.All, n)
+		}
+	}
+	if refused := !statuses.failed.IsZero(); !statuses.whole && (!refused || len(wanted) == 0) {
+		rows.Complete, rows.Why = false, "GET /phone_numbers could not be read as a whole"
 	}
 	return rows, nil
 }

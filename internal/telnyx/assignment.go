@@ -103,10 +103,14 @@ func (a *Assignment) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// FailureText is what the record says in words about a failure, under
-// failureReasons and under errors, in whatever shape; empty if it says nothing.
+// FailureText is what the record says in words about a failure, under errors and, if
+// the assignment failed, under failureReasons, in whatever shape; empty if it says
+// nothing. Reasons of an earlier failure stay in records that are well.
 func (a Assignment) FailureText() string {
-	reasons, faults := ReasonText(a.FailureReasons), ReasonText(a.Errors)
+	faults, reasons := failureText(a.Errors), ""
+	if a.AssignmentStatus == FailedAssignment || a.AssignmentStatus == FailedUnassignment {
+		reasons = failureText(a.FailureReasons)
+	}
 	switch {
 	case reasons == "" || strings.Contains(faults, reasons):
 		return faults
@@ -114,6 +118,16 @@ func (a Assignment) FailureText() string {
 		return reasons
 	}
 	return oneLine(reasons+"; "+faults, maxReasonText)
+}
+
+// failureText is the text of a field unless it only says that there is no failure.
+func failureText(raw json.RawMessage) string {
+	text := ReasonText(raw)
+	switch strings.ToLower(text) {
+	case "false", "0", "null", "none", "[]", "{}":
+		return ""
+	}
+	return text
 }
 
 // On reports whether the record is on the given campaign, under whichever of
@@ -186,9 +200,9 @@ func (c *Client) Assign(ctx context.Context, phoneNumber, campaignID string) (As
 	return a, annotate(err, "assign %s to campaign %s", phoneNumber, campaignID)
 }
 
-// Reassign moves a number to a campaign, away from the one that it is on, which
-// the record may name for a while yet. It asks nobody: a number without a record
-// may get one by it.
+// Reassign moves a number to a campaign, away from the one that it is on, which the
+// record may name for a while yet. Telnyx does not ask for confirmation; a number
+// without a record may get one.
 //
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/update-phone-number-campaign
 func (c *Client) Reassign(ctx context.Context, phoneNumber, campaignID string) (Assignment, error) {

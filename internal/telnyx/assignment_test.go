@@ -148,12 +148,15 @@ func TestAssignment_ReadsEveryShape(t *testing.T) {
 func TestAssignment_FailureTextReadsBothFieldsInEveryShape(t *testing.T) {
 	for record, want := range map[string]string{
 		`{}`: "",
-		`{"failureReasons":null,"errors":"The long code is on another campaign"}`:      "The long code is on another campaign",
-		`{"failureReasons":"No","errors":null}`:                                        "No",
-		`{"failureReasons":["No","Never"]}`:                                            "No; Never",
-		`{"failureReasons":{"description":"No"},"errors":[{"title":"Limit reached"}]}`: "No; Limit reached",
-		`{"failureReasons":"No","errors":["No"]}`:                                      "No",
-		`{"failure_reasons":[],"errors":{}}`:                                           "",
+		`{"failureReasons":null,"errors":"The long code is on another campaign"}`:                                             "The long code is on another campaign",
+		`{"assignmentStatus":"FAILED_ASSIGNMENT","failureReasons":"No","errors":null}`:                                        "No",
+		`{"assignmentStatus":"FAILED_ASSIGNMENT","failureReasons":["No","Never"]}`:                                            "No; Never",
+		`{"assignmentStatus":"FAILED_ASSIGNMENT","failureReasons":{"description":"No"},"errors":[{"title":"Limit reached"}]}`: "No; Limit reached",
+		`{"assignmentStatus":"FAILED_ASSIGNMENT","failureReasons":"No","errors":["No"]}`:                                      "No",
+		`{"assignmentStatus":"ASSIGNED","failureReasons":"No","errors":false}`:                                                "",
+		`{"assignmentStatus":"FAILED_ASSIGNMENT","failureReasons":"none","errors":0}`:                                         "",
+		`{"assignmentStatus":"FAILED_UNASSIGNMENT","failureReasons":"No","errors":"null"}`:                                    "No",
+		`{"failure_reasons":[],"errors":{}}`:                                                                                  "",
 	} {
 		var a Assignment
 		if err := json.Unmarshal([]byte(record), &a); err != nil || a.FailureText() != want {
@@ -240,5 +243,24 @@ func TestAssignment_SendableNeedsEveryKnownMapping(t *testing.T) {
 		if got := tt.record.Sendable(); got != tt.want {
 			t.Errorf("%s: got %v, want %v", name, got, tt.want)
 		}
+	}
+}
+
+func TestAssignment_WordsAreReadInAnySpelling(t *testing.T) {
+	for text, want := range map[string]string{
+		"MNOProvisioned": "MNO_PROVISIONED", "mnoProvisioned": "MNO_PROVISIONED", "MNO_PROVISIONED": "MNO_PROVISIONED",
+		"TCRPending": "TCR_PENDING", "PendingAssignment": "PENDING_ASSIGNMENT", "assigned ": "ASSIGNED", "ADDED": "ADDED",
+	} {
+		if got := canonicalWord(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// An answer without a body is whole: asking again brings the same.
+func TestClient_AsksOnceForARecordThatIsEmpty(t *testing.T) {
+	c, s := newServer(t, ok(`{"records":[]}`), answer{status: 204})
+	if _, err := c.Assignment(t.Context(), "+15551234567"); err == nil || len(s.requests) != 2 {
+		t.Errorf("got %v after %d requests, want an error after 2", err, len(s.requests))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // smallList is how many pages a list may have to be read as a whole where a filter
@@ -58,7 +59,7 @@ func (c *Client) assignmentsOn(ctx context.Context, campaign Campaign) (Rows[Ass
 // or it failed.
 func (c *Client) provenFilter(ctx context.Context, campaign Campaign, forms []filterForm) (rows Rows[Assignment], ok bool, err error) {
 	for _, form := range forms {
-		if c.state().filterState(form.name) != formProven {
+		if c.state().filterState(form.key()) != formProven {
 			continue
 		}
 		rows, state, err := c.filtered(ctx, campaign, form, 0)
@@ -74,7 +75,7 @@ func (c *Client) learnFilter(ctx context.Context, campaign Campaign, forms []fil
 	best := all.keep(func(a Assignment) bool { return a.On(campaign) })
 	best.Why = "no filter by campaign is understood, and " + all.Why
 	for _, form := range forms {
-		if c.state().filterState(form.name) == formIgnored {
+		if c.state().filterState(form.key()) == formIgnored {
 			continue
 		}
 		rows, state, err := c.filtered(ctx, campaign, form, 0)
@@ -106,7 +107,7 @@ func (c *Client) control(ctx context.Context, form filterForm, all Rows[Assignme
 		}
 		known.Shared = known.CampaignID == ""
 		for _, again := range filterForms(known) {
-			if again.name == form.name {
+			if again.key() == form.key() {
 				_, state, err := c.filtered(ctx, known, again, 1)
 				return state == formProven, err
 			}
@@ -116,18 +117,30 @@ func (c *Client) control(ctx context.Context, form filterForm, all Rows[Assignme
 }
 
 // filterForm is one way to ask for the assignments of a campaign.
-type filterForm struct{ name, value string }
+type filterForm struct {
+	name, value string
+	tcr         bool // the value is a TCR id
+}
+
+// key names the form with its kind of id: a filter may work for one kind alone.
+func (f filterForm) key() string {
+	if f.tcr && f.name != "filter[tcr_campaign_id]" {
+		return f.name + " with TCR ids"
+	}
+	return f.name
+}
 
 // filterForms returns the documented forms first: the OpenAPI description has the
 // first two, Telnyx's guides the others.
 func filterForms(campaign Campaign) []filterForm {
 	id := cmp.Or(campaign.AssignmentID(), string(campaign.TCRCampaignID))
+	isTCR := id != string(campaign.CampaignID)
 	var forms []filterForm
 	for _, form := range []filterForm{
-		{"filter[telnyx_campaign_id]", string(campaign.CampaignID)},
-		{"filter[tcr_campaign_id]", string(campaign.TCRCampaignID)},
-		{"filter[campaign_id]", id},
-		{"filter[campaignId]", id},
+		{"filter[telnyx_campaign_id]", string(campaign.CampaignID), false},
+		{"filter[tcr_campaign_id]", string(campaign.TCRCampaignID), true},
+		{"filter[campaign_id]", id, isTCR},
+		{"filter[campaignId]", id, isTCR},
 	} {
 		if form.value != "" {
 			forms = append(forms, form)
@@ -140,6 +153,7 @@ func filterForms(campaign Campaign) []filterForm {
 // proven by rows of the campaign and no others, and ignored if it brings others or
 // is refused.
 func (c *Client) filtered(ctx context.Context, campaign Campaign, form filterForm, maxPages int) (Rows[Assignment], formState, error) {
+	began := time.Now()
 	rows, err := c.listAssignments(ctx, url.Values{form.name: {form.value}}, maxPages, func(page []Assignment) string {
 		for _, row := range page {
 			if !row.On(campaign) {
@@ -148,12 +162,12 @@ func (c *Client) filtered(ctx context.Context, campaign Campaign, form filterFor
 		}
 		return ""
 	})
-	if IsNotFound(err) && c.state().filterState(form.name) == formProven {
-		return Rows[Assignment]{Complete: true}, formProven, nil
+	if IsNotFound(err) && c.state().filterState(form.key()) == formProven {
+		return Rows[Assignment]{Complete: true, Began: began}, formProven, nil
 	}
-	if isRefusal(err) {
-		if !Is404(err) { // the route may be gone
-			c.state().setFilter(form.name, formIgnored)
+	if isRefusal(err) || isUnfit(err) && c.state().filterState(form.key()) != formProven {
+		if isRefusal(err) && !Is404(err) { // the route may be gone, or it is an outage
+			c.state().setFilter(form.key(), formIgnored)
 		}
 		return Rows[Assignment]{}, formIgnored, nil
 	}
@@ -164,11 +178,11 @@ func (c *Client) filtered(ctx context.Context, campaign Campaign, form filterFor
 	rows = rows.keep(func(a Assignment) bool { return a.On(campaign) })
 	switch {
 	case len(rows.All) < before:
-		c.state().setFilter(form.name, formIgnored)
+		c.state().setFilter(form.key(), formIgnored)
 	case len(rows.All) > 0:
-		c.state().setFilter(form.name, formProven)
+		c.state().setFilter(form.key(), formProven)
 	}
-	return rows, c.state().filterState(form.name), nil
+	return rows, c.state().filterState(form.key()), nil
 }
 
 // provenRoute returns the route of assignments once a list has shown that it exists.
@@ -202,6 +216,7 @@ func (c *Client) listAssignments(ctx context.Context, filter url.Values, maxPage
 // findRoute reads the list under its route, and if that does not exist, under the
 // other spelling. The one that answers is remembered.
 func (c *Client) findRoute(ctx context.Context, l listing[Assignment]) (Rows[Assignment], error) {
+	began := time.Now()
 	rows, err := list(ctx, c, l)
 	if err == nil {
 		c.state().setAssignmentsRoute(l.request.route)
@@ -224,7 +239,7 @@ func (c *Client) findRoute(ctx context.Context, l listing[Assignment]) (Rows[Ass
 		// Neither spelling has a list, and this one says so in Telnyx's words: an account
 		// without assignments. A request under it would be refused if it did not exist.
 		c.state().setAssignmentsRoute(l.request.route)
-		return Rows[Assignment]{Complete: true}, nil
+		return Rows[Assignment]{Complete: true, Began: began}, nil
 	}
 	c.state().setAssignmentsRoute("")
 	return Rows[Assignment]{}, doubtRoute(err, false)

@@ -1,8 +1,10 @@
 package telnyx
 
 import (
+	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
 )
 
 func TestAssignmentsOn_AreThatCampaignsOnly(t *testing.T) {
@@ -17,9 +19,9 @@ func TestAssignmentsOn_AreThatCampaignsOnly(t *testing.T) {
 		"small account":             {100, &world{}, Campaign{CampaignID: "a"}, 100, true, 2},
 		"small, another case":       {100, &world{}, Campaign{CampaignID: "A"}, 100, true, 2},
 		"small, empty":              {100, &world{}, Campaign{CampaignID: "x"}, 0, true, 2},
-		"large, by Telnyx id":       {1000, &world{}, Campaign{CampaignID: "a", TCRCampaignID: "Ca"}, 1000, true, 5},
-		"large, shared":             {1000, &world{}, Campaign{TCRCampaignID: "Ca", Shared: true}, 1000, true, 5},
-		"large, the guide's filter": {1000, &world{campaignFilter: "filter[campaignId]"}, Campaign{CampaignID: "a", TCRCampaignID: "Ca"}, 1000, true, 8},
+		"large, by Telnyx id":       {1000, &world{}, Campaign{CampaignID: "a", TCRCampaignID: "Ca"}, 1000, true, 6},
+		"large, shared":             {1000, &world{}, Campaign{TCRCampaignID: "Ca", Shared: true}, 1000, true, 6},
+		"large, the guide's filter": {1000, &world{campaignFilter: "filter[campaignId]"}, Campaign{CampaignID: "a", TCRCampaignID: "Ca"}, 1000, true, 9},
 		"large, empty, proven":      {1000, &world{}, Campaign{CampaignID: "x"}, 0, true, 3},
 		"huge, filters ignored":     {33_000, &world{campaignFilter: "none"}, Campaign{CampaignID: "a", TCRCampaignID: "Ca"}, 84, false, 5},
 		"huge, no totals":           {33_000, &world{campaignFilter: "none", totals: "none"}, Campaign{CampaignID: "a", TCRCampaignID: "Ca"}, 417, false, 9},
@@ -57,9 +59,58 @@ func TestAssignmentsOn_ProvesAFilterOnceForAll(t *testing.T) {
 		}
 	}
 	group.Wait()
-	// A first page for each, four pages for a campaign that has numbers, one for an empty
+	// A first page for each, five pages for a campaign that has numbers, one for an empty
 	// one, and one control.
-	if got, want := len(w.calls), 16+4*(3*4+1)+1; got > want {
+	if got, want := len(w.calls), 16+4*(3*5+1)+1; got > want {
 		t.Errorf("got %d calls, want at most %d", got, want)
+	}
+}
+
+func TestAssignmentsOn_AreReadWhateverRefusesAFilter(t *testing.T) {
+	for _, status := range []int{403, 414, 500, 501} {
+		synctest.Test(t, func(t *testing.T) {
+			w := attached(1000, "a", "b", "c")
+			c := w.client()
+			c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Query().Has("filter[telnyx_campaign_id]") {
+					return respond(status, ""), nil
+				}
+				return w.RoundTrip(r)
+			})}
+			got, err := c.AssignmentsOn(t.Context(), Campaign{CampaignID: "a", TCRCampaignID: "Ca"})
+			if err != nil || len(got.All) != 1000 || !got.Complete {
+				t.Errorf("%d: got %d rows, complete %v, %v", status, len(got.All), got.Complete, err)
+			}
+		})
+	}
+}
+
+// A filter that works for Telnyx's ids may find nothing for TCR ids.
+func TestAssignmentsOn_ProvesAFilterForOneKindOfID(t *testing.T) {
+	w := attached(1000, "a", "b")
+	for i := range w.assignments {
+		if a := &w.assignments[i]; a.CampaignID == "b" { // shared
+			a.CampaignID, a.TelnyxCampaignID, a.TCRCampaignID = "Cb", "", "Cb"
+		}
+	}
+	c := w.client()
+	c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		query, known := r.URL.Query(), r.URL.Query().Get("filter[campaignId]")
+		if known == "" && hasFilter(query) || known != "" && known != "a" {
+			return respond(200, `{"records":[],"totalRecords":0}`), nil
+		}
+		if known != "" {
+			query.Set("filter[telnyx_campaign_id]", known)
+			r.URL.RawQuery = query.Encode()
+		}
+		return w.RoundTrip(r)
+	})}
+	got, err := c.AssignmentsOn(t.Context(), Campaign{CampaignID: "a", TCRCampaignID: "Ca"})
+	if err != nil || len(got.All) != 1000 || !got.Complete {
+		t.Errorf("own: got %d rows, complete %v (%s), %v", len(got.All), got.Complete, got.Why, err)
+	}
+	got, err = c.AssignmentsOn(t.Context(), Campaign{TCRCampaignID: "Cb", Shared: true})
+	if err != nil || got.Complete {
+		t.Errorf("shared: got %d rows, complete %v, %v; want an incomplete list", len(got.All), got.Complete, err)
 	}
 }

@@ -151,14 +151,15 @@ func (c *Client) PartnerCampaign(ctx context.Context, id TCRCampaignID) (Campaig
 }
 
 // Campaigns lists all campaigns of a brand, the oldest first. brandID is
-// Telnyx's id of the brand; the API lists no campaigns without one.
+// Telnyx's id of the brand; the API lists no campaigns without one. Only a complete list
+// shows that a campaign is not there.
 //
 // OpenAPI: GET /10dlc/campaign
-func (c *Client) Campaigns(ctx context.Context, brandID string) ([]Campaign, error) {
+func (c *Client) Campaigns(ctx context.Context, brandID string) (Rows[Campaign], error) {
 	if brandID == "" {
-		return nil, annotate(ErrInvalidArgument, "list campaigns without a brand id")
+		return Rows[Campaign]{}, annotate(ErrInvalidArgument, "list campaigns without a brand id")
 	}
-	campaigns, err := wholeList(ctx, c, campaignList(brandID))
+	campaigns, err := list(ctx, c, campaignList(brandID))
 	return campaigns, annotate(err, "list campaigns of brand %s", brandID)
 }
 

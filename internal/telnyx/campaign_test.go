@@ -58,8 +58,8 @@ func TestClient_CampaignsAreListedByBrand(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Campaign{{CampaignID: "a", AssignedPhoneNumbersCount: 3}, {CampaignID: "b"}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("campaigns (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, got.All); diff != "" || !got.Complete {
+		t.Errorf("campaigns, complete %v (-want +got):\n%s", got.Complete, diff)
 	}
 	assertSent(t, s,
 		sent{Method: "GET", Path: "/v2/10dlc/campaign", Query: "brandId=brand+1&" + listQuery},
@@ -104,5 +104,14 @@ func TestCampaignsPage_AsksForOnePageAndTellsTheCount(t *testing.T) {
 		if err := bad(); !errors.Is(err, ErrInvalidArgument) {
 			t.Errorf("got %v, want ErrInvalidArgument", err)
 		}
+	}
+}
+
+// A campaign that is in the list is found, though the total counts one that is not.
+func TestCampaigns_OfAnIncompleteListAreReturned(t *testing.T) {
+	c, _ := newServer(t, ok(`{"records":[{"campaignId":"a"}],"totalRecords":2}`))
+	got, err := c.Campaigns(t.Context(), "b")
+	if err != nil || len(got.All) != 1 || got.Complete || got.Why == "" {
+		t.Errorf("got %+v, %v; want one campaign of an incomplete list", got, err)
 	}
 }

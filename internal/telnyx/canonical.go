@@ -37,11 +37,13 @@ func CanonicalNumber(text string) string {
 
 // canonicalWord returns a word of a closed list as Telnyx's OpenAPI description
 // spells statuses: upper case with underscores. "Pending Assignment",
-// "pending-assignment" and "pendingAssignment" all give "PENDING_ASSIGNMENT".
+// "pending-assignment" and "pendingAssignment" all give "PENDING_ASSIGNMENT", and
+// "MNOProvisioned" gives "MNO_PROVISIONED".
 func canonicalWord(text string) string {
 	var b strings.Builder
 	var before rune
-	for _, r := range strings.TrimSpace(text) {
+	word := []rune(strings.TrimSpace(text))
+	for i, r := range word {
 		switch {
 		case r == ' ' || r == '-' || r == '_' || r == '.':
 			if before != '_' {
@@ -49,7 +51,8 @@ func canonicalWord(text string) string {
 			}
 			before = '_'
 			continue
-		case unicode.IsUpper(r) && unicode.IsLower(before):
+		case unicode.IsUpper(r) && unicode.IsLower(before),
+			unicode.IsUpper(r) && unicode.IsUpper(before) && i+1 < len(word) && unicode.IsLower(word[i+1]):
 			b.WriteByte('_')
 		}
 		b.WriteRune(unicode.ToUpper(r))

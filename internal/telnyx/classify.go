@@ -12,7 +12,7 @@ type ErrorClass string
 
 // The classes of errors.
 const (
-	// ClassTransient says something about the moment: try again.
+	// ClassTransient is a temporary failure: try again.
 	ClassTransient ErrorClass = "transient"
 	// ClassUnauthorized says that Telnyx does not know the API key.
 	ClassUnauthorized ErrorClass = "unauthorized"
@@ -21,8 +21,8 @@ const (
 	ClassForbidden ErrorClass = "forbidden"
 	// ClassAccount says that the account may not do this, or is out of funds.
 	ClassAccount ErrorClass = "account"
-	// ClassBusy says that something about the number or the campaign is in the way
-	// that usually passes.
+	// ClassBusy says that something temporary about the number or campaign prevents the
+	// call.
 	ClassBusy ErrorClass = "busy"
 	// ClassFull says that the campaign carries as many numbers as it may.
 	ClassFull ErrorClass = "full"
@@ -119,10 +119,11 @@ func (c *Client) CheckKey(ctx context.Context) error {
 	return annotate(err, "check the API key")
 }
 
-// IsRateLimited reports whether Telnyx asks for fewer requests.
+// IsRateLimited reports whether Telnyx asks for fewer requests, also if the call was not
+// sent because of that.
 func IsRateLimited(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && (e.Status == http.StatusTooManyRequests || e.has(CodeTooManyRequests))
+	return ok && (e.Status == http.StatusTooManyRequests || e.has(CodeTooManyRequests)) || errors.Is(err, ErrPaused)
 }
 
 // HasKnownCode reports whether an answer has one of the documented codes of refusals.
@@ -150,6 +151,21 @@ func isPassing(status int) bool {
 func isRefusal(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	return ok && (e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound || e.Status == http.StatusUnprocessableEntity)
+}
+
+// isUnfit reports an answer that may be about the form of a request that has never
+// worked: any status but those about the key and the rate of calls, as gateways
+// answer 414 or 403 to long addresses, and servers that fail on a parameter 500.
+func isUnfit(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	if !ok {
+		return false
+	}
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return true
 }
 
 // asAnswer returns the status of an error that Telnyx answered, unless it is about

@@ -18,7 +18,7 @@ import (
 // DefaultBaseURL is the address of Telnyx's API v2.
 const DefaultBaseURL = "https://api.telnyx.com/v2"
 
-// What a call may take and bring at most.
+// Limits of one call.
 const (
 	// callTimeout is for one attempt, from dialling to the answer's last byte.
 	callTimeout = 20 * time.Second
@@ -41,9 +41,9 @@ const (
 // connections.
 var defaultHTTPClient = &http.Client{Timeout: callTimeout}
 
-// Client calls the part of Telnyx's API that attaching numbers to campaigns
-// needs. Each field has a working default but APIKey. Set them before the first
-// call and leave them; from then on a Client is safe for concurrent use.
+// Client calls the part of Telnyx's API that attaching numbers to campaigns needs.
+// Every field except APIKey has a working default. Set the fields before the first call
+// and do not change them afterwards; from then on a Client is safe for concurrent use.
 //
 // Reads are repeated up to two times when there was no answer, an unreadable one,
 // or one with status 408, 429 or 5xx, after a short jittered wait or the one that
@@ -160,11 +160,11 @@ func (c *Client) begin(ctx context.Context) (end func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	// A process that stood still for a while may find its time over before the
-	// timer that ends ctx has run. What it meant to send then is stale.
+	// After a stall the deadline may have passed although ctx's timer has not fired. Do
+	// not send a stale request.
 	if endsWithin(ctx, 0) {
 		end()
-		return nil, fmt.Errorf("its time was over before it was sent: %w", contextError(ctx))
+		return nil, fmt.Errorf("the deadline passed before it was sent: %w", contextError(ctx))
 	}
 	return end, nil
 }
@@ -216,7 +216,7 @@ func (c *Client) exchange(r request, req *http.Request, end func()) (status int,
 	defer res.Body.Close()
 	c.Limiter.observe(res.StatusCode, res.Header)
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		// An error is an error with half its body too.
+		// A truncated body is enough for an error.
 		body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorAnswer))
 		return res.StatusCode, nil, newAPIError(r, res.StatusCode, res.Header, c.withoutKey(body), time.Now())
 	}
@@ -325,7 +325,7 @@ func decode[T any](r request, status int, body []byte, valid check[T]) (T, error
 		body = []byte("{}") // nothing is left to show
 	}
 	err := json.Unmarshal(body, &answer)
-	whole := err == nil || json.Valid(body)
+	whole := err == nil || json.Valid(body) || len(bytes.TrimSpace(body)) == 0
 	if err == nil {
 		err = valid(answer)
 	}

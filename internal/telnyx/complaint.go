@@ -24,8 +24,9 @@ const (
 	ComplaintNotDeployed Complaint = "not_deployed"
 	// ComplaintQuota: the aggregator takes no more requests today.
 	ComplaintQuota Complaint = "daily_quota"
-	// ComplaintDormant: the campaign sleeps for want of traffic; the request wakes
-	// it and fails (https://support.telnyx.com/en/articles/10723378-10dlc-campaign-suspended).
+	// ComplaintDormant: the campaign is dormant for lack of traffic; the request wakes
+	// it but fails
+	// (https://support.telnyx.com/en/articles/10723378-10dlc-campaign-suspended).
 	ComplaintDormant Complaint = "dormant"
 )
 
@@ -41,8 +42,12 @@ var phrases = []struct {
 	{"another campaign", ComplaintOtherCampaign},
 	{"different campaign", ComplaintOtherCampaign},
 	{"not deployed", ComplaintNotDeployed},
-	{"limit exceeded", ComplaintFull},
 	{"longcode limit", ComplaintFull},
+	{"long code limit", ComplaintFull},
+	{"number limit", ComplaintFull},
+	{"numbers limit", ComplaintFull},
+	{"campaign limit", ComplaintFull},
+	{". limit exceeded", ComplaintFull}, // a sentence, unlike "Character limit exceeded"
 	{"can only have one phone number", ComplaintFull},
 }
 
@@ -50,7 +55,7 @@ var phrases = []struct {
 // refusal that was made anyway, so a phrase that it does not know costs a name and
 // nothing else.
 func ComplaintIn(text string) Complaint {
-	text = strings.ToLower(text)
+	text = ". " + strings.ToLower(strings.ReplaceAll(strings.TrimSpace(text), "; ", ". "))
 	for _, p := range phrases {
 		if strings.Contains(text, p.phrase) {
 			return p.complaint
@@ -59,15 +64,15 @@ func ComplaintIn(text string) Complaint {
 	return ""
 }
 
-// ComplaintOf recognises the complaint in a refusal: an [APIError] that blames
-// neither the key, nor the account, nor the moment.
+// ComplaintOf recognises the complaint in a refusal: an [APIError] that is not about
+// the key, the account or a temporary failure.
 func ComplaintOf(err error) Complaint {
 	e, ok := errors.AsType[*APIError](err)
 	if !ok || e.Status == http.StatusUnauthorized || e.hasAny(accountCodes) || e.has(CodeAuthenticationFailed) || isPassing(e.Status) {
 		return ""
 	}
 	for _, detail := range e.Errors {
-		if complaint := ComplaintIn(detail.Title + " " + detail.Detail); complaint != "" {
+		if complaint := ComplaintIn(detail.Title + ". " + strings.TrimSpace(detail.Detail)); complaint != "" {
 			return complaint
 		}
 	}

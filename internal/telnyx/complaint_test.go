@@ -10,13 +10,20 @@ func TestComplaintIn_KnowsTheSentencesAndTheirVariants(t *testing.T) {
 		"Longcode cannot be added/deleted as it is already associated with another campaign.": ComplaintOtherCampaign,
 		"Longcode cannot be added to campaign. Limit exceeded":                                ComplaintFull,
 		"The longcode limit of the campaign is exceeded":                                      ComplaintFull,
+		"Long code limit reached":                                                             ComplaintFull,
+		"Phone number limit reached for this campaign":                                        ComplaintFull,
+		"Campaign limit exceeded":                                                             ComplaintFull,
+		"Limit exceeded":                                                                      ComplaintFull,
+		"No; Limit exceeded":                                                                  ComplaintFull,
+		"Character limit exceeded":                                                            "",
+		"Concurrent request limit exceeded":                                                   "",
 		"Sole Proprietor campaigns can only have one phone number assigned":                   ComplaintFull,
 		"Longcode cannot be added/deleted as Campaign is not Deployed.":                       ComplaintNotDeployed,
-		"Daily quota exceeded": ComplaintQuota,
-		"Rate limit exceeded":  ComplaintQuota,
-		"Campaign is dormant and is being reactivated. Please try again later.": ComplaintDormant,
-		"The number must be in E.164 format":                                    "",
-		"":                                                                      "",
+		"Daily quota exceeded":                                                                ComplaintQuota,
+		"Rate limit exceeded":                                                                 ComplaintQuota,
+		"Campaign is dormant and is being reactivated. Please try again later.":               ComplaintDormant,
+		"The number must be in E.164 format":                                                  "",
+		"":                                                                                    "",
 	} {
 		if got := ComplaintIn(text); got != want {
 			t.Errorf("ComplaintIn(%q) = %q, want %q", text, got, want)
@@ -31,6 +38,7 @@ func TestComplaintOf_IsAboutRefusalsAlone(t *testing.T) {
 		want Complaint
 	}{
 		"a refusal":        {&APIError{Status: 400, Errors: full}, ComplaintFull},
+		"with a title":     {&APIError{Status: 400, Errors: []ErrorDetail{{Title: "Bad Request", Detail: "Limit exceeded"}}}, ComplaintFull},
 		"a rate limit":     {&APIError{Status: 429, Errors: full}, ""},
 		"a server error":   {&APIError{Status: 502, Errors: full}, ""},
 		"a refused key":    {&APIError{Status: 401, Errors: full}, ""},

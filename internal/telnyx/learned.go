@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -12,7 +13,7 @@ import (
 // learned is what a process found out about how Telnyx understands requests. Its
 // pages contradict each other, so nothing of it is assumed.
 type learned struct {
-	// Each of these is held while that is found out, so that it is done once.
+	// Each lock is held while that fact is learned, so that it is learned once.
 	route, filter, form, status lock
 
 	mu     sync.Mutex
@@ -63,7 +64,7 @@ func (l lock) take(ctx context.Context) (free func(), err error) {
 	case l <- struct{}{}:
 		return func() { <-l }, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for what another call is finding out: %w", ctx.Err())
+		return nil, fmt.Errorf("wait for another call to learn the query form: %w", ctx.Err())
 	}
 }
 
@@ -116,6 +117,18 @@ type paging struct {
 	bare bool // without the optional parameter
 }
 
+// pagingNames are the parameters for the page and its size. Telnyx's pages do not agree
+// on which lists take which; other asks for those of the other kind of list.
+func pagingNames(v2, other bool) (number, size string) {
+	switch {
+	case v2 && other:
+		return "page", "page_size"
+	case v2 || other:
+		return "page[number]", "page[size]"
+	}
+	return "page", "recordsPerPage"
+}
+
 // habits is how a list behaves.
 type habits struct {
 	mu      sync.Mutex
@@ -125,21 +138,33 @@ type habits struct {
 	// named says that the names for page and size work, other that they are those of the
 	// other kind of list.
 	named, other bool
-	// tolerant says that lists of numbers are asked for with tolerateParam.
-	tolerant bool
+	// refusedName is the optional parameter that is left out, if current.bare.
+	refusedName string
+	// uneven is when a list, without and with a filter, was last seen not to add up, though
+	// it did not change.
+	uneven [2]time.Time
 }
 
-// tolerate has the next attempts use tolerateParam.
-func (h *habits) tolerate() {
+// unevenFor is how long a list that does not add up is read once only.
+const unevenFor = 10 * time.Minute
+
+func (h *habits) isUneven(filtered bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.tolerant = true
+	return recent(h.uneven[index(filtered)], unevenFor)
 }
 
-func (h *habits) isTolerant() bool {
+func (h *habits) setUneven(filtered bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.tolerant
+	h.uneven[index(filtered)] = time.Now()
+}
+
+func index(filtered bool) int {
+	if filtered {
+		return 1
+	}
+	return 0
 }
 
 // useNames remembers which names for page and size brought a second page.
@@ -181,15 +206,24 @@ func (h *habits) works(p paging) {
 	}
 }
 
-// refused moves to the next way of paging. It returns false when there is none
-// left; then it begins anew, since the refusals were about something else.
-func (h *habits) refused(p paging, sizes int, optional bool) bool {
+// doubt has the way of paging that worked found out again.
+func (h *habits) doubt() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.worked = false
+}
+
+// refused moves to the next way of paging. It returns false when there is none
+// left; then it begins anew, since the refusals were about something else. optional is
+// the name of the optional parameter, and blamed says that the refusal names it.
+func (h *habits) refused(p paging, sizes int, optional string, blamed bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refusedName = optional
 	switch {
 	case h.worked || h.current != p: // another call was quicker
 		return true
-	case optional && !p.bare:
+	case blamed && !p.bare:
 		h.current.bare = true
 	case p.size+1 < sizes:
 		h.current.size++
@@ -248,11 +282,12 @@ func (h *habits) says(route string) (says []string) {
 	if h.current.size > 0 {
 		says = append(says, fmt.Sprintf("GET %s refuses large pages; smaller ones are asked for.", route))
 	}
-	if h.current.bare {
-		says = append(says, fmt.Sprintf("GET %s refuses an optional parameter, such as sort.", route))
+	if h.current.bare && h.refusedName != "" {
+		says = append(says, fmt.Sprintf("GET %s refuses the parameter %s; it is left out.", route, h.refusedName))
 	}
 	if h.other {
-		says = append(says, fmt.Sprintf("GET %s takes the page by the names of the other kind of list.", route))
+		number, size := pagingNames(!strings.HasPrefix(route, "/10dlc/"), true)
+		says = append(says, fmt.Sprintf("GET %s takes %s and %s.", route, number, size))
 	}
 	switch h.counted {
 	case totalsOfAll:

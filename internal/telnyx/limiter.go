@@ -2,6 +2,7 @@ package telnyx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -51,7 +52,7 @@ type LimiterConfig struct {
 // slots, since Telnyx's limit is per account: share one between all clients of the
 // account. Calls get a slot, and then a token of the rate, in the order in which
 // they came. Unused tokens add up to five, so that in any t seconds at a rate of r
-// no more than r*t + 5 calls are sent.
+// no more than r*t + 5 calls are sent, and those that were reserved before.
 //
 // Every answer adjusts the rate:
 //
@@ -73,8 +74,9 @@ type Limiter struct {
 	slots      *semaphore.Weighted
 	// line is held by the one call that waits for its tokens; the others queue for it.
 	line *semaphore.Weighted
-	// routine is held by the one routine call that may queue with the others.
-	routine *semaphore.Weighted
+	// routine is held by the one routine call that may queue with the others, and
+	// routineSlots by those that queue or are under way.
+	routine, routineSlots *semaphore.Weighted
 	// changed wakes the call in the line when a pause or the rate changed.
 	changed chan struct{}
 
@@ -93,7 +95,7 @@ type Limiter struct {
 
 // Waits is how long calls had to wait for a [Limiter].
 type Waits struct {
-	// Calls is how many have waited, in vain or not, and Total how long altogether.
+	// Calls is how many have waited, whether or not they got through, and Total how long altogether.
 	Calls int
 	Total time.Duration
 	// Now is how many wait at present.
@@ -113,6 +115,7 @@ func NewLimiter(config LimiterConfig) *Limiter {
 		config.Concurrency = 8
 	}
 	l.rate, l.slots = l.start, semaphore.NewWeighted(int64(config.Concurrency))
+	l.routineSlots = semaphore.NewWeighted(int64(max(1, config.Concurrency/2)))
 	return l
 }
 
@@ -120,7 +123,8 @@ type routineKey struct{}
 
 // Routine returns a context for work that nobody waits for. All calls of such
 // contexts share one place in the queue: they wait for each other before they
-// queue, so that any other call waits behind at most one of them.
+// queue, so that any other call waits behind at most one of them. They use at most half
+// of the slots.
 func Routine(ctx context.Context) context.Context { return context.WithValue(ctx, routineKey{}, true) }
 
 // reservation is a slot and the tokens that were waited for in advance.
@@ -139,7 +143,8 @@ type reservationKey struct{}
 // that slot, and the first of them wait for nothing; later ones wait for their
 // token. Reads that are made with it are not repeated, since they would use up
 // what is meant for the write. release gives the slot back and must be called;
-// unused tokens are lost. The error matches ctx's. Nil reserves nothing.
+// it gives unused tokens back, too. In a pause that began since, calls are not sent: their
+// error is [ErrPaused]. The error of Reserve matches ctx's. Nil reserves nothing.
 func (l *Limiter) Reserve(ctx context.Context, calls int) (reserved context.Context, release func(), err error) {
 	if l == nil {
 		return ctx, func() {}, nil
@@ -153,7 +158,9 @@ func (l *Limiter) Reserve(ctx context.Context, calls int) (reserved context.Cont
 	return context.WithValue(ctx, reservationKey{}, r), sync.OnceFunc(func() {
 		r.mu.Lock()
 		r.over = true
+		left := r.left
 		r.mu.Unlock()
+		l.giveBack(float64(left))
 		free()
 	}), nil
 }
@@ -172,11 +179,46 @@ func reservationIn(ctx context.Context) *reservation {
 	return r
 }
 
-func (r *reservation) use() bool {
+// ErrPaused is why a call with a reservation was not sent: Telnyx has asked for a pause
+// since the tokens were reserved.
+var ErrPaused = errors.New("it was not sent, because Telnyx asked for a pause")
+
+// use takes a token of the reservation; ok is false if none is left.
+func (r *reservation) use() (ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.left == 0 {
+		return false
+	}
 	r.left--
-	return r.left >= 0
+	return true
+}
+
+// giveBack adds unused tokens, unless a pause has begun: after it, calls are spread again.
+func (l *Limiter) giveBack(tokens float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if tokens <= 0 || now.Before(l.pausedUntil) {
+		return
+	}
+	l.fill(now)
+	l.tokens = min(burst, l.tokens+tokens)
+	l.wake()
+}
+
+func (l *Limiter) isPaused() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Now().Before(l.pausedUntil)
+}
+
+// wake has the call in the line see what changed.
+func (l *Limiter) wake() {
+	select {
+	case l.changed <- struct{}{}:
+	default: // It is awake already.
+	}
 }
 
 // wait waits until a call may be sent. end gives its slot back.
@@ -185,6 +227,9 @@ func (l *Limiter) wait(ctx context.Context) (end func(), err error) {
 		return func() {}, nil
 	}
 	if r := reservationIn(ctx); r != nil && r.limiter == l {
+		if l.isPaused() {
+			return nil, ErrPaused
+		}
 		if r.use() {
 			return func() {}, nil
 		}
@@ -198,14 +243,32 @@ func (l *Limiter) acquire(ctx context.Context, n float64) (free func(), err erro
 	began := time.Now()
 	l.count(1, 0)
 	defer func() { l.count(-1, time.Since(began)) }()
-	if ctx.Value(routineKey{}) != nil {
-		if err := l.routine.Acquire(ctx, 1); err != nil {
-			return nil, fmt.Errorf("wait for a routine call: %w", err)
-		}
-		defer l.routine.Release(1)
+	if ctx.Value(routineKey{}) == nil {
+		return l.queue(ctx, n)
 	}
+	if err := l.routineSlots.Acquire(ctx, 1); err != nil {
+		return nil, fmt.Errorf("wait for another background call: %w", err)
+	}
+	if err := l.routine.Acquire(ctx, 1); err != nil {
+		l.routineSlots.Release(1)
+		return nil, fmt.Errorf("wait for another background call: %w", err)
+	}
+	defer l.routine.Release(1)
+	end, err := l.queue(ctx, n)
+	if err != nil {
+		l.routineSlots.Release(1)
+		return nil, err
+	}
+	return func() {
+		end()
+		l.routineSlots.Release(1)
+	}, nil
+}
+
+// queue waits with all other calls for a slot and n tokens.
+func (l *Limiter) queue(ctx context.Context, n float64) (free func(), err error) {
 	if err := l.slots.Acquire(ctx, 1); err != nil {
-		return nil, fmt.Errorf("wait for a slot among the calls: %w", err)
+		return nil, fmt.Errorf("wait for a free call slot: %w", err)
 	}
 	if err := l.take(ctx, n); err != nil {
 		l.slots.Release(1)
@@ -326,10 +389,7 @@ func (l *Limiter) observe(status int, h http.Header) {
 	default:
 		l.rise(now, status, l.start)
 	}
-	select {
-	case l.changed <- struct{}{}:
-	default: // It is awake already.
-	}
+	l.wake()
 }
 
 // window takes in what an answer says of the window that Telnyx counts in, and

@@ -281,8 +281,65 @@ func TestLimiter_RoutineCallsRunSideBySide(t *testing.T) {
 			})
 		}
 		group.Wait()
-		if got := time.Since(began); got > 2100*time.Millisecond {
-			t.Errorf("8 calls of a second took %s with 4 slots", got)
+		if got := time.Since(began); got > 4100*time.Millisecond {
+			t.Errorf("8 calls of a second took %s with 4 slots, half of them for routine calls", got)
+		}
+	})
+}
+
+func TestLimiter_RoutineCallsLeaveHalfOfTheSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(LimiterConfig{Ceiling: 100, Concurrency: 4})
+		ctx, cancel := context.WithCancel(Routine(t.Context()))
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				if end, err := l.wait(ctx); err == nil {
+					time.Sleep(time.Minute) // a slow answer
+					end()
+				}
+			})
+		}
+		synctest.Wait()
+		if got := passes(t, l, 2)[1]; got != 0 {
+			t.Errorf("other calls passed after %s, want at once", got)
+		}
+		cancel()
+		group.Wait()
+	})
+}
+
+func TestLimiter_ReleaseGivesUnusedTokensBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(LimiterConfig{Ceiling: 1})
+		ctx, release, err := l.Reserve(t.Context(), 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		letPass(t, ctx, l)
+		release()
+		if at := passes(t, l, 5); at[3] != 0 || at[4] != time.Second {
+			t.Errorf("calls passed after %v, want four at once", at)
+		}
+	})
+}
+
+func TestLimiter_ReservedCallsAreNotSentInAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(LimiterConfig{})
+		ctx, release, err := l.Reserve(t.Context(), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		letPass(t, ctx, l)
+		l.observe(429, http.Header{"Retry-After": {"10"}})
+		c := &Client{Limiter: l}
+		if _, err := c.Assign(ctx, "+15551234567", "a"); !IsRateLimited(err) || WasSent(err) || Classify(err) != ClassTransient {
+			t.Errorf("got %v, want a call that was not sent because of the rate limit", err)
+		}
+		release()
+		if at := passes(t, l, 2); at[0] != 10*time.Second+time.Second/2 && at[0] != 10*time.Second || at[1] == at[0] {
+			t.Errorf("calls passed after %v, want one after the pause", at)
 		}
 	})
 }

@@ -12,32 +12,41 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// What one list may bring at most. An account of 100,000 numbers fits, at 1.5 kB
-// a row on the wire, of which about 200 bytes are kept.
-const (
+// Limits of one list. An account of 100,000 numbers fits, at 1.5 kB
+// a row on the wire, of which about 200 bytes are kept. Only tests change them.
+var (
 	maxListRows  = 150_000
 	maxListText  = 32 << 20  // bytes of text that is kept
 	maxListBytes = 160 << 20 // bytes of the answers
+)
+
+const (
 	// maxListPages is room for 100,000 rows from a server that gives 20 a page.
 	maxListPages = 5000
-	// smallestPage is the fewest rows that a server is thought to give a page by default: a
-	// shorter page that comes again is the whole list.
+	// smallestPage is the fewest rows that a server is thought to give a page by
+	// default: a shorter page that repeats is taken as the whole list.
 	smallestPage = 10
-	// maxPasses bounds how often a list that does not add up is read.
-	maxPasses = 3
+	// maxPasses bounds how often a list that does not add up is read. After
+	// maxPagesAgain pages it is not begun again.
+	maxPasses     = 3
+	maxPagesAgain = 500
 )
 
 // Rows is a list as it was read.
 type Rows[T any] struct {
 	All []T
 	// Complete says that the list was read until it ended, that its total, if Telnyx
-	// gives one, did not change meanwhile, and that the distinct rows add up to it. Only
-	// then does the absence of a row say something.
+	// gives one, did not change meanwhile, and that the distinct rows add up to it.
+	// Only then does a missing row prove anything.
 	Complete bool
 	// Why says what a list that is not complete lacks, as part of a sentence.
 	Why string
+	// Began is when the reading began that has these rows, before its first request was
+	// made: a row that came later may be missing. It is zero beside an error.
+	Began time.Time
 	// Pages is how many pages the whole list has, estimated from its total, or how many
 	// were read. It is above the limit that was given if the list was longer than that.
 	Pages int
@@ -73,31 +82,52 @@ type listing[T any] struct {
 	stop func(page []T) string
 }
 
-// list reads a list until it is complete, at most three times.
+// list reads a list until it is complete, at most three times. It stops when it has
+// read the same twice. For some minutes then, lists like that are read once only.
 //
-// Nothing is taken on trust but the rows. The server may give smaller pages than
-// it was asked for, count wrongly, count only its page, or not count at all; it may
-// repeat its last page for ever, and answer 404, 400 or 422 to a page past the end.
+// Only the rows are trusted. The server may give smaller pages than it was asked for,
+// count wrongly, count only its page, or not count at all; it may repeat its last page
+// for ever, and answer 404, 400 or 422 to a page past the end.
 func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) {
-	var rows Rows[T]
+	var (
+		rows   Rows[T]
+		before *pass[T]
+		pages  int
+	)
 	for range maxPasses {
 		p := newPass(c, l)
-		if err := p.read(ctx); err != nil {
+		if err := p.read(ctx); isTooLong(err) {
+			return Rows[T]{All: p.rows, Why: "it is longer than what is read of a list", Began: p.began, Pages: p.pages, perPage: p.fullest}, err
+		} else if err != nil {
 			return Rows[T]{}, err
 		}
 		if p.repeated && !p.habits.namesWork() {
 			p = p.renamed(ctx)
 		}
-		if rows = p.result(); rows.Complete || p.stopped {
-			break
+		pages += p.pages
+		switch rows = p.result(); {
+		case rows.Complete, p.stopped, pages > maxPagesAgain, p.habits.isUneven(p.isFiltered()):
+			return rows, nil
+		case before != nil && p.reads(before):
+			p.habits.setUneven(p.isFiltered())
+			return rows, nil
 		}
+		before = p
 	}
 	return rows, nil
 }
 
+// reads reports whether a reading brought the same as the one before.
+func (p *pass[T]) reads(before *pass[T]) bool {
+	return p.total == before.total && p.odd == before.odd && maps.Equal(p.places, before.places)
+}
+
 func newPass[T any](c *Client, l listing[T]) *pass[T] {
 	h := c.state().habits(l.request.route)
-	return &pass[T]{listing: l, client: c, habits: h, places: make(map[string]struct{}), total: unknown, other: h.usesOtherNames()}
+	return &pass[T]{
+		listing: l, client: c, habits: h, began: time.Now(), places: make(map[string]struct{}),
+		total: unknown, other: h.usesOtherNames(),
+	}
 }
 
 // renamed reads a list whose second page was the first again with the other names for
@@ -132,7 +162,7 @@ func onePage[T any](ctx context.Context, c *Client, l listing[T], number int) (r
 	return answer.rows, max(answer.total, 0), err
 }
 
-// unknown is the total of a list that gives none.
+// unknown is the total of a list that does not report one.
 const unknown = -1
 
 // pass is one reading of a list.
@@ -141,10 +171,12 @@ type pass[T any] struct {
 	client *Client
 	habits *habits
 
+	began   time.Time
 	paging  paging
 	rows    []T
 	places  map[string]struct{}
 	fullest int // rows of the fullest page
+	last    int // rows of the last page
 	pages   int
 	bytes   int
 	kept    int
@@ -157,12 +189,16 @@ type pass[T any] struct {
 	// Telnyx's pages do not agree on them. repeated says that the second page was the
 	// first again.
 	other, repeated bool
+	relearned       bool // the page size that worked was refused
 }
 
 func (p *pass[T]) read(ctx context.Context) error {
 	for number := 1; ; number++ {
 		answer, err := p.page(ctx, number)
 		if number > 1 && (isRefusal(err) || isNoList(err) && p.total == len(p.rows)) {
+			if !Is404(err) && p.last >= p.fullest && p.isFull(p.last) && p.total != len(p.rows) {
+				p.flaw = "the page after a full one is refused" // perhaps there are limits to paging
+			}
 			return nil // past the end, if the rest adds up
 		}
 		if err != nil {
@@ -192,21 +228,23 @@ func (p *pass[T]) read(ctx context.Context) error {
 // page reads one page. With the first one it finds out what page size and sorting
 // Telnyx takes.
 func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
-	for {
+	for plainWorks := false; ; {
 		if p.pages == 0 {
 			p.paging = p.habits.paging()
 		}
-		tolerant := p.habits.isTolerant()
 		answer, err := readPage[T](ctx, p.client, p.withPaging(number))
 		if err == nil {
 			p.habits.works(p.paging)
 		}
-		if p.v2 && !tolerant && isUnavailable(err) {
-			p.habits.tolerate()
-			continue
-		}
-		if err == nil || p.pages > 0 || !isRefusal(err) || Is404(err) || p.habits.proven() {
+		if err == nil || p.pages > 0 || !isUnfit(err) || Is404(err) {
 			return answer, err
+		}
+		if p.habits.proven() {
+			if p.isFiltered() || !isRefusal(err) || p.relearned {
+				return answer, err
+			}
+			p.relearned = true // Telnyx may have changed what it takes
+			p.habits.doubt()
 		}
 		if p.isFiltered() {
 			// Is it the filter, or the page size? The list without a filter shows it.
@@ -216,7 +254,14 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 			}
 			continue
 		}
-		if !p.habits.refused(p.paging, len(p.sizes), p.blames(err)) {
+		if !isRefusal(err) && !plainWorks {
+			// Is it the page size, or an outage? The list without any parameter shows it.
+			if _, plainErr := readPage[T](ctx, p.client, p.request); plainErr != nil {
+				return answer, err
+			}
+			plainWorks = true
+		}
+		if !p.habits.refused(p.paging, len(p.sizes), p.optionalName(), p.blames(err)) {
 			return answer, err
 		}
 	}
@@ -225,12 +270,7 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 func (p *pass[T]) withPaging(number int) request {
 	r, query := p.request, url.Values{}
 	maps.Copy(query, r.query)
-	numberParam, sizeParam := "page", "recordsPerPage"
-	if p.v2 && p.other {
-		sizeParam = "page_size"
-	} else if p.v2 || p.other {
-		numberParam, sizeParam = "page[number]", "page[size]"
-	}
+	numberParam, sizeParam := pagingNames(p.v2, p.other)
 	query.Set(numberParam, strconv.Itoa(number))
 	if size := p.size(); size > 0 {
 		query.Set(sizeParam, strconv.Itoa(size))
@@ -238,20 +278,8 @@ func (p *pass[T]) withPaging(number int) request {
 	if p.optional != nil && !p.paging.bare {
 		query.Set(p.optional[0], p.optional[1])
 	}
-	if p.habits.isTolerant() {
-		query.Set(tolerateParam, "true")
-	}
 	r.query = query
 	return r
-}
-
-// tolerateParam has lists of numbers left without messaging profiles where Telnyx would
-// answer 503 because these cannot be read (OpenAPI: GET /phone_numbers).
-const tolerateParam = "handle_messaging_profile_error"
-
-func isUnavailable(err error) bool {
-	e, ok := errors.AsType[*APIError](err)
-	return ok && e.Status == http.StatusServiceUnavailable
 }
 
 func (p *pass[T]) isFiltered() bool {
@@ -306,15 +334,19 @@ func (p *pass[T]) add(answer page[T]) (done bool, err error) {
 	}
 	counts := p.count(answer, fresh)
 	short := len(answer.rows) < p.fullest
-	p.fullest = max(p.fullest, len(answer.rows))
-	if p.pages == 2 && fresh == 0 && p.total == unknown && p.isFull(len(answer.rows)) {
+	p.last, p.fullest = len(answer.rows), max(p.fullest, len(answer.rows))
+	if p.pages == 2 && fresh == 0 && !counts && p.isFull(len(answer.rows)) {
 		p.flaw = "its second page repeats a full first one" // perhaps page numbers are ignored
+	}
+	if counts && len(p.rows) > p.total {
+		p.total = unknown // Telnyx counts up to a limit
 	}
 	switch {
 	case len(answer.rows) == 0, fresh == 0:
 		return true, nil
 	case p.total != unknown && counts:
-		return len(p.rows) >= p.total, nil
+		// The total may have a limit, so a full page is not known to be the last one.
+		return len(p.rows) >= p.total && (short || !p.isFull(len(answer.rows))), nil
 	}
 	return p.total == unknown && short, nil
 }
@@ -346,11 +378,10 @@ func (p *pass[T]) count(answer page[T], fresh int) (counts bool) {
 	return counts
 }
 
-// isFull reports whether a page has as many rows as were asked for, or as Telnyx
-// gives where it does not understand how many that is.
+// isFull reports whether a page has as many rows as were asked for, or as servers
+// usually give by default or at most.
 func (p *pass[T]) isFull(rows int) bool {
-	const byDefault = 20
-	return rows == byDefault || rows == p.size()
+	return rows > 0 && rows == p.size() || slices.Contains([]int{20, 25, 50, 100, 200, 250, 500}, rows)
 }
 
 // size returns the page size to ask for.
@@ -365,7 +396,11 @@ func (p *pass[T]) needed() int {
 }
 
 func (p *pass[T]) result() Rows[T] {
-	r := Rows[T]{All: p.rows, Pages: max(p.pages, p.needed()), Why: p.why, perPage: p.fullest}
+	pages := p.pages
+	if pages > 1 && p.last == 0 {
+		pages-- // the empty one after the last
+	}
+	r := Rows[T]{All: p.rows, Pages: max(pages, p.needed()), Why: p.why, Began: p.began, perPage: p.fullest}
 	switch {
 	case p.stopped:
 	case p.flaw != "":
@@ -373,7 +408,7 @@ func (p *pass[T]) result() Rows[T] {
 	case p.odd > 0:
 		r.Why = "some of its rows are not readable"
 	case p.total != unknown && p.total != len(p.rows):
-		r.Why = fmt.Sprintf("it has %d distinct rows where Telnyx counts %d", len(p.rows), p.total)
+		r.Why = fmt.Sprintf("it has %d distinct rows, but Telnyx reports %d", len(p.rows), p.total)
 	default:
 		r.Complete = true
 	}
@@ -384,9 +419,15 @@ func (p *pass[T]) tooLong(format string, bound int) error {
 	r := p.request
 	return &UnreadableError{
 		Method: r.method, Route: r.route, Status: http.StatusOK, whole: true,
-		Err: fmt.Errorf("the list is longer than "+format, bound),
+		Err: fmt.Errorf("%w "+format, errTooLong, bound),
 	}
 }
+
+// errTooLong is in the error for a list that is longer than the limits of one list. The
+// rows up to there come with that error.
+var errTooLong = errors.New("the list is longer than")
+
+func isTooLong(err error) bool { return errors.Is(err, errTooLong) }
 
 // readPage reads one page of a list.
 func readPage[T any](ctx context.Context, c *Client, r request) (page[T], error) {
@@ -397,6 +438,13 @@ func readPage[T any](ctx context.Context, c *Client, r request) (page[T], error)
 func isNoList(err error) bool {
 	e, ok := errors.AsType[*UnreadableError](err)
 	return ok && e.whole
+}
+
+func (p *pass[T]) optionalName() string {
+	if p.optional == nil {
+		return ""
+	}
+	return p.optional[0]
 }
 
 // blames reports whether a refusal names the optional parameter.

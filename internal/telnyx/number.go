@@ -3,6 +3,7 @@ package telnyx
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -91,7 +92,11 @@ func (c *Client) SetMessagingProfile(ctx context.Context, n Number, profileID st
 			c.state().setPatchByNumber(names[1] == n.PhoneNumber)
 		}
 	}
-	c.state().forgetNumbers() // The account's list may have the old profile.
+	if err == nil {
+		c.state().setProfile(answer.PhoneNumber, profileID)
+	} else if _, refused := asAnswer(err); !refused {
+		c.state().forgetNumbers() // the account's list may have the old profile
+	}
 	return answer, annotate(err, "put number %s on messaging profile %s", n.PhoneNumber, profileID)
 }
 
@@ -139,6 +144,27 @@ func isNumber(phoneNumber string) check[Number] {
 			return fmt.Errorf("it is about %q", oneLine(answer.PhoneNumber, maxIDText))
 		}
 		return nil
+	}
+}
+
+// setProfile puts a number on a profile in the lists that are kept.
+func (s *learned) setProfile(phoneNumber, profileID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	is := func(n Number) bool { return n.PhoneNumber == phoneNumber }
+	if slices.ContainsFunc(s.numbers.account.All, is) {
+		rows := slices.Clone(s.numbers.account.All) // others may read the old one
+		for i := range rows {
+			if is(rows[i]) {
+				rows[i].MessagingProfileID = profileID
+			}
+		}
+		s.numbers.account.All = rows
+	}
+	if row, ok := s.numbers.statuses.known[phoneNumber]; ok {
+		row.MessagingProfileID = profileID
+		s.numbers.statuses.known = maps.Clone(s.numbers.statuses.known)
+		s.numbers.statuses.known[phoneNumber] = row
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -23,12 +24,15 @@ const (
 var numberSizes = []int{250, 100, 50, 20, 0}
 
 const (
-	// numbersPerQuery is how many numbers one query asks for, with two controls: 250
-	// make an address of about 4 KB, half of what servers usually take.
-	numbersPerQuery = 248
+	// numbersPerQuery is how many numbers one query asks for, with two controls. 249
+	// make an address of about 4 KB, half of what servers usually take, and their rows
+	// are one page that is not full.
+	numbersPerQuery = 247
 	// accountListFor is how long the list of a large account is used: it takes
 	// hundreds of calls.
 	accountListFor = 10 * time.Minute
+	// accountListAgain is how long that list is not begun again after it failed.
+	accountListAgain = 2 * time.Minute
 	// singlesAtOnce is how many numbers are asked for one by one at the same time, and
 	// mostSingles for how many where the account's size is unknown.
 	singlesAtOnce = 8
@@ -41,6 +45,14 @@ const (
 type Numbers struct {
 	Found  map[string]Number
 	Absent map[string]bool
+	// Read is when the oldest reading began that Absent rests on, before its first request
+	// was made. That can be minutes before the call, because a large account's list is kept.
+	// Absent counts only for requests that were made before Read: a number may have been
+	// ordered since, and two answers with the same Read are one reading. It is zero if no
+	// numbers were asked for.
+	Read time.Time
+
+	empty bool // Absent rests on a list without any row
 }
 
 // numberKnowledge is what was learned about queries for numbers.
@@ -51,9 +63,9 @@ type numberKnowledge struct {
 	perPage  int
 	seen     time.Time // when the three above were
 
-	account     []Number // the whole account's list, by number
-	accountAll  bool     // it is complete
-	accountRead time.Time
+	account       Rows[Number] // the whole account's list, by number
+	accountRead   time.Time    // when the reading of it ended
+	accountFailed time.Time    // when a reading of it last failed
 
 	statuses statusKnowledge
 	// profileFilter says whether filter[messaging_profile_id] works.
@@ -67,16 +79,17 @@ type numberForm struct {
 	name    string
 	several bool
 	write   func(number string) string
+	proven  bool
 }
 
 // numberForms are in the order in which they are tried. The OpenAPI description
 // has the first; Telnyx's guides and field reports have others.
 var numberForms = []numberForm{
-	{"lists of +E.164 numbers", true, func(n string) string { return n }},
-	{"lists of digits", true, digits},
-	{"one +E.164 number", false, func(n string) string { return n }},
-	{"one number's digits", false, digits},
-	{"one number's national digits", false, func(n string) string { return strings.TrimPrefix(digits(n), "1") }},
+	{name: "lists of +E.164 numbers", several: true, write: func(n string) string { return n }},
+	{name: "lists of digits", several: true, write: digits},
+	{name: "one +E.164 number", write: func(n string) string { return n }},
+	{name: "the digits of one number", write: digits},
+	{name: "the national digits of one number", write: func(n string) string { return strings.TrimPrefix(digits(n), "1") }},
 }
 
 func digits(number string) string { return strings.TrimPrefix(number, "+") }
@@ -90,7 +103,8 @@ func digits(number string) string { return strings.TrimPrefix(number, "+") }
 // that are known to be there (controls). A small account is listed as a whole. For
 // a large one, the forms of filter[phone_number] are tried in turn, and the one that
 // works is remembered. If none works, the whole account is listed, at most once in
-// ten minutes.
+// ten minutes. If that fails, its error is returned, and for two minutes what only this
+// list could settle is unknown.
 //
 // OpenAPI: GET /phone_numbers/messaging, GET /phone_numbers
 func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error) {
@@ -114,13 +128,61 @@ func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error)
 	known := statuses.wait()
 	for _, number := range wanted {
 		n, found := answer.Found[number]
-		row, listed := known[number]
+		row, listed := known.known[number]
 		if found || listed { // either list proves that the number is on the account
 			answer.Found[number] = n.with(row)
 			delete(answer.Absent, number)
 		}
 	}
+	c.confirmAbsent(ctx, known, answer)
 	return answer, nil
+}
+
+// confirmAbsent asks GET /phone_numbers for numbers that the messaging settings lack,
+// since these may have only the numbers that can send messages. Of many numbers some are
+// asked for. If the account has one of them, the others are unknown.
+func (c *Client) confirmAbsent(ctx context.Context, known statusKnowledge, answer Numbers) {
+	if known.whole || len(answer.Absent) == 0 {
+		return
+	}
+	if answer.empty {
+		clear(answer.Absent) // no row shows that the list can be believed
+		return
+	}
+	if !known.failed.IsZero() {
+		return // the settings are all that can be read
+	}
+	absent := slices.Sorted(maps.Keys(answer.Absent))
+	asked := absent[:min(len(absent), mostSingles)]
+	var (
+		mu     sync.Mutex
+		group  sync.WaitGroup
+		places = make(chan struct{}, singlesAtOnce)
+		found  bool
+	)
+	for _, number := range asked {
+		group.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			rows, err := list(ctx, c, statusList(url.Values{"filter[phone_number]": {digits(number)}}, 1))
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil && !isUnfit(err) {
+				delete(answer.Absent, number)
+			}
+			if i := slices.IndexFunc(rows.All, func(n Number) bool { return n.PhoneNumber == number }); i >= 0 {
+				answer.Found[number] = rows.All[i]
+				delete(answer.Absent, number)
+				found = true
+			}
+		})
+	}
+	group.Wait()
+	if found {
+		for _, number := range absent[len(asked):] {
+			delete(answer.Absent, number)
+		}
+	}
 }
 
 // with adds what a row of the account's numbers says beside the messaging settings.
@@ -149,9 +211,8 @@ func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error)
 		return Numbers{}, err
 	}
 	answer := newNumbers()
-	answer.add(rows.All, wanted)
+	answer.take(rows, wanted)
 	if rows.Complete {
-		answer.lacks(wanted)
 		return answer, nil
 	}
 	free, err := s.form.take(ctx)
@@ -163,28 +224,24 @@ func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error)
 		return answer, nil
 	}
 	s.setControls(rows)
+	answer.Read = time.Now()
 	if ok, err := c.tryForms(ctx, wanted, answer); ok || err != nil {
 		return answer, err
 	}
-	if err := c.readAccount(ctx); err != nil {
+	all, err := c.readAccount(ctx)
+	if err != nil {
 		return Numbers{}, err
 	}
-	all, _ := s.fromAccount(wanted)
-	for number, n := range all.Found {
-		answer.Found[number] = n
-		delete(answer.Absent, number)
-	}
-	if s.numberKnowledge().accountAll {
-		answer.lacks(wanted)
-	}
+	answer.take(all, wanted)
 	return answer, nil
 }
 
 // pagesFor is how many pages an account may have to be listed as a whole.
 func pagesFor(wanted int) int { return (wanted+numberSizes[0]-1)/numberSizes[0] + smallList - 1 }
 
+// newNumbers is an answer that is read from now on.
 func newNumbers() Numbers {
-	return Numbers{Found: make(map[string]Number), Absent: make(map[string]bool)}
+	return Numbers{Found: make(map[string]Number), Absent: make(map[string]bool), Read: time.Now()}
 }
 
 // add takes in the rows about numbers that are wanted, which are sorted.
@@ -197,12 +254,21 @@ func (n Numbers) add(rows []Number, wanted []string) {
 	}
 }
 
-// lacks takes down as absent what was asked for and not found.
+// lacks marks the requested numbers that were not found as absent.
 func (n Numbers) lacks(asked []string) {
 	for _, number := range asked {
 		if _, ok := n.Found[number]; !ok {
 			n.Absent[number] = true
 		}
+	}
+}
+
+// take takes in a list of the account. If it is complete, Absent rests on it alone.
+func (n *Numbers) take(rows Rows[Number], wanted []string) {
+	n.add(rows.All, wanted)
+	if rows.Complete {
+		n.lacks(wanted)
+		n.Read, n.empty = rows.Began, len(rows.All) == 0
 	}
 }
 
@@ -213,7 +279,9 @@ func (c *Client) provenForm(ctx context.Context, wanted []string) (answer Number
 		return Numbers{}, false, nil
 	}
 	answer = newNumbers()
-	ok, err = c.ask(ctx, numberForms[k.form-1], k, wanted, answer)
+	form := numberForms[k.form-1]
+	form.proven = true
+	ok, err = c.ask(ctx, form, k, wanted, answer)
 	return answer, ok, err
 }
 
@@ -323,7 +391,7 @@ func (c *Client) query(ctx context.Context, form numberForm, k numberKnowledge, 
 		return "" // it may match parts of numbers, too
 	}
 	answer, err := list(ctx, c, l)
-	if isRefusal(err) {
+	if isRefusal(err) || !form.proven && isUnfit(err) {
 		return nil, len(numbers) == 1 && IsNotFound(err), nil // about that number
 	}
 	return answer.All, answer.Complete, err
@@ -337,18 +405,23 @@ func names(rows []Number, number string) bool {
 	return slices.ContainsFunc(rows, func(n Number) bool { return n.PhoneNumber == number })
 }
 
-// readAccount lists the whole account and keeps the list.
-func (c *Client) readAccount(ctx context.Context) error {
-	rows, err := list(ctx, c, settingsList(nil, 0))
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(rows.All, func(a, b Number) int { return strings.Compare(a.PhoneNumber, b.PhoneNumber) })
+// readAccount lists the whole account and keeps the list. If that failed lately, for
+// whatever reason, it makes no call and returns no rows: each attempt may be hundreds of
+// calls, and would fail at the same page.
+func (c *Client) readAccount(ctx context.Context) (Rows[Number], error) {
 	s := c.state()
+	if recent(s.numberKnowledge().accountFailed, accountListAgain) {
+		return Rows[Number]{}, nil
+	}
+	rows, err := list(ctx, c, settingsList(nil, 0))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.numbers.account, s.numbers.accountAll, s.numbers.accountRead = rows.All, rows.Complete, time.Now()
-	return nil
+	if err != nil && !isTooLong(err) { // some of a very long list is better than none
+		s.numbers.accountFailed = time.Now()
+		return Rows[Number]{}, err
+	}
+	s.numbers.account, s.numbers.accountRead, s.numbers.accountFailed = rows, time.Now(), time.Time{}
+	return rows, nil
 }
 
 // fromAccount answers from the account's list, if it was read lately.
@@ -358,22 +431,18 @@ func (s *learned) fromAccount(wanted []string) (answer Numbers, ok bool) {
 		return Numbers{}, false
 	}
 	answer = newNumbers()
-	for _, number := range wanted {
-		i, found := slices.BinarySearchFunc(k.account, number, func(n Number, want string) int { return strings.Compare(n.PhoneNumber, want) })
-		switch {
-		case found:
-			answer.Found[number] = k.account[i]
-		case k.accountAll:
-			answer.Absent[number] = true
-		}
-	}
+	answer.take(k.account, wanted)
 	return answer, true
 }
+
+// ForgetNumbers makes the next [Client.Numbers] read the account's list again where it
+// would answer from the list that it has kept. Safe for concurrent use.
+func (c *Client) ForgetNumbers() { c.state().forgetNumbers() }
 
 func (s *learned) forgetNumbers() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.numbers.account, s.numbers.accountRead = nil, time.Time{}
+	s.numbers.account, s.numbers.accountRead = Rows[Number]{}, time.Time{}
 }
 
 // numberKnowledge returns a copy, whose lists are not changed any more.
@@ -404,16 +473,19 @@ func (s *learned) setControls(rows Rows[Number]) {
 
 func (k numberKnowledge) says() (says []string) {
 	if k.form > 0 {
-		says = append(says, fmt.Sprintf("filter[phone_number] understands %s.", numberForms[k.form-1].name))
+		says = append(says, fmt.Sprintf("filter[phone_number] works with %s.", numberForms[k.form-1].name))
 	}
 	if !k.accountRead.IsZero() {
-		says = append(says, fmt.Sprintf("No form of filter[phone_number] is understood; the whole account was listed at %s.", k.accountRead.UTC().Format(time.TimeOnly)))
+		says = append(says, fmt.Sprintf("No form of filter[phone_number] works; the whole account was listed at %s UTC.", k.accountRead.UTC().Format(time.TimeOnly)))
 	}
 	if k.profileFilter == formIgnored {
 		says = append(says, "Telnyx does not understand filter[messaging_profile_id] in the list of messaging settings.")
 	}
 	if k.patchByNumber {
 		says = append(says, "PATCH /phone_numbers/{id}/messaging takes the number, not its id.")
+	}
+	if !k.accountFailed.IsZero() {
+		says = append(says, fmt.Sprintf("The list of the whole account could not be read at %s.", k.accountFailed.UTC().Format(time.TimeOnly)))
 	}
 	return append(says, k.statuses.says()...)
 }
@@ -438,7 +510,7 @@ func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Num
 	defer statuses.cancel()
 	known := statuses.wait()
 	for i := range rows.All {
-		rows.All[i] = rows.All[i].with(known[rows.All[i].PhoneNumber])
+		rows.All[i] = rows.All[i].with(known.known[rows.All[i].PhoneNumber])
 	}
 	return rows, nil
 }

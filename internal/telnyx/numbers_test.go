@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,19 +30,19 @@ func TestNumbers_FindsAndMissesInEveryReading(t *testing.T) {
 		"small, totals of the page":    {&world{totals: "page"}, 300, "", 2},
 		"small, no totals":             {&world{totals: "none"}, 300, "", 2},
 		"small, one page":              {&world{}, 10, "", 2},
-		"small, sizes over 100":        {&world{refuseOver: 100}, 300, "", 4},
+		"small, sizes over 100":        {&world{refuseOver: 100}, 300, "", 5},
 		"comma lists":                  {&world{}, 5000, "lists of +E.164 numbers", 2},
 		"comma lists, 404 past end":    {&world{pastEnd: "404"}, 5000, "lists of +E.164 numbers", 2},
 		"comma lists, no totals":       {&world{totals: "none"}, 5000, "lists of +E.164 numbers", 7},
 		"lists of digits":              {&world{filter: "digits"}, 5000, "lists of digits", 3},
 		"one at a time":                {&world{filter: "one"}, 5000, "one +E.164 number", 9},
 		"one at a time, else 404":      {&world{filter: "one", emptyIs404: true}, 5000, "one +E.164 number", 9},
-		"one at a time, digits":        {&world{filter: "one digits"}, 5000, "one number's digits", 10},
-		"national digits":              {&world{filter: "national"}, 5000, "one number's national digits", 11},
-		"parts of numbers":             {&world{filter: "part"}, 5000, "one number's digits", 10},
-		"never":                        {&world{filter: "never"}, 5000, "", 6 + 20},
-		"ignored":                      {&world{filter: "ignored"}, 5000, "", 6 + 20},
-		"refused":                      {&world{filter: "refused"}, 5000, "", 6 + 20},
+		"one at a time, digits":        {&world{filter: "one digits"}, 5000, "the digits of one number", 10},
+		"national digits":              {&world{filter: "national"}, 5000, "the national digits of one number", 11},
+		"parts of numbers":             {&world{filter: "part"}, 5000, "the digits of one number", 10},
+		"never":                        {&world{filter: "never"}, 5000, "", 6 + 21},
+		"ignored":                      {&world{filter: "ignored"}, 5000, "", 6 + 21},
+		"refused":                      {&world{filter: "refused"}, 5000, "", 6 + 21},
 		"ignored, totals of the page":  {&world{filter: "ignored", totals: "page"}, 5000, "", 5 + 5 + 21},
 		"ignored, no totals, repeated": {&world{filter: "ignored", totals: "none", pastEnd: "repeat"}, 5000, "", 5 + 5 + 21},
 	} {
@@ -66,7 +68,7 @@ func TestNumbers_FindsAndMissesInEveryReading(t *testing.T) {
 			if got := got.Found["+15550000007"]; got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
-			learned := strings.Contains(strings.Join(c.Learned(), "\n"), "filter[phone_number] understands "+tt.form)
+			learned := strings.Contains(strings.Join(c.Learned(), "\n"), "filter[phone_number] works with "+tt.form)
 			if learned != (tt.form != "") {
 				t.Errorf("learned %q, want form %q", c.Learned(), tt.form)
 			}
@@ -105,7 +107,7 @@ func TestNumbers_RemembersTheFormThatWorks(t *testing.T) {
 
 func TestNumbers_OfAHugeAccountWithoutFiltersListItOnceInTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := owning(100_000)
+		w := owning(25_000)
 		w.filter = "ignored"
 		c := w.client()
 		var group sync.WaitGroup
@@ -117,8 +119,8 @@ func TestNumbers_OfAHugeAccountWithoutFiltersListItOnceInTenMinutes(t *testing.T
 			})
 		}
 		group.Wait()
-		// 400 pages, a first page for each of the five, and one for each form.
-		if got := w.count(settingsRoute); got > 400+5+5 {
+		// 100 pages and an empty one, a first page for each of the five, and one for each form.
+		if got := w.count(settingsRoute); got > 101+5+5 {
 			t.Errorf("got %d calls, want the account's list once", got)
 		}
 		w.calls = nil
@@ -127,8 +129,138 @@ func TestNumbers_OfAHugeAccountWithoutFiltersListItOnceInTenMinutes(t *testing.T
 			t.Errorf("got %d calls after nine minutes, %v; want none", w.count(settingsRoute), err)
 		}
 		time.Sleep(time.Minute)
-		if _, err := c.Numbers(t.Context(), []string{"+15550000002"}); err != nil || w.count(settingsRoute) < 400 {
+		if _, err := c.Numbers(t.Context(), []string{"+15550000002"}); err != nil || w.count(settingsRoute) < 100 {
 			t.Errorf("got %d calls after ten minutes, %v; want the list again", w.count(settingsRoute), err)
+		}
+	})
+}
+
+// requestTimes is a transport that takes a second for each request and keeps when those
+// to messaging settings were made.
+type requestTimes struct {
+	next http.RoundTripper
+	mu   sync.Mutex
+	at   []time.Time
+}
+
+func (r *requestTimes) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(req.URL.Path, settingsRoute) {
+		r.mu.Lock()
+		r.at = append(r.at, time.Now())
+		r.mu.Unlock()
+	}
+	time.Sleep(time.Second)
+	return r.next.RoundTrip(req)
+}
+
+func TestNumbers_SayWhenTheReadingOfTheAbsentBegan(t *testing.T) {
+	for name, tt := range map[string]struct {
+		quirk *world
+		owned int
+		first int  // index of the first request that absence rests on
+		kept  bool // the second answer rests on the same requests
+	}{
+		"small account":             {&world{}, 300, 0, false},
+		"lists, proven":             {&world{}, 5000, 1, false},
+		"one at a time, proven":     {&world{filter: "one"}, 5000, 1, false}, // the refused forms come first
+		"no form, the whole list":   {&world{filter: "never"}, 5000, 6, true},
+		"ignored, total of a page":  {&world{filter: "ignored", totals: "page"}, 5000, 10, true},
+		"small, read a second time": {&world{before: loseARowOnce}, 300, 2, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := tt.quirk
+				w.numbers = owning(tt.owned).numbers
+				c := w.client()
+				times := &requestTimes{next: w}
+				c.HTTPClient = &http.Client{Transport: times}
+				first, err := c.Numbers(t.Context(), []string{absentNumber})
+				if err != nil || !first.Absent[absentNumber] {
+					t.Fatalf("got %+v, %v; want the number absent", first, err)
+				}
+				if first.Read.After(times.at[tt.first]) || tt.first > 0 && !first.Read.After(times.at[tt.first-1]) {
+					t.Errorf("read at %v, want between requests %d and %d of %v", first.Read, tt.first-1, tt.first, times.at)
+				}
+				time.Sleep(5 * time.Second)
+				asked := time.Now()
+				second, err := c.Numbers(t.Context(), []string{absentNumber})
+				if err != nil || !second.Absent[absentNumber] {
+					t.Fatalf("got %+v, %v; want the number absent", second, err)
+				}
+				if tt.kept != second.Read.Equal(first.Read) || tt.kept != second.Read.Before(asked) {
+					t.Errorf("read at %v and asked at %v, read before at %v; want kept %v", second.Read, asked, first.Read, tt.kept)
+				}
+			})
+		})
+	}
+}
+
+// loseARowOnce makes the total of the list change while it is read.
+func loseARowOnce(w *world, call string) {
+	if len(w.calls) > 2 && len(w.numbers) == 300 {
+		w.numbers = w.numbers[:299]
+	}
+}
+
+func TestNumbers_OrderedAfterTheListWereNotReadYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := owning(5000)
+		w.filter = "never"
+		c := w.client()
+		if _, err := c.Numbers(t.Context(), []string{"+15550000001"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		w.numbers = append(w.numbers, Number{ID: "new", PhoneNumber: absentNumber})
+		ordered := time.Now()
+		got, err := c.Numbers(t.Context(), []string{absentNumber})
+		if err != nil || !got.Absent[absentNumber] || !got.Read.Before(ordered) {
+			t.Errorf("ordered at %v: got %+v, %v; want it absent from a list of before", ordered, got, err)
+		}
+		time.Sleep(accountListFor)
+		got, err = c.Numbers(t.Context(), []string{absentNumber})
+		if err != nil || got.Found[absentNumber].ID != "new" || got.Read.Before(ordered) {
+			t.Errorf("after ten minutes: got %+v, %v; want it found", got, err)
+		}
+	})
+}
+
+func TestNumbers_AreUnknownForTwoMinutesAfterTheListFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := owning(5000)
+		w.filter = "never"
+		fails, begun := true, 0
+		c := w.client()
+		c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			query := r.URL.Query()
+			if strings.HasSuffix(r.URL.Path, settingsRoute) && !hasFilter(query) {
+				switch query.Get("page[number]") {
+				case "2": // the first page alone shows that the account is not small
+					begun++
+				case "15":
+					if fails {
+						return respond(403, `{"errors":[{"code":"10010"}]}`), nil
+					}
+				}
+			}
+			return w.RoundTrip(r)
+		})}
+		wanted := []string{"+15550000001", "+15550004999", absentNumber}
+		if got, err := c.Numbers(t.Context(), wanted); err == nil {
+			t.Errorf("got %+v, want the refusal of page 15", got)
+		}
+		for range 3 {
+			got, err := c.Numbers(t.Context(), wanted)
+			if err != nil || len(got.Absent) != 0 || len(got.Found) != 1 || begun != 1 {
+				t.Errorf("got %+v, %v, list begun %d times; want the first page's number found, the others unknown, no new list", got, err, begun)
+			}
+			time.Sleep(39 * time.Second)
+		}
+		fails = false
+		time.Sleep(3 * time.Second)
+		got, err := c.Numbers(t.Context(), wanted)
+		if err != nil || len(got.Found) != 2 || !got.Absent[absentNumber] || begun != 2 {
+			t.Errorf("after two minutes: found %d, absent %v, %v, list begun %d times; want the list read again", len(got.Found), got.Absent, err, begun)
 		}
 	})
 }
@@ -251,5 +383,167 @@ func TestProfileNumbers_AreThatProfilesOnly(t *testing.T) {
 				t.Errorf("got %d calls, want at most %d: %q", calls, tt.mostCalls, w.calls)
 			}
 		})
+	}
+}
+
+// An outage changes nothing for good: the messaging settings are never asked for with a
+// parameter that only GET /phone_numbers has.
+func TestNumbers_AreReadAsBeforeAfterAnOutage(t *testing.T) {
+	w, down := owning(30), false
+	c := w.client()
+	c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		switch strict := strings.HasSuffix(r.URL.Path, settingsRoute) && r.URL.Query().Has(tolerateParam); {
+		case down:
+			return respond(503, ""), nil
+		case strict:
+			return respond(400, `{"errors":[{"code":"10015","title":"Unknown parameter"}]}`), nil
+		}
+		return w.RoundTrip(r)
+	})}
+	for _, down = range []bool{false, true, false} {
+		got, err := c.Numbers(t.Context(), someNumbers(3))
+		if (err != nil) != down || !down && len(got.Found) != 3 {
+			t.Errorf("down %v: found %d, %v", down, len(got.Found), err)
+		}
+	}
+}
+
+// A form or a page size that never worked may be refused with any status.
+func TestNumbers_AreReadWhateverRefusesAFormOrAPageSize(t *testing.T) {
+	for _, status := range []int{403, 414, 500, 501} {
+		refusing := func(w *world, refused func(url.Values) bool) *Client {
+			c := w.client()
+			c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if refused(r.URL.Query()) {
+					return respond(status, ""), nil
+				}
+				return w.RoundTrip(r)
+			})}
+			return c
+		}
+		for name, c := range map[string]*Client{
+			"comma lists": refusing(owning(3000), func(q url.Values) bool { return strings.Contains(q.Get("filter[phone_number]"), ",") }),
+			"page sizes": refusing(owning(300), func(q url.Values) bool {
+				size, _ := strconv.Atoi(q.Get("page[size]"))
+				return size > 100
+			}),
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				for range 2 {
+					got, err := c.Numbers(t.Context(), someNumbers(280)[270:])
+					if err != nil || len(got.Found) != 10 {
+						t.Errorf("%s refused with %d: found %d of 10, %v", name, status, len(got.Found), err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestNumbers_AreReadAgainAfterTheirPageSizeIsRefused(t *testing.T) {
+	w := owning(300)
+	c := w.client()
+	for _, w.refuseOver = range []int{0, 100, 0} {
+		if got, err := c.Numbers(t.Context(), someNumbers(3)); err != nil || len(got.Found) != 3 {
+			t.Errorf("pages of at most %d: found %d of 3, %v", w.refuseOver, len(got.Found), err)
+		}
+	}
+}
+
+// An account that is longer than the limits of a list is not read again and again.
+func TestNumbers_OfAnAccountBeyondTheLimitsAreFoundAsFarAsItIsRead(t *testing.T) {
+	rows := maxListRows
+	t.Cleanup(func() { maxListRows = rows })
+	maxListRows = 2000
+	synctest.Test(t, func(t *testing.T) {
+		w := owning(3000)
+		w.filter = "refused"
+		c := w.client()
+		for i, want := range []int{0, 0, 10} {
+			got, err := c.Numbers(t.Context(), []string{"+15550001500", absentNumber})
+			if err != nil || len(got.Found) != 1 || len(got.Absent) != 0 {
+				t.Errorf("look %d: got %+v, %v; want one found and the other unknown", i, got, err)
+			}
+			if calls := w.count(settingsRoute); i > 0 && (calls != 0) != (want != 0) {
+				t.Errorf("look %d: got %d calls", i, calls)
+			}
+			w.calls = nil
+			if i == 1 {
+				time.Sleep(accountListFor)
+			}
+		}
+	})
+}
+
+// A number's new profile does not cost the account's list.
+func TestNumbers_KeepTheAccountsListWhenAProfileIsSet(t *testing.T) {
+	w := owning(3000)
+	w.filter = "refused"
+	c := w.client()
+	c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPatch {
+			return respond(200, `{"data":{"id":"x","phone_number":"+15550002000","messaging_profile_id":"q"}}`), nil
+		}
+		return w.RoundTrip(r)
+	})}
+	const number = "+15550002000"
+	for i, want := range []string{"p", "q"} {
+		w.calls = nil
+		got, err := c.Numbers(t.Context(), []string{number})
+		if err != nil || got.Found[number].MessagingProfileID != want {
+			t.Fatalf("got %+v, %v; want profile %s", got.Found[number], err, want)
+		}
+		if calls := w.count(settingsRoute); i > 0 && calls > 0 {
+			t.Errorf("the list was read again, with %d calls", calls)
+		}
+		if _, err := c.SetMessagingProfile(t.Context(), got.Found[number], "q"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Messaging settings may have only the numbers that are on a profile.
+func TestNumbers_ThatMessagingSettingsLackAreOnTheAccount(t *testing.T) {
+	partial := func(owned int, refused bool) *Client {
+		w := owning(owned)
+		w.filter = "part"
+		settings := &world{filter: "part"}
+		for i, n := range w.numbers {
+			if i%10 != 7 && !refused {
+				settings.numbers = append(settings.numbers, n)
+			}
+		}
+		c := w.client()
+		c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			switch {
+			case strings.HasSuffix(r.URL.Path, settingsRoute):
+				return settings.RoundTrip(r)
+			case refused:
+				return respond(403, ""), nil
+			}
+			return w.RoundTrip(r)
+		})}
+		return c
+	}
+	var wanted []string
+	for i := range 20 {
+		wanted = append(wanted, fmt.Sprintf("+1555%07d", 10*i+7))
+	}
+	for _, owned := range []int{300, 3000} {
+		got, err := partial(owned, false).Numbers(t.Context(), append(wanted, absentNumber))
+		if err != nil || len(got.Found) != 20 || !got.Absent[absentNumber] || len(got.Absent) != 1 {
+			t.Errorf("of %d: found %d, absent %v, %v; want 20 found", owned, len(got.Found), got.Absent, err)
+		}
+		rows, err := partial(owned, false).AccountNumbers(t.Context(), 0)
+		if err != nil || len(rows.All) != owned || !rows.Complete {
+			t.Errorf("of %d: listed %d, complete %v (%s), %v", owned, len(rows.All), rows.Complete, rows.Why, err)
+		}
+	}
+	got, err := partial(300, true).Numbers(t.Context(), wanted)
+	if err != nil || len(got.Found) != 0 || len(got.Absent) != 0 {
+		t.Errorf("of two lists that show nothing: got %+v, %v; want all unknown", got, err)
+	}
+	if rows, err := partial(300, true).AccountNumbers(t.Context(), 0); err != nil || rows.Complete {
+		t.Errorf("of two lists that show nothing: got %+v, %v; want an incomplete list", rows, err)
 	}
 }

@@ -24,15 +24,16 @@ var otherStatuses = []string{
 // statusKnowledge is what is known of the statuses of numbers.
 type statusKnowledge struct {
 	read   time.Time         // when the oldest of known was
-	known  map[string]Number // the rows that have a status; replaced, never changed
+	known  map[string]Number // the rows that were read; replaced, never changed
 	all    bool              // known has all that can be learned for now
+	whole  bool              // known has every number of the account
 	failed time.Time         // when the list was last refused
 	filter formState         // whether filter[status] works
 }
 
 func (k statusKnowledge) says() (says []string) {
 	if !k.failed.IsZero() {
-		says = append(says, "GET /phone_numbers cannot be read, so that the status of numbers is unknown.")
+		says = append(says, "GET /phone_numbers cannot be read, so number statuses are unknown.")
 	}
 	if k.filter == formIgnored {
 		says = append(says, "Telnyx does not understand filter[status] in the list of numbers.")
@@ -44,7 +45,7 @@ func (k statusKnowledge) says() (says []string) {
 type statusRead struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	known  map[string]Number
+	result statusKnowledge
 }
 
 // beginStatuses begins to read the statuses of numbers, which are sorted. It must be
@@ -58,37 +59,40 @@ func (c *Client) beginStatuses(ctx context.Context, wanted []string) *statusRead
 	}
 	go func() {
 		defer close(r.done)
-		r.known = c.statuses(ctx, wanted)
+		r.result = c.statuses(ctx, wanted, false)
 	}()
 	return r
 }
 
-func (r *statusRead) wait() map[string]Number {
+func (r *statusRead) wait() statusKnowledge {
 	<-r.done
-	return r.known
+	return r.result
 }
 
-// statuses returns what Telnyx says of the statuses. A status that cannot be read is
-// left out; nothing depends on all of them.
-func (c *Client) statuses(ctx context.Context, wanted []string) map[string]Number {
+// statuses returns what Telnyx says of the statuses, or what was read within a minute,
+// which has to be the whole list if whole is set. A status that cannot be read is left
+// out; nothing depends on all of them.
+func (c *Client) statuses(ctx context.Context, wanted []string, whole bool) statusKnowledge {
 	s := c.state()
 	free, err := s.status.take(ctx)
 	if err != nil {
-		return nil
+		return statusKnowledge{}
 	}
 	defer free()
 	k := s.numberKnowledge().statuses
-	if recent(k.failed, accountListFor) || recent(k.read, statusFor) && k.has(wanted) {
-		return k.known
+	if recent(k.failed, accountListFor) || recent(k.read, statusFor) && (k.whole || !whole && k.has(wanted)) {
+		return k
 	}
 	rows, err := list(ctx, c, statusList(nil, pagesFor(len(wanted))))
 	if err != nil {
+		k = statusKnowledge{}
 		if _, refused := asAnswer(err); refused {
-			s.setStatuses(statusKnowledge{failed: time.Now()})
+			k.failed = time.Now()
+			s.setStatuses(k)
 		}
-		return nil
+		return k
 	}
-	k = statusKnowledge{read: time.Now(), known: make(map[string]Number), all: true, filter: k.filter}
+	k = statusKnowledge{read: time.Now(), known: make(map[string]Number), all: true, whole: rows.Complete, filter: k.filter}
 	k.add(rows.All)
 	switch {
 	case rows.Complete:
@@ -103,7 +107,7 @@ func (c *Client) statuses(ctx context.Context, wanted []string) map[string]Numbe
 		c.filterStatuses(ctx, len(wanted), &k)
 	}
 	s.setStatuses(k)
-	return k.known
+	return k
 }
 
 // filterStatuses asks a large account for the numbers that do not work, in a few
@@ -130,7 +134,7 @@ func (k statusKnowledge) has(wanted []string) bool {
 // add takes in what rows say. A number that left and came back is active.
 func (k statusKnowledge) add(rows []Number) {
 	for _, n := range rows {
-		if n.Status != "" && k.known[n.PhoneNumber].Status != NumberActive {
+		if before, listed := k.known[n.PhoneNumber]; !listed || n.Status != "" && before.Status != NumberActive {
 			k.known[n.PhoneNumber] = n
 		}
 	}
@@ -142,8 +146,11 @@ func (s *learned) setStatuses(k statusKnowledge) {
 	s.numbers.statuses = k
 }
 
-// statusList lists the account's numbers. Without its parameter, a failure to read
-// messaging profiles is a 503.
+// tolerateParam makes Telnyx list numbers without their messaging profiles if it cannot
+// read these. Without it, the list is answered with 503. Only GET /phone_numbers has it.
+const tolerateParam = "handle_messaging_profile_error"
+
+// statusList lists the account's numbers.
 func statusList(filter url.Values, maxPages int) listing[Number] {
 	l := numberList(numbersRoute, filter, maxPages)
 	l.optional = []string{tolerateParam, "true"}

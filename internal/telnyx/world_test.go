@@ -23,6 +23,8 @@ type world struct {
 	totals     string // "": of the list; "none"; "page": of the page
 	pastEnd    string // "": an empty page; "repeat": the last one; else a status
 	onePage    bool   // page numbers are ignored
+	mostPages  int    // later pages are past the end; zero: no limit
+	mostTotal  int    // totals count no further; zero: no limit
 	refuseSort bool
 	camelOnly  bool // only the guide's route of assignments
 	noStatuses bool // GET /phone_numbers is not there
@@ -222,6 +224,9 @@ func (w *world) page(r *http.Request, rows []int, container string, row func(i i
 		number = 1
 	}
 	last := max((len(rows)+size-1)/size, 1)
+	if w.mostPages > 0 {
+		last = min(last, w.mostPages)
+	}
 	if number > last {
 		switch w.pastEnd {
 		case "":
@@ -240,6 +245,9 @@ func (w *world) page(r *http.Request, rows []int, container string, row func(i i
 	total := len(rows)
 	if w.totals == "page" {
 		total = len(part)
+	}
+	if w.mostTotal > 0 {
+		total = min(total, w.mostTotal)
 	}
 	answer := map[string]any{container: part}
 	switch {

@@ -34,8 +34,8 @@ type Dialect struct {
 	// MaxPageSize is the largest page of every list. 0: 500 for 10DLC, 250 for v2.
 	// No maximum is published for phone number campaigns or messaging settings.
 	MaxPageSize int
-	// RefusedPageSize is the status of the refusal of a larger page, 400 or 422. 0:
-	// it is cut without a word.
+	// RefusedPageSize is the status of the refusal of a larger page. 0: it is cut
+	// silently.
 	RefusedPageSize int
 	// RefuseSort answers a sort parameter with 400 and code 10015.
 	RefuseSort bool
@@ -53,8 +53,8 @@ type Dialect struct {
 	// not documented.
 	ListLag time.Duration
 	// ReadLag is the same for reading the one number, and for lists as well, unless
-	// ListLag is longer. Writes and events are as prompt as ever: a second POST is
-	// answered by the record that cannot be read yet.
+	// ListLag is longer. Writes and events are not delayed: a second POST is answered
+	// by the record that cannot be read yet.
 	ReadLag time.Duration
 	// StaleReadDelay is how long reads go on showing the old campaign after a PUT has
 	// moved a number, as a customer's code guards against.
@@ -64,7 +64,7 @@ type Dialect struct {
 	// description calls it "the phone number to update"; customers send the numeric
 	// one.
 	SettingsID SettingsID
-	// ProfileErrors answers /phone_numbers/messaging with 503 unless the query has
+	// ProfileErrors answers /phone_numbers with 503 unless the query has
 	// handle_messaging_profile_error=true, which the OpenAPI description has for
 	// failing look-ups of profiles.
 	ProfileErrors bool
@@ -84,7 +84,7 @@ type Dialect struct {
 	// it answers 200, and the assignment fails later.
 	RefuseDormant bool
 	// RefuseMoves refuses a PUT of a number that is on another campaign, as
-	// [OtherCampaign]. Else the number moves without a word.
+	// [OtherCampaign]. Else the number moves silently.
 	RefuseMoves bool
 	// RefuseUpserts answers a PUT of a number without a record with 404. Else it
 	// attaches the number.
@@ -145,6 +145,8 @@ const (
 	FilterContains NumberFilter = "contains"  // part of a number; no lists
 	Filter400      NumberFilter = "refuse400" // the call is refused
 	Filter422      NumberFilter = "refuse422"
+	Filter500      NumberFilter = "fail500"
+	FilterNoLists  NumberFilter = "noLists" // one number; a list with commas is refused with 414
 )
 
 // FilterSpelling is a value of [Dialect].FilterSpelling.

@@ -59,16 +59,19 @@ func posts(phoneNumber, campaign, want string) exchange {
 
 // spoken is how each dialect shows on the wire. want is a regular expression.
 var spoken = map[string]exchange{
-	"filter-digits":     get(list(settings, "filter[phone_number]", numberA), `"data":\[\]`),
-	"filter-either":     get(list(settings, "filter[phone_number]", numberA[1:]), `\+15551230001`),
-	"filter-one":        get(list(settings, "filter[phone_number]", numberA+","+numberB), `"data":\[\]`),
-	"filter-one-digits": get(list(settings, "filter[phone_number]", numberA[1:]), `\+15551230001`),
-	"filter-first":      get(list(settings, "filter[phone_number]", numberA+","+numberB), `"total_results":1,`),
-	"filter-ignored":    get(list(settings, "filter[phone_number]", notOwned), `\+15551230001`),
-	"filter-nothing":    get(list(settings, "filter[phone_number]", numberA), `"data":\[\]`),
-	"filter-contains":   get(list(settings, "filter[phone_number]", "555123000"), `\+15551230001`),
-	"filter-400":        get(list(settings, "filter[phone_number]", numberA), `^400 .*10015`),
-	"filter-422":        get(list(settings, "filter[phone_number]", numberA), `^422 .*10015`),
+	"filter-digits":       get(list(settings, "filter[phone_number]", numberA), `"data":\[\]`),
+	"filter-either":       get(list(settings, "filter[phone_number]", numberA[1:]), `\+15551230001`),
+	"filter-one":          get(list(settings, "filter[phone_number]", numberA+","+numberB), `"data":\[\]`),
+	"filter-one-digits":   get(list(settings, "filter[phone_number]", numberA[1:]), `\+15551230001`),
+	"filter-first":        get(list(settings, "filter[phone_number]", numberA+","+numberB), `"total_results":1,`),
+	"filter-ignored":      get(list(settings, "filter[phone_number]", notOwned), `\+15551230001`),
+	"filter-nothing":      get(list(settings, "filter[phone_number]", numberA), `"data":\[\]`),
+	"filter-contains":     get(list(settings, "filter[phone_number]", "555123000"), `\+15551230001`),
+	"filter-400":          get(list(settings, "filter[phone_number]", numberA), `^400 .*10015`),
+	"filter-422":          get(list(settings, "filter[phone_number]", numberA), `^422 .*10015`),
+	"filter-500":          get(list(settings, "filter[phone_number]", numberA), `^500 `),
+	"filter-414":          get(list(settings, "filter[phone_number]", numberA+","+numberB), `^414 `),
+	"pages-over-100-fail": get(list(settings, "page[size]", "200"), `^500 `),
 
 	"numbers-exact":   get(list("/phone_numbers", "filter[phone_number]", "5551230001"), `"data":\[\]`),
 	"numbers-either":  get(list("/phone_numbers", "filter[phone_number]", numberA), `\+15551230001`),
@@ -84,7 +87,7 @@ var spoken = map[string]exchange{
 	"campaign-filters-camel":   get(list(records, "filter[campaignId]", campaignID), `"totalRecords":2}`),
 	"profile-filter-unknown":   get(list(settings, "filter[messaging_profile_id]", profileFor), `\+15551230001`),
 	"profile-filter-empty":     get(list(settings, "filter[messaging_profile_id]", profileID), `"data":\[\]`),
-	"profile-errors":           get(settings, `^503 .*10037`),
+	"profile-errors":           get("/phone_numbers", `^503 .*10037`),
 
 	"sort-refused":     get(list(records, "sort", "phoneNumber"), `^400 .*/sort`),
 	"totals-missing":   get(records, `\],"page":1}`),

@@ -59,6 +59,8 @@ func filterDialects() []NamedDialect {
 		{"filter-contains", "the filter for numbers takes a part of a number", Contradicted, Dialect{NumberFilter: FilterContains}},
 		{"filter-400", "the filter for numbers is refused with 400", Undocumented, Dialect{NumberFilter: Filter400}},
 		{"filter-422", "the filter for numbers is refused with 422", Undocumented, Dialect{NumberFilter: Filter422}},
+		{"filter-500", "the filter for numbers makes the call fail with 500", Undocumented, Dialect{NumberFilter: Filter500}},
+		{"filter-414", "the filter for numbers takes one; a list with commas is refused with 414", Undocumented, Dialect{NumberFilter: FilterNoLists}},
 		{"numbers-exact", "/phone_numbers is filtered by a whole E.164 number", Seen, Dialect{PhoneNumbersFilter: NumbersExact}},
 		{"numbers-either", "/phone_numbers takes a plus in its filter", Seen, Dialect{PhoneNumbersFilter: NumbersEither}},
 		{"numbers-ignored", "/phone_numbers ignores the filter for numbers", Undocumented, Dialect{PhoneNumbersFilter: NumbersIgnored}},
@@ -73,12 +75,15 @@ func filterDialects() []NamedDialect {
 		{"campaign-filters-camel", "filter[campaignId] is the only filter for campaigns", Contradicted, Dialect{CampaignFilters: CampaignFiltersCamel}},
 		{"profile-filter-unknown", "the filter for messaging profiles is ignored", Undocumented, Dialect{ProfileFilter: ProfileFilterUnknown}},
 		{"profile-filter-empty", "the filter for messaging profiles finds nothing", Undocumented, Dialect{ProfileFilter: ProfileFilterEmpty}},
-		{"profile-errors", "messaging settings answer 503 without handle_messaging_profile_error", Contradicted, Dialect{ProfileErrors: true}},
+		{"profile-errors", "/phone_numbers answers 503 without handle_messaging_profile_error", Contradicted, Dialect{ProfileErrors: true}},
 	}
 }
 
 func pageDialects() []NamedDialect {
-	list := []NamedDialect{}
+	list := []NamedDialect{
+		{"pages-over-100-fail", "pages over 100 rows make the call fail with 500", Undocumented,
+			Dialect{MaxPageSize: 100, RefusedPageSize: http.StatusInternalServerError}},
+	}
 	for _, size := range []int{100, 50, 20} {
 		for _, status := range []int{0, http.StatusBadRequest, http.StatusUnprocessableEntity} {
 			name, summary := fmt.Sprintf("pages-of-%d", size), fmt.Sprintf("pages over %d rows are cut", size)

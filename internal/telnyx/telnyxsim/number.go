@@ -173,9 +173,6 @@ func (n *number) listed() *number {
 // listSettings is GET /phone_numbers/messaging.
 func listSettings(s *Simulator, c *call) answer {
 	query, d := c.r.URL.Query(), s.options.Dialect
-	if d.ProfileErrors && query.Get("handle_messaging_profile_error") != "true" {
-		return refuse(http.StatusServiceUnavailable, codeUnavailable, "Service unavailable", "Messaging profiles could not be read", "")
-	}
 	if refused := d.NumberFilter.refuse(query.Get("filter[phone_number]")); refused != nil {
 		return *refused
 	}
@@ -235,8 +232,11 @@ func (n *number) matches(d Dialect, query url.Values) bool {
 
 // refuse returns the refusal of the filter, if there is one.
 func (f NumberFilter) refuse(filter string) *answer {
-	status := map[NumberFilter]int{Filter400: http.StatusBadRequest, Filter422: http.StatusUnprocessableEntity}[f]
-	if status == 0 || filter == "" {
+	status := map[NumberFilter]int{
+		Filter400: http.StatusBadRequest, Filter422: http.StatusUnprocessableEntity, Filter500: http.StatusInternalServerError,
+		FilterNoLists: http.StatusRequestURITooLong,
+	}[f]
+	if status == 0 || filter == "" || f == FilterNoLists && !strings.Contains(filter, ",") {
 		return nil
 	}
 	return new(refuse(status, codeBadParameter, "Invalid parameter", "The filter is not supported", "/filter[phone_number]"))

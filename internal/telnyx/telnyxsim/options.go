@@ -42,8 +42,8 @@ type Options struct {
 	// MaxNumbersPerCampaign is how many numbers a campaign carries, unless it
 	// says otherwise itself. 0: 49, T-Mobile's limit without a number pool.
 	MaxNumbersPerCampaign int
-	// MaxPageSize is the largest recordsPerPage that 10DLC lists honour; larger
-	// ones are cut to it without a word. 0: 500.
+	// MaxPageSize is the largest recordsPerPage that 10DLC lists honour; larger ones
+	// are cut to it silently. 0: 500.
 	MaxPageSize int
 	// Latency passes before each request is looked at.
 	Latency time.Duration

@@ -36,8 +36,8 @@ func (s *Simulator) v2Paging() paging {
 	return p
 }
 
-// readPage reads which page of a list of so many rows is asked for. What is missing
-// or no page gets the default.
+// readPage reads which page of a list of so many rows is asked for. A missing or
+// invalid page gets the default.
 func (s *Simulator) readPage(query url.Values, how paging, total int) (page, *answer) {
 	dialect := s.options.Dialect
 	if dialect.RefuseSort && isSorted(query) {
@@ -177,9 +177,8 @@ func (s *Simulator) unknownFilters(query url.Values, known ...string) (empty boo
 	return empty, nil
 }
 
-// sortBy sorts a 10DLC list by a sort parameter such as "-createdAt", which is
-// also the default. Equal rows stand in the order of their making, reversed with
-// the rest.
+// sortBy sorts a 10DLC list by a sort parameter such as "-createdAt", which is also the
+// default. Equal rows are in creation order, reversed with the rest.
 func sortBy[T any](list []T, parameter string, key func(T, string) string, seq func(T) int) {
 	parameter = orDefault(parameter, "-createdAt")
 	field, descending := strings.CutPrefix(parameter, "-")

@@ -52,6 +52,9 @@ func (d Dialect) phoneNumberType(n *number) string {
 // status and a tag.
 func listNumbers(s *Simulator, c *call) answer {
 	query, d := c.r.URL.Query(), s.options.Dialect
+	if d.ProfileErrors && query.Get("handle_messaging_profile_error") != "true" {
+		return refuse(http.StatusServiceUnavailable, codeUnavailable, "Service unavailable", "Messaging profiles could not be read", "")
+	}
 	if want := query.Get("filter[phone_number]"); d.PhoneNumbersFilter == NumbersRefused && nonDigits.MatchString(want) {
 		return refuse(http.StatusBadRequest, codeBadParameter, "Invalid parameter", "Only digits are allowed", "/filter[phone_number]")
 	}
