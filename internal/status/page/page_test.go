@@ -187,7 +187,7 @@ func TestPage_ShowsThatANumberNeedsAPersonBesideItsNextTry(t *testing.T) {
 func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 	w := mixed(t, page.Config{})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
-	w.expectLog("the status page reads the ledger anew", "a status page could not be made")
+	w.expectLog("the status page reads the ledger again", "a status page could not be made")
 	w.js.Conn().Close()
 	w.await(t, "/status/campaigns/"+springID, func(body string) bool {
 		return strings.Contains(body, "NATS does not answer") && strings.Contains(body, "14 of 20 numbers can send")
