@@ -65,7 +65,7 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 					queue.giveBack(d)
 				}
 				if err != nil {
-					if !isWriteTrouble(err) {
+					if !isWriteError(err) {
 						stop(err) // else another one may be on trial
 					}
 					return err
@@ -86,7 +86,7 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	// The records of those that were not sent still have what was true before.
 	leftErr := r.recordAll(ctx, queue.due)
 	switch {
-	case isWriteTrouble(err) && r.a.breaker.err() == nil: // a trial has closed it
+	case isWriteError(err) && r.a.breaker.err() == nil: // a trial has closed it
 		if len(queue.due) > 0 {
 			r.checkAt(r.a.now())
 		}
@@ -101,8 +101,8 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	}
 }
 
-// isWriteTrouble reports that the circuit breaker is open for writes alone.
-func isWriteTrouble(err error) bool {
+// isWriteError reports that the circuit breaker is open for writes alone.
+func isWriteError(err error) bool {
 	open, ok := errors.AsType[*openError](err)
 	return ok && open.reason == ledger.AccountBlocked
 }

@@ -319,7 +319,7 @@ func TestAccount_ATrialThatIsAcceptedLetsTheOthersFollow(t *testing.T) {
 		}
 	}
 	if c := r.campaign(testCampaign); c.Reason != "" {
-		t.Errorf("got %+v, want no trouble", c)
+		t.Errorf("got %+v, want no error", c)
 	}
 }
 

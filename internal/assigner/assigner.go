@@ -481,7 +481,7 @@ func (a *Assigner) retry(ctx context.Context, req request, err error) {
 		a.queue.add(req)
 		return
 	}
-	req.settled(nil) // the recheck stands for the message
+	req.settled(nil) // the recheck replaces the message
 }
 
 // retryError says that a message must come again, after a while: what it asked for was

@@ -50,13 +50,13 @@ type breaker struct {
 	refused string
 	// waiting are the campaigns whose writes were not let through, the next one first.
 	waiting []string
-	// alarmed is when the latest alarm was raised, and about what: the same trouble that
-	// comes and goes is not news.
+	// alarmed is when the latest alarm was raised, and about what: an error that comes
+	// back soon is not news.
 	alarmed      time.Time
 	alarmedAbout string
 }
 
-// alarmEvery is how often the same trouble is news.
+// alarmEvery is how often the same error is news.
 const alarmEvery = time.Hour
 
 // isNews reports whether an alarm should be raised about the cause. b.mu is held.

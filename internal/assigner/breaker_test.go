@@ -92,7 +92,7 @@ func TestBreaker_RaisesTheSameAlarmOnceAnHour(t *testing.T) {
 		t.Errorf("%d alarms in two hours, want one at once and one an hour", alarms)
 	}
 	if b.refuseWrite("a", false, refusedAccount) || !b.refuseWrite("b", false, refusedAccount) {
-		t.Error("another trouble raised no alarm")
+		t.Error("another error raised no alarm")
 	}
 }
 

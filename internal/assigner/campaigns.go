@@ -122,7 +122,7 @@ func (c *campaigns) read(ctx context.Context, want plan.Campaign) (telnyx.Campai
 		case err != nil && !telnyx.IsNotFound(err):
 			return found, err
 		}
-		c.forgetMiss(want) // what was found before may be found anew
+		c.forgetMiss(want) // what was found before may be found again
 	}
 	if want.ReferenceID != "" {
 		return c.search(ctx, want)
@@ -345,8 +345,8 @@ func otherEntry(set *plan.Set, key string, c telnyx.Campaign) (plan.Campaign, bo
 }
 
 // namedTwice says of an entry that another one for the same campaign counts.
-func namedTwice(twin plan.Campaign) string {
-	return fmt.Sprintf("the plan names this campaign twice, here and as %s (%s): put the numbers in one place", twin.ID(), twin.Position)
+func namedTwice(duplicate plan.Campaign) string {
+	return fmt.Sprintf("the plan names this campaign twice, here and as %s (%s): put the numbers in one place", duplicate.ID(), duplicate.Position)
 }
 
 // isMissing reports a campaign that Telnyx says is not there, or, with 403, not for

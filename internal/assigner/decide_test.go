@@ -422,7 +422,7 @@ func TestDecide_NothingIsFinal(t *testing.T) {
 			c := caseWith()
 			c.Record, c.EntryHash = n, "changed"
 			if d := Decide(c); d.Write != WriteAttach || d.Record.Tries != (ledger.Tries{}) {
-				t.Errorf("got %q with %s under a changed entry, want it tried anew", d.Write, d.Record.Tries)
+				t.Errorf("got %q with %s under a changed entry, want it tried again", d.Write, d.Record.Tries)
 			}
 			c = caseWith()
 			c.Record, c.Now = n, n.NextAt

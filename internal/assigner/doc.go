@@ -34,7 +34,7 @@
 //     clock but this process's own).
 //   - Hold means stop: mayWrite in apply.go reads the hold before every claim, from the
 //     leader of its stream.
-//   - No verdict on one answer: [Decide] says that a person is needed only on evidence
+//   - No decision on one answer: [Decide] says that a person is needed only on evidence
 //     that cannot be a misread query, and every number has a next try.
 //   - Reconciles of one campaign never overlap in a process: queue.
 //   - An event about a planned campaign is acknowledged after the ledger has the

@@ -35,8 +35,8 @@ type Forecast struct {
 	// Err is why the campaign could not be read. An error of the account or of Telnyx as a
 	// whole ends the forecast instead.
 	Err error
-	// Twin is another entry of the set for the same campaign, which counts instead.
-	Twin *plan.Campaign
+	// Duplicate is another entry of the set for the same campaign, which counts instead.
+	Duplicate *plan.Campaign
 	// Phase is that of the campaign; Detail says why in a few words.
 	Phase  ledger.Phase
 	Detail string
@@ -184,8 +184,8 @@ func (s *foresight) readCampaigns(ctx context.Context) error {
 		return fmt.Errorf("plan %s: %w", s.entries[0].Plan.Name, s.entries[0].Err)
 	}
 	for _, e := range s.entries {
-		if twin, named := otherEntry(e.set, e.Plan.ID(), e.Campaign); named && e.Err == nil && twin.Rank() < e.Plan.Rank() {
-			e.Twin, e.Phase, e.Detail = &twin, ledger.PhaseUnknown, namedTwice(twin)
+		if duplicate, named := otherEntry(e.set, e.Plan.ID(), e.Campaign); named && e.Err == nil && duplicate.Rank() < e.Plan.Rank() {
+			e.Duplicate, e.Phase, e.Detail = &duplicate, ledger.PhaseUnknown, namedTwice(duplicate)
 		}
 	}
 	return nil

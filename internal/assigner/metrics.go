@@ -100,7 +100,7 @@ func (m *metrics) watch(factory promauto.Factory, a *Assigner) {
 			return 0
 		})
 	gauge("greenlight_assigner_resync_age_seconds",
-		"Time since this process took up a resync of every planned campaign, or since its start. It grows on an assigner that stands by.",
+		"Time since this process took up a resync of every planned campaign, or since its start. It grows on a standby assigner.",
 		func() float64 { return a.now().Sub(a.resyncs.latest()).Seconds() })
 	gauge("greenlight_assigner_resync_interval_seconds", "Time between two resyncs, as it is set.",
 		a.config.Resync.Seconds)
@@ -117,7 +117,7 @@ func (m *metrics) watch(factory promauto.Factory, a *Assigner) {
 		func() float64 { return limiter.Waits().Total.Seconds() })
 }
 
-// activeMetric reports whether this assigner works or stands by. While NATS cannot be
+// activeMetric reports whether this assigner works or is on standby. While NATS cannot be
 // asked there is no such metric: either value might be wrong.
 type activeMetric struct{ a *Assigner }
 

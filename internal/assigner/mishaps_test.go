@@ -344,7 +344,7 @@ func TestFullCampaign_CostsFewRequestsAReconcile(t *testing.T) {
 	for i := range 200 {
 		r.reconcile(testCampaign)
 		if sent := len(r.sim.Writes()); sent-before > most {
-			t.Fatalf("reconcile %d sent %d requests in vain, want at most %d", i, sent-before, most)
+			t.Fatalf("reconcile %d sent %d requests that had no effect, want at most %d", i, sent-before, most)
 		}
 		before, stuck = len(r.sim.Writes()), 0
 		for number, entry := range r.surplus(numbers - room) {

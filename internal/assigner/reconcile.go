@@ -84,7 +84,7 @@ type knownAs struct{ key string }
 func (k *knownAs) Error() string { return "planned as campaign " + k.key }
 
 // reconcile reads one campaign and does what is missing. It returns nil when the
-// ledger has the outcome, also when that is trouble with Telnyx; *openError when the
+// ledger has the outcome, also when that is an error of Telnyx; *openError when the
 // circuit breaker is open; and another error when the ledger or the streams failed.
 func (a *Assigner) reconcile(ctx context.Context, req request) error {
 	open := a.breaker.allow(ctx)
@@ -102,13 +102,13 @@ func (a *Assigner) reconcile(ctx context.Context, req request) error {
 		return r.unread(ctx, err, true)
 	}
 	r.campaign = campaign
-	twin, named := otherEntry(r.set, r.req.key, campaign)
+	duplicate, named := otherEntry(r.set, r.req.key, campaign)
 	switch {
 	case named && !r.planned:
-		a.observer.campaigns.learn(ledger.Campaign{ID: twin.ID(), TelnyxID: string(campaign.CampaignID), TCRID: string(campaign.TCRCampaignID)})
-		return cmp.Or(r.forget(ctx), error(&knownAs{key: twin.ID()}))
-	case named && twin.Rank() < r.want.Rank():
-		return r.plannedTwice(ctx, twin)
+		a.observer.campaigns.learn(ledger.Campaign{ID: duplicate.ID(), TelnyxID: string(campaign.CampaignID), TCRID: string(campaign.TCRCampaignID)})
+		return cmp.Or(r.forget(ctx), error(&knownAs{key: duplicate.ID()}))
+	case named && duplicate.Rank() < r.want.Rank():
+		return r.plannedTwice(ctx, duplicate)
 	case !r.planned:
 		if err := r.dropUnplanned(ctx); err != nil {
 			return err
@@ -231,7 +231,7 @@ func (r *reconcile) unattached() []plan.E164 {
 
 // listed returns the campaign as its brand's list has it, if nothing follows from
 // that: it is not approved, and was not when it was read last. A list may be minutes
-// old, so a change that it shows, or that it does not show yet, is read anew.
+// old, so a change that it shows, or that it does not show yet, is read again.
 func (r *reconcile) listed(ctx context.Context) (c telnyx.Campaign, unchanged bool) {
 	known := r.entry.Campaign
 	id := cmp.Or(r.want.CampaignID, telnyx.CampaignID(known.TelnyxID))
@@ -571,8 +571,8 @@ func (r *reconcile) forget(ctx context.Context) error {
 // plannedTwice ends a reconcile of a campaign that two entries of the plan name, by
 // its two ids. Only asking Telnyx shows that they are one; the entry that has
 // Telnyx's own id counts, and this one says so.
-func (r *reconcile) plannedTwice(ctx context.Context, twin plan.Campaign) error {
-	status, detail := string(r.campaign.CampaignStatus), namedTwice(twin)
+func (r *reconcile) plannedTwice(ctx context.Context, duplicate plan.Campaign) error {
+	status, detail := string(r.campaign.CampaignStatus), namedTwice(duplicate)
 	decisions := r.withoutReading(ledger.PhaseUnknown)
 	for i := range decisions {
 		decisions[i].Record.Detail = detail
@@ -581,7 +581,7 @@ func (r *reconcile) plannedTwice(ctx context.Context, twin plan.Campaign) error 
 		return err
 	}
 	return r.finish(ctx, func(record *ledger.Campaign) {
-		// Its ids stay out of the index, where they lead to the twin.
+		// Its ids stay out of the index, where they lead to the duplicate.
 		record.TelnyxID, record.TCRID = "", ""
 		record.Phase, record.Status, record.Detail = ledger.PhaseUnknown, status, detail
 	})
@@ -664,7 +664,7 @@ func (r *reconcile) notRead(ctx context.Context, reason ledger.Reason, detail st
 	if r.planned || reason == ledger.TelnyxUnavailable || reason == ledger.RateLimited {
 		r.checkAt(r.a.now().Add(wait))
 	}
-	// When the wait does not grow any more, neither does the count: the same trouble
+	// When the wait does not grow any more, neither does the count: the same error
 	// again is not news, and would push older news out of the history.
 	attempts := min(r.before.Attempts+1, rereadTries)
 	if r.before.Attempts == rereadTries && r.before.Reason == reason {
@@ -821,8 +821,8 @@ func (r *reconcile) checkAt(at time.Time) {
 }
 
 // finish writes the campaign's record, stores a notice if there is news, and schedules
-// the next reconcile. Change gets the record, cleared of what every reconcile says
-// anew.
+// the next reconcile. Change gets the record, cleared of what every reconcile
+// says again.
 func (r *reconcile) finish(ctx context.Context, change func(*ledger.Campaign)) error {
 	c := r.changed(change)
 	r.noteAttached(&c)

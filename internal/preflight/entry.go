@@ -61,8 +61,8 @@ func (e entry) addCampaign() {
 	switch {
 	case e.Err != nil:
 		e.findMissing()
-	case e.Twin != nil: // its entry has the rest
-		e.find(PlannedTwice, fmt.Sprintf("Plan %s (%s, %s) names the same campaign by another id. Only that entry is used.", e.Twin.Name, e.Twin.ID(), e.Twin.Position),
+	case e.Duplicate != nil: // its entry has the rest
+		e.find(PlannedTwice, fmt.Sprintf("Plan %s (%s, %s) names the same campaign by another id. Only that entry is used.", e.Duplicate.Name, e.Duplicate.ID(), e.Duplicate.Position),
 			"Put all its numbers into one entry.")
 	default:
 		e.checkState()

@@ -154,11 +154,11 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 		"more numbers than fit without a pool": {nil, springPlan("    max_numbers: 200"), preflight.NoNumberPool, 3,
 			[]string{about, "max_numbers is 200", "without which it carries 49"}},
 		"planned under two ids": {func(_ *testing.T, a *account) { a.addNumbers(4, 4, profileA) },
-			springPlan("  - name: twin", "    tcr_campaign_id: "+springTCR, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
-			[]string{"campaign twin (" + springTCR + ")", "Plan spring", springID, "plans/spring.yaml:3:5", "one entry"}},
+			springPlan("  - name: duplicate", "    tcr_campaign_id: "+springTCR, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
+			[]string{"campaign duplicate (" + springTCR + ")", "Plan spring", springID, "plans/spring.yaml:3:5", "one entry"}},
 		"planned by reference too": {func(_ *testing.T, a *account) { a.addNumbers(4, 4, profileA) },
-			springPlan("  - name: a-twin", "    reference_id: spring-2026", "    brand_id: "+brandID, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
-			[]string{"campaign a-twin (ref_spring-2026)", "Plan spring"}},
+			springPlan("  - name: a-duplicate", "    reference_id: spring-2026", "    brand_id: "+brandID, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
+			[]string{"campaign a-duplicate (ref_spring-2026)", "Plan spring"}},
 		"pool that may not be read": {func(_ *testing.T, a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers/messaging", Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
 		}, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileA + "\n", preflight.Unverified, 3, []string{about, "10010 Authorization failed"}},
