@@ -98,23 +98,45 @@ func (c *resumeCommand) Run(ctx context.Context, out output) error {
 		if err != nil {
 			return err
 		}
+		asked := askToReconcile(ctx, events.NewPublisher(js), resumed, slices.Sorted(maps.Keys(named)))
 		left, err := book.ReadHold(ctx)
 		if err != nil {
-			return err
+			return errors.Join(asked, err)
 		}
-		if named == nil {
-			if named, err = planNames(ctx, book); err != nil {
-				return err
-			}
+		names, err := planNames(ctx, book)
+		if err != nil {
+			return errors.Join(asked, err)
 		}
-		if err := writeResumed(out.Stdout, resumed, named, len(c.What) > 0); err != nil {
-			return err
+		if err := writeResumed(out.Stdout, resumed, names, len(c.What) > 0); err != nil {
+			return errors.Join(asked, err)
 		}
 		if left.All != nil {
-			return writeHold(out.Stdout, ledger.Hold{All: left.All}, named, "greenlight resume without a name ends that.")
+			err = writeHold(out.Stdout, ledger.Hold{All: left.All}, names, "greenlight resume without a name ends that.")
 		}
-		return nil
+		return errors.Join(asked, err)
 	})
+}
+
+// askToReconcile triggers a reconcile of what was resumed: of everything, or of the named
+// campaigns. An assigner that watches the hold reconciles them as well; one that misses its
+// end would leave them to the next resync.
+func askToReconcile(ctx context.Context, publisher *events.Publisher, resumed ledger.Hold, named []string) error {
+	var err error
+	switch {
+	case resumed.IsZero():
+	case len(named) == 0:
+		err = publisher.Trigger(ctx, events.KindResync, "")
+	default:
+		for _, id := range named {
+			if _, held := resumed.Of(id); held && err == nil {
+				err = publisher.Trigger(ctx, events.KindRecheck, id)
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("resumed, but the assigner could not be asked to reconcile, and may do so at the next resync only: %w", err)
+	}
+	return nil
 }
 
 // writeHold writes what is held of everything and of the named campaigns, and what that
@@ -178,12 +200,19 @@ func campaignsNamed(ctx context.Context, js jetstream.JetStream, what []string) 
 	return book, named, nil
 }
 
-// planNames returns the plan names of all campaigns by the id of their record.
+// planNames returns the plan names of all campaigns by each of their ids, the present
+// plan's before those of records that it has no more.
 func planNames(ctx context.Context, book *ledger.Ledger) (map[string]string, error) {
 	known, err := book.Campaigns(ctx)
 	names := make(map[string]string, len(known))
+	planned := make(map[string]bool)
 	for _, entry := range known {
-		names[entry.Campaign.ID] = entry.Campaign.Plan
+		c := entry.Campaign
+		for _, id := range []string{c.ID, c.TelnyxID, c.TCRID} {
+			if id != "" && !planned[id] {
+				names[id], planned[id] = c.Plan, c.Planned
+			}
+		}
 	}
 	return names, err
 }

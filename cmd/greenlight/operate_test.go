@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
+
 	"greenlight/internal/commandtest"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
@@ -63,6 +66,86 @@ func TestDeadLetters_AreListedShownAndRequeued(t *testing.T) {
 	}
 	if _, err := stream.GetLastMsgForSubject(t.Context(), "assigner.trigger.campaign.C6X6M95"); err != nil {
 		t.Errorf("the number's campaign was not asked for: %v", err)
+	}
+}
+
+// A plan names the campaign by its TCR id now, and named it by Telnyx's before. It is
+// held, shown and resumed as one, and the assigner is asked to reconcile it.
+func TestHoldAndResume_OfACampaignWithTwoIDs(t *testing.T) {
+	const telnyxID, tcrID = "751c6a5c-907b-43a9-8ada-ba1dc8335b07", "C6X6M95"
+	for name, tt := range map[string]struct {
+		what     []string
+		triggers map[string]uint64
+	}{
+		"by the plan's name": {[]string{"spring-promo"}, map[string]uint64{"assigner.trigger.recheck." + tcrID: 1}},
+		"by an id":           {[]string{telnyxID}, map[string]uint64{"assigner.trigger.recheck." + tcrID: 1, "assigner.trigger.recheck." + telnyxID: 1}},
+		"everything":         {nil, map[string]uint64{"assigner.trigger.resync": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url, js := commandtest.StartNATS(t)
+			t.Setenv("NATS_URL", url)
+			if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
+				t.Fatal(err)
+			}
+			book, err := ledger.Create(t.Context(), js, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range []ledger.Campaign{
+				{ID: telnyxID, Plan: "spring-promo", TelnyxID: telnyxID, TCRID: tcrID},
+				{ID: tcrID, Plan: "spring-promo", Planned: true, TelnyxID: telnyxID, TCRID: tcrID},
+			} {
+				if _, err := book.PutCampaign(t.Context(), ledger.CampaignEntry{}, c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := mustRun(t, append([]string{"resume"}, tt.what...)...); !strings.HasPrefix(got, "Nothing ") {
+				t.Errorf("resumed before it is held: got %q", got)
+			}
+			held := mustRun(t, "hold", "spring-promo")
+			shown := mustRun(t, "status")
+			resumed := mustRun(t, append([]string{"resume"}, tt.what...)...)
+			for command, got := range map[string]string{"hold": held, "status": shown, "resume": resumed} {
+				if n := strings.Count(strings.ToLower(got), "on hold: spring-promo, since "); n != 1 {
+					t.Errorf("%s shows the campaign %d times, want once:\n%s", command, n, got)
+				}
+			}
+			if hold, err := book.ReadHold(t.Context()); err != nil || !hold.IsZero() {
+				t.Errorf("got %+v, %v, want nothing held", hold, err)
+			}
+			stream, err := js.Stream(t.Context(), "TRIGGERS")
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, err := stream.Info(t.Context(), jetstream.WithSubjectFilter("assigner.trigger.>"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.triggers, info.State.Subjects); diff != "" {
+				t.Errorf("triggers (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A resumption whose trigger cannot be stored is shown, and the command fails.
+func TestResume_SaysThatTheAssignerCouldNotBeAsked(t *testing.T) {
+	url, js := commandtest.StartNATS(t)
+	t.Setenv("NATS_URL", url)
+	book, err := ledger.Create(t.Context(), js, 1) // and no stream for triggers
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := book.Hold(t.Context(), nil, ledger.HeldBy{By: "ann@ops"}); err != nil {
+		t.Fatal(err)
+	}
+	var stdout strings.Builder
+	err = run(t.Context(), []string{"resume"}, output{&stdout, new(strings.Builder)})
+	if err == nil || !strings.Contains(err.Error(), "resumed, but the assigner could not be asked to reconcile") {
+		t.Errorf("got %v, want that the assigner could not be asked", err)
+	}
+	if got := stdout.String(); !strings.HasPrefix(got, "Resumed. Was on hold: everything, since ") {
+		t.Errorf("got %q, want what was resumed", got)
 	}
 }
 

@@ -19,9 +19,13 @@ const (
 	// readingLasts is for how long numbers are attached on one reading of the campaign:
 	// it may have been suspended meanwhile and the event that said so lost.
 	readingLasts = time.Minute
+	// changedLasts is the same while events say that the campaign has changed.
+	changedLasts = time.Second
 	// checkLasts is for how long a call that worked proves that the key is accepted. It is
 	// shorter than the time between two readings that prove something.
 	checkLasts = 2 * time.Second
+	// keyCheckTime is how long that call may take.
+	keyCheckTime = 10 * time.Second
 	// markAfter is when numbers that still wait for their turn are recorded as queued.
 	markAfter = 200 * time.Millisecond
 	// writeChecksLast is how old the last checks before a write, and the record that it
@@ -31,7 +35,7 @@ const (
 )
 
 // errLate is why a write was not sent whose last checks were too old.
-var errLate = errors.New("it was not sent, since what had been checked before was too long ago")
+var errLate = errors.New("not sent: its last checks were too old")
 
 // errInterrupted ends the writes of a reconcile that another one is about to follow.
 var errInterrupted = errors.New("interrupted by a newer request")
@@ -45,7 +49,7 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var marker sync.WaitGroup
-	queue := &turns{due: due}
+	queue := &writes{due: due}
 	marker.Go(func() { r.markQueued(working, queue) })
 	group := new(errgroup.Group)
 	for range min(r.a.perCampaign(), len(due)) {
@@ -71,6 +75,9 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 		})
 	}
 	err := group.Wait()
+	if cause := context.Cause(working); cause != nil {
+		err = cause // what others return then is only that they were stopped
+	}
 	stop(nil)
 	marker.Wait()
 	if ctx.Err() != nil {
@@ -107,50 +114,50 @@ func (r *reconcile) revisionOf(d Decision) uint64 {
 	return r.numbers[d.Record.Number].Revision
 }
 
-// turns hands out the writes from the front, and from the back to whoever records
-// that they wait.
-type turns struct {
+// writes are those that were not sent yet. They are sent from the front; those at the
+// back are recorded as waiting meanwhile.
+type writes struct {
 	mu  sync.Mutex
 	due []Decision
 	// marked counts those at the back that are recorded as waiting.
 	marked int
 }
 
-func (t *turns) first() (d Decision, ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.due) == 0 {
+func (w *writes) first() (d Decision, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.due) == 0 {
 		return d, false
 	}
-	d, t.due = t.due[0], t.due[1:]
-	t.marked = min(t.marked, len(t.due))
+	d, w.due = w.due[0], w.due[1:]
+	w.marked = min(w.marked, len(w.due))
 	return d, true
 }
 
-// giveBack takes back one that ended before anything was recorded of it.
-func (t *turns) giveBack(d Decision) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.due = append(t.due, d)
+// giveBack takes back one that ended before anything was recorded of iw.
+func (w *writes) giveBack(d Decision) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.due = append(w.due, d)
 }
 
-// last returns the last one that is not marked yet, and its place from the front. The
+// last returns the last one that is not marked yet, and its place from the fronw. The
 // record must be written while visit runs: nobody takes that one meanwhile.
-func (t *turns) last(visit func(d *Decision, place int) error) (more bool, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	place := len(t.due) - t.marked
+func (w *writes) last(visit func(d *Decision, place int) error) (more bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	place := len(w.due) - w.marked
 	if place <= 0 {
 		return false, nil
 	}
-	t.marked++
-	return true, visit(&t.due[place-1], place)
+	w.marked++
+	return true, visit(&w.due[place-1], place)
 }
 
 // markQueued records of the numbers that wait their turn that they do, and when it
 // will be about, from the last one forward: the first ones are attached before anybody
 // could read it.
-func (r *reconcile) markQueued(ctx context.Context, queue *turns) {
+func (r *reconcile) markQueued(ctx context.Context, queue *writes) {
 	wait(ctx, markAfter)
 	rate := r.a.rate()
 	for ctx.Err() == nil {
@@ -197,6 +204,7 @@ func (r *reconcile) write(ctx context.Context, d Decision) error {
 	if err := r.mayWrite(reserved); err != nil {
 		return err
 	}
+	unreserved := context.WithoutCancel(ctx)
 	ctx = context.WithoutCancel(reserved)
 	// The request must end before its claim counts as abandoned.
 	sending, cancel := context.WithTimeout(ctx, r.a.config.Settle*2/3)
@@ -205,6 +213,10 @@ func (r *reconcile) write(ctx context.Context, d Decision) error {
 		return err
 	}
 	answer := r.send(sending, d, checked)
+	release() // finding out what a refusal means may take a call that waits for a slot
+	if answer.Err != nil {
+		answer.Class, _ = r.a.classify(unreserved, answer.Err)
+	}
 	return r.conclude(ctx, d, answer)
 }
 
@@ -242,11 +254,11 @@ func (r *reconcile) reserve(ctx context.Context, calls int) (reserved context.Co
 	}
 }
 
-// isOutdated reports whether another reconcile is about to follow, or must, since the
-// plan or the campaign has changed.
+// isOutdated reports whether another reconcile must follow, since the plan or the
+// campaign has changed, or because a person asks.
 func (r *reconcile) isOutdated() bool {
 	phase, _ := PhaseOf(r.reading())
-	return phase != ledger.PhaseApproved || !r.isPlanned() || r.a.queue.interrupted(r.req.key)
+	return phase != ledger.PhaseApproved || !r.isPlanned() || r.a.queue.isUrgent(r.req.key)
 }
 
 // mayWrite makes sure that nothing has changed that would forbid the write: the plan,
@@ -259,7 +271,7 @@ func (r *reconcile) mayWrite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, held := hold.Of(r.req.key); held || r.a.wasHeld(r.req.key) {
+	if r.isHeld(hold) || r.isHeld(r.a.lastHold()) {
 		return errHeld
 	}
 	if r.isOutdated() {
@@ -268,14 +280,32 @@ func (r *reconcile) mayWrite(ctx context.Context) error {
 	return nil
 }
 
+// isHeld reports whether the campaign is held, by whichever of its ids.
+func (r *reconcile) isHeld(hold ledger.Hold) bool {
+	c := r.reading()
+	for _, id := range []string{r.req.key, string(c.CampaignID), string(c.TCRCampaignID), plan.Campaign{ReferenceID: c.ReferenceID}.ID()} {
+		if _, held := hold.Of(id); held {
+			return true
+		}
+	}
+	return false
+}
+
 // errHeld ends the writes of a campaign that a person holds.
 var errHeld = errors.New("on hold")
 
-// isFresh reports whether the last reading of the campaign still counts.
+// isFresh reports whether the last reading of the campaign still counts. One from
+// before an event about the campaign does not, unless it has just been made: many events
+// must not keep the numbers from being attached.
 func (r *reconcile) isFresh() bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.a.now().Sub(r.readAt) <= readingLasts
+	readAt, began := r.readAt, r.readBegan
+	r.mu.Unlock()
+	lasts := readingLasts
+	if r.a.queue.changedSince(r.req.key, began) {
+		lasts = changedLasts
+	}
+	return r.a.now().Sub(readAt) <= lasts
 }
 
 // reading returns the campaign as it was read last.
@@ -295,12 +325,13 @@ func (r *reconcile) refresh(ctx context.Context) error {
 	if r.isFresh() {
 		return nil // another one has just read it
 	}
+	readAt, began := r.a.now(), time.Now()
 	campaign, err := r.a.observer.campaigns.read(ctx, r.want)
 	if err != nil {
 		return &readError{err}
 	}
 	r.mu.Lock()
-	r.campaign, r.readAt = campaign, r.a.now()
+	r.campaign, r.readAt, r.readBegan = campaign, readAt, began
 	r.mu.Unlock()
 	return nil
 }
@@ -408,7 +439,7 @@ func (r *reconcile) send(ctx context.Context, d Decision, checked time.Time) Ans
 	}
 	if d.SetProfile != "" {
 		if _, answer.Err = r.a.client.SetMessagingProfile(ctx, d.Account, d.SetProfile); answer.Err != nil {
-			return r.classified(ctx, answer)
+			return answer
 		}
 	}
 	if time.Since(checked) > writeChecksLast {
@@ -420,13 +451,6 @@ func (r *reconcile) send(ctx context.Context, d Decision, checked time.Time) Ans
 		answer.Record, answer.Err = r.a.client.Reassign(ctx, d.Record.Number, campaign)
 	} else {
 		answer.Record, answer.Err = r.a.client.Assign(ctx, d.Record.Number, campaign)
-	}
-	return r.classified(ctx, answer)
-}
-
-func (r *reconcile) classified(ctx context.Context, answer Answer) Answer {
-	if answer.Err != nil {
-		answer.Class, _ = r.a.classify(context.WithoutCancel(ctx), answer.Err)
 	}
 	return answer
 }
@@ -446,8 +470,8 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 		return err
 	}
 	switch {
-	case answer.Err == nil && r.a.breaker.wrote():
-		r.a.log.Info().Msg("Telnyx accepts the account's requests again")
+	case answer.Err == nil:
+		r.a.writesWork(r.req.key)
 	case answer.Class == telnyx.ClassAccount:
 		if r.a.breaker.refuseWrite(d.Record.Number, after.Record.NeedsPerson, answer.Err) {
 			r.a.alarm(ledger.AccountBlocked, answer.Err)
@@ -458,6 +482,19 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 		}
 	}
 	return nil
+}
+
+// writesWork takes in that Telnyx accepted a write for a campaign. If it refused the
+// account before, the campaigns that waited continue at once.
+func (a *Assigner) writesWork(key string) {
+	waiting, healed := a.breaker.wrote()
+	if !healed {
+		return
+	}
+	a.log.Info().Msg("Telnyx accepts the account's requests again")
+	for _, key := range append(waiting, key) {
+		a.queue.add(request{key: key, cause: "the account is no longer refused", made: time.Now(), changed: true})
+	}
 }
 
 // outcomeOf says what came of a request.
@@ -501,13 +538,20 @@ func (r *reconcile) refusedAll() *ledger.Number {
 
 // classify says what an error of Telnyx means. Whether a 403 concerns the key is
 // proven with a call that names no number and no campaign; if it does, or if the answer
-// was 401, the circuit breaker opens.
+// was 401, the circuit breaker opens. Without an answer to that call the 403 is
+// transient. The caller must not hold a reservation of the limiter.
 func (a *Assigner) classify(ctx context.Context, err error) (telnyx.ErrorClass, *openError) {
 	class := telnyx.Classify(err)
 	switch {
-	case class == telnyx.ClassUnauthorized:
-	case class == telnyx.ClassForbidden && a.keyIsRefused(ctx):
-	default:
+	case class == telnyx.ClassForbidden:
+		switch a.keyClass(ctx) {
+		case telnyx.ClassUnauthorized, telnyx.ClassForbidden:
+		case telnyx.ClassTransient:
+			return telnyx.ClassTransient, nil
+		default:
+			return class, nil
+		}
+	case class != telnyx.ClassUnauthorized:
 		return class, nil
 	}
 	open, alarm := a.breaker.refuseKey(err)
@@ -517,24 +561,24 @@ func (a *Assigner) classify(ctx context.Context, err error) (telnyx.ErrorClass, 
 	return telnyx.ClassUnauthorized, open
 }
 
-// keyIsRefused makes a call that names no number and no campaign. That it works counts
-// for a moment, since many refusals may come at once.
-func (a *Assigner) keyIsRefused(ctx context.Context) bool {
+// keyClass makes a call that names no number and no campaign, and returns the class of
+// its error, empty if it worked. An answer counts for a moment, since many refusals may
+// come at once.
+func (a *Assigner) keyClass(ctx context.Context) telnyx.ErrorClass {
 	a.keyChecked.mu.Lock()
 	defer a.keyChecked.mu.Unlock()
-	if now := a.now(); !a.keyChecked.at.IsZero() && now.Sub(a.keyChecked.at).Abs() < checkLasts {
-		return false
+	if now := a.now(); a.keyChecked.at.IsZero() || now.Sub(a.keyChecked.at).Abs() >= checkLasts {
+		ctx, cancel := context.WithTimeout(ctx, keyCheckTime)
+		defer cancel()
+		a.keyChecked.class = telnyx.Classify(a.client.CheckKey(ctx))
+		a.keyChecked.at = a.now()
 	}
-	class := telnyx.Classify(a.client.CheckKey(ctx))
-	if class == telnyx.ClassUnauthorized || class == telnyx.ClassForbidden {
-		return true
-	}
-	a.keyChecked.at = a.now()
-	return false
+	return a.keyChecked.class
 }
 
-// keyCheck is when the key was seen to be accepted.
+// keyCheck is what the latest check of the key said, and when.
 type keyCheck struct {
-	mu sync.Mutex
-	at time.Time
+	mu    sync.Mutex
+	at    time.Time
+	class telnyx.ErrorClass
 }

@@ -283,7 +283,7 @@ func TestAccount_RefusedOnTwoNumbersLetsOneTrialThroughAMinute(t *testing.T) {
 	}
 	r.sim.ClearFaults()
 	for range 10 { // those that were refused wait a while longer
-		r.advance(time.Hour)
+		r.advance(accountMost)
 		r.reconcile(testCampaign)
 		r.reconcile(otherCampaign)
 	}

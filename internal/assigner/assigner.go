@@ -304,13 +304,13 @@ func (a *Assigner) recall(ctx context.Context) error {
 	}
 	for _, entry := range known {
 		a.observer.campaigns.learn(entry.Campaign)
-		a.reconciled(entry.Campaign.ID, entry.Campaign.EntryHash)
+		a.reconciled(entry.Campaign.ID, entry.Campaign.EntryHash, entry.Campaign.Planned)
 	}
 	return nil
 }
 
-// LedgerMadeAgain says that a bucket was lost and made again: what this process wrote
-// there is written anew, and what it knows of campaigns is what is still there.
+// LedgerMadeAgain must be called after a lost bucket was made again. The plan is marked
+// there once more, and the campaigns are learned from what the ledger still has.
 func (a *Assigner) LedgerMadeAgain(ctx context.Context) {
 	a.plans.forget()
 	if err := a.recall(ctx); err != nil {
@@ -318,10 +318,16 @@ func (a *Assigner) LedgerMadeAgain(ctx context.Context) {
 	}
 }
 
-// reconciled notes under which entry a campaign is reconciled.
-func (a *Assigner) reconciled(key, entryHash string) {
+// reconciled notes under which entry a campaign is reconciled. Nothing is kept of one
+// that no plan names.
+func (a *Assigner) reconciled(key, entryHash string, planned bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !planned {
+		delete(a.entries, key)
+		delete(a.rested, key)
+		return
+	}
 	a.entries[key] = entryHash
 }
 
@@ -441,7 +447,7 @@ func (a *Assigner) serve(ctx context.Context, req request) {
 		req.settled(nil)
 		return
 	}
-	a.reconciled(req.key, "") // so that a changed entry counts as changed still
+	a.reconciled(req.key, "", false) // so that a changed entry still counts as changed
 	if ctx.Err() != nil {
 		return // the message stays open and is given back with the rest
 	}
@@ -452,10 +458,14 @@ func (a *Assigner) serve(ctx context.Context, req request) {
 // recheck in any case.
 func (a *Assigner) retry(ctx context.Context, req request, err error) {
 	open, isOpen := errors.AsType[*openError](err)
-	wait := jittered(waitAfter(retryLeast, retryMost, 2, a.countFailure(req.key, !isOpen)), a.jitter())
-	if isOpen {
+	unread, isUnread := errors.AsType[*retryError](err)
+	wait := jittered(waitAfter(retryLeast, retryMost, 2, a.countFailure(req.key, !isOpen && !isUnread)), a.jitter())
+	switch {
+	case isOpen:
 		wait = max(open.trialAt.Sub(a.now()), time.Second) // one alarm was raised when it opened
-	} else {
+	case isUnread:
+		wait = unread.wait
+	default:
 		a.log.Warn().Str(logging.KeyCampaign, req.key).Err(err).Stringer(logging.KeyWait, wait).
 			Msg("a reconcile failed and is repeated")
 	}
@@ -474,7 +484,8 @@ func (a *Assigner) retry(ctx context.Context, req request, err error) {
 	req.settled(nil) // the recheck stands for the message
 }
 
-// retryError says that a message must come again, after a while.
+// retryError says that a message must come again, after a while: what it asked for was
+// not done.
 type retryError struct {
 	err  error
 	wait time.Duration

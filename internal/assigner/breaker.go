@@ -16,6 +16,9 @@ import (
 const (
 	// trialEvery is how often an open circuit breaker lets one call try.
 	trialEvery = time.Minute
+	// writesForgotten is how long after its last trial an open circuit breaker closes if
+	// nobody has asked for another: nothing is left to write.
+	writesForgotten = 30 * time.Minute
 	// trialPatience is how long the campaign whose turn it is may take to come for
 	// its trial before the next one gets it.
 	trialPatience = 15 * time.Second
@@ -151,13 +154,20 @@ func (b *breaker) refuseWrite(number string, needsPerson bool, cause error) (ala
 }
 
 // wrote takes in that Telnyx accepted a write. Healed reports whether that closes the
-// breaker.
-func (b *breaker) wrote() (healed bool) {
+// breaker; waiting are the campaigns whose writes were not let through.
+func (b *breaker) wrote() (waiting []string, healed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	healed = b.writes != nil
+	waiting, healed = b.waiting, b.writes != nil
 	b.refused, b.writes, b.waiting = "", nil, nil
-	return healed
+	return waiting, healed
+}
+
+// expire closes the breaker for writes if nobody asks any more. b.mu is held.
+func (b *breaker) expire() {
+	if b.writes != nil && b.now().Sub(b.writes.trialAt) > writesForgotten {
+		b.refused, b.writes, b.waiting = "", nil, nil
+	}
 }
 
 // allowWrite lets a campaign's write through, or says until when it waits. A campaign
@@ -165,6 +175,7 @@ func (b *breaker) wrote() (healed bool) {
 func (b *breaker) allowWrite(campaign string) *openError {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.expire()
 	if b.writes == nil {
 		return nil
 	}
@@ -191,6 +202,7 @@ func (b *breaker) allowWrite(campaign string) *openError {
 func (b *breaker) err() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.expire()
 	switch {
 	case b.key != nil:
 		return &openError{*b.key}

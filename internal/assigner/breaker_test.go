@@ -135,10 +135,10 @@ func TestBreaker_OpensForWritesWhenTwoNumbersAreRefused(t *testing.T) {
 	if b.allow(t.Context()) != nil {
 		t.Error("reads are stopped as well")
 	}
-	if !b.wrote() || b.allowWrite("c") != nil || b.err() != nil {
+	if _, healed := b.wrote(); !healed || b.allowWrite("c") != nil || b.err() != nil {
 		t.Error("a write that was accepted does not close it")
 	}
-	if b.wrote() {
+	if _, healed := b.wrote(); healed {
 		t.Error("closed twice")
 	}
 }
@@ -189,5 +189,21 @@ func TestBreaker_ATurnThatNobodyTakesGoesToTheNext(t *testing.T) {
 	b.clock = b.clock.Add(trialPatience + time.Second)
 	if open := b.allowWrite("b"); open != nil {
 		t.Errorf("got %v, want b to have the turn that nobody took", open)
+	}
+}
+
+// When nothing is left to write, nobody asks for a trial, and the account may have been
+// put in order long ago.
+func TestBreaker_ClosesForWritesWhenNobodyAsks(t *testing.T) {
+	b := newBreakerRig()
+	b.refuseWrite("1", false, refusedAccount)
+	b.refuseWrite("2", false, refusedAccount)
+	b.clock = b.clock.Add(writesForgotten)
+	if b.err() == nil {
+		t.Error("it closed while a trial may still be asked for")
+	}
+	b.clock = b.clock.Add(2 * trialEvery)
+	if err := b.err(); err != nil {
+		t.Errorf("after half an hour: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -192,7 +193,7 @@ func selects(want plan.Campaign, c telnyx.Campaign) bool {
 	case want.ReferenceID != "":
 		return c.ReferenceID == want.ReferenceID && c.BrandID == want.BrandID
 	case want.TCRCampaignID != "":
-		return c.TCRCampaignID == want.TCRCampaignID
+		return strings.EqualFold(string(c.TCRCampaignID), string(want.TCRCampaignID))
 	default:
 		return c.CampaignID == want.CampaignID
 	}
@@ -213,7 +214,9 @@ func searchedFor(want plan.Campaign) string { return want.ID() + " " + want.Bran
 func (c *campaigns) missed(want plan.Campaign) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.misses[searchedFor(want)] = c.now()
+	now := c.now()
+	maps.DeleteFunc(c.misses, func(_ string, at time.Time) bool { return now.Sub(at) >= missFor })
+	c.misses[searchedFor(want)] = now
 }
 
 // forgetMiss makes the next read search again for a campaign that was not found.

@@ -70,15 +70,15 @@ type loss struct {
 
 func newPools() *pools { return &pools{lost: map[string]loss{}} }
 
-// confirm reports whether a pool has lost these numbers, which are sorted: an earlier
-// complete reading, some time ago, has shown the same or more to be gone. An
-// incomplete reading proves nothing.
+// confirm takes in a reading of a pool without these numbers, which are sorted, and
+// reports whether the pool has lost them: the complete reading before, some time ago,
+// showed the same or more to be gone. An incomplete reading proves nothing.
 func (p *pools) confirm(key string, numbers []plan.E164, complete bool, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !complete {
+	if !complete || len(numbers) == 0 {
 		delete(p.lost, key)
-		return false
+		return complete
 	}
 	before, known := p.lost[key]
 	if !known || slices.ContainsFunc(numbers, func(n plan.E164) bool {

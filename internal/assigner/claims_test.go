@@ -69,6 +69,7 @@ func TestPools_BelieveALossOnlyTheSecondTime(t *testing.T) {
 		"the first is incomplete":        {[]reading{{0, one, false}, {late, one, true}}, false},
 		"fewer are lost the second time": {[]reading{{0, two, true}, {late, one, true}}, true},
 		"more are lost the second time":  {[]reading{{0, one, true}, {late, two, true}}, false},
+		"none is lost in between":        {[]reading{{0, one, true}, {late, nil, true}, {late, one, true}}, false},
 		"a loss that was believed":       {[]reading{{0, one, true}, {late, one, true}, {late, one, true}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,6 +22,9 @@ const (
 	// each time, up to refusedMost.
 	refusedBase = 20 * time.Second
 	refusedMost = 6 * time.Hour
+	// accountMost bounds that wait if the account is why: the circuit breaker lets one
+	// request a minute through, which needs a number that may be tried.
+	accountMost = 5 * time.Minute
 	// A request that failed for a passing reason is repeated after passingBase, then
 	// after twice as long each time, up to passingMost.
 	passingBase = 15 * time.Second
@@ -79,9 +82,11 @@ type Case struct {
 	// why the records do not settle it, empty if they do.
 	Change        plan.Change
 	RecordUnknown string
-	// Account has the number's own settings if Ownership is Owned.
+	// Account has the number's own settings if Ownership is Owned. AbsentAt is when the
+	// reading began that proves NotOnAccount.
 	Ownership Ownership
 	Account   telnyx.Number
+	AbsentAt  time.Time
 	// NoRoom says why the campaign has no room for the number, empty if it has.
 	NoRoom string
 	// ClaimEnds is when the request that the ledger knows of is certainly over; zero
@@ -163,7 +168,7 @@ type Decision struct {
 //	a request for another campaign is under way   planned (being_processed)    –      –           when it is over
 //	ownership not proven                          planned (unverified)         –      –           soon, then growing
 //	proven absent, for the first time             planned (unverified)         –      –           soon
-//	proven absent, again                          failed (not_owned)           –      yes         growing
+//	proven absent, again by a later reading       failed (not_owned)           –      yes         growing
 //	status not active                             planned (not_active)         –      if final    growing
 //	known to be no long code, or not US           failed (not_long_code)       –      yes         resync
 //	no profile, and none in the plan              failed (no_messaging_profile) –     yes         resync
@@ -185,15 +190,16 @@ type Decision struct {
 //	it may have taken effect                      attaching (unavailable)      kept   twelfth     soon
 //	the key is refused                            planned (unauthorized)       gone   –           –
 //	the account is refused                        planned (account_blocked)    gone   third time  growing
-//	429, unavailable                              planned (their reason)       gone   –           growing
+//	429, unavailable                              planned (their reason)       gone   –           15 s, or as Telnyx asks
 //	busy, dormant                                 planned (their reason)       gone   twelfth     growing
 //	full                                          planned (campaign_full)      gone   yes         growing
 //	on another campaign                           planned (other_campaign)     gone   third time  growing
 //	any other refusal                             planned (rejected)           gone   third time  growing
 //
-// A row that needs a person from the third time on turns planned into failed, or
-// into conflict for other_campaign; what the account is refused for stays planned. Counts are kept by kind, and a changed plan
-// entry starts them anew. Nothing is final: every row has a next try.
+// A row that needs a person from the third time on turns planned into failed, or into
+// conflict for other_campaign. What the account is refused for stays planned. Counts are
+// kept by kind, and a changed plan entry starts them again. Nothing is final: every row
+// has a next try.
 func Decide(c Case) Decision {
 	if c.Ownership == Owned {
 		c.Record.Tries.Absent = 0 // only readings in a row count
@@ -355,13 +361,20 @@ func (d *decider) unverified(why string) {
 }
 
 func (d *decider) absent() {
-	d.n.Tries.Absent = min(d.n.Tries.Absent+1, absentTwice)
 	d.release()
-	if d.n.Tries.Absent < absentTwice {
+	first := d.n.Tries.Absent == 0
+	if first {
+		d.n.Tries.Absent, d.n.Since = 1, d.Now.UTC()
+	}
+	since := d.n.Since
+	sameReading := d.n.Tries.Absent < absentTwice && d.AbsentAt.Before(since.Add(soon/2)) // or nearly
+	if first || sameReading {
 		d.enter(ledger.Planned, ledger.Unverified, "Telnyx does not list the number on this account; it is asked again")
-		d.after(soon)
+		d.n.Since = since
+		d.after(growing(d.Now.Sub(since), soon, passingMost))
 		return
 	}
+	d.n.Tries.Absent = absentTwice
 	d.enter(ledger.Failed, ledger.NotOwned, "")
 	d.n.NeedsPerson = true
 	d.after(growing(d.Now.Sub(d.n.Since), time.Minute, refusedMost))
@@ -510,8 +523,9 @@ func (d *decider) mustWait() bool {
 }
 
 // ofTheCampaign are reasons to wait that an event about the campaign may have ended: a
-// number pool was provisioned, the carriers have deployed it, it woke up.
-var ofTheCampaign = []ledger.Reason{ledger.CampaignFull, ledger.BeingProcessed, ledger.DormantRetry}
+// number pool was provisioned, the carriers have deployed it, it woke up. The circuit
+// breaker bounds what is sent for a refused account.
+var ofTheCampaign = []ledger.Reason{ledger.CampaignFull, ledger.BeingProcessed, ledger.DormantRetry, ledger.AccountBlocked}
 
 // silentUntil is how long a number waits whose requests keep ending without an answer
 // or a record: not at all at first, then longer and longer.
@@ -593,7 +607,7 @@ func (d *decider) refused(said string, atLeast time.Duration) {
 		d.n.Tries.Refused++
 		d.enter(ledger.Planned, ledger.AccountBlocked, said)
 		d.n.NeedsPerson = d.n.Tries.Refused >= personAfterRefusals
-		d.after(waitAfter(refusedBase, refusedMost, 3, d.n.Tries.Refused))
+		d.after(waitAfter(refusedBase, accountMost, 3, d.n.Tries.Refused))
 	case telnyx.ClassTransient:
 		reason := ledger.TelnyxUnavailable
 		if telnyx.IsRateLimited(d.Answer.Err) {

@@ -90,7 +90,14 @@ func mapped(tmobile, others telnyx.MappingStatus) func(*telnyx.Assignment) {
 	return func(a *telnyx.Assignment) { a.TMobile, a.NonTMobile = tmobile, others }
 }
 
-func owned(o Ownership) func(*Case) { return func(c *Case) { c.Ownership = o } }
+func owned(o Ownership) func(*Case) {
+	return func(c *Case) { c.Ownership, c.AbsentAt = o, decideNow }
+}
+
+// absentAgo is a proof of absence by a reading that began so long ago.
+func absentAgo(ago time.Duration) func(*Case) {
+	return func(c *Case) { c.Ownership, c.AbsentAt = NotOnAccount, decideNow.Add(-ago) }
+}
 
 // number changes the number's own settings.
 func settings(change func(*telnyx.Number)) func(*Case) {
@@ -210,7 +217,10 @@ func TestDecide_FollowsItsTable(t *testing.T) {
 		{"ownership not proven, for an hour", with(owned(OwnershipUnknown), before(planned, ledger.Unverified)), want{planned, ledger.Unverified, false, 30 * time.Minute, "", false}},
 		{"ownership not proven, sendable", with(owned(OwnershipUnknown), before(sendable, "")), want{sendable, ledger.Unverified, false, soon, "", false}},
 		{"absent", with(owned(NotOnAccount)), want{planned, ledger.Unverified, false, soon, "", false}},
-		{"absent again", with(owned(NotOnAccount), before(planned, ledger.Unverified, tries(ledger.Tries{Absent: 1}))), want{failed, ledger.NotOwned, true, time.Minute, "", false}},
+		{"absent again by the same reading", with(absentAgo(soon), before(planned, ledger.Unverified, tries(ledger.Tries{Absent: 1}), sinceAgo(soon))), want{planned, ledger.Unverified, false, soon, "", false}},
+		{"absent again by an old list", with(absentAgo(10*time.Minute), before(planned, ledger.Unverified, tries(ledger.Tries{Absent: 1}), sinceAgo(time.Minute))), want{planned, ledger.Unverified, false, 30 * time.Second, "", false}},
+		{"absent again a moment later", with(absentAgo(0), before(planned, ledger.Unverified, tries(ledger.Tries{Absent: 1}), sinceAgo(time.Second))), want{planned, ledger.Unverified, false, soon, "", false}},
+		{"absent again", with(owned(NotOnAccount), before(planned, ledger.Unverified, tries(ledger.Tries{Absent: 1}), sinceAgo(soon))), want{failed, ledger.NotOwned, true, time.Minute, "", false}},
 		{"absent for hours", with(owned(NotOnAccount), before(failed, ledger.NotOwned, tries(ledger.Tries{Absent: 2}), sinceAgo(10*time.Hour))), want{failed, ledger.NotOwned, true, 5 * time.Hour, "", false}},
 		{"absent for days", with(owned(NotOnAccount), before(failed, ledger.NotOwned, tries(ledger.Tries{Absent: 2}), sinceAgo(100*time.Hour))), want{failed, ledger.NotOwned, true, refusedMost, "", false}},
 		{"absent under a new entry", with(owned(NotOnAccount), before(failed, ledger.NotOwned, tries(ledger.Tries{Absent: 2}), otherEntryHash)), want{planned, ledger.Unverified, false, soon, "", false}},

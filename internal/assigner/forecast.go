@@ -32,8 +32,8 @@ type Forecast struct {
 	PoolUnknown    string
 	// Campaign is the campaign as read, the zero value if Err is not nil.
 	Campaign telnyx.Campaign
-	// Err is why the campaign could not be read. Trouble with the account or with Telnyx
-	// as a whole ends the forecast instead.
+	// Err is why the campaign could not be read. An error of the account or of Telnyx as a
+	// whole ends the forecast instead.
 	Err error
 	// Twin is another entry of the set for the same campaign, which counts instead.
 	Twin *plan.Campaign
@@ -44,7 +44,8 @@ type Forecast struct {
 	Capacity int
 	// Numbers are the decisions, sorted by number. Those of a campaign that is not
 	// approved, or was not found, are made as if it were approved, see [Forecast.Waits].
-	// There are none if the campaign is unread: nobody can say what their records mean.
+	// It is empty if the campaign could not be read, because records cannot be interpreted
+	// without it.
 	Numbers []NumberForecast
 	// Others counts the numbers on the campaign that the plan does not name.
 	Others int
@@ -84,7 +85,7 @@ var ErrKeyRefused = errors.New("the API key is refused")
 func ForeseeAll(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Forecast, error) {
 	s := foresight{
 		o:    o,
-		seen: Observation{Unknown: map[plan.E164]string{}, Account: map[plan.E164]telnyx.Number{}, Absent: map[plan.E164]bool{}},
+		seen: Observation{Unknown: map[plan.E164]string{}, Account: map[plan.E164]telnyx.Number{}, Absent: map[plan.E164]time.Time{}},
 	}
 	forecasts := make([][]Forecast, len(sets))
 	for i, set := range sets {
@@ -198,6 +199,7 @@ func (s *foresight) readCampaign(ctx context.Context, want plan.Campaign) (c tel
 	class := telnyx.Classify(refused)
 	if class == telnyx.ClassForbidden || class == telnyx.ClassRefused {
 		wait(ctx, confirmWait)
+		s.o.campaigns.forgetMiss(want)
 		c, refused = s.o.campaigns.read(ctx, want)
 		class = telnyx.Classify(refused)
 	}
@@ -219,7 +221,7 @@ func (s *foresight) readCampaign(ctx context.Context, want plan.Campaign) (c tel
 	return c, refused, nil
 }
 
-// isRead takes in a campaign, or why there is none.
+// isRead records the campaign, or why it could not be read.
 func (f *Forecast) isRead(campaign telnyx.Campaign, refused error) {
 	if refused == nil {
 		f.Campaign = campaign
@@ -357,8 +359,9 @@ func (s *foresight) confirmAbsence(ctx context.Context) error {
 		return nil
 	}
 	wait(ctx, confirmWait)
+	s.o.client.ForgetNumbers()
 	var again Observation
-	if err := s.o.readNumbers(ctx, question{sharedBy: 1}, absent, &again); err != nil {
+	if err := s.o.readNumbers(ctx, question{sharedBy: 1, asked: time.Now()}, absent, &again); err != nil {
 		return err
 	}
 	maps.Copy(s.seen.Account, again.Account)
@@ -386,7 +389,7 @@ func (e *foreseen) decide(seen *Observation) {
 		}
 		c := Case{
 			Entry: e.Expanded, Campaign: e.Campaign, Phase: ledger.PhaseApproved, PendingDeadline: DefaultPendingDeadline, Now: now,
-			Record: ledger.Number{Since: now, Tries: ledger.Tries{Absent: 1}}, // absence was confirmed
+			Record: ledger.Number{Since: now, Tries: ledger.Tries{Absent: absentTwice}}, // absence was confirmed
 		}
 		c.takes(n.Change, seen)
 		cases = append(cases, c)

@@ -144,24 +144,53 @@ func TestApply_ReadsTheCampaignAgainAfterAPause(t *testing.T) {
 	}
 }
 
-// When an event about the campaign comes, the reconcile that is under way ends early.
-func TestApply_EndsEarlyWhenItsCampaignChanged(t *testing.T) {
+// Events about a campaign do not keep its numbers from being attached, however many
+// come, but none is attached on a reading from before them.
+func TestApply_ReadsTheCampaignAgainAfterAnEvent(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		meanwhile func(r *rig) error
+		want      int // requests in all
+	}{
+		"nothing happened":          {func(*rig) error { return nil }, 40},
+		"the campaign is suspended": {func(r *rig) error { return r.sim.SuspendTMobile(testCampaign) }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 40, oneAtATime)
+			r.after = func(req *http.Request) {
+				if req.Method == "POST" {
+					r.advance(2 * changedLasts)
+					r.check(tt.meanwhile(r))
+					r.a.queue.add(request{key: testCampaign, changed: true, made: time.Now()})
+				}
+			}
+			r.reconcile(testCampaign)
+			if got := len(r.requests()); got != tt.want {
+				t.Errorf("%d requests, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+// When a person asks, the reconcile that is under way ends early.
+func TestApply_EndsEarlyWhenAPersonAsks(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 40, oneAtATime)
 	r.before = func(req *http.Request) {
 		if req.Method == "POST" {
-			r.a.queue.add(request{key: testCampaign, changed: true})
+			r.a.queue.add(request{key: testCampaign, urgent: true})
 		}
 	}
 	r.reconcile(testCampaign)
-	r.wantRequests("before the event", numbered(1)...)
+	r.wantRequests("before the request", numbered(1)...)
 	if _, ok := r.a.queue.take(prompt); !ok {
-		t.Fatal("the event's request is gone")
+		t.Fatal("the request is gone")
 	}
 	r.a.queue.finish(testCampaign)
 	r.before = nil
 	r.reconcile(testCampaign)
-	r.wantRequests("after the event", numbered(40)...)
+	r.wantRequests("after the request", numbered(40)...)
 }
 
 // A campaign comes back from a suspension, and the reconcile that reads so ends before
@@ -180,7 +209,7 @@ func TestApply_InterruptedAfterASuspensionReportsNothingTwice(t *testing.T) {
 	r.before = func(req *http.Request) {
 		if strings.HasPrefix(req.URL.Path, settingsPath) && opened.ID == "" {
 			opened = r.campaign(testCampaign)
-			r.a.queue.add(request{key: testCampaign, changed: true})
+			r.a.queue.add(request{key: testCampaign, urgent: true})
 		}
 	}
 	r.reconcile(testCampaign)
@@ -461,4 +490,170 @@ func TestRun_ContinuesWhenItsConsumerIsDeleted(t *testing.T) {
 	r.plan(listed("first", testCampaign, numbered(1)...), listed("second", otherCampaign, number))
 	r.must(events.NewPublisher(r.config.JetStream).Trigger(t.Context(), events.KindCampaign, otherCampaign))
 	r.eventually("it continues", func() bool { return r.requests()[number] == 1 })
+}
+
+// A number that left the plan must not be attached because its entry has a pool by now.
+func TestPool_NeverAttachesWhatNeitherPlanNorPoolNames(t *testing.T) {
+	t.Parallel()
+	const extra, otherProfile = "+12125559999", "4001776e-0000-4000-8000-000000000002"
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 2)
+	r.sim.AddMessagingProfiles(otherProfile)
+	r.sim.AddNumbers(telnyxsim.Number{PhoneNumber: extra, MessagingProfileID: otherProfile})
+	r.must(r.sim.SetCampaignStatus(testCampaign, telnyx.CampaignMNOPending))
+	r.plan(pooled() + "  numbers: [\"" + extra + "\"]\n")
+	r.reconcile(testCampaign)
+	r.plan(pooled())
+	r.must(r.sim.SetCampaignStatus(testCampaign, telnyx.CampaignMNOProvisioned))
+	for range 3 {
+		r.reconcile(testCampaign)
+		r.advance(poolConfirm)
+	}
+	r.wantRequests("after it left the plan", numbered(2)...)
+	if n := r.number(extra); n.Number != "" {
+		t.Errorf("the ledger still has %+v", n)
+	}
+}
+
+// One odd answer a day does not take a number off the ledger, if the answers in between
+// showed it.
+func TestPool_ForgetsALossThatWasNotConfirmed(t *testing.T) {
+	t.Parallel()
+	const otherProfile = "4001776e-0000-4000-8000-000000000002"
+	numbers := numbered(3)
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, len(numbers))
+	r.sim.AddMessagingProfiles(otherProfile)
+	r.plan(pooled())
+	r.reconcile(testCampaign)
+	for day := range 3 {
+		r.sim.AddNumbers(telnyxsim.Number{PhoneNumber: numbers[2], MessagingProfileID: otherProfile})
+		r.reconcile(testCampaign)
+		if n := r.number(numbers[2]); n.State != ledger.Pending {
+			t.Errorf("day %d: it is %+v, want it as it was", day, n)
+		}
+		r.sim.AddNumbers(telnyxsim.Number{PhoneNumber: numbers[2], MessagingProfileID: testProfile})
+		r.advance(24 * time.Hour)
+		r.reconcile(testCampaign)
+	}
+}
+
+// That no campaign has a reference takes two searches, not one and a memory of it.
+func TestCampaign_IsMissingAfterTwoSearches(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, telnyxsim.Options{}, 1)
+	r.plan("- name: ref\n  reference_id: spring-2026\n  brand_id: 97091164-e814-435c-9c1b-14ab2d18e987\n  numbers: [\"" + numbered(1)[0] + "\"]\n")
+	key := r.plans.Load().Campaigns[0].ID()
+	var calls atomic.Int64
+	r.before = func(*http.Request) { calls.Add(1) }
+	var first int64
+	for i, want := range []ledger.Phase{ledger.PhaseUnread, ledger.PhaseMissing} {
+		r.reconcile(key)
+		if got := r.campaign(key); got.Phase != want {
+			t.Errorf("search %d: it is %+v, want it %s", i+1, got, want)
+		}
+		if i == 0 {
+			first = calls.Load()
+		}
+		r.advance(soon)
+	}
+	if second := calls.Load() - first; second < first {
+		t.Errorf("the second search took %d calls, the first %d", second, first)
+	}
+}
+
+// When the account is in order again, its numbers do not sit out the waits of the time
+// before.
+func TestAccount_ContinuesSoonAfterItIsAcceptedAgain(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(3)
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, len(numbers), oneAtATime)
+	r.sim.Inject(telnyxsim.Fault{Method: "POST", Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"20100","title":"Insufficient Funds"}]}`)})
+	for range 20 * 12 { // twenty hours
+		r.advance(5 * time.Minute)
+		r.reconcile(testCampaign)
+	}
+	r.sim.ClearFaults()
+	r.advance(accountMost)
+	r.reconcile(testCampaign)
+	req, ok := r.a.queue.take(prompt) // asked for as soon as one was accepted
+	if !ok || req.key != testCampaign {
+		t.Fatalf("got %+v, want a reconcile of the campaign", req)
+	}
+	r.must(r.a.reconcile(t.Context(), req))
+	for _, number := range numbers {
+		if n := r.number(number); n.State != ledger.Pending {
+			t.Errorf("%s is %+v, want it pending", number, n)
+		}
+	}
+}
+
+// A person's request is kept when Telnyx cannot be read just then.
+func TestUrgent_ComesAgainWhenTelnyxCannotBeRead(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 1)
+	r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: "/10dlc/campaign", Times: -1, Kind: telnyxsim.StatusFault(503, "{}")})
+	for name, tt := range map[string]struct {
+		req  request
+		want bool // the message comes again
+	}{
+		"a person":  {request{urgent: true, changed: true}, true},
+		"an event":  {request{changed: true}, false},
+		"a recheck": {request{}, false},
+	} {
+		var settled []error
+		tt.req.key, tt.req.made, tt.req.settle = testCampaign, time.Now(), func(err error) { settled = append(settled, err) }
+		r.a.serve(t.Context(), tt.req)
+		if len(settled) != 1 || (settled[0] != nil) != tt.want {
+			t.Errorf("%s: settled with %v", name, settled)
+		}
+		again := r.a.queue.waiting[testCampaign]
+		if again.changed != (name == "an event") {
+			t.Errorf("%s: %+v waits", name, again)
+		}
+		r.a.queue.leave(again)
+		delete(r.a.queue.waiting, testCampaign)
+	}
+}
+
+// Whether a 403 is about the key is not known while the call that proves it has no
+// answer.
+func TestForbidden_ProvesNothingWhileTheKeyCannotBeChecked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 1)
+	r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: "/10dlc/campaign", Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
+	r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: "/10dlc/brand", Times: -1, Kind: telnyxsim.StatusFault(503, `{}`)})
+	for range 3 {
+		r.reconcile(testCampaign)
+		r.advance(10 * time.Minute)
+	}
+	if c, n := r.campaign(testCampaign), r.number(numbered(1)[0]); c.Phase != ledger.PhaseUnread || c.Reason != ledger.TelnyxUnavailable || n.NeedsPerson {
+		t.Errorf("the campaign is %+v, the number %+v", c, n)
+	}
+}
+
+// A list whose reader panics is read again by those that wait for it.
+func TestShared_SurvivesAPanic(t *testing.T) {
+	t.Parallel()
+	s := shared[string, int]{index: func(rows []string) int { return len(rows) }, kept: time.Minute}
+	started, release := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer func() { _ = recover() }()
+		_, _ = s.read(t.Context(), time.Now(), 1, func(context.Context, int) (telnyx.Rows[string], error) {
+			close(started)
+			<-release
+			panic("a surprise")
+		})
+	}()
+	<-started
+	asked := s.latest.began
+	done := make(chan error)
+	go func() {
+		_, err := s.read(t.Context(), asked, 1, func(context.Context, int) (telnyx.Rows[string], error) {
+			return telnyx.Rows[string]{All: []string{"a"}, Complete: true}, nil
+		})
+		done <- err
+	}()
+	close(release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }

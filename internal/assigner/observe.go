@@ -119,15 +119,15 @@ func indexNumbers(all []telnyx.Number) map[string]telnyx.Number {
 // Observation is what was read of one campaign's numbers.
 type Observation struct {
 	// Records are those of the numbers on the campaign and of the planned numbers,
-	// wherever these are. AllOn says that none on the campaign is missing.
+	// wherever these are.
 	Records []telnyx.Assignment
-	AllOn   bool
 	// Unknown says of planned numbers why their records do not settle where they are.
 	Unknown map[plan.E164]string
 	// Account has the numbers that were found on the account, of those that are not on
-	// the campaign. Absent are proven not to be there; the rest is not known.
+	// the campaign. Absent are proven not to be there, by a reading that began then; the
+	// rest is not known.
 	Account map[plan.E164]telnyx.Number
-	Absent  map[plan.E164]bool
+	Absent  map[plan.E164]time.Time
 }
 
 // question asks for an [Observation].
@@ -167,7 +167,8 @@ func (o *Observer) observe(ctx context.Context, q question) (Observation, error)
 	var left []plan.E164
 	for _, change := range plan.Diff(q.want, q.campaign, seen.onCampaign(q.campaign)) {
 		_, found := seen.Account[change.Number]
-		if change.Action == plan.Attach && !found && !seen.Absent[change.Number] && !slices.Contains(q.likelyFree, change.Number) {
+		_, absent := seen.Absent[change.Number]
+		if change.Action == plan.Attach && !found && !absent && !slices.Contains(q.likelyFree, change.Number) {
 			left = append(left, change.Number)
 		}
 	}
@@ -207,7 +208,7 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 	var alone []plan.E164
 	complete := all.rows.Complete
 	if complete {
-		seen.Records, seen.AllOn = all.indexed.of(q.want.Numbers, q.campaign), true
+		seen.Records = all.indexed.of(q.want.Numbers, q.campaign)
 		for _, n := range missingFrom(q.want.Numbers, seen.Records) {
 			if q.requested(n) {
 				alone = append(alone, n)
@@ -218,7 +219,7 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 		if err != nil {
 			return err
 		}
-		seen.Records, seen.AllOn = on.All, on.Complete
+		seen.Records = on.All
 		alone = missingFrom(q.want.Numbers, on.All)
 	}
 	return o.readEach(ctx, alone, complete, seen)
@@ -335,7 +336,7 @@ func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E
 			return err
 		}
 		if all.rows.Complete {
-			seen.takeNumbers(numbers, all.indexed)
+			seen.takeNumbers(numbers, all.indexed, all.rows.Began)
 			return nil
 		}
 	}
@@ -348,28 +349,29 @@ func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E
 		return err
 	}
 	if seen.Account == nil {
-		seen.Account, seen.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]bool{}
+		seen.Account, seen.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]time.Time{}
 	}
 	for _, n := range numbers {
 		if number, ok := found.Found[string(n)]; ok {
 			seen.Account[n] = number
-		} else if found.Absent[string(n)] {
-			seen.Absent[n] = true
+		} else if found.Absent[string(n)] && !found.Read.Before(q.asked) {
+			seen.Absent[n] = found.Read
 		}
 	}
 	return nil
 }
 
-// takeNumbers takes the numbers out of a complete list of the account.
-func (s *Observation) takeNumbers(numbers []plan.E164, owned map[string]telnyx.Number) {
+// takeNumbers takes the numbers out of a complete list of the account, whose reading
+// began then.
+func (s *Observation) takeNumbers(numbers []plan.E164, owned map[string]telnyx.Number, began time.Time) {
 	if s.Account == nil {
-		s.Account, s.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]bool{}
+		s.Account, s.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]time.Time{}
 	}
 	for _, n := range numbers {
 		if number, ok := owned[string(n)]; ok {
 			s.Account[n] = number
 		} else {
-			s.Absent[n] = true
+			s.Absent[n] = began
 		}
 	}
 }
@@ -409,6 +411,9 @@ type sharedRead[T, Index any] struct {
 	err     error
 }
 
+// errNotRead is the error of a read that ended in a panic.
+var errNotRead = errors.New("the list was not read to its end")
+
 // read returns the list as it was read after the given time, if it has no more than
 // maxPages pages; otherwise it is not complete.
 func (s *shared[T, Index]) read(ctx context.Context, asked time.Time, maxPages int, read func(context.Context, int) (telnyx.Rows[T], error)) (*sharedRead[T, Index], error) {
@@ -416,12 +421,14 @@ func (s *shared[T, Index]) read(ctx context.Context, asked time.Time, maxPages i
 		s.mu.Lock()
 		latest := s.latest
 		if latest == nil || latest.began.Before(asked) || latest.tooShort(maxPages) {
-			latest = &sharedRead[T, Index]{began: time.Now(), done: make(chan struct{})}
+			latest = &sharedRead[T, Index]{began: time.Now(), done: make(chan struct{}), err: errNotRead}
 			s.latest = latest
 			s.mu.Unlock()
-			latest.rows, latest.err = read(ctx, maxPages)
-			latest.indexed = s.index(latest.rows.All)
-			close(latest.done)
+			func() {
+				defer close(latest.done) // also if it panics, so that nobody waits for ever
+				rows, err := read(ctx, maxPages)
+				latest.rows, latest.indexed, latest.err = rows, s.index(rows.All), err
+			}()
 			time.AfterFunc(s.kept, func() { s.drop(latest) })
 			return latest, latest.err
 		}

@@ -38,9 +38,10 @@ type request struct {
 	// else did.
 	noticed time.Time
 	// changed says that the campaign itself may have changed, so that a reconcile
-	// under way ends early and this one begins.
+	// under way reads it again before its next write.
 	changed bool
-	// urgent says that a person asked: waits that Greenlight chose are cut short.
+	// urgent says that a person asked: waits that Greenlight chose are cut short, and a
+	// reconcile under way ends early.
 	urgent bool
 	// wait is how long it stays out of the queue.
 	wait time.Duration
@@ -160,12 +161,21 @@ func (q *queue) mature(key string) {
 	q.lineUp(r)
 }
 
-// interrupted reports whether the reconcile of a campaign that is under way should
-// end early.
-func (q *queue) interrupted(key string) bool {
+// isUrgent reports whether a person asks for a campaign, so that the reconcile under
+// way should end early.
+func (q *queue) isUrgent(key string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.waiting[key].changed
+	return q.waiting[key].urgent
+}
+
+// changedSince reports whether a request that came later than that says that the
+// campaign has changed.
+func (q *queue) changedSince(key string, at time.Time) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r := q.waiting[key]
+	return r.changed && r.made.After(at) && q.delayed[key] == nil
 }
 
 // take waits for a request of the class or a lower one; ok is false when the queue

@@ -205,19 +205,24 @@ func TestQueue_DelaysWhatMayWait(t *testing.T) {
 	})
 }
 
-func TestQueue_InterruptsAReconcileWhoseCampaignChanged(t *testing.T) {
+func TestQueue_SaysWhatCameDuringAReconcile(t *testing.T) {
 	q := newQueue()
-	q.add(request{key: "a", changed: true})
-	if _, ok := q.take(prompt); !ok || q.interrupted("a") {
-		t.Error("a reconcile is interrupted by its own request")
+	began := time.Now()
+	q.add(request{key: "a", made: began, changed: true, urgent: true})
+	if _, ok := q.take(prompt); !ok || q.changedSince("a", began.Add(-time.Second)) || q.isUrgent("a") {
+		t.Error("its own request counts as a later one")
 	}
-	q.add(request{key: "a"})
-	if q.interrupted("a") {
-		t.Error("an event about a number interrupts")
+	q.add(request{key: "a", made: began.Add(time.Second)})
+	if q.changedSince("a", began) {
+		t.Error("an event about a number says that the campaign has changed")
 	}
-	q.add(request{key: "a", changed: true})
-	if !q.interrupted("a") {
-		t.Error("an event about the campaign does not interrupt")
+	q.add(request{key: "a", made: began.Add(2 * time.Second), changed: true})
+	if !q.changedSince("a", began) || q.changedSince("a", began.Add(2*time.Second)) {
+		t.Error("an event about the campaign does not say that it has changed since")
+	}
+	q.add(request{key: "a", made: began, urgent: true})
+	if !q.isUrgent("a") {
+		t.Error("a person's request is not urgent")
 	}
 }
 

@@ -93,10 +93,8 @@ func (a *Assigner) requestFor(ctx context.Context, d *events.Delivery) request {
 		// It may be the campaign of a reference that was never found, so it is read, but
 		// after everything that is planned; nothing is lost if it is not.
 		req.class = stranger
-		if d.Kind == events.KindEvent {
-			req.settled(nil)
-			req.settle = nil
-		}
+		req.settled(nil)
+		req.settle = nil
 	}
 	return req
 }
@@ -258,15 +256,13 @@ func (a *Assigner) followHold(ctx context.Context) {
 	}
 }
 
-// wasHeld reports whether a campaign is held as far as this process has heard. A bucket
-// that was lost and made again is empty for a moment, until it has the hold again.
-func (a *Assigner) wasHeld(key string) bool {
-	hold := a.hold.Load()
-	if hold == nil {
-		return false
+// lastHold is the hold as far as this process has heard. A bucket that was lost and made
+// again is empty for a moment, until it has the hold again.
+func (a *Assigner) lastHold() ledger.Hold {
+	if hold := a.hold.Load(); hold != nil {
+		return *hold
 	}
-	_, held := hold.Of(key)
-	return held
+	return ledger.Hold{}
 }
 
 // holdChanged logs a hold or its end, and asks for a reconcile of every planned

@@ -49,6 +49,9 @@ type reconcile struct {
 	want     plan.Campaign
 	planned  bool
 	expanded bool
+	// spared are numbers that the pool seems to have lost. Until that is confirmed they
+	// stay in the ledger, and nothing is decided about them.
+	spared []plan.E164
 	// entryHash is the Hash of the entry as it was loaded, empty when there is none.
 	entryHash string
 
@@ -64,7 +67,9 @@ type reconcile struct {
 	// read again.
 	campaign telnyx.Campaign
 	readAt   time.Time
-	numbers  map[string]ledger.NumberEntry
+	// readBegan is readAt by the process's own clock.
+	readBegan time.Time
+	numbers   map[string]ledger.NumberEntry
 	// needed are the numbers that needed a person before: that they still do is not news.
 	needed map[string]bool
 	nextAt time.Time
@@ -122,7 +127,7 @@ func (a *Assigner) begin(ctx context.Context, req request) (*reconcile, error) {
 	} else {
 		r.entryHash = r.want.Hash()
 	}
-	a.reconciled(req.key, r.entryHash)
+	a.reconciled(req.key, r.entryHash, r.planned)
 	var err error
 	if r.entry, _, err = a.ledger.Campaign(ctx, req.key); err != nil {
 		return nil, err
@@ -148,9 +153,10 @@ func (r *reconcile) isUnknownReference() bool {
 // repeats what the ledger has. When the campaign may just have been approved, its
 // numbers are read at the same time, which saves a round trip; seen is nil otherwise.
 func (r *reconcile) read(ctx context.Context) (campaign telnyx.Campaign, seen *Observation, err error) {
-	r.readAt = r.a.now()
-	if r.req.urgent {
-		r.a.observer.campaigns.forgetMiss(r.want) // a person knows better
+	r.readAt, r.readBegan = r.a.now(), time.Now()
+	if r.req.urgent || r.before.Reason == ledger.Unverified {
+		// A person knows better; and what must be confirmed is asked again.
+		r.a.observer.campaigns.forgetMiss(r.want)
 	}
 	if r.req.class == routine && r.req.listing != nil {
 		if c, unchanged := r.listed(ctx); unchanged {
@@ -261,7 +267,10 @@ func (r *reconcile) planOf(ctx context.Context, seen *Observation) error {
 	finishErr := r.finish(ctx, func(record *ledger.Campaign) {
 		r.recordOf()(record)
 		if stopped {
-			record.Reason, record.Detail, record.NextAt = open.reason, open.detail, open.trialAt
+			record.Reason, record.Detail = open.reason, open.detail
+			if record.NextAt.IsZero() || open.trialAt.Before(record.NextAt) {
+				record.NextAt = open.trialAt
+			}
 		}
 	})
 	if stopped && open.reason != ledger.Unauthorized {
@@ -389,8 +398,8 @@ func (c *Case) takes(change plan.Change, seen *Observation) {
 	c.Change, c.RecordUnknown = change, seen.Unknown[change.Number]
 	if number, owned := seen.Account[change.Number]; owned {
 		c.Account, c.Ownership = number, Owned
-	} else if seen.Absent[change.Number] {
-		c.Ownership = NotOnAccount
+	} else if began, absent := seen.Absent[change.Number]; absent {
+		c.Ownership, c.AbsentAt = NotOnAccount, c.Now.Add(-time.Since(began))
 	}
 }
 
@@ -438,9 +447,9 @@ func capacityOf(want plan.Campaign, c telnyx.Campaign) int {
 
 func (r *reconcile) capacity() int { return capacityOf(r.want, r.campaign) }
 
-// expand adds the numbers of the entry's pool, as they are now. A pool that lost
+// expand adds the numbers of the entry's pool, as they are now. That the pool has lost
 // numbers is believed when a second, later, complete reading agrees; until then the
-// numbers that the ledger knows count as well.
+// ledger keeps them.
 func (r *reconcile) expand(ctx context.Context) error {
 	if r.want.NumberPool == "" || r.expanded {
 		return nil
@@ -450,8 +459,9 @@ func (r *reconcile) expand(ctx context.Context) error {
 		return &readError{err}
 	}
 	now := r.set.WithPool(r.want, pool)
-	if lost := r.lostFrom(now.Numbers); len(lost) > 0 && !r.a.pools.confirm(r.req.key, lost, complete, r.a.now()) {
-		now = r.set.WithPool(r.want, append(pool, lost...))
+	lost := r.lostFrom(now.Numbers)
+	if !r.a.pools.confirm(r.req.key, lost, complete, r.a.now()) && len(lost) > 0 {
+		r.spared = lost
 		r.checkAt(r.a.now().Add(poolConfirm))
 	}
 	r.want, r.expanded = now, true
@@ -578,8 +588,9 @@ func (r *reconcile) plannedTwice(ctx context.Context, twin plan.Campaign) error 
 }
 
 // unread ends a reconcile whose reads failed. What the ledger has of the numbers
-// stays; the campaign gets the reason, and another reconcile is scheduled. That the
-// campaign is missing follows only from reading it, not from lists of numbers.
+// stays; the campaign gets the reason, and another reconcile is scheduled. What a
+// person or an event asked for is kept for it. That the campaign is missing follows
+// only from reading it, not from lists of numbers.
 func (r *reconcile) unread(ctx context.Context, cause error, ofCampaign bool) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -600,7 +611,19 @@ func (r *reconcile) unread(ctx context.Context, cause error, ofCampaign bool) er
 	case class != telnyx.ClassTransient:
 		reason = ledger.UnknownError
 	}
-	return r.notRead(ctx, reason, errorWords(cause), max(retryAfter(cause), r.backoff()))
+	wait := max(retryAfter(cause), r.backoff())
+	if err := r.notRead(ctx, reason, errorWords(cause), wait); err != nil {
+		return err
+	}
+	switch {
+	case r.req.urgent && r.req.settle != nil:
+		return &retryError{cause, wait}
+	case r.req.changed:
+		again := r.req
+		again.settle, again.wait = nil, wait
+		r.a.queue.add(again)
+	}
+	return nil
 }
 
 // backoff is the wait after another failed read.
@@ -705,7 +728,7 @@ func (r *reconcile) dropUnplanned(ctx context.Context) error {
 		return nil // which numbers are planned is not known in this reconcile
 	}
 	for _, number := range slices.Sorted(maps.Keys(r.numbers)) {
-		if _, planned := slices.BinarySearch(r.want.Numbers, plan.E164(number)); planned {
+		if _, planned := slices.BinarySearch(r.want.Numbers, plan.E164(number)); planned || slices.Contains(r.spared, plan.E164(number)) {
 			continue
 		}
 		if until := r.claimEnds(r.numbers[number].Number); r.a.now().Before(until) {

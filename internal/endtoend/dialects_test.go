@@ -163,6 +163,12 @@ func TestDialects_EachNumberEndsRightInALargeAccount(t *testing.T) {
 				}
 			}
 			w := newDialectWorld(t, d)
+			if name == "filter-nothing" {
+				w.allowed = allowance{
+					why:     "only the account's list shows that a number is not there, and it is read every ten minutes at most",
+					reasons: map[string][]ledger.Reason{strangeNumber: {ledger.Unverified}},
+				}
+			}
 			for i := range 2500 {
 				number := fmt.Sprintf("+1213%07d", 5550000+i)
 				w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: profileID})

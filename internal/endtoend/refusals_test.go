@@ -205,7 +205,7 @@ func TestRefusedAccount_RestsWritesWithOneAlarm(t *testing.T) {
 				t.Errorf("%d alarms, want one", alarms)
 			}
 			w.sim.ClearFaults()
-			clock.pass(time.Hour)
+			clock.pass(6 * time.Minute) // those that were refused wait for five
 			w.look(campaignID)
 			w.reaches(campaignID, ledger.Sendable)
 			if err := w.latest.Ready(t.Context()); err != nil {

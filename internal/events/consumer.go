@@ -22,9 +22,9 @@ import (
 // heartbeat, which runs at the same time. A process that stalls for 3 s loses the pin,
 // which is safe: each write is claimed in the ledger first.
 type Timing struct {
-	// AckWait is how long the server waits for a sign of life about an open
+	// AckWait is how long the server waits for a heartbeat of an open
 	// delivery before it delivers the message again. Default 4 s: three
-	// heartbeats, so that one lost heartbeat is no redelivery.
+	// heartbeats, so that one lost heartbeat does not cause a redelivery.
 	AckWait time.Duration
 	// PinnedTTL is how long the server keeps the consumer pinned to a process
 	// that no longer pulls. Default 3 s: three pulls.
@@ -86,7 +86,7 @@ type Consumer struct {
 	created time.Time
 	open    map[*Delivery]struct{}
 	// pin is the id under which the server pinned the consumer to this process,
-	// as the latest delivery told it.
+	// as the latest delivery had it.
 	pin string
 }
 
@@ -164,7 +164,7 @@ func consumerConfig(timing Timing) jetstream.ConsumerConfig {
 // when that fails for 10 s.
 //
 // When ctx ends, Run stops pulling and calls drain, which must return when all
-// work on deliveries has stopped; heartbeats go on meanwhile. What is still open
+// work on deliveries has stopped; heartbeats continue meanwhile. What is still open
 // then goes back to the server at once, and the pin with it, so that a standby
 // takes over without waiting.
 func (c *Consumer) Run(ctx context.Context, handle func(*Delivery), drain func()) error {
@@ -335,8 +335,7 @@ func (c *Consumer) State(ctx context.Context) (ConsumerState, error) {
 	return state, nil
 }
 
-// startHeartbeat tells the server every third of the ack wait that the open
-// deliveries are still being worked on. The returned function stops it and
+// startHeartbeat sends a heartbeat for each open delivery every third of the ack wait. The returned function stops it and
 // waits for it.
 func (c *Consumer) startHeartbeat() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())

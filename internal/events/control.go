@@ -60,7 +60,8 @@ type StoredLetter struct {
 	Detail  string
 	// Attempts is how often it was tried.
 	Attempts string
-	// OriginSubject is the subject of the message that it was, empty if it was none.
+	// OriginSubject is the subject of the message, empty for a letter without one: see
+	// [Requeue].
 	OriginSubject string
 	Header        map[string][]string
 	Body          []byte
@@ -119,17 +120,16 @@ func storedLetter(msg *jetstream.RawStreamMsg) StoredLetter {
 	}
 }
 
-// Requeue puts a dead letter back where it came from, to be handled again, and then
-// takes it off the dead letters: stored twice for a moment, never lost. One that
-// was a message goes back into the stream of events. One that tells of a number
-// that failed for good makes the assigner look at the number's campaign as a person
-// asks it to, which tries again whatever waits or failed there; campaignID says
-// which that is.
+// Requeue stores the message of a dead letter in the stream of events again and then
+// deletes the letter: stored twice for a moment, never lost. The first edition of
+// Greenlight also kept letters of numbers that failed for good, which have no message:
+// for these Requeue triggers an urgent reconcile of campaignID, the campaign of the
+// number. A letter with neither, such as a body that is not an event, is an error.
 func Requeue(ctx context.Context, js jetstream.JetStream, letter StoredLetter, campaignID string) error {
 	publisher := NewPublisher(js)
 	if letter.OriginSubject == "" {
 		if campaignID == "" {
-			return fmt.Errorf("requeue dead letter %d: it was no message and names no campaign; what it tells has to be mended by hand", letter.Sequence)
+			return fmt.Errorf("requeue dead letter %d: it has neither a message to publish again nor a campaign to reconcile", letter.Sequence)
 		}
 		if err := publisher.Trigger(ctx, KindCampaign, campaignID); err != nil {
 			return fmt.Errorf("requeue dead letter %d: %w", letter.Sequence, err)
@@ -146,7 +146,7 @@ func Requeue(ctx context.Context, js jetstream.JetStream, letter StoredLetter, c
 		if _, goneErr := DeadLetterAt(ctx, js, letter.Sequence); errors.Is(goneErr, ErrNoDeadLetter) {
 			return nil
 		}
-		return fmt.Errorf("take off dead letter %d, which was requeued: %w", letter.Sequence, err)
+		return fmt.Errorf("delete dead letter %d, which was requeued: %w", letter.Sequence, err)
 	}
 	return nil
 }

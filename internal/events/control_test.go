@@ -83,8 +83,9 @@ func TestRequeue_OfANumberAsksForItsCampaign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := events.Requeue(t.Context(), js, letter, ""); err == nil {
-		t.Error("requeued a letter that is about nothing")
+	err = events.Requeue(t.Context(), js, letter, "")
+	if want := "requeue dead letter 1: it has neither a message to publish again nor a campaign to reconcile"; err == nil || err.Error() != want {
+		t.Errorf("a letter that is about nothing: got %v, want %s", err, want)
 	}
 	if err := events.Requeue(t.Context(), js, letter, "C6X6M95"); err != nil {
 		t.Fatal(err)
@@ -92,5 +93,26 @@ func TestRequeue_OfANumberAsksForItsCampaign(t *testing.T) {
 	deliveries, _ := run(t, js)
 	if d := next(t, deliveries, 5*time.Second); d.Kind != events.KindCampaign || d.About != "C6X6M95" || d.Done() != nil {
 		t.Errorf("got %s %s", d.Kind, d.About)
+	}
+}
+
+// A message whose dead letter could not be stored is delivered again.
+func TestDeadLetter_ThatCannotBeStoredBringsTheMessageAgain(t *testing.T) {
+	js, _ := startStreams(t)
+	publish(t, js, "id-1")
+	deliveries, _ := run(t, js)
+	first := next(t, deliveries, 5*time.Second)
+	if err := js.DeleteStream(t.Context(), events.StreamDeadLetters); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.DeadLetter(t.Context(), "look_failed", "why"); err == nil {
+		t.Fatal("stored a dead letter without a stream for it")
+	}
+	again := next(t, deliveries, 10*time.Second)
+	if again.Sequence != first.Sequence || again.Attempt != 2 {
+		t.Errorf("got message %d, attempt %d, want message %d, attempt 2", again.Sequence, again.Attempt, first.Sequence)
+	}
+	if err := again.Done(); err != nil {
+		t.Error(err)
 	}
 }

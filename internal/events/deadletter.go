@@ -36,13 +36,13 @@ type DeadLetter struct {
 	// Key tells copies of the same dead letter: one of them is kept in
 	// [DedupeWindow]. Empty means that each is its own.
 	Key string
-	// OriginSubject and OriginSequence are the message that it was, if it was
-	// one.
+	// OriginSubject and OriginSequence are the place of the message in its stream, zero
+	// for what was never stored there.
 	OriginSubject  string
 	OriginSequence uint64
 	// Header is the message's own header, kept as it was.
 	Header map[string][]string
-	// Body is the message's own body, or JSON that tells what was tried.
+	// Body is the message's own body, byte for byte.
 	Body []byte
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Delivery is one message in the hands of this process. It stays open, and the
-// server is told so, until Done, Retry or DeadLetter is called. When that call
+// Delivery is one message in the hands of this process. It stays open, with heartbeats
+// to the server, until Done, Retry or DeadLetter is called. When that call
 // fails the server delivers the message again after [Timing.AckWait]; when it
 // succeeds, or the consumer was lost, a later call does nothing. Safe for concurrent use.
 type Delivery struct {
@@ -41,7 +41,7 @@ type Delivery struct {
 	// settling lets one call at a time settle the delivery.
 	settling sync.Mutex
 	// sending guards settled and is locked only for the last message to the server, never
-	// while a dead letter is stored: signs of life continue meanwhile.
+	// while a dead letter is stored: heartbeats continue meanwhile.
 	sending sync.Mutex
 	settled bool
 	// void says that the consumer that handed it over is gone: nothing settles it any more.
@@ -88,8 +88,9 @@ func (d *Delivery) Retry(after time.Duration) error {
 	return d.settle("give back", ready, func() error { return d.msg.NakWithDelay(max(after, 0)) })
 }
 
-// DeadLetter stores the message among the dead letters and only then tells the
-// server not to deliver it again. When storing fails the message stays open.
+// DeadLetter stores the message among the dead letters and only then asks the server
+// not to deliver it again. When storing fails the delivery is forgotten, and the server
+// delivers the message again after [Timing.AckWait].
 func (d *Delivery) DeadLetter(ctx context.Context, reason, detail string) error {
 	store := func() error {
 		return d.consumer.publisher.DeadLetter(ctx, DeadLetter{
@@ -122,7 +123,7 @@ func (d *Delivery) Age(ctx context.Context) (time.Duration, error) {
 func ready() error { return nil }
 
 // settle prepares and then sends the one message that ends the delivery. If either fails
-// the delivery is forgotten all the same: without signs of life the server delivers the
+// the delivery is forgotten all the same: without heartbeats the server delivers the
 // message again, and whatever failed is tried again then.
 func (d *Delivery) settle(what string, prepare, send func() error) error {
 	d.settling.Lock()
@@ -149,8 +150,8 @@ func (d *Delivery) end(send func() error) error {
 	return err
 }
 
-// stillOpen tells the server that the message is being worked on. It does not wait for
-// one that is being settled: the other deliveries' signs of life come after it.
+// stillOpen sends the server a heartbeat for the message. It does not wait for
+// one that is being settled: the other deliveries' heartbeats come after it.
 func (d *Delivery) stillOpen() error {
 	if !d.sending.TryLock() {
 		return nil

@@ -30,8 +30,8 @@ const (
 	// 1 MiB at most) plus headers.
 	eventsMaxMsgSize = 1<<20 + 64<<10
 
-	// triggersMaxAge is long against any recheck (an hour at most); the resync
-	// schedule is exempt from it.
+	// triggersMaxAge bounds what has no time to live of its own. Triggers last for an
+	// hour, and schedules until they are due, however long that is.
 	triggersMaxAge = 24 * time.Hour
 	// triggersMaxBytes is room for a schedule (about 200 bytes) of each of
 	// 100,000 campaigns, several times over.

@@ -1,11 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,9 +37,39 @@ var ErrNoHoldBucket = errors.New("the ledger was made by an older Greenlight, wh
 type Hold struct {
 	// All is set while everything is held.
 	All *HeldBy `json:"all,omitempty"`
-	// Campaigns are those that are held one by one, by the id of their record.
+	// Campaigns are those that are held one by one, each once, by the id of its record.
 	Campaigns map[string]HeldBy `json:"campaigns,omitempty"`
+	// OtherIDs maps the other ids of a campaign that is held by itself to its id in
+	// Campaigns: a plan may name it by another of its ids later.
+	OtherIDs map[string]string `json:"-"`
 }
+
+// holdRecord is a hold as it is stored.
+type holdRecord struct {
+	Hold
+	Others map[string]string `json:"other_ids,omitempty"`
+	// Ended says that everything was resumed since the bucket was made. What was held in
+	// an earlier bucket is not restored then.
+	Ended bool `json:"ended,omitempty"`
+}
+
+func decodeHold(data []byte) (record holdRecord, err error) {
+	if len(data) == 0 { // a deletion
+		return holdRecord{}, nil
+	}
+	if err := json.Unmarshal(data, &record); err != nil {
+		return holdRecord{}, fmt.Errorf("record %s in bucket %s is damaged: %w", holdKey, bucketLooks, err)
+	}
+	record.OtherIDs = record.Others
+	return record, nil
+}
+
+func (r holdRecord) encode() ([]byte, error) {
+	r.Others = r.OtherIDs
+	return json.Marshal(r)
+}
+
+func (r holdRecord) equal(o holdRecord) bool { return r.Ended == o.Ended && r.Equal(o.Hold) }
 
 // HeldBy is who held, when and why.
 type HeldBy struct {
@@ -57,9 +89,9 @@ func (b HeldBy) String() string {
 	return text
 }
 
-// Of returns who holds the campaign with the given record id, by itself or with all.
+// Of returns who holds the campaign with the given id, by itself or with all.
 func (h Hold) Of(campaignID string) (HeldBy, bool) {
-	if by, ok := h.Campaigns[campaignID]; ok {
+	if by, ok := h.Campaigns[cmp.Or(h.OtherIDs[campaignID], campaignID)]; ok {
 		return by, true
 	}
 	if h.All != nil {
@@ -87,7 +119,56 @@ func (h Hold) Equal(o Hold) bool {
 	if (h.All == nil) != (o.All == nil) || h.All != nil && !same(*h.All, *o.All) {
 		return false
 	}
-	return maps.EqualFunc(h.Campaigns, o.Campaigns, same)
+	return maps.EqualFunc(h.Campaigns, o.Campaigns, same) && maps.Equal(h.OtherIDs, o.OtherIDs)
+}
+
+// clone returns a copy whose maps can be changed.
+func (h Hold) clone() Hold {
+	c := Hold{All: h.All, Campaigns: make(map[string]HeldBy), OtherIDs: make(map[string]string)}
+	maps.Copy(c.Campaigns, h.Campaigns)
+	maps.Copy(c.OtherIDs, h.OtherIDs)
+	return c
+}
+
+// put holds a campaign, under the first of its ids.
+func (h Hold) put(ids []string, by HeldBy) {
+	h.remove(ids)
+	h.Campaigns[ids[0]] = by
+	for _, id := range ids[1:] {
+		h.OtherIDs[id] = ids[0]
+	}
+}
+
+// remove removes the campaign that has one of the ids, and returns what it was held as.
+func (h Hold) remove(ids []string) (removed Hold) {
+	removed = Hold{}.clone()
+	for _, id := range ids {
+		id = cmp.Or(h.OtherIDs[id], id)
+		by, held := h.Campaigns[id]
+		if !held {
+			continue
+		}
+		removed.Campaigns[id] = by
+		delete(h.Campaigns, id)
+		for other, first := range h.OtherIDs {
+			if first == id {
+				removed.OtherIDs[other] = id
+				delete(h.OtherIDs, other)
+			}
+		}
+	}
+	return removed
+}
+
+// idsOf returns all ids of the campaign in Campaigns under the given one, that first.
+func (h Hold) idsOf(first string) []string {
+	ids := []string{first}
+	for other, id := range h.OtherIDs {
+		if id == first {
+			ids = append(ids, other)
+		}
+	}
+	return ids
 }
 
 // ReadHold returns the hold as the leader of the stream has it, so that a hold that was
@@ -95,22 +176,22 @@ func (h Hold) Equal(o Hold) bool {
 // behind. Before an assigner ever ran, or when the bucket was lost, the error matches
 // [jetstream.ErrStreamNotFound].
 func ReadHold(ctx context.Context, js jetstream.JetStream) (Hold, error) {
-	h, _, err := readHold(ctx, js)
-	return h, err
+	record, _, err := readHold(ctx, js)
+	return record.Hold, err
 }
 
 // ReadHold is the function of that name on the ledger's connection.
 func (l *Ledger) ReadHold(ctx context.Context) (Hold, error) { return ReadHold(ctx, l.js) }
 
 // readHold also returns the revision of the record, 0 if there is none.
-func readHold(ctx context.Context, js jetstream.JetStream) (h Hold, revision uint64, err error) {
+func readHold(ctx context.Context, js jetstream.JetStream) (record holdRecord, revision uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, holdTimeout)
 	defer cancel()
 	// The API for messages, unlike the direct one, is answered by the leader alone.
 	const subject = "$JS.API.STREAM.MSG.GET.KV_" + bucketLooks
 	reply, err := js.Conn().RequestWithContext(ctx, subject, []byte(`{"last_by_subj":"$KV.`+bucketLooks+`.`+holdKey+`"}`))
 	if err != nil {
-		return Hold{}, 0, fmt.Errorf("read what is held: %w", err)
+		return holdRecord{}, 0, fmt.Errorf("read what is held: %w", err)
 	}
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
@@ -121,66 +202,60 @@ func readHold(ctx context.Context, js jetstream.JetStream) (h Hold, revision uin
 		} `json:"message"`
 	}
 	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return Hold{}, 0, fmt.Errorf("read what is held: %w", err)
+		return holdRecord{}, 0, fmt.Errorf("read what is held: %w", err)
 	}
 	switch {
 	case answer.Error == nil:
 	case answer.Error.ErrorCode == codeNoMessage:
-		return Hold{}, 0, nil
+		return holdRecord{}, 0, nil
 	case answer.Error.ErrorCode == jetstream.JSErrCodeStreamNotFound:
-		return Hold{}, 0, fmt.Errorf("read what is held: %w", jetstream.ErrStreamNotFound)
+		return holdRecord{}, 0, fmt.Errorf("read what is held: %w", jetstream.ErrStreamNotFound)
 	default:
-		return Hold{}, 0, fmt.Errorf("read what is held: %w", answer.Error)
+		return holdRecord{}, 0, fmt.Errorf("read what is held: %w", answer.Error)
 	}
-	if len(answer.Message.Data) == 0 { // the mark of a deletion
-		return Hold{}, answer.Message.Sequence, nil
-	}
-	if err := json.Unmarshal(answer.Message.Data, &h); err != nil {
-		return Hold{}, 0, fmt.Errorf("record %s in bucket %s is damaged: %w", holdKey, bucketLooks, err)
-	}
-	return h, answer.Message.Sequence, nil
+	record, err = decodeHold(answer.Message.Data)
+	return record, answer.Message.Sequence, err
 }
 
-// Hold holds the campaigns with the given record ids, or everything if there are none,
-// and returns when that is stored. What was held already is held with the new reason.
+// Hold holds the campaigns with the given ids, or everything if there are none, and
+// returns when that is stored. Each campaign is held under all of its ids that the ledger
+// knows. What was held already is held with the new reason.
 func (l *Ledger) Hold(ctx context.Context, campaignIDs []string, by HeldBy) error {
 	by.By, by.Reason, by.At = clipHold(by.By), clipHold(by.Reason), by.At.UTC().Round(0)
-	return l.changeHold(ctx, func(h Hold) Hold {
-		if len(campaignIDs) == 0 {
-			h.All = &by
+	campaigns, err := l.allIDs(ctx, campaignIDs)
+	if err != nil {
+		return err
+	}
+	return l.changeHold(ctx, func(record *holdRecord) {
+		if len(campaigns) == 0 {
+			record.All = &by
 		}
-		for _, id := range campaignIDs {
-			if h.Campaigns == nil {
-				h.Campaigns = make(map[string]HeldBy)
-			}
-			h.Campaigns[id] = by
+		for _, ids := range campaigns {
+			record.put(ids, by)
 		}
-		return h
 	})
 }
 
-// Resume ends the hold of the campaigns with the given record ids, or of everything if
-// there are none: those that are held one by one as well. It returns what was held and is
-// not any more. A campaign remains held while everything is.
+// Resume ends the hold of the campaigns with the given ids, under all of their ids, or of
+// everything if there are none: those that are held one by one as well. It returns what
+// was held and is not any more. A campaign remains held while everything is.
 func (l *Ledger) Resume(ctx context.Context, campaignIDs []string) (resumed Hold, err error) {
-	err = l.changeHold(ctx, func(h Hold) Hold {
-		resumed = Hold{}
-		if len(campaignIDs) == 0 {
-			resumed = h
-			return Hold{}
+	campaigns, err := l.allIDs(ctx, campaignIDs)
+	if err != nil {
+		return Hold{}, err
+	}
+	err = l.changeHold(ctx, func(record *holdRecord) {
+		if len(campaigns) == 0 {
+			resumed = record.Hold
+			*record = holdRecord{Ended: true}
+			return
 		}
-		for _, id := range campaignIDs {
-			by, held := h.Campaigns[id]
-			if !held {
-				continue
-			}
-			if resumed.Campaigns == nil {
-				resumed.Campaigns = make(map[string]HeldBy)
-			}
-			resumed.Campaigns[id] = by
-			delete(h.Campaigns, id)
+		resumed = Hold{}.clone()
+		for _, ids := range campaigns {
+			removed := record.remove(ids)
+			maps.Copy(resumed.Campaigns, removed.Campaigns)
+			maps.Copy(resumed.OtherIDs, removed.OtherIDs)
 		}
-		return h
 	})
 	if err != nil {
 		return Hold{}, err
@@ -188,19 +263,85 @@ func (l *Ledger) Resume(ctx context.Context, campaignIDs []string) (resumed Hold
 	return resumed, nil
 }
 
-// Restore stores a hold as it was, in a bucket that was lost and made again. One that
-// somebody has stored since stays.
-func (l *Ledger) Restore(ctx context.Context, was Hold) error {
-	return l.changeHold(ctx, func(h Hold) Hold {
-		if h.IsZero() {
-			return was
+// allIDs returns, for each campaign of the given ids, all of its ids that the ledger
+// knows. The first is one of those that were given, the plan's if that is among them.
+func (l *Ledger) allIDs(ctx context.Context, given []string) (campaigns [][]string, err error) {
+	if len(given) == 0 {
+		return nil, nil
+	}
+	entries, err := l.Campaigns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	records := make(map[string][]Campaign) // by each of their ids
+	for _, entry := range entries {
+		c := entry.Campaign
+		for _, id := range c.ids() {
+			records[id] = append(records[id], c)
 		}
-		return h
+	}
+	isGiven := make(map[string]bool, len(given))
+	for _, id := range given {
+		isGiven[id] = true
+	}
+	taken := make(map[string]bool)
+	for _, id := range given {
+		if taken[id] {
+			continue
+		}
+		first, ids := id, []string{id}
+		for _, c := range records[id] {
+			if c.Planned && isGiven[c.ID] {
+				first = c.ID
+			}
+			ids = append(ids, c.ids()...)
+		}
+		ids = slices.DeleteFunc(ids, func(id string) bool { return id == first })
+		slices.Sort(ids)
+		ids = append([]string{first}, slices.Compact(ids)...)
+		for _, id := range ids {
+			taken[id] = true
+		}
+		campaigns = append(campaigns, ids)
+	}
+	return campaigns, nil
+}
+
+// ids returns the ids that the record has, each once.
+func (c Campaign) ids() []string {
+	ids := []string{c.ID, c.TelnyxID, c.TCRID}
+	slices.Sort(ids)
+	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" })
+}
+
+// Restore stores what was held in a bucket that was lost, in the one that was made in its
+// place. Of two holds of the same the newer one is kept. Once everything was resumed in the
+// new bucket, Restore does nothing.
+func (l *Ledger) Restore(ctx context.Context, was Hold) error {
+	return l.changeHold(ctx, func(record *holdRecord) {
+		if record.Ended {
+			return
+		}
+		if was.All != nil && (record.All == nil || was.All.At.After(record.All.At)) {
+			record.All = was.All
+		}
+		for id, by := range was.Campaigns {
+			ids := was.idsOf(id)
+			now, held := HeldBy{}, false
+			for _, id := range ids {
+				if now, held = record.Campaigns[cmp.Or(record.OtherIDs[id], id)]; held {
+					break
+				}
+			}
+			if !held || by.At.After(now.At) {
+				record.put(ids, by)
+			}
+		}
 	})
 }
 
-// changeHold stores what change makes of the hold, again if somebody else was quicker.
-func (l *Ledger) changeHold(ctx context.Context, change func(Hold) Hold) error {
+// changeHold stores the hold with the change, again if somebody else was quicker.
+func (l *Ledger) changeHold(ctx context.Context, change func(*holdRecord)) error {
 	if l.looks == nil {
 		return ErrNoHoldBucket
 	}
@@ -209,11 +350,12 @@ func (l *Ledger) changeHold(ctx context.Context, change func(Hold) Hold) error {
 		if err != nil {
 			return err
 		}
-		now := change(Hold{All: was.All, Campaigns: maps.Clone(was.Campaigns)})
-		if now.Equal(was) {
+		now := holdRecord{Hold: was.clone(), Ended: was.Ended}
+		change(&now)
+		if now.equal(was) {
 			return nil
 		}
-		data, err := json.Marshal(now)
+		data, err := now.encode()
 		if err != nil {
 			return err
 		}
@@ -268,13 +410,11 @@ func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
 				continue
 			}
 			known = true
-			var h Hold
-			if len(kve.Value()) > 0 {
-				if err := unmarshal(kve, &h); err != nil {
-					return err
-				}
+			record, err := decodeHold(kve.Value())
+			if err != nil {
+				return err
 			}
-			changed(h)
+			changed(record.Hold)
 		}
 	}
 }

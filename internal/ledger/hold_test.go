@@ -161,12 +161,90 @@ func TestWatchHold_ReportsEachChange(t *testing.T) {
 	must(t, <-ended)
 }
 
-func TestRestore_KeepsAHoldThatIsNewer(t *testing.T) {
-	book, _ := start(t)
-	must(t, book.Restore(t.Context(), ledger.Hold{All: &ann}))
-	must(t, book.Restore(t.Context(), ledger.Hold{All: &bob}))
-	if h := held(t, book); !h.Equal(ledger.Hold{All: &ann}) {
-		t.Errorf("got %+v, want the first", h)
+func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
+	one := func(by ledger.HeldBy) ledger.Hold {
+		return ledger.Hold{Campaigns: map[string]ledger.HeldBy{telnyxID: by}}
+	}
+	for name, tt := range map[string]struct {
+		since func(context.Context, *ledger.Ledger) error
+		was   ledger.Hold
+		want  ledger.Hold
+	}{
+		"nothing": {
+			since: func(context.Context, *ledger.Ledger) error { return nil },
+			was:   ledger.Hold{All: &ann}, want: ledger.Hold{All: &ann},
+		},
+		"one campaign, after everything": {
+			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Hold(ctx, []string{telnyxID}, bob) },
+			was:   ledger.Hold{All: &ann}, want: ledger.Hold{All: &ann, Campaigns: one(bob).Campaigns},
+		},
+		"the same, newer": {
+			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Hold(ctx, []string{telnyxID}, bob) },
+			was:   one(ann), want: one(bob),
+		},
+		"the same, older": { // another process restored what it had read
+			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Restore(ctx, ledger.Hold{All: &ann}) },
+			was:   ledger.Hold{All: &bob}, want: ledger.Hold{All: &bob},
+		},
+		"everything resumed": {
+			since: func(ctx context.Context, book *ledger.Ledger) error {
+				_, err := book.Resume(ctx, nil)
+				return err
+			},
+			was: ledger.Hold{All: &ann}, want: ledger.Hold{},
+		},
+		"everything resumed, and one campaign held": {
+			since: func(ctx context.Context, book *ledger.Ledger) error {
+				_, err := book.Resume(ctx, nil)
+				return errors.Join(err, book.Hold(ctx, []string{telnyxID}, bob))
+			},
+			was: ledger.Hold{All: &ann}, want: one(bob),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			book, _ := start(t)
+			must(t, tt.since(t.Context(), book))
+			must(t, book.Restore(t.Context(), tt.was))
+			if got := held(t, book); !got.Equal(tt.want) {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+// A plan that names a campaign by another of its ids does not end the hold.
+func TestHold_CountsForEveryIDOfACampaign(t *testing.T) {
+	book, js := start(t)
+	campaign := ledger.Campaign{ID: telnyxID, Plan: "spring-promo", Planned: true, TelnyxID: telnyxID, TCRID: tcrID}
+	_, err := book.PutCampaign(t.Context(), ledger.CampaignEntry{}, campaign)
+	must(t, err)
+	for _, by := range []string{telnyxID, tcrID} {
+		must(t, book.Hold(t.Context(), []string{by}, ann))
+		must(t, book.Hold(t.Context(), []string{telnyxID, tcrID}, bob))
+		h := held(t, book)
+		for _, id := range []string{telnyxID, tcrID} {
+			if got, ok := h.Of(id); !ok || got != bob {
+				t.Errorf("held by %s: %s is held by %+v, %t, want %+v", by, id, got, ok, bob)
+			}
+		}
+		if len(h.Campaigns) != 1 {
+			t.Errorf("held by %s: got %+v, want one campaign", by, h)
+		}
+		must(t, js.DeleteKeyValue(t.Context(), "LOOKS"))
+		_, err := ledger.Create(t.Context(), js, 1)
+		must(t, err)
+		must(t, book.Restore(t.Context(), h))
+		if got := held(t, book); !got.Equal(h) {
+			t.Errorf("held by %s: restored %+v, want %+v", by, got, h)
+		}
+		resumed, err := book.Resume(t.Context(), []string{by})
+		must(t, err)
+		if len(resumed.Campaigns) != 1 {
+			t.Errorf("resumed by %s: got %+v, want one campaign", by, resumed)
+		}
+		if left := held(t, book); !left.IsZero() {
+			t.Errorf("resumed by %s: left %+v, want nothing", by, left)
+		}
 	}
 }
 

@@ -74,9 +74,9 @@ func (a *account) costs(t *testing.T, text string, most, numbers, findings int) 
 }
 
 // The formula, with pages of 250, for 1,000 numbers on the account: campaigns + 1 or
-// ⌈records/250⌉ + 4 for settings + 4 for the status, which the settings do not have. Lists
-// whose last page is full, as all of these, take one call more. The settings of numbers
-// that are on a campaign already are not needed.
+// ⌈records/250⌉ + 4 for settings + 4 for the status, which the settings do not have. A
+// list whose last page is full takes one page more, which shows that it has ended. The
+// settings of numbers that are on a campaign already are not needed.
 func TestCheck_Takes12CallsFor1000Numbers(t *testing.T) {
 	const pool = "version: 1\ncampaigns:\n  - name: c00\n    campaign_id: c00\n    max_numbers: 1000\n    number_pool: " + profileA + "\n"
 	for name, test := range map[string]struct {

@@ -135,7 +135,7 @@ func TestCheck_UsesTheReasonsOfDecide(t *testing.T) {
 		facts  assigner.Case
 	}{
 		ledger.NotOwned: {nil, "", assigner.Case{
-			Ownership: assigner.NotOnAccount, Record: ledger.Number{Tries: ledger.Tries{Absent: 1}},
+			Ownership: assigner.NotOnAccount, AbsentAt: time.Now(), Record: ledger.Number{Tries: ledger.Tries{Absent: 1}},
 		}},
 		ledger.NotLongCode: {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "toll_free"}), "", assigner.Case{
 			Ownership: assigner.Owned, Account: with(func(n *telnyx.Number) { n.Type = "toll_free" }),

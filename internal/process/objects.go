@@ -19,17 +19,19 @@ import (
 )
 
 const (
-	// objectsEvery is how often it is looked whether all that the process needs in NATS is
-	// still there.
+	// objectsEvery is how often the streams, buckets and consumers are checked.
 	objectsEvery = time.Second
-	// objectsTimeout bounds the look, and makeTimeout making what is missing.
+	// objectsTimeout bounds one check, and makeTimeout making what is missing.
 	objectsTimeout = 2 * time.Second
+	// bucketOfHold is the stream of the bucket that has the hold.
+	bucketOfHold = "KV_LOOKS"
 )
 
 // objects keeps what the process needs in NATS there: streams, buckets and consumers. What
 // somebody deleted, or a disk lost, is made again; the consumers' own loops make those.
-// When all of it is there a resync reads everything anew. Readiness is false from the loss
-// until that is ordered.
+// Another process may make it again first: a stream whose time of creation has changed
+// was lost as well. When all of it is there a resync reads everything anew. Readiness is
+// false from the loss until that is ordered.
 type objects struct {
 	js        jetstream.JetStream
 	publisher *events.Publisher
@@ -45,19 +47,32 @@ type objects struct {
 	// madeAgain, if not nil, is called when all is there again, before the resync.
 	madeAgain func(context.Context)
 
-	// held is the hold as it was read last. A bucket that is made again gets it back.
-	held ledger.Hold
+	// held is the hold as it was read last, and heldIn when the bucket was created that it
+	// was read from or restored to. Another bucket gets it back.
+	held   ledger.Hold
+	heldIn time.Time
 
 	mu sync.Mutex
-	// pending says that something was missing and the resync is not ordered yet, and err
+	// created is when each stream was created, as the last check found it. One that was
+	// missing then is not in it.
+	created map[string]time.Time
+	// pending says that something was lost and the resync is not ordered yet, and err
 	// why it could not be made.
 	pending bool
 	err     error
 }
 
-// ready is the readiness check. It looks by itself: the last look may be a second old.
+// found is what one check finds on the NATS server.
+type found struct {
+	// missing names what should be there and is not.
+	missing []string
+	// created is when each of the needed streams that are there was created.
+	created map[string]time.Time
+}
+
+// ready is the readiness check. It checks by itself: what run knows may be a second old.
 func (o *objects) ready(ctx context.Context) error {
-	missing, err := o.missing(ctx)
+	now, err := o.check(ctx)
 	if err != nil {
 		return err
 	}
@@ -66,35 +81,35 @@ func (o *objects) ready(ctx context.Context) error {
 	switch {
 	case o.err != nil:
 		return o.err
-	case len(missing) > 0:
-		return fmt.Errorf("missing on the NATS server: %s; it is made again", strings.Join(missing, ", "))
-	case o.pending:
+	case len(now.missing) > 0:
+		return fmt.Errorf("missing on the NATS server: %s; it is made again", strings.Join(now.missing, ", "))
+	case o.pending || len(o.replaced(now)) > 0:
 		return errors.New("what was missing on the NATS server was made again; the resync that fills it is not ordered yet")
 	}
 	return nil
 }
 
-// run looks every second until ctx ends.
+// run checks every second until ctx ends.
 func (o *objects) run(ctx context.Context) error {
 	ticker := time.NewTicker(objectsEvery)
 	defer ticker.Stop()
-	told := ""
+	logged := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		}
-		missing, err := o.missing(ctx)
+		now, err := o.check(ctx)
 		if err != nil {
 			continue // readiness says why, and the log when the server is away
 		}
-		now := strings.Join(missing, ", ")
-		if now != told && now != "" {
-			o.log.Error().Strs(logging.KeyMissing, missing).Msg("missing on the NATS server: it was deleted or lost, and is made again")
+		missing := strings.Join(now.missing, ", ")
+		if missing != logged && missing != "" {
+			o.log.Error().Strs(logging.KeyMissing, now.missing).Msg("missing on the NATS server: it was deleted or lost, and is made again")
 		}
-		told = now
-		err = o.tend(ctx, missing)
+		logged = missing
+		err = o.tend(ctx, now)
 		if err != nil && ctx.Err() == nil {
 			o.log.Warn().Err(err).Msg("what is missing on the NATS server could not be made again; trying again")
 		}
@@ -104,16 +119,21 @@ func (o *objects) run(ctx context.Context) error {
 	}
 }
 
-// tend makes what is missing, or orders the resync when nothing is any more.
-func (o *objects) tend(ctx context.Context, missing []string) error {
+// tend makes what is missing, or orders the resync once nothing is missing any more.
+func (o *objects) tend(ctx context.Context, now found) error {
 	ctx, cancel := context.WithTimeout(ctx, makeTimeout)
 	defer cancel()
-	o.mu.Lock()
-	o.pending = o.pending || len(missing) > 0
-	pending := o.pending
-	o.mu.Unlock()
-	if len(missing) > 0 {
+	pending := o.note(now)
+	if len(now.missing) > 0 {
 		return o.make(ctx)
+	}
+	if o.joined != nil && !o.joined.isDone() {
+		return nil // what was lost while the assigner joins is filled afterwards
+	}
+	if o.works() {
+		if err := o.restoreHold(ctx, now.created[bucketOfHold]); err != nil {
+			return err
+		}
 	}
 	if pending {
 		if err := o.refill(ctx); err != nil {
@@ -125,45 +145,121 @@ func (o *objects) tend(ctx context.Context, missing []string) error {
 		o.mu.Unlock()
 	}
 	if o.works() {
-		if hold, err := ledger.ReadHold(ctx, o.js); err == nil {
-			o.held = hold
-		}
+		o.readHold(ctx)
 	}
 	return nil
 }
 
+// note remembers what a check found, and reports whether the resync is to be ordered.
+func (o *objects) note(now found) (pending bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	replaced := o.replaced(now)
+	if len(replaced) > 0 {
+		o.log.Error().Strs(logging.KeyMissing, replaced).Msg("missing on the NATS server for a while: it was deleted or lost, and was made again")
+	}
+	o.created = now.created
+	o.pending = o.pending || len(now.missing) > 0 || len(replaced) > 0
+	return o.pending
+}
+
+// replaced names the streams that are others than at the last check. o.mu is held.
+func (o *objects) replaced(now found) (names []string) {
+	for stream, created := range now.created {
+		if before, known := o.created[stream]; known && !created.Equal(before) {
+			names = append(names, objectName(stream))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// restoreHold restores the hold in a bucket that was created at another time than the one
+// that had it. The first bucket of a process has its own.
+func (o *objects) restoreHold(ctx context.Context, created time.Time) error {
+	if o.heldIn.IsZero() {
+		o.heldIn = created
+	}
+	if created.Equal(o.heldIn) {
+		return nil
+	}
+	if !o.held.IsZero() {
+		book, err := ledger.Open(ctx, o.js)
+		if err != nil {
+			return err
+		}
+		if err := book.Restore(ctx, o.held); err != nil {
+			return fmt.Errorf("restore the hold: %w", err)
+		}
+	}
+	o.heldIn = created
+	return nil
+}
+
+// readHold reads the hold, to restore it should its bucket be lost. What cannot be read is
+// read at the next check.
+func (o *objects) readHold(ctx context.Context) {
+	hold, err := ledger.ReadHold(ctx, o.js)
+	if err != nil || hold.Equal(o.held) {
+		return
+	}
+	// The bucket may have been lost, and made again empty, since the check.
+	created, err := o.createdAt(ctx, bucketOfHold)
+	if err == nil && created.Equal(o.heldIn) {
+		o.held = hold
+	}
+}
+
+func (o *objects) createdAt(ctx context.Context, stream string) (time.Time, error) {
+	s, err := o.js.Stream(ctx, stream)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look up %s: %w", objectName(stream), err)
+	}
+	return s.CachedInfo().Created, nil
+}
+
+// objectName is what a stream is called in the log and in readiness.
+func objectName(stream string) string { return strings.Replace(stream, "KV_", "bucket ", 1) }
+
 // works reports whether an assigner works here.
 func (o *objects) works() bool { return o.joined != nil && o.joined.isDone() }
 
-// missing names what should be there and is not.
-func (o *objects) missing(ctx context.Context) (missing []string, err error) {
+// check asks the server for all that should be there.
+func (o *objects) check(ctx context.Context) (now found, err error) {
 	ctx, cancel := context.WithTimeout(ctx, objectsTimeout)
 	defer cancel()
-	streams := events.Streams()
+	needed := events.Streams()
 	if o.works() {
-		streams = append(streams, notice.Stream)
+		needed = append(needed, notice.Stream)
 		for _, bucket := range ledger.Buckets() {
-			streams = append(streams, "KV_"+bucket)
+			needed = append(needed, "KV_"+bucket)
 		}
 	}
-	there := make(map[string]bool)
-	names := o.js.StreamNames(ctx)
-	for name := range names.Name() {
-		there[name] = true
+	created := make(map[string]time.Time)
+	streams := o.js.ListStreams(ctx)
+	for info := range streams.Info() {
+		created[info.Config.Name] = info.Created
 	}
-	if err := names.Err(); err != nil {
-		return nil, fmt.Errorf("list the streams: %w", err)
+	if err := streams.Err(); err != nil {
+		return found{}, fmt.Errorf("list the streams: %w", err)
 	}
-	for _, name := range streams {
-		if !there[name] {
-			missing = append(missing, strings.Replace(name, "KV_", "bucket ", 1))
+	now.created = make(map[string]time.Time)
+	for _, stream := range needed {
+		if at, there := created[stream]; there {
+			now.created[stream] = at
+		} else {
+			now.missing = append(now.missing, objectName(stream))
 		}
 	}
 	consumers, err := o.missingConsumers(ctx)
-	return append(missing, consumers...), err
+	if err != nil {
+		return found{}, err
+	}
+	now.missing = append(now.missing, consumers...)
+	return now, nil
 }
 
-// missingConsumers is missing for consumers.
+// missingConsumers names the consumers that should be there and are not.
 func (o *objects) missingConsumers(ctx context.Context) (missing []string, err error) {
 	wanted := map[string]string{}
 	if o.works() {
@@ -186,7 +282,7 @@ func (o *objects) missingConsumers(ctx context.Context) (missing []string, err e
 }
 
 // make makes streams and buckets. A bucket gets the hold back first of all, since nobody
-// must take its loss for a resumption.
+// must take its loss for a resumption; if that fails, the next check does it.
 func (o *objects) make(ctx context.Context) error {
 	if err := events.EnsureStreams(ctx, o.js, o.replicas); err != nil {
 		return err
@@ -194,14 +290,15 @@ func (o *objects) make(ctx context.Context) error {
 	if !o.works() {
 		return nil
 	}
-	book, err := ledger.Create(ctx, o.js, o.replicas)
+	if _, err := ledger.Create(ctx, o.js, o.replicas); err != nil {
+		return err
+	}
+	created, err := o.createdAt(ctx, bucketOfHold)
 	if err != nil {
 		return err
 	}
-	if !o.held.IsZero() {
-		if err := book.Restore(ctx, o.held); err != nil {
-			return err
-		}
+	if err := o.restoreHold(ctx, created); err != nil {
+		return err
 	}
 	_, err = notice.NewPublisher(ctx, o.js, o.replicas)
 	return err

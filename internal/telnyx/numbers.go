@@ -435,6 +435,10 @@ func (s *learned) fromAccount(wanted []string) (answer Numbers, ok bool) {
 	return answer, true
 }
 
+// ForgetNumbers makes the next [Client.Numbers] read the account's list again where it
+// would answer from the list that it has kept. Safe for concurrent use.
+func (c *Client) ForgetNumbers() { c.state().forgetNumbers() }
+
 func (s *learned) forgetNumbers() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

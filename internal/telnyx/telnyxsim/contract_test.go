@@ -126,19 +126,25 @@ func loadContract(t *testing.T) *contract {
 
 // RoundTrip sends a request on and checks it and its answer.
 func (c *contract) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, _, err := c.exchange(r)
+	return response, err
+}
+
+// exchange is RoundTrip that also returns what was wrong with the request.
+func (c *contract) exchange(r *http.Request) (response *http.Response, broken []string, err error) {
 	body, err := readAll(r.Body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r = r.Clone(r.Context())
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	response, err := c.next.RoundTrip(r)
+	response, err = c.next.RoundTrip(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	answer, err := readAll(response.Body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	response.Body = io.NopCloser(bytes.NewReader(answer))
 
@@ -150,7 +156,7 @@ func (c *contract) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.check(r, response, answer)
-	return response, nil
+	return response, c.broken, nil
 }
 
 func readAll(body io.ReadCloser) ([]byte, error) {
@@ -569,9 +575,9 @@ func clientCalls(t *testing.T, c *contract) {
 	client := &telnyx.Client{
 		APIKey: "KEY", BaseURL: base,
 		HTTPClient: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
-			response, err := c.RoundTrip(r)
-			if len(c.broken) > 0 {
-				t.Errorf("the client sent what the description does not allow: %q", c.broken)
+			response, broken, err := c.exchange(r)
+			if len(broken) > 0 {
+				t.Errorf("the client sent what the description does not allow: %q", broken)
 			}
 			return response, err
 		})},
