@@ -65,7 +65,7 @@ func (c *triggerEventCommand) Run(ctx context.Context, out output) error {
 	}
 	to, err := url.Parse(c.To)
 	if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
-		return fmt.Errorf("--to: %q is no web address; write it like http://127.0.0.1:8080/webhooks/telnyx", c.To)
+		return fmt.Errorf("--to: %q is not a URL; write it like http://127.0.0.1:8080/webhooks/telnyx", c.To)
 	}
 	key, made, err := testKey(c.KeyFile)
 	if err != nil {

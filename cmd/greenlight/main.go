@@ -21,7 +21,7 @@ type command struct {
 	Status statusCommand `cmd:"" help:"Tell where every campaign and number stands."`
 	Why    whyCommand    `cmd:"" help:"Tell all that happened to a number, where it stands, and what to do."`
 	Doctor doctorCommand `cmd:"" help:"Tell what a 200 means here, and what is to mend: NATS, room, speed, clocks, keys, plans."`
-	Plan   planCommand   `cmd:"" help:"Check plans before the day: faults, what Telnyx says, what would be done."`
+	Plan   planCommand   `cmd:"" help:"Check plans before approval: errors, what Telnyx says, what would be done."`
 
 	Trigger     triggerCommand     `cmd:"" help:"Reconcile a campaign now, and retry its waiting numbers."`
 	Hold        holdCommand        `cmd:"" help:"Stop new writes to Telnyx, all or those of some campaigns, until resume."`

@@ -62,7 +62,7 @@ type holdCommand struct {
 	where
 }
 
-// Run stores that no new write to Telnyx may begin for what is named.
+// Run stores a hold of what is named: no new write request is sent to Telnyx for it.
 func (c *holdCommand) Run(ctx context.Context, out output) error {
 	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		book, named, err := campaignsNamed(ctx, js, c.What)
@@ -78,7 +78,7 @@ func (c *holdCommand) Run(ctx context.Context, out output) error {
 			return err
 		}
 		return writeHold(out.Stdout, hold, named,
-			"No new write to Telnyx begins for it until greenlight resume; only requests on the wire may end. Events are kept.")
+			"No new write request is sent to Telnyx until you run greenlight resume; only requests that were already sent may still finish. Events are still stored.")
 	})
 }
 

@@ -30,11 +30,11 @@ type planDiffCommand struct {
 func (c *planDiffCommand) Help() string {
 	return `Shows what the assigner would do this minute, by the assigner's own code, and changes nothing: its client can
 only read. Signs: + attach, > move from another campaign, = attached already, ~ Telnyx is still processing it, or its
-answers do not settle it, ! needs a person, ? on the campaign and not in its plan. It does not know what was tried
+answers are not conclusive, ! needs a person, ? on the campaign and not in its plan. It does not know what was tried
 before: a number that waits after a failed try is shown as one to attach.
 Exits with 0 if there is nothing to do and all is well, with 2 if a number would be attached or moved, with 3 if
 nothing would be done and a number or campaign needs a person or cannot be verified, and with 1 if plans have faults
-or Telnyx cannot be asked. What would fail on the day of an approval is shown by greenlight plan preflight.`
+or Telnyx cannot be asked. greenlight plan preflight shows what would fail on approval.`
 }
 
 // Run compares the plans with what Telnyx has, and prints what would be done.
@@ -125,7 +125,7 @@ type diffReport struct {
 	// exit code 2 says.
 	Changes bool `json:"changes"`
 	// NeedsPerson says that a number or campaign needs a person, or may: Telnyx's
-	// answers do not settle it. It is what exit code 3 says, if there are no changes.
+	// answers are not conclusive. It is what exit code 3 says, if there are no changes.
 	NeedsPerson bool       `json:"needs_person"`
 	Totals      diffTotals `json:"totals"`
 	// Campaigns are in the order of the set, which is by name.

@@ -89,11 +89,11 @@ func (c diffCampaign) what(n diffNumber, quote quoting) string {
 	switch n.Action {
 	case plan.Attach:
 		if n.Status != "" {
-			return "attach; its last assignment failed" + n.besides(quote)
+			return "attach; its last assignment failed" + n.notes(quote)
 		}
-		return "attach" + n.besides(quote)
+		return "attach" + n.notes(quote)
 	case plan.Move:
-		return "move from " + campaign + n.besides(quote)
+		return "move from " + campaign + n.notes(quote)
 	case plan.Done:
 		if n.Status == telnyx.FailedUnassignment {
 			return "attached; Telnyx failed to remove it"
@@ -110,8 +110,8 @@ func (c diffCampaign) what(n diffNumber, quote quoting) string {
 	return string(n.Action)
 }
 
-// besides says what else is to be known of a change.
-func (n diffNumber) besides(quote quoting) string {
+// notes returns what else there is to know about a change.
+func (n diffNumber) notes(quote quoting) string {
 	words := ""
 	if n.SetProfile != "" {
 		words += "; will be put on messaging profile " + quote(n.SetProfile) + " first"

@@ -21,13 +21,13 @@ type planPreflightCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *planPreflightCommand) Help() string {
-	return `Asks Telnyx what would fail on the day: campaigns that do not exist, are mock, expired, rejected, suspended or
-full, have no number pool for as many numbers as are planned, or a webhookURL at which Greenlight gets no events;
+	return `Asks Telnyx what would fail on approval: campaigns that do not exist, are mock, expired, rejected, suspended or
+full, have no number pool for as many numbers as are planned, or have a webhookURL that may not reach Greenlight;
 numbers that the assigner could not attach, by its own code: not on the account, not active, not US long codes, on no
-messaging profile or another one, on another campaign, or in trouble at the carriers. Where Telnyx's answers settle
-nothing, that is a finding as well. That a campaign still waits for its approval is fine.
-It only reads, and changes nothing. Exits with 0 if all is well, with 2 if there are findings, and with 1 if plans
-have faults or Telnyx cannot be asked. Run it whenever a plan has changed, and once more before the day.`
+messaging profile or another one, on another campaign, or failed at the carriers. Answers of Telnyx that are not
+conclusive are findings as well. A campaign that still waits for its approval is not a finding.
+It only reads, and changes nothing. Exits with 0 if there are no findings, with 2 if there are, and with 1 if plans
+have errors or Telnyx cannot be asked. Run it whenever a plan has changed, and again before the campaign is approved.`
 }
 
 // Run checks each path and prints what was found.

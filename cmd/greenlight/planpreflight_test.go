@@ -80,7 +80,7 @@ func TestPlanPreflight_EndsWithWhatItFound(t *testing.T) {
 	good, bad := planFile(t, "+15551234567"), planFile(t, "+15551234568")
 	t.Run("clean", func(t *testing.T) {
 		got := tell(t, "plan", "preflight", good)
-		if got.code != 0 || got.stderr != "" || !strings.HasSuffix(got.stdout, "\n\nAll is well with 1 campaign and 1 number.\n") {
+		if got.code != 0 || got.stderr != "" || !strings.HasSuffix(got.stdout, "\n\nNo problems found in 1 campaign and 1 number.\n") {
 			t.Errorf("got %+v, want that all is well", got)
 		}
 	})
@@ -149,7 +149,7 @@ func TestPlanPreflight_SaysWhyTelnyxCannotBeAsked(t *testing.T) {
 		"no key":       {"TELNYX_API_KEY", "", "TELNYX_API_KEY (--telnyx-api-key) is missing"},
 		"another key":  {"TELNYX_API_KEY", "KEY9999_s3cret", "Telnyx refuses the API key. Check TELNYX_API_KEY"},
 		"nobody there": {"TELNYX_BASE_URL", "http://127.0.0.1:1/v2", "Telnyx did not answer"},
-		"no address":   {"TELNYX_BASE_URL", "telnyx", "is no web address"},
+		"no address":   {"TELNYX_BASE_URL", "telnyx", "is not a URL"},
 		"no number":    {"TELNYX_CONCURRENCY", "many", `TELNYX_CONCURRENCY (--telnyx-concurrency) "many" is no number`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -122,7 +122,7 @@ func (r *rehearsalRun) run(ctx context.Context) (err error) {
 	started := time.Now()
 	r.stage = &stage{
 		hub: &hub{dir: r.dir}, set: r.set, apiURL: fmt.Sprintf("http://%s/v2", api.Addr()), verifier: verifier, log: log,
-		// Every campaign is read anew each time, so large sets get more time.
+		// Every campaign is read again each time, so large sets get more time.
 		resync: max(time.Second, time.Duration(len(r.set.Campaigns))*20*time.Millisecond).Truncate(time.Second),
 		now:    func() time.Time { return started.Add(rehearsalHaste * time.Since(started)) },
 	}
@@ -153,7 +153,7 @@ func (r *rehearsalRun) introduce(status string) {
 	r.report.plain("")
 }
 
-// play is the whole show, from the staged plan to the verdict.
+// play is the whole rehearsal, from the staged plan to the result.
 func (r *rehearsalRun) play(ctx context.Context) error {
 	limit := rehearsalBase + time.Duration(r.account.Numbers)*rehearsalPerNumber
 	if r.chaos {
@@ -188,7 +188,7 @@ func (r *rehearsalRun) play(ctx context.Context) error {
 	}
 	r.sim.ClearFaults()
 	r.road.SetBad(false)
-	if err := r.verdict(bounded); err != nil {
+	if err := r.judge(bounded); err != nil {
 		return err
 	}
 	if r.keep {
@@ -306,7 +306,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// until waits until something is so, and shows progress meanwhile. Reads that fail while NATS is away are no news.
+// until waits for a condition, and shows progress meanwhile. Reads that fail while NATS is away are ignored.
 func (r *rehearsalRun) until(ctx context.Context, what string, so func(context.Context) (bool, error)) error {
 	var trouble error
 	for {
@@ -391,8 +391,8 @@ func (r *rehearsalRun) written() int {
 	return len(numbers)
 }
 
-// verdict checks and reports what happened. Anything that must not be is an error.
-func (r *rehearsalRun) verdict(ctx context.Context) error {
+// judge checks and reports what happened. A broken promise is an error.
+func (r *rehearsalRun) judge(ctx context.Context) error {
 	book, err := ledger.Open(ctx, r.js)
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ func (c *simulatorCommand) Help() string {
 		"compared with a live account. Move a campaign by hand, by its plan's name or its id:\n\n" +
 		"  curl -X POST http://127.0.0.1:12111/simulator/campaigns/spring-promo/approve\n\n" +
 		"and likewise\n" + text.WrapSoft(strings.Join(rehearsal.Steps(), " "), helpWidth) + "\n\n" +
-		"  curl http://127.0.0.1:12111/simulator        tells where every campaign stands\n\n" +
+		"  curl http://127.0.0.1:12111/simulator        shows the state of every campaign\n\n" +
 		"Telnyx's pages contradict each other and leave much open. --dialect takes other readings than the OpenAPI\n" +
 		"description's, which --dialects lists: contradicted (pages differ), seen (by customers) and undocumented."
 }
@@ -120,7 +120,7 @@ func (c *simulatorCommand) check() error {
 	if c.WebhookURL != "none" {
 		to, err := url.Parse(c.WebhookURL)
 		if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
-			errs = append(errs, fmt.Errorf("--webhook-url: %q is no web address; write it like http://127.0.0.1:8080/webhooks/telnyx, or none", c.WebhookURL))
+			errs = append(errs, fmt.Errorf("--webhook-url: %q is not a URL; write it like http://127.0.0.1:8080/webhooks/telnyx, or none", c.WebhookURL))
 		}
 	}
 	if min(c.Review, c.Assign, c.Mapping, c.Retry) < 0 || c.RateLimit < 0 {

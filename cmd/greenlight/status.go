@@ -125,7 +125,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 	var latest status.Snapshot
 	found := false
 	if c.Timeout > 0 {
-		// Where things stand is told even if the time is too short to follow them.
+		// The current state is printed even if the time is too short to follow changes.
 		var err error
 		if latest, found, err = c.read(ctx, js); err != nil {
 			return err
@@ -181,7 +181,7 @@ func (c *statusCommand) screen(w io.Writer) (show func(status.Snapshot) error, e
 }
 
 // screen draws snapshots on a terminal, each over the one before. Between two of them
-// it draws the latest anew every second, since its times are told from now, and the
+// it redraws the latest every second, since its times are relative to now, and the
 // window may have another size.
 type screen struct {
 	w       io.Writer

@@ -133,7 +133,7 @@ func (a *Assigner) receiveMany(ctx context.Context, d *events.Delivery) {
 			a.settle(d)(&retryError{wait: planWait})
 			return
 		}
-		a.log.Warn().Str(logging.KeyPlanHash, set.Hash).Str(logging.KeyTold, d.About).
+		a.log.Warn().Str(logging.KeyPlanHash, set.Hash).Str(logging.KeyReported, d.About).
 			Msg("another process has another plan set in force; do all of them read the same files?")
 	}
 	// Before the first reconcile, so that nobody takes what was true under the last set

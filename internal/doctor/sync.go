@@ -103,7 +103,7 @@ func readMonitor(ctx context.Context, client *http.Client, address string) (v va
 	shown := redact(address)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(address, "/")+"/varz", nil)
 	if err != nil {
-		return v, fmt.Errorf("%s is no web address", shown)
+		return v, fmt.Errorf("%s is not a URL", shown)
 	}
 	response, err := client.Do(request)
 	if err != nil {

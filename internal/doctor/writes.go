@@ -67,7 +67,7 @@ func readHealth(ctx context.Context, client *http.Client, address string) (troub
 	shown := redact(address)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(address, "/")+"/healthz", nil)
 	if err != nil {
-		return "", fmt.Errorf("%s is no web address", shown)
+		return "", fmt.Errorf("%s is not a URL", shown)
 	}
 	response, err := client.Do(request)
 	if err != nil {

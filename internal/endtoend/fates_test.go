@@ -111,8 +111,8 @@ func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
 		// most is how many requests may reach a suspended campaign.
 		most int
 	}{
-		"told by its event":  {false, 60},
-		"and the event lost": {true, 100},
+		"reported by its event": {false, 60},
+		"and the event lost":    {true, 100},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -220,7 +220,7 @@ func TestTMobileSuspension_HoldsAndClears(t *testing.T) {
 func TestExpiredCampaign_IsOverAndSaysThatThePlanIsStale(t *testing.T) {
 	t.Parallel()
 	for name, expire := range map[string]func(w *world){
-		"told by its event": func(w *world) { w.must(w.sim.Expire(campaignID)) },
+		"reported by its event": func(w *world) { w.must(w.sim.Expire(campaignID)) },
 		"campaignStatus still provisioned": func(w *world) {
 			w.sim.AddCampaign(telnyxsim.Campaign{ID: campaignID, Status: telnyx.StatusExpired, CampaignStatus: telnyx.CampaignMNOProvisioned})
 			w.recheck(campaignID)
@@ -236,7 +236,7 @@ func TestExpiredCampaign_IsOverAndSaysThatThePlanIsStale(t *testing.T) {
 			expire(w)
 			record := w.phase(campaignID, ledger.PhaseExpired)
 			if !strings.Contains(record.Phase.Sentence(), "new id") {
-				t.Errorf("it is told as %q, want what to do about the plan", record.Phase.Sentence())
+				t.Errorf("it is reported as %q, want what to do about the plan", record.Phase.Sentence())
 			}
 			w.reaches(campaignID, ledger.Planned)
 			for range 3 {
@@ -245,8 +245,8 @@ func TestExpiredCampaign_IsOverAndSaysThatThePlanIsStale(t *testing.T) {
 			if n := w.number(campaignID, "+15551234567"); n.Reason != ledger.CampaignExpired || !n.NeedsPerson {
 				t.Errorf("got %+v, want the reason", n)
 			}
-			if told := w.logged("campaign is expired"); told != 1 {
-				t.Errorf("told %d times, want once", told)
+			if logged := w.logged("campaign is expired"); logged != 1 {
+				t.Errorf("logged %d times, want once", logged)
 			}
 			w.noRequest()
 		})
@@ -427,8 +427,8 @@ func TestUnplannedApproval_IsToldOnceAndAttachedWhenAPlanAppears(t *testing.T) {
 	}
 	w.must(w.sim.Emit(campaignID, telnyxsim.EventCampaign, map[string]string{"campaignId": campaignID, "type": "VERIFIED"}))
 	w.look(campaignID)
-	if told := w.logged(`"level":"warn"`, "no plan names", campaignID); told != 1 {
-		t.Errorf("told %d times, want once", told)
+	if logged := w.logged(`"level":"warn"`, "no plan names", campaignID); logged != 1 {
+		t.Errorf("logged %d times, want once", logged)
 	}
 	w.noRequest()
 

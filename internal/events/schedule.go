@@ -30,9 +30,9 @@ func (p *Publisher) ScheduleResync(ctx context.Context, every time.Duration) err
 		return err
 	}
 	subject := scheduleSubject(target)
-	if standing, err := p.standingSchedule(ctx, subject); err != nil {
+	if present, err := p.presentSchedule(ctx, subject); err != nil {
 		return err
-	} else if standing == "@every "+every.String() {
+	} else if present == "@every "+every.String() {
 		return nil
 	}
 	msg := nats.NewMsg(subject)
@@ -103,9 +103,9 @@ func (p *Publisher) serverTime(ctx context.Context) (time.Time, error) {
 	return p.clock.compared.Add(p.clock.ahead), nil
 }
 
-// standingSchedule returns the pattern of the schedule under the subject, empty
+// presentSchedule returns the pattern of the schedule under the subject, empty
 // if there is none.
-func (p *Publisher) standingSchedule(ctx context.Context, subject string) (string, error) {
+func (p *Publisher) presentSchedule(ctx context.Context, subject string) (string, error) {
 	stream, err := p.js.Stream(ctx, streamTriggers)
 	if err != nil {
 		return "", fmt.Errorf("look up stream %s: %w", streamTriggers, err)

@@ -4,7 +4,7 @@ import "time"
 
 // Advise says what a number's record means for people: why it is where it is,
 // what Greenlight does by itself, and what a person should do. Why and Next are
-// never empty. The number's own reason counts, then its state; trouble with the
+// never empty. The number's own reason comes first, then its state; a problem with the
 // campaign or account is added. The zero Campaign means that nothing is known of it.
 func Advise(n Number, c Campaign) Advice {
 	a := adviseAlone(n)
@@ -65,7 +65,7 @@ func (c Campaign) NeedsPerson() bool {
 func (n Number) IsOn() bool { return n.State == Attached || n.State == Sendable }
 
 // NextLook is when Greenlight checks the number again, zero where only the resync
-// or an event is waited for. A number's own time is not written anew when that alone
+// or an event is waited for. A number's own time is not written again when that alone
 // changes, and one that waits for its campaign has none.
 func NextLook(n Number, c Campaign) time.Time {
 	waits := !n.NextAt.IsZero() || n.State == Planned

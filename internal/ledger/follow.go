@@ -24,11 +24,11 @@ func (l *Ledger) Follow(ctx context.Context, every time.Duration, changed func([
 		return err
 	}
 	defer presence.stop()
-	m := mirror{campaigns: map[string]CampaignEntry{}, looks: map[string]look{}, numbers: map[string]Number{}}
+	m := mirror{campaigns: map[string]CampaignEntry{}, nextChecks: map[string]nextCheck{}, numbers: map[string]Number{}}
 	updates := make([]<-chan jetstream.KeyValueEntry, 3)
-	for i, bucket := range []jetstream.KeyValue{l.campaigns, l.numbers, l.looks} {
+	for i, bucket := range []jetstream.KeyValue{l.campaigns, l.numbers, l.state} {
 		if bucket == nil {
-			m.complete++ // an older ledger has no next looks
+			m.complete++ // an older ledger has no next checks
 			continue
 		}
 		watcher, err := bucket.WatchAll(ctx)
@@ -86,9 +86,9 @@ func (l *Ledger) Follow(ctx context.Context, every time.Duration, changed func([
 
 // mirror is all records as they were told of.
 type mirror struct {
-	campaigns map[string]CampaignEntry
-	looks     map[string]look
-	numbers   map[string]Number
+	campaigns  map[string]CampaignEntry
+	nextChecks map[string]nextCheck
+	numbers    map[string]Number
 	// complete counts the buckets of which all was seen once.
 	complete int
 }
@@ -124,21 +124,21 @@ func (m *mirror) takeLook(kve jetstream.KeyValueEntry) error {
 		return nil
 	}
 	if kve.Operation() != jetstream.KeyValuePut {
-		delete(m.looks, kve.Key())
+		delete(m.nextChecks, kve.Key())
 		return nil
 	}
-	var next look
+	var next nextCheck
 	if err := unmarshal(kve, &next); err != nil {
 		return err
 	}
-	m.looks[kve.Key()] = next
+	m.nextChecks[kve.Key()] = next
 	return nil
 }
 
 func (m *mirror) records() ([]CampaignEntry, []Number) {
 	campaigns := make([]CampaignEntry, 0, len(m.campaigns))
 	for key, entry := range m.campaigns {
-		if next, ok := m.looks[key]; ok && next.Revision == entry.Revision {
+		if next, ok := m.nextChecks[key]; ok && next.Revision == entry.Revision {
 			entry.Campaign.NextAt = next.NextAt
 		}
 		campaigns = append(campaigns, entry)

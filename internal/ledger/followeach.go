@@ -29,7 +29,7 @@ type Follower struct {
 
 // FollowEach tells f every present record of the ledger, then each change as it is
 // written, until ctx ends; then it returns nil. An error means that the watch has
-// ended and that changes may be missed; follow anew then. Unlike [Ledger.Follow] it
+// ended and that changes may be missed; follow it again then. Unlike [Ledger.Follow] it
 // keeps no numbers, and one record that cannot be read does not end it.
 func (l *Ledger) FollowEach(ctx context.Context, f Follower) error {
 	presence, err := l.newPresence(ctx)
@@ -48,17 +48,17 @@ func (l *Ledger) FollowEach(ctx context.Context, f Follower) error {
 	}
 	defer stop(numbers)
 	behind := 2
-	var looks <-chan jetstream.KeyValueEntry // nil, which nothing comes from, without the bucket
-	if l.looks != nil {
-		watcher, err := l.looks.WatchAll(ctx, jetstream.IgnoreDeletes())
+	var checks <-chan jetstream.KeyValueEntry // nil, which nothing comes from, without the bucket
+	if l.state != nil {
+		watcher, err := l.state.WatchAll(ctx, jetstream.IgnoreDeletes())
 		if err != nil {
-			return fmt.Errorf("watch bucket %s: %w", bucketLooks, err)
+			return fmt.Errorf("watch bucket %s: %w", bucketState, err)
 		}
 		defer stop(watcher)
-		looks = watcher.Updates()
+		checks = watcher.Updates()
 		behind++
 	}
-	following := following{Follower: f, known: make(map[string]CampaignEntry), looks: make(map[string]look)}
+	following := following{Follower: f, known: make(map[string]CampaignEntry), nextChecks: make(map[string]nextCheck)}
 	for {
 		var kve jetstream.KeyValueEntry
 		var open bool
@@ -75,8 +75,8 @@ func (l *Ledger) FollowEach(ctx context.Context, f Follower) error {
 			tell = following.campaign
 		case kve, open = <-numbers.Updates():
 			tell = following.number
-		case kve, open = <-looks:
-			tell = following.look
+		case kve, open = <-checks:
+			tell = following.nextCheck
 		}
 		switch {
 		case !open && ctx.Err() != nil:
@@ -95,17 +95,17 @@ func (l *Ledger) FollowEach(ctx context.Context, f Follower) error {
 	}
 }
 
-// following puts campaigns and their next looks together: either may come first.
+// following puts campaigns and their next checks together: either may come first.
 type following struct {
 	Follower
-	known map[string]CampaignEntry
-	looks map[string]look
+	known      map[string]CampaignEntry
+	nextChecks map[string]nextCheck
 }
 
 func (f following) campaign(kve jetstream.KeyValueEntry) error {
 	if kve.Operation() != jetstream.KeyValuePut {
 		delete(f.known, kve.Key())
-		delete(f.looks, kve.Key())
+		delete(f.nextChecks, kve.Key())
 		f.CampaignDropped(kve.Key())
 		return nil
 	}
@@ -118,15 +118,15 @@ func (f following) campaign(kve jetstream.KeyValueEntry) error {
 	return nil
 }
 
-func (f following) look(kve jetstream.KeyValueEntry) error {
+func (f following) nextCheck(kve jetstream.KeyValueEntry) error {
 	if !isRecord(kve.Key()) {
 		return nil
 	}
-	var next look
+	var next nextCheck
 	if err := unmarshal(kve, &next); err != nil {
 		return err
 	}
-	f.looks[kve.Key()] = next
+	f.nextChecks[kve.Key()] = next
 	f.tell(kve.Key())
 	return nil
 }
@@ -136,7 +136,7 @@ func (f following) tell(id string) {
 	if !known {
 		return
 	}
-	if next, ok := f.looks[id]; ok && next.Revision == entry.Revision {
+	if next, ok := f.nextChecks[id]; ok && next.Revision == entry.Revision {
 		entry.Campaign.NextAt = next.NextAt
 	}
 	f.Campaign(entry.Campaign)

@@ -32,8 +32,8 @@ const (
 // ErrNoHoldBucket is matched by the error for a ledger that an assigner without holds made.
 var ErrNoHoldBucket = errors.New("the ledger was made by an older Greenlight, which does not know this hold: upgrade and start the assigner first")
 
-// Hold is what an operator has stopped: no new write to Telnyx is begun for it. The zero
-// value holds nothing.
+// Hold is what an operator has put on hold: no new write request is sent to Telnyx for it.
+// The zero value holds nothing.
 type Hold struct {
 	// All is set while everything is held.
 	All *HeldBy `json:"all,omitempty"`
@@ -58,7 +58,7 @@ func decodeHold(data []byte) (record holdRecord, err error) {
 		return holdRecord{}, nil
 	}
 	if err := json.Unmarshal(data, &record); err != nil {
-		return holdRecord{}, fmt.Errorf("record %s in bucket %s is damaged: %w", holdKey, bucketLooks, err)
+		return holdRecord{}, fmt.Errorf("record %s in bucket %s is damaged: %w", holdKey, bucketState, err)
 	}
 	record.OtherIDs = record.Others
 	return record, nil
@@ -100,12 +100,12 @@ func (h Hold) Of(campaignID string) (HeldBy, bool) {
 	return HeldBy{}, false
 }
 
-// Advise is [Advise] and [NextLook] where a person may hold the campaign: of a number that
-// is not attached yet nothing follows before the hold ends.
+// Advise is [Advise] and [NextLook], but for a number on hold that is not attached yet it
+// says that nothing happens until the hold ends.
 func (h Hold) Advise(n Number, c Campaign) (a Advice, next time.Time) {
 	a, next = Advise(n, c), NextLook(n, c)
 	if _, held := h.Of(n.CampaignID); held && n.State.TriesAgain() {
-		a.Next, next = "On hold: nothing is sent for it until greenlight resume.", time.Time{}
+		a.Next, next = "On hold: nothing is sent until you run greenlight resume.", time.Time{}
 	}
 	return a, next
 }
@@ -188,8 +188,8 @@ func readHold(ctx context.Context, js jetstream.JetStream) (record holdRecord, r
 	ctx, cancel := context.WithTimeout(ctx, holdTimeout)
 	defer cancel()
 	// The API for messages, unlike the direct one, is answered by the leader alone.
-	const subject = "$JS.API.STREAM.MSG.GET.KV_" + bucketLooks
-	reply, err := js.Conn().RequestWithContext(ctx, subject, []byte(`{"last_by_subj":"$KV.`+bucketLooks+`.`+holdKey+`"}`))
+	const subject = "$JS.API.STREAM.MSG.GET.KV_" + bucketState
+	reply, err := js.Conn().RequestWithContext(ctx, subject, []byte(`{"last_by_subj":"$KV.`+bucketState+`.`+holdKey+`"}`))
 	if err != nil {
 		return holdRecord{}, 0, fmt.Errorf("read what is held: %w", err)
 	}
@@ -342,7 +342,7 @@ func (l *Ledger) Restore(ctx context.Context, was Hold) error {
 
 // changeHold stores the hold with the change, again if somebody else was quicker.
 func (l *Ledger) changeHold(ctx context.Context, change func(*holdRecord)) error {
-	if l.looks == nil {
+	if l.state == nil {
 		return ErrNoHoldBucket
 	}
 	for try := 1; ; try++ {
@@ -359,7 +359,7 @@ func (l *Ledger) changeHold(ctx context.Context, change func(*holdRecord)) error
 		if err != nil {
 			return err
 		}
-		_, err = l.looks.Update(ctx, holdKey, data, revision)
+		_, err = l.state.Update(ctx, holdKey, data, revision)
 		if err = changed(err); err == nil {
 			return nil
 		}
@@ -369,12 +369,12 @@ func (l *Ledger) changeHold(ctx context.Context, change func(*holdRecord)) error
 	}
 }
 
-// WatchHold calls changed with the hold as it is and with each change, until ctx ends;
-// then it returns nil. It is for showing a hold: what is about to write asks
-// [Ledger.ReadHold]. An error means that changes may be missed, as when the bucket was
-// lost; watch anew then. Changed is called from one goroutine.
+// WatchHold calls changed with the current hold and with each change, until ctx ends;
+// then it returns nil. Use it to show a hold; before a write, call [Ledger.ReadHold]. After
+// an error, such as a lost bucket, changes may be missed: start a new watch. Changed is
+// called from one goroutine.
 func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
-	if l.looks == nil {
+	if l.state == nil {
 		<-ctx.Done()
 		return nil
 	}
@@ -383,9 +383,9 @@ func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
 		return err
 	}
 	defer presence.stop()
-	watcher, err := l.looks.Watch(ctx, holdKey)
+	watcher, err := l.state.Watch(ctx, holdKey)
 	if err != nil {
-		return fmt.Errorf("watch bucket %s: %w", bucketLooks, err)
+		return fmt.Errorf("watch bucket %s: %w", bucketState, err)
 	}
 	defer stop(watcher)
 	known := false
@@ -395,14 +395,14 @@ func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
 			return nil
 		case <-presence.ticker.C:
 			if err := presence.check(ctx); err != nil {
-				return fmt.Errorf("watch bucket %s: %w", bucketLooks, err)
+				return fmt.Errorf("watch bucket %s: %w", bucketState, err)
 			}
 		case kve, open := <-watcher.Updates():
 			switch {
 			case !open && ctx.Err() != nil:
 				return nil
 			case !open:
-				return fmt.Errorf("watch bucket %s: the server hung up", bucketLooks)
+				return fmt.Errorf("watch bucket %s: the server hung up", bucketState)
 			case kve == nil: // the present value, if there is one, was seen
 				if !known {
 					changed(Hold{})

@@ -114,7 +114,7 @@ func TestHold_KeepsAThousandCampaignsAndPrintableTexts(t *testing.T) {
 	}
 }
 
-// The marks in the bucket are not the next looks of campaigns.
+// The marks in the bucket are not the next checks of campaigns.
 func TestHold_IsNoRecord(t *testing.T) {
 	book, _ := start(t)
 	must(t, book.Hold(t.Context(), nil, ann))

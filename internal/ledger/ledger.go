@@ -18,15 +18,15 @@ import (
 const (
 	bucketCampaigns = "CAMPAIGNS"
 	bucketNumbers   = "NUMBERS"
-	bucketLooks     = "LOOKS"
+	bucketState     = "LOOKS"
 
 	// The history of a key is the timeline of what it is about, so it has room for
 	// what matters: of a number each try and its answer, two changes a try, until it
 	// is stuck; of a campaign a review with a few setbacks.
 	historyCampaigns = 32
 	historyNumbers   = 32
-	// When a campaign is looked at next has no history that anybody would read.
-	historyLooks = 1
+	// Nobody reads the history of when a campaign is checked next.
+	historyState = 1
 	// maxRecord is far over the size of a record, which is about 500 bytes;
 	// Telnyx's own words in it are cut before.
 	maxRecord = 16 << 10
@@ -41,8 +41,8 @@ const (
 // whether the ledger may be written.
 const WriteProbe = "$KV." + bucketNumbers + "._.doctor"
 
-// ErrChanged says that a record was written by somebody else since it was read.
-// Read it again and decide anew.
+// ErrChanged says that somebody else wrote the record after it was read. Read it again
+// and repeat the decision.
 var ErrChanged = errors.New("record changed since it was read")
 
 // Ledger reads and writes the records. Safe for concurrent use.
@@ -50,13 +50,13 @@ type Ledger struct {
 	js        jetstream.JetStream
 	campaigns jetstream.KeyValue
 	numbers   jetstream.KeyValue
-	// looks has the next look of campaigns whose record says nothing else that is
+	// state has the next check of campaigns whose record says nothing else that is
 	// new. It is nil in a ledger that an older program made.
-	looks jetstream.KeyValue
+	state jetstream.KeyValue
 }
 
-// look is when a campaign is looked at next, as known after its record was written.
-type look struct {
+// nextCheck is when a campaign is checked next, as known after its record was written.
+type nextCheck struct {
 	// Revision is that of the record. With another one, this is out of date.
 	Revision uint64    `json:"revision"`
 	NextAt   time.Time `json:"next_at"`
@@ -73,7 +73,7 @@ func Create(ctx context.Context, js jetstream.JetStream, replicas int) (*Ledger,
 	if l.numbers, err = createBucket(ctx, js, bucketNumbers, historyNumbers, maxRecord, replicas); err != nil {
 		return nil, err
 	}
-	if l.looks, err = createBucket(ctx, js, bucketLooks, historyLooks, maxHold, replicas); err != nil {
+	if l.state, err = createBucket(ctx, js, bucketState, historyState, maxHold, replicas); err != nil {
 		return nil, err
 	}
 	return &l, nil
@@ -90,9 +90,9 @@ func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
 	if l.numbers, err = js.KeyValue(ctx, bucketNumbers); err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", bucketNumbers, err)
 	}
-	l.looks, err = js.KeyValue(ctx, bucketLooks)
+	l.state, err = js.KeyValue(ctx, bucketState)
 	if err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("open bucket %s: %w", bucketLooks, err)
+		return nil, fmt.Errorf("open bucket %s: %w", bucketState, err)
 	}
 	return &l, nil
 }
@@ -139,22 +139,22 @@ func (l *Ledger) Campaign(ctx context.Context, id string) (entry CampaignEntry, 
 		return CampaignEntry{}, false, fmt.Errorf("read record of campaign %s: %w", id, err)
 	}
 	entry.Revision = kve.Revision()
-	if err := decode(kve, &entry.Campaign); err != nil || l.looks == nil {
+	if err := decode(kve, &entry.Campaign); err != nil || l.state == nil {
 		return entry, true, err
 	}
-	kve, err = l.looks.Get(ctx, id)
+	kve, err = l.state.Get(ctx, id)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return entry, true, nil
 	}
 	if err != nil {
-		return entry, true, fmt.Errorf("read next look at campaign %s: %w", id, err)
+		return entry, true, fmt.Errorf("read next check of campaign %s: %w", id, err)
 	}
 	return entry, true, entry.take(kve)
 }
 
-// take takes in the next look, if it is that of this very record.
+// take takes in the next check, if it is that of this very record.
 func (e *CampaignEntry) take(kve jetstream.KeyValueEntry) error {
-	var next look
+	var next nextCheck
 	if err := unmarshal(kve, &next); err != nil {
 		return err
 	}
@@ -175,14 +175,14 @@ func (l *Ledger) Campaigns(ctx context.Context) ([]CampaignEntry, error) {
 		entries = append(entries, entry)
 		return nil
 	})
-	if err != nil || l.looks == nil {
+	if err != nil || l.state == nil {
 		return entries, err
 	}
 	place := make(map[string]int, len(entries))
 	for i, entry := range entries {
 		place[entry.Campaign.ID] = i
 	}
-	return entries, each(ctx, l.looks, []string{">"}, func(kve jetstream.KeyValueEntry) error {
+	return entries, each(ctx, l.state, []string{">"}, func(kve jetstream.KeyValueEntry) error {
 		if i, ok := place[kve.Key()]; ok {
 			return entries[i].take(kve)
 		}
@@ -269,21 +269,21 @@ func (l *Ledger) DropCampaign(ctx context.Context, entry CampaignEntry) error {
 	if err != nil {
 		return fmt.Errorf("drop record of campaign %s: %w", entry.Campaign.ID, changed(err))
 	}
-	if l.looks == nil {
+	if l.state == nil {
 		return nil
 	}
-	if err := l.looks.Purge(ctx, entry.Campaign.ID); err != nil {
-		return fmt.Errorf("drop next look at campaign %s: %w", entry.Campaign.ID, err)
+	if err := l.state.Purge(ctx, entry.Campaign.ID); err != nil {
+		return fmt.Errorf("drop next check of campaign %s: %w", entry.Campaign.ID, err)
 	}
 	return nil
 }
 
 // PutCampaign is to campaigns what [Ledger.PutNumber] is to numbers. A new time for
-// the next look alone is written beside the record, whose history is not to be
+// the next check alone is written beside the record, whose history is not to be
 // filled with it; the revision stays.
 func (l *Ledger) PutCampaign(ctx context.Context, entry CampaignEntry, c Campaign) (CampaignEntry, error) {
 	if entry.Revision != 0 && c.same(entry.Campaign) {
-		if sameTime(c.NextAt, entry.Campaign.NextAt) || l.looks == nil {
+		if sameTime(c.NextAt, entry.Campaign.NextAt) || l.state == nil {
 			return entry, nil
 		}
 		return l.putLook(ctx, entry, c.NextAt)
@@ -298,12 +298,12 @@ func (l *Ledger) PutCampaign(ctx context.Context, entry CampaignEntry, c Campaig
 
 func (l *Ledger) putLook(ctx context.Context, entry CampaignEntry, nextAt time.Time) (CampaignEntry, error) {
 	id := entry.Campaign.ID
-	data, err := json.Marshal(look{Revision: entry.Revision, NextAt: nextAt})
+	data, err := json.Marshal(nextCheck{Revision: entry.Revision, NextAt: nextAt})
 	if err != nil {
 		return entry, err
 	}
-	if _, err := l.looks.Put(ctx, id, data); err != nil {
-		return entry, fmt.Errorf("write next look at campaign %s: %w", id, err)
+	if _, err := l.state.Put(ctx, id, data); err != nil {
+		return entry, fmt.Errorf("write next check of campaign %s: %w", id, err)
 	}
 	entry.Campaign.NextAt = nextAt
 	return entry, nil

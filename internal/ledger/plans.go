@@ -15,16 +15,16 @@ import (
 )
 
 const (
-	// plansKey is where the mark of the plans is, among the next looks: neither has a
-	// history, and a program that does not know the mark takes it for the look at a
+	// plansKey is where the mark of the plans is, among the next checks: neither has a
+	// history, and a program that does not know the mark takes it for the check of a
 	// campaign that is not there. No campaign has this id.
 	plansKey = "_plans"
 	// maxFault bounds what is kept of why plan files cannot be used.
 	maxFault = 2000
 )
 
-// Plans marks which plan set the assigner that works has in force. What it has looked
-// at by then is in the records, so that readers can tell whether that is all of it.
+// Plans marks which plan set the assigner that works has in force. What it has checked
+// so far is in the records, so that readers see whether that is the whole set.
 type Plans struct {
 	// Hash is that of the set.
 	Hash string `json:"hash"`
@@ -35,8 +35,8 @@ type Plans struct {
 }
 
 // DigestEntries returns a digest of the hashes of entries by their campaigns' ids. A
-// set's is equal to that of the planned records when each campaign was looked at under
-// its present entry, and those that left the plan too.
+// set's digest equals that of the planned records when each campaign was checked under its
+// present entry, including those that left the plan.
 func DigestEntries(hashes map[string]string) string {
 	sum := sha256.New()
 	for _, id := range slices.Sorted(maps.Keys(hashes)) {
@@ -58,10 +58,10 @@ func LookedAt(entries []CampaignEntry) string {
 
 // Plans returns the mark; ok is false when no assigner that knows it ever ran.
 func (l *Ledger) Plans(ctx context.Context) (mark Plans, ok bool, err error) {
-	if l.looks == nil {
+	if l.state == nil {
 		return Plans{}, false, nil
 	}
-	kve, err := l.looks.Get(ctx, plansKey)
+	kve, err := l.state.Get(ctx, plansKey)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return Plans{}, false, nil
 	}
@@ -81,7 +81,7 @@ func (l *Ledger) PutPlans(ctx context.Context, mark Plans) error {
 	if err != nil {
 		return err
 	}
-	if _, err := l.looks.Put(ctx, plansKey, data); err != nil {
+	if _, err := l.state.Put(ctx, plansKey, data); err != nil {
 		return fmt.Errorf("write which plan set is in force: %w", err)
 	}
 	return nil

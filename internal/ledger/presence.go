@@ -11,21 +11,21 @@ import (
 )
 
 const (
-	// presenceEvery is how often a watch looks whether its buckets are still the ones it
-	// watches: of one that was deleted, or made again, the server says nothing.
+	// presenceEvery is how often a watch checks that its buckets are still the ones it
+	// watches: the server does not report that one was deleted or recreated.
 	presenceEvery = 2 * time.Second
-	// presenceTimeout bounds the question.
+	// presenceTimeout limits one check.
 	presenceTimeout = time.Second
 )
 
 // Buckets are the names of the ledger's buckets.
-func Buckets() []string { return []string{bucketCampaigns, bucketNumbers, bucketLooks} }
+func Buckets() []string { return []string{bucketCampaigns, bucketNumbers, bucketState} }
 
 // ErrMadeAgain is matched by the error that ends a watch whose buckets were lost or made
 // again: what it would miss is read by a new watch.
 var ErrMadeAgain = errors.New("a bucket of the ledger was lost or made again")
 
-// MissingBuckets returns the buckets that are not there, by one request.
+// MissingBuckets returns the buckets that do not exist. It sends one request.
 func MissingBuckets(ctx context.Context, js jetstream.JetStream) (missing []string, err error) {
 	there, err := created(ctx, js)
 	if err != nil {
@@ -39,7 +39,7 @@ func MissingBuckets(ctx context.Context, js jetstream.JetStream) (missing []stri
 	return missing, nil
 }
 
-// created returns when each of the buckets that are there was made.
+// created returns when each existing bucket was created.
 func created(ctx context.Context, js jetstream.JetStream) (map[string]time.Time, error) {
 	there := make(map[string]time.Time)
 	streams := js.ListStreams(ctx, jetstream.WithStreamListSubject("$KV.>"))
@@ -56,14 +56,14 @@ func created(ctx context.Context, js jetstream.JetStream) (map[string]time.Time,
 	return there, nil
 }
 
-// presence notices that the buckets which are watched are not there any more.
+// presence notices when watched buckets were deleted or recreated.
 type presence struct {
 	js     jetstream.JetStream
 	began  map[string]time.Time
 	ticker *time.Ticker
 }
 
-// newPresence begins; end it with stop.
+// newPresence starts the checks; end them with stop.
 func (l *Ledger) newPresence(ctx context.Context) (*presence, error) {
 	began, err := created(ctx, l.js)
 	if err != nil {
@@ -74,8 +74,8 @@ func (l *Ledger) newPresence(ctx context.Context) (*presence, error) {
 
 func (p *presence) stop() { p.ticker.Stop() }
 
-// check returns an error if the buckets are others than at the beginning. That the server
-// does not answer is none: the watch ends by itself or continues.
+// check returns an error if the buckets are not the same as at the start. A server that
+// does not answer is not an error here: the watch ends by itself or continues.
 func (p *presence) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
 	defer cancel()

@@ -55,7 +55,7 @@ const (
 var advice = map[Reason]Advice{
 	NotOwned: {
 		Why:    "Telnyx does not list the number on this account.",
-		Next:   nextResync,
+		Next:   nextSlower,
 		Action: "Order or port the number, or take it out of the plan. Check that the API key belongs to the right account.",
 	},
 	NotActive: {
@@ -122,7 +122,7 @@ var advice = map[Reason]Advice{
 		Next: "Greenlight attaches it when the rate limit allows.",
 	},
 	Unverified: {
-		Why:  "Telnyx's answers do not settle yet whether the number can be attached.",
+		Why:  "Telnyx's answers do not show for certain yet whether the number can be attached.",
 		Next: "Greenlight asks again within seconds, then with growing waits.",
 	},
 	DormantRetry: {

@@ -63,7 +63,7 @@ type Number struct {
 
 // Tries counts failures in a row, by kind, so that one kind never uses up the
 // patience of another. A request that works, and a changed plan entry, start all of
-// them anew. Calls that Telnyx put off (429) are not counted.
+// them at zero again. Calls that Telnyx put off (429) are not counted.
 type Tries struct {
 	// Refused counts requests that Telnyx refused.
 	Refused int `json:"refused,omitempty"`
@@ -176,7 +176,7 @@ type Campaign struct {
 	Plan     string `json:"plan,omitempty"`
 	PlanHash string `json:"plan_hash,omitempty"`
 	// EntryHash is that of the campaign's entry alone, the one under which it was
-	// looked at to the end.
+	// checked completely.
 	EntryHash string `json:"entry_hash,omitempty"`
 	// PlanPlace is where the plan's entry begins, such as
 	// config/plans/spring.yaml:3.
@@ -196,14 +196,14 @@ type Campaign struct {
 	// ReadAgo is how long before the record was written the campaign was read.
 	ReadAgo time.Duration `json:"read_ago,omitempty"`
 
-	// ApprovedAt is when Telnyx told of the approval that the campaign has, or when it
-	// was read if nothing told; zero in any other phase than PhaseApproved. AttachedAt is when
-	// every planned number was attached for the first time since.
+	// ApprovedAt is when Telnyx reported the approval, or when Greenlight read it if no
+	// event came; zero unless the phase is PhaseApproved. AttachedAt is when every planned
+	// number was attached for the first time since then.
 	ApprovedAt time.Time `json:"approved_at,omitzero"`
 	AttachedAt time.Time `json:"attached_at,omitzero"`
 
-	// Told is what people were told of the campaign last, in a form that only says
-	// whether something else is news; empty when there is nothing to tell.
+	// Told identifies the latest notice about the campaign, to see whether the next one is
+	// news; empty when there is nothing to report.
 	Told string `json:"told,omitempty"`
 
 	// Attempts counts failed reads since the last that worked, and readings in a row
@@ -223,11 +223,10 @@ func (n Number) StateAndReason() string {
 	return fmt.Sprintf("%s (%s)", n.State, n.Reason)
 }
 
-// same reports whether two records tell a person the same, so that writing the
-// second would only push older news out of the history. When and by what the
-// assigner was made to look, and when it will be again, is no news by itself, nor
-// that a line of a plan file has moved; the campaign's record has the next look of
-// all its numbers.
+// same reports whether two records say the same to a person, so that writing the
+// second would only push older news out of the history. The time and cause of a check,
+// the time of the next one, and a moved line in a plan file are not news by themselves;
+// the campaign's record has the next check of all its numbers.
 func (n Number) same(o Number) bool {
 	n.Version, n.Cause, n.Since, n.NextAt = o.Version, o.Cause, o.Since, o.NextAt
 	n.PlanHash, n.EntryHash, n.PlanPlace, n.Firsts = o.PlanHash, o.EntryHash, o.PlanPlace, o.Firsts
@@ -237,8 +236,8 @@ func (n Number) same(o Number) bool {
 	return n == o
 }
 
-// same is to campaigns what it is to numbers. Their next look is kept beside the
-// record, see [Ledger.PutCampaign].
+// same is [Number.same] for campaigns. Their next check is kept beside the record, see
+// [Ledger.PutCampaign].
 func (c Campaign) same(o Campaign) bool {
 	c.Version, c.Cause, c.Since, c.NextAt = o.Version, o.Cause, o.Since, o.NextAt
 	c.PlanPlace, c.ReadAgo = o.PlanPlace, o.ReadAgo

@@ -84,7 +84,7 @@ func (c *census[K]) read() (map[K]int, bool) {
 	return maps.Clone(c.counts), c.known
 }
 
-// begin forgets everything. What was known is shown until all is known anew.
+// begin forgets everything. What was known is shown until everything is known again.
 func (c *census[K]) begin() *census[K] {
 	return &census[K]{counts: make(map[K]int), of: make(map[string]K)}
 }

@@ -31,8 +31,8 @@ const (
 	KeyPlan = "plan"
 	// KeyPlanHash identifies the plan set in force.
 	KeyPlanHash = "plan_hash"
-	// KeyTold is the plan set that another process reported.
-	KeyTold = "told"
+	// KeyReported is the plan set that another process reported.
+	KeyReported = "reported"
 	// KeyCampaigns is how many campaigns the plan set has.
 	KeyCampaigns = "campaigns"
 	// KeyChanged are the campaigns whose entries are others than before; twenty at most.

@@ -7,7 +7,7 @@ import (
 )
 
 // Book reports how many numbers and campaigns the ledger has, by a tally that another
-// goroutine keeps. Until the tally knows, there are no such metrics.
+// goroutine keeps. Until the tally is known, these metrics are absent.
 type Book struct{ tally *ledger.Tally }
 
 // NewBook returns a collector of the tally's counts.
@@ -19,7 +19,7 @@ var (
 	campaignsDesc = desc("greenlight_campaigns", "Campaigns by phase, and whether a plan names them (yes or no).", "phase", "planned")
 )
 
-// Describe describes the metrics.
+// Describe sends the descriptions of the metrics.
 func (b *Book) Describe(out chan<- *prometheus.Desc) {
 	out <- numbersDesc
 	out <- campaignsDesc

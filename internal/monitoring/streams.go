@@ -13,7 +13,7 @@ import (
 )
 
 // scrapeTimeout bounds what a scrape asks of NATS. Prometheus gives up after ten
-// seconds, unless it is told otherwise.
+// seconds unless configured otherwise.
 const scrapeTimeout = 2 * time.Second
 
 // Streams tells how full the streams are, as the server says when it is asked. Every
@@ -30,7 +30,7 @@ var (
 	bytesDesc       = desc("greenlight_events_bytes", "Size of the stream of events.")
 	bytesMostDesc   = desc("greenlight_events_bytes_most", "Size at which the stream of events takes no more, so that deliveries are answered 503.")
 	listeningDesc   = desc("greenlight_assigner_listening", "1 while some assigner, here or elsewhere, asks the stream for work.")
-	heldDesc        = desc("greenlight_assigner_held", "1 while greenlight hold stops everything: no new write to Telnyx begins.")
+	heldDesc        = desc("greenlight_assigner_held", "1 while greenlight hold stops everything: no new write request is sent to Telnyx.")
 	heldCampaigns   = desc("greenlight_campaigns_held", "Campaigns that greenlight hold stops one by one.")
 	deadLettersDesc = desc("greenlight_dead_letters", "Dead letters: what nobody could handle and a person has not dealt with.")
 )

@@ -18,16 +18,16 @@ const (
 	Attach Action = "attach"
 	// Done: the number is on this campaign.
 	Done Action = "done"
-	// Wait: the number is on its way to this campaign; look again later.
+	// Wait: the number is on its way to this campaign; check again later.
 	Wait Action = "wait"
-	// WaitToAttach: the number is leaving a campaign; look again later, and
+	// WaitToAttach: the number is leaving a campaign; check again later, and
 	// attach it when it has left.
 	WaitToAttach Action = "wait_to_attach"
 	// Move: the number is on another campaign, and the plan says under move_from
 	// that it may be taken from that one; put it on this one instead.
 	Move Action = "move"
 	// WaitToMove: the number is on its way to a campaign named under move_from;
-	// look again later, and move it when it has arrived.
+	// check again later, and move it when it has arrived.
 	WaitToMove Action = "wait_to_move"
 	// Conflict: the number is on another campaign, and is left there.
 	Conflict Action = "conflict"
@@ -36,18 +36,19 @@ const (
 	Extra Action = "extra"
 )
 
-// Change is the verdict on one number.
+// Change is the decision about one number.
 type Change struct {
 	// Number is canonical, but for an extra number that is no US long code: that
-	// one is spelled as Telnyx told it.
+	// one is spelled as Telnyx gave it.
 	Number E164   `json:"number"`
 	Action Action `json:"action"`
-	// Record is a copy of the record that decided, nil when the number has none.
+	// Record is a copy of the record that decided, nil when the number has none. Its
+	// status is a published one where [Diff] reads an unpublished word as that.
 	Record *telnyx.Assignment `json:"record,omitempty"`
 }
 
 // Diff compares what a plan wants on a campaign with the records that Telnyx has,
-// and returns a verdict for each planned number and for each extra one, sorted by
+// and returns a decision for each planned number and for each extra one, sorted by
 // number. It is pure: the order of the records does not matter, and nothing that
 // it is given is changed.
 //
@@ -64,6 +65,11 @@ type Change struct {
 //	PENDING_UNASSIGNMENT                    wait to attach  wait to attach    wait to attach
 //	no status, or one that we do not know   wait            conflict          conflict
 //
+// On this campaign a status that Telnyx does not publish is read by the words in it, since
+// waiting for it to change could last for ever: one with UNASSIGN is taken for
+// PENDING_UNASSIGNMENT, one with FAIL for FAILED_ASSIGNMENT, and one with both for
+// FAILED_UNASSIGNMENT. The record of the change then has that status.
+//
 // A record is on one of move_from if that is any of the ids that it names its
 // campaign by, and it is not on this campaign. A number that is still on its way
 // to such a campaign is not moved before it has arrived: two orders for one number
@@ -77,7 +83,13 @@ type Change struct {
 // attach, wait to move, wait, done, move, attach: no write is made that any record
 // speaks against.
 func Diff(want Campaign, on telnyx.Campaign, records []telnyx.Assignment) Changes {
-	rows := byNumber(slices.Clone(records)) // for the changes to point into
+	records = slices.Clone(records) // for the changes to point into
+	for i := range records {
+		if records[i].On(on) {
+			records[i].AssignmentStatus = publishedStatus(records[i].AssignmentStatus)
+		}
+	}
+	rows := byNumber(records)
 	here := place{on: on, moveFrom: want.MoveFrom}
 	changes := make(Changes, 0, len(want.Numbers))
 	planned := make(map[E164]bool, len(want.Numbers))
@@ -95,6 +107,25 @@ func Diff(want Campaign, on telnyx.Campaign, records []telnyx.Assignment) Change
 	}
 	slices.SortFunc(changes, func(a, b Change) int { return cmp.Compare(a.Number, b.Number) })
 	return changes
+}
+
+// publishedStatus returns the published status that an unpublished word is read as, or
+// the word itself.
+func publishedStatus(word telnyx.AssignmentStatus) telnyx.AssignmentStatus {
+	switch word {
+	case telnyx.PendingAssignment, telnyx.Assigned, telnyx.FailedAssignment, telnyx.PendingUnassignment, telnyx.FailedUnassignment:
+		return word
+	}
+	failed, unassigned := strings.Contains(string(word), "FAIL"), strings.Contains(string(word), "UNASSIGN")
+	switch {
+	case failed && unassigned:
+		return telnyx.FailedUnassignment
+	case failed:
+		return telnyx.FailedAssignment
+	case unassigned:
+		return telnyx.PendingUnassignment
+	}
+	return word
 }
 
 // row is a record and the number that it is about.
@@ -130,7 +161,7 @@ func byNumber(records []telnyx.Assignment) map[E164][]row {
 	return groups
 }
 
-// decide returns the verdict on a planned number with the given records.
+// decide returns the decision about a planned number with the given records.
 func decide(n E164, here place, rows []row) Change {
 	if len(rows) == 0 {
 		return Change{Number: n, Action: Attach}
@@ -191,7 +222,7 @@ func (p place) mayLeave(record *telnyx.Assignment) bool {
 var caution = map[Action]int{Attach: 0, Move: 1, Done: 2, Wait: 3, WaitToMove: 4, WaitToAttach: 5, Conflict: 6}
 
 // strictest returns the record that decides. Among those that forbid the same,
-// one on this campaign tells more, then a newer one; the rest only keeps the
+// one on this campaign says more, then a newer one; the rest only keeps the
 // choice from depending on the order of a list.
 func strictest(here place, rows []row) *telnyx.Assignment {
 	if len(rows) == 1 {

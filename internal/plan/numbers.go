@@ -77,7 +77,7 @@ func readMaxNumbers(r *reader, e *entry, node *yaml3.Node) {
 	e.MaxNumbers = n
 }
 
-// What is said of a messaging profile that is none.
+// Messages for invalid messaging profile ids.
 const mendProfile = "copy the messaging profile's id from Telnyx, such as 4001776e-5b1a-4d0c-9f2e-2d9a7b9c1e10"
 
 func readMessagingProfileID(r *reader, e *entry, node *yaml3.Node) {

@@ -4,22 +4,25 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	yaml3 "github.com/oasdiff/yaml3"
 
 	"greenlight/internal/telnyx"
 )
 
-// What the ids in a plan look like. Telnyx gives no form for its ids, so only what
-// could not stand in a URL or a NATS subject is refused; the TCR form is that of
+// The forms of the ids in a plan. Telnyx does not document the form of its own ids, so
+// only what a URL or a NATS subject cannot hold is refused; the TCR form is that of
 // Telnyx's OpenAPI description, https://github.com/team-telnyx/openapi.
 //
 // An underscore may stand in a reference and in a brand's id, and must never be
 // let into a campaign's: that keeps [Campaign.ID] of the three selectors apart.
 var (
-	campaignIDPattern  = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
-	tcrIDPattern       = regexp.MustCompile(`^C[A-Z0-9]{5,8}$`)
-	referenceIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	campaignIDPattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+	tcrIDPattern      = regexp.MustCompile(`^C[A-Z0-9]{5,8}$`)
+	// anyCaseTCRIDPattern is tcrIDPattern in any case: the ids of Telnyx are UUIDs.
+	anyCaseTCRIDPattern = regexp.MustCompile(`(?i)` + tcrIDPattern.String())
+	referenceIDPattern  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	// telnyxIDPattern is the form of every id that Telnyx has given so far, a UUID.
 	telnyxIDPattern  = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 	profileIDPattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
@@ -78,11 +81,15 @@ func (r *reader) refuseOtherID(node *yaml3.Node, what, other string, form *regex
 	if node.Kind != yaml3.ScalarNode || node.Tag != "!!str" || isReported(node) || !form.MatchString(node.Value) {
 		return false
 	}
-	r.fault(node, fmt.Sprintf("%s %q", what, clip(node.Value)), why, "write "+other+": "+node.Value)
+	id := node.Value
+	if other == "tcr_campaign_id" {
+		id = strings.ToUpper(id)
+	}
+	r.fault(node, fmt.Sprintf("%s %q", what, clip(node.Value)), why, "write "+other+": "+id)
 	return true
 }
 
-// What is said of an id that is none.
+// Messages for invalid ids.
 const (
 	whyNoID        = "ids are up to 64 letters, digits and dashes"
 	whyNoTCRID     = "these ids are a C and five to eight capital letters and digits"
@@ -90,7 +97,7 @@ const (
 )
 
 func readCampaignID(r *reader, e *entry, node *yaml3.Node) {
-	if r.refuseOtherID(node, "campaign_id", "tcr_campaign_id", tcrIDPattern, "is an id of The Campaign Registry, and Telnyx's own is wanted here") {
+	if r.refuseOtherID(node, "campaign_id", "tcr_campaign_id", anyCaseTCRIDPattern, "is a Campaign Registry (TCR) id; campaign_id takes Telnyx's own id") {
 		return
 	}
 	if text, ok := r.readID(node, "campaign_id", campaignIDPattern, whyNoID,
@@ -100,7 +107,7 @@ func readCampaignID(r *reader, e *entry, node *yaml3.Node) {
 }
 
 func readTCRCampaignID(r *reader, e *entry, node *yaml3.Node) {
-	if r.refuseOtherID(node, "tcr_campaign_id", "campaign_id", telnyxIDPattern, "is an id of Telnyx's, and one of The Campaign Registry is wanted here") {
+	if r.refuseOtherID(node, "tcr_campaign_id", "campaign_id", telnyxIDPattern, "is a Telnyx id; tcr_campaign_id takes a Campaign Registry (TCR) id") {
 		return
 	}
 	if text, ok := r.readID(node, "tcr_campaign_id", tcrIDPattern, whyNoTCRID,

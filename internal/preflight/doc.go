@@ -1,5 +1,5 @@
 // Package preflight asks Telnyx, days before approval, whether what is planned
-// will work on the day, and reports whatever would not: campaigns that are not
+// will work then, and reports what would not: campaigns that are not
 // there or will never be approved, numbers that cannot be attached.
 //
 // It only reads: every call goes through [telnyx.Client.ReadOnly]. It decides

@@ -26,7 +26,7 @@ func (e entry) find(code Code, why, fix string) {
 	e.report.Findings = append(e.report.Findings, Finding{
 		Code: code, Plan: e.Plan.Name, CampaignID: e.Plan.ID(),
 		File: e.Plan.Position.File, Line: e.Plan.Position.Line, Column: e.Plan.Position.Column,
-		What: fmt.Sprintf("campaign %s (%s)", e.Plan.Name, e.Plan.ID()), Why: why, Mend: fix,
+		What: fmt.Sprintf("campaign %s (%s)", e.Plan.Name, e.Plan.ID()), Why: why, Fix: fix,
 	})
 }
 
@@ -39,7 +39,7 @@ func (e entry) findNumber(number plan.E164, code Code, why, fix string) {
 	e.report.Findings = append(e.report.Findings, Finding{
 		Code: code, Plan: e.Plan.Name, CampaignID: e.Plan.ID(), Number: number,
 		File: at.File, Line: at.Line, Column: at.Column,
-		What: "number " + string(number), Why: why, Mend: fix,
+		What: "number " + string(number), Why: why, Fix: fix,
 	})
 }
 
@@ -61,8 +61,8 @@ func (e entry) addCampaign() {
 	switch {
 	case e.Err != nil:
 		e.findMissing()
-	case e.Twin != nil: // whose entry has the rest
-		e.find(PlannedTwice, fmt.Sprintf("It is the campaign of plan %s as well (%s, %s), under another of its ids. Only that entry counts.", e.Twin.Name, e.Twin.ID(), e.Twin.Position),
+	case e.Twin != nil: // its entry has the rest
+		e.find(PlannedTwice, fmt.Sprintf("Plan %s (%s, %s) names the same campaign by another id. Only that entry is used.", e.Twin.Name, e.Twin.ID(), e.Twin.Position),
 			"Put all its numbers into one entry.")
 	default:
 		e.checkState()
@@ -75,7 +75,7 @@ func (e entry) checkPool() {
 	switch pool := e.Plan.NumberPool; {
 	case pool == "":
 	case !e.PoolComplete:
-		e.find(Unverified, sentence("Telnyx's answers do not settle which numbers are on messaging profile "+pool+", the plan's number_pool", e.PoolUnknown), runAgain)
+		e.find(Unverified, sentence("Telnyx's answers do not show for certain which numbers are on messaging profile "+pool+" (number_pool)", e.PoolUnknown), runAgain)
 	case len(e.Expanded.Numbers) == 0:
 		e.find(EmptyPool, "Messaging profile "+pool+", the plan's number_pool, has no US long codes that no other entry names.",
 			"Check the profile's id, or put numbers on it.")
@@ -122,7 +122,7 @@ func (e entry) checkState() {
 		e.find(CampaignSuspended, by+" has suspended it.", "Check the campaign in Telnyx's portal. Nothing is attached until the suspension ends.")
 	}
 	if c.Mock {
-		e.find(CampaignMock, "It is a mock campaign, which carries no numbers.", "Put the id of the real campaign into the plan.")
+		e.find(CampaignMock, "It is a mock campaign; mock campaigns cannot carry numbers.", "Put the id of the real campaign into the plan.")
 	}
 }
 
@@ -138,9 +138,9 @@ func (e entry) checkRoom() {
 		}
 		others := ""
 		if e.Others > 0 {
-			others = fmt.Sprintf(" and %s on the campaign besides: that makes %d", verb(e.Others, "other number"), total)
+			others = fmt.Sprintf(" and %s already on the campaign, %d in all", verb(e.Others, "other number"), total)
 		}
-		e.find(CampaignFull, fmt.Sprintf("The plan has %s%s, and %s.", words.Count(planned, "number"), others, limit),
+		e.find(CampaignFull, fmt.Sprintf("The plan has %s%s; %s.", words.Count(planned, "number"), others, limit),
 			"Detach numbers that it no longer needs, take some out of the plan, or raise max_numbers if the carriers allow it; without a number pool T-Mobile allows 49.")
 	}
 	if pooled := e.Campaign.IsTMobileNumberPoolingEnabled; e.Plan.MaxNumbers > noPool && pooled != nil && !*pooled {
@@ -165,11 +165,11 @@ func (e entry) checkWebhookURL() {
 		return
 	}
 	if wrong := wrongWebhookURL(given); wrong != "" {
-		e.find(WebhookURL, fmt.Sprintf("Its webhookURL is %.200s, which %s. Greenlight would not get its events, and would notice an approval only at its next resync.", given, wrong), fix)
+		e.find(WebhookURL, fmt.Sprintf("Its webhookURL is %.200s, %s. Greenlight may not get its events, and would then notice an approval only at its next resync.", given, wrong), fix)
 	}
 }
 
-// addNumber reports what is wrong with a number, and what is done besides attaching it.
+// addNumber reports what is wrong with a number, and what is done apart from attaching it.
 func (e entry) addNumber(n assigner.NumberForecast) {
 	switch {
 	case n.Action == plan.Extra:
@@ -195,8 +195,8 @@ func isFinding(n ledger.Number) bool {
 	return n.NeedsPerson || n.Reason == ledger.Unverified || n.Reason == ledger.NotActive
 }
 
-// runAgain is what to do where Telnyx's answers settle nothing.
-const runAgain = "Run this again. If it stays like this, ask Telnyx's support."
+// runAgain is what to do when Telnyx's answers are not conclusive.
+const runAgain = "Run this again. If the problem persists, ask Telnyx support."
 
 // findDecided adds the finding that a decision makes, in the words of the ledger.
 func (e entry) findDecided(n assigner.NumberForecast, decided ledger.Number) {
@@ -217,8 +217,7 @@ func (e entry) mayLeave(record telnyx.Assignment) bool {
 	return slices.ContainsFunc(e.Plan.MoveFrom, func(from string) bool { return slices.Contains(ids, from) })
 }
 
-// checkRecord reports what the record of a number says that keeps nobody from
-// attaching it:
+// checkRecord reports facts in a number's record that do not prevent attaching it:
 //
 //	action of plan.Diff               reported as
 //	attach, after FAILED_ASSIGNMENT   carrier_failed if it was on this campaign,
@@ -238,12 +237,12 @@ func (e entry) checkRecord(n assigner.NumberForecast, record telnyx.Assignment) 
 		e.findNumber(n.Number, CarrierFailed, advice.Why+" "+sentence("Its record on campaign "+record.CampaignID+" says FAILED_ASSIGNMENT", record.FailureText()), advice.Action)
 	case plan.Done:
 		if failedRemoval {
-			e.findNotRemoved(n.Number, record, "Nothing is to be done if it belongs there; else ask Telnyx's support.")
+			e.findNotRemoved(n.Number, record, "If it belongs there, no action is needed; otherwise ask Telnyx support.")
 		}
 	case plan.Move:
 		e.note(n.Number, WillMove, record.CampaignID)
 		if failedRemoval {
-			e.findNotRemoved(n.Number, record, "Greenlight will try to move it; ask Telnyx's support before the day.")
+			e.findNotRemoved(n.Number, record, "Greenlight will try to move it; ask Telnyx support before the campaign is approved.")
 		}
 	case plan.WaitToMove:
 		e.note(n.Number, WillMoveLater, record.CampaignID)
@@ -260,7 +259,7 @@ func (e entry) findNotRemoved(number plan.E164, record telnyx.Assignment, fix st
 	e.findNumber(number, RemovalFailed, why, fix)
 }
 
-// sentence makes a sentence of a clause and of what was said besides, if anything.
+// sentence makes a sentence of a clause and of the detail after it, if any.
 func sentence(clause, said string) string {
 	if said = strings.TrimRight(said, ". "); said != "" {
 		clause += ": " + said

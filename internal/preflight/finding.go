@@ -25,7 +25,7 @@ const (
 
 // The codes of findings about numbers and about campaigns.
 const (
-	// Unverified: Telnyx's answers do not settle the matter.
+	// Unverified: Telnyx's answers do not show for certain what is true.
 	Unverified = Code(ledger.Unverified)
 	// CampaignFull: the campaign has no room for the number, or for all of them.
 	CampaignFull = Code(ledger.CampaignFull)
@@ -44,14 +44,14 @@ const (
 	// a number pool, and it has none.
 	NoNumberPool Code = "no_number_pool"
 	NoWebhookURL Code = "no_webhook_url"
-	// WebhookURL: events would not reach Greenlight at the campaign's webhookURL.
+	// WebhookURL: events may not reach Greenlight at the campaign's webhookURL.
 	WebhookURL Code = "webhook_url"
-	// PlannedTwice: two entries are about one campaign, under two of its ids.
+	// PlannedTwice: two entries name one campaign, by two of its ids.
 	PlannedTwice Code = "planned_twice"
 	EmptyPool    Code = "empty_pool"
 )
 
-// Finding is one thing that would go wrong on the day.
+// Finding is one thing that would go wrong when the campaign is approved.
 type Finding struct {
 	Code Code `json:"code"`
 	// Plan is the name of the entry, CampaignID its [plan.Campaign.ID].
@@ -64,22 +64,22 @@ type Finding struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
-	// What names the number or campaign. Why says what is wrong with it and Mend
-	// how to fix it, in sentences.
+	// What names the number or campaign. Why says what is wrong with it and Fix
+	// what to do about it, in sentences.
 	What string `json:"what"`
 	Why  string `json:"why"`
-	Mend string `json:"mend"`
+	Fix  string `json:"fix"`
 }
 
 // Sentence returns what, why and what to do.
-func (f Finding) Sentence() string { return f.What + ": " + f.Why + " " + f.Mend }
+func (f Finding) Sentence() string { return f.What + ": " + f.Why + " " + f.Fix }
 
 // Position returns where the plan says it.
 func (f Finding) Position() plan.Position {
 	return plan.Position{File: f.File, Line: f.Line, Column: f.Column}
 }
 
-// NoteCode says what Greenlight will do about a number besides attaching it.
+// NoteCode says what Greenlight will do about a number other than attaching it.
 type NoteCode string
 
 // The codes of notes. The subject of the first three is the campaign that the number

@@ -148,17 +148,17 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 		"without webhookURL": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "" }), "", preflight.NoWebhookURL, 3,
 			[]string{about, "webhookURL is not set", "/webhooks/telnyx"}},
 		"webhookURL on another path": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "https://greenlight.example.com/hooks" }), "", preflight.WebhookURL, 3,
-			[]string{about, "https://greenlight.example.com/hooks, which has another path than /webhooks/telnyx"}},
+			[]string{about, "https://greenlight.example.com/hooks, whose path is not /webhooks/telnyx"}},
 		"webhookURL on this machine": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "http://localhost:8080/webhooks/telnyx" }), "", preflight.WebhookURL, 3,
-			[]string{about, "is not https, and names a host that the internet cannot reach"}},
+			[]string{about, "which is not https, and which has a host that is not reachable from the internet"}},
 		"more numbers than fit without a pool": {nil, springPlan("    max_numbers: 200"), preflight.NoNumberPool, 3,
 			[]string{about, "max_numbers is 200", "without which it carries 49"}},
 		"planned under two ids": {func(_ *testing.T, a *account) { a.addNumbers(4, 4, profileA) },
 			springPlan("  - name: twin", "    tcr_campaign_id: "+springTCR, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
-			[]string{"campaign twin (" + springTCR + ")", "plan spring", springID, "plans/spring.yaml:3:5", "one entry"}},
+			[]string{"campaign twin (" + springTCR + ")", "Plan spring", springID, "plans/spring.yaml:3:5", "one entry"}},
 		"planned by reference too": {func(_ *testing.T, a *account) { a.addNumbers(4, 4, profileA) },
 			springPlan("  - name: a-twin", "    reference_id: spring-2026", "    brand_id: "+brandID, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
-			[]string{"campaign a-twin (ref_spring-2026)", "plan spring"}},
+			[]string{"campaign a-twin (ref_spring-2026)", "Plan spring"}},
 		"pool that may not be read": {func(_ *testing.T, a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers/messaging", Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
 		}, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileA + "\n", preflight.Unverified, 3, []string{about, "10010 Authorization failed"}},
@@ -220,10 +220,10 @@ func TestCheck_FindsThatACampaignIsFull(t *testing.T) {
 			a.attach(t, 8, springID, telnyx.Assigned)
 			a.attach(t, 9, springID, telnyx.PendingUnassignment)
 			a.attach(t, 1, springID, telnyx.Assigned)
-		}, springPlan("    max_numbers: 4"), 8, "3 numbers and 2 other numbers are on the campaign besides: that makes 5, and max_numbers allows 4"},
-		"a pool that is too large": {nil, pool, 3, "The plan has 3 numbers, and max_numbers allows 2."},
+		}, springPlan("    max_numbers: 4"), 8, "3 numbers and 2 other numbers are already on the campaign, 5 in all; max_numbers allows 4"},
+		"a pool that is too large": {nil, pool, 3, "The plan has 3 numbers; max_numbers allows 2."},
 		"a sole proprietor's": {changed(func(c *telnyxsim.Campaign) { c.Usecase = "SOLE_PROPRIETOR" }), planFor("campaign_id: "+springID, 2, 3), 7,
-			"The plan has 2 numbers, and a campaign of use case SOLE_PROPRIETOR carries 1"},
+			"The plan has 2 numbers; a campaign of use case SOLE_PROPRIETOR carries 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := springAccount(t)
@@ -244,7 +244,7 @@ func TestCheck_FindsThatACampaignIsFull(t *testing.T) {
 	}
 }
 
-// findEach fails for a trouble that is not found, is not the only finding, or has other
+// findEach fails for a problem that is not found, is not the only finding, or has other
 // words; and if anything was written.
 func findEach(t *testing.T, troubles map[string]trouble) {
 	t.Helper()
@@ -272,8 +272,8 @@ func findEach(t *testing.T, troubles map[string]trouble) {
 					t.Errorf("got %q, want it to say %q", f.Sentence(), words)
 				}
 			}
-			if strings.Contains(test.plan, otherTCR) && strings.Contains(f.Mend, "move_from") {
-				t.Errorf("got %q, although the plan has it under move_from", f.Mend)
+			if strings.Contains(test.plan, otherTCR) && strings.Contains(f.Fix, "move_from") {
+				t.Errorf("got %q, although the plan has it under move_from", f.Fix)
 			}
 			if writes := a.Writes(); len(writes) != before {
 				t.Errorf("it wrote: %+v", writes[before:])
@@ -462,7 +462,7 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 		}, []string{"Telnyx refuses the API key.", "10010", "settings"}},
 		"a list is refused, and the key works": {func(a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers", Times: -1, Kind: forbidden})
-		}, []string{"does not document", "The key works otherwise", "10010", "settings"}},
+		}, []string{"does not document", "The key works for other calls", "10010", "settings"}},
 		"settings are refused": {func(a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers", Times: -1, Kind: telnyxsim.StatusFault(418, `{}`)})
 		}, []string{"does not document", "418", "settings"}},
@@ -499,7 +499,7 @@ func TestCheck_StopsWhenItsContextEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := preflight.Check(ctx, a.client, 8, load(t, springPlan()))
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "stopped") {
-		t.Errorf("got %v, want that it was stopped", err)
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("got %v, want that it was interrupted", err)
 	}
 }

@@ -21,7 +21,7 @@ const (
 )
 
 // WriteText writes the report for people: the campaigns, the findings, and what
-// Greenlight will do besides attaching.
+// Greenlight will do apart from attaching.
 func (r Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	if len(r.Campaigns) > 0 {
@@ -48,7 +48,7 @@ func (r Report) summary() string {
 	}
 	about := words.Count(len(r.Campaigns), "campaign") + " and " + words.Count(numbers, "number")
 	if r.Clean {
-		return "All is well with " + about + "."
+		return "No problems found in " + about + "."
 	}
 	return words.Count(len(r.Findings), "finding") + " about " + about + "."
 }
@@ -70,7 +70,7 @@ func (r Report) campaignTable() string {
 	return t.Render()
 }
 
-// room says how many numbers are planned, are there besides, and may be.
+// room says how many numbers are planned, how many others are there, and the maximum.
 func (c Campaign) room() string {
 	others := ""
 	if c.Others > 0 {
@@ -79,8 +79,7 @@ func (c Campaign) room() string {
 	return fmt.Sprintf("%d planned%s\nof %d", c.Planned, others, c.MaxNumbers)
 }
 
-// findingTable is the table of findings. What would be said twice in the same words
-// is said once, and referred to.
+// findingTable is the table of findings. A finding that repeats an earlier one refers to it.
 func (r Report) findingTable() string {
 	place := 0
 	for _, f := range r.Findings {
@@ -92,10 +91,10 @@ func (r Report) findingTable() string {
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: width - around - min(place, pathRoom), WidthMaxEnforcer: text.WrapSoft}})
 	t.AppendHeader(table.Row{"where", "finding"})
 	for _, f := range r.Findings {
-		key := [3]string{string(f.Code), f.Why, f.Mend}
+		key := [3]string{string(f.Code), f.Why, f.Fix}
 		sentence := f.Sentence()
 		if first, again := said[key]; again {
-			sentence = f.What + ": as " + first + " above."
+			sentence = f.What + ": same as " + first + " above."
 		} else {
 			said[key] = f.What
 		}

@@ -54,7 +54,7 @@ func TestWriteText_SaysThatAllIsWell(t *testing.T) {
 	text := writeText(t, springAccount(t).check(t, springPlan()))
 	texttest.Golden(t, "testdata/clean.txt", text, *update, "-update")
 	texttest.Readable(t, text)
-	if got := writeText(t, preflight.Report{Clean: true}); got != "All is well with 0 campaigns and 0 numbers.\n" {
+	if got := writeText(t, preflight.Report{Clean: true}); got != "No problems found in 0 campaigns and 0 numbers.\n" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -77,7 +77,7 @@ func TestWriteText_FitsWhateverItIsGiven(t *testing.T) {
 	r := preflight.Report{
 		Campaigns: []preflight.Campaign{{Plan: long, ID: "ref_" + long, WebhookURL: "https://" + nasty, Phase: "waiting", Planned: 99999, Others: 99999, MaxNumbers: 99999}},
 		Findings: []preflight.Finding{{
-			Code: preflight.CampaignSuspended, File: "plans/spring.yaml", Line: 1234, Column: 56, What: "campaign " + long, Why: nasty, Mend: "Mend it.",
+			Code: preflight.CampaignSuspended, File: "plans/spring.yaml", Line: 1234, Column: 56, What: "campaign " + long, Why: nasty, Fix: "Fix it.",
 		}},
 		Notes: []preflight.Note{{Code: preflight.WillMoveLater, Plan: long, Number: "+15551234567", Subject: nasty}},
 	}
@@ -100,7 +100,7 @@ func TestWriteText_SaysTheSameOnce(t *testing.T) {
 	if got := strings.Count(text, "Order or port"); got != 1 {
 		t.Errorf("the advice is there %d times, want once:\n%s", got, text)
 	}
-	if got := strings.Count(text, "as number "+number(1)); got != 2 {
+	if got := strings.Count(text, number(1)+" above."); got != 2 {
 		t.Errorf("it is referred to %d times, want twice:\n%s", got, text)
 	}
 }

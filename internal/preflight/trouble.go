@@ -11,32 +11,30 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// Explain says why Telnyx could not be asked to the end and what to do about it, in the
-// words that the ledger has for it, and then the error itself. No error of the client
-// holds the key.
+// Explain wraps err with the ledger's words for why not everything could be checked and
+// what to do about it. No error of the client contains the key.
 func Explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("stopped before Telnyx had answered everything: %w", context.Cause(ctx))
+		return fmt.Errorf("interrupted before all checks were done: %w", context.Cause(ctx))
 	}
 	reason, fix := reasonOf(err)
 	advice := reason.Advice()
 	return fmt.Errorf("%s %s Details: %w", advice.Why, cmp.Or(fix, advice.Action), err)
 }
 
-// reasonOf returns the reason, and what to do if that is not what the ledger advises on
-// the day.
+// reasonOf returns the reason, and what to do if that differs from the ledger's advice.
 func reasonOf(err error) (reason ledger.Reason, fix string) {
 	if errors.Is(err, assigner.ErrKeyRefused) {
 		return ledger.Unauthorized, ""
 	}
 	switch telnyx.Classify(err) {
 	case telnyx.ClassForbidden:
-		return ledger.UnknownError, "The key works otherwise: check in Mission Control what its user may do with 10DLC and numbers."
+		return ledger.UnknownError, "The key works for other calls. In Mission Control, check its user's permissions for 10DLC and numbers."
 	case telnyx.ClassAccount:
 		return ledger.AccountBlocked, ""
 	case telnyx.ClassTransient:
 		if telnyx.IsRateLimited(err) {
-			return ledger.RateLimited, "Run this again in a minute; a lower TELNYX_RATE keeps clear of the limit."
+			return ledger.RateLimited, "Run this again in a minute, or set a lower TELNYX_RATE."
 		}
 		return ledger.TelnyxUnavailable, "Check the network and TELNYX_BASE_URL, and run this again."
 	default:

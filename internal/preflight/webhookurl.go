@@ -9,39 +9,44 @@ import (
 // webhookPath is where Greenlight takes Telnyx's events.
 const webhookPath = "/webhooks/telnyx"
 
-// wrongWebhookURL says why Telnyx's events would not reach Greenlight at an address, as
-// part of a sentence; empty if nothing speaks against it.
+// wrongWebhookURL says why Telnyx's events may not reach Greenlight at an address, as a
+// relative clause; empty if nothing is wrong with it. It is not certain: a reverse proxy
+// may rewrite the path.
 func wrongWebhookURL(given string) string {
 	if !strings.Contains(given, "://") {
-		return "has no scheme"
+		return "which has no scheme"
 	}
 	address, err := url.Parse(given)
 	if err != nil {
-		return "is not a web address"
+		return "which is not a URL"
 	}
 	var wrong []string
 	if !strings.EqualFold(address.Scheme, "https") {
-		wrong = append(wrong, "is not https")
+		wrong = append(wrong, "which is not https")
 	}
 	if host := address.Hostname(); !isPublic(host) {
-		wrong = append(wrong, "names a host that the internet cannot reach")
+		wrong = append(wrong, "which has a host that is not reachable from the internet")
 	}
 	if strings.TrimSuffix(address.Path, "/") != webhookPath {
-		wrong = append(wrong, "has another path than "+webhookPath)
+		wrong = append(wrong, "whose path is not "+webhookPath)
 	}
 	return strings.Join(wrong, ", and ")
 }
 
+// carrierNAT is the shared address space of RFC 6598, behind a provider's NAT.
+var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
+
 // isPublic reports whether a host may be one that the whole internet can reach.
 func isPublic(host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return ip.IsGlobalUnicast() && !ip.IsPrivate()
+		ip = ip.Unmap()
+		return ip.IsGlobalUnicast() && !ip.IsPrivate() && !carrierNAT.Contains(ip)
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if !strings.Contains(host, ".") { // localhost, or a name of a local network
 		return false
 	}
-	for _, reserved := range []string{".localhost", ".local", ".internal"} { // RFC 6761, RFC 6762, ICANN 2024
+	for _, reserved := range []string{".localhost", ".test", ".example", ".local", ".internal"} { // RFC 6761, RFC 6762, ICANN 2024
 		if strings.HasSuffix(host, reserved) {
 			return false
 		}

@@ -464,7 +464,7 @@ func TestProcess_RefusesTracesThatCannotBeSent(t *testing.T) {
 	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	err = p.Trace(t.Context(), "greenlight-test")
-	if err == nil || !strings.HasPrefix(err.Error(), "traces cannot be sent: OTEL_EXPORTER_OTLP_ENDPOINT is no web address") {
+	if err == nil || !strings.HasPrefix(err.Error(), "traces cannot be sent: OTEL_EXPORTER_OTLP_ENDPOINT is not a URL") {
 		t.Errorf("got %v", err)
 	}
 }

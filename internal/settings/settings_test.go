@@ -190,7 +190,7 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 	must(t, syscall.Mkfifo(pipe, 0o600))
 	newAPIKey := "Create a key " + keysAre + ", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names."
 	newPublicKey := "Copy it " + keysAre + ", Public Key: 44 characters that end in =."
-	copyAnew := "Copy it anew " + keysAre + ", Public Key."
+	copyAgain := "Copy it again " + keysAre + ", Public Key."
 	parsing := "; copy it from Mission Control (portal.telnyx.com): Account, Keys & Credentials, Public Key; it is 44 characters that end in =. "
 	tooLarge := strconv.Itoa(webhook.MaxMaxBody + 1)
 	types := ` Write types with commas between, such as 10dlc.*,brand.*; a star may end each.`
@@ -209,18 +209,18 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 		"public key twice":      {set: map[string]string{"TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is given twice, directly and as a file. Leave out TELNYX_PUBLIC_KEY or TELNYX_PUBLIC_KEY_FILE."},
 		"public key file away":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: stat " + missing + ": no such file or directory. " + newPublicKey},
 		"public key in a pipe":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": pipe}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: " + pipe + " is no regular file; a pipe or device may never end, and cannot be read again. " + newPublicKey},
-		"public key too short":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it holds 5 bytes, not 32" + parsing + copyAnew},
-		"public key in PEM":     {set: map[string]string{"TELNYX_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it is in PEM form, but Telnyx shows the bare key" + parsing + copyAnew},
-		"API key as public key": {set: map[string]string{"TELNYX_PUBLIC_KEY": apiKey}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it looks like an API key, which is a secret and another thing" + parsing + copyAnew},
-		"second key bad":        {set: map[string]string{"TELNYX_PUBLIC_KEY": publicKey + ","}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 2 of 2: parse public key: it is empty" + parsing + copyAnew},
+		"public key too short":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it holds 5 bytes, not 32" + parsing + copyAgain},
+		"public key in PEM":     {set: map[string]string{"TELNYX_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it is in PEM form, but Telnyx shows the bare key" + parsing + copyAgain},
+		"API key as public key": {set: map[string]string{"TELNYX_PUBLIC_KEY": apiKey}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it looks like an API key, which is a secret and another thing" + parsing + copyAgain},
+		"second key bad":        {set: map[string]string{"TELNYX_PUBLIC_KEY": publicKey + ","}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 2 of 2: parse public key: it is empty" + parsing + copyAgain},
 
-		"base URL without scheme": {set: map[string]string{"TELNYX_BASE_URL": "api.telnyx.com/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) "api.telnyx.com/v2" is no web address. Leave it out, or write it like https://api.telnyx.com/v2.`},
-		"base URL of a file":      {set: map[string]string{"TELNYX_BASE_URL": "file://host/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) "file://host/v2" is no web address. Leave it out, or write it like https://api.telnyx.com/v2.`},
-		"rate in words":           {set: map[string]string{"TELNYX_RATE": "fast"}, want: `TELNYX_RATE (--telnyx-rate) "fast" is no rate. Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.`},
-		"rate of zero":            {set: map[string]string{"TELNYX_RATE": "0"}, want: `TELNYX_RATE (--telnyx-rate) "0" is no rate. Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.`},
-		"rate that is no number":  {set: map[string]string{"TELNYX_RATE": "NaN"}, want: `TELNYX_RATE (--telnyx-rate) "NaN" is no rate. Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.`},
-		"rate without bound":      {set: map[string]string{"TELNYX_RATE": "Inf"}, want: `TELNYX_RATE (--telnyx-rate) "Inf" is no rate. Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.`},
-		"rate beyond the bound":   {set: map[string]string{"TELNYX_RATE": "1001"}, want: `TELNYX_RATE (--telnyx-rate) "1001" is no rate. Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.`},
+		"base URL without scheme": {set: map[string]string{"TELNYX_BASE_URL": "api.telnyx.com/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) "api.telnyx.com/v2" is not a URL. Leave it out, or write it like https://api.telnyx.com/v2.`},
+		"base URL of a file":      {set: map[string]string{"TELNYX_BASE_URL": "file://host/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) "file://host/v2" is not a URL. Leave it out, or write it like https://api.telnyx.com/v2.`},
+		"rate in words":           {set: map[string]string{"TELNYX_RATE": "fast"}, want: `TELNYX_RATE (--telnyx-rate) "fast" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},
+		"rate of zero":            {set: map[string]string{"TELNYX_RATE": "0"}, want: `TELNYX_RATE (--telnyx-rate) "0" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},
+		"rate that is no number":  {set: map[string]string{"TELNYX_RATE": "NaN"}, want: `TELNYX_RATE (--telnyx-rate) "NaN" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},
+		"rate without bound":      {set: map[string]string{"TELNYX_RATE": "Inf"}, want: `TELNYX_RATE (--telnyx-rate) "Inf" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},
+		"rate beyond the bound":   {set: map[string]string{"TELNYX_RATE": "1001"}, want: `TELNYX_RATE (--telnyx-rate) "1001" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},
 		"concurrency of zero":     {set: map[string]string{"TELNYX_CONCURRENCY": "0"}, want: `TELNYX_CONCURRENCY (--telnyx-concurrency) "0" is no number from 1 to 100. Leave it out for the default.`},
 		"replicas in words":       {set: map[string]string{"REPLICAS": "three"}, want: `REPLICAS (--replicas) "three" is no number from 1 to 5. Leave it out for the default.`},
 		"body over the stream's":  {set: map[string]string{"MAX_BODY": tooLarge}, want: fmt.Sprintf("MAX_BODY (--max-body) %q is no number from 1024 to %d. Leave it out for the default.", tooLarge, webhook.MaxMaxBody)},

@@ -22,7 +22,7 @@ type Telnyx struct {
 	Concurrency string `name:"telnyx-concurrency" env:"TELNYX_CONCURRENCY" default:"8" placeholder:"N" help:"Calls under way at once (${default})."`
 }
 
-// client returns a client with the one limiter of the process.
+// client returns a client with the only limiter of the process.
 func (s Telnyx) client(faults *Faults) *telnyx.Client {
 	key := secret(faults, "TELNYX_API_KEY", s.APIKey, s.APIKeyFile,
 		"Create a key "+whereKeys+", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names.")
@@ -31,13 +31,13 @@ func (s Telnyx) client(faults *Faults) *telnyx.Client {
 	}
 	base, err := url.Parse(s.BaseURL)
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
-		faults.add("TELNYX_BASE_URL", fmt.Sprintf("%q is no web address", s.BaseURL), "Leave it out, or write it like "+telnyx.DefaultBaseURL+".")
+		faults.add("TELNYX_BASE_URL", fmt.Sprintf("%q is not a URL", s.BaseURL), "Leave it out, or write it like "+telnyx.DefaultBaseURL+".")
 	}
 	ceiling := 0.0
 	if s.Rate != "" {
 		ceiling, err = strconv.ParseFloat(s.Rate, 64)
 		if err != nil || !(ceiling > 0 && ceiling <= 1000) {
-			faults.add("TELNYX_RATE", fmt.Sprintf("%q is no rate", s.Rate), "Write calls a second, such as 5 or 0.5 and 1000 at most, or leave it out.")
+			faults.add("TELNYX_RATE", fmt.Sprintf("%q is not a valid rate", s.Rate), "Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.")
 		}
 	}
 	concurrency, _ := strconv.Atoi(s.Concurrency) // Its fault is reported where it is a setting of its own.
@@ -56,26 +56,26 @@ func apiKeyFault(key string) string {
 	outside := func(r rune) bool { return r < '!' || r > '~' }
 	switch {
 	case key == "":
-		return "" // that it is missing was said
+		return "" // reported as missing already
 	case strings.ContainsAny(key, "\r\n"):
-		return "it has a line break in it"
+		return "it contains a line break"
 	case len(key) >= len("Bearer") && strings.EqualFold(key[:len("Bearer")], "Bearer"):
-		return `it begins with "Bearer", which Greenlight adds by itself`
+		return `it begins with "Bearer", which Greenlight adds itself`
 	case strings.ContainsAny(key, "\"'`“”‘’"):
-		return "it has quotes in it"
+		return "it contains quotes"
 	case strings.ContainsFunc(key, unicode.IsSpace):
-		return "it has white space in it"
+		return "it contains white space"
 	case strings.ContainsFunc(key, outside):
-		return "it has characters in it that cannot stand in an HTTP header"
+		return "it contains characters that are not allowed in an HTTP header"
 	}
 	if _, err := telnyx.ParsePublicKey(key); err == nil {
-		return "it looks like the account's public key, which belongs into TELNYX_PUBLIC_KEY"
+		return "it looks like the account's public key, which belongs in TELNYX_PUBLIC_KEY"
 	}
 	return ""
 }
 
-// ReadOnlyClient returns a client that cannot change anything, for a command that
-// only looks, and how many calls it should have under way at once.
+// ReadOnlyClient returns a client that cannot change anything, for a command that only
+// reads, and how many calls it should make at once.
 func (s Telnyx) ReadOnlyClient(faults *Faults) (client *telnyx.Client, concurrency int) {
 	return s.client(faults).ReadOnly(), count(faults, "TELNYX_CONCURRENCY", s.Concurrency, 1, 100)
 }

@@ -41,7 +41,7 @@ func (s Webhook) Keys(faults *Faults) []telnyx.PublicKey {
 
 // addKey notes a public key that cannot be used.
 func (f *Faults) addKey(err error) {
-	f.add("TELNYX_PUBLIC_KEY", "cannot be used: "+err.Error(), "Copy it anew "+whereKeys+", Public Key.")
+	f.add("TELNYX_PUBLIC_KEY", "cannot be used: "+err.Error(), "Copy it again "+whereKeys+", Public Key.")
 }
 
 // Config returns the webhook's configuration but for what is not a setting.

@@ -28,7 +28,7 @@ const (
 
 // Standing says how far everything is. A campaign that no plan names does not count,
 // and where nothing is planned, nothing is attached yet. As long as the plans in force
-// were not checked in whole, not all is done, whatever was asked for.
+// have not been checked completely, the result is never AllAttached.
 func (s Snapshot) Standing() Standing {
 	standing, planned := AllAttached, false
 	if s.PlanPending || len(s.LedgerMissing) > 0 {

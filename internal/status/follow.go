@@ -13,18 +13,17 @@ import (
 const (
 	// followLeast is the least time between two snapshots while things change fast.
 	followLeast = 250 * time.Millisecond
-	// ledgerWait is how often it is looked whether there is a ledger by now, where no
-	// assigner ever ran.
+	// ledgerWait is the time between two checks for a ledger, where no assigner ever ran.
 	ledgerWait = time.Second
 )
 
 // Follow calls changed with a snapshot, and with another one whenever a record has
 // changed or the assigner is held or resumed, until changed returns an error, which
-// Follow returns, or ctx ends; then it returns the cause. The server tells of each
-// change; it is not asked in between.
+// Follow returns, or ctx ends; then it returns the cause. The server
+// pushes each change; Follow does not poll.
 func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error) error {
 	for {
-		// A ledger that was lost is waited for and followed anew.
+		// After a ledger was lost, wait for the new one and follow that.
 		if err := followLedger(ctx, js, now, changed); !errors.Is(err, ledger.ErrMadeAgain) || ctx.Err() != nil {
 			return err
 		}
@@ -37,11 +36,11 @@ func followLedger(ctx context.Context, js jetstream.JetStream, now func() time.T
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	told, why := followRecords(ctx, book)
+	updates, why := followRecords(ctx, book)
 	holds, whyHolds := followHold(ctx, book)
 	defer func() {
 		cancel()
-		for range told { // until it has ended
+		for range updates { // until it has ended
 		}
 		for range holds {
 		}
@@ -52,7 +51,7 @@ func followLedger(ctx context.Context, js jetstream.JetStream, now func() time.T
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case next, open := <-told:
+		case next, open := <-updates:
 			if !open {
 				return errors.Join(why(), context.Cause(ctx))
 			}
@@ -85,9 +84,9 @@ type records struct {
 	numbers   []ledger.Number
 }
 
-// followRecords tells of the records as they are and whenever one has changed. When ctx
-// ends, or it cannot go on, it closes the channel; from then on why returns what was wrong.
-func followRecords(ctx context.Context, book *ledger.Ledger) (told <-chan records, why func() error) {
+// followRecords sends the records as they are and whenever one has changed. When ctx
+// ends, or on an error, it closes the channel; from then on why returns the error.
+func followRecords(ctx context.Context, book *ledger.Ledger) (updates <-chan records, why func() error) {
 	found := make(chan records)
 	var failed error
 	go func() {
@@ -104,7 +103,7 @@ func followRecords(ctx context.Context, book *ledger.Ledger) (told <-chan record
 }
 
 // followHold is followRecords for what is on hold.
-func followHold(ctx context.Context, book *ledger.Ledger) (told <-chan ledger.Hold, why func() error) {
+func followHold(ctx context.Context, book *ledger.Ledger) (updates <-chan ledger.Hold, why func() error) {
 	found := make(chan ledger.Hold)
 	var failed error
 	go func() {
@@ -119,16 +118,16 @@ func followHold(ctx context.Context, book *ledger.Ledger) (told <-chan ledger.Ho
 	return found, func() error { return failed }
 }
 
-// waitForLedger opens the ledger as soon as there is one. Without one it tells of an
+// waitForLedger opens the ledger as soon as there is one. Until then it reports a
 // snapshot without campaigns, once.
 func waitForLedger(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error) (*ledger.Ledger, error) {
-	for told := false; ; {
+	for sent := false; ; {
 		s, book, err := begin(ctx, js, now())
 		if err != nil || book != nil {
 			return book, err
 		}
-		if !told {
-			told = true
+		if !sent {
+			sent = true
 			if err := changed(s); err != nil {
 				return nil, err
 			}

@@ -12,8 +12,8 @@ import (
 	"greenlight/internal/status"
 )
 
-// following starts to follow and returns what is told, and how to end it.
-func following(t *testing.T, follow func(context.Context, func(status.Snapshot) error) error) (told <-chan status.Snapshot, end func() error) {
+// following starts to follow and returns the updates, and how to end it.
+func following(t *testing.T, follow func(context.Context, func(status.Snapshot) error) error) (updates <-chan status.Snapshot, end func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	snapshots, ended := make(chan status.Snapshot), make(chan error, 1)
@@ -30,27 +30,27 @@ func following(t *testing.T, follow func(context.Context, func(status.Snapshot) 
 }
 
 // until takes snapshots until one is as wanted.
-func until(t *testing.T, told <-chan status.Snapshot, what string, wanted func(status.Snapshot) bool) {
+func until(t *testing.T, updates <-chan status.Snapshot, what string, wanted func(status.Snapshot) bool) {
 	t.Helper()
 	patience := time.After(10 * time.Second)
 	for {
 		select {
-		case s := <-told:
+		case s := <-updates:
 			if wanted(s) {
 				return
 			}
 		case <-patience:
-			t.Fatalf("never told: %s", what)
+			t.Fatalf("no update with: %s", what)
 		}
 	}
 }
 
 func TestFollow_TellsOfEveryChangeWithoutBeingAsked(t *testing.T) {
 	js := natstest.JetStream(t, natstest.Embedded(t))
-	told, end := following(t, func(ctx context.Context, changed func(status.Snapshot) error) error {
+	updates, end := following(t, func(ctx context.Context, changed func(status.Snapshot) error) error {
 		return status.Follow(ctx, js, func() time.Time { return noon }, changed)
 	})
-	until(t, told, "that there is nothing yet", func(s status.Snapshot) bool { return len(s.Campaigns) == 0 })
+	until(t, updates, "that there is nothing yet", func(s status.Snapshot) bool { return len(s.Campaigns) == 0 })
 
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	_, err := events.NewConsumer(t.Context(), js, events.Timing{}, func(err error) { t.Log(err) })
@@ -62,32 +62,32 @@ func TestFollow_TellsOfEveryChangeWithoutBeingAsked(t *testing.T) {
 	number := ledger.Number{Number: "+15551234567", CampaignID: springID, State: ledger.Planned}
 	entry, err := book.PutNumber(t.Context(), ledger.NumberEntry{}, number)
 	must(t, err)
-	until(t, told, "the planned number", func(s status.Snapshot) bool { return s.Totals[ledger.Planned] == 1 })
+	until(t, updates, "the planned number", func(s status.Snapshot) bool { return s.Totals[ledger.Planned] == 1 })
 
 	number.State = ledger.Attached
 	entry, err = book.PutNumber(t.Context(), entry, number)
 	must(t, err)
-	until(t, told, "that it is attached", func(s status.Snapshot) bool { return s.Totals[ledger.Attached] == 1 && len(s.Totals) == 1 })
+	until(t, updates, "that it is attached", func(s status.Snapshot) bool { return s.Totals[ledger.Attached] == 1 && len(s.Totals) == 1 })
 
 	next := campaign.Campaign
 	next.NextAt = noon.Add(time.Hour)
 	_, err = book.PutCampaign(t.Context(), campaign, next)
 	must(t, err)
-	until(t, told, "the next look", func(s status.Snapshot) bool {
+	until(t, updates, "the next check", func(s status.Snapshot) bool {
 		return len(s.Campaigns) == 1 && s.Campaigns[0].NextAt.Equal(next.NextAt)
 	})
 
 	must(t, book.PutPlans(t.Context(), ledger.Plans{Hash: "new", Entries: "new"}))
-	until(t, told, "that the plan has changed", func(s status.Snapshot) bool { return s.PlanPending })
+	until(t, updates, "that the plan has changed", func(s status.Snapshot) bool { return s.PlanPending })
 
 	must(t, book.Hold(t.Context(), nil, ledger.HeldBy{By: "ann@ops", At: noon}))
-	until(t, told, "the hold", func(s status.Snapshot) bool { return s.Held.All != nil })
+	until(t, updates, "the hold", func(s status.Snapshot) bool { return s.Held.All != nil })
 	_, err = book.Resume(t.Context(), nil)
 	must(t, err)
-	until(t, told, "the resumption", func(s status.Snapshot) bool { return s.Held.IsZero() })
+	until(t, updates, "the resumption", func(s status.Snapshot) bool { return s.Held.IsZero() })
 
 	must(t, book.DropNumber(t.Context(), entry))
-	until(t, told, "that it is off the plan", func(s status.Snapshot) bool { return len(s.Totals) == 0 })
+	until(t, updates, "that it is off the plan", func(s status.Snapshot) bool { return len(s.Totals) == 0 })
 	if err := end(); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
 	}

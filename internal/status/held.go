@@ -11,10 +11,10 @@ import (
 	"greenlight/internal/words"
 )
 
-// HoldSentences says what is on hold, since when, by whom and why: a sentence for
-// everything, and one for the campaigns that the same person held at the same time. Names
-// are those of campaigns by the id of their record; one without a name is shown by its id.
-// The times are by the clock of now's place. Nothing is said where nothing is held.
+// HoldSentences returns what is on hold, since when, by whom and why: one sentence for a
+// hold of everything, and one for all campaigns that the same person held at the same time.
+// Names maps the id of a campaign's record to its name; a campaign without a name is shown
+// by its id. Times are in the time zone of now. Without a hold the result is empty.
 func HoldSentences(h ledger.Hold, names map[string]string, now time.Time) []string {
 	var sentences []string
 	if h.All != nil {
@@ -48,8 +48,8 @@ func holdSentence(what string, by ledger.HeldBy, now time.Time) string {
 
 // MissingSentence says that buckets of the ledger are missing.
 func MissingSentence(buckets []string) string {
-	return "The ledger is incomplete: " + strings.Join(buckets, ", ") + " missing on the NATS server. " +
-		"An assigner that runs makes it again and reads everything anew; until then what it had is not known."
+	return "The ledger is incomplete: " + "missing on the NATS server: " + strings.Join(buckets, ", ") + ". " +
+		"A running assigner recreates the missing buckets and reads everything again; until then their contents are unknown."
 }
 
 // names returns the plan names of the campaigns by the id of their record.

@@ -19,7 +19,7 @@ func TestRead_ShowsAHoldFirst(t *testing.T) {
 	must(t, book.Hold(t.Context(), []string{springID, winterID}, ledger.HeldBy{By: "ann@ops", At: noon.Add(-time.Hour), Reason: "carrier incident"}))
 	must(t, book.Hold(t.Context(), []string{autumnID}, ledger.HeldBy{By: "bob@ops", At: noon}))
 	s := read(t, js)
-	const first = "On hold: autumn-sale-of-the-whole-catalogue-2026, since 12:00 by bob@ops.\nOn hold: spring-promo, winter, since 11:00 by ann@ops: carrier incident.\nNo new write to Telnyx"
+	const first = "On hold: autumn-sale-of-the-whole-catalogue-2026, since 12:00 by bob@ops.\nOn hold: spring-promo, winter, since 11:00 by ann@ops: carrier incident.\nNo new write request"
 	if text := writeText(t, s); !strings.HasPrefix(text, first) {
 		t.Errorf("got\n%s\nwant it to begin with\n%s", text, first)
 	}
@@ -64,7 +64,7 @@ func TestRead_SaysThatTheLedgerIsIncomplete(t *testing.T) {
 			if !slices.Equal(s.LedgerMissing, lost) || s.Standing() == status.AllAttached {
 				t.Errorf("got %v missing, standing %q, want %v", s.LedgerMissing, s.Standing(), lost)
 			}
-			if text := writeText(t, s); !strings.HasPrefix(text, "The ledger is incomplete: "+strings.Join(lost, ", ")+" missing") || strings.Contains(text, "Nothing is planned") {
+			if text := strings.Join(strings.Fields(writeText(t, s)), " "); !strings.HasPrefix(text, "The ledger is incomplete: missing on the NATS server: "+strings.Join(lost, ", ")+". ") || strings.Contains(text, "Nothing is planned") {
 				t.Errorf("got\n%s", text)
 			}
 			_, err = ledger.Create(t.Context(), js, 1)

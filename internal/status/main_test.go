@@ -16,7 +16,7 @@ import (
 	"greenlight/internal/status"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, leaktest.Server()...)

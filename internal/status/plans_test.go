@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/status"
 )
 
-func TestStanding_KnowsWhetherThePlanWasLookedAt(t *testing.T) {
+func TestSnapshot_KnowsWhetherThePlanWasChecked(t *testing.T) {
 	js := natstest.JetStream(t, natstest.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	book, err := ledger.Create(t.Context(), js, 1)
@@ -47,7 +47,7 @@ func TestStanding_KnowsWhetherThePlanWasLookedAt(t *testing.T) {
 		says string
 	}{
 		{ledger.Plans{Hash: set.Hash, Entries: same}, status.AllAttached, ""},
-		{ledger.Plans{Hash: "new", Entries: "new"}, status.NotYet, "not all of its campaigns were checked yet"},
+		{ledger.Plans{Hash: "new", Entries: "new"}, status.NotYet, "not all of its campaigns have been checked yet"},
 		{ledger.Plans{Hash: set.Hash, Entries: same, Fault: "plan.yaml:3:1: no"}, status.NeedsPerson, "Detail: plan.yaml:3:1: no"},
 		{ledger.Plans{Hash: "new", Entries: "new", Fault: "plan.yaml:3:1: no"}, status.NeedsPerson, "cannot be used"},
 	} {
@@ -61,7 +61,7 @@ func TestStanding_KnowsWhetherThePlanWasLookedAt(t *testing.T) {
 				t.Errorf("%+v: got %s, want %s and %q in\n%s", test.mark, s.Standing(), test.want, test.says, &text)
 			}
 			if test.says == "" && strings.Contains(text.String(), "not all of its") {
-				t.Errorf("%+v: it is told that the plan is pending:\n%s", test.mark, &text)
+				t.Errorf("%+v: it says that the plan is pending:\n%s", test.mark, &text)
 			}
 		}
 	}

@@ -24,7 +24,7 @@ const checkTimeout = 900 * time.Millisecond
 // Role is a job that a process has; greenlight up has both.
 type Role string
 
-// The roles. A webhook that can store events is ready whatever becomes of the assigner.
+// The roles. A webhook that can store events is ready, whatever state the assigner is in.
 const (
 	RoleWebhook  Role = "webhook"
 	RoleAssigner Role = "assigner"
@@ -34,7 +34,7 @@ const (
 type Check struct {
 	// Name is a word or two, such as "webhook".
 	Name string
-	// Role is whose job needs it. Empty is that of every role.
+	// Role is the role that needs it. Empty means every role.
 	Role Role
 	// Ready returns nil, or a sentence that says what is wrong. Nil finds nothing wrong.
 	Ready func(context.Context) error
@@ -125,7 +125,7 @@ func (c Config) ready(w http.ResponseWriter, r *http.Request) {
 	roles := c.roles()
 	asked := Role(r.URL.Query().Get("role"))
 	if asked != "" && !roles[asked] {
-		answer(w, http.StatusNotFound, map[string]string{"message": "this process has no such role; ask without one"}, "")
+		answer(w, http.StatusNotFound, map[string]string{"message": "this process does not have that role; omit the role parameter"}, "")
 		return
 	}
 	if asked == "" && roles[RoleWebhook] {
@@ -175,8 +175,8 @@ func (c Config) ready(w http.ResponseWriter, r *http.Request) {
 	answer(w, code, says, "  ")
 }
 
-// concerns reports whether the role's job needs the check. Every check concerns no role in
-// particular.
+// concerns reports whether the role's job needs the check. Every check applies when no
+// role is given.
 func (c Check) concerns(role Role) bool { return role == "" || c.Role == "" || c.Role == role }
 
 // Err returns a sentence that says what is wrong, or nil.

@@ -131,7 +131,7 @@ func TestReadyz_AnswersPerRole(t *testing.T) {
 		"the webhook's":         {checks, "/readyz?role=webhook", 200, `{"status":"ready",` + tail},
 		"the assigner's":        {checks, "/readyz?role=assigner", 503, `{"status":"not ready",` + tail},
 		"an assigner alone":     {checks[3:], "/readyz", 503, `{"status":"not ready","checks":{"assigner":"Telnyx refuses the API key"},"roles":{"assigner":"not ready"},"check_roles":{"assigner":"assigner"},"failing":["assigner"]}`},
-		"a role that is not in": {checks[3:], "/readyz?role=webhook", 404, `{"message":"this process has no such role; ask without one"}`},
+		"a role that is not in": {checks[3:], "/readyz?role=webhook", 404, `{"message":"this process does not have that role; omit the role parameter"}`},
 		"what every role needs": {[]status.Check{{Name: "nats", Ready: bad}, checks[1]}, "/readyz", 503, `{"status":"not ready","checks":{"nats":"Telnyx refuses the API key","webhook":"ok"},"roles":{"webhook":"not ready"},"check_roles":{"webhook":"webhook"},"failing":["nats"]}`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,13 +14,13 @@ import (
 	"greenlight/internal/plan"
 )
 
-// Snapshot is where everything stood at one moment.
+// Snapshot is the state of everything at one moment.
 type Snapshot struct {
 	At time.Time `json:"at"`
-	// Held is what an operator has stopped: no new write to Telnyx begins for it.
+	// Held is what an operator has put on hold: no new write request is sent to Telnyx for it.
 	Held ledger.Hold `json:"held,omitzero"`
-	// LedgerMissing names the buckets of the ledger that are not there although an
-	// assigner has run. What they had is not known until they are made and filled again.
+	// LedgerMissing names the buckets of the ledger that are missing although an
+	// assigner has run. Their contents are unknown until they are recreated and filled.
 	LedgerMissing []string   `json:"ledger_missing,omitempty"`
 	Campaigns     []Campaign `json:"campaigns"`
 	// Totals counts the planned numbers by state.
@@ -31,7 +31,7 @@ type Snapshot struct {
 	NextResync time.Time `json:"next_resync,omitzero"`
 	// EventsWaiting counts messages that no assigner has been handed yet.
 	EventsWaiting int `json:"events_waiting"`
-	// Idle says that no assigner takes work, so that no next check or try happens.
+	// Idle says that no assigner is running, so that nothing is checked or tried.
 	Idle bool `json:"idle"`
 	// PlanHash is the plan set that the assigner that works has in force, PlanFault why
 	// the files as they are now are not; PlanPending says that not all of the set was
@@ -150,12 +150,12 @@ func (s *Snapshot) askPlans(ctx context.Context, book *ledger.Ledger) error {
 	if err != nil || !ok {
 		return err
 	}
-	s.PlanHash, s.PlanFault, s.PlanPending = mark.Hash, mark.Fault, mark.Entries != s.lookedAt()
+	s.PlanHash, s.PlanFault, s.PlanPending = mark.Hash, mark.Fault, mark.Entries != s.checkedEntries()
 	return nil
 }
 
-// lookedAt is the digest of the entries under which the campaigns were checked.
-func (s Snapshot) lookedAt() string {
+// checkedEntries is the digest of the entries under which the campaigns were checked.
+func (s Snapshot) checkedEntries() string {
 	entries := make([]ledger.CampaignEntry, len(s.Campaigns))
 	for i, c := range s.Campaigns {
 		entries[i].Campaign = c.Campaign
@@ -169,7 +169,7 @@ func (s Snapshot) Against(set *plan.Set, fault error) Snapshot {
 	switch {
 	case fault != nil:
 		s.PlanFault = fault.Error()
-	case ledger.DigestEntries(set.EntryHashes()) != s.lookedAt():
+	case ledger.DigestEntries(set.EntryHashes()) != s.checkedEntries():
 		s.PlanPending = true
 	}
 	return s

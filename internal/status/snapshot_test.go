@@ -74,12 +74,12 @@ func TestRead_CountsEventsThatWait(t *testing.T) {
 	if got.EventsWaiting != 2 || !got.Idle {
 		t.Errorf("got %d, idle %t, want 2 for nobody", got.EventsWaiting, got.Idle)
 	}
-	const want = "No assigner takes work: nothing is checked and nothing attached. 2 events\nwaiting, and kept. Start one, greenlight up or assigner.\n"
+	const want = "No assigner is running, so nothing is checked or attached. 2 events waiting, and\nkept. Start one with greenlight up or assigner.\n"
 	if text := writeText(t, got); !strings.Contains(text, want) {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}
 	got.Idle = false
-	if text := writeText(t, got); strings.Contains(text, "assigner takes") {
+	if text := writeText(t, got); strings.Contains(text, "No assigner") {
 		t.Errorf("somebody works, and the text says\n%s", text)
 	}
 }

@@ -45,7 +45,7 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 		t.wrap("", sentence)
 	}
 	if !s.Held.IsZero() {
-		t.wrap("", "No new write to Telnyx begins for it until greenlight resume. Events are kept.")
+		t.wrap("", "No new write request is sent to Telnyx until you run greenlight resume. Events are still stored.")
 		t.gap(true)
 	}
 	if len(s.LedgerMissing) > 0 {
@@ -114,7 +114,7 @@ func needPerson(n int) string {
 	return fmt.Sprintf("%d need a person", n)
 }
 
-// many shows more campaigns than anybody reads one by one: a table of the first that
+// many shows more campaigns than a person reads one by one: a table of the first that
 // are not done, those that need a person before others, then what holds up all of them.
 func (t *textOf) many(campaigns []Campaign) {
 	unfinished := slices.DeleteFunc(slices.Clone(campaigns), Campaign.done)
@@ -223,28 +223,32 @@ func (t *textOf) footer(s Snapshot) {
 		t.gap(true)
 		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
 		t.detail("  ", "", s.PlanFault)
-		words.Hang(&t.Builder, "  To do:  ", "          ", "Fix it; greenlight plan validate names each fault.", width)
+		words.Hang(&t.Builder, "  To do:  ", "          ", "Fix it; greenlight plan validate lists every error.", width)
 	}
 	if s.PlanPending {
 		t.gap(true)
-		t.wrap("", "The plan has changed, and not all of its campaigns were checked yet.")
+		t.wrap("", "The plan has changed, and not all of its campaigns have been checked yet.")
 	}
 	if s.Focus != FocusAll {
 		return
 	}
 	if s.DeadLetters > 0 {
+		them := "them"
+		if s.DeadLetters == 1 {
+			them = "it"
+		}
 		t.gap(true)
-		t.wrap("", words.Count(int(s.DeadLetters), "dead letter")+": a person should check what could not be handled, with greenlight deadletters list.")
+		t.wrap("", words.Count(int(s.DeadLetters), "dead letter")+": review "+them+" with greenlight deadletters list.")
 	}
 }
 
-// IdleSentence says that no assigner takes work, and what that means.
+// IdleSentence says that no assigner is running, and what that means.
 func IdleSentence(waiting int) string {
 	kept := ""
 	if waiting > 0 {
 		kept = words.Count(waiting, "event") + " waiting, and kept. "
 	}
-	return "No assigner takes work: nothing is checked and nothing attached. " + kept + "Start one, greenlight up or assigner."
+	return "No assigner is running, so nothing is checked or attached. " + kept + "Start one with greenlight up or assigner."
 }
 
 // campaigns is the table of all campaigns.

@@ -116,7 +116,7 @@ func TestWriteText_SaysThatNothingIsPlanned(t *testing.T) {
 		want        string
 	}{
 		"nothing at all":     {0, nothingPlanned},
-		"only a dead letter": {1, nothingPlanned + "\n1 dead letter: a person should check what could not be handled, with greenlight\ndeadletters list.\n"},
+		"only a dead letter": {1, nothingPlanned + "\n1 dead letter: review it with greenlight deadletters list.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := writeText(t, status.Snapshot{At: noon, DeadLetters: test.deadLetters})

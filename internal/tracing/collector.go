@@ -66,7 +66,7 @@ func (look variable) endpoint() (string, error) {
 	text, from := look("ENDPOINT")
 	address, err := url.Parse(text)
 	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-		return "", fmt.Errorf("%s is no web address; write it like http://localhost:4318", from)
+		return "", fmt.Errorf("%s is not a URL; write it like http://localhost:4318", from)
 	}
 	if !strings.Contains(from, "_TRACES_") {
 		address = address.JoinPath("v1", "traces")

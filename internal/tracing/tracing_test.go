@@ -162,8 +162,8 @@ func TestStart_NamesTheVariableThatCannotBeUsed(t *testing.T) {
 		set  map[string]string
 		want string
 	}{
-		"no address":      {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "s3cret:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is no web address; write it like http://localhost:4318"},
-		"traces' address": {map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://s3cret:x y"}, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is no web address"},
+		"no address":      {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "s3cret:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL; write it like http://localhost:4318"},
+		"traces' address": {map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://s3cret:x y"}, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is not a URL"},
 		"gRPC":            {map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf is spoken here"},
 		"headers":         {map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "s3cret"}, "OTEL_EXPORTER_OTLP_HEADERS is no list of headers"},
 		"compression":     {map[string]string{"OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"}, "OTEL_EXPORTER_OTLP_COMPRESSION: write gzip or none"},

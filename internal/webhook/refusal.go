@@ -87,7 +87,7 @@ func (w *Webhook) logRefusal(refused *refusal, c echo.Context) {
 // linesPerSecond bounds the lines about refusals of a kind.
 const linesPerSecond = 100
 
-// quota lets so many lines through in each second. The zero value is ready for use.
+// quota limits the log lines in each second. The zero value is ready for use.
 type quota struct {
 	mu       sync.Mutex
 	second   int64
@@ -95,8 +95,7 @@ type quota struct {
 	unlogged int
 }
 
-// take reports whether there may be a line now, and how many there might not be since
-// the last one.
+// take returns whether to log a line now, and how many were not logged since the last one.
 func (q *quota) take(now time.Time) (leave bool, unlogged int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

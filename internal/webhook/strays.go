@@ -22,16 +22,15 @@ const (
 	// are under 2 KiB and come in one piece.
 	strayBody = 16 << 10
 	strayTime = 500 * time.Millisecond
-	// strayLine is the least time between two lines about deliveries on a wrong path.
+	// strayLine is the minimum time between two log lines about deliveries to a wrong path.
 	strayLine = time.Minute
-	// strayLasts is for how long one is shown in readiness. Telnyx tries a delivery for two
+	// strayLasts is how long readiness shows one. Telnyx tries a delivery for two
 	// minutes, and events of a campaign come hours apart.
 	strayLasts = time.Hour
 )
 
-// strays notices deliveries that Telnyx signed and that come to a path where nothing takes
-// them: the webhook URL of a campaign or of the account is wrong. The zero value is ready
-// for use.
+// strays notices deliveries signed by Telnyx that arrive at a path without a handler: the
+// webhook URL of a campaign or of the account is wrong. The zero value is ready for use.
 type strays struct {
 	mu      sync.Mutex
 	second  int64
@@ -65,8 +64,8 @@ func (s *strays) leave() {
 	s.under--
 }
 
-// found notes a signed delivery, and reports whether there may be a line about it and how
-// many there might not be since the last one.
+// found notes a signed delivery. It returns whether to log it, and how many were not
+// logged since the last line.
 func (s *strays) found(path string, now time.Time) (line bool, unlogged int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +78,7 @@ func (s *strays) found(path string, now time.Time) (line bool, unlogged int) {
 	return true, unlogged
 }
 
-// noteStray looks whether Telnyx signed a request to a path that does not exist. Whatever
+// noteStray checks whether Telnyx signed a request to a path that does not exist. Whatever
 // it finds, the request is refused.
 func (w *Webhook) noteStray(c echo.Context) {
 	request := c.Request()
@@ -91,7 +90,7 @@ func (w *Webhook) noteStray(c echo.Context) {
 		return
 	}
 	defer w.strays.leave()
-	// The connection is closed after the answer, so that the deadline is for nothing else.
+	// The connection is closed after the answer, so the deadline affects nothing else.
 	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(strayTime))
 	signed, err := readInto(claim.AppendPrefix(make([]byte, 0, firstRead)), http.MaxBytesReader(c.Response().Writer, request.Body, strayBody))
 	if err != nil {
@@ -109,11 +108,11 @@ func (w *Webhook) noteStray(c echo.Context) {
 	if unlogged > 0 {
 		entry = entry.Int(logging.KeyUnlogged, unlogged)
 	}
-	entry.Msg("a delivery that Telnyx signed came to a wrong path and was answered 404; set the webhook URL to end in " + Path)
+	entry.Msg("a delivery signed by Telnyx arrived at the wrong path and got 404; the webhook URL must end in " + Path)
 }
 
-// Astray returns nil, or a sentence about the last delivery that Telnyx signed and that
-// came to a wrong path, for an hour.
+// Astray returns nil, or for an hour an error about the last delivery signed by Telnyx
+// that arrived at a wrong path.
 func (w *Webhook) Astray(context.Context) error {
 	s := &w.strays
 	s.mu.Lock()
@@ -122,5 +121,5 @@ func (w *Webhook) Astray(context.Context) error {
 	if s.at.IsZero() || ago >= strayLasts {
 		return nil
 	}
-	return fmt.Errorf("a delivery that Telnyx signed came to %q %s ago and was answered 404; set the webhook URL of the campaign or the account to end in %s", s.path, ago.Round(time.Second), Path)
+	return fmt.Errorf("a delivery signed by Telnyx arrived at %q %s ago and got 404; the webhook URL of the campaign or the account must end in %s", s.path, ago.Round(time.Second), Path)
 }

@@ -35,7 +35,7 @@ func TestWebhook_NotesASignedDeliveryOnAWrongPath(t *testing.T) {
 	if err := d.hook.Astray(t.Context()); err == nil || !strings.Contains(err.Error(), `"//webhooks/telnyx"`) || !strings.Contains(err.Error(), webhook.Path) {
 		t.Errorf("got %v, want where it came and where it should", err)
 	}
-	if n := strings.Count(d.logged(), `"level":"warn"`); n != 1 || !strings.Contains(d.logged(), "came to a wrong path") {
+	if n := strings.Count(d.logged(), `"level":"warn"`); n != 1 || !strings.Contains(d.logged(), "arrived at the wrong path") {
 		t.Errorf("got %d warnings in a minute, want 1:\n%s", n, d.logged())
 	}
 	d.assertStored()

@@ -38,7 +38,7 @@ func (p *Page) Run(ctx context.Context) error {
 			return nil
 		}
 		if err != nil {
-			p.config.Log.Warn().Err(err).Msg("the status page reads the ledger anew")
+			p.config.Log.Warn().Err(err).Msg("the status page reads the ledger again")
 		}
 		select {
 		case <-ctx.Done():
@@ -132,22 +132,22 @@ func (c conditions) equal(o conditions) bool {
 		c.Unreachable == o.Unreachable && c.Hold.Equal(o.Hold) && slices.Equal(c.Missing, o.Missing) && c.Backlog == o.Backlog
 }
 
-// refresh looks at the conditions, unless somebody did so a moment ago. It bounds the
-// look itself: with a ctx that ends as soon, a server that says nothing would look like
-// a reader who has gone.
+// refresh checks the conditions, unless they were checked a moment ago. It sets its own
+// time limit: if ctx ended at the same time, a server that does not answer could not be
+// distinguished from a reader who has gone.
 func (p *Page) refresh(ctx context.Context) {
-	p.looking.Lock()
-	defer p.looking.Unlock()
-	if time.Since(p.lookedAt) < conditionsAge {
+	p.checking.Lock()
+	defer p.checking.Unlock()
+	if time.Since(p.checkedAt) < conditionsAge {
 		return
 	}
 	bounded, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	now := p.look(bounded)
+	now := p.check(bounded)
 	if ctx.Err() != nil {
 		return // what it says is that the reader has gone
 	}
-	p.lookedAt = time.Now()
+	p.checkedAt = time.Now()
 	x := p.index
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -157,7 +157,7 @@ func (p *Page) refresh(ctx context.Context) {
 	}
 }
 
-func (p *Page) look(ctx context.Context) conditions {
+func (p *Page) check(ctx context.Context) conditions {
 	now := conditions{Checks: make([]checked, len(p.config.Checks))}
 	var asking sync.WaitGroup
 	for i, check := range p.config.Checks {

@@ -26,7 +26,7 @@ type index struct {
 	mu        sync.Mutex
 	campaigns map[string]*campaign
 	// order is the campaigns by plan and id, those that no plan names last; nil when it
-	// has to be sorted anew.
+	// must be sorted again.
 	order   []*campaign
 	totals  map[ledger.NumberKind]int
 	numbers int
@@ -49,7 +49,7 @@ type campaign struct {
 	recorded bool
 	counts   map[ledger.NumberKind]int
 	numbers  map[string]*number
-	// order is the numbers sorted; nil when it has to be sorted anew.
+	// order is the numbers sorted; nil when it must be sorted again.
 	order []*number
 }
 
@@ -76,7 +76,7 @@ func newIndex() *index {
 	return x
 }
 
-// clear empties the index, before the ledger is read anew.
+// clear empties the index, before the ledger is read again.
 func (x *index) clear() {
 	x.campaigns, x.totals, x.leftOut = make(map[string]*campaign), make(map[ledger.NumberKind]int), make(map[string]struct{})
 	x.order, x.numbers = nil, 0

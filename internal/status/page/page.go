@@ -56,13 +56,13 @@ type Config struct {
 type Page struct {
 	config Config
 	index  *index
-	// life is part of a version's name: another process counts anew.
+	// life is part of a version's name: another process starts its own count.
 	life string
-	// looking is held by who looks at the conditions, and guards lookedAt.
-	looking  sync.Mutex
-	lookedAt time.Time
-	streams  streams
-	mux      *http.ServeMux
+	// checking is held while the conditions are checked, and guards checkedAt.
+	checking  sync.Mutex
+	checkedAt time.Time
+	streams   streams
+	mux       *http.ServeMux
 }
 
 // New returns the page. It shows nothing until [Page.Run] runs.

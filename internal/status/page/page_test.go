@@ -134,7 +134,7 @@ func TestPage_SaysWhatToDo(t *testing.T) {
 	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, ">refused<") })
 	for _, words := range []string{
 		`<a href="/status?show=unauthorized">1 campaign: unauthorized</a>`, `<a href="/status?phase=rejected">1 campaign: rejected</a>`,
-		`<a href="/status?phase=approved">1 campaign: approved, and in no plan</a>`, `<a href="/status?show=not_owned">1 number: not owned</a>`,
+		`<a href="/status?phase=approved">1 campaign: approved but not in any plan</a>`, `<a href="/status?show=not_owned">1 number: not owned</a>`,
 	} {
 		if !strings.Contains(body, words) {
 			t.Errorf("the page does not say %q:\n%s", words, body)
@@ -187,7 +187,7 @@ func TestPage_ShowsThatANumberNeedsAPersonBesideItsNextTry(t *testing.T) {
 func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 	w := mixed(t, page.Config{})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
-	w.expectLog("the status page reads the ledger anew", "a status page could not be made")
+	w.expectLog("the status page reads the ledger again", "a status page could not be made")
 	w.js.Conn().Close()
 	w.await(t, "/status/campaigns/"+springID, func(body string) bool {
 		return strings.Contains(body, "NATS does not answer") && strings.Contains(body, "14 of 20 numbers can send")
@@ -230,7 +230,7 @@ func TestPage_SaysThatNobodyWorks(t *testing.T) {
 	stop()
 	must(t, events.NewPublisher(w.js).Trigger(t.Context(), events.KindCampaign, "C1"))
 	w.await(t, "/status/campaigns/C1", func(body string) bool {
-		return strings.Contains(body, "<h2>No assigner takes work</h2>") && strings.Contains(body, "1 event waiting, and kept.")
+		return strings.Contains(body, "<h2>No assigner is running</h2>") && strings.Contains(body, "1 event waiting, and kept.")
 	})
 }
 

@@ -198,7 +198,7 @@ func (p progress) Heading() string {
 // Why says what the others wait for.
 func (p progress) Why() string {
 	if p.Unknown && p.Total == 0 {
-		return "What was planned and attached is read anew as soon as the ledger is there again."
+		return "Plans and attachments will be read again when the ledger is back."
 	}
 	if p.Total == 0 {
 		return "Put a plan file into config/plans. What it names shows here as soon as Greenlight has read it."
@@ -285,7 +285,7 @@ func phaseTasks(campaigns []*campaign) []task {
 	}
 	if unplanned > 0 {
 		list = append(list, task{
-			What: plural(unplanned, "campaign") + ": approved, and in no plan", Link: "/status" + query{Phase: ledger.PhaseApproved}.encode(1),
+			What: plural(unplanned, "campaign") + ": approved but not in any plan", Link: "/status" + query{Phase: ledger.PhaseApproved}.encode(1),
 			Next: "Numbers are attached as soon as a plan names the campaign.", Action: "Write a plan for it, or leave it.",
 		})
 	}
@@ -362,7 +362,7 @@ type alerts struct {
 	LeftOut          int
 }
 
-// LedgerMissing says which buckets are lost, and is empty where none is.
+// LedgerMissing names the missing buckets; it is empty when none is missing.
 func (a alerts) LedgerMissing() string {
 	if len(a.Missing) == 0 {
 		return ""
@@ -568,7 +568,7 @@ func (p *Page) number(ctx context.Context, digits string, m *memo) (*view, error
 	if digits == "" || digitsOf(digits) != digits {
 		return nil, errNotFound
 	}
-	head, key, warnings := p.index.standing("+" + digits)
+	head, key, warnings := p.index.status("+" + digits)
 	if m.made != nil && m.key == key {
 		return withAlerts(m.made, warnings)
 	}
@@ -590,9 +590,9 @@ func (p *Page) number(ctx context.Context, digits string, m *memo) (*view, error
 	return withAlerts(v, warnings)
 }
 
-// standing returns how far a number is on each campaign, a key that differs as soon as
+// status returns how far a number is on each campaign, a key that differs as soon as
 // something about it changed, and the alerts.
-func (x *index) standing(e164 string) (head numberHead, key string, warnings alerts) {
+func (x *index) status(e164 string) (head numberHead, key string, warnings alerts) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	head.E164 = e164
