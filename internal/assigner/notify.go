@@ -101,7 +101,7 @@ func (v news) reasons() []ledger.Reason { return slices.Sorted(maps.Keys(v.waiti
 // it. A notice that cannot be stored holds up nothing; the next reconcile tries again.
 func (r *reconcile) notify(ctx context.Context, c *ledger.Campaign) {
 	if !r.planned {
-		c.Told = ""
+		c.Reported = ""
 		return
 	}
 	var numbers []ledger.Number
@@ -110,14 +110,14 @@ func (r *reconcile) notify(ctx context.Context, c *ledger.Campaign) {
 	}
 	v := newsOf(*c, numbers)
 	before := r.entry.Campaign
-	if v.about == before.Told {
+	if v.about == before.Reported {
 		return
 	}
 	// A record that an earlier version wrote says nothing of notices. That all is well in
 	// a thousand campaigns is not news then.
 	upgraded := before.Phase == ledger.PhaseApproved && before.ApprovedAt.IsZero()
 	if v.kind == "" || v.kind == notice.Completed && upgraded {
-		c.Told = v.about
+		c.Reported = v.about
 		return
 	}
 	n := notice.Notice{
@@ -125,7 +125,7 @@ func (r *reconcile) notify(ctx context.Context, c *ledger.Campaign) {
 	}
 	key := fmt.Sprintf("%s %d %s", c.ID, r.entry.Revision, v.about)
 	if r.a.publish(ctx, n, key) {
-		c.Told = v.about
+		c.Reported = v.about
 	}
 }
 

@@ -59,14 +59,17 @@ func (u upProcess) command(data string) (*exec.Cmd, *texttest.Buffer) {
 // seen is what `greenlight status` shows.
 type seen struct {
 	Totals    map[ledger.State]int
-	Campaigns []struct{ Plan, Since, Told string }
+	Campaigns []struct {
+		Plan, Since string
+		Reported    string `json:"told"`
+	}
 }
 
 // told is what was told last of the campaign of that name in the plan.
 func (s seen) told(plan string) string {
 	for _, c := range s.Campaigns {
 		if c.Plan == plan {
-			return c.Told
+			return c.Reported
 		}
 	}
 	return ""
@@ -112,7 +115,7 @@ func TestBackup_StartsElsewhereAsItStopped(t *testing.T) {
 	w.must(w.sim.Approve(campaignID))
 	w.eventually("all but one are sendable", func() (bool, string) {
 		s, text := up.status(old)
-		return s.Totals[ledger.Sendable] == 5 && s.Totals[ledger.Failed] == 1 && len(s.Campaigns) == 1 && strings.HasPrefix(s.Campaigns[0].Told, "partial"), text
+		return s.Totals[ledger.Sendable] == 5 && s.Totals[ledger.Failed] == 1 && len(s.Campaigns) == 1 && strings.HasPrefix(s.Campaigns[0].Reported, "partial"), text
 	})
 	before, _ := up.status(old)
 	stop()

@@ -202,9 +202,9 @@ type Campaign struct {
 	ApprovedAt time.Time `json:"approved_at,omitzero"`
 	AttachedAt time.Time `json:"attached_at,omitzero"`
 
-	// Told identifies the latest notice about the campaign, to see whether the next one is
+	// Reported identifies the latest notice about the campaign, to see whether the next one is
 	// news; empty when there is nothing to report.
-	Told string `json:"told,omitempty"`
+	Reported string `json:"told,omitempty"`
 
 	// Attempts counts failed reads since the last that worked, and readings in a row
 	// in which Telnyx did not know the campaign.

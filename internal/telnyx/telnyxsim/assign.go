@@ -56,11 +56,11 @@ func assign(s *Simulator, c *call) answer {
 	if r := s.records[wanted.PhoneNumber]; r.live() {
 		return s.answerAttached(r, campaign)
 	}
-	told := s.attach(c, wanted.PhoneNumber, campaign, s.newLag())
-	if s.options.Dialect.Created && told.status == http.StatusOK {
-		told.status = http.StatusCreated
+	reply := s.attach(c, wanted.PhoneNumber, campaign, s.newLag())
+	if s.options.Dialect.Created && reply.status == http.StatusOK {
+		reply.status = http.StatusCreated
 	}
-	return told
+	return reply
 }
 
 // beingRemoved reports whether a number is leaving its campaign, or has left it
@@ -200,13 +200,13 @@ func onOtherCampaign() answer {
 // and the reason in errors.
 func refusedByAggregator(r *record, wanted *campaign) wireRecord {
 	now := time.Now()
-	told := (&record{
+	reply := (&record{
 		number: r.number, campaign: wanted, status: telnyx.PendingAssignment, created: now, updated: now,
 		mappings: map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingFailed, NonTMobile: telnyx.MappingFailed},
 	}).wire()
-	told.FailureReasons = json.RawMessage("null")
-	told.Errors = encode(textOtherCampaign, "")
-	return told
+	reply.FailureReasons = json.RawMessage("null")
+	reply.Errors = encode(textOtherCampaign, "")
+	return reply
 }
 
 // attach begins an assignment, if the campaign admits it.

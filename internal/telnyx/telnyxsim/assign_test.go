@@ -140,8 +140,8 @@ func TestAssign_NumberOfAnotherCampaignStaysThere(t *testing.T) {
 			if !refuse {
 				record := got.object(t)
 				text, isText := record["errors"].(string)
-				reasons, told := record["failureReasons"]
-				if got.status != 200 || !isText || !strings.Contains(text, "another campaign") || !told || reasons != nil {
+				reasons, present := record["failureReasons"]
+				if got.status != 200 || !isText || !strings.Contains(text, "another campaign") || !present || reasons != nil {
 					t.Errorf("POST = %d %s, want 200, errors as text and failureReasons null", got.status, got.body)
 				}
 			}

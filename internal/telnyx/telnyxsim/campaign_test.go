@@ -25,7 +25,7 @@ func TestCampaign_IsABareObjectAndActiveFromBirth(t *testing.T) {
 			t.Errorf("%s = %v, want %v", field, got[field], value)
 		}
 	}
-	if _, told := got["failureReasons"]; told {
+	if _, given := got["failureReasons"]; given {
 		t.Errorf("failureReasons = %v, want it left out", got["failureReasons"])
 	}
 }

@@ -70,7 +70,7 @@ type Dialect struct {
 	ProfileErrors bool
 
 	// Refusals replaces the answers that refuse an assignment. The zero RefusalKind
-	// stands for every kind that is not in the map. Nothing is published about them.
+	// is for every kind that is not in the map. Nothing is published about them.
 	Refusals map[RefusalKind]Refusal
 	// RefuseRepeats refuses a POST of a pair that is attached already, as
 	// [SameCampaign]. Else it answers 200 with the record as it is, as a PUT does in
@@ -390,11 +390,11 @@ func (d Dialect) speak(a answer) answer {
 	if a.problem == nil {
 		return a
 	}
-	problem, told := *a.problem, d.refusal(a.kind)
-	problem.Code = orDefault(told.Code, problem.Code)
-	problem.Title = orDefault(told.Title, problem.Title)
-	problem.Detail = orDefault(told.Detail, problem.Detail)
-	status, shape := orDefault(told.Status, a.status), told.Shape
+	problem, override := *a.problem, d.refusal(a.kind)
+	problem.Code = orDefault(override.Code, problem.Code)
+	problem.Title = orDefault(override.Title, problem.Title)
+	problem.Detail = orDefault(override.Detail, problem.Detail)
+	status, shape := orDefault(override.Status, a.status), override.Shape
 	switch status {
 	case http.StatusNotFound:
 		shape = orDefault(shape, d.NotFound)

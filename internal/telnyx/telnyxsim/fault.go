@@ -72,14 +72,14 @@ func HTML502() FaultKind {
 // it is 0, Retry-After, both in whole seconds.
 func RateLimited(retryAfter time.Duration) FaultKind {
 	return FaultKind{instead: func() answer {
-		told := tooManyRequests()
+		limited := tooManyRequests()
 		for name, values := range rateHeader(1, 0, retryAfter) {
-			told.header[name] = values
+			limited.header[name] = values
 		}
 		if retryAfter > 0 {
-			told.header.Set("Retry-After", seconds(retryAfter))
+			limited.header.Set("Retry-After", seconds(retryAfter))
 		}
-		return told
+		return limited
 	}}
 }
 
@@ -174,11 +174,11 @@ func (f *Fault) fits(c *call) bool {
 // spoil answers a call as a fault has it.
 func (s *Simulator) spoil(w http.ResponseWriter, c *call, f *Fault) {
 	s.pause(c.r, f.Latency)
-	told := s.faulty(c, f)
+	limited := s.faulty(c, f)
 	switch f.Kind.end {
 	case endHalfway:
-		told.writeHeader(w)
-		_, _ = w.Write(told.body[:len(told.body)/2])
+		limited.writeHeader(w)
+		_, _ = w.Write(limited.body[:len(limited.body)/2])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	case endReset:
@@ -187,7 +187,7 @@ func (s *Simulator) spoil(w http.ResponseWriter, c *call, f *Fault) {
 		s.wait(c.r.Context())
 		panic(http.ErrAbortHandler)
 	default:
-		told.write(w)
+		limited.write(w)
 	}
 }
 
@@ -201,14 +201,14 @@ func (s *Simulator) faulty(c *call, f *Fault) answer {
 		return s.noteRefusal(c, answer{})
 	}
 	c.unanswered = f.Kind.end == endReset || f.Kind.end == endWaiting
-	told := s.answer(c)
+	limited := s.answer(c)
 	if f.OnApplied != nil {
 		f.OnApplied()
 	}
 	if f.Kind.distort != nil {
-		told = f.Kind.distort(told)
+		limited = f.Kind.distort(limited)
 	}
-	return told
+	return limited
 }
 
 // wait blocks until the client or the simulator is gone.

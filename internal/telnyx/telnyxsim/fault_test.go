@@ -66,10 +66,10 @@ func TestFault_SpoilsAsItsKindSays(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			sim, base := served(t)
-			told := make(chan struct{}, 1)
+			applied := make(chan struct{}, 1)
 			sim.Inject(telnyxsim.Fault{
 				Method: "POST", PathPrefix: "/10dlc/phone_number", Kind: tc.kind,
-				OnApplied: func() { told <- struct{}{} },
+				OnApplied: func() { applied <- struct{}{} },
 			})
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -87,8 +87,8 @@ func TestFault_SpoilsAsItsKindSays(t *testing.T) {
 				t.Errorf("applied %t, want %t", applied, tc.applied)
 			}
 			if tc.applied {
-				<-told
-			} else if len(told) > 0 {
+				<-applied
+			} else if len(applied) > 0 {
 				t.Error("OnApplied was called for what was not applied")
 			}
 			w := sim.Writes()

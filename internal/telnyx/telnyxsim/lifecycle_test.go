@@ -75,7 +75,7 @@ func TestLifecycle_RefusalsTellTheirReason(t *testing.T) {
 	for name, tc := range map[string]struct {
 		from   telnyx.CampaignStatus
 		refuse func(*telnyxsim.Simulator, string, string) error
-		told   string
+		words  string
 	}{
 		"registration":  {"TCR_PENDING", (*telnyxsim.Simulator).FailRegistration, `"description": "an unclear opt-in"`},
 		"Telnyx review": {"TCR_ACCEPTED", (*telnyxsim.Simulator).Reject, "C6X6M95 rejected by Telnyx due to an unclear opt-in"},
@@ -91,8 +91,8 @@ func TestLifecycle_RefusalsTellTheirReason(t *testing.T) {
 					t.Fatal(err)
 				}
 				synctest.Wait()
-				if body := string(hooks.all()[0].body); !strings.Contains(body, tc.told) {
-					t.Errorf("the event lacks %q:\n%s", tc.told, body)
+				if body := string(hooks.all()[0].body); !strings.Contains(body, tc.words) {
+					t.Errorf("the event lacks %q:\n%s", tc.words, body)
 				}
 				got := call(t, sim, "GET", "/10dlc/campaign/"+campaignID, "").object(t)["failureReasons"]
 				if diff := cmp.Diff([]any{map[string]any{"description": reason}}, got); diff != "" {

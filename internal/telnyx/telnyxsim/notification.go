@@ -84,11 +84,11 @@ func numberNotifications() []Notification {
 	for _, kind := range []string{telnyx.TypeAssignment, telnyx.TypeDeletion} {
 		for _, status := range []string{telnyx.EventSuccess, telnyx.EventFailed} {
 			list = append(list, Notification{kebab(kind) + "-" + status, EventPhoneNumber, func(a About) any {
-				told := assignmentEvent{a.CampaignID, a.PhoneNumber, status, kind, []string{}}
+				event := assignmentEvent{a.CampaignID, a.PhoneNumber, status, kind, []string{}}
 				if status == telnyx.EventFailed {
-					told.Reasons = []string{"Long code could not be changed"}
+					event.Reasons = []string{"Long code could not be changed"}
 				}
-				return told
+				return event
 			}})
 		}
 	}

@@ -15,11 +15,11 @@ func getOperationStatus(s *Simulator, c *call) answer {
 	if found == nil || found.Shared {
 		return notFound("Campaign not found")
 	}
-	told := map[string]string{}
+	reply := map[string]string{}
 	for _, network := range networks {
-		told[network] = operationStatus(found.CampaignStatus)
+		reply[network] = operationStatus(found.CampaignStatus)
 	}
-	return ok(told)
+	return ok(reply)
 }
 
 func operationStatus(status telnyx.CampaignStatus) string {

@@ -64,9 +64,8 @@ type Options struct {
 
 	// Dialect chooses between readings of Telnyx that contradict each other.
 	Dialect Dialect
-	// Logf is told about every delivery and every write, one line each. Nil:
-	// nobody is. It must be safe for concurrent use and must not call the
-	// Simulator.
+	// Logf gets a line for every delivery and every write. Nil logs nothing. It must
+	// be safe for concurrent use and must not call the Simulator.
 	Logf func(format string, args ...any)
 }
 

@@ -180,14 +180,14 @@ func (s *Simulator) answer(c *call) answer {
 			"Could not understand the provided credentials.", ""))
 	}
 	header, within := s.limiter.take(time.Now())
-	told := tooManyRequests()
+	reply := tooManyRequests()
 	if within {
-		told = s.run(c)
+		reply = s.run(c)
 	} else {
-		s.noteRefusal(c, told)
+		s.noteRefusal(c, reply)
 	}
-	maps.Copy(told.header, header)
-	return told
+	maps.Copy(reply.header, header)
+	return reply
 }
 
 // run runs the operation and records it if it writes.
@@ -197,9 +197,9 @@ func (s *Simulator) run(c *call) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	told := s.options.Dialect.speak(c.route.op(s, c))
-	s.record(c, told.status)
-	return told
+	reply := s.options.Dialect.speak(c.route.op(s, c))
+	s.record(c, reply.status)
+	return reply
 }
 
 func (s *Simulator) authorized(r *http.Request) bool {

@@ -121,9 +121,9 @@ func (s *Simulator) log(w Write) {
 }
 
 // noteRefusal records a call that never reached its operation.
-func (s *Simulator) noteRefusal(c *call, told answer) answer {
+func (s *Simulator) noteRefusal(c *call, reply answer) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.record(c, told.status)
-	return told
+	s.record(c, reply.status)
+	return reply
 }
