@@ -26,5 +26,6 @@ func TestClient_BrandsAreListed(t *testing.T) {
 	}
 	assertSent(t, s,
 		sent{Method: "GET", Path: "/v2/10dlc/brand", Query: listQuery},
+		sent{Method: "GET", Path: "/v2/10dlc/brand", Query: oneRow},
 		sent{Method: "GET", Path: "/v2/10dlc/brand", Query: secondPage}) // its total may be of the page alone
 }

@@ -12,6 +12,9 @@ const listQuery = "page=1&recordsPerPage=500&sort=createdAt"
 
 const secondPage = "page=2&recordsPerPage=500&sort=createdAt"
 
+// oneRow is read to learn whether totals count the whole list.
+const oneRow = "page=1&recordsPerPage=1&sort=createdAt"
+
 func TestClient_CampaignReadsWhatTelnyxSays(t *testing.T) {
 	c, s := newServer(t, ok(`{
 		"campaignId": "751c6a5c-907b-43a9-8ada-ba1dc8335b07", "tcrCampaignId": "C6X6M95", "brandId": "b", "tcrBrandId": "BBRAND1",
@@ -63,6 +66,7 @@ func TestClient_CampaignsAreListedByBrand(t *testing.T) {
 	}
 	assertSent(t, s,
 		sent{Method: "GET", Path: "/v2/10dlc/campaign", Query: "brandId=brand+1&" + listQuery},
+		sent{Method: "GET", Path: "/v2/10dlc/campaign", Query: "brandId=brand+1&" + oneRow},
 		sent{Method: "GET", Path: "/v2/10dlc/campaign", Query: "brandId=brand+1&" + secondPage})
 }
 

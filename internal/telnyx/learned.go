@@ -135,6 +135,7 @@ type habits struct {
 	current paging
 	worked  bool
 	counted int
+	asked   bool // a page of one row was read to learn what totals count
 	// named says that the names for page and size work, other that they are those of the
 	// other kind of list.
 	named, other bool
@@ -240,6 +241,15 @@ func (h *habits) totals() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.counted
+}
+
+// mayProveTotals reports, once, that it is not known what totals count.
+func (h *habits) mayProveTotals() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	may := !h.asked && h.counted == totalsUnproven
+	h.asked = true
+	return may
 }
 
 func (h *habits) countsAll() { h.setCounted(totalsOfAll) }

@@ -205,7 +205,7 @@ func (p *pass[T]) read(ctx context.Context) error {
 			return err
 		}
 		done, err := p.add(answer)
-		if err != nil || done {
+		if err != nil || done || number == 1 && p.provesTotal(ctx) {
 			return err
 		}
 		if number == maxListPages {
@@ -349,6 +349,24 @@ func (p *pass[T]) add(answer page[T]) (done bool, err error) {
 		return len(p.rows) >= p.total && (short || !p.isFull(len(answer.rows))), nil
 	}
 	return p.total == unknown && short, nil
+}
+
+// provesTotal reports whether the total of a first page that seems to be the whole list
+// does not count just the page, as a page of one row with the same total shows. It is
+// found out once, and saves the second page of each short list from then on.
+func (p *pass[T]) provesTotal(ctx context.Context) bool {
+	if p.total < 2 || p.total != len(p.rows) || p.odd > 0 || p.isFull(p.last) || p.size() == 0 || !p.habits.mayProveTotals() {
+		return false
+	}
+	r := p.withPaging(1)
+	_, size := pagingNames(p.v2, p.other)
+	r.query.Set(size, "1")
+	answer, err := readPage[T](ctx, p.client, r)
+	if err != nil || len(answer.rows) != 1 || answer.total != p.total {
+		return false
+	}
+	p.habits.countsAll()
+	return true
 }
 
 // count takes in the total that a page gives, and reports whether totals are known

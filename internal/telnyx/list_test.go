@@ -145,6 +145,33 @@ func TestList_IsNotCompleteIfPageNumbersAreIgnored(t *testing.T) {
 	}
 }
 
+// A short list takes one call once it is known that totals count the whole list.
+func TestList_OfOnePageTakesOneCallOnceItsTotalIsProven(t *testing.T) {
+	for name, tt := range map[string]struct {
+		quirk *world
+		calls []int
+	}{
+		"totals of the list": {&world{}, []int{2, 1, 1}},
+		"totals of the page": {&world{totals: "page"}, []int{3, 2, 2}},
+		"small pages":        {&world{totals: "page", mostRows: 30}, []int{3, 2, 2}},
+		"no totals":          {&world{totals: "none"}, []int{2, 2, 2}},
+	} {
+		w := tt.quirk
+		w.assignments = attached(30, "a").assignments
+		if w.mostRows > 0 {
+			w.assignments = attached(31, "a").assignments
+		}
+		c := w.client()
+		for i, want := range tt.calls {
+			w.calls = nil
+			rows, err := c.Assignments(t.Context(), 0)
+			if err != nil || !rows.Complete || len(rows.All) != len(w.assignments) || len(w.calls) != want {
+				t.Errorf("%s, look %d: got %d rows, complete %v, %v with %d calls, want %d", name, i, len(rows.All), rows.Complete, err, len(w.calls), want)
+			}
+		}
+	}
+}
+
 // Telnyx may refuse a page because it pages only so far.
 func TestList_IsNotCompleteIfThePageAfterAFullOneIsRefused(t *testing.T) {
 	for _, quirk := range []*world{
