@@ -19,8 +19,6 @@ const (
 	// readingLasts is for how long numbers are attached on one reading of the campaign:
 	// it may have been suspended meanwhile and the event that said so lost.
 	readingLasts = time.Minute
-	// changedLasts is the same while events say that the campaign has changed.
-	changedLasts = time.Second
 	// checkLasts is for how long a call that worked proves that the key is accepted. It is
 	// shorter than the time between two readings that prove something.
 	checkLasts = 2 * time.Second
@@ -233,7 +231,8 @@ func callsFor(d Decision) int {
 }
 
 // reserve waits for a slot and for the calls of a write, and ends with a reading of the
-// campaign that is not old. That reading is made before: with the calls that were
+// campaign that is not old. Events that come while it waits are left to the next write,
+// so that many of them do not keep the numbers from being attached. That reading is made before: with the calls that were
 // reserved, the write would have to wait between its last read and its request.
 func (r *reconcile) reserve(ctx context.Context, calls int) (reserved context.Context, release func(), err error) {
 	for {
@@ -247,7 +246,7 @@ func (r *reconcile) reserve(ctx context.Context, calls int) (reserved context.Co
 		if err != nil {
 			return nil, nil, cmp.Or(ctx.Err(), errInterrupted)
 		}
-		if r.isFresh() {
+		if r.readingAge() <= readingLasts {
 			return reserved, release, nil
 		}
 		release()
@@ -295,17 +294,19 @@ func (r *reconcile) isHeld(hold ledger.Hold) bool {
 var errHeld = errors.New("on hold")
 
 // isFresh reports whether the last reading of the campaign still counts. One from
-// before an event about the campaign does not, unless it has just been made: many events
-// must not keep the numbers from being attached.
+// before an event about the campaign does not.
 func (r *reconcile) isFresh() bool {
 	r.mu.Lock()
-	readAt, began := r.readAt, r.readBegan
+	began := r.readBegan
 	r.mu.Unlock()
-	lasts := readingLasts
-	if r.a.queue.changedSince(r.req.key, began) {
-		lasts = changedLasts
-	}
-	return r.a.now().Sub(readAt) <= lasts
+	return r.readingAge() <= readingLasts && !r.a.queue.changedSince(r.req.key, began)
+}
+
+// readingAge is how long ago the campaign was read.
+func (r *reconcile) readingAge() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.a.now().Sub(r.readAt)
 }
 
 // reading returns the campaign as it was read last.
