@@ -618,7 +618,7 @@ func (r *reconcile) unread(ctx context.Context, cause error, ofCampaign bool) er
 	switch {
 	case r.req.urgent && r.req.settle != nil:
 		return &retryError{cause, wait}
-	case r.req.changed:
+	case r.req.changed && r.planned:
 		again := r.req
 		again.settle, again.wait = nil, wait
 		r.a.queue.add(again)
