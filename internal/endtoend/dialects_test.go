@@ -223,8 +223,9 @@ func (w *dialectWorld) addCampaign(c telnyxsim.Campaign) {
 	w.sim.AddCampaign(c)
 }
 
-// dialectPatience is how long a world may take until every number is where it belongs.
-const dialectPatience = 30 * time.Second
+// dialectPatience bounds how long a world may take until every number is where it
+// belongs. It is generous: more than a hundred worlds share the processors.
+const dialectPatience = 2 * time.Minute
 
 // run has preflight and diff speak, lets the assigner work, and returns what is wrong
 // in the end.
