@@ -40,7 +40,8 @@ func TestDormantCampaign_IsTriedUntilItIsAwake(t *testing.T) {
 			w := newWorld(t, telnyxsim.Options{ReactivateDelay: telnyxsim.Never, Dialect: telnyxsim.Dialect{RefuseDormant: tt.refuse}})
 			clock := w.movableClock()
 			w.stage(campaignID + ": " + number)
-			w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+			// Without an event: one that comes after the first request cuts its wait.
+			w.sim.AddCampaign(telnyxsim.Campaign{ID: campaignID, CampaignStatus: telnyx.CampaignMNOProvisioned})
 			w.must(w.sim.MakeDormant(campaignID))
 			w.start()
 			for failure := 1; failure <= tt.failures; failure++ {

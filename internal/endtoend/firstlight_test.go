@@ -190,7 +190,8 @@ func TestRefusedRequest_IsTriedAgainLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": +15551234567")
-	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	// Without an event: one that comes after the refusal cuts its wait.
+	w.sim.AddCampaign(telnyxsim.Campaign{ID: campaignID, CampaignStatus: telnyx.CampaignMNOProvisioned})
 	w.sim.Inject(telnyxsim.Fault{
 		Method: "POST", PathPrefix: "/10dlc/phone_number_campaigns", Times: 1,
 		Kind: telnyxsim.StatusFault(422, `{"errors":[{"code":"10036","title":"Resource is being processed"}]}`),

@@ -37,10 +37,10 @@ func TestMain(m *testing.M) {
 	if binaries, err = os.MkdirTemp("", "greenlight-test-"); err != nil {
 		panic(err)
 	}
-	// Most tests wait, so eight can do so side by side on two cores; not so many that these
-	// keep them from answering each other in time.
+	// Most tests wait, so twenty can do so side by side on two cores; not so many that
+	// these keep them from answering each other in time.
 	flag.Parse()
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "20"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m, append(leaktest.Server(), goleak.Cleanup(func(code int) {
