@@ -269,6 +269,30 @@ func TestDocs_LinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+var sourcePath = regexp.MustCompile("`((?:cmd|internal|deploy)/[\\w./-]+)`")
+
+// Files and folders of ours that a page names exist.
+func TestDocs_PathsExist(t *testing.T) {
+	seen := 0
+	for _, page := range pagetest.Pages(t, root) {
+		if page.Path == "CHANGELOG.md" {
+			continue // it may name what is gone
+		}
+		for _, found := range sourcePath.FindAllStringSubmatch(page.Text, -1) {
+			if strings.HasPrefix(found[1], secrets) || found[1] == "deploy/secrets" || found[1] == "deploy/.env" {
+				continue // made on the machine that runs it
+			}
+			seen++
+			if _, err := os.Stat(filepath.Join(root, found[1])); err != nil {
+				t.Errorf("%s names %s, which is not there", page.Path, found[1])
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("found %d paths, so this test shows little", seen)
+	}
+}
+
 var shipped = regexp.MustCompile(`(?m)^      - src: (\S+)$`)
 
 // The archive of a release has what its pages link to, except sources, and nothing that
