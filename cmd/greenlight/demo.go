@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -357,39 +358,47 @@ func (d *demo) attached() int {
 
 // judge checks and reports what happened. A broken promise is an error.
 func (d *demo) judge(ctx context.Context) (err error) {
-	h := rehearsal.History{Deliveries: d.sim.Deliveries(), Stored: map[string]bool{}}
+	h := rehearsal.History{
+		Fates: d.account.Fates, Bystanders: d.account.Bystanders,
+		Writes: d.sim.Writes(), Assignments: d.sim.Assignments(), Kept: map[string]uint64{},
+	}
+	deliveries := d.sim.Deliveries()
+	for _, delivery := range deliveries {
+		if slices.ContainsFunc(delivery.Attempts, func(a telnyxsim.Attempt) bool { return a.Status == http.StatusOK }) {
+			h.Accepted = append(h.Accepted, delivery.EventID)
+		}
+	}
 	if h.Ledger, err = d.up.book.AllNumbers(ctx); err != nil {
 		return err
 	}
-	h.Writes, h.Assignments = d.sim.Writes(), d.sim.Assignments()
 	err = events.PastEvents(ctx, d.up.js, time.Time{}, func(e events.PastEvent) error {
-		h.Stored[e.ID] = true
+		h.Kept[e.ID] = e.Sequence
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	d.summary(h)
-	faults := d.account.Check(h)
-	if len(faults) == 0 {
+	d.summary(h, deliveries)
+	found := rehearsal.Check(h)
+	if len(found) == 0 {
 		d.board.plain("Nothing was stolen, lost or written twice: %s attached, each with one write.", words.Count(d.attached(), "number"))
 		return nil
 	}
-	for _, fault := range faults[:min(len(faults), demoFaults)] {
-		d.board.plain("  %s", printable(fault.String()))
+	for _, violation := range found[:min(len(found), demoFaults)] {
+		d.board.plain("  %s", printable(violation.String()))
 	}
-	if more := len(faults) - demoFaults; more > 0 {
+	if more := len(found) - demoFaults; more > 0 {
 		d.board.plain("  and %d more", more)
 	}
-	return fmt.Errorf("the rehearsal found %s", words.Count(len(faults), "fault"))
+	return fmt.Errorf("the rehearsal found %s", words.Count(len(found), "fault"))
 }
 
 // summary reports what happened on the way, and how it ended.
-func (d *demo) summary(h rehearsal.History) {
+func (d *demo) summary(h rehearsal.History, deliveries []telnyxsim.Delivery) {
 	d.board.finish()
 	if d.chaos {
 		tolls, attempts := d.road.Tolls(), 0
-		for _, delivery := range h.Deliveries {
+		for _, delivery := range deliveries {
 			attempts += len(delivery.Attempts)
 		}
 		d.board.plain("Of %d attempts to deliver %d were lost, %d lost their answer and %d came late. Telnyx sent no event about the approval of %s.",
