@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"greenlight/internal/pagetest"
 	"greenlight/internal/settings"
+	"greenlight/internal/testkit/pagetest"
 )
 
 const root = "../.."

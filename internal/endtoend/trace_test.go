@@ -13,8 +13,8 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 	"greenlight/internal/tracing"
-	"greenlight/internal/tracing/tracingtest"
 	"greenlight/internal/webhook"
 )
 
@@ -50,7 +50,7 @@ func traceWorld(t *testing.T, environment map[string]string) (w *world, stop fun
 }
 
 func TestTrace_GoesFromTheDeliveryToTelnyx(t *testing.T) {
-	collector := &tracingtest.Collector{}
+	collector := &testkit.Collector{}
 	server := httptest.NewServer(collector)
 	defer server.Close()
 	w, stopTraces := traceWorld(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": server.URL})
@@ -61,7 +61,7 @@ func TestTrace_GoesFromTheDeliveryToTelnyx(t *testing.T) {
 	stop()
 	stopTraces()
 
-	spans := map[string]tracingtest.Span{}
+	spans := map[string]testkit.Span{}
 	for _, span := range collector.Spans() {
 		spans[span.ID] = span
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"greenlight/internal/pagetest"
+	"greenlight/internal/testkit/pagetest"
 )
 
 var update = flag.Bool("update", false, "write the parts of documentation pages anew that are made from the program")

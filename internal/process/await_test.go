@@ -14,10 +14,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"greenlight/internal/events"
-	"greenlight/internal/natstest"
 	"greenlight/internal/process"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -39,7 +38,7 @@ func startServer(t *testing.T, port, token, dir string) (stop func()) {
 }
 
 // runWebhook runs a front door on the connection, and returns its private address.
-func runWebhook(t *testing.T, nc *nats.Conn, log *texttest.Buffer) (private net.Listener) {
+func runWebhook(t *testing.T, nc *nats.Conn, log *testkit.Buffer) (private net.Listener) {
 	t.Helper()
 	sim := telnyxsim.New(telnyxsim.Options{})
 	t.Cleanup(sim.Close)
@@ -52,7 +51,7 @@ func runWebhook(t *testing.T, nc *nats.Conn, log *texttest.Buffer) (private net.
 	return private
 }
 
-func waitFor(t *testing.T, log *texttest.Buffer, line string) {
+func waitFor(t *testing.T, log *testkit.Buffer, line string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), line); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -64,11 +63,11 @@ func waitFor(t *testing.T, log *texttest.Buffer, line string) {
 // The server comes up later and refuses the token; then one comes up that takes it,
 // goes away, and is back.
 func TestAwait_TellsOnceThatItIsRefusedAndGoesOnTrying(t *testing.T) {
-	port := natstest.FreePort(t)
+	port := testkit.FreePort(t)
 	nc, err := events.ConnectOrWait("nats://right@127.0.0.1:"+port, t.Name())
 	must(t, err)
 	defer nc.Close()
-	var log texttest.Buffer
+	var log testkit.Buffer
 	private := runWebhook(t, nc, &log)
 	get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
 
@@ -96,7 +95,7 @@ func TestAwait_TellsOnceThatItIsRefusedAndGoesOnTrying(t *testing.T) {
 // A process that waits says so, once, and goes on when it is mended.
 func TestAwait_SaysThatTheStreamsConflict(t *testing.T) {
 	const conflict = "create stream EVENTS: nats: API error: code=500 err_code=10052 description=stream configuration update can not cancel deny message deletes"
-	port, dir := natstest.FreePort(t), t.TempDir()
+	port, dir := testkit.FreePort(t), t.TempDir()
 	address := "nats://127.0.0.1:" + port
 	stop := startServer(t, port, "", dir)
 	nc, err := events.Connect(address, t.Name())
@@ -114,7 +113,7 @@ func TestAwait_SaysThatTheStreamsConflict(t *testing.T) {
 	late, err := events.ConnectOrWait(address, t.Name())
 	must(t, err)
 	defer late.Close()
-	var log texttest.Buffer
+	var log testkit.Buffer
 	private := runWebhook(t, late, &log)
 	stop = startServer(t, port, "", dir)
 	defer func() { stop() }()
@@ -122,7 +121,7 @@ func TestAwait_SaysThatTheStreamsConflict(t *testing.T) {
 	if body := get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable); !strings.Contains(body, conflict) {
 		t.Errorf("got %s, want it to say %q", body, conflict)
 	}
-	natstest.Within(t, 10*time.Second, func() error { return js.DeleteStream(t.Context(), events.StreamEvents) })
+	testkit.Within(t, 10*time.Second, func() error { return js.DeleteStream(t.Context(), events.StreamEvents) })
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
 	if n := strings.Count(log.String(), conflict); n != 1 {
 		t.Errorf("the conflict is told %d times:\n%s", n, log.String())
@@ -130,7 +129,7 @@ func TestAwait_SaysThatTheStreamsConflict(t *testing.T) {
 }
 
 func TestAwait_RefusesWhatWaitingDoesNotMend(t *testing.T) {
-	if _, err := process.Await(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 9, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "replicas 9") {
+	if _, err := process.Await(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 9, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "replicas 9") {
 		t.Errorf("got %v, want the number of replicas refused", err)
 	}
 }

@@ -15,8 +15,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"greenlight/internal/leaktest"
 	"greenlight/internal/process"
+	"greenlight/internal/testkit"
 )
 
 // programVariable makes the test binary one of the programs.
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	if name := os.Getenv(programVariable); name != "" {
 		os.Exit(process.Main("greenlight", programs[name]))
 	}
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 // start starts a program.

@@ -36,14 +36,13 @@ import (
 	"greenlight/internal/certificate"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
-	"greenlight/internal/pagetest"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/process"
 	"greenlight/internal/settings"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
+	"greenlight/internal/testkit/pagetest"
 	"greenlight/internal/webhook"
 )
 
@@ -64,7 +63,7 @@ type fullRun struct {
 	sim     *telnyxsim.Simulator
 	private string
 	door    string
-	log     *texttest.Buffer
+	log     *testkit.Buffer
 	book    *ledger.Ledger
 	js      jetstream.JetStream
 	set     *watch.Watcher
@@ -92,8 +91,8 @@ func certificateFiles(t *testing.T) (cert, key string) {
 
 func startFullRun(t *testing.T) *fullRun {
 	t.Helper()
-	nc := natstest.Connect(t, natstest.Embedded(t))
-	r := &fullRun{t: t, log: &texttest.Buffer{}}
+	nc := testkit.Connect(t, testkit.Embedded(t))
+	r := &fullRun{t: t, log: &testkit.Buffer{}}
 	var err error
 	r.js, err = jetstream.New(nc)
 	must(t, err)

@@ -11,14 +11,14 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/notice"
+	"greenlight/internal/testkit"
 )
 
 // startObjects returns the objects of a process with an assigner, with all of them there.
 func startObjects(t *testing.T) (*objects, *ledger.Ledger) {
 	t.Helper()
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	joined := newAttempt("join", makeTimeout, func(ctx context.Context) error {
 		if err := events.EnsureStreams(ctx, js, 1); err != nil {
 			return err

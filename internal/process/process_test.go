@@ -28,13 +28,12 @@ import (
 	"greenlight/internal/assigner"
 	"greenlight/internal/certificate"
 	"greenlight/internal/httpserve"
-	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/process"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/keyfile"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -101,7 +100,7 @@ func get(t *testing.T, address, path string, code int) string {
 }
 
 func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
-	nc := natstest.Connect(t, natstest.Embedded(t))
+	nc := testkit.Connect(t, testkit.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
 	api := listen(t)
@@ -112,7 +111,7 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 	set, err := plan.LoadBytes("plan.yaml", config.ExamplePlan)
 	must(t, err)
 
-	var log texttest.Buffer
+	var log testkit.Buffer
 	p, err := process.New(t.Context(), nc, 1, zerolog.New(&log))
 	must(t, err)
 	public, private := listen(t), listen(t)
@@ -158,7 +157,7 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 }
 
 func TestProcess_SaysThatNATSIsAway(t *testing.T) {
-	nc := natstest.Connect(t, natstest.Embedded(t))
+	nc := testkit.Connect(t, testkit.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
 	p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
@@ -178,7 +177,7 @@ func TestProcess_SaysThatNATSIsAway(t *testing.T) {
 }
 
 func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
-	nc := natstest.Connect(t, natstest.Embedded(t))
+	nc := testkit.Connect(t, testkit.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
 	p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
@@ -199,7 +198,7 @@ func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
 func TestAddPublic_LeavesConnectionsBesideSlowBodies(t *testing.T) {
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
-	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
+	p, err := process.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	public := listen(t)
 	const most = 10
@@ -224,7 +223,7 @@ func TestAddPublic_LeavesConnectionsBesideSlowBodies(t *testing.T) {
 func TestAddPublic_CountsWhatIsNoRequest(t *testing.T) {
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
-	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
+	p, err := process.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	public, private := listen(t), listen(t)
 	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, public))
@@ -234,7 +233,7 @@ func TestAddPublic_CountsWhatIsNoRequest(t *testing.T) {
 	must(t, err)
 	defer conn.Close()
 	fmt.Fprint(conn, "hello\r\n\r\n")
-	natstest.Within(t, patience, func() error {
+	testkit.Within(t, patience, func() error {
 		if body := get(t, private.Addr().String(), "/metrics", http.StatusOK); !strings.Contains(body, "\ngreenlight_webhook_requests_unread_total 1\n") {
 			return errors.New("it is not counted")
 		}
@@ -245,7 +244,7 @@ func TestAddPublic_CountsWhatIsNoRequest(t *testing.T) {
 // A load balancer that asks for readiness must be able to see it false while
 // deliveries are still taken.
 func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
-	nc := natstest.Connect(t, natstest.Embedded(t))
+	nc := testkit.Connect(t, testkit.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
 	p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
@@ -305,7 +304,7 @@ func (l lingering) Run(ctx context.Context, _ certificate.Told) error {
 func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
-	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
+	p, err := process.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	example := httptest.NewTLSServer(nil) // whose certificate we borrow
 	config := example.TLS.Clone()
@@ -345,11 +344,11 @@ func must2[T any](value T, err error) T {
 }
 
 func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
-	nc := natstest.Connect(t, natstest.Embedded(t))
+	nc := testkit.Connect(t, testkit.Embedded(t))
 	old, next := telnyxsim.New(telnyxsim.Options{}), telnyxsim.New(telnyxsim.Options{})
 	defer old.Close()
 	defer next.Close()
-	var log texttest.Buffer
+	var log testkit.Buffer
 	p, err := process.New(t.Context(), nc, 1, zerolog.New(&log))
 	must(t, err)
 	dir := t.TempDir()
@@ -419,7 +418,7 @@ func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) 
 		"otherwise":      {func(a *certificate.Auto) certificate.Source { return aside{a} }, http.StatusServiceUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			nc := natstest.Connect(t, natstest.Embedded(t))
+			nc := testkit.Connect(t, testkit.Embedded(t))
 			sim := telnyxsim.New(telnyxsim.Options{})
 			defer sim.Close()
 			p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
@@ -441,7 +440,7 @@ func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) 
 }
 
 func TestAdd_RefusesWhatTheRoleRefuses(t *testing.T) {
-	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
+	p, err := process.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	for want, err := range map[string]error{
 		"webhook: no verifier":                                 p.AddWebhook(webhook.Config{}, listen(t)),
@@ -454,14 +453,14 @@ func TestAdd_RefusesWhatTheRoleRefuses(t *testing.T) {
 }
 
 func TestNew_RefusesReplicasThatJetStreamHasNot(t *testing.T) {
-	if _, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 9, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "replicas 9") {
+	if _, err := process.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 9, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "replicas 9") {
 		t.Errorf("got %v, want the number of replicas refused", err)
 	}
 }
 
 func TestProcess_RefusesTracesThatCannotBeSent(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
-	p, err := process.New(t.Context(), natstest.Connect(t, natstest.Embedded(t)), 1, zerolog.Nop())
+	p, err := process.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	err = p.Trace(t.Context(), "greenlight-test")
 	if err == nil || !strings.HasPrefix(err.Error(), "traces cannot be sent: OTEL_EXPORTER_OTLP_ENDPOINT is not a URL") {
@@ -472,7 +471,7 @@ func TestProcess_RefusesTracesThatCannotBeSent(t *testing.T) {
 // A page that is read live is a request that does not end. The process stops all the
 // same, and at once, and the private listener asks for the token.
 func TestProcess_StopsWhileThePageIsReadLive(t *testing.T) {
-	nc := natstest.Connect(t, natstest.Embedded(t))
+	nc := testkit.Connect(t, testkit.Embedded(t))
 	p, err := process.New(t.Context(), nc, 1, zerolog.Nop())
 	must(t, err)
 	private := listen(t)

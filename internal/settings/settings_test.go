@@ -26,13 +26,13 @@ import (
 	"greenlight/config"
 	"greenlight/internal/certificate"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/leaktest"
 	"greenlight/internal/settings"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 // The values that must never be seen again, but for the public key.

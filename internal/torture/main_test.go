@@ -19,10 +19,10 @@ import (
 
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
-	"greenlight/internal/natstest"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/process"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -85,7 +85,7 @@ func childLog() zerolog.Logger {
 
 // beNATS runs a NATS server that has written to the disk what it acknowledged.
 func beNATS(ctx context.Context) error {
-	return natstest.Serve(ctx, os.Getenv(varPort), os.Getenv(varDir), true)
+	return testkit.Serve(ctx, os.Getenv(varPort), os.Getenv(varDir), true)
 }
 
 func beWebhook(ctx context.Context) error {

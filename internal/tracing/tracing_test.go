@@ -13,9 +13,8 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 	"greenlight/internal/tracing"
-	"greenlight/internal/tracing/tracingtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -43,9 +42,9 @@ func clearEnv(t *testing.T, set map[string]string) {
 }
 
 // collect starts a collector that listens.
-func collect(t *testing.T) (*tracingtest.Collector, string) {
+func collect(t *testing.T) (*testkit.Collector, string) {
 	t.Helper()
-	collector := &tracingtest.Collector{}
+	collector := &testkit.Collector{}
 	server := httptest.NewServer(collector)
 	t.Cleanup(server.Close)
 	return collector, server.URL
@@ -77,7 +76,7 @@ func TestStart_SendsToTheCollector(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			collector, url := collect(t)
 			clearEnv(t, test.set(url))
-			var log texttest.Buffer
+			var log testkit.Buffer
 			tracer, stop, err := tracing.Start(t.Context(), "greenlight-test", zerolog.New(&log))
 			must(t, err)
 			const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -98,7 +97,7 @@ func TestStart_SendsToTheCollector(t *testing.T) {
 			if len(spans) != 2 {
 				t.Fatalf("got %d spans, want 2; log: %s", len(spans), log.String())
 			}
-			want := []tracingtest.Span{
+			want := []testkit.Span{
 				{
 					Trace: "0af7651916cd43dd8448eb211c80319c", Parent: spans[1].ID, Name: "inner", Kind: "SPAN_KIND_CLIENT", Failed: true,
 					Attributes: map[string]string{"text": strings.Repeat("a", 199), "number": "7"},
@@ -187,7 +186,7 @@ func TestStart_NamesTheVariableThatCannotBeUsed(t *testing.T) {
 func TestTrouble_IsToldOnceAndHoldsNobodyUp(t *testing.T) {
 	collector, url := collect(t)
 	clearEnv(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "5"})
-	var log texttest.Buffer
+	var log testkit.Buffer
 	tracer, stop, err := tracing.Start(t.Context(), "x", zerolog.New(&log))
 	must(t, err)
 	makeSpan := func() {

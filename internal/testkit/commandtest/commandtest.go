@@ -16,8 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
-	"greenlight/internal/leaktest"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 // Patience is how long something may take that should happen soon.
@@ -32,7 +31,7 @@ type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
 	code := m.M.Run()
-	err := goleak.Find(leaktest.Server()...)
+	err := goleak.Find(testkit.ServerLeaks()...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -41,10 +40,10 @@ func (m leakChecked) Run() int {
 }
 
 // Main is a package's TestMain. It makes this process the command if it was started by
-// that name, a NATS server if a [natstest.Process] started it, and else runs the tests
+// that name, a NATS server if a [testkit.Process] started it, and else runs the tests
 // and fails for goroutines left behind. It does not return.
 func Main(m *testing.M, name string, command func()) {
-	natstest.Main()
+	testkit.Main()
 	testscript.Main(leakChecked{m}, map[string]func(){name: command})
 }
 
@@ -52,7 +51,7 @@ func Main(m *testing.M, name string, command func()) {
 // $NATS, and of one that is too old at $OLD_NATS, both without scheme and token.
 func RunScripts(t *testing.T) {
 	t.Helper()
-	old := strings.TrimPrefix(natstest.OldServer(t, "2.10.29"), "nats://")
+	old := strings.TrimPrefix(testkit.OldServer(t, "2.10.29"), "nats://")
 	url, _ := StartNATS(t)
 	_, current, _ := strings.Cut(url, "@")
 	t.Run("script", func(t *testing.T) { // whose parallel scripts end before the server does

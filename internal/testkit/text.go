@@ -1,6 +1,4 @@
-// Package texttest holds texts that the program writes for people against files, and
-// against what a terminal can take. Only tests use it.
-package texttest
+package testkit
 
 import (
 	"os"

@@ -11,10 +11,10 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 )
 
 // APIKey is the key that the simulated Telnyx wants.
@@ -69,7 +69,7 @@ func Stage(t testing.TB, sim *telnyxsim.Simulator, webhookURL string) (*plan.Set
 // fails the test if that does not come within [Patience].
 func Reaches(t testing.TB, js jetstream.JetStream, c plan.Campaign, state ledger.State) {
 	t.Helper()
-	natstest.Within(t, Patience, func() error {
+	testkit.Within(t, Patience, func() error {
 		book, err := ledger.Open(t.Context(), js)
 		if err != nil {
 			return err // the assigner has not made it yet

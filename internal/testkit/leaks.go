@@ -1,11 +1,9 @@
-// Package leaktest tells goleak which goroutines the embedded NATS server leaves
-// behind, so that tests fail for ours alone. Only tests use it.
-package leaktest
+package testkit
 
 import "go.uber.org/goleak"
 
-// Server returns what to ignore where a NATS server ran in the test's process.
-func Server() []goleak.Option {
+// ServerLeaks returns what to ignore where a NATS server ran in the test's process.
+func ServerLeaks() []goleak.Option {
 	const server = "github.com/nats-io/nats-server/v2/server."
 	return []goleak.Option{
 		// Kept for the whole process.

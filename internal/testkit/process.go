@@ -1,4 +1,4 @@
-package natstest
+package testkit
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 
 // What a process that is to be a server is told, by its environment.
 const (
-	varPort = "GREENLIGHT_NATSTEST_PORT"
-	varDir  = "GREENLIGHT_NATSTEST_DIR"
-	varSync = "GREENLIGHT_NATSTEST_SYNC" // always unless it is later
+	varPort = "GREENLIGHT_TEST_NATS_PORT"
+	varDir  = "GREENLIGHT_TEST_NATS_DIR"
+	varSync = "GREENLIGHT_TEST_NATS_SYNC" // always unless it is later
 )
 
 const syncLater = "later"
@@ -80,7 +80,7 @@ func StartProcess(t testing.TB) *Process {
 func StartInMemory(t testing.TB) *Process {
 	t.Helper()
 	p := NewProcess(t)
-	if dir, err := os.MkdirTemp("/dev/shm", "greenlight-natstest-*"); err == nil {
+	if dir, err := os.MkdirTemp("/dev/shm", "greenlight-nats-*"); err == nil {
 		p.dir = dir
 		t.Cleanup(func() {
 			p.Kill()

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 )
 
 // Process is a command under way. Make one with [Start].
@@ -18,7 +18,7 @@ type Process struct {
 	t       testing.TB
 	command *exec.Cmd
 	stdout  bytes.Buffer // may be read once it has ended
-	log     texttest.Buffer
+	log     testkit.Buffer
 	ended   chan struct{}
 	err     error // what it ended with, once it has
 }

@@ -1,8 +1,4 @@
-// Package natstest runs real NATS servers for tests: in processes of their own, so
-// that they can be killed, the program's own and a cluster in the test's process, one
-// behind a wire that can go dead, and what looks like one of an older version. Only
-// tests use it.
-package natstest
+package testkit
 
 import (
 	"context"
@@ -27,7 +23,7 @@ func Serve(ctx context.Context, port, dir string, syncAlways bool) error {
 		return err
 	}
 	ns, err := server.NewServer(&server.Options{
-		ServerName: "natstest", Host: "127.0.0.1", Port: number, NoSigs: true,
+		ServerName: "testkit", Host: "127.0.0.1", Port: number, NoSigs: true,
 		JetStream: true, StoreDir: dir, SyncAlways: syncAlways, JetStreamMaxStore: 16 << 30,
 	})
 	if err != nil {

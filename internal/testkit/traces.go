@@ -1,6 +1,4 @@
-// Package tracingtest is a collector for tests: it takes spans by OTLP over HTTP and
-// keeps them.
-package tracingtest
+package testkit
 
 import (
 	"compress/gzip"
