@@ -21,10 +21,10 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"greenlight/internal/app"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
-	"greenlight/internal/process"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/testkit"
@@ -92,7 +92,7 @@ func (w *diffWorld) command(ctx context.Context, args ...string) (stdout string,
 	err = run(ctx, args, output{&out, &errs})
 	if err != nil {
 		code = 1
-		if coded, ok := errors.AsType[*process.ExitCode](err); ok {
+		if coded, ok := errors.AsType[*app.ExitCode](err); ok {
 			code, err = coded.Code, coded.Err
 		}
 	}

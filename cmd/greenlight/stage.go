@@ -13,11 +13,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
+	"greenlight/internal/app"
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/plan"
-	"greenlight/internal/process"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/webhook"
 )
@@ -59,7 +59,7 @@ type shift struct {
 }
 
 // begin runs a process on a connection of its own.
-func begin(ctx context.Context, nc *nats.Conn, p *process.Process, cut func()) *shift {
+func begin(ctx context.Context, nc *nats.Conn, p *app.Process, cut func()) *shift {
 	ctx, stop := context.WithCancel(ctx)
 	s := &shift{nc: nc, stop: stop, done: make(chan error, 1), cut: cut}
 	go func() { s.done <- p.Run(ctx) }()
@@ -94,7 +94,7 @@ func (s *stage) open(ctx context.Context, public, private net.Listener) error {
 	if err != nil {
 		return errors.Join(err, public.Close(), private.Close())
 	}
-	p, err := process.New(ctx, nc, 1, s.log)
+	p, err := app.New(ctx, nc, 1, s.log)
 	if err == nil {
 		err = p.AddWebhook(webhook.Config{Verifier: s.verifier, GroupCommit: true}, public)
 	}
@@ -113,7 +113,7 @@ func (s *stage) hire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := process.New(ctx, nc, 1, s.log)
+	p, err := app.New(ctx, nc, 1, s.log)
 	if err != nil {
 		nc.Close()
 		return err

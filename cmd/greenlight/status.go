@@ -15,8 +15,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/app"
 	"greenlight/internal/plan"
-	"greenlight/internal/process"
 	"greenlight/internal/status"
 	"greenlight/internal/terminal"
 	"greenlight/internal/words"
@@ -157,7 +157,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 	case !c.Wait:
 		return nil // somebody has seen enough
 	case !found:
-		return &process.ExitCode{Code: waitCodes[status.NotYet], Err: c.unknown()}
+		return &app.ExitCode{Code: waitCodes[status.NotYet], Err: c.unknown()}
 	}
 	if !c.Watch || terminal.Width(out.Stdout) > 0 {
 		if err := c.write(out.Stdout, latest); err != nil {
@@ -165,7 +165,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 		}
 	}
 	if code := waitCodes[latest.Standing()]; code != 0 {
-		return &process.ExitCode{Code: code} // what is printed says why
+		return &app.ExitCode{Code: code} // what is printed says why
 	}
 	return nil
 }

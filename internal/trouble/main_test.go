@@ -22,9 +22,9 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
 	"greenlight/internal/httpserve"
-	"greenlight/internal/process"
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/testkit"
@@ -153,11 +153,11 @@ func openFront(t *testing.T, name string, nc *nats.Conn, replicas int, groups bo
 	t.Helper()
 	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{telnyx.PublicKeyOf(key)}, time.Now)
 	must(t, err)
-	var p *process.Process
+	var p *app.Process
 	testkit.Within(t, patience, func() error { // a cluster that just came up may not be able to make streams
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		p, err = process.New(ctx, nc, replicas, zerolog.Nop())
+		p, err = app.New(ctx, nc, replicas, zerolog.Nop())
 		return err
 	})
 	for _, check := range checks {
