@@ -16,8 +16,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/sync/errgroup"
 
+	"greenlight/internal/app"
 	"greenlight/internal/ledger"
-	"greenlight/internal/terminal"
 )
 
 // board draws how far numbers are: on a terminal a table and a bar that are drawn
@@ -43,7 +43,7 @@ const (
 
 func newBoard(w io.Writer, planned int) *board {
 	return &board{
-		w: w, width: terminal.Width(w), colour: terminal.WantsColour(w),
+		w: w, width: app.Width(w), colour: app.WantsColour(w),
 		planned: planned, started: time.Now(), numbers: make(map[string]ledger.Number),
 	}
 }

@@ -16,10 +16,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"greenlight/config"
+	"greenlight/internal/app"
 	"greenlight/internal/assigner"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/ledger"
-	"greenlight/internal/logging"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -221,7 +221,7 @@ func logTo(path string) (zerolog.Logger, io.Closer, error) {
 	if err != nil {
 		return zerolog.Nop(), nil, err
 	}
-	log, err := logging.New(file, "info", logging.FormatJSON)
+	log, err := app.NewLogger(file, "info", app.FormatJSON)
 	return log, file, err // the level and the format are fit, so there is no error
 }
 

@@ -144,7 +144,7 @@ func TestDocs_ArrowsAreImports(t *testing.T) {
 		"assigner":  {"telnyx", "events", "ledger", "plan"},
 		"status":    {"ledger"},
 		"preflight": {"assigner", "ledger"},
-		"app":       {"httpserve", "logging", "webhook", "assigner", "status"},
+		"app":       {"httpserve", "telemetry", "webhook", "assigner", "status"},
 	} {
 		for _, want := range wanted {
 			if !slices.Contains(imports[name], want) {

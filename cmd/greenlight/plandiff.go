@@ -13,7 +13,6 @@ import (
 	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/terminal"
 )
 
 type planDiffCommand struct {
@@ -110,7 +109,7 @@ func (c *planDiffCommand) write(w io.Writer, report diffReport) error {
 	case "markdown":
 		return report.writeMarkdown(w, c.All)
 	default:
-		return report.writeText(w, c.All, terminal.WantsColour(w))
+		return report.writeText(w, c.All, app.WantsColour(w))
 	}
 }
 

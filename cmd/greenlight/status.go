@@ -18,7 +18,6 @@ import (
 	"greenlight/internal/app"
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
-	"greenlight/internal/terminal"
 	"greenlight/internal/words"
 )
 
@@ -108,7 +107,7 @@ func (c *statusCommand) unknown() error {
 
 func (c *statusCommand) write(w io.Writer, s status.Snapshot) error {
 	if !c.JSON {
-		return s.WriteText(w, status.TextOptions{Colour: terminal.WantsColour(w), Zone: time.Local})
+		return s.WriteText(w, status.TextOptions{Colour: app.WantsColour(w), Zone: time.Local})
 	}
 	encoder := json.NewEncoder(w)
 	if !c.Watch {
@@ -159,7 +158,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 	case !found:
 		return &app.ExitCode{Code: waitCodes[status.NotYet], Err: c.unknown()}
 	}
-	if !c.Watch || terminal.Width(out.Stdout) > 0 {
+	if !c.Watch || app.Width(out.Stdout) > 0 {
 		if err := c.write(out.Stdout, latest); err != nil {
 			return err
 		}
@@ -173,7 +172,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 // screen returns how a change is shown: drawn over the one before on a terminal,
 // else written below it. End gives the terminal back as it was.
 func (c *statusCommand) screen(w io.Writer) (show func(status.Snapshot) error, end func()) {
-	if c.JSON || terminal.Width(w) == 0 {
+	if c.JSON || app.Width(w) == 0 {
 		return func(s status.Snapshot) error { return c.show(w, s) }, func() {}
 	}
 	s := &screen{w: w}
@@ -222,10 +221,10 @@ func (s *screen) tick() {
 // draw draws the latest snapshot. s.mu is held.
 func (s *screen) draw() error {
 	var frame bytes.Buffer
-	if err := s.latest.WriteText(&frame, status.TextOptions{Colour: terminal.WantsColour(s.w), Zone: time.Local}); err != nil {
+	if err := s.latest.WriteText(&frame, status.TextOptions{Colour: app.WantsColour(s.w), Zone: time.Local}); err != nil {
 		return err
 	}
-	columns, rows := terminal.Size(s.w)
+	columns, rows := app.Size(s.w)
 	head := "Live at " + s.latest.At.In(time.Local).Format(time.TimeOnly) + "; Ctrl-C ends it."
 	_, err := io.WriteString(s.w, redraw(head+"\n\n"+frame.String(), columns, rows))
 	return err

@@ -11,8 +11,8 @@ import (
 
 	"greenlight/internal/certificate"
 	"greenlight/internal/httpserve"
-	"greenlight/internal/logging"
 	"greenlight/internal/status"
+	"greenlight/internal/telemetry"
 )
 
 // prepareTLS puts TLS before a listener, and returns the part that keeps the
@@ -21,14 +21,14 @@ import (
 // connections to get one: a load balancer sends none to a process that is not ready.
 // SIGHUP makes it look at them at once.
 func (p *Process) prepareTLS(listener net.Listener, certificates certificate.Source) (secure net.Listener, keep func(context.Context) error) {
-	log := p.log.With().Str(logging.KeyPart, "tls").Logger()
+	log := p.log.With().Str(telemetry.KeyPart, "tls").Logger()
 	failed := promauto.With(p.registry).NewCounter(prometheus.CounterOpts{
 		Name: "greenlight_tls_handshakes_failed_total",
 		Help: "Connections to the public listener that ended before a request, in the TLS handshake.",
 	})
 	secure = httpserve.TLS(listener, certificates.Config(), func(reason string) {
 		failed.Inc()
-		log.Debug().Str(logging.KeyHandshake, reason).Msg("a connection was not made")
+		log.Debug().Str(telemetry.KeyHandshake, reason).Msg("a connection was not made")
 	})
 	p.checks = append(p.checks,
 		status.Check{Name: "certificate", Role: status.RoleWebhook, Advisory: certificates.ByConnections(), Ready: func(context.Context) error { return certificates.Ready() }},
@@ -39,7 +39,7 @@ func (p *Process) prepareTLS(listener net.Listener, certificates certificate.Sou
 		defer hangups.relay(certificates.Reload)()
 		return certificates.Run(ctx, certificate.Told{
 			Changed: func(leaf *x509.Certificate) {
-				log.Info().Str(logging.KeyHost, certificate.Name(leaf)).Time(logging.KeyNotAfter, leaf.NotAfter).Msg("a certificate is in force")
+				log.Info().Str(telemetry.KeyHost, certificate.Name(leaf)).Time(telemetry.KeyNotAfter, leaf.NotAfter).Msg("a certificate is in force")
 			},
 			Fault: func(err error) { log.Error().Err(err).Msg("a certificate cannot be renewed") },
 		})

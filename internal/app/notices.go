@@ -5,9 +5,8 @@ import (
 	"time"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/logging"
-	"greenlight/internal/monitoring"
 	"greenlight/internal/notice"
+	"greenlight/internal/telemetry"
 )
 
 // recount is how long to wait before the ledger is counted anew after its watch broke.
@@ -16,9 +15,9 @@ const recount = 5 * time.Second
 // addTally keeps counts of what the ledger holds, once the assigner has made it, for
 // as long as the process runs.
 func (p *Process) addTally() {
-	log := p.log.With().Str(logging.KeyPart, "status").Logger()
+	log := p.log.With().Str(telemetry.KeyPart, "status").Logger()
 	var tally ledger.Tally
-	p.registry.MustRegister(monitoring.NewBook(&tally))
+	p.registry.MustRegister(NewBook(&tally))
 	p.add("tally", func(ctx context.Context) error {
 		for p.joined.wait(ctx) {
 			if err := p.follow(ctx, &tally); err != nil {
@@ -69,5 +68,5 @@ func (p *Process) AddNotices(ctx context.Context, receiver notice.Receiver) erro
 
 // monitor registers the metrics about everything else than the parts' own work.
 func (p *Process) monitor() {
-	p.registry.MustRegister(monitoring.NewStreams(p.js), monitoring.NewReadiness(p.checks))
+	p.registry.MustRegister(NewStreams(p.js), NewReadiness(p.checks))
 }

@@ -14,8 +14,8 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/logging"
 	"greenlight/internal/notice"
+	"greenlight/internal/telemetry"
 )
 
 const (
@@ -106,7 +106,7 @@ func (o *objects) run(ctx context.Context) error {
 		}
 		missing := strings.Join(now.missing, ", ")
 		if missing != logged && missing != "" {
-			o.log.Error().Strs(logging.KeyMissing, now.missing).Msg("missing on the NATS server: it was deleted or lost, and is made again")
+			o.log.Error().Strs(telemetry.KeyMissing, now.missing).Msg("missing on the NATS server: it was deleted or lost, and is made again")
 		}
 		logged = missing
 		err = o.tend(ctx, now)
@@ -156,7 +156,7 @@ func (o *objects) note(now found) (pending bool) {
 	defer o.mu.Unlock()
 	replaced := o.replaced(now)
 	if len(replaced) > 0 {
-		o.log.Error().Strs(logging.KeyMissing, replaced).Msg("missing on the NATS server for a while: it was deleted or lost, and was made again")
+		o.log.Error().Strs(telemetry.KeyMissing, replaced).Msg("missing on the NATS server for a while: it was deleted or lost, and was made again")
 	}
 	o.created = now.created
 	o.pending = o.pending || len(now.missing) > 0 || len(replaced) > 0

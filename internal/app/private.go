@@ -10,9 +10,9 @@ import (
 
 	"greenlight/internal/doctor"
 	"greenlight/internal/httpserve"
-	"greenlight/internal/logging"
 	"greenlight/internal/status"
 	"greenlight/internal/status/page"
+	"greenlight/internal/telemetry"
 )
 
 // AddPrivate adds the private listener, for those who know the token; "" is none, and
@@ -29,7 +29,7 @@ func (p *Process) AddPrivate(listener net.Listener, token status.Token) {
 		Guard: status.Guard{Token: token, Exposed: !status.IsLoopback(listener.Addr().String())},
 	})
 	p.add("status", func(ctx context.Context) error {
-		p.log.Info().Str(logging.KeyPart, "status").Stringer(logging.KeyAddress, listener.Addr()).
+		p.log.Info().Str(telemetry.KeyPart, "status").Stringer(telemetry.KeyAddress, listener.Addr()).
 			Msg(fmt.Sprintf("status page at http://%s/status", listener.Addr()))
 		// Whichever of the two ends, ends the other: live pages are open requests, and
 		// the server waits for those.

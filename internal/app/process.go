@@ -23,14 +23,12 @@ import (
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
 	"greenlight/internal/httpserve"
-	"greenlight/internal/logging"
-	"greenlight/internal/monitoring"
 	"greenlight/internal/plan"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/status"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/keyfile"
-	"greenlight/internal/tracing"
 	"greenlight/internal/webhook"
 )
 
@@ -50,7 +48,7 @@ type Process struct {
 	awaits bool
 	checks []status.Check
 	parts  []part
-	tracer *tracing.Tracer
+	tracer *telemetry.Tracer
 	// joined is the assigner's joining; nil without one.
 	joined *attempt
 	// planFaults says why plan files are not in force; nil when none are watched.
@@ -112,7 +110,7 @@ func onConnection(nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, er
 	}
 	p := &Process{log: log, js: js, registry: prometheus.NewRegistry(), plansChanged: func() {}}
 	build := ThisBuild()
-	log.Info().Str(logging.KeyVersion, build.Version).Str(logging.KeyCommit, build.Commit).Msg("Greenlight starts")
+	log.Info().Str(telemetry.KeyVersion, build.Version).Str(telemetry.KeyCommit, build.Commit).Msg("Greenlight starts")
 	p.streams = newAttempt("make the streams", makeTimeout, func(ctx context.Context) error {
 		if err := events.Connected(nc); err != nil {
 			return err
@@ -127,7 +125,7 @@ func onConnection(nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, er
 		return p.objects.run(ctx)
 	})
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		monitoring.NewBuild(build.Version, build.Commit, build.Date, build.Go))
+		NewBuild(build.Version, build.Commit, build.Date, build.Go))
 	p.checks = append(p.checks, status.Check{Name: "nats", Ready: func(ctx context.Context) error {
 		if err := events.Connected(nc); err != nil {
 			return err
@@ -176,7 +174,7 @@ func (p *Process) AddCheck(check status.Check) { p.checks = append(p.checks, che
 // Trace makes the parts that are added from now on send traces, if the environment
 // asks for it, under the given name of the service.
 func (p *Process) Trace(ctx context.Context, service string) error {
-	tracer, stop, err := tracing.Start(ctx, service, p.log)
+	tracer, stop, err := StartTracing(ctx, service, p.log)
 	if err != nil {
 		return fmt.Errorf("traces cannot be sent: %w", err)
 	}
@@ -218,7 +216,7 @@ func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public
 	}
 	public.Server.Displaced, public.Server.Unread, public.Server.OnStop = hook.ConnectionDisplaced, hook.RequestUnread, hook.Stop
 	p.add("webhook", func(ctx context.Context) error {
-		p.log.Info().Str(logging.KeyPart, "webhook").Stringer(logging.KeyAddress, listener.Addr()).
+		p.log.Info().Str(telemetry.KeyPart, "webhook").Stringer(telemetry.KeyAddress, listener.Addr()).
 			Msg("webhook takes deliveries under " + webhook.Path)
 		return public.Server.Serve(ctx, listener, hook.Handler())
 	})
@@ -237,7 +235,7 @@ func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public
 // nothing in use, and shows in readiness without making the process unready. SIGHUP
 // makes it look at once.
 func (p *Process) addKeys(keys *keyfile.File, hook *webhook.Webhook) {
-	log := p.log.With().Str(logging.KeyPart, "webhook").Logger()
+	log := p.log.With().Str(telemetry.KeyPart, "webhook").Logger()
 	p.checks = append(p.checks, status.Check{
 		Name: "public_keys", Role: status.RoleWebhook, Advisory: true, Ready: func(context.Context) error { return keys.Err() },
 	})
@@ -252,7 +250,7 @@ func (p *Process) addKeys(keys *keyfile.File, hook *webhook.Webhook) {
 				for i, key := range keys {
 					fingerprints[i] = key.Fingerprint()
 				}
-				log.Info().Strs(logging.KeyKeys, fingerprints).Msg("other public keys are in use")
+				log.Info().Strs(telemetry.KeyKeys, fingerprints).Msg("other public keys are in use")
 			},
 			func(err error) { log.Error().Err(err).Msg("the public keys could not be read anew") })
 	})
@@ -263,7 +261,7 @@ func (p *Process) addKeys(keys *keyfile.File, hook *webhook.Webhook) {
 // not know ends it, and whoever rotates a key sends this one. It is for processes that
 // run unattended and have no [Public.Keys].
 func (p *Process) HoldKeys() {
-	log := p.log.With().Str(logging.KeyPart, "webhook").Logger()
+	log := p.log.With().Str(telemetry.KeyPart, "webhook").Logger()
 	hangups := catchHangups()
 	p.add("hangup", func(ctx context.Context) error {
 		defer hangups.relay(func() {
@@ -280,7 +278,7 @@ func (p *Process) HoldKeys() {
 // without making the process unready. SIGHUP makes it look at once.
 func (p *Process) AddPlans(plans *watch.Watcher) {
 	publisher := events.NewPublisher(p.js)
-	log := p.log.With().Str(logging.KeyPart, "plans").Logger()
+	log := p.log.With().Str(telemetry.KeyPart, "plans").Logger()
 	inForce := newPlanMetrics(p.registry, plans)
 	p.checks = append(p.checks, status.Check{
 		Name: "plans", Role: status.RoleAssigner, Advisory: true, Ready: func(context.Context) error { return plans.Err() },
@@ -293,8 +291,8 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 			func(old, new *plan.Set) {
 				inForce.changed(new)
 				p.plansChanged()
-				log.Info().Str(logging.KeyPlanHash, new.Hash).Int(logging.KeyCampaigns, len(new.Campaigns)).
-					Strs(logging.KeyChanged, clipList(watch.Changed(old, new))).Msg("another plan set is in force")
+				log.Info().Str(telemetry.KeyPlanHash, new.Hash).Int(telemetry.KeyCampaigns, len(new.Campaigns)).
+					Strs(telemetry.KeyChanged, clipList(watch.Changed(old, new))).Msg("another plan set is in force")
 				telling.Go(func() {
 					tell(ctx, publisher, new.Hash, func(err error) bool {
 						log.Warn().Err(err).Msg("the assigner could not be told of the plan; trying again")
@@ -304,7 +302,7 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 			},
 			func(err error) {
 				p.plansChanged()
-				log.Error().Err(err).Str(logging.KeyPlanHash, plans.Set().Hash).
+				log.Error().Err(err).Str(telemetry.KeyPlanHash, plans.Set().Hash).
 					Msg("the plan files cannot be used; the last good set stays in force")
 			},
 			func(err error) {

@@ -6,9 +6,6 @@ import (
 	"io"
 
 	"github.com/rs/zerolog"
-
-	"greenlight/internal/logging"
-	"greenlight/internal/terminal"
 )
 
 // Log is what is written while the program runs.
@@ -19,18 +16,18 @@ type Log struct {
 
 // Logger returns the process's logger, which writes to w.
 func (s Log) Logger(faults *Faults, w io.Writer) zerolog.Logger {
-	if _, err := logging.ParseLevel(s.Level); err != nil {
+	if _, err := ParseLevel(s.Level); err != nil {
 		faults.add("LOG_LEVEL", fmt.Sprintf("%q is no level", s.Level), "Write debug, info, warn or error.")
 	}
 	switch s.Format {
-	case "", logging.FormatJSON, logging.FormatConsole:
+	case "", FormatJSON, FormatConsole:
 	default:
 		faults.add("LOG_FORMAT", fmt.Sprintf("%q is no format", s.Format), "Write json or console, or leave it out.")
 	}
-	byDefault := logging.FormatJSON
-	if terminal.Width(w) > 0 {
-		byDefault = logging.FormatConsole
+	byDefault := FormatJSON
+	if Width(w) > 0 {
+		byDefault = FormatConsole
 	}
-	log, _ := logging.New(w, s.Level, cmp.Or(s.Format, byDefault)) // its error is one of the faults above
+	log, _ := NewLogger(w, s.Level, cmp.Or(s.Format, byDefault)) // its error is one of the faults above
 	return log
 }

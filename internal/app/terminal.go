@@ -1,6 +1,6 @@
 // Package terminal says whether what is written to is a terminal, how large it is, and
 // whether it may be painted. It imports nothing of ours.
-package terminal
+package app
 
 import (
 	"io"

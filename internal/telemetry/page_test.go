@@ -1,4 +1,4 @@
-package logging_test
+package telemetry_test
 
 import (
 	"flag"
@@ -17,9 +17,9 @@ import (
 
 var update = flag.Bool("update", false, "write the parts of documentation pages anew that are made from the program")
 
-// Every key is in the table, with the comment that stands over it in logging.go.
+// Every key is in the table, with the comment that stands over it in keys.go.
 func TestKeys_AreTabledInOperations(t *testing.T) {
-	parsed, err := parser.ParseFile(token.NewFileSet(), "logging.go", nil, parser.ParseComments|parser.SkipObjectResolution)
+	parsed, err := parser.ParseFile(token.NewFileSet(), "keys.go", nil, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func ownKeys(file *ast.File) (keys []string) {
 }
 
 func TestOwnKeys_FindsThemHoweverALineIsBroken(t *testing.T) {
-	const source = "package p\nfunc f() {\nlog.Info().Str(\"a\", b).\n\tStrs(\"c\",\n\td).Err(err).Str(logging.KeyPlan, e).\n\tMsg(\"f\")\ne.Any(\"/g\", h)\nx.Str(`i`, j)\n}\n"
+	const source = "package p\nfunc f() {\nlog.Info().Str(\"a\", b).\n\tStrs(\"c\",\n\td).Err(err).Str(telemetry.KeyPlan, e).\n\tMsg(\"f\")\ne.Any(\"/g\", h)\nx.Str(`i`, j)\n}\n"
 	file, err := parser.ParseFile(token.NewFileSet(), "p.go", source, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestKeys_AreAllThatLinesHave(t *testing.T) {
 				return err
 			}
 			for _, key := range ownKeys(file) {
-				t.Errorf("%s has %s…): name the key in package logging, so that it is the same everywhere", path, key)
+				t.Errorf("%s has %s…): name the key in package telemetry, so that it is the same everywhere", path, key)
 			}
 			return nil
 		})

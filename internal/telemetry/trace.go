@@ -1,4 +1,4 @@
-package tracing
+package telemetry
 
 import (
 	"context"
@@ -35,8 +35,8 @@ const (
 // Tracer begins traces. Nil is off. Safe for concurrent use.
 type Tracer struct{ tracer trace.Tracer }
 
-// New returns a tracer whose spans go to the provider.
-func New(provider trace.TracerProvider) *Tracer { return &Tracer{provider.Tracer(scope)} }
+// NewTracer returns a tracer whose spans go to the provider.
+func NewTracer(provider trace.TracerProvider) *Tracer { return &Tracer{provider.Tracer(scope)} }
 
 // Follow begins a span that goes on with the trace of parent, the value of a
 // [ParentHeader], or begins a new trace if that is none.
@@ -113,16 +113,16 @@ func (s Span) End(worked bool) {
 // The keys of attributes. Those of HTTP are OpenTelemetry's own
 // (https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
 const (
-	KeyEvent     = "greenlight.event_id"
-	KeyType      = "greenlight.event_type"
-	KeyAnswer    = "greenlight.answer"
-	KeySequence  = "greenlight.sequence"
-	KeyAttempt   = "greenlight.attempt"
-	KeyCampaign  = "greenlight.campaign_id"
-	KeyCampaigns = "greenlight.campaigns"
-	KeyKind      = "greenlight.kind"
-	KeyOutcome   = "greenlight.outcome"
-	KeyMethod    = "http.request.method"
-	KeyRoute     = "url.template"
-	KeyStatus    = "http.response.status_code"
+	AttrEvent     = "greenlight.event_id"
+	AttrType      = "greenlight.event_type"
+	AttrAnswer    = "greenlight.answer"
+	AttrSequence  = "greenlight.sequence"
+	AttrAttempt   = "greenlight.attempt"
+	AttrCampaign  = "greenlight.campaign_id"
+	AttrCampaigns = "greenlight.campaigns"
+	AttrKind      = "greenlight.kind"
+	AttrOutcome   = "greenlight.outcome"
+	AttrMethod    = "http.request.method"
+	AttrRoute     = "url.template"
+	AttrStatus    = "http.response.status_code"
 )

@@ -1,4 +1,4 @@
-package terminal_test
+package app_test
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"greenlight/internal/terminal"
+	"greenlight/internal/app"
 )
 
 // openTerminal opens a terminal of the kernel's, of no size yet.
@@ -31,11 +31,11 @@ func resize(t *testing.T, file *os.File, columns, rows uint16) {
 
 func TestTerminal_TellsItsSize(t *testing.T) {
 	file := openTerminal(t)
-	if columns, rows := terminal.Size(file); columns != 80 || rows != 24 {
+	if columns, rows := app.Size(file); columns != 80 || rows != 24 {
 		t.Errorf("one that does not tell: got %d by %d, want 80 by 24", columns, rows)
 	}
 	resize(t, file, 132, 50)
-	if columns, rows := terminal.Size(file); columns != 132 || rows != 50 || terminal.Width(file) != 132 {
+	if columns, rows := app.Size(file); columns != 132 || rows != 50 || app.Width(file) != 132 {
 		t.Errorf("got %d by %d, want 132 by 50", columns, rows)
 	}
 }
@@ -44,7 +44,7 @@ func TestTerminal_IsPaintedUnlessAskedNotTo(t *testing.T) {
 	file := openTerminal(t)
 	for set, want := range map[string]bool{"": true, "1": false, "0": false} {
 		t.Setenv("NO_COLOR", set)
-		if got := terminal.WantsColour(file); got != want {
+		if got := app.WantsColour(file); got != want {
 			t.Errorf("NO_COLOR=%q: painted is %t, want %t", set, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package terminal_test
+package app_test
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"greenlight/internal/terminal"
+	"greenlight/internal/app"
 )
 
 func TestTerminal_IsNoFileAndNoBuffer(t *testing.T) {
@@ -18,10 +18,10 @@ func TestTerminal_IsNoFileAndNoBuffer(t *testing.T) {
 	}
 	defer file.Close()
 	for _, w := range []io.Writer{&bytes.Buffer{}, file} {
-		if columns, rows := terminal.Size(w); columns != 0 || rows != 0 {
+		if columns, rows := app.Size(w); columns != 0 || rows != 0 {
 			t.Errorf("%T: got %d by %d, want no size", w, columns, rows)
 		}
-		if terminal.Width(w) != 0 || terminal.WantsColour(w) {
+		if app.Width(w) != 0 || app.WantsColour(w) {
 			t.Errorf("%T: taken for a terminal", w)
 		}
 	}

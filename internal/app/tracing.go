@@ -1,4 +1,4 @@
-package tracing
+package app
 
 import (
 	"cmp"
@@ -16,23 +16,23 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 )
 
 // lastFlush is how long the last spans may take to be sent at the end.
 const lastFlush = 3 * time.Second
 
-// Start makes a tracer of the process as the environment says, nil when it says
+// StartTracing makes a tracer of the process as the environment says, nil when it says
 // nothing of traces. The standard variables that hold for all of OpenTelemetry (for
 // the sampler, the batches, the resource) hold here too. Stop sends what is left and
 // takes three seconds at most; it is never nil. An error says which variable cannot
 // be used and never what it holds.
-func Start(ctx context.Context, service string, log zerolog.Logger) (tracer *Tracer, stop func(), err error) {
+func StartTracing(ctx context.Context, service string, log zerolog.Logger) (tracer *telemetry.Tracer, stop func(), err error) {
 	nothing := func() {}
 	if isOff() {
 		return nil, nothing, nil
 	}
-	log = log.With().Str(logging.KeyPart, "tracing").Logger()
+	log = log.With().Str(telemetry.KeyPart, "tracing").Logger()
 	told := &teller{log: log}
 	to, err := newCollector(os.Getenv, told)
 	if err != nil {
@@ -53,8 +53,8 @@ func Start(ctx context.Context, service string, log zerolog.Logger) (tracer *Tra
 		}
 	}))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
-	log.Info().Str(logging.KeyCollector, to.host()).Msg("traces are sent")
-	return New(provider), func() {
+	log.Info().Str(telemetry.KeyCollector, to.host()).Msg("traces are sent")
+	return telemetry.NewTracer(provider), func() {
 		// The spans of a stop are worth a little time, and no complaint.
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
 		defer cancel()

@@ -1,4 +1,4 @@
-package tracing_test
+package app_test
 
 import (
 	"context"
@@ -11,24 +11,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
+	"greenlight/internal/app"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/testkit"
-	"greenlight/internal/tracing"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// clearEnv takes OpenTelemetry's variables out of the environment and sets those of
+// clearTraceEnv takes OpenTelemetry's variables out of the environment and sets those of
 // the test.
-func clearEnv(t *testing.T, set map[string]string) {
+func clearTraceEnv(t *testing.T, set map[string]string) {
 	t.Helper()
 	for _, pair := range os.Environ() {
 		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "OTEL_") {
@@ -50,7 +41,7 @@ func collect(t *testing.T) (*testkit.Collector, string) {
 	return collector, server.URL
 }
 
-func TestStart_SendsToTheCollector(t *testing.T) {
+func TestStartTracing_SendsToTheCollector(t *testing.T) {
 	for name, test := range map[string]struct {
 		set    func(url string) map[string]string
 		path   string
@@ -75,21 +66,21 @@ func TestStart_SendsToTheCollector(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			collector, url := collect(t)
-			clearEnv(t, test.set(url))
+			clearTraceEnv(t, test.set(url))
 			var log testkit.Buffer
-			tracer, stop, err := tracing.Start(t.Context(), "greenlight-test", zerolog.New(&log))
+			tracer, stop, err := app.StartTracing(t.Context(), "greenlight-test", zerolog.New(&log))
 			must(t, err)
 			const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-			ctx, outer := tracer.Follow(t.Context(), parent, "outer", tracing.Server)
-			if got := tracing.Parent(ctx); !strings.HasPrefix(got, "00-0af7651916cd43dd8448eb211c80319c-") || !strings.HasSuffix(got, "-01") {
+			ctx, outer := tracer.Follow(t.Context(), parent, "outer", telemetry.Server)
+			if got := telemetry.Parent(ctx); !strings.HasPrefix(got, "00-0af7651916cd43dd8448eb211c80319c-") || !strings.HasSuffix(got, "-01") {
 				t.Errorf("parent: got %q", got)
 			}
-			_, inner := tracing.Begin(ctx, "inner", tracing.Client)
+			_, inner := telemetry.Begin(ctx, "inner", telemetry.Client)
 			inner.Text("text", strings.Repeat("a", 199)+"é")
 			inner.Number("number", 7)
 			inner.End(false)
 			outer.End(true)
-			_, dropped := tracer.Follow(t.Context(), "", "never ended", tracing.Server)
+			_, dropped := tracer.Follow(t.Context(), "", "never ended", telemetry.Server)
 			dropped.Text("text", "x")
 			stop()
 
@@ -129,7 +120,7 @@ func TestStart_SendsToTheCollector(t *testing.T) {
 	}
 }
 
-func TestStart_IsOffUnlessAsked(t *testing.T) {
+func TestStartTracing_IsOffUnlessAsked(t *testing.T) {
 	collector, url := collect(t)
 	for name, set := range map[string]map[string]string{
 		"nothing set": {},
@@ -138,13 +129,13 @@ func TestStart_IsOffUnlessAsked(t *testing.T) {
 		"of metrics":  {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": url},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clearEnv(t, set)
-			tracer, stop, err := tracing.Start(t.Context(), "x", zerolog.Nop())
+			clearTraceEnv(t, set)
+			tracer, stop, err := app.StartTracing(t.Context(), "x", zerolog.Nop())
 			if tracer != nil || err != nil {
 				t.Errorf("got %v, %v, want none", tracer, err)
 			}
-			ctx, span := tracer.Follow(t.Context(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "x", tracing.Server)
-			if got := tracing.Parent(ctx); got != "" {
+			ctx, span := tracer.Follow(t.Context(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "x", telemetry.Server)
+			if got := telemetry.Parent(ctx); got != "" {
 				t.Errorf("parent: got %q", got)
 			}
 			span.End(true)
@@ -156,7 +147,7 @@ func TestStart_IsOffUnlessAsked(t *testing.T) {
 	}
 }
 
-func TestStart_NamesTheVariableThatCannotBeUsed(t *testing.T) {
+func TestStartTracing_NamesTheVariableThatCannotBeUsed(t *testing.T) {
 	for name, test := range map[string]struct {
 		set  map[string]string
 		want string
@@ -171,11 +162,11 @@ func TestStart_NamesTheVariableThatCannotBeUsed(t *testing.T) {
 		"half a pair":     {map[string]string{"OTEL_EXPORTER_OTLP_CLIENT_KEY": os.DevNull}, "OTEL_EXPORTER_OTLP_CLIENT_KEY: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clearEnv(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
+			clearTraceEnv(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
 			for variable, value := range test.set {
 				t.Setenv(variable, value)
 			}
-			_, _, err := tracing.Start(t.Context(), "x", zerolog.Nop())
+			_, _, err := app.StartTracing(t.Context(), "x", zerolog.Nop())
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
@@ -185,12 +176,12 @@ func TestStart_NamesTheVariableThatCannotBeUsed(t *testing.T) {
 
 func TestTrouble_IsToldOnceAndHoldsNobodyUp(t *testing.T) {
 	collector, url := collect(t)
-	clearEnv(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "5"})
+	clearTraceEnv(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "5"})
 	var log testkit.Buffer
-	tracer, stop, err := tracing.Start(t.Context(), "x", zerolog.New(&log))
+	tracer, stop, err := app.StartTracing(t.Context(), "x", zerolog.New(&log))
 	must(t, err)
 	makeSpan := func() {
-		_, span := tracer.Follow(t.Context(), "", "x", tracing.Internal)
+		_, span := tracer.Follow(t.Context(), "", "x", telemetry.Internal)
 		span.End(true)
 	}
 	requests := func(n int) {
@@ -222,12 +213,12 @@ func TestTrouble_BoundsTheStop(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-held }))
 	defer server.Close()
 	defer close(held)
-	clearEnv(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": server.URL, "OTEL_BSP_MAX_QUEUE_SIZE": "4", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "2"})
-	tracer, stop, err := tracing.Start(t.Context(), "x", zerolog.Nop())
+	clearTraceEnv(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": server.URL, "OTEL_BSP_MAX_QUEUE_SIZE": "4", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "2"})
+	tracer, stop, err := app.StartTracing(t.Context(), "x", zerolog.Nop())
 	must(t, err)
 	start := time.Now()
 	for range 1000 {
-		_, span := tracer.Follow(t.Context(), "", "x", tracing.Internal)
+		_, span := tracer.Follow(t.Context(), "", "x", telemetry.Internal)
 		span.End(true)
 	}
 	if took := time.Since(start); took > time.Second {
@@ -243,16 +234,16 @@ func TestTrouble_BoundsTheStop(t *testing.T) {
 func TestOff_AllocatesNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
-	var off *tracing.Tracer
+	var off *telemetry.Tracer
 	id := strings.Repeat("x", 36)
 	got := testing.AllocsPerRun(1000, func() {
-		ctx, root := off.Follow(ctx, id, "webhook.deliver", tracing.Server)
-		tracing.Of(ctx).Text(tracing.KeyEvent, id)
-		ctx, step := tracing.Begin(ctx, "events.publish", tracing.Producer)
-		if tracing.Parent(ctx) != "" {
+		ctx, root := off.Follow(ctx, id, "webhook.deliver", telemetry.Server)
+		telemetry.Of(ctx).Text(telemetry.AttrEvent, id)
+		ctx, step := telemetry.Begin(ctx, "events.publish", telemetry.Producer)
+		if telemetry.Parent(ctx) != "" {
 			t.Error("a trace came out of nothing")
 		}
-		step.Number(tracing.KeyStatus, 200)
+		step.Number(telemetry.AttrStatus, 200)
 		step.End(true)
 		root.End(true)
 	})
