@@ -13,8 +13,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"greenlight/internal/app"
 	"greenlight/internal/ledger"
-	"greenlight/internal/terminal"
 )
 
 // board shows what happens in a demo: sentences, and how far the numbers are. On a
@@ -45,7 +45,7 @@ const (
 
 func newBoard(w io.Writer) *board {
 	return &board{
-		w: w, width: terminal.Width(w), colour: terminal.WantsColour(w),
+		w: w, width: app.Width(w), colour: app.WantsColour(w),
 		started: time.Now(), numbers: make(map[string]ledger.Number),
 	}
 }
@@ -123,7 +123,7 @@ func (b *board) finish() {
 	fmt.Fprintln(b.w)
 }
 
-// erase takes the drawing off the terminal.
+// erase takes the drawing off the app.
 func (b *board) erase() {
 	if b.drawn > 0 {
 		fmt.Fprintf(b.w, "\x1b[%dA\x1b[J", b.drawn) // up, and clear from there

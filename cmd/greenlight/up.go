@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"greenlight/internal/app"
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
@@ -17,22 +18,20 @@ import (
 	"greenlight/internal/notice"
 	"greenlight/internal/notice/shout"
 	"greenlight/internal/plan/watch"
-	"greenlight/internal/process"
-	"greenlight/internal/settings"
 	"greenlight/internal/status"
 	"greenlight/internal/webhook"
 )
 
 type upCommand struct {
-	settings.Telnyx      `group:"Telnyx"`
-	settings.Webhook     `group:"Notifications"`
-	settings.TLS         `group:"Notifications"`
-	settings.Assigner    `group:"Plans"`
-	settings.Notify      `group:"Plans"`
-	settings.Data        `group:"This process"`
-	settings.Admin       `group:"This process"`
-	settings.HealthCheck `group:"This process"`
-	settings.Log         `group:"This process"`
+	app.Telnyx      `group:"Telnyx"`
+	app.Webhook     `group:"Notifications"`
+	app.TLS         `group:"Notifications"`
+	app.Assigner    `group:"Plans"`
+	app.Notify      `group:"Plans"`
+	app.Data        `group:"This process"`
+	app.Admin       `group:"This process"`
+	app.HealthCheck `group:"This process"`
+	app.Log         `group:"This process"`
 
 	// RehearsedSince is when a rehearsal began. Since then the assigner's clock runs
 	// [rehearsedSpeed] times as fast, so that its waits do not hold up the show.
@@ -53,13 +52,13 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	if c.AskReady {
 		return status.AskReady(ctx, c.Admin.Listen)
 	}
-	var faults settings.Faults
+	var faults app.Faults
 	site := site{
 		dir:     c.Data.Dir,
 		webhook: c.Webhook.Config(&faults),
 		log:     c.Log.Logger(&faults, out.Stderr),
 	}
-	site.serving = process.Public{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(site.webhook.Verifier)}
+	site.serving = app.Public{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(site.webhook.Verifier)}
 	site.serving.Certificates = c.Certificates(&faults, c.Data.Dir)
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
 	if since := c.RehearsedSince; !since.IsZero() {
@@ -86,7 +85,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 type site struct {
 	dir      string
 	webhook  webhook.Config
-	serving  process.Public
+	serving  app.Public
 	assigner assigner.Config
 	// plans watches the plan files; nil when there are none to watch.
 	plans *watch.Watcher
@@ -123,8 +122,8 @@ func (s site) run(ctx context.Context, public, private net.Listener) (err error)
 	return p.Run(ctx)
 }
 
-func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Conn, public, private net.Listener) (*process.Process, error) {
-	p, err := process.New(ctx, nc, 1, s.log)
+func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Conn, public, private net.Listener) (*app.Process, error) {
+	p, err := app.New(ctx, nc, 1, s.log)
 	if err != nil {
 		return nil, err
 	}

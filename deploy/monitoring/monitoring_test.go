@@ -13,7 +13,7 @@ import (
 
 	"github.com/oasdiff/yaml"
 
-	"greenlight/internal/pagetest"
+	"greenlight/internal/testkit/pagetest"
 	"greenlight/internal/words"
 )
 

@@ -14,7 +14,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 var (
@@ -269,7 +269,7 @@ func TestHold_IsRefusedByAnOlderLedger(t *testing.T) {
 
 // Whichever server of a cluster is asked, the answer has the hold that was stored last.
 func TestReadHold_OfAClusterIsTheLatest(t *testing.T) {
-	cluster := natstest.StartCluster(t)
+	cluster := testkit.StartCluster(t)
 	var books []*ledger.Ledger
 	for _, url := range strings.Split(cluster.URL(), ",") {
 		nc, err := events.Connect(url, t.Name())

@@ -16,13 +16,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
-	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 // patience is how long a test waits for what must happen.
@@ -40,7 +39,7 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 // start starts a server with an empty ledger.
 func start(t *testing.T) (*ledger.Ledger, jetstream.JetStream) {
 	t.Helper()
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	book, err := ledger.Create(t.Context(), js, 0)
 	must(t, err)
 	return book, js
@@ -149,10 +148,10 @@ func TestNumbers_AreThoseOfOneCampaign(t *testing.T) {
 }
 
 func TestPutNumber_OfTwoWritersOneWins(t *testing.T) {
-	server := natstest.Embedded(t)
+	server := testkit.Embedded(t)
 	var books []*ledger.Ledger
 	for range 2 {
-		book, err := ledger.Create(t.Context(), natstest.JetStream(t, server), 1)
+		book, err := ledger.Create(t.Context(), testkit.JetStream(t, server), 1)
 		must(t, err)
 		books = append(books, book)
 	}
@@ -742,7 +741,7 @@ func TestLedger_WritesItsVersion(t *testing.T) {
 }
 
 func TestOpen_SaysThatNoAssignerEverRan(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	if _, err := ledger.Open(t.Context(), js); !errors.Is(err, jetstream.ErrBucketNotFound) {
 		t.Errorf("got %v, want ErrBucketNotFound", err)
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/pagetest"
+	"greenlight/internal/testkit/pagetest"
 )
 
 var update = flag.Bool("update", false, "write the parts of documentation pages anew that are made from the program")

@@ -20,9 +20,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/natstest"
 	"greenlight/internal/rehearsal"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -159,7 +159,7 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 	api := httptest.NewServer(tr.desk)
 	t.Cleanup(func() { tr.sim.Close(); tr.road.strays.Wait(); api.Close() })
 
-	natsPort, hookPort := natstest.FreePort(t), natstest.FreePort(t)
+	natsPort, hookPort := testkit.FreePort(t), testkit.FreePort(t)
 	tr.world = newWorld(tr.sim, "http://127.0.0.1:"+hookPort+webhook.Path, s.size, newDice(seed, "world"), tally)
 	tr.lieInWait()
 	tr.plans = filepath.Join(t.TempDir(), "plan.yaml")

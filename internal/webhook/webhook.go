@@ -16,9 +16,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"greenlight/internal/events"
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/tracing"
 )
 
 // Path is where Telnyx posts.
@@ -82,7 +81,7 @@ type Config struct {
 	// Metrics registers the webhook's metrics. Nil registers them nowhere.
 	Metrics prometheus.Registerer
 	// Tracer gets a trace of each verified delivery. Nil gets none.
-	Tracer *tracing.Tracer
+	Tracer *telemetry.Tracer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -101,7 +100,7 @@ type Webhook struct {
 	maxBody    int64
 	log        zerolog.Logger
 	metrics    *metrics
-	tracer     *tracing.Tracer
+	tracer     *telemetry.Tracer
 	now        func() time.Time
 	storing    flights
 	load       load
@@ -158,7 +157,7 @@ func New(c Config) (*Webhook, error) {
 		publisher:  events.NewPublisher(c.JetStream),
 		eventTypes: c.EventTypes,
 		maxBody:    c.MaxBody,
-		log:        c.Log.With().Str(logging.KeyPart, "webhook").Logger(),
+		log:        c.Log.With().Str(telemetry.KeyPart, "webhook").Logger(),
 		metrics:    newMetrics(c.Metrics),
 		tracer:     c.Tracer,
 		now:        c.Now,

@@ -19,16 +19,14 @@ import (
 	"go.uber.org/goleak"
 
 	"greenlight/internal/events"
-	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/status"
 	"greenlight/internal/status/page"
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 // patience is how long a test waits for what must happen.
@@ -52,7 +50,7 @@ const eventWords = "Telnyx reviews it "
 // startJetStream starts a server that has the streams.
 func startJetStream(t testing.TB) jetstream.JetStream {
 	t.Helper()
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	return js
 }
@@ -64,7 +62,7 @@ type world struct {
 	page *page.Page
 	url  string
 	stop func()
-	log  *texttest.Buffer
+	log  *testkit.Buffer
 	// expected are messages that may be logged.
 	expected *[]string
 }
@@ -94,7 +92,7 @@ func start(t testing.TB, js jetstream.JetStream, config page.Config) world {
 
 func show(t testing.TB, js jetstream.JetStream, config page.Config) world {
 	t.Helper()
-	var log texttest.Buffer
+	var log testkit.Buffer
 	config.JetStream, config.Log = js, zerolog.New(&log)
 	shown := page.New(config)
 	server := httptest.NewServer(status.Handler(status.Config{
@@ -196,7 +194,7 @@ func (w world) work(t testing.TB) (stop func()) {
 // untilBacklog waits until the backlog is as wanted.
 func (w world) untilBacklog(t testing.TB, want events.Backlog) {
 	t.Helper()
-	natstest.Within(t, patience, func() error {
+	testkit.Within(t, patience, func() error {
 		got, err := events.ReadBacklog(t.Context(), w.js)
 		if err == nil && got != want {
 			err = fmt.Errorf("the backlog is %+v, want %+v", got, want)

@@ -21,8 +21,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
-	"greenlight/internal/logging"
 	"greenlight/internal/status"
+	"greenlight/internal/telemetry"
 )
 
 // Config is what the page shows. The zero value of what is not required shows less.
@@ -185,7 +185,7 @@ func (p *Page) serve(w http.ResponseWriter, r *http.Request) {
 		p.say(w, http.StatusNotFound, "Nothing here", "No plan that Greenlight has read names this, or it was taken out since.")
 		return
 	case err != nil:
-		p.config.Log.Warn().Err(err).Str(logging.KeyPath, r.URL.Path).Msg("a status page could not be made")
+		p.config.Log.Warn().Err(err).Str(telemetry.KeyPath, r.URL.Path).Msg("a status page could not be made")
 		p.say(w, http.StatusServiceUnavailable, "This cannot be read now", "NATS did not answer. Try again in a moment; /readyz says what is wrong.")
 		return
 	}

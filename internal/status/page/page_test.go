@@ -13,9 +13,9 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/status"
 	"greenlight/internal/status/page"
+	"greenlight/internal/testkit"
 )
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -200,7 +200,7 @@ func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 // A server that hangs, or one behind a network that is gone, says nothing at all.
 func TestPage_SaysThatNATSIsSilent(t *testing.T) {
 	t.Parallel() // a page waits for seconds before it says so
-	var wire natstest.Wire
+	var wire testkit.Wire
 	server, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
 	must(t, err)
 	t.Cleanup(func() { must(t, server.Close()) })
