@@ -57,7 +57,7 @@ func (b *board) follow(ctx context.Context, book *ledger.Ledger, then func() err
 	defer done()
 	var staged sync.Once
 	group.Go(func() error {
-		return book.WatchNumbers(working, func(n ledger.Number) {
+		return book.Follow(working, ledger.Follower{Number: func(n ledger.Number) {
 			b.change(n)
 			if b.count("") == b.planned {
 				staged.Do(func() { group.Go(then) })
@@ -65,7 +65,7 @@ func (b *board) follow(ctx context.Context, book *ledger.Ledger, then func() err
 			if b.count(ledger.Sendable) == b.planned {
 				done()
 			}
-		})
+		}})
 	})
 	err := group.Wait()
 	if b.count(ledger.Sendable) == b.planned {
