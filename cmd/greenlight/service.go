@@ -117,7 +117,7 @@ func (s *service) follow(changed func(ledger.Number)) {
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			if err := book.WatchNumbers(ctx, changed); err != nil {
+			if err := book.Follow(ctx, ledger.Follower{Number: changed}); err != nil {
 				pause(ctx, 50*time.Millisecond)
 			}
 		}

@@ -43,7 +43,7 @@ func (s Snapshot) Standing() Standing {
 		case c.WaitsForPerson():
 			return NeedsPerson
 		case c.Phase != ledger.PhaseApproved || c.On() < len(c.Numbers):
-			if _, held := s.Held.Of(c.ID); held {
+			if _, held := s.Held.Of(c.IDs()...); held {
 				return NeedsPerson // nothing is sent until a person says resume
 			}
 			standing = NotYet

@@ -3,6 +3,8 @@ package status
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,16 +39,12 @@ func followLedger(ctx context.Context, js jetstream.JetStream, now func() time.T
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	updates, why := followRecords(ctx, book)
-	holds, whyHolds := followHold(ctx, book)
 	defer func() {
 		cancel()
 		for range updates { // until it has ended
 		}
-		for range holds {
-		}
 	}()
 	var latest records
-	known := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -55,14 +53,7 @@ func followLedger(ctx context.Context, js jetstream.JetStream, now func() time.T
 			if !open {
 				return errors.Join(why(), context.Cause(ctx))
 			}
-			latest, known = next, true
-		case _, open := <-holds:
-			if !open {
-				return errors.Join(whyHolds(), context.Cause(ctx))
-			}
-			if !known {
-				continue
-			}
+			latest = next
 		}
 		s := newSnapshot(now())
 		err := s.askStreams(ctx, js)
@@ -84,36 +75,32 @@ type records struct {
 	numbers   []ledger.Number
 }
 
-// followRecords sends the records as they are and whenever one has changed. When ctx
-// ends, or on an error, it closes the channel; from then on why returns the error.
+// followRecords sends the records as they are, and whenever one, the hold or the plans in
+// force have changed. When ctx ends, or on an error, it closes the channel; from then on
+// why returns the error.
 func followRecords(ctx context.Context, book *ledger.Ledger) (updates <-chan records, why func() error) {
+	ctx, cancel := context.WithCancel(ctx)
 	found := make(chan records)
-	var failed error
-	go func() {
-		defer close(found)
-		failed = book.Follow(ctx, followLeast, func(campaigns []ledger.CampaignEntry, numbers []ledger.Number) error {
+	campaigns, numbers := make(map[string]ledger.CampaignEntry), make(map[[2]string]ledger.Number)
+	var failed, unreadable error
+	follower := ledger.Follower{
+		Campaign:        func(c ledger.Campaign) { campaigns[c.ID] = ledger.CampaignEntry{Campaign: c} },
+		Number:          func(n ledger.Number) { numbers[[2]string{n.CampaignID, n.Number}] = n },
+		CampaignDropped: func(id string) { delete(campaigns, id) },
+		NumberDropped:   func(campaignID, number string) { delete(numbers, [2]string{campaignID, number}) },
+		Unreadable:      func(err error) { unreadable = err; cancel() },
+		Every:           followLeast,
+		Current: func() {
 			select {
-			case found <- records{campaigns, numbers}:
+			case found <- records{slices.Collect(maps.Values(campaigns)), slices.Collect(maps.Values(numbers))}:
 			case <-ctx.Done():
 			}
-			return nil
-		})
-	}()
-	return found, func() error { return failed }
-}
-
-// followHold is followRecords for what is on hold.
-func followHold(ctx context.Context, book *ledger.Ledger) (updates <-chan ledger.Hold, why func() error) {
-	found := make(chan ledger.Hold)
-	var failed error
+		},
+	}
 	go func() {
 		defer close(found)
-		failed = book.WatchHold(ctx, func(h ledger.Hold) {
-			select {
-			case found <- h:
-			case <-ctx.Done():
-			}
-		})
+		defer cancel()
+		failed = errors.Join(book.Follow(ctx, follower), unreadable)
 	}()
 	return found, func() error { return failed }
 }

@@ -160,7 +160,7 @@ func (s Snapshot) checkedEntries() string {
 	for i, c := range s.Campaigns {
 		entries[i].Campaign = c.Campaign
 	}
-	return ledger.LookedAt(entries)
+	return ledger.Checked(entries)
 }
 
 // Against compares a snapshot of everything with plan files as they are at hand, which

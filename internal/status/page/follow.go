@@ -66,7 +66,7 @@ func (p *Page) follow(ctx context.Context) error {
 	x.clear()
 	x.loaded = false
 	x.mu.Unlock()
-	return book.FollowEach(ctx, ledger.Follower{
+	return book.Follow(ctx, ledger.Follower{
 		Campaign: x.putCampaign, Number: x.putNumber, CampaignDropped: x.dropCampaign, NumberDropped: x.dropNumber,
 		Unreadable: func(err error) { p.config.Log.Error().Err(err).Msg("a record is left out of the status page") },
 		Current:    x.setLoaded,

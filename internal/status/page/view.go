@@ -503,7 +503,7 @@ func (r numberRow) NextWord() string {
 func numberRowOf(c *campaign, n *number) numberRow {
 	record := n.record(c.ID)
 	return numberRow{
-		Number: record, Advice: ledger.Advise(record, c.Campaign), NextAt: ledger.NextLook(record, c.Campaign),
+		Number: record, Advice: ledger.Advise(record, c.Campaign), NextAt: ledger.NextCheck(record, c.Campaign),
 		Path: "/status/numbers/" + strings.TrimPrefix(n.e164, "+"), Class: classOf(n.kind()),
 	}
 }
