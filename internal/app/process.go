@@ -214,7 +214,7 @@ func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public
 	if public.Certificates != nil {
 		listener, keepCertificates = p.prepareTLS(listener, public.Certificates)
 	}
-	public.Server.Displaced, public.Server.Unread, public.Server.OnStop = hook.ConnectionDisplaced, hook.RequestUnread, hook.Stop
+	public.Server.OnStop = hook.Stop
 	p.add("webhook", func(ctx context.Context) error {
 		p.log.Info().Str(telemetry.KeyPart, "webhook").Stringer(telemetry.KeyAddress, listener.Addr()).
 			Msg("webhook takes deliveries under " + webhook.Path)
