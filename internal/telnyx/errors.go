@@ -164,6 +164,9 @@ func (e *UnreadableError) Error() string {
 // Unwrap returns the cause.
 func (e *UnreadableError) Unwrap() error { return e.Err }
 
+// IsWhole reports whether the answer arrived whole, so that it is what Telnyx says.
+func (e *UnreadableError) IsWhole() bool { return e.whole }
+
 // IsNotFound reports whether err says that Telnyx has no such record: a 404 with
 // one of Telnyx's codes in it, or [CodeNotFound]. A 404 whose body is another's,
 // such as a gateway's page, the {"detail":"Not Found"} of a path that does not
