@@ -370,7 +370,6 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 	p.joined, p.plansChanged = join, worker.PlansChanged
 	p.objects.joined, p.objects.resync = join, cmp.Or(config.Resync, assigner.DefaultResync)
 	p.objects.madeAgain = worker.LedgerMadeAgain
-	p.addTally()
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package ledger_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -78,26 +77,6 @@ func TestCampaign_OfVersionOneIsReadInNewWords(t *testing.T) {
 			t.Errorf("%s: got %+v, want phase %s and the rest as it was", phase, got, want)
 		}
 	}
-}
-
-func TestTally_CountsVersionOneInNewWords(t *testing.T) {
-	book, js := start(t)
-	_, err := bucketOf(t, js, "NUMBERS").Put(t.Context(), tcrID+".15551234567", []byte(firstNumber("held", "campaign_not_ready")))
-	must(t, err)
-	_, err = bucketOf(t, js, "CAMPAIGNS").Put(t.Context(), tcrID, []byte(`{"v":1,"id":"C6X6M95","planned":true,"phase":"blocked"}`))
-	must(t, err)
-	var tally ledger.Tally
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- tally.Follow(ctx, book) }()
-	agrees(t, &tally, book)
-	numbers, _ := tally.Numbers()
-	want := map[ledger.NumberKind]int{{State: ledger.Planned, Reason: ledger.CampaignUnknown, NeedsPerson: true}: 1}
-	if diff := cmp.Diff(want, numbers); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	cancel()
-	must(t, <-ended)
 }
 
 // A record of version 1 that says nothing else is left alone; what changes is written
