@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"greenlight/internal/pagetest"
-	"greenlight/internal/settings"
+	"greenlight/internal/app"
+	"greenlight/internal/testkit/pagetest"
 )
 
 const root = "../.."
@@ -177,7 +177,7 @@ var (
 func TestDocs_SettingsExist(t *testing.T) {
 	flags, variables := pagetest.NewParser(t, "greenlight", &command{}).Flags()
 	// Those that webhook and assigner alone have.
-	more, moreVariables := pagetest.NewParser(t, "webhook", &struct{ settings.Replication }{}).Flags()
+	more, moreVariables := pagetest.NewParser(t, "webhook", &struct{ app.Replication }{}).Flags()
 	flags, variables = append(flags, more...), append(variables, moreVariables...)
 	for _, found := range getenv.FindAllStringSubmatch(sources(t, func(string) bool { return true }), -1) {
 		variables = append(variables, found[1])
@@ -188,7 +188,7 @@ func TestDocs_SettingsExist(t *testing.T) {
 	variables = append(variables, "GOMEMLIMIT") // Go's own runtime reads it
 	var wire []string
 	ofTheWire := func(name string) bool {
-		return !strings.HasSuffix(name, "_test.go") && !strings.Contains(name, "internal/settings/")
+		return !strings.HasSuffix(name, "_test.go") && !strings.HasPrefix(path.Base(name), "settings")
 	}
 	for _, found := range quoted.FindAllStringSubmatch(sources(t, ofTheWire), -1) {
 		wire = append(wire, found[1])

@@ -6,8 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"greenlight/internal/app"
 	"greenlight/internal/plan"
-	"greenlight/internal/process"
 	"greenlight/internal/words"
 )
 
@@ -44,7 +44,7 @@ func (c *planValidateCommand) Run(out output) error {
 		return err
 	}
 	if !valid(results) {
-		return &process.ExitCode{Code: 1} // the faults are the message
+		return &app.ExitCode{Code: 1} // the faults are the message
 	}
 	return nil
 }

@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"greenlight/internal/assigner"
-	"greenlight/internal/commandtest"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/keyfile"
+	"greenlight/internal/testkit/commandtest"
 	"greenlight/internal/webhook"
 )
 

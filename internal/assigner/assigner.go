@@ -16,11 +16,10 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/logging"
 	"greenlight/internal/notice"
 	"greenlight/internal/plan"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/tracing"
 )
 
 const (
@@ -96,7 +95,7 @@ type Config struct {
 	// Metrics registers the assigner's metrics. Nil registers them nowhere.
 	Metrics prometheus.Registerer
 	// Tracer gets a trace of what follows from each delivery. Nil gets none.
-	Tracer *tracing.Tracer
+	Tracer *telemetry.Tracer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -189,7 +188,7 @@ func Prepare(config Config) (*Assigner, error) {
 		claims:    newClaims(config.Settle),
 		pools:     newPools(),
 		plans:     newPlanMark(),
-		log:       config.Log.With().Str(logging.KeyPart, "assigner").Logger(),
+		log:       config.Log.With().Str(telemetry.KeyPart, "assigner").Logger(),
 		now:       config.Now,
 		jitter:    rand.Float64,
 		entries:   map[string]string{},
@@ -394,8 +393,8 @@ func (a *Assigner) Run(ctx context.Context) error {
 	workers.Go(func() { a.receiveAll(ctx, deliveries) })
 	workers.Go(func() { a.keepPlansMarked(ctx) })
 	workers.Go(func() { a.followHold(ctx) })
-	a.log.Info().Str(logging.KeyPlanHash, a.config.Plans().Hash).Int(logging.KeyCampaigns, len(a.config.Plans().Campaigns)).
-		Stringer(logging.KeyResync, a.config.Resync).Msg("assigner runs")
+	a.log.Info().Str(telemetry.KeyPlanHash, a.config.Plans().Hash).Int(telemetry.KeyCampaigns, len(a.config.Plans().Campaigns)).
+		Stringer(telemetry.KeyResync, a.config.Resync).Msg("assigner runs")
 	return a.consumer.Run(ctx, func(d *events.Delivery) { deliveries <- d }, func() {
 		cancel() // not every end is that of ctx
 		close(deliveries)
@@ -466,7 +465,7 @@ func (a *Assigner) retry(ctx context.Context, req request, err error) {
 	case isUnread:
 		wait = unread.wait
 	default:
-		a.log.Warn().Str(logging.KeyCampaign, req.key).Err(err).Stringer(logging.KeyWait, wait).
+		a.log.Warn().Str(telemetry.KeyCampaign, req.key).Err(err).Stringer(telemetry.KeyWait, wait).
 			Msg("a reconcile failed and is repeated")
 	}
 	if req.urgent && req.settle != nil {
@@ -474,7 +473,7 @@ func (a *Assigner) retry(ctx context.Context, req request, err error) {
 		return
 	}
 	if err := a.publisher.ScheduleRecheck(ctx, req.key, wait); err != nil {
-		a.log.Warn().Str(logging.KeyCampaign, req.key).Err(err).Msg("the repetition could not be scheduled")
+		a.log.Warn().Str(telemetry.KeyCampaign, req.key).Err(err).Msg("the repetition could not be scheduled")
 		req.settled(&retryError{err, wait})
 		req.settle = nil
 		req.wait = wait
@@ -496,7 +495,7 @@ func (r *retryError) Error() string { return r.err.Error() }
 // alarm logs and stores that Telnyx refuses the account.
 func (a *Assigner) alarm(reason ledger.Reason, cause error) {
 	advice := reason.Advice()
-	a.log.Error().Str(logging.KeyReason, string(reason)).Err(cause).Msg(advice.Why + " " + advice.Next + " " + advice.Action)
+	a.log.Error().Str(telemetry.KeyReason, string(reason)).Err(cause).Msg(advice.Why + " " + advice.Next + " " + advice.Action)
 	a.notifyAccount(reason, cause)
 }
 
@@ -506,7 +505,7 @@ func (a *Assigner) guard(key string, work func() error) (err error) {
 	defer func() {
 		if surprise := recover(); surprise != nil {
 			err = fmt.Errorf("panic while reconciling campaign %s: %v", key, surprise)
-			a.log.Error().Str(logging.KeyCampaign, key).Bytes(logging.KeyStack, debug.Stack()).Err(err).
+			a.log.Error().Str(telemetry.KeyCampaign, key).Bytes(telemetry.KeyStack, debug.Stack()).Err(err).
 				Msg("this is a bug in Greenlight, please report it")
 		}
 	}()

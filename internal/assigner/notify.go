@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/logging"
 	"greenlight/internal/notice"
+	"greenlight/internal/telemetry"
 )
 
 const (
@@ -141,7 +141,7 @@ func (a *Assigner) publish(ctx context.Context, n notice.Notice, key string) boo
 		a.metrics.unstored.Inc()
 		line = a.log.Warn().Err(err)
 	}
-	line = line.Str(logging.KeyNotice, string(n.Kind)).Str(logging.KeyCampaign, n.CampaignID).Str(logging.KeyPlan, n.Plan)
+	line = line.Str(telemetry.KeyNotice, string(n.Kind)).Str(telemetry.KeyCampaign, n.CampaignID).Str(telemetry.KeyPlan, n.Plan)
 	switch {
 	case err != nil:
 		line.Msg("a notice could not be stored; the next reconcile tries again")

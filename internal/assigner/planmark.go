@@ -7,8 +7,8 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/logging"
 	"greenlight/internal/plan"
+	"greenlight/internal/telemetry"
 )
 
 const (
@@ -87,7 +87,7 @@ func (a *Assigner) markPlans(ctx context.Context, mine func(context.Context) boo
 	}
 	if err := a.ledger.PutPlans(ctx, now); err != nil {
 		if !m.failed && ctx.Err() == nil {
-			a.log.Warn().Str(logging.KeyPlanHash, now.Hash).Err(err).Msg("which plan set is in force could not be written down; trying again")
+			a.log.Warn().Str(telemetry.KeyPlanHash, now.Hash).Err(err).Msg("which plan set is in force could not be written down; trying again")
 		}
 		m.failed = true
 		return

@@ -10,7 +10,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 )
 
 const (
@@ -57,7 +57,7 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 		a.bury(ctx, d, "unknown_subject")
 		return
 	case events.KindCampaign:
-		a.log.Info().Str(logging.KeyCampaign, d.About).Uint64(logging.KeySequence, d.Sequence).
+		a.log.Info().Str(telemetry.KeyCampaign, d.About).Uint64(telemetry.KeySequence, d.Sequence).
 			Msg("a person asks for a reconcile; waits are cut short, and what failed is tried again")
 	}
 	switch {
@@ -110,16 +110,16 @@ func (a *Assigner) settle(d *events.Delivery) func(error) {
 			err = d.Done()
 		}
 		if err != nil {
-			a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
+			a.log.Warn().Uint64(telemetry.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
 		}
 	}
 }
 
 // bury makes a dead letter of a message that is not an event and names no campaign.
 func (a *Assigner) bury(ctx context.Context, d *events.Delivery, why string) {
-	a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Str(logging.KeyReason, why).Msg("a message that names no campaign becomes a dead letter")
+	a.log.Warn().Uint64(telemetry.KeySequence, d.Sequence).Str(telemetry.KeyReason, why).Msg("a message that names no campaign becomes a dead letter")
 	if err := d.DeadLetter(context.WithoutCancel(ctx), why, fmt.Sprintf("subject %s: %s", d.Subject, why)); err != nil {
-		a.log.Warn().Uint64(logging.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
+		a.log.Warn().Uint64(telemetry.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
 	}
 }
 
@@ -133,7 +133,7 @@ func (a *Assigner) receiveMany(ctx context.Context, d *events.Delivery) {
 			a.settle(d)(&retryError{wait: planWait})
 			return
 		}
-		a.log.Warn().Str(logging.KeyPlanHash, set.Hash).Str(logging.KeyReported, d.About).
+		a.log.Warn().Str(telemetry.KeyPlanHash, set.Hash).Str(telemetry.KeyReported, d.About).
 			Msg("another process has another plan set in force; do all of them read the same files?")
 	}
 	// Before the first reconcile, so that nobody takes what was true under the last set
@@ -269,7 +269,7 @@ func (a *Assigner) lastHold() ledger.Hold {
 // campaign that may continue, if this assigner works.
 func (a *Assigner) holdChanged(before, now ledger.Hold, works bool) {
 	if now.All != nil && before.All == nil {
-		a.log.Warn().Str(logging.KeyBy, now.All.By).Str(logging.KeyReason, now.All.Reason).Msg("on hold: no number is attached until a person resumes; events are kept")
+		a.log.Warn().Str(telemetry.KeyBy, now.All.By).Str(telemetry.KeyReason, now.All.Reason).Msg("on hold: no number is attached until a person resumes; events are kept")
 	}
 	if now.All == nil && before.All != nil {
 		a.log.Info().Msg("resumed: work continues")
@@ -281,7 +281,7 @@ func (a *Assigner) holdChanged(before, now ledger.Hold, works bool) {
 		case was && !is && works:
 			a.queue.add(request{key: c.ID(), cause: "resumed by a person", made: time.Now(), changed: true})
 		case is && !was && now.All == nil:
-			a.log.Warn().Str(logging.KeyCampaign, c.ID()).Str(logging.KeyPlan, c.Name).Str(logging.KeyBy, by.By).Str(logging.KeyReason, by.Reason).
+			a.log.Warn().Str(telemetry.KeyCampaign, c.ID()).Str(telemetry.KeyPlan, c.Name).Str(telemetry.KeyBy, by.By).Str(telemetry.KeyReason, by.Reason).
 				Msg("a campaign is on hold: none of its numbers is attached until a person resumes it; events are kept")
 		}
 	}

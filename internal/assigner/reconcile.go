@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/logging"
 	"greenlight/internal/plan"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
 )
 
@@ -779,11 +779,11 @@ func (r *reconcile) putRecord(ctx context.Context, n ledger.Number) error {
 func (r *reconcile) logNumber(n ledger.Number, news bool) {
 	line := r.a.log.Info()
 	if news {
-		line = r.a.log.Warn().Str(logging.KeyDetail, n.Detail)
+		line = r.a.log.Warn().Str(telemetry.KeyDetail, n.Detail)
 	}
-	line.Str(logging.KeyNumber, n.Number).Str(logging.KeyCampaign, r.req.key).Str(logging.KeyPlan, n.Plan).
-		Str(logging.KeyState, string(n.State)).Str(logging.KeyReason, string(n.Reason)).
-		Str(logging.KeyCause, r.req.cause).Msg("number is " + string(n.State))
+	line.Str(telemetry.KeyNumber, n.Number).Str(telemetry.KeyCampaign, r.req.key).Str(telemetry.KeyPlan, n.Plan).
+		Str(telemetry.KeyState, string(n.State)).Str(telemetry.KeyReason, string(n.Reason)).
+		Str(telemetry.KeyCause, r.req.cause).Msg("number is " + string(n.State))
 }
 
 // known returns the record of a number as this reconcile has it.
@@ -880,6 +880,6 @@ func (r *reconcile) logCampaign(c ledger.Campaign) {
 		line = r.a.log.Warn()
 		message = "a campaign was approved that no plan names; its numbers are attached as soon as a plan names it"
 	}
-	line.Str(logging.KeyCampaign, r.req.key).Str(logging.KeyPlan, c.Plan).Str(logging.KeyPhase, string(c.Phase)).
-		Str(logging.KeyCause, r.req.cause).Msg(message)
+	line.Str(telemetry.KeyCampaign, r.req.key).Str(telemetry.KeyPlan, c.Plan).Str(telemetry.KeyPhase, string(c.Phase)).
+		Str(telemetry.KeyCause, r.req.cause).Msg(message)
 }

@@ -19,10 +19,10 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/notice"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -135,7 +135,7 @@ func TestOlderFolder_IsMade(t *testing.T) {
 	if commands == "" {
 		t.Skip("it is made once, and stays as it is")
 	}
-	door := "127.0.0.1:" + natstest.FreePort(t)
+	door := "127.0.0.1:" + testkit.FreePort(t)
 	up := newOlderWorld(t, commands+"/", "http://"+door+webhook.Path, telnyx.CampaignMNOPending)
 	up.env = []string{"LISTEN=" + door, "RESYNC=1h"} // what the notifications tell, no resync finds out before
 	data := filepath.Join(t.TempDir(), "data")

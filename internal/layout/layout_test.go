@@ -10,14 +10,13 @@ import (
 	"go.uber.org/goleak"
 
 	"greenlight/internal/layout"
-	"greenlight/internal/leaktest"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, leaktest.Server()...) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testkit.ServerLeaks()...) }
 
 func TestOf_RefusesWhatANewerProgramMade(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	for name, test := range map[string]struct {
 		metadata map[string]string
 		newer    bool
@@ -48,14 +47,14 @@ func TestOf_RefusesWhatANewerProgramMade(t *testing.T) {
 }
 
 func TestOf_TakesWhatIsNotThereForNew(t *testing.T) {
-	kept, err := layout.Of(t.Context(), natstest.JetStream(t, natstest.Embedded(t)), "ABSENT", 3)
+	kept, err := layout.Of(t.Context(), testkit.JetStream(t, testkit.Embedded(t)), "ABSENT", 3)
 	if err != nil || kept.Replicas != 3 {
 		t.Errorf("got %+v, %v, want three copies", kept, err)
 	}
 }
 
 func TestOf_ReturnsAnyOtherError(t *testing.T) {
-	nc := natstest.Connect(t, natstest.Embedded(t))
+	nc := testkit.Connect(t, testkit.Embedded(t))
 	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)

@@ -22,8 +22,8 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/httpserve"
-	"greenlight/internal/natstest"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -112,7 +112,7 @@ func inside(b *testing.B, syncAlways bool) jetstream.JetStream {
 
 // outside starts a server as a process of its own that syncs as NATS does by default.
 func outside(b *testing.B) jetstream.JetStream {
-	server := natstest.NewProcess(b)
+	server := testkit.NewProcess(b)
 	server.SyncLater = true
 	server.Start()
 	return withStreams(b, server.URL)

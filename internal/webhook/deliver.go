@@ -13,9 +13,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"greenlight/internal/events"
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/tracing"
 )
 
 // The answers with status 200, the last of them to a question about health.
@@ -51,7 +50,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 	}
 	if !w.keeps(event.Type) {
 		w.metrics.event(event.Type, ignored)
-		w.line(c, event).Str(logging.KeyAnswer, ignored).Msg("event of a type that is not kept")
+		w.line(c, event).Str(telemetry.KeyAnswer, ignored).Msg("event of a type that is not kept")
 		return ok(ctx, c, ignored)
 	}
 	publishCtx, publishing := beginPublish(ctx, event)
@@ -64,7 +63,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 			ReceivedAt:  receivedAt,
 			Timestamp:   c.Request().Header.Get(telnyx.TimestampHeader),
 			Signature:   signature,
-			TraceParent: tracing.Parent(publishCtx),
+			TraceParent: telemetry.Parent(publishCtx),
 			Body:        body,
 		})
 	})
@@ -81,8 +80,8 @@ func (w *Webhook) deliver(c echo.Context) error {
 		answer = duplicate
 	}
 	w.metrics.event(event.Type, answer)
-	w.line(c, event).Str(logging.KeyAnswer, answer).Uint64(logging.KeySequence, receipt.Sequence).
-		Int64(logging.KeyElapsed, w.now().Sub(receivedAt).Milliseconds()).Msg("event stored")
+	w.line(c, event).Str(telemetry.KeyAnswer, answer).Uint64(telemetry.KeySequence, receipt.Sequence).
+		Int64(telemetry.KeyElapsed, w.now().Sub(receivedAt).Milliseconds()).Msg("event stored")
 	return ok(ctx, c, answer)
 }
 
@@ -129,14 +128,14 @@ func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason 
 		return notStored(err)
 	}
 	w.metrics.event("", deadLettered)
-	w.log.Warn().Str(logging.KeyRemote, remote(c)).Str(logging.KeyAnswer, deadLettered).
-		Str(logging.KeyReason, reason).Err(cause).Msg("a verified body is kept as a dead letter")
+	w.log.Warn().Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, deadLettered).
+		Str(telemetry.KeyReason, reason).Err(cause).Msg("a verified body is kept as a dead letter")
 	return ok(ctx, c, deadLettered)
 }
 
 func (w *Webhook) line(c echo.Context, event telnyx.Event) *zerolog.Event {
-	return w.log.Info().Str(logging.KeyEvent, clip(event.ID)).Str(logging.KeyType, clip(event.Type)).
-		Str(logging.KeyCampaign, clip(event.About()))
+	return w.log.Info().Str(telemetry.KeyEvent, clip(event.ID)).Str(telemetry.KeyType, clip(event.Type)).
+		Str(telemetry.KeyCampaign, clip(event.About()))
 }
 
 // remote returns the client's address. A proxy's header may name it, so it can be
@@ -164,7 +163,7 @@ var okBodies = func() map[string][]byte {
 
 // ok answers 200, and says so in the span of ctx if there is one.
 func ok(ctx context.Context, c echo.Context, status string) error {
-	tracing.Of(ctx).Text(tracing.KeyAnswer, status)
+	telemetry.Of(ctx).Text(telemetry.AttrAnswer, status)
 	return c.JSONBlob(http.StatusOK, okBodies[status])
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 // While nothing is stored and more comes, it is refused at once, before the deadline
@@ -20,7 +20,7 @@ import (
 // taken when it comes again.
 func TestWebhook_RefusesAtOnceWhatIsTooMuchToStore(t *testing.T) {
 	t.Parallel()
-	var wire natstest.Wire
+	var wire testkit.Wire
 	d := open(t, func(s *setup) {
 		s.listen, s.config.GroupCommit = true, true
 		s.connect = func(server *embedded.Server) (*nats.Conn, error) {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 )
 
 // The codes that several causes share; see causeOf.
@@ -79,9 +79,9 @@ func (w *Webhook) logRefusal(refused *refusal, c echo.Context) {
 		line = w.log.Debug() // scanners knock on every public door
 	}
 	if unlogged > 0 {
-		line = line.Int(logging.KeyUnlogged, unlogged)
+		line = line.Int(telemetry.KeyUnlogged, unlogged)
 	}
-	line.Str(logging.KeyRemote, remote(c)).Str(logging.KeyAnswer, refused.code).Err(refused.cause).Msg(refused.message)
+	line.Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, refused.code).Err(refused.cause).Msg(refused.message)
 }
 
 // linesPerSecond bounds the lines about refusals of a kind.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 )
 
 const (
@@ -104,9 +104,9 @@ func (w *Webhook) noteStray(c echo.Context) {
 	if !line {
 		return
 	}
-	entry := w.log.Warn().Str(logging.KeyPath, path).Str(logging.KeyRemote, remote(c)).Str(logging.KeyAnswer, "not_found")
+	entry := w.log.Warn().Str(telemetry.KeyPath, path).Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, "not_found")
 	if unlogged > 0 {
-		entry = entry.Int(logging.KeyUnlogged, unlogged)
+		entry = entry.Int(telemetry.KeyUnlogged, unlogged)
 	}
 	entry.Msg("a delivery signed by Telnyx arrived at the wrong path and got 404; the webhook URL must end in " + Path)
 }

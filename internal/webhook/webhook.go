@@ -16,9 +16,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"greenlight/internal/events"
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/tracing"
 )
 
 // Path is where Telnyx posts.
@@ -82,7 +81,7 @@ type Config struct {
 	// Metrics registers the webhook's metrics. Nil registers them nowhere.
 	Metrics prometheus.Registerer
 	// Tracer gets a trace of each verified delivery. Nil gets none.
-	Tracer *tracing.Tracer
+	Tracer *telemetry.Tracer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -101,7 +100,7 @@ type Webhook struct {
 	maxBody    int64
 	log        zerolog.Logger
 	metrics    *metrics
-	tracer     *tracing.Tracer
+	tracer     *telemetry.Tracer
 	now        func() time.Time
 	storing    flights
 	load       load
@@ -158,7 +157,7 @@ func New(c Config) (*Webhook, error) {
 		publisher:  events.NewPublisher(c.JetStream),
 		eventTypes: c.EventTypes,
 		maxBody:    c.MaxBody,
-		log:        c.Log.With().Str(logging.KeyPart, "webhook").Logger(),
+		log:        c.Log.With().Str(telemetry.KeyPart, "webhook").Logger(),
 		metrics:    newMetrics(c.Metrics),
 		tracer:     c.Tracer,
 		now:        c.Now,
@@ -176,13 +175,6 @@ func New(c Config) (*Webhook, error) {
 // KeysReplaced tells the webhook that its verifier has other keys now, so that each
 // has a counter from the beginning.
 func (w *Webhook) KeysReplaced() { w.metrics.keys(w.verifier.Keys()) }
-
-// ConnectionDisplaced counts a connection that was closed for a newer one.
-func (w *Webhook) ConnectionDisplaced() { w.metrics.displaced.Inc() }
-
-// RequestUnread counts a connection that ended with what was no whole request, which
-// the HTTP server refuses or cuts off by itself.
-func (w *Webhook) RequestUnread() { w.metrics.unread.Inc() }
 
 // Stop turns readiness and /healthz to false, for good. Deliveries are taken as
 // before, as long as they come.
