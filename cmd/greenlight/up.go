@@ -15,7 +15,6 @@ import (
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/notice"
-	"greenlight/internal/notice/shout"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/status"
 	"greenlight/internal/webhook"
@@ -56,7 +55,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	site.serving.Certificates = c.Certificates(&faults, c.Data.Dir)
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
 	site.token = c.Admin.Check(&faults)
-	site.receiver = c.Receiver(&faults, shout.Open)
+	site.receiver = c.Receiver(&faults)
 	if err := faults.Err(); err != nil {
 		return err
 	}
