@@ -10,7 +10,6 @@ import (
 
 	"greenlight/internal/app"
 	"greenlight/internal/httpserve"
-	"greenlight/internal/notice/shout"
 	"greenlight/internal/status"
 )
 
@@ -40,7 +39,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	var faults app.Faults
 	config, plans := c.Assigner.Config(&faults, c.Telnyx)
-	receiver := c.Receiver(&faults, shout.Open)
+	receiver := c.Receiver(&faults)
 	config.Replicas = c.Copies(&faults)
 	token := c.Admin.Check(&faults)
 	log := c.Log.Logger(&faults, stderr)

@@ -106,7 +106,7 @@ func (c *planPreflightCommand) write(w io.Writer, clean bool, results []prefligh
 			if i > 0 {
 				fmt.Fprintln(w)
 			}
-			fmt.Fprintf(w, "%s:\n\n", r.Path)
+			fmt.Fprintf(w, "%s:\n\n", plan.Printable(r.Path))
 		}
 		if err := r.WriteText(w); err != nil {
 			return err

@@ -16,7 +16,6 @@ import (
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/notice"
-	"greenlight/internal/notice/shout"
 	"greenlight/internal/plan/watch"
 	"greenlight/internal/status"
 	"greenlight/internal/webhook"
@@ -65,7 +64,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 		site.assigner.Now = func() time.Time { return since.Add(rehearsedSpeed * time.Since(since)) }
 	}
 	site.token = c.Admin.Check(&faults)
-	site.receiver = c.Receiver(&faults, shout.Open)
+	site.receiver = c.Receiver(&faults)
 	if err := faults.Err(); err != nil {
 		return err
 	}

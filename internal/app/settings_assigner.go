@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"greenlight/internal/assigner"
+	"greenlight/internal/plan"
 	"greenlight/internal/plan/watch"
 )
 
@@ -23,10 +24,10 @@ type Assigner struct {
 func (s Assigner) Config(faults *Faults, calls Telnyx) (assigner.Config, *watch.Watcher) {
 	plans, err := watch.New(s.Plans, watch.Options{})
 	if _, missing := os.Stat(s.Plans); errors.Is(missing, fs.ErrNotExist) {
-		faults.add("PLANS", "names "+s.Plans+", and nothing is there",
+		faults.add("PLANS", "names "+plan.Printable(s.Plans)+", and nothing is there",
 			"Make the folder and copy config/plan.example.yaml into it, or name your own plan file or folder.")
 	} else if err != nil {
-		*faults = append(*faults, fmt.Errorf("PLANS (--plans) %s cannot be used:\n%w", s.Plans, err))
+		*faults = append(*faults, fmt.Errorf("PLANS (--plans) %s cannot be used:\n%w", plan.Printable(s.Plans), err))
 	}
 	return assigner.Config{
 		Telnyx:          calls.client(faults),

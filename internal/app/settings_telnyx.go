@@ -2,11 +2,13 @@ package app
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
 	"unicode"
 
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 )
 
@@ -29,12 +31,12 @@ func (s Telnyx) client(faults *Faults) *telnyx.Client {
 	if fault := apiKeyFault(key); fault != "" {
 		faults.add("TELNYX_API_KEY", "cannot be used: "+fault, "Copy the key alone "+whereKeys+", API Keys.")
 	}
-	base, err := url.Parse(s.BaseURL)
-	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
-		faults.add("TELNYX_BASE_URL", fmt.Sprintf("%q is not a URL", s.BaseURL), "Leave it out, or write it like "+telnyx.DefaultBaseURL+".")
+	if fault := baseURLFault(s.BaseURL); fault != "" {
+		faults.add("TELNYX_BASE_URL", fault, "Leave it out, or write it like "+telnyx.DefaultBaseURL+".")
 	}
 	ceiling := 0.0
 	if s.Rate != "" {
+		var err error
 		ceiling, err = strconv.ParseFloat(s.Rate, 64)
 		if err != nil || !(ceiling > 0 && ceiling <= 1000) {
 			faults.add("TELNYX_RATE", fmt.Sprintf("%q is not a valid rate", s.Rate), "Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.")
@@ -47,6 +49,24 @@ func (s Telnyx) client(faults *Faults) *telnyx.Client {
 		UserAgent: ThisBuild().UserAgent(),
 		Limiter:   telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: ceiling, Concurrency: concurrency}),
 	}
+}
+
+// baseURLFault says what is wrong with the address of Telnyx's API, empty if nothing is.
+// The address is never repeated, since people write passwords into addresses. Without TLS
+// the API key would be readable on the way, so http is taken within this machine only.
+func baseURLFault(address string) string {
+	base, err := url.Parse(address)
+	switch {
+	case err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http":
+		return "is not a URL"
+	case base.User != nil:
+		return "has a user name or password in it, which Telnyx does not take"
+	case base.RawQuery != "" || base.Fragment != "":
+		return "has a query or fragment, and paths are added at its end"
+	case base.Scheme == "http" && !status.IsLoopback(net.JoinHostPort(base.Hostname(), "0")):
+		return "begins with http:// and leads to another machine, where the API key would be sent unencrypted"
+	}
+	return ""
 }
 
 // apiKeyFault says what is wrong with the text of an API key, empty if nothing is. It

@@ -60,3 +60,32 @@ func TestPublicKey_RefusesAnAPIKey(t *testing.T) {
 		t.Errorf("got %v, want that it looks like an API key", err)
 	}
 }
+
+// The key goes where the address leads, so it must lead there over TLS or within this
+// machine; and an address may hold a password.
+func TestBaseURL_RefusesWhatWouldLeakASecret(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://api.telnyx.com/v2":              "",
+		"http://127.0.0.1:12111/v2":              "",
+		"http://localhost:12111/v2":              "",
+		"http://[::1]:12111/v2":                  "",
+		"https://user:s3cret@api.telnyx.com/v2":  "has a user name or password in it",
+		"https://s3cret@api.telnyx.com/v2":       "has a user name or password in it",
+		"https://user:s3cret@%zz":                "is not a URL",
+		"s3cret":                                 "is not a URL",
+		"https://api.telnyx.com/v2?token=s3cret": "has a query or fragment",
+		"http://api.telnyx.com/v2":               "begins with http:// and leads to another machine",
+		"http://10.0.0.7/s3cret":                 "begins with http:// and leads to another machine",
+		"http://localhost.example.com/v2":        "begins with http:// and leads to another machine",
+	} {
+		clearEnv(t)
+		t.Setenv("TELNYX_BASE_URL", address)
+		err := parse(t).check().Err()
+		switch {
+		case want == "" && err != nil, want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: got %v, want %q", address, err, want)
+		case err != nil && strings.Contains(err.Error(), "s3cret"):
+			t.Errorf("%s is repeated: %v", address, err)
+		}
+	}
+}

@@ -201,8 +201,8 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 		"API key as public key": {set: map[string]string{"TELNYX_PUBLIC_KEY": secretKey}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it looks like an API key, which is a secret and another thing" + parsing + copyAgain},
 		"second key bad":        {set: map[string]string{"TELNYX_PUBLIC_KEY": publicKey + ","}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 2 of 2: parse public key: it is empty" + parsing + copyAgain},
 
-		"base URL without scheme": {set: map[string]string{"TELNYX_BASE_URL": "api.telnyx.com/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) "api.telnyx.com/v2" is not a URL. Leave it out, or write it like https://api.telnyx.com/v2.`},
-		"base URL of a file":      {set: map[string]string{"TELNYX_BASE_URL": "file://host/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) "file://host/v2" is not a URL. Leave it out, or write it like https://api.telnyx.com/v2.`},
+		"base URL without scheme": {set: map[string]string{"TELNYX_BASE_URL": "api.telnyx.com/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) is not a URL. Leave it out, or write it like https://api.telnyx.com/v2.`},
+		"base URL of a file":      {set: map[string]string{"TELNYX_BASE_URL": "file://host/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) is not a URL. Leave it out, or write it like https://api.telnyx.com/v2.`},
 		"rate in words":           {set: map[string]string{"TELNYX_RATE": "fast"}, want: `TELNYX_RATE (--telnyx-rate) "fast" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},
 		"rate of zero":            {set: map[string]string{"TELNYX_RATE": "0"}, want: `TELNYX_RATE (--telnyx-rate) "0" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},
 		"rate that is no number":  {set: map[string]string{"TELNYX_RATE": "NaN"}, want: `TELNYX_RATE (--telnyx-rate) "NaN" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},

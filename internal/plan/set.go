@@ -95,8 +95,11 @@ type Set struct {
 	Hash string
 	// Campaigns are sorted by name.
 	Campaigns []Campaign
-	// Files are the files that were read, plans and numbers files, sorted.
+	// Files are the files that were read, plans and numbers files, sorted, as
+	// [Printable] writes them.
 	Files []string
+	// read are the same files by their names in the plan's folder; see [Fingerprint].
+	read []string
 
 	// index tells where in Campaigns an ID is. A Set that Load did not make has
 	// none.

@@ -357,15 +357,6 @@ func TestRun_FollowsALinkAboveTheFolder(t *testing.T) {
 	w.wait("a=3")
 }
 
-func TestRun_FollowsALinkToAFileElsewhere(t *testing.T) {
-	dir, elsewhere := t.TempDir(), t.TempDir()
-	file := write(t, campaign("a", 1), elsewhere, "plan.yaml")
-	must(t, os.Symlink(file, filepath.Join(dir, "a.yaml")))
-	w := observe(t, dir, Options{}).start().listening()
-	write(t, campaign("a", 2), file)
-	w.wait("a=2")
-}
-
 func TestRun_KeepsTheLastGoodSetOfWhatVanished(t *testing.T) {
 	for name, vanishing := range map[string]string{"the folder": "team/plans", "a folder above": "team"} {
 		t.Run(name, func(t *testing.T) {

@@ -112,23 +112,8 @@ func (p *Page) Run(ctx context.Context) error {
 	}
 }
 
-// contentPolicy lets the page use its own script, style and icon, its own stream, and
-// forms that lead to itself; nothing else, and no frame around it.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-
-// ServeHTTP answers everything under /status.
-func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header.Set("Content-Security-Policy", contentPolicy)
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("X-Frame-Options", "DENY")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Cross-Origin-Opener-Policy", "same-origin")
-	header.Set("Cache-Control", "no-store")
-	p.mux.ServeHTTP(w, r)
-}
+// ServeHTTP answers everything under /status. [status.Handler] sets the security headers.
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
 
 //go:embed assets
 var assets embed.FS
