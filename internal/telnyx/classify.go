@@ -168,12 +168,8 @@ func isUnfit(err error) bool {
 	return true
 }
 
-// asAnswer returns the status of an error that Telnyx answered, unless it is about
-// the moment.
-func asAnswer(err error) (status int, ok bool) {
+// isAnswer reports an answer that refuses a request and is not about the moment.
+func isAnswer(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	if !ok || isPassing(e.Status) {
-		return 0, false
-	}
-	return e.Status, true
+	return ok && !isPassing(e.Status)
 }
