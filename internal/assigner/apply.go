@@ -19,11 +19,6 @@ const (
 	// readingLasts is for how long numbers are attached on one reading of the campaign:
 	// it may have been suspended meanwhile and the event that said so lost.
 	readingLasts = time.Minute
-	// checkLasts is for how long a call that worked proves that the key is accepted. It is
-	// shorter than the time between two readings that prove something.
-	checkLasts = 2 * time.Second
-	// keyCheckTime is how long that call may take.
-	keyCheckTime = 10 * time.Second
 	// markAfter is when numbers that still wait for their turn are recorded as queued.
 	markAfter = 200 * time.Millisecond
 	// writeChecksLast is how old the last checks before a write, and the record that it
@@ -46,30 +41,17 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	}
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	queue := &writes{due: due, marked: len(due)}
 	var marker sync.WaitGroup
-	queue := &writes{due: due}
 	marker.Go(func() { r.markQueued(working, queue) })
-	group := new(errgroup.Group)
+	var group errgroup.Group
 	for range min(r.a.perCampaign(), len(due)) {
 		group.Go(func() error {
-			for working.Err() == nil {
-				d, ok := queue.first()
-				if !ok {
-					return nil
-				}
-				before := r.revisionOf(d)
-				err := r.a.guard(r.req.key, func() error { return r.write(working, d) })
-				if err != nil && r.revisionOf(d) == before {
-					queue.giveBack(d)
-				}
-				if err != nil {
-					if !isWriteError(err) {
-						stop(err) // else another one may be on trial
-					}
-					return err
-				}
+			err := r.writeEach(working, queue)
+			if err != nil && !isWriteError(err) {
+				stop(err) // else another one may be on trial
 			}
-			return nil
+			return err
 		})
 	}
 	err := group.Wait()
@@ -82,21 +64,35 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 		return ctx.Err()
 	}
 	// The records of those that were not sent still have what was true before.
-	leftErr := r.recordAll(ctx, queue.due)
-	switch {
-	case isWriteError(err) && r.a.breaker.err() == nil: // a trial has closed it
-		if len(queue.due) > 0 {
-			r.checkAt(r.a.now())
-		}
-		return leftErr
-	case errors.Is(err, errHeld): // the end of the hold asks for a reconcile
-		return leftErr
-	case errors.Is(err, errInterrupted):
+	left := append(queue.unsent, queue.due[queue.next:]...)
+	leftErr := r.recordAll(ctx, left)
+	trialClosedIt := isWriteError(err) && r.a.breaker.err() == nil
+	if errors.Is(err, errInterrupted) || trialClosedIt && len(left) > 0 {
 		r.checkAt(r.a.now()) // the next reconcile goes by what is true then
-		return leftErr
-	default:
-		return cmp.Or(err, leftErr)
 	}
+	if trialClosedIt || errors.Is(err, errInterrupted) || errors.Is(err, errHeld) { // the end of a hold asks for a reconcile
+		err = nil
+	}
+	return cmp.Or(err, leftErr)
+}
+
+// writeEach sends one write after the other, until one fails or ctx ends.
+func (r *reconcile) writeEach(ctx context.Context, queue *writes) error {
+	for ctx.Err() == nil {
+		d, ok := queue.first()
+		if !ok {
+			return nil
+		}
+		before := r.revisionOf(d)
+		err := r.a.guard(r.req.key, func() error { return r.write(ctx, d) })
+		if err != nil {
+			if r.revisionOf(d) == before {
+				queue.giveBack(d)
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 // isWriteError reports that the circuit breaker is open for writes alone.
@@ -112,44 +108,43 @@ func (r *reconcile) revisionOf(d Decision) uint64 {
 	return r.numbers[d.Record.Number].Revision
 }
 
-// writes are those that were not sent yet. They are sent from the front; those at the
-// back are recorded as waiting meanwhile.
+// writes are those that are due. They are sent from the front; those at the back are
+// recorded as waiting meanwhile.
 type writes struct {
 	mu  sync.Mutex
 	due []Decision
-	// marked counts those at the back that are recorded as waiting.
-	marked int
+	// Those before next were begun, those from marked on are recorded as waiting.
+	next, marked int
+	// unsent ended before anything was recorded of them.
+	unsent []Decision
 }
 
 func (w *writes) first() (d Decision, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.due) == 0 {
+	if w.next == len(w.due) {
 		return d, false
 	}
-	d, w.due = w.due[0], w.due[1:]
-	w.marked = min(w.marked, len(w.due))
-	return d, true
+	w.next++
+	return w.due[w.next-1], true
 }
 
-// giveBack takes back one that ended before anything was recorded of iw.
 func (w *writes) giveBack(d Decision) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.due = append(w.due, d)
+	w.unsent = append(w.unsent, d)
 }
 
-// last returns the last one that is not marked yet, and its place from the fronw. The
-// record must be written while visit runs: nobody takes that one meanwhile.
-func (w *writes) last(visit func(d *Decision, place int) error) (more bool, err error) {
+// mark records the last one that is not recorded yet, and reports whether there may be
+// more. Nobody sends that one meanwhile.
+func (w *writes) mark(record func(d Decision, place int) error) (more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	place := len(w.due) - w.marked
-	if place <= 0 {
-		return false, nil
+	if w.marked <= w.next {
+		return false
 	}
-	w.marked++
-	return true, visit(&w.due[place-1], place)
+	w.marked--
+	return record(w.due[w.marked], w.marked-w.next+1) == nil // the write itself finds out what is wrong
 }
 
 // markQueued records of the numbers that wait their turn that they do, and when it
@@ -158,18 +153,14 @@ func (w *writes) last(visit func(d *Decision, place int) error) (more bool, err 
 func (r *reconcile) markQueued(ctx context.Context, queue *writes) {
 	wait(ctx, markAfter)
 	rate := r.a.rate()
-	for ctx.Err() == nil {
-		more, err := queue.last(func(d *Decision, place int) error {
+	for more := true; more && ctx.Err() == nil; {
+		more = queue.mark(func(d Decision, place int) error {
 			if known := r.known(plan.E164(d.Record.Number)); known.State == ledger.Planned && known.Reason == ledger.Queued {
 				return nil
 			}
-			waiting := d.Record
-			waiting.NextAt = r.a.now().Add(time.Duration(float64(place) / rate * float64(time.Second)))
-			return r.putRecord(ctx, waiting) // its NextAt is an estimate, not a time to reconcile
+			d.Record.NextAt = r.a.now().Add(time.Duration(float64(place) / rate * float64(time.Second)))
+			return r.putRecord(ctx, d.Record) // its NextAt is an estimate, not a time to reconcile
 		})
-		if !more || err != nil {
-			return // the write itself finds out what is wrong
-		}
 	}
 }
 
@@ -270,7 +261,7 @@ func (r *reconcile) mayWrite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.isHeld(hold) || r.isHeld(r.a.lastHold()) {
+	if r.isHeld(hold) || r.isHeld(*r.a.hold.Load()) {
 		return errHeld
 	}
 	if r.isOutdated() {
@@ -279,15 +270,13 @@ func (r *reconcile) mayWrite(ctx context.Context) error {
 	return nil
 }
 
-// isHeld reports whether the campaign is held, by whichever of its ids.
+// isHeld reports whether the campaign is held, by whichever of its ids. A bucket that was
+// lost and made again is empty for a moment, until it has the hold again; what this process
+// has heard last counts as well.
 func (r *reconcile) isHeld(hold ledger.Hold) bool {
 	c := r.reading()
-	for _, id := range []string{r.req.key, string(c.CampaignID), string(c.TCRCampaignID), plan.Campaign{ReferenceID: c.ReferenceID}.ID()} {
-		if _, held := hold.Of(id); held {
-			return true
-		}
-	}
-	return false
+	_, held := hold.Of(r.req.key, string(c.CampaignID), string(c.TCRCampaignID), plan.Campaign{ReferenceID: c.ReferenceID}.ID())
+	return held
 }
 
 // errHeld ends the writes of a campaign that a person holds.
@@ -466,6 +455,7 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 		after.Record.Tries.Unanswered = 0
 	}
 	r.noteRefusalOfAll(after.Record, answer)
+	news := after.Record.NeedsPerson && !r.needs(after.Record.Number)
 	r.a.metrics.attached(cmp.Or(string(after.Record.Reason), accepted))
 	if err := r.put(ctx, after.Record); err != nil {
 		return err
@@ -474,7 +464,7 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 	case answer.Err == nil:
 		r.a.writesWork(r.req.key)
 	case answer.Class == telnyx.ClassAccount:
-		if r.a.breaker.refuseWrite(d.Record.Number, after.Record.NeedsPerson, answer.Err) {
+		if r.a.breaker.refuseWrite(d.Record.Number, news, answer.Err) {
 			r.a.alarm(ledger.AccountBlocked, answer.Err)
 		}
 	case answer.Class == telnyx.ClassUnauthorized:
@@ -545,7 +535,7 @@ func (a *Assigner) classify(ctx context.Context, err error) (telnyx.ErrorClass, 
 	class := telnyx.Classify(err)
 	switch {
 	case class == telnyx.ClassForbidden:
-		switch a.keyClass(ctx) {
+		switch a.breaker.check(ctx) {
 		case telnyx.ClassUnauthorized, telnyx.ClassForbidden:
 		case telnyx.ClassTransient:
 			return telnyx.ClassTransient, nil
@@ -560,26 +550,4 @@ func (a *Assigner) classify(ctx context.Context, err error) (telnyx.ErrorClass, 
 		a.alarm(ledger.Unauthorized, err)
 	}
 	return telnyx.ClassUnauthorized, open
-}
-
-// keyClass makes a call that names no number and no campaign, and returns the class of
-// its error, empty if it worked. An answer counts for a moment, since many refusals may
-// come at once.
-func (a *Assigner) keyClass(ctx context.Context) telnyx.ErrorClass {
-	a.keyChecked.mu.Lock()
-	defer a.keyChecked.mu.Unlock()
-	if now := a.now(); a.keyChecked.at.IsZero() || now.Sub(a.keyChecked.at).Abs() >= checkLasts {
-		ctx, cancel := context.WithTimeout(ctx, keyCheckTime)
-		defer cancel()
-		a.keyChecked.class = telnyx.Classify(a.client.CheckKey(ctx))
-		a.keyChecked.at = a.now()
-	}
-	return a.keyChecked.class
-}
-
-// keyCheck is what the latest check of the key said, and when.
-type keyCheck struct {
-	mu    sync.Mutex
-	at    time.Time
-	class telnyx.ErrorClass
 }

@@ -61,12 +61,12 @@ type seen struct {
 	Totals    map[ledger.State]int
 	Campaigns []struct {
 		Plan, Since string
-		Reported    string `json:"told"`
+		Reported    string `json:"reported"`
 	}
 }
 
 // told is what was told last of the campaign of that name in the plan.
-func (s seen) told(plan string) string {
+func (s seen) reported(plan string) string {
 	for _, c := range s.Campaigns {
 		if c.Plan == plan {
 			return c.Reported

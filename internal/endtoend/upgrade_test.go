@@ -61,7 +61,7 @@ func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
 	})
 	up.eventually("what there is to tell of the completed campaign is settled", func() (bool, string) {
 		s, text := up.status(data)
-		return strings.HasPrefix(s.told("autumn"), string(notice.Completed)), text
+		return strings.HasPrefix(s.reported("autumn"), string(notice.Completed)), text
 	})
 	up.must(up.sim.Approve(laterID))
 	up.eventually("it goes on", func() (bool, string) {
