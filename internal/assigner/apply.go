@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,8 +19,6 @@ const (
 	// readingLasts is for how long numbers are attached on one reading of the campaign:
 	// it may have been suspended meanwhile and the event that said so lost.
 	readingLasts = time.Minute
-	// markAfter is when numbers that still wait for their turn are recorded as queued.
-	markAfter = 200 * time.Millisecond
 	// writeChecksLast is how old the last checks before a write, and the record that it
 	// rests on, may be when it is sent: the network, NATS or the process may have been
 	// slow, and a person may have held everything or moved the number meanwhile.
@@ -41,33 +39,50 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	}
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	queue := &writes{due: due, marked: len(due)}
-	var marker sync.WaitGroup
-	marker.Go(func() { r.markQueued(working, queue) })
+	workers := min(r.a.perCampaign(), len(due))
+	ready := make(chan Decision, len(due)) // one whose worker has stopped blocks nobody
 	var group errgroup.Group
-	for range min(r.a.perCampaign(), len(due)) {
-		group.Go(func() error {
-			err := r.writeEach(working, queue)
-			if err != nil && !isWriteError(err) {
-				stop(err) // else another one may be on trial
+	group.Go(func() error {
+		defer close(ready)
+		for i, d := range due {
+			if working.Err() != nil {
+				break
 			}
-			return err
+			if i >= workers {
+				r.recordQueued(ctx, d, i)
+			}
+			ready <- d
+		}
+		return nil
+	})
+	for range workers {
+		group.Go(func() error {
+			for d := range ready {
+				if working.Err() != nil {
+					return nil
+				}
+				if err := r.a.guard(r.req.key, func() error { return r.write(working, d) }); err != nil {
+					if !isWriteError(err) {
+						stop(err) // else another one may be on trial
+					}
+					return err
+				}
+			}
+			return nil
 		})
 	}
 	err := group.Wait()
 	if cause := context.Cause(working); cause != nil {
 		err = cause // what others return then is only that they were stopped
 	}
-	stop(nil)
-	marker.Wait()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	// The records of those that were not sent still have what was true before.
-	left := append(queue.unsent, queue.due[queue.next:]...)
+	left := slices.DeleteFunc(due, func(d Decision) bool { return r.isRecorded(d.Record.Number) })
 	leftErr := r.recordAll(ctx, left)
 	trialClosedIt := isWriteError(err) && r.a.breaker.err() == nil
-	if errors.Is(err, errInterrupted) || trialClosedIt && len(left) > 0 {
+	if errors.Is(err, errInterrupted) || trialClosedIt {
 		r.checkAt(r.a.now()) // the next reconcile goes by what is true then
 	}
 	if trialClosedIt || errors.Is(err, errInterrupted) || errors.Is(err, errHeld) { // the end of a hold asks for a reconcile
@@ -76,92 +91,21 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	return cmp.Or(err, leftErr)
 }
 
-// writeEach sends one write after the other, until one fails or ctx ends.
-func (r *reconcile) writeEach(ctx context.Context, queue *writes) error {
-	for ctx.Err() == nil {
-		d, ok := queue.first()
-		if !ok {
-			return nil
-		}
-		before := r.revisionOf(d)
-		err := r.a.guard(r.req.key, func() error { return r.write(ctx, d) })
-		if err != nil {
-			if r.revisionOf(d) == before {
-				queue.giveBack(d)
-			}
-			return err
-		}
+// recordQueued records of a number that is not begun at once that it waits its turn, and
+// when that is about. That is an estimate, not a time to reconcile. If it fails, the write
+// finds out what is wrong.
+func (r *reconcile) recordQueued(ctx context.Context, d Decision, place int) {
+	if known := r.known(plan.E164(d.Record.Number)); known.State == ledger.Planned && known.Reason == ledger.Queued {
+		return
 	}
-	return nil
+	d.Record.NextAt = r.a.now().Add(time.Duration(float64(place) / r.a.rate() * float64(time.Second)))
+	_ = r.putRecord(ctx, d.Record)
 }
 
 // isWriteError reports that the circuit breaker is open for writes alone.
 func isWriteError(err error) bool {
 	open, ok := errors.AsType[*openError](err)
 	return ok && open.reason == ledger.AccountBlocked
-}
-
-// revisionOf returns the revision of a number's record.
-func (r *reconcile) revisionOf(d Decision) uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.numbers[d.Record.Number].Revision
-}
-
-// writes are those that are due. They are sent from the front; those at the back are
-// recorded as waiting meanwhile.
-type writes struct {
-	mu  sync.Mutex
-	due []Decision
-	// Those before next were begun, those from marked on are recorded as waiting.
-	next, marked int
-	// unsent ended before anything was recorded of them.
-	unsent []Decision
-}
-
-func (w *writes) first() (d Decision, ok bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.next == len(w.due) {
-		return d, false
-	}
-	w.next++
-	return w.due[w.next-1], true
-}
-
-func (w *writes) giveBack(d Decision) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.unsent = append(w.unsent, d)
-}
-
-// mark records the last one that is not recorded yet, and reports whether there may be
-// more. Nobody sends that one meanwhile.
-func (w *writes) mark(record func(d Decision, place int) error) (more bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.marked <= w.next {
-		return false
-	}
-	w.marked--
-	return record(w.due[w.marked], w.marked-w.next+1) == nil // the write itself finds out what is wrong
-}
-
-// markQueued records of the numbers that wait their turn that they do, and when it
-// will be about, from the last one forward: the first ones are attached before anybody
-// could read it.
-func (r *reconcile) markQueued(ctx context.Context, queue *writes) {
-	wait(ctx, markAfter)
-	rate := r.a.rate()
-	for more := true; more && ctx.Err() == nil; {
-		more = queue.mark(func(d Decision, place int) error {
-			if known := r.known(plan.E164(d.Record.Number)); known.State == ledger.Planned && known.Reason == ledger.Queued {
-				return nil
-			}
-			d.Record.NextAt = r.a.now().Add(time.Duration(float64(place) / rate * float64(time.Second)))
-			return r.putRecord(ctx, d.Record) // its NextAt is an estimate, not a time to reconcile
-		})
-	}
 }
 
 // write sends one request, or records why not.

@@ -1,6 +1,7 @@
 package assigner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,18 +106,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Telnyx == nil || c.JetStream == nil || c.Plans == nil {
 		return c, errors.New("assigner: Telnyx, JetStream and Plans are all needed")
 	}
-	if c.Resync == 0 {
-		c.Resync = DefaultResync
-	}
-	if c.Concurrency == 0 {
-		c.Concurrency = DefaultConcurrency
-	}
-	if c.Settle == 0 {
-		c.Settle = DefaultSettle
-	}
-	if c.PendingDeadline == 0 {
-		c.PendingDeadline = DefaultPendingDeadline
-	}
+	c.Resync, c.Concurrency = cmp.Or(c.Resync, DefaultResync), cmp.Or(c.Concurrency, DefaultConcurrency)
+	c.Settle, c.PendingDeadline = cmp.Or(c.Settle, DefaultSettle), cmp.Or(c.PendingDeadline, DefaultPendingDeadline)
 	if c.PlanFault == nil {
 		c.PlanFault = func() error { return nil }
 	}
@@ -224,27 +215,25 @@ func (a *Assigner) Join(ctx context.Context) error {
 	return a.recall(ctx)
 }
 
-// provide makes what is not there yet: streams, ledger and consumer.
+// provide makes what is not there yet: streams, ledger, notices and consumer.
 func (a *Assigner) provide(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{
-		func(ctx context.Context) error {
-			return events.EnsureStreams(ctx, a.config.JetStream, a.config.Replicas)
-		},
-		func(ctx context.Context) (err error) {
-			a.ledger, err = ledger.Create(ctx, a.config.JetStream, a.config.Replicas)
-			return err
-		},
-		func(ctx context.Context) (err error) {
-			a.notices, err = notice.NewPublisher(ctx, a.config.JetStream, a.config.Replicas)
-			return err
-		},
-		func(ctx context.Context) (err error) {
-			a.consumer, err = events.NewConsumer(ctx, a.config.JetStream, a.config.Timing, func(err error) {
-				a.log.Warn().Err(err).Msg("the consumer has a problem; it keeps trying")
-			})
-			return err
-		},
-	} {
+	js, replicas := a.config.JetStream, a.config.Replicas
+	streams := func(ctx context.Context) error { return events.EnsureStreams(ctx, js, replicas) }
+	records := func(ctx context.Context) (err error) {
+		a.ledger, err = ledger.Create(ctx, js, replicas)
+		return err
+	}
+	notices := func(ctx context.Context) (err error) {
+		a.notices, err = notice.NewPublisher(ctx, js, replicas)
+		return err
+	}
+	consumer := func(ctx context.Context) (err error) {
+		a.consumer, err = events.NewConsumer(ctx, js, a.config.Timing, func(err error) {
+			a.log.Warn().Err(err).Msg("the consumer has a problem; it keeps trying")
+		})
+		return err
+	}
+	for _, step := range []func(context.Context) error{streams, records, notices, consumer} {
 		if err := insist(ctx, step); err != nil {
 			return err
 		}

@@ -72,7 +72,9 @@ type reconcile struct {
 	numbers   map[string]ledger.NumberEntry
 	// needed are the numbers that needed a person before: that they still do is not news.
 	needed map[string]bool
-	nextAt time.Time
+	// recorded are the numbers whose records were written.
+	recorded map[string]bool
+	nextAt   time.Time
 	// refusal is the decision on a number that holds for all others as well.
 	refusal *ledger.Number
 }
@@ -136,7 +138,7 @@ func (a *Assigner) begin(ctx context.Context, req request) (*reconcile, error) {
 	}
 	r.before = r.entry.Campaign
 	r.numbers, err = a.ledger.Numbers(ctx, req.key)
-	r.needed = map[string]bool{}
+	r.needed, r.recorded = map[string]bool{}, map[string]bool{}
 	for number, entry := range r.numbers {
 		r.needed[number] = entry.Number.NeedsPerson
 	}

@@ -34,7 +34,7 @@ func (r *reconcile) putRecord(ctx context.Context, n ledger.Number) error {
 	r.mu.Lock()
 	news := n.NeedsPerson && !r.needed[n.Number]
 	r.needed[n.Number] = r.needed[n.Number] || n.NeedsPerson
-	r.numbers[n.Number] = written
+	r.numbers[n.Number], r.recorded[n.Number] = written, true
 	r.mu.Unlock()
 	if n.State != entry.Number.State || n.Reason != entry.Number.Reason {
 		r.logNumber(n, news)
@@ -65,6 +65,12 @@ func (r *reconcile) needs(number string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.needed[number]
+}
+
+func (r *reconcile) isRecorded(number string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.recorded[number]
 }
 
 // placeOf returns where the plan names a number, or the pool that it is in: the file
