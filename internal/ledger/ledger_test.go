@@ -700,10 +700,10 @@ func TestLedger_RefusesRecordsItCannotRead(t *testing.T) {
 				got  error
 				want string
 			}{
-				"Numbers":      {ofCampaign, "record C6X6M95.15551234567 in bucket NUMBERS " + test.want},
-				"AllNumbers":   {all, "record C6X6M95.15551234567 in bucket NUMBERS " + test.want},
-				"Campaign":     {one, "record C6X6M95 in bucket CAMPAIGNS " + test.want},
-				"Campaigns":    {campaigns, "record C6X6M95 in bucket CAMPAIGNS " + test.want},
+				"Numbers":    {ofCampaign, "record C6X6M95.15551234567 in bucket NUMBERS " + test.want},
+				"AllNumbers": {all, "record C6X6M95.15551234567 in bucket NUMBERS " + test.want},
+				"Campaign":   {one, "record C6X6M95 in bucket CAMPAIGNS " + test.want},
+				"Campaigns":  {campaigns, "record C6X6M95 in bucket CAMPAIGNS " + test.want},
 			} {
 				if check.got == nil || !strings.HasPrefix(check.got.Error(), check.want) {
 					t.Errorf("%s: got %v, want %s", reader, check.got, check.want)
