@@ -128,7 +128,7 @@ func askToReconcile(ctx context.Context, publisher *events.Publisher, resumed le
 		err = publisher.Trigger(ctx, events.KindResync, "")
 	default:
 		for _, id := range named {
-			if _, held := resumed.Of(id); held && err == nil {
+			if err == nil {
 				err = publisher.Trigger(ctx, events.KindRecheck, id)
 			}
 		}

@@ -75,19 +75,16 @@ func (c *statusCommand) Run(ctx context.Context, out output) error {
 // seconds.
 const readTimeout = 2 * time.Minute
 
-// read reads what was asked for, and no more of the ledger than that takes.
+// read reads what was asked for.
 func (c *statusCommand) read(ctx context.Context, js jetstream.JetStream) (s status.Snapshot, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	if c.What == "" || c.Plans != "" {
-		all, err := status.Read(ctx, js, time.Now())
-		if err != nil {
-			return s, false, err
-		}
-		s, found = c.about(all)
-		return s, found, nil
+	all, err := status.Read(ctx, js, time.Now())
+	if err != nil {
+		return s, false, err
 	}
-	return status.ReadAbout(ctx, js, time.Now(), c.What)
+	s, found = c.about(all)
+	return s, found, nil
 }
 
 // about returns the part that was asked for.

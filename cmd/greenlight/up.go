@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
@@ -29,7 +30,13 @@ type upCommand struct {
 	app.Admin       `group:"This process"`
 	app.HealthCheck `group:"This process"`
 	app.Log         `group:"This process"`
+
+	// RehearsedSince is when a rehearsal began. Since then the assigner's clock runs
+	// [rehearsedSpeed] times as fast, so that its waits do not hold up the show.
+	RehearsedSince time.Time `hidden:""`
 }
+
+const rehearsedSpeed = 10
 
 // Help is what kong prints under the command's own help.
 func (c *upCommand) Help() string {
@@ -46,13 +53,15 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	var faults app.Faults
 	site := site{
 		dir:     c.Data.Dir,
-		traces:  true,
 		webhook: c.Webhook.Config(&faults),
 		log:     c.Log.Logger(&faults, out.Stderr),
 	}
 	site.serving = app.Public{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(site.webhook.Verifier)}
 	site.serving.Certificates = c.Certificates(&faults, c.Data.Dir)
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
+	if since := c.RehearsedSince; !since.IsZero() {
+		site.assigner.Now = func() time.Time { return since.Add(rehearsedSpeed * time.Since(since)) }
+	}
 	site.token = c.Admin.Check(&faults)
 	site.receiver = c.Receiver(&faults)
 	if err := faults.Err(); err != nil {
@@ -66,7 +75,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("ADMIN_LISTEN: %w; name another address with --admin-listen", err), public.Close())
 	}
-	return site.run(ctx, public, private, nil)
+	return site.run(ctx, public, private)
 }
 
 // site is Greenlight in one process: both roles and the NATS server between
@@ -82,14 +91,11 @@ type site struct {
 	token status.Token
 	// receiver gets notices; nil if nobody does.
 	receiver notice.Receiver
-	// traces says that the environment may ask for traces.
-	traces bool
-	log    zerolog.Logger
+	log      zerolog.Logger
 }
 
-// run runs until ctx ends, and closes the listeners. Started, if not nil, is
-// called with a connection once all parts are there; it must not block.
-func (s site) run(ctx context.Context, public, private net.Listener, started func(*nats.Conn)) (err error) {
+// run runs until ctx ends, and closes the listeners.
+func (s site) run(ctx context.Context, public, private net.Listener) (err error) {
 	server, err := embedded.Start(embedded.Options{Dir: s.dir, SyncAlways: true, Listen: true, Log: s.log})
 	if err != nil {
 		return errors.Join(err, public.Close(), private.Close())
@@ -111,9 +117,6 @@ func (s site) run(ctx context.Context, public, private net.Listener, started fun
 	if err := server.StageInMemory(); err != nil {
 		s.log.Warn().Err(err).Msg("events that come together are stored more slowly than they could be")
 	}
-	if started != nil {
-		started(nc)
-	}
 	return p.Run(ctx)
 }
 
@@ -127,10 +130,8 @@ func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Co
 		return nil, err
 	}
 	p.AddCheck(status.Check{Name: "storage", Ready: func(context.Context) error { return server.Health() }})
-	if s.traces {
-		if err := p.Trace(ctx, "greenlight"); err != nil {
-			return nil, err
-		}
+	if err := p.Trace(ctx, "greenlight"); err != nil {
+		return nil, err
 	}
 	if err := p.AddPublic(s.webhook, public, s.serving); err != nil {
 		return nil, err

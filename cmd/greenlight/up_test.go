@@ -22,7 +22,7 @@ func TestUp_ToldToStopWhileItStartsIsNoFailure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (site{dir: t.TempDir(), log: zerolog.Nop()}).run(ctx, public, private, nil); err != nil {
+	if err := (site{dir: t.TempDir(), log: zerolog.Nop()}).run(ctx, public, private); err != nil {
 		t.Errorf("got %v, want no error", err)
 	}
 	if _, err := private.Accept(); err == nil {

@@ -2,43 +2,9 @@ package app
 
 import (
 	"context"
-	"time"
 
-	"greenlight/internal/ledger"
 	"greenlight/internal/notice"
-	"greenlight/internal/telemetry"
 )
-
-// recount is how long to wait before the ledger is counted anew after its watch broke.
-const recount = 5 * time.Second
-
-// addTally keeps counts of what the ledger holds, once the assigner has made it, for
-// as long as the process runs.
-func (p *Process) addTally() {
-	log := p.log.With().Str(telemetry.KeyPart, "status").Logger()
-	var tally ledger.Tally
-	p.registry.MustRegister(NewBook(&tally))
-	p.add("tally", func(ctx context.Context) error {
-		for p.joined.wait(ctx) {
-			if err := p.follow(ctx, &tally); err != nil {
-				log.Warn().Err(err).Msg("the ledger is counted anew, since it could not be followed")
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(recount):
-			}
-		}
-		return nil
-	})
-}
-
-func (p *Process) follow(ctx context.Context, tally *ledger.Tally) error {
-	book, err := ledger.Open(ctx, p.js)
-	if err != nil {
-		return err
-	}
-	return tally.Follow(ctx, book)
-}
 
 // AddNotices adds what takes notices to a receiver; nil if there is none. Add it after
 // the assigner, which makes their stream and stops before it.

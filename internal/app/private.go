@@ -23,9 +23,15 @@ func (p *Process) AddPrivate(listener net.Listener, token status.Token) {
 		Name: "guarantee", Advisory: true, Says: doctor.NewStanding(p.js, cmp.Or(p.sync, doctor.SyncUnknown), p.dir).Says,
 	})
 	p.monitor()
-	shown := page.New(page.Config{JetStream: p.js, Checks: p.checks, PlanFaults: p.planFaults, Log: p.log})
+	view := status.NewView(status.ViewConfig{
+		JetStream: p.js, Checks: p.checks, PlanFaults: p.planFaults, Log: p.log.With().Str(telemetry.KeyPart, "status").Logger(),
+	})
+	if p.joined != nil { // the assigners report these, not each process that shows them
+		p.registry.MustRegister(NewBook(view))
+	}
+	shown := page.New(page.Config{JetStream: p.js, View: view, Log: p.log})
 	handler := status.Handler(status.Config{
-		JetStream: p.js, Checks: p.checks, Metrics: p.registry, Page: shown,
+		View: view, Checks: p.checks, Metrics: p.registry, Page: shown,
 		Guard: status.Guard{Token: token, Exposed: !status.IsLoopback(listener.Addr().String())},
 	})
 	p.add("status", func(ctx context.Context) error {
@@ -34,6 +40,7 @@ func (p *Process) AddPrivate(listener net.Listener, token status.Token) {
 		// Whichever of the two ends, ends the other: live pages are open requests, and
 		// the server waits for those.
 		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return view.Run(ctx) })
 		group.Go(func() error { return shown.Run(ctx) })
 		group.Go(func() error { return httpserve.Serve(ctx, listener, handler) })
 		return group.Wait()

@@ -211,7 +211,7 @@ func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public
 	if public.Certificates != nil {
 		listener, keepCertificates = p.prepareTLS(listener, public.Certificates)
 	}
-	public.Server.Displaced, public.Server.Unread, public.Server.OnStop = hook.ConnectionDisplaced, hook.RequestUnread, hook.Stop
+	public.Server.OnStop = hook.Stop
 	p.add("webhook", func(ctx context.Context) error {
 		p.log.Info().Str(telemetry.KeyPart, "webhook").Stringer(telemetry.KeyAddress, listener.Addr()).
 			Msg("webhook takes deliveries under " + webhook.Path)
@@ -363,7 +363,6 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 	p.joined, p.plansChanged = join, worker.PlansChanged
 	p.objects.joined, p.objects.resync = join, cmp.Or(config.Resync, assigner.DefaultResync)
 	p.objects.madeAgain = worker.LedgerMadeAgain
-	p.addTally()
 	return nil
 }
 

@@ -2,9 +2,7 @@ package app_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -185,55 +183,6 @@ func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
 	if !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "webhook: serve on "+taken.Addr().String()) {
 		t.Errorf("got %v, want the part and its address", err)
 	}
-}
-
-// The bound on connections bounds how many bodies are read as well: with fewer
-// connections than bodies that may be read, slow ones would keep out all others until
-// their time is over.
-func TestAddPublic_LeavesConnectionsBesideSlowBodies(t *testing.T) {
-	sim := telnyxsim.New(telnyxsim.Options{})
-	defer sim.Close()
-	p, err := app.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
-	must(t, err)
-	public := listen(t)
-	const most = 10
-	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, app.Public{Server: httpserve.Options{MaxConnections: most}}))
-	run(t, p)
-	claim := telnyx.Sign(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), time.Now(), nil)
-	var slow []net.Conn
-	for range most {
-		conn, err := net.Dial("tcp", public.Addr().String())
-		must(t, err)
-		slow = append(slow, conn)
-		var head bytes.Buffer
-		must(t, claim.Write(&head))
-		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\n%sContent-Length: 1000\r\n\r\n", webhook.Path, head.String())
-	}
-	get(t, public.Addr().String(), "/healthz", http.StatusOK) // gives up long before a slow body's time is over
-	for _, conn := range slow {
-		conn.Close() // else the stop waits for them
-	}
-}
-
-func TestAddPublic_CountsWhatIsNoRequest(t *testing.T) {
-	sim := telnyxsim.New(telnyxsim.Options{})
-	defer sim.Close()
-	p, err := app.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
-	must(t, err)
-	public, private := listen(t), listen(t)
-	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, public))
-	p.AddPrivate(private, "")
-	run(t, p)
-	conn, err := net.Dial("tcp", public.Addr().String())
-	must(t, err)
-	defer conn.Close()
-	fmt.Fprint(conn, "hello\r\n\r\n")
-	testkit.Within(t, patience, func() error {
-		if body := get(t, private.Addr().String(), "/metrics", http.StatusOK); !strings.Contains(body, "\ngreenlight_webhook_requests_unread_total 1\n") {
-			return errors.New("it is not counted")
-		}
-		return nil
-	})
 }
 
 // A load balancer that asks for readiness must be able to see it false while

@@ -122,7 +122,7 @@ func TestSettings_HaveTheDefaultsOfTheDesign(t *testing.T) {
 	want := map[string]string{
 		"TELNYX_BASE_URL": "https://api.telnyx.com/v2", "TELNYX_CONCURRENCY": "8",
 		"PLANS": "config/plans", "RESYNC": "15m", "PENDING_DEADLINE": "72h",
-		"LISTEN": ":8080", "MAX_BODY": "262144", "GROUP_COMMIT": "no", "MAX_CONNECTIONS": "1000", "DRAIN_DELAY": "0s", "EVENT_TYPES": "10dlc.*,brand.*,campaign.*",
+		"LISTEN": ":8080", "MAX_BODY": "262144", "GROUP_COMMIT": "no", "MAX_CONNECTIONS": "2000", "DRAIN_DELAY": "0s", "EVENT_TYPES": "10dlc.*,brand.*,campaign.*",
 		"ADMIN_LISTEN": "127.0.0.1:8081", "LOG_LEVEL": "info", "DATA": "./data", "REPLICAS": "1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -17,7 +17,7 @@ type Webhook struct {
 	Listen        string `name:"listen" env:"LISTEN" default:":8080" placeholder:"ADDR" help:"Public address that Telnyx posts to (${default}). The path is /webhooks/telnyx."`
 	MaxBody       string `name:"max-body" env:"MAX_BODY" default:"262144" placeholder:"BYTES" help:"Largest body that is read (${default})."`
 	GroupCommit   string `name:"group-commit" env:"GROUP_COMMIT" default:"no" placeholder:"yes|no" help:"Store events that come together in one commit (${default}): faster where NATS syncs every message to disk (sync_always), slower elsewhere. greenlight up does it anyway."`
-	MaxConns      string `name:"max-connections" env:"MAX_CONNECTIONS" default:"1000" placeholder:"N" help:"Connections to the public address at once (${default}); over that, a new one takes the place of the one that has been without a request for longest."`
+	MaxConns      string `name:"max-connections" env:"MAX_CONNECTIONS" default:"2000" placeholder:"N" help:"Connections to the public address at once (${default}); further ones wait until one ends."`
 	DrainDelay    string `name:"drain-delay" env:"DRAIN_DELAY" default:"0s" placeholder:"TIME" help:"How long deliveries are still taken after the stop has turned readiness false (${default}): as long as your load balancer takes to notice."`
 	EventTypes    string `name:"event-types" env:"EVENT_TYPES" default:"10dlc.*,brand.*,campaign.*" placeholder:"LIST" help:"Event types that are kept (${default}); others are verified, answered and forgotten."`
 }

@@ -282,11 +282,11 @@ func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed boo
 		return err
 	}
 	switch {
+	case o.saysNotFound.Load():
+		return nil // Telnyx has words for a number without a record, and these are others
 	case listed:
 		seen.isFree(odd)
 		return nil
-	case o.saysNotFound.Load():
-		return nil // Telnyx has words for a number without a record, and these are others
 	default:
 		return o.settleByWholeList(ctx, odd, seen)
 	}
@@ -294,10 +294,10 @@ func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed boo
 
 // isOdd reports an answer about a record that is not one of Telnyx's usual ones: a 404 of
 // another kind, another refusal, or a 200 without a record. Servers that fail or do not
-// answer say nothing.
+// answer say nothing, and neither does an answer that is broken.
 func isOdd(err error) bool {
-	if _, ok := errors.AsType[*telnyx.UnreadableError](err); ok {
-		return true
+	if unreadable, ok := errors.AsType[*telnyx.UnreadableError](err); ok {
+		return unreadable.IsWhole()
 	}
 	return telnyx.Classify(err) != telnyx.ClassTransient
 }

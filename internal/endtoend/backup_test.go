@@ -61,7 +61,7 @@ type seen struct {
 	Totals    map[ledger.State]int
 	Campaigns []struct {
 		Plan, Since string
-		Reported    string `json:"told"`
+		Reported    string `json:"reported"`
 	}
 }
 

@@ -1,15 +1,8 @@
 // Package httpserve runs an HTTP server with bounds on everything that a client
-// decides, until it is told to stop, and then lets requests finish.
+// decides, until its context ends, and then lets requests finish:
 //
-// A request that comes too slowly is cut off by a timeout. So that those who hold
-// connections without using them cannot keep others out, connections are bounded,
-// and at the bound a new one takes the place of the one that has been without a
-// request for longest; see [Options.MaxConnections].
-//
-// The stop goes like this:
-//
-//	told to stop ── OnStop: readiness turns false
-//	             ── DrainDelay: all is answered as before, with Connection: close
+//	context ends ── OnStop: readiness turns false
+//	             ── DrainDelay: requests are answered as before, with Connection: close
 //	             ── the listener is closed, requests under way finish
 //	             ── five seconds later the rest is cut off and reported
 package httpserve
@@ -17,24 +10,26 @@ package httpserve
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // The defaults of [Options], and the deadline of the stop.
 const (
-	// A whole request must arrive in DefaultReadTimeout; Telnyx itself gives up on an
-	// answer after two seconds.
-	DefaultReadHeaderTimeout = 5 * time.Second
+	DefaultReadHeaderTimeout = 2 * time.Second
 	DefaultReadTimeout       = 10 * time.Second
 	DefaultWriteTimeout      = 30 * time.Second
 	DefaultIdleTimeout       = 60 * time.Second
-	// DefaultMaxConnections is far over what Telnyx opens and far under what a
-	// process may: Linux gives it 1,024 files at least, most systems many more.
-	DefaultMaxConnections = 1000
+	// DefaultMaxConnections is far over what Telnyx opens, with room for a flood of a
+	// thousand connections beside it, and fits the open files that Linux allows.
+	DefaultMaxConnections = 2000
 
 	maxHeaderBytes = 16 << 10
 	// DrainTimeout is how long requests under way may take to finish after the
@@ -48,21 +43,10 @@ type Options struct {
 	// are those of [http.Server], by default the constants above.
 	ReadHeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
 	// MaxConnections bounds the connections at once, by default
-	// DefaultMaxConnections. One more closes the one that has been without a request
-	// for longest, and for a tenth of a second at least: whoever sends a request as
-	// soon as it is connected comes through a crowd of those who hold connections.
-	// While there is none to close, the new one waits, as further ones do in the
-	// kernel's queue.
+	// DefaultMaxConnections. Further ones wait in the kernel's queue until one ends,
+	// first come, first served.
 	MaxConnections int
-	// Displaced is called for each connection that was closed for another one. It
-	// must not block.
-	Displaced func()
-	// Unread is called for each connection that ended with something that was no whole
-	// request, or one that the handler was not asked about: package http refuses it, or
-	// gives up waiting for the rest. Of those that come on a connection after a good
-	// request package http does not tell us all. It must not block.
-	Unread func()
-	// OnStop is called when the server is told to stop, before anything else.
+	// OnStop is called when the context ends, before anything else.
 	OnStop func()
 	// DrainDelay is how long requests are taken after that, so that whoever sends
 	// them here can see that readiness is false and send them elsewhere.
@@ -86,22 +70,14 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 // Serve answers requests until ctx ends, and stops as the package's comment says.
 // It returns nil unless requests were cut off. Closes the listener.
 func (o Options) Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	crowd := newCrowd(cmp.Or(o.MaxConnections, DefaultMaxConnections), o.Displaced, o.Unread)
-	server := &http.Server{
-		Handler:           crowd.watch(handler),
-		ReadHeaderTimeout: cmp.Or(o.ReadHeaderTimeout, DefaultReadHeaderTimeout),
-		ReadTimeout:       cmp.Or(o.ReadTimeout, DefaultReadTimeout),
-		WriteTimeout:      cmp.Or(o.WriteTimeout, DefaultWriteTimeout),
-		IdleTimeout:       cmp.Or(o.IdleTimeout, DefaultIdleTimeout),
-		MaxHeaderBytes:    maxHeaderBytes,
-		ConnContext:       crowd.arrive,
-		ConnState:         crowd.follow,
-		// Else OPTIONS * gets a 200 that is not the handler's.
-		DisableGeneralOptionsHandler: true,
-	}
-	if s, ok := listener.(*secure); ok {
-		server.ErrorLog = s.errorLog()
-	}
+	var draining atomic.Bool
+	server := o.server(func(w http.ResponseWriter, r *http.Request) {
+		if draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		handler.ServeHTTP(w, r)
+	})
+	listener = o.bound(listener, server)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	serveFailed := func(err error) error { return fmt.Errorf("serve on %s: %w", listener.Addr(), err) }
@@ -110,24 +86,44 @@ func (o Options) Serve(ctx context.Context, listener net.Listener, handler http.
 		return serveFailed(err)
 	case <-ctx.Done():
 	}
+	draining.Store(true)
 	if o.OnStop != nil {
 		o.OnStop()
 	}
-	if o.DrainDelay > 0 {
-		crowd.sendAway()
-		select {
-		case err := <-failed:
-			return serveFailed(err)
-		case <-time.After(o.DrainDelay):
-		}
+	select {
+	case err := <-failed:
+		return serveFailed(err)
+	case <-time.After(o.DrainDelay):
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), DrainTimeout)
 	defer cancel()
-	crowd.close()
 	err := server.Shutdown(drain)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("requests on %s were cut off: %w", listener.Addr(), err), server.Close())
 	}
 	<-failed // http.ErrServerClosed: Serve has returned
 	return err
+}
+
+func (o Options) server(handler http.HandlerFunc) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: cmp.Or(o.ReadHeaderTimeout, DefaultReadHeaderTimeout),
+		ReadTimeout:       cmp.Or(o.ReadTimeout, DefaultReadTimeout),
+		WriteTimeout:      cmp.Or(o.WriteTimeout, DefaultWriteTimeout),
+		IdleTimeout:       cmp.Or(o.IdleTimeout, DefaultIdleTimeout),
+		MaxHeaderBytes:    maxHeaderBytes,
+		// Else OPTIONS * gets a 200 that is not the handler's.
+		DisableGeneralOptionsHandler: true,
+	}
+}
+
+// bound limits the listener's connections, those in a TLS handshake included.
+func (o Options) bound(listener net.Listener, server *http.Server) net.Listener {
+	most := cmp.Or(o.MaxConnections, DefaultMaxConnections)
+	if s, ok := listener.(*secure); ok {
+		server.ErrorLog = s.errorLog()
+		return tls.NewListener(netutil.LimitListener(s.Listener, most), s.config)
+	}
+	return netutil.LimitListener(listener, most)
 }

@@ -8,25 +8,24 @@ import (
 	"os"
 )
 
-// TLS returns a listener whose connections speak TLS. Failed, if not nil, is told of
-// every handshake that fails; it must be quick and safe for concurrent use. Wrap
-// whatever else the connections need before this: package http must see them as TLS.
+// TLS returns a listener that [Options.Serve] serves with TLS. Failed, if not nil, gets
+// the reason of every handshake that fails; it must be quick and safe for concurrent use.
 func TLS(listener net.Listener, config *tls.Config, failed func(reason string)) net.Listener {
 	if failed == nil {
 		failed = func(string) {}
 	}
-	return &secure{tls.NewListener(listener, config), failed}
+	return &secure{listener, config, failed}
 }
 
-// secure is a listener that knows who wants to hear of failed handshakes.
+// secure is a listener whose connections are to speak TLS.
 type secure struct {
 	net.Listener
+	config *tls.Config
 	failed func(string)
 }
 
-// errorLog returns where package http writes to: failed handshakes go to who wants
-// them, since every scanner of the internet makes some, and the rest where it goes
-// without it.
+// errorLog returns where package http writes to: failed handshakes go to failed, since
+// every scanner of the internet causes some, and the rest to standard error.
 func (s *secure) errorLog() *log.Logger { return log.New(s, "", log.LstdFlags) }
 
 // handshakeError is how package http begins its line.

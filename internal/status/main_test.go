@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"testing"
@@ -101,6 +102,17 @@ func mixedNumbers() []ledger.Number {
 		Number: "+12125550150", CampaignID: winterID, Plan: "winter", State: ledger.Planned, Reason: ledger.TelnyxUnavailable,
 		Detail: "connection refused", Since: noon.Add(-30 * time.Second),
 	})
+}
+
+// run returns a view that runs until the test ends.
+func run(t *testing.T, js jetstream.JetStream) *status.View {
+	t.Helper()
+	view := status.NewView(status.ViewConfig{JetStream: js})
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- view.Run(ctx) }()
+	t.Cleanup(func() { stop(); must(t, <-ended) })
+	return view
 }
 
 func read(t *testing.T, js jetstream.JetStream) status.Snapshot {

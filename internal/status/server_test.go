@@ -29,7 +29,7 @@ func serve(t *testing.T, js jetstream.JetStream, checks ...status.Check) *httpte
 	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "greenlight_test_total", Help: "Counts."})
 	metrics.MustRegister(counter)
 	counter.Add(3)
-	server := httptest.NewServer(status.Handler(status.Config{JetStream: js, Checks: checks, Metrics: metrics}))
+	server := httptest.NewServer(status.Handler(status.Config{View: run(t, js), Checks: checks, Metrics: metrics}))
 	t.Cleanup(server.Close)
 	return server
 }
@@ -49,7 +49,7 @@ func get(t *testing.T, server *httptest.Server, path string) (*http.Response, st
 
 func TestPage_HasStatusAndEverythingUnderIt(t *testing.T) {
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Method+" "+r.URL.Path) })
-	server := httptest.NewServer(status.Handler(status.Config{JetStream: testkit.JetStream(t, testkit.Embedded(t)), Metrics: prometheus.NewRegistry(), Page: page}))
+	server := httptest.NewServer(status.Handler(status.Config{View: run(t, testkit.JetStream(t, testkit.Embedded(t))), Metrics: prometheus.NewRegistry(), Page: page}))
 	defer server.Close()
 	for _, path := range []string{"/status", "/status/campaigns/C1"} {
 		if _, body := get(t, server, path); body != "GET "+path {

@@ -52,7 +52,7 @@ const (
 // list and do not attach it, a number has at most one.
 type Assignment struct {
 	// PhoneNumber is in E.164 form; see [CanonicalNumber].
-	PhoneNumber string `json:"phoneNumber"`
+	PhoneNumber string `json:"phoneNumber" as:"number"`
 	// CampaignID is the TCR id when the campaign is shared with us, else the
 	// Telnyx id. Use [Assignment.On] to compare.
 	CampaignID       string           `json:"campaignId"`
@@ -60,12 +60,12 @@ type Assignment struct {
 	TCRCampaignID    TCRCampaignID    `json:"tcrCampaignId"`
 	BrandID          string           `json:"brandId"`
 	TCRBrandID       string           `json:"tcrBrandId"`
-	AssignmentStatus AssignmentStatus `json:"assignmentStatus"`
+	AssignmentStatus AssignmentStatus `json:"assignmentStatus" or:"status" as:"word"`
 	// TMobile, NonTMobile and ATT are the carriers' mappings. The first two are
 	// in Telnyx's Go SDK of 2026, the third was seen in field reports only.
-	TMobile    MappingStatus `json:"tmobileNumberMappingStatus"`
-	NonTMobile MappingStatus `json:"nonTmobileNumberMappingStatus"`
-	ATT        MappingStatus `json:"attNumberMappingStatus"`
+	TMobile    MappingStatus `json:"tmobileNumberMappingStatus" as:"word"`
+	NonTMobile MappingStatus `json:"nonTmobileNumberMappingStatus" as:"word"`
+	ATT        MappingStatus `json:"attNumberMappingStatus" as:"word"`
 	// FailureReasons and Errors are kept raw because their types vary: strings,
 	// objects and null were all seen. Errors can be a plain string in an
 	// answer with status 200.
@@ -80,27 +80,8 @@ type Assignment struct {
 // to assigning numbers has status where the OpenAPI description has
 // assignmentStatus; either is taken.
 func (a *Assignment) UnmarshalJSON(data []byte) error {
-	r, err := asRecord(data)
-	if err != nil {
-		return err
-	}
-	*a = Assignment{
-		PhoneNumber:      CanonicalNumber(r.text("phonenumber")),
-		CampaignID:       r.text("campaignid"),
-		TelnyxCampaignID: CampaignID(r.text("telnyxcampaignid")),
-		TCRCampaignID:    TCRCampaignID(r.text("tcrcampaignid")),
-		BrandID:          r.text("brandid"),
-		TCRBrandID:       r.text("tcrbrandid"),
-		AssignmentStatus: AssignmentStatus(r.word("assignmentstatus", "status")),
-		TMobile:          MappingStatus(r.word("tmobilenumbermappingstatus")),
-		NonTMobile:       MappingStatus(r.word("nontmobilenumbermappingstatus")),
-		ATT:              MappingStatus(r.word("attnumbermappingstatus")),
-		FailureReasons:   r.raw("failurereasons"),
-		Errors:           r.raw("errors"),
-		CreatedAt:        r.time("createdat"),
-		UpdatedAt:        r.time("updatedat"),
-	}
-	return nil
+	*a = Assignment{}
+	return decodeRecord(data, a)
 }
 
 // FailureText is what the record says in words about a failure, under errors and, if

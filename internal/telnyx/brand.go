@@ -23,6 +23,12 @@ type Brand struct {
 	FailureReasons json.RawMessage `json:"failureReasons,omitempty"`
 }
 
+// UnmarshalJSON decodes a record with keys in camel case or snake case.
+func (b *Brand) UnmarshalJSON(data []byte) error {
+	*b = Brand{}
+	return decodeRecord(data, b)
+}
+
 const brandsRoute = "/10dlc/brand"
 
 // Brands lists all brands of the account, the oldest first.

@@ -52,9 +52,9 @@ type Campaign struct {
 	ReferenceID string `json:"referenceId"`
 	Usecase     string `json:"usecase"`
 	// Status is ACTIVE from birth, so it must never be taken for approval.
-	Status           string         `json:"status"`
-	CampaignStatus   CampaignStatus `json:"campaignStatus"`
-	SubmissionStatus string         `json:"submissionStatus"`
+	Status           string         `json:"status" as:"word"`
+	CampaignStatus   CampaignStatus `json:"campaignStatus" as:"word"`
+	SubmissionStatus string         `json:"submissionStatus" as:"word"`
 	// Mock campaigns are for trying out; they cannot carry numbers.
 	Mock                bool `json:"mock"`
 	IsTMobileRegistered bool `json:"isTMobileRegistered"`
@@ -83,37 +83,8 @@ type Campaign struct {
 
 // UnmarshalJSON decodes a record with keys in camel case or snake case.
 func (c *Campaign) UnmarshalJSON(data []byte) error {
-	r, err := asRecord(data)
-	if err != nil {
-		return err
-	}
-	*c = Campaign{
-		CampaignID:                  CampaignID(r.text("campaignid")),
-		TCRCampaignID:               TCRCampaignID(r.text("tcrcampaignid")),
-		BrandID:                     r.text("brandid"),
-		TCRBrandID:                  r.text("tcrbrandid"),
-		ReferenceID:                 r.text("referenceid"),
-		Usecase:                     r.text("usecase"),
-		Status:                      r.word("status"),
-		CampaignStatus:              CampaignStatus(r.word("campaignstatus")),
-		SubmissionStatus:            r.word("submissionstatus"),
-		NextRenewalOrExpirationDate: r.text("nextrenewalorexpirationdate"),
-		FailureReasons:              r.raw("failurereasons"),
-		WebhookURL:                  r.text("webhookurl"),
-		WebhookFailoverURL:          r.text("webhookfailoverurl"),
-	}
-	c.Mock, _ = r.flag("mock")
-	c.IsTMobileRegistered, _ = r.flag("istmobileregistered")
-	c.IsTMobileSuspended, _ = r.flag("istmobilesuspended")
-	c.NumberPool, _ = r.flag("numberpool")
-	if value, known := r.flag("istmobilenumberpoolingenabled"); known {
-		c.IsTMobileNumberPoolingEnabled = &value
-	}
-	if value, known := r.flag("autorenewal"); known {
-		c.AutoRenewal = &value
-	}
-	c.AssignedPhoneNumbersCount, _ = strconv.ParseFloat(r.text("assignedphonenumberscount"), 64)
-	return nil
+	*c = Campaign{}
+	return decodeRecord(data, c)
 }
 
 // AssignmentID is the id by which numbers are attached to the campaign and by

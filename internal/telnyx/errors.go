@@ -164,6 +164,9 @@ func (e *UnreadableError) Error() string {
 // Unwrap returns the cause.
 func (e *UnreadableError) Unwrap() error { return e.Err }
 
+// IsWhole reports whether the answer arrived whole, so that it is what Telnyx says.
+func (e *UnreadableError) IsWhole() bool { return e.whole }
+
 // IsNotFound reports whether err says that Telnyx has no such record: a 404 with
 // one of Telnyx's codes in it, or [CodeNotFound]. A 404 whose body is another's,
 // such as a gateway's page, the {"detail":"Not Found"} of a path that does not
@@ -245,79 +248,44 @@ func newAPIError(r request, status int, h http.Header, body []byte, now time.Tim
 
 // errorDetails reads the shapes in which errors come: {"errors":[…]} from the API
 // (v2 and 10DLC), {"detail":[…]} from request validation in 10DLC's campaign and
-// brand calls, {"message":…} from its bulk calls.
-func errorDetails(body []byte) []ErrorDetail {
-	var top object
-	if json.Unmarshal(body, &top) != nil {
-		return nil
-	}
-	for _, shape := range []struct {
-		key  string
-		read func(object) ErrorDetail
-	}{{"errors", apiDetail}, {"detail", validationDetail}, {"message", apiDetail}} {
-		if raw := top[shape.key]; !isNull(raw) {
-			return detailsOf(raw, shape.read)
+// brand calls, {"message":…} from its bulk calls. Each may be a list or a single one, of
+// objects or texts.
+func errorDetails(body []byte) (details []ErrorDetail) {
+	top, _ := asObject(body)
+	var said json.RawMessage
+	for _, key := range []string{"errors", "detail", "message"} {
+		if isNull(said) {
+			said = top[key]
 		}
 	}
-	return nil
-}
-
-// detailsOf reads a list of details, or a single one, each an object or a string.
-func detailsOf(raw json.RawMessage, read func(object) ErrorDetail) []ErrorDetail {
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) != nil {
-		list = []json.RawMessage{raw}
+	list := elements[json.RawMessage](said, maxDetails)
+	if list == nil {
+		list = []json.RawMessage{said}
 	}
-	var details []ErrorDetail
 	for _, raw := range list[:min(len(list), maxDetails)] {
-		var one object
-		if json.Unmarshal(raw, &one) == nil && len(one) > 0 {
-			details = append(details, read(one))
-			continue
-		}
-		if text := ReasonText(raw); text != "" {
+		if one, ok := asObject(raw); ok && len(one) > 0 {
+			details = append(details, detailOf(one))
+		} else if text := ReasonText(raw); text != "" {
 			details = append(details, ErrorDetail{Title: oneLine(text, maxDetailText)})
 		}
 	}
 	return details
 }
 
-func apiDetail(one object) ErrorDetail {
-	source, _ := one.object("source")
+// detailOf reads {"code":…,"title":…,"detail":…,"source":{…}} or, from request validation,
+// {"loc":["body","phoneNumber"],"msg":…,"type":…}, whose type is not one of Telnyx's codes.
+func detailOf(one object) ErrorDetail {
+	source, _ := asObject(one["source"])
+	var path []string
+	for _, step := range elements[json.RawMessage](one["loc"], maxDetails) {
+		path = append(path, strings.Trim(string(step), `"`))
+	}
 	return ErrorDetail{
 		Code:   oneLine(one.scalar("code"), maxIDText),
-		Title:  oneLine(one.string("title"), maxDetailText),
-		Detail: oneLine(cmp.Or(one.string("detail"), one.string("message")), maxDetailText),
-		Source: oneLine(cmp.Or(source.string("pointer"), source.string("parameter")), maxIDText),
+		Title:  oneLine(cmp.Or(one.string("title"), one.string("msg")), maxDetailText),
+		Detail: oneLine(cmp.Or(one.string("detail"), one.string("message"), one.string("type")), maxDetailText),
+		Source: oneLine(cmp.Or(source.string("pointer"), source.string("parameter"), strings.Join(path, ".")), maxIDText),
 	}
-}
-
-// validationDetail reads {"loc":["body","phoneNumber"],"msg":…,"type":…}. The type
-// is not one of Telnyx's codes, so it does not become one.
-func validationDetail(one object) ErrorDetail {
-	var path []json.RawMessage
-	_ = json.Unmarshal(one["loc"], &path) // Without a path there is no source.
-	var steps []string
-	for _, step := range path {
-		steps = append(steps, strings.Trim(string(step), `"`))
-	}
-	return ErrorDetail{
-		Title:  oneLine(one.string("msg"), maxDetailText),
-		Detail: oneLine(one.string("type"), maxDetailText),
-		Source: oneLine(strings.Join(steps, "."), maxIDText),
-	}
-}
-
-// scalar returns the text of a string or a number under key, or an empty one.
-func (o object) scalar(key string) string {
-	var n json.Number // takes strings that are numbers too, but no other ones
-	if s := o.string(key); s != "" {
-		return s
-	}
-	if raw := o[key]; isNull(raw) || json.Unmarshal(raw, &n) != nil {
-		return ""
-	}
-	return n.String()
 }
 
 var markup = regexp.MustCompile(`(?s)<(?:style|script|!--).*?(?:</style>|</script>|-->)|<[^>]*>`)
@@ -327,19 +295,3 @@ func bodyText(body []byte) string {
 	beginning := string(body[:min(len(body), 16*maxBodyText)])
 	return oneLine(markup.ReplaceAllString(beginning, " "), maxBodyText)
 }
-
-// object is a JSON object with the spelling of its keys kept: a struct would
-// take "Data" for "data".
-type object map[string]json.RawMessage
-
-// object returns the object under key; ok is false if there is none.
-func (o object) object(key string) (value object, ok bool) {
-	raw := o[key]
-	if isNull(raw) || json.Unmarshal(raw, &value) != nil {
-		return nil, false
-	}
-	return value, true
-}
-
-// string returns the string under key, or an empty one.
-func (o object) string(key string) string { return text(o[key]) }

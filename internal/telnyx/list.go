@@ -491,27 +491,10 @@ func (p *page[T]) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	p.total, p.bytes = total, len(data)
-	for _, raw := range elements(rows) {
-		// Row by row, so that an answer of millions of empty rows cannot fill memory.
-		if len(p.rows) > maxListRows {
-			return fmt.Errorf("it has more than %d rows", maxListRows)
-		}
-		var row T
-		if decodeRow(raw, &row) != nil {
-			var none T
-			row = none // not a record: its key is empty
-		}
-		p.rows = append(p.rows, row)
+	if p.rows = elements[T](rows, maxListRows); len(p.rows) > maxListRows {
+		return fmt.Errorf("it has more than %d rows", maxListRows)
 	}
 	return nil
-}
-
-// decodeRow decodes valid JSON, without checking it again where T can.
-func decodeRow[T any](raw json.RawMessage, row *T) error {
-	if u, ok := any(row).(json.Unmarshaler); ok {
-		return u.UnmarshalJSON(raw)
-	}
-	return json.Unmarshal(raw, row)
 }
 
 // listIn finds the list in an answer of valid JSON, and its total.
@@ -523,7 +506,7 @@ func listIn(data []byte) (rows json.RawMessage, total int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if len(elements(top["errors"])) > 0 {
+	if len(elements[json.RawMessage](top["errors"], 0)) > 0 {
 		return nil, 0, errors.New("it has errors")
 	}
 	total = totalIn(top)
@@ -555,9 +538,9 @@ func listIn(data []byte) (rows json.RawMessage, total int, err error) {
 	return rows, total, nil
 }
 
-func totalIn(fields record) int {
+func totalIn(fields object) int {
 	for _, key := range []string{"totalrecords", "totalresults", "totalcount", "totalitems", "total"} {
-		if n, err := strconv.Atoi(object(fields).scalar(key)); err == nil && n >= 0 {
+		if n, err := strconv.Atoi(fields.scalar(key)); err == nil && n >= 0 {
 			return n
 		}
 	}

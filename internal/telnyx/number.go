@@ -41,34 +41,25 @@ const NumberActive = "active"
 // Number is a number of the account: its messaging settings and its status.
 type Number struct {
 	// ID is the id by which the settings are changed. It is opaque.
-	ID string `json:"id"`
+	ID string `json:"id" or:"phone_number_id"`
 	// PhoneNumber is in E.164 form; see [CanonicalNumber].
-	PhoneNumber string `json:"phone_number"`
+	PhoneNumber string `json:"phone_number" as:"number"`
 	// MessagingProfileID is empty when the number is on no profile (null on the
 	// wire). A number needs one before it can be attached.
 	MessagingProfileID string     `json:"messaging_profile_id"`
-	Type               NumberType `json:"type"`
-	CountryCode        string     `json:"country_code"`
+	Type               NumberType `json:"type" or:"number_type phone_number_type"`
+	CountryCode        string     `json:"country_code" or:"country_iso_alpha2"`
 	// Status is in lower case with underscores, however Telnyx spells it. It is empty
 	// when Telnyx does not say; see [NumberActive].
-	Status string `json:"status"`
+	Status string `json:"status" as:"word"`
 }
 
 // UnmarshalJSON decodes a row of the messaging settings or of the account's numbers.
 func (n *Number) UnmarshalJSON(data []byte) error {
-	r, err := asRecord(data)
-	if err != nil {
-		return err
-	}
-	*n = Number{
-		ID:                 r.text("id", "phonenumberid"),
-		PhoneNumber:        CanonicalNumber(r.text("phonenumber")),
-		MessagingProfileID: r.text("messagingprofileid"),
-		Type:               NumberType(r.text("type", "numbertype", "phonenumbertype")),
-		CountryCode:        r.text("countrycode", "countryisoalpha2"),
-		Status:             strings.ToLower(r.word("status")),
-	}
-	return nil
+	*n = Number{}
+	err := decodeRecord(data, n)
+	n.Status = strings.ToLower(n.Status)
+	return err
 }
 
 // SetMessagingProfile puts a number on a messaging profile, away from the one

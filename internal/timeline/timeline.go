@@ -127,7 +127,7 @@ func OfNumber(ctx context.Context, js jetstream.JetStream, number string) (Timel
 		return Timeline{}, err
 	}
 	t.conclude(last, entry.Campaign, hold)
-	if by, held := hold.Of(last.CampaignID); held {
+	if by, held := hold.Of(append(entry.Campaign.IDs(), last.CampaignID)...); held {
 		t.Held = &by
 	}
 	messages, err := eventsAbout(ctx, js, number, idsOf(last.CampaignID, reads))

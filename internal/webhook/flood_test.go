@@ -301,13 +301,6 @@ func (f *flood) attempt(transport http.RoundTripper, body []byte) (answer, error
 func (f *flood) assertCounted(d *door, codes string) {
 	f.t.Helper()
 	counters := d.counters()
-	displaced := counters["greenlight_webhook_connections_displaced_total{}"]
-	if float64(f.cut) > displaced {
-		f.t.Errorf("%d were cut off, and %v connections were displaced", f.cut, displaced)
-	}
-	if codes == "" && displaced == 0 {
-		f.t.Error("no connection was displaced")
-	}
 	total, asked := 0.0, f.cut
 	refused := map[string]float64{} // by code, all causes together
 	for name, counted := range counters {

@@ -18,10 +18,8 @@ type metrics struct {
 	verified *prometheus.CounterVec
 	// byKey are the counters of the keys in use, so that one is found without making
 	// the fingerprint, which costs as much as reading the claim.
-	byKey     atomic.Pointer[map[telnyx.PublicKey]prometheus.Counter]
-	displaced prometheus.Counter
-	unread    prometheus.Counter
-	publish   prometheus.Histogram
+	byKey   atomic.Pointer[map[telnyx.PublicKey]prometheus.Counter]
+	publish prometheus.Histogram
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -39,14 +37,6 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "greenlight_webhook_verified_total",
 			Help: "Verified deliveries by the beginning of the public key that verified them.",
 		}, []string{"key"}),
-		displaced: factory.NewCounter(prometheus.CounterOpts{
-			Name: "greenlight_webhook_connections_displaced_total",
-			Help: "Connections without a request that were closed to make room for new ones.",
-		}),
-		unread: factory.NewCounter(prometheus.CounterOpts{
-			Name: "greenlight_webhook_requests_unread_total",
-			Help: "Connections that ended with no whole HTTP request, which the HTTP server refused or gave up waiting for.",
-		}),
 		publish: factory.NewHistogram(prometheus.HistogramOpts{
 			Name:    "greenlight_webhook_publish_seconds",
 			Help:    "Time from a body read to the stream's acknowledgement or refusal.",

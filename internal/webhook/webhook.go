@@ -176,13 +176,6 @@ func New(c Config) (*Webhook, error) {
 // has a counter from the beginning.
 func (w *Webhook) KeysReplaced() { w.metrics.keys(w.verifier.Keys()) }
 
-// ConnectionDisplaced counts a connection that was closed for a newer one.
-func (w *Webhook) ConnectionDisplaced() { w.metrics.displaced.Inc() }
-
-// RequestUnread counts a connection that ended with what was no whole request, which
-// the HTTP server refuses or cuts off by itself.
-func (w *Webhook) RequestUnread() { w.metrics.unread.Inc() }
-
 // Stop turns readiness and /healthz to false, for good. Deliveries are taken as
 // before, as long as they come.
 func (w *Webhook) Stop() { w.stopping.Store(true) }

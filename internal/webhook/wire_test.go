@@ -64,7 +64,6 @@ func (d *door) serveOn(options httpserve.Options, wrap func(net.Listener) net.Li
 	address = listener.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	options.Displaced = d.hook.ConnectionDisplaced
 	go func() { ended <- options.Serve(ctx, wrap(listener), d.hook.Handler()) }()
 	d.t.Cleanup(func() {
 		stop()

@@ -81,29 +81,37 @@ func (w world) unexpected() (lines []string) {
 }
 
 // start shows what js has. Its log must stay empty.
-func start(t testing.TB, js jetstream.JetStream, config page.Config) world {
+func start(t testing.TB, js jetstream.JetStream, config page.Config, of ...status.ViewConfig) world {
 	t.Helper()
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)
-	w := show(t, js, config)
+	w := show(t, js, config, of...)
 	w.book = book
 	return w
 }
 
-func show(t testing.TB, js jetstream.JetStream, config page.Config) world {
+func show(t testing.TB, js jetstream.JetStream, config page.Config, of ...status.ViewConfig) world {
 	t.Helper()
 	var log testkit.Buffer
-	config.JetStream, config.Log = js, zerolog.New(&log)
+	var viewed status.ViewConfig
+	if len(of) > 0 {
+		viewed = of[0]
+	}
+	viewed.JetStream, viewed.Log = js, zerolog.New(&log)
+	view := status.NewView(viewed)
+	config.JetStream, config.View, config.Log = js, view, viewed.Log
 	shown := page.New(config)
 	server := httptest.NewServer(status.Handler(status.Config{
-		JetStream: js, Checks: config.Checks, Metrics: prometheus.NewRegistry(), Page: shown,
+		View: view, Checks: viewed.Checks, Metrics: prometheus.NewRegistry(), Page: shown,
 	}))
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
+	ended := make(chan error, 2)
+	go func() { ended <- view.Run(ctx) }()
 	go func() { ended <- shown.Run(ctx) }()
 	w := world{js: js, page: shown, url: server.URL, log: &log, expected: &[]string{}}
 	w.stop = sync.OnceFunc(func() {
 		cancel()
+		must(t, <-ended)
 		must(t, <-ended)
 		server.Close()
 		if lines := w.unexpected(); len(lines) > 0 {
@@ -115,9 +123,9 @@ func show(t testing.TB, js jetstream.JetStream, config page.Config) world {
 }
 
 // mixed has campaigns and numbers in every sort of trouble, and dead letters.
-func mixed(t testing.TB, config page.Config) world {
+func mixed(t testing.TB, config page.Config, of ...status.ViewConfig) world {
 	t.Helper()
-	w := start(t, startJetStream(t), config)
+	w := start(t, startJetStream(t), config, of...)
 	w.work(t)
 	now := time.Now()
 	for _, c := range []ledger.Campaign{

@@ -22,7 +22,7 @@ func follow(t *testing.T, book *ledger.Ledger) told {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- book.FollowEach(ctx, ledger.Follower{
+		ended <- book.Follow(ctx, ledger.Follower{
 			Campaign:        func(c ledger.Campaign) { words <- "campaign " + c.ID + " " + c.NextAt.UTC().Format("15:04") },
 			Number:          func(n ledger.Number) { words <- "number " + n.CampaignID + " " + n.Number + " " + string(n.State) },
 			CampaignDropped: func(id string) { words <- "dropped " + id },
@@ -49,7 +49,7 @@ func (f told) until(word string) (all []string) {
 	}
 }
 
-func TestFollowEach_TellsWhatIsThereAndWhatChanges(t *testing.T) {
+func TestFollow_ReportsWhatIsThereAndWhatChanges(t *testing.T) {
 	book, js := start(t)
 	putCampaign(t, book, campaign("c1"))
 	put(t, book, number("c1", "+15551234567"))
