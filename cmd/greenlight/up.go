@@ -16,7 +16,6 @@ import (
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/notice"
-	"greenlight/internal/plan/watch"
 	"greenlight/internal/status"
 	"greenlight/internal/webhook"
 )
@@ -87,7 +86,7 @@ type site struct {
 	serving  app.Public
 	assigner assigner.Config
 	// plans watches the plan files; nil when there are none to watch.
-	plans *watch.Watcher
+	plans *app.Plans
 	// token is what readers of the private listener must know; empty for none.
 	token status.Token
 	// receiver gets notices; nil if nobody does.

@@ -19,16 +19,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"greenlight/internal/assigner"
-	"greenlight/internal/certificate"
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
 	"greenlight/internal/httpserve"
 	"greenlight/internal/plan"
-	"greenlight/internal/plan/watch"
 	"greenlight/internal/status"
 	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/telnyx/keyfile"
 	"greenlight/internal/webhook"
 )
 
@@ -185,9 +182,9 @@ type Public struct {
 	// Server is its bounds and its stop. The zero value is ready for use.
 	Server httpserve.Options
 	// Keys keeps the verifier's keys as a file says; nil when they do not change.
-	Keys *keyfile.File
+	Keys *KeyFile
 	// Certificates are for TLS; nil without.
-	Certificates certificate.Source
+	Certificates *Certificates
 }
 
 // AddWebhook adds the public listener with the zero [Public].
@@ -232,25 +229,25 @@ func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public
 // addKeys adds the watch over the file of the public keys. A file at fault changes
 // nothing in use, and shows in readiness without making the process unready. SIGHUP
 // makes it look at once.
-func (p *Process) addKeys(keys *keyfile.File, hook *webhook.Webhook) {
+func (p *Process) addKeys(keys *KeyFile, hook *webhook.Webhook) {
 	log := p.log.With().Str(telemetry.KeyPart, "webhook").Logger()
 	p.checks = append(p.checks, status.Check{
 		Name: "public_keys", Role: status.RoleWebhook, Advisory: true, Ready: func(context.Context) error { return keys.Err() },
 	})
 	hangups := catchHangups()
 	p.add("public keys", func(ctx context.Context) error {
-		stop := hangups.relay(keys.Reload)
-		defer stop()
-		return keys.Run(ctx,
-			func(keys []telnyx.PublicKey) {
-				hook.KeysReplaced()
-				fingerprints := make([]string, len(keys))
-				for i, key := range keys {
-					fingerprints[i] = key.Fingerprint()
-				}
-				log.Info().Strs(telemetry.KeyKeys, fingerprints).Msg("other public keys are in use")
-			},
-			func(err error) { log.Error().Err(err).Msg("the public keys could not be read anew") })
+		defer hangups.relay(keys.Reload)()
+		keys.onChange = func(keys []telnyx.PublicKey) {
+			hook.KeysReplaced()
+			fingerprints := make([]string, len(keys))
+			for i, key := range keys {
+				fingerprints[i] = key.Fingerprint()
+			}
+			log.Info().Strs(telemetry.KeyKeys, fingerprints).Msg("other public keys are in use")
+		}
+		keys.onFault = func(err error) { log.Error().Err(err).Msg("the public keys could not be read anew") }
+		keys.Run(ctx)
+		return nil
 	})
 }
 
@@ -274,7 +271,7 @@ func (p *Process) HoldKeys() {
 // AddPlans adds the watch over the plan files. A change is told to whichever
 // assigner works; files at fault change nothing in force, and show in readiness
 // without making the process unready. SIGHUP makes it look at once.
-func (p *Process) AddPlans(plans *watch.Watcher) {
+func (p *Process) AddPlans(plans *Plans) {
 	publisher := events.NewPublisher(p.js)
 	log := p.log.With().Str(telemetry.KeyPart, "plans").Logger()
 	inForce := newPlanMetrics(p.registry, plans)
@@ -285,29 +282,25 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 	hangups := catchHangups()
 	p.add("plans", func(ctx context.Context) error {
 		var telling sync.WaitGroup
-		plans.Tell(
-			func(old, new *plan.Set) {
-				inForce.changed(new)
-				log.Info().Str(telemetry.KeyPlanHash, new.Hash).Int(telemetry.KeyCampaigns, len(new.Campaigns)).
-					Strs(telemetry.KeyChanged, clipList(watch.Changed(old, new))).Msg("another plan set is in force")
-				telling.Go(func() {
-					tell(ctx, publisher, new.Hash, func(err error) bool {
-						log.Warn().Err(err).Msg("the assigner could not be told of the plan; trying again")
-						return plans.Set().Hash == new.Hash
-					})
+		plans.onChange = func(old, new *plan.Set) {
+			inForce.changed(new)
+			log.Info().Str(telemetry.KeyPlanHash, new.Hash).Int(telemetry.KeyCampaigns, len(new.Campaigns)).
+				Strs(telemetry.KeyChanged, clipList(plan.Changed(old, new))).Msg("another plan set is in force")
+			telling.Go(func() {
+				tell(ctx, publisher, new.Hash, func(err error) bool {
+					log.Warn().Err(err).Msg("the assigner could not be told of the plan; trying again")
+					return plans.Set().Hash == new.Hash
 				})
-			},
-			func(err error) {
-				log.Error().Err(err).Str(telemetry.KeyPlanHash, plans.Set().Hash).
-					Msg("the plan files cannot be used; the last good set stays in force")
-			},
-			func(err error) {
-				log.Warn().Err(err).Msg("no events about the plan files; changes are found by looking every half a minute")
 			})
-		stop := hangups.relay(plans.Reload)
+		}
+		plans.onFault = func(err error) {
+			log.Error().Err(err).Str(telemetry.KeyPlanHash, plans.Set().Hash).
+				Msg("the plan files cannot be used; the last good set stays in force")
+		}
 		defer telling.Wait()
-		defer stop()
-		return plans.Run(ctx)
+		defer hangups.relay(plans.Reload)()
+		plans.Run(ctx)
+		return nil
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"greenlight/internal/httpserve"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/telnyx/keyfile"
 	"greenlight/internal/webhook"
 )
 
@@ -26,7 +25,7 @@ type Webhook struct {
 // Keys returns the public keys; none when they are missing or malformed, which is
 // noted.
 func (s Webhook) Keys(faults *Faults) []telnyx.PublicKey {
-	text := secretReadBy(keyfile.Content, faults, "TELNYX_PUBLIC_KEY", s.PublicKey, s.PublicKeyFile,
+	text := secretReadBy(readSmall, faults, "TELNYX_PUBLIC_KEY", s.PublicKey, s.PublicKeyFile,
 		"Copy it "+whereKeys+", Public Key: 44 characters that end in =.")
 	if text == "" {
 		return nil
@@ -79,9 +78,9 @@ func (s Webhook) Server(faults *Faults) httpserve.Options {
 
 // KeyFile returns what keeps the verifier's keys as their file says, nil when they
 // are not in a file.
-func (s Webhook) KeyFile(verifier *telnyx.Verifier) *keyfile.File {
+func (s Webhook) KeyFile(verifier *telnyx.Verifier) *KeyFile {
 	if s.PublicKeyFile == "" || verifier == nil {
 		return nil
 	}
-	return keyfile.New(s.PublicKeyFile, verifier)
+	return NewKeyFile(s.PublicKeyFile, verifier)
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const linkedPlan = "version: 1\ncampaigns:\n  - {name: spring, tcr_campaign_id: C6X6M95, numbers_file: spring.txt}\n"
@@ -91,6 +92,12 @@ func TestFingerprint_ChangesWithEachFileThatCounts(t *testing.T) {
 		set, err := Load(path)
 		if err != nil {
 			t.Fatal(err)
+		}
+		old := time.Now().Add(-time.Minute)
+		for _, name := range []string{"plan.yaml", "spring.txt"} {
+			if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
+				t.Fatal(err)
+			}
 		}
 		before := Fingerprint(path, set)
 		if after := Fingerprint(path, set); after != before {

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -82,10 +83,13 @@ func Printable(path string) string {
 	return strings.ReplaceAll(name, "##", `#\x23`)
 }
 
+// timeGrain is longer than a tick of the clock by which file systems note changes.
+const timeGrain = 50 * time.Millisecond
+
 // Fingerprint returns what the plan files at a path look like now: the name, size, time
-// of change and mode of each plan file, and of the other files that set was read from.
-// It is another one after a change, and the same again once the files hold still. It
-// reads no file; what cannot be looked at counts as missing.
+// of change and mode of each plan file, and of the other files that set, which may be
+// nil, was read from. It is another one after a change, and the same again once the
+// files hold still. It reads no file; what cannot be looked at counts as missing.
 func Fingerprint(name string, set *Set) string {
 	folder, root, err := openFolder(name)
 	if err != nil {
@@ -93,24 +97,30 @@ func Fingerprint(name string, set *Set) string {
 	}
 	defer folder.Close()
 	fsys := folder.FS()
-	looks := fnv.New128a()
-	look := func(name string) {
-		if info, err := fs.Stat(fsys, name); err == nil {
-			fmt.Fprintf(looks, "%q %d %d %v\n", name, info.Size(), info.ModTime().UnixNano(), info.Mode())
-		}
-	}
+	var names []string
 	// The loader reports what the walk cannot read.
 	_ = fs.WalkDir(fsys, root, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || name != root && strings.HasPrefix(entry.Name(), ".") {
 			return skip(entry)
 		}
-		if isPlan(name) || entry.IsDir() {
-			look(name)
+		if isPlan(name) && !entry.IsDir() {
+			names = append(names, name)
 		}
 		return nil
 	})
-	for _, name := range set.read {
-		look(name)
+	if set != nil {
+		names = append(names, set.read...)
+	}
+	slices.Sort(names)
+	looks := fnv.New128a()
+	for _, name := range slices.Compact(names) {
+		fmt.Fprintf(looks, "%q", name)
+		if info, err := fs.Stat(fsys, name); err == nil {
+			fmt.Fprint(looks, info.Size(), info.ModTime().UnixNano(), info.Mode())
+			if time.Since(info.ModTime()).Abs() < timeGrain {
+				fmt.Fprint(looks, time.Now()) // another change now may have the same time
+			}
+		}
 	}
 	return hex.EncodeToString(looks.Sum(nil))
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/oasdiff/yaml"
@@ -138,6 +139,22 @@ func (s *Set) EntryHashes() map[string]string {
 		hashes[c.ID()] = c.Hash()
 	}
 	return hashes
+}
+
+// Changed returns the ids ([Campaign.ID]) of the campaigns that differ between two sets:
+// added, removed, or with another entry. Where an entry is in the files does not matter.
+// The ids are sorted, each once.
+func Changed(old, new *Set) []string {
+	before, after := old.EntryHashes(), new.EntryHashes()
+	maps.DeleteFunc(before, func(id, hash string) bool {
+		same := after[id] == hash
+		if same {
+			delete(after, id)
+		}
+		return same
+	})
+	maps.Copy(before, after)
+	return slices.Sorted(maps.Keys(before))
 }
 
 // buildIndex makes Find quick, and WithPool where there is a pool.

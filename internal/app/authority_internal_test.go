@@ -1,4 +1,4 @@
-package certificate
+package app
 
 import (
 	"context"
@@ -18,23 +18,9 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-const (
-	host     = "hooks.example.com"
-	patience = 10 * time.Second
-)
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+const host = "hooks.example.com"
 
 // authority is a certificate authority of the test's own.
 type authority struct {
@@ -90,8 +76,8 @@ func (a *authority) issue(left time.Duration) (cert, key []byte) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
 }
 
-// write puts files into a folder.
-func write(t testing.TB, dir string, files map[string][]byte) {
+// writeFiles puts files into a folder.
+func writeFiles(t testing.TB, dir string, files map[string][]byte) {
 	t.Helper()
 	must(t, os.MkdirAll(dir, 0o700))
 	for name, content := range files {
@@ -99,52 +85,46 @@ func write(t testing.TB, dir string, files map[string][]byte) {
 	}
 }
 
-// pairIn returns LoadFiles' arguments for a folder with a new pair.
+// pairIn returns LoadCertificate's arguments for a folder with a new pair.
 func (a *authority) pairIn(dir string, left time.Duration) (certFile, keyFile string) {
 	a.t.Helper()
 	cert, key := a.issue(left)
-	write(a.t, dir, map[string][]byte{"tls.crt": cert, "tls.key": key})
+	writeFiles(a.t, dir, map[string][]byte{"tls.crt": cert, "tls.key": key})
 	return filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 }
 
-// witness is told by Run.
-type witness struct {
+// listener notes what certificates report.
+type listener struct {
 	t    *testing.T
 	mu   sync.Mutex
 	said []string
 }
 
-func (w *witness) say(text string) {
+func (w *listener) say(text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.said = append(w.said, text)
 }
 
-func (w *witness) told() Told {
-	return Told{
-		Changed: func(leaf *x509.Certificate) { w.say("in force: " + leaf.SerialNumber.String()) },
-		Fault:   func(err error) { w.say(err.Error()) },
-	}
-}
-
-func (w *witness) count(part string) int {
+func (w *listener) count(part string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return strings.Count(strings.Join(w.said, "\n"), part)
 }
 
-// run runs the source until the test ends.
-func run(t *testing.T, s Source) *witness {
+// keep runs the certificates until the test ends.
+func keep(t *testing.T, c *Certificates) *listener {
 	t.Helper()
-	w := &witness{t: t}
+	w := &listener{t: t}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx, w.told()) }()
+	c.onChange = func(leaf *x509.Certificate) { w.say("in force: " + leaf.SerialNumber.String()) }
+	c.onFault = func(err error) { w.say(err.Error()) }
+	done := make(chan struct{})
+	go func() { defer close(done); c.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		select {
-		case err := <-done:
-			must(t, err)
+		case <-done:
 		case <-time.After(patience):
 			t.Errorf("Run runs %s after its end", patience)
 		}
@@ -152,17 +132,8 @@ func run(t *testing.T, s Source) *witness {
 	return w
 }
 
-func eventually(t testing.TB, what string, true func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !true(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %s", what, patience)
-		}
-	}
-}
-
-// serve answers HTTPS with the source's certificates.
-func serve(t *testing.T, s Source) (address string) {
+// serveTLS answers HTTPS with the certificates.
+func serveTLS(t *testing.T, c *Certificates) (address string) {
 	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -173,7 +144,7 @@ func serve(t *testing.T, s Source) (address string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(tls.NewListener(inner, s.Config()))
+		_ = server.Serve(tls.NewListener(inner, c.Config()))
 	}()
 	t.Cleanup(func() { server.Close(); <-done })
 	return inner.Addr().String()

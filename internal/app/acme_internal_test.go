@@ -1,4 +1,4 @@
-package certificate
+package app
 
 import (
 	"context"
@@ -168,22 +168,22 @@ func (i *issuer) validate(name string) error {
 }
 
 // auto returns certificates of the issuer for the hosts.
-func (i *issuer) auto(t *testing.T, dir string, hosts ...string) *Auto {
+func (i *issuer) auto(t *testing.T, dir string, hosts ...string) *Certificates {
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	a, err := NewAuto(AutoOptions{Hosts: hosts, Dir: dir, Directory: i.server.URL + "/directory", Client: &http.Client{Transport: transport}})
+	a, err := NewIssued(hosts, dir, i.server.URL+"/directory", transport)
 	must(t, err)
 	return a
 }
 
-func TestAuto_GetsCertificatesThroughTheListenerAlone(t *testing.T) {
+func TestIssued_GetsCertificatesThroughTheListenerAlone(t *testing.T) {
 	var address string
 	i := newIssuer(t, func() string { return address })
 	dir := filepath.Join(t.TempDir(), "data", "certificates")
 	const other = "other.example.com"
 	a := i.auto(t, dir, host, other)
-	address = serve(t, a)
+	address = serveTLS(t, a)
 	if err := a.Ready(); err == nil || !strings.Contains(err.Error(), "a certificate for hooks.example.com is being asked for") {
 		t.Errorf("ready before: got %v", err)
 	}
@@ -195,7 +195,7 @@ func TestAuto_GetsCertificatesThroughTheListenerAlone(t *testing.T) {
 		t.Errorf("a handshake made %d orders; only Run may", got)
 	}
 
-	w := run(t, a)
+	w := keep(t, a)
 	eventually(t, "the certificates", func() bool { return a.Ready() == nil })
 	must(t, a.Renewal())
 	for _, name := range []string{host, other, strings.ToUpper(host)} {
@@ -224,18 +224,18 @@ func TestAuto_GetsCertificatesThroughTheListenerAlone(t *testing.T) {
 
 	// Another start finds them in the folder.
 	again := i.auto(t, dir, host, other)
-	run(t, again)
+	keep(t, again)
 	eventually(t, "the certificates after a restart", func() bool { return again.Ready() == nil })
 	if got := i.ordered(); got != 2 {
 		t.Errorf("the restart made %d orders, want none", got-2)
 	}
 }
 
-func TestAuto_SaysWhyThereIsNone(t *testing.T) {
+func TestIssued_SaysWhyThereIsNone(t *testing.T) {
 	i := newIssuer(t, func() string { return "127.0.0.1:1" }) // port 443 leads nowhere
 	a := i.auto(t, filepath.Join(t.TempDir(), "certificates"), host)
-	address := serve(t, a)
-	w := run(t, a)
+	address := serveTLS(t, a)
+	w := keep(t, a)
 	want := "no certificate for hooks.example.com was issued; port 443 of that name must lead to this listener: "
 	eventually(t, "the fault", func() bool { return w.count(want) == 1 })
 	for _, err := range []error{a.Ready(), a.Renewal()} {
@@ -249,44 +249,43 @@ func TestAuto_SaysWhyThereIsNone(t *testing.T) {
 	}
 }
 
-func TestAuto_StopsWhileTheAuthorityIsSilent(t *testing.T) {
+func TestIssued_StopsWhileTheAuthorityIsSilent(t *testing.T) {
 	i := newIssuer(t, func() string { return "" })
 	i.hold = make(chan struct{})
 	defer close(i.hold)
 	a := i.auto(t, filepath.Join(t.TempDir(), "certificates"), host)
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- a.Run(ctx, (&witness{}).told()) }()
+	done := make(chan struct{})
+	go func() { defer close(done); a.Run(ctx) }()
 	time.Sleep(50 * time.Millisecond)
 	cancel()
 	select {
-	case err := <-done:
-		must(t, err)
+	case <-done:
 	case <-time.After(goodbye - time.Second):
 		t.Error("still running")
 	}
 }
 
-func TestNewAuto_RefusesAFolderThatOthersMayRead(t *testing.T) {
+func TestNewIssued_RefusesAFolderThatOthersMayRead(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o750))
-	_, err := NewAuto(AutoOptions{Hosts: []string{host}, Dir: dir})
+	_, err := NewIssued([]string{host}, dir, "", nil)
 	if err == nil || !strings.Contains(err.Error(), "is open to others (mode 0750) and will hold keys: chmod 700 it") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := NewAuto(AutoOptions{Hosts: nil, Dir: t.TempDir()}); err == nil {
+	if _, err := NewIssued(nil, t.TempDir(), "", nil); err == nil {
 		t.Error("no host was taken")
 	}
 }
 
-func TestCheckHost(t *testing.T) {
+func TestCheckHost_TakesPublicNames(t *testing.T) {
 	for name, want := range map[string]bool{
 		"hooks.example.com": true, "a.b": true, "xn--bcher-kva.example": true, "1.example.com": true,
 		"": false, "localhost": false, "Hooks.example.com": false, "hooks.example.com.": false, "hooks.example.com:443": false,
 		"*.example.com": false, "https://example.com": false, "192.0.2.1": false, "::1": false, "a_b.example.com": false,
 		"-a.example.com": false, "a-.example.com": false, "bücher.example": false, "a..b": false, strings.Repeat("a", 64) + ".com": false,
 	} {
-		if err := CheckHost(name); (err == nil) != want {
+		if err := checkHost(name); (err == nil) != want {
 			t.Errorf("%q: got %v, want it taken: %t", name, err, want)
 		}
 	}

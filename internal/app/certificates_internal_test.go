@@ -1,4 +1,4 @@
-package certificate
+package app
 
 import (
 	"crypto/tls"
@@ -16,21 +16,21 @@ import (
 func quietLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // quick makes the waits of a test short.
-func quick(t *testing.T, cert, key string) *Files {
+func quick(t *testing.T, cert, key string) *Certificates {
 	t.Helper()
-	f, err := LoadFiles(cert, key)
+	f, err := LoadCertificate(cert, key)
 	must(t, err)
-	f.settle = 20 * time.Millisecond
+	f.files.every = 20 * time.Millisecond
 	return f
 }
 
 const season = 60 * 24 * time.Hour
 
-func TestFiles_ReloadUnderOpenConnections(t *testing.T) {
+func TestCertificates_ReloadUnderOpenConnections(t *testing.T) {
 	ca, dir := newAuthority(t), t.TempDir()
 	f := quick(t, firstOf(ca.pairIn(dir, season)), filepath.Join(dir, "tls.key"))
-	run(t, f)
-	address := serve(t, f)
+	keep(t, f)
+	address := serveTLS(t, f)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.roots, ServerName: host}, MaxConnsPerHost: 1}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
@@ -57,7 +57,7 @@ func TestFiles_ReloadUnderOpenConnections(t *testing.T) {
 
 func firstOf(first, _ string) string { return first }
 
-func TestFiles_FollowLinksThatAreSwitched(t *testing.T) {
+func TestCertificates_FollowLinksThatAreSwitched(t *testing.T) {
 	// What Kubernetes does: tls.crt -> ..data/tls.crt, ..data -> ..1, then ..2 by a
 	// rename over ..data.
 	ca, dir := newAuthority(t), t.TempDir()
@@ -67,8 +67,8 @@ func TestFiles_FollowLinksThatAreSwitched(t *testing.T) {
 	must(t, os.Symlink("..data/tls.crt", cert))
 	must(t, os.Symlink("..data/tls.key", key))
 	f := quick(t, cert, key)
-	w := run(t, f)
-	address := serve(t, f)
+	w := keep(t, f)
+	address := serveTLS(t, f)
 	for _, next := range []string{"..2", "..3"} {
 		old, err := os.Readlink(filepath.Join(dir, "..data"))
 		must(t, err)
@@ -84,22 +84,21 @@ func TestFiles_FollowLinksThatAreSwitched(t *testing.T) {
 	}
 }
 
-func TestFiles_PollWithoutEvents(t *testing.T) {
+func TestCertificates_PollWithoutEvents(t *testing.T) {
 	// A link further up is switched, of which no event tells.
 	ca, dir := newAuthority(t), t.TempDir()
 	ca.pairIn(filepath.Join(dir, "v1"), season)
 	ca.pairIn(filepath.Join(dir, "v2"), season)
 	must(t, os.Symlink("v1", filepath.Join(dir, "current")))
 	f := quick(t, filepath.Join(dir, "current/tls.crt"), filepath.Join(dir, "current/tls.key"))
-	f.poll = 20 * time.Millisecond
-	run(t, f)
-	address := serve(t, f)
+	keep(t, f)
+	address := serveTLS(t, f)
 	must(t, os.Symlink("v2", filepath.Join(dir, "next")))
 	must(t, os.Rename(filepath.Join(dir, "next"), filepath.Join(dir, "current")))
 	eventually(t, "the certificate behind the link", func() bool { return shown(t, ca, address) == "3" })
 }
 
-func TestFiles_KeepWhatWasGood(t *testing.T) {
+func TestCertificates_KeepWhatWasGood(t *testing.T) {
 	ca := newAuthority(t)
 	otherCert, _ := ca.issue(season)
 	expired, expiredKey := ca.issue(-time.Hour)
@@ -112,7 +111,7 @@ func TestFiles_KeepWhatWasGood(t *testing.T) {
 		"an empty key":          {map[string][]byte{"tls.key": nil}, "failed to find any PEM data in key input"},
 		"one that has expired":  {map[string][]byte{"tls.crt": expired, "tls.key": expiredKey}, "the certificate for hooks.example.com expired on "},
 		"a file that is too large": {
-			map[string][]byte{"tls.crt": make([]byte, maxFile+1)}, "is too large to be a certificate or key",
+			map[string][]byte{"tls.crt": make([]byte, maxSmall+1)}, "is larger than",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,10 +122,10 @@ func TestFiles_KeepWhatWasGood(t *testing.T) {
 			goodKey, err := os.ReadFile(key)
 			must(t, err)
 			f := quick(t, cert, key)
-			w := run(t, f)
-			address := serve(t, f)
+			w := keep(t, f)
+			address := serveTLS(t, f)
 			before := shown(t, ca, address)
-			write(t, dir, test.files)
+			writeFiles(t, dir, test.files)
 			eventually(t, "the fault", func() bool { return f.Renewal() != nil })
 			if err := f.Renewal(); !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), " stays in force: ") {
 				t.Errorf("renewal: got %v, want it to say %q and what stays", err, test.want)
@@ -136,18 +135,18 @@ func TestFiles_KeepWhatWasGood(t *testing.T) {
 				t.Errorf("shown is %s, want %s", got, before)
 			}
 			must(t, f.Ready())
-			write(t, dir, map[string][]byte{"tls.crt": good, "tls.key": goodKey})
+			writeFiles(t, dir, map[string][]byte{"tls.crt": good, "tls.key": goodKey})
 			eventually(t, "the end of the fault", func() bool { return f.Renewal() == nil })
 			eventually(t, "the word", func() bool { return w.count(test.want) == 1 })
 		})
 	}
 }
 
-func TestFiles_TellOfOnesThatVanished(t *testing.T) {
+func TestCertificates_TellOfOnesThatVanished(t *testing.T) {
 	ca, dir := newAuthority(t), t.TempDir()
 	cert, key := ca.pairIn(dir, season)
 	f := quick(t, cert, key)
-	run(t, f)
+	keep(t, f)
 	must(t, os.Remove(key))
 	eventually(t, "the fault", func() bool { return f.Renewal() != nil })
 	if err := f.Renewal(); !strings.Contains(err.Error(), "no such file") {
@@ -157,7 +156,7 @@ func TestFiles_TellOfOnesThatVanished(t *testing.T) {
 	eventually(t, "its end", func() bool { return f.Renewal() == nil && f.InForce()[0].SerialNumber.Int64() == 3 })
 }
 
-func TestFiles_TellHowLongTheyAreValid(t *testing.T) {
+func TestCertificates_TellHowLongTheyAreValid(t *testing.T) {
 	ca := newAuthority(t)
 	for name, test := range map[string]struct {
 		left           time.Duration
@@ -169,7 +168,7 @@ func TestFiles_TellHowLongTheyAreValid(t *testing.T) {
 		"not yet": {100 * 24 * time.Hour, "the certificate for hooks.example.com is not valid before ", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, err := LoadFiles(ca.pairIn(t.TempDir(), test.left))
+			f, err := LoadCertificate(ca.pairIn(t.TempDir(), test.left))
 			must(t, err)
 			if got := errorText(f.Ready()); !says(got, test.ready) {
 				t.Errorf("ready: got %q, want %q", got, test.ready)
@@ -193,11 +192,11 @@ func says(text, part string) bool {
 	return strings.Contains(text, part) && (text == "") == (part == "")
 }
 
-func TestFiles_RefuseOldTLS(t *testing.T) {
+func TestCertificates_RefuseOldTLS(t *testing.T) {
 	ca := newAuthority(t)
-	f, err := LoadFiles(ca.pairIn(t.TempDir(), season))
+	f, err := LoadCertificate(ca.pairIn(t.TempDir(), season))
 	must(t, err)
-	address := serve(t, f)
+	address := serveTLS(t, f)
 	for version, want := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: ca.roots, ServerName: host, MinVersion: tls.VersionTLS10, MaxVersion: version})
 		if (err == nil) != want {
@@ -209,19 +208,19 @@ func TestFiles_RefuseOldTLS(t *testing.T) {
 	}
 }
 
-func TestLoadFiles_NamesWhatIsMissing(t *testing.T) {
-	_, err := LoadFiles("missing.crt", "missing.key")
+func TestLoadCertificate_NamesWhatIsMissing(t *testing.T) {
+	_, err := LoadCertificate("missing.crt", "missing.key")
 	if err == nil || !strings.Contains(err.Error(), "missing.crt") || !strings.Contains(err.Error(), "missing.key") {
 		t.Errorf("got %v, want both files", err)
 	}
 }
 
 // A pipe without a writer would hold up the start for ever.
-func TestLoadFiles_RefusesWhatIsNoFile(t *testing.T) {
+func TestLoadCertificate_RefusesWhatIsNoFile(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	must(t, syscall.Mkfifo(pipe, 0o600))
 	for _, path := range []string{pipe, "/dev/zero"} {
-		if _, err := LoadFiles(path, path); err == nil || !strings.Contains(err.Error(), path+" is no regular file") {
+		if _, err := LoadCertificate(path, path); err == nil || !strings.Contains(err.Error(), path+" is not a regular file") {
 			t.Errorf("%s: got %v, want it refused", path, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package watch
+package app
 
 import (
 	"context"
@@ -13,21 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"greenlight/internal/plan"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-const (
-	// patience is how long a test waits for what must happen.
-	patience = 20 * time.Second
-	// never is a time between polls that no test lives to see.
-	never = time.Hour
-	// settle is a quiet time that a test can wait for.
-	settle = 20 * time.Millisecond
-)
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
 
 // campaign returns a plan of one campaign with a number that ends in n.
 func campaign(id string, n int) string {
@@ -39,13 +29,6 @@ func number(n int) plan.E164 { return plan.E164(fmt.Sprintf("+1555%07d", 2000000
 
 // broken is a plan with a fault.
 const broken = "version: 1\ncampaigns: []\n"
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // write writes a file in one go, and the folders on the way to it.
 func write(t testing.TB, text string, path ...string) string {
@@ -74,9 +57,9 @@ func eventually(t testing.TB, what string, isSo func() bool) {
 	}
 }
 
-// witness runs a Watcher and writes down what it tells.
+// witness runs Plans and writes down what they report.
 type witness struct {
-	*Watcher
+	*Plans
 	t     testing.TB
 	loads atomic.Int64
 	stop  func()
@@ -84,57 +67,35 @@ type witness struct {
 	mu      sync.Mutex
 	changes []change
 	faults  []string
-	blind   []string
 }
 
 type change struct{ old, new *plan.Set }
 
-// observe makes a Watcher that runs only when start is called. Unless told
-// otherwise, it hears of changes by events alone.
-func observe(t testing.TB, path string, o Options) *witness {
+// observe returns Plans that run only when start is called.
+func observe(t testing.TB, path string) *witness {
 	t.Helper()
 	w := &witness{t: t}
-	if o.Settle == 0 {
-		o.Settle = settle
-	}
-	if o.Poll == 0 {
-		o.Poll = never
-	}
-	load := o.withDefaults().Load
-	o.Load = func(path string) (*plan.Set, error) {
-		w.loads.Add(1)
-		return load(path)
-	}
-	o.OnChange = func(old, new *plan.Set) { w.note(func() { w.changes = append(w.changes, change{old, new}) }) }
-	o.OnFault = func(err error) { w.note(func() { w.faults = append(w.faults, err.Error()) }) }
-	o.OnBlind = func(err error) { w.note(func() { w.blind = append(w.blind, err.Error()) }) }
 	var err error
-	w.Watcher, err = New(path, o)
+	w.Plans, err = WatchPlans(path)
 	must(t, err)
+	w.every = 20 * time.Millisecond
+	read := w.read
+	w.read = func() (func() error, error) {
+		w.loads.Add(1)
+		return read()
+	}
+	w.onChange = func(old, new *plan.Set) { w.note(func() { w.changes = append(w.changes, change{old, new}) }) }
+	w.onFault = func(err error) { w.note(func() { w.faults = append(w.faults, err.Error()) }) }
 	return w
 }
 
-// start runs the Watcher until the test ends or calls stop.
+// start runs the Plans until the test ends or calls stop.
 func (w *witness) start() *witness {
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- w.Run(ctx) }()
-	w.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			w.t.Errorf("Run: got %v, want nil", err)
-		}
-	})
+	ended := make(chan struct{})
+	go func() { defer close(ended); w.Run(ctx) }()
+	w.stop = sync.OnceFunc(func() { cancel(); <-ended })
 	w.t.Cleanup(w.stop)
-	return w
-}
-
-// listening waits until the folders are watched and no look is under way.
-func (w *witness) listening() *witness {
-	w.t.Helper()
-	before := w.now.Load()
-	w.Reload()
-	eventually(w.t, "a look", func() bool { return w.now.Load() != before })
 	return w
 }
 
@@ -144,10 +105,10 @@ func (w *witness) note(what func()) {
 	what()
 }
 
-func (w *witness) told() (changes []change, faults, blind []string) {
+func (w *witness) reported() (changes []change, faults []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Clone(w.changes), slices.Clone(w.faults), slices.Clone(w.blind)
+	return slices.Clone(w.changes), slices.Clone(w.faults)
 }
 
 // plans describes a set as "a=1 b=2": each campaign and the end of its number.
@@ -177,8 +138,8 @@ func (w *witness) waitFault(says string) {
 func (w *witness) wantHistory(want ...string) {
 	w.t.Helper()
 	// The callback comes after the set is in force.
-	eventually(w.t, "as many changes as expected", func() bool { c, _, _ := w.told(); return len(c) >= len(want) })
-	changes, _, _ := w.told()
+	eventually(w.t, "as many changes as expected", func() bool { c, _ := w.reported(); return len(c) >= len(want) })
+	changes, _ := w.reported()
 	var got []string
 	for _, c := range changes {
 		got = append(got, plans(c.new))
@@ -188,44 +149,37 @@ func (w *witness) wantHistory(want ...string) {
 	}
 }
 
-func TestNew_RefusesWhatCannotBeLoaded(t *testing.T) {
+func TestWatchPlans_RefusesWhatCannotBeLoaded(t *testing.T) {
 	for name, path := range map[string]string{
 		"missing": filepath.Join(t.TempDir(), "nowhere"),
 		"broken":  write(t, broken, t.TempDir(), "plan.yaml"),
 		"no path": "",
 	} {
-		w, err := New(path, Options{})
+		w, err := WatchPlans(path)
 		if _, ok := errors.AsType[plan.Faults](err); !ok || w != nil {
 			t.Errorf("%s: got %v, %v, want no watcher and plan.Faults", name, w, err)
 		}
 	}
 }
 
-func TestNew_HasTheSetBeforeRun(t *testing.T) {
-	w := observe(t, write(t, campaign("a", 1), t.TempDir(), "plan.yaml"), Options{})
+func TestWatchPlans_HasTheSetBeforeRun(t *testing.T) {
+	w := observe(t, write(t, campaign("a", 1), t.TempDir(), "plan.yaml"))
 	if got := plans(w.Set()); got != "a=1" || w.Err() != nil {
 		t.Errorf("got %s, %v, want a=1 without a fault", got, w.Err())
 	}
 }
 
-func TestRun_SeesWhatChangedSinceNew(t *testing.T) {
+func TestPlans_SeesWhatChangedSinceTheStart(t *testing.T) {
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir, Options{})
+	w := observe(t, dir)
 	write(t, campaign("a", 2), dir, "a.yaml")
 	w.start().wait("a=2")
 }
 
-func TestRun_RunsOnce(t *testing.T) {
-	w := observe(t, write(t, campaign("a", 1), t.TempDir(), "a.yaml"), Options{}).start().listening()
-	if err := w.Run(t.Context()); err == nil {
-		t.Error("second Run: got no error")
-	}
-}
-
-// TestRun_TakesASave saves in the ways of editors and tools. Each is one change,
+// TestPlans_TakesASave saves in the ways of editors and tools. Each is one change,
 // and nothing in between is taken for the plan.
-func TestRun_TakesASave(t *testing.T) {
+func TestPlans_TakesASave(t *testing.T) {
 	plan2 := campaign("a", 2)
 	for name, save := range map[string]func(t *testing.T, file string){
 		"truncate and write": func(t *testing.T, file string) { write(t, plan2, file) },
@@ -272,14 +226,16 @@ func TestRun_TakesASave(t *testing.T) {
 				file := write(t, campaign("a", 1), dir, "plan.yaml")
 				path := map[string]string{"file": file, "folder": dir}[kind]
 				// Long enough that a busy machine does not pause a save for as long.
-				w := observe(t, path, Options{Settle: 10 * settle}).start().listening()
+				w := observe(t, path)
+				w.every = 200 * time.Millisecond
+				w.start()
 				save(t, file)
 				w.wait("a=2")
 				write(t, campaign("a", 3), file) // the watch is still there
 				w.wait("a=3")
 				w.wantHistory("a=2", "a=3")
-				if _, faults, blind := w.told(); len(faults)+len(blind) > 0 {
-					t.Errorf("got faults %q and blindness %q, want none", faults, blind)
+				if _, faults := w.reported(); len(faults) > 0 {
+					t.Errorf("got faults %q, want none", faults)
 				}
 			})
 		}
@@ -306,12 +262,12 @@ func mount(t testing.TB, dir string, files func(generation int) map[string]strin
 	return swap
 }
 
-func TestRun_TakesAConfigMapAsAWhole(t *testing.T) {
+func TestPlans_TakesAConfigMapAsAWhole(t *testing.T) {
 	dir := t.TempDir()
 	swap := mount(t, dir, func(n int) map[string]string {
 		return map[string]string{"a.yaml": campaign("a", n), "b.yaml": campaign("b", 5000+n)}
 	})
-	w := observe(t, dir, Options{Settle: time.Millisecond}).start().listening()
+	w := observe(t, dir).start()
 	const last = 60
 	for n := 2; n <= last; n++ {
 		swap(n)
@@ -320,7 +276,7 @@ func TestRun_TakesAConfigMapAsAWhole(t *testing.T) {
 	w.wait(fmt.Sprintf("a=%d b=%d", last, 5000+last))
 	must(t, os.RemoveAll(filepath.Join(dir, "..2026_11_23_0001")))
 	w.stop()
-	changes, faults, _ := w.told()
+	changes, faults := w.reported()
 	for _, c := range changes {
 		var a, b int
 		if _, err := fmt.Sscanf(plans(c.new), "a=%d b=%d", &a, &b); err != nil || b != 5000+a {
@@ -332,24 +288,24 @@ func TestRun_TakesAConfigMapAsAWhole(t *testing.T) {
 	}
 }
 
-func TestRun_TakesAConfigMapKeyGivenAsAFile(t *testing.T) {
+func TestPlans_TakesAConfigMapKeyGivenAsAFile(t *testing.T) {
 	dir := t.TempDir()
 	swap := mount(t, dir, func(n int) map[string]string { return map[string]string{"plan.yaml": campaign("a", n)} })
-	w := observe(t, filepath.Join(dir, "plan.yaml"), Options{}).start().listening()
+	w := observe(t, filepath.Join(dir, "plan.yaml")).start()
 	swap(2)
 	w.wait("a=2")
 	swap(3)
 	w.wait("a=3")
 }
 
-func TestRun_FollowsALinkAboveTheFolder(t *testing.T) {
+func TestPlans_FollowsALinkAboveTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	for n := 1; n <= 2; n++ {
 		write(t, campaign("a", n), dir, "releases", fmt.Sprint(n), "plans", "a.yaml")
 	}
 	current := filepath.Join(dir, "current")
 	must(t, os.Symlink("releases/1", current))
-	w := observe(t, filepath.Join(current, "plans"), Options{}).start().listening()
+	w := observe(t, filepath.Join(current, "plans")).start()
 	must(t, os.Symlink(filepath.Join(dir, "releases/2"), current+".new"))
 	must(t, os.Rename(current+".new", current))
 	w.wait("a=2")
@@ -357,12 +313,12 @@ func TestRun_FollowsALinkAboveTheFolder(t *testing.T) {
 	w.wait("a=3")
 }
 
-func TestRun_KeepsTheLastGoodSetOfWhatVanished(t *testing.T) {
+func TestPlans_KeepsTheLastGoodSetOfWhatVanished(t *testing.T) {
 	for name, vanishing := range map[string]string{"the folder": "team/plans", "a folder above": "team"} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, campaign("a", 1), dir, "team/plans/a.yaml")
-			w := observe(t, filepath.Join(dir, "team/plans"), Options{}).start().listening()
+			w := observe(t, filepath.Join(dir, "team/plans")).start()
 			gone := filepath.Join(dir, vanishing)
 
 			must(t, os.Rename(gone, gone+".old"))
@@ -384,10 +340,10 @@ func TestRun_KeepsTheLastGoodSetOfWhatVanished(t *testing.T) {
 	}
 }
 
-func TestRun_KeepsTheLastGoodSetAndTellsAFaultOnce(t *testing.T) {
+func TestPlans_KeepsTheLastGoodSetAndTellsAFaultOnce(t *testing.T) {
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir, Options{}).start().listening()
+	w := observe(t, dir).start()
 	good := w.Set()
 	put := func(text, name string) { must(t, os.Rename(write(t, text, dir, ".new"), filepath.Join(dir, name))) }
 
@@ -409,7 +365,7 @@ func TestRun_KeepsTheLastGoodSetAndTellsAFaultOnce(t *testing.T) {
 	w.waitFault("c.yaml")
 	w.stop()
 
-	_, faults, _ := w.told()
+	_, faults := w.reported()
 	for i, file := range []string{"b.yaml", "c.yaml", "c.yaml"} { // the last again, since it was mended in between
 		if len(faults) != 3 || !strings.Contains(faults[i], file) {
 			t.Fatalf("faults told: got %q, want one each of b.yaml, c.yaml, c.yaml", faults)
@@ -418,10 +374,10 @@ func TestRun_KeepsTheLastGoodSetAndTellsAFaultOnce(t *testing.T) {
 	w.wantHistory("a=1 c=3")
 }
 
-func TestRun_CommentMendsAFaultAndCallsNobody(t *testing.T) {
+func TestPlans_CommentMendsAFaultAndCallsNobody(t *testing.T) {
 	dir := t.TempDir()
 	file := write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir, Options{}).start().listening()
+	w := observe(t, dir).start()
 	write(t, broken, file)
 	w.waitFault("a.yaml")
 	write(t, "# as it was\n"+campaign("a", 1), file)
@@ -433,43 +389,43 @@ func TestRun_CommentMendsAFaultAndCallsNobody(t *testing.T) {
 	w.wantHistory()
 }
 
-func TestRun_MissesNoFaultOfAFileThatCannotBeRead(t *testing.T) {
+func TestPlans_MissesNoFaultOfAFileThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
 	link := filepath.Join(dir, "b.yaml")
 
-	w := observe(t, dir, Options{}).start().listening()
+	w := observe(t, dir).start()
 	must(t, os.Symlink("nowhere", link))
 	w.waitFault("b.yaml:1:1: file: cannot be read")
 	write(t, campaign("b", 2), dir, "nowhere")
 	w.wait("a=1 b=2")
 }
 
-func TestRun_SeesPermissionsMended(t *testing.T) {
+func TestPlans_SeesPermissionsMended(t *testing.T) {
 	if os.Getuid() == 0 {
-		t.Skip("root reads every file; TestRun_MissesNoFaultOfAFileThatCannotBeRead has a way that root cannot read either")
+		t.Skip("root reads every file; TestPlans_MissesNoFaultOfAFileThatCannotBeRead has a way that root cannot read either")
 	}
 	dir := t.TempDir()
 	file := write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir, Options{}).start().listening()
+	w := observe(t, dir).start()
 	must(t, os.Chmod(file, 0))
 	w.waitFault("cannot be read")
 	must(t, os.Chmod(file, 0o644))
 	w.wait("a=1")
 }
 
-func TestRun_ThousandFilesOneChanged(t *testing.T) {
+func TestPlans_ThousandFilesOneChanged(t *testing.T) {
 	dir := t.TempDir()
 	thousand(t, dir)
-	w := observe(t, dir, Options{}).start().listening()
+	w := observe(t, dir).start()
 	write(t, campaign("c0500", 5000), dir, "07", "c0500.yaml")
-	eventually(t, "a change", func() bool { changes, _, _ := w.told(); return len(changes) > 0 })
+	eventually(t, "a change", func() bool { changes, _ := w.reported(); return len(changes) > 0 })
 	w.stop()
-	changes, _, _ := w.told()
+	changes, _ := w.reported()
 	if len(changes) != 1 {
 		t.Fatalf("changes: got %d, want 1", len(changes))
 	}
-	if got, want := Changed(changes[0].old, changes[0].new), []string{"c0500"}; !slices.Equal(got, want) {
+	if got, want := plan.Changed(changes[0].old, changes[0].new), []string{"c0500"}; !slices.Equal(got, want) {
 		t.Errorf("Changed: got %q, want %q", got, want)
 	}
 }
@@ -483,10 +439,10 @@ func thousand(t testing.TB, dir string) {
 	}
 }
 
-func TestRun_BurstOfWritesIsFewLoads(t *testing.T) {
+func TestPlans_BurstOfWritesIsFewLoads(t *testing.T) {
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir, Options{Settle: 5 * settle}).start().listening()
+	w := observe(t, dir).start()
 	before := w.loads.Load()
 	for n := 1; n <= 500; n++ {
 		write(t, campaign("a", n), dir, "a.yaml")
@@ -497,15 +453,15 @@ func TestRun_BurstOfWritesIsFewLoads(t *testing.T) {
 	}
 }
 
-func TestRun_WatchesFoldersThatComeLater(t *testing.T) {
+func TestPlans_WatchesFoldersThatComeLater(t *testing.T) {
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir, Options{}).start().listening()
+	w := observe(t, dir).start()
 	deep := write(t, campaign("b", 2), dir, "x/y/z/b.yaml")
 	w.wait("a=1 b=2")
 	write(t, campaign("b", 3), deep)
 	w.wait("a=1 b=3")
-	// A folder under another name keeps its watch in the kernel, not in fsnotify.
+	// A folder under another name.
 	must(t, os.Rename(filepath.Join(dir, "x"), filepath.Join(dir, "w")))
 	write(t, campaign("b", 4), dir, "w/y/z/b.yaml")
 	w.wait("a=1 b=4")
@@ -515,152 +471,38 @@ func TestRun_WatchesFoldersThatComeLater(t *testing.T) {
 	w.wait("a=1")
 }
 
-func TestRun_SeesAFileRenamedAway(t *testing.T) {
+func TestPlans_SeesAFileRenamedAway(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
 	b := write(t, campaign("b", 2), dir, "b.yaml")
-	w := observe(t, dir, Options{}).start().listening()
+	w := observe(t, dir).start()
 	must(t, os.Rename(b, filepath.Join(elsewhere, "b.yaml")))
 	w.wait("a=1")
 }
 
-// withNumbersFile loads a plan of one file, and takes the text of a numbers file
-// into the hash.
-func withNumbersFile(numbers string) func(string) (*plan.Set, error) {
-	return func(path string) (*plan.Set, error) {
-		set, err := plan.Load(path)
-		if err != nil {
-			return nil, err
-		}
-		text, err := os.ReadFile(numbers)
-		if err != nil {
-			return nil, err
-		}
-		set.Hash += string(text)
-		set.Files = append(set.Files, filepath.ToSlash(numbers))
-		return set, nil
-	}
-}
-
-func TestRun_SeesANumbersFile(t *testing.T) {
-	dir := t.TempDir()
-	file := write(t, campaign("a", 1), dir, "plans/a.yaml")
-	for name, numbers := range map[string]string{"next to it": "plans/spring.csv", "below": "plans/numbers/spring.csv", "elsewhere": "spring.csv"} {
-		for kind, path := range map[string]string{"file": file, "folder": filepath.Dir(file)} {
-			t.Run(name+", plan "+kind, func(t *testing.T) {
-				numbers := write(t, "1", dir, numbers)
-				w := observe(t, path, Options{Load: withNumbersFile(numbers)}).start().listening()
-				write(t, "2", numbers)
-				eventually(t, "the second list", func() bool { return strings.HasSuffix(w.Set().Hash, "2") })
-				must(t, os.Remove(numbers))
-				w.waitFault("spring.csv")
-				write(t, "3", numbers)
-				eventually(t, "the third list", func() bool { return strings.HasSuffix(w.Set().Hash, "3") })
-			})
-		}
-	}
-}
-
-func TestRun_SeesANumbersFileAsPackagePlanReadsIt(t *testing.T) {
+func TestPlans_SeesANumbersFileAsPackagePlanReadsIt(t *testing.T) {
 	dir := t.TempDir()
 	file := write(t, strings.Replace(campaign("a", 1), "numbers:", "numbers_file: numbers/spring.csv\n    numbers:", 1), dir, "a.yaml")
 	list := write(t, "+15552000008\n", dir, "numbers/spring.csv")
-	w := observe(t, file, Options{}).start().listening()
+	w := observe(t, file).start()
 	write(t, "+15552000009\n", list)
 	eventually(t, "the other number", func() bool {
 		return slices.Equal(w.Set().Campaigns[0].Numbers, []plan.E164{number(1), number(9)})
 	})
 }
 
-// TestRun_SeesANumbersFileThatComesAfterItsPlan has a file that no good set names.
-func TestRun_SeesANumbersFileThatComesAfterItsPlan(t *testing.T) {
-	dir := t.TempDir()
-	file := write(t, campaign("a", 1), dir, "a.yaml")
-	numbers := filepath.Join(dir, "spring.csv")
-	load := withNumbersFile(numbers)
-	var wanted atomic.Bool
-	w := observe(t, file, Options{Load: func(path string) (*plan.Set, error) {
-		if wanted.Load() {
-			return load(path)
-		}
-		return plan.Load(path)
-	}}).start().listening()
-	wanted.Store(true)
-	w.Reload()
-	w.waitFault("spring.csv")
-	write(t, "1", numbers)
-	eventually(t, "the list", func() bool { return strings.HasSuffix(w.Set().Hash, "1") })
-}
-
-func TestRun_ThrowsAwayWhatMovedWhileItWasRead(t *testing.T) {
-	dir := t.TempDir()
-	file := write(t, campaign("a", 1), dir, "a.yaml")
-	var half atomic.Bool
-	w := observe(t, dir, Options{Load: func(path string) (*plan.Set, error) {
-		set, err := plan.Load(path)
-		if half.CompareAndSwap(true, false) {
-			write(t, campaign("a", 3)+"# the rest\n", file)
-		}
-		return set, err
-	}}).start().listening()
-	half.Store(true)
-	write(t, campaign("a", 2), file)
-	w.wait("a=3")
-	w.wantHistory("a=3")
-}
-
-func TestWatcher_FilesThatNeverHoldStillAreAFault(t *testing.T) {
-	dir := t.TempDir()
-	file := write(t, campaign("a", 1), dir, "a.yaml")
-	var restless atomic.Bool
-	options := Options{Settle: time.Millisecond, Poll: 50 * time.Millisecond, Load: func(path string) (*plan.Set, error) {
-		if restless.Load() {
-			f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
-			if err == nil {
-				_, err = f.WriteString("# more\n")
-				err = errors.Join(err, f.Close())
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-		return plan.Load(path)
-	}}
-	w := observe(t, dir, options).start().listening()
-	restless.Store(true)
-	w.Reload()
-	w.waitFault("a.yaml:1:1: file: keeps changing")
-	if _, err := New(dir, options); err == nil || !strings.Contains(err.Error(), "keeps changing") {
-		t.Errorf("New: got %v, want a fault that says so", err)
-	}
-	restless.Store(false)
-	w.wait("a=1")
-}
-
-func TestRun_ReloadLooksNow(t *testing.T) {
+func TestPlans_ReportInOrder(t *testing.T) {
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir, Options{})
-	w.newEvents = deaf
-	w.start().listening()
-	write(t, campaign("a", 2), dir, "a.yaml")
-	w.Reload()
-	w.Reload()
-	w.wait("a=2")
-}
-
-func TestRun_TellsInOrder(t *testing.T) {
-	dir := t.TempDir()
-	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir, Options{Settle: time.Millisecond})
+	w := observe(t, dir)
 	first := w.Set()
-	w.start().listening()
+	w.start()
 	for n := 2; n < 20; n++ {
 		must(t, os.Rename(write(t, campaign("a", n), dir, ".a"), filepath.Join(dir, "a.yaml")))
 		w.wait(fmt.Sprintf("a=%d", n))
 	}
 	w.stop()
-	changes, _, _ := w.told()
+	changes, _ := w.reported()
 	if len(changes) != 18 {
 		t.Errorf("changes: got %d, want 18", len(changes))
 	}
@@ -673,33 +515,11 @@ func TestRun_TellsInOrder(t *testing.T) {
 	}
 }
 
-func TestRun_CallsNobodyOnceItReturned(t *testing.T) {
-	dir := t.TempDir()
-	file := write(t, campaign("a", 1), dir, "a.yaml")
-	ctx, cancel := context.WithCancel(t.Context())
-	var stopping atomic.Bool
-	w := observe(t, dir, Options{Load: func(path string) (*plan.Set, error) {
-		if stopping.Load() {
-			cancel() // in the middle of the load
-		}
-		return plan.Load(path)
-	}})
-	stopping.Store(true)
-	write(t, campaign("a", 2), file)
-	must(t, w.Run(ctx))
-	write(t, broken, file)
-	w.Reload()
-	// Nothing is left that could call: goleak sees to it after the tests.
-	if changes, faults, _ := w.told(); len(changes)+len(faults) > 0 {
-		t.Errorf("got %d changes and faults %q, want none", len(changes), faults)
-	}
-}
-
-// TestWatcher_SetIsAlwaysWhole reads without pause while the plan changes.
-func TestWatcher_SetIsAlwaysWhole(t *testing.T) {
+// TestPlans_SetIsAlwaysWhole reads without pause while the plan changes.
+func TestPlans_SetIsAlwaysWhole(t *testing.T) {
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir, Options{Settle: time.Millisecond}).start().listening()
+	w := observe(t, dir).start()
 	done := make(chan struct{})
 	var readers sync.WaitGroup
 	for range 4 {
@@ -731,31 +551,4 @@ func TestWatcher_SetIsAlwaysWhole(t *testing.T) {
 	w.wait("a=100")
 	close(done)
 	readers.Wait()
-}
-
-func BenchmarkReload1000Files(b *testing.B) {
-	dir := b.TempDir()
-	thousand(b, dir)
-	w, err := New(dir, Options{})
-	must(b, err)
-	look := func(files []string) survey { return takeSurvey(dir, files, nil) }
-	b.ReportAllocs()
-	for b.Loop() {
-		if r := w.read(look, w.Set().Files); r.err != nil || r.moved != "" {
-			b.Fatal(r.err, r.moved)
-		}
-	}
-}
-
-func BenchmarkPoll1000Files(b *testing.B) {
-	dir := b.TempDir()
-	thousand(b, dir)
-	w, err := New(dir, Options{})
-	must(b, err)
-	b.ReportAllocs()
-	for b.Loop() {
-		if moved := w.known.difference(takeSurvey(dir, w.Set().Files, nil)); moved != "" {
-			b.Fatal(moved)
-		}
-	}
 }
