@@ -197,6 +197,6 @@ func unsteady(file string) error {
 		File: filepath.ToSlash(file), Line: 1, Column: 1,
 		What: "file",
 		Why:  "keeps changing while the plan is read, so nobody can tell whether it is complete",
-		Mend: "write it in one go, or beside the plan and rename it into place",
+		Fix:  "write it in one go, or beside the plan and rename it into place",
 	}}
 }
