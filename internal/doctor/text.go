@@ -79,8 +79,8 @@ func (f Finding) write(b *strings.Builder) {
 		words.Hang(b, first, indent, line, width)
 		first = indent
 	}
-	if f.Mend != "" {
-		words.Hang(b, indent+"→ ", indent+"  ", f.Mend, width)
+	if f.Fix != "" {
+		words.Hang(b, indent+"→ ", indent+"  ", f.Fix, width)
 	}
 }
 
