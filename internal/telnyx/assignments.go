@@ -125,9 +125,4 @@ var assignmentList = listing[Assignment]{
 		return a.PhoneNumber + " " + cmp.Or(a.CampaignID, string(a.TelnyxCampaignID), string(a.TCRCampaignID)) +
 			" " + cmp.Or(a.CreatedAt.Text, string(a.AssignmentStatus))
 	},
-	text: func(a *Assignment) int {
-		return len(a.PhoneNumber) + len(a.CampaignID) + len(a.TelnyxCampaignID) + len(a.TCRCampaignID) +
-			len(a.BrandID) + len(a.TCRBrandID) + len(a.AssignmentStatus) + len(a.TMobile) + len(a.NonTMobile) +
-			len(a.ATT) + len(a.FailureReasons) + len(a.Errors) + len(a.CreatedAt.Text) + len(a.UpdatedAt.Text)
-	},
 }

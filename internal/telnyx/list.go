@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,8 +114,6 @@ type listing[T any] struct {
 	filter url.Values // nil for all rows
 	// key tells rows apart. An empty key means that the row is not a record.
 	key func(*T) string
-	// text is how many bytes of text a row holds.
-	text func(*T) int
 	// maxPages ends the reading; zero means no limit but [maxListPages].
 	maxPages int
 	// stop may end the reading after the first page, with the reason; nil never does.
@@ -394,7 +393,7 @@ func (p *pass[T]) add(answer page[T]) (done bool, err error) {
 		}
 		p.places[key] = struct{}{}
 		p.rows = append(p.rows, *row)
-		p.kept += p.text(row) + len(key)
+		p.kept += textSize(reflect.ValueOf(*row)) + len(key)
 	}
 	switch {
 	case len(p.rows)+p.odd > maxListRows:

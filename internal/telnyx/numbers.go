@@ -489,8 +489,5 @@ func numberList(ways []way) listing[Number] {
 			}
 			return n.PhoneNumber + " " + n.ID // a number may have left and come back
 		},
-		text: func(n *Number) int {
-			return len(n.ID) + len(n.PhoneNumber) + len(n.MessagingProfileID) + len(n.Type) + len(n.CountryCode) + len(n.Status)
-		},
 	}
 }
