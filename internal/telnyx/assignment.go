@@ -171,7 +171,7 @@ func (c *Client) Reassign(ctx context.Context, phoneNumber, campaignID string) (
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/delete-phone-number-campaign
 func (c *Client) Unassign(ctx context.Context, phoneNumber string) (Assignment, error) {
 	route, exists := c.assignmentRoute()
-	r := request{method: http.MethodDelete, route: route + "/{phoneNumber}", args: []string{phoneNumber}}
+	r := request{method: http.MethodDelete, route: route + "/{phoneNumber}", arg: phoneNumber}
 	a, err := callOne(ctx, c, r, func(a Assignment) error {
 		if a.PhoneNumber == "" {
 			return nil
@@ -197,7 +197,7 @@ func (c *Client) write(ctx context.Context, method, under, phoneNumber, campaign
 		CampaignID  string `json:"campaignId"`
 	}{phoneNumber, campaignID}}
 	if under != "" {
-		r.args = []string{phoneNumber}
+		r.arg = phoneNumber
 	}
 	a, err := callOne(ctx, c, r, isAssignmentOf(phoneNumber))
 	return a, doubtRoute(err, exists)

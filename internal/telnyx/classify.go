@@ -125,11 +125,11 @@ func Classify(err error) ErrorClass {
 //
 // OpenAPI: GET /10dlc/brand, GET /phone_numbers/messaging
 func (c *Client) CheckKey(ctx context.Context) error {
-	r := get(brandsRoute)
+	r := get(brandsRoute, "")
 	r.query = map[string][]string{"recordsPerPage": {"1"}}
 	_, err := call(ctx, c, r, func(page[Brand]) error { return nil })
 	if Classify(err) == ClassForbidden {
-		r = get(settingsRoute)
+		r = get(settingsRoute, "")
 		r.query = map[string][]string{"page[size]": {"1"}}
 		_, err = call(ctx, c, r, func(page[Number]) error { return nil })
 	}

@@ -223,7 +223,7 @@ func CanonicalNumber(text string) string {
 // "pending-assignment" and "pendingAssignment" all give "PENDING_ASSIGNMENT", and
 // "MNOProvisioned" gives "MNO_PROVISIONED".
 func canonicalWord(text string) string {
-	if text != strings.ToUpper(text) {
+	if text != strings.ToUpper(text) && text != strings.ToLower(text) {
 		text = wordBreak.ReplaceAllString(text, "${1}${3}_${2}${4}")
 	}
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" -_.\t\n\r", r) })

@@ -453,7 +453,7 @@ var profileNumbers = func() *selection[Number, string] {
 	})
 	s.add("GET "+profileRoute, profileOf, func(profileID string) (listing[Number], bool) {
 		l := numberList(profileWays)
-		l.args = []string{profileID}
+		l.arg = profileID
 		return l, profileID != ""
 	})
 	return s
