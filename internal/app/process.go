@@ -375,10 +375,6 @@ func (p *Process) add(name string, run func(context.Context) error) {
 func (p *Process) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	spare()
-	var memory sync.WaitGroup
-	memory.Go(func() { giveBack(ctx) })
-	defer memory.Wait()
 	var stops []func()
 	var mu sync.Mutex
 	var errs []error
