@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -407,25 +406,32 @@ func TestMetrics_HaveNoIDsOrNumbersAsLabels(t *testing.T) {
 	}
 }
 
-// Every metric of a process with all its parts is in the table, and none else is.
-func TestMetrics_AreTabledInOperations(t *testing.T) {
+// Every metric of a process with all its parts is listed, by type and with its labels,
+// and no other is.
+func TestMetrics_AreListedInOperations(t *testing.T) {
 	r := startFullRun(t)
 	r.work()
 	r.untilValue("greenlight_numbers", `needs_person="no",reason="",state="sendable"`, 2)
 	families := r.families()
-	var table strings.Builder
-	table.WriteString("| Metric | Type | Labels | What it tells |\n| --- | --- | --- | --- |\n")
+	ofType := map[dto.MetricType][]string{}
 	for _, name := range slices.Sorted(maps.Keys(families)) {
 		labels := map[string]bool{}
 		for _, metric := range families[name].GetMetric() {
 			for _, label := range metric.GetLabel() {
-				labels["`"+label.GetName()+"`"] = true
+				labels[label.GetName()] = true
 			}
 		}
-		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", name, strings.ToLower(families[name].GetType().String()),
-			cmp.Or(strings.Join(slices.Sorted(maps.Keys(labels)), ", "), "–"), families[name].GetHelp())
+		line := name
+		if len(labels) > 0 {
+			line += "{" + strings.Join(slices.Sorted(maps.Keys(labels)), ",") + "}"
+		}
+		ofType[families[name].GetType()] = append(ofType[families[name].GetType()], line)
 	}
-	pagetest.Section(t, "../../docs/operations.md", "metrics", table.String(), *update)
+	var lists []string
+	for _, kind := range slices.Sorted(maps.Keys(ofType)) {
+		lists = append(lists, "# "+strings.ToLower(kind.String())+"s\n"+strings.Join(ofType[kind], "\n")+"\n")
+	}
+	pagetest.Section(t, "../../docs/operations.md", "metrics", "```text\n"+strings.Join(lists, "\n")+"```", *update)
 }
 
 func insecure() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }

@@ -50,8 +50,6 @@ type Process struct {
 	joined *attempt
 	// planFaults says why plan files are not in force; nil when none are watched.
 	planFaults func() error
-	// plansChanged tells the assigner that other plans, or a fault, are there now.
-	plansChanged func()
 	// last, if not nil, is called when all parts have stopped.
 	last func()
 }
@@ -105,7 +103,7 @@ func onConnection(nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, er
 	if err != nil {
 		return nil, fmt.Errorf("use JetStream: %w", err)
 	}
-	p := &Process{log: log, js: js, registry: prometheus.NewRegistry(), plansChanged: func() {}}
+	p := &Process{log: log, js: js, registry: prometheus.NewRegistry()}
 	build := ThisBuild()
 	log.Info().Str(telemetry.KeyVersion, build.Version).Str(telemetry.KeyCommit, build.Commit).Msg("Greenlight starts")
 	p.streams = newAttempt("make the streams", makeTimeout, func(ctx context.Context) error {
@@ -286,7 +284,6 @@ func (p *Process) AddPlans(plans *Plans) {
 		var telling sync.WaitGroup
 		plans.onChange = func(old, new *plan.Set) {
 			inForce.changed(new)
-			p.plansChanged()
 			log.Info().Str(telemetry.KeyPlanHash, new.Hash).Int(telemetry.KeyCampaigns, len(new.Campaigns)).
 				Strs(telemetry.KeyChanged, clipList(plan.Changed(old, new))).Msg("another plan set is in force")
 			telling.Go(func() {
@@ -297,7 +294,6 @@ func (p *Process) AddPlans(plans *Plans) {
 			})
 		}
 		plans.onFault = func(err error) {
-			p.plansChanged()
 			log.Error().Err(err).Str(telemetry.KeyPlanHash, plans.Set().Hash).
 				Msg("the plan files cannot be used; the last good set stays in force")
 		}
@@ -360,7 +356,7 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 		}
 		return worker.Run(ctx)
 	})
-	p.joined, p.plansChanged = join, worker.PlansChanged
+	p.joined = join
 	p.objects.joined, p.objects.resync = join, cmp.Or(config.Resync, assigner.DefaultResync)
 	p.objects.madeAgain = worker.LedgerMadeAgain
 	return nil

@@ -9,12 +9,11 @@ import (
 	"strings"
 )
 
-// campaignSizes are the page sizes to ask for in lists of brands and campaigns; 500
-// is the most that Telnyx gives.
-var campaignSizes = []int{500, 250, 100, 50, 20, 0}
-
-// oldestFirst sorts so that new rows come last, and move no others from page to page.
-var oldestFirst = []string{"sort", "createdAt"}
+// campaignWays list brands and campaigns so that new rows come last, and move no others
+// from page to page. 500 is the most that Telnyx gives.
+func campaignWays(route string) []way {
+	return waysOf([]string{route}, []pageNames{names10DLC, namesV2, namesPlain}, "sort=createdAt", 500, 250, 100, 50, 20)
+}
 
 // CampaignStatus is the field campaignStatus of a campaign, in upper case with
 // underscores however Telnyx spells it. Words that are not listed here are kept.
@@ -146,10 +145,8 @@ func (c *Client) CampaignsPage(ctx context.Context, brandID string, number int) 
 }
 
 func campaignList(brandID string) listing[Campaign] {
-	r := get("/10dlc/campaign")
-	r.query = url.Values{"brandId": {brandID}}
 	return listing[Campaign]{
-		request: r, sizes: campaignSizes, optional: oldestFirst,
+		ways: campaignWays("/10dlc/campaign"), query: url.Values{"brandId": {brandID}},
 		key: func(c *Campaign) string {
 			if c.CampaignID == "" {
 				return string(c.TCRCampaignID)
