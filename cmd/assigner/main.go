@@ -9,7 +9,6 @@ import (
 	"os"
 
 	"greenlight/internal/app"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/status"
 )
 
@@ -56,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := p.Trace(ctx, "greenlight-assigner"); err != nil {
 		return err
 	}
-	private, err := httpserve.Listen(c.Admin.Listen)
+	private, err := app.Listen(c.Admin.Listen)
 	if err != nil {
 		return fmt.Errorf("ADMIN_LISTEN: %w", err)
 	}

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"greenlight/config"
+	"greenlight/internal/app"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/rehearsal"
@@ -105,7 +105,7 @@ type demo struct {
 func (d *demo) logPath() string { return filepath.Join(d.dir, "greenlight.log") }
 
 func (d *demo) run(ctx context.Context) error {
-	api, err := httpserve.Listen("127.0.0.1:0")
+	api, err := app.Listen("127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (d *demo) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return httpserve.Serve(ctx, api, d.sim) })
+	group.Go(func() error { return app.Serve(ctx, api, d.sim) })
 	group.Go(func() (err error) {
 		defer stop()
 		defer func() { err = errors.Join(err, d.up.stop()) }()

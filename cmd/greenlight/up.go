@@ -14,7 +14,6 @@ import (
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/notice"
 	"greenlight/internal/status"
 	"greenlight/internal/webhook"
@@ -67,11 +66,11 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	public, err := httpserve.Listen(c.Webhook.Listen)
+	public, err := app.Listen(c.Webhook.Listen)
 	if err != nil {
 		return fmt.Errorf("LISTEN: %w; name another address with --listen", err)
 	}
-	private, err := httpserve.Listen(c.Admin.Listen)
+	private, err := app.Listen(c.Admin.Listen)
 	if err != nil {
 		return errors.Join(fmt.Errorf("ADMIN_LISTEN: %w; name another address with --admin-listen", err), public.Close())
 	}

@@ -9,7 +9,6 @@ import (
 	"os"
 
 	"greenlight/internal/app"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/status"
 )
 
@@ -52,14 +51,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	public, err := httpserve.Listen(c.Webhook.Listen)
+	public, err := app.Listen(c.Webhook.Listen)
 	if err != nil {
 		return fmt.Errorf("LISTEN: %w", err)
 	}
 	if err := p.Trace(ctx, "greenlight-webhook"); err != nil {
 		return err
 	}
-	private, err := httpserve.Listen(c.Admin.Listen)
+	private, err := app.Listen(c.Admin.Listen)
 	if err != nil {
 		return fmt.Errorf("ADMIN_LISTEN: %w", err)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"greenlight/internal/httpserve"
 	"greenlight/internal/status"
 	"greenlight/internal/telemetry"
 )
@@ -25,7 +24,7 @@ func (p *Process) prepareTLS(listener net.Listener, certificates *Certificates) 
 		Name: "greenlight_tls_handshakes_failed_total",
 		Help: "Connections to the public listener that ended before a request, in the TLS handshake.",
 	})
-	secure = httpserve.TLS(listener, certificates.Config(), func(reason string) {
+	secure = ServeTLS(listener, certificates.Config(), func(reason string) {
 		failed.Inc()
 		log.Debug().Str(telemetry.KeyHandshake, reason).Msg("a connection was not made")
 	})

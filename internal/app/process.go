@@ -21,7 +21,6 @@ import (
 	"greenlight/internal/assigner"
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
 	"greenlight/internal/telemetry"
@@ -180,7 +179,7 @@ func (p *Process) Trace(ctx context.Context, service string) error {
 // Public is how the public listener is served.
 type Public struct {
 	// Server is its bounds and its stop. The zero value is ready for use.
-	Server httpserve.Options
+	Server ServerOptions
 	// Keys keeps the verifier's keys as a file says; nil when they do not change.
 	Keys *KeyFile
 	// Certificates are for TLS; nil without.
@@ -194,11 +193,11 @@ func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error
 
 // AddPublic adds the webhook on the public listener, which the process closes. When it
 // is told to stop, its readiness turns false before anything else; see
-// [httpserve.Options.Serve] for what follows.
+// [ServerOptions.Serve] for what follows.
 func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public Public) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
 	config.Held = p.streams.pending
-	config.MaxConnections = cmp.Or(public.Server.MaxConnections, httpserve.DefaultMaxConnections)
+	config.MaxConnections = cmp.Or(public.Server.MaxConnections, DefaultMaxConnections)
 	hook, err := webhook.New(config)
 	if err != nil {
 		return err
@@ -371,10 +370,6 @@ func (p *Process) add(name string, run func(context.Context) error) {
 func (p *Process) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	spare()
-	var memory sync.WaitGroup
-	memory.Go(func() { giveBack(ctx) })
-	defer memory.Wait()
 	var stops []func()
 	var mu sync.Mutex
 	var errs []error

@@ -22,7 +22,6 @@ import (
 	"greenlight/config"
 	"greenlight/internal/app"
 	"greenlight/internal/assigner"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -39,7 +38,7 @@ func must(t *testing.T, err error) {
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
-	listener, err := httpserve.Listen("127.0.0.1:0")
+	listener, err := app.Listen("127.0.0.1:0")
 	must(t, err)
 	t.Cleanup(func() { listener.Close() })
 	return listener
@@ -99,7 +98,7 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 	api := listen(t)
 	simulating, stopSim := context.WithCancel(context.Background())
 	simulated := make(chan error, 1)
-	go func() { simulated <- httpserve.Serve(simulating, api, sim) }()
+	go func() { simulated <- app.Serve(simulating, api, sim) }()
 	defer func() { stopSim(); must(t, <-simulated) }()
 	set, err := plan.LoadBytes("plan.yaml", config.ExamplePlan)
 	must(t, err)
@@ -195,7 +194,7 @@ func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
 	must(t, err)
 	public, private := listen(t), listen(t)
 	const delay = 700 * time.Millisecond
-	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, app.Public{Server: httpserve.Options{DrainDelay: delay}}))
+	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, app.Public{Server: app.ServerOptions{DrainDelay: delay}}))
 	p.AddPrivate(private, "")
 	stop, ended := run(t, p)
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)

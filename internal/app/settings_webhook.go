@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"greenlight/internal/httpserve"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/webhook"
 )
@@ -69,8 +68,8 @@ func (s Webhook) Config(faults *Faults) webhook.Config {
 }
 
 // Server returns how the public address is served.
-func (s Webhook) Server(faults *Faults) httpserve.Options {
-	return httpserve.Options{
+func (s Webhook) Server(faults *Faults) ServerOptions {
+	return ServerOptions{
 		MaxConnections: count(faults, "MAX_CONNECTIONS", s.MaxConns, 10, 100_000),
 		DrainDelay:     span(faults, "DRAIN_DELAY", s.DrainDelay, 0, time.Minute, "0s and a minute", "5s"),
 	}

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/webhook"
 )
@@ -61,7 +61,7 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 
 // crowd is a sort of strangers.
 type crowd struct {
-	options   httpserve.Options
+	options   app.ServerOptions
 	strangers int
 	visit     func(*stranger)
 	// The flood goes on until so many are signed and so many visits were made.
@@ -110,17 +110,17 @@ func crowds(t *testing.T) map[string]crowd {
 		}},
 		// Every connection there may be has a body that hardly comes.
 		"with bodies that hardly come, past a small bound": {
-			options: httpserve.Options{MaxConnections: 40}, strangers: 80, signed: 60, visits: 400,
+			options: app.ServerOptions{MaxConnections: 40}, strangers: 80, signed: 60, visits: 400,
 			codes: "body_too_slow overloaded signature_mismatch", visit: func(s *stranger) {
 				s.askSlowly(s.claim, strings.Repeat("x", 1000))
 			},
 		},
 		"without requests, past the bound": {
-			options: httpserve.Options{MaxConnections: 200, ReadHeaderTimeout: time.Minute}, strangers: 400, signed: 60, visits: 800,
+			options: app.ServerOptions{MaxConnections: 200, ReadHeaderTimeout: time.Minute}, strangers: 400, signed: 60, visits: 800,
 			visit: func(s *stranger) { s.hold("") },
 		},
 		"with halves of requests, past the bound": {
-			options: httpserve.Options{MaxConnections: 200, ReadHeaderTimeout: time.Minute}, strangers: 400, signed: 60, visits: 800,
+			options: app.ServerOptions{MaxConnections: 200, ReadHeaderTimeout: time.Minute}, strangers: 400, signed: 60, visits: 800,
 			visit: func(s *stranger) { s.hold("POST " + webhook.Path + " HTTP/1.1\r\nHost: x\r\nX: ") },
 		},
 	}
@@ -496,9 +496,9 @@ func BenchmarkConnection(b *testing.B) {
 			d := open(b)
 			f := &flood{answered: map[answer]int{}}
 			if secure {
-				f.address, f.tls = d.serveTLS(httpserve.Options{})
+				f.address, f.tls = d.serveTLS(app.ServerOptions{})
 			} else {
-				f.address = d.serve(httpserve.Options{})
+				f.address = d.serve(app.ServerOptions{})
 			}
 			s := &stranger{flood: f}
 			for b.Loop() {

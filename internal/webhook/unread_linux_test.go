@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"greenlight/internal/httpserve"
+	"greenlight/internal/app"
 	"greenlight/internal/telnyx"
 )
 
@@ -20,7 +20,7 @@ func TestFlood_OfClientsThatReadNoAnswers(t *testing.T) {
 	for name, caught := range map[string]bool{"with a stranger's signature": false, "with a delivery that they caught": true} {
 		t.Run(name, func(t *testing.T) {
 			d := open(t)
-			f := &flood{t: t, address: d.serve(httpserve.Options{}), over: make(chan struct{}), answered: map[answer]int{}}
+			f := &flood{t: t, address: d.serve(app.ServerOptions{}), over: make(chan struct{}), answered: map[answer]int{}}
 			body := verified(t, "caught")
 			claim := telnyx.Sign(strangerKey, now, body)
 			if caught {

@@ -1,4 +1,4 @@
-package httpserve_test
+package app_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"greenlight/internal/httpserve"
+	"greenlight/internal/app"
 )
 
 // borrowed is how a server of package httptest is configured, certificate and all, and a
@@ -27,13 +27,13 @@ func borrowed() (*tls.Config, *http.Client) {
 // Half a handshake gives up its place as half a request does.
 func TestTLS_HalfAHandshakeTimesOutLikeHalfARequest(t *testing.T) {
 	config, client := borrowed()
-	listener, err := httpserve.Listen("127.0.0.1:0")
+	listener, err := app.Listen("127.0.0.1:0")
 	must(t, err)
-	options := httpserve.Options{MaxConnections: 3, ReadHeaderTimeout: 50 * time.Millisecond}
+	options := app.ServerOptions{MaxConnections: 3, ReadHeaderTimeout: 50 * time.Millisecond}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- options.Serve(ctx, httpserve.TLS(listener, config, nil), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		ended <- options.Serve(ctx, app.ServeTLS(listener, config, nil), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	}()
 	const half = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" // a ClientHello of 512 bytes begins
 	for range 9 {
@@ -49,11 +49,11 @@ func TestTLS_HalfAHandshakeTimesOutLikeHalfARequest(t *testing.T) {
 
 func TestTLS_TellsOfHandshakesThatFail(t *testing.T) {
 	config, client := borrowed()
-	listener, err := httpserve.Listen("127.0.0.1:0")
+	listener, err := app.Listen("127.0.0.1:0")
 	must(t, err)
 	address := listener.Addr().String()
 	failures := make(chan string, 10)
-	stop, ended := serve(t, httpserve.TLS(listener, config, func(reason string) { failures <- reason }), func(w http.ResponseWriter, r *http.Request) {
+	stop, ended := serve(t, app.ServeTLS(listener, config, func(reason string) { failures <- reason }), func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, r.Proto)
 	})
 

@@ -1,11 +1,4 @@
-// Package httpserve runs an HTTP server with bounds on everything that a client
-// decides, until its context ends, and then lets requests finish:
-//
-//	context ends ── OnStop: readiness turns false
-//	             ── DrainDelay: requests are answered as before, with Connection: close
-//	             ── the listener is closed, requests under way finish
-//	             ── five seconds later the rest is cut off and reported
-package httpserve
+package app
 
 import (
 	"cmp"
@@ -21,7 +14,7 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// The defaults of [Options], and the deadline of the stop.
+// The defaults of [ServerOptions], and the deadline of the stop.
 const (
 	DefaultReadHeaderTimeout = 2 * time.Second
 	DefaultReadTimeout       = 10 * time.Second
@@ -37,8 +30,8 @@ const (
 	DrainTimeout = 5 * time.Second
 )
 
-// Options are what may differ between servers. The zero value is ready for use.
-type Options struct {
+// ServerOptions are what may differ between servers. The zero value is ready for use.
+type ServerOptions struct {
 	// ReadHeaderTimeout, ReadTimeout (header and body), WriteTimeout and IdleTimeout
 	// are those of [http.Server], by default the constants above.
 	ReadHeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
@@ -62,14 +55,20 @@ func Listen(address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// Serve is [Options.Serve] with the defaults.
+// Serve is [ServerOptions.Serve] with the defaults.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	return Options{}.Serve(ctx, listener, handler)
+	return ServerOptions{}.Serve(ctx, listener, handler)
 }
 
-// Serve answers requests until ctx ends, and stops as the package's comment says.
+// Serve answers requests until ctx ends, and then lets those under way finish:
+//
+//	context ends ── OnStop: readiness turns false
+//	             ── DrainDelay: requests are answered as before, with Connection: close
+//	             ── the listener is closed, requests under way finish
+//	             ── five seconds later the rest is cut off and reported
+//
 // It returns nil unless requests were cut off. Closes the listener.
-func (o Options) Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+func (o ServerOptions) Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	var draining atomic.Bool
 	server := o.server(func(w http.ResponseWriter, r *http.Request) {
 		if draining.Load() {
@@ -105,7 +104,7 @@ func (o Options) Serve(ctx context.Context, listener net.Listener, handler http.
 	return err
 }
 
-func (o Options) server(handler http.HandlerFunc) *http.Server {
+func (o ServerOptions) server(handler http.HandlerFunc) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: cmp.Or(o.ReadHeaderTimeout, DefaultReadHeaderTimeout),
@@ -119,7 +118,7 @@ func (o Options) server(handler http.HandlerFunc) *http.Server {
 }
 
 // bound limits the listener's connections, those in a TLS handshake included.
-func (o Options) bound(listener net.Listener, server *http.Server) net.Listener {
+func (o ServerOptions) bound(listener net.Listener, server *http.Server) net.Listener {
 	most := cmp.Or(o.MaxConnections, DefaultMaxConnections)
 	if s, ok := listener.(*secure); ok {
 		server.ErrorLog = s.errorLog()

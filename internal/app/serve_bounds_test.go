@@ -1,4 +1,4 @@
-package httpserve_test
+package app_test
 
 import (
 	"bufio"
@@ -15,16 +15,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"greenlight/internal/httpserve"
+	"greenlight/internal/app"
 )
 
-// patience is how long a test waits for what should come soon.
-const patience = 10 * time.Second
+// servePatience is how long a test waits for what should come soon.
+const servePatience = 10 * time.Second
 
-// start serves on a port of this machine until the test ends.
-func start(t *testing.T, options httpserve.Options, handler http.HandlerFunc) (address string, stop context.CancelFunc, ended <-chan error) {
+// startServing serves on a port of this machine until the test ends.
+func startServing(t *testing.T, options app.ServerOptions, handler http.HandlerFunc) (address string, stop context.CancelFunc, ended <-chan error) {
 	t.Helper()
-	listener, err := httpserve.Listen("127.0.0.1:0")
+	listener, err := app.Listen("127.0.0.1:0")
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -46,7 +46,7 @@ func dial(t *testing.T, address string) *client {
 	conn, err := net.Dial("tcp", address)
 	must(t, err)
 	t.Cleanup(func() { conn.Close() })
-	must(t, conn.SetDeadline(time.Now().Add(patience)))
+	must(t, conn.SetDeadline(time.Now().Add(servePatience)))
 	return &client{t, conn, bufio.NewReader(conn)}
 }
 
@@ -82,14 +82,14 @@ func (c *client) isOpen() {
 	if b, err := c.answers.ReadByte(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		c.t.Errorf("got %q, %v; want the connection open and quiet", b, err)
 	}
-	must(c.t, c.SetReadDeadline(time.Now().Add(patience)))
+	must(c.t, c.SetReadDeadline(time.Now().Add(servePatience)))
 }
 
-const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+const getRequest = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 func TestServe_CutsOffSlowClientsOnARealNetwork(t *testing.T) {
 	const short = 50 * time.Millisecond
-	address, _, _ := start(t, httpserve.Options{ReadHeaderTimeout: short, ReadTimeout: 2 * short, IdleTimeout: short},
+	address, _, _ := startServing(t, app.ServerOptions{ReadHeaderTimeout: short, ReadTimeout: 2 * short, IdleTimeout: short},
 		func(w http.ResponseWriter, r *http.Request) {
 			if _, err := io.ReadAll(r.Body); err != nil {
 				w.WriteHeader(http.StatusBadRequest)
@@ -106,7 +106,7 @@ func TestServe_CutsOffSlowClientsOnARealNetwork(t *testing.T) {
 		"who sends a body byte by byte":     {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n", "x", 400},
 		"who sends a body in small chunks":  {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n", 400},
 		"who sends a chunk's size for long": {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "0", 400},
-		"who sends no second request":       {get, "", 200},
+		"who sends no second request":       {getRequest, "", 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -135,13 +135,13 @@ func TestServe_CutsOffSlowClientsOnARealNetwork(t *testing.T) {
 
 // A client that sends nothing, or half a header, gives up its place after the header timeout.
 func TestServe_GivesThePlaceOfASilentConnectionToTheNext(t *testing.T) {
-	address, _, _ := start(t, httpserve.Options{MaxConnections: 2, ReadHeaderTimeout: 50 * time.Millisecond},
+	address, _, _ := startServing(t, app.ServerOptions{MaxConnections: 2, ReadHeaderTimeout: 50 * time.Millisecond},
 		func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
 	for range 5 {
 		dial(t, address)
 		dial(t, address).send("GET / HTTP/1.1\r\nHost:")
 	}
-	if status, _, _ := dial(t, address).send(get).answer(); status != http.StatusOK {
+	if status, _, _ := dial(t, address).send(getRequest).answer(); status != http.StatusOK {
 		t.Errorf("got %d", status)
 	}
 }
@@ -149,14 +149,14 @@ func TestServe_GivesThePlaceOfASilentConnectionToTheNext(t *testing.T) {
 func TestServe_LetsANewConnectionWaitWhileAllAreAtWork(t *testing.T) {
 	hold := make(chan struct{})
 	working := make(chan struct{}, 10)
-	address, stop, ended := start(t, httpserve.Options{MaxConnections: 2}, func(w http.ResponseWriter, r *http.Request) {
+	address, stop, ended := startServing(t, app.ServerOptions{MaxConnections: 2}, func(w http.ResponseWriter, r *http.Request) {
 		working <- struct{}{}
 		<-hold
 		fmt.Fprint(w, "ok")
 	})
 	var clients []*client
 	for range 5 {
-		clients = append(clients, dial(t, address).send(get))
+		clients = append(clients, dial(t, address).send(getRequest))
 	}
 	<-working
 	<-working
@@ -179,11 +179,11 @@ func TestServe_LetsANewConnectionWaitWhileAllAreAtWork(t *testing.T) {
 
 func TestServe_StopsWhileAConnectionWaitsForItsPlace(t *testing.T) {
 	working, hold := make(chan struct{}, 10), make(chan struct{})
-	address, stop, ended := start(t, httpserve.Options{MaxConnections: 1}, func(http.ResponseWriter, *http.Request) {
+	address, stop, ended := startServing(t, app.ServerOptions{MaxConnections: 1}, func(http.ResponseWriter, *http.Request) {
 		working <- struct{}{}
 		<-hold
 	})
-	first := dial(t, address).send(get)
+	first := dial(t, address).send(getRequest)
 	<-working
 	second := dial(t, address)
 	stop()
@@ -203,7 +203,7 @@ func TestServe_AnswersDuringTheDrainDelayAndThenRefuses(t *testing.T) {
 		var told atomic.Bool
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		options := httpserve.Options{DrainDelay: delay, OnStop: func() {
+		options := app.ServerOptions{DrainDelay: delay, OnStop: func() {
 			told.Store(true)
 			if listener.isClosed() {
 				t.Error("the listener was closed before anybody was told")
@@ -278,17 +278,17 @@ func TestServe_HasADeadlineOfDelayAndDrain(t *testing.T) {
 		listener := newPipeListener()
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		options := httpserve.Options{DrainDelay: 2 * time.Second}
+		options := app.ServerOptions{DrainDelay: 2 * time.Second}
 		go func() {
 			ended <- options.Serve(ctx, listener, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 		}()
 		conn := listener.dial()
-		go io.WriteString(conn, get)
+		go io.WriteString(conn, getRequest)
 		synctest.Wait()
 		stop()
 		began := time.Now()
 		err := <-ended
-		if got, want := time.Since(began), 2*time.Second+httpserve.DrainTimeout; got != want || err == nil || !strings.Contains(err.Error(), "were cut off") {
+		if got, want := time.Since(began), 2*time.Second+app.DrainTimeout; got != want || err == nil || !strings.Contains(err.Error(), "were cut off") {
 			t.Errorf("ended after %s with %v, want %s and what was cut off", got, err, want)
 		}
 		conn.Close()

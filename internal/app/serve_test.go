@@ -1,4 +1,4 @@
-package httpserve_test
+package app_test
 
 import (
 	"bufio"
@@ -12,19 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
-	"greenlight/internal/httpserve"
+	"greenlight/internal/app"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // serve runs a server until stop is called, which returns what Serve did.
 func serve(t *testing.T, listener net.Listener, handler http.HandlerFunc) (stop context.CancelFunc, ended <-chan error) {
@@ -32,12 +21,12 @@ func serve(t *testing.T, listener net.Listener, handler http.HandlerFunc) (stop 
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	done := make(chan error, 1)
-	go func() { done <- httpserve.Serve(ctx, listener, handler) }()
+	go func() { done <- app.Serve(ctx, listener, handler) }()
 	return cancel, done
 }
 
 func TestServe_FinishesARequestUnderWayAndTakesNoNewOne(t *testing.T) {
-	listener, err := httpserve.Listen("127.0.0.1:0")
+	listener, err := app.Listen("127.0.0.1:0")
 	must(t, err)
 	address := listener.Addr().String()
 	arrived, finish := make(chan struct{}), make(chan struct{})
@@ -98,21 +87,21 @@ func untilRefused(t *testing.T, address string) {
 }
 
 func TestListen_NamesTheAddressThatIsTaken(t *testing.T) {
-	listener, err := httpserve.Listen("127.0.0.1:0")
+	listener, err := app.Listen("127.0.0.1:0")
 	must(t, err)
 	defer listener.Close()
 	address := listener.Addr().String()
-	_, err = httpserve.Listen(address)
+	_, err = app.Listen(address)
 	if err == nil || !strings.HasPrefix(err.Error(), "listen on "+address+": ") || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got %v, want the address and why", err)
 	}
 }
 
 func TestServe_NamesTheAddressOfAListenerThatFails(t *testing.T) {
-	listener, err := httpserve.Listen("127.0.0.1:0")
+	listener, err := app.Listen("127.0.0.1:0")
 	must(t, err)
 	must(t, listener.Close())
-	err = httpserve.Serve(t.Context(), listener, http.NotFoundHandler())
+	err = app.Serve(t.Context(), listener, http.NotFoundHandler())
 	if !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "serve on "+listener.Addr().String()+": ") {
 		t.Errorf("got %v, want the address and net.ErrClosed", err)
 	}
@@ -161,7 +150,7 @@ func TestServe_CutsOffWhoIsSlow(t *testing.T) {
 }
 
 func TestServe_RefusesAHeaderThatIsTooLarge(t *testing.T) {
-	listener, err := httpserve.Listen("127.0.0.1:0")
+	listener, err := app.Listen("127.0.0.1:0")
 	must(t, err)
 	stop, ended := serve(t, listener, func(http.ResponseWriter, *http.Request) { t.Error("the request came through") })
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listener.Addr().String(), nil)
@@ -217,7 +206,7 @@ func TestServe_EndsWellWithAConnectionWithoutARequest(t *testing.T) {
 				synctest.Wait() // the server reads
 				stop()
 				start := time.Now()
-				if err := <-ended; err != nil || time.Since(start) > httpserve.DefaultReadHeaderTimeout+time.Second {
+				if err := <-ended; err != nil || time.Since(start) > app.DefaultReadHeaderTimeout+time.Second {
 					t.Errorf("got %v after %s, want nil soon after the header timeout", err, time.Since(start))
 				}
 				if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {

@@ -1,4 +1,4 @@
-package httpserve
+package app
 
 import (
 	"bytes"
@@ -8,9 +8,9 @@ import (
 	"os"
 )
 
-// TLS returns a listener that [Options.Serve] serves with TLS. Failed, if not nil, gets
+// ServeTLS returns a listener that [ServerOptions.Serve] serves with TLS. Failed, if not nil, gets
 // the reason of every handshake that fails; it must be quick and safe for concurrent use.
-func TLS(listener net.Listener, config *tls.Config, failed func(reason string)) net.Listener {
+func ServeTLS(listener net.Listener, config *tls.Config, failed func(reason string)) net.Listener {
 	if failed == nil {
 		failed = func(string) {}
 	}

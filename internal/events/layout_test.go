@@ -1,4 +1,4 @@
-package layout_test
+package events_test
 
 import (
 	"errors"
@@ -7,15 +7,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/goleak"
 
-	"greenlight/internal/layout"
+	"greenlight/internal/events"
 	"greenlight/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testkit.ServerLeaks()...) }
-
-func TestOf_RefusesWhatANewerProgramMade(t *testing.T) {
+func TestLayout_RefusesWhatANewerProgramMade(t *testing.T) {
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	for name, test := range map[string]struct {
 		metadata map[string]string
@@ -32,8 +29,8 @@ func TestOf_RefusesWhatANewerProgramMade(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			kept, err := layout.Of(t.Context(), js, "S", 0)
-			if errors.Is(err, layout.ErrNewer) != test.newer {
+			kept, err := events.Layout(t.Context(), js, "S", 0)
+			if errors.Is(err, events.ErrNewer) != test.newer {
 				t.Fatalf("got %v, want newer %t", err, test.newer)
 			}
 			if test.newer && !strings.Contains(err.Error(), "start the newer program") {
@@ -46,21 +43,21 @@ func TestOf_RefusesWhatANewerProgramMade(t *testing.T) {
 	}
 }
 
-func TestOf_TakesWhatIsNotThereForNew(t *testing.T) {
-	kept, err := layout.Of(t.Context(), testkit.JetStream(t, testkit.Embedded(t)), "ABSENT", 3)
+func TestLayout_TakesWhatIsNotThereForNew(t *testing.T) {
+	kept, err := events.Layout(t.Context(), testkit.JetStream(t, testkit.Embedded(t)), "ABSENT", 3)
 	if err != nil || kept.Replicas != 3 {
 		t.Errorf("got %+v, %v, want three copies", kept, err)
 	}
 }
 
-func TestOf_ReturnsAnyOtherError(t *testing.T) {
+func TestLayout_ReturnsAnyOtherError(t *testing.T) {
 	nc := testkit.Connect(t, testkit.Embedded(t))
 	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
 	}
 	nc.Close()
-	if kept, err := layout.Of(t.Context(), js, "S", 3); !errors.Is(err, nats.ErrConnectionClosed) {
+	if kept, err := events.Layout(t.Context(), js, "S", 3); !errors.Is(err, nats.ErrConnectionClosed) {
 		t.Errorf("got %+v, %v, want the error of the connection", kept, err)
 	}
 }
