@@ -141,10 +141,15 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 				return err
 			}
 		}
-		if c.Wait && latest.Progress() != status.NotYet {
-			return errSettled
+		if !c.Wait || latest.Progress() == status.NotYet {
+			return nil
 		}
-		return nil
+		// A campaign may be pushed before its numbers. A reading has the numbers later.
+		var err error
+		if latest, found, err = c.read(ctx, js); err == nil && found && latest.Progress() != status.NotYet {
+			err = errSettled
+		}
+		return err
 	})
 	end()
 	switch {

@@ -382,6 +382,12 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 			return context.Cause(ctx)
 		case <-next:
 		}
+		// Changes come in crowds: those of the next moment are shown together.
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(viewEvery):
+		}
 	}
 }
 
