@@ -94,6 +94,8 @@ type Rows[T any] struct {
 	// Pages is how many pages the whole list has, estimated from its total, or how many
 	// were read. It is above the limit that was given if the list was longer than that.
 	Pages int
+
+	empty bool // the list has no row at all, also before some were dropped
 }
 
 // keep drops the rows that f does not hold for.
@@ -503,7 +505,7 @@ func (p *pass[T]) result() Rows[T] {
 	if pages > 1 && p.last == 0 {
 		pages-- // the empty one after the last
 	}
-	r := Rows[T]{All: p.rows, Pages: max(pages, p.needed()), Why: p.why, Began: p.began}
+	r := Rows[T]{All: p.rows, Pages: max(pages, p.needed()), Why: p.why, Began: p.began, empty: len(p.rows) == 0}
 	switch {
 	case p.why != "":
 	case p.odd > 0:

@@ -195,7 +195,7 @@ func pagesFor(wanted int) int {
 
 // newNumbers is what a list has of the numbers that are wanted, which are sorted.
 func newNumbers(rows Rows[Number], wanted []string) Numbers {
-	n := Numbers{Found: make(map[string]Number), Absent: make(map[string]bool), Read: rows.Began, empty: len(rows.All) == 0}
+	n := Numbers{Found: make(map[string]Number), Absent: make(map[string]bool), Read: rows.Began, empty: rows.empty}
 	for _, row := range rows.All {
 		if _, ok := slices.BinarySearch(wanted, row.PhoneNumber); ok {
 			n.Found[row.PhoneNumber] = row
@@ -367,14 +367,13 @@ func (s *learned) fromAccount(wanted []string) (answer Numbers, ok bool) {
 		if ok = recent(k.accountRead, accountListFor); !ok {
 			return
 		}
-		rows := Rows[Number]{Complete: k.accountWhole, Began: k.accountBegan}
+		rows := Rows[Number]{Complete: k.accountWhole, Began: k.accountBegan, empty: len(k.account) == 0}
 		for _, number := range wanted {
 			if row, listed := k.account[number]; listed {
 				rows.All = append(rows.All, row)
 			}
 		}
 		answer = newNumbers(rows, wanted)
-		answer.empty = len(k.account) == 0
 	})
 	return answer, ok
 }
