@@ -59,6 +59,8 @@ var (
 	namesPlain = pageNames{"page", "page_size"}
 )
 
+func (w way) names() pageNames { return pageNames{w.page, w.size} }
+
 // waysOf returns the ways to ask for a list in the order in which they are tried: under
 // each route with the names that are published for the list and then with others, with
 // the extra parameter and then without, with each page size and then without one. The
@@ -92,6 +94,8 @@ type Rows[T any] struct {
 	// Pages is how many pages the whole list has, estimated from its total, or how many
 	// were read. It is above the limit that was given if the list was longer than that.
 	Pages int
+
+	empty bool // the list has no row at all, also before some were dropped
 }
 
 // keep drops the rows that f does not hold for.
@@ -231,18 +235,23 @@ func (p *pass[T]) reads(before *pass[T]) bool {
 }
 
 // renamed reads a list whose second page was the first again with the other names for
-// page and size. It returns the first reading that found more and remembers its names.
+// page and size, in each size until one is answered. It returns the first reading that
+// found more and remembers its way.
 func (p *pass[T]) renamed(ctx context.Context) *pass[T] {
+	answered := []pageNames{p.way.names()}
 	for _, w := range p.ways {
-		names, others := pageNames{p.way.page, p.way.size}, pageNames{w.page, w.size}
-		if w.route != p.way.route || w.rows != p.way.rows || w.extra != p.way.extra || names == others {
+		if w.route != p.way.route || w.extra != p.way.extra || slices.Contains(answered, w.names()) {
 			continue
 		}
 		again := newPass(p.client, p.listing)
 		again.way, again.fixed = w, true
-		if again.read(ctx) == nil && len(again.rows) > len(p.rows) {
+		err := again.read(ctx)
+		if err == nil && len(again.rows) > len(p.rows) {
 			p.learn(func(f *facts) { f.way, f.named = w, true })
 			return again
+		}
+		if err == nil || !isUnfit(err) {
+			answered = append(answered, w.names())
 		}
 	}
 	return p
@@ -331,9 +340,8 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 //	the moment or the key                           none
 //	a filter, in a way that works without           none
 //	a filter, in a way that is not known to work    the one in which the whole list is read
-//	a route that does not exist                     the first one under another route
-//	something else than the parameters, as the      none
-//	  list without any shows
+//	something else than the parameters, as 404 or   the first one under another route, but
+//	  the list without any parameter shows            none if the server failed
 //	the extra parameter, by its name                without it
 //	anything else                                   the next in order under the same route
 //
@@ -348,13 +356,14 @@ func (p *pass[T]) next(ctx context.Context, err error) (next way, ok bool) {
 		whole.filter = nil
 		_, err := whole.page(ctx, 1)
 		return whole.way, err == nil && whole.way != p.way
-	case Is404(err):
+	case !p.bare && !Is404(err):
+		_, plainErr := readPage[T](ctx, p.client, p.request(way{route: p.way.route}, 1))
+		p.bare = plainErr == nil
+	}
+	if !p.bare && isAnswer(err) {
 		return p.untried(func(tried, w way) bool { return tried.route == w.route })
-	case !p.bare:
-		if _, err := readPage[T](ctx, p.client, p.request(way{route: p.way.route}, 1)); err != nil {
-			return way{}, false
-		}
-		p.bare = true
+	} else if !p.bare {
+		return way{}, false
 	}
 	plainer := p.way
 	plainer.extra = ""
@@ -496,7 +505,7 @@ func (p *pass[T]) result() Rows[T] {
 	if pages > 1 && p.last == 0 {
 		pages-- // the empty one after the last
 	}
-	r := Rows[T]{All: p.rows, Pages: max(pages, p.needed()), Why: p.why, Began: p.began}
+	r := Rows[T]{All: p.rows, Pages: max(pages, p.needed()), Why: p.why, Began: p.began, empty: len(p.rows) == 0}
 	switch {
 	case p.why != "":
 	case p.odd > 0:

@@ -91,6 +91,27 @@ func TestList_RemembersWhatItLearned(t *testing.T) {
 	}
 }
 
+// A gateway may answer anything to a route that it does not have.
+func TestList_TriesTheOtherRouteWhateverRefusesTheFirst(t *testing.T) {
+	for _, status := range []int{400, 403, 404, 405, 410, 501} {
+		synctest.Test(t, func(t *testing.T) {
+			w := attached(30, "a")
+			w.camelOnly = true
+			c := w.client()
+			c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if strings.Contains(r.URL.Path, snakeRoute) {
+					return respond(status, ""), nil
+				}
+				return w.RoundTrip(r)
+			})}
+			rows, err := c.Assignments(t.Context(), 0)
+			if found := err == nil && len(rows.All) == 30 && rows.Complete; found != (status < 500) {
+				t.Errorf("%d: got %d rows, complete %v, %v", status, len(rows.All), rows.Complete, err)
+			}
+		})
+	}
+}
+
 func TestList_IsReadAgainWhenItSlips(t *testing.T) {
 	// Before the second page one row comes in front and the last one goes, so that the
 	// total stays and a row comes twice.

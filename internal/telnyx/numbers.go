@@ -195,7 +195,7 @@ func pagesFor(wanted int) int {
 
 // newNumbers is what a list has of the numbers that are wanted, which are sorted.
 func newNumbers(rows Rows[Number], wanted []string) Numbers {
-	n := Numbers{Found: make(map[string]Number), Absent: make(map[string]bool), Read: rows.Began, empty: len(rows.All) == 0}
+	n := Numbers{Found: make(map[string]Number), Absent: make(map[string]bool), Read: rows.Began, empty: rows.empty}
 	for _, row := range rows.All {
 		if _, ok := slices.BinarySearch(wanted, row.PhoneNumber); ok {
 			n.Found[row.PhoneNumber] = row
@@ -240,25 +240,30 @@ func (f numberForm) form() form[Number, []string] {
 	return form[Number, []string]{f.name, f.read}
 }
 
-// read asks for numbers: in batches between two controls, so that an answer that was cut
-// short lacks one, or for a control and then for each number, if that costs less than the
-// account's list. The first query alone shows whether the form is understood.
-func (f numberForm) read(ctx context.Context, c *Client, wanted []string, known Rows[Number]) (Rows[Number], formState, error) {
-	s, began := c.state(), time.Now()
-	k := s.setControls(known)
-	if len(k.controls) == 0 || f.most == 1 && len(wanted) >= cmp.Or(k.pages, mostSingles) {
-		return Rows[Number]{}, formUntried, nil
-	}
-	queries := [][]string{k.controls[:1]}
-	if f.most > 1 {
-		queries = nil
+// queries are the numbers to ask for at once: batches between two controls, so that an
+// answer that was cut short lacks one, or a control and then each number, if that costs
+// less than the account's list. The first query alone shows whether the form is
+// understood.
+func (f numberForm) queries(k numberKnowledge, wanted []string) (all [][]string) {
+	switch {
+	case len(k.controls) == 0, f.most == 1 && len(wanted) >= cmp.Or(k.pages, mostSingles):
+		return nil
+	case f.most == 1:
+		return slices.Collect(slices.Chunk(slices.Concat(k.controls[:1], wanted), 1))
 	}
 	for batch := range slices.Chunk(wanted, f.most) {
-		if f.most > 1 {
-			others := slices.DeleteFunc(slices.Clone(batch), func(n string) bool { return slices.Contains(k.controls, n) })
-			batch = slices.Concat(k.controls[:1], others, k.controls[1:])
-		}
-		queries = append(queries, batch)
+		others := slices.DeleteFunc(slices.Clone(batch), func(n string) bool { return slices.Contains(k.controls, n) })
+		all = append(all, slices.Concat(k.controls[:1], others, k.controls[1:]))
+	}
+	return all
+}
+
+// read asks for numbers. The form is proven if the controls are found.
+func (f numberForm) read(ctx context.Context, c *Client, wanted []string, known Rows[Number]) (Rows[Number], formState, error) {
+	s, began := c.state(), time.Now()
+	queries := f.queries(s.setControls(known), wanted)
+	if len(queries) == 0 {
+		return Rows[Number]{}, formUntried, nil
 	}
 	var (
 		mu   sync.Mutex
@@ -367,14 +372,13 @@ func (s *learned) fromAccount(wanted []string) (answer Numbers, ok bool) {
 		if ok = recent(k.accountRead, accountListFor); !ok {
 			return
 		}
-		rows := Rows[Number]{Complete: k.accountWhole, Began: k.accountBegan}
+		rows := Rows[Number]{Complete: k.accountWhole, Began: k.accountBegan, empty: len(k.account) == 0}
 		for _, number := range wanted {
 			if row, listed := k.account[number]; listed {
 				rows.All = append(rows.All, row)
 			}
 		}
 		answer = newNumbers(rows, wanted)
-		answer.empty = len(k.account) == 0
 	})
 	return answer, ok
 }

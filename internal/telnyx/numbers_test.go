@@ -347,6 +347,18 @@ func TestNumbers_AreFoundInEitherList(t *testing.T) {
 	}
 }
 
+// The messaging settings alone prove absence if they are all that can be read.
+func TestNumbers_AreAbsentWithoutTheSecondList(t *testing.T) {
+	for _, owned := range []int{30, 3000} {
+		w := owning(owned)
+		w.noStatuses = true
+		got, err := w.client().Numbers(t.Context(), []string{absentNumber})
+		if err != nil || !got.Absent[absentNumber] {
+			t.Errorf("of %d: got %+v, %v; want the number absent", owned, got, err)
+		}
+	}
+}
+
 func TestNumbers_OfNoNumbersNeedNoCall(t *testing.T) {
 	w := owning(1)
 	if got, err := w.client().Numbers(t.Context(), nil); err != nil || len(got.Found) != 0 || len(w.calls) != 0 {
