@@ -361,8 +361,13 @@ func (a *Assigner) work(ctx context.Context, highest class) {
 
 // serve reconciles one campaign. When the ledger has the outcome, the message that asked
 // is acknowledged; until then it stays open, and the reconcile is repeated. So is one whose
-// outcome is only that it could not be done, if a recheck would not be the same.
+// outcome is only that it could not be done, if a recheck would not be the same. Should
+// another assigner have taken over meanwhile, that one has begun with everything.
 func (a *Assigner) serve(ctx context.Context, req request) {
+	if req.tries > 0 && a.standsBy(ctx) {
+		req.settled()
+		return
+	}
 	ctx, span := a.beginSpan(ctx, req)
 	err := a.guard(req.key, func() error { return a.reconcile(ctx, req) })
 	endSpan(span, err)
@@ -378,18 +383,18 @@ func (a *Assigner) serve(ctx context.Context, req request) {
 	}
 	undone, recorded := errors.AsType[*undoneError](err)
 	switch {
-	case err == nil:
+	case err == nil, recorded && !req.urgent && !req.changed: // the recheck that is scheduled does the same
 		req.settled()
 		return
 	case recorded:
 		req.settled()
-		req.settle, req.failed, req.wait = nil, 0, undone.wait
+		req.settle, req.wait = nil, undone.wait
 	default:
-		req.failed++
-		req.wait = jittered(waitAfter(retryLeast, retryMost, 2, req.failed), a.jitter())
+		req.wait = jittered(waitAfter(retryLeast, retryMost, 2, req.tries+1), a.jitter())
 		a.log.Warn().Str(logging.KeyCampaign, req.key).Err(err).Stringer(logging.KeyWait, req.wait).
 			Msg("a reconcile failed and is repeated")
 	}
+	req.tries++
 	a.queue.add(req)
 }
 
