@@ -361,10 +361,10 @@ func (a *Assigner) work(ctx context.Context, highest class) {
 
 // serve reconciles one campaign. When the ledger has the outcome, the message that asked
 // is acknowledged; until then it stays open, and the reconcile is repeated. So is one whose
-// outcome is only that it could not be done, if a recheck would not be the same. Should
-// another assigner have taken over meanwhile, that one has begun with everything.
+// outcome is only that it could not be done, if a recheck would not be the same. If
+// another assigner has taken over meanwhile, that one is asked for a recheck instead.
 func (a *Assigner) serve(ctx context.Context, req request) {
-	if req.tries > 0 && a.standsBy(ctx) {
+	if req.tries > 0 && a.standsBy(ctx) && a.publisher.ScheduleRecheck(ctx, req.key, 0) == nil {
 		req.settled()
 		return
 	}

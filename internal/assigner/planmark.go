@@ -50,10 +50,10 @@ func (a *Assigner) works(ctx context.Context) bool {
 	return err == nil && state.Pinned
 }
 
-// standsBy reports whether this assigner is certainly not the one that works.
+// standsBy reports whether another assigner is the one that works.
 func (a *Assigner) standsBy(ctx context.Context) bool {
 	state, err := a.consumer.State(ctx)
-	return err == nil && !state.Pinned
+	return err == nil && state.Elsewhere
 }
 
 // nobodyWorks reports whether no assigner asks for work, so that this one, which is
