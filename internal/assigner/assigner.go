@@ -360,8 +360,13 @@ func (a *Assigner) work(ctx context.Context, highest class) {
 
 // serve reconciles one campaign. When the ledger has the outcome, the message that asked
 // is acknowledged; until then it stays open, and the reconcile is repeated. So is one whose
-// outcome is only that it could not be done, if a recheck would not be the same.
+// outcome is only that it could not be done, if a recheck would not be the same. If
+// another assigner has taken over meanwhile, that one is asked for a recheck instead.
 func (a *Assigner) serve(ctx context.Context, req request) {
+	if req.tries > 0 && a.standsBy(ctx) && a.publisher.ScheduleRecheck(ctx, req.key, 0) == nil {
+		req.settled()
+		return
+	}
 	ctx, span := a.beginSpan(ctx, req)
 	err := a.guard(req.key, func() error { return a.reconcile(ctx, req) })
 	endSpan(span, err)
@@ -377,18 +382,18 @@ func (a *Assigner) serve(ctx context.Context, req request) {
 	}
 	undone, recorded := errors.AsType[*undoneError](err)
 	switch {
-	case err == nil:
+	case err == nil, recorded && !req.urgent && !req.changed: // the recheck that is scheduled does the same
 		req.settled()
 		return
 	case recorded:
 		req.settled()
-		req.settle, req.failed, req.wait = nil, 0, undone.wait
+		req.settle, req.wait = nil, undone.wait
 	default:
-		req.failed++
-		req.wait = jittered(waitAfter(retryLeast, retryMost, 2, req.failed), a.jitter())
+		req.wait = jittered(waitAfter(retryLeast, retryMost, 2, req.tries+1), a.jitter())
 		a.log.Warn().Str(telemetry.KeyCampaign, req.key).Err(err).Stringer(telemetry.KeyWait, req.wait).
 			Msg("a reconcile failed and is repeated")
 	}
+	req.tries++
 	a.queue.add(req)
 }
 

@@ -50,6 +50,12 @@ func (a *Assigner) works(ctx context.Context) bool {
 	return err == nil && state.Pinned
 }
 
+// standsBy reports whether another assigner is the one that works.
+func (a *Assigner) standsBy(ctx context.Context) bool {
+	state, err := a.consumer.State(ctx)
+	return err == nil && state.Elsewhere
+}
+
 // nobodyWorks reports whether no assigner asks for work, so that this one, which is
 // about to, is the next to work.
 func (a *Assigner) nobodyWorks(ctx context.Context) bool {

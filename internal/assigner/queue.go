@@ -45,8 +45,8 @@ type request struct {
 	urgent bool
 	// wait is how long it stays out of the queue.
 	wait time.Duration
-	// failed counts the reconciles in a row that could not be recorded.
-	failed int
+	// tries counts the reconciles in a row that left it undone.
+	tries int
 	// waiting, of a resync, is how many campaigns it reads that are not approved yet.
 	waiting int
 	// trace is the trace that the reconcile belongs to, empty if there is none.
