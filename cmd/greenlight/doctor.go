@@ -100,7 +100,7 @@ func notThere(err error) doctor.Finding {
 		cause, _ := errors.AsType[*app.Fault](err)
 		return doctor.Finding{
 			Check: doctor.CheckVersion, Level: doctor.Fail, Says: sentence("The NATS server cannot be used: " + cause.Err.Error()),
-			Mend: "Upgrade the server (https://github.com/nats-io/nats-server/releases).",
+			Fix: "Upgrade the server (https://github.com/nats-io/nats-server/releases).",
 		}
 	}
 	f := ofSetting(doctor.CheckNATS, err)
@@ -112,7 +112,7 @@ func (c *doctorCommand) lookAtKeys(report *doctor.Report) {
 	if c.PublicKey == "" && c.PublicKeyFile == "" {
 		report.Add(doctor.Finding{
 			Check: doctor.CheckPublicKey, Level: doctor.Unknown,
-			Says: "TELNYX_PUBLIC_KEY is not set here, so it was not looked at.", Mend: "Set it as the webhook has it, and run this again.",
+			Says: "TELNYX_PUBLIC_KEY is not set here, so it was not looked at.", Fix: "Set it as the webhook has it, and run this again.",
 		})
 		return
 	}
@@ -130,7 +130,7 @@ func (c *doctorCommand) lookAtTelnyx(ctx context.Context, report *doctor.Report)
 	if c.APIKey == "" && c.APIKeyFile == "" {
 		report.Add(doctor.Finding{
 			Check: doctor.CheckTelnyx, Level: doctor.Unknown,
-			Says: "TELNYX_API_KEY is not set here, so Telnyx was not asked.", Mend: "Set it as the assigner has it, and run this again.",
+			Says: "TELNYX_API_KEY is not set here, so Telnyx was not asked.", Fix: "Set it as the assigner has it, and run this again.",
 		})
 		return
 	}
@@ -153,7 +153,7 @@ func (c *doctorCommand) lookAtTelnyx(ctx context.Context, report *doctor.Report)
 func ofSetting(check doctor.Check, err error) doctor.Finding {
 	f := doctor.Finding{Check: check, Level: doctor.Fail, Says: sentence(err.Error())}
 	if fault, ok := errors.AsType[*app.Fault](err); ok {
-		f.Says, f.Mend = fault.Says(), fault.Mend
+		f.Says, f.Fix = fault.Says(), fault.Fix
 	}
 	return f
 }

@@ -294,7 +294,7 @@ func writeFaultsMarkdown(w io.Writer, found validation) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### Greenlight: plan diff of %s\n\n%s, so nothing was compared.\n\n", codeSpan(found.Path), status.Count(len(found.Faults), "fault"))
 	for _, f := range found.Faults {
-		fmt.Fprintf(&b, "- %s %s\n", codeSpan(fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)), codeSpan(f.What+": "+f.Why+"; "+f.Mend))
+		fmt.Fprintf(&b, "- %s %s\n", codeSpan(fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)), codeSpan(f.What+": "+f.Why+"; "+f.Fix))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -68,7 +68,7 @@ type validateFault struct {
 	Column int    `json:"column"`
 	What   string `json:"what"`
 	Why    string `json:"why"`
-	Mend   string `json:"mend"`
+	Fix    string `json:"fix"`
 }
 
 // validate loads the plans at a path.
@@ -77,7 +77,7 @@ func validate(path string) validation {
 	v := validation{Path: path, Valid: err == nil}
 	if faults, ok := errors.AsType[plan.Faults](err); ok {
 		for _, f := range faults {
-			v.Faults = append(v.Faults, validateFault{f.File, f.Line, f.Column, f.What, f.Why, f.Mend})
+			v.Faults = append(v.Faults, validateFault{f.File, f.Line, f.Column, f.What, f.Why, f.Fix})
 		}
 	}
 	if err != nil {
@@ -120,7 +120,7 @@ func writeText(w io.Writer, results []validation) error {
 	var text strings.Builder
 	for _, v := range results {
 		for _, f := range v.Faults {
-			fmt.Fprintf(&text, "%s:%d:%d: %s: %s; %s\n", f.File, f.Line, f.Column, f.What, f.Why, f.Mend)
+			fmt.Fprintf(&text, "%s:%d:%d: %s: %s; %s\n", f.File, f.Line, f.Column, f.What, f.Why, f.Fix)
 		}
 		fmt.Fprintln(&text, v)
 	}
@@ -143,7 +143,7 @@ func writeAnnotations(w io.Writer, results []validation) error {
 	for _, v := range results {
 		for _, f := range v.Faults {
 			fmt.Fprintf(&text, "::error file=%s,line=%d,col=%d,title=%s::%s\n",
-				property.Replace(f.File), f.Line, f.Column, property.Replace(f.What), message.Replace(f.Why+"; "+f.Mend))
+				property.Replace(f.File), f.Line, f.Column, property.Replace(f.What), message.Replace(f.Why+"; "+f.Fix))
 		}
 		// Plain lines are shown in the log and annotate nothing. The colons keep a
 		// path from being read as a command.

@@ -42,7 +42,7 @@ is nobody to ask. --watch --json prints one document a line for each change.`
 }
 
 // The codes with which --wait ends.
-var waitCodes = map[status.Standing]int{status.AllAttached: 0, status.NotYet: 2, status.NeedsPerson: 3}
+var waitCodes = map[status.Progress]int{status.AllAttached: 0, status.NotYet: 2, status.NeedsPerson: 3}
 
 // Run prints where everything, or what was asked for, stands.
 func (c *statusCommand) Run(ctx context.Context, out output) error {
@@ -140,7 +140,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 				return err
 			}
 		}
-		if c.Wait && latest.Standing() != status.NotYet {
+		if c.Wait && latest.Progress() != status.NotYet {
 			return errSettled
 		}
 		return nil
@@ -159,7 +159,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 			return err
 		}
 	}
-	if code := waitCodes[latest.Standing()]; code != 0 {
+	if code := waitCodes[latest.Progress()]; code != 0 {
 		return &app.ExitCode{Code: code} // what is printed says why
 	}
 	return nil

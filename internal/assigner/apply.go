@@ -400,7 +400,7 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 	}
 	r.noteRefusalOfAll(after.Record, answer)
 	news := after.Record.NeedsPerson && !r.needs(after.Record.Number)
-	r.a.metrics.attached(cmp.Or(string(after.Record.Reason), accepted))
+	r.a.metrics.attaches.WithLabelValues(cmp.Or(string(after.Record.Reason), accepted)).Inc()
 	if err := r.put(ctx, after.Record); err != nil {
 		return err
 	}

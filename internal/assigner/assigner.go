@@ -371,7 +371,7 @@ func (a *Assigner) serve(ctx context.Context, req request) {
 		a.queue.add(req)
 		return
 	}
-	a.metrics.reconciled(err)
+	a.metrics.looks.WithLabelValues(reconcileOutcome(err)).Inc()
 	if err != nil && ctx.Err() != nil {
 		return // the message stays open and is given back with the rest
 	}
@@ -401,13 +401,6 @@ type undoneError struct {
 
 func (u *undoneError) Error() string { return u.cause.Error() }
 func (u *undoneError) Unwrap() error { return u.cause }
-
-// alarm logs and stores that Telnyx refuses the account.
-func (a *Assigner) alarm(reason ledger.Reason, cause error) {
-	advice := reason.Advice()
-	a.log.Error().Str(telemetry.KeyReason, string(reason)).Err(cause).Msg(advice.Why + " " + advice.Next + " " + advice.Action)
-	a.notifyAccount(reason, cause)
-}
 
 // guard turns a panic into an error, so that one campaign's surprise does not stop
 // the others.

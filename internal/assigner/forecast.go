@@ -315,7 +315,8 @@ func (e *foreseen) decide() {
 	now := time.Now()
 	forecasts := map[plan.E164]*NumberForecast{}
 	var cases []Case
-	for _, change := range plan.Diff(e.Expanded, e.Campaign, e.seen.Records) {
+	changes := plan.Diff(e.Expanded, e.Campaign, e.seen.Records)
+	for _, change := range changes {
 		e.Numbers = append(e.Numbers, NumberForecast{Change: change})
 	}
 	for i := range e.Numbers {
@@ -337,8 +338,7 @@ func (e *foreseen) decide() {
 			n.Then = &decision
 		}
 	}
-	room := e.Capacity - e.seen.live(e.Campaign)
-	for _, d := range decideInOrder(cases, room) {
+	for _, d := range decideInOrder(cases, e.Capacity-liveOn(e.Campaign, changes)) {
 		forecasts[plan.E164(d.Record.Number)].Decision = d
 	}
 }

@@ -139,10 +139,6 @@ func (m *activeMetric) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(activeDesc, prometheus.GaugeValue, active)
 }
 
-func (m *metrics) reconciled(err error) {
-	m.looks.WithLabelValues(reconcileOutcome(err)).Inc()
-}
-
 // reconcileOutcome says in a word how a reconcile ended.
 func reconcileOutcome(err error) string {
 	_, open := errors.AsType[*openError](err)
@@ -156,8 +152,6 @@ func reconcileOutcome(err error) string {
 		return outcomeDone
 	}
 }
-
-func (m *metrics) attached(outcome string) { m.attaches.WithLabelValues(outcome).Inc() }
 
 func (m *metrics) call(call telnyx.Call) {
 	m.calls.WithLabelValues(call.Method, call.Route, strconv.Itoa(call.Status)).Observe(call.Duration.Seconds())

@@ -154,10 +154,11 @@ func (a *Assigner) publish(ctx context.Context, n notice.Notice, key string) boo
 	return err == nil
 }
 
-// notifyAccount stores a notice that nothing is sent for the account. An assigner that
+// alarm logs that nothing is sent for the account, and stores a notice. An assigner that
 // finds out in the same hour reports the same.
-func (a *Assigner) notifyAccount(reason ledger.Reason, cause error) {
+func (a *Assigner) alarm(reason ledger.Reason, cause error) {
 	advice, now := reason.Advice(), a.now().UTC()
+	a.log.Error().Str(telemetry.KeyReason, string(reason)).Err(cause).Msg(sentences(advice.Why, advice.Next, advice.Action))
 	a.publish(context.Background(), notice.Notice{
 		Kind: notice.NeedsPerson, Reasons: []ledger.Reason{reason}, At: now,
 		Text: sentences("A person is needed: "+advice.Why, inWords("Telnyx said", cause.Error()), advice.Next, advice.Action),

@@ -109,7 +109,7 @@ func TestNewsOf_AgreesWithTheLedgerOnWhoIsNeeded(t *testing.T) {
 					beside := ledger.Number{Number: "+15551230000", State: ledger.Sendable}
 					v := newsOf(ledger.Campaign{Phase: phase}, []ledger.Number{beside, n})
 					reported := v.kind != "" && v.kind != notice.Completed
-					// That the account is refused is reported once, by notifyAccount.
+					// That the account is refused is reported once, by alarm.
 					if want := person && !reason.OfAccount(); reported != want {
 						t.Errorf("%s, %s (%s): notice %q, and the record says that it needs a person: %t", phase, state, reason, v.kind, person)
 					}

@@ -189,28 +189,6 @@ func newObservation() Observation {
 	return Observation{Unknown: map[plan.E164]string{}, Account: map[plan.E164]telnyx.Number{}, Absent: map[plan.E164]time.Time{}}
 }
 
-// onCampaign are the records on the campaign itself.
-func (s Observation) onCampaign(c telnyx.Campaign) []telnyx.Assignment {
-	var on []telnyx.Assignment
-	for _, record := range s.Records {
-		if record.On(c) {
-			on = append(on, record)
-		}
-	}
-	return on
-}
-
-// live counts the numbers on the campaign, planned or not.
-func (s Observation) live(c telnyx.Campaign) int {
-	live := map[string]bool{}
-	for _, record := range s.onCampaign(c) {
-		if record.AssignmentStatus != telnyx.FailedAssignment {
-			live[record.PhoneNumber] = true
-		}
-	}
-	return len(live)
-}
-
 // readRecords reads the records: the whole account's if that is no more pages than
 // fit, else the campaign's own list and then one by one those of the planned numbers
 // that it does not have.
@@ -228,7 +206,7 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 			}
 			seen.Records = on.All
 		}
-		alone = missingFrom(q.want.Numbers, seen.Records)
+		alone = q.unheld(seen.Records)
 		if q.forecast && all.rows.Pages <= len(alone)*q.sharedBy {
 			if all, err = o.assignments.read(ctx, q.asked, all.rows.Pages, o.client.Assignments); err != nil {
 				return err
@@ -237,27 +215,32 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 	}
 	if all.rows.Complete {
 		seen.Records = all.indexed.of(q.want.Numbers, q.campaign)
-		alone = slices.DeleteFunc(missingFrom(q.want.Numbers, seen.Records), func(n plan.E164) bool { return !q.requested(n) })
+		alone = slices.DeleteFunc(q.unheld(seen.Records), func(n plan.E164) bool { return !q.requested(n) })
 	}
 	return o.readEach(ctx, alone, all.rows.Complete, seen)
 }
 
-// missingFrom returns the numbers that no live record names. A failed record does not
+// unheld returns the planned numbers that no live record names. A failed record does not
 // hold a number, so there may be another.
-func missingFrom(numbers []plan.E164, records []telnyx.Assignment) []plan.E164 {
-	held := make(map[string]bool, len(records))
-	for _, record := range records {
-		if record.AssignmentStatus != telnyx.FailedAssignment {
-			held[record.PhoneNumber] = true
+func (q question) unheld(records []telnyx.Assignment) []plan.E164 {
+	var unheld []plan.E164
+	for _, change := range plan.Diff(q.want, q.campaign, records) {
+		if change.Action == plan.Attach {
+			unheld = append(unheld, change.Number)
 		}
 	}
-	var missing []plan.E164
-	for _, n := range numbers {
-		if !held[string(n)] {
-			missing = append(missing, n)
+	return unheld
+}
+
+// liveOn counts the numbers on the campaign, planned or not.
+func liveOn(c telnyx.Campaign, changes plan.Changes) int {
+	live := 0
+	for _, change := range changes {
+		if change.Record != nil && change.Record.On(c) && change.Action != plan.Attach {
+			live++
 		}
 	}
-	return missing
+	return live
 }
 
 // readEach reads records one by one. One that cannot be read leaves its number

@@ -186,7 +186,8 @@ func (r *reconcile) read(ctx context.Context) (campaign telnyx.Campaign, seen *O
 }
 
 // guess returns the campaign's ids as they are known without reading it, if its
-// numbers are worth reading already: something happened, and the plan lists them.
+// numbers are worth reading already: it was approved before or may be now, and the plan
+// lists them.
 func (r *reconcile) guess() (c telnyx.Campaign, ok bool) {
 	known := r.entry.Campaign
 	c = telnyx.Campaign{
@@ -194,13 +195,8 @@ func (r *reconcile) guess() (c telnyx.Campaign, ok bool) {
 		TCRCampaignID: cmp.Or(r.want.TCRCampaignID, telnyx.TCRCampaignID(known.TCRID)),
 		Shared:        known.Shared,
 	}
-	return c, r.planned && r.req.class == prompt && r.want.NumberPool == "" && c.AssignmentID() != "" && r.mayBeApproved()
-}
-
-// mayBeApproved reports whether the campaign is worth the calls that reading its
-// numbers takes: it was approved before, or the request says that it may be now.
-func (r *reconcile) mayBeApproved() bool {
-	return r.entry.Campaign.Phase == ledger.PhaseApproved || r.req.changed || r.req.urgent
+	mayBeApproved := known.Phase == ledger.PhaseApproved || r.req.changed || r.req.urgent
+	return c, mayBeApproved && r.planned && r.req.class == prompt && r.want.NumberPool == "" && c.AssignmentID() != ""
 }
 
 // question asks what must be known of the planned numbers.
@@ -256,10 +252,10 @@ func (r *reconcile) filed(ctx context.Context) (c telnyx.Campaign, unchanged boo
 // followPlan does what the plan asks of the campaign.
 func (r *reconcile) followPlan(ctx context.Context, seen *Observation) error {
 	var err error
-	if phase, _ := PhaseOf(r.campaign); phase == ledger.PhaseApproved {
+	if phase, why := PhaseOf(r.campaign); phase == ledger.PhaseApproved {
 		err = r.attach(ctx, seen)
 	} else {
-		err = r.wait(ctx, phase)
+		err = r.wait(ctx, phase, why)
 	}
 	if failed, ok := errors.AsType[*readError](err); ok {
 		return r.unread(ctx, failed.err, false)
@@ -286,24 +282,19 @@ type readError struct{ err error }
 func (r *readError) Error() string { return r.err.Error() }
 func (r *readError) Unwrap() error { return r.err }
 
-// wait records that the numbers wait for their campaign.
-func (r *reconcile) wait(ctx context.Context, phase ledger.Phase) error {
+// wait records that the numbers wait for their campaign, which is not approved, and why.
+// Their own records need not be read.
+func (r *reconcile) wait(ctx context.Context, phase ledger.Phase, why string) error {
 	if err := r.dropUnplanned(ctx); err != nil {
 		return err
 	}
-	return r.recordAll(ctx, r.withoutReading(phase))
-}
-
-// withoutReading decides about the numbers of a campaign that is not approved: their
-// own records need not be read.
-func (r *reconcile) withoutReading(phase ledger.Phase) []Decision {
-	decisions := make([]Decision, 0, len(r.want.Numbers))
+	var decisions []Decision
 	for _, n := range r.plannedNumbers() {
 		c := r.caseOf(n)
-		c.Phase = phase
+		c.Phase, c.Why = phase, why
 		decisions = append(decisions, Decide(c))
 	}
-	return decisions
+	return r.recordAll(ctx, decisions)
 }
 
 // caseOf begins the case of a number with what is known without asking Telnyx.
@@ -374,7 +365,7 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 		return nil, err
 	}
 	r.extras = 0
-	room := capacityOf(r.want, r.campaign) - seen.live(r.campaign)
+	room := capacityOf(r.want, r.campaign) - liveOn(r.campaign, changes)
 	var cases []Case
 	for _, change := range changes {
 		if change.Action == plan.Extra {
@@ -544,11 +535,7 @@ func (r *reconcile) forget(ctx context.Context) error {
 // its two ids. Only asking Telnyx shows that they are one; the entry that has
 // Telnyx's own id counts, and this one says so.
 func (r *reconcile) plannedTwice(ctx context.Context, duplicate plan.Campaign) error {
-	decisions := r.withoutReading(ledger.PhaseUnknown)
-	for i := range decisions {
-		decisions[i].Record.Detail = namedTwice(duplicate)
-	}
-	if err := r.recordAll(ctx, decisions); err != nil {
+	if err := r.wait(ctx, ledger.PhaseUnknown, namedTwice(duplicate)); err != nil {
 		return err
 	}
 	record := r.record()
@@ -628,7 +615,7 @@ func (r *reconcile) missing(ctx context.Context, cause error) error {
 		return r.notRead(ctx, ledger.Unverified, cmp.Or(words, "Telnyx does not list the campaign on this account; it is asked again"), min(readings, rereadTries))
 	}
 	r.campaign = telnyx.Campaign{}
-	if err := r.wait(ctx, ledger.PhaseMissing); err != nil {
+	if err := r.wait(ctx, ledger.PhaseMissing, words); err != nil {
 		return err
 	}
 	record := r.record()

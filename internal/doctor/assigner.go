@@ -17,7 +17,7 @@ func Assigner(info *jetstream.ConsumerInfo, hold ledger.Hold, err error) Finding
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		f.Level = Warn
 		f.Says = "No assigner ever ran here: events are kept, and nobody acts on them."
-		f.Mend = "Start an assigner, or greenlight up."
+		f.Fix = "Start an assigner, or greenlight up."
 		return f
 	}
 	if err != nil {
@@ -32,15 +32,15 @@ func Assigner(info *jetstream.ConsumerInfo, hold ledger.Hold, err error) Finding
 	case hold.All != nil:
 		f.Level = Warn
 		f.Says = "Everything is on hold, by " + hold.All.String() + ". Events are kept, and nothing is attached; " + waits + "."
-		f.Mend = "Run greenlight resume when the reason is over."
+		f.Fix = "Run greenlight resume when the reason is over."
 	case len(hold.Campaigns) > 0:
 		f.Level = Warn
 		f.Says = status.Count(len(hold.Campaigns), "campaign") + " on hold; greenlight status names them, who held them and why. Nothing is attached to them; " + waits + "."
-		f.Mend = "Run greenlight resume with their names when the reason is over."
+		f.Fix = "Run greenlight resume with their names when the reason is over."
 	case !pulling:
 		f.Level = Warn
 		f.Says = "No assigner asks for work at the moment: events are kept, and nobody acts on them; " + waits + "."
-		f.Mend = "Start an assigner, or greenlight up."
+		f.Fix = "Start an assigner, or greenlight up."
 	default:
 		f.Says = "An assigner is at work and nothing is on hold; " + waits + "."
 	}

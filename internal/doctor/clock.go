@@ -51,7 +51,7 @@ func NATSClock(ahead, within time.Duration) Finding {
 	if err := ClockTrouble(ahead, within); err != nil {
 		f.Level = Warn
 		f.Says = "The NATS server's clock is " + aheadOf(ahead) + " this machine's: looks that are ordered for later come at the wrong time."
-		f.Mend = "Let both machines follow NTP."
+		f.Fix = "Let both machines follow NTP."
 		return f
 	}
 	f.Says = "The NATS server's clock and this machine's agree to " + tolerance(ahead, within) + "."
@@ -65,10 +65,10 @@ func TelnyxClock(ahead, within time.Duration) Finding {
 	const mend = "Let this machine follow NTP (timedatectl, chronyc tracking)."
 	switch off := apart(ahead, within); {
 	case off >= signatureAge:
-		f.Level, f.Mend = Fail, mend
+		f.Level, f.Fix = Fail, mend
 		f.Says = "Telnyx's clock is " + aheadOf(ahead) + " this machine's: every delivery is refused, since its timestamp is more than 300 s off."
 	case off >= clocksApart:
-		f.Level, f.Mend = Warn, mend
+		f.Level, f.Fix = Warn, mend
 		f.Says = "Telnyx's clock is " + aheadOf(ahead) + " this machine's; from 300 s on every delivery is refused."
 	default:
 		f.Says = "Telnyx's clock and this machine's agree to " + tolerance(ahead, within) + "; deliveries may be 300 s off."

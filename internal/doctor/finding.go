@@ -57,8 +57,8 @@ type Finding struct {
 	Level Level `json:"level"`
 	// Says is a sentence, or a few.
 	Says string `json:"says"`
-	// Mend is how to mend it, or how to find out. Empty if there is nothing to.
-	Mend string `json:"mend,omitempty"`
+	// Fix is how to fix it, or how to find out. Empty if there is nothing to.
+	Fix string `json:"fix,omitempty"`
 	// Facts are the figures behind the sentence, by name: numbers, texts and
 	// booleans. Names that end in _ms are milliseconds, in _bytes bytes.
 	Facts map[string]any `json:"facts,omitempty"`

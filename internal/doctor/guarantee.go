@@ -116,7 +116,7 @@ func Version(version string, embedded bool, name string) Finding {
 	f.Says = fmt.Sprintf("NATS %s runs %s; %s or newer is needed.", version, where, events.MinServerVersion)
 	if !events.IsSupported(version) {
 		f.Level = Fail
-		f.Mend = "Upgrade the server (https://github.com/nats-io/nats-server/releases)."
+		f.Fix = "Upgrade the server (https://github.com/nats-io/nats-server/releases)."
 	}
 	return f
 }
@@ -128,15 +128,15 @@ func Storage(info *jetstream.StreamInfo) Finding {
 	case info.Config.Storage == jetstream.MemoryStorage:
 		f.Level = Fail
 		f.Says = "Stream EVENTS is kept in memory: a restart of the server takes what was answered 200."
-		f.Mend = "Storage cannot be changed: stop Greenlight, delete the stream, and let Greenlight make it anew; it makes it with files."
+		f.Fix = "Storage cannot be changed: stop Greenlight, delete the stream, and let Greenlight make it anew; it makes it with files."
 	case info.Config.PersistMode == jetstream.AsyncPersistMode:
 		f.Level = Fail
 		f.Says = "Stream EVENTS is kept in files that are written after the acknowledgement (persist_mode async): a crash takes what was answered 200."
-		f.Mend = "Stop Greenlight, delete the stream, and let Greenlight make it anew; it makes it without."
+		f.Fix = "Stop Greenlight, delete the stream, and let Greenlight make it anew; it makes it without."
 	case info.Config.Discard != jetstream.DiscardNew:
 		f.Level = Fail
 		f.Says = "Stream EVENTS is kept in files, but makes room by dropping the oldest events, which were answered 200."
-		f.Mend = "Start webhook or assigner once more: they set the stream to refuse new events instead (discard new)."
+		f.Fix = "Start webhook or assigner once more: they set the stream to refuse new events instead (discard new)."
 	default:
 		f.Says = "Stream EVENTS is kept in files, and refuses when it is full rather than dropping the oldest."
 	}
@@ -164,21 +164,21 @@ func Replicas(info *jetstream.StreamInfo, clustered bool) Finding {
 	case copies == 1 && clustered:
 		f.Level = Warn
 		f.Says = "Stream EVENTS is kept in one copy although the server belongs to a cluster: while the one that has it is away, events are answered 503."
-		f.Mend = "Start webhook and assigner with --replicas 3."
+		f.Fix = "Start webhook and assigner with --replicas 3."
 	case copies == 1:
 		f.Says = "Stream EVENTS is kept in one copy, on the one server that there is."
 	case current <= copies/2:
 		f.Level = Fail
 		f.Says = fmt.Sprintf("Of %d copies of stream EVENTS %d can be used, which is no majority: events are answered 503.", copies, current)
-		f.Mend = "Bring the servers back that are away."
+		f.Fix = "Bring the servers back that are away."
 	case current < copies:
 		f.Level = Warn
 		f.Says = fmt.Sprintf("Of %d copies of stream EVENTS %d are up to date.", copies, current)
-		f.Mend = "Look after the servers that are away or behind: nats server report jetstream."
+		f.Fix = "Look after the servers that are away or behind: nats server report jetstream."
 	case copies%2 == 0:
 		f.Level = Warn
 		f.Says = fmt.Sprintf("Stream EVENTS is kept in %d copies, all up to date, which bears no more losses than %d.", copies, copies-1)
-		f.Mend = "Start webhook and assigner with --replicas 3."
+		f.Fix = "Start webhook and assigner with --replicas 3."
 	default:
 		f.Says = fmt.Sprintf("Stream EVENTS is kept in %d copies, all up to date.", copies)
 	}
@@ -197,15 +197,15 @@ func Synced(sync Sync, copies int, source string) Finding {
 	case sync == SyncLater && copies == 1:
 		f.Level = Fail
 		f.Says = "Events are acknowledged before they are synced to the disk, " + source + ": a power failure takes what came since the last sync, two minutes by default."
-		f.Mend = mend
+		f.Fix = mend
 	case sync == SyncLater:
 		f.Level = Warn
 		f.Says = "Events are acknowledged before they are synced to the disk, " + source + ": only the other copies hold them through a power failure."
-		f.Mend = mend
+		f.Fix = mend
 	default:
 		f.Level = Unknown
 		f.Says = "Whether events are synced to the disk before they are acknowledged (sync_always) is unknown: " + source + "."
-		f.Mend = "Name the server's monitoring address with --nats-monitor http://HOST:8222, or look for sync_interval: always in its configuration. Without it NATS syncs every two minutes."
+		f.Fix = "Name the server's monitoring address with --nats-monitor http://HOST:8222, or look for sync_interval: always in its configuration. Without it NATS syncs every two minutes."
 	}
 	return f
 }

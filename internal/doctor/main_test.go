@@ -81,7 +81,7 @@ func look(t *testing.T, n doctor.NATS) (*doctor.Report, map[doctor.Check]doctor.
 	found := map[doctor.Check]doctor.Finding{}
 	for _, f := range report.Findings {
 		found[f.Check] = f
-		if f.Says == "" || !strings.HasSuffix(f.Says, ".") || f.Level == doctor.OK && f.Mend != "" {
+		if f.Says == "" || !strings.HasSuffix(f.Says, ".") || f.Level == doctor.OK && f.Fix != "" {
 			t.Errorf("got %+v, want a sentence, and something to mend only if it is not ok", f)
 		}
 	}

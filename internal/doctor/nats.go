@@ -132,15 +132,15 @@ func NoStream(err error) Finding {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		f.Level = Warn
 		f.Says = "Stream EVENTS is not there: neither webhook nor assigner ever ran on this server, so there is nothing to say about storage, room and speed."
-		f.Mend = "Start webhook and assigner, which make it, and run this again."
+		f.Fix = "Start webhook and assigner, which make it, and run this again."
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
 		f.Level = Fail
 		f.Says = "JetStream is not enabled, so that nothing can be stored."
-		f.Mend = "Start the server with a jetstream block in its configuration (or -js), and enable it for the user's account."
+		f.Fix = "Start the server with a jetstream block in its configuration (or -js), and enable it for the user's account."
 	default:
 		f.Level = Unknown
 		f.Says = "Stream EVENTS cannot be looked at: " + sentenceEnd(err.Error())
-		f.Mend = "If the user may not ask ($JS.API.STREAM.INFO.EVENTS), permit it or name other credentials with --nats-creds."
+		f.Fix = "If the user may not ask ($JS.API.STREAM.INFO.EVENTS), permit it or name other credentials with --nats-creds."
 	}
 	return f
 }
@@ -157,7 +157,7 @@ func (n NATS) speed(ctx context.Context, js jetstream.JetStream, like jetstream.
 		return Finding{
 			Check: CheckSpeed, Level: Unknown,
 			Says: "How fast events are stored could not be measured: " + sentenceEnd(err.Error()),
-			Mend: "It takes a stream of its own, " + ProbeStream + ", which this user must be allowed to make and delete. If another doctor is at it, run this again.",
+			Fix:  "It takes a stream of its own, " + ProbeStream + ", which this user must be allowed to make and delete. If another doctor is at it, run this again.",
 		}
 	}
 	return PublishSpeed(s)

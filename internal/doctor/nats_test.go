@@ -22,7 +22,7 @@ func TestNATS_KnowsNothingOfAnOutsideServersSync(t *testing.T) {
 	nc, js := connect(t, outside(t, nil), "all")
 	furnish(t, js)
 	report, found := look(t, doctor.NATS{Conn: nc})
-	if got := found[doctor.CheckSync]; got.Level != doctor.Unknown || got.Mend == "" {
+	if got := found[doctor.CheckSync]; got.Level != doctor.Unknown || got.Fix == "" {
 		t.Errorf("got %+v, want unknown and how to find out", got)
 	}
 	if !strings.Contains(report.Means, "unknown") {

@@ -19,7 +19,7 @@ func Plans(path string) Finding {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		f.Level = Unknown
 		f.Says = "There are no plans at " + path + " to look at."
-		f.Mend = "Name them with --plans; or, if there are none yet, begin with config/plan.example.yaml."
+		f.Fix = "Name them with --plans; or, if there are none yet, begin with config/plan.example.yaml."
 		return f
 	}
 	set, err := plan.Load(path)
@@ -45,7 +45,7 @@ func Plans(path string) Finding {
 
 func faulty(f Finding, path string, err error) Finding {
 	f.Level = Fail
-	f.Mend = "Mend them; greenlight plan validate tells all. A running Greenlight goes on with the last good set, and one that is started now would not start."
+	f.Fix = "Fix them; greenlight plan validate tells all. A running Greenlight goes on with the last good set, and one that is started now would not start."
 	faults, ok := errors.AsType[plan.Faults](err)
 	if !ok {
 		f.Says = "The plans at " + path + " cannot be read: " + sentenceEnd(err.Error())

@@ -45,15 +45,15 @@ func Rights(found []events.Right) Finding {
 	case len(mayNot) > 0:
 		f.Level = Fail
 		f.Says = "This NATS user may not " + listed(mayNot, "or") + "."
-		f.Mend = "Permit it to the user, or name the credentials of webhook and assigner with --nats-creds. A webhook needs to make the streams, publish events and store dead letters, an assigner everything."
+		f.Fix = "Permit it to the user, or name the credentials of webhook and assigner with --nats-creds. A webhook needs to make the streams, publish events and store dead letters, an assigner everything."
 	case len(unclear) > 0 && onlyMissing(found):
 		f.Level = Unknown
 		f.Says = "Whether this NATS user may " + listed(unclear, "and") + " cannot be told: what would take it is not there yet."
-		f.Mend = "Start webhook and assigner once, or greenlight up: they make what is missing."
+		f.Fix = "Start webhook and assigner once, or greenlight up: they make what is missing."
 	case len(unclear) > 0:
 		f.Level = Unknown
 		f.Says = "Whether this NATS user may " + listed(unclear, "and") + " cannot be told: " + sentenceEnd(words.Error())
-		f.Mend = "Look at the user's permissions in the server's configuration."
+		f.Fix = "Look at the user's permissions in the server's configuration."
 	default:
 		f.Says = "This NATS user may do what webhook and assigner do: make the streams, publish events, triggers and schedules, store dead letters, create the consumer, write and read the ledger."
 	}

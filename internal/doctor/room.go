@@ -24,7 +24,7 @@ func StreamRoom(check Check, info *jetstream.StreamInfo) Finding {
 	if room.Most <= 0 {
 		f.Level = Warn
 		f.Says = holds + " and has no bound: whoever posts too much fills the server's disk."
-		f.Mend = "Start webhook or assigner once more: they set the stream's bounds."
+		f.Fix = "Start webhook or assigner once more: they set the stream's bounds."
 		return f
 	}
 	share := int(100 * room.Used / room.Most)
@@ -34,16 +34,16 @@ func StreamRoom(check Check, info *jetstream.StreamInfo) Finding {
 	case room.Full():
 		f.Level = Fail
 		f.Says = holds + ". A message of the largest size has no room there: it is answered 503 until old ones expire."
-		f.Mend = fmt.Sprintf(look, name)
+		f.Fix = fmt.Sprintf(look, name)
 	case share >= roomyShare:
 		f.Level = Warn
 		f.Says = holds + "."
-		f.Mend = fmt.Sprintf(look, name)
+		f.Fix = fmt.Sprintf(look, name)
 	default:
 		f.Says = holds + "."
 	}
 	if check == CheckDeadLetters && f.Level != OK {
-		f.Mend = "Look at them with greenlight deadletters list, and requeue what can be handled by now."
+		f.Fix = "Look at them with greenlight deadletters list, and requeue what can be handled by now."
 	}
 	return f
 }
@@ -100,19 +100,19 @@ func Disk(dir string, v Volume, wanted int64) Finding {
 	case v.Fleeting() != "":
 		f.Level = Fail
 		f.Says = fmt.Sprintf("Data folder %s is on %s: no sync makes events last there.", dir, v.Fleeting())
-		f.Mend = "Name a folder on a disk with --data, in a container one on a volume."
+		f.Fix = "Name a folder on a disk with --data, in a container one on a volume."
 	case v.Free < leastFree:
 		f.Level = Fail
 		f.Says = fmt.Sprintf("The disk of data folder %s has %s free: soon events cannot be stored and are answered 503.", dir, bytes(v.Free))
-		f.Mend = "Make room on it."
+		f.Fix = "Make room on it."
 	case v.Free < wanted:
 		f.Level = Warn
 		f.Says = fmt.Sprintf("The disk of data folder %s has %s free, less than the %s that stream EVENTS may still take.", dir, bytes(v.Free), bytes(wanted))
-		f.Mend = "Make room on it."
+		f.Fix = "Make room on it."
 	case remote[v.Kind]:
 		f.Level = Warn
 		f.Says = on + ", a file system of another machine, where a sync may mean less than on a disk and take far longer."
-		f.Mend = "Name a folder on a disk of this machine with --data."
+		f.Fix = "Name a folder on a disk of this machine with --data."
 	default:
 		if v.Kind == "" {
 			on += " is on a disk"

@@ -128,15 +128,15 @@ func PublishSpeed(s Speed) Finding {
 	const mend = "Look for what else uses the disk, or for the network between this machine and NATS. A sync costs what the disk needs for it: an SSD does it in a few milliseconds."
 	switch {
 	case s.Lost:
-		f.Level, f.Mend = Fail, mend
+		f.Level, f.Fix = Fail, mend
 		f.Says = "A message was not stored within 1.5 s, after which the webhook answers 503. Measured in stream " + ProbeStream + ", made like EVENTS and deleted again."
 		delete(f.Facts, "p50_ms")
 		delete(f.Facts, "p99_ms")
 	case s.P99 >= hopelessAll:
-		f.Level, f.Mend = Fail, mend
+		f.Level, f.Fix = Fail, mend
 		f.Says = figures + ": too slow. The webhook answers 503 after 1.5 s." + how
 	case s.P99 >= slowTail || s.P50 >= slowMiddle:
-		f.Level, f.Mend = Warn, mend
+		f.Level, f.Fix = Warn, mend
 		f.Says = figures + ": slow. A burst of events may not be stored before the webhook answers 503 (1.5 s)." + how
 	default:
 		f.Says = figures + ": fast enough." + how

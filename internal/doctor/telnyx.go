@@ -118,10 +118,10 @@ func TelnyxAnswer(brands int, err error) Finding {
 			cause = lost.Err
 		}
 		f.Says = "Telnyx cannot be reached: " + sentenceEnd(cause.Error())
-		f.Mend = "Check this machine's way out (DNS, proxy, firewall) and TELNYX_BASE_URL."
+		f.Fix = "Check this machine's way out (DNS, proxy, firewall) and TELNYX_BASE_URL."
 		if _, unreadable := errors.AsType[*telnyx.UnreadableError](err); unreadable {
 			f.Says = "What answers is not Telnyx's API: " + sentenceEnd(err.Error())
-			f.Mend = "Check TELNYX_BASE_URL, and whether a proxy answers in Telnyx's place."
+			f.Fix = "Check TELNYX_BASE_URL, and whether a proxy answers in Telnyx's place."
 		}
 		return f
 	}
@@ -130,21 +130,21 @@ func TelnyxAnswer(brands int, err error) Finding {
 	switch {
 	case answer.Status == http.StatusUnauthorized:
 		f.Says = "Telnyx answers, and does not know the API key (401" + words + ")."
-		f.Mend = "Create a key in Mission Control (https://portal.telnyx.com), Account, Keys & Credentials, API Keys, and set TELNYX_API_KEY."
+		f.Fix = "Create a key in Mission Control (https://portal.telnyx.com), Account, Keys & Credentials, API Keys, and set TELNYX_API_KEY."
 	case answer.Status == http.StatusForbidden:
 		f.Says = "Telnyx knows the API key and does not let it read the account's brands (403" + words + ")."
-		f.Mend = "Look in Mission Control whether the account is active and verified, and what the key's user may do with 10DLC."
+		f.Fix = "Look in Mission Control whether the account is active and verified, and what the key's user may do with 10DLC."
 	case answer.Status == http.StatusTooManyRequests:
 		f.Level = Warn
 		f.Says = "Telnyx answers that too much is asked of it (429" + words + "); whether it takes the API key is not known."
-		f.Mend = "Run this again in a minute. If it stays so, something else uses the account's rate."
+		f.Fix = "Run this again in a minute. If it stays so, something else uses the account's rate."
 	case answer.Status >= http.StatusInternalServerError:
 		f.Level = Warn
 		f.Says = fmt.Sprintf("Telnyx answers that it is in trouble (%d%s); whether it takes the API key is not known.", answer.Status, words)
-		f.Mend = "See https://status.telnyx.com and run this again. The assigner tries again by itself."
+		f.Fix = "See https://status.telnyx.com and run this again. The assigner tries again by itself."
 	default:
 		f.Says = fmt.Sprintf("Telnyx answers what was not expected (%d%s).", answer.Status, words)
-		f.Mend = "Check TELNYX_BASE_URL."
+		f.Fix = "Check TELNYX_BASE_URL."
 	}
 	return f
 }

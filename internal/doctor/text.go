@@ -79,8 +79,8 @@ func (f Finding) write(b *strings.Builder) {
 		status.Hang(b, first, indent, line, width)
 		first = indent
 	}
-	if f.Mend != "" {
-		status.Hang(b, indent+"→ ", indent+"  ", f.Mend, width)
+	if f.Fix != "" {
+		status.Hang(b, indent+"→ ", indent+"  ", f.Fix, width)
 	}
 }
 

@@ -25,7 +25,7 @@ func check(t *testing.T, verdicts []verdict) {
 			if v.got.Level != v.want {
 				t.Errorf("got %+v, want %s", v.got, v.want)
 			}
-			if !strings.HasSuffix(v.got.Says, ".") || (v.got.Mend != "") != (v.want != doctor.OK) {
+			if !strings.HasSuffix(v.got.Says, ".") || (v.got.Fix != "") != (v.want != doctor.OK) {
 				t.Errorf("got %+v, want a sentence, and how to mend what is not ok", v.got)
 			}
 		})

@@ -24,12 +24,12 @@ func Writes(trouble string, err error) Finding {
 	case err != nil:
 		f.Level = Unknown
 		f.Says = "Whether the server met an error when it wrote, after which it stores nothing more until it is restarted, is unknown: " + sentenceEnd(err.Error())
-		f.Mend = "Name the server's monitoring address with --nats-monitor http://HOST:8222, or look there yourself, at /healthz."
+		f.Fix = "Name the server's monitoring address with --nats-monitor http://HOST:8222, or look there yourself, at /healthz."
 	case trouble != "":
 		f.Level = Fail
 		f.Facts["trouble"] = trouble
 		f.Says = "The server says that it is not well: " + sentenceEnd(trouble) + " While it cannot write stream EVENTS, every event is answered 503."
-		f.Mend = "Make room on the server's disk, or mend it, and then restart the server: only greenlight up goes on by itself, when its disk was full and has room again. What was answered 200 is kept."
+		f.Fix = "Make room on the server's disk, or mend it, and then restart the server: only greenlight up goes on by itself, when its disk was full and has room again. What was answered 200 is kept."
 	default:
 		f.Says = "The server met no error when it wrote."
 	}

@@ -435,8 +435,8 @@ func (s scenario) toldOf(w *world, reason ledger.Reason, detail string) {
 		w.t.Errorf("why tells %q, %q, %q; status %q, %q, %q", story.Sentence, story.Next, story.Person, shown.Why, shown.Next, shown.Action)
 	}
 	// That work is on hold is status's to say, not the number's.
-	if reason != ledger.Queued && story.NeedsPerson != (part.Standing() == status.NeedsPerson) || story.NeedsPerson && story.Person == "" {
-		w.t.Errorf("needs a person: %t, standing %s, to do %q", story.NeedsPerson, part.Standing(), story.Person)
+	if reason != ledger.Queued && story.NeedsPerson != (part.Progress() == status.NeedsPerson) || story.NeedsPerson && story.Person == "" {
+		w.t.Errorf("needs a person: %t, progress %s, to do %q", story.NeedsPerson, part.Progress(), story.Person)
 	}
 	kinds := map[timeline.Kind]int{}
 	told := false

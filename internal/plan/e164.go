@@ -19,13 +19,13 @@ func (n E164) Digits() string { return strings.TrimPrefix(string(n), "+") }
 type NumberError struct {
 	// Text is what was refused, shortened when it is long.
 	Text string
-	// Why is the rule that it breaks, Mend what to do; clauses without a full stop.
-	Why, Mend string
+	// Why is the rule that it breaks, Fix what to do; clauses without a full stop.
+	Why, Fix string
 }
 
 // Error returns one sentence: the text, the reason, and how to mend it.
 func (e *NumberError) Error() string {
-	return fmt.Sprintf("%s: %s; %s", e.what(), e.Why, e.Mend)
+	return fmt.Sprintf("%s: %s; %s", e.what(), e.Why, e.Fix)
 }
 
 // what names the number for a message.
@@ -66,7 +66,7 @@ func ParseE164(text string) (E164, error) {
 	compact := strings.Map(dropSeparator, text)
 	n, refused := parseCompact(compact)
 	if refused == nil && compact != text {
-		refused = &NumberError{Why: "has spaces or other separators", Mend: "write it as " + string(n)}
+		refused = &NumberError{Why: "has spaces or other separators", Fix: "write it as " + string(n)}
 	}
 	if refused != nil {
 		refused.Text = clip(text)
@@ -97,11 +97,11 @@ func checkSpreadsheet(text string) *NumberError {
 	}
 	if scientific.MatchString(text) {
 		return &NumberError{Text: clip(text), Why: "is a spreadsheet's short form and may have lost digits",
-			Mend: "format the cells as text, or as a number without decimals, and export them again"}
+			Fix: "format the cells as text, or as a number without decimals, and export them again"}
 	}
 	if whole := decimal.FindStringSubmatch(text); whole != nil {
 		if n, refused := parseCompact(whole[1]); refused == nil {
-			return &NumberError{Text: clip(text), Why: "has decimals, as spreadsheets write quantities", Mend: "write it as " + string(n)}
+			return &NumberError{Text: clip(text), Why: "has decimals, as spreadsheets write quantities", Fix: "write it as " + string(n)}
 		}
 	}
 	return nil
@@ -110,11 +110,11 @@ func checkSpreadsheet(text string) *NumberError {
 // parseCompact parses a text without separators.
 func parseCompact(text string) (E164, *NumberError) {
 	if text == "" {
-		return "", &NumberError{Why: "is empty", Mend: "write a number such as +15551234567, or delete it"}
+		return "", &NumberError{Why: "is empty", Fix: "write a number such as +15551234567, or delete it"}
 	}
 	digits, international := strings.CutPrefix(text, "+")
 	if !allDigits(digits) {
-		return "", &NumberError{Why: "is not a phone number", Mend: rewrite}
+		return "", &NumberError{Why: "is not a phone number", Fix: rewrite}
 	}
 	if refused := checkLength(digits, international); refused != nil {
 		return "", refused
@@ -124,7 +124,7 @@ func parseCompact(text string) (E164, *NumberError) {
 		return "", refused
 	}
 	if len(digits) == 10 {
-		return "", &NumberError{Why: "has no country code", Mend: "write it as +1" + digits + " if it is a US number"}
+		return "", &NumberError{Why: "has no country code", Fix: "write it as +1" + digits + " if it is a US number"}
 	}
 	if international {
 		return E164(text), nil // spares an allocation for each of many numbers
@@ -138,15 +138,15 @@ func checkLength(digits string, international bool) *NumberError {
 	size, first := len(digits), digits[0]
 	switch {
 	case size == 5 || size == 6:
-		return &NumberError{Why: "is a short code", Mend: notUS}
+		return &NumberError{Why: "is a short code", Fix: notUS}
 	case international && first != '1', size > 10 && first > '1':
-		return &NumberError{Why: "has a country code other than 1", Mend: notUS}
+		return &NumberError{Why: "has a country code other than 1", Fix: notUS}
 	case first == '0':
-		return &NumberError{Why: "begins with 0, as no US number does", Mend: rewrite}
+		return &NumberError{Why: "begins with 0, as no US number does", Fix: rewrite}
 	case size < 10, size == 10 && first == '1':
-		return &NumberError{Why: "is too short, with " + count(size, "digit"), Mend: rewrite}
+		return &NumberError{Why: "is too short, with " + count(size, "digit"), Fix: rewrite}
 	case size > 11:
-		return &NumberError{Why: "is too long, with " + count(size, "digit"), Mend: rewrite}
+		return &NumberError{Why: "is too long, with " + count(size, "digit"), Fix: rewrite}
 	}
 	return nil
 }
@@ -155,16 +155,16 @@ func checkLength(digits string, international bool) *NumberError {
 func checkNANP(area, exchange string) *NumberError {
 	switch {
 	case area[0] < '2':
-		return &NumberError{Why: "has area code " + area + ", and area codes begin with 2 to 9", Mend: lookUp}
+		return &NumberError{Why: "has area code " + area + ", and area codes begin with 2 to 9", Fix: lookUp}
 	case exchange[0] < '2' && area != exampleArea:
-		return &NumberError{Why: "has exchange " + exchange + ", and exchanges begin with 2 to 9", Mend: lookUp}
+		return &NumberError{Why: "has exchange " + exchange + ", and exchanges begin with 2 to 9", Fix: lookUp}
 	case tollFree[area]:
-		return &NumberError{Why: "is toll-free (area code " + area + ")", Mend: "take it out: toll-free numbers are verified in another way"}
+		return &NumberError{Why: "is toll-free (area code " + area + ")", Fix: "take it out: toll-free numbers are verified in another way"}
 	case area == premiumRate:
-		return &NumberError{Why: "is a premium-rate number (area code 900)", Mend: notUS}
+		return &NumberError{Why: "is a premium-rate number (area code 900)", Fix: notUS}
 	}
 	if place, ok := foreignAreaCodes[area]; ok {
-		return &NumberError{Why: "is not a US number: area code " + area + " is in " + place, Mend: notUS}
+		return &NumberError{Why: "is not a US number: area code " + area + " is in " + place, Fix: notUS}
 	}
 	return nil
 }

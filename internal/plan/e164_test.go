@@ -67,8 +67,8 @@ func TestParseE164_Refuses(t *testing.T) {
 			if !ok || got != "" {
 				t.Fatalf("ParseE164(%q) = %q, %v, want a NumberError", test.text, got, err)
 			}
-			if refused.Why != test.why || refused.Mend != test.mend {
-				t.Errorf("got %q; %q, want %q; %q", refused.Why, refused.Mend, test.why, test.mend)
+			if refused.Why != test.why || refused.Fix != test.mend {
+				t.Errorf("got %q; %q, want %q; %q", refused.Why, refused.Fix, test.why, test.mend)
 			}
 		})
 	}
@@ -124,7 +124,7 @@ func FuzzParseE164(f *testing.F) {
 		n, err := ParseE164(text)
 		if err != nil {
 			refused, ok := errors.AsType[*NumberError](err)
-			if n != "" || !ok || refused.Why == "" || refused.Mend == "" {
+			if n != "" || !ok || refused.Why == "" || refused.Fix == "" {
 				t.Fatalf("ParseE164(%q) = %q, %v", text, n, err)
 			}
 			return

@@ -37,14 +37,14 @@ type Fault struct {
 	// 1 when the fault is in the file as a whole.
 	File         string
 	Line, Column int
-	// What names the thing, Why the rule that it breaks, Mend what to do. Each
+	// What names the thing, Why the rule that it breaks, Fix what to do. Each
 	// is a clause without a full stop.
-	What, Why, Mend string
+	What, Why, Fix string
 }
 
 // Error returns "file:line:column: what: why; how to mend" on one line.
 func (f *Fault) Error() string {
-	return fmt.Sprintf("%s: %s: %s; %s", f.Position(), f.What, f.Why, f.Mend)
+	return fmt.Sprintf("%s: %s: %s; %s", f.Position(), f.What, f.Why, f.Fix)
 }
 
 // Position returns where the fault is.

@@ -282,7 +282,7 @@ func (l *loader) readBytes(name string, data []byte, open func(string, Position)
 // cannotRead reports a file or folder that cannot be read.
 func (l *loader) cannotRead(name string, err error) {
 	for _, fault := range unreadable(l.show(name), err) {
-		l.faults.add(fault.Position(), fault.What, fault.Why, fault.Mend)
+		l.faults.add(fault.Position(), fault.What, fault.Why, fault.Fix)
 	}
 }
 
@@ -295,7 +295,7 @@ func (l *loader) fault(name, what, why, mend string) {
 func unreadable(name string, err error) Faults {
 	return Faults{{
 		File: name, Line: 1, Column: 1,
-		What: "file", Why: fmt.Sprintf("cannot be read (%v)", reason(err)), Mend: "check the path and its permissions",
+		What: "file", Why: fmt.Sprintf("cannot be read (%v)", reason(err)), Fix: "check the path and its permissions",
 	}}
 }
 

@@ -293,7 +293,7 @@ func checkFaults(t *testing.T, set *Set, err error) {
 		t.Fatalf("got set %v and error %v, want faults alone", set, err)
 	}
 	for _, fault := range faults {
-		if fault.File != "fuzz.yaml" || fault.Line < 1 || fault.Column < 1 || fault.What == "" || fault.Why == "" || fault.Mend == "" {
+		if fault.File != "fuzz.yaml" || fault.Line < 1 || fault.Column < 1 || fault.What == "" || fault.Why == "" || fault.Fix == "" {
 			t.Fatalf("incomplete fault %+v", fault)
 		}
 		if strings.ContainsAny(fault.Error(), "\n\r\x00") {

@@ -56,7 +56,7 @@ func (r *reader) readNumber(node *yaml3.Node) (E164, bool) {
 	}
 	n, err := ParseE164(text)
 	if refused, ok := errors.AsType[*NumberError](err); ok {
-		r.fault(node, refused.what(), refused.Why, refused.Mend)
+		r.fault(node, refused.what(), refused.Why, refused.Fix)
 		return "", false
 	}
 	return n, true

@@ -392,7 +392,7 @@ func (l *numberList) add(text string, line, column int) {
 	l.entry.listed++
 	n, err := ParseE164(text)
 	if refused, ok := errors.AsType[*NumberError](err); ok {
-		l.faultAt(line, column, refused.what(), refused.Why, refused.Mend)
+		l.faultAt(line, column, refused.what(), refused.Why, refused.Fix)
 		return
 	}
 	l.entry.numbers = append(l.entry.numbers, placed{n, Position{l.file, line, column}})

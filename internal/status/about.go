@@ -9,26 +9,26 @@ import (
 	"greenlight/internal/plan"
 )
 
-// Standing is how far everything in a snapshot is, for those who wait for it.
-type Standing string
+// Progress is how far everything in a snapshot is, for those who wait for it.
+type Progress string
 
-// The standings.
+// The kinds of progress.
 const (
 	// AllAttached: every planned number is on its campaign, and nothing is wrong.
-	AllAttached Standing = "all attached"
+	AllAttached Progress = "all attached"
 	// NotYet: something is on its way, or waits for what happens by itself.
-	NotYet Standing = "not yet"
+	NotYet Progress = "not yet"
 	// NeedsPerson: a person should do something. Greenlight keeps trying all the same.
-	NeedsPerson Standing = "needs a person"
+	NeedsPerson Progress = "needs a person"
 )
 
-// Standing says how far everything is. A campaign that no plan names does not count,
+// Progress says how far everything is. A campaign that no plan names does not count,
 // and where nothing is planned, nothing is attached yet. As long as the plans in force
 // have not been checked completely, the result is never AllAttached.
-func (s Snapshot) Standing() Standing {
-	standing, planned := AllAttached, false
+func (s Snapshot) Progress() Progress {
+	progress, planned := AllAttached, false
 	if s.PlanPending || len(s.LedgerMissing) > 0 {
-		standing = NotYet
+		progress = NotYet
 	}
 	for _, c := range s.Campaigns {
 		if !c.Planned && len(c.Numbers) == 0 {
@@ -42,7 +42,7 @@ func (s Snapshot) Standing() Standing {
 			if _, held := s.Held.Of(c.IDs()...); held {
 				return NeedsPerson // nothing is sent until a person says resume
 			}
-			standing = NotYet
+			progress = NotYet
 		}
 	}
 	switch {
@@ -51,7 +51,7 @@ func (s Snapshot) Standing() Standing {
 	case !planned:
 		return NotYet
 	default:
-		return standing
+		return progress
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -44,8 +45,6 @@ type Assignment struct {
 	CampaignID       string           `json:"campaignId"`
 	TelnyxCampaignID CampaignID       `json:"telnyxCampaignId"`
 	TCRCampaignID    TCRCampaignID    `json:"tcrCampaignId"`
-	BrandID          string           `json:"brandId"`
-	TCRBrandID       string           `json:"tcrBrandId"`
 	AssignmentStatus AssignmentStatus `json:"assignmentStatus" or:"status" as:"word"`
 	// TMobile, NonTMobile and ATT are the carriers' mappings. The first two are
 	// in Telnyx's Go SDK of 2026, the third was seen in field reports only.
@@ -115,29 +114,17 @@ func (a Assignment) On(c Campaign) bool {
 
 // Mappings returns the carrier mappings that Telnyx gives, in a fixed order.
 func (a Assignment) Mappings() []MappingStatus {
-	var given []MappingStatus
-	for _, m := range []MappingStatus{a.TMobile, a.NonTMobile, a.ATT} {
-		if m != "" {
-			given = append(given, m)
-		}
-	}
-	return given
+	given := []MappingStatus{a.TMobile, a.NonTMobile, a.ATT}
+	return slices.DeleteFunc(given, func(m MappingStatus) bool { return m == "" })
 }
 
 // Sendable reports whether carriers let messages from the number through: it
 // is ASSIGNED, at least one carrier mapping is known, and every known one is
 // ADDED. Telnyx states no rule; this is the strictest of the four seen in use.
 func (a Assignment) Sendable() bool {
-	if a.AssignmentStatus != Assigned {
-		return false
-	}
 	given := a.Mappings()
-	for _, m := range given {
-		if m != MappingAdded {
-			return false
-		}
-	}
-	return len(given) > 0
+	isOther := func(m MappingStatus) bool { return m != MappingAdded }
+	return a.AssignmentStatus == Assigned && len(given) > 0 && !slices.ContainsFunc(given, isOther)
 }
 
 // Assignment reads the record of one number. [IsNotFound] recognises the error
@@ -184,7 +171,7 @@ func (c *Client) Reassign(ctx context.Context, phoneNumber, campaignID string) (
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/delete-phone-number-campaign
 func (c *Client) Unassign(ctx context.Context, phoneNumber string) (Assignment, error) {
 	route, exists := c.assignmentRoute()
-	r := request{method: http.MethodDelete, route: route + "/{phoneNumber}", args: []string{phoneNumber}}
+	r := request{method: http.MethodDelete, route: route + "/{phoneNumber}", arg: phoneNumber}
 	a, err := callOne(ctx, c, r, func(a Assignment) error {
 		if a.PhoneNumber == "" {
 			return nil
@@ -210,7 +197,7 @@ func (c *Client) write(ctx context.Context, method, under, phoneNumber, campaign
 		CampaignID  string `json:"campaignId"`
 	}{phoneNumber, campaignID}}
 	if under != "" {
-		r.args = []string{phoneNumber}
+		r.arg = phoneNumber
 	}
 	a, err := callOne(ctx, c, r, isAssignmentOf(phoneNumber))
 	return a, doubtRoute(err, exists)

@@ -37,34 +37,34 @@ func (c *Client) Assignments(ctx context.Context, maxPages int) (Rows[Assignment
 // then returns everything. An empty list in a form that is not proven is not
 // complete.
 func (c *Client) AssignmentsOn(ctx context.Context, campaign Campaign) (Rows[Assignment], error) {
-	rows, err := campaignSelection.read(ctx, c, campaign)
+	rows, err := campaignAssignments.read(ctx, c, campaign, smallList)
 	return rows, annotate(err, "list the assignments of campaign %s", campaign.AssignmentID())
 }
 
-var campaignSelection = selection[Assignment, Campaign]{whole: assignmentList, forms: campaignForms, is: Assignment.On, owner: campaignOf}
-
-// campaignForms are the filters for a campaign. The OpenAPI description has the first
-// two, Telnyx's guides the others. A filter may work for one kind of id alone.
-func campaignForms(campaign Campaign) (forms []form[Assignment]) {
-	id := cmp.Or(campaign.AssignmentID(), string(campaign.TCRCampaignID))
-	kind := ""
-	if id != string(campaign.CampaignID) {
-		kind = " with TCR ids"
+// campaignAssignments asks with the filters of the OpenAPI description first and then with
+// those of Telnyx's guides. A filter may work for one kind of id alone.
+var campaignAssignments = func() *selection[Assignment, Campaign] {
+	s := &selection[Assignment, Campaign]{whole: assignmentList, is: Assignment.On}
+	add := func(filter, kind string, id func(Campaign) string) {
+		s.add(filter+" for assignments"+kind, campaignOf, func(c Campaign) (listing[Assignment], bool) {
+			return assignmentList.filteredBy(filter, id(c)), id(c) != ""
+		})
 	}
-	for _, f := range []struct{ filter, value, kind string }{
-		{"filter[telnyx_campaign_id]", string(campaign.CampaignID), ""},
-		{"filter[tcr_campaign_id]", string(campaign.TCRCampaignID), ""},
-		{"filter[campaign_id]", id, kind},
-		{"filter[campaignId]", id, kind},
-	} {
-		if f.value != "" {
-			l := assignmentList
-			l.filter = filter(f.filter, f.value)
-			forms = append(forms, form[Assignment]{f.filter + f.kind + " for assignments", l})
-		}
+	telnyxID := func(c Campaign) string { return string(c.CampaignID) }
+	tcrID := func(c Campaign) string { return string(c.TCRCampaignID) }
+	add("filter[telnyx_campaign_id]", "", telnyxID)
+	add("filter[tcr_campaign_id]", "", tcrID)
+	for _, filter := range []string{"filter[campaign_id]", "filter[campaignId]"} {
+		add(filter, "", telnyxID)
+		add(filter, " with TCR ids", func(c Campaign) string {
+			if c.CampaignID != "" {
+				return ""
+			}
+			return tcrID(c)
+		})
 	}
-	return forms
-}
+	return s
+}()
 
 // campaignOf is the campaign that a record is on, as far as the record says.
 func campaignOf(a Assignment) Campaign {
@@ -124,10 +124,5 @@ var assignmentList = listing[Assignment]{
 		// Failed records of a number stay, beside the one that counts.
 		return a.PhoneNumber + " " + cmp.Or(a.CampaignID, string(a.TelnyxCampaignID), string(a.TCRCampaignID)) +
 			" " + cmp.Or(a.CreatedAt.Text, string(a.AssignmentStatus))
-	},
-	text: func(a *Assignment) int {
-		return len(a.PhoneNumber) + len(a.CampaignID) + len(a.TelnyxCampaignID) + len(a.TCRCampaignID) +
-			len(a.BrandID) + len(a.TCRBrandID) + len(a.AssignmentStatus) + len(a.TMobile) + len(a.NonTMobile) +
-			len(a.ATT) + len(a.FailureReasons) + len(a.Errors) + len(a.CreatedAt.Text) + len(a.UpdatedAt.Text)
 	},
 }

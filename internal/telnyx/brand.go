@@ -2,7 +2,6 @@ package telnyx
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 )
@@ -10,18 +9,7 @@ import (
 // Brand is what Greenlight reads of a brand in the account's list of brands.
 type Brand struct {
 	// BrandID is Telnyx's id, by which [Client.Campaigns] lists.
-	BrandID     string `json:"brandId"`
-	TCRBrandID  string `json:"tcrBrandId"`
-	DisplayName string `json:"displayName"`
-	CompanyName string `json:"companyName"`
-	// EntityType is a word like "PRIVATE_PROFIT" or "SOLE_PROPRIETOR".
-	EntityType string `json:"entityType"`
-	// IdentityStatus is a word like "VERIFIED" or "UNVERIFIED".
-	IdentityStatus string `json:"identityStatus"`
-	// Status is "OK", "REGISTRATION_PENDING" or "REGISTRATION_FAILED".
-	Status string `json:"status"`
-	// FailureReasons is a string in the OpenAPI description; see [ReasonText].
-	FailureReasons json.RawMessage `json:"failureReasons,omitempty"`
+	BrandID string `json:"brandId"`
 }
 
 // UnmarshalJSON decodes a record with keys in camel case or snake case.
@@ -59,5 +47,4 @@ func (c *Client) BrandsPage(ctx context.Context, number int) (rows []Brand, tota
 var brandList = listing[Brand]{
 	ways: campaignWays(brandsRoute),
 	key:  func(b *Brand) string { return b.BrandID },
-	text: func(b *Brand) int { return len(b.DisplayName) + len(b.CompanyName) + len(b.FailureReasons) + 100 },
 }

@@ -24,10 +24,6 @@ const (
 	// ClassBusy says that something temporary about the number or campaign prevents the
 	// call.
 	ClassBusy ErrorClass = "busy"
-	// ClassFull says that the campaign carries as many numbers as it may.
-	ClassFull ErrorClass = "full"
-	// ClassOtherCampaign says that the number is on another campaign.
-	ClassOtherCampaign ErrorClass = "other_campaign"
 	// ClassInvalid says that the call was not made, because of an argument.
 	ClassInvalid ErrorClass = "invalid"
 	// ClassRefused is any other refusal. Telnyx publishes no codes for most of them.
@@ -88,15 +84,11 @@ const (
 //	401, or code 10009                                   unauthorized
 //	codes 10038, 10039, 20012 to 20017, 20100            account
 //	408, 425, 429, 5xx                                   transient
-//	words: the campaign is full                          full
-//	words: the number is on another campaign             other_campaign
-//	words: campaign not deployed or dormant, quota       busy
+//	words that are a complaint (see [ComplaintOf])       refused
 //	codes 10007, 10011, 10037                            transient
 //	codes 10017, 10021, 10035, 10036                     busy
 //	403, or code 10010                                   forbidden
 //	any other status, with any other code or none        refused
-//
-// The words are those of [Complaint].
 func Classify(err error) ErrorClass {
 	switch {
 	case err == nil:
@@ -108,15 +100,15 @@ func Classify(err error) ErrorClass {
 	if !ok {
 		return ClassTransient
 	}
-	switch complaint := ComplaintOf(e); {
+	switch {
 	case e.Status == http.StatusUnauthorized, e.hasClass(ClassUnauthorized):
 		return ClassUnauthorized
 	case e.hasClass(ClassAccount):
 		return ClassAccount
 	case isPassing(e.Status):
 		return ClassTransient
-	case complaint != "":
-		return complaintClasses[complaint]
+	case ComplaintOf(e) != "":
+		return ClassRefused
 	case e.hasClass(ClassTransient):
 		return ClassTransient
 	case e.hasClass(ClassBusy):
@@ -133,11 +125,11 @@ func Classify(err error) ErrorClass {
 //
 // OpenAPI: GET /10dlc/brand, GET /phone_numbers/messaging
 func (c *Client) CheckKey(ctx context.Context) error {
-	r := get(brandsRoute)
+	r := get(brandsRoute, "")
 	r.query = map[string][]string{"recordsPerPage": {"1"}}
 	_, err := call(ctx, c, r, func(page[Brand]) error { return nil })
 	if Classify(err) == ClassForbidden {
-		r = get(settingsRoute)
+		r = get(settingsRoute, "")
 		r.query = map[string][]string{"page[size]": {"1"}}
 		_, err = call(ctx, c, r, func(page[Number]) error { return nil })
 	}

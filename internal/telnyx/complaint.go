@@ -30,11 +30,6 @@ const (
 	ComplaintDormant Complaint = "dormant"
 )
 
-var complaintClasses = map[Complaint]ErrorClass{
-	ComplaintFull: ClassFull, ComplaintOtherCampaign: ClassOtherCampaign,
-	ComplaintNotDeployed: ClassBusy, ComplaintQuota: ClassBusy, ComplaintDormant: ClassBusy,
-}
-
 // phrases are what the sentences have in common with their variants, in lower
 // case. The first that a text holds decides.
 var phrases = []struct {

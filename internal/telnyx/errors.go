@@ -157,12 +157,6 @@ func Is404(err error) bool {
 	return ok && e.Status == http.StatusNotFound
 }
 
-// HasCode reports whether err is an [APIError] with that code among its details.
-func HasCode(err error, code string) bool {
-	e, ok := errors.AsType[*APIError](err)
-	return ok && e.has(code)
-}
-
 // WasSent reports whether the request that ended in err was given to the network
 // at all. It was not when an argument was refused or when the wait for the
 // [Limiter] ended first.

@@ -153,22 +153,13 @@ func (c *Client) Learned() []string {
 // says is like "GET /10dlc/brand takes page, recordsPerPage=500 and sort=createdAt; its
 // totals count the whole list."
 func (f *facts) says() string {
-	var takes []string
-	if f.way.page != "" {
-		takes = append(takes, f.way.page)
+	w, count := f.way, []string{"what its totals count is not known", "its totals count the whole list", "its totals count only their page"}
+	takes := []string{w.page, fmt.Sprintf("%s=%d", w.size, w.rows), w.extra}
+	if w.rows == 0 {
+		takes[1] = ""
 	}
-	if f.way.rows > 0 {
-		takes = append(takes, fmt.Sprintf("%s=%d", f.way.size, f.way.rows))
-	}
-	if f.way.extra != "" {
-		takes = append(takes, f.way.extra)
-	}
-	count := map[totals]string{
-		totalsUnproven: "what its totals count is not known",
-		totalsOfList:   "its totals count the whole list",
-		totalsOfPage:   "its totals count only their page",
-	}
-	return fmt.Sprintf("GET %s takes %s; %s.", f.way.route, strings.Join(takes, ", "), count[f.totals])
+	takes = slices.DeleteFunc(takes, func(parameter string) bool { return parameter == "" })
+	return fmt.Sprintf("GET %s takes %s; %s.", w.route, strings.Join(takes, ", "), count[f.totals])
 }
 
 // recent reports whether something happened less than d ago.

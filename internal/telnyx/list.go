@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,13 +109,11 @@ func (r Rows[T]) keep(f func(T) bool) Rows[T] {
 // listing is a list to read.
 type listing[T any] struct {
 	ways   []way      // in the order in which they are tried; the first route names the list
-	args   []string   // fill the braces of the route
+	arg    string     // fills the braces of the route
 	query  url.Values // is always sent; may be nil
 	filter url.Values // nil for all rows
 	// key tells rows apart. An empty key means that the row is not a record.
 	key func(*T) string
-	// text is how many bytes of text a row holds.
-	text func(*T) int
 	// maxPages ends the reading; zero means no limit but [maxListPages].
 	maxPages int
 	// stop may end the reading after the first page, with the reason; nil never does.
@@ -141,7 +140,7 @@ func (l listing[T]) request(w way, number int) request {
 	if name, value, ok := strings.Cut(w.extra, "="); ok {
 		query.Set(name, value)
 	}
-	return request{method: http.MethodGet, route: w.route, args: l.args, query: query}
+	return request{method: http.MethodGet, route: w.route, arg: l.arg, query: query}
 }
 
 // list reads a list until it is complete, at most three times. It stops when it has
@@ -205,10 +204,9 @@ type pass[T any] struct {
 	kept     int
 	odd      int // rows that are not records
 	total    int
-	flaw     string // why it has to be read again
-	why      string
-	stopped  bool // on purpose
-	repeated bool // the second page was the first again
+	why      string // it is not complete
+	stopped  bool   // on purpose
+	repeated bool   // the second page was the first again
 }
 
 // unknown is the total of a list that does not report one.
@@ -255,7 +253,7 @@ func (p *pass[T]) read(ctx context.Context) error {
 		answer, err := p.page(ctx, number)
 		if number > 1 && (isRefusal(err) || isNoList(err) && p.total == len(p.rows)) {
 			if !Is404(err) && p.last >= p.fullest && p.isFull(p.last) && p.total != len(p.rows) {
-				p.flaw = "the page after a full one is refused" // perhaps there are limits to paging
+				p.why = "the page after a full one is refused" // perhaps there are limits to paging
 			}
 			return nil // past the end, if the rest adds up
 		}
@@ -269,18 +267,23 @@ func (p *pass[T]) read(ctx context.Context) error {
 		if number == maxListPages {
 			return p.tooLong("%d pages", maxListPages)
 		}
-		if p.stop != nil && number == 1 {
-			p.why = p.stop(answer.rows)
-		}
-		// One page more than allowed may be read: it may be the empty one at the end.
-		if p.maxPages > 0 && (p.needed() > p.maxPages || number > p.maxPages) {
-			p.why = fmt.Sprintf("it has more than %d pages", p.maxPages)
-		}
-		if p.why != "" {
-			p.stopped = true
+		if why := p.stops(answer.rows); why != "" {
+			p.why, p.stopped = why, true
 			return nil
 		}
 	}
+}
+
+// stops returns why the list is read no further.
+func (p *pass[T]) stops(rows []T) (why string) {
+	switch {
+	// One page more than allowed may be read: it may be the empty one at the end.
+	case p.maxPages > 0 && (p.needed() > p.maxPages || p.pages > p.maxPages):
+		return fmt.Sprintf("it has more than %d pages", p.maxPages)
+	case p.stop != nil && p.pages == 1:
+		return p.stop(rows)
+	}
+	return ""
 }
 
 // page reads one page. With the first one it finds out in which way Telnyx takes the
@@ -394,7 +397,7 @@ func (p *pass[T]) add(answer page[T]) (done bool, err error) {
 		}
 		p.places[key] = struct{}{}
 		p.rows = append(p.rows, *row)
-		p.kept += p.text(row) + len(key)
+		p.kept += textSize(reflect.ValueOf(*row)) + len(key)
 	}
 	switch {
 	case len(p.rows)+p.odd > maxListRows:
@@ -413,7 +416,7 @@ func (p *pass[T]) add(answer page[T]) (done bool, err error) {
 	short := len(answer.rows) < p.fullest
 	p.last, p.fullest = len(answer.rows), max(p.fullest, len(answer.rows))
 	if p.pages == 2 && fresh == 0 && !counts && p.isFull(len(answer.rows)) {
-		p.flaw = "its second page repeats a full first one" // perhaps page numbers are ignored
+		p.why = "its second page repeats a full first one" // perhaps page numbers are ignored
 	}
 	if counts && len(p.rows) > p.total {
 		p.total = unknown // Telnyx counts up to a limit
@@ -466,7 +469,7 @@ func (p *pass[T]) count(answer page[T], fresh int) (counts bool) {
 		return counts
 	}
 	if counts && p.total != unknown && given != p.total {
-		p.flaw = fmt.Sprintf("its total changed from %d to %d while it was read", p.total, given)
+		p.why = fmt.Sprintf("its total changed from %d to %d while it was read", p.total, given)
 	}
 	if counts || p.total == unknown && p.pages == 1 {
 		p.total = given
@@ -495,9 +498,7 @@ func (p *pass[T]) result() Rows[T] {
 	}
 	r := Rows[T]{All: p.rows, Pages: max(pages, p.needed()), Why: p.why, Began: p.began}
 	switch {
-	case p.stopped:
-	case p.flaw != "":
-		r.Why = p.flaw
+	case p.why != "":
 	case p.odd > 0:
 		r.Why = "some of its rows are not readable"
 	case p.total != unknown && p.total != len(p.rows):
@@ -557,7 +558,7 @@ func (p *page[T]) UnmarshalJSON(data []byte) error {
 }
 
 // listIn finds the list in an answer of valid JSON, and its total.
-func listIn(data []byte) (rows json.RawMessage, total int, err error) {
+func listIn(data json.RawMessage) (rows json.RawMessage, total int, err error) {
 	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '[' {
 		return trimmed, unknown, nil
 	}
@@ -570,26 +571,26 @@ func listIn(data []byte) (rows json.RawMessage, total int, err error) {
 	}
 	total = totalIn(top)
 	for _, key := range []string{"meta", "pagination", "page"} {
-		if inner, err := asRecord(top[key]); err == nil && total == unknown {
-			total = totalIn(inner)
-		}
+		inner, _ := asRecord(top[key])
+		total = max(total, totalIn(inner))
 	}
 	for _, key := range []string{"records", "data", "results", "items"} {
-		if raw, ok := top[key]; ok && (isNull(raw) || raw[0] == '[') {
-			return raw, total, nil
-		}
-		if raw := top[key]; len(raw) > 0 && raw[0] == '{' {
-			rows, innerTotal, err := listIn(raw)
-			return rows, max(total, innerTotal), err
+		switch raw, given := top[key]; {
+		case given && isNull(raw):
+			return nil, total, nil
+		case isContainer(raw):
+			rows, inner, err := listIn(raw)
+			return rows, max(total, inner), err
 		}
 	}
 	for key, raw := range top {
-		if len(raw) > 0 && raw[0] == '[' && !slices.Contains([]string{"errors", "detail", "warnings", "messages"}, key) {
-			if rows != nil {
-				return nil, 0, errors.New("it has more than one list")
-			}
-			rows = raw
+		if !isContainer(raw) || raw[0] != '[' || slices.Contains([]string{"errors", "detail", "warnings", "messages"}, key) {
+			continue
 		}
+		if rows != nil {
+			return nil, 0, errors.New("it has more than one list")
+		}
+		rows = raw
 	}
 	if rows == nil {
 		return nil, 0, errors.New("it has no list")
@@ -597,6 +598,7 @@ func listIn(data []byte) (rows json.RawMessage, total int, err error) {
 	return rows, total, nil
 }
 
+// totalIn returns the total that an object gives.
 func totalIn(fields object) int {
 	for _, key := range []string{"totalrecords", "totalresults", "totalcount", "totalitems", "total"} {
 		if n, err := strconv.Atoi(fields.scalar(key)); err == nil && n >= 0 {

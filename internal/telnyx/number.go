@@ -109,7 +109,7 @@ func (c *Client) callSettings(ctx context.Context, method string, n Number, body
 		if name == "" {
 			continue
 		}
-		r := request{method: method, route: route, args: []string{name}, body: body}
+		r := request{method: method, route: route, arg: name, body: body}
 		found, failed := callOne(ctx, c, r, isNumber(n.PhoneNumber))
 		if failed == nil && err != nil {
 			state := formUntried

@@ -55,34 +55,17 @@ type Numbers struct {
 
 // numberKnowledge is what is kept of the account's numbers.
 type numberKnowledge struct {
-	controls [2]string // two numbers known to be on the account; empty if there are none
-	pages    int       // of the account's list; zero if unknown
+	controls []string // two numbers known to be on the account, if it has as many
+	pages    int      // of the account's list; zero if unknown
 
-	account       Rows[Number] // the whole account's list, by number
-	accountRead   time.Time    // when the reading of it ended
-	accountFailed time.Time    // when a reading of it last failed
+	account       map[string]Number // the whole account's list, as far as it was read
+	accountWhole  bool              // it lacks no number
+	accountBegan  time.Time         // when the reading of it began
+	accountRead   time.Time         // when that ended
+	accountFailed time.Time         // when a reading of it last failed
 
 	statuses statuses
 }
-
-// numberForm is one way to ask for numbers with filter[phone_number].
-type numberForm struct {
-	name  string
-	most  int // numbers in a query
-	write func(number string) string
-}
-
-// numberForms are in the order in which they are tried. The OpenAPI description has the
-// first; Telnyx's guides and field reports have others.
-var numberForms = []numberForm{
-	{"filter[phone_number] with lists of +E.164 numbers", numbersPerQuery, func(n string) string { return n }},
-	{"filter[phone_number] with lists of digits", numbersPerQuery, digits},
-	{"filter[phone_number] with one +E.164 number", 1, func(n string) string { return n }},
-	{"filter[phone_number] with the digits of one number", 1, digits},
-	{"filter[phone_number] with the national digits of one number", 1, func(n string) string { return strings.TrimPrefix(digits(n), "1") }},
-}
-
-func digits(number string) string { return strings.TrimPrefix(number, "+") }
 
 // Numbers reads what the account has of the given numbers: messaging settings, and
 // the status if Telnyx says it. Thousands may be asked for at once. No numbers, no
@@ -156,9 +139,11 @@ func (c *Client) confirmAbsent(ctx context.Context, known statuses, answer Numbe
 	for _, number := range failed {
 		delete(answer.Absent, number)
 	}
-	before := len(answer.Found)
-	answer.add(rows, asked)
-	if len(answer.Found) > before {
+	if found := newNumbers(Rows[Number]{All: rows}, asked).Found; len(found) > 0 {
+		for number, row := range found {
+			answer.Found[number] = row
+			delete(answer.Absent, number)
+		}
 		for _, number := range absent[len(asked):] {
 			delete(answer.Absent, number)
 		}
@@ -177,43 +162,29 @@ func (n Number) with(row Number) Number {
 	return n
 }
 
-// settings finds the messaging settings of numbers.
+// settings finds the messaging settings of numbers, which are sorted.
 func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error) {
 	s := c.state()
 	if answer, ok := s.fromAccount(wanted); ok {
 		return answer, nil
 	}
-	answer := newNumbers()
-	if ok, err := c.askInForms(ctx, wanted, answer, formProven); ok || err != nil {
+	rows, err := numberSettings.read(ctx, c, wanted, pagesFor(len(wanted)))
+	answer := newNumbers(rows, wanted)
+	if err != nil || rows.Complete {
 		return answer, err
-	}
-	rows, err := list(ctx, c, settingsList.within(pagesFor(len(wanted))))
-	if err != nil {
-		return Numbers{}, err
-	}
-	answer = newNumbers()
-	answer.take(rows, wanted)
-	if rows.Complete {
-		return answer, nil
 	}
 	free, err := s.alone(ctx, settingsWays)
 	if err != nil {
 		return Numbers{}, err
 	}
 	defer free()
-	if answer, ok := s.fromAccount(wanted); ok { // read by another call meanwhile
-		return answer, nil
-	}
-	s.setControls(rows)
-	answer.Read = time.Now()
-	if ok, err := c.askInForms(ctx, wanted, answer, formProven, formUntried); ok || err != nil {
-		return answer, err
-	}
-	all, err := c.readAccount(ctx)
-	if err != nil {
+	if err := c.readAccount(ctx); err != nil {
 		return Numbers{}, err
 	}
-	answer.take(all, wanted)
+	if listed, ok := s.fromAccount(wanted); ok {
+		maps.Copy(listed.Found, answer.Found)
+		return listed, nil
+	}
 	return answer, nil
 }
 
@@ -222,204 +193,200 @@ func pagesFor(wanted int) int {
 	return (wanted+settingsWays[0].rows-1)/settingsWays[0].rows + smallList - 1
 }
 
-// newNumbers is an answer that is read from now on.
-func newNumbers() Numbers {
-	return Numbers{Found: make(map[string]Number), Absent: make(map[string]bool), Read: time.Now()}
-}
-
-// add takes in the rows about numbers that are wanted, which are sorted.
-func (n Numbers) add(rows []Number, wanted []string) {
-	for _, row := range rows {
+// newNumbers is what a list has of the numbers that are wanted, which are sorted.
+func newNumbers(rows Rows[Number], wanted []string) Numbers {
+	n := Numbers{Found: make(map[string]Number), Absent: make(map[string]bool), Read: rows.Began, empty: len(rows.All) == 0}
+	for _, row := range rows.All {
 		if _, ok := slices.BinarySearch(wanted, row.PhoneNumber); ok {
 			n.Found[row.PhoneNumber] = row
-			delete(n.Absent, row.PhoneNumber)
 		}
 	}
-}
-
-// take takes in a list of the account. If it is complete, Absent rests on it alone.
-func (n *Numbers) take(rows Rows[Number], wanted []string) {
-	n.add(rows.All, wanted)
-	if !rows.Complete {
-		return
-	}
-	n.Read, n.empty = rows.Began, len(rows.All) == 0
 	for _, number := range wanted {
-		if _, found := n.Found[number]; !found {
+		if _, found := n.Found[number]; !found && rows.Complete {
 			n.Absent[number] = true
 		}
 	}
+	return n
 }
 
-// askInForms asks for numbers in the forms that are in the first state, then in the next,
-// until one finds its controls. ok says that one did, so that what it did not find is
-// absent.
-func (c *Client) askInForms(ctx context.Context, wanted []string, answer Numbers, states ...formState) (ok bool, err error) {
-	s := c.state()
-	for _, state := range states {
-		for _, form := range numberForms {
-			if s.form(form.name) != state {
-				continue
-			}
-			err := c.ask(ctx, form, wanted, answer)
-			if err == nil {
-				s.setForm(form.name, formProven)
-				return true, nil
-			}
-			if !errors.Is(err, errMisread) {
-				return false, err
-			}
-			s.setForm(form.name, formUntried)
-		}
+// numberSettings finds the settings of numbers with filter[phone_number]. The OpenAPI
+// description has the first form; Telnyx's guides and field reports have others.
+var numberSettings = &selection[Number, []string]{
+	whole: settingsList,
+	is: func(n Number, wanted []string) bool {
+		_, ok := slices.BinarySearch(wanted, n.PhoneNumber)
+		return ok
+	},
+	forms: []form[Number, []string]{
+		numberForm{"lists of +E.164 numbers", numbersPerQuery, func(n string) string { return n }}.form(),
+		numberForm{"lists of digits", numbersPerQuery, digits}.form(),
+		numberForm{"one +E.164 number", 1, func(n string) string { return n }}.form(),
+		numberForm{"the digits of one number", 1, digits}.form(),
+		numberForm{"the national digits of one number", 1, func(n string) string { return strings.TrimPrefix(digits(n), "1") }}.form(),
+	},
+}
+
+func digits(number string) string { return strings.TrimPrefix(number, "+") }
+
+// numberForm is one way to write numbers in filter[phone_number].
+type numberForm struct {
+	name  string
+	most  int // numbers in a query
+	write func(number string) string
+}
+
+func (f numberForm) form() form[Number, []string] {
+	f.name = "filter[phone_number] with " + f.name
+	return form[Number, []string]{f.name, f.read}
+}
+
+// read asks for numbers: in batches between two controls, so that an answer that was cut
+// short lacks one, or for a control and then for each number, if that costs less than the
+// account's list. The first query alone shows whether the form is understood.
+func (f numberForm) read(ctx context.Context, c *Client, wanted []string, known Rows[Number]) (Rows[Number], formState, error) {
+	s, began := c.state(), time.Now()
+	k := s.setControls(known)
+	if len(k.controls) == 0 || f.most == 1 && len(wanted) >= cmp.Or(k.pages, mostSingles) {
+		return Rows[Number]{}, formUntried, nil
 	}
-	return false, nil
+	queries := [][]string{k.controls[:1]}
+	if f.most > 1 {
+		queries = nil
+	}
+	for batch := range slices.Chunk(wanted, f.most) {
+		if f.most > 1 {
+			others := slices.DeleteFunc(slices.Clone(batch), func(n string) bool { return slices.Contains(k.controls, n) })
+			batch = slices.Concat(k.controls[:1], others, k.controls[1:])
+		}
+		queries = append(queries, batch)
+	}
+	var (
+		mu   sync.Mutex
+		rows = Rows[Number]{Complete: true, Began: began}
+	)
+	run := func(ctx context.Context, asked []string, mustFind bool) error {
+		found, err := f.query(ctx, c, asked)
+		mu.Lock()
+		defer mu.Unlock()
+		rows.All = append(rows.All, found...)
+		if err == nil && mustFind && !(names(found, asked[0]) && names(found, asked[len(asked)-1])) {
+			return errMisread
+		}
+		return err
+	}
+	err := run(ctx, queries[0], true)
+	if err == nil {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(singlesAtOnce)
+		for _, asked := range queries[1:] {
+			group.Go(func() error { return run(ctx, asked, f.most > 1) })
+		}
+		err = group.Wait()
+	}
+	state := formProven
+	switch {
+	case errors.Is(err, errMisread) && s.form(f.name) == formProven:
+		state, err = formUntried, nil // the controls may have left the account
+	case errors.Is(err, errMisread):
+		state, err = formIgnored, nil
+	case err != nil:
+		return Rows[Number]{}, formUntried, err
+	}
+	s.setForm(f.name, state)
+	return rows, state, nil
 }
 
 // errMisread is why the answer to a query proves nothing.
 var errMisread = errors.New("the query is not understood")
 
-// numberQuery asks for some numbers, of which those that must be found are known to be on
-// the account.
-type numberQuery struct{ asked, must []string }
-
-// queries are what to ask in a form: batches between two controls, so that an answer that
-// was cut short lacks one, or a control and then each number, if that costs less than the
-// account's list.
-func (f numberForm) queries(known numberKnowledge, wanted []string) (all []numberQuery) {
-	first, last := known.controls[:1], known.controls[1:]
-	if f.most == 1 {
-		if len(wanted) >= cmp.Or(known.pages, mostSingles) {
-			return nil
-		}
-		all = append(all, numberQuery{first, first})
-		first, last = nil, nil
+// query asks for some numbers at once.
+func (f numberForm) query(ctx context.Context, c *Client, asked []string) ([]Number, error) {
+	written := make([]string, len(asked))
+	for i, number := range asked {
+		written[i] = f.write(number)
 	}
-	for batch := range slices.Chunk(wanted, f.most) {
-		others := slices.DeleteFunc(slices.Clone(batch), func(n string) bool { return first != nil && slices.Contains(known.controls[:], n) })
-		all = append(all, numberQuery{slices.Concat(first, others, last), slices.Concat(first, last)})
-	}
-	return all
-}
-
-// ask asks for numbers in a form. The first query alone shows whether it is understood.
-func (c *Client) ask(ctx context.Context, form numberForm, wanted []string, answer Numbers) error {
-	known := c.state().know(func(*numberKnowledge) {})
-	if known.controls[1] == "" {
-		return errMisread
-	}
-	queries := form.queries(known, wanted)
-	if queries == nil {
-		return errMisread
-	}
-	var mu sync.Mutex
-	run := func(ctx context.Context, q numberQuery) error {
-		rows, err := c.query(ctx, form, q)
-		mu.Lock()
-		defer mu.Unlock()
-		answer.add(rows, wanted)
-		if err != nil {
-			return err
-		}
-		for _, number := range q.asked {
-			if !names(rows, number) {
-				answer.Absent[number] = true
-			}
-		}
-		return nil
-	}
-	if err := run(ctx, queries[0]); err != nil {
-		return err
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(singlesAtOnce)
-	for _, q := range queries[1:] {
-		group.Go(func() error { return run(ctx, q) })
-	}
-	return group.Wait()
-}
-
-// query makes one query in a form.
-func (c *Client) query(ctx context.Context, form numberForm, q numberQuery) ([]Number, error) {
-	written := make([]string, len(q.asked))
-	for i, number := range q.asked {
-		written[i] = form.write(number)
-	}
-	l := settingsList
-	l.filter = filter("filter[phone_number]", strings.Join(written, ","))
-	l.stop = func(page []Number) string {
-		if slices.ContainsFunc(page, func(n Number) bool { return !slices.Contains(q.asked, n.PhoneNumber) }) {
-			return "the filter is ignored"
-		}
-		return ""
-	}
+	l := settingsList.filteredBy("filter[phone_number]", strings.Join(written, ","))
+	l.stop = stopAt(func(n Number) bool { return !slices.Contains(asked, n.PhoneNumber) })
 	rows, err := list(ctx, c, l)
 	switch {
-	case len(q.asked) == 1 && IsNotFound(err):
-		return nil, q.proves(nil) // about that number
-	case isRefusal(err), isUnfit(err) && c.state().form(form.name) != formProven, err == nil && !rows.Complete:
-		return rows.All, errMisread
-	case err != nil:
-		return nil, err
+	case len(asked) == 1 && IsNotFound(err):
+		return nil, nil // about that number
+	case isRefusal(err), isUnfit(err) && c.state().form(f.name) != formProven, err == nil && !rows.Complete:
+		return nil, errMisread
 	}
-	return rows.All, q.proves(rows.All)
-}
-
-// proves returns an error if a number that must be there is not among the rows.
-func (q numberQuery) proves(rows []Number) error {
-	for _, number := range q.must {
-		if !names(rows, number) {
-			return errMisread
-		}
-	}
-	return nil
+	return rows.All, err
 }
 
 func names(rows []Number, number string) bool {
 	return slices.ContainsFunc(rows, func(n Number) bool { return n.PhoneNumber == number })
 }
 
-// readAccount lists the whole account and keeps the list. If that failed lately, for
-// whatever reason, it makes no call and returns no rows: each attempt may be hundreds of
-// calls, and would fail at the same page.
-func (c *Client) readAccount(ctx context.Context) (Rows[Number], error) {
-	s := c.state()
-	if recent(s.know(func(*numberKnowledge) {}).accountFailed, accountListAgain) {
-		return Rows[Number]{}, nil
-	}
-	rows, err := list(ctx, c, settingsList)
-	failed := err != nil && !isTooLong(err) // some of a very long list is better than none
-	s.know(func(k *numberKnowledge) {
-		if failed {
-			k.accountFailed = time.Now()
+// setControls remembers two numbers of the account, and how long its list is, if known
+// has them.
+func (s *learned) setControls(known Rows[Number]) numberKnowledge {
+	counted := s.list(settingsWays).totals == totalsOfList
+	return s.know(func(k *numberKnowledge) {
+		last := len(known.All) - 1
+		if last < 1 {
 			return
 		}
-		k.account, k.accountRead, k.accountFailed = rows, time.Now(), time.Time{}
+		k.controls, k.pages = []string{known.All[0].PhoneNumber, known.All[last].PhoneNumber}, 0
+		if counted {
+			k.pages = known.Pages
+		}
 	})
-	if failed {
-		return Rows[Number]{}, err
+}
+
+// readAccount lists the whole account and keeps the list, unless that was done lately. If
+// it failed lately, for whatever reason, it makes no call: each attempt may be hundreds of
+// calls, and would fail at the same page.
+func (c *Client) readAccount(ctx context.Context) error {
+	s := c.state()
+	if k := s.know(func(*numberKnowledge) {}); recent(k.accountRead, accountListFor) || recent(k.accountFailed, accountListAgain) {
+		return nil
 	}
-	return rows, nil
+	rows, err := list(ctx, c, settingsList)
+	if err != nil && !isTooLong(err) { // some of a very long list is better than none
+		s.know(func(k *numberKnowledge) { k.accountFailed = time.Now() })
+		return err
+	}
+	account := make(map[string]Number, len(rows.All))
+	for _, row := range rows.All {
+		account[row.PhoneNumber] = row
+	}
+	s.know(func(k *numberKnowledge) {
+		k.account, k.accountWhole, k.accountBegan = account, rows.Complete, rows.Began
+		k.accountRead, k.accountFailed = time.Now(), time.Time{}
+	})
+	return nil
 }
 
 // fromAccount answers from the account's list, if it was read lately.
 func (s *learned) fromAccount(wanted []string) (answer Numbers, ok bool) {
-	known := s.know(func(*numberKnowledge) {})
-	if !recent(known.accountRead, accountListFor) {
-		return Numbers{}, false
-	}
-	answer = newNumbers()
-	answer.take(known.account, wanted)
-	return answer, true
+	s.know(func(k *numberKnowledge) {
+		if ok = recent(k.accountRead, accountListFor); !ok {
+			return
+		}
+		rows := Rows[Number]{Complete: k.accountWhole, Began: k.accountBegan}
+		for _, number := range wanted {
+			if row, listed := k.account[number]; listed {
+				rows.All = append(rows.All, row)
+			}
+		}
+		answer = newNumbers(rows, wanted)
+		answer.empty = len(k.account) == 0
+	})
+	return answer, ok
 }
 
 // ForgetNumbers makes the next [Client.Numbers] read the account's list again where it
 // would answer from the list that it has kept. Safe for concurrent use.
 func (c *Client) ForgetNumbers() {
-	c.state().know(func(k *numberKnowledge) { k.account, k.accountRead = Rows[Number]{}, time.Time{} })
+	c.state().know(func(k *numberKnowledge) { k.account, k.accountRead = nil, time.Time{} })
 }
 
-// know changes what is known of numbers and returns it. The lists in it are not changed
-// any more.
+// know changes what is known of numbers and returns it, of which the account's list is
+// used only in change.
 func (s *learned) know(change func(*numberKnowledge)) numberKnowledge {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -427,37 +394,14 @@ func (s *learned) know(change func(*numberKnowledge)) numberKnowledge {
 	return s.numbers
 }
 
-// setControls remembers two numbers of the account, and how long its list is.
-func (s *learned) setControls(rows Rows[Number]) {
-	counted := s.list(settingsWays).totals == totalsOfList
-	s.know(func(k *numberKnowledge) {
-		k.controls, k.pages = [2]string{}, 0
-		if counted {
-			k.pages = rows.Pages
-		}
-		if n := len(rows.All); n >= 2 {
-			k.controls = [2]string{rows.All[0].PhoneNumber, rows.All[n-1].PhoneNumber}
-		}
-	})
-}
-
-// setProfile puts a number on a profile in the lists that are kept.
+// setProfile puts a number on a profile in the list that is kept.
 func (s *learned) setProfile(phoneNumber, profileID string) {
 	s.know(func(k *numberKnowledge) {
-		is := func(n Number) bool { return n.PhoneNumber == phoneNumber }
-		if slices.ContainsFunc(k.account.All, is) {
-			k.account.All = slices.Clone(k.account.All) // others may read the old one
-			for i := range k.account.All {
-				if is(k.account.All[i]) {
-					k.account.All[i].MessagingProfileID = profileID
-				}
-			}
-		}
-		if row, ok := k.statuses.rows[phoneNumber]; ok {
+		if row, listed := k.account[phoneNumber]; listed {
 			row.MessagingProfileID = profileID
-			k.statuses.rows = maps.Clone(k.statuses.rows)
-			k.statuses.rows[phoneNumber] = row
+			k.account[phoneNumber] = row
 		}
+		k.statuses = statuses{}
 	})
 }
 
@@ -481,7 +425,7 @@ func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Num
 	if profileID == "" {
 		return Rows[Number]{}, annotate(ErrInvalidArgument, "list numbers without a messaging profile id")
 	}
-	rows, err := profileSelection.read(ctx, c, profileID)
+	rows, err := profileNumbers.read(ctx, c, profileID, smallList)
 	if err != nil || len(rows.All) == 0 {
 		return rows, annotate(err, "list the numbers of messaging profile %s", profileID)
 	}
@@ -496,26 +440,24 @@ func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Num
 	return rows, nil
 }
 
-var profileSelection = selection[Number, string]{
-	whole: settingsList,
-	forms: profileForms,
-	is:    func(n Number, profileID string) bool { return strings.EqualFold(n.MessagingProfileID, profileID) },
-	owner: func(n Number) string { return n.MessagingProfileID },
-}
-
-// profileForms are the ways to ask for the numbers on a messaging profile.
-func profileForms(profileID string) []form[Number] {
-	if profileID == "" {
-		return nil
+// profileNumbers asks for the numbers on a messaging profile with a filter, and then under
+// the profile's own route.
+var profileNumbers = func() *selection[Number, string] {
+	s := &selection[Number, string]{
+		whole: settingsList,
+		is:    func(n Number, profileID string) bool { return strings.EqualFold(n.MessagingProfileID, profileID) },
 	}
-	filtered, byPath := settingsList, settingsList
-	filtered.filter = filter("filter[messaging_profile_id]", profileID)
-	byPath.ways, byPath.args = profileWays, []string{profileID}
-	return []form[Number]{
-		{"filter[messaging_profile_id] for messaging settings", filtered},
-		{"GET " + profileRoute, byPath},
-	}
-}
+	profileOf := func(n Number) string { return n.MessagingProfileID }
+	s.add("filter[messaging_profile_id] for messaging settings", profileOf, func(profileID string) (listing[Number], bool) {
+		return settingsList.filteredBy("filter[messaging_profile_id]", profileID), profileID != ""
+	})
+	s.add("GET "+profileRoute, profileOf, func(profileID string) (listing[Number], bool) {
+		l := numberList(profileWays)
+		l.arg = profileID
+		return l, profileID != ""
+	})
+	return s
+}()
 
 // The ways to list numbers. 250 is the most that /phone_numbers gives, and no maximum is
 // published for messaging settings.
@@ -546,9 +488,6 @@ func numberList(ways []way) listing[Number] {
 				return ""
 			}
 			return n.PhoneNumber + " " + n.ID // a number may have left and come back
-		},
-		text: func(n *Number) int {
-			return len(n.ID) + len(n.PhoneNumber) + len(n.MessagingProfileID) + len(n.Type) + len(n.CountryCode) + len(n.Status)
 		},
 	}
 }

@@ -2,20 +2,14 @@ package telnyx
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	// statusFor is how long a status is used.
-	statusFor = time.Minute
-	// fewStatuses is for how many numbers of a large account the status is asked for
-	// one by one.
-	fewStatuses = 4
-)
+// statusFor is how long a status is used.
+const statusFor = time.Minute
 
 // otherStatuses are the published statuses of numbers that do not work yet, or any
 // more, in the order in which they are asked for.
@@ -27,23 +21,20 @@ var otherStatuses = []string{
 type statuses struct {
 	read    time.Time
 	rows    map[string]Number // replaced, never changed
-	all     bool              // rows have all that can be learned for now
 	whole   bool              // rows have every number of the account
 	refused bool              // the list cannot be read
 }
 
-// serve reports whether nothing more can be learned of the numbers for now, and of the
-// whole account if whole is set.
-func (k statuses) serve(wanted []string, whole bool) bool {
+// serve reports whether nothing more can be learned for now, of the whole account if
+// whole is set.
+func (k statuses) serve(whole bool) bool {
 	switch {
 	case k.refused:
 		return recent(k.read, accountListFor)
 	case !recent(k.read, statusFor):
 		return false
-	case whole || k.whole:
-		return k.whole
 	}
-	return k.all || !slices.ContainsFunc(wanted, func(n string) bool { return k.rows[n].Status == "" })
+	return k.whole || !whole
 }
 
 // add takes in what rows say. A number that left and came back is active.
@@ -64,25 +55,25 @@ func (c *Client) statuses(ctx context.Context, wanted []string, whole bool) stat
 		return statuses{}
 	}
 	defer free()
-	if k := s.know(func(*numberKnowledge) {}).statuses; k.serve(wanted, whole) {
+	if k := s.know(func(*numberKnowledge) {}).statuses; k.serve(whole) {
 		return k
 	}
 	rows, err := list(ctx, c, accountList.within(pagesFor(len(wanted))))
-	k := statuses{read: time.Now(), rows: make(map[string]Number), all: true, whole: rows.Complete, refused: isAnswer(err)}
+	k := statuses{read: time.Now(), rows: make(map[string]Number), whole: rows.Complete, refused: isAnswer(err)}
 	k.add(rows.All)
 	switch {
 	case err != nil && !k.refused:
 		return statuses{}
 	case k.whole, k.refused:
-	case len(wanted) <= fewStatuses:
-		rows, _ := c.numbersOneByOne(ctx, wanted)
-		k.add(rows)
-		k.all = false
 	default:
 		c.filterStatuses(ctx, len(wanted), k)
 	}
 	s.know(func(known *numberKnowledge) { known.statuses = k })
 	return k
+}
+
+var numbersByStatus = &selection[Number, string]{
+	is: func(n Number, status string) bool { return canonicalWord(n.Status) == canonicalWord(status) },
 }
 
 // filterStatuses asks a large account for the numbers that do not work, in a few
@@ -93,9 +84,8 @@ func (c *Client) filterStatuses(ctx context.Context, wanted int, k statuses) {
 		if c.state().form(name) == formIgnored {
 			return
 		}
-		l := accountList.within(pagesFor(wanted))
-		l.filter = filter("filter[status]", status)
-		rows, _, err := readForm(ctx, c, form[Number]{name, l}, func(n Number) bool { return canonicalWord(n.Status) == canonicalWord(status) })
+		l := accountList.filteredBy("filter[status]", status).within(pagesFor(wanted))
+		rows, _, err := numbersByStatus.readForm(ctx, c, name, l, status)
 		if err != nil {
 			return
 		}
@@ -113,9 +103,7 @@ func (c *Client) numbersOneByOne(ctx context.Context, numbers []string) (rows []
 	group.SetLimit(singlesAtOnce)
 	for _, number := range numbers {
 		group.Go(func() error {
-			l := accountList.within(1)
-			l.filter = filter("filter[phone_number]", digits(number))
-			answer, err := list(ctx, c, l)
+			answer, err := list(ctx, c, accountList.filteredBy("filter[phone_number]", digits(number)).within(1))
 			mu.Lock()
 			defer mu.Unlock()
 			rows = append(rows, answer.All...)

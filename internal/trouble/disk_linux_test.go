@@ -125,7 +125,7 @@ func TestFullDisk_HealsWhenThereIsRoom(t *testing.T) {
 	ls.refused(connections)
 	u.becomeUnready("no space left on device")
 	u.becomeUnready("which it does by itself when the disk of " + dir + " has 8 MiB of room")
-	if got := u.doctored(t); got.Level != doctor.Fail || !strings.Contains(got.Says, "stores no more events") || !strings.Contains(got.Mend, "Make room") {
+	if got := u.doctored(t); got.Level != doctor.Fail || !strings.Contains(got.Says, "stores no more events") || !strings.Contains(got.Fix, "Make room") {
 		t.Errorf("doctor says %+v, want that there must be room", got)
 	}
 	before.assertBounded(t)
