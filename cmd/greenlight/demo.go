@@ -18,9 +18,9 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/rehearsal"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
-	"greenlight/internal/words"
 )
 
 // The demo's times. At Telnyx a review takes days, and a number minutes to hours; the
@@ -150,7 +150,7 @@ func (d *demo) run(ctx context.Context) error {
 
 func (d *demo) introduce(private string) {
 	d.board.plain("Greenlight runs against a simulated Telnyx. Nothing leaves this machine. What takes days at Telnyx takes seconds here, and Greenlight's own waits are %d times shorter.", rehearsedSpeed)
-	d.board.plain("Plan:        %s, %s, %s", printable(d.name), words.Count(len(d.set.Campaigns), "campaign"), words.Count(d.account.Numbers, "number"))
+	d.board.plain("Plan:        %s, %s, %s", printable(d.name), status.Count(len(d.set.Campaigns), "campaign"), status.Count(d.account.Numbers, "number"))
 	d.board.plain("Status page: http://%s/status", private)
 	d.board.plain("")
 }
@@ -220,7 +220,7 @@ func areOrIs(n int) string {
 // approve takes every campaign through registration and review. On a bad day Telnyx
 // sends no event for every other approval.
 func (d *demo) approve(ctx context.Context) error {
-	d.board.say("Telnyx and the carriers review %s…", words.Count(len(d.set.Campaigns), "campaign"))
+	d.board.say("Telnyx and the carriers review %s…", status.Count(len(d.set.Campaigns), "campaign"))
 	for i, step := range []func(string) error{d.sim.Submit, d.sim.TelnyxReview, d.sim.MNOReview, d.sim.Approve} {
 		pause(ctx, demoReviewStep)
 		for at, id := range d.account.Campaigns {
@@ -237,7 +237,7 @@ func (d *demo) approve(ctx context.Context) error {
 	}
 	d.board.say("Approved! Telnyx posts a signed VERIFIED notification to the webhook.")
 	if d.unsent > 0 {
-		d.board.say("But it posts none for %s: only reading shows that approval.", words.Count(d.unsent, "campaign"))
+		d.board.say("But it posts none for %s: only reading shows that approval.", status.Count(d.unsent, "campaign"))
 	}
 	return nil
 }
@@ -381,7 +381,7 @@ func (d *demo) judge(ctx context.Context) (err error) {
 	d.summary(h, deliveries)
 	found := rehearsal.Check(h)
 	if len(found) == 0 {
-		d.board.plain("Nothing was stolen, lost or written twice: %s attached, each with one write.", words.Count(d.attached(), "number"))
+		d.board.plain("Nothing was stolen, lost or written twice: %s attached, each with one write.", status.Count(d.attached(), "number"))
 		return nil
 	}
 	for _, violation := range found[:min(len(found), demoFaults)] {
@@ -390,7 +390,7 @@ func (d *demo) judge(ctx context.Context) (err error) {
 	if more := len(found) - demoFaults; more > 0 {
 		d.board.plain("  and %d more", more)
 	}
-	return fmt.Errorf("the rehearsal found %s", words.Count(len(found), "fault"))
+	return fmt.Errorf("the rehearsal found %s", status.Count(len(found), "fault"))
 }
 
 // summary reports what happened on the way, and how it ended.
@@ -402,7 +402,7 @@ func (d *demo) summary(h rehearsal.History, deliveries []telnyxsim.Delivery) {
 			attempts += len(delivery.Attempts)
 		}
 		d.board.plain("Of %d attempts to deliver %d were lost, %d lost their answer and %d came late. Telnyx sent no event about the approval of %s.",
-			attempts, tolls.Lost, tolls.Unanswered, tolls.Late, words.Count(d.unsent, "campaign"))
+			attempts, tolls.Lost, tolls.Unanswered, tolls.Late, status.Count(d.unsent, "campaign"))
 		failed := 0
 		for _, w := range h.Writes {
 			if w.AnswerStatus != http.StatusOK && w.PhoneNumber != "" {
@@ -421,7 +421,7 @@ func (d *demo) summary(h rehearsal.History, deliveries []telnyxsim.Delivery) {
 			reasons[n.Reason]++
 		}
 	}
-	d.board.plain("%d of %s can send, after %.1f s.", sendable, words.Count(d.account.Numbers, "number"), time.Since(d.board.started).Seconds())
+	d.board.plain("%d of %s can send, after %.1f s.", sendable, status.Count(d.account.Numbers, "number"), time.Since(d.board.started).Seconds())
 	for _, reason := range ledger.Reasons() {
 		if n := reasons[reason]; n > 0 {
 			d.board.plain("%s a person (%s): %s", needs(n), reason, reason.Advice().Why)

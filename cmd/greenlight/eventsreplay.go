@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 type replayCommand struct {
@@ -103,7 +103,7 @@ func (c *replayCommand) wants(e events.PastEvent) bool {
 
 // sum tells what was done.
 func (c *replayCommand) sum(found, chosen, replayed, standing int) string {
-	about := fmt.Sprintf("%s about %s", words.Count(found, "event"), words.Count(chosen, "campaign"))
+	about := fmt.Sprintf("%s about %s", status.Count(found, "event"), status.Count(chosen, "campaign"))
 	if c.DryRun {
 		return fmt.Sprintf("Would replay the above: %s. Nothing was changed.", about)
 	}

@@ -20,7 +20,6 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
-	"greenlight/internal/words"
 )
 
 // askTimeout bounds what a command waits for NATS.
@@ -145,7 +144,7 @@ func writeHold(w io.Writer, hold ledger.Hold, names map[string]string, means str
 	maps.DeleteFunc(hold.Campaigns, func(id string, _ ledger.HeldBy) bool { _, named := names[id]; return !named })
 	var b strings.Builder
 	for _, sentence := range append(status.HoldSentences(hold, names, time.Now()), means) {
-		words.Wrap(&b, "", sentence, 80)
+		status.Wrap(&b, "", sentence, 80)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -163,7 +162,7 @@ func writeResumed(w io.Writer, resumed ledger.Hold, names map[string]string, ask
 	}
 	var b strings.Builder
 	for _, sentence := range status.HoldSentences(resumed, names, time.Now()) {
-		words.Wrap(&b, "", "Resumed. Was "+strings.ToLower(sentence[:1])+sentence[1:], 80)
+		status.Wrap(&b, "", "Resumed. Was "+strings.ToLower(sentence[:1])+sentence[1:], 80)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -188,7 +187,7 @@ func campaignsNamed(ctx context.Context, js jetstream.JetStream, what []string) 
 	for _, name := range what {
 		meant := status.Meant(known, name)
 		if len(meant) == 0 {
-			unknown = append(unknown, words.Plain(name, 100)+couldMean(name, known))
+			unknown = append(unknown, status.Plain(name, 100)+couldMean(name, known))
 		}
 		for _, c := range meant {
 			named[c.ID] = cmp.Or(c.Plan, c.ID)
@@ -227,12 +226,12 @@ func couldMean(name string, known []ledger.CampaignEntry) string {
 	}
 	slices.Sort(plans)
 	if meant := plan.Closest(name, plans); meant != "" {
-		return " (did you mean " + words.Plain(meant, 100) + "?)"
+		return " (did you mean " + status.Plain(meant, 100) + "?)"
 	}
 	if len(plans) == 0 {
 		return ""
 	}
-	named := words.Plain(strings.Join(plans[:min(len(plans), mostNamed)], ", "), 300)
+	named := status.Plain(strings.Join(plans[:min(len(plans), mostNamed)], ", "), 300)
 	if more := len(plans) - mostNamed; more > 0 {
 		named += fmt.Sprintf(" and %d more", more)
 	}
@@ -251,7 +250,7 @@ func operator() string {
 	if h, err := os.Hostname(); err == nil && h != "" {
 		host = h
 	}
-	return words.Plain(name, 60) + "@" + words.Plain(host, 100)
+	return status.Plain(name, 60) + "@" + status.Plain(host, 100)
 }
 
 type triggerCommand struct {

@@ -11,8 +11,8 @@ import (
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/words"
 )
 
 const (
@@ -36,19 +36,19 @@ func (t diffTotals) String() string {
 		parts = append(parts, "Nothing to do")
 	}
 	if t.Conflicts > 0 {
-		parts = append(parts, words.Count(t.Conflicts, "conflict"))
+		parts = append(parts, status.Count(t.Conflicts, "conflict"))
 	}
 	count(t.Unattachable, "that cannot be attached")
 	count(t.Waiting, "waiting")
 	count(t.Attached, "attached already")
 	if t.Extras > 0 {
-		parts = append(parts, words.Count(t.Extras, "extra"))
+		parts = append(parts, status.Count(t.Extras, "extra"))
 	}
 	if t.NotApproved > 0 {
-		parts = append(parts, words.Count(t.NotApproved, "campaign")+" not approved")
+		parts = append(parts, status.Count(t.NotApproved, "campaign")+" not approved")
 	}
 	if t.Unread > 0 {
-		parts = append(parts, words.Count(t.Unread, "campaign")+" that could not be read")
+		parts = append(parts, status.Count(t.Unread, "campaign")+" that could not be read")
 	}
 	return strings.Join(parts, ", ") + "; nothing is changed by this command."
 }
@@ -292,7 +292,7 @@ var inTable = strings.NewReplacer(`\`, "/", "|", `\|`)
 // request.
 func writeFaultsMarkdown(w io.Writer, found validation) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Greenlight: plan diff of %s\n\n%s, so nothing was compared.\n\n", codeSpan(found.Path), words.Count(len(found.Faults), "fault"))
+	fmt.Fprintf(&b, "### Greenlight: plan diff of %s\n\n%s, so nothing was compared.\n\n", codeSpan(found.Path), status.Count(len(found.Faults), "fault"))
 	for _, f := range found.Faults {
 		fmt.Fprintf(&b, "- %s %s\n", codeSpan(fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)), codeSpan(f.What+": "+f.Why+"; "+f.Fix))
 	}

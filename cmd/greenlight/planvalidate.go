@@ -8,7 +8,7 @@ import (
 
 	"greenlight/internal/app"
 	"greenlight/internal/plan"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 type planValidateCommand struct {
@@ -105,11 +105,11 @@ func valid(results []validation) bool {
 // String returns the line that sums a path up.
 func (v validation) String() string {
 	if !v.Valid {
-		return fmt.Sprintf("%s: %s, nothing of it is taken", plan.Printable(v.Path), words.Count(len(v.Faults), "fault"))
+		return fmt.Sprintf("%s: %s, nothing of it is taken", plan.Printable(v.Path), status.Count(len(v.Faults), "fault"))
 	}
-	text := fmt.Sprintf("%s: %s, %s, ", plan.Printable(v.Path), words.Count(v.Campaigns, "campaign"), words.Count(v.Numbers, "number"))
+	text := fmt.Sprintf("%s: %s, %s, ", plan.Printable(v.Path), status.Count(v.Campaigns, "campaign"), status.Count(v.Numbers, "number"))
 	if v.Pools > 0 {
-		text += words.Count(v.Pools, "number pool") + ", "
+		text += status.Count(v.Pools, "number pool") + ", "
 	}
 	return text + "hash " + v.Hash
 }

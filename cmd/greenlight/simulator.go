@@ -19,9 +19,9 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/plan"
 	"greenlight/internal/rehearsal"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/words"
 )
 
 type simulatorCommand struct {
@@ -145,7 +145,7 @@ func (c *simulatorCommand) review(ctx context.Context, sim *telnyxsim.Simulator,
 // introduce tells what there is and how to point Greenlight at it.
 func (c *simulatorCommand) introduce(w io.Writer, sim *telnyxsim.Simulator, set *plan.Set, account *rehearsal.Account, addr string) {
 	fmt.Fprintf(w, "A simulated Telnyx with what %s names: %s, %s.\n\n", printable(c.From),
-		words.Count(len(set.Campaigns), "campaign"), words.Count(account.Numbers, "number"))
+		status.Count(len(set.Campaigns), "campaign"), status.Count(account.Numbers, "number"))
 	fmt.Fprintf(w, "Point Greenlight at it, in another terminal:\n\n")
 	for _, line := range []string{
 		fmt.Sprintf("TELNYX_BASE_URL=http://%s/v2", addr),

@@ -18,7 +18,6 @@ import (
 	"greenlight/internal/app"
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
-	"greenlight/internal/words"
 )
 
 type statusCommand struct {
@@ -99,7 +98,7 @@ func (c *statusCommand) about(all status.Snapshot) (status.Snapshot, bool) {
 }
 
 func (c *statusCommand) unknown() error {
-	return fmt.Errorf("%s: the ledger has no plan, campaign or number of that name; greenlight status shows all that it has", words.Plain(c.What, 100))
+	return fmt.Errorf("%s: the ledger has no plan, campaign or number of that name; greenlight status shows all that it has", status.Plain(c.What, 100))
 }
 
 func (c *statusCommand) write(w io.Writer, s status.Snapshot) error {

@@ -17,7 +17,6 @@ import (
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
 	"greenlight/internal/timeline"
-	"greenlight/internal/words"
 )
 
 type whyCommand struct {
@@ -63,7 +62,7 @@ const whyWidth = 80
 // then how far the number is. The times are by the clock of now's place.
 func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, colour bool) error {
 	var b strings.Builder
-	words.Wrap(&b, "", fmt.Sprintf("%s, planned by %s on campaign %s", t.Number, words.Plain(t.Plan, 60), t.Campaign), whyWidth)
+	status.Wrap(&b, "", fmt.Sprintf("%s, planned by %s on campaign %s", t.Number, status.Plain(t.Plan, 60), t.Campaign), whyWidth)
 	day := ""
 	for _, entry := range t.Entries {
 		at := entry.At.In(now.Location())
@@ -73,9 +72,9 @@ func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, colour bool)
 		}
 		head := fmt.Sprintf("  %s  %-8s  ", at.Format(time.TimeOnly), entry.Kind)
 		indent := strings.Repeat(" ", len(head))
-		words.Hang(&b, head, indent, entry.Text, whyWidth)
+		status.Hang(&b, head, indent, entry.Text, whyWidth)
 		if entry.Detail != "" {
-			words.Hang(&b, indent, indent, "«"+entry.Detail+"»", whyWidth)
+			status.Hang(&b, indent, indent, "«"+entry.Detail+"»", whyWidth)
 		}
 	}
 	state := string(t.State)
@@ -84,22 +83,22 @@ func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, colour bool)
 	}
 	since := ""
 	if !t.Since.IsZero() {
-		since = fmt.Sprintf(" since %s, for %s", words.Clock(now, t.Since), words.Span(now.Sub(t.Since)))
+		since = fmt.Sprintf(" since %s, for %s", status.Clock(now, t.Since), status.Span(now.Sub(t.Since)))
 	}
 	fmt.Fprintf(&b, "\nNow:   %s%s\n", paintState(t, state, colour), since)
-	words.Wrap(&b, "       ", t.Sentence, whyWidth)
+	status.Wrap(&b, "       ", t.Sentence, whyWidth)
 	if t.Held != nil {
 		hold := ledger.Hold{Campaigns: map[string]ledger.HeldBy{t.Campaign: *t.Held}}
 		for _, sentence := range status.HoldSentences(hold, map[string]string{t.Campaign: t.Plan}, now) {
-			words.Hang(&b, "Hold:  ", "       ", sentence+" Nothing new is sent for it until greenlight resume.", whyWidth)
+			status.Hang(&b, "Hold:  ", "       ", sentence+" Nothing new is sent for it until greenlight resume.", whyWidth)
 		}
 	}
 	next := t.Next
-	if when := words.Until(now, t.NextAt); when != "" {
+	if when := status.Until(now, t.NextAt); when != "" {
 		next += " Next check: " + when + "."
 	}
-	words.Hang(&b, "Next:  ", "       ", next, whyWidth)
-	words.Hang(&b, "To do: ", "       ", cmp.Or(t.Person, "Nothing."), whyWidth)
+	status.Hang(&b, "Next:  ", "       ", next, whyWidth)
+	status.Hang(&b, "To do: ", "       ", cmp.Or(t.Person, "Nothing."), whyWidth)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 // Assigner judges whether somebody works on what is stored. The error is that of
@@ -27,7 +27,7 @@ func Assigner(info *jetstream.ConsumerInfo, hold ledger.Hold, err error) Finding
 	}
 	pulling := info.NumWaiting > 0
 	f.Facts = map[string]any{"held": hold, "at_work": pulling, "waiting": info.NumPending, "open": info.NumAckPending}
-	waits := fmt.Sprintf("%s in line", words.Count(int(info.NumPending), "message"))
+	waits := fmt.Sprintf("%s in line", status.Count(int(info.NumPending), "message"))
 	switch {
 	case hold.All != nil:
 		f.Level = Warn
@@ -35,7 +35,7 @@ func Assigner(info *jetstream.ConsumerInfo, hold ledger.Hold, err error) Finding
 		f.Fix = "Run greenlight resume when the reason is over."
 	case len(hold.Campaigns) > 0:
 		f.Level = Warn
-		f.Says = words.Count(len(hold.Campaigns), "campaign") + " on hold; greenlight status names them, who held them and why. Nothing is attached to them; " + waits + "."
+		f.Says = status.Count(len(hold.Campaigns), "campaign") + " on hold; greenlight status names them, who held them and why. Nothing is attached to them; " + waits + "."
 		f.Fix = "Run greenlight resume with their names when the reason is over."
 	case !pulling:
 		f.Level = Warn

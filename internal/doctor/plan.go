@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"greenlight/internal/plan"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 // mostFaults is how many faults of plans are told; plan validate tells all.
@@ -35,9 +35,9 @@ func Plans(path string) Finding {
 	}
 	f.Level = OK
 	f.Facts["hash"], f.Facts["campaigns"], f.Facts["numbers"], f.Facts["number_pools"], f.Facts["faults"] = set.Hash, len(set.Campaigns), numbers, pools, 0
-	f.Says = fmt.Sprintf("The plans at %s are valid: %s, %s", path, words.Count(len(set.Campaigns), "campaign"), words.Count(numbers, "number"))
+	f.Says = fmt.Sprintf("The plans at %s are valid: %s, %s", path, status.Count(len(set.Campaigns), "campaign"), status.Count(numbers, "number"))
 	if pools > 0 {
-		f.Says += ", " + words.Count(pools, "number pool")
+		f.Says += ", " + status.Count(pools, "number pool")
 	}
 	f.Says += ", hash " + set.Hash + "."
 	return f
@@ -52,7 +52,7 @@ func faulty(f Finding, path string, err error) Finding {
 		return f
 	}
 	f.Facts["faults"] = len(faults)
-	f.Says = fmt.Sprintf("The plans at %s have %s, and nothing of them is taken:", path, words.Count(len(faults), "fault"))
+	f.Says = fmt.Sprintf("The plans at %s have %s, and nothing of them is taken:", path, status.Count(len(faults), "fault"))
 	for _, fault := range faults[:min(len(faults), mostFaults)] {
 		f.Says += "\n" + fault.Position().String() + ": " + fault.What + ": " + fault.Why + "."
 	}

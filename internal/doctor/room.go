@@ -7,7 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 // roomyShare is how much of a stream may be used, in percent, before a person is
@@ -20,7 +20,7 @@ func StreamRoom(check Check, info *jetstream.StreamInfo) Finding {
 	f := Finding{Check: check, Level: OK, Facts: map[string]any{
 		"messages": info.State.Msgs, "used_bytes": room.Used, "most_bytes": room.Most, "max_age_seconds": int64(info.Config.MaxAge / time.Second),
 	}}
-	holds := fmt.Sprintf("Stream %s holds %s in %s", name, words.Count(int(info.State.Msgs), "message"), bytes(room.Used))
+	holds := fmt.Sprintf("Stream %s holds %s in %s", name, status.Count(int(info.State.Msgs), "message"), bytes(room.Used))
 	if room.Most <= 0 {
 		f.Level = Warn
 		f.Says = holds + " and has no bound: whoever posts too much fills the server's disk."

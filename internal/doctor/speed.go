@@ -9,7 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 const (
@@ -124,7 +124,7 @@ func PublishSpeed(s Speed) Finding {
 		tail = "the slowest" // it took too long to measure more
 	}
 	figures := fmt.Sprintf("A message is stored within %s (median) or %s (%s)", span(s.P50), span(s.P99), tail)
-	how := fmt.Sprintf(" Measured one by one with %s of %s in stream %s, made like EVENTS and deleted again.", words.Count(s.Messages, "message"), bytes(probeSize), ProbeStream)
+	how := fmt.Sprintf(" Measured one by one with %s of %s in stream %s, made like EVENTS and deleted again.", status.Count(s.Messages, "message"), bytes(probeSize), ProbeStream)
 	const mend = "Look for what else uses the disk, or for the network between this machine and NATS. A sync costs what the disk needs for it: an SSD does it in a few milliseconds."
 	switch {
 	case s.Lost:

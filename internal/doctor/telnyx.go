@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/words"
 )
 
 // PublicKeys tells the keys that deliveries are verified with.
@@ -107,7 +107,7 @@ func TelnyxAnswer(brands int, err error) Finding {
 	f := Finding{Check: CheckTelnyx, Level: OK, Facts: map[string]any{}}
 	if err == nil {
 		f.Facts["brands"] = brands
-		f.Says = fmt.Sprintf("Telnyx answers and takes the API key; the account has %s.", words.Count(brands, "brand"))
+		f.Says = fmt.Sprintf("Telnyx answers and takes the API key; the account has %s.", status.Count(brands, "brand"))
 		return f
 	}
 	f.Level = Fail

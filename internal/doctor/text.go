@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 const (
@@ -47,7 +47,7 @@ func (r *Report) headings() []topic {
 // its level and how to mend it.
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
-	words.Wrap(&b, "", r.Means, width)
+	status.Wrap(&b, "", r.Means, width)
 	for _, topic := range r.headings() {
 		heading := "\n" + topic.name + "\n"
 		for _, check := range topic.checks {
@@ -64,10 +64,10 @@ func (r *Report) WriteText(w io.Writer) error {
 		b.WriteString("\nHow Telnyx understands requests, as far as was seen\n")
 	}
 	for _, sentence := range r.Learned {
-		words.Hang(&b, "  ", "    ", sentence, width)
+		status.Hang(&b, "  ", "    ", sentence, width)
 	}
 	b.WriteString("\n")
-	words.Wrap(&b, "", r.Summary(), width)
+	status.Wrap(&b, "", r.Summary(), width)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -76,11 +76,11 @@ func (f Finding) write(b *strings.Builder) {
 	indent := strings.Repeat(" ", margin)
 	first := fmt.Sprintf("%-*s", margin, "  "+string(f.Level))
 	for line := range strings.Lines(f.Says) {
-		words.Hang(b, first, indent, line, width)
+		status.Hang(b, first, indent, line, width)
 		first = indent
 	}
 	if f.Fix != "" {
-		words.Hang(b, indent+"→ ", indent+"  ", f.Fix, width)
+		status.Hang(b, indent+"→ ", indent+"  ", f.Fix, width)
 	}
 }
 
@@ -102,5 +102,5 @@ func (r *Report) Summary() string {
 	if len(counts) == 0 {
 		return fmt.Sprintf("Nothing to mend: all %d findings are ok.", len(r.Findings))
 	}
-	return fmt.Sprintf("Of %s %s.", words.Count(len(r.Findings), "finding"), listed(counts, "and"))
+	return fmt.Sprintf("Of %s %s.", status.Count(len(r.Findings), "finding"), listed(counts, "and"))
 }

@@ -11,8 +11,8 @@ import (
 	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/words"
 )
 
 // entry is the forecast of one entry of the set, and the report that it goes into.
@@ -123,7 +123,7 @@ func (e entry) checkRoom() {
 		if e.Others > 0 {
 			others = fmt.Sprintf(" and %s already on the campaign, %d in all", verb(e.Others, "other number"), total)
 		}
-		e.find("", ledger.CampaignFull, fmt.Sprintf("The plan has %s%s; %s.", words.Count(planned, "number"), others, limit),
+		e.find("", ledger.CampaignFull, fmt.Sprintf("The plan has %s%s; %s.", status.Count(planned, "number"), others, limit),
 			"Detach numbers that it no longer needs, take some out of the plan, or raise max_numbers if the carriers allow it; without a number pool T-Mobile allows 49.")
 	}
 	if pooled := e.Campaign.IsTMobileNumberPoolingEnabled; e.Plan.MaxNumbers > noPool && pooled != nil && !*pooled {
@@ -137,7 +137,7 @@ func verb(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun + " is"
 	}
-	return words.Count(n, noun) + " are"
+	return status.Count(n, noun) + " are"
 }
 
 func (e entry) checkWebhookURL() {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/words"
 )
 
 // HoldSentences returns what is on hold, since when, by whom and why: one sentence for a
@@ -32,16 +31,16 @@ func HoldSentences(h ledger.Hold, names map[string]string, now time.Time) []stri
 		if more := len(held) - someNumbers; more > 0 {
 			named += fmt.Sprintf(" and %d more", more)
 		}
-		rest = append(rest, holdSentence(words.Plain(named, mostDetail), by, now))
+		rest = append(rest, holdSentence(Plain(named, mostDetail), by, now))
 	}
 	slices.Sort(rest)
 	return append(sentences, rest...)
 }
 
 func holdSentence(what string, by ledger.HeldBy, now time.Time) string {
-	text := fmt.Sprintf("On hold: %s, since %s by %s", what, words.Clock(now, by.At), words.Plain(by.By, mostDetail))
+	text := fmt.Sprintf("On hold: %s, since %s by %s", what, Clock(now, by.At), Plain(by.By, mostDetail))
 	if by.Reason != "" {
-		text += ": " + strings.TrimRight(words.Plain(by.Reason, mostDetail), ". ")
+		text += ": " + strings.TrimRight(Plain(by.Reason, mostDetail), ". ")
 	}
 	return text + "."
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/words"
 )
 
 const (
@@ -90,7 +89,7 @@ type textOf struct {
 	colour bool
 }
 
-func (t *textOf) wrap(indent, sentence string) { words.Wrap(&t.Builder, indent, sentence, width) }
+func (t *textOf) wrap(indent, sentence string) { Wrap(&t.Builder, indent, sentence, width) }
 
 // headline says in a sentence how far everything is.
 func (s Snapshot) headline() string {
@@ -103,7 +102,7 @@ func (s Snapshot) headline() string {
 		needs = "; " + needPerson(person)
 	}
 	attached := s.Totals[ledger.Attached] + s.Totals[ledger.Sendable]
-	return fmt.Sprintf("%d of %s attached%s.", attached, words.Count(s.Planned(), "number"), needs)
+	return fmt.Sprintf("%d of %s attached%s.", attached, Count(s.Planned(), "number"), needs)
 }
 
 // needPerson says how many numbers need a person.
@@ -124,10 +123,10 @@ func (t *textOf) many(campaigns []Campaign) {
 	}
 	var rest []string
 	if done := len(campaigns) - len(unfinished); done > 0 {
-		rest = append(rest, words.Count(done, "campaign")+" done")
+		rest = append(rest, Count(done, "campaign")+" done")
 	}
 	if more := len(unfinished) - mostCampaigns; more > 0 {
-		rest = append(rest, words.Count(more, "campaign")+" more not done")
+		rest = append(rest, Count(more, "campaign")+" more not done")
 	}
 	if len(rest) > 0 {
 		t.gap(len(unfinished) > 0)
@@ -173,7 +172,7 @@ func (t *textOf) causes(campaigns []Campaign) {
 		for _, c := range of[at][:min(len(of[at]), someNumbers)] {
 			names = append(names, name(c))
 		}
-		who := words.Count(len(of[at]), "campaign") + ": " + strings.Join(names, ", ")
+		who := Count(len(of[at]), "campaign") + ": " + strings.Join(names, ", ")
 		if more := len(of[at]) - len(names); more > 0 {
 			who += fmt.Sprintf(" and %d more", more)
 		}
@@ -223,7 +222,7 @@ func (t *textOf) footer(s Snapshot) {
 		t.gap(true)
 		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
 		t.detail("  ", "", s.PlanFault)
-		words.Hang(&t.Builder, "  To do:  ", "          ", "Fix it; greenlight plan validate lists every error.", width)
+		Hang(&t.Builder, "  To do:  ", "          ", "Fix it; greenlight plan validate lists every error.", width)
 	}
 	if s.PlanPending {
 		t.gap(true)
@@ -238,7 +237,7 @@ func (t *textOf) footer(s Snapshot) {
 			them = "it"
 		}
 		t.gap(true)
-		t.wrap("", words.Count(int(s.DeadLetters), "dead letter")+": review "+them+" with greenlight deadletters list.")
+		t.wrap("", Count(int(s.DeadLetters), "dead letter")+": review "+them+" with greenlight deadletters list.")
 	}
 }
 
@@ -246,7 +245,7 @@ func (t *textOf) footer(s Snapshot) {
 func IdleSentence(waiting int) string {
 	kept := ""
 	if waiting > 0 {
-		kept = words.Count(waiting, "event") + " waiting, and kept. "
+		kept = Count(waiting, "event") + " waiting, and kept. "
 	}
 	return "No assigner is running, so nothing is checked or attached. " + kept + "Start one with greenlight up or assigner."
 }
@@ -275,9 +274,9 @@ func trimLines(rendered string) string {
 
 func name(c Campaign) string {
 	if !c.Planned {
-		return words.Plain("(no plan) "+c.ID, 60)
+		return Plain("(no plan) "+c.ID, 60)
 	}
-	return words.Plain(c.Plan, 60)
+	return Plain(c.Plan, 60)
 }
 
 // bar draws how many numbers are on the campaign.
@@ -334,7 +333,7 @@ const (
 )
 
 func (t *textOf) paintPhase(c Campaign) string {
-	said := words.Plain(string(c.Phase), 9)
+	said := Plain(string(c.Phase), 9)
 	switch {
 	case !t.colour:
 		return said
@@ -358,14 +357,14 @@ func (t *textOf) nextOfCampaign(c Campaign) string {
 	if !c.NextAt.IsZero() && (next.IsZero() || c.NextAt.After(next)) {
 		next = c.NextAt
 	}
-	return cmp.Or(words.Until(t.now, next), t.nextResync())
+	return cmp.Or(Until(t.now, next), t.nextResync())
 }
 
 func (t *textOf) nextResync() string {
 	if !t.resync.After(t.now) {
 		return "at the resync"
 	}
-	return words.Until(t.now, t.resync)
+	return Until(t.now, t.resync)
 }
 
 // campaign writes what is not as it should be with one campaign, and everything when
@@ -378,7 +377,7 @@ func (t *textOf) campaign(c Campaign, focus Focus) {
 		return
 	}
 	t.gap(true)
-	t.title(cmp.Or(words.Plain(c.Plan, 60), "(no plan)"), c.ID)
+	t.title(cmp.Or(Plain(c.Plan, 60), "(no plan)"), c.ID)
 	if all {
 		t.facts(c)
 	}
@@ -399,7 +398,7 @@ func (t *textOf) campaign(c Campaign, focus Focus) {
 }
 
 func (t *textOf) title(first, second string) {
-	line := words.Plain(first, 60) + "  " + words.Plain(second, 60)
+	line := Plain(first, 60) + "  " + Plain(second, 60)
 	if !t.colour || len(line) > width {
 		t.wrap("", line)
 		return
@@ -417,7 +416,7 @@ func (t *textOf) facts(c Campaign) {
 		t.fact("Telnyx id", c.TelnyxID, "")
 	}
 	t.fact("Telnyx says", c.Status, "")
-	t.fact("Since", words.Ago(t.now, c.Since), "")
+	t.fact("Since", Ago(t.now, c.Since), "")
 	t.fact("Posts to", c.WebhookURL, "")
 	t.fact("Latest news", c.Cause, "")
 }
@@ -428,9 +427,9 @@ func (t *textOf) fact(label, value, set string) {
 		return
 	}
 	if set != "" {
-		value = strings.TrimPrefix(value+", plan set "+words.Plain(set, 40), ", ")
+		value = strings.TrimPrefix(value+", plan set "+Plain(set, 40), ", ")
 	}
-	words.Hang(&t.Builder, fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), words.Plain(value, mostDetail), width)
+	Hang(&t.Builder, fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), Plain(value, mostDetail), width)
 }
 
 // remarkable reports whether there is anything to say of a number.
@@ -455,7 +454,7 @@ func (t *textOf) since(n Number) string {
 	if n.Since.IsZero() {
 		return ""
 	}
-	return words.Span(t.now.Sub(n.Since))
+	return Span(t.now.Sub(n.Since))
 }
 
 // neededWord is what the table of numbers has under "person".
@@ -471,7 +470,7 @@ func (t *textOf) nextOf(n Number) string {
 	if n.State == ledger.Sendable {
 		return ""
 	}
-	return cmp.Or(words.Until(t.now, n.NextAt), "at the resync")
+	return cmp.Or(Until(t.now, n.NextAt), "at the resync")
 }
 
 // group is numbers of which the text says the same, of a campaign or of all.
@@ -519,8 +518,8 @@ func groups(c Campaign) []group {
 func (t *textOf) group(c Campaign, g group, all bool) {
 	head := headOf(ledger.Number{State: g.state, Reason: g.reason, NeedsPerson: g.person})
 	t.gap(all)
-	words.Hang(&t.Builder, "  ", "    ", fmt.Sprintf("%s: %s", head, named(g.numbers)), width)
-	t.advice("    ", g.advice, nextSentence(g.state, words.Until(t.now, g.nextAt)))
+	Hang(&t.Builder, "  ", "    ", fmt.Sprintf("%s: %s", head, named(g.numbers)), width)
+	t.advice("    ", g.advice, nextSentence(g.state, Until(t.now, g.nextAt)))
 	mostDetails := someNumbers
 	if all {
 		mostDetails = 10
@@ -582,9 +581,9 @@ func nextSentence(state ledger.State, when string) string {
 // advice says why, what follows and when, and what a person should do.
 func (t *textOf) advice(indent string, a ledger.Advice, when string) {
 	t.wrap(indent, a.Why)
-	words.Hang(&t.Builder, indent+"Next:   ", indent+"        ", a.Next+when, width)
+	Hang(&t.Builder, indent+"Next:   ", indent+"        ", a.Next+when, width)
 	if a.Action != "" {
-		words.Hang(&t.Builder, indent+"To do:  ", indent+"        ", a.Action, width)
+		Hang(&t.Builder, indent+"To do:  ", indent+"        ", a.Action, width)
 	}
 }
 
@@ -596,28 +595,28 @@ func (t *textOf) detail(indent, about, said string) {
 	if about != "" {
 		said = about + ": " + said
 	}
-	words.Hang(&t.Builder, indent+"Detail: ", indent+"        ", words.Plain(said, mostDetail), width)
+	Hang(&t.Builder, indent+"Detail: ", indent+"        ", Plain(said, mostDetail), width)
 }
 
 // number writes all that is known of one number.
 func (t *textOf) number(c Campaign, n Number) {
 	t.WriteString(n.Number.Number + "  " + t.paint(n.Number, headOf(n.Number)) + "\n")
-	next := words.Until(t.now, n.NextAt)
+	next := Until(t.now, n.NextAt)
 	if next == "" && n.State != ledger.Sendable && strings.Contains(n.Next, "resync") {
 		next = t.nextResync()
 	}
 	t.advice("  ", ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}, nextSentence(n.State, next))
 	t.detail("  ", "", n.Detail)
 	t.gap(true)
-	t.fact("Plan", strings.TrimSuffix(words.Plain(n.Plan, 60)+", "+n.PlanPlace, ", "), n.PlanHash)
-	t.fact("Campaign", fmt.Sprintf("%s, %s", words.Plain(c.ID, 60), c.Phase), "")
-	t.fact("State since", words.Ago(t.now, n.Since), "")
+	t.fact("Plan", strings.TrimSuffix(Plain(n.Plan, 60)+", "+n.PlanPlace, ", "), n.PlanHash)
+	t.fact("Campaign", fmt.Sprintf("%s, %s", Plain(c.ID, 60), c.Phase), "")
+	t.fact("State since", Ago(t.now, n.Since), "")
 	t.fact("Telnyx says", n.Status, "")
 	if n.TMobile != "" || n.NonTMobile != "" {
 		t.fact("Carriers", fmt.Sprintf("T-Mobile %s, others %s", cmp.Or(n.TMobile, "not known"), cmp.Or(n.NonTMobile, "not known")), "")
 	}
 	if r := n.Request; r.Sent != "" {
-		t.fact("Request", fmt.Sprintf("%s, %s; %s", r.Sent, words.Ago(t.now, r.At), cmp.Or(string(r.Outcome), "no answer known")), "")
+		t.fact("Request", fmt.Sprintf("%s, %s; %s", r.Sent, Ago(t.now, r.At), cmp.Or(string(r.Outcome), "no answer known")), "")
 	}
 	t.fact("Tries", n.Tries.String(), "")
 	t.fact("Latest news", n.Cause, "")
@@ -627,7 +626,7 @@ func (t *textOf) number(c Campaign, n Number) {
 
 // newTable is a table that begins where the text beside it does.
 func newTable() table.Writer {
-	t := words.NewTable()
+	t := NewTable()
 	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "
 	return t
 }

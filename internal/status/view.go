@@ -17,7 +17,6 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
-	"greenlight/internal/words"
 )
 
 const (
@@ -311,7 +310,7 @@ func faultLines(err error) []string {
 		lines = append(lines, fault.Error())
 	}
 	if more := len(faults) - len(lines); more > 0 {
-		lines = append(lines, fmt.Sprintf("and %s; greenlight plan validate lists all", words.Count(more, "more fault")))
+		lines = append(lines, fmt.Sprintf("and %s; greenlight plan validate lists all", Count(more, "more fault")))
 	}
 	return lines
 }

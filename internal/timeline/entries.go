@@ -8,8 +8,8 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/words"
 )
 
 // story gathers entries.
@@ -20,7 +20,7 @@ type story struct {
 
 func (s *story) add(kind Kind, detail, format string, args ...any) {
 	s.entries = append(s.entries, Entry{
-		At: s.at.UTC(), Kind: kind, Text: words.Plain(fmt.Sprintf(format, args...), mostDetail), Detail: words.Plain(detail, mostDetail),
+		At: s.at.UTC(), Kind: kind, Text: status.Plain(fmt.Sprintf(format, args...), mostDetail), Detail: status.Plain(detail, mostDetail),
 	})
 }
 
@@ -160,7 +160,7 @@ func (s *story) older(n ledger.Number) {
 	first(f.Sendable, State, "The number was sendable for the first time.")
 	s.at = kept
 	s.add(State, "", "What was between is not kept: the ledger holds the latest %d changes of a number. It was %s then, after %s.",
-		ledger.HistoryOfNumber, n.StateAndReason(), words.Count(f.Requests, "request"))
+		ledger.HistoryOfNumber, n.StateAndReason(), status.Count(f.Requests, "request"))
 }
 
 // change describes what is new in a record.
@@ -267,7 +267,7 @@ func (s *story) decided(n ledger.Number, claimed bool) {
 	case n.Reason == ledger.CampaignFull && n.Request.Outcome != ledger.Refused:
 		s.add(Decision, "", "Greenlight sends no request: the campaign has no room.")
 	case n.State.TriesAgain() && n.Reason != "" && !n.NextAt.IsZero() && n.Request.Outcome != "":
-		s.add(Decision, "", "Greenlight will try again in %s.", words.Span(n.NextAt.Sub(latestOf(n.Request.AnsweredAt, n.Since))))
+		s.add(Decision, "", "Greenlight will try again in %s.", status.Span(n.NextAt.Sub(latestOf(n.Request.AnsweredAt, n.Since))))
 	}
 }
 

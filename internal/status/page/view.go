@@ -664,7 +664,7 @@ func campaignPath(id string) string { return "/status/campaigns/" + url.PathEsca
 // spaced writes a word such as not_owned as people do.
 func spaced(word string) string { return strings.ReplaceAll(word, "_", " ") }
 
-// plural is words.Count with the thousands apart, as every number on a page has them.
+// plural is status.Count with the thousands apart, as every number on a page has them.
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -1,7 +1,7 @@
-// Package words puts things into words for people at a terminal: texts from outside
-// made harmless and bounded, lines that fit, tables, and times as people say them. It
-// knows nothing of what the words are about.
-package words
+package status
+
+// This file puts things into words for people at a terminal: texts from outside made
+// harmless and bounded, lines that fit, tables, and times as people say them.
 
 import (
 	"fmt"

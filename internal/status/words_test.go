@@ -1,4 +1,4 @@
-package words_test
+package status_test
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 // now is 14:28 in a place two hours ahead of UTC.
@@ -29,14 +29,14 @@ func TestUntilAndAgo_SayItBothWays(t *testing.T) {
 		"two days ago":      {-48 * time.Hour, "now", "2 days ago, at 14:28 on 28 Feb"},
 	} {
 		at := now.Add(test.at).UTC()
-		if got := words.Until(now, at); got != test.until {
+		if got := status.Until(now, at); got != test.until {
 			t.Errorf("%s: until: got %q, want %q", name, got, test.until)
 		}
-		if got := words.Ago(now, at); got != test.ago {
+		if got := status.Ago(now, at); got != test.ago {
 			t.Errorf("%s: ago: got %q, want %q", name, got, test.ago)
 		}
 	}
-	if words.Until(now, time.Time{}) != "" || words.Ago(now, time.Time{}) != "" {
+	if status.Until(now, time.Time{}) != "" || status.Ago(now, time.Time{}) != "" {
 		t.Error("no time at all is told")
 	}
 }
@@ -51,7 +51,7 @@ func TestPlain_CutsAndDisarms(t *testing.T) {
 		"0123456789012345678901234567890": "01234567890123456789012345678…",
 		"電話電話電話電話電話電話電話電話電話電話電話電話電話電話電話電話": "電話電話電話電話電話電話電話電話電話電話電話電話電話電話電…",
 	} {
-		if got := words.Plain(in, 30); got != want {
+		if got := status.Plain(in, 30); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
@@ -62,7 +62,7 @@ func FuzzPlain(f *testing.F) {
 	f.Add(strings.Repeat("é", 100), 3)
 	f.Fuzz(func(t *testing.T, in string, most int) {
 		most = 1 + max(most, 0)%1000
-		got := words.Plain(in, most)
+		got := status.Plain(in, most)
 		if !utf8.ValidString(got) || utf8.RuneCountInString(got) > most {
 			t.Errorf("%q in %d: got %q", in, most, got)
 		}
@@ -74,9 +74,9 @@ func FuzzHang(f *testing.F) {
 	f.Add("→ ", "  ", "\x1b[31mred\x1b[0m\n\u202eturned", 20)
 	f.Add("", "", strings.Repeat("é ", 100), 80)
 	f.Fuzz(func(t *testing.T, first, indent, in string, columns int) {
-		first, indent = words.Plain(first, 10), words.Plain(indent, 10)
+		first, indent = status.Plain(first, 10), status.Plain(indent, 10)
 		var b strings.Builder
-		words.Hang(&b, first, indent, in, 30+max(columns, 0)%1000)
+		status.Hang(&b, first, indent, in, 30+max(columns, 0)%1000)
 		for line := range strings.Lines(b.String()) {
 			harmless(t, in, strings.TrimSuffix(line, "\n"))
 		}
@@ -93,7 +93,7 @@ func harmless(t *testing.T, in, got string) {
 
 func TestHang_KeepsToTheColumns(t *testing.T) {
 	var b strings.Builder
-	words.Hang(&b, "Next:  ", "       ", "Greenlight looks\x1b[2J again, and "+strings.Repeat("x", 50), 30)
+	status.Hang(&b, "Next:  ", "       ", "Greenlight looks\x1b[2J again, and "+strings.Repeat("x", 50), 30)
 	want := "Next:  Greenlight looks [2J\n       again, and\n       xxxxxxxxxxxxxxxxxxxxxxx\n       xxxxxxxxxxxxxxxxxxxxxxx\n       xxxx\n"
 	if got := b.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
