@@ -26,9 +26,9 @@ ARG COMMIT=
 ARG DATE=
 ENV CGO_ENABLED=0
 RUN go build -trimpath -buildvcs=false -ldflags="-s -w \
-      -X greenlight/internal/settings.version=$VERSION \
-      -X greenlight/internal/settings.commit=$COMMIT \
-      -X greenlight/internal/settings.date=$DATE" -o /out/ ./cmd/... \
+      -X greenlight/internal/app.version=$VERSION \
+      -X greenlight/internal/app.commit=$COMMIT \
+      -X greenlight/internal/app.date=$DATE" -o /out/ ./cmd/... \
  && mkdir -p -m 1777 /empty/tmp && mkdir -p /empty/data && chown -R 65532:65532 /empty/data
 
 FROM scratch AS base

@@ -17,9 +17,9 @@ checkedout = $(patsubst $(1)=%,%,$(filter $(1)=%,$(shell sh deploy/version.sh pr
 VERSION ?= $(call checkedout,VERSION)
 COMMIT ?= $(call checkedout,COMMIT)
 DATE ?= $(call checkedout,DATE)
-STAMP = -X greenlight/internal/settings.version=$(VERSION) \
-  -X greenlight/internal/settings.commit=$(COMMIT) \
-  -X greenlight/internal/settings.date=$(DATE)
+STAMP = -X greenlight/internal/app.version=$(VERSION) \
+  -X greenlight/internal/app.commit=$(COMMIT) \
+  -X greenlight/internal/app.date=$(DATE)
 # Where make build puts the programs.
 BIN ?= bin/
 

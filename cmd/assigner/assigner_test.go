@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"greenlight/config"
-	"greenlight/internal/commandtest"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/testkit/commandtest"
 	"greenlight/internal/webhook"
 )
 

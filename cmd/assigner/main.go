@@ -8,40 +8,37 @@ import (
 	"io"
 	"os"
 
-	"greenlight/internal/httpserve"
-	"greenlight/internal/notice/shout"
-	"greenlight/internal/process"
-	"greenlight/internal/settings"
+	"greenlight/internal/app"
 	"greenlight/internal/status"
 )
 
 type command struct {
-	settings.Telnyx      `group:"Telnyx"`
-	settings.Assigner    `group:"Plans"`
-	settings.Notify      `group:"Plans"`
-	settings.NATS        `group:"NATS"`
-	settings.Replication `group:"NATS"`
-	settings.Admin       `group:"This process"`
-	settings.HealthCheck `group:"This process"`
-	settings.Log         `group:"This process"`
-	settings.Version     `group:"This process"`
+	app.Telnyx      `group:"Telnyx"`
+	app.Assigner    `group:"Plans"`
+	app.Notify      `group:"Plans"`
+	app.NATS        `group:"NATS"`
+	app.Replication `group:"NATS"`
+	app.Admin       `group:"This process"`
+	app.HealthCheck `group:"This process"`
+	app.Log         `group:"This process"`
+	app.Version     `group:"This process"`
 }
 
 func main() {
-	os.Exit(process.Main("assigner", func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) }))
+	os.Exit(app.Main("assigner", func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) }))
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var c command
-	if _, done, err := settings.Parse(&c, "assigner", "Attaches planned numbers to campaigns that carriers have approved.", args, stdout); done || err != nil {
+	if _, done, err := app.Parse(&c, "assigner", "Attaches planned numbers to campaigns that carriers have approved.", args, stdout); done || err != nil {
 		return err
 	}
 	if c.AskReady {
 		return status.AskReady(ctx, c.Admin.Listen)
 	}
-	var faults settings.Faults
+	var faults app.Faults
 	config, plans := c.Assigner.Config(&faults, c.Telnyx)
-	receiver := c.Receiver(&faults, shout.Open)
+	receiver := c.Receiver(&faults)
 	config.Replicas = c.Copies(&faults)
 	token := c.Admin.Check(&faults)
 	log := c.Log.Logger(&faults, stderr)
@@ -51,14 +48,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer nc.Close()
 
-	p, err := process.Await(ctx, nc, config.Replicas, log)
+	p, err := app.Await(ctx, nc, config.Replicas, log)
 	if err != nil {
 		return err
 	}
 	if err := p.Trace(ctx, "greenlight-assigner"); err != nil {
 		return err
 	}
-	private, err := httpserve.Listen(c.Admin.Listen)
+	private, err := app.Listen(c.Admin.Listen)
 	if err != nil {
 		return fmt.Errorf("ADMIN_LISTEN: %w", err)
 	}

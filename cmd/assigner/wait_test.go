@@ -9,13 +9,13 @@ import (
 	"testing"
 
 	"greenlight/config"
-	"greenlight/internal/commandtest"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
+	"greenlight/internal/testkit/commandtest"
 )
 
 // startWaiting runs the command before its NATS server is there.
-func startWaiting(t *testing.T, server *natstest.Process, baseURL string) *commandtest.Process {
+func startWaiting(t *testing.T, server *testkit.Process, baseURL string) *commandtest.Process {
 	t.Helper()
 	plans := filepath.Join(t.TempDir(), "plan.yaml")
 	must(t, os.WriteFile(plans, config.ExamplePlan, 0o600))
@@ -24,7 +24,7 @@ func startWaiting(t *testing.T, server *natstest.Process, baseURL string) *comma
 }
 
 func TestAssigner_WaitsForNATS(t *testing.T) {
-	server := natstest.NewProcess(t)
+	server := testkit.NewProcess(t)
 	sim, baseURL := commandtest.StartTelnyx(t)
 	_, campaign := commandtest.Stage(t, sim, "")
 	worker := startWaiting(t, server, baseURL)
@@ -41,7 +41,7 @@ func TestAssigner_WaitsForNATS(t *testing.T) {
 	}
 
 	server.Start()
-	natstest.Within(t, commandtest.Patience, func() error {
+	testkit.Within(t, commandtest.Patience, func() error {
 		if code, text := ready(); code != http.StatusOK {
 			return fmt.Errorf("/readyz: %d %s", code, text)
 		}
@@ -54,5 +54,5 @@ func TestAssigner_WaitsForNATS(t *testing.T) {
 
 func TestAssigner_StopsWhileItWaitsForNATS(t *testing.T) {
 	_, baseURL := commandtest.StartTelnyx(t)
-	startWaiting(t, natstest.NewProcess(t), baseURL).Stop()
+	startWaiting(t, testkit.NewProcess(t), baseURL).Stop()
 }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"io"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -14,113 +12,133 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
-	"golang.org/x/sync/errgroup"
 
+	"greenlight/internal/app"
 	"greenlight/internal/ledger"
-	"greenlight/internal/terminal"
 )
 
-// board draws how far numbers are: on a terminal a table and a bar that are drawn
-// over and over in the same place, elsewhere a line for each change.
+// board shows what happens in a demo: sentences, and how far the numbers are. On a
+// terminal it redraws a table and a bar below the sentences. Elsewhere it writes a line
+// for each change, or counts if there are many numbers. It is safe for concurrent use.
 type board struct {
 	w       io.Writer
-	width   int // of the terminal; 0 when w is none
+	width   int // of the terminal; 0 if w is not one
 	colour  bool
 	planned int
 	started time.Time
 
 	mu      sync.Mutex
 	numbers map[string]ledger.Number
-	said    string
 	drawn   int // lines on the terminal that the next drawing replaces
+	latest  string
+	counted time.Time
 }
 
 const (
-	// boardRows is how many numbers are drawn one by one.
+	// boardRows is how many numbers are shown one by one.
 	boardRows = 15
 	barWidth  = 40
+	// boardWidth is how wide sentences may be, boardEvery how often counts are written.
+	boardWidth = 78
+	boardEvery = 2 * time.Second
 )
 
-func newBoard(w io.Writer, planned int) *board {
+func newBoard(w io.Writer) *board {
 	return &board{
-		w: w, width: terminal.Width(w), colour: terminal.WantsColour(w),
-		planned: planned, started: time.Now(), numbers: make(map[string]ledger.Number),
+		w: w, width: app.Width(w), colour: app.WantsColour(w),
+		started: time.Now(), numbers: make(map[string]ledger.Number),
 	}
 }
 
-// follow draws every change until all planned numbers are sendable. When all are
-// staged it calls then, once, beside drawing. It returns the cause of ctx's end
-// if that comes first, with how far the numbers are.
-func (b *board) follow(ctx context.Context, book *ledger.Ledger, then func() error) error {
-	group, working := errgroup.WithContext(ctx)
-	working, done := context.WithCancel(working)
-	defer done()
-	var staged sync.Once
-	group.Go(func() error {
-		return book.WatchNumbers(working, func(n ledger.Number) {
-			b.change(n)
-			if b.count("") == b.planned {
-				staged.Do(func() { group.Go(then) })
-			}
-			if b.count(ledger.Sendable) == b.planned {
-				done()
-			}
-		})
-	})
-	err := group.Wait()
-	if b.count(ledger.Sendable) == b.planned {
-		return nil
-	}
-	if err == nil {
-		err = context.Cause(ctx)
-	}
-	return fmt.Errorf("%w: %s", err, b.progress())
-}
-
-// change takes in one record and draws it.
+// change takes in one record.
 func (b *board) change(n ledger.Number) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before, known := b.numbers[n.Number]
 	b.numbers[n.Number] = n
-	if known && before.State == n.State && before.Reason == n.Reason {
-		return
-	}
-	if b.width > 0 {
+	switch {
+	case known && before.State == n.State && before.Reason == n.Reason:
+	case b.width > 0:
+		b.erase()
 		b.draw()
-		return
+	case b.planned <= boardRows:
+		b.line(fmt.Sprintf("%s  %s", n.Number, n.StateAndReason()))
+	case time.Since(b.counted) >= boardEvery:
+		b.count()
 	}
-	fmt.Fprintf(b.w, "%5.1fs  %s  %s\n", time.Since(b.started).Seconds(), n.Number, n.StateAndReason())
 }
 
-// say writes a sentence about what happens.
-func (b *board) say(sentence string) {
+// count writes how many numbers are in which state, if that is news.
+func (b *board) count() {
+	if words := b.byState(); words != b.latest {
+		b.latest, b.counted = words, time.Now()
+		b.line(words)
+	}
+}
+
+// known returns the latest records.
+func (b *board) known() []ledger.Number {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.said = sentence
-	if b.width > 0 {
-		b.draw()
-		return
-	}
-	fmt.Fprintf(b.w, "%5.1fs  %s\n", time.Since(b.started).Seconds(), sentence)
+	return slices.Collect(maps.Values(b.numbers))
 }
 
-// finish writes the last line.
+// plain writes a sentence.
+func (b *board) plain(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, line := range wrapped(fmt.Sprintf(format, args...), boardWidth) {
+		fmt.Fprintln(b.w, line)
+	}
+}
+
+// say writes a sentence with the time.
+func (b *board) say(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.erase()
+	b.line(fmt.Sprintf(format, args...))
+	if b.width > 0 {
+		b.draw()
+	}
+}
+
+func (b *board) line(sentence string) {
+	const indent = "         "
+	head := fmt.Sprintf("%6.1fs  ", time.Since(b.started).Seconds())
+	for _, line := range wrapped(sentence, boardWidth-len(indent)) {
+		fmt.Fprintln(b.w, head+line)
+		head = indent
+	}
+}
+
+// finish leaves what is drawn where it is. Nothing is drawn after it.
 func (b *board) finish() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	fmt.Fprintf(b.w, "\nAll %d numbers are sendable, after %.1f s.\n", b.planned, time.Since(b.started).Seconds())
+	if b.width == 0 && b.planned > boardRows {
+		b.count()
+	}
+	b.drawn = 0
+	fmt.Fprintln(b.w)
 }
 
-// draw draws the whole board over the last one.
-func (b *board) draw() {
-	var frame strings.Builder
+// erase takes the drawing off the app.
+func (b *board) erase() {
 	if b.drawn > 0 {
-		fmt.Fprintf(&frame, "\x1b[%dA\x1b[J", b.drawn) // up, and clear from here on
+		fmt.Fprintf(b.w, "\x1b[%dA\x1b[J", b.drawn) // up, and clear from there
 	}
-	// A line that the terminal breaks in two would spoil the count of lines.
 	b.drawn = 0
-	for line := range strings.SplitSeq(b.said+"\n\n"+b.table()+"\n"+b.bar(), "\n") {
+}
+
+// draw draws the table and the bar.
+func (b *board) draw() {
+	if len(b.numbers) == 0 {
+		return
+	}
+	var frame strings.Builder
+	// A line that the terminal breaks in two would spoil the count of lines.
+	for line := range strings.SplitSeq("\n"+b.table()+b.bar(), "\n") {
 		frame.WriteString(text.Trim(line, b.width) + "\n")
 		b.drawn++
 	}
@@ -128,28 +146,27 @@ func (b *board) draw() {
 }
 
 func (b *board) table() string {
+	if b.planned > boardRows {
+		return b.byState() + "\n"
+	}
 	t := table.NewWriter()
 	style := table.StyleLight
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Format.Header = text.FormatDefault
 	t.SetStyle(style)
 	t.AppendHeader(table.Row{"number", "state", "campaign"})
-	for i, number := range slices.Sorted(maps.Keys(b.numbers)) {
-		if i == boardRows {
-			t.AppendRow(table.Row{fmt.Sprintf("and %d more", len(b.numbers)-boardRows)})
-			break
-		}
+	for _, number := range slices.Sorted(maps.Keys(b.numbers)) {
 		n := b.numbers[number]
 		t.AppendRow(table.Row{n.Number, b.paint(n.State, n.StateAndReason()), n.Plan})
 	}
-	return t.Render()
+	return t.Render() + "\n"
 }
 
-// bar draws how many numbers are sendable, and behind them how many are on their
-// way.
+// bar draws how many numbers are sendable, and behind them how many are on their way.
 func (b *board) bar() string {
-	sendable := b.countLocked(ledger.Sendable)
-	moving := sendable + b.countLocked(ledger.Attaching) + b.countLocked(ledger.Pending) + b.countLocked(ledger.Attached)
+	counts := b.counts()
+	sendable := counts[ledger.Sendable]
+	moving := sendable + counts[ledger.Attaching] + counts[ledger.Pending] + counts[ledger.Attached]
 	full, part := barWidth*sendable/max(b.planned, 1), barWidth*moving/max(b.planned, 1)
 	bar := strings.Repeat("█", full) + strings.Repeat("▒", part-full) + strings.Repeat("░", barWidth-part)
 	return fmt.Sprintf("%s %d of %d sendable", b.paint(ledger.Sendable, bar), sendable, b.planned)
@@ -160,10 +177,10 @@ func (b *board) paint(state ledger.State, words string) string {
 	if !b.colour {
 		return words
 	}
-	switch {
-	case state == ledger.Sendable || state == ledger.Attached:
+	switch state {
+	case ledger.Sendable, ledger.Attached:
 		return text.FgGreen.Sprint(words)
-	case state == ledger.Conflict || state == ledger.Failed:
+	case ledger.Conflict, ledger.Failed:
 		return text.FgRed.Sprint(words)
 	default:
 		return text.FgYellow.Sprint(words)
@@ -174,16 +191,13 @@ func (b *board) paint(state ledger.State, words string) string {
 func (b *board) progress() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return cmp.Or(byState(maps.Values(b.numbers)), "no number was staged")
+	return cmp.Or(b.byState(), "none was staged")
 }
 
-// byState counts numbers by state, in the order in which they pass through it. It is
-// empty for none.
-func byState(numbers iter.Seq[ledger.Number]) string {
-	counts := map[ledger.State]int{}
-	for n := range numbers {
-		counts[n.State]++
-	}
+// byState is progress, in the order in which numbers pass through the states. It is
+// empty for no number.
+func (b *board) byState() string {
+	counts := b.counts()
 	var parts []string
 	for _, state := range ledger.States() {
 		if n := counts[state]; n > 0 {
@@ -193,23 +207,19 @@ func byState(numbers iter.Seq[ledger.Number]) string {
 	return strings.Join(parts, ", ")
 }
 
-// count returns how many numbers are in a state, or known at all for the empty
-// state.
-func (b *board) count(state ledger.State) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.countLocked(state)
+func (b *board) counts() map[ledger.State]int {
+	counts := map[ledger.State]int{}
+	for _, n := range b.numbers {
+		counts[n.State]++
+	}
+	return counts
 }
 
-func (b *board) countLocked(state ledger.State) int {
-	if state == "" {
-		return len(b.numbers)
+// wrapped breaks a sentence into lines without blanks at their ends.
+func wrapped(sentence string, width int) []string {
+	lines := strings.Split(text.WrapSoft(sentence, width), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
 	}
-	total := 0
-	for _, n := range b.numbers {
-		if n.State == state {
-			total++
-		}
-	}
-	return total
+	return lines
 }

@@ -25,9 +25,9 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/testkit"
 )
 
 // capacityVariable says how large a ledger BenchmarkCapacity loads: campaigns and the
@@ -116,7 +116,7 @@ func (c *capacity) measure(b testing.TB) {
 	began = time.Now()
 	private, up := c.start(b, data, plans, telnyx.URL)
 	c.report(time.Since(began).Seconds(), "s-to-start")
-	natstest.Within(b, 20*time.Minute, func() error { return c.looked(private, began) })
+	testkit.Within(b, 20*time.Minute, func() error { return c.looked(private, began) })
 	c.report(time.Since(began).Seconds(), "s-first-resync")
 	c.report(float64(c.calls.Load())/float64(c.campaigns), "calls/campaign")
 	c.report(up.megabytes("VmHWM"), "MB-peak")

@@ -4,247 +4,434 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"greenlight/config"
-	"greenlight/internal/assigner"
-	"greenlight/internal/httpserve"
+	"greenlight/internal/app"
+	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/logging"
 	"greenlight/internal/plan"
-	"greenlight/internal/telnyx"
+	"greenlight/internal/rehearsal"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
+	"greenlight/internal/words"
 )
 
-// The demo's times. Telnyx takes days for a review and minutes to hours for a
-// number; the order of events is the same.
+// The demo's times. At Telnyx a review takes days, and a number minutes to hours; the
+// order of events is the same.
 const (
-	demoReviewStep   = 700 * time.Millisecond
-	demoAssignDelay  = 800 * time.Millisecond
-	demoMappingDelay = 700 * time.Millisecond
-	demoMappingGap   = 300 * time.Millisecond
-	demoDeadline     = time.Minute
-	// demoRate is faster than Telnyx's own hint, since nobody is disturbed.
-	demoRate = 20
-	// demoProfile is the messaging profile of the demo's numbers.
-	demoProfile = "4001776e-0000-4000-8000-000000000001"
+	demoReviewStep   = 500 * time.Millisecond
+	demoAssignDelay  = 500 * time.Millisecond
+	demoMappingDelay = 400 * time.Millisecond
+	demoMappingGap   = 200 * time.Millisecond
+	// A demo may take a minute, and more for each number; twice that on a bad day.
+	demoBase      = time.Minute
+	demoPerNumber = 100 * time.Millisecond
+	// demoAway is how long Greenlight is down the second time.
+	demoAway = 1500 * time.Millisecond
+	// demoFaults bounds the faults that are listed.
+	demoFaults = 20
 )
 
 type demoCommand struct {
-	Keep  bool   `help:"Leave everything running at the end, to look at the status page."`
+	Keep  bool   `help:"Leave everything running at the end, so that you can open the status page."`
 	Plans string `placeholder:"PATH" help:"Rehearse this plan folder or file."`
-	Chaos bool   `help:"Rehearse a bad day: lost and late deliveries, errors, a crash, NATS away."`
+	Chaos bool   `help:"Rehearse a bad day: lost and late deliveries, errors, two crashes."`
 }
 
 // Help is what kong prints under the command's own help.
 func (c *demoCommand) Help() string {
-	return `Starts NATS, the webhook, the assigner and a simulated Telnyx in a temporary folder, on free ports of
-this machine. It stages config/plan.example.yaml; the simulated carriers approve its campaign, and Telnyx
-posts the signed notification that makes Greenlight attach the numbers. Nothing leaves this machine.
+	return `Starts greenlight up and a simulated Telnyx on free ports of this machine, with a temporary folder.
+It stages config/plan.example.yaml; the simulated carriers approve its campaign, and Telnyx posts the signed
+notification that makes Greenlight attach the numbers. Nothing leaves this machine.
 
-With --plans it rehearses your own plans: every campaign and number in them exists in the simulated account,
-and a checker goes through the simulator's own log. With --chaos the day is a bad one. It ends with 0 only if
-every number is as the plan wants, or needs a person for a reason that the rehearsal put there, and nothing
-was stolen, lost or written twice.`
+With --plans it rehearses your own plans: every campaign and number in them exists in the simulated account.
+With --chaos the day is a bad one, and one of your numbers is in use on another campaign. At the end a checker
+reads the simulator's own log. The exit code is 0 only if every number is as the plan wants, or needs a person
+for a reason that the rehearsal planted, and nothing was stolen, lost or written twice.`
 }
 
-// Run shows the whole way once. It returns nil when every number is sendable.
-func (c *demoCommand) Run(ctx context.Context, out output) (err error) {
-	if c.Plans != "" || c.Chaos {
-		return c.rehearse(ctx, out)
-	}
-	set, err := plan.LoadBytes("config/plan.example.yaml", config.ExamplePlan)
-	if err != nil {
-		return err
-	}
+// Run shows the whole way once. It returns nil when every number is as the plan wants.
+func (c *demoCommand) Run(ctx context.Context, out output) error {
 	dir, err := os.MkdirTemp("", "greenlight-demo-")
 	if err != nil {
 		return err
 	}
-	d := demo{set: set, dir: dir, keep: c.Keep, out: out.Stdout}
-	if err := d.run(ctx); err != nil {
-		return fmt.Errorf("%w\nThe log of the demo is kept: %s", err, d.logPath())
+	d := &demo{dir: dir, name: c.Plans, path: c.Plans, chaos: c.Chaos, keep: c.Keep, board: newBoard(out.Stdout)}
+	if c.Plans == "" {
+		d.name, d.path = "config/plan.example.yaml", filepath.Join(dir, "plan.example.yaml")
+		err = os.WriteFile(d.path, config.ExamplePlan, 0o600)
 	}
-	return os.RemoveAll(dir)
+	if err == nil {
+		d.set, err = plan.Load(d.path)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	err = d.run(ctx)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		err = errors.New("the demo was stopped before its end")
+	default:
+		return fmt.Errorf("%w\nNumbers: %s. The log is kept: %s", err, d.board.progress(), d.logPath())
+	}
+	return errors.Join(err, os.RemoveAll(dir))
 }
 
 // demo is one run of the demo.
 type demo struct {
-	set  *plan.Set
-	dir  string
-	keep bool
-	out  io.Writer
+	set *plan.Set
+	// name is what the plan is called, path is where it is.
+	name, path string
+	dir        string
+	chaos      bool
+	keep       bool
+	board      *board
+	sim        *telnyxsim.Simulator
+	road       rehearsal.Road
+	account    *rehearsal.Account
+	up         *service
+	// unsent counts the events that Telnyx never sent.
+	unsent int
 }
 
-func (d demo) logPath() string { return filepath.Join(d.dir, logName) }
+func (d *demo) logPath() string { return filepath.Join(d.dir, "greenlight.log") }
 
-func (d demo) run(ctx context.Context) error {
-	log, logFile, err := logTo(d.logPath())
+func (d *demo) run(ctx context.Context) error {
+	api, err := app.Listen("127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	defer logFile.Close()
-	listeners, err := listenAll(3)
+	addresses, err := freeAddresses(2)
 	if err != nil {
-		return err
+		return errors.Join(err, api.Close())
 	}
-	api, public, private := listeners[0], listeners[1], listeners[2]
-	sim := telnyxsim.New(telnyxsim.Options{
+	public, private := addresses[0], addresses[1]
+	d.sim = telnyxsim.New(telnyxsim.Options{
 		AssignDelay: demoAssignDelay, MappingDelay: demoMappingDelay, MappingGap: demoMappingGap,
-		RetryInterval: 2 * time.Second,
+		RetryInterval: time.Second, DeliveryTransport: &d.road,
 	})
-	defer sim.Close()
-	d.seed(sim, public.Addr())
-	verifier, err := verifierFor(sim)
-	if err != nil {
-		return err
-	}
-	site := site{
-		dir:     filepath.Join(d.dir, "data"),
-		webhook: webhook.Config{Verifier: verifier},
-		assigner: assigner.Config{
-			Telnyx: &telnyx.Client{
-				APIKey:  "demo-key",
-				BaseURL: fmt.Sprintf("http://%s/v2", api.Addr()),
-				Limiter: telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: demoRate, Concurrency: 8}),
-			},
-			Plans: func() *plan.Set { return d.set },
+	defer d.sim.Close()
+	d.account = rehearsal.Seed(d.sim, d.set, rehearsal.Seeding{
+		WebhookURL: fmt.Sprintf("http://%s%s", public, webhook.Path), Bystanders: d.chaos,
+	})
+	d.board.planned = d.account.Numbers
+	d.up = &service{
+		data: filepath.Join(d.dir, "data"), log: d.logPath(),
+		args: []string{
+			"--plans", d.path, "--listen", public, "--admin-listen", private,
+			"--telnyx-base-url", fmt.Sprintf("http://%s/v2", api.Addr()), "--telnyx-rate", "500", "--telnyx-concurrency", "16",
+			// Every campaign is read again each time, so large sets get more time.
+			"--resync", max(time.Second, time.Duration(len(d.set.Campaigns))*20*time.Millisecond).String(),
+			"--rehearsed-since", time.Now().Format(time.RFC3339Nano),
 		},
-		log: log,
+		env: []string{"TELNYX_API_KEY=demo-key", "TELNYX_PUBLIC_KEY=" + d.sim.PublicKey()},
 	}
-	d.introduce(private.Addr())
+	d.introduce(private)
 
-	// The demo is over when the show is; then everything else is stopped.
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return httpserve.Serve(ctx, api, sim) })
-	group.Go(func() error {
-		return site.run(ctx, public, private, func(nc *nats.Conn) {
-			group.Go(func() error {
-				defer stop()
-				return d.show(ctx, nc, sim)
-			})
-		})
+	group.Go(func() error { return app.Serve(ctx, api, d.sim) })
+	group.Go(func() (err error) {
+		defer stop()
+		defer func() { err = errors.Join(err, d.up.stop()) }()
+		return d.play(ctx)
 	})
 	return group.Wait()
 }
 
-func (d demo) introduce(status net.Addr) {
-	fmt.Fprintf(d.out, "NATS, webhook and assigner run in this process, beside a simulated Telnyx.\n")
-	fmt.Fprintf(d.out, "Plan:        config/plan.example.yaml, %d numbers\n", d.planned())
-	fmt.Fprintf(d.out, "Status page: http://%s/status\n\n", status)
+func (d *demo) introduce(private string) {
+	d.board.plain("Greenlight runs against a simulated Telnyx. Nothing leaves this machine. What takes days at Telnyx takes seconds here, and Greenlight's own waits are %d times shorter.", rehearsedSpeed)
+	d.board.plain("Plan:        %s, %s, %s", printable(d.name), words.Count(len(d.set.Campaigns), "campaign"), words.Count(d.account.Numbers, "number"))
+	d.board.plain("Status page: http://%s/status", private)
+	d.board.plain("")
 }
 
-func (d demo) planned() int {
-	total := 0
-	for _, c := range d.set.Campaigns {
-		total += len(c.Numbers)
+// play is the whole demo, from the staged plan to the result.
+func (d *demo) play(ctx context.Context) error {
+	limit := demoBase + time.Duration(d.account.Numbers)*demoPerNumber
+	if d.chaos {
+		limit *= 2
 	}
-	return total
-}
-
-// seed gives the simulated Telnyx the plan's campaigns and numbers, with
-// notifications to our own webhook.
-func (d demo) seed(sim *telnyxsim.Simulator, webhookAddr net.Addr) {
-	brand := sim.AddBrand(telnyxsim.Brand{})
-	for _, c := range d.set.Campaigns {
-		sim.AddCampaign(telnyxsim.Campaign{
-			ID: string(c.CampaignID), TCRID: string(c.TCRCampaignID), BrandID: brand.ID,
-			CampaignStatus: telnyx.CampaignTCRPending,
-			WebhookURL:     fmt.Sprintf("http://%s%s", webhookAddr, webhook.Path),
-		})
-		for _, number := range c.Numbers {
-			sim.AddNumbers(telnyxsim.Number{PhoneNumber: string(number), MessagingProfileID: demoProfile})
+	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not every number came to an end within %s", limit))
+	defer cancel()
+	if err := d.up.start(bounded, d.board.change); err != nil {
+		return err
+	}
+	if err := d.until(bounded, "staged", d.isStaged); err != nil {
+		return err
+	}
+	d.board.say("The plan is staged: %s.", waiting(d.account.Numbers))
+	if d.account.Moves > 0 {
+		d.board.say("%s on a campaign that move_from names, to be moved.", areOrIs(d.account.Moves))
+	}
+	if d.account.Taken > 0 {
+		d.board.say("%s in use on a campaign that the plan does not name: the number must stay there. The rehearsal planted that.", areOrIs(d.account.Taken))
+	}
+	var crash chan struct{}
+	if d.chaos {
+		crash = d.spoil()
+	}
+	if err := d.approve(bounded); err != nil {
+		return err
+	}
+	if d.chaos {
+		if err := d.strike(bounded, crash); err != nil {
+			return err
 		}
 	}
+	if err := d.until(bounded, "settled", d.isSettled); err != nil {
+		return err
+	}
+	d.sim.ClearFaults()
+	d.road.SetBad(false)
+	if err := d.judge(bounded); err != nil {
+		return err
+	}
+	if d.keep {
+		d.board.plain("Still running; stop it with Ctrl-C.")
+		<-ctx.Done()
+	}
+	return nil
 }
 
-// show waits until every number is staged, has the carriers approve, and draws
-// what happens until every number is sendable.
-func (d demo) show(ctx context.Context, nc *nats.Conn, sim *telnyxsim.Simulator) error {
-	js, err := jetstream.New(nc)
+func waiting(n int) string {
+	if n == 1 {
+		return "1 number waits for approval"
+	}
+	return fmt.Sprintf("%d numbers wait for approval", n)
+}
+
+func areOrIs(n int) string {
+	if n == 1 {
+		return "1 number is"
+	}
+	return fmt.Sprintf("%d numbers are", n)
+}
+
+// approve takes every campaign through registration and review. On a bad day Telnyx
+// sends no event for every other approval.
+func (d *demo) approve(ctx context.Context) error {
+	d.board.say("Telnyx and the carriers review %s…", words.Count(len(d.set.Campaigns), "campaign"))
+	for i, step := range []func(string) error{d.sim.Submit, d.sim.TelnyxReview, d.sim.MNOReview, d.sim.Approve} {
+		pause(ctx, demoReviewStep)
+		for at, id := range d.account.Campaigns {
+			silent := d.chaos && i == 3 && at%2 == 0
+			d.sim.DropDeliveries(silent)
+			if silent {
+				d.unsent++
+			}
+			if err := step(id); err != nil {
+				return fmt.Errorf("approve campaign %s: %w", id, err)
+			}
+		}
+		d.sim.DropDeliveries(false)
+	}
+	d.board.say("Approved! Telnyx posts a signed VERIFIED notification to the webhook.")
+	if d.unsent > 0 {
+		d.board.say("But it posts none for %s: only reading shows that approval.", words.Count(d.unsent, "campaign"))
+	}
+	return nil
+}
+
+// spoil begins the bad day. The channel is closed when Greenlight is to crash: Telnyx
+// has attached a number and not answered yet.
+func (d *demo) spoil() (crash chan struct{}) {
+	d.board.say("A bad day: of every four deliveries one is lost, one loses its answer and one is late; each event comes twice.")
+	d.board.say("Telnyx answers 429, 500, 502 or not at all, sometimes after it did what was asked.")
+	d.road.SetBad(true)
+	d.sim.DuplicateDeliveries(1)
+	crash = make(chan struct{})
+	writes := d.account.Numbers - d.account.Taken
+	fatal, seen := min(1+writes/3, writes), 0
+	d.sim.Inject(telnyxsim.Fault{
+		Match: func(q *http.Request) bool { // called for one request at a time
+			if rehearsal.Attaches(q) {
+				seen++
+			}
+			return rehearsal.Attaches(q) && seen == fatal
+		},
+		Kind:      telnyxsim.EffectThenHang(),
+		OnApplied: func() { close(crash) },
+	})
+	rehearsal.Spoil(d.sim, rehearsal.FaultsFor(d.account.Numbers))
+	return crash
+}
+
+// strike kills Greenlight during a request, and again when half of the numbers are
+// attached.
+func (d *demo) strike(ctx context.Context, crash chan struct{}) error {
+	err := d.until(ctx, "attaching", func(ctx context.Context) (bool, error) {
+		select {
+		case <-crash:
+			return true, nil
+		default:
+			return d.isSettled(ctx)
+		}
+	})
 	if err != nil {
 		return err
 	}
-	book, err := ledger.Open(ctx, js)
+	d.up.kill()
+	d.board.say("Greenlight is killed: Telnyx has attached a number, and the answer is lost.")
+	if err := d.up.start(ctx, d.board.change); err != nil {
+		return err
+	}
+	d.board.say("It starts again, and knows only what is on its disk.")
+	writes := d.account.Numbers - d.account.Taken
+	half := min(max(writes/2, d.attached()+1), writes)
+	err = d.until(ctx, "half done", func(context.Context) (bool, error) { return d.attached() >= half, nil })
 	if err != nil {
 		return err
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, demoDeadline, errDemoSlow)
-	defer cancel()
-	board := newBoard(d.out, d.planned())
-	err = board.follow(bounded, book, func() error { return d.approve(bounded, sim, board) })
+	d.up.kill()
+	d.board.say("It is killed again. Nobody answers deliveries, and Telnyx repeats them.")
+	pause(ctx, demoAway)
+	if err := d.up.start(ctx, d.board.change); err != nil {
+		return err
+	}
+	d.board.say("It is back.")
+	return nil
+}
+
+// pause lets a time pass, or less if ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// until waits for a condition. Reads that fail are repeated, and a service that ends by
+// itself is an error.
+func (d *demo) until(ctx context.Context, what string, holds func(context.Context) (bool, error)) error {
+	for {
+		done, err := holds(ctx)
+		if done {
+			return nil
+		}
+		if ended := d.up.failed(); ended != nil {
+			return ended
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			return errors.Join(fmt.Errorf("%w: waiting to be %s", cause, what), err)
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+}
+
+// isStaged reports whether Greenlight has read every campaign once.
+func (d *demo) isStaged(ctx context.Context) (bool, error) {
+	entries, err := d.up.book.Campaigns(ctx)
+	read := 0
+	for _, entry := range entries {
+		if entry.Campaign.Planned && entry.Campaign.Phase == ledger.PhaseInReview {
+			read++
+		}
+	}
+	return read == len(d.set.Campaigns), err
+}
+
+// isSettled reports whether every number is settled.
+func (d *demo) isSettled(context.Context) (bool, error) {
+	return d.account.IsSettled(d.board.known()), nil
+}
+
+// attached counts the numbers that were put on a campaign.
+func (d *demo) attached() int {
+	numbers := map[string]bool{}
+	for _, w := range d.sim.Writes() {
+		if w.Effective && w.Method != http.MethodPatch && w.PhoneNumber != "" {
+			numbers[w.PhoneNumber] = true
+		}
+	}
+	return len(numbers)
+}
+
+// judge checks and reports what happened. A broken promise is an error.
+func (d *demo) judge(ctx context.Context) (err error) {
+	h := rehearsal.History{
+		Fates: d.account.Fates, Bystanders: d.account.Bystanders,
+		Writes: d.sim.Writes(), Assignments: d.sim.Assignments(), Kept: map[string]uint64{},
+	}
+	deliveries := d.sim.Deliveries()
+	for _, delivery := range deliveries {
+		if slices.ContainsFunc(delivery.Attempts, func(a telnyxsim.Attempt) bool { return a.Status == http.StatusOK }) {
+			h.Accepted = append(h.Accepted, delivery.EventID)
+		}
+	}
+	if h.Ledger, err = d.up.book.AllNumbers(ctx); err != nil {
+		return err
+	}
+	err = events.PastEvents(ctx, d.up.js, time.Time{}, func(e events.PastEvent) error {
+		h.Kept[e.ID] = e.Sequence
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	board.finish()
-	if d.keep {
-		fmt.Fprintln(d.out, "Still running; stop it with Ctrl-C.")
-		<-ctx.Done()
+	d.summary(h, deliveries)
+	found := rehearsal.Check(h)
+	if len(found) == 0 {
+		d.board.plain("Nothing was stolen, lost or written twice: %s attached, each with one write.", words.Count(d.attached(), "number"))
 		return nil
 	}
-	fmt.Fprintln(d.out, "Run it with --keep to look at the status page.")
-	return nil
+	for _, violation := range found[:min(len(found), demoFaults)] {
+		d.board.plain("  %s", printable(violation.String()))
+	}
+	if more := len(found) - demoFaults; more > 0 {
+		d.board.plain("  and %d more", more)
+	}
+	return fmt.Errorf("the rehearsal found %s", words.Count(len(found), "fault"))
 }
 
-var errDemoSlow = fmt.Errorf("not every number was sendable within %s", demoDeadline)
-
-// approve takes each campaign through registration and review.
-func (d demo) approve(ctx context.Context, sim *telnyxsim.Simulator, board *board) error {
-	board.say("The numbers are staged. Telnyx and the carriers review the campaign…")
-	for _, c := range d.set.Campaigns {
-		if err := sim.Walk(ctx, c.ID(), demoReviewStep); err != nil {
-			return fmt.Errorf("approve campaign %s: %w", c.ID(), err)
+// summary reports what happened on the way, and how it ended.
+func (d *demo) summary(h rehearsal.History, deliveries []telnyxsim.Delivery) {
+	d.board.finish()
+	if d.chaos {
+		tolls, attempts := d.road.Tolls(), 0
+		for _, delivery := range deliveries {
+			attempts += len(delivery.Attempts)
 		}
-	}
-	board.say("Approved! Telnyx posts a signed VERIFIED notification to the webhook.")
-	return nil
-}
-
-// logName is the log of a demo or a rehearsal, in its folder.
-const logName = "greenlight.log"
-
-// logTo makes a log file, which the caller closes.
-func logTo(path string) (zerolog.Logger, io.Closer, error) {
-	file, err := os.Create(path)
-	if err != nil {
-		return zerolog.Nop(), nil, err
-	}
-	log, err := logging.New(file, "info", logging.FormatJSON)
-	return log, file, err // the level and the format are fit, so there is no error
-}
-
-func verifierFor(sim *telnyxsim.Simulator) (*telnyx.Verifier, error) {
-	key, err := telnyx.ParsePublicKey(sim.PublicKey())
-	if err != nil {
-		return nil, err
-	}
-	return telnyx.NewVerifier([]telnyx.PublicKey{key}, time.Now)
-}
-
-// listenAll opens n free ports of this machine.
-func listenAll(n int) ([]net.Listener, error) {
-	var listeners []net.Listener
-	for range n {
-		listener, err := httpserve.Listen("127.0.0.1:0")
-		if err != nil {
-			for _, open := range listeners {
-				err = errors.Join(err, open.Close())
+		d.board.plain("Of %d attempts to deliver %d were lost, %d lost their answer and %d came late. Telnyx sent no event about the approval of %s.",
+			attempts, tolls.Lost, tolls.Unanswered, tolls.Late, words.Count(d.unsent, "campaign"))
+		failed := 0
+		for _, w := range h.Writes {
+			if w.AnswerStatus != http.StatusOK && w.PhoneNumber != "" {
+				failed++
 			}
-			return nil, err
 		}
-		listeners = append(listeners, listener)
+		d.board.plain("Of %d requests for a change %d were refused or got no answer.", len(h.Writes), failed)
 	}
-	return listeners, nil
+	reasons := map[ledger.Reason]int{}
+	sendable := 0
+	for _, n := range h.Ledger {
+		if n.State == ledger.Sendable {
+			sendable++
+		}
+		if n.NeedsPerson {
+			reasons[n.Reason]++
+		}
+	}
+	d.board.plain("%d of %s can send, after %.1f s.", sendable, words.Count(d.account.Numbers, "number"), time.Since(d.board.started).Seconds())
+	for _, reason := range ledger.Reasons() {
+		if n := reasons[reason]; n > 0 {
+			d.board.plain("%s a person (%s): %s", needs(n), reason, reason.Advice().Why)
+		}
+	}
+}
+
+func needs(n int) string {
+	if n == 1 {
+		return "1 needs"
+	}
+	return fmt.Sprintf("%d need", n)
 }

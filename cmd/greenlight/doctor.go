@@ -7,23 +7,22 @@ import (
 	"strings"
 	"time"
 
+	"greenlight/internal/app"
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/process"
-	"greenlight/internal/settings"
 )
 
 // doctorTimeout bounds all that doctor asks of others.
 const doctorTimeout = 45 * time.Second
 
 type doctorCommand struct {
-	JSON            bool   `help:"Print JSON."`
-	Plans           string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan file, or folder of plan files (${default})."`
-	Monitor         string `name:"nats-monitor" env:"NATS_MONITOR" placeholder:"URL" help:"Monitoring address of the NATS server, such as http://localhost:8222, that tells whether it syncs always; one for each server of a cluster, with commas."`
-	PublicKey       string `name:"telnyx-public-key" env:"TELNYX_PUBLIC_KEY" placeholder:"KEY[,KEY]" help:"Public key that Telnyx's notifications are verified with." group:"Telnyx"`
-	PublicKeyFile   string `name:"telnyx-public-key-file" env:"TELNYX_PUBLIC_KEY_FILE" placeholder:"FILE" help:"File that holds the public key." group:"Telnyx"`
-	settings.Telnyx `group:"Telnyx"`
+	JSON          bool   `help:"Print JSON."`
+	Plans         string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan file, or folder of plan files (${default})."`
+	Monitor       string `name:"nats-monitor" env:"NATS_MONITOR" placeholder:"URL" help:"Monitoring address of the NATS server, such as http://localhost:8222, that tells whether it syncs always; one for each server of a cluster, with commas."`
+	PublicKey     string `name:"telnyx-public-key" env:"TELNYX_PUBLIC_KEY" placeholder:"KEY[,KEY]" help:"Public key that Telnyx's notifications are verified with." group:"Telnyx"`
+	PublicKeyFile string `name:"telnyx-public-key-file" env:"TELNYX_PUBLIC_KEY_FILE" placeholder:"FILE" help:"File that holds the public key." group:"Telnyx"`
+	app.Telnyx    `group:"Telnyx"`
 	where
 }
 
@@ -54,7 +53,7 @@ func (c *doctorCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	if code := doctorCode(looked, report.Worst); code != 0 {
-		return &process.ExitCode{Code: code} // the findings are the message
+		return &app.ExitCode{Code: code} // the findings are the message
 	}
 	return nil
 }
@@ -75,7 +74,7 @@ func doctorCode(looked bool, worst doctor.Level) int {
 
 // lookAtNATS reports whether there was a server to look at.
 func (c *doctorCommand) lookAtNATS(ctx context.Context, report *doctor.Report) bool {
-	var faults settings.Faults
+	var faults app.Faults
 	nc := c.ConnectOrFind(&faults, c.Data, "greenlight doctor")
 	if nc == nil {
 		for _, fault := range faults {
@@ -98,7 +97,7 @@ func (c *doctorCommand) lookAtNATS(ctx context.Context, report *doctor.Report) b
 
 func notThere(err error) doctor.Finding {
 	if errors.Is(err, events.ErrServerTooOld) {
-		cause, _ := errors.AsType[*settings.Fault](err)
+		cause, _ := errors.AsType[*app.Fault](err)
 		return doctor.Finding{
 			Check: doctor.CheckVersion, Level: doctor.Fail, Says: sentence("The NATS server cannot be used: " + cause.Err.Error()),
 			Mend: "Upgrade the server (https://github.com/nats-io/nats-server/releases).",
@@ -117,8 +116,8 @@ func (c *doctorCommand) lookAtKeys(report *doctor.Report) {
 		})
 		return
 	}
-	var faults settings.Faults
-	keys := settings.Webhook{PublicKey: c.PublicKey, PublicKeyFile: c.PublicKeyFile}.Keys(&faults)
+	var faults app.Faults
+	keys := app.Webhook{PublicKey: c.PublicKey, PublicKeyFile: c.PublicKeyFile}.Keys(&faults)
 	for _, fault := range faults {
 		report.Add(ofSetting(doctor.CheckPublicKey, fault))
 	}
@@ -135,7 +134,7 @@ func (c *doctorCommand) lookAtTelnyx(ctx context.Context, report *doctor.Report)
 		})
 		return
 	}
-	var faults settings.Faults
+	var faults app.Faults
 	client, _ := c.ReadOnlyClient(&faults)
 	for _, fault := range faults {
 		report.Add(ofSetting(doctor.CheckTelnyx, fault))
@@ -153,7 +152,7 @@ func (c *doctorCommand) lookAtTelnyx(ctx context.Context, report *doctor.Report)
 // ofSetting is the finding about a setting that cannot be used.
 func ofSetting(check doctor.Check, err error) doctor.Finding {
 	f := doctor.Finding{Check: check, Level: doctor.Fail, Says: sentence(err.Error())}
-	if fault, ok := errors.AsType[*settings.Fault](err); ok {
+	if fault, ok := errors.AsType[*app.Fault](err); ok {
 		f.Says, f.Mend = fault.Says(), fault.Mend
 	}
 	return f

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"greenlight/internal/app"
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
-	"greenlight/internal/settings"
 )
 
 func TestDoctor_EndsWithTheWorst(t *testing.T) {
@@ -42,7 +42,7 @@ func TestDoctor_EndsWith1WhereNothingRuns(t *testing.T) {
 }
 
 func TestDoctor_TellsThatTheServerIsTooOld(t *testing.T) {
-	err := &settings.Fault{Setting: "NATS_URL", What: "cannot be used", Err: errors.Join(events.ErrServerTooOld)}
+	err := &app.Fault{Setting: "NATS_URL", What: "cannot be used", Err: errors.Join(events.ErrServerTooOld)}
 	got := notThere(err)
 	if got.Check != doctor.CheckVersion || got.Level != doctor.Fail || !strings.Contains(got.Says, "too old") {
 		t.Errorf("got %+v, want that the version fails", got)

@@ -9,7 +9,7 @@ import (
 	"unicode"
 
 	"greenlight/internal/events"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 // hostile is an event whose words would steer a terminal and fill it.
@@ -76,7 +76,7 @@ func TestTestKey_IsMadeOnceAndNothingElseIsReplaced(t *testing.T) {
 // TestTail_LeavesTheAssignerAlone reads events while the assigner's consumer has them
 // waiting, and replays one.
 func TestTail_LeavesTheAssignerAlone(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	if err := events.PastEvents(t.Context(), js, time.Time{}, nil); err == nil {
 		t.Error("no error where no event was ever stored")
 	}

@@ -11,8 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"greenlight/internal/process"
-	"greenlight/internal/settings"
+	"greenlight/internal/app"
 )
 
 type command struct {
@@ -37,7 +36,7 @@ type command struct {
 }
 
 func main() {
-	os.Exit(process.Main("greenlight", func(ctx context.Context) error {
+	os.Exit(app.Main("greenlight", func(ctx context.Context) error {
 		return run(ctx, os.Args[1:], output{os.Stdout, os.Stderr})
 	}))
 }
@@ -48,7 +47,7 @@ type output struct{ Stdout, Stderr io.Writer }
 
 func run(ctx context.Context, args []string, out output) error {
 	var c command
-	chosen, done, err := settings.Parse(&c, "greenlight",
+	chosen, done, err := app.Parse(&c, "greenlight",
 		"Attaches phone numbers to a 10DLC campaign the moment carriers approve it.", args, out.Stdout)
 	if done || err != nil {
 		return err

@@ -15,10 +15,10 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
-	"greenlight/internal/settings"
 	"greenlight/internal/status"
 	"greenlight/internal/words"
 )
@@ -28,8 +28,8 @@ const askTimeout = 10 * time.Second
 
 // where is the place that an operator's command asks.
 type where struct {
-	settings.NATS `group:"Where to ask"`
-	settings.Data `group:"Where to ask"`
+	app.NATS `group:"Where to ask"`
+	app.Data `group:"Where to ask"`
 }
 
 // ask connects, has the work done within askTimeout, and hangs up.
@@ -43,7 +43,7 @@ func (w where) ask(ctx context.Context, work func(context.Context, jetstream.Jet
 
 // stay is ask for work that takes as long as it takes, or as its user wants.
 func (w where) stay(ctx context.Context, work func(context.Context, jetstream.JetStream) error) error {
-	var faults settings.Faults
+	var faults app.Faults
 	nc := w.ConnectOrFind(&faults, w.Data, "greenlight")
 	if err := faults.Err(); err != nil {
 		return err
@@ -128,7 +128,7 @@ func askToReconcile(ctx context.Context, publisher *events.Publisher, resumed le
 		err = publisher.Trigger(ctx, events.KindResync, "")
 	default:
 		for _, id := range named {
-			if _, held := resumed.Of(id); held && err == nil {
+			if err == nil {
 				err = publisher.Trigger(ctx, events.KindRecheck, id)
 			}
 		}

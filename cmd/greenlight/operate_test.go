@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"greenlight/internal/commandtest"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/testkit/commandtest"
 )
 
 // A number's letter and a message's letter, listed, shown and put back.

@@ -7,23 +7,21 @@ import (
 	"fmt"
 	"io"
 
+	"greenlight/internal/app"
 	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
-	"greenlight/internal/process"
-	"greenlight/internal/settings"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/terminal"
 )
 
 type planDiffCommand struct {
-	Path            string `arg:"" optional:"" help:"Plan file, or folder of them, which is one set. None: what --plans says."`
-	Plans           string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"What is compared when no path is given (${default})."`
-	All             bool   `help:"List every number that is attached already, however many."`
-	Format          string `enum:"text,json,markdown" default:"text" placeholder:"FORMAT" help:"Format: text, json, or markdown for a comment on a pull request (${default})."`
-	JSON            bool   `help:"The same as --format json."`
-	settings.Telnyx `group:"Telnyx"`
+	Path       string `arg:"" optional:"" help:"Plan file, or folder of them, which is one set. None: what --plans says."`
+	Plans      string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"What is compared when no path is given (${default})."`
+	All        bool   `help:"List every number that is attached already, however many."`
+	Format     string `enum:"text,json,markdown" default:"text" placeholder:"FORMAT" help:"Format: text, json, or markdown for a comment on a pull request (${default})."`
+	JSON       bool   `help:"The same as --format json."`
+	app.Telnyx `group:"Telnyx"`
 }
 
 // Help is what kong prints under the command's own help.
@@ -45,14 +43,14 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	if c.JSON {
 		c.Format = "json"
 	}
-	var faults settings.Faults
+	var faults app.Faults
 	client, concurrency := c.ReadOnlyClient(&faults)
 	set, err := plan.Load(c.Path)
 	if err != nil {
 		if err := c.writeFaults(out.Stdout); err != nil {
 			return err
 		}
-		return &process.ExitCode{Code: 1, Err: faults.Err()} // the plans' faults are printed
+		return &app.ExitCode{Code: 1, Err: faults.Err()} // the plans' faults are printed
 	}
 	if err := faults.Err(); err != nil {
 		return err
@@ -70,9 +68,9 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	}
 	switch { // the report is the message
 	case report.Changes:
-		return &process.ExitCode{Code: 2}
+		return &app.ExitCode{Code: 2}
 	case report.NeedsPerson:
-		return &process.ExitCode{Code: 3}
+		return &app.ExitCode{Code: 3}
 	default:
 		return nil
 	}
@@ -111,7 +109,7 @@ func (c *planDiffCommand) write(w io.Writer, report diffReport) error {
 	case "markdown":
 		return report.writeMarkdown(w, c.All)
 	default:
-		return report.writeText(w, c.All, terminal.WantsColour(w))
+		return report.writeText(w, c.All, app.WantsColour(w))
 	}
 }
 

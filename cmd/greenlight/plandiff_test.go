@@ -21,14 +21,13 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"greenlight/internal/app"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
-	"greenlight/internal/process"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 )
 
 var updateDiff = flag.Bool("update-diff", false, "write the golden files of plan diff anew")
@@ -93,7 +92,7 @@ func (w *diffWorld) command(ctx context.Context, args ...string) (stdout string,
 	err = run(ctx, args, output{&out, &errs})
 	if err != nil {
 		code = 1
-		if coded, ok := errors.AsType[*process.ExitCode](err); ok {
+		if coded, ok := errors.AsType[*app.ExitCode](err); ok {
 			code, err = coded.Code, coded.Err
 		}
 	}
@@ -227,7 +226,7 @@ func TestPlanDiff_ShowsEverythingInEachFormat(t *testing.T) {
 			if code != 2 {
 				t.Errorf("exit code %d, want 2", code)
 			}
-			texttest.Golden(t, filepath.Join(dir, "testdata", "plan_diff", name), stdout, *updateDiff, "-update-diff")
+			testkit.Golden(t, filepath.Join(dir, "testdata", "plan_diff", name), stdout, *updateDiff, "-update-diff")
 			if strings.HasSuffix(name, ".txt") {
 				fitsTerminal(t, stdout)
 			}
@@ -577,7 +576,7 @@ func TestPlanDiff_ShowsWhoWaits(t *testing.T) {
 		client := &telnyx.Client{APIKey: diffKey, BaseURL: w.api.URL + "/v2"}
 		_, err := client.Assign(t.Context(), "+15551230001", springID)
 		w.must(err)
-		natstest.Within(t, 10*time.Second, func() error {
+		testkit.Within(t, 10*time.Second, func() error {
 			if got := w.sim.Assignments()[0]; got.TMobile != telnyx.MappingFailed || got.NonTMobile != telnyx.MappingAdded {
 				return fmt.Errorf("the record is %+v", got)
 			}

@@ -6,17 +6,16 @@ import (
 	"fmt"
 	"io"
 
+	"greenlight/internal/app"
 	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
-	"greenlight/internal/process"
-	"greenlight/internal/settings"
 )
 
 type planPreflightCommand struct {
-	Paths           []string `arg:"" optional:"" name:"path" help:"Plan files, or folders of them. Each is a set of its own. None: what --plans says."`
-	Plans           string   `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"What is checked when no path is given (${default})."`
-	JSON            bool     `help:"Print JSON."`
-	settings.Telnyx `group:"Telnyx"`
+	Paths      []string `arg:"" optional:"" name:"path" help:"Plan files, or folders of them. Each is a set of its own. None: what --plans says."`
+	Plans      string   `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"What is checked when no path is given (${default})."`
+	JSON       bool     `help:"Print JSON."`
+	app.Telnyx `group:"Telnyx"`
 }
 
 // Help is what kong prints under the command's own help.
@@ -35,12 +34,12 @@ func (c *planPreflightCommand) Run(ctx context.Context, out output) error {
 	if len(c.Paths) == 0 {
 		c.Paths = []string{c.Plans}
 	}
-	var faults settings.Faults
+	var faults app.Faults
 	client, concurrency := c.ReadOnlyClient(&faults)
 	sets, valid := c.load()
 	if !valid {
 		// The plans' faults are printed here, those of settings at the end.
-		return cmp.Or(c.writeFaults(out.Stdout), error(&process.ExitCode{Code: 1, Err: faults.Err()}))
+		return cmp.Or(c.writeFaults(out.Stdout), error(&app.ExitCode{Code: 1, Err: faults.Err()}))
 	}
 	if err := faults.Err(); err != nil {
 		return err
@@ -59,7 +58,7 @@ func (c *planPreflightCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	if !clean {
-		return &process.ExitCode{Code: 2} // the findings are the message
+		return &app.ExitCode{Code: 2} // the findings are the message
 	}
 	return nil
 }
@@ -107,7 +106,7 @@ func (c *planPreflightCommand) write(w io.Writer, clean bool, results []prefligh
 			if i > 0 {
 				fmt.Fprintln(w)
 			}
-			fmt.Fprintf(w, "%s:\n\n", r.Path)
+			fmt.Fprintf(w, "%s:\n\n", plan.Printable(r.Path))
 		}
 		if err := r.WriteText(w); err != nil {
 			return err

@@ -10,8 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"greenlight/internal/process"
-	"greenlight/internal/settings"
+	"greenlight/internal/app"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
@@ -50,7 +49,7 @@ func planFile(t *testing.T, numbers string) string {
 
 // told is what a command printed and how it ended.
 type told struct {
-	stdout, stderr string // stderr is what process.Main prints
+	stdout, stderr string // stderr is what app.Main prints
 	code           int
 }
 
@@ -62,7 +61,7 @@ func tell(t *testing.T, args ...string) told {
 	end := told{stdout: stdout.String(), stderr: stderr.String()}
 	if err != nil {
 		end.code = 1
-		if coded, ok := errors.AsType[*process.ExitCode](err); ok {
+		if coded, ok := errors.AsType[*app.ExitCode](err); ok {
 			end.code, err = coded.Code, coded.Err
 		}
 	}
@@ -164,8 +163,8 @@ func TestPlanPreflight_SaysWhyTelnyxCannotBeAsked(t *testing.T) {
 
 func TestReadOnlyClient_RefusesToWrite(t *testing.T) {
 	sim := simulated(t)
-	var faults settings.Faults
-	client, concurrency := settings.Telnyx{APIKey: preflightKey, BaseURL: os.Getenv("TELNYX_BASE_URL"), Concurrency: "3"}.ReadOnlyClient(&faults)
+	var faults app.Faults
+	client, concurrency := app.Telnyx{APIKey: preflightKey, BaseURL: os.Getenv("TELNYX_BASE_URL"), Concurrency: "3"}.ReadOnlyClient(&faults)
 	if err := faults.Err(); err != nil || concurrency != 3 {
 		t.Fatalf("got %v and concurrency %d", err, concurrency)
 	}

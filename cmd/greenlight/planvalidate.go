@@ -6,8 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"greenlight/internal/app"
 	"greenlight/internal/plan"
-	"greenlight/internal/process"
 	"greenlight/internal/words"
 )
 
@@ -44,7 +44,7 @@ func (c *planValidateCommand) Run(out output) error {
 		return err
 	}
 	if !valid(results) {
-		return &process.ExitCode{Code: 1} // the faults are the message
+		return &app.ExitCode{Code: 1} // the faults are the message
 	}
 	return nil
 }
@@ -105,16 +105,17 @@ func valid(results []validation) bool {
 // String returns the line that sums a path up.
 func (v validation) String() string {
 	if !v.Valid {
-		return fmt.Sprintf("%s: %s, nothing of it is taken", v.Path, words.Count(len(v.Faults), "fault"))
+		return fmt.Sprintf("%s: %s, nothing of it is taken", plan.Printable(v.Path), words.Count(len(v.Faults), "fault"))
 	}
-	text := fmt.Sprintf("%s: %s, %s, ", v.Path, words.Count(v.Campaigns, "campaign"), words.Count(v.Numbers, "number"))
+	text := fmt.Sprintf("%s: %s, %s, ", plan.Printable(v.Path), words.Count(v.Campaigns, "campaign"), words.Count(v.Numbers, "number"))
 	if v.Pools > 0 {
 		text += words.Count(v.Pools, "number pool") + ", "
 	}
 	return text + "hash " + v.Hash
 }
 
-// writeText prints a line for each fault, and one that sums each path up.
+// writeText prints a line for each fault, and one that sums each path up. Runners of CI
+// take ## for the beginning of a command wherever it is, so no plan may print one.
 func writeText(w io.Writer, results []validation) error {
 	var text strings.Builder
 	for _, v := range results {
@@ -123,7 +124,7 @@ func writeText(w io.Writer, results []validation) error {
 		}
 		fmt.Fprintln(&text, v)
 	}
-	_, err := io.WriteString(w, text.String())
+	_, err := io.WriteString(w, strings.ReplaceAll(text.String(), "##", `#\x23`))
 	return err
 }
 

@@ -89,7 +89,7 @@ func telnyxHas(script *testscript.TestScript, neg bool, args []string) {
 		script.Fatalf("usage: telnyx number... | telnyx campaign-id status")
 	case strings.HasPrefix(args[0], "+"):
 		for _, number := range args {
-			sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: demoProfile})
+			sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: "4001776e-0000-4000-8000-000000000001"})
 		}
 	case len(args) == 2:
 		sim.AddCampaign(telnyxsim.Campaign{ID: args[0], CampaignStatus: telnyx.CampaignStatus(args[1])})

@@ -15,8 +15,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/sync/errgroup"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/plan"
 	"greenlight/internal/rehearsal"
 	"greenlight/internal/telnyx"
@@ -73,7 +73,7 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return err
 	}
-	listener, err := httpserve.Listen(c.Addr)
+	listener, err := app.Listen(c.Addr)
 	if err != nil {
 		return fmt.Errorf("%w; name another address with --addr", err)
 	}
@@ -96,7 +96,7 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return httpserve.Serve(ctx, listener, c.loud(rehearsal.NewDesk(sim, set, account), log))
+		return app.Serve(ctx, listener, c.loud(rehearsal.NewDesk(sim, set, account), log))
 	})
 	if !c.ByHand {
 		for _, id := range account.Campaigns {

@@ -15,10 +15,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/app"
 	"greenlight/internal/plan"
-	"greenlight/internal/process"
 	"greenlight/internal/status"
-	"greenlight/internal/terminal"
 	"greenlight/internal/words"
 )
 
@@ -76,19 +75,16 @@ func (c *statusCommand) Run(ctx context.Context, out output) error {
 // seconds.
 const readTimeout = 2 * time.Minute
 
-// read reads what was asked for, and no more of the ledger than that takes.
+// read reads what was asked for.
 func (c *statusCommand) read(ctx context.Context, js jetstream.JetStream) (s status.Snapshot, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	if c.What == "" || c.Plans != "" {
-		all, err := status.Read(ctx, js, time.Now())
-		if err != nil {
-			return s, false, err
-		}
-		s, found = c.about(all)
-		return s, found, nil
+	all, err := status.Read(ctx, js, time.Now())
+	if err != nil {
+		return s, false, err
 	}
-	return status.ReadAbout(ctx, js, time.Now(), c.What)
+	s, found = c.about(all)
+	return s, found, nil
 }
 
 // about returns the part that was asked for.
@@ -108,7 +104,7 @@ func (c *statusCommand) unknown() error {
 
 func (c *statusCommand) write(w io.Writer, s status.Snapshot) error {
 	if !c.JSON {
-		return s.WriteText(w, status.TextOptions{Colour: terminal.WantsColour(w), Zone: time.Local})
+		return s.WriteText(w, status.TextOptions{Colour: app.WantsColour(w), Zone: time.Local})
 	}
 	encoder := json.NewEncoder(w)
 	if !c.Watch {
@@ -157,15 +153,15 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 	case !c.Wait:
 		return nil // somebody has seen enough
 	case !found:
-		return &process.ExitCode{Code: waitCodes[status.NotYet], Err: c.unknown()}
+		return &app.ExitCode{Code: waitCodes[status.NotYet], Err: c.unknown()}
 	}
-	if !c.Watch || terminal.Width(out.Stdout) > 0 {
+	if !c.Watch || app.Width(out.Stdout) > 0 {
 		if err := c.write(out.Stdout, latest); err != nil {
 			return err
 		}
 	}
 	if code := waitCodes[latest.Standing()]; code != 0 {
-		return &process.ExitCode{Code: code} // what is printed says why
+		return &app.ExitCode{Code: code} // what is printed says why
 	}
 	return nil
 }
@@ -173,7 +169,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 // screen returns how a change is shown: drawn over the one before on a terminal,
 // else written below it. End gives the terminal back as it was.
 func (c *statusCommand) screen(w io.Writer) (show func(status.Snapshot) error, end func()) {
-	if c.JSON || terminal.Width(w) == 0 {
+	if c.JSON || app.Width(w) == 0 {
 		return func(s status.Snapshot) error { return c.show(w, s) }, func() {}
 	}
 	s := &screen{w: w}
@@ -222,10 +218,10 @@ func (s *screen) tick() {
 // draw draws the latest snapshot. s.mu is held.
 func (s *screen) draw() error {
 	var frame bytes.Buffer
-	if err := s.latest.WriteText(&frame, status.TextOptions{Colour: terminal.WantsColour(s.w), Zone: time.Local}); err != nil {
+	if err := s.latest.WriteText(&frame, status.TextOptions{Colour: app.WantsColour(s.w), Zone: time.Local}); err != nil {
 		return err
 	}
-	columns, rows := terminal.Size(s.w)
+	columns, rows := app.Size(s.w)
 	head := "Live at " + s.latest.At.In(time.Local).Format(time.TimeOnly) + "; Ctrl-C ends it."
 	_, err := io.WriteString(s.w, redraw(head+"\n\n"+frame.String(), columns, rows))
 	return err

@@ -5,34 +5,37 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"greenlight/internal/app"
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/notice"
-	"greenlight/internal/notice/shout"
-	"greenlight/internal/plan/watch"
-	"greenlight/internal/process"
-	"greenlight/internal/settings"
 	"greenlight/internal/status"
 	"greenlight/internal/webhook"
 )
 
 type upCommand struct {
-	settings.Telnyx      `group:"Telnyx"`
-	settings.Webhook     `group:"Notifications"`
-	settings.TLS         `group:"Notifications"`
-	settings.Assigner    `group:"Plans"`
-	settings.Notify      `group:"Plans"`
-	settings.Data        `group:"This process"`
-	settings.Admin       `group:"This process"`
-	settings.HealthCheck `group:"This process"`
-	settings.Log         `group:"This process"`
+	app.Telnyx      `group:"Telnyx"`
+	app.Webhook     `group:"Notifications"`
+	app.TLS         `group:"Notifications"`
+	app.Assigner    `group:"Plans"`
+	app.Notify      `group:"Plans"`
+	app.Data        `group:"This process"`
+	app.Admin       `group:"This process"`
+	app.HealthCheck `group:"This process"`
+	app.Log         `group:"This process"`
+
+	// RehearsedSince is when a rehearsal began. Since then the assigner's clock runs
+	// [rehearsedSpeed] times as fast, so that its waits do not hold up the show.
+	RehearsedSince time.Time `hidden:""`
 }
+
+const rehearsedSpeed = 10
 
 // Help is what kong prints under the command's own help.
 func (c *upCommand) Help() string {
@@ -46,30 +49,32 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	if c.AskReady {
 		return status.AskReady(ctx, c.Admin.Listen)
 	}
-	var faults settings.Faults
+	var faults app.Faults
 	site := site{
 		dir:     c.Data.Dir,
-		traces:  true,
 		webhook: c.Webhook.Config(&faults),
 		log:     c.Log.Logger(&faults, out.Stderr),
 	}
-	site.serving = process.Public{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(site.webhook.Verifier)}
+	site.serving = app.Public{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(site.webhook.Verifier)}
 	site.serving.Certificates = c.Certificates(&faults, c.Data.Dir)
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
+	if since := c.RehearsedSince; !since.IsZero() {
+		site.assigner.Now = func() time.Time { return since.Add(rehearsedSpeed * time.Since(since)) }
+	}
 	site.token = c.Admin.Check(&faults)
-	site.receiver = c.Receiver(&faults, shout.Open)
+	site.receiver = c.Receiver(&faults)
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	public, err := httpserve.Listen(c.Webhook.Listen)
+	public, err := app.Listen(c.Webhook.Listen)
 	if err != nil {
 		return fmt.Errorf("LISTEN: %w; name another address with --listen", err)
 	}
-	private, err := httpserve.Listen(c.Admin.Listen)
+	private, err := app.Listen(c.Admin.Listen)
 	if err != nil {
 		return errors.Join(fmt.Errorf("ADMIN_LISTEN: %w; name another address with --admin-listen", err), public.Close())
 	}
-	return site.run(ctx, public, private, nil)
+	return site.run(ctx, public, private)
 }
 
 // site is Greenlight in one process: both roles and the NATS server between
@@ -77,22 +82,19 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 type site struct {
 	dir      string
 	webhook  webhook.Config
-	serving  process.Public
+	serving  app.Public
 	assigner assigner.Config
 	// plans watches the plan files; nil when there are none to watch.
-	plans *watch.Watcher
+	plans *app.Plans
 	// token is what readers of the private listener must know; empty for none.
 	token status.Token
 	// receiver gets notices; nil if nobody does.
 	receiver notice.Receiver
-	// traces says that the environment may ask for traces.
-	traces bool
-	log    zerolog.Logger
+	log      zerolog.Logger
 }
 
-// run runs until ctx ends, and closes the listeners. Started, if not nil, is
-// called with a connection once all parts are there; it must not block.
-func (s site) run(ctx context.Context, public, private net.Listener, started func(*nats.Conn)) (err error) {
+// run runs until ctx ends, and closes the listeners.
+func (s site) run(ctx context.Context, public, private net.Listener) (err error) {
 	server, err := embedded.Start(embedded.Options{Dir: s.dir, SyncAlways: true, Listen: true, Log: s.log})
 	if err != nil {
 		return errors.Join(err, public.Close(), private.Close())
@@ -111,14 +113,11 @@ func (s site) run(ctx context.Context, public, private net.Listener, started fun
 		}
 		return errors.Join(err, public.Close(), private.Close())
 	}
-	if started != nil {
-		started(nc)
-	}
 	return p.Run(ctx)
 }
 
-func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Conn, public, private net.Listener) (*process.Process, error) {
-	p, err := process.New(ctx, nc, 1, s.log)
+func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Conn, public, private net.Listener) (*app.Process, error) {
+	p, err := app.New(ctx, nc, 1, s.log)
 	if err != nil {
 		return nil, err
 	}
@@ -127,10 +126,8 @@ func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Co
 		return nil, err
 	}
 	p.AddCheck(status.Check{Name: "storage", Ready: func(context.Context) error { return server.Health() }})
-	if s.traces {
-		if err := p.Trace(ctx, "greenlight"); err != nil {
-			return nil, err
-		}
+	if err := p.Trace(ctx, "greenlight"); err != nil {
+		return nil, err
 	}
 	if err := p.AddPublic(s.webhook, public, s.serving); err != nil {
 		return nil, err

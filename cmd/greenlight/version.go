@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"greenlight/internal/settings"
+	"greenlight/internal/app"
 )
 
 type versionCommand struct {
@@ -13,7 +13,7 @@ type versionCommand struct {
 
 // Run prints what this program was built from.
 func (c *versionCommand) Run(out output) error {
-	build := settings.ThisBuild()
+	build := app.ThisBuild()
 	if c.JSON {
 		encoder := json.NewEncoder(out.Stdout)
 		encoder.SetIndent("", "  ")

@@ -12,10 +12,10 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/app"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
-	"greenlight/internal/terminal"
 	"greenlight/internal/timeline"
 	"greenlight/internal/words"
 )
@@ -52,7 +52,7 @@ func (c *whyCommand) Run(ctx context.Context, out output) error {
 			encoder.SetIndent("", "  ")
 			return encoder.Encode(t)
 		}
-		return writeTimeline(out.Stdout, t, time.Now(), terminal.WantsColour(out.Stdout))
+		return writeTimeline(out.Stdout, t, time.Now(), app.WantsColour(out.Stdout))
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 	"greenlight/internal/timeline"
 )
 
@@ -42,7 +42,7 @@ func TestWriteTimeline_IsReadable(t *testing.T) {
 	if err := writeTimeline(&out, story, now, false); err != nil {
 		t.Fatal(err)
 	}
-	texttest.Golden(t, filepath.Join("testdata", "why", "story.txt"), out.String(), *update, "-update-why")
+	testkit.Golden(t, filepath.Join("testdata", "why", "story.txt"), out.String(), *update, "-update-why")
 	for line := range strings.Lines(out.String()) {
 		if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > whyWidth || strings.HasSuffix(line, " \n") {
 			t.Errorf("too long, or blanks at its end: %q", line)

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"greenlight/internal/pagetest"
+	"greenlight/internal/testkit/pagetest"
 )
 
 // Every command line of webhook in the documentation is one that it takes, and is run.

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"greenlight/internal/commandtest"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit/commandtest"
 )
 
 // TestWebhook_SpeaksTLS has the command as operators run it: with files, and with

@@ -4,14 +4,14 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"greenlight/internal/commandtest"
-	"greenlight/internal/tracing/tracingtest"
+	"greenlight/internal/testkit"
+	"greenlight/internal/testkit/commandtest"
 	"greenlight/internal/webhook"
 )
 
 // The spans of a delivery have left the process when it has stopped.
 func TestWebhook_SendsTraces(t *testing.T) {
-	collector := &tracingtest.Collector{}
+	collector := &testkit.Collector{}
 	server := httptest.NewServer(collector)
 	defer server.Close()
 	address, _ := commandtest.StartNATS(t)

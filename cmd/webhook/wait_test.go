@@ -11,10 +11,10 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"greenlight/internal/commandtest"
 	"greenlight/internal/events"
-	"greenlight/internal/natstest"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/testkit"
+	"greenlight/internal/testkit/commandtest"
 	"greenlight/internal/webhook"
 )
 
@@ -25,7 +25,7 @@ const answerLimit = 4 * time.Second
 // one, with nobody's help.
 func TestWebhook_WaitsForNATS(t *testing.T) {
 	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
-	server := natstest.NewProcess(t)
+	server := testkit.NewProcess(t)
 	door := commandtest.Start(t, commandName, "status page at", "NATS_URL="+strings.Replace(server.URL, "//", "//t0ken@", 1), "TELNYX_PUBLIC_KEY="+telnyx.PublicKeyOf(key).String(),
 		"LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0")
 	door.Says("webhook takes deliveries")
@@ -54,7 +54,7 @@ func TestWebhook_WaitsForNATS(t *testing.T) {
 	if code, text := commandtest.Get(t, client, private+"/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(text, want) || strings.Contains(text, "t0ken") {
 		t.Errorf("/readyz: %d %s, want %q in it", code, text, want)
 	}
-	natstest.Within(t, commandtest.Patience, func() error {
+	testkit.Within(t, commandtest.Patience, func() error {
 		if n := strings.Count(door.Log(), "cannot make the streams yet"); n != 1 {
 			return fmt.Errorf("its log says %d times why it waits", n)
 		}
@@ -62,13 +62,13 @@ func TestWebhook_WaitsForNATS(t *testing.T) {
 	})
 
 	server.Start()
-	natstest.Within(t, commandtest.Patience, func() error {
+	testkit.Within(t, commandtest.Patience, func() error {
 		if code, _, text := deliver(event); code != http.StatusOK || !strings.Contains(text, "accepted") {
 			return fmt.Errorf("answered %d %s", code, text)
 		}
 		return nil
 	})
-	natstest.Within(t, commandtest.Patience, func() error {
+	testkit.Within(t, commandtest.Patience, func() error {
 		if code, text := commandtest.Get(t, client, private+"/readyz"); code != http.StatusOK {
 			return fmt.Errorf("/readyz: %d %s", code, text)
 		}
@@ -89,7 +89,7 @@ func TestWebhook_WaitsForNATS(t *testing.T) {
 
 func TestWebhook_StopsWhileItWaitsForNATS(t *testing.T) {
 	sim, _ := commandtest.StartTelnyx(t)
-	door := commandtest.Start(t, commandName, "cannot make the streams yet", "NATS_URL="+natstest.NewProcess(t).URL, "TELNYX_PUBLIC_KEY="+sim.PublicKey(),
+	door := commandtest.Start(t, commandName, "cannot make the streams yet", "NATS_URL="+testkit.NewProcess(t).URL, "TELNYX_PUBLIC_KEY="+sim.PublicKey(),
 		"LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0")
 	door.Stop()
 }

@@ -539,11 +539,14 @@ func TestCompose_TheSimulationIsWired(t *testing.T) {
 	}
 	_, port, err := net.SplitHostPort(flags["--addr"])
 	must(t, err)
-	if got, want := set["TELNYX_BASE_URL"], "http://simulator:"+port+"/v2"; got != want {
+	if got, want := set["TELNYX_BASE_URL"], "http://127.0.0.1:"+port+"/v2"; got != want {
 		t.Errorf("calls %s, want %s", got, want)
 	}
-	if got, want := flags["--webhook-url"], "http://greenlight:8080/webhooks/telnyx"; got != want {
+	if got, want := flags["--webhook-url"], "http://127.0.0.1:8080/webhooks/telnyx"; got != want {
 		t.Errorf("posts to %s, want %s", got, want)
+	}
+	if got, want := up.NetworkMode, "service:simulator"; got != want {
+		t.Errorf("network mode %q, want %q", got, want)
 	}
 	plan := mounted(up, set["PLANS"])
 	if plan == "" || plan != mounted(simulator, flags["--from"]) {

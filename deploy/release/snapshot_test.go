@@ -18,7 +18,7 @@ import (
 	"strings"
 	"testing"
 
-	"greenlight/internal/settings"
+	"greenlight/internal/app"
 )
 
 // dist is where make snapshot puts what a release would have.
@@ -137,7 +137,7 @@ func TestSnapshot_ProgramsSayWhatTheyAre(t *testing.T) {
 			t.Fatal(err)
 		}
 		says, err := exec.CommandContext(t.Context(), program, "version", "--json").Output()
-		var build settings.Build
+		var build app.Build
 		if err := errors.Join(err, json.Unmarshal(says, &build)); err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"greenlight/internal/leaktest"
+	"greenlight/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, leaktest.Server()...) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testkit.ServerLeaks()...) }

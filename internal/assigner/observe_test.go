@@ -79,6 +79,31 @@ func TestObserve_UnreadableRecordKeepsWhatWasProven(t *testing.T) {
 	}
 }
 
+// A broken answer about a number says nothing, also if a list does not show the number:
+// nothing is requested again for what is attached.
+func TestObserve_BrokenRecordIsNoEvidence(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]telnyxsim.FaultKind{
+		"cut in half": telnyxsim.TruncatedBody(), "not JSON": telnyxsim.UnreadableJSON(), "502": telnyxsim.HTML502(), "reset": telnyxsim.Reset(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			number := numbered(1)[0]
+			r := newRig(t, telnyxsim.Options{}, 1)
+			r.reconcile(testCampaign)
+			r.wantRequests("at first", number)
+			r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: strings.TrimPrefix(recordsPath, "/v2") + "/" + number, Times: -1, Kind: broken})
+			r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: strings.TrimPrefix(recordsPath, "/v2"), Times: -1,
+				Kind: telnyxsim.StatusFault(200, `{"records":[],"page":1,"totalRecords":0}`)})
+			for range 3 {
+				r.advance(time.Hour)
+				_ = r.tryReconcile(t.Context(), testCampaign)
+			}
+			r.wantRequests("after answers that are broken", number)
+		})
+	}
+}
+
 // Numbers that wait for their turn have an estimate of when it comes. That is not when the
 // campaign is reconciled again: another number may need it sooner.
 func TestReconcile_IsScheduledByTheNumberThatNeedsItFirst(t *testing.T) {

@@ -13,10 +13,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 )
 
 const (
@@ -63,7 +63,7 @@ func newRig(t *testing.T, o telnyxsim.Options, numbers int, adjust ...func(*Conf
 		Telnyx: &telnyx.Client{
 			APIKey: "key", BaseURL: api.URL + "/v2", HTTPClient: &http.Client{Transport: hooked{r, transport}},
 		},
-		JetStream: natstest.JetStream(r, natstest.Embedded(r)),
+		JetStream: testkit.JetStream(r, testkit.Embedded(r)),
 		Plans:     r.plans.Load,
 		Log:       zerolog.New(logLines{r}),
 		Now:       func() time.Time { return time.Unix(0, r.clock.Load()) },

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 )
 
 const (
@@ -28,14 +28,14 @@ func TestRivalAssigners_WriteEachNumberOnce(t *testing.T) {
 	defer sim.Close()
 	api := httptest.NewServer(sim)
 	defer api.Close()
-	server := natstest.Embedded(t)
+	server := testkit.Embedded(t)
 	set := stageForty(t, sim)
 
 	var reconciles sync.WaitGroup
 	for range 4 {
 		rival, err := New(t.Context(), Config{
 			Telnyx:    &telnyx.Client{APIKey: "key", BaseURL: api.URL + "/v2"},
-			JetStream: natstest.JetStream(t, server),
+			JetStream: testkit.JetStream(t, server),
 			Plans:     func() *plan.Set { return set },
 		})
 		if err != nil {

@@ -5,8 +5,8 @@ import (
 	"errors"
 
 	"greenlight/internal/events"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/tracing"
 )
 
 // The trace of a delivery passes through here in three steps: it is received, causes a
@@ -21,32 +21,32 @@ func (a *Assigner) traceReceived(ctx context.Context, d *events.Delivery, campai
 	if a.config.Tracer == nil || parent == "" && d.Kind == events.KindResync {
 		return ""
 	}
-	ctx, span := a.config.Tracer.Follow(ctx, parent, "assigner.receive", tracing.Consumer)
-	span.Text(tracing.KeyKind, string(d.Kind))
-	span.Number(tracing.KeySequence, int(d.Sequence))
-	span.Number(tracing.KeyAttempt, d.Attempt)
-	span.Number(tracing.KeyCampaigns, campaigns)
+	ctx, span := a.config.Tracer.Follow(ctx, parent, "assigner.receive", telemetry.Consumer)
+	span.Text(telemetry.AttrKind, string(d.Kind))
+	span.Number(telemetry.AttrSequence, int(d.Sequence))
+	span.Number(telemetry.AttrAttempt, d.Attempt)
+	span.Number(telemetry.AttrCampaigns, campaigns)
 	span.End(true)
-	return tracing.Parent(ctx)
+	return telemetry.Parent(ctx)
 }
 
 // beginSpan begins the span of a reconcile, if the delivery that caused it is traced.
-func (a *Assigner) beginSpan(ctx context.Context, req request) (context.Context, tracing.Span) {
+func (a *Assigner) beginSpan(ctx context.Context, req request) (context.Context, telemetry.Span) {
 	if req.trace == "" {
-		return ctx, tracing.Span{}
+		return ctx, telemetry.Span{}
 	}
-	ctx, span := a.config.Tracer.Follow(ctx, req.trace, "assigner.reconcile", tracing.Internal)
-	span.Text(tracing.KeyCampaign, req.key)
+	ctx, span := a.config.Tracer.Follow(ctx, req.trace, "assigner.reconcile", telemetry.Internal)
+	span.Text(telemetry.AttrCampaign, req.key)
 	return ctx, span
 }
 
 // endSpan ends the span of a reconcile.
-func endSpan(span tracing.Span, err error) {
+func endSpan(span telemetry.Span, err error) {
 	outcome := reconcileOutcome(err)
 	if _, elsewhere := errors.AsType[*knownAs](err); elsewhere {
 		outcome = "known_as_another"
 	}
-	span.Text(tracing.KeyOutcome, outcome)
+	span.Text(telemetry.AttrOutcome, outcome)
 	span.End(outcome != outcomeFailed)
 }
 
@@ -57,15 +57,15 @@ func (a *Assigner) traceCalls(client *telnyx.Client) {
 	}
 	before := client.OnSend
 	client.OnSend = func(ctx context.Context, method, route string) func(telnyx.Call) {
-		_, span := tracing.Begin(ctx, method+" "+route, tracing.Client)
-		span.Text(tracing.KeyMethod, method)
-		span.Text(tracing.KeyRoute, route)
+		_, span := telemetry.Begin(ctx, method+" "+route, telemetry.Client)
+		span.Text(telemetry.AttrMethod, method)
+		span.Text(telemetry.AttrRoute, route)
 		over := func(telnyx.Call) {}
 		if before != nil {
 			over = before(ctx, method, route)
 		}
 		return func(call telnyx.Call) {
-			span.Number(tracing.KeyStatus, call.Status)
+			span.Number(telemetry.AttrStatus, call.Status)
 			span.End(call.Err == nil)
 			over(call)
 		}

@@ -16,12 +16,12 @@ import (
 
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
-	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
+	"greenlight/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 func must(t *testing.T, err error) {

@@ -15,7 +15,7 @@ import (
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 func TestNATS_KnowsNothingOfAnOutsideServersSync(t *testing.T) {
@@ -173,13 +173,13 @@ func TestNATS_TellsThatNothingIsThereYet(t *testing.T) {
 }
 
 func TestNATS_LooksAtACluster(t *testing.T) {
-	cluster := natstest.StartCluster(t)
+	cluster := testkit.StartCluster(t)
 	nc, err := events.Connect(cluster.Servers[0].ClientURL(), t.Name())
 	must(t, err)
 	t.Cleanup(nc.Close)
 	js, err := jetstream.New(nc)
 	must(t, err)
-	natstest.Within(t, 20*time.Second, func() error { return events.EnsureStreams(t.Context(), js, 3) })
+	testkit.Within(t, 20*time.Second, func() error { return events.EnsureStreams(t.Context(), js, 3) })
 	_, err = ledger.Create(t.Context(), js, 3)
 	must(t, err)
 	var monitors []string

@@ -17,7 +17,7 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 )
 
 // upProcess runs the real `greenlight up` in a world, on a data folder.
@@ -29,7 +29,7 @@ type upProcess struct {
 }
 
 // run starts it and returns when it works. Stop ends it, which it must do with 0.
-func (u upProcess) run(data string) (out *texttest.Buffer, stop func()) {
+func (u upProcess) run(data string) (out *testkit.Buffer, stop func()) {
 	u.t.Helper()
 	command, out := u.command(data)
 	u.must(command.Start())
@@ -46,8 +46,8 @@ func (u upProcess) run(data string) (out *texttest.Buffer, stop func()) {
 	return out, stop
 }
 
-func (u upProcess) command(data string) (*exec.Cmd, *texttest.Buffer) {
-	out := &texttest.Buffer{}
+func (u upProcess) command(data string) (*exec.Cmd, *testkit.Buffer) {
+	out := &testkit.Buffer{}
 	command := exec.Command(u.commands+"greenlight", "up")
 	command.Env = append(os.Environ(), "DATA="+data, "PLANS="+u.plans, "RESYNC=1s", "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0",
 		"TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+u.api.URL+"/v2", "TELNYX_RATE=100", "TELNYX_PUBLIC_KEY="+u.sim.PublicKey())
@@ -61,12 +61,12 @@ type seen struct {
 	Totals    map[ledger.State]int
 	Campaigns []struct {
 		Plan, Since string
-		Reported    string `json:"told"`
+		Reported    string `json:"reported"`
 	}
 }
 
 // told is what was told last of the campaign of that name in the plan.
-func (s seen) told(plan string) string {
+func (s seen) reported(plan string) string {
 	for _, c := range s.Campaigns {
 		if c.Plan == plan {
 			return c.Reported

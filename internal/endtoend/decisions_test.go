@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
@@ -23,7 +23,7 @@ func TestLog_HasALineForEachDecision(t *testing.T) {
 	w.campaign(other, telnyx.CampaignMNOProvisioned)
 	w.must(w.sim.AttachNumber(taken, other, telnyx.Assigned))
 	about := func(number, campaign string) map[string]string {
-		return map[string]string{logging.KeyNumber: number, logging.KeyCampaign: campaign}
+		return map[string]string{telemetry.KeyNumber: number, telemetry.KeyCampaign: campaign}
 	}
 	stop := func() {}
 	for _, step := range []struct {
@@ -33,21 +33,21 @@ func TestLog_HasALineForEachDecision(t *testing.T) {
 		with    map[string]string
 	}{
 		{"a start", func() { stop = w.start() }, "assigner runs", nil},
-		{"a campaign in review", nil, "campaign is in_review", map[string]string{logging.KeyCampaign: campaignID}},
+		{"a campaign in review", nil, "campaign is in_review", map[string]string{telemetry.KeyCampaign: campaignID}},
 		{"a hold", func() { w.must(w.book.Hold(t.Context(), nil, ledger.HeldBy{By: "ann@ops"})) }, "on hold: no number is attached until a person resumes; events are kept", nil},
 		{"a start while it is held", func() { stop(); w.log.Reset(); stop = w.start() }, "on hold: no number is attached until a person resumes; events are kept", nil},
 		{"a resumption", func() { _, err := w.book.Resume(t.Context(), nil); w.must(err) }, "resumed: work continues", nil},
 		{"a person's nudge", func() { w.must(w.sim.Approve(campaignID)); w.nudge(campaignID) },
-			"a person asks for a reconcile; waits are cut short, and what failed is tried again", map[string]string{logging.KeyCampaign: campaignID}},
-		{"an approval", nil, "campaign is approved", map[string]string{logging.KeyCampaign: campaignID}},
+			"a person asks for a reconcile; waits are cut short, and what failed is tried again", map[string]string{telemetry.KeyCampaign: campaignID}},
+		{"an approval", nil, "campaign is approved", map[string]string{telemetry.KeyCampaign: campaignID}},
 		{"a request", nil, "number is attaching", about(fine, campaignID)},
 		{"a number that can send", nil, "number is sendable", about(fine, campaignID)},
 		{"a number that stays elsewhere", nil, "number is conflict", about(taken, campaignID)},
-		{"a notice", nil, "Partly done: 2 of 3 planned numbers attached", map[string]string{logging.KeyNotice: "partial"}},
+		{"a notice", nil, "Partly done: 2 of 3 planned numbers attached", map[string]string{telemetry.KeyNotice: "partial"}},
 		{"Telnyx refuses the account", func() {
 			w.sim.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(401, `{"errors":[{"code":"10009","title":"Authentication failed"}]}`)})
 			w.nudge(campaignID)
-		}, "Telnyx refuses the API key.", map[string]string{logging.KeyReason: "unauthorized"}},
+		}, "Telnyx refuses the API key.", map[string]string{telemetry.KeyReason: "unauthorized"}},
 	} {
 		if step.do != nil {
 			step.do()

@@ -18,8 +18,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/natstest"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/testkit"
 )
 
 // olderMessages are an event and a dead letter as the program of before stored them. Those
@@ -123,7 +123,7 @@ func TestOlderMessages_AreMade(t *testing.T) {
 	if commands == "" {
 		t.Skip("they are made once, and stay as they are")
 	}
-	door := "127.0.0.1:" + natstest.FreePort(t)
+	door := "127.0.0.1:" + testkit.FreePort(t)
 	up := newOlderWorld(t, commands+"/", "", telnyx.CampaignMNOPending)
 	up.env = []string{"LISTEN=" + door}
 	up.hook.Config.Handler = httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: door})

@@ -23,7 +23,7 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -50,7 +50,7 @@ type confession struct {
 	commands    string   // the folder of the binaries
 	environment []string // what every command is told
 	nats        *url.URL
-	all         texttest.Buffer
+	all         testkit.Buffer
 }
 
 // otherID is a campaign that is rejected.
@@ -99,7 +99,7 @@ func newConfession(t *testing.T) *confession {
 
 // started is a command that runs until the test ends or it is stopped.
 type started struct {
-	log  texttest.Buffer
+	log  testkit.Buffer
 	page string // the URL of its private listener
 	stop func()
 }
@@ -227,7 +227,7 @@ func (c *confession) runOnce(r run) {
 	command := exec.Command(c.commands+r.name, r.args...)
 	command.Env = append(slices.Clip(c.environment), r.env...)
 	command.Dir = c.t.TempDir()
-	var said texttest.Buffer
+	var said testkit.Buffer
 	command.Stdout, command.Stderr = &said, &said
 	c.must(command.Start())
 	if r.waits {

@@ -10,11 +10,12 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"greenlight/internal/app"
 	"greenlight/internal/ledger"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/tracing"
-	"greenlight/internal/tracing/tracingtest"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -33,7 +34,7 @@ func traceWorld(t *testing.T, environment map[string]string) (w *world, stop fun
 		t.Setenv(name, value)
 	}
 	w = newWorld(t, telnyxsim.Options{})
-	tracer, stop, err := tracing.Start(t.Context(), "greenlight", zerolog.Nop())
+	tracer, stop, err := app.StartTracing(t.Context(), "greenlight", zerolog.Nop())
 	w.must(err)
 	w.config.Tracer = tracer
 	key, err := telnyx.ParsePublicKey(w.sim.PublicKey())
@@ -50,7 +51,7 @@ func traceWorld(t *testing.T, environment map[string]string) (w *world, stop fun
 }
 
 func TestTrace_GoesFromTheDeliveryToTelnyx(t *testing.T) {
-	collector := &tracingtest.Collector{}
+	collector := &testkit.Collector{}
 	server := httptest.NewServer(collector)
 	defer server.Close()
 	w, stopTraces := traceWorld(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": server.URL})
@@ -61,7 +62,7 @@ func TestTrace_GoesFromTheDeliveryToTelnyx(t *testing.T) {
 	stop()
 	stopTraces()
 
-	spans := map[string]tracingtest.Span{}
+	spans := map[string]testkit.Span{}
 	for _, span := range collector.Spans() {
 		spans[span.ID] = span
 	}
@@ -107,7 +108,7 @@ func TestTrace_IsOffUnlessAsked(t *testing.T) {
 	info, err := stream.Info(t.Context())
 	w.must(err)
 	for sequence := info.State.FirstSeq; sequence <= info.State.LastSeq; sequence++ {
-		if msg, err := stream.GetMsg(t.Context(), sequence); err == nil && msg.Header.Get(tracing.ParentHeader) != "" {
+		if msg, err := stream.GetMsg(t.Context(), sequence); err == nil && msg.Header.Get(telemetry.ParentHeader) != "" {
 			t.Errorf("message %d has a trace: %v", sequence, msg.Header)
 		}
 	}

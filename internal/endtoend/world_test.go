@@ -20,12 +20,11 @@ import (
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -43,7 +42,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "20"); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m, append(leaktest.Server(), goleak.Cleanup(func(code int) {
+	goleak.VerifyTestMain(m, append(testkit.ServerLeaks(), goleak.Cleanup(func(code int) {
 		os.RemoveAll(binaries)
 		os.Exit(code)
 	}))...)
@@ -67,7 +66,7 @@ type world struct {
 	nats   *embedded.Server
 	js     jetstream.JetStream
 	book   *ledger.Ledger
-	log    *texttest.Buffer
+	log    *testkit.Buffer
 	config assigner.Config
 	// latest is the assigner that was started last.
 	latest *assigner.Assigner
@@ -79,7 +78,7 @@ type world struct {
 // start, so that a test can seed the simulator first.
 func newWorld(t testing.TB, options telnyxsim.Options) *world {
 	t.Helper()
-	w := &world{t: t, log: &texttest.Buffer{}, set: &plan.Set{}}
+	w := &world{t: t, log: &testkit.Buffer{}, set: &plan.Set{}}
 	options.RequiredAPIKey = apiKey
 	options.RetryInterval = cmp.Or(options.RetryInterval, 50*time.Millisecond)
 	w.sim = telnyxsim.New(options)

@@ -11,16 +11,16 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 // A server that comes back without its disk has no stream, and nobody makes one here.
 func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
-	port := natstest.FreePort(t)
+	port := testkit.FreePort(t)
 	serve := func() (stop func()) {
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
-		go func() { ended <- natstest.Serve(ctx, port, t.TempDir(), false) }()
+		go func() { ended <- testkit.Serve(ctx, port, t.TempDir(), false) }()
 		return sync.OnceFunc(func() {
 			cancel()
 			if err := <-ended; err != nil {
@@ -31,7 +31,7 @@ func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
 	stop := serve()
 	t.Cleanup(func() { stop() })
 	var nc *nats.Conn
-	natstest.Within(t, 30*time.Second, func() (err error) {
+	testkit.Within(t, 30*time.Second, func() (err error) {
 		nc, err = events.Connect("nats://127.0.0.1:"+port, "test")
 		return err
 	})

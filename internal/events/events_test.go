@@ -18,12 +18,11 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/leaktest"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 // quick is a timing that lets a test see a takeover without waiting for long.
@@ -32,8 +31,8 @@ var quick = events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.
 // startServer starts a server of the test's own and returns a way to connect.
 func startServer(t *testing.T) func() jetstream.JetStream {
 	t.Helper()
-	server := natstest.Embedded(t)
-	return func() jetstream.JetStream { return natstest.JetStream(t, server) }
+	server := testkit.Embedded(t)
+	return func() jetstream.JetStream { return testkit.JetStream(t, server) }
 }
 
 func startStreams(t *testing.T) (js jetstream.JetStream, connect func() jetstream.JetStream) {
@@ -443,7 +442,7 @@ func TestEnsureStreams_SettlesWhatWasAgreed(t *testing.T) {
 }
 
 func TestConnect_RefusesOldServer(t *testing.T) {
-	url := natstest.OldServer(t, "2.10.29")
+	url := testkit.OldServer(t, "2.10.29")
 	nc, err := events.Connect(url, t.Name())
 	if err == nil {
 		nc.Close()
@@ -496,7 +495,7 @@ func TestConnectOrWait_TellsAwayFromRefused(t *testing.T) {
 		"nobody of that name":  {url: "nats://s3cret@nobody.invalid:4222"},
 		"hangs up":             {url: "nats://s3cret@" + rudeServer(t)},
 		"wrong token":          {url: "nats://s3cret@" + address, refused: nats.ErrAuthorization, fails: true},
-		"too old":              {url: natstest.OldServer(t, "2.10.29"), refused: events.ErrServerTooOld, fails: true},
+		"too old":              {url: testkit.OldServer(t, "2.10.29"), refused: events.ErrServerTooOld, fails: true},
 		"no such port":         {url: "nats://s3cret@127.0.0.1:99999", fails: true},
 		"unusable credentials": {url: "nats://" + address, options: []nats.Option{nats.UserCredentials(bad)}, fails: true},
 	} {
@@ -527,7 +526,7 @@ func TestConnectOrWait_TellsAwayFromRefused(t *testing.T) {
 
 // rudeServer hangs up on everybody, as a proxy does that has nobody behind it.
 func rudeServer(t *testing.T) (address string) {
-	return natstest.Answering(t, func(net.Conn) {})
+	return testkit.Answering(t, func(net.Conn) {})
 }
 
 func TestEmbedded_LocksItsFolder(t *testing.T) {

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"greenlight/internal/layout"
 )
 
 const (
@@ -58,7 +56,7 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) er
 	}
 	// Triggers first: events are sourced from them.
 	for _, cfg := range []jetstream.StreamConfig{triggersConfig(), eventsConfig(), deadLettersConfig()} {
-		kept, err := layout.Of(ctx, js, cfg.Name, replicas)
+		kept, err := Layout(ctx, js, cfg.Name, replicas)
 		if err != nil {
 			return err
 		}

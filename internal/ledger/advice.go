@@ -64,10 +64,10 @@ func (c Campaign) NeedsPerson() bool {
 // IsOn reports whether Telnyx has the number on its campaign.
 func (n Number) IsOn() bool { return n.State == Attached || n.State == Sendable }
 
-// NextLook is when Greenlight checks the number again, zero where only the resync
+// NextCheck is when Greenlight checks the number again, zero where only the resync
 // or an event is waited for. A number's own time is not written again when that alone
 // changes, and one that waits for its campaign has none.
-func NextLook(n Number, c Campaign) time.Time {
+func NextCheck(n Number, c Campaign) time.Time {
 	waits := !n.NextAt.IsZero() || n.State == Planned
 	if waits && c.NextAt.After(n.NextAt) {
 		return c.NextAt

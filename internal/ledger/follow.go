@@ -2,147 +2,168 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Follow calls changed with all records as soon as they are read, and again
-// whenever any has changed since, but not more often than every so often, until ctx
-// ends or changed returns an error. It returns that error, nil when ctx ended, or
-// what the server did wrong. Nothing is asked for again meanwhile: the server tells
-// of each change. Changed is called from one goroutine; what it gets is its own.
-func (l *Ledger) Follow(ctx context.Context, every time.Duration, changed func([]CampaignEntry, []Number) error) error {
+// Follower gets what [Ledger.Follow] reads. A function that is nil is not called. All are
+// called from one goroutine and must not block for long.
+type Follower struct {
+	// Campaign and Number get a record as it is now.
+	Campaign func(Campaign)
+	Number   func(Number)
+	// CampaignDropped and NumberDropped get what was taken off the ledger, was off it
+	// when the watch began, or cannot be read any more. The number is in E.164 form.
+	CampaignDropped func(id string)
+	NumberDropped   func(campaignID, number string)
+	// Unreadable gets what is wrong with a record that cannot be read. The record is
+	// left out, and the others follow.
+	Unreadable func(error)
+	// Current is called when every record that was there at the beginning was reported,
+	// and again after changes, at most once every Every.
+	Current func()
+	Every   time.Duration
+}
+
+// Follow reports every present record of the ledger to f, then each change as it is
+// written, until ctx ends; then it returns nil. An error means that the watch has ended
+// and that changes may be missed: follow again then. It matches [ErrMadeAgain] if a bucket
+// was lost. A change of what is held, or of the plans in force, only calls f.Current.
+func (l *Ledger) Follow(ctx context.Context, f Follower) error {
+	w := following{Follower: f, known: make(map[string]CampaignEntry), nextChecks: make(map[string]nextCheck)}
+	return l.watch(ctx, f.Every, f.Current,
+		source{l.campaigns, ">", w.campaign}, source{l.numbers, ">", w.number}, source{l.state, ">", w.nextCheck})
+}
+
+// following puts campaigns and their next checks together: either may come first.
+type following struct {
+	Follower
+	known      map[string]CampaignEntry
+	nextChecks map[string]nextCheck
+}
+
+func (f following) campaign(kve jetstream.KeyValueEntry) {
+	key, entry := kve.Key(), CampaignEntry{Revision: kve.Revision()}
+	if isRecord(kve) && f.isReadable(decode(kve, &entry.Campaign)) {
+		f.known[key] = entry
+		f.report(key)
+		return
+	}
+	delete(f.known, key)
+	delete(f.nextChecks, key)
+	if f.CampaignDropped != nil {
+		f.CampaignDropped(key)
+	}
+}
+
+func (f following) nextCheck(kve jetstream.KeyValueEntry) {
+	var next nextCheck
+	if strings.HasPrefix(kve.Key(), markPrefix) || !isRecord(kve) || !f.isReadable(unmarshal(kve, &next)) {
+		return
+	}
+	f.nextChecks[kve.Key()] = next
+	f.report(kve.Key())
+}
+
+func (f following) report(id string) {
+	if entry, known := f.known[id]; known && f.Campaign != nil {
+		f.Campaign(entry.with(f.nextChecks[id]).Campaign)
+	}
+}
+
+func (f following) number(kve jetstream.KeyValueEntry) {
+	var n Number
+	if isRecord(kve) && f.isReadable(decode(kve, &n)) {
+		if f.Number != nil {
+			f.Number(n)
+		}
+		return
+	}
+	campaignID, digits, _ := strings.Cut(kve.Key(), ".")
+	if f.NumberDropped != nil {
+		f.NumberDropped(campaignID, "+"+digits)
+	}
+}
+
+// isReadable reports what is wrong with a record, if anything is.
+func (f following) isReadable(err error) bool {
+	if err != nil && f.Unreadable != nil {
+		f.Unreadable(err)
+	}
+	return err == nil
+}
+
+// isRecord reports whether the entry has a value: one of a deletion has none.
+func isRecord(kve jetstream.KeyValueEntry) bool { return kve.Operation() == jetstream.KeyValuePut }
+
+// source is a bucket that a watch follows, the keys that it follows there, and what it
+// does with an entry.
+type source struct {
+	bucket jetstream.KeyValue
+	keys   string
+	visit  func(jetstream.KeyValueEntry)
+}
+
+// watch visits the present entries of at most three sources, then each change, until ctx
+// ends; then it returns nil. Current is called when all present entries were visited, and
+// after later ones, at most once every so often.
+func (l *Ledger) watch(ctx context.Context, every time.Duration, current func(), sources ...source) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	presence, err := l.newPresence(ctx)
+	began, err := created(ctx, l.js)
 	if err != nil {
 		return err
 	}
-	defer presence.stop()
-	m := mirror{campaigns: map[string]CampaignEntry{}, nextChecks: map[string]nextCheck{}, numbers: map[string]Number{}}
-	updates := make([]<-chan jetstream.KeyValueEntry, 3)
-	for i, bucket := range []jetstream.KeyValue{l.campaigns, l.numbers, l.state} {
-		if bucket == nil {
-			m.complete++ // an older ledger has no next checks
-			continue
-		}
-		watcher, err := bucket.WatchAll(ctx)
+	presence := time.NewTicker(presenceEvery)
+	defer presence.Stop()
+	var updates [3]<-chan jetstream.KeyValueEntry // nothing comes from a nil one
+	for i, s := range sources {
+		watcher, err := s.bucket.Watch(ctx, s.keys)
 		if err != nil {
-			return fmt.Errorf("watch bucket %s: %w", bucket.Bucket(), err)
+			return fmt.Errorf("watch bucket %s: %w", s.bucket.Bucket(), err)
 		}
 		defer stop(watcher)
 		updates[i] = watcher.Updates()
 	}
 	var due <-chan time.Time
-	for {
+	for unread := len(sources); ; {
 		var kve jetstream.KeyValueEntry
 		var open bool
-		var take func(jetstream.KeyValueEntry) error
+		var from int
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-presence.ticker.C:
-			if err := presence.check(ctx); err != nil {
-				return fmt.Errorf("watch the ledger: %w", err)
+		case <-presence.C:
+			if l.isMadeAgain(ctx, began) {
+				return fmt.Errorf("watch the ledger: %w", ErrMadeAgain)
 			}
 			continue
 		case <-due:
 			due = nil
-			if err := changed(m.records()); err != nil {
-				return err
-			}
+			current()
 			continue
 		case kve, open = <-updates[0]:
-			take = m.takeCampaign
 		case kve, open = <-updates[1]:
-			take = m.takeNumber
+			from = 1
 		case kve, open = <-updates[2]:
-			take = m.takeLook
+			from = 2
 		}
 		switch {
 		case !open && ctx.Err() != nil:
 			return nil
 		case !open:
-			return fmt.Errorf("watch the ledger: the server hung up")
-		case kve == nil: // all present values of this bucket were seen
-			if m.complete++; m.complete == len(updates) {
-				due = time.After(0)
-			}
-			continue
+			return errors.New("watch the ledger: the server hung up")
+		case kve == nil: // all present entries of this source were visited
+			unread--
+		default:
+			sources[from].visit(kve)
 		}
-		if err := take(kve); err != nil {
-			return err
-		}
-		if m.complete >= len(updates) && due == nil {
+		if unread == 0 && due == nil && current != nil {
 			due = time.After(every)
 		}
 	}
-}
-
-// mirror is all records as they were told of.
-type mirror struct {
-	campaigns  map[string]CampaignEntry
-	nextChecks map[string]nextCheck
-	numbers    map[string]Number
-	// complete counts the buckets of which all was seen once.
-	complete int
-}
-
-func (m *mirror) takeCampaign(kve jetstream.KeyValueEntry) error {
-	if kve.Operation() != jetstream.KeyValuePut {
-		delete(m.campaigns, kve.Key())
-		return nil
-	}
-	entry := CampaignEntry{Revision: kve.Revision()}
-	if err := decode(kve, &entry.Campaign); err != nil {
-		return err
-	}
-	m.campaigns[kve.Key()] = entry
-	return nil
-}
-
-func (m *mirror) takeNumber(kve jetstream.KeyValueEntry) error {
-	if kve.Operation() != jetstream.KeyValuePut {
-		delete(m.numbers, kve.Key())
-		return nil
-	}
-	var n Number
-	if err := decode(kve, &n); err != nil {
-		return err
-	}
-	m.numbers[kve.Key()] = n
-	return nil
-}
-
-func (m *mirror) takeLook(kve jetstream.KeyValueEntry) error {
-	if !isRecord(kve.Key()) {
-		return nil
-	}
-	if kve.Operation() != jetstream.KeyValuePut {
-		delete(m.nextChecks, kve.Key())
-		return nil
-	}
-	var next nextCheck
-	if err := unmarshal(kve, &next); err != nil {
-		return err
-	}
-	m.nextChecks[kve.Key()] = next
-	return nil
-}
-
-func (m *mirror) records() ([]CampaignEntry, []Number) {
-	campaigns := make([]CampaignEntry, 0, len(m.campaigns))
-	for key, entry := range m.campaigns {
-		if next, ok := m.nextChecks[key]; ok && next.Revision == entry.Revision {
-			entry.Campaign.NextAt = next.NextAt
-		}
-		campaigns = append(campaigns, entry)
-	}
-	slices.SortFunc(campaigns, func(a, b CampaignEntry) int { return strings.Compare(a.Campaign.ID, b.Campaign.ID) })
-	return campaigns, slices.Collect(maps.Values(m.numbers))
 }

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,8 +14,10 @@ import (
 )
 
 const (
+	// markPrefix begins the keys of the bucket of next checks that are not campaigns.
+	markPrefix = "_"
 	// holdKey is where the hold is kept, beside the mark of the plans.
-	holdKey = "_hold"
+	holdKey = markPrefix + "hold"
 	// maxHoldText bounds each text of a hold, in bytes. The reason is a person's, and all
 	// campaigns of a hold are in one record.
 	maxHoldText = 200
@@ -29,47 +30,15 @@ const (
 	codeNoMessage jetstream.ErrorCode = 10037
 )
 
-// ErrNoHoldBucket is matched by the error for a ledger that an assigner without holds made.
-var ErrNoHoldBucket = errors.New("the ledger was made by an older Greenlight, which does not know this hold: upgrade and start the assigner first")
-
 // Hold is what an operator has put on hold: no new write request is sent to Telnyx for it.
 // The zero value holds nothing.
 type Hold struct {
 	// All is set while everything is held.
 	All *HeldBy `json:"all,omitempty"`
-	// Campaigns are those that are held one by one, each once, by the id of its record.
+	// Campaigns are those that are held one by one, each once, by one of its ids. A plan
+	// may name a campaign by another of its ids later, so ask [Hold.Of] with all of them.
 	Campaigns map[string]HeldBy `json:"campaigns,omitempty"`
-	// OtherIDs maps the other ids of a campaign that is held by itself to its id in
-	// Campaigns: a plan may name it by another of its ids later.
-	OtherIDs map[string]string `json:"-"`
 }
-
-// holdRecord is a hold as it is stored.
-type holdRecord struct {
-	Hold
-	Others map[string]string `json:"other_ids,omitempty"`
-	// Ended says that everything was resumed since the bucket was made. What was held in
-	// an earlier bucket is not restored then.
-	Ended bool `json:"ended,omitempty"`
-}
-
-func decodeHold(data []byte) (record holdRecord, err error) {
-	if len(data) == 0 { // a deletion
-		return holdRecord{}, nil
-	}
-	if err := json.Unmarshal(data, &record); err != nil {
-		return holdRecord{}, fmt.Errorf("record %s in bucket %s is damaged: %w", holdKey, bucketState, err)
-	}
-	record.OtherIDs = record.Others
-	return record, nil
-}
-
-func (r holdRecord) encode() ([]byte, error) {
-	r.Others = r.OtherIDs
-	return json.Marshal(r)
-}
-
-func (r holdRecord) equal(o holdRecord) bool { return r.Ended == o.Ended && r.Equal(o.Hold) }
 
 // HeldBy is who held, when and why.
 type HeldBy struct {
@@ -89,10 +58,12 @@ func (b HeldBy) String() string {
 	return text
 }
 
-// Of returns who holds the campaign with the given id, by itself or with all.
-func (h Hold) Of(campaignID string) (HeldBy, bool) {
-	if by, ok := h.Campaigns[cmp.Or(h.OtherIDs[campaignID], campaignID)]; ok {
-		return by, true
+// Of returns who holds the campaign with the given ids, by itself or with all.
+func (h Hold) Of(campaignIDs ...string) (HeldBy, bool) {
+	for _, id := range campaignIDs {
+		if by, ok := h.Campaigns[id]; ok {
+			return by, true
+		}
 	}
 	if h.All != nil {
 		return *h.All, true
@@ -100,11 +71,11 @@ func (h Hold) Of(campaignID string) (HeldBy, bool) {
 	return HeldBy{}, false
 }
 
-// Advise is [Advise] and [NextLook], but for a number on hold that is not attached yet it
+// Advise is [Advise] and [NextCheck], but for a number on hold that is not attached yet it
 // says that nothing happens until the hold ends.
 func (h Hold) Advise(n Number, c Campaign) (a Advice, next time.Time) {
-	a, next = Advise(n, c), NextLook(n, c)
-	if _, held := h.Of(n.CampaignID); held && n.State.TriesAgain() {
+	a, next = Advise(n, c), NextCheck(n, c)
+	if _, held := h.Of(append(c.IDs(), n.CampaignID)...); held && n.State.TriesAgain() {
 		a.Next, next = "On hold: nothing is sent until you run greenlight resume.", time.Time{}
 	}
 	return a, next
@@ -119,56 +90,25 @@ func (h Hold) Equal(o Hold) bool {
 	if (h.All == nil) != (o.All == nil) || h.All != nil && !same(*h.All, *o.All) {
 		return false
 	}
-	return maps.EqualFunc(h.Campaigns, o.Campaigns, same) && maps.Equal(h.OtherIDs, o.OtherIDs)
+	return maps.EqualFunc(h.Campaigns, o.Campaigns, same)
 }
 
-// clone returns a copy whose maps can be changed.
-func (h Hold) clone() Hold {
-	c := Hold{All: h.All, Campaigns: make(map[string]HeldBy), OtherIDs: make(map[string]string)}
-	maps.Copy(c.Campaigns, h.Campaigns)
-	maps.Copy(c.OtherIDs, h.OtherIDs)
-	return c
+// holdRecord is a hold as it is stored.
+type holdRecord struct {
+	Hold
+	// Ended says that everything was resumed since the bucket was made. What was held in
+	// an earlier bucket is not restored then.
+	Ended bool `json:"ended,omitempty"`
 }
 
-// put holds a campaign, under the first of its ids.
-func (h Hold) put(ids []string, by HeldBy) {
-	h.remove(ids)
-	h.Campaigns[ids[0]] = by
-	for _, id := range ids[1:] {
-		h.OtherIDs[id] = ids[0]
+func decodeHold(data []byte) (record holdRecord, err error) {
+	if len(data) == 0 { // a deletion
+		return holdRecord{}, nil
 	}
-}
-
-// remove removes the campaign that has one of the ids, and returns what it was held as.
-func (h Hold) remove(ids []string) (removed Hold) {
-	removed = Hold{}.clone()
-	for _, id := range ids {
-		id = cmp.Or(h.OtherIDs[id], id)
-		by, held := h.Campaigns[id]
-		if !held {
-			continue
-		}
-		removed.Campaigns[id] = by
-		delete(h.Campaigns, id)
-		for other, first := range h.OtherIDs {
-			if first == id {
-				removed.OtherIDs[other] = id
-				delete(h.OtherIDs, other)
-			}
-		}
+	if err := json.Unmarshal(data, &record); err != nil {
+		return holdRecord{}, fmt.Errorf("record %s in bucket %s is damaged: %w", holdKey, bucketState, err)
 	}
-	return removed
-}
-
-// idsOf returns all ids of the campaign in Campaigns under the given one, that first.
-func (h Hold) idsOf(first string) []string {
-	ids := []string{first}
-	for other, id := range h.OtherIDs {
-		if id == first {
-			ids = append(ids, other)
-		}
-	}
-	return ids
+	return record, nil
 }
 
 // ReadHold returns the hold as the leader of the stream has it, so that a hold that was
@@ -197,7 +137,6 @@ func readHold(ctx context.Context, js jetstream.JetStream) (record holdRecord, r
 		Error   *jetstream.APIError `json:"error"`
 		Message struct {
 			Sequence uint64 `json:"seq"`
-			Header   []byte `json:"hdrs"`
 			Data     []byte `json:"data"`
 		} `json:"message"`
 	}
@@ -218,20 +157,23 @@ func readHold(ctx context.Context, js jetstream.JetStream) (record holdRecord, r
 }
 
 // Hold holds the campaigns with the given ids, or everything if there are none, and
-// returns when that is stored. Each campaign is held under all of its ids that the ledger
-// knows. What was held already is held with the new reason.
+// returns when that is stored. What was held already, by whichever of a campaign's ids
+// that the ledger knows, is held with the new reason.
 func (l *Ledger) Hold(ctx context.Context, campaignIDs []string, by HeldBy) error {
 	by.By, by.Reason, by.At = clipHold(by.By), clipHold(by.Reason), by.At.UTC().Round(0)
-	campaigns, err := l.allIDs(ctx, campaignIDs)
+	same, err := l.sameCampaigns(ctx, campaignIDs)
 	if err != nil {
 		return err
 	}
 	return l.changeHold(ctx, func(record *holdRecord) {
-		if len(campaigns) == 0 {
+		if len(campaignIDs) == 0 {
 			record.All = &by
 		}
-		for _, ids := range campaigns {
-			record.put(ids, by)
+		for _, id := range campaignIDs {
+			for _, other := range same[id] {
+				delete(record.Campaigns, other)
+			}
+			record.Campaigns[id] = by
 		}
 	})
 }
@@ -240,21 +182,24 @@ func (l *Ledger) Hold(ctx context.Context, campaignIDs []string, by HeldBy) erro
 // everything if there are none: those that are held one by one as well. It returns what
 // was held and is not any more. A campaign remains held while everything is.
 func (l *Ledger) Resume(ctx context.Context, campaignIDs []string) (resumed Hold, err error) {
-	campaigns, err := l.allIDs(ctx, campaignIDs)
+	same, err := l.sameCampaigns(ctx, campaignIDs)
 	if err != nil {
 		return Hold{}, err
 	}
 	err = l.changeHold(ctx, func(record *holdRecord) {
-		if len(campaigns) == 0 {
+		if len(campaignIDs) == 0 {
 			resumed = record.Hold
 			*record = holdRecord{Ended: true}
 			return
 		}
-		resumed = Hold{}.clone()
-		for _, ids := range campaigns {
-			removed := record.remove(ids)
-			maps.Copy(resumed.Campaigns, removed.Campaigns)
-			maps.Copy(resumed.OtherIDs, removed.OtherIDs)
+		resumed = Hold{Campaigns: make(map[string]HeldBy)}
+		for _, id := range campaignIDs {
+			for _, other := range append(same[id], id) {
+				if by, held := record.Campaigns[other]; held {
+					resumed.Campaigns[other] = by
+					delete(record.Campaigns, other)
+				}
+			}
 		}
 	})
 	if err != nil {
@@ -263,55 +208,25 @@ func (l *Ledger) Resume(ctx context.Context, campaignIDs []string) (resumed Hold
 	return resumed, nil
 }
 
-// allIDs returns, for each campaign of the given ids, all of its ids that the ledger
-// knows. The first is one of those that were given, the plan's if that is among them.
-func (l *Ledger) allIDs(ctx context.Context, given []string) (campaigns [][]string, err error) {
-	if len(given) == 0 {
+// sameCampaigns returns, for each of the ids, all ids of its campaign that the ledger knows.
+func (l *Ledger) sameCampaigns(ctx context.Context, ids []string) (map[string][]string, error) {
+	if len(ids) == 0 {
 		return nil, nil
 	}
 	entries, err := l.Campaigns(ctx)
 	if err != nil {
 		return nil, err
 	}
-	records := make(map[string][]Campaign) // by each of their ids
+	same := make(map[string][]string, len(ids))
 	for _, entry := range entries {
-		c := entry.Campaign
-		for _, id := range c.ids() {
-			records[id] = append(records[id], c)
-		}
-	}
-	isGiven := make(map[string]bool, len(given))
-	for _, id := range given {
-		isGiven[id] = true
-	}
-	taken := make(map[string]bool)
-	for _, id := range given {
-		if taken[id] {
-			continue
-		}
-		first, ids := id, []string{id}
-		for _, c := range records[id] {
-			if c.Planned && isGiven[c.ID] {
-				first = c.ID
+		all := entry.Campaign.IDs()
+		for _, id := range all {
+			if slices.Contains(ids, id) {
+				same[id] = append(same[id], all...)
 			}
-			ids = append(ids, c.ids()...)
 		}
-		ids = slices.DeleteFunc(ids, func(id string) bool { return id == first })
-		slices.Sort(ids)
-		ids = append([]string{first}, slices.Compact(ids)...)
-		for _, id := range ids {
-			taken[id] = true
-		}
-		campaigns = append(campaigns, ids)
 	}
-	return campaigns, nil
-}
-
-// ids returns the ids that the record has, each once.
-func (c Campaign) ids() []string {
-	ids := []string{c.ID, c.TelnyxID, c.TCRID}
-	slices.Sort(ids)
-	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" })
+	return same, nil
 }
 
 // Restore stores what was held in a bucket that was lost, in the one that was made in its
@@ -326,15 +241,8 @@ func (l *Ledger) Restore(ctx context.Context, was Hold) error {
 			record.All = was.All
 		}
 		for id, by := range was.Campaigns {
-			ids := was.idsOf(id)
-			now, held := HeldBy{}, false
-			for _, id := range ids {
-				if now, held = record.Campaigns[cmp.Or(record.OtherIDs[id], id)]; held {
-					break
-				}
-			}
-			if !held || by.At.After(now.At) {
-				record.put(ids, by)
+			if now, held := record.Campaigns[id]; !held || by.At.After(now.At) {
+				record.Campaigns[id] = by
 			}
 		}
 	})
@@ -342,20 +250,19 @@ func (l *Ledger) Restore(ctx context.Context, was Hold) error {
 
 // changeHold stores the hold with the change, again if somebody else was quicker.
 func (l *Ledger) changeHold(ctx context.Context, change func(*holdRecord)) error {
-	if l.state == nil {
-		return ErrNoHoldBucket
-	}
 	for try := 1; ; try++ {
 		was, revision, err := readHold(ctx, l.js)
 		if err != nil {
 			return err
 		}
-		now := holdRecord{Hold: was.clone(), Ended: was.Ended}
+		now := was
+		now.Campaigns = make(map[string]HeldBy)
+		maps.Copy(now.Campaigns, was.Campaigns)
 		change(&now)
-		if now.equal(was) {
+		if now.Ended == was.Ended && now.Equal(was.Hold) {
 			return nil
 		}
-		data, err := now.encode()
+		data, err := json.Marshal(now)
 		if err != nil {
 			return err
 		}
@@ -371,57 +278,16 @@ func (l *Ledger) changeHold(ctx context.Context, change func(*holdRecord)) error
 
 // WatchHold calls changed with the current hold and with each change, until ctx ends;
 // then it returns nil. Use it to show a hold; before a write, call [Ledger.ReadHold]. After
-// an error, such as a lost bucket, changes may be missed: start a new watch. Changed is
-// called from one goroutine.
+// an error, for example when the bucket was lost, changes may be missed: start a new watch.
+// Changed is called from one goroutine. A damaged record changes nothing.
 func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
-	if l.state == nil {
-		<-ctx.Done()
-		return nil
-	}
-	presence, err := l.newPresence(ctx)
-	if err != nil {
-		return err
-	}
-	defer presence.stop()
-	watcher, err := l.state.Watch(ctx, holdKey)
-	if err != nil {
-		return fmt.Errorf("watch bucket %s: %w", bucketState, err)
-	}
-	defer stop(watcher)
-	known := false
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-presence.ticker.C:
-			if err := presence.check(ctx); err != nil {
-				return fmt.Errorf("watch bucket %s: %w", bucketState, err)
-			}
-		case kve, open := <-watcher.Updates():
-			switch {
-			case !open && ctx.Err() != nil:
-				return nil
-			case !open:
-				return fmt.Errorf("watch bucket %s: the server hung up", bucketState)
-			case kve == nil: // the present value, if there is one, was seen
-				if !known {
-					changed(Hold{})
-				}
-				continue
-			}
-			known = true
-			record, err := decodeHold(kve.Value())
-			if err != nil {
-				return err
-			}
-			changed(record.Hold)
+	var now Hold
+	return l.watch(ctx, 0, func() { changed(now) }, source{l.state, holdKey, func(kve jetstream.KeyValueEntry) {
+		if record, err := decodeHold(kve.Value()); err == nil {
+			now = record.Hold
 		}
-	}
+	}})
 }
-
-// isRecord reports whether a key of a bucket is that of a record; the others, which begin
-// with an underscore, are marks.
-func isRecord(key string) bool { return !strings.HasPrefix(key, "_") }
 
 // clipHold makes a text printable on one line, and bounds it.
 func clipHold(text string) string {

@@ -14,7 +14,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 var (
@@ -126,9 +126,8 @@ func TestHold_IsNoRecord(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- book.FollowEach(ctx, ledger.Follower{
-			Campaign: func(c ledger.Campaign) { t.Errorf("got campaign %s", c.ID) }, Number: func(ledger.Number) {},
-			CampaignDropped: func(string) {}, NumberDropped: func(string, string) {},
+		ended <- book.Follow(ctx, ledger.Follower{
+			Campaign:   func(c ledger.Campaign) { t.Errorf("got campaign %s", c.ID) },
 			Unreadable: func(err error) { t.Error(err) }, Current: cancel,
 		})
 	}()
@@ -222,10 +221,8 @@ func TestHold_CountsForEveryIDOfACampaign(t *testing.T) {
 		must(t, book.Hold(t.Context(), []string{by}, ann))
 		must(t, book.Hold(t.Context(), []string{telnyxID, tcrID}, bob))
 		h := held(t, book)
-		for _, id := range []string{telnyxID, tcrID} {
-			if got, ok := h.Of(id); !ok || got != bob {
-				t.Errorf("held by %s: %s is held by %+v, %t, want %+v", by, id, got, ok, bob)
-			}
+		if got, ok := h.Of(campaign.IDs()...); !ok || got != bob {
+			t.Errorf("held by %s: it is held by %+v, %t, want %+v", by, got, ok, bob)
 		}
 		if len(h.Campaigns) != 1 {
 			t.Errorf("held by %s: got %+v, want one campaign", by, h)
@@ -257,19 +254,9 @@ func TestReadHold_SaysThatTheBucketIsLost(t *testing.T) {
 	}
 }
 
-func TestHold_IsRefusedByAnOlderLedger(t *testing.T) {
-	_, js := start(t)
-	must(t, js.DeleteKeyValue(t.Context(), "LOOKS"))
-	book, err := ledger.Open(t.Context(), js)
-	must(t, err)
-	if err := book.Hold(t.Context(), nil, ann); !errors.Is(err, ledger.ErrNoHoldBucket) {
-		t.Errorf("got %v, want that the ledger is older", err)
-	}
-}
-
 // Whichever server of a cluster is asked, the answer has the hold that was stored last.
 func TestReadHold_OfAClusterIsTheLatest(t *testing.T) {
-	cluster := natstest.StartCluster(t)
+	cluster := testkit.StartCluster(t)
 	var books []*ledger.Ledger
 	for _, url := range strings.Split(cluster.URL(), ",") {
 		nc, err := events.Connect(url, t.Name())

@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"greenlight/internal/layout"
+	"greenlight/internal/events"
 )
 
 // The buckets. They are named here and nowhere else.
@@ -51,7 +51,7 @@ type Ledger struct {
 	campaigns jetstream.KeyValue
 	numbers   jetstream.KeyValue
 	// state has the next check of campaigns whose record says nothing else that is
-	// new. It is nil in a ledger that an older program made.
+	// new, what is held, and which plans are in force.
 	state jetstream.KeyValue
 }
 
@@ -80,25 +80,20 @@ func Create(ctx context.Context, js jetstream.JetStream, replicas int) (*Ledger,
 }
 
 // Open opens the ledger for reading. It fails with an error that matches
-// [jetstream.ErrBucketNotFound] when no assigner ever ran.
+// [jetstream.ErrBucketNotFound] when no assigner ever ran, or when a bucket was lost.
 func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
 	l := Ledger{js: js}
-	var err error
-	if l.campaigns, err = js.KeyValue(ctx, bucketCampaigns); err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", bucketCampaigns, err)
-	}
-	if l.numbers, err = js.KeyValue(ctx, bucketNumbers); err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", bucketNumbers, err)
-	}
-	l.state, err = js.KeyValue(ctx, bucketState)
-	if err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("open bucket %s: %w", bucketState, err)
+	for name, bucket := range map[string]*jetstream.KeyValue{bucketCampaigns: &l.campaigns, bucketNumbers: &l.numbers, bucketState: &l.state} {
+		var err error
+		if *bucket, err = js.KeyValue(ctx, name); err != nil {
+			return nil, fmt.Errorf("open bucket %s: %w", name, err)
+		}
 	}
 	return &l, nil
 }
 
 func createBucket(ctx context.Context, js jetstream.JetStream, name string, history uint8, maxValue int32, replicas int) (jetstream.KeyValue, error) {
-	kept, err := layout.Of(ctx, js, "KV_"+name, replicas)
+	kept, err := events.Layout(ctx, js, "KV_"+name, replicas)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +134,7 @@ func (l *Ledger) Campaign(ctx context.Context, id string) (entry CampaignEntry, 
 		return CampaignEntry{}, false, fmt.Errorf("read record of campaign %s: %w", id, err)
 	}
 	entry.Revision = kve.Revision()
-	if err := decode(kve, &entry.Campaign); err != nil || l.state == nil {
+	if err := decode(kve, &entry.Campaign); err != nil {
 		return entry, true, err
 	}
 	kve, err = l.state.Get(ctx, id)
@@ -149,19 +144,17 @@ func (l *Ledger) Campaign(ctx context.Context, id string) (entry CampaignEntry, 
 	if err != nil {
 		return entry, true, fmt.Errorf("read next check of campaign %s: %w", id, err)
 	}
-	return entry, true, entry.take(kve)
+	var next nextCheck
+	err = unmarshal(kve, &next)
+	return entry.with(next), true, err
 }
 
-// take takes in the next check, if it is that of this very record.
-func (e *CampaignEntry) take(kve jetstream.KeyValueEntry) error {
-	var next nextCheck
-	if err := unmarshal(kve, &next); err != nil {
-		return err
-	}
+// with returns the entry with the next check, if that is of this very record.
+func (e CampaignEntry) with(next nextCheck) CampaignEntry {
 	if next.Revision == e.Revision {
 		e.Campaign.NextAt = next.NextAt
 	}
-	return nil
+	return e
 }
 
 // Campaigns returns all records, in no order.
@@ -175,7 +168,7 @@ func (l *Ledger) Campaigns(ctx context.Context) ([]CampaignEntry, error) {
 		entries = append(entries, entry)
 		return nil
 	})
-	if err != nil || l.state == nil {
+	if err != nil {
 		return entries, err
 	}
 	place := make(map[string]int, len(entries))
@@ -183,10 +176,14 @@ func (l *Ledger) Campaigns(ctx context.Context) ([]CampaignEntry, error) {
 		place[entry.Campaign.ID] = i
 	}
 	return entries, each(ctx, l.state, []string{">"}, func(kve jetstream.KeyValueEntry) error {
-		if i, ok := place[kve.Key()]; ok {
-			return entries[i].take(kve)
+		i, ok := place[kve.Key()]
+		if !ok {
+			return nil
 		}
-		return nil
+		var next nextCheck
+		err := unmarshal(kve, &next)
+		entries[i] = entries[i].with(next)
+		return err
 	})
 }
 
@@ -269,9 +266,6 @@ func (l *Ledger) DropCampaign(ctx context.Context, entry CampaignEntry) error {
 	if err != nil {
 		return fmt.Errorf("drop record of campaign %s: %w", entry.Campaign.ID, changed(err))
 	}
-	if l.state == nil {
-		return nil
-	}
 	if err := l.state.Purge(ctx, entry.Campaign.ID); err != nil {
 		return fmt.Errorf("drop next check of campaign %s: %w", entry.Campaign.ID, err)
 	}
@@ -283,10 +277,10 @@ func (l *Ledger) DropCampaign(ctx context.Context, entry CampaignEntry) error {
 // filled with it; the revision stays.
 func (l *Ledger) PutCampaign(ctx context.Context, entry CampaignEntry, c Campaign) (CampaignEntry, error) {
 	if entry.Revision != 0 && c.same(entry.Campaign) {
-		if sameTime(c.NextAt, entry.Campaign.NextAt) || l.state == nil {
+		if sameTime(c.NextAt, entry.Campaign.NextAt) {
 			return entry, nil
 		}
-		return l.putLook(ctx, entry, c.NextAt)
+		return l.putNextCheck(ctx, entry, c.NextAt)
 	}
 	c.Version = recordVersion
 	revision, err := put(ctx, l.campaigns, c.ID, entry.Revision, c)
@@ -296,7 +290,7 @@ func (l *Ledger) PutCampaign(ctx context.Context, entry CampaignEntry, c Campaig
 	return CampaignEntry{Campaign: c, Revision: revision}, nil
 }
 
-func (l *Ledger) putLook(ctx context.Context, entry CampaignEntry, nextAt time.Time) (CampaignEntry, error) {
+func (l *Ledger) putNextCheck(ctx context.Context, entry CampaignEntry, nextAt time.Time) (CampaignEntry, error) {
 	id := entry.Campaign.ID
 	data, err := json.Marshal(nextCheck{Revision: entry.Revision, NextAt: nextAt})
 	if err != nil {
@@ -414,35 +408,4 @@ func unmarshal(kve jetstream.KeyValueEntry, record any) error {
 		return fmt.Errorf("record %s in bucket %s is damaged: %w", kve.Key(), kve.Bucket(), err)
 	}
 	return nil
-}
-
-// WatchNumbers calls visit with the present record of every number, then with
-// each change as it is written, until ctx ends; then it returns nil. Visit is
-// called from one goroutine.
-func (l *Ledger) WatchNumbers(ctx context.Context, visit func(Number)) error {
-	watcher, err := l.numbers.Watch(ctx, ">", jetstream.IgnoreDeletes())
-	if err != nil {
-		return fmt.Errorf("watch bucket %s: %w", bucketNumbers, err)
-	}
-	defer stop(watcher)
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case kve, open := <-watcher.Updates():
-			switch {
-			case !open && ctx.Err() != nil:
-				return nil
-			case !open:
-				return fmt.Errorf("watch bucket %s: the server hung up", bucketNumbers)
-			case kve == nil: // all present values were seen
-				continue
-			}
-			var n Number
-			if err := decode(kve, &n); err != nil {
-				return err
-			}
-			visit(n)
-		}
-	}
 }

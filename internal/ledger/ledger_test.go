@@ -16,13 +16,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
-	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 // patience is how long a test waits for what must happen.
@@ -40,7 +39,7 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 // start starts a server with an empty ledger.
 func start(t *testing.T) (*ledger.Ledger, jetstream.JetStream) {
 	t.Helper()
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	book, err := ledger.Create(t.Context(), js, 0)
 	must(t, err)
 	return book, js
@@ -149,10 +148,10 @@ func TestNumbers_AreThoseOfOneCampaign(t *testing.T) {
 }
 
 func TestPutNumber_OfTwoWritersOneWins(t *testing.T) {
-	server := natstest.Embedded(t)
+	server := testkit.Embedded(t)
 	var books []*ledger.Ledger
 	for range 2 {
-		book, err := ledger.Create(t.Context(), natstest.JetStream(t, server), 1)
+		book, err := ledger.Create(t.Context(), testkit.JetStream(t, server), 1)
 		must(t, err)
 		books = append(books, book)
 	}
@@ -404,22 +403,6 @@ func TestPutCampaign_TellsNextLooksApartToTheSecond(t *testing.T) {
 	}
 }
 
-// A ledger that an older program made has no bucket for the next looks.
-func TestOpen_TakesAnOlderLedger(t *testing.T) {
-	book, js := start(t)
-	entry := putCampaign(t, book, campaign(tcrID))
-	must(t, js.DeleteKeyValue(t.Context(), "LOOKS"))
-	older, err := ledger.Open(t.Context(), js)
-	must(t, err)
-	one, there, err := older.Campaign(t.Context(), tcrID)
-	if err != nil || !there || one.Revision != entry.Revision {
-		t.Errorf("got %+v, %t, %v", one, there, err)
-	}
-	if all, err := older.Campaigns(t.Context()); err != nil || len(all) != 1 {
-		t.Errorf("got %+v, %v; want the one campaign", all, err)
-	}
-}
-
 func TestPutNumber_RemembersFirstsBeyondTheHistory(t *testing.T) {
 	book, _ := start(t)
 	n := number(tcrID, "+15551234567")
@@ -636,7 +619,7 @@ func TestDropCampaign_TakesItOffUnlessItChanged(t *testing.T) {
 	}
 }
 
-func TestWatchNumbers_SeesEveryChangeAndEndsWithItsContext(t *testing.T) {
+func TestFollow_SeesEveryChangeAndEndsWithItsContext(t *testing.T) {
 	book, _ := start(t)
 	entry := put(t, book, number(tcrID, "+15551234567"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -644,7 +627,7 @@ func TestWatchNumbers_SeesEveryChangeAndEndsWithItsContext(t *testing.T) {
 	seen := make(chan ledger.Number)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- book.WatchNumbers(ctx, func(n ledger.Number) { seen <- n })
+		ended <- book.Follow(ctx, ledger.Follower{Number: func(n ledger.Number) { seen <- n }})
 	}()
 	next := func() ledger.Number {
 		t.Helper()
@@ -710,18 +693,16 @@ func TestLedger_RefusesRecordsItCannotRead(t *testing.T) {
 			}
 			_, ofCampaign := book.Numbers(t.Context(), tcrID)
 			_, all := book.AllNumbers(t.Context())
-			watch := book.WatchNumbers(t.Context(), func(n ledger.Number) { t.Errorf("watched %+v", n) })
 			_, _, one := book.Campaign(t.Context(), tcrID)
 			_, campaigns := book.Campaigns(t.Context())
 			for reader, check := range map[string]struct {
 				got  error
 				want string
 			}{
-				"Numbers":      {ofCampaign, "record C6X6M95.15551234567 in bucket NUMBERS " + test.want},
-				"AllNumbers":   {all, "record C6X6M95.15551234567 in bucket NUMBERS " + test.want},
-				"WatchNumbers": {watch, "record C6X6M95.15551234567 in bucket NUMBERS " + test.want},
-				"Campaign":     {one, "record C6X6M95 in bucket CAMPAIGNS " + test.want},
-				"Campaigns":    {campaigns, "record C6X6M95 in bucket CAMPAIGNS " + test.want},
+				"Numbers":    {ofCampaign, "record C6X6M95.15551234567 in bucket NUMBERS " + test.want},
+				"AllNumbers": {all, "record C6X6M95.15551234567 in bucket NUMBERS " + test.want},
+				"Campaign":   {one, "record C6X6M95 in bucket CAMPAIGNS " + test.want},
+				"Campaigns":  {campaigns, "record C6X6M95 in bucket CAMPAIGNS " + test.want},
 			} {
 				if check.got == nil || !strings.HasPrefix(check.got.Error(), check.want) {
 					t.Errorf("%s: got %v, want %s", reader, check.got, check.want)
@@ -742,7 +723,7 @@ func TestLedger_WritesItsVersion(t *testing.T) {
 }
 
 func TestOpen_SaysThatNoAssignerEverRan(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	if _, err := ledger.Open(t.Context(), js); !errors.Is(err, jetstream.ErrBucketNotFound) {
 		t.Errorf("got %v, want ErrBucketNotFound", err)
 	}
@@ -777,7 +758,7 @@ func TestLedger_ReadingEndsWithItsContext(t *testing.T) {
 
 // A reader that gives up halfway leaves nobody behind who waits to hand it the
 // rest; TestMain counts goroutines.
-func TestWatch_ThatIsGivenUpHalfwayLeavesNoGoroutine(t *testing.T) {
+func TestFollow_ThatIsGivenUpHalfwayLeavesNoGoroutine(t *testing.T) {
 	book, _ := start(t)
 	for i := range 600 { // more than the client holds ready
 		n := ledger.Number{Number: fmt.Sprintf("+1212555%04d", i), CampaignID: "c", State: ledger.Planned}
@@ -786,12 +767,12 @@ func TestWatch_ThatIsGivenUpHalfwayLeavesNoGoroutine(t *testing.T) {
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err := book.WatchNumbers(ctx, func(ledger.Number) {
+	err := book.Follow(ctx, ledger.Follower{Number: func(ledger.Number) {
 		if ctx.Err() == nil {
 			awaitBlockedWatch(t)
 			cancel()
 		}
-	})
+	}})
 	if err != nil && !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

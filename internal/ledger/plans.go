@@ -18,7 +18,7 @@ const (
 	// plansKey is where the mark of the plans is, among the next checks: neither has a
 	// history, and a program that does not know the mark takes it for the check of a
 	// campaign that is not there. No campaign has this id.
-	plansKey = "_plans"
+	plansKey = markPrefix + "plans"
 	// maxFault bounds what is kept of why plan files cannot be used.
 	maxFault = 2000
 )
@@ -45,8 +45,9 @@ func DigestEntries(hashes map[string]string) string {
 	return hex.EncodeToString(sum.Sum(nil)[:12])
 }
 
-// LookedAt returns the [DigestEntries] of the records of planned campaigns.
-func LookedAt(entries []CampaignEntry) string {
+// Checked returns the [DigestEntries] of what was checked: of the records of planned
+// campaigns.
+func Checked(entries []CampaignEntry) string {
 	hashes := make(map[string]string, len(entries))
 	for _, entry := range entries {
 		if entry.Campaign.Planned {
@@ -58,9 +59,6 @@ func LookedAt(entries []CampaignEntry) string {
 
 // Plans returns the mark; ok is false when no assigner that knows it ever ran.
 func (l *Ledger) Plans(ctx context.Context) (mark Plans, ok bool, err error) {
-	if l.state == nil {
-		return Plans{}, false, nil
-	}
 	kve, err := l.state.Get(ctx, plansKey)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return Plans{}, false, nil

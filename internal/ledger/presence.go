@@ -56,32 +56,11 @@ func created(ctx context.Context, js jetstream.JetStream) (map[string]time.Time,
 	return there, nil
 }
 
-// presence notices when watched buckets were deleted or recreated.
-type presence struct {
-	js     jetstream.JetStream
-	began  map[string]time.Time
-	ticker *time.Ticker
-}
-
-// newPresence starts the checks; end them with stop.
-func (l *Ledger) newPresence(ctx context.Context) (*presence, error) {
-	began, err := created(ctx, l.js)
-	if err != nil {
-		return nil, err
-	}
-	return &presence{js: l.js, began: began, ticker: time.NewTicker(presenceEvery)}, nil
-}
-
-func (p *presence) stop() { p.ticker.Stop() }
-
-// check returns an error if the buckets are not the same as at the start. A server that
-// does not answer is not an error here: the watch ends by itself or continues.
-func (p *presence) check(ctx context.Context) error {
+// isMadeAgain reports whether the buckets are others than those that began then. A server
+// that does not answer proves nothing: the watch ends by itself or continues.
+func (l *Ledger) isMadeAgain(ctx context.Context, began map[string]time.Time) bool {
 	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
 	defer cancel()
-	now, err := created(ctx, p.js)
-	if err == nil && !maps.EqualFunc(now, p.began, time.Time.Equal) {
-		return ErrMadeAgain
-	}
-	return nil
+	now, err := created(ctx, l.js)
+	return err == nil && !maps.EqualFunc(now, began, time.Time.Equal)
 }

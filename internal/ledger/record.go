@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,7 +33,7 @@ type Number struct {
 	Reason Reason `json:"reason,omitempty"`
 	// Detail is what Telnyx said, in its own words.
 	Detail string `json:"detail,omitempty"`
-	// Status, TMobile and NonTMobile are what Telnyx's record said, as told.
+	// Status, TMobile and NonTMobile are what Telnyx's record said.
 	Status     string `json:"status,omitempty"`
 	TMobile    string `json:"tmobile,omitempty"`
 	NonTMobile string `json:"non_tmobile,omitempty"`
@@ -183,7 +184,7 @@ type Campaign struct {
 	PlanPlace string `json:"plan_place,omitempty"`
 
 	Phase Phase `json:"phase"`
-	// Status is Telnyx's campaignStatus, as told.
+	// Status is Telnyx's campaignStatus.
 	Status string `json:"status,omitempty"`
 	Reason Reason `json:"reason,omitempty"`
 	// Detail is what Telnyx said, in its own words.
@@ -204,7 +205,9 @@ type Campaign struct {
 
 	// Reported identifies the latest notice about the campaign, to see whether the next one is
 	// news; empty when there is nothing to report.
-	Reported string `json:"told,omitempty"`
+	Reported string `json:"reported,omitempty"`
+	// Told is how an earlier version wrote Reported; it is empty once it was read.
+	Told string `json:"told,omitempty"`
 
 	// Attempts counts failed reads since the last that worked, and readings in a row
 	// in which Telnyx did not know the campaign.
@@ -212,6 +215,13 @@ type Campaign struct {
 	NextAt   time.Time `json:"next_at,omitzero"`
 	Since    time.Time `json:"since"`
 	Cause    string    `json:"cause,omitempty"`
+}
+
+// IDs returns the ids that the record has, each once.
+func (c Campaign) IDs() []string {
+	ids := []string{c.ID, c.TelnyxID, c.TCRID}
+	slices.Sort(ids)
+	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" })
 }
 
 // StateAndReason names the state and, where there is one, the reason:

@@ -38,6 +38,16 @@ func States() []State {
 // to attach it; in the other states it is only checked.
 func (s State) TriesAgain() bool { return s == Planned || s == Conflict || s == Failed }
 
+// NumberKind is what numbers are counted by.
+type NumberKind struct {
+	State       State
+	Reason      Reason
+	NeedsPerson bool
+}
+
+// Kind returns what the number is counted by.
+func (n Number) Kind() NumberKind { return NumberKind{n.State, n.Reason, n.NeedsPerson} }
+
 // Phase is what a campaign's state at Telnyx means for attaching numbers.
 type Phase string
 

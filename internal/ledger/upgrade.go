@@ -1,5 +1,7 @@
 package ledger
 
+import "cmp"
+
 // Records of version 1 had a state "held", other words for phases, one reason for
 // every campaign that was not approved, and no field that says whether a person is
 // needed. They are read as if they had been written today, and written in the new
@@ -46,6 +48,7 @@ func (n *Number) upgrade() {
 
 // upgrade brings a record of an older version to the words of today.
 func (c *Campaign) upgrade() {
+	c.Reported, c.Told = cmp.Or(c.Reported, c.Told), ""
 	if phase, old := firstEditionPhases[c.Phase]; old && c.Version < recordVersion {
 		c.Phase = phase
 	}

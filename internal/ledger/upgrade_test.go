@@ -1,7 +1,6 @@
 package ledger_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -56,7 +55,7 @@ func TestNumber_OfVersionOneIsReadInNewWords(t *testing.T) {
 			}
 			history, err := book.NumberHistory(t.Context(), "+15551234567")
 			must(t, err)
-			if diff := cmp.Diff(got, history[len(history)-1].Number); diff != "" {
+			if diff := cmp.Diff(got, history[len(history)-1].Record); diff != "" {
 				t.Errorf("in the history (-want +got):\n%s", diff)
 			}
 		})
@@ -69,35 +68,15 @@ func TestCampaign_OfVersionOneIsReadInNewWords(t *testing.T) {
 		"unread": ledger.PhaseUnread, "waiting": ledger.PhaseInReview, "ready": ledger.PhaseApproved, "held": ledger.PhaseSuspended,
 		"blocked": ledger.PhaseRejected, "ended": ledger.PhaseExpired, "missing": ledger.PhaseMissing,
 	} {
-		record := fmt.Sprintf(`{"v":1,"id":"C6X6M95","planned":true,"plan":"spring-promo","phase":%q,"status":"MNO_PENDING","bulk":{"entry":"c3d4"},"attempts":2,"since":"2026-03-02T12:00:00Z"}`, phase)
+		record := fmt.Sprintf(`{"v":1,"id":"C6X6M95","planned":true,"plan":"spring-promo","phase":%q,"status":"MNO_PENDING","bulk":{"entry":"c3d4"},"told":"needs_person","attempts":2,"since":"2026-03-02T12:00:00Z"}`, phase)
 		_, err := bucketOf(t, js, "CAMPAIGNS").Put(t.Context(), tcrID, []byte(record))
 		must(t, err)
 		entry, _, err := book.Campaign(t.Context(), tcrID)
 		must(t, err)
-		if got := entry.Campaign; got.Phase != want || got.Attempts != 2 || got.Status != "MNO_PENDING" {
+		if got := entry.Campaign; got.Phase != want || got.Attempts != 2 || got.Status != "MNO_PENDING" || got.Reported != "needs_person" || got.Told != "" {
 			t.Errorf("%s: got %+v, want phase %s and the rest as it was", phase, got, want)
 		}
 	}
-}
-
-func TestTally_CountsVersionOneInNewWords(t *testing.T) {
-	book, js := start(t)
-	_, err := bucketOf(t, js, "NUMBERS").Put(t.Context(), tcrID+".15551234567", []byte(firstNumber("held", "campaign_not_ready")))
-	must(t, err)
-	_, err = bucketOf(t, js, "CAMPAIGNS").Put(t.Context(), tcrID, []byte(`{"v":1,"id":"C6X6M95","planned":true,"phase":"blocked"}`))
-	must(t, err)
-	var tally ledger.Tally
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- tally.Follow(ctx, book) }()
-	agrees(t, &tally, book)
-	numbers, _ := tally.Numbers()
-	want := map[ledger.NumberKind]int{{State: ledger.Planned, Reason: ledger.CampaignUnknown, NeedsPerson: true}: 1}
-	if diff := cmp.Diff(want, numbers); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	cancel()
-	must(t, <-ended)
 }
 
 // A record of version 1 that says nothing else is left alone; what changes is written

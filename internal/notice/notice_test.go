@@ -19,12 +19,11 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
-	"greenlight/internal/leaktest"
-	"greenlight/internal/natstest"
 	"greenlight/internal/notice"
+	"greenlight/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, leaktest.Server()...) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testkit.ServerLeaks()...) }
 
 // patience is how long a test waits for what takes milliseconds. It is shorter than NATS
 // waits for the ack of a message (30 s), so that what a stopped sender keeps is seen.
@@ -101,7 +100,7 @@ func some(text string) notice.Notice {
 }
 
 func TestPublish_StoresWhatHasTheSameKeyOnceForWhoeverComesLate(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
 	other, err := notice.NewPublisher(t.Context(), js, 1) // another process, or the same after a crash
@@ -136,7 +135,7 @@ func TestPublish_StoresWhatHasTheSameKeyOnceForWhoeverComesLate(t *testing.T) {
 }
 
 func TestSender_SendsEachOnceHoweverManySendersThereAre(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
 	_, err = publisher.Publish(t.Context(), some("old news"), "0")
@@ -169,7 +168,7 @@ func TestSender_SendsEachOnceHoweverManySendersThereAre(t *testing.T) {
 }
 
 func TestSender_TriesAgainWhatFailedAndThenGivesItUp(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
 	refusal := errors.New("slack: it answered with status 503")
@@ -216,7 +215,7 @@ func outcomes(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 // A receiver that never answers must not hold up those who have something to tell, nor
 // the stop.
 func TestSender_HoldsUpNobodyWhileItsReceiverHangs(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
 	hanging := make(chan struct{}, 1)
@@ -248,7 +247,7 @@ func TestSender_HoldsUpNobodyWhileItsReceiverHangs(t *testing.T) {
 // A notice that is on its way to a sender that stops is sent by the next one, and that
 // does not wait until NATS gives the first one up.
 func TestSender_GivesBackWhatIsOnItsWayWhenItStops(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
 	var to receiver
@@ -274,7 +273,7 @@ func TestSender_MakesItsConsumerAgain(t *testing.T) {
 	for _, sends := range []bool{false, true} {
 		t.Run(fmt.Sprintf("while it sends %t", sends), func(t *testing.T) {
 			t.Parallel() // it waits
-			js := natstest.JetStream(t, natstest.Embedded(t))
+			js := testkit.JetStream(t, testkit.Embedded(t))
 			publisher, err := notice.NewPublisher(t.Context(), js, 0)
 			must(t, err)
 			remove := func() {

@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/rs/zerolog"
 
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 )
 
 const (
@@ -58,7 +58,7 @@ type Sender struct {
 // now on: a receiver that is new is not told last month's news.
 func NewSender(ctx context.Context, js jetstream.JetStream, receiver Receiver, log zerolog.Logger, r prometheus.Registerer) (*Sender, error) {
 	s := &Sender{
-		js: js, receiver: receiver, log: log.With().Str(logging.KeyPart, "notices").Logger(), retry: retryAfter,
+		js: js, receiver: receiver, log: log.With().Str(telemetry.KeyPart, "notices").Logger(), retry: retryAfter,
 		sends: promauto.With(r).NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_notify_sends_total",
 			Help: "Tries to send a notice to NOTIFY_URL by outcome: sent, failed (tried again, ever later), given_up.",
@@ -182,7 +182,7 @@ func (s *Sender) handle(ctx context.Context, msg jetstream.Msg) {
 }
 
 func (s *Sender) about(line *zerolog.Event, n Notice) *zerolog.Event {
-	return line.Str(logging.KeyNotice, string(n.Kind)).Str(logging.KeyCampaign, n.CampaignID).Str(logging.KeyPlan, n.Plan)
+	return line.Str(telemetry.KeyNotice, string(n.Kind)).Str(telemetry.KeyCampaign, n.CampaignID).Str(telemetry.KeyPlan, n.Plan)
 }
 
 func (s *Sender) settle(err error) {

@@ -2,39 +2,127 @@ package plan
 
 import (
 	"cmp"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Load reads the plan file at a path, or every plan file in and under the folder
 // at it. In a folder those are the files named *.yaml and *.yml; names that begin
 // with a dot are passed over, files and folders alike, so that a mounted
 // Kubernetes ConfigMap is read once, through its links and not through ..data.
-// Links to files are followed, links to folders are refused, because plans that
-// nobody sees being left out would be worse.
+// Links to files are followed within the folder, so that nobody can have a file of
+// the machine quoted by committing a link; links to folders are refused, because
+// plans that nobody sees being left out would be worse. A relative path is opened
+// within the working directory for the same reason.
 //
 // The error is a [Faults] with every fault of every file, and then there is no
 // Set: a plan is taken as a whole or not at all.
 func Load(name string) (*Set, error) {
-	info, err := os.Stat(name)
+	folder, root, err := openFolder(name)
 	if err != nil {
-		return nil, unreadable(filepath.ToSlash(name), err)
+		return nil, unreadable(Printable(name), err)
 	}
-	folder, root := name, "."
-	if !info.IsDir() {
-		folder, root = filepath.Dir(name), filepath.Base(name)
-	}
-	l := loader{fsys: os.DirFS(folder), show: func(file string) string {
-		return filepath.ToSlash(filepath.Join(folder, filepath.FromSlash(file)))
+	defer folder.Close()
+	l := loader{fsys: folder.FS(), show: func(file string) string {
+		if root != "." {
+			return Printable(name[:len(name)-len(root)] + filepath.FromSlash(file))
+		}
+		return Printable(filepath.Join(name, filepath.FromSlash(file)))
 	}}
 	return l.load(root)
+}
+
+// openFolder opens the folder at a path, or the one in which the file at it lies, and
+// returns what to read in it: "." or the file's name. No link leads out of it.
+func openFolder(name string) (folder *os.Root, root string, err error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, "", err
+	}
+	path, root := name, "."
+	if !info.IsDir() {
+		path, root = filepath.Dir(name), filepath.Base(name)
+	}
+	if !filepath.IsLocal(path) {
+		folder, err = os.OpenRoot(path)
+		return folder, root, err
+	}
+	here, err := os.OpenRoot(".")
+	if err != nil {
+		return nil, "", err
+	}
+	folder, err = here.OpenRoot(path)
+	return folder, root, errors.Join(err, here.Close())
+}
+
+// Printable returns a path with slashes as it is safe to print: control characters,
+// marks that turn the direction of writing and the like are written as in Go strings.
+// Nothing in it is a command to GitHub's or Azure's runners, which read them from the
+// beginning of a line (::) or anywhere in it (##).
+func Printable(path string) string {
+	name := filepath.ToSlash(path)
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
+		name = strings.Trim(strconv.QuoteToGraphic(name), `"`)
+	}
+	if strings.HasPrefix(name, "::") {
+		name = "./" + name
+	}
+	return strings.ReplaceAll(name, "##", `#\x23`)
+}
+
+// timeGrain is longer than a tick of the clock by which file systems note changes.
+const timeGrain = 50 * time.Millisecond
+
+// Fingerprint returns what the plan files at a path look like now: the name, size, time
+// of change and mode of each plan file, and of the other files that set, which may be
+// nil, was read from. It is another one after a change, and the same again once the
+// files hold still. It reads no file; what cannot be looked at counts as missing.
+func Fingerprint(name string, set *Set) string {
+	folder, root, err := openFolder(name)
+	if err != nil {
+		return "missing"
+	}
+	defer folder.Close()
+	fsys := folder.FS()
+	var names []string
+	// The loader reports what the walk cannot read.
+	_ = fs.WalkDir(fsys, root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || name != root && strings.HasPrefix(entry.Name(), ".") {
+			return skip(entry)
+		}
+		if isPlan(name) && !entry.IsDir() {
+			names = append(names, name)
+		}
+		return nil
+	})
+	if set != nil {
+		names = append(names, set.read...)
+	}
+	slices.Sort(names)
+	looks := fnv.New128a()
+	for _, name := range slices.Compact(names) {
+		fmt.Fprintf(looks, "%q", name)
+		if info, err := fs.Stat(fsys, name); err == nil {
+			fmt.Fprint(looks, info.Size(), info.ModTime().UnixNano(), info.Mode())
+			if time.Since(info.ModTime()).Abs() < timeGrain {
+				fmt.Fprint(looks, time.Now()) // another change now may have the same time
+			}
+		}
+	}
+	return hex.EncodeToString(looks.Sum(nil))
 }
 
 // LoadBytes is [Load] for one file that is in memory already. The name is what
@@ -42,7 +130,7 @@ func Load(name string) (*Set, error) {
 // so a plan with one is refused.
 func LoadBytes(name string, data []byte) (*Set, error) {
 	var l loader
-	l.readBytes(name, data, nil)
+	l.readBytes(Printable(name), data, nil)
 	return l.set()
 }
 
@@ -50,8 +138,10 @@ func LoadBytes(name string, data []byte) (*Set, error) {
 type loader struct {
 	fsys fs.FS
 	// show turns a name in fsys into the path that people know.
-	show    func(name string) string
-	files   []string
+	show  func(name string) string
+	files []string
+	// read are the files by their names in fsys.
+	read    []string
 	entries []entry
 	faults  collector
 	// lists are the numbers files that were read, and where they were named.
@@ -138,6 +228,7 @@ func (l *loader) readFile(name string, info fs.FileInfo) {
 		l.cannotRead(name, err)
 		return
 	}
+	l.read = append(l.read, name)
 	l.readBytes(l.show(name), data, func(list string, at Position) (string, []byte, *refusal) {
 		return l.openNumbers(path.Join(path.Dir(name), list), at)
 	})
@@ -166,7 +257,7 @@ func (l *loader) openNumbers(name string, at Position) (file string, data []byte
 		return "", nil, &refusal{fmt.Sprintf("cannot be read (%v)", reason(err)), "check the path, which begins in the plan's own folder, and its permissions"}
 	}
 	file = l.show(name)
-	l.files = append(l.files, file)
+	l.files, l.read = append(l.files, file), append(l.read, name)
 	return file, data, nil
 }
 
@@ -224,7 +315,7 @@ func (l *loader) set() (*Set, error) {
 		return nil, err
 	}
 	slices.Sort(l.files)
-	set := &Set{Files: l.files, Campaigns: make([]Campaign, len(l.entries))}
+	set := &Set{Files: l.files, read: l.read, Campaigns: make([]Campaign, len(l.entries))}
 	for i, e := range l.entries {
 		set.Campaigns[i] = e.campaign()
 	}

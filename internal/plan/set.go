@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/oasdiff/yaml"
@@ -95,8 +96,11 @@ type Set struct {
 	Hash string
 	// Campaigns are sorted by name.
 	Campaigns []Campaign
-	// Files are the files that were read, plans and numbers files, sorted.
+	// Files are the files that were read, plans and numbers files, sorted, as
+	// [Printable] writes them.
 	Files []string
+	// read are the same files by their names in the plan's folder; see [Fingerprint].
+	read []string
 
 	// index tells where in Campaigns an ID is. A Set that Load did not make has
 	// none.
@@ -135,6 +139,22 @@ func (s *Set) EntryHashes() map[string]string {
 		hashes[c.ID()] = c.Hash()
 	}
 	return hashes
+}
+
+// Changed returns the ids ([Campaign.ID]) of the campaigns that differ between two sets:
+// added, removed, or with another entry. Where an entry is in the files does not matter.
+// The ids are sorted, each once.
+func Changed(old, new *Set) []string {
+	before, after := old.EntryHashes(), new.EntryHashes()
+	maps.DeleteFunc(before, func(id, hash string) bool {
+		same := after[id] == hash
+		if same {
+			delete(after, id)
+		}
+		return same
+	})
+	maps.Copy(before, after)
+	return slices.Sorted(maps.Keys(before))
 }
 
 // buildIndex makes Find quick, and WithPool where there is a pool.

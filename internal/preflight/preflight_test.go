@@ -14,11 +14,11 @@ import (
 
 	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 )
 
 func TestCheck_FindsNothingWhereAllIsWell(t *testing.T) {
@@ -197,7 +197,7 @@ func TestCheck_FindsWhatWouldGoWrongWithANumber(t *testing.T) {
 			a.FailMapping(number(2), telnyxsim.TMobile)
 			_, err := a.client.Assign(t.Context(), number(2), springID)
 			must(t, err)
-			natstest.Within(t, 10*time.Second, func() error {
+			testkit.Within(t, 10*time.Second, func() error {
 				if got := a.Assignments()[0]; got.TMobile != telnyx.MappingFailed || got.NonTMobile != telnyx.MappingAdded {
 					return fmt.Errorf("the record is %+v", got)
 				}

@@ -13,7 +13,7 @@ import (
 	"greenlight/internal/preflight"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 )
 
 // mixed is a report with something of everything.
@@ -46,14 +46,14 @@ func writeText(t *testing.T, r preflight.Report) string {
 func TestWriteText_ShowsEverything(t *testing.T) {
 	t.Parallel()
 	text := writeText(t, mixed(t))
-	texttest.Golden(t, "testdata/mixed.txt", text, *update, "-update")
-	texttest.Readable(t, text)
+	testkit.Golden(t, "testdata/mixed.txt", text, *update, "-update")
+	testkit.Readable(t, text)
 }
 
 func TestWriteText_SaysThatAllIsWell(t *testing.T) {
 	text := writeText(t, springAccount(t).check(t, springPlan()))
-	texttest.Golden(t, "testdata/clean.txt", text, *update, "-update")
-	texttest.Readable(t, text)
+	testkit.Golden(t, "testdata/clean.txt", text, *update, "-update")
+	testkit.Readable(t, text)
 	if got := writeText(t, preflight.Report{Clean: true}); got != "No problems found in 0 campaigns and 0 numbers.\n" {
 		t.Errorf("got %q", got)
 	}
@@ -67,7 +67,7 @@ func TestReport_IsJSON(t *testing.T) {
 		encoder.SetIndent("", "  ")
 		encoder.SetEscapeHTML(false)
 		must(t, encoder.Encode(r))
-		texttest.Golden(t, filepath.Join("testdata", name), text.String(), *update, "-update")
+		testkit.Golden(t, filepath.Join("testdata", name), text.String(), *update, "-update")
 	}
 }
 
@@ -81,7 +81,7 @@ func TestWriteText_FitsWhateverItIsGiven(t *testing.T) {
 		}},
 		Notes: []preflight.Note{{Code: preflight.WillMoveLater, Plan: long, Number: "+15551234567", Subject: nasty}},
 	}
-	texttest.Readable(t, writeText(t, r))
+	testkit.Readable(t, writeText(t, r))
 }
 
 func TestWriteText_NeverCutsAPlace(t *testing.T) {

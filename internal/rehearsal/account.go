@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 
+	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -36,22 +37,21 @@ type Account struct {
 	// take them, Taken those on one from which it may not.
 	Moves, Taken int
 
-	wants map[string]want
-	// bystanders are the numbers that no plan names, with the campaign they are on.
-	bystanders map[string]string
+	// Fates are what the plan means for its numbers.
+	Fates map[string]Fate
+	// Bystanders are the numbers that no plan names, with the campaign they are on.
+	Bystanders map[string]string
 }
 
-// want is what the plan means for one number.
-type want struct {
-	// campaign is the id at Telnyx of the campaign on which the number belongs.
-	campaign string
-	// mayLeave are the campaigns, by that id, that it may be taken from.
-	mayLeave []string
-	// taken says that it is in use on a campaign that the plan does not name, so
-	// that it has to stay there and a person is needed.
-	taken bool
-	// profile is the messaging profile on which the plan puts it, if any.
-	profile string
+// IsSettled reports whether every planned number is sendable or needs a person.
+func (a *Account) IsSettled(numbers []ledger.Number) bool {
+	settled := 0
+	for _, n := range numbers {
+		if _, planned := a.Fates[n.Number]; planned && (n.State == ledger.Sendable || n.NeedsPerson) {
+			settled++
+		}
+	}
+	return settled >= len(a.Fates)
 }
 
 // Seeding is what an account is to look like.
@@ -76,7 +76,7 @@ type Seeding struct {
 func Seed(sim *telnyxsim.Simulator, set *plan.Set, how Seeding) *Account {
 	s := seeder{
 		sim: sim, set: set, how: how, sources: map[string]string{},
-		account: &Account{wants: map[string]want{}, bystanders: map[string]string{}},
+		account: &Account{Fates: map[string]Fate{}, Bystanders: map[string]string{}},
 		taken:   map[string]bool{},
 	}
 	for _, c := range set.Campaigns {
@@ -95,7 +95,7 @@ func Seed(sim *telnyxsim.Simulator, set *plan.Set, how Seeding) *Account {
 	for i, c := range set.Campaigns {
 		s.addNumbers(c, s.account.Campaigns[i])
 	}
-	s.account.Numbers = len(s.account.wants)
+	s.account.Numbers = len(s.account.Fates)
 	return s.account
 }
 
@@ -154,15 +154,15 @@ func (s *seeder) addBystanders() {
 		number := s.makeUp()
 		s.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: profile})
 		s.put(number, s.elsewhere)
-		s.account.bystanders[number] = s.elsewhere
+		s.account.Bystanders[number] = s.elsewhere
 	}
 }
 
 // addNumbers adds the numbers of a planned campaign.
 func (s *seeder) addNumbers(c plan.Campaign, campaign string) {
-	w := want{campaign: campaign, profile: c.MessagingProfileID}
+	f := Fate{Entry: c.ID(), Campaign: campaign, State: ledger.Sendable, Profile: c.MessagingProfileID}
 	for _, name := range c.MoveFrom {
-		w.mayLeave = append(w.mayLeave, s.source(name))
+		f.MayLeave = append(f.MayLeave, s.source(name))
 	}
 	if c.MessagingProfileID != "" {
 		s.sim.AddMessagingProfiles(c.MessagingProfileID)
@@ -172,26 +172,26 @@ func (s *seeder) addNumbers(c plan.Campaign, campaign string) {
 		if c.MessagingProfileID != "" && i%2 == 0 {
 			of.MessagingProfileID = ""
 		}
-		s.add(of, w, s.begins(c, w, i))
+		s.add(of, f, s.begins(c, f, i))
 	}
 	if c.NumberPool == "" {
 		return
 	}
 	s.sim.AddMessagingProfiles(c.NumberPool)
 	for range min(poolSize, c.MaxNumbers-len(c.Numbers)) {
-		s.add(telnyxsim.Number{PhoneNumber: s.makeUp(), MessagingProfileID: c.NumberPool}, w, "")
+		s.add(telnyxsim.Number{PhoneNumber: s.makeUp(), MessagingProfileID: c.NumberPool}, f, "")
 	}
 }
 
 // begins returns the campaign on which the i-th number of an entry is at first, empty
 // for none: the first on one that it may be taken from, and of the first entry that
 // has four the last on one that it may not.
-func (s *seeder) begins(c plan.Campaign, w want, i int) string {
+func (s *seeder) begins(c plan.Campaign, f Fate, i int) string {
 	if i == 0 {
 		// A campaign that is itself planned has no carriers yet, and gives nothing.
-		at := slices.IndexFunc(w.mayLeave, func(id string) bool { return !slices.Contains(s.account.Campaigns, id) })
+		at := slices.IndexFunc(f.MayLeave, func(id string) bool { return !slices.Contains(s.account.Campaigns, id) })
 		if at >= 0 {
-			return w.mayLeave[at]
+			return f.MayLeave[at]
 		}
 	}
 	if s.elsewhere != "" && s.account.Taken == 0 && len(c.Numbers) >= 4 && i == len(c.Numbers)-1 {
@@ -201,20 +201,20 @@ func (s *seeder) begins(c plan.Campaign, w want, i int) string {
 }
 
 // add adds a planned number, on a campaign if one is given.
-func (s *seeder) add(number telnyxsim.Number, w want, on string) {
+func (s *seeder) add(number telnyxsim.Number, f Fate, on string) {
 	s.sim.AddNumbers(number)
 	switch {
 	case on == "":
 	case on == s.elsewhere:
-		w.taken = true
+		f.State, f.Reason, f.Home = ledger.Conflict, ledger.OtherCampaign, on
 		s.account.Taken++
-		s.account.bystanders[number.PhoneNumber] = on
+		s.account.Bystanders[number.PhoneNumber] = on
 		s.put(number.PhoneNumber, on)
 	default:
 		s.account.Moves++
 		s.put(number.PhoneNumber, on)
 	}
-	s.account.wants[number.PhoneNumber] = w
+	s.account.Fates[number.PhoneNumber] = f
 }
 
 // put attaches a number before the rehearsal begins.

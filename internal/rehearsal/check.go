@@ -3,167 +3,213 @@ package rehearsal
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
+	"strings"
+	"time"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// History is all that [Account.Check] goes by.
+// Fate is what a plan means for one number that it names.
+type Fate struct {
+	// Entry is the id by which the plan and the ledger name the campaign, Campaign the
+	// one by which Telnyx attaches to it.
+	Entry, Campaign string
+	// State and Reason are what the ledger must say in the end.
+	State  ledger.State
+	Reason ledger.Reason
+	// Home is the campaign on which a number that must not be attached stays, if any.
+	Home string
+	// MayLeave are the campaigns that the plan takes the number from.
+	MayLeave []string
+	// AlsoPlanned are other campaigns on which the plan named it for a while.
+	AlsoPlanned []string
+	// Tried says that a number which ends elsewhere may get requests before that.
+	Tried bool
+	// Profile is the messaging profile that the number may be put on, if any.
+	Profile string
+}
+
+// Attaches reports whether the number ends on the plan's campaign.
+func (f Fate) Attaches() bool { return f.State == ledger.Sendable }
+
+// History is what [Check] goes by: what the simulated Telnyx did, and what Greenlight
+// says and stored.
 type History struct {
-	// Writes, Assignments and Deliveries are the simulator's own.
+	// Fates are those of the planned numbers, by number.
+	Fates map[string]Fate
+	// Bystanders are the numbers that no plan names, with the campaign they are on.
+	Bystanders map[string]string
+	// Writes are the requests for changes in the order of their effect.
 	Writes      []telnyxsim.Write
 	Assignments []telnyxsim.Assignment
-	Deliveries  []telnyxsim.Delivery
+	// Failures are when carriers failed a number's assignment, or a person ended it by
+	// hand, after which it is attached again.
+	Failures map[string][]time.Time
 	// Ledger is what Greenlight says of every number.
 	Ledger []ledger.Number
-	// Stored are the ids of the events that the stream has.
-	Stored map[string]bool
+	// Accepted are the ids of deliveries that were answered with 200, Kept those that
+	// are in a stream, with their sequence, if known.
+	Accepted []string
+	Kept     map[string]uint64
+	// Unseen, if not nil, reports whether a write rests on a record that a person changed
+	// after it was read.
+	Unseen func(telnyxsim.Write) bool
+	// AnyStatus leaves it to the caller whether campaigns were provisioned at each write.
+	AnyStatus bool
 }
 
-// Rule is something that must hold, by the word that tells that it did not.
-type Rule string
-
-// The rules.
-const (
-	// Stolen: a number was taken off a campaign that the plan does not name under
-	// move_from, or off any without being put on another.
-	Stolen Rule = "stolen"
-	// Twice: a number was put on its campaign more than once.
-	Twice Rule = "written twice"
-	// Early: a number was put on a campaign that carriers had not provisioned.
-	Early Rule = "too early"
-	// Untold: something was changed that the plan does not ask for.
-	Untold Rule = "not in the plan"
-	// Lost: a number does not stand where the plan wants it though nothing is in its
-	// way, or an event that was answered with 200 is not stored.
-	Lost Rule = "lost"
-	// Untrue: Greenlight says of a number what Telnyx does not.
-	Untrue Rule = "not true"
-)
-
-// Fault is one thing that must not be.
-type Fault struct {
-	Rule Rule
-	// Text names the number and says what happened to it.
-	Text string
+// Violation is one thing that must not be. Number and Campaign are empty if it is about
+// none.
+type Violation struct {
+	// Rule is what was broken.
+	Rule             string
+	Number, Campaign string
+	Text             string
 }
 
-func (f Fault) String() string { return string(f.Rule) + ": " + f.Text }
-
-// Check returns everything that is wrong with a history, in a fixed order; nothing
-// if all is well. It takes the rehearsal to be over: what is on its way counts as
-// lost.
-func (a *Account) Check(h History) []Fault {
-	return slices.Concat(a.checkWrites(h.Writes), a.checkPlaces(h), checkStored(h))
+func (v Violation) String() string {
+	return fmt.Sprintf("%s: %s", v.Rule, strings.TrimSpace(cmp.Or(v.Number, v.Campaign)+" "+v.Text))
 }
 
-// IsSettled reports whether every planned number stands where nothing moves any more:
-// sendable, or with a person.
-func (a *Account) IsSettled(numbers []ledger.Number) bool {
-	settled := 0
-	for _, n := range numbers {
-		if _, planned := a.wants[n.Number]; planned && (n.State == ledger.Sendable || n.NeedsPerson) {
-			settled++
+// Check returns everything that is wrong with a history that is over, nothing if all is
+// well.
+func Check(h History) []Violation {
+	return slices.Concat(checkTelnyx(h), checkLedger(h), checkPlaces(h), checkEffects(h), checkStatuses(h), checkKept(h))
+}
+
+// checkTelnyx: in the end every number is where the plan wants it, and those that the
+// plan does not name are where they were.
+func checkTelnyx(h History) (found []Violation) {
+	const rule = "final state at Telnyx"
+	records := map[string]telnyxsim.Assignment{}
+	for _, a := range h.Assignments {
+		records[a.PhoneNumber] = a
+	}
+	for number, want := range h.Fates {
+		got := records[number]
+		switch {
+		case want.Attaches() && (got.CampaignID != want.Campaign || got.Status != telnyx.Assigned):
+			found = append(found, Violation{rule, number, want.Campaign,
+				fmt.Sprintf("is %q on %q, want ASSIGNED on %q", got.Status, got.CampaignID, want.Campaign)})
+		case !want.Attaches() && got.CampaignID != want.Home:
+			found = append(found, Violation{rule, number, want.Campaign,
+				fmt.Sprintf("is on %q, want it to stay on %q", got.CampaignID, want.Home)})
 		}
 	}
-	return settled >= len(a.wants)
+	for number, home := range h.Bystanders {
+		if got := records[number].CampaignID; got != home {
+			found = append(found, Violation{rule, number, home, fmt.Sprintf("is on %q, and no plan names it: want %q", got, home)})
+		}
+	}
+	return found
 }
 
-// checkWrites goes through what took effect at Telnyx.
-func (a *Account) checkWrites(writes []telnyxsim.Write) []Fault {
-	var faults []Fault
-	fail := func(rule Rule, format string, args ...any) {
-		faults = append(faults, Fault{rule, fmt.Sprintf(format, args...)})
-	}
-	attached := map[string]int{}
-	for _, w := range writes {
-		if !w.Effective || w.PhoneNumber == "" {
+// checkLedger: in the end the ledger says of every planned number what is true.
+func checkLedger(h History) (found []Violation) {
+	const rule = "final state in the ledger"
+	records := map[string]ledger.Number{}
+	for _, n := range h.Ledger {
+		f, planned := h.Fates[n.Number]
+		if !planned || n.CampaignID != f.Entry {
+			found = append(found, Violation{rule, n.Number, n.CampaignID, "has a record, and the plan does not name it there"})
 			continue
 		}
-		want, planned := a.wants[w.PhoneNumber]
+		records[n.Number] = n
+	}
+	for number, want := range h.Fates {
+		got := records[number]
+		if got.State != want.State || got.Reason != want.Reason {
+			found = append(found, Violation{rule, number, want.Entry,
+				fmt.Sprintf("is %q (%s), want %q (%s)", got.State, got.Reason, want.State, want.Reason)})
+		} else if got.NeedsPerson == want.Attaches() {
+			found = append(found, Violation{rule, number, want.Entry,
+				fmt.Sprintf("is %q, needs a person %t, want %t", got.State, got.NeedsPerson, !want.Attaches())})
+		}
+	}
+	return found
+}
+
+// checkPlaces: no number was ever put on a campaign or a profile that its plan does not
+// name, or taken from one that move_from does not name. Numbers that must stay where they
+// are get no request at all.
+func checkPlaces(h History) (found []Violation) {
+	const rule = "never elsewhere"
+	for _, w := range h.Writes {
+		want, planned := h.Fates[w.PhoneNumber]
+		wrong := func(format string, args ...any) {
+			found = append(found, Violation{rule, w.PhoneNumber, w.CampaignID, w.Method + " " + fmt.Sprintf(format, args...)})
+		}
 		switch {
+		case w.PhoneNumber == "" && !w.Effective && w.Method == http.MethodPatch:
+			// A fault kept the simulator from reading it, and its path has an id alone.
 		case !planned:
-			fail(Untold, "%s was changed, and no plan names it", w.PhoneNumber)
-		case w.Method == http.MethodPatch:
-			if want.profile == "" || w.MessagingProfileID != want.profile {
-				fail(Untold, "%s was put on messaging profile %s", w.PhoneNumber, w.MessagingProfileID)
-			}
+			wrong("for a number that no plan names")
+		case !want.Attaches() && !want.Tried:
+			wrong("for a number that must stay as it is")
 		case w.Method == http.MethodDelete:
-			fail(Stolen, "%s was taken off campaign %s", w.PhoneNumber, w.CampaignID)
-		default:
-			if w.PreviousCampaignID != "" && w.PreviousCampaignID != want.campaign && !slices.Contains(want.mayLeave, w.PreviousCampaignID) {
-				fail(Stolen, "%s was taken from campaign %s", w.PhoneNumber, w.PreviousCampaignID)
-			}
-			if w.CampaignID != want.campaign {
-				fail(Untold, "%s was put on campaign %s", w.PhoneNumber, w.CampaignID)
-			}
-			if w.CampaignStatus != telnyx.CampaignMNOProvisioned {
-				fail(Early, "%s was put on campaign %s while that was %s", w.PhoneNumber, w.CampaignID, w.CampaignStatus)
-			}
-			if attached[w.PhoneNumber]++; attached[w.PhoneNumber] == 2 {
-				fail(Twice, "%s was put on its campaign more than once", w.PhoneNumber)
-			}
+			wrong("takes a number off its campaign")
+		case w.Method == http.MethodPatch && (want.Profile == "" || w.MessagingProfileID != want.Profile):
+			wrong("to profile %q, want %q", w.MessagingProfileID, want.Profile)
+		case w.Method != http.MethodPatch && w.CampaignID != want.Campaign && !slices.Contains(want.AlsoPlanned, w.CampaignID):
+			wrong("to campaign %q, want %q", w.CampaignID, want.Campaign)
+		case w.Effective && w.PreviousCampaignID != "" && !slices.Contains(want.MayLeave, w.PreviousCampaignID) && (h.Unseen == nil || !h.Unseen(w)):
+			wrong("takes it from campaign %q, want one of %q", w.PreviousCampaignID, want.MayLeave)
 		}
 	}
-	return faults
+	return found
 }
 
-// checkPlaces compares where every number stands at the end, with Telnyx and with
-// the ledger.
-func (a *Account) checkPlaces(h History) []Fault {
-	var faults []Fault
-	fail := func(rule Rule, format string, args ...any) {
-		faults = append(faults, Fault{rule, fmt.Sprintf(format, args...)})
-	}
-	at := map[string]telnyxsim.Assignment{}
-	for _, assignment := range h.Assignments {
-		at[assignment.PhoneNumber] = assignment
-	}
-	told := map[string]ledger.Number{}
-	for _, n := range h.Ledger {
-		told[n.Number] = n
-	}
-	for _, number := range slices.Sorted(maps.Keys(a.bystanders)) {
-		if now := at[number]; now.CampaignID != a.bystanders[number] || now.Status != telnyx.Assigned {
-			fail(Stolen, "%s is no longer on campaign %s, where it was", number, a.bystanders[number])
+// checkEffects: between two requests for one number and campaign that took effect,
+// carriers failed the first, or a person ended it, or the plan moved the number. A
+// profile is set once.
+func checkEffects(h History) (found []Violation) {
+	const rule = "one effective write"
+	latest, profiles := map[string]telnyxsim.Write{}, map[string]bool{}
+	for _, w := range h.Writes {
+		if !w.Effective {
+			continue
 		}
-	}
-	for _, number := range slices.Sorted(maps.Keys(a.wants)) {
-		want, now, says := a.wants[number], at[number], told[number]
-		attached := now.CampaignID == want.campaign && now.Status == telnyx.Assigned
-		switch {
-		case want.taken:
-			if says.State != ledger.Conflict || !says.NeedsPerson {
-				fail(Untrue, "%s is in use on another campaign, and Greenlight says %s", number, sayState(says))
+		if w.Method != http.MethodPost && w.Method != http.MethodPut {
+			if profiles[w.PhoneNumber] {
+				found = append(found, Violation{rule, w.PhoneNumber, w.CampaignID, w.Method + " took effect twice"})
 			}
-		case !attached:
-			fail(Lost, "%s is not on its campaign; Greenlight says %s", number, sayState(says))
-		case says.State != ledger.Sendable:
-			fail(Untrue, "%s can send, and Greenlight says %s", number, sayState(says))
+			profiles[w.PhoneNumber] = true
+			continue
 		}
+		if before := latest[w.PhoneNumber]; before.CampaignID == w.CampaignID && !h.FailedBetween(w.PhoneNumber, before.At, w.At) {
+			found = append(found, Violation{rule, w.PhoneNumber, w.CampaignID,
+				fmt.Sprintf("%s took effect %s after another one", w.Method, w.At.Sub(before.At))})
+		}
+		latest[w.PhoneNumber] = w
 	}
-	return faults
+	return found
 }
 
-func sayState(n ledger.Number) string {
-	if n.Reason != "" {
-		return fmt.Sprintf("%s (%s)", n.State, n.Reason)
-	}
-	return string(cmp.Or(n.State, "nothing"))
+// FailedBetween reports whether an assignment of a number ended between two times.
+func (h History) FailedBetween(number string, from, to time.Time) bool {
+	return slices.ContainsFunc(h.Failures[number], func(at time.Time) bool { return at.After(from) && at.Before(to) })
 }
 
-// checkStored looks for events that were answered with 200 and are not kept.
-func checkStored(h History) []Fault {
-	var faults []Fault
-	for _, d := range h.Deliveries {
-		accepted := slices.ContainsFunc(d.Attempts, func(a telnyxsim.Attempt) bool { return a.Status == http.StatusOK })
-		if accepted && !h.Stored[d.EventID] {
-			faults = append(faults, Fault{Lost, fmt.Sprintf("event %s was answered with 200 and is not in the stream", d.EventID)})
+// checkStatuses: nothing took effect on a campaign that carriers had not provisioned.
+func checkStatuses(h History) (found []Violation) {
+	for _, w := range h.Writes {
+		if w.Effective && w.CampaignID != "" && w.CampaignStatus != telnyx.CampaignMNOProvisioned && !h.AnyStatus {
+			found = append(found, Violation{"only when provisioned", w.PhoneNumber, w.CampaignID, fmt.Sprintf("%s took effect while the campaign was %s", w.Method, w.CampaignStatus)})
 		}
 	}
-	return faults
+	return found
+}
+
+// checkKept: what was answered with 200 is in a stream.
+func checkKept(h History) (found []Violation) {
+	for _, id := range h.Accepted {
+		if _, there := h.Kept[id]; !there {
+			found = append(found, Violation{Rule: "a 200 means stored", Text: "delivery " + id + " was answered with 200 and is in no stream"})
+		}
+	}
+	return found
 }

@@ -1,13 +1,9 @@
 package status
 
 import (
-	"context"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
@@ -43,7 +39,7 @@ func (s Snapshot) Standing() Standing {
 		case c.WaitsForPerson():
 			return NeedsPerson
 		case c.Phase != ledger.PhaseApproved || c.On() < len(c.Numbers):
-			if _, held := s.Held.Of(c.ID); held {
+			if _, held := s.Held.Of(c.IDs()...); held {
 				return NeedsPerson // nothing is sent until a person says resume
 			}
 			standing = NotYet
@@ -92,28 +88,6 @@ func fitting(what string) []func(ledger.Campaign) bool {
 	}
 }
 
-// ReadAbout is [Read] and then [Snapshot.About], and reads no other numbers than those
-// that it is about.
-func ReadAbout(ctx context.Context, js jetstream.JetStream, now time.Time, what string) (s Snapshot, found bool, err error) {
-	s, book, err := begin(ctx, js, now)
-	if err != nil || book == nil {
-		return s, false, err
-	}
-	entries, err := book.Campaigns(ctx)
-	if err != nil {
-		return s, false, err
-	}
-	numbers, err := readMeant(ctx, book, entries, what)
-	if err != nil {
-		return s, false, err
-	}
-	if err := s.take(ctx, book, entries, numbers); err != nil {
-		return s, false, err
-	}
-	s, found = s.About(what)
-	return s, found, nil
-}
-
 // Meant returns the campaigns that a person means by the name of a plan's entry, an id of
 // a campaign (Telnyx's or TCR's) or a plan file, as the first of these that there is.
 func Meant(all []ledger.CampaignEntry, what string) []ledger.Campaign {
@@ -129,41 +103,6 @@ func Meant(all []ledger.CampaignEntry, what string) []ledger.Campaign {
 		}
 	}
 	return nil
-}
-
-// readMeant returns the numbers of the campaigns that are meant, or the number that is
-// meant, on whichever campaign.
-func readMeant(ctx context.Context, book *ledger.Ledger, all []ledger.CampaignEntry, what string) ([]ledger.Number, error) {
-	for _, fits := range fitting(what) {
-		var numbers []ledger.Number
-		meant := false
-		for _, entry := range all {
-			if !fits(entry.Campaign) {
-				continue
-			}
-			meant = true
-			records, err := book.Numbers(ctx, entry.Campaign.ID)
-			if err != nil {
-				return nil, err
-			}
-			for _, record := range records {
-				numbers = append(numbers, record.Number)
-			}
-		}
-		if meant {
-			return numbers, nil
-		}
-	}
-	number, err := plan.ParseTyped(what)
-	if err != nil {
-		return nil, nil // it is nothing that the ledger could have
-	}
-	records, err := book.RecordsOf(ctx, []string{string(number)})
-	var numbers []ledger.Number
-	for _, record := range records {
-		numbers = append(numbers, record.Number)
-	}
-	return numbers, err
 }
 
 // isPlanFile reports whether a person who names a file means the one of a place such

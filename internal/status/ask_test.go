@@ -13,8 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"greenlight/internal/natstest"
 	"greenlight/internal/status"
+	"greenlight/internal/testkit"
 )
 
 // closed lets readers without its token know which checks fail, and not why.
@@ -24,7 +24,7 @@ var closed = status.Guard{Token: "a token of the test", Exposed: true}
 func private(t *testing.T, guard status.Guard, checks ...status.Check) string {
 	t.Helper()
 	server := httptest.NewServer(status.Handler(status.Config{
-		JetStream: natstest.JetStream(t, natstest.Embedded(t)), Checks: checks, Metrics: prometheus.NewRegistry(), Guard: guard,
+		View: status.NewView(status.ViewConfig{JetStream: testkit.JetStream(t, testkit.Embedded(t))}), Checks: checks, Metrics: prometheus.NewRegistry(), Guard: guard,
 	}))
 	t.Cleanup(server.Close)
 	at, err := url.Parse(server.URL)

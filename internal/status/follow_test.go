@@ -8,8 +8,8 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/status"
+	"greenlight/internal/testkit"
 )
 
 // following starts to follow and returns the updates, and how to end it.
@@ -46,7 +46,7 @@ func until(t *testing.T, updates <-chan status.Snapshot, what string, wanted fun
 }
 
 func TestFollow_TellsOfEveryChangeWithoutBeingAsked(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	updates, end := following(t, func(ctx context.Context, changed func(status.Snapshot) error) error {
 		return status.Follow(ctx, js, func() time.Time { return noon }, changed)
 	})

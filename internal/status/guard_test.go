@@ -152,3 +152,25 @@ func TestIsLoopback(t *testing.T) {
 		}
 	}
 }
+
+// Every answer of the private listener has the headers of the page, refusals too.
+func TestHandler_SetsSecurityHeaders(t *testing.T) {
+	for _, path := range []string{"/status", "/readyz", "/healthz", "/metrics", "/nothing"} {
+		for name, answer := range map[string]*httptest.ResponseRecorder{
+			"answered": guarded(status.Guard{}, path, "localhost", nil),
+			"refused":  guarded(status.Guard{Token: token}, path, "localhost", nil),
+		} {
+			for key, want := range map[string]string{
+				"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+				"Cross-Origin-Resource-Policy": "same-origin",
+			} {
+				if got := answer.Header().Get(key); got != want {
+					t.Errorf("%s, %s: %s is %q, want %q", path, name, key, got, want)
+				}
+			}
+			if !strings.HasPrefix(answer.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+				t.Errorf("%s, %s: no Content-Security-Policy", path, name)
+			}
+		}
+	}
+}

@@ -52,11 +52,13 @@ func MissingSentence(buckets []string) string {
 		"A running assigner recreates the missing buckets and reads everything again; until then their contents are unknown."
 }
 
-// names returns the plan names of the campaigns by the id of their record.
+// names returns the plan names of the campaigns by each of their ids.
 func (s Snapshot) names() map[string]string {
 	names := make(map[string]string, len(s.Campaigns))
 	for _, c := range s.Campaigns {
-		names[c.ID] = c.Plan
+		for _, id := range c.IDs() {
+			names[id] = c.Plan
+		}
 	}
 	return names
 }

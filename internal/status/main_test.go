@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"testing"
@@ -10,16 +11,15 @@ import (
 	"go.uber.org/goleak"
 
 	"greenlight/internal/events"
-	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/status"
+	"greenlight/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 // noon is when the snapshots are taken.
@@ -37,7 +37,7 @@ const (
 // letters.
 func mixedLedger(t *testing.T) jetstream.JetStream {
 	t.Helper()
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)
@@ -102,6 +102,17 @@ func mixedNumbers() []ledger.Number {
 		Number: "+12125550150", CampaignID: winterID, Plan: "winter", State: ledger.Planned, Reason: ledger.TelnyxUnavailable,
 		Detail: "connection refused", Since: noon.Add(-30 * time.Second),
 	})
+}
+
+// run returns a view that runs until the test ends.
+func run(t *testing.T, js jetstream.JetStream) *status.View {
+	t.Helper()
+	view := status.NewView(status.ViewConfig{JetStream: js})
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- view.Run(ctx) }()
+	t.Cleanup(func() { stop(); must(t, <-ended) })
+	return view
 }
 
 func read(t *testing.T, js jetstream.JetStream) status.Snapshot {

@@ -7,13 +7,13 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
+	"greenlight/internal/testkit"
 )
 
 func TestSnapshot_KnowsWhetherThePlanWasChecked(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)

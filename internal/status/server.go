@@ -8,13 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// readTimeout bounds reading everything: a hundred thousand numbers take four seconds
-// on a machine that is busy.
+// readTimeout bounds how long a reader waits until all of the ledger was read, after the
+// process has started.
 const readTimeout = 15 * time.Second
 
 // checkTimeout bounds each check of readiness, which are made at the same time: who
@@ -53,8 +52,8 @@ type Config struct {
 	// name of its own.
 	Guard Guard
 
-	// JetStream has ledger and streams. Required.
-	JetStream jetstream.JetStream
+	// View has ledger and streams. Required.
+	View *View
 	// Checks decide on readiness.
 	Checks []Check
 	// Metrics are served under /metrics. Required.
@@ -198,13 +197,18 @@ func (c Check) look(ctx context.Context) (text string, wrong bool) {
 	return "ok", false
 }
 
-// json answers with all that [Read] knows.
+// json answers with all that the view knows.
 func (c Config) json(w http.ResponseWriter, r *http.Request) {
 	bounded, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
-	s, err := Read(bounded, c.JetStream, time.Now())
-	if err != nil {
-		answer(w, http.StatusServiceUnavailable, map[string]string{"message": "the ledger cannot be read: " + err.Error()}, "")
+	c.View.Refresh(bounded, 0)
+	unreachable := ""
+	c.View.Read(func(x *Contents) { unreachable = x.Unreachable })
+	if unreachable == "" && !c.View.AwaitLoaded(bounded) {
+		unreachable = "NATS has not answered yet"
+	}
+	if unreachable != "" {
+		answer(w, http.StatusServiceUnavailable, map[string]string{"message": "the ledger cannot be read: " + unreachable}, "")
 		return
 	}
 	// Without blanks, which are a third of it where there are many numbers; who wants
@@ -213,5 +217,5 @@ func (c Config) json(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("pretty") {
 		indent = "  "
 	}
-	answer(w, http.StatusOK, s, indent)
+	answer(w, http.StatusOK, c.View.Snapshot(time.Now()), indent)
 }

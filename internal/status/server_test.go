@@ -18,8 +18,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"greenlight/internal/natstest"
 	"greenlight/internal/status"
+	"greenlight/internal/testkit"
 )
 
 // serve runs the private listener.
@@ -29,7 +29,7 @@ func serve(t *testing.T, js jetstream.JetStream, checks ...status.Check) *httpte
 	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "greenlight_test_total", Help: "Counts."})
 	metrics.MustRegister(counter)
 	counter.Add(3)
-	server := httptest.NewServer(status.Handler(status.Config{JetStream: js, Checks: checks, Metrics: metrics}))
+	server := httptest.NewServer(status.Handler(status.Config{View: run(t, js), Checks: checks, Metrics: metrics}))
 	t.Cleanup(server.Close)
 	return server
 }
@@ -49,7 +49,7 @@ func get(t *testing.T, server *httptest.Server, path string) (*http.Response, st
 
 func TestPage_HasStatusAndEverythingUnderIt(t *testing.T) {
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Method+" "+r.URL.Path) })
-	server := httptest.NewServer(status.Handler(status.Config{JetStream: natstest.JetStream(t, natstest.Embedded(t)), Metrics: prometheus.NewRegistry(), Page: page}))
+	server := httptest.NewServer(status.Handler(status.Config{View: run(t, testkit.JetStream(t, testkit.Embedded(t))), Metrics: prometheus.NewRegistry(), Page: page}))
 	defer server.Close()
 	for _, path := range []string{"/status", "/status/campaigns/C1"} {
 		if _, body := get(t, server, path); body != "GET "+path {
@@ -59,7 +59,7 @@ func TestPage_HasStatusAndEverythingUnderIt(t *testing.T) {
 }
 
 func TestRoot_LeadsToThePage(t *testing.T) {
-	answer, _ := get(t, serve(t, natstest.JetStream(t, natstest.Embedded(t))), "/")
+	answer, _ := get(t, serve(t, testkit.JetStream(t, testkit.Embedded(t))), "/")
 	if got := answer.Header.Get("Location"); answer.StatusCode != http.StatusFound || got != "/status" {
 		t.Errorf("got %d to %q, want 302 to /status", answer.StatusCode, got)
 	}
@@ -100,7 +100,7 @@ func TestReadyz_AnswersForEveryCheck(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer, body := get(t, serve(t, natstest.JetStream(t, natstest.Embedded(t)), test.checks...), "/readyz")
+			answer, body := get(t, serve(t, testkit.JetStream(t, testkit.Embedded(t)), test.checks...), "/readyz")
 			var compact bytes.Buffer
 			must(t, json.Compact(&compact, []byte(body)))
 			if answer.StatusCode != test.code || compact.String() != test.want {
@@ -120,7 +120,7 @@ func TestReadyz_AnswersPerRole(t *testing.T) {
 	}
 	const tail = `"checks":{"assigner":"Telnyx refuses the API key","nats":"ok","plans":"Telnyx refuses the API key","webhook":"ok"},` +
 		`"roles":{"assigner":"not ready","webhook":"ready"},"check_roles":{"assigner":"assigner","plans":"assigner","webhook":"webhook"},"failing":["assigner","plans"]}`
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	for name, test := range map[string]struct {
 		checks []status.Check
 		path   string
@@ -152,7 +152,7 @@ func TestReadyz_BoundsItsChecks(t *testing.T) {
 		}
 		return nil
 	}}
-	if answer, body := get(t, serve(t, natstest.JetStream(t, natstest.Embedded(t)), check), "/readyz"); answer.StatusCode != http.StatusOK {
+	if answer, body := get(t, serve(t, testkit.JetStream(t, testkit.Embedded(t)), check), "/readyz"); answer.StatusCode != http.StatusOK {
 		t.Errorf("got %d %s", answer.StatusCode, body)
 	}
 }
@@ -178,28 +178,28 @@ func TestReadyz_MakesItsChecksAtTheSameTime(t *testing.T) {
 	for i := range checks {
 		list = append(list, status.Check{Name: fmt.Sprint(i), Ready: together})
 	}
-	if answer, body := get(t, serve(t, natstest.JetStream(t, natstest.Embedded(t)), list...), "/readyz"); answer.StatusCode != http.StatusOK {
+	if answer, body := get(t, serve(t, testkit.JetStream(t, testkit.Embedded(t)), list...), "/readyz"); answer.StatusCode != http.StatusOK {
 		t.Errorf("got %d %s", answer.StatusCode, body)
 	}
 }
 
 func TestHealthz_AnswersWhateverTheChecksSay(t *testing.T) {
 	bad := status.Check{Name: "nats", Ready: func(context.Context) error { return errors.New("away") }}
-	answer, body := get(t, serve(t, natstest.JetStream(t, natstest.Embedded(t)), bad), "/healthz")
+	answer, body := get(t, serve(t, testkit.JetStream(t, testkit.Embedded(t)), bad), "/healthz")
 	if want := `{"status":"ok"}`; answer.StatusCode != http.StatusOK || strings.TrimSpace(body) != want {
 		t.Errorf("got %d %s, want 200 %s", answer.StatusCode, body, want)
 	}
 }
 
 func TestMetrics_AreTheRegistrys(t *testing.T) {
-	answer, body := get(t, serve(t, natstest.JetStream(t, natstest.Embedded(t))), "/metrics")
+	answer, body := get(t, serve(t, testkit.JetStream(t, testkit.Embedded(t))), "/metrics")
 	if answer.StatusCode != http.StatusOK || !strings.Contains(body, "\ngreenlight_test_total 3\n") {
 		t.Errorf("got %d\n%s", answer.StatusCode, body)
 	}
 }
 
 func TestHandler_HasNothingElse(t *testing.T) {
-	server := serve(t, natstest.JetStream(t, natstest.Embedded(t)))
+	server := serve(t, testkit.JetStream(t, testkit.Embedded(t)))
 	if answer, _ := get(t, server, "/webhooks/telnyx"); answer.StatusCode != http.StatusNotFound {
 		t.Errorf("the webhook's path: got %d, want 404", answer.StatusCode)
 	}

@@ -2,14 +2,8 @@ package status
 
 import (
 	"cmp"
-	"context"
-	"errors"
-	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
-	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 )
@@ -75,83 +69,45 @@ type Number struct {
 	Action string `json:"action,omitempty"`
 }
 
-// Read takes a snapshot. Before an assigner ever ran it is empty. It reads every
-// number, which takes seconds where there are hundreds of thousands.
-func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot, error) {
-	s, book, err := begin(ctx, js, now)
-	if err != nil || book == nil {
-		return s, err
+// snapshot returns the contents as a snapshot.
+func (x *Contents) snapshot(now time.Time) Snapshot {
+	s := Snapshot{At: now.UTC(), Campaigns: []Campaign{}, Totals: map[ledger.State]int{}, Held: x.Hold}
+	for _, e := range x.Campaigns() {
+		for kind, n := range e.Counts {
+			s.Totals[kind.State] += n
+		}
+		if !e.Recorded {
+			continue
+		}
+		c := Campaign{Campaign: e.Campaign, Sentence: Sentence(e.Campaign), Counts: map[ledger.State]int{}, Numbers: []Number{}} // [] in JSON, never null
+		for kind, n := range e.Counts {
+			c.Counts[kind.State] += n
+		}
+		for _, n := range e.Numbers() {
+			c.Numbers = append(c.Numbers, explain(*n, e.Campaign, x.Hold))
+		}
+		s.Campaigns = append(s.Campaigns, c)
 	}
-	entries, err := book.Campaigns(ctx)
-	if err != nil {
-		return s, err
-	}
-	numbers, err := book.AllNumbers(ctx)
-	if err != nil {
-		return s, err
-	}
-	err = s.take(ctx, book, entries, numbers) // before s is read, which it fills
-	return s, err
+	s.surround(x.Surroundings)
+	return s
 }
 
-// begin returns a snapshot without campaigns, and the ledger that has them; nil before
-// an assigner ever ran, and when the ledger was lost.
-func begin(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot, *ledger.Ledger, error) {
-	s := newSnapshot(now)
-	if err := s.askStreams(ctx, js); err != nil {
-		return s, nil, err
+// surround fills in what the records do not say. The surroundings must not be older than
+// the records.
+func (s *Snapshot) surround(around Surroundings) {
+	s.LedgerMissing, s.NextResync = around.Missing, around.NextResync
+	s.DeadLetters, s.EventsWaiting, s.Idle, s.Ran = around.DeadLetters, around.Waiting, around.Idle, around.Ran
+	s.PlanHash, s.PlanFault = around.Plans.Hash, around.Plans.Fault
+	s.PlanPending = around.Plans.Entries != "" && around.Plans.Entries != s.checkedEntries()
+	if s.Held.Equal(around.Hold) {
+		return
 	}
-	book, err := ledger.Open(ctx, js)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return s, nil, nil
+	s.Held = around.Hold
+	for _, c := range s.Campaigns {
+		for i, n := range c.Numbers {
+			c.Numbers[i] = explain(n.Number, c.Campaign, s.Held)
+		}
 	}
-	return s, book, err
-}
-
-// askMissing fills in what of the ledger is missing, where there should be one.
-func (s *Snapshot) askMissing(ctx context.Context, js jetstream.JetStream) (err error) {
-	if s.Ran {
-		s.LedgerMissing, err = ledger.MissingBuckets(ctx, js)
-	}
-	return err
-}
-
-func newSnapshot(now time.Time) Snapshot {
-	return Snapshot{At: now.UTC(), Campaigns: []Campaign{}, Totals: map[ledger.State]int{}}
-}
-
-// askStreams fills in what the ledger does not know.
-func (s *Snapshot) askStreams(ctx context.Context, js jetstream.JetStream) (err error) {
-	b, err := events.ReadBacklog(ctx, js)
-	if err != nil {
-		return err
-	}
-	s.EventsWaiting, s.DeadLetters, s.Idle, s.Ran = b.Waiting, b.DeadLetters, b.Idle, b.Ran
-	s.Held, err = ledger.ReadHold(ctx, js)
-	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-		return err
-	}
-	if s.NextResync, err = events.NextResync(ctx, js); err != nil {
-		return err
-	}
-	return s.askMissing(ctx, js)
-}
-
-// take fills in the records, and only then asks for the plans in force: a mark that is
-// newer than the records makes the plan pending, and an older one could hide it.
-func (s *Snapshot) take(ctx context.Context, book *ledger.Ledger, entries []ledger.CampaignEntry, numbers []ledger.Number) error {
-	s.fill(entries, numbers)
-	return s.askPlans(ctx, book)
-}
-
-// askPlans fills in which plans are in force.
-func (s *Snapshot) askPlans(ctx context.Context, book *ledger.Ledger) error {
-	mark, ok, err := book.Plans(ctx)
-	if err != nil || !ok {
-		return err
-	}
-	s.PlanHash, s.PlanFault, s.PlanPending = mark.Hash, mark.Fault, mark.Entries != s.checkedEntries()
-	return nil
 }
 
 // checkedEntries is the digest of the entries under which the campaigns were checked.
@@ -160,7 +116,7 @@ func (s Snapshot) checkedEntries() string {
 	for i, c := range s.Campaigns {
 		entries[i].Campaign = c.Campaign
 	}
-	return ledger.LookedAt(entries)
+	return ledger.Checked(entries)
 }
 
 // Against compares a snapshot of everything with plan files as they are at hand, which
@@ -173,34 +129,6 @@ func (s Snapshot) Against(set *plan.Set, fault error) Snapshot {
 		s.PlanPending = true
 	}
 	return s
-}
-
-func (s *Snapshot) fill(entries []ledger.CampaignEntry, numbers []ledger.Number) {
-	campaigns := make(map[string]ledger.Campaign, len(entries))
-	for _, entry := range entries {
-		campaigns[entry.Campaign.ID] = entry.Campaign
-	}
-	byCampaign := make(map[string][]Number, len(entries))
-	for _, n := range numbers {
-		byCampaign[n.CampaignID] = append(byCampaign[n.CampaignID], explain(n, campaigns[n.CampaignID], s.Held))
-		s.Totals[n.State]++
-	}
-	for _, entry := range entries {
-		c := Campaign{
-			Campaign: entry.Campaign,
-			Sentence: Sentence(entry.Campaign),
-			Counts:   map[ledger.State]int{},
-			Numbers:  append([]Number{}, byCampaign[entry.Campaign.ID]...), // [] in JSON, never null
-		}
-		slices.SortFunc(c.Numbers, func(a, b Number) int { return cmp.Compare(a.Number.Number, b.Number.Number) })
-		for _, n := range c.Numbers {
-			c.Counts[n.State]++
-		}
-		s.Campaigns = append(s.Campaigns, c)
-	}
-	slices.SortFunc(s.Campaigns, func(a, b Campaign) int {
-		return cmp.Or(cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.ID, b.ID))
-	})
 }
 
 // Sentence says what the campaign's phase means, also for one that no plan names and

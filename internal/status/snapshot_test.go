@@ -13,20 +13,19 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/status"
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 )
 
 func TestSnapshot_IsPlainJSON(t *testing.T) {
 	text, err := json.MarshalIndent(read(t, mixedLedger(t)), "", "  ")
 	must(t, err)
-	texttest.Golden(t, "testdata/mixed.json", string(text)+"\n", *update, "-update")
+	testkit.Golden(t, "testdata/mixed.json", string(text)+"\n", *update, "-update")
 }
 
 func TestRead_IsEmptyBeforeAnAssignerRan(t *testing.T) {
 	const want = `{"at":"2026-03-02T12:00:00Z","campaigns":[],"totals":{},"dead_letters":0,"events_waiting":0,"idle":%t}`
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	for i, when := range []string{"without streams", "with streams"} {
 		got, err := json.Marshal(read(t, js))
 		must(t, err)
@@ -58,7 +57,7 @@ func TestRead_CountsByState(t *testing.T) {
 }
 
 func TestRead_CountsEventsThatWait(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	_, err := events.NewConsumer(t.Context(), js, events.Timing{}, func(err error) { t.Log(err) })
 	must(t, err)
@@ -85,7 +84,7 @@ func TestRead_CountsEventsThatWait(t *testing.T) {
 }
 
 func TestRead_TellsTheLaterNextLook(t *testing.T) {
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)

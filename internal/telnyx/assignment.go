@@ -1,26 +1,12 @@
 package telnyx
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 )
-
-// The two spellings of the route. Telnyx's OpenAPI description, its SDKs and its
-// answer to https://github.com/team-telnyx/telnyx-php/issues/97 have the first, its
-// guide to assigning numbers has the second. Which of them answers is found out.
-const (
-	snakeRoute = "/10dlc/phone_number_campaigns"
-	camelRoute = "/10dlc/phoneNumberCampaign"
-)
-
-// assignmentSizes are the page sizes to ask for. Telnyx publishes no maximum for
-// this list, so a smaller one is tried when one is refused; 0 leaves it out.
-var assignmentSizes = []int{250, 100, 50, 20, 0}
 
 // AssignmentStatus is the field assignmentStatus of a number's record, in upper
 // case with underscores however Telnyx spells it. It may be absent (empty), and
@@ -52,7 +38,7 @@ const (
 // list and do not attach it, a number has at most one.
 type Assignment struct {
 	// PhoneNumber is in E.164 form; see [CanonicalNumber].
-	PhoneNumber string `json:"phoneNumber"`
+	PhoneNumber string `json:"phoneNumber" as:"number"`
 	// CampaignID is the TCR id when the campaign is shared with us, else the
 	// Telnyx id. Use [Assignment.On] to compare.
 	CampaignID       string           `json:"campaignId"`
@@ -60,12 +46,12 @@ type Assignment struct {
 	TCRCampaignID    TCRCampaignID    `json:"tcrCampaignId"`
 	BrandID          string           `json:"brandId"`
 	TCRBrandID       string           `json:"tcrBrandId"`
-	AssignmentStatus AssignmentStatus `json:"assignmentStatus"`
+	AssignmentStatus AssignmentStatus `json:"assignmentStatus" or:"status" as:"word"`
 	// TMobile, NonTMobile and ATT are the carriers' mappings. The first two are
 	// in Telnyx's Go SDK of 2026, the third was seen in field reports only.
-	TMobile    MappingStatus `json:"tmobileNumberMappingStatus"`
-	NonTMobile MappingStatus `json:"nonTmobileNumberMappingStatus"`
-	ATT        MappingStatus `json:"attNumberMappingStatus"`
+	TMobile    MappingStatus `json:"tmobileNumberMappingStatus" as:"word"`
+	NonTMobile MappingStatus `json:"nonTmobileNumberMappingStatus" as:"word"`
+	ATT        MappingStatus `json:"attNumberMappingStatus" as:"word"`
 	// FailureReasons and Errors are kept raw because their types vary: strings,
 	// objects and null were all seen. Errors can be a plain string in an
 	// answer with status 200.
@@ -80,27 +66,8 @@ type Assignment struct {
 // to assigning numbers has status where the OpenAPI description has
 // assignmentStatus; either is taken.
 func (a *Assignment) UnmarshalJSON(data []byte) error {
-	r, err := asRecord(data)
-	if err != nil {
-		return err
-	}
-	*a = Assignment{
-		PhoneNumber:      CanonicalNumber(r.text("phonenumber")),
-		CampaignID:       r.text("campaignid"),
-		TelnyxCampaignID: CampaignID(r.text("telnyxcampaignid")),
-		TCRCampaignID:    TCRCampaignID(r.text("tcrcampaignid")),
-		BrandID:          r.text("brandid"),
-		TCRBrandID:       r.text("tcrbrandid"),
-		AssignmentStatus: AssignmentStatus(r.word("assignmentstatus", "status")),
-		TMobile:          MappingStatus(r.word("tmobilenumbermappingstatus")),
-		NonTMobile:       MappingStatus(r.word("nontmobilenumbermappingstatus")),
-		ATT:              MappingStatus(r.word("attnumbermappingstatus")),
-		FailureReasons:   r.raw("failurereasons"),
-		Errors:           r.raw("errors"),
-		CreatedAt:        r.time("createdat"),
-		UpdatedAt:        r.time("updatedat"),
-	}
-	return nil
+	*a = Assignment{}
+	return decodeRecord(data, a)
 }
 
 // FailureText is what the record says in words about a failure, under errors and, if
@@ -216,7 +183,7 @@ func (c *Client) Reassign(ctx context.Context, phoneNumber, campaignID string) (
 //
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/delete-phone-number-campaign
 func (c *Client) Unassign(ctx context.Context, phoneNumber string) (Assignment, error) {
-	route, known := c.writeRoute()
+	route, exists := c.assignmentRoute()
 	r := request{method: http.MethodDelete, route: route + "/{phoneNumber}", args: []string{phoneNumber}}
 	a, err := callOne(ctx, c, r, func(a Assignment) error {
 		if a.PhoneNumber == "" {
@@ -227,15 +194,17 @@ func (c *Client) Unassign(ctx context.Context, phoneNumber string) (Assignment, 
 	if err == nil {
 		a.PhoneNumber = phoneNumber
 	}
-	return a, annotate(doubtRoute(err, known), "take %s off its campaign", phoneNumber)
+	return a, annotate(doubtRoute(err, exists), "take %s off its campaign", phoneNumber)
 }
 
-// write sends a number and a campaign, once; POST and PUT have the same body.
+// write sends a number and a campaign, once; POST and PUT have the same body. It never
+// reads first: nothing may come between its caller's last read and the write, and that
+// read has found the route.
 func (c *Client) write(ctx context.Context, method, under, phoneNumber, campaignID string) (Assignment, error) {
 	if phoneNumber == "" || campaignID == "" {
 		return Assignment{}, ErrInvalidArgument
 	}
-	route, known := c.writeRoute()
+	route, exists := c.assignmentRoute()
 	r := request{method: method, route: route + under, body: struct {
 		PhoneNumber string `json:"phoneNumber"`
 		CampaignID  string `json:"campaignId"`
@@ -244,25 +213,7 @@ func (c *Client) write(ctx context.Context, method, under, phoneNumber, campaign
 		r.args = []string{phoneNumber}
 	}
 	a, err := callOne(ctx, c, r, isAssignmentOf(phoneNumber))
-	return a, doubtRoute(err, known)
-}
-
-// writeRoute returns the route to write under, and whether it is known to exist.
-// A write never reads first: nothing may come between its caller's last read and
-// the write, and that read has found the route.
-func (c *Client) writeRoute() (route string, known bool) {
-	known = c.state().assignmentsRoute() != ""
-	return cmp.Or(c.state().assignmentsRoute(), snakeRoute), known
-}
-
-// doubtRoute marks a refusal under a route that may not exist.
-func doubtRoute(err error, known bool) error {
-	if e, ok := errors.AsType[*APIError](err); ok && !known {
-		doubted := *e
-		doubted.routeUnknown = true
-		return &doubted
-	}
-	return err
+	return a, doubtRoute(err, exists)
 }
 
 // isAssignmentOf refuses an answer that is about another number than the one

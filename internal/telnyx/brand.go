@@ -3,6 +3,7 @@ package telnyx
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 )
 
@@ -23,14 +24,26 @@ type Brand struct {
 	FailureReasons json.RawMessage `json:"failureReasons,omitempty"`
 }
 
+// UnmarshalJSON decodes a record with keys in camel case or snake case.
+func (b *Brand) UnmarshalJSON(data []byte) error {
+	*b = Brand{}
+	return decodeRecord(data, b)
+}
+
 const brandsRoute = "/10dlc/brand"
 
 // Brands lists all brands of the account, the oldest first.
 //
 // OpenAPI: GET /10dlc/brand
 func (c *Client) Brands(ctx context.Context) ([]Brand, error) {
-	brands, err := wholeList(ctx, c, brandList())
-	return brands, annotate(err, "list brands")
+	rows, err := list(ctx, c, brandList)
+	if err == nil && !rows.Complete {
+		err = unreadableList(brandsRoute, fmt.Errorf("the list is not complete: %s", rows.Why))
+	}
+	if err != nil {
+		return nil, annotate(err, "list brands")
+	}
+	return rows.All, nil
 }
 
 // BrandsPage reads one page, from 1, of at most 500 brands, the oldest first, and
@@ -39,14 +52,12 @@ func (c *Client) BrandsPage(ctx context.Context, number int) (rows []Brand, tota
 	if number < 1 {
 		return nil, 0, annotate(ErrInvalidArgument, "list brands, page %s", strconv.Itoa(number))
 	}
-	rows, total, err = onePage(ctx, c, brandList(), number)
+	rows, total, err = onePage(ctx, c, brandList, number)
 	return rows, total, annotate(err, "list brands, page %s", strconv.Itoa(number))
 }
 
-func brandList() listing[Brand] {
-	return listing[Brand]{
-		request: get(brandsRoute), sizes: campaignSizes, optional: oldestFirst,
-		key:  func(b *Brand) string { return b.BrandID },
-		text: func(b *Brand) int { return len(b.DisplayName) + len(b.CompanyName) + len(b.FailureReasons) + 100 },
-	}
+var brandList = listing[Brand]{
+	ways: campaignWays(brandsRoute),
+	key:  func(b *Brand) string { return b.BrandID },
+	text: func(b *Brand) int { return len(b.DisplayName) + len(b.CompanyName) + len(b.FailureReasons) + 100 },
 }

@@ -9,12 +9,11 @@ import (
 	"strings"
 )
 
-// campaignSizes are the page sizes to ask for in lists of brands and campaigns; 500
-// is the most that Telnyx gives.
-var campaignSizes = []int{500, 250, 100, 50, 20, 0}
-
-// oldestFirst sorts so that new rows come last, and move no others from page to page.
-var oldestFirst = []string{"sort", "createdAt"}
+// campaignWays list brands and campaigns so that new rows come last, and move no others
+// from page to page. 500 is the most that Telnyx gives.
+func campaignWays(route string) []way {
+	return waysOf([]string{route}, []pageNames{names10DLC, namesV2, namesPlain}, "sort=createdAt", 500, 250, 100, 50, 20)
+}
 
 // CampaignStatus is the field campaignStatus of a campaign, in upper case with
 // underscores however Telnyx spells it. Words that are not listed here are kept.
@@ -52,9 +51,9 @@ type Campaign struct {
 	ReferenceID string `json:"referenceId"`
 	Usecase     string `json:"usecase"`
 	// Status is ACTIVE from birth, so it must never be taken for approval.
-	Status           string         `json:"status"`
-	CampaignStatus   CampaignStatus `json:"campaignStatus"`
-	SubmissionStatus string         `json:"submissionStatus"`
+	Status           string         `json:"status" as:"word"`
+	CampaignStatus   CampaignStatus `json:"campaignStatus" as:"word"`
+	SubmissionStatus string         `json:"submissionStatus" as:"word"`
 	// Mock campaigns are for trying out; they cannot carry numbers.
 	Mock                bool `json:"mock"`
 	IsTMobileRegistered bool `json:"isTMobileRegistered"`
@@ -83,37 +82,8 @@ type Campaign struct {
 
 // UnmarshalJSON decodes a record with keys in camel case or snake case.
 func (c *Campaign) UnmarshalJSON(data []byte) error {
-	r, err := asRecord(data)
-	if err != nil {
-		return err
-	}
-	*c = Campaign{
-		CampaignID:                  CampaignID(r.text("campaignid")),
-		TCRCampaignID:               TCRCampaignID(r.text("tcrcampaignid")),
-		BrandID:                     r.text("brandid"),
-		TCRBrandID:                  r.text("tcrbrandid"),
-		ReferenceID:                 r.text("referenceid"),
-		Usecase:                     r.text("usecase"),
-		Status:                      r.word("status"),
-		CampaignStatus:              CampaignStatus(r.word("campaignstatus")),
-		SubmissionStatus:            r.word("submissionstatus"),
-		NextRenewalOrExpirationDate: r.text("nextrenewalorexpirationdate"),
-		FailureReasons:              r.raw("failurereasons"),
-		WebhookURL:                  r.text("webhookurl"),
-		WebhookFailoverURL:          r.text("webhookfailoverurl"),
-	}
-	c.Mock, _ = r.flag("mock")
-	c.IsTMobileRegistered, _ = r.flag("istmobileregistered")
-	c.IsTMobileSuspended, _ = r.flag("istmobilesuspended")
-	c.NumberPool, _ = r.flag("numberpool")
-	if value, known := r.flag("istmobilenumberpoolingenabled"); known {
-		c.IsTMobileNumberPoolingEnabled = &value
-	}
-	if value, known := r.flag("autorenewal"); known {
-		c.AutoRenewal = &value
-	}
-	c.AssignedPhoneNumbersCount, _ = strconv.ParseFloat(r.text("assignedphonenumberscount"), 64)
-	return nil
+	*c = Campaign{}
+	return decodeRecord(data, c)
 }
 
 // AssignmentID is the id by which numbers are attached to the campaign and by
@@ -175,10 +145,8 @@ func (c *Client) CampaignsPage(ctx context.Context, brandID string, number int) 
 }
 
 func campaignList(brandID string) listing[Campaign] {
-	r := get("/10dlc/campaign")
-	r.query = url.Values{"brandId": {brandID}}
 	return listing[Campaign]{
-		request: r, sizes: campaignSizes, optional: oldestFirst,
+		ways: campaignWays("/10dlc/campaign"), query: url.Values{"brandId": {brandID}},
 		key: func(c *Campaign) string {
 			if c.CampaignID == "" {
 				return string(c.TCRCampaignID)

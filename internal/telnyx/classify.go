@@ -34,14 +34,47 @@ const (
 	ClassRefused ErrorClass = "refused"
 )
 
-// The codes behind the classes; what they mean is beside the constants.
-var (
-	accountCodes = []string{
-		CodeFeatureNotPermitted, CodeFeatureLimited, CodeAccountInactive, CodeAccountBlocked, CodeAccountUnverified,
-		CodeFeatureNotEnabled, CodeAccountNotLevel1, CodeAccountNotLevel2, CodeInsufficientFunds,
-	}
-	busyCodes      = []string{CodeAssociatedMissing, CodeInUse, CodeLocked, CodeBeingProcessed}
-	transientCodes = []string{CodeUnexpected, CodeServiceUnavailable, CodeTooManyRequests}
+// codeClasses are the error codes that Greenlight knows and the class of each, from
+// https://developers.telnyx.com/development/api-fundamentals/api-errors (read in
+// 2026). The comments give Telnyx's titles.
+var codeClasses = map[string]ErrorClass{
+	"10001":               ClassRefused,      // Inactive phone number
+	"10002":               ClassRefused,      // Invalid phone number
+	"10004":               ClassRefused,      // Missing required parameter
+	CodeNotFound:          ClassRefused,      // Resource not found
+	"10006":               ClassRefused,      // Invalid ID
+	"10007":               ClassTransient,    // Unexpected error
+	"10009":               ClassUnauthorized, // Authentication failed
+	"10010":               ClassForbidden,    // Authorization failed
+	codeTooMany:           ClassTransient,    // Too many requests
+	"10012":               ClassRefused,      // Duplicate resource
+	"10015":               ClassRefused,      // Bad Request
+	"10016":               ClassRefused,      // Phone number must be in +E.164 format
+	"10017":               ClassBusy,         // Associated resource does not exist
+	"10021":               ClassBusy,         // Resource in use
+	"10027":               ClassRefused,      // Unprocessable Entity
+	"10032":               ClassRefused,      // Invalid enumerated value
+	"10033":               ClassRefused,      // Value outside of range
+	"10035":               ClassBusy,         // Resource locked
+	"10036":               ClassBusy,         // Resource is being processed
+	"10037":               ClassTransient,    // Service unavailable
+	"10038":               ClassAccount,      // Feature not permitted (at this account level)
+	"10039":               ClassAccount,      // Feature limited (at this account level)
+	"20012":               ClassAccount,      // Account inactive (it may be out of funds)
+	"20013":               ClassAccount,      // Account blocked
+	"20014":               ClassAccount,      // Account unverified
+	"20015":               ClassAccount,      // Feature not enabled
+	"20016":               ClassAccount,      // Account not level 1 verified
+	"20017":               ClassAccount,      // Account not level 2 verified
+	CodeInsufficientFunds: ClassAccount,      // Insufficient Funds
+}
+
+// The codes that are asked for by name.
+const (
+	CodeNotFound          = "10005"
+	CodeInsufficientFunds = "20100"
+
+	codeTooMany = "10011"
 )
 
 // Classify says what an error is about. The first row that fits counts:
@@ -75,28 +108,20 @@ func Classify(err error) ErrorClass {
 	if !ok {
 		return ClassTransient
 	}
-	switch {
-	case e.Status == http.StatusUnauthorized, e.has(CodeAuthenticationFailed):
+	switch complaint := ComplaintOf(e); {
+	case e.Status == http.StatusUnauthorized, e.hasClass(ClassUnauthorized):
 		return ClassUnauthorized
-	case e.hasAny(accountCodes):
+	case e.hasClass(ClassAccount):
 		return ClassAccount
 	case isPassing(e.Status):
 		return ClassTransient
-	}
-	switch ComplaintOf(e) {
-	case ComplaintFull:
-		return ClassFull
-	case ComplaintOtherCampaign:
-		return ClassOtherCampaign
-	case ComplaintNotDeployed, ComplaintDormant, ComplaintQuota:
-		return ClassBusy
-	}
-	switch {
-	case e.hasAny(transientCodes):
+	case complaint != "":
+		return complaintClasses[complaint]
+	case e.hasClass(ClassTransient):
 		return ClassTransient
-	case e.hasAny(busyCodes):
+	case e.hasClass(ClassBusy):
 		return ClassBusy
-	case e.Status == http.StatusForbidden, e.has(CodeAuthorizationFailed):
+	case e.Status == http.StatusForbidden, e.hasClass(ClassForbidden):
 		return ClassForbidden
 	}
 	return ClassRefused
@@ -123,22 +148,14 @@ func (c *Client) CheckKey(ctx context.Context) error {
 // sent because of that.
 func IsRateLimited(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && (e.Status == http.StatusTooManyRequests || e.has(CodeTooManyRequests)) || errors.Is(err, ErrPaused)
+	return ok && (e.Status == http.StatusTooManyRequests || e.has(codeTooMany)) || errors.Is(err, ErrPaused)
 }
 
 // HasKnownCode reports whether an answer has one of the documented codes of refusals.
 func HasKnownCode(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && e.hasAny(refusalCodes)
+	return ok && e.hasClass(ClassRefused, ClassForbidden)
 }
-
-var refusalCodes = []string{
-	CodeInactiveNumber, CodeInvalidNumber, CodeNotFound, CodeInvalidID, CodeMissingParameter, CodeBadRequest, CodeNotE164,
-	CodeUnprocessable, CodeInvalidEnumValue, CodeOutOfRange, CodeAuthorizationFailed, codeDuplicate,
-}
-
-// codeDuplicate is "Duplicate resource" in Telnyx's list of error codes.
-const codeDuplicate = "10012"
 
 // isPassing reports whether a status is about the moment, not about the request.
 func isPassing(status int) bool {
@@ -168,12 +185,8 @@ func isUnfit(err error) bool {
 	return true
 }
 
-// asAnswer returns the status of an error that Telnyx answered, unless it is about
-// the moment.
-func asAnswer(err error) (status int, ok bool) {
+// isAnswer reports an answer that refuses a request and is not about the moment.
+func isAnswer(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	if !ok || isPassing(e.Status) {
-		return 0, false
-	}
-	return e.Status, true
+	return ok && !isPassing(e.Status)
 }

@@ -164,7 +164,7 @@ func (c *Client) begin(ctx context.Context) (end func(), err error) {
 	// not send a stale request.
 	if endsWithin(ctx, 0) {
 		end()
-		return nil, fmt.Errorf("the deadline passed before it was sent: %w", contextError(ctx))
+		return nil, fmt.Errorf("the deadline passed before it was sent: %w", cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	}
 	return end, nil
 }

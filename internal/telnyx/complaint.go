@@ -30,6 +30,11 @@ const (
 	ComplaintDormant Complaint = "dormant"
 )
 
+var complaintClasses = map[Complaint]ErrorClass{
+	ComplaintFull: ClassFull, ComplaintOtherCampaign: ClassOtherCampaign,
+	ComplaintNotDeployed: ClassBusy, ComplaintQuota: ClassBusy, ComplaintDormant: ClassBusy,
+}
+
 // phrases are what the sentences have in common with their variants, in lower
 // case. The first that a text holds decides.
 var phrases = []struct {
@@ -68,7 +73,7 @@ func ComplaintIn(text string) Complaint {
 // the key, the account or a temporary failure.
 func ComplaintOf(err error) Complaint {
 	e, ok := errors.AsType[*APIError](err)
-	if !ok || e.Status == http.StatusUnauthorized || e.hasAny(accountCodes) || e.has(CodeAuthenticationFailed) || isPassing(e.Status) {
+	if !ok || e.Status == http.StatusUnauthorized || e.hasClass(ClassUnauthorized, ClassAccount) || isPassing(e.Status) {
 		return ""
 	}
 	for _, detail := range e.Errors {

@@ -12,40 +12,6 @@ import (
 	"time"
 )
 
-// Error codes that Greenlight knows, from
-// https://developers.telnyx.com/development/api-fundamentals/api-errors (read in
-// 2026). The comments give Telnyx's titles; [Classify] says what follows from them.
-const (
-	CodeInactiveNumber       = "10001" // Inactive phone number
-	CodeInvalidNumber        = "10002" // Invalid phone number
-	CodeMissingParameter     = "10004" // Missing required parameter
-	CodeNotFound             = "10005" // Resource not found
-	CodeInvalidID            = "10006" // Invalid ID
-	CodeUnexpected           = "10007" // Unexpected error
-	CodeAuthenticationFailed = "10009" // Authentication failed
-	CodeAuthorizationFailed  = "10010" // Authorization failed
-	CodeTooManyRequests      = "10011" // Too many requests
-	CodeBadRequest           = "10015" // Bad Request
-	CodeNotE164              = "10016" // Phone number must be in +E.164 format
-	CodeAssociatedMissing    = "10017" // Associated resource does not exist
-	CodeInUse                = "10021" // Resource in use
-	CodeUnprocessable        = "10027" // Unprocessable Entity
-	CodeInvalidEnumValue     = "10032" // Invalid enumerated value
-	CodeOutOfRange           = "10033" // Value outside of range
-	CodeLocked               = "10035" // Resource locked
-	CodeBeingProcessed       = "10036" // Resource is being processed
-	CodeServiceUnavailable   = "10037" // Service unavailable
-	CodeFeatureNotPermitted  = "10038" // Feature not permitted (at this account level)
-	CodeFeatureLimited       = "10039" // Feature limited (at this account level)
-	CodeAccountInactive      = "20012" // Account inactive (it may be out of funds)
-	CodeAccountBlocked       = "20013" // Account blocked
-	CodeAccountUnverified    = "20014" // Account unverified
-	CodeFeatureNotEnabled    = "20015" // Feature not enabled
-	CodeAccountNotLevel1     = "20016" // Account not level 1 verified
-	CodeAccountNotLevel2     = "20017" // Account not level 2 verified
-	CodeInsufficientFunds    = "20100" // Insufficient Funds
-)
-
 // ErrInvalidArgument is matched by the error for a call that was not made
 // because an argument cannot be sent, like an empty id.
 var ErrInvalidArgument = errors.New("invalid argument")
@@ -84,7 +50,7 @@ type APIError struct {
 
 // ErrorDetail is one of the errors in an answer, its texts cut to 300 bytes.
 type ErrorDetail struct {
-	// Code is a code like [CodeNotE164]. It is empty where the answer has no codes.
+	// Code is a code like "10016". It is empty where the answer has no codes.
 	Code string
 	// Title and Detail are sentences. Either may be empty.
 	Title, Detail string
@@ -164,6 +130,9 @@ func (e *UnreadableError) Error() string {
 // Unwrap returns the cause.
 func (e *UnreadableError) Unwrap() error { return e.Err }
 
+// IsWhole reports whether the answer arrived whole, so that it is what Telnyx says.
+func (e *UnreadableError) IsWhole() bool { return e.whole }
+
 // IsNotFound reports whether err says that Telnyx has no such record: a 404 with
 // one of Telnyx's codes in it, or [CodeNotFound]. A 404 whose body is another's,
 // such as a gateway's page, the {"detail":"Not Found"} of a path that does not
@@ -179,7 +148,7 @@ func IsNotFound(err error) bool {
 		return true
 	}
 	coded := slices.ContainsFunc(e.Errors, func(d ErrorDetail) bool { return d.Code != "" })
-	return e.Status == http.StatusNotFound && coded && !e.hasAny(busyCodes) && !e.hasAny(transientCodes)
+	return e.Status == http.StatusNotFound && coded && !e.hasClass(ClassBusy, ClassTransient)
 }
 
 // Is404 reports whether err is an [APIError] with status 404, whatever its body says.
@@ -198,14 +167,8 @@ func HasCode(err error, code string) bool {
 // at all. It was not when an argument was refused or when the wait for the
 // [Limiter] ended first.
 func WasSent(err error) bool {
-	if _, ok := errors.AsType[*APIError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[*ConnectionError](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[*UnreadableError](err)
-	return ok
+	_, sent := sentMethod(err)
+	return sent
 }
 
 // EffectUnknown reports whether a write may have taken effect although it ended
@@ -213,21 +176,36 @@ func WasSent(err error) bool {
 // itself gave up (408, 5xx). Read the record before writing again. It is false
 // for reads, which have no effect, and for errors of other packages.
 func EffectUnknown(err error) bool {
+	method, sent := sentMethod(err)
+	e, answered := errors.AsType[*APIError](err)
+	return sent && method != http.MethodGet && (!answered || e.Status == http.StatusRequestTimeout || e.Status >= 500)
+}
+
+// sentMethod returns the method of the request that ended in err, if it was sent.
+func sentMethod(err error) (method string, sent bool) {
 	if e, ok := errors.AsType[*APIError](err); ok {
-		return e.Method != http.MethodGet && (e.Status == http.StatusRequestTimeout || e.Status >= 500)
+		return e.Method, true
 	}
 	if e, ok := errors.AsType[*ConnectionError](err); ok {
-		return e.Method != http.MethodGet
+		return e.Method, true
 	}
-	e, ok := errors.AsType[*UnreadableError](err)
-	return ok && e.Method != http.MethodGet
+	if e, ok := errors.AsType[*UnreadableError](err); ok {
+		return e.Method, true
+	}
+	return "", false
 }
 
 func (e *APIError) has(code string) bool {
 	return slices.ContainsFunc(e.Errors, func(d ErrorDetail) bool { return d.Code == code })
 }
 
-func (e *APIError) hasAny(codes []string) bool { return slices.ContainsFunc(codes, e.has) }
+// hasClass reports whether one of the codes is of one of the classes.
+func (e *APIError) hasClass(classes ...ErrorClass) bool {
+	return slices.ContainsFunc(e.Errors, func(d ErrorDetail) bool {
+		class, known := codeClasses[d.Code]
+		return known && slices.Contains(classes, class)
+	})
+}
 
 // newAPIError reads an error answer. It never fails: what it cannot read is
 // in Body.
@@ -245,79 +223,44 @@ func newAPIError(r request, status int, h http.Header, body []byte, now time.Tim
 
 // errorDetails reads the shapes in which errors come: {"errors":[…]} from the API
 // (v2 and 10DLC), {"detail":[…]} from request validation in 10DLC's campaign and
-// brand calls, {"message":…} from its bulk calls.
-func errorDetails(body []byte) []ErrorDetail {
-	var top object
-	if json.Unmarshal(body, &top) != nil {
-		return nil
-	}
-	for _, shape := range []struct {
-		key  string
-		read func(object) ErrorDetail
-	}{{"errors", apiDetail}, {"detail", validationDetail}, {"message", apiDetail}} {
-		if raw := top[shape.key]; !isNull(raw) {
-			return detailsOf(raw, shape.read)
+// brand calls, {"message":…} from its bulk calls. Each may be a list or a single one, of
+// objects or texts.
+func errorDetails(body []byte) (details []ErrorDetail) {
+	top, _ := asObject(body)
+	var said json.RawMessage
+	for _, key := range []string{"errors", "detail", "message"} {
+		if isNull(said) {
+			said = top[key]
 		}
 	}
-	return nil
-}
-
-// detailsOf reads a list of details, or a single one, each an object or a string.
-func detailsOf(raw json.RawMessage, read func(object) ErrorDetail) []ErrorDetail {
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) != nil {
-		list = []json.RawMessage{raw}
+	list := elements[json.RawMessage](said, maxDetails)
+	if list == nil {
+		list = []json.RawMessage{said}
 	}
-	var details []ErrorDetail
 	for _, raw := range list[:min(len(list), maxDetails)] {
-		var one object
-		if json.Unmarshal(raw, &one) == nil && len(one) > 0 {
-			details = append(details, read(one))
-			continue
-		}
-		if text := ReasonText(raw); text != "" {
+		if one, ok := asObject(raw); ok && len(one) > 0 {
+			details = append(details, detailOf(one))
+		} else if text := ReasonText(raw); text != "" {
 			details = append(details, ErrorDetail{Title: oneLine(text, maxDetailText)})
 		}
 	}
 	return details
 }
 
-func apiDetail(one object) ErrorDetail {
-	source, _ := one.object("source")
+// detailOf reads {"code":…,"title":…,"detail":…,"source":{…}} or, from request validation,
+// {"loc":["body","phoneNumber"],"msg":…,"type":…}, whose type is not one of Telnyx's codes.
+func detailOf(one object) ErrorDetail {
+	source, _ := asObject(one["source"])
+	var path []string
+	for _, step := range elements[json.RawMessage](one["loc"], maxDetails) {
+		path = append(path, strings.Trim(string(step), `"`))
+	}
 	return ErrorDetail{
 		Code:   oneLine(one.scalar("code"), maxIDText),
-		Title:  oneLine(one.string("title"), maxDetailText),
-		Detail: oneLine(cmp.Or(one.string("detail"), one.string("message")), maxDetailText),
-		Source: oneLine(cmp.Or(source.string("pointer"), source.string("parameter")), maxIDText),
+		Title:  oneLine(cmp.Or(one.string("title"), one.string("msg")), maxDetailText),
+		Detail: oneLine(cmp.Or(one.string("detail"), one.string("message"), one.string("type")), maxDetailText),
+		Source: oneLine(cmp.Or(source.string("pointer"), source.string("parameter"), strings.Join(path, ".")), maxIDText),
 	}
-}
-
-// validationDetail reads {"loc":["body","phoneNumber"],"msg":…,"type":…}. The type
-// is not one of Telnyx's codes, so it does not become one.
-func validationDetail(one object) ErrorDetail {
-	var path []json.RawMessage
-	_ = json.Unmarshal(one["loc"], &path) // Without a path there is no source.
-	var steps []string
-	for _, step := range path {
-		steps = append(steps, strings.Trim(string(step), `"`))
-	}
-	return ErrorDetail{
-		Title:  oneLine(one.string("msg"), maxDetailText),
-		Detail: oneLine(one.string("type"), maxDetailText),
-		Source: oneLine(strings.Join(steps, "."), maxIDText),
-	}
-}
-
-// scalar returns the text of a string or a number under key, or an empty one.
-func (o object) scalar(key string) string {
-	var n json.Number // takes strings that are numbers too, but no other ones
-	if s := o.string(key); s != "" {
-		return s
-	}
-	if raw := o[key]; isNull(raw) || json.Unmarshal(raw, &n) != nil {
-		return ""
-	}
-	return n.String()
 }
 
 var markup = regexp.MustCompile(`(?s)<(?:style|script|!--).*?(?:</style>|</script>|-->)|<[^>]*>`)
@@ -327,19 +270,3 @@ func bodyText(body []byte) string {
 	beginning := string(body[:min(len(body), 16*maxBodyText)])
 	return oneLine(markup.ReplaceAllString(beginning, " "), maxBodyText)
 }
-
-// object is a JSON object with the spelling of its keys kept: a struct would
-// take "Data" for "data".
-type object map[string]json.RawMessage
-
-// object returns the object under key; ok is false if there is none.
-func (o object) object(key string) (value object, ok bool) {
-	raw := o[key]
-	if isNull(raw) || json.Unmarshal(raw, &value) != nil {
-		return nil, false
-	}
-	return value, true
-}
-
-// string returns the string under key, or an empty one.
-func (o object) string(key string) string { return text(o[key]) }

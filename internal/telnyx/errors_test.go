@@ -114,8 +114,8 @@ func TestIsNotFound_IsTheRecordsAbsenceOnly(t *testing.T) {
 }
 
 func TestHasCode_LooksAtEveryDetail(t *testing.T) {
-	err := fmt.Errorf("assign: %w", &APIError{Errors: []ErrorDetail{{Code: "1"}, {Code: CodeBeingProcessed}}})
-	if !HasCode(err, CodeBeingProcessed) || HasCode(err, CodeNotFound) || HasCode(errors.New("10036"), CodeBeingProcessed) {
+	err := fmt.Errorf("assign: %w", &APIError{Errors: []ErrorDetail{{Code: "1"}, {Code: "10036"}}})
+	if !HasCode(err, "10036") || HasCode(err, CodeNotFound) || HasCode(errors.New("10036"), "10036") {
 		t.Error("HasCode found the wrong codes")
 	}
 }

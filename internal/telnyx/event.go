@@ -82,41 +82,19 @@ type Payload struct {
 // is strict about what makes an event (an object; in the envelope an event_type;
 // in a flat body a campaignId) and lenient about the rest: a field of an
 // unexpected type is left out. Every error matches [ErrNotEvent] and says why.
-//
-// Raw and Reasons of the payload are parts of body, which must not be changed
-// afterwards. Nothing is decoded but what an [Event] holds.
 func ParseEvent(body []byte) (Event, error) {
-	top, ok := asObject(body)
-	if !ok || !json.Valid(body) {
-		return Event{}, notAnObject(body)
+	var top object
+	if err := json.Unmarshal(body, &top); err != nil {
+		return Event{}, fmt.Errorf("%w: the body is no JSON object: %w", ErrNotEvent, err)
 	}
-	var data, meta, campaignID json.RawMessage
-	for key, value := range top.members() {
-		switch key {
-		case "data":
-			data = value
-		case "meta":
-			meta = value
-		case "campaignId":
-			campaignID = value
-		}
+	switch {
+	case !isNull(top["data"]):
+		return parseEnvelope(top, body)
+	case top.string("campaignId") == "":
+		return Event{}, fmt.Errorf("%w: it has neither data, as an event has, nor campaignId, as a flat campaign update has", ErrNotEvent)
 	}
-	if !isNull(data) {
-		return parseEnvelope(data, meta, body)
-	}
-	return parseFlat(campaignID, body)
+	return Event{ID: hashID(body), Type: EventCampaignUpdate, Payload: newPayload(body), Flat: true}, nil
 }
-
-// notAnObject says in the words of encoding/json why the body is no object.
-func notAnObject(body []byte) error {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
-		return fmt.Errorf("%w: the body is no JSON object: %w", ErrNotEvent, err)
-	}
-	return errNeither // null
-}
-
-var errNeither = fmt.Errorf("%w: it has neither data, as an event has, nor campaignId, as a flat campaign update has", ErrNotEvent)
 
 // About returns what the event is about: the campaign's id, else its TCR id,
 // else the brand's id, else an empty string. It is Telnyx's text, unchecked.
@@ -124,56 +102,24 @@ func (e Event) About() string {
 	return cmp.Or(e.Payload.CampaignID, e.Payload.TCRCampaignID, e.Payload.BrandID)
 }
 
-func parseEnvelope(data, meta json.RawMessage, body []byte) (Event, error) {
-	fields, ok := asObject(data)
+func parseEnvelope(top object, body []byte) (Event, error) {
+	data, ok := asObject(top["data"])
 	if !ok {
 		return Event{}, fmt.Errorf("%w: data is no JSON object", ErrNotEvent)
 	}
-	var id, eventType, occurredAt, payload, attempt json.RawMessage
-	for key, value := range fields.members() {
-		switch key {
-		case "id":
-			id = value
-		case "event_type":
-			eventType = value
-		case "occurred_at":
-			occurredAt = value
-		case "payload":
-			payload = value
-		}
-	}
-	e := Event{ID: text(id), Type: text(eventType)}
+	e := Event{ID: data.string("id"), Type: data.string("event_type"), Payload: newPayload(data["payload"])}
 	if e.Type == "" {
 		return Event{}, fmt.Errorf("%w: data.event_type is missing, or no string", ErrNotEvent)
 	}
-	e.Payload = newPayload(payload)
 	if !usableID(e.ID) {
 		e.ID = hashID(body)
 	}
-	if occurredAt != nil {
-		_ = e.OccurredAt.UnmarshalJSON(occurredAt) // It keeps what it cannot read.
-	}
-	if fields, ok := asObject(meta); ok {
-		for key, value := range fields.members() {
-			if key == "attempt" {
-				attempt = value
-			}
-		}
-		e.Attempt = integer(attempt)
+	_ = e.OccurredAt.UnmarshalJSON(data["occurred_at"]) // It keeps what it cannot read.
+	meta, _ := asObject(top["meta"])
+	if json.Unmarshal(meta["attempt"], &e.Attempt) != nil {
+		e.Attempt = 0
 	}
 	return e, nil
-}
-
-func parseFlat(campaignID json.RawMessage, body []byte) (Event, error) {
-	if text(campaignID) == "" {
-		return Event{}, errNeither
-	}
-	return Event{
-		ID:      hashID(body),
-		Type:    EventCampaignUpdate,
-		Payload: newPayload(body[:len(body):len(body)]),
-		Flat:    true,
-	}, nil
 }
 
 // newPayload picks the known fields out of a payload. What is no object keeps
@@ -182,50 +128,25 @@ func newPayload(raw json.RawMessage) Payload {
 	if isNull(raw) {
 		return Payload{}
 	}
-	p := Payload{Raw: raw}
-	fields, ok := asObject(raw)
-	if !ok {
-		return p
+	fields, _ := asObject(raw)
+	return Payload{
+		Type:                fields.string("type"),
+		EventType:           fields.string("eventType"),
+		Status:              fields.string("status"),
+		Description:         fields.string("description"),
+		CampaignID:          fields.string("campaignId"),
+		TCRCampaignID:       fields.string("tcrCampaignId"),
+		BrandID:             fields.string("brandId"),
+		TCRBrandID:          fields.string("tcrBrandId"),
+		BrandName:           fields.string("brandName"),
+		PhoneNumber:         fields.string("phoneNumber"),
+		CSPID:               fields.string("cspId"),
+		NudgeIntent:         fields.string("nudgeIntent"),
+		CreatedDate:         cmp.Or(fields.string("createdDate"), fields.string("createDate")),
+		IsTMobileRegistered: string(fields["isTMobileRegistered"]) == "true",
+		Reasons:             fields["reasons"],
+		Raw:                 raw,
 	}
-	var createdDate, createDate string
-	for key, value := range fields.members() {
-		switch key {
-		case "type":
-			p.Type = text(value)
-		case "eventType":
-			p.EventType = text(value)
-		case "status":
-			p.Status = text(value)
-		case "description":
-			p.Description = text(value)
-		case "campaignId":
-			p.CampaignID = text(value)
-		case "tcrCampaignId":
-			p.TCRCampaignID = text(value)
-		case "brandId":
-			p.BrandID = text(value)
-		case "tcrBrandId":
-			p.TCRBrandID = text(value)
-		case "brandName":
-			p.BrandName = text(value)
-		case "phoneNumber":
-			p.PhoneNumber = text(value)
-		case "cspId":
-			p.CSPID = text(value)
-		case "nudgeIntent":
-			p.NudgeIntent = text(value)
-		case "createdDate":
-			createdDate = text(value)
-		case "createDate":
-			createDate = text(value)
-		case "isTMobileRegistered":
-			p.IsTMobileRegistered = string(value) == "true"
-		case "reasons":
-			p.Reasons = value
-		}
-	}
-	p.CreatedDate = cmp.Or(createdDate, createDate)
-	return p
 }
 
 // usableID reports whether an id can travel as a header and be shown as it is.

@@ -3,25 +3,23 @@ package telnyx
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// The routes of numbers.
+// The routes of lists of numbers.
 const (
 	settingsRoute = "/phone_numbers/messaging"
 	numbersRoute  = "/phone_numbers"
 	profileRoute  = "/messaging_profiles/{id}/phone_numbers"
 )
-
-// numberSizes are the page sizes to ask for; 250 is the most that /phone_numbers
-// gives, and no maximum is published for messaging settings.
-var numberSizes = []int{250, 100, 50, 20, 0}
 
 const (
 	// numbersPerQuery is how many numbers one query asks for, with two controls. 249
@@ -33,8 +31,8 @@ const (
 	accountListFor = 10 * time.Minute
 	// accountListAgain is how long that list is not begun again after it failed.
 	accountListAgain = 2 * time.Minute
-	// singlesAtOnce is how many numbers are asked for one by one at the same time, and
-	// mostSingles for how many where the account's size is unknown.
+	// singlesAtOnce is how many queries run at the same time, and mostSingles for how
+	// many numbers there is a query each where the account's size is unknown.
 	singlesAtOnce = 8
 	mostSingles   = 50
 )
@@ -55,41 +53,33 @@ type Numbers struct {
 	empty bool // Absent rests on a list without any row
 }
 
-// numberKnowledge is what was learned about queries for numbers.
+// numberKnowledge is what is kept of the account's numbers.
 type numberKnowledge struct {
-	form     int      // index into numberForms, plus one; zero if none is proven
-	controls []string // two numbers known to be on the account
-	pages    int      // of the account's list, zero if unknown
-	perPage  int
-	seen     time.Time // when the three above were
+	controls [2]string // two numbers known to be on the account; empty if there are none
+	pages    int       // of the account's list; zero if unknown
 
 	account       Rows[Number] // the whole account's list, by number
 	accountRead   time.Time    // when the reading of it ended
 	accountFailed time.Time    // when a reading of it last failed
 
-	statuses statusKnowledge
-	// profileFilter says whether filter[messaging_profile_id] works.
-	profileFilter, profilePath formState
-	// patchByNumber says that PATCH takes the number in its path, not its id.
-	patchByNumber bool
+	statuses statuses
 }
 
-// numberForm is one way to ask for numbers.
+// numberForm is one way to ask for numbers with filter[phone_number].
 type numberForm struct {
-	name    string
-	several bool
-	write   func(number string) string
-	proven  bool
+	name  string
+	most  int // numbers in a query
+	write func(number string) string
 }
 
-// numberForms are in the order in which they are tried. The OpenAPI description
-// has the first; Telnyx's guides and field reports have others.
+// numberForms are in the order in which they are tried. The OpenAPI description has the
+// first; Telnyx's guides and field reports have others.
 var numberForms = []numberForm{
-	{name: "lists of +E.164 numbers", several: true, write: func(n string) string { return n }},
-	{name: "lists of digits", several: true, write: digits},
-	{name: "one +E.164 number", write: func(n string) string { return n }},
-	{name: "the digits of one number", write: digits},
-	{name: "the national digits of one number", write: func(n string) string { return strings.TrimPrefix(digits(n), "1") }},
+	{"filter[phone_number] with lists of +E.164 numbers", numbersPerQuery, func(n string) string { return n }},
+	{"filter[phone_number] with lists of digits", numbersPerQuery, digits},
+	{"filter[phone_number] with one +E.164 number", 1, func(n string) string { return n }},
+	{"filter[phone_number] with the digits of one number", 1, digits},
+	{"filter[phone_number] with the national digits of one number", 1, func(n string) string { return strings.TrimPrefix(digits(n), "1") }},
 }
 
 func digits(number string) string { return strings.TrimPrefix(number, "+") }
@@ -119,16 +109,25 @@ func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error)
 	if wanted = slices.Compact(wanted); len(wanted) == 0 {
 		return Numbers{}, nil
 	}
-	statuses := c.beginStatuses(ctx, wanted)
-	defer statuses.cancel()
-	answer, err := c.settings(ctx, wanted)
-	if err != nil {
+	var (
+		answer Numbers
+		known  statuses
+	)
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		known = c.statuses(groupCtx, wanted, false)
+		return nil
+	})
+	group.Go(func() (err error) {
+		answer, err = c.settings(groupCtx, wanted)
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return Numbers{}, annotate(err, "read the settings of %s and %s more", wanted[0], fmt.Sprint(len(wanted)-1))
 	}
-	known := statuses.wait()
 	for _, number := range wanted {
 		n, found := answer.Found[number]
-		row, listed := known.known[number]
+		row, listed := known.rows[number]
 		if found || listed { // either list proves that the number is on the account
 			answer.Found[number] = n.with(row)
 			delete(answer.Absent, number)
@@ -141,44 +140,25 @@ func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error)
 // confirmAbsent asks GET /phone_numbers for numbers that the messaging settings lack,
 // since these may have only the numbers that can send messages. Of many numbers some are
 // asked for. If the account has one of them, the others are unknown.
-func (c *Client) confirmAbsent(ctx context.Context, known statusKnowledge, answer Numbers) {
-	if known.whole || len(answer.Absent) == 0 {
+func (c *Client) confirmAbsent(ctx context.Context, known statuses, answer Numbers) {
+	switch {
+	case known.whole, len(answer.Absent) == 0:
 		return
-	}
-	if answer.empty {
+	case answer.empty:
 		clear(answer.Absent) // no row shows that the list can be believed
 		return
-	}
-	if !known.failed.IsZero() {
+	case known.refused:
 		return // the settings are all that can be read
 	}
 	absent := slices.Sorted(maps.Keys(answer.Absent))
 	asked := absent[:min(len(absent), mostSingles)]
-	var (
-		mu     sync.Mutex
-		group  sync.WaitGroup
-		places = make(chan struct{}, singlesAtOnce)
-		found  bool
-	)
-	for _, number := range asked {
-		group.Go(func() {
-			places <- struct{}{}
-			defer func() { <-places }()
-			rows, err := list(ctx, c, statusList(url.Values{"filter[phone_number]": {digits(number)}}, 1))
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil && !isUnfit(err) {
-				delete(answer.Absent, number)
-			}
-			if i := slices.IndexFunc(rows.All, func(n Number) bool { return n.PhoneNumber == number }); i >= 0 {
-				answer.Found[number] = rows.All[i]
-				delete(answer.Absent, number)
-				found = true
-			}
-		})
+	rows, failed := c.numbersOneByOne(ctx, asked)
+	for _, number := range failed {
+		delete(answer.Absent, number)
 	}
-	group.Wait()
-	if found {
+	before := len(answer.Found)
+	answer.add(rows, asked)
+	if len(answer.Found) > before {
 		for _, number := range absent[len(asked):] {
 			delete(answer.Absent, number)
 		}
@@ -203,19 +183,20 @@ func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error)
 	if answer, ok := s.fromAccount(wanted); ok {
 		return answer, nil
 	}
-	if answer, ok, err := c.provenForm(ctx, wanted); ok || err != nil {
+	answer := newNumbers()
+	if ok, err := c.askInForms(ctx, wanted, answer, formProven); ok || err != nil {
 		return answer, err
 	}
-	rows, err := list(ctx, c, settingsList(nil, pagesFor(len(wanted))))
+	rows, err := list(ctx, c, settingsList.within(pagesFor(len(wanted))))
 	if err != nil {
 		return Numbers{}, err
 	}
-	answer := newNumbers()
+	answer = newNumbers()
 	answer.take(rows, wanted)
 	if rows.Complete {
 		return answer, nil
 	}
-	free, err := s.form.take(ctx)
+	free, err := s.alone(ctx, settingsWays)
 	if err != nil {
 		return Numbers{}, err
 	}
@@ -225,7 +206,7 @@ func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error)
 	}
 	s.setControls(rows)
 	answer.Read = time.Now()
-	if ok, err := c.tryForms(ctx, wanted, answer); ok || err != nil {
+	if ok, err := c.askInForms(ctx, wanted, answer, formProven, formUntried); ok || err != nil {
 		return answer, err
 	}
 	all, err := c.readAccount(ctx)
@@ -237,7 +218,9 @@ func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error)
 }
 
 // pagesFor is how many pages an account may have to be listed as a whole.
-func pagesFor(wanted int) int { return (wanted+numberSizes[0]-1)/numberSizes[0] + smallList - 1 }
+func pagesFor(wanted int) int {
+	return (wanted+settingsWays[0].rows-1)/settingsWays[0].rows + smallList - 1
+}
 
 // newNumbers is an answer that is read from now on.
 func newNumbers() Numbers {
@@ -254,151 +237,141 @@ func (n Numbers) add(rows []Number, wanted []string) {
 	}
 }
 
-// lacks marks the requested numbers that were not found as absent.
-func (n Numbers) lacks(asked []string) {
-	for _, number := range asked {
-		if _, ok := n.Found[number]; !ok {
+// take takes in a list of the account. If it is complete, Absent rests on it alone.
+func (n *Numbers) take(rows Rows[Number], wanted []string) {
+	n.add(rows.All, wanted)
+	if !rows.Complete {
+		return
+	}
+	n.Read, n.empty = rows.Began, len(rows.All) == 0
+	for _, number := range wanted {
+		if _, found := n.Found[number]; !found {
 			n.Absent[number] = true
 		}
 	}
 }
 
-// take takes in a list of the account. If it is complete, Absent rests on it alone.
-func (n *Numbers) take(rows Rows[Number], wanted []string) {
-	n.add(rows.All, wanted)
-	if rows.Complete {
-		n.lacks(wanted)
-		n.Read, n.empty = rows.Began, len(rows.All) == 0
-	}
-}
-
-// provenForm asks in the form that is known to work, if there is one.
-func (c *Client) provenForm(ctx context.Context, wanted []string) (answer Numbers, ok bool, err error) {
-	k := c.state().numberKnowledge()
-	if k.form == 0 || len(k.controls) < 2 || !recent(k.seen, accountListFor) {
-		return Numbers{}, false, nil
-	}
-	answer = newNumbers()
-	form := numberForms[k.form-1]
-	form.proven = true
-	ok, err = c.ask(ctx, form, k, wanted, answer)
-	return answer, ok, err
-}
-
-// tryForms asks in one form after the other until one finds its controls, the one
-// that worked last before the others.
-func (c *Client) tryForms(ctx context.Context, wanted []string, answer Numbers) (ok bool, err error) {
-	k := c.state().numberKnowledge()
-	if len(k.controls) < 2 {
-		return false, nil
-	}
-	for i := range len(numberForms) + 1 {
-		form := i
-		if i == 0 {
-			form = k.form
-		}
-		if form == 0 || i > 0 && form == k.form {
-			continue
-		}
-		ok, err := c.ask(ctx, numberForms[form-1], k, wanted, answer)
-		if ok {
-			c.state().setForm(form)
-		}
-		if ok || err != nil {
-			return ok, err
+// askInForms asks for numbers in the forms that are in the first state, then in the next,
+// until one finds its controls. ok says that one did, so that what it did not find is
+// absent.
+func (c *Client) askInForms(ctx context.Context, wanted []string, answer Numbers, states ...formState) (ok bool, err error) {
+	s := c.state()
+	for _, state := range states {
+		for _, form := range numberForms {
+			if s.form(form.name) != state {
+				continue
+			}
+			err := c.ask(ctx, form, wanted, answer)
+			if err == nil {
+				s.setForm(form.name, formProven)
+				return true, nil
+			}
+			if !errors.Is(err, errMisread) {
+				return false, err
+			}
+			s.setForm(form.name, formUntried)
 		}
 	}
-	c.state().setForm(0)
 	return false, nil
 }
 
-// ask asks for numbers in one form. ok says that it found its controls, so that
-// what it did not find is absent.
-func (c *Client) ask(ctx context.Context, form numberForm, k numberKnowledge, wanted []string, answer Numbers) (ok bool, err error) {
-	if !form.several {
-		return c.askOneByOne(ctx, form, k, wanted, answer)
-	}
-	for batch := range slices.Chunk(wanted, numbersPerQuery) {
-		// With a control at either end, an answer that was cut short lacks one.
-		query := append([]string{k.controls[0]}, leaveOut(batch, k.controls)...)
-		query = append(query, k.controls[1])
-		rows, ok, err := c.query(ctx, form, k, query)
-		answer.add(rows, wanted)
-		if !ok || err != nil || !names(rows, k.controls[0]) || !names(rows, k.controls[1]) {
-			return false, err
+// errMisread is why the answer to a query proves nothing.
+var errMisread = errors.New("the query is not understood")
+
+// numberQuery asks for some numbers, of which those that must be found are known to be on
+// the account.
+type numberQuery struct{ asked, must []string }
+
+// queries are what to ask in a form: batches between two controls, so that an answer that
+// was cut short lacks one, or a control and then each number, if that costs less than the
+// account's list.
+func (f numberForm) queries(known numberKnowledge, wanted []string) (all []numberQuery) {
+	first, last := known.controls[:1], known.controls[1:]
+	if f.most == 1 {
+		if len(wanted) >= cmp.Or(known.pages, mostSingles) {
+			return nil
 		}
-		answer.lacks(batch)
+		all = append(all, numberQuery{first, first})
+		first, last = nil, nil
 	}
-	return true, nil
+	for batch := range slices.Chunk(wanted, f.most) {
+		others := slices.DeleteFunc(slices.Clone(batch), func(n string) bool { return first != nil && slices.Contains(known.controls[:], n) })
+		all = append(all, numberQuery{slices.Concat(first, others, last), slices.Concat(first, last)})
+	}
+	return all
 }
 
-// askOneByOne asks for a control and then for each number, if that costs less than
-// the account's list.
-func (c *Client) askOneByOne(ctx context.Context, form numberForm, k numberKnowledge, wanted []string, answer Numbers) (ok bool, err error) {
-	if len(wanted) >= cmp.Or(k.pages, mostSingles) {
-		return false, nil
+// ask asks for numbers in a form. The first query alone shows whether it is understood.
+func (c *Client) ask(ctx context.Context, form numberForm, wanted []string, answer Numbers) error {
+	known := c.state().know(func(*numberKnowledge) {})
+	if known.controls[1] == "" {
+		return errMisread
 	}
-	rows, ok, err := c.query(ctx, form, k, k.controls[:1])
-	if !ok || err != nil || !names(rows, k.controls[0]) {
-		return false, err
+	queries := form.queries(known, wanted)
+	if queries == nil {
+		return errMisread
 	}
-	var (
-		mu         sync.Mutex
-		group      sync.WaitGroup
-		places     = make(chan struct{}, singlesAtOnce)
-		understood = true
-	)
-	for _, number := range wanted {
-		group.Go(func() {
-			places <- struct{}{}
-			defer func() { <-places }()
-			rows, ok, one := c.query(ctx, form, k, []string{number})
-			mu.Lock()
-			defer mu.Unlock()
-			answer.add(rows, wanted)
-			switch {
-			case one != nil:
-				err = one
-			case !ok:
-				understood = false
-			default:
-				answer.lacks([]string{number})
+	var mu sync.Mutex
+	run := func(ctx context.Context, q numberQuery) error {
+		rows, err := c.query(ctx, form, q)
+		mu.Lock()
+		defer mu.Unlock()
+		answer.add(rows, wanted)
+		if err != nil {
+			return err
+		}
+		for _, number := range q.asked {
+			if !names(rows, number) {
+				answer.Absent[number] = true
 			}
-		})
+		}
+		return nil
 	}
-	group.Wait()
-	return understood && err == nil, err
+	if err := run(ctx, queries[0]); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(singlesAtOnce)
+	for _, q := range queries[1:] {
+		group.Go(func() error { return run(ctx, q) })
+	}
+	return group.Wait()
 }
 
-// query makes one query in a form. ok says that its answer is complete.
-func (c *Client) query(ctx context.Context, form numberForm, k numberKnowledge, numbers []string) (rows []Number, ok bool, err error) {
-	written := make([]string, len(numbers))
-	for i, number := range numbers {
+// query makes one query in a form.
+func (c *Client) query(ctx context.Context, form numberForm, q numberQuery) ([]Number, error) {
+	written := make([]string, len(q.asked))
+	for i, number := range q.asked {
 		written[i] = form.write(number)
 	}
-	asked := slices.Sorted(slices.Values(numbers))
-	l := settingsList(url.Values{"filter[phone_number]": {strings.Join(written, ",")}}, len(numbers)/max(k.perPage, 1)+2)
+	l := settingsList
+	l.filter = filter("filter[phone_number]", strings.Join(written, ","))
 	l.stop = func(page []Number) string {
-		others := 0
-		for _, row := range page {
-			if _, ok := slices.BinarySearch(asked, row.PhoneNumber); !ok {
-				others++
-			}
-		}
-		if 2*others > len(page) {
+		if slices.ContainsFunc(page, func(n Number) bool { return !slices.Contains(q.asked, n.PhoneNumber) }) {
 			return "the filter is ignored"
 		}
-		return "" // it may match parts of numbers, too
+		return ""
 	}
-	answer, err := list(ctx, c, l)
-	if isRefusal(err) || !form.proven && isUnfit(err) {
-		return nil, len(numbers) == 1 && IsNotFound(err), nil // about that number
+	rows, err := list(ctx, c, l)
+	switch {
+	case len(q.asked) == 1 && IsNotFound(err):
+		return nil, q.proves(nil) // about that number
+	case isRefusal(err), isUnfit(err) && c.state().form(form.name) != formProven, err == nil && !rows.Complete:
+		return rows.All, errMisread
+	case err != nil:
+		return nil, err
 	}
-	return answer.All, answer.Complete, err
+	return rows.All, q.proves(rows.All)
 }
 
-func leaveOut(numbers, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(numbers), func(n string) bool { return slices.Contains(others, n) })
+// proves returns an error if a number that must be there is not among the rows.
+func (q numberQuery) proves(rows []Number) error {
+	for _, number := range q.must {
+		if !names(rows, number) {
+			return errMisread
+		}
+	}
+	return nil
 }
 
 func names(rows []Number, number string) bool {
@@ -410,94 +383,105 @@ func names(rows []Number, number string) bool {
 // calls, and would fail at the same page.
 func (c *Client) readAccount(ctx context.Context) (Rows[Number], error) {
 	s := c.state()
-	if recent(s.numberKnowledge().accountFailed, accountListAgain) {
+	if recent(s.know(func(*numberKnowledge) {}).accountFailed, accountListAgain) {
 		return Rows[Number]{}, nil
 	}
-	rows, err := list(ctx, c, settingsList(nil, 0))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil && !isTooLong(err) { // some of a very long list is better than none
-		s.numbers.accountFailed = time.Now()
+	rows, err := list(ctx, c, settingsList)
+	failed := err != nil && !isTooLong(err) // some of a very long list is better than none
+	s.know(func(k *numberKnowledge) {
+		if failed {
+			k.accountFailed = time.Now()
+			return
+		}
+		k.account, k.accountRead, k.accountFailed = rows, time.Now(), time.Time{}
+	})
+	if failed {
 		return Rows[Number]{}, err
 	}
-	s.numbers.account, s.numbers.accountRead, s.numbers.accountFailed = rows, time.Now(), time.Time{}
 	return rows, nil
 }
 
 // fromAccount answers from the account's list, if it was read lately.
 func (s *learned) fromAccount(wanted []string) (answer Numbers, ok bool) {
-	k := s.numberKnowledge()
-	if !recent(k.accountRead, accountListFor) {
+	known := s.know(func(*numberKnowledge) {})
+	if !recent(known.accountRead, accountListFor) {
 		return Numbers{}, false
 	}
 	answer = newNumbers()
-	answer.take(k.account, wanted)
+	answer.take(known.account, wanted)
 	return answer, true
 }
 
 // ForgetNumbers makes the next [Client.Numbers] read the account's list again where it
 // would answer from the list that it has kept. Safe for concurrent use.
-func (c *Client) ForgetNumbers() { c.state().forgetNumbers() }
-
-func (s *learned) forgetNumbers() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.numbers.account, s.numbers.accountRead = Rows[Number]{}, time.Time{}
+func (c *Client) ForgetNumbers() {
+	c.state().know(func(k *numberKnowledge) { k.account, k.accountRead = Rows[Number]{}, time.Time{} })
 }
 
-// numberKnowledge returns a copy, whose lists are not changed any more.
-func (s *learned) numberKnowledge() numberKnowledge {
+// know changes what is known of numbers and returns it. The lists in it are not changed
+// any more.
+func (s *learned) know(change func(*numberKnowledge)) numberKnowledge {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	change(&s.numbers)
 	return s.numbers
-}
-
-func (s *learned) setForm(form int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.numbers.form = form
 }
 
 // setControls remembers two numbers of the account, and how long its list is.
 func (s *learned) setControls(rows Rows[Number]) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.numbers.controls, s.numbers.pages, s.numbers.perPage, s.numbers.seen = nil, 0, rows.perPage, time.Now()
-	if s.routes[settingsRoute].totals() == totalsOfAll {
-		s.numbers.pages = rows.Pages
-	}
-	if len(rows.All) >= 2 {
-		s.numbers.controls = []string{rows.All[0].PhoneNumber, rows.All[len(rows.All)-1].PhoneNumber}
-	}
+	counted := s.list(settingsWays).totals == totalsOfList
+	s.know(func(k *numberKnowledge) {
+		k.controls, k.pages = [2]string{}, 0
+		if counted {
+			k.pages = rows.Pages
+		}
+		if n := len(rows.All); n >= 2 {
+			k.controls = [2]string{rows.All[0].PhoneNumber, rows.All[n-1].PhoneNumber}
+		}
+	})
+}
+
+// setProfile puts a number on a profile in the lists that are kept.
+func (s *learned) setProfile(phoneNumber, profileID string) {
+	s.know(func(k *numberKnowledge) {
+		is := func(n Number) bool { return n.PhoneNumber == phoneNumber }
+		if slices.ContainsFunc(k.account.All, is) {
+			k.account.All = slices.Clone(k.account.All) // others may read the old one
+			for i := range k.account.All {
+				if is(k.account.All[i]) {
+					k.account.All[i].MessagingProfileID = profileID
+				}
+			}
+		}
+		if row, ok := k.statuses.rows[phoneNumber]; ok {
+			row.MessagingProfileID = profileID
+			k.statuses.rows = maps.Clone(k.statuses.rows)
+			k.statuses.rows[phoneNumber] = row
+		}
+	})
 }
 
 func (k numberKnowledge) says() (says []string) {
-	if k.form > 0 {
-		says = append(says, fmt.Sprintf("filter[phone_number] works with %s.", numberForms[k.form-1].name))
-	}
 	if !k.accountRead.IsZero() {
 		says = append(says, fmt.Sprintf("No form of filter[phone_number] works; the whole account was listed at %s UTC.", k.accountRead.UTC().Format(time.TimeOnly)))
-	}
-	if k.profileFilter == formIgnored {
-		says = append(says, "Telnyx does not understand filter[messaging_profile_id] in the list of messaging settings.")
-	}
-	if k.patchByNumber {
-		says = append(says, "PATCH /phone_numbers/{id}/messaging takes the number, not its id.")
 	}
 	if !k.accountFailed.IsZero() {
 		says = append(says, fmt.Sprintf("The list of the whole account could not be read at %s.", k.accountFailed.UTC().Format(time.TimeOnly)))
 	}
-	return append(says, k.statuses.says()...)
+	if k.statuses.refused {
+		says = append(says, "GET /phone_numbers cannot be read, so number statuses are unknown.")
+	}
+	return says
 }
 
 // ProfileNumbers lists the numbers on a messaging profile, and no others. A small
 // account is listed as a whole. Otherwise the list is filtered, or read from the
-// profile; if that is empty and has never been seen to work, it is not complete.
+// profile; if that is empty and is not proven to work, it is not complete.
 func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Number], error) {
 	if profileID == "" {
 		return Rows[Number]{}, annotate(ErrInvalidArgument, "list numbers without a messaging profile id")
 	}
-	rows, err := c.profileNumbers(ctx, profileID)
+	rows, err := profileSelection.read(ctx, c, profileID)
 	if err != nil || len(rows.All) == 0 {
 		return rows, annotate(err, "list the numbers of messaging profile %s", profileID)
 	}
@@ -505,90 +489,58 @@ func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Num
 	for i, n := range rows.All {
 		wanted[i] = n.PhoneNumber
 	}
-	slices.Sort(wanted)
-	statuses := c.beginStatuses(ctx, wanted)
-	defer statuses.cancel()
-	known := statuses.wait()
-	for i := range rows.All {
-		rows.All[i] = rows.All[i].with(known.known[rows.All[i].PhoneNumber])
+	known := c.statuses(ctx, wanted, false)
+	for i, n := range rows.All {
+		rows.All[i] = n.with(known.rows[n.PhoneNumber])
 	}
 	return rows, nil
 }
 
-func (c *Client) profileNumbers(ctx context.Context, profileID string) (Rows[Number], error) {
-	s := c.state()
-	isOn := func(n Number) bool { return strings.EqualFold(n.MessagingProfileID, profileID) }
-	all, err := list(ctx, c, settingsList(nil, smallList))
-	if err != nil || all.Complete {
-		return all.keep(isOn), err
+var profileSelection = selection[Number, string]{
+	whole: settingsList,
+	forms: profileForms,
+	is:    func(n Number, profileID string) bool { return strings.EqualFold(n.MessagingProfileID, profileID) },
+	owner: func(n Number) string { return n.MessagingProfileID },
+}
+
+// profileForms are the ways to ask for the numbers on a messaging profile.
+func profileForms(profileID string) []form[Number] {
+	if profileID == "" {
+		return nil
 	}
-	best := all.keep(isOn)
-	best.Why = "neither the filter nor the path of messaging profiles is understood, and " + all.Why
-	byPath := settingsList(nil, 0)
-	byPath.request, byPath.optional = get(profileRoute, profileID), nil
-	byFilter := settingsList(url.Values{"filter[messaging_profile_id]": {profileID}}, 0)
-	for _, way := range []struct {
-		list  listing[Number]
-		state *formState
-	}{{byFilter, &s.numbers.profileFilter}, {byPath, &s.numbers.profilePath}} {
-		if s.formState(way.state) == formIgnored {
-			continue
-		}
-		way.list.stop = func(page []Number) string {
-			if slices.ContainsFunc(page, func(n Number) bool { return !isOn(n) }) {
-				return "it has numbers of other profiles"
-			}
-			return ""
-		}
-		rows, err := list(ctx, c, way.list)
-		if err != nil && !isRefusal(err) {
-			return rows, err
-		}
-		before := len(rows.All)
-		rows = rows.keep(isOn)
-		switch {
-		case err != nil:
-			continue // perhaps only this profile is unknown
-		case len(rows.All) < before:
-			s.setFormState(way.state, formIgnored)
-			continue
-		case len(rows.All) > 0:
-			s.setFormState(way.state, formProven)
-			return rows, nil
-		case s.formState(way.state) == formProven:
-			return rows, nil
-		}
-		if len(best.All) == 0 {
-			best.Why = "it is empty, and the query is not proven to work"
-		}
+	filtered, byPath := settingsList, settingsList
+	filtered.filter = filter("filter[messaging_profile_id]", profileID)
+	byPath.ways, byPath.args = profileWays, []string{profileID}
+	return []form[Number]{
+		{"filter[messaging_profile_id] for messaging settings", filtered},
+		{"GET " + profileRoute, byPath},
 	}
-	return best, nil
 }
 
-func (s *learned) formState(state *formState) formState {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return *state
+// The ways to list numbers. 250 is the most that /phone_numbers gives, and no maximum is
+// published for messaging settings.
+var (
+	settingsWays = numberWays(settingsRoute, "sort[phone_number]=asc")
+	profileWays  = numberWays(profileRoute, "")
+	// Without the extra parameter, which no other list has, the list is answered with 503
+	// if Telnyx cannot read the messaging profiles.
+	accountWays = numberWays(numbersRoute, tolerateParam+"=true")
+)
+
+const tolerateParam = "handle_messaging_profile_error"
+
+func numberWays(route, extra string) []way {
+	return waysOf([]string{route}, []pageNames{namesV2, namesPlain, names10DLC}, extra, 250, 100, 50, 20)
 }
 
-func (s *learned) setFormState(state *formState, value formState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	*state = value
-}
+var (
+	settingsList = numberList(settingsWays)
+	accountList  = numberList(accountWays)
+)
 
-// settingsList lists messaging settings, by number.
-func settingsList(filter url.Values, maxPages int) listing[Number] {
-	l := numberList(settingsRoute, filter, maxPages)
-	l.optional = []string{"sort[phone_number]", "asc"}
-	return l
-}
-
-func numberList(route string, filter url.Values, maxPages int) listing[Number] {
-	r := get(route)
-	r.query = filter
+func numberList(ways []way) listing[Number] {
 	return listing[Number]{
-		request: r, sizes: numberSizes, v2: true, maxPages: maxPages,
+		ways: ways,
 		key: func(n *Number) string {
 			if n.PhoneNumber == "" {
 				return ""

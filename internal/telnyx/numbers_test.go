@@ -30,7 +30,7 @@ func TestNumbers_FindsAndMissesInEveryReading(t *testing.T) {
 		"small, totals of the page":    {&world{totals: "page"}, 300, "", 2},
 		"small, no totals":             {&world{totals: "none"}, 300, "", 2},
 		"small, one page":              {&world{}, 10, "", 2},
-		"small, sizes over 100":        {&world{refuseOver: 100}, 300, "", 5},
+		"small, sizes over 100":        {&world{refuseOver: 100}, 300, "", 6},
 		"comma lists":                  {&world{}, 5000, "lists of +E.164 numbers", 2},
 		"comma lists, 404 past end":    {&world{pastEnd: "404"}, 5000, "lists of +E.164 numbers", 2},
 		"comma lists, no totals":       {&world{totals: "none"}, 5000, "lists of +E.164 numbers", 7},
@@ -68,7 +68,7 @@ func TestNumbers_FindsAndMissesInEveryReading(t *testing.T) {
 			if got := got.Found["+15550000007"]; got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
-			learned := strings.Contains(strings.Join(c.Learned(), "\n"), "filter[phone_number] works with "+tt.form)
+			learned := strings.Contains(strings.Join(c.Learned(), "\n"), "Telnyx understands filter[phone_number] with "+tt.form)
 			if learned != (tt.form != "") {
 				t.Errorf("learned %q, want form %q", c.Learned(), tt.form)
 			}
@@ -366,10 +366,11 @@ func TestProfileNumbers_AreThatProfilesOnly(t *testing.T) {
 		"small":                    {300, &world{}, "q", 2, true, 2},
 		"small, empty":             {300, &world{}, "none", 0, true, 2},
 		"large":                    {5000, &world{}, "q", 2, true, 2},
-		"large, none of it":        {5000, &world{profileFilter: "empty"}, "none", 0, false, 2},
+		"large, filter unknown":    {5000, &world{profileFilter: "empty"}, "none", 0, false, 3},
+		"large, none of it":        {5000, &world{}, "none", 0, true, 3},
 		"large, ignored":           {5000, &world{profileFilter: "ignored"}, "q", 1, false, 2},
-		"large, by path":           {5000, &world{profileFilter: "path"}, "q", 2, true, 2},
-		"large, empty, not proven": {5000, &world{profileFilter: "empty"}, "q", 1, false, 2},
+		"large, by path":           {5000, &world{profileFilter: "path"}, "q", 2, true, 3},
+		"large, empty, not proven": {5000, &world{profileFilter: "empty"}, "q", 1, false, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := tt.quirk

@@ -17,16 +17,14 @@ type Time struct {
 
 // UnmarshalJSON decodes the forms that the type's comment lists.
 func (t *Time) UnmarshalJSON(data []byte) error {
+	*t = Time{}
 	if isNull(data) {
-		*t = Time{}
 		return nil
 	}
-	if data[0] != '"' {
-		// A number, an object: keep it to be shown, and go on.
-		*t = Time{Text: string(data)}
+	if json.Unmarshal(data, &t.Text) != nil {
+		t.Text = string(data) // a number or an object, to be shown
 		return nil
 	}
-	*t = Time{Text: text(data)}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
 		if parsed, err := time.Parse(layout, t.Text); err == nil {
 			t.Time = parsed.UTC()

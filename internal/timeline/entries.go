@@ -62,11 +62,11 @@ func ofEvent(kept events.Kept, number string) (Entry, bool) {
 }
 
 // ofCampaign describes what was read of the campaign.
-func ofCampaign(changes []ledger.CampaignChange) []Entry {
+func ofCampaign(changes []ledger.Change[ledger.Campaign]) []Entry {
 	var s story
 	var before ledger.Campaign
 	for _, change := range changes {
-		c := change.Campaign
+		c := change.Record
 		// The campaign was read earlier, before what that meant for its numbers was written.
 		s.at = change.At.Add(-c.ReadAgo)
 		if change.Dropped {
@@ -89,22 +89,22 @@ func ofCampaign(changes []ledger.CampaignChange) []Entry {
 }
 
 // ofNumber describes what was recorded of the number, campaign by campaign.
-func ofNumber(changes []ledger.NumberChange) []Entry {
+func ofNumber(changes []ledger.Change[ledger.Number]) []Entry {
 	perCampaign := map[string]int{}
 	for _, change := range changes {
-		perCampaign[change.Number.CampaignID]++
+		perCampaign[change.Record.CampaignID]++
 	}
 	var s story
 	before := map[string]*ledger.Number{}
 	for _, change := range changes {
-		id := change.Number.CampaignID
+		id := change.Record.CampaignID
 		s.at = change.At
 		if change.Dropped {
 			s.add(Plan, "", "No plan names the number on campaign %s any more. At Telnyx it stays as it is.", id)
 			delete(before, id)
 			continue
 		}
-		n := change.Number
+		n := change.Record
 		switch known := before[id]; {
 		case known != nil:
 			s.change(*known, n)

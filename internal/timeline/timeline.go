@@ -127,7 +127,7 @@ func OfNumber(ctx context.Context, js jetstream.JetStream, number string) (Timel
 		return Timeline{}, err
 	}
 	t.conclude(last, entry.Campaign, hold)
-	if by, held := hold.Of(last.CampaignID); held {
+	if by, held := hold.Of(append(entry.Campaign.IDs(), last.CampaignID)...); held {
 		t.Held = &by
 	}
 	messages, err := eventsAbout(ctx, js, number, idsOf(last.CampaignID, reads))
@@ -150,13 +150,13 @@ func withoutMessages(entries, messages []Entry) []Entry {
 
 // latest returns the number's record that counts: the one written last of those that
 // are in the ledger, or of those that were, if none is.
-func latest(changes []ledger.NumberChange) (last ledger.Number, planned, ok bool) {
+func latest(changes []ledger.Change[ledger.Number]) (last ledger.Number, planned, ok bool) {
 	present := map[string]bool{}
 	for _, change := range changes {
-		present[change.Number.CampaignID] = !change.Dropped
+		present[change.Record.CampaignID] = !change.Dropped
 	}
 	for _, change := range slices.Backward(changes) {
-		n := change.Number
+		n := change.Record
 		if change.Dropped {
 			continue
 		}
@@ -185,10 +185,10 @@ func (t *Timeline) conclude(n ledger.Number, c ledger.Campaign, hold ledger.Hold
 
 // idsOf lists every id by which events may speak of a campaign, its brand's among
 // them.
-func idsOf(id string, reads []ledger.CampaignChange) []string {
+func idsOf(id string, reads []ledger.Change[ledger.Campaign]) []string {
 	ids := []string{id}
 	for _, read := range reads {
-		ids = append(ids, read.Campaign.TelnyxID, read.Campaign.TCRID, read.Campaign.BrandID)
+		ids = append(ids, read.Record.TelnyxID, read.Record.TCRID, read.Record.BrandID)
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)

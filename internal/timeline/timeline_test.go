@@ -14,14 +14,13 @@ import (
 	"go.uber.org/goleak"
 
 	"greenlight/internal/events"
-	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 	"greenlight/internal/timeline"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 const (
@@ -45,7 +44,7 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)

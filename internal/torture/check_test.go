@@ -3,35 +3,17 @@ package torture
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/telnyx"
+	"greenlight/internal/rehearsal"
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// fate is what the plan means for one number that it names.
-type fate struct {
-	// entry is the id by which the plan and the ledger name the campaign, campaign
-	// the one by which Telnyx attaches to it.
-	entry, campaign string
-	// state and reason are what the ledger must say in the end.
-	state  ledger.State
-	reason ledger.Reason
-	// home is the campaign on which a number in conflict stays.
-	home string
-	// mayLeave are the campaigns that the plan takes the number from.
-	mayLeave []string
-	// snatched says that a person attaches the number to home by hand, some time.
-	snatched bool
-	// profile is the messaging profile that the number may be put on, if any.
-	profile string
-}
-
-// attaches reports whether the number ends on the plan's campaign.
-func (f fate) attaches() bool { return f.state == ledger.Sendable }
+type fate = rehearsal.Fate
 
 // standing is what a campaign was from a moment on.
 type standing struct {
@@ -88,8 +70,6 @@ type verdict struct {
 	reason        ledger.Reason
 }
 
-type assignment = telnyxsim.Assignment
-
 // reading is an answer about a campaign that went out whole.
 type reading struct {
 	at       time.Time
@@ -107,14 +87,7 @@ type queueState struct {
 
 // history is all that the checker goes by.
 type history struct {
-	fates map[string]fate // by number
-	// bystanders are the numbers that no plan names, with the campaign they are on.
-	bystanders map[string]string
-	// writes are the requests for changes in the order of their effect.
-	writes []telnyxsim.Write
-	// failures are when carriers failed a number's assignment, or a person ended it by
-	// hand, after which it is attached again.
-	failures map[string][]time.Time
+	rehearsal.History
 	// timeline is by campaign, in order.
 	timeline map[string][]standing
 	requests []request
@@ -133,14 +106,8 @@ type history struct {
 	// verdicts are everything that the ledger ever asked a person for.
 	verdicts []verdict
 
-	assignments []telnyxsim.Assignment
-	ledger      []ledger.Number
-
-	// accepted are the ids of deliveries that the webhook answered with 200.
-	accepted []string
-	// kept are the ids in stream EVENTS, with their sequence, and those among the
-	// dead letters, with 0.
-	kept  map[string]uint64
+	// queue is how far events are. Kept has the ids in stream EVENTS, with their
+	// sequence, and those among the dead letters, with 0.
 	queue queueState
 }
 
@@ -180,25 +147,26 @@ func (h history) awake(process string, from, to time.Time) time.Duration {
 	return passed
 }
 
-// violation is one thing that must not be. Number and campaign are empty when it
-// is about none.
-type violation struct {
-	rule             string
-	number, campaign string
-	text             string
+type violation = rehearsal.Violation
+
+func violated(rule, number, campaign, text string) violation {
+	return violation{Rule: rule, Number: number, Campaign: campaign, Text: text}
 }
 
-func (v violation) String() string {
-	return fmt.Sprintf("%s: %s", v.rule, strings.TrimSpace(cmp.Or(v.number, v.campaign)+" "+v.text))
-}
-
-// check returns everything that is wrong with a history.
+// check returns everything that is wrong with a history: what [rehearsal.Check] finds,
+// and what only a history of processes, people and calls shows.
 func check(h history, l limits) []violation {
+	h.Unseen, h.AnyStatus = h.takenUnseen, true // checkProvisioned goes by when a request came in
+	h.Fates = maps.Clone(h.Fates)
+	for number, periods := range h.periods {
+		f := h.Fates[number]
+		for _, p := range periods {
+			f.AlsoPlanned = append(f.AlsoPlanned, p.campaign)
+		}
+		h.Fates[number] = f
+	}
 	return slices.Concat(
-		checkTelnyx(h),
-		checkLedger(h),
-		checkPlaces(h),
-		checkEffects(h),
+		rehearsal.Check(h.History),
 		checkCounts(h, l),
 		checkProvisioned(h, l),
 		checkReadings(h),
@@ -206,102 +174,15 @@ func check(h history, l limits) []violation {
 		checkVerdicts(h),
 		checkHolds(h, l),
 		checkPlanned(h, l),
-		checkKept(h),
 		checkHandled(h),
 	)
 }
 
-// checkTelnyx: in the end every number is where the plan wants it, and those that
-// are no matter of the plan are where they were.
-func checkTelnyx(h history) (found []violation) {
-	const rule = "final state at Telnyx"
-	records := map[string]telnyxsim.Assignment{}
-	for _, a := range h.assignments {
-		records[a.PhoneNumber] = a
-	}
-	for number, want := range h.fates {
-		got := records[number]
-		switch {
-		case want.attaches() && (got.CampaignID != want.campaign || got.Status != telnyx.Assigned):
-			found = append(found, violation{rule, number, want.campaign,
-				fmt.Sprintf("is %q on %q, want ASSIGNED on %q", got.Status, got.CampaignID, want.campaign)})
-		case !want.attaches() && got.CampaignID != want.home:
-			found = append(found, violation{rule, number, want.campaign,
-				fmt.Sprintf("is on %q, want it to stay on %q", got.CampaignID, want.home)})
-		}
-	}
-	for number, home := range h.bystanders {
-		if got := records[number].CampaignID; got != home {
-			found = append(found, violation{rule, number, home, fmt.Sprintf("is on %q, and no plan names it: want %q", got, home)})
-		}
-	}
-	return found
-}
-
-// checkLedger: in the end the ledger says of every planned number what is true.
-func checkLedger(h history) (found []violation) {
-	const rule = "final state in the ledger"
-	records := map[string]ledger.Number{}
-	for _, n := range h.ledger {
-		f, planned := h.fates[n.Number]
-		if !planned || n.CampaignID != f.entry {
-			found = append(found, violation{rule, n.Number, n.CampaignID, "has a record, and the plan does not name it there"})
-			continue
-		}
-		records[n.Number] = n
-	}
-	for number, want := range h.fates {
-		got := records[number]
-		if got.State != want.state || got.Reason != want.reason {
-			found = append(found, violation{rule, number, want.entry,
-				fmt.Sprintf("is %q (%s), want %q (%s)", got.State, got.Reason, want.state, want.reason)})
-		} else if got.NeedsPerson == want.attaches() {
-			found = append(found, violation{rule, number, want.entry,
-				fmt.Sprintf("is %q, needs a person %t, want %t", got.State, got.NeedsPerson, !want.attaches())})
-		}
-	}
-	return found
-}
-
-// checkPlaces: no number was ever put on a campaign or a profile that its plan
-// does not name, or taken from one that move_from does not name. Numbers that must
-// stay where they are get no request at all.
-func checkPlaces(h history) (found []violation) {
-	const rule = "never elsewhere"
-	for _, w := range h.writes {
-		want, planned := h.fates[w.PhoneNumber]
-		wrong := func(text string) {
-			found = append(found, violation{rule, w.PhoneNumber, w.CampaignID, w.Method + " " + text})
-		}
-		switch {
-		case w.PhoneNumber == "" && !w.Effective && w.Method == "PATCH":
-			// A fault kept it from being looked at, and its path has an id alone.
-		case !planned:
-			wrong("for a number that no plan names")
-		case !want.attaches() && !want.snatched:
-			wrong("for a number that must stay as it is")
-		case w.Method == "DELETE":
-			wrong("takes a number off its campaign")
-		case w.Method == "PATCH" && (want.profile == "" || w.MessagingProfileID != want.profile):
-			wrong(fmt.Sprintf("to profile %q, want %q", w.MessagingProfileID, want.profile))
-		case w.Method != "PATCH" && w.CampaignID != want.campaign && !h.everPlanned(w.PhoneNumber, w.CampaignID):
-			wrong(fmt.Sprintf("to campaign %q, want %q", w.CampaignID, want.campaign))
-		case w.Effective && w.PreviousCampaignID != "" && !slices.Contains(want.mayLeave, w.PreviousCampaignID) && !h.takenUnseen(w, want):
-			wrong(fmt.Sprintf("takes it from campaign %q, want one of %q", w.PreviousCampaignID, want.mayLeave))
-		}
-	}
-	return found
-}
-
-// everPlanned reports whether the plan ever named a number on a campaign.
-func (h history) everPlanned(number, campaign string) bool {
-	return slices.ContainsFunc(h.periods[number], func(p period) bool { return p.campaign == campaign })
-}
-
 // takenUnseen reports whether a person attached the number to another campaign by hand
 // after the record was read that the write rests on, which nobody can know.
-func (h history) takenUnseen(w telnyxsim.Write, want fate) bool {
-	if !want.snatched || w.PreviousCampaignID != want.home {
+func (h history) takenUnseen(w telnyxsim.Write) bool {
+	want := h.Fates[w.PhoneNumber]
+	if !want.Tried || w.PreviousCampaignID != want.Home {
 		return false
 	}
 	latest := time.Time{}
@@ -310,7 +191,7 @@ func (h history) takenUnseen(w telnyxsim.Write, want fate) bool {
 			latest = t.asked
 		}
 	}
-	return failedBetween(h.failures[w.PhoneNumber], latest, w.At)
+	return h.FailedBetween(w.PhoneNumber, latest, w.At)
 }
 
 // checkTaken: a PUT comes directly after a GET of the number's record by the same
@@ -329,9 +210,9 @@ func checkTaken(h history, l limits) (found []violation) {
 			}
 		}
 		wrong := func(format string, args ...any) {
-			found = append(found, violation{rule, r.number, r.campaign, fmt.Sprintf("PUT at %s by %s ", clock(r.at), r.process) + fmt.Sprintf(format, args...)})
+			found = append(found, violated(rule, r.number, r.campaign, fmt.Sprintf("PUT at %s by %s ", clock(r.at), r.process)+fmt.Sprintf(format, args...)))
 		}
-		named := slices.ContainsFunc(h.fates[r.number].mayLeave, func(id string) bool { return strings.EqualFold(id, last.campaign) })
+		named := slices.ContainsFunc(h.Fates[r.number].MayLeave, func(id string) bool { return strings.EqualFold(id, last.campaign) })
 		switch {
 		case last.asked.IsZero() || last.method != "GET" || !last.record || last.answered.IsZero() || last.answered.After(r.at):
 			wrong("without the record read directly before: last was %s at %s", last.method, clock(last.asked))
@@ -350,10 +231,10 @@ func checkVerdicts(h history) (found []violation) {
 	const rule = "no false verdict"
 	for _, v := range h.verdicts {
 		switch {
-		case v.reason == ledger.NotOwned && h.fates[v.number].reason != ledger.NotOwned:
-			found = append(found, violation{rule, v.number, "", "was said not to be on the account, at " + clock(v.at)})
+		case v.reason == ledger.NotOwned && h.Fates[v.number].Reason != ledger.NotOwned:
+			found = append(found, violated(rule, v.number, "", "was said not to be on the account, at "+clock(v.at)))
 		case v.reason == ledger.CampaignMissing:
-			found = append(found, violation{rule, "", v.entry, "was said to be missing, at " + clock(v.at)})
+			found = append(found, violated(rule, "", v.entry, "was said to be missing, at "+clock(v.at)))
 		}
 	}
 	return found
@@ -364,14 +245,14 @@ func checkVerdicts(h history) (found []violation) {
 func checkHolds(h history, l limits) (found []violation) {
 	const rule = "stop means stop"
 	for _, r := range h.requests {
-		entry := h.entries[cmp.Or(r.campaign, h.fates[r.number].campaign)]
+		entry := h.entries[cmp.Or(r.campaign, h.Fates[r.number].Campaign)]
 		for _, held := range h.holds {
 			if held.entry != "" && held.entry != entry || r.at.Before(held.from) || !held.until.IsZero() && r.at.After(held.until) {
 				continue
 			}
 			if late := h.awake(r.process, held.from, r.at); late > l.wire {
-				found = append(found, violation{rule, r.number, r.campaign,
-					fmt.Sprintf("%s at %s by %s, %s after a hold was stored", r.method, clock(r.at), r.process, late)})
+				found = append(found, violated(rule, r.number, r.campaign,
+					fmt.Sprintf("%s at %s by %s, %s after a hold was stored", r.method, clock(r.at), r.process, late)))
 			}
 		}
 	}
@@ -389,7 +270,7 @@ func checkPlanned(h history, l limits) (found []violation) {
 		}) {
 			continue
 		}
-		found = append(found, violation{rule, r.number, r.campaign, fmt.Sprintf("%s at %s by %s", r.method, clock(r.at), r.process)})
+		found = append(found, violated(rule, r.number, r.campaign, fmt.Sprintf("%s at %s by %s", r.method, clock(r.at), r.process)))
 	}
 	return found
 }
@@ -399,49 +280,19 @@ func isAttach(w telnyxsim.Write) bool {
 	return w.Method == "POST" || w.Method == "PUT"
 }
 
-// checkEffects: between two requests for one number and campaign that took effect,
-// carriers failed the first, or a person ended it, or the plan moved the number. A
-// profile is set once.
-func checkEffects(h history) (found []violation) {
-	const rule = "one effective write"
-	latest, profiles := map[string]telnyxsim.Write{}, map[string]bool{}
-	for _, w := range h.writes {
-		if !w.Effective {
-			continue
-		}
-		if !isAttach(w) {
-			if profiles[w.PhoneNumber] {
-				found = append(found, violation{rule, w.PhoneNumber, w.CampaignID, w.Method + " took effect twice"})
-			}
-			profiles[w.PhoneNumber] = true
-			continue
-		}
-		if before := latest[w.PhoneNumber]; before.CampaignID == w.CampaignID && !failedBetween(h.failures[w.PhoneNumber], before.At, w.At) {
-			found = append(found, violation{rule, w.PhoneNumber, w.CampaignID,
-				fmt.Sprintf("%s took effect %s after another one", w.Method, w.At.Sub(before.At))})
-		}
-		latest[w.PhoneNumber] = w
-	}
-	return found
-}
-
-func failedBetween(failures []time.Time, from, to time.Time) bool {
-	return slices.ContainsFunc(failures, func(at time.Time) bool { return at.After(from) && at.Before(to) })
-}
-
 // checkCounts: requests that come to nothing are bounded too, and for what is done
 // already there is none, not even by a process that was frozen and is behind.
 func checkCounts(h history, l limits) (found []violation) {
 	const rule = "bounded requests"
-	for number, writes := range attachesByNumber(h.writes) {
+	for number, writes := range attachesByNumber(h.Writes) {
 		if len(writes) > l.requests {
-			found = append(found, violation{rule, number, writes[0].CampaignID,
-				fmt.Sprintf("got %d requests, want at most %d", len(writes), l.requests)})
+			found = append(found, violated(rule, number, writes[0].CampaignID,
+				fmt.Sprintf("got %d requests, want at most %d", len(writes), l.requests)))
 		}
 	}
 	for _, r := range needless(h) {
-		found = append(found, violation{rule, r.number, r.campaign,
-			"got a request at " + clock(r.at) + " for what was done already, by " + r.process})
+		found = append(found, violated(rule, r.number, r.campaign,
+			"got a request at "+clock(r.at)+" for what was done already, by "+r.process))
 	}
 	return found
 }
@@ -463,7 +314,7 @@ func attachesByNumber(writes []telnyxsim.Write) map[string][]telnyxsim.Write {
 // allowed for each such loss: it changes nothing.
 func needless(h history) (found []request) {
 	effects := map[string][]telnyxsim.Write{}
-	for number, writes := range attachesByNumber(h.writes) {
+	for number, writes := range attachesByNumber(h.Writes) {
 		effects[number] = slices.DeleteFunc(writes, func(w telnyxsim.Write) bool { return !w.Effective })
 	}
 	excused := map[string]int{}
@@ -474,7 +325,7 @@ func needless(h history) (found []request) {
 				effect = w
 			}
 		}
-		if !r.attaches() || effect.CampaignID != r.campaign || failedBetween(h.failures[r.number], effect.At, r.at) {
+		if !r.attaches() || effect.CampaignID != r.campaign || h.FailedBetween(r.number, effect.At, r.at) {
 			continue
 		}
 		lost := slices.DeleteFunc(slices.Clone(h.claimsLost), func(at time.Time) bool { return at.After(r.at) })
@@ -498,7 +349,7 @@ func checkProvisioned(h history, l limits) (found []violation) {
 			if ever {
 				text = fmt.Sprintf("request %s after the campaign was provisioned last", since.Round(time.Millisecond))
 			}
-			found = append(found, violation{rule, r.number, r.campaign, text + ", by " + r.process})
+			found = append(found, violated(rule, r.number, r.campaign, text+", by "+r.process))
 		}
 	}
 	return found
@@ -541,20 +392,10 @@ func checkReadings(h history) (found []violation) {
 		}
 		switch {
 		case latest.at.IsZero():
-			found = append(found, violation{rule, r.number, r.campaign, r.process + " never read the campaign"})
+			found = append(found, violated(rule, r.number, r.campaign, r.process+" never read the campaign"))
 		case !latest.ready:
-			found = append(found, violation{rule, r.number, r.campaign,
-				fmt.Sprintf("%s had read %s before that the campaign is not ready", r.process, r.at.Sub(latest.at))})
-		}
-	}
-	return found
-}
-
-// checkKept: what was answered with 200 is in a stream.
-func checkKept(h history) (found []violation) {
-	for _, id := range h.accepted {
-		if _, there := h.kept[id]; !there {
-			found = append(found, violation{rule: "a 200 means kept", text: "delivery " + id + " was answered with 200 and is in no stream"})
+			found = append(found, violated(rule, r.number, r.campaign,
+				fmt.Sprintf("%s had read %s before that the campaign is not ready", r.process, r.at.Sub(latest.at))))
 		}
 	}
 	return found
@@ -564,11 +405,11 @@ func checkKept(h history) (found []violation) {
 func checkHandled(h history) (found []violation) {
 	const rule = "everything is handled"
 	if h.queue.waiting != 0 || h.queue.open != 0 {
-		found = append(found, violation{rule: rule, text: fmt.Sprintf("%d messages wait and %d are open", h.queue.waiting, h.queue.open)})
+		found = append(found, violation{Rule: rule, Text: fmt.Sprintf("%d messages wait and %d are open", h.queue.waiting, h.queue.open)})
 	}
-	for id, sequence := range h.kept {
+	for id, sequence := range h.Kept {
 		if sequence > h.queue.ackFloor {
-			found = append(found, violation{rule: rule, text: fmt.Sprintf("event %s (message %d) is not settled", id, sequence)})
+			found = append(found, violation{Rule: rule, Text: fmt.Sprintf("event %s (message %d) is not settled", id, sequence)})
 		}
 	}
 	return found

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"greenlight/internal/ledger"
+	"greenlight/internal/rehearsal"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
@@ -35,18 +36,38 @@ func good() history {
 	patch := telnyxsim.Write{At: at(9), Method: "PATCH", PhoneNumber: attached, MessagingProfileID: "profile", Effective: true}
 	last := telnyxsim.Write{At: at(22.1), Method: "POST", PhoneNumber: late, CampaignID: spring, Effective: true}
 	return history{
-		fates: map[string]fate{
-			late:     {entry: spring, campaign: spring, state: ledger.Sendable},
-			attached: {entry: spring, campaign: spring, state: ledger.Sendable, profile: "profile"},
-			moved:    {entry: spring, campaign: spring, state: ledger.Sendable, mayLeave: []string{old}},
-			taken:    {entry: spring, campaign: spring, state: ledger.Conflict, reason: ledger.OtherCampaign, home: other},
-			absent:   {entry: spring, campaign: spring, state: ledger.Failed, reason: ledger.NotOwned},
-			snatched: {entry: spring, campaign: spring, state: ledger.Conflict, reason: ledger.OtherCampaign, home: other, mayLeave: []string{old}, snatched: true},
+		History: rehearsal.History{
+			Fates: map[string]fate{
+				late:     {Entry: spring, Campaign: spring, State: ledger.Sendable},
+				attached: {Entry: spring, Campaign: spring, State: ledger.Sendable, Profile: "profile"},
+				moved:    {Entry: spring, Campaign: spring, State: ledger.Sendable, MayLeave: []string{old}},
+				taken:    {Entry: spring, Campaign: spring, State: ledger.Conflict, Reason: ledger.OtherCampaign, Home: other},
+				absent:   {Entry: spring, Campaign: spring, State: ledger.Failed, Reason: ledger.NotOwned},
+				snatched: {Entry: spring, Campaign: spring, State: ledger.Conflict, Reason: ledger.OtherCampaign, Home: other, MayLeave: []string{old}, Tried: true},
+			},
+			Bystanders: map[string]string{bystander: other},
+			Writes:     []telnyxsim.Write{patch, first, put, second, last},
+			Failures:   map[string][]time.Time{attached: {at(12)}},
+			Assignments: []telnyxsim.Assignment{
+				{PhoneNumber: late, CampaignID: spring, Status: telnyx.Assigned},
+				{PhoneNumber: attached, CampaignID: spring, Status: telnyx.Assigned},
+				{PhoneNumber: moved, CampaignID: spring, Status: telnyx.Assigned},
+				{PhoneNumber: taken, CampaignID: other, Status: telnyx.Assigned},
+				{PhoneNumber: snatched, CampaignID: other, Status: telnyx.Assigned},
+				{PhoneNumber: bystander, CampaignID: other, Status: telnyx.Assigned},
+			},
+			Ledger: []ledger.Number{
+				{Number: late, CampaignID: spring, State: ledger.Sendable},
+				{Number: attached, CampaignID: spring, State: ledger.Sendable},
+				{Number: moved, CampaignID: spring, State: ledger.Sendable},
+				{Number: taken, CampaignID: spring, State: ledger.Conflict, Reason: ledger.OtherCampaign, NeedsPerson: true},
+				{Number: snatched, CampaignID: spring, State: ledger.Conflict, Reason: ledger.OtherCampaign, NeedsPerson: true},
+				{Number: absent, CampaignID: spring, State: ledger.Failed, Reason: ledger.NotOwned, NeedsPerson: true},
+			},
+			Accepted: []string{"event", "junk"},
+			Kept:     map[string]uint64{"event": 7, "junk": 0},
 		},
-		bystanders: map[string]string{bystander: other},
-		writes:     []telnyxsim.Write{patch, first, put, second, last},
-		failures:   map[string][]time.Time{attached: {at(12)}},
-		timeline:   map[string][]standing{spring: {{at(0), false}, {at(5), true}, {at(20), false}}},
+		timeline: map[string][]standing{spring: {{at(0), false}, {at(5), true}, {at(20), false}}},
 		requests: []request{
 			{at(9.9), "one", attached, spring, "POST"}, {at(10.9), "one", moved, spring, "PUT"}, {at(13.9), "one", attached, spring, "POST"},
 			{at(22), "two", late, spring, "POST"}, {at(8.9), "one", attached, "", "PATCH"},
@@ -66,24 +87,6 @@ func good() history {
 		entries:  map[string]string{spring: spring},
 		periods:  map[string][]period{late: {{other, time.Time{}, at(2)}, {spring, at(2), at(21.5)}}},
 		verdicts: []verdict{{at(10), taken, "", ledger.OtherCampaign}, {at(10), absent, "", ledger.NotOwned}},
-		assignments: []telnyxsim.Assignment{
-			{PhoneNumber: late, CampaignID: spring, Status: telnyx.Assigned},
-			{PhoneNumber: attached, CampaignID: spring, Status: telnyx.Assigned},
-			{PhoneNumber: moved, CampaignID: spring, Status: telnyx.Assigned},
-			{PhoneNumber: taken, CampaignID: other, Status: telnyx.Assigned},
-			{PhoneNumber: snatched, CampaignID: other, Status: telnyx.Assigned},
-			{PhoneNumber: bystander, CampaignID: other, Status: telnyx.Assigned},
-		},
-		ledger: []ledger.Number{
-			{Number: late, CampaignID: spring, State: ledger.Sendable},
-			{Number: attached, CampaignID: spring, State: ledger.Sendable},
-			{Number: moved, CampaignID: spring, State: ledger.Sendable},
-			{Number: taken, CampaignID: spring, State: ledger.Conflict, Reason: ledger.OtherCampaign, NeedsPerson: true},
-			{Number: snatched, CampaignID: spring, State: ledger.Conflict, Reason: ledger.OtherCampaign, NeedsPerson: true},
-			{Number: absent, CampaignID: spring, State: ledger.Failed, Reason: ledger.NotOwned, NeedsPerson: true},
-		},
-		accepted: []string{"event", "junk"},
-		kept:     map[string]uint64{"event": 7, "junk": 0},
 		queue:    queueState{ackFloor: 7},
 	}
 }
@@ -102,35 +105,35 @@ func TestCheck_Bites(t *testing.T) {
 		rule  string
 		spoil func(*history)
 	}{
-		"a number is attached nowhere":             {"final state at Telnyx", func(h *history) { h.assignments = h.assignments[1:] }},
-		"a number is still pending":                {"final state at Telnyx", func(h *history) { h.assignments[1].Status = telnyx.PendingAssignment }},
-		"a number is on another campaign":          {"final state at Telnyx", func(h *history) { h.assignments[2].CampaignID = old }},
-		"a number in conflict has left":            {"final state at Telnyx", func(h *history) { h.assignments[3].CampaignID = spring }},
-		"a bystander has left":                     {"final state at Telnyx", func(h *history) { h.assignments = h.assignments[:5] }},
-		"the ledger is behind":                     {"final state in the ledger", func(h *history) { h.ledger[1].State = ledger.Pending }},
-		"the ledger misses a number":               {"final state in the ledger", func(h *history) { h.ledger = h.ledger[1:] }},
-		"the ledger blames something else":         {"final state in the ledger", func(h *history) { h.ledger[3].Reason = ledger.Stuck }},
-		"the ledger has a number too many":         {"final state in the ledger", func(h *history) { h.ledger = append(h.ledger, ledger.Number{Number: bystander}) }},
-		"a request for another campaign":           {"never elsewhere", func(h *history) { h.writes[1].CampaignID = other }},
-		"a request for a bystander":                {"never elsewhere", func(h *history) { h.writes[0].PhoneNumber = bystander }},
-		"a request for a number in conflict":       {"never elsewhere", func(h *history) { h.writes[0].PhoneNumber = taken }},
-		"a move from a campaign that is not named": {"never elsewhere", func(h *history) { h.writes[2].PreviousCampaignID = other }},
-		"a profile that the plan does not name":    {"never elsewhere", func(h *history) { h.writes[0].MessagingProfileID = "mine" }},
-		"a number is taken off":                    {"never elsewhere", func(h *history) { h.writes[0].Method = "DELETE" }},
+		"a number is attached nowhere":             {"final state at Telnyx", func(h *history) { h.Assignments = h.Assignments[1:] }},
+		"a number is still pending":                {"final state at Telnyx", func(h *history) { h.Assignments[1].Status = telnyx.PendingAssignment }},
+		"a number is on another campaign":          {"final state at Telnyx", func(h *history) { h.Assignments[2].CampaignID = old }},
+		"a number in conflict has left":            {"final state at Telnyx", func(h *history) { h.Assignments[3].CampaignID = spring }},
+		"a bystander has left":                     {"final state at Telnyx", func(h *history) { h.Assignments = h.Assignments[:5] }},
+		"the ledger is behind":                     {"final state in the ledger", func(h *history) { h.Ledger[1].State = ledger.Pending }},
+		"the ledger misses a number":               {"final state in the ledger", func(h *history) { h.Ledger = h.Ledger[1:] }},
+		"the ledger blames something else":         {"final state in the ledger", func(h *history) { h.Ledger[3].Reason = ledger.Stuck }},
+		"the ledger has a number too many":         {"final state in the ledger", func(h *history) { h.Ledger = append(h.Ledger, ledger.Number{Number: bystander}) }},
+		"a request for another campaign":           {"never elsewhere", func(h *history) { h.Writes[1].CampaignID = other }},
+		"a request for a bystander":                {"never elsewhere", func(h *history) { h.Writes[0].PhoneNumber = bystander }},
+		"a request for a number in conflict":       {"never elsewhere", func(h *history) { h.Writes[0].PhoneNumber = taken }},
+		"a move from a campaign that is not named": {"never elsewhere", func(h *history) { h.Writes[2].PreviousCampaignID = other }},
+		"a profile that the plan does not name":    {"never elsewhere", func(h *history) { h.Writes[0].MessagingProfileID = "mine" }},
+		"a number is taken off":                    {"never elsewhere", func(h *history) { h.Writes[0].Method = "DELETE" }},
 		"a second effect": {"one effective write", func(h *history) {
-			h.writes = append(h.writes, telnyxsim.Write{At: at(15), Method: "POST", PhoneNumber: moved, CampaignID: spring, Effective: true})
+			h.Writes = append(h.Writes, telnyxsim.Write{At: at(15), Method: "POST", PhoneNumber: moved, CampaignID: spring, Effective: true})
 		}},
 		"a second effect before the failure": {"one effective write", func(h *history) {
-			h.failures[attached][0] = at(14.5)
+			h.Failures[attached][0] = at(14.5)
 			h.requests = h.requests[:2]
 		}},
-		"a profile is set twice": {"one effective write", func(h *history) { h.writes = append(h.writes, h.writes[0]) }},
+		"a profile is set twice": {"one effective write", func(h *history) { h.Writes = append(h.Writes, h.Writes[0]) }},
 		"a request for what is done": {"bounded requests", func(h *history) {
 			h.requests = append(h.requests, request{at(19), "one", moved, spring, "POST"})
 		}},
 		"more requests than the bound": {"bounded requests", func(h *history) {
 			early := telnyxsim.Write{At: at(8), Method: "PUT", PhoneNumber: moved, CampaignID: spring}
-			h.writes = append([]telnyxsim.Write{early, early, early}, h.writes...)
+			h.Writes = append([]telnyxsim.Write{early, early, early}, h.Writes...)
 		}},
 		"a request before approval": {"only when provisioned", func(h *history) {
 			h.requests = append(h.requests, request{at(3), "three", late, spring, "POST"})
@@ -138,14 +141,14 @@ func TestCheck_Bites(t *testing.T) {
 		}},
 		"a request long after suspension": {"only when provisioned", func(h *history) {
 			h.requests = append(h.requests, request{at(26), "three", attached, spring, "POST"})
-			h.failures[attached] = append(h.failures[attached], at(25))
+			h.Failures[attached] = append(h.Failures[attached], at(25))
 			h.readings = append(h.readings, reading{at(19), "three", spring, true})
 		}},
 		"a request on another process's reading":         {"only after reading", func(h *history) { h.requests[0].process = "three" }},
 		"a request on a reading that says otherwise":     {"only after reading", func(h *history) { h.readings[1].ready = false }},
 		"a request before any reading":                   {"only after reading", func(h *history) { h.readings = h.readings[3:]; h.requests = h.requests[:1] }},
-		"a number needs a person for nothing":            {"final state in the ledger", func(h *history) { h.ledger[1].NeedsPerson = true }},
-		"a number needs a person and nobody is asked":    {"final state in the ledger", func(h *history) { h.ledger[3].NeedsPerson = false }},
+		"a number needs a person for nothing":            {"final state in the ledger", func(h *history) { h.Ledger[1].NeedsPerson = true }},
+		"a number needs a person and nobody is asked":    {"final state in the ledger", func(h *history) { h.Ledger[3].NeedsPerson = false }},
 		"a move without reading the record":              {"taken only on proof", func(h *history) { h.touches = h.touches[:2] }},
 		"a move on a record that was never answered":     {"taken only on proof", func(h *history) { h.touches[2].answered = time.Time{} }},
 		"a move on the record of another process":        {"taken only on proof", func(h *history) { h.touches[2].process = "two" }},
@@ -154,8 +157,8 @@ func TestCheck_Bites(t *testing.T) {
 		"a move on a record that names another campaign": {"taken only on proof", func(h *history) { h.touches[2].campaign = other }},
 		"a move on a record that is old":                 {"taken only on proof", func(h *history) { h.touches[2].answered = at(10.3) }},
 		"a number taken by hand is taken back": {"never elsewhere", func(h *history) {
-			h.writes = append(h.writes, telnyxsim.Write{At: at(12), Method: "PUT", PhoneNumber: snatched, CampaignID: spring, PreviousCampaignID: other, Effective: true})
-			h.failures[snatched] = []time.Time{at(11)}
+			h.Writes = append(h.Writes, telnyxsim.Write{At: at(12), Method: "PUT", PhoneNumber: snatched, CampaignID: spring, PreviousCampaignID: other, Effective: true})
+			h.Failures[snatched] = []time.Time{at(11)}
 			h.touches = append(h.touches, touch{at(11.5), at(11.6), "one", snatched, "GET", true, old})
 		}},
 		"a number is said not to be on the account":          {"no false verdict", func(h *history) { h.verdicts[1].number = attached }},
@@ -176,8 +179,8 @@ func TestCheck_Bites(t *testing.T) {
 			h.claimsLost = []time.Time{at(19.5)}
 			h.requests = append(h.requests, request{at(19), "one", moved, spring, "POST"})
 		}},
-		"a delivery is lost":      {"a 200 means kept", func(h *history) { delete(h.kept, "event") }},
-		"a dead letter is lost":   {"a 200 means kept", func(h *history) { delete(h.kept, "junk") }},
+		"a delivery is lost":      {"a 200 means stored", func(h *history) { delete(h.Kept, "event") }},
+		"a dead letter is lost":   {"a 200 means stored", func(h *history) { delete(h.Kept, "junk") }},
 		"messages wait":           {"everything is handled", func(h *history) { h.queue.waiting = 1 }},
 		"messages are open":       {"everything is handled", func(h *history) { h.queue.open = 1 }},
 		"an event is not settled": {"everything is handled", func(h *history) { h.queue.ackFloor = 6 }},
@@ -187,7 +190,7 @@ func TestCheck_Bites(t *testing.T) {
 			row.spoil(&h)
 			var rules []string
 			for _, v := range check(h, fabricated) {
-				rules = append(rules, v.rule)
+				rules = append(rules, v.Rule)
 			}
 			if rules = slices.Compact(rules); !slices.Equal(rules, []string{row.rule}) {
 				t.Errorf("got %q, want %q alone", rules, row.rule)
@@ -204,13 +207,13 @@ func TestCheck_Excuses(t *testing.T) {
 			h.requests = append(h.requests, request{at(18), "one", moved, spring, "POST"})
 		},
 		"a number that a person took off is attached again": func(h *history) {
-			h.failures[moved] = []time.Time{at(15)}
+			h.Failures[moved] = []time.Time{at(15)}
 			h.requests = append(h.requests, request{at(18), "one", moved, spring, "POST"})
-			h.writes = append(h.writes, telnyxsim.Write{At: at(18.1), Method: "POST", PhoneNumber: moved, CampaignID: spring, Effective: true})
+			h.Writes = append(h.Writes, telnyxsim.Write{At: at(18.1), Method: "POST", PhoneNumber: moved, CampaignID: spring, Effective: true})
 		},
 		"a number that a person takes between the reading and the move": func(h *history) {
-			h.writes = append(h.writes, telnyxsim.Write{At: at(12), Method: "PUT", PhoneNumber: snatched, CampaignID: spring, PreviousCampaignID: other, Effective: true})
-			h.failures[snatched] = []time.Time{at(11.8)}
+			h.Writes = append(h.Writes, telnyxsim.Write{At: at(12), Method: "PUT", PhoneNumber: snatched, CampaignID: spring, PreviousCampaignID: other, Effective: true})
+			h.Failures[snatched] = []time.Time{at(11.8)}
 			h.touches = append(h.touches, touch{at(11.5), at(11.6), "one", snatched, "GET", true, old})
 		},
 	} {

@@ -12,6 +12,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/rehearsal"
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
@@ -22,10 +23,12 @@ const bucketNumbers = "NUMBERS"
 // is behind nothing that is in the rest.
 func (tr *trial) history(ctx context.Context) (history, error) {
 	h := history{
-		fates: tr.world.fates, bystanders: tr.world.bystanders, periods: tr.world.periods, entries: map[string]string{},
-		writes: tr.sim.Writes(), failures: failuresIn(tr.sim.Deliveries()), assignments: tr.sim.Assignments(),
-		accepted: tr.road.taken(),
-		holds:    tr.people.holds, frozen: tr.people.frozen, claimsLost: tr.people.lost[bucketNumbers], verdicts: tr.people.verdicts,
+		History: rehearsal.History{
+			Fates: tr.world.fates, Bystanders: tr.world.bystanders, Failures: failuresIn(tr.sim.Deliveries()),
+			Writes: tr.sim.Writes(), Assignments: tr.sim.Assignments(), Accepted: tr.road.taken(),
+		},
+		periods: tr.world.periods, entries: map[string]string{},
+		holds: tr.people.holds, frozen: tr.people.frozen, claimsLost: tr.people.lost[bucketNumbers], verdicts: tr.people.verdicts,
 	}
 	h.requests, h.readings, h.touches = tr.desk.seen()
 	for _, p := range tr.world.campaigns {
@@ -34,7 +37,7 @@ func (tr *trial) history(ctx context.Context) (history, error) {
 	var ends map[string][]time.Time
 	h.timeline, ends = tr.world.standings()
 	for number, times := range ends {
-		h.failures[number] = append(h.failures[number], times...)
+		h.Failures[number] = append(h.Failures[number], times...)
 	}
 	for _, bucket := range ledger.Buckets()[:2] {
 		seen, err := tr.verdictsOf(ctx, bucket)
@@ -44,10 +47,10 @@ func (tr *trial) history(ctx context.Context) (history, error) {
 		h.verdicts = append(h.verdicts, seen...)
 	}
 	var err error
-	if h.ledger, err = tr.records(ctx); err != nil {
+	if h.Ledger, err = tr.records(ctx); err != nil {
 		return h, err
 	}
-	if h.kept, err = tr.kept(ctx); err != nil {
+	if h.Kept, err = tr.kept(ctx); err != nil {
 		return h, err
 	}
 	h.queue, err = tr.queue(ctx)

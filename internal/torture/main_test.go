@@ -17,12 +17,11 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"greenlight/internal/app"
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
-	"greenlight/internal/natstest"
-	"greenlight/internal/plan/watch"
-	"greenlight/internal/process"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -74,7 +73,7 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(exitOrphaned)
 	}()
-	os.Exit(process.Main(os.Getenv(varName), roles[role]))
+	os.Exit(app.Main(os.Getenv(varName), roles[role]))
 }
 
 // childLog is what a child writes to; the test keeps it in a file.
@@ -85,7 +84,7 @@ func childLog() zerolog.Logger {
 
 // beNATS runs a NATS server that has written to the disk what it acknowledged.
 func beNATS(ctx context.Context) error {
-	return natstest.Serve(ctx, os.Getenv(varPort), os.Getenv(varDir), true)
+	return testkit.Serve(ctx, os.Getenv(varPort), os.Getenv(varDir), true)
 }
 
 func beWebhook(ctx context.Context) error {
@@ -97,7 +96,7 @@ func beWebhook(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return work(ctx, func(p *process.Process) error {
+	return work(ctx, func(p *app.Process) error {
 		listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv(varPort))
 		if err != nil {
 			return err
@@ -107,15 +106,16 @@ func beWebhook(ctx context.Context) error {
 }
 
 func beAssigner(ctx context.Context) error {
-	plans, err := watch.New(os.Getenv(varPlan), watch.Options{Settle: 20 * time.Millisecond, Poll: 200 * time.Millisecond})
+	plans, err := app.WatchPlans(os.Getenv(varPlan))
 	if err != nil {
 		return err
 	}
+	plans.PollEvery(100 * time.Millisecond)
 	now, err := followClock(os.Getenv(varClock))
 	if err != nil {
 		return err
 	}
-	return work(ctx, func(p *process.Process) error {
+	return work(ctx, func(p *app.Process) error {
 		p.AddPlans(plans)
 		return p.AddAssigner(ctx, assigner.Config{
 			Telnyx: &telnyx.Client{
@@ -131,13 +131,13 @@ func beAssigner(ctx context.Context) error {
 
 // work runs a process with the part that add adds. Without a NATS server it ends at
 // once, as the commands do, and whoever keeps it running starts it again.
-func work(ctx context.Context, add func(*process.Process) error) error {
+func work(ctx context.Context, add func(*app.Process) error) error {
 	nc, err := events.Connect(os.Getenv(varNATS), os.Getenv(varName))
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	p, err := process.New(ctx, nc, 1, childLog())
+	p, err := app.New(ctx, nc, 1, childLog())
 	if err != nil {
 		return err
 	}

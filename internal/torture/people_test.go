@@ -17,6 +17,7 @@ import (
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
 )
 
 // people is what operators did: what they held, froze and deleted, and when.
@@ -120,7 +121,7 @@ func (w *world) place(number string, where *planned) {
 	if where != nil {
 		where.numbers = append(where.numbers, number)
 		f := w.fates[number]
-		f.entry, f.campaign, f.mayLeave = where.entry, where.id, []string{w.between[0].id, w.between[1].id}
+		f.Entry, f.Campaign, f.MayLeave = where.entry, where.id, []string{w.between[0].id, w.between[1].id}
 		w.fates[number] = f
 	}
 }
@@ -256,7 +257,7 @@ func (tr *trial) takeTheRest() {
 	clear(tr.desk.ambushes)
 	tr.desk.mu.Unlock()
 	for _, number := range tr.world.snatched {
-		if !slices.ContainsFunc(tr.sim.Assignments(), func(a assignment) bool {
+		if !slices.ContainsFunc(tr.sim.Assignments(), func(a telnyxsim.Assignment) bool {
 			return a.PhoneNumber == number && a.CampaignID == elsewhereID && a.Status == telnyx.Assigned
 		}) {
 			tr.world.take(number)

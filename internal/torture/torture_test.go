@@ -20,8 +20,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/natstest"
+	"greenlight/internal/rehearsal"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -158,7 +159,7 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 	api := httptest.NewServer(tr.desk)
 	t.Cleanup(func() { tr.sim.Close(); tr.road.strays.Wait(); api.Close() })
 
-	natsPort, hookPort := natstest.FreePort(t), natstest.FreePort(t)
+	natsPort, hookPort := testkit.FreePort(t), testkit.FreePort(t)
 	tr.world = newWorld(tr.sim, "http://127.0.0.1:"+hookPort+webhook.Path, s.size, newDice(seed, "world"), tally)
 	tr.lieInWait()
 	tr.plans = filepath.Join(t.TempDir(), "plan.yaml")
@@ -242,20 +243,20 @@ func (tr *trial) settle(s scale) {
 // "" for what concerns none.
 func (tr *trial) unfinished() map[string]bool {
 	left := map[string]bool{}
-	h := history{fates: tr.world.fates, bystanders: tr.world.bystanders, assignments: tr.sim.Assignments()}
+	h := history{History: rehearsal.History{Fates: tr.world.fates, Bystanders: tr.world.bystanders, Assignments: tr.sim.Assignments()}}
 	var err error
-	if h.ledger, err = tr.records(tr.t.Context()); err != nil {
+	if h.Ledger, err = tr.records(tr.t.Context()); err != nil {
 		left[""] = true
 		return left
 	}
-	for _, v := range slices.Concat(checkTelnyx(h), checkLedger(h)) {
-		left[h.fates[v.number].entry] = true
+	for _, v := range rehearsal.Check(h.History) {
+		left[h.Fates[v.Number].Entry] = true
 	}
 	if len(left) > 0 {
 		return left
 	}
 	// Only now, since it costs more: is anything still on its way?
-	if h.kept, err = tr.kept(tr.t.Context()); err == nil {
+	if h.Kept, err = tr.kept(tr.t.Context()); err == nil {
 		h.queue, err = tr.queue(tr.t.Context())
 	}
 	if err != nil || tr.underWay() || len(checkHandled(h)) > 0 {
@@ -296,14 +297,14 @@ func (tr *trial) judge() {
 		text := c.text()
 		for _, sign := range []string{race, "panic:", "please report it"} {
 			if strings.Contains(text, sign) && (c != tr.nats || sign != race) {
-				found = append(found, violation{rule: "no accidents", text: c.name + "'s log has " + c.around(sign, 60)})
+				found = append(found, violation{Rule: "no accidents", Text: c.name + "'s log has " + c.around(sign, 60)})
 			}
 		}
 		if strings.Contains(text, apiKey) {
-			found = append(found, violation{rule: "no secrets in logs", text: c.name + "'s log has the API key"})
+			found = append(found, violation{Rule: "no secrets in logs", Text: c.name + "'s log has the API key"})
 		}
 		if c.accidents() > 0 {
-			found = append(found, violation{rule: "no accidents", text: c.name + " ended by a panic or a race"})
+			found = append(found, violation{Rule: "no accidents", Text: c.name + " ended by a panic or a race"})
 		}
 	}
 	if len(found) > 0 {
@@ -315,14 +316,14 @@ func (tr *trial) judge() {
 func (tr *trial) sumUp(h history) {
 	tr.tally.addN("telnyx", "calls", tr.desk.count())
 	tr.tally.addN("telnyx", "requests to attach", len(h.requests))
-	tr.tally.addN("webhook", "deliveries taken", len(h.accepted))
-	tr.tally.addN("webhook", "kept", len(h.kept))
-	for _, w := range h.writes {
+	tr.tally.addN("webhook", "deliveries taken", len(h.Accepted))
+	tr.tally.addN("webhook", "kept", len(h.Kept))
+	for _, w := range h.Writes {
 		if w.Effective {
 			tr.tally.add("telnyx", "effective writes by "+w.Method)
 		}
 	}
-	for _, writes := range attachesByNumber(h.writes) {
+	for _, writes := range attachesByNumber(h.Writes) {
 		tr.tally.atLeast("telnyx", "most requests for a number", len(writes))
 	}
 	tr.tally.addN("telnyx", "requests for what was done", len(needless(h)))
@@ -332,8 +333,8 @@ func (tr *trial) sumUp(h history) {
 			tr.tally.atLeast("telnyx", "latest of those in ms", int(since.Milliseconds()))
 		}
 	}
-	tr.tally.addN("numbers", "planned", len(h.fates))
-	for _, times := range h.failures {
+	tr.tally.addN("numbers", "planned", len(h.Fates))
+	for _, times := range h.Failures {
 		tr.tally.addN("numbers", "failed by carriers", len(times))
 	}
 	tr.tally.addN("ends of processes", "races inside of the NATS server, no end", strings.Count(tr.nats.text(), race))
@@ -357,11 +358,11 @@ func (tr *trial) report(h history, found []violation) {
 		}
 	}
 	for _, v := range found {
-		if v.number == "" || shown[v.number] || len(shown) >= 5 {
+		if v.Number == "" || shown[v.Number] || len(shown) >= 5 {
 			continue
 		}
-		shown[v.number] = true
-		t.Logf("%s, of which the plan wants %+v\n%s", v.number, h.fates[v.number], tr.lifeOf(h, v.number))
+		shown[v.Number] = true
+		t.Logf("%s, of which the plan wants %+v\n%s", v.Number, h.Fates[v.Number], tr.lifeOf(h, v.Number))
 	}
 	t.Logf("%s=%d repeats this trial, as far as chance allows\n%s", varSeed, tr.seed, &tr.diary)
 	for i, c := range tr.clocks {
@@ -375,8 +376,8 @@ func (tr *trial) report(h history, found []violation) {
 // lifeOf tells what happened to a number.
 func (tr *trial) lifeOf(h history, number string) string {
 	var text strings.Builder
-	f := h.fates[number]
-	for _, s := range h.timeline[f.campaign] {
+	f := h.Fates[number]
+	for _, s := range h.timeline[f.Campaign] {
 		fmt.Fprintf(&text, "campaign  %s ready %t\n", clock(s.at), s.ready)
 	}
 	for _, r := range h.requests {
@@ -395,27 +396,27 @@ func (tr *trial) lifeOf(h history, number string) string {
 	for _, held := range h.holds {
 		fmt.Fprintf(&text, "hold      %s to %s of %q\n", clock(held.from), clock(held.until), held.entry)
 	}
-	for _, w := range h.writes {
+	for _, w := range h.Writes {
 		if w.PhoneNumber == number {
 			fmt.Fprintf(&text, "write     %s %s %s to %q: answer %d, effective %t, was on %q, campaign %s\n", clock(w.At), w.Method, w.Path,
 				w.CampaignID, w.AnswerStatus, w.Effective, w.PreviousCampaignID, w.CampaignStatus)
 		}
 	}
-	for _, at := range h.failures[number] {
+	for _, at := range h.Failures[number] {
 		fmt.Fprintf(&text, "ended     %s by carriers or by hand\n", clock(at))
 	}
-	for _, a := range h.assignments {
+	for _, a := range h.Assignments {
 		if a.PhoneNumber == number {
 			fmt.Fprintf(&text, "Telnyx    %+v\n", a)
 		}
 	}
-	for _, n := range h.ledger {
+	for _, n := range h.Ledger {
 		if n.Number == number {
 			fmt.Fprintf(&text, "ledger    %+v\n", n)
 		}
 	}
 	if bucket, err := tr.js.KeyValue(tr.t.Context(), bucketNumbers); err == nil {
-		timeline, _ := bucket.History(tr.t.Context(), f.entry+"."+strings.TrimPrefix(number, "+"))
+		timeline, _ := bucket.History(tr.t.Context(), f.Entry+"."+strings.TrimPrefix(number, "+"))
 		for _, entry := range timeline {
 			fmt.Fprintf(&text, "ledger    %s revision %d %s\n", clock(entry.Created().Local()), entry.Revision(), entry.Value())
 		}

@@ -254,7 +254,7 @@ func (w *world) attach(number, campaign string, status telnyx.AssignmentStatus) 
 }
 
 func (p *planned) attached() fate {
-	return fate{entry: p.entry, campaign: p.id, state: ledger.Sendable}
+	return fate{Entry: p.entry, Campaign: p.id, State: ledger.Sendable}
 }
 
 // free numbers are on no campaign. Some have a failed assignment behind them.
@@ -285,7 +285,7 @@ func (w *world) bare(p *planned, n int) {
 		number := w.name()
 		w.own(number, "")
 		f := p.attached()
-		f.profile = ownProfile
+		f.Profile = ownProfile
 		w.fates[number] = f
 	}
 }
@@ -296,7 +296,7 @@ func (w *world) taken(p *planned, n int) {
 		number := w.name()
 		w.own(number, ownProfile)
 		w.attach(number, elsewhereID, telnyx.Assigned)
-		w.fates[number] = fate{entry: p.entry, campaign: p.id, state: ledger.Conflict, reason: ledger.OtherCampaign, home: elsewhereID}
+		w.fates[number] = fate{Entry: p.entry, Campaign: p.id, State: ledger.Conflict, Reason: ledger.OtherCampaign, Home: elsewhereID}
 	}
 }
 
@@ -307,7 +307,7 @@ func (w *world) moving(p *planned, n int) {
 		w.own(number, ownProfile)
 		w.attach(number, oldID, telnyx.Assigned)
 		f := p.attached()
-		f.mayLeave = []string{oldID}
+		f.MayLeave = []string{oldID}
 		w.fates[number] = f
 	}
 }
@@ -339,11 +339,11 @@ func (w *world) snatch(p *planned, from string, n int) {
 	for i := range n {
 		number := w.name()
 		w.own(number, ownProfile)
-		f := fate{entry: p.entry, campaign: p.id, state: ledger.Conflict, reason: ledger.OtherCampaign, home: elsewhereID, snatched: true}
+		f := fate{Entry: p.entry, Campaign: p.id, State: ledger.Conflict, Reason: ledger.OtherCampaign, Home: elsewhereID, Tried: true}
 		switch {
 		case from != "":
 			w.attach(number, from, telnyx.Assigned)
-			f.mayLeave = []string{from}
+			f.MayLeave = []string{from}
 			w.ambushed[number] = http.MethodGet
 		case i%2 == 0:
 			w.strays = append(w.strays, number)
@@ -377,14 +377,14 @@ func (w *world) pooled(p *planned, profile string, n int) {
 
 // unowned is a number that the account does not have.
 func (w *world) unowned(p *planned) {
-	w.fates[w.name()] = fate{entry: p.entry, campaign: p.id, state: ledger.Failed, reason: ledger.NotOwned}
+	w.fates[w.name()] = fate{Entry: p.entry, Campaign: p.id, State: ledger.Failed, Reason: ledger.NotOwned}
 }
 
 // tollFree is a number that cannot be on any campaign.
 func (w *world) tollFree(p *planned) {
 	number := w.name()
 	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: ownProfile, Type: "tollfree"})
-	w.fates[number] = fate{entry: p.entry, campaign: p.id, state: ledger.Failed, reason: ledger.NotLongCode}
+	w.fates[number] = fate{Entry: p.entry, Campaign: p.id, State: ledger.Failed, Reason: ledger.NotLongCode}
 }
 
 // extra is a number that is on a planned campaign and that no plan names.

@@ -23,11 +23,11 @@ import (
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/notice"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 )
 
 // Each server of a cluster stops and comes back while deliveries come in and 300
@@ -36,7 +36,7 @@ import (
 // at last it takes another with it: then nobody leads, and every delivery does notice.
 func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T) {
 	t.Parallel() // it counts no goroutines
-	cluster := natstest.StartCluster(t)
+	cluster := testkit.StartCluster(t)
 	connected := func() *nats.Conn { return connect(t, cluster.URL()) }
 	fs := openFronts(t, connected, 3)
 	nc := connected()
@@ -57,7 +57,7 @@ func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T)
 		for _, name := range names {
 			cluster.Start(name)
 		}
-		natstest.Within(t, 2*patience, func() error { return inStep(t, js) })
+		testkit.Within(t, 2*patience, func() error { return inStep(t, js) })
 		fs.becomeReady()
 		post.kept(50)
 		news.isHeard(what + ", " + strings.Join(names, " and "))
@@ -107,7 +107,7 @@ func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T)
 // deliveries come in and numbers are attached. Who posts tries again, as Telnyx does.
 func TestRollingRestart_LosesNothing(t *testing.T) {
 	t.Parallel() // it counts no goroutines
-	cluster := natstest.StartCluster(t)
+	cluster := testkit.StartCluster(t)
 	connected := func() *nats.Conn { return connect(t, cluster.URL()) }
 	doors := openFronts(t, connected, 3)
 	nc := connected()
@@ -178,11 +178,11 @@ func (n *telling) Send(_ context.Context, text string) error {
 // isHeard publishes a notice and waits until it is heard.
 func (n *telling) isHeard(text string) {
 	n.t.Helper()
-	natstest.Within(n.t, patience, func() error {
+	testkit.Within(n.t, patience, func() error {
 		_, err := n.publisher.Publish(n.t.Context(), notice.Notice{Kind: notice.Completed, Text: text, At: time.Now()}, text)
 		return err
 	})
-	natstest.Within(n.t, patience, func() error {
+	testkit.Within(n.t, patience, func() error {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		if !n.heard[text] {
@@ -195,7 +195,7 @@ func (n *telling) isHeard(text string) {
 // consumerLeader returns the name of the server that leads the assigners' consumer.
 func consumerLeader(t *testing.T, js jetstream.JetStream) (name string) {
 	t.Helper()
-	natstest.Within(t, patience, func() error {
+	testkit.Within(t, patience, func() error {
 		consumer, err := js.Consumer(t.Context(), events.StreamEvents, events.ConsumerAssigner)
 		if err != nil {
 			return err
@@ -285,7 +285,7 @@ func (a *attaching) join(nc *nats.Conn) (stop func()) {
 		Timing:      events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second},
 	}
 	var worker *assigner.Assigner
-	natstest.Within(a.t, patience, func() error { worker, err = assigner.New(a.t.Context(), config); return err })
+	testkit.Within(a.t, patience, func() error { worker, err = assigner.New(a.t.Context(), config); return err })
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- worker.Run(ctx) }()
@@ -315,7 +315,7 @@ func (a *attaching) requested() int {
 // attached waits until so many numbers were asked for.
 func (a *attaching) attached(least int) {
 	a.t.Helper()
-	natstest.Within(a.t, 2*patience, func() error {
+	testkit.Within(a.t, 2*patience, func() error {
 		if n := a.requested(); n < least {
 			return fmt.Errorf("%d numbers were asked for, want %d", n, least)
 		}
@@ -327,7 +327,7 @@ func (a *attaching) attached(least int) {
 // one was written more than once.
 func (a *attaching) finishes(js jetstream.JetStream) {
 	a.t.Helper()
-	natstest.Within(a.t, 4*patience, func() error {
+	testkit.Within(a.t, 4*patience, func() error {
 		book, err := ledger.Open(a.t.Context(), js)
 		if err != nil {
 			return err
@@ -450,7 +450,7 @@ func (p *posting) refused(more int64) {
 func (p *posting) reach(what string, counted *atomic.Int64, more int64) {
 	p.t.Helper()
 	before := counted.Load()
-	natstest.Within(p.t, patience, func() error {
+	testkit.Within(p.t, patience, func() error {
 		if n := counted.Load() - before; n < more {
 			return fmt.Errorf("%d more were %s, want %d", n, what, more)
 		}
@@ -469,7 +469,7 @@ func (p *posting) end() []string {
 // A process that was left at one takes none away.
 func TestReplicas_AreAddedToWhatStandsAndNeverTakenAway(t *testing.T) {
 	t.Parallel() // it counts no goroutines
-	cluster := natstest.StartCluster(t)
+	cluster := testkit.StartCluster(t)
 	nc := connect(t, cluster.URL())
 	js, err := jetstream.New(nc)
 	must(t, err)
@@ -485,7 +485,7 @@ func TestReplicas_AreAddedToWhatStandsAndNeverTakenAway(t *testing.T) {
 		_, err := notice.NewPublisher(ctx, js, replicas)
 		return err
 	}
-	natstest.Within(t, patience, func() error { return ensure(1) }) // a cluster that just came up may need a moment
+	testkit.Within(t, patience, func() error { return ensure(1) }) // a cluster that just came up may need a moment
 	front := openFront(t, "first", connect(t, cluster.URL()), 1, false)
 	if code, err := front.deliver("kept", 0); code != http.StatusOK || err != nil {
 		t.Fatalf("answered %d, %v", code, err)
@@ -494,11 +494,11 @@ func TestReplicas_AreAddedToWhatStandsAndNeverTakenAway(t *testing.T) {
 		t.Fatal("with one copy asked for there are three")
 	}
 	must(t, ensure(3))
-	natstest.Within(t, 2*patience, func() error { return inStep(t, js) })
+	testkit.Within(t, 2*patience, func() error { return inStep(t, js) })
 	must(t, ensure(1))
-	natstest.Within(t, patience, func() error { return inStep(t, js) })
+	testkit.Within(t, patience, func() error { return inStep(t, js) })
 	cluster.Stop(leader(t, js))
-	natstest.Within(t, patience, func() error {
+	testkit.Within(t, patience, func() error {
 		_, err := front.deliver("kept", 0)
 		if !errors.Is(err, errDuplicate) {
 			return fmt.Errorf("got %v, want that the event of before is known to who leads now", err)

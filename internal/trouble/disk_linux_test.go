@@ -16,8 +16,8 @@ import (
 
 	"greenlight/internal/doctor"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/natstest"
 	"greenlight/internal/status"
+	"greenlight/internal/testkit"
 )
 
 // varMount is set where the tests with a full disk must run, as in CI.
@@ -121,7 +121,7 @@ func TestFullDisk_HealsWhenThereIsRoom(t *testing.T) {
 	ls.stored(2 * connections)
 	u.becomeReady()
 	ids := ls.end()
-	natstest.Within(t, patience, func() error { return outside.FlushTimeout(time.Second) })
+	testkit.Within(t, patience, func() error { return outside.FlushTimeout(time.Second) })
 	if u.server.URL() != address {
 		t.Errorf("its address is another one")
 	}

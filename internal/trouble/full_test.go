@@ -7,12 +7,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 // The stream fills up under load, and gets room again.
 func TestFullStream_RefusesAndGoesOnWhenThereIsRoom(t *testing.T) {
-	server := natstest.StartProcess(t)
+	server := testkit.StartProcess(t)
 	fs := openFronts(t, func() *nats.Conn { return connect(t, server.URL) }, 1)
 	own := connect(t, server.URL)
 	js, err := jetstream.New(own)

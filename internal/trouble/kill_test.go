@@ -5,13 +5,13 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 // The server is killed under load and started again, several times, and nobody tells
 // the webhook.
 func TestKilledServer_LosesNothingAndIsFoundAgain(t *testing.T) {
-	server := natstest.StartProcess(t)
+	server := testkit.StartProcess(t)
 	fs := openFronts(t, func() *nats.Conn { return connect(t, server.URL) }, 1)
 	own := connect(t, server.URL)
 	before := begin(fs)

@@ -13,14 +13,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 // A cluster changes the stream's leader under load, first because it is asked to and
 // then because the leader's server stops.
 func TestLeaderChange_LosesNothing(t *testing.T) {
 	t.Parallel() // it counts no goroutines
-	cluster := natstest.StartCluster(t)
+	cluster := testkit.StartCluster(t)
 	fs := openFronts(t, func() *nats.Conn { return connect(t, cluster.URL()) }, 3)
 	ls := startLoads(fs, 0)
 	ls.stored(50)
@@ -39,7 +39,7 @@ func TestLeaderChange_LosesNothing(t *testing.T) {
 	}
 
 	cluster.Stop(second)
-	natstest.Within(t, patience, func() error {
+	testkit.Within(t, patience, func() error {
 		if now := leader(t, js); now == second {
 			return errors.New("no other leader")
 		}
@@ -54,7 +54,7 @@ func TestLeaderChange_LosesNothing(t *testing.T) {
 // That is told as what it is, and is over when one comes back.
 func TestNoLeader_IsTold(t *testing.T) {
 	t.Parallel() // it counts no goroutines
-	cluster := natstest.StartCluster(t)
+	cluster := testkit.StartCluster(t)
 	fs := openFronts(t, func() *nats.Conn { return connect(t, cluster.URL()) }, 3)
 	ls := startLoads(fs, 0)
 	ls.stored(50)
@@ -75,7 +75,7 @@ func (fs fronts) countRefusals(code, cause string) {
 	t := fs[0].t
 	t.Helper()
 	zero := fmt.Sprintf("greenlight_webhook_refused_total{cause=%q,code=%q} 0\n", cause, code)
-	natstest.Within(t, patience, func() error {
+	testkit.Within(t, patience, func() error {
 		for _, f := range fs {
 			text, err := f.metrics()
 			if err != nil {
@@ -103,7 +103,7 @@ func (f *front) metrics() (string, error) {
 // leader returns the name of the server that leads the stream of events.
 func leader(t *testing.T, js jetstream.JetStream) (name string) {
 	t.Helper()
-	natstest.Within(t, patience, func() error {
+	testkit.Within(t, patience, func() error {
 		stream, err := js.Stream(t.Context(), events.StreamEvents)
 		if err != nil {
 			return err

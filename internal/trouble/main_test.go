@@ -22,13 +22,11 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
-	"greenlight/internal/leaktest"
-	"greenlight/internal/natstest"
-	"greenlight/internal/process"
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -43,8 +41,8 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	natstest.Main()
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	testkit.Main()
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 // varLong is set by a person who wants more of the same.
@@ -110,7 +108,7 @@ func (fs fronts) becomeUnready(words string) {
 func (fs fronts) show(words string) {
 	t := fs[0].t
 	t.Helper()
-	natstest.Within(t, patience, func() error {
+	testkit.Within(t, patience, func() error {
 		errs := make([]error, len(fs))
 		var all sync.WaitGroup
 		for i, f := range fs {
@@ -130,7 +128,7 @@ func (fs fronts) show(words string) {
 func (fs fronts) findUnready(words string) {
 	t := fs[0].t
 	t.Helper()
-	natstest.Within(t, patience, func() error {
+	testkit.Within(t, patience, func() error {
 		for _, f := range fs {
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			err := f.ready(ctx)
@@ -154,19 +152,19 @@ func openFront(t *testing.T, name string, nc *nats.Conn, replicas int, groups bo
 	t.Helper()
 	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{telnyx.PublicKeyOf(key)}, time.Now)
 	must(t, err)
-	var p *process.Process
-	natstest.Within(t, patience, func() error { // a cluster that just came up may not be able to make streams
+	var p *app.Process
+	testkit.Within(t, patience, func() error { // a cluster that just came up may not be able to make streams
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		p, err = process.New(ctx, nc, replicas, zerolog.Nop())
+		p, err = app.New(ctx, nc, replicas, zerolog.Nop())
 		return err
 	})
 	for _, check := range checks {
 		p.AddCheck(check)
 	}
-	public, err := httpserve.Listen("127.0.0.1:0")
+	public, err := app.Listen("127.0.0.1:0")
 	must(t, err)
-	private, err := httpserve.Listen("127.0.0.1:0")
+	private, err := app.Listen("127.0.0.1:0")
 	must(t, err)
 	must(t, p.AddWebhook(webhook.Config{Verifier: verifier, GroupCommit: groups}, public))
 	p.AddPrivate(private, "")
@@ -341,7 +339,7 @@ func (ls *loads) reach(what string, more int64, counted func(*load) int64) {
 	for i, l := range ls.all {
 		before[i] = counted(l)
 	}
-	natstest.Within(ls.t, patience, func() error {
+	testkit.Within(ls.t, patience, func() error {
 		for i, l := range ls.all {
 			if now := counted(l) - before[i]; now < more {
 				return fmt.Errorf("%s: %d more were %s, want %d", l.f.name, now, what, more)
@@ -388,10 +386,10 @@ func assertKept(t *testing.T, nc *nats.Conn, ids []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var stream jetstream.Stream
-	natstest.Within(t, patience, func() error { stream, err = js.Stream(ctx, events.StreamEvents); return err })
+	testkit.Within(t, patience, func() error { stream, err = js.Stream(ctx, events.StreamEvents); return err })
 	info := stream.CachedInfo()
 	var reader jetstream.Consumer
-	natstest.Within(t, patience, func() error { // a cluster that just came up may not be able to make one
+	testkit.Within(t, patience, func() error { // a cluster that just came up may not be able to make one
 		asked, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		reader, err = stream.CreateConsumer(asked, jetstream.ConsumerConfig{
@@ -484,7 +482,7 @@ func (before footprint) assertBounded(t *testing.T) {
 func (before footprint) assertNothingLeft(fs fronts) {
 	t := fs[0].t
 	t.Helper()
-	natstest.Within(t, patience, func() error {
+	testkit.Within(t, patience, func() error {
 		for _, f := range fs {
 			f.client.CloseIdleConnections()
 		}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"greenlight/internal/natstest"
+	"greenlight/internal/testkit"
 )
 
 // The way to the server goes dead under load, and nobody hangs up. Small events stay
@@ -18,8 +18,8 @@ func TestSilentServer_IsNotWaitedForLong(t *testing.T) {
 			if padding == 0 && !long() {
 				t.Skip("the large ones show more, and " + varLong + " is not set")
 			}
-			server := natstest.StartInMemory(t)
-			var wire natstest.Wire
+			server := testkit.StartInMemory(t)
+			var wire testkit.Wire
 			address := wire.Start(t, server.URL)
 			fs := openFronts(t, func() *nats.Conn { return connect(t, address) }, 1)
 			own := connect(t, server.URL)
@@ -52,8 +52,8 @@ func TestSilentServer_IsNotWaitedForLong(t *testing.T) {
 // what is answered 200 is kept: all of it while an answer takes 0.3 s, and while it
 // takes a second as many as do not have to wait for those before them.
 func TestSlowServer_IsWaitedForAsLongAsTelnyxWaits(t *testing.T) {
-	server := natstest.StartInMemory(t)
-	var wire natstest.Wire
+	server := testkit.StartInMemory(t)
+	var wire testkit.Wire
 	address := wire.Start(t, server.URL)
 	fs := openFronts(t, func() *nats.Conn { return connect(t, address) }, 1)
 	own := connect(t, server.URL)

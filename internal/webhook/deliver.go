@@ -15,9 +15,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"greenlight/internal/events"
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/tracing"
 )
 
 // The answers with status 200, the last of them to a question about health.
@@ -111,7 +110,7 @@ func (w *Webhook) take(ctx context.Context, c echo.Context, claim telnyx.Claim, 
 	event, err := telnyx.ParseEvent(body)
 	if err == nil && !w.keeps(event.Type) {
 		w.metrics.event(event.Type, ignored)
-		w.line(c, event).Str(logging.KeyAnswer, ignored).Msg("event of a type that is not kept")
+		w.line(c, event).Str(telemetry.KeyAnswer, ignored).Msg("event of a type that is not kept")
 		return ignored, nil
 	}
 	if held := w.held(); held != nil {
@@ -134,7 +133,7 @@ func (w *Webhook) store(ctx context.Context, c echo.Context, event telnyx.Event,
 		ReceivedAt:  began,
 		Timestamp:   c.Request().Header.Get(telnyx.TimestampHeader),
 		Signature:   c.Request().Header.Get(telnyx.SignatureHeader),
-		TraceParent: tracing.Parent(publishCtx),
+		TraceParent: telemetry.Parent(publishCtx),
 		Body:        body,
 	})
 	publishing.End(err == nil)
@@ -151,8 +150,8 @@ func (w *Webhook) store(ctx context.Context, c echo.Context, event telnyx.Event,
 		answer = duplicate
 	}
 	w.metrics.event(event.Type, answer)
-	w.line(c, event).Str(logging.KeyAnswer, answer).Uint64(logging.KeySequence, receipt.Sequence).
-		Int64(logging.KeyElapsed, took.Milliseconds()).Msg("event stored")
+	w.line(c, event).Str(telemetry.KeyAnswer, answer).Uint64(telemetry.KeySequence, receipt.Sequence).
+		Int64(telemetry.KeyElapsed, took.Milliseconds()).Msg("event stored")
 	return answer, nil
 }
 
@@ -176,14 +175,14 @@ func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason 
 		return "", notStored(err)
 	}
 	w.metrics.event("", deadLettered)
-	w.log.Warn().Str(logging.KeyRemote, remote(c)).Str(logging.KeyAnswer, deadLettered).
-		Str(logging.KeyReason, reason).Err(cause).Msg("a verified body is kept as a dead letter")
+	w.log.Warn().Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, deadLettered).
+		Str(telemetry.KeyReason, reason).Err(cause).Msg("a verified body is kept as a dead letter")
 	return deadLettered, nil
 }
 
 func (w *Webhook) line(c echo.Context, event telnyx.Event) *zerolog.Event {
-	return w.log.Info().Str(logging.KeyEvent, clip(event.ID)).Str(logging.KeyType, clip(event.Type)).
-		Str(logging.KeyCampaign, clip(event.About()))
+	return w.log.Info().Str(telemetry.KeyEvent, clip(event.ID)).Str(telemetry.KeyType, clip(event.Type)).
+		Str(telemetry.KeyCampaign, clip(event.About()))
 }
 
 // remote returns the client's address. A proxy's header may name it, so it can be
@@ -211,6 +210,6 @@ var okBodies = func() map[string][]byte {
 
 // ok answers 200, and says so in the span of ctx if there is one.
 func ok(ctx context.Context, c echo.Context, status string) error {
-	tracing.Of(ctx).Text(tracing.KeyAnswer, status)
+	telemetry.Of(ctx).Text(telemetry.AttrAnswer, status)
 	return c.JSONBlob(http.StatusOK, okBodies[status])
 }

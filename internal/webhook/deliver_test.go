@@ -20,8 +20,8 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/natstest"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -479,7 +479,7 @@ func TestWebhook_RefusesWhileItIsHeld(t *testing.T) {
 
 func TestWebhook_RefusesWhileTheServerIsSilent(t *testing.T) {
 	t.Parallel()
-	var wire natstest.Wire
+	var wire testkit.Wire
 	d := open(t, func(s *setup) {
 		s.listen = true
 		s.connect = func(server *embedded.Server) (*nats.Conn, error) {
@@ -574,7 +574,7 @@ func (d *door) shrink(name string) {
 // storing.
 func TestWebhook_AnswersASlowBodyInTimeAsWell(t *testing.T) {
 	t.Parallel()
-	var wire natstest.Wire
+	var wire testkit.Wire
 	d := open(t, func(s *setup) {
 		s.listen = true
 		s.connect = func(server *embedded.Server) (*nats.Conn, error) {

@@ -15,8 +15,8 @@
 //
 // Each 503 has Retry-After: 1. docs/webhook.md has every answer with its code, and what
 // Telnyx does next; a test holds that table against this package. Connections, their
-// timeouts and the stop (MAX_CONNECTIONS, DRAIN_DELAY) are internal/httpserve's, TLS is
-// internal/certificate's, and keys that change are internal/telnyx/keyfile's.
+// timeouts and the stop (MAX_CONNECTIONS, DRAIN_DELAY), TLS, and keys and certificates
+// that change are internal/app's.
 //
 // It knows nothing of plans, campaigns or what an event means. Nothing is
 // decoded before its signature was checked over the raw bytes. Telnyx waits two

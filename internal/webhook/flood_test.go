@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/webhook"
 )
@@ -61,7 +61,7 @@ func TestFlood_DoesNotStarveWhatIsSigned(t *testing.T) {
 
 // crowd is a sort of strangers.
 type crowd struct {
-	options   httpserve.Options
+	options   app.ServerOptions
 	strangers int
 	visit     func(*stranger)
 	// The flood goes on until so many are signed and so many visits were made.
@@ -114,7 +114,7 @@ func crowds(t *testing.T) map[string]crowd {
 		}},
 		// Strangers lose their connection with each answer, so that all wait in the same line.
 		"with more requests at once than connections": {
-			options: httpserve.Options{MaxConnections: 40}, strangers: 80, signed: 60, visits: 800, codes: "signature_missing signature_mismatch ok",
+			options: app.ServerOptions{MaxConnections: 40}, strangers: 80, signed: 60, visits: 800, codes: "signature_missing signature_mismatch ok",
 			visit: func(s *stranger) { s.ask(s.claim, body) },
 		},
 	}
@@ -490,9 +490,9 @@ func BenchmarkConnection(b *testing.B) {
 			d := open(b)
 			f := &flood{answered: map[answer]int{}}
 			if secure {
-				f.address, f.tls = d.serveTLS(httpserve.Options{})
+				f.address, f.tls = d.serveTLS(app.ServerOptions{})
 			} else {
-				f.address = d.serve(httpserve.Options{})
+				f.address = d.serve(app.ServerOptions{})
 			}
 			s := &stranger{flood: f}
 			for b.Loop() {

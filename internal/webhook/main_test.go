@@ -28,15 +28,14 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/leaktest"
-	"greenlight/internal/natstest"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
 func TestMain(m *testing.M) {
-	natstest.Main()
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	testkit.Main()
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 // The keys of the tests. The webhook knows telnyxKey unless a test says more.

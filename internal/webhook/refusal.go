@@ -10,7 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
 )
 
@@ -74,7 +74,7 @@ func (w *Webhook) logRefusal(refused *refusal, c echo.Context) {
 	case refused.status == http.StatusNotFound, refused.status == http.StatusMethodNotAllowed:
 		line = w.refusedLog.Debug() // scanners try every public address
 	}
-	line.Str(logging.KeyRemote, remote(c)).Str(logging.KeyAnswer, refused.code).Err(refused.cause).Msg(refused.message)
+	line.Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, refused.code).Err(refused.cause).Msg(refused.message)
 }
 
 func asRefusal(err error) *refusal {

@@ -11,7 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"golang.org/x/time/rate"
 
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 )
 
 const (
@@ -70,7 +70,7 @@ func (w *Webhook) noteStray(c echo.Context) {
 	path := clip(request.URL.Path)
 	w.strays.found(path, w.now())
 	if w.strays.lines.AllowN(w.now(), 1) {
-		w.log.Warn().Str(logging.KeyPath, path).Str(logging.KeyRemote, remote(c)).Str(logging.KeyAnswer, "not_found").
+		w.log.Warn().Str(telemetry.KeyPath, path).Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, "not_found").
 			Msg("a delivery signed by Telnyx arrived at the wrong path and got 404; the webhook URL must end in " + Path)
 	}
 }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/tracing"
 )
 
 // traced makes a trace of each delivery that next answers, and goes on with one that
@@ -20,7 +20,7 @@ func (w *Webhook) traced(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 	return func(c echo.Context) error {
 		request := c.Request()
-		ctx, span := w.tracer.Follow(request.Context(), request.Header.Get(tracing.ParentHeader), "webhook.deliver", tracing.Server)
+		ctx, span := w.tracer.Follow(request.Context(), request.Header.Get(telemetry.ParentHeader), "webhook.deliver", telemetry.Server)
 		c.SetRequest(request.WithContext(ctx))
 		err := next(c)
 		status := http.StatusOK
@@ -30,9 +30,9 @@ func (w *Webhook) traced(next echo.HandlerFunc) echo.HandlerFunc {
 				return err // it may not be verified
 			}
 			status = refused.status
-			span.Text(tracing.KeyAnswer, refused.code)
+			span.Text(telemetry.AttrAnswer, refused.code)
 		}
-		span.Number(tracing.KeyStatus, status)
+		span.Number(telemetry.AttrStatus, status)
 		span.End(status == http.StatusOK)
 		return err
 	}
@@ -40,9 +40,9 @@ func (w *Webhook) traced(next echo.HandlerFunc) echo.HandlerFunc {
 
 // beginPublish names the event in the delivery's span and begins the one of storing
 // it, both if there are any.
-func beginPublish(ctx context.Context, event telnyx.Event) (context.Context, tracing.Span) {
-	delivery := tracing.Of(ctx)
-	delivery.Text(tracing.KeyEvent, event.ID)
-	delivery.Text(tracing.KeyType, event.Type)
-	return tracing.Begin(ctx, "events.publish", tracing.Producer)
+func beginPublish(ctx context.Context, event telnyx.Event) (context.Context, telemetry.Span) {
+	delivery := telemetry.Of(ctx)
+	delivery.Text(telemetry.AttrEvent, event.ID)
+	delivery.Text(telemetry.AttrType, event.Type)
+	return telemetry.Begin(ctx, "events.publish", telemetry.Producer)
 }

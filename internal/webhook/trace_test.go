@@ -11,8 +11,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/tracing"
 	"greenlight/internal/webhook"
 )
 
@@ -20,7 +20,7 @@ import (
 func traced() (*tracetest.InMemoryExporter, func(*setup)) {
 	spans := tracetest.NewInMemoryExporter()
 	return spans, func(s *setup) {
-		s.config.Tracer = tracing.New(trace.NewTracerProvider(trace.WithSyncer(spans)))
+		s.config.Tracer = telemetry.NewTracer(trace.NewTracerProvider(trace.WithSyncer(spans)))
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"greenlight/internal/httpserve"
+	"greenlight/internal/app"
 	"greenlight/internal/telnyx"
 )
 
@@ -21,7 +21,7 @@ func TestFlood_OfClientsThatReadNoAnswers(t *testing.T) {
 			d := open(t)
 			unread := make(chan net.Conn)
 			f := &flood{t: t, over: make(chan struct{}), answered: map[answer]int{}}
-			f.address = d.serveOn(httpserve.Options{}, func(l net.Listener) net.Listener { return alsoFrom(l, unread) })
+			f.address = d.serveOn(app.ServerOptions{}, func(l net.Listener) net.Listener { return alsoFrom(l, unread) })
 			body := verified(t, "caught")
 			claim := telnyx.Sign(strangerKey, now, body)
 			if caught {

@@ -17,9 +17,8 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"greenlight/internal/events"
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/tracing"
 )
 
 // Path is where Telnyx posts.
@@ -90,7 +89,7 @@ type Config struct {
 	// Metrics registers the webhook's metrics. Nil registers them nowhere.
 	Metrics prometheus.Registerer
 	// Tracer gets a trace of each verified delivery. Nil gets none.
-	Tracer *tracing.Tracer
+	Tracer *telemetry.Tracer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -107,7 +106,7 @@ type Webhook struct {
 	maxBody    int64
 	log        zerolog.Logger
 	metrics    *metrics
-	tracer     *tracing.Tracer
+	tracer     *telemetry.Tracer
 	now        func() time.Time
 	// places are held by deliveries that are verified and stored, large by large bodies.
 	places, large *semaphore.Weighted
@@ -153,7 +152,7 @@ func New(c Config) (*Webhook, error) {
 		publisher:  events.NewPublisher(c.JetStream),
 		eventTypes: c.EventTypes,
 		maxBody:    c.MaxBody,
-		log:        c.Log.With().Str(logging.KeyPart, "webhook").Logger(),
+		log:        c.Log.With().Str(telemetry.KeyPart, "webhook").Logger(),
 		metrics:    newMetrics(c.Metrics),
 		tracer:     c.Tracer,
 		now:        c.Now,

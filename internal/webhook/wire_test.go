@@ -19,21 +19,21 @@ import (
 	"testing"
 	"time"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/webhook"
 )
 
 // serve serves the webhook as the commands do, and returns the address.
-func (d *door) serve(options httpserve.Options) (address string) {
+func (d *door) serve(options app.ServerOptions) (address string) {
 	d.t.Helper()
 	return d.serveOn(options, func(l net.Listener) net.Listener { return l })
 }
 
 // serveTLS is serve with TLS, and returns what clients need for it. The certificate is
 // of the kind that Let's Encrypt issues for --tls-auto.
-func (d *door) serveTLS(options httpserve.Options) (address string, client *tls.Config) {
+func (d *door) serveTLS(options app.ServerOptions) (address string, client *tls.Config) {
 	d.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), nil)
 	if err != nil {
@@ -51,13 +51,13 @@ func (d *door) serveTLS(options httpserve.Options) (address string, client *tls.
 	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, NextProtos: []string{"http/1.1"}}
 	roots := x509.NewCertPool()
 	roots.AddCert(leaf)
-	address = d.serveOn(options, func(l net.Listener) net.Listener { return httpserve.TLS(l, config, nil) })
+	address = d.serveOn(options, func(l net.Listener) net.Listener { return app.ServeTLS(l, config, nil) })
 	return address, &tls.Config{RootCAs: roots, ServerName: "x", NextProtos: []string{"http/1.1"}}
 }
 
-func (d *door) serveOn(options httpserve.Options, wrap func(net.Listener) net.Listener) (address string) {
+func (d *door) serveOn(options app.ServerOptions, wrap func(net.Listener) net.Listener) (address string) {
 	d.t.Helper()
-	listener, err := httpserve.Listen("127.0.0.1:0")
+	listener, err := app.Listen("127.0.0.1:0")
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -431,7 +431,7 @@ func TestWebhook_AnswersOnTheWire(t *testing.T) {
 func (tt exchange) play(t *testing.T, good []byte, changes ...func(*setup)) {
 	t.Parallel() // the server lingers for half a second over a body that it did not read
 	d := open(t, changes...)
-	conn := dialWire(t, d.serve(httpserve.Options{}))
+	conn := dialWire(t, d.serve(app.ServerOptions{}))
 	text := strings.NewReplacer(signedHeaders, headerLines(signed(good)), wholeBody, string(good), bodyLength, fmt.Sprint(len(good))).Replace(tt.send)
 	now, later, holds := strings.Cut(text, held)
 	conn.send(now)
@@ -471,7 +471,7 @@ func nextLetter(letter byte) string { return string(letter + 1) }
 func TestWebhook_ReplayChangesNothing(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	address := d.serve(httpserve.Options{})
+	address := d.serve(app.ServerOptions{})
 	body := verified(t, "id-1")
 	text := post + headerLines(signed(body)) + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)
 	first := dialWire(t, address)

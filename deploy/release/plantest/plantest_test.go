@@ -90,7 +90,7 @@ func TestBuilds_AreOfEachCommandAndTellOnlyOfTheCommit(t *testing.T) {
 				t.Errorf("%s: flags %v, without %s", build.Binary, build.Flags, flag)
 			}
 		}
-		for _, flag := range []string{"-s -w", "settings.version={{ .Version }}", "settings.commit={{ .FullCommit }}", "settings.date={{ .CommitDate }}"} {
+		for _, flag := range []string{"-s -w", "app.version={{ .Version }}", "app.commit={{ .FullCommit }}", "app.date={{ .CommitDate }}"} {
 			if !strings.Contains(strings.Join(build.Ldflags, " "), flag) {
 				t.Errorf("%s: ldflags %v, without %s", build.Binary, build.Ldflags, flag)
 			}

@@ -18,7 +18,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/leaktest"
+	"greenlight/internal/testkit"
 )
 
 // patience is for what must come about at some time.
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 func must(t *testing.T, err error) {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
-	"greenlight/internal/logging"
+	"greenlight/internal/telemetry"
 )
 
 const (
@@ -68,7 +68,7 @@ func isFull(failed string) bool {
 // at the same port.
 func (s *Server) restart() error {
 	s.trouble.CompareAndSwap(nil, new(fmt.Errorf("the disk of %s was full and has room again: the built-in NATS server is restarting", s.dir)))
-	s.options.Log.Warn().Str(logging.KeyFolder, s.dir).Msg("the disk was full and has room again: the built-in NATS server is started anew")
+	s.options.Log.Warn().Str(telemetry.KeyFolder, s.dir).Msg("the disk was full and has room again: the built-in NATS server is started anew")
 	s.shutDown()
 	if err := s.start(s.nextPort()); err != nil {
 		s.trouble.Store(new(fmt.Errorf("the built-in NATS server could not be restarted, trying again all the time: %w", err)))

@@ -393,7 +393,7 @@ func browserShowsTrouble(t *testing.T, browser context.Context) {
 	full := status.Check{Name: "webhook", Ready: func(context.Context) error { return errors.New("stream EVENTS is full") }}
 	late := status.Check{Name: "clock", Advisory: true, Ready: func(context.Context) error { return errors.New("the clock is late") }}
 	fine := status.Check{Name: "nats", Ready: func(context.Context) error { return nil }}
-	w := mixed(t, page.Config{Checks: []status.Check{full, late, fine}, PlanFaults: planFaults})
+	w := mixed(t, page.Config{}, status.ViewConfig{Checks: []status.Check{full, late, fine}, PlanFaults: planFaults})
 	b := open(t, browser, w, "/status")
 	b.says("Not ready: webhook", "stream EVENTS is full", "Warning: clock", "The plan files cannot be used", "plan.yaml:2:1:", "nats ok")
 	b.picture("trouble-light-1280")
@@ -549,7 +549,7 @@ const contrasts = `(() => {
 })()`
 
 func browserThemes(t *testing.T, browser context.Context) {
-	w := mixed(t, page.Config{Checks: []status.Check{{Name: "webhook", Ready: func(context.Context) error { return errors.New("stream EVENTS is full") }}}})
+	w := mixed(t, page.Config{}, status.ViewConfig{Checks: []status.Check{{Name: "webhook", Ready: func(context.Context) error { return errors.New("stream EVENTS is full") }}}})
 	b := open(t, browser, w, "/status")
 	grounds := map[string]string{}
 	for _, name := range []string{"light", "dark"} {

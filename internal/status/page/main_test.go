@@ -19,16 +19,14 @@ import (
 	"go.uber.org/goleak"
 
 	"greenlight/internal/events"
-	"greenlight/internal/leaktest"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/status"
 	"greenlight/internal/status/page"
-	"greenlight/internal/texttest"
+	"greenlight/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, leaktest.Server()...)
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
 // patience is how long a test waits for what must happen.
@@ -52,7 +50,7 @@ const eventWords = "Telnyx reviews it "
 // startJetStream starts a server that has the streams.
 func startJetStream(t testing.TB) jetstream.JetStream {
 	t.Helper()
-	js := natstest.JetStream(t, natstest.Embedded(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	return js
 }
@@ -64,7 +62,7 @@ type world struct {
 	page *page.Page
 	url  string
 	stop func()
-	log  *texttest.Buffer
+	log  *testkit.Buffer
 	// expected are messages that may be logged.
 	expected *[]string
 }
@@ -83,29 +81,37 @@ func (w world) unexpected() (lines []string) {
 }
 
 // start shows what js has. Its log must stay empty.
-func start(t testing.TB, js jetstream.JetStream, config page.Config) world {
+func start(t testing.TB, js jetstream.JetStream, config page.Config, of ...status.ViewConfig) world {
 	t.Helper()
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)
-	w := show(t, js, config)
+	w := show(t, js, config, of...)
 	w.book = book
 	return w
 }
 
-func show(t testing.TB, js jetstream.JetStream, config page.Config) world {
+func show(t testing.TB, js jetstream.JetStream, config page.Config, of ...status.ViewConfig) world {
 	t.Helper()
-	var log texttest.Buffer
-	config.JetStream, config.Log = js, zerolog.New(&log)
+	var log testkit.Buffer
+	var viewed status.ViewConfig
+	if len(of) > 0 {
+		viewed = of[0]
+	}
+	viewed.JetStream, viewed.Log = js, zerolog.New(&log)
+	view := status.NewView(viewed)
+	config.JetStream, config.View, config.Log = js, view, viewed.Log
 	shown := page.New(config)
 	server := httptest.NewServer(status.Handler(status.Config{
-		JetStream: js, Checks: config.Checks, Metrics: prometheus.NewRegistry(), Page: shown,
+		View: view, Checks: viewed.Checks, Metrics: prometheus.NewRegistry(), Page: shown,
 	}))
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
+	ended := make(chan error, 2)
+	go func() { ended <- view.Run(ctx) }()
 	go func() { ended <- shown.Run(ctx) }()
 	w := world{js: js, page: shown, url: server.URL, log: &log, expected: &[]string{}}
 	w.stop = sync.OnceFunc(func() {
 		cancel()
+		must(t, <-ended)
 		must(t, <-ended)
 		server.Close()
 		if lines := w.unexpected(); len(lines) > 0 {
@@ -117,9 +123,9 @@ func show(t testing.TB, js jetstream.JetStream, config page.Config) world {
 }
 
 // mixed has campaigns and numbers in every sort of trouble, and dead letters.
-func mixed(t testing.TB, config page.Config) world {
+func mixed(t testing.TB, config page.Config, of ...status.ViewConfig) world {
 	t.Helper()
-	w := start(t, startJetStream(t), config)
+	w := start(t, startJetStream(t), config, of...)
 	w.work(t)
 	now := time.Now()
 	for _, c := range []ledger.Campaign{
@@ -196,7 +202,7 @@ func (w world) work(t testing.TB) (stop func()) {
 // untilBacklog waits until the backlog is as wanted.
 func (w world) untilBacklog(t testing.TB, want events.Backlog) {
 	t.Helper()
-	natstest.Within(t, patience, func() error {
+	testkit.Within(t, patience, func() error {
 		got, err := events.ReadBacklog(t.Context(), w.js)
 		if err == nil && got != want {
 			err = fmt.Errorf("the backlog is %+v, want %+v", got, want)

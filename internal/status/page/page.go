@@ -15,25 +15,21 @@ import (
 	"net/url"
 	"path"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
-	"greenlight/internal/logging"
 	"greenlight/internal/status"
+	"greenlight/internal/telemetry"
 )
 
 // Config is what the page shows. The zero value of what is not required shows less.
 type Config struct {
-	// JetStream has ledger and streams. Required.
+	// View has what is shown. It must run. Required.
+	View *status.View
+	// JetStream has the history of numbers and the dead letters. Required.
 	JetStream jetstream.JetStream
-	// Checks are those of readiness.
-	Checks []status.Check
-	// PlanFaults returns why the plan files as they are now are not in force, or nil.
-	// It is nil where no plan files are watched.
-	PlanFaults func() error
 	// Log gets what goes wrong. The zero value logs nothing.
 	Log zerolog.Logger
 
@@ -55,14 +51,10 @@ type Config struct {
 // concurrent use.
 type Page struct {
 	config Config
-	index  *index
 	// life is part of a version's name: another process starts its own count.
-	life string
-	// checking is held while the conditions are checked, and guards checkedAt.
-	checking  sync.Mutex
-	checkedAt time.Time
-	streams   streams
-	mux       *http.ServeMux
+	life    string
+	streams streams
+	mux     *http.ServeMux
 }
 
 // New returns the page. It shows nothing until [Page.Run] runs.
@@ -80,7 +72,7 @@ func New(config Config) *Page {
 		config.Patience = 5 * time.Second
 	}
 	p := &Page{
-		config: config, index: newIndex(), life: rand.Text()[:8],
+		config: config, life: rand.Text()[:8],
 		streams: streams{ended: make(chan struct{})}, mux: http.NewServeMux(),
 	}
 	// A pattern with GET takes HEAD as well, and any other method gets a 405.
@@ -91,23 +83,37 @@ func New(config Config) *Page {
 	return p
 }
 
-// contentPolicy lets the page use its own script, style and icon, its own stream, and
-// forms that lead to itself; nothing else, and no frame around it.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const (
+	// surroundingsAge is how old what the records do not say may be on a page, and how
+	// often it is asked for while somebody reads a page live.
+	surroundingsAge = 3 * time.Second
+	// readTimeout bounds what a page may ask of NATS.
+	readTimeout = 5 * time.Second
+	// maxDetail bounds what a list shows of Telnyx's words about a number. The number's
+	// timeline has all of them.
+	maxDetail = 400
+)
 
-// ServeHTTP answers everything under /status.
-func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header.Set("Content-Security-Policy", contentPolicy)
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("X-Frame-Options", "DENY")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Cross-Origin-Opener-Policy", "same-origin")
-	header.Set("Cache-Control", "no-store")
-	p.mux.ServeHTTP(w, r)
+// Run keeps live pages up to date until ctx ends, then ends their streams and returns
+// nil.
+func (p *Page) Run(ctx context.Context) error {
+	defer p.endStreams()
+	ticker := time.NewTicker(surroundingsAge)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			if p.streaming() {
+				p.config.View.Refresh(ctx, surroundingsAge)
+			}
+		}
+	}
 }
+
+// ServeHTTP answers everything under /status. [status.Handler] sets the security headers.
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
 
 //go:embed assets
 var assets embed.FS
@@ -161,7 +167,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 type shell struct {
 	*view
 	// Address is the page's own, for its stream; empty where nothing is to be read live.
-	// Version is that of the index when it was rendered.
+	// Version is that of the status when it was rendered.
 	Address, Version string
 	// Message says why there is nothing else to show.
 	Message string
@@ -171,21 +177,21 @@ type shell struct {
 func (s shell) Block(name string) template.HTML { return s.Blocks[name] }
 
 func (p *Page) serve(w http.ResponseWriter, r *http.Request) {
-	p.refresh(r.Context())
+	p.config.View.Refresh(r.Context(), surroundingsAge)
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
-	if !p.index.awaitLoaded(ctx) {
+	if !p.config.View.AwaitLoaded(ctx) {
 		p.say(w, http.StatusServiceUnavailable, "The ledger cannot be read", "NATS has not answered yet. Try again in a moment; /readyz says what is wrong.")
 		return
 	}
-	version, _ := p.index.wait()
+	version, _, _ := p.config.View.Version()
 	v, err := p.view(ctx, r.URL, &memo{})
 	switch {
 	case errors.Is(err, errNotFound):
 		p.say(w, http.StatusNotFound, "Nothing here", "No plan that Greenlight has read names this, or it was taken out since.")
 		return
 	case err != nil:
-		p.config.Log.Warn().Err(err).Str(logging.KeyPath, r.URL.Path).Msg("a status page could not be made")
+		p.config.Log.Warn().Err(err).Str(telemetry.KeyPath, r.URL.Path).Msg("a status page could not be made")
 		p.say(w, http.StatusServiceUnavailable, "This cannot be read now", "NATS did not answer. Try again in a moment; /readyz says what is wrong.")
 		return
 	}
@@ -209,7 +215,7 @@ func (p *Page) write(w http.ResponseWriter, code int, s shell) {
 	_, _ = w.Write(b.Bytes()) // whoever asked may have gone
 }
 
-// version names a version of the index in this process.
+// version names a version of the status in this process.
 func (p *Page) version(n uint64) string { return fmt.Sprintf("%s-%d", p.life, n) }
 
 // address is that of a page, without the host.

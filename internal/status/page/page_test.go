@@ -13,9 +13,9 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/ledger"
-	"greenlight/internal/natstest"
 	"greenlight/internal/status"
 	"greenlight/internal/status/page"
+	"greenlight/internal/testkit"
 )
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -187,7 +187,7 @@ func TestPage_ShowsThatANumberNeedsAPersonBesideItsNextTry(t *testing.T) {
 func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 	w := mixed(t, page.Config{})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
-	w.expectLog("the status page reads the ledger again", "a status page could not be made")
+	w.expectLog("the status reads the ledger again", "a status page could not be made")
 	w.js.Conn().Close()
 	w.await(t, "/status/campaigns/"+springID, func(body string) bool {
 		return strings.Contains(body, "NATS does not answer") && strings.Contains(body, "14 of 20 numbers can send")
@@ -200,7 +200,7 @@ func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 // A server that hangs, or one behind a network that is gone, says nothing at all.
 func TestPage_SaysThatNATSIsSilent(t *testing.T) {
 	t.Parallel() // a page waits for seconds before it says so
-	var wire natstest.Wire
+	var wire testkit.Wire
 	server, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
 	must(t, err)
 	t.Cleanup(func() { must(t, server.Close()) })
@@ -237,7 +237,7 @@ func TestPage_SaysThatNobodyWorks(t *testing.T) {
 // The check of the plan files says in one line what the page shows fault by fault.
 func TestPage_ShowsAFaultOfThePlanFilesOnce(t *testing.T) {
 	plans := status.Check{Name: "plans", Advisory: true, Ready: func(context.Context) error { return planFaults() }}
-	w := start(t, startJetStream(t), page.Config{Checks: []status.Check{plans}, PlanFaults: planFaults})
+	w := start(t, startJetStream(t), page.Config{}, status.ViewConfig{Checks: []status.Check{plans}, PlanFaults: planFaults})
 	_, body := w.get(t, "/status")
 	if !strings.Contains(body, "<h2>The plan files cannot be used</h2>") || !strings.Contains(body, "<li><code>plan.yaml:2:1:") || strings.Contains(body, "Warning: plans") {
 		t.Errorf("got\n%s", body)

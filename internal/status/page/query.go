@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"greenlight/internal/ledger"
+	"greenlight/internal/status"
 )
 
 // pageSize is how many rows a page has.
@@ -87,9 +88,8 @@ func (q query) shows(kind ledger.NumberKind) bool {
 	}
 }
 
-// keeps reports whether the campaign is among those asked for. Call it with the
-// index's lock held.
-func (q query) keeps(c *campaign) bool {
+// keeps reports whether the campaign is among those asked for.
+func (q query) keeps(c *status.Entry) bool {
 	if q.Phase != "" && c.Phase != q.Phase {
 		return false
 	}
@@ -99,8 +99,8 @@ func (q query) keeps(c *campaign) bool {
 	return q.Text == "" || q.finds(c)
 }
 
-func (q query) showsAny(c *campaign) bool {
-	for kind := range c.counts {
+func (q query) showsAny(c *status.Entry) bool {
+	for kind := range c.Counts {
 		if q.shows(kind) {
 			return true
 		}
@@ -108,7 +108,7 @@ func (q query) showsAny(c *campaign) bool {
 	return q.Show == showPerson && c.NeedsPerson() || q.Show == string(c.Reason)
 }
 
-func (q query) finds(c *campaign) bool {
+func (q query) finds(c *status.Entry) bool {
 	needle := strings.ToLower(q.Text)
 	for _, text := range []string{c.Plan, c.ID, c.TCRID, c.TelnyxID, c.BrandID, c.Status} {
 		if strings.Contains(strings.ToLower(text), needle) {
@@ -119,26 +119,21 @@ func (q query) finds(c *campaign) bool {
 	if len(digits) < 4 {
 		return false // nearly every campaign has such a number
 	}
-	for e164 := range c.numbers {
-		if strings.Contains(e164, digits) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.Numbers(), func(n *ledger.Number) bool { return strings.Contains(n.Number, digits) })
 }
 
 // keepsNumber is to a campaign's numbers what keeps is to campaigns.
-func (q query) keepsNumber(n *number) bool {
-	if !q.shows(n.kind()) {
+func (q query) keepsNumber(n *ledger.Number) bool {
+	if !q.shows(n.Kind()) {
 		return false
 	}
 	if q.Text == "" {
 		return true
 	}
-	if digits := digitsOf(q.Text); digits != "" && strings.Contains(n.e164, digits) {
+	if digits := digitsOf(q.Text); digits != "" && strings.Contains(n.Number, digits) {
 		return true
 	}
-	return strings.Contains(strings.ToLower(n.detail.Value()), strings.ToLower(q.Text))
+	return strings.Contains(strings.ToLower(n.Detail), strings.ToLower(q.Text))
 }
 
 // digitsOf returns the digits of a text that is a phone number or a part of one,

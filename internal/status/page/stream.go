@@ -132,7 +132,7 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// follows sends patches as the index changes.
+// follows sends patches as the status changes.
 func (p *Page) follows(ctx context.Context, line *line, of *url.URL, since string) error {
 	var has seen
 	var m memo
@@ -140,8 +140,8 @@ func (p *Page) follows(ctx context.Context, line *line, of *url.URL, since strin
 	defer heartbeat.Stop()
 	first := true
 	for {
-		version, changed := p.index.wait()
-		if p.index.isLoaded() {
+		version, changed, loaded := p.config.View.Version()
+		if loaded {
 			v, err := p.view(ctx, of, &m)
 			if errors.Is(err, errNotFound) {
 				return line.send("event: gone\ndata: {}\n\n")
@@ -152,7 +152,7 @@ func (p *Page) follows(ctx context.Context, line *line, of *url.URL, since strin
 			d, differs := has.differ(v)
 			// What the reader got as a page is not sent again, unless something changed
 			// while it was rendered here.
-			now, _ := p.index.wait()
+			now, _, _ := p.config.View.Version()
 			if differs && !(first && since == p.version(version) && now == version) {
 				data, err := json.Marshal(d)
 				if err != nil {

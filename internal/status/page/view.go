@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
@@ -52,11 +53,15 @@ type memo struct {
 func (p *Page) view(ctx context.Context, at *url.URL, m *memo) (*view, error) {
 	q := parseQuery(at.Query())
 	path := strings.TrimPrefix(at.Path, "/status")
+	var v *view
+	var err error
 	if path == "" {
-		return p.overview(q)
+		p.config.View.Read(func(x *status.Contents) { v, err = overview(x, q) })
+		return v, err
 	}
 	if id, ok := strings.CutPrefix(path, "/campaigns/"); ok {
-		return p.campaign(id, q)
+		p.config.View.Read(func(x *status.Contents) { v, err = campaignView(x, id, q) })
+		return v, err
 	}
 	if digits, ok := strings.CutPrefix(path, "/numbers/"); ok {
 		return p.number(ctx, digits, m)
@@ -260,11 +265,11 @@ func taskOf(what, link string, advice ledger.Advice) task {
 }
 
 // phaseTasks lists what a person should do about campaigns as such.
-func phaseTasks(campaigns []*campaign) []task {
+func phaseTasks(campaigns []*status.Entry) []task {
 	byPhase, byReason, unplanned := map[ledger.Phase]int{}, map[ledger.Reason]int{}, 0
 	for _, c := range campaigns {
 		switch {
-		case c.recorded && !c.Planned && c.Phase == ledger.PhaseApproved:
+		case c.Recorded && !c.Planned && c.Phase == ledger.PhaseApproved:
 			unplanned++
 		case c.Planned && c.Phase.NeedsPerson():
 			byPhase[c.Phase]++
@@ -308,19 +313,19 @@ type campaignRow struct {
 	Since, NextAt time.Time
 }
 
-func rowOf(c *campaign) campaignRow {
+func rowOf(c *status.Entry) campaignRow {
 	r := campaignRow{
 		ID: c.ID, Name: cmp.Or(c.Plan, "No plan"), Path: campaignPath(c.ID), TCRID: c.TCRID, Status: c.Status, Detail: clip(c.Detail), Phase: cmp.Or(c.Phase, ledger.PhaseUnread),
-		Planned: c.Planned || !c.recorded, Extras: c.Extras, Sentence: status.Sentence(c.Campaign), Since: c.Since, NextAt: c.NextAt,
+		Planned: c.Planned || !c.Recorded, Extras: c.Extras, Sentence: status.Sentence(c.Campaign), Since: c.Since, NextAt: c.NextAt,
 	}
-	if !c.recorded {
+	if !c.Recorded {
 		r.Name, r.Sentence = c.ID, ledger.PhaseUnread.Sentence()
 	}
-	r.Progress = progressOf(r.Name, c.counts)
+	r.Progress = progressOf(r.Name, c.Counts)
 	if r.Progress.Done() && c.Phase == ledger.PhaseApproved {
 		r.Sentence = "Done: every number can send."
 	}
-	kind, n := c.foremost()
+	kind, n := foremost(c)
 	switch {
 	// The campaign's own sentence says in which phase it is.
 	case cmp.Or(c.Reason, kind.Reason).OfCampaign():
@@ -334,32 +339,31 @@ func rowOf(c *campaign) campaignRow {
 
 // foremost returns what most of the numbers that are not sendable and have a reason
 // have in common, those that need a person before others.
-func (c *campaign) foremost() (ledger.NumberKind, int) {
+func foremost(c *status.Entry) (ledger.NumberKind, int) {
 	var most ledger.NumberKind
-	for kind, n := range c.counts {
+	for kind, n := range c.Counts {
 		if kind.State == ledger.Sendable || kind.Reason == "" {
 			continue
 		}
-		better := c.counts[most] == 0
+		better := c.Counts[most] == 0
 		if !better && kind.NeedsPerson != most.NeedsPerson {
 			better = kind.NeedsPerson
 		} else if !better {
-			better = cmp.Or(cmp.Compare(n, c.counts[most]), cmp.Compare(most.Reason, kind.Reason), cmp.Compare(most.State, kind.State)) > 0
+			better = cmp.Or(cmp.Compare(n, c.Counts[most]), cmp.Compare(most.Reason, kind.Reason), cmp.Compare(most.State, kind.State)) > 0
 		}
 		if better {
 			most = kind
 		}
 	}
-	return most, c.counts[most]
+	return most, c.Counts[most]
 }
 
 // alerts are what is wrong besides numbers and campaigns.
 type alerts struct {
-	conditions
+	status.Surroundings
 	// Held says what is on hold, since when, by whom and why.
 	Held             []string
-	Failing, Advised []checked
-	LeftOut          int
+	Failing, Advised []status.Checked
 }
 
 // LedgerMissing names the missing buckets; it is empty when none is missing.
@@ -368,17 +372,6 @@ func (a alerts) LedgerMissing() string {
 		return ""
 	}
 	return status.MissingSentence(a.Missing)
-}
-
-// held says what is on hold. Call it with the lock held.
-func (x *index) held() []string {
-	names := make(map[string]string, len(x.conditions.Hold.Campaigns))
-	for id := range x.conditions.Hold.Campaigns {
-		if c, known := x.campaigns[id]; known {
-			names[id] = c.Plan
-		}
-	}
-	return status.HoldSentences(x.conditions.Hold, names, time.Now().UTC())
 }
 
 // Nobody says that no assigner works, and is empty if one does or nobody can tell.
@@ -397,10 +390,15 @@ func (a alerts) Letters() string {
 	return plural(int(a.DeadLetters), "dead letter")
 }
 
-// alerts gathers them. Call it with the lock held.
-func (x *index) alerts() alerts {
-	a := alerts{conditions: x.conditions, Held: x.held(), LeftOut: len(x.leftOut)}
-	for _, check := range x.conditions.Checks {
+func alertsOf(x *status.Contents) alerts {
+	names := make(map[string]string, len(x.Hold.Campaigns))
+	for id := range x.Hold.Campaigns {
+		if c := x.Campaign(id); c != nil {
+			names[id] = c.Plan
+		}
+	}
+	a := alerts{Surroundings: x.Surroundings, Held: status.HoldSentences(x.Hold, names, time.Now().UTC())}
+	for _, check := range x.Checks {
 		switch {
 		case check.Says == "":
 		case check.Name == "plans" && len(a.PlanFaults) > 0: // shown line by line
@@ -449,11 +447,8 @@ type filter struct {
 	Asks               bool
 }
 
-func (p *Page) overview(q query) (*view, error) {
-	x := p.index
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	all := x.sorted()
+func overview(x *status.Contents, q query) (*view, error) {
+	all := x.Campaigns()
 	kept := all
 	if q.asks() {
 		kept = nil
@@ -463,16 +458,16 @@ func (p *Page) overview(q query) (*view, error) {
 			}
 		}
 	}
-	total := progressOf("All numbers", x.totals)
-	total.AllHeld, total.Unknown = x.conditions.Hold.All != nil, len(x.conditions.Missing) > 0
+	total := progressOf("All numbers", x.Totals)
+	total.AllHeld, total.Unknown = x.Hold.All != nil, len(x.Missing) > 0
 	list := cut(kept, "/status", q, "campaign")
 	rows := make([]campaignRow, len(list.Items))
 	for i, c := range list.Items {
 		rows[i] = rowOf(c)
 	}
-	todo := append(phaseTasks(all), tasks(x.totals, func(show string) string { return "/status" + query{Show: show}.encode(1) })...)
+	todo := append(phaseTasks(all), tasks(x.Totals, func(show string) string { return "/status" + query{Show: show}.encode(1) })...)
 	v, err := newView("overview", total.Heading(), total.Heading(), map[string]any{
-		"summary": total, "alerts": x.alerts(), "todo": todo, "pager": list.Pager, "health": x.conditions.Checks,
+		"summary": total, "alerts": alertsOf(x), "todo": todo, "pager": list.Pager, "health": x.Checks,
 	})
 	if err != nil {
 		return nil, err
@@ -500,25 +495,23 @@ func (r numberRow) NextWord() string {
 	return "next check"
 }
 
-func numberRowOf(c *campaign, n *number) numberRow {
-	record := n.record(c.ID)
+func numberRowOf(c *status.Entry, n *ledger.Number) numberRow {
+	record := *n
+	record.Detail = clip(record.Detail)
 	return numberRow{
-		Number: record, Advice: ledger.Advise(record, c.Campaign), NextAt: ledger.NextLook(record, c.Campaign),
-		Path: "/status/numbers/" + strings.TrimPrefix(n.e164, "+"), Class: classOf(n.kind()),
+		Number: record, Advice: ledger.Advise(record, c.Campaign), NextAt: ledger.NextCheck(record, c.Campaign),
+		Path: "/status/numbers/" + strings.TrimPrefix(n.Number, "+"), Class: classOf(n.Kind()),
 	}
 }
 
-func (p *Page) campaign(id string, q query) (*view, error) {
-	x := p.index
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	c := x.campaigns[id]
+func campaignView(x *status.Contents, id string, q query) (*view, error) {
+	c := x.Campaign(id)
 	if c == nil {
 		return nil, errNotFound
 	}
 	q.Phase = ""
-	var kept []*number
-	for _, n := range c.sorted() {
+	var kept []*ledger.Number
+	for _, n := range c.Numbers() {
 		if q.keepsNumber(n) {
 			kept = append(kept, n)
 		}
@@ -532,8 +525,8 @@ func (p *Page) campaign(id string, q query) (*view, error) {
 	head := rowOf(c)
 	title := head.Name + ": " + head.Progress.Heading()
 	v, err := newView("campaign", title, title, map[string]any{
-		"campaign-head": head, "alerts": x.alerts(), "pager": list.Pager,
-		"todo": tasks(c.counts, func(show string) string { return path + query{Show: show}.encode(1) }),
+		"campaign-head": head, "alerts": alertsOf(x), "pager": list.Pager,
+		"todo": tasks(c.Counts, func(show string) string { return path + query{Show: show}.encode(1) }),
 	})
 	if err != nil {
 		return nil, err
@@ -568,7 +561,10 @@ func (p *Page) number(ctx context.Context, digits string, m *memo) (*view, error
 	if digits == "" || digitsOf(digits) != digits {
 		return nil, errNotFound
 	}
-	head, key, warnings := p.index.status("+" + digits)
+	var head numberHead
+	var key string
+	var warnings alerts
+	p.config.View.Read(func(x *status.Contents) { head, key, warnings = headOf(x, "+"+digits) })
 	if m.made != nil && m.key == key {
 		return withAlerts(m.made, warnings)
 	}
@@ -590,21 +586,19 @@ func (p *Page) number(ctx context.Context, digits string, m *memo) (*view, error
 	return withAlerts(v, warnings)
 }
 
-// status returns how far a number is on each campaign, a key that differs as soon as
-// something about it changed, and the alerts.
-func (x *index) status(e164 string) (head numberHead, key string, warnings alerts) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+// headOf returns how far a number is on each campaign, a key that differs as soon as
+// something about it has changed, and the alerts.
+func headOf(x *status.Contents, e164 string) (head numberHead, key string, warnings alerts) {
 	head.E164 = e164
-	for _, c := range x.sorted() {
-		if n := c.numbers[e164]; n != nil {
+	for _, c := range x.Campaigns() {
+		if n := c.Number(e164); n != nil {
 			head.Campaigns = append(head.Campaigns, numberOn{
 				numberRow: numberRowOf(c, n), CampaignName: cmp.Or(c.Plan, c.ID), CampaignPath: campaignPath(c.ID), Phase: c.Phase,
 			})
-			key += fmt.Sprintf("%s %d %s %s;", c.ID, n.version, c.Phase, c.NextAt)
+			key += fmt.Sprintf("%+v %s %s;", *n, c.Phase, c.NextAt)
 		}
 	}
-	return head, key, x.alerts()
+	return head, key, alertsOf(x)
 }
 
 func numberView(head numberHead) (*view, error) {
@@ -633,11 +627,10 @@ func withAlerts(made *view, warnings alerts) (*view, error) {
 }
 
 func (p *Page) deadLetters(ctx context.Context, before string, m *memo) (*view, error) {
-	x := p.index
-	x.mu.Lock()
-	warnings, key := x.alerts(), fmt.Sprint(x.conditions.DeadLetters)
+	var warnings alerts
+	p.config.View.Read(func(x *status.Contents) { warnings = alertsOf(x) })
+	key := fmt.Sprint(warnings.Backlog.DeadLetters)
 	warnings.DeadLetters = 0 // they are what the page is about
-	x.mu.Unlock()
 	if m.made != nil && m.key == key {
 		return withAlerts(m.made, warnings)
 	}
@@ -686,4 +679,16 @@ func grouped(n int) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
+}
+
+// clip bounds a text, and cuts no letter in two.
+func clip(text string) string {
+	if len(text) <= maxDetail {
+		return text
+	}
+	cut := maxDetail
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + "…"
 }

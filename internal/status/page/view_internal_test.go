@@ -1,13 +1,12 @@
 package page
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"testing"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/plan"
+	"greenlight/internal/status"
 )
 
 func TestForemost_IsWhatNeedsAPersonAndThenWhatMostHave(t *testing.T) {
@@ -29,7 +28,7 @@ func TestForemost_IsWhatNeedsAPersonAndThenWhatMostHave(t *testing.T) {
 		"the most where nobody is asked": {map[ledger.NumberKind]int{dormant: 2, limited: 3, pending: 7}, limited, 3},
 		"the same one of two as often":   {map[ledger.NumberKind]int{notOwned: 2, rejected: 2}, notOwned, 2},
 	} {
-		if got, n := (&campaign{counts: test.counts}).foremost(); got != test.want || n != test.n {
+		if got, n := foremost(&status.Entry{Counts: test.counts}); got != test.want || n != test.n {
 			t.Errorf("%s: got %d of %+v, want %d of %+v", name, n, got, test.n, test.want)
 		}
 	}
@@ -57,15 +56,14 @@ func TestQuery_IsBoundedAndWrittenAsItWasRead(t *testing.T) {
 	}
 }
 
-func TestFaultLines_AreAPagefulAtMost(t *testing.T) {
-	var text strings.Builder
-	text.WriteString("version: 1\ncampaigns:\n")
-	for i := range pageSize + 2 {
-		fmt.Fprintf(&text, "- {name: n%d, campaign_id: C%d, numbers: [x]}\n", i, i)
-	}
-	_, err := plan.LoadBytes("plan.yaml", []byte(text.String()))
-	lines := faultLines(err)
-	if len(lines) != pageSize+1 || !strings.HasPrefix(lines[0], "plan.yaml:3:") || lines[pageSize] != "and 2 more faults; greenlight plan validate lists all" {
-		t.Errorf("got %d lines:\n%s", len(lines), strings.Join(lines, "\n"))
+func TestClip_CutsNoLetterInTwo(t *testing.T) {
+	for name, test := range map[string]struct{ text, want string }{
+		"as long as may be": {strings.Repeat("x", maxDetail), strings.Repeat("x", maxDetail)},
+		"a byte longer":     {strings.Repeat("x", maxDetail+1), strings.Repeat("x", maxDetail) + "…"},
+		"a letter of two":   {strings.Repeat("x", maxDetail-1) + "é", strings.Repeat("x", maxDetail-1) + "…"},
+	} {
+		if got := clip(test.text); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
 	}
 }

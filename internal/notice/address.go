@@ -1,0 +1,102 @@
+package notice
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// ErrAddress is matched by the error for an address that cannot be used.
+var ErrAddress = errors.New("is not an address that notices can be sent to")
+
+// title is shown above a notice where the receiver has a place for one.
+const title = "Greenlight"
+
+// targets open the receiver of an address by its scheme. The forms of addresses are
+// those of shoutrrr, which sent notices until its clients turned out to be unbounded.
+var targets = map[string]func(address) (Receiver, error){
+	"slack":   openSlack,
+	"discord": openDiscord,
+	"teams":   openTeams,
+	"generic": openGeneric,
+	"smtp":    openMail,
+}
+
+// schemeForm is a scheme that may be repeated in an error; anything else may be a secret
+// that was written without the scheme that belongs before it.
+var schemeForm = regexp.MustCompile(`^[a-z]{2,12}$`)
+
+// Open returns the receiver of an address:
+//
+//	slack://hook:<A>-<B>-<C>@webhook        the three parts of an incoming webhook's path
+//	slack://xoxb:<A>-<B>-<C>@<channel id>   a bot's token
+//	discord://<token>@<webhook id>
+//	teams+https://…                         the webhook address that Teams shows
+//	teams://<group>@<tenant>/<id>/<owner>/<extra>?host=<org>.webhook.office.com
+//	smtp://<user>:<password>@<host>:<port>/?from=<address>&to=<address>,<address>
+//	generic+https://…                       the text as the body of a POST
+//
+// The error matches [ErrAddress] and never repeats the address, which is a secret.
+func Open(text string) (Receiver, error) {
+	parsed, err := url.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: it does not parse as a URL", ErrAddress)
+	}
+	scheme, inner, _ := strings.Cut(parsed.Scheme, "+")
+	open, known := targets[scheme]
+	if !known {
+		if !schemeForm.MatchString(scheme) {
+			scheme = "what it begins with"
+		}
+		return nil, fmt.Errorf("%w: %s is not one of slack, discord, teams, smtp and generic", ErrAddress, scheme)
+	}
+	receiver, err := open(address{URL: parsed, service: scheme, inner: inner, query: parsed.Query()})
+	if err != nil {
+		return nil, fmt.Errorf("%w: for %s, %w", ErrAddress, scheme, err)
+	}
+	return receiver, nil
+}
+
+// address is a parsed NOTIFY_URL.
+type address struct {
+	*url.URL
+	service string
+	// inner is the scheme after the plus sign in generic+https, else empty.
+	inner string
+	// query holds the parameters that were not taken yet.
+	query url.Values
+}
+
+// take returns the first value of a parameter under any of its names, and removes it.
+func (a address) take(names ...string) string {
+	found := ""
+	for _, name := range names {
+		if value := a.query.Get(name); value != "" && found == "" {
+			found = value
+		}
+		a.query.Del(name)
+	}
+	return found
+}
+
+// leftOver returns an error if a parameter was not taken. Its name is not repeated: it
+// may be a part of a secret.
+func (a address) leftOver() error {
+	if len(a.query) > 0 {
+		return errors.New("it has a parameter that is not supported")
+	}
+	return nil
+}
+
+// web returns the address behind the plus sign, without the parameters that were taken.
+func (a address) web() (string, error) {
+	target := *a.URL
+	target.Scheme, target.RawQuery, target.Fragment = a.inner, a.query.Encode(), ""
+	if target.Host == "" || !slices.Contains([]string{"http", "https"}, target.Scheme) {
+		return "", fmt.Errorf("write %s+https:// and the rest of the web address", a.service)
+	}
+	return target.String(), nil
+}

@@ -1,0 +1,308 @@
+package notice
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"syscall"
+)
+
+const (
+	// maxAnswer bounds what is read of an answer, in bytes. Those that are understood
+	// take a line.
+	maxAnswer = 64 << 10
+	// maxDiscord is Discord's own bound for a message, in characters
+	// (https://discord.com/developers/docs/resources/webhook#execute-webhook).
+	maxDiscord = 2000
+)
+
+// webClient posts notices. It follows no redirect, which would carry the address, a
+// secret, to another host; it therefore sends no Referer either. Each call is bounded by
+// its context, which covers the answer's body, and keeps no connection afterwards.
+var webClient = &http.Client{
+	Transport:     boundedTransport(),
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+func boundedTransport() *http.Transport {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableKeepAlives = true
+	transport.MaxResponseHeaderBytes = maxAnswer
+	return transport
+}
+
+// web is a receiver that is reached by HTTP. Safe for concurrent use.
+type web struct {
+	service string
+	method  string
+	url     string
+	header  http.Header
+	// body writes a notice as the service takes it.
+	body func(text string) ([]byte, error)
+	// refused, if not nil, returns why an answer of status 2xx means that the notice was
+	// not taken, in words that hold nothing of the address.
+	refused func(answer []byte) error
+}
+
+// Send posts a notice. It ends when ctx does, and its error holds nothing of the address.
+func (w *web) Send(ctx context.Context, text string) error {
+	if err := w.post(ctx, text); err != nil {
+		return fmt.Errorf("%s: %w", w.service, err)
+	}
+	return nil
+}
+
+func (w *web) post(ctx context.Context, text string) error {
+	body, err := w.body(text)
+	if err != nil {
+		return errors.New("the notice cannot be written in the form that it takes")
+	}
+	request, err := http.NewRequestWithContext(ctx, w.method, w.url, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("its address cannot be used")
+	}
+	request.Header = w.header.Clone()
+	answer, err := webClient.Do(request)
+	if err != nil {
+		return reworded(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode < 200 || answer.StatusCode > 299 {
+		return fmt.Errorf("it answered with status %d", answer.StatusCode)
+	}
+	if w.refused == nil {
+		return nil
+	}
+	said, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return reworded(err)
+	}
+	return w.refused(said)
+}
+
+// reworded returns what an error is about without its own words, which may repeat the
+// address.
+func reworded(err error) error {
+	if code, ok := errors.AsType[syscall.Errno](err); ok {
+		return fmt.Errorf("it cannot be reached: %s", code.Error())
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return errors.New("it cannot be reached: its name does not resolve")
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return errors.New("its certificate is not valid for its name or not trusted")
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.Canceled) {
+		return errors.New("no answer in time")
+	}
+	return errors.New("it cannot be reached, or its answer cannot be read")
+}
+
+// asJSON returns a body that is the JSON form of what message makes of a text.
+func asJSON(message func(text string) any) func(string) ([]byte, error) {
+	return func(text string) ([]byte, error) { return json.Marshal(message(text)) }
+}
+
+// jsonHeader returns the headers of a JSON body.
+func jsonHeader() http.Header {
+	return http.Header{"Content-Type": {"application/json"}, "User-Agent": {"greenlight"}}
+}
+
+// The forms of Slack's secrets. A token is parted by dashes, or by slashes as in the
+// webhook's address.
+var (
+	slackToken = regexp.MustCompile(`^(?:(hook|xox[a-z])[:-])?([A-Z0-9]{9,})([-/,])([A-Z0-9]{9,})([-/,])([A-Za-z0-9]{24,})$`)
+	// slackEscapes are the characters that Slack takes as markup
+	// (https://docs.slack.dev/messaging/formatting-message-text#escaping).
+	slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+)
+
+// openSlack posts to an incoming webhook (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks)
+// or, with a bot's token, to a channel (https://docs.slack.dev/reference/methods/chat.postMessage).
+func openSlack(a address) (Receiver, error) {
+	token, channel := "", a.Hostname()
+	if a.User != nil {
+		token = a.User.String()
+	}
+	if len(a.Path) > 1 { // slack://A/B/C, an older form
+		token, channel = a.Hostname()+a.Path, "webhook"
+	}
+	parts := slackToken.FindStringSubmatch(token)
+	if parts == nil || parts[3] != parts[5] {
+		return nil, errors.New("its token is not three parts with dashes between")
+	}
+	message := map[string]string{}
+	for field, names := range map[string][]string{"username": {"botname", "username"}, "thread_ts": {"thread_ts"}} {
+		if value := a.take(names...); value != "" {
+			message[field] = value
+		}
+	}
+	heading := a.take("title")
+	if heading == "" {
+		heading = title
+	}
+	if err := a.leftOver(); err != nil {
+		return nil, err
+	}
+	w := &web{service: a.service, method: http.MethodPost, header: jsonHeader()}
+	if kind := parts[1]; kind == "" || kind == "hook" {
+		w.url = "https://hooks.slack.com/services/" + parts[2] + "/" + parts[4] + "/" + parts[6]
+	} else {
+		w.url = "https://slack.com/api/chat.postMessage"
+		w.header.Set("Authorization", "Bearer "+kind+"-"+parts[2]+"-"+parts[4]+"-"+parts[6])
+		w.refused = slackRefused
+		message["channel"] = channel
+	}
+	w.body = asJSON(func(text string) any {
+		said := map[string]string{"text": "*" + slackEscapes.Replace(heading) + "*\n" + slackEscapes.Replace(text)}
+		for field, value := range message {
+			said[field] = value
+		}
+		return said
+	})
+	return w, nil
+}
+
+// slackErrors is what Slack's error codes look like, such as channel_not_found.
+var slackErrors = regexp.MustCompile(`^[a-z_]{1,60}$`)
+
+// slackRefused reads Slack's answer, which has status 200 whatever it says.
+func slackRefused(answer []byte) error {
+	var said struct {
+		OK    bool   `json:"ok"`
+		Error string `json:"error"`
+	}
+	err := json.Unmarshal(answer, &said)
+	switch {
+	case err == nil && said.OK:
+		return nil
+	case err == nil && slackErrors.MatchString(said.Error):
+		return fmt.Errorf("it refused the notice: %s", said.Error)
+	default:
+		return errors.New("it refused the notice")
+	}
+}
+
+// openDiscord posts to a webhook (https://discord.com/developers/docs/resources/webhook#execute-webhook).
+func openDiscord(a address) (Receiver, error) {
+	id, token := a.Hostname(), a.User.Username()
+	if id == "" || token == "" || len(a.Path) > 1 {
+		return nil, errors.New("write the webhook as discord://token@id")
+	}
+	target := "https://discord.com/api/webhooks/" + url.PathEscape(id) + "/" + url.PathEscape(token)
+	if thread := a.take("thread_id"); thread != "" {
+		target += "?" + url.Values{"thread_id": {thread}}.Encode()
+	}
+	name := a.take("username")
+	if err := a.leftOver(); err != nil {
+		return nil, err
+	}
+	return &web{service: a.service, method: http.MethodPost, url: target, header: jsonHeader(), body: asJSON(func(text string) any {
+		said := []rune("**" + title + "**\n" + text)
+		message := map[string]any{
+			"content":          string(said[:min(len(said), maxDiscord)]),
+			"allowed_mentions": map[string]any{"parse": []string{}}, // no text of a notice may call @everyone
+		}
+		if name != "" {
+			message["username"] = name
+		}
+		return message
+	})}, nil
+}
+
+// openTeams posts an Adaptive Card, which both a workflow's webhook and an incoming
+// webhook take (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using).
+func openTeams(a address) (Receiver, error) {
+	target := ""
+	if a.inner != "" {
+		var err error
+		if target, err = a.web(); err != nil {
+			return nil, err
+		}
+	} else {
+		parts := strings.Split(strings.Trim(a.Path, "/"), "/")
+		host := a.take("host")
+		if len(parts) != 3 || !strings.HasSuffix(host, ".webhook.office.com") || a.User.Username() == "" {
+			return nil, errors.New("write teams+ and the webhook address that Teams shows")
+		}
+		if err := a.leftOver(); err != nil {
+			return nil, err
+		}
+		incoming := url.URL{Scheme: "https", Host: host, Path: "/webhookb2/" + a.User.Username() + "@" + a.Hostname() +
+			"/IncomingWebhook/" + strings.Join(parts, "/")}
+		target = incoming.String()
+	}
+	return &web{service: a.service, method: http.MethodPost, url: target, header: jsonHeader(), body: asJSON(teamsCard)}, nil
+}
+
+// teamsCard is a card with the title and a block of text for each line, since a block
+// joins its lines.
+func teamsCard(text string) any {
+	blocks := []map[string]any{{"type": "TextBlock", "text": title, "weight": "Bolder"}}
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			blocks = append(blocks, map[string]any{"type": "TextBlock", "text": line, "wrap": true})
+		}
+	}
+	card := map[string]any{
+		"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.2", "body": blocks,
+	}
+	return map[string]any{
+		"type":        "message",
+		"attachments": []map[string]any{{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}},
+	}
+}
+
+// openGeneric posts to any web address: the text alone or, with template=json, an object
+// with the keys message and title, which messagekey and titlekey rename and $key=value
+// adds to. @name=value is a header.
+func openGeneric(a address) (Receiver, error) {
+	w := &web{service: a.service, method: http.MethodPost, header: http.Header{"User-Agent": {"greenlight"}}}
+	if a.inner == "" {
+		a.inner = "https"
+		if yes := strings.ToLower(a.take("disabletls")); yes == "yes" || yes == "true" || yes == "1" {
+			a.inner = "http"
+		}
+	}
+	if method := a.take("method"); method != "" {
+		w.method = strings.ToUpper(method)
+	}
+	extra := map[string]string{}
+	for name := range a.query {
+		if key, found := strings.CutPrefix(name, "$"); found {
+			extra[key] = a.take(name)
+		} else if key, found := strings.CutPrefix(name, "@"); found {
+			w.header.Set(key, a.take(name))
+		}
+	}
+	template, messageKey, titleKey, contentType := a.take("template"), a.take("messagekey"), a.take("titlekey"), a.take("contenttype")
+	switch strings.ToLower(template) {
+	case "":
+		w.header.Set("Content-Type", "text/plain; charset=utf-8")
+		w.body = func(text string) ([]byte, error) { return []byte(text), nil }
+	case "json":
+		w.header.Set("Content-Type", cmp.Or(contentType, "application/json"))
+		w.body = asJSON(func(text string) any {
+			said := map[string]string{cmp.Or(titleKey, "title"): title, cmp.Or(messageKey, "message"): text}
+			for key, value := range extra {
+				said[key] = value
+			}
+			return said
+		})
+	default:
+		return nil, errors.New("its template is not json")
+	}
+	var err error
+	w.url, err = a.web()
+	return w, err
+}

@@ -1,0 +1,53 @@
+package notice
+
+import (
+	"strings"
+	"testing"
+)
+
+// The addresses of Slack, Discord and Teams lead to the vendors' own hosts, which no test
+// calls.
+func TestOpen_LeadsToTheVendor(t *testing.T) {
+	for address, want := range map[string]struct{ url, body string }{
+		"slack://hook:AAAAAAAAA-BBBBBBBBB-123456789123456789123456@webhook": {
+			"https://hooks.slack.com/services/AAAAAAAAA/BBBBBBBBB/123456789123456789123456", `{"text":"*Greenlight*\n1 \u0026lt; 2"}`},
+		"slack://AAAAAAAAA/BBBBBBBBB/123456789123456789123456": {
+			"https://hooks.slack.com/services/AAAAAAAAA/BBBBBBBBB/123456789123456789123456", `{"text":"*Greenlight*\n1 \u0026lt; 2"}`},
+		"slack://xoxb:AAAAAAAAA-BBBBBBBBB-123456789123456789123456@C012345?title=Ops": {
+			"https://slack.com/api/chat.postMessage", `{"channel":"C012345","text":"*Ops*\n1 \u0026lt; 2"}`},
+		"discord://T0KEN@123?thread_id=4": {
+			"https://discord.com/api/webhooks/123/T0KEN?thread_id=4", `{"allowed_mentions":{"parse":[]},"content":"**Greenlight**\n1 \u003c 2"}`},
+		"teams+https://prod-1.westus.logic.azure.com:443/workflows/x?sig=y": {
+			"https://prod-1.westus.logic.azure.com:443/workflows/x?sig=y", `{"text":"1 \u003c 2","type":"TextBlock","wrap":true}`},
+		"teams://a@b/c/d/e?host=org.webhook.office.com": {
+			"https://org.webhook.office.com/webhookb2/a@b/IncomingWebhook/c/d/e", `{"text":"1 \u003c 2","type":"TextBlock","wrap":true}`},
+	} {
+		receiver, err := Open(address)
+		if err != nil {
+			t.Errorf("%s: %v", address, err)
+			continue
+		}
+		w := receiver.(*web)
+		body, err := w.body("1 < 2")
+		if err != nil || w.url != want.url || !strings.Contains(string(body), want.body) {
+			t.Errorf("%s: got %s %s, %v\nwant %s %s", address, w.url, body, err, want.url, want.body)
+		}
+	}
+}
+
+func TestSlack_ReadsWhatABotIsAnswered(t *testing.T) {
+	for answer, want := range map[string]string{
+		`{"ok":true}`: "",
+		`{"ok":false,"error":"channel_not_found"}`: "it refused the notice: channel_not_found",
+		`{"ok":false,"error":"<s3cret>"}`:          "it refused the notice",
+		`oops`:                                     "it refused the notice",
+	} {
+		got := ""
+		if err := slackRefused([]byte(answer)); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", answer, got, want)
+		}
+	}
+}

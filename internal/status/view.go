@@ -1,0 +1,494 @@
+package status
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"greenlight/internal/events"
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/words"
+)
+
+const (
+	// viewPause is how long after a watch that ended, or found no ledger, the next one
+	// begins.
+	viewPause = time.Second
+	// viewEvery is the least time between two reports that the records have changed.
+	viewEvery = 250 * time.Millisecond
+	// askTimeout bounds what is asked of NATS besides the records.
+	askTimeout = 5 * time.Second
+	// mostFaults bounds the faults of plan files that are shown.
+	mostFaults = 50
+)
+
+// ViewConfig is what a [View] is made of. Only JetStream is required.
+type ViewConfig struct {
+	// JetStream has ledger and streams.
+	JetStream jetstream.JetStream
+	// Checks are those of the process's readiness.
+	Checks []Check
+	// PlanFaults returns why the plan files as they are now are not in force, or nil. It
+	// is nil where no plan files are watched.
+	PlanFaults func() error
+	// Log gets what goes wrong. The zero value logs nothing.
+	Log zerolog.Logger
+}
+
+// View is the ledger in memory, kept up to date by one watch, and what NATS knows
+// besides. Texts, JSON, the page and the metrics are all made of it. [View.Run] must run.
+// It is safe for concurrent use.
+type View struct {
+	config ViewConfig
+
+	// refreshing is held while the surroundings are read, and guards refreshed.
+	refreshing sync.Mutex
+	refreshed  time.Time
+
+	mu       sync.Mutex
+	contents Contents
+	loaded   bool
+	// version grows with every change; changed is closed at the next one.
+	version uint64
+	changed chan struct{}
+}
+
+// Contents are what a [View] has at one moment.
+type Contents struct {
+	Surroundings
+	// Totals counts all numbers.
+	Totals map[ledger.NumberKind]int
+
+	campaigns map[string]*Entry
+	// order is the campaigns in the order in which they are shown; nil if it must be
+	// sorted again.
+	order []*Entry
+}
+
+// Entry is one campaign with its numbers.
+type Entry struct {
+	ledger.Campaign
+	// Recorded says that the campaign has a record. A number's record may come first.
+	Recorded bool
+	// Counts counts its numbers.
+	Counts map[ledger.NumberKind]int
+
+	numbers map[string]*ledger.Number
+	order   []*ledger.Number // sorted; nil if it must be sorted again
+}
+
+// Surroundings are what the records do not say.
+type Surroundings struct {
+	events.Backlog
+	// Hold is what an operator has put on hold.
+	Hold ledger.Hold
+	// Missing names the buckets of the ledger that are lost.
+	Missing []string
+	// NextResync is when every planned campaign is read next, if that is known.
+	NextResync time.Time
+	// Plans marks which plans are in force. It is zero in a ledger that an older assigner
+	// wrote.
+	Plans ledger.Plans
+	// Checks are those of readiness, with what they found wrong.
+	Checks []Checked
+	// PlanFaults are the faults of the plan files as they are now, a line each.
+	PlanFaults []string
+	// Unreachable says why NATS could not be asked; empty if it could.
+	Unreachable string
+}
+
+// Checked is a check and what it found wrong. Says is empty if that is nothing.
+type Checked struct {
+	Name, Says string
+	Advisory   bool
+}
+
+// NewView returns a view that has read nothing yet.
+func NewView(config ViewConfig) *View {
+	v := &View{config: config, changed: make(chan struct{})}
+	v.contents.clear()
+	return v
+}
+
+// Run keeps the view up to date until ctx ends, and then returns nil. A ledger that is
+// lost is followed again when it is there.
+func (v *View) Run(ctx context.Context) error {
+	for {
+		if err := v.follow(ctx); err != nil && ctx.Err() == nil {
+			v.config.Log.Warn().Err(err).Msg("the status reads the ledger again, since it could not be followed")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(viewPause):
+		}
+	}
+}
+
+// follow reads the ledger and follows it. Before an assigner ever ran there is none,
+// which is an empty view and not an error.
+func (v *View) follow(ctx context.Context) error {
+	opening, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	book, err := ledger.Open(opening, v.config.JetStream)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		if _, _, loaded := v.Version(); !loaded {
+			v.change(func(*Contents) { v.loaded = true })
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// What was read before is shown until everything is read again.
+	next := &Contents{}
+	next.clear()
+	current := false
+	put := func(change func(*Contents)) {
+		if !current {
+			change(next)
+			return
+		}
+		v.change(change)
+	}
+	return book.Follow(ctx, ledger.Follower{
+		Campaign:        func(c ledger.Campaign) { put(func(x *Contents) { x.putCampaign(c) }) },
+		Number:          func(n ledger.Number) { put(func(x *Contents) { x.putNumber(n) }) },
+		CampaignDropped: func(id string) { put(func(x *Contents) { x.dropCampaign(id) }) },
+		NumberDropped:   func(id, number string) { put(func(x *Contents) { x.dropNumber(id, number) }) },
+		Unreadable:      func(err error) { v.config.Log.Error().Err(err).Msg("a record is left out of the status") },
+		Every:           viewEvery,
+		Current: func() {
+			v.change(func(x *Contents) {
+				if !current {
+					next.Surroundings = x.Surroundings
+					*x = *next
+				}
+				v.loaded, current = true, true
+			})
+		},
+	})
+}
+
+// change changes the contents and wakes whoever waits for that.
+func (v *View) change(by func(*Contents)) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	by(&v.contents)
+	v.version++
+	close(v.changed)
+	v.changed = make(chan struct{})
+}
+
+// Version returns the version of the view and a channel that is closed when it has
+// another one. Loaded says that all of the ledger was read.
+func (v *View) Version() (version uint64, changed <-chan struct{}, loaded bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.version, v.changed, v.loaded
+}
+
+// AwaitLoaded waits until all of the ledger was read, or ctx ends, and reports which.
+func (v *View) AwaitLoaded(ctx context.Context) bool {
+	for {
+		_, changed, loaded := v.Version()
+		if loaded {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-changed:
+		}
+	}
+}
+
+// Read calls f with the contents, which must not be kept or changed.
+func (v *View) Read(f func(*Contents)) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f(&v.contents)
+}
+
+// Refresh asks for the surroundings, unless they are younger than maxAge. It sets its own
+// time limit: if ctx ended at the same time, a server that does not answer could not be
+// distinguished from a reader who has gone.
+func (v *View) Refresh(ctx context.Context, maxAge time.Duration) {
+	v.refreshing.Lock()
+	defer v.refreshing.Unlock()
+	if !v.refreshed.IsZero() && time.Since(v.refreshed) < maxAge {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	now := v.surroundings(bounded)
+	if ctx.Err() != nil {
+		return // what it says is that the reader has gone
+	}
+	v.refreshed = time.Now()
+	same := false
+	v.Read(func(x *Contents) { same = now.equal(x.Surroundings) })
+	if !same {
+		v.change(func(x *Contents) { x.Surroundings = now })
+	}
+}
+
+func (v *View) surroundings(ctx context.Context) Surroundings {
+	now := Surroundings{Checks: make([]Checked, len(v.config.Checks))}
+	var asking sync.WaitGroup
+	for i, check := range v.config.Checks {
+		asking.Go(func() {
+			now.Checks[i] = Checked{Name: check.Name, Advisory: check.Advisory}
+			if err := check.Err(ctx); err != nil {
+				now.Checks[i].Says = err.Error()
+			}
+		})
+	}
+	if err := now.ask(ctx, v.config.JetStream); err != nil {
+		now.Unreachable = err.Error()
+	}
+	asking.Wait()
+	if v.config.PlanFaults != nil {
+		now.PlanFaults = faultLines(v.config.PlanFaults())
+	}
+	return now
+}
+
+// ask fills in what NATS knows.
+func (s *Surroundings) ask(ctx context.Context, js jetstream.JetStream) (err error) {
+	if s.Backlog, err = events.ReadBacklog(ctx, js); err != nil {
+		return err
+	}
+	s.Hold, err = ledger.ReadHold(ctx, js)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	if s.NextResync, err = events.NextResync(ctx, js); err != nil {
+		return err
+	}
+	if s.Ran {
+		if s.Missing, err = ledger.MissingBuckets(ctx, js); err != nil {
+			return err
+		}
+	}
+	book, err := ledger.Open(ctx, js)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.Plans, _, err = book.Plans(ctx)
+	return err
+}
+
+func (s Surroundings) equal(o Surroundings) bool {
+	return s.Backlog == o.Backlog && s.Hold.Equal(o.Hold) && slices.Equal(s.Missing, o.Missing) && s.NextResync.Equal(o.NextResync) && s.Plans == o.Plans &&
+		slices.Equal(s.Checks, o.Checks) && slices.Equal(s.PlanFaults, o.PlanFaults) && s.Unreachable == o.Unreachable
+}
+
+// faultLines writes the faults of plan files a line each, at most a pageful.
+func faultLines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	faults, ok := errors.AsType[plan.Faults](err)
+	if !ok {
+		return []string{err.Error()}
+	}
+	var lines []string
+	for _, fault := range faults[:min(len(faults), mostFaults)] {
+		lines = append(lines, fault.Error())
+	}
+	if more := len(faults) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %s; greenlight plan validate lists all", words.Count(more, "more fault")))
+	}
+	return lines
+}
+
+// load reads everything once, for a view that does not run.
+func (v *View) load(ctx context.Context) error {
+	book, err := ledger.Open(ctx, v.config.JetStream)
+	switch {
+	case errors.Is(err, jetstream.ErrBucketNotFound):
+	case err != nil:
+		return err
+	default:
+		entries, err := book.Campaigns(ctx)
+		if err != nil {
+			return err
+		}
+		numbers, err := book.AllNumbers(ctx)
+		if err != nil {
+			return err
+		}
+		for _, entry := range entries {
+			v.contents.putCampaign(entry.Campaign)
+		}
+		for _, n := range numbers {
+			v.contents.putNumber(n)
+		}
+	}
+	// The records come first: a mark of the plans that is newer than they are makes the
+	// plan pending, and an older one could hide that.
+	return v.contents.Surroundings.ask(ctx, v.config.JetStream)
+}
+
+// Read takes a snapshot. Before an assigner ever ran it is empty. It reads every number,
+// which takes seconds where there are hundreds of thousands.
+func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot, error) {
+	v := NewView(ViewConfig{JetStream: js})
+	err := v.load(ctx)
+	return v.Snapshot(now), err
+}
+
+// Follow calls changed with a snapshot, and with another one whenever a record, the plans
+// in force or a hold has changed, until changed returns an error, which Follow returns, or
+// ctx ends; then it returns the cause. The server pushes each change; Follow does not poll.
+func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error) error {
+	v := NewView(ViewConfig{JetStream: js})
+	running, stop := context.WithCancel(ctx)
+	var working sync.WaitGroup
+	working.Go(func() { _ = v.Run(running) })
+	defer working.Wait()
+	defer stop()
+	if !v.AwaitLoaded(ctx) {
+		return context.Cause(ctx)
+	}
+	for {
+		// The records come first, as in load.
+		s := v.Snapshot(now())
+		_, next, _ := v.Version()
+		around := v.surroundings(ctx)
+		if around.Unreachable != "" {
+			return errors.Join(errors.New(around.Unreachable), context.Cause(ctx))
+		}
+		s.surround(around)
+		if err := changed(s); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-next:
+		}
+	}
+}
+
+// Snapshot returns the state of everything as the view has it.
+func (v *View) Snapshot(now time.Time) (s Snapshot) {
+	v.Read(func(x *Contents) { s = x.snapshot(now) })
+	return s
+}
+
+// Campaigns returns the campaigns by plan and id, those that no plan names last.
+func (x *Contents) Campaigns() []*Entry {
+	if x.order == nil {
+		x.order = slices.SortedFunc(maps.Values(x.campaigns), func(a, b *Entry) int {
+			if a.Planned != b.Planned {
+				if a.Planned {
+					return -1
+				}
+				return 1
+			}
+			return cmp.Or(strings.Compare(a.Plan, b.Plan), strings.Compare(a.ID, b.ID))
+		})
+	}
+	return x.order
+}
+
+// Campaign returns the campaign with the id of its record, nil if there is none.
+func (x *Contents) Campaign(id string) *Entry { return x.campaigns[id] }
+
+// Numbers returns the campaign's numbers, sorted.
+func (e *Entry) Numbers() []*ledger.Number {
+	if e.order == nil {
+		e.order = slices.SortedFunc(maps.Values(e.numbers), func(a, b *ledger.Number) int { return strings.Compare(a.Number, b.Number) })
+	}
+	return e.order
+}
+
+// Number returns the record of a number on the campaign, nil if there is none.
+func (e *Entry) Number(e164 string) *ledger.Number { return e.numbers[e164] }
+
+func (x *Contents) clear() {
+	x.campaigns, x.order, x.Totals = make(map[string]*Entry), nil, make(map[ledger.NumberKind]int)
+}
+
+// at returns the campaign with the id, and makes one if there is none.
+func (x *Contents) at(id string) *Entry {
+	e := x.campaigns[id]
+	if e == nil {
+		e = &Entry{Campaign: ledger.Campaign{ID: id}, Counts: make(map[ledger.NumberKind]int), numbers: make(map[string]*ledger.Number)}
+		x.campaigns[id], x.order = e, nil
+	}
+	return e
+}
+
+func (x *Contents) putCampaign(c ledger.Campaign) {
+	e := x.at(c.ID)
+	if e.Plan != c.Plan || e.Planned != c.Planned {
+		x.order = nil
+	}
+	e.Campaign, e.Recorded = c, true
+}
+
+func (x *Contents) dropCampaign(id string) {
+	if e := x.campaigns[id]; e != nil {
+		e.Campaign, e.Recorded, x.order = ledger.Campaign{ID: id}, false, nil
+		x.forgetEmpty(e)
+	}
+}
+
+func (x *Contents) putNumber(n ledger.Number) {
+	e := x.at(n.CampaignID)
+	at := e.numbers[n.Number]
+	if at == nil {
+		at = new(ledger.Number)
+		e.numbers[n.Number], e.order = at, nil
+	} else {
+		x.count(e, *at, -1)
+	}
+	*at = n
+	x.count(e, n, 1)
+}
+
+func (x *Contents) dropNumber(campaignID, number string) {
+	e := x.campaigns[campaignID]
+	if e == nil {
+		return
+	}
+	if at := e.numbers[number]; at != nil {
+		x.count(e, *at, -1)
+		delete(e.numbers, number)
+		e.order = nil
+	}
+	x.forgetEmpty(e)
+}
+
+// count adds a number to what is counted, or takes it off.
+func (x *Contents) count(e *Entry, n ledger.Number, by int) {
+	for _, counts := range []map[ledger.NumberKind]int{e.Counts, x.Totals} {
+		if counts[n.Kind()] += by; counts[n.Kind()] == 0 {
+			delete(counts, n.Kind())
+		}
+	}
+}
+
+// forgetEmpty takes out a campaign that has neither a record nor numbers.
+func (x *Contents) forgetEmpty(e *Entry) {
+	if !e.Recorded && len(e.numbers) == 0 {
+		delete(x.campaigns, e.ID)
+		x.order = nil
+	}
+}

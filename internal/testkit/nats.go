@@ -1,0 +1,71 @@
+package testkit
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// startTimeout is how long a server may take until it takes connections.
+const startTimeout = 20 * time.Second
+
+// Serve runs a server on the loopback port until ctx ends. With syncAlways it writes to
+// the disk what it acknowledges. Its log goes to stderr.
+func Serve(ctx context.Context, port, dir string, syncAlways bool) error {
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return err
+	}
+	ns, err := server.NewServer(&server.Options{
+		ServerName: "testkit", Host: "127.0.0.1", Port: number, NoSigs: true,
+		JetStream: true, StoreDir: dir, SyncAlways: syncAlways, JetStreamMaxStore: 16 << 30,
+	})
+	if err != nil {
+		return err
+	}
+	ns.ConfigureLogger()
+	ns.Start()
+	if !ns.ReadyForConnections(startTimeout) {
+		return errors.New("the NATS server did not come up")
+	}
+	<-ctx.Done()
+	ns.Shutdown()
+	ns.WaitForShutdown()
+	return nil
+}
+
+// FreePort returns a port that is free now, outside of the range from which the
+// system takes the ports of outgoing connections: else one of those might have it
+// while the process that listens on it is away.
+func FreePort(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		port := strconv.Itoa(12000 + rand.IntN(18000))
+		if listener, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			listener.Close()
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+// Within tries until there is no error.
+func Within(t testing.TB, limit time.Duration, try func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %s: %v", limit, err)
+		}
+	}
+}
