@@ -113,9 +113,6 @@ func (s site) run(ctx context.Context, public, private net.Listener) (err error)
 		}
 		return errors.Join(err, public.Close(), private.Close())
 	}
-	if err := server.StageInMemory(); err != nil {
-		s.log.Warn().Err(err).Msg("events that come together are stored more slowly than they could be")
-	}
 	return p.Run(ctx)
 }
 

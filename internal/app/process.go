@@ -197,7 +197,6 @@ func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error
 func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public Public) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
 	config.Held = p.streams.pending
-	config.MaxConnections = cmp.Or(public.Server.MaxConnections, DefaultMaxConnections)
 	hook, err := webhook.New(config)
 	if err != nil {
 		return err

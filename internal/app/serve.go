@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 // The defaults of [ServerOptions], and the deadline of the stop.
@@ -119,10 +117,32 @@ func (o ServerOptions) server(handler http.HandlerFunc) *http.Server {
 
 // bound limits the listener's connections, those in a TLS handshake included.
 func (o ServerOptions) bound(listener net.Listener, server *http.Server) net.Listener {
-	most := cmp.Or(o.MaxConnections, DefaultMaxConnections)
+	places := make(chan struct{}, cmp.Or(o.MaxConnections, DefaultMaxConnections))
+	server.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed || state == http.StateHijacked {
+			<-places
+		}
+	}
 	if s, ok := listener.(*secure); ok {
 		server.ErrorLog = s.errorLog()
-		return tls.NewListener(netutil.LimitListener(s.Listener, most), s.config)
+		return tls.NewListener(&bounded{s.Listener, places}, s.config)
 	}
-	return netutil.LimitListener(listener, most)
+	return &bounded{listener, places}
+}
+
+// bounded takes a connection only when there is a place for it, which the server's
+// ConnState gives back. The connections of netutil.LimitListener lack CloseWrite: package
+// http would reset one whose client is still sending, and its answer would be lost.
+type bounded struct {
+	net.Listener
+	places chan struct{}
+}
+
+func (b *bounded) Accept() (net.Conn, error) {
+	b.places <- struct{}{}
+	conn, err := b.Listener.Accept()
+	if err != nil {
+		<-b.places
+	}
+	return conn, err
 }

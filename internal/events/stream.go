@@ -94,7 +94,7 @@ func eventsConfig() jetstream.StreamConfig {
 		// one before, and a resync would read the whole stream into memory.
 		AllowMsgTTL: true,
 		AllowDirect: true,
-		// Events that come at the same time share a commit; see [Group].
+		// Events that come at the same time share a commit; see [Batcher].
 		AllowAtomicPublish: true,
 	}
 }

@@ -103,11 +103,7 @@ func inside(b *testing.B, syncAlways bool) jetstream.JetStream {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { server.Close() })
-	js := withStreams(b, server.URL(), server.InProcess()...)
-	if err := server.StageInMemory(); err != nil {
-		b.Fatal(err)
-	}
-	return js
+	return withStreams(b, server.URL(), server.InProcess()...)
 }
 
 // outside starts a server as a process of its own that syncs as NATS does by default.

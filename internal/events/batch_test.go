@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
@@ -18,7 +16,7 @@ import (
 )
 
 // together publishes the events at the same time and returns what came of each.
-func together(t *testing.T, g *events.Group, batch []events.Event) ([]events.Receipt, []error) {
+func together(t *testing.T, g *events.Batcher, batch []events.Event) ([]events.Receipt, []error) {
 	t.Helper()
 	receipts, errs := make([]events.Receipt, len(batch)), make([]error, len(batch))
 	var all sync.WaitGroup
@@ -38,9 +36,9 @@ func manyVerified(prefix string, count int) []events.Event {
 }
 
 // Whatever shares a commit, each receipt tells where its own event is.
-func TestGroup_StoresEachEventOnceAndTellsWhere(t *testing.T) {
+func TestBatcher_StoresEachEventOnceAndTellsWhere(t *testing.T) {
 	js, _ := startStreams(t)
-	g := events.NewGroup(js)
+	g := events.NewBatcher(js)
 	batch := manyVerified("id-", 500)
 	receipts, errs := together(t, g, batch)
 	if err := errors.Join(errs...); err != nil {
@@ -72,9 +70,9 @@ func TestGroup_StoresEachEventOnceAndTellsWhere(t *testing.T) {
 	}
 }
 
-func TestGroup_CopiesAreDuplicatesAndHarmNoOther(t *testing.T) {
+func TestBatcher_CopiesAreDuplicatesAndHarmNoOther(t *testing.T) {
 	js, _ := startStreams(t)
-	g := events.NewGroup(js)
+	g := events.NewBatcher(js)
 	if _, err := g.Publish(t.Context(), verified("seen")); err != nil {
 		t.Fatal(err)
 	}
@@ -100,124 +98,15 @@ func TestGroup_CopiesAreDuplicatesAndHarmNoOther(t *testing.T) {
 	}
 }
 
-// What a stream has seen and a Group has not, as after a restart, by another process,
-// or when a commit's acknowledgement was lost: the server refuses the whole commit, and
-// what is new in it is stored all the same.
-func TestGroup_CopiesThatOnlyTheServerKnowsHarmNoOther(t *testing.T) {
-	js, _ := startStreams(t)
-	batch := manyVerified("id-", 200)
-	seen := map[string]bool{}
-	for i := 20; i < len(batch); i += 40 {
-		seen[batch[i].ID] = true
-		if _, err := events.NewPublisher(js).Publish(t.Context(), batch[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	wire, err := js.Conn().SubscribeSync("telnyx.event.>")
-	if err != nil {
-		t.Fatal(err)
-	}
-	receipts, errs := together(t, events.NewGroup(js), batch)
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
-	}
-	duplicates := map[string]bool{}
-	for i, receipt := range receipts {
-		if receipt.Duplicate {
-			duplicates[batch[i].ID] = true
-		}
-	}
-	if !maps.Equal(duplicates, seen) {
-		t.Errorf("got duplicates %v, want %v", duplicates, seen)
-	}
-	if refused := inBatches(t, js.Conn(), wire, seen); refused == 0 {
-		t.Error("no copy was among the others of a commit, so this shows nothing")
-	}
-	if stored, shared := storedBy(t, js); stored != len(batch) || shared == 0 {
-		t.Errorf("%d messages are stored, %d of them by commits of several; want %d, and some", stored, shared, len(batch))
-	}
-}
-
-// After a restart Telnyx may send again what another process stored. Halving down to the
-// last copy would have all others wait for commit after commit.
-func TestGroup_ManyUnknownCopiesAreSoonStoredOneByOne(t *testing.T) {
-	js, _ := startStreams(t)
-	batch := manyVerified("id-", 128)
-	if _, errs := together(t, events.NewGroup(js), batch); errors.Join(errs...) != nil {
-		t.Fatal(errors.Join(errs...))
-	}
-	ids := map[string]bool{}
-	for _, e := range batch {
-		ids[e.ID] = true
-	}
-	wire, err := js.Conn().SubscribeSync("telnyx.event.>")
-	if err != nil {
-		t.Fatal(err)
-	}
-	receipts, errs := together(t, events.NewGroup(js), batch) // which knows none of them
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
-	}
-	for i, receipt := range receipts {
-		if !receipt.Duplicate {
-			t.Errorf("%s was stored twice", batch[i].ID)
-		}
-	}
-	const levels = 4 // the whole, and three halvings
-	if sent := inBatches(t, js.Conn(), wire, ids); sent == 0 || sent > levels*len(batch) {
-		t.Errorf("%d messages of batches for %d copies, want some, and %d at most", sent, len(batch), levels*len(batch))
-	}
-}
-
-// inBatches counts the messages that came over the wire as part of a batch and have one
-// of the ids.
-func inBatches(t *testing.T, nc *nats.Conn, wire *nats.Subscription, ids map[string]bool) (count int) {
-	t.Helper()
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if waiting, _, err := wire.Pending(); err != nil || waiting == 0 {
-			return count
-		}
-		msg, err := wire.NextMsg(time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ids[msg.Header.Get(jetstream.MsgIDHeader)] && msg.Header.Get("Nats-Batch-Id") != "" {
-			count++
-		}
-	}
-}
-
-// storedBy counts the stored events, and those of them that share a commit.
-func storedBy(t *testing.T, js jetstream.JetStream) (stored, shared int) {
-	t.Helper()
-	stream, err := js.Stream(t.Context(), events.StreamEvents)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; uint64(stored) < stream.CachedInfo().State.Msgs; stored++ {
-		msg, err := stream.GetMsg(t.Context(), uint64(stored)+1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if msg.Header.Get("Nats-Batch-Id") != "" {
-			shared++
-		}
-	}
-	return stored, shared
-}
-
 // A stream that an older program made does not take batches.
-func TestGroup_WorksWhereTheStreamTakesNoBatches(t *testing.T) {
+func TestBatcher_WorksWhereTheStreamTakesNoBatches(t *testing.T) {
 	js, _ := startStreams(t)
 	cfg := streamInfo(t, js, events.StreamEvents).Config
 	cfg.AllowAtomicPublish = false
 	if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	_, errs := together(t, events.NewGroup(js), manyVerified("id-", 100))
+	_, errs := together(t, events.NewBatcher(js), manyVerified("id-", 100))
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +115,7 @@ func TestGroup_WorksWhereTheStreamTakesNoBatches(t *testing.T) {
 	}
 }
 
-func TestGroup_FullStreamRefusesAndKeepsWhatItHas(t *testing.T) {
+func TestBatcher_FullStreamRefusesAndKeepsWhatItHas(t *testing.T) {
 	js, _ := startStreams(t)
 	cfg := streamInfo(t, js, events.StreamEvents).Config
 	cfg.MaxBytes = 16 << 10
@@ -234,7 +123,7 @@ func TestGroup_FullStreamRefusesAndKeepsWhatItHas(t *testing.T) {
 		t.Fatal(err)
 	}
 	batch := manyVerified("id-", 500)
-	receipts, errs := together(t, events.NewGroup(js), batch)
+	receipts, errs := together(t, events.NewBatcher(js), batch)
 	stored := 0
 	for i, err := range errs {
 		if err == nil {
@@ -249,24 +138,24 @@ func TestGroup_FullStreamRefusesAndKeepsWhatItHas(t *testing.T) {
 	}
 }
 
-func TestGroup_EndsWithItsCallersPatience(t *testing.T) {
+func TestBatcher_EndsWithItsCallersPatience(t *testing.T) {
 	js, _ := startStreams(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := events.NewGroup(js).Publish(ctx, verified("id")); !errors.Is(err, context.Canceled) {
+	if _, err := events.NewBatcher(js).Publish(ctx, verified("id")); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the caller's end", err)
 	}
 	if info := streamInfo(t, js, events.StreamEvents); info.State.Msgs != 0 {
 		t.Error("an event that nobody waits for was stored")
 	}
-	if _, err := events.NewGroup(js).Publish(t.Context(), events.Event{ID: "x", Type: "a b"}); err == nil {
+	if _, err := events.NewBatcher(js).Publish(t.Context(), events.Event{ID: "x", Type: "a b"}); err == nil {
 		t.Error("an event without a subject was stored")
 	}
 }
 
 // The server goes away and comes back under load: every receipt is true, and
 // nothing is left waiting.
-func TestGroup_NoReceiptIsLostWithItsServer(t *testing.T) {
+func TestBatcher_NoReceiptIsLostWithItsServer(t *testing.T) {
 	dir := t.TempDir()
 	server, err := embedded.Start(embedded.Options{Dir: dir, SyncAlways: true, Listen: true})
 	if err != nil {
@@ -284,7 +173,7 @@ func TestGroup_NoReceiptIsLostWithItsServer(t *testing.T) {
 	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
 		t.Fatal(err)
 	}
-	g := events.NewGroup(js)
+	g := events.NewBatcher(js)
 	var serial, kept, refused atomic.Int64
 	var mu sync.Mutex
 	sequences := map[uint64]string{}
@@ -349,7 +238,7 @@ func TestGroup_NoReceiptIsLostWithItsServer(t *testing.T) {
 		}
 	}
 	t.Logf("%d kept, %d refused", kept.Load(), refused.Load())
-	receipts, errs := together(t, events.NewGroup(js), manyVerified("after-", 20))
+	receipts, errs := together(t, events.NewBatcher(js), manyVerified("after-", 20))
 	if err := errors.Join(errs...); err != nil || receipts[0].Sequence == 0 {
 		t.Errorf("after the restart: %v", err)
 	}
