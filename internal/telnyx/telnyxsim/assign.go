@@ -198,14 +198,13 @@ func onOtherCampaign() answer {
 // refusedByAggregator is the record of an assignment that Telnyx took and the
 // aggregator refused, as the field has seen it: status 200, failureReasons null,
 // and the reason in errors.
-func refusedByAggregator(r *record, wanted *campaign) wireRecord {
+func refusedByAggregator(r *record, wanted *campaign) object {
 	now := time.Now()
 	reply := (&record{
 		number: r.number, campaign: wanted, status: telnyx.PendingAssignment, created: now, updated: now,
 		mappings: map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingFailed, NonTMobile: telnyx.MappingFailed},
 	}).wire()
-	reply.FailureReasons = json.RawMessage("null")
-	reply.Errors = encode(textOtherCampaign, "")
+	reply["failureReasons"], reply["errors"] = nil, textOtherCampaign
 	return reply
 }
 

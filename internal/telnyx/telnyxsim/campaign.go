@@ -187,63 +187,6 @@ func (s *Simulator) capacity(c *campaign) int {
 	return s.options.MaxNumbersPerCampaign
 }
 
-// campaignRecord is the answer of GET /10dlc/campaign/{id} and a row of the
-// list. Of the texts that carriers review there is one.
-type campaignRecord struct {
-	CampaignID           string                `json:"campaignId"`
-	BrandID              string                `json:"brandId"`
-	TCRBrandID           string                `json:"tcrBrandId"`
-	TCRCampaignID        string                `json:"tcrCampaignId"`
-	CSPID                string                `json:"cspId"`
-	BrandDisplayName     string                `json:"brandDisplayName"`
-	ReferenceID          string                `json:"referenceId"`
-	Usecase              string                `json:"usecase"`
-	SubUsecases          []string              `json:"subUsecases"`
-	Description          string                `json:"description"`
-	Sample1              string                `json:"sample1"`
-	Status               string                `json:"status"`
-	CampaignStatus       telnyx.CampaignStatus `json:"campaignStatus,omitempty"`
-	SubmissionStatus     string                `json:"submissionStatus"`
-	FailureReasons       json.RawMessage       `json:"failureReasons,omitempty"`
-	CreateDate           string                `json:"createDate"`
-	RenewalDate          string                `json:"nextRenewalOrExpirationDate"`
-	AutoRenewal          bool                  `json:"autoRenewal"`
-	Mock                 bool                  `json:"mock"`
-	TermsAndConditions   bool                  `json:"termsAndConditions"`
-	SubscriberOptin      bool                  `json:"subscriberOptin"`
-	SubscriberOptout     bool                  `json:"subscriberOptout"`
-	SubscriberHelp       bool                  `json:"subscriberHelp"`
-	NumberPool           bool                  `json:"numberPool"`
-	TMobileRegistered    bool                  `json:"isTMobileRegistered"`
-	TMobileSuspended     bool                  `json:"isTMobileSuspended"`
-	TMobileNumberPooling bool                  `json:"isTMobileNumberPoolingEnabled"`
-	WebhookURL           string                `json:"webhookURL"`
-	WebhookFailoverURL   string                `json:"webhookFailoverURL"`
-	// AssignedPhoneNumbersCount is in lists only.
-	AssignedPhoneNumbersCount *int `json:"assignedPhoneNumbersCount,omitempty"`
-}
-
-// partnerCampaignRecord is the answer of GET /10dlc/partner_campaigns/{id} and
-// a row of that list. It has no status and no Telnyx id.
-type partnerCampaignRecord struct {
-	TCRCampaignID             string                `json:"tcrCampaignId"`
-	TCRBrandID                string                `json:"tcrBrandId"`
-	BrandDisplayName          string                `json:"brandDisplayName"`
-	CampaignStatus            telnyx.CampaignStatus `json:"campaignStatus,omitempty"`
-	FailureReasons            json.RawMessage       `json:"failureReasons,omitempty"`
-	Usecase                   string                `json:"usecase"`
-	SubUsecases               []string              `json:"subUsecases"`
-	Sample1                   string                `json:"sample1"`
-	NumberPool                bool                  `json:"numberPool"`
-	NumberPoolingEnabled      bool                  `json:"isNumberPoolingEnabled"`
-	TermsAndConditions        bool                  `json:"termsAndConditions"`
-	WebhookURL                string                `json:"webhookURL"`
-	WebhookFailoverURL        string                `json:"webhookFailoverURL"`
-	AssignedPhoneNumbersCount int                   `json:"assignedPhoneNumbersCount"`
-	CreatedAt                 string                `json:"createdAt"`
-	UpdatedAt                 string                `json:"updatedAt"`
-}
-
 const sampleText = "Example: our spring sale starts today. Reply STOP to opt out."
 
 // getCampaign is GET /10dlc/campaign/{campaignId}: a bare object.
@@ -270,8 +213,8 @@ func listCampaigns(s *Simulator, c *call) answer {
 	}
 	sortBy(found, query.Get("sort"), s.campaignSortKey, (*campaign).order)
 	return tendlcList(s, query, 10, found, func(c *campaign) any {
-		row, count := s.campaignRecord(c), s.countLive(c)
-		row.AssignedPhoneNumbersCount = &count
+		row := s.campaignRecord(c)
+		row["assignedPhoneNumbersCount"] = s.countLive(c)
 		return s.campaignRow(row)
 	})
 }
@@ -320,31 +263,42 @@ func (s *Simulator) campaignSortKey(c *campaign, field string) string {
 	}
 }
 
-func (s *Simulator) campaignRecord(c *campaign) campaignRecord {
-	return campaignRecord{
-		CampaignID: c.ID, BrandID: c.BrandID, TCRBrandID: c.TCRBrandID, TCRCampaignID: c.TCRID,
-		CSPID: cspID, BrandDisplayName: s.brandName(c), ReferenceID: c.ReferenceID,
-		Usecase: c.Usecase, SubUsecases: []string{}, Description: "Simulated campaign", Sample1: sampleText,
-		Status: c.Status, CampaignStatus: s.campaignWord(c.CampaignStatus), SubmissionStatus: submissionStatus(c.CampaignStatus),
-		FailureReasons: c.FailureReasons, CreateDate: c.CreatedAt.UTC().Format(zoneless),
-		RenewalDate: c.RenewalAt.UTC().Format(zoneless), AutoRenewal: !c.NoRenewal, Mock: c.Mock, TermsAndConditions: true,
-		SubscriberOptin: true, SubscriberOptout: true, SubscriberHelp: true, NumberPool: c.NumberPool,
-		TMobileRegistered: c.TMobileRegistered, TMobileSuspended: c.TMobileSuspended,
-		TMobileNumberPooling: c.NumberPool,
-		WebhookURL:           c.WebhookURL, WebhookFailoverURL: c.WebhookFailoverURL,
+// campaignRecord renders a campaign for GET /10dlc/campaign. Of the texts that carriers
+// review it has one.
+func (s *Simulator) campaignRecord(c *campaign) object {
+	fields := object{
+		"campaignId": c.ID, "brandId": c.BrandID, "tcrBrandId": c.TCRBrandID, "tcrCampaignId": c.TCRID,
+		"cspId": cspID, "brandDisplayName": s.brandName(c), "referenceId": c.ReferenceID,
+		"usecase": c.Usecase, "subUsecases": []string{}, "description": "Simulated campaign", "sample1": sampleText,
+		"status": c.Status, "campaignStatus": string(c.CampaignStatus), "submissionStatus": submissionStatus(c.CampaignStatus),
+		"createDate": c.CreatedAt.UTC().Format(zoneless), "nextRenewalOrExpirationDate": c.RenewalAt.UTC().Format(zoneless),
+		"autoRenewal": !c.NoRenewal, "mock": c.Mock, "termsAndConditions": true,
+		"subscriberOptin": true, "subscriberOptout": true, "subscriberHelp": true,
+		"numberPool": c.NumberPool, "isTMobileNumberPoolingEnabled": c.NumberPool,
+		"isTMobileRegistered": c.TMobileRegistered, "isTMobileSuspended": c.TMobileSuspended,
+		"webhookURL": c.WebhookURL, "webhookFailoverURL": c.WebhookFailoverURL,
 	}
+	if c.FailureReasons != nil {
+		fields["failureReasons"] = c.FailureReasons
+	}
+	return fields
 }
 
-func (s *Simulator) partnerRecord(c *campaign) any {
+// partnerRecord renders a campaign for GET /10dlc/partner_campaigns, which has neither
+// a status nor a Telnyx id.
+func (s *Simulator) partnerRecord(c *campaign) object {
 	created := c.CreatedAt.UTC().Format(zoneless)
-	return partnerCampaignRecord{
-		TCRCampaignID: c.TCRID, TCRBrandID: c.TCRBrandID, BrandDisplayName: s.brandName(c),
-		CampaignStatus: s.campaignWord(c.CampaignStatus), FailureReasons: c.FailureReasons,
-		Usecase: c.Usecase, SubUsecases: []string{}, Sample1: sampleText,
-		NumberPool: c.NumberPool, NumberPoolingEnabled: c.NumberPool, TermsAndConditions: true,
-		WebhookURL: c.WebhookURL, WebhookFailoverURL: c.WebhookFailoverURL,
-		AssignedPhoneNumbersCount: s.countLive(c), CreatedAt: created, UpdatedAt: created,
+	fields := object{
+		"tcrCampaignId": c.TCRID, "tcrBrandId": c.TCRBrandID, "brandDisplayName": s.brandName(c),
+		"campaignStatus": string(c.CampaignStatus), "usecase": c.Usecase, "subUsecases": []string{}, "sample1": sampleText,
+		"numberPool": c.NumberPool, "isNumberPoolingEnabled": c.NumberPool, "termsAndConditions": true,
+		"webhookURL": c.WebhookURL, "webhookFailoverURL": c.WebhookFailoverURL,
+		"assignedPhoneNumbersCount": s.countLive(c), "createdAt": created, "updatedAt": created,
 	}
+	if c.FailureReasons != nil {
+		fields["failureReasons"] = c.FailureReasons
+	}
+	return fields
 }
 
 func (s *Simulator) brandName(c *campaign) string {

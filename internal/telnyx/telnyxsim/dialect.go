@@ -391,9 +391,9 @@ func (d Dialect) speak(a answer) answer {
 		return a
 	}
 	problem, override := *a.problem, d.refusal(a.kind)
-	problem.Code = orDefault(override.Code, problem.Code)
-	problem.Title = orDefault(override.Title, problem.Title)
-	problem.Detail = orDefault(override.Detail, problem.Detail)
+	problem.code = orDefault(override.Code, problem.code)
+	problem.title = orDefault(override.Title, problem.title)
+	problem.detail = orDefault(override.Detail, problem.detail)
 	status, shape := orDefault(override.Status, a.status), override.Shape
 	switch status {
 	case http.StatusNotFound:

@@ -46,10 +46,7 @@ func (s *Simulator) FailRegistration(id, reason string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignTCRFailed
 		c.FailureReasons = describe(reason)
-		s.emitCampaign(c, registrationFailed{
-			CampaignID: c.assignmentID(), Status: telnyx.EventFailed, Type: telnyx.TypeRegistration,
-			Reasons: []fieldReason{{[]string{"sample1"}, reason}},
-		})
+		s.emit(c, EventCampaign, registrationFailed(c.assignmentID(), "sample1", reason))
 	})
 }
 
@@ -78,7 +75,7 @@ func (s *Simulator) Approve(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignMNOProvisioned
 		c.TMobileRegistered = true
-		s.emitCampaign(c, verified{
+		s.emit(c, EventCampaign, verified{
 			BrandID: c.BrandID, CampaignID: c.assignmentID(),
 			CreatedDate: c.CreatedAt.UTC().Format(zoned), CSPID: cspID, Type: telnyx.TypeVerified, TMobileRegistered: true,
 		})

@@ -101,55 +101,20 @@ func (s *Simulator) findNumber(phoneNumber string) *number {
 	return nil
 }
 
-// numberRecord is a number's messaging settings.
-type numberRecord struct {
-	RecordType         string            `json:"record_type"`
-	ID                 string            `json:"id"`
-	PhoneNumber        string            `json:"phone_number"`
-	MessagingProfileID *string           `json:"messaging_profile_id"`
-	CreatedAt          string            `json:"created_at"`
-	UpdatedAt          string            `json:"updated_at"`
-	CountryCode        string            `json:"country_code"`
-	Type               telnyx.NumberType `json:"type"`
-	Health             numberHealth      `json:"health"`
-	EligibleProducts   []string          `json:"eligible_messaging_products"`
-	TrafficType        string            `json:"traffic_type"`
-	Product            string            `json:"messaging_product"`
-	Features           numberFeatures    `json:"features"`
-	Tags               []string          `json:"tags"`
-}
-
-type numberHealth struct {
-	MessageCount         int     `json:"message_count"`
-	InboundOutboundRatio float64 `json:"inbound_outbound_ratio"`
-	SuccessRatio         float64 `json:"success_ratio"`
-	SpamRatio            float64 `json:"spam_ratio"`
-}
-
-type numberFeatures struct {
-	SMS *featureSet `json:"sms"`
-	MMS *featureSet `json:"mms"`
-}
-
-type featureSet struct {
-	DomesticTwoWay        bool `json:"domestic_two_way"`
-	InternationalInbound  bool `json:"international_inbound"`
-	InternationalOutbound bool `json:"international_outbound"`
-}
-
 // settings renders a number's messaging settings.
 func (s *Simulator) settings(n *number) any {
 	d := s.options.Dialect
-	r := numberRecord{
-		RecordType: "messaging_settings", ID: n.ID, PhoneNumber: d.spell(n.PhoneNumber),
-		CreatedAt:   n.CreatedAt.UTC().Format(time.RFC3339Nano),
-		UpdatedAt:   n.updated.UTC().Format(time.RFC3339Nano),
-		CountryCode: n.CountryCode, Type: d.typeWord(n.Type), EligibleProducts: []string{"A2P"}, TrafficType: "A2P",
-		Product: n.product, Features: numberFeatures{SMS: &featureSet{DomesticTwoWay: true}},
-		Tags: append([]string{}, n.Tags...),
+	return object{
+		"record_type": "messaging_settings", "id": n.ID, "phone_number": d.spell(n.PhoneNumber),
+		"messaging_profile_id": n.profile(), "country_code": n.CountryCode, "type": d.typeWord(n.Type),
+		"created_at": n.CreatedAt.UTC().Format(time.RFC3339Nano), "updated_at": n.updated.UTC().Format(time.RFC3339Nano),
+		"eligible_messaging_products": []string{"A2P"}, "traffic_type": "A2P", "messaging_product": n.product,
+		"tags":   append([]string{}, n.Tags...),
+		"health": object{"message_count": 0, "inbound_outbound_ratio": 0, "success_ratio": 0, "spam_ratio": 0},
+		"features": object{"mms": nil, "sms": object{
+			"domestic_two_way": true, "international_inbound": false, "international_outbound": false,
+		}},
 	}
-	r.MessagingProfileID = n.profile()
-	return r
 }
 
 // profile is the number's messaging profile as answers have it: null for none.
@@ -346,8 +311,4 @@ func (s *Simulator) numberByID(id string) *number {
 }
 
 // dataOf wraps one object as v2 answers do.
-func dataOf(value any) any {
-	return struct {
-		Data any `json:"data"`
-	}{value}
-}
+func dataOf(value any) object { return object{"data": value} }

@@ -1,7 +1,6 @@
 package telnyxsim
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -287,37 +286,25 @@ func (s *Simulator) Assignments() []Assignment {
 	return list
 }
 
-// wireRecord is a phone number campaign as the API tells it.
-type wireRecord struct {
-	PhoneNumber      string                  `json:"phoneNumber"`
-	BrandID          string                  `json:"brandId"`
-	TCRBrandID       string                  `json:"tcrBrandId"`
-	CampaignID       string                  `json:"campaignId"`
-	TCRCampaignID    string                  `json:"tcrCampaignId"`
-	TelnyxCampaignID string                  `json:"telnyxCampaignId"`
-	AssignmentStatus telnyx.AssignmentStatus `json:"assignmentStatus,omitempty"`
-	FailureReasons   json.RawMessage         `json:"failureReasons,omitempty"`
-	TMobile          telnyx.MappingStatus    `json:"tmobileNumberMappingStatus,omitempty"`
-	NonTMobile       telnyx.MappingStatus    `json:"nonTmobileNumberMappingStatus,omitempty"`
-	ATT              telnyx.MappingStatus    `json:"attNumberMappingStatus,omitempty"`
-	// Errors is a plain string beside failureReasons that is null.
-	Errors    json.RawMessage `json:"errors,omitempty"`
-	CreatedAt string          `json:"createdAt"`
-	UpdatedAt string          `json:"updatedAt"`
-}
-
-// wire renders a record. For shared campaigns campaignId is the TCR id, and
-// brandId and telnyxCampaignId are empty.
-func (r *record) wire() wireRecord {
-	w := wireRecord{
-		PhoneNumber: r.number, BrandID: r.campaign.BrandID, TCRBrandID: r.campaign.TCRBrandID,
-		CampaignID: r.campaign.assignmentID(), TCRCampaignID: r.campaign.TCRID, TelnyxCampaignID: r.campaign.ID,
-		AssignmentStatus: r.status,
-		TMobile:          r.mappings[TMobile], NonTMobile: r.mappings[NonTMobile], ATT: r.mappings[ATT],
-		CreatedAt: r.created.UTC().Format(zoneless), UpdatedAt: r.updated.UTC().Format(zoneless),
+// wire renders a record as a phone number campaign. For shared campaigns campaignId is
+// the TCR id, and brandId and telnyxCampaignId are empty.
+func (r *record) wire() object {
+	row := object{
+		"phoneNumber": r.number, "brandId": r.campaign.BrandID, "tcrBrandId": r.campaign.TCRBrandID,
+		"campaignId": r.campaign.assignmentID(), "tcrCampaignId": r.campaign.TCRID, "telnyxCampaignId": r.campaign.ID,
+		"assignmentStatus": string(r.status),
+		"createdAt":        r.created.UTC().Format(zoneless), "updatedAt": r.updated.UTC().Format(zoneless),
+	}
+	for carrier, status := range r.mappings {
+		row[mappingKeys[carrier]] = string(status)
 	}
 	if r.failure != "" {
-		w.FailureReasons = encode(r.failure, "")
+		row["failureReasons"] = r.failure
 	}
-	return w
+	return row
+}
+
+// mappingKeys are the fields of the carriers' mappings.
+var mappingKeys = map[Carrier]string{
+	TMobile: "tmobileNumberMappingStatus", NonTMobile: "nonTmobileNumberMappingStatus", ATT: "attNumberMappingStatus",
 }
