@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// Brand is a brand of the account. In [Simulator.AddBrand] empty fields get the
-// value that their comment states.
+// Brand is a brand of the account. [Simulator.AddBrand] sets empty fields to the
+// default in their comment.
 type Brand struct {
 	// ID is Telnyx's id. Empty: a new UUID.
 	ID string
-	// TCRID is The Campaign Registry's id. Empty: a new one such as "BSIM001".
+	// TCRID is The Campaign Registry's id. Empty: a new one like "BSIM001".
 	TCRID string
 	// DisplayName and CompanyName are shown to people. Empty: "Example".
 	DisplayName, CompanyName string
-	// EntityType is such as PRIVATE_PROFIT (the default) or SOLE_PROPRIETOR.
+	// EntityType is PRIVATE_PROFIT by default, or for example SOLE_PROPRIETOR.
 	EntityType string
 	// Country is the ISO code, default "US"; State has no default.
 	Country, State string
-	// CreatedAt is the time of seeding by default.
+	// CreatedAt is now by default.
 	CreatedAt time.Time
 }
 

@@ -15,8 +15,8 @@ const accountUserID = "0ccc7b54-4df3-4bca-a65a-3da1ecc777f0"
 // these codes; this one is from the OpenAPI description's example.
 const noAnswer = 75499
 
-// listDeliveries is GET /webhook_deliveries, newest first. Deliveries that are
-// not over are not in it, as Telnyx has no status for them.
+// listDeliveries is GET /webhook_deliveries, newest first. Unfinished
+// deliveries are left out, because Telnyx has no status for them.
 func listDeliveries(s *Simulator, c *call) answer {
 	query := c.r.URL.Query()
 	var found []*Delivery
@@ -57,7 +57,7 @@ func (d *Delivery) matches(query url.Values) bool {
 	return within(d.startedAt(), query, "started_at") && within(d.FinishedAt, query, "finished_at")
 }
 
-// within applies the filters gte and lte of a time. A bound that is no time is
+// within applies the filters gte and lte of a time. An invalid bound is
 // ignored.
 func within(at time.Time, query url.Values, field string) bool {
 	if bound, err := time.Parse(time.RFC3339, query.Get("filter["+field+"][gte]")); err == nil && at.Before(bound) {

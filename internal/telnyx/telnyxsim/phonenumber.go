@@ -23,8 +23,8 @@ func (s *Simulator) phoneNumber(n *number) any {
 	return fields
 }
 
-// phoneNumberType is the type in the words of /phone_numbers, which differ from those
-// of the messaging settings.
+// phoneNumberType is the type as /phone_numbers spells it, which differs from the
+// messaging settings.
 func (d Dialect) phoneNumberType(n *number) string {
 	switch {
 	case n.Type.IsLongCode():
@@ -35,8 +35,7 @@ func (d Dialect) phoneNumberType(n *number) string {
 	return string(n.Type)
 }
 
-// listNumbers is GET /phone_numbers. Of its filters it has those for the number, the
-// status and a tag.
+// listNumbers is GET /phone_numbers, with the filters for number, status and tag.
 func listNumbers(s *Simulator, c *call) answer {
 	query, d := c.r.URL.Query(), s.options.Dialect
 	if d.ProfileErrors && query.Get("handle_messaging_profile_error") != "true" {
@@ -51,15 +50,15 @@ func listNumbers(s *Simulator, c *call) answer {
 	}
 	var found []*number
 	for _, n := range s.numbers {
-		if n = n.listed(); !empty && n.isWanted(d, query) {
+		if n = n.listed(); !empty && n.passesFilters(d, query) {
 			found = append(found, n)
 		}
 	}
 	return v2List(s, query, found, s.phoneNumber)
 }
 
-// isWanted applies the filters of /phone_numbers.
-func (n *number) isWanted(d Dialect, query url.Values) bool {
+// passesFilters applies the filters of /phone_numbers.
+func (n *number) passesFilters(d Dialect, query url.Values) bool {
 	if want := query.Get("filter[status]"); want != "" && strings.ReplaceAll(want, "_", "-") != n.Status {
 		return false
 	}
