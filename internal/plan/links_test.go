@@ -10,7 +10,7 @@ import (
 
 const linkedPlan = "version: 1\ncampaigns:\n  - {name: spring, tcr_campaign_id: C6X6M95, numbers_file: spring.txt}\n"
 
-// A link in a pull request must not make CI quote a file of the machine.
+// A link in a pull request must not make CI print a file of the machine.
 func TestLoad_FollowsNoLinkOutOfTheFolder(t *testing.T) {
 	secret := write(t, t.TempDir(), "passwd", []byte("s3cret"))
 	for name, stage := range map[string]func(dir string) (path string){
@@ -19,7 +19,7 @@ func TestLoad_FollowsNoLinkOutOfTheFolder(t *testing.T) {
 			link(t, secret, filepath.Join(dir, "plan.yaml"))
 			return filepath.Join(dir, "plan.yaml")
 		},
-		"by a way up": func(dir string) string {
+		"through the parent folder": func(dir string) string {
 			link(t, "../"+filepath.Base(filepath.Dir(secret))+"/passwd", filepath.Join(dir, "plan.yaml"))
 			return dir
 		},

@@ -1,7 +1,6 @@
 package telnyxsim
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"unicode"
@@ -10,8 +9,8 @@ import (
 )
 
 // assignment renders a record for an answer about one number.
-func (s *Simulator) assignment(w wireRecord) any {
-	row := s.assignmentRow(w)
+func (s *Simulator) assignment(record object) object {
+	row := s.assignmentRow(record)
 	if s.options.Dialect.WrapRecords {
 		return dataOf(row)
 	}
@@ -19,41 +18,45 @@ func (s *Simulator) assignment(w wireRecord) any {
 }
 
 // assignmentRow renders a record for a list.
-func (s *Simulator) assignmentRow(w wireRecord) any {
+func (s *Simulator) assignmentRow(row object) object {
 	d := s.options.Dialect
-	w.PhoneNumber = d.spell(w.PhoneNumber)
+	row["phoneNumber"] = d.spell(row["phoneNumber"].(string))
 	if d.UpperCaseIDs {
-		w.CampaignID, w.TelnyxCampaignID = strings.ToUpper(w.CampaignID), strings.ToUpper(w.TelnyxCampaignID)
+		for _, key := range []string{"campaignId", "telnyxCampaignId"} {
+			row[key] = strings.ToUpper(row[key].(string))
+		}
 	}
-	w.AssignmentStatus = telnyx.AssignmentStatus(d.AssignmentWords.spell(string(w.AssignmentStatus)))
-	for _, status := range []*telnyx.MappingStatus{&w.TMobile, &w.NonTMobile, &w.ATT} {
-		*status = telnyx.MappingStatus(d.MappingWords.spell(string(*status)))
+	d.AssignmentWords.rewrite(row, "assignmentStatus")
+	for _, key := range mappingKeys {
+		d.MappingWords.rewrite(row, key)
 	}
-	if d.FailureField == FailureInErrors && w.Errors == nil {
-		w.Errors, w.FailureReasons = w.FailureReasons, nil
-	}
-	w.Errors, w.FailureReasons = d.FailureShape.of(w.Errors), d.FailureShape.of(w.FailureReasons)
-	if !d.StatusKey && !d.SnakeRecords {
-		return w
-	}
-	fields := fieldsOf(w)
-	if word, has := fields["assignmentStatus"]; has && d.StatusKey {
-		fields["status"] = word
-		delete(fields, "assignmentStatus")
+	d.moveFailure(row)
+	if word, has := row["assignmentStatus"]; has && d.StatusKey {
+		row["status"] = word
+		delete(row, "assignmentStatus")
 	}
 	if d.SnakeRecords {
-		fields = snakeKeys(fields)
+		return snakeKeys(row)
 	}
-	return fields
+	return row
 }
 
-// campaignWord is campaignStatus as an answer spells it.
-func (s *Simulator) campaignWord(status telnyx.CampaignStatus) telnyx.CampaignStatus {
-	return telnyx.CampaignStatus(s.options.Dialect.CampaignWords.spell(string(status)))
+// moveFailure puts the failure of an assignment into the dialect's field and shape.
+func (d Dialect) moveFailure(row object) {
+	_, has := row["errors"]
+	if failure, failed := row["failureReasons"]; failed && !has && d.FailureField == FailureInErrors {
+		row["errors"] = failure
+		delete(row, "failureReasons")
+	}
+	for _, key := range []string{"errors", "failureReasons"} {
+		if text, is := row[key].(string); is {
+			row[key] = d.FailureShape.of(text)
+		}
+	}
 }
 
 // campaignAnswer answers with one campaign.
-func (s *Simulator) campaignAnswer(record any) answer {
+func (s *Simulator) campaignAnswer(record object) answer {
 	record = s.campaignRow(record)
 	if s.options.Dialect.WrapCampaigns {
 		record = dataOf(record)
@@ -62,14 +65,15 @@ func (s *Simulator) campaignAnswer(record any) answer {
 }
 
 // campaignRow renders a campaign for a list.
-func (s *Simulator) campaignRow(record any) any {
+func (s *Simulator) campaignRow(record object) object {
+	s.options.Dialect.CampaignWords.rewrite(record, "campaignStatus")
 	if s.options.Dialect.SnakeCampaigns {
-		return snakeKeys(fieldsOf(record))
+		return snakeKeys(record)
 	}
 	return record
 }
 
-// noRecord answers a read of the record of a number that has none.
+// noRecord is the answer to reading the record of a number that has none.
 func (s *Simulator) noRecord() answer {
 	const detail = "Phone number campaign not found"
 	switch s.options.Dialect.FreeRecord {
@@ -117,7 +121,15 @@ func (d Dialect) typeWord(kind telnyx.NumberType) telnyx.NumberType {
 	return kind
 }
 
-// spell writes a status word; an empty one is left out of its answer.
+// rewrite spells a status word of an answer. An empty word is left out.
+func (w Words) rewrite(row object, key string) {
+	word, _ := row[key].(string)
+	if row[key] = w.spell(word); row[key] == "" {
+		delete(row, key)
+	}
+}
+
+// spell writes a status word.
 func (w Words) spell(word string) string {
 	switch w {
 	case Lower:
@@ -143,35 +155,23 @@ func titled(word string) string {
 	return strings.Join(parts, " ")
 }
 
-// of puts a failure's text, a JSON string, into the shape. What is no string stays.
-func (f FailureShape) of(text json.RawMessage) json.RawMessage {
-	var plain string
-	if f == "" || json.Unmarshal(text, &plain) != nil || plain == "" {
-		return text
-	}
-	described := map[string]string{"description": plain}
+// of puts the text of a failure into the shape.
+func (f FailureShape) of(text string) any {
+	described := object{"description": text}
 	switch f {
 	case FailureTexts:
-		return encode([]string{plain}, "")
+		return []string{text}
 	case FailureObjects:
-		return encode([]any{described}, "")
-	default:
-		return encode(described, "")
+		return []object{described}
+	case FailureObject:
+		return described
 	}
-}
-
-// fieldsOf is a value of the simulator's own as a JSON object.
-func fieldsOf(value any) map[string]any {
-	var fields map[string]any
-	if err := json.Unmarshal(encode(value, ""), &fields); err != nil {
-		panic("telnyxsim: " + err.Error())
-	}
-	return fields
+	return text
 }
 
 // snakeKeys writes the keys of an object as phone_number instead of phoneNumber.
-func snakeKeys(fields map[string]any) map[string]any {
-	written := make(map[string]any, len(fields))
+func snakeKeys(fields object) object {
+	written := make(object, len(fields))
 	for key, value := range fields {
 		written[snakeKey(key)] = value
 	}
