@@ -88,8 +88,9 @@ func Printable(path string) string {
 const timeGrain = 50 * time.Millisecond
 
 // Fingerprint returns a digest of the plan files at a path: the name, size, modification
-// time and mode of each plan file, and of the other files that set, which may be nil, was read from.
-// It differs after a change. It reads no file; what it cannot stat counts as missing.
+// time and mode of each plan file, and of the other files that set, which may be nil, was
+// read from. It differs after a change. It reads no file; what it cannot stat counts as
+// missing.
 func Fingerprint(name string, set *Set) string {
 	folder, root, err := openFolder(name)
 	if err != nil {
@@ -101,7 +102,7 @@ func Fingerprint(name string, set *Set) string {
 	add := func(name string) {
 		if info, err := fs.Stat(fsys, name); err == nil {
 			fmt.Fprintf(hash, "%q %d %d %v\n", name, info.Size(), info.ModTime().UnixNano(), info.Mode())
-			if time.Since(info.ModTime()).Abs() < timeGrain {
+			if !info.IsDir() && time.Since(info.ModTime()).Abs() < timeGrain {
 				fmt.Fprint(hash, time.Now()) // another change now may have the same time
 			}
 		}
