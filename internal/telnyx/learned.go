@@ -154,7 +154,7 @@ func (c *Client) Learned() []string {
 // totals count the whole list."
 func (f *facts) says() string {
 	w, count := f.way, []string{"what its totals count is not known", "its totals count the whole list", "its totals count only their page"}
-	takes := []string{w.page, fmt.Sprintf("%s=%d", w.size, w.rows), w.extra}
+	takes := []string{w.names[0], fmt.Sprintf("%s=%d", w.names[1], w.rows), w.extra}
 	if w.rows == 0 {
 		takes[1] = ""
 	}

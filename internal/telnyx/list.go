@@ -43,14 +43,14 @@ const (
 
 // way is one way to ask for a list.
 type way struct {
-	route      string
-	page, size string // the parameters for the page, empty for none, and for its size
-	rows       int    // the size to ask for; 0 asks for none
-	extra      string // another parameter with its value; empty for none
+	route string
+	names pageNames
+	rows  int    // the size to ask for; 0 asks for none
+	extra string // another parameter with its value; empty for none
 }
 
-// pageNames are the parameters for the page and its size. Telnyx's pages do not agree on
-// which list takes which.
+// pageNames are the parameters for the page and its size; empty ones are not sent.
+// Telnyx's pages do not agree on which list takes which.
 type pageNames [2]string
 
 var (
@@ -59,18 +59,16 @@ var (
 	namesPlain = pageNames{"page", "page_size"}
 )
 
-func (w way) names() pageNames { return pageNames{w.page, w.size} }
-
 // waysOf returns the ways to ask for a list in the order in which they are tried: under
 // each route with the names that are published for the list and then with others, with
 // the extra parameter and then without, with each page size and then without one. The
 // last is without any parameter.
 func waysOf(routes []string, names []pageNames, extra string, sizes ...int) (all []way) {
 	for _, route := range routes {
-		for _, name := range names {
+		for _, pair := range names {
 			for _, extra := range []string{extra, ""} {
 				for _, rows := range append(slices.Clip(sizes), 0) {
-					all = append(all, way{route, name[0], name[1], rows, extra})
+					all = append(all, way{route, pair, rows, extra})
 				}
 			}
 		}
@@ -135,11 +133,11 @@ func (l listing[T]) request(w way, number int) request {
 	query := url.Values{}
 	maps.Copy(query, l.query)
 	maps.Copy(query, l.filter)
-	if w.page != "" {
-		query.Set(w.page, strconv.Itoa(number))
+	if w.names[0] != "" {
+		query.Set(w.names[0], strconv.Itoa(number))
 	}
 	if w.rows > 0 {
-		query.Set(w.size, strconv.Itoa(w.rows))
+		query.Set(w.names[1], strconv.Itoa(w.rows))
 	}
 	if name, value, ok := strings.Cut(w.extra, "="); ok {
 		query.Set(name, value)
@@ -238,9 +236,9 @@ func (p *pass[T]) reads(before *pass[T]) bool {
 // page and size, in each size until one is answered. It returns the first reading that
 // found more and remembers its way.
 func (p *pass[T]) renamed(ctx context.Context) *pass[T] {
-	answered := []pageNames{p.way.names()}
+	answered := []pageNames{p.way.names}
 	for _, w := range p.ways {
-		if w.route != p.way.route || w.extra != p.way.extra || slices.Contains(answered, w.names()) {
+		if w.route != p.way.route || w.extra != p.way.extra || slices.Contains(answered, w.names) {
 			continue
 		}
 		again := newPass(p.client, p.listing)
@@ -251,7 +249,7 @@ func (p *pass[T]) renamed(ctx context.Context) *pass[T] {
 			return again
 		}
 		if err == nil || !isUnfit(err) {
-			answered = append(answered, w.names())
+			answered = append(answered, w.names)
 		}
 	}
 	return p
@@ -313,8 +311,8 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 			})
 			return answer, nil
 		}
-		if first == nil {
-			first = err // it says most
+		if first == nil || Is404(first) && !Is404(err) {
+			first = err // it says most, unless only its route is missing
 		}
 		p.tried = append(p.tried, p.way)
 		next, ok := p.next(ctx, err)
