@@ -331,7 +331,7 @@ func (c *capacity) looked(private string, began time.Time) error {
 		return err
 	}
 	for line := range strings.Lines(text) {
-		value, found := strings.CutPrefix(line, `greenlight_assigner_looks_total{outcome="done"} `)
+		value, found := strings.CutPrefix(line, `greenlight_assigner_reconciles_total{outcome="done"} `)
 		if !found {
 			continue
 		}

@@ -342,7 +342,7 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 	if timed, _ := r.value("greenlight_webhook_publish_seconds", ""); stored < 2 || timed < stored {
 		t.Errorf("%g events about campaigns, want two at least, and %g were timed", stored, timed)
 	}
-	if looks, _ := r.value("greenlight_assigner_looks_total", `outcome="done"`); looks < 4 {
+	if looks, _ := r.value("greenlight_assigner_reconciles_total", `outcome="done"`); looks < 4 {
 		t.Errorf("%g looks, want two at the start and two for events", looks)
 	}
 	age, there := r.value("greenlight_assigner_resync_age_seconds", "")

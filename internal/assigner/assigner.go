@@ -376,7 +376,7 @@ func (a *Assigner) serve(ctx context.Context, req request) {
 		a.queue.add(req)
 		return
 	}
-	a.metrics.looks.WithLabelValues(reconcileOutcome(err)).Inc()
+	a.metrics.reconciles.WithLabelValues(reconcileOutcome(err)).Inc()
 	if err != nil && ctx.Err() != nil {
 		return // the message stays open and is given back with the rest
 	}

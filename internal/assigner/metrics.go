@@ -26,19 +26,19 @@ const (
 )
 
 type metrics struct {
-	looks    *prometheus.CounterVec
-	attaches *prometheus.CounterVec
-	calls    *prometheus.HistogramVec
-	approval prometheus.Histogram
-	notices  *prometheus.CounterVec
-	unstored prometheus.Counter
+	reconciles *prometheus.CounterVec
+	attaches   *prometheus.CounterVec
+	calls      *prometheus.HistogramVec
+	approval   prometheus.Histogram
+	notices    *prometheus.CounterVec
+	unstored   prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 	factory := promauto.With(r)
 	m := &metrics{
-		looks: factory.NewCounterVec(prometheus.CounterOpts{
-			Name: "greenlight_assigner_looks_total",
+		reconciles: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "greenlight_assigner_reconciles_total",
 			Help: "Reconciles of a campaign by outcome: done, stopped (Telnyx refuses the account), failed (repeated).",
 		}, []string{"outcome"}),
 		attaches: factory.NewCounterVec(prometheus.CounterOpts{
@@ -71,7 +71,7 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 	}
 	// A counter that appears with its first event has no increase to alert on.
 	for _, outcome := range []string{outcomeDone, outcomeStopped, outcomeFailed} {
-		m.looks.WithLabelValues(outcome)
+		m.reconciles.WithLabelValues(outcome)
 	}
 	m.attaches.WithLabelValues(accepted)
 	for _, reason := range ledger.Reasons() {

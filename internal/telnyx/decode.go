@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // object is a JSON object with its keys as they are spelled: a struct would take
@@ -23,7 +24,16 @@ func asObject(raw json.RawMessage) (o object, ok bool) {
 
 // string returns the string under key, or an empty one.
 func (o object) string(key string) (s string) {
-	if raw := o[key]; len(raw) > 0 && json.Unmarshal(raw, &s) != nil {
+	raw := o[key]
+	if len(raw) < 2 || raw[0] != '"' {
+		return ""
+	}
+	// Most strings are as they stand between their quotes: every event is read while
+	// Telnyx waits for the answer.
+	if plain := raw[1 : len(raw)-1]; bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {
+		return string(plain)
+	}
+	if json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
 	return s
