@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"greenlight/internal/app"
-	"greenlight/internal/testkit/pagetest"
 )
 
 const root = "../.."
@@ -66,9 +65,12 @@ var quotedElsewhere = map[string]string{
 // Every command line in the documentation is one that the program takes, and is run by
 // a script here.
 func TestDocs_CommandsAreTakenAndRun(t *testing.T) {
-	pagetest.NewParser(t, "greenlight", &command{}).Check(t, pagetest.Commands(t, pagetest.Pages(t, root)), scripts, map[string]string{
+	commands := Commands(t, Pages(t, root))
+	NewParser(t, "greenlight", &command{}).Check(t, commands, ".", map[string]string{
 		"greenlight deadletters requeue <any>": "TestDeadLetters_AreListedShownAndRequeued",
 	})
+	NewParser(t, "webhook", &app.WebhookCommand{}).Check(t, commands, "../webhook", map[string]string{"webhook": "TestWebhook_WaitsForNATS"})
+	NewParser(t, "assigner", &app.AssignerCommand{}).Check(t, commands, "../assigner", map[string]string{"assigner": "TestAssigner_WaitsForNATS"})
 }
 
 // Whatever else looks like a command is one of another program that is listed, or a
@@ -76,7 +78,7 @@ func TestDocs_CommandsAreTakenAndRun(t *testing.T) {
 func TestDocs_NameNoOtherCommands(t *testing.T) {
 	sources := sources(t, func(name string) bool { return !strings.HasSuffix(name, "_test.go") })
 	used := make(map[string]bool)
-	for _, c := range pagetest.Commands(t, pagetest.Pages(t, root)) {
+	for _, c := range Commands(t, Pages(t, root)) {
 		program := c.Program()
 		_, other := otherPrograms[program]
 		_, quoted := quotedElsewhere[c.Text]
@@ -89,7 +91,7 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 		case notRun[c.Text] != "":
 			checkFiles(t, c)
 		case slices.Contains(runWordForWord, program):
-			if !slices.ContainsFunc(scriptFolders, func(folder string) bool { return pagetest.RunsVerbatim(t, folder, c) }) {
+			if !slices.ContainsFunc(scriptFolders, func(folder string) bool { return RunsVerbatim(t, folder, c) }) {
 				t.Errorf("%s: %s: no script in %v runs it word for word; let one do so", c.Where, c.Text, scriptFolders)
 			}
 		case other || quoted:
@@ -109,7 +111,7 @@ func TestDocs_NameNoOtherCommands(t *testing.T) {
 }
 
 // checkMake holds targets against the Makefile.
-func checkMake(t *testing.T, c pagetest.Command) {
+func checkMake(t *testing.T, c Command) {
 	t.Helper()
 	makefile := read(t, filepath.Join(root, "Makefile"))
 	for _, target := range c.Words[1:] {
@@ -123,7 +125,7 @@ var fileOfOurs = regexp.MustCompile(`\b(?:deploy|config)/[\w./-]+`)
 
 // checkFiles fails for files of this repository that are not there. What secrets.sh and
 // version.sh make and a person writes is in no repository.
-func checkFiles(t *testing.T, c pagetest.Command) {
+func checkFiles(t *testing.T, c Command) {
 	t.Helper()
 	for _, file := range fileOfOurs.FindAllString(c.Text, -1) {
 		if strings.HasPrefix(file, secrets) || strings.HasPrefix(file, "config/plans") || file == "deploy/.env" {
@@ -136,7 +138,7 @@ func checkFiles(t *testing.T, c pagetest.Command) {
 }
 
 // checkGo holds the packages and the patterns of go test against the sources.
-func checkGo(t *testing.T, c pagetest.Command) {
+func checkGo(t *testing.T, c Command) {
 	t.Helper()
 	if len(c.Words) < 2 || c.Words[1] != "test" {
 		t.Errorf("%s: %s: only go test and go run ./cmd/… are known here", c.Where, c.Text)
@@ -175,9 +177,9 @@ var (
 // Every flag and every variable that the documentation names exists. Other words in
 // capitals are the wire's: streams, buckets, what Telnyx says.
 func TestDocs_SettingsExist(t *testing.T) {
-	flags, variables := pagetest.NewParser(t, "greenlight", &command{}).Flags()
+	flags, variables := NewParser(t, "greenlight", &command{}).Flags()
 	// Those that webhook and assigner alone have.
-	more, moreVariables := pagetest.NewParser(t, "webhook", &struct{ app.Replication }{}).Flags()
+	more, moreVariables := NewParser(t, "webhook", &app.WebhookCommand{}).Flags()
 	flags, variables = append(flags, more...), append(variables, moreVariables...)
 	for _, found := range getenv.FindAllStringSubmatch(sources(t, func(string) bool { return true }), -1) {
 		variables = append(variables, found[1])
@@ -193,7 +195,7 @@ func TestDocs_SettingsExist(t *testing.T) {
 	for _, found := range quoted.FindAllStringSubmatch(sources(t, ofTheWire), -1) {
 		wire = append(wire, found[1])
 	}
-	pages, seen := pagetest.Pages(t, root), 0
+	pages, seen := Pages(t, root), 0
 	for _, page := range pages {
 		if page.Path == "CHANGELOG.md" {
 			continue // it may name what is gone
@@ -212,7 +214,7 @@ func TestDocs_SettingsExist(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range pagetest.Commands(t, pages) {
+	for _, c := range Commands(t, pages) {
 		for _, name := range c.Sets {
 			seen++
 			if !slices.Contains(variables, name) {
@@ -243,7 +245,7 @@ func anchors(text string) map[string]bool {
 
 // Links between pages lead to files and headings that are there.
 func TestDocs_LinksLeadSomewhere(t *testing.T) {
-	pages, seen := pagetest.Pages(t, root), 0
+	pages, seen := Pages(t, root), 0
 	for _, page := range pages {
 		for _, found := range link.FindAllStringSubmatch(code.ReplaceAllString(page.Text, ""), -1) {
 			target, anchor, _ := strings.Cut(found[1], "#")
@@ -274,7 +276,7 @@ var sourcePath = regexp.MustCompile("`((?:cmd|internal|deploy)/[\\w./-]+)`")
 // Files and folders of ours that a page names exist.
 func TestDocs_PathsExist(t *testing.T) {
 	seen := 0
-	for _, page := range pagetest.Pages(t, root) {
+	for _, page := range Pages(t, root) {
 		if page.Path == "CHANGELOG.md" {
 			continue // it may name what is gone
 		}
@@ -313,7 +315,7 @@ func TestDocs_ArchivesHoldWhatTheirPagesLinkTo(t *testing.T) {
 		t.Error("the archive lacks config/plan.schema.json")
 	}
 	seen := 0
-	for _, page := range pagetest.Pages(t, root) {
+	for _, page := range Pages(t, root) {
 		if !holds(page.Path) {
 			continue
 		}

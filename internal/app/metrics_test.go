@@ -38,7 +38,6 @@ import (
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/testkit"
-	"greenlight/internal/testkit/pagetest"
 	"greenlight/internal/webhook"
 )
 
@@ -431,7 +430,35 @@ func TestMetrics_AreListedInOperations(t *testing.T) {
 	for _, kind := range slices.Sorted(maps.Keys(ofType)) {
 		lists = append(lists, "# "+strings.ToLower(kind.String())+"s\n"+strings.Join(ofType[kind], "\n")+"\n")
 	}
-	pagetest.Section(t, "../../docs/operations.md", "metrics", "```text\n"+strings.Join(lists, "\n")+"```", *update)
+	pageSection(t, "../../docs/operations.md", "metrics", "```text\n"+strings.Join(lists, "\n")+"```", *update)
 }
 
 func insecure() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
+
+// pageSection fails the test unless the named part of the page, between
+// <!-- begin name --> and <!-- end name -->, is what is wanted. With update the page is
+// rewritten instead.
+func pageSection(t testing.TB, path, name, want string, update bool) {
+	t.Helper()
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, end := "<!-- begin "+name+" -->\n", "<!-- end "+name+" -->"
+	before, rest, found := strings.Cut(string(page), begin)
+	got, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatalf("%s has no part between %q and %q", path, begin, end)
+	}
+	want = "\n" + strings.TrimSpace(want) + "\n\n"
+	if got == want {
+		return
+	}
+	if !update {
+		t.Errorf("%s, part %s, is stale: run go test . -run '^%s$' -update in this folder\ngot:\n%s\nwant:\n%s", path, name, t.Name(), got, want)
+		return
+	}
+	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

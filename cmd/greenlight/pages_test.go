@@ -1,4 +1,4 @@
-package pagetest
+package main
 
 import (
 	"fmt"
@@ -368,9 +368,9 @@ func leaves(node *kong.Node) (all []*kong.Node) {
 	return all
 }
 
-// run is how a line of a script begins that has a program run: by exec, or by a command
+// scriptRun is how a line of a script begins that has a program run: by exec, or by a command
 // of ours such as poll, and not after a ! that says that it is refused.
-var run = regexp.MustCompile(`^(?:\[[^\]]*\] )?(?:exec|(?:poll|code) (?:'(?:[^']|'')*'|\S+)) `)
+var scriptRun = regexp.MustCompile(`^(?:\[[^\]]*\] )?(?:exec|(?:poll|code) (?:'(?:[^']|'')*'|\S+)) `)
 
 // scriptCommands returns the commands that the testscripts in a folder run, word by
 // word, and in which file; of a line for sh -c those that are in it.
@@ -388,7 +388,7 @@ func scriptCommands(t testing.TB, folder string) map[string][][]string {
 		}
 		script, _, _ := strings.Cut(string(text), "\n-- ")
 		for line := range strings.Lines(script) {
-			begin := run.FindString(line)
+			begin := scriptRun.FindString(line)
 			words, err := shellWords(strings.TrimSpace(line[len(begin):]))
 			if begin == "" || err != nil || len(words) == 0 {
 				continue
@@ -454,11 +454,11 @@ func (c Command) isRunBy(words []string) bool {
 }
 
 // Check fails the test for each command line of the program that its parser refuses,
-// and for each that no script in the folder runs, unless elsewhere says which Go test
-// does. What elsewhere has for nothing is at fault too.
+// and for each that no script of the package in folder runs, unless elsewhere says which
+// Go test of it does. What elsewhere has for nothing is at fault too.
 func (p Parser) Check(t testing.TB, commands []Command, folder string, elsewhere map[string]string) {
 	t.Helper()
-	scripts := p.ScriptLines(t, folder)
+	scripts := p.ScriptLines(t, filepath.Join(folder, "testdata/script"))
 	used, seen := make(map[string]bool), 0
 	for _, c := range commands {
 		if c.Program() != p.kong.Model.Name {
@@ -482,7 +482,7 @@ func (p Parser) Check(t testing.TB, commands []Command, folder string, elsewhere
 		}
 	}
 	for line, test := range elsewhere {
-		if !testExists(t, test) {
+		if !testExists(t, folder, test) {
 			t.Errorf("%q: there is no test %s in this folder", line, test)
 		}
 		if !used[line] {
@@ -494,9 +494,9 @@ func (p Parser) Check(t testing.TB, commands []Command, folder string, elsewhere
 	}
 }
 
-// testExists reports whether a test of that name is in the folder of the one that runs.
-func testExists(t testing.TB, name string) bool {
-	files, err := filepath.Glob("*_test.go")
+// testExists reports whether a test of that name is in the folder.
+func testExists(t testing.TB, folder, name string) bool {
+	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
