@@ -86,12 +86,12 @@ func TestPlanStagedAfterApproval_IsAttachedWithinOneReload(t *testing.T) {
 
 	w.must(os.WriteFile(filepath.Join(dir, "later.yaml"), []byte(planOf("later", "campaign_id: "+later, `numbers: ["+15551234568"]`)), 0o600))
 	w.numberReaches(later, "+15551234568", ledger.Sendable)
-	if record := w.looks(later); !record.Planned || record.Plan != "later" || record.PlanHash == "" || !strings.HasPrefix(w.number(later, "+15551234568").Cause, "plan ") && !strings.HasPrefix(w.number(later, "+15551234568").Cause, "event ") {
+	if record := w.campaignRecord(later); !record.Planned || record.Plan != "later" || record.PlanHash == "" || !strings.HasPrefix(w.number(later, "+15551234568").Cause, "plan ") && !strings.HasPrefix(w.number(later, "+15551234568").Cause, "event ") {
 		t.Errorf("got %+v", record)
 	}
 }
 
-func TestReload_LooksAtWhatChangedAndNothingElse(t *testing.T) {
+func TestReload_ReconcilesOnlyChangedCampaigns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	files := map[string]string{}
@@ -114,7 +114,7 @@ func TestReload_LooksAtWhatChangedAndNothingElse(t *testing.T) {
 
 	changed := planOf("plan-2", "campaign_id: "+ids[2], `numbers: ["+15551230002", "+15551231002"]`)
 	w.must(os.WriteFile(filepath.Join(dir, "2.yaml"), []byte(changed), 0o600))
-	// The other assigner tells of the change as well.
+	// The other assigner reports the change too.
 	set, err := plan.Load(dir)
 	w.must(err)
 	w.must(events.NewPublisher(w.js).Trigger(t.Context(), events.KindPlan, set.Hash))
@@ -124,10 +124,10 @@ func TestReload_LooksAtWhatChangedAndNothingElse(t *testing.T) {
 		entry, _, err := w.book.Campaign(t.Context(), id)
 		w.must(err)
 		if changed := entry.Campaign.PlanHash == set.Hash; changed != (i == 2) {
-			t.Errorf("campaign %d was looked at under the new set: %v", i, changed)
+			t.Errorf("campaign %d was reconciled under the new set: %v", i, changed)
 		}
 	}
-	// One look for the change, and those that the number's own events cause.
+	// One reconcile for the change, and those that the number's events cause.
 	if got := w.sim.Calls()[reads] - before; got > 4 {
 		t.Errorf("%d campaign reads for one changed entry", got)
 	}
@@ -156,7 +156,7 @@ func TestReference_IsFoundOnceItIsFiled(t *testing.T) {
 	w.start()
 	w.phase("ref_spring-2026", ledger.PhaseMissing)
 
-	// It is filed, approved, and its events speak of an id that no plan has.
+	// It is filed, approved, and its events have an id that is in no plan.
 	w.sim.AddCampaign(telnyxsim.Campaign{
 		ID: campaignID, BrandID: brand, ReferenceID: "spring-2026", CampaignStatus: telnyx.CampaignMNOPending,
 		WebhookURL: w.hook.URL + webhook.Path,
@@ -206,7 +206,7 @@ func TestMessagingProfile_IsSetFirstAndNeverChanged(t *testing.T) {
 		"messaging_profile_id: "+profileID, `numbers: ["+15551234567", "+15551234568"]`)})
 	w.start()
 	w.numberReaches(campaignID, "+15551234567", ledger.Sendable)
-	w.eventually("the other profile is told", func() (bool, string) {
+	w.eventually("the other profile is reported", func() (bool, string) {
 		n := w.number(campaignID, "+15551234568")
 		return n.State == ledger.Failed && n.Reason == ledger.OtherProfile, fmt.Sprintf("%+v", n)
 	})
@@ -235,7 +235,7 @@ func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
 	puts := 0
 	for _, write := range w.sim.Writes() {
 		if write.Method != "PUT" || write.PhoneNumber != "+15551234567" {
-			t.Errorf("got %+v, want one PUT for the number of the named campaign alone", write)
+			t.Errorf("got %+v, want one PUT for the number of the named campaign only", write)
 		}
 		puts++
 	}
@@ -247,7 +247,7 @@ func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
 // Many numbers are moved to two campaigns at once. Each move reads before it
 // writes while it holds a place among the calls under way, so places must not run
 // out over it; with one place in all, neither.
-func TestMove_OfManyNumbersDoesNotStandStill(t *testing.T) {
+func TestMove_OfManyNumbersDoesNotStall(t *testing.T) {
 	t.Parallel()
 	const from, second = "11111111-907b-43a9-8ada-ba1dc8335b07", "22222222-907b-43a9-8ada-ba1dc8335b07"
 	for _, concurrency := range []int{1, 8} {
@@ -277,8 +277,8 @@ func TestMove_OfManyNumbersDoesNotStandStill(t *testing.T) {
 	}
 }
 
-// Reads lag far behind a move. The move must not be ordered again while it may
-// still be under way.
+// Reads lag far behind a move. The move must not be repeated while it may still be in
+// flight.
 func TestMove_IsNotRepeatedWhileReadsLag(t *testing.T) {
 	t.Parallel()
 	const from = "11111111-907b-43a9-8ada-ba1dc8335b07"
@@ -319,9 +319,9 @@ func TestPool_SaysWhenItsCampaignIsSuspended(t *testing.T) {
 	}
 }
 
-// A number is taken out of the plan while a pass over many numbers is under way and
-// has not reached it. It must not be attached any more.
-func TestNumberTakenOutOfThePlan_IsNotAttachedByAPassUnderWay(t *testing.T) {
+// A number is removed from the plan while a reconcile of many numbers has not reached it
+// yet. It must not be attached.
+func TestNumberRemovedFromThePlan_IsNotAttachedByARunningReconcile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{Latency: 20 * time.Millisecond})
 	w.config.Concurrency = 1
@@ -347,7 +347,7 @@ func TestNumberTakenOutOfThePlan_IsNotAttachedByAPassUnderWay(t *testing.T) {
 }
 
 // The plan changes while Telnyx refuses the key. The change must not be forgotten.
-func TestReload_WhileAllWorkRestsIsNotForgotten(t *testing.T) {
+func TestReload_DuringARefusedKeyIsApplied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.own("+15551234561", "+15551234562")
@@ -362,13 +362,13 @@ func TestReload_WhileAllWorkRestsIsNotForgotten(t *testing.T) {
 	changed := planOf("plan", "campaign_id: "+campaignID, "numbers: [+15551234561, +15551234562]")
 	w.must(os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(changed), 0o600))
 	w.eventually("the refusal shows", func() (bool, string) {
-		return w.looks(campaignID).Reason == ledger.Unauthorized, fmt.Sprintf("%+v", w.looks(campaignID))
+		return w.campaignRecord(campaignID).Reason == ledger.Unauthorized, fmt.Sprintf("%+v", w.campaignRecord(campaignID))
 	})
 	if n := w.number(campaignID, "+15551234562"); n.State != ledger.Planned || n.Reason != ledger.Unauthorized {
 		t.Errorf("got %+v, want the new number to say why it waits", n)
 	}
 	w.sim.ClearFaults()
-	ahead.Store(int64(2 * time.Minute)) // the rest is over
+	ahead.Store(int64(2 * time.Minute)) // the pause is over
 	w.must(events.NewPublisher(w.js).Trigger(t.Context(), events.KindPlan, w.config.Plans().Hash))
 	w.numberReaches(campaignID, "+15551234562", ledger.Sendable)
 }
