@@ -31,8 +31,8 @@ func TestDormantCampaign_IsTriedUntilItIsReactivated(t *testing.T) {
 	}{
 		"the request fails later":           {false, 1},
 		"the request is refused":            {true, 1},
-		"requests go on failing":            {false, 7},
-		"requests go on to be refused":      {true, 7},
+		"requests keep failing":             {false, 7},
+		"requests keep being refused":       {true, 7},
 		"the wake-up takes more than a day": {false, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
 			all := many(170)
 			w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, all)
 			w.start()
-			w.eventually("the pass is under way", func() (bool, string) { return len(w.posts()) >= 20, fmt.Sprint(len(w.posts())) })
+			w.eventually("the reconcile is running", func() (bool, string) { return len(w.posts()) >= 20, fmt.Sprint(len(w.posts())) })
 			if tt.lost {
 				w.sim.DropDeliveries(true)
 				w.must(w.sim.SetCampaignStatus(campaignID, telnyx.CampaignTCRSuspended))

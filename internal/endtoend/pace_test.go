@@ -76,7 +76,7 @@ func TestPace_TooManyRequestsAreWaitedOut(t *testing.T) {
 		}
 	}
 	if refused < 2 || refused > 8 {
-		t.Errorf("%d requests were answered 429, want the two and the few that were under way", refused)
+		t.Errorf("%d requests were answered 429, want the two and the few that were in flight", refused)
 	}
 	w.attachedOnce(numbers...)
 }

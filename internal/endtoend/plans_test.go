@@ -81,7 +81,7 @@ func TestPlanStagedAfterApproval_IsAttachedWithinOneReload(t *testing.T) {
 	dir := w.watchPlans(map[string]string{"first.yaml": planOf("first", "campaign_id: "+campaignID, `numbers: ["+15551234567"]`)})
 	w.start()
 	w.numberReaches(campaignID, "+15551234567", ledger.Sendable)
-	w.must(w.sim.Approve(later)) // nobody has planned it yet
+	w.must(w.sim.Approve(later)) // it is in no plan yet
 	w.phase(later, ledger.PhaseApproved)
 
 	w.must(os.WriteFile(filepath.Join(dir, "later.yaml"), []byte(planOf("later", "campaign_id: "+later, `numbers: ["+15551234568"]`)), 0o600))
@@ -245,7 +245,7 @@ func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
 }
 
 // Many numbers are moved to two campaigns at once. Each move reads before it
-// writes while it holds a place among the calls under way, so places must not run
+// writes while it takes one of the places for calls in flight, so places must not run
 // out over it; with one place in all, neither.
 func TestMove_OfManyNumbersDoesNotStall(t *testing.T) {
 	t.Parallel()
@@ -337,7 +337,7 @@ func TestNumberRemovedFromThePlan_IsNotAttachedByARunningReconcile(t *testing.T)
 	}
 	dir := w.watchPlans(map[string]string{"plan.yaml": entry(list)})
 	w.start()
-	w.eventually("the pass is under way", func() (bool, string) { return len(w.posts()) >= 3, fmt.Sprint(len(w.posts())) })
+	w.eventually("the reconcile is running", func() (bool, string) { return len(w.posts()) >= 3, fmt.Sprint(len(w.posts())) })
 	w.must(os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(entry(list[:29])), 0o600))
 	w.numberReaches(campaignID, list[28], ledger.Sendable)
 	w.idle()

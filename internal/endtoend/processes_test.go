@@ -163,17 +163,17 @@ func (w *world) anotherTakesOver(first *worker, workers []*worker) {
 		return calls
 	}
 	before := others()
-	w.eventuallyWithin(takeover, "another goes on", func() (bool, string) {
+	w.eventuallyWithin(takeover, "another takes over", func() (bool, string) {
 		return others() > before, fmt.Sprint(others() - before)
 	})
-	w.t.Logf("another goes on %s after, with %d of 45 requested", time.Since(gone).Round(10*time.Millisecond), len(w.posts()))
+	w.t.Logf("another took over %s after, with %d of 45 requested", time.Since(gone).Round(10*time.Millisecond), len(w.posts()))
 }
 
 // endsSendable fails unless every number becomes sendable, each by one
 // request that took effect.
 func (w *world) endsSendable(b stopCase) {
 	w.t.Helper()
-	// A request that was under way may have to settle first, which takes half a
+	// A request in flight may have to settle first, which takes half a
 	// minute, but none that was let finish. A notification that was
 	// delivered to no assigner is redelivered after the ack wait, 15 s.
 	limit := 2 * time.Minute

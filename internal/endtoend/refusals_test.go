@@ -184,7 +184,7 @@ func TestRefusedAccount_PausesWritesWithOneAlert(t *testing.T) {
 			w.idle() // an event that comes during a trial would end it
 			refused := len(w.sim.Writes())
 			if refused < 2 || refused > 8 {
-				t.Errorf("%d requests, want no more than were under way at once", refused)
+				t.Errorf("%d requests, want no more than were in flight at once", refused)
 			}
 			calls := w.sim.Calls()
 			w.reconcile(campaignID)

@@ -74,7 +74,7 @@ func (h *natsHost) connect(name string) jetstream.JetStream {
 	return js
 }
 
-// NATS goes away while requests are under way, so that their outcomes cannot be
+// NATS goes away while requests are in flight, so that their outcomes cannot be
 // written down and messages cannot be settled. When it is back everything
 // continues, and no message stays open forever.
 func TestNATSRestart_DuringAReconcile(t *testing.T) {

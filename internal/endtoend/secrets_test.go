@@ -56,8 +56,8 @@ type secretsRun struct {
 // otherID is a campaign that is rejected.
 const otherID = "11111111-907b-43a9-8ada-ba1dc8335b07"
 
-// TestSecrets_AreInNoOutput runs every command through good days and bad, and looks for
-// every secret in all that comes out: logs, pages, metrics, errors, notices.
+// TestSecrets_AreInNoOutput runs every command in normal operation and with faults, and
+// searches all output for every secret: logs, pages, metrics, errors, notices.
 func TestSecrets_AreInNoOutput(t *testing.T) {
 	t.Parallel()
 	c := newSecretsRun(t)
@@ -203,7 +203,7 @@ type run struct {
 // with a secret.
 func (c *secretsRun) runForPeople() {
 	c.t.Helper()
-	nobody := "NATS_URL=" + strings.Replace(c.nats.String(), c.nats.Host, "127.0.0.1:1", 1)
+	unreachable := "NATS_URL=" + strings.Replace(c.nats.String(), c.nats.Host, "127.0.0.1:1", 1)
 	for _, r := range []run{
 		{name: "greenlight", args: []string{"status"}, fine: true},
 		{name: "greenlight", args: []string{"status", "--json"}, fine: true},
@@ -213,9 +213,9 @@ func (c *secretsRun) runForPeople() {
 		{name: "assigner", args: []string{"--help"}, fine: true},
 		{name: "assigner", env: []string{"NOTIFY_URL=" + notifyPath}},
 		{name: "assigner", env: []string{"NOTIFY_URL=slack://" + notifyUser + "/" + notifyPath}},
-		{name: "assigner", env: []string{nobody}, waits: true},
+		{name: "assigner", env: []string{unreachable}, waits: true},
 		{name: "assigner", env: []string{"NATS_URL=" + c.nats.String() + "%zz"}},
-		{name: "webhook", env: []string{nobody}, waits: true},
+		{name: "webhook", env: []string{unreachable}, waits: true},
 		{name: "assigner", env: []string{"TELNYX_API_KEY_FILE=also"}},
 	} {
 		c.runOnce(r)

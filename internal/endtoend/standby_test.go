@@ -11,7 +11,7 @@ import (
 )
 
 // A number is moved from one campaign to another in the plan while a request for
-// the first is under way. Nothing shows at Telnyx yet, and the claims are under two
+// the first is in flight. Nothing shows at Telnyx yet, and the claims are under two
 // keys, so only reading the other campaign's claim keeps it from being requested
 // for both.
 func TestNumberMovedInThePlan_WaitsForTheRequestInFlight(t *testing.T) {

@@ -58,8 +58,8 @@ func TestUnknownWords_GiveKnownStatesWithoutALoop(t *testing.T) {
 		"an empty mapping":                {old: added, new: `"tmobileNumberMappingStatus":""`, phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"a mapping that was deleted":      {old: added, new: `"tmobileNumberMappingStatus":"DELETED"`, phase: ledger.PhaseApproved, state: ledger.Attached},
 		"reasons of another kind":         {old: assigned, new: assigned + `,"failureReasons":{"a":[1,[2,{}]]},"errors":[null,7]`, phase: ledger.PhaseApproved, state: ledger.Sendable},
-		"a record that names no campaign": {old: `"campaignId":"` + campaignID + `","tcrCampaignId":"CWORDS1","telnyxCampaignId":"` + campaignID + `"`,
-			new: `"x":""`, phase: ledger.PhaseApproved, state: ledger.Conflict, reason: ledger.OtherCampaign},
+		"a record that names no campaign": {old: `ampaignId":`,
+			new: `ampaignOf":`, phase: ledger.PhaseApproved, state: ledger.Conflict, reason: ledger.OtherCampaign},
 
 		"a campaignStatus of tomorrow": {free: true, old: provisioned, new: `"campaignStatus":"MNO_PROVISIONED_ALMOST"`, phase: ledger.PhaseUnknown, state: ledger.Planned, reason: ledger.CampaignUnknown},
 		"an empty campaignStatus":      {free: true, old: provisioned, new: `"campaignStatus":""`, phase: ledger.PhaseUnknown, state: ledger.Planned, reason: ledger.CampaignUnknown},

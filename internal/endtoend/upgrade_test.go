@@ -55,7 +55,7 @@ func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
 	up := olderWorld(t)
 	data := unpack(t, olderFolder)
 	out, stop := up.run(data)
-	up.eventually("all stands as it stood", func() (bool, string) {
+	up.eventually("everything is as before", func() (bool, string) {
 		s, text := up.status(data)
 		return s.Totals[ledger.Sendable] == 7 && s.Totals[ledger.Failed] == 1 && s.Totals[ledger.Planned] == 1 && len(s.Campaigns) == 3, text
 	})
@@ -64,7 +64,7 @@ func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
 		return strings.HasPrefix(s.noticed("autumn"), string(notice.Completed)), text
 	})
 	up.must(up.sim.Approve(laterID))
-	up.eventually("it goes on", func() (bool, string) {
+	up.eventually("it continues", func() (bool, string) {
 		s, text := up.status(data)
 		return s.Totals[ledger.Sendable] == 8, text
 	})
@@ -185,7 +185,7 @@ func newOlderWorld(t *testing.T, commands, hook string, status telnyx.CampaignSt
 	return upProcess{world: w, commands: commands, plans: plans}
 }
 
-// markNewer makes a stream look as if a program of next year had made it.
+// markNewer marks a stream as made by a newer program.
 func markNewer(t *testing.T, js jetstream.JetStream, name string) {
 	t.Helper()
 	stream, err := js.Stream(t.Context(), name)
@@ -199,7 +199,7 @@ func markNewer(t *testing.T, js jetstream.JetStream, name string) {
 	}
 }
 
-// withServer does something with the streams of a data folder that nobody else uses.
+// withServer does something with the streams of a data folder that nothing else uses.
 func withServer(t *testing.T, data string, do func(jetstream.JetStream)) {
 	t.Helper()
 	server, err := embedded.Start(embedded.Options{Dir: data})

@@ -325,7 +325,7 @@ func (w *world) planFile() string {
 }
 
 // onePost fails unless each planned number of the campaign got exactly one
-// request to attach, and nobody else did.
+// request to attach, and no other did.
 func (w *world) onePost(campaignID string) {
 	w.t.Helper()
 	want, posts := w.planned(campaignID), w.posts()
