@@ -24,7 +24,7 @@ import (
 type upProcess struct {
 	*world
 	commands, plans string
-	// env is what it is told otherwise than usual.
+	// env are additional environment variables.
 	env []string
 }
 
@@ -65,8 +65,8 @@ type seen struct {
 	}
 }
 
-// told is what was told last of the campaign of that name in the plan.
-func (s seen) reported(plan string) string {
+// noticed is the latest notice about the campaign with that name in the plan.
+func (s seen) noticed(plan string) string {
 	for _, c := range s.Campaigns {
 		if c.Plan == plan {
 			return c.Reported
@@ -140,7 +140,7 @@ func TestBackup_StartsElsewhereAsItStopped(t *testing.T) {
 	}
 	for _, word := range []string{"number is", "campaign is", "Partly done"} {
 		if strings.Contains(log.String(), word) {
-			t.Errorf("it tells as news what was so before:\n%s", log.String())
+			t.Errorf("it reports old changes as new:\n%s", log.String())
 		}
 	}
 }

@@ -47,10 +47,10 @@ func BenchmarkApproval(b *testing.B) {
 			if writes := w.sim.Writes(); len(writes) > i {
 				arrived = writes[i].At
 			}
-			time.Sleep(50 * time.Microsecond) // between two looks
+			time.Sleep(50 * time.Microsecond) // between two polls
 		}
 		took = append(took, arrived.Sub(answered))
-		bare = append(bare, w.bareApproach(b, id(b.N), many(b.N + 1)[b.N]))
+		bare = append(bare, w.bareRequests(b, id(b.N), many(b.N + 1)[b.N]))
 	}
 	slices.Sort(took)
 	slices.Sort(bare)
@@ -60,9 +60,9 @@ func BenchmarkApproval(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)/2])/float64(bare[len(bare)/2]), "ours/reference")
 }
 
-// bareApproach makes the reads that precede a request to attach, and nothing
+// bareRequests makes the reads that precede a request to attach, and nothing
 // else.
-func (w *world) bareApproach(b *testing.B, id, number string) time.Duration {
+func (w *world) bareRequests(b *testing.B, id, number string) time.Duration {
 	client := &telnyx.Client{APIKey: apiKey, BaseURL: w.api.URL + "/v2"}
 	started := time.Now()
 	_, err := client.Campaign(b.Context(), telnyx.CampaignID(id))

@@ -64,7 +64,7 @@ func TestCost_OfAttachingIsACallANumberAndFewMore(t *testing.T) {
 }
 
 // With the carriers' events, thousands of them, it must not cost much more: each
-// event may ask for a look, and each look reads all numbers.
+// event may cause a reconcile, and each reconcile reads all numbers.
 func TestCost_OfAStormOfEventsIsBounded(t *testing.T) {
 	const count = 500
 	w := newWorld(t, telnyxsim.Options{AssignDelay: 100 * time.Millisecond, MappingDelay: 100 * time.Millisecond, MappingGap: 100 * time.Millisecond})
@@ -93,7 +93,7 @@ func TestCost_OfAStormOfEventsIsBounded(t *testing.T) {
 	}
 }
 
-func TestCost_OfAResyncOfAttachedNumbersIsTheListAlone(t *testing.T) {
+func TestCost_OfAResyncOfAttachedNumbersIsOneList(t *testing.T) {
 	const count = 1499 // six pages; one more is read after a full last one
 	w := newWorld(t, telnyxsim.Options{MaxNumbersPerCampaign: count})
 	numbers := many(count)

@@ -35,7 +35,7 @@ var noDeadLetters = map[string]func(w *world) (fix func()){
 
 // A message that cannot be handled stays where it is until it is stored among the
 // dead letters.
-func TestMessage_StaysUntilItsDeadLetterIsStored(t *testing.T) {
+func TestMessage_IsKeptUntilItsDeadLetterIsStored(t *testing.T) {
 	t.Parallel()
 	for name, breakLetters := range noDeadLetters {
 		t.Run(name, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestMessage_StaysUntilItsDeadLetterIsStored(t *testing.T) {
 				return again >= 2, fmt.Sprint(again)
 			})
 			if open := w.consumer().NumAckPending; open != 1 {
-				t.Errorf("%d messages open, want the one that nobody could keep", open)
+				t.Errorf("%d messages open, want the one that could not be stored", open)
 			}
 			fix()
 			var letters []*jetstream.RawStreamMsg

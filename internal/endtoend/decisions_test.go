@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// Whoever reads the log sees each decision, also those of people: why nothing is done, or
+// The log has each decision, including those of people: why nothing is done, or
 // something is at once.
 func TestLog_HasALineForEachDecision(t *testing.T) {
 	t.Parallel()

@@ -60,7 +60,7 @@ func (w *world) post(body []byte, want int) {
 	}
 }
 
-// nudge asks for a look at a campaign, as a person would.
+// nudge requests a reconcile of a campaign, as a person would.
 func (w *world) nudge(campaignID string) {
 	w.t.Helper()
 	w.must(events.NewPublisher(w.js).Trigger(w.t.Context(), events.KindCampaign, campaignID))
@@ -111,8 +111,8 @@ func fixtures(t *testing.T) map[string]map[string]any {
 	return bodies
 }
 
-// about makes the fixture speak of other ids than the published ones, wherever it
-// names a campaign or a brand, and gives the event an id of its own.
+// about replaces the published ids of campaigns and brands in the fixture, and gives the
+// event a new id.
 func about(fixture map[string]any, eventID, campaignID, tcrID, brandID string) []byte {
 	data, err := json.Marshal(fixture)
 	if err != nil {
@@ -127,7 +127,7 @@ func about(fixture map[string]any, eventID, campaignID, tcrID, brandID string) [
 		envelope["id"] = eventID
 		payload = envelope["payload"].(map[string]any)
 	} else {
-		payload["description"] = eventID // a flat body has no id: make its bytes its own
+		payload["description"] = eventID // a flat body has no id: make its bytes unique
 	}
 	if id, ok := payload["campaignId"].(string); ok {
 		payload["campaignId"] = campaignID
@@ -153,8 +153,8 @@ var everyCampaignStatus = []telnyx.CampaignStatus{
 	telnyx.CampaignMNOProvisioningFailed, "MNO_SOMETHING_NEW",
 }
 
-// Any campaign event makes Greenlight look, and only a campaign that reads
-// MNO_PROVISIONED gets numbers: every published notification against every
+// Any campaign event causes a reconcile, and only a campaign that reads MNO_PROVISIONED
+// gets numbers: every published notification against every
 // status that a campaign can have. The simulator's campaigns have status ACTIVE
 // from birth, as Telnyx's have, so this also shows that ACTIVE means nothing.
 func TestEveryNotification_AttachesOnlyWhenTheCampaignIsProvisioned(t *testing.T) {
@@ -207,15 +207,15 @@ func TestEveryNotification_AttachesOnlyWhenTheCampaignIsProvisioned(t *testing.T
 		if posts[r.number] != want {
 			t.Errorf("%s, campaign %s: %d requests, want %d", r.fixture, r.status, posts[r.number], want)
 		}
-		if want == 0 && w.looks(r.campaignID).Status != string(r.status) {
-			t.Errorf("%s, campaign %s: the ledger still says %s, so nobody looked", r.fixture, r.status, w.looks(r.campaignID).Status)
+		if want == 0 && w.campaignRecord(r.campaignID).Status != string(r.status) {
+			t.Errorf("%s, campaign %s: the ledger still says %s, so it was not reconciled", r.fixture, r.status, w.campaignRecord(r.campaignID).Status)
 		}
 	}
 	t.Logf("%d notifications × %d statuses", len(notifications), len(everyCampaignStatus))
 }
 
-// looks returns what the latest look at a campaign found.
-func (w *world) looks(campaignID string) ledger.Campaign {
+// campaignRecord returns the ledger's record of a campaign.
+func (w *world) campaignRecord(campaignID string) ledger.Campaign {
 	w.t.Helper()
 	entry, _, err := w.book.Campaign(w.t.Context(), campaignID)
 	w.must(err)

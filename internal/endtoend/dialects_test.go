@@ -45,9 +45,9 @@ const (
 	portingNumber  = "+12125550112" // Telnyx refuses it, whatever else it says of it
 )
 
-// destiny is what must become of a planned number: attached to its campaign, or left
-// alone for a reason.
-type destiny struct {
+// expectation is the expected end of a planned number: attached to its campaign, or not
+// changed for a reason.
+type expectation struct {
 	campaign string
 	reason   ledger.Reason
 	// others are reasons that are as true.
@@ -59,7 +59,7 @@ type destiny struct {
 	tried bool
 }
 
-var destinies = map[string]destiny{
+var expectations = map[string]expectation{
 	freeNumber:     {campaign: springID},
 	failedNumber:   {campaign: springID},
 	movingNumber:   {campaign: springID, from: formerID},
@@ -96,10 +96,10 @@ campaigns:
     numbers: ["` + partnerNumber + `"]
 `
 
-// allowance is what a dialect keeps anybody from knowing.
+// allowance is what cannot be known in a dialect.
 type allowance struct {
 	why string
-	// reasons are what may be said of a number instead of attaching it.
+	// reasons may be reported for a number instead of attaching it.
 	reasons map[string][]ledger.Reason
 	// states are those of numbers that are attached; sendable if empty.
 	states []ledger.State
@@ -132,7 +132,7 @@ var allowances = map[string]allowance{
 	},
 }
 
-func TestDialects_EachNumberEndsRight(t *testing.T) {
+func TestDialects_EachNumberEndsInItsExpectedState(t *testing.T) {
 	t.Parallel()
 	dialects := append(telnyxsim.Dialects(), telnyxsim.NamedDialect{Name: "none"})
 	for _, d := range dialects {
@@ -145,9 +145,9 @@ func TestDialects_EachNumberEndsRight(t *testing.T) {
 	}
 }
 
-// An account of thousands of numbers is not listed for the sake of a few, so that filters
-// and single records count: those dialects that differ there.
-func TestDialects_EachNumberEndsRightInALargeAccount(t *testing.T) {
+// An account of thousands of numbers is not listed for a few, so filters and single
+// records matter. These dialects differ there.
+func TestDialects_EachNumberEndsInItsExpectedStateInALargeAccount(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"none", "filter-digits", "filter-one", "filter-nothing", "unknown-filters-empty", "campaign-filters-empty", "totals-missing",
@@ -186,8 +186,8 @@ type dialectWorld struct {
 	*world
 	dialect telnyxsim.NamedDialect
 	allowed allowance
-	// foretold are the reasons that preflight and diff gave, by their name and number.
-	foretold map[string]map[string]ledger.Reason
+	// forecast are the reasons that preflight and diff gave, by their name and number.
+	forecast map[string]map[string]ledger.Reason
 }
 
 func newDialectWorld(t *testing.T, d telnyxsim.NamedDialect) *dialectWorld {
@@ -227,8 +227,7 @@ func (w *dialectWorld) addCampaign(c telnyxsim.Campaign) {
 // belongs. It is generous: more than a hundred worlds share the processors.
 const dialectPatience = 2 * time.Minute
 
-// run has preflight and diff speak, lets the assigner work, and returns what is wrong
-// in the end.
+// run runs preflight, diff and the assigner, and returns what is wrong in the end.
 func (w *dialectWorld) run() []string {
 	faults := slices.Concat(w.preflightFaults(), w.diffFaults())
 	stop := w.start()
@@ -249,13 +248,13 @@ func (w *dialectWorld) client() *telnyx.Client {
 
 // accepts reports whether a reason, empty for none, may be given for a number.
 func (w *dialectWorld) accepts(number string, reason ledger.Reason) bool {
-	d := destinies[number]
+	d := expectations[number]
 	return reason == d.reason || slices.Contains(d.others, reason) || slices.Contains(w.allowed.reasons[number], reason)
 }
 
 // isTried reports whether only a try shows the reason of a number.
 func (w *dialectWorld) isTried(number string) bool {
-	return destinies[number].tried || slices.Contains(w.allowed.tried, number)
+	return expectations[number].tried || slices.Contains(w.allowed.tried, number)
 }
 
 // preflightFaults compares what preflight finds with what the numbers are.
@@ -296,16 +295,16 @@ func (w *dialectWorld) diffFaults() (faults []string) {
 
 // reasonFaults names each number for which a wrong reason was found.
 func (w *dialectWorld) reasonFaults(who string, found map[string]ledger.Reason) (faults []string) {
-	w.foretold[who] = found
-	for _, number := range slices.Sorted(maps.Keys(destinies)) {
+	w.forecast[who] = found
+	for _, number := range slices.Sorted(maps.Keys(expectations)) {
 		if got := found[number]; !w.accepts(number, got) && (got != "" || !w.isTried(number)) {
-			faults = append(faults, fmt.Sprintf("%s: %s is %q, want %q", who, number, got, destinies[number].reason))
+			faults = append(faults, fmt.Sprintf("%s: %s is %q, want %q", who, number, got, expectations[number].reason))
 		}
 	}
 	return faults
 }
 
-// ledgerFaults compares the ledger and the records at Telnyx with what must become of
+// ledgerFaults compares the ledger and the records at Telnyx with what is expected of
 // each number.
 func (w *dialectWorld) ledgerFaults() (faults []string) {
 	records := w.records()
@@ -319,8 +318,8 @@ func (w *dialectWorld) ledgerFaults() (faults []string) {
 	if len(states) == 0 {
 		states = []ledger.State{ledger.Sendable}
 	}
-	for _, number := range slices.Sorted(maps.Keys(destinies)) {
-		want, got := destinies[number], records[number]
+	for _, number := range slices.Sorted(maps.Keys(expectations)) {
+		want, got := expectations[number], records[number]
 		attached := want.reason == "" && on[number] == want.campaign && slices.Contains(states, got.State)
 		excused := got.Reason != "" && w.accepts(number, got.Reason)
 		if !attached && !excused {
@@ -348,7 +347,7 @@ func (w *dialectWorld) records() map[string]ledger.Number {
 // different reasons.
 func (w *dialectWorld) contradictions() (faults []string) {
 	for number, n := range w.records() {
-		for who, found := range w.foretold {
+		for who, found := range w.forecast {
 			waits := n.Reason == ledger.Unverified && slices.Contains(w.allowed.reasons[number], n.Reason)
 			if found[number] != n.Reason && !waits && !w.isTried(number) {
 				faults = append(faults, fmt.Sprintf("%s has %q for %s, and the ledger %q", who, found[number], number, n.Reason))
@@ -363,7 +362,7 @@ func (w *dialectWorld) contradictions() (faults []string) {
 func (w *dialectWorld) writeFaults() (faults []string) {
 	attached, patched := map[string]int{}, map[string]int{}
 	for _, write := range w.sim.Writes() {
-		want, planned := destinies[write.PhoneNumber]
+		want, planned := expectations[write.PhoneNumber]
 		switch {
 		case !write.Effective:
 		case write.Method == "PATCH" && write.PhoneNumber == profiledNumber && write.MessagingProfileID == newProfile:
@@ -384,15 +383,15 @@ func (w *dialectWorld) writeFaults() (faults []string) {
 		faults = append(faults, "the messaging profile was set twice")
 	}
 	for _, a := range w.sim.Assignments() {
-		if _, planned := destinies[a.PhoneNumber]; (!planned || a.PhoneNumber == takenNumber) && a.CampaignID != strangerID {
+		if _, planned := expectations[a.PhoneNumber]; (!planned || a.PhoneNumber == takenNumber) && a.CampaignID != strangerID {
 			faults = append(faults, a.PhoneNumber+" left its campaign")
 		}
 	}
 	return faults
 }
 
-// The checks notice numbers that are taken, and numbers that nothing was done about.
-func TestDialects_ChecksBite(t *testing.T) {
+// The checks find numbers that were taken, and numbers that were not attached.
+func TestDialects_ChecksFindFaults(t *testing.T) {
 	t.Parallel()
 	w := newDialectWorld(t, telnyxsim.NamedDialect{Name: "none"})
 	bystander := many(1)[0]
@@ -406,13 +405,13 @@ func TestDialects_ChecksBite(t *testing.T) {
 			t.Errorf("got %q, want %q in it", got, want)
 		}
 	}
-	if got := w.ledgerFaults(); len(got) != len(destinies) {
-		t.Errorf("got %d faults before anything was done, want one for each of %d numbers: %q", len(got), len(destinies), got)
+	if got := w.ledgerFaults(); len(got) != len(expectations) {
+		t.Errorf("got %d faults before anything was done, want one for each of %d numbers: %q", len(got), len(expectations), got)
 	}
 }
 
 // The dialects that the lists of this file name exist.
-func TestDialects_ListsNameWhatExists(t *testing.T) {
+func TestDialects_ListsNameExistingDialects(t *testing.T) {
 	known := map[string]bool{}
 	for _, d := range telnyxsim.Dialects() {
 		known[d.Name] = true

@@ -135,10 +135,10 @@ campaigns:
 		})
 	}
 	if posts := w.posts(); len(posts) != 1 || posts["+15551234567"] != 1 {
-		t.Errorf("requests %v, want one for the good number alone", posts)
+		t.Errorf("requests %v, want one for the good number only", posts)
 	}
 
-	t.Run("and is attached once that is mended", func(t *testing.T) {
+	t.Run("and is attached once that is fixed", func(t *testing.T) {
 		w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: "+12125550142", MessagingProfileID: profileID})
 		w.nudge(campaignID)
 		w.eventually("the new number", func() (bool, string) {
@@ -148,7 +148,7 @@ campaigns:
 	})
 }
 
-func TestExtraNumber_IsReportedAndLeftAlone(t *testing.T) {
+func TestExtraNumber_IsReportedAndNotChanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": +15551234567")
@@ -164,7 +164,7 @@ func TestExtraNumber_IsReportedAndLeftAlone(t *testing.T) {
 	w.onePost(campaignID)
 }
 
-func TestLostAnswer_IsSettledByReading(t *testing.T) {
+func TestLostAnswer_IsResolvedByReading(t *testing.T) {
 	t.Parallel()
 	for name, kind := range map[string]telnyxsim.FaultKind{
 		"connection cut": telnyxsim.EffectThenLost(),
@@ -205,7 +205,7 @@ func TestRefusedRequest_IsTriedAgainLater(t *testing.T) {
 	w.reaches(campaignID, ledger.Sendable)
 }
 
-// One refusal proves nothing: the request is repeated, soon, and nobody is asked.
+// One refusal proves nothing: the request is soon repeated, and no person is needed.
 func TestRefusal_IsRepeatedSoonAndMakesNoDeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
@@ -225,7 +225,7 @@ func TestRefusal_IsRepeatedSoonAndMakesNoDeadLetter(t *testing.T) {
 	w.idle()
 	w.posted("+15551234567", 1) // not before its time
 	clock.pass(30 * time.Second)
-	w.look(campaignID)
+	w.reconcile(campaignID)
 	w.reaches(campaignID, ledger.Sendable)
 	w.posted("+15551234567", 2)
 	if letters := w.deadLetters(); len(letters) != 0 {
@@ -285,7 +285,7 @@ func TestCampaignNamedByTCRID_OwnAndShared(t *testing.T) {
 	}
 }
 
-func TestUnplannedApproval_IsToldAndAttachedOnceAPlanNamesIt(t *testing.T) {
+func TestUnplannedApproval_IsReportedAndAttachedOnceAPlanNamesIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.campaign(campaignID, telnyx.CampaignMNOPending)
@@ -332,7 +332,7 @@ func TestUnknownCampaign_IsMissing(t *testing.T) {
 	w.reaches(campaignID, ledger.Planned)
 }
 
-func TestTelnyxAway_IsWrittenDownAndHealsByItself(t *testing.T) {
+func TestTelnyxOutage_IsRecordedAndRecoversAutomatically(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": +15551234567")
@@ -351,8 +351,8 @@ func TestTelnyxAway_IsWrittenDownAndHealsByItself(t *testing.T) {
 	w.reaches(campaignID, ledger.Sendable) // by the recheck that was ordered
 }
 
-// A plan that names a campaign of another account must not stop everybody else.
-func TestForbiddenCampaign_IsMissingAndStopsNobody(t *testing.T) {
+// A plan that names a campaign of another account must not block other campaigns.
+func TestForbiddenCampaign_IsMissingAndBlocksNothingElse(t *testing.T) {
 	t.Parallel()
 	const foreign = "99999999-907b-43a9-8ada-ba1dc8335b07"
 	w := newWorld(t, telnyxsim.Options{})

@@ -24,8 +24,8 @@ var buildAssigner = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
-// process starts the assigner as a process of its own, on the world's plan. More
-// settings overrule those that it gets by itself.
+// process starts the assigner as a separate process, on the world's plan. More
+// settings override its defaults.
 func (w *world) process(plans string, more ...string) *exec.Cmd {
 	w.t.Helper()
 	binary, err := buildAssigner()
@@ -44,8 +44,8 @@ func (w *world) process(plans string, more ...string) *exec.Cmd {
 	return command
 }
 
-// A process that is killed with a request under way must not send it again if it
-// took effect, and must if it did not; in both cases nobody helps.
+// A process that is killed with a request in flight must not repeat it if it took effect,
+// and must if it did not, both without help.
 func TestKilledProcess_WritesNothingTwice(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -10,8 +10,8 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// Telnyx's answers may lag behind what it has taken. Each number is asked for once
-// all the same, and the ledger ends up right by itself.
+// Telnyx's reads may lag behind its writes. Each number is still requested once, and the
+// ledger becomes correct without help.
 func TestLaggingReads_AttachOnceAndEndSendable(t *testing.T) {
 	t.Parallel()
 	const settle = 1500 * time.Millisecond
@@ -40,9 +40,9 @@ func TestLaggingReads_AttachOnceAndEndSendable(t *testing.T) {
 }
 
 // For hours, far longer than a request takes to settle, no read shows what Telnyx
-// has taken. Greenlight asks again, ever more seldom, which changes nothing, and
-// believes the record once there is one.
-func TestRecordThatDoesNotShow_IsAskedForEverMoreSeldom(t *testing.T) {
+// has accepted. Greenlight repeats the request less and less often, which changes nothing,
+// and accepts the record once there is one.
+func TestMissingRecord_IsRequestedLessAndLessOften(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
 	for name, dialect := range map[string]telnyxsim.Dialect{
@@ -60,27 +60,27 @@ func TestRecordThatDoesNotShow_IsAskedForEverMoreSeldom(t *testing.T) {
 			w.numberReaches(campaignID, number, ledger.Pending)
 			w.idle()
 			clock.pass(25 * time.Second)
-			w.look(campaignID)
-			w.posted(number, 1) // it may still be under way
-			const looks = 48
-			for range looks {
+			w.reconcile(campaignID)
+			w.posted(number, 1) // it may still be in flight
+			const reconciles = 48
+			for range reconciles {
 				clock.pass(5 * time.Minute)
-				w.look(campaignID)
+				w.reconcile(campaignID)
 			}
 			if posts := w.posts()[number]; posts < 2 || posts > 12 {
-				t.Errorf("%d requests in four hours and %d looks, want a few", posts, looks)
+				t.Errorf("%d requests in four hours and %d reconciles, want a few", posts, reconciles)
 			}
 			w.must(w.sim.AttachNumber(number, campaignID, telnyx.Assigned)) // now it shows
-			w.look(campaignID)
+			w.reconcile(campaignID)
 			w.numberIs(campaignID, number, ledger.Sendable, "")
 			w.attachedTo(campaignID, number)
 		})
 	}
 }
 
-// A failed record of before may be what reads show for a while. It is no news about
-// the request that was sent since.
-func TestOldFailure_IsNotTakenForANewOne(t *testing.T) {
+// Reads may show an older failed record for a while. It says nothing about the request that
+// was sent since.
+func TestOldFailure_IsNotReportedAsANewOne(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]telnyxsim.Options{
 		"lists lag": {Dialect: telnyxsim.Dialect{ListLag: time.Hour}},
@@ -98,7 +98,7 @@ func TestOldFailure_IsNotTakenForANewOne(t *testing.T) {
 			w.attachedTo(campaignID, number)
 			w.posted(number, 1)
 			if w.logged(string(ledger.CarrierFailed)) > 0 {
-				t.Error("the old failure was told as a new one")
+				t.Error("the old failure was reported as a new one")
 			}
 		})
 	}

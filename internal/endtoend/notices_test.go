@@ -30,8 +30,8 @@ func (w *world) notices() (all []notice.Notice) {
 	return all
 }
 
-// toldOf returns the kinds of the notices about a campaign.
-func (w *world) toldOf(campaignID string) (kinds []notice.Kind) {
+// noticesOf returns the kinds of the notices about a campaign.
+func (w *world) noticesOf(campaignID string) (kinds []notice.Kind) {
 	for _, n := range w.notices() {
 		if n.CampaignID == campaignID {
 			kinds = append(kinds, n.Kind)
@@ -40,17 +40,17 @@ func (w *world) toldOf(campaignID string) (kinds []notice.Kind) {
 	return kinds
 }
 
-// tells waits until the notices about a campaign are of these kinds.
-func (w *world) tells(campaignID string, want ...notice.Kind) {
+// hasNotices waits until the notices about a campaign are of these kinds.
+func (w *world) hasNotices(campaignID string, want ...notice.Kind) {
 	w.t.Helper()
 	w.eventually(fmt.Sprintf("notices %v", want), func() (bool, string) {
-		got := w.toldOf(campaignID)
+		got := w.noticesOf(campaignID)
 		return slices.Equal(got, want), fmt.Sprint(got)
 	})
 }
 
-// Events come again, rechecks and resyncs look again, assigners start and take over: a
-// change is told once all the same.
+// Events are repeated, rechecks and resyncs reconcile again, assigners start and take over.
+// A change is still reported once.
 func TestNotices_TellEachChangeOnceThroughRestarts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
@@ -61,7 +61,7 @@ func TestNotices_TellEachChangeOnceThroughRestarts(t *testing.T) {
 	stop := w.start()
 	w.phase(campaignID, ledger.PhaseInReview)
 	w.must(w.sim.Reject(campaignID, "no opt-in"))
-	w.tells(campaignID, notice.NeedsPerson)
+	w.hasNotices(campaignID, notice.NeedsPerson)
 	if text := w.notices()[0].Text; !strings.Contains(text, campaignID) || !strings.Contains(text, "plan-1") || !strings.Contains(text, "no opt-in") {
 		t.Errorf("got %q, want the campaign, its name and Telnyx's words", text)
 	}
@@ -73,12 +73,12 @@ func TestNotices_TellEachChangeOnceThroughRestarts(t *testing.T) {
 	}
 	stop()
 
-	// What is approved while nobody works is told by whoever comes.
+	// A campaign approved while no assigner runs is reported by the next one.
 	w.must(w.sim.Approve(campaignID))
 	w.config.Metrics = nil
 	stop = w.start()
 	w.reaches(campaignID, ledger.Sendable)
-	w.tells(campaignID, notice.NeedsPerson, notice.Completed)
+	w.hasNotices(campaignID, notice.NeedsPerson, notice.Completed)
 	stop()
 	w.start()
 	w.start()
@@ -86,21 +86,21 @@ func TestNotices_TellEachChangeOnceThroughRestarts(t *testing.T) {
 		w.nudge(campaignID)
 		w.idle()
 	}
-	w.tells(campaignID, notice.NeedsPerson, notice.Completed)
+	w.hasNotices(campaignID, notice.NeedsPerson, notice.Completed)
 	record := w.phase(campaignID, ledger.PhaseApproved)
 	if record.AttachedAt.Before(record.ApprovedAt) || record.ApprovedAt.IsZero() {
 		t.Errorf("approved %s, attached %s", record.ApprovedAt, record.AttachedAt)
 	}
 
-	// The same trouble a second time is news.
+	// The same problem a second time is new.
 	w.must(w.sim.Reject(campaignID, "no opt-in"))
-	w.tells(campaignID, notice.NeedsPerson, notice.Completed, notice.NeedsPerson)
+	w.hasNotices(campaignID, notice.NeedsPerson, notice.Completed, notice.NeedsPerson)
 	w.must(w.sim.Appeal(campaignID))
 	w.must(w.sim.Approve(campaignID))
-	w.tells(campaignID, notice.NeedsPerson, notice.Completed, notice.NeedsPerson, notice.Completed)
+	w.hasNotices(campaignID, notice.NeedsPerson, notice.Completed, notice.NeedsPerson, notice.Completed)
 }
 
-func TestNotices_TellWhatIsDoneInPart(t *testing.T) {
+func TestNotices_ReportPartialCompletion(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	const missing = "+15551234569"
@@ -118,7 +118,7 @@ campaigns:
 	w.start()
 	// At first the others are on their way, then they have arrived.
 	w.eventually("partial", func() (bool, string) {
-		kinds := w.toldOf(campaignID)
+		kinds := w.noticesOf(campaignID)
 		return len(kinds) > 0 && kinds[len(kinds)-1] == notice.Partial, fmt.Sprint(kinds)
 	})
 	all := w.notices()
@@ -129,12 +129,12 @@ campaigns:
 	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: missing, MessagingProfileID: profileID})
 	w.nudge(campaignID)
 	w.eventually("completed", func() (bool, string) {
-		kinds := w.toldOf(campaignID)
+		kinds := w.noticesOf(campaignID)
 		return kinds[len(kinds)-1] == notice.Completed, fmt.Sprint(kinds)
 	})
 }
 
-func TestNotices_TellOfARefusedAccountOnceForAllCampaigns(t *testing.T) {
+func TestNotices_ReportARefusedAccountOnceForAllCampaigns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID+": +15551234567", "11111111-907b-43a9-8ada-ba1dc8335b07: +15551234568")

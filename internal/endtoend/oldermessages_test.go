@@ -39,9 +39,9 @@ type olderMessage struct {
 	Data    string      `json:"data"`
 }
 
-// An event that nobody had handled when the older program stopped is handled, and its dead
-// letters can be read.
-func TestUpgrade_TakesWhatAnOlderProgramStored(t *testing.T) {
+// An event that was not handled when the older program stopped is handled now, and its
+// dead letters can be read.
+func TestUpgrade_HandlesMessagesOfAnOlderProgram(t *testing.T) {
 	t.Parallel()
 	up := olderWorld(t)
 	data := unpack(t, olderFolder)
@@ -58,7 +58,7 @@ func TestUpgrade_TakesWhatAnOlderProgramStored(t *testing.T) {
 	}
 	letters, err := exec.Command(up.commands+"greenlight", "deadletters", "list", "--data", data).CombinedOutput()
 	if err != nil || strings.Count(string(letters), "not_an_event") != 1 {
-		t.Errorf("greenlight deadletters list: %v\n%s\nwant the older letter", err, letters)
+		t.Errorf("greenlight deadletters list: %v\n%s\nwant the older dead letter", err, letters)
 	}
 	letter, err := exec.Command(up.commands+"greenlight", "deadletters", "show", "1", "--data", data).CombinedOutput()
 	if body, _ := json.Marshal(notAnOrigin); err != nil || !strings.Contains(string(letter), string(body)) {
@@ -123,10 +123,10 @@ func TestOlderMessages_AreMade(t *testing.T) {
 	if commands == "" {
 		t.Skip("they are made once, and stay as they are")
 	}
-	door := "127.0.0.1:" + testkit.FreePort(t)
+	address := "127.0.0.1:" + testkit.FreePort(t)
 	up := newOlderWorld(t, commands+"/", "", telnyx.CampaignMNOPending)
-	up.env = []string{"LISTEN=" + door}
-	up.hook.Config.Handler = httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: door})
+	up.env = []string{"LISTEN=" + address}
+	up.hook.Config.Handler = httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address})
 	data := filepath.Join(t.TempDir(), "data")
 	_, stop := up.run(data)
 	up.post(verified(olderEvent, laterID), 200)

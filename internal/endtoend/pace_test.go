@@ -59,7 +59,7 @@ func TestPace_ASmallCampaignIsNotStuckBehindLargeOnes(t *testing.T) {
 	t.Logf("%d requests for large campaigns until the small one was done", last-before-4)
 }
 
-// 429 slows everyone and is no fault of any number.
+// 429 slows all requests and is not counted against any number.
 func TestPace_TooManyRequestsAreWaitedOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{RateLimit: 40})
@@ -76,7 +76,7 @@ func TestPace_TooManyRequestsAreWaitedOut(t *testing.T) {
 		}
 	}
 	if refused < 2 || refused > 8 {
-		t.Errorf("%d requests were answered 429, want the two and the few that were under way", refused)
+		t.Errorf("%d requests were answered 429, want the two and the few that were in flight", refused)
 	}
 	w.attachedOnce(numbers...)
 }

@@ -11,10 +11,10 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// Telnyx takes the request and speaks of up to 72 hours. Greenlight looks ever more
-// seldom, by the broker's schedule, says at last that it takes too long, and goes
-// on looking until it is finished.
-func TestPendingNumber_IsRecheckedEverMoreSeldomAndSaysWhenItIsStuck(t *testing.T) {
+// Telnyx accepts the request and announces up to 72 hours. Greenlight checks less and less
+// often, by the broker's schedule, finally reports that it takes too long, and keeps
+// checking until it is finished.
+func TestPendingNumber_IsRecheckedLessOftenAndReportedAsStuck(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
 	w := newWorld(t, telnyxsim.Options{AssignDelay: telnyxsim.Never})
@@ -36,7 +36,7 @@ func TestPendingNumber_IsRecheckedEverMoreSeldomAndSaysWhenItIsStuck(t *testing.
 		{29 * time.Hour, time.Hour},
 	} {
 		clock.pass(tt.elapsed - clock.now().Sub(since))
-		w.look(campaignID)
+		w.reconcile(campaignID)
 		w.recheckIn(clock, tt.wait, fmt.Sprintf("pending for %s", tt.elapsed))
 		if n := w.number(campaignID, number); n.State != ledger.Pending || n.Reason != "" {
 			t.Errorf("pending for %s: got %+v, want nothing wrong with it", tt.elapsed, n)
@@ -44,35 +44,35 @@ func TestPendingNumber_IsRecheckedEverMoreSeldomAndSaysWhenItIsStuck(t *testing.
 	}
 
 	clock.pass(31*time.Hour - clock.now().Sub(since))
-	w.look(campaignID)
+	w.reconcile(campaignID)
 	n := w.numberIs(campaignID, number, ledger.Pending, ledger.Stuck)
 	if n.Detail == "" || !n.Since.Equal(since) {
 		t.Errorf("got %+v, want since when it is pending, in words too", n)
 	}
-	if told := w.logged(`"level":"warn"`, number, string(ledger.Stuck)); told != 1 {
-		t.Errorf("told %d times, want once", told)
+	if warnings := w.logged(`"level":"warn"`, number, string(ledger.Stuck)); warnings != 1 {
+		t.Errorf("got %d warnings, want one", warnings)
 	}
 	w.recheckIn(clock, time.Hour, "stuck")
 	clock.pass(time.Hour)
-	w.look(campaignID)
-	if told := w.logged(`"level":"warn"`, number, string(ledger.Stuck)); told != 1 {
-		t.Errorf("told %d times after another look, want once", told)
+	w.reconcile(campaignID)
+	if warnings := w.logged(`"level":"warn"`, number, string(ledger.Stuck)); warnings != 1 {
+		t.Errorf("got %d warnings after another reconcile, want one", warnings)
 	}
 
 	w.must(w.sim.AttachNumber(number, campaignID, telnyx.Assigned))
-	w.look(campaignID)
+	w.reconcile(campaignID)
 	w.numberIs(campaignID, number, ledger.Sendable, "")
 	w.attachedTo(campaignID, number)
 	w.posted(number, 1)
 }
 
-// recheckIn fails unless the next look at the campaign is in so long, by its record
+// recheckIn fails unless the next reconcile of the campaign is in so long, by its record
 // and by the broker's schedule.
 func (w *world) recheckIn(c *clock, want time.Duration, when string) {
 	w.t.Helper()
-	next := w.looks(campaignID).NextAt
+	next := w.campaignRecord(campaignID).NextAt
 	if got := next.Sub(c.now()); got < want-5*time.Second || got > want+5*time.Second {
-		w.t.Errorf("%s: the next look is in %s, want %s", when, got, want)
+		w.t.Errorf("%s: the next reconcile is in %s, want %s", when, got, want)
 	}
 	stream, err := w.js.Stream(w.t.Context(), "TRIGGERS")
 	w.must(err)
@@ -83,7 +83,7 @@ func (w *world) recheckIn(c *clock, want time.Duration, when string) {
 	// The broker's clock is the real one.
 	due := next.Add(-time.Until(c.now()))
 	if err != nil || at.Before(due.Add(-10*time.Millisecond)) || at.Sub(due) > 2*time.Second {
-		w.t.Errorf("%s: the broker has %q (%v), want the look at %s", when, pattern, err, due)
+		w.t.Errorf("%s: the broker has %q (%v), want the reconcile at %s", when, pattern, err, due)
 	}
 }
 

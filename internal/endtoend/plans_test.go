@@ -80,17 +80,17 @@ func TestPlanStagedAfterApproval_IsAttachedWithinOneReload(t *testing.T) {
 	dir := w.watchPlans(map[string]string{"first.yaml": planOf("first", "campaign_id: "+campaignID, `numbers: ["+15551234567"]`)})
 	w.start()
 	w.numberReaches(campaignID, "+15551234567", ledger.Sendable)
-	w.must(w.sim.Approve(later)) // nobody has planned it yet
+	w.must(w.sim.Approve(later)) // it is in no plan yet
 	w.phase(later, ledger.PhaseApproved)
 
 	w.must(os.WriteFile(filepath.Join(dir, "later.yaml"), []byte(planOf("later", "campaign_id: "+later, `numbers: ["+15551234568"]`)), 0o600))
 	w.numberReaches(later, "+15551234568", ledger.Sendable)
-	if record := w.looks(later); !record.Planned || record.Plan != "later" || record.PlanHash == "" || !strings.HasPrefix(w.number(later, "+15551234568").Cause, "plan ") && !strings.HasPrefix(w.number(later, "+15551234568").Cause, "event ") {
+	if record := w.campaignRecord(later); !record.Planned || record.Plan != "later" || record.PlanHash == "" || !strings.HasPrefix(w.number(later, "+15551234568").Cause, "plan ") && !strings.HasPrefix(w.number(later, "+15551234568").Cause, "event ") {
 		t.Errorf("got %+v", record)
 	}
 }
 
-func TestReload_LooksAtWhatChangedAndNothingElse(t *testing.T) {
+func TestReload_ReconcilesOnlyChangedCampaigns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	files := map[string]string{}
@@ -113,7 +113,7 @@ func TestReload_LooksAtWhatChangedAndNothingElse(t *testing.T) {
 
 	changed := planOf("plan-2", "campaign_id: "+ids[2], `numbers: ["+15551230002", "+15551231002"]`)
 	w.must(os.WriteFile(filepath.Join(dir, "2.yaml"), []byte(changed), 0o600))
-	// The other assigner tells of the change as well.
+	// The other assigner reports the change too.
 	set, err := plan.Load(dir)
 	w.must(err)
 	w.must(events.NewPublisher(w.js).Trigger(t.Context(), events.KindPlan, set.Hash))
@@ -123,10 +123,10 @@ func TestReload_LooksAtWhatChangedAndNothingElse(t *testing.T) {
 		entry, _, err := w.book.Campaign(t.Context(), id)
 		w.must(err)
 		if changed := entry.Campaign.PlanHash == set.Hash; changed != (i == 2) {
-			t.Errorf("campaign %d was looked at under the new set: %v", i, changed)
+			t.Errorf("campaign %d was reconciled under the new set: %v", i, changed)
 		}
 	}
-	// One look for the change, and those that the number's own events cause.
+	// One reconcile for the change, and those that the number's events cause.
 	if got := w.sim.Calls()[reads] - before; got > 4 {
 		t.Errorf("%d campaign reads for one changed entry", got)
 	}
@@ -155,7 +155,7 @@ func TestReference_IsFoundOnceItIsFiled(t *testing.T) {
 	w.start()
 	w.phase("ref_spring-2026", ledger.PhaseMissing)
 
-	// It is filed, approved, and its events speak of an id that no plan has.
+	// It is filed, approved, and its events have an id that is in no plan.
 	w.sim.AddCampaign(telnyxsim.Campaign{
 		ID: campaignID, BrandID: brand, ReferenceID: "spring-2026", CampaignStatus: telnyx.CampaignMNOPending,
 		WebhookURL: w.hook.URL + webhook.Path,
@@ -205,7 +205,7 @@ func TestMessagingProfile_IsSetFirstAndNeverChanged(t *testing.T) {
 		"messaging_profile_id: "+profileID, `numbers: ["+15551234567", "+15551234568"]`)})
 	w.start()
 	w.numberReaches(campaignID, "+15551234567", ledger.Sendable)
-	w.eventually("the other profile is told", func() (bool, string) {
+	w.eventually("the other profile is reported", func() (bool, string) {
 		n := w.number(campaignID, "+15551234568")
 		return n.State == ledger.Failed && n.Reason == ledger.OtherProfile, fmt.Sprintf("%+v", n)
 	})
@@ -234,7 +234,7 @@ func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
 	puts := 0
 	for _, write := range w.sim.Writes() {
 		if write.Method != "PUT" || write.PhoneNumber != "+15551234567" {
-			t.Errorf("got %+v, want one PUT for the number of the named campaign alone", write)
+			t.Errorf("got %+v, want one PUT for the number of the named campaign only", write)
 		}
 		puts++
 	}
@@ -244,9 +244,9 @@ func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
 }
 
 // Many numbers are moved to two campaigns at once. Each move reads before it
-// writes while it holds a place among the calls under way, so places must not run
+// writes while it takes one of the places for calls in flight, so places must not run
 // out over it; with one place in all, neither.
-func TestMove_OfManyNumbersDoesNotStandStill(t *testing.T) {
+func TestMove_OfManyNumbersDoesNotStall(t *testing.T) {
 	t.Parallel()
 	const from, second = "11111111-907b-43a9-8ada-ba1dc8335b07", "22222222-907b-43a9-8ada-ba1dc8335b07"
 	for _, concurrency := range []int{1, 8} {
@@ -276,8 +276,8 @@ func TestMove_OfManyNumbersDoesNotStandStill(t *testing.T) {
 	}
 }
 
-// Reads lag far behind a move. The move must not be ordered again while it may
-// still be under way.
+// Reads lag far behind a move. The move must not be repeated while it may still be in
+// flight.
 func TestMove_IsNotRepeatedWhileReadsLag(t *testing.T) {
 	t.Parallel()
 	const from = "11111111-907b-43a9-8ada-ba1dc8335b07"
@@ -318,9 +318,9 @@ func TestPool_SaysWhenItsCampaignIsSuspended(t *testing.T) {
 	}
 }
 
-// A number is taken out of the plan while a pass over many numbers is under way and
-// has not reached it. It must not be attached any more.
-func TestNumberTakenOutOfThePlan_IsNotAttachedByAPassUnderWay(t *testing.T) {
+// A number is removed from the plan while a reconcile of many numbers has not reached it
+// yet. It must not be attached.
+func TestNumberRemovedFromThePlan_IsNotAttachedByARunningReconcile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{Latency: 20 * time.Millisecond})
 	w.config.Concurrency = 1
@@ -336,7 +336,7 @@ func TestNumberTakenOutOfThePlan_IsNotAttachedByAPassUnderWay(t *testing.T) {
 	}
 	dir := w.watchPlans(map[string]string{"plan.yaml": entry(list)})
 	w.start()
-	w.eventually("the pass is under way", func() (bool, string) { return len(w.posts()) >= 3, fmt.Sprint(len(w.posts())) })
+	w.eventually("the reconcile is running", func() (bool, string) { return len(w.posts()) >= 3, fmt.Sprint(len(w.posts())) })
 	w.must(os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(entry(list[:29])), 0o600))
 	w.numberReaches(campaignID, list[28], ledger.Sendable)
 	w.idle()
@@ -346,7 +346,7 @@ func TestNumberTakenOutOfThePlan_IsNotAttachedByAPassUnderWay(t *testing.T) {
 }
 
 // The plan changes while Telnyx refuses the key. The change must not be forgotten.
-func TestReload_WhileAllWorkRestsIsNotForgotten(t *testing.T) {
+func TestReload_DuringARefusedKeyIsApplied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.own("+15551234561", "+15551234562")
@@ -361,13 +361,13 @@ func TestReload_WhileAllWorkRestsIsNotForgotten(t *testing.T) {
 	changed := planOf("plan", "campaign_id: "+campaignID, "numbers: [+15551234561, +15551234562]")
 	w.must(os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(changed), 0o600))
 	w.eventually("the refusal shows", func() (bool, string) {
-		return w.looks(campaignID).Reason == ledger.Unauthorized, fmt.Sprintf("%+v", w.looks(campaignID))
+		return w.campaignRecord(campaignID).Reason == ledger.Unauthorized, fmt.Sprintf("%+v", w.campaignRecord(campaignID))
 	})
 	if n := w.number(campaignID, "+15551234562"); n.State != ledger.Planned || n.Reason != ledger.Unauthorized {
 		t.Errorf("got %+v, want the new number to say why it waits", n)
 	}
 	w.sim.ClearFaults()
-	ahead.Store(int64(2 * time.Minute)) // the rest is over
+	ahead.Store(int64(2 * time.Minute)) // the pause is over
 	w.must(events.NewPublisher(w.js).Trigger(t.Context(), events.KindPlan, w.config.Plans().Hash))
 	w.numberReaches(campaignID, "+15551234562", ledger.Sendable)
 }

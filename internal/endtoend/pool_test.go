@@ -76,7 +76,7 @@ func TestPool_IsAttachedOnce(t *testing.T) {
 	}
 }
 
-func TestPool_LeavesOtherNumbersAlone(t *testing.T) {
+func TestPool_DoesNotChangeOtherNumbers(t *testing.T) {
 	t.Parallel()
 	const other, taken = "11111111-907b-43a9-8ada-ba1dc8335b07", "+12125559999"
 	for name, doubt := range map[string]func(w *world, numbers []string) (expected []string){

@@ -19,12 +19,11 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// takeover is how soon another assigner must go on when the one that works has gone
-// without a word.
+// takeover is how soon another assigner must continue after the working one disappears.
 const takeover = 20 * time.Second
 
-// worker is an assigner as a process of its own. It has a door to Telnyx to itself,
-// so that it can be told from others whether it works.
+// worker is an assigner in a separate process. It calls Telnyx through its own proxy, which
+// shows whether it works.
 type worker struct {
 	command *exec.Cmd
 	calls   atomic.Int64
@@ -33,13 +32,13 @@ type worker struct {
 func (w *world) worker(plans string) *worker {
 	w.t.Helper()
 	k := &worker{}
-	door := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		k.calls.Add(1)
 		w.sim.ServeHTTP(answer, r)
 	}))
-	w.t.Cleanup(door.Close)
+	w.t.Cleanup(proxy.Close)
 	// Slow enough that much is left to do when something happens.
-	k.command = w.process(plans, "TELNYX_BASE_URL="+door.URL+"/v2", "TELNYX_RATE=10")
+	k.command = w.process(plans, "TELNYX_BASE_URL="+proxy.URL+"/v2", "TELNYX_RATE=10")
 	return k
 }
 
@@ -68,8 +67,8 @@ func callsOf(workers []*worker) []int64 {
 	return calls
 }
 
-// blow is a way in which the assigner that works goes.
-type blow struct {
+// stopCase is a way in which the working assigner stops.
+type stopCase struct {
 	name    string
 	workers int
 	// signal is what happens to the one that works, and after is what happens to it
@@ -81,41 +80,41 @@ type blow struct {
 }
 
 // gentle reports whether the one that works may finish what it has begun.
-func (b blow) gentle() bool { return b.signal == syscall.SIGTERM }
+func (b stopCase) gentle() bool { return b.signal == syscall.SIGTERM }
 
-// Of several assigners one works. When it goes, in whichever way, another goes on
-// soon enough, and no number gets two effective requests over it.
-func TestProcesses_OneWorksAndAnotherGoesOn(t *testing.T) {
+// Of several assigners one works. However it stops, another continues soon enough, and no
+// number gets two effective requests.
+func TestProcesses_OneWorksAndAnotherTakesOver(t *testing.T) {
 	t.Parallel()
-	for _, b := range []blow{
+	for _, b := range []stopCase{
 		{name: "killed, of two", workers: 2, signal: syscall.SIGKILL},
 		{name: "frozen, of three", workers: 3, signal: syscall.SIGSTOP, after: syscall.SIGCONT},
-		// Whoever waited for the pin to run out would be far too late.
-		{name: "told to stop, of two", workers: 2, signal: syscall.SIGTERM, pin: time.Hour},
-		{name: "told to stop, of three", workers: 3, signal: syscall.SIGTERM, pin: time.Hour},
+		// Waiting for the pin to expire would take far too long.
+		{name: "stopped, of two", workers: 2, signal: syscall.SIGTERM, pin: time.Hour},
+		{name: "stopped, of three", workers: 3, signal: syscall.SIGTERM, pin: time.Hour},
 	} {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, telnyxsim.Options{})
-			workers := w.crew(b.workers)
+			workers := w.startWorkers(b.workers)
 			if b.pin > 0 {
 				w.setPin(b.pin)
 			}
 			first := w.inTheMiddle(workers)
 			w.must(first.command.Process.Signal(b.signal))
-			w.anotherGoesOn(first, workers)
+			w.anotherTakesOver(first, workers)
 			if b.after != 0 {
 				w.must(first.command.Process.Signal(b.after))
 			}
-			w.endsAsIfNothingWere(b)
+			w.endsSendable(b)
 			w.oneWorks(workers)
 		})
 	}
 }
 
-// crew stages 45 numbers on a campaign that is not approved yet, and starts so many
+// startWorkers stages 45 numbers on a campaign that is not approved yet, and starts so many
 // assigners for them.
-func (w *world) crew(size int) []*worker {
+func (w *world) startWorkers(size int) []*worker {
 	w.t.Helper()
 	var staged strings.Builder
 	for i := range 45 {
@@ -151,8 +150,8 @@ func (w *world) inTheMiddle(workers []*worker) *worker {
 	return working(w.t, workers, before)
 }
 
-// anotherGoesOn fails unless another than the first calls Telnyx soon enough.
-func (w *world) anotherGoesOn(first *worker, workers []*worker) {
+// anotherTakesOver fails unless another than the first calls Telnyx soon enough.
+func (w *world) anotherTakesOver(first *worker, workers []*worker) {
 	w.t.Helper()
 	gone := time.Now()
 	others := func() (calls int64) {
@@ -164,19 +163,19 @@ func (w *world) anotherGoesOn(first *worker, workers []*worker) {
 		return calls
 	}
 	before := others()
-	w.eventuallyWithin(takeover, "another goes on", func() (bool, string) {
+	w.eventuallyWithin(takeover, "another takes over", func() (bool, string) {
 		return others() > before, fmt.Sprint(others() - before)
 	})
-	w.t.Logf("another goes on %s after, with %d of 45 requested", time.Since(gone).Round(10*time.Millisecond), len(w.posts()))
+	w.t.Logf("another took over %s after, with %d of 45 requested", time.Since(gone).Round(10*time.Millisecond), len(w.posts()))
 }
 
-// endsAsIfNothingWere fails unless every number becomes sendable, each by one
+// endsSendable fails unless every number becomes sendable, each by one
 // request that took effect.
-func (w *world) endsAsIfNothingWere(b blow) {
+func (w *world) endsSendable(b stopCase) {
 	w.t.Helper()
-	// A request that was under way may have to settle first, which takes half a
-	// minute, but none that was let finish. A notification that had come and was in
-	// nobody's hands yet comes again after the ack wait, 15 s.
+	// A request in flight may have to settle first, which takes half a
+	// minute, but none that was let finish. A notification that was
+	// delivered to no assigner is redelivered after the ack wait, 15 s.
 	limit := 2 * time.Minute
 	if b.gentle() {
 		limit = 25 * time.Second
@@ -198,7 +197,7 @@ func (w *world) oneWorks(workers []*worker) {
 		w.idle()
 	}
 	if working(w.t, workers, before) == nil {
-		w.t.Error("nobody works any more")
+		w.t.Error("no assigner works any more")
 	}
 }
 

@@ -146,12 +146,12 @@ func failing(times int) (prepare func(w *world), drive func(w *world, c *clock))
 		for i := range times {
 			if i > 0 {
 				c.pass(2 * time.Hour)
-				w.look(campaignID)
+				w.reconcile(campaignID)
 			}
 			w.posted(reasonNumber, i+1)
 			w.failedAtTelnyx(reasonNumber)
-			c.pass(30 * time.Minute) // the request cannot be under way any more
-			w.look(campaignID)
+			c.pass(30 * time.Minute) // the request cannot be in flight any more
+			w.reconcile(campaignID)
 		}
 	}
 	return prepare, drive
@@ -162,9 +162,9 @@ func tries(more int) func(w *world, c *clock) {
 	return func(w *world, c *clock) {
 		for i := range more {
 			w.posted(reasonNumber, i+1)
-			w.look(campaignID)
+			w.reconcile(campaignID)
 			c.pass(2 * time.Hour)
-			w.look(campaignID)
+			w.reconcile(campaignID)
 		}
 	}
 }
@@ -172,9 +172,9 @@ func tries(more int) func(w *world, c *clock) {
 // readAgain lets the next try fall due after a first request.
 func readAgain(w *world, c *clock) {
 	w.posted(reasonNumber, 1)
-	w.look(campaignID)
+	w.reconcile(campaignID)
 	c.pass(time.Minute)
-	w.look(campaignID)
+	w.reconcile(campaignID)
 }
 
 var (
@@ -324,14 +324,14 @@ var scenarios = map[ledger.Reason][]scenario{
 			options: telnyxsim.Options{AssignDelay: telnyxsim.Never}, drive: func(w *world, c *clock) {
 				w.numberReaches(campaignID, reasonNumber, ledger.Pending)
 				c.pass(73 * time.Hour)
-				w.look(campaignID)
+				w.reconcile(campaignID)
 			}, fix: attached},
 	},
 }
 
-// Every reason that a person may read has a way to come about, and then says what
-// Telnyx said, what follows by itself and what there is to do.
-func TestEveryReason_ComesAboutAndSaysWhatFollows(t *testing.T) {
+// Every reason occurs in a test, and then shows what Telnyx said, what happens next and
+// what a person can do.
+func TestEveryReason_OccursAndSaysWhatHappensNext(t *testing.T) {
 	t.Parallel()
 	for _, reason := range ledger.Reasons() {
 		if len(scenarios[reason]) == 0 {
@@ -363,7 +363,7 @@ func (s scenario) run(t *testing.T, reason ledger.Reason) {
 	detail := n.Detail
 	if s.again == rests {
 		w.eventually("the campaign says why and until when", func() (bool, string) {
-			record := w.looks(campaignID)
+			record := w.campaignRecord(campaignID)
 			detail = record.Detail
 			return record.Reason == reason && record.NextAt.After(clock.now()), fmt.Sprintf("%+v", record)
 		})
@@ -379,8 +379,8 @@ func (s scenario) run(t *testing.T, reason ledger.Reason) {
 		t.Errorf("the next try is at %s, want none: it is tried again %s", n.NextAt, s.again)
 	}
 	s.adviceOn(t, n)
-	s.toldOf(w, reason, detail)
-	s.staysSo(w, clock, n)
+	s.isExplained(w, reason, detail)
+	s.keepsItsRule(w, clock, n)
 	if letters := w.deadLetters(); len(letters) != 0 {
 		t.Errorf("%d dead letters, want none", len(letters))
 	}
@@ -389,8 +389,7 @@ func (s scenario) run(t *testing.T, reason ledger.Reason) {
 	}
 }
 
-// endsWell removes the cause and checks that nothing more is needed than a look when
-// it is time.
+// endsWell removes the cause and checks that the next reconcile is enough.
 func (s scenario) endsWell(w *world, c *clock) {
 	w.t.Helper()
 	w.sim.ClearFaults()
@@ -402,7 +401,7 @@ func (s scenario) endsWell(w *world, c *clock) {
 	w.numberIs(campaignID, reasonNumber, ledger.Sendable, "")
 }
 
-// adviceOn checks that a person is told enough.
+// adviceOn checks that a person gets enough information.
 func (s scenario) adviceOn(t *testing.T, n ledger.Number) {
 	t.Helper()
 	advice := n.Reason.Advice()
@@ -414,13 +413,12 @@ func (s scenario) adviceOn(t *testing.T, n ledger.Number) {
 	}
 }
 
-// toldOf checks that a person who asks about the number is told why, what follows and
-// what to do, and how it came about: who named it first of all, Telnyx's words, and
-// the request, if there was one.
-func (s scenario) toldOf(w *world, reason ledger.Reason, detail string) {
+// isExplained checks that why shows the reason, what happens next, what to do, and the
+// history: when it was planned, Telnyx's words, and the request, if there was one.
+func (s scenario) isExplained(w *world, reason ledger.Reason, detail string) {
 	w.t.Helper()
 	var snapshot, part status.Snapshot
-	// A look writes its campaign after the numbers.
+	// A reconcile writes its campaign after the numbers.
 	w.eventually("status finds the number", func() (found bool, got string) {
 		var err error
 		snapshot, err = status.Read(w.t.Context(), w.js, w.config.Now())
@@ -432,41 +430,41 @@ func (s scenario) toldOf(w *world, reason ledger.Reason, detail string) {
 	w.must(err)
 	shown := part.Campaigns[0].Numbers[0]
 	if story.Sentence == "" || story.Next == "" || story.Sentence != shown.Why || story.Next != shown.Next || story.Person != shown.Action {
-		w.t.Errorf("why tells %q, %q, %q; status %q, %q, %q", story.Sentence, story.Next, story.Person, shown.Why, shown.Next, shown.Action)
+		w.t.Errorf("why says %q, %q, %q; status %q, %q, %q", story.Sentence, story.Next, story.Person, shown.Why, shown.Next, shown.Action)
 	}
 	// That work is on hold is status's to say, not the number's.
 	if reason != ledger.Queued && story.NeedsPerson != (part.Progress() == status.NeedsPerson) || story.NeedsPerson && story.Person == "" {
 		w.t.Errorf("needs a person: %t, progress %s, to do %q", story.NeedsPerson, part.Progress(), story.Person)
 	}
 	kinds := map[timeline.Kind]int{}
-	told := false
+	quoted := false
 	for _, entry := range story.Entries {
 		kinds[entry.Kind]++
-		told = told || entry.Detail != "" && strings.HasPrefix(strings.ReplaceAll(detail, `"`, ""), strings.ReplaceAll(strings.TrimSuffix(entry.Detail, "…"), `"`, ""))
+		quoted = quoted || entry.Detail != "" && strings.HasPrefix(strings.ReplaceAll(detail, `"`, ""), strings.ReplaceAll(strings.TrimSuffix(entry.Detail, "…"), `"`, ""))
 	}
 	requests := len(w.sim.Writes())
-	if kinds[timeline.Plan] != 1 || kinds[timeline.State] == 0 || !told && detail != "" || (kinds[timeline.Request] > 0) != (requests > 0) || kinds[timeline.Request] != kinds[timeline.Answer] {
+	if kinds[timeline.Plan] != 1 || kinds[timeline.State] == 0 || !quoted && detail != "" || (kinds[timeline.Request] > 0) != (requests > 0) || kinds[timeline.Request] != kinds[timeline.Answer] {
 		w.t.Errorf("%d requests, detail %q, and the timeline %+v", requests, detail, story.Entries)
 	}
 }
 
-// staysSo looks once more, at once and after hours, and checks that the rule holds:
-// nothing is sent before its time, and nothing at all where that is the rule.
-func (s scenario) staysSo(w *world, c *clock, n ledger.Number) {
+// keepsItsRule reconciles again, immediately and after hours, and checks the rule: nothing
+// is sent too early, or nothing at all.
+func (s scenario) keepsItsRule(w *world, c *clock, n ledger.Number) {
 	w.t.Helper()
 	if s.again == rests {
 		return // its message waits, so the assigner is not idle
 	}
 	before := len(w.sim.Writes())
-	w.look(campaignID)
+	w.reconcile(campaignID)
 	if s.again != timed {
 		c.pass(3 * time.Hour)
-		w.look(campaignID)
+		w.reconcile(campaignID)
 	}
 	if sent := len(w.sim.Writes()) - before; sent != 0 {
 		w.t.Errorf("%d requests before it is time, which is %s", sent, cmp.Or(string(s.again), "never"))
 	}
 	if now := w.number(campaignID, reasonNumber); now.State != n.State || now.Reason != n.Reason || triesOf(now) != triesOf(n) {
-		w.t.Errorf("got %+v after another look, want it as it was: %+v", now, n)
+		w.t.Errorf("got %+v after another reconcile, want it unchanged: %+v", now, n)
 	}
 }

@@ -43,14 +43,14 @@ func refusedNumbers(n int) []string {
 	return []string{fmt.Sprintf("+1212555%04d", 10*n), fmt.Sprintf("+1212555%04d", 10*n+1), fmt.Sprintf("+1212555%04d", 10*n+2)}
 }
 
-// When Telnyx refuses the key, no number is to blame. All work rests, one alarm says so,
-// and it continues by itself when the key is accepted again.
-func TestRefusedKey_RestsAllWorkWithOneAlarm(t *testing.T) {
+// When Telnyx refuses the key, no number is at fault. All work pauses, one alert says so,
+// and work continues when the key is accepted again.
+func TestRefusedKey_PausesAllWorkWithOneAlert(t *testing.T) {
 	t.Parallel()
 	w := newRefusedWorld(t)
 	for n, refused := range keyRefusals {
 		w.refuse(n, refused)
-		w.restsAltogether(refused)
+		w.callsNothing(refused)
 		w.triesAgainWithoutAnotherAlarm(n, refused)
 		w.continues(n, refused)
 	}
@@ -83,7 +83,7 @@ func newRefusedWorld(t *testing.T) *refusedWorld {
 func (w *refusedWorld) rests(what, id string, reason ledger.Reason) {
 	w.t.Helper()
 	w.eventually(what, func() (bool, string) {
-		record := w.looks(id)
+		record := w.campaignRecord(id)
 		return record.Reason == reason && record.NextAt.After(w.clock.now()), fmt.Sprintf("%+v", record)
 	})
 }
@@ -100,8 +100,8 @@ func (w *refusedWorld) refuse(n int, refused keyRefusal) {
 	}
 }
 
-// restsAltogether fails if Telnyx is asked anything, even for another campaign.
-func (w *refusedWorld) restsAltogether(refused keyRefusal) {
+// callsNothing fails if Telnyx gets any call, even for another campaign.
+func (w *refusedWorld) callsNothing(refused keyRefusal) {
 	w.t.Helper()
 	calls := w.sim.Calls()
 	w.recheck(besideID)
@@ -118,7 +118,7 @@ func (w *refusedWorld) triesAgainWithoutAnotherAlarm(n int, refused keyRefusal) 
 	w.recheck(refusedID(n)) // the next try, which is refused as well
 	w.eventually(refused.String()+": it is tried again", func() (bool, string) {
 		_, total := w.callsSince(calls)
-		return total > 0 && w.looks(refusedID(n)).NextAt.After(w.clock.now()), fmt.Sprint(total)
+		return total > 0 && w.campaignRecord(refusedID(n)).NextAt.After(w.clock.now()), fmt.Sprint(total)
 	})
 	if alarms := w.logged(`"level":"error"`); alarms != n+1 {
 		w.t.Errorf("%s: %d alarms so far, want %d", refused, alarms, n+1)
@@ -144,7 +144,7 @@ func (w *refusedWorld) continues(n int, refused keyRefusal) {
 	}
 	w.recheck(besideID)
 	w.eventually(refused.String()+": the other continues", func() (bool, string) {
-		record := w.looks(besideID)
+		record := w.campaignRecord(besideID)
 		return record.Reason == "", fmt.Sprintf("%+v", record)
 	})
 	if healed := w.logged("Telnyx accepts the API key again"); healed != n+1 {
@@ -157,9 +157,9 @@ var accountRefusals = map[string]int{
 	"10038": 403, "10039": 403, "20012": 403, "20013": 400, "20014": 422, "20015": 400, "20016": 403, "20017": 403, "20100": 402,
 }
 
-// When Telnyx refuses the account, writes rest and reads continue. One alarm says so, one
-// write a minute tries, and work continues by itself when one is accepted.
-func TestRefusedAccount_RestsWritesWithOneAlarm(t *testing.T) {
+// When Telnyx refuses the account, writes pause and reads continue. One alert says so, one
+// write a minute is tried, and work continues when one is accepted.
+func TestRefusedAccount_PausesWritesWithOneAlert(t *testing.T) {
 	t.Parallel()
 	for code, status := range accountRefusals {
 		t.Run(code, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestRefusedAccount_RestsWritesWithOneAlarm(t *testing.T) {
 			w.phase(campaignID, ledger.PhaseInReview)
 			w.must(w.sim.Approve(campaignID))
 			w.eventually("the campaign says why", func() (bool, string) {
-				record := w.looks(campaignID)
+				record := w.campaignRecord(campaignID)
 				return record.Reason == ledger.AccountBlocked && record.NextAt.After(clock.now()), fmt.Sprintf("%+v", record)
 			})
 			if err := w.latest.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), string(ledger.AccountBlocked)) {
@@ -184,15 +184,15 @@ func TestRefusedAccount_RestsWritesWithOneAlarm(t *testing.T) {
 			w.idle() // an event that comes during a trial would end it
 			refused := len(w.sim.Writes())
 			if refused < 2 || refused > 8 {
-				t.Errorf("%d requests, want no more than were under way at once", refused)
+				t.Errorf("%d requests, want no more than were in flight at once", refused)
 			}
 			calls := w.sim.Calls()
-			w.look(campaignID)
+			w.reconcile(campaignID)
 			if byRoute, _ := w.callsSince(calls); byRoute["GET /10dlc/campaign/{campaignId}"] != 1 || len(w.sim.Writes()) != refused {
-				t.Errorf("got %v while writes rest, want reads alone", byRoute)
+				t.Errorf("got %v while writes are paused, want reads only", byRoute)
 			}
 			clock.pass(61 * time.Second)
-			w.look(campaignID)
+			w.reconcile(campaignID)
 			if got := len(w.sim.Writes()); got != refused+1 {
 				t.Errorf("%d requests after a minute, want one", got-refused)
 			}
@@ -206,7 +206,7 @@ func TestRefusedAccount_RestsWritesWithOneAlarm(t *testing.T) {
 			}
 			w.sim.ClearFaults()
 			clock.pass(6 * time.Minute) // those that were refused wait for five
-			w.look(campaignID)
+			w.reconcile(campaignID)
 			w.reaches(campaignID, ledger.Sendable)
 			if err := w.latest.Ready(t.Context()); err != nil {
 				t.Errorf("ready says %v after it works again", err)
@@ -221,10 +221,10 @@ func TestRefusedAccount_RestsWritesWithOneAlarm(t *testing.T) {
 	}
 }
 
-// A number that Telnyx refuses is tried again, more and more seldom, needs a person from
-// the third refusal on, and is attached as soon as Telnyx takes it, or tried anew when the
+// A number that Telnyx refuses is retried less and less often, needs a person from the
+// third refusal on, and is attached as soon as Telnyx accepts it, or retried when the
 // plan's entry changes. No dead letter is made: its record says everything.
-func TestRefusal_IsRepeatedEverMoreSeldomAndNeedsAPersonFromTheThird(t *testing.T) {
+func TestRefusal_IsRetriedLessOftenAndNeedsAPersonFromTheThird(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
 	for name, tt := range map[string]struct {
@@ -262,11 +262,11 @@ func TestRefusal_IsRepeatedEverMoreSeldomAndNeedsAPersonFromTheThird(t *testing.
 					t.Errorf("after try %d: got %+v, want Telnyx's words, and a person from the third on", try, n)
 				}
 				wait = longer
-				w.look(campaignID)
+				w.reconcile(campaignID)
 				w.posted(number, try) // it is not time yet
 				if try < 5 {
 					clock.pass(longer)
-					w.look(campaignID)
+					w.reconcile(campaignID)
 				}
 			}
 			w.sim.ClearFaults()

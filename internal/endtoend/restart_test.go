@@ -74,10 +74,10 @@ func (h *natsHost) connect(name string) jetstream.JetStream {
 	return js
 }
 
-// NATS goes away while requests are under way, so that their outcomes cannot be
-// written down and messages cannot be settled. When it is back everything goes on
-// by itself, and no message stays open for ever.
-func TestNATSRestart_InTheMiddleOfAPass(t *testing.T) {
+// NATS goes away while requests are in flight, so that their outcomes cannot be
+// written down and messages cannot be settled. When it is back everything
+// continues, and no message stays open forever.
+func TestNATSRestart_DuringAReconcile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{Latency: 20 * time.Millisecond})
 	host := startHost(t)

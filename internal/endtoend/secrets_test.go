@@ -44,11 +44,11 @@ const (
 	adminToken = "adm1n-t0ken-s3cret"
 )
 
-// confession is all that the commands let out while they run against a world.
-type confession struct {
+// secretsRun has all output of the commands while they run against a world.
+type secretsRun struct {
 	*world
 	commands    string   // the folder of the binaries
-	environment []string // what every command is told
+	environment []string // of every command
 	nats        *url.URL
 	all         testkit.Buffer
 }
@@ -56,32 +56,32 @@ type confession struct {
 // otherID is a campaign that is rejected.
 const otherID = "11111111-907b-43a9-8ada-ba1dc8335b07"
 
-// TestSecrets_AreInNoOutput runs every command through good days and bad, and looks for
-// every secret in all that comes out: logs, pages, metrics, errors, notices.
+// TestSecrets_AreInNoOutput runs every command in normal operation and with faults, and
+// searches all output for every secret: logs, pages, metrics, errors, notices.
 func TestSecrets_AreInNoOutput(t *testing.T) {
 	t.Parallel()
-	c := newConfession(t)
-	door, worker, standby := c.start("webhook"), c.start("assigner"), c.start("assigner")
-	c.goodDaysAndBad(door)
-	c.readPages(door, worker, standby)
+	c := newSecretsRun(t)
+	receiver, worker, standby := c.start("webhook"), c.start("assigner"), c.start("assigner")
+	c.exercise(receiver)
+	c.readPages(receiver, worker, standby)
 	worker.stop()
 	c.takesOver(standby)
-	c.readPages(door, worker, standby)
+	c.readPages(receiver, worker, standby)
 	c.runForPeople()
 	for _, n := range c.notices() {
 		fmt.Fprintln(&c.all, n.Text)
 	}
 	c.holdsNoSecret()
-	c.holdsWhatItShould()
+	c.hasExpectedOutput()
 }
 
-func newConfession(t *testing.T) *confession {
+func newSecretsRun(t *testing.T) *secretsRun {
 	t.Helper()
 	commands, err := buildCommands()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &confession{world: newWorld(t, telnyxsim.Options{}), commands: commands}
+	c := &secretsRun{world: newWorld(t, telnyxsim.Options{}), commands: commands}
 	c.stage(campaignID+": "+numbers, otherID+": +12125550199")
 	c.nats, err = url.Parse(c.world.nats.URL())
 	c.must(err)
@@ -104,7 +104,7 @@ type started struct {
 	stop func()
 }
 
-func (c *confession) start(name string) *started {
+func (c *secretsRun) start(name string) *started {
 	c.t.Helper()
 	s := &started{}
 	command := exec.Command(c.commands + name)
@@ -122,13 +122,13 @@ func (c *confession) start(name string) *started {
 	return s
 }
 
-// goodDaysAndBad has one campaign approved and another rejected, with a Telnyx that
+// exercise has one campaign approved and another rejected, with a Telnyx that
 // repeats the key and a receiver of notices that refuses.
-func (c *confession) goodDaysAndBad(door *started) {
+func (c *secretsRun) exercise(receiver *started) {
 	c.t.Helper()
-	public := regexp.MustCompile(`"part":"webhook","address":"([^"]+)"`).FindStringSubmatch(door.log.String())
+	public := regexp.MustCompile(`"part":"webhook","address":"([^"]+)"`).FindStringSubmatch(receiver.log.String())
 	if public == nil {
-		c.t.Fatal("the webhook's log does not tell its address")
+		c.t.Fatal("the webhook's log does not have its address")
 	}
 	for _, id := range []string{campaignID, otherID} {
 		c.sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: "http://" + public[1] + webhook.Path})
@@ -149,8 +149,8 @@ func (c *confession) goodDaysAndBad(door *started) {
 	})
 }
 
-// get asks as one who knows the token. An error is that nobody listens.
-func (c *confession) get(url string) (body []byte, err error) {
+// get requests a page with the token. An error means that nothing listens.
+func (c *secretsRun) get(url string) (body []byte, err error) {
 	c.t.Helper()
 	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, url, nil)
 	c.must(err)
@@ -166,7 +166,7 @@ func (c *confession) get(url string) (body []byte, err error) {
 }
 
 // readPages reads all that the private listeners show, of those that still run.
-func (c *confession) readPages(of ...*started) {
+func (c *secretsRun) readPages(of ...*started) {
 	c.t.Helper()
 	for _, s := range of {
 		for _, path := range []string{"/status", "/status.json", "/metrics", "/readyz", "/healthz", "/nowhere"} {
@@ -178,8 +178,8 @@ func (c *confession) readPages(of ...*started) {
 	}
 }
 
-// takesOver waits until the one that stood by works.
-func (c *confession) takesOver(standby *started) {
+// takesOver waits until the standby works.
+func (c *secretsRun) takesOver(standby *started) {
 	c.t.Helper()
 	c.eventually("the other one works", func() (bool, string) {
 		c.nudge(campaignID) // an assigner knows that it works from the first message on
@@ -189,21 +189,21 @@ func (c *confession) takesOver(standby *started) {
 	})
 }
 
-// run is a command that ends by itself, or is told to.
+// run is a command that ends by itself or is stopped.
 type run struct {
 	name string
 	args []string
 	env  []string
 	fine bool
-	// waits says that it goes on until it is told to stop.
+	// waits says that it runs until it is stopped.
 	waits bool
 }
 
-// runForPeople runs the commands for people, and those that have something to say
-// against a setting with a secret in it.
-func (c *confession) runForPeople() {
+// runForPeople runs the commands for people, and those that report a fault in a setting
+// with a secret.
+func (c *secretsRun) runForPeople() {
 	c.t.Helper()
-	nobody := "NATS_URL=" + strings.Replace(c.nats.String(), c.nats.Host, "127.0.0.1:1", 1)
+	unreachable := "NATS_URL=" + strings.Replace(c.nats.String(), c.nats.Host, "127.0.0.1:1", 1)
 	for _, r := range []run{
 		{name: "greenlight", args: []string{"status"}, fine: true},
 		{name: "greenlight", args: []string{"status", "--json"}, fine: true},
@@ -213,16 +213,16 @@ func (c *confession) runForPeople() {
 		{name: "assigner", args: []string{"--help"}, fine: true},
 		{name: "assigner", env: []string{"NOTIFY_URL=" + notifyPath}},
 		{name: "assigner", env: []string{"NOTIFY_URL=slack://" + notifyUser + "/" + notifyPath}},
-		{name: "assigner", env: []string{nobody}, waits: true},
+		{name: "assigner", env: []string{unreachable}, waits: true},
 		{name: "assigner", env: []string{"NATS_URL=" + c.nats.String() + "%zz"}},
-		{name: "webhook", env: []string{nobody}, waits: true},
+		{name: "webhook", env: []string{unreachable}, waits: true},
 		{name: "assigner", env: []string{"TELNYX_API_KEY_FILE=also"}},
 	} {
 		c.runOnce(r)
 	}
 }
 
-func (c *confession) runOnce(r run) {
+func (c *secretsRun) runOnce(r run) {
 	c.t.Helper()
 	command := exec.Command(c.commands+r.name, r.args...)
 	command.Env = append(slices.Clip(c.environment), r.env...)
@@ -244,7 +244,7 @@ func (c *confession) runOnce(r run) {
 	fmt.Fprint(&c.all, said.String())
 }
 
-func (c *confession) holdsNoSecret() {
+func (c *secretsRun) holdsNoSecret() {
 	c.t.Helper()
 	got := c.all.String()
 	for what, secret := range map[string]string{
@@ -252,7 +252,7 @@ func (c *confession) holdsNoSecret() {
 		"the path in NOTIFY_URL": notifyPath, "ADMIN_TOKEN": adminToken,
 	} {
 		if len(secret) < 8 {
-			c.t.Fatalf("%s is too short to look for", what)
+			c.t.Fatalf("%s is too short to search for", what)
 		}
 		for line := range strings.Lines(got) {
 			if strings.Contains(line, secret) {
@@ -262,8 +262,8 @@ func (c *confession) holdsNoSecret() {
 	}
 }
 
-// holdsWhatItShould fails where less came out than the secrets were looked for in.
-func (c *confession) holdsWhatItShould() {
+// hasExpectedOutput fails if there was less output to search than expected.
+func (c *secretsRun) hasExpectedOutput() {
 	c.t.Helper()
 	got := c.all.String()
 	for _, word := range []string{"greenlight_numbers", `"checks"`, "number is sendable", "NOTIFY_URL (--notify-url)", "<html"} {

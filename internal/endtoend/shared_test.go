@@ -14,10 +14,10 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// A campaign that is shared with us is known by its TCR id alone; our own are read
+// A campaign that is shared with us has only a TCR id; our own are read
 // and written by Telnyx's, whichever id the plan and the events name. With ids as
 // alike as ids can be, none may be taken for another.
-func TestSharedCampaign_AndOwnOnesNeverMeet(t *testing.T) {
+func TestSharedCampaign_IsNotConfusedWithOwnOnes(t *testing.T) {
 	t.Parallel()
 	const (
 		shared   = "CSHARE1"
@@ -52,15 +52,15 @@ func TestSharedCampaign_AndOwnOnesNeverMeet(t *testing.T) {
 	}
 	notify(shared, ownTCR, ownID, alikeID, alikeTCR)
 	w.noRequest()
-	w.knownAlone(keys...)
-	if record := w.looks(shared); !record.Shared || record.TelnyxID != "" || record.TCRID != shared {
+	w.knowsOnly(keys...)
+	if record := w.campaignRecord(shared); !record.Shared || record.TelnyxID != "" || record.TCRID != shared {
 		t.Errorf("got %+v, want a shared campaign", record)
 	}
 
-	// Each is approved in its turn, told under the id that the plan does not have
-	// where there is one, and only its own number may move.
+	// Each is approved in turn, announced under the id that the plan does not have if
+	// there is one, and only its own number may move.
 	for _, step := range []struct {
-		id, told, key, number, writtenBy string
+		id, posted, key, number, writtenBy string
 	}{
 		{shared, shared, shared, sharedNumber, shared},
 		{ownID, ownID, ownTCR, ownNumber, ownID},
@@ -68,7 +68,7 @@ func TestSharedCampaign_AndOwnOnesNeverMeet(t *testing.T) {
 	} {
 		before := len(w.sim.Writes())
 		w.must(w.sim.SetCampaignStatus(step.id, telnyx.CampaignMNOProvisioned))
-		notify(step.told)
+		notify(step.posted)
 		w.numberReaches(step.key, step.number, ledger.Sendable)
 		w.idle()
 		writes := w.sim.Writes()[before:]
@@ -78,7 +78,7 @@ func TestSharedCampaign_AndOwnOnesNeverMeet(t *testing.T) {
 	}
 	notify(shared, ownTCR, ownID, alikeID, alikeTCR)
 	w.attachedOnce(sharedNumber, ownNumber, alikeNumber)
-	w.knownAlone(keys...)
+	w.knowsOnly(keys...)
 
 	for _, path := range reads() {
 		id := path[strings.LastIndex(path, "/")+1:]
@@ -94,7 +94,7 @@ func TestSharedCampaign_AndOwnOnesNeverMeet(t *testing.T) {
 
 // A shared campaign meets the same fates as our own: it is suspended, and a number
 // of it that is on one of ours stays there.
-func TestSharedCampaign_IsHeldAndTakesNothing(t *testing.T) {
+func TestSharedCampaign_IsSuspendedAndTakesNothing(t *testing.T) {
 	t.Parallel()
 	const shared, free, taken = "CSHARE1", "+15551234567", "+15551234568"
 	w := newWorld(t, telnyxsim.Options{})

@@ -11,10 +11,10 @@ import (
 )
 
 // A number is moved from one campaign to another in the plan while a request for
-// the first is under way. Nothing shows at Telnyx yet, and the claims are under two
+// the first is in flight. Nothing shows at Telnyx yet, and the claims are under two
 // keys, so only reading the other campaign's claim keeps it from being requested
 // for both.
-func TestNumberMovedInThePlan_WaitsForTheRequestUnderWay(t *testing.T) {
+func TestNumberMovedInThePlan_WaitsForTheRequestInFlight(t *testing.T) {
 	t.Parallel()
 	const other, moved = "11111111-907b-43a9-8ada-ba1dc8335b07", "+15551234567"
 	w := newWorld(t, telnyxsim.Options{})

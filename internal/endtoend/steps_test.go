@@ -23,20 +23,20 @@ func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Lo
 func (c *clock) pass(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // movableClock gives the assigner a clock that the test moves. The broker keeps
-// real time, so what is due by this clock has to be asked for: see look.
+// real time, so what is due by this clock has to be requested: see reconcile.
 func (w *world) movableClock() *clock {
 	c := &clock{}
 	w.config.Now = c.now
 	return c
 }
 
-// look has the assigner look at a campaign, as a recheck of its own does, and
-// waits until it has and nothing else is open.
-func (w *world) look(campaignID string) {
+// reconcile makes the assigner reconcile a campaign, like its own rechecks, and waits
+// until that is done and nothing else is open.
+func (w *world) reconcile(campaignID string) {
 	w.t.Helper()
 	before := w.lastRecheck(campaignID)
 	w.recheck(campaignID)
-	w.eventually("a look at campaign "+campaignID, func() (bool, string) {
+	w.eventually("a reconcile of campaign "+campaignID, func() (bool, string) {
 		trigger := w.lastRecheck(campaignID)
 		info := w.consumer()
 		return trigger > before && info.Delivered.Stream >= trigger && info.NumPending == 0 && info.NumAckPending == 0,
@@ -44,14 +44,14 @@ func (w *world) look(campaignID string) {
 	})
 }
 
-// recheck asks for a look as the assigner's own recheck does.
+// recheck requests a reconcile as the assigner's own recheck does.
 func (w *world) recheck(campaignID string) {
 	w.t.Helper()
 	w.must(events.NewPublisher(w.js).Trigger(w.t.Context(), events.KindRecheck, campaignID))
 }
 
-// lastRecheck returns where the latest recheck of a campaign stands among the
-// events, 0 if there was none.
+// lastRecheck returns the sequence of the latest recheck of a campaign in the events,
+// 0 if there was none.
 func (w *world) lastRecheck(campaignID string) uint64 {
 	w.t.Helper()
 	subject, err := events.TriggerSubject(events.KindRecheck, campaignID)
@@ -87,8 +87,7 @@ func (w *world) delivered() {
 	})
 }
 
-// replan puts another plan into force and tells of it, as a process that watches
-// files does.
+// replan applies another plan and announces it, like a process that watches files.
 func (w *world) replan(yaml string) {
 	w.t.Helper()
 	w.plan(yaml)
@@ -140,7 +139,7 @@ func (w *world) attachedTo(campaignID string, numbers ...string) {
 	w.t.Helper()
 	for _, write := range w.sim.Writes() {
 		if write.CampaignID != campaignID {
-			w.t.Errorf("a request for campaign %s, want them for %s alone: %+v", write.CampaignID, campaignID, write)
+			w.t.Errorf("a request for campaign %s, want them for %s only: %+v", write.CampaignID, campaignID, write)
 		}
 	}
 	w.attachedOnce(numbers...)

@@ -13,13 +13,13 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// Telnyx answers every request with 500 for days. Greenlight must try more and more
-// slowly, say at last that the number is stuck, try once an hour, and recover by itself.
+// Telnyx answers every request with 500 for days. Greenlight must slow down, report the
+// number as stuck, retry once an hour, and recover.
 func TestServerErrors_EndAsStuckAndRecover(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
 	w := newWorld(t, telnyxsim.Options{})
-	// The assigner's clock stands still between looks: on a slow machine the next try
+	// The assigner's clock stops between reconciles: on a slow machine the next try
 	// would be due before the test could see that it is not made too soon.
 	began, passed := time.Now(), atomic.Int64{}
 	w.config.Now = func() time.Time { return began.Add(time.Duration(passed.Load())) }
@@ -29,8 +29,8 @@ func TestServerErrors_EndAsStuckAndRecover(t *testing.T) {
 		Method: "POST", Times: -1, Kind: telnyxsim.StatusFault(500, `{"errors":[{"code":"10007","title":"Unexpected error"}]}`),
 	})
 	w.start()
-	// look passes some time and has the assigner look, as its own recheck would.
-	look := func(pass time.Duration) {
+	// after lets some time pass and reconciles, as the assigner's own recheck would.
+	after := func(pass time.Duration) {
 		passed.Add(int64(pass))
 		w.must(events.NewPublisher(w.js).Trigger(t.Context(), events.KindRecheck, campaignID))
 	}
@@ -45,13 +45,13 @@ func TestServerErrors_EndAsStuckAndRecover(t *testing.T) {
 			return triesOf(last) == tries && last.Reason == reason, fmt.Sprintf("%+v", last)
 		})
 		w.idle()
-		look(time.Second) // too soon: nothing may be sent
+		after(time.Second) // too soon: nothing may be sent
 		w.idle()
 		if posts := w.posts()[number]; posts != tries {
 			t.Fatalf("%d requests after %d tries", posts, tries)
 		}
 		if reason != ledger.Stuck {
-			look(2 * time.Hour)
+			after(2 * time.Hour)
 		}
 	}
 	w.eventually("stuck", func() (bool, string) {
@@ -66,7 +66,7 @@ func TestServerErrors_EndAsStuckAndRecover(t *testing.T) {
 	}
 
 	w.sim.ClearFaults()
-	look(2 * time.Hour)
+	after(2 * time.Hour)
 	w.numberReaches(campaignID, number, ledger.Sendable)
 	if n := w.number(campaignID, number); triesOf(n) != 0 || n.Reason != "" {
 		t.Errorf("got %+v, want a clean slate", n)
@@ -74,7 +74,7 @@ func TestServerErrors_EndAsStuckAndRecover(t *testing.T) {
 }
 
 // A stuck number is tried once an hour for as long as it takes. One warning is enough.
-func TestStuckNumber_IsTriedOnceAnHourAndWarnedOfOnce(t *testing.T) {
+func TestStuckNumber_IsTriedHourlyWithOneWarning(t *testing.T) {
 	const number = "+15551234567"
 	for name, tt := range map[string]struct {
 		kind  telnyxsim.FaultKind
@@ -92,16 +92,16 @@ func TestStuckNumber_IsTriedOnceAnHourAndWarnedOfOnce(t *testing.T) {
 			w.sim.Inject(telnyxsim.Fault{Method: "POST", Times: -1, Kind: tt.kind})
 			w.start()
 			w.posted(number, 1)
-			w.idle() // what came of it must be written down before time passes
+			w.idle() // the result must be recorded before time passes
 			for tries := 1; tries < 12; tries++ {
 				clock.pass(2 * time.Hour)
-				w.look(campaignID)
+				w.reconcile(campaignID)
 				w.posted(number, tries+1)
 			}
 			w.numberIs(campaignID, number, tt.state, ledger.Stuck)
 			for tries := 13; tries < 18; tries++ {
 				clock.pass(61 * time.Minute)
-				w.look(campaignID)
+				w.reconcile(campaignID)
 				w.posted(number, tries)
 				if n := w.number(campaignID, number); n.Reason != ledger.Stuck || n.Detail == "" || !n.NextAt.After(clock.now()) {
 					t.Errorf("after try %d: got %+v, want it stuck still, with Telnyx's words and the time of the next try", tries, n)
@@ -112,7 +112,7 @@ func TestStuckNumber_IsTriedOnceAnHourAndWarnedOfOnce(t *testing.T) {
 			}
 			w.sim.ClearFaults()
 			clock.pass(61 * time.Minute)
-			w.look(campaignID)
+			w.reconcile(campaignID)
 			w.numberIs(campaignID, number, ledger.Sendable, "")
 			w.attachedOnce(number)
 		})

@@ -28,17 +28,17 @@ func TestTimeline_ReportsAnOrdinaryDay(t *testing.T) {
 
 	story, err := timeline.OfNumber(t.Context(), w.js, reasonNumber)
 	w.must(err)
-	var told []string
+	var lines []string
 	for _, entry := range story.Entries {
-		told = append(told, fmt.Sprintf("%s: %s", entry.Kind, entry.Text))
+		lines = append(lines, fmt.Sprintf("%s: %s", entry.Kind, entry.Text))
 	}
-	// When Telnyx's own events come is Telnyx's to say.
+	// Telnyx decides when its own events come.
 	for _, want := range []string{"event: Telnyx reported on the campaign: VERIFIED", "event: Telnyx reported on the number: ASSIGNMENT, success"} {
-		if !strings.Contains(strings.Join(told, "\n"), want) {
-			t.Errorf("no %q in\n%s", want, strings.Join(told, "\n"))
+		if !strings.Contains(strings.Join(lines, "\n"), want) {
+			t.Errorf("no %q in\n%s", want, strings.Join(lines, "\n"))
 		}
 	}
-	rest := told
+	rest := lines
 	for _, want := range []string{
 		"plan: Plan plan-1 (plan.yaml:6) named the number for campaign " + campaignID + ", in plan set " + w.plans().Hash,
 		"read: Greenlight read the campaign: MNO_PROVISIONED, so it is approved.",
@@ -52,13 +52,13 @@ func TestTimeline_ReportsAnOrdinaryDay(t *testing.T) {
 			rest = rest[1:]
 		}
 		if len(rest) == 0 {
-			t.Fatalf("no %q, or not in its place, in\n%s", want, strings.Join(told, "\n"))
+			t.Fatalf("no %q, or in the wrong order, in\n%s", want, strings.Join(lines, "\n"))
 		}
 	}
 }
 
-// Days without Telnyx do not wash out what was known before: neither the wait that
-// does not grow any more, nor the next look, is an entry of the history.
+// An outage of days does not push older entries out of the history: neither a repeated
+// wait nor the next reconcile is an entry.
 func TestTimeline_OutlastsAnOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
@@ -69,14 +69,14 @@ func TestTimeline_OutlastsAnOutage(t *testing.T) {
 	w.start()
 	w.phase(campaignID, ledger.PhaseInReview)
 	unreadable(refusal(418, "99999", "I am a pot", "of tea"))(w)
-	const looks = 14
+	const reconciles = 14
 	var next time.Time
-	for range looks {
+	for range reconciles {
 		clock.pass(11 * time.Minute)
-		w.look(campaignID)
-		record := w.looks(campaignID)
+		w.reconcile(campaignID)
+		record := w.campaignRecord(campaignID)
 		if !record.NextAt.After(next) || !record.NextAt.After(clock.now()) {
-			t.Fatalf("the next look is at %s, want one after %s", record.NextAt, next)
+			t.Fatalf("the next reconcile is at %s, want one after %s", record.NextAt, next)
 		}
 		next = record.NextAt
 	}

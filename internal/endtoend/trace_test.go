@@ -50,7 +50,7 @@ func traceWorld(t *testing.T, environment map[string]string) (w *world, stop fun
 	return w, stop
 }
 
-func TestTrace_GoesFromTheDeliveryToTelnyx(t *testing.T) {
+func TestTrace_ConnectsTheDeliveryToTelnyx(t *testing.T) {
 	collector := &testkit.Collector{}
 	server := httptest.NewServer(collector)
 	defer server.Close()
@@ -91,12 +91,12 @@ func TestTrace_GoesFromTheDeliveryToTelnyx(t *testing.T) {
 	}
 	for _, secret := range []string{strings.TrimPrefix(traceNumber, "+"), apiKey, "Bearer"} {
 		if bytes.Contains(collector.Raw(), []byte(secret)) {
-			t.Errorf("%q stands in a span", secret)
+			t.Errorf("%q is in a span", secret)
 		}
 	}
 }
 
-func TestTrace_IsOffUnlessAsked(t *testing.T) {
+func TestTrace_IsOffByDefault(t *testing.T) {
 	w, stopTraces := traceWorld(t, nil)
 	stop := w.start()
 	w.must(w.sim.Approve(campaignID))

@@ -47,24 +47,24 @@ campaigns:
 `
 )
 
-// A data folder from before the first release: everything that it says is still so, its
-// history can be read, nothing is asked of Telnyx again, what was completed is not told
-// as news, and what it waited for goes on.
+// A data folder from before the first release: its state is kept, its history can be read,
+// no request is repeated, completed campaigns are not reported again, and pending work
+// continues.
 func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
 	t.Parallel()
 	up := olderWorld(t)
 	data := unpack(t, olderFolder)
 	out, stop := up.run(data)
-	up.eventually("all stands as it stood", func() (bool, string) {
+	up.eventually("everything is as before", func() (bool, string) {
 		s, text := up.status(data)
 		return s.Totals[ledger.Sendable] == 7 && s.Totals[ledger.Failed] == 1 && s.Totals[ledger.Planned] == 1 && len(s.Campaigns) == 3, text
 	})
 	up.eventually("what there is to tell of the completed campaign is settled", func() (bool, string) {
 		s, text := up.status(data)
-		return strings.HasPrefix(s.reported("autumn"), string(notice.Completed)), text
+		return strings.HasPrefix(s.noticed("autumn"), string(notice.Completed)), text
 	})
 	up.must(up.sim.Approve(laterID))
-	up.eventually("it goes on", func() (bool, string) {
+	up.eventually("it continues", func() (bool, string) {
 		s, text := up.status(data)
 		return s.Totals[ledger.Sendable] == 8, text
 	})
@@ -79,22 +79,21 @@ func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
 	}
 	for _, state := range []string{"planned", "attaching", "pending", "sendable"} {
 		if !strings.Contains(string(why), state) {
-			t.Errorf("the older history does not tell that the number was %s:\n%s", state, why)
+			t.Errorf("the older history does not say that the number was %s:\n%s", state, why)
 		}
 	}
 	// Of two completed campaigns one is news.
-	up.eventually("the campaign that is completed now is told", func() (bool, string) {
-		return strings.Contains(out.String(), "Completed: 1 of 1 planned number attached to campaign later"), out.String()
+	up.eventually("the campaign that is completed now is reported", func() (bool, string) {
+		return strings.Contains(out.String(), "Completed: the planned number is attached to campaign later"), out.String()
 	})
 	if n := strings.Count(out.String(), "Completed:"); n != 1 {
-		t.Errorf("%d campaigns are told to be completed, want the one that was not before:\n%s", n, out.String())
+		t.Errorf("%d campaigns are reported as completed, want only the new one:\n%s", n, out.String())
 	}
 	stop()
 }
 
-// The program of before meets what a newer one has made. It must not take it back, nor
-// misread it.
-func TestUpgrade_AnOlderProgramRefusesWhatANewerMade(t *testing.T) {
+// An older program finds the data of a newer one. It must neither revert nor misread it.
+func TestUpgrade_AnOlderProgramRefusesNewerData(t *testing.T) {
 	t.Parallel()
 	up := olderWorld(t)
 	for name, test := range map[string]struct {
@@ -128,16 +127,16 @@ func TestUpgrade_AnOlderProgramRefusesWhatANewerMade(t *testing.T) {
 	}
 }
 
-// TestOlderFolder_IsMade makes the older data folder anew, with the program of before.
+// TestOlderFolder_IsMade recreates the older data folder with the older program.
 // testdata/README.md says when and how.
 func TestOlderFolder_IsMade(t *testing.T) {
 	commands := os.Getenv("GREENLIGHT_OLDER")
 	if commands == "" {
 		t.Skip("it is made once, and stays as it is")
 	}
-	door := "127.0.0.1:" + testkit.FreePort(t)
-	up := newOlderWorld(t, commands+"/", "http://"+door+webhook.Path, telnyx.CampaignMNOPending)
-	up.env = []string{"LISTEN=" + door, "RESYNC=1h"} // what the notifications tell, no resync finds out before
+	address := "127.0.0.1:" + testkit.FreePort(t)
+	up := newOlderWorld(t, commands+"/", "http://"+address+webhook.Path, telnyx.CampaignMNOPending)
+	up.env = []string{"LISTEN=" + address, "RESYNC=1h"} // so that no resync comes before the notifications
 	data := filepath.Join(t.TempDir(), "data")
 	_, stop := up.run(data)
 	up.eventually("the campaigns are read", func() (bool, string) {
@@ -154,7 +153,7 @@ func TestOlderFolder_IsMade(t *testing.T) {
 	pack(t, data, olderFolder)
 }
 
-// olderWorld is the world that the older data folder knows.
+// olderWorld is the world of the older data folder.
 func olderWorld(t *testing.T) upProcess {
 	t.Helper()
 	commands, err := buildCommands()
@@ -186,7 +185,7 @@ func newOlderWorld(t *testing.T, commands, hook string, status telnyx.CampaignSt
 	return upProcess{world: w, commands: commands, plans: plans}
 }
 
-// markNewer makes a stream look as if a program of next year had made it.
+// markNewer marks a stream as made by a newer program.
 func markNewer(t *testing.T, js jetstream.JetStream, name string) {
 	t.Helper()
 	stream, err := js.Stream(t.Context(), name)
@@ -200,7 +199,7 @@ func markNewer(t *testing.T, js jetstream.JetStream, name string) {
 	}
 }
 
-// withServer does something with the streams of a data folder that nobody else uses.
+// withServer does something with the streams of a data folder that nothing else uses.
 func withServer(t *testing.T, data string, do func(jetstream.JetStream)) {
 	t.Helper()
 	server, err := embedded.Start(embedded.Options{Dir: data})

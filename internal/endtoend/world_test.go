@@ -118,7 +118,7 @@ func newWorld(t testing.TB, options telnyxsim.Options) *world {
 			t.Logf("log:\n%s", w.log.String())
 		}
 		if strings.Contains(w.log.String(), apiKey) {
-			t.Error("the API key stands in the log")
+			t.Error("the API key is in the log")
 		}
 	})
 	return w
@@ -325,7 +325,7 @@ func (w *world) planFile() string {
 }
 
 // onePost fails unless each planned number of the campaign got exactly one
-// request to attach, and nobody else did.
+// request to attach, and no other did.
 func (w *world) onePost(campaignID string) {
 	w.t.Helper()
 	want, posts := w.planned(campaignID), w.posts()
@@ -335,7 +335,7 @@ func (w *world) onePost(campaignID string) {
 		}
 	}
 	if len(posts) != len(want) {
-		w.t.Errorf("requests for %v, want them for %v alone", posts, want)
+		w.t.Errorf("requests for %v, want them for %v only", posts, want)
 	}
 }
 

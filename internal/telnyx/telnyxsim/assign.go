@@ -225,7 +225,7 @@ func (s *Simulator) admit(wanted *campaign) (fate string, refused *answer) {
 	if !wanted.Dormant {
 		return "", nil
 	}
-	s.wake(wanted)
+	s.reactivate(wanted)
 	if s.options.Dialect.RefuseDormant {
 		return "", new(refuse(http.StatusBadRequest, codeBeingProcessed, "Resource is being processed",
 			fateDormant, "/campaignId"))

@@ -351,7 +351,7 @@ func (c *contract) verdict(t *testing.T) {
 		delete(c.findings, key)
 	}
 	for d, example := range c.findings {
-		t.Errorf("not in the table of departures: %s: %s\nsuch as %s", d.operation, d.finding, example)
+		t.Errorf("not in the table of departures: %s: %s\nfor example %s", d.operation, d.finding, example)
 	}
 }
 
@@ -522,7 +522,7 @@ func rawCalls(t *testing.T, c *contract) {
 	r.valid(200, "GET", "/webhook_deliveries/"+sim.Deliveries()[0].ID, "")
 	r.valid(404, "GET", "/webhook_deliveries/"+brandID, "")
 
-	// What stands before the API.
+	// Answers of something in front of the API.
 	r.invalid(404, "GET", "/10dlc/phoneNumberCampaign", "")
 	raw{t, c, r.base, ""}.invalid(401, "GET", "/10dlc/campaign/"+campaignID, "")
 	sim.Inject(telnyxsim.Fault{Kind: telnyxsim.RateLimited(1)})

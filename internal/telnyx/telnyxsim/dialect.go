@@ -253,7 +253,7 @@ const (
 	FailureObject  FailureShape = "object"  // {"description":"…"}
 )
 
-// Words is a spelling of a status word such as PENDING_ASSIGNMENT.
+// Words is a spelling of a status word like PENDING_ASSIGNMENT.
 type Words string
 
 // Spellings. The zero value, Plain, is that of the OpenAPI description.

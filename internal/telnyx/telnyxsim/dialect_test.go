@@ -23,9 +23,9 @@ const (
 	own      = "/10dlc/campaign/" + campaignID
 )
 
-// speaking is the account in a dialect, with a number on each of two campaigns and one
+// inDialect returns the account in a dialect, with a number on each of two campaigns and one
 // that failed; the others are free.
-func speaking(t *testing.T, d telnyxsim.Dialect) *telnyxsim.Simulator {
+func inDialect(t *testing.T, d telnyxsim.Dialect) *telnyxsim.Simulator {
 	t.Helper()
 	sim := account(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, Dialect: d, DeliveryTransport: &inbox{}})
 	sim.AddNumbers(telnyxsim.Number{PhoneNumber: numberD, MessagingProfileID: profileID},
@@ -57,7 +57,7 @@ func posts(phoneNumber, campaign, want string) exchange {
 	return exchange{"POST", records, pair(phoneNumber, campaign), want}
 }
 
-// spoken is how each dialect shows on the wire. want is a regular expression.
+// spoken shows each dialect on the wire. want is a regular expression.
 var spoken = map[string]exchange{
 	"filter-digits":       get(list(settings, "filter[phone_number]", numberA), `"data":\[\]`),
 	"filter-either":       get(list(settings, "filter[phone_number]", numberA[1:]), `\+15551230001`),
@@ -176,7 +176,7 @@ func TestDialects_ShowOnTheWire(t *testing.T) {
 	for _, d := range telnyxsim.Dialects() {
 		row, has := spoken[d.Name]
 		if !has {
-			continue // shown by a test of its own, see below
+			continue // has its own test below
 		}
 		t.Run(d.Name, func(t *testing.T) {
 			want := regexp.MustCompile(row.want)
@@ -184,7 +184,7 @@ func TestDialects_ShowOnTheWire(t *testing.T) {
 				dialect telnyxsim.Dialect
 				want    bool
 			}{{telnyxsim.Dialect{}, false}, {d.Dialect, true}} {
-				r := call(t, speaking(t, tc.dialect), row.method, row.path, row.body)
+				r := call(t, inDialect(t, tc.dialect), row.method, row.path, row.body)
 				got := fmt.Sprintf("%d %s", r.status, strings.TrimSpace(r.body))
 				if want.MatchString(got) != tc.want {
 					t.Errorf("%s %s = %s; matches %s: %t, want %t", row.method, row.path, got, row.want, !tc.want, tc.want)
@@ -265,7 +265,7 @@ func TestDialects_ListsLagBehindAProfile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sim := speaking(t, d)
+		sim := inDialect(t, d)
 		defer sim.Close()
 		call(t, sim, "PATCH", "/phone_numbers/"+noProfile+"/messaging", `{"messaging_profile_id":"`+profileFor+`"}`)
 		onProfile := list(settings, "filter[messaging_profile_id]", profileFor)
@@ -306,7 +306,7 @@ func TestRefusals_EachKindHasItsOwn(t *testing.T) {
 		telnyxsim.SameCampaign:  {nil, numberA, campaignID},
 	} {
 		t.Run(string(kind), func(t *testing.T) {
-			sim := speaking(t, telnyxsim.Dialect{RefuseConflicts: true, RefuseRepeats: true, Refusals: map[telnyxsim.RefusalKind]telnyxsim.Refusal{
+			sim := inDialect(t, telnyxsim.Dialect{RefuseConflicts: true, RefuseRepeats: true, Refusals: map[telnyxsim.RefusalKind]telnyxsim.Refusal{
 				kind: {Status: http.StatusTeapot, Code: "99", Title: "No", Detail: "not this"},
 				"":   {Status: http.StatusGone},
 			}})
@@ -338,7 +338,7 @@ func TestMerge_TakesTheFieldsOfAll(t *testing.T) {
 }
 
 func TestNumbers_AreListedWithTheirStatus(t *testing.T) {
-	sim := speaking(t, telnyxsim.Dialect{})
+	sim := inDialect(t, telnyxsim.Dialect{})
 	for path, want := range map[string]string{
 		list("/phone_numbers", "filter[phone_number]", "30005"):                   pending,
 		list("/phone_numbers", "filter[status]", "port-pending"):                  pending,

@@ -131,7 +131,7 @@ func put(t *testing.T, h http.Handler, phoneNumber, campaign string) reply {
 	return call(t, h, "PUT", "/10dlc/phone_number_campaigns/"+phoneNumber, pair(phoneNumber, campaign))
 }
 
-// remove takes a number off its campaign.
+// remove removes a number from its campaign.
 func remove(t *testing.T, h http.Handler, phoneNumber string) reply {
 	t.Helper()
 	return call(t, h, "DELETE", "/10dlc/phone_number_campaigns/"+phoneNumber, "")
@@ -234,7 +234,7 @@ func (p posted) verify(t *testing.T, publicKey string) {
 	}
 }
 
-// summaries tells each event in a word or three, in the order of its coming.
+// summaries describes each event in one to three words, in order of arrival.
 func (in *inbox) summaries(t *testing.T) []string {
 	t.Helper()
 	list := []string{}

@@ -207,27 +207,27 @@ func (s *Simulator) change(id string, f func(*campaign)) error {
 	return nil
 }
 
-// wake reactivates a dormant campaign after ReactivateDelay. The caller holds
+// reactivate reactivates a dormant campaign after ReactivateDelay. The caller holds
 // s.mu.
-func (s *Simulator) wake(c *campaign) {
+func (s *Simulator) reactivate(c *campaign) {
 	if c.waking {
 		return
 	}
-	awake := func() {
+	active := func() {
 		c.Dormant, c.waking = false, false
 		if c.CampaignStatus == telnyx.CampaignTCRSuspended {
 			c.CampaignStatus = telnyx.CampaignMNOProvisioned
 		}
 	}
 	if s.options.ReactivateDelay == 0 {
-		awake()
+		active()
 		return
 	}
 	c.waking = true
 	s.work.after(s.options.ReactivateDelay, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		awake()
+		active()
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// described is what tells a kind of notification from the others.
+// described identifies a kind of notification.
 type described struct{ eventType, kind, status, tcr, fields string }
 
 func describe(t *testing.T, body []byte) described {
@@ -68,7 +68,7 @@ func TestNotifications_AreThoseThatArePublished(t *testing.T) {
 		got[describe(t, body)], names[n.Name] = true, true
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(described{})); diff != "" {
-		t.Errorf("published (-) and offered (+):\n%s", diff)
+		t.Errorf("published (-) and simulated (+):\n%s", diff)
 	}
 	if len(names) != len(got) {
 		t.Errorf("%d names for %d kinds", len(names), len(got))

@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// statusOf tells a number's record in three words.
+// statusOf describes a number's record in three words.
 func statusOf(t *testing.T, sim *telnyxsim.Simulator, phoneNumber string) [3]string {
 	t.Helper()
 	for _, a := range sim.Assignments() {
@@ -227,7 +227,7 @@ func TestReassign_StealsAndReadsAreStale(t *testing.T) {
 		}
 		for _, summary := range hooks.summaries(t) {
 			if summary == "DELETION success "+numberA {
-				t.Error("the old campaign was told of its loss, want silence")
+				t.Error("the old campaign got an event, want none")
 			}
 		}
 	})

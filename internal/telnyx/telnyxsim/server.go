@@ -29,37 +29,28 @@ type operation func(*Simulator, *call) answer
 type route struct {
 	method, path string
 	op           operation
-	segments     []string
 }
 
-var routes = makeRoutes()
-
-func makeRoutes() []*route {
-	list := []*route{
-		{method: "GET", path: "/10dlc/brand", op: listBrands},
-		{method: "GET", path: "/10dlc/campaign", op: listCampaigns},
-		{method: "GET", path: "/10dlc/campaign/{campaignId}", op: getCampaign},
-		{method: "GET", path: "/10dlc/campaign/{campaignId}/operationStatus", op: getOperationStatus},
-		{method: "GET", path: "/10dlc/partner_campaigns", op: listPartnerCampaigns},
-		{method: "GET", path: "/10dlc/partner_campaigns/{campaignId}", op: getPartnerCampaign},
-		{method: "GET", path: "/10dlc/phone_number_campaigns", op: listAssignments},
-		{method: "POST", path: "/10dlc/phone_number_campaigns", op: assign},
-		{method: "GET", path: "/10dlc/phone_number_campaigns/{phoneNumber}", op: getAssignment},
-		{method: "PUT", path: "/10dlc/phone_number_campaigns/{phoneNumber}", op: reassign},
-		{method: "DELETE", path: "/10dlc/phone_number_campaigns/{phoneNumber}", op: unassign},
-		{method: "GET", path: "/phone_numbers/messaging", op: listSettings},
-		{method: "GET", path: "/phone_numbers", op: listNumbers},
-		{method: "GET", path: "/phone_numbers/{id}", op: getNumber},
-		{method: "GET", path: "/phone_numbers/{id}/messaging", op: getSettings},
-		{method: "PATCH", path: "/phone_numbers/{id}/messaging", op: patchSettings},
-		{method: "GET", path: "/messaging_profiles/{id}/phone_numbers", op: listProfileNumbers},
-		{method: "GET", path: "/webhook_deliveries", op: listDeliveries},
-		{method: "GET", path: "/webhook_deliveries/{id}", op: getDelivery},
-	}
-	for _, rt := range list {
-		rt.segments = strings.Split(rt.path, "/")
-	}
-	return list
+var routes = []*route{
+	{"GET", "/10dlc/brand", listBrands},
+	{"GET", "/10dlc/campaign", listCampaigns},
+	{"GET", "/10dlc/campaign/{campaignId}", getCampaign},
+	{"GET", "/10dlc/campaign/{campaignId}/operationStatus", getOperationStatus},
+	{"GET", "/10dlc/partner_campaigns", listPartnerCampaigns},
+	{"GET", "/10dlc/partner_campaigns/{campaignId}", getPartnerCampaign},
+	{"GET", "/10dlc/phone_number_campaigns", listAssignments},
+	{"POST", "/10dlc/phone_number_campaigns", assign},
+	{"GET", "/10dlc/phone_number_campaigns/{phoneNumber}", getAssignment},
+	{"PUT", "/10dlc/phone_number_campaigns/{phoneNumber}", reassign},
+	{"DELETE", "/10dlc/phone_number_campaigns/{phoneNumber}", unassign},
+	{"GET", "/phone_numbers/messaging", listSettings},
+	{"GET", "/phone_numbers", listNumbers},
+	{"GET", "/phone_numbers/{id}", getNumber},
+	{"GET", "/phone_numbers/{id}/messaging", getSettings},
+	{"PATCH", "/phone_numbers/{id}/messaging", patchSettings},
+	{"GET", "/messaging_profiles/{id}/phone_numbers", listProfileNumbers},
+	{"GET", "/webhook_deliveries", listDeliveries},
+	{"GET", "/webhook_deliveries/{id}", getDelivery},
 }
 
 // The path of phone number campaigns in the OpenAPI description and in the guide.
@@ -85,12 +76,12 @@ func (p Paths) published(path string) string {
 // match reports whether an escaped path, relative to /v2, matches the route, and the
 // values of its parameters.
 func (rt *route) match(path string) (map[string]string, bool) {
-	given := strings.Split(path, "/")
-	if len(given) != len(rt.segments) {
+	given, segments := strings.Split(path, "/"), strings.Split(rt.path, "/")
+	if len(given) != len(segments) {
 		return nil, false
 	}
 	params := map[string]string{}
-	for i, segment := range rt.segments {
+	for i, segment := range segments {
 		value, err := url.PathUnescape(given[i])
 		if err != nil {
 			return nil, false

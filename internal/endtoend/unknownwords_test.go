@@ -32,10 +32,10 @@ func (w *world) rewritten(change func(path, body string) string) {
 	w.config.Telnyx = &telnyx.Client{APIKey: apiKey, BaseURL: proxy.URL + "/v2"}
 }
 
-// Telnyx may say words of tomorrow, or leave some out. Greenlight then knows a
-// state for the number, sends nothing that it would not send otherwise, and goes on
-// looking at its usual pace.
-func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
+// Telnyx may use new words, or leave some out. Greenlight then has a known state for the
+// number, sends nothing that it would not send otherwise, and keeps checking at its usual
+// pace.
+func TestUnknownWords_GiveKnownStatesWithoutALoop(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
 	const assigned, added = `"assignmentStatus":"ASSIGNED"`, `"tmobileNumberMappingStatus":"ADDED"`
@@ -47,8 +47,8 @@ func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
 		phase    ledger.Phase
 		state    ledger.State
 		reason   ledger.Reason
-		// looks is how many are made, and calls how many each may take.
-		looks, calls int
+		// reconciles is how many are made, and calls how many calls each may take.
+		reconciles, calls int
 	}{
 		"an assignmentStatus of tomorrow": {old: assigned, new: `"assignmentStatus":"ON_ITS_WAY"`, phase: ledger.PhaseApproved, state: ledger.Pending},
 		"an empty assignmentStatus":       {old: assigned, new: `"assignmentStatus":""`, phase: ledger.PhaseApproved, state: ledger.Pending},
@@ -58,8 +58,8 @@ func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
 		"an empty mapping":                {old: added, new: `"tmobileNumberMappingStatus":""`, phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"a mapping that was deleted":      {old: added, new: `"tmobileNumberMappingStatus":"DELETED"`, phase: ledger.PhaseApproved, state: ledger.Attached},
 		"reasons of another kind":         {old: assigned, new: assigned + `,"failureReasons":{"a":[1,[2,{}]]},"errors":[null,7]`, phase: ledger.PhaseApproved, state: ledger.Sendable},
-		"a record that names no campaign": {old: `"campaignId":"` + campaignID + `","tcrCampaignId":"CWORDS1","telnyxCampaignId":"` + campaignID + `"`,
-			new: `"x":""`, phase: ledger.PhaseApproved, state: ledger.Conflict, reason: ledger.OtherCampaign},
+		"a record that names no campaign": {old: `ampaignId":`,
+			new: `ampaignOf":`, phase: ledger.PhaseApproved, state: ledger.Conflict, reason: ledger.OtherCampaign},
 
 		"a campaignStatus of tomorrow": {free: true, old: provisioned, new: `"campaignStatus":"MNO_PROVISIONED_ALMOST"`, phase: ledger.PhaseUnknown, state: ledger.Planned, reason: ledger.CampaignUnknown},
 		"an empty campaignStatus":      {free: true, old: provisioned, new: `"campaignStatus":""`, phase: ledger.PhaseUnknown, state: ledger.Planned, reason: ledger.CampaignUnknown},
@@ -70,7 +70,7 @@ func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
 		"no id of the registry":        {free: true, old: `"tcrCampaignId"`, new: `"x"`, phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"no brand":                     {free: true, old: `"brandId"`, new: `"y"`, phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"failureReasons of any kind":   {free: true, old: provisioned, new: provisioned + `,"failureReasons":[[{"fields":"?"}],3]`, phase: ledger.PhaseApproved, state: ledger.Sendable},
-		"no id of the campaign":        {free: true, old: campaign, new: `"z":1`, phase: ledger.PhaseUnread, state: ledger.Planned, reason: ledger.TelnyxUnavailable, looks: 1, calls: 3},
+		"no id of the campaign":        {free: true, old: campaign, new: `"z":1`, phase: ledger.PhaseUnread, state: ledger.Planned, reason: ledger.TelnyxUnavailable, reconciles: 1, calls: 3},
 		"a status that is no word":     {free: true, old: provisioned, new: `"campaignStatus":7`, phase: ledger.PhaseUnknown, state: ledger.Planned, reason: ledger.CampaignUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,25 +97,25 @@ func TestUnknownWords_LeadToKnownStatesAndNoLoop(t *testing.T) {
 			n := w.numberIs(campaignID, number, tt.state, tt.reason)
 			w.delivered()
 			w.idle()
-			if tt.looks == 0 {
-				tt.looks, tt.calls = 5, 5
+			if tt.reconciles == 0 {
+				tt.reconciles, tt.calls = 5, 5
 			}
 			before := w.sim.Calls()
-			for range tt.looks {
-				w.look(campaignID)
+			for range tt.reconciles {
+				w.reconcile(campaignID)
 			}
 			w.idle()
 			byRoute, total := w.callsSince(before)
 			reads := byRoute["GET /10dlc/campaign/{campaignId}"]
-			most := tt.looks * tt.calls
+			most := tt.reconciles * tt.calls
 			if tt.phase == ledger.PhaseUnread {
 				most += tt.calls // what could not be read is read again after 5 s, which may be now
 			}
-			if total > most || tt.phase != ledger.PhaseUnread && reads != tt.looks {
-				t.Errorf("%d looks took %d calls: %v", tt.looks, total, byRoute)
+			if total > most || tt.phase != ledger.PhaseUnread && reads != tt.reconciles {
+				t.Errorf("%d reconciles took %d calls: %v", tt.reconciles, total, byRoute)
 			}
 			if now := w.number(campaignID, number); now.State != n.State || now.Reason != n.Reason {
-				t.Errorf("got %+v after more looks, want it as it was: %+v", now, n)
+				t.Errorf("got %+v after more reconciles, want it as it was: %+v", now, n)
 			}
 			if tt.state == ledger.Sendable && tt.free {
 				w.attachedTo(campaignID, number)

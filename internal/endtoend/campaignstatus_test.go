@@ -18,21 +18,21 @@ const (
 	refiledID = "11111111-907b-43a9-8ada-ba1dc8335b07"
 )
 
-// A dormant campaign wakes at the first request and fails it, and all others
-// until it is awake, however long that takes.
-func TestDormantCampaign_IsTriedUntilItIsAwake(t *testing.T) {
+// The first request reactivates a dormant campaign and fails, like all others until it is
+// reactivated, however long that takes.
+func TestDormantCampaign_IsTriedUntilItIsReactivated(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
 	for name, tt := range map[string]struct {
 		refuse bool
-		// failures is how many requests fail. More than what a failure at the
-		// carriers is worth otherwise must not end the tries.
+		// failures is how many requests fail. Even more than usual must not end the
+		// retries.
 		failures int
 	}{
 		"the request fails later":           {false, 1},
 		"the request is refused":            {true, 1},
-		"requests go on failing":            {false, 7},
-		"requests go on to be refused":      {true, 7},
+		"requests keep failing":             {false, 7},
+		"requests keep being refused":       {true, 7},
 		"the wake-up takes more than a day": {false, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -48,20 +48,20 @@ func TestDormantCampaign_IsTriedUntilItIsAwake(t *testing.T) {
 				w.posted(number, failure)
 				if !tt.refuse {
 					w.failedAtTelnyx(number)
-					clock.pass(30 * time.Minute) // the request cannot be under way any more
-					w.look(campaignID)
+					clock.pass(30 * time.Minute) // the request cannot be in flight any more
+					w.reconcile(campaignID)
 				}
 				n := w.numberIs(campaignID, number, ledger.Planned, ledger.DormantRetry)
 				if triesOf(n) != failure || !n.NextAt.After(clock.now()) || !strings.Contains(n.Detail, "dormant") {
 					t.Fatalf("after failure %d: got %+v, want the time of the next try and Telnyx's words", failure, n)
 				}
-				w.look(campaignID)
+				w.reconcile(campaignID)
 				w.posted(number, failure) // it is not time yet
 				if failure == tt.failures {
-					w.campaign(campaignID, telnyx.CampaignMNOProvisioned) // it is awake
+					w.campaign(campaignID, telnyx.CampaignMNOProvisioned) // it is active again
 				}
 				clock.pass(2 * time.Hour)
-				w.look(campaignID)
+				w.reconcile(campaignID)
 			}
 			w.numberReaches(campaignID, number, ledger.Sendable)
 			w.posted(number, tt.failures+1)
@@ -73,9 +73,9 @@ func TestDormantCampaign_IsTriedUntilItIsAwake(t *testing.T) {
 	}
 }
 
-// Telnyx's help speaks of a dormant campaign's status as «Suspended». Then
-// Greenlight asks for nothing, and goes on when somebody woke it by hand.
-func TestDormantCampaign_ThatReadsSuspendedWaitsForSomebodyToWakeIt(t *testing.T) {
+// Telnyx's help calls a dormant campaign's status "Suspended". Greenlight then sends no
+// request, and continues once someone has reactivated it.
+func TestDormantCampaign_ThatReadsSuspendedWaitsForReactivation(t *testing.T) {
 	t.Parallel()
 	const byHand = "+12125550199"
 	w := newWorld(t, telnyxsim.Options{})
@@ -87,7 +87,7 @@ func TestDormantCampaign_ThatReadsSuspendedWaitsForSomebodyToWakeIt(t *testing.T
 	w.start()
 	w.phase(campaignID, ledger.PhaseSuspended)
 	w.reaches(campaignID, ledger.Planned)
-	w.look(campaignID)
+	w.reconcile(campaignID)
 	w.noRequest()
 
 	_, err := w.config.Telnyx.Assign(t.Context(), byHand, campaignID)
@@ -123,7 +123,7 @@ func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
 			all := many(170)
 			w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, all)
 			w.start()
-			w.eventually("the pass is under way", func() (bool, string) { return len(w.posts()) >= 20, fmt.Sprint(len(w.posts())) })
+			w.eventually("the reconcile is running", func() (bool, string) { return len(w.posts()) >= 20, fmt.Sprint(len(w.posts())) })
 			if tt.lost {
 				w.sim.DropDeliveries(true)
 				w.must(w.sim.SetCampaignStatus(campaignID, telnyx.CampaignTCRSuspended))
@@ -134,7 +134,7 @@ func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
 			}
 			w.idle()
 			if tt.lost {
-				w.look(campaignID) // a resync
+				w.reconcile(campaignID) // a resync
 			}
 			w.phase(campaignID, ledger.PhaseSuspended)
 			asked, stopped := w.sim.Writes(), 0
@@ -146,8 +146,8 @@ func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
 			if stopped > tt.most || len(asked) > 100 {
 				t.Errorf("%d requests of %d reached a suspended campaign, want at most %d, and that the rest of the %d numbers wait", stopped, len(asked), tt.most, len(all))
 			}
-			w.heldOrFurther(70, all)
-			w.look(campaignID)
+			w.suspendedOrLater(70, all)
+			w.reconcile(campaignID)
 			if more := len(w.sim.Writes()) - len(asked); more != 0 {
 				t.Errorf("%d requests while it is suspended", more)
 			}
@@ -170,9 +170,9 @@ func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
 	}
 }
 
-// heldOrFurther fails unless every number says that its campaign is not ready, and
+// suspendedOrLater fails unless every number says that its campaign is not ready, and
 // at least so many are held.
-func (w *world) heldOrFurther(least int, all []string) {
+func (w *world) suspendedOrLater(least int, all []string) {
 	w.t.Helper()
 	known, err := w.book.Numbers(w.t.Context(), campaignID)
 	w.must(err)
@@ -205,7 +205,7 @@ func TestTMobileSuspension_HoldsAndClears(t *testing.T) {
 		t.Errorf("got %+v, want it to say who suspended it", record)
 	}
 	w.reaches(campaignID, ledger.Planned)
-	w.look(campaignID)
+	w.reconcile(campaignID)
 	w.noRequest()
 
 	w.must(w.sim.UnsuspendTMobile(campaignID))
@@ -218,7 +218,7 @@ func TestTMobileSuspension_HoldsAndClears(t *testing.T) {
 	w.attachedTo(campaignID, strings.Fields(numbers)...)
 }
 
-func TestExpiredCampaign_IsOverAndSaysThatThePlanIsStale(t *testing.T) {
+func TestExpiredCampaign_NeedsANewPlanEntry(t *testing.T) {
 	t.Parallel()
 	for name, expire := range map[string]func(w *world){
 		"reported by its event": func(w *world) { w.must(w.sim.Expire(campaignID)) },
@@ -241,7 +241,7 @@ func TestExpiredCampaign_IsOverAndSaysThatThePlanIsStale(t *testing.T) {
 			}
 			w.reaches(campaignID, ledger.Planned)
 			for range 3 {
-				w.look(campaignID)
+				w.reconcile(campaignID)
 			}
 			if n := w.number(campaignID, "+15551234567"); n.Reason != ledger.CampaignExpired || !n.NeedsPerson {
 				t.Errorf("got %+v, want the reason", n)
@@ -284,17 +284,17 @@ func TestRefiledCampaign_IsFoundByItsReference(t *testing.T) {
 			}
 			w.numberReaches(key, number, ledger.Sendable)
 			w.attachedTo(refiledID, number)
-			if record := w.looks(key); record.TelnyxID != refiledID {
+			if record := w.campaignRecord(key); record.TelnyxID != refiledID {
 				t.Errorf("got %+v, want the new id", record)
 			}
 			w.idle()
-			w.knownAlone(key)
+			w.knowsOnly(key)
 		})
 	}
 }
 
-// knownAlone fails unless the ledger has the given campaigns and no others.
-func (w *world) knownAlone(keys ...string) {
+// knowsOnly fails unless the ledger has the given campaigns and no others.
+func (w *world) knowsOnly(keys ...string) {
 	w.t.Helper()
 	entries, err := w.book.Campaigns(w.t.Context())
 	w.must(err)
@@ -340,7 +340,7 @@ func TestRefiledCampaign_GetsItsNumbersOnceThePlanNamesIt(t *testing.T) {
 		w.eventually("the number has left the old campaign", func() (bool, string) {
 			left, err := w.book.Numbers(t.Context(), campaignID)
 			w.must(err)
-			record := w.looks(campaignID)
+			record := w.campaignRecord(campaignID)
 			return len(left) == 0 && !record.Planned, fmt.Sprintf("%v, %+v", left, record)
 		})
 	})
@@ -355,7 +355,7 @@ func TestRefiledCampaign_GetsItsNumbersOnceThePlanNamesIt(t *testing.T) {
 		if n.OtherCampaignID != campaignID {
 			t.Errorf("got %+v, want it to name the old campaign", n)
 		}
-		w.look(refiledID)
+		w.reconcile(refiledID)
 		w.noRequest()
 
 		w.replan(planned(refiledID, "move_from: ["+campaignID+"]"))
@@ -406,15 +406,15 @@ func TestRejectedCampaign_IsAttachedAfterItsAppeal(t *testing.T) {
 			w.must(w.sim.Approve(campaignID))
 			w.reaches(campaignID, ledger.Sendable)
 			w.attachedTo(campaignID, strings.Fields(numbers)...)
-			// Telnyx goes on telling why it was once rejected. That is over.
-			if record := w.looks(campaignID); record.Detail != "" {
+			// Telnyx still returns the old reason for the rejection.
+			if record := w.campaignRecord(campaignID); record.Detail != "" {
 				t.Errorf("got %+v, want no word of the rejection", record)
 			}
 		})
 	}
 }
 
-func TestUnplannedApproval_IsToldOnceAndAttachedWhenAPlanAppears(t *testing.T) {
+func TestUnplannedApproval_IsReportedOnceAndAttachedWhenPlanned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.campaign(campaignID, telnyx.CampaignMNOPending)
@@ -427,7 +427,7 @@ func TestUnplannedApproval_IsToldOnceAndAttachedWhenAPlanAppears(t *testing.T) {
 		t.Errorf("got %+v, want an unplanned campaign", record)
 	}
 	w.must(w.sim.Emit(campaignID, telnyxsim.EventCampaign, map[string]string{"campaignId": campaignID, "type": "VERIFIED"}))
-	w.look(campaignID)
+	w.reconcile(campaignID)
 	if logged := w.logged(`"level":"warn"`, "no plan names", campaignID); logged != 1 {
 		t.Errorf("logged %d times, want once", logged)
 	}
@@ -437,7 +437,7 @@ func TestUnplannedApproval_IsToldOnceAndAttachedWhenAPlanAppears(t *testing.T) {
 	w.replan(planOf("late", "campaign_id: "+campaignID, "numbers: ["+strings.Join(strings.Fields(numbers), ", ")+"]"))
 	w.reaches(campaignID, ledger.Sendable)
 	w.attachedTo(campaignID, strings.Fields(numbers)...)
-	if record := w.looks(campaignID); !record.Planned || record.Plan != "late" {
+	if record := w.campaignRecord(campaignID); !record.Planned || record.Plan != "late" {
 		t.Errorf("got %+v, want it planned", record)
 	}
 }
