@@ -431,12 +431,12 @@ func (s scenario) toldOf(w *world, reason ledger.Reason, detail string) {
 	story, err := timeline.OfNumber(w.t.Context(), w.js, reasonNumber)
 	w.must(err)
 	shown := part.Campaigns[0].Numbers[0]
-	if story.Sentence == "" || story.Next == "" || story.Sentence != shown.Why || story.Next != shown.Next || story.Person != shown.Action {
-		w.t.Errorf("why tells %q, %q, %q; status %q, %q, %q", story.Sentence, story.Next, story.Person, shown.Why, shown.Next, shown.Action)
+	if story.Sentence == "" || story.Next == "" || story.Sentence != shown.Why || story.Next != shown.Next || story.Action != shown.Action {
+		w.t.Errorf("why tells %q, %q, %q; status %q, %q, %q", story.Sentence, story.Next, story.Action, shown.Why, shown.Next, shown.Action)
 	}
 	// That work is on hold is status's to say, not the number's.
-	if reason != ledger.Queued && story.NeedsPerson != (part.Standing() == status.NeedsPerson) || story.NeedsPerson && story.Person == "" {
-		w.t.Errorf("needs a person: %t, standing %s, to do %q", story.NeedsPerson, part.Standing(), story.Person)
+	if reason != ledger.Queued && story.NeedsPerson != (part.Outcome() == status.NeedsPerson) || story.NeedsPerson && story.Action == "" {
+		w.t.Errorf("needs a person: %t, outcome %s, to do %q", story.NeedsPerson, part.Outcome(), story.Action)
 	}
 	kinds := map[timeline.Kind]int{}
 	told := false

@@ -184,7 +184,7 @@ func TestWriteText_PaintsOnlyWhenAsked(t *testing.T) {
 			part, _ = s.About(focus)
 		}
 		var painted bytes.Buffer
-		must(t, part.WriteText(&painted, status.TextOptions{Colour: true}))
+		must(t, part.WriteText(&painted, status.TextOptions{Color: true}))
 		if !strings.Contains(painted.String(), "\x1b[31m") {
 			t.Errorf("%q: nothing is red", focus)
 		}
@@ -299,7 +299,7 @@ func TestStanding_SaysWhetherToWait(t *testing.T) {
 	for name, test := range map[string]struct {
 		campaigns []status.Campaign
 		held      bool
-		want      status.Standing
+		want      status.Outcome
 	}{
 		"nothing is planned":                 {nil, false, status.NotYet},
 		"only an unplanned campaign":         {[]status.Campaign{{Campaign: ledger.Campaign{Phase: ledger.PhaseApproved}}}, false, status.NotYet},
@@ -325,7 +325,7 @@ func TestStanding_SaysWhetherToWait(t *testing.T) {
 		if test.held {
 			s.Held.All = &ledger.HeldBy{}
 		}
-		if got := s.Standing(); got != test.want {
+		if got := s.Outcome(); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
