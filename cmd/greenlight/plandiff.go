@@ -27,15 +27,16 @@ type planDiffCommand struct {
 // Help is what kong prints under the command's own help.
 func (c *planDiffCommand) Help() string {
 	return `Shows what the assigner would do now. It uses the assigner's own code with a client that can only read.
-  +  attach                          =  already attached
-  >  move from another campaign      ~  Telnyx is still processing it, or its answers are not conclusive
-  !  needs a person                  ?  on the campaign but not in its plan
-It does not know earlier tries: a number that waits after a failed try is shown as one to attach. Exits with
+
+Signs: + attach, > move from another campaign, = already attached, ~ Telnyx is still processing it, or its answers
+are not conclusive, ! needs a person, ? on the campaign but not in its plan. Earlier tries are not known: a number
+that waits after a failed try is shown as one to attach. greenlight plan preflight shows what would fail on approval.
+
+Exits with
   0  if there is nothing to do and nothing is wrong
   1  if plans have faults or Telnyx cannot be reached
   2  if a number would be attached or moved
-  3  if nothing would be done, and a number or campaign needs a person or cannot be verified
-greenlight plan preflight shows what would fail on approval.`
+  3  if nothing would be done, but something needs a person or is unverified`
 }
 
 // Run compares the plans with Telnyx, and prints what would be done.
