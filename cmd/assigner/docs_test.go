@@ -3,12 +3,13 @@ package main
 import (
 	"testing"
 
+	"greenlight/internal/app"
 	"greenlight/internal/testkit/pagetest"
 )
 
 // Every command line of assigner in the documentation is one that it takes, and is run.
 func TestDocs_CommandsAreTaken(t *testing.T) {
-	pagetest.NewParser(t, commandName, &command{}).Check(t, pagetest.Commands(t, pagetest.Pages(t, "../..")), "testdata/script", map[string]string{
+	pagetest.NewParser(t, commandName, &app.AssignerCommand{}).Check(t, pagetest.Commands(t, pagetest.Pages(t, "../..")), "testdata/script", map[string]string{
 		"assigner": "TestAssigner_WaitsForNATS",
 	})
 }

@@ -16,7 +16,6 @@ import (
 	"greenlight/internal/app"
 	"greenlight/internal/ledger"
 	"greenlight/internal/status"
-	"greenlight/internal/words"
 )
 
 // board prints the progress of a demo: messages, and the state of the numbers. On a
@@ -90,7 +89,7 @@ func (b *board) print(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var lines strings.Builder
-	words.Wrap(&lines, "", fmt.Sprintf(format, args...), boardWidth)
+	status.Wrap(&lines, "", fmt.Sprintf(format, args...), boardWidth)
 	io.WriteString(b.w, lines.String())
 }
 
@@ -107,7 +106,7 @@ func (b *board) log(format string, args ...any) {
 
 func (b *board) line(sentence string) {
 	var lines strings.Builder
-	words.Hang(&lines, fmt.Sprintf("%6.1fs  ", time.Since(b.started).Seconds()), "         ", sentence, boardWidth)
+	status.Hang(&lines, fmt.Sprintf("%6.1fs  ", time.Since(b.started).Seconds()), "         ", sentence, boardWidth)
 	io.WriteString(b.w, lines.String())
 }
 
@@ -148,7 +147,7 @@ func (b *board) table() string {
 	if b.planned > boardRows {
 		return b.byState() + "\n"
 	}
-	t := words.NewTable()
+	t := status.NewTable()
 	t.AppendHeader(table.Row{"number", "state", "campaign"})
 	for _, number := range slices.Sorted(maps.Keys(b.numbers)) {
 		n := b.numbers[number]

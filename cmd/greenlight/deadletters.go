@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 // deadLettersCommand groups the commands for messages that could not be handled.
@@ -66,10 +66,10 @@ func (c *listDeadLettersCommand) Run(ctx context.Context, out output) error {
 			return err
 		}
 		// Narrow enough for 80 columns; show prints the rest.
-		t := words.NewTable()
+		t := status.NewTable()
 		t.AppendHeader(table.Row{"no.", "stored", "reason", "tries", "detail"})
 		for _, d := range list {
-			t.AppendRow(table.Row{d.Sequence, strings.Replace(d.StoredAt, "T", " ", 1), d.Reason, d.Attempts, words.Plain(d.Detail, 28)})
+			t.AppendRow(table.Row{d.Sequence, strings.Replace(d.StoredAt, "T", " ", 1), d.Reason, d.Attempts, status.Plain(d.Detail, 28)})
 		}
 		_, err := fmt.Fprintln(out.Stdout, t.Render())
 		return err

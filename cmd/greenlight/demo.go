@@ -13,14 +13,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"greenlight/config"
+	"greenlight/internal/app"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/rehearsal"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
-	"greenlight/internal/words"
 )
 
 // The demo's delays. At Telnyx a review takes days and a number minutes to hours, but
@@ -105,7 +105,7 @@ type demo struct {
 func (d *demo) logPath() string { return filepath.Join(d.dir, "greenlight.log") }
 
 func (d *demo) run(ctx context.Context) error {
-	api, err := httpserve.Listen("127.0.0.1:0")
+	api, err := app.Listen("127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (d *demo) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return httpserve.Serve(ctx, api, d.sim) })
+	group.Go(func() error { return app.Serve(ctx, api, d.sim) })
 	group.Go(func() (err error) {
 		defer stop()
 		defer func() { err = errors.Join(err, d.up.stop()) }()
@@ -150,7 +150,7 @@ func (d *demo) run(ctx context.Context) error {
 
 func (d *demo) introduce(private string) {
 	d.board.print("Greenlight runs against a simulated Telnyx. Nothing leaves this machine. What takes days at Telnyx takes seconds here, and Greenlight's own waits are %d times shorter.", rehearsedSpeed)
-	d.board.print("Plan:        %s, %s, %s", d.name, words.Count(len(d.set.Campaigns), "campaign"), words.Count(d.account.Numbers, "number"))
+	d.board.print("Plan:        %s, %s, %s", d.name, status.Count(len(d.set.Campaigns), "campaign"), status.Count(d.account.Numbers, "number"))
 	d.board.print("Status page: http://%s/status", private)
 	fmt.Fprintln(d.board.w)
 }
@@ -169,12 +169,12 @@ func (d *demo) play(ctx context.Context) error {
 	if err := d.until(bounded, "loaded", d.isLoaded); err != nil {
 		return err
 	}
-	d.board.log("Greenlight has the plan. Waiting for approval: %s.", words.Count(d.account.Numbers, "number"))
+	d.board.log("Greenlight has the plan. Waiting for approval: %s.", status.Count(d.account.Numbers, "number"))
 	if d.account.Moves > 0 {
-		d.board.log("On a campaign in move_from, to be moved: %s.", words.Count(d.account.Moves, "number"))
+		d.board.log("On a campaign in move_from, to be moved: %s.", status.Count(d.account.Moves, "number"))
 	}
 	if d.account.Taken > 0 {
-		d.board.log("Planted by the rehearsal: %s on a campaign that is not in the plan. It must stay there.", words.Count(d.account.Taken, "number"))
+		d.board.log("Planted by the rehearsal: %s on a campaign that is not in the plan. It must stay there.", status.Count(d.account.Taken, "number"))
 	}
 	var crash chan struct{}
 	if d.chaos {
@@ -206,7 +206,7 @@ func (d *demo) play(ctx context.Context) error {
 // approve takes every campaign through registration and review. With --chaos, Telnyx
 // sends no event for every other approval.
 func (d *demo) approve(ctx context.Context) error {
-	d.board.log("Telnyx and the carriers review %s…", words.Count(len(d.set.Campaigns), "campaign"))
+	d.board.log("Telnyx and the carriers review %s…", status.Count(len(d.set.Campaigns), "campaign"))
 	for i, step := range []func(string) error{d.sim.Submit, d.sim.TelnyxReview, d.sim.MNOReview, d.sim.Approve} {
 		pause(ctx, demoReviewStep)
 		for at, id := range d.account.Campaigns {
@@ -223,7 +223,7 @@ func (d *demo) approve(ctx context.Context) error {
 	}
 	d.board.log("Approved! Telnyx posts a signed VERIFIED notification to the webhook.")
 	if d.unsent > 0 {
-		d.board.log("It posts none for %s: Greenlight finds out at the next resync.", words.Count(d.unsent, "campaign"))
+		d.board.log("It posts none for %s: Greenlight finds out at the next resync.", status.Count(d.unsent, "campaign"))
 	}
 	return nil
 }
@@ -367,7 +367,7 @@ func (d *demo) check(ctx context.Context) (err error) {
 	d.summary(h, deliveries)
 	found := rehearsal.Check(h)
 	if len(found) == 0 {
-		d.board.print("Nothing was stolen, lost or written twice: %s attached, each with one write.", words.Count(d.attached(), "number"))
+		d.board.print("Nothing was stolen, lost or written twice: %s attached, each with one write.", status.Count(d.attached(), "number"))
 		return nil
 	}
 	for _, violation := range found[:min(len(found), demoViolations)] {
@@ -376,7 +376,7 @@ func (d *demo) check(ctx context.Context) (err error) {
 	if more := len(found) - demoViolations; more > 0 {
 		d.board.print("- and %d more", more)
 	}
-	return fmt.Errorf("the rehearsal found %s", words.Count(len(found), "broken promise"))
+	return fmt.Errorf("the rehearsal found %s", status.Count(len(found), "broken promise"))
 }
 
 // summary reports the faults and the result.
@@ -388,7 +388,7 @@ func (d *demo) summary(h rehearsal.History, deliveries []telnyxsim.Delivery) {
 			attempts += len(delivery.Attempts)
 		}
 		d.board.print("Of %d delivery attempts, %d were lost, %d lost their answer and %d were late. Telnyx sent no event about the approval of %s.",
-			attempts, faults.Lost, faults.Unanswered, faults.Late, words.Count(d.unsent, "campaign"))
+			attempts, faults.Lost, faults.Unanswered, faults.Late, status.Count(d.unsent, "campaign"))
 		failed := 0
 		for _, w := range h.Writes {
 			if w.AnswerStatus != http.StatusOK && w.PhoneNumber != "" {
@@ -407,10 +407,10 @@ func (d *demo) summary(h rehearsal.History, deliveries []telnyxsim.Delivery) {
 			reasons[n.Reason]++
 		}
 	}
-	d.board.print("%d of %s can send, after %.1f s.", sendable, words.Count(d.account.Numbers, "number"), time.Since(d.board.started).Seconds())
+	d.board.print("%d of %s can send, after %.1f s.", sendable, status.Count(d.account.Numbers, "number"), time.Since(d.board.started).Seconds())
 	for _, reason := range ledger.Reasons() {
 		if n := reasons[reason]; n > 0 {
-			d.board.print("Needs a person (%s): %s. %s", reason, words.Count(n, "number"), reason.Advice().Why)
+			d.board.print("Needs a person (%s): %s. %s", reason, status.Count(n, "number"), reason.Advice().Why)
 		}
 	}
 }

@@ -22,7 +22,7 @@ const scripts = "testdata/script"
 // runWordForWord are the programs beside ours whose command lines scripts run word for
 // word: steps between commands of ours, which any machine has, and those that modules of
 // their own have.
-var runWordForWord = []string{"cp", "mv", "rm", "find", "git", "sh", "docker", "kubectl", "nats"}
+var runWordForWord = []string{"cp", "mkdir", "mv", "rm", "find", "git", "sh", "docker", "kubectl", "nats"}
 
 // scriptFolders are where. make check runs the first two, make engines the others.
 var scriptFolders = []string{
@@ -60,7 +60,6 @@ const secrets = "deploy/secrets/"
 var quotedElsewhere = map[string]string{
 	"event 10dlc.campaign.update (message 12)":   "an example of a cause",
 	"planned (campaign_in_review)":               "a state and a reason, as greenlight why joins them",
-	"message scheduling cannot use discard new":  "the NATS server's words",
 	"assign +15551234567 to campaign C6X6M95: …": "how an error reads",
 }
 
@@ -270,10 +269,34 @@ func TestDocs_LinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+var sourcePath = regexp.MustCompile("`((?:cmd|internal|deploy)/[\\w./-]+)`")
+
+// Files and folders of ours that a page names exist.
+func TestDocs_PathsExist(t *testing.T) {
+	seen := 0
+	for _, page := range pagetest.Pages(t, root) {
+		if page.Path == "CHANGELOG.md" {
+			continue // it may name what is gone
+		}
+		for _, found := range sourcePath.FindAllStringSubmatch(page.Text, -1) {
+			if strings.HasPrefix(found[1], secrets) || found[1] == "deploy/secrets" || found[1] == "deploy/.env" {
+				continue // made on the machine that runs it
+			}
+			seen++
+			if _, err := os.Stat(filepath.Join(root, found[1])); err != nil {
+				t.Errorf("%s names %s, which is not there", page.Path, found[1])
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("found %d paths, so this test shows little", seen)
+	}
+}
+
 var shipped = regexp.MustCompile(`(?m)^      - src: (\S+)$`)
 
-// The archive of a release has what its pages link to, and nothing that only lies in a
-// working copy.
+// The archive of a release has what its pages link to, except sources, and nothing that
+// only lies in a working copy.
 func TestDocs_ArchivesHoldWhatTheirPagesLinkTo(t *testing.T) {
 	var files []string
 	for _, found := range shipped.FindAllStringSubmatch(read(t, filepath.Join(root, ".goreleaser.yaml")), -1) {
@@ -301,6 +324,9 @@ func TestDocs_ArchivesHoldWhatTheirPagesLinkTo(t *testing.T) {
 			}
 			seen++
 			to := path.Join(path.Dir(page.Path), target)
+			if path.Ext(to) == ".go" {
+				continue // for readers of the repository
+			}
 			inPart := slices.ContainsFunc(files, func(file string) bool { return strings.HasPrefix(file, to+"/") })
 			if !holds(to) && !inPart {
 				t.Errorf("%s links to %s, which no archive has", page.Path, to)

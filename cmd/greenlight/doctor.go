@@ -158,7 +158,7 @@ func (c *doctorCommand) checkTelnyx(ctx context.Context, report *doctor.Report) 
 func badSetting(check doctor.Check, err error) doctor.Finding {
 	f := doctor.Finding{Check: check, Level: doctor.Fail, Message: sentence(err.Error())}
 	if fault, ok := errors.AsType[*app.Fault](err); ok {
-		f.Message, f.Fix = fault.Says(), fault.Mend
+		f.Message, f.Fix = fault.Says(), fault.Fix
 	}
 	return f
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 type replayCommand struct {
@@ -68,7 +68,7 @@ func (c *replayCommand) Run(ctx context.Context, out output) error {
 				replayed++
 			}
 		}
-		about := fmt.Sprintf("%s about %s", words.Count(matching, "event"), words.Count(len(chosen), "campaign"))
+		about := fmt.Sprintf("%s about %s", status.Count(matching, "event"), status.Count(len(chosen), "campaign"))
 		if c.DryRun {
 			_, err := fmt.Fprintf(out.Stdout, "Would replay the above: %s. Nothing was changed.\n", about)
 			return err

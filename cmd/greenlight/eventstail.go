@@ -13,8 +13,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/words"
 )
 
 type tailCommand struct {
@@ -90,9 +90,9 @@ const (
 
 // eventLine describes an event in about 80 columns.
 func eventLine(e events.PastEvent) string {
-	kind, status, about := describeEvent(e)
+	kind, result, about := describeEvent(e)
 	line := fmt.Sprintf("%s %5d  %-24s  %s", e.StoredAt.Local().Format("15:04:05"), e.Sequence,
-		words.Plain(cmp.Or(strings.TrimSpace(kind+" "+status), "-"), maxKind), words.Plain(cmp.Or(about, "-"), maxAbout))
+		status.Plain(cmp.Or(strings.TrimSpace(kind+" "+result), "-"), maxKind), status.Plain(cmp.Or(about, "-"), maxAbout))
 	if e.ReplayOf > 0 {
 		line += fmt.Sprintf("  replay of %d", e.ReplayOf)
 	}
@@ -101,7 +101,7 @@ func eventLine(e events.PastEvent) string {
 
 // describeEvent returns what happened, and to which number, campaign or brand. Of an event
 // that cannot be parsed only its type is known.
-func describeEvent(e events.PastEvent) (kind, status, about string) {
+func describeEvent(e events.PastEvent) (kind, result, about string) {
 	parsed, err := telnyx.ParseEvent(e.Body)
 	if err != nil {
 		return e.Type, "", e.About

@@ -15,8 +15,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/words"
 )
 
 // eventsCommand groups the commands for events.
@@ -77,17 +77,17 @@ func (c *triggerEventCommand) Run(ctx context.Context, out output) error {
 	about := telnyxsim.About{CampaignID: c.Campaign, TCRCampaignID: c.TCRCampaign, BrandID: c.Brand, PhoneNumber: c.Number}
 	body, id := kind.Body(about, time.Now(), c.To)
 	fmt.Fprintf(out.Stdout, "Posting %s (%s), event %s\n", kind.Name, kind.EventType, id)
-	status, answer, err := post(ctx, c.To, body, telnyxsim.Signed(key, time.Now(), body))
+	code, answer, err := post(ctx, c.To, body, telnyxsim.Signed(key, time.Now(), body))
 	if err != nil {
 		return fmt.Errorf("no answer from the webhook: %w", err)
 	}
-	fmt.Fprintf(out.Stdout, "Answer %d %s\n", status, words.Plain(answer, maxAnswer))
-	if status == http.StatusUnauthorized {
+	fmt.Fprintf(out.Stdout, "Answer %d %s\n", code, status.Plain(answer, maxAnswer))
+	if code == http.StatusUnauthorized {
 		return errors.New("the webhook does not know the test key, or its clock is wrong: start it with TELNYX_PUBLIC_KEY=" +
 			publicKeyOf(key) + " and sign with the same --key-file")
 	}
-	if status < 200 || status > 299 {
-		return fmt.Errorf("the webhook answered %d, so Telnyx would retry this delivery", status)
+	if code < 200 || code > 299 {
+		return fmt.Errorf("the webhook answered %d, so Telnyx would retry this delivery", code)
 	}
 	return nil
 }

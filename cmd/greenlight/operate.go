@@ -20,7 +20,6 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
-	"greenlight/internal/words"
 )
 
 // askTimeout bounds the work of a command at the NATS server.
@@ -165,7 +164,7 @@ func writeResumed(w io.Writer, resumed ledger.Hold, names map[string]string, nam
 func writeLines(w io.Writer, sentences []string) error {
 	var b strings.Builder
 	for _, sentence := range sentences {
-		words.Wrap(&b, "", sentence, 80)
+		status.Wrap(&b, "", sentence, 80)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -190,7 +189,7 @@ func campaignsNamed(ctx context.Context, js jetstream.JetStream, what []string) 
 	for _, name := range what {
 		meant := status.Named(known, name)
 		if len(meant) == 0 {
-			unknown = append(unknown, words.Plain(name, 100)+couldMean(name, known))
+			unknown = append(unknown, status.Plain(name, 100)+couldMean(name, known))
 		}
 		for _, c := range meant {
 			named[c.ID] = cmp.Or(c.Plan, c.ID)
@@ -229,12 +228,12 @@ func couldMean(name string, known []ledger.CampaignEntry) string {
 	}
 	slices.Sort(plans)
 	if meant := plan.Closest(name, plans); meant != "" {
-		return " (did you mean " + words.Plain(meant, 100) + "?)"
+		return " (did you mean " + status.Plain(meant, 100) + "?)"
 	}
 	if len(plans) == 0 {
 		return ""
 	}
-	list := words.Plain(strings.Join(plans[:min(len(plans), maxPlans)], ", "), 300)
+	list := status.Plain(strings.Join(plans[:min(len(plans), maxPlans)], ", "), 300)
 	if more := len(plans) - maxPlans; more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
@@ -253,7 +252,7 @@ func operator() string {
 	if h, err := os.Hostname(); err == nil && h != "" {
 		host = h
 	}
-	return words.Plain(name, 60) + "@" + words.Plain(host, 100)
+	return status.Plain(name, 60) + "@" + status.Plain(host, 100)
 }
 
 type triggerCommand struct {

@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"greenlight/internal/ledger"
 )
 
 const (
@@ -125,106 +123,6 @@ func TestDocs_ImportsPointDown(t *testing.T) {
 			if below, told := level[imported]; told && below <= depth {
 				t.Errorf("%s imports %s, which is not below it in %s", name, imported, packagesIn)
 			}
-		}
-	}
-}
-
-// What the architecture says in words and by the arrows of its picture.
-func TestDocs_ArrowsAreImports(t *testing.T) {
-	imports := imports(t)
-	for name, want := range map[string][]string{
-		"telnyx": nil, "layout": nil, "events": {"layout"}, "ledger": {"layout"}, "plan": {"telnyx"},
-	} {
-		if got := imports[name]; !slices.Equal(got, want) {
-			t.Errorf("%s imports %v, and the architecture says %v", name, got, want)
-		}
-	}
-	for name, wanted := range map[string][]string{
-		"webhook":   {"telnyx", "events"},
-		"assigner":  {"telnyx", "events", "ledger", "plan"},
-		"status":    {"ledger"},
-		"preflight": {"assigner", "ledger"},
-		"app":       {"httpserve", "telemetry", "webhook", "assigner", "status"},
-	} {
-		for _, want := range wanted {
-			if !slices.Contains(imports[name], want) {
-				t.Errorf("%s does not import %s, and the architecture's picture says so", name, want)
-			}
-		}
-	}
-}
-
-// The table of folders in the README has every folder of commands and packages, and no
-// other.
-func TestDocs_FoldersAreTabled(t *testing.T) {
-	_, table, found := strings.Cut(read(t, filepath.Join(root, "README.md")), "| Folder | What it knows |")
-	if !found {
-		t.Fatal("README.md has no table of folders")
-	}
-	var told []string
-	for line := range strings.Lines(table) {
-		row, _, _ := strings.Cut(strings.TrimPrefix(line, "|"), "|")
-		for _, found := range inCode.FindAllStringSubmatch(row, -1) {
-			told = append(told, found[1])
-		}
-	}
-	var there []string
-	for _, pattern := range []string{"cmd/*", "internal/*"} {
-		folders, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, folder := range folders {
-			relative, err := filepath.Rel(root, folder)
-			if err != nil {
-				t.Fatal(err)
-			}
-			there = append(there, filepath.ToSlash(relative))
-		}
-	}
-	slices.Sort(told)
-	slices.Sort(there)
-	for _, folder := range there {
-		if !slices.Contains(told, folder) {
-			t.Errorf("README.md, table of folders, lacks %s", folder)
-		}
-	}
-	for i, folder := range told {
-		if !slices.Contains(there, folder) || i > 0 && told[i-1] == folder {
-			t.Errorf("README.md, table of folders, has %s, which is not there or twice", folder)
-		}
-	}
-}
-
-// Every term says where it is from, by a link or by a package; and all states and
-// phases are terms.
-func TestDocs_TermsHaveSources(t *testing.T) {
-	var terms []string
-	for line := range strings.Lines(read(t, filepath.Join(root, "docs/glossary.md"))) {
-		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
-		if len(cells) != 3 || strings.Contains(line, "---") || strings.HasSuffix(strings.TrimSpace(cells[2]), "Source") {
-			continue
-		}
-		term, source := strings.TrimSpace(cells[0]), cells[2]
-		terms = append(terms, strings.Trim(term, "`"))
-		if link.MatchString(source) {
-			continue // TestDocs_LinksLeadSomewhere follows it
-		}
-		folder := inCode.FindStringSubmatch(source)
-		if folder == nil {
-			t.Errorf("%s: the source %q is neither a link nor a package", term, source)
-		} else if _, there := imports(t)[short(folder[1])]; !there {
-			t.Errorf("%s: there is no package %s", term, folder[1])
-		}
-	}
-	for _, state := range ledger.States() {
-		if !slices.Contains(terms, string(state)) {
-			t.Errorf("the state %s is no term", state)
-		}
-	}
-	for _, phase := range ledger.Phases() {
-		if !slices.Contains(terms, string(phase)) {
-			t.Errorf("the phase %s is no term", phase)
 		}
 	}
 }

@@ -137,7 +137,7 @@ func (w *diffWorld) agrees(n diffNumber) {
 		want = append(want, preflight.Code(n.Reason))
 	}
 	for _, f := range answer.Plans[0].Findings {
-		old := n.Reason == "" && (f.Code == preflight.CarrierFailed || f.Code == preflight.RemovalFailed) // its record says
+		old := n.Reason == "" && (f.Code == ledger.CarrierFailed || f.Code == preflight.RemovalFailed) // its record says
 		if f.Number == n.Number && !old {
 			got = append(got, f.Code)
 		}

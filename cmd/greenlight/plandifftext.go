@@ -10,8 +10,8 @@ import (
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/words"
 )
 
 const (
@@ -35,19 +35,19 @@ func (t diffTotals) String() string {
 		parts = append(parts, "Nothing to do")
 	}
 	if t.Conflicts > 0 {
-		parts = append(parts, words.Count(t.Conflicts, "conflict"))
+		parts = append(parts, status.Count(t.Conflicts, "conflict"))
 	}
 	count(t.Unattachable, "that cannot be attached")
 	count(t.Waiting, "waiting")
 	count(t.Attached, "already attached")
 	if t.Extras > 0 {
-		parts = append(parts, words.Count(t.Extras, "extra"))
+		parts = append(parts, status.Count(t.Extras, "extra"))
 	}
 	if t.NotApproved > 0 {
-		parts = append(parts, words.Count(t.NotApproved, "campaign")+" not approved")
+		parts = append(parts, status.Count(t.NotApproved, "campaign")+" not approved")
 	}
 	if t.Unread > 0 {
-		parts = append(parts, words.Count(t.Unread, "campaign")+" that could not be read")
+		parts = append(parts, status.Count(t.Unread, "campaign")+" that could not be read")
 	}
 	return strings.Join(parts, ", ") + "; this command changes nothing."
 }
@@ -73,7 +73,7 @@ func (n diffNumber) describe(quote quoting) string {
 	if n.CampaignID == "" {
 		campaign = "another campaign"
 	}
-	status := quote(cmp.Or(string(n.Status), "(no status)"))
+	assignment := quote(cmp.Or(string(n.Status), "(no status)"))
 	if n.Reason != "" {
 		reason := string(n.Reason)
 		if n.Action == plan.Done {
@@ -101,9 +101,9 @@ func (n diffNumber) describe(quote quoting) string {
 		if n.Status == telnyx.PendingAssignment {
 			return "pending: Telnyx and the carriers are attaching it"
 		}
-		return "waits: its status is " + status
+		return "waits: its status is " + assignment
 	case plan.Extra:
-		return "on the campaign (" + status + ") but not in its plan; left there"
+		return "on the campaign (" + assignment + ") but not in its plan; left there"
 	}
 	return string(n.Action)
 }
@@ -163,7 +163,7 @@ type diffText struct {
 func (t *diffText) campaign(c diffCampaign, all bool) {
 	title := c.Plan + "  " + c.ID + "  " + string(c.Phase)
 	if c.Phase != ledger.PhaseApproved && c.Status != "" {
-		title += " (" + words.Harmless(c.Status) + ")"
+		title += " (" + status.Harmless(c.Status) + ")"
 	}
 	if len(title) <= diffWidth {
 		t.WriteString(title + "\n")
@@ -171,14 +171,14 @@ func (t *diffText) campaign(c diffCampaign, all bool) {
 		t.wrap("", 2, title)
 	}
 	if c.Phase != ledger.PhaseApproved {
-		t.wrap("  ", 2, c.whyWaiting(words.Harmless))
+		t.wrap("  ", 2, c.whyWaiting(status.Harmless))
 	} else if len(c.Numbers) == 0 {
 		t.wrap("  ", 2, "It has no numbers.")
 	}
 	list, attached := c.listed(all)
 	for _, n := range list {
-		number := fmt.Sprintf("%-12s", text.Trim(words.Harmless(string(n.Number)), 16))
-		t.wrap("  "+n.Sign+" "+number+"  ", len("    "+number+"  "), n.describe(words.Harmless))
+		number := fmt.Sprintf("%-12s", text.Trim(status.Harmless(string(n.Number)), 16))
+		t.wrap("  "+n.Sign+" "+number+"  ", len("    "+number+"  "), n.describe(status.Harmless))
 	}
 	if attached > 0 {
 		t.wrap("  "+plan.Done.Sign()+" ", 4, fmt.Sprintf("%d attached; --all lists them", attached))
@@ -192,7 +192,7 @@ func (t *diffText) wrap(head string, indent int, sentence string) {
 	if sign := strings.TrimSpace(head); t.color && sign != "" {
 		head = strings.Replace(head, sign, signColors[sign[:1]]+sign+"\x1b[0m", 1)
 	}
-	words.Hang(&t.Builder, head, strings.Repeat(" ", indent), sentence, diffWidth)
+	status.Hang(&t.Builder, head, strings.Repeat(" ", indent), sentence, diffWidth)
 }
 
 // signColors are the terminal colors of signs: green for attach, cyan for move, yellow
@@ -255,7 +255,7 @@ func (c diffCampaign) writeMarkdown(b *strings.Builder, all bool) {
 
 // codeSpan returns text as a code span. Backticks, which would end it, are replaced.
 func codeSpan(content string) string {
-	content = strings.TrimSpace(strings.ReplaceAll(words.Harmless(content), "`", "'"))
+	content = strings.TrimSpace(strings.ReplaceAll(status.Harmless(content), "`", "'"))
 	return "`" + cmp.Or(content, "-") + "`"
 }
 
@@ -268,9 +268,9 @@ var inTable = strings.NewReplacer(`\`, "/", "|", `\|`)
 // writeFaultsMarkdown writes the faults of plans as a comment on a pull request.
 func writeFaultsMarkdown(w io.Writer, found validation) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Greenlight: plan diff of %s\n\n%s, so nothing was compared.\n\n", codeSpan(found.Path), words.Count(len(found.Faults), "fault"))
+	fmt.Fprintf(&b, "### Greenlight: plan diff of %s\n\n%s, so nothing was compared.\n\n", codeSpan(found.Path), status.Count(len(found.Faults), "fault"))
 	for _, f := range found.Faults {
-		fmt.Fprintf(&b, "- %s %s\n", codeSpan(fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)), codeSpan(f.What+": "+f.Why+"; "+f.Mend))
+		fmt.Fprintf(&b, "- %s %s\n", codeSpan(fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)), codeSpan(f.What+": "+f.Why+"; "+f.Fix))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -8,7 +8,7 @@ import (
 
 	"greenlight/internal/app"
 	"greenlight/internal/plan"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 type planValidateCommand struct {
@@ -65,7 +65,7 @@ type validateFault struct {
 	Column int    `json:"column"`
 	What   string `json:"what"`
 	Why    string `json:"why"`
-	Mend   string `json:"mend"`
+	Fix    string `json:"fix"`
 }
 
 // loadPlans loads the plans at each path. The set of a path with faults is nil.
@@ -75,7 +75,7 @@ func loadPlans(paths ...string) (sets []*plan.Set, results []validation) {
 		v := validation{Path: path, Valid: err == nil}
 		if faults, ok := errors.AsType[plan.Faults](err); ok {
 			for _, f := range faults {
-				v.Faults = append(v.Faults, validateFault{f.File, f.Line, f.Column, f.What, f.Why, f.Mend})
+				v.Faults = append(v.Faults, validateFault{f.File, f.Line, f.Column, f.What, f.Why, f.Fix})
 			}
 		}
 		if err == nil {
@@ -104,11 +104,11 @@ func valid(results []validation) bool {
 // String summarizes the result in one line.
 func (v validation) String() string {
 	if !v.Valid {
-		return fmt.Sprintf("%s: %s, none of it is used", plan.Printable(v.Path), words.Count(len(v.Faults), "fault"))
+		return fmt.Sprintf("%s: %s, none of it is used", plan.Printable(v.Path), status.Count(len(v.Faults), "fault"))
 	}
-	text := fmt.Sprintf("%s: %s, %s, ", plan.Printable(v.Path), words.Count(v.Campaigns, "campaign"), words.Count(v.Numbers, "number"))
+	text := fmt.Sprintf("%s: %s, %s, ", plan.Printable(v.Path), status.Count(v.Campaigns, "campaign"), status.Count(v.Numbers, "number"))
 	if v.Pools > 0 {
-		text += words.Count(v.Pools, "number pool") + ", "
+		text += status.Count(v.Pools, "number pool") + ", "
 	}
 	return text + "hash " + v.Hash
 }
@@ -119,7 +119,7 @@ func writeText(w io.Writer, results []validation) error {
 	var text strings.Builder
 	for _, v := range results {
 		for _, f := range v.Faults {
-			fmt.Fprintf(&text, "%s:%d:%d: %s: %s; %s\n", f.File, f.Line, f.Column, f.What, f.Why, f.Mend)
+			fmt.Fprintf(&text, "%s:%d:%d: %s: %s; %s\n", f.File, f.Line, f.Column, f.What, f.Why, f.Fix)
 		}
 		fmt.Fprintln(&text, v)
 	}
@@ -142,7 +142,7 @@ func writeAnnotations(w io.Writer, results []validation) error {
 	for _, v := range results {
 		for _, f := range v.Faults {
 			fmt.Fprintf(&text, "::error file=%s,line=%d,col=%d,title=%s::%s\n",
-				property.Replace(f.File), f.Line, f.Column, property.Replace(f.What), message.Replace(f.Why+"; "+f.Mend))
+				property.Replace(f.File), f.Line, f.Column, property.Replace(f.What), message.Replace(f.Why+"; "+f.Fix))
 		}
 		// Plain lines appear only in the log. The prefix keeps a path from being read
 		// as a command.

@@ -15,13 +15,13 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/sync/errgroup"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/plan"
 	"greenlight/internal/rehearsal"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/words"
 )
 
 type simulatorCommand struct {
@@ -56,7 +56,7 @@ func (c *simulatorCommand) Help() string {
 // Run serves until it is stopped.
 func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 	if c.Dialects {
-		t := words.NewTable()
+		t := status.NewTable()
 		for _, d := range telnyxsim.Dialects() {
 			t.AppendRow(table.Row{d.Name, d.Source, d.Summary})
 		}
@@ -78,7 +78,7 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return err
 	}
-	listener, err := httpserve.Listen(c.Addr)
+	listener, err := app.Listen(c.Addr)
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with --addr", err)
 	}
@@ -101,7 +101,7 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return httpserve.Serve(ctx, listener, c.logWrites(rehearsal.NewControl(sim, set, account), log))
+		return app.Serve(ctx, listener, c.logWrites(rehearsal.NewControl(sim, set, account), log))
 	})
 	if !c.ByHand {
 		for _, id := range account.Campaigns {
@@ -140,8 +140,8 @@ func (c *simulatorCommand) review(ctx context.Context, sim *telnyxsim.Simulator,
 
 // introduce prints what the account holds and how to use it with Greenlight.
 func (c *simulatorCommand) introduce(w io.Writer, sim *telnyxsim.Simulator, set *plan.Set, account *rehearsal.Account, addr string) {
-	fmt.Fprintf(w, "A simulated Telnyx with the plans at %s: %s, %s.\n\n", words.Harmless(c.From),
-		words.Count(len(set.Campaigns), "campaign"), words.Count(account.Numbers, "number"))
+	fmt.Fprintf(w, "A simulated Telnyx with the plans at %s: %s, %s.\n\n", status.Harmless(c.From),
+		status.Count(len(set.Campaigns), "campaign"), status.Count(account.Numbers, "number"))
 	fmt.Fprintf(w, "To use it, run Greenlight in another terminal:\n\n")
 	for _, line := range []string{
 		fmt.Sprintf("TELNYX_BASE_URL=http://%s/v2", addr),
@@ -155,7 +155,7 @@ func (c *simulatorCommand) introduce(w io.Writer, sim *telnyxsim.Simulator, set 
 	if c.WebhookURL == "none" {
 		fmt.Fprintf(w, "No notifications are posted.\n")
 	} else {
-		fmt.Fprintf(w, "Notifications go to %s\n", words.Harmless(c.WebhookURL))
+		fmt.Fprintf(w, "Notifications go to %s\n", status.Harmless(c.WebhookURL))
 	}
 	if c.ByHand {
 		fmt.Fprintf(w, "Campaigns are not approved by themselves. By hand:\n\n")
@@ -173,7 +173,7 @@ func (c *simulatorCommand) introduce(w io.Writer, sim *telnyxsim.Simulator, set 
 func shellWord(word string) string {
 	for _, r := range word {
 		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./", r) {
-			return "'" + strings.ReplaceAll(words.Harmless(word), "'", `'\''`) + "'"
+			return "'" + strings.ReplaceAll(status.Harmless(word), "'", `'\''`) + "'"
 		}
 	}
 	return word
@@ -222,8 +222,8 @@ func (l *deliveryLogger) RoundTrip(request *http.Request) (*http.Response, error
 		if body, err := request.GetBody(); err == nil {
 			posted, _ := io.ReadAll(body) // reads from memory
 			parsed, _ := telnyx.ParseEvent(posted)
-			kind, status, about := describeEvent(events.PastEvent{Type: parsed.Type, About: parsed.Payload.CampaignID, Body: posted})
-			what = fmt.Sprintf("%s %s, attempt %d", strings.TrimSpace(kind+" "+status), about, parsed.Attempt)
+			kind, result, about := describeEvent(events.PastEvent{Type: parsed.Type, About: parsed.Payload.CampaignID, Body: posted})
+			what = fmt.Sprintf("%s %s, attempt %d", strings.TrimSpace(kind+" "+result), about, parsed.Attempt)
 		}
 	}
 	response, err := l.next.RoundTrip(request)
@@ -248,5 +248,5 @@ type lineLog struct {
 func (l *lineLog) printf(kind, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprintf(l.w, "%s  %-5s  %s\n", l.now().Format("15:04:05"), kind, words.Plain(fmt.Sprintf(format, args...), maxLine))
+	fmt.Fprintf(l.w, "%s  %-5s  %s\n", l.now().Format("15:04:05"), kind, status.Plain(fmt.Sprintf(format, args...), maxLine))
 }

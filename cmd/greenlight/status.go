@@ -18,7 +18,6 @@ import (
 	"greenlight/internal/app"
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
-	"greenlight/internal/words"
 )
 
 type statusCommand struct {
@@ -45,7 +44,7 @@ Exits with 0, or with 1 if NATS cannot be reached. With --wait, or when --timeou
 }
 
 // waitCodes are the exit codes of --wait.
-var waitCodes = map[status.Outcome]int{status.AllAttached: 0, status.NotYet: 2, status.NeedsPerson: 3}
+var waitCodes = map[status.Progress]int{status.AllAttached: 0, status.NotYet: 2, status.NeedsPerson: 3}
 
 // Run prints the status of everything, or of what was named.
 func (c *statusCommand) Run(ctx context.Context, out output) error {
@@ -100,7 +99,7 @@ func (c *statusCommand) about(all status.Snapshot) (status.Snapshot, bool) {
 }
 
 func (c *statusCommand) unknown() error {
-	return fmt.Errorf("%s: the ledger has no plan, campaign or number of that name; greenlight status lists them", words.Plain(c.What, 100))
+	return fmt.Errorf("%s: the ledger has no plan, campaign or number of that name; greenlight status lists them", status.Plain(c.What, 100))
 }
 
 func (c *statusCommand) write(w io.Writer, s status.Snapshot) error {
@@ -142,10 +141,15 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 				return err
 			}
 		}
-		if c.Wait && latest.Outcome() != status.NotYet {
-			return errSettled
+		if !c.Wait || latest.Progress() == status.NotYet {
+			return nil
 		}
-		return nil
+		// A campaign's record may arrive before those of its numbers, so everything is read again.
+		var err error
+		if latest, found, err = c.read(ctx, js); err == nil && found && latest.Progress() != status.NotYet {
+			err = errSettled
+		}
+		return err
 	})
 	end()
 	switch {
@@ -161,7 +165,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 			return err
 		}
 	}
-	if code := waitCodes[latest.Outcome()]; code != 0 {
+	if code := waitCodes[latest.Progress()]; code != 0 {
 		return &app.ExitCode{Code: code} // the status is the message
 	}
 	return nil

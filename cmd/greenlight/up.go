@@ -14,9 +14,7 @@ import (
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/notice"
-	"greenlight/internal/plan/watch"
 	"greenlight/internal/status"
 	"greenlight/internal/webhook"
 )
@@ -68,11 +66,11 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	public, err := httpserve.Listen(c.Webhook.Listen)
+	public, err := app.Listen(c.Webhook.Listen)
 	if err != nil {
 		return fmt.Errorf("LISTEN: %w; choose another address with --listen", err)
 	}
-	private, err := httpserve.Listen(c.Admin.Listen)
+	private, err := app.Listen(c.Admin.Listen)
 	if err != nil {
 		return errors.Join(fmt.Errorf("ADMIN_LISTEN: %w; choose another address with --admin-listen", err), public.Close())
 	}
@@ -86,7 +84,7 @@ type site struct {
 	serving  app.Public
 	assigner assigner.Config
 	// plans watches the plan files; nil if there are none to watch.
-	plans *watch.Watcher
+	plans *app.Plans
 	// token protects the private listener; empty for none.
 	token status.Token
 	// receiver gets notices; nil for none.
@@ -113,9 +111,6 @@ func (s site) run(ctx context.Context, public, private net.Listener) (err error)
 			err = nil // stopped during the start, which is not a failure
 		}
 		return errors.Join(err, public.Close(), private.Close())
-	}
-	if err := server.StageInMemory(); err != nil {
-		s.log.Warn().Err(err).Msg("bursts of events are stored more slowly than possible: NATS cannot stage writes in memory")
 	}
 	return p.Run(ctx)
 }

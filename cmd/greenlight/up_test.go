@@ -6,7 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"greenlight/internal/httpserve"
+	"greenlight/internal/app"
 )
 
 // Who stops a process that is only just starting has done nothing wrong, and a service
@@ -14,11 +14,11 @@ import (
 func TestUp_ToldToStopWhileItStartsIsNoFailure(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	public, err := httpserve.Listen("127.0.0.1:0")
+	public, err := app.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	private, err := httpserve.Listen("127.0.0.1:0")
+	private, err := app.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,6 @@ import (
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
 	"greenlight/internal/timeline"
-	"greenlight/internal/words"
 )
 
 type whyCommand struct {
@@ -60,7 +59,7 @@ const whyWidth = 80
 // Times are in the time zone of now.
 func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, color bool) error {
 	var b strings.Builder
-	words.Wrap(&b, "", fmt.Sprintf("%s, planned by %s on campaign %s", t.Number, words.Plain(t.Plan, 60), t.Campaign), whyWidth)
+	status.Wrap(&b, "", fmt.Sprintf("%s, planned by %s on campaign %s", t.Number, status.Plain(t.Plan, 60), t.Campaign), whyWidth)
 	day := ""
 	for _, entry := range t.Entries {
 		at := entry.At.In(now.Location())
@@ -70,9 +69,9 @@ func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, color bool) 
 		}
 		head := fmt.Sprintf("  %s  %-8s  ", at.Format(time.TimeOnly), entry.Kind)
 		indent := strings.Repeat(" ", len(head))
-		words.Hang(&b, head, indent, entry.Text, whyWidth)
+		status.Hang(&b, head, indent, entry.Text, whyWidth)
 		if entry.Detail != "" {
-			words.Hang(&b, indent, indent, "«"+entry.Detail+"»", whyWidth)
+			status.Hang(&b, indent, indent, "«"+entry.Detail+"»", whyWidth)
 		}
 	}
 	state := string(t.State)
@@ -81,22 +80,22 @@ func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, color bool) 
 	}
 	since := ""
 	if !t.Since.IsZero() {
-		since = fmt.Sprintf(" since %s, for %s", words.Clock(now, t.Since), words.Span(now.Sub(t.Since)))
+		since = fmt.Sprintf(" since %s, for %s", status.Clock(now, t.Since), status.Span(now.Sub(t.Since)))
 	}
 	fmt.Fprintf(&b, "\nNow:   %s%s\n", status.Paint(ledger.Number{State: t.State}, state, color), since)
-	words.Wrap(&b, "       ", t.Sentence, whyWidth)
+	status.Wrap(&b, "       ", t.Sentence, whyWidth)
 	if t.Held != nil {
 		hold := ledger.Hold{Campaigns: map[string]ledger.HeldBy{t.Campaign: *t.Held}}
 		for _, sentence := range status.HoldSentences(hold, map[string]string{t.Campaign: t.Plan}, now) {
-			words.Hang(&b, "Hold:  ", "       ", sentence+" No new write request is sent for it until you run greenlight resume.", whyWidth)
+			status.Hang(&b, "Hold:  ", "       ", sentence+" No new write request is sent for it until you run greenlight resume.", whyWidth)
 		}
 	}
 	next := t.Next
-	if when := words.Until(now, t.NextAt); when != "" {
+	if when := status.Until(now, t.NextAt); when != "" {
 		next += " Next check: " + when + "."
 	}
-	words.Hang(&b, "Next:  ", "       ", next, whyWidth)
-	words.Hang(&b, "To do: ", "       ", cmp.Or(t.Action, "Nothing."), whyWidth)
+	status.Hang(&b, "Next:  ", "       ", next, whyWidth)
+	status.Hang(&b, "To do: ", "       ", cmp.Or(t.Action, "Nothing."), whyWidth)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

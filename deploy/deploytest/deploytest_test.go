@@ -113,7 +113,7 @@ func stopTime(t *testing.T, drainDelay string) time.Duration {
 	}
 	delay, err := time.ParseDuration(drainDelay)
 	must(t, err)
-	const drainTimeout = 5 * time.Second // httpserve.DrainTimeout
+	const drainTimeout = 5 * time.Second // app.DrainTimeout
 	return delay + 2*drainTimeout
 }
 

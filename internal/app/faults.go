@@ -9,8 +9,8 @@ import (
 type Fault struct {
 	// Setting is its name in the environment.
 	Setting string
-	// What says what is wrong with it and Mend how to get it right.
-	What, Mend string
+	// What says what is wrong with it and Fix how to get it right.
+	What, Fix string
 	// Err is what went wrong when it was used, if that is known.
 	Err error
 }
@@ -18,14 +18,14 @@ type Fault struct {
 // Unwrap returns Err.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// Says returns the sentence that says what is wrong, without how to mend it.
+// Says returns the sentence that says what is wrong, without how to fix it.
 func (f *Fault) Says() string {
 	return fmt.Sprintf("%s (--%s) %s.", f.Setting, FlagName(f.Setting), f.What)
 }
 
 // Error returns a sentence that names the setting both ways.
 func (f *Fault) Error() string {
-	return f.Says() + " " + f.Mend
+	return f.Says() + " " + f.Fix
 }
 
 // FlagName is the flag of a setting: TELNYX_API_KEY has --telnyx-api-key.
@@ -37,8 +37,8 @@ func FlagName(setting string) string {
 type Faults []error
 
 // add notes a setting that cannot be used.
-func (f *Faults) add(setting, what, mend string) {
-	*f = append(*f, &Fault{Setting: setting, What: what, Mend: mend})
+func (f *Faults) add(setting, what, fix string) {
+	*f = append(*f, &Fault{Setting: setting, What: what, Fix: fix})
 }
 
 // Err returns nil when nothing is wrong, else an error with a line for each

@@ -9,8 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"greenlight/internal/certificate"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/status"
 	"greenlight/internal/telemetry"
 )
@@ -20,34 +18,34 @@ import (
 // making the process unready. None that is valid makes it so, unless it takes
 // connections to get one: a load balancer sends none to a process that is not ready.
 // SIGHUP makes it look at them at once.
-func (p *Process) prepareTLS(listener net.Listener, certificates certificate.Source) (secure net.Listener, keep func(context.Context) error) {
+func (p *Process) prepareTLS(listener net.Listener, certificates *Certificates) (secure net.Listener, keep func(context.Context) error) {
 	log := p.log.With().Str(telemetry.KeyPart, "tls").Logger()
 	failed := promauto.With(p.registry).NewCounter(prometheus.CounterOpts{
 		Name: "greenlight_tls_handshakes_failed_total",
 		Help: "Connections to the public listener that ended before a request, in the TLS handshake.",
 	})
-	secure = httpserve.TLS(listener, certificates.Config(), func(reason string) {
+	secure = ServeTLS(listener, certificates.Config(), func(reason string) {
 		failed.Inc()
 		log.Debug().Str(telemetry.KeyHandshake, reason).Msg("a connection was not made")
 	})
 	p.checks = append(p.checks,
-		status.Check{Name: "certificate", Role: status.RoleWebhook, Advisory: certificates.ByConnections(), Ready: func(context.Context) error { return certificates.Ready() }},
+		status.Check{Name: "certificate", Role: status.RoleWebhook, Advisory: certificates.byConnections, Ready: func(context.Context) error { return certificates.Ready() }},
 		status.Check{Name: "certificate renewal", Role: status.RoleWebhook, Advisory: true, Ready: func(context.Context) error { return certificates.Renewal() }})
 	p.registry.MustRegister(&certificateMetrics{certificates})
 	hangups := catchHangups()
 	return secure, func(ctx context.Context) error {
 		defer hangups.relay(certificates.Reload)()
-		return certificates.Run(ctx, certificate.Told{
-			Changed: func(leaf *x509.Certificate) {
-				log.Info().Str(telemetry.KeyHost, certificate.Name(leaf)).Time(telemetry.KeyNotAfter, leaf.NotAfter).Msg("a certificate is in force")
-			},
-			Fault: func(err error) { log.Error().Err(err).Msg("a certificate cannot be renewed") },
-		})
+		certificates.onChange = func(leaf *x509.Certificate) {
+			log.Info().Str(telemetry.KeyHost, nameOf(leaf)).Time(telemetry.KeyNotAfter, leaf.NotAfter).Msg("a certificate is in force")
+		}
+		certificates.onFault = func(err error) { log.Error().Err(err).Msg("a certificate cannot be renewed") }
+		certificates.Run(ctx)
+		return nil
 	}
 }
 
 // certificateMetrics tells how long the certificates are valid.
-type certificateMetrics struct{ certificates certificate.Source }
+type certificateMetrics struct{ certificates *Certificates }
 
 var (
 	notAfterMetric = prometheus.NewDesc("greenlight_tls_certificate_not_after_seconds",
@@ -64,7 +62,7 @@ func (m *certificateMetrics) Describe(out chan<- *prometheus.Desc) {
 func (m *certificateMetrics) Collect(out chan<- prometheus.Metric) {
 	ends := make(map[string]time.Time)
 	for _, leaf := range m.certificates.InForce() {
-		ends[certificate.Name(leaf)] = leaf.NotAfter
+		ends[nameOf(leaf)] = leaf.NotAfter
 	}
 	for host, end := range ends {
 		out <- prometheus.MustNewConstMetric(notAfterMetric, prometheus.GaugeValue, float64(end.Unix()), host)

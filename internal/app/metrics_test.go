@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -34,10 +33,8 @@ import (
 
 	"greenlight/internal/app"
 	"greenlight/internal/assigner"
-	"greenlight/internal/certificate"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/plan/watch"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/testkit"
@@ -65,7 +62,7 @@ type fullRun struct {
 	log     *testkit.Buffer
 	book    *ledger.Ledger
 	js      jetstream.JetStream
-	set     *watch.Watcher
+	set     *app.Plans
 }
 
 // taker is a receiver of notices that takes each.
@@ -76,10 +73,15 @@ func (taker) Send(context.Context, string) error { return nil }
 // certificateFiles writes a certificate for the loopback address and its key.
 func certificateFiles(t *testing.T) (cert, key string) {
 	t.Helper()
+	return certificateUntil(t, time.Now().Add(24*time.Hour))
+}
+
+func certificateUntil(t *testing.T, end time.Time) (cert, key string) {
+	t.Helper()
 	private := must2(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "hooks.example.com"}, DNSNames: []string{"hooks.example.com"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: end,
 	}
 	der := must2(x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private))
 	cert, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
@@ -114,7 +116,7 @@ func startFullRun(t *testing.T) *fullRun {
 // addWebhook adds the door, and has the simulator post to it what becomes of two campaigns.
 func (r *fullRun) addWebhook(p *app.Process) {
 	r.t.Helper()
-	files, err := certificate.LoadFiles(certificateFiles(r.t))
+	files, err := app.LoadCertificate(certificateFiles(r.t))
 	must(r.t, err)
 	public := listen(r.t)
 	r.door = public.Addr().String()
@@ -147,7 +149,7 @@ campaigns:
 		r.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: "4001776e-0000-4000-8000-000000000001"})
 	}
 	var err error
-	r.set, err = watch.New(plans, watch.Options{})
+	r.set, err = app.WatchPlans(plans)
 	must(r.t, err)
 	p.AddPlans(r.set)
 	api := httptest.NewServer(r.sim)
@@ -404,25 +406,32 @@ func TestMetrics_HaveNoIDsOrNumbersAsLabels(t *testing.T) {
 	}
 }
 
-// Every metric of a process with all its parts is in the table, and none else is.
-func TestMetrics_AreTabledInOperations(t *testing.T) {
+// Every metric of a process with all its parts is listed, by type and with its labels,
+// and no other is.
+func TestMetrics_AreListedInOperations(t *testing.T) {
 	r := startFullRun(t)
 	r.work()
 	r.untilValue("greenlight_numbers", `needs_person="no",reason="",state="sendable"`, 2)
 	families := r.families()
-	var table strings.Builder
-	table.WriteString("| Metric | Type | Labels | What it tells |\n| --- | --- | --- | --- |\n")
+	ofType := map[dto.MetricType][]string{}
 	for _, name := range slices.Sorted(maps.Keys(families)) {
 		labels := map[string]bool{}
 		for _, metric := range families[name].GetMetric() {
 			for _, label := range metric.GetLabel() {
-				labels["`"+label.GetName()+"`"] = true
+				labels[label.GetName()] = true
 			}
 		}
-		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", name, strings.ToLower(families[name].GetType().String()),
-			cmp.Or(strings.Join(slices.Sorted(maps.Keys(labels)), ", "), "–"), families[name].GetHelp())
+		line := name
+		if len(labels) > 0 {
+			line += "{" + strings.Join(slices.Sorted(maps.Keys(labels)), ",") + "}"
+		}
+		ofType[families[name].GetType()] = append(ofType[families[name].GetType()], line)
 	}
-	pagetest.Section(t, "../../docs/operations.md", "metrics", table.String(), *update)
+	var lists []string
+	for _, kind := range slices.Sorted(maps.Keys(ofType)) {
+		lists = append(lists, "# "+strings.ToLower(kind.String())+"s\n"+strings.Join(ofType[kind], "\n")+"\n")
+	}
+	pagetest.Section(t, "../../docs/operations.md", "metrics", "```text\n"+strings.Join(lists, "\n")+"```", *update)
 }
 
 func insecure() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }

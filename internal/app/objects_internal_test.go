@@ -44,7 +44,7 @@ func tick(t *testing.T, o *objects) {
 	must(t, o.tend(t.Context(), now))
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -5,13 +5,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"greenlight/internal/plan"
-	"greenlight/internal/plan/watch"
 )
 
 // planMetrics tells which plan set is in force, and whether the files can be used.
 type planMetrics struct{ info *prometheus.GaugeVec }
 
-func newPlanMetrics(r prometheus.Registerer, plans *watch.Watcher) *planMetrics {
+func newPlanMetrics(r prometheus.Registerer, plans *Plans) *planMetrics {
 	factory := promauto.With(r)
 	m := &planMetrics{info: factory.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "greenlight_plan_info",

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"greenlight/internal/doctor"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/status"
 	"greenlight/internal/status/page"
 	"greenlight/internal/telemetry"
@@ -42,7 +41,7 @@ func (p *Process) AddPrivate(listener net.Listener, token status.Token) {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return view.Run(ctx) })
 		group.Go(func() error { return shown.Run(ctx) })
-		group.Go(func() error { return httpserve.Serve(ctx, listener, handler) })
+		group.Go(func() error { return Serve(ctx, listener, handler) })
 		return group.Wait()
 	})
 }

@@ -19,16 +19,12 @@ import (
 	"github.com/rs/zerolog"
 
 	"greenlight/internal/assigner"
-	"greenlight/internal/certificate"
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/plan"
-	"greenlight/internal/plan/watch"
 	"greenlight/internal/status"
 	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/telnyx/keyfile"
 	"greenlight/internal/webhook"
 )
 
@@ -53,8 +49,6 @@ type Process struct {
 	joined *attempt
 	// planFaults says why plan files are not in force; nil when none are watched.
 	planFaults func() error
-	// plansChanged tells the assigner that other plans, or a fault, are there now.
-	plansChanged func()
 	// last, if not nil, is called when all parts have stopped.
 	last func()
 }
@@ -108,7 +102,7 @@ func onConnection(nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, er
 	if err != nil {
 		return nil, fmt.Errorf("use JetStream: %w", err)
 	}
-	p := &Process{log: log, js: js, registry: prometheus.NewRegistry(), plansChanged: func() {}}
+	p := &Process{log: log, js: js, registry: prometheus.NewRegistry()}
 	build := ThisBuild()
 	log.Info().Str(telemetry.KeyVersion, build.Version).Str(telemetry.KeyCommit, build.Commit).Msg("Greenlight starts")
 	p.streams = newAttempt("make the streams", makeTimeout, func(ctx context.Context) error {
@@ -185,11 +179,11 @@ func (p *Process) Trace(ctx context.Context, service string) error {
 // Public is how the public listener is served.
 type Public struct {
 	// Server is its bounds and its stop. The zero value is ready for use.
-	Server httpserve.Options
+	Server ServerOptions
 	// Keys keeps the verifier's keys as a file says; nil when they do not change.
-	Keys *keyfile.File
+	Keys *KeyFile
 	// Certificates are for TLS; nil without.
-	Certificates certificate.Source
+	Certificates *Certificates
 }
 
 // AddWebhook adds the public listener with the zero [Public].
@@ -199,11 +193,10 @@ func (p *Process) AddWebhook(config webhook.Config, listener net.Listener) error
 
 // AddPublic adds the webhook on the public listener, which the process closes. When it
 // is told to stop, its readiness turns false before anything else; see
-// [httpserve.Options.Serve] for what follows.
+// [ServerOptions.Serve] for what follows.
 func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public Public) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
 	config.Held = p.streams.pending
-	config.MaxConnections = cmp.Or(public.Server.MaxConnections, httpserve.DefaultMaxConnections)
 	hook, err := webhook.New(config)
 	if err != nil {
 		return err
@@ -234,25 +227,25 @@ func (p *Process) AddPublic(config webhook.Config, listener net.Listener, public
 // addKeys adds the watch over the file of the public keys. A file at fault changes
 // nothing in use, and shows in readiness without making the process unready. SIGHUP
 // makes it look at once.
-func (p *Process) addKeys(keys *keyfile.File, hook *webhook.Webhook) {
+func (p *Process) addKeys(keys *KeyFile, hook *webhook.Webhook) {
 	log := p.log.With().Str(telemetry.KeyPart, "webhook").Logger()
 	p.checks = append(p.checks, status.Check{
 		Name: "public_keys", Role: status.RoleWebhook, Advisory: true, Ready: func(context.Context) error { return keys.Err() },
 	})
 	hangups := catchHangups()
 	p.add("public keys", func(ctx context.Context) error {
-		stop := hangups.relay(keys.Reload)
-		defer stop()
-		return keys.Run(ctx,
-			func(keys []telnyx.PublicKey) {
-				hook.KeysReplaced()
-				fingerprints := make([]string, len(keys))
-				for i, key := range keys {
-					fingerprints[i] = key.Fingerprint()
-				}
-				log.Info().Strs(telemetry.KeyKeys, fingerprints).Msg("other public keys are in use")
-			},
-			func(err error) { log.Error().Err(err).Msg("the public keys could not be read anew") })
+		defer hangups.relay(keys.Reload)()
+		keys.onChange = func(keys []telnyx.PublicKey) {
+			hook.KeysReplaced()
+			fingerprints := make([]string, len(keys))
+			for i, key := range keys {
+				fingerprints[i] = key.Fingerprint()
+			}
+			log.Info().Strs(telemetry.KeyKeys, fingerprints).Msg("other public keys are in use")
+		}
+		keys.onFault = func(err error) { log.Error().Err(err).Msg("the public keys could not be read anew") }
+		keys.Run(ctx)
+		return nil
 	})
 }
 
@@ -276,7 +269,7 @@ func (p *Process) HoldKeys() {
 // AddPlans adds the watch over the plan files. A change is told to whichever
 // assigner works; files at fault change nothing in force, and show in readiness
 // without making the process unready. SIGHUP makes it look at once.
-func (p *Process) AddPlans(plans *watch.Watcher) {
+func (p *Process) AddPlans(plans *Plans) {
 	publisher := events.NewPublisher(p.js)
 	log := p.log.With().Str(telemetry.KeyPart, "plans").Logger()
 	inForce := newPlanMetrics(p.registry, plans)
@@ -287,31 +280,25 @@ func (p *Process) AddPlans(plans *watch.Watcher) {
 	hangups := catchHangups()
 	p.add("plans", func(ctx context.Context) error {
 		var telling sync.WaitGroup
-		plans.Tell(
-			func(old, new *plan.Set) {
-				inForce.changed(new)
-				p.plansChanged()
-				log.Info().Str(telemetry.KeyPlanHash, new.Hash).Int(telemetry.KeyCampaigns, len(new.Campaigns)).
-					Strs(telemetry.KeyChanged, clipList(watch.Changed(old, new))).Msg("another plan set is in force")
-				telling.Go(func() {
-					tell(ctx, publisher, new.Hash, func(err error) bool {
-						log.Warn().Err(err).Msg("the assigner could not be told of the plan; trying again")
-						return plans.Set().Hash == new.Hash
-					})
+		plans.onChange = func(old, new *plan.Set) {
+			inForce.changed(new)
+			log.Info().Str(telemetry.KeyPlanHash, new.Hash).Int(telemetry.KeyCampaigns, len(new.Campaigns)).
+				Strs(telemetry.KeyChanged, clipList(plan.Changed(old, new))).Msg("another plan set is in force")
+			telling.Go(func() {
+				tell(ctx, publisher, new.Hash, func(err error) bool {
+					log.Warn().Err(err).Msg("the assigner could not be told of the plan; trying again")
+					return plans.Set().Hash == new.Hash
 				})
-			},
-			func(err error) {
-				p.plansChanged()
-				log.Error().Err(err).Str(telemetry.KeyPlanHash, plans.Set().Hash).
-					Msg("the plan files cannot be used; the last good set stays in force")
-			},
-			func(err error) {
-				log.Warn().Err(err).Msg("no events about the plan files; changes are found by looking every half a minute")
 			})
-		stop := hangups.relay(plans.Reload)
+		}
+		plans.onFault = func(err error) {
+			log.Error().Err(err).Str(telemetry.KeyPlanHash, plans.Set().Hash).
+				Msg("the plan files cannot be used; the last good set stays in force")
+		}
 		defer telling.Wait()
-		defer stop()
-		return plans.Run(ctx)
+		defer hangups.relay(plans.Reload)()
+		plans.Run(ctx)
+		return nil
 	})
 }
 
@@ -367,7 +354,7 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 		}
 		return worker.Run(ctx)
 	})
-	p.joined, p.plansChanged = join, worker.PlansChanged
+	p.joined = join
 	p.objects.joined, p.objects.resync = join, cmp.Or(config.Resync, assigner.DefaultResync)
 	p.objects.madeAgain = worker.LedgerMadeAgain
 	return nil
@@ -382,10 +369,6 @@ func (p *Process) add(name string, run func(context.Context) error) {
 func (p *Process) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	spare()
-	var memory sync.WaitGroup
-	memory.Go(func() { giveBack(ctx) })
-	defer memory.Wait()
 	var stops []func()
 	var mu sync.Mutex
 	var errs []error

@@ -3,15 +3,12 @@ package app_test
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,11 +22,8 @@ import (
 	"greenlight/config"
 	"greenlight/internal/app"
 	"greenlight/internal/assigner"
-	"greenlight/internal/certificate"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/telnyx/keyfile"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
@@ -44,7 +38,7 @@ func must(t *testing.T, err error) {
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
-	listener, err := httpserve.Listen("127.0.0.1:0")
+	listener, err := app.Listen("127.0.0.1:0")
 	must(t, err)
 	t.Cleanup(func() { listener.Close() })
 	return listener
@@ -104,7 +98,7 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 	api := listen(t)
 	simulating, stopSim := context.WithCancel(context.Background())
 	simulated := make(chan error, 1)
-	go func() { simulated <- httpserve.Serve(simulating, api, sim) }()
+	go func() { simulated <- app.Serve(simulating, api, sim) }()
 	defer func() { stopSim(); must(t, <-simulated) }()
 	set, err := plan.LoadBytes("plan.yaml", config.ExamplePlan)
 	must(t, err)
@@ -200,7 +194,7 @@ func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
 	must(t, err)
 	public, private := listen(t), listen(t)
 	const delay = 700 * time.Millisecond
-	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, app.Public{Server: httpserve.Options{DrainDelay: delay}}))
+	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, app.Public{Server: app.ServerOptions{DrainDelay: delay}}))
 	p.AddPrivate(private, "")
 	stop, ended := run(t, p)
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
@@ -226,62 +220,6 @@ func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
 	if conn, err := net.Dial("tcp", public.Addr().String()); err == nil {
 		conn.Close()
 		t.Error("new connections are taken after the stop")
-	}
-}
-
-// lingering are certificates whose keeper has something to do when it is told to stop.
-type lingering struct {
-	certificate.Source
-	config *tls.Config
-	stop   func()
-}
-
-func (l lingering) Config() *tls.Config        { return l.config }
-func (lingering) InForce() []*x509.Certificate { return nil }
-func (lingering) Ready() error                 { return nil }
-func (lingering) Renewal() error               { return nil }
-func (lingering) ByConnections() bool          { return false }
-func (lingering) Reload()                      {}
-func (l lingering) Run(ctx context.Context, _ certificate.Told) error {
-	<-ctx.Done()
-	l.stop()
-	return nil
-}
-
-// With TLS the end of a renewal may take seconds, in which the process must neither
-// look ready nor be without certificates.
-func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
-	sim := telnyxsim.New(telnyxsim.Options{})
-	defer sim.Close()
-	p, err := app.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
-	must(t, err)
-	example := httptest.NewTLSServer(nil) // whose certificate we borrow
-	config := example.TLS.Clone()
-	example.Close()
-	public, private := listen(t), listen(t)
-	stopped := false
-	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, app.Public{Certificates: lingering{config: config, stop: func() {
-		stopped = true
-		answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(must2(http.NewRequest(http.MethodGet, "http://"+private.Addr().String()+"/readyz", nil)))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		if answer.Body.Close(); answer.StatusCode != http.StatusServiceUnavailable {
-			t.Errorf("got %d when the certificates' keeper is told to stop, want 503 by then", answer.StatusCode)
-		}
-		if conn, err := net.Dial("tcp", public.Addr().String()); err == nil {
-			conn.Close()
-			t.Error("the door still takes connections")
-		}
-	}}}))
-	p.AddPrivate(private, "")
-	stop, ended := run(t, p)
-	get(t, private.Addr().String(), "/readyz", http.StatusOK)
-	stop()
-	ended()
-	if !stopped {
-		t.Error("the certificates' keeper was not told to stop")
 	}
 }
 
@@ -314,7 +252,7 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	point("first", old.PublicKey())
 	inUse := verifier(t, old)
 	public, private := listen(t), listen(t)
-	must(t, p.AddPublic(webhook.Config{Verifier: inUse}, public, app.Public{Keys: keyfile.New(path, inUse)}))
+	must(t, p.AddPublic(webhook.Config{Verifier: inUse}, public, app.Public{Keys: app.NewKeyFile(path, inUse)}))
 	p.AddPrivate(private, "")
 	run(t, p)
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
@@ -351,20 +289,57 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	until("the new key alone", func() bool { keys := inUse.Keys(); return len(keys) == 1 && keys[0].String() == next.PublicKey() })
 }
 
-// aside makes certificates that do not come by connections of ones that do.
-type aside struct{ *certificate.Auto }
-
-func (aside) ByConnections() bool { return false }
+// With TLS the end of a renewal may take seconds, in which the process must neither
+// look ready nor be without certificates.
+func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
+	sim := telnyxsim.New(telnyxsim.Options{})
+	defer sim.Close()
+	p, err := app.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
+	must(t, err)
+	public, private := listen(t), listen(t)
+	stopped := false
+	certificates, err := app.LoadCertificate(certificateFiles(t))
+	must(t, err)
+	certificates.KeepWith(func(ctx context.Context) {
+		<-ctx.Done()
+		stopped = true
+		answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(must2(http.NewRequest(http.MethodGet, "http://"+private.Addr().String()+"/readyz", nil)))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if answer.Body.Close(); answer.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("got %d when the certificates' keeper is told to stop, want 503 by then", answer.StatusCode)
+		}
+		if conn, err := net.Dial("tcp", public.Addr().String()); err == nil {
+			conn.Close()
+			t.Error("the door still takes connections")
+		}
+	})
+	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, app.Public{Certificates: certificates}))
+	p.AddPrivate(private, "")
+	stop, ended := run(t, p)
+	get(t, private.Addr().String(), "/readyz", http.StatusOK)
+	stop()
+	ended()
+	if !stopped {
+		t.Error("the certificates' keeper was not told to stop")
+	}
+}
 
 // A load balancer sends connections to what is ready, and the authority's challenge is
 // one: the process must be ready before it has a certificate, and say that it has none.
 func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) {
+	issued, err := app.NewIssued([]string{"hooks.example.com"}, filepath.Join(t.TempDir(), "certificates"), "https://127.0.0.1:1/directory", nil)
+	must(t, err)
+	expired, err := app.LoadCertificate(certificateUntil(t, time.Now().Add(-time.Minute)))
+	must(t, err)
 	for name, test := range map[string]struct {
-		source func(*certificate.Auto) certificate.Source
-		want   int
+		certificates *app.Certificates
+		want         int
 	}{
-		"by connections": {func(a *certificate.Auto) certificate.Source { return a }, http.StatusOK},
-		"otherwise":      {func(a *certificate.Auto) certificate.Source { return aside{a} }, http.StatusServiceUnavailable},
+		"by connections": {issued, http.StatusOK},
+		"otherwise":      {expired, http.StatusServiceUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			nc := testkit.Connect(t, testkit.Embedded(t))
@@ -372,12 +347,8 @@ func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) 
 			defer sim.Close()
 			p, err := app.New(t.Context(), nc, 1, zerolog.Nop())
 			must(t, err)
-			auto, err := certificate.NewAuto(certificate.AutoOptions{
-				Hosts: []string{"hooks.example.com"}, Dir: filepath.Join(t.TempDir(), "certificates"), Directory: "https://127.0.0.1:1/directory",
-			})
-			must(t, err)
 			private := listen(t)
-			must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, listen(t), app.Public{Certificates: test.source(auto)}))
+			must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, listen(t), app.Public{Certificates: test.certificates}))
 			p.AddPrivate(private, "")
 			run(t, p)
 			body := get(t, private.Addr().String(), "/readyz", test.want)

@@ -9,7 +9,6 @@ import (
 
 	"greenlight/internal/assigner"
 	"greenlight/internal/plan"
-	"greenlight/internal/plan/watch"
 )
 
 // Assigner is what to attach and how often to look.
@@ -21,8 +20,8 @@ type Assigner struct {
 
 // Config loads the plans and returns the assigner's configuration but for what
 // is not a setting, and what watches the plan files; nil when they are at fault.
-func (s Assigner) Config(faults *Faults, calls Telnyx) (assigner.Config, *watch.Watcher) {
-	plans, err := watch.New(s.Plans, watch.Options{})
+func (s Assigner) Config(faults *Faults, calls Telnyx) (assigner.Config, *Plans) {
+	plans, err := WatchPlans(s.Plans)
 	if _, missing := os.Stat(s.Plans); errors.Is(missing, fs.ErrNotExist) {
 		faults.add("PLANS", "names "+plan.Printable(s.Plans)+", and nothing is there",
 			"Make the folder and copy config/plan.example.yaml into it, or name your own plan file or folder.")

@@ -81,7 +81,7 @@ func (s NATS) connectTo(faults *Faults, address string, connect connectFunc, nam
 	nc, err := connect(address, name, options...)
 	if err != nil {
 		*faults = append(*faults, &Fault{Setting: "NATS_URL", What: "cannot be used: " + err.Error(),
-			Mend: "Check that the server runs there and that this machine may reach it.", Err: err})
+			Fix: "Check that the server runs there and that this machine may reach it.", Err: err})
 		return nil
 	}
 	return nc

@@ -3,7 +3,6 @@ package app_test
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +23,6 @@ import (
 
 	"greenlight/config"
 	"greenlight/internal/app"
-	"greenlight/internal/certificate"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/webhook"
 )
@@ -189,13 +187,13 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 		"blank API key":      {set: map[string]string{"TELNYX_API_KEY": " \n"}, want: "TELNYX_API_KEY (--telnyx-api-key) is missing. " + newAPIKey},
 		"API key twice":      {set: map[string]string{"TELNYX_API_KEY_FILE": missing}, want: "TELNYX_API_KEY (--telnyx-api-key) is given twice, directly and as a file. Leave out TELNYX_API_KEY or TELNYX_API_KEY_FILE."},
 		"API key file away":  {set: map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": missing}, want: "TELNYX_API_KEY_FILE (--telnyx-api-key-file) cannot be read: open " + missing + ": no such file or directory. " + newAPIKey},
-		"API key file large": {set: map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": large}, want: "TELNYX_API_KEY_FILE (--telnyx-api-key-file) cannot be read: " + large + " is larger than 65536 bytes, which no secret is. " + newAPIKey},
+		"API key file large": {set: map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": large}, want: "TELNYX_API_KEY_FILE (--telnyx-api-key-file) cannot be read: " + large + " is larger than 65536 bytes. " + newAPIKey},
 		"API key file empty": {set: map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": os.DevNull}, want: "TELNYX_API_KEY (--telnyx-api-key) is missing. " + newAPIKey},
 
 		"no public key":         {set: map[string]string{"TELNYX_PUBLIC_KEY": ""}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is missing. " + newPublicKey},
 		"public key twice":      {set: map[string]string{"TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is given twice, directly and as a file. Leave out TELNYX_PUBLIC_KEY or TELNYX_PUBLIC_KEY_FILE."},
 		"public key file away":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: stat " + missing + ": no such file or directory. " + newPublicKey},
-		"public key in a pipe":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": pipe}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: " + pipe + " is no regular file; a pipe or device may never end, and cannot be read again. " + newPublicKey},
+		"public key in a pipe":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": pipe}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: " + pipe + " is not a regular file; a pipe or device may never end, and cannot be read again. " + newPublicKey},
 		"public key too short":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it holds 5 bytes, not 32" + parsing + copyAgain},
 		"public key in PEM":     {set: map[string]string{"TELNYX_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it is in PEM form, but Telnyx shows the bare key" + parsing + copyAgain},
 		"API key as public key": {set: map[string]string{"TELNYX_PUBLIC_KEY": secretKey}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it looks like an API key, which is a secret and another thing" + parsing + copyAgain},
@@ -230,10 +228,10 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 		"admin port too high":        {set: map[string]string{"ADMIN_LISTEN": ":65536"}, want: `ADMIN_LISTEN (--admin-listen) ":65536" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
 		"certificate without key":    {set: map[string]string{"TLS_CERT": missing}, want: "TLS_KEY (--tls-key) is missing, and TLS_CERT is given. Name the file with the certificate's private key, or leave out both."},
 		"key without certificate":    {set: map[string]string{"TLS_KEY": missing}, want: "TLS_CERT (--tls-cert) is missing, and TLS_KEY is given. Name the file with the certificate, or leave out both."},
-		"certificate away":           {set: map[string]string{"TLS_CERT": missing, "TLS_KEY": os.DevNull}, want: "TLS_CERT (--tls-cert) and TLS_KEY cannot be used: stat " + missing + ": no such file or directory\n" + os.DevNull + " is no regular file; a pipe or device may never end, and cannot be read again. Name a certificate and its key, both in PEM form."},
+		"certificate away":           {set: map[string]string{"TLS_CERT": missing, "TLS_KEY": os.DevNull}, want: "TLS_CERT (--tls-cert) and TLS_KEY cannot be used: stat " + missing + ": no such file or directory\n" + os.DevNull + " is not a regular file; a pipe or device may never end, and cannot be read again. Name a certificate and its key, both in PEM form."},
 		"files and issued ones":      {set: map[string]string{"TLS_CERT": missing, "TLS_KEY": missing, "TLS_AUTO": "a.example.com"}, want: "TLS_AUTO (--tls-auto) and TLS_CERT or TLS_KEY are given together. Leave out TLS_AUTO to use the files, or both files to have certificates issued."},
-		"issued ones without host":   {set: map[string]string{"TLS_AUTO": " ", "TLS_AUTO_CACHE": missing}, want: `TLS_AUTO (--tls-auto) cannot be used: "" is no public host name in small letters. Write names like hooks.example.com, with commas between.`},
-		"issued ones for an address": {set: map[string]string{"TLS_AUTO": "192.0.2.1", "TLS_AUTO_CACHE": missing}, want: `TLS_AUTO (--tls-auto) cannot be used: "192.0.2.1" is no public host name in small letters. Write names like hooks.example.com, with commas between.`},
+		"issued ones without host":   {set: map[string]string{"TLS_AUTO": " ", "TLS_AUTO_CACHE": missing}, want: `TLS_AUTO (--tls-auto) cannot be used: "" is not a public host name in small letters. Write names like hooks.example.com, with commas between.`},
+		"issued ones for an address": {set: map[string]string{"TLS_AUTO": "192.0.2.1", "TLS_AUTO_CACHE": missing}, want: `TLS_AUTO (--tls-auto) cannot be used: "192.0.2.1" is not a public host name in small letters. Write names like hooks.example.com, with commas between.`},
 		"issued ones without folder": {set: map[string]string{"TLS_AUTO": "a.example.com"}, want: "TLS_AUTO_CACHE (--tls-auto-cache) is missing, and TLS_AUTO is given. Name a folder that outlasts restarts: who asks for new certificates at each start soon gets none."},
 		"folder without host":        {set: map[string]string{"TLS_AUTO_CACHE": missing}, want: "TLS_AUTO (--tls-auto) is missing, and TLS_AUTO_CACHE is given. Name the hosts to get certificates for, or leave out both."},
 		"folder that is a file":      {set: map[string]string{"TLS_AUTO": "a.example.com", "TLS_AUTO_CACHE": os.DevNull}, want: "TLS_AUTO_CACHE (--tls-auto-cache) cannot be used: mkdir " + os.DevNull + ": not a directory. Name a folder of our own."},
@@ -582,7 +580,6 @@ func TestCertificates_AreKeptWithTheData(t *testing.T) {
 
 // What one authority issued is never shown as another's.
 func TestCertificates_AreAskedForAtTheDirectoryAndKeptApart(t *testing.T) {
-	asked := make(chan string, 10)
 	authority := httptest.NewUnstartedServer(nil)
 	authority.Config.ErrorLog = log.New(io.Discard, "", 0) // we do not trust it
 	authority.StartTLS()
@@ -594,17 +591,15 @@ func TestCertificates_AreAskedForAtTheDirectoryAndKeptApart(t *testing.T) {
 		t.Fatal(faults)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- source.Run(ctx, certificate.Told{
-			Changed: func(*x509.Certificate) {}, Fault: func(err error) { asked <- err.Error() },
-		})
-	}()
-	if got := <-asked; !strings.Contains(got, authority.URL+"/dir") {
-		t.Errorf("asked elsewhere: %s", got)
+	ended := make(chan struct{})
+	go func() { defer close(ended); source.Run(ctx) }()
+	for deadline := time.Now().Add(10 * time.Second); source.Renewal() == nil && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	}
+	if err := source.Renewal(); err == nil || !strings.Contains(err.Error(), authority.URL+"/dir") {
+		t.Errorf("asked elsewhere: %v", err)
 	}
 	cancel()
-	must(t, <-ended)
+	<-ended
 	other := app.TLS{Auto: "a.example.com", AutoDir: "https://CA.example.com:14000/a/dir/"}
 	if other.Certificates(&faults, data) == nil {
 		t.Fatal(faults)

@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-
-	"greenlight/internal/certificate"
 )
 
 // TLS is how the public listener proves who it is. Without any of it, the listener
@@ -21,7 +19,7 @@ type TLS struct {
 
 // Certificates returns where the listener's certificates come from, nil for plain
 // HTTP. DataDir is the process's data folder, empty if it has none.
-func (s TLS) Certificates(faults *Faults, dataDir string) certificate.Source {
+func (s TLS) Certificates(faults *Faults, dataDir string) *Certificates {
 	switch {
 	case s.Auto != "" && (s.Cert != "" || s.Key != ""):
 		faults.add("TLS_AUTO", "and TLS_CERT or TLS_KEY are given together",
@@ -57,8 +55,8 @@ func folderOf(authority *url.URL) string {
 	}, strings.ToLower(authority.Host+strings.TrimSuffix(authority.Path, "/")))
 }
 
-func (s TLS) files(faults *Faults) certificate.Source {
-	files, err := certificate.LoadFiles(s.Cert, s.Key)
+func (s TLS) files(faults *Faults) *Certificates {
+	files, err := LoadCertificate(s.Cert, s.Key)
 	if err != nil {
 		faults.add("TLS_CERT", "and TLS_KEY cannot be used: "+err.Error(), "Name a certificate and its key, both in PEM form.")
 		return nil
@@ -71,7 +69,7 @@ func (s TLS) hosts(faults *Faults) []string {
 	var hosts []string
 	for host := range strings.SplitSeq(s.Auto, ",") {
 		host = strings.TrimSpace(host)
-		if err := certificate.CheckHost(host); err != nil {
+		if err := checkHost(host); err != nil {
 			faults.add("TLS_AUTO", "cannot be used: "+err.Error(), "Write names like hooks.example.com, with commas between.")
 			continue
 		}
@@ -80,7 +78,7 @@ func (s TLS) hosts(faults *Faults) []string {
 	return hosts
 }
 
-func (s TLS) auto(faults *Faults, dataDir string) certificate.Source {
+func (s TLS) auto(faults *Faults, dataDir string) *Certificates {
 	before := len(*faults)
 	hosts, dir := s.hosts(faults), s.AutoCache
 	if dir == "" && dataDir != "" {
@@ -102,7 +100,7 @@ func (s TLS) auto(faults *Faults, dataDir string) certificate.Source {
 	if len(*faults) > before {
 		return nil
 	}
-	auto, err := certificate.NewAuto(certificate.AutoOptions{Hosts: hosts, Dir: dir, Directory: s.AutoDir})
+	auto, err := NewIssued(hosts, dir, s.AutoDir, nil)
 	if err != nil {
 		faults.add("TLS_AUTO_CACHE", "cannot be used: "+err.Error(), "Name a folder of our own.")
 		return nil

@@ -5,9 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"greenlight/internal/httpserve"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/telnyx/keyfile"
 	"greenlight/internal/webhook"
 )
 
@@ -26,7 +24,7 @@ type Webhook struct {
 // Keys returns the public keys; none when they are missing or malformed, which is
 // noted.
 func (s Webhook) Keys(faults *Faults) []telnyx.PublicKey {
-	text := secretReadBy(keyfile.Content, faults, "TELNYX_PUBLIC_KEY", s.PublicKey, s.PublicKeyFile,
+	text := secretReadBy(readSmall, faults, "TELNYX_PUBLIC_KEY", s.PublicKey, s.PublicKeyFile,
 		"Copy it "+whereKeys+", Public Key: 44 characters that end in =.")
 	if text == "" {
 		return nil
@@ -70,8 +68,8 @@ func (s Webhook) Config(faults *Faults) webhook.Config {
 }
 
 // Server returns how the public address is served.
-func (s Webhook) Server(faults *Faults) httpserve.Options {
-	return httpserve.Options{
+func (s Webhook) Server(faults *Faults) ServerOptions {
+	return ServerOptions{
 		MaxConnections: count(faults, "MAX_CONNECTIONS", s.MaxConns, 10, 100_000),
 		DrainDelay:     span(faults, "DRAIN_DELAY", s.DrainDelay, 0, time.Minute, "0s and a minute", "5s"),
 	}
@@ -79,9 +77,9 @@ func (s Webhook) Server(faults *Faults) httpserve.Options {
 
 // KeyFile returns what keeps the verifier's keys as their file says, nil when they
 // are not in a file.
-func (s Webhook) KeyFile(verifier *telnyx.Verifier) *keyfile.File {
+func (s Webhook) KeyFile(verifier *telnyx.Verifier) *KeyFile {
 	if s.PublicKeyFile == "" || verifier == nil {
 		return nil
 	}
-	return keyfile.New(s.PublicKeyFile, verifier)
+	return NewKeyFile(s.PublicKeyFile, verifier)
 }

@@ -4,96 +4,140 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"greenlight/internal/telemetry"
 )
 
-// lastFlush is how long the last spans may take to be sent at the end.
-const lastFlush = 3 * time.Second
+const (
+	// lastFlush is how long the last spans may take to be sent at the end.
+	lastFlush = 3 * time.Second
+	// maxTraceError bounds what the log repeats of an answer of the collector, in bytes.
+	maxTraceError = 300
+)
 
-// StartTracing makes a tracer of the process as the environment says, nil when it says
-// nothing of traces. The standard variables that hold for all of OpenTelemetry (for
-// the sampler, the batches, the resource) hold here too. Stop sends what is left and
-// takes three seconds at most; it is never nil. An error says which variable cannot
-// be used and never what it holds.
+// StartTracing makes a tracer of the process as the standard variables say
+// (https://opentelemetry.io/docs/specs/otel/protocol/exporter/), nil unless one of
+// OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set. Nobody waits
+// for the collector: what it does not take at once is dropped. Stop sends what is left and
+// takes three seconds at most; it is never nil. An error says which variable cannot be
+// used and never what it holds.
 func StartTracing(ctx context.Context, service string, log zerolog.Logger) (tracer *telemetry.Tracer, stop func(), err error) {
-	nothing := func() {}
-	if isOff() {
-		return nil, nothing, nil
+	host, err := collector()
+	if host == "" {
+		return nil, func() {}, err
 	}
 	log = log.With().Str(telemetry.KeyPart, "tracing").Logger()
-	told := &teller{log: log}
-	to, err := newCollector(os.Getenv, told)
-	if err != nil {
-		return nil, nothing, err
+	faults := &variableFaults{}
+	otel.SetLogger(logr.New(faults)) // which would print values to stderr
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}))
+	otel.SetLogger(logr.Discard())
+	if err := errors.Join(err, faults.err()); err != nil {
+		return nil, func() {}, err
 	}
-	exporter, err := otlptrace.New(ctx, to)
-	if err != nil {
-		return nil, nothing, err
-	}
+	spans := &reporter{SpanExporter: exporter, log: log}
 	// A faulty variable leaves a resource that lacks only that.
 	about, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(attribute.String("service.name", service)), resource.WithFromEnv())
 	if err != nil {
-		told.failed(errors.New("a variable about the resource cannot be used"))
+		spans.report(errors.New("a variable about the resource cannot be used"))
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		if _, already := errors.AsType[lost](err); !already {
-			told.failed(err)
-		}
-	}))
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
-	log.Info().Str(telemetry.KeyCollector, to.host()).Msg("traces are sent")
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(spans.report))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans), sdktrace.WithResource(about))
+	log.Info().Str(telemetry.KeyCollector, host).Msg("traces are sent")
 	return telemetry.NewTracer(provider), func() {
-		// The spans of a stop are worth a little time, and no complaint.
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
 		defer cancel()
 		if err := provider.Shutdown(bounded); err != nil {
-			told.failed(err)
+			spans.report(err)
 		}
-		to.stop() // what is under way still, since the time is over
-		to.client.CloseIdleConnections()
+		_ = exporter.Shutdown(bounded) // ends what is still under way, since the time is over
 	}, nil
 }
 
-// isOff reports whether the environment asks for no traces.
-func isOff() bool {
-	return cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")) == "" ||
-		strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || os.Getenv("OTEL_TRACES_EXPORTER") == "none"
+// collector returns the host that the environment wants traces sent to, empty if it
+// wants none. The exporter would ignore a fault in these variables.
+func collector() (host string, err error) {
+	value := func(name string) (value, from string) {
+		for _, from := range []string{"OTEL_EXPORTER_OTLP_TRACES_" + name, "OTEL_EXPORTER_OTLP_" + name} {
+			if value := strings.TrimSpace(os.Getenv(from)); value != "" {
+				return value, from
+			}
+		}
+		return "", ""
+	}
+	endpoint, from := value("ENDPOINT")
+	if endpoint == "" || strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
+		return "", nil
+	}
+	address, err := url.Parse(endpoint)
+	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
+		return "", fmt.Errorf("%s is not a URL; write it like http://localhost:4318", from)
+	}
+	if protocol, from := value("PROTOCOL"); cmp.Or(protocol, "http/protobuf") != "http/protobuf" {
+		return "", fmt.Errorf("%s: only http/protobuf is supported, which collectors take on port 4318", from)
+	}
+	return address.Host, nil
 }
 
-// teller tells of trouble with the collector once, until it has worked again.
-type teller struct {
+// reporter logs that the collector takes no spans, once until it does again.
+type reporter struct {
+	sdktrace.SpanExporter
 	log zerolog.Logger
 
-	mu      sync.Mutex
-	trouble bool
+	mu   sync.Mutex
+	lost bool
 }
 
-func (t *teller) failed(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.trouble {
-		t.trouble = true
-		t.log.Warn().Err(err).Msg("traces are lost; everything else goes on, and this is not told again until they get through")
-	}
+// ExportSpans sends spans. What does not get through is lost: the next batch is as good a
+// try as this one again.
+func (r *reporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	r.report(r.SpanExporter.ExportSpans(ctx, spans))
+	return nil
 }
 
-func (t *teller) worked() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.trouble {
-		t.trouble = false
-		t.log.Info().Msg("traces get through again")
+// report logs that spans were lost, or with nil that they get through again.
+func (r *reporter) report(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch lost := err != nil; {
+	case lost == r.lost:
+	case lost:
+		text := err.Error()
+		r.log.Warn().Str(zerolog.ErrorFieldName, strings.ToValidUTF8(text[:min(len(text), maxTraceError)], "")).
+			Msg("traces are lost; everything else continues, and this is not logged again until they get through")
+	default:
+		r.log.Info().Msg("traces get through again")
 	}
+	r.lost = err != nil
+}
+
+// variableFaults collects what the exporter logs about its variables while it is made,
+// without their values. It is a [logr.LogSink].
+type variableFaults struct{ said []string }
+
+func (v *variableFaults) Init(logr.RuntimeInfo)               {}
+func (v *variableFaults) Enabled(int) bool                    { return false }
+func (v *variableFaults) Info(int, string, ...any)            {}
+func (v *variableFaults) WithValues(...any) logr.LogSink      { return v }
+func (v *variableFaults) WithName(string) logr.LogSink        { return v }
+func (v *variableFaults) Error(_ error, msg string, _ ...any) { v.said = append(v.said, msg) }
+
+func (v *variableFaults) err() error {
+	if len(v.said) == 0 {
+		return nil
+	}
+	return fmt.Errorf("a variable OTEL_EXPORTER_OTLP_* cannot be used: the exporter could not %s", strings.Join(v.said, ", "))
 }

@@ -6,14 +6,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"greenlight/internal/smallfile"
 )
 
 // secret returns a text that is given directly or in a file. The text itself
 // never gets into a fault.
 func secret(faults *Faults, setting, text, file, mend string) string {
-	return secretReadBy(readSecret, faults, setting, text, file, mend)
+	return secretReadBy(readOnce, faults, setting, text, file, mend)
 }
 
 // secretReadBy is secret with a way of its own to read the file.
@@ -35,17 +33,6 @@ func secretReadBy(read func(path string) ([]byte, error), faults *Faults, settin
 		faults.add(setting, "is missing", mend)
 	}
 	return text
-}
-
-// mostSecret bounds the file of a secret, in bytes: many times the longest key or address.
-const mostSecret = 64 << 10
-
-func readSecret(path string) ([]byte, error) {
-	content, err := smallfile.ReadOnce(path, mostSecret)
-	if err == nil && len(content) > mostSecret {
-		err = fmt.Errorf("%s is larger than %d bytes, which no secret is", path, mostSecret)
-	}
-	return content, err
 }
 
 // count reads a whole number within bounds.

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,13 +19,6 @@ const (
 	// readingLasts is for how long numbers are attached on one reading of the campaign:
 	// it may have been suspended meanwhile and the event that said so lost.
 	readingLasts = time.Minute
-	// checkLasts is for how long a call that worked proves that the key is accepted. It is
-	// shorter than the time between two readings that prove something.
-	checkLasts = 2 * time.Second
-	// keyCheckTime is how long that call may take.
-	keyCheckTime = 10 * time.Second
-	// markAfter is when numbers that still wait for their turn are recorded as queued.
-	markAfter = 200 * time.Millisecond
 	// writeChecksLast is how old the last checks before a write, and the record that it
 	// rests on, may be when it is sent: the network, NATS or the process may have been
 	// slow, and a person may have held everything or moved the number meanwhile.
@@ -46,23 +39,29 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	}
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	var marker sync.WaitGroup
-	queue := &writes{due: due}
-	marker.Go(func() { r.markQueued(working, queue) })
-	group := new(errgroup.Group)
-	for range min(r.a.perCampaign(), len(due)) {
+	workers := min(r.a.perCampaign(), len(due))
+	ready := make(chan Decision, len(due)) // one whose worker has stopped blocks nobody
+	var group errgroup.Group
+	group.Go(func() error {
+		defer close(ready)
+		for i, d := range due {
+			if working.Err() != nil {
+				break
+			}
+			if i >= workers {
+				r.recordQueued(ctx, d, i)
+			}
+			ready <- d
+		}
+		return nil
+	})
+	for range workers {
 		group.Go(func() error {
-			for working.Err() == nil {
-				d, ok := queue.first()
-				if !ok {
+			for d := range ready {
+				if working.Err() != nil {
 					return nil
 				}
-				before := r.revisionOf(d)
-				err := r.a.guard(r.req.key, func() error { return r.write(working, d) })
-				if err != nil && r.revisionOf(d) == before {
-					queue.giveBack(d)
-				}
-				if err != nil {
+				if err := r.a.guard(r.req.key, func() error { return r.write(working, d) }); err != nil {
 					if !isWriteError(err) {
 						stop(err) // else another one may be on trial
 					}
@@ -76,101 +75,37 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	if cause := context.Cause(working); cause != nil {
 		err = cause // what others return then is only that they were stopped
 	}
-	stop(nil)
-	marker.Wait()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	// The records of those that were not sent still have what was true before.
-	leftErr := r.recordAll(ctx, queue.due)
-	switch {
-	case isWriteError(err) && r.a.breaker.err() == nil: // a trial has closed it
-		if len(queue.due) > 0 {
-			r.checkAt(r.a.now())
-		}
-		return leftErr
-	case errors.Is(err, errHeld): // the end of the hold asks for a reconcile
-		return leftErr
-	case errors.Is(err, errInterrupted):
+	left := slices.DeleteFunc(due, func(d Decision) bool { return r.isRecorded(d.Record.Number) })
+	leftErr := r.recordAll(ctx, left)
+	trialClosedIt := isWriteError(err) && r.a.breaker.err() == nil
+	if errors.Is(err, errInterrupted) || trialClosedIt {
 		r.checkAt(r.a.now()) // the next reconcile goes by what is true then
-		return leftErr
-	default:
-		return cmp.Or(err, leftErr)
 	}
+	if trialClosedIt || errors.Is(err, errInterrupted) || errors.Is(err, errHeld) { // the end of a hold asks for a reconcile
+		err = nil
+	}
+	return cmp.Or(err, leftErr)
+}
+
+// recordQueued records of a number that is not begun at once that it waits its turn, and
+// when that is about. That is an estimate, not a time to reconcile. If it fails, the write
+// finds out what is wrong.
+func (r *reconcile) recordQueued(ctx context.Context, d Decision, place int) {
+	if known := r.known(plan.E164(d.Record.Number)); known.State == ledger.Planned && known.Reason == ledger.Queued {
+		return
+	}
+	d.Record.NextAt = r.a.now().Add(time.Duration(float64(place) / r.a.rate() * float64(time.Second)))
+	_ = r.putRecord(ctx, d.Record)
 }
 
 // isWriteError reports that the circuit breaker is open for writes alone.
 func isWriteError(err error) bool {
 	open, ok := errors.AsType[*openError](err)
 	return ok && open.reason == ledger.AccountBlocked
-}
-
-// revisionOf returns the revision of a number's record.
-func (r *reconcile) revisionOf(d Decision) uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.numbers[d.Record.Number].Revision
-}
-
-// writes are those that were not sent yet. They are sent from the front; those at the
-// back are recorded as waiting meanwhile.
-type writes struct {
-	mu  sync.Mutex
-	due []Decision
-	// marked counts those at the back that are recorded as waiting.
-	marked int
-}
-
-func (w *writes) first() (d Decision, ok bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.due) == 0 {
-		return d, false
-	}
-	d, w.due = w.due[0], w.due[1:]
-	w.marked = min(w.marked, len(w.due))
-	return d, true
-}
-
-// giveBack takes back one that ended before anything was recorded of iw.
-func (w *writes) giveBack(d Decision) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.due = append(w.due, d)
-}
-
-// last returns the last one that is not marked yet, and its place from the fronw. The
-// record must be written while visit runs: nobody takes that one meanwhile.
-func (w *writes) last(visit func(d *Decision, place int) error) (more bool, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	place := len(w.due) - w.marked
-	if place <= 0 {
-		return false, nil
-	}
-	w.marked++
-	return true, visit(&w.due[place-1], place)
-}
-
-// markQueued records of the numbers that wait their turn that they do, and when it
-// will be about, from the last one forward: the first ones are attached before anybody
-// could read it.
-func (r *reconcile) markQueued(ctx context.Context, queue *writes) {
-	wait(ctx, markAfter)
-	rate := r.a.rate()
-	for ctx.Err() == nil {
-		more, err := queue.last(func(d *Decision, place int) error {
-			if known := r.known(plan.E164(d.Record.Number)); known.State == ledger.Planned && known.Reason == ledger.Queued {
-				return nil
-			}
-			waiting := d.Record
-			waiting.NextAt = r.a.now().Add(time.Duration(float64(place) / rate * float64(time.Second)))
-			return r.putRecord(ctx, waiting) // its NextAt is an estimate, not a time to reconcile
-		})
-		if !more || err != nil {
-			return // the write itself finds out what is wrong
-		}
-	}
 }
 
 // write sends one request, or records why not.
@@ -270,7 +205,7 @@ func (r *reconcile) mayWrite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.isHeld(hold) || r.isHeld(r.a.lastHold()) {
+	if r.isHeld(hold) || r.isHeld(*r.a.hold.Load()) {
 		return errHeld
 	}
 	if r.isOutdated() {
@@ -279,15 +214,13 @@ func (r *reconcile) mayWrite(ctx context.Context) error {
 	return nil
 }
 
-// isHeld reports whether the campaign is held, by whichever of its ids.
+// isHeld reports whether the campaign is held, by whichever of its ids. A bucket that was
+// lost and made again is empty for a moment, until it has the hold again; what this process
+// has heard last counts as well.
 func (r *reconcile) isHeld(hold ledger.Hold) bool {
 	c := r.reading()
-	for _, id := range []string{r.req.key, string(c.CampaignID), string(c.TCRCampaignID), plan.Campaign{ReferenceID: c.ReferenceID}.ID()} {
-		if _, held := hold.Of(id); held {
-			return true
-		}
-	}
-	return false
+	_, held := hold.Of(r.req.key, string(c.CampaignID), string(c.TCRCampaignID), plan.Campaign{ReferenceID: c.ReferenceID}.ID())
+	return held
 }
 
 // errHeld ends the writes of a campaign that a person holds.
@@ -466,7 +399,8 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 		after.Record.Tries.Unanswered = 0
 	}
 	r.noteRefusalOfAll(after.Record, answer)
-	r.a.metrics.attached(cmp.Or(string(after.Record.Reason), accepted))
+	news := after.Record.NeedsPerson && !r.needs(after.Record.Number)
+	r.a.metrics.attaches.WithLabelValues(cmp.Or(string(after.Record.Reason), accepted)).Inc()
 	if err := r.put(ctx, after.Record); err != nil {
 		return err
 	}
@@ -474,7 +408,7 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 	case answer.Err == nil:
 		r.a.writesWork(r.req.key)
 	case answer.Class == telnyx.ClassAccount:
-		if r.a.breaker.refuseWrite(d.Record.Number, after.Record.NeedsPerson, answer.Err) {
+		if r.a.breaker.refuseWrite(d.Record.Number, news, answer.Err) {
 			r.a.alarm(ledger.AccountBlocked, answer.Err)
 		}
 	case answer.Class == telnyx.ClassUnauthorized:
@@ -545,7 +479,7 @@ func (a *Assigner) classify(ctx context.Context, err error) (telnyx.ErrorClass, 
 	class := telnyx.Classify(err)
 	switch {
 	case class == telnyx.ClassForbidden:
-		switch a.keyClass(ctx) {
+		switch a.breaker.check(ctx) {
 		case telnyx.ClassUnauthorized, telnyx.ClassForbidden:
 		case telnyx.ClassTransient:
 			return telnyx.ClassTransient, nil
@@ -560,26 +494,4 @@ func (a *Assigner) classify(ctx context.Context, err error) (telnyx.ErrorClass, 
 		a.alarm(ledger.Unauthorized, err)
 	}
 	return telnyx.ClassUnauthorized, open
-}
-
-// keyClass makes a call that names no number and no campaign, and returns the class of
-// its error, empty if it worked. An answer counts for a moment, since many refusals may
-// come at once.
-func (a *Assigner) keyClass(ctx context.Context) telnyx.ErrorClass {
-	a.keyChecked.mu.Lock()
-	defer a.keyChecked.mu.Unlock()
-	if now := a.now(); a.keyChecked.at.IsZero() || now.Sub(a.keyChecked.at).Abs() >= checkLasts {
-		ctx, cancel := context.WithTimeout(ctx, keyCheckTime)
-		defer cancel()
-		a.keyChecked.class = telnyx.Classify(a.client.CheckKey(ctx))
-		a.keyChecked.at = a.now()
-	}
-	return a.keyChecked.class
-}
-
-// keyCheck is what the latest check of the key said, and when.
-type keyCheck struct {
-	mu    sync.Mutex
-	at    time.Time
-	class telnyx.ErrorClass
 }

@@ -1,6 +1,7 @@
 package assigner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,18 +105,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Telnyx == nil || c.JetStream == nil || c.Plans == nil {
 		return c, errors.New("assigner: Telnyx, JetStream and Plans are all needed")
 	}
-	if c.Resync == 0 {
-		c.Resync = DefaultResync
-	}
-	if c.Concurrency == 0 {
-		c.Concurrency = DefaultConcurrency
-	}
-	if c.Settle == 0 {
-		c.Settle = DefaultSettle
-	}
-	if c.PendingDeadline == 0 {
-		c.PendingDeadline = DefaultPendingDeadline
-	}
+	c.Resync, c.Concurrency = cmp.Or(c.Resync, DefaultResync), cmp.Or(c.Concurrency, DefaultConcurrency)
+	c.Settle, c.PendingDeadline = cmp.Or(c.Settle, DefaultSettle), cmp.Or(c.PendingDeadline, DefaultPendingDeadline)
 	if c.PlanFault == nil {
 		c.PlanFault = func() error { return nil }
 	}
@@ -143,26 +134,19 @@ type Assigner struct {
 	claims    *claims
 	pools     *pools
 	breaker   *breaker
-	plans     *planMark
+	plans     planMark
 	log       zerolog.Logger
 	metrics   *metrics
-	resyncs   resyncs
-	now       func() time.Time
+	// resynced is when every planned campaign was put into the queue last, in
+	// nanoseconds since 1970.
+	resynced atomic.Int64
+	now      func() time.Time
 	// isPinned reports whether the server still has this assigner as the one that works.
 	isPinned func(context.Context) bool
 	// jitter spreads waits: it returns a number from 0 up to 1.
 	jitter func() float64
 	// hold is the hold as it was heard of last.
-	hold       atomic.Pointer[ledger.Hold]
-	keyChecked keyCheck
-
-	mu sync.Mutex // guards what follows
-	// entries has the Hash of the plan entry of the latest reconcile, by key.
-	entries map[string]string
-	// rested is until when events about single numbers of a campaign wait.
-	rested map[string]time.Time
-	// failed counts reconciles in a row that could not be recorded.
-	failed map[string]int
+	hold atomic.Pointer[ledger.Hold]
 }
 
 // New returns an assigner that has joined the others; see [Assigner.Join].
@@ -187,13 +171,9 @@ func Prepare(config Config) (*Assigner, error) {
 		queue:     newQueue(),
 		claims:    newClaims(config.Settle),
 		pools:     newPools(),
-		plans:     newPlanMark(),
 		log:       config.Log.With().Str(telemetry.KeyPart, "assigner").Logger(),
 		now:       config.Now,
 		jitter:    rand.Float64,
-		entries:   map[string]string{},
-		rested:    map[string]time.Time{},
-		failed:    map[string]int{},
 	}
 	a.client = a.watching(config.Telnyx)
 	if a.client.Limiter == nil {
@@ -202,8 +182,9 @@ func Prepare(config Config) (*Assigner, error) {
 	a.breaker = &breaker{now: config.Now, checkKey: a.client.CheckKey, healed: func() {
 		a.log.Info().Msg("Telnyx accepts the API key again; work continues")
 	}}
+	a.hold.Store(&ledger.Hold{})
 	a.isPinned = a.works
-	a.resyncs.finished(config.Now())
+	a.resynced.Store(config.Now().UnixNano())
 	a.observer = newObserver(a.client, config.Concurrency, config.Now)
 	return a, nil
 }
@@ -233,27 +214,25 @@ func (a *Assigner) Join(ctx context.Context) error {
 	return a.recall(ctx)
 }
 
-// provide makes what is not there yet: streams, ledger and consumer.
+// provide makes what is not there yet: streams, ledger, notices and consumer.
 func (a *Assigner) provide(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{
-		func(ctx context.Context) error {
-			return events.EnsureStreams(ctx, a.config.JetStream, a.config.Replicas)
-		},
-		func(ctx context.Context) (err error) {
-			a.ledger, err = ledger.Create(ctx, a.config.JetStream, a.config.Replicas)
-			return err
-		},
-		func(ctx context.Context) (err error) {
-			a.notices, err = notice.NewPublisher(ctx, a.config.JetStream, a.config.Replicas)
-			return err
-		},
-		func(ctx context.Context) (err error) {
-			a.consumer, err = events.NewConsumer(ctx, a.config.JetStream, a.config.Timing, func(err error) {
-				a.log.Warn().Err(err).Msg("the consumer has a problem; it keeps trying")
-			})
-			return err
-		},
-	} {
+	js, replicas := a.config.JetStream, a.config.Replicas
+	streams := func(ctx context.Context) error { return events.EnsureStreams(ctx, js, replicas) }
+	records := func(ctx context.Context) (err error) {
+		a.ledger, err = ledger.Create(ctx, js, replicas)
+		return err
+	}
+	notices := func(ctx context.Context) (err error) {
+		a.notices, err = notice.NewPublisher(ctx, js, replicas)
+		return err
+	}
+	consumer := func(ctx context.Context) (err error) {
+		a.consumer, err = events.NewConsumer(ctx, js, a.config.Timing, func(err error) {
+			a.log.Warn().Err(err).Msg("the consumer has a problem; it keeps trying")
+		})
+		return err
+	}
+	for _, step := range []func(context.Context) error{streams, records, notices, consumer} {
 		if err := insist(ctx, step); err != nil {
 			return err
 		}
@@ -303,7 +282,6 @@ func (a *Assigner) recall(ctx context.Context) error {
 	}
 	for _, entry := range known {
 		a.observer.campaigns.learn(entry.Campaign)
-		a.reconciled(entry.Campaign.ID, entry.Campaign.EntryHash, entry.Campaign.Planned)
 	}
 	return nil
 }
@@ -315,55 +293,6 @@ func (a *Assigner) LedgerMadeAgain(ctx context.Context) {
 	if err := a.recall(ctx); err != nil {
 		a.log.Warn().Err(err).Msg("the campaigns of the ledger that was made again could not be read; the resync reads them")
 	}
-}
-
-// reconciled notes under which entry a campaign is reconciled. Nothing is kept of one
-// that no plan names.
-func (a *Assigner) reconciled(key, entryHash string, planned bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !planned {
-		delete(a.entries, key)
-		delete(a.rested, key)
-		return
-	}
-	a.entries[key] = entryHash
-}
-
-// entryOf returns the Hash of the entry under which a campaign was reconciled last,
-// empty if it never was.
-func (a *Assigner) entryOf(key string) string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.entries[key]
-}
-
-// rest makes events about single numbers of a campaign wait, since they ask for what
-// has just been read at some cost: nothing for a campaign of usual size, ten seconds
-// for 5,000 numbers, so that its thousands of events cost two calls a second at most.
-func (a *Assigner) rest(key string, records int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.rested[key] = a.now().Add(min(time.Duration(records/rowsPerPage)*time.Second/2, recheckLeast))
-}
-
-// restOf is how long an event about a single number of the campaign waits.
-func (a *Assigner) restOf(key string) time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return max(a.rested[key].Sub(a.now()), 0)
-}
-
-// countFailure counts reconciles in a row that could not be recorded.
-func (a *Assigner) countFailure(key string, failed bool) (inARow int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !failed {
-		delete(a.failed, key)
-		return 0
-	}
-	a.failed[key]++
-	return a.failed[key]
 }
 
 // Run works until ctx ends; then it finishes the calls under way, gives the rest
@@ -429,8 +358,15 @@ func (a *Assigner) work(ctx context.Context, highest class) {
 	}
 }
 
-// serve reconciles one campaign and settles the message that asked for it.
+// serve reconciles one campaign. When the ledger has the outcome, the message that asked
+// is acknowledged; until then it stays open, and the reconcile is repeated. So is one whose
+// outcome is only that it could not be done, if a recheck would not be the same. If
+// another assigner has taken over meanwhile, that one is asked for a recheck instead.
 func (a *Assigner) serve(ctx context.Context, req request) {
+	if req.tries > 0 && a.standsBy(ctx) && a.publisher.ScheduleRecheck(ctx, req.key, 0) == nil {
+		req.settled()
+		return
+	}
 	ctx, span := a.beginSpan(ctx, req)
 	err := a.guard(req.key, func() error { return a.reconcile(ctx, req) })
 	endSpan(span, err)
@@ -440,64 +376,36 @@ func (a *Assigner) serve(ctx context.Context, req request) {
 		a.queue.add(req)
 		return
 	}
-	a.metrics.reconciled(err)
-	if err == nil {
-		a.countFailure(req.key, false)
-		req.settled(nil)
-		return
-	}
-	a.reconciled(req.key, "", false) // so that a changed entry still counts as changed
-	if ctx.Err() != nil {
+	a.metrics.looks.WithLabelValues(reconcileOutcome(err)).Inc()
+	if err != nil && ctx.Err() != nil {
 		return // the message stays open and is given back with the rest
 	}
-	a.retry(context.WithoutCancel(ctx), req, err)
-}
-
-// retry lets a reconcile that failed come again: the message that asked for it, and a
-// recheck in any case.
-func (a *Assigner) retry(ctx context.Context, req request, err error) {
-	open, isOpen := errors.AsType[*openError](err)
-	unread, isUnread := errors.AsType[*retryError](err)
-	wait := jittered(waitAfter(retryLeast, retryMost, 2, a.countFailure(req.key, !isOpen && !isUnread)), a.jitter())
+	undone, recorded := errors.AsType[*undoneError](err)
 	switch {
-	case isOpen:
-		wait = max(open.trialAt.Sub(a.now()), time.Second) // one alarm was raised when it opened
-	case isUnread:
-		wait = unread.wait
+	case err == nil, recorded && !req.urgent && !req.changed: // the recheck that is scheduled does the same
+		req.settled()
+		return
+	case recorded:
+		req.settled()
+		req.settle, req.wait = nil, undone.wait
 	default:
-		a.log.Warn().Str(telemetry.KeyCampaign, req.key).Err(err).Stringer(telemetry.KeyWait, wait).
+		req.wait = jittered(waitAfter(retryLeast, retryMost, 2, req.tries+1), a.jitter())
+		a.log.Warn().Str(telemetry.KeyCampaign, req.key).Err(err).Stringer(telemetry.KeyWait, req.wait).
 			Msg("a reconcile failed and is repeated")
 	}
-	if req.urgent && req.settle != nil {
-		req.settled(&retryError{err, wait}) // a recheck would not be urgent
-		return
-	}
-	if err := a.publisher.ScheduleRecheck(ctx, req.key, wait); err != nil {
-		a.log.Warn().Str(telemetry.KeyCampaign, req.key).Err(err).Msg("the repetition could not be scheduled")
-		req.settled(&retryError{err, wait})
-		req.settle = nil
-		req.wait = wait
-		a.queue.add(req)
-		return
-	}
-	req.settled(nil) // the recheck replaces the message
+	req.tries++
+	a.queue.add(req)
 }
 
-// retryError says that a message must come again, after a while: what it asked for was
-// not done.
-type retryError struct {
-	err  error
-	wait time.Duration
+// undoneError ends a reconcile that had to leave undone what an event or a person asked
+// for. The ledger says why.
+type undoneError struct {
+	cause error
+	wait  time.Duration
 }
 
-func (r *retryError) Error() string { return r.err.Error() }
-
-// alarm logs and stores that Telnyx refuses the account.
-func (a *Assigner) alarm(reason ledger.Reason, cause error) {
-	advice := reason.Advice()
-	a.log.Error().Str(telemetry.KeyReason, string(reason)).Err(cause).Msg(advice.Why + " " + advice.Next + " " + advice.Action)
-	a.notifyAccount(reason, cause)
-}
+func (u *undoneError) Error() string { return u.cause.Error() }
+func (u *undoneError) Unwrap() error { return u.cause }
 
 // guard turns a panic into an error, so that one campaign's surprise does not stop
 // the others.

@@ -1,9 +1,7 @@
 package assigner
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -19,6 +17,11 @@ const (
 	// writesForgotten is how long after its last trial an open circuit breaker closes if
 	// nobody has asked for another: nothing is left to write.
 	writesForgotten = 30 * time.Minute
+	// checkLasts is for how long a call that worked proves that the key is accepted. It is
+	// shorter than the time between two readings that prove something.
+	checkLasts = 2 * time.Second
+	// keyCheckTime is how long that call may take.
+	keyCheckTime = 10 * time.Second
 	// trialPatience is how long the campaign whose turn it is may take to come for
 	// its trial before the next one gets it.
 	trialPatience = 15 * time.Second
@@ -41,46 +44,18 @@ type breaker struct {
 	checkKey func(context.Context) error
 	healed   func()
 
-	checking sync.Mutex // held by the one that checks the key
+	checking sync.Mutex // guards what follows
+	// checked is the class of the latest answer to that call, empty if it worked.
+	checked   telnyx.ErrorClass
+	checkedAt time.Time
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	key    *outage
 	writes *outage
 	// refused is the number that was refused last because of the account.
 	refused string
 	// waiting are the campaigns whose writes were not let through, the next one first.
 	waiting []string
-	// alarmed is when the latest alarm was raised, and about what: an error that comes
-	// back soon is not news.
-	alarmed      time.Time
-	alarmedAbout string
-}
-
-// alarmEvery is how often the same error is news.
-const alarmEvery = time.Hour
-
-// isNews reports whether an alarm should be raised about the cause. b.mu is held.
-func (b *breaker) isNews(cause error) bool {
-	now, about := b.now(), aboutWhat(cause)
-	if about == b.alarmedAbout && now.Sub(b.alarmed) < alarmEvery {
-		return false
-	}
-	b.alarmed, b.alarmedAbout = now, about
-	return true
-}
-
-// aboutWhat is the same for refusals that differ only in their request, number or
-// campaign.
-func aboutWhat(cause error) string {
-	answer, ok := errors.AsType[*telnyx.APIError](cause)
-	if !ok {
-		return cause.Error()
-	}
-	about := fmt.Sprint(answer.Status)
-	for _, detail := range answer.Errors {
-		about += " " + cmp.Or(detail.Code, detail.Title)
-	}
-	return about
 }
 
 // outage is why the breaker is open.
@@ -97,25 +72,38 @@ func (e *openError) Error() string {
 	return fmt.Sprintf("circuit breaker open until %s (%s): %s", e.trialAt.UTC().Format(time.RFC3339), e.reason, e.detail)
 }
 
+// check makes a call that names no number and no campaign, and returns the class of its
+// error, empty if it worked. An answer counts for a moment, since many ask at once.
+func (b *breaker) check(ctx context.Context) telnyx.ErrorClass {
+	b.checking.Lock()
+	defer b.checking.Unlock()
+	if now := b.now(); b.checkedAt.IsZero() || now.Sub(b.checkedAt).Abs() >= checkLasts {
+		ctx, cancel := context.WithTimeout(ctx, keyCheckTime)
+		defer cancel()
+		b.checked = telnyx.Classify(b.checkKey(ctx))
+		b.checkedAt = b.now()
+	}
+	return b.checked
+}
+
 // allow lets work through unless the key is refused. When a trial is due it makes it.
 func (b *breaker) allow(ctx context.Context) *openError {
 	if open := b.keyOutage(); open == nil || b.now().Before(open.trialAt) {
 		return open
 	}
-	b.checking.Lock()
-	defer b.checking.Unlock()
-	if open := b.keyOutage(); open == nil || b.now().Before(open.trialAt) {
-		return open // somebody else has tried meanwhile
-	}
-	err := b.checkKey(ctx)
+	class := b.check(ctx)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err == nil || b.key == nil {
+	switch {
+	case b.key == nil:
+		return nil // somebody else has tried meanwhile
+	case class == "":
 		b.key = nil
 		b.healed()
 		return nil
+	case !b.now().Before(b.key.trialAt):
+		b.key.trialAt = b.now().Add(trialEvery)
 	}
-	b.key.trialAt = b.now().Add(trialEvery)
 	return &openError{*b.key}
 }
 
@@ -132,7 +120,7 @@ func (b *breaker) keyOutage() *openError {
 func (b *breaker) refuseKey(cause error) (open *openError, alarm bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	alarm = b.key == nil && b.isNews(cause)
+	alarm = b.key == nil
 	b.key = &outage{ledger.Unauthorized, errorWords(cause), b.now().Add(trialEvery)}
 	return &openError{*b.key}, alarm
 }
@@ -146,9 +134,9 @@ func (b *breaker) refuseWrite(number string, needsPerson bool, cause error) (ala
 	another := b.refused != "" && b.refused != number
 	b.refused = number
 	if b.writes == nil && !another {
-		return needsPerson && b.isNews(cause)
+		return needsPerson
 	}
-	alarm = b.writes == nil && b.isNews(cause)
+	alarm = b.writes == nil
 	b.writes = &outage{ledger.AccountBlocked, errorWords(cause), b.now().Add(trialEvery)}
 	return alarm
 }

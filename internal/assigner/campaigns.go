@@ -1,11 +1,11 @@
 package assigner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,18 +26,14 @@ type campaigns struct {
 	telnyx *telnyx.Client
 	now    func() time.Time
 
-	mu      sync.Mutex
-	keys    map[string]string            // any id of a campaign -> its key
-	ids     map[string]telnyx.CampaignID // key -> Telnyx id
-	byBrand map[string]map[string]bool   // brand id -> keys
-	misses  map[string]time.Time         // by searchedFor: when a search found nothing
+	mu     sync.Mutex
+	keys   map[string]string          // any id of a campaign -> its key
+	byKey  map[string]ledger.Campaign // its ids as they were learned last
+	misses map[string]time.Time       // by searchedFor: when a search found nothing
 }
 
 func newCampaigns(client *telnyx.Client, now func() time.Time) *campaigns {
-	return &campaigns{
-		telnyx: client, now: now,
-		keys: map[string]string{}, ids: map[string]telnyx.CampaignID{}, byBrand: map[string]map[string]bool{}, misses: map[string]time.Time{},
-	}
+	return &campaigns{telnyx: client, now: now, keys: map[string]string{}, byKey: map[string]ledger.Campaign{}, misses: map[string]time.Time{}}
 }
 
 // learn takes in the ids of a campaign. One that was never read has none.
@@ -47,20 +43,10 @@ func (c *campaigns) learn(known ledger.Campaign) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, id := range []string{known.ID, known.TelnyxID, known.TCRID} {
-		if id != "" {
-			c.keys[id] = known.ID
-		}
+	for _, id := range known.IDs() {
+		c.keys[id] = known.ID
 	}
-	if known.TelnyxID != "" {
-		c.ids[known.ID] = telnyx.CampaignID(known.TelnyxID)
-	}
-	if known.BrandID != "" {
-		if c.byBrand[known.BrandID] == nil {
-			c.byBrand[known.BrandID] = map[string]bool{}
-		}
-		c.byBrand[known.BrandID][known.ID] = true
-	}
+	c.byKey[known.ID] = ledger.Campaign{ID: known.ID, TelnyxID: known.TelnyxID, TCRID: known.TCRID, BrandID: known.BrandID}
 }
 
 // key returns the key of the campaign with the given id; the id itself when the
@@ -68,25 +54,21 @@ func (c *campaigns) learn(known ledger.Campaign) {
 func (c *campaigns) key(id string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if key, ok := c.keys[id]; ok {
-		return key
-	}
-	return id
+	return cmp.Or(c.keys[id], id)
+}
+
+// known returns the ids of the campaign with the given key, the zero value if it was
+// never read.
+func (c *campaigns) known(key string) ledger.Campaign {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byKey[key]
 }
 
 // id returns Telnyx's own id of the campaign with the given key, empty when it is not
 // known.
 func (c *campaigns) id(key string) telnyx.CampaignID {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.ids[key]
-}
-
-// ofBrand returns the keys of the brand's campaigns.
-func (c *campaigns) ofBrand(brandID string) []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Sorted(maps.Keys(c.byBrand[brandID]))
+	return telnyx.CampaignID(c.known(key).TelnyxID)
 }
 
 // tcrID is the form of a TCR campaign id
@@ -183,7 +165,7 @@ func (c *campaigns) search(ctx context.Context, want plan.Campaign) (telnyx.Camp
 		c.missed(want)
 		return telnyx.Campaign{}, notFound(want)
 	}
-	c.learn(ledger.Campaign{ID: want.ID(), TelnyxID: string(found.CampaignID)})
+	c.learn(ledger.Campaign{ID: want.ID(), TelnyxID: string(found.CampaignID), TCRID: string(found.TCRCampaignID), BrandID: found.BrandID})
 	return c.telnyx.Campaign(ctx, found.CampaignID)
 }
 
@@ -233,99 +215,37 @@ func (c *campaigns) missedLately(want plan.Campaign) bool {
 	return missed && c.now().Sub(at) < missFor
 }
 
-// listing reads campaigns by the lists of their brands, for a resync of many. A list
-// may be minutes old, so it only serves to see that nothing has changed.
-type listing struct {
-	campaigns *campaigns
-	// wanted counts the campaigns that the lists may serve, by brand id. Under "" are
-	// those whose brand is not known.
-	wanted map[string]int
-
-	mu    sync.Mutex
-	lists map[string]*brandList
-}
-
-// brandList is what one read of a brand's list found; that of the empty brand id is
-// of all brands.
-type brandList struct {
-	once sync.Once
-	rows map[telnyx.CampaignID]telnyx.Campaign
-}
-
-func (c *campaigns) newListing(wanted map[string]int) *listing {
-	return &listing{campaigns: c, wanted: wanted, lists: map[string]*brandList{}}
-}
-
-// find returns what the lists have of a campaign. It is not listed when its brand's
-// list would take more calls than reading each by itself, could not be read, or does
-// not have it.
-func (l *listing) find(ctx context.Context, brandID string, id telnyx.CampaignID) (c telnyx.Campaign, listed bool) {
-	l.mu.Lock()
-	found := l.lists[brandID]
-	if found == nil {
-		found = &brandList{}
-		l.lists[brandID] = found
+// filed lists the account's campaigns, brand by brand, for a resync of many that are not
+// approved. It takes at most so many calls, which is what reading each by itself would take;
+// whatever it does not have is read by itself.
+func (c *campaigns) filed(ctx context.Context, calls int) (telnyx.Rows[telnyx.Campaign], error) {
+	var filed telnyx.Rows[telnyx.Campaign]
+	brands, total, err := c.telnyx.BrandsPage(ctx, 1)
+	if err != nil || max(total, len(brands)) >= calls {
+		return filed, nil
 	}
-	l.mu.Unlock()
-	found.once.Do(func() {
-		if brandID == "" {
-			found.rows = l.readAll(ctx)
-		} else {
-			found.rows, _ = l.readBrand(ctx, brandID, l.wanted[brandID])
-		}
-	})
-	c, listed = found.rows[id]
-	return c, listed
-}
-
-// readBrand reads a brand's list if that takes at most budget calls, which it also
-// returns. Rows that move from page to page meanwhile may be missed; they are read by
-// themselves then.
-func (l *listing) readBrand(ctx context.Context, brandID string, budget int) (rows map[telnyx.CampaignID]telnyx.Campaign, calls int) {
-	if budget < 2 {
-		return nil, 0
-	}
-	rows = map[telnyx.CampaignID]telnyx.Campaign{}
-	for page, pages := 1, 1; page <= pages; page++ {
-		found, total, err := l.campaigns.telnyx.CampaignsPage(ctx, brandID, page)
-		calls++
-		if err != nil || len(found) == 0 {
-			break
-		}
-		for _, c := range found {
-			rows[c.CampaignID] = c
-		}
-		if page == 1 {
-			pages = (total + len(found) - 1) / len(found)
-			if pages > budget {
-				break // what the first page has is known all the same
+	for _, brand := range brands {
+		for page, pages := 1, 1; page <= pages && pages-page < calls; page++ {
+			found, total, err := c.telnyx.CampaignsPage(ctx, brand.BrandID, page)
+			calls--
+			if err != nil || len(found) == 0 {
+				break
+			}
+			filed.All = append(filed.All, found...)
+			if page == 1 {
+				pages = (total + len(found) - 1) / len(found)
 			}
 		}
 	}
-	return rows, calls
+	return filed, nil
 }
 
-// readAll reads the lists of all brands, for campaigns of which nothing is known yet,
-// as long as that takes fewer calls than reading those one by one.
-func (l *listing) readAll(ctx context.Context) map[telnyx.CampaignID]telnyx.Campaign {
-	budget := l.wanted[""]
-	if budget < 2 {
-		return nil
+func indexCampaigns(all []telnyx.Campaign) map[telnyx.CampaignID]telnyx.Campaign {
+	index := make(map[telnyx.CampaignID]telnyx.Campaign, len(all))
+	for _, c := range all {
+		index[c.CampaignID] = c
 	}
-	brands, total, err := l.campaigns.telnyx.BrandsPage(ctx, 1)
-	if err == nil && len(brands) < total && total < budget {
-		brands, err = l.campaigns.telnyx.Brands(ctx)
-	}
-	if err != nil || max(len(brands), total) >= budget {
-		return nil
-	}
-	all := map[telnyx.CampaignID]telnyx.Campaign{}
-	for _, brand := range brands {
-		rows, calls := l.readBrand(ctx, brand.BrandID, budget)
-		maps.Copy(all, rows)
-		budget -= calls
-	}
-	return all
+	return index
 }
 
 // otherEntry returns the set's entry, other than the one with the given key, that

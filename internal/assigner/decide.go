@@ -349,15 +349,21 @@ func (d *decider) unverified(why string) {
 	if state == "" || state == ledger.Conflict || state == ledger.Failed {
 		state = ledger.Planned
 	}
-	since := d.n.Since
-	if d.Record.Reason != ledger.Unverified {
-		since = d.Now
-	}
 	d.enter(state, ledger.Unverified, why)
-	d.after(min(max(d.Now.Sub(since)/2, soon), passingMost))
-	if state == ledger.Planned && d.Record.Reason != ledger.Unverified {
+	wait := soon
+	if lasted := d.lasted(ledger.Unverified); d.Record.Reason == ledger.Unverified {
+		wait = growing(lasted, soon, passingMost)
+	}
+	d.after(wait)
+}
+
+// lasted is how long the number has been in its state. A planned number may have been so
+// for days: what counts is since when it is for one of these reasons.
+func (d *decider) lasted(reasons ...ledger.Reason) time.Duration {
+	if d.n.State == ledger.Planned && !slices.Contains(reasons, d.Record.Reason) {
 		d.n.Since = d.Now.UTC()
 	}
+	return d.Now.Sub(d.n.Since)
 }
 
 func (d *decider) absent() {
@@ -419,13 +425,10 @@ func (d *decider) pending(stuck string) {
 
 // busy waits for something that Telnyx is still doing with the number.
 func (d *decider) busy(what string) {
-	before := d.Record.Reason
 	d.enter(ledger.Planned, ledger.BeingProcessed, what)
-	if before != ledger.BeingProcessed && before != ledger.Stuck {
-		d.n.Since = d.Now.UTC() // it may have been planned for days
-	}
-	d.after(growing(d.Now.Sub(d.n.Since), recheckLeast, recheckMost))
-	if d.Now.Sub(d.n.Since) > d.PendingDeadline {
+	lasted := d.lasted(ledger.BeingProcessed, ledger.Stuck)
+	d.after(growing(lasted, recheckLeast, recheckMost))
+	if lasted > d.PendingDeadline {
 		d.n.Reason, d.n.NeedsPerson = ledger.Stuck, true
 	}
 }
@@ -471,14 +474,10 @@ func (d *decider) obstacle(reason ledger.Reason, detail string) {
 // notActive waits for a number that Telnyx does not list as active. A port or an
 // order ends by itself; the rest needs a person.
 func (d *decider) notActive(status string) {
-	before := d.Record.Reason
 	d.release()
 	d.enter(ledger.Planned, ledger.NotActive, "Telnyx lists it as "+status)
-	if before != ledger.NotActive {
-		d.n.Since = d.Now.UTC()
-	}
 	d.n.NeedsPerson = !strings.HasSuffix(strings.ToLower(status), "pending")
-	d.after(growing(d.Now.Sub(d.n.Since), recheckLeast, recheckMost))
+	d.after(growing(d.lasted(ledger.NotActive), recheckLeast, recheckMost))
 }
 
 // failedSinceRequest reports whether a FAILED_ASSIGNMENT is news about this campaign:
@@ -496,16 +495,11 @@ func (d *decider) failedAtCarriers() {
 	words := d.Change.Record.FailureText()
 	d.release()
 	d.n.Tries.Unanswered = 0
-	switch telnyx.ComplaintIn(words) {
-	case "":
-		d.n.Tries.Failed++
-		d.refusedFor(ledger.CarrierFailed, words, d.n.Tries.Failed, 0)
-	case telnyx.ComplaintDormant:
-		d.n.Tries.Busy++
-		d.passing(ledger.DormantRetry, words, d.n.Tries.Busy, 0)
-	default:
-		d.complaint(telnyx.ComplaintIn(words), words)
+	if complaint := telnyx.ComplaintIn(words); complaint != "" {
+		d.complaint(complaint, words)
+		return
 	}
+	d.refusedFor(ledger.CarrierFailed, &d.n.Tries.Failed, words, 0)
 }
 
 // mustWait reports whether an earlier failure keeps the number from being tried now.
@@ -604,10 +598,7 @@ func (d *decider) refused(said string, atLeast time.Duration) {
 	case telnyx.ClassUnauthorized:
 		d.enter(ledger.Planned, ledger.Unauthorized, said)
 	case telnyx.ClassAccount:
-		d.n.Tries.Refused++
-		d.enter(ledger.Planned, ledger.AccountBlocked, said)
-		d.n.NeedsPerson = d.n.Tries.Refused >= personAfterRefusals
-		d.after(waitAfter(refusedBase, accountMost, 3, d.n.Tries.Refused))
+		d.repeat(accountPace, &d.n.Tries.Refused, ledger.AccountBlocked, said, 0)
 	case telnyx.ClassTransient:
 		reason := ledger.TelnyxUnavailable
 		if telnyx.IsRateLimited(d.Answer.Err) {
@@ -616,15 +607,13 @@ func (d *decider) refused(said string, atLeast time.Duration) {
 		d.enter(ledger.Planned, reason, said)
 		d.after(max(atLeast, passingBase))
 	case telnyx.ClassBusy:
-		d.n.Tries.Busy++
-		d.passing(ledger.BeingProcessed, said, d.n.Tries.Busy, atLeast)
+		d.passing(ledger.BeingProcessed, said, atLeast)
 	default:
-		d.n.Tries.Refused++
 		reason := ledger.Rejected
 		if !telnyx.HasKnownCode(d.Answer.Err) {
 			reason = ledger.UnknownError
 		}
-		d.refusedFor(reason, said, d.n.Tries.Refused, atLeast)
+		d.refusedFor(reason, &d.n.Tries.Refused, said, atLeast)
 	}
 }
 
@@ -632,47 +621,60 @@ func (d *decider) refused(said string, atLeast time.Duration) {
 func (d *decider) complaint(c telnyx.Complaint, said string) {
 	switch c {
 	case telnyx.ComplaintFull:
-		d.n.Tries.Busy++
-		d.passing(ledger.CampaignFull, said, d.n.Tries.Busy, 0)
+		d.passing(ledger.CampaignFull, said, 0)
 		d.n.NeedsPerson = true
 	case telnyx.ComplaintOtherCampaign:
-		d.n.Tries.Refused++
-		d.refusedFor(ledger.OtherCampaign, said, d.n.Tries.Refused, 0)
+		d.refusedFor(ledger.OtherCampaign, &d.n.Tries.Refused, said, 0)
 	case telnyx.ComplaintDormant:
-		d.n.Tries.Busy++
-		d.passing(ledger.DormantRetry, said, d.n.Tries.Busy, 0)
+		d.passing(ledger.DormantRetry, said, 0)
 	case telnyx.ComplaintQuota:
 		d.enter(ledger.Planned, ledger.RateLimited, said)
 		d.after(passingMost / 4)
 	default:
-		d.n.Tries.Busy++
-		d.passing(ledger.BeingProcessed, said, d.n.Tries.Busy, 0)
+		d.passing(ledger.BeingProcessed, said, 0)
 	}
 }
 
-// passing waits for something that should end by itself, and asks for a person when
-// it does not.
-func (d *decider) passing(reason ledger.Reason, said string, tries int, atLeast time.Duration) {
+// pace is how a failed request is repeated: after base, then after factor times as long
+// each time, up to most. A person is asked from the given try on.
+type pace struct {
+	base, most     time.Duration
+	factor, person int
+}
+
+var (
+	passingPace = pace{passingBase, passingMost, 2, personAfterBusy}
+	refusedPace = pace{refusedBase, refusedMost, 3, personAfterRefusals}
+	accountPace = pace{refusedBase, accountMost, 3, personAfterRefusals}
+)
+
+// repeat counts a failure, and has the request repeated.
+func (d *decider) repeat(p pace, tries *int, reason ledger.Reason, said string, atLeast time.Duration) {
+	*tries++
 	d.enter(ledger.Planned, reason, said)
-	d.after(max(atLeast, waitAfter(passingBase, passingMost, 2, tries)))
-	if tries >= personAfterBusy {
-		d.n.Reason, d.n.NeedsPerson = ledger.Stuck, true
-		d.n.Detail = fmt.Sprintf("%d requests failed. %s", tries, said)
+	d.after(max(atLeast, waitAfter(p.base, p.most, p.factor, *tries)))
+	d.n.NeedsPerson = *tries >= p.person
+}
+
+// passing repeats what failed for a reason that should end by itself.
+func (d *decider) passing(reason ledger.Reason, said string, atLeast time.Duration) {
+	tries := &d.n.Tries.Busy
+	d.repeat(passingPace, tries, reason, said, atLeast)
+	if d.n.NeedsPerson {
+		d.n.Reason, d.n.Detail = ledger.Stuck, fmt.Sprintf("%d requests failed. %s", *tries, said)
 	}
 }
 
-// refusedFor waits after a refusal, and asks for a person from the third one on.
-func (d *decider) refusedFor(reason ledger.Reason, said string, tries int, atLeast time.Duration) {
-	state := ledger.Planned
-	if tries >= personAfterRefusals {
-		state = ledger.Failed
-		if reason == ledger.OtherCampaign {
-			state = ledger.Conflict
-		}
-		d.n.NeedsPerson = true
+// refusedFor repeats what was refused.
+func (d *decider) refusedFor(reason ledger.Reason, tries *int, said string, atLeast time.Duration) {
+	d.repeat(refusedPace, tries, reason, said, atLeast)
+	switch {
+	case !d.n.NeedsPerson:
+	case reason == ledger.OtherCampaign:
+		d.enter(ledger.Conflict, reason, said)
+	default:
+		d.enter(ledger.Failed, reason, said)
 	}
-	d.enter(state, reason, said)
-	d.after(max(atLeast, waitAfter(refusedBase, refusedMost, 3, tries)))
 }
 
 // waitAfter is base after the first try, and factor times as long after each further

@@ -8,7 +8,7 @@
 // campaign's id is taken from it. Then:
 //
 //	request ──► observe ──► decide ──► apply ──► record
-//	queue.go    observe.go  decide.go  apply.go  reconcile.go
+//	queue.go    observe.go  decide.go  apply.go  record.go
 //
 //	observe   reads the campaign, its numbers and their settings, and says what of it
 //	          is proven

@@ -80,13 +80,10 @@ func Foresee(ctx context.Context, o *Observer, set *plan.Set) ([]Forecast, error
 // the API key: a call that names no number and no campaign is refused as well.
 var ErrKeyRefused = errors.New("the API key is refused")
 
-// ForeseeAll is [Foresee] for several sets, each by itself. Every campaign, pool, record
-// and number is read once for all of them.
+// ForeseeAll is [Foresee] for several sets, each by itself. Every campaign, pool and list
+// is read once for all of them.
 func ForeseeAll(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Forecast, error) {
-	s := foresight{
-		o:    o,
-		seen: Observation{Unknown: map[plan.E164]string{}, Account: map[plan.E164]telnyx.Number{}, Absent: map[plan.E164]time.Time{}},
-	}
+	s := foresight{o: o, began: time.Now()}
 	forecasts := make([][]Forecast, len(sets))
 	for i, set := range sets {
 		forecasts[i] = make([]Forecast, len(set.Campaigns))
@@ -95,13 +92,13 @@ func ForeseeAll(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Foreca
 			s.entries = append(s.entries, &foreseen{Forecast: &forecasts[i][j], set: set})
 		}
 	}
-	for _, read := range []func(context.Context) error{s.readCampaigns, s.readPools, s.readRecords, s.readNumbers, s.confirmAbsence} {
+	for _, read := range []func(context.Context) error{s.readCampaigns, s.readPools, s.observe, s.confirmAbsence} {
 		if err := read(ctx); err != nil {
 			return nil, s.explain(ctx, err)
 		}
 	}
 	for _, e := range s.entries {
-		e.decide(&s.seen)
+		e.decide()
 	}
 	return forecasts, nil
 }
@@ -119,60 +116,53 @@ func (s *foresight) explain(ctx context.Context, err error) error {
 	return err
 }
 
-// foresight is the reading for one forecast. Its steps follow each other, so that each
-// asks about all campaigns at once.
+// foresight is the reading for one forecast.
 type foresight struct {
 	o       *Observer
+	began   time.Time
 	entries []*foreseen
-	// seen has the records and numbers of all campaigns.
-	seen Observation
 	// answered says that Telnyx has answered about at least one campaign.
 	answered atomic.Bool
 }
 
-// foreseen is one entry of a set and what is known of it.
+// foreseen is one entry of a set and what was observed of it.
 type foreseen struct {
 	*Forecast
-	set     *plan.Set
-	records []telnyx.Assignment // of its numbers and its campaign
-	changes plan.Changes
+	set      *plan.Set
+	settings map[plan.E164]telnyx.Number // of the numbers of its pool
+	seen     Observation
 }
 
-// each calls f for every key, several at once, until one returns an error.
-func (s *foresight) each(ctx context.Context, keys []string, f func(context.Context, string) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(s.o.concurrency)
-	for _, key := range keys {
-		group.Go(func() error {
-			if ctx.Err() != nil {
-				return ctx.Err() // another call failed already
-			}
-			return f(ctx, key)
-		})
-	}
-	return group.Wait()
-}
-
-// by groups the entries. An empty key leaves an entry out.
-func (s *foresight) by(key func(*foreseen) string) map[string][]*foreseen {
+// each calls f for every group of the entries that have the same key, several at once,
+// until one returns an error. An empty key leaves an entry out.
+func (s *foresight) each(ctx context.Context, key func(*foreseen) string, f func(context.Context, []*foreseen) error) error {
 	groups := map[string][]*foreseen{}
 	for _, e := range s.entries {
 		if k := key(e); k != "" {
 			groups[k] = append(groups[k], e)
 		}
 	}
-	return groups
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(s.o.concurrency)
+	for _, k := range slices.Sorted(maps.Keys(groups)) {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err() // another call failed already
+			}
+			return f(ctx, groups[k])
+		})
+	}
+	return group.Wait()
 }
 
 func (s *foresight) readCampaigns(ctx context.Context) error {
-	same := s.by(func(e *foreseen) string { return searchedFor(e.Plan) })
-	err := s.each(ctx, slices.Sorted(maps.Keys(same)), func(ctx context.Context, key string) error {
-		want := same[key][0].Plan
+	err := s.each(ctx, func(e *foreseen) string { return searchedFor(e.Plan) }, func(ctx context.Context, same []*foreseen) error {
+		want := same[0].Plan
 		campaign, refused, err := s.readCampaign(ctx, want)
 		if err != nil {
 			return fmt.Errorf("plan %s: %w", want.Name, err)
 		}
-		for _, e := range same[key] {
+		for _, e := range same {
 			e.isRead(campaign, refused)
 		}
 		return nil
@@ -240,25 +230,18 @@ func (f *Forecast) isRead(campaign telnyx.Campaign, refused error) {
 
 // readPools reads the pools, whose rows have the settings of their numbers, too.
 func (s *foresight) readPools(ctx context.Context) error {
-	pools := s.by(func(e *foreseen) string { return e.Plan.NumberPool })
-	for _, profile := range slices.Sorted(maps.Keys(pools)) {
-		rows, err := s.readPool(ctx, profile)
+	return s.each(ctx, func(e *foreseen) string { return e.Plan.NumberPool }, func(ctx context.Context, same []*foreseen) error {
+		rows, err := s.readPool(ctx, same[0].Plan.NumberPool)
 		if err != nil {
 			return err
 		}
-		var pool []plan.E164
-		for _, row := range rows.All {
-			// As in Observer.pool, which leaves the settings out.
-			if n, err := plan.ParseE164(row.PhoneNumber); err == nil && !row.Type.IsOther() {
-				pool = append(pool, n)
-				s.seen.Account[n] = row
-			}
+		numbers, settings := poolOf(rows.All)
+		for _, e := range same {
+			e.settings = settings
+			e.Expanded, e.PoolComplete, e.PoolUnknown = e.set.WithPool(e.Plan, numbers), rows.Complete, rows.Why
 		}
-		for _, e := range pools[profile] {
-			e.Expanded, e.PoolComplete, e.PoolUnknown = e.set.WithPool(e.Plan, pool), rows.Complete, rows.Why
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // readPool reads one pool. A refusal that does not concern the key leaves it unknown.
@@ -271,81 +254,23 @@ func (s *foresight) readPool(ctx context.Context, profile string) (telnyx.Rows[t
 	return rows, err
 }
 
-// readRecords reads the records of all planned numbers, and of all others on planned
-// campaigns: the account's list if it is short; else each campaign's own, and for the
-// numbers that are on none of them their own records, or the account's list after all
-// if that takes fewer calls. A failed record does not hold a number, so there may be
-// another.
-func (s *foresight) readRecords(ctx context.Context) error {
-	numbers := s.numbers(func(e *foreseen) []plan.E164 { return e.Expanded.Numbers })
-	lists := s.by(func(e *foreseen) string { return e.Campaign.AssignmentID() })
-	q := question{sharedBy: len(lists)}
-	all, err := s.readList(ctx, q.maxPages(len(numbers)))
-	if err != nil || all.Complete {
-		return err
-	}
-	on := make(map[string]*[]telnyx.Assignment, len(lists))
-	for id := range lists {
-		on[id] = new([]telnyx.Assignment)
-	}
-	err = s.each(ctx, slices.Sorted(maps.Keys(lists)), func(ctx context.Context, id string) error {
-		rows, err := s.o.client.AssignmentsOn(ctx, lists[id][0].Campaign)
-		*on[id] = rows.All
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, rows := range on {
-		s.seen.Records = append(s.seen.Records, *rows...)
-	}
-	alone := missingFrom(numbers, s.seen.Records)
-	if all.Pages <= len(alone) {
-		whole, err := s.readList(ctx, 0)
-		if err != nil || whole.Complete {
+// observe observes each campaign and its numbers.
+func (s *foresight) observe(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(s.o.concurrency)
+	for _, e := range s.entries {
+		if e.Phase == ledger.PhaseUnread {
+			continue
+		}
+		group.Go(func() (err error) {
+			e.seen, err = s.o.observe(ctx, question{
+				want: e.Expanded, campaign: e.Campaign, asked: s.began, settings: e.settings,
+				requested: func(plan.E164) bool { return false }, sharedBy: len(s.entries), forecast: true,
+			})
 			return err
-		}
-		alone = missingFrom(numbers, s.seen.Records)
+		})
 	}
-	return s.o.readEach(ctx, alone, false, &s.seen)
-}
-
-// readList reads the account's records if they are no more pages than that. Zero means
-// any number of pages.
-func (s *foresight) readList(ctx context.Context, maxPages int) (telnyx.Rows[telnyx.Assignment], error) {
-	rows, err := s.o.client.Assignments(ctx, maxPages)
-	s.seen.Records = append(s.seen.Records, rows.All...)
-	return rows, err
-}
-
-// numbers collects what of returns for each entry, each number once.
-func (s *foresight) numbers(of func(*foreseen) []plan.E164) []plan.E164 {
-	var all []plan.E164
-	for _, e := range s.entries {
-		all = append(all, of(e)...)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// readNumbers reads the settings of the numbers that are to be attached or moved, now or
-// later.
-func (s *foresight) readNumbers(ctx context.Context) error {
-	index := indexRecords(s.seen.Records)
-	for _, e := range s.entries {
-		e.records = index.of(e.Expanded.Numbers, e.Campaign)
-		e.changes = plan.Diff(e.Expanded, e.Campaign, e.records)
-	}
-	return s.o.readNumbers(ctx, question{sharedBy: 1}, s.numbers(func(e *foreseen) []plan.E164 {
-		var unread []plan.E164
-		for _, change := range e.changes {
-			_, known := s.seen.Account[change.Number]
-			if !known && s.seen.Unknown[change.Number] == "" && (change.Action == plan.Attach || change.Action == plan.Move || then[change.Action] != "") {
-				unread = append(unread, change.Number)
-			}
-		}
-		return unread
-	}), &s.seen)
+	return group.Wait()
 }
 
 // then is what follows on the actions that only wait.
@@ -354,31 +279,44 @@ var then = map[plan.Action]plan.Action{plan.WaitToAttach: plan.Attach, plan.Wait
 // confirmAbsence asks once more about the numbers that the account does not seem to
 // have, and keeps what both readings say.
 func (s *foresight) confirmAbsence(ctx context.Context) error {
-	absent := slices.Sorted(maps.Keys(s.seen.Absent))
+	var absent []plan.E164
+	for _, e := range s.entries {
+		absent = slices.AppendSeq(absent, maps.Keys(e.seen.Absent))
+	}
 	if len(absent) == 0 {
 		return nil
 	}
+	slices.Sort(absent)
 	wait(ctx, confirmWait)
 	s.o.client.ForgetNumbers()
-	var again Observation
-	if err := s.o.readNumbers(ctx, question{sharedBy: 1, asked: time.Now()}, absent, &again); err != nil {
+	again := newObservation()
+	if err := s.o.readNumbers(ctx, question{sharedBy: 1, asked: time.Now()}, slices.Compact(absent), &again); err != nil {
 		return err
 	}
-	maps.Copy(s.seen.Account, again.Account)
-	s.seen.Absent = again.Absent // the rest is not settled
+	for _, e := range s.entries {
+		for n := range e.seen.Absent {
+			if number, found := again.Account[n]; found {
+				e.seen.Account[n] = number
+			}
+			if _, still := again.Absent[n]; !still {
+				delete(e.seen.Absent, n) // not settled
+			}
+		}
+	}
 	return nil
 }
 
 // decide decides about every number as if nothing had been tried and as if the campaign
 // were approved: what would fail on the day is known before.
-func (e *foreseen) decide(seen *Observation) {
+func (e *foreseen) decide() {
 	if e.Phase == ledger.PhaseUnread {
 		return
 	}
 	now := time.Now()
 	forecasts := map[plan.E164]*NumberForecast{}
 	var cases []Case
-	for _, change := range e.changes {
+	changes := plan.Diff(e.Expanded, e.Campaign, e.seen.Records)
+	for _, change := range changes {
 		e.Numbers = append(e.Numbers, NumberForecast{Change: change})
 	}
 	for i := range e.Numbers {
@@ -391,7 +329,7 @@ func (e *foreseen) decide(seen *Observation) {
 			Entry: e.Expanded, Campaign: e.Campaign, Phase: ledger.PhaseApproved, PendingDeadline: DefaultPendingDeadline, Now: now,
 			Record: ledger.Number{Since: now, Tries: ledger.Tries{Absent: absentTwice}}, // absence was confirmed
 		}
-		c.takes(n.Change, seen)
+		c.takes(n.Change, &e.seen)
 		cases = append(cases, c)
 		forecasts[n.Number] = n
 		if later, waits := then[n.Action]; waits {
@@ -400,8 +338,7 @@ func (e *foreseen) decide(seen *Observation) {
 			n.Then = &decision
 		}
 	}
-	room := e.Capacity - Observation{Records: e.records}.live(e.Campaign)
-	for _, d := range decideInOrder(cases, room) {
+	for _, d := range decideInOrder(cases, e.Capacity-liveOn(e.Campaign, changes)) {
 		forecasts[plan.E164(d.Record.Number)].Decision = d
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -101,7 +100,7 @@ func (m *metrics) watch(factory promauto.Factory, a *Assigner) {
 		})
 	gauge("greenlight_assigner_resync_age_seconds",
 		"Time since this process took up a resync of every planned campaign, or since its start. It grows on a standby assigner.",
-		func() float64 { return a.now().Sub(a.resyncs.latest()).Seconds() })
+		func() float64 { return a.now().Sub(time.Unix(0, a.resynced.Load())).Seconds() })
 	gauge("greenlight_assigner_resync_interval_seconds", "Time between two resyncs, as it is set.",
 		a.config.Resync.Seconds)
 	limiter := a.client.Limiter
@@ -140,30 +139,19 @@ func (m *activeMetric) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(activeDesc, prometheus.GaugeValue, active)
 }
 
-// resyncs remembers when every planned campaign was looked at last. Safe for
-// concurrent use.
-type resyncs struct{ at atomic.Int64 }
-
-func (r *resyncs) finished(now time.Time) { r.at.Store(now.UnixNano()) }
-
-func (r *resyncs) latest() time.Time { return time.Unix(0, r.at.Load()) }
-
-func (m *metrics) reconciled(err error) {
-	m.looks.WithLabelValues(reconcileOutcome(err)).Inc()
-}
-
 // reconcileOutcome says in a word how a reconcile ended.
 func reconcileOutcome(err error) string {
-	if _, open := errors.AsType[*openError](err); open {
+	_, open := errors.AsType[*openError](err)
+	_, undone := errors.AsType[*undoneError](err)
+	switch {
+	case open:
 		return outcomeStopped
-	}
-	if err != nil {
+	case err != nil && !undone:
 		return outcomeFailed
+	default:
+		return outcomeDone
 	}
-	return outcomeDone
 }
-
-func (m *metrics) attached(outcome string) { m.attaches.WithLabelValues(outcome).Inc() }
 
 func (m *metrics) call(call telnyx.Call) {
 	m.calls.WithLabelValues(call.Method, call.Route, strconv.Itoa(call.Status)).Observe(call.Duration.Seconds())

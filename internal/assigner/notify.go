@@ -133,7 +133,9 @@ func (r *reconcile) notify(ctx context.Context, c *ledger.Campaign) {
 // notice says so first.
 func (a *Assigner) publish(ctx context.Context, n notice.Notice, key string) bool {
 	if hold, err := a.ledger.ReadHold(ctx); err == nil {
-		n.Text = sentences(holdWords(hold, n.CampaignID), n.Text)
+		if by, held := hold.Of(append(a.observer.campaigns.known(n.CampaignID).IDs(), n.CampaignID)...); held {
+			n.Text = "On hold by " + strings.TrimRight(by.String(), ". ") + ". " + n.Text
+		}
 	}
 	stored, err := a.notices.Publish(ctx, n, key)
 	line := a.log.Info()
@@ -152,54 +154,40 @@ func (a *Assigner) publish(ctx context.Context, n notice.Notice, key string) boo
 	return err == nil
 }
 
-// holdWords says who holds a campaign, since when and why; empty if nobody does.
-func holdWords(hold ledger.Hold, campaign string) string {
-	by, held := hold.Of(campaign)
-	if !held {
-		return ""
-	}
-	text := fmt.Sprintf("On hold since %s by %s", by.At.UTC().Format(time.RFC3339), by.By)
-	if by.Reason != "" {
-		text += ": " + by.Reason
-	}
-	return strings.TrimRight(text, ". ") + "."
-}
-
-// notifyAccount stores a notice that nothing is sent for the account. An assigner that
+// alarm logs that nothing is sent for the account, and stores a notice. An assigner that
 // finds out in the same hour reports the same.
-func (a *Assigner) notifyAccount(reason ledger.Reason, cause error) {
+func (a *Assigner) alarm(reason ledger.Reason, cause error) {
 	advice, now := reason.Advice(), a.now().UTC()
+	a.log.Error().Str(telemetry.KeyReason, string(reason)).Err(cause).Msg(sentences(advice.Why, advice.Next, advice.Action))
 	a.publish(context.Background(), notice.Notice{
 		Kind: notice.NeedsPerson, Reasons: []ledger.Reason{reason}, At: now,
 		Text: sentences("A person is needed: "+advice.Why, inWords("Telnyx said", cause.Error()), advice.Next, advice.Action),
 	}, fmt.Sprintf("account %s %s", reason, now.Truncate(time.Hour)))
 }
 
+// heads begin the messages.
+var heads = map[notice.Kind]string{
+	notice.Completed: "Completed", notice.Partial: "Partly done", notice.NeedsPerson: "A person is needed", notice.Stuck: "Stuck",
+}
+
 // text is the message for people.
 func (v news) text(c ledger.Campaign) string {
-	campaign := fmt.Sprintf("campaign %s (%s)", c.Plan, c.ID)
+	text := []string{fmt.Sprintf("%s: %d of %s attached to campaign %s (%s).", heads[v.kind], v.attached(), numbersOf(v.total), c.Plan, c.ID)}
 	switch {
 	case v.kind == notice.Completed:
-		all := fmt.Sprintf("Completed: all %d planned numbers are attached to %s.", v.total, campaign)
-		if v.total == 1 {
-			all = fmt.Sprintf("Completed: the planned number is attached to %s.", campaign)
-		}
-		carriers := ""
 		if sendable := v.counts[ledger.Sendable]; sendable < v.total {
-			carriers = fmt.Sprintf("The carriers let messages through from %d so far and are processing the rest.", sendable)
+			text = append(text, fmt.Sprintf("The carriers let messages through from %d so far and are processing the rest.", sendable))
 		}
-		return sentences(all, carriers, "Nothing needs doing.")
+		text = append(text, "Nothing needs doing.")
 	case c.Phase.NeedsPerson():
-		return sentences(fmt.Sprintf("A person is needed for %s, with %s.", campaign, numbersOf(v.total)), c.Phase.Sentence(), inWords("Telnyx said", c.Detail))
+		text = append(text, c.Phase.Sentence(), inWords("Telnyx said", c.Detail))
+	default:
+		for _, reason := range v.reasons() {
+			text = append(text, troubles(reason, v.waiting[reason])...)
+		}
+		text = append(text, "Run greenlight status for the rest.")
 	}
-	head := map[notice.Kind]string{
-		notice.Partial: "Partly done", notice.NeedsPerson: "A person is needed", notice.Stuck: "Stuck",
-	}[v.kind]
-	text := []string{fmt.Sprintf("%s: %d of %s attached to %s.", head, v.attached(), numbersOf(v.total), campaign)}
-	for _, reason := range v.reasons() {
-		text = append(text, troubles(reason, v.waiting[reason])...)
-	}
-	return sentences(append(text, "Run greenlight status for the rest.")...)
+	return sentences(text...)
 }
 
 // troubles says of the numbers with one reason what that means and what to do. It may

@@ -109,7 +109,7 @@ func TestNewsOf_AgreesWithTheLedgerOnWhoIsNeeded(t *testing.T) {
 					beside := ledger.Number{Number: "+15551230000", State: ledger.Sendable}
 					v := newsOf(ledger.Campaign{Phase: phase}, []ledger.Number{beside, n})
 					reported := v.kind != "" && v.kind != notice.Completed
-					// That the account is refused is reported once, by notifyAccount.
+					// That the account is refused is reported once, by alarm.
 					if want := person && !reason.OfAccount(); reported != want {
 						t.Errorf("%s, %s (%s): notice %q, and the record says that it needs a person: %t", phase, state, reason, v.kind, person)
 					}
@@ -131,14 +131,14 @@ func TestNotice_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 	many := "sendable" + strings.Repeat(" failed/not_owned!", 40)
 	for name, test := range map[string]struct{ got, want string }{
 		"completed": {text(ledger.PhaseApproved, "", "sendable attached attached"),
-			"Completed: all 3 planned numbers are attached to campaign spring-promo (C6X6M95). The carriers let messages through from 1 so far and are processing the rest. Nothing needs doing."},
+			"Completed: 3 of 3 planned numbers attached to campaign spring-promo (C6X6M95). The carriers let messages through from 1 so far and are processing the rest. Nothing needs doing."},
 		"one": {text(ledger.PhaseApproved, "", "sendable"),
-			"Completed: the planned number is attached to campaign spring-promo (C6X6M95). Nothing needs doing."},
+			"Completed: 1 of 1 planned number attached to campaign spring-promo (C6X6M95). Nothing needs doing."},
 		"partial": {text(ledger.PhaseApproved, "", "sendable conflict/other_campaign!"),
 			"Partly done: 1 of 2 planned numbers attached to campaign spring-promo (C6X6M95). other_campaign (+15551230001): " +
 				ledger.OtherCampaign.Advice().Why + " " + ledger.OtherCampaign.Advice().Action + " Run greenlight status for the rest."},
 		"rejected": {text(ledger.PhaseRejected, "no\nopt-in.", "planned/campaign_rejected!"),
-			"A person is needed for campaign spring-promo (C6X6M95), with 1 planned number. " + ledger.PhaseRejected.Sentence() + " Telnyx said: no opt-in."},
+			"A person is needed: 0 of 1 planned number attached to campaign spring-promo (C6X6M95). " + ledger.PhaseRejected.Sentence() + " Telnyx said: no opt-in."},
 		"carrier": {text(ledger.PhaseApproved, "", "sendable attached/carrier_failed!"),
 			"A person is needed: 2 of 2 planned numbers attached to campaign spring-promo (C6X6M95). carrier_failed (+15551230001): " +
 				"Telnyx has the number on the campaign, but a carrier did not take it, so messages to that carrier do not arrive. Ask Telnyx's support about this number and carrier. Run greenlight status for the rest."},

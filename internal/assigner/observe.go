@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -46,6 +47,8 @@ type Observer struct {
 	// record, so that an odd answer is not its way of saying that.
 	saysNotFound atomic.Bool
 	numbers      shared[telnyx.Number, map[string]telnyx.Number]
+	// filed are the account's campaigns, for a resync of many.
+	filed shared[telnyx.Campaign, map[telnyx.CampaignID]telnyx.Campaign]
 }
 
 // NewObserver returns an observer that has at most concurrency calls under way at
@@ -60,6 +63,7 @@ func newObserver(client *telnyx.Client, concurrency int, now func() time.Time) *
 		assignments: shared[telnyx.Assignment, recordIndex]{index: indexRecords, kept: listKept},
 		whole:       shared[telnyx.Assignment, recordIndex]{index: indexRecords, kept: wholeListEvery},
 		numbers:     shared[telnyx.Number, map[string]telnyx.Number]{index: indexNumbers, kept: listKept},
+		filed:       shared[telnyx.Campaign, map[telnyx.CampaignID]telnyx.Campaign]{index: indexCampaigns, kept: wholeListEvery},
 	}
 }
 
@@ -142,8 +146,13 @@ type question struct {
 	// likelyFree are numbers whose settings are probably needed; reading them at the
 	// same time as the records saves a round trip. Nil: the records come first.
 	likelyFree []plan.E164
+	// settings are those of numbers that were just read otherwise.
+	settings map[plan.E164]telnyx.Number
 	// sharedBy is how many campaigns are about to ask the same, at least 1.
 	sharedBy int
+	// forecast says that nobody asks again soon, and that what follows on waiting is asked
+	// as well: the account's list may be read however long it is, if that takes fewer calls.
+	forecast bool
 }
 
 // maxPages is how long a list of the account may be to be read as a whole.
@@ -155,7 +164,8 @@ func (q question) maxPages(numbers int) int {
 // records first, or beside them, the settings of the numbers that may have to be
 // attached. An error means that nothing can be decided about any number.
 func (o *Observer) observe(ctx context.Context, q question) (Observation, error) {
-	seen := Observation{Unknown: map[plan.E164]string{}}
+	seen := newObservation()
+	maps.Copy(seen.Account, q.settings)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error { return o.readRecords(groupCtx, q, &seen) })
 	if len(q.likelyFree) > 0 {
@@ -165,36 +175,18 @@ func (o *Observer) observe(ctx context.Context, q question) (Observation, error)
 		return seen, err
 	}
 	var left []plan.E164
-	for _, change := range plan.Diff(q.want, q.campaign, seen.onCampaign(q.campaign)) {
+	for _, change := range plan.Diff(q.want, q.campaign, seen.Records) {
 		_, found := seen.Account[change.Number]
-		_, absent := seen.Absent[change.Number]
-		if change.Action == plan.Attach && !found && !absent && !slices.Contains(q.likelyFree, change.Number) {
+		needed := change.Action == plan.Attach || change.Action == plan.Move || q.forecast && then[change.Action] != ""
+		if needed && !found && seen.Unknown[change.Number] == "" && !slices.Contains(q.likelyFree, change.Number) {
 			left = append(left, change.Number)
 		}
 	}
 	return seen, o.readNumbers(ctx, q, left, &seen)
 }
 
-// onCampaign are the records on the campaign itself.
-func (s Observation) onCampaign(c telnyx.Campaign) []telnyx.Assignment {
-	var on []telnyx.Assignment
-	for _, record := range s.Records {
-		if record.On(c) {
-			on = append(on, record)
-		}
-	}
-	return on
-}
-
-// live counts the numbers on the campaign, planned or not.
-func (s Observation) live(c telnyx.Campaign) int {
-	live := map[string]bool{}
-	for _, record := range s.onCampaign(c) {
-		if record.AssignmentStatus != telnyx.FailedAssignment {
-			live[record.PhoneNumber] = true
-		}
-	}
-	return len(live)
+func newObservation() Observation {
+	return Observation{Unknown: map[plan.E164]string{}, Account: map[plan.E164]telnyx.Number{}, Absent: map[plan.E164]time.Time{}}
 }
 
 // readRecords reads the records: the whole account's if that is no more pages than
@@ -206,41 +198,49 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 		return err
 	}
 	var alone []plan.E164
-	complete := all.rows.Complete
-	if complete {
-		seen.Records = all.indexed.of(q.want.Numbers, q.campaign)
-		for _, n := range missingFrom(q.want.Numbers, seen.Records) {
-			if q.requested(n) {
-				alone = append(alone, n)
+	if !all.rows.Complete {
+		if q.campaign.AssignmentID() != "" { // none of a campaign that was not found
+			on, err := o.client.AssignmentsOn(ctx, q.campaign)
+			if err != nil {
+				return err
+			}
+			seen.Records = on.All
+		}
+		alone = q.unheld(seen.Records)
+		if q.forecast && all.rows.Pages <= len(alone)*q.sharedBy {
+			if all, err = o.assignments.read(ctx, q.asked, all.rows.Pages, o.client.Assignments); err != nil {
+				return err
 			}
 		}
-	} else {
-		on, err := o.client.AssignmentsOn(ctx, q.campaign)
-		if err != nil {
-			return err
-		}
-		seen.Records = on.All
-		alone = missingFrom(q.want.Numbers, on.All)
 	}
-	return o.readEach(ctx, alone, complete, seen)
+	if all.rows.Complete {
+		seen.Records = all.indexed.of(q.want.Numbers, q.campaign)
+		alone = slices.DeleteFunc(q.unheld(seen.Records), func(n plan.E164) bool { return !q.requested(n) })
+	}
+	return o.readEach(ctx, alone, all.rows.Complete, seen)
 }
 
-// missingFrom returns the numbers that no live record names. A failed record does not
+// unheld returns the planned numbers that no live record names. A failed record does not
 // hold a number, so there may be another.
-func missingFrom(numbers []plan.E164, records []telnyx.Assignment) []plan.E164 {
-	held := make(map[string]bool, len(records))
-	for _, record := range records {
-		if record.AssignmentStatus != telnyx.FailedAssignment {
-			held[record.PhoneNumber] = true
+func (q question) unheld(records []telnyx.Assignment) []plan.E164 {
+	var unheld []plan.E164
+	for _, change := range plan.Diff(q.want, q.campaign, records) {
+		if change.Action == plan.Attach {
+			unheld = append(unheld, change.Number)
 		}
 	}
-	var missing []plan.E164
-	for _, n := range numbers {
-		if !held[string(n)] {
-			missing = append(missing, n)
+	return unheld
+}
+
+// liveOn counts the numbers on the campaign, planned or not.
+func liveOn(c telnyx.Campaign, changes plan.Changes) int {
+	live := 0
+	for _, change := range changes {
+		if change.Record != nil && change.Record.On(c) && change.Action != plan.Attach {
+			live++
 		}
 	}
-	return missing
+	return live
 }
 
 // readEach reads records one by one. One that cannot be read leaves its number
@@ -348,9 +348,6 @@ func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E
 	if err != nil {
 		return err
 	}
-	if seen.Account == nil {
-		seen.Account, seen.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]time.Time{}
-	}
 	for _, n := range numbers {
 		if number, ok := found.Found[string(n)]; ok {
 			seen.Account[n] = number
@@ -364,9 +361,6 @@ func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E
 // takeNumbers takes the numbers out of a complete list of the account, whose reading
 // began then.
 func (s *Observation) takeNumbers(numbers []plan.E164, owned map[string]telnyx.Number, began time.Time) {
-	if s.Account == nil {
-		s.Account, s.Absent = map[plan.E164]telnyx.Number{}, map[plan.E164]time.Time{}
-	}
 	for _, n := range numbers {
 		if number, ok := owned[string(n)]; ok {
 			s.Account[n] = number
@@ -376,20 +370,18 @@ func (s *Observation) takeNumbers(numbers []plan.E164, owned map[string]telnyx.N
 	}
 }
 
-// pool lists the long codes on a messaging profile. Complete says that none is
-// missing.
-func (o *Observer) pool(ctx context.Context, profileID string) (numbers []plan.E164, complete bool, err error) {
-	rows, err := o.client.ProfileNumbers(ctx, profileID)
-	if err != nil {
-		return nil, false, err
-	}
-	for _, row := range rows.All {
+// poolOf returns the long codes among the numbers of a messaging profile, and their
+// settings.
+func poolOf(rows []telnyx.Number) (numbers []plan.E164, settings map[plan.E164]telnyx.Number) {
+	settings = make(map[plan.E164]telnyx.Number, len(rows))
+	for _, row := range rows {
 		n, err := plan.ParseE164(row.PhoneNumber)
 		if err == nil && !row.Type.IsOther() {
 			numbers = append(numbers, n)
+			settings[n] = row
 		}
 	}
-	return numbers, rows.Complete, nil
+	return numbers, settings
 }
 
 // shared is a list that several requests read once, with an index of its rows. A read

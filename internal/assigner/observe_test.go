@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
@@ -130,5 +131,26 @@ func TestReconcile_DropsWhatLeftThePlanInReview(t *testing.T) {
 	r.must(err)
 	if _, left := known[numbers[1]]; left || len(known) != 1 {
 		t.Errorf("got %d records, want that of %s alone", len(known), numbers[0])
+	}
+}
+
+// A status that Telnyx does not publish takes room, and holds its number, only if plan.Diff
+// says so.
+func TestLiveOn_FollowsTheDecisionTable(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(3)
+	c := telnyx.Campaign{CampaignID: testCampaign}
+	q := question{campaign: c}
+	var records []telnyx.Assignment
+	for i, status := range []telnyx.AssignmentStatus{telnyx.Assigned, "ASSIGNMENT_FAILED", telnyx.FailedAssignment} {
+		q.want.Numbers = append(q.want.Numbers, plan.E164(numbers[i]))
+		records = append(records, telnyx.Assignment{PhoneNumber: numbers[i], CampaignID: testCampaign, AssignmentStatus: status})
+	}
+	records = append(records, telnyx.Assignment{PhoneNumber: "+13135550000", CampaignID: testCampaign, AssignmentStatus: telnyx.PendingAssignment})
+	if got := liveOn(c, plan.Diff(q.want, c, records)); got != 2 {
+		t.Errorf("got %d live numbers, want the attached one and the one that is not planned", got)
+	}
+	if got := q.unheld(records); len(got) != 2 {
+		t.Errorf("got %v, want the two that failed", got)
 	}
 }

@@ -45,18 +45,20 @@ type request struct {
 	urgent bool
 	// wait is how long it stays out of the queue.
 	wait time.Duration
-	// listing, of a resync, has campaigns by the lists of their brands.
-	listing *listing
+	// tries counts the reconciles in a row that left it undone.
+	tries int
+	// waiting, of a resync, is how many campaigns it reads that are not approved yet.
+	waiting int
 	// trace is the trace that the reconcile belongs to, empty if there is none.
 	trace string
-	// settle ends the message that asked: nil means that the ledger has the outcome,
-	// an error that it must come again. Nil if no message waits.
-	settle func(error)
+	// settle acknowledges the message that asked; nil if no message waits.
+	settle func()
 }
 
-func (r request) settled(err error) {
+// settled acknowledges the message that asked, if one waits.
+func (r request) settled() {
 	if r.settle != nil {
-		r.settle(err)
+		r.settle()
 	}
 }
 
@@ -86,13 +88,12 @@ func newQueue() *queue {
 // the message that is not needed any more is acknowledged: the later one, or the
 // earlier if a person asks, so that a reconcile that fails is repeated as urgently.
 func (q *queue) add(r request) {
-	redundant := q.merge(r)
-	if redundant != nil {
-		redundant(nil)
+	if redundant := q.merge(r); redundant != nil {
+		redundant()
 	}
 }
 
-func (q *queue) merge(r request) (redundant func(error)) {
+func (q *queue) merge(r request) (redundant func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	first, waits := q.waiting[r.key]
@@ -110,12 +111,14 @@ func (q *queue) merge(r request) (redundant func(error)) {
 		merged.settle, redundant = r.settle, first.settle
 	}
 	merged.class = min(first.class, r.class)
-	merged.made = r.made
+	if r.made.After(first.made) {
+		merged.made = r.made
+	}
 	merged.urgent = first.urgent || r.urgent
 	merged.changed = first.changed || r.changed
 	merged.wait = min(first.wait, r.wait)
 	if merged.class < first.class {
-		merged.cause, merged.listing, merged.trace = r.cause, r.listing, r.trace
+		merged.cause, merged.waiting, merged.trace = r.cause, r.waiting, r.trace
 	}
 	if merged.noticed.IsZero() {
 		merged.noticed = r.noticed

@@ -14,7 +14,7 @@ type settled int
 // asked returns a request of a message, and how often that was acknowledged.
 func asked(key string) (request, *settled) {
 	count := new(settled)
-	return request{key: key, settle: func(error) { *count++ }}, count
+	return request{key: key, settle: func() { *count++ }}, count
 }
 
 func TestQueue_ServesFirstComeFirstServed(t *testing.T) {
@@ -46,7 +46,7 @@ func TestQueue_MergesWhatWaitsAndKeepsUrgency(t *testing.T) {
 	if !got.urgent || got.class != prompt {
 		t.Errorf("got %+v, want the person's urgency kept", got)
 	}
-	if got.settled(nil); *answered != 1 {
+	if got.settled(); *answered != 1 {
 		t.Error("the merged request does not settle the person's message")
 	}
 	if depth := q.depth(); depth != 0 {
@@ -88,7 +88,7 @@ func TestQueue_BoundsStrangersAndNothingElse(t *testing.T) {
 	q := newQueue()
 	dropped := 0
 	for i := range maxStrangers + 5 {
-		q.add(request{key: fmt.Sprint("stranger ", i), class: stranger, settle: func(error) { dropped++ }})
+		q.add(request{key: fmt.Sprint("stranger ", i), class: stranger, settle: func() { dropped++ }})
 	}
 	if dropped != 5 || q.depth() != maxStrangers {
 		t.Errorf("%d dropped and %d wait, want 5 and %d", dropped, q.depth(), maxStrangers)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
 	"greenlight/internal/telemetry"
 )
 
@@ -64,12 +64,7 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 	case d.About == "":
 		a.bury(ctx, d, "no_campaign")
 	case isBrandEvent(d):
-		keys := a.plannedOf(d.About)
-		trace := a.traceReceived(ctx, d, len(keys))
-		for _, key := range keys {
-			a.queue.add(request{key: key, cause: causeOf(d), made: time.Now(), changed: true, trace: trace})
-		}
-		a.settle(d)(nil)
+		a.addAll(ctx, d, a.plannedOf(d.About), request{changed: true})
 	default:
 		a.queue.add(a.requestFor(ctx, d))
 	}
@@ -79,48 +74,61 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 func (a *Assigner) requestFor(ctx context.Context, d *events.Delivery) request {
 	key := a.observer.campaigns.key(d.About)
 	req := request{
-		key: key, cause: causeOf(d), made: time.Now(), trace: a.traceReceived(ctx, d, 1), settle: a.settle(d),
+		key: key, cause: causeOf(d), made: time.Now(), trace: a.traceReceived(ctx, d, 1), settle: a.done(d),
 		urgent:  d.Kind == events.KindCampaign,
 		changed: d.Kind == events.KindCampaign || isCampaignEvent(d),
 	}
 	if d.Kind == events.KindEvent {
 		req.noticed = d.StoredAt
 	}
+	want, planned := a.config.Plans().Find(key)
 	if isNumberEvent(d) {
-		req.wait = a.restOf(key)
+		req.wait = numberEventWait(want)
 	}
-	if _, planned := a.config.Plans().Find(key); !planned && !req.urgent {
+	if !planned && !req.urgent {
 		// It may be the campaign of a reference that was never found, so it is read, but
 		// after everything that is planned; nothing is lost if it is not.
 		req.class = stranger
-		req.settled(nil)
+		req.settled()
 		req.settle = nil
 	}
 	return req
 }
 
-// settle returns what ends a delivery.
-func (a *Assigner) settle(d *events.Delivery) func(error) {
-	return func(cause error) {
-		var err error
-		again := &retryError{}
-		if errors.As(cause, &again) {
-			err = d.Retry(again.wait)
-		} else {
-			err = d.Done()
-		}
-		if err != nil {
-			a.log.Warn().Uint64(telemetry.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
-		}
+// numberEventWait is how long an event about a single number of the campaign waits for
+// others. Each asks for a reconcile of the whole campaign, so that the thousands of events
+// of 5,000 numbers cost two calls a second at most; for a campaign of usual size it is zero.
+func numberEventWait(want plan.Campaign) time.Duration {
+	return min(time.Duration(want.MaxNumbers/rowsPerPage)*time.Second/2, recheckLeast)
+}
+
+// addAll asks for a reconcile of several campaigns, each as the request says, and
+// acknowledges the message.
+func (a *Assigner) addAll(ctx context.Context, d *events.Delivery, keys []string, req request) {
+	req.cause, req.made, req.trace = causeOf(d), time.Now(), a.traceReceived(ctx, d, len(keys))
+	for _, key := range keys {
+		req.key = key
+		a.queue.add(req)
+	}
+	a.done(d)()
+}
+
+// done returns what acknowledges a delivery.
+func (a *Assigner) done(d *events.Delivery) func() {
+	return func() { a.logUnsettled(d, d.Done()) }
+}
+
+// logUnsettled logs that a delivery could not be settled, if it could not.
+func (a *Assigner) logUnsettled(d *events.Delivery, err error) {
+	if err != nil {
+		a.log.Warn().Uint64(telemetry.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
 	}
 }
 
 // bury makes a dead letter of a message that is not an event and names no campaign.
 func (a *Assigner) bury(ctx context.Context, d *events.Delivery, why string) {
 	a.log.Warn().Uint64(telemetry.KeySequence, d.Sequence).Str(telemetry.KeyReason, why).Msg("a message that names no campaign becomes a dead letter")
-	if err := d.DeadLetter(context.WithoutCancel(ctx), why, fmt.Sprintf("subject %s: %s", d.Subject, why)); err != nil {
-		a.log.Warn().Uint64(telemetry.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
-	}
+	a.logUnsettled(d, d.DeadLetter(context.WithoutCancel(ctx), why, fmt.Sprintf("subject %s: %s", d.Subject, why)))
 }
 
 // receiveMany takes a resync or a changed plan: the campaigns are put into the queue,
@@ -130,7 +138,7 @@ func (a *Assigner) receiveMany(ctx context.Context, d *events.Delivery) {
 	set := a.config.Plans()
 	if d.Kind == events.KindPlan && d.About != set.Hash {
 		if age, err := d.Age(ctx); err == nil && age < planPatience {
-			a.settle(d)(&retryError{wait: planWait})
+			a.logUnsettled(d, d.Retry(planWait))
 			return
 		}
 		a.log.Warn().Str(telemetry.KeyPlanHash, set.Hash).Str(telemetry.KeyReported, d.About).
@@ -139,21 +147,45 @@ func (a *Assigner) receiveMany(ctx context.Context, d *events.Delivery) {
 	// Before the first reconcile, so that nobody takes what was true under the last set
 	// for all that is planned.
 	a.markPlans(ctx, worksForSure)
-	keys, wanted := a.everyCampaign(ctx)
-	req := request{cause: causeOf(d), made: time.Now(), class: routine}
+	known := a.knownCampaigns(ctx)
+	var every, changed []string
+	waiting := 0
+	for _, want := range set.Campaigns {
+		c := known[want.ID()]
+		every = append(every, want.ID())
+		if c.EntryHash != want.Hash() {
+			changed = append(changed, want.ID())
+		}
+		if c.Phase != ledger.PhaseApproved && c.Phase != ledger.PhaseExpired && !c.Shared {
+			waiting++
+		}
+	}
+	for id, c := range known {
+		if _, planned := set.Find(id); !planned && c.Planned {
+			every, changed = append(every, id), append(changed, id)
+		}
+	}
 	if d.Kind == events.KindPlan {
-		keys = slices.DeleteFunc(keys, func(key string) bool { return !a.entryChanged(key) })
-		req.class, req.changed = prompt, true
-	} else {
-		req.listing = a.observer.campaigns.newListing(wanted)
-		defer a.resyncs.finished(a.now())
+		a.addAll(ctx, d, changed, request{changed: true})
+		return
 	}
-	req.trace = a.traceReceived(ctx, d, len(keys))
-	for _, key := range keys {
-		req.key = key
-		a.queue.add(req)
+	a.addAll(ctx, d, every, request{class: routine, waiting: waiting})
+	a.resynced.Store(a.now().UnixNano())
+}
+
+// knownCampaigns returns the ledger's records by their ids.
+func (a *Assigner) knownCampaigns(ctx context.Context) map[string]ledger.Campaign {
+	bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	entries, err := a.ledger.Campaigns(bounded)
+	if err != nil {
+		a.log.Warn().Err(err).Msg("the ledger's campaigns could not be read; those that left the plan wait for the next resync")
 	}
-	a.settle(d)(nil)
+	known := make(map[string]ledger.Campaign, len(entries))
+	for _, entry := range entries {
+		known[entry.Campaign.ID] = entry.Campaign
+	}
+	return known
 }
 
 func isBrandEvent(d *events.Delivery) bool {
@@ -170,59 +202,14 @@ func isNumberEvent(d *events.Delivery) bool {
 	return strings.HasPrefix(d.Type, "10dlc.phone_number.")
 }
 
-// everyCampaign returns every planned campaign, and those that the ledger still
-// holds as planned and are not. Wanted counts, by brand, those that its list is
-// enough for unless they have changed.
-func (a *Assigner) everyCampaign(ctx context.Context) (keys []string, wanted map[string]int) {
-	set := a.config.Plans()
-	noBrand := make(map[string]bool, len(set.Campaigns))
-	for _, c := range set.Campaigns {
-		keys = append(keys, c.ID())
-		noBrand[c.ID()] = c.CampaignID != ""
-	}
-	wanted = map[string]int{}
-	bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
-	defer cancel()
-	entries, err := a.ledger.Campaigns(bounded)
-	if err != nil {
-		a.log.Warn().Err(err).Msg("the ledger's campaigns could not be read; those that left the plan wait for the next resync")
-		return keys, wanted
-	}
-	for _, entry := range entries {
-		c := entry.Campaign
-		_, planned := set.Find(c.ID)
-		switch {
-		case !planned && c.Planned:
-			keys = append(keys, c.ID)
-		case planned && c.BrandID != "":
-			delete(noBrand, c.ID)
-			if c.Phase != ledger.PhaseApproved && c.Phase != ledger.PhaseExpired && !c.Shared {
-				wanted[c.BrandID]++
-			}
-		}
-	}
-	for _, byItself := range noBrand {
-		if byItself {
-			wanted[""]++
-		}
-	}
-	return keys, wanted
-}
-
-// entryChanged reports whether the campaign's entry is not the one under which it was
-// reconciled last. It does not depend on how many processes announced the change, nor
-// on which was first.
-func (a *Assigner) entryChanged(key string) bool {
-	want, planned := a.config.Plans().Find(key)
-	return !planned || want.Hash() != a.entryOf(key)
-}
-
 // plannedOf returns the planned campaigns of a brand, as far as they were read.
-func (a *Assigner) plannedOf(brandID string) []string {
-	return slices.DeleteFunc(a.observer.campaigns.ofBrand(brandID), func(key string) bool {
-		_, planned := a.config.Plans().Find(key)
-		return !planned
-	})
+func (a *Assigner) plannedOf(brandID string) (keys []string) {
+	for _, want := range a.config.Plans().Campaigns {
+		if a.observer.campaigns.known(want.ID()).BrandID == brandID {
+			keys = append(keys, want.ID())
+		}
+	}
+	return keys
 }
 
 // causeOf says in a few words what caused a reconcile; it is written into the ledger's
@@ -240,29 +227,18 @@ func causeOf(d *events.Delivery) string {
 	}
 }
 
-// followHold reconciles what a person resumes, and logs both, until ctx ends.
+// followHold remembers the hold, logs its changes and reconciles what a person resumes,
+// until ctx ends.
 func (a *Assigner) followHold(ctx context.Context) {
-	var before ledger.Hold
 	for ctx.Err() == nil {
 		err := a.ledger.WatchHold(ctx, func(now ledger.Hold) {
-			a.hold.Store(&now)
-			a.holdChanged(before, now, a.works(ctx))
-			before = now
+			a.holdChanged(*a.hold.Swap(&now), now, a.works(ctx))
 		})
 		if ctx.Err() == nil {
 			a.log.Warn().Err(err).Msg("the hold cannot be followed; trying again")
 			wait(ctx, retryLeast)
 		}
 	}
-}
-
-// lastHold is the hold as far as this process has heard. A bucket that was lost and made
-// again is empty for a moment, until it has the hold again.
-func (a *Assigner) lastHold() ledger.Hold {
-	if hold := a.hold.Load(); hold != nil {
-		return *hold
-	}
-	return ledger.Hold{}
 }
 
 // holdChanged logs a hold or its end, and asks for a reconcile of every planned
@@ -275,8 +251,9 @@ func (a *Assigner) holdChanged(before, now ledger.Hold, works bool) {
 		a.log.Info().Msg("resumed: work continues")
 	}
 	for _, c := range a.config.Plans().Campaigns {
-		by, is := now.Of(c.ID())
-		_, was := before.Of(c.ID())
+		ids := append(a.observer.campaigns.known(c.ID()).IDs(), c.ID())
+		by, is := now.Of(ids...)
+		_, was := before.Of(ids...)
 		switch {
 		case was && !is && works:
 			a.queue.add(request{key: c.ID(), cause: "resumed by a person", made: time.Now(), changed: true})

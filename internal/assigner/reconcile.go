@@ -15,7 +15,6 @@ import (
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
-	"greenlight/internal/telemetry"
 	"greenlight/internal/telnyx"
 )
 
@@ -45,10 +44,11 @@ type reconcile struct {
 
 	set *plan.Set
 	// want is the plan's entry; with a number pool, its Numbers are complete once
-	// expanded is set.
+	// expanded is set, and pool has the settings of the pool's.
 	want     plan.Campaign
 	planned  bool
 	expanded bool
+	pool     map[plan.E164]telnyx.Number
 	// spared are numbers that the pool seems to have lost. Until that is confirmed they
 	// stay in the ledger, and nothing is decided about them.
 	spared []plan.E164
@@ -72,7 +72,9 @@ type reconcile struct {
 	numbers   map[string]ledger.NumberEntry
 	// needed are the numbers that needed a person before: that they still do is not news.
 	needed map[string]bool
-	nextAt time.Time
+	// recorded are the numbers whose records were written.
+	recorded map[string]bool
+	nextAt   time.Time
 	// refusal is the decision on a number that holds for all others as well.
 	refusal *ledger.Number
 }
@@ -84,17 +86,18 @@ type knownAs struct{ key string }
 func (k *knownAs) Error() string { return "planned as campaign " + k.key }
 
 // reconcile reads one campaign and does what is missing. It returns nil when the
-// ledger has the outcome, also when that is an error of Telnyx; *openError when the
-// circuit breaker is open; and another error when the ledger or the streams failed.
+// ledger has the outcome, also when that is an error of Telnyx; *undoneError if what an
+// event or a person asked for is still to be done, or the key is refused; *knownAs; and
+// another error when the ledger or the streams failed.
 func (a *Assigner) reconcile(ctx context.Context, req request) error {
-	open := a.breaker.allow(ctx)
 	r, err := a.begin(ctx, req)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case open != nil:
-		return cmp.Or(r.stopped(ctx, open), error(open))
-	case r.isUnknownReference():
+	}
+	if open := a.breaker.allow(ctx); open != nil {
+		return r.stopped(ctx, open)
+	}
+	if r.isUnknownReference() {
 		return r.forget(ctx)
 	}
 	campaign, seen, err := r.read(ctx)
@@ -105,7 +108,9 @@ func (a *Assigner) reconcile(ctx context.Context, req request) error {
 	duplicate, named := otherEntry(r.set, r.req.key, campaign)
 	switch {
 	case named && !r.planned:
-		a.observer.campaigns.learn(ledger.Campaign{ID: duplicate.ID(), TelnyxID: string(campaign.CampaignID), TCRID: string(campaign.TCRCampaignID)})
+		a.observer.campaigns.learn(ledger.Campaign{
+			ID: duplicate.ID(), TelnyxID: string(campaign.CampaignID), TCRID: string(campaign.TCRCampaignID), BrandID: campaign.BrandID,
+		})
 		return cmp.Or(r.forget(ctx), error(&knownAs{key: duplicate.ID()}))
 	case named && duplicate.Rank() < r.want.Rank():
 		return r.plannedTwice(ctx, duplicate)
@@ -113,9 +118,9 @@ func (a *Assigner) reconcile(ctx context.Context, req request) error {
 		if err := r.dropUnplanned(ctx); err != nil {
 			return err
 		}
-		return r.finish(ctx, r.recordOf())
+		return r.finish(ctx, r.record())
 	}
-	return r.planOf(ctx, seen)
+	return r.followPlan(ctx, seen)
 }
 
 // begin reads what the ledger has.
@@ -127,14 +132,13 @@ func (a *Assigner) begin(ctx context.Context, req request) (*reconcile, error) {
 	} else {
 		r.entryHash = r.want.Hash()
 	}
-	a.reconciled(req.key, r.entryHash, r.planned)
 	var err error
 	if r.entry, _, err = a.ledger.Campaign(ctx, req.key); err != nil {
 		return nil, err
 	}
 	r.before = r.entry.Campaign
 	r.numbers, err = a.ledger.Numbers(ctx, req.key)
-	r.needed = map[string]bool{}
+	r.needed, r.recorded = map[string]bool{}, map[string]bool{}
 	for number, entry := range r.numbers {
 		r.needed[number] = entry.Number.NeedsPerson
 	}
@@ -144,12 +148,11 @@ func (a *Assigner) begin(ctx context.Context, req request) (*reconcile, error) {
 // isUnknownReference reports a reference that left the plan before any campaign was
 // filed with it. Telnyx cannot be asked by a reference alone.
 func (r *reconcile) isUnknownReference() bool {
-	reference := plan.Campaign{ReferenceID: " "}.ID()
-	prefix := strings.TrimSuffix(reference, " ")
+	prefix := strings.TrimSuffix(plan.Campaign{ReferenceID: " "}.ID(), " ")
 	return !r.planned && strings.HasPrefix(r.req.key, prefix) && r.a.observer.campaigns.id(r.req.key) == ""
 }
 
-// read reads the campaign. A resync takes it out of its brand's list, if that only
+// read reads the campaign. A resync takes it out of the list of campaigns, if that only
 // repeats what the ledger has. When the campaign may just have been approved, its
 // numbers are read at the same time, which saves a round trip; seen is nil otherwise.
 func (r *reconcile) read(ctx context.Context) (campaign telnyx.Campaign, seen *Observation, err error) {
@@ -158,10 +161,8 @@ func (r *reconcile) read(ctx context.Context) (campaign telnyx.Campaign, seen *O
 		// A person knows better; and what must be confirmed is asked again.
 		r.a.observer.campaigns.forgetMiss(r.want)
 	}
-	if r.req.class == routine && r.req.listing != nil {
-		if c, unchanged := r.listed(ctx); unchanged {
-			return c, nil, nil
-		}
+	if c, unchanged := r.filed(ctx); unchanged {
+		return c, nil, nil
 	}
 	guess, guessed := r.guess()
 	if !guessed {
@@ -185,7 +186,8 @@ func (r *reconcile) read(ctx context.Context) (campaign telnyx.Campaign, seen *O
 }
 
 // guess returns the campaign's ids as they are known without reading it, if its
-// numbers are worth reading already: something happened, and the plan lists them.
+// numbers are worth reading already: it was approved before or may be now, and the plan
+// lists them.
 func (r *reconcile) guess() (c telnyx.Campaign, ok bool) {
 	known := r.entry.Campaign
 	c = telnyx.Campaign{
@@ -193,13 +195,8 @@ func (r *reconcile) guess() (c telnyx.Campaign, ok bool) {
 		TCRCampaignID: cmp.Or(r.want.TCRCampaignID, telnyx.TCRCampaignID(known.TCRID)),
 		Shared:        known.Shared,
 	}
-	return c, r.planned && r.req.class == prompt && r.want.NumberPool == "" && c.AssignmentID() != "" && r.mayBeApproved()
-}
-
-// mayBeApproved reports whether the campaign is worth the calls that reading its
-// numbers takes: it was approved before, or the request says that it may be now.
-func (r *reconcile) mayBeApproved() bool {
-	return r.entry.Campaign.Phase == ledger.PhaseApproved || r.req.changed || r.req.urgent
+	mayBeApproved := known.Phase == ledger.PhaseApproved || r.req.changed || r.req.urgent
+	return c, mayBeApproved && r.planned && r.req.class == prompt && r.want.NumberPool == "" && c.AssignmentID() != ""
 }
 
 // question asks what must be known of the planned numbers.
@@ -208,7 +205,7 @@ func (r *reconcile) question(c telnyx.Campaign, likelyFree []plan.E164) question
 	if r.req.class == routine {
 		sharedBy = max(len(r.set.Campaigns), 1)
 	}
-	return question{want: r.want, campaign: c, asked: r.req.made, requested: r.wasRequested, likelyFree: likelyFree, sharedBy: sharedBy}
+	return question{want: r.want, campaign: c, asked: r.req.made, requested: r.wasRequested, likelyFree: likelyFree, settings: r.pool, sharedBy: sharedBy}
 }
 
 // wasRequested reports whether Telnyx has taken a request for the number, or may
@@ -218,27 +215,31 @@ func (r *reconcile) wasRequested(number plan.E164) bool {
 	return !known.ClaimedAt.IsZero() || known.State == ledger.Pending || known.IsOn()
 }
 
-// unattached are the planned numbers that the ledger does not have on the campaign.
+// unattached are the planned numbers that the ledger does not have on a campaign.
 func (r *reconcile) unattached() []plan.E164 {
 	var numbers []plan.E164
 	for _, n := range r.want.Numbers {
-		if known := r.known(n); !known.IsOn() && known.State != ledger.Pending {
+		if known := r.known(n); !known.IsOn() && known.State != ledger.Pending && known.State != ledger.Conflict {
 			numbers = append(numbers, n)
 		}
 	}
 	return numbers
 }
 
-// listed returns the campaign as its brand's list has it, if nothing follows from
+// filed returns the campaign as the list of campaigns has it, if nothing follows from
 // that: it is not approved, and was not when it was read last. A list may be minutes
 // old, so a change that it shows, or that it does not show yet, is read again.
-func (r *reconcile) listed(ctx context.Context) (c telnyx.Campaign, unchanged bool) {
+func (r *reconcile) filed(ctx context.Context) (c telnyx.Campaign, unchanged bool) {
 	known := r.entry.Campaign
 	id := cmp.Or(r.want.CampaignID, telnyx.CampaignID(known.TelnyxID))
-	if id == "" || known.Shared || known.Phase == ledger.PhaseApproved {
+	if r.req.class != routine || r.req.waiting < 2 || id == "" || known.Shared || known.Phase == ledger.PhaseApproved {
 		return c, false
 	}
-	c, listed := r.req.listing.find(ctx, known.BrandID, id)
+	list, err := r.a.observer.filed.read(ctx, r.req.made, r.req.waiting, r.a.observer.campaigns.filed)
+	if err != nil {
+		return c, false
+	}
+	c, listed := list.indexed[id]
 	if !listed || !selects(r.want, c) {
 		return c, false
 	}
@@ -248,14 +249,13 @@ func (r *reconcile) listed(ctx context.Context) (c telnyx.Campaign, unchanged bo
 	return c, !changed && phase != ledger.PhaseApproved && phase != ledger.PhaseExpired
 }
 
-// planOf does what the plan asks of the campaign: the four steps.
-func (r *reconcile) planOf(ctx context.Context, seen *Observation) error {
-	phase, _ := PhaseOf(r.campaign)
+// followPlan does what the plan asks of the campaign.
+func (r *reconcile) followPlan(ctx context.Context, seen *Observation) error {
 	var err error
-	if phase != ledger.PhaseApproved {
-		err = r.wait(ctx, phase)
-	} else {
+	if phase, why := PhaseOf(r.campaign); phase == ledger.PhaseApproved {
 		err = r.attach(ctx, seen)
+	} else {
+		err = r.wait(ctx, phase, why)
 	}
 	if failed, ok := errors.AsType[*readError](err); ok {
 		return r.unread(ctx, failed.err, false)
@@ -264,19 +264,16 @@ func (r *reconcile) planOf(ctx context.Context, seen *Observation) error {
 	if err != nil && !stopped {
 		return err
 	}
-	finishErr := r.finish(ctx, func(record *ledger.Campaign) {
-		r.recordOf()(record)
-		if stopped {
-			record.Reason, record.Detail = open.reason, open.detail
-			if record.NextAt.IsZero() || open.trialAt.Before(record.NextAt) {
-				record.NextAt = open.trialAt
-			}
-		}
-	})
-	if stopped && open.reason != ledger.Unauthorized {
-		return finishErr // only writes wait; the recheck is scheduled
+	if !stopped {
+		return r.finish(ctx, r.record())
 	}
-	return cmp.Or(finishErr, err)
+	r.checkAt(open.trialAt)
+	record := r.record()
+	record.Reason, record.Detail = open.reason, open.detail
+	if err := r.finish(ctx, record); err != nil || open.reason != ledger.Unauthorized {
+		return err // only writes wait
+	}
+	return r.undone(open, open.trialAt.Sub(r.a.now()))
 }
 
 // readError says that a read failed, so that nothing may be decided.
@@ -285,24 +282,19 @@ type readError struct{ err error }
 func (r *readError) Error() string { return r.err.Error() }
 func (r *readError) Unwrap() error { return r.err }
 
-// wait records that the numbers wait for their campaign.
-func (r *reconcile) wait(ctx context.Context, phase ledger.Phase) error {
+// wait records that the numbers wait for their campaign, which is not approved, and why.
+// Their own records need not be read.
+func (r *reconcile) wait(ctx context.Context, phase ledger.Phase, why string) error {
 	if err := r.dropUnplanned(ctx); err != nil {
 		return err
 	}
-	return r.recordAll(ctx, r.withoutReading(phase))
-}
-
-// withoutReading decides about the numbers of a campaign that is not approved: their
-// own records need not be read.
-func (r *reconcile) withoutReading(phase ledger.Phase) []Decision {
-	decisions := make([]Decision, 0, len(r.want.Numbers))
+	var decisions []Decision
 	for _, n := range r.plannedNumbers() {
 		c := r.caseOf(n)
-		c.Phase = phase
+		c.Phase, c.Why = phase, why
 		decisions = append(decisions, Decide(c))
 	}
-	return decisions
+	return r.recordAll(ctx, decisions)
 }
 
 // caseOf begins the case of a number with what is known without asking Telnyx.
@@ -344,23 +336,20 @@ func (r *reconcile) attach(ctx context.Context, seen *Observation) error {
 		}
 		seen = &observed
 	}
-	r.a.rest(r.req.key, len(seen.Records))
 	if err := r.openCampaign(ctx); err != nil {
 		return err
 	}
-	decisions, err := r.decideAll(ctx, seen)
+	due, err := r.decideAll(ctx, seen)
 	if err != nil {
 		return err
 	}
 	var waiting []Decision
-	var due []Decision
-	for _, d := range decisions {
+	due = slices.DeleteFunc(due, func(d Decision) bool {
 		if d.Write == WriteNone {
 			waiting = append(waiting, d)
-		} else {
-			due = append(due, d)
 		}
-	}
+		return d.Write == WriteNone
+	})
 	// Writes do not wait for records of other numbers.
 	var group errgroup.Group
 	group.Go(func() error { return r.recordAll(ctx, waiting) })
@@ -376,7 +365,7 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 		return nil, err
 	}
 	r.extras = 0
-	room := r.capacity() - seen.live(r.campaign)
+	room := capacityOf(r.want, r.campaign) - liveOn(r.campaign, changes)
 	var cases []Case
 	for _, change := range changes {
 		if change.Action == plan.Extra {
@@ -445,8 +434,6 @@ func capacityOf(want plan.Campaign, c telnyx.Campaign) int {
 	return want.MaxNumbers
 }
 
-func (r *reconcile) capacity() int { return capacityOf(r.want, r.campaign) }
-
 // expand adds the numbers of the entry's pool, as they are now. That the pool has lost
 // numbers is believed when a second, later, complete reading agrees; until then the
 // ledger keeps them.
@@ -454,17 +441,18 @@ func (r *reconcile) expand(ctx context.Context) error {
 	if r.want.NumberPool == "" || r.expanded {
 		return nil
 	}
-	pool, complete, err := r.a.observer.pool(ctx, r.want.NumberPool)
+	rows, err := r.a.observer.client.ProfileNumbers(ctx, r.want.NumberPool)
 	if err != nil {
 		return &readError{err}
 	}
+	pool, settings := poolOf(rows.All)
 	now := r.set.WithPool(r.want, pool)
 	lost := r.lostFrom(now.Numbers)
-	if !r.a.pools.confirm(r.req.key, lost, complete, r.a.now()) && len(lost) > 0 {
+	if !r.a.pools.confirm(r.req.key, lost, rows.Complete, r.a.now()) && len(lost) > 0 {
 		r.spared = lost
 		r.checkAt(r.a.now().Add(poolConfirm))
 	}
-	r.want, r.expanded = now, true
+	r.want, r.expanded, r.pool = now, true, settings
 	return nil
 }
 
@@ -522,35 +510,10 @@ func (r *reconcile) openCampaign(ctx context.Context) error {
 	if r.entry.Campaign.Phase == ledger.PhaseApproved {
 		return nil
 	}
-	opened := r.changed(r.recordOf())
+	opened := r.record()
+	r.noteApproval(&opened)
 	opened.EntryHash, opened.Extras = r.before.EntryHash, r.before.Extras
-	return r.record(ctx, opened)
-}
-
-// recordOf returns what the campaign's record says of the campaign as it was read.
-func (r *reconcile) recordOf() func(*ledger.Campaign) {
-	return func(record *ledger.Campaign) {
-		c := r.campaign
-		record.TelnyxID, record.TCRID, record.BrandID = string(c.CampaignID), string(c.TCRCampaignID), c.BrandID
-		record.Shared, record.WebhookURL = c.Shared, c.WebhookURL
-		record.Phase, record.Detail = PhaseOf(c)
-		record.Status, record.Extras = string(c.CampaignStatus), r.extras
-	}
-}
-
-// stopped ends a reconcile that the circuit breaker did not let through: the campaign's
-// record says so, and every planned number has one.
-func (r *reconcile) stopped(ctx context.Context, open *openError) error {
-	if !r.planned {
-		return nil
-	}
-	if err := r.note(ctx, open.reason); err != nil {
-		return err
-	}
-	return r.finish(ctx, func(c *ledger.Campaign) {
-		c.Phase, c.EntryHash = cmp.Or(c.Phase, ledger.PhaseUnread), r.before.EntryHash
-		c.Reason, c.Detail, c.NextAt = open.reason, open.detail, open.trialAt
-	})
+	return r.putCampaign(ctx, opened)
 }
 
 // forget takes a campaign off the ledger that is planned under another of its ids,
@@ -572,32 +535,42 @@ func (r *reconcile) forget(ctx context.Context) error {
 // its two ids. Only asking Telnyx shows that they are one; the entry that has
 // Telnyx's own id counts, and this one says so.
 func (r *reconcile) plannedTwice(ctx context.Context, duplicate plan.Campaign) error {
-	status, detail := string(r.campaign.CampaignStatus), namedTwice(duplicate)
-	decisions := r.withoutReading(ledger.PhaseUnknown)
-	for i := range decisions {
-		decisions[i].Record.Detail = detail
-	}
-	if err := r.recordAll(ctx, decisions); err != nil {
+	if err := r.wait(ctx, ledger.PhaseUnknown, namedTwice(duplicate)); err != nil {
 		return err
 	}
-	return r.finish(ctx, func(record *ledger.Campaign) {
-		// Its ids stay out of the index, where they lead to the duplicate.
-		record.TelnyxID, record.TCRID = "", ""
-		record.Phase, record.Status, record.Detail = ledger.PhaseUnknown, status, detail
-	})
+	record := r.record()
+	// Its ids stay out of the index, where they lead to the duplicate.
+	record.TelnyxID, record.TCRID = "", ""
+	record.Phase, record.Detail = ledger.PhaseUnknown, namedTwice(duplicate)
+	return r.finish(ctx, record)
 }
 
-// unread ends a reconcile whose reads failed. What the ledger has of the numbers
-// stays; the campaign gets the reason, and another reconcile is scheduled. What a
-// person or an event asked for is kept for it. That the campaign is missing follows
-// only from reading it, not from lists of numbers.
+// stopped ends a reconcile that the circuit breaker did not let through.
+func (r *reconcile) stopped(ctx context.Context, open *openError) error {
+	if !r.planned {
+		return nil
+	}
+	r.checkAt(open.trialAt)
+	if err := r.notRead(ctx, open.reason, open.detail, 0); err != nil {
+		return err
+	}
+	return r.undone(open, open.trialAt.Sub(r.a.now()))
+}
+
+// undone is the error of a reconcile that is repeated after a while.
+func (r *reconcile) undone(cause error, wait time.Duration) error {
+	return &undoneError{cause, max(wait, time.Second)}
+}
+
+// unread ends a reconcile whose reads failed. That the campaign is missing follows only
+// from reading it, not from lists of numbers.
 func (r *reconcile) unread(ctx context.Context, cause error, ofCampaign bool) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	class, open := r.a.classify(ctx, cause)
 	if open != nil {
-		return cmp.Or(r.stopped(ctx, open), error(open))
+		return r.stopped(ctx, open)
 	}
 	if ofCampaign && isMissing(cause, class) {
 		return r.missing(ctx, cause)
@@ -611,25 +584,18 @@ func (r *reconcile) unread(ctx context.Context, cause error, ofCampaign bool) er
 	case class != telnyx.ClassTransient:
 		reason = ledger.UnknownError
 	}
-	wait := max(retryAfter(cause), r.backoff())
-	if err := r.notRead(ctx, reason, errorWords(cause), wait); err != nil {
+	attempts := min(r.before.Attempts+1, rereadTries)
+	wait := max(retryAfter(cause), jittered(waitAfter(rereadBase, rereadMost, 2, attempts), r.a.jitter()))
+	if r.planned || reason == ledger.TelnyxUnavailable || reason == ledger.RateLimited {
+		r.checkAt(r.a.now().Add(wait))
+	}
+	if err := r.notRead(ctx, reason, errorWords(cause), attempts); err != nil {
 		return err
 	}
-	switch {
-	case r.req.urgent && r.req.settle != nil:
-		return &retryError{cause, wait}
-	case r.req.changed && r.planned:
-		again := r.req
-		again.settle, again.wait = nil, wait
-		r.a.queue.add(again)
+	if r.planned && (r.req.urgent || r.req.changed) {
+		return r.undone(cause, wait)
 	}
 	return nil
-}
-
-// backoff is the wait after another failed read.
-func (r *reconcile) backoff() time.Duration {
-	attempts := min(r.before.Attempts+1, rereadTries)
-	return jittered(waitAfter(rereadBase, rereadMost, 2, attempts), r.a.jitter())
 }
 
 // missing ends a reconcile of a campaign that Telnyx does not have, or not for this
@@ -645,39 +611,32 @@ func (r *reconcile) missing(ctx context.Context, cause error) error {
 	}
 	readings := r.before.Attempts + 1
 	if r.before.Phase != ledger.PhaseMissing && (readings < missingTwice || r.before.Reason != ledger.Unverified) {
-		return r.notRead(ctx, ledger.Unverified, cmp.Or(words, "Telnyx does not list the campaign on this account; it is asked again"), soon)
+		r.checkAt(r.a.now().Add(soon))
+		return r.notRead(ctx, ledger.Unverified, cmp.Or(words, "Telnyx does not list the campaign on this account; it is asked again"), min(readings, rereadTries))
 	}
 	r.campaign = telnyx.Campaign{}
-	if err := r.wait(ctx, ledger.PhaseMissing); err != nil {
+	if err := r.wait(ctx, ledger.PhaseMissing, words); err != nil {
 		return err
 	}
-	return r.finish(ctx, func(c *ledger.Campaign) {
-		c.Phase, c.Status, c.Detail = ledger.PhaseMissing, "", words
-	})
+	record := r.record()
+	record.Phase, record.Status, record.Detail = ledger.PhaseMissing, "", words
+	return r.finish(ctx, record)
 }
 
-// notRead records that a reading settled nothing, and schedules another.
-func (r *reconcile) notRead(ctx context.Context, reason ledger.Reason, detail string, wait time.Duration) error {
+// notRead records why nothing could be decided. What the ledger has of the numbers stays.
+func (r *reconcile) notRead(ctx context.Context, reason ledger.Reason, detail string, attempts int) error {
 	if err := r.note(ctx, reason); err != nil {
 		return err
 	}
-	if r.planned || reason == ledger.TelnyxUnavailable || reason == ledger.RateLimited {
-		r.checkAt(r.a.now().Add(wait))
-	}
 	// When the wait does not grow any more, neither does the count: the same error
 	// again is not news, and would push older news out of the history.
-	attempts := min(r.before.Attempts+1, rereadTries)
 	if r.before.Attempts == rereadTries && r.before.Reason == reason {
 		detail = r.before.Detail
 	}
-	return r.finish(ctx, func(c *ledger.Campaign) {
-		if r.wasRead() {
-			r.recordOf()(c)
-			c.Extras = r.before.Extras
-		}
-		c.Phase, c.EntryHash = cmp.Or(c.Phase, ledger.PhaseUnread), r.before.EntryHash
-		c.Reason, c.Detail, c.Attempts = reason, detail, attempts
-	})
+	record := r.record()
+	record.Phase, record.EntryHash, record.Extras = cmp.Or(record.Phase, ledger.PhaseUnread), r.before.EntryHash, r.before.Extras
+	record.Reason, record.Detail, record.Attempts = reason, detail, attempts
+	return r.finish(ctx, record)
 }
 
 // note makes sure that every planned number has a record, so that each has an answer,
@@ -741,145 +700,4 @@ func (r *reconcile) dropUnplanned(ctx context.Context) error {
 		delete(r.numbers, number)
 	}
 	return nil
-}
-
-// put writes one number's record, and notes when it must be checked again.
-func (r *reconcile) put(ctx context.Context, n ledger.Number) error {
-	if err := r.putRecord(ctx, n); err != nil {
-		return err
-	}
-	r.checkAt(n.NextAt)
-	return nil
-}
-
-func (r *reconcile) putRecord(ctx context.Context, n ledger.Number) error {
-	r.mu.Lock()
-	entry := r.numbers[n.Number]
-	r.mu.Unlock()
-
-	n.CampaignID = r.req.key
-	n.Plan, n.PlanHash, n.EntryHash, n.Cause = r.want.Name, r.set.Hash, r.entryHash, r.req.cause
-	n.PlanPlace = r.placeOf(plan.E164(n.Number))
-	written, err := r.a.ledger.PutNumber(ctx, entry, n)
-	if err != nil {
-		return err
-	}
-	r.mu.Lock()
-	news := n.NeedsPerson && !r.needed[n.Number]
-	r.needed[n.Number] = r.needed[n.Number] || n.NeedsPerson
-	r.numbers[n.Number] = written
-	r.mu.Unlock()
-	if n.State != entry.Number.State || n.Reason != entry.Number.Reason {
-		r.logNumber(n, news)
-	}
-	return nil
-}
-
-// logNumber logs a number's new state; news says that it needs a person since now.
-func (r *reconcile) logNumber(n ledger.Number, news bool) {
-	line := r.a.log.Info()
-	if news {
-		line = r.a.log.Warn().Str(telemetry.KeyDetail, n.Detail)
-	}
-	line.Str(telemetry.KeyNumber, n.Number).Str(telemetry.KeyCampaign, r.req.key).Str(telemetry.KeyPlan, n.Plan).
-		Str(telemetry.KeyState, string(n.State)).Str(telemetry.KeyReason, string(n.Reason)).
-		Str(telemetry.KeyCause, r.req.cause).Msg("number is " + string(n.State))
-}
-
-// known returns the record of a number as this reconcile has it.
-func (r *reconcile) known(number plan.E164) ledger.Number {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.numbers[string(number)].Number
-}
-
-// placeOf returns where the plan names a number, or the pool that it is in: the file
-// and the line.
-func (r *reconcile) placeOf(number plan.E164) string {
-	at, named := r.want.Where(number)
-	if !named || at.File == "" {
-		at = r.want.Position
-	}
-	return placeText(at)
-}
-
-func placeText(at plan.Position) string {
-	if at.File == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d", at.File, at.Line)
-}
-
-// checkAt notes when the campaign must be reconciled again; the earliest time counts,
-// and the zero time is none.
-func (r *reconcile) checkAt(at time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !at.IsZero() && (r.nextAt.IsZero() || at.Before(r.nextAt)) {
-		r.nextAt = at
-	}
-}
-
-// finish writes the campaign's record, stores a notice if there is news, and schedules
-// the next reconcile. Change gets the record, cleared of what every reconcile
-// says again.
-func (r *reconcile) finish(ctx context.Context, change func(*ledger.Campaign)) error {
-	c := r.changed(change)
-	r.noteAttached(&c)
-	r.notify(ctx, &c)
-	if err := r.record(ctx, c); err != nil {
-		return err
-	}
-	if took, known := tookToAttach(r.before, c); known {
-		r.a.metrics.approval.Observe(took.Seconds())
-	}
-	if c.NextAt.IsZero() {
-		return nil
-	}
-	return r.a.publisher.ScheduleRecheck(ctx, r.req.key, c.NextAt.Sub(r.a.now()))
-}
-
-// changed returns the campaign's record as this reconcile has it.
-func (r *reconcile) changed(change func(*ledger.Campaign)) ledger.Campaign {
-	before, c := r.entry.Campaign, r.entry.Campaign
-	c.ID, c.Cause = r.req.key, r.req.cause
-	c.Planned, c.Plan, c.PlanHash, c.EntryHash = r.planned, r.want.Name, "", r.entryHash
-	if r.planned {
-		c.PlanHash = r.set.Hash
-	}
-	c.PlanPlace, c.ReadAgo = placeText(r.want.Position), max(r.a.now().Sub(r.now), 0)
-	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, 0
-	c.NextAt = r.nextAt
-	change(&c)
-	if c.Phase != before.Phase {
-		c.Since = r.a.now().UTC()
-	}
-	r.noteApproval(&c)
-	return c
-}
-
-// record writes the campaign's record over the one that this reconcile has read.
-func (r *reconcile) record(ctx context.Context, c ledger.Campaign) error {
-	before := r.entry.Campaign
-	written, err := r.a.ledger.PutCampaign(ctx, r.entry, c)
-	if err != nil {
-		return err
-	}
-	r.entry = written
-	r.a.observer.campaigns.learn(c)
-	if c.Phase != before.Phase || c.Planned != before.Planned {
-		r.logCampaign(c)
-	}
-	return nil
-}
-
-func (r *reconcile) logCampaign(c ledger.Campaign) {
-	line := r.a.log.Info()
-	message := "campaign is " + string(c.Phase)
-	if !c.Planned && c.Phase == ledger.PhaseApproved {
-		line = r.a.log.Warn()
-		message = "a campaign was approved that no plan names; its numbers are attached as soon as a plan names it"
-	}
-	line.Str(telemetry.KeyCampaign, r.req.key).Str(telemetry.KeyPlan, c.Plan).Str(telemetry.KeyPhase, string(c.Phase)).
-		Str(telemetry.KeyCause, r.req.cause).Msg(message)
 }

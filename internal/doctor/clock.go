@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 const (
@@ -78,7 +78,7 @@ func aheadOf(ahead time.Duration) string {
 	if ahead < 0 {
 		side = " behind"
 	}
-	return words.Span(ahead.Abs()) + side
+	return status.Span(ahead.Abs()) + side
 }
 
 // tolerance is the largest possible difference of the clocks, in whole seconds.

@@ -13,7 +13,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 // NATS is a server to check. While it is checked, nothing else may use the connection.
@@ -157,14 +157,14 @@ func Assigner(backlog events.Backlog, hold ledger.Hold) Finding {
 	f := Finding{Check: CheckAssigner, Facts: map[string]any{"hold": hold, "running": !backlog.Idle, "waiting": backlog.Waiting}}
 	const start = "Start an assigner, or greenlight up."
 	const resume = "When the reason for the hold is over, run greenlight resume."
-	waiting := " Waiting: " + words.Count(backlog.Waiting, "message") + "."
+	waiting := " Waiting: " + status.Count(backlog.Waiting, "message") + "."
 	switch {
 	case !backlog.Ran:
 		return f.is(Warn, "No assigner has ever run here. Events are stored, but nothing is attached.", start)
 	case hold.All != nil:
 		return f.is(Warn, "Everything is on hold, by "+hold.All.String()+". Events are stored, but nothing is attached."+waiting, resume)
 	case len(hold.Campaigns) > 0:
-		return f.is(Warn, "On hold: "+words.Count(len(hold.Campaigns), "campaign")+". Nothing is attached to them. greenlight status shows who put them on hold, and why."+waiting, resume)
+		return f.is(Warn, "On hold: "+status.Count(len(hold.Campaigns), "campaign")+". Nothing is attached to them. greenlight status shows who put them on hold, and why."+waiting, resume)
 	case backlog.Idle:
 		return f.is(Warn, "No assigner is running. Events are stored, but nothing is attached."+waiting, start)
 	default:

@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"greenlight/internal/plan"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 // maxFaults bounds the faults of plans in the message.
@@ -32,9 +32,9 @@ func Plans(path string) Finding {
 		}
 	}
 	f.Facts["hash"], f.Facts["campaigns"], f.Facts["numbers"], f.Facts["number_pools"], f.Facts["faults"] = set.Hash, len(set.Campaigns), numbers, pools, 0
-	message := fmt.Sprintf("The plans at %s are valid: %s, %s", shown, words.Count(len(set.Campaigns), "campaign"), words.Count(numbers, "number"))
+	message := fmt.Sprintf("The plans at %s are valid: %s, %s", shown, status.Count(len(set.Campaigns), "campaign"), status.Count(numbers, "number"))
 	if pools > 0 {
-		message += ", " + words.Count(pools, "number pool")
+		message += ", " + status.Count(pools, "number pool")
 	}
 	return f.is(OK, message+", hash "+set.Hash+".", "")
 }
@@ -46,7 +46,7 @@ func faulty(f Finding, path string, err error) Finding {
 		return f.is(Fail, "The plans at "+path+" cannot be read: "+sentenceEnd(err.Error()), fix)
 	}
 	f.Facts["faults"] = len(faults)
-	message := fmt.Sprintf("The plans at %s have %s and are not used:", path, words.Count(len(faults), "fault"))
+	message := fmt.Sprintf("The plans at %s have %s and are not used:", path, status.Count(len(faults), "fault"))
 	for _, fault := range faults[:min(len(faults), maxFaults)] {
 		message += "\n" + fault.Position().String() + ": " + fault.What + ": " + fault.Why + "."
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 // NoStream is the finding for an error when reading stream EVENTS.
@@ -109,7 +109,7 @@ func StreamRoom(check Check, info *jetstream.StreamInfo) Finding {
 	f := Finding{Check: check, Facts: map[string]any{
 		"messages": info.State.Msgs, "used_bytes": room.Used, "max_bytes": room.Most, "max_age_seconds": int64(info.Config.MaxAge / time.Second),
 	}}
-	message := fmt.Sprintf("Stream %s has %s in %s", name, words.Count(int(info.State.Msgs), "message"), bytes(room.Used))
+	message := fmt.Sprintf("Stream %s has %s in %s", name, status.Count(int(info.State.Msgs), "message"), bytes(room.Used))
 	if room.Most <= 0 {
 		return f.is(Warn, message+" and no size limit: a flood of events could fill the server's disk.",
 			"Restart webhook or assigner: they set the limit.")
@@ -117,7 +117,7 @@ func StreamRoom(check Check, info *jetstream.StreamInfo) Finding {
 	share := int(100 * room.Used / room.Most)
 	kept := "without a time limit"
 	if age := info.Config.MaxAge; age > 0 {
-		kept = "for " + words.Span(age)
+		kept = "for " + status.Span(age)
 	}
 	message += fmt.Sprintf(" of %s (%d %%), kept %s.", bytes(room.Most), share, kept)
 	fix := fmt.Sprintf("Find out what fills it with nats stream subjects %s. Old messages expire by themselves.", name)

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/words"
 )
 
 // PublicKeys shows the keys that deliveries are verified with.
@@ -98,7 +98,7 @@ func TelnyxAnswer(brands int, err error) Finding {
 	f := Finding{Check: CheckTelnyx, Facts: map[string]any{}}
 	if err == nil {
 		f.Facts["brands"] = brands
-		return f.is(OK, fmt.Sprintf("Telnyx answers and accepts the API key; the account has %s.", words.Count(brands, "brand")), "")
+		return f.is(OK, fmt.Sprintf("Telnyx answers and accepts the API key; the account has %s.", status.Count(brands, "brand")), "")
 	}
 	answer, answered := errors.AsType[*telnyx.APIError](err)
 	if !answered {

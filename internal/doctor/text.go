@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 const (
@@ -45,7 +45,7 @@ func (r *Report) byTopic() []topic {
 // and how to fix it.
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
-	words.Wrap(&b, "", r.Guarantee, width)
+	status.Wrap(&b, "", r.Guarantee, width)
 	for _, topic := range r.byTopic() {
 		heading := "\n" + topic.name + "\n"
 		for _, check := range topic.checks {
@@ -62,10 +62,10 @@ func (r *Report) WriteText(w io.Writer) error {
 		b.WriteString("\nHow Telnyx understands requests\n")
 	}
 	for _, sentence := range r.Learned {
-		words.Hang(&b, "  ", "    ", sentence, width)
+		status.Hang(&b, "  ", "    ", sentence, width)
 	}
 	b.WriteString("\n")
-	words.Wrap(&b, "", r.Summary(), width)
+	status.Wrap(&b, "", r.Summary(), width)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -74,11 +74,11 @@ func (f Finding) write(b *strings.Builder) {
 	indent := strings.Repeat(" ", margin)
 	first := fmt.Sprintf("%-*s", margin, "  "+string(f.Level))
 	for line := range strings.Lines(f.Message) {
-		words.Hang(b, first, indent, line, width)
+		status.Hang(b, first, indent, line, width)
 		first = indent
 	}
 	if f.Fix != "" {
-		words.Hang(b, indent+"→ ", indent+"  ", f.Fix, width)
+		status.Hang(b, indent+"→ ", indent+"  ", f.Fix, width)
 	}
 }
 
@@ -93,5 +93,5 @@ func (r *Report) Summary() string {
 	if len(counts) == 0 {
 		return fmt.Sprintf("All %d checks are ok.", len(r.Findings))
 	}
-	return words.Count(len(r.Findings), "check") + ": " + strings.Join(counts, ", ") + "."
+	return status.Count(len(r.Findings), "check") + ": " + strings.Join(counts, ", ") + "."
 }

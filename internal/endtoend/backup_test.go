@@ -66,7 +66,7 @@ type seen struct {
 }
 
 // told is what was told last of the campaign of that name in the plan.
-func (s seen) told(plan string) string {
+func (s seen) reported(plan string) string {
 	for _, c := range s.Campaigns {
 		if c.Plan == plan {
 			return c.Reported

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
-	"greenlight/internal/plan/watch"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/webhook"
@@ -27,21 +27,20 @@ func (w *world) watchPlans(files map[string]string) string {
 	for name, text := range files {
 		w.must(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	plans, err := watch.New(dir, watch.Options{Settle: 20 * time.Millisecond})
+	plans, err := app.WatchPlans(dir)
 	w.must(err)
+	plans.PollEvery(20 * time.Millisecond)
 	publisher := events.NewPublisher(w.js)
 	ctx, cancel := context.WithCancel(context.Background())
-	plans.Tell(func(_, new *plan.Set) {
+	plans.OnChange(func(_, new *plan.Set) {
 		if err := publisher.Trigger(ctx, events.KindPlan, new.Hash); err != nil {
 			w.t.Error(err)
 		}
-	}, nil, nil)
+	})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := plans.Run(ctx); err != nil {
-			w.t.Error(err)
-		}
+		plans.Run(ctx)
 	}()
 	w.t.Cleanup(func() { cancel(); <-done })
 	w.config.Plans = plans.Set

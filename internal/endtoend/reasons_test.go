@@ -435,8 +435,8 @@ func (s scenario) toldOf(w *world, reason ledger.Reason, detail string) {
 		w.t.Errorf("why tells %q, %q, %q; status %q, %q, %q", story.Sentence, story.Next, story.Action, shown.Why, shown.Next, shown.Action)
 	}
 	// That work is on hold is status's to say, not the number's.
-	if reason != ledger.Queued && story.NeedsPerson != (part.Outcome() == status.NeedsPerson) || story.NeedsPerson && story.Action == "" {
-		w.t.Errorf("needs a person: %t, outcome %s, to do %q", story.NeedsPerson, part.Outcome(), story.Action)
+	if reason != ledger.Queued && story.NeedsPerson != (part.Progress() == status.NeedsPerson) || story.NeedsPerson && story.Action == "" {
+		w.t.Errorf("needs a person: %t, progress %s, to do %q", story.NeedsPerson, part.Progress(), story.Action)
 	}
 	kinds := map[timeline.Kind]int{}
 	told := false

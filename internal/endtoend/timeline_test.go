@@ -82,7 +82,7 @@ func TestTimeline_OutlastsAnOutage(t *testing.T) {
 	}
 	history, err := w.book.CampaignHistory(t.Context(), campaignID)
 	w.must(err)
-	if len(history) > 10 || history[0].Campaign.Phase != ledger.PhaseInReview || history[0].Campaign.Reason != "" {
+	if len(history) > 10 || history[0].Record.Phase != ledger.PhaseInReview || history[0].Record.Reason != "" {
 		t.Errorf("got %d entries, the first %+v; want ten at most, the first from before", len(history), history[0])
 	}
 }

@@ -61,7 +61,7 @@ func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
 	})
 	up.eventually("what there is to tell of the completed campaign is settled", func() (bool, string) {
 		s, text := up.status(data)
-		return strings.HasPrefix(s.told("autumn"), string(notice.Completed)), text
+		return strings.HasPrefix(s.reported("autumn"), string(notice.Completed)), text
 	})
 	up.must(up.sim.Approve(laterID))
 	up.eventually("it goes on", func() (bool, string) {
@@ -84,7 +84,7 @@ func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
 	}
 	// Of two completed campaigns one is news.
 	up.eventually("the campaign that is completed now is told", func() (bool, string) {
-		return strings.Contains(out.String(), "Completed: the planned number is attached to campaign later"), out.String()
+		return strings.Contains(out.String(), "Completed: 1 of 1 planned number attached to campaign later"), out.String()
 	})
 	if n := strings.Count(out.String(), "Completed:"); n != 1 {
 		t.Errorf("%d campaigns are told to be completed, want the one that was not before:\n%s", n, out.String())

@@ -38,9 +38,6 @@ func BenchmarkPublish(b *testing.B) {
 	if err := events.EnsureStreams(b.Context(), js, 1); err != nil {
 		b.Fatal(err)
 	}
-	if err := server.StageInMemory(); err != nil {
-		b.Fatal(err)
-	}
 	var serial atomic.Int64
 	run := func(b *testing.B, workers int, publish func(context.Context, events.Event) (events.Receipt, error)) {
 		b.ReportAllocs()
@@ -63,7 +60,7 @@ func BenchmarkPublish(b *testing.B) {
 		group.Wait()
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	}
-	one, many := events.NewPublisher(js), events.NewGroup(js)
+	one, many := events.NewPublisher(js), events.NewBatcher(js)
 	b.Run("one by one/64", func(b *testing.B) { run(b, 64, one.Publish) })
 	b.Run("in groups/64", func(b *testing.B) { run(b, 64, many.Publish) })
 	// Every hundredth is a copy of an event before it.

@@ -12,8 +12,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"greenlight/internal/layout"
 )
 
 // MinServerVersion is the oldest NATS server that Greenlight works with.
@@ -134,7 +132,7 @@ func Misconfigured(err error) bool {
 		return slices.Contains(conflicts, refused.ErrorCode)
 	}
 	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) ||
-		errors.Is(err, nats.ErrAccountAuthExpired) || errors.Is(err, ErrReplicas) || errors.Is(err, ErrServerTooOld) || errors.Is(err, ErrNotPermitted) || errors.Is(err, layout.ErrNewer) ||
+		errors.Is(err, nats.ErrAccountAuthExpired) || errors.Is(err, ErrReplicas) || errors.Is(err, ErrServerTooOld) || errors.Is(err, ErrNotPermitted) || errors.Is(err, ErrNewer) ||
 		errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount)
 }
 

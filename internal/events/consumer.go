@@ -320,6 +320,9 @@ type ConsumerState struct {
 	Open int
 	// Pinned says that this process is the one that works; the others stand by.
 	Pinned bool
+	// Elsewhere says that another process is the one that works. For a moment, as after a
+	// restart of the server, none may be.
+	Elsewhere bool
 }
 
 // State asks the server how far the consumer is.
@@ -330,7 +333,13 @@ func (c *Consumer) State(ctx context.Context) (ConsumerState, error) {
 	}
 	state := ConsumerState{Waiting: int(info.NumPending), Open: info.NumAckPending}
 	for _, group := range info.PriorityGroups {
-		state.Pinned = state.Pinned || group.PinnedClientID != "" && group.PinnedClientID == c.pinID()
+		switch group.PinnedClientID {
+		case "":
+		case c.pinID():
+			state.Pinned = true
+		default:
+			state.Elsewhere = true
+		}
 	}
 	return state, nil
 }

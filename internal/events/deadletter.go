@@ -72,7 +72,7 @@ func (p *Publisher) DeadLetter(ctx context.Context, letter DeadLetter) error {
 	if letter.Key != "" {
 		msg.Header.Set(jetstream.MsgIDHeader, messageID(letter.Key))
 	}
-	if _, err := p.outbox.storeWithLeader(ctx, msg, StreamDeadLetters); err != nil {
+	if _, err := p.store(ctx, msg, StreamDeadLetters); err != nil {
 		return fmt.Errorf("store dead letter (%s, %s): %w", letter.Origin, letter.Reason, err)
 	}
 	return nil

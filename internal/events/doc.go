@@ -1,6 +1,6 @@
 // Package events is Greenlight's road from the webhook to the assigner: the
 // JetStream streams, their subjects, and what goes over them. It imports
-// nothing of ours but layout, and does not know what an event means.
+// nothing of ours, and does not know what an event means.
 //
 // # What it promises
 //

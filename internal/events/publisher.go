@@ -59,9 +59,8 @@ type Receipt struct {
 // Publisher puts events and triggers into the stream. It is safe for
 // concurrent use.
 type Publisher struct {
-	js     jetstream.JetStream
-	outbox *outbox
-	now    func() time.Time
+	js  jetstream.JetStream
+	now func() time.Time
 	// clock is how far the server's clock is ahead of ours, and when that was found.
 	clock struct {
 		mu       sync.Mutex
@@ -73,7 +72,7 @@ type Publisher struct {
 // NewPublisher returns a publisher on js. The streams must exist; see
 // [EnsureStreams].
 func NewPublisher(js jetstream.JetStream) *Publisher {
-	return &Publisher{js: js, outbox: newOutbox(js.Conn()), now: time.Now}
+	return &Publisher{js: js, now: time.Now}
 }
 
 // Publish stores the event and waits for the stream's acknowledgement. Without
@@ -85,11 +84,38 @@ func (p *Publisher) Publish(ctx context.Context, e Event) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	a, err := p.outbox.storeWithLeader(ctx, msg, StreamEvents)
+	receipt, err := p.store(ctx, msg, StreamEvents)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("publish event %.100q: %w", e.ID, err)
 	}
-	return Receipt{Sequence: a.Sequence, Duplicate: a.Duplicate}, nil
+	return receipt, nil
+}
+
+// store publishes the message and waits for the stream's acknowledgement until ctx ends.
+// The client holds up its caller, whatever ctx says, while a write to the connection
+// stands still; so a goroutine calls it.
+func (p *Publisher) store(ctx context.Context, msg *nats.Msg, stream string) (Receipt, error) {
+	type answer struct {
+		ack *jetstream.PubAck
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		ack, err := p.js.PublishMsg(ctx, msg)
+		answers <- answer{ack, err}
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil {
+			return Receipt{}, a.err
+		}
+		if a.ack.Stream != stream {
+			return Receipt{}, fmt.Errorf("%.100q acknowledged in the place of the stream %s", a.ack.Stream, stream)
+		}
+		return Receipt{Sequence: a.ack.Sequence, Duplicate: a.ack.Duplicate}, nil
+	case <-ctx.Done():
+		return Receipt{}, ctx.Err()
+	}
 }
 
 // message returns the event as it is stored.

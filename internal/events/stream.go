@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"greenlight/internal/layout"
 )
 
 const (
@@ -58,7 +56,7 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) er
 	}
 	// Triggers first: events are sourced from them.
 	for _, cfg := range []jetstream.StreamConfig{triggersConfig(), eventsConfig(), deadLettersConfig()} {
-		kept, err := layout.Of(ctx, js, cfg.Name, replicas)
+		kept, err := Layout(ctx, js, cfg.Name, replicas)
 		if err != nil {
 			return err
 		}
@@ -96,7 +94,7 @@ func eventsConfig() jetstream.StreamConfig {
 		// one before, and a resync would read the whole stream into memory.
 		AllowMsgTTL: true,
 		AllowDirect: true,
-		// Events that come at the same time share a commit; see [Group].
+		// Events that come at the same time share a commit; see [Batcher].
 		AllowAtomicPublish: true,
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"greenlight/internal/layout"
+	"greenlight/internal/events"
 )
 
 // The buckets. They are named here and nowhere else.
@@ -93,7 +93,7 @@ func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
 }
 
 func createBucket(ctx context.Context, js jetstream.JetStream, name string, history uint8, maxValue int32, replicas int) (jetstream.KeyValue, error) {
-	kept, err := layout.Of(ctx, js, "KV_"+name, replicas)
+	kept, err := events.Layout(ctx, js, "KV_"+name, replicas)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func TestNumber_OfVersionOneIsReadInNewWords(t *testing.T) {
 			}
 			history, err := book.NumberHistory(t.Context(), "+15551234567")
 			must(t, err)
-			if diff := cmp.Diff(got, history[len(history)-1].Number); diff != "" {
+			if diff := cmp.Diff(got, history[len(history)-1].Record); diff != "" {
 				t.Errorf("in the history (-want +got):\n%s", diff)
 			}
 		})

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"greenlight/internal/layout"
+	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 )
 
@@ -70,7 +70,7 @@ type Publisher struct{ js jetstream.JetStream }
 
 // NewPublisher makes the stream if it is not there, with the given number of copies.
 func NewPublisher(ctx context.Context, js jetstream.JetStream, replicas int) (*Publisher, error) {
-	kept, err := layout.Of(ctx, js, Stream, replicas)
+	kept, err := events.Layout(ctx, js, Stream, replicas)
 	if err != nil {
 		return nil, err
 	}

@@ -2,11 +2,11 @@ package plan
 
 import "strings"
 
-// The area codes below are those of country code 1 that are no US long codes, as
-// known in 2026. The North American Numbering Plan Administrator,
-// https://www.nanpa.com, is the authority, and for Canada https://www.cnac.ca.
-// Area codes that are missing here, such as later ones, let a number pass; it is
-// stopped where the account's own list says what kind of number it is.
+// The area codes below belong to country code 1 but are not US long codes, as of 2026.
+// The authorities are the North American Numbering Plan Administrator,
+// https://www.nanpa.com, and for Canada https://www.cnac.ca. A number in an area code
+// that is missing here, for example a new one, is accepted. It is caught when Telnyx's
+// list of the account shows its type.
 
 // exampleArea is the area code that examples use.
 const exampleArea = "555"
@@ -14,12 +14,12 @@ const exampleArea = "555"
 // premiumRate is the area code of pay-per-call services.
 const premiumRate = "900"
 
-// tollFree holds the toll-free area codes. 822 is set aside for the next one.
-var tollFree = codeSet("800 822 833 844 855 866 877 888")
+// tollFree holds the toll-free area codes. 822 is reserved as the next one.
+var tollFree = places(map[string]string{"toll-free": "800 822 833 844 855 866 877 888"})
 
-// foreignAreaCodes tells where an area code outside the US is. American Samoa
-// (684), Guam (671), the Northern Marianas (670), Puerto Rico (787, 939) and the
-// US Virgin Islands (340) belong to the US and are not in it.
+// foreignAreaCodes maps area codes outside the US to their place. American Samoa
+// (684), Guam (671), the Northern Marianas (670), Puerto Rico (787, 939) and the US
+// Virgin Islands (340) are US territories and therefore not listed.
 var foreignAreaCodes = places(map[string]string{
 	"Canada": "204 226 236 249 250 257 263 289 306 343 354 365 367 368 382 387 " +
 		"403 416 418 428 431 437 438 450 468 474 506 514 519 548 579 581 584 587 " +
@@ -45,16 +45,7 @@ var foreignAreaCodes = places(map[string]string{
 	"the Turks and Caicos Islands":     "649",
 })
 
-// codeSet makes a set of area codes written with spaces between them.
-func codeSet(codes string) map[string]bool {
-	set := map[string]bool{}
-	for code := range strings.FieldsSeq(codes) {
-		set[code] = true
-	}
-	return set
-}
-
-// places turns a table from place to area codes round.
+// places inverts a table from place to area codes.
 func places(codes map[string]string) map[string]string {
 	byCode := map[string]string{}
 	for place, list := range codes {

@@ -13,8 +13,8 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// TestDiff_GivesTheGoldenChanges shows plan, campaign, records and the wanted
-// changes in one file each.
+// TestDiff_GivesTheGoldenChanges reads plan, campaign, records and expected changes from
+// one file each.
 func TestDiff_GivesTheGoldenChanges(t *testing.T) {
 	eachFixture(t, "diff", func(t *testing.T, f fixture) {
 		set, err := LoadBytes("plan.yaml", f.file("plan.yaml"))
@@ -78,7 +78,7 @@ func randomPlan(r *rand.Rand) Campaign {
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
 // TestDiff_KeepsItsPromises checks over random plans and records what Greenlight
-// promises: no write is asked for while any record speaks against it, no number is
+// promises: no write while any record forbids it, no number is
 // taken from a campaign that the plan does not name under move_from, every planned
 // number has exactly one action, a number that is not planned is at most
 // extra, and neither the order of the records nor the inputs themselves change.
@@ -113,7 +113,7 @@ func checkChanges(t *testing.T, want Campaign, records []telnyx.Assignment, got 
 		}
 		return 1 // equal numbers count as unsorted
 	}) {
-		t.Error("not sorted, or a number stands twice")
+		t.Error("not sorted, or a number appears twice")
 	}
 	actions := map[E164]Action{}
 	for _, change := range got {
@@ -139,8 +139,8 @@ func checkChanges(t *testing.T, want Campaign, records []telnyx.Assignment, got 
 	}
 }
 
-// checkMove checks that a number leaves a campaign only if the plan names it, and
-// that no record holds the number anywhere else.
+// checkMove checks that a number is only moved from a campaign that the plan names, and
+// that no record has the number anywhere else.
 func checkMove(t *testing.T, want Campaign, records []telnyx.Assignment, change Change) {
 	t.Helper()
 	for _, record := range records {
@@ -181,7 +181,7 @@ func TestDiff_RecordIsACopy(t *testing.T) {
 }
 
 // TestDiff_OnAnUnknownCampaignIsAConflict: without an id to compare, every record
-// belongs to somebody else.
+// belongs to another campaign.
 func TestDiff_OnAnUnknownCampaignIsAConflict(t *testing.T) {
 	records := []telnyx.Assignment{{PhoneNumber: "+15551234567", AssignmentStatus: telnyx.Assigned}}
 	changes := Diff(Campaign{Numbers: []E164{"+15551234567"}}, telnyx.Campaign{}, records)
@@ -235,7 +235,7 @@ func asText(c Changes) string {
 	return text.String()
 }
 
-// describeRecord says in what state a number is on which campaign.
+// describeRecord returns the status and the campaign of a record.
 func describeRecord(record telnyx.Assignment) string {
 	status := string(record.AssignmentStatus)
 	if status == "" {

@@ -26,34 +26,34 @@ func TestParseE164_Accepts(t *testing.T) {
 }
 
 func TestParseE164_Refuses(t *testing.T) {
-	for _, test := range []struct{ name, text, why, mend string }{
-		{"empty", "", "is empty", "write a number such as +15551234567, or delete it"},
-		{"blank", " \t", "is empty", "write a number such as +15551234567, or delete it"},
+	for _, test := range []struct{ name, text, why, fix string }{
+		{"empty", "", "is empty", "write a number like +15551234567, or delete it"},
+		{"blank", " \t", "is empty", "write a number like +15551234567, or delete it"},
 		{"word", "main line", "is not a phone number", "write it as +1 and ten digits"},
 		{"plus alone", "+", "is not a phone number", "write it as +1 and ten digits"},
 		{"two pluses", "++15551234567", "is not a phone number", "write it as +1 and ten digits"},
 		{"extension", "+15551234567x9", "is not a phone number", "write it as +1 and ten digits"},
 		{"other digits", "+1٥٥٥١٢٣٤٥٦٧", "is not a phone number", "write it as +1 and ten digits"},
 		{"hexadecimal", "0x39F3FD887", "is not a phone number", "write it as +1 and ten digits"},
-		{"short code of five", "12345", "is a short code", notUS},
-		{"short code of six", "878787", "is a short code", notUS},
-		{"nine digits", "555123456", "is too short, with 9 digits", "write it as +1 and ten digits"},
-		{"one digit", "1", "is too short, with 1 digit", "write it as +1 and ten digits"},
-		{"plus, one, nine digits", "+1555123456", "is too short, with 10 digits", "write it as +1 and ten digits"},
-		{"one, eleven digits", "155512345678", "is too long, with 12 digits", "write it as +1 and ten digits"},
+		{"short code of five", "12345", "is a short code", fixNotUS},
+		{"short code of six", "878787", "is a short code", fixNotUS},
+		{"nine digits", "555123456", "is too short (9 digits)", "write it as +1 and ten digits"},
+		{"one digit", "1", "is too short (1 digit)", "write it as +1 and ten digits"},
+		{"plus, one, nine digits", "+1555123456", "is too short (10 digits)", "write it as +1 and ten digits"},
+		{"one, eleven digits", "155512345678", "is too long (12 digits)", "write it as +1 and ten digits"},
 		{"ten digits", "2125550142", "has no country code", "write it as +12125550142 if it is a US number"},
 		{"ten digits with separators", "(212) 555-0142", "has no country code", "write it as +12125550142 if it is a US number"},
-		{"ten digits, toll-free", "800-555-0142", "is toll-free (area code 800)", "take it out: toll-free numbers are verified in another way"},
-		{"zero first", "0015551234567", "begins with 0, as no US number does", "write it as +1 and ten digits"},
-		{"British", "+442071838750", "has a country code other than 1", notUS},
-		{"British without plus", "442071838750", "has a country code other than 1", notUS},
-		{"plus without the one", "+5551234567", "has a country code other than 1", notUS},
-		{"Canadian", "+14165550142", "is not a US number: area code 416 is in Canada", notUS},
-		{"Jamaican", "+18765550142", "is not a US number: area code 876 is in Jamaica", notUS},
-		{"Bahamian", "+12425550142", "is not a US number: area code 242 is in the Bahamas", notUS},
-		{"premium", "+19005550142", "is a premium-rate number (area code 900)", notUS},
-		{"area code", "+11235550142", "has area code 123, and area codes begin with 2 to 9", "look the number up again"},
-		{"exchange", "+12121550142", "has exchange 155, and exchanges begin with 2 to 9", "look the number up again"},
+		{"ten digits, toll-free", "800-555-0142", "is toll-free (area code 800)", "remove it: toll-free numbers are verified separately"},
+		{"zero first", "0015551234567", "starts with 0, but US numbers do not", "write it as +1 and ten digits"},
+		{"British", "+442071838750", "has a country code other than 1", fixNotUS},
+		{"British without plus", "442071838750", "has a country code other than 1", fixNotUS},
+		{"plus without the one", "+5551234567", "has a country code other than 1", fixNotUS},
+		{"Canadian", "+14165550142", "is not a US number: area code 416 is in Canada", fixNotUS},
+		{"Jamaican", "+18765550142", "is not a US number: area code 876 is in Jamaica", fixNotUS},
+		{"Bahamian", "+12425550142", "is not a US number: area code 242 is in the Bahamas", fixNotUS},
+		{"premium", "+19005550142", "is a premium-rate number (area code 900)", fixNotUS},
+		{"area code", "+11235550142", "has area code 123, but area codes start with 2 to 9", fixTypo},
+		{"exchange", "+12121550142", "has exchange 155, but exchanges start with 2 to 9", fixTypo},
 		{"spaces", "+1 555 123 4567", "has spaces or other separators", "write it as +15551234567"},
 		{"space around", " +15551234567", "has spaces or other separators", "write it as +15551234567"},
 		{"dashes", "1-555-123-4567", "has spaces or other separators", "write it as +15551234567"},
@@ -67,8 +67,8 @@ func TestParseE164_Refuses(t *testing.T) {
 			if !ok || got != "" {
 				t.Fatalf("ParseE164(%q) = %q, %v, want a NumberError", test.text, got, err)
 			}
-			if refused.Why != test.why || refused.Mend != test.mend {
-				t.Errorf("got %q; %q, want %q; %q", refused.Why, refused.Mend, test.why, test.mend)
+			if refused.Why != test.why || refused.Fix != test.fix {
+				t.Errorf("got %q; %q, want %q; %q", refused.Why, refused.Fix, test.why, test.fix)
 			}
 		})
 	}
@@ -101,20 +101,19 @@ func TestE164_DigitsAreWithoutThePlus(t *testing.T) {
 
 func TestForeignAreaCodes_AreNANPCodesOutsideTheUS(t *testing.T) {
 	for code, place := range foreignAreaCodes {
-		if !regexp.MustCompile(`^[2-9][0-9]{2}$`).MatchString(code) || tollFree[code] {
-			t.Errorf("%s is no area code of %s", code, place)
+		if !regexp.MustCompile(`^[2-9][0-9]{2}$`).MatchString(code) || tollFree[code] != "" {
+			t.Errorf("%s is not an area code of %s", code, place)
 		}
 	}
 	for code := range strings.FieldsSeq("340 670 671 684 787 939 212 310 415 555 702 808 907") {
 		if place, ok := foreignAreaCodes[code]; ok {
-			t.Errorf("%s is in the US, and in the table for %s", code, place)
+			t.Errorf("%s is in the US but in the table for %s", code, place)
 		}
 	}
 }
 
-// FuzzParseE164 states what every caller relies on: what is accepted is
-// canonical, parses to itself, and comes back from its digits; what is refused
-// leaves no number behind and says why.
+// FuzzParseE164: an accepted number is canonical, parses to itself and can be restored
+// from its digits; a refused one returns no number and a reason.
 func FuzzParseE164(f *testing.F) {
 	for _, seed := range []string{"", "+15551234567", "15551234567", "+1 (212) 555-0142", "0123", "1e10", "+442071838750", "+18005550142", "\xff"} {
 		f.Add(seed)
@@ -124,7 +123,7 @@ func FuzzParseE164(f *testing.F) {
 		n, err := ParseE164(text)
 		if err != nil {
 			refused, ok := errors.AsType[*NumberError](err)
-			if n != "" || !ok || refused.Why == "" || refused.Mend == "" {
+			if n != "" || !ok || refused.Why == "" || refused.Fix == "" {
 				t.Fatalf("ParseE164(%q) = %q, %v", text, n, err)
 			}
 			return

@@ -8,15 +8,14 @@ import (
 )
 
 // Position is a place in a plan file. Line and Column count from 1, columns in
-// characters; the zero value is no place. It is plain data.
+// characters. The zero value is not a place.
 type Position struct {
 	// File is the path as the reader was given it, with slashes.
 	File         string
 	Line, Column int
 }
 
-// String returns "file:line:column", the form that editors and terminals turn
-// into a link.
+// String returns "file:line:column", which editors and terminals turn into a link.
 func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
@@ -30,21 +29,21 @@ func (p Position) compare(other Position) int {
 	)
 }
 
-// Fault is one thing wrong with a plan: what it is, why it is refused, and how
-// to mend it. It is an error; [Faults] holds all of a reading.
+// Fault is one thing wrong with a plan: what it is, why it is refused, and how to fix
+// it. It is an error; [Faults] holds all of one load.
 type Fault struct {
-	// File, Line and Column say where. Line and Column count from 1 and are both
-	// 1 when the fault is in the file as a whole.
+	// File, Line and Column say where. Line and Column count from 1; both are 1 if
+	// the fault concerns the whole file.
 	File         string
 	Line, Column int
-	// What names the thing, Why the rule that it breaks, Mend what to do. Each
-	// is a clause without a full stop.
-	What, Why, Mend string
+	// What names the thing, Why says which rule it breaks, Fix what to do. Each is a
+	// clause without a full stop.
+	What, Why, Fix string
 }
 
-// Error returns "file:line:column: what: why; how to mend" on one line.
+// Error returns "file:line:column: what: why; fix" on one line.
 func (f *Fault) Error() string {
-	return fmt.Sprintf("%s: %s: %s; %s", f.Position(), f.What, f.Why, f.Mend)
+	return fmt.Sprintf("%s: %s: %s; %s", f.Position(), f.What, f.Why, f.Fix)
 }
 
 // Position returns where the fault is.
@@ -52,9 +51,9 @@ func (f *Fault) Position() Position {
 	return Position{File: f.File, Line: f.Line, Column: f.Column}
 }
 
-// Faults are all the faults of one reading, sorted by file, line and column. It
-// is the error that [Load] and [LoadBytes] return, and then holds at
-// least one. [errors.As] finds the single [*Fault] values in it too.
+// Faults are all faults of one load, sorted by file, line and column. [Load] and
+// [LoadBytes] return it as their error, with at least one fault. [errors.As] finds the
+// single [*Fault] values in it.
 type Faults []*Fault
 
 // Error returns one line for each fault.
@@ -66,7 +65,7 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap lets [errors.Is] and [errors.As] look at each fault.
+// Unwrap lets [errors.Is] and [errors.As] see each fault.
 func (f Faults) Unwrap() []error {
 	errs := make([]error, len(f))
 	for i, fault := range f {
@@ -75,36 +74,35 @@ func (f Faults) Unwrap() []error {
 	return errs
 }
 
-// maxFaults bounds how many faults of one file are told, so that a file of
-// rubbish cannot fill memory or bury the faults of the others.
+// maxFaults bounds how many faults of one file are reported, so that a file of garbage
+// cannot fill memory or hide the faults of other files.
 const maxFaults = 1000
 
-// collector gathers the faults of one reading. The zero value is ready for use.
+// collector gathers the faults of one load. The zero value is ready for use.
 type collector struct {
 	faults Faults
-	told   map[string]int // by file
+	count  map[string]int // by file
 }
 
-// add keeps a fault, or says once that there are more than are told.
-func (c *collector) add(at Position, what, why, mend string) {
-	if c.told == nil {
-		c.told = map[string]int{}
-	}
-	c.told[at.File]++
-	switch told := c.told[at.File]; {
-	case told == maxFaults+1:
-		what, why, mend = "file", fmt.Sprintf("has more than %d faults", maxFaults), "mend the others first to see the rest"
-	case told > maxFaults:
+// add keeps a fault. The first one beyond the bound becomes a fault that says so.
+func (c *collector) add(at Position, what, why, fix string) {
+	if c.full(at.File) {
 		return
 	}
-	c.faults = append(c.faults, &Fault{at.File, at.Line, at.Column, what, why, mend})
+	if c.count == nil {
+		c.count = map[string]int{}
+	}
+	c.count[at.File]++
+	if c.full(at.File) {
+		what, why, fix = "file", fmt.Sprintf("has more than %d faults", maxFaults), "fix the others first to see the rest"
+	}
+	c.faults = append(c.faults, &Fault{at.File, at.Line, at.Column, what, why, fix})
 }
 
-// full reports whether no further fault of a file would be told.
-func (c *collector) full(file string) bool { return c.told[file] > maxFaults }
+// full reports whether further faults of a file would be left out.
+func (c *collector) full(file string) bool { return c.count[file] > maxFaults }
 
-// err returns the faults in the order in which a person would walk the files,
-// or nil when there are none.
+// err returns the faults in reading order, or nil if there are none.
 func (c *collector) err() error {
 	if len(c.faults) == 0 {
 		return nil

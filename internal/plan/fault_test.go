@@ -26,7 +26,7 @@ func TestFaults_AreErrorsOneByOne(t *testing.T) {
 	}
 }
 
-func TestFault_TellsPlaceWhatWhyAndMend(t *testing.T) {
+func TestFault_HasPositionWhatWhyAndFix(t *testing.T) {
 	fault := &Fault{"a.yaml", 3, 7, "name", "is empty", "write one"}
 	if got, want := fault.Error(), "a.yaml:3:7: name: is empty; write one"; got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -36,8 +36,8 @@ func TestFault_TellsPlaceWhatWhyAndMend(t *testing.T) {
 	}
 }
 
-// TestLoad_BoundsTheFaultsOfAFile: a file of rubbish ends with a fault that says
-// so, and does not cost the other file its faults.
+// TestLoad_BoundsTheFaultsOfAFile: a file of garbage ends with a fault that says so, and
+// does not hide the faults of another file.
 func TestLoad_BoundsTheFaultsOfAFile(t *testing.T) {
 	var c collector
 	for line := range 3 * maxFaults {
@@ -48,7 +48,7 @@ func TestLoad_BoundsTheFaultsOfAFile(t *testing.T) {
 	if len(faults) != maxFaults+2 || faults[0].File != "a.yaml" {
 		t.Fatalf("got %d faults, the first in %s", len(faults), faults[0].File)
 	}
-	if last := faults[len(faults)-1].Error(); !strings.HasSuffix(last, "file: has more than 1000 faults; mend the others first to see the rest") {
+	if last := faults[len(faults)-1].Error(); !strings.HasSuffix(last, "file: has more than 1000 faults; fix the others first to see the rest") {
 		t.Errorf("got last fault %s", last)
 	}
 }

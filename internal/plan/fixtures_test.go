@@ -12,9 +12,9 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-var update = flag.Bool("update", false, "rewrite what the files in testdata want")
+var update = flag.Bool("update", false, "rewrite the expected results in testdata")
 
-// fixture is one txtar file: some inputs, and what is wanted in the file "want".
+// fixture is one txtar file: some inputs, and the expected result in the file "want".
 type fixture struct {
 	name    string
 	archive *txtar.Archive
@@ -38,8 +38,8 @@ func eachFixture(t *testing.T, folder string, test func(t *testing.T, f fixture)
 	}
 }
 
-// plans returns the inputs as a file system. A name that ends in .quoted is a
-// file whose bytes do not survive editors, written as a Go string.
+// plans returns the inputs as a file system. A file whose bytes editors would change is
+// written as a Go string, and its name ends in .quoted.
 func (f fixture) plans(t testing.TB) fstest.MapFS {
 	t.Helper()
 	fsys := fstest.MapFS{}
@@ -83,7 +83,7 @@ func (f fixture) file(name string) []byte {
 	return nil
 }
 
-// want compares what was got with the file "want", or rewrites that file.
+// want compares the result with the file "want", or rewrites that file.
 func (f fixture) want(t *testing.T, got string) {
 	t.Helper()
 	if want := string(f.file("want")); got == want {

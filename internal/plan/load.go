@@ -14,21 +14,23 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
 
-// Load reads the plan file at a path, or every plan file in and under the folder
-// at it. In a folder those are the files named *.yaml and *.yml; names that begin
-// with a dot are passed over, files and folders alike, so that a mounted
-// Kubernetes ConfigMap is read once, through its links and not through ..data.
-// Links to files are followed within the folder, so that nobody can have a file of
-// the machine quoted by committing a link; links to folders are refused, because
-// plans that nobody sees being left out would be worse. A relative path is opened
-// within the working directory for the same reason.
+// Load reads the plan file at a path, or every plan file in a folder and below it. In a
+// folder those are the files named *.yaml and *.yml. Names that start with a dot are
+// skipped, files and folders alike, so that a mounted Kubernetes ConfigMap is read once,
+// through its links and not through ..data.
 //
-// The error is a [Faults] with every fault of every file, and then there is no
-// Set: a plan is taken as a whole or not at all.
+// Links to files are followed within the folder only, so that a committed link cannot
+// make Greenlight quote another file of the machine. A relative path is opened within
+// the working directory for the same reason. Links to folders are refused: leaving plans
+// out silently would be worse.
+//
+// The error is a [Faults] with every fault of every file. There is no Set then: a plan
+// is loaded as a whole or not at all.
 func Load(name string) (*Set, error) {
 	folder, root, err := openFolder(name)
 	if err != nil {
@@ -44,8 +46,8 @@ func Load(name string) (*Set, error) {
 	return l.load(root)
 }
 
-// openFolder opens the folder at a path, or the one in which the file at it lies, and
-// returns what to read in it: "." or the file's name. No link leads out of it.
+// openFolder opens the folder at a path, or the folder of the file at it, and returns
+// what to read there: "." or the file's name. Links cannot lead out of it.
 func openFolder(name string) (folder *os.Root, root string, err error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -67,10 +69,10 @@ func openFolder(name string) (folder *os.Root, root string, err error) {
 	return folder, root, errors.Join(err, here.Close())
 }
 
-// Printable returns a path with slashes as it is safe to print: control characters,
-// marks that turn the direction of writing and the like are written as in Go strings.
-// Nothing in it is a command to GitHub's or Azure's runners, which read them from the
-// beginning of a line (::) or anywhere in it (##).
+// Printable returns a path with slashes that is safe to print: control characters, marks
+// that change the direction of text and the like are escaped as in Go strings. It holds
+// no command for GitHub's or Azure's runners, which read one at the start of a line (::)
+// or anywhere in it (##).
 func Printable(path string) string {
 	name := filepath.ToSlash(path)
 	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
@@ -82,10 +84,12 @@ func Printable(path string) string {
 	return strings.ReplaceAll(name, "##", `#\x23`)
 }
 
-// Fingerprint returns what the plan files at a path look like now: the name, size, time
-// of change and mode of each plan file, and of the other files that set was read from.
-// It is another one after a change, and the same again once the files hold still. It
-// reads no file; what cannot be looked at counts as missing.
+// timeGrain is longer than a tick of the clock with which file systems note changes.
+const timeGrain = 50 * time.Millisecond
+
+// Fingerprint returns a digest of the plan files at a path: the name, size, modification
+// time and mode of each plan file, and of the other files that set, which may be nil, was read from.
+// It differs after a change. It reads no file; what it cannot stat counts as missing.
 func Fingerprint(name string, set *Set) string {
 	folder, root, err := openFolder(name)
 	if err != nil {
@@ -93,31 +97,45 @@ func Fingerprint(name string, set *Set) string {
 	}
 	defer folder.Close()
 	fsys := folder.FS()
-	looks := fnv.New128a()
-	look := func(name string) {
+	hash := fnv.New128a()
+	add := func(name string) {
 		if info, err := fs.Stat(fsys, name); err == nil {
-			fmt.Fprintf(looks, "%q %d %d %v\n", name, info.Size(), info.ModTime().UnixNano(), info.Mode())
+			fmt.Fprintf(hash, "%q %d %d %v\n", name, info.Size(), info.ModTime().UnixNano(), info.Mode())
+			if time.Since(info.ModTime()).Abs() < timeGrain {
+				fmt.Fprint(hash, time.Now()) // another change now may have the same time
+			}
 		}
 	}
-	// The loader reports what the walk cannot read.
-	_ = fs.WalkDir(fsys, root, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || name != root && strings.HasPrefix(entry.Name(), ".") {
-			return skip(entry)
+	walk(fsys, root, func(name string, entry fs.DirEntry, err error) {
+		if err == nil && (isPlan(name) || entry.IsDir()) {
+			add(name)
 		}
-		if isPlan(name) || entry.IsDir() {
-			look(name)
+	})
+	if set != nil {
+		for _, name := range set.read {
+			add(name)
+		}
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// walk calls visit for root and for everything below it except names that start with a
+// dot. A folder that cannot be read is visited with its error.
+func walk(fsys fs.FS, root string, visit func(name string, entry fs.DirEntry, err error)) {
+	_ = fs.WalkDir(fsys, root, func(name string, entry fs.DirEntry, err error) error {
+		hidden := name != root && strings.HasPrefix(entry.Name(), ".")
+		if !hidden {
+			visit(name, entry, err)
+		}
+		if (hidden || err != nil) && entry != nil && entry.IsDir() {
+			return fs.SkipDir
 		}
 		return nil
 	})
-	for _, name := range set.read {
-		look(name)
-	}
-	return hex.EncodeToString(looks.Sum(nil))
 }
 
-// LoadBytes is [Load] for one file that is in memory already. The name is what
-// faults and positions call it. There is no folder to look for a numbers_file in,
-// so a plan with one is refused.
+// LoadBytes is [Load] for one file in memory. Faults and positions use the given name.
+// There is no folder to open a numbers_file in, so a plan with one is refused.
 func LoadBytes(name string, data []byte) (*Set, error) {
 	var l loader
 	l.readBytes(Printable(name), data, nil)
@@ -127,10 +145,10 @@ func LoadBytes(name string, data []byte) (*Set, error) {
 // loader gathers plan files and their faults. It is used once.
 type loader struct {
 	fsys fs.FS
-	// show turns a name in fsys into the path that people know.
+	// show turns a name in fsys into the path that faults name.
 	show  func(name string) string
 	files []string
-	// read are the files by their names in fsys.
+	// read are the same files by their names in fsys.
 	read    []string
 	entries []entry
 	faults  collector
@@ -138,7 +156,7 @@ type loader struct {
 	lists firsts[string]
 }
 
-// load reads the file or folder and makes a Set of it.
+// load reads the file or folder and returns its Set.
 func (l *loader) load(root string) (*Set, error) {
 	info, err := fs.Stat(l.fsys, root)
 	switch {
@@ -152,34 +170,19 @@ func (l *loader) load(root string) (*Set, error) {
 	return l.set()
 }
 
-// readFolder reads every plan file in and under a folder.
+// readFolder reads every plan file in a folder and below it.
 func (l *loader) readFolder(root string) {
-	fs.WalkDir(l.fsys, root, func(name string, entry fs.DirEntry, err error) error {
+	walk(l.fsys, root, func(name string, entry fs.DirEntry, err error) {
 		switch {
 		case err != nil:
 			l.cannotRead(name, err)
-			return skip(entry)
-		case name == root:
-			return nil
-		case strings.HasPrefix(entry.Name(), "."):
-			return skip(entry)
-		case entry.IsDir():
-			return nil
+		case !entry.IsDir():
+			l.readEntry(name, entry)
 		}
-		l.readEntry(name, entry)
-		return nil
 	})
 	if len(l.files) == 0 && len(l.faults.faults) == 0 {
-		l.fault(root, "folder", "holds no plan", "put a file *.yaml in it, see config/plan.example.yaml")
+		l.fault(root, "folder", "contains no plans", "add a *.yaml file, see config/plan.example.yaml")
 	}
-}
-
-// skip passes over a folder with all that it holds, or one file.
-func skip(entry fs.DirEntry) error {
-	if entry != nil && entry.IsDir() {
-		return fs.SkipDir
-	}
-	return nil
 }
 
 // readEntry reads one file of a folder if it is a plan.
@@ -194,13 +197,13 @@ func (l *loader) readEntry(name string, entry fs.DirEntry) {
 		l.cannotRead(name, err)
 	case err != nil:
 	case info.IsDir():
-		l.fault(name, "link", "leads to a folder, and those are not followed", "link the plan files themselves")
+		l.fault(name, "link", "points to a folder, and links to folders are not followed", "link the plan files themselves")
 	case isPlan(name):
 		l.readFile(name, info)
 	}
 }
 
-// isPlan reports whether a file in a folder is a plan by its name.
+// isPlan reports whether a file in a folder is a plan, by its name.
 func isPlan(name string) bool {
 	extension := strings.ToLower(path.Ext(name))
 	return extension == ".yaml" || extension == ".yml"
@@ -209,8 +212,8 @@ func isPlan(name string) bool {
 // readFile reads one plan file.
 func (l *loader) readFile(name string, info fs.FileInfo) {
 	if !info.Mode().IsRegular() {
-		// Opening a pipe would wait until somebody writes to it.
-		l.fault(name, "file", "is no regular file", "write the plan to one")
+		// Opening a pipe would block until someone writes to it.
+		l.fault(name, "file", "is not a regular file", "write the plan to a regular file")
 		return
 	}
 	data, err := readAtMost(l.fsys, name, maxFileSize+1)
@@ -224,34 +227,31 @@ func (l *loader) readFile(name string, info fs.FileInfo) {
 	})
 }
 
-// refusal is what a [Fault] says but for its place.
-type refusal struct{ why, mend string }
-
-// openNumbers reads a numbers_file that is named at the given place, and returns
-// what people know it by and its beginning.
+// openNumbers reads a numbers_file that a plan names at the given position. It returns
+// the path that faults name, and the beginning of the file.
 func (l *loader) openNumbers(name string, at Position) (file string, data []byte, refused *refusal) {
 	info, err := fs.Stat(l.fsys, name)
 	if err == nil && !info.Mode().IsRegular() {
-		return "", nil, &refusal{"is no regular file", "name a text or CSV file"}
+		return "", nil, &refusal{"is not a regular file", "name a text or CSV file"}
 	}
 	if l.lists == nil {
 		l.lists = firsts[string]{}
 	}
 	if first := l.lists.claim(name, at); first != nil {
-		return "", nil, &refusal{"is used already, see " + first.String(), "put each number on one campaign"}
+		return "", nil, &refusal{"is already used at " + first.String(), "put each number on one campaign"}
 	}
 	if err == nil {
 		data, err = readAtMost(l.fsys, name, maxFileSize+1)
 	}
 	if err != nil {
-		return "", nil, &refusal{fmt.Sprintf("cannot be read (%v)", reason(err)), "check the path, which begins in the plan's own folder, and its permissions"}
+		return "", nil, &refusal{fmt.Sprintf("cannot be read (%v)", reason(err)), "check its permissions and its path, which starts in the plan's folder"}
 	}
 	file = l.show(name)
 	l.files, l.read = append(l.files, file), append(l.read, name)
 	return file, data, nil
 }
 
-// readAtMost reads the beginning of a file, whatever size it claims to have.
+// readAtMost reads the beginning of a file, whatever its stated size.
 func readAtMost(fsys fs.FS, name string, most int64) ([]byte, error) {
 	file, err := fsys.Open(name)
 	if err != nil {
@@ -269,27 +269,26 @@ func (l *loader) readBytes(name string, data []byte, open func(string, Position)
 	l.entries = append(l.entries, r.entries...)
 }
 
+// fault reports a fault that concerns a whole file.
+func (l *loader) fault(name, what, why, fix string) {
+	l.faults.add(Position{l.show(name), 1, 1}, what, why, fix)
+}
+
 // cannotRead reports a file or folder that cannot be read.
 func (l *loader) cannotRead(name string, err error) {
-	for _, fault := range unreadable(l.show(name), err) {
-		l.faults.add(fault.Position(), fault.What, fault.Why, fault.Mend)
-	}
+	fault := unreadable(l.show(name), err)[0]
+	l.faults.add(fault.Position(), fault.What, fault.Why, fault.Fix)
 }
 
-// fault reports a fault in a file as a whole.
-func (l *loader) fault(name, what, why, mend string) {
-	l.faults.add(Position{l.show(name), 1, 1}, what, why, mend)
-}
-
-// unreadable is the fault of what cannot be read at all.
+// unreadable is the fault of a file or folder that cannot be read.
 func unreadable(name string, err error) Faults {
 	return Faults{{
 		File: name, Line: 1, Column: 1,
-		What: "file", Why: fmt.Sprintf("cannot be read (%v)", reason(err)), Mend: "check the path and its permissions",
+		What: "file", Why: fmt.Sprintf("cannot be read (%v)", reason(err)), Fix: "check the path and its permissions",
 	}}
 }
 
-// reason is an error without the path, where that is told already.
+// reason is an error without its path, which the fault already has.
 func reason(err error) error {
 	if broken, ok := errors.AsType[*fs.PathError](err); ok {
 		return broken.Err
@@ -297,7 +296,7 @@ func reason(err error) error {
 	return err
 }
 
-// set checks the rules between campaigns and makes the Set.
+// set checks the rules between campaigns and returns the Set.
 func (l *loader) set() (*Set, error) {
 	slices.SortStableFunc(l.entries, func(a, b entry) int { return a.Position.compare(b.Position) })
 	validate(l.entries, &l.faults)
@@ -310,8 +309,7 @@ func (l *loader) set() (*Set, error) {
 		set.Campaigns[i] = e.campaign()
 	}
 	slices.SortFunc(set.Campaigns, func(a, b Campaign) int { return cmp.Compare(a.Name, b.Name) })
-	set.Hash = set.hash()
-	set.buildIndex()
+	set.Hash = digest(set.document())
 	return set, nil
 }
 

@@ -25,7 +25,7 @@ func small(name, id, number string) []byte {
 	return fmt.Appendf(nil, "version: 1\ncampaigns:\n  - name: %s\n    campaign_id: %s\n    numbers: [%s]\n", name, id, number)
 }
 
-// ignorePlaces compares sets for what they plan, wherever it was written.
+// ignorePlaces compares what sets plan, and not where it was written.
 var ignorePlaces = cmp.Options{
 	cmpopts.IgnoreTypes(Position{}), cmpopts.IgnoreFields(Campaign{}, "Places"),
 	cmpopts.IgnoreFields(Set{}, "Files"), cmpopts.IgnoreUnexported(Set{}),
@@ -67,7 +67,7 @@ func TestLoad_ReadsTheExample(t *testing.T) {
 	}
 }
 
-func TestLoad_FileAndFolderNamesAreThoseOfTheCaller(t *testing.T) {
+func TestLoad_KeepsTheCallersFileNames(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "team/plan.yaml", small("a", "a", "+15551234567"))
 	t.Chdir(dir)
@@ -109,7 +109,7 @@ func TestLoad_ReadsEachPlanOfAKubernetesMountOnce(t *testing.T) {
 	}
 }
 
-func TestLoad_TellsEachThingThatCannotBeRead(t *testing.T) {
+func TestLoad_ReportsEverythingThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "good.yaml", small("a", "a", "+15551234567"))
 	write(t, dir, "big.yaml", bytes.Repeat([]byte("#"), maxFileSize+1))
@@ -119,9 +119,9 @@ func TestLoad_TellsEachThingThatCannotBeRead(t *testing.T) {
 	link(t, "elsewhere", filepath.Join(dir, "more"))
 	_, err := loadFS(os.DirFS(dir), ".")
 	want := strings.Join([]string{
-		"big.yaml:1:1: file: is bigger than 10 MiB; split it into several files in one folder",
+		"big.yaml:1:1: file: is larger than 10 MiB; split it into several files in one folder",
 		"gone.yaml:1:1: file: cannot be read (no such file or directory); check the path and its permissions",
-		"more:1:1: link: leads to a folder, and those are not followed; link the plan files themselves",
+		"more:1:1: link: points to a folder, and links to folders are not followed; link the plan files themselves",
 	}, "\n")
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
@@ -139,10 +139,10 @@ func TestLoad_FolderThatCannotBeRead(t *testing.T) {
 	_, err := loadFS(fsys, ".")
 	want := strings.Join([]string{
 		"locked.yaml:1:1: file: cannot be read (permission denied); check the path and its permissions",
-		"pipe.yaml:1:1: file: is no regular file; write the plan to one",
+		"pipe.yaml:1:1: file: is not a regular file; write the plan to a regular file",
 		"sub:1:1: file: cannot be read (permission denied); check the path and its permissions",
-		"zzz/c.yaml:1:1: file: has no campaigns; add a list campaigns, see config/plan.example.yaml",
-		"zzz/c.yaml:1:10: version 2: this Greenlight reads version 1; write version: 1, or update Greenlight if the plan was written for a newer one",
+		"zzz/c.yaml:1:1: file: has no campaigns; add a list named campaigns, see config/plan.example.yaml",
+		"zzz/c.yaml:1:10: version 2: this Greenlight reads version 1; write version: 1, or upgrade Greenlight if the plan is for a newer one",
 	}, "\n")
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
@@ -172,7 +172,7 @@ func (l lockedFolder) Open(name string) (fs.File, error) {
 func TestLoad_RefusesAPathWithoutPlans(t *testing.T) {
 	for path, want := range map[string]string{
 		"testdata/none": "testdata/none:1:1: file: cannot be read (no such file or directory); check the path and its permissions",
-		"testdata/good": "testdata/good:1:1: folder: holds no plan; put a file *.yaml in it, see config/plan.example.yaml",
+		"testdata/good": "testdata/good:1:1: folder: contains no plans; add a *.yaml file, see config/plan.example.yaml",
 	} {
 		set, err := Load(path)
 		if set != nil || err == nil || err.Error() != want {
@@ -180,11 +180,11 @@ func TestLoad_RefusesAPathWithoutPlans(t *testing.T) {
 		}
 	}
 	if _, err := loadFS(fstest.MapFS{}, "none"); err == nil {
-		t.Error("loading of nothing: no fault")
+		t.Error("no fault for a path that does not exist")
 	}
 }
 
-func TestSet_HashIsOfTheContent(t *testing.T) {
+func TestSet_HashDependsOnContentOnly(t *testing.T) {
 	base := load(t, `version: 1
 campaigns:
   - name: a
@@ -215,14 +215,14 @@ campaigns:
 		"selector": bytes.ReplaceAll(small("a", "a", "+15551234567"), []byte("campaign_id: a"), []byte("reference_id: a\n    brand_id: b")),
 	} {
 		if load(t, string(plan)).Hash == load(t, string(small("a", "a", "+15551234567"))).Hash {
-			t.Errorf("another %s has the same hash", change)
+			t.Errorf("a plan with a different %s has the same hash", change)
 		}
 	}
 }
 
-// TestSet_HashStays pins the hash of one plan: hashes are in records that outlive
-// the program, and a new key must not change those of plans without it.
-func TestSet_HashStays(t *testing.T) {
+// TestSet_HashIsStable pins the hash of one plan: hashes are stored in records, and a new
+// key must not change those of plans without it.
+func TestSet_HashIsStable(t *testing.T) {
 	const want = "4956954433ec"
 	if got := load(t, string(small("a", "a", "+15551234567"))).Hash; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -237,11 +237,9 @@ campaigns:
   - {name: c, reference_id: a, brand_id: b, numbers: [+15551234569]}
 `)
 	for id, want := range map[string]string{"a": "a", "C6X6M95": "b", "ref_a": "c", "b": "", "ref_": "", "": ""} {
-		for _, set := range []*Set{set, {Campaigns: set.Campaigns}} { // with its index and without
-			got, ok := set.Find(id)
-			if got.Name != want || ok != (want != "") {
-				t.Errorf("Find(%q) = %q, %t, want %q", id, got.Name, ok, want)
-			}
+		got, ok := set.Find(id)
+		if got.Name != want || ok != (want != "") {
+			t.Errorf("Find(%q) = %q, %t, want %q", id, got.Name, ok, want)
 		}
 	}
 	if _, ok := new(Set).Find("a"); ok {
@@ -249,10 +247,9 @@ campaigns:
 	}
 }
 
-// FuzzLoad states the loader's promise. It never panics. What it refuses leaves
-// no Set, and at least one fault with a place. What it accepts keeps the rules of
-// the grammar, prints as a plan that loads to the same Set, and is what
-// oasdiff/yaml itself decodes.
+// FuzzLoad: the loader never panics. A refused plan gives no Set and at least one fault
+// with a position. An accepted one follows the grammar, prints as a plan that loads to
+// the same Set, and is what oasdiff/yaml itself decodes.
 func FuzzLoad(f *testing.F) {
 	f.Add(config.ExamplePlan)
 	for _, folder := range []string{"good", "faults"} {
@@ -285,7 +282,7 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// checkFaults checks what comes with a refusal.
+// checkFaults checks the faults of a refused plan.
 func checkFaults(t *testing.T, set *Set, err error) {
 	t.Helper()
 	faults, ok := errors.AsType[Faults](err)
@@ -293,7 +290,7 @@ func checkFaults(t *testing.T, set *Set, err error) {
 		t.Fatalf("got set %v and error %v, want faults alone", set, err)
 	}
 	for _, fault := range faults {
-		if fault.File != "fuzz.yaml" || fault.Line < 1 || fault.Column < 1 || fault.What == "" || fault.Why == "" || fault.Mend == "" {
+		if fault.File != "fuzz.yaml" || fault.Line < 1 || fault.Column < 1 || fault.What == "" || fault.Why == "" || fault.Fix == "" {
 			t.Fatalf("incomplete fault %+v", fault)
 		}
 		if strings.ContainsAny(fault.Error(), "\n\r\x00") {
@@ -308,7 +305,7 @@ func checkSet(t *testing.T, set *Set) {
 	seen := map[any]bool{}
 	once := func(thing any) {
 		if seen[thing] {
-			t.Fatalf("%v stands twice", thing)
+			t.Fatalf("%v appears twice", thing)
 		}
 		seen[thing] = true
 	}
@@ -367,7 +364,7 @@ func checkDecoded(t *testing.T, set *Set, data []byte) {
 	}
 	strict := func(d *json.Decoder) *json.Decoder { d.DisallowUnknownFields(); return d }
 	if _, err := yaml.Unmarshal(data, &plain, yaml.DecodeOpts{DisableTimestamps: true}, strict); err != nil {
-		t.Fatalf("oasdiff/yaml refuses what we take: %v", err)
+		t.Fatalf("oasdiff/yaml refuses a plan that the loader accepts: %v", err)
 	}
 	got := map[string]string{}
 	for _, c := range plain.Campaigns {

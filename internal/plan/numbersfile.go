@@ -17,18 +17,17 @@ import (
 
 // A numbers_file is a plain list or a table:
 //
-//	plain list   one number a line; blank lines and what follows # are passed over
-//	CSV          a header, then rows; commas, semicolons or tabs between the cells
+//	plain list   one number per line; blank lines and text after # are ignored
+//	CSV          a header, then rows; cells separated by commas, semicolons or tabs
 //
 // It is a table if its name ends in .csv, if the first line has one of the three
-// separators, if that line is the name of a column of numbers, or if the plan has
-// numbers_column. A .csv file that begins with a number and has one column is a
-// plain list. Nothing is skipped in a table but blank rows: a row that cannot be
-// read is a fault, since a number that is silently left out would be found out on
-// the day.
+// separators, if that line is a known name for a column of numbers, or if the plan sets
+// numbers_column. A .csv file that starts with a number and has one column is a plain
+// list. Only blank rows of a table are skipped. Any other row that cannot be read is a
+// fault, since a number that is left out silently would be missed on approval day.
 
-// columnNames are the headers, without case and separators, by which the column
-// of numbers is known.
+// columnNames are the known headers of the column of numbers, without letter case and
+// separators.
 var columnNames = []string{
 	"phonenumber", "phonenumbers", "number", "numbers", "phone", "phones", "e164", "e164number", "msisdn",
 	"telephone", "telephonenumber", "tel", "mobile", "mobilenumber", "longcode", "tn", "did",
@@ -37,100 +36,97 @@ var columnNames = []string{
 // drivePath is the beginning of an absolute path on Windows.
 var drivePath = regexp.MustCompile(`^[A-Za-z]:`)
 
-func readNumbersFile(r *reader, e *entry, node *yaml3.Node) {
-	text, ok := r.readString(node, "numbers_file")
-	if !ok {
-		return
-	}
-	if refused := checkPath(text); refused != nil {
-		r.fault(node, fmt.Sprintf("numbers_file %q", clip(text)), refused.why, refused.mend)
-		return
-	}
-	e.file = node
-}
-
-// checkPath refuses a path that leads out of the plan's folder or that means
-// something else on another machine.
+// checkPath refuses a path that leaves the plan's folder or means something else on
+// another machine.
 func checkPath(text string) *refusal {
-	const inside = "a plan and its numbers travel together, and a plan does not open other files of the machine"
 	extension := strings.ToLower(path.Ext(text))
 	switch {
 	case strings.Contains(text, `\`):
-		return &refusal{"has backslashes, which are no separators everywhere", "write it with slashes, such as numbers/spring.csv"}
+		return &refusal{"has backslashes, which are not separators on every system", "use slashes, for example numbers/spring.csv"}
 	case strings.HasPrefix(text, "/"), drivePath.MatchString(text):
-		return &refusal{"is an absolute path: " + inside, "put the file beside the plan and write its path from there, such as numbers/spring.csv"}
+		return &refusal{"is an absolute path, but a plan opens only files in its own folder", "put the file there and write a path like numbers/spring.csv"}
 	case slices.Contains(strings.Split(text, "/"), ".."):
-		return &refusal{"leads out of the plan's folder: " + inside, "put the file beside the plan or in a folder below it"}
+		return &refusal{"leaves the plan's folder, but a plan opens only files in it", "put the file in the plan's folder or below it"}
 	case extension == ".yaml", extension == ".yml":
-		return &refusal{"is named like a plan, and would be read as one", "name it *.csv or *.txt"}
+		return &refusal{"is named like a plan and would be read as one", "rename it to *.csv or *.txt"}
 	}
 	return nil
 }
 
-func readNumbersColumn(r *reader, e *entry, node *yaml3.Node) {
-	if _, ok := r.readString(node, "numbers_column"); ok {
-		e.column = node
+// readNumbersFile adds the numbers of the numbers_file to an entry.
+func (r *reader) readNumbersFile(e *entry, keys mapping) {
+	file, hasFile := keys["numbers_file"]
+	column, hasColumn := keys["numbers_column"]
+	if hasColumn {
+		if _, ok := r.readString(column.value, "numbers_column"); !ok {
+			column.value = nil
+		}
 	}
+	if hasColumn && !hasFile {
+		r.fault(column.key, "numbers_column", "is only used with numbers_file", "add numbers_file, or delete the line")
+	}
+	if !hasFile {
+		return
+	}
+	name, ok := r.readString(file.value, "numbers_file")
+	if !ok {
+		return
+	}
+	shown, data, refused := r.openNumbers(name, r.position(file.value))
+	if refused != nil {
+		r.fault(file.value, fmt.Sprintf("numbers_file %q", clip(name)), refused.why, refused.fix)
+		return
+	}
+	l := numberList{reader: reader{file: shown, faults: r.faults}, plan: r, entry: e, column: column.value}
+	l.read(data)
 }
 
-// readListedFile adds the numbers of the numbers_file to an entry, once all its
-// keys are known.
-func (r *reader) readListedFile(e *entry, seen given) {
-	if column := seen["numbers_column"]; column != nil && seen["numbers_file"] == nil {
-		r.fault(column, "numbers_column", "stands without numbers_file, and says nothing alone", "add numbers_file, or delete the line")
+// openNumbers opens a numbers_file that the plan names at the given position.
+func (r *reader) openNumbers(name string, at Position) (file string, data []byte, refused *refusal) {
+	if refused := checkPath(name); refused != nil {
+		return "", nil, refused
 	}
-	if e.file == nil {
-		return
-	}
-	what := fmt.Sprintf("numbers_file %q", clip(e.file.Value))
 	if r.open == nil {
-		r.fault(e.file, what, "cannot be read, since the plan came without its folder", "load the plan from its file, or write the numbers under numbers")
-		return
+		return "", nil, &refusal{"cannot be read, because the plan was loaded without its folder", "load the plan from its file, or list the numbers under numbers"}
 	}
-	file, data, refused := r.open(e.file.Value, r.position(e.file))
-	if refused != nil {
-		r.fault(e.file, what, refused.why, refused.mend)
-		return
-	}
-	l := numberList{reader: reader{file: file, faults: r.faults}, plan: r, entry: e}
-	l.read(data)
+	return r.open(name, at)
 }
 
 // numberList reads one numbers file.
 type numberList struct {
-	reader // of the file itself, for its faults and places
+	reader // of the numbers file, for its faults and positions
 	plan   *reader
 	entry  *entry
-	// data is the text of the file from its header on, after skipped lines.
+	// column is the value of numbers_column, nil if the plan does not have it.
+	column *yaml3.Node
+	// data is the file without the comments that it starts with, which are skipped
+	// lines. lines are the offsets of the lines in data.
 	data    []byte
 	skipped int
-	// lines are where the lines of data begin; nil when it is all ASCII, in which
-	// characters are bytes.
-	lines []int
+	lines   []int
 }
 
 // read reads a whole file.
 func (l *numberList) read(data []byte) {
 	if len(data) > maxFileSize {
-		l.faultAt(1, 1, "file", "is bigger than 10 MiB", "take the columns out that are not needed")
+		l.faultAt(1, 1, "file", "is larger than 10 MiB", "delete the columns that are not needed")
 		return
 	}
 	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
 	if !l.checkCharacters(data, "in a list of numbers") {
 		return
 	}
+	l.data = data
 	before := l.entry.listed
-	whole := l.readRows(data)
-	if whole && l.entry.listed == before {
-		l.faultAt(1, 1, "file", "holds no number", "add the numbers, or take numbers_file out of the plan")
+	if complete := l.readRows(); complete && l.entry.listed == before {
+		l.faultAt(1, 1, "file", "contains no numbers", "add numbers, or remove numbers_file from the plan")
 	}
 }
 
-// readRows reads the file as what it is. It is not whole when there is a fault
-// for which rows were not read.
-func (l *numberList) readRows(data []byte) (whole bool) {
+// readRows reads the file as a list or a table. It is not complete if a fault kept rows
+// from being read.
+func (l *numberList) readRows() (complete bool) {
 	isCSV := strings.EqualFold(path.Ext(l.file), ".csv")
-	l.data = data
 	if !isCSV {
 		l.skipComments()
 	}
@@ -138,7 +134,7 @@ func (l *numberList) readRows(data []byte) (whole bool) {
 	header := string(bytes.TrimSpace(first))
 	separator := separatorOf(header)
 	switch {
-	case l.entry.column != nil:
+	case l.column != nil:
 	case separator != 0:
 	case looksLikeNumber(header), !isCSV && !isColumnOfNumbers(header):
 		l.readPlain()
@@ -150,7 +146,7 @@ func (l *numberList) readRows(data []byte) (whole bool) {
 	return l.readTable(separator)
 }
 
-// skipComments passes over the blank lines and comments with which a file begins.
+// skipComments skips the blank lines and comments that a file starts with.
 func (l *numberList) skipComments() {
 	for len(l.data) > 0 {
 		line, rest, _ := bytes.Cut(l.data, []byte("\n"))
@@ -163,7 +159,7 @@ func (l *numberList) skipComments() {
 	}
 }
 
-// separatorOf returns what stands between the cells of a header, or 0.
+// separatorOf returns the most frequent separator in a header, or 0.
 func separatorOf(header string) rune {
 	most, separator := 0, rune(0)
 	for _, candidate := range ",;\t" {
@@ -174,14 +170,19 @@ func separatorOf(header string) rune {
 	return separator
 }
 
-// readPlain reads a list of one number a line.
+// comment matches a # at the start of a line or after a space, and the text after it.
+var comment = regexp.MustCompile(`(^|[ \t])#.*`)
+
+// readPlain reads a list of one number per line.
 func (l *numberList) readPlain() {
 	line := l.skipped
 	for text := range strings.Lines(string(l.data)) {
 		if line++; l.faults.full(l.file) {
 			return
 		}
-		text = withoutComment(text)
+		if strings.Contains(text, "#") {
+			text = comment.ReplaceAllString(text, "$1")
+		}
 		content := strings.TrimLeftFunc(text, unicode.IsSpace)
 		column := utf8.RuneCountInString(text[:len(text)-len(content)]) + 1
 		if content = strings.TrimSpace(content); content == "" {
@@ -194,72 +195,68 @@ func (l *numberList) readPlain() {
 	}
 }
 
-// withoutComment cuts off what follows a # that begins a line or has a space
-// before it.
-func withoutComment(text string) string {
-	for i := range len(text) {
-		if text[i] == '#' && (i == 0 || text[i-1] == ' ' || text[i-1] == '\t') {
-			return text[:i]
-		}
-	}
-	return text
+// add adds one number.
+func (l *numberList) add(text string, line, column int) {
+	l.entry.listed++
+	l.addNumber(l.entry, text, Position{l.file, line, column})
 }
 
 // readTable reads CSV. A fault in the header leaves the rows unread.
-func (l *numberList) readTable(separator rune) (whole bool) {
+func (l *numberList) readTable(separator rune) (complete bool) {
 	if l.refuseWideRows(separator) {
 		return false
 	}
 	l.findLines()
 	rows := csv.NewReader(bytes.NewReader(l.data))
 	rows.Comma = separator
-	rows.FieldsPerRecord = -1 // told in our own words
+	rows.FieldsPerRecord = -1 // readRow has a better message
 	rows.ReuseRecord = true
 	column, width := -1, 0
 	for !l.faults.full(l.file) {
 		cells, err := rows.Read()
 		if broken, ok := errors.AsType[*csv.ParseError](err); ok {
-			line, at := l.place(broken.Line, broken.Column)
-			if broken.StartLine != broken.Line { // a quote that nobody closed
-				line, at = broken.StartLine+l.skipped, 1
-			}
-			l.faultAt(line, at, "row", fmt.Sprintf("is not CSV (%v)", broken.Err), "put a cell that holds quotes into quotes, and write each of its own twice")
+			l.reportCSV(broken)
 			if column < 0 {
 				return false
 			}
 			l.entry.listed++
 			continue
 		}
-		if err != nil {
-			return true // the end of the file: memory gives no other error
-		}
-		if isBlank(cells) {
-			continue
-		}
-		if column < 0 {
+		switch {
+		case err != nil:
+			return true // the end of the file: reading memory has no other error
+		case isBlank(cells):
+		case column >= 0:
+			l.readRow(rows, cells, column, width)
+		default:
 			if column = l.findColumn(rows, cells); column < 0 {
 				return false
 			}
 			width = len(cells)
-			continue
 		}
-		l.readRow(rows, cells, column, width)
 	}
 	return true
 }
 
-// maxColumns bounds the cells of a row, of which each costs far more than its
-// bytes.
+// reportCSV reports a row that is not CSV.
+func (l *numberList) reportCSV(broken *csv.ParseError) {
+	line, at := l.place(broken.Line, broken.Column)
+	if broken.StartLine != broken.Line { // an unclosed quote
+		line, at = broken.StartLine+l.skipped, 1
+	}
+	l.faultAt(line, at, "row", fmt.Sprintf("is not CSV (%v)", broken.Err), "put cells with quotes in quotes, and double the quotes inside")
+}
+
+// maxColumns bounds the cells of a row, since each takes far more memory than its bytes.
 const maxColumns = 1000
 
-// refuseWideRows reports the first line with more cells than any table of phone
-// numbers has.
+// refuseWideRows reports the first line with more cells than maxColumns.
 func (l *numberList) refuseWideRows(separator rune) bool {
 	line := l.skipped
 	for text := range bytes.Lines(l.data) {
 		line++
 		if bytes.Count(text, []byte(string(separator))) >= maxColumns {
-			l.faultAt(line, 1, "row", fmt.Sprintf("has more than %d cells", maxColumns), "take the columns out that are not needed")
+			l.faultAt(line, 1, "row", fmt.Sprintf("has more than %d cells", maxColumns), "delete the columns that are not needed")
 			return true
 		}
 	}
@@ -271,79 +268,68 @@ func (l *numberList) readRow(rows *csv.Reader, cells []string, column, width int
 	if len(cells) != width {
 		line, _ := rows.FieldPos(0)
 		l.entry.listed++
-		l.faultAt(line+l.skipped, 1, "row", fmt.Sprintf("has %s, and the header has %d", count(len(cells), "cell"), width),
-			"give it as many; a cell that holds the separator goes into quotes")
+		l.faultAt(line+l.skipped, 1, "row", fmt.Sprintf("has %s, but the header has %d", count(len(cells), "cell"), width),
+			"give it as many, and put cells that contain the separator in quotes")
 		return
 	}
 	line, at := l.place(rows.FieldPos(column))
 	l.add(strings.TrimSpace(cells[column]), line, at)
 }
 
-// findColumn returns which column holds the numbers, after reporting why none
-// does.
+// findColumn returns the index of the column of numbers, or reports why there is none
+// and returns -1.
 func (l *numberList) findColumn(rows *csv.Reader, header []string) int {
-	if l.entry.column != nil {
-		return l.findNamed(rows, header)
-	}
-	if l.refuseNumbers(rows, header) {
-		return -1
-	}
-	var found []int
-	for i, name := range header {
-		if isColumnOfNumbers(name) {
-			found = append(found, i)
-		}
-	}
-	line, _ := rows.FieldPos(0)
-	switch len(found) {
-	case 1:
+	found := l.matchColumns(header)
+	if len(found) == 1 && l.column != nil {
 		return found[0]
-	case 0:
-		l.faultAt(line+l.skipped, 1, "header", "names no column of phone numbers", "add numbers_column to the plan, with one of "+columns(header))
-	default:
-		l.faultAt(line+l.skipped, 1, "header", fmt.Sprintf("names both %q and %q, and each may be the column of numbers",
-			clip(header[found[0]]), clip(header[found[1]])), "say which with numbers_column in the plan")
 	}
-	return -1
-}
-
-// refuseNumbers reports a first row that has a number in it, and so is no header.
-func (l *numberList) refuseNumbers(rows *csv.Reader, header []string) bool {
-	i := slices.IndexFunc(header, looksLikeNumber)
-	if i < 0 {
-		return false
-	}
-	line, at := l.place(rows.FieldPos(i))
-	l.faultAt(line, at, "header", "is missing: there is a number in the first row", "put a row with the names of the columns first, such as phone_number")
-	return true
-}
-
-// findNamed returns which column is the one that the plan names.
-func (l *numberList) findNamed(rows *csv.Reader, header []string) int {
-	want := l.entry.column.Value
-	for _, same := range []func(a, b string) bool{
-		func(a, b string) bool { return a == b },
-		func(a, b string) bool { return plainName(a) == plainName(b) },
-	} {
-		var found []int
-		for i, name := range header {
-			if same(strings.TrimSpace(name), want) {
-				found = append(found, i)
-			}
-		}
-		switch {
-		case len(found) == 1:
-			return found[0]
-		case len(found) > 1:
-			l.plan.fault(l.entry.column, fmt.Sprintf("numbers_column %q", clip(want)), "is the name of two columns in "+l.file, "give each column a name of its own")
+	if len(found) == 0 || l.column == nil {
+		if i := slices.IndexFunc(header, looksLikeNumber); i >= 0 {
+			line, at := l.place(rows.FieldPos(i))
+			l.faultAt(line, at, "header", "is missing: the first row contains a number", "put a row with column names first, for example phone_number")
 			return -1
 		}
 	}
-	if l.refuseNumbers(rows, header) {
-		return -1
+	line, _ := rows.FieldPos(0)
+	switch {
+	case len(found) == 1:
+		return found[0]
+	case l.column != nil && len(found) > 1:
+		l.refuseColumn("matches two columns of "+l.file, "give the columns different names")
+	case l.column != nil:
+		l.refuseColumn("is not a column of "+l.file, "use one of "+columns(header))
+	case len(found) > 1:
+		l.faultAt(line+l.skipped, 1, "header", fmt.Sprintf("has two columns that may hold the numbers, %q and %q", clip(header[found[0]]), clip(header[found[1]])),
+			"write which one under numbers_column in the plan")
+	default:
+		l.faultAt(line+l.skipped, 1, "header", "has no known column of phone numbers", "add numbers_column to the plan, with one of "+columns(header))
 	}
-	l.plan.fault(l.entry.column, fmt.Sprintf("numbers_column %q", clip(want)), "is no column of "+l.file, "use one of "+columns(header))
 	return -1
+}
+
+// refuseColumn reports the numbers_column of the plan.
+func (l *numberList) refuseColumn(why, fix string) {
+	l.plan.fault(l.column, fmt.Sprintf("numbers_column %q", clip(l.column.Value)), why, fix)
+}
+
+// matchColumns returns the indexes of the columns that numbers_column names, exactly or
+// else nearly, or without it those with a known name.
+func (l *numberList) matchColumns(header []string) []int {
+	matching := func(match func(name string) bool) (found []int) {
+		for i, name := range header {
+			if match(name) {
+				found = append(found, i)
+			}
+		}
+		return found
+	}
+	if l.column == nil {
+		return matching(isColumnOfNumbers)
+	}
+	if found := matching(func(name string) bool { return strings.TrimSpace(name) == l.column.Value }); len(found) > 0 {
+		return found
+	}
+	return matching(func(name string) bool { return plainName(name) == plainName(l.column.Value) })
 }
 
 // columns lists the names of a header for a message.
@@ -371,8 +357,8 @@ func plainName(name string) string {
 	}, name))
 }
 
-// looksLikeNumber reports whether a text is more likely a phone number than the
-// name of a column.
+// looksLikeNumber reports whether a text is more likely a phone number than the name of
+// a column: it has five digits or more.
 func looksLikeNumber(text string) bool {
 	digits := 0
 	for i := range len(text) {
@@ -387,23 +373,9 @@ func isBlank(cells []string) bool {
 	return !slices.ContainsFunc(cells, func(cell string) bool { return strings.TrimSpace(cell) != "" })
 }
 
-// add parses one number and keeps it with its place.
-func (l *numberList) add(text string, line, column int) {
-	l.entry.listed++
-	n, err := ParseE164(text)
-	if refused, ok := errors.AsType[*NumberError](err); ok {
-		l.faultAt(line, column, refused.what(), refused.Why, refused.Mend)
-		return
-	}
-	l.entry.numbers = append(l.entry.numbers, placed{n, Position{l.file, line, column}})
-}
-
-// findLines prepares place.
+// findLines sets lines, for place.
 func (l *numberList) findLines() {
-	if !slices.ContainsFunc(l.data, func(b byte) bool { return b >= utf8.RuneSelf }) {
-		return
-	}
-	l.lines = []int{0}
+	l.lines = make([]int, 1, bytes.Count(l.data, []byte("\n"))+1)
 	for i, b := range l.data {
 		if b == '\n' {
 			l.lines = append(l.lines, i+1)
@@ -411,13 +383,10 @@ func (l *numberList) findLines() {
 	}
 }
 
-// place turns a place as package csv counts, in bytes of data, into one in the
-// file, in characters.
+// place turns a position of package csv, in bytes of data, into one in the file, in
+// characters.
 func (l *numberList) place(line, column int) (int, int) {
-	if l.lines != nil && line <= len(l.lines) {
-		begin := l.lines[line-1]
-		end := min(begin+column-1, len(l.data))
-		column = utf8.RuneCount(l.data[begin:end]) + 1
-	}
-	return line + l.skipped, column
+	start := l.lines[min(line, len(l.lines))-1]
+	end := min(start+column-1, len(l.data))
+	return line + l.skipped, utf8.RuneCount(l.data[start:end]) + 1
 }

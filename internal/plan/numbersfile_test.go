@@ -15,7 +15,7 @@ import (
 // listed is a plan with a numbers file.
 const listed = "version: 1\ncampaigns: [{name: a, campaign_id: a, numbers: [+12125550142], numbers_file: sub/x.csv, max_numbers: 1000000}]\n"
 
-func TestLoad_TellsWhereEachNumberWasNamed(t *testing.T) {
+func TestLoad_SaysWhereEachNumberIsListed(t *testing.T) {
 	set, err := loadFS(fstest.MapFS{
 		"team/plan.yaml": {Data: []byte(listed)},
 		"team/sub/x.csv": {Data: []byte("Ort;Phone\r\n\"Köln;\nMitte\";15551234568\r\nÄöü;+15551234567\r\n")},
@@ -34,7 +34,7 @@ func TestLoad_TellsWhereEachNumberWasNamed(t *testing.T) {
 		}
 	}
 	if at, ok := c.Where("+15551234569"); ok {
-		t.Errorf("a number that is not planned stands at %s", at)
+		t.Errorf("got position %s for a number that is not planned", at)
 	}
 	if want := []string{"team/plan.yaml", "team/sub/x.csv"}; !slices.Equal(set.Files, want) {
 		t.Errorf("got files %v, want %v", set.Files, want)
@@ -45,7 +45,7 @@ func TestLoad_TellsWhereEachNumberWasNamed(t *testing.T) {
 	}
 }
 
-// TestLoad_NumbersFileIsTheSamePlan: a number hashes alike wherever it is named.
+// TestLoad_NumbersFileIsTheSamePlan: the hash does not depend on where a number is listed.
 func TestLoad_NumbersFileIsTheSamePlan(t *testing.T) {
 	fromFile, err := loadFS(fstest.MapFS{
 		"plan.yaml": {Data: []byte(strings.Replace(string(small("a", "a", "x")), "numbers: [x]", "numbers_file: x.txt", 1))},
@@ -76,14 +76,14 @@ func TestLoad_NumbersFileOfOnePlanFileAndThroughLinks(t *testing.T) {
 
 func TestLoadBytes_RefusesANumbersFile(t *testing.T) {
 	_, err := LoadBytes("plan.yaml", []byte(listed))
-	want := `plan.yaml:2:78: numbers_file "sub/x.csv": cannot be read, since the plan came without its folder; load the plan from its file, or write the numbers under numbers`
+	want := `plan.yaml:2:78: numbers_file "sub/x.csv": cannot be read, because the plan was loaded without its folder; load the plan from its file, or list the numbers under numbers`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-// TestCampaign_IDsNeverMeet: the IDs of the three selectors are three sets.
-func TestCampaign_IDsNeverMeet(t *testing.T) {
+// TestCampaign_IDsAreUnique: no two selectors give the same ID.
+func TestCampaign_IDsAreUnique(t *testing.T) {
 	for _, id := range []string{"", "a", "ref", "ref-a", "C6X6M95", "_", "a_b"} {
 		reference := Campaign{ReferenceID: id}.ID()
 		if id == "" {
@@ -95,7 +95,7 @@ func TestCampaign_IDsNeverMeet(t *testing.T) {
 		if reference != "ref_"+id {
 			t.Errorf("got %q for reference %q", reference, id)
 		}
-		if campaignIDPattern.MatchString(reference) || tcrIDPattern.MatchString(reference) {
+		if plainID.MatchString(reference) || tcrID.MatchString(reference) {
 			t.Errorf("%q could be the id of a campaign", reference)
 		}
 	}
@@ -105,13 +105,12 @@ func TestCampaign_IDsNeverMeet(t *testing.T) {
 		}
 	}
 	if got := (Campaign{CampaignID: telnyx.CampaignID("a"), ReferenceID: "b"}).ID(); got != "a" {
-		t.Errorf("got %q, want the id that needs no look", got)
+		t.Errorf("got %q, want the campaign's own id", got)
 	}
 }
 
-// FuzzNumbersFile states the promise for files of numbers. The loader never
-// panics; a fault has a place in one of the two files and is one line; a number
-// that is taken stands in the file at its place or after it.
+// FuzzNumbersFile: the loader never panics, a fault is one line with a position in one
+// of the two files, and an accepted number is in the file at or after its position.
 func FuzzNumbersFile(f *testing.F) {
 	for _, folder := range []string{"good", "faults"} {
 		paths, _ := filepath.Glob(filepath.Join("testdata", folder, "numbers_*.txtar"))
@@ -127,7 +126,7 @@ func FuzzNumbersFile(f *testing.F) {
 			name = "x.txt"
 		}
 		plan := fmt.Sprintf("version: 1\ncampaigns: [{name: a, campaign_id: a, max_numbers: 99999, numbers_file: %s", name)
-		if namePattern.MatchString(column) {
+		if forms["name"].pattern.MatchString(column) {
 			plan += fmt.Sprintf(", numbers_column: %q", column)
 		}
 		set, err := loadFS(fstest.MapFS{"fuzz.yaml": {Data: []byte(plan + "}]\n")}, name: {Data: data}}, ".")
@@ -149,7 +148,7 @@ func FuzzNumbersFile(f *testing.F) {
 	})
 }
 
-// checkPlaces checks that each number stands at its place.
+// checkPlaces checks that each number is at its position.
 func checkPlaces(t *testing.T, c Campaign, name, text string) {
 	t.Helper()
 	lines := strings.SplitAfter(text, "\n")

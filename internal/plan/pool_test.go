@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestWithPool_LeavesNumbersToTheEntryThatNamesThem(t *testing.T) {
+func TestWithPool_LeavesNumbersToTheEntryThatListsThem(t *testing.T) {
 	text := `
 version: 1
 campaigns:
@@ -29,7 +29,7 @@ campaigns:
 		}
 		other, _ := set.Find("b")
 		if got := set.WithPool(other, pool); len(got.Numbers) != 1 {
-			t.Errorf("%s: an entry without a pool got %v", name, got.Numbers)
+			t.Errorf("%s: an entry without a pool has %v", name, got.Numbers)
 		}
 	}
 }

@@ -17,16 +17,16 @@ import (
 	"greenlight/config"
 )
 
-// beyondSchema are the faults that config/plan.schema.json cannot express, by
-// their fixtures, and why. Reasons that stand often have a name.
+// beyondSchema maps fixtures to the reason why config/plan.schema.json cannot express
+// their fault. Reasons used more than once have a name.
 var beyondSchema = map[string]string{
 	"anchor_and_alias":              readsAlike,
 	"merge_key":                     readsAlike,
 	"tag":                           readsAlike,
 	"directive_tag":                 readsAlike,
-	"second_document":               "a schema is about one document; validators check each or only the first",
-	"second_document_empty":         "a schema is about one document; validators check each or only the first",
-	"syntax_in_second_document":     "a schema is about one document; validators check each or only the first",
+	"second_document":               oneDocument,
+	"second_document_empty":         oneDocument,
+	"syntax_in_second_document":     oneDocument,
 	"version_as_float":              "to JSON, 1.0 and 1 are one number",
 	"name_twice":                    acrossItems,
 	"campaign_twice":                acrossItems,
@@ -38,9 +38,9 @@ var beyondSchema = map[string]string{
 	"number_twice_in_two_files":     acrossFiles,
 	"numbers_file_used_twice":       acrossFiles,
 	"folder_without_plans":          "there is no plan to check",
-	"numbers_more_than_max":         "a bound cannot be another value of the document",
+	"numbers_more_than_max":         "a bound cannot be another value in the document",
 	"number_in_canada":              areaCodesInGo,
-	"number_twice":                  "in quotes it is text to JSON, without it is a number, and those differ",
+	"number_twice":                  "quoted it is a JSON string, unquoted a number, and those differ",
 	"numbers_file_bad_numbers":      inOtherFile,
 	"numbers_file_empty":            inOtherFile,
 	"numbers_file_header":           inOtherFile,
@@ -52,11 +52,12 @@ var beyondSchema = map[string]string{
 }
 
 const (
-	readsAlike    = "a schema sees what YAML makes of the text, and not how it was written"
-	acrossItems   = "uniqueItems compares whole items, not one key of theirs"
-	acrossFiles   = "a schema is about one file"
-	inOtherFile   = "a schema is about one file, and this is about the numbers file"
-	areaCodesInGo = "area codes change: their table is kept in one place, areacodes.go"
+	oneDocument   = "a schema describes one document; validators check each or only the first"
+	readsAlike    = "a schema sees what YAML makes of the text, not how it was written"
+	acrossItems   = "uniqueItems compares whole items, not one of their keys"
+	acrossFiles   = "a schema describes one file"
+	inOtherFile   = "a schema describes the plan file, and this fault is in the numbers file"
+	areaCodesInGo = "area codes change, so their table is in one place, areacodes.go"
 )
 
 func compileSchema(t *testing.T) *jsonschema.Schema {
@@ -104,7 +105,7 @@ func checkSchema(schema *jsonschema.Schema, fsys fstest.MapFS) error {
 	return nil
 }
 
-func TestSchema_TakesWhatTheLoaderTakes(t *testing.T) {
+func TestSchema_AcceptsWhatTheLoaderAccepts(t *testing.T) {
 	schema := compileSchema(t)
 	eachFixture(t, "good", func(t *testing.T, f fixture) {
 		if err := checkSchema(schema, f.plans(t)); err != nil {
@@ -125,18 +126,17 @@ func TestSchema_RefusesWhatTheLoaderRefuses(t *testing.T) {
 		delete(unseen, name)
 		switch err := checkSchema(schema, f.plans(t)); {
 		case err == nil && reason == "":
-			t.Error("the schema takes it: mend the schema, or add a reason to beyondSchema")
+			t.Error("the schema accepts it: fix the schema, or add a reason to beyondSchema")
 		case err != nil && reason != "":
-			t.Errorf("the schema refuses it after all; delete it from beyondSchema: %v", err)
+			t.Errorf("the schema refuses it; delete it from beyondSchema: %v", err)
 		}
 	})
 	for name := range unseen {
-		t.Errorf("beyondSchema has %s, of which there is no fixture", name)
+		t.Errorf("beyondSchema has %s, but there is no such fixture", name)
 	}
 }
 
-// schemaObject is the part of a schema that the tables of the grammar are held
-// against.
+// schemaObject is the part of a schema that is compared with the grammar.
 type schemaObject struct {
 	Properties map[string]struct {
 		Type, Pattern, Description string
@@ -160,13 +160,13 @@ func TestSchema_HasTheKeysOfTheGrammar(t *testing.T) {
 	for _, object := range []struct {
 		schema schemaObject
 		keys   []string
-	}{{top, names(fileKeys)}, {campaign, names(campaignKeys)}} {
+	}{{top, fileKeys}, {campaign, campaignKeys}} {
 		got, want := slices.Sorted(maps.Keys(object.schema.Properties)), slices.Sorted(slices.Values(object.keys))
 		if !slices.Equal(got, want) {
 			t.Errorf("got keys %v, want %v", got, want)
 		}
 		if extra := object.schema.AdditionalProperties; extra == nil || *extra {
-			t.Error("the schema takes other keys")
+			t.Error("the schema accepts other keys")
 		}
 		for name, property := range object.schema.Properties {
 			if property.Description == "" {
@@ -174,17 +174,11 @@ func TestSchema_HasTheKeysOfTheGrammar(t *testing.T) {
 			}
 		}
 	}
-	for name, pattern := range map[string]*regexp.Regexp{
-		"name": namePattern, "campaign_id": campaignIDPattern, "tcr_campaign_id": tcrIDPattern,
-		"reference_id": referenceIDPattern, "brand_id": referenceIDPattern,
-		"messaging_profile_id": profileIDPattern, "number_pool": profileIDPattern,
-	} {
-		if got := campaign.Properties[name].Pattern; got != pattern.String() {
-			t.Errorf("%s: got pattern %s, want %s", name, got, pattern)
+	for name, form := range forms {
+		property := campaign.Properties[name]
+		if got := property.Pattern + property.Items.Pattern; got != form.pattern.String() {
+			t.Errorf("%s: got pattern %s, want %s", name, got, form.pattern)
 		}
-	}
-	if got := campaign.Properties["move_from"].Items.Pattern; got != campaignIDPattern.String() {
-		t.Errorf("move_from: got pattern %s, want %s", got, campaignIDPattern)
 	}
 	if got := campaign.Then.Properties.Numbers.MaxItems; got != DefaultMaxNumbers {
 		t.Errorf("got %d numbers at most, want %d", got, DefaultMaxNumbers)
@@ -198,13 +192,13 @@ func TestSchema_HasTheKeysOfTheGrammar(t *testing.T) {
 	}
 }
 
-// TestSchema_KnowsTollFreeNumbers: both forms of a number are held against the
-// loader's table.
+// TestSchema_KnowsTollFreeNumbers compares both forms of a number with the loader's
+// table.
 func TestSchema_KnowsTollFreeNumbers(t *testing.T) {
 	schema := compileSchema(t)
 	for area := 200; area < 1000; area++ {
 		code := fmt.Sprint(area)
-		refused := tollFree[code] || code == premiumRate
+		refused := tollFree[code] != "" || code == premiumRate
 		for _, number := range []string{"+1" + code + "5550142", `"+1` + code + `5550142"`} {
 			err := checkSchema(schema, fstest.MapFS{"plan.yaml": {Data: small("a", "a", number)}})
 			if (err != nil) != refused {
@@ -214,9 +208,9 @@ func TestSchema_KnowsTollFreeNumbers(t *testing.T) {
 	}
 }
 
-// TestExample_EveryKeyCanBeSwitchedOn deletes the # before each key of the
-// example, as its comments tell people to.
-func TestExample_EveryKeyCanBeSwitchedOn(t *testing.T) {
+// TestExample_EveryKeyCanBeUncommented deletes the # before each key of the example,
+// as its comments say.
+func TestExample_EveryKeyCanBeUncommented(t *testing.T) {
 	commented := regexp.MustCompile(`(?m)^    # ([a-z_]+:.*)$`)
 	found := commented.FindAllSubmatch(config.ExamplePlan, -1)
 	text := commented.ReplaceAll(config.ExamplePlan, []byte("    $1"))
@@ -228,15 +222,15 @@ func TestExample_EveryKeyCanBeSwitchedOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, want := len(found), 6; got != want {
-		t.Errorf("got %d keys behind a #, want %d", got, want)
+		t.Errorf("got %d commented keys, want %d", got, want)
 	}
 	c := set.Campaigns[0]
 	if len(c.Numbers) != 6 || c.NumberPool == "" || c.MessagingProfileID == "" || len(c.MoveFrom) != 1 || c.MaxNumbers != 200 {
 		t.Errorf("got %+v", c)
 	}
-	for _, name := range names(campaignKeys) {
+	for _, name := range campaignKeys {
 		if !bytes.Contains(config.ExamplePlan, []byte(name+":")) {
-			t.Errorf("the example does not speak of %s", name)
+			t.Errorf("the example does not mention %s", name)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/oasdiff/yaml"
@@ -11,55 +12,54 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// DefaultMaxNumbers is how many numbers a campaign takes when its plan does not
-// say. T-Mobile lets a campaign have 49 numbers; more need a number pool that it
-// approved, so a bigger plan must say so with max_numbers.
+// DefaultMaxNumbers is how many numbers a campaign takes if its plan does not say.
+// T-Mobile allows 49 numbers on a campaign. More need a number pool that it approved,
+// so a bigger plan must set max_numbers.
 const DefaultMaxNumbers = 49
 
-// Campaign is one entry of a plan: a campaign and the numbers that belong on it.
-// It is plain data; one that [Load] returned keeps every rule of the grammar.
+// Campaign is one entry of a plan: a campaign and the numbers that belong on it. It is
+// plain data; one that [Load] returned follows every rule of the grammar.
 type Campaign struct {
-	// Name is the handle that people use; unique in its set.
+	// Name is the entry's name for people; unique in its set.
 	Name string
-	// CampaignID, TCRCampaignID and ReferenceID select the campaign; exactly one
-	// is set. ReferenceID is the referenceId that the campaign is filed with at
-	// Telnyx: it is known before the campaign has an id.
+	// CampaignID, TCRCampaignID and ReferenceID select the campaign; exactly one is
+	// set. ReferenceID is the referenceId that the campaign is filed with at Telnyx,
+	// which is known before the campaign has an id.
 	CampaignID    telnyx.CampaignID
 	TCRCampaignID telnyx.TCRCampaignID
 	ReferenceID   string
-	// BrandID is Telnyx's id of the brand under which to look for ReferenceID; set
-	// with it and only with it.
+	// BrandID is Telnyx's id of the brand that ReferenceID is filed under. It is set
+	// if and only if ReferenceID is.
 	BrandID string
-	// Numbers are those of the plan and of its numbers_file, sorted, each once in
-	// the whole set; at least one unless there is a NumberPool.
+	// Numbers are those of the plan and its numbers_file: sorted, each once in the
+	// whole set, at least one unless there is a NumberPool.
 	Numbers []E164
-	// Places are where the Numbers were named: Places[i] for Numbers[i]. [Load]
-	// fills it, a Campaign made otherwise may do without; see [Campaign.Where].
+	// Places are where the Numbers were listed: Places[i] for Numbers[i]. [Load] sets
+	// it. It may be empty otherwise; see [Campaign.Where].
 	Places []Position
-	// NumberPool is the messaging profile of which every number belongs on the
-	// campaign, or empty. Which those are is Telnyx's to say.
+	// NumberPool is the messaging profile whose numbers all belong on the campaign, or
+	// empty. Telnyx knows which numbers those are.
 	NumberPool string
-	// MessagingProfileID is the messaging profile for numbers that are on none,
-	// or empty.
+	// MessagingProfileID is the messaging profile for numbers without one, or empty.
 	MessagingProfileID string
 	// MoveFrom are the campaigns, by either kind of id, that numbers may be taken
 	// from; sorted, each once.
 	MoveFrom []string
-	// MaxNumbers bounds how many numbers the campaign takes: Numbers keep to it,
-	// those of a NumberPool must be counted; [DefaultMaxNumbers] when the plan is
-	// silent.
+	// MaxNumbers bounds how many numbers the campaign takes, by default
+	// [DefaultMaxNumbers]. [Load] checks Numbers against it; the numbers of a
+	// NumberPool must be counted when they are known.
 	MaxNumbers int
-	// Position is where the entry begins.
+	// Position is where the entry starts.
 	Position Position
 }
 
-// referencePrefix begins the ID of a campaign that is selected by reference.
+// referencePrefix starts the ID of a campaign that is selected by reference.
 const referencePrefix = "ref_"
 
-// ID returns what the campaign is known by in the ledger and in NATS subjects:
-// the id by which the plan selects it, and for a reference "ref_" before it. No
-// id of Telnyx's or TCR's has an underscore here, so no two campaigns meet in one
-// ID. It is empty for the zero Campaign.
+// ID returns the campaign's key in the ledger and in NATS subjects: the id by which
+// the plan selects it, or "ref_" and its reference. Plans allow no underscore in the
+// ids of Telnyx and TCR, so two campaigns never share an ID. It is empty for the zero
+// Campaign.
 func (c Campaign) ID() string {
 	switch {
 	case c.CampaignID != "":
@@ -72,9 +72,22 @@ func (c Campaign) ID() string {
 	return ""
 }
 
-// Where returns where the plan names a number, if it does: in the plan file or in
-// its numbers_file. For a campaign that was not loaded it tells where the entry
-// begins.
+// Rank says which of several entries counts if they turn out to be one campaign: the
+// lowest. Only Telnyx knows that they are, so the plan cannot be refused for it. The
+// campaign's own id comes first, then its TCR id, then a reference.
+func (c Campaign) Rank() int {
+	switch {
+	case c.CampaignID != "":
+		return 0
+	case c.TCRCampaignID != "":
+		return 1
+	default:
+		return 2
+	}
+}
+
+// Where returns where the plan lists a number, in the plan file or its numbers_file,
+// and whether it does. For a campaign that was not loaded it is where the entry starts.
 func (c Campaign) Where(n E164) (at Position, ok bool) {
 	i, ok := slices.BinarySearch(c.Numbers, n)
 	switch {
@@ -86,12 +99,12 @@ func (c Campaign) Where(n E164) (at Position, ok bool) {
 	return c.Position, true
 }
 
-// Set is everything that is planned: the campaigns of one file or folder. It is
-// not changed after [Load] returned it, so any number of goroutines may read it.
-// The zero value plans nothing.
+// Set is everything that is planned: the campaigns of one file or folder. It does not
+// change after [Load] returned it, so goroutines may share it. The zero value plans
+// nothing.
 type Set struct {
-	// Hash identifies the content: twelve hexadecimal digits that do not depend
-	// on comments, formatting, file names or the order of anything.
+	// Hash identifies the content: twelve hexadecimal digits that do not depend on
+	// comments, formatting, file names or order.
 	Hash string
 	// Campaigns are sorted by name.
 	Campaigns []Campaign
@@ -100,35 +113,39 @@ type Set struct {
 	Files []string
 	// read are the same files by their names in the plan's folder; see [Fingerprint].
 	read []string
-
-	// index tells where in Campaigns an ID is. A Set that Load did not make has
-	// none.
-	index map[string]int
-	// named holds the numbers that entries name one by one; nil in a Set that Load
-	// did not make, or that has no number pool.
-	named map[E164]bool
 }
 
-// Find returns the entry with the given [Campaign.ID]: the campaign's id, of
-// either kind, or "ref_" and its reference. The empty id finds nothing. It takes
-// the same time in a set of any size if [Load] made it.
+// Find returns the entry with the given [Campaign.ID]. The empty id finds nothing.
 func (s *Set) Find(id string) (Campaign, bool) {
-	if i, ok := s.find(id); ok {
-		return s.Campaigns[i], true
+	i := slices.IndexFunc(s.Campaigns, func(c Campaign) bool { return id != "" && c.ID() == id })
+	if i < 0 {
+		return Campaign{}, false
 	}
-	return Campaign{}, false
+	return s.Campaigns[i], true
 }
 
-func (s *Set) find(id string) (i int, ok bool) {
-	if id == "" {
-		return 0, false
+// WithPool returns an entry of the set with the numbers of its pool added, as they are
+// now; pool may be in any order. A number that an entry lists belongs to that entry,
+// whatever pool it is in. Places are left out, since the plan has none for a pool's
+// numbers. An entry without a pool is returned unchanged.
+func (s *Set) WithPool(c Campaign, pool []E164) Campaign {
+	if c.NumberPool == "" {
+		return c
 	}
-	if s.index != nil {
-		i, ok = s.index[id]
-		return i, ok
+	numbers := make(map[E164]bool, len(pool))
+	for _, number := range pool {
+		numbers[number] = true
 	}
-	i = slices.IndexFunc(s.Campaigns, func(c Campaign) bool { return c.ID() == id })
-	return i, i >= 0
+	for _, entry := range s.Campaigns {
+		for _, number := range entry.Numbers {
+			delete(numbers, number)
+		}
+	}
+	for _, number := range c.Numbers {
+		numbers[number] = true
+	}
+	c.Numbers, c.Places = slices.Sorted(maps.Keys(numbers)), nil
+	return c
 }
 
 // EntryHashes returns each entry's [Campaign.Hash] by its [Campaign.ID].
@@ -140,24 +157,34 @@ func (s *Set) EntryHashes() map[string]string {
 	return hashes
 }
 
-// buildIndex makes Find quick, and WithPool where there is a pool.
-func (s *Set) buildIndex() {
-	if s.hasPool() {
-		s.named = s.namedNumbers()
-	}
-	s.index = make(map[string]int, len(s.Campaigns))
-	for i, c := range s.Campaigns {
-		s.index[c.ID()] = i
-	}
+// Changed returns the ids ([Campaign.ID]) of the campaigns that differ between two sets:
+// added, removed, or with another entry. Where an entry is in the files does not matter.
+// The ids are sorted, each once.
+func Changed(old, new *Set) []string {
+	before, after := old.EntryHashes(), new.EntryHashes()
+	maps.DeleteFunc(before, func(id, hash string) bool {
+		same := after[id] == hash
+		if same {
+			delete(after, id)
+		}
+		return same
+	})
+	maps.Copy(before, after)
+	return slices.Sorted(maps.Keys(before))
 }
 
-// YAML prints the set as one plan file in canonical form, whatever files it came
-// of: sorted, every default written out, the numbers of numbers files among the
-// others, no comments. Loading it gives the same campaigns and the same Hash.
+// YAML prints the set as one plan file in canonical form, whatever files it came from:
+// sorted, with every default and the numbers of numbers files, without comments.
+// Loading it gives the same campaigns and the same Hash.
 func (s *Set) YAML() ([]byte, error) { return yaml.Marshal(s.document()) }
 
-// hash returns the Hash of the campaigns.
-func (s *Set) hash() string { return digest(s.document()) }
+// Hash identifies what the entry says, as [Set].Hash does for a set: two entries with
+// the same Hash ask for the same.
+func (c Campaign) Hash() string { return digest(c.document()) }
+
+// hashBytes is how much of the SHA-256 sum a Hash keeps: enough to distinguish the sets
+// of one operator, short enough to read out.
+const hashBytes = 6
 
 // digest returns the beginning of the SHA-256 sum of a document.
 func digest(document any) string {
@@ -169,14 +196,9 @@ func digest(document any) string {
 	return hex.EncodeToString(sum[:hashBytes])
 }
 
-// hashBytes is how much of the SHA-256 sum a Hash keeps: enough to tell the sets
-// of one operator apart, short enough to be read out.
-const hashBytes = 6
-
-// document is a plan file in canonical form. Its keys are those of the grammar,
-// but for those that say where numbers are read from, not which; keys that came
-// later must be left out when empty, so that the Hash of a plan
-// without them stays as it was.
+// document is a plan file in canonical form. It has the keys of the grammar, except
+// those that only say where numbers are read from. A key that is added later must be
+// left out when empty, so that the Hash of plans without it does not change.
 type document struct {
 	Version   int                `json:"version"`
 	Campaigns []documentCampaign `json:"campaigns"`
@@ -195,7 +217,6 @@ type documentCampaign struct {
 	MaxNumbers         int                  `json:"max_numbers"`
 }
 
-// document returns the set in canonical form.
 func (s *Set) document() document {
 	d := document{Version: 1, Campaigns: make([]documentCampaign, len(s.Campaigns))}
 	for i, c := range s.Campaigns {
@@ -210,7 +231,3 @@ func (c Campaign) document() documentCampaign {
 		MessagingProfileID: c.MessagingProfileID, Numbers: c.Numbers, NumberPool: c.NumberPool, MoveFrom: c.MoveFrom, MaxNumbers: c.MaxNumbers,
 	}
 }
-
-// Hash identifies what the entry says, as [Set.Hash] does for a set: two entries
-// with the same Hash ask for the same.
-func (c Campaign) Hash() string { return digest(c.document()) }

@@ -6,25 +6,25 @@ import (
 	"unicode/utf8"
 )
 
-// maxFileSize bounds a plan file and a numbers file. It is some 500,000 numbers.
+// maxFileSize bounds a plan file and a numbers file. It is enough for about 500,000
+// numbers.
 const maxFileSize = 10 << 20
 
-// maxValues bounds how many values a plan file may hold. What a file costs is
-// decided by its values, not its bytes: the parser takes up to half a kilobyte for
-// each, so that 10 MiB of question marks would take 2.5 GB. With the bound no file
-// costs more than a plan of 10 MiB full of numbers does, some 400 MB while it is
-// read.
+// maxValues bounds the values of a plan file. Memory depends on values, not on bytes:
+// the parser takes up to half a kilobyte for each, so 10 MiB of question marks would
+// take 2.5 GB. With this bound no file needs more than a 10 MiB plan full of numbers
+// does, about 400 MB while it is read.
 const maxValues = 600_000
 
 // byteOrderMark is what some Windows editors put before UTF-8 text.
 const byteOrderMark = "\ufeff"
 
-// readText checks that a file is text that YAML can be read from, and returns it
-// without its byte order mark. A file that is too big or is no text gets that
-// one fault and is not read on; tabs in the indentation are all reported.
+// readText checks that a file is text that the YAML parser may read, and returns it
+// without its byte order mark. A file that is too large or not text gets one fault and
+// is not read further.
 func (r *reader) readText(data []byte) ([]byte, bool) {
 	if len(data) > maxFileSize {
-		r.faultAt(1, 1, "file", "is bigger than 10 MiB", "split it into several files in one folder")
+		r.faultAt(1, 1, "file", "is larger than 10 MiB", "split it into several files in one folder")
 		return nil, false
 	}
 	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
@@ -32,20 +32,16 @@ func (r *reader) readText(data []byte) ([]byte, bool) {
 		return nil, false
 	}
 	if countValues(data) > maxValues {
-		r.faultAt(1, 1, "file", fmt.Sprintf("holds more than %d values", maxValues),
-			"split it into several files in one folder, or put the numbers into a numbers_file")
+		r.faultAt(1, 1, "file", fmt.Sprintf("contains more than %d values", maxValues),
+			"split it into several files in one folder, or move the numbers to a numbers_file")
 		return nil, false
 	}
-	if !r.checkDirectives(data) {
-		return nil, false
-	}
-	r.checkIndentation(data)
-	return data, true
+	return data, r.checkLines(data)
 }
 
-// countValues counts what may begin a value in YAML: commas, opening brackets,
-// and dashes, colons and question marks with white space after them. There are
-// about as many values, up to three times as many in odd files.
+// countValues counts what may start a value in YAML: commas, opening brackets, and
+// dashes, colons and question marks before white space. The parser finds about as many
+// values, in unusual files up to three times as many.
 func countValues(data []byte) int {
 	n := 0
 	for i, char := range data {
@@ -53,7 +49,7 @@ func countValues(data []byte) int {
 		case ',', '[', '{':
 			n++
 		case '-', ':', '?':
-			// Past ASCII there are line ends too.
+			// Line ends beyond ASCII count too.
 			if i+1 == len(data) || data[i+1] <= ' ' || data[i+1] >= utf8.RuneSelf {
 				n++
 			}
@@ -62,22 +58,29 @@ func countValues(data []byte) int {
 	return n
 }
 
-// checkDirectives reports the first directive %TAG. The parser compares each with
-// all before it, so that a file of them would keep it busy for hours.
-func (r *reader) checkDirectives(data []byte) bool {
+// checkLines reports every line that is indented with a tab, and the first directive
+// %TAG. The parser compares each directive with all earlier ones, so a file of them
+// would keep it busy for hours; it must not be parsed.
+func (r *reader) checkLines(data []byte) bool {
 	line := 0
 	for text := range bytes.Lines(data) {
 		line++
 		if bytes.HasPrefix(text, []byte("%TAG")) {
-			r.faultAt(line, 1, "directive %TAG", "a plan has no use for YAML tags", "delete the line; nothing else in this file was checked")
+			r.faultAt(line, 1, "directive %TAG", "plans do not use YAML tags", "delete the line; the rest of this file was not checked")
 			return false
+		}
+		content := bytes.TrimLeft(text, " \t")
+		tab := bytes.IndexByte(text[:len(text)-len(content)], '\t')
+		if tab >= 0 && len(bytes.TrimSpace(content)) > 0 {
+			r.tabs = true
+			r.faultAt(line, tab+1, "tab", "YAML does not allow tabs for indentation", "use spaces")
 		}
 	}
 	return true
 }
 
-// checkCharacters reports the first character that has no place in YAML, nor in
-// a list of numbers.
+// checkCharacters reports the first character that neither YAML nor a list of numbers
+// allows.
 func (r *reader) checkCharacters(data []byte, where string) bool {
 	line, column := 1, 1
 	for len(data) > 0 {
@@ -88,7 +91,7 @@ func (r *reader) checkCharacters(data []byte, where string) bool {
 			return false
 		case !isPrintable(char):
 			r.faultAt(line, column, fmt.Sprintf("character %U", char), "is not allowed "+where,
-				"delete it; if the file is full of them, save it as UTF-8")
+				"delete it, or save the file as UTF-8 if there are many")
 			return false
 		case char == '\n':
 			line, column = line+1, 1
@@ -100,23 +103,7 @@ func (r *reader) checkCharacters(data []byte, where string) bool {
 	return true
 }
 
-// checkIndentation reports each line that is indented with a tab.
-func (r *reader) checkIndentation(data []byte) {
-	line := 0
-	for text := range bytes.Lines(data) {
-		line++
-		content := bytes.TrimLeft(text, " \t")
-		indent := text[:len(text)-len(content)]
-		tab := bytes.IndexByte(indent, '\t')
-		if tab < 0 || len(bytes.TrimSpace(content)) == 0 {
-			continue
-		}
-		r.tabs = true
-		r.faultAt(line, tab+1, "tab", "YAML does not take tabs for indentation", "use spaces")
-	}
-}
-
-// isPrintable reports whether YAML 1.1 takes the character in its source, see
+// isPrintable reports whether YAML 1.1 allows the character, see
 // https://yaml.org/spec/1.1/#c-printable.
 func isPrintable(char rune) bool {
 	switch {

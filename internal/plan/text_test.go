@@ -9,9 +9,9 @@ import (
 	"testing/fstest"
 )
 
-// TestLoad_HostileFilesAreBounded feeds files that have broken YAML readers, each
-// as big as a plan may be. Each must come back with a fault, and must not take more
-// memory than a plan of that size full of numbers does.
+// TestLoad_HostileFilesAreBounded loads files that have broken YAML readers, each as
+// large as a plan may be. Each must give a fault, and must not take more memory than a
+// plan of that size full of numbers.
 func TestLoad_HostileFilesAreBounded(t *testing.T) {
 	fill := func(begin, repeat, end string) string {
 		return begin + strings.Repeat(repeat, (hostileSize-len(begin)-len(end))/len(repeat)) + end
@@ -75,7 +75,7 @@ func TestLoad_HostileFilesAreBounded(t *testing.T) {
 func TestLoad_HostileNumbersFilesAreBounded(t *testing.T) {
 	plan := []byte("version: 1\ncampaigns: [{name: a, campaign_id: a, numbers_file: x.csv}]\n")
 	for name, data := range map[string]string{
-		"rubbish":        strings.Repeat("x\n", hostileSize/2),
+		"garbage":        strings.Repeat("x\n", hostileSize/2),
 		"one number":     strings.Repeat("+15551234567\n", hostileSize/13),
 		"separators":     strings.Repeat(",", hostileSize),
 		"wide rows":      "phone,b\n" + strings.Repeat(strings.Repeat(",", 1<<19)+"\n", 19),
@@ -95,7 +95,7 @@ func TestLoad_HostileNumbersFilesAreBounded(t *testing.T) {
 			allocated := allocation(func() {
 				_, err := loadFS(fsys, ".")
 				if err == nil || len(err.Error()) > 1<<20 {
-					t.Errorf("got no fault, or more text than anyone reads: %.200v", err)
+					t.Errorf("got no fault, or more than 1 MiB of text: %.200v", err)
 				}
 			})
 			if allocated > mostMemory {
@@ -105,8 +105,8 @@ func TestLoad_HostileNumbersFilesAreBounded(t *testing.T) {
 	}
 }
 
-// mostMemory is what a file may make the loader allocate in all, freed again or
-// not. A legal plan of 10 MiB takes some 400 MB.
+// mostMemory is the total that the loader may allocate for a file, including memory that
+// is freed again. A legal plan of 10 MiB takes some 400 MB.
 const mostMemory = 640 << 20
 
 // allocation returns how many bytes are allocated while f runs.
@@ -118,17 +118,16 @@ func allocation(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-func TestLoad_RefusesTooManyValuesByName(t *testing.T) {
+func TestLoad_RefusesTooManyValues(t *testing.T) {
 	_, err := LoadBytes("plan.yaml", []byte(strings.Repeat("- 1\n", maxValues+1)))
-	want := "plan.yaml:1:1: file: holds more than 600000 values; split it into several files in one folder, or put the numbers into a numbers_file"
+	want := "plan.yaml:1:1: file: contains more than 600000 values; split it into several files in one folder, or move the numbers to a numbers_file"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-// TestLoad_TakesAPlanOfTenMebibytes: the bound on values is out of the way of
-// anything that is a plan.
-func TestLoad_TakesAPlanOfTenMebibytes(t *testing.T) {
+// TestLoad_AcceptsAPlanOfTenMebibytes: the bound on values does not affect real plans.
+func TestLoad_AcceptsAPlanOfTenMebibytes(t *testing.T) {
 	plan := []byte("version: 1\ncampaigns:\n")
 	for i := 0; len(plan) < hostileSize-2000; i++ {
 		plan = fmt.Appendf(plan, "  - name: c%d\n    campaign_id: id-%d\n    numbers:\n", i, i)
@@ -145,7 +144,7 @@ func TestLoad_TakesAPlanOfTenMebibytes(t *testing.T) {
 	}
 }
 
-func TestLoad_TakesAFileOfTheGreatestSize(t *testing.T) {
+func TestLoad_AcceptsAFileOfTheGreatestSize(t *testing.T) {
 	plan := small("a", "a", "+15551234567")
 	data := append(plan, bytes.Repeat([]byte("#"), maxFileSize-len(plan))...)
 	if _, err := LoadBytes("plan.yaml", data); err != nil {

@@ -7,23 +7,23 @@ import (
 	"github.com/oasdiff/yaml"
 )
 
-// TestLoad_TrapsOfUnmarshal holds the loader against what oasdiff/yaml's
-// Unmarshal, which most programs would call, makes of a plan without a word. Each
-// row shows the harm first and then what the loader says. If a newer oasdiff/yaml
-// mends one, its row fails, and may go.
+// TestLoad_TrapsOfUnmarshal compares the loader with oasdiff/yaml's Unmarshal, which
+// most programs would call and which misreads these plans silently. Each row shows the
+// misreading and the loader's fault. A row that fails because a newer oasdiff/yaml
+// fixes it can be deleted.
 func TestLoad_TrapsOfUnmarshal(t *testing.T) {
 	const head = "version: 1\ncampaigns:\n  - name: a\n    campaign_id: a\n    numbers: [+15551234567]\n"
 	for _, test := range []struct{ name, plan, harm, want string }{
-		{"octal", strings.Replace(head, "+15551234567", "0123", 1), `"numbers":[83]`, `number "0123": begins with 0`},
+		{"octal", strings.Replace(head, "+15551234567", "0123", 1), `"numbers":[83]`, `number "0123": starts with 0`},
 		{"hexadecimal", strings.Replace(head, "+15551234567", "0x39F3FD887", 1), `"numbers":[15556663431]`, `number "0x39F3FD887": is not a phone number`},
-		{"float", strings.Replace(head, "+15551234567", "1.5551234567e10", 1), `"numbers":[15551234567]`, "is a spreadsheet's short form"},
+		{"float", strings.Replace(head, "+15551234567", "1.5551234567e10", 1), `"numbers":[15551234567]`, "is in scientific notation"},
 		{"second document", head + "---\n" + head, `"numbers":[15551234567]`, "second document: a file holds one plan"},
-		{"key in any case", "Version: 1\n" + strings.TrimPrefix(head, "version: 1\n"), `"Version":1`, `key "Version": is in the wrong letter case`},
+		{"key in any case", "Version: 1\n" + strings.TrimPrefix(head, "version: 1\n"), `"Version":1`, `key "Version": has the wrong letter case`},
 		{"empty file", "", "null", "file: is empty"},
 		{"comments alone", "# later\n", "null", "file: is empty"},
-		{"alias", head + "x: &x [1]\ny: *x\n", `"y":[1]`, "alias *x: a plan says everything where it applies"},
-		{"merge key", "x: &x {version: 1}\n<<: *x\n" + strings.TrimPrefix(head, "version: 1\n"), `"version":1`, "merge key <<: a plan says"},
-		{"tag", strings.Replace(head, "name: a", "name: !!str 12", 1), `"name":"12"`, "tag !!str: a plan has no use"},
+		{"alias", head + "x: &x [1]\ny: *x\n", `"y":[1]`, "alias *x: a plan must write out every value"},
+		{"merge key", "x: &x {version: 1}\n<<: *x\n" + strings.TrimPrefix(head, "version: 1\n"), `"version":1`, "merge key <<: a plan must"},
+		{"tag", strings.Replace(head, "name: a", "name: !!str 12", 1), `"name":"12"`, "tag !!str: plans do not use"},
 		{"byte order mark", "\ufeff" + head, `"numbers":[15551234567]`, ""},
 		{"Windows line ends", strings.ReplaceAll(head, "\n", "\r\n"), `"numbers":[15551234567]`, ""},
 		{"lost plus", head, `"numbers":[15551234567]`, ""},

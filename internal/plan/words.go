@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// clip shortens a text from a plan so that it can stand in a message.
+// clip shortens a text from a plan for use in a message.
 func clip(text string) string {
 	const most = 40
 	if utf8.RuneCountInString(text) <= most {
@@ -15,8 +15,7 @@ func clip(text string) string {
 	return string([]rune(text)[:most-1]) + "…"
 }
 
-// count returns a number with its noun, in the plural unless it is one. It is not that
-// of package words, because this package imports telnyx and nothing else of ours.
+// count returns a number with its noun, in the plural unless it is one.
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -33,34 +32,25 @@ func list(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// nearest returns the index of the known word that a word is, or else seems to
-// be: letter case aside, within one edit for every three letters, two at most.
-// It is -1 when there is none.
-func nearest(word string, known []string) (index int, exact bool) {
-	index, least := -1, 3
-	for i, candidate := range known {
+// Closest returns the known word that a word is or seems to be a misspelling of: letter
+// case aside, within one edit per three letters, two at most. It is empty if there is
+// none. An exact match comes first.
+func Closest(word string, known []string) string {
+	closest, least := "", 3
+	for _, candidate := range known {
 		if word == candidate {
-			return i, true
+			return candidate
 		}
 		most := min(2, len(candidate)/3)
 		if d := distance(strings.ToLower(word), candidate, most); d <= most && d < least {
-			index, least = i, d
+			closest, least = candidate, d
 		}
 	}
-	return index, false
+	return closest
 }
 
-// Closest returns the known word that a word seems to be a misspelling of, empty when there
-// is none.
-func Closest(word string, known []string) string {
-	if i, _ := nearest(word, known); i >= 0 {
-		return known[i]
-	}
-	return ""
-}
-
-// distance returns the number of letters to insert, delete or replace that make
-// one word of the other, or most+1 when it is certainly more than most.
+// distance returns how many letters to insert, delete or replace to turn one word into
+// the other, or most+1 if that is certainly more than most.
 func distance(a, b string, most int) int {
 	if len(a)-len(b) > most || len(b)-len(a) > most {
 		return most + 1

@@ -2,13 +2,13 @@ package plan
 
 import "testing"
 
-func TestNearest_IsTheKeyThatWasMeant(t *testing.T) {
+func TestClosest_IsTheKeyThatWasMeant(t *testing.T) {
 	known := []string{"name", "campaign_id", "tcr_campaign_id", "numbers", "max_numbers"}
 	for word, want := range map[string]string{
 		"name":          "name",
 		"Name":          "name",
 		"nme":           "name",
-		"note":          "", // two letters off a word of four is another word
+		"note":          "", // two of four letters differ
 		"id":            "",
 		"campaignId":    "campaign_id",
 		"campaign-id":   "campaign_id",
@@ -21,13 +21,8 @@ func TestNearest_IsTheKeyThatWasMeant(t *testing.T) {
 		"numbers_file":  "",
 		"":              "",
 	} {
-		index, exact := nearest(word, known)
-		got := ""
-		if index >= 0 {
-			got = known[index]
-		}
-		if got != want || exact != (word == want && want != "") {
-			t.Errorf("nearest(%q) = %q, %t, want %q", word, got, exact, want)
+		if got := Closest(word, known); got != want {
+			t.Errorf("Closest(%q) = %q, want %q", word, got, want)
 		}
 	}
 }

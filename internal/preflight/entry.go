@@ -11,8 +11,8 @@ import (
 	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/words"
 )
 
 // entry is the forecast of one entry of the set, and the report that it goes into.
@@ -21,25 +21,18 @@ type entry struct {
 	report *Report
 }
 
-// find adds a finding about the campaign.
-func (e entry) find(code Code, why, fix string) {
-	e.report.Findings = append(e.report.Findings, Finding{
-		Code: code, Plan: e.Plan.Name, CampaignID: e.Plan.ID(),
-		File: e.Plan.Position.File, Line: e.Plan.Position.Line, Column: e.Plan.Position.Column,
-		What: fmt.Sprintf("campaign %s (%s)", e.Plan.Name, e.Plan.ID()), Why: why, Fix: fix,
-	})
-}
-
-// findNumber adds a finding about a number.
-func (e entry) findNumber(number plan.E164, code Code, why, fix string) {
-	at, named := e.Plan.Where(number)
-	if !named {
-		at = e.Plan.Position
+// find adds a finding about a number, or about the campaign if number is empty.
+func (e entry) find(number plan.E164, code Code, why, fix string) {
+	at, what := e.Plan.Position, fmt.Sprintf("campaign %s (%s)", e.Plan.Name, e.Plan.ID())
+	if number != "" {
+		what = "number " + string(number)
+		if place, named := e.Plan.Where(number); named {
+			at = place
+		}
 	}
 	e.report.Findings = append(e.report.Findings, Finding{
 		Code: code, Plan: e.Plan.Name, CampaignID: e.Plan.ID(), Number: number,
-		File: at.File, Line: at.Line, Column: at.Column,
-		What: "number " + string(number), Why: why, Fix: fix,
+		File: at.File, Line: at.Line, Column: at.Column, What: what, Why: why, Fix: fix,
 	})
 }
 
@@ -62,7 +55,7 @@ func (e entry) addCampaign() {
 	case e.Err != nil:
 		e.findMissing()
 	case e.Duplicate != nil: // its entry has the rest
-		e.find(PlannedTwice, fmt.Sprintf("Plan %s (%s, %s) names the same campaign by another id. Only that entry is used.", e.Duplicate.Name, e.Duplicate.ID(), e.Duplicate.Position),
+		e.find("", PlannedTwice, fmt.Sprintf("Plan %s (%s, %s) names the same campaign by another id. Only that entry is used.", e.Duplicate.Name, e.Duplicate.ID(), e.Duplicate.Position),
 			"Put all its numbers into one entry.")
 	default:
 		e.checkState()
@@ -75,16 +68,16 @@ func (e entry) checkPool() {
 	switch pool := e.Plan.NumberPool; {
 	case pool == "":
 	case !e.PoolComplete:
-		e.find(Unverified, sentence("Telnyx's answers do not show for certain which numbers are on messaging profile "+pool+" (number_pool)", e.PoolUnknown), runAgain)
+		e.find("", ledger.Unverified, sentence("Telnyx's answers do not show for certain which numbers are on messaging profile "+pool+" (number_pool)", e.PoolUnknown), runAgain)
 	case len(e.Expanded.Numbers) == 0:
-		e.find(EmptyPool, "Messaging profile "+pool+", the plan's number_pool, has no US long codes that no other entry names.",
+		e.find("", EmptyPool, "Messaging profile "+pool+", the plan's number_pool, has no US long codes that no other entry names.",
 			"Check the profile's id, or put numbers on it.")
 	}
 }
 
 func (e entry) findMissing() {
 	if e.Phase == ledger.PhaseUnread {
-		e.find(Unverified, sentence("The campaign could not be read, so nothing is known of its numbers", e.Detail), runAgain)
+		e.find("", ledger.Unverified, sentence("The campaign could not be read, so nothing is known of its numbers", e.Detail), runAgain)
 		return
 	}
 	advice := ledger.CampaignMissing.Advice()
@@ -96,33 +89,23 @@ func (e entry) findMissing() {
 	if e.Detail != "" {
 		why += " " + sentence("Telnyx's answer", e.Detail)
 	}
-	e.find(CampaignMissing, why, fix)
+	e.find("", ledger.CampaignMissing, why, fix)
 }
 
 // checkState finds a campaign that is not on its way to be approved.
 func (e entry) checkState() {
-	c := e.Campaign
-	suspended := c.IsTMobileSuspended || e.Phase == ledger.PhaseSuspended
-	switch reason := e.Phase.Reason(); reason {
-	case ledger.CampaignExpired:
-		e.find(CampaignExpired, reason.Advice().Why, reason.Advice().Action)
-	case ledger.CampaignRejected:
-		e.find(CampaignRejected, sentence(fmt.Sprintf("The campaign was rejected (%s)", c.CampaignStatus), e.Detail),
-			reason.Advice().Action+" Numbers are attached when it is approved.")
-	case ledger.CampaignUnknown:
-		if !c.Mock {
-			e.find(CampaignUnknown, reason.Advice().Why+" "+sentence("Its state", e.Detail), reason.Advice().Action)
-		}
+	c, reason := e.Campaign, e.Phase.Reason()
+	advice := reason.Advice()
+	mockAlone := c.Mock && reason == ledger.CampaignUnknown
+	if reason != "" && reason != ledger.CampaignInReview && !mockAlone {
+		why := fmt.Sprintf("%s (%s)", strings.TrimRight(advice.Why, ". "), cmp.Or(c.CampaignStatus, "no campaignStatus"))
+		e.find("", reason, sentence(why, e.Detail), advice.Action)
 	}
-	if suspended {
-		by := "The Campaign Registry"
-		if c.IsTMobileSuspended {
-			by = "T-Mobile"
-		}
-		e.find(CampaignSuspended, by+" has suspended it.", "Check the campaign in Telnyx's portal. Nothing is attached until the suspension ends.")
+	if c.IsTMobileSuspended && reason != ledger.CampaignSuspended {
+		e.find("", ledger.CampaignSuspended, "T-Mobile has suspended it.", ledger.CampaignSuspended.Advice().Action)
 	}
 	if c.Mock {
-		e.find(CampaignMock, "It is a mock campaign; mock campaigns cannot carry numbers.", "Put the id of the real campaign into the plan.")
+		e.find("", CampaignMock, "It is a mock campaign; mock campaigns cannot carry numbers.", "Put the id of the real campaign into the plan.")
 	}
 }
 
@@ -140,11 +123,11 @@ func (e entry) checkRoom() {
 		if e.Others > 0 {
 			others = fmt.Sprintf(" and %s already on the campaign, %d in all", verb(e.Others, "other number"), total)
 		}
-		e.find(CampaignFull, fmt.Sprintf("The plan has %s%s; %s.", words.Count(planned, "number"), others, limit),
+		e.find("", ledger.CampaignFull, fmt.Sprintf("The plan has %s%s; %s.", status.Count(planned, "number"), others, limit),
 			"Detach numbers that it no longer needs, take some out of the plan, or raise max_numbers if the carriers allow it; without a number pool T-Mobile allows 49.")
 	}
 	if pooled := e.Campaign.IsTMobileNumberPoolingEnabled; e.Plan.MaxNumbers > noPool && pooled != nil && !*pooled {
-		e.find(NoNumberPool, fmt.Sprintf("max_numbers is %d, and the campaign has no number pool at T-Mobile (isTMobileNumberPoolingEnabled is false), without which it carries %d.", e.Plan.MaxNumbers, noPool),
+		e.find("", NoNumberPool, fmt.Sprintf("max_numbers is %d, and the campaign has no number pool at T-Mobile (isTMobileNumberPoolingEnabled is false), without which it carries %d.", e.Plan.MaxNumbers, noPool),
 			"Ask Telnyx for a number pool, or lower max_numbers.")
 	}
 }
@@ -154,18 +137,18 @@ func verb(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun + " is"
 	}
-	return words.Count(n, noun) + " are"
+	return status.Count(n, noun) + " are"
 }
 
 func (e entry) checkWebhookURL() {
 	const fix = "Set the campaign's webhookURL to https://<your host>/webhooks/telnyx."
 	given := strings.TrimSpace(e.Campaign.WebhookURL)
 	if given == "" {
-		e.find(NoWebhookURL, "Its webhookURL is not set, so Telnyx posts no event when the carriers approve it. Greenlight would notice only at its next resync.", fix)
+		e.find("", NoWebhookURL, "Its webhookURL is not set, so Telnyx posts no event when the carriers approve it. Greenlight would notice only at its next resync.", fix)
 		return
 	}
 	if wrong := wrongWebhookURL(given); wrong != "" {
-		e.find(WebhookURL, fmt.Sprintf("Its webhookURL is %.200s, %s. Greenlight may not get its events, and would then notice an approval only at its next resync.", given, wrong), fix)
+		e.find("", WebhookURL, fmt.Sprintf("Its webhookURL is %.200s, %s. Greenlight may not get its events, and would then notice an approval only at its next resync.", given, wrong), fix)
 	}
 }
 
@@ -208,7 +191,7 @@ func (e entry) findDecided(n assigner.NumberForecast, decided ledger.Number) {
 	if record := n.Change.Record; decided.Reason == ledger.OtherCampaign && record != nil && !e.mayLeave(*record) {
 		fix += " Or let Greenlight move it: write " + record.CampaignID + " under move_from."
 	}
-	e.findNumber(n.Number, Code(decided.Reason), why, fix)
+	e.find(n.Number, decided.Reason, why, fix)
 }
 
 // mayLeave reports whether the plan names the record's campaign under move_from.
@@ -234,7 +217,7 @@ func (e entry) checkRecord(n assigner.NumberForecast, record telnyx.Assignment) 
 			return
 		}
 		advice := ledger.CarrierFailed.Advice()
-		e.findNumber(n.Number, CarrierFailed, advice.Why+" "+sentence("Its record on campaign "+record.CampaignID+" says FAILED_ASSIGNMENT", record.FailureText()), advice.Action)
+		e.find(n.Number, ledger.CarrierFailed, advice.Why+" "+sentence("Its record on campaign "+record.CampaignID+" says FAILED_ASSIGNMENT", record.FailureText()), advice.Action)
 	case plan.Done:
 		if failedRemoval {
 			e.findNotRemoved(n.Number, record, "If it belongs there, no action is needed; otherwise ask Telnyx support.")
@@ -256,7 +239,7 @@ func (e entry) findNotRemoved(number plan.E164, record telnyx.Assignment, fix st
 	if said := record.FailureText(); said != "" {
 		why += " " + sentence("Telnyx says", said)
 	}
-	e.findNumber(number, RemovalFailed, why, fix)
+	e.find(number, RemovalFailed, why, fix)
 }
 
 // sentence makes a sentence of a clause and of the detail after it, if any.

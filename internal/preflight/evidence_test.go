@@ -41,16 +41,16 @@ func TestCheck_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
 				t.Fatalf("got findings %+v, want one of number 2 and one of number 4", r.Findings)
 			}
 			unread, absent := r.Findings[0], r.Findings[1]
-			if unread.Code != preflight.Unverified || unread.Number != plan.E164(number(2)) || unread.Line != 7 {
-				t.Errorf("got %s of %s at %s, want %s of %s", unread.Code, unread.Number, unread.Position(), preflight.Unverified, number(2))
+			if unread.Code != ledger.Unverified || unread.Number != plan.E164(number(2)) || unread.Line != 7 {
+				t.Errorf("got %s of %s at %s, want %s of %s", unread.Code, unread.Number, unread.Position(), ledger.Unverified, number(2))
 			}
 			for _, words := range []string{"do not show for certain", test.says, "Run this again"} {
 				if got := unread.Sentence(); !strings.Contains(got, words) {
 					t.Errorf("got %q, want it to say %q", got, words)
 				}
 			}
-			if absent.Code != preflight.NotOwned || absent.Number != plan.E164(number(4)) {
-				t.Errorf("got %s of %s, want %s of %s", absent.Code, absent.Number, preflight.NotOwned, number(4))
+			if absent.Code != ledger.NotOwned || absent.Number != plan.E164(number(4)) {
+				t.Errorf("got %s of %s, want %s of %s", absent.Code, absent.Number, ledger.NotOwned, number(4))
 			}
 		})
 	}
@@ -74,8 +74,8 @@ func TestCheck_ACampaignThatCannotBeReadIsUnverified(t *testing.T) {
 				t.Fatalf("got findings %+v, want one, of campaign other", r.Findings)
 			}
 			got := r.Findings[0]
-			if got.Code != preflight.Unverified || got.Plan != "other" || got.Number != "" || !strings.Contains(got.Why, "could not be read") {
-				t.Errorf("got %s of %s: %q, want %s of campaign other", got.Code, got.What, got.Why, preflight.Unverified)
+			if got.Code != ledger.Unverified || got.Plan != "other" || got.Number != "" || !strings.Contains(got.Why, "could not be read") {
+				t.Errorf("got %s of %s: %q, want %s of campaign other", got.Code, got.What, got.Why, ledger.Unverified)
 			}
 			if phases := []ledger.Phase{r.Campaigns[0].Phase, r.Campaigns[1].Phase}; phases[0] != ledger.PhaseUnread || phases[1] != ledger.PhaseInReview {
 				t.Errorf("got phases %v, want other unread and spring in review", phases)
@@ -103,7 +103,7 @@ func TestCheck_APoolThatMayNotBeEmptyIsUnverified(t *testing.T) {
 		return r.URL.Query().Has("filter[messaging_profile_id]") || strings.HasPrefix(r.URL.Path, "/v2/messaging_profiles/")
 	}})
 	r := a.check(t, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: "+springID+"\n    number_pool: "+profileB+"\n")
-	if len(r.Findings) != 1 || r.Findings[0].Code != preflight.Unverified || !strings.Contains(r.Findings[0].Why, profileB) {
+	if len(r.Findings) != 1 || r.Findings[0].Code != ledger.Unverified || !strings.Contains(r.Findings[0].Why, profileB) {
 		t.Errorf("got findings %+v, want that the pool is not settled", r.Findings)
 	}
 }

@@ -5,41 +5,15 @@ import (
 	"greenlight/internal/plan"
 )
 
-// Code says what kind of thing was found. The list is closed. Where the ledger has a
-// reason for it, the code is that reason.
-type Code string
+// Code says what kind of thing was found: a reason of the ledger, or one of the codes
+// below. The list is closed.
+type Code = ledger.Reason
 
-// The codes of findings about numbers.
+// The codes for which the ledger has no reason.
 const (
-	NotOwned           = Code(ledger.NotOwned)
-	NotActive          = Code(ledger.NotActive)
-	NotLongCode        = Code(ledger.NotLongCode)
-	NoMessagingProfile = Code(ledger.NoMessagingProfile)
-	OtherProfile       = Code(ledger.OtherProfile)
-	OtherCampaign      = Code(ledger.OtherCampaign)
-	// CarrierFailed: the number's assignment failed, or a carrier's mapping of it.
-	CarrierFailed = Code(ledger.CarrierFailed)
 	// RemovalFailed: Telnyx failed to take the number off its campaign.
 	RemovalFailed Code = "removal_failed"
-)
-
-// The codes of findings about numbers and about campaigns.
-const (
-	// Unverified: Telnyx's answers do not show for certain what is true.
-	Unverified = Code(ledger.Unverified)
-	// CampaignFull: the campaign has no room for the number, or for all of them.
-	CampaignFull = Code(ledger.CampaignFull)
-)
-
-// The codes of findings about campaigns.
-const (
-	CampaignMissing   = Code(ledger.CampaignMissing)
-	CampaignExpired   = Code(ledger.CampaignExpired)
-	CampaignRejected  = Code(ledger.CampaignRejected)
-	CampaignSuspended = Code(ledger.CampaignSuspended)
-	// CampaignUnknown: it is in a state that Greenlight does not know.
-	CampaignUnknown      = Code(ledger.CampaignUnknown)
-	CampaignMock    Code = "campaign_mock"
+	CampaignMock  Code = "campaign_mock"
 	// NoNumberPool: the plan allows more numbers than a campaign has room for without
 	// a number pool, and it has none.
 	NoNumberPool Code = "no_number_pool"

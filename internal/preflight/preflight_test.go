@@ -115,36 +115,36 @@ func attached(campaign string, status telnyx.AssignmentStatus, reason ...string)
 
 func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 	findEach(t, map[string]trouble{
-		"campaign that is not there": {nil, planFor("campaign_id: nowhere", 1, 3), preflight.CampaignMissing, 3,
+		"campaign that is not there": {nil, planFor("campaign_id: nowhere", 1, 3), ledger.CampaignMissing, 3,
 			[]string{"campaign spring (nowhere)", "does not have this campaign", "Check the id"}},
-		"TCR id that is not there": {nil, planFor("tcr_campaign_id: CNOWHERE", 1, 3), preflight.CampaignMissing, 3,
+		"TCR id that is not there": {nil, planFor("tcr_campaign_id: CNOWHERE", 1, 3), ledger.CampaignMissing, 3,
 			[]string{"campaign spring (CNOWHERE)", "does not have this campaign"}},
-		"reference that is not there": {nil, planFor("reference_id: spring-2027\n    brand_id: "+brandID, 1, 3), preflight.CampaignMissing, 3,
+		"reference that is not there": {nil, planFor("reference_id: spring-2027\n    brand_id: "+brandID, 1, 3), ledger.CampaignMissing, 3,
 			[]string{"campaign spring (ref_spring-2027)", "No campaign of brand " + brandID + " is filed with referenceId spring-2027", "File it"}},
 		"campaign of another account": {func(_ *testing.T, a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
-		}, "", preflight.CampaignMissing, 3, []string{about, "10010 Authorization failed"}},
+		}, "", ledger.CampaignMissing, 3, []string{about, "10010 Authorization failed"}},
 		"id that cannot be read": {func(_ *testing.T, a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Times: -1, Kind: telnyxsim.StatusFault(409, `{"errors":[{"code":"10036","title":"Locked"}]}`)})
-		}, "", preflight.Unverified, 3, []string{about, "could not be read, so nothing is known of its numbers", "10036 Locked"}},
+		}, "", ledger.Unverified, 3, []string{about, "could not be read, so nothing is known of its numbers", "10036 Locked"}},
 		"mock": {changed(func(c *telnyxsim.Campaign) { c.Mock = true }), "", preflight.CampaignMock, 3, []string{about, "mock campaign"}},
 		"mock and provisioned": {changed(func(c *telnyxsim.Campaign) { c.Mock, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned }), "",
 			preflight.CampaignMock, 3, []string{about, "mock campaign"}},
-		"expired by campaignStatus": {inState(telnyx.CampaignTCRExpired), "", preflight.CampaignExpired, 3, []string{about, "expired", "new id"}},
+		"expired by campaignStatus": {inState(telnyx.CampaignTCRExpired), "", ledger.CampaignExpired, 3, []string{about, "expired", "new id"}},
 		"expired by status": {changed(func(c *telnyxsim.Campaign) { c.Status, c.CampaignStatus = "EXPIRED", telnyx.CampaignMNOProvisioned }), "",
-			preflight.CampaignExpired, 3, []string{about}},
+			ledger.CampaignExpired, 3, []string{about}},
 		"rejected": {changed(func(c *telnyxsim.Campaign) {
 			c.CampaignStatus, c.FailureReasons = telnyx.CampaignMNORejected, []byte(`[{"description":"Call-to-action is missing."}]`)
-		}), "", preflight.CampaignRejected, 3, []string{about, "rejected (MNO_REJECTED): Call-to-action is missing.", "appeal"}},
-		"failed at The Campaign Registry": {inState(telnyx.CampaignTCRFailed), "", preflight.CampaignRejected, 3, []string{about, "(TCR_FAILED)."}},
-		"suspended":                       {inState(telnyx.CampaignTCRSuspended), "", preflight.CampaignSuspended, 3, []string{about, "The Campaign Registry has suspended it"}},
+		}), "", ledger.CampaignRejected, 3, []string{about, "rejected (MNO_REJECTED): Call-to-action is missing.", "appeal"}},
+		"failed at The Campaign Registry": {inState(telnyx.CampaignTCRFailed), "", ledger.CampaignRejected, 3, []string{about, "(TCR_FAILED)."}},
+		"suspended":                       {inState(telnyx.CampaignTCRSuspended), "", ledger.CampaignSuspended, 3, []string{about, "The Campaign Registry has suspended it"}},
 		"suspended by T-Mobile while it waits": {changed(func(c *telnyxsim.Campaign) { c.TMobileSuspended = true }), "",
-			preflight.CampaignSuspended, 3, []string{about, "T-Mobile has suspended it"}},
+			ledger.CampaignSuspended, 3, []string{about, "T-Mobile has suspended it"}},
 		"suspended by T-Mobile": {changed(func(c *telnyxsim.Campaign) {
 			c.TMobileSuspended, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned
 		}), "",
-			preflight.CampaignSuspended, 3, []string{about, "T-Mobile has suspended it"}},
-		"in a state that is not known": {inState("MNO_DREAMING"), "", preflight.CampaignUnknown, 3, []string{about, `"MNO_DREAMING"`}},
+			ledger.CampaignSuspended, 3, []string{about, "T-Mobile has suspended it"}},
+		"in a state that is not known": {inState("MNO_DREAMING"), "", ledger.CampaignUnknown, 3, []string{about, `"MNO_DREAMING"`}},
 		"without webhookURL": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "" }), "", preflight.NoWebhookURL, 3,
 			[]string{about, "webhookURL is not set", "/webhooks/telnyx"}},
 		"webhookURL on another path": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "https://greenlight.example.com/hooks" }), "", preflight.WebhookURL, 3,
@@ -161,7 +161,7 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 			[]string{"campaign a-duplicate (ref_spring-2026)", "Plan spring"}},
 		"pool that may not be read": {func(_ *testing.T, a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers/messaging", Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
-		}, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileA + "\n", preflight.Unverified, 3, []string{about, "10010 Authorization failed"}},
+		}, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileA + "\n", ledger.Unverified, 3, []string{about, "10010 Authorization failed"}},
 		"empty pool": {nil, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: " + springID + "\n    number_pool: " + profileB + "\n", preflight.EmptyPool, 3,
 			[]string{about, profileB, "number_pool"}},
 	})
@@ -169,24 +169,24 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 
 func TestCheck_FindsWhatWouldGoWrongWithANumber(t *testing.T) {
 	findEach(t, map[string]trouble{
-		"number of somebody else": {nil, planFor("campaign_id: "+springID, 1, 4), preflight.NotOwned, 9, []string{"number " + number(4), "does not list", "Order or port"}},
-		"toll-free":               {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "toll-free"}), "", preflight.NotLongCode, 7, []string{"number " + number(2), `"toll-free"`}},
-		"short code":              {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "shortcode"}), "", preflight.NotLongCode, 7, []string{"number " + number(2), `"shortcode"`}},
-		"Canadian":                {second(telnyxsim.Number{MessagingProfileID: profileA, CountryCode: "CA"}), "", preflight.NotLongCode, 7, []string{"number " + number(2), `"CA"`}},
-		"on no profile":           {second(telnyxsim.Number{}), "", preflight.NoMessagingProfile, 7, []string{"number " + number(2), "no messaging profile", "Put the number"}},
+		"number of somebody else": {nil, planFor("campaign_id: "+springID, 1, 4), ledger.NotOwned, 9, []string{"number " + number(4), "does not list", "Order or port"}},
+		"toll-free":               {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "toll-free"}), "", ledger.NotLongCode, 7, []string{"number " + number(2), `"toll-free"`}},
+		"short code":              {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "shortcode"}), "", ledger.NotLongCode, 7, []string{"number " + number(2), `"shortcode"`}},
+		"Canadian":                {second(telnyxsim.Number{MessagingProfileID: profileA, CountryCode: "CA"}), "", ledger.NotLongCode, 7, []string{"number " + number(2), `"CA"`}},
+		"on no profile":           {second(telnyxsim.Number{}), "", ledger.NoMessagingProfile, 7, []string{"number " + number(2), "no messaging profile", "Put the number"}},
 		"on another profile": {second(telnyxsim.Number{MessagingProfileID: profileB}), springPlan("    messaging_profile_id: " + profileA),
-			preflight.OtherProfile, 7, []string{"number " + number(2), "It is on messaging profile " + profileB}},
-		"on another campaign": {attached(otherID, telnyx.Assigned), "", preflight.OtherCampaign, 7,
+			ledger.OtherProfile, 7, []string{"number " + number(2), "It is on messaging profile " + profileB}},
+		"on another campaign": {attached(otherID, telnyx.Assigned), "", ledger.OtherCampaign, 7,
 			[]string{"number " + number(2), "campaign " + otherID + " (ASSIGNED)", "write " + otherID + " under move_from"}},
-		"on its way to another campaign": {attached(otherID, telnyx.PendingAssignment), "", preflight.OtherCampaign, 7,
+		"on its way to another campaign": {attached(otherID, telnyx.PendingAssignment), "", ledger.OtherCampaign, 7,
 			[]string{"number " + number(2), "campaign " + otherID + " (PENDING_ASSIGNMENT)"}},
-		"on another campaign than move_from": {attached(otherID, telnyx.Assigned), springPlan("    move_from: [C000000]"), preflight.OtherCampaign, 7,
+		"on another campaign than move_from": {attached(otherID, telnyx.Assigned), springPlan("    move_from: [C000000]"), ledger.OtherCampaign, 7,
 			[]string{"number " + number(2)}},
-		"on a campaign of move_from, without a status": {attached(otherID, ""), springPlan("    move_from: [" + otherTCR + "]"), preflight.OtherCampaign, 7,
+		"on a campaign of move_from, without a status": {attached(otherID, ""), springPlan("    move_from: [" + otherTCR + "]"), ledger.OtherCampaign, 7,
 			[]string{"number " + number(2), "(no status)", "take it out of this plan."}},
 		"removal from a campaign of move_from failed": {attached(otherID, telnyx.FailedUnassignment), springPlan("    move_from: [" + otherTCR + "]"), preflight.RemovalFailed, 7,
 			[]string{"number " + number(2), "from campaign " + otherID + " (FAILED_UNASSIGNMENT)", "try to move it"}},
-		"assignment failed": {attached(springID, telnyx.FailedAssignment, "Number is not enabled for messaging."), "", preflight.CarrierFailed, 7,
+		"assignment failed": {attached(springID, telnyx.FailedAssignment, "Number is not enabled for messaging."), "", ledger.CarrierFailed, 7,
 			[]string{"number " + number(2), springID + " says FAILED_ASSIGNMENT: Number is not enabled for messaging.", "support"}},
 		"removal failed": {attached(springID, telnyx.FailedUnassignment), "", preflight.RemovalFailed, 7,
 			[]string{"number " + number(2), "from campaign " + springID + " (FAILED_UNASSIGNMENT)"}},
@@ -203,7 +203,7 @@ func TestCheck_FindsWhatWouldGoWrongWithANumber(t *testing.T) {
 				}
 				return nil
 			})
-		}, "", preflight.CarrierFailed, 7, []string{"number " + number(2), "T-Mobile FAILED, others ADDED"}},
+		}, "", ledger.CarrierFailed, 7, []string{"number " + number(2), "T-Mobile FAILED, others ADDED"}},
 	})
 }
 
@@ -231,7 +231,7 @@ func TestCheck_FindsThatACampaignIsFull(t *testing.T) {
 				test.change(t, a)
 			}
 			r := a.check(t, test.plan)
-			if len(r.Findings) != 2 || r.Findings[0].Code != preflight.CampaignFull || r.Findings[1].Code != preflight.CampaignFull {
+			if len(r.Findings) != 2 || r.Findings[0].Code != ledger.CampaignFull || r.Findings[1].Code != ledger.CampaignFull {
 				t.Fatalf("got findings %+v, want the campaign and the number that it has no room for", r.Findings)
 			}
 			if got := r.Findings[0].Sentence(); !strings.Contains(got, about) || !strings.Contains(got, test.words) {
@@ -368,8 +368,8 @@ func TestCheck_HidesNoFindingBehindAnother(t *testing.T) {
 		got = append(got, f.Code)
 	}
 	want := []preflight.Code{
-		preflight.CampaignRejected, preflight.CampaignSuspended, preflight.CampaignMock, preflight.NoWebhookURL,
-		preflight.OtherCampaign, preflight.NotOwned,
+		ledger.CampaignRejected, ledger.CampaignSuspended, preflight.CampaignMock, preflight.NoWebhookURL,
+		ledger.OtherCampaign, ledger.NotOwned,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -397,7 +397,7 @@ func TestCheck_JudgesEachSetByItself(t *testing.T) {
 	a := springAccount(t)
 	reports, err := preflight.Check(t.Context(), a.client, 8, load(t, springPlan()), load(t, planFor("tcr_campaign_id: "+springTCR, 3, 4)))
 	must(t, err)
-	if !reports[0].Clean || len(reports[1].Findings) != 1 || reports[1].Findings[0].Code != preflight.NotOwned {
+	if !reports[0].Clean || len(reports[1].Findings) != 1 || reports[1].Findings[0].Code != ledger.NotOwned {
 		t.Errorf("got %+v, want nothing about the first set and one thing about the second", reports)
 	}
 	// A list with a page to show that it ended, and both again for the number that lacks.

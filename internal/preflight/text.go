@@ -10,7 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/words"
+	"greenlight/internal/status"
 )
 
 const (
@@ -31,12 +31,12 @@ func (r Report) WriteText(w io.Writer) error {
 		b.WriteString(r.findingTable() + "\n\n")
 	}
 	for _, g := range r.groups() {
-		words.Wrap(&b, "", g.String(), width)
+		status.Wrap(&b, "", g.String(), width)
 	}
 	if len(r.Notes) > 0 {
 		b.WriteString("\n")
 	}
-	words.Wrap(&b, "", r.summary(), width)
+	status.Wrap(&b, "", r.summary(), width)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -46,15 +46,15 @@ func (r Report) summary() string {
 	for _, c := range r.Campaigns {
 		numbers += c.Planned
 	}
-	about := words.Count(len(r.Campaigns), "campaign") + " and " + words.Count(numbers, "number")
+	about := status.Count(len(r.Campaigns), "campaign") + " and " + status.Count(numbers, "number")
 	if r.Clean {
 		return "No problems found in " + about + "."
 	}
-	return words.Count(len(r.Findings), "finding") + " about " + about + "."
+	return status.Count(len(r.Findings), "finding") + " about " + about + "."
 }
 
 func (r Report) campaignTable() string {
-	t := words.NewTable()
+	t := status.NewTable()
 	// 10 for "numbers" and 8 for the phase are left, with blanks between.
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, WidthMax: 16}, {Number: 2, WidthMax: 36}})
 	t.AppendHeader(table.Row{"plan", "campaign, and its webhookURL", "phase", "numbers"})
@@ -63,7 +63,7 @@ func (r Report) campaignTable() string {
 		if c.Phase == ledger.PhaseMissing || c.Phase == ledger.PhaseUnread {
 			url = ""
 		} else if c.WebhookURL != "" {
-			url = words.Harmless(c.WebhookURL)
+			url = status.Harmless(c.WebhookURL)
 		}
 		t.AppendRow(table.Row{c.Plan, strings.TrimSpace(c.ID + "\n" + url), c.Phase, c.room()})
 	}
@@ -74,7 +74,7 @@ func (r Report) campaignTable() string {
 func (c Campaign) room() string {
 	others := ""
 	if c.Others > 0 {
-		others = "\n" + words.Count(c.Others, "other")
+		others = "\n" + status.Count(c.Others, "other")
 	}
 	return fmt.Sprintf("%d planned%s\nof %d", c.Planned, others, c.MaxNumbers)
 }
@@ -87,7 +87,7 @@ func (r Report) findingTable() string {
 	}
 	const around = 4               // blanks beside and between the columns
 	said := map[[3]string]string{} // of which number or campaign it was said first
-	t := words.NewTable()
+	t := status.NewTable()
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: width - around - min(place, pathRoom), WidthMaxEnforcer: text.WrapSoft}})
 	t.AppendHeader(table.Row{"where", "finding"})
 	for _, f := range r.Findings {
@@ -98,7 +98,7 @@ func (r Report) findingTable() string {
 		} else {
 			said[key] = f.What
 		}
-		t.AppendRow(table.Row{f.Position(), words.Harmless(string(f.Code) + ": " + sentence)})
+		t.AppendRow(table.Row{f.Position(), status.Harmless(string(f.Code) + ": " + sentence)})
 	}
 	return t.Render()
 }
@@ -131,5 +131,5 @@ func (g *group) String() string {
 	if more := len(g.numbers) - most; more > 0 {
 		shown += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("%s: %s %s: %s.", g.Plan, words.Count(len(g.numbers), "number"), g.sentence(), shown)
+	return fmt.Sprintf("%s: %s %s: %s.", g.Plan, status.Count(len(g.numbers), "number"), g.sentence(), shown)
 }

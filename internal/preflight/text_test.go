@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
 	"greenlight/internal/telnyx"
@@ -77,7 +78,7 @@ func TestWriteText_FitsWhateverItIsGiven(t *testing.T) {
 	r := preflight.Report{
 		Campaigns: []preflight.Campaign{{Plan: long, ID: "ref_" + long, WebhookURL: "https://" + nasty, Phase: "waiting", Planned: 99999, Others: 99999, MaxNumbers: 99999}},
 		Findings: []preflight.Finding{{
-			Code: preflight.CampaignSuspended, File: "plans/spring.yaml", Line: 1234, Column: 56, What: "campaign " + long, Why: nasty, Fix: "Fix it.",
+			Code: ledger.CampaignSuspended, File: "plans/spring.yaml", Line: 1234, Column: 56, What: "campaign " + long, Why: nasty, Fix: "Fix it.",
 		}},
 		Notes: []preflight.Note{{Code: preflight.WillMoveLater, Plan: long, Number: "+15551234567", Subject: nasty}},
 	}

@@ -9,25 +9,25 @@ import (
 	"greenlight/internal/plan"
 )
 
-// Outcome summarizes a snapshot, for those who wait until all numbers are attached.
-type Outcome string
+// Progress summarizes a snapshot, for those who wait until all numbers are attached.
+type Progress string
 
-// The outcomes.
+// The kinds of progress.
 const (
 	// AllAttached means that every planned number is on its campaign, and nothing is wrong.
-	AllAttached Outcome = "all attached"
+	AllAttached Progress = "all attached"
 	// NotYet means that something is in progress, or waits for something that needs no person.
-	NotYet Outcome = "not yet"
+	NotYet Progress = "not yet"
 	// NeedsPerson means that a person should act. Greenlight keeps retrying.
-	NeedsPerson Outcome = "needs a person"
+	NeedsPerson Progress = "needs a person"
 )
 
-// Outcome summarizes the snapshot. Campaigns that no plan names do not count. If nothing
+// Progress summarizes the snapshot. Campaigns that no plan names do not count. If nothing
 // is planned, or the plans in force have not all been checked, it is never AllAttached.
-func (s Snapshot) Outcome() Outcome {
-	outcome, planned := AllAttached, false
+func (s Snapshot) Progress() Progress {
+	progress, planned := AllAttached, false
 	if s.PlanPending || len(s.LedgerMissing) > 0 {
-		outcome = NotYet
+		progress = NotYet
 	}
 	for _, c := range s.Campaigns {
 		if !c.Planned && len(c.Numbers) == 0 {
@@ -41,7 +41,7 @@ func (s Snapshot) Outcome() Outcome {
 			if _, held := s.Held.Of(c.IDs()...); held {
 				return NeedsPerson // nothing is sent until a person runs resume
 			}
-			outcome = NotYet
+			progress = NotYet
 		}
 	}
 	switch {
@@ -50,7 +50,7 @@ func (s Snapshot) Outcome() Outcome {
 	case !planned:
 		return NotYet
 	default:
-		return outcome
+		return progress
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/words"
 )
 
 // HoldSentences says what is on hold, since when, by whom and why: one sentence for a hold
@@ -32,16 +31,16 @@ func HoldSentences(h ledger.Hold, names map[string]string, now time.Time) []stri
 		if more := len(held) - maxNumbers; more > 0 {
 			named += fmt.Sprintf(" and %d more", more)
 		}
-		rest = append(rest, holdSentence(words.Plain(named, maxDetail), by, now))
+		rest = append(rest, holdSentence(Plain(named, maxDetail), by, now))
 	}
 	slices.Sort(rest)
 	return append(sentences, rest...)
 }
 
 func holdSentence(what string, by ledger.HeldBy, now time.Time) string {
-	text := fmt.Sprintf("On hold: %s, since %s by %s", what, words.Clock(now, by.At), words.Plain(by.By, maxDetail))
+	text := fmt.Sprintf("On hold: %s, since %s by %s", what, Clock(now, by.At), Plain(by.By, maxDetail))
 	if by.Reason != "" {
-		text += ": " + strings.TrimRight(words.Plain(by.Reason, maxDetail), ". ")
+		text += ": " + strings.TrimRight(Plain(by.Reason, maxDetail), ". ")
 	}
 	return text + "."
 }

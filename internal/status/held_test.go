@@ -61,8 +61,8 @@ func TestRead_SaysThatTheLedgerIsIncomplete(t *testing.T) {
 				must(t, js.DeleteKeyValue(t.Context(), bucket))
 			}
 			s := read(t, js)
-			if !slices.Equal(s.LedgerMissing, lost) || s.Outcome() == status.AllAttached {
-				t.Errorf("got %v missing, outcome %q, want %v", s.LedgerMissing, s.Outcome(), lost)
+			if !slices.Equal(s.LedgerMissing, lost) || s.Progress() == status.AllAttached {
+				t.Errorf("got %v missing, outcome %q, want %v", s.LedgerMissing, s.Progress(), lost)
 			}
 			if text := strings.Join(strings.Fields(writeText(t, s)), " "); !strings.HasPrefix(text, "The ledger is incomplete: missing on the NATS server: "+strings.Join(lost, ", ")+". ") || strings.Contains(text, "Nothing is planned") {
 				t.Errorf("got\n%s", text)

@@ -28,22 +28,22 @@ func TestSnapshot_KnowsWhetherThePlanWasChecked(t *testing.T) {
 	must(t, err)
 	other := &plan.Set{Hash: "other"}
 
-	if got := read(t, js); got.Outcome() != status.AllAttached {
-		t.Errorf("without a mark, as an older assigner leaves it: %s", got.Outcome())
+	if got := read(t, js); got.Progress() != status.AllAttached {
+		t.Errorf("without a mark, as an older assigner leaves it: %s", got.Progress())
 	}
-	if got := read(t, js).Against(set, nil); got.Outcome() != status.AllAttached {
-		t.Errorf("with the same plan at hand: %s", got.Outcome())
+	if got := read(t, js).Against(set, nil); got.Progress() != status.AllAttached {
+		t.Errorf("with the same plan at hand: %s", got.Progress())
 	}
-	if got := read(t, js).Against(other, nil); got.Outcome() != status.NotYet {
-		t.Errorf("with another plan at hand: %s", got.Outcome())
+	if got := read(t, js).Against(other, nil); got.Progress() != status.NotYet {
+		t.Errorf("with another plan at hand: %s", got.Progress())
 	}
-	if got := read(t, js).Against(nil, errors.New("no plan")); got.Outcome() != status.NeedsPerson {
-		t.Errorf("with a faulty plan at hand: %s", got.Outcome())
+	if got := read(t, js).Against(nil, errors.New("no plan")); got.Progress() != status.NeedsPerson {
+		t.Errorf("with a faulty plan at hand: %s", got.Progress())
 	}
 	same := ledger.DigestEntries(set.EntryHashes())
 	for _, test := range []struct {
 		mark ledger.Plans
-		want status.Outcome
+		want status.Progress
 		says string
 	}{
 		{ledger.Plans{Hash: set.Hash, Entries: same}, status.AllAttached, ""},
@@ -57,8 +57,8 @@ func TestSnapshot_KnowsWhetherThePlanWasChecked(t *testing.T) {
 		for _, s := range []status.Snapshot{s, one} {
 			var text strings.Builder
 			must(t, s.WriteText(&text, status.TextOptions{}))
-			if s.Outcome() != test.want || !strings.Contains(text.String(), test.says) {
-				t.Errorf("%+v: got %s, want %s and %q in\n%s", test.mark, s.Outcome(), test.want, test.says, &text)
+			if s.Progress() != test.want || !strings.Contains(text.String(), test.says) {
+				t.Errorf("%+v: got %s, want %s and %q in\n%s", test.mark, s.Progress(), test.want, test.says, &text)
 			}
 			if test.says == "" && strings.Contains(text.String(), "not all of its") {
 				t.Errorf("%+v: it says that the plan is pending:\n%s", test.mark, &text)

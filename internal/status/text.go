@@ -12,7 +12,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"greenlight/internal/ledger"
-	"greenlight/internal/words"
 )
 
 const (
@@ -89,7 +88,7 @@ type textOf struct {
 	color  bool
 }
 
-func (t *textOf) wrap(indent, sentence string) { words.Wrap(&t.Builder, indent, sentence, width) }
+func (t *textOf) wrap(indent, sentence string) { Wrap(&t.Builder, indent, sentence, width) }
 
 // headline summarizes everything in a sentence.
 func (s Snapshot) headline() string {
@@ -102,7 +101,7 @@ func (s Snapshot) headline() string {
 		needs = "; " + needPerson(person)
 	}
 	attached := s.Totals[ledger.Attached] + s.Totals[ledger.Sendable]
-	return fmt.Sprintf("%d of %s attached%s.", attached, words.Count(s.Planned(), "number"), needs)
+	return fmt.Sprintf("%d of %s attached%s.", attached, Count(s.Planned(), "number"), needs)
 }
 
 // needPerson says that n numbers need a person.
@@ -123,10 +122,10 @@ func (t *textOf) many(campaigns []Campaign) {
 	}
 	var rest []string
 	if done := len(campaigns) - len(unfinished); done > 0 {
-		rest = append(rest, words.Count(done, "campaign")+" done")
+		rest = append(rest, Count(done, "campaign")+" done")
 	}
 	if more := len(unfinished) - maxCampaigns; more > 0 {
-		rest = append(rest, words.Count(more, "campaign")+" more not done")
+		rest = append(rest, Count(more, "campaign")+" more not done")
 	}
 	if len(rest) > 0 {
 		t.gap(len(unfinished) > 0)
@@ -172,7 +171,7 @@ func (t *textOf) causes(campaigns []Campaign) {
 		for _, c := range of[at][:min(len(of[at]), maxNumbers)] {
 			names = append(names, name(c))
 		}
-		affected := words.Count(len(of[at]), "campaign") + ": " + strings.Join(names, ", ")
+		affected := Count(len(of[at]), "campaign") + ": " + strings.Join(names, ", ")
 		if more := len(of[at]) - len(names); more > 0 {
 			affected += fmt.Sprintf(" and %d more", more)
 		}
@@ -222,7 +221,7 @@ func (t *textOf) footer(s Snapshot) {
 		t.gap(true)
 		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
 		t.detail("  ", "", s.PlanFault)
-		words.Hang(&t.Builder, "  To do:  ", "          ", "Fix it; greenlight plan validate lists every error.", width)
+		Hang(&t.Builder, "  To do:  ", "          ", "Fix it; greenlight plan validate lists every error.", width)
 	}
 	if s.PlanPending {
 		t.gap(true)
@@ -233,7 +232,7 @@ func (t *textOf) footer(s Snapshot) {
 	}
 	if s.DeadLetters > 0 {
 		t.gap(true)
-		t.wrap("", words.Count(int(s.DeadLetters), "dead letter")+". To review, run greenlight deadletters list.")
+		t.wrap("", Count(int(s.DeadLetters), "dead letter")+". To review, run greenlight deadletters list.")
 	}
 }
 
@@ -241,7 +240,7 @@ func (t *textOf) footer(s Snapshot) {
 func IdleSentence(waiting int) string {
 	stored := ""
 	if waiting > 0 {
-		stored = "Stored and waiting: " + words.Count(waiting, "event") + ". "
+		stored = "Stored and waiting: " + Count(waiting, "event") + ". "
 	}
 	return "No assigner is running, so nothing is checked or attached. " + stored + "Start one with greenlight up or assigner."
 }
@@ -270,9 +269,9 @@ func trimLines(rendered string) string {
 
 func name(c Campaign) string {
 	if !c.Planned {
-		return words.Plain("(no plan) "+c.ID, 60)
+		return Plain("(no plan) "+c.ID, 60)
 	}
-	return words.Plain(c.Plan, 60)
+	return Plain(c.Plan, 60)
 }
 
 // bar draws the share of numbers that are on the campaign.
@@ -331,7 +330,7 @@ const (
 )
 
 func (t *textOf) paintPhase(c Campaign) string {
-	phase := words.Plain(string(c.Phase), 9)
+	phase := Plain(string(c.Phase), 9)
 	switch {
 	case !t.color:
 		return phase
@@ -355,14 +354,14 @@ func (t *textOf) nextOfCampaign(c Campaign) string {
 	if !c.NextAt.IsZero() && (next.IsZero() || c.NextAt.After(next)) {
 		next = c.NextAt
 	}
-	return cmp.Or(words.Until(t.now, next), t.nextResync())
+	return cmp.Or(Until(t.now, next), t.nextResync())
 }
 
 func (t *textOf) nextResync() string {
 	if !t.resync.After(t.now) {
 		return "at the resync"
 	}
-	return words.Until(t.now, t.resync)
+	return Until(t.now, t.resync)
 }
 
 // campaign writes what is not done about one campaign, or everything if the campaign was
@@ -375,7 +374,7 @@ func (t *textOf) campaign(c Campaign, focus Focus) {
 		return
 	}
 	t.gap(true)
-	t.title(cmp.Or(words.Plain(c.Plan, 60), "(no plan)"), c.ID)
+	t.title(cmp.Or(Plain(c.Plan, 60), "(no plan)"), c.ID)
 	if all {
 		t.facts(c)
 	}
@@ -396,7 +395,7 @@ func (t *textOf) campaign(c Campaign, focus Focus) {
 }
 
 func (t *textOf) title(first, second string) {
-	line := words.Plain(first, 60) + "  " + words.Plain(second, 60)
+	line := Plain(first, 60) + "  " + Plain(second, 60)
 	if !t.color || len(line) > width {
 		t.wrap("", line)
 		return
@@ -414,7 +413,7 @@ func (t *textOf) facts(c Campaign) {
 		t.fact("Telnyx id", c.TelnyxID, "")
 	}
 	t.fact("Telnyx says", c.Status, "")
-	t.fact("Since", words.Ago(t.now, c.Since), "")
+	t.fact("Since", Ago(t.now, c.Since), "")
 	t.fact("Webhook", c.WebhookURL, "")
 	t.fact("Last trigger", c.Cause, "")
 }
@@ -425,9 +424,9 @@ func (t *textOf) fact(label, value, set string) {
 		return
 	}
 	if set != "" {
-		value = strings.TrimPrefix(value+", plan set "+words.Plain(set, 40), ", ")
+		value = strings.TrimPrefix(value+", plan set "+Plain(set, 40), ", ")
 	}
-	words.Hang(&t.Builder, fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), words.Plain(value, maxDetail), width)
+	Hang(&t.Builder, fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), Plain(value, maxDetail), width)
 }
 
 // remarkable reports whether a number needs an explanation.
@@ -452,7 +451,7 @@ func (t *textOf) since(n Number) string {
 	if n.Since.IsZero() {
 		return ""
 	}
-	return words.Span(t.now.Sub(n.Since))
+	return Span(t.now.Sub(n.Since))
 }
 
 // neededWord is the "person" column of the table of numbers.
@@ -468,7 +467,7 @@ func (t *textOf) nextOf(n Number) string {
 	if n.State == ledger.Sendable {
 		return ""
 	}
-	return cmp.Or(words.Until(t.now, n.NextAt), "at the resync")
+	return cmp.Or(Until(t.now, n.NextAt), "at the resync")
 }
 
 // group is a set of numbers with the same explanation.
@@ -515,8 +514,8 @@ func groups(c Campaign) []group {
 func (t *textOf) group(c Campaign, g group, all bool) {
 	head := headOf(ledger.Number{State: g.state, Reason: g.reason, NeedsPerson: g.person})
 	t.gap(all)
-	words.Hang(&t.Builder, "  ", "    ", fmt.Sprintf("%s: %s", head, named(g.numbers)), width)
-	t.advice("    ", g.advice, nextSentence(g.state, words.Until(t.now, g.nextAt)))
+	Hang(&t.Builder, "  ", "    ", fmt.Sprintf("%s: %s", head, named(g.numbers)), width)
+	t.advice("    ", g.advice, nextSentence(g.state, Until(t.now, g.nextAt)))
 	maxDetails := maxNumbers
 	if all {
 		maxDetails = 10
@@ -578,9 +577,9 @@ func nextSentence(state ledger.State, when string) string {
 // advice writes why, what happens next and when, and what a person should do.
 func (t *textOf) advice(indent string, a ledger.Advice, when string) {
 	t.wrap(indent, a.Why)
-	words.Hang(&t.Builder, indent+"Next:   ", indent+"        ", a.Next+when, width)
+	Hang(&t.Builder, indent+"Next:   ", indent+"        ", a.Next+when, width)
 	if a.Action != "" {
-		words.Hang(&t.Builder, indent+"To do:  ", indent+"        ", a.Action, width)
+		Hang(&t.Builder, indent+"To do:  ", indent+"        ", a.Action, width)
 	}
 }
 
@@ -592,28 +591,28 @@ func (t *textOf) detail(indent, about, detail string) {
 	if about != "" {
 		detail = about + ": " + detail
 	}
-	words.Hang(&t.Builder, indent+"Detail: ", indent+"        ", words.Plain(detail, maxDetail), width)
+	Hang(&t.Builder, indent+"Detail: ", indent+"        ", Plain(detail, maxDetail), width)
 }
 
 // number writes everything about one number.
 func (t *textOf) number(c Campaign, n Number) {
 	t.WriteString(n.Number.Number + "  " + t.paint(n.Number, headOf(n.Number)) + "\n")
-	next := words.Until(t.now, n.NextAt)
+	next := Until(t.now, n.NextAt)
 	if next == "" && n.State != ledger.Sendable && strings.Contains(n.Next, "resync") {
 		next = t.nextResync()
 	}
 	t.advice("  ", ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}, nextSentence(n.State, next))
 	t.detail("  ", "", n.Detail)
 	t.gap(true)
-	t.fact("Plan", strings.TrimSuffix(words.Plain(n.Plan, 60)+", "+n.PlanPlace, ", "), n.PlanHash)
-	t.fact("Campaign", fmt.Sprintf("%s, %s", words.Plain(c.ID, 60), c.Phase), "")
-	t.fact("State since", words.Ago(t.now, n.Since), "")
+	t.fact("Plan", strings.TrimSuffix(Plain(n.Plan, 60)+", "+n.PlanPlace, ", "), n.PlanHash)
+	t.fact("Campaign", fmt.Sprintf("%s, %s", Plain(c.ID, 60), c.Phase), "")
+	t.fact("State since", Ago(t.now, n.Since), "")
 	t.fact("Telnyx says", n.Status, "")
 	if n.TMobile != "" || n.NonTMobile != "" {
 		t.fact("Carriers", fmt.Sprintf("T-Mobile %s, others %s", cmp.Or(n.TMobile, "not known"), cmp.Or(n.NonTMobile, "not known")), "")
 	}
 	if r := n.Request; r.Sent != "" {
-		t.fact("Request", fmt.Sprintf("%s, %s; %s", r.Sent, words.Ago(t.now, r.At), cmp.Or(string(r.Outcome), "no answer known")), "")
+		t.fact("Request", fmt.Sprintf("%s, %s; %s", r.Sent, Ago(t.now, r.At), cmp.Or(string(r.Outcome), "no answer known")), "")
 	}
 	t.fact("Tries", n.Tries.String(), "")
 	t.fact("Last trigger", n.Cause, "")
@@ -623,7 +622,7 @@ func (t *textOf) number(c Campaign, n Number) {
 
 // newTable returns a table that is aligned with the text.
 func newTable() table.Writer {
-	t := words.NewTable()
+	t := NewTable()
 	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "
 	return t
 }

@@ -299,7 +299,7 @@ func TestStanding_SaysWhetherToWait(t *testing.T) {
 	for name, test := range map[string]struct {
 		campaigns []status.Campaign
 		held      bool
-		want      status.Outcome
+		want      status.Progress
 	}{
 		"nothing is planned":                 {nil, false, status.NotYet},
 		"only an unplanned campaign":         {[]status.Campaign{{Campaign: ledger.Campaign{Phase: ledger.PhaseApproved}}}, false, status.NotYet},
@@ -325,7 +325,7 @@ func TestStanding_SaysWhetherToWait(t *testing.T) {
 		if test.held {
 			s.Held.All = &ledger.HeldBy{}
 		}
-		if got := s.Outcome(); got != test.want {
+		if got := s.Progress(); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}

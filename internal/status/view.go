@@ -17,7 +17,6 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
-	"greenlight/internal/words"
 )
 
 const (
@@ -309,7 +308,7 @@ func faultLines(err error) []string {
 		lines = append(lines, fault.Error())
 	}
 	if more := len(faults) - len(lines); more > 0 {
-		lines = append(lines, fmt.Sprintf("and %s; greenlight plan validate lists all", words.Count(more, "more fault")))
+		lines = append(lines, fmt.Sprintf("and %s; greenlight plan validate lists all", Count(more, "more fault")))
 	}
 	return lines
 }
@@ -379,6 +378,12 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-next:
+		}
+		// Changes come in crowds: those of the next moment are shown together.
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(viewEvery):
 		}
 	}
 }

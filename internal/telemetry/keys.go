@@ -57,8 +57,6 @@ const (
 	KeyWait = "wait"
 	// KeyElapsed is a duration in milliseconds.
 	KeyElapsed = "elapsed_ms"
-	// KeyUnlogged is how many lines of the kind were left out before this one.
-	KeyUnlogged = "unlogged"
 	// KeyKeys are the first characters of the public keys in use.
 	KeyKeys = "public_keys"
 	// KeyCollector is the host that traces are sent to.

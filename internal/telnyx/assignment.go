@@ -1,26 +1,13 @@
 package telnyx
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
-
-// The two spellings of the route. Telnyx's OpenAPI description, its SDKs and its
-// answer to https://github.com/team-telnyx/telnyx-php/issues/97 have the first, its
-// guide to assigning numbers has the second. Which of them answers is found out.
-const (
-	snakeRoute = "/10dlc/phone_number_campaigns"
-	camelRoute = "/10dlc/phoneNumberCampaign"
-)
-
-// assignmentSizes are the page sizes to ask for. Telnyx publishes no maximum for
-// this list, so a smaller one is tried when one is refused; 0 leaves it out.
-var assignmentSizes = []int{250, 100, 50, 20, 0}
 
 // AssignmentStatus is the field assignmentStatus of a number's record, in upper
 // case with underscores however Telnyx spells it. It may be absent (empty), and
@@ -58,8 +45,6 @@ type Assignment struct {
 	CampaignID       string           `json:"campaignId"`
 	TelnyxCampaignID CampaignID       `json:"telnyxCampaignId"`
 	TCRCampaignID    TCRCampaignID    `json:"tcrCampaignId"`
-	BrandID          string           `json:"brandId"`
-	TCRBrandID       string           `json:"tcrBrandId"`
 	AssignmentStatus AssignmentStatus `json:"assignmentStatus" or:"status" as:"word"`
 	// TMobile, NonTMobile and ATT are the carriers' mappings. The first two are
 	// in Telnyx's Go SDK of 2026, the third was seen in field reports only.
@@ -129,29 +114,17 @@ func (a Assignment) On(c Campaign) bool {
 
 // Mappings returns the carrier mappings that Telnyx gives, in a fixed order.
 func (a Assignment) Mappings() []MappingStatus {
-	var given []MappingStatus
-	for _, m := range []MappingStatus{a.TMobile, a.NonTMobile, a.ATT} {
-		if m != "" {
-			given = append(given, m)
-		}
-	}
-	return given
+	given := []MappingStatus{a.TMobile, a.NonTMobile, a.ATT}
+	return slices.DeleteFunc(given, func(m MappingStatus) bool { return m == "" })
 }
 
 // Sendable reports whether carriers let messages from the number through: it
 // is ASSIGNED, at least one carrier mapping is known, and every known one is
 // ADDED. Telnyx states no rule; this is the strictest of the four seen in use.
 func (a Assignment) Sendable() bool {
-	if a.AssignmentStatus != Assigned {
-		return false
-	}
 	given := a.Mappings()
-	for _, m := range given {
-		if m != MappingAdded {
-			return false
-		}
-	}
-	return len(given) > 0
+	isOther := func(m MappingStatus) bool { return m != MappingAdded }
+	return a.AssignmentStatus == Assigned && len(given) > 0 && !slices.ContainsFunc(given, isOther)
 }
 
 // Assignment reads the record of one number. [IsNotFound] recognises the error
@@ -197,8 +170,8 @@ func (c *Client) Reassign(ctx context.Context, phoneNumber, campaignID string) (
 //
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/delete-phone-number-campaign
 func (c *Client) Unassign(ctx context.Context, phoneNumber string) (Assignment, error) {
-	route, known := c.writeRoute()
-	r := request{method: http.MethodDelete, route: route + "/{phoneNumber}", args: []string{phoneNumber}}
+	route, exists := c.assignmentRoute()
+	r := request{method: http.MethodDelete, route: route + "/{phoneNumber}", arg: phoneNumber}
 	a, err := callOne(ctx, c, r, func(a Assignment) error {
 		if a.PhoneNumber == "" {
 			return nil
@@ -208,42 +181,26 @@ func (c *Client) Unassign(ctx context.Context, phoneNumber string) (Assignment, 
 	if err == nil {
 		a.PhoneNumber = phoneNumber
 	}
-	return a, annotate(doubtRoute(err, known), "take %s off its campaign", phoneNumber)
+	return a, annotate(doubtRoute(err, exists), "take %s off its campaign", phoneNumber)
 }
 
-// write sends a number and a campaign, once; POST and PUT have the same body.
+// write sends a number and a campaign, once; POST and PUT have the same body. It never
+// reads first: nothing may come between its caller's last read and the write, and that
+// read has found the route.
 func (c *Client) write(ctx context.Context, method, under, phoneNumber, campaignID string) (Assignment, error) {
 	if phoneNumber == "" || campaignID == "" {
 		return Assignment{}, ErrInvalidArgument
 	}
-	route, known := c.writeRoute()
+	route, exists := c.assignmentRoute()
 	r := request{method: method, route: route + under, body: struct {
 		PhoneNumber string `json:"phoneNumber"`
 		CampaignID  string `json:"campaignId"`
 	}{phoneNumber, campaignID}}
 	if under != "" {
-		r.args = []string{phoneNumber}
+		r.arg = phoneNumber
 	}
 	a, err := callOne(ctx, c, r, isAssignmentOf(phoneNumber))
-	return a, doubtRoute(err, known)
-}
-
-// writeRoute returns the route to write under, and whether it is known to exist.
-// A write never reads first: nothing may come between its caller's last read and
-// the write, and that read has found the route.
-func (c *Client) writeRoute() (route string, known bool) {
-	known = c.state().assignmentsRoute() != ""
-	return cmp.Or(c.state().assignmentsRoute(), snakeRoute), known
-}
-
-// doubtRoute marks a refusal under a route that may not exist.
-func doubtRoute(err error, known bool) error {
-	if e, ok := errors.AsType[*APIError](err); ok && !known {
-		doubted := *e
-		doubted.routeUnknown = true
-		return &doubted
-	}
-	return err
+	return a, doubtRoute(err, exists)
 }
 
 // isAssignmentOf refuses an answer that is about another number than the one

@@ -26,7 +26,7 @@ func TestClient_AssignmentReadsWhatTelnyxSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Assignment{
-		PhoneNumber: number, CampaignID: campaign, TCRCampaignID: "C6X6M95", TCRBrandID: "BBRAND1", AssignmentStatus: "PAUSED",
+		PhoneNumber: number, CampaignID: campaign, TCRCampaignID: "C6X6M95", AssignmentStatus: "PAUSED",
 		TMobile: MappingAdded, NonTMobile: "ODD",
 		Errors:    json.RawMessage(`"longcode is assigned to another campaign"`),
 		CreatedAt: Time{time.Date(2021, 3, 8, 17, 57, 48, 801186e3, time.UTC), "2021-03-08T17:57:48.801186"},

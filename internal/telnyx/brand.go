@@ -2,25 +2,14 @@ package telnyx
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
 	"strconv"
 )
 
 // Brand is what Greenlight reads of a brand in the account's list of brands.
 type Brand struct {
 	// BrandID is Telnyx's id, by which [Client.Campaigns] lists.
-	BrandID     string `json:"brandId"`
-	TCRBrandID  string `json:"tcrBrandId"`
-	DisplayName string `json:"displayName"`
-	CompanyName string `json:"companyName"`
-	// EntityType is a word like "PRIVATE_PROFIT" or "SOLE_PROPRIETOR".
-	EntityType string `json:"entityType"`
-	// IdentityStatus is a word like "VERIFIED" or "UNVERIFIED".
-	IdentityStatus string `json:"identityStatus"`
-	// Status is "OK", "REGISTRATION_PENDING" or "REGISTRATION_FAILED".
-	Status string `json:"status"`
-	// FailureReasons is a string in the OpenAPI description; see [ReasonText].
-	FailureReasons json.RawMessage `json:"failureReasons,omitempty"`
+	BrandID string `json:"brandId"`
 }
 
 // UnmarshalJSON decodes a record with keys in camel case or snake case.
@@ -35,8 +24,14 @@ const brandsRoute = "/10dlc/brand"
 //
 // OpenAPI: GET /10dlc/brand
 func (c *Client) Brands(ctx context.Context) ([]Brand, error) {
-	brands, err := wholeList(ctx, c, brandList())
-	return brands, annotate(err, "list brands")
+	rows, err := list(ctx, c, brandList)
+	if err == nil && !rows.Complete {
+		err = unreadableList(brandsRoute, fmt.Errorf("the list is not complete: %s", rows.Why))
+	}
+	if err != nil {
+		return nil, annotate(err, "list brands")
+	}
+	return rows.All, nil
 }
 
 // BrandsPage reads one page, from 1, of at most 500 brands, the oldest first, and
@@ -45,14 +40,11 @@ func (c *Client) BrandsPage(ctx context.Context, number int) (rows []Brand, tota
 	if number < 1 {
 		return nil, 0, annotate(ErrInvalidArgument, "list brands, page %s", strconv.Itoa(number))
 	}
-	rows, total, err = onePage(ctx, c, brandList(), number)
+	rows, total, err = onePage(ctx, c, brandList, number)
 	return rows, total, annotate(err, "list brands, page %s", strconv.Itoa(number))
 }
 
-func brandList() listing[Brand] {
-	return listing[Brand]{
-		request: get(brandsRoute), sizes: campaignSizes, optional: oldestFirst,
-		key:  func(b *Brand) string { return b.BrandID },
-		text: func(b *Brand) int { return len(b.DisplayName) + len(b.CompanyName) + len(b.FailureReasons) + 100 },
-	}
+var brandList = listing[Brand]{
+	ways: campaignWays(brandsRoute),
+	key:  func(b *Brand) string { return b.BrandID },
 }

@@ -9,12 +9,11 @@ import (
 	"strings"
 )
 
-// campaignSizes are the page sizes to ask for in lists of brands and campaigns; 500
-// is the most that Telnyx gives.
-var campaignSizes = []int{500, 250, 100, 50, 20, 0}
-
-// oldestFirst sorts so that new rows come last, and move no others from page to page.
-var oldestFirst = []string{"sort", "createdAt"}
+// campaignWays list brands and campaigns so that new rows come last, and move no others
+// from page to page. 500 is the most that Telnyx gives.
+func campaignWays(route string) []way {
+	return waysOf([]string{route}, []pageNames{names10DLC, namesV2, namesPlain}, "sort=createdAt", 500, 250, 100, 50, 20)
+}
 
 // CampaignStatus is the field campaignStatus of a campaign, in upper case with
 // underscores however Telnyx spells it. Words that are not listed here are kept.
@@ -47,34 +46,24 @@ type Campaign struct {
 	CampaignID    CampaignID    `json:"campaignId"`
 	TCRCampaignID TCRCampaignID `json:"tcrCampaignId"`
 	BrandID       string        `json:"brandId"`
-	TCRBrandID    string        `json:"tcrBrandId"`
 	// ReferenceID is the caller's own id, given when the campaign was filed.
 	ReferenceID string `json:"referenceId"`
 	Usecase     string `json:"usecase"`
 	// Status is ACTIVE from birth, so it must never be taken for approval.
-	Status           string         `json:"status" as:"word"`
-	CampaignStatus   CampaignStatus `json:"campaignStatus" as:"word"`
-	SubmissionStatus string         `json:"submissionStatus" as:"word"`
+	Status         string         `json:"status" as:"word"`
+	CampaignStatus CampaignStatus `json:"campaignStatus" as:"word"`
 	// Mock campaigns are for trying out; they cannot carry numbers.
 	Mock                bool `json:"mock"`
 	IsTMobileRegistered bool `json:"isTMobileRegistered"`
 	IsTMobileSuspended  bool `json:"isTMobileSuspended"`
-	// NumberPool and IsTMobileNumberPoolingEnabled are about more than 49 numbers on one
-	// campaign. The latter is nil if the record does not say.
-	NumberPool                    bool  `json:"numberPool"`
+	// IsTMobileNumberPoolingEnabled is about more than 49 numbers on one campaign. It is
+	// nil if the record does not say.
 	IsTMobileNumberPoolingEnabled *bool `json:"isTMobileNumberPoolingEnabled,omitempty"`
-	// AutoRenewal is nil if the record does not say. NextRenewalOrExpirationDate is a
-	// date as Telnyx writes it.
-	AutoRenewal                 *bool  `json:"autoRenewal,omitempty"`
-	NextRenewalOrExpirationDate string `json:"nextRenewalOrExpirationDate,omitempty"`
 	// FailureReasons is a string in the OpenAPI description and an array or
 	// null in the field; it stays behind after a resubmission. Show it, never
 	// decide on it.
-	FailureReasons     json.RawMessage `json:"failureReasons,omitempty"`
-	WebhookURL         string          `json:"webhookURL"`
-	WebhookFailoverURL string          `json:"webhookFailoverURL"`
-	// AssignedPhoneNumbersCount is in lists and in shared campaigns only.
-	AssignedPhoneNumbersCount float64 `json:"assignedPhoneNumbersCount"`
+	FailureReasons json.RawMessage `json:"failureReasons,omitempty"`
+	WebhookURL     string          `json:"webhookURL"`
 
 	// Shared says that the campaign belongs to another account and was read
 	// under partner_campaigns. It has a TCR id and no Telnyx id.
@@ -146,18 +135,13 @@ func (c *Client) CampaignsPage(ctx context.Context, brandID string, number int) 
 }
 
 func campaignList(brandID string) listing[Campaign] {
-	r := get("/10dlc/campaign")
-	r.query = url.Values{"brandId": {brandID}}
 	return listing[Campaign]{
-		request: r, sizes: campaignSizes, optional: oldestFirst,
+		ways: campaignWays("/10dlc/campaign"), query: url.Values{"brandId": {brandID}},
 		key: func(c *Campaign) string {
 			if c.CampaignID == "" {
 				return string(c.TCRCampaignID)
 			}
 			return string(c.CampaignID)
-		},
-		text: func(c *Campaign) int {
-			return len(c.FailureReasons) + len(c.WebhookURL) + len(c.WebhookFailoverURL) + 300
 		},
 	}
 }

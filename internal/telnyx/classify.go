@@ -24,24 +24,53 @@ const (
 	// ClassBusy says that something temporary about the number or campaign prevents the
 	// call.
 	ClassBusy ErrorClass = "busy"
-	// ClassFull says that the campaign carries as many numbers as it may.
-	ClassFull ErrorClass = "full"
-	// ClassOtherCampaign says that the number is on another campaign.
-	ClassOtherCampaign ErrorClass = "other_campaign"
 	// ClassInvalid says that the call was not made, because of an argument.
 	ClassInvalid ErrorClass = "invalid"
 	// ClassRefused is any other refusal. Telnyx publishes no codes for most of them.
 	ClassRefused ErrorClass = "refused"
 )
 
-// The codes behind the classes; what they mean is beside the constants.
-var (
-	accountCodes = []string{
-		CodeFeatureNotPermitted, CodeFeatureLimited, CodeAccountInactive, CodeAccountBlocked, CodeAccountUnverified,
-		CodeFeatureNotEnabled, CodeAccountNotLevel1, CodeAccountNotLevel2, CodeInsufficientFunds,
-	}
-	busyCodes      = []string{CodeAssociatedMissing, CodeInUse, CodeLocked, CodeBeingProcessed}
-	transientCodes = []string{CodeUnexpected, CodeServiceUnavailable, CodeTooManyRequests}
+// codeClasses are the error codes that Greenlight knows and the class of each, from
+// https://developers.telnyx.com/development/api-fundamentals/api-errors (read in
+// 2026). The comments give Telnyx's titles.
+var codeClasses = map[string]ErrorClass{
+	"10001":               ClassRefused,      // Inactive phone number
+	"10002":               ClassRefused,      // Invalid phone number
+	"10004":               ClassRefused,      // Missing required parameter
+	CodeNotFound:          ClassRefused,      // Resource not found
+	"10006":               ClassRefused,      // Invalid ID
+	"10007":               ClassTransient,    // Unexpected error
+	"10009":               ClassUnauthorized, // Authentication failed
+	"10010":               ClassForbidden,    // Authorization failed
+	codeTooMany:           ClassTransient,    // Too many requests
+	"10012":               ClassRefused,      // Duplicate resource
+	"10015":               ClassRefused,      // Bad Request
+	"10016":               ClassRefused,      // Phone number must be in +E.164 format
+	"10017":               ClassBusy,         // Associated resource does not exist
+	"10021":               ClassBusy,         // Resource in use
+	"10027":               ClassRefused,      // Unprocessable Entity
+	"10032":               ClassRefused,      // Invalid enumerated value
+	"10033":               ClassRefused,      // Value outside of range
+	"10035":               ClassBusy,         // Resource locked
+	"10036":               ClassBusy,         // Resource is being processed
+	"10037":               ClassTransient,    // Service unavailable
+	"10038":               ClassAccount,      // Feature not permitted (at this account level)
+	"10039":               ClassAccount,      // Feature limited (at this account level)
+	"20012":               ClassAccount,      // Account inactive (it may be out of funds)
+	"20013":               ClassAccount,      // Account blocked
+	"20014":               ClassAccount,      // Account unverified
+	"20015":               ClassAccount,      // Feature not enabled
+	"20016":               ClassAccount,      // Account not level 1 verified
+	"20017":               ClassAccount,      // Account not level 2 verified
+	CodeInsufficientFunds: ClassAccount,      // Insufficient Funds
+}
+
+// The codes that are asked for by name.
+const (
+	CodeNotFound          = "10005"
+	CodeInsufficientFunds = "20100"
+
+	codeTooMany = "10011"
 )
 
 // Classify says what an error is about. The first row that fits counts:
@@ -55,15 +84,11 @@ var (
 //	401, or code 10009                                   unauthorized
 //	codes 10038, 10039, 20012 to 20017, 20100            account
 //	408, 425, 429, 5xx                                   transient
-//	words: the campaign is full                          full
-//	words: the number is on another campaign             other_campaign
-//	words: campaign not deployed or dormant, quota       busy
+//	words that are a complaint (see [ComplaintOf])       refused
 //	codes 10007, 10011, 10037                            transient
 //	codes 10017, 10021, 10035, 10036                     busy
 //	403, or code 10010                                   forbidden
 //	any other status, with any other code or none        refused
-//
-// The words are those of [Complaint].
 func Classify(err error) ErrorClass {
 	switch {
 	case err == nil:
@@ -76,27 +101,19 @@ func Classify(err error) ErrorClass {
 		return ClassTransient
 	}
 	switch {
-	case e.Status == http.StatusUnauthorized, e.has(CodeAuthenticationFailed):
+	case e.Status == http.StatusUnauthorized, e.hasClass(ClassUnauthorized):
 		return ClassUnauthorized
-	case e.hasAny(accountCodes):
+	case e.hasClass(ClassAccount):
 		return ClassAccount
 	case isPassing(e.Status):
 		return ClassTransient
-	}
-	switch ComplaintOf(e) {
-	case ComplaintFull:
-		return ClassFull
-	case ComplaintOtherCampaign:
-		return ClassOtherCampaign
-	case ComplaintNotDeployed, ComplaintDormant, ComplaintQuota:
-		return ClassBusy
-	}
-	switch {
-	case e.hasAny(transientCodes):
+	case ComplaintOf(e) != "":
+		return ClassRefused
+	case e.hasClass(ClassTransient):
 		return ClassTransient
-	case e.hasAny(busyCodes):
+	case e.hasClass(ClassBusy):
 		return ClassBusy
-	case e.Status == http.StatusForbidden, e.has(CodeAuthorizationFailed):
+	case e.Status == http.StatusForbidden, e.hasClass(ClassForbidden):
 		return ClassForbidden
 	}
 	return ClassRefused
@@ -108,11 +125,11 @@ func Classify(err error) ErrorClass {
 //
 // OpenAPI: GET /10dlc/brand, GET /phone_numbers/messaging
 func (c *Client) CheckKey(ctx context.Context) error {
-	r := get(brandsRoute)
+	r := get(brandsRoute, "")
 	r.query = map[string][]string{"recordsPerPage": {"1"}}
 	_, err := call(ctx, c, r, func(page[Brand]) error { return nil })
 	if Classify(err) == ClassForbidden {
-		r = get(settingsRoute)
+		r = get(settingsRoute, "")
 		r.query = map[string][]string{"page[size]": {"1"}}
 		_, err = call(ctx, c, r, func(page[Number]) error { return nil })
 	}
@@ -123,22 +140,14 @@ func (c *Client) CheckKey(ctx context.Context) error {
 // sent because of that.
 func IsRateLimited(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && (e.Status == http.StatusTooManyRequests || e.has(CodeTooManyRequests)) || errors.Is(err, ErrPaused)
+	return ok && (e.Status == http.StatusTooManyRequests || e.has(codeTooMany)) || errors.Is(err, ErrPaused)
 }
 
 // HasKnownCode reports whether an answer has one of the documented codes of refusals.
 func HasKnownCode(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && e.hasAny(refusalCodes)
+	return ok && e.hasClass(ClassRefused, ClassForbidden)
 }
-
-var refusalCodes = []string{
-	CodeInactiveNumber, CodeInvalidNumber, CodeNotFound, CodeInvalidID, CodeMissingParameter, CodeBadRequest, CodeNotE164,
-	CodeUnprocessable, CodeInvalidEnumValue, CodeOutOfRange, CodeAuthorizationFailed, codeDuplicate,
-}
-
-// codeDuplicate is "Duplicate resource" in Telnyx's list of error codes.
-const codeDuplicate = "10012"
 
 // isPassing reports whether a status is about the moment, not about the request.
 func isPassing(status int) bool {
@@ -168,12 +177,8 @@ func isUnfit(err error) bool {
 	return true
 }
 
-// asAnswer returns the status of an error that Telnyx answered, unless it is about
-// the moment.
-func asAnswer(err error) (status int, ok bool) {
+// isAnswer reports an answer that refuses a request and is not about the moment.
+func isAnswer(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	if !ok || isPassing(e.Status) {
-		return 0, false
-	}
-	return e.Status, true
+	return ok && !isPassing(e.Status)
 }

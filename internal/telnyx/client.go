@@ -103,7 +103,7 @@ type Call struct {
 type request struct {
 	method string
 	route  string     // "/10dlc/campaign/{id}"
-	args   []string   // fill the braces of route
+	arg    string     // fills the braces of route
 	query  url.Values // may be nil
 	body   any        // sent as JSON; nil for none
 }
@@ -164,13 +164,13 @@ func (c *Client) begin(ctx context.Context) (end func(), err error) {
 	// not send a stale request.
 	if endsWithin(ctx, 0) {
 		end()
-		return nil, fmt.Errorf("the deadline passed before it was sent: %w", contextError(ctx))
+		return nil, fmt.Errorf("the deadline passed before it was sent: %w", cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	}
 	return end, nil
 }
 
 func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, error) {
-	path, err := fillRoute(r.route, r.args)
+	path, err := fillRoute(r.route, r.arg)
 	if err != nil {
 		return nil, err
 	}
@@ -190,11 +190,6 @@ func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, erro
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidArgument, err)
 	}
-	c.setHeaders(req)
-	return req, nil
-}
-
-func (c *Client) setHeaders(req *http.Request) {
 	if c.APIKey != "" {
 		req.Header.Set("Authorization", "Bearer "+c.APIKey.reveal())
 	}
@@ -203,6 +198,7 @@ func (c *Client) setHeaders(req *http.Request) {
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", cmp.Or(c.UserAgent, "greenlight"))
+	return req, nil
 }
 
 // exchange sends the request and reads the whole answer, which ends the call. The
@@ -221,12 +217,11 @@ func (c *Client) exchange(r request, req *http.Request, end func()) (status int,
 		return res.StatusCode, nil, newAPIError(r, res.StatusCode, res.Header, c.withoutKey(body), time.Now())
 	}
 	body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err == nil && len(body) > maxAnswer {
+		err = fmt.Errorf("it is longer than %d MiB", maxAnswer>>20)
+	}
 	if err != nil {
 		return res.StatusCode, nil, &UnreadableError{Method: r.method, Route: r.route, Status: res.StatusCode, Err: err}
-	}
-	if len(body) > maxAnswer {
-		tooBig := fmt.Errorf("it is longer than %d MiB", maxAnswer>>20)
-		return res.StatusCode, nil, &UnreadableError{Method: r.method, Route: r.route, Status: res.StatusCode, Err: tooBig}
 	}
 	return res.StatusCode, c.withoutKey(body), nil
 }
@@ -290,32 +285,27 @@ func annotate(err error, format string, ids ...string) error {
 	return fmt.Errorf("%s: %w", fmt.Sprintf(format, shown...), err)
 }
 
-// get returns the request that reads what args name under route.
-func get(route string, args ...string) request {
-	return request{method: http.MethodGet, route: route, args: args}
+// get returns the request that reads what arg names under route.
+func get(route, arg string) request {
+	return request{method: http.MethodGet, route: route, arg: arg}
 }
 
-// fillRoute puts args, escaped, in the place of the braces of route. It is the
-// only place where a path is made. A + stays as it is: in a path it means
+// fillRoute puts arg, escaped, in the place of the braces of route, if it has any. It is
+// the only place where a path is made. A + stays as it is: in a path it means
 // itself.
-func fillRoute(route string, args []string) (string, error) {
-	var path strings.Builder
-	for _, arg := range args {
-		if arg == "" || arg == "." || arg == ".." {
-			// These would name another path.
-			return "", fmt.Errorf("%w: %q cannot be part of a path", ErrInvalidArgument, arg)
-		}
-		if len(arg) > maxIDLength {
-			return "", fmt.Errorf("%w: an id of %d bytes", ErrInvalidArgument, len(arg))
-		}
-		before, rest, _ := strings.Cut(route, "{")
-		_, after, _ := strings.Cut(rest, "}")
-		path.WriteString(before)
-		path.WriteString(url.PathEscape(arg))
-		route = after
+func fillRoute(route, arg string) (string, error) {
+	before, rest, has := strings.Cut(route, "{")
+	switch _, after, _ := strings.Cut(rest, "}"); {
+	case !has:
+		return route, nil
+	case arg == "" || arg == "." || arg == "..":
+		// These would name another path.
+		return "", fmt.Errorf("%w: %q cannot be part of a path", ErrInvalidArgument, arg)
+	case len(arg) > maxIDLength:
+		return "", fmt.Errorf("%w: an id of %d bytes", ErrInvalidArgument, len(arg))
+	default:
+		return before + url.PathEscape(arg) + after, nil
 	}
-	path.WriteString(route)
-	return path.String(), nil
 }
 
 // decode reads an answer. T knows which shapes it takes.

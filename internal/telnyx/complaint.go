@@ -68,7 +68,7 @@ func ComplaintIn(text string) Complaint {
 // the key, the account or a temporary failure.
 func ComplaintOf(err error) Complaint {
 	e, ok := errors.AsType[*APIError](err)
-	if !ok || e.Status == http.StatusUnauthorized || e.hasAny(accountCodes) || e.has(CodeAuthenticationFailed) || isPassing(e.Status) {
+	if !ok || e.Status == http.StatusUnauthorized || e.hasClass(ClassUnauthorized, ClassAccount) || isPassing(e.Status) {
 		return ""
 	}
 	for _, detail := range e.Errors {

@@ -32,7 +32,7 @@ func TestComplaintIn_KnowsTheSentencesAndTheirVariants(t *testing.T) {
 }
 
 func TestComplaintOf_IsAboutRefusalsAlone(t *testing.T) {
-	full := []ErrorDetail{{Code: CodeBadRequest, Detail: "Limit exceeded"}}
+	full := []ErrorDetail{{Code: "10015", Detail: "Limit exceeded"}}
 	for name, tt := range map[string]struct {
 		err  error
 		want Complaint
@@ -42,7 +42,7 @@ func TestComplaintOf_IsAboutRefusalsAlone(t *testing.T) {
 		"a rate limit":     {&APIError{Status: 429, Errors: full}, ""},
 		"a server error":   {&APIError{Status: 502, Errors: full}, ""},
 		"a refused key":    {&APIError{Status: 401, Errors: full}, ""},
-		"an account limit": {&APIError{Status: 400, Errors: []ErrorDetail{{Code: CodeFeatureLimited, Title: "Limit exceeded"}}}, ""},
+		"an account limit": {&APIError{Status: 400, Errors: []ErrorDetail{{Code: "10039", Title: "Limit exceeded"}}}, ""},
 		"no answer":        {&ConnectionError{Err: errors.New("limit exceeded")}, ""},
 		"nil":              {nil, ""},
 	} {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -42,13 +43,8 @@ func (o object) scalar(key string) string {
 
 // flag returns the boolean under key; known is false if there is none.
 func (o object) flag(key string) (value, known bool) {
-	switch strings.ToLower(strings.Trim(string(o[key]), `"`)) {
-	case "true", "1", "yes":
-		return true, true
-	case "false", "0", "no":
-		return false, true
-	}
-	return false, false
+	value, err := strconv.ParseBool(strings.Trim(string(o[key]), `"`))
+	return value, err == nil
 }
 
 // isNull reports whether a raw value is absent or null.
@@ -124,8 +120,6 @@ func (o object) fill(field reflect.Value, key, as string) {
 		if value, known := o.flag(key); known {
 			*to = &value
 		}
-	case *float64:
-		_ = json.Unmarshal([]byte(o.scalar(key)), to) // an empty text leaves it zero
 	default:
 		text := o.scalar(key)
 		switch as {
@@ -136,6 +130,19 @@ func (o object) fill(field reflect.Value, key, as string) {
 		}
 		field.SetString(text)
 	}
+}
+
+// textSize is how many bytes of text a record holds.
+func textSize(record reflect.Value) (bytes int) {
+	for i := range record.NumField() {
+		switch field := record.Field(i); field.Kind() {
+		case reflect.String, reflect.Slice:
+			bytes += field.Len()
+		case reflect.Struct:
+			bytes += textSize(field)
+		}
+	}
+	return bytes
 }
 
 // single returns the one record that an answer is about: bare, under data, or the only
@@ -216,7 +223,7 @@ func CanonicalNumber(text string) string {
 // "pending-assignment" and "pendingAssignment" all give "PENDING_ASSIGNMENT", and
 // "MNOProvisioned" gives "MNO_PROVISIONED".
 func canonicalWord(text string) string {
-	if text != strings.ToUpper(text) {
+	if text != strings.ToUpper(text) && text != strings.ToLower(text) {
 		text = wordBreak.ReplaceAllString(text, "${1}${3}_${2}${4}")
 	}
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" -_.\t\n\r", r) })

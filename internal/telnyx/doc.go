@@ -6,9 +6,11 @@
 // to do with an answer. [Classify] says what an error is about.
 //
 // Telnyx's pages contradict each other about routes, filters, page sizes and
-// spellings, so the client finds out what works: a query form counts once it has
-// found something that is known to be there. What was learned holds for the process
-// and is shared by copies of a client ([Client.Learned]).
+// spellings, so the client finds out what works. For each list there is a table of ways
+// to ask (route, names of the page's parameters, size, another parameter), and for the
+// rows of an owner a table of forms. An answer that speaks against one leads to the next;
+// a form counts once it has found something that is known to be there. What was learned
+// holds for the process and is shared by copies of a client ([Client.Learned]).
 //
 // # Invariants
 //

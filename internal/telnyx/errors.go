@@ -12,40 +12,6 @@ import (
 	"time"
 )
 
-// Error codes that Greenlight knows, from
-// https://developers.telnyx.com/development/api-fundamentals/api-errors (read in
-// 2026). The comments give Telnyx's titles; [Classify] says what follows from them.
-const (
-	CodeInactiveNumber       = "10001" // Inactive phone number
-	CodeInvalidNumber        = "10002" // Invalid phone number
-	CodeMissingParameter     = "10004" // Missing required parameter
-	CodeNotFound             = "10005" // Resource not found
-	CodeInvalidID            = "10006" // Invalid ID
-	CodeUnexpected           = "10007" // Unexpected error
-	CodeAuthenticationFailed = "10009" // Authentication failed
-	CodeAuthorizationFailed  = "10010" // Authorization failed
-	CodeTooManyRequests      = "10011" // Too many requests
-	CodeBadRequest           = "10015" // Bad Request
-	CodeNotE164              = "10016" // Phone number must be in +E.164 format
-	CodeAssociatedMissing    = "10017" // Associated resource does not exist
-	CodeInUse                = "10021" // Resource in use
-	CodeUnprocessable        = "10027" // Unprocessable Entity
-	CodeInvalidEnumValue     = "10032" // Invalid enumerated value
-	CodeOutOfRange           = "10033" // Value outside of range
-	CodeLocked               = "10035" // Resource locked
-	CodeBeingProcessed       = "10036" // Resource is being processed
-	CodeServiceUnavailable   = "10037" // Service unavailable
-	CodeFeatureNotPermitted  = "10038" // Feature not permitted (at this account level)
-	CodeFeatureLimited       = "10039" // Feature limited (at this account level)
-	CodeAccountInactive      = "20012" // Account inactive (it may be out of funds)
-	CodeAccountBlocked       = "20013" // Account blocked
-	CodeAccountUnverified    = "20014" // Account unverified
-	CodeFeatureNotEnabled    = "20015" // Feature not enabled
-	CodeAccountNotLevel1     = "20016" // Account not level 1 verified
-	CodeAccountNotLevel2     = "20017" // Account not level 2 verified
-	CodeInsufficientFunds    = "20100" // Insufficient Funds
-)
-
 // ErrInvalidArgument is matched by the error for a call that was not made
 // because an argument cannot be sent, like an empty id.
 var ErrInvalidArgument = errors.New("invalid argument")
@@ -84,7 +50,7 @@ type APIError struct {
 
 // ErrorDetail is one of the errors in an answer, its texts cut to 300 bytes.
 type ErrorDetail struct {
-	// Code is a code like [CodeNotE164]. It is empty where the answer has no codes.
+	// Code is a code like "10016". It is empty where the answer has no codes.
 	Code string
 	// Title and Detail are sentences. Either may be empty.
 	Title, Detail string
@@ -182,7 +148,7 @@ func IsNotFound(err error) bool {
 		return true
 	}
 	coded := slices.ContainsFunc(e.Errors, func(d ErrorDetail) bool { return d.Code != "" })
-	return e.Status == http.StatusNotFound && coded && !e.hasAny(busyCodes) && !e.hasAny(transientCodes)
+	return e.Status == http.StatusNotFound && coded && !e.hasClass(ClassBusy, ClassTransient)
 }
 
 // Is404 reports whether err is an [APIError] with status 404, whatever its body says.
@@ -191,24 +157,12 @@ func Is404(err error) bool {
 	return ok && e.Status == http.StatusNotFound
 }
 
-// HasCode reports whether err is an [APIError] with that code among its details.
-func HasCode(err error, code string) bool {
-	e, ok := errors.AsType[*APIError](err)
-	return ok && e.has(code)
-}
-
 // WasSent reports whether the request that ended in err was given to the network
 // at all. It was not when an argument was refused or when the wait for the
 // [Limiter] ended first.
 func WasSent(err error) bool {
-	if _, ok := errors.AsType[*APIError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[*ConnectionError](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[*UnreadableError](err)
-	return ok
+	_, sent := sentMethod(err)
+	return sent
 }
 
 // EffectUnknown reports whether a write may have taken effect although it ended
@@ -216,21 +170,36 @@ func WasSent(err error) bool {
 // itself gave up (408, 5xx). Read the record before writing again. It is false
 // for reads, which have no effect, and for errors of other packages.
 func EffectUnknown(err error) bool {
+	method, sent := sentMethod(err)
+	e, answered := errors.AsType[*APIError](err)
+	return sent && method != http.MethodGet && (!answered || e.Status == http.StatusRequestTimeout || e.Status >= 500)
+}
+
+// sentMethod returns the method of the request that ended in err, if it was sent.
+func sentMethod(err error) (method string, sent bool) {
 	if e, ok := errors.AsType[*APIError](err); ok {
-		return e.Method != http.MethodGet && (e.Status == http.StatusRequestTimeout || e.Status >= 500)
+		return e.Method, true
 	}
 	if e, ok := errors.AsType[*ConnectionError](err); ok {
-		return e.Method != http.MethodGet
+		return e.Method, true
 	}
-	e, ok := errors.AsType[*UnreadableError](err)
-	return ok && e.Method != http.MethodGet
+	if e, ok := errors.AsType[*UnreadableError](err); ok {
+		return e.Method, true
+	}
+	return "", false
 }
 
 func (e *APIError) has(code string) bool {
 	return slices.ContainsFunc(e.Errors, func(d ErrorDetail) bool { return d.Code == code })
 }
 
-func (e *APIError) hasAny(codes []string) bool { return slices.ContainsFunc(codes, e.has) }
+// hasClass reports whether one of the codes is of one of the classes.
+func (e *APIError) hasClass(classes ...ErrorClass) bool {
+	return slices.ContainsFunc(e.Errors, func(d ErrorDetail) bool {
+		class, known := codeClasses[d.Code]
+		return known && slices.Contains(classes, class)
+	})
+}
 
 // newAPIError reads an error answer. It never fails: what it cannot read is
 // in Body.

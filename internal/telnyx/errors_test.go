@@ -1,7 +1,6 @@
 package telnyx
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -110,13 +109,6 @@ func TestIsNotFound_IsTheRecordsAbsenceOnly(t *testing.T) {
 		if got := IsNotFound(tt.err); got != tt.want {
 			t.Errorf("%s: IsNotFound(%v) = %v, want %v", name, tt.err, got, tt.want)
 		}
-	}
-}
-
-func TestHasCode_LooksAtEveryDetail(t *testing.T) {
-	err := fmt.Errorf("assign: %w", &APIError{Errors: []ErrorDetail{{Code: "1"}, {Code: CodeBeingProcessed}}})
-	if !HasCode(err, CodeBeingProcessed) || HasCode(err, CodeNotFound) || HasCode(errors.New("10036"), CodeBeingProcessed) {
-		t.Error("HasCode found the wrong codes")
 	}
 }
 

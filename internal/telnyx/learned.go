@@ -8,31 +8,62 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // learned is what a process found out about how Telnyx understands requests. Its
 // pages contradict each other, so nothing of it is assumed.
 type learned struct {
-	// Each lock is held while that fact is learned, so that it is learned once.
-	route, filter, form, status lock
-
-	mu     sync.Mutex
-	routes map[string]*habits
-	// assignments is the route of the list of assignments, empty while unknown.
-	assignments string
-	// filters says of each filter form of the list of assignments whether it works.
-	filters map[string]formState
+	mu      sync.Mutex
+	lists   map[string]*facts // by the first route of the list
+	forms   map[string]formFact
 	numbers numberKnowledge
 }
 
-// formState is what is known of a query form.
+// facts is what is known of one list.
+type facts struct {
+	// learning is held while something is learned, so that it is learned once.
+	learning *semaphore.Weighted
+	// way is how to ask, and works says that it brought a page. named says that its
+	// names for the page and its size brought a second one.
+	way          way
+	works, named bool
+	totals       totals
+	// tested says that a page of one row was read to learn what totals count.
+	tested bool
+	// uneven is when the list, without (0) and with a filter (1), was last seen not to add
+	// up, though it did not change.
+	uneven [2]time.Time
+}
+
+// totals is what the totals of a list count.
+type totals int
+
+const (
+	totalsUnproven totals = iota
+	totalsOfList
+	totalsOfPage
+)
+
+// formState is what is known of a form of a query.
 type formState int
 
 const (
 	formUntried formState = iota
-	formProven            // it found a row that is known to be there, and no others
-	formIgnored           // it brought rows that were not asked for, or was refused
+	formProven            // it found what is known to be there, and nothing else
+	formIgnored           // it brought what was not asked for, or was refused
 )
+
+// formFact is the state of a form and when that was learned.
+type formFact struct {
+	state formState
+	at    time.Time
+}
+
+// formIgnoredFor is how long a form that Telnyx did not understand is not tried again:
+// it may have been the value that was refused, or an outage.
+const formIgnoredFor = 10 * time.Minute
 
 // stateMu guards the making of Client.learned, which a literal does not have.
 var stateMu sync.Mutex
@@ -42,224 +73,55 @@ func (c *Client) state() *learned {
 	stateMu.Lock()
 	defer stateMu.Unlock()
 	if c.learned == nil {
-		c.learned = &learned{
-			route: make(lock, 1), filter: make(lock, 1), form: make(lock, 1), status: make(lock, 1),
-			routes:  make(map[string]*habits),
-			filters: make(map[string]formState),
-		}
+		c.learned = &learned{lists: make(map[string]*facts), forms: make(map[string]formFact)}
 	}
 	return c.learned
 }
 
-// lock is held by one call at a time.
-type lock chan struct{}
+// list returns what is known of a list, whose first way is that of ways if nothing is.
+func (s *learned) list(ways []way) facts { return s.learn(ways, func(*facts) {}) }
 
-// take waits until nobody else holds the lock. A call that has a reservation does
-// not wait: others may wait for its slot.
-func (l lock) take(ctx context.Context) (free func(), err error) {
+// learn changes what is known of a list, and returns it.
+func (s *learned) learn(ways []way, change func(*facts)) facts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.lists[ways[0].route]
+	if known == nil {
+		known = &facts{way: ways[0], learning: semaphore.NewWeighted(1)}
+		s.lists[ways[0].route] = known
+	}
+	change(known)
+	return *known
+}
+
+// alone waits until no other call learns about the list. A call that has a reservation
+// does not wait: others may wait for its slot.
+func (s *learned) alone(ctx context.Context, ways []way) (free func(), err error) {
 	if reservationIn(ctx) != nil {
 		return func() {}, nil
 	}
-	select {
-	case l <- struct{}{}:
-		return func() { <-l }, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for another call to learn the query form: %w", ctx.Err())
+	learning := s.list(ways).learning
+	if err := learning.Acquire(ctx, 1); err != nil {
+		return nil, fmt.Errorf("wait for another call to learn the query form: %w", err)
 	}
+	return func() { learning.Release(1) }, nil
 }
 
-// habits returns what is known of the list under a route.
-func (s *learned) habits(route string) *habits {
+// form returns what is known of a form.
+func (s *learned) form(name string) formState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := s.routes[route]
-	if h == nil {
-		h = &habits{}
-		s.routes[route] = h
+	known := s.forms[name]
+	if known.state == formIgnored && !recent(known.at, formIgnoredFor) {
+		return formUntried
 	}
-	return h
+	return known.state
 }
 
-func (s *learned) assignmentsRoute() string {
+func (s *learned) setForm(name string, state formState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.assignments
-}
-
-func (s *learned) setAssignmentsRoute(route string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.assignments = route
-}
-
-func (s *learned) filterState(name string) formState {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.filters[name]
-}
-
-func (s *learned) setFilter(name string, state formState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.filters[name] = state
-}
-
-// What the totals of a list count.
-const (
-	totalsUnproven = iota
-	totalsOfAll
-	totalsOfPage
-)
-
-// paging is how pages of a list are asked for.
-type paging struct {
-	size int  // index into listing.sizes
-	bare bool // without the optional parameter
-}
-
-// pagingNames are the parameters for the page and its size. Telnyx's pages do not agree
-// on which lists take which; other asks for those of the other kind of list.
-func pagingNames(v2, other bool) (number, size string) {
-	switch {
-	case v2 && other:
-		return "page", "page_size"
-	case v2 || other:
-		return "page[number]", "page[size]"
-	}
-	return "page", "recordsPerPage"
-}
-
-// habits is how a list behaves.
-type habits struct {
-	mu      sync.Mutex
-	current paging
-	worked  bool
-	counted int
-	asked   bool // a page of one row was read to learn what totals count
-	// named says that the names for page and size work, other that they are those of the
-	// other kind of list.
-	named, other bool
-	// refusedName is the optional parameter that is left out, if current.bare.
-	refusedName string
-	// uneven is when a list, without and with a filter, was last seen not to add up, though
-	// it did not change.
-	uneven [2]time.Time
-}
-
-// unevenFor is how long a list that does not add up is read once only.
-const unevenFor = 10 * time.Minute
-
-func (h *habits) isUneven(filtered bool) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return recent(h.uneven[index(filtered)], unevenFor)
-}
-
-func (h *habits) setUneven(filtered bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.uneven[index(filtered)] = time.Now()
-}
-
-func index(filtered bool) int {
-	if filtered {
-		return 1
-	}
-	return 0
-}
-
-// useNames remembers which names for page and size brought a second page.
-func (h *habits) useNames(other bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.named, h.other = true, other
-}
-
-func (h *habits) namesWork() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.named
-}
-
-func (h *habits) usesOtherNames() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.other
-}
-
-func (h *habits) paging() paging {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.current
-}
-
-func (h *habits) proven() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.worked
-}
-
-func (h *habits) works(p paging) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.worked {
-		h.current, h.worked = p, true
-	}
-}
-
-// doubt has the way of paging that worked found out again.
-func (h *habits) doubt() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.worked = false
-}
-
-// refused moves to the next way of paging. It returns false when there is none
-// left; then it begins anew, since the refusals were about something else. optional is
-// the name of the optional parameter, and blamed says that the refusal names it.
-func (h *habits) refused(p paging, sizes int, optional string, blamed bool) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.refusedName = optional
-	switch {
-	case h.worked || h.current != p: // another call was quicker
-		return true
-	case blamed && !p.bare:
-		h.current.bare = true
-	case p.size+1 < sizes:
-		h.current.size++
-	case !p.bare:
-		h.current = paging{bare: true}
-	default:
-		h.current = paging{}
-		return false
-	}
-	return true
-}
-
-func (h *habits) totals() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.counted
-}
-
-// mayProveTotals reports, once, that it is not known what totals count.
-func (h *habits) mayProveTotals() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	may := !h.asked && h.counted == totalsUnproven
-	h.asked = true
-	return may
-}
-
-func (h *habits) countsAll() { h.setCounted(totalsOfAll) }
-
-func (h *habits) countsPage() { h.setCounted(totalsOfPage) }
-
-func (h *habits) setCounted(counted int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.counted = counted
+	s.forms[name] = formFact{state, time.Now()}
 }
 
 // Learned says what was found out about how Telnyx understands requests, one
@@ -269,43 +131,35 @@ func (c *Client) Learned() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var says []string
-	if s.assignments != "" {
-		says = append(says, fmt.Sprintf("Assignments are under %s.", s.assignments))
+	if assignments := s.lists[snakeRoute]; assignments != nil && assignments.works {
+		says = append(says, fmt.Sprintf("Assignments are under %s.", assignments.way.route))
 	}
-	for _, route := range slices.Sorted(maps.Keys(s.routes)) {
-		says = append(says, s.routes[route].says(route)...)
+	for _, route := range slices.Sorted(maps.Keys(s.lists)) {
+		if s.lists[route].works {
+			says = append(says, s.lists[route].says())
+		}
 	}
-	for _, form := range slices.Sorted(maps.Keys(s.filters)) {
-		switch s.filters[form] {
+	for _, form := range slices.Sorted(maps.Keys(s.forms)) {
+		switch s.forms[form].state {
 		case formProven:
-			says = append(says, fmt.Sprintf("Assignments can be listed by %s.", form))
+			says = append(says, fmt.Sprintf("Telnyx understands %s.", form))
 		case formIgnored:
-			says = append(says, fmt.Sprintf("Telnyx does not understand %s in the list of assignments.", form))
+			says = append(says, fmt.Sprintf("Telnyx does not understand %s.", form))
 		}
 	}
 	return append(says, s.numbers.says()...)
 }
 
-func (h *habits) says(route string) (says []string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.current.size > 0 {
-		says = append(says, fmt.Sprintf("GET %s refuses large pages; smaller ones are asked for.", route))
+// says is like "GET /10dlc/brand takes page, recordsPerPage=500 and sort=createdAt; its
+// totals count the whole list."
+func (f *facts) says() string {
+	w, count := f.way, []string{"what its totals count is not known", "its totals count the whole list", "its totals count only their page"}
+	takes := []string{w.page, fmt.Sprintf("%s=%d", w.size, w.rows), w.extra}
+	if w.rows == 0 {
+		takes[1] = ""
 	}
-	if h.current.bare && h.refusedName != "" {
-		says = append(says, fmt.Sprintf("GET %s refuses the parameter %s; it is left out.", route, h.refusedName))
-	}
-	if h.other {
-		number, size := pagingNames(!strings.HasPrefix(route, "/10dlc/"), true)
-		says = append(says, fmt.Sprintf("GET %s takes %s and %s.", route, number, size))
-	}
-	switch h.counted {
-	case totalsOfAll:
-		says = append(says, fmt.Sprintf("The totals of GET %s count the whole list.", route))
-	case totalsOfPage:
-		says = append(says, fmt.Sprintf("The totals of GET %s count only their page.", route))
-	}
-	return says
+	takes = slices.DeleteFunc(takes, func(parameter string) bool { return parameter == "" })
+	return fmt.Sprintf("GET %s takes %s; %s.", w.route, strings.Join(takes, ", "), count[f.totals])
 }
 
 // recent reports whether something happened less than d ago.

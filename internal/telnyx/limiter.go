@@ -1,12 +1,14 @@
 package telnyx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,14 +79,11 @@ type Limiter struct {
 	// routine is held by the one routine call that may queue with the others, and
 	// routineSlots by those that queue or are under way.
 	routine, routineSlots *semaphore.Weighted
-	// changed wakes the call in the line when a pause or the rate changed.
-	changed chan struct{}
 
 	mu          sync.Mutex
 	rate        float64
-	cap         float64   // bounds rate until capUntil
-	capUntil    time.Time // when the headers' window ends, by the earliest answer
-	remaining   float64   // of that window
+	cap         float64 // bounds rate until capUntil, by the headers
+	capUntil    time.Time
 	tokens      float64
 	filled      time.Time // when tokens was right; in a pause, its end
 	pausedUntil time.Time
@@ -104,18 +103,18 @@ type Waits struct {
 
 // NewLimiter returns a limiter that lets the first five calls pass at once.
 func NewLimiter(config LimiterConfig) *Limiter {
+	if config.Concurrency <= 0 {
+		config.Concurrency = 8
+	}
 	l := &Limiter{
 		start: startRate, top: topRate, tokens: burst, filled: time.Now(),
-		line: semaphore.NewWeighted(1), routine: semaphore.NewWeighted(1), changed: make(chan struct{}, 1),
+		slots: semaphore.NewWeighted(int64(config.Concurrency)), line: semaphore.NewWeighted(1),
+		routine: semaphore.NewWeighted(1), routineSlots: semaphore.NewWeighted(int64(max(1, config.Concurrency/2))),
 	}
 	if config.Ceiling > 0 {
 		l.start, l.top = config.Ceiling, config.Ceiling
 	}
-	if config.Concurrency <= 0 {
-		config.Concurrency = 8
-	}
-	l.rate, l.slots = l.start, semaphore.NewWeighted(int64(config.Concurrency))
-	l.routineSlots = semaphore.NewWeighted(int64(max(1, config.Concurrency/2)))
+	l.rate = l.start
 	return l
 }
 
@@ -130,8 +129,7 @@ func Routine(ctx context.Context) context.Context { return context.WithValue(ctx
 // reservation is a slot and the tokens that were waited for in advance.
 type reservation struct {
 	limiter *Limiter
-	mu      sync.Mutex
-	left    int
+	left    int // guarded by limiter.mu, as is over
 	over    bool
 }
 
@@ -156,13 +154,21 @@ func (l *Limiter) Reserve(ctx context.Context, calls int) (reserved context.Cont
 	}
 	r := &reservation{limiter: l, left: calls}
 	return context.WithValue(ctx, reservationKey{}, r), sync.OnceFunc(func() {
-		r.mu.Lock()
-		r.over = true
-		left := r.left
-		r.mu.Unlock()
-		l.giveBack(float64(left))
+		l.release(r)
 		free()
 	}), nil
+}
+
+// release ends a reservation. Unused tokens are given back, unless a pause has begun:
+// after it, calls are spread again.
+func (l *Limiter) release(r *reservation) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.over = true
+	if now := time.Now(); !now.Before(l.pausedUntil) {
+		l.fill(now)
+		l.tokens = min(burst, l.tokens+float64(r.left))
+	}
 }
 
 // reservationIn returns the reservation of ctx that was not released, or nil.
@@ -171,8 +177,8 @@ func reservationIn(ctx context.Context) *reservation {
 	if r == nil {
 		return nil
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.limiter.mu.Lock()
+	defer r.limiter.mu.Unlock()
 	if r.over {
 		return nil
 	}
@@ -183,42 +189,19 @@ func reservationIn(ctx context.Context) *reservation {
 // since the tokens were reserved.
 var ErrPaused = errors.New("it was not sent, because Telnyx asked for a pause")
 
-// use takes a token of the reservation; ok is false if none is left.
-func (r *reservation) use() (ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// use takes a token of the reservation; ok is false if none is left. The error is
+// [ErrPaused].
+func (r *reservation) use() (ok bool, err error) {
+	r.limiter.mu.Lock()
+	defer r.limiter.mu.Unlock()
+	if time.Now().Before(r.limiter.pausedUntil) {
+		return false, ErrPaused
+	}
 	if r.left == 0 {
-		return false
+		return false, nil
 	}
 	r.left--
-	return true
-}
-
-// giveBack adds unused tokens, unless a pause has begun: after it, calls are spread again.
-func (l *Limiter) giveBack(tokens float64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := time.Now()
-	if tokens <= 0 || now.Before(l.pausedUntil) {
-		return
-	}
-	l.fill(now)
-	l.tokens = min(burst, l.tokens+tokens)
-	l.wake()
-}
-
-func (l *Limiter) isPaused() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return time.Now().Before(l.pausedUntil)
-}
-
-// wake has the call in the line see what changed.
-func (l *Limiter) wake() {
-	select {
-	case l.changed <- struct{}{}:
-	default: // It is awake already.
-	}
+	return true, nil
 }
 
 // wait waits until a call may be sent. end gives its slot back.
@@ -226,16 +209,14 @@ func (l *Limiter) wait(ctx context.Context) (end func(), err error) {
 	if l == nil {
 		return func() {}, nil
 	}
-	if r := reservationIn(ctx); r != nil && r.limiter == l {
-		if l.isPaused() {
-			return nil, ErrPaused
-		}
-		if r.use() {
-			return func() {}, nil
-		}
-		return func() {}, l.take(ctx, 1)
+	r := reservationIn(ctx)
+	if r == nil || r.limiter != l {
+		return l.acquire(ctx, 1)
 	}
-	return l.acquire(ctx, 1)
+	if ok, err := r.use(); ok || err != nil {
+		return func() {}, err
+	}
+	return func() {}, l.take(ctx, 1)
 }
 
 // acquire waits for a slot and n tokens.
@@ -299,16 +280,9 @@ func (l *Limiter) take(ctx context.Context, n float64) error {
 		if wait <= 0 {
 			return nil
 		}
-		if endsWithin(ctx, wait) {
-			return fmt.Errorf("wait for Telnyx's rate limit at %.3g calls/s: %w", perSecond, contextError(ctx))
+		if err := sleep(ctx, wait); err != nil {
+			return fmt.Errorf("wait for Telnyx's rate limit at %.3g calls/s: %w", perSecond, err)
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		case <-l.changed:
-		}
-		timer.Stop()
 	}
 }
 
@@ -316,19 +290,19 @@ func (l *Limiter) take(ctx context.Context, n float64) error {
 func (l *Limiter) tryTake(now time.Time, n float64) (wait time.Duration, perSecond float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now.Before(l.pausedUntil) {
-		return l.pausedUntil.Sub(now), l.rate
-	}
 	l.fill(now)
 	perSecond = l.rateAt(now)
 	const rounding = 1e-6
-	if l.tokens >= n-rounding {
+	switch {
+	case now.Before(l.pausedUntil):
+		return l.pausedUntil.Sub(now), perSecond
+	case l.tokens >= n-rounding:
 		l.tokens -= n
 		return 0, perSecond
 	}
 	wait = time.Duration(math.Ceil((n - l.tokens) / perSecond * float64(time.Second)))
-	if left := l.capUntil.Sub(now); left > 0 && left < wait {
-		wait = left // the rate rises then
+	if now.Before(l.capUntil) {
+		wait = min(wait, l.capUntil.Sub(now)) // the rate rises then
 	}
 	return wait, perSecond
 }
@@ -336,13 +310,9 @@ func (l *Limiter) tryTake(now time.Time, n float64) (wait time.Duration, perSeco
 // fill adds the tokens of the time since the last call. l.mu is held, as in all
 // that follow.
 func (l *Limiter) fill(now time.Time) {
-	for l.filled.Before(now) {
-		until := now
-		if l.filled.Before(l.capUntil) && l.capUntil.Before(now) {
-			until = l.capUntil
-		}
-		l.tokens = min(burst, l.tokens+l.rateAt(l.filled)*until.Sub(l.filled).Seconds())
-		l.filled = until
+	if now.After(l.filled) {
+		l.tokens = min(burst, l.tokens+l.rateAt(l.filled)*now.Sub(l.filled).Seconds())
+		l.filled = now
 	}
 }
 
@@ -372,37 +342,16 @@ func (l *Limiter) observe(status int, h http.Header) {
 			l.rate = l.bounded(l.rate / 2)
 			l.halveAfter = now.Add(growthTime)
 		}
-		wait := waitAskedFor(status, h, now)
-		if wait <= 0 {
-			wait = defaultPause
-		}
-		l.pause(now, wait)
+		l.pause(now, cmp.Or(waitAskedFor(status, h, now), defaultPause))
+	case limited && remaining < 1:
+		l.pause(now, reset)
 	case limited:
-		left := l.window(now, remaining, reset)
-		allowed := share * remaining / left.Seconds()
-		if l.cap = l.bounded(allowed); remaining < 1 {
-			l.cap = l.top // the pause does it
-			l.pause(now, left)
-			break
-		}
+		allowed := share * remaining / reset.Seconds()
+		l.cap, l.capUntil = l.bounded(allowed), now.Add(reset)
 		l.rise(now, status, allowed)
 	default:
 		l.rise(now, status, l.start)
 	}
-	l.wake()
-}
-
-// window takes in what an answer says of the window that Telnyx counts in, and
-// returns how long it lasts yet. The reset comes in whole seconds, rounded up, so the
-// earliest end that was given is the best until more remains, in a new window.
-func (l *Limiter) window(now time.Time, remaining float64, reset time.Duration) time.Duration {
-	const least = 100 * time.Millisecond
-	end := now.Add(reset)
-	if now.Before(l.capUntil) && remaining <= l.remaining && l.capUntil.Before(end) {
-		end = l.capUntil
-	}
-	l.capUntil, l.remaining = end, remaining
-	return max(end.Sub(now), least)
 }
 
 // pause holds everyone until it is over. Then one call at most passes at once, and
@@ -441,31 +390,11 @@ func (l *Limiter) Waits() Waits {
 	return l.waits
 }
 
-// endsWithin reports whether ctx has ended, or is certain to before d is over.
-func endsWithin(ctx context.Context, d time.Duration) bool {
-	if ctx.Err() != nil {
-		return true
-	}
-	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < d
-}
-
-// contextError returns what ended ctx, or what is about to.
-func contextError(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return context.DeadlineExceeded
-}
-
 // sleep waits for d. It returns an error that matches ctx's if ctx ends first,
 // and returns it at once if ctx's deadline comes before d is over.
 func sleep(ctx context.Context, d time.Duration) error {
 	if endsWithin(ctx, d) {
-		return contextError(ctx)
-	}
-	if d <= 0 {
-		return nil
+		return cmp.Or(ctx.Err(), context.DeadlineExceeded)
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -475,4 +404,47 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
+}
+
+// endsWithin reports whether ctx has ended, or is certain to before d is over.
+func endsWithin(ctx context.Context, d time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && time.Until(deadline) < d
+}
+
+// The headers that say how much of the account's limit is left, from
+// https://developers.telnyx.com/development/api-fundamentals/reliability/rate-limiting.
+// x-ratelimit-limit is not read: without the length of its window, which is
+// published nowhere, it says nothing about a rate.
+const (
+	remainingHeader = "X-Ratelimit-Remaining"
+	resetHeader     = "X-Ratelimit-Reset"
+)
+
+// waitAskedFor returns how long an answer asks to wait: the header Retry-After,
+// in seconds or as a date, else for a 429 the time until the limit resets, else
+// zero.
+func waitAskedFor(status int, h http.Header, now time.Time) time.Duration {
+	text := h.Get("Retry-After")
+	if wait := seconds(text); wait > 0 {
+		return wait
+	}
+	if at, err := http.ParseTime(text); err == nil && at.After(now) {
+		return at.Sub(now)
+	}
+	if status == http.StatusTooManyRequests {
+		return seconds(h.Get(resetHeader))
+	}
+	return 0
+}
+
+// seconds reads a header's number of seconds, zero if it is none. Anything over
+// a day is not a waiting time (a Unix time, say) and is left out.
+func seconds(text string) time.Duration {
+	const longest = 24 * time.Hour
+	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil || !(n > 0 && n <= longest.Seconds()) {
+		return 0
+	}
+	return time.Duration(n * float64(time.Second))
 }

@@ -102,7 +102,6 @@ func TestLimiter_FollowsTheAnswers(t *testing.T) {
 		"less until the reset":    {10, []answer{{0, 200, rateHeaders(60, 60)}}, 0.8, 0},
 		"then as before":          {10, []answer{{0, 200, rateHeaders(60, 60)}, {61 * second, 200, nil}}, 10, 0},
 		"none remaining":          {10, []answer{{0, 200, rateHeaders(0, 7)}}, 10, 7 * second},
-		"the end is the earliest": {10, []answer{{0, 200, rateHeaders(60, 60)}, {second / 2, 200, rateHeaders(60, 60)}}, 48 / 59.5, 0},
 		"a new window":            {10, []answer{{0, 200, rateHeaders(10, 60)}, {second / 2, 200, rateHeaders(60, 60)}}, 0.8, 0},
 		"429":                     {10, []answer{{0, 429, nil}}, 5, second},
 		"429 with Retry-After":    {10, []answer{{0, 429, http.Header{"Retry-After": {"3"}}}}, 5, 3 * second},

@@ -36,12 +36,12 @@ func TestList_IsCompleteHoweverItIsPaged(t *testing.T) {
 		"no totals, 422 at end":    {7, &world{totals: "none", pastEnd: "422"}, 2},
 		"totals of the page":       {60, &world{mostRows: 20, totals: "page"}, 4},
 		"totals of the page, 404":  {60, &world{mostRows: 20, totals: "page", pastEnd: "404"}, 4},
-		"sizes over 100 refused":   {150, &world{refuseOver: 100}, 3},
-		"sizes over 20 refused":    {60, &world{refuseOver: 20}, 7},
-		"any size refused":         {60, &world{refuseOver: 20, mostRows: 20, totals: "page"}, 7},
-		"sorting refused":          {7, &world{refuseSort: true}, 7},
+		"sizes over 100 refused":   {150, &world{refuseOver: 100}, 4},
+		"sizes over 20 refused":    {60, &world{refuseOver: 20}, 8},
+		"any size refused":         {60, &world{refuseOver: 20, mostRows: 20, totals: "page"}, 8},
+		"sorting refused":          {7, &world{refuseSort: true}, 8},
 		"only the guide's route":   {300, &world{camelOnly: true}, 3},
-		"its route, sizes refused": {300, &world{camelOnly: true, refuseOver: 100}, 6},
+		"its route, sizes refused": {300, &world{camelOnly: true, refuseOver: 100}, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := tt.quirk
@@ -80,9 +80,7 @@ func TestList_RemembersWhatItLearned(t *testing.T) {
 	}
 	want := []string{
 		"Assignments are under /10dlc/phoneNumberCampaign.",
-		"GET /10dlc/phoneNumberCampaign refuses large pages; smaller ones are asked for.",
-		"GET /10dlc/phoneNumberCampaign refuses the parameter sort; it is left out.",
-		"The totals of GET /10dlc/phoneNumberCampaign count the whole list.",
+		"GET /10dlc/phoneNumberCampaign takes page, recordsPerPage=100; its totals count the whole list.",
 	}
 	if diff := cmp.Diff(want, c.Learned()); diff != "" {
 		t.Errorf("learned (-want +got):\n%s", diff)
@@ -90,6 +88,27 @@ func TestList_RemembersWhatItLearned(t *testing.T) {
 	w.camelOnly = false
 	if rows, err := c.Assignments(t.Context(), 0); err != nil || !rows.Complete || c.Learned()[0] != "Assignments are under /10dlc/phone_number_campaigns." {
 		t.Errorf("after the route changed: %v, %v, %q", rows.Complete, err, c.Learned())
+	}
+}
+
+// A gateway may answer anything to a route that it does not have.
+func TestList_TriesTheOtherRouteWhateverRefusesTheFirst(t *testing.T) {
+	for _, status := range []int{400, 403, 404, 405, 410, 501} {
+		synctest.Test(t, func(t *testing.T) {
+			w := attached(30, "a")
+			w.camelOnly = true
+			c := w.client()
+			c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if strings.Contains(r.URL.Path, snakeRoute) {
+					return respond(status, ""), nil
+				}
+				return w.RoundTrip(r)
+			})}
+			rows, err := c.Assignments(t.Context(), 0)
+			if found := err == nil && len(rows.All) == 30 && rows.Complete; found != (status < 500) {
+				t.Errorf("%d: got %d rows, complete %v, %v", status, len(rows.All), rows.Complete, err)
+			}
+		})
 	}
 }
 

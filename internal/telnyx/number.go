@@ -1,9 +1,9 @@
 package telnyx
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -75,57 +75,55 @@ func (c *Client) SetMessagingProfile(ctx context.Context, n Number, profileID st
 	if profileID == "" || n.ID == "" && n.PhoneNumber == "" {
 		return Number{}, annotate(ErrInvalidArgument, "put number %s on messaging profile %s", n.PhoneNumber, profileID)
 	}
-	names := c.namesOf(n)
-	answer, err := c.patchProfile(ctx, names[0], n.PhoneNumber, profileID)
-	if isRefusal(err) && len(names) > 1 {
-		if again, errAgain := c.patchProfile(ctx, names[1], n.PhoneNumber, profileID); !isRefusal(errAgain) {
-			answer, err = again, errAgain
-			c.state().setPatchByNumber(names[1] == n.PhoneNumber)
-		}
-	}
+	body := struct {
+		MessagingProfileID string `json:"messaging_profile_id"`
+	}{profileID}
+	answer, err := c.callSettings(ctx, http.MethodPatch, n, body)
 	if err == nil {
 		c.state().setProfile(answer.PhoneNumber, profileID)
-	} else if _, refused := asAnswer(err); !refused {
-		c.state().forgetNumbers() // the account's list may have the old profile
+	} else if !isAnswer(err) {
+		c.ForgetNumbers() // the account's list may have the old profile
 	}
 	return answer, annotate(err, "put number %s on messaging profile %s", n.PhoneNumber, profileID)
 }
-
-func (c *Client) patchProfile(ctx context.Context, name, phoneNumber, profileID string) (Number, error) {
-	r := request{method: http.MethodPatch, route: oneNumberRoute, args: []string{name}}
-	r.body = struct {
-		MessagingProfileID string `json:"messaging_profile_id"`
-	}{profileID}
-	return callOne(ctx, c, r, isNumber(phoneNumber))
-}
-
-const oneNumberRoute = "/phone_numbers/{id}/messaging"
 
 // NumberNow reads the messaging settings of one number of the account as they are now.
 // Its Status is empty. As in [Client.SetMessagingProfile], the path may take the
 // number's id or the number.
 //
 // OpenAPI: GET /phone_numbers/{id}/messaging
-func (c *Client) NumberNow(ctx context.Context, n Number) (found Number, err error) {
-	for i, name := range c.namesOf(n) {
-		found, err = callOne(ctx, c, get(oneNumberRoute, name), isNumber(n.PhoneNumber))
-		if !isRefusal(err) {
-			if i > 0 && err == nil {
-				c.state().setPatchByNumber(name == n.PhoneNumber)
-			}
-			break
-		}
-	}
+func (c *Client) NumberNow(ctx context.Context, n Number) (Number, error) {
+	found, err := c.callSettings(ctx, http.MethodGet, n, nil)
 	return found, annotate(err, "read the settings of number %s", n.PhoneNumber)
 }
 
-// namesOf are what the path of a number's settings may take, the likelier one first.
-func (c *Client) namesOf(n Number) []string {
+// callSettings makes a request about the settings of a number, under its id and, if that
+// is refused, under the number, or the other way round if that is known to work.
+func (c *Client) callSettings(ctx context.Context, method string, n Number, body any) (answer Number, err error) {
+	const route, byNumber = "/phone_numbers/{id}/messaging", "the number instead of its id under /phone_numbers/{id}/messaging"
 	names := []string{n.ID, n.PhoneNumber}
-	if c.state().numberKnowledge().patchByNumber {
+	if c.state().form(byNumber) == formProven {
 		slices.Reverse(names)
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		r := request{method: method, route: route, arg: name, body: body}
+		found, failed := callOne(ctx, c, r, isNumber(n.PhoneNumber))
+		if failed == nil && err != nil {
+			state := formUntried
+			if name == n.PhoneNumber {
+				state = formProven
+			}
+			c.state().setForm(byNumber, state)
+		}
+		if !isRefusal(failed) {
+			return found, failed
+		}
+		err = cmp.Or(err, failed)
+	}
+	return Number{}, cmp.Or(err, ErrInvalidArgument)
 }
 
 // isNumber refuses an answer that is about another number, or about none.
@@ -136,31 +134,4 @@ func isNumber(phoneNumber string) check[Number] {
 		}
 		return nil
 	}
-}
-
-// setProfile puts a number on a profile in the lists that are kept.
-func (s *learned) setProfile(phoneNumber, profileID string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	is := func(n Number) bool { return n.PhoneNumber == phoneNumber }
-	if slices.ContainsFunc(s.numbers.account.All, is) {
-		rows := slices.Clone(s.numbers.account.All) // others may read the old one
-		for i := range rows {
-			if is(rows[i]) {
-				rows[i].MessagingProfileID = profileID
-			}
-		}
-		s.numbers.account.All = rows
-	}
-	if row, ok := s.numbers.statuses.known[phoneNumber]; ok {
-		row.MessagingProfileID = profileID
-		s.numbers.statuses.known = maps.Clone(s.numbers.statuses.known)
-		s.numbers.statuses.known[phoneNumber] = row
-	}
-}
-
-func (s *learned) setPatchByNumber(byNumber bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.numbers.patchByNumber = byNumber
 }

@@ -3,25 +3,23 @@ package telnyx
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// The routes of numbers.
+// The routes of lists of numbers.
 const (
 	settingsRoute = "/phone_numbers/messaging"
 	numbersRoute  = "/phone_numbers"
 	profileRoute  = "/messaging_profiles/{id}/phone_numbers"
 )
-
-// numberSizes are the page sizes to ask for; 250 is the most that /phone_numbers
-// gives, and no maximum is published for messaging settings.
-var numberSizes = []int{250, 100, 50, 20, 0}
 
 const (
 	// numbersPerQuery is how many numbers one query asks for, with two controls. 249
@@ -33,8 +31,8 @@ const (
 	accountListFor = 10 * time.Minute
 	// accountListAgain is how long that list is not begun again after it failed.
 	accountListAgain = 2 * time.Minute
-	// singlesAtOnce is how many numbers are asked for one by one at the same time, and
-	// mostSingles for how many where the account's size is unknown.
+	// singlesAtOnce is how many queries run at the same time, and mostSingles for how
+	// many numbers there is a query each where the account's size is unknown.
 	singlesAtOnce = 8
 	mostSingles   = 50
 )
@@ -55,44 +53,19 @@ type Numbers struct {
 	empty bool // Absent rests on a list without any row
 }
 
-// numberKnowledge is what was learned about queries for numbers.
+// numberKnowledge is what is kept of the account's numbers.
 type numberKnowledge struct {
-	form     int      // index into numberForms, plus one; zero if none is proven
-	controls []string // two numbers known to be on the account
-	pages    int      // of the account's list, zero if unknown
-	perPage  int
-	seen     time.Time // when the three above were
+	controls []string // two numbers known to be on the account, if it has as many
+	pages    int      // of the account's list; zero if unknown
 
-	account       Rows[Number] // the whole account's list, by number
-	accountRead   time.Time    // when the reading of it ended
-	accountFailed time.Time    // when a reading of it last failed
+	account       map[string]Number // the whole account's list, as far as it was read
+	accountWhole  bool              // it lacks no number
+	accountBegan  time.Time         // when the reading of it began
+	accountRead   time.Time         // when that ended
+	accountFailed time.Time         // when a reading of it last failed
 
-	statuses statusKnowledge
-	// profileFilter says whether filter[messaging_profile_id] works.
-	profileFilter, profilePath formState
-	// patchByNumber says that PATCH takes the number in its path, not its id.
-	patchByNumber bool
+	statuses statuses
 }
-
-// numberForm is one way to ask for numbers.
-type numberForm struct {
-	name    string
-	several bool
-	write   func(number string) string
-	proven  bool
-}
-
-// numberForms are in the order in which they are tried. The OpenAPI description
-// has the first; Telnyx's guides and field reports have others.
-var numberForms = []numberForm{
-	{name: "lists of +E.164 numbers", several: true, write: func(n string) string { return n }},
-	{name: "lists of digits", several: true, write: digits},
-	{name: "one +E.164 number", write: func(n string) string { return n }},
-	{name: "the digits of one number", write: digits},
-	{name: "the national digits of one number", write: func(n string) string { return strings.TrimPrefix(digits(n), "1") }},
-}
-
-func digits(number string) string { return strings.TrimPrefix(number, "+") }
 
 // Numbers reads what the account has of the given numbers: messaging settings, and
 // the status if Telnyx says it. Thousands may be asked for at once. No numbers, no
@@ -119,16 +92,25 @@ func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error)
 	if wanted = slices.Compact(wanted); len(wanted) == 0 {
 		return Numbers{}, nil
 	}
-	statuses := c.beginStatuses(ctx, wanted)
-	defer statuses.cancel()
-	answer, err := c.settings(ctx, wanted)
-	if err != nil {
+	var (
+		answer Numbers
+		known  statuses
+	)
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		known = c.statuses(groupCtx, wanted, false)
+		return nil
+	})
+	group.Go(func() (err error) {
+		answer, err = c.settings(groupCtx, wanted)
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return Numbers{}, annotate(err, "read the settings of %s and %s more", wanted[0], fmt.Sprint(len(wanted)-1))
 	}
-	known := statuses.wait()
 	for _, number := range wanted {
 		n, found := answer.Found[number]
-		row, listed := known.known[number]
+		row, listed := known.rows[number]
 		if found || listed { // either list proves that the number is on the account
 			answer.Found[number] = n.with(row)
 			delete(answer.Absent, number)
@@ -141,44 +123,27 @@ func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error)
 // confirmAbsent asks GET /phone_numbers for numbers that the messaging settings lack,
 // since these may have only the numbers that can send messages. Of many numbers some are
 // asked for. If the account has one of them, the others are unknown.
-func (c *Client) confirmAbsent(ctx context.Context, known statusKnowledge, answer Numbers) {
-	if known.whole || len(answer.Absent) == 0 {
+func (c *Client) confirmAbsent(ctx context.Context, known statuses, answer Numbers) {
+	switch {
+	case known.whole, len(answer.Absent) == 0:
 		return
-	}
-	if answer.empty {
+	case answer.empty:
 		clear(answer.Absent) // no row shows that the list can be believed
 		return
-	}
-	if !known.failed.IsZero() {
+	case known.refused:
 		return // the settings are all that can be read
 	}
 	absent := slices.Sorted(maps.Keys(answer.Absent))
 	asked := absent[:min(len(absent), mostSingles)]
-	var (
-		mu     sync.Mutex
-		group  sync.WaitGroup
-		places = make(chan struct{}, singlesAtOnce)
-		found  bool
-	)
-	for _, number := range asked {
-		group.Go(func() {
-			places <- struct{}{}
-			defer func() { <-places }()
-			rows, err := list(ctx, c, statusList(url.Values{"filter[phone_number]": {digits(number)}}, 1))
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil && !isUnfit(err) {
-				delete(answer.Absent, number)
-			}
-			if i := slices.IndexFunc(rows.All, func(n Number) bool { return n.PhoneNumber == number }); i >= 0 {
-				answer.Found[number] = rows.All[i]
-				delete(answer.Absent, number)
-				found = true
-			}
-		})
+	rows, failed := c.numbersOneByOne(ctx, asked)
+	for _, number := range failed {
+		delete(answer.Absent, number)
 	}
-	group.Wait()
-	if found {
+	if found := newNumbers(Rows[Number]{All: rows}, asked).Found; len(found) > 0 {
+		for number, row := range found {
+			answer.Found[number] = row
+			delete(answer.Absent, number)
+		}
 		for _, number := range absent[len(asked):] {
 			delete(answer.Absent, number)
 		}
@@ -197,307 +162,274 @@ func (n Number) with(row Number) Number {
 	return n
 }
 
-// settings finds the messaging settings of numbers.
+// settings finds the messaging settings of numbers, which are sorted.
 func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error) {
 	s := c.state()
 	if answer, ok := s.fromAccount(wanted); ok {
 		return answer, nil
 	}
-	if answer, ok, err := c.provenForm(ctx, wanted); ok || err != nil {
+	rows, err := numberSettings.read(ctx, c, wanted, pagesFor(len(wanted)))
+	answer := newNumbers(rows, wanted)
+	if err != nil || rows.Complete {
 		return answer, err
 	}
-	rows, err := list(ctx, c, settingsList(nil, pagesFor(len(wanted))))
-	if err != nil {
-		return Numbers{}, err
-	}
-	answer := newNumbers()
-	answer.take(rows, wanted)
-	if rows.Complete {
-		return answer, nil
-	}
-	free, err := s.form.take(ctx)
+	free, err := s.alone(ctx, settingsWays)
 	if err != nil {
 		return Numbers{}, err
 	}
 	defer free()
-	if answer, ok := s.fromAccount(wanted); ok { // read by another call meanwhile
-		return answer, nil
-	}
-	s.setControls(rows)
-	answer.Read = time.Now()
-	if ok, err := c.tryForms(ctx, wanted, answer); ok || err != nil {
-		return answer, err
-	}
-	all, err := c.readAccount(ctx)
-	if err != nil {
+	if err := c.readAccount(ctx); err != nil {
 		return Numbers{}, err
 	}
-	answer.take(all, wanted)
+	if listed, ok := s.fromAccount(wanted); ok {
+		maps.Copy(listed.Found, answer.Found)
+		return listed, nil
+	}
 	return answer, nil
 }
 
 // pagesFor is how many pages an account may have to be listed as a whole.
-func pagesFor(wanted int) int { return (wanted+numberSizes[0]-1)/numberSizes[0] + smallList - 1 }
-
-// newNumbers is an answer that is read from now on.
-func newNumbers() Numbers {
-	return Numbers{Found: make(map[string]Number), Absent: make(map[string]bool), Read: time.Now()}
+func pagesFor(wanted int) int {
+	return (wanted+settingsWays[0].rows-1)/settingsWays[0].rows + smallList - 1
 }
 
-// add takes in the rows about numbers that are wanted, which are sorted.
-func (n Numbers) add(rows []Number, wanted []string) {
-	for _, row := range rows {
+// newNumbers is what a list has of the numbers that are wanted, which are sorted.
+func newNumbers(rows Rows[Number], wanted []string) Numbers {
+	n := Numbers{Found: make(map[string]Number), Absent: make(map[string]bool), Read: rows.Began, empty: rows.empty}
+	for _, row := range rows.All {
 		if _, ok := slices.BinarySearch(wanted, row.PhoneNumber); ok {
 			n.Found[row.PhoneNumber] = row
-			delete(n.Absent, row.PhoneNumber)
 		}
 	}
-}
-
-// lacks marks the requested numbers that were not found as absent.
-func (n Numbers) lacks(asked []string) {
-	for _, number := range asked {
-		if _, ok := n.Found[number]; !ok {
+	for _, number := range wanted {
+		if _, found := n.Found[number]; !found && rows.Complete {
 			n.Absent[number] = true
 		}
 	}
+	return n
 }
 
-// take takes in a list of the account. If it is complete, Absent rests on it alone.
-func (n *Numbers) take(rows Rows[Number], wanted []string) {
-	n.add(rows.All, wanted)
-	if rows.Complete {
-		n.lacks(wanted)
-		n.Read, n.empty = rows.Began, len(rows.All) == 0
-	}
+// numberSettings finds the settings of numbers with filter[phone_number]. The OpenAPI
+// description has the first form; Telnyx's guides and field reports have others.
+var numberSettings = &selection[Number, []string]{
+	whole: settingsList,
+	is: func(n Number, wanted []string) bool {
+		_, ok := slices.BinarySearch(wanted, n.PhoneNumber)
+		return ok
+	},
+	forms: []form[Number, []string]{
+		numberForm{"lists of +E.164 numbers", numbersPerQuery, func(n string) string { return n }}.form(),
+		numberForm{"lists of digits", numbersPerQuery, digits}.form(),
+		numberForm{"one +E.164 number", 1, func(n string) string { return n }}.form(),
+		numberForm{"the digits of one number", 1, digits}.form(),
+		numberForm{"the national digits of one number", 1, func(n string) string { return strings.TrimPrefix(digits(n), "1") }}.form(),
+	},
 }
 
-// provenForm asks in the form that is known to work, if there is one.
-func (c *Client) provenForm(ctx context.Context, wanted []string) (answer Numbers, ok bool, err error) {
-	k := c.state().numberKnowledge()
-	if k.form == 0 || len(k.controls) < 2 || !recent(k.seen, accountListFor) {
-		return Numbers{}, false, nil
-	}
-	answer = newNumbers()
-	form := numberForms[k.form-1]
-	form.proven = true
-	ok, err = c.ask(ctx, form, k, wanted, answer)
-	return answer, ok, err
+func digits(number string) string { return strings.TrimPrefix(number, "+") }
+
+// numberForm is one way to write numbers in filter[phone_number].
+type numberForm struct {
+	name  string
+	most  int // numbers in a query
+	write func(number string) string
 }
 
-// tryForms asks in one form after the other until one finds its controls, the one
-// that worked last before the others.
-func (c *Client) tryForms(ctx context.Context, wanted []string, answer Numbers) (ok bool, err error) {
-	k := c.state().numberKnowledge()
-	if len(k.controls) < 2 {
-		return false, nil
-	}
-	for i := range len(numberForms) + 1 {
-		form := i
-		if i == 0 {
-			form = k.form
-		}
-		if form == 0 || i > 0 && form == k.form {
-			continue
-		}
-		ok, err := c.ask(ctx, numberForms[form-1], k, wanted, answer)
-		if ok {
-			c.state().setForm(form)
-		}
-		if ok || err != nil {
-			return ok, err
-		}
-	}
-	c.state().setForm(0)
-	return false, nil
+func (f numberForm) form() form[Number, []string] {
+	f.name = "filter[phone_number] with " + f.name
+	return form[Number, []string]{f.name, f.read}
 }
 
-// ask asks for numbers in one form. ok says that it found its controls, so that
-// what it did not find is absent.
-func (c *Client) ask(ctx context.Context, form numberForm, k numberKnowledge, wanted []string, answer Numbers) (ok bool, err error) {
-	if !form.several {
-		return c.askOneByOne(ctx, form, k, wanted, answer)
+// queries are the numbers to ask for at once: batches between two controls, so that an
+// answer that was cut short lacks one, or a control and then each number, if that costs
+// less than the account's list. The first query alone shows whether the form is
+// understood.
+func (f numberForm) queries(k numberKnowledge, wanted []string) (all [][]string) {
+	switch {
+	case len(k.controls) == 0, f.most == 1 && len(wanted) >= cmp.Or(k.pages, mostSingles):
+		return nil
+	case f.most == 1:
+		return slices.Collect(slices.Chunk(slices.Concat(k.controls[:1], wanted), 1))
 	}
-	for batch := range slices.Chunk(wanted, numbersPerQuery) {
-		// With a control at either end, an answer that was cut short lacks one.
-		query := append([]string{k.controls[0]}, leaveOut(batch, k.controls)...)
-		query = append(query, k.controls[1])
-		rows, ok, err := c.query(ctx, form, k, query)
-		answer.add(rows, wanted)
-		if !ok || err != nil || !names(rows, k.controls[0]) || !names(rows, k.controls[1]) {
-			return false, err
-		}
-		answer.lacks(batch)
+	for batch := range slices.Chunk(wanted, f.most) {
+		others := slices.DeleteFunc(slices.Clone(batch), func(n string) bool { return slices.Contains(k.controls, n) })
+		all = append(all, slices.Concat(k.controls[:1], others, k.controls[1:]))
 	}
-	return true, nil
+	return all
 }
 
-// askOneByOne asks for a control and then for each number, if that costs less than
-// the account's list.
-func (c *Client) askOneByOne(ctx context.Context, form numberForm, k numberKnowledge, wanted []string, answer Numbers) (ok bool, err error) {
-	if len(wanted) >= cmp.Or(k.pages, mostSingles) {
-		return false, nil
-	}
-	rows, ok, err := c.query(ctx, form, k, k.controls[:1])
-	if !ok || err != nil || !names(rows, k.controls[0]) {
-		return false, err
+// read asks for numbers. The form is proven if the controls are found.
+func (f numberForm) read(ctx context.Context, c *Client, wanted []string, known Rows[Number]) (Rows[Number], formState, error) {
+	s, began := c.state(), time.Now()
+	queries := f.queries(s.setControls(known), wanted)
+	if len(queries) == 0 {
+		return Rows[Number]{}, formUntried, nil
 	}
 	var (
-		mu         sync.Mutex
-		group      sync.WaitGroup
-		places     = make(chan struct{}, singlesAtOnce)
-		understood = true
+		mu   sync.Mutex
+		rows = Rows[Number]{Complete: true, Began: began}
 	)
-	for _, number := range wanted {
-		group.Go(func() {
-			places <- struct{}{}
-			defer func() { <-places }()
-			rows, ok, one := c.query(ctx, form, k, []string{number})
-			mu.Lock()
-			defer mu.Unlock()
-			answer.add(rows, wanted)
-			switch {
-			case one != nil:
-				err = one
-			case !ok:
-				understood = false
-			default:
-				answer.lacks([]string{number})
-			}
-		})
+	run := func(ctx context.Context, asked []string, mustFind bool) error {
+		found, err := f.query(ctx, c, asked)
+		mu.Lock()
+		defer mu.Unlock()
+		rows.All = append(rows.All, found...)
+		if err == nil && mustFind && !(names(found, asked[0]) && names(found, asked[len(asked)-1])) {
+			return errMisread
+		}
+		return err
 	}
-	group.Wait()
-	return understood && err == nil, err
+	err := run(ctx, queries[0], true)
+	if err == nil {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(singlesAtOnce)
+		for _, asked := range queries[1:] {
+			group.Go(func() error { return run(ctx, asked, f.most > 1) })
+		}
+		err = group.Wait()
+	}
+	state := formProven
+	switch {
+	case errors.Is(err, errMisread) && s.form(f.name) == formProven:
+		state, err = formUntried, nil // the controls may have left the account
+	case errors.Is(err, errMisread):
+		state, err = formIgnored, nil
+	case err != nil:
+		return Rows[Number]{}, formUntried, err
+	}
+	s.setForm(f.name, state)
+	return rows, state, nil
 }
 
-// query makes one query in a form. ok says that its answer is complete.
-func (c *Client) query(ctx context.Context, form numberForm, k numberKnowledge, numbers []string) (rows []Number, ok bool, err error) {
-	written := make([]string, len(numbers))
-	for i, number := range numbers {
-		written[i] = form.write(number)
-	}
-	asked := slices.Sorted(slices.Values(numbers))
-	l := settingsList(url.Values{"filter[phone_number]": {strings.Join(written, ",")}}, len(numbers)/max(k.perPage, 1)+2)
-	l.stop = func(page []Number) string {
-		others := 0
-		for _, row := range page {
-			if _, ok := slices.BinarySearch(asked, row.PhoneNumber); !ok {
-				others++
-			}
-		}
-		if 2*others > len(page) {
-			return "the filter is ignored"
-		}
-		return "" // it may match parts of numbers, too
-	}
-	answer, err := list(ctx, c, l)
-	if isRefusal(err) || !form.proven && isUnfit(err) {
-		return nil, len(numbers) == 1 && IsNotFound(err), nil // about that number
-	}
-	return answer.All, answer.Complete, err
-}
+// errMisread is why the answer to a query proves nothing.
+var errMisread = errors.New("the query is not understood")
 
-func leaveOut(numbers, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(numbers), func(n string) bool { return slices.Contains(others, n) })
+// query asks for some numbers at once.
+func (f numberForm) query(ctx context.Context, c *Client, asked []string) ([]Number, error) {
+	written := make([]string, len(asked))
+	for i, number := range asked {
+		written[i] = f.write(number)
+	}
+	l := settingsList.filteredBy("filter[phone_number]", strings.Join(written, ","))
+	l.stop = stopAt(func(n Number) bool { return !slices.Contains(asked, n.PhoneNumber) })
+	rows, err := list(ctx, c, l)
+	switch {
+	case len(asked) == 1 && IsNotFound(err):
+		return nil, nil // about that number
+	case isRefusal(err), isUnfit(err) && c.state().form(f.name) != formProven, err == nil && !rows.Complete:
+		return nil, errMisread
+	}
+	return rows.All, err
 }
 
 func names(rows []Number, number string) bool {
 	return slices.ContainsFunc(rows, func(n Number) bool { return n.PhoneNumber == number })
 }
 
-// readAccount lists the whole account and keeps the list. If that failed lately, for
-// whatever reason, it makes no call and returns no rows: each attempt may be hundreds of
+// setControls remembers two numbers of the account, and how long its list is, if known
+// has them.
+func (s *learned) setControls(known Rows[Number]) numberKnowledge {
+	counted := s.list(settingsWays).totals == totalsOfList
+	return s.know(func(k *numberKnowledge) {
+		last := len(known.All) - 1
+		if last < 1 {
+			return
+		}
+		k.controls, k.pages = []string{known.All[0].PhoneNumber, known.All[last].PhoneNumber}, 0
+		if counted {
+			k.pages = known.Pages
+		}
+	})
+}
+
+// readAccount lists the whole account and keeps the list, unless that was done lately. If
+// it failed lately, for whatever reason, it makes no call: each attempt may be hundreds of
 // calls, and would fail at the same page.
-func (c *Client) readAccount(ctx context.Context) (Rows[Number], error) {
+func (c *Client) readAccount(ctx context.Context) error {
 	s := c.state()
-	if recent(s.numberKnowledge().accountFailed, accountListAgain) {
-		return Rows[Number]{}, nil
+	if k := s.know(func(*numberKnowledge) {}); recent(k.accountRead, accountListFor) || recent(k.accountFailed, accountListAgain) {
+		return nil
 	}
-	rows, err := list(ctx, c, settingsList(nil, 0))
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	rows, err := list(ctx, c, settingsList)
 	if err != nil && !isTooLong(err) { // some of a very long list is better than none
-		s.numbers.accountFailed = time.Now()
-		return Rows[Number]{}, err
+		s.know(func(k *numberKnowledge) { k.accountFailed = time.Now() })
+		return err
 	}
-	s.numbers.account, s.numbers.accountRead, s.numbers.accountFailed = rows, time.Now(), time.Time{}
-	return rows, nil
+	account := make(map[string]Number, len(rows.All))
+	for _, row := range rows.All {
+		account[row.PhoneNumber] = row
+	}
+	s.know(func(k *numberKnowledge) {
+		k.account, k.accountWhole, k.accountBegan = account, rows.Complete, rows.Began
+		k.accountRead, k.accountFailed = time.Now(), time.Time{}
+	})
+	return nil
 }
 
 // fromAccount answers from the account's list, if it was read lately.
 func (s *learned) fromAccount(wanted []string) (answer Numbers, ok bool) {
-	k := s.numberKnowledge()
-	if !recent(k.accountRead, accountListFor) {
-		return Numbers{}, false
-	}
-	answer = newNumbers()
-	answer.take(k.account, wanted)
-	return answer, true
+	s.know(func(k *numberKnowledge) {
+		if ok = recent(k.accountRead, accountListFor); !ok {
+			return
+		}
+		rows := Rows[Number]{Complete: k.accountWhole, Began: k.accountBegan, empty: len(k.account) == 0}
+		for _, number := range wanted {
+			if row, listed := k.account[number]; listed {
+				rows.All = append(rows.All, row)
+			}
+		}
+		answer = newNumbers(rows, wanted)
+	})
+	return answer, ok
 }
 
 // ForgetNumbers makes the next [Client.Numbers] read the account's list again where it
 // would answer from the list that it has kept. Safe for concurrent use.
-func (c *Client) ForgetNumbers() { c.state().forgetNumbers() }
-
-func (s *learned) forgetNumbers() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.numbers.account, s.numbers.accountRead = Rows[Number]{}, time.Time{}
+func (c *Client) ForgetNumbers() {
+	c.state().know(func(k *numberKnowledge) { k.account, k.accountRead = nil, time.Time{} })
 }
 
-// numberKnowledge returns a copy, whose lists are not changed any more.
-func (s *learned) numberKnowledge() numberKnowledge {
+// know changes what is known of numbers and returns it, of which the account's list is
+// used only in change.
+func (s *learned) know(change func(*numberKnowledge)) numberKnowledge {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	change(&s.numbers)
 	return s.numbers
 }
 
-func (s *learned) setForm(form int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.numbers.form = form
-}
-
-// setControls remembers two numbers of the account, and how long its list is.
-func (s *learned) setControls(rows Rows[Number]) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.numbers.controls, s.numbers.pages, s.numbers.perPage, s.numbers.seen = nil, 0, rows.perPage, time.Now()
-	if s.routes[settingsRoute].totals() == totalsOfAll {
-		s.numbers.pages = rows.Pages
-	}
-	if len(rows.All) >= 2 {
-		s.numbers.controls = []string{rows.All[0].PhoneNumber, rows.All[len(rows.All)-1].PhoneNumber}
-	}
+// setProfile puts a number on a profile in the list that is kept.
+func (s *learned) setProfile(phoneNumber, profileID string) {
+	s.know(func(k *numberKnowledge) {
+		if row, listed := k.account[phoneNumber]; listed {
+			row.MessagingProfileID = profileID
+			k.account[phoneNumber] = row
+		}
+		k.statuses = statuses{}
+	})
 }
 
 func (k numberKnowledge) says() (says []string) {
-	if k.form > 0 {
-		says = append(says, fmt.Sprintf("filter[phone_number] works with %s.", numberForms[k.form-1].name))
-	}
 	if !k.accountRead.IsZero() {
 		says = append(says, fmt.Sprintf("No form of filter[phone_number] works; the whole account was listed at %s UTC.", k.accountRead.UTC().Format(time.TimeOnly)))
-	}
-	if k.profileFilter == formIgnored {
-		says = append(says, "Telnyx does not understand filter[messaging_profile_id] in the list of messaging settings.")
-	}
-	if k.patchByNumber {
-		says = append(says, "PATCH /phone_numbers/{id}/messaging takes the number, not its id.")
 	}
 	if !k.accountFailed.IsZero() {
 		says = append(says, fmt.Sprintf("The list of the whole account could not be read at %s.", k.accountFailed.UTC().Format(time.TimeOnly)))
 	}
-	return append(says, k.statuses.says()...)
+	if k.statuses.refused {
+		says = append(says, "GET /phone_numbers cannot be read, so number statuses are unknown.")
+	}
+	return says
 }
 
 // ProfileNumbers lists the numbers on a messaging profile, and no others. A small
 // account is listed as a whole. Otherwise the list is filtered, or read from the
-// profile; if that is empty and has never been seen to work, it is not complete.
+// profile; if that is empty and is not proven to work, it is not complete.
 func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Number], error) {
 	if profileID == "" {
 		return Rows[Number]{}, annotate(ErrInvalidArgument, "list numbers without a messaging profile id")
 	}
-	rows, err := c.profileNumbers(ctx, profileID)
+	rows, err := profileNumbers.read(ctx, c, profileID, smallList)
 	if err != nil || len(rows.All) == 0 {
 		return rows, annotate(err, "list the numbers of messaging profile %s", profileID)
 	}
@@ -505,98 +437,61 @@ func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Num
 	for i, n := range rows.All {
 		wanted[i] = n.PhoneNumber
 	}
-	slices.Sort(wanted)
-	statuses := c.beginStatuses(ctx, wanted)
-	defer statuses.cancel()
-	known := statuses.wait()
-	for i := range rows.All {
-		rows.All[i] = rows.All[i].with(known.known[rows.All[i].PhoneNumber])
+	known := c.statuses(ctx, wanted, false)
+	for i, n := range rows.All {
+		rows.All[i] = n.with(known.rows[n.PhoneNumber])
 	}
 	return rows, nil
 }
 
-func (c *Client) profileNumbers(ctx context.Context, profileID string) (Rows[Number], error) {
-	s := c.state()
-	isOn := func(n Number) bool { return strings.EqualFold(n.MessagingProfileID, profileID) }
-	all, err := list(ctx, c, settingsList(nil, smallList))
-	if err != nil || all.Complete {
-		return all.keep(isOn), err
+// profileNumbers asks for the numbers on a messaging profile with a filter, and then under
+// the profile's own route.
+var profileNumbers = func() *selection[Number, string] {
+	s := &selection[Number, string]{
+		whole: settingsList,
+		is:    func(n Number, profileID string) bool { return strings.EqualFold(n.MessagingProfileID, profileID) },
 	}
-	best := all.keep(isOn)
-	best.Why = "neither the filter nor the path of messaging profiles is understood, and " + all.Why
-	byPath := settingsList(nil, 0)
-	byPath.request, byPath.optional = get(profileRoute, profileID), nil
-	byFilter := settingsList(url.Values{"filter[messaging_profile_id]": {profileID}}, 0)
-	for _, way := range []struct {
-		list  listing[Number]
-		state *formState
-	}{{byFilter, &s.numbers.profileFilter}, {byPath, &s.numbers.profilePath}} {
-		if s.formState(way.state) == formIgnored {
-			continue
-		}
-		way.list.stop = func(page []Number) string {
-			if slices.ContainsFunc(page, func(n Number) bool { return !isOn(n) }) {
-				return "it has numbers of other profiles"
-			}
-			return ""
-		}
-		rows, err := list(ctx, c, way.list)
-		if err != nil && !isRefusal(err) {
-			return rows, err
-		}
-		before := len(rows.All)
-		rows = rows.keep(isOn)
-		switch {
-		case err != nil:
-			continue // perhaps only this profile is unknown
-		case len(rows.All) < before:
-			s.setFormState(way.state, formIgnored)
-			continue
-		case len(rows.All) > 0:
-			s.setFormState(way.state, formProven)
-			return rows, nil
-		case s.formState(way.state) == formProven:
-			return rows, nil
-		}
-		if len(best.All) == 0 {
-			best.Why = "it is empty, and the query is not proven to work"
-		}
-	}
-	return best, nil
+	profileOf := func(n Number) string { return n.MessagingProfileID }
+	s.add("filter[messaging_profile_id] for messaging settings", profileOf, func(profileID string) (listing[Number], bool) {
+		return settingsList.filteredBy("filter[messaging_profile_id]", profileID), profileID != ""
+	})
+	s.add("GET "+profileRoute, profileOf, func(profileID string) (listing[Number], bool) {
+		l := numberList(profileWays)
+		l.arg = profileID
+		return l, profileID != ""
+	})
+	return s
+}()
+
+// The ways to list numbers. 250 is the most that /phone_numbers gives, and no maximum is
+// published for messaging settings.
+var (
+	settingsWays = numberWays(settingsRoute, "sort[phone_number]=asc")
+	profileWays  = numberWays(profileRoute, "")
+	// Without the extra parameter, which no other list has, the list is answered with 503
+	// if Telnyx cannot read the messaging profiles.
+	accountWays = numberWays(numbersRoute, tolerateParam+"=true")
+)
+
+const tolerateParam = "handle_messaging_profile_error"
+
+func numberWays(route, extra string) []way {
+	return waysOf([]string{route}, []pageNames{namesV2, namesPlain, names10DLC}, extra, 250, 100, 50, 20)
 }
 
-func (s *learned) formState(state *formState) formState {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return *state
-}
+var (
+	settingsList = numberList(settingsWays)
+	accountList  = numberList(accountWays)
+)
 
-func (s *learned) setFormState(state *formState, value formState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	*state = value
-}
-
-// settingsList lists messaging settings, by number.
-func settingsList(filter url.Values, maxPages int) listing[Number] {
-	l := numberList(settingsRoute, filter, maxPages)
-	l.optional = []string{"sort[phone_number]", "asc"}
-	return l
-}
-
-func numberList(route string, filter url.Values, maxPages int) listing[Number] {
-	r := get(route)
-	r.query = filter
+func numberList(ways []way) listing[Number] {
 	return listing[Number]{
-		request: r, sizes: numberSizes, v2: true, maxPages: maxPages,
+		ways: ways,
 		key: func(n *Number) string {
 			if n.PhoneNumber == "" {
 				return ""
 			}
 			return n.PhoneNumber + " " + n.ID // a number may have left and come back
-		},
-		text: func(n *Number) int {
-			return len(n.ID) + len(n.PhoneNumber) + len(n.MessagingProfileID) + len(n.Type) + len(n.CountryCode) + len(n.Status)
 		},
 	}
 }

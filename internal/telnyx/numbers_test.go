@@ -30,7 +30,7 @@ func TestNumbers_FindsAndMissesInEveryReading(t *testing.T) {
 		"small, totals of the page":    {&world{totals: "page"}, 300, "", 2},
 		"small, no totals":             {&world{totals: "none"}, 300, "", 2},
 		"small, one page":              {&world{}, 10, "", 2},
-		"small, sizes over 100":        {&world{refuseOver: 100}, 300, "", 5},
+		"small, sizes over 100":        {&world{refuseOver: 100}, 300, "", 6},
 		"comma lists":                  {&world{}, 5000, "lists of +E.164 numbers", 2},
 		"comma lists, 404 past end":    {&world{pastEnd: "404"}, 5000, "lists of +E.164 numbers", 2},
 		"comma lists, no totals":       {&world{totals: "none"}, 5000, "lists of +E.164 numbers", 7},
@@ -68,7 +68,7 @@ func TestNumbers_FindsAndMissesInEveryReading(t *testing.T) {
 			if got := got.Found["+15550000007"]; got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
-			learned := strings.Contains(strings.Join(c.Learned(), "\n"), "filter[phone_number] works with "+tt.form)
+			learned := strings.Contains(strings.Join(c.Learned(), "\n"), "Telnyx understands filter[phone_number] with "+tt.form)
 			if learned != (tt.form != "") {
 				t.Errorf("learned %q, want form %q", c.Learned(), tt.form)
 			}
@@ -162,7 +162,7 @@ func TestNumbers_SayWhenTheReadingOfTheAbsentBegan(t *testing.T) {
 	}{
 		"small account":             {&world{}, 300, 0, false},
 		"lists, proven":             {&world{}, 5000, 1, false},
-		"one at a time, proven":     {&world{filter: "one"}, 5000, 1, false}, // the refused forms come first
+		"one at a time, proven":     {&world{filter: "one"}, 5000, 3, false}, // the refused forms come first
 		"no form, the whole list":   {&world{filter: "never"}, 5000, 6, true},
 		"ignored, total of a page":  {&world{filter: "ignored", totals: "page"}, 5000, 10, true},
 		"small, read a second time": {&world{before: loseARowOnce}, 300, 2, false},
@@ -307,7 +307,7 @@ func TestNumbers_HaveTheStatusThatTelnyxSays(t *testing.T) {
 	}{
 		"small account":       {300, &world{}, 5, "port_pending", 2},
 		"no such list":        {300, &world{noStatuses: true}, 5, "", 1},
-		"large, few numbers":  {5000, &world{filter: "one digits"}, 3, "port_pending", 4},
+		"large, few numbers":  {5000, &world{filter: "one digits"}, 3, "port_pending", 3},
 		"large, many numbers": {5000, &world{}, 20, "port_pending", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -347,6 +347,18 @@ func TestNumbers_AreFoundInEitherList(t *testing.T) {
 	}
 }
 
+// The messaging settings alone prove absence if they are all that can be read.
+func TestNumbers_AreAbsentWithoutTheSecondList(t *testing.T) {
+	for _, owned := range []int{30, 3000} {
+		w := owning(owned)
+		w.noStatuses = true
+		got, err := w.client().Numbers(t.Context(), []string{absentNumber})
+		if err != nil || !got.Absent[absentNumber] {
+			t.Errorf("of %d: got %+v, %v; want the number absent", owned, got, err)
+		}
+	}
+}
+
 func TestNumbers_OfNoNumbersNeedNoCall(t *testing.T) {
 	w := owning(1)
 	if got, err := w.client().Numbers(t.Context(), nil); err != nil || len(got.Found) != 0 || len(w.calls) != 0 {
@@ -366,10 +378,11 @@ func TestProfileNumbers_AreThatProfilesOnly(t *testing.T) {
 		"small":                    {300, &world{}, "q", 2, true, 2},
 		"small, empty":             {300, &world{}, "none", 0, true, 2},
 		"large":                    {5000, &world{}, "q", 2, true, 2},
-		"large, none of it":        {5000, &world{profileFilter: "empty"}, "none", 0, false, 2},
+		"large, filter unknown":    {5000, &world{profileFilter: "empty"}, "none", 0, false, 3},
+		"large, none of it":        {5000, &world{}, "none", 0, true, 3},
 		"large, ignored":           {5000, &world{profileFilter: "ignored"}, "q", 1, false, 2},
-		"large, by path":           {5000, &world{profileFilter: "path"}, "q", 2, true, 2},
-		"large, empty, not proven": {5000, &world{profileFilter: "empty"}, "q", 1, false, 2},
+		"large, by path":           {5000, &world{profileFilter: "path"}, "q", 2, true, 3},
+		"large, empty, not proven": {5000, &world{profileFilter: "empty"}, "q", 1, false, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := tt.quirk

@@ -2,18 +2,14 @@ package telnyx
 
 import (
 	"context"
-	"net/url"
-	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-const (
-	// statusFor is how long a status is used.
-	statusFor = time.Minute
-	// fewStatuses is for how many numbers of a large account the status is asked for
-	// one by one.
-	fewStatuses = 4
-)
+// statusFor is how long a status is used.
+const statusFor = time.Minute
 
 // otherStatuses are the published statuses of numbers that do not work yet, or any
 // more, in the order in which they are asked for.
@@ -21,138 +17,132 @@ var otherStatuses = []string{
 	"port-pending", "ported-out", "purchase-pending", "port-out-pending", "port-failed", "purchase-failed", "deleted", "emergency-only",
 }
 
-// statusKnowledge is what is known of the statuses of numbers.
-type statusKnowledge struct {
-	read   time.Time         // when the oldest of known was
-	known  map[string]Number // the rows that were read; replaced, never changed
-	all    bool              // known has all that can be learned for now
-	whole  bool              // known has every number of the account
-	failed time.Time         // when the list was last refused
-	filter formState         // whether filter[status] works
+// statuses is what GET /phone_numbers says, or said lately, of the account's numbers.
+type statuses struct {
+	read    time.Time
+	rows    map[string]Number // replaced, never changed
+	whole   bool              // rows have every number of the account
+	refused bool              // the list cannot be read
 }
 
-func (k statusKnowledge) says() (says []string) {
-	if !k.failed.IsZero() {
-		says = append(says, "GET /phone_numbers cannot be read, so number statuses are unknown.")
+// serve reports whether nothing more can be learned for now, of the whole account if
+// whole is set.
+func (k statuses) serve(whole bool) bool {
+	switch {
+	case k.refused:
+		return recent(k.read, accountListFor)
+	case !recent(k.read, statusFor):
+		return false
 	}
-	if k.filter == formIgnored {
-		says = append(says, "Telnyx does not understand filter[status] in the list of numbers.")
+	return k.whole || !whole
+}
+
+// add takes in what rows say. A number that left and came back is active.
+func (k statuses) add(rows []Number) {
+	for _, n := range rows {
+		if before, listed := k.rows[n.PhoneNumber]; !listed || n.Status != "" && before.Status != NumberActive {
+			k.rows[n.PhoneNumber] = n
+		}
 	}
-	return says
 }
 
-// statusRead is a read of statuses that runs beside another one.
-type statusRead struct {
-	cancel context.CancelFunc
-	done   chan struct{}
-	result statusKnowledge
-}
-
-// beginStatuses begins to read the statuses of numbers, which are sorted. It must be
-// cancelled or waited for.
-func (c *Client) beginStatuses(ctx context.Context, wanted []string) *statusRead {
-	ctx, cancel := context.WithCancel(ctx)
-	r := &statusRead{done: make(chan struct{})}
-	r.cancel = func() {
-		cancel()
-		<-r.done
-	}
-	go func() {
-		defer close(r.done)
-		r.result = c.statuses(ctx, wanted, false)
-	}()
-	return r
-}
-
-func (r *statusRead) wait() statusKnowledge {
-	<-r.done
-	return r.result
-}
-
-// statuses returns what Telnyx says of the statuses, or what was read within a minute,
-// which has to be the whole list if whole is set. A status that cannot be read is left
-// out; nothing depends on all of them.
-func (c *Client) statuses(ctx context.Context, wanted []string, whole bool) statusKnowledge {
+// statuses returns what Telnyx says of numbers in the list of the account, or of all
+// numbers if whole is set. What cannot be read is left out; nothing depends on all of it.
+func (c *Client) statuses(ctx context.Context, wanted []string, whole bool) statuses {
 	s := c.state()
-	free, err := s.status.take(ctx)
+	free, err := s.alone(ctx, accountWays)
 	if err != nil {
-		return statusKnowledge{}
+		return statuses{}
 	}
 	defer free()
-	k := s.numberKnowledge().statuses
-	if recent(k.failed, accountListFor) || recent(k.read, statusFor) && (k.whole || !whole && k.has(wanted)) {
+	if k := s.know(func(*numberKnowledge) {}).statuses; k.serve(whole) {
 		return k
 	}
-	rows, err := list(ctx, c, statusList(nil, pagesFor(len(wanted))))
-	if err != nil {
-		k = statusKnowledge{}
-		if _, refused := asAnswer(err); refused {
-			k.failed = time.Now()
-			s.setStatuses(k)
-		}
-		return k
-	}
-	k = statusKnowledge{read: time.Now(), known: make(map[string]Number), all: true, whole: rows.Complete, filter: k.filter}
+	rows, err := list(ctx, c, accountList.within(pagesFor(len(wanted))))
+	k := statuses{read: time.Now(), rows: make(map[string]Number), whole: rows.Complete, refused: isAnswer(err)}
 	k.add(rows.All)
 	switch {
-	case rows.Complete:
-	case len(wanted) <= fewStatuses:
-		k.all = false
-		for _, number := range wanted {
-			if rows, err := list(ctx, c, statusList(url.Values{"filter[phone_number]": {digits(number)}}, 1)); err == nil {
-				k.add(rows.All)
-			}
-		}
-	case k.filter != formIgnored:
-		c.filterStatuses(ctx, len(wanted), &k)
+	case err != nil && !k.refused:
+		return statuses{}
+	case k.whole, k.refused:
+	default:
+		c.filterStatuses(ctx, len(wanted), k)
 	}
-	s.setStatuses(k)
+	s.know(func(known *numberKnowledge) { known.statuses = k })
 	return k
+}
+
+var numbersByStatus = &selection[Number, string]{
+	is: func(n Number, status string) bool { return canonicalWord(n.Status) == canonicalWord(status) },
 }
 
 // filterStatuses asks a large account for the numbers that do not work, in a few
 // calls that grow with how many are wanted. An empty answer says nothing here.
-func (c *Client) filterStatuses(ctx context.Context, wanted int, k *statusKnowledge) {
+func (c *Client) filterStatuses(ctx context.Context, wanted int, k statuses) {
+	const name = "filter[status] for numbers"
 	for _, status := range otherStatuses[:min(2+wanted/200, len(otherStatuses))] {
-		rows, err := list(ctx, c, statusList(url.Values{"filter[status]": {status}}, pagesFor(wanted)))
+		if c.state().form(name) == formIgnored {
+			return
+		}
+		l := accountList.filteredBy("filter[status]", status).within(pagesFor(wanted))
+		rows, _, err := numbersByStatus.readForm(ctx, c, name, l, status)
 		if err != nil {
 			return
 		}
 		k.add(rows.All)
-		if slices.ContainsFunc(rows.All, func(n Number) bool { return canonicalWord(n.Status) != canonicalWord(status) }) {
-			k.filter = formIgnored
-			return
-		}
 	}
 }
 
-// has reports whether nothing more can be learned of the numbers for now.
-func (k statusKnowledge) has(wanted []string) bool {
-	return k.all || !slices.ContainsFunc(wanted, func(n string) bool { return k.known[n].Status == "" })
+// numbersOneByOne asks GET /phone_numbers for each of the numbers, and returns the rows
+// that came and the numbers for which there was no answer.
+func (c *Client) numbersOneByOne(ctx context.Context, numbers []string) (rows []Number, failed []string) {
+	var (
+		mu    sync.Mutex
+		group errgroup.Group
+	)
+	group.SetLimit(singlesAtOnce)
+	for _, number := range numbers {
+		group.Go(func() error {
+			answer, err := list(ctx, c, accountList.filteredBy("filter[phone_number]", digits(number)).within(1))
+			mu.Lock()
+			defer mu.Unlock()
+			rows = append(rows, answer.All...)
+			if err != nil && !isUnfit(err) {
+				failed = append(failed, number)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // no error is returned
+	return rows, failed
 }
 
-// add takes in what rows say. A number that left and came back is active.
-func (k statusKnowledge) add(rows []Number) {
-	for _, n := range rows {
-		if before, listed := k.known[n.PhoneNumber]; !listed || n.Status != "" && before.Status != NumberActive {
-			k.known[n.PhoneNumber] = n
+// AccountNumbers lists all numbers of the account with their status, those that only one
+// of the two lists has too. If the list of messaging settings has more than maxPages
+// pages, the answer is not complete; maxPages 0 is no limit.
+//
+// OpenAPI: GET /phone_numbers/messaging, GET /phone_numbers
+func (c *Client) AccountNumbers(ctx context.Context, maxPages int) (Rows[Number], error) {
+	rows, err := list(ctx, c, settingsList.within(maxPages))
+	if err != nil || !rows.Complete {
+		return rows, annotate(err, "list the numbers of the account")
+	}
+	wanted := make([]string, len(rows.All))
+	listed := make(map[string]bool, len(rows.All))
+	for i, n := range rows.All {
+		wanted[i], listed[n.PhoneNumber] = n.PhoneNumber, true
+	}
+	known := c.statuses(ctx, wanted, true)
+	for i, n := range rows.All {
+		rows.All[i] = n.with(known.rows[n.PhoneNumber])
+	}
+	for number, n := range known.rows {
+		if !listed[number] {
+			rows.All = append(rows.All, n)
 		}
 	}
-}
-
-func (s *learned) setStatuses(k statusKnowledge) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.numbers.statuses = k
-}
-
-// tolerateParam makes Telnyx list numbers without their messaging profiles if it cannot
-// read these. Without it, the list is answered with 503. Only GET /phone_numbers has it.
-const tolerateParam = "handle_messaging_profile_error"
-
-// statusList lists the account's numbers.
-func statusList(filter url.Values, maxPages int) listing[Number] {
-	l := numberList(numbersRoute, filter, maxPages)
-	l.optional = []string{tolerateParam, "true"}
-	return l
+	if !known.whole && (!known.refused || len(wanted) == 0) {
+		rows.Complete, rows.Why = false, "GET /phone_numbers could not be read as a whole"
+	}
+	return rows, nil
 }

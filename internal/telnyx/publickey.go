@@ -47,18 +47,15 @@ func ParsePublicKey(text string) (PublicKey, error) {
 // at once (the errors are joined), each with the place of its key in the list.
 func ParsePublicKeys(commaSeparated string) ([]PublicKey, error) {
 	texts := strings.Split(commaSeparated, ",")
-	keys := make([]PublicKey, 0, len(texts))
-	var faults []error
+	keys, faults := make([]PublicKey, len(texts)), make([]error, len(texts))
 	for i, text := range texts {
-		key, err := ParsePublicKey(text)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("key %d of %d: %w", i+1, len(texts), err))
-			continue
+		var err error
+		if keys[i], err = ParsePublicKey(text); err != nil {
+			faults[i] = fmt.Errorf("key %d of %d: %w", i+1, len(texts), err)
 		}
-		keys = append(keys, key)
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
 	}
 	return keys, nil
 }

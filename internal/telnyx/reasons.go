@@ -1,6 +1,7 @@
 package telnyx
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -31,40 +32,23 @@ func reasonText(raw json.RawMessage, depth int) string {
 	}
 	var list []json.RawMessage
 	if depth > 0 && json.Unmarshal(raw, &list) == nil {
-		return joinReasons(list, depth-1)
-	}
-	var one object
-	if json.Unmarshal(raw, &one) == nil {
-		return reasonOf(one, raw)
-	}
-	return string(raw)
-}
-
-func joinReasons(list []json.RawMessage, depth int) string {
-	var texts []string
-	for _, raw := range list {
-		if text := reasonText(raw, depth); text != "" && !slices.Contains(texts, text) {
-			texts = append(texts, text)
+		var texts []string
+		for _, raw := range list {
+			if text := reasonText(raw, depth-1); text != "" && !slices.Contains(texts, text) {
+				texts = append(texts, text)
+			}
 		}
+		return strings.Join(texts, "; ")
 	}
-	return strings.Join(texts, "; ")
-}
-
-// reasonOf reads an object such as {"fields":["ein"],"description":"Invalid EIN"}.
-func reasonOf(one object, raw json.RawMessage) string {
-	if len(one) == 0 {
+	one, ok := asObject(raw)
+	if ok && len(one) == 0 {
 		return ""
 	}
-	var text string
-	for _, key := range []string{"description", "detail", "message", "reason", "title"} {
-		if text = one.string(key); text != "" {
-			break
-		}
-	}
+	text = cmp.Or(one.string("description"), one.string("detail"), one.string("message"), one.string("reason"), one.string("title"))
 	if text == "" {
 		return string(raw)
 	}
-	var fields []string
+	var fields []string // as in {"fields":["ein"],"description":"Invalid EIN"}
 	if json.Unmarshal(one["fields"], &fields) == nil && len(fields) > 0 {
 		text += " (" + strings.Join(fields, ", ") + ")"
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -24,8 +25,7 @@ const (
 // lib/webhook_verification.go).
 const Tolerance = 300 * time.Second
 
-// maxTimestampDigits bounds the text that is parsed: 12 digits of seconds last
-// beyond the year 30000.
+// maxTimestampDigits bounds the text that is parsed.
 const maxTimestampDigits = 12
 
 // SignatureCode names the one thing that was wrong with a delivery. The codes
@@ -120,7 +120,7 @@ func (v *Verifier) Verify(h http.Header, body []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = claim.Check(append(claim.AppendPrefix(make([]byte, 0, len(claim.timestamp)+1+len(body))), body...))
+	_, err = claim.Check(signedBytes(claim.timestamp, body))
 	return err
 }
 
@@ -137,23 +137,51 @@ type Claim struct {
 // [*SignatureError].
 func (v *Verifier) Claim(h http.Header) (Claim, error) {
 	timestamps, signatures := h.Values(TimestampHeader), h.Values(SignatureHeader)
-	if err := checkPresent(timestamps, signatures); err != nil {
-		return Claim{}, err
-	}
-	timestamp, err := parseTimestamp(timestamps)
-	if err != nil {
-		return Claim{}, err
-	}
-	if err := v.checkAge(timestamp); err != nil {
-		return Claim{}, err
+	switch {
+	case isMissing(timestamps):
+		return Claim{}, refuse(SignatureMissing, "the header %s is missing or empty", TimestampHeader)
+	case isMissing(signatures):
+		return Claim{}, refuse(SignatureMissing, "the header %s is missing or empty", SignatureHeader)
+	case differ(timestamps):
+		return Claim{}, refuse(TimestampMalformed, "the header %s stands twice, with different values", TimestampHeader)
 	}
 	// The text of the header is what was signed, not the number it stands for.
 	claim := Claim{timestamp: timestamps[0], keys: *v.keys.Load()}
-	if err := parseSignature(&claim.signature, signatures); err != nil {
+	if !timestampForm.MatchString(claim.timestamp) {
+		return Claim{}, refuse(TimestampMalformed, "the header %s must be Unix seconds, at most %d digits", TimestampHeader, maxTimestampDigits)
+	}
+	seconds, _ := strconv.ParseInt(claim.timestamp, 10, 64) // cannot fail
+	if err := v.checkAge(time.Unix(seconds, 0)); err != nil {
 		return Claim{}, err
 	}
+	raw, err := decodeStrict(signatures[0])
+	switch {
+	case differ(signatures):
+		return Claim{}, refuse(SignatureMalformed, "the header %s stands twice, with different values", SignatureHeader)
+	case err != nil:
+		return Claim{}, refuse(SignatureMalformed, "the header %s is not standard base64", SignatureHeader)
+	case len(raw) != ed25519.SignatureSize:
+		return Claim{}, refuse(SignatureMalformed, "the header %s holds %d bytes, not %d", SignatureHeader, len(raw), ed25519.SignatureSize)
+	}
+	claim.signature = [ed25519.SignatureSize]byte(raw)
 	return claim, nil
 }
+
+// refuse returns a [*SignatureError].
+func refuse(code SignatureCode, format string, args ...any) error {
+	return &SignatureError{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func isMissing(values []string) bool { return len(values) == 0 || values[0] == "" }
+
+// differ reports whether a header that may stand once stands several times with
+// different values. The same value twice is what some proxies make of one.
+func differ(values []string) bool {
+	return slices.ContainsFunc(values, func(v string) bool { return v != values[0] })
+}
+
+// timestampForm is digits alone: 12 of them last beyond the year 30000.
+var timestampForm = regexp.MustCompile(fmt.Sprintf(`^[0-9]{1,%d}$`, maxTimestampDigits))
 
 // AppendPrefix appends what is signed before the body. A body that is read behind it
 // need not be copied to be checked.
@@ -167,49 +195,8 @@ func (c Claim) Check(signed []byte) (PublicKey, error) {
 			return c.keys[i], nil
 		}
 	}
-	return PublicKey{}, &SignatureError{
-		Code: SignatureMismatch,
-		Message: "the signature does not fit this body and the configured public key: the key is another account's, " +
-			"or something on the way changed the body, or Telnyx did not send this",
-	}
-}
-
-// checkPresent refuses a request that lacks either header.
-func checkPresent(timestamps, signatures []string) error {
-	for _, header := range []struct {
-		name   string
-		values []string
-	}{{TimestampHeader, timestamps}, {SignatureHeader, signatures}} {
-		if len(header.values) == 0 || header.values[0] == "" {
-			return &SignatureError{Code: SignatureMissing, Message: "the header " + header.name + " is missing or empty"}
-		}
-	}
-	return nil
-}
-
-// parseTimestamp reads Unix seconds. It takes digits only: strconv alone would
-// take a sign too.
-func parseTimestamp(values []string) (time.Time, error) {
-	malformed := func(why string) error {
-		return &SignatureError{Code: TimestampMalformed, Message: "the header " + TimestampHeader + " " + why}
-	}
-	if differ(values) {
-		return time.Time{}, malformed("stands twice, with different values")
-	}
-	text := values[0]
-	if len(text) > maxTimestampDigits {
-		return time.Time{}, malformed(fmt.Sprintf("has more than %d characters; it must be Unix seconds", maxTimestampDigits))
-	}
-	for _, c := range []byte(text) {
-		if c < '0' || c > '9' {
-			return time.Time{}, malformed("has a character that is no digit; it must be Unix seconds")
-		}
-	}
-	seconds, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return time.Time{}, malformed("is not Unix seconds")
-	}
-	return time.Unix(seconds, 0), nil
+	return PublicKey{}, refuse(SignatureMismatch, "the signature does not fit this body and the configured public key: "+
+		"the key is another account's, or something on the way changed the body, or Telnyx did not send this")
 }
 
 // checkAge refuses a timestamp too far from now on either side. It counts in
@@ -229,30 +216,4 @@ func (v *Verifier) checkAge(timestamp time.Time) error {
 			-age/time.Second, Tolerance/time.Second)}
 	}
 	return nil
-}
-
-// parseSignature decodes the 64 bytes of an Ed25519 signature from the one
-// spelling that they have.
-func parseSignature(signature *[ed25519.SignatureSize]byte, values []string) error {
-	malformed := func(why string) error {
-		return &SignatureError{Code: SignatureMalformed, Message: "the header " + SignatureHeader + " " + why}
-	}
-	if differ(values) {
-		return malformed("stands twice, with different values")
-	}
-	raw, err := decodeStrict(values[0])
-	if err != nil {
-		return malformed("is not standard base64")
-	}
-	if len(raw) != ed25519.SignatureSize {
-		return malformed(fmt.Sprintf("holds %d bytes, not %d", len(raw), ed25519.SignatureSize))
-	}
-	copy(signature[:], raw)
-	return nil
-}
-
-// differ reports whether a header that may stand once stands several times with
-// different values. The same value twice is what some proxies make of one.
-func differ(values []string) bool {
-	return slices.ContainsFunc(values, func(v string) bool { return v != values[0] })
 }

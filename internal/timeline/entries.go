@@ -8,8 +8,8 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
-	"greenlight/internal/words"
 )
 
 // story collects entries.
@@ -20,7 +20,7 @@ type story struct {
 
 func (s *story) add(kind Kind, detail, format string, args ...any) {
 	s.entries = append(s.entries, Entry{
-		At: s.at.UTC(), Kind: kind, Text: words.Plain(fmt.Sprintf(format, args...), maxDetail), Detail: words.Plain(detail, maxDetail),
+		At: s.at.UTC(), Kind: kind, Text: status.Plain(fmt.Sprintf(format, args...), maxDetail), Detail: status.Plain(detail, maxDetail),
 	})
 }
 
@@ -62,11 +62,11 @@ func ofEvent(kept events.Kept, number string) (Entry, bool) {
 }
 
 // ofCampaign describes what Greenlight read about the campaign.
-func ofCampaign(changes []ledger.CampaignChange) []Entry {
+func ofCampaign(changes []ledger.Change[ledger.Campaign]) []Entry {
 	var s story
 	var before ledger.Campaign
 	for _, change := range changes {
-		c := change.Campaign
+		c := change.Record
 		// The campaign was read some time before its record was written.
 		s.at = change.At.Add(-c.ReadAgo)
 		if change.Dropped {
@@ -89,22 +89,22 @@ func ofCampaign(changes []ledger.CampaignChange) []Entry {
 }
 
 // ofNumber describes the changes of the number's records, campaign by campaign.
-func ofNumber(changes []ledger.NumberChange) []Entry {
+func ofNumber(changes []ledger.Change[ledger.Number]) []Entry {
 	perCampaign := map[string]int{}
 	for _, change := range changes {
-		perCampaign[change.Number.CampaignID]++
+		perCampaign[change.Record.CampaignID]++
 	}
 	var s story
 	before := map[string]*ledger.Number{}
 	for _, change := range changes {
-		id := change.Number.CampaignID
+		id := change.Record.CampaignID
 		s.at = change.At
 		if change.Dropped {
 			s.add(Plan, "", "The plans no longer name the number for campaign %s. At Telnyx it stays as it is.", id)
 			delete(before, id)
 			continue
 		}
-		n := change.Number
+		n := change.Record
 		switch known := before[id]; {
 		case known != nil:
 			s.change(*known, n)
@@ -159,7 +159,7 @@ func (s *story) older(n ledger.Number) {
 	}
 	s.at = oldest
 	s.add(State, "", "Changes between these are not available: the ledger keeps the latest %d of a number. Then it was %s, after %s.",
-		ledger.HistoryOfNumber, n.StateAndReason(), words.Count(f.Requests, "request"))
+		ledger.HistoryOfNumber, n.StateAndReason(), status.Count(f.Requests, "request"))
 }
 
 // change describes what is new in a record.
@@ -250,7 +250,7 @@ func (s *story) decided(n ledger.Number, claimed bool) {
 		if n.Request.AnsweredAt.After(from) {
 			from = n.Request.AnsweredAt
 		}
-		s.add(Decision, "", "Greenlight will retry in %s.", words.Span(n.NextAt.Sub(from)))
+		s.add(Decision, "", "Greenlight will retry in %s.", status.Span(n.NextAt.Sub(from)))
 	}
 }
 

@@ -147,13 +147,13 @@ func withoutMessages(entries, messages []Entry) []Entry {
 
 // latest returns the number's current record: the last one written of those in the ledger.
 // If none is, it returns the last that was, and planned is false.
-func latest(changes []ledger.NumberChange) (last ledger.Number, planned, ok bool) {
+func latest(changes []ledger.Change[ledger.Number]) (last ledger.Number, planned, ok bool) {
 	present := map[string]bool{}
 	for _, change := range changes {
-		present[change.Number.CampaignID] = !change.Dropped
+		present[change.Record.CampaignID] = !change.Dropped
 	}
 	for _, change := range slices.Backward(changes) {
-		n := change.Number
+		n := change.Record
 		if change.Dropped {
 			continue
 		}
@@ -181,10 +181,10 @@ func (t *Timeline) setState(n ledger.Number, c ledger.Campaign, hold ledger.Hold
 }
 
 // idsOf lists all ids that events about a campaign may have, including its brand's.
-func idsOf(id string, reads []ledger.CampaignChange) []string {
+func idsOf(id string, reads []ledger.Change[ledger.Campaign]) []string {
 	ids := []string{id}
 	for _, read := range reads {
-		ids = append(ids, read.Campaign.TelnyxID, read.Campaign.TCRID, read.Campaign.BrandID)
+		ids = append(ids, read.Record.TelnyxID, read.Record.TCRID, read.Record.BrandID)
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)

@@ -20,7 +20,6 @@ import (
 	"greenlight/internal/app"
 	"greenlight/internal/assigner"
 	"greenlight/internal/events"
-	"greenlight/internal/plan/watch"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
@@ -107,10 +106,11 @@ func beWebhook(ctx context.Context) error {
 }
 
 func beAssigner(ctx context.Context) error {
-	plans, err := watch.New(os.Getenv(varPlan), watch.Options{Settle: 20 * time.Millisecond, Poll: 200 * time.Millisecond})
+	plans, err := app.WatchPlans(os.Getenv(varPlan))
 	if err != nil {
 		return err
 	}
+	plans.PollEvery(100 * time.Millisecond)
 	now, err := followClock(os.Getenv(varClock))
 	if err != nil {
 		return err

@@ -24,7 +24,6 @@ import (
 
 	"greenlight/internal/app"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/testkit"
@@ -163,9 +162,9 @@ func openFront(t *testing.T, name string, nc *nats.Conn, replicas int, groups bo
 	for _, check := range checks {
 		p.AddCheck(check)
 	}
-	public, err := httpserve.Listen("127.0.0.1:0")
+	public, err := app.Listen("127.0.0.1:0")
 	must(t, err)
-	private, err := httpserve.Listen("127.0.0.1:0")
+	private, err := app.Listen("127.0.0.1:0")
 	must(t, err)
 	must(t, p.AddWebhook(webhook.Config{Verifier: verifier, GroupCommit: groups}, public))
 	p.AddPrivate(private, "")

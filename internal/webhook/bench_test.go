@@ -19,16 +19,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
 // BenchmarkDeliver takes unique signed events over 64 connections: by our handler, as
-// a process has it, behind httpserve, with metrics and a log; and by bare ones behind
+// a process has it, behind app.Serve, with metrics and a log; and by bare ones behind
 // package http that verify, publish and do nothing else. Each has a NATS server of its
 // own, and they go in turns of a twentieth so that the machine's moods strike all. One
 // of the bare ones publishes the message that we store, with an id and its proof, and
@@ -103,11 +103,7 @@ func inside(b *testing.B, syncAlways bool) jetstream.JetStream {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { server.Close() })
-	js := withStreams(b, server.URL(), server.InProcess()...)
-	if err := server.StageInMemory(); err != nil {
-		b.Fatal(err)
-	}
-	return js
+	return withStreams(b, server.URL(), server.InProcess()...)
 }
 
 // outside starts a server as a process of its own that syncs as NATS does by default.
@@ -178,13 +174,13 @@ func (c *contender) serve(handler http.Handler) {
 
 // serveAsAProcess serves the handler as our processes do.
 func (c *contender) serveAsAProcess(handler http.Handler) {
-	listener, err := httpserve.Listen("127.0.0.1:0")
+	listener, err := app.Listen("127.0.0.1:0")
 	if err != nil {
 		c.b.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- httpserve.Serve(ctx, listener, handler) }()
+	go func() { ended <- app.Serve(ctx, listener, handler) }()
 	c.b.Cleanup(func() {
 		c.client.CloseIdleConnections()
 		stop()

@@ -8,47 +8,32 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"greenlight/internal/events"
 )
 
-// The causes by which refusals are counted, where their code does not say it all:
-// whoever is woken at night must do something else for each. The others have none.
+// The causes of not_stored by which refusals are counted: each needs another fix. Other
+// codes have none.
 const (
-	causeReading    = "reading"    // overloaded: no room to read it
-	causeStoring    = "storing"    // overloaded: too many are being stored
-	causeStreams    = "streams"    // not_stored: the streams are not made yet
-	causeConnection = "connection" // not_stored: the connection to NATS is away
-	causeNoLeader   = "no_leader"  // not_stored: nobody answers for the stream
-	causeFull       = "full"       // not_stored: the stream, or what it lies on, has no room
-	causeQueue      = "queue"      // not_stored: too many wait for a commit
-	causeDeadline   = "deadline"   // not_stored: no answer in time
-	causeOther      = "other"      // not_stored: anything else; the log has it
+	causeStreams    = "streams"    // the streams are not made yet
+	causeConnection = "connection" // the connection to NATS is away
+	causeNoLeader   = "no_leader"  // nobody answers for the stream
+	causeFull       = "full"       // the stream, or what it lies on, has no room
+	causeDeadline   = "deadline"   // no answer in time
+	causeOther      = "other"      // anything else; the log has it
 )
 
 // errHeld is in the error for streams that are not made yet.
 var errHeld = errors.New("nothing can be stored yet")
 
-// causesOf are the causes of the codes that have some.
-var causesOf = map[string][]string{
-	codeOverloaded: {causeReading, causeStoring},
-	codeNotStored:  {causeStreams, causeConnection, causeNoLeader, causeFull, causeQueue, causeDeadline, causeOther},
-}
+var causes = []string{causeStreams, causeConnection, causeNoLeader, causeFull, causeDeadline, causeOther}
 
 // causeOf returns the cause of a refusal, empty if its code says it all.
 func causeOf(r *refusal) string {
 	err := r.cause
 	switch {
-	case r.code == codeOverloaded && errors.Is(err, errGateFull):
-		return causeReading
-	case r.code == codeOverloaded:
-		return causeStoring
 	case r.code != codeNotStored:
 		return ""
 	case errors.Is(err, errHeld):
 		return causeStreams
-	case errors.Is(err, events.ErrBusy):
-		return causeQueue
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrNoStreamResponse):
 		return causeNoLeader
 	case isFull(err):

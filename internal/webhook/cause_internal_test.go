@@ -8,8 +8,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"greenlight/internal/events"
 )
 
 func TestCauseOf_TellsApartWhatACodeDoesNot(t *testing.T) {
@@ -20,10 +18,7 @@ func TestCauseOf_TellsApartWhatACodeDoesNot(t *testing.T) {
 		refused error
 		want    string
 	}{
-		"no room to read":      {overloaded(errGateFull), "reading"},
-		"too much to store":    {overloaded(errLoad), "storing"},
 		"streams not made":     {notStored(fmt.Errorf("%w: %w", errHeld, context.DeadlineExceeded)), "streams"},
-		"too many wait":        {notStored(fmt.Errorf("publish event: %w", events.ErrBusy)), "queue"},
 		"no leader":            {notStored(fmt.Errorf("nobody answers: %w", nats.ErrNoResponders)), "no_leader"},
 		"stream full":          {notStored(refusedWith(10077)), "full"},
 		"account full":         {notStored(refusedWith(10047)), "full"},
@@ -32,7 +27,7 @@ func TestCauseOf_TellsApartWhatACodeDoesNot(t *testing.T) {
 		"no answer in time":    {notStored(fmt.Errorf("publish event: %w", context.DeadlineExceeded)), "deadline"},
 		"refused otherwise":    {notStored(refusedWith(10054)), "other"},
 		"nobody knows":         {notStored(errors.New("x")), "other"},
-		"a code that says all": {tooSlow(context.DeadlineExceeded), ""},
+		"a code that says all": {overloaded(context.DeadlineExceeded), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := causeOf(asRefusal(tt.refused)); got != tt.want {

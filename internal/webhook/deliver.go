@@ -1,11 +1,13 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -26,111 +28,156 @@ const (
 	healthy      = "ok"
 )
 
-// deliver answers one delivery. It is the only place that decides on an answer.
-// The order is: cap, headers, room, signature over the raw bytes, and only then what
-// they say.
+// deliver answers one delivery: it reads, verifies and stores it. A place is held only
+// while nothing is read from the client or written to it.
 func (w *Webhook) deliver(c echo.Context) error {
-	delivery, err := w.admit(c)
+	arrived := time.Now()
+	claim, err := w.claim(c.Request())
 	if err != nil {
-		refused := asRefusal(err)
-		refused.unverified = true
-		return refused
+		return err
 	}
-	body := delivery.body
-	receivedAt := w.now()
-	ctx, cancel := context.WithTimeout(w.detached(c), max(publishTimeout-time.Since(delivery.arrived), publishLeast))
+	signed, release, err := w.read(c, claim, arrived)
+	if err != nil {
+		return err
+	}
+	defer release()
+	// Not the request's end: the client may hang up while the acknowledgement is on its way.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), max(publishTimeout-time.Since(arrived), publishLeast))
 	defer cancel()
+	answer, err := w.take(ctx, c, claim, signed)
+	if err != nil {
+		return err
+	}
+	return ok(ctx, c, answer)
+}
 
+// claim refuses what can be refused by the headers.
+func (w *Webhook) claim(request *http.Request) (telnyx.Claim, error) {
+	if request.ContentLength > w.maxBody {
+		return telnyx.Claim{}, tooLarge(w.maxBody)
+	}
+	claim, err := w.verifier.Claim(request.Header)
+	if err != nil {
+		return telnyx.Claim{}, unauthorized(err)
+	}
+	return claim, nil
+}
+
+// read returns the bytes that the claim says are signed, the body at their end. Memory is
+// bounded: at most maxLarge bodies are over smallBody, each until release is called.
+func (w *Webhook) read(c echo.Context, claim telnyx.Claim, arrived time.Time) (signed []byte, release func(), err error) {
+	limitTime(c, arrived)
+	body := http.MaxBytesReader(c.Response().Writer, c.Request().Body, w.maxBody)
+	buffer := bytes.NewBuffer(claim.AppendPrefix(make([]byte, 0, firstRead)))
+	n, err := buffer.ReadFrom(io.LimitReader(body, smallBody))
+	if err != nil {
+		return nil, nil, w.unreadable(err)
+	}
+	if n < smallBody {
+		return buffer.Bytes(), func() {}, nil
+	}
+	if !w.large.TryAcquire(1) {
+		return nil, nil, overloaded(errors.New("too many large bodies come at once"))
+	}
+	release = func() { w.large.Release(1) }
+	if _, err := buffer.ReadFrom(body); err != nil {
+		release()
+		return nil, nil, w.unreadable(err)
+	}
+	return buffer.Bytes(), release, nil
+}
+
+// limitTime has the connection's reads and writes fail when the client takes too long.
+func limitTime(c echo.Context, arrived time.Time) {
+	connection := http.NewResponseController(c.Response())
+	_ = connection.SetReadDeadline(arrived.Add(bodyTimeout)) // not supported by tests' recorders
+	_ = connection.SetWriteDeadline(arrived.Add(answerTimeout))
+}
+
+// take verifies the delivery and stores it, and returns the word that answers it. It
+// holds one of the places.
+func (w *Webhook) take(ctx context.Context, c echo.Context, claim telnyx.Claim, signed []byte) (answer string, err error) {
+	if err := w.places.Acquire(ctx, 1); err != nil {
+		return "", overloaded(err)
+	}
+	defer w.places.Release(1)
+	key, err := claim.Check(signed)
+	if err != nil {
+		return "", unauthorized(err)
+	}
+	w.metrics.verified.WithLabelValues(key.Fingerprint()).Inc()
+	body := signed[len(claim.AppendPrefix(nil)):len(signed):len(signed)]
 	event, err := telnyx.ParseEvent(body)
-	if held := w.held(); held != nil && (err != nil || w.keeps(event.Type)) {
-		return notStored(fmt.Errorf("%w: %w", errHeld, held))
+	if err == nil && !w.keeps(event.Type) {
+		w.metrics.event(event.Type, ignored)
+		w.line(c, event).Str(telemetry.KeyAnswer, ignored).Msg("event of a type that is not kept")
+		return ignored, nil
+	}
+	if held := w.held(); held != nil {
+		return "", notStored(fmt.Errorf("%w: %w", errHeld, held))
 	}
 	if err != nil {
 		return w.bury(ctx, c, body, "not_an_event", err)
 	}
-	if !w.keeps(event.Type) {
-		w.metrics.event(event.Type, ignored)
-		w.line(c, event).Str(telemetry.KeyAnswer, ignored).Msg("event of a type that is not kept")
-		return ok(ctx, c, ignored)
-	}
+	return w.store(ctx, c, event, body)
+}
+
+// store has the event stored.
+func (w *Webhook) store(ctx context.Context, c echo.Context, event telnyx.Event, body []byte) (answer string, err error) {
+	began := w.now()
 	publishCtx, publishing := beginPublish(ctx, event)
-	signature := c.Request().Header.Get(telnyx.SignatureHeader)
-	receipt, err := w.once(publishCtx, signature, func() (events.Receipt, error) {
-		return w.store(publishCtx, events.Event{
-			ID:          event.ID,
-			Type:        event.Type,
-			About:       event.About(),
-			ReceivedAt:  receivedAt,
-			Timestamp:   c.Request().Header.Get(telnyx.TimestampHeader),
-			Signature:   signature,
-			TraceParent: telemetry.Parent(publishCtx),
-			Body:        body,
-		})
+	receipt, err := w.publish(publishCtx, events.Event{
+		ID:          event.ID,
+		Type:        event.Type,
+		About:       event.About(),
+		ReceivedAt:  began,
+		Timestamp:   c.Request().Header.Get(telnyx.TimestampHeader),
+		Signature:   c.Request().Header.Get(telnyx.SignatureHeader),
+		TraceParent: telemetry.Parent(publishCtx),
+		Body:        body,
 	})
 	publishing.End(err == nil)
 	if errors.Is(err, events.ErrSubject) {
 		return w.bury(ctx, c, body, "unroutable", err)
 	}
-	w.metrics.publish.Observe(w.now().Sub(receivedAt).Seconds())
+	took := w.now().Sub(began)
+	w.metrics.publish.Observe(took.Seconds())
 	if err != nil {
-		return notStored(err)
+		return "", notStored(err)
 	}
-	answer := accepted
+	answer = accepted
 	if receipt.Duplicate {
 		answer = duplicate
 	}
 	w.metrics.event(event.Type, answer)
 	w.line(c, event).Str(telemetry.KeyAnswer, answer).Uint64(telemetry.KeySequence, receipt.Sequence).
-		Int64(telemetry.KeyElapsed, w.now().Sub(receivedAt).Milliseconds()).Msg("event stored")
-	return ok(ctx, c, answer)
-}
-
-// once has a verified delivery stored, and counts it among those that wait for that;
-// see [flights].
-func (w *Webhook) once(ctx context.Context, signature string, store func() (events.Receipt, error)) (events.Receipt, error) {
-	return w.storing.do(ctx, signature, func() (events.Receipt, error) {
-		w.load.begin()
-		defer w.load.end()
-		return store()
-	})
-}
-
-// detached returns a context that does not end with the request: the client's patience
-// must not decide whether an event is stored, for it may hang up while the
-// acknowledgement is on its way. It holds the request's values if there is a trace among
-// them; else there is nothing that a look through them all could find.
-func (w *Webhook) detached(c echo.Context) context.Context {
-	if w.tracer == nil {
-		return context.Background()
-	}
-	return context.WithoutCancel(c.Request().Context())
+		Int64(telemetry.KeyElapsed, took.Milliseconds()).Msg("event stored")
+	return answer, nil
 }
 
 // bury stores a verified body that cannot be an event as a dead letter, so that
-// Telnyx need not send it again and a person can look at it.
-func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason string, cause error) error {
+// Telnyx need not send it again and a person can see it.
+func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason string, cause error) (answer string, err error) {
 	digest := sha256.Sum256(body)
-	_, err := w.once(ctx, c.Request().Header.Get(telnyx.SignatureHeader), func() (events.Receipt, error) {
-		return events.Receipt{}, w.publisher.DeadLetter(ctx, events.DeadLetter{
-			Origin:   "webhook",
-			Reason:   reason,
-			Detail:   cause.Error(),
-			Attempts: 1,
-			Key:      "webhook-" + hex.EncodeToString(digest[:]),
-			Header: map[string][]string{
-				events.HeaderTimestamp: c.Request().Header.Values(telnyx.TimestampHeader),
-				events.HeaderSignature: c.Request().Header.Values(telnyx.SignatureHeader),
-			},
-			Body: body,
-		})
+	err = w.publisher.DeadLetter(ctx, events.DeadLetter{
+		Origin:   "webhook",
+		Reason:   reason,
+		Detail:   cause.Error(),
+		Attempts: 1,
+		Key:      "webhook-" + hex.EncodeToString(digest[:]),
+		Header: map[string][]string{
+			events.HeaderTimestamp: c.Request().Header.Values(telnyx.TimestampHeader),
+			events.HeaderSignature: c.Request().Header.Values(telnyx.SignatureHeader),
+		},
+		Body: body,
 	})
 	if err != nil {
-		return notStored(err)
+		return "", notStored(err)
 	}
 	w.metrics.event("", deadLettered)
 	w.log.Warn().Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, deadLettered).
 		Str(telemetry.KeyReason, reason).Err(cause).Msg("a verified body is kept as a dead letter")
-	return ok(ctx, c, deadLettered)
+	return deadLettered, nil
 }
 
 func (w *Webhook) line(c echo.Context, event telnyx.Event) *zerolog.Event {
@@ -165,35 +212,4 @@ var okBodies = func() map[string][]byte {
 func ok(ctx context.Context, c echo.Context, status string) error {
 	telemetry.Of(ctx).Text(telemetry.AttrAnswer, status)
 	return c.JSONBlob(http.StatusOK, okBodies[status])
-}
-
-func tooLarge(most int64) error {
-	return &refusal{
-		status: http.StatusRequestEntityTooLarge, code: "body_too_large",
-		closes:  true,
-		message: "the body is larger than " + byteCount(most) + "; raise --max-body if Telnyx really sends such bodies",
-	}
-}
-
-func unreadable(err error) error {
-	return &refusal{
-		status: http.StatusBadRequest, code: "body_unreadable",
-		message: "the body could not be read to its end; send it again", cause: err,
-	}
-}
-
-// unauthorized refuses what is not signed. Unread says that the body was not read.
-func unauthorized(err error, unread bool) error {
-	code := "signature_mismatch"
-	if refused, ok := errors.AsType[*telnyx.SignatureError](err); ok {
-		code = string(refused.Code)
-	}
-	return &refusal{status: http.StatusUnauthorized, code: code, message: err.Error(), closes: unread}
-}
-
-func notStored(err error) error {
-	return &refusal{
-		status: http.StatusServiceUnavailable, code: codeNotStored,
-		message: "the event could not be stored in time; send it again", cause: err, retryAfter: time.Second,
-	}
 }

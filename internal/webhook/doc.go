@@ -4,9 +4,8 @@
 //	POST /webhooks/telnyx
 //	  too large ──────────────────────────► 413 body_too_large
 //	  not signed by Telnyx, or not now ───► 401 signature_…, timestamp_…
-//	  too many are being stored, or read ─► 503 overloaded
-//	  body too slow while others wait ────► 503 body_too_slow
-//	  body broken off ────────────────────► 400 body_unreadable
+//	  body too slow, broken off ──────────► 503 body_too_slow, 400 body_unreadable
+//	  too many are being stored ──────────► 503 overloaded
 //	  no event ── dead letter stored ─────► 200 dead_lettered
 //	  a type that is not kept ────────────► 200 ignored
 //	  stored ─────────────────────────────► 200 accepted, or duplicate
@@ -15,8 +14,8 @@
 //
 // Each 503 has Retry-After: 1. docs/webhook.md has every answer with its code, and what
 // Telnyx does next; a test holds that table against this package. Connections, their
-// timeouts and the stop (MAX_CONNECTIONS, DRAIN_DELAY) are internal/httpserve's, TLS is
-// internal/certificate's, and keys that change are internal/telnyx/keyfile's.
+// timeouts and the stop (MAX_CONNECTIONS, DRAIN_DELAY), TLS, and keys and certificates
+// that change are internal/app's.
 //
 // It knows nothing of plans, campaigns or what an event means. Nothing is
 // decoded before its signature was checked over the raw bytes. Telnyx waits two

@@ -19,8 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/webhook"
 )
@@ -74,7 +74,7 @@ func FuzzWire(f *testing.F) {
 	// load in package trouble.
 	d := open(f, func(s *setup) { s.config.GroupCommit = true })
 	d.rememberIDs()
-	address := d.serve(httpserve.Options{})
+	address := d.serve(app.ServerOptions{})
 	listed := append(contract(f), answer{Status: http.StatusContinue})
 	past := history{ids: map[string]bool{}, letters: map[string]bool{}}
 	f.Fuzz(func(t *testing.T, text string, body []byte) {

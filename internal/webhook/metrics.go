@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"strings"
-	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -16,10 +15,7 @@ type metrics struct {
 	// verified is by the key's fingerprint: an old key can go when its count no longer
 	// grows.
 	verified *prometheus.CounterVec
-	// byKey are the counters of the keys in use, so that one is found without making
-	// the fingerprint, which costs as much as reading the claim.
-	byKey   atomic.Pointer[map[telnyx.PublicKey]prometheus.Counter]
-	publish prometheus.Histogram
+	publish  prometheus.Histogram
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -31,7 +27,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"type", "answer"}),
 		refused: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_webhook_refused_total",
-			Help: "Requests that were refused, by the code in the answer, and by the cause where the code does not say it all.",
+			Help: "Requests that were refused, by the code in the answer, and by the cause for not_stored.",
 		}, []string{"code", "cause"}),
 		verified: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_webhook_verified_total",
@@ -47,40 +43,25 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	for _, code := range refusalCodes {
 		m.refused.WithLabelValues(code, "")
 	}
-	for code, causes := range causesOf {
-		for _, cause := range causes {
-			m.refused.WithLabelValues(code, cause)
-		}
+	for _, cause := range causes {
+		m.refused.WithLabelValues(codeNotStored, cause)
 	}
 	return m
 }
 
-// refusalCodes are the codes of all answers other than 200 that tell of trouble, ours
-// or somebody's who is not Telnyx, and that say it all; see causesOf for the others.
+// refusalCodes are the codes to alert on, besides not_stored, which has causes.
 var refusalCodes = []string{
 	string(telnyx.SignatureMissing), string(telnyx.TimestampMalformed), string(telnyx.TimestampStale),
 	string(telnyx.TimestampFuture), string(telnyx.SignatureMalformed), string(telnyx.SignatureMismatch),
-	"internal",
+	"overloaded", "internal",
 }
 
 // keys makes a counter for each key in use, so that one that verifies nothing shows
 // as zero.
 func (m *metrics) keys(keys []telnyx.PublicKey) {
-	byKey := map[telnyx.PublicKey]prometheus.Counter{}
 	for _, key := range keys {
-		byKey[key] = m.verified.WithLabelValues(key.Fingerprint())
+		m.verified.WithLabelValues(key.Fingerprint())
 	}
-	m.byKey.Store(&byKey)
-}
-
-// verifiedBy counts a delivery that the key verified. It may be a key of before, which
-// the delivery was checked with just now.
-func (m *metrics) verifiedBy(key telnyx.PublicKey) {
-	counter, known := (*m.byKey.Load())[key]
-	if !known {
-		counter = m.verified.WithLabelValues(key.Fingerprint())
-	}
-	counter.Inc()
 }
 
 // event counts one verified delivery. The type comes from outside, so only

@@ -3,34 +3,27 @@ package webhook
 import (
 	"errors"
 	"net/http"
+	"os"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
 
 	"greenlight/internal/telemetry"
+	"greenlight/internal/telnyx"
 )
 
-// The codes that several causes share; see causeOf.
-const (
-	codeOverloaded = "overloaded"
-	codeNotStored  = "not_stored"
-)
+// codeNotStored is shared by several causes; see causeOf.
+const codeNotStored = "not_stored"
 
 // refusal is an answer other than 200. Its message is for whoever posted; the
 // cause is for the log only.
 type refusal struct {
-	status     int
-	code       string
-	message    string
-	cause      error
-	retryAfter time.Duration
-	// closes says that the rest of the request is not wanted, if there is any.
-	// Without it the server reads on, up to 256 KiB, before it sends the answer.
-	closes bool
-	// unverified says that nobody has seen whether Telnyx signed what is refused.
-	unverified bool
+	status  int
+	code    string
+	message string
+	cause   error
 }
 
 func (r *refusal) Error() string { return r.message }
@@ -47,11 +40,9 @@ func (w *Webhook) answerError(err error, c echo.Context) {
 	}
 	w.metrics.refused.WithLabelValues(refused.code, causeOf(refused)).Inc()
 	w.logRefusal(refused, c)
-	if refused.retryAfter > 0 {
-		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(refused.retryAfter.Seconds())))
-	}
-	if refused.closes && c.Request().ContentLength != 0 {
-		c.Response().Header().Set(echo.HeaderConnection, "close")
+	endConnection(c)
+	if refused.status == http.StatusServiceUnavailable {
+		c.Response().Header().Set(echo.HeaderRetryAfter, "1")
 	}
 	if refused.status == http.StatusMethodNotAllowed {
 		c.Response().Header().Set(echo.HeaderAllow, methods[c.Request().URL.Path])
@@ -62,53 +53,28 @@ func (w *Webhook) answerError(err error, c echo.Context) {
 	}
 }
 
-// logRefusal writes a line for a refusal, unless there were very many this second: a
-// flood must not fill the disk. The next line then tells how many were left out, and
-// the counter counts them all.
-func (w *Webhook) logRefusal(refused *refusal, c echo.Context) {
-	lines := &w.refusedLines
-	if refused.status >= http.StatusInternalServerError {
-		lines = &w.failedLines // a flood of strangers must not hide our own trouble
-	}
-	leave, unlogged := lines.take(w.now())
-	if !leave {
-		return
-	}
-	line := w.log.Warn()
-	if refused.status == http.StatusNotFound || refused.status == http.StatusMethodNotAllowed {
-		line = w.log.Debug() // scanners knock on every public door
-	}
-	if unlogged > 0 {
-		line = line.Int(telemetry.KeyUnlogged, unlogged)
-	}
-	line.Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, refused.code).Err(refused.cause).Msg(refused.message)
-}
+// endConnection makes the answer the last on its connection. Only a verified delivery
+// keeps one: strangers must connect anew for each request, behind those who wait.
+func endConnection(c echo.Context) { c.Response().Header().Set(echo.HeaderConnection, "close") }
 
-// linesPerSecond bounds the lines about refusals of a kind.
+// linesPerSecond bounds the lines about refusals of a kind: a flood must not fill the
+// disk. The counter counts them all.
 const linesPerSecond = 100
 
-// quota limits the log lines in each second. The zero value is ready for use.
-type quota struct {
-	mu       sync.Mutex
-	second   int64
-	used     int
-	unlogged int
+// limited returns the logger with a limit on its lines.
+func limited(log zerolog.Logger) zerolog.Logger {
+	return log.Sample(&zerolog.BurstSampler{Burst: linesPerSecond, Period: time.Second})
 }
 
-// take returns whether to log a line now, and how many were not logged since the last one.
-func (q *quota) take(now time.Time) (leave bool, unlogged int) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if second := now.Unix(); second != q.second {
-		q.second, q.used = second, 0
+func (w *Webhook) logRefusal(refused *refusal, c echo.Context) {
+	line := w.refusedLog.Warn()
+	switch {
+	case refused.status >= http.StatusInternalServerError:
+		line = w.failedLog.Warn() // a flood of strangers must not hide our own failures
+	case refused.status == http.StatusNotFound, refused.status == http.StatusMethodNotAllowed:
+		line = w.refusedLog.Debug() // scanners try every public address
 	}
-	if q.used >= linesPerSecond {
-		q.unlogged++
-		return false, 0
-	}
-	q.used++
-	unlogged, q.unlogged = q.unlogged, 0
-	return true, unlogged
+	line.Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, refused.code).Err(refused.cause).Msg(refused.message)
 }
 
 func asRefusal(err error) *refusal {
@@ -121,11 +87,11 @@ func asRefusal(err error) *refusal {
 	}
 	switch status {
 	case http.StatusNotFound:
-		return &refusal{status: http.StatusNotFound, code: "not_found", closes: true, message: "there is nothing here; Telnyx posts to " + Path}
+		return &refusal{status: http.StatusNotFound, code: "not_found", message: "there is nothing here; Telnyx posts to " + Path}
 	case http.StatusMethodNotAllowed:
-		return &refusal{status: http.StatusMethodNotAllowed, code: "method_not_allowed", closes: true, message: "this path does not take that method; Telnyx posts to " + Path}
+		return &refusal{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "this path does not take that method; Telnyx posts to " + Path}
 	default:
-		return &refusal{status: http.StatusInternalServerError, code: "internal", closes: true, message: "something went wrong here; send it again", cause: err}
+		return &refusal{status: http.StatusInternalServerError, code: "internal", message: "something went wrong here; send it again", cause: err}
 	}
 }
 
@@ -135,4 +101,50 @@ func byteCount(n int64) string {
 		return strconv.FormatInt(n>>10, 10) + " KiB"
 	}
 	return strconv.FormatInt(n, 10) + " bytes"
+}
+
+func tooLarge(most int64) error {
+	return &refusal{
+		status: http.StatusRequestEntityTooLarge, code: "body_too_large",
+		message: "the body is larger than " + byteCount(most) + "; raise --max-body if Telnyx really sends such bodies",
+	}
+}
+
+// unreadable refuses a body of which reading failed.
+func (w *Webhook) unreadable(err error) error {
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+		return tooLarge(w.maxBody)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &refusal{
+			status: http.StatusServiceUnavailable, code: "body_too_slow",
+			message: "the body did not come within " + bodyTimeout.String() + "; send it again", cause: err,
+		}
+	}
+	return &refusal{
+		status: http.StatusBadRequest, code: "body_unreadable",
+		message: "the body could not be read to its end; send it again", cause: err,
+	}
+}
+
+func unauthorized(err error) error {
+	code := "signature_mismatch"
+	if refused, ok := errors.AsType[*telnyx.SignatureError](err); ok {
+		code = string(refused.Code)
+	}
+	return &refusal{status: http.StatusUnauthorized, code: code, message: err.Error()}
+}
+
+func overloaded(err error) error {
+	return &refusal{
+		status: http.StatusServiceUnavailable, code: "overloaded",
+		message: "too many deliveries come at once; send it again", cause: err,
+	}
+}
+
+func notStored(err error) error {
+	return &refusal{
+		status: http.StatusServiceUnavailable, code: codeNotStored,
+		message: "the event could not be stored in time; send it again", cause: err,
+	}
 }

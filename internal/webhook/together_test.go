@@ -23,7 +23,7 @@ func TestDeliver_ManyAtOnceAreAnsweredAsIfEachCameAlone(t *testing.T) {
 	chance := rand.New(rand.NewPCG(seed, 0))
 	d := open(t, func(s *setup) { s.config.GroupCommit = true })
 	var b bag
-	for n := range 400 / smaller {
+	for n := range 1000 / smaller {
 		b.fill(t, chance, n)
 	}
 	for id := range b.elsewhere {
@@ -89,7 +89,7 @@ func (b *bag) fill(t *testing.T, chance *rand.Rand, n int) {
 	put := func(h http.Header, body []byte, want ...answer) {
 		b.deliveries = append(b.deliveries, oneOfMany{id, h, body, want})
 	}
-	switch kind := chance.IntN(16); kind {
+	switch kind := chance.IntN(64); kind {
 	case 0:
 		put(http.Header{}, body, answer{401, "signature_missing"})
 	case 1:

@@ -26,8 +26,8 @@ func (w *Webhook) traced(next echo.HandlerFunc) echo.HandlerFunc {
 		status := http.StatusOK
 		if err != nil {
 			refused := asRefusal(err)
-			if refused.unverified {
-				return err
+			if refused.code != codeNotStored {
+				return err // it may not be verified
 			}
 			status = refused.status
 			span.Text(telemetry.AttrAnswer, refused.code)

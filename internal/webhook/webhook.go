@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"greenlight/internal/events"
 	"greenlight/internal/telemetry"
@@ -36,12 +37,27 @@ const (
 	// MaxMaxBody is what NATS takes: a message of 1 MiB (the server's default
 	// max_payload), of which a dead letter's headers need up to 2 KiB.
 	MaxMaxBody = 1<<20 - 8<<10
-	// publishTimeout is how long storing may take: Telnyx gives up after two
-	// seconds, and half of one is left for the network.
+	// bodyTimeout is how long a body may take after its headers: Telnyx gives up on an
+	// answer after two seconds.
+	bodyTimeout = 2 * time.Second
+	// answerTimeout is when the answer must be written, after the headers. It leaves time
+	// for a slow body and for storing it.
+	answerTimeout = 5 * time.Second
+	// publishTimeout is by when the event must be stored, after the headers: half of one of
+	// Telnyx's two seconds is left for the network.
 	publishTimeout = 1500 * time.Millisecond
 	// publishLeast is what a slow body leaves of it: it can be stored all the same, and
 	// is a duplicate when Telnyx sends it again.
 	publishLeast = 250 * time.Millisecond
+
+	// maxPlaces is how many deliveries are verified and stored at once. More wait for a
+	// place, as long as storing may take.
+	maxPlaces = 256
+	// firstRead is the memory in bytes that a body gets at first; Telnyx's fit.
+	firstRead = 2 << 10
+	// Of bodies over smallBody bytes, maxLarge may be in memory at once. Telnyx sends none.
+	smallBody = 16 << 10
+	maxLarge  = 128
 )
 
 // DefaultEventTypes are the event types that are kept. A messaging webhook that
@@ -67,14 +83,6 @@ type Config struct {
 	// GroupCommit stores events that come at the same time with one commit, which
 	// pays where the server syncs every message to disk and costs where not.
 	GroupCommit bool
-	// MaxConnections is how many connections the server in front takes, 0 if it has no
-	// bound.
-	MaxConnections int
-	// MaxUnverified is how many deliveries are read and verified at once; more wait
-	// for half a second at most. Default DefaultMaxUnverified, or half of
-	// MaxConnections if that is less: only who waits inside makes a slow body give up
-	// its place, so that there must be connections left to wait on.
-	MaxUnverified int
 	// Log gets a line for each delivery, and at most a hundred a second for
 	// refusals. The zero value logs nothing.
 	Log zerolog.Logger
@@ -86,15 +94,13 @@ type Config struct {
 	Now func() time.Time
 }
 
-// storeFunc is how an event is stored; see [events.Publisher.Publish].
-type storeFunc func(context.Context, events.Event) (events.Receipt, error)
-
 // Webhook answers Telnyx's deliveries. Safe for concurrent use.
 type Webhook struct {
-	verifier   *telnyx.Verifier
-	js         jetstream.JetStream
-	publisher  *events.Publisher
-	store      storeFunc
+	verifier  *telnyx.Verifier
+	js        jetstream.JetStream
+	publisher *events.Publisher
+	// publish stores an event; see [events.Publisher.Publish].
+	publish    func(context.Context, events.Event) (events.Receipt, error)
 	held       func() error
 	eventTypes []string
 	maxBody    int64
@@ -102,15 +108,13 @@ type Webhook struct {
 	metrics    *metrics
 	tracer     *telemetry.Tracer
 	now        func() time.Time
-	storing    flights
-	load       load
-	gate       gate
-	lapse      lapse
-	strays     strays
-	// stopping says that the process was told to stop.
+	// places are held by deliveries that are verified and stored, large by large bodies.
+	places, large *semaphore.Weighted
+	strays        *strays
+	// stopping says that the process stops.
 	stopping atomic.Bool
-	// Lines about refusals, of what others and of what we did wrong.
-	refusedLines, failedLines quota
+	// The logs of refusals, for what others and for what we did wrong.
+	refusedLog, failedLog zerolog.Logger
 }
 
 // New returns a webhook, or an error that names each setting that is missing
@@ -128,15 +132,6 @@ func New(c Config) (*Webhook, error) {
 	}
 	if c.MaxBody < 0 || c.MaxBody > MaxMaxBody {
 		errs = append(errs, fmt.Errorf("webhook: largest body %d: must be between 1 and %d bytes", c.MaxBody, MaxMaxBody))
-	}
-	if c.MaxUnverified == 0 {
-		c.MaxUnverified = DefaultMaxUnverified
-		if c.MaxConnections > 0 {
-			c.MaxUnverified = max(1, min(DefaultMaxUnverified, c.MaxConnections/2))
-		}
-	}
-	if c.MaxUnverified < 0 {
-		errs = append(errs, fmt.Errorf("webhook: %d unverified deliveries at once: must be at least 1", c.MaxUnverified))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -161,13 +156,15 @@ func New(c Config) (*Webhook, error) {
 		metrics:    newMetrics(c.Metrics),
 		tracer:     c.Tracer,
 		now:        c.Now,
-		gate:       gate{room: c.MaxUnverified},
+		places:     semaphore.NewWeighted(maxPlaces),
+		large:      semaphore.NewWeighted(maxLarge),
+		strays:     newStrays(),
 	}
-	w.store = w.publisher.Publish
+	w.refusedLog, w.failedLog = limited(w.log), limited(w.log)
+	w.publish = w.publisher.Publish
 	if c.GroupCommit {
-		w.store = events.NewGroup(c.JetStream).Publish
+		w.publish = events.NewBatcher(c.JetStream).Publish
 	}
-	w.store = w.lapse.watch(w.store, w.now)
 	w.KeysReplaced()
 	return w, nil
 }
@@ -190,9 +187,10 @@ func (w *Webhook) Handler() http.Handler {
 		if w.stopping.Load() {
 			return &refusal{
 				status: http.StatusServiceUnavailable, code: "stopping",
-				message: "this process stops; send to another one", retryAfter: time.Second,
+				message: "this process stops; send to another one",
 			}
 		}
+		endConnection(c)
 		return ok(c.Request().Context(), c, healthy)
 	})
 	for path := range methods {
@@ -214,10 +212,7 @@ func (w *Webhook) Ready(ctx context.Context) error {
 	if err := events.RoomForEvents(ctx, w.js); err != nil {
 		return err
 	}
-	if err := events.CanPublish(ctx, w.js); err != nil {
-		return err
-	}
-	return w.lapse.ready(w.now())
+	return events.CanPublish(ctx, w.js)
 }
 
 var errStopping = errors.New("it was told to stop")

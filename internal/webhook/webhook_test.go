@@ -76,7 +76,6 @@ func TestNew_NamesEverySettingThatIsWrong(t *testing.T) {
 	}{
 		"nothing given": {webhook.Config{}, []string{"no verifier", "no JetStream"}},
 		"negative cap":  {webhook.Config{MaxBody: -1}, []string{"no verifier", "no JetStream", "largest body -1"}},
-		"negative room": {webhook.Config{MaxUnverified: -1}, []string{"-1 unverified deliveries"}},
 		"cap too large": {webhook.Config{MaxBody: webhook.MaxMaxBody + 1}, []string{"largest body"}},
 	} {
 		t.Run(name, func(t *testing.T) {

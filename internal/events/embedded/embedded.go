@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,13 +75,6 @@ type Server struct {
 	nats atomic.Pointer[server.Server]
 	// port is where it listens, 0 if it does not.
 	port atomic.Int32
-	// staging guards what follows: whether batches are to be staged in memory, and
-	// the folder, empty if there is none.
-	staging struct {
-		sync.Mutex
-		wanted bool
-		folder string
-	}
 	// trouble is why there is no server at the moment, or nil.
 	trouble atomic.Pointer[error]
 	// stop ends the watch over the server's health, and watched is closed when it has
@@ -145,18 +137,12 @@ func (s *Server) start(port int) error {
 	if err != nil {
 		return fmt.Errorf("configure NATS server: %w", err)
 	}
-	leftBehind, err := s.staged()
-	if err != nil {
-		return err
-	}
 	ns.Start()
 	if !ns.ReadyForConnections(readyTimeout) {
 		ns.Shutdown()
 		ns.WaitForShutdown()
 		return fmt.Errorf("NATS server on %s not ready after %s: is the disk writable and not full?", s.dir, readyTimeout)
 	}
-	// What stays goes with the next start of the machine.
-	_ = unstage(leftBehind)
 	if addr, ok := ns.Addr().(*net.TCPAddr); ok {
 		s.port.Store(int32(addr.Port))
 		if err := writeURL(filepath.Join(s.dir, URLFile), s.URL()); err != nil {
@@ -215,7 +201,7 @@ func (s *Server) Close() error {
 		removed = os.Remove(filepath.Join(s.dir, URLFile))
 	}
 	s.shutDown()
-	return errors.Join(removed, s.unlink(), s.lock.Unlock())
+	return errors.Join(removed, s.lock.Unlock())
 }
 
 // shutDown stops the server and returns when its files are closed. Twice is once.

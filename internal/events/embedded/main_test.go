@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -81,8 +79,8 @@ func (s *site) close() error {
 	return s.server.Close()
 }
 
-// start opens a site that stages batches in memory. It is closed when the test ends.
-func start(t *testing.T, dir string) (s *site, folder string) {
+// start opens a site, which is closed when the test ends.
+func start(t *testing.T, dir string) *site {
 	t.Helper()
 	s, err := open(dir)
 	must(t, err)
@@ -91,21 +89,7 @@ func start(t *testing.T, dir string) (s *site, folder string) {
 			t.Error(err)
 		}
 	})
-	must(t, s.server.StageInMemory())
-	return s, folderOf(t, dir)
-}
-
-// link is where the server stages the batches of the stream of events.
-func link(dir string) string {
-	return filepath.Join(dir, "jetstream", "$G", "streams", events.StreamEvents, "batches")
-}
-
-// folderOf returns the folder in memory in which batches are staged.
-func folderOf(t *testing.T, dir string) string {
-	t.Helper()
-	folder, err := os.Readlink(link(dir))
-	must(t, err)
-	return folder
+	return s
 }
 
 // sendHalf sends the beginning of a batch and returns when the server has staged it.
@@ -131,9 +115,6 @@ func beKilled(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.server.StageInMemory(); err != nil {
-		return err
-	}
 	if err := sendHalf(s.nc); err != nil {
 		return err
 	}
@@ -142,8 +123,8 @@ func beKilled(dir string) error {
 	return errors.Join(err, s.close())
 }
 
-// killInABatch has a process die that had staged half a batch in a folder in memory.
-func killInABatch(t *testing.T, dir string) (folder string) {
+// killInABatch has a process die that had sent half a batch.
+func killInABatch(t *testing.T, dir string) {
 	t.Helper()
 	self, err := os.Executable()
 	must(t, err)
@@ -162,15 +143,10 @@ func killInABatch(t *testing.T, dir string) (folder string) {
 	if line != "staged\n" {
 		t.Fatalf("it said %q: %v", line, read)
 	}
-	folder = folderOf(t, dir)
-	if entries, err := os.ReadDir(folder); err != nil || len(entries) == 0 {
-		t.Fatalf("half a batch is not in %s: %v, %v", folder, entries, err)
-	}
-	return folder
 }
 
 // publish stores so many events that come at the same time, and returns the errors.
-func publish(t *testing.T, g *events.Group, prefix string, count int) error {
+func publish(t *testing.T, g *events.Batcher, prefix string, count int) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -202,11 +178,4 @@ func (s *site) stored(t *testing.T) (all, batched int) {
 		}
 	}
 	return len(ids), batched
-}
-
-func assertGone(t *testing.T, folder string) {
-	t.Helper()
-	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%s is still there: %v", folder, err)
-	}
 }

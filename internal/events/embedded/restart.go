@@ -74,9 +74,6 @@ func (s *Server) restart() error {
 		s.trouble.Store(new(fmt.Errorf("the built-in NATS server could not be restarted, trying again all the time: %w", err)))
 		return err
 	}
-	if err := s.stageAgain(); err != nil {
-		s.options.Log.Warn().Err(err).Msg("events that come together are stored more slowly than they could be")
-	}
 	s.trouble.Store(nil)
 	s.options.Log.Info().Msg("the built-in NATS server stores events again")
 	return nil

@@ -1,16 +1,6 @@
 package embedded
 
-import (
-	"io/fs"
-	"os"
-	"syscall"
-)
-
-// ownedByUs reports whether a file is this process's user's.
-func ownedByUs(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(stat.Uid) == os.Geteuid()
-}
+import "syscall"
 
 // roomAt returns how many bytes are free on the disk of a folder.
 func roomAt(dir string) (room int64, known bool) {

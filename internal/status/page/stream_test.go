@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
-	"greenlight/internal/httpserve"
 	"greenlight/internal/ledger"
 	"greenlight/internal/status/page"
 )
@@ -244,9 +244,9 @@ func TestStream_SaysThatThereIsNothingMore(t *testing.T) {
 }
 
 // served is the page on a server with bounds as the process has them, only shorter.
-func served(t *testing.T, w world, options httpserve.Options) world {
+func served(t *testing.T, w world, options app.ServerOptions) world {
 	t.Helper()
-	listener, err := httpserve.Listen("127.0.0.1:0")
+	listener, err := app.Listen("127.0.0.1:0")
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -261,7 +261,7 @@ func TestStream_OutlivesTheServersTimeouts(t *testing.T) {
 	const short = 50 * time.Millisecond
 	w := mixed(t, page.Config{Heartbeat: 2 * short})
 	settled(t, w)
-	l := listen(t, served(t, w, httpserve.Options{ReadTimeout: short, WriteTimeout: short}), "/status", "")
+	l := listen(t, served(t, w, app.ServerOptions{ReadTimeout: short, WriteTimeout: short}), "/status", "")
 	beats := 0
 	for beats < 4 && l.lines.Scan() {
 		if l.lines.Text() == ": here" {

@@ -663,7 +663,7 @@ func campaignPath(id string) string { return "/status/campaigns/" + url.PathEsca
 // spaced replaces the underscores of a word like not_owned.
 func spaced(word string) string { return strings.ReplaceAll(word, "_", " ") }
 
-// plural is words.Count with thousands separators.
+// plural is status.Count with thousands separators.
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

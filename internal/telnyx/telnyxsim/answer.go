@@ -7,30 +7,24 @@ import (
 	"strconv"
 )
 
-// answer is what an operation says; it is written to the connection only after
-// faults had their chance to spoil it.
+// answer is the answer of an operation. It is written to the connection after faults
+// could spoil it.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	// problem is what an error answer says, for the dialect to put in its own words,
-	// and kind why an assignment is refused. Nil and empty for other answers.
+	// problem is the content of an error answer, which the dialect may spell in another
+	// way, and kind is why an assignment is refused. Nil and empty for other answers.
 	problem *apiError
 	kind    RefusalKind
 }
 
-// apiError is one entry of the errors array. Its code is a string. The meta that
-// some of Telnyx's errors carry is left out: the 10DLC ones do not have it.
-type apiError struct {
-	Code   string       `json:"code"`
-	Title  string       `json:"title"`
-	Detail string       `json:"detail,omitempty"`
-	Source *errorSource `json:"source,omitempty"`
-}
+// object is a JSON object.
+type object = map[string]any
 
-type errorSource struct {
-	Pointer string `json:"pointer"`
-}
+// apiError is one entry of the errors array. The meta that some of Telnyx's errors have
+// is left out, because the 10DLC ones do not have it.
+type apiError struct{ code, title, detail, pointer string }
 
 // The error codes that the simulator gives, as
 // https://developers.telnyx.com/development/api-fundamentals/api-errors has them.
@@ -55,14 +49,10 @@ func ok(value any) answer {
 
 // refuse is an error answer in the v2 shape. An empty pointer is left out.
 func refuse(status int, code, title, detail, pointer string) answer {
-	problem := apiError{Code: code, Title: title, Detail: detail}
-	if pointer != "" {
-		problem.Source = &errorSource{pointer}
-	}
-	return problem.in(status, "", false)
+	return apiError{code, title, detail, pointer}.in(status, "", false)
 }
 
-// as says why the answer refuses an assignment.
+// as sets why the answer refuses an assignment.
 func (a answer) as(kind RefusalKind) answer {
 	a.kind = kind
 	return a
@@ -73,44 +63,51 @@ func (e apiError) in(status int, shape ErrorShape, numericCode bool) answer {
 	var a answer
 	switch shape {
 	case ErrorDetail:
-		a = jsonAnswer(status, map[string]string{"detail": orDefault(e.Detail, e.Title)})
+		a = jsonAnswer(status, object{"detail": orDefault(e.detail, e.title)})
 	case ErrorDetails:
-		a = jsonAnswer(status, details("body", "campaignId", orDefault(e.Detail, e.Title), "value_error"))
+		a = jsonAnswer(status, details("body", "campaignId", orDefault(e.detail, e.title), "value_error"))
 	case ErrorMessage:
-		a = jsonAnswer(status, map[string]string{"message": orDefault(e.Detail, e.Title)})
+		a = jsonAnswer(status, object{"message": orDefault(e.detail, e.title)})
 	case ErrorHTML:
 		a = rawAnswer(status, "text/html", "<html><head><title>"+http.StatusText(status)+"</title></head></html>\n")
 	case ErrorEmpty:
 		a = rawAnswer(status, "text/plain", "")
 	default:
-		a = jsonAnswer(status, map[string]any{"errors": []any{e.entry(shape, numericCode)}})
+		a = jsonAnswer(status, object{"errors": []object{e.entry(shape, numericCode)}})
 	}
 	a.problem = &e
 	return a
 }
 
-// entry is one entry of the errors array.
-func (e apiError) entry(shape ErrorShape, numericCode bool) any {
-	if shape != ErrorNoCode && !numericCode {
-		return e
+// entry is the error as an entry of the errors array.
+func (e apiError) entry(shape ErrorShape, numericCode bool) object {
+	entry := object{"title": e.title}
+	switch {
+	case shape == ErrorNoCode:
+	case numericCode:
+		entry["code"] = json.Number(e.code)
+	default:
+		entry["code"] = e.code
 	}
-	fields := fieldsOf(e)
-	if fields["code"] = json.Number(e.Code); shape == ErrorNoCode {
-		delete(fields, "code")
+	if e.detail != "" {
+		entry["detail"] = e.detail
 	}
-	return fields
+	if e.pointer != "" {
+		entry["source"] = object{"pointer": e.pointer}
+	}
+	return entry
 }
 
-// notFound is the answer for a path that names what the account does not have.
+// notFound is the answer for a path that names something that the account does not have.
 func notFound(detail string) answer { return notFoundAt(detail, "") }
 
-// notFoundAt is the answer for a body that names such a thing in the field to which
-// the pointer leads.
+// notFoundAt is the answer for a body that names such a thing in the field at the
+// pointer.
 func notFoundAt(detail, pointer string) answer {
 	return refuse(http.StatusNotFound, codeNotFound, "Resource not found", detail, pointer)
 }
 
-// unreadableBody is the answer for a body that is no JSON.
+// unreadableBody is the answer for a body that is not JSON.
 func unreadableBody() answer { return badParameter("The body is not valid JSON", "") }
 
 // missingQuery is the 422 of the campaign and brand operations, whose shape is
@@ -119,16 +116,9 @@ func missingQuery(name string) answer {
 	return jsonAnswer(http.StatusUnprocessableEntity, details("query", name, "field required", "value_error.missing"))
 }
 
-// details is the body of that shape.
-func details(where, name, message, kind string) any {
-	type problem struct {
-		Loc  []string `json:"loc"`
-		Msg  string   `json:"msg"`
-		Type string   `json:"type"`
-	}
-	return struct {
-		Detail []problem `json:"detail"`
-	}{[]problem{{[]string{where, name}, message, kind}}}
+// details is a body of that shape.
+func details(where, name, message, kind string) object {
+	return object{"detail": []object{{"loc": []string{where, name}, "msg": message, "type": kind}}}
 }
 
 func jsonAnswer(status int, value any) answer {
@@ -153,7 +143,7 @@ func (a answer) writeHeader(w http.ResponseWriter) {
 	w.WriteHeader(a.status)
 }
 
-// encode renders a value of the simulator's own types, which always works.
+// encode renders a value that is always fit for JSON.
 func encode(value any, indent string) []byte {
 	rendered, err := tryEncode(value, indent)
 	if err != nil {

@@ -12,8 +12,7 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// The sentences of the aggregator behind Telnyx, which Telnyx was seen to pass on
-// in the field errors. Syniverse publishes them at
+// Messages of the aggregator behind Telnyx, which Telnyx passes on in the field errors. Syniverse publishes them at
 // https://sdcdocumentation.syniverse.com/index.php/10-dlc/getting-started/ess-notifications-and-http-error-codes
 const (
 	textOtherCampaign = "Longcode cannot be added/deleted as it is already associated with another campaign."
@@ -21,11 +20,11 @@ const (
 	textNotDeployed   = "Longcode cannot be added/deleted as Campaign is not Deployed."
 )
 
-// textSoleProprietor is Telnyx's own, from
+// textSoleProprietor is Telnyx's, from
 // https://developers.telnyx.com/docs/messaging/10dlc/sole-proprietor.
 const textSoleProprietor = "Sole Proprietor campaigns can only have one phone number assigned"
 
-// fateDormant is why the assignment that wakes a campaign fails.
+// fateDormant is why the assignment that reactivates a campaign fails.
 const fateDormant = "Campaign is dormant and is being reactivated. Please try again later."
 
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
@@ -37,14 +36,14 @@ type pair struct {
 }
 
 // assign is POST /10dlc/phone_number_campaigns. What it does with a number that
-// has a record already:
+// already has a record:
 //
 //	PENDING_UNASSIGNMENT            refuse with 10036
-//	live on this campaign           answer with the record as it is ([Dialect].RefuseRepeats: 400, 10012)
+//	live on this campaign           answer with the unchanged record ([Dialect].RefuseRepeats: 400, 10012)
 //	live on another campaign        answer 200 with an errors string ([Dialect].RefuseConflicts: 400)
-//	FAILED_ASSIGNMENT on any        begin anew
+//	FAILED_ASSIGNMENT on any        start again
 //
-// No statuses are published for its refusals: those here are guesses.
+// The statuses of its refusals are guesses, because Telnyx publishes none.
 func assign(s *Simulator, c *call) answer {
 	wanted, campaign, refused := s.readPair(c)
 	if refused != nil {
@@ -63,8 +62,8 @@ func assign(s *Simulator, c *call) answer {
 	return reply
 }
 
-// beingRemoved reports whether a number is leaving its campaign, or has left it
-// so lately that it cannot be attached yet.
+// beingRemoved reports whether a number is leaving its campaign, or left it so recently
+// that it cannot be attached yet.
 func (s *Simulator) beingRemoved(phoneNumber string) bool {
 	r := s.records[phoneNumber]
 	if r != nil && r.status == telnyx.PendingUnassignment {
@@ -74,9 +73,8 @@ func (s *Simulator) beingRemoved(phoneNumber string) bool {
 }
 
 // reassign is PUT /10dlc/phone_number_campaigns/{phoneNumber}, which attaches
-// and moves alike: a number that is on another campaign is taken from it without
-// a word, and for a while reads go on showing the old one. [Dialect].RefuseMoves and
-// RefuseUpserts have other readings.
+// and moves: a number on another campaign is silently taken from it, and for a while reads
+// still show the old campaign. [Dialect].RefuseMoves and RefuseUpserts change that.
 func reassign(s *Simulator, c *call) answer {
 	wanted, campaign, refused := s.readPair(c)
 	if refused != nil {
@@ -101,7 +99,7 @@ func reassign(s *Simulator, c *call) answer {
 }
 
 // unassign is DELETE /10dlc/phone_number_campaigns/{phoneNumber}. It answers
-// with the record and goes on in the background.
+// with the record and continues in the background.
 func unassign(s *Simulator, c *call) answer {
 	r := s.records[c.params["phoneNumber"]]
 	c.noteCampaign(r)
@@ -115,8 +113,8 @@ func unassign(s *Simulator, c *call) answer {
 	return ok(s.assignment(r.wire()))
 }
 
-// readPair reads the body of a POST or PUT and refuses what cannot be attached
-// whatever the campaign's numbers are.
+// readPair reads the body of a POST or PUT, and refuses numbers and campaigns that cannot
+// be attached.
 func (s *Simulator) readPair(c *call) (pair, *campaign, *answer) {
 	var wanted pair
 	if json.Unmarshal(c.body, &wanted) != nil {
@@ -139,7 +137,7 @@ func (s *Simulator) readPair(c *call) (pair, *campaign, *answer) {
 	return wanted, found, s.refuseCampaign(found)
 }
 
-// refuseNumber returns the refusal of a number that can be on no campaign.
+// refuseNumber returns the refusal of a number that cannot be on any campaign.
 func (s *Simulator) refuseNumber(phoneNumber string) *answer {
 	if phoneNumber == "" {
 		return new(missingField("phoneNumber"))
@@ -163,8 +161,8 @@ func (s *Simulator) refuseNumber(phoneNumber string) *answer {
 	return nil
 }
 
-// refuseCampaign returns the refusal of a campaign that takes no numbers now. A
-// dormant one does: being given a number is what wakes it.
+// refuseCampaign returns the refusal of a campaign that takes no numbers now. A dormant
+// one takes them: an assignment reactivates it.
 func (s *Simulator) refuseCampaign(c *campaign) *answer {
 	if c.Mock {
 		return new(badParameter("Phone numbers cannot be assigned to a mock campaign", "/campaignId").as(CampaignMock))
@@ -175,8 +173,8 @@ func (s *Simulator) refuseCampaign(c *campaign) *answer {
 	return nil
 }
 
-// answerAttached answers a POST for a number that is on a campaign already, and
-// changes nothing.
+// answerAttached answers a POST for a number that is already on a campaign, and changes
+// nothing.
 func (s *Simulator) answerAttached(r *record, wanted *campaign) answer {
 	switch {
 	case r.campaign == wanted && s.options.Dialect.RefuseRepeats:
@@ -195,21 +193,20 @@ func onOtherCampaign() answer {
 	return badParameter(textOtherCampaign, "/phoneNumber").as(OtherCampaign)
 }
 
-// refusedByAggregator is the record of an assignment that Telnyx took and the
-// aggregator refused, as the field has seen it: status 200, failureReasons null,
-// and the reason in errors.
-func refusedByAggregator(r *record, wanted *campaign) wireRecord {
+// refusedByAggregator is the record of an assignment that Telnyx accepted and the
+// aggregator refused, as customers report it: status 200, failureReasons null and the
+// reason in errors.
+func refusedByAggregator(r *record, wanted *campaign) object {
 	now := time.Now()
 	reply := (&record{
 		number: r.number, campaign: wanted, status: telnyx.PendingAssignment, created: now, updated: now,
 		mappings: map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingFailed, NonTMobile: telnyx.MappingFailed},
 	}).wire()
-	reply.FailureReasons = json.RawMessage("null")
-	reply.Errors = encode(textOtherCampaign, "")
+	reply["failureReasons"], reply["errors"] = nil, textOtherCampaign
 	return reply
 }
 
-// attach begins an assignment, if the campaign admits it.
+// attach starts an assignment if the campaign admits it.
 func (s *Simulator) attach(c *call, phoneNumber string, wanted *campaign, late lag) answer {
 	fate, refused := s.admit(wanted)
 	if refused != nil {
@@ -219,9 +216,8 @@ func (s *Simulator) attach(c *call, phoneNumber string, wanted *campaign, late l
 	return ok(s.assignment(s.begin(phoneNumber, wanted, fate, late).wire()))
 }
 
-// admit asks a campaign for one more number, which wakes it if it is dormant. It
-// returns why the assignment will fail, if it will, or the refusal of one that
-// does not even begin.
+// admit asks a campaign to take one more number, which reactivates a dormant one. It
+// returns why the assignment will fail later, if it will, or a refusal.
 func (s *Simulator) admit(wanted *campaign) (fate string, refused *answer) {
 	if s.countLive(wanted) >= s.capacity(wanted) {
 		return "", new(badParameter(fullText(wanted), "/campaignId").as(CampaignFull))
@@ -253,8 +249,8 @@ func getAssignment(s *Simulator, c *call) answer {
 	return ok(s.assignment(r.wire()))
 }
 
-// listAssignments is GET /10dlc/phone_number_campaigns. Filters that it does
-// not know are ignored, so that everything comes back.
+// listAssignments is GET /10dlc/phone_number_campaigns. It ignores unknown filters, so
+// everything is returned.
 func listAssignments(s *Simulator, c *call) answer {
 	query := c.r.URL.Query()
 	how := s.options.Dialect.CampaignFilters
@@ -272,7 +268,7 @@ func listAssignments(s *Simulator, c *call) answer {
 	return tendlcList(s, query, 20, found, func(r *record) any { return s.assignmentRow(r.wire()) })
 }
 
-// publishedFilters are the filters of the list with the value that a record has.
+// publishedFilters are the filters of the list with the record's values.
 func (r *record) publishedFilters() map[string]string {
 	return map[string]string{
 		"filter[telnyx_campaign_id]": r.campaign.ID,
@@ -282,10 +278,10 @@ func (r *record) publishedFilters() map[string]string {
 	}
 }
 
-// guideFilter is the filter that Telnyx's guide has instead.
+// guideFilter is the filter in Telnyx's guide instead.
 const guideFilter = "filter[campaignId]"
 
-// known returns the names of the filters that the list knows.
+// known returns the filters that the list knows.
 func (f CampaignFilters) known() []string {
 	switch f {
 	case CampaignFiltersUnknown:
@@ -296,7 +292,7 @@ func (f CampaignFilters) known() []string {
 	return slices.Collect(maps.Keys((&record{campaign: &campaign{}}).publishedFilters()))
 }
 
-// match applies the filters that are understood to a record.
+// match applies the known filters to a record.
 func (f CampaignFilters) match(r *record, query url.Values) bool {
 	if f == CampaignFiltersCamel {
 		want := query.Get(guideFilter)

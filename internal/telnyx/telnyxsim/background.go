@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// background is the work that goes on between requests: timers and deliveries.
-// It can be stopped once, and stop waits for all of it.
+// background runs timers and deliveries between requests. stop ends all of them and
+// waits for them.
 type background struct {
 	ctx    context.Context
 	cancel context.CancelFunc

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// Brand is a brand of the account. In [Simulator.AddBrand] empty fields get the
-// value that their comment states.
+// Brand is a brand of the account. [Simulator.AddBrand] sets empty fields to the
+// default in their comment.
 type Brand struct {
 	// ID is Telnyx's id. Empty: a new UUID.
 	ID string
-	// TCRID is The Campaign Registry's id. Empty: a new one such as "BSIM001".
+	// TCRID is The Campaign Registry's id. Empty: a new one like "BSIM001".
 	TCRID string
 	// DisplayName and CompanyName are shown to people. Empty: "Example".
 	DisplayName, CompanyName string
-	// EntityType is such as PRIVATE_PROFIT (the default) or SOLE_PROPRIETOR.
+	// EntityType is PRIVATE_PROFIT by default, or for example SOLE_PROPRIETOR.
 	EntityType string
 	// Country is the ISO code, default "US"; State has no default.
 	Country, State string
-	// CreatedAt is the time of seeding by default.
+	// CreatedAt is now by default.
 	CreatedAt time.Time
 }
 
@@ -64,23 +64,6 @@ func (s *Simulator) brand(id string) *brand {
 	return nil
 }
 
-// brandRecord is a row of GET /10dlc/brand. The misspelt name of its last field
-// is Telnyx's.
-type brandRecord struct {
-	BrandID               string `json:"brandId"`
-	TCRBrandID            string `json:"tcrBrandId"`
-	EntityType            string `json:"entityType"`
-	IdentityStatus        string `json:"identityStatus"`
-	CompanyName           string `json:"companyName"`
-	DisplayName           string `json:"displayName"`
-	Email                 string `json:"email"`
-	Website               string `json:"website"`
-	Status                string `json:"status"`
-	CreatedAt             string `json:"createdAt"`
-	UpdatedAt             string `json:"updatedAt"`
-	AssignedCampaignCount int    `json:"assignedCampaingsCount"`
-}
-
 // listBrands is GET /10dlc/brand.
 func listBrands(s *Simulator, c *call) answer {
 	query := c.r.URL.Query()
@@ -119,6 +102,8 @@ func (b *brand) sortKey(field string) string {
 	}
 }
 
+// brandRecord renders a brand for GET /10dlc/brand. The misspelling of
+// assignedCampaingsCount is Telnyx's.
 func (s *Simulator) brandRecord(b *brand) any {
 	count := 0
 	for _, c := range s.campaigns {
@@ -127,10 +112,10 @@ func (s *Simulator) brandRecord(b *brand) any {
 		}
 	}
 	created := b.CreatedAt.UTC().Format(zoneless)
-	return brandRecord{
-		BrandID: b.ID, TCRBrandID: b.TCRID, EntityType: b.EntityType, IdentityStatus: "VERIFIED",
-		CompanyName: b.CompanyName, DisplayName: b.DisplayName,
-		Email: "brand@example.com", Website: "https://www.example.com",
-		Status: "OK", CreatedAt: created, UpdatedAt: created, AssignedCampaignCount: count,
+	return object{
+		"brandId": b.ID, "tcrBrandId": b.TCRID, "entityType": b.EntityType, "identityStatus": "VERIFIED",
+		"companyName": b.CompanyName, "displayName": b.DisplayName,
+		"email": "brand@example.com", "website": "https://www.example.com",
+		"status": "OK", "createdAt": created, "updatedAt": created, "assignedCampaingsCount": count,
 	}
 }

@@ -10,59 +10,57 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// ErrUnknown is what the simulator's methods return, wrapped, when they name a
-// campaign or a number that was never added.
+// ErrUnknown is wrapped by the errors of methods that name a campaign or a number that
+// was not added.
 var ErrUnknown = errors.New("not in the simulated account")
 
-// Campaign is a 10DLC campaign. In [Simulator.AddCampaign] empty fields get the
-// value that their comment states.
+// Campaign is a 10DLC campaign. [Simulator.AddCampaign] sets empty fields to the default
+// in their comment.
 type Campaign struct {
 	// ID is Telnyx's id. Empty: a new UUID. A shared campaign has none.
 	ID string
-	// TCRID is The Campaign Registry's id. Empty: a new one such as "CSIM002".
+	// TCRID is The Campaign Registry's id. Empty: a new one like "CSIM002".
 	TCRID string
-	// BrandID is the brand's Telnyx id; a brand that is not there yet is added.
-	// Empty: the brand that was added first. A shared campaign has none.
+	// BrandID is the brand's Telnyx id; an unknown brand is added.
+	// Empty: the first brand. A shared campaign has none.
 	BrandID string
 	// TCRBrandID is the brand's TCR id. Empty: the brand's.
 	TCRBrandID string
 
-	// Status is ACTIVE by default, from birth, and says nothing about carriers.
+	// Status is ACTIVE by default and says nothing about carriers.
 	Status string
-	// CampaignStatus is what counts. Empty: TCR_PENDING.
+	// CampaignStatus is the state of the campaign. Empty: TCR_PENDING.
 	CampaignStatus telnyx.CampaignStatus
-	// FailureReasons is sent as it stands: the OpenAPI description has a string
-	// here, reports from the field an array of objects or null. Nil: the field
-	// is left out.
+	// FailureReasons is sent unchanged: the OpenAPI description has a string here,
+	// customers report an array of objects or null. Nil: the field is left out.
 	FailureReasons json.RawMessage
 	// TMobileRegistered and TMobileSuspended are the fields
 	// isTMobileRegistered and isTMobileSuspended. A campaign that is added as
 	// MNO_PROVISIONED is registered.
 	TMobileRegistered, TMobileSuspended bool
-	// Dormant campaigns fail the first assignment, which wakes them.
+	// Dormant campaigns fail the first assignment, which reactivates them.
 	Dormant bool
 
-	// Usecase is such as MARKETING, the default, or SOLE_PROPRIETOR, that of a sole
-	// proprietor's.
+	// Usecase is MARKETING by default, or SOLE_PROPRIETOR for a sole proprietor.
 	Usecase string
-	// ReferenceID is the account's own name for the campaign.
+	// ReferenceID is the account's name for the campaign.
 	ReferenceID string
-	// Mock campaigns carry no numbers.
+	// Mock campaigns take no numbers.
 	Mock bool
 	// Shared campaigns belong to another account: they are read under
-	// partner_campaigns and known by their TCR id alone.
+	// partner_campaigns, and have only a TCR id.
 	Shared bool
-	// SoleProprietor campaigns carry one number.
+	// SoleProprietor campaigns take one number.
 	SoleProprietor bool
-	// NumberPool says that the carriers have a number pool for the campaign. The
-	// field isTMobileNumberPoolingEnabled says the same.
+	// NumberPool says that the carriers have a number pool for the campaign, also in
+	// the field isTMobileNumberPoolingEnabled.
 	NumberPool bool
 	// NoRenewal makes autoRenewal false.
 	NoRenewal bool
 	// RenewalAt is nextRenewalOrExpirationDate. Zero: three months after CreatedAt.
 	RenewalAt time.Time
-	// MaxNumbers is how many numbers the campaign carries. 0: 1 for a sole
-	// proprietor, else what [Options] says.
+	// MaxNumbers is how many numbers the campaign takes. 0: 1 for a sole proprietor,
+	// else the value in [Options].
 	MaxNumbers int
 
 	// WebhookURL is where the campaign's events and those of its numbers are
@@ -71,7 +69,7 @@ type Campaign struct {
 	// WebhookFailoverURL gets every attempt of a delivery after the first.
 	// Empty: WebhookURL gets them all.
 	WebhookFailoverURL string
-	// CreatedAt is the time of seeding by default.
+	// CreatedAt is now by default.
 	CreatedAt time.Time
 }
 
@@ -120,7 +118,7 @@ func (s *Simulator) completeCampaign(c Campaign, seq int) Campaign {
 	return c
 }
 
-// ownerOf returns the brand of a campaign that is about to be added.
+// ownerOf returns the brand of a campaign to add.
 func (s *Simulator) ownerOf(c Campaign) *brand {
 	if c.BrandID == "" && len(s.brands) > 0 {
 		return s.brands[0]
@@ -131,8 +129,8 @@ func (s *Simulator) ownerOf(c Campaign) *brand {
 	return s.addBrand(Brand{ID: c.BrandID})
 }
 
-// Campaign returns the campaign with the given Telnyx or TCR id as it is now,
-// and whether there is one.
+// Campaign returns the current state of the campaign with the given Telnyx or TCR id, and
+// whether there is one.
 func (s *Simulator) Campaign(id string) (Campaign, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,8 +141,8 @@ func (s *Simulator) Campaign(id string) (Campaign, bool) {
 	return c.Campaign, true
 }
 
-// assignmentID is the id by which numbers are attached: the TCR id when the
-// campaign is shared, else Telnyx's.
+// assignmentID is the id that numbers are attached by: the TCR id if the campaign is
+// shared, else Telnyx's.
 func (c Campaign) assignmentID() string {
 	if c.Shared {
 		return c.TCRID
@@ -152,7 +150,7 @@ func (c Campaign) assignmentID() string {
 	return c.ID
 }
 
-// findCampaign finds a campaign by the id under which the API knows it.
+// findCampaign finds a campaign by the id that the API uses.
 func (s *Simulator) findCampaign(id string) *campaign {
 	for _, c := range s.campaigns {
 		if c.assignmentID() == id {
@@ -162,8 +160,8 @@ func (s *Simulator) findCampaign(id string) *campaign {
 	return nil
 }
 
-// anyCampaign finds a campaign by its Telnyx or TCR id. The simulator's own
-// methods take both; the API does not.
+// anyCampaign finds a campaign by its Telnyx or TCR id. Methods of the simulator accept
+// both, the API does not.
 func (s *Simulator) anyCampaign(id string) *campaign {
 	if c := s.findCampaign(id); c != nil {
 		return c
@@ -176,7 +174,7 @@ func (s *Simulator) anyCampaign(id string) *campaign {
 	return nil
 }
 
-// capacity is how many numbers the campaign carries.
+// capacity is how many numbers the campaign takes.
 func (s *Simulator) capacity(c *campaign) int {
 	if c.MaxNumbers > 0 {
 		return c.MaxNumbers
@@ -185,63 +183,6 @@ func (s *Simulator) capacity(c *campaign) int {
 		return 1
 	}
 	return s.options.MaxNumbersPerCampaign
-}
-
-// campaignRecord is the answer of GET /10dlc/campaign/{id} and a row of the
-// list. Of the texts that carriers review there is one.
-type campaignRecord struct {
-	CampaignID           string                `json:"campaignId"`
-	BrandID              string                `json:"brandId"`
-	TCRBrandID           string                `json:"tcrBrandId"`
-	TCRCampaignID        string                `json:"tcrCampaignId"`
-	CSPID                string                `json:"cspId"`
-	BrandDisplayName     string                `json:"brandDisplayName"`
-	ReferenceID          string                `json:"referenceId"`
-	Usecase              string                `json:"usecase"`
-	SubUsecases          []string              `json:"subUsecases"`
-	Description          string                `json:"description"`
-	Sample1              string                `json:"sample1"`
-	Status               string                `json:"status"`
-	CampaignStatus       telnyx.CampaignStatus `json:"campaignStatus,omitempty"`
-	SubmissionStatus     string                `json:"submissionStatus"`
-	FailureReasons       json.RawMessage       `json:"failureReasons,omitempty"`
-	CreateDate           string                `json:"createDate"`
-	RenewalDate          string                `json:"nextRenewalOrExpirationDate"`
-	AutoRenewal          bool                  `json:"autoRenewal"`
-	Mock                 bool                  `json:"mock"`
-	TermsAndConditions   bool                  `json:"termsAndConditions"`
-	SubscriberOptin      bool                  `json:"subscriberOptin"`
-	SubscriberOptout     bool                  `json:"subscriberOptout"`
-	SubscriberHelp       bool                  `json:"subscriberHelp"`
-	NumberPool           bool                  `json:"numberPool"`
-	TMobileRegistered    bool                  `json:"isTMobileRegistered"`
-	TMobileSuspended     bool                  `json:"isTMobileSuspended"`
-	TMobileNumberPooling bool                  `json:"isTMobileNumberPoolingEnabled"`
-	WebhookURL           string                `json:"webhookURL"`
-	WebhookFailoverURL   string                `json:"webhookFailoverURL"`
-	// AssignedPhoneNumbersCount is in lists only.
-	AssignedPhoneNumbersCount *int `json:"assignedPhoneNumbersCount,omitempty"`
-}
-
-// partnerCampaignRecord is the answer of GET /10dlc/partner_campaigns/{id} and
-// a row of that list. It has no status and no Telnyx id.
-type partnerCampaignRecord struct {
-	TCRCampaignID             string                `json:"tcrCampaignId"`
-	TCRBrandID                string                `json:"tcrBrandId"`
-	BrandDisplayName          string                `json:"brandDisplayName"`
-	CampaignStatus            telnyx.CampaignStatus `json:"campaignStatus,omitempty"`
-	FailureReasons            json.RawMessage       `json:"failureReasons,omitempty"`
-	Usecase                   string                `json:"usecase"`
-	SubUsecases               []string              `json:"subUsecases"`
-	Sample1                   string                `json:"sample1"`
-	NumberPool                bool                  `json:"numberPool"`
-	NumberPoolingEnabled      bool                  `json:"isNumberPoolingEnabled"`
-	TermsAndConditions        bool                  `json:"termsAndConditions"`
-	WebhookURL                string                `json:"webhookURL"`
-	WebhookFailoverURL        string                `json:"webhookFailoverURL"`
-	AssignedPhoneNumbersCount int                   `json:"assignedPhoneNumbersCount"`
-	CreatedAt                 string                `json:"createdAt"`
-	UpdatedAt                 string                `json:"updatedAt"`
 }
 
 const sampleText = "Example: our spring sale starts today. Reply STOP to opt out."
@@ -255,7 +196,7 @@ func getCampaign(s *Simulator, c *call) answer {
 	return s.campaignAnswer(s.campaignRecord(found))
 }
 
-// listCampaigns is GET /10dlc/campaign, which demands a brand.
+// listCampaigns is GET /10dlc/campaign, which requires a brand.
 func listCampaigns(s *Simulator, c *call) answer {
 	query := c.r.URL.Query()
 	brandID := query.Get("brandId")
@@ -270,8 +211,8 @@ func listCampaigns(s *Simulator, c *call) answer {
 	}
 	sortBy(found, query.Get("sort"), s.campaignSortKey, (*campaign).order)
 	return tendlcList(s, query, 10, found, func(c *campaign) any {
-		row, count := s.campaignRecord(c), s.countLive(c)
-		row.AssignedPhoneNumbersCount = &count
+		row := s.campaignRecord(c)
+		row["assignedPhoneNumbersCount"] = s.countLive(c)
 		return s.campaignRow(row)
 	})
 }
@@ -320,31 +261,42 @@ func (s *Simulator) campaignSortKey(c *campaign, field string) string {
 	}
 }
 
-func (s *Simulator) campaignRecord(c *campaign) campaignRecord {
-	return campaignRecord{
-		CampaignID: c.ID, BrandID: c.BrandID, TCRBrandID: c.TCRBrandID, TCRCampaignID: c.TCRID,
-		CSPID: cspID, BrandDisplayName: s.brandName(c), ReferenceID: c.ReferenceID,
-		Usecase: c.Usecase, SubUsecases: []string{}, Description: "Simulated campaign", Sample1: sampleText,
-		Status: c.Status, CampaignStatus: s.campaignWord(c.CampaignStatus), SubmissionStatus: submissionStatus(c.CampaignStatus),
-		FailureReasons: c.FailureReasons, CreateDate: c.CreatedAt.UTC().Format(zoneless),
-		RenewalDate: c.RenewalAt.UTC().Format(zoneless), AutoRenewal: !c.NoRenewal, Mock: c.Mock, TermsAndConditions: true,
-		SubscriberOptin: true, SubscriberOptout: true, SubscriberHelp: true, NumberPool: c.NumberPool,
-		TMobileRegistered: c.TMobileRegistered, TMobileSuspended: c.TMobileSuspended,
-		TMobileNumberPooling: c.NumberPool,
-		WebhookURL:           c.WebhookURL, WebhookFailoverURL: c.WebhookFailoverURL,
+// campaignRecord renders a campaign for GET /10dlc/campaign. Of the texts that carriers
+// review it has one.
+func (s *Simulator) campaignRecord(c *campaign) object {
+	fields := object{
+		"campaignId": c.ID, "brandId": c.BrandID, "tcrBrandId": c.TCRBrandID, "tcrCampaignId": c.TCRID,
+		"cspId": cspID, "brandDisplayName": s.brandName(c), "referenceId": c.ReferenceID,
+		"usecase": c.Usecase, "subUsecases": []string{}, "description": "Simulated campaign", "sample1": sampleText,
+		"status": c.Status, "campaignStatus": string(c.CampaignStatus), "submissionStatus": submissionStatus(c.CampaignStatus),
+		"createDate": c.CreatedAt.UTC().Format(zoneless), "nextRenewalOrExpirationDate": c.RenewalAt.UTC().Format(zoneless),
+		"autoRenewal": !c.NoRenewal, "mock": c.Mock, "termsAndConditions": true,
+		"subscriberOptin": true, "subscriberOptout": true, "subscriberHelp": true,
+		"numberPool": c.NumberPool, "isTMobileNumberPoolingEnabled": c.NumberPool,
+		"isTMobileRegistered": c.TMobileRegistered, "isTMobileSuspended": c.TMobileSuspended,
+		"webhookURL": c.WebhookURL, "webhookFailoverURL": c.WebhookFailoverURL,
 	}
+	if c.FailureReasons != nil {
+		fields["failureReasons"] = c.FailureReasons
+	}
+	return fields
 }
 
-func (s *Simulator) partnerRecord(c *campaign) any {
+// partnerRecord renders a campaign for GET /10dlc/partner_campaigns, which has neither
+// a status nor a Telnyx id.
+func (s *Simulator) partnerRecord(c *campaign) object {
 	created := c.CreatedAt.UTC().Format(zoneless)
-	return partnerCampaignRecord{
-		TCRCampaignID: c.TCRID, TCRBrandID: c.TCRBrandID, BrandDisplayName: s.brandName(c),
-		CampaignStatus: s.campaignWord(c.CampaignStatus), FailureReasons: c.FailureReasons,
-		Usecase: c.Usecase, SubUsecases: []string{}, Sample1: sampleText,
-		NumberPool: c.NumberPool, NumberPoolingEnabled: c.NumberPool, TermsAndConditions: true,
-		WebhookURL: c.WebhookURL, WebhookFailoverURL: c.WebhookFailoverURL,
-		AssignedPhoneNumbersCount: s.countLive(c), CreatedAt: created, UpdatedAt: created,
+	fields := object{
+		"tcrCampaignId": c.TCRID, "tcrBrandId": c.TCRBrandID, "brandDisplayName": s.brandName(c),
+		"campaignStatus": string(c.CampaignStatus), "usecase": c.Usecase, "subUsecases": []string{}, "sample1": sampleText,
+		"numberPool": c.NumberPool, "isNumberPoolingEnabled": c.NumberPool, "termsAndConditions": true,
+		"webhookURL": c.WebhookURL, "webhookFailoverURL": c.WebhookFailoverURL,
+		"assignedPhoneNumbersCount": s.countLive(c), "createdAt": created, "updatedAt": created,
 	}
+	if c.FailureReasons != nil {
+		fields["failureReasons"] = c.FailureReasons
+	}
+	return fields
 }
 
 func (s *Simulator) brandName(c *campaign) string {
@@ -369,7 +321,7 @@ func submissionStatus(status telnyx.CampaignStatus) string {
 // cspID is the account's id as a campaign service provider.
 const cspID = "CSIMCSP"
 
-// campaignNamed finds a campaign for one of the simulator's own methods.
+// campaignNamed finds a campaign for a method of the simulator.
 func (s *Simulator) campaignNamed(id string) (*campaign, error) {
 	c := s.anyCampaign(id)
 	if c == nil {

@@ -11,51 +11,12 @@ import (
 // accountUserID is the user_id of every delivery.
 const accountUserID = "0ccc7b54-4df3-4bca-a65a-3da1ecc777f0"
 
-// The rows of GET /webhook_deliveries.
-type (
-	deliveryRecord struct {
-		ID         string          `json:"id"`
-		UserID     string          `json:"user_id"`
-		RecordType string          `json:"record_type"`
-		Status     DeliveryStatus  `json:"status"`
-		Webhook    webhookRecord   `json:"webhook"`
-		StartedAt  string          `json:"started_at"`
-		FinishedAt string          `json:"finished_at"`
-		Attempts   []attemptRecord `json:"attempts"`
-	}
-	webhookRecord struct {
-		RecordType string `json:"record_type"`
-		EventType  string `json:"event_type"`
-		ID         string `json:"id"`
-		OccurredAt string `json:"occurred_at"`
-		Payload    any    `json:"payload"`
-	}
-	attemptRecord struct {
-		Status     DeliveryStatus `json:"status"`
-		StartedAt  string         `json:"started_at"`
-		FinishedAt string         `json:"finished_at"`
-		HTTP       exchangeRecord `json:"http"`
-		// Errors are codes of which no list is published: 75499 is that of the
-		// OpenAPI description's example.
-		Errors []int `json:"errors,omitempty"`
-	}
-	exchangeRecord struct {
-		Request  requestRecord   `json:"request"`
-		Response *responseRecord `json:"response,omitempty"`
-	}
-	requestRecord struct {
-		URL     string      `json:"url"`
-		Headers [][2]string `json:"headers"`
-	}
-	responseRecord struct {
-		Status  int         `json:"status"`
-		Headers [][2]string `json:"headers"`
-		Body    string      `json:"body"`
-	}
-)
+// noAnswer is the error code of an attempt without an answer. Telnyx publishes no list of
+// these codes; this one is from the OpenAPI description's example.
+const noAnswer = 75499
 
-// listDeliveries is GET /webhook_deliveries, newest first. Deliveries that are
-// not over are not in it, as Telnyx has no status for them.
+// listDeliveries is GET /webhook_deliveries, newest first. Unfinished
+// deliveries are left out, because Telnyx has no status for them.
 func listDeliveries(s *Simulator, c *call) answer {
 	query := c.r.URL.Query()
 	var found []*Delivery
@@ -90,13 +51,13 @@ func (d *Delivery) matches(query url.Values) bool {
 	if !strings.Contains(string(encode(d.webhook(), "")), query.Get("filter[webhook][contains]")) {
 		return false
 	}
-	if !strings.Contains(string(encode(d.record().Attempts, "")), query.Get("filter[attempts][contains]")) {
+	if !strings.Contains(string(encode(d.attempts(), "")), query.Get("filter[attempts][contains]")) {
 		return false
 	}
 	return within(d.startedAt(), query, "started_at") && within(d.FinishedAt, query, "finished_at")
 }
 
-// within applies the filters gte and lte of a time. A bound that is no time is
+// within applies the filters gte and lte of a time. An invalid bound is
 // ignored.
 func within(at time.Time, query url.Values, field string) bool {
 	if bound, err := time.Parse(time.RFC3339, query.Get("filter["+field+"][gte]")); err == nil && at.Before(bound) {
@@ -108,38 +69,43 @@ func within(at time.Time, query url.Values, field string) bool {
 
 func (d *Delivery) startedAt() time.Time { return d.Attempts[0].StartedAt }
 
-func (d *Delivery) record() deliveryRecord {
-	r := deliveryRecord{
-		ID: d.ID, UserID: accountUserID, RecordType: "webhook_delivery", Status: d.Status, Webhook: d.webhook(),
-		StartedAt: instant(d.startedAt()), FinishedAt: instant(d.FinishedAt),
+// record renders a delivery for GET /webhook_deliveries.
+func (d *Delivery) record() object {
+	return object{
+		"id": d.ID, "user_id": accountUserID, "record_type": "webhook_delivery", "status": d.Status, "webhook": d.webhook(),
+		"started_at": instant(d.startedAt()), "finished_at": instant(d.FinishedAt), "attempts": d.attempts(),
 	}
+}
+
+func (d *Delivery) webhook() object {
+	return object{
+		"record_type": "event", "event_type": d.EventType, "id": d.EventID,
+		"occurred_at": instant(d.OccurredAt), "payload": d.Payload,
+	}
+}
+
+func (d *Delivery) attempts() []object {
+	var list []object
 	for _, a := range d.Attempts {
-		r.Attempts = append(r.Attempts, a.record())
+		list = append(list, a.record())
 	}
-	return r
+	return list
 }
 
-func (d *Delivery) webhook() webhookRecord {
-	return webhookRecord{
-		RecordType: "event", EventType: d.EventType, ID: d.EventID,
-		OccurredAt: instant(d.OccurredAt), Payload: d.Payload,
-	}
-}
-
-func (a Attempt) record() attemptRecord {
-	r := attemptRecord{
-		Status: DeliveryFailed, StartedAt: instant(a.StartedAt), FinishedAt: instant(a.FinishedAt),
-		HTTP: exchangeRecord{Request: requestRecord{URL: a.URL, Headers: pairs(a.Header)}},
+func (a Attempt) record() object {
+	exchange := object{"request": object{"url": a.URL, "headers": pairs(a.Header)}}
+	fields := object{
+		"status": DeliveryFailed, "started_at": instant(a.StartedAt), "finished_at": instant(a.FinishedAt), "http": exchange,
 	}
 	if a.accepted() {
-		r.Status = DeliveryDelivered
+		fields["status"] = DeliveryDelivered
 	}
 	if a.Err != "" {
-		r.Errors = []int{75499}
-		return r
+		fields["errors"] = []int{noAnswer}
+		return fields
 	}
-	r.HTTP.Response = &responseRecord{Status: a.Status, Headers: [][2]string{}, Body: string(a.Answer)}
-	return r
+	exchange["response"] = object{"status": a.Status, "headers": [][2]string{}, "body": string(a.Answer)}
+	return fields
 }
 
 // pairs writes a header as a sorted list of names and values.

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// DeliveryStatus says where a delivery stands.
+// DeliveryStatus is the state of a delivery.
 type DeliveryStatus string
 
 // The states of a delivery. Telnyx's own log has only the middle two.
@@ -29,8 +29,8 @@ const (
 
 // Delivery is one event on its way to a webhook URL.
 type Delivery struct {
-	// ID is the delivery's own id, EventID that of the event: two deliveries of
-	// one event share the latter.
+	// ID is the id of the delivery, EventID that of the event, which several deliveries
+	// may share.
 	ID, EventID string
 	// EventType is one of the Event constants.
 	EventType string
@@ -55,20 +55,20 @@ type Attempt struct {
 	// Header and Body are what was sent.
 	Header http.Header
 	Body   []byte
-	// Status is the answer's status, 0 when there was none; Answer is its body,
-	// cut to 4 KiB.
+	// Status is the answer's status, 0 if there was none; Answer is its body, cut to
+	// 4 KiB.
 	Status int
 	Answer []byte
-	// Err says why there was no answer. Empty when there was one.
+	// Err says why there was no answer, empty if there was one.
 	Err string
 }
 
-// accepted reports whether the attempt counts as delivered: any 2xx does. A
-// redirect is not followed and does not.
+// accepted reports whether the attempt counts as delivered: any 2xx does. Redirects are
+// not followed and do not.
 func (a Attempt) accepted() bool { return a.Status >= 200 && a.Status < 300 }
 
-// Deliveries returns every delivery so far in the order of its event, those
-// that were dropped and those that are pending included.
+// Deliveries returns every delivery so far in the order of the events, including dropped
+// and pending ones.
 func (s *Simulator) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,27 +81,25 @@ func (s *Simulator) Deliveries() []Delivery {
 	return list
 }
 
-// DropDeliveries makes events from now on be lost on their way: they are
-// logged as dropped and never sent. Attempts of deliveries that began before
-// still go out.
+// DropDeliveries loses events from now on: they are logged as dropped and never sent.
+// Deliveries that started before are still attempted.
 func (s *Simulator) DropDeliveries(drop bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropping = drop
 }
 
-// DuplicateDeliveries makes every event from now on be delivered n times more
-// than once, all at the same time and under the same data.id.
+// DuplicateDeliveries delivers every event from now on n additional times, all at once
+// and with the same data.id.
 func (s *Simulator) DuplicateDeliveries(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.duplicates = max(n, 0)
 }
 
-// Emit sends an event of the caller's making to a campaign's webhook URL, in
-// the usual envelope, with the usual signature and retries. The payload must be
-// fit for encoding/json. It returns an error that wraps [ErrUnknown] when there
-// is no such campaign, or that of encoding the payload.
+// Emit sends the caller's event to a campaign's webhook URL, with the usual envelope,
+// signature and retries. It returns an error that wraps [ErrUnknown] if there is no such
+// campaign, or the error of encoding the payload as JSON.
 func (s *Simulator) Emit(campaignID, eventType string, payload any) error {
 	raw, err := tryEncode(payload, "")
 	if err != nil {
@@ -110,8 +108,8 @@ func (s *Simulator) Emit(campaignID, eventType string, payload any) error {
 	return s.change(campaignID, func(c *campaign) { s.emit(c, eventType, json.RawMessage(raw)) })
 }
 
-// Send signs any bytes and posts them once, to be taken or refused. It returns
-// the answer's status. The post is not logged among the deliveries.
+// Send signs any bytes and posts them once. It returns the answer's status. The post is
+// not logged as a delivery.
 func (s *Simulator) Send(ctx context.Context, url string, body []byte) (int, error) {
 	a := s.post(ctx, url, body)
 	if a.Err != "" {
@@ -135,7 +133,7 @@ func (s *Simulator) emit(c *campaign, eventType string, payload any) {
 	}
 }
 
-// launch logs a delivery and starts it. The caller holds s.mu.
+// launch logs and starts a delivery. The caller holds s.mu.
 func (s *Simulator) launch(d Delivery) {
 	d.ID, d.Status = newID(), DeliveryPending
 	if s.dropping {
@@ -148,7 +146,7 @@ func (s *Simulator) launch(d Delivery) {
 	}
 }
 
-// deliver posts a delivery until somebody takes it or no attempt is left.
+// deliver posts a delivery until it is accepted or no attempt is left.
 func (s *Simulator) deliver(d *Delivery) {
 	for number := 1; number <= s.options.Attempts; number++ {
 		if number > 1 && !s.work.sleep(s.work.ctx, s.options.RetryInterval) {
@@ -162,10 +160,10 @@ func (s *Simulator) deliver(d *Delivery) {
 	}
 }
 
-// attempt posts a delivery once. The number and the URL are part of the body,
-// so every attempt has other bytes, another timestamp and another signature.
-// Which attempts go to the failover URL differs between Telnyx's pages; the
-// OpenAPI description, the only one about 10DLC, sends the second there.
+// attempt posts a delivery once. The number and the URL are part of the body, so every
+// attempt has its own bytes, timestamp and signature. Telnyx's pages differ about which
+// attempts go to the failover URL. The OpenAPI description, the only one about 10DLC,
+// sends the second there.
 func (s *Simulator) attempt(d *Delivery, number int) Attempt {
 	url := d.URL
 	if number > 1 && d.FailoverURL != "" {
@@ -183,7 +181,7 @@ func (s *Simulator) attempt(d *Delivery, number int) Attempt {
 	return a
 }
 
-// note writes an attempt into the log.
+// note logs an attempt.
 func (s *Simulator) note(d *Delivery, a Attempt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,7 +195,7 @@ func (s *Simulator) note(d *Delivery, a Attempt) {
 	s.options.Logf("delivery of %s to %s, attempt %d: status %d %s", d.EventID, a.URL, a.Number, a.Status, a.Err)
 }
 
-// post signs a body with the time of now and posts it.
+// post signs a body with the current time and posts it.
 func (s *Simulator) post(ctx context.Context, url string, body []byte) (a Attempt) {
 	now := time.Now()
 	a = Attempt{URL: url, StartedAt: now, Header: s.SignedHeader(now, body), Body: body}
@@ -223,7 +221,7 @@ func (s *Simulator) post(ctx context.Context, url string, body []byte) (a Attemp
 }
 
 // deliveryClient returns the client that posts deliveries. It follows no
-// redirect, and has its connections to itself so that Close can end them.
+// redirects, and does not share connections, so that Close can end them.
 func deliveryClient(options Options) *http.Client {
 	transport := options.DeliveryTransport
 	if transport == nil {

@@ -7,94 +7,91 @@ import (
 	"time"
 )
 
-// Dialect chooses how the simulator behaves where Telnyx's pages contradict each
-// other or say nothing. The zero value is the reading of the OpenAPI description
-// and, where that is silent, the one that asks most of a client. Each field changes
-// one thing; fields can be combined, see [Merge]. [Dialects] lists a dialect for
-// each value.
+// Dialect chooses how the simulator behaves where Telnyx's pages contradict each other or
+// say nothing. The zero value follows the OpenAPI description and, where that says
+// nothing, the behavior that is hardest for a client. Each field changes one thing; fields
+// can be combined, see [Merge]. [Dialects] lists a dialect for each value.
 type Dialect struct {
 	// NumberFilter is how filter[phone_number] of /phone_numbers/messaging selects.
-	// The OpenAPI description has an exact number or a list with commas; nobody was
-	// seen sending a list.
+	// The OpenAPI description has an exact number or a list with commas; no known
+	// customer sends a list.
 	NumberFilter NumberFilter
-	// FilterSpelling is which spelling of numbers that filter takes. Telnyx's guide
+	// FilterSpelling is the spelling of numbers that this filter accepts. Telnyx's guide
 	// sends a raw plus, customers send %2B and digits.
 	FilterSpelling FilterSpelling
 	// PhoneNumbersFilter is how filter[phone_number] of /phone_numbers selects.
 	PhoneNumbersFilter PhoneNumbersFilter
-	// UnknownFilters is what a list does with a filter that it does not know.
+	// UnknownFilters is how lists treat unknown filters.
 	UnknownFilters UnknownFilters
-	// CampaignFilters is how the list of phone number campaigns takes its four
+	// CampaignFilters is how the list of phone number campaigns treats its four
 	// filters. The guide has filter[campaignId] instead.
 	CampaignFilters CampaignFilters
-	// ProfileFilter is how /phone_numbers/messaging takes
+	// ProfileFilter is how /phone_numbers/messaging treats
 	// filter[messaging_profile_id].
 	ProfileFilter ProfileFilter
 
 	// MaxPageSize is the largest page of every list. 0: 500 for 10DLC, 250 for v2.
 	// No maximum is published for phone number campaigns or messaging settings.
 	MaxPageSize int
-	// RefusedPageSize is the status of the refusal of a larger page. 0: it is cut
-	// silently.
+	// RefusedPageSize is the status for a larger page. 0: it is cut silently.
 	RefusedPageSize int
 	// RefuseSort answers a sort parameter with 400 and code 10015.
 	RefuseSort bool
-	// Totals is what lists say of the number of their rows.
+	// Totals is how lists report the number of their rows.
 	Totals Totals
 	// PastEnd is the answer for a page after the last.
 	PastEnd PastEnd
-	// PageParameters is how lists take the page. The registration guide has the v2
+	// PageParameters is how lists name their page parameters. The registration guide has the v2
 	// names for 10DLC lists.
 	PageParameters PageParameters
 
-	// ListLag is how much later than it was begun lists show a record; until then
-	// they show the number's record before, such as a failed one, or nothing. It
-	// delays a changed messaging profile too. Whether lists lag behind single reads is
-	// not documented.
+	// ListLag is how long lists do not show a new record. They show the number's
+	// previous record, for example a failed one, or nothing. It delays a changed
+	// messaging profile too. Whether lists lag behind single reads is not documented.
 	ListLag time.Duration
-	// ReadLag is the same for reading the one number, and for lists as well, unless
-	// ListLag is longer. Writes and events are not delayed: a second POST is answered
-	// by the record that cannot be read yet.
+	// ReadLag is the same for reading one number, and for lists too unless ListLag is
+	// longer. Writes and events are not delayed: a second POST answers with the record
+	// that cannot be read yet.
 	ReadLag time.Duration
-	// StaleReadDelay is how long reads go on showing the old campaign after a PUT has
-	// moved a number, as a customer's code guards against.
+	// StaleReadDelay is how long reads still show the old campaign after a PUT moved a
+	// number. A customer's code guards against it.
 	StaleReadDelay time.Duration
 
-	// SettingsID is which id /phone_numbers/{id}/messaging takes. The OpenAPI
+	// SettingsID is the id that /phone_numbers/{id}/messaging accepts. The OpenAPI
 	// description calls it "the phone number to update"; customers send the numeric
 	// one.
 	SettingsID SettingsID
 	// ProfileErrors answers /phone_numbers with 503 unless the query has
 	// handle_messaging_profile_error=true, which the OpenAPI description has for
-	// failing look-ups of profiles.
+	// failed reads of profiles.
 	ProfileErrors bool
 
-	// Refusals replaces the answers that refuse an assignment. The zero RefusalKind
-	// is for every kind that is not in the map. Nothing is published about them.
+	// Refusals replaces the answers that refuse an assignment. The zero RefusalKind is
+	// for every other kind. Telnyx publishes nothing about them.
 	Refusals map[RefusalKind]Refusal
-	// RefuseRepeats refuses a POST of a pair that is attached already, as
-	// [SameCampaign]. Else it answers 200 with the record as it is, as a PUT does in
-	// either case.
+	// RefuseRepeats refuses a POST of a number that is already on the campaign, as
+	// [SameCampaign]. Otherwise it answers 200 with the unchanged record, as a PUT
+	// always does.
 	RefuseRepeats bool
 	// RefuseConflicts refuses a POST of a number that is on another campaign, as
-	// [OtherCampaign]. Else it answers 200 with a record whose field errors holds the
-	// aggregator's sentence. The number stays where it is in both cases.
+	// [OtherCampaign]. Otherwise it answers 200 with a record that has the aggregator's
+	// message in errors. The number is not moved in either case.
 	RefuseConflicts bool
-	// RefuseDormant refuses a POST to a dormant campaign with 400 and code 10036. Else
-	// it answers 200, and the assignment fails later.
+	// RefuseDormant refuses a POST to a dormant campaign with 400 and code 10036.
+	// Otherwise it answers 200, and the assignment fails later.
 	RefuseDormant bool
 	// RefuseMoves refuses a PUT of a number that is on another campaign, as
-	// [OtherCampaign]. Else the number moves silently.
+	// [OtherCampaign]. Otherwise the number moves silently.
 	RefuseMoves bool
-	// RefuseUpserts answers a PUT of a number without a record with 404. Else it
-	// attaches the number.
+	// RefuseUpserts answers a PUT of a number without a record with 404. Otherwise
+	// it attaches the number.
 	RefuseUpserts bool
 	// Created answers a POST that attaches with 201, which the guide allows.
 	Created bool
 
-	// FailureField is the field of a record that says why an assignment failed, and
-	// FailureShape its type. The OpenAPI description has failureReasons, a string;
-	// customers saw other types, and a text in errors.
+	// FailureField is the field that says why an assignment failed, and FailureShape its
+	// type. The OpenAPI description has failureReasons, a string; customers report other
+	// types, and text in errors.
 	FailureField FailureField
 	FailureShape FailureShape
 
@@ -135,13 +132,13 @@ type Dialect struct {
 // NumberFilter is a value of [Dialect].NumberFilter.
 type NumberFilter string
 
-// How filter[phone_number] of /phone_numbers/messaging may be read. The zero value
-// takes one number or a list with commas.
+// Values of [Dialect].NumberFilter. The zero value accepts one number or a list with
+// commas.
 const (
 	FilterOne      NumberFilter = "one"       // a list with commas finds nothing
-	FilterFirst    NumberFilter = "first"     // of a list the first number counts
-	FilterIgnored  NumberFilter = "ignored"   // every number comes back
-	FilterNothing  NumberFilter = "nothing"   // no number ever comes back
+	FilterFirst    NumberFilter = "first"     // only the first number of a list is used
+	FilterIgnored  NumberFilter = "ignored"   // every number is returned
+	FilterNothing  NumberFilter = "nothing"   // no number is returned
 	FilterContains NumberFilter = "contains"  // part of a number; no lists
 	Filter400      NumberFilter = "refuse400" // the call is refused
 	Filter422      NumberFilter = "refuse422"
@@ -152,7 +149,7 @@ const (
 // FilterSpelling is a value of [Dialect].FilterSpelling.
 type FilterSpelling string
 
-// Which spelling a filter for numbers takes. The zero value demands the plus.
+// Values of [Dialect].FilterSpelling. The zero value requires the plus.
 const (
 	SpellDigits FilterSpelling = "digits" // with a plus it finds nothing
 	SpellEither FilterSpelling = "either"
@@ -161,22 +158,21 @@ const (
 // PhoneNumbersFilter is a value of [Dialect].PhoneNumbersFilter.
 type PhoneNumbersFilter string
 
-// How filter[phone_number] of /phone_numbers may be read. The zero value, from the
-// OpenAPI description, takes three digits or more, a part of a number; with anything
-// else it finds nothing.
+// Values of [Dialect].PhoneNumbersFilter. The zero value, from the OpenAPI description,
+// matches part of a number, at least three digits; anything else finds nothing.
 const (
 	NumbersExact    PhoneNumbersFilter = "exact"     // a whole number, with the plus
 	NumbersEither   PhoneNumbersFilter = "either"    // part of a number, with or without the plus
-	NumbersIgnored  PhoneNumbersFilter = "ignored"   // every number comes back
+	NumbersIgnored  PhoneNumbersFilter = "ignored"   // every number is returned
 	NumbersRefused  PhoneNumbersFilter = "refused"   // anything but digits is refused with 400
-	NumbersFindNone PhoneNumbersFilter = "find-none" // no number ever comes back
+	NumbersFindNone PhoneNumbersFilter = "find-none" // no number is returned
 )
 
 // UnknownFilters is a value of [Dialect].UnknownFilters.
 type UnknownFilters string
 
-// What a list may do with a filter that it does not know. The zero value ignores it,
-// as customers saw.
+// Values of [Dialect].UnknownFilters. The zero value ignores the filter, as customers
+// report.
 const (
 	UnknownEmpty   UnknownFilters = "empty"   // the list is empty
 	UnknownRefused UnknownFilters = "refused" // 400 with code 10015
@@ -185,18 +181,17 @@ const (
 // CampaignFilters is a value of [Dialect].CampaignFilters.
 type CampaignFilters string
 
-// How the list of phone number campaigns may take its filters. The zero value
-// understands the four published ones.
+// Values of [Dialect].CampaignFilters. The zero value knows the four published filters.
 const (
-	CampaignFiltersUnknown CampaignFilters = "unknown"    // each is an unknown filter
-	CampaignFiltersEmpty   CampaignFilters = "empty"      // each finds nothing
-	CampaignFiltersCamel   CampaignFilters = "campaignId" // filter[campaignId] alone is known
+	CampaignFiltersUnknown CampaignFilters = "unknown"    // all are unknown filters
+	CampaignFiltersEmpty   CampaignFilters = "empty"      // all find nothing
+	CampaignFiltersCamel   CampaignFilters = "campaignId" // only filter[campaignId] is known
 )
 
 // ProfileFilter is a value of [Dialect].ProfileFilter.
 type ProfileFilter string
 
-// How filter[messaging_profile_id] may be taken. The zero value understands it.
+// Values of [Dialect].ProfileFilter. The zero value knows the filter.
 const (
 	ProfileFilterUnknown ProfileFilter = "unknown" // it is an unknown filter
 	ProfileFilterEmpty   ProfileFilter = "empty"   // it finds nothing
@@ -205,18 +200,18 @@ const (
 // Totals is a value of [Dialect].Totals.
 type Totals string
 
-// What a list may say of the number of its rows. The zero value is the truth.
+// Values of [Dialect].Totals. The zero value is the true number.
 const (
 	TotalsMissing Totals = "missing"
 	TotalsOfPage  Totals = "page"  // the rows of this page
-	TotalsSmall   Totals = "small" // 1, unless there are none
-	TotalsText    Totals = "text"  // the truth as a string
+	TotalsSmall   Totals = "small" // at most 1
+	TotalsText    Totals = "text"  // the true number as a string
 )
 
 // PastEnd is a value of [Dialect].PastEnd.
 type PastEnd string
 
-// The answer for a page after the last. The zero value is an empty page.
+// Values of [Dialect].PastEnd, for a page after the last. The zero value is an empty page.
 const (
 	PastEndRepeats PastEnd = "repeats" // the last page again
 	PastEnd404     PastEnd = "404"
@@ -226,7 +221,7 @@ const (
 // PageParameters is a value of [Dialect].PageParameters.
 type PageParameters string
 
-// How lists may take the page. The zero value is page and recordsPerPage for 10DLC,
+// Values of [Dialect].PageParameters. The zero value is page and recordsPerPage for 10DLC,
 // page[number] and page[size] for v2.
 const (
 	PageBrackets PageParameters = "brackets" // page[number] and page[size] for all
@@ -236,7 +231,7 @@ const (
 // SettingsID is a value of [Dialect].SettingsID.
 type SettingsID string
 
-// Which id /phone_numbers/{id}/messaging may take. The zero value takes both.
+// Values of [Dialect].SettingsID. The zero value accepts both.
 const (
 	SettingsIDNumeric SettingsID = "numeric"
 	SettingsIDE164    SettingsID = "e164"
@@ -273,7 +268,7 @@ const (
 // NumberSpelling is a value of [Dialect].NumberSpelling.
 type NumberSpelling string
 
-// How answers may write a phone number. The zero value is +15551230001.
+// Values of [Dialect].NumberSpelling. The zero value is +15551230001.
 const (
 	NumbersWithoutPlus NumberSpelling = "without-plus" // 15551230001
 	NumbersSpaced      NumberSpelling = "spaced"       // +1 555 123 0001
@@ -292,9 +287,9 @@ const (
 // ErrorShape is the shape of the body of an error.
 type ErrorShape string
 
-// Shapes of errors. The zero value is {"errors":[{"code":…,"title":…}]}. A detail is
-// that of the campaign and brand operations, a message that of the bulk operations;
-// gateways answer with HTML or nothing.
+// Shapes of errors. The zero value is {"errors":[{"code":…,"title":…}]}. Campaign and
+// brand operations have a detail, bulk operations a message; gateways answer with HTML or
+// nothing.
 const (
 	ErrorNoCode  ErrorShape = "no-code"     // errors without a code
 	ErrorDetail  ErrorShape = "detail"      // {"detail":"…"}
@@ -322,7 +317,7 @@ type Paths string
 // /10dlc/phone_number_campaigns, from the OpenAPI description; the guide has
 // /10dlc/phoneNumberCampaign.
 const (
-	PathsOfGuide Paths = "guide" // the guide's alone; the other answers 404
+	PathsOfGuide Paths = "guide" // only the guide's; the other answers 404
 	PathsBoth    Paths = "both"
 )
 
@@ -343,19 +338,19 @@ const (
 	SameCampaign     RefusalKind = "same-campaign"
 )
 
-// Refusal is what an answer that refuses says. A zero field leaves what the simulator
-// says otherwise.
+// Refusal is the content of an answer that refuses an assignment. Zero fields keep the
+// simulator's own.
 type Refusal struct {
 	Status              int
 	Code, Title, Detail string
-	// Shape is that of the body. It goes before those of [Dialect].
+	// Shape is that of the body. It overrides those of [Dialect].
 	Shape ErrorShape
 }
 
-// Every is a table of refusals with one answer for all.
+// Every returns a table with the same answer for every refusal.
 func Every(r Refusal) map[RefusalKind]Refusal { return map[RefusalKind]Refusal{"": r} }
 
-// refusal is what the table says of a kind. Answers without a kind are in no table.
+// refusal returns the entry of the table for a kind. Answers without a kind have none.
 func (d Dialect) refusal(kind RefusalKind) Refusal {
 	if kind == "" {
 		return Refusal{}
@@ -366,8 +361,8 @@ func (d Dialect) refusal(kind RefusalKind) Refusal {
 	return d.Refusals[""]
 }
 
-// Merge returns a dialect with the fields of all; of two that set the same field the
-// later counts. Tables of refusals are merged by kind.
+// Merge combines dialects. If two set the same field, the later one counts. Tables of
+// refusals are merged by kind.
 func Merge(dialects ...Dialect) Dialect {
 	var merged Dialect
 	refusals := map[RefusalKind]Refusal{}
@@ -385,15 +380,15 @@ func Merge(dialects ...Dialect) Dialect {
 	return merged
 }
 
-// speak puts an error into the dialect's words and shape.
-func (d Dialect) speak(a answer) answer {
+// rewriteError gives an error the dialect's content and shape.
+func (d Dialect) rewriteError(a answer) answer {
 	if a.problem == nil {
 		return a
 	}
 	problem, override := *a.problem, d.refusal(a.kind)
-	problem.Code = orDefault(override.Code, problem.Code)
-	problem.Title = orDefault(override.Title, problem.Title)
-	problem.Detail = orDefault(override.Detail, problem.Detail)
+	problem.code = orDefault(override.Code, problem.code)
+	problem.title = orDefault(override.Title, problem.title)
+	problem.detail = orDefault(override.Detail, problem.detail)
 	status, shape := orDefault(override.Status, a.status), override.Shape
 	switch status {
 	case http.StatusNotFound:

@@ -9,34 +9,34 @@ import (
 	"time"
 )
 
-// NamedDialect is a dialect that departs from the zero value in one point.
+// NamedDialect is a dialect that differs from the zero value in one point.
 type NamedDialect struct {
-	// Name is for the command line: small letters, digits and hyphens.
+	// Name is for the command line: lower case letters, digits and hyphens.
 	Name string
-	// Summary says in a line what differs.
+	// Summary says in one line what differs.
 	Summary string
-	// Source says why Telnyx might be like that.
+	// Source says why Telnyx might behave like that.
 	Source  Source
 	Dialect Dialect
 }
 
-// Source is where a reading of Telnyx comes from.
+// Source is where an interpretation of Telnyx's pages comes from.
 type Source string
 
 // The sources. Nothing was compared with a live account.
 const (
-	// Contradicted: two pages of Telnyx say different things, and this is one of them.
+	// Contradicted: two of Telnyx's pages differ, and this is one of them.
 	Contradicted Source = "contradicted"
-	// Seen: a customer's code or notes report it or guard against it.
+	// Seen: a customer's code or notes mention it.
 	Seen Source = "seen"
-	// Undocumented: no page says anything, and this is plausible.
+	// Undocumented: no page says anything, but this is plausible.
 	Undocumented Source = "undocumented"
 )
 
 // ListLag is how long lists lag in the dialect lists-lag.
 const ListLag = 3 * time.Second
 
-// everyRefusal has every reason to refuse answered alike.
+// everyRefusal gives every refusal the same answer.
 func everyRefusal(r Refusal) Dialect {
 	return Dialect{Refusals: Every(r), RefuseConflicts: true, RefuseRepeats: true}
 }
@@ -49,32 +49,32 @@ func Dialects() []NamedDialect {
 
 func filterDialects() []NamedDialect {
 	return []NamedDialect{
-		{"filter-digits", "the filter for numbers takes digits alone", Contradicted, Dialect{FilterSpelling: SpellDigits}},
-		{"filter-either", "the filter for numbers takes digits and E.164", Contradicted, Dialect{FilterSpelling: SpellEither}},
-		{"filter-one", "the filter for numbers takes one; a list with commas finds nothing", Seen, Dialect{NumberFilter: FilterOne}},
-		{"filter-one-digits", "the filter for numbers takes the digits of one", Seen, Dialect{NumberFilter: FilterOne, FilterSpelling: SpellDigits}},
-		{"filter-first", "of a list with commas the first number counts", Undocumented, Dialect{NumberFilter: FilterFirst}},
-		{"filter-ignored", "the filter for numbers is ignored", Seen, Dialect{NumberFilter: FilterIgnored}},
-		{"filter-nothing", "the filter for numbers finds nothing", Undocumented, Dialect{NumberFilter: FilterNothing}},
-		{"filter-contains", "the filter for numbers takes a part of a number", Contradicted, Dialect{NumberFilter: FilterContains}},
-		{"filter-400", "the filter for numbers is refused with 400", Undocumented, Dialect{NumberFilter: Filter400}},
-		{"filter-422", "the filter for numbers is refused with 422", Undocumented, Dialect{NumberFilter: Filter422}},
-		{"filter-500", "the filter for numbers makes the call fail with 500", Undocumented, Dialect{NumberFilter: Filter500}},
-		{"filter-414", "the filter for numbers takes one; a list with commas is refused with 414", Undocumented, Dialect{NumberFilter: FilterNoLists}},
-		{"numbers-exact", "/phone_numbers is filtered by a whole E.164 number", Seen, Dialect{PhoneNumbersFilter: NumbersExact}},
-		{"numbers-either", "/phone_numbers takes a plus in its filter", Seen, Dialect{PhoneNumbersFilter: NumbersEither}},
-		{"numbers-ignored", "/phone_numbers ignores the filter for numbers", Undocumented, Dialect{PhoneNumbersFilter: NumbersIgnored}},
+		{"filter-digits", "the number filter accepts digits only", Contradicted, Dialect{FilterSpelling: SpellDigits}},
+		{"filter-either", "the number filter accepts digits and E.164", Contradicted, Dialect{FilterSpelling: SpellEither}},
+		{"filter-one", "the number filter accepts one number; a list with commas finds nothing", Seen, Dialect{NumberFilter: FilterOne}},
+		{"filter-one-digits", "the number filter accepts the digits of one number", Seen, Dialect{NumberFilter: FilterOne, FilterSpelling: SpellDigits}},
+		{"filter-first", "the number filter uses only the first number of a list", Undocumented, Dialect{NumberFilter: FilterFirst}},
+		{"filter-ignored", "the number filter is ignored", Seen, Dialect{NumberFilter: FilterIgnored}},
+		{"filter-nothing", "the number filter finds nothing", Undocumented, Dialect{NumberFilter: FilterNothing}},
+		{"filter-contains", "the number filter matches part of a number", Contradicted, Dialect{NumberFilter: FilterContains}},
+		{"filter-400", "the number filter is refused with 400", Undocumented, Dialect{NumberFilter: Filter400}},
+		{"filter-422", "the number filter is refused with 422", Undocumented, Dialect{NumberFilter: Filter422}},
+		{"filter-500", "the number filter makes the call fail with 500", Undocumented, Dialect{NumberFilter: Filter500}},
+		{"filter-414", "the number filter accepts one number; a list with commas is refused with 414", Undocumented, Dialect{NumberFilter: FilterNoLists}},
+		{"numbers-exact", "/phone_numbers filters by a complete E.164 number", Seen, Dialect{PhoneNumbersFilter: NumbersExact}},
+		{"numbers-either", "/phone_numbers accepts a plus in its filter", Seen, Dialect{PhoneNumbersFilter: NumbersEither}},
+		{"numbers-ignored", "/phone_numbers ignores its number filter", Undocumented, Dialect{PhoneNumbersFilter: NumbersIgnored}},
 		{"numbers-refused", "/phone_numbers refuses a plus in its filter", Undocumented, Dialect{PhoneNumbersFilter: NumbersRefused}},
-		{"numbers-nothing", "/phone_numbers finds nothing with a filter", Undocumented, Dialect{PhoneNumbersFilter: NumbersFindNone}},
-		{"unknown-filters-empty", "a list is empty for a filter that it does not know", Undocumented, Dialect{UnknownFilters: UnknownEmpty}},
-		{"unknown-filters-refused", "a list refuses a filter that it does not know", Undocumented, Dialect{UnknownFilters: UnknownRefused}},
-		{"campaign-filters-unknown", "the filters for campaigns are ignored", Seen, Dialect{CampaignFilters: CampaignFiltersUnknown}},
-		{"campaign-filters-refused", "the filters for campaigns are refused with 400", Undocumented,
+		{"numbers-nothing", "/phone_numbers finds nothing with a number filter", Undocumented, Dialect{PhoneNumbersFilter: NumbersFindNone}},
+		{"unknown-filters-empty", "lists are empty with an unknown filter", Undocumented, Dialect{UnknownFilters: UnknownEmpty}},
+		{"unknown-filters-refused", "lists refuse an unknown filter", Undocumented, Dialect{UnknownFilters: UnknownRefused}},
+		{"campaign-filters-unknown", "the campaign filters are ignored", Seen, Dialect{CampaignFilters: CampaignFiltersUnknown}},
+		{"campaign-filters-refused", "the campaign filters are refused with 400", Undocumented,
 			Dialect{CampaignFilters: CampaignFiltersUnknown, UnknownFilters: UnknownRefused}},
-		{"campaign-filters-empty", "the filters for campaigns find nothing", Undocumented, Dialect{CampaignFilters: CampaignFiltersEmpty}},
-		{"campaign-filters-camel", "filter[campaignId] is the only filter for campaigns", Contradicted, Dialect{CampaignFilters: CampaignFiltersCamel}},
-		{"profile-filter-unknown", "the filter for messaging profiles is ignored", Undocumented, Dialect{ProfileFilter: ProfileFilterUnknown}},
-		{"profile-filter-empty", "the filter for messaging profiles finds nothing", Undocumented, Dialect{ProfileFilter: ProfileFilterEmpty}},
+		{"campaign-filters-empty", "the campaign filters find nothing", Undocumented, Dialect{CampaignFilters: CampaignFiltersEmpty}},
+		{"campaign-filters-camel", "filter[campaignId] is the only campaign filter", Contradicted, Dialect{CampaignFilters: CampaignFiltersCamel}},
+		{"profile-filter-unknown", "the messaging profile filter is ignored", Undocumented, Dialect{ProfileFilter: ProfileFilterUnknown}},
+		{"profile-filter-empty", "the messaging profile filter finds nothing", Undocumented, Dialect{ProfileFilter: ProfileFilterEmpty}},
 		{"profile-errors", "/phone_numbers answers 503 without handle_messaging_profile_error", Contradicted, Dialect{ProfileErrors: true}},
 	}
 }
@@ -97,13 +97,13 @@ func pageDialects() []NamedDialect {
 		{"sort-refused", "a sort parameter is refused with 400", Undocumented, Dialect{RefuseSort: true}},
 		{"totals-missing", "lists have no totals", Undocumented, Dialect{Totals: TotalsMissing}},
 		{"totals-of-page", "totals count the rows of the page", Seen, Dialect{Totals: TotalsOfPage}},
-		{"totals-small", "totals say 1", Undocumented, Dialect{Totals: TotalsSmall}},
+		{"totals-small", "totals are 1", Undocumented, Dialect{Totals: TotalsSmall}},
 		{"totals-text", "totals are strings", Undocumented, Dialect{Totals: TotalsText}},
-		{"past-end-repeats", "a page after the last is the last again", Undocumented, Dialect{PastEnd: PastEndRepeats}},
+		{"past-end-repeats", "a page after the last repeats the last", Undocumented, Dialect{PastEnd: PastEndRepeats}},
 		{"past-end-404", "a page after the last answers 404", Undocumented, Dialect{PastEnd: PastEnd404}},
 		{"past-end-400", "a page after the last answers 400", Undocumented, Dialect{PastEnd: PastEnd400}},
-		{"page-brackets", "10DLC lists take page[number] and page[size]", Contradicted, Dialect{PageParameters: PageBrackets}},
-		{"page-plain", "v2 lists take page and page_size", Undocumented, Dialect{PageParameters: PagePlain}},
+		{"page-brackets", "10DLC lists use page[number] and page[size]", Contradicted, Dialect{PageParameters: PageBrackets}},
+		{"page-plain", "v2 lists use page and page_size", Undocumented, Dialect{PageParameters: PagePlain}},
 		{"lists-lag", "lists show a write after 3 s", Undocumented, Dialect{ListLag: ListLag}},
 		{"reads-lag", "reads show a write after 300 ms", Undocumented, Dialect{ReadLag: 300 * time.Millisecond}},
 		{"moves-lag", "reads show the old campaign for 1 s after a move", Seen, Dialect{StaleReadDelay: time.Second}},
@@ -112,16 +112,16 @@ func pageDialects() []NamedDialect {
 
 func writeDialects() []NamedDialect {
 	return []NamedDialect{
-		{"settings-by-id", "messaging settings are known by the numeric id alone", Seen, Dialect{SettingsID: SettingsIDNumeric}},
-		{"settings-by-number", "messaging settings are known by the number alone", Contradicted, Dialect{SettingsID: SettingsIDE164}},
-		{"repeats-refused", "a POST of an attached pair is refused", Undocumented, Dialect{RefuseRepeats: true}},
-		{"repeats-409", "a POST of an attached pair answers 409", Undocumented,
+		{"settings-by-id", "messaging settings are found by numeric id only", Seen, Dialect{SettingsID: SettingsIDNumeric}},
+		{"settings-by-number", "messaging settings are found by phone number only", Contradicted, Dialect{SettingsID: SettingsIDE164}},
+		{"repeats-refused", "a POST of a number that is already on the campaign is refused", Undocumented, Dialect{RefuseRepeats: true}},
+		{"repeats-409", "a POST of a number that is already on the campaign answers 409", Undocumented,
 			Dialect{RefuseRepeats: true, Refusals: map[RefusalKind]Refusal{SameCampaign: {Status: http.StatusConflict}}}},
-		{"conflicts-refused", "a POST for a number in use is refused", Undocumented, Dialect{RefuseConflicts: true}},
-		{"conflicts-409", "a POST for a number in use answers 409", Undocumented,
+		{"conflicts-refused", "a POST of a number on another campaign is refused", Undocumented, Dialect{RefuseConflicts: true}},
+		{"conflicts-409", "a POST of a number on another campaign answers 409", Undocumented,
 			Dialect{RefuseConflicts: true, Refusals: map[RefusalKind]Refusal{OtherCampaign: {Status: http.StatusConflict}}}},
 		{"dormant-refused", "a POST to a dormant campaign is refused", Undocumented, Dialect{RefuseDormant: true}},
-		{"moves-refused", "a PUT of a number in use elsewhere is refused", Undocumented, Dialect{RefuseMoves: true}},
+		{"moves-refused", "a PUT of a number on another campaign is refused", Undocumented, Dialect{RefuseMoves: true}},
 		{"upserts-refused", "a PUT of a free number answers 404", Undocumented, Dialect{RefuseUpserts: true}},
 		{"created", "a POST answers 201", Contradicted, Dialect{Created: true}},
 	}
@@ -148,7 +148,7 @@ func refusalDialects() []NamedDialect {
 
 func wordDialects() []NamedDialect {
 	return []NamedDialect{
-		{"failure-in-errors", "a failed assignment has its reason in errors", Seen, Dialect{FailureField: FailureInErrors}},
+		{"failure-in-errors", "a failed assignment has its reason in the field errors", Seen, Dialect{FailureField: FailureInErrors}},
 		{"failure-texts", "a failure's reason is a list of strings", Seen, Dialect{FailureShape: FailureTexts}},
 		{"failure-objects", "a failure's reason is a list of objects", Seen, Dialect{FailureShape: FailureObjects}},
 		{"failure-object", "a failure's reason is an object", Contradicted, Dialect{FailureShape: FailureObject}},
@@ -168,7 +168,7 @@ func wordDialects() []NamedDialect {
 		{"numbers-without-plus", "answers write numbers without the plus", Undocumented, Dialect{NumberSpelling: NumbersWithoutPlus}},
 		{"numbers-spaced", "answers write numbers with spaces", Undocumented, Dialect{NumberSpelling: NumbersSpaced}},
 		{"numbers-dashed", "answers write numbers with dashes", Undocumented, Dialect{NumberSpelling: NumbersDashed}},
-		{"ids-upper", "records write campaign ids in upper case", Undocumented, Dialect{UpperCaseIDs: true}},
+		{"ids-upper", "assignment records have campaign ids in upper case", Undocumented, Dialect{UpperCaseIDs: true}},
 	}
 }
 
@@ -176,7 +176,7 @@ func shapeDialects() []NamedDialect {
 	list := []NamedDialect{
 		{"records-in-data", `an assignment record is {"data":{…}}`, Contradicted, Dialect{WrapRecords: true}},
 		{"records-snake", "assignment records have snake_case keys", Undocumented, Dialect{SnakeRecords: true}},
-		{"records-status", "assignment records have status for assignmentStatus", Contradicted, Dialect{StatusKey: true}},
+		{"records-status", "assignment records name assignmentStatus status", Contradicted, Dialect{StatusKey: true}},
 		{"campaigns-in-data", `a campaign is {"data":{…}}`, Contradicted, Dialect{WrapCampaigns: true}},
 		{"campaigns-snake", "campaigns have snake_case keys", Undocumented, Dialect{SnakeCampaigns: true}},
 		{"lists-data", `10DLC lists are {"data":[…],"meta":{…}}`, Contradicted, Dialect{Lists: ListData}},
@@ -193,12 +193,12 @@ func shapeDialects() []NamedDialect {
 		{"free-null", "a free number's record answers 200 null", Undocumented, Dialect{FreeRecord: FreeNull}},
 		{"free-forbidden", "a free number's record answers 403", Undocumented, Dialect{FreeRecord: FreeForbidden}},
 		{"free-bad", "a free number's record answers 400 with code 10005", Undocumented, Dialect{FreeRecord: FreeBad}},
-		{"paths-guide", "phone number campaigns are at the guide's path alone", Contradicted, Dialect{Paths: PathsOfGuide}},
+		{"paths-guide", "phone number campaigns are at the guide's path only", Contradicted, Dialect{Paths: PathsOfGuide}},
 		{"paths-both", "phone number campaigns are at both paths", Contradicted, Dialect{Paths: PathsBoth}},
 	}...)
 }
 
-// ParseDialect returns the dialects of the given names in one; see [Merge].
+// ParseDialect merges the dialects with the given names; see [Merge].
 func ParseDialect(names ...string) (Dialect, error) {
 	known := map[string]Dialect{}
 	for _, d := range Dialects() {
@@ -208,7 +208,7 @@ func ParseDialect(names ...string) (Dialect, error) {
 	for _, name := range names {
 		d, is := known[name]
 		if !is {
-			return Dialect{}, fmt.Errorf("dialect %q is not known; known are %s", name,
+			return Dialect{}, fmt.Errorf("unknown dialect %q; use one of %s", name,
 				strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		}
 		wanted = append(wanted, d)

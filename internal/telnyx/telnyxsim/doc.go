@@ -1,12 +1,10 @@
-// Package telnyxsim is a simulated Telnyx: an [http.Handler] that serves the
-// 10DLC part of the v2 API out of memory, changes state with the delays and
-// quirks of the real one, and posts signed notifications to the webhook URLs of
-// its campaigns. It serves tests, the demo and "greenlight simulator", so it
-// does not import testing.
+// Package telnyxsim simulates Telnyx: an [http.Handler] that serves the 10DLC part of the
+// v2 API from memory, changes state with the delays and quirks of the real one, and posts
+// signed notifications to the webhook URLs of its campaigns. Tests, the demo and
+// "greenlight simulator" use it, so it does not import testing.
 //
-// It shares no decoder with the client it stands against: the wire structs are
-// its own, and only the spelling of statuses and of events' words comes from package
-// telnyx.
+// It shares no decoder with the client under test. Only the spelling of statuses and
+// event types comes from package telnyx.
 //
 // # Surface
 //
@@ -20,33 +18,32 @@
 //	FailRegistration, Suspend, Unsuspend,
 //	SuspendTMobile, UnsuspendTMobile,
 //	Expire, MakeDormant
-//	SetCampaignStatus                       the same without any event
-//	FailAssignment, FailMapping             what the carriers will refuse
-//	Emit, Send, SignedHeader, Signed        events and bodies of the caller's making
+//	SetCampaignStatus                       the same without an event
+//	FailAssignment, FailMapping             what carriers will refuse
+//	Emit, Send, SignedHeader, Signed        the caller's own events and bodies
 //	Notifications, Notification.Body        every published kind of event, by name
-//	DropDeliveries, DuplicateDeliveries     spoiling the delivery of events
-//	Inject, ClearFaults                     spoiling the answers of the API
-//	Dialect, Dialects, ParseDialect, Merge  other readings of Telnyx
-//	Campaign, Assignments, Deliveries,      what there is and what was done,
-//	Writes, Calls; Operations()             for checkers
+//	DropDeliveries, DuplicateDeliveries     faults of event delivery
+//	Inject, ClearFaults                     faults of the API
+//	Dialect, Dialects, ParseDialect, Merge  other interpretations of Telnyx's pages
+//	Campaign, Assignments, Deliveries,      state and history, for checks
+//	Writes, Calls; Operations()
 //
-// # What it knows
+// # What it serves
 //
 // Brands (list), campaigns (list, one, operationStatus), campaigns shared with the account (list,
 // one), phone number campaigns (list, one, POST, PUT, DELETE), messaging
 // settings of numbers (list, one, PATCH), numbers (list, one), the numbers of a messaging profile,
-// and the log of webhook deliveries (list, one). Left out are the operations
-// that Greenlight does not call: filing and changing brands and campaigns,
-// sharing, mnoMetadata and the bulk assignment of a messaging profile. They answer 404.
+// and the log of webhook deliveries (list, one). Operations that Greenlight does not call
+// answer 404: filing and changing brands and campaigns, sharing, mnoMetadata and the bulk
+// assignment of a messaging profile.
 //
 // # How far to trust it
 //
-// Nothing here was compared with a live account. Shapes follow the OpenAPI
-// description, which the package's contract test checks; where reports from the
-// field differ from it, that test's table of departures names each difference
-// and its source. What no source settles, such as the status and code of a
-// refusal, is a guess that the comment beside it calls one, and where guesses
-// matter or Telnyx's pages contradict each other, a [Dialect] offers each of them.
+// Nothing here was compared with a live account. Shapes follow the OpenAPI description,
+// which the package's contract test checks. Where customers report something else, that
+// test's table of departures lists the difference and its source. What no source
+// documents, like the status and code of a refusal, is marked as a guess. Where guesses
+// matter or Telnyx's pages contradict each other, a [Dialect] covers each possibility.
 //
 // # Sources
 //

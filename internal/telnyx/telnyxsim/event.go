@@ -6,7 +6,7 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// The types of event that Telnyx sends about 10DLC, and all of them.
+// All types of event that Telnyx sends about 10DLC.
 const (
 	// EventBrand is about a brand.
 	EventBrand = telnyx.EventBrandUpdate
@@ -36,85 +36,69 @@ type eventMeta struct {
 	DeliveredTo string `json:"delivered_to"`
 }
 
-// body renders the bytes that are posted: indented by two spaces, without a
-// newline at the end.
+// body renders the bytes to post: indented by two spaces, without a final newline.
 func (e envelope) body() []byte { return encode(e, "  ") }
 
-// The payloads, which unlike their envelope are spelled in camel case.
-type (
-	registrationFailed struct {
-		CampaignID string        `json:"campaignId"`
-		Status     string        `json:"status"`
-		Type       string        `json:"type"`
-		Reasons    []fieldReason `json:"reasons"`
-	}
-	fieldReason struct {
-		Fields      []string `json:"fields"`
-		Description string   `json:"description"`
-	}
-	review struct {
-		CampaignID  string `json:"campaignId"`
-		Description string `json:"description"`
-		Status      string `json:"status"`
-		Type        string `json:"type"`
-	}
-	verified struct {
-		BrandID           string `json:"brandId"`
-		CampaignID        string `json:"campaignId"`
-		CreatedDate       string `json:"createdDate"`
-		CSPID             string `json:"cspId"`
-		Type              string `json:"type"`
-		TMobileRegistered bool   `json:"isTMobileRegistered"`
-	}
-	tcrEvent struct {
-		CampaignID  string `json:"campaignId"`
-		Type        string `json:"type"`
-		EventType   string `json:"eventType"`
-		Description string `json:"description"`
-	}
-	// assignmentEvent is ASSIGNMENT or DELETION. No example of a failed one is
-	// published; its reasons are strings here.
-	assignmentEvent struct {
-		CampaignID  string   `json:"campaignId"`
-		PhoneNumber string   `json:"phoneNumber"`
-		Status      string   `json:"status"`
-		Type        string   `json:"type"`
-		Reasons     []string `json:"reasons"`
-	}
-	// mappingEvent is STATUS_UPDATE. It does not say which carrier it is about.
-	mappingEvent struct {
-		CampaignID    string `json:"campaignId"`
-		TCRCampaignID string `json:"tcrCampaignId"`
-		PhoneNumber   string `json:"phoneNumber"`
-		Status        string `json:"status"`
-		Type          string `json:"type"`
-	}
-)
+// verified is the payload of VERIFIED. Its fields are in the published order, so that a
+// test can compare the published example byte for byte. Other payloads are objects.
+type verified struct {
+	BrandID           string `json:"brandId"`
+	CampaignID        string `json:"campaignId"`
+	CreatedDate       string `json:"createdDate"`
+	CSPID             string `json:"cspId"`
+	Type              string `json:"type"`
+	TMobileRegistered bool   `json:"isTMobileRegistered"`
+}
 
-func (s *Simulator) emitCampaign(c *campaign, payload any) {
-	s.emit(c, EventCampaign, payload)
+// review is the payload of TELNYX_REVIEW, MNO_REVIEW and TELNYX_EVENT.
+func review(campaignID, kind, status, description string) object {
+	return object{"campaignId": campaignID, "type": kind, "status": status, "description": description}
+}
+
+// registrationFailed is the payload of a failed REGISTRATION.
+func registrationFailed(campaignID, field, description string) object {
+	return object{"campaignId": campaignID, "type": telnyx.TypeRegistration, "status": telnyx.EventFailed, "reasons": fieldReasons(field, description)}
+}
+
+// fieldReasons are the reasons of a failed registration.
+func fieldReasons(field, description string) []object {
+	return []object{{"fields": []string{field}, "description": description}}
+}
+
+// tcrEvent is the payload of TCR_EVENT.
+func tcrEvent(campaignID, eventType, description string) object {
+	return object{"campaignId": campaignID, "type": telnyx.TypeTCREvent, "eventType": eventType, "description": description}
+}
+
+// assignmentEvent is the payload of ASSIGNMENT and DELETION. No example of a failed one is
+// published; its reasons are strings here.
+func assignmentEvent(campaignID, phoneNumber, kind, status string, reasons ...string) object {
+	return object{
+		"campaignId": campaignID, "phoneNumber": phoneNumber, "type": kind, "status": status,
+		"reasons": append([]string{}, reasons...),
+	}
+}
+
+// mappingEvent is the payload of STATUS_UPDATE. It does not name the carrier.
+func mappingEvent(campaignID, tcrCampaignID, phoneNumber, status string) object {
+	return object{
+		"campaignId": campaignID, "tcrCampaignId": tcrCampaignID, "phoneNumber": phoneNumber,
+		"type": telnyx.TypeStatusUpdate, "status": status,
+	}
 }
 
 func (s *Simulator) emitReview(c *campaign, kind, status, description string) {
-	s.emitCampaign(c, review{CampaignID: c.assignmentID(), Description: description, Status: status, Type: kind})
+	s.emit(c, EventCampaign, review(c.assignmentID(), kind, status, description))
 }
 
 func (s *Simulator) emitTCR(c *campaign, eventType, description string) {
-	s.emitCampaign(c, tcrEvent{
-		CampaignID: c.assignmentID(), Type: telnyx.TypeTCREvent, EventType: eventType, Description: description,
-	})
+	s.emit(c, EventCampaign, tcrEvent(c.assignmentID(), eventType, description))
 }
 
 func (s *Simulator) emitAssignment(r *record, kind, status string, reasons ...string) {
-	s.emit(r.campaign, EventPhoneNumber, assignmentEvent{
-		CampaignID: r.campaign.assignmentID(), PhoneNumber: r.number,
-		Status: status, Type: kind, Reasons: append([]string{}, reasons...),
-	})
+	s.emit(r.campaign, EventPhoneNumber, assignmentEvent(r.campaign.assignmentID(), r.number, kind, status, reasons...))
 }
 
 func (s *Simulator) emitMapping(r *record, status string) {
-	s.emit(r.campaign, EventPhoneNumber, mappingEvent{
-		CampaignID: r.campaign.assignmentID(), TCRCampaignID: r.campaign.TCRID,
-		PhoneNumber: r.number, Status: status, Type: telnyx.TypeStatusUpdate,
-	})
+	s.emit(r.campaign, EventPhoneNumber, mappingEvent(r.campaign.assignmentID(), r.campaign.TCRID, r.number, status))
 }

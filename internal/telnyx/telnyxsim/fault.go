@@ -9,38 +9,35 @@ import (
 	"time"
 )
 
-// Fault makes some requests go wrong. Its zero value is a fault of the next
-// request that only says when it was applied.
+// Fault makes some requests fail. The zero value affects the next request and changes
+// nothing about it.
 type Fault struct {
-	// Match picks requests. It may read the body; it must not call
+	// Match selects requests. It may read the body, but must not call
 	// [Simulator.Inject] or [Simulator.ClearFaults]. Nil: every request.
 	Match func(*http.Request) bool
-	// Method and PathPrefix pick requests as well, if not empty. The prefix is
-	// relative to /v2, such as "/10dlc/phone_number_campaigns".
+	// Method and PathPrefix select requests too, if not empty. The prefix is relative
+	// to /v2, for example "/10dlc/phone_number_campaigns".
 	Method, PathPrefix string
-	// Times is how many requests go wrong. 0: one. Negative: all until
+	// Times is how many requests fail. 0: one. Negative: all until
 	// [Simulator.ClearFaults].
 	Times int
-	// Latency passes before the request is looked at.
+	// Latency is added before the request is handled.
 	Latency time.Duration
-	// Kind is what goes wrong. Zero: nothing, which is good for latency and for
-	// OnApplied.
+	// Kind is how they fail. Zero: not at all, for latency and OnApplied alone.
 	Kind FaultKind
-	// OnApplied is called after the operation was done and before its answer is
-	// sent or lost, from the request's goroutine. It is not called for kinds
-	// that keep the operation from being done.
+	// OnApplied is called in the request's goroutine, after the operation and before
+	// its answer is sent or lost. It is not called for kinds that skip the operation.
 	OnApplied func()
 }
 
-// FaultKind is a way of going wrong, made by one of the functions that return
-// it. The zero value is an answer as usual.
+// FaultKind is a way to fail. Functions like [Reset] return one. The zero value is the
+// usual answer.
 type FaultKind struct {
-	// instead is the answer of something before the API; the operation is not
-	// done.
+	// instead replaces the answer; the operation is skipped.
 	instead func() answer
-	// distort spoils the answer of an operation that was done.
+	// distort changes the answer after the operation.
 	distort func(answer) answer
-	// skip says that the operation is not done although there is no instead.
+	// skip skips the operation, without an answer.
 	skip bool
 	// end is what happens to the connection.
 	end connectionEnd
@@ -55,21 +52,20 @@ const (
 	endWaiting                      // nothing is sent
 )
 
-// StatusFault answers with a status and a body of the caller's instead of doing
-// anything. The body goes out as JSON.
+// StatusFault skips the operation and answers with the given status and JSON body.
 func StatusFault(status int, body string) FaultKind {
 	return FaultKind{instead: func() answer { return rawAnswer(status, "application/json", body) }}
 }
 
-// HTML502 answers as a gateway does whose API is gone: 502 and a page of HTML.
+// HTML502 answers like a gateway whose backend is down: 502 and a page of HTML.
 func HTML502() FaultKind {
 	const page = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n" +
 		"<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
 	return FaultKind{instead: func() answer { return rawAnswer(http.StatusBadGateway, "text/html", page) }}
 }
 
-// RateLimited answers 429 with code 10011, the headers x-ratelimit-* and, unless
-// it is 0, Retry-After, both in whole seconds.
+// RateLimited answers 429 with code 10011 and the headers x-ratelimit-*, and with
+// Retry-After unless it is 0. Both are in whole seconds.
 func RateLimited(retryAfter time.Duration) FaultKind {
 	return FaultKind{instead: func() answer {
 		limited := tooManyRequests()
@@ -83,7 +79,7 @@ func RateLimited(retryAfter time.Duration) FaultKind {
 	}}
 }
 
-// EmptyBody does the operation and answers with its status and no body.
+// EmptyBody runs the operation and answers with its status and no body.
 func EmptyBody() FaultKind {
 	return FaultKind{distort: func(a answer) answer {
 		a.body = nil
@@ -91,8 +87,8 @@ func EmptyBody() FaultKind {
 	}}
 }
 
-// UnreadableJSON does the operation and answers with its status and a body that
-// is whole, and no JSON.
+// UnreadableJSON runs the operation and answers with its status and a complete body that
+// is not JSON.
 func UnreadableJSON() FaultKind {
 	return FaultKind{distort: func(a answer) answer {
 		a.body = []byte(`{"phoneNumber": +1555,`)
@@ -100,33 +96,32 @@ func UnreadableJSON() FaultKind {
 	}}
 }
 
-// TruncatedBody does the operation, sends half of the answer's body and cuts
-// the connection.
+// TruncatedBody runs the operation, sends half of the answer's body and cuts the
+// connection.
 func TruncatedBody() FaultKind { return FaultKind{end: endHalfway} }
 
-// Reset cuts the connection instead of doing anything.
+// Reset skips the operation and resets the connection.
 func Reset() FaultKind { return FaultKind{skip: true, end: endReset} }
 
-// Hang does nothing, and does not answer until the client or the simulator is
-// gone.
+// Hang skips the operation and does not answer until the client or the simulator is gone.
 func Hang() FaultKind { return FaultKind{skip: true, end: endWaiting} }
 
-// EffectThenLost does the operation and cuts the connection, so that the client
-// cannot know.
+// EffectThenLost runs the operation and resets the connection, so that the client does
+// not know the result.
 func EffectThenLost() FaultKind { return FaultKind{end: endReset} }
 
-// EffectThenHang does the operation and does not answer until the client or the
-// simulator is gone.
+// EffectThenHang runs the operation and does not answer until the client or the simulator
+// is gone.
 func EffectThenHang() FaultKind { return FaultKind{end: endWaiting} }
 
-// faults are the faults that were injected and are not used up.
+// faults are the injected faults that are not used up.
 type faults struct {
 	mu   sync.Mutex
 	list []*Fault
 }
 
-// Inject makes requests go wrong from now on. Of several faults that fit a
-// request the one injected first is taken.
+// Inject makes requests fail from now on. If several faults match a request, the one
+// injected first applies.
 func (s *Simulator) Inject(f Fault) {
 	if f.Times == 0 {
 		f.Times = 1
@@ -136,8 +131,7 @@ func (s *Simulator) Inject(f Fault) {
 	s.faults.list = append(s.faults.list, &f)
 }
 
-// ClearFaults takes back every fault that is left. Requests that hang go on
-// hanging.
+// ClearFaults removes all faults. Requests that hang already keep hanging.
 func (s *Simulator) ClearFaults() {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -171,7 +165,7 @@ func (f *Fault) fits(c *call) bool {
 	return f.Match == nil || f.Match(c.copyOfRequest())
 }
 
-// spoil answers a call as a fault has it.
+// spoil answers a call with a fault.
 func (s *Simulator) spoil(w http.ResponseWriter, c *call, f *Fault) {
 	s.pause(c.r, f.Latency)
 	limited := s.faulty(c, f)
@@ -191,8 +185,8 @@ func (s *Simulator) spoil(w http.ResponseWriter, c *call, f *Fault) {
 	}
 }
 
-// faulty does what the fault lets be done and returns the answer. The log of
-// writes holds what the client can know: no status when no answer gets through.
+// faulty runs the operation unless the fault skips it, and returns the answer. The log of
+// writes has what the client knows: no status if no answer gets through.
 func (s *Simulator) faulty(c *call, f *Fault) answer {
 	if f.Kind.instead != nil {
 		return s.noteRefusal(c, f.Kind.instead())
@@ -219,8 +213,7 @@ func (s *Simulator) wait(ctx context.Context) {
 	}
 }
 
-// cut ends the connection with a reset where it can be taken over, else with
-// whatever the server does to a handler that aborts.
+// cut resets the connection if it can be hijacked, and otherwise aborts the handler.
 func cut(w http.ResponseWriter) {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -20,10 +20,10 @@ import (
 //	                                                          │   └──Expire──▶ TCR_EXPIRED
 //
 // The flow is that of
-// https://developers.telnyx.com/docs/messaging/10dlc/event-notifications. None
-// of the methods minds where the campaign stands: a test may approve what was
-// never reviewed. Each takes a Telnyx or a TCR id and returns an error that
-// wraps [ErrUnknown] when there is no such campaign.
+// https://developers.telnyx.com/docs/messaging/10dlc/event-notifications. The
+// methods do not check the campaign's state: a test may approve a campaign that was never
+// reviewed. Each takes a Telnyx or a TCR id and returns an error that wraps [ErrUnknown]
+// if there is no such campaign.
 
 // SetCampaignStatus sets campaignStatus and sends nothing, as when an event is
 // lost or a change has no event.
@@ -31,7 +31,7 @@ func (s *Simulator) SetCampaignStatus(id string, status telnyx.CampaignStatus) e
 	return s.change(id, func(c *campaign) { c.CampaignStatus = status })
 }
 
-// Submit has The Campaign Registry accept the campaign: TCR_ACCEPTED, with the
+// Submit lets The Campaign Registry accept the campaign: TCR_ACCEPTED, with the
 // TCR_EVENT CAMPAIGN_ADD.
 func (s *Simulator) Submit(id string) error {
 	return s.change(id, func(c *campaign) {
@@ -40,20 +40,17 @@ func (s *Simulator) Submit(id string) error {
 	})
 }
 
-// FailRegistration has The Campaign Registry refuse the campaign: TCR_FAILED,
-// with a failed REGISTRATION that blames the field sample1.
+// FailRegistration lets The Campaign Registry refuse the campaign: TCR_FAILED, with a
+// failed REGISTRATION for the field sample1.
 func (s *Simulator) FailRegistration(id, reason string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignTCRFailed
 		c.FailureReasons = describe(reason)
-		s.emitCampaign(c, registrationFailed{
-			CampaignID: c.assignmentID(), Status: telnyx.EventFailed, Type: telnyx.TypeRegistration,
-			Reasons: []fieldReason{{[]string{"sample1"}, reason}},
-		})
+		s.emit(c, EventCampaign, registrationFailed(c.assignmentID(), "sample1", reason))
 	})
 }
 
-// TelnyxReview has Telnyx pass the campaign on to the carriers: MNO_PENDING,
+// TelnyxReview lets Telnyx forward the campaign to the carriers: MNO_PENDING,
 // with TELNYX_REVIEW ACCEPTED.
 func (s *Simulator) TelnyxReview(id string) error {
 	return s.change(id, func(c *campaign) {
@@ -62,7 +59,7 @@ func (s *Simulator) TelnyxReview(id string) error {
 	})
 }
 
-// MNOReview has a carrier accept the campaign: MNO_ACCEPTED, with MNO_REVIEW
+// MNOReview lets a carrier accept the campaign: MNO_ACCEPTED, with MNO_REVIEW
 // ACCEPTED. Numbers cannot be attached yet.
 func (s *Simulator) MNOReview(id string) error {
 	return s.change(id, func(c *campaign) {
@@ -71,24 +68,23 @@ func (s *Simulator) MNOReview(id string) error {
 	})
 }
 
-// Approve has the carriers provision the campaign: MNO_PROVISIONED, with
-// VERIFIED. From here on numbers can be attached. What stands in
-// failureReasons stays there, as the field reports.
+// Approve lets the carriers provision the campaign: MNO_PROVISIONED, with VERIFIED. From
+// then on numbers can be attached. failureReasons keeps its value, as customers report.
 func (s *Simulator) Approve(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignMNOProvisioned
 		c.TMobileRegistered = true
-		s.emitCampaign(c, verified{
+		s.emit(c, EventCampaign, verified{
 			BrandID: c.BrandID, CampaignID: c.assignmentID(),
 			CreatedDate: c.CreatedAt.UTC().Format(zoned), CSPID: cspID, Type: telnyx.TypeVerified, TMobileRegistered: true,
 		})
 	})
 }
 
-// Walk takes a campaign from its filing to approval, with each event in its
-// order and a pause between them: [Simulator.Submit], [Simulator.TelnyxReview],
-// [Simulator.MNOReview], [Simulator.Approve]. It returns when the last was sent
-// off, or early with the error of ctx or of the first step that failed.
+// Walk takes a campaign from filing to approval, with each event in order and a pause
+// between them: [Simulator.Submit], [Simulator.TelnyxReview],
+// [Simulator.MNOReview], [Simulator.Approve]. It returns after the last step, or
+// early with the error of ctx or of the first step that failed.
 // Deliveries are concurrent, so without a pause they may arrive out of order.
 func (s *Simulator) Walk(ctx context.Context, id string, pause time.Duration) error {
 	for i, step := range []func(string) error{s.Submit, s.TelnyxReview, s.MNOReview, s.Approve} {
@@ -110,9 +106,8 @@ func (s *Simulator) endedBy(ctx context.Context) context.Context {
 	return s.work.ctx
 }
 
-// Reject has the reviewer whose turn it is refuse the campaign: Telnyx while it
-// is TCR_PENDING or TCR_ACCEPTED (TELNYX_FAILED, TELNYX_REVIEW REJECTED), the
-// carriers after that (MNO_REJECTED, MNO_REVIEW REJECTED). The reason goes into
+// Reject lets the current reviewer refuse the campaign: Telnyx while it is TCR_PENDING or
+// TCR_ACCEPTED (TELNYX_FAILED, TELNYX_REVIEW REJECTED), the carriers after that (MNO_REJECTED, MNO_REVIEW REJECTED). The reason goes into
 // the event and, as an array of objects, into failureReasons.
 func (s *Simulator) Reject(id, reason string) error {
 	return s.change(id, func(c *campaign) {
@@ -178,7 +173,7 @@ func (s *Simulator) UnsuspendTMobile(id string) error {
 }
 
 // Expire ends the campaign: status EXPIRED and campaignStatus TCR_EXPIRED, with
-// the TCR_EVENT CAMPAIGN_EXPIRED. Its id goes on answering.
+// the TCR_EVENT CAMPAIGN_EXPIRED. Reading it still works.
 func (s *Simulator) Expire(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.Status, c.CampaignStatus = telnyx.StatusExpired, telnyx.CampaignTCRExpired
@@ -186,13 +181,13 @@ func (s *Simulator) Expire(id string) error {
 	})
 }
 
-// MakeDormant puts an idle campaign to sleep, with TELNYX_EVENT DORMANT. The
-// first assignment wakes it and fails; one after that works
+// MakeDormant makes an idle campaign dormant, with TELNYX_EVENT DORMANT. The first
+// assignment reactivates it and fails; later ones work
 // (https://support.telnyx.com/en/articles/10723378-10dlc-campaign-suspended).
-// campaignStatus stays what it was. That article speaks of a TCR status
-// «Suspended»: for that reading call SetCampaignStatus with TCR_SUSPENDED
-// afterwards, which waking makes MNO_PROVISIONED. Any other status stays, so that what
-// expires meanwhile is over.
+// campaignStatus does not change. That article mentions a TCR status
+// "Suspended": to simulate it, call SetCampaignStatus with TCR_SUSPENDED afterwards, which
+// reactivation changes to MNO_PROVISIONED. Other statuses are kept, so that an expired
+// campaign stays expired.
 func (s *Simulator) MakeDormant(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.Dormant = true
@@ -236,7 +231,7 @@ func (s *Simulator) wake(c *campaign) {
 	})
 }
 
-// describe is how failureReasons was seen in the field: an array of objects.
+// describe returns failureReasons as customers report it: an array of objects.
 func describe(reason string) json.RawMessage {
 	return encode([]map[string]string{{"description": reason}}, "")
 }

@@ -18,8 +18,8 @@ type limiter struct {
 	used  int
 }
 
-// take counts a request and reports whether it is within the limit, with the
-// headers to answer with: nil when nothing is limited.
+// take counts a request and reports whether it is within the limit. It returns the headers
+// of the answer, nil without a limit.
 func (l *limiter) take(now time.Time) (http.Header, bool) {
 	if l.limit <= 0 {
 		return nil, true

@@ -12,16 +12,15 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// Number is a phone number of the account. In [Simulator.AddNumbers] empty
-// fields get the value that their comment states.
+// Number is a phone number of the account. [Simulator.AddNumbers] sets
+// empty fields to the default in their comment.
 type Number struct {
 	// PhoneNumber is in E.164 form. It has no default.
 	PhoneNumber string
-	// ID is the numeric id by which messaging settings are known. Empty: a new
-	// one.
+	// ID is the numeric id. Empty: a new one.
 	ID string
-	// MessagingProfileID is a UUID; a profile that is not there yet is added.
-	// Empty: the number is on no profile, and cannot be attached.
+	// MessagingProfileID is a UUID; an unknown profile is added. Empty: the number has
+	// no profile and cannot be attached.
 	MessagingProfileID string
 	// Type is longcode by default. Others are tollfree and shortcode; each may
 	// be spelled with a hyphen.
@@ -34,7 +33,7 @@ type Number struct {
 	CountryCode string
 	// Tags are the number's labels.
 	Tags []string
-	// CreatedAt is the time of seeding by default.
+	// CreatedAt is now by default.
 	CreatedAt time.Time
 }
 
@@ -42,7 +41,7 @@ type number struct {
 	Number
 	updated time.Time
 	product string
-	// Until listedAt, lists show the messaging profile before.
+	// Until listedAt, lists show the previous messaging profile.
 	profileBefore string
 	listedAt      time.Time
 }
@@ -58,8 +57,7 @@ func (s *Simulator) AddNumbers(numbers ...Number) {
 	}
 }
 
-// AddMessagingProfiles adds messaging profiles, which are known by their UUIDs
-// alone.
+// AddMessagingProfiles adds messaging profiles by their UUIDs.
 func (s *Simulator) AddMessagingProfiles(ids ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,7 +84,7 @@ func (s *Simulator) addNumber(n Number) {
 	s.numbers = append(s.numbers, made)
 }
 
-// numericID returns an id in the style of Telnyx's numbers.
+// numericID returns an id like those of Telnyx's numbers.
 func numericID(seq int) string {
 	return strconv.FormatInt(1293384261075731500+int64(seq), 10)
 }
@@ -101,58 +99,23 @@ func (s *Simulator) findNumber(phoneNumber string) *number {
 	return nil
 }
 
-// numberRecord is a number's messaging settings.
-type numberRecord struct {
-	RecordType         string            `json:"record_type"`
-	ID                 string            `json:"id"`
-	PhoneNumber        string            `json:"phone_number"`
-	MessagingProfileID *string           `json:"messaging_profile_id"`
-	CreatedAt          string            `json:"created_at"`
-	UpdatedAt          string            `json:"updated_at"`
-	CountryCode        string            `json:"country_code"`
-	Type               telnyx.NumberType `json:"type"`
-	Health             numberHealth      `json:"health"`
-	EligibleProducts   []string          `json:"eligible_messaging_products"`
-	TrafficType        string            `json:"traffic_type"`
-	Product            string            `json:"messaging_product"`
-	Features           numberFeatures    `json:"features"`
-	Tags               []string          `json:"tags"`
-}
-
-type numberHealth struct {
-	MessageCount         int     `json:"message_count"`
-	InboundOutboundRatio float64 `json:"inbound_outbound_ratio"`
-	SuccessRatio         float64 `json:"success_ratio"`
-	SpamRatio            float64 `json:"spam_ratio"`
-}
-
-type numberFeatures struct {
-	SMS *featureSet `json:"sms"`
-	MMS *featureSet `json:"mms"`
-}
-
-type featureSet struct {
-	DomesticTwoWay        bool `json:"domestic_two_way"`
-	InternationalInbound  bool `json:"international_inbound"`
-	InternationalOutbound bool `json:"international_outbound"`
-}
-
 // settings renders a number's messaging settings.
 func (s *Simulator) settings(n *number) any {
 	d := s.options.Dialect
-	r := numberRecord{
-		RecordType: "messaging_settings", ID: n.ID, PhoneNumber: d.spell(n.PhoneNumber),
-		CreatedAt:   n.CreatedAt.UTC().Format(time.RFC3339Nano),
-		UpdatedAt:   n.updated.UTC().Format(time.RFC3339Nano),
-		CountryCode: n.CountryCode, Type: d.typeWord(n.Type), EligibleProducts: []string{"A2P"}, TrafficType: "A2P",
-		Product: n.product, Features: numberFeatures{SMS: &featureSet{DomesticTwoWay: true}},
-		Tags: append([]string{}, n.Tags...),
+	return object{
+		"record_type": "messaging_settings", "id": n.ID, "phone_number": d.spell(n.PhoneNumber),
+		"messaging_profile_id": n.profile(), "country_code": n.CountryCode, "type": d.typeWord(n.Type),
+		"created_at": n.CreatedAt.UTC().Format(time.RFC3339Nano), "updated_at": n.updated.UTC().Format(time.RFC3339Nano),
+		"eligible_messaging_products": []string{"A2P"}, "traffic_type": "A2P", "messaging_product": n.product,
+		"tags":   append([]string{}, n.Tags...),
+		"health": object{"message_count": 0, "inbound_outbound_ratio": 0, "success_ratio": 0, "spam_ratio": 0},
+		"features": object{"mms": nil, "sms": object{
+			"domestic_two_way": true, "international_inbound": false, "international_outbound": false,
+		}},
 	}
-	r.MessagingProfileID = n.profile()
-	return r
 }
 
-// profile is the number's messaging profile as answers have it: null for none.
+// profile is the number's messaging profile, null in answers if there is none.
 func (n *number) profile() *string {
 	if n.MessagingProfileID == "" {
 		return nil
@@ -230,7 +193,7 @@ func (n *number) matches(d Dialect, query url.Values) bool {
 	return strings.Contains(n.PhoneNumber, query.Get("filter[phone_number][contains]"))
 }
 
-// refuse returns the refusal of the filter, if there is one.
+// refuse returns the refusal of the filter, or nil.
 func (f NumberFilter) refuse(filter string) *answer {
 	status := map[NumberFilter]int{
 		Filter400: http.StatusBadRequest, Filter422: http.StatusUnprocessableEntity, Filter500: http.StatusInternalServerError,
@@ -267,11 +230,10 @@ func (d Dialect) selects(filter, number string) bool {
 	return slices.Contains(wanted, number)
 }
 
-// plainType takes the hyphen out of a type, which Telnyx spells in two ways.
+// plainType removes the hyphen of a type, which Telnyx spells in two ways.
 func plainType(kind string) string { return strings.ReplaceAll(kind, "-", "") }
 
-// sortNumbers sorts by phone number, asc or desc; else the order of seeding
-// stays.
+// sortNumbers sorts by phone number, asc or desc; otherwise the order does not change.
 func sortNumbers(list []*number, direction string) {
 	order := func(a, b *number) int { return strings.Compare(a.PhoneNumber, b.PhoneNumber) }
 	switch direction {
@@ -291,9 +253,9 @@ func getSettings(s *Simulator, c *call) answer {
 	return ok(dataOf(s.settings(n)))
 }
 
-// patchSettings is PATCH /phone_numbers/{id}/messaging. In its body a missing or
-// null field leaves the setting as it is, and an empty messaging_profile_id
-// takes the number off its profile.
+// patchSettings is PATCH /phone_numbers/{id}/messaging. A missing or null field does not
+// change the setting, and an empty messaging_profile_id removes the number from its
+// profile.
 func patchSettings(s *Simulator, c *call) answer {
 	n := s.numberByID(c.params["id"])
 	if n == nil {
@@ -333,7 +295,7 @@ func (n *number) set(profile, product *string, tags []string) {
 	}
 }
 
-// numberByID finds a number by the id that /phone_numbers/{id}/messaging takes: its
+// numberByID finds a number by an id that /phone_numbers/{id}/messaging accepts: its
 // numeric id, its E.164 form or both.
 func (s *Simulator) numberByID(id string) *number {
 	takes := s.options.Dialect.SettingsID
@@ -346,8 +308,4 @@ func (s *Simulator) numberByID(id string) *number {
 }
 
 // dataOf wraps one object as v2 answers do.
-func dataOf(value any) any {
-	return struct {
-		Data any `json:"data"`
-	}{value}
-}
+func dataOf(value any) object { return object{"data": value} }

@@ -2,14 +2,14 @@ package telnyxsim
 
 import "greenlight/internal/telnyx"
 
-// networks are the ids of carriers in the OpenAPI description's example. Which of
-// them is whose, and how many there are, it does not say.
+// networks are the carrier ids in the OpenAPI description's example. It does not say
+// which carriers they are, or how many there are.
 var networks = []string{"10017", "10035"}
 
-// getOperationStatus is GET /10dlc/campaign/{campaignId}/operationStatus: what each
-// carrier says of the campaign, by its network id. The words are those of the
-// description's example and of TCR's events; that they follow campaignStatus is a
-// guess, since Telnyx's pages do not connect the two.
+// getOperationStatus is GET /10dlc/campaign/{campaignId}/operationStatus: each
+// carrier's status of the campaign, by network id. The words are those of the
+// description's example and of TCR's events. That they follow campaignStatus is a guess:
+// Telnyx's pages do not connect the two.
 func getOperationStatus(s *Simulator, c *call) answer {
 	found := s.findCampaign(c.params["campaignId"])
 	if found == nil || found.Shared {

@@ -11,8 +11,8 @@ import (
 // page is one page of a list, counted from 1.
 type page struct{ number, size int }
 
-// paging is how a list is asked for: the names of its two parameters, the size of a
-// page that is not asked for, and the largest.
+// paging is how a list is paged: the names of its two parameters, the default page size
+// and the largest.
 type paging struct {
 	number, size string
 	rows, most   int
@@ -36,8 +36,8 @@ func (s *Simulator) v2Paging() paging {
 	return p
 }
 
-// readPage reads which page of a list of so many rows is asked for. A missing or
-// invalid page gets the default.
+// readPage reads which page of a list with total rows the query wants. A missing or
+// invalid value gets the default.
 func (s *Simulator) readPage(query url.Values, how paging, total int) (page, *answer) {
 	dialect := s.options.Dialect
 	if dialect.RefuseSort && isSorted(query) {
@@ -83,8 +83,7 @@ func (p page) bounds(n int) (from, to int) {
 	return from, min(from+p.size, n)
 }
 
-// tendlcList answers with a page of a 10DLC list. size is that of a page for which no
-// size is asked.
+// tendlcList answers with a page of a 10DLC list. size is the default page size.
 func tendlcList[T any](s *Simulator, query url.Values, size int, found []T, render func(T) any) answer {
 	p, refused := s.readPage(query, s.tendlcPaging(size), len(found))
 	if refused != nil {
@@ -97,13 +96,10 @@ func tendlcList[T any](s *Simulator, query url.Values, size int, found []T, rend
 	case ListData:
 		return ok(s.v2Body(p, len(found), data))
 	}
-	list := struct {
-		Records      []any `json:"records"`
-		Page         int   `json:"page"`
-		TotalRecords any   `json:"totalRecords,omitempty"`
-	}{data, p.number, s.total(len(found), len(data))}
+	list := object{"records": data, "page": p.number}
+	s.setTotal(list, "totalRecords", len(found), len(data))
 	if s.options.Dialect.SnakeRecords {
-		return ok(snakeKeys(fieldsOf(list)))
+		return ok(snakeKeys(list))
 	}
 	return ok(list)
 }
@@ -118,34 +114,27 @@ func v2List[T any](s *Simulator, query url.Values, found []T, render func(T) any
 }
 
 // v2Body wraps a page of rows as v2 lists do.
-func (s *Simulator) v2Body(p page, total int, data []any) any {
-	type meta struct {
-		TotalPages   any `json:"total_pages,omitempty"`
-		TotalResults any `json:"total_results,omitempty"`
-		PageNumber   int `json:"page_number"`
-		PageSize     int `json:"page_size"`
-	}
+func (s *Simulator) v2Body(p page, total int, data []any) object {
 	pages := (total + p.size - 1) / p.size
-	return struct {
-		Data []any `json:"data"`
-		Meta meta  `json:"meta"`
-	}{data, meta{s.total(pages, min(pages, 1)), s.total(total, len(data)), p.number, p.size}}
+	meta := object{"page_number": p.number, "page_size": p.size}
+	s.setTotal(meta, "total_pages", pages, min(pages, 1))
+	s.setTotal(meta, "total_results", total, len(data))
+	return object{"data": data, "meta": meta}
 }
 
-// total is what a list says of a count whose part on the page is known; nil leaves it
-// out.
-func (s *Simulator) total(all, onPage int) any {
+// setTotal sets a count of a list, of which onPage are on the page, as the dialect
+// reports it.
+func (s *Simulator) setTotal(fields object, name string, all, onPage int) {
 	switch s.options.Dialect.Totals {
 	case TotalsMissing:
-		return nil
 	case TotalsOfPage:
-		return onPage
+		fields[name] = onPage
 	case TotalsSmall:
-		return min(all, 1)
+		fields[name] = min(all, 1)
 	case TotalsText:
-		return strconv.Itoa(all)
+		fields[name] = strconv.Itoa(all)
 	default:
-		return all
+		fields[name] = all
 	}
 }
 
@@ -160,8 +149,8 @@ func rows[T any](list []T, p page, render func(T) any) []any {
 	return rendered
 }
 
-// unknownFilters is what the dialect makes of filters that a list does not know: an
-// empty list, a refusal, or nothing.
+// unknownFilters is how the dialect treats filters that a list does not know: an empty
+// list, a refusal, or as if they were absent.
 func (s *Simulator) unknownFilters(query url.Values, known ...string) (empty bool, refused *answer) {
 	for name := range query {
 		if !strings.HasPrefix(name, "filter[") || slices.Contains(known, name) {
@@ -177,7 +166,7 @@ func (s *Simulator) unknownFilters(query url.Values, known ...string) (empty boo
 	return empty, nil
 }
 
-// sortBy sorts a 10DLC list by a sort parameter such as "-createdAt", which is also the
+// sortBy sorts a 10DLC list by a sort parameter like "-createdAt", which is also the
 // default. Equal rows are in creation order, reversed with the rest.
 func sortBy[T any](list []T, parameter string, key func(T, string) string, seq func(T) int) {
 	parameter = orDefault(parameter, "-createdAt")
@@ -194,7 +183,7 @@ func sortBy[T any](list []T, parameter string, key func(T, string) string, seq f
 	})
 }
 
-// positive reads a number from 1, or returns the fallback.
+// positive reads a number of at least 1, or returns the fallback.
 func positive(text string, fallback int) int {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {

@@ -9,35 +9,22 @@ import (
 	"time"
 )
 
-// phoneNumberRecord is a number as /phone_numbers has it. Settings of voice, billing
-// and emergency calls are left out.
-type phoneNumberRecord struct {
-	RecordType         string   `json:"record_type"`
-	ID                 string   `json:"id"`
-	PhoneNumber        string   `json:"phone_number"`
-	CountryCode        string   `json:"country_iso_alpha2"`
-	Status             string   `json:"status,omitempty"`
-	Tags               []string `json:"tags"`
-	ExternalPIN        *string  `json:"external_pin"`
-	CustomerReference  *string  `json:"customer_reference"`
-	MessagingProfileID *string  `json:"messaging_profile_id"`
-	Type               string   `json:"phone_number_type"`
-	PurchasedAt        string   `json:"purchased_at"`
-	CreatedAt          string   `json:"created_at"`
-	DeletionLock       bool     `json:"deletion_lock_enabled"`
-}
-
+// phoneNumber renders a number for /phone_numbers. Settings of voice, billing and
+// emergency calls are left out.
 func (s *Simulator) phoneNumber(n *number) any {
 	d, created := s.options.Dialect, n.CreatedAt.UTC().Format(time.RFC3339Nano)
-	return phoneNumberRecord{
-		RecordType: "phone_number", ID: n.ID, PhoneNumber: d.spell(n.PhoneNumber), CountryCode: n.CountryCode,
-		Status: d.StatusWords.spell(n.Status), Tags: append([]string{}, n.Tags...), MessagingProfileID: n.profile(),
-		Type: d.phoneNumberType(n), PurchasedAt: created, CreatedAt: created,
+	fields := object{
+		"record_type": "phone_number", "id": n.ID, "phone_number": d.spell(n.PhoneNumber), "country_iso_alpha2": n.CountryCode,
+		"status": n.Status, "tags": append([]string{}, n.Tags...), "external_pin": nil, "customer_reference": nil,
+		"messaging_profile_id": n.profile(), "phone_number_type": d.phoneNumberType(n),
+		"purchased_at": created, "created_at": created, "deletion_lock_enabled": false,
 	}
+	d.StatusWords.rewrite(fields, "status")
+	return fields
 }
 
-// phoneNumberType is the type in the words of /phone_numbers, which differ from those
-// of the messaging settings.
+// phoneNumberType is the type as /phone_numbers spells it, which differs from the
+// messaging settings.
 func (d Dialect) phoneNumberType(n *number) string {
 	switch {
 	case n.Type.IsLongCode():
@@ -48,8 +35,7 @@ func (d Dialect) phoneNumberType(n *number) string {
 	return string(n.Type)
 }
 
-// listNumbers is GET /phone_numbers. Of its filters it has those for the number, the
-// status and a tag.
+// listNumbers is GET /phone_numbers, with the filters for number, status and tag.
 func listNumbers(s *Simulator, c *call) answer {
 	query, d := c.r.URL.Query(), s.options.Dialect
 	if d.ProfileErrors && query.Get("handle_messaging_profile_error") != "true" {
@@ -64,15 +50,15 @@ func listNumbers(s *Simulator, c *call) answer {
 	}
 	var found []*number
 	for _, n := range s.numbers {
-		if n = n.listed(); !empty && n.isWanted(d, query) {
+		if n = n.listed(); !empty && n.passesFilters(d, query) {
 			found = append(found, n)
 		}
 	}
 	return v2List(s, query, found, s.phoneNumber)
 }
 
-// isWanted applies the filters of /phone_numbers.
-func (n *number) isWanted(d Dialect, query url.Values) bool {
+// passesFilters applies the filters of /phone_numbers.
+func (n *number) passesFilters(d Dialect, query url.Values) bool {
 	if want := query.Get("filter[status]"); want != "" && strings.ReplaceAll(want, "_", "-") != n.Status {
 		return false
 	}

@@ -1,7 +1,6 @@
 package telnyxsim
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,8 +13,8 @@ import (
 // campaign.
 type Carrier string
 
-// The carriers that have a mapping status. ATT's was only seen in the field:
-// its status shows when [Simulator.FailMapping] names it.
+// The carriers with a mapping status. Only customers report ATT's: it appears if
+// [Simulator.FailMapping] names it.
 const (
 	TMobile    Carrier = "T-Mobile"
 	NonTMobile Carrier = "non-T-Mobile"
@@ -28,29 +27,28 @@ const (
 //	                │                               │
 //	                └──▶ FAILED_ASSIGNMENT          └─DELETE─▶ PENDING_UNASSIGNMENT ──UnassignDelay──▶ gone
 //
-// A change of campaign makes a new record, so a timer that holds an old one
-// finds that it is no longer the number's and does nothing.
+// A change of campaign creates a new record, so a timer of an old record finds that it is
+// no longer the number's and does nothing.
 type record struct {
 	number   string
 	campaign *campaign
 	status   telnyx.AssignmentStatus
 	mappings map[Carrier]telnyx.MappingStatus
-	// failure is failureReasons; fate is why the pending assignment will fail.
+	// failure is failureReasons; fate is why the pending assignment will fail, or empty.
 	failure, fate    string
 	created, updated time.Time
 	seq              int
-	// Until the two moments, reading the number and lists show replaced instead
-	// of the record. Nil: they show nothing.
+	// Until readableAt, reading the number shows replaced instead of the record; lists
+	// do until listedAt. Nil: they show no record.
 	replaced             *record
 	readableAt, listedAt time.Time
 }
 
-// live reports whether the record holds the number: a failed assignment does
-// not.
+// live reports whether the record holds the number. A failed assignment does not.
 func (r *record) live() bool { return r != nil && r.status != telnyx.FailedAssignment }
 
-// begin puts a number on a campaign and starts what follows. Reads show it after
-// a lag, and the number's last record, which does not change any more, till then.
+// begin puts a number on a campaign and starts its timers. Reads show the new record after
+// a lag, and the previous one until then.
 func (s *Simulator) begin(phoneNumber string, c *campaign, fate string, late lag) *record {
 	now := time.Now()
 	r := &record{
@@ -69,7 +67,7 @@ func (s *Simulator) begin(phoneNumber string, c *campaign, fate string, late lag
 	return r
 }
 
-// finishAssigning ends a pending assignment, well or not, with its event.
+// finishAssigning ends a pending assignment, with its event.
 func (s *Simulator) finishAssigning(r *record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +86,7 @@ func (s *Simulator) finishAssigning(r *record) {
 	s.mapLater(r)
 }
 
-// mapLater starts the carriers' mappings of a number that is ASSIGNED.
+// mapLater starts the carriers' mappings of an ASSIGNED number.
 func (s *Simulator) mapLater(r *record) {
 	refused := s.refusedMaps[r.number]
 	delete(s.refusedMaps, r.number)
@@ -107,7 +105,7 @@ func (s *Simulator) mapLater(r *record) {
 	}
 }
 
-// oneAfterOther adds two delays, of which each may be [Never].
+// oneAfterOther adds two delays, each of which may be [Never].
 func oneAfterOther(a, b time.Duration) time.Duration {
 	if a < 0 || b < 0 {
 		return Never
@@ -126,8 +124,8 @@ func (s *Simulator) finishMapping(r *record, carrier Carrier, outcome telnyx.Map
 	s.emitMapping(r, string(outcome))
 }
 
-// beginRemoval takes a number off its campaign, with the DELETION event at the
-// end.
+// beginRemoval starts removing a number from its campaign, which ends with the DELETION
+// event.
 func (s *Simulator) beginRemoval(r *record) {
 	r.status, r.updated = telnyx.PendingUnassignment, time.Now()
 	s.work.after(s.options.UnassignDelay, func() {
@@ -147,8 +145,8 @@ func (s *Simulator) current(r *record, status telnyx.AssignmentStatus) bool {
 	return s.records[r.number] == r && r.status == status
 }
 
-// shown returns what a read of one number shows: its record, for a while the one
-// before, or nil.
+// shown returns the record that reading one number shows: its record, the previous one
+// during a lag, or nil.
 func (s *Simulator) shown(phoneNumber string) *record {
 	r := s.records[phoneNumber]
 	for r != nil && time.Now().Before(r.readableAt) {
@@ -157,7 +155,7 @@ func (s *Simulator) shown(phoneNumber string) *record {
 	return r
 }
 
-// listed returns what lists show of a number.
+// listed returns the record that lists show for a number.
 func (s *Simulator) listed(phoneNumber string) *record {
 	r := s.records[phoneNumber]
 	for r != nil && time.Now().Before(r.listedAt) {
@@ -166,17 +164,16 @@ func (s *Simulator) listed(phoneNumber string) *record {
 	return r
 }
 
-// lag is how long reading one number, and lists, go on as if a record had not
-// been begun.
+// lag is how long reading one number, and lists, do not show a new record.
 type lag struct{ read, list time.Duration }
 
-// newLag is the lag of a record that a POST begins.
+// newLag is the lag of a record that a POST creates.
 func (s *Simulator) newLag() lag {
 	d := s.options.Dialect
 	return lag{d.ReadLag, max(d.ReadLag, d.ListLag)}
 }
 
-// moveLag is the lag of a record that takes the place of old, which may be nil.
+// moveLag is the lag of a record that replaces old, which may be nil.
 func (s *Simulator) moveLag(old *record) lag {
 	if !old.live() {
 		return s.newLag()
@@ -185,7 +182,7 @@ func (s *Simulator) moveLag(old *record) lag {
 	return lag{max(stale, s.newLag().read), max(stale, s.newLag().list)}
 }
 
-// countLive counts the numbers that a campaign carries.
+// countLive counts the numbers on a campaign.
 func (s *Simulator) countLive(c *campaign) int {
 	count := 0
 	for _, r := range s.records {
@@ -196,10 +193,10 @@ func (s *Simulator) countLive(c *campaign) int {
 	return count
 }
 
-// AttachNumber puts a number into a state on a campaign at once, without any
-// event, replacing whatever record it had. An ASSIGNED number has its mappings
+// AttachNumber puts a number into a state on a campaign immediately and without an event,
+// replacing its record. An ASSIGNED number has its mappings
 // ADDED. The reason, if any, becomes failureReasons. It returns an error that
-// wraps [ErrUnknown] when the number or the campaign was never added.
+// wraps [ErrUnknown] if the number or the campaign was not added.
 func (s *Simulator) AttachNumber(phoneNumber, campaignID string, status telnyx.AssignmentStatus, reason ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -232,7 +229,7 @@ func (s *Simulator) place(phoneNumber string, c *campaign, status telnyx.Assignm
 	delete(s.reattach, phoneNumber)
 }
 
-// DetachNumber takes a number's record away at once, without any event.
+// DetachNumber removes a number's record immediately and without an event.
 func (s *Simulator) DetachNumber(phoneNumber string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -241,31 +238,30 @@ func (s *Simulator) DetachNumber(phoneNumber string) {
 }
 
 // FailAssignment makes the next assignment of a number fail with a reason:
-// FAILED_ASSIGNMENT and the event, instead of ASSIGNED. Further calls make
-// further assignments fail, in their order.
+// FAILED_ASSIGNMENT with its event instead of ASSIGNED. Further calls make further
+// assignments fail, in order.
 func (s *Simulator) FailAssignment(phoneNumber, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refusals[phoneNumber] = append(s.refusals[phoneNumber], reason)
 }
 
-// FailMapping makes a carrier refuse the mapping of the number's next
-// assignment: FAILED instead of ADDED, while the number stays ASSIGNED.
+// FailMapping makes a carrier refuse the mapping of the number's next assignment: FAILED
+// instead of ADDED. The number stays ASSIGNED.
 func (s *Simulator) FailMapping(phoneNumber string, carrier Carrier) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refusedMaps[phoneNumber] = append(s.refusedMaps[phoneNumber], carrier)
 }
 
-// Assignment is a number's record as it truly is, which reads of the API may
-// show later.
+// Assignment is the true record of a number, which reads of the API may show later.
 type Assignment struct {
 	PhoneNumber string
 	// CampaignID is Telnyx's id, or the TCR id when the campaign is shared.
 	CampaignID string
 	TCRID      string
 	Status     telnyx.AssignmentStatus
-	// The carriers' mappings; ATT is mostly empty, as with Telnyx.
+	// The carriers' mappings; ATT is usually empty, as at Telnyx.
 	TMobile, NonTMobile, ATT telnyx.MappingStatus
 	FailureReason            string
 	CreatedAt, UpdatedAt     time.Time
@@ -287,37 +283,25 @@ func (s *Simulator) Assignments() []Assignment {
 	return list
 }
 
-// wireRecord is a phone number campaign as the API tells it.
-type wireRecord struct {
-	PhoneNumber      string                  `json:"phoneNumber"`
-	BrandID          string                  `json:"brandId"`
-	TCRBrandID       string                  `json:"tcrBrandId"`
-	CampaignID       string                  `json:"campaignId"`
-	TCRCampaignID    string                  `json:"tcrCampaignId"`
-	TelnyxCampaignID string                  `json:"telnyxCampaignId"`
-	AssignmentStatus telnyx.AssignmentStatus `json:"assignmentStatus,omitempty"`
-	FailureReasons   json.RawMessage         `json:"failureReasons,omitempty"`
-	TMobile          telnyx.MappingStatus    `json:"tmobileNumberMappingStatus,omitempty"`
-	NonTMobile       telnyx.MappingStatus    `json:"nonTmobileNumberMappingStatus,omitempty"`
-	ATT              telnyx.MappingStatus    `json:"attNumberMappingStatus,omitempty"`
-	// Errors is a plain string beside failureReasons that is null.
-	Errors    json.RawMessage `json:"errors,omitempty"`
-	CreatedAt string          `json:"createdAt"`
-	UpdatedAt string          `json:"updatedAt"`
-}
-
-// wire renders a record. For shared campaigns campaignId is the TCR id, and
-// brandId and telnyxCampaignId are empty.
-func (r *record) wire() wireRecord {
-	w := wireRecord{
-		PhoneNumber: r.number, BrandID: r.campaign.BrandID, TCRBrandID: r.campaign.TCRBrandID,
-		CampaignID: r.campaign.assignmentID(), TCRCampaignID: r.campaign.TCRID, TelnyxCampaignID: r.campaign.ID,
-		AssignmentStatus: r.status,
-		TMobile:          r.mappings[TMobile], NonTMobile: r.mappings[NonTMobile], ATT: r.mappings[ATT],
-		CreatedAt: r.created.UTC().Format(zoneless), UpdatedAt: r.updated.UTC().Format(zoneless),
+// wire renders a record as a phone number campaign. For shared campaigns campaignId is
+// the TCR id, and brandId and telnyxCampaignId are empty.
+func (r *record) wire() object {
+	row := object{
+		"phoneNumber": r.number, "brandId": r.campaign.BrandID, "tcrBrandId": r.campaign.TCRBrandID,
+		"campaignId": r.campaign.assignmentID(), "tcrCampaignId": r.campaign.TCRID, "telnyxCampaignId": r.campaign.ID,
+		"assignmentStatus": string(r.status),
+		"createdAt":        r.created.UTC().Format(zoneless), "updatedAt": r.updated.UTC().Format(zoneless),
+	}
+	for carrier, status := range r.mappings {
+		row[mappingKeys[carrier]] = string(status)
 	}
 	if r.failure != "" {
-		w.FailureReasons = encode(r.failure, "")
+		row["failureReasons"] = r.failure
 	}
-	return w
+	return row
+}
+
+// mappingKeys are the fields of the carriers' mappings.
+var mappingKeys = map[Carrier]string{
+	TMobile: "tmobileNumberMappingStatus", NonTMobile: "nonTmobileNumberMappingStatus", ATT: "attNumberMappingStatus",
 }

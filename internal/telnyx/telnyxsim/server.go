@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// call is one request to the API. Its body was read in full.
+// call is one request to the API, with its whole body.
 type call struct {
 	r      *http.Request
 	route  *route
@@ -18,15 +18,14 @@ type call struct {
 	body   []byte
 	// write is nil when the operation only reads.
 	write *Write
-	// unanswered says that the client will not hear of the answer.
+	// unanswered says that the client will not get the answer.
 	unanswered bool
 }
 
 // operation answers a call while s.mu is held.
 type operation func(*Simulator, *call) answer
 
-// route is an operation and where it is found, spelled as in the OpenAPI
-// description.
+// route is an operation with its method and path, spelled as in the OpenAPI description.
 type route struct {
 	method, path string
 	op           operation
@@ -63,14 +62,14 @@ func makeRoutes() []*route {
 	return list
 }
 
-// Where phone number campaigns are, in the OpenAPI description and in the guide.
+// The path of phone number campaigns in the OpenAPI description and in the guide.
 const (
 	assignmentsPath = "/10dlc/phone_number_campaigns"
 	guidePath       = "/10dlc/phoneNumberCampaign"
 )
 
-// published returns the path that the OpenAPI description has for a path of the guide,
-// or a path that is nowhere for one that is not served.
+// published returns the OpenAPI description's path for a path of the guide, or "" for a
+// path that is not served.
 func (p Paths) published(path string) string {
 	rest, ofGuide := strings.CutPrefix(path, guidePath)
 	ofGuide = ofGuide && (rest == "" || rest[0] == '/')
@@ -83,8 +82,8 @@ func (p Paths) published(path string) string {
 	return path
 }
 
-// match reports whether a path, relative to /v2 and still escaped, is the
-// route's, and what stands in the place of its parameters.
+// match reports whether an escaped path, relative to /v2, matches the route, and the
+// values of its parameters.
 func (rt *route) match(path string) (map[string]string, bool) {
 	given := strings.Split(path, "/")
 	if len(given) != len(rt.segments) {
@@ -105,10 +104,10 @@ func (rt *route) match(path string) (map[string]string, bool) {
 	return params, true
 }
 
-// name is how [Simulator.Calls] counts the route.
+// name is the route's key in [Simulator.Calls].
 func (rt *route) name() string { return rt.method + " " + rt.path }
 
-// Operations returns what the simulator serves, in the form of the keys of
+// Operations returns the operations that the simulator serves, in the form of the keys of
 // [Simulator.Calls].
 func Operations() []string {
 	names := make([]string, 0, len(routes))
@@ -121,9 +120,8 @@ func Operations() []string {
 // maxBody is the largest request body that is read.
 const maxBody = 1 << 20
 
-// ServeHTTP serves the API. What it does not know answers 404, and a request
-// whose connection a fault cuts ends in a panic with [http.ErrAbortHandler]
-// where the connection cannot be taken over.
+// ServeHTTP serves the API. Unknown paths answer 404. If a fault cuts the connection and
+// it cannot be hijacked, ServeHTTP panics with [http.ErrAbortHandler].
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -140,8 +138,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.answer(c).write(w)
 }
 
-// pause lets time pass before a request is looked at, and gives up on a client
-// that did not wait.
+// pause waits before a request is handled, and aborts if the client is gone.
 func (s *Simulator) pause(r *http.Request, d time.Duration) {
 	s.work.sleep(r.Context(), d)
 	if r.Context().Err() != nil {
@@ -166,7 +163,7 @@ func (s *Simulator) newCall(r *http.Request, body []byte) *call {
 	return c
 }
 
-// copyOfRequest returns the request for somebody else to read.
+// copyOfRequest returns a copy of the request with an unread body.
 func (c *call) copyOfRequest() *http.Request {
 	r := c.r.Clone(c.r.Context())
 	r.Body = io.NopCloser(bytes.NewReader(c.body))
@@ -193,11 +190,11 @@ func (s *Simulator) answer(c *call) answer {
 // run runs the operation and records it if it writes.
 func (s *Simulator) run(c *call) answer {
 	if c.route == nil {
-		return s.options.Dialect.speak(notFound("The requested resource or URL could not be found."))
+		return s.options.Dialect.rewriteError(notFound("The requested resource or URL could not be found."))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	reply := s.options.Dialect.speak(c.route.op(s, c))
+	reply := s.options.Dialect.rewriteError(c.route.op(s, c))
 	s.record(c, reply.status)
 	return reply
 }

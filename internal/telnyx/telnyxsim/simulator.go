@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// Simulator is a simulated Telnyx account. It is an [http.Handler] for the API
-// under /v2, and it posts notifications on its own. Make one with [New]; end it
-// with [Simulator.Close]. All methods are safe for concurrent use.
+// Simulator is a simulated Telnyx account. It is an [http.Handler] for the API under /v2,
+// and it posts notifications. Start one with [New] and stop it with [Simulator.Close]. All methods are safe for concurrent use.
 type Simulator struct {
 	options Options
 	key     ed25519.PrivateKey
@@ -21,8 +20,8 @@ type Simulator struct {
 	limiter limiter
 	faults  faults
 
-	// mu guards everything below. Every operation of the API runs while it is
-	// held, so the order of writes is the order in which they took effect.
+	// mu guards everything below. Operations of the API hold it while they run, so
+	// the order of writes is the order in which they took effect.
 	mu          sync.Mutex
 	brands      []*brand
 	campaigns   []*campaign
@@ -30,7 +29,7 @@ type Simulator struct {
 	profiles    map[string]bool
 	records     map[string]*record   // by phone number
 	reattach    map[string]time.Time // by phone number: when the number may be attached again
-	refusals    map[string][]string  // by phone number: reasons of assignments to fail
+	refusals    map[string][]string  // by phone number: reasons why its next assignments fail
 	refusedMaps map[string][]Carrier // by phone number: carriers that refuse its mapping
 	deliveries  []*Delivery
 	dropping    bool
@@ -40,7 +39,7 @@ type Simulator struct {
 	sequence    int
 }
 
-// New starts a simulated Telnyx with nothing in it.
+// New starts a simulated Telnyx with an empty account.
 func New(options Options) *Simulator {
 	options = options.withDefaults()
 	s := &Simulator{
@@ -59,10 +58,9 @@ func New(options Options) *Simulator {
 	return s
 }
 
-// Close stops all timers and deliveries, lets go of requests that a fault made
-// hang, and returns when no goroutine of the simulator is left. What is in
-// memory can still be read and the API still answers, but nothing moves any
-// more. Calling it again does nothing.
+// Close stops all timers and deliveries, releases requests that a fault made hang, and
+// returns when no goroutine of the simulator is left. The API still answers afterwards,
+// but no state changes on its own. Calling it again does nothing.
 func (s *Simulator) Close() {
 	s.work.stop()
 	s.client.CloseIdleConnections()
@@ -75,8 +73,8 @@ func (s *Simulator) PublicKey() string {
 	return base64.StdEncoding.EncodeToString(public)
 }
 
-// next returns the next number of the account's sequence. It gives ids, and an
-// order to things that were made in the same instant. The caller holds s.mu.
+// next returns the next number of the account's sequence, for ids and to order things
+// that were created at the same time. The caller holds s.mu.
 func (s *Simulator) next() int {
 	s.sequence++
 	return s.sequence
@@ -96,8 +94,7 @@ func signingKey(given ed25519.PrivateKey) ed25519.PrivateKey {
 	return given
 }
 
-// newID returns a random UUID, which is what Telnyx's ids of brands, events and
-// deliveries look like.
+// newID returns a random UUID, the form of Telnyx's ids of brands, events and deliveries.
 func newID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails

@@ -14,28 +14,27 @@ import (
 type Write struct {
 	// At is when it took effect or was refused.
 	At time.Time
-	// Method and Path say what was asked; Path is the route's, such as
+	// Method and Path are those of the route, for example
 	// "/10dlc/phone_number_campaigns/{phoneNumber}".
 	Method, Path string
-	// PhoneNumber is the number asked about.
+	// PhoneNumber is the number in the request.
 	PhoneNumber string
-	// CampaignID is the campaign asked for, as the request spelled it; of a
-	// DELETE it is the campaign that the number was on.
+	// CampaignID is the campaign as the request spelled it. For a DELETE it is the
+	// campaign that the number was on.
 	CampaignID string
-	// MessagingProfileID is the profile that a PATCH asked for.
+	// MessagingProfileID is the profile in a PATCH.
 	MessagingProfileID string
-	// CampaignStatus is that of the campaign at that moment. Empty when the
-	// request named none that exists, or was refused before anybody looked: by a
-	// fault, the rate limit or a wrong key.
+	// CampaignStatus is the campaign's at that moment. It is empty if the request named
+	// no existing campaign, or was refused first: by a fault, the rate limit or a wrong
+	// key.
 	CampaignStatus telnyx.CampaignStatus
 	// PreviousCampaignID is the campaign that the number was on before, by its
-	// Telnyx id or, shared, its TCR id. Empty when it was on none; a failed
-	// assignment is none.
+	// Telnyx id or, shared, its TCR id. Empty if it was on none; failed
+	// assignments do not count.
 	PreviousCampaignID string
 	// Effective says that the request changed something.
 	Effective bool
-	// AnswerStatus is the status of the answer, 0 when a fault kept the answer
-	// from the client.
+	// AnswerStatus is the status of the answer, 0 if a fault kept it from the client.
 	AnswerStatus int
 }
 
@@ -47,10 +46,9 @@ func (s *Simulator) Writes() []Write {
 	return slices.Clone(s.writes)
 }
 
-// Calls returns how often each operation was called, whatever it answered. Keys
-// are method and path as the OpenAPI description has them, such as
-// "GET /10dlc/campaign/{campaignId}"; a request for what the simulator does not
-// know counts under its own path.
+// Calls returns how often each operation was called, whatever it answered. Keys are
+// method and path as in the OpenAPI description, for example
+// "GET /10dlc/campaign/{campaignId}". An unknown request counts under its own path.
 func (s *Simulator) Calls() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,8 +65,7 @@ func (s *Simulator) count(c *call) {
 	s.calls[name]++
 }
 
-// startWrite prepares the record of a call that asks for a change, from what
-// the request says on its face.
+// startWrite prepares the log entry of a call that asks for a change, from the request.
 func (c *call) startWrite() {
 	if c.route.method == http.MethodGet {
 		return
@@ -99,8 +96,7 @@ func (c *call) noteCampaign(r *record) {
 	}
 }
 
-// record adds the call to the log of writes, if it is one. The caller holds
-// s.mu.
+// record adds the call to the log of writes if it is a write. The caller holds s.mu.
 func (s *Simulator) record(c *call, status int) {
 	if c.write == nil {
 		return
@@ -112,7 +108,7 @@ func (s *Simulator) record(c *call, status int) {
 	s.log(*c.write)
 }
 
-// log adds a write to the log, with the present time. The caller holds s.mu.
+// log adds a write to the log with the current time. The caller holds s.mu.
 func (s *Simulator) log(w Write) {
 	w.At = time.Now()
 	s.writes = append(s.writes, w)
@@ -120,7 +116,7 @@ func (s *Simulator) log(w Write) {
 		w.PhoneNumber, w.CampaignID, w.AnswerStatus, w.Effective)
 }
 
-// noteRefusal records a call that never reached its operation.
+// noteRefusal records a call that did not reach its operation.
 func (s *Simulator) noteRefusal(c *call, reply answer) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()

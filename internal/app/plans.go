@@ -1,0 +1,72 @@
+package app
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"greenlight/internal/plan"
+)
+
+// Plans keeps the plan set of a file or folder in force while people change the files.
+// There is always a set in force, the last one that was good; readers get the old or the
+// new one, whole. Make one with [WatchPlans]; its methods are safe for concurrent use.
+type Plans struct {
+	poller
+	set atomic.Pointer[plan.Set]
+	// onChange gets both sets once the new one is in force. Their hashes differ.
+	onChange func(old, new *plan.Set)
+}
+
+// firstTries is how often files are read at the start that change while they are read.
+const firstTries = 5
+
+// WatchPlans loads the plan file or folder at path. The error is that of [plan.Load].
+// Only [Plans.Run] keeps the set up to date.
+func WatchPlans(path string) (*Plans, error) {
+	p := &Plans{onChange: func(_, _ *plan.Set) {}}
+	p.poller = newPoller(
+		func() string { return plan.Fingerprint(path, p.Set()) },
+		func() (func() error, error) {
+			set, err := plan.Load(path)
+			return func() error { p.use(set); return nil }, err
+		})
+	var set *plan.Set
+	var err error
+	for range firstTries {
+		before := plan.Fingerprint(path, set)
+		set, err = plan.Load(path)
+		if p.used = plan.Fingerprint(path, set); p.used == before {
+			break
+		}
+		time.Sleep(pollEvery / 20)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.set.Store(set)
+	return p, nil
+}
+
+// Set returns the set in force, never nil.
+func (p *Plans) Set() *plan.Set { return p.set.Load() }
+
+// OnChange sets what is called, one call at a time, with the old and the new set once the
+// new one is in force. Call it before [Plans.Run].
+func (p *Plans) OnChange(changed func(old, new *plan.Set)) { p.onChange = changed }
+
+// PollEvery sets the time between two looks at the files, a second otherwise. Call it
+// before [Plans.Run].
+func (p *Plans) PollEvery(every time.Duration) { p.every = every }
+
+// Run keeps the set up to date until ctx ends.
+func (p *Plans) Run(ctx context.Context) { p.run(ctx) }
+
+// use puts a set in force, also one with the same hash: the lines that it points to may
+// have moved.
+func (p *Plans) use(set *plan.Set) {
+	old := p.set.Swap(set)
+	if old.Hash != set.Hash {
+		p.onChange(old, set)
+	}
+}

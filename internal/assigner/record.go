@@ -1,0 +1,200 @@
+package assigner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/telemetry"
+)
+
+// put writes one number's record, and notes when it must be checked again.
+func (r *reconcile) put(ctx context.Context, n ledger.Number) error {
+	if err := r.putRecord(ctx, n); err != nil {
+		return err
+	}
+	r.checkAt(n.NextAt)
+	return nil
+}
+
+func (r *reconcile) putRecord(ctx context.Context, n ledger.Number) error {
+	r.mu.Lock()
+	entry := r.numbers[n.Number]
+	r.mu.Unlock()
+
+	n.CampaignID = r.req.key
+	n.Plan, n.PlanHash, n.EntryHash, n.Cause = r.want.Name, r.set.Hash, r.entryHash, r.req.cause
+	n.PlanPlace = r.placeOf(plan.E164(n.Number))
+	written, err := r.a.ledger.PutNumber(ctx, entry, n)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	news := n.NeedsPerson && !r.needed[n.Number]
+	r.needed[n.Number] = r.needed[n.Number] || n.NeedsPerson
+	r.numbers[n.Number], r.recorded[n.Number] = written, true
+	r.mu.Unlock()
+	if n.State != entry.Number.State || n.Reason != entry.Number.Reason {
+		r.logNumber(n, news)
+	}
+	return nil
+}
+
+// logNumber logs a number's new state; news says that it needs a person since now.
+func (r *reconcile) logNumber(n ledger.Number, news bool) {
+	line := r.a.log.Info()
+	if news {
+		line = r.a.log.Warn().Str(telemetry.KeyDetail, n.Detail)
+	}
+	line.Str(telemetry.KeyNumber, n.Number).Str(telemetry.KeyCampaign, r.req.key).Str(telemetry.KeyPlan, n.Plan).
+		Str(telemetry.KeyState, string(n.State)).Str(telemetry.KeyReason, string(n.Reason)).
+		Str(telemetry.KeyCause, r.req.cause).Msg("number is " + string(n.State))
+}
+
+// known returns the record of a number as this reconcile has it.
+func (r *reconcile) known(number plan.E164) ledger.Number {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.numbers[string(number)].Number
+}
+
+// needs reports whether the number needs a person since before.
+func (r *reconcile) needs(number string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.needed[number]
+}
+
+func (r *reconcile) isRecorded(number string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.recorded[number]
+}
+
+// placeOf returns where the plan names a number, or the pool that it is in: the file
+// and the line.
+func (r *reconcile) placeOf(number plan.E164) string {
+	at, named := r.want.Where(number)
+	if !named || at.File == "" {
+		at = r.want.Position
+	}
+	return placeText(at)
+}
+
+func placeText(at plan.Position) string {
+	if at.File == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", at.File, at.Line)
+}
+
+// checkAt notes when the campaign must be reconciled again; the earliest time counts,
+// and the zero time is none.
+func (r *reconcile) checkAt(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !at.IsZero() && (r.nextAt.IsZero() || at.Before(r.nextAt)) {
+		r.nextAt = at
+	}
+}
+
+// record returns the campaign's record as this reconcile has it. What every reconcile says
+// again is cleared; the campaign's own facts are as they were read, if they were.
+func (r *reconcile) record() ledger.Campaign {
+	c := r.entry.Campaign
+	c.ID, c.Cause = r.req.key, r.req.cause
+	c.Planned, c.Plan, c.PlanHash, c.EntryHash = r.planned, r.want.Name, "", r.entryHash
+	if r.planned {
+		c.PlanHash = r.set.Hash
+	}
+	c.PlanPlace, c.ReadAgo = placeText(r.want.Position), max(r.a.now().Sub(r.now), 0)
+	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, r.extras
+	if read := r.campaign; r.wasRead() {
+		c.TelnyxID, c.TCRID, c.BrandID = string(read.CampaignID), string(read.TCRCampaignID), read.BrandID
+		c.Shared, c.WebhookURL, c.Status = read.Shared, read.WebhookURL, string(read.CampaignStatus)
+		c.Phase, c.Detail = PhaseOf(read)
+	}
+	return c
+}
+
+// finish writes the campaign's record, stores a notice if there is news, and schedules
+// the next reconcile.
+func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
+	r.noteApproval(&c)
+	if !c.ApprovedAt.IsZero() && c.AttachedAt.IsZero() && r.allAttached() {
+		c.AttachedAt = r.a.now().UTC().Round(0)
+	}
+	r.notify(ctx, &c)
+	if err := r.putCampaign(ctx, c); err != nil {
+		return err
+	}
+	// A campaign whose numbers were all attached when it was first read as approved says
+	// nothing of us.
+	if !r.before.ApprovedAt.IsZero() && r.before.AttachedAt.IsZero() && !c.AttachedAt.IsZero() {
+		r.a.metrics.approval.Observe(c.AttachedAt.Sub(c.ApprovedAt).Seconds())
+	}
+	if r.nextAt.IsZero() {
+		return nil
+	}
+	return r.a.publisher.ScheduleRecheck(ctx, r.req.key, r.nextAt.Sub(r.a.now()))
+}
+
+// noteApproval notes in a campaign's record when it was approved, so that a restart before
+// its numbers are attached does not lose that.
+func (r *reconcile) noteApproval(c *ledger.Campaign) {
+	if c.Phase != ledger.PhaseApproved || !r.planned {
+		c.ApprovedAt, c.AttachedAt = time.Time{}, time.Time{}
+		return
+	}
+	if !c.ApprovedAt.IsZero() {
+		return
+	}
+	c.ApprovedAt = r.a.now().UTC().Round(0) // without the monotonic clock, which no record keeps
+	if !r.req.noticed.IsZero() && r.req.noticed.Before(c.ApprovedAt) {
+		c.ApprovedAt = r.req.noticed.UTC().Round(0)
+	}
+}
+
+// allAttached reports whether every planned number is attached, as far as this
+// reconcile knows.
+func (r *reconcile) allAttached() bool {
+	numbers := r.plannedNumbers()
+	for _, number := range numbers {
+		if !r.known(number).IsOn() {
+			return false
+		}
+	}
+	return len(numbers) > 0
+}
+
+// putCampaign writes the campaign's record over the one that this reconcile has read.
+func (r *reconcile) putCampaign(ctx context.Context, c ledger.Campaign) error {
+	before := r.entry.Campaign
+	c.NextAt = r.nextAt
+	if c.Phase != before.Phase {
+		c.Since = r.a.now().UTC()
+	}
+	written, err := r.a.ledger.PutCampaign(ctx, r.entry, c)
+	if err != nil {
+		return err
+	}
+	r.entry = written
+	r.a.observer.campaigns.learn(c)
+	if c.Phase != before.Phase || c.Planned != before.Planned {
+		r.logCampaign(c)
+	}
+	return nil
+}
+
+func (r *reconcile) logCampaign(c ledger.Campaign) {
+	line := r.a.log.Info()
+	message := "campaign is " + string(c.Phase)
+	if !c.Planned && c.Phase == ledger.PhaseApproved {
+		line = r.a.log.Warn()
+		message = "a campaign was approved that no plan names; its numbers are attached as soon as a plan names it"
+	}
+	line.Str(telemetry.KeyCampaign, r.req.key).Str(telemetry.KeyPlan, c.Plan).Str(telemetry.KeyPhase, string(c.Phase)).
+		Str(telemetry.KeyCause, r.req.cause).Msg(message)
+}

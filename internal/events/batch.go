@@ -1,0 +1,149 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+)
+
+const (
+	// batchLeast is the number of events from which a commit is cheaper than storing each
+	// by itself: the server writes a batch to files of its own before it stores it.
+	batchLeast = 8
+	// batchMost and batchBytes bound the events that share a commit. The server takes
+	// 1,000 (https://github.com/nats-io/nats-architecture-and-design, ADR-50).
+	batchMost  = 256
+	batchBytes = 1 << 20
+	// batchGather is the part of a commit's time for which more events gather after it.
+	batchGather = 4
+	// batchTimeout bounds one commit.
+	batchTimeout = 1500 * time.Millisecond
+)
+
+// Batcher stores events that come at the same time with one commit, and so with one sync
+// to disk: while one commit is under way, further events wait for the next. A lone event
+// waits for nothing. Safe for concurrent use; the zero value is not usable.
+type Batcher struct {
+	publisher *Publisher
+
+	mu      sync.Mutex
+	waiting []*waiting
+	working bool // whether a goroutine stores what waits
+}
+
+// waiting is an event that waits to be stored.
+type waiting struct {
+	ctx  context.Context
+	msg  *nats.Msg
+	done chan stored // has room for the one result
+}
+
+type stored struct {
+	receipt Receipt
+	err     error
+}
+
+// NewBatcher returns a Batcher that publishes on js. The streams must exist.
+func NewBatcher(js jetstream.JetStream) *Batcher { return &Batcher{publisher: NewPublisher(js)} }
+
+// Publish stores the event, maybe together with others; see [Publisher.Publish].
+func (b *Batcher) Publish(ctx context.Context, e Event) (Receipt, error) {
+	msg, err := e.message()
+	if err != nil {
+		return Receipt{}, err
+	}
+	w := &waiting{ctx: ctx, msg: msg, done: make(chan stored, 1)}
+	b.add(w)
+	select {
+	case s := <-w.done:
+		err = s.err
+		if err == nil {
+			return s.receipt, nil
+		}
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return Receipt{}, fmt.Errorf("publish event %.100q: %w", e.ID, err)
+}
+
+func (b *Batcher) add(w *waiting) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting = append(b.waiting, w)
+	if !b.working {
+		b.working = true
+		go b.work()
+	}
+}
+
+// work stores what waits until nothing does.
+func (b *Batcher) work() {
+	for batch := b.take(); len(batch) > 0; batch = b.take() {
+		began := time.Now()
+		// One copy of a stored event has the whole batch refused. What was stored after all,
+		// its acknowledgement lost, is a copy by then.
+		if len(batch) < batchLeast || b.commit(batch) != nil {
+			b.storeEach(batch)
+			continue
+		}
+		// Most of a commit's price is the same for any number of events.
+		time.Sleep(time.Since(began) / batchGather)
+	}
+}
+
+// take takes the events that waited longest. It returns none when none wait, and work
+// must then end.
+func (b *Batcher) take() (batch []*waiting) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	size := 0
+	for len(b.waiting) > 0 && len(batch) < batchMost && size < batchBytes {
+		w := b.waiting[0]
+		b.waiting = b.waiting[1:]
+		if w.ctx.Err() == nil {
+			batch = append(batch, w)
+			size += len(w.msg.Data)
+		}
+	}
+	b.working = len(batch) > 0
+	return batch
+}
+
+// commit stores all events or none.
+func (b *Batcher) commit(batch []*waiting) error {
+	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	defer cancel()
+	msgs := make([]*nats.Msg, len(batch))
+	for i, w := range batch {
+		msgs[i] = w.msg
+	}
+	ack, err := jetstreamext.PublishMsgBatch(ctx, b.publisher.js, msgs, jetstreamext.BatchFlowControl{})
+	if err != nil {
+		return err
+	}
+	first := ack.Sequence - uint64(len(batch)-1)
+	for i, w := range batch {
+		w.done <- stored{receipt: Receipt{Sequence: first + uint64(i)}}
+	}
+	return nil
+}
+
+// storeEach stores each event by itself, all at once.
+func (b *Batcher) storeEach(batch []*waiting) {
+	var each sync.WaitGroup
+	for _, w := range batch {
+		for _, header := range []string{jetstreamext.BatchIDHeader, jetstreamext.BatchSeqHeader, jetstreamext.BatchCommitHeader} {
+			w.msg.Header.Del(header)
+		}
+		each.Go(func() {
+			receipt, err := b.publisher.store(w.ctx, w.msg, StreamEvents)
+			w.done <- stored{receipt, err}
+		})
+	}
+	each.Wait()
+}
