@@ -49,7 +49,7 @@ func AskReady(ctx context.Context, address string) error {
 	var answer readiness
 	err = json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&answer)
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("ask %s whether it is ready: no answer within %s", address, readyTimeout)
+		return fmt.Errorf("ask %s whether it is ready: no complete answer: %w", address, ctx.Err())
 	}
 	if err != nil || answer.Status == "" {
 		return fmt.Errorf("ask %s whether it is ready: another program answers there (%s)", address, response.Status)

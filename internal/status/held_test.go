@@ -62,9 +62,9 @@ func TestRead_SaysThatTheLedgerIsIncomplete(t *testing.T) {
 			}
 			s := read(t, js)
 			if !slices.Equal(s.LedgerMissing, lost) || s.Progress() == status.AllAttached {
-				t.Errorf("got %v missing, outcome %q, want %v", s.LedgerMissing, s.Progress(), lost)
+				t.Errorf("got %v missing, progress %q, want %v", s.LedgerMissing, s.Progress(), lost)
 			}
-			if text := strings.Join(strings.Fields(writeText(t, s)), " "); !strings.HasPrefix(text, "The ledger is incomplete: missing on the NATS server: "+strings.Join(lost, ", ")+". ") || strings.Contains(text, "Nothing is planned") {
+			if text := strings.Join(strings.Fields(writeText(t, s)), " "); !strings.HasPrefix(text, "The ledger is incomplete. Missing on the NATS server: "+strings.Join(lost, ", ")+". ") || strings.Contains(text, "Nothing is planned") {
 				t.Errorf("got\n%s", text)
 			}
 			_, err = ledger.Create(t.Context(), js, 1)
