@@ -15,42 +15,43 @@ import (
 
 	"greenlight/internal/app"
 	"greenlight/internal/ledger"
+	"greenlight/internal/status"
 )
 
-// board shows what happens in a demo: sentences, and how far the numbers are. On a
-// terminal it redraws a table and a bar below the sentences. Elsewhere it writes a line
+// board prints the progress of a demo: messages, and the state of the numbers. On a
+// terminal it redraws a table and a bar below the messages. Otherwise it prints a line
 // for each change, or counts if there are many numbers. It is safe for concurrent use.
 type board struct {
 	w       io.Writer
-	width   int // of the terminal; 0 if w is not one
-	colour  bool
+	width   int // of the terminal; 0 if w is not a terminal
+	color   bool
 	planned int
 	started time.Time
 
 	mu      sync.Mutex
 	numbers map[string]ledger.Number
-	drawn   int // lines on the terminal that the next drawing replaces
+	drawn   int // lines on the terminal that the next redraw replaces
 	latest  string
 	counted time.Time
 }
 
 const (
-	// boardRows is how many numbers are shown one by one.
+	// boardRows bounds the numbers that are shown one by one.
 	boardRows = 15
 	barWidth  = 40
-	// boardWidth is how wide sentences may be, boardEvery how often counts are written.
+	// boardWidth is the width of messages in columns, boardEvery the pause between counts.
 	boardWidth = 78
 	boardEvery = 2 * time.Second
 )
 
 func newBoard(w io.Writer) *board {
 	return &board{
-		w: w, width: app.Width(w), colour: app.WantsColour(w),
+		w: w, width: app.Width(w), color: app.WantsColour(w),
 		started: time.Now(), numbers: make(map[string]ledger.Number),
 	}
 }
 
-// change takes in one record.
+// change updates one record.
 func (b *board) change(n ledger.Number) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -68,11 +69,11 @@ func (b *board) change(n ledger.Number) {
 	}
 }
 
-// count writes how many numbers are in which state, if that is news.
+// count prints the numbers by state if they have changed.
 func (b *board) count() {
-	if words := b.byState(); words != b.latest {
-		b.latest, b.counted = words, time.Now()
-		b.line(words)
+	if counts := b.byState(); counts != b.latest {
+		b.latest, b.counted = counts, time.Now()
+		b.line(counts)
 	}
 }
 
@@ -83,17 +84,17 @@ func (b *board) known() []ledger.Number {
 	return slices.Collect(maps.Values(b.numbers))
 }
 
-// plain writes a sentence.
-func (b *board) plain(format string, args ...any) {
+// print prints a message.
+func (b *board) print(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, line := range wrapped(fmt.Sprintf(format, args...), boardWidth) {
-		fmt.Fprintln(b.w, line)
-	}
+	var lines strings.Builder
+	status.Wrap(&lines, "", fmt.Sprintf(format, args...), boardWidth)
+	io.WriteString(b.w, lines.String())
 }
 
-// say writes a sentence with the time.
-func (b *board) say(format string, args ...any) {
+// log prints a message with the time since the start.
+func (b *board) log(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.erase()
@@ -104,15 +105,12 @@ func (b *board) say(format string, args ...any) {
 }
 
 func (b *board) line(sentence string) {
-	const indent = "         "
-	head := fmt.Sprintf("%6.1fs  ", time.Since(b.started).Seconds())
-	for _, line := range wrapped(sentence, boardWidth-len(indent)) {
-		fmt.Fprintln(b.w, head+line)
-		head = indent
-	}
+	var lines strings.Builder
+	status.Hang(&lines, fmt.Sprintf("%6.1fs  ", time.Since(b.started).Seconds()), "         ", sentence, boardWidth)
+	io.WriteString(b.w, lines.String())
 }
 
-// finish leaves what is drawn where it is. Nothing is drawn after it.
+// finish keeps the last drawing on the terminal. Call change no more after it.
 func (b *board) finish() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -123,7 +121,7 @@ func (b *board) finish() {
 	fmt.Fprintln(b.w)
 }
 
-// erase takes the drawing off the app.
+// erase removes the drawing from the terminal.
 func (b *board) erase() {
 	if b.drawn > 0 {
 		fmt.Fprintf(b.w, "\x1b[%dA\x1b[J", b.drawn) // up, and clear from there
@@ -137,7 +135,7 @@ func (b *board) draw() {
 		return
 	}
 	var frame strings.Builder
-	// A line that the terminal breaks in two would spoil the count of lines.
+	// A line that the terminal wraps would make the count of lines wrong.
 	for line := range strings.SplitSeq("\n"+b.table()+b.bar(), "\n") {
 		frame.WriteString(text.Trim(line, b.width) + "\n")
 		b.drawn++
@@ -149,53 +147,34 @@ func (b *board) table() string {
 	if b.planned > boardRows {
 		return b.byState() + "\n"
 	}
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Format.Header = text.FormatDefault
-	t.SetStyle(style)
+	t := status.NewTable()
 	t.AppendHeader(table.Row{"number", "state", "campaign"})
 	for _, number := range slices.Sorted(maps.Keys(b.numbers)) {
 		n := b.numbers[number]
-		t.AppendRow(table.Row{n.Number, b.paint(n.State, n.StateAndReason()), n.Plan})
+		t.AppendRow(table.Row{n.Number, status.Paint(n, n.StateAndReason(), b.color), n.Plan})
 	}
 	return t.Render() + "\n"
 }
 
-// bar draws how many numbers are sendable, and behind them how many are on their way.
+// bar draws the share of numbers that are sendable, and of those being attached.
 func (b *board) bar() string {
 	counts := b.counts()
 	sendable := counts[ledger.Sendable]
 	moving := sendable + counts[ledger.Attaching] + counts[ledger.Pending] + counts[ledger.Attached]
 	full, part := barWidth*sendable/max(b.planned, 1), barWidth*moving/max(b.planned, 1)
 	bar := strings.Repeat("█", full) + strings.Repeat("▒", part-full) + strings.Repeat("░", barWidth-part)
-	return fmt.Sprintf("%s %d of %d sendable", b.paint(ledger.Sendable, bar), sendable, b.planned)
+	return fmt.Sprintf("%s %d of %d sendable", status.Paint(ledger.Number{State: ledger.Sendable}, bar, b.color), sendable, b.planned)
 }
 
-// paint colours a text by a state, where colours are wanted.
-func (b *board) paint(state ledger.State, words string) string {
-	if !b.colour {
-		return words
-	}
-	switch state {
-	case ledger.Sendable, ledger.Attached:
-		return text.FgGreen.Sprint(words)
-	case ledger.Conflict, ledger.Failed:
-		return text.FgRed.Sprint(words)
-	default:
-		return text.FgYellow.Sprint(words)
-	}
-}
-
-// progress counts the numbers by state, such as "3 sendable, 2 pending".
+// progress counts the numbers by state, for example "3 sendable, 2 pending".
 func (b *board) progress() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return cmp.Or(b.byState(), "none was staged")
+	return cmp.Or(b.byState(), "none in the ledger")
 }
 
-// byState is progress, in the order in which numbers pass through the states. It is
-// empty for no number.
+// byState counts the numbers by state, in the order of the states. It is empty if there
+// are no numbers.
 func (b *board) byState() string {
 	counts := b.counts()
 	var parts []string
@@ -213,13 +192,4 @@ func (b *board) counts() map[ledger.State]int {
 		counts[n.State]++
 	}
 	return counts
-}
-
-// wrapped breaks a sentence into lines without blanks at their ends.
-func wrapped(sentence string, width int) []string {
-	lines := strings.Split(text.WrapSoft(sentence, width), "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(line, " ")
-	}
-	return lines
 }

@@ -7,26 +7,26 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
+	"greenlight/internal/status"
 )
 
-// deadLettersCommand holds the commands about what could not be handled.
+// deadLettersCommand groups the commands for messages that could not be handled.
 type deadLettersCommand struct {
-	List    listLettersCommand   `cmd:"" help:"List what could not be handled."`
-	Show    showLetterCommand    `cmd:"" help:"Show one dead letter whole."`
-	Requeue requeueLetterCommand `cmd:"" help:"Have one dead letter handled again."`
+	List    listDeadLettersCommand   `cmd:"" help:"List the messages that could not be handled."`
+	Show    showDeadLetterCommand    `cmd:"" help:"Show one dead letter in full."`
+	Requeue requeueDeadLetterCommand `cmd:"" help:"Put one dead letter back in the queue."`
 }
 
-type listLettersCommand struct {
-	JSON bool `help:"Print JSON, one letter a line."`
+type listDeadLettersCommand struct {
+	JSON bool `help:"Print JSON, one dead letter per line."`
 	where
 }
 
-// letter is a dead letter as it is printed.
-type letter struct {
+// deadLetter is the JSON form of a dead letter.
+type deadLetter struct {
 	Sequence uint64              `json:"sequence"`
 	StoredAt string              `json:"stored_at"`
 	Reason   string              `json:"reason"`
@@ -38,92 +38,83 @@ type letter struct {
 	Body     string              `json:"body,omitempty"`
 }
 
-func printed(l events.StoredLetter) letter {
-	return letter{
-		Sequence: l.Sequence, StoredAt: l.StoredAt.UTC().Format("2006-01-02T15:04:05Z"), Reason: l.Reason,
-		Detail: l.Detail, Attempts: l.Attempts, Subject: l.Subject, Origin: l.OriginSubject,
+func newDeadLetter(d events.StoredLetter) deadLetter {
+	return deadLetter{
+		Sequence: d.Sequence, StoredAt: d.StoredAt.UTC().Format("2006-01-02T15:04:05Z"), Reason: d.Reason,
+		Detail: d.Detail, Attempts: d.Attempts, Subject: d.Subject, Origin: d.OriginSubject,
 	}
 }
 
-// Run lists the letters, the oldest first.
-func (c *listLettersCommand) Run(ctx context.Context, out output) error {
+// Run lists the dead letters, oldest first.
+func (c *listDeadLettersCommand) Run(ctx context.Context, out output) error {
 	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
-		var letters []letter
-		if err := events.DeadLetters(ctx, js, func(l events.StoredLetter) { letters = append(letters, printed(l)) }); err != nil {
+		var list []deadLetter
+		if err := events.DeadLetters(ctx, js, func(d events.StoredLetter) { list = append(list, newDeadLetter(d)) }); err != nil {
 			return err
 		}
 		if c.JSON {
 			encoder := json.NewEncoder(out.Stdout)
-			for _, l := range letters {
-				if err := encoder.Encode(l); err != nil {
+			for _, d := range list {
+				if err := encoder.Encode(d); err != nil {
 					return err
 				}
 			}
 			return nil
 		}
-		if len(letters) == 0 {
+		if len(list) == 0 {
 			_, err := fmt.Fprintln(out.Stdout, "There are no dead letters.")
 			return err
 		}
-		_, err := fmt.Fprintln(out.Stdout, letterTable(letters))
+		// Narrow enough for 80 columns; show prints the rest.
+		t := status.NewTable()
+		t.AppendHeader(table.Row{"no.", "stored", "reason", "tries", "detail"})
+		for _, d := range list {
+			t.AppendRow(table.Row{d.Sequence, strings.Replace(d.StoredAt, "T", " ", 1), d.Reason, d.Attempts, status.Plain(d.Detail, 28)})
+		}
+		_, err := fmt.Fprintln(out.Stdout, t.Render())
 		return err
 	})
 }
 
-// letterTable fits into 80 columns; show tells the rest.
-func letterTable(letters []letter) string {
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Options.SeparateHeader = true
-	style.Format.Header = text.FormatDefault
-	t.SetStyle(style)
-	t.AppendHeader(table.Row{"no.", "stored", "reason", "tries", "what was said"})
-	for _, l := range letters {
-		t.AppendRow(table.Row{l.Sequence, strings.Replace(l.StoredAt, "T", " ", 1), l.Reason, l.Attempts, text.Snip(l.Detail, 28, "…")})
-	}
-	return t.Render()
-}
-
-type showLetterCommand struct {
-	Sequence uint64 `arg:"" help:"The letter's number, as list tells it."`
+type showDeadLetterCommand struct {
+	Sequence uint64 `arg:"" help:"The dead letter's number, as shown by list."`
 	where
 }
 
-// Run prints one letter as JSON.
-func (c *showLetterCommand) Run(ctx context.Context, out output) error {
+// Run prints one dead letter as JSON.
+func (c *showDeadLetterCommand) Run(ctx context.Context, out output) error {
 	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
-		l, err := events.DeadLetterAt(ctx, js, c.Sequence)
+		stored, err := events.DeadLetterAt(ctx, js, c.Sequence)
 		if err != nil {
 			return err
 		}
-		whole := printed(l)
-		whole.Header, whole.Body = l.Header, string(l.Body)
-		return writeJSON(out.Stdout, whole)
+		d := newDeadLetter(stored)
+		d.Header, d.Body = stored.Header, string(stored.Body)
+		return writeJSON(out.Stdout, d)
 	})
 }
 
-type requeueLetterCommand struct {
-	Sequence uint64 `arg:"" help:"The letter's number, as list tells it."`
+type requeueDeadLetterCommand struct {
+	Sequence uint64 `arg:"" help:"The dead letter's number, as shown by list."`
 	where
 }
 
-// Run has a letter handled again.
-func (c *requeueLetterCommand) Run(ctx context.Context, out output) error {
+// Run puts a dead letter back in the queue.
+func (c *requeueDeadLetterCommand) Run(ctx context.Context, out output) error {
 	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
-		l, err := events.DeadLetterAt(ctx, js, c.Sequence)
+		stored, err := events.DeadLetterAt(ctx, js, c.Sequence)
 		if err != nil {
 			return err
 		}
-		// A number's letter is JSON that names its campaign.
-		var about struct {
+		// The dead letter of a number is JSON with the campaign's id. Others may be anything.
+		var body struct {
 			CampaignID string `json:"campaign_id"`
 		}
-		_ = json.Unmarshal(l.Body, &about) // a message's letter may be anything
-		if err := events.Requeue(ctx, js, l, about.CampaignID); err != nil {
+		_ = json.Unmarshal(stored.Body, &body)
+		if err := events.Requeue(ctx, js, stored, body.CampaignID); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out.Stdout, "Dead letter %d was put back, to be handled again. See greenlight status.\n", c.Sequence)
+		_, err = fmt.Fprintf(out.Stdout, "Dead letter %d is back in the queue. To see the result, run greenlight status.\n", c.Sequence)
 		return err
 	})
 }

@@ -23,41 +23,41 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// The demo's times. At Telnyx a review takes days, and a number minutes to hours; the
-// order of events is the same.
+// The demo's delays. At Telnyx a review takes days and a number minutes to hours, but
+// the order of events is the same.
 const (
 	demoReviewStep   = 500 * time.Millisecond
 	demoAssignDelay  = 500 * time.Millisecond
 	demoMappingDelay = 400 * time.Millisecond
 	demoMappingGap   = 200 * time.Millisecond
-	// A demo may take a minute, and more for each number; twice that on a bad day.
+	// The time limit of a demo; with --chaos it is doubled.
 	demoBase      = time.Minute
 	demoPerNumber = 100 * time.Millisecond
-	// demoAway is how long Greenlight is down the second time.
-	demoAway = 1500 * time.Millisecond
-	// demoFaults bounds the faults that are listed.
-	demoFaults = 20
+	// demoDowntime is how long Greenlight is down after the second crash.
+	demoDowntime = 1500 * time.Millisecond
+	// demoViolations bounds the broken promises that are listed.
+	demoViolations = 20
 )
 
 type demoCommand struct {
-	Keep  bool   `help:"Leave everything running at the end, so that you can open the status page."`
-	Plans string `placeholder:"PATH" help:"Rehearse this plan folder or file."`
+	Keep  bool   `help:"Keep everything running at the end, so that you can open the status page."`
+	Plans string `placeholder:"PATH" help:"Rehearse the plans in this folder or file."`
 	Chaos bool   `help:"Rehearse a bad day: lost and late deliveries, errors, two crashes."`
 }
 
 // Help is what kong prints under the command's own help.
 func (c *demoCommand) Help() string {
 	return `Starts greenlight up and a simulated Telnyx on free ports of this machine, with a temporary folder.
-It stages config/plan.example.yaml; the simulated carriers approve its campaign, and Telnyx posts the signed
-notification that makes Greenlight attach the numbers. Nothing leaves this machine.
+The plan is config/plan.example.yaml. The simulated carriers approve its campaign, Telnyx posts the signed
+notification, and Greenlight attaches the numbers. Nothing leaves this machine.
 
-With --plans it rehearses your own plans: every campaign and number in them exists in the simulated account.
-With --chaos the day is a bad one, and one of your numbers is in use on another campaign. At the end a checker
-reads the simulator's own log. The exit code is 0 only if every number is as the plan wants, or needs a person
-for a reason that the rehearsal planted, and nothing was stolen, lost or written twice.`
+With --plans it rehearses your own plans: the simulated account has all their campaigns and numbers. --chaos adds
+faults, and puts one of your numbers on another campaign. At the end, a checker reads the simulator's own log. The
+exit code is 0 only if every number is as planned, or needs a person for a reason that the rehearsal planted, and
+nothing was stolen, lost or written twice.`
 }
 
-// Run shows the whole way once. It returns nil when every number is as the plan wants.
+// Run runs the demo. It returns nil if every number is as the plan wants.
 func (c *demoCommand) Run(ctx context.Context, out output) error {
 	dir, err := os.MkdirTemp("", "greenlight-demo-")
 	if err != nil {
@@ -78,9 +78,9 @@ func (c *demoCommand) Run(ctx context.Context, out output) error {
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		err = errors.New("the demo was stopped before its end")
+		err = errors.New("the demo was interrupted")
 	default:
-		return fmt.Errorf("%w\nNumbers: %s. The log is kept: %s", err, d.board.progress(), d.logPath())
+		return fmt.Errorf("%w\nNumbers: %s. The log of greenlight up: %s", err, d.board.progress(), d.logPath())
 	}
 	return errors.Join(err, os.RemoveAll(dir))
 }
@@ -88,17 +88,17 @@ func (c *demoCommand) Run(ctx context.Context, out output) error {
 // demo is one run of the demo.
 type demo struct {
 	set *plan.Set
-	// name is what the plan is called, path is where it is.
+	// name is shown as the plan's name, path is where it is read.
 	name, path string
 	dir        string
 	chaos      bool
 	keep       bool
 	board      *board
 	sim        *telnyxsim.Simulator
-	road       rehearsal.Road
+	network    rehearsal.Network
 	account    *rehearsal.Account
 	up         *service
-	// unsent counts the events that Telnyx never sent.
+	// unsent counts the approvals that Telnyx sends no event for.
 	unsent int
 }
 
@@ -116,7 +116,7 @@ func (d *demo) run(ctx context.Context) error {
 	public, private := addresses[0], addresses[1]
 	d.sim = telnyxsim.New(telnyxsim.Options{
 		AssignDelay: demoAssignDelay, MappingDelay: demoMappingDelay, MappingGap: demoMappingGap,
-		RetryInterval: time.Second, DeliveryTransport: &d.road,
+		RetryInterval: time.Second, DeliveryTransport: &d.network,
 	})
 	defer d.sim.Close()
 	d.account = rehearsal.Seed(d.sim, d.set, rehearsal.Seeding{
@@ -128,7 +128,7 @@ func (d *demo) run(ctx context.Context) error {
 		args: []string{
 			"--plans", d.path, "--listen", public, "--admin-listen", private,
 			"--telnyx-base-url", fmt.Sprintf("http://%s/v2", api.Addr()), "--telnyx-rate", "500", "--telnyx-concurrency", "16",
-			// Every campaign is read again each time, so large sets get more time.
+			// A resync reads every campaign, so large sets need more time.
 			"--resync", max(time.Second, time.Duration(len(d.set.Campaigns))*20*time.Millisecond).String(),
 			"--rehearsed-since", time.Now().Format(time.RFC3339Nano),
 		},
@@ -149,42 +149,42 @@ func (d *demo) run(ctx context.Context) error {
 }
 
 func (d *demo) introduce(private string) {
-	d.board.plain("Greenlight runs against a simulated Telnyx. Nothing leaves this machine. What takes days at Telnyx takes seconds here, and Greenlight's own waits are %d times shorter.", rehearsedSpeed)
-	d.board.plain("Plan:        %s, %s, %s", printable(d.name), status.Count(len(d.set.Campaigns), "campaign"), status.Count(d.account.Numbers, "number"))
-	d.board.plain("Status page: http://%s/status", private)
-	d.board.plain("")
+	d.board.print("Greenlight runs against a simulated Telnyx. Nothing leaves this machine. What takes days at Telnyx takes seconds here, and Greenlight's own waits are %d times shorter.", rehearsedSpeed)
+	d.board.print("Plan:        %s, %s, %s", d.name, status.Count(len(d.set.Campaigns), "campaign"), status.Count(d.account.Numbers, "number"))
+	d.board.print("Status page: http://%s/status", private)
+	fmt.Fprintln(d.board.w)
 }
 
-// play is the whole demo, from the staged plan to the result.
+// play runs the demo from the plan to the result.
 func (d *demo) play(ctx context.Context) error {
 	limit := demoBase + time.Duration(d.account.Numbers)*demoPerNumber
 	if d.chaos {
 		limit *= 2
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not every number came to an end within %s", limit))
+	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not every number was settled within %s", limit))
 	defer cancel()
 	if err := d.up.start(bounded, d.board.change); err != nil {
 		return err
 	}
-	if err := d.until(bounded, "staged", d.isStaged); err != nil {
+	if err := d.until(bounded, "loaded", d.isLoaded); err != nil {
 		return err
 	}
-	d.board.say("The plan is staged: %s.", waiting(d.account.Numbers))
+	d.board.log("Greenlight has the plan. Waiting for approval: %s.", status.Count(d.account.Numbers, "number"))
 	if d.account.Moves > 0 {
-		d.board.say("%s on a campaign that move_from names, to be moved.", areOrIs(d.account.Moves))
+		d.board.log("On a campaign in move_from, to be moved: %s.", status.Count(d.account.Moves, "number"))
 	}
 	if d.account.Taken > 0 {
-		d.board.say("%s in use on a campaign that the plan does not name: the number must stay there. The rehearsal planted that.", areOrIs(d.account.Taken))
+		d.board.log("Planted by the rehearsal: %s on a campaign that is not in the plan. It must stay there.", status.Count(d.account.Taken, "number"))
 	}
 	var crash chan struct{}
 	if d.chaos {
-		crash = d.spoil()
+		crash = d.injectFaults()
 	}
 	if err := d.approve(bounded); err != nil {
 		return err
 	}
 	if d.chaos {
-		if err := d.strike(bounded, crash); err != nil {
+		if err := d.crashTwice(bounded, crash); err != nil {
 			return err
 		}
 	}
@@ -192,35 +192,21 @@ func (d *demo) play(ctx context.Context) error {
 		return err
 	}
 	d.sim.ClearFaults()
-	d.road.SetBad(false)
-	if err := d.judge(bounded); err != nil {
+	d.network.SetFaulty(false)
+	if err := d.check(bounded); err != nil {
 		return err
 	}
 	if d.keep {
-		d.board.plain("Still running; stop it with Ctrl-C.")
+		d.board.print("Still running; stop it with Ctrl-C.")
 		<-ctx.Done()
 	}
 	return nil
 }
 
-func waiting(n int) string {
-	if n == 1 {
-		return "1 number waits for approval"
-	}
-	return fmt.Sprintf("%d numbers wait for approval", n)
-}
-
-func areOrIs(n int) string {
-	if n == 1 {
-		return "1 number is"
-	}
-	return fmt.Sprintf("%d numbers are", n)
-}
-
-// approve takes every campaign through registration and review. On a bad day Telnyx
+// approve takes every campaign through registration and review. With --chaos, Telnyx
 // sends no event for every other approval.
 func (d *demo) approve(ctx context.Context) error {
-	d.board.say("Telnyx and the carriers review %s…", status.Count(len(d.set.Campaigns), "campaign"))
+	d.board.log("Telnyx and the carriers review %s…", status.Count(len(d.set.Campaigns), "campaign"))
 	for i, step := range []func(string) error{d.sim.Submit, d.sim.TelnyxReview, d.sim.MNOReview, d.sim.Approve} {
 		pause(ctx, demoReviewStep)
 		for at, id := range d.account.Campaigns {
@@ -235,19 +221,19 @@ func (d *demo) approve(ctx context.Context) error {
 		}
 		d.sim.DropDeliveries(false)
 	}
-	d.board.say("Approved! Telnyx posts a signed VERIFIED notification to the webhook.")
+	d.board.log("Approved! Telnyx posts a signed VERIFIED notification to the webhook.")
 	if d.unsent > 0 {
-		d.board.say("But it posts none for %s: only reading shows that approval.", status.Count(d.unsent, "campaign"))
+		d.board.log("It posts none for %s: Greenlight finds out at the next resync.", status.Count(d.unsent, "campaign"))
 	}
 	return nil
 }
 
-// spoil begins the bad day. The channel is closed when Greenlight is to crash: Telnyx
-// has attached a number and not answered yet.
-func (d *demo) spoil() (crash chan struct{}) {
-	d.board.say("A bad day: of every four deliveries one is lost, one loses its answer and one is late; each event comes twice.")
-	d.board.say("Telnyx answers 429, 500, 502 or not at all, sometimes after it did what was asked.")
-	d.road.SetBad(true)
+// injectFaults makes calls and deliveries fail. The channel is closed when Greenlight
+// should crash: Telnyx has attached a number and not answered yet.
+func (d *demo) injectFaults() (crash chan struct{}) {
+	d.board.log("Faults: of every four deliveries one is lost, one loses its answer and one is late; each event is sent twice.")
+	d.board.log("Telnyx answers 429, 500, 502 or not at all, sometimes after it has made the change.")
+	d.network.SetFaulty(true)
 	d.sim.DuplicateDeliveries(1)
 	crash = make(chan struct{})
 	writes := d.account.Numbers - d.account.Taken
@@ -262,13 +248,13 @@ func (d *demo) spoil() (crash chan struct{}) {
 		Kind:      telnyxsim.EffectThenHang(),
 		OnApplied: func() { close(crash) },
 	})
-	rehearsal.Spoil(d.sim, rehearsal.FaultsFor(d.account.Numbers))
+	rehearsal.Inject(d.sim, rehearsal.FaultsFor(d.account.Numbers))
 	return crash
 }
 
-// strike kills Greenlight during a request, and again when half of the numbers are
+// crashTwice kills Greenlight during a request, and again when half of the numbers are
 // attached.
-func (d *demo) strike(ctx context.Context, crash chan struct{}) error {
+func (d *demo) crashTwice(ctx context.Context, crash chan struct{}) error {
 	err := d.until(ctx, "attaching", func(ctx context.Context) (bool, error) {
 		select {
 		case <-crash:
@@ -281,11 +267,11 @@ func (d *demo) strike(ctx context.Context, crash chan struct{}) error {
 		return err
 	}
 	d.up.kill()
-	d.board.say("Greenlight is killed: Telnyx has attached a number, and the answer is lost.")
+	d.board.log("Greenlight is killed: Telnyx has attached a number, and the answer is lost.")
 	if err := d.up.start(ctx, d.board.change); err != nil {
 		return err
 	}
-	d.board.say("It starts again, and knows only what is on its disk.")
+	d.board.log("It starts again, and knows only what is on its disk.")
 	writes := d.account.Numbers - d.account.Taken
 	half := min(max(writes/2, d.attached()+1), writes)
 	err = d.until(ctx, "half done", func(context.Context) (bool, error) { return d.attached() >= half, nil })
@@ -293,16 +279,16 @@ func (d *demo) strike(ctx context.Context, crash chan struct{}) error {
 		return err
 	}
 	d.up.kill()
-	d.board.say("It is killed again. Nobody answers deliveries, and Telnyx repeats them.")
-	pause(ctx, demoAway)
+	d.board.log("It is killed again. Deliveries get no answer, and Telnyx retries them.")
+	pause(ctx, demoDowntime)
 	if err := d.up.start(ctx, d.board.change); err != nil {
 		return err
 	}
-	d.board.say("It is back.")
+	d.board.log("It is back.")
 	return nil
 }
 
-// pause lets a time pass, or less if ctx ends.
+// pause waits for a time or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -310,8 +296,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// until waits for a condition. Reads that fail are repeated, and a service that ends by
-// itself is an error.
+// until waits for a condition. Failed reads are retried. It is an error if the service
+// ends by itself.
 func (d *demo) until(ctx context.Context, what string, holds func(context.Context) (bool, error)) error {
 	for {
 		done, err := holds(ctx)
@@ -322,14 +308,14 @@ func (d *demo) until(ctx context.Context, what string, holds func(context.Contex
 			return ended
 		}
 		if cause := context.Cause(ctx); cause != nil {
-			return errors.Join(fmt.Errorf("%w: waiting to be %s", cause, what), err)
+			return errors.Join(fmt.Errorf("%w: waiting until %s", cause, what), err)
 		}
 		pause(ctx, 50*time.Millisecond)
 	}
 }
 
-// isStaged reports whether Greenlight has read every campaign once.
-func (d *demo) isStaged(ctx context.Context) (bool, error) {
+// isLoaded reports whether Greenlight has read every campaign once.
+func (d *demo) isLoaded(ctx context.Context) (bool, error) {
 	entries, err := d.up.book.Campaigns(ctx)
 	read := 0
 	for _, entry := range entries {
@@ -356,10 +342,10 @@ func (d *demo) attached() int {
 	return len(numbers)
 }
 
-// judge checks and reports what happened. A broken promise is an error.
-func (d *demo) judge(ctx context.Context) (err error) {
+// check reports what happened. A broken promise is an error.
+func (d *demo) check(ctx context.Context) (err error) {
 	h := rehearsal.History{
-		Fates: d.account.Fates, Bystanders: d.account.Bystanders,
+		Expected: d.account.Expected, Bystanders: d.account.Bystanders,
 		Writes: d.sim.Writes(), Assignments: d.sim.Assignments(), Kept: map[string]uint64{},
 	}
 	deliveries := d.sim.Deliveries()
@@ -381,35 +367,35 @@ func (d *demo) judge(ctx context.Context) (err error) {
 	d.summary(h, deliveries)
 	found := rehearsal.Check(h)
 	if len(found) == 0 {
-		d.board.plain("Nothing was stolen, lost or written twice: %s attached, each with one write.", status.Count(d.attached(), "number"))
+		d.board.print("Nothing was stolen, lost or written twice: %s attached, each with one write.", status.Count(d.attached(), "number"))
 		return nil
 	}
-	for _, violation := range found[:min(len(found), demoFaults)] {
-		d.board.plain("  %s", printable(violation.String()))
+	for _, violation := range found[:min(len(found), demoViolations)] {
+		d.board.print("- %s", violation)
 	}
-	if more := len(found) - demoFaults; more > 0 {
-		d.board.plain("  and %d more", more)
+	if more := len(found) - demoViolations; more > 0 {
+		d.board.print("- and %d more", more)
 	}
-	return fmt.Errorf("the rehearsal found %s", status.Count(len(found), "fault"))
+	return fmt.Errorf("the rehearsal found %s", status.Count(len(found), "broken promise"))
 }
 
-// summary reports what happened on the way, and how it ended.
+// summary reports the faults and the result.
 func (d *demo) summary(h rehearsal.History, deliveries []telnyxsim.Delivery) {
 	d.board.finish()
 	if d.chaos {
-		tolls, attempts := d.road.Tolls(), 0
+		faults, attempts := d.network.Counts(), 0
 		for _, delivery := range deliveries {
 			attempts += len(delivery.Attempts)
 		}
-		d.board.plain("Of %d attempts to deliver %d were lost, %d lost their answer and %d came late. Telnyx sent no event about the approval of %s.",
-			attempts, tolls.Lost, tolls.Unanswered, tolls.Late, status.Count(d.unsent, "campaign"))
+		d.board.print("Of %d delivery attempts, %d were lost, %d lost their answer and %d were late. Telnyx sent no event about the approval of %s.",
+			attempts, faults.Lost, faults.Unanswered, faults.Late, status.Count(d.unsent, "campaign"))
 		failed := 0
 		for _, w := range h.Writes {
 			if w.AnswerStatus != http.StatusOK && w.PhoneNumber != "" {
 				failed++
 			}
 		}
-		d.board.plain("Of %d requests for a change %d were refused or got no answer.", len(h.Writes), failed)
+		d.board.print("Of %d write requests, %d were refused or got no answer.", len(h.Writes), failed)
 	}
 	reasons := map[ledger.Reason]int{}
 	sendable := 0
@@ -421,17 +407,10 @@ func (d *demo) summary(h rehearsal.History, deliveries []telnyxsim.Delivery) {
 			reasons[n.Reason]++
 		}
 	}
-	d.board.plain("%d of %s can send, after %.1f s.", sendable, status.Count(d.account.Numbers, "number"), time.Since(d.board.started).Seconds())
+	d.board.print("%d of %s can send, after %.1f s.", sendable, status.Count(d.account.Numbers, "number"), time.Since(d.board.started).Seconds())
 	for _, reason := range ledger.Reasons() {
 		if n := reasons[reason]; n > 0 {
-			d.board.plain("%s a person (%s): %s", needs(n), reason, reason.Advice().Why)
+			d.board.print("Needs a person (%s): %s. %s", reason, status.Count(n, "number"), reason.Advice().Why)
 		}
 	}
-}
-
-func needs(n int) string {
-	if n == 1 {
-		return "1 needs"
-	}
-	return fmt.Sprintf("%d need", n)
 }

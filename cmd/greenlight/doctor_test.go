@@ -22,7 +22,7 @@ func TestDoctor_EndsWithTheWorst(t *testing.T) {
 		{"something is unknown", true, doctor.Unknown, 2},
 		{"something warns", true, doctor.Warn, 2},
 		{"something fails", true, doctor.Fail, 3},
-		{"nobody is there", false, doctor.Fail, 1},
+		{"NATS cannot be reached", false, doctor.Fail, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := doctorCode(tt.looked, tt.worst); got != tt.want {
@@ -36,15 +36,15 @@ func TestDoctor_EndsWith1WhereNothingRuns(t *testing.T) {
 	sim := simulated(t)
 	t.Setenv("TELNYX_PUBLIC_KEY", sim.PublicKey())
 	got := tell(t, "doctor", "--data", filepath.Join(t.TempDir(), "none"), "--plans", planFile(t, "+15551234567"))
-	if got.code != 1 || got.stderr != "" || !strings.HasSuffix(got.stdout, "\nOf 5 findings 1 fails.\n") {
+	if got.code != 1 || got.stderr != "" || !strings.HasSuffix(got.stdout, "\n5 checks: 1 fail.\n") {
 		t.Errorf("got %+v, want one finding that fails, and 1", got)
 	}
 }
 
 func TestDoctor_TellsThatTheServerIsTooOld(t *testing.T) {
 	err := &app.Fault{Setting: "NATS_URL", What: "cannot be used", Err: errors.Join(events.ErrServerTooOld)}
-	got := notThere(err)
-	if got.Check != doctor.CheckVersion || got.Level != doctor.Fail || !strings.Contains(got.Says, "too old") {
+	got := notReached(err)
+	if got.Check != doctor.CheckVersion || got.Level != doctor.Fail || !strings.Contains(got.Message, "too old") {
 		t.Errorf("got %+v, want that the version fails", got)
 	}
 }

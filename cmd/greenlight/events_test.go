@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// hostile is an event whose words would steer a terminal and fill it.
+// hostile is an event whose text would control a terminal and fill it.
 func hostile(t *testing.T) events.PastEvent {
 	t.Helper()
 	words := "\x1b]0;owned\a\x1b[2J\u202eevil\r\n" + strings.Repeat("x", 5000)
@@ -38,24 +38,14 @@ func TestEventLine_IsHarmlessAndBounded(t *testing.T) {
 	}
 }
 
-func TestJSONEvent_KeepsWhatIsNoJSON(t *testing.T) {
-	told, err := json.Marshal(jsonEvent(events.PastEvent{Body: []byte("no JSON\x1b[2J")}))
-	if err != nil || strings.ContainsRune(string(told), '\x1b') || !strings.Contains(string(told), `"raw":"`) {
-		t.Errorf("got %s, %v", told, err)
+func TestStoredEvent_KeepsBodiesThatAreNotJSON(t *testing.T) {
+	got, err := json.Marshal(newStoredEvent(events.PastEvent{Body: []byte("not JSON\x1b[2J")}))
+	if err != nil || strings.ContainsRune(string(got), '\x1b') || !strings.Contains(string(got), `"raw":"`) {
+		t.Errorf("got %s, %v", got, err)
 	}
 }
 
-func TestBounded_TakesAnything(t *testing.T) {
-	for _, tt := range []struct{ in, want string }{
-		{"", "-"}, {"plain", "plain"}, {"a\x00b\x1b", "a b"}, {"a\u202eb", "a b"}, {"\xff\xfe", "?"}, {"abcdefgh", "abcd…"},
-	} {
-		if got := bounded(tt.in, 5); got != tt.want {
-			t.Errorf("bounded(%q) = %q, want %q", tt.in, got, tt.want)
-		}
-	}
-}
-
-func TestTestKey_IsMadeOnceAndNothingElseIsReplaced(t *testing.T) {
+func TestTestKey_CreatesOneAndReplacesNoOtherFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
 	first, made, err := testKey(file)
 	if err != nil || !made {

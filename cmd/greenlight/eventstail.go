@@ -1,49 +1,48 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 )
 
 type tailCommand struct {
-	Since time.Duration `placeholder:"DURATION" help:"Show also what came in that time before now, such as 1h."`
-	Count int           `placeholder:"N" help:"Stop after so many events. Without it, stop with Ctrl-C."`
-	JSON  bool          `help:"Print JSON, one event a line."`
+	Since time.Duration `placeholder:"DURATION" help:"Start with the events of this time before now, for example 1h."`
+	Count int           `placeholder:"N" help:"Stop after N events. Default: run until Ctrl-C."`
+	JSON  bool          `help:"Print JSON, one event per line."`
 	where
 }
 
 // Help is what kong prints under the command's own help.
 func (c *tailCommand) Help() string {
-	return `Each line tells when an event was stored, its number in the stream, what happened, and to which campaign,
-number or brand. An event that was replayed says so. Nothing is taken from the assigner and nothing is changed.`
+	return `Each line shows when an event was stored, its number in the stream, what happened, and to which campaign,
+number or brand. Replays are marked. The assigner still gets every event, and nothing is changed.`
 }
 
-// Run shows events until it is told to stop.
+// Run prints events until it is stopped.
 func (c *tailCommand) Run(ctx context.Context, out output) error {
 	if c.Since < 0 || c.Count < 0 {
 		return errors.New("--since and --count cannot be negative")
 	}
 	return c.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error {
-		var since time.Time
-		if c.Since > 0 {
-			since = time.Now().Add(-c.Since)
-		}
 		shown := 0
-		err := events.FollowEvents(ctx, js, since, func(e events.PastEvent) (goOn bool, err error) {
+		err := events.FollowEvents(ctx, js, startOf(c.Since), func(e events.PastEvent) (more bool, err error) {
 			shown++
 			return c.Count == 0 || shown < c.Count, c.print(out.Stdout, e)
 		})
 		if ctx.Err() != nil {
-			return nil // Ctrl-C is how it ends
+			return nil // Ctrl-C is the normal way to stop
 		}
 		return err
 	})
@@ -51,13 +50,13 @@ func (c *tailCommand) Run(ctx context.Context, out output) error {
 
 func (c *tailCommand) print(w io.Writer, e events.PastEvent) error {
 	if c.JSON {
-		return json.NewEncoder(w).Encode(jsonEvent(e))
+		return json.NewEncoder(w).Encode(newStoredEvent(e))
 	}
 	_, err := fmt.Fprintln(w, eventLine(e))
 	return err
 }
 
-// storedEvent is an event as JSON tells it.
+// storedEvent is the JSON form of an event.
 type storedEvent struct {
 	Sequence uint64 `json:"sequence"`
 	StoredAt string `json:"stored_at"`
@@ -65,66 +64,52 @@ type storedEvent struct {
 	Type     string `json:"event_type"`
 	About    string `json:"about,omitempty"`
 	ReplayOf uint64 `json:"replay_of,omitempty"`
-	// Body is what Telnyx posted, Raw the same when it is no JSON.
+	// Body is what Telnyx posted. If that is not JSON, it is in Raw instead.
 	Body json.RawMessage `json:"body,omitempty"`
 	Raw  []byte          `json:"raw,omitempty"`
 }
 
-func jsonEvent(e events.PastEvent) storedEvent {
-	told := storedEvent{
+func newStoredEvent(e events.PastEvent) storedEvent {
+	stored := storedEvent{
 		Sequence: e.Sequence, StoredAt: e.StoredAt.UTC().Format(time.RFC3339Nano), ID: e.ID,
 		Type: e.Type, About: e.About, ReplayOf: e.ReplayOf,
 	}
 	if json.Valid(e.Body) {
-		told.Body = e.Body
+		stored.Body = e.Body
 	} else {
-		told.Raw = e.Body
+		stored.Raw = e.Body
 	}
-	return told
+	return stored
 }
 
-// The most that a line shows of what Telnyx wrote.
+// How many characters of Telnyx's text a line shows.
 const (
-	maxWord  = 34
+	maxKind  = 34
 	maxAbout = 36
 )
 
-// eventLine tells of an event in a line of 80 columns, or a few more for long words.
+// eventLine describes an event in about 80 columns.
 func eventLine(e events.PastEvent) string {
-	words := wordsOf(e)
+	kind, result, about := describeEvent(e)
 	line := fmt.Sprintf("%s %5d  %-24s  %s", e.StoredAt.Local().Format("15:04:05"), e.Sequence,
-		bounded(words.what(), maxWord), bounded(words.about, maxAbout))
+		status.Plain(cmp.Or(strings.TrimSpace(kind+" "+result), "-"), maxKind), status.Plain(cmp.Or(about, "-"), maxAbout))
 	if e.ReplayOf > 0 {
 		line += fmt.Sprintf("  replay of %d", e.ReplayOf)
 	}
 	return line
 }
 
-// eventWords are the words of an event that say what happened.
-type eventWords struct{ kind, more, about string }
-
-func (w eventWords) what() string {
-	if w.more == "" {
-		return w.kind
-	}
-	return w.kind + " " + w.more
-}
-
-// wordsOf reads an event. What cannot be read is told by its type alone.
-func wordsOf(e events.PastEvent) eventWords {
-	told, err := telnyx.ParseEvent(e.Body)
+// describeEvent returns what happened, and to which number, campaign or brand. Of an event
+// that cannot be parsed only its type is known.
+func describeEvent(e events.PastEvent) (kind, result, about string) {
+	parsed, err := telnyx.ParseEvent(e.Body)
 	if err != nil {
-		return eventWords{kind: e.Type, about: e.About}
+		return e.Type, "", e.About
 	}
-	words := eventWords{kind: told.Payload.Type, more: told.Payload.Status, about: e.About}
-	if told.Payload.EventType != "" {
-		words.kind, words.more = told.Payload.EventType, ""
+	p := parsed.Payload
+	about = cmp.Or(p.PhoneNumber, e.About)
+	if p.EventType != "" {
+		return p.EventType, "", about
 	}
-	if words.kind == "" {
-		words.kind = e.Type
-	}
-	if told.Payload.PhoneNumber != "" {
-		words.about = told.Payload.PhoneNumber
-	}
-	return words
+	return cmp.Or(p.Type, e.Type), p.Status, about
 }

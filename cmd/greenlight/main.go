@@ -1,6 +1,5 @@
-// Command greenlight is the operator's tool: it runs everything in one process,
-// shows it at work against a simulated Telnyx, and tells where every number
-// stands.
+// Command greenlight is the operator's tool. It runs everything in one process,
+// demonstrates it against a simulated Telnyx, and shows the state of every number.
 package main
 
 import (
@@ -16,22 +15,22 @@ import (
 
 type command struct {
 	Up     upCommand     `cmd:"" help:"Run webhook, assigner and NATS in this one process, against Telnyx."`
-	Demo   demoCommand   `cmd:"" help:"Show it at work in a few seconds, against a simulated Telnyx. Needs nothing."`
-	Status statusCommand `cmd:"" help:"Tell where every campaign and number stands."`
-	Why    whyCommand    `cmd:"" help:"Tell all that happened to a number, where it stands, and what to do."`
-	Doctor doctorCommand `cmd:"" help:"Tell what a 200 means here, and what is to mend: NATS, room, speed, clocks, keys, plans."`
+	Demo   demoCommand   `cmd:"" help:"Run a demonstration of a few seconds against a simulated Telnyx. Needs no setup."`
+	Status statusCommand `cmd:"" help:"Show the state of every campaign and number."`
+	Why    whyCommand    `cmd:"" help:"Show the history of a number, its state, and what to do."`
+	Doctor doctorCommand `cmd:"" help:"Check NATS, disk, speed, clocks, keys and plans, and say what a 200 means here."`
 	Plan   planCommand   `cmd:"" help:"Check plans before approval: errors, what Telnyx says, what would be done."`
 
-	Trigger     triggerCommand     `cmd:"" help:"Reconcile a campaign now, and retry its waiting numbers."`
-	Hold        holdCommand        `cmd:"" help:"Stop new writes to Telnyx, all or those of some campaigns, until resume."`
-	Resume      resumeCommand      `cmd:"" help:"End a hold, and say what was held."`
-	Deadletters deadLettersCommand `cmd:"" help:"List, show and requeue what could not be handled."`
-	Events      eventsCommand      `cmd:"" help:"Show events live, put stored ones before the assigner again, post test ones."`
-	Simulator   simulatorCommand   `cmd:"" help:"Run a simulated Telnyx by itself, with the campaigns and numbers of your plans."`
-	Version     versionCommand     `cmd:"" help:"Tell which version this is."`
+	Trigger     triggerCommand     `cmd:"" help:"Reconcile a campaign now and retry its waiting numbers."`
+	Hold        holdCommand        `cmd:"" help:"Stop new writes to Telnyx, for all or some campaigns, until resume."`
+	Resume      resumeCommand      `cmd:"" help:"End a hold and show what was on hold."`
+	Deadletters deadLettersCommand `cmd:"" help:"List, show and requeue messages that could not be handled."`
+	Events      eventsCommand      `cmd:"" help:"Show events live, replay stored ones, post test notifications."`
+	Simulator   simulatorCommand   `cmd:"" help:"Run a simulated Telnyx with the campaigns and numbers of your plans."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 
-	// VersionFlag is the command version for those who try a flag first. It is
-	// hidden, for else the help of every command would have it.
+	// VersionFlag is the version command as a flag. It is hidden because the help of
+	// every command would list it.
 	VersionFlag kong.VersionFlag `name:"version" hidden:""`
 }
 
@@ -41,8 +40,7 @@ func main() {
 	}))
 }
 
-// output is where a command writes: what was asked for to Stdout, what happens
-// meanwhile to Stderr.
+// output is where a command writes: results to Stdout, logs and progress to Stderr.
 type output struct{ Stdout, Stderr io.Writer }
 
 func run(ctx context.Context, args []string, out output) error {
@@ -56,10 +54,10 @@ func run(ctx context.Context, args []string, out output) error {
 	return chosen.Run(out)
 }
 
-// writeJSON prints a value for programs, and for people who read JSON.
+// writeJSON prints a value as indented JSON. It does not escape HTML, since people read it too.
 func writeJSON(w io.Writer, value any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false) // the texts are for reading, not for a page
+	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)
 }

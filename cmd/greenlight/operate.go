@@ -22,16 +22,16 @@ import (
 	"greenlight/internal/status"
 )
 
-// askTimeout bounds what a command waits for NATS.
+// askTimeout bounds the work of a command at the NATS server.
 const askTimeout = 10 * time.Second
 
-// where is the place that an operator's command asks.
+// where has the flags that choose the NATS server of an operator's command.
 type where struct {
-	app.NATS `group:"Where to ask"`
-	app.Data `group:"Where to ask"`
+	app.NATS `group:"Server"`
+	app.Data `group:"Server"`
 }
 
-// ask connects, has the work done within askTimeout, and hangs up.
+// ask connects, does the work within askTimeout, and disconnects.
 func (w where) ask(ctx context.Context, work func(context.Context, jetstream.JetStream) error) error {
 	return w.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		ctx, cancel := context.WithTimeout(ctx, askTimeout)
@@ -40,7 +40,7 @@ func (w where) ask(ctx context.Context, work func(context.Context, jetstream.Jet
 	})
 }
 
-// stay is ask for work that takes as long as it takes, or as its user wants.
+// stay is ask without a time limit.
 func (w where) stay(ctx context.Context, work func(context.Context, jetstream.JetStream) error) error {
 	var faults app.Faults
 	nc := w.ConnectOrFind(&faults, w.Data, "greenlight")
@@ -56,12 +56,12 @@ func (w where) stay(ctx context.Context, work func(context.Context, jetstream.Je
 }
 
 type holdCommand struct {
-	What   []string `arg:"" optional:"" name:"plan|campaign" help:"The name of a plan's entry, a plan file, or a campaign's id (Telnyx's or TCR's). None: everything."`
-	Reason string   `placeholder:"TEXT" help:"Why, for those who read the status."`
+	What   []string `arg:"" optional:"" name:"plan|campaign" help:"Name of a plan entry, a plan file, or a campaign's id (Telnyx's or TCR's). Default: everything."`
+	Reason string   `placeholder:"TEXT" help:"Reason, shown in the status."`
 	where
 }
 
-// Run stores a hold of what is named: no new write request is sent to Telnyx for it.
+// Run stores a hold: no new write request is sent to Telnyx for what is on hold.
 func (c *holdCommand) Run(ctx context.Context, out output) error {
 	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		book, named, err := campaignsNamed(ctx, js, c.What)
@@ -82,7 +82,7 @@ func (c *holdCommand) Run(ctx context.Context, out output) error {
 }
 
 type resumeCommand struct {
-	What []string `arg:"" optional:"" name:"plan|campaign" help:"What to resume, named as in greenlight hold. None: all that is held."`
+	What []string `arg:"" optional:"" name:"plan|campaign" help:"What to resume, named as in greenlight hold. Default: everything on hold."`
 	where
 }
 
@@ -110,15 +110,15 @@ func (c *resumeCommand) Run(ctx context.Context, out output) error {
 			return errors.Join(asked, err)
 		}
 		if left.All != nil {
-			err = writeHold(out.Stdout, ledger.Hold{All: left.All}, names, "greenlight resume without a name ends that.")
+			err = writeHold(out.Stdout, ledger.Hold{All: left.All}, names, "To end that hold, run greenlight resume without a name.")
 		}
 		return errors.Join(asked, err)
 	})
 }
 
-// askToReconcile triggers a reconcile of what was resumed: of everything, or of the named
-// campaigns. An assigner that watches the hold reconciles them as well; one that misses its
-// end would leave them to the next resync.
+// askToReconcile triggers a reconcile of everything or of the named campaigns after a
+// resume. The assigner watches the hold too, but if it missed the end, nothing would
+// happen before the next resync.
 func askToReconcile(ctx context.Context, publisher *events.Publisher, resumed ledger.Hold, named []string) error {
 	var err error
 	switch {
@@ -133,43 +133,45 @@ func askToReconcile(ctx context.Context, publisher *events.Publisher, resumed le
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("resumed, but the assigner could not be asked to reconcile, and may do so at the next resync only: %w", err)
+		return fmt.Errorf("resumed, but the assigner could not be asked to reconcile now; it does so at the next resync: %w", err)
 	}
 	return nil
 }
 
-// writeHold writes what is held of everything and of the named campaigns, and what that
-// means.
-func writeHold(w io.Writer, hold ledger.Hold, names map[string]string, means string) error {
+// writeHold prints the holds of everything and of the named campaigns, then a sentence.
+func writeHold(w io.Writer, hold ledger.Hold, names map[string]string, last string) error {
 	maps.DeleteFunc(hold.Campaigns, func(id string, _ ledger.HeldBy) bool { _, named := names[id]; return !named })
+	return writeLines(w, append(status.HoldSentences(hold, names, time.Now()), last))
+}
+
+// writeResumed prints what was resumed. Named is true if the user named campaigns.
+func writeResumed(w io.Writer, resumed ledger.Hold, names map[string]string, named bool) error {
+	var lines []string
+	for _, sentence := range status.HoldSentences(resumed, names, time.Now()) {
+		lines = append(lines, "Resumed. Was "+strings.ToLower(sentence[:1])+sentence[1:])
+	}
+	switch {
+	case len(lines) > 0:
+	case named:
+		lines = []string{"Nothing to resume: none of these campaigns has its own hold."}
+	default:
+		lines = []string{"Nothing is on hold."}
+	}
+	return writeLines(w, lines)
+}
+
+// writeLines prints each sentence on its own lines of at most 80 columns.
+func writeLines(w io.Writer, sentences []string) error {
 	var b strings.Builder
-	for _, sentence := range append(status.HoldSentences(hold, names, time.Now()), means) {
+	for _, sentence := range sentences {
 		status.Wrap(&b, "", sentence, 80)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// writeResumed writes what was resumed. Asked says that single campaigns were named.
-func writeResumed(w io.Writer, resumed ledger.Hold, names map[string]string, asked bool) error {
-	if resumed.IsZero() {
-		said := "Nothing was held."
-		if asked {
-			said = "Nothing of that name was held by itself."
-		}
-		_, err := fmt.Fprintln(w, said)
-		return err
-	}
-	var b strings.Builder
-	for _, sentence := range status.HoldSentences(resumed, names, time.Now()) {
-		status.Wrap(&b, "", "Resumed. Was "+strings.ToLower(sentence[:1])+sentence[1:], 80)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// campaignsNamed returns the ledger, and the names of the campaigns that a person names by
-// the id of their record: nil where nothing is named. A name that means nothing is an error.
+// campaignsNamed opens the ledger and returns the campaigns that the given names refer to:
+// plan names by record id, nil if no names are given. An unknown name is an error.
 func campaignsNamed(ctx context.Context, js jetstream.JetStream, what []string) (*ledger.Ledger, map[string]string, error) {
 	book, err := ledger.Open(ctx, js)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -185,7 +187,7 @@ func campaignsNamed(ctx context.Context, js jetstream.JetStream, what []string) 
 	named := make(map[string]string)
 	var unknown []string
 	for _, name := range what {
-		meant := status.Meant(known, name)
+		meant := status.Named(known, name)
 		if len(meant) == 0 {
 			unknown = append(unknown, status.Plain(name, 100)+couldMean(name, known))
 		}
@@ -194,13 +196,13 @@ func campaignsNamed(ctx context.Context, js jetstream.JetStream, what []string) 
 		}
 	}
 	if len(unknown) > 0 {
-		return nil, nil, fmt.Errorf("the ledger has no plan or campaign of that name: %s; greenlight status shows all that it has, and nothing was changed", strings.Join(unknown, ", "))
+		return nil, nil, fmt.Errorf("nothing was changed: the ledger has no plan or campaign named %s; greenlight status lists them", strings.Join(unknown, ", "))
 	}
 	return book, named, nil
 }
 
-// planNames returns the plan names of all campaigns by each of their ids, the present
-// plan's before those of records that it has no more.
+// planNames returns the plan names of all campaigns by each of their ids. Current plans
+// take precedence over records that no plan names any more.
 func planNames(ctx context.Context, book *ledger.Ledger) (map[string]string, error) {
 	known, err := book.Campaigns(ctx)
 	names := make(map[string]string, len(known))
@@ -216,7 +218,7 @@ func planNames(ctx context.Context, book *ledger.Ledger) (map[string]string, err
 	return names, err
 }
 
-// couldMean names the plans that a name that means nothing could mean, in brackets.
+// couldMean suggests plans for an unknown name, in parentheses.
 func couldMean(name string, known []ledger.CampaignEntry) string {
 	var plans []string
 	for _, entry := range known {
@@ -231,19 +233,19 @@ func couldMean(name string, known []ledger.CampaignEntry) string {
 	if len(plans) == 0 {
 		return ""
 	}
-	named := status.Plain(strings.Join(plans[:min(len(plans), mostNamed)], ", "), 300)
-	if more := len(plans) - mostNamed; more > 0 {
-		named += fmt.Sprintf(" and %d more", more)
+	list := status.Plain(strings.Join(plans[:min(len(plans), maxPlans)], ", "), 300)
+	if more := len(plans) - maxPlans; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
 	}
-	return " (the plans are " + named + ")"
+	return " (the plans are " + list + ")"
 }
 
-// mostNamed bounds the plans that an error names.
-const mostNamed = 5
+// maxPlans bounds the plans that an error lists.
+const maxPlans = 5
 
-// operator returns user@host of whoever runs the command.
+// operator returns user@host of the person who runs the command.
 func operator() string {
-	name, host := fmt.Sprintf("uid-%d", os.Getuid()), "unknown" // a container may name no users
+	name, host := fmt.Sprintf("uid-%d", os.Getuid()), "unknown" // a container may have no user names
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		name = u.Username
 	}
@@ -254,7 +256,7 @@ func operator() string {
 }
 
 type triggerCommand struct {
-	Campaign string `arg:"" help:"Campaign id, TCR id, or the name that its plan gives it."`
+	Campaign string `arg:"" help:"Campaign id, TCR id, or the name in its plan."`
 	where
 }
 
@@ -268,13 +270,13 @@ func (c *triggerCommand) Run(ctx context.Context, out output) error {
 		if err := events.NewPublisher(js).Trigger(ctx, events.KindCampaign, id); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out.Stdout, "The assigner was asked to reconcile campaign %s now. See greenlight status.\n", id)
+		_, err = fmt.Fprintf(out.Stdout, "The assigner will reconcile campaign %s now. To see the result, run greenlight status.\n", id)
 		return err
 	})
 }
 
-// campaignID returns the id of the campaign that a person names: by a plan's name
-// if the ledger knows one, else the name is taken for an id.
+// campaignID returns the id of the campaign with the given name in a plan. An unknown
+// name is returned unchanged, as an id.
 func campaignID(ctx context.Context, js jetstream.JetStream, name string) (string, error) {
 	book, err := ledger.Open(ctx, js)
 	if err != nil {

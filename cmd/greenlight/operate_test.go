@@ -45,7 +45,7 @@ func TestDeadLetters_AreListedShownAndRequeued(t *testing.T) {
 			t.Errorf("the list lacks %s:\n%s", want, list)
 		}
 	}
-	var shown letter
+	var shown deadLetter
 	if err := json.Unmarshal([]byte(mustRun(t, "deadletters", "show", "1")), &shown); err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,11 @@ import (
 	"greenlight/config"
 )
 
-// planCommand holds the commands about plans. Each has a file of its own.
+// planCommand groups the commands for plans.
 type planCommand struct {
 	Validate  planValidateCommand  `cmd:"" help:"Check plan files, offline."`
-	Preflight planPreflightCommand `cmd:"" help:"Ask Telnyx, days before, whether what is planned will work. Only reads."`
-	Diff      planDiffCommand      `cmd:"" help:"Show what would be attached or moved this minute. Only reads."`
+	Preflight planPreflightCommand `cmd:"" help:"Check against Telnyx, days before approval, whether the plans will work. Only reads."`
+	Diff      planDiffCommand      `cmd:"" help:"Show what would be attached or moved now. Only reads."`
 	Schema    planSchemaCommand    `cmd:"" help:"Print the JSON Schema of a plan file, for editors and CI."`
 }
 

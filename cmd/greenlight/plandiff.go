@@ -16,26 +16,30 @@ import (
 )
 
 type planDiffCommand struct {
-	Path       string `arg:"" optional:"" help:"Plan file, or folder of them, which is one set. None: what --plans says."`
-	Plans      string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"What is compared when no path is given (${default})."`
-	All        bool   `help:"List every number that is attached already, however many."`
-	Format     string `enum:"text,json,markdown" default:"text" placeholder:"FORMAT" help:"Format: text, json, or markdown for a comment on a pull request (${default})."`
+	Path       string `arg:"" optional:"" help:"Plan file, or folder of plan files. Default: the path of --plans."`
+	Plans      string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Path to compare if no path is given (${default})."`
+	All        bool   `help:"List every number that is already attached."`
+	Format     string `enum:"text,json,markdown" default:"text" placeholder:"FORMAT" help:"Output format: text, json, or markdown for a comment on a pull request (${default})."`
 	JSON       bool   `help:"The same as --format json."`
 	app.Telnyx `group:"Telnyx"`
 }
 
 // Help is what kong prints under the command's own help.
 func (c *planDiffCommand) Help() string {
-	return `Shows what the assigner would do this minute, by the assigner's own code, and changes nothing: its client can
-only read. Signs: + attach, > move from another campaign, = attached already, ~ Telnyx is still processing it, or its
-answers are not conclusive, ! needs a person, ? on the campaign and not in its plan. It does not know what was tried
-before: a number that waits after a failed try is shown as one to attach.
-Exits with 0 if there is nothing to do and all is well, with 2 if a number would be attached or moved, with 3 if
-nothing would be done and a number or campaign needs a person or cannot be verified, and with 1 if plans have faults
-or Telnyx cannot be asked. greenlight plan preflight shows what would fail on approval.`
+	return `Shows what the assigner would do now. It uses the assigner's own code with a client that can only read.
+
+Signs: + attach, > move from another campaign, = already attached, ~ Telnyx is still processing it, or its answers
+are not conclusive, ! needs a person, ? on the campaign but not in its plan. Earlier tries are not known: a number
+that waits after a failed try is shown as one to attach. greenlight plan preflight shows what would fail on approval.
+
+Exits with
+  0  if there is nothing to do and nothing is wrong
+  1  if plans have faults or Telnyx cannot be reached
+  2  if a number would be attached or moved
+  3  if nothing would be done, but something needs a person or is unverified`
 }
 
-// Run compares the plans with what Telnyx has, and prints what would be done.
+// Run compares the plans with Telnyx, and prints what would be done.
 func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	if c.Path == "" {
 		c.Path = c.Plans
@@ -45,21 +49,19 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	}
 	var faults app.Faults
 	client, concurrency := c.ReadOnlyClient(&faults)
-	set, err := plan.Load(c.Path)
-	if err != nil {
-		if err := c.writeFaults(out.Stdout); err != nil {
-			return err
-		}
-		return &app.ExitCode{Code: 1, Err: faults.Err()} // the plans' faults are printed
+	sets, loaded := loadPlans(c.Path)
+	if !valid(loaded) {
+		// Faults of plans are the output, those of settings the error.
+		return cmp.Or(c.writeFaults(out.Stdout, loaded), error(&app.ExitCode{Code: 1, Err: faults.Err()}))
 	}
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	forecasts, err := assigner.Foresee(ctx, assigner.NewObserver(client, concurrency), set)
+	forecasts, err := assigner.Foresee(ctx, assigner.NewObserver(client, concurrency), sets[0])
 	if err != nil {
 		return preflight.Explain(ctx, err)
 	}
-	report := newDiffReport(c.Path, set.Hash, forecasts)
+	report := newDiffReport(c.Path, sets[0].Hash, forecasts)
 	if err := c.write(out.Stdout, report); err != nil {
 		return err
 	}
@@ -76,9 +78,8 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	}
 }
 
-// unreadCampaigns returns an error that names the campaigns that could not be read,
-// each for a reason of its own, so that the diff is not taken for whole. The others
-// are shown all the same.
+// unreadCampaigns returns an error that names the campaigns that could not be read, so
+// that nobody takes the diff for complete. The other campaigns are still shown.
 func unreadCampaigns(forecasts []assigner.Forecast) error {
 	var errs []error
 	for _, f := range forecasts {
@@ -89,16 +90,15 @@ func unreadCampaigns(forecasts []assigner.Forecast) error {
 	return errors.Join(errs...)
 }
 
-// writeFaults prints the faults of the plans as plan validate does.
-func (c *planDiffCommand) writeFaults(w io.Writer) error {
-	found := validate(c.Path)
+// writeFaults prints the same as plan validate, in the format of the diff.
+func (c *planDiffCommand) writeFaults(w io.Writer, loaded []validation) error {
 	switch c.Format {
 	case "json":
-		return writeValidations(w, []validation{found})
+		return writeValidations(w, loaded)
 	case "markdown":
-		return writeFaultsMarkdown(w, found)
+		return writeFaultsMarkdown(w, loaded[0])
 	default:
-		return writeText(w, []validation{found})
+		return writeText(w, loaded)
 	}
 }
 
@@ -113,22 +113,21 @@ func (c *planDiffCommand) write(w io.Writer, report diffReport) error {
 	}
 }
 
-// diffReport is what an assigner would do about one set of plans. Its JSON form is
-// what --json prints; fields may be added to it, and none is renamed.
+// diffReport is what an assigner would do about one set of plans. --json prints it;
+// fields may be added but not renamed.
 type diffReport struct {
-	// Path is where the plans were read, Hash that of the set.
+	// Path is where the plans were read, Hash identifies the set.
 	Path string `json:"path"`
 	Hash string `json:"hash"`
-	// Changes says that at least one number would be attached or moved. It is what
-	// exit code 2 says.
+	// Changes is true if a number would be attached or moved (exit code 2).
 	Changes bool `json:"changes"`
-	// NeedsPerson says that a number or campaign needs a person, or may: Telnyx's
-	// answers are not conclusive. It is what exit code 3 says, if there are no changes.
+	// NeedsPerson is true if a number or campaign needs a person, or may because Telnyx's
+	// answers are not conclusive (exit code 3 if there are no changes).
 	NeedsPerson bool       `json:"needs_person"`
 	Totals      diffTotals `json:"totals"`
-	// Campaigns are in the order of the set, which is by name.
+	// Campaigns are sorted by name.
 	Campaigns []diffCampaign `json:"campaigns"`
-	// Reasons explains each reason that a number has, once.
+	// Reasons explains once each reason that a number has.
 	Reasons []diffReason `json:"reasons"`
 }
 
@@ -137,14 +136,14 @@ type diffReport struct {
 type diffTotals struct {
 	Attach int `json:"attach"`
 	Move   int `json:"move"`
-	// Conflicts are on another campaign. Unattachable would be attached or moved, but
-	// for a reason that needs a person.
+	// Conflicts are on another campaign. Unattachable cannot be attached or moved until
+	// a person acts.
 	Conflicts    int `json:"conflicts"`
 	Unattachable int `json:"unattachable"`
-	// Waiting are those that Telnyx has not finished with, or is to be asked about again.
+	// Waiting are those that Telnyx is still processing, or that must be read again.
 	Waiting  int `json:"waiting"`
 	Attached int `json:"attached"`
-	// Extras are on a campaign whose plan does not name them.
+	// Extras are on a campaign whose plan does not list them.
 	Extras      int `json:"extras"`
 	NotApproved int `json:"campaigns_not_ready"`
 	// Unread counts campaigns that could not be read.
@@ -156,42 +155,41 @@ type diffCampaign struct {
 	Plan string `json:"plan"`
 	// ID is the entry's [plan.Campaign.ID].
 	ID string `json:"id"`
-	// Phase is what the campaign's state means, Status Telnyx's campaignStatus, and
-	// Detail says why in a few words.
+	// Phase is Greenlight's reading of Status, which is Telnyx's campaignStatus. Detail
+	// says more about the phase.
 	Phase  ledger.Phase `json:"phase"`
 	Status string       `json:"campaign_status,omitempty"`
 	Detail string       `json:"detail,omitempty"`
-	// Planned counts the numbers of the plan, those of its pool among them. MaxNumbers
-	// is the plan's.
+	// Planned counts the numbers of the plan, including those of its pool. MaxNumbers
+	// is the plan's limit.
 	Planned    int `json:"planned"`
 	MaxNumbers int `json:"max_numbers"`
-	// Numbers are sorted by number; none unless the campaign is approved.
+	// Numbers are sorted by number. The list is empty unless the campaign is approved.
 	Numbers []diffNumber `json:"numbers"`
 }
 
 // diffNumber is what would be done about one number.
 type diffNumber struct {
 	Number plan.E164 `json:"number"`
-	// Sign is that of the action, but ! for a number that needs a person and ~ for one
-	// that waits.
+	// Sign is that of the action, except ! for a number that needs a person and ~ for
+	// one that waits.
 	Sign   string      `json:"sign"`
 	Action plan.Action `json:"action"`
-	// Change says that a request would be sent: the number is attached or moved.
+	// Change is true if a request would be sent to attach or move the number.
 	Change bool `json:"change"`
-	// Reason is why nothing is sent, in the ledger's words. Detail says more, in a few
-	// words, also of a change.
+	// Reason is why nothing would be sent. Detail says more about the reason or the change.
 	Reason      ledger.Reason `json:"reason,omitempty"`
 	Detail      string        `json:"detail,omitempty"`
 	NeedsPerson bool          `json:"needs_person,omitempty"`
-	// CampaignID and Status are those of the number's record, if it has one: for a
-	// move the campaign that it leaves.
+	// CampaignID and Status come from the number's record at Telnyx, if it has one. For
+	// a move, that is the campaign it leaves.
 	CampaignID string                  `json:"campaign_id,omitempty"`
 	Status     telnyx.AssignmentStatus `json:"assignment_status,omitempty"`
-	// SetProfile is the messaging profile that the number would be put on first.
+	// SetProfile is the messaging profile that would be set before the number is attached.
 	SetProfile string `json:"set_messaging_profile_id,omitempty"`
 }
 
-// diffReason explains a reason in sentences.
+// diffReason explains a reason.
 type diffReason struct {
 	Reason   ledger.Reason `json:"reason"`
 	Sentence string        `json:"sentence"`
@@ -199,7 +197,7 @@ type diffReason struct {
 
 func newDiffReport(path, hash string, forecasts []assigner.Forecast) diffReport {
 	r := diffReport{Path: path, Hash: hash, Campaigns: []diffCampaign{}, Reasons: []diffReason{}} // [] in JSON, never null
-	met := map[ledger.Reason]bool{}
+	seen := map[ledger.Reason]bool{}
 	for _, f := range forecasts {
 		c := newDiffCampaign(f)
 		switch {
@@ -212,13 +210,13 @@ func newDiffReport(path, hash string, forecasts []assigner.Forecast) diffReport 
 		for _, n := range c.Numbers {
 			r.Totals.add(n)
 			r.NeedsPerson = r.NeedsPerson || n.NeedsPerson || n.Reason == ledger.Unverified
-			met[n.Reason] = true
+			seen[n.Reason] = true
 		}
 		r.Campaigns = append(r.Campaigns, c)
 	}
 	r.Changes = r.Totals.Attach+r.Totals.Move > 0
 	for _, reason := range ledger.Reasons() {
-		if met[reason] {
+		if seen[reason] {
 			advice := reason.Advice()
 			r.Reasons = append(r.Reasons, diffReason{reason, advice.Why + " " + cmp.Or(advice.Action, advice.Next)})
 		}

@@ -30,7 +30,7 @@ import (
 	"greenlight/internal/testkit"
 )
 
-var updateDiff = flag.Bool("update-diff", false, "write the golden files of plan diff anew")
+var updateDiff = flag.Bool("update-diff", false, "rewrite the golden files of plan diff")
 
 const (
 	diffKey      = "KEY0123456789_plan_diff_secret"
@@ -283,7 +283,7 @@ func TestPlanDiff_SignOfANumber(t *testing.T) {
 		"on another profile":           {plan: named + ", messaging_profile_id: " + diffProfile, profile: otherProfile, sign: "!", what: "other_profile: <it is on messaging profile " + otherProfile + ">", code: 3},
 		"to be moved, with no profile": {plan: named + ", move_from: [" + oldID + "]", on: oldID, status: telnyx.Assigned, sign: "!", what: "no_messaging_profile", code: 3},
 		"in the pool":                  {plan: "number_pool: " + diffProfile, profile: diffProfile, sign: "+", what: "attach", code: 2},
-		"extra":                        {plan: "number_pool: " + otherProfile, profile: diffProfile, on: springID, status: telnyx.Assigned, sign: "?", what: "on the campaign (<ASSIGNED>) and not in its plan; left there"},
+		"extra":                        {plan: "number_pool: " + otherProfile, profile: diffProfile, on: springID, status: telnyx.Assigned, sign: "?", what: "on the campaign (<ASSIGNED>) but not in its plan; left there"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newDiffWorld(t, onePlan(cmp.Or(test.plan, named)))
@@ -300,7 +300,7 @@ func TestPlanDiff_SignOfANumber(t *testing.T) {
 				t.Fatalf("exit code %d, want %d; %+v", code, test.code, report)
 			}
 			n := report.Campaigns[0].Numbers[0]
-			what := report.Campaigns[0].what(n, func(words string) string { return "<" + words + ">" })
+			what := n.describe(func(words string) string { return "<" + words + ">" })
 			if n.Number != number || n.Sign != test.sign || what != test.what || n.Change != (code == 2) {
 				t.Errorf("got %s %s %s, want %s %s", n.Sign, n.Number, what, test.sign, test.what)
 			}
@@ -338,8 +338,8 @@ func TestPlanDiff_NothingIsDoneUntilTheCampaignIsApproved(t *testing.T) {
 		code     int
 	}{
 		"in review": {telnyxsim.Campaign{ID: springID, CampaignStatus: telnyx.CampaignMNOPending}, ledger.PhaseInReview, "in_review (MNO_PENDING) The campaign is in review", 0},
-		"rejected":  {telnyxsim.Campaign{ID: springID, CampaignStatus: telnyx.CampaignMNORejected, FailureReasons: json.RawMessage(`"no opt-in."`)}, ledger.PhaseRejected, "Details: no opt-in. Nothing", 3},
-		"suspended": {telnyxsim.Campaign{ID: springID, CampaignStatus: telnyx.CampaignTCRSuspended}, ledger.PhaseSuspended, "Details: The Campaign Registry has suspended it. Nothing", 0},
+		"rejected":  {telnyxsim.Campaign{ID: springID, CampaignStatus: telnyx.CampaignMNORejected, FailureReasons: json.RawMessage(`"no opt-in."`)}, ledger.PhaseRejected, "Details: no opt-in. Until", 3},
+		"suspended": {telnyxsim.Campaign{ID: springID, CampaignStatus: telnyx.CampaignTCRSuspended}, ledger.PhaseSuspended, "Details: The Campaign Registry has suspended it. Until", 0},
 		"mock":      {telnyxsim.Campaign{ID: springID, CampaignStatus: telnyx.CampaignMNOProvisioned, Mock: true}, ledger.PhaseUnknown, "Details: it is a mock campaign", 3},
 		"expired":   {telnyxsim.Campaign{ID: springID, CampaignStatus: telnyx.CampaignTCRExpired}, ledger.PhaseExpired, "The campaign has expired.", 3},
 		"missing":   {telnyxsim.Campaign{ID: oldID}, ledger.PhaseMissing, "Telnyx does not have this campaign", 3},
@@ -354,8 +354,8 @@ func TestPlanDiff_NothingIsDoneUntilTheCampaignIsApproved(t *testing.T) {
 			}
 			stdout, code := w.diff()
 			flat := strings.Join(strings.Fields(stdout), " ")
-			if code != test.code || !strings.Contains(flat, test.says) || !strings.Contains(flat, "Nothing is done until") ||
-				!strings.HasSuffix(stdout, "\nNothing to do, 1 campaign not approved; nothing is changed by this command.\n") {
+			if code != test.code || !strings.Contains(flat, test.says) || !strings.Contains(flat, "nothing is done.") ||
+				!strings.HasSuffix(stdout, "\nNothing to do, 1 campaign not approved; this command changes nothing.\n") {
 				t.Errorf("exit code %d, text:\n%s", code, stdout)
 			}
 			fitsTerminal(t, stdout)
@@ -373,7 +373,7 @@ campaigns:
 	w.campaign(oldID, telnyx.CampaignMNOProvisioned)
 	w.number("+15551230001", otherProfile, oldID, telnyx.Assigned)
 	const want = "done  " + oldID + "  approved\n  = +15551230001  attached\n\nempty  " + springID + "  approved\n  It has no numbers.\n\n" +
-		"Nothing to do, 1 attached already; nothing is changed by this command.\n"
+		"Nothing to do, 1 already attached; this command changes nothing.\n"
 	if stdout, code := w.diff(); code != 0 || stdout != want {
 		t.Errorf("exit code %d, got:\n%s", code, stdout)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -18,16 +17,16 @@ import (
 const (
 	diffWidth = 80
 	// diffAttached is how many attached numbers of a campaign are listed without
-	// --all; more are counted.
+	// --all. If there are more, they are only counted.
 	diffAttached = 5
 )
 
-// String sums the totals up in a sentence.
+// String summarizes the totals in a sentence.
 func (t diffTotals) String() string {
 	var parts []string
-	count := func(n int, words string) {
+	count := func(n int, what string) {
 		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, words))
+			parts = append(parts, fmt.Sprintf("%d %s", n, what))
 		}
 	}
 	count(t.Attach, "to attach")
@@ -40,7 +39,7 @@ func (t diffTotals) String() string {
 	}
 	count(t.Unattachable, "that cannot be attached")
 	count(t.Waiting, "waiting")
-	count(t.Attached, "attached already")
+	count(t.Attached, "already attached")
 	if t.Extras > 0 {
 		parts = append(parts, status.Count(t.Extras, "extra"))
 	}
@@ -50,41 +49,40 @@ func (t diffTotals) String() string {
 	if t.Unread > 0 {
 		parts = append(parts, status.Count(t.Unread, "campaign")+" that could not be read")
 	}
-	return strings.Join(parts, ", ") + "; nothing is changed by this command."
+	return strings.Join(parts, ", ") + "; this command changes nothing."
 }
 
-// quoting makes another's words, such as ids and what Telnyx said, fit to be
-// shown.
+// quoting escapes text from outside, for example ids and what Telnyx said.
 type quoting func(string) string
 
-// waits says why nothing is done about a campaign.
-func (c diffCampaign) waits(quote quoting) string {
+// whyWaiting says why nothing is done about a campaign.
+func (c diffCampaign) whyWaiting(quote quoting) string {
 	if c.Phase == ledger.PhaseUnread {
 		return "The campaign could not be read: " + quote(strings.TrimRight(c.Detail, ".")) + "."
 	}
-	words := c.Phase.Sentence()
+	sentence := c.Phase.Sentence()
 	if c.Detail != "" {
-		words += " Details: " + quote(strings.TrimRight(c.Detail, ".")) + "."
+		sentence += " Details: " + quote(strings.TrimRight(c.Detail, ".")) + "."
 	}
-	return words + " Nothing is done until then."
+	return sentence + " Until then, nothing is done."
 }
 
-// what says what would be done about a number, or why not.
-func (c diffCampaign) what(n diffNumber, quote quoting) string {
+// describe says what would be done about a number, or why nothing is.
+func (n diffNumber) describe(quote quoting) string {
 	campaign := "campaign " + quote(n.CampaignID)
 	if n.CampaignID == "" {
 		campaign = "another campaign"
 	}
-	status := quote(cmp.Or(string(n.Status), "(no status)"))
+	assignment := quote(cmp.Or(string(n.Status), "(no status)"))
 	if n.Reason != "" {
-		words := string(n.Reason)
+		reason := string(n.Reason)
 		if n.Action == plan.Done {
-			words = "attached; " + words
+			reason = "attached; " + reason
 		}
 		if n.Detail != "" {
-			words += ": " + quote(n.Detail)
+			reason += ": " + quote(n.Detail)
 		}
-		return words
+		return reason
 	}
 	switch n.Action {
 	case plan.Attach:
@@ -103,30 +101,30 @@ func (c diffCampaign) what(n diffNumber, quote quoting) string {
 		if n.Status == telnyx.PendingAssignment {
 			return "pending: Telnyx and the carriers are attaching it"
 		}
-		return "waits: its status is " + status
+		return "waits: its status is " + assignment
 	case plan.Extra:
-		return "on the campaign (" + status + ") and not in its plan; left there"
+		return "on the campaign (" + assignment + ") but not in its plan; left there"
 	}
 	return string(n.Action)
 }
 
-// notes returns what else there is to know about a change.
+// notes returns the details of a change.
 func (n diffNumber) notes(quote quoting) string {
-	words := ""
+	notes := ""
 	if n.SetProfile != "" {
-		words += "; will be put on messaging profile " + quote(n.SetProfile) + " first"
+		notes += "; will be put on messaging profile " + quote(n.SetProfile) + " first"
 	}
 	if n.Detail != "" {
-		words += "; " + quote(n.Detail)
+		notes += "; " + quote(n.Detail)
 	}
-	return words
+	return notes
 }
 
-// listed returns the numbers to list one by one, and how many attached ones, with
-// nothing to be said about them, are only counted.
+// listed returns the numbers to list one by one, and how many attached numbers are only
+// counted.
 func (c diffCampaign) listed(all bool) (list []diffNumber, attached int) {
 	for _, n := range c.Numbers {
-		if n.plainlyAttached() {
+		if n.Action == plan.Done && n.Status == telnyx.Assigned && n.Reason == "" {
 			attached++
 		} else {
 			list = append(list, n)
@@ -138,14 +136,10 @@ func (c diffCampaign) listed(all bool) (list []diffNumber, attached int) {
 	return list, attached
 }
 
-func (n diffNumber) plainlyAttached() bool {
-	return n.Action == plan.Done && n.Status == telnyx.Assigned && n.Reason == ""
-}
-
 // writeText writes the report for people, in lines that fit a terminal.
-func (r diffReport) writeText(w io.Writer, all, colour bool) error {
+func (r diffReport) writeText(w io.Writer, all, color bool) error {
 	var t diffText
-	t.colour = colour
+	t.color = color
 	for _, c := range r.Campaigns {
 		t.campaign(c, all)
 	}
@@ -160,16 +154,16 @@ func (r diffReport) writeText(w io.Writer, all, colour bool) error {
 	return err
 }
 
-// diffText is text that is being written.
+// diffText builds the text form of a report.
 type diffText struct {
 	strings.Builder
-	colour bool
+	color bool
 }
 
 func (t *diffText) campaign(c diffCampaign, all bool) {
 	title := c.Plan + "  " + c.ID + "  " + string(c.Phase)
 	if c.Phase != ledger.PhaseApproved && c.Status != "" {
-		title += " (" + printable(c.Status) + ")"
+		title += " (" + status.Harmless(c.Status) + ")"
 	}
 	if len(title) <= diffWidth {
 		t.WriteString(title + "\n")
@@ -177,14 +171,14 @@ func (t *diffText) campaign(c diffCampaign, all bool) {
 		t.wrap("", 2, title)
 	}
 	if c.Phase != ledger.PhaseApproved {
-		t.wrap("  ", 2, c.waits(printable))
+		t.wrap("  ", 2, c.whyWaiting(status.Harmless))
 	} else if len(c.Numbers) == 0 {
 		t.wrap("  ", 2, "It has no numbers.")
 	}
 	list, attached := c.listed(all)
 	for _, n := range list {
-		number := fmt.Sprintf("%-12s", text.Trim(printable(string(n.Number)), 16))
-		t.wrap("  "+n.Sign+" "+number+"  ", len("    "+number+"  "), c.what(n, printable))
+		number := fmt.Sprintf("%-12s", text.Trim(status.Harmless(string(n.Number)), 16))
+		t.wrap("  "+n.Sign+" "+number+"  ", len("    "+number+"  "), n.describe(status.Harmless))
 	}
 	if attached > 0 {
 		t.wrap("  "+plan.Done.Sign()+" ", 4, fmt.Sprintf("%d attached; --all lists them", attached))
@@ -192,25 +186,18 @@ func (t *diffText) campaign(c diffCampaign, all bool) {
 	t.WriteString("\n")
 }
 
-// wrap writes words after a head, in lines that fit; those after the first are
+// wrap writes a sentence after a head, in lines that fit. Lines after the first are
 // indented.
-func (t *diffText) wrap(head string, indent int, words string) {
-	room := diffWidth - max(text.RuneWidthWithoutEscSequences(head), indent)
-	if sign := strings.TrimSpace(head); t.colour && sign != "" {
-		head = strings.Replace(head, sign, signColours[sign[:1]]+sign+"\x1b[0m", 1)
+func (t *diffText) wrap(head string, indent int, sentence string) {
+	if sign := strings.TrimSpace(head); t.color && sign != "" {
+		head = strings.Replace(head, sign, signColors[sign[:1]]+sign+"\x1b[0m", 1)
 	}
-	for i, line := range strings.Split(text.WrapSoft(words, room), "\n") {
-		if i > 0 {
-			head = strings.Repeat(" ", indent)
-		}
-		t.WriteString(head + strings.TrimSpace(line) + "\n")
-	}
+	status.Hang(&t.Builder, head, strings.Repeat(" ", indent), sentence, diffWidth)
 }
 
-// signColours are the colours of numbers on a terminal: green for attach, cyan
-// for move, yellow for waiting, red for what needs a person, magenta for extra;
-// what is attached is faint.
-var signColours = map[string]string{
+// signColors are the terminal colors of signs: green for attach, cyan for move, yellow
+// for waiting, red for a conflict, magenta for extra, faint for attached.
+var signColors = map[string]string{
 	plan.Attach.Sign():   "\x1b[32m",
 	plan.Move.Sign():     "\x1b[36m",
 	plan.Wait.Sign():     "\x1b[33m",
@@ -219,19 +206,9 @@ var signColours = map[string]string{
 	plan.Done.Sign():     "\x1b[2m",
 }
 
-// printable takes out of another's words what would steer a terminal.
-func printable(words string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, words)
-}
-
-// writeMarkdown writes the report as a comment on a pull request: the totals, then
-// a table for each campaign. Everything that another may have written stands in a
-// code span, where GitHub takes nothing for markup, links or mentions.
+// writeMarkdown writes the report as a comment on a pull request: the totals, then a
+// table for each campaign. Text from outside is put into code spans, where GitHub
+// interprets no markup, links or mentions.
 func (r diffReport) writeMarkdown(w io.Writer, all bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### Greenlight: plan diff of %s\n\n%s\n", codeSpan(r.Path), r.Totals)
@@ -255,7 +232,7 @@ func (c diffCampaign) writeMarkdown(b *strings.Builder, all bool) {
 	}
 	b.WriteString("\n\n")
 	if c.Phase != ledger.PhaseApproved {
-		b.WriteString(c.waits(codeSpan) + "\n")
+		b.WriteString(c.whyWaiting(codeSpan) + "\n")
 		return
 	}
 	if len(c.Numbers) == 0 {
@@ -265,8 +242,8 @@ func (c diffCampaign) writeMarkdown(b *strings.Builder, all bool) {
 	b.WriteString("| | number | what would be done |\n| --- | --- | --- |\n")
 	list, attached := c.listed(all)
 	for _, n := range list {
-		what := c.what(n, codeSpanInTable)
-		if n.Reason != "" { // a word with underscores
+		what := n.describe(codeSpanInTable)
+		if n.Reason != "" { // underscores would be markup
 			what = strings.Replace(what, string(n.Reason), codeSpan(string(n.Reason)), 1)
 		}
 		fmt.Fprintf(b, "| %s | %s | %s |\n", codeSpan(n.Sign), codeSpanInTable(string(n.Number)), what)
@@ -276,20 +253,19 @@ func (c diffCampaign) writeMarkdown(b *strings.Builder, all bool) {
 	}
 }
 
-// codeSpan returns words as a code span. A backtick would end it.
-func codeSpan(words string) string {
-	words = strings.TrimSpace(strings.ReplaceAll(printable(words), "`", "'"))
-	return "`" + cmp.Or(words, "-") + "`"
+// codeSpan returns text as a code span. Backticks, which would end it, are replaced.
+func codeSpan(content string) string {
+	content = strings.TrimSpace(strings.ReplaceAll(status.Harmless(content), "`", "'"))
+	return "`" + cmp.Or(content, "-") + "`"
 }
 
-// codeSpanInTable returns words as a code span in a table, where a pipe ends the
-// cell even there. It is escaped; a backslash, which no id has, would undo that.
-func codeSpanInTable(words string) string { return inTable.Replace(codeSpan(words)) }
+// codeSpanInTable returns text as a code span for a table cell. Even in a code span a
+// pipe would end the cell, and a backslash would undo its escape.
+func codeSpanInTable(content string) string { return inTable.Replace(codeSpan(content)) }
 
 var inTable = strings.NewReplacer(`\`, "/", "|", `\|`)
 
-// writeFaultsMarkdown writes the faults of a set of plans as a comment on a pull
-// request.
+// writeFaultsMarkdown writes the faults of plans as a comment on a pull request.
 func writeFaultsMarkdown(w io.Writer, found validation) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### Greenlight: plan diff of %s\n\n%s, so nothing was compared.\n\n", codeSpan(found.Path), status.Count(len(found.Faults), "fault"))

@@ -12,34 +12,35 @@ import (
 )
 
 type planPreflightCommand struct {
-	Paths      []string `arg:"" optional:"" name:"path" help:"Plan files, or folders of them. Each is a set of its own. None: what --plans says."`
-	Plans      string   `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"What is checked when no path is given (${default})."`
+	Paths      []string `arg:"" optional:"" name:"path" help:"Plan files, or folders of them. Each path is a separate set. Default: the path of --plans."`
+	Plans      string   `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Path to check if no path is given (${default})."`
 	JSON       bool     `help:"Print JSON."`
 	app.Telnyx `group:"Telnyx"`
 }
 
 // Help is what kong prints under the command's own help.
 func (c *planPreflightCommand) Help() string {
-	return `Asks Telnyx what would fail on approval: campaigns that do not exist, are mock, expired, rejected, suspended or
-full, have no number pool for as many numbers as are planned, or have a webhookURL that may not reach Greenlight;
-numbers that the assigner could not attach, by its own code: not on the account, not active, not US long codes, on no
-messaging profile or another one, on another campaign, or failed at the carriers. Answers of Telnyx that are not
-conclusive are findings as well. A campaign that still waits for its approval is not a finding.
-It only reads, and changes nothing. Exits with 0 if there are no findings, with 2 if there are, and with 1 if plans
-have errors or Telnyx cannot be asked. Run it whenever a plan has changed, and again before the campaign is approved.`
+	return `Reports what would fail when the campaigns are approved. Findings about campaigns: missing, mock, expired,
+rejected, suspended or full, no number pool for that many numbers, or a webhookURL that may not reach Greenlight.
+Findings about numbers, by the assigner's own code: not on the account, not active, not a US long code, on no or
+another messaging profile, on another campaign, or failed at the carriers. Answers from Telnyx that are not conclusive
+are findings too. A campaign that is still in review is not a finding.
+
+It only reads. Exits with 0 if there are no findings, with 2 if there are any, and with 1 if plans have errors or
+Telnyx cannot be reached. Run it after each change of a plan, and again shortly before approval.`
 }
 
-// Run checks each path and prints what was found.
+// Run checks each path and prints the findings.
 func (c *planPreflightCommand) Run(ctx context.Context, out output) error {
 	if len(c.Paths) == 0 {
 		c.Paths = []string{c.Plans}
 	}
 	var faults app.Faults
 	client, concurrency := c.ReadOnlyClient(&faults)
-	sets, valid := c.load()
-	if !valid {
-		// The plans' faults are printed here, those of settings at the end.
-		return cmp.Or(c.writeFaults(out.Stdout), error(&app.ExitCode{Code: 1, Err: faults.Err()}))
+	sets, loaded := loadPlans(c.Paths...)
+	if !valid(loaded) {
+		// Faults of plans are the output, those of settings the error.
+		return cmp.Or(c.writeFaults(out.Stdout, loaded), error(&app.ExitCode{Code: 1, Err: faults.Err()}))
 	}
 	if err := faults.Err(); err != nil {
 		return err
@@ -63,32 +64,15 @@ func (c *planPreflightCommand) Run(ctx context.Context, out output) error {
 	return nil
 }
 
-// load loads the set at each path, if all are valid.
-func (c *planPreflightCommand) load() (sets []*plan.Set, valid bool) {
-	for _, path := range c.Paths {
-		set, err := plan.Load(path)
-		if err != nil {
-			return nil, false
-		}
-		sets = append(sets, set)
-	}
-	return sets, true
-}
-
-// writeFaults prints what plan validate would.
-func (c *planPreflightCommand) writeFaults(w io.Writer) error {
-	results := make([]validation, len(c.Paths))
-	for i, path := range c.Paths {
-		results[i] = validate(path)
-	}
+// writeFaults prints the same as plan validate.
+func (c *planPreflightCommand) writeFaults(w io.Writer, loaded []validation) error {
 	if c.JSON {
-		return writeValidations(w, results)
+		return writeValidations(w, loaded)
 	}
-	return writeText(w, results)
+	return writeText(w, loaded)
 }
 
-// preflightResult is what was found at one path. Its JSON form is what --json
-// prints.
+// preflightResult is the report on one path, in the form that --json prints.
 type preflightResult struct {
 	Path string `json:"path"`
 	preflight.Report

@@ -12,30 +12,27 @@ import (
 )
 
 type planValidateCommand struct {
-	Paths  []string `arg:"" optional:"" name:"path" help:"Plan files, or folders of them. Each is a set of its own. None: what --plans says."`
-	Plans  string   `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"What is checked when no path is given (${default})."`
-	Format string   `enum:"text,json,github" default:"text" placeholder:"FORMAT" help:"How to tell: text, json, or github for annotations in a pull request (${default})."`
+	Paths  []string `arg:"" optional:"" name:"path" help:"Plan files, or folders of them. Each path is a separate set. Default: the path of --plans."`
+	Plans  string   `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Path to check if no path is given (${default})."`
+	Format string   `enum:"text,json,github" default:"text" placeholder:"FORMAT" help:"Output format: text, json, or github for annotations in a pull request (${default})."`
 	JSON   bool     `help:"The same as --format json."`
 }
 
 // Help is what kong prints under the command's own help.
 func (c *planValidateCommand) Help() string {
-	return `Reads the plans as the assigner will and prints every fault with its place: file:line:column: what, why,
-how to mend. Asks nobody. Ends with 0 if all is well and with 1 if not. A folder is one set, in which a number
-stands once; several paths are several sets, and are not held against each other.
+	return `Reads the plans as the assigner does, and prints each fault as file:line:column: what, why, how to fix it.
+Works offline. Exits with 0 if the plans are valid, with 1 if not. A folder is one set, in which each number may
+appear once. Several paths are separate sets, which are not compared with each other.
 
 In a GitHub workflow:  greenlight plan validate --format github`
 }
 
-// Run checks each path and prints what was found.
+// Run checks each path and prints the faults.
 func (c *planValidateCommand) Run(out output) error {
 	if len(c.Paths) == 0 {
 		c.Paths = []string{c.Plans}
 	}
-	results := make([]validation, len(c.Paths))
-	for i, path := range c.Paths {
-		results[i] = validate(path)
-	}
+	_, results := loadPlans(c.Paths...)
 	if c.JSON {
 		c.Format = "json"
 	}
@@ -49,7 +46,7 @@ func (c *planValidateCommand) Run(out output) error {
 	return nil
 }
 
-// validation is what was found at one path. Its JSON form is what --json prints.
+// validation is the result of loading the plans at one path, in the form that --json prints.
 type validation struct {
 	Path      string          `json:"path"`
 	Valid     bool            `json:"valid"`
@@ -71,26 +68,28 @@ type validateFault struct {
 	Fix    string `json:"fix"`
 }
 
-// validate loads the plans at a path.
-func validate(path string) validation {
-	set, err := plan.Load(path)
-	v := validation{Path: path, Valid: err == nil}
-	if faults, ok := errors.AsType[plan.Faults](err); ok {
-		for _, f := range faults {
-			v.Faults = append(v.Faults, validateFault{f.File, f.Line, f.Column, f.What, f.Why, f.Fix})
+// loadPlans loads the plans at each path. The set of a path with faults is nil.
+func loadPlans(paths ...string) (sets []*plan.Set, results []validation) {
+	for _, path := range paths {
+		set, err := plan.Load(path)
+		v := validation{Path: path, Valid: err == nil}
+		if faults, ok := errors.AsType[plan.Faults](err); ok {
+			for _, f := range faults {
+				v.Faults = append(v.Faults, validateFault{f.File, f.Line, f.Column, f.What, f.Why, f.Fix})
+			}
 		}
-	}
-	if err != nil {
-		return v
-	}
-	v.Hash, v.Files, v.Campaigns = set.Hash, set.Files, len(set.Campaigns)
-	for _, campaign := range set.Campaigns {
-		v.Numbers += len(campaign.Numbers)
-		if campaign.NumberPool != "" {
-			v.Pools++
+		if err == nil {
+			v.Hash, v.Files, v.Campaigns = set.Hash, set.Files, len(set.Campaigns)
+			for _, campaign := range set.Campaigns {
+				v.Numbers += len(campaign.Numbers)
+				if campaign.NumberPool != "" {
+					v.Pools++
+				}
+			}
 		}
+		sets, results = append(sets, set), append(results, v)
 	}
-	return v
+	return sets, results
 }
 
 func valid(results []validation) bool {
@@ -102,10 +101,10 @@ func valid(results []validation) bool {
 	return true
 }
 
-// String returns the line that sums a path up.
+// String summarizes the result in one line.
 func (v validation) String() string {
 	if !v.Valid {
-		return fmt.Sprintf("%s: %s, nothing of it is taken", plan.Printable(v.Path), status.Count(len(v.Faults), "fault"))
+		return fmt.Sprintf("%s: %s, none of it is used", plan.Printable(v.Path), status.Count(len(v.Faults), "fault"))
 	}
 	text := fmt.Sprintf("%s: %s, %s, ", plan.Printable(v.Path), status.Count(v.Campaigns, "campaign"), status.Count(v.Numbers, "number"))
 	if v.Pools > 0 {
@@ -114,8 +113,8 @@ func (v validation) String() string {
 	return text + "hash " + v.Hash
 }
 
-// writeText prints a line for each fault, and one that sums each path up. Runners of CI
-// take ## for the beginning of a command wherever it is, so no plan may print one.
+// writeText prints one line per fault and a summary of each path. CI runners treat ##
+// anywhere in a line as the beginning of a command, so it is escaped.
 func writeText(w io.Writer, results []validation) error {
 	var text strings.Builder
 	for _, v := range results {
@@ -135,8 +134,8 @@ func writeValidations(w io.Writer, results []validation) error {
 	}{valid(results), results})
 }
 
-// writeAnnotations prints workflow commands, which GitHub shows at their lines in
-// a pull request. See
+// writeAnnotations prints workflow commands, which GitHub shows at the faulty lines of a
+// pull request. See
 // https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions.
 func writeAnnotations(w io.Writer, results []validation) error {
 	var text strings.Builder
@@ -145,15 +144,15 @@ func writeAnnotations(w io.Writer, results []validation) error {
 			fmt.Fprintf(&text, "::error file=%s,line=%d,col=%d,title=%s::%s\n",
 				property.Replace(f.File), f.Line, f.Column, property.Replace(f.What), message.Replace(f.Why+"; "+f.Fix))
 		}
-		// Plain lines are shown in the log and annotate nothing. The colons keep a
-		// path from being read as a command.
+		// Plain lines appear only in the log. The prefix keeps a path from being read
+		// as a command.
 		fmt.Fprintln(&text, "greenlight: "+message.Replace(v.String()))
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
 }
 
-// What workflow commands want escaped in messages and in properties.
+// Characters that must be escaped in messages and properties of workflow commands.
 var (
 	message  = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	property = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")

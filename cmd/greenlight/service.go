@@ -19,30 +19,30 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// service is greenlight up as a process of its own, so that it can be killed. Its
-// methods are for one goroutine.
+// service is greenlight up in a separate process, so that the demo can kill it. It is
+// not safe for concurrent use.
 type service struct {
-	// args are the flags of greenlight up but for --data, env its settings.
+	// args are the flags of greenlight up except --data, env its settings.
 	args, env []string
-	// data is its data folder, log is the file that its log is appended to.
+	// data is its data folder, log the file that its log is appended to.
 	data, log string
 
 	cmd   *exec.Cmd
 	ended chan error
-	// nc, js and book are a connection to its NATS server, watch is the end of a watch
-	// over the numbers.
-	nc    *nats.Conn
-	js    jetstream.JetStream
-	book  *ledger.Ledger
-	watch func()
+	// nc, js and book are a connection to its NATS server. unwatch ends the watch over
+	// the numbers.
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	book    *ledger.Ledger
+	unwatch func()
 }
 
-// inherited are the variables of our environment that the process gets. Settings in the
-// environment are for the user's own Greenlight.
+// inherited names the environment variables that the process gets. Others could hold
+// settings of the user's own Greenlight.
 var inherited = []string{"PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "GORACE", "GOCOVERDIR"}
 
-// start starts the process and returns when its ledger can be read. Changed is called
-// with each change of a number until the process is stopped.
+// start starts the process and returns when its ledger can be read. It calls changed
+// for each change of a number until the process is stopped.
 func (s *service) start(ctx context.Context, changed func(ledger.Number)) error {
 	program, err := exec.LookPath(os.Args[0])
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *service) start(ctx context.Context, changed func(ledger.Number)) error 
 	if err != nil {
 		return err
 	}
-	defer log.Close() // the process has its own
+	defer log.Close() // the process has its own descriptor
 	cmd := exec.Command(program, append([]string{"up", "--data", s.data}, s.args...)...)
 	cmd.Env = s.env
 	for _, name := range inherited {
@@ -82,17 +82,17 @@ func (s *service) start(ctx context.Context, changed func(ledger.Number)) error 
 	}
 }
 
-// connect opens the ledger of the process.
+// connect connects to the process's NATS server and opens its ledger.
 func (s *service) connect(ctx context.Context) error {
 	address, err := os.ReadFile(filepath.Join(s.data, events.EmbeddedURLFile))
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(address) == 0 {
-		return errors.New("it has not started NATS yet")
+		return errors.New("NATS has not started yet")
 	}
 	if err != nil {
 		return err
 	}
 	nc, err := events.Connect(strings.TrimSpace(string(address)), "greenlight demo",
-		// Otherwise the client writes to the terminal what a kill breaks off.
+		// The default handler would print an error to the terminal after each kill.
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		return err
@@ -122,10 +122,10 @@ func (s *service) follow(changed func(ledger.Number)) {
 			}
 		}
 	}()
-	s.watch = func() { stop(); <-done }
+	s.unwatch = func() { stop(); <-done }
 }
 
-// failed returns an error if the process ended by itself.
+// failed returns an error if the process has ended by itself.
 func (s *service) failed() error {
 	select {
 	case err := <-s.ended:
@@ -136,20 +136,20 @@ func (s *service) failed() error {
 	}
 }
 
-// kill ends the process as a crash does.
+// kill ends the process like a crash.
 func (s *service) kill() {
-	s.hangUp()
+	s.disconnect()
 	_ = s.cmd.Process.Kill() // it may have ended
 	<-s.ended
 	s.cmd = nil
 }
 
-// stop has the process end in good order. It does nothing if none runs.
+// stop shuts the process down in an orderly way. It does nothing if none is running.
 func (s *service) stop() error {
 	if s.cmd == nil {
 		return nil
 	}
-	s.hangUp()
+	s.disconnect()
 	if err := s.cmd.Process.Signal(os.Interrupt); err != nil { // Windows has no such signal
 		_ = s.cmd.Process.Kill()
 		<-s.ended
@@ -161,16 +161,16 @@ func (s *service) stop() error {
 	return nil
 }
 
-func (s *service) hangUp() {
+func (s *service) disconnect() {
 	if s.nc == nil {
 		return
 	}
-	s.watch()
+	s.unwatch()
 	s.nc.Close()
 	s.nc = nil
 }
 
-// freeAddresses returns n addresses of this machine on which nobody listens.
+// freeAddresses returns n loopback addresses that are not in use.
 func freeAddresses(n int) ([]string, error) {
 	var addresses []string
 	for range n {
@@ -178,7 +178,7 @@ func freeAddresses(n int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer listener.Close() // so that no two are the same
+		defer listener.Close() // only at the end, so that no two are the same
 		addresses = append(addresses, listener.Addr().String())
 	}
 	return addresses, nil

@@ -9,9 +9,9 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/sync/errgroup"
 
@@ -25,38 +25,43 @@ import (
 )
 
 type simulatorCommand struct {
-	Addr       string        `default:"127.0.0.1:12111" placeholder:"HOST:PORT" help:"Where to listen (${default}). Any API key is taken, so keep it on this machine."`
-	From       string        `default:"config/plans" placeholder:"PATH" help:"Plan folder or file whose campaigns and numbers the account has (${default})."`
-	WebhookURL string        `name:"webhook-url" default:"http://127.0.0.1:8080/webhooks/telnyx" placeholder:"URL" help:"Where notifications are posted (${default}, where greenlight up listens); none: nowhere."`
-	KeyFile    string        `placeholder:"FILE" help:"File with the test key that signs; made if it is not there. Without it a new key signs."`
+	Addr       string        `default:"127.0.0.1:12111" placeholder:"HOST:PORT" help:"Address to listen on (${default}). Any API key is accepted, so keep it on this machine."`
+	From       string        `default:"config/plans" placeholder:"PATH" help:"Plan folder or file with the account's campaigns and numbers (${default})."`
+	WebhookURL string        `name:"webhook-url" default:"http://127.0.0.1:8080/webhooks/telnyx" placeholder:"URL" help:"Webhook for notifications (${default}, the default of greenlight up), or none."`
+	KeyFile    string        `placeholder:"FILE" help:"File with the test key for signing; created if it does not exist. Default: a new key for each run."`
 	Review     time.Duration `default:"5s" placeholder:"DURATION" help:"Pause before each of the four steps to approval (${default})."`
-	ByHand     bool          `help:"Review nothing: campaigns move when told to."`
-	Assign     time.Duration `default:"3s" placeholder:"DURATION" help:"From a request to attach a number to ASSIGNED (${default})."`
-	Mapping    time.Duration `default:"2s" placeholder:"DURATION" help:"From ASSIGNED to the carriers' mappings (${default})."`
-	Retry      time.Duration `default:"30s" placeholder:"DURATION" help:"Between the five attempts of a delivery (${default}, as Telnyx)."`
-	RateLimit  int           `default:"0" placeholder:"N" help:"Calls a second before 429; 0: no limit (${default})."`
-	Dialect    []string      `placeholder:"NAME,…" help:"Answer as other readings of Telnyx's pages have it; of two that differ in one point the later counts."`
-	Dialects   bool          `help:"List the dialects and end."`
-	Quiet      bool          `help:"Print no line for each delivery and each change."`
+	ByHand     bool          `help:"Do not approve campaigns; move them by hand."`
+	Assign     time.Duration `default:"3s" placeholder:"DURATION" help:"Time from a request to attach a number until it is ASSIGNED (${default})."`
+	Mapping    time.Duration `default:"2s" placeholder:"DURATION" help:"Time from ASSIGNED to the carrier mappings (${default})."`
+	Retry      time.Duration `default:"30s" placeholder:"DURATION" help:"Pause between the five attempts of a delivery (${default}, as at Telnyx)."`
+	RateLimit  int           `default:"0" placeholder:"N" help:"Calls per second before 429, 0 for no limit (${default})."`
+	Dialect    []string      `placeholder:"NAME,…" help:"Answer according to other readings of Telnyx's pages. Of two that conflict, the later one applies."`
+	Dialects   bool          `help:"List the dialects and exit."`
+	Quiet      bool          `help:"Do not log deliveries and changes."`
 }
 
 // Help is what kong prints under the command's own help.
 func (c *simulatorCommand) Help() string {
-	return "Serves Telnyx's API for 10DLC under /v2, as far as Greenlight and Telnyx's own SDKs use it, out of memory.\n" +
-		"Its account has every campaign and number that the plans name. Campaigns go through review to approval, and\n" +
-		"signed notifications are posted as Telnyx posts them: five attempts, two seconds each. Nothing here was\n" +
-		"compared with a live account. Move a campaign by hand, by its plan's name or its id:\n\n" +
+	return "Serves the part of Telnyx's 10DLC API that Greenlight and Telnyx's SDKs use, under /v2 and from memory.\n" +
+		"Its account has every campaign and number in the plans. Campaigns pass through review to approval. Signed\n" +
+		"notifications are posted like Telnyx's: five attempts, two seconds each. The behavior has not been compared\n" +
+		"with a live account. To move a campaign by hand, use its plan's name or its id:\n\n" +
 		"  curl -X POST http://127.0.0.1:12111/simulator/campaigns/spring-promo/approve\n\n" +
-		"and likewise\n" + text.WrapSoft(strings.Join(rehearsal.Steps(), " "), helpWidth) + "\n\n" +
+		"The steps:\n" + text.WrapSoft(strings.Join(rehearsal.Steps(), " "), helpWidth) + "\n\n" +
 		"  curl http://127.0.0.1:12111/simulator        shows the state of every campaign\n\n" +
-		"Telnyx's pages contradict each other and leave much open. --dialect takes other readings than the OpenAPI\n" +
-		"description's, which --dialects lists: contradicted (pages differ), seen (by customers) and undocumented."
+		"Telnyx's pages contradict each other and leave much open. --dialect selects readings other than the OpenAPI\n" +
+		"description's. --dialects lists them: contradicted (pages differ), seen (by customers) and undocumented."
 }
 
-// Run serves until it is told to stop.
+// Run serves until it is stopped.
 func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 	if c.Dialects {
-		return listDialects(out.Stdout)
+		t := status.NewTable()
+		for _, d := range telnyxsim.Dialects() {
+			t.AppendRow(table.Row{d.Name, d.Source, d.Summary})
+		}
+		_, err := fmt.Fprintln(out.Stdout, t.Render())
+		return err
 	}
 	if err := c.check(); err != nil {
 		return err
@@ -75,28 +80,28 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 	}
 	listener, err := app.Listen(c.Addr)
 	if err != nil {
-		return fmt.Errorf("%w; name another address with --addr", err)
+		return fmt.Errorf("%w; choose another address with --addr", err)
 	}
-	log := &lines{w: out.Stderr, now: time.Now}
+	log := &lineLog{w: out.Stderr, now: time.Now}
 	options := telnyxsim.Options{
 		SigningKey: key, AssignDelay: c.Assign, MappingDelay: c.Mapping, RetryInterval: c.Retry,
 		RateLimit: c.RateLimit, Dialect: dialect,
 	}
 	if !c.Quiet {
-		options.DeliveryTransport = &loudRoad{next: &http.Transport{MaxIdleConnsPerHost: 16}, log: log}
+		options.DeliveryTransport = &deliveryLogger{next: &http.Transport{MaxIdleConnsPerHost: 16}, log: log}
 	}
 	sim := telnyxsim.New(options)
 	defer sim.Close()
-	how := rehearsal.Seeding{WebhookURL: c.WebhookURL}
+	seeding := rehearsal.Seeding{WebhookURL: c.WebhookURL}
 	if c.WebhookURL == "none" {
-		how.WebhookURL = ""
+		seeding.WebhookURL = ""
 	}
-	account := rehearsal.Seed(sim, set, how)
+	account := rehearsal.Seed(sim, set, seeding)
 	c.introduce(out.Stdout, sim, set, account, listener.Addr().String())
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return app.Serve(ctx, listener, c.loud(rehearsal.NewDesk(sim, set, account), log))
+		return app.Serve(ctx, listener, c.logWrites(rehearsal.NewControl(sim, set, account), log))
 	})
 	if !c.ByHand {
 		for _, id := range account.Campaigns {
@@ -106,21 +111,12 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 	return group.Wait()
 }
 
-// listDialects prints the dialects, a line each.
-func listDialects(w io.Writer) error {
-	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, d := range telnyxsim.Dialects() {
-		fmt.Fprintf(lines, "%s\t%s\t%s\n", d.Name, d.Source, d.Summary)
-	}
-	return lines.Flush()
-}
-
 func (c *simulatorCommand) check() error {
 	var errs []error
 	if c.WebhookURL != "none" {
 		to, err := url.Parse(c.WebhookURL)
 		if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
-			errs = append(errs, fmt.Errorf("--webhook-url: %q is not a URL; write it like http://127.0.0.1:8080/webhooks/telnyx, or none", c.WebhookURL))
+			errs = append(errs, fmt.Errorf("--webhook-url: %q is not a URL; use a form like http://127.0.0.1:8080/webhooks/telnyx, or none", c.WebhookURL))
 		}
 	}
 	if min(c.Review, c.Assign, c.Mapping, c.Retry) < 0 || c.RateLimit < 0 {
@@ -129,7 +125,7 @@ func (c *simulatorCommand) check() error {
 	return errors.Join(errs...)
 }
 
-// review takes a campaign from its filing to approval.
+// review takes a campaign from submission to approval.
 func (c *simulatorCommand) review(ctx context.Context, sim *telnyxsim.Simulator, id string) error {
 	select {
 	case <-ctx.Done():
@@ -142,54 +138,49 @@ func (c *simulatorCommand) review(ctx context.Context, sim *telnyxsim.Simulator,
 	return nil
 }
 
-// introduce tells what there is and how to point Greenlight at it.
+// introduce prints what the account holds and how to use it with Greenlight.
 func (c *simulatorCommand) introduce(w io.Writer, sim *telnyxsim.Simulator, set *plan.Set, account *rehearsal.Account, addr string) {
-	fmt.Fprintf(w, "A simulated Telnyx with what %s names: %s, %s.\n\n", printable(c.From),
+	fmt.Fprintf(w, "A simulated Telnyx with the plans at %s: %s, %s.\n\n", status.Harmless(c.From),
 		status.Count(len(set.Campaigns), "campaign"), status.Count(account.Numbers, "number"))
-	fmt.Fprintf(w, "Point Greenlight at it, in another terminal:\n\n")
+	fmt.Fprintf(w, "To use it, run Greenlight in another terminal:\n\n")
 	for _, line := range []string{
 		fmt.Sprintf("TELNYX_BASE_URL=http://%s/v2", addr),
-		"TELNYX_API_KEY=simulated", // any is taken
+		"TELNYX_API_KEY=simulated", // any key is accepted
 		"TELNYX_PUBLIC_KEY=" + sim.PublicKey(),
 		"PLANS=" + shellWord(c.From),
 	} {
 		fmt.Fprintf(w, "  export %s\n", line)
 	}
 	fmt.Fprintf(w, "  greenlight up --data \"$(mktemp -d)\"\n\n")
-	switch {
-	case c.WebhookURL == "none":
-		fmt.Fprintf(w, "Notifications are posted nowhere.\n")
-	default:
-		fmt.Fprintf(w, "Notifications go to %s\n", printable(c.WebhookURL))
+	if c.WebhookURL == "none" {
+		fmt.Fprintf(w, "No notifications are posted.\n")
+	} else {
+		fmt.Fprintf(w, "Notifications go to %s\n", status.Harmless(c.WebhookURL))
 	}
 	if c.ByHand {
-		fmt.Fprintf(w, "Nothing is reviewed until you say so:\n\n")
+		fmt.Fprintf(w, "Campaigns are not approved by themselves. By hand:\n\n")
 	} else {
 		fmt.Fprintf(w, "Campaigns are approved in %s. By hand, at any time:\n\n", 4*c.Review)
 	}
-	fmt.Fprintf(w, "  curl -X POST http://%s%s/campaigns/%s/approve\n\nStop it with Ctrl-C.\n", addr, rehearsal.DeskPath, firstName(set))
-}
-
-// firstName is the plan's name of a campaign, to show how it is done.
-func firstName(set *plan.Set) string {
-	if len(set.Campaigns) == 0 {
-		return "NAME"
+	name := "NAME"
+	if len(set.Campaigns) > 0 {
+		name = url.PathEscape(set.Campaigns[0].Name)
 	}
-	return url.PathEscape(set.Campaigns[0].Name)
+	fmt.Fprintf(w, "  curl -X POST http://%s%s/campaigns/%s/approve\n\nStop it with Ctrl-C.\n", addr, rehearsal.ControlPath, name)
 }
 
 // shellWord quotes a word for a shell if it needs it.
 func shellWord(word string) string {
 	for _, r := range word {
 		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./", r) {
-			return "'" + strings.ReplaceAll(printable(word), "'", `'\''`) + "'"
+			return "'" + strings.ReplaceAll(status.Harmless(word), "'", `'\''`) + "'"
 		}
 	}
 	return word
 }
 
-// loud prints a line for each request for a change.
-func (c *simulatorCommand) loud(next http.Handler, log *lines) http.Handler {
+// logWrites logs each request other than GET.
+func (c *simulatorCommand) logWrites(next http.Handler, log *lineLog) http.Handler {
 	if c.Quiet {
 		return next
 	}
@@ -198,64 +189,64 @@ func (c *simulatorCommand) loud(next http.Handler, log *lines) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		heard := &heardWriter{ResponseWriter: w}
-		next.ServeHTTP(heard, r)
-		log.printf("call   %s %s: %d", r.Method, r.URL.Path, heard.status)
+		recorder := &statusRecorder{ResponseWriter: w}
+		next.ServeHTTP(recorder, r)
+		log.printf("call", "%s %s: %d", r.Method, r.URL.Path, recorder.status)
 	})
 }
 
-// heardWriter remembers the status of an answer.
-type heardWriter struct {
+// statusRecorder records the status of an answer.
+type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
-func (w *heardWriter) WriteHeader(status int) {
+func (w *statusRecorder) WriteHeader(status int) {
 	w.status = status
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap gives [http.ResponseController] the writer below.
-func (w *heardWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// Unwrap returns the underlying writer, for [http.ResponseController].
+func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// loudRoad prints a line for each attempt to deliver.
-type loudRoad struct {
+// deliveryLogger logs each attempt to deliver a notification.
+type deliveryLogger struct {
 	next http.RoundTripper
-	log  *lines
+	log  *lineLog
 }
 
-// RoundTrip carries an attempt.
-func (l *loudRoad) RoundTrip(request *http.Request) (*http.Response, error) {
+// RoundTrip makes one attempt.
+func (l *deliveryLogger) RoundTrip(request *http.Request) (*http.Response, error) {
 	what := "?"
 	if request.GetBody != nil {
 		if body, err := request.GetBody(); err == nil {
-			posted, _ := io.ReadAll(body) // it is in memory
-			told, _ := telnyx.ParseEvent(posted)
-			words := wordsOf(events.PastEvent{Type: told.Type, About: told.Payload.CampaignID, Body: posted})
-			what = fmt.Sprintf("%s %s, attempt %d", words.what(), words.about, told.Attempt)
+			posted, _ := io.ReadAll(body) // reads from memory
+			parsed, _ := telnyx.ParseEvent(posted)
+			kind, result, about := describeEvent(events.PastEvent{Type: parsed.Type, About: parsed.Payload.CampaignID, Body: posted})
+			what = fmt.Sprintf("%s %s, attempt %d", strings.TrimSpace(kind+" "+result), about, parsed.Attempt)
 		}
 	}
 	response, err := l.next.RoundTrip(request)
 	if err != nil {
-		l.log.printf("event  %s: no answer", what)
+		l.log.printf("event", "%s: no answer", what)
 		return nil, err
 	}
-	l.log.printf("event  %s: %d", what, response.StatusCode)
+	l.log.printf("event", "%s: %d", what, response.StatusCode)
 	return response, nil
 }
 
-// maxLine bounds a line about something that another program sent.
+// maxLine bounds a log line, in characters.
 const maxLine = 300
 
-// lines writes lines with the time, one at a time.
-type lines struct {
+// lineLog writes lines with the time. It is safe for concurrent use.
+type lineLog struct {
 	mu  sync.Mutex
 	w   io.Writer
 	now func() time.Time
 }
 
-func (l *lines) printf(format string, args ...any) {
+func (l *lineLog) printf(kind, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprintf(l.w, "%s  %s\n", l.now().Format("15:04:05"), bounded(fmt.Sprintf(format, args...), maxLine))
+	fmt.Fprintf(l.w, "%s  %-5s  %s\n", l.now().Format("15:04:05"), kind, status.Plain(fmt.Sprintf(format, args...), maxLine))
 }

@@ -21,37 +21,39 @@ import (
 )
 
 type statusCommand struct {
-	What    string        `arg:"" optional:"" help:"A plan's name or file, a campaign's id (Telnyx's or TCR's), or a number (+15551234567): that alone, in more depth."`
+	What    string        `arg:"" optional:"" help:"Show only this, in detail: a plan's name or file, a campaign's id (Telnyx's or TCR's), or a number (+15551234567)."`
 	JSON    bool          `help:"Print JSON."`
-	Wait    bool          `help:"Wait until every number is attached or something needs a person, and end with a code that says which."`
-	Timeout time.Duration `placeholder:"D" help:"With --wait: how long at most, such as 10m. None: for ever."`
-	Plans   string        `placeholder:"PATH" help:"Compare with these plan files as they are now, which may be newer than what Greenlight has read."`
-	Watch   bool          `help:"Stay, and show each change as it happens, until Ctrl-C or what --wait waits for."`
+	Wait    bool          `help:"Wait until every number is attached or something needs a person. The exit code says which."`
+	Timeout time.Duration `placeholder:"D" help:"With --wait: the longest time to wait, for example 10m. Default: no limit."`
+	Plans   string        `placeholder:"PATH" help:"Compare with these plan files, which may be newer than what Greenlight has read."`
+	Watch   bool          `help:"Show changes as they happen, until Ctrl-C or the end of --wait."`
 	where
-	// planned and fault are what --plans has.
+	// planned and fault are the result of loading --plans.
 	planned *plan.Set
 	fault   error
 }
 
 // Help is what kong prints under the command's own help.
 func (c *statusCommand) Help() string {
-	return `Asks the NATS server at NATS_URL or, without it, the one of a greenlight up on the same data folder.
-Ends with 0. With --wait it ends with 0 if every number is attached, with 2 if not yet, and with 3 if
-something needs a person, a fault in the plan files too; when --timeout is over, with the code of where things stand. With 1 if there
-is nobody to ask. --watch --json prints one document a line for each change.`
+	return `Reads from the NATS server at NATS_URL. Without it, from a greenlight up that runs on the same data folder.
+Exits with 0, or with 1 if NATS cannot be reached. With --wait, or when --timeout has passed, it exits with
+  0  if every number is attached
+  2  if some are not attached yet
+  3  if something needs a person, including faults in plan files
+--watch --json prints one document per line for each change.`
 }
 
-// The codes with which --wait ends.
+// waitCodes are the exit codes of --wait.
 var waitCodes = map[status.Progress]int{status.AllAttached: 0, status.NotYet: 2, status.NeedsPerson: 3}
 
-// Run prints where everything, or what was asked for, stands.
+// Run prints the status of everything, or of what was named.
 func (c *statusCommand) Run(ctx context.Context, out output) error {
 	if c.Timeout != 0 && !c.Wait || c.Timeout < 0 {
-		return errors.New("--timeout goes with --wait, and is a time such as 10m")
+		return errors.New("--timeout needs --wait and a positive duration, for example 10m")
 	}
 	if c.Plans != "" {
 		if _, err := os.Stat(c.Plans); err != nil {
-			return fmt.Errorf("--plans cannot be used: %w", err)
+			return fmt.Errorf("--plans: %w", err)
 		}
 		c.planned, c.fault = plan.Load(c.Plans)
 	}
@@ -70,11 +72,10 @@ func (c *statusCommand) Run(ctx context.Context, out output) error {
 	})
 }
 
-// readTimeout bounds reading the ledger: half a million numbers take some twenty
-// seconds.
+// readTimeout bounds reading the ledger. Half a million numbers take about 20 s.
 const readTimeout = 2 * time.Minute
 
-// read reads what was asked for.
+// read reads the status of what was named.
 func (c *statusCommand) read(ctx context.Context, js jetstream.JetStream) (s status.Snapshot, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -86,7 +87,7 @@ func (c *statusCommand) read(ctx context.Context, js jetstream.JetStream) (s sta
 	return s, found, nil
 }
 
-// about returns the part that was asked for.
+// about returns the part of the status that was named.
 func (c *statusCommand) about(all status.Snapshot) (status.Snapshot, bool) {
 	if c.Plans != "" {
 		all = all.Against(c.planned, c.fault)
@@ -98,12 +99,12 @@ func (c *statusCommand) about(all status.Snapshot) (status.Snapshot, bool) {
 }
 
 func (c *statusCommand) unknown() error {
-	return fmt.Errorf("%s: the ledger has no plan, campaign or number of that name; greenlight status shows all that it has", status.Plain(c.What, 100))
+	return fmt.Errorf("%s: the ledger has no plan, campaign or number of that name; greenlight status lists them", status.Plain(c.What, 100))
 }
 
 func (c *statusCommand) write(w io.Writer, s status.Snapshot) error {
 	if !c.JSON {
-		return s.WriteText(w, status.TextOptions{Colour: app.WantsColour(w), Zone: time.Local})
+		return s.WriteText(w, status.TextOptions{Color: app.WantsColour(w), Zone: time.Local})
 	}
 	encoder := json.NewEncoder(w)
 	if !c.Watch {
@@ -112,15 +113,15 @@ func (c *statusCommand) write(w io.Writer, s status.Snapshot) error {
 	return encoder.Encode(s)
 }
 
-// errSettled ends the following of changes: there is nothing more to wait for.
+// errSettled stops following changes: there is nothing more to wait for.
 var errSettled = errors.New("settled")
 
-// follow shows changes, or waits for the end of them.
+// follow shows changes, or waits until everything is settled.
 func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out output) error {
 	var latest status.Snapshot
 	found := false
 	if c.Timeout > 0 {
-		// The current state is printed even if the time is too short to follow changes.
+		// The current status is printed even if the time is too short to follow changes.
 		var err error
 		if latest, found, err = c.read(ctx, js); err != nil {
 			return err
@@ -143,7 +144,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 		if !c.Wait || latest.Progress() == status.NotYet {
 			return nil
 		}
-		// A campaign may be pushed before its numbers. A reading has the numbers later.
+		// A campaign's record may arrive before those of its numbers, so everything is read again.
 		var err error
 		if latest, found, err = c.read(ctx, js); err == nil && found && latest.Progress() != status.NotYet {
 			err = errSettled
@@ -155,7 +156,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 	case err != nil && !errors.Is(err, errSettled) && ctx.Err() == nil:
 		return err
 	case !c.Wait:
-		return nil // somebody has seen enough
+		return nil // stopped with Ctrl-C
 	case !found:
 		return &app.ExitCode{Code: waitCodes[status.NotYet], Err: c.unknown()}
 	}
@@ -165,13 +166,13 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 		}
 	}
 	if code := waitCodes[latest.Progress()]; code != 0 {
-		return &app.ExitCode{Code: code} // what is printed says why
+		return &app.ExitCode{Code: code} // the status is the message
 	}
 	return nil
 }
 
-// screen returns how a change is shown: drawn over the one before on a terminal,
-// else written below it. End gives the terminal back as it was.
+// screen returns a function that shows a change, and one that restores the terminal. On
+// a terminal a change is drawn over the last one, otherwise it is printed below it.
 func (c *statusCommand) screen(w io.Writer) (show func(status.Snapshot) error, end func()) {
 	if c.JSON || app.Width(w) == 0 {
 		return func(s status.Snapshot) error { return c.show(w, s) }, func() {}
@@ -180,14 +181,13 @@ func (c *statusCommand) screen(w io.Writer) (show func(status.Snapshot) error, e
 	return s.show, s.end
 }
 
-// screen draws snapshots on a terminal, each over the one before. Between two of them
-// it redraws the latest every second, since its times are relative to now, and the
-// window may have another size.
+// screen draws snapshots on a terminal, each over the last one. It redraws every second,
+// because times are relative to now and the window may have been resized.
 type screen struct {
 	w       io.Writer
 	mu      sync.Mutex
 	latest  status.Snapshot
-	stop    chan struct{} // nil until something was drawn
+	stop    chan struct{} // nil until something is drawn
 	ticking sync.WaitGroup
 }
 
@@ -197,7 +197,7 @@ func (s *screen) show(latest status.Snapshot) error {
 	s.latest = latest
 	if s.stop == nil {
 		s.stop = make(chan struct{})
-		io.WriteString(s.w, otherScreen)
+		io.WriteString(s.w, enterScreen)
 		s.ticking.Go(s.tick)
 	}
 	return s.draw()
@@ -213,7 +213,7 @@ func (s *screen) tick() {
 		case at := <-ticker.C:
 			s.mu.Lock()
 			s.latest.At = at.UTC()
-			_ = s.draw() // an error shows at the next change
+			_ = s.draw() // the next change reports the error
 			s.mu.Unlock()
 		}
 	}
@@ -222,11 +222,11 @@ func (s *screen) tick() {
 // draw draws the latest snapshot. s.mu is held.
 func (s *screen) draw() error {
 	var frame bytes.Buffer
-	if err := s.latest.WriteText(&frame, status.TextOptions{Colour: app.WantsColour(s.w), Zone: time.Local}); err != nil {
+	if err := s.latest.WriteText(&frame, status.TextOptions{Color: app.WantsColour(s.w), Zone: time.Local}); err != nil {
 		return err
 	}
 	columns, rows := app.Size(s.w)
-	head := "Live at " + s.latest.At.In(time.Local).Format(time.TimeOnly) + "; Ctrl-C ends it."
+	head := "Live at " + s.latest.At.In(time.Local).Format(time.TimeOnly) + "; stop with Ctrl-C."
 	_, err := io.WriteString(s.w, redraw(head+"\n\n"+frame.String(), columns, rows))
 	return err
 }
@@ -237,10 +237,10 @@ func (s *screen) end() {
 	}
 	close(s.stop)
 	s.ticking.Wait()
-	io.WriteString(s.w, ownScreen)
+	io.WriteString(s.w, leaveScreen)
 }
 
-// show writes one change below the one before.
+// show prints one change below the last one.
 func (c *statusCommand) show(w io.Writer, s status.Snapshot) error {
 	if !c.JSON {
 		if _, err := fmt.Fprintf(w, "== %s\n", s.At.In(time.Local).Format(time.TimeOnly)); err != nil {
@@ -250,15 +250,14 @@ func (c *statusCommand) show(w io.Writer, s status.Snapshot) error {
 	return c.write(w, s)
 }
 
-// What makes a terminal show its other screen, without a cursor, and its own again.
+// Escape sequences that switch to the alternate screen and hide the cursor, and back.
 const (
-	otherScreen = "\x1b[?1049h\x1b[?25l"
-	ownScreen   = "\x1b[?25h\x1b[?1049l"
+	enterScreen = "\x1b[?1049h\x1b[?25l"
+	leaveScreen = "\x1b[?25h\x1b[?1049l"
 )
 
-// redraw returns what draws a text over the whole screen without a flicker: each line
-// is written over the old one and only the rest of it cleared. What does not fit is
-// counted.
+// redraw returns the output that draws a frame over the whole screen without flicker:
+// each line is overwritten and only its rest cleared. Lines that do not fit are counted.
 func redraw(frame string, columns, rows int) string {
 	lines := strings.Split(strings.TrimRight(frame, "\n"), "\n")
 	if len(lines) > rows {

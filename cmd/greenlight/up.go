@@ -30,8 +30,8 @@ type upCommand struct {
 	app.HealthCheck `group:"This process"`
 	app.Log         `group:"This process"`
 
-	// RehearsedSince is when a rehearsal began. Since then the assigner's clock runs
-	// [rehearsedSpeed] times as fast, so that its waits do not hold up the show.
+	// RehearsedSince is when a rehearsal began. From then on the assigner's clock runs
+	// [rehearsedSpeed] times as fast, which shortens its waits.
 	RehearsedSince time.Time `hidden:""`
 }
 
@@ -44,7 +44,7 @@ Account, Keys & Credentials. Then put a plan into config/plans (see config/plan.
 this, and set the campaign's webhookURL to https://<your host>/webhooks/telnyx.`
 }
 
-// Run runs until it is told to stop.
+// Run runs until it is stopped.
 func (c *upCommand) Run(ctx context.Context, out output) error {
 	if c.AskReady {
 		return status.AskReady(ctx, c.Admin.Listen)
@@ -68,27 +68,26 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	}
 	public, err := app.Listen(c.Webhook.Listen)
 	if err != nil {
-		return fmt.Errorf("LISTEN: %w; name another address with --listen", err)
+		return fmt.Errorf("LISTEN: %w; choose another address with --listen", err)
 	}
 	private, err := app.Listen(c.Admin.Listen)
 	if err != nil {
-		return errors.Join(fmt.Errorf("ADMIN_LISTEN: %w; name another address with --admin-listen", err), public.Close())
+		return errors.Join(fmt.Errorf("ADMIN_LISTEN: %w; choose another address with --admin-listen", err), public.Close())
 	}
 	return site.run(ctx, public, private)
 }
 
-// site is Greenlight in one process: both roles and the NATS server between
-// them.
+// site is Greenlight in one process: webhook, assigner and the NATS server between them.
 type site struct {
 	dir      string
 	webhook  webhook.Config
 	serving  app.Public
 	assigner assigner.Config
-	// plans watches the plan files; nil when there are none to watch.
+	// plans watches the plan files; nil if there are none to watch.
 	plans *app.Plans
-	// token is what readers of the private listener must know; empty for none.
+	// token protects the private listener; empty for none.
 	token status.Token
-	// receiver gets notices; nil if nobody does.
+	// receiver gets notices; nil for none.
 	receiver notice.Receiver
 	log      zerolog.Logger
 }
@@ -109,7 +108,7 @@ func (s site) run(ctx context.Context, public, private net.Listener) (err error)
 	p, err := s.assemble(ctx, server, nc, public, private)
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			err = nil // it was told to stop before all was there, which is no failure
+			err = nil // stopped during the start, which is not a failure
 		}
 		return errors.Join(err, public.Close(), private.Close())
 	}

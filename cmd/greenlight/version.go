@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"greenlight/internal/app"
@@ -11,13 +10,11 @@ type versionCommand struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// Run prints what this program was built from.
+// Run prints the version, commit and Go version of this build.
 func (c *versionCommand) Run(out output) error {
 	build := app.ThisBuild()
 	if c.JSON {
-		encoder := json.NewEncoder(out.Stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(build)
+		return writeJSON(out.Stdout, build)
 	}
 	_, err := fmt.Fprintln(out.Stdout, "greenlight", build)
 	return err

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,16 +19,16 @@ import (
 )
 
 type whyCommand struct {
-	Number string `arg:"" help:"The number, such as +15551234567."`
+	Number string `arg:"" help:"The number, for example +15551234567."`
 	JSON   bool   `help:"Print JSON."`
 	where
 }
 
 // Help is what kong prints under the command's own help.
 func (c *whyCommand) Help() string {
-	return `Shows what named the number, what Telnyx reported about it and its campaign, what Greenlight read, decided and
-sent, what was answered, and how far the number is. It asks the ledger and the stream of events, never Telnyx.
-Events are kept for a week; of older changes the first of each kind is shown.`
+	return `Shows the number's plan entry, Telnyx's events about it and its campaign, what Greenlight read, decided and
+sent, Telnyx's answers, and the current state. It reads the ledger and the stream of events, never Telnyx.
+Events are kept for a week. Of older changes only the first of each kind is shown.`
 }
 
 // Run prints the timeline of a number.
@@ -41,26 +40,24 @@ func (c *whyCommand) Run(ctx context.Context, out output) error {
 	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		t, err := timeline.OfNumber(ctx, js, string(number))
 		if errors.Is(err, timeline.ErrUnknownNumber) {
-			return fmt.Errorf("%w; greenlight status lists the planned numbers, greenlight plan validate what the files name", err)
+			return fmt.Errorf("%w; greenlight status lists the planned numbers, greenlight plan validate checks the files", err)
 		}
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			encoder := json.NewEncoder(out.Stdout)
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(t)
+			return writeJSON(out.Stdout, t)
 		}
 		return writeTimeline(out.Stdout, t, time.Now(), app.WantsColour(out.Stdout))
 	})
 }
 
-// whyWidth is how many columns a timeline takes.
+// whyWidth is the width of a timeline in columns.
 const whyWidth = 80
 
-// writeTimeline writes a timeline for people: a line or a few for each entry, by day,
-// then how far the number is. The times are by the clock of now's place.
-func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, colour bool) error {
+// writeTimeline writes a timeline as text: the entries by day, then the current state.
+// Times are in the time zone of now.
+func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, color bool) error {
 	var b strings.Builder
 	status.Wrap(&b, "", fmt.Sprintf("%s, planned by %s on campaign %s", t.Number, status.Plain(t.Plan, 60), t.Campaign), whyWidth)
 	day := ""
@@ -85,12 +82,12 @@ func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, colour bool)
 	if !t.Since.IsZero() {
 		since = fmt.Sprintf(" since %s, for %s", status.Clock(now, t.Since), status.Span(now.Sub(t.Since)))
 	}
-	fmt.Fprintf(&b, "\nNow:   %s%s\n", paintState(t, state, colour), since)
+	fmt.Fprintf(&b, "\nNow:   %s%s\n", status.Paint(ledger.Number{State: t.State}, state, color), since)
 	status.Wrap(&b, "       ", t.Sentence, whyWidth)
 	if t.Held != nil {
 		hold := ledger.Hold{Campaigns: map[string]ledger.HeldBy{t.Campaign: *t.Held}}
 		for _, sentence := range status.HoldSentences(hold, map[string]string{t.Campaign: t.Plan}, now) {
-			status.Hang(&b, "Hold:  ", "       ", sentence+" Nothing new is sent for it until greenlight resume.", whyWidth)
+			status.Hang(&b, "Hold:  ", "       ", sentence+" No new write request is sent for it until you run greenlight resume.", whyWidth)
 		}
 	}
 	next := t.Next
@@ -98,12 +95,7 @@ func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, colour bool)
 		next += " Next check: " + when + "."
 	}
 	status.Hang(&b, "Next:  ", "       ", next, whyWidth)
-	status.Hang(&b, "To do: ", "       ", cmp.Or(t.Person, "Nothing."), whyWidth)
+	status.Hang(&b, "To do: ", "       ", cmp.Or(t.Action, "Nothing."), whyWidth)
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-func paintState(t timeline.Timeline, words string, colour bool) string {
-	b := board{colour: colour}
-	return b.paint(t.State, words)
 }

@@ -13,7 +13,7 @@ import (
 	"greenlight/internal/timeline"
 )
 
-var update = flag.Bool("update-why", false, "write the golden files of timelines anew")
+var update = flag.Bool("update-why", false, "rewrite the golden files of timelines")
 
 // aStory has an entry of every kind, over two days.
 func aStory() (timeline.Timeline, time.Time) {

@@ -19,7 +19,7 @@ import (
 // are doing, to the end.
 func (p *Process) AddPrivate(listener net.Listener, token status.Token) {
 	p.checks = append(p.checks, status.Check{
-		Name: "guarantee", Advisory: true, Says: doctor.NewStanding(p.js, cmp.Or(p.sync, doctor.SyncUnknown), p.dir).Says,
+		Name: "guarantee", Advisory: true, Says: doctor.NewCachedGuarantee(p.js, cmp.Or(p.sync, doctor.SyncUnknown), p.dir).Text,
 	})
 	p.monitor()
 	view := status.NewView(status.ViewConfig{

@@ -37,7 +37,7 @@ type Process struct {
 	// keeps them, and what the assigner needs, there.
 	streams *attempt
 	objects *objects
-	// sync and dir are what is known of the server; see [doctor.Standing].
+	// sync and dir are what is known of the server; see [doctor.CachedGuarantee].
 	sync doctor.Sync
 	dir  string
 	// awaits says that a server that is away is waited for.

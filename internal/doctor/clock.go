@@ -10,70 +10,63 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
+	"greenlight/internal/status"
 )
 
 const (
-	// clocksApart is how far clocks may be apart before a person is told.
-	clocksApart = time.Minute
-	// signatureAge is how old or early a delivery's timestamp may be, by our clock.
-	signatureAge = 300 * time.Second
+	// maxClockOffset is the clock offset from which a person is warned.
+	maxClockOffset = time.Minute
+	// maxSignatureAge is how far a delivery's timestamp may be from our clock.
+	maxSignatureAge = 5 * time.Minute
 )
 
-// ClockTrouble returns nil when the clock of the NATS server and ours are close
-// enough, else a sentence. Ahead is how far the server's is ahead of ours, give or
-// take within.
-func ClockTrouble(ahead, within time.Duration) error {
-	if apart(ahead, within) < clocksApart {
+// CheckClock returns nil if the NATS server's clock and ours are close enough, else an
+// error. Ahead is how far the server's clock is ahead of ours, plus or minus within.
+func CheckClock(ahead, within time.Duration) error {
+	if offset(ahead, within) < maxClockOffset {
 		return nil
 	}
-	return errors.New("the NATS server's clock is " + aheadOf(ahead) +
-		" this machine's: looks that are ordered for later come at the wrong time; let both follow NTP")
+	return errors.New("the NATS server's clock is " + aheadOf(ahead) + " this machine's, so scheduled checks run at the wrong time; synchronize both with NTP")
 }
 
-// apart is how far clocks are apart at least.
-func apart(ahead, within time.Duration) time.Duration { return max(ahead.Abs()-within, 0) }
+// offset is the smallest possible difference of the clocks.
+func offset(ahead, within time.Duration) time.Duration { return max(ahead.Abs()-within, 0) }
 
-// ReadyClock returns a readiness check that holds our clock against that of the
-// NATS server. A server that cannot be asked is for other checks to tell.
+// ReadyClock returns a readiness check that compares our clock with the NATS server's. A
+// server that does not answer is reported by other checks.
 func ReadyClock(js jetstream.JetStream) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ahead, within, err := events.ClockOffset(ctx, js, time.Now)
 		if err != nil {
 			return nil
 		}
-		return ClockTrouble(ahead, within)
+		return CheckClock(ahead, within)
 	}
 }
 
-// NATSClock judges the clock of the NATS server against ours.
+// NATSClock compares the NATS server's clock with ours.
 func NATSClock(ahead, within time.Duration) Finding {
-	f := Finding{Check: CheckNATSClock, Level: OK, Facts: clockFacts(ahead, within)}
-	if err := ClockTrouble(ahead, within); err != nil {
-		f.Level = Warn
-		f.Says = "The NATS server's clock is " + aheadOf(ahead) + " this machine's: looks that are ordered for later come at the wrong time."
-		f.Fix = "Let both machines follow NTP."
-		return f
+	f := Finding{Check: CheckNATSClock, Facts: clockFacts(ahead, within)}
+	if CheckClock(ahead, within) != nil {
+		return f.is(Warn, "The NATS server's clock is "+aheadOf(ahead)+" this machine's, so scheduled checks run at the wrong time.", "Synchronize both machines with NTP.")
 	}
-	f.Says = "The NATS server's clock and this machine's agree to " + tolerance(ahead, within) + "."
-	return f
+	return f.is(OK, "The clocks of the NATS server and this machine agree within "+tolerance(ahead, within)+".", "")
 }
 
-// TelnyxClock judges Telnyx's clock against ours, which decides whether a delivery's
-// signature is fresh.
+// TelnyxClock compares Telnyx's clock with ours. The webhook refuses a delivery whose
+// timestamp is too far from our clock.
 func TelnyxClock(ahead, within time.Duration) Finding {
-	f := Finding{Check: CheckTelnyxClock, Level: OK, Facts: clockFacts(ahead, within)}
-	const mend = "Let this machine follow NTP (timedatectl, chronyc tracking)."
-	switch off := apart(ahead, within); {
-	case off >= signatureAge:
-		f.Level, f.Fix = Fail, mend
-		f.Says = "Telnyx's clock is " + aheadOf(ahead) + " this machine's: every delivery is refused, since its timestamp is more than 300 s off."
-	case off >= clocksApart:
-		f.Level, f.Fix = Warn, mend
-		f.Says = "Telnyx's clock is " + aheadOf(ahead) + " this machine's; from 300 s on every delivery is refused."
+	f := Finding{Check: CheckTelnyxClock, Facts: clockFacts(ahead, within)}
+	const fix = "Synchronize this machine with NTP (timedatectl, chronyc tracking)."
+	message := "Telnyx's clock is " + aheadOf(ahead) + " this machine's. "
+	switch apart := offset(ahead, within); {
+	case apart >= maxSignatureAge:
+		return f.is(Fail, message+"Every delivery is refused, because its timestamp is more than 5 min off.", fix)
+	case apart >= maxClockOffset:
+		return f.is(Warn, message+"From 5 min on, every delivery is refused.", fix)
 	default:
-		f.Says = "Telnyx's clock and this machine's agree to " + tolerance(ahead, within) + "; deliveries may be 300 s off."
+		return f.is(OK, "The clocks of Telnyx and this machine agree within "+tolerance(ahead, within)+"; 5 min are allowed.", "")
 	}
-	return f
 }
 
 func clockFacts(ahead, within time.Duration) map[string]any {
@@ -81,18 +74,14 @@ func clockFacts(ahead, within time.Duration) map[string]any {
 }
 
 func aheadOf(ahead time.Duration) string {
-	side := "ahead of"
+	side := " ahead of"
 	if ahead < 0 {
-		side = "behind"
+		side = " behind"
 	}
-	return ahead.Abs().Round(time.Second).String() + " " + side
+	return status.Span(ahead.Abs()) + side
 }
 
-// tolerance is how far the clocks may be apart, in a round figure.
+// tolerance is the largest possible difference of the clocks, in whole seconds.
 func tolerance(ahead, within time.Duration) string {
-	worst := ahead.Abs() + within
-	if worst <= time.Second {
-		return "a second"
-	}
-	return fmt.Sprintf("%.0f s", math.Ceil(worst.Seconds()))
+	return fmt.Sprintf("%.0f s", math.Ceil(max((ahead.Abs()+within).Seconds(), 1)))
 }

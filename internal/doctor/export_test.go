@@ -2,11 +2,11 @@ package doctor
 
 import "time"
 
-// For tests.
+// Exported for tests.
 var (
 	Percentile = percentile
 	Agreed     = agreed
 )
 
-// SetNow gives s another clock.
-func SetNow(s *Standing, now func() time.Time) { s.now = now }
+// SetNow sets the clock.
+func SetNow(g *CachedGuarantee, now func() time.Time) { g.now = now }

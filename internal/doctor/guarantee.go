@@ -1,44 +1,46 @@
 package doctor
 
 import (
+	"context"
 	"fmt"
+	"sync"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
 )
 
-// Sync is whether a server writes an event through to the disk before it
-// acknowledges it.
+// Sync is whether a server syncs an event to the disk before it acknowledges it.
 type Sync string
 
-// What is known of it.
+// The values of Sync.
 const (
 	SyncUnknown Sync = "unknown"
 	SyncAlways  Sync = "always"
-	// SyncLater: at intervals, every two minutes by default.
+	// SyncLater means at intervals, every two minutes by default.
 	SyncLater Sync = "later"
 )
 
-// Guarantee is how events are kept, and with it what a 200 means. The zero value is
-// that nothing is known.
+// Guarantee is how events are stored, and so what a 200 means. The zero value means that
+// nothing is known.
 type Guarantee struct {
-	// Copies is how many servers keep an event; 0 if that is not known.
+	// Copies is the number of servers that store an event; 0 if unknown.
 	Copies int
-	// InMemory says that they keep it in memory alone.
+	// InMemory is true if they store it only in memory.
 	InMemory bool
-	// Later says that they write it to a file only after they acknowledged it
-	// (persist_mode async), so that nothing comes of Sync.
+	// Later is true if they write it to a file after they acknowledge it (persist_mode
+	// async), whatever Sync says.
 	Later bool
-	// DropsOldest says that a full stream makes room by dropping the oldest events.
+	// DropsOldest is true if a full stream drops its oldest events.
 	DropsOldest bool
-	// Fleeting is the volume that the file is on if nothing lasts there; see
-	// [Volume.Fleeting].
-	Fleeting string
+	// Volatile describes the volume of the file if it does not last; see [Volume.Volatile].
+	Volatile string
 	Sync     Sync
 }
 
-// GuaranteeOf returns how a stream keeps events on servers that sync them so.
+// GuaranteeOf returns how a stream stores events on servers with the given sync setting.
 func GuaranteeOf(stream jetstream.StreamConfig, sync Sync) Guarantee {
 	return Guarantee{
 		Copies:      max(stream.Replicas, 1),
@@ -51,161 +53,89 @@ func GuaranteeOf(stream jetstream.StreamConfig, sync Sync) Guarantee {
 
 // String says what a 200 means.
 func (g Guarantee) String() string {
-	if g.DropsOldest && g.Copies > 0 {
-		return g.kept() + " A full stream drops the oldest events all the same."
+	if g.Copies == 0 {
+		return "What a 200 means here is unknown: stream EVENTS could not be read."
 	}
-	return g.kept()
+	text := "A 200 here means that " + g.meaning()
+	if g.DropsOldest {
+		text += " A full stream drops its oldest events."
+	}
+	return text
 }
 
-func (g Guarantee) kept() string {
+func (g Guarantee) meaning() string {
+	holder, crash := "one server has the event", "the server"
+	if g.Copies > 1 {
+		holder, crash = fmt.Sprintf("most of %d servers have the event", g.Copies), "most of them at once"
+	}
 	switch {
-	case g.Copies == 0:
-		return "What a 200 means here cannot be told: the stream of events could not be looked at."
 	case g.InMemory:
-		return "A 200 here means that the event is in memory. It is gone when " + g.servers("the server restarts", "the servers restart") + "."
-	case g.Fleeting != "":
-		return "A 200 here means that the event is in a file on " + g.Fleeting + ": no sync makes it last there."
+		return holder + " in memory. A restart of " + crash + " loses it."
+	case g.Volatile != "":
+		return "the event is in a file on " + g.Volatile + ". A sync does not make it last."
 	case g.Later:
-		return "A 200 here means that " + g.servers("one server has the event", fmt.Sprintf("most of %d servers have the event", g.Copies)) +
-			", not yet that it is in a file. A crash of " + g.servers("the server", "most of them at once") + " takes what was not written yet."
+		return holder + ", but not yet in a file. A crash of " + crash + " loses what was not written yet."
 	case g.Sync == SyncAlways && g.Copies == 1:
-		return "A 200 here means that the event was written through to one disk. A power failure does not take it; the loss of that disk would."
+		return "the event is synced to one disk. It survives a power failure, but not the loss of that disk."
+	case g.Sync == SyncAlways && g.Copies == 2:
+		return "the event is synced to the disks of both servers. It survives a power failure."
 	case g.Sync == SyncAlways:
-		return fmt.Sprintf("A 200 here means that the event was written through to the disks of most of %d servers. Neither a power failure nor the loss of %s takes it.",
-			g.Copies, g.losable())
+		disks := "one disk"
+		if n := (g.Copies - 1) / 2; n > 1 {
+			disks = fmt.Sprintf("%d disks", n)
+		}
+		return fmt.Sprintf("the event is synced to the disks of most of %d servers. It survives a power failure and the loss of %s.", g.Copies, disks)
 	case g.Sync == SyncLater && g.Copies == 1:
-		return "A 200 here means that one server has the event, not yet that it is on the disk. A crash of the server does not take it; a power failure takes what was not synced yet."
+		return holder + ", but not yet synced to disk. It survives a crash of the server. A power failure loses what was not synced yet."
 	case g.Sync == SyncLater:
-		return fmt.Sprintf("A 200 here means that most of %d servers have the event, not yet that it is on their disks. It takes a power failure of most of them at once to lose it.", g.Copies)
-	case g.Copies == 1:
-		return "A 200 here means that one server has the event in a file. Whether a power failure could take it is unknown: it depends on sync_always."
+		return holder + ", but not yet synced to disk. It is lost if most of them lose power at once."
 	default:
-		return fmt.Sprintf("A 200 here means that most of %d servers have the event in a file. Whether a power failure of most of them at once could take it is unknown: it depends on sync_always.", g.Copies)
+		return holder + " in a file. Whether it survives a power failure of " + crash + " depends on sync_always, which is unknown."
 	}
 }
 
-func (g Guarantee) servers(one, more string) string {
-	if g.Copies == 1 {
-		return one
-	}
-	return more
+// guaranteeAge is how long a [CachedGuarantee] keeps an answer. Readiness probes ask every
+// few seconds, and streams are rarely edited.
+const guaranteeAge = time.Minute
+
+// CachedGuarantee says what a 200 means on a connection in use. It reads the stream again
+// after a reconnect, since a restarted server may have other settings, and else once a
+// minute. It is safe for concurrent use.
+type CachedGuarantee struct {
+	nc   *nats.Conn
+	js   jetstream.JetStream
+	sync Sync
+	dir  string
+	now  func() time.Time
+
+	mu         sync.Mutex
+	reconnects uint64
+	readAt     time.Time
+	text       string
 }
 
-// losable is how many disks may be lost while most are left.
-func (g Guarantee) losable() string {
-	switch n := (g.Copies - 1) / 2; n {
-	case 0:
-		return "no disk but one that came late"
-	case 1:
-		return "one disk"
-	default:
-		return fmt.Sprintf("%d disks", n)
-	}
+// NewCachedGuarantee returns the guarantee of a connection. Sync is the server's setting,
+// which only its administrators can read. Dir is its data folder if that is on this
+// machine, else empty.
+func NewCachedGuarantee(js jetstream.JetStream, sync Sync, dir string) *CachedGuarantee {
+	return &CachedGuarantee{nc: js.Conn(), js: js, sync: sync, dir: dir, now: time.Now}
 }
 
-// Version judges the server's version. Where is the server's name, or what it runs
-// in.
-func Version(version string, embedded bool, name string) Finding {
-	f := Finding{Check: CheckVersion, Level: OK, Facts: map[string]any{
-		"version": version, "needed": events.MinServerVersion, "embedded": embedded, "server": name,
-	}}
-	where := "on server " + name
-	if embedded {
-		where = "inside greenlight up"
+// Text returns the server's version and what a 200 means, or that this is unknown.
+func (g *CachedGuarantee) Text(ctx context.Context) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	reconnects, now := g.nc.Stats().Reconnects, g.now()
+	if g.text != "" && g.reconnects == reconnects && now.Sub(g.readAt) < guaranteeAge {
+		return g.text
 	}
-	f.Says = fmt.Sprintf("NATS %s runs %s; %s or newer is needed.", version, where, events.MinServerVersion)
-	if !events.IsSupported(version) {
-		f.Level = Fail
-		f.Fix = "Upgrade the server (https://github.com/nats-io/nats-server/releases)."
+	stream, err := g.js.Stream(ctx, events.StreamEvents)
+	if err != nil {
+		return Guarantee{}.String()
 	}
-	return f
-}
-
-// Storage judges what the stream of events is kept in.
-func Storage(info *jetstream.StreamInfo) Finding {
-	f := Finding{Check: CheckStorage, Level: OK, Facts: map[string]any{"storage": info.Config.Storage.String()}}
-	switch {
-	case info.Config.Storage == jetstream.MemoryStorage:
-		f.Level = Fail
-		f.Says = "Stream EVENTS is kept in memory: a restart of the server takes what was answered 200."
-		f.Fix = "Storage cannot be changed: stop Greenlight, delete the stream, and let Greenlight make it anew; it makes it with files."
-	case info.Config.PersistMode == jetstream.AsyncPersistMode:
-		f.Level = Fail
-		f.Says = "Stream EVENTS is kept in files that are written after the acknowledgement (persist_mode async): a crash takes what was answered 200."
-		f.Fix = "Stop Greenlight, delete the stream, and let Greenlight make it anew; it makes it without."
-	case info.Config.Discard != jetstream.DiscardNew:
-		f.Level = Fail
-		f.Says = "Stream EVENTS is kept in files, but makes room by dropping the oldest events, which were answered 200."
-		f.Fix = "Start webhook or assigner once more: they set the stream to refuse new events instead (discard new)."
-	default:
-		f.Says = "Stream EVENTS is kept in files, and refuses when it is full rather than dropping the oldest."
-	}
-	return f
-}
-
-// Replicas judges how many copies of events there are and how they are. Clustered
-// says that the server belongs to a cluster.
-func Replicas(info *jetstream.StreamInfo, clustered bool) Finding {
-	copies := max(info.Config.Replicas, 1)
-	current := 1 // the leader
-	if info.Cluster != nil {
-		for _, peer := range info.Cluster.Replicas {
-			if peer.Current && !peer.Offline {
-				current++
-			}
-		}
-		if copies > 1 && info.Cluster.Leader == "" {
-			current = 0
-		}
-	}
-	current = min(current, copies)
-	f := Finding{Check: CheckReplicas, Level: OK, Facts: map[string]any{"replicas": copies, "current": current, "clustered": clustered}}
-	switch {
-	case copies == 1 && clustered:
-		f.Level = Warn
-		f.Says = "Stream EVENTS is kept in one copy although the server belongs to a cluster: while the one that has it is away, events are answered 503."
-		f.Fix = "Start webhook and assigner with --replicas 3."
-	case copies == 1:
-		f.Says = "Stream EVENTS is kept in one copy, on the one server that there is."
-	case current <= copies/2:
-		f.Level = Fail
-		f.Says = fmt.Sprintf("Of %d copies of stream EVENTS %d can be used, which is no majority: events are answered 503.", copies, current)
-		f.Fix = "Bring the servers back that are away."
-	case current < copies:
-		f.Level = Warn
-		f.Says = fmt.Sprintf("Of %d copies of stream EVENTS %d are up to date.", copies, current)
-		f.Fix = "Look after the servers that are away or behind: nats server report jetstream."
-	case copies%2 == 0:
-		f.Level = Warn
-		f.Says = fmt.Sprintf("Stream EVENTS is kept in %d copies, all up to date, which bears no more losses than %d.", copies, copies-1)
-		f.Fix = "Start webhook and assigner with --replicas 3."
-	default:
-		f.Says = fmt.Sprintf("Stream EVENTS is kept in %d copies, all up to date.", copies)
-	}
-	return f
-}
-
-// Synced judges whether events are synced before they are acknowledged, as far as it
-// is known. Source is how it became known, or what was in the way.
-func Synced(sync Sync, copies int, source string) Finding {
-	f := Finding{Check: CheckSync, Facts: map[string]any{"sync": string(sync), "source": source}}
-	const mend = `Write sync_interval: always into the jetstream block of the server's configuration and restart it.`
-	switch {
-	case sync == SyncAlways:
-		f.Level = OK
-		f.Says = "Events are synced to the disk before they are acknowledged (sync_always), " + source + "."
-	case sync == SyncLater && copies == 1:
-		f.Level = Fail
-		f.Says = "Events are acknowledged before they are synced to the disk, " + source + ": a power failure takes what came since the last sync, two minutes by default."
-		f.Fix = mend
-	case sync == SyncLater:
-		f.Level = Warn
-		f.Says = "Events are acknowledged before they are synced to the disk, " + source + ": only the other copies hold them through a power failure."
-		f.Fix = mend
-	default:
-		f.Level = Unknown
-		f.Says = "Whether events are synced to the disk before they are acknowledged (sync_always) is unknown: " + source + "."
-		f.Fix = "Name the server's monitoring address with --nats-monitor http://HOST:8222, or look for sync_interval: always in its configuration. Without it NATS syncs every two minutes."
-	}
-	return f
+	guarantee := GuaranteeOf(stream.CachedInfo().Config, g.sync)
+	guarantee.Volatile = volatileFolder(g.dir)
+	g.reconnects, g.readAt = reconnects, now
+	g.text = "NATS " + g.nc.ConnectedServerVersion() + ". " + guarantee.String()
+	return g.text
 }

@@ -39,7 +39,7 @@ func TestLearn_SaysHowTelnyxUnderstandsRequests(t *testing.T) {
 	r.Learned = got
 	var b strings.Builder
 	must(t, r.WriteText(&b))
-	if !strings.Contains(b.String(), "\nHow Telnyx understands requests, as far as was seen\n  Assignments are under /10dlc/phone_number_campaigns.\n") {
+	if !strings.Contains(b.String(), "\nHow Telnyx understands requests\n  Assignments are under /10dlc/phone_number_campaigns.\n") {
 		t.Errorf("got %s, want what was learned", b.String())
 	}
 }

@@ -31,8 +31,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// outside starts a NATS server as somebody else runs it: "all" may do everything,
-// "some" what the permissions say.
+// outside starts a NATS server that is not ours. User "all" may do everything, "some"
+// what the permissions allow.
 func outside(t *testing.T, permissions *server.Permissions) *server.Server {
 	t.Helper()
 	ns, err := server.NewServer(&server.Options{
@@ -60,16 +60,16 @@ func connect(t *testing.T, ns *server.Server, user string) (*nats.Conn, jetstrea
 	return nc, js
 }
 
-// furnish makes what webhook and assigner make.
-func furnish(t *testing.T, js jetstream.JetStream) {
+// createStreams creates what webhook and assigner create.
+func createStreams(t *testing.T, js jetstream.JetStream) {
 	t.Helper()
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	_, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)
 }
 
-// look returns the findings about a server, by check.
-func look(t *testing.T, n doctor.NATS) (*doctor.Report, map[doctor.Check]doctor.Finding) {
+// runChecks returns the findings about a server, by check.
+func runChecks(t *testing.T, n doctor.NATS) (*doctor.Report, map[doctor.Check]doctor.Finding) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -77,12 +77,12 @@ func look(t *testing.T, n doctor.NATS) (*doctor.Report, map[doctor.Check]doctor.
 	defer transport.CloseIdleConnections()
 	n.HTTP = &http.Client{Transport: transport}
 	report := doctor.NewReport(time.Now())
-	n.Look(ctx, report)
+	n.Check(ctx, report)
 	found := map[doctor.Check]doctor.Finding{}
 	for _, f := range report.Findings {
 		found[f.Check] = f
-		if f.Says == "" || !strings.HasSuffix(f.Says, ".") || f.Level == doctor.OK && f.Fix != "" {
-			t.Errorf("got %+v, want a sentence, and something to mend only if it is not ok", f)
+		if f.Message == "" || !strings.HasSuffix(f.Message, ".") || f.Level == doctor.OK && f.Fix != "" {
+			t.Errorf("got %+v, want a sentence, and a fix only if it is not ok", f)
 		}
 	}
 	text, err := json.Marshal(report)

@@ -3,7 +3,9 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -11,26 +13,27 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
+	"greenlight/internal/status"
 )
 
-// NATS is a server to look at. Nobody else may use the connection meanwhile.
+// NATS is a server to check. While it is checked, nothing else may use the connection.
 type NATS struct {
 	Conn *nats.Conn
-	// Embedded says that the server runs inside greenlight up on this machine, and
-	// Syncs that it syncs always; Dir is its data folder, empty if that is not known.
+	// Embedded is true if the server runs inside greenlight up on this machine, and Syncs
+	// if it syncs always. Dir is its data folder, empty if unknown.
 	Embedded, Syncs bool
 	Dir             string
-	// Health asks the embedded server whether it can still write its streams; trouble
-	// is empty if so.
-	Health func(context.Context, *nats.Conn) (trouble string, err error)
-	// Monitors are addresses at which servers tell of themselves.
+	// Health asks the embedded server whether it can still write its streams. The first
+	// result is what is wrong, empty if nothing is.
+	Health func(context.Context, *nats.Conn) (string, error)
+	// Monitors are the monitoring addresses of servers.
 	Monitors []string
-	// HTTP asks the monitors. Default [http.DefaultClient].
+	// HTTP is the client for the monitors. Default [http.DefaultClient].
 	HTTP *http.Client
 }
 
-// Look adds what is found about the server, and sets what a 200 means.
-func (n NATS) Look(ctx context.Context, r *Report) {
+// Check adds the findings about the server to the report, and sets its guarantee.
+func (n NATS) Check(ctx context.Context, r *Report) {
 	r.Add(Version(n.Conn.ConnectedServerVersion(), n.Embedded, n.Conn.ConnectedServerName()))
 	js, err := jetstream.New(n.Conn)
 	if err != nil {
@@ -39,42 +42,38 @@ func (n NATS) Look(ctx context.Context, r *Report) {
 	}
 	info, err := n.stream(ctx, js, events.StreamEvents)
 	if err != nil {
-		r.Add(NoStream(err))
-		r.Add(Rights(rights(ctx, n.Conn, js)))
+		r.Add(NoStream(err), Rights(n.rights(ctx, js)))
 		return
 	}
 	sync, source := n.sync(ctx, info)
-	copies := max(info.Config.Replicas, 1)
-	means := GuaranteeOf(info.Config, sync)
-	means.Fleeting = fleetingFolder(n.Dir)
-	r.Means = means.String()
-	r.Add(Storage(info), Replicas(info, n.Conn.ConnectedClusterName() != ""), Synced(sync, copies, source))
-	r.Add(n.writes(ctx))
+	guarantee := GuaranteeOf(info.Config, sync)
+	guarantee.Volatile = volatileFolder(n.Dir)
+	r.Guarantee = guarantee.String()
+	r.Add(Storage(info), Replicas(info, n.Conn.ConnectedClusterName() != ""), Synced(sync, guarantee.Copies, source), n.writes(ctx))
 	if n.Dir != "" {
-		n.lookAtDisk(r, info)
+		n.checkDisk(r, info)
 	}
 	r.Add(StreamRoom(CheckRoom, info))
-	if letters, err := n.stream(ctx, js, events.StreamDeadLetters); err == nil {
-		r.Add(StreamRoom(CheckDeadLetters, letters))
+	if deadLetters, err := n.stream(ctx, js, events.StreamDeadLetters); err == nil {
+		r.Add(StreamRoom(CheckDeadLetters, deadLetters))
 	} else {
-		r.Add(Finding{Check: CheckDeadLetters, Level: Unknown, Says: "How much room dead letters have cannot be told: " + sentenceEnd(err.Error())})
+		r.Add(unknown(CheckDeadLetters, "The free space of stream DEAD_LETTERS is unknown", err, ""))
 	}
-	r.Add(Rights(rights(ctx, n.Conn, js)), n.speed(ctx, js, info.Config), n.clock(ctx, js), n.assigner(ctx, js))
+	r.Add(Rights(n.rights(ctx, js)), n.speed(ctx, js, info.Config), n.clock(ctx, js), n.assigner(ctx, js))
 }
 
-// patience bounds each question, so that one without an answer leaves time for the
-// others.
-const patience = 5 * time.Second
+// requestTimeout bounds each check, so that one without an answer leaves time for others.
+const requestTimeout = 5 * time.Second
 
-// heed has a question asked within patience; see [events.Heed].
-func heed(ctx context.Context, nc *nats.Conn, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// bounded makes requests within requestTimeout; see [events.Heed].
+func (n NATS) bounded(ctx context.Context, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return events.Heed(ctx, nc, ask)
+	return events.Heed(ctx, n.Conn, ask)
 }
 
 func (n NATS) stream(ctx context.Context, js jetstream.JetStream, name string) (info *jetstream.StreamInfo, err error) {
-	err = heed(ctx, n.Conn, func(ctx context.Context) error {
+	err = n.bounded(ctx, func(ctx context.Context) error {
 		stream, err := js.Stream(ctx, name)
 		if err == nil {
 			info = stream.CachedInfo()
@@ -84,65 +83,28 @@ func (n NATS) stream(ctx context.Context, js jetstream.JetStream, name string) (
 	return info, err
 }
 
-func (n NATS) sync(ctx context.Context, info *jetstream.StreamInfo) (s Sync, source string) {
-	switch {
-	case n.Embedded && n.Syncs:
-		return SyncAlways, "as greenlight up has it"
-	case n.Embedded:
-		return SyncLater, "as greenlight up was told"
+// Version says which server runs. Connecting to one that is too old fails before this.
+func Version(version string, embedded bool, name string) Finding {
+	f := Finding{Check: CheckVersion, Facts: map[string]any{
+		"version": version, "needed": events.MinServerVersion, "embedded": embedded, "server": name,
+	}}
+	where := "on server " + name
+	if embedded {
+		where = "inside greenlight up"
 	}
-	return findSync(ctx, n.Conn, n.client(), n.Monitors, keepersOf(info, n.Conn.ConnectedServerName()))
+	return f.is(OK, fmt.Sprintf("NATS %s runs %s; %s or newer is required.", version, where, events.MinServerVersion), "")
 }
 
-func (n NATS) writes(ctx context.Context) Finding {
-	if !n.Embedded || n.Health == nil {
-		return Writes(findWrites(ctx, n.client(), n.Monitors))
-	}
-	var trouble string
-	err := heed(ctx, n.Conn, func(ctx context.Context) (err error) {
-		trouble, err = n.Health(ctx, n.Conn)
-		return err
-	})
-	return Writes(trouble, err)
-}
-
-func (n NATS) client() *http.Client {
-	if n.HTTP != nil {
-		return n.HTTP
-	}
-	return http.DefaultClient
-}
-
-func (n NATS) lookAtDisk(r *Report, info *jetstream.StreamInfo) {
+func (n NATS) checkDisk(r *Report, info *jetstream.StreamInfo) {
 	volume, known, err := VolumeOf(n.Dir)
 	if err != nil {
-		r.Add(Finding{Check: CheckDisk, Level: Unknown, Says: "What data folder " + n.Dir + " is on cannot be told: " + sentenceEnd(err.Error())})
+		r.Add(unknown(CheckDisk, "The disk of data folder "+n.Dir+" is unknown", err, ""))
 		return
 	}
 	if known {
 		room := events.RoomOf(info)
 		r.Add(Disk(n.Dir, volume, max(room.Most-room.Used, 0)))
 	}
-}
-
-// NoStream is the finding that the stream of events cannot be looked at.
-func NoStream(err error) Finding {
-	f := Finding{Check: CheckStream}
-	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound):
-		f.Level = Warn
-		f.Says = "Stream EVENTS is not there: neither webhook nor assigner ever ran on this server, so there is nothing to say about storage, room and speed."
-		f.Fix = "Start webhook and assigner, which make it, and run this again."
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
-		f.Level = Fail
-		f.Says = "JetStream is not enabled, so that nothing can be stored."
-		f.Fix = "Start the server with a jetstream block in its configuration (or -js), and enable it for the user's account."
-	default:
-		f.Level = Unknown
-		f.Says = "Stream EVENTS cannot be looked at: " + sentenceEnd(err.Error())
-		f.Fix = "If the user may not ask ($JS.API.STREAM.INFO.EVENTS), permit it or name other credentials with --nats-creds."
-	}
-	return f
 }
 
 func (n NATS) speed(ctx context.Context, js jetstream.JetStream, like jetstream.StreamConfig) Finding {
@@ -154,40 +116,116 @@ func (n NATS) speed(ctx context.Context, js jetstream.JetStream, like jetstream.
 		return err
 	})
 	if err != nil {
-		return Finding{
-			Check: CheckSpeed, Level: Unknown,
-			Says: "How fast events are stored could not be measured: " + sentenceEnd(err.Error()),
-			Fix:  "It takes a stream of its own, " + ProbeStream + ", which this user must be allowed to make and delete. If another doctor is at it, run this again.",
-		}
+		return unknown(CheckSpeed, "How fast events are stored could not be measured", err,
+			"Allow this user to create and delete stream "+ProbeStream+". If another doctor is running, try again later.")
 	}
 	return PublishSpeed(s)
 }
 
 func (n NATS) clock(ctx context.Context, js jetstream.JetStream) Finding {
 	var ahead, within time.Duration
-	err := heed(ctx, n.Conn, func(ctx context.Context) (err error) {
+	err := n.bounded(ctx, func(ctx context.Context) (err error) {
 		ahead, within, err = events.ClockOffset(ctx, js, time.Now)
 		return err
 	})
 	if err != nil {
-		return Finding{Check: CheckNATSClock, Level: Unknown, Says: "The NATS server's clock cannot be read: " + sentenceEnd(err.Error())}
+		return unknown(CheckNATSClock, "The NATS server's clock could not be read", err, "")
 	}
 	return NATSClock(ahead, within)
 }
 
 func (n NATS) assigner(ctx context.Context, js jetstream.JetStream) Finding {
-	var info *jetstream.ConsumerInfo
+	var backlog events.Backlog
 	var hold ledger.Hold
-	err := heed(ctx, n.Conn, func(ctx context.Context) error {
-		consumer, err := js.Consumer(ctx, events.StreamEvents, events.ConsumerAssigner)
-		if err != nil {
+	err := n.bounded(ctx, func(ctx context.Context) (err error) {
+		if backlog, err = events.ReadBacklog(ctx, js); err != nil {
 			return err
 		}
-		info = consumer.CachedInfo()
 		if hold, err = ledger.ReadHold(ctx, js); errors.Is(err, jetstream.ErrStreamNotFound) {
 			return nil // an older assigner runs
 		}
 		return err
 	})
-	return Assigner(info, hold, err)
+	if err != nil {
+		return unknown(CheckAssigner, "Whether an assigner is running is unknown", err, "")
+	}
+	return Assigner(backlog, hold)
+}
+
+// Assigner checks whether an assigner is running, and whether anything is on hold.
+func Assigner(backlog events.Backlog, hold ledger.Hold) Finding {
+	f := Finding{Check: CheckAssigner, Facts: map[string]any{"hold": hold, "running": !backlog.Idle, "waiting": backlog.Waiting}}
+	const start = "Start an assigner, or greenlight up."
+	const resume = "When the reason for the hold is over, run greenlight resume."
+	waiting := " Waiting: " + status.Count(backlog.Waiting, "message") + "."
+	switch {
+	case !backlog.Ran:
+		return f.is(Warn, "No assigner has ever run here. Events are stored, but nothing is attached.", start)
+	case hold.All != nil:
+		return f.is(Warn, "Everything is on hold, by "+hold.All.String()+". Events are stored, but nothing is attached."+waiting, resume)
+	case len(hold.Campaigns) > 0:
+		return f.is(Warn, "On hold: "+status.Count(len(hold.Campaigns), "campaign")+". Nothing is attached to them. greenlight status shows who put them on hold, and why."+waiting, resume)
+	case backlog.Idle:
+		return f.is(Warn, "No assigner is running. Events are stored, but nothing is attached."+waiting, start)
+	default:
+		return f.is(OK, "An assigner is running and nothing is on hold."+waiting, "")
+	}
+}
+
+// rights tests what the NATS user of this connection may do, without doing it.
+func (n NATS) rights(ctx context.Context, js jetstream.JetStream) []events.Right {
+	rights := events.Rights(ctx, n.Conn)
+	rights = append(rights, events.Right{Name: "write the ledger", Err: events.MayPublish(ctx, n.Conn, ledger.WriteProbe)})
+	return append(rights, events.Right{Name: "read the ledger", Err: n.bounded(ctx, func(ctx context.Context) error {
+		book, err := ledger.Open(ctx, js)
+		if err == nil {
+			_, err = book.Campaigns(ctx)
+		}
+		return err
+	})})
+}
+
+// Rights checks what the NATS user may do.
+func Rights(rights []events.Right) Finding {
+	f := Finding{Check: CheckRights, Facts: map[string]any{}}
+	var denied, unclear []string
+	var unclearErr error
+	onlyMissing := true
+	for _, right := range rights {
+		f.Facts[strings.ReplaceAll(right.Name, " ", "_")] = right.Err == nil
+		switch {
+		case right.Err == nil:
+		case errors.Is(right.Err, events.ErrNotPermitted):
+			denied = append(denied, right.Name)
+		default:
+			unclear, unclearErr = append(unclear, right.Name), right.Err
+			onlyMissing = onlyMissing && isMissing(right.Err)
+		}
+	}
+	switch {
+	case len(denied) > 0:
+		return f.is(Fail, "This NATS user may not "+listed(denied, "or")+".",
+			"Grant these permissions, or use the credentials of webhook and assigner with --nats-creds. A webhook must create streams, publish events and store dead letters. An assigner needs all of them.")
+	case len(unclear) > 0 && onlyMissing:
+		return f.is(Unknown, "Whether this NATS user may "+listed(unclear, "and")+" is unknown: the streams do not exist yet.",
+			"Start webhook and assigner once, or greenlight up: they create what is missing.")
+	case len(unclear) > 0:
+		return f.is(Unknown, "Whether this NATS user may "+listed(unclear, "and")+" is unknown: "+sentenceEnd(cause(unclearErr)),
+			"Check the user's permissions in the server's configuration.")
+	default:
+		return f.is(OK, "This NATS user has all permissions of webhook and assigner.", "")
+	}
+}
+
+// isMissing reports whether an error only says that a stream or bucket does not exist yet.
+func isMissing(err error) bool {
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound)
+}
+
+func listed(items []string, last string) string {
+	if len(items) < 2 {
+		return strings.Join(items, "")
+	}
+	end := len(items) - 1
+	return strings.Join(items[:end], ", ") + " " + last + " " + items[end]
 }

@@ -1,7 +1,6 @@
 package doctor_test
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -20,13 +19,13 @@ import (
 
 func TestNATS_KnowsNothingOfAnOutsideServersSync(t *testing.T) {
 	nc, js := connect(t, outside(t, nil), "all")
-	furnish(t, js)
-	report, found := look(t, doctor.NATS{Conn: nc})
+	createStreams(t, js)
+	report, found := runChecks(t, doctor.NATS{Conn: nc})
 	if got := found[doctor.CheckSync]; got.Level != doctor.Unknown || got.Fix == "" {
 		t.Errorf("got %+v, want unknown and how to find out", got)
 	}
-	if !strings.Contains(report.Means, "unknown") {
-		t.Errorf("got %q, want that it is unknown", report.Means)
+	if !strings.Contains(report.Guarantee, "unknown") {
+		t.Errorf("got %q, want that it is unknown", report.Guarantee)
 	}
 	for _, check := range []doctor.Check{
 		doctor.CheckVersion, doctor.CheckStorage, doctor.CheckReplicas, doctor.CheckRoom, doctor.CheckDeadLetters, doctor.CheckNATSClock, doctor.CheckRights,
@@ -43,14 +42,14 @@ func TestNATS_KnowsNothingOfAnOutsideServersSync(t *testing.T) {
 func TestNATS_ReadsSyncFromTheMonitor(t *testing.T) {
 	ns := outside(t, nil)
 	nc, js := connect(t, ns, "all")
-	furnish(t, js)
+	createStreams(t, js)
 	monitor := "http://" + ns.MonitorAddr().String()
-	report, found := look(t, doctor.NATS{Conn: nc, Monitors: []string{monitor}})
-	if got := found[doctor.CheckSync]; got.Level != doctor.Fail || !strings.Contains(got.Says, "as /varz tells") {
+	report, found := runChecks(t, doctor.NATS{Conn: nc, Monitors: []string{monitor}})
+	if got := found[doctor.CheckSync]; got.Level != doctor.Fail || !strings.Contains(got.Message, "from /varz") {
 		t.Errorf("got %+v, want that it does not sync", got)
 	}
-	if !strings.Contains(report.Means, "a power failure takes what was not synced yet") {
-		t.Errorf("got %q, want that a power failure takes events", report.Means)
+	if !strings.Contains(report.Guarantee, "A power failure loses what was not synced yet") {
+		t.Errorf("got %q, want that a power failure loses events", report.Guarantee)
 	}
 	if got := found[doctor.CheckWrites]; got.Level != doctor.OK {
 		t.Errorf("got %+v, want that it can write", got)
@@ -65,7 +64,7 @@ func TestNATS_ReadsSyncFromTheMonitor(t *testing.T) {
 		"not the right": "http://" + nobody,
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, found := look(t, doctor.NATS{Conn: nc, Monitors: []string{address}})
+			_, found := runChecks(t, doctor.NATS{Conn: nc, Monitors: []string{address}})
 			for _, check := range []doctor.Check{doctor.CheckSync, doctor.CheckWrites} {
 				if got := found[check]; got.Level != doctor.Unknown {
 					t.Errorf("got %+v, want unknown", got)
@@ -75,18 +74,18 @@ func TestNATS_ReadsSyncFromTheMonitor(t *testing.T) {
 	}
 }
 
-func TestNATS_TellsWhatTheMonitorSaysOfWriting(t *testing.T) {
+func TestNATS_ReportsWriteErrorsFromTheMonitor(t *testing.T) {
 	nc, js := connect(t, outside(t, nil), "all")
-	furnish(t, js)
+	createStreams(t, js)
 	for name, tt := range map[string]struct {
 		code int
 		text string
 		want doctor.Level
 		says string
 	}{
-		"well":       {200, `{"status":"ok"}`, doctor.OK, "met no error"},
+		"well":       {200, `{"status":"ok"}`, doctor.OK, "no write errors"},
 		"not well":   {503, `{"status":"unavailable","status_code":503,"error":"stream '$G > EVENTS' write error: no space left on device"}`, doctor.Fail, "no space left on device"},
-		"no healthz": {404, `nothing here`, doctor.Unknown, "answered no /healthz"},
+		"no healthz": {404, `nothing here`, doctor.Unknown, "did not answer /healthz"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			monitor := telnyxAt(t, func(w http.ResponseWriter, r *http.Request) {
@@ -95,8 +94,8 @@ func TestNATS_TellsWhatTheMonitorSaysOfWriting(t *testing.T) {
 				}
 				_, _ = w.Write([]byte(tt.text))
 			})
-			_, found := look(t, doctor.NATS{Conn: nc, Monitors: []string{monitor}})
-			if got := found[doctor.CheckWrites]; got.Level != tt.want || !strings.Contains(got.Says, tt.says) {
+			_, found := runChecks(t, doctor.NATS{Conn: nc, Monitors: []string{monitor}})
+			if got := found[doctor.CheckWrites]; got.Level != tt.want || !strings.Contains(got.Message, tt.says) {
 				t.Errorf("got %+v, want %s and %q", got, tt.want, tt.says)
 			}
 		})
@@ -105,17 +104,16 @@ func TestNATS_TellsWhatTheMonitorSaysOfWriting(t *testing.T) {
 
 func TestNATS_LeavesEverythingAsItWas(t *testing.T) {
 	nc, js := connect(t, outside(t, nil), "all")
-	furnish(t, js)
-	before := standing(t, js)
-	look(t, doctor.NATS{Conn: nc})
-	if after := standing(t, js); after != before {
+	createStreams(t, js)
+	before := describe(t, js)
+	runChecks(t, doctor.NATS{Conn: nc})
+	if after := describe(t, js); after != before {
 		t.Errorf("got\n%s\nwant\n%s", after, before)
 	}
 }
 
-// standing tells of every stream what is in it and how it is set, and of its
-// consumers.
-func standing(t *testing.T, js jetstream.JetStream) string {
+// describe returns the content, settings and consumers of every stream.
+func describe(t *testing.T, js jetstream.JetStream) string {
 	t.Helper()
 	var b strings.Builder
 	streams := js.ListStreams(t.Context())
@@ -126,15 +124,15 @@ func standing(t *testing.T, js jetstream.JetStream) string {
 	return b.String()
 }
 
-func TestNATS_TellsWhatTheUserMayNotDo(t *testing.T) {
+func TestNATS_ReportsMissingPermissions(t *testing.T) {
 	// A webhook's user, who may also look.
 	ns := outside(t, &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{
 		"telnyx.event.>", "deadletter.>", "$JS.API.STREAM.INFO.>",
 	}}})
 	_, js := connect(t, ns, "all")
-	furnish(t, js)
+	createStreams(t, js)
 	nc, _ := connect(t, ns, "some")
-	_, found := look(t, doctor.NATS{Conn: nc})
+	_, found := runChecks(t, doctor.NATS{Conn: nc})
 	got := found[doctor.CheckRights]
 	if got.Level != doctor.Fail {
 		t.Fatalf("got %+v, want that it fails", got)
@@ -150,29 +148,29 @@ func TestNATS_TellsWhatTheUserMayNotDo(t *testing.T) {
 			t.Errorf("%s: got %v, want %t", f.name, got.Facts[f.name], f.want)
 		}
 	}
-	if !strings.Contains(got.Says, "publish triggers") || strings.Contains(got.Says, "publish events") {
-		t.Errorf("got %q, want what it may not do and nothing else", got.Says)
+	if !strings.Contains(got.Message, "publish triggers") || strings.Contains(got.Message, "publish events") {
+		t.Errorf("got %q, want what it may not do and nothing else", got.Message)
 	}
 	if got := found[doctor.CheckSpeed]; got.Level != doctor.Unknown {
 		t.Errorf("got %+v, want that speed is unknown", got)
 	}
 }
 
-func TestNATS_TellsThatNothingIsThereYet(t *testing.T) {
+func TestNATS_ReportsMissingStreams(t *testing.T) {
 	nc, _ := connect(t, outside(t, nil), "all")
-	report, found := look(t, doctor.NATS{Conn: nc})
-	if got := found[doctor.CheckStream]; got.Level != doctor.Warn || !strings.Contains(got.Says, "never") && !strings.Contains(got.Says, "neither") {
-		t.Errorf("got %+v, want that the stream is not there", got)
+	report, found := runChecks(t, doctor.NATS{Conn: nc})
+	if got := found[doctor.CheckStream]; got.Level != doctor.Warn || !strings.Contains(got.Message, "does not exist") {
+		t.Errorf("got %+v, want that the stream does not exist", got)
 	}
 	if got := found[doctor.CheckRights]; got.Level != doctor.Unknown {
 		t.Errorf("got %+v, want that rights are unknown", got)
 	}
-	if !strings.Contains(report.Means, "cannot be told") {
-		t.Errorf("got %q, want that it cannot be told", report.Means)
+	if !strings.Contains(report.Guarantee, "is unknown") {
+		t.Errorf("got %q, want that it is unknown", report.Guarantee)
 	}
 }
 
-func TestNATS_LooksAtACluster(t *testing.T) {
+func TestNATS_ChecksACluster(t *testing.T) {
 	cluster := testkit.StartCluster(t)
 	nc, err := events.Connect(cluster.Servers[0].ClientURL(), t.Name())
 	must(t, err)
@@ -186,8 +184,8 @@ func TestNATS_LooksAtACluster(t *testing.T) {
 	for _, ns := range cluster.Servers {
 		monitors = append(monitors, "http://"+ns.MonitorAddr().String())
 	}
-	before := standing(t, js)
-	report, found := look(t, doctor.NATS{Conn: nc, Monitors: monitors})
+	before := describe(t, js)
+	report, found := runChecks(t, doctor.NATS{Conn: nc, Monitors: monitors})
 	for _, check := range []doctor.Check{doctor.CheckSync, doctor.CheckRights, doctor.CheckRoom} {
 		if got := found[check]; got.Level != doctor.OK {
 			t.Errorf("%s: got %+v, want ok", check, got)
@@ -199,13 +197,13 @@ func TestNATS_LooksAtACluster(t *testing.T) {
 	if got := found[doctor.CheckSpeed]; got.Level == doctor.Unknown {
 		t.Errorf("got %+v, want that speed was measured", got)
 	}
-	if !strings.Contains(report.Means, "the disks of most of 3 servers") {
-		t.Errorf("got %q, want what three disks are worth", report.Means)
+	if !strings.Contains(report.Guarantee, "the disks of most of 3 servers") {
+		t.Errorf("got %q, want what three disks are worth", report.Guarantee)
 	}
-	if after := standing(t, js); after != before {
+	if after := describe(t, js); after != before {
 		t.Errorf("got\n%s\nwant\n%s", after, before)
 	}
-	_, found = look(t, doctor.NATS{Conn: nc, Monitors: monitors[:2]})
+	_, found = runChecks(t, doctor.NATS{Conn: nc, Monitors: monitors[:2]})
 	if got := found[doctor.CheckSync]; got.Level != doctor.Unknown {
 		t.Errorf("got %+v of two of three, want unknown", got)
 	}
@@ -216,7 +214,7 @@ func TestCanPublish_StoresNothing(t *testing.T) {
 	if err := events.CanPublish(t.Context(), js); err == nil {
 		t.Error("got no error without a stream, want one")
 	}
-	furnish(t, js)
+	createStreams(t, js)
 	must(t, events.CanPublish(t.Context(), js))
 	stream, err := js.Stream(t.Context(), events.StreamEvents)
 	must(t, err)
@@ -225,54 +223,41 @@ func TestCanPublish_StoresNothing(t *testing.T) {
 	}
 }
 
-func TestAssigner_TellsAHold(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		info *jetstream.ConsumerInfo
-		hold ledger.Hold
-		err  error
-		want doctor.Level
-	}{
-		{"at work", &jetstream.ConsumerInfo{NumWaiting: 1}, ledger.Hold{}, nil, doctor.OK},
-		{"held", &jetstream.ConsumerInfo{NumWaiting: 1}, ledger.Hold{All: &ledger.HeldBy{By: "ann@ops"}}, nil, doctor.Warn},
-		{"a campaign is held", &jetstream.ConsumerInfo{NumWaiting: 1}, ledger.Hold{Campaigns: map[string]ledger.HeldBy{"C6X6M95": {}}}, nil, doctor.Warn},
-		{"nobody asks", &jetstream.ConsumerInfo{}, ledger.Hold{}, nil, doctor.Warn},
-		{"never ran", nil, ledger.Hold{}, jetstream.ErrConsumerNotFound, doctor.Warn},
-		{"cannot be asked", nil, ledger.Hold{}, errors.New("timeout"), doctor.Unknown},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := doctor.Assigner(tt.info, tt.hold, tt.err); got.Level != tt.want {
-				t.Errorf("got %+v, want %s", got, tt.want)
-			}
-		})
-	}
+func TestAssigner_WarnsOfAHoldAndAMissingAssigner(t *testing.T) {
+	running := events.Backlog{Ran: true}
+	check(t, []row{
+		{"running", doctor.Assigner(running, ledger.Hold{}), doctor.OK},
+		{"everything on hold", doctor.Assigner(running, ledger.Hold{All: &ledger.HeldBy{By: "ann@ops"}}), doctor.Warn},
+		{"a campaign on hold", doctor.Assigner(running, ledger.Hold{Campaigns: map[string]ledger.HeldBy{"C6X6M95": {}}}), doctor.Warn},
+		{"not running", doctor.Assigner(events.Backlog{Ran: true, Idle: true}, ledger.Hold{}), doctor.Warn},
+		{"never ran", doctor.Assigner(events.Backlog{Idle: true}, ledger.Hold{}), doctor.Warn},
+	})
 }
 
-// On a volume that is memory, or a container's own, the headline promises no disk, and
-// nor does readiness.
-func TestNATS_PromisesNothingOfAFolderWhereNothingLasts(t *testing.T) {
-	dir := fleetingFolder(t)
+// For a folder in memory or in a container's own file system, neither the doctor nor
+// readiness promises a disk.
+func TestNATS_PromisesNoDiskForAVolatileFolder(t *testing.T) {
+	dir := volatileFolder(t)
 	nc, js := connect(t, outside(t, nil), "all")
-	furnish(t, js)
-	report, found := look(t, doctor.NATS{Conn: nc, Embedded: true, Syncs: true, Dir: dir})
+	createStreams(t, js)
+	report, found := runChecks(t, doctor.NATS{Conn: nc, Embedded: true, Syncs: true, Dir: dir})
 	if got := found[doctor.CheckDisk]; got.Level != doctor.Fail {
-		t.Errorf("got %+v, want that nothing lasts there", got)
+		t.Errorf("got %+v, want that files do not last there", got)
 	}
 	for name, got := range map[string]string{
-		"doctor": report.Means, "readiness": doctor.NewStanding(js, doctor.SyncAlways, dir).Says(t.Context()),
+		"doctor": report.Guarantee, "readiness": doctor.NewCachedGuarantee(js, doctor.SyncAlways, dir).Text(t.Context()),
 	} {
-		if strings.Contains(got, "written through") || !strings.Contains(got, "no sync makes it last") {
+		if strings.Contains(got, "is synced") || !strings.Contains(got, "does not make it last") {
 			t.Errorf("%s: got %q, want no promise of a disk", name, got)
 		}
 	}
 }
 
-// fleetingFolder finds a folder on which nothing lasts; most machines have one in
-// memory.
-func fleetingFolder(t *testing.T) string {
+// volatileFolder finds a folder in memory, which most machines have.
+func volatileFolder(t *testing.T) string {
 	t.Helper()
 	for _, dir := range []string{"/dev/shm", "/run", t.TempDir()} {
-		if v, known, err := doctor.VolumeOf(dir); err == nil && known && v.Fleeting() != "" {
+		if v, known, err := doctor.VolumeOf(dir); err == nil && known && v.Volatile() != "" {
 			return dir
 		}
 	}

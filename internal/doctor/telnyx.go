@@ -13,60 +13,51 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// PublicKeys tells the keys that deliveries are verified with.
+// PublicKeys shows the keys that deliveries are verified with.
 func PublicKeys(keys []telnyx.PublicKey) Finding {
 	prints := make([]string, len(keys))
 	for i, key := range keys {
 		prints[i] = key.Fingerprint()
 	}
-	f := Finding{Check: CheckPublicKey, Level: OK, Facts: map[string]any{"fingerprints": prints}}
+	f := Finding{Check: CheckPublicKey, Facts: map[string]any{"fingerprints": prints}}
 	if len(keys) == 1 {
-		f.Says = "TELNYX_PUBLIC_KEY is a key. It begins with " + prints[0] + ": compare that with the Public Key in Mission Control."
-		return f
+		return f.is(OK, "TELNYX_PUBLIC_KEY begins with "+prints[0]+". It must match the Public Key in Mission Control.", "")
 	}
-	f.Says = fmt.Sprintf("TELNYX_PUBLIC_KEY holds %d keys. They begin with %s: one of them must be the Public Key in Mission Control.", len(keys), listed(prints, "and"))
-	return f
+	return f.is(OK, fmt.Sprintf("TELNYX_PUBLIC_KEY holds %d keys, which begin with %s. One of them must match the Public Key in Mission Control.", len(keys), listed(prints, "and")), "")
 }
 
 const (
-	// telnyxTimeout bounds the call that shows whether Telnyx answers, with its
-	// repetitions.
+	// telnyxTimeout bounds the call that checks Telnyx, including retries.
 	telnyxTimeout = 15 * time.Second
-	// learnTimeout bounds the calls that show how Telnyx understands requests.
+	// learnTimeout bounds the calls that find out how Telnyx understands requests.
 	learnTimeout = 10 * time.Second
 )
 
-// Telnyx asks Telnyx for the first page of the account's brands, with a client that
-// only reads, and judges the answer and the clock that comes with it.
+// Telnyx reads the first page of the account's brands with a read-only client, and checks
+// the answer and Telnyx's clock.
 func Telnyx(ctx context.Context, client *telnyx.Client) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, telnyxTimeout)
 	defer cancel()
-	heard := &dates{next: http.DefaultTransport}
-	listening := *client.ReadOnly()
-	own := http.Client{Timeout: telnyxTimeout}
-	if listening.HTTPClient != nil {
-		own = *listening.HTTPClient
-		heard.next = own.Transport
+	clock := &clockReader{next: http.DefaultTransport}
+	reader := *client.ReadOnly()
+	httpClient := http.Client{Timeout: telnyxTimeout}
+	if reader.HTTPClient != nil {
+		httpClient = *reader.HTTPClient
+		clock.next = httpClient.Transport
 	}
-	own.Transport = heard
-	listening.HTTPClient = &own
-	_, brands, err := listening.BrandsPage(ctx, 1)
+	httpClient.Transport = clock
+	reader.HTTPClient = &httpClient
+	_, brands, err := reader.BrandsPage(ctx, 1)
 	findings := []Finding{TelnyxAnswer(brands, err)}
-	if heard.heard {
-		findings = append(findings, TelnyxClock(heard.ahead, heard.within))
-	} else {
-		findings = append(findings, Finding{
-			Check: CheckTelnyxClock, Level: Unknown,
-			Says: "Telnyx's clock could not be read, since no answer with a date came.",
-		})
+	if !clock.known {
+		return append(findings, Finding{Check: CheckTelnyxClock}.is(Unknown, "Telnyx's clock could not be read: no answer had a date.", ""))
 	}
-	return findings
+	return append(findings, TelnyxClock(clock.ahead, clock.within))
 }
 
-// Learn reads the beginning of two lists with a client that only reads, and one number
-// of them by itself, and returns what the client found out by that about how Telnyx
-// understands requests, a sentence each. Calls that fail are left out: what Telnyx
-// refuses is a finding of [Telnyx], or shows when the assigner works.
+// Learn reads the beginning of two lists and one number with a read-only client. It
+// returns what the client found out about how Telnyx understands requests, one sentence
+// each. Failed calls are ignored, since [Telnyx] reports them.
 func Learn(ctx context.Context, client *telnyx.Client) []string {
 	ctx, cancel := context.WithTimeout(ctx, learnTimeout)
 	defer cancel()
@@ -78,79 +69,76 @@ func Learn(ctx context.Context, client *telnyx.Client) []string {
 	return client.Learned()
 }
 
-// dates reads the clock off the answers. It is used for one request at a time.
-type dates struct {
+// clockReader reads the clock in the answers. It is not safe for concurrent use.
+type clockReader struct {
 	next          http.RoundTripper
-	heard         bool
+	known         bool
 	ahead, within time.Duration
 }
 
-// RoundTrip passes the request on.
-func (d *dates) RoundTrip(r *http.Request) (*http.Response, error) {
-	asked := time.Now()
-	response, err := d.next.RoundTrip(r)
+// RoundTrip makes the request and compares the answer's date with our clock.
+func (c *clockReader) RoundTrip(r *http.Request) (*http.Response, error) {
+	sent := time.Now()
+	response, err := c.next.RoundTrip(r)
 	if err != nil {
 		return response, err
 	}
-	took := time.Since(asked)
-	if told, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-		// The header has whole seconds: the time was up to a second later.
+	took := time.Since(sent)
+	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		// The header has whole seconds, so the clock was up to a second later.
 		const half = time.Second / 2
-		d.heard, d.within = true, took/2+half
-		d.ahead = told.Add(half).Sub(asked.Add(took / 2))
+		c.known, c.within = true, took/2+half
+		c.ahead = date.Add(half).Sub(sent.Add(took / 2))
 	}
 	return response, nil
 }
 
-// TelnyxAnswer judges what came of asking Telnyx.
+// TelnyxAnswer checks the result of a call to Telnyx.
 func TelnyxAnswer(brands int, err error) Finding {
-	f := Finding{Check: CheckTelnyx, Level: OK, Facts: map[string]any{}}
+	f := Finding{Check: CheckTelnyx, Facts: map[string]any{}}
 	if err == nil {
 		f.Facts["brands"] = brands
-		f.Says = fmt.Sprintf("Telnyx answers and takes the API key; the account has %s.", status.Count(brands, "brand"))
-		return f
+		return f.is(OK, fmt.Sprintf("Telnyx answers and accepts the API key; the account has %s.", status.Count(brands, "brand")), "")
 	}
-	f.Level = Fail
 	answer, answered := errors.AsType[*telnyx.APIError](err)
 	if !answered {
-		cause := err
-		if lost, ok := errors.AsType[*telnyx.ConnectionError](err); ok {
-			cause = lost.Err
-		}
-		f.Says = "Telnyx cannot be reached: " + sentenceEnd(cause.Error())
-		f.Fix = "Check this machine's way out (DNS, proxy, firewall) and TELNYX_BASE_URL."
-		if _, unreadable := errors.AsType[*telnyx.UnreadableError](err); unreadable {
-			f.Says = "What answers is not Telnyx's API: " + sentenceEnd(err.Error())
-			f.Fix = "Check TELNYX_BASE_URL, and whether a proxy answers in Telnyx's place."
-		}
-		return f
+		return unanswered(f, err)
 	}
 	f.Facts["status"] = answer.Status
-	words := saidBy(answer)
+	status := fmt.Sprintf(" (%d%s).", answer.Status, detailOf(answer))
+	const unchecked = " The API key could not be checked."
 	switch {
 	case answer.Status == http.StatusUnauthorized:
-		f.Says = "Telnyx answers, and does not know the API key (401" + words + ")."
-		f.Fix = "Create a key in Mission Control (https://portal.telnyx.com), Account, Keys & Credentials, API Keys, and set TELNYX_API_KEY."
+		return f.is(Fail, "Telnyx does not accept the API key"+status,
+			"Create a key in Mission Control (https://portal.telnyx.com), Account, Keys & Credentials, API Keys, and set TELNYX_API_KEY.")
 	case answer.Status == http.StatusForbidden:
-		f.Says = "Telnyx knows the API key and does not let it read the account's brands (403" + words + ")."
-		f.Fix = "Look in Mission Control whether the account is active and verified, and what the key's user may do with 10DLC."
+		return f.is(Fail, "Telnyx knows the API key, but does not let it read the account's brands"+status,
+			"In Mission Control, check that the account is active and verified, and that the key's user has access to 10DLC.")
 	case answer.Status == http.StatusTooManyRequests:
-		f.Level = Warn
-		f.Says = "Telnyx answers that too much is asked of it (429" + words + "); whether it takes the API key is not known."
-		f.Fix = "Run this again in a minute. If it stays so, something else uses the account's rate."
+		return f.is(Warn, "Telnyx's rate limit is used up"+status+unchecked,
+			"Run this again in a minute. If it happens again, another program uses the account's rate limit.")
 	case answer.Status >= http.StatusInternalServerError:
-		f.Level = Warn
-		f.Says = fmt.Sprintf("Telnyx answers that it is in trouble (%d%s); whether it takes the API key is not known.", answer.Status, words)
-		f.Fix = "See https://status.telnyx.com and run this again. The assigner tries again by itself."
+		return f.is(Warn, "Telnyx has an outage"+status+unchecked,
+			"See https://status.telnyx.com, and run this again later. The assigner retries by itself.")
 	default:
-		f.Says = fmt.Sprintf("Telnyx answers what was not expected (%d%s).", answer.Status, words)
-		f.Fix = "Check TELNYX_BASE_URL."
+		return f.is(Fail, "Telnyx answers with an unexpected status"+status, "Check TELNYX_BASE_URL.")
 	}
-	return f
 }
 
-// saidBy returns Telnyx's own words as part of a sentence.
-func saidBy(answer *telnyx.APIError) string {
+// unanswered is the finding for a call without an answer from Telnyx's API.
+func unanswered(f Finding, err error) Finding {
+	if _, ok := errors.AsType[*telnyx.UnreadableError](err); ok {
+		return f.is(Fail, "The server that answers is not Telnyx's API: "+sentenceEnd(err.Error()),
+			"Check TELNYX_BASE_URL, and whether a proxy answers instead of Telnyx.")
+	}
+	if lost, ok := errors.AsType[*telnyx.ConnectionError](err); ok {
+		err = lost.Err
+	}
+	return f.is(Fail, "Telnyx cannot be reached: "+sentenceEnd(err.Error()), "Check this machine's network (DNS, proxy, firewall) and TELNYX_BASE_URL.")
+}
+
+// detailOf returns Telnyx's text as part of a sentence.
+func detailOf(answer *telnyx.APIError) string {
 	if len(answer.Errors) == 0 {
 		return ""
 	}

@@ -11,10 +11,10 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-func TestTelnyx_TellsAnswersApart(t *testing.T) {
+func TestTelnyx_DistinguishesAnswers(t *testing.T) {
 	answer := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Retry-After", "60") // so that nothing is tried again
+			w.Header().Set("Retry-After", "60") // prevents retries
 			w.WriteHeader(status)
 			_, _ = w.Write([]byte(body))
 		}
@@ -26,17 +26,17 @@ func TestTelnyx_TellsAnswersApart(t *testing.T) {
 		says    string
 	}{
 		{"all is well", answer(200, `{"records":[{"brandId":"b"}],"totalRecords":1}`), doctor.OK, "has 1 brand."},
-		{"wrong key", answer(401, `{"errors":[{"code":"10009","title":"Authentication failed","detail":"No key found"}]}`), doctor.Fail, "does not know the API key (401: No key found)."},
-		{"not allowed", answer(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`), doctor.Fail, "knows the API key and does not let"},
-		{"too much", answer(429, ``), doctor.Warn, "too much is asked"},
-		{"in trouble", answer(503, ``), doctor.Warn, "in trouble (503)"},
-		{"somebody else", answer(200, `<html>`), doctor.Fail, "not Telnyx's API"},
-		{"not there", answer(404, ``), doctor.Fail, "not expected (404)"},
+		{"wrong key", answer(401, `{"errors":[{"code":"10009","title":"Authentication failed","detail":"No key found"}]}`), doctor.Fail, "does not accept the API key (401: No key found)."},
+		{"not allowed", answer(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`), doctor.Fail, "knows the API key, but does not let"},
+		{"rate limit", answer(429, ``), doctor.Warn, "rate limit is used up (429)"},
+		{"outage", answer(503, ``), doctor.Warn, "has an outage (503)"},
+		{"another server", answer(200, `<html>`), doctor.Fail, "not Telnyx's API"},
+		{"not found", answer(404, ``), doctor.Fail, "unexpected status (404)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			findings := doctor.Telnyx(t.Context(), &telnyx.Client{APIKey: "KEY0123456789_s3cret", BaseURL: telnyxAt(t, tt.handler), HTTPClient: &http.Client{Transport: ownTransport(t)}})
 			got := findings[0]
-			if got.Level != tt.want || !strings.Contains(got.Says, tt.says) || strings.Contains(got.Says, "s3cret") {
+			if got.Level != tt.want || !strings.Contains(got.Message, tt.says) || strings.Contains(got.Message, "s3cret") {
 				t.Errorf("got %+v, want %s and %q", got, tt.want, tt.says)
 			}
 			if got := findings[1]; got.Check != doctor.CheckTelnyxClock || got.Level != doctor.OK {
@@ -67,7 +67,7 @@ func TestTelnyx_OnlyReadsAndOnce(t *testing.T) {
 
 func TestTelnyx_SaysThatItCannotBeReached(t *testing.T) {
 	findings := doctor.Telnyx(t.Context(), &telnyx.Client{APIKey: "KEY0123456789_s3cret", BaseURL: "http://127.0.0.1:1/v2"})
-	if got := findings[0]; got.Level != doctor.Fail || !strings.HasPrefix(got.Says, "Telnyx cannot be reached: dial tcp 127.0.0.1:1") {
+	if got := findings[0]; got.Level != doctor.Fail || !strings.HasPrefix(got.Message, "Telnyx cannot be reached: dial tcp 127.0.0.1:1") {
 		t.Errorf("got %+v, want that it cannot be reached", got)
 	}
 	if got := findings[1]; got.Level != doctor.Unknown {
@@ -81,12 +81,12 @@ func TestTelnyx_ReadsItsClock(t *testing.T) {
 		_, _ = w.Write([]byte(`{"records":[],"totalRecords":0}`))
 	})
 	findings := doctor.Telnyx(t.Context(), &telnyx.Client{BaseURL: url, HTTPClient: &http.Client{Transport: ownTransport(t)}})
-	if got := findings[1]; got.Level != doctor.Fail || !strings.Contains(got.Says, "every delivery is refused") {
+	if got := findings[1]; got.Level != doctor.Fail || !strings.Contains(got.Message, "Every delivery is refused") {
 		t.Errorf("got %+v, want that deliveries are refused", got)
 	}
 }
 
-func TestPlans_TellsFaults(t *testing.T) {
+func TestPlans_ReportsFaults(t *testing.T) {
 	got := doctor.Plans(filepath.Join("..", "..", "config", "plan.example.yaml"))
 	if got.Level != doctor.OK || got.Facts["hash"] == "" || got.Facts["faults"] != 0 {
 		t.Errorf("got %+v, want that the example is valid", got)
@@ -103,7 +103,7 @@ func TestAgreed_NeedsEveryKeeper(t *testing.T) {
 	three := []string{"n1", "n2", "n3"}
 	for _, tt := range []struct {
 		name string
-		told map[string]doctor.Sync
+		says map[string]doctor.Sync
 		want doctor.Sync
 	}{
 		{"all", map[string]doctor.Sync{"n1": doctor.SyncAlways, "n2": doctor.SyncAlways, "n3": doctor.SyncAlways}, doctor.SyncAlways},
@@ -113,7 +113,7 @@ func TestAgreed_NeedsEveryKeeper(t *testing.T) {
 		{"without JetStream", map[string]doctor.Sync{"n1": doctor.SyncUnknown, "n2": doctor.SyncAlways, "n3": doctor.SyncAlways}, doctor.SyncUnknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, _ := doctor.Agreed(tt.told, three, "as told"); got != tt.want {
+			if got, _ := doctor.Agreed(tt.says, three, "/varz"); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})

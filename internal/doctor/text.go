@@ -10,45 +10,43 @@ import (
 )
 
 const (
-	// width is how many columns the text takes. Only a word that is longer makes
-	// it wider.
+	// width is the width of the text in columns. Only a longer word exceeds it.
 	width = 80
-	// margin is where sentences begin, after the level.
+	// margin is the column in which messages begin, after the level.
 	margin = 10
 )
 
-// topic is a heading and the checks that are told under it.
+// topic is a heading and the checks that are printed under it.
 type topic struct {
 	name   string
 	checks []Check
 }
 
 var topics = []topic{
-	{"How events are kept", []Check{CheckNATS, CheckVersion, CheckStream, CheckStorage, CheckReplicas, CheckSync, CheckWrites, CheckDisk}},
-	{"Room, speed and rights", []Check{CheckRoom, CheckDeadLetters, CheckSpeed, CheckNATSClock, CheckRights}},
-	{"Who works on them", []Check{CheckAssigner, CheckPlans}},
+	{"Storage", []Check{CheckNATS, CheckVersion, CheckStream, CheckStorage, CheckReplicas, CheckSync, CheckWrites, CheckDisk}},
+	{"Free space, speed and permissions", []Check{CheckRoom, CheckDeadLetters, CheckSpeed, CheckNATSClock, CheckRights}},
+	{"Assigner and plans", []Check{CheckAssigner, CheckPlans}},
 	{"Telnyx", []Check{CheckPublicKey, CheckTelnyx, CheckTelnyxClock}},
 }
 
-// headings are the topics, and under a last one the checks that none of them has: what
-// fails must be told, wherever it stands.
-func (r *Report) headings() []topic {
-	rest := topic{name: "Besides"}
+// byTopic returns the topics and, as the last one, the checks that belong to none.
+func (r *Report) byTopic() []topic {
+	other := topic{name: "Other"}
 	for _, f := range r.Findings {
 		known := slices.ContainsFunc(topics, func(t topic) bool { return slices.Contains(t.checks, f.Check) })
-		if !known && !slices.Contains(rest.checks, f.Check) {
-			rest.checks = append(rest.checks, f.Check)
+		if !known && !slices.Contains(other.checks, f.Check) {
+			other.checks = append(other.checks, f.Check)
 		}
 	}
-	return append(slices.Clip(topics), rest)
+	return append(slices.Clip(topics), other)
 }
 
-// WriteText writes the report for people: what a 200 means, then each finding with
-// its level and how to mend it.
+// WriteText writes the report as text: what a 200 means, then each finding with its level
+// and how to fix it.
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
-	status.Wrap(&b, "", r.Means, width)
-	for _, topic := range r.headings() {
+	status.Wrap(&b, "", r.Guarantee, width)
+	for _, topic := range r.byTopic() {
 		heading := "\n" + topic.name + "\n"
 		for _, check := range topic.checks {
 			for _, f := range r.Findings {
@@ -61,7 +59,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 	}
 	if len(r.Learned) > 0 {
-		b.WriteString("\nHow Telnyx understands requests, as far as was seen\n")
+		b.WriteString("\nHow Telnyx understands requests\n")
 	}
 	for _, sentence := range r.Learned {
 		status.Hang(&b, "  ", "    ", sentence, width)
@@ -75,7 +73,7 @@ func (r *Report) WriteText(w io.Writer) error {
 func (f Finding) write(b *strings.Builder) {
 	indent := strings.Repeat(" ", margin)
 	first := fmt.Sprintf("%-*s", margin, "  "+string(f.Level))
-	for line := range strings.Lines(f.Says) {
+	for line := range strings.Lines(f.Message) {
 		status.Hang(b, first, indent, line, width)
 		first = indent
 	}
@@ -84,23 +82,16 @@ func (f Finding) write(b *strings.Builder) {
 	}
 }
 
-// Summary counts what there is to mend.
+// Summary counts the findings by level.
 func (r *Report) Summary() string {
 	var counts []string
-	for _, c := range []struct {
-		level     Level
-		one, more string
-	}{{Fail, "fails", "fail"}, {Warn, "warns", "warn"}, {Unknown, "is unknown", "are unknown"}} {
-		switch n := r.Count(c.level); n {
-		case 0:
-		case 1:
-			counts = append(counts, "1 "+c.one)
-		default:
-			counts = append(counts, fmt.Sprintf("%d %s", n, c.more))
+	for _, level := range []Level{Fail, Warn, Unknown} {
+		if n := r.Count(level); n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", n, level))
 		}
 	}
 	if len(counts) == 0 {
-		return fmt.Sprintf("Nothing to mend: all %d findings are ok.", len(r.Findings))
+		return fmt.Sprintf("All %d checks are ok.", len(r.Findings))
 	}
-	return fmt.Sprintf("Of %s %s.", status.Count(len(r.Findings), "finding"), listed(counts, "and"))
+	return status.Count(len(r.Findings), "check") + ": " + strings.Join(counts, ", ") + "."
 }

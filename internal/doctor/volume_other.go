@@ -2,5 +2,5 @@
 
 package doctor
 
-// VolumeOf knows nothing here.
+// VolumeOf is only supported on Linux.
 func VolumeOf(string) (v Volume, known bool, err error) { return Volume{}, false, nil }

@@ -429,12 +429,12 @@ func (s scenario) isExplained(w *world, reason ledger.Reason, detail string) {
 	story, err := timeline.OfNumber(w.t.Context(), w.js, reasonNumber)
 	w.must(err)
 	shown := part.Campaigns[0].Numbers[0]
-	if story.Sentence == "" || story.Next == "" || story.Sentence != shown.Why || story.Next != shown.Next || story.Person != shown.Action {
-		w.t.Errorf("why says %q, %q, %q; status %q, %q, %q", story.Sentence, story.Next, story.Person, shown.Why, shown.Next, shown.Action)
+	if story.Sentence == "" || story.Next == "" || story.Sentence != shown.Why || story.Next != shown.Next || story.Action != shown.Action {
+		w.t.Errorf("why says %q, %q, %q; status %q, %q, %q", story.Sentence, story.Next, story.Action, shown.Why, shown.Next, shown.Action)
 	}
 	// That work is on hold is status's to say, not the number's.
-	if reason != ledger.Queued && story.NeedsPerson != (part.Progress() == status.NeedsPerson) || story.NeedsPerson && story.Person == "" {
-		w.t.Errorf("needs a person: %t, progress %s, to do %q", story.NeedsPerson, part.Progress(), story.Person)
+	if reason != ledger.Queued && story.NeedsPerson != (part.Progress() == status.NeedsPerson) || story.NeedsPerson && story.Action == "" {
+		w.t.Errorf("needs a person: %t, progress %s, to do %q", story.NeedsPerson, part.Progress(), story.Action)
 	}
 	kinds := map[timeline.Kind]int{}
 	quoted := false

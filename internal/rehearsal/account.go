@@ -15,30 +15,29 @@ import (
 const (
 	// profile is the messaging profile of numbers for which the plan names none.
 	profile = "4001776e-0000-4000-8000-000000000001"
-	// poolSize is how many numbers a messaging profile gets that the plan names as a
-	// pool: which they are is not in the plan.
+	// poolSize is the size of a number pool, whose numbers the plan does not list.
 	poolSize = 5
-	// bystanders is how many numbers are on a campaign that no plan names.
+	// bystanders is the number of phone numbers that no plan names.
 	bystanders = 3
-	// roomy is more numbers than any source of a move has.
-	roomy = 1 << 20
+	// noLimit is more than the numbers of any campaign.
+	noLimit = 1 << 20
 )
 
-// tcrID is how The Campaign Registry's ids of campaigns look.
+// tcrID is the form of The Campaign Registry's campaign ids.
 var tcrID = regexp.MustCompile(`^C[A-Z0-9]{5,8}$`)
 
-// Account is what [Seed] put into a simulated Telnyx, and what the plan means for it.
+// Account describes what [Seed] put into a simulated Telnyx, and the expected result.
 type Account struct {
-	// Campaigns are the ids of the planned campaigns at Telnyx, in the plan's order.
+	// Campaigns are the Telnyx ids of the planned campaigns, in the plan's order.
 	Campaigns []string
-	// Numbers counts the planned numbers, those of pools among them.
+	// Numbers counts the planned numbers, including those of pools.
 	Numbers int
-	// Moves counts planned numbers that begin on a campaign from which the plan may
-	// take them, Taken those on one from which it may not.
+	// Moves counts planned numbers that begin on a campaign in move_from, Taken those on
+	// another campaign, which the plan may not take them from.
 	Moves, Taken int
 
-	// Fates are what the plan means for its numbers.
-	Fates map[string]Fate
+	// Expected is the expected result for each planned number.
+	Expected map[string]Expectation
 	// Bystanders are the numbers that no plan names, with the campaign they are on.
 	Bystanders map[string]string
 }
@@ -47,36 +46,35 @@ type Account struct {
 func (a *Account) IsSettled(numbers []ledger.Number) bool {
 	settled := 0
 	for _, n := range numbers {
-		if _, planned := a.Fates[n.Number]; planned && (n.State == ledger.Sendable || n.NeedsPerson) {
+		if _, planned := a.Expected[n.Number]; planned && (n.State == ledger.Sendable || n.NeedsPerson) {
 			settled++
 		}
 	}
-	return settled >= len(a.Fates)
+	return settled >= len(a.Expected)
 }
 
-// Seeding is what an account is to look like.
+// Seeding are the options of [Seed].
 type Seeding struct {
-	// WebhookURL is where the campaigns' notifications go. Empty: nowhere.
+	// WebhookURL gets the campaigns' notifications. Empty for none.
 	WebhookURL string
-	// Bystanders adds numbers that no plan names, on a campaign of their own, and
-	// puts one planned number on it too if the plan has four of its kind: what a
-	// mistake would steal.
+	// Bystanders adds numbers that no plan names, on a separate campaign. If a plan entry
+	// has four numbers, one of them is put there too. A mistake would steal them.
 	Bystanders bool
 }
 
-// Seed fills a simulated account, which must be empty, with everything that a plan
-// set names, as it is some days before approval:
+// Seed fills an empty simulated account with everything in a plan set, as it would be some
+// days before approval:
 //
-//   - each campaign, under the id or the reference that the plan has for it, filed
-//     and not reviewed; one with a TCR id is shared by another account
-//   - each number, owned, a US long code; where the plan names a messaging profile,
-//     every second number is on none yet
+//   - each campaign, with its id or reference from the plan, submitted but not reviewed;
+//     one with a TCR id is shared by another account
+//   - each number, owned by the account, a US long code; if the plan names a messaging
+//     profile, every second number is not on it yet
 //   - for a number pool, a few made-up numbers on that messaging profile
-//   - each campaign of move_from, with the first number to move on it
-func Seed(sim *telnyxsim.Simulator, set *plan.Set, how Seeding) *Account {
+//   - each campaign in move_from, with the first number to move on it
+func Seed(sim *telnyxsim.Simulator, set *plan.Set, options Seeding) *Account {
 	s := seeder{
-		sim: sim, set: set, how: how, sources: map[string]string{},
-		account: &Account{Fates: map[string]Fate{}, Bystanders: map[string]string{}},
+		sim: sim, set: set, options: options, sources: map[string]string{},
+		account: &Account{Expected: map[string]Expectation{}, Bystanders: map[string]string{}},
 		taken:   map[string]bool{},
 	}
 	for _, c := range set.Campaigns {
@@ -89,26 +87,26 @@ func Seed(sim *telnyxsim.Simulator, set *plan.Set, how Seeding) *Account {
 	for _, c := range set.Campaigns {
 		s.account.Campaigns = append(s.account.Campaigns, s.addCampaign(c))
 	}
-	if how.Bystanders {
+	if options.Bystanders {
 		s.addBystanders()
 	}
 	for i, c := range set.Campaigns {
 		s.addNumbers(c, s.account.Campaigns[i])
 	}
-	s.account.Numbers = len(s.account.Fates)
+	s.account.Numbers = len(s.account.Expected)
 	return s.account
 }
 
 type seeder struct {
 	sim     *telnyxsim.Simulator
 	set     *plan.Set
-	how     Seeding
+	options Seeding
 	account *Account
-	// sources are the campaigns of move_from: the plan's id to Telnyx's.
+	// sources maps the campaigns in move_from to their Telnyx ids.
 	sources map[string]string
 	// elsewhere is the campaign of the bystanders, empty if there are none.
 	elsewhere string
-	// taken are the numbers that are the plan's or were made up already.
+	// taken are the numbers that are in the plan or already made up.
 	taken map[string]bool
 	made  int
 }
@@ -118,7 +116,7 @@ func (s *seeder) addCampaign(c plan.Campaign) string {
 	added := s.sim.AddCampaign(telnyxsim.Campaign{
 		ID: string(c.CampaignID), TCRID: string(c.TCRCampaignID), Shared: c.TCRCampaignID != "",
 		ReferenceID: c.ReferenceID, BrandID: c.BrandID,
-		CampaignStatus: telnyx.CampaignTCRPending, WebhookURL: s.how.WebhookURL,
+		CampaignStatus: telnyx.CampaignTCRPending, WebhookURL: s.options.WebhookURL,
 		MaxNumbers: max(c.MaxNumbers, plan.DefaultMaxNumbers),
 		NumberPool: c.NumberPool != "" || c.MaxNumbers > plan.DefaultMaxNumbers,
 	})
@@ -130,13 +128,13 @@ func (s *seeder) addCampaign(c plan.Campaign) string {
 // idOf returns the id by which numbers are attached to a campaign.
 func idOf(c telnyxsim.Campaign) string { return cmp.Or(c.ID, c.TCRID) }
 
-// source returns the id at Telnyx of a campaign that move_from names, which is added
-// if nobody did: in force, as only such a one has numbers to give.
+// source returns the Telnyx id of a campaign in move_from. If it does not exist yet, it is
+// added as approved, since only such a campaign has numbers.
 func (s *seeder) source(name string) string {
 	if id, known := s.sources[name]; known {
 		return id
 	}
-	c := telnyxsim.Campaign{CampaignStatus: telnyx.CampaignMNOProvisioned, MaxNumbers: roomy}
+	c := telnyxsim.Campaign{CampaignStatus: telnyx.CampaignMNOProvisioned, MaxNumbers: noLimit}
 	if tcrID.MatchString(name) {
 		c.TCRID = name
 	} else {
@@ -148,7 +146,7 @@ func (s *seeder) source(name string) string {
 
 func (s *seeder) addBystanders() {
 	s.elsewhere = s.sim.AddCampaign(telnyxsim.Campaign{
-		CampaignStatus: telnyx.CampaignMNOProvisioned, MaxNumbers: roomy,
+		CampaignStatus: telnyx.CampaignMNOProvisioned, MaxNumbers: noLimit,
 	}).ID
 	for range bystanders {
 		number := s.makeUp()
@@ -160,7 +158,7 @@ func (s *seeder) addBystanders() {
 
 // addNumbers adds the numbers of a planned campaign.
 func (s *seeder) addNumbers(c plan.Campaign, campaign string) {
-	f := Fate{Entry: c.ID(), Campaign: campaign, State: ledger.Sendable, Profile: c.MessagingProfileID}
+	f := Expectation{Entry: c.ID(), Campaign: campaign, State: ledger.Sendable, Profile: c.MessagingProfileID}
 	for _, name := range c.MoveFrom {
 		f.MayLeave = append(f.MayLeave, s.source(name))
 	}
@@ -183,12 +181,12 @@ func (s *seeder) addNumbers(c plan.Campaign, campaign string) {
 	}
 }
 
-// begins returns the campaign on which the i-th number of an entry is at first, empty
-// for none: the first on one that it may be taken from, and of the first entry that
-// has four the last on one that it may not.
-func (s *seeder) begins(c plan.Campaign, f Fate, i int) string {
+// begins returns the campaign on which the i-th number of an entry begins, empty for none.
+// The first begins on a campaign in move_from. In the first entry with four numbers, the
+// last begins on the campaign of the bystanders.
+func (s *seeder) begins(c plan.Campaign, f Expectation, i int) string {
 	if i == 0 {
-		// A campaign that is itself planned has no carriers yet, and gives nothing.
+		// A planned campaign is not approved yet, so no number can be on it.
 		at := slices.IndexFunc(f.MayLeave, func(id string) bool { return !slices.Contains(s.account.Campaigns, id) })
 		if at >= 0 {
 			return f.MayLeave[at]
@@ -201,7 +199,7 @@ func (s *seeder) begins(c plan.Campaign, f Fate, i int) string {
 }
 
 // add adds a planned number, on a campaign if one is given.
-func (s *seeder) add(number telnyxsim.Number, f Fate, on string) {
+func (s *seeder) add(number telnyxsim.Number, f Expectation, on string) {
 	s.sim.AddNumbers(number)
 	switch {
 	case on == "":
@@ -214,18 +212,18 @@ func (s *seeder) add(number telnyxsim.Number, f Fate, on string) {
 		s.account.Moves++
 		s.put(number.PhoneNumber, on)
 	}
-	s.account.Fates[number.PhoneNumber] = f
+	s.account.Expected[number.PhoneNumber] = f
 }
 
 // put attaches a number before the rehearsal begins.
 func (s *seeder) put(number, campaign string) {
 	if err := s.sim.AttachNumber(number, campaign, telnyx.Assigned); err != nil {
-		panic("rehearsal: " + err.Error()) // both were added by this package
+		panic("rehearsal: " + err.Error()) // this package has added both
 	}
 }
 
-// makeUp returns a number that the plan does not name. It is of those that nobody
-// has: 555 is for films.
+// makeUp returns a number that the plan does not name, with the exchange 555, which is
+// reserved for fiction.
 func (s *seeder) makeUp() string {
 	for {
 		number := fmt.Sprintf("+1202555%04d", s.made)

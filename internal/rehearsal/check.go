@@ -13,59 +13,58 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// Fate is what a plan means for one number that it names.
-type Fate struct {
-	// Entry is the id by which the plan and the ledger name the campaign, Campaign the
-	// one by which Telnyx attaches to it.
+// Expectation is the expected result for one planned number.
+type Expectation struct {
+	// Entry is the campaign's id in plan and ledger, Campaign its id for attaching numbers
+	// at Telnyx.
 	Entry, Campaign string
-	// State and Reason are what the ledger must say in the end.
+	// State and Reason are the final ones in the ledger.
 	State  ledger.State
 	Reason ledger.Reason
 	// Home is the campaign on which a number that must not be attached stays, if any.
 	Home string
-	// MayLeave are the campaigns that the plan takes the number from.
+	// MayLeave are the campaigns from which the plan may take the number.
 	MayLeave []string
-	// AlsoPlanned are other campaigns on which the plan named it for a while.
+	// AlsoPlanned are other campaigns for which the plan named the number for a while.
 	AlsoPlanned []string
-	// Tried says that a number which ends elsewhere may get requests before that.
+	// Tried means that a number that is not attached in the end may get requests before.
 	Tried bool
 	// Profile is the messaging profile that the number may be put on, if any.
 	Profile string
 }
 
-// Attaches reports whether the number ends on the plan's campaign.
-func (f Fate) Attaches() bool { return f.State == ledger.Sendable }
+// Attaches reports whether the number is on the planned campaign in the end.
+func (e Expectation) Attaches() bool { return e.State == ledger.Sendable }
 
-// History is what [Check] goes by: what the simulated Telnyx did, and what Greenlight
-// says and stored.
+// History is the input of [Check]: what the simulated Telnyx did, and what Greenlight says
+// and has stored.
 type History struct {
-	// Fates are those of the planned numbers, by number.
-	Fates map[string]Fate
+	// Expected is the expected result for each planned number.
+	Expected map[string]Expectation
 	// Bystanders are the numbers that no plan names, with the campaign they are on.
 	Bystanders map[string]string
-	// Writes are the requests for changes in the order of their effect.
+	// Writes are the write requests, in the order in which they took effect.
 	Writes      []telnyxsim.Write
 	Assignments []telnyxsim.Assignment
-	// Failures are when carriers failed a number's assignment, or a person ended it by
-	// hand, after which it is attached again.
+	// Failures are the times at which carriers or a person ended a number's assignment,
+	// after which it is attached again.
 	Failures map[string][]time.Time
-	// Ledger is what Greenlight says of every number.
+	// Ledger has the records of all numbers.
 	Ledger []ledger.Number
-	// Accepted are the ids of deliveries that were answered with 200, Kept those that
-	// are in a stream, with their sequence, if known.
+	// Accepted are the ids of deliveries that were answered 200, Kept those that are in a
+	// stream, with their sequence, if known.
 	Accepted []string
 	Kept     map[string]uint64
-	// Unseen, if not nil, reports whether a write rests on a record that a person changed
-	// after it was read.
+	// Unseen, if not nil, reports whether a person changed the number's record after
+	// Greenlight read it and before the write.
 	Unseen func(telnyxsim.Write) bool
-	// AnyStatus leaves it to the caller whether campaigns were provisioned at each write.
+	// AnyStatus disables the check that campaigns were provisioned at each write.
 	AnyStatus bool
 }
 
-// Violation is one thing that must not be. Number and Campaign are empty if it is about
-// none.
+// Violation is one broken promise. Number and Campaign are empty if they do not matter.
 type Violation struct {
-	// Rule is what was broken.
+	// Rule is the promise.
 	Rule             string
 	Number, Campaign string
 	Text             string
@@ -75,21 +74,20 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%s: %s", v.Rule, strings.TrimSpace(cmp.Or(v.Number, v.Campaign)+" "+v.Text))
 }
 
-// Check returns everything that is wrong with a history that is over, nothing if all is
-// well.
+// Check returns all broken promises in a finished history.
 func Check(h History) []Violation {
 	return slices.Concat(checkTelnyx(h), checkLedger(h), checkPlaces(h), checkEffects(h), checkStatuses(h), checkKept(h))
 }
 
-// checkTelnyx: in the end every number is where the plan wants it, and those that the
-// plan does not name are where they were.
+// checkTelnyx checks that every number is on the planned campaign in the end, and that
+// numbers outside the plan are where they were.
 func checkTelnyx(h History) (found []Violation) {
 	const rule = "final state at Telnyx"
 	records := map[string]telnyxsim.Assignment{}
 	for _, a := range h.Assignments {
 		records[a.PhoneNumber] = a
 	}
-	for number, want := range h.Fates {
+	for number, want := range h.Expected {
 		got := records[number]
 		switch {
 		case want.Attaches() && (got.CampaignID != want.Campaign || got.Status != telnyx.Assigned):
@@ -108,19 +106,19 @@ func checkTelnyx(h History) (found []Violation) {
 	return found
 }
 
-// checkLedger: in the end the ledger says of every planned number what is true.
+// checkLedger checks the final records of all planned numbers.
 func checkLedger(h History) (found []Violation) {
 	const rule = "final state in the ledger"
 	records := map[string]ledger.Number{}
 	for _, n := range h.Ledger {
-		f, planned := h.Fates[n.Number]
-		if !planned || n.CampaignID != f.Entry {
-			found = append(found, Violation{rule, n.Number, n.CampaignID, "has a record, and the plan does not name it there"})
+		want, planned := h.Expected[n.Number]
+		if !planned || n.CampaignID != want.Entry {
+			found = append(found, Violation{rule, n.Number, n.CampaignID, "has a record, but the plan does not name it there"})
 			continue
 		}
 		records[n.Number] = n
 	}
-	for number, want := range h.Fates {
+	for number, want := range h.Expected {
 		got := records[number]
 		if got.State != want.State || got.Reason != want.Reason {
 			found = append(found, Violation{rule, number, want.Entry,
@@ -133,25 +131,25 @@ func checkLedger(h History) (found []Violation) {
 	return found
 }
 
-// checkPlaces: no number was ever put on a campaign or a profile that its plan does not
-// name, or taken from one that move_from does not name. Numbers that must stay where they
-// are get no request at all.
+// checkPlaces checks that no number was put on a campaign or profile that its plan does not
+// name, or taken from a campaign outside move_from. Numbers that must not change get no
+// request at all.
 func checkPlaces(h History) (found []Violation) {
 	const rule = "never elsewhere"
 	for _, w := range h.Writes {
-		want, planned := h.Fates[w.PhoneNumber]
+		want, planned := h.Expected[w.PhoneNumber]
 		wrong := func(format string, args ...any) {
 			found = append(found, Violation{rule, w.PhoneNumber, w.CampaignID, w.Method + " " + fmt.Sprintf(format, args...)})
 		}
 		switch {
 		case w.PhoneNumber == "" && !w.Effective && w.Method == http.MethodPatch:
-			// A fault kept the simulator from reading it, and its path has an id alone.
+			// The fault came before the simulator read the body, and the path has only an id.
 		case !planned:
 			wrong("for a number that no plan names")
 		case !want.Attaches() && !want.Tried:
-			wrong("for a number that must stay as it is")
+			wrong("for a number that must not change")
 		case w.Method == http.MethodDelete:
-			wrong("takes a number off its campaign")
+			wrong("removes a number from its campaign")
 		case w.Method == http.MethodPatch && (want.Profile == "" || w.MessagingProfileID != want.Profile):
 			wrong("to profile %q, want %q", w.MessagingProfileID, want.Profile)
 		case w.Method != http.MethodPatch && w.CampaignID != want.Campaign && !slices.Contains(want.AlsoPlanned, w.CampaignID):
@@ -163,8 +161,8 @@ func checkPlaces(h History) (found []Violation) {
 	return found
 }
 
-// checkEffects: between two requests for one number and campaign that took effect,
-// carriers failed the first, or a person ended it, or the plan moved the number. A
+// checkEffects checks that each write took effect once. A second one for the same number
+// and campaign is allowed only if carriers or a person ended the first assignment. A
 // profile is set once.
 func checkEffects(h History) (found []Violation) {
 	const rule = "one effective write"
@@ -194,7 +192,7 @@ func (h History) FailedBetween(number string, from, to time.Time) bool {
 	return slices.ContainsFunc(h.Failures[number], func(at time.Time) bool { return at.After(from) && at.Before(to) })
 }
 
-// checkStatuses: nothing took effect on a campaign that carriers had not provisioned.
+// checkStatuses checks that no write took effect before carriers provisioned the campaign.
 func checkStatuses(h History) (found []Violation) {
 	for _, w := range h.Writes {
 		if w.Effective && w.CampaignID != "" && w.CampaignStatus != telnyx.CampaignMNOProvisioned && !h.AnyStatus {
@@ -204,11 +202,11 @@ func checkStatuses(h History) (found []Violation) {
 	return found
 }
 
-// checkKept: what was answered with 200 is in a stream.
+// checkKept checks that every delivery that was answered 200 is in a stream.
 func checkKept(h History) (found []Violation) {
 	for _, id := range h.Accepted {
 		if _, there := h.Kept[id]; !there {
-			found = append(found, Violation{Rule: "a 200 means stored", Text: "delivery " + id + " was answered with 200 and is in no stream"})
+			found = append(found, Violation{Rule: "a 200 means stored", Text: "delivery " + id + " was answered 200 but is not in a stream"})
 		}
 	}
 	return found

@@ -1,13 +1,12 @@
-// Package rehearsal plays the days of a plan against a simulated Telnyx before they
-// come. It fills a simulated account with all that a plan names, spoils the road
-// between the two as a bad day does, and afterwards says what went wrong:
+// Package rehearsal runs plans against a simulated Telnyx before the real day. It fills a
+// simulated account from the plans, makes calls and deliveries fail, and checks the result:
 //
-//	Seed    the account: campaigns, numbers, messaging profiles, bystanders
-//	Road    deliveries lost, sent twice and out of order
-//	Faults  calls that are refused, broken, or whose answer is lost
-//	Check   what was stolen, lost or written twice, by the simulator's own log
+//	Seed     fills the account: campaigns, numbers, messaging profiles
+//	Network  loses, repeats and reorders deliveries
+//	Inject   makes calls fail, or lose their answer
+//	Check    finds what was stolen, lost or written twice, in the simulator's own log
+//	Control  lets a person move campaigns by hand
 //
-// It starts nothing and knows neither NATS nor terminals: who rehearses is the
-// command's business. Check goes by what the simulated Telnyx did and by what the
-// ledger says of it, never by what Greenlight means to have done.
+// It starts no process and knows neither NATS nor terminals. Check compares what the
+// simulated Telnyx did with what the ledger says, never with Greenlight's intentions.
 package rehearsal

@@ -62,15 +62,15 @@ func done(t *testing.T) (*rehearsal.Account, rehearsal.History) {
 	t.Helper()
 	sim, _, account := seeded(t)
 	h := rehearsal.History{
-		Fates: account.Fates, Bystanders: account.Bystanders, Assignments: sim.Assignments(),
+		Expected: account.Expected, Bystanders: account.Bystanders, Assignments: sim.Assignments(),
 		Accepted: []string{"e1"}, Kept: map[string]uint64{"e1": 1},
 	}
 	at := map[string]string{}
 	for _, now := range h.Assignments {
 		at[now.PhoneNumber] = now.CampaignID
 	}
-	for _, number := range slices.Sorted(maps.Keys(account.Fates)) {
-		want := account.Fates[number]
+	for _, number := range slices.Sorted(maps.Keys(account.Expected)) {
+		want := account.Expected[number]
 		h.Ledger = append(h.Ledger, ledger.Number{Number: number, CampaignID: want.Entry, State: want.State, Reason: want.Reason, NeedsPerson: !want.Attaches()})
 		if !want.Attaches() {
 			continue
@@ -198,43 +198,43 @@ func (c *carrier) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(""))}, nil
 }
 
-func TestRoad_SpoilsOnlyWhileItIsBad(t *testing.T) {
+func TestNetwork_FailsOnlyWhileFaulty(t *testing.T) {
 	next := &carrier{}
-	road := &rehearsal.Road{Next: next}
+	network := &rehearsal.Network{Next: next}
 	send := func() error {
-		response, err := road.RoundTrip(httptest.NewRequest("POST", "http://127.0.0.1/", http.NoBody))
+		response, err := network.RoundTrip(httptest.NewRequest("POST", "http://127.0.0.1/", http.NoBody))
 		if err != nil {
 			return err
 		}
 		return response.Body.Close()
 	}
 	if err := send(); err != nil {
-		t.Fatalf("a good road: %v", err)
+		t.Fatalf("a good network: %v", err)
 	}
-	road.SetBad(true)
+	network.SetFaulty(true)
 	failed := 0
 	for range 4 {
 		if send() != nil {
 			failed++
 		}
 	}
-	if got, want := road.Tolls(), (rehearsal.Tolls{Lost: 1, Unanswered: 1, Late: 1}); got != want || failed != 2 || next.arrived != 4 {
+	if got, want := network.Counts(), (rehearsal.NetworkCounts{Lost: 1, Unanswered: 1, Late: 1}); got != want || failed != 2 || next.arrived != 4 {
 		t.Errorf("tolls %+v, %d failed, %d arrived; want %+v, 2, 4", got, failed, next.arrived, want)
 	}
-	road.SetBad(false)
+	network.SetFaulty(false)
 	if err := send(); err != nil {
-		t.Errorf("a road that is good again: %v", err)
+		t.Errorf("a network that is good again: %v", err)
 	}
 }
 
-func TestRoad_LateEndsWithItsSender(t *testing.T) {
-	road := &rehearsal.Road{Next: &carrier{}}
-	road.SetBad(true)
+func TestNetwork_LateEndsWithItsRequest(t *testing.T) {
+	network := &rehearsal.Network{Next: &carrier{}}
+	network.SetFaulty(true)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var got error
 	for range 3 { // the third is late
-		response, err := road.RoundTrip(httptest.NewRequest("POST", "http://127.0.0.1/", http.NoBody).WithContext(ctx))
+		response, err := network.RoundTrip(httptest.NewRequest("POST", "http://127.0.0.1/", http.NoBody).WithContext(ctx))
 		if err == nil {
 			err = response.Body.Close()
 		}
@@ -245,11 +245,11 @@ func TestRoad_LateEndsWithItsSender(t *testing.T) {
 	}
 }
 
-func TestSpoil_SpoilsAsManyAsItSays(t *testing.T) {
+func TestInject_InjectsAsManyAsGiven(t *testing.T) {
 	sim, _, _ := seeded(t)
 	api := httptest.NewServer(sim)
 	t.Cleanup(api.Close)
-	rehearsal.Spoil(sim, rehearsal.Faults{Limited: 1, Failed: 2, Gateway: 1})
+	rehearsal.Inject(sim, rehearsal.Faults{Limited: 1, Failed: 2, Gateway: 1})
 	got := map[int]int{}
 	for range 40 {
 		request, err := http.NewRequestWithContext(t.Context(), "GET", api.URL+"/v2/10dlc/campaign/"+own, http.NoBody)
@@ -271,12 +271,12 @@ func TestSpoil_SpoilsAsManyAsItSays(t *testing.T) {
 	}
 }
 
-func TestDesk_MovesCampaignsByAnyName(t *testing.T) {
+func TestControl_MovesCampaignsByAnyName(t *testing.T) {
 	sim, set, account := seeded(t)
-	desk := rehearsal.NewDesk(sim, set, account)
+	control := rehearsal.NewControl(sim, set, account)
 	ask := func(method, path string) (int, string) {
 		w := httptest.NewRecorder()
-		desk.ServeHTTP(w, httptest.NewRequest(method, path, http.NoBody))
+		control.ServeHTTP(w, httptest.NewRequest(method, path, http.NoBody))
 		return w.Code, w.Body.String()
 	}
 	for _, name := range []string{"own", own, "shared", "CSHARE1", "later", "ref_spring-2026"} {

@@ -9,22 +9,21 @@ import (
 	"greenlight/internal/plan"
 )
 
-// Progress is how far everything in a snapshot is, for those who wait for it.
+// Progress summarizes a snapshot, for those who wait until all numbers are attached.
 type Progress string
 
 // The kinds of progress.
 const (
-	// AllAttached: every planned number is on its campaign, and nothing is wrong.
+	// AllAttached means that every planned number is on its campaign, and nothing is wrong.
 	AllAttached Progress = "all attached"
-	// NotYet: something is on its way, or waits for what happens by itself.
+	// NotYet means that something is in progress, or waits for something that needs no person.
 	NotYet Progress = "not yet"
-	// NeedsPerson: a person should do something. Greenlight keeps trying all the same.
+	// NeedsPerson means that a person should act. Greenlight keeps retrying.
 	NeedsPerson Progress = "needs a person"
 )
 
-// Progress says how far everything is. A campaign that no plan names does not count,
-// and where nothing is planned, nothing is attached yet. As long as the plans in force
-// have not been checked completely, the result is never AllAttached.
+// Progress summarizes the snapshot. Campaigns that no plan names do not count. If nothing
+// is planned, or the plans in force have not all been checked, it is never AllAttached.
 func (s Snapshot) Progress() Progress {
 	progress, planned := AllAttached, false
 	if s.PlanPending || len(s.LedgerMissing) > 0 {
@@ -40,14 +39,14 @@ func (s Snapshot) Progress() Progress {
 			return NeedsPerson
 		case c.Phase != ledger.PhaseApproved || c.On() < len(c.Numbers):
 			if _, held := s.Held.Of(c.IDs()...); held {
-				return NeedsPerson // nothing is sent until a person says resume
+				return NeedsPerson // nothing is sent until a person runs resume
 			}
 			progress = NotYet
 		}
 	}
 	switch {
 	case s.PlanFault != "":
-		return NeedsPerson // what the files ask for is not known
+		return NeedsPerson // the plan in the files is not known
 	case !planned:
 		return NotYet
 	default:
@@ -55,12 +54,12 @@ func (s Snapshot) Progress() Progress {
 	}
 }
 
-// About returns the part of a snapshot that is about one thing: a plan's entry by
-// its name, a plan file, a campaign by any of its ids, or a number in E.164 form. It
-// is false when there is no such thing. A name goes before a file of that name.
+// About returns the part of a snapshot about one thing: the name of a plan entry, a plan
+// file, any id of a campaign, or a number in E.164 form. It reports whether there is one.
+// A name takes precedence over a file.
 func (s Snapshot) About(what string) (Snapshot, bool) {
-	for _, fits := range fitting(what) {
-		part := s.only(func(c Campaign) bool { return fits(c.Campaign) }, func(Number) bool { return true })
+	for _, matches := range matchers(what) {
+		part := s.only(func(c Campaign) bool { return matches(c.Campaign) }, func(Number) bool { return true })
 		if len(part.Campaigns) > 0 {
 			return part, true
 		}
@@ -75,9 +74,8 @@ func (s Snapshot) About(what string) (Snapshot, bool) {
 	return part, len(part.Campaigns) > 0
 }
 
-// fitting returns by what a campaign may be meant, the first that fits any before the
-// next.
-func fitting(what string) []func(ledger.Campaign) bool {
+// matchers returns the ways in which a campaign can be named, in order of precedence.
+func matchers(what string) []func(ledger.Campaign) bool {
 	if what == "" {
 		return nil
 	}
@@ -88,25 +86,25 @@ func fitting(what string) []func(ledger.Campaign) bool {
 	}
 }
 
-// Meant returns the campaigns that a person means by the name of a plan's entry, an id of
-// a campaign (Telnyx's or TCR's) or a plan file, as the first of these that there is.
-func Meant(all []ledger.CampaignEntry, what string) []ledger.Campaign {
-	for _, fits := range fitting(what) {
-		var meant []ledger.Campaign
+// Named returns the campaigns that a person names: by the name of a plan entry, else by an
+// id (Telnyx's or TCR's), else by a plan file.
+func Named(all []ledger.CampaignEntry, what string) []ledger.Campaign {
+	for _, matches := range matchers(what) {
+		var named []ledger.Campaign
 		for _, entry := range all {
-			if fits(entry.Campaign) {
-				meant = append(meant, entry.Campaign)
+			if matches(entry.Campaign) {
+				named = append(named, entry.Campaign)
 			}
 		}
-		if len(meant) > 0 {
-			return meant
+		if len(named) > 0 {
+			return named
 		}
 	}
 	return nil
 }
 
-// isPlanFile reports whether a person who names a file means the one of a place such
-// as config/plans/spring.yaml:7: by its whole path or by its last parts.
+// isPlanFile reports whether a file name means the file of a place, for example
+// config/plans/spring.yaml:7. The name may be the whole path or its last parts.
 func isPlanFile(place, file string) bool {
 	colon := strings.LastIndexByte(place, ':')
 	if colon < 0 || file == "" {
@@ -116,7 +114,7 @@ func isPlanFile(place, file string) bool {
 	return have == want || strings.HasSuffix(have, string(filepath.Separator)+want) || strings.HasSuffix(want, string(filepath.Separator)+have)
 }
 
-// only returns the snapshot with the campaigns and numbers that fit.
+// only returns the snapshot reduced to some campaigns and numbers.
 func (s Snapshot) only(campaign func(Campaign) bool, number func(Number) bool) Snapshot {
 	part := s
 	part.Focus = FocusCampaign

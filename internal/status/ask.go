@@ -13,23 +13,21 @@ import (
 )
 
 const (
-	// askPatience is over what a readiness answer takes, see checkTimeout.
-	askPatience = 3 * time.Second
-	// mostAnswer bounds an answer that is read.
-	mostAnswer = 1 << 20
+	// readyTimeout is longer than a readiness answer takes, see checkTimeout.
+	readyTimeout = 3 * time.Second
+	// maxAnswer bounds an answer, in bytes.
+	maxAnswer = 1 << 20
 )
 
-// AskReady asks the private listener of a process on this machine whether it is ready,
-// and returns nil if it is, else an error that says what is wrong. Address is what that
-// process listens on, as in ADMIN_LISTEN: one that is for every interface, such as
-// ":8081", is asked over loopback. No token is needed; without one, a process that others
-// can reach says which checks fail and not why. It is for a container's health
-// check, in an image that has nothing but our own program to ask with.
+// AskReady asks the private listener of a process on this machine whether it is ready. It
+// returns nil if so, else an error that says what is wrong. Address is the process's
+// ADMIN_LISTEN; if that is for every interface, for example ":8081", loopback is used. No
+// token is needed, but without one an exposed process only names the failing checks. It is
+// the health check of container images, which contain no other client.
 func AskReady(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	// The name of the host must be one that the guard takes, the address may be none of
-	// those; and no proxy lies between a machine and itself.
+	// The guard accepts the host localhost, but perhaps not the address. No proxy is used.
 	client := &http.Client{
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
@@ -48,25 +46,20 @@ func AskReady(ctx context.Context, address string) error {
 		return fmt.Errorf("ask %s whether it is ready: %w", address, errors.Unwrap(err))
 	}
 	defer response.Body.Close()
-	var told readiness
-	err = json.NewDecoder(io.LimitReader(response.Body, mostAnswer)).Decode(&told)
+	var answer readiness
+	err = json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&answer)
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("ask %s whether it is ready: %w", address, ctx.Err())
+		return fmt.Errorf("ask %s whether it is ready: no complete answer: %w", address, ctx.Err())
 	}
-	if err != nil || told.Status == "" {
+	if err != nil || answer.Status == "" {
 		return fmt.Errorf("ask %s whether it is ready: another program answers there (%s)", address, response.Status)
 	}
 	if response.StatusCode == http.StatusOK {
 		return nil
 	}
-	return errors.New(told.Status + ": " + told.wrong())
-}
-
-// wrong returns what the failing checks say.
-func (r readiness) wrong() string {
-	var says []string
-	for _, name := range r.Failing {
-		says = append(says, name+": "+r.Checks[name])
+	var failing []string
+	for _, name := range answer.Failing {
+		failing = append(failing, name+": "+answer.Checks[name])
 	}
-	return strings.Join(says, "; ")
+	return errors.New(answer.Status + ": " + strings.Join(failing, "; "))
 }

@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// Token is what a reader of the private listener must know. It prints as
-// [redacted], wherever it gets.
+// Token protects the private listener. It always prints as [redacted].
 type Token string
 
 // String returns "[redacted]", or "" for no token.
@@ -24,42 +23,41 @@ func (t Token) String() string {
 // GoString returns what String does.
 func (t Token) GoString() string { return t.String() }
 
-// Guard decides who may read the private listener.
+// Guard decides about access to the private listener.
 //
-//	token      listener is loopback    who may read
-//	set        either                  who knows the token
-//	not set    yes                     who calls it by an address of this machine, or localhost
-//	not set    no                      nobody but probes
+//	token      loopback listener    access
+//	set        yes or no            requests with the token
+//	not set    yes                  requests whose Host is localhost or a loopback address
+//	not set    no                   probes only
 //
-// Probes, which are /healthz and /readyz, need no token: who runs them has no place to
-// keep one. Who may not read gets no sentence from /readyz, only whether
-// each check is well: sentences name phone numbers and hosts.
+// The probes /healthz and /readyz need no token, since their callers cannot store one.
+// Without access, /readyz only says which checks fail, since the messages contain phone
+// numbers and hosts.
 //
-// The token comes as a bearer token, which Prometheus and curl send, or as the
-// password of HTTP Basic with any user, for which browsers ask by themselves. There
-// is no cookie and nothing to log out of. Both travel as they are: on a network that
-// others share, put TLS before the listener.
+// The token is a bearer token, as Prometheus and curl send it, or the password of HTTP
+// Basic with any user, as browsers ask for it. There is no cookie and no logout. The token
+// is sent in clear text: on a shared network, put TLS in front of the listener.
 //
-// Without a token the name by which the listener is called counts, since any web page
-// may have its own name lead to this machine and then read what is answered.
+// Without a token the Host header is checked, since any web page can resolve its own name
+// to this machine and then read the answers (DNS rebinding).
 type Guard struct {
 	Token Token
-	// Exposed says that the listener is not on a loopback address.
+	// Exposed is true if the listener is not on a loopback address.
 	Exposed bool
 }
 
 var probes = []string{"/healthz", "/readyz"}
 
-// mayRead reports whether who asks may read more than what probes need.
+// mayRead reports whether a request may read more than probes do.
 func (g Guard) mayRead(r *http.Request) bool {
 	if g.Token == "" {
 		return !g.Exposed && isLocal(r.Host)
 	}
-	return g.knows(r)
+	return g.hasToken(r)
 }
 
-// contentPolicy lets the page use its own script, style and icon, its own stream, and
-// forms that lead to itself; nothing else, and no frame around it.
+// contentPolicy allows only the page's own scripts, styles, images, streams and forms,
+// and no framing.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -79,36 +77,35 @@ func (g Guard) protect(next http.Handler) http.Handler {
 		setSecurityHeaders(w.Header())
 		probe := slices.Contains(probes, r.URL.Path)
 		switch {
-		case g.Token != "" && !probe && !g.knows(r):
+		case g.Token != "" && !probe && !g.hasToken(r):
 			w.Header().Add("WWW-Authenticate", `Basic realm="Greenlight: any user, ADMIN_TOKEN as password", charset="UTF-8"`)
 			w.Header().Add("WWW-Authenticate", "Bearer")
-			http.Error(w, "ADMIN_TOKEN is needed: as a bearer token, or as the password of HTTP Basic with any user.", http.StatusUnauthorized)
+			http.Error(w, "ADMIN_TOKEN is required: as a bearer token, or as the password of HTTP Basic with any user.", http.StatusUnauthorized)
 		case g.Token == "" && g.Exposed && !probe:
-			http.Error(w, "This address is not a loopback address and no ADMIN_TOKEN is set, so nobody may read here.", http.StatusForbidden)
+			http.Error(w, "Access denied: the listener is not on a loopback address, and ADMIN_TOKEN is not set. Set ADMIN_TOKEN.", http.StatusForbidden)
 		case g.Token == "" && !g.Exposed && !isLocal(r.Host):
-			http.Error(w, "This listener answers to localhost and addresses of this machine. Set ADMIN_TOKEN to use another name.", http.StatusMisdirectedRequest)
+			http.Error(w, "This listener only accepts the host names localhost and loopback addresses. To use another name, set ADMIN_TOKEN.", http.StatusMisdirectedRequest)
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// knows reports whether the request has the token. What is compared is of one length
-// and takes one time, whatever was sent.
-func (g Guard) knows(r *http.Request) bool {
-	_, told, basic := r.BasicAuth()
+// hasToken reports whether the request has the token. It compares hashes in constant time.
+func (g Guard) hasToken(r *http.Request) bool {
+	_, sent, basic := r.BasicAuth()
 	if !basic {
 		scheme, rest, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		if !strings.EqualFold(scheme, "Bearer") {
 			return false
 		}
-		told = strings.TrimSpace(rest)
+		sent = strings.TrimSpace(rest)
 	}
-	got, want := sha256.Sum256([]byte(told)), sha256.Sum256([]byte(g.Token))
+	got, want := sha256.Sum256([]byte(sent)), sha256.Sum256([]byte(g.Token))
 	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
-// isLocal reports whether a Host header names this machine as only itself does.
+// isLocal reports whether a Host header is localhost or a loopback address.
 func isLocal(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
@@ -121,8 +118,7 @@ func isLocal(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// IsLoopback reports whether an address to listen on is reached from this machine
-// alone.
+// IsLoopback reports whether a listen address can only be reached from this machine.
 func IsLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// HoldSentences returns what is on hold, since when, by whom and why: one sentence for a
-// hold of everything, and one for all campaigns that the same person held at the same time.
-// Names maps the id of a campaign's record to its name; a campaign without a name is shown
-// by its id. Times are in the time zone of now. Without a hold the result is empty.
+// HoldSentences says what is on hold, since when, by whom and why: one sentence for a hold
+// of everything, and one for all campaigns that the same person put on hold at the same
+// time. Names maps ids of campaigns to names; without a name the id is shown. Times are in
+// the time zone of now. Without a hold the result is empty.
 func HoldSentences(h ledger.Hold, names map[string]string, now time.Time) []string {
 	var sentences []string
 	if h.All != nil {
@@ -27,28 +27,28 @@ func HoldSentences(h ledger.Hold, names map[string]string, now time.Time) []stri
 	var rest []string
 	for by, held := range byHolder {
 		slices.Sort(held)
-		named := strings.Join(held[:min(len(held), someNumbers)], ", ")
-		if more := len(held) - someNumbers; more > 0 {
+		named := strings.Join(held[:min(len(held), maxNumbers)], ", ")
+		if more := len(held) - maxNumbers; more > 0 {
 			named += fmt.Sprintf(" and %d more", more)
 		}
-		rest = append(rest, holdSentence(Plain(named, mostDetail), by, now))
+		rest = append(rest, holdSentence(Plain(named, maxDetail), by, now))
 	}
 	slices.Sort(rest)
 	return append(sentences, rest...)
 }
 
 func holdSentence(what string, by ledger.HeldBy, now time.Time) string {
-	text := fmt.Sprintf("On hold: %s, since %s by %s", what, Clock(now, by.At), Plain(by.By, mostDetail))
+	text := fmt.Sprintf("On hold: %s, since %s by %s", what, Clock(now, by.At), Plain(by.By, maxDetail))
 	if by.Reason != "" {
-		text += ": " + strings.TrimRight(Plain(by.Reason, mostDetail), ". ")
+		text += ": " + strings.TrimRight(Plain(by.Reason, maxDetail), ". ")
 	}
 	return text + "."
 }
 
 // MissingSentence says that buckets of the ledger are missing.
 func MissingSentence(buckets []string) string {
-	return "The ledger is incomplete: " + "missing on the NATS server: " + strings.Join(buckets, ", ") + ". " +
-		"A running assigner recreates the missing buckets and reads everything again; until then their contents are unknown."
+	return "The ledger is incomplete. Missing on the NATS server: " + strings.Join(buckets, ", ") + ". " +
+		"A running assigner creates the missing buckets and reads everything again. Until then their contents are unknown."
 }
 
 // names returns the plan names of the campaigns by each of their ids.

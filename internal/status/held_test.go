@@ -64,7 +64,7 @@ func TestRead_SaysThatTheLedgerIsIncomplete(t *testing.T) {
 			if !slices.Equal(s.LedgerMissing, lost) || s.Progress() == status.AllAttached {
 				t.Errorf("got %v missing, progress %q, want %v", s.LedgerMissing, s.Progress(), lost)
 			}
-			if text := strings.Join(strings.Fields(writeText(t, s)), " "); !strings.HasPrefix(text, "The ledger is incomplete: missing on the NATS server: "+strings.Join(lost, ", ")+". ") || strings.Contains(text, "Nothing is planned") {
+			if text := strings.Join(strings.Fields(writeText(t, s)), " "); !strings.HasPrefix(text, "The ledger is incomplete. Missing on the NATS server: "+strings.Join(lost, ", ")+". ") || strings.Contains(text, "Nothing is planned") {
 				t.Errorf("got\n%s", text)
 			}
 			_, err = ledger.Create(t.Context(), js, 1)

@@ -12,15 +12,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// readTimeout bounds how long a reader waits until all of the ledger was read, after the
-// process has started.
+// readTimeout bounds how long a request waits, after the process has started, until the
+// whole ledger is read.
 const readTimeout = 15 * time.Second
 
-// checkTimeout bounds each check of readiness, which are made at the same time: who
-// asks mostly gives up after a second, and takes no answer for a bad one.
+// checkTimeout bounds the readiness checks, which run concurrently. Most probes give up
+// after a second and count that as a failure.
 const checkTimeout = 900 * time.Millisecond
 
-// Role is a job that a process has; greenlight up has both.
+// Role is a job of a process; greenlight up has both.
 type Role string
 
 // The roles. A webhook that can store events is ready, whatever state the assigner is in.
@@ -29,40 +29,37 @@ const (
 	RoleAssigner Role = "assigner"
 )
 
-// Check is one thing that this process needs for its job.
+// Check is a readiness check.
 type Check struct {
-	// Name is a word or two, such as "webhook".
+	// Name is a word or two, for example "webhook".
 	Name string
 	// Role is the role that needs it. Empty means every role.
 	Role Role
-	// Ready returns nil, or a sentence that says what is wrong. Nil finds nothing wrong.
+	// Ready returns nil, or an error that says what is wrong. A nil Ready always succeeds.
 	Ready func(context.Context) error
-	// Says returns what is shown when nothing is wrong. Nil shows "ok".
+	// Says returns the text of a check that succeeds. Nil means "ok".
 	Says func(context.Context) string
-	// Advisory says that the process does its job all the same: the sentence is
-	// shown, and the process stays ready.
+	// Advisory means that a failure is shown, but does not make the process not ready.
 	Advisory bool
 }
 
-// Config is what the private listener shows, and to whom.
+// Config configures the private listener.
 type Config struct {
-	// Page answers /status and everything under it. Nil has none.
+	// Page serves /status and everything under it. Nil means no page.
 	Page http.Handler
-	// Guard decides who may read. The zero value lets in who calls this machine by a
-	// name of its own.
+	// Guard decides about access. The zero value allows requests to a loopback host.
 	Guard Guard
 
 	// View has ledger and streams. Required.
 	View *View
-	// Checks decide on readiness.
+	// Checks decide about readiness.
 	Checks []Check
 	// Metrics are served under /metrics. Required.
 	Metrics prometheus.Gatherer
 }
 
-// Handler returns the private routes: /status, /status.json, /healthz, /readyz
-// and /metrics. They show campaign ids and phone numbers, so they are behind
-// [Config.Guard].
+// Handler returns the private routes: /status, /status.json, /healthz, /readyz and
+// /metrics. They show campaign ids and phone numbers, so [Config.Guard] protects them.
 func Handler(c Config) http.Handler {
 	routes := http.NewServeMux()
 	routes.Handle("GET /{$}", http.RedirectHandler("/status", http.StatusFound))
@@ -79,7 +76,7 @@ func Handler(c Config) http.Handler {
 	return c.Guard.protect(routes)
 }
 
-// answer writes the value as JSON. What can go wrong is that the reader has hung up.
+// answer writes a value as JSON. An error means that the client has disconnected.
 func answer(w http.ResponseWriter, code int, value any, indent string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
@@ -92,12 +89,12 @@ func answer(w http.ResponseWriter, code int, value any, indent string) {
 type readiness struct {
 	Status string            `json:"status"`
 	Checks map[string]string `json:"checks"`
-	// Roles says of each role of the process whether it is ready, and CheckRoles whose job
-	// needs a check; those that are not there are needed by every role.
+	// Roles says whether each role of the process is ready. CheckRoles has the role that
+	// needs a check; checks that every role needs are not in it.
 	Roles      map[Role]string `json:"roles,omitempty"`
 	CheckRoles map[string]Role `json:"check_roles,omitempty"`
-	// Failing names those of the checks that found something wrong, by name: what is
-	// well says more than "ok" of itself, so its words do not tell it.
+	// Failing lists the names of the checks that fail, since the text of one that
+	// succeeds may be longer than "ok".
 	Failing []string `json:"failing,omitempty"`
 }
 
@@ -117,9 +114,9 @@ const (
 	notReady = "not ready"
 )
 
-// ready answers whether the process can do the job of the role in the query. Without one
-// that is the webhook's in a process that has it: a load balancer asks whether deliveries
-// can be stored, and a refused API key must not take the front door away.
+// ready answers whether the process can do the job of the role in the query. By default
+// that is the webhook's, if the process has it: a load balancer asks whether deliveries
+// can be stored, and a refused API key must not stop them.
 func (c Config) ready(w http.ResponseWriter, r *http.Request) {
 	roles := c.roles()
 	asked := Role(r.URL.Query().Get("role"))
@@ -132,53 +129,52 @@ func (c Config) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	bounded, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
-	texts, wrong := make([]string, len(c.Checks)), make([]bool, len(c.Checks))
+	texts, failed := make([]string, len(c.Checks)), make([]bool, len(c.Checks))
 	var checking sync.WaitGroup
 	for i, check := range c.Checks {
-		checking.Go(func() { texts[i], wrong[i] = check.look(bounded) })
+		checking.Go(func() { texts[i], failed[i] = check.run(bounded) })
 	}
 	checking.Wait()
-	says, code := readiness{Status: ready, Checks: map[string]string{}, Roles: map[Role]string{}, CheckRoles: map[string]Role{}}, http.StatusOK
+	result, code := readiness{Status: ready, Checks: map[string]string{}, Roles: map[Role]string{}, CheckRoles: map[string]Role{}}, http.StatusOK
 	for role := range roles {
-		says.Roles[role] = ready
+		result.Roles[role] = ready
 	}
-	told := c.Guard.mayRead(r)
+	mayRead := c.Guard.mayRead(r)
 	for i, check := range c.Checks {
 		switch {
-		case told:
-			says.Checks[check.Name] = texts[i]
-		case wrong[i]:
-			says.Checks[check.Name] = "not ok"
+		case mayRead:
+			result.Checks[check.Name] = texts[i]
+		case failed[i]:
+			result.Checks[check.Name] = "not ok"
 		default:
-			says.Checks[check.Name] = "ok"
+			result.Checks[check.Name] = "ok"
 		}
-		if wrong[i] {
-			says.Failing = append(says.Failing, check.Name)
+		if failed[i] {
+			result.Failing = append(result.Failing, check.Name)
 		}
 		if check.Role != "" {
-			says.CheckRoles[check.Name] = check.Role
+			result.CheckRoles[check.Name] = check.Role
 		}
-		if !wrong[i] || check.Advisory {
+		if !failed[i] || check.Advisory {
 			continue
 		}
 		for role := range roles {
-			if check.concerns(role) {
-				says.Roles[role] = notReady
+			if check.appliesTo(role) {
+				result.Roles[role] = notReady
 			}
 		}
-		if check.concerns(asked) {
-			says.Status, code = notReady, http.StatusServiceUnavailable
+		if check.appliesTo(asked) {
+			result.Status, code = notReady, http.StatusServiceUnavailable
 		}
 	}
-	slices.Sort(says.Failing)
-	answer(w, code, says, "  ")
+	slices.Sort(result.Failing)
+	answer(w, code, result, "  ")
 }
 
-// concerns reports whether the role's job needs the check. Every check applies when no
-// role is given.
-func (c Check) concerns(role Role) bool { return role == "" || c.Role == "" || c.Role == role }
+// appliesTo reports whether a role needs the check. Without a role every check applies.
+func (c Check) appliesTo(role Role) bool { return role == "" || c.Role == "" || c.Role == role }
 
-// Err returns a sentence that says what is wrong, or nil.
+// Err returns an error that says what is wrong, or nil.
 func (c Check) Err(ctx context.Context) error {
 	if c.Ready == nil {
 		return nil
@@ -186,8 +182,8 @@ func (c Check) Err(ctx context.Context) error {
 	return c.Ready(ctx)
 }
 
-// look returns what is shown of a check, and whether something is wrong.
-func (c Check) look(ctx context.Context) (text string, wrong bool) {
+// run returns the text of a check, and whether it failed.
+func (c Check) run(ctx context.Context) (text string, failed bool) {
 	if err := c.Err(ctx); err != nil {
 		return err.Error(), true
 	}
@@ -197,7 +193,7 @@ func (c Check) look(ctx context.Context) (text string, wrong bool) {
 	return "ok", false
 }
 
-// json answers with all that the view knows.
+// json serves the whole view.
 func (c Config) json(w http.ResponseWriter, r *http.Request) {
 	bounded, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
@@ -211,8 +207,7 @@ func (c Config) json(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusServiceUnavailable, map[string]string{"message": "the ledger cannot be read: " + unreachable}, "")
 		return
 	}
-	// Without blanks, which are a third of it where there are many numbers; who wants
-	// them asks for ?pretty.
+	// Not indented by default: with many numbers, blanks would be a third of it.
 	indent := ""
 	if r.URL.Query().Has("pretty") {
 		indent = "  "

@@ -11,7 +11,7 @@ import (
 // Snapshot is the state of everything at one moment.
 type Snapshot struct {
 	At time.Time `json:"at"`
-	// Held is what an operator has put on hold: no new write request is sent to Telnyx for it.
+	// Held is what an operator has put on hold: no new write request is sent for it.
 	Held ledger.Hold `json:"held,omitzero"`
 	// LedgerMissing names the buckets of the ledger that are missing although an
 	// assigner has run. Their contents are unknown until they are recreated and filled.
@@ -19,36 +19,36 @@ type Snapshot struct {
 	Campaigns     []Campaign `json:"campaigns"`
 	// Totals counts the planned numbers by state.
 	Totals map[ledger.State]int `json:"totals"`
-	// DeadLetters counts what nobody could handle.
+	// DeadLetters counts messages that could not be handled.
 	DeadLetters uint64 `json:"dead_letters"`
-	// NextResync is when every planned campaign is checked next, if that is known.
+	// NextResync is when every planned campaign is checked next, if known.
 	NextResync time.Time `json:"next_resync,omitzero"`
-	// EventsWaiting counts messages that no assigner has been handed yet.
+	// EventsWaiting counts messages that no assigner has received yet.
 	EventsWaiting int `json:"events_waiting"`
-	// Idle says that no assigner is running, so that nothing is checked or tried.
+	// Idle means that no assigner is running, so nothing is checked or retried.
 	Idle bool `json:"idle"`
-	// PlanHash is the plan set that the assigner that works has in force, PlanFault why
-	// the files as they are now are not; PlanPending says that not all of the set was
-	// checked yet. All are empty in a ledger that an older assigner wrote.
+	// PlanHash is the plan set that the active assigner uses. PlanFault says why it does
+	// not use the current files. PlanPending means that some of its campaigns have not been
+	// checked yet. All are empty in a ledger written by an older assigner.
 	PlanHash    string `json:"plan_hash,omitempty"`
 	PlanFault   string `json:"plan_fault,omitempty"`
 	PlanPending bool   `json:"plan_pending,omitempty"`
-	// Ran says that an assigner has run here.
+	// Ran means that an assigner has run here.
 	Ran bool `json:"-"`
-	// Focus says what of everything this is.
+	// Focus is the level of detail of the text.
 	Focus Focus `json:"-"`
 }
 
-// Focus is how deep a snapshot's text goes.
+// Focus is the level of detail of a snapshot's text.
 type Focus int
 
-// The focuses.
+// The values of Focus.
 const (
-	// FocusAll: all campaigns, their numbers counted.
+	// FocusAll shows all campaigns and counts their numbers.
 	FocusAll Focus = iota
-	// FocusCampaign: one campaign or those of one file, each number shown.
+	// FocusCampaign shows one campaign, or those of one file, with each number.
 	FocusCampaign
-	// FocusNumber: one number, all that its record has.
+	// FocusNumber shows everything about one number.
 	FocusNumber
 )
 
@@ -92,8 +92,7 @@ func (x *Contents) snapshot(now time.Time) Snapshot {
 	return s
 }
 
-// surround fills in what the records do not say. The surroundings must not be older than
-// the records.
+// surround adds the data that is not in the records. It must not be older than they are.
 func (s *Snapshot) surround(around Surroundings) {
 	s.LedgerMissing, s.NextResync = around.Missing, around.NextResync
 	s.DeadLetters, s.EventsWaiting, s.Idle, s.Ran = around.DeadLetters, around.Waiting, around.Idle, around.Ran
@@ -110,7 +109,7 @@ func (s *Snapshot) surround(around Surroundings) {
 	}
 }
 
-// checkedEntries is the digest of the entries under which the campaigns were checked.
+// checkedEntries is the digest of the plan entries for which the campaigns were checked.
 func (s Snapshot) checkedEntries() string {
 	entries := make([]ledger.CampaignEntry, len(s.Campaigns))
 	for i, c := range s.Campaigns {
@@ -119,8 +118,8 @@ func (s Snapshot) checkedEntries() string {
 	return ledger.Checked(entries)
 }
 
-// Against compares a snapshot of everything with plan files as they are at hand, which
-// may be newer than what any assigner has read: with their set, or with why there is none.
+// Against compares a snapshot of everything with local plan files, which may be newer than
+// those of the assigner. Fault is why they could not be loaded, if so.
 func (s Snapshot) Against(set *plan.Set, fault error) Snapshot {
 	switch {
 	case fault != nil:
@@ -131,8 +130,8 @@ func (s Snapshot) Against(set *plan.Set, fault error) Snapshot {
 	return s
 }
 
-// Sentence says what the campaign's phase means, also for one that no plan names and
-// to which nothing is attached. One without a phase was not read yet.
+// Sentence says what the campaign's phase means. A campaign without a phase has not been
+// read yet.
 func Sentence(c ledger.Campaign) string {
 	if c.Phase == ledger.PhaseApproved && !c.Planned {
 		return "Approved by the carriers, but no plan names it: numbers are attached as soon as one does."
@@ -146,8 +145,7 @@ func explain(n ledger.Number, c ledger.Campaign, hold ledger.Hold) Number {
 	return Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action}
 }
 
-// WaitsForPerson reports whether a person should do something for the campaign or any
-// of its numbers.
+// WaitsForPerson reports whether the campaign or any of its numbers needs a person.
 func (c Campaign) WaitsForPerson() bool {
 	return c.Campaign.NeedsPerson() || c.needPerson() > 0
 }
@@ -163,7 +161,7 @@ func (c Campaign) needPerson() int {
 	return count
 }
 
-// On is how many numbers are on the campaign, able to send or not yet.
+// On is how many numbers are on the campaign, whether they can send yet or not.
 func (c Campaign) On() int { return c.Counts[ledger.Attached] + c.Counts[ledger.Sendable] }
 
 // Planned is how many numbers the plans name.

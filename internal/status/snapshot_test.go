@@ -73,7 +73,7 @@ func TestRead_CountsEventsThatWait(t *testing.T) {
 	if got.EventsWaiting != 2 || !got.Idle {
 		t.Errorf("got %d, idle %t, want 2 for nobody", got.EventsWaiting, got.Idle)
 	}
-	const want = "No assigner is running, so nothing is checked or attached. 2 events waiting, and\nkept. Start one with greenlight up or assigner.\n"
+	const want = "No assigner is running, so nothing is checked or attached. Stored and waiting: 2\nevents. Start one with greenlight up or assigner.\n"
 	if text := writeText(t, got); !strings.Contains(text, want) {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}

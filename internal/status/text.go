@@ -15,31 +15,30 @@ import (
 )
 
 const (
-	// width is how many columns the text takes at most.
+	// width is the width of the text in columns.
 	width = 80
-	// someNumbers is how many numbers are named where there may be thousands.
-	someNumbers = 3
-	// mostCampaigns is up to how many campaigns are shown one by one, done or not. With
-	// more, those that are done are only counted and the causes put together.
-	mostCampaigns = 50
-	// mostDetail bounds what is shown of words from outside, in characters.
-	mostDetail = 400
+	// maxNumbers bounds the numbers that are listed in a sentence.
+	maxNumbers = 3
+	// maxCampaigns bounds the campaigns that are shown one by one. If there are more, those
+	// that are done are only counted, and each cause is explained once for all others.
+	maxCampaigns = 50
+	// maxDetail bounds text from outside, in characters.
+	maxDetail = 400
 )
 
-// TextOptions say how a text is written.
+// TextOptions are the options of [Snapshot.WriteText].
 type TextOptions struct {
-	// Colour paints states. It must be false unless the text goes to a terminal.
-	Colour bool
-	// Zone is whose clock shows the times; UTC when nil.
+	// Color colors states. Set it only for a terminal.
+	Color bool
+	// Zone is the time zone of the times. Default UTC.
 	Zone *time.Location
 }
 
-// WriteText writes the snapshot so that it is readable at 80 columns: a table of the
-// campaigns, then what is not as it should be, with the sentences that say why, what
-// happens next and when, and what a person should do. How deep it goes is for
-// [Snapshot.About] to say.
+// WriteText writes the snapshot in 80 columns: a table of the campaigns, then what is not
+// done, with why, what happens next and when, and what a person should do. The level of
+// detail depends on [Snapshot.About].
 func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
-	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, colour: o.Colour}
+	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, color: o.Color}
 	for _, sentence := range HoldSentences(s.Held, s.names(), t.now) {
 		t.wrap("", sentence)
 	}
@@ -54,7 +53,7 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 	switch {
 	case len(s.Campaigns) == 0 && len(s.LedgerMissing) > 0:
 	case len(s.Campaigns) == 0 && (s.PlanPending || s.Ran && s.PlanHash == ""):
-		t.wrap("", "The ledger has no campaign yet: no assigner has read all of the plans into it.")
+		t.wrap("", "The ledger has no campaigns yet: no assigner has read all of the plans.")
 	case len(s.Campaigns) == 0:
 		t.wrap("", "Nothing is planned yet, or no assigner has run. Put a plan file into config/plans and start greenlight up.")
 	case s.Focus == FocusNumber:
@@ -62,7 +61,7 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 			t.gap(i > 0)
 			t.number(c, c.Numbers[0])
 		}
-	case s.Focus == FocusAll && len(s.Campaigns) > mostCampaigns:
+	case s.Focus == FocusAll && len(s.Campaigns) > maxCampaigns:
 		t.wrap("", s.headline())
 		t.gap(true)
 		t.many(s.Campaigns)
@@ -81,17 +80,17 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 	return err
 }
 
-// textOf is a text that is being written.
+// textOf builds the text of a snapshot.
 type textOf struct {
 	strings.Builder
 	now    time.Time
 	resync time.Time
-	colour bool
+	color  bool
 }
 
 func (t *textOf) wrap(indent, sentence string) { Wrap(&t.Builder, indent, sentence, width) }
 
-// headline says in a sentence how far everything is.
+// headline summarizes everything in a sentence.
 func (s Snapshot) headline() string {
 	person := 0
 	for _, c := range s.Campaigns {
@@ -105,7 +104,7 @@ func (s Snapshot) headline() string {
 	return fmt.Sprintf("%d of %s attached%s.", attached, Count(s.Planned(), "number"), needs)
 }
 
-// needPerson says how many numbers need a person.
+// needPerson says that n numbers need a person.
 func needPerson(n int) string {
 	if n == 1 {
 		return "1 needs a person"
@@ -113,19 +112,19 @@ func needPerson(n int) string {
 	return fmt.Sprintf("%d need a person", n)
 }
 
-// many shows more campaigns than a person reads one by one: a table of the first that
-// are not done, those that need a person before others, then what holds up all of them.
+// many shows more than maxCampaigns campaigns: a table of the first that are not done,
+// beginning with those that need a person, then the causes for all of them.
 func (t *textOf) many(campaigns []Campaign) {
 	unfinished := slices.DeleteFunc(slices.Clone(campaigns), Campaign.done)
 	slices.SortStableFunc(unfinished, func(a, b Campaign) int { return cmp.Compare(rankOf(a), rankOf(b)) })
 	if len(unfinished) > 0 {
-		t.WriteString(t.campaigns(unfinished[:min(len(unfinished), mostCampaigns)]))
+		t.WriteString(t.campaigns(unfinished[:min(len(unfinished), maxCampaigns)]))
 	}
 	var rest []string
 	if done := len(campaigns) - len(unfinished); done > 0 {
 		rest = append(rest, Count(done, "campaign")+" done")
 	}
-	if more := len(unfinished) - mostCampaigns; more > 0 {
+	if more := len(unfinished) - maxCampaigns; more > 0 {
 		rest = append(rest, Count(more, "campaign")+" more not done")
 	}
 	if len(rest) > 0 {
@@ -135,7 +134,7 @@ func (t *textOf) many(campaigns []Campaign) {
 	t.causes(unfinished)
 }
 
-// done reports whether there is nothing more to do for a campaign, or to say of it.
+// done reports whether there is nothing more to do for a campaign.
 func (c Campaign) done() bool {
 	return !c.WaitsForPerson() && c.Planned && c.Phase == ledger.PhaseApproved && c.Reason == "" && c.On() == len(c.Numbers)
 }
@@ -147,7 +146,7 @@ func rankOf(c Campaign) int {
 	return 1
 }
 
-// causes says what keeps campaigns from being done, each cause once for all of them.
+// causes says why campaigns are not done, each cause once.
 func (t *textOf) causes(campaigns []Campaign) {
 	type condition struct {
 		sentence string
@@ -168,15 +167,15 @@ func (t *textOf) causes(campaigns []Campaign) {
 	}
 	for _, at := range conditions {
 		t.gap(true)
-		names := make([]string, 0, someNumbers)
-		for _, c := range of[at][:min(len(of[at]), someNumbers)] {
+		names := make([]string, 0, maxNumbers)
+		for _, c := range of[at][:min(len(of[at]), maxNumbers)] {
 			names = append(names, name(c))
 		}
-		who := Count(len(of[at]), "campaign") + ": " + strings.Join(names, ", ")
+		affected := Count(len(of[at]), "campaign") + ": " + strings.Join(names, ", ")
 		if more := len(of[at]) - len(names); more > 0 {
-			who += fmt.Sprintf(" and %d more", more)
+			affected += fmt.Sprintf(" and %d more", more)
 		}
-		t.wrap("", who)
+		t.wrap("", affected)
 		t.wrap("  ", at.sentence)
 		if at.reason != "" {
 			t.advice("  ", at.reason.Advice(), "")
@@ -189,10 +188,10 @@ func (t *textOf) causes(campaigns []Campaign) {
 	}
 }
 
-// merge puts further groups to those that say the same.
+// merge adds groups to those with the same explanation.
 func merge(all []group, more ...group) []group {
 	for _, g := range more {
-		i := slices.IndexFunc(all, g.saysTheSame)
+		i := slices.IndexFunc(all, g.matches)
 		if i < 0 {
 			all = append(all, g)
 			continue
@@ -212,7 +211,7 @@ func (t *textOf) gap(wanted bool) {
 	}
 }
 
-// footer says what concerns everything.
+// footer writes what concerns all campaigns.
 func (t *textOf) footer(s Snapshot) {
 	if s.Idle && (len(s.Campaigns) > 0 || s.EventsWaiting > 0) {
 		t.gap(true)
@@ -232,22 +231,18 @@ func (t *textOf) footer(s Snapshot) {
 		return
 	}
 	if s.DeadLetters > 0 {
-		them := "them"
-		if s.DeadLetters == 1 {
-			them = "it"
-		}
 		t.gap(true)
-		t.wrap("", Count(int(s.DeadLetters), "dead letter")+": review "+them+" with greenlight deadletters list.")
+		t.wrap("", Count(int(s.DeadLetters), "dead letter")+". To review, run greenlight deadletters list.")
 	}
 }
 
 // IdleSentence says that no assigner is running, and what that means.
 func IdleSentence(waiting int) string {
-	kept := ""
+	stored := ""
 	if waiting > 0 {
-		kept = Count(waiting, "event") + " waiting, and kept. "
+		stored = "Stored and waiting: " + Count(waiting, "event") + ". "
 	}
-	return "No assigner is running, so nothing is checked or attached. " + kept + "Start one with greenlight up or assigner."
+	return "No assigner is running, so nothing is checked or attached. " + stored + "Start one with greenlight up or assigner."
 }
 
 // campaigns is the table of all campaigns.
@@ -263,7 +258,7 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 	return trimLines(w.Render()) + "\n"
 }
 
-// trimLines takes off the blanks at the ends of lines.
+// trimLines removes the blanks at the ends of lines.
 func trimLines(rendered string) string {
 	lines := strings.Split(rendered, "\n")
 	for i, line := range lines {
@@ -279,7 +274,7 @@ func name(c Campaign) string {
 	return Plain(c.Plan, 60)
 }
 
-// bar draws how many numbers are on the campaign.
+// bar draws the share of numbers that are on the campaign.
 func bar(c Campaign) string {
 	const most = 8
 	total := len(c.Numbers)
@@ -290,8 +285,8 @@ func bar(c Campaign) string {
 	return strings.Repeat("█", full) + strings.Repeat("░", most-full) + fmt.Sprintf(" %d/%d", c.On(), total)
 }
 
-// counts says how far a campaign's numbers are, one state a line, and then how many
-// need a person.
+// counts counts a campaign's numbers by state, one state per line, and those that need a
+// person.
 func (t *textOf) counts(c Campaign) string {
 	var parts []string
 	for _, state := range ledger.States() {
@@ -308,22 +303,24 @@ func (t *textOf) counts(c Campaign) string {
 	return cmp.Or(strings.Join(parts, "\n"), "none")
 }
 
-// paint colours words about a number, where colours are wanted.
-func (t *textOf) paint(n ledger.Number, said string) string {
+func (t *textOf) paint(n ledger.Number, content string) string { return Paint(n, content, t.color) }
+
+// Paint colors text by the state of a number, if color is true: green if it is on its
+// campaign, red if it needs a person or failed, else yellow.
+func Paint(n ledger.Number, content string, color bool) string {
 	switch {
-	case !t.colour:
-		return said
+	case !color:
+		return content
 	case n.NeedsPerson || n.State == ledger.Conflict || n.State == ledger.Failed:
-		return red + said + plain
+		return red + content + plain
 	case n.IsOn():
-		return green + said + plain
+		return green + content + plain
 	default:
-		return yellow + said + plain
+		return yellow + content + plain
 	}
 }
 
-// The colours. They are written here, not by a library that looks for a terminal of
-// its own.
+// The colors. Color libraries decide by the process's own terminal, not by our writer.
 const (
 	green  = "\x1b[32m"
 	red    = "\x1b[31m"
@@ -333,16 +330,16 @@ const (
 )
 
 func (t *textOf) paintPhase(c Campaign) string {
-	said := Plain(string(c.Phase), 9)
+	phase := Plain(string(c.Phase), 9)
 	switch {
-	case !t.colour:
-		return said
+	case !t.color:
+		return phase
 	case c.Campaign.NeedsPerson():
-		return red + said + plain
+		return red + phase + plain
 	case c.Phase == ledger.PhaseApproved:
-		return green + said + plain
+		return green + phase + plain
 	default:
-		return yellow + said + plain
+		return yellow + phase + plain
 	}
 }
 
@@ -367,11 +364,11 @@ func (t *textOf) nextResync() string {
 	return Until(t.now, t.resync)
 }
 
-// campaign writes what is not as it should be with one campaign, and everything when
-// the campaign is what was asked for.
+// campaign writes what is not done about one campaign, or everything if the campaign was
+// named.
 func (t *textOf) campaign(c Campaign, focus Focus) {
 	all := focus == FocusCampaign
-	// A phase that is no news for anybody needs no words.
+	// An approved campaign needs no explanation.
 	quiet := c.Phase == ledger.PhaseApproved && c.Reason == "" && c.Planned
 	if quiet && !all && !slices.ContainsFunc(c.Numbers, remarkable) {
 		return
@@ -399,14 +396,14 @@ func (t *textOf) campaign(c Campaign, focus Focus) {
 
 func (t *textOf) title(first, second string) {
 	line := Plain(first, 60) + "  " + Plain(second, 60)
-	if !t.colour || len(line) > width {
+	if !t.color || len(line) > width {
 		t.wrap("", line)
 		return
 	}
 	t.WriteString(bold + line + plain + "\n")
 }
 
-// facts writes what else is known of a campaign.
+// facts writes the other fields of a campaign.
 func (t *textOf) facts(c Campaign) {
 	t.fact("Plan", c.PlanPlace, c.PlanHash)
 	if c.TCRID != c.ID {
@@ -417,11 +414,11 @@ func (t *textOf) facts(c Campaign) {
 	}
 	t.fact("Telnyx says", c.Status, "")
 	t.fact("Since", Ago(t.now, c.Since), "")
-	t.fact("Posts to", c.WebhookURL, "")
-	t.fact("Latest news", c.Cause, "")
+	t.fact("Webhook", c.WebhookURL, "")
+	t.fact("Last trigger", c.Cause, "")
 }
 
-// fact writes one fact on a line or more, if there is one.
+// fact writes one field, if it has a value.
 func (t *textOf) fact(label, value, set string) {
 	if value == "" && set == "" {
 		return
@@ -429,10 +426,10 @@ func (t *textOf) fact(label, value, set string) {
 	if set != "" {
 		value = strings.TrimPrefix(value+", plan set "+Plain(set, 40), ", ")
 	}
-	Hang(&t.Builder, fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), Plain(value, mostDetail), width)
+	Hang(&t.Builder, fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), Plain(value, maxDetail), width)
 }
 
-// remarkable reports whether there is anything to say of a number.
+// remarkable reports whether a number needs an explanation.
 func remarkable(n Number) bool {
 	return n.Reason != "" || n.Detail != ""
 }
@@ -457,7 +454,7 @@ func (t *textOf) since(n Number) string {
 	return Span(t.now.Sub(n.Since))
 }
 
-// neededWord is what the table of numbers has under "person".
+// neededWord is the "person" column of the table of numbers.
 func neededWord(n Number) string {
 	if n.NeedsPerson {
 		return "needed"
@@ -473,7 +470,7 @@ func (t *textOf) nextOf(n Number) string {
 	return cmp.Or(Until(t.now, n.NextAt), "at the resync")
 }
 
-// group is numbers of which the text says the same, of a campaign or of all.
+// group is a set of numbers with the same explanation.
 type group struct {
 	state   ledger.State
 	reason  ledger.Reason
@@ -483,11 +480,11 @@ type group struct {
 	numbers []Number
 }
 
-func (g group) saysTheSame(o group) bool {
+func (g group) matches(o group) bool {
 	return g.state == o.state && g.reason == o.reason && g.person == o.person && g.advice == o.advice
 }
 
-// rank is a reason's place in the order in which they are documented, none's the last.
+// rank is the place of a reason in the documented order. No reason comes last.
 func rank(reason ledger.Reason) int {
 	order := ledger.Reasons()
 	if i := slices.Index(order, reason); i >= 0 {
@@ -496,8 +493,7 @@ func rank(reason ledger.Reason) int {
 	return len(order)
 }
 
-// groups puts the numbers of which there is anything to say together by what there
-// is to say, in the order of the reasons, those without one last.
+// groups groups the numbers that need an explanation, in the order of their reasons.
 func groups(c Campaign) []group {
 	var all []group
 	for _, n := range c.Numbers {
@@ -514,37 +510,37 @@ func groups(c Campaign) []group {
 	return all
 }
 
-// group writes what the numbers of a group have in common, then Telnyx's words.
+// group writes the explanation of a group, then Telnyx's details about its numbers.
 func (t *textOf) group(c Campaign, g group, all bool) {
 	head := headOf(ledger.Number{State: g.state, Reason: g.reason, NeedsPerson: g.person})
 	t.gap(all)
 	Hang(&t.Builder, "  ", "    ", fmt.Sprintf("%s: %s", head, named(g.numbers)), width)
 	t.advice("    ", g.advice, nextSentence(g.state, Until(t.now, g.nextAt)))
-	mostDetails := someNumbers
+	maxDetails := maxNumbers
 	if all {
-		mostDetails = 10
+		maxDetails = 10
 	}
-	said := map[string]bool{}
+	shown := map[string]bool{}
 	left := 0
 	for _, n := range g.numbers {
 		switch {
-		case n.Detail == "" || said[n.Detail] || n.Detail == c.Detail:
-		case len(said) == mostDetails:
+		case n.Detail == "" || shown[n.Detail] || n.Detail == c.Detail:
+		case len(shown) == maxDetails:
 			left++
 		default:
-			said[n.Detail] = true
+			shown[n.Detail] = true
 			t.detail("    ", n.Number.Number, n.Detail)
 		}
 	}
 	if left > 0 {
-		t.wrap("    ", fmt.Sprintf("%d more have details; --json has them all.", left))
+		t.wrap("    ", fmt.Sprintf("%d more have details; --json shows all.", left))
 	}
 }
 
-// named lists the first of the numbers, and counts.
+// named lists the first numbers, and counts them.
 func named(numbers []Number) string {
 	var list []string
-	for _, n := range numbers[:min(len(numbers), someNumbers)] {
+	for _, n := range numbers[:min(len(numbers), maxNumbers)] {
 		list = append(list, n.Number.Number)
 	}
 	switch left := len(numbers) - len(list); {
@@ -565,8 +561,8 @@ func headOf(n ledger.Number) string {
 	return n.StateAndReason()
 }
 
-// nextSentence says when a number in this state is tried again, or only checked; it is
-// empty where the time is not known.
+// nextSentence says when a number in this state is retried, or only checked. It is empty
+// if the time is not known.
 func nextSentence(state ledger.State, when string) string {
 	switch {
 	case when == "":
@@ -578,7 +574,7 @@ func nextSentence(state ledger.State, when string) string {
 	}
 }
 
-// advice says why, what follows and when, and what a person should do.
+// advice writes why, what happens next and when, and what a person should do.
 func (t *textOf) advice(indent string, a ledger.Advice, when string) {
 	t.wrap(indent, a.Why)
 	Hang(&t.Builder, indent+"Next:   ", indent+"        ", a.Next+when, width)
@@ -587,18 +583,18 @@ func (t *textOf) advice(indent string, a ledger.Advice, when string) {
 	}
 }
 
-// detail writes what Telnyx or a file's reader said, in its own words.
-func (t *textOf) detail(indent, about, said string) {
-	if said == "" {
+// detail writes text from Telnyx or from the reader of plan files.
+func (t *textOf) detail(indent, about, detail string) {
+	if detail == "" {
 		return
 	}
 	if about != "" {
-		said = about + ": " + said
+		detail = about + ": " + detail
 	}
-	Hang(&t.Builder, indent+"Detail: ", indent+"        ", Plain(said, mostDetail), width)
+	Hang(&t.Builder, indent+"Detail: ", indent+"        ", Plain(detail, maxDetail), width)
 }
 
-// number writes all that is known of one number.
+// number writes everything about one number.
 func (t *textOf) number(c Campaign, n Number) {
 	t.WriteString(n.Number.Number + "  " + t.paint(n.Number, headOf(n.Number)) + "\n")
 	next := Until(t.now, n.NextAt)
@@ -619,12 +615,12 @@ func (t *textOf) number(c Campaign, n Number) {
 		t.fact("Request", fmt.Sprintf("%s, %s; %s", r.Sent, Ago(t.now, r.At), cmp.Or(string(r.Outcome), "no answer known")), "")
 	}
 	t.fact("Tries", n.Tries.String(), "")
-	t.fact("Latest news", n.Cause, "")
+	t.fact("Last trigger", n.Cause, "")
 	t.gap(true)
-	t.wrap("", "All that happened to it: greenlight why "+n.Number.Number)
+	t.wrap("", "Its history: greenlight why "+n.Number.Number)
 }
 
-// newTable is a table that begins where the text beside it does.
+// newTable returns a table that is aligned with the text.
 func newTable() table.Writer {
 	t := NewTable()
 	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "

@@ -116,7 +116,7 @@ func TestWriteText_SaysThatNothingIsPlanned(t *testing.T) {
 		want        string
 	}{
 		"nothing at all":     {0, nothingPlanned},
-		"only a dead letter": {1, nothingPlanned + "\n1 dead letter: review it with greenlight deadletters list.\n"},
+		"only a dead letter": {1, nothingPlanned + "\n1 dead letter. To review, run greenlight deadletters list.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := writeText(t, status.Snapshot{At: noon, DeadLetters: test.deadLetters})
@@ -184,7 +184,7 @@ func TestWriteText_PaintsOnlyWhenAsked(t *testing.T) {
 			part, _ = s.About(focus)
 		}
 		var painted bytes.Buffer
-		must(t, part.WriteText(&painted, status.TextOptions{Colour: true}))
+		must(t, part.WriteText(&painted, status.TextOptions{Color: true}))
 		if !strings.Contains(painted.String(), "\x1b[31m") {
 			t.Errorf("%q: nothing is red", focus)
 		}
@@ -242,7 +242,7 @@ func TestWriteText_ShowsWhatIsKnownOfANumber(t *testing.T) {
 	said := strings.Join(strings.Fields(writeText(t, part)), " ")
 	for _, words := range []string{
 		"+15551234567 failed (stuck), needs a person Why.", "at every resync. Next try: in 5 min, at 12:05.", "Plan autumn, plan.yaml:7, plan set a1b2", "Campaign C6X6M95, approved",
-		"State since 1 h ago, at 11:00", "Telnyx says ASSIGNED", "Carriers T-Mobile ADDED, others not known", "Tries 2 refused, 1 unanswered", "Latest news resync (message 3)",
+		"State since 1 h ago, at 11:00", "Telnyx says ASSIGNED", "Carriers T-Mobile ADDED, others not known", "Tries 2 refused, 1 unanswered", "Last trigger resync (message 3)",
 		"Request POST /10dlc/phone_number_campaigns, 2 h ago, at 10:00; no answer known", "On hold: everything, since 11:00 by ann@ops: carrier incident. No new write",
 	} {
 		if !strings.Contains(said, words) {
@@ -285,7 +285,7 @@ func TestWriteText_ShowsOfACampaignWhatItsNumbersWaitFor(t *testing.T) {
 	}
 }
 
-func TestProgress_SaysWhetherToWait(t *testing.T) {
+func TestStanding_SaysWhetherToWait(t *testing.T) {
 	approved := ledger.Campaign{Planned: true, Phase: ledger.PhaseApproved}
 	with := func(c ledger.Campaign, numbers ...ledger.Number) status.Campaign {
 		campaign := status.Campaign{Campaign: c, Counts: map[ledger.State]int{}}

@@ -20,33 +20,32 @@ import (
 )
 
 const (
-	// viewPause is how long after a watch that ended, or found no ledger, the next one
-	// begins.
+	// viewPause is the pause before the next watch, after one ended or found no ledger.
 	viewPause = time.Second
-	// viewEvery is the least time between two reports that the records have changed.
+	// viewEvery is the shortest time between two reports of changed records.
 	viewEvery = 250 * time.Millisecond
-	// askTimeout bounds what is asked of NATS besides the records.
+	// askTimeout bounds reading the surroundings from NATS.
 	askTimeout = 5 * time.Second
-	// mostFaults bounds the faults of plan files that are shown.
-	mostFaults = 50
+	// maxFaults bounds the faults of plan files that are shown.
+	maxFaults = 50
 )
 
-// ViewConfig is what a [View] is made of. Only JetStream is required.
+// ViewConfig configures a [View]. Only JetStream is required.
 type ViewConfig struct {
 	// JetStream has ledger and streams.
 	JetStream jetstream.JetStream
-	// Checks are those of the process's readiness.
+	// Checks are the readiness checks of the process.
 	Checks []Check
-	// PlanFaults returns why the plan files as they are now are not in force, or nil. It
-	// is nil where no plan files are watched.
+	// PlanFaults returns why the current plan files are not in force, or nil. It is nil if
+	// no plan files are watched.
 	PlanFaults func() error
-	// Log gets what goes wrong. The zero value logs nothing.
+	// Log gets errors. The zero value logs nothing.
 	Log zerolog.Logger
 }
 
-// View is the ledger in memory, kept up to date by one watch, and what NATS knows
-// besides. Texts, JSON, the page and the metrics are all made of it. [View.Run] must run.
-// It is safe for concurrent use.
+// View is a copy of the ledger in memory, kept up to date by one watch, with its
+// [Surroundings]. Text, JSON, page and metrics all render it. [View.Run] must run. It is
+// safe for concurrent use.
 type View struct {
 	config ViewConfig
 
@@ -69,15 +68,14 @@ type Contents struct {
 	Totals map[ledger.NumberKind]int
 
 	campaigns map[string]*Entry
-	// order is the campaigns in the order in which they are shown; nil if it must be
-	// sorted again.
+	// order is the campaigns in display order; nil if it must be sorted again.
 	order []*Entry
 }
 
 // Entry is one campaign with its numbers.
 type Entry struct {
 	ledger.Campaign
-	// Recorded says that the campaign has a record. A number's record may come first.
+	// Recorded is true if the campaign has a record. A number's record may come first.
 	Recorded bool
 	// Counts counts its numbers.
 	Counts map[ledger.NumberKind]int
@@ -86,45 +84,45 @@ type Entry struct {
 	order   []*ledger.Number // sorted; nil if it must be sorted again
 }
 
-// Surroundings are what the records do not say.
+// Surroundings are the data that is not in the records of campaigns and numbers.
 type Surroundings struct {
 	events.Backlog
 	// Hold is what an operator has put on hold.
 	Hold ledger.Hold
 	// Missing names the buckets of the ledger that are lost.
 	Missing []string
-	// NextResync is when every planned campaign is read next, if that is known.
+	// NextResync is when every planned campaign is read next, if known.
 	NextResync time.Time
-	// Plans marks which plans are in force. It is zero in a ledger that an older assigner
-	// wrote.
+	// Plans says which plans are in force. It is zero in a ledger written by an older
+	// assigner.
 	Plans ledger.Plans
-	// Checks are those of readiness, with what they found wrong.
+	// Checks are the results of the readiness checks.
 	Checks []Checked
-	// PlanFaults are the faults of the plan files as they are now, a line each.
+	// PlanFaults are the faults of the current plan files, one line each.
 	PlanFaults []string
-	// Unreachable says why NATS could not be asked; empty if it could.
+	// Unreachable says why NATS could not be read; empty if it could.
 	Unreachable string
 }
 
-// Checked is a check and what it found wrong. Says is empty if that is nothing.
+// Checked is the result of a check. Says is what is wrong, empty if nothing is.
 type Checked struct {
 	Name, Says string
 	Advisory   bool
 }
 
-// NewView returns a view that has read nothing yet.
+// NewView returns an empty view.
 func NewView(config ViewConfig) *View {
 	v := &View{config: config, changed: make(chan struct{})}
 	v.contents.clear()
 	return v
 }
 
-// Run keeps the view up to date until ctx ends, and then returns nil. A ledger that is
-// lost is followed again when it is there.
+// Run keeps the view up to date until ctx ends, and then returns nil. A deleted ledger is
+// followed again as soon as it exists.
 func (v *View) Run(ctx context.Context) error {
 	for {
 		if err := v.follow(ctx); err != nil && ctx.Err() == nil {
-			v.config.Log.Warn().Err(err).Msg("the status reads the ledger again, since it could not be followed")
+			v.config.Log.Warn().Err(err).Msg("the status lost its watch over the ledger and reads it again")
 		}
 		select {
 		case <-ctx.Done():
@@ -134,8 +132,8 @@ func (v *View) Run(ctx context.Context) error {
 	}
 }
 
-// follow reads the ledger and follows it. Before an assigner ever ran there is none,
-// which is an empty view and not an error.
+// follow reads the ledger and follows its changes. Before the first assigner there is no
+// ledger, which is not an error.
 func (v *View) follow(ctx context.Context) error {
 	opening, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -149,7 +147,7 @@ func (v *View) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// What was read before is shown until everything is read again.
+	// The old contents are shown until everything has been read again.
 	next := &Contents{}
 	next.clear()
 	current := false
@@ -165,7 +163,7 @@ func (v *View) follow(ctx context.Context) error {
 		Number:          func(n ledger.Number) { put(func(x *Contents) { x.putNumber(n) }) },
 		CampaignDropped: func(id string) { put(func(x *Contents) { x.dropCampaign(id) }) },
 		NumberDropped:   func(id, number string) { put(func(x *Contents) { x.dropNumber(id, number) }) },
-		Unreadable:      func(err error) { v.config.Log.Error().Err(err).Msg("a record is left out of the status") },
+		Unreadable:      func(err error) { v.config.Log.Error().Err(err).Msg("the status omits a record that cannot be read") },
 		Every:           viewEvery,
 		Current: func() {
 			v.change(func(x *Contents) {
@@ -179,7 +177,7 @@ func (v *View) follow(ctx context.Context) error {
 	})
 }
 
-// change changes the contents and wakes whoever waits for that.
+// change changes the contents and wakes those who wait for changes.
 func (v *View) change(by func(*Contents)) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -189,15 +187,16 @@ func (v *View) change(by func(*Contents)) {
 	v.changed = make(chan struct{})
 }
 
-// Version returns the version of the view and a channel that is closed when it has
-// another one. Loaded says that all of the ledger was read.
+// Version returns the version of the view, and a channel that is closed at the next
+// change. Loaded is true once the whole ledger has been read.
 func (v *View) Version() (version uint64, changed <-chan struct{}, loaded bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.version, v.changed, v.loaded
 }
 
-// AwaitLoaded waits until all of the ledger was read, or ctx ends, and reports which.
+// AwaitLoaded waits until the whole ledger has been read. It returns false if ctx ends
+// first.
 func (v *View) AwaitLoaded(ctx context.Context) bool {
 	for {
 		_, changed, loaded := v.Version()
@@ -219,9 +218,8 @@ func (v *View) Read(f func(*Contents)) {
 	f(&v.contents)
 }
 
-// Refresh asks for the surroundings, unless they are younger than maxAge. It sets its own
-// time limit: if ctx ended at the same time, a server that does not answer could not be
-// distinguished from a reader who has gone.
+// Refresh reads the surroundings, unless they are younger than maxAge. It has its own time
+// limit, so that a server without an answer differs from a client that has disconnected.
 func (v *View) Refresh(ctx context.Context, maxAge time.Duration) {
 	v.refreshing.Lock()
 	defer v.refreshing.Unlock()
@@ -232,7 +230,7 @@ func (v *View) Refresh(ctx context.Context, maxAge time.Duration) {
 	defer cancel()
 	now := v.surroundings(bounded)
 	if ctx.Err() != nil {
-		return // what it says is that the reader has gone
+		return // the client has disconnected
 	}
 	v.refreshed = time.Now()
 	same := false
@@ -263,7 +261,7 @@ func (v *View) surroundings(ctx context.Context) Surroundings {
 	return now
 }
 
-// ask fills in what NATS knows.
+// ask reads the data from NATS.
 func (s *Surroundings) ask(ctx context.Context, js jetstream.JetStream) (err error) {
 	if s.Backlog, err = events.ReadBacklog(ctx, js); err != nil {
 		return err
@@ -296,7 +294,7 @@ func (s Surroundings) equal(o Surroundings) bool {
 		slices.Equal(s.Checks, o.Checks) && slices.Equal(s.PlanFaults, o.PlanFaults) && s.Unreachable == o.Unreachable
 }
 
-// faultLines writes the faults of plan files a line each, at most a pageful.
+// faultLines returns the faults of plan files, one line each, up to maxFaults.
 func faultLines(err error) []string {
 	if err == nil {
 		return nil
@@ -306,7 +304,7 @@ func faultLines(err error) []string {
 		return []string{err.Error()}
 	}
 	var lines []string
-	for _, fault := range faults[:min(len(faults), mostFaults)] {
+	for _, fault := range faults[:min(len(faults), maxFaults)] {
 		lines = append(lines, fault.Error())
 	}
 	if more := len(faults) - len(lines); more > 0 {
@@ -338,22 +336,22 @@ func (v *View) load(ctx context.Context) error {
 			v.contents.putNumber(n)
 		}
 	}
-	// The records come first: a mark of the plans that is newer than they are makes the
-	// plan pending, and an older one could hide that.
+	// The records are read first. If the plans in force are newer, the plan is shown as
+	// pending; if they were older, that would be hidden.
 	return v.contents.Surroundings.ask(ctx, v.config.JetStream)
 }
 
-// Read takes a snapshot. Before an assigner ever ran it is empty. It reads every number,
-// which takes seconds where there are hundreds of thousands.
+// Read returns a snapshot, which is empty before the first assigner. It reads every
+// number, which takes seconds for hundreds of thousands.
 func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot, error) {
 	v := NewView(ViewConfig{JetStream: js})
 	err := v.load(ctx)
 	return v.Snapshot(now), err
 }
 
-// Follow calls changed with a snapshot, and with another one whenever a record, the plans
-// in force or a hold has changed, until changed returns an error, which Follow returns, or
-// ctx ends; then it returns the cause. The server pushes each change; Follow does not poll.
+// Follow calls changed with a snapshot, and again whenever a record, the plans in force or
+// a hold has changed. It returns the first error of changed, or the cause if ctx ends. The
+// server pushes changes; Follow does not poll.
 func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error) error {
 	v := NewView(ViewConfig{JetStream: js})
 	running, stop := context.WithCancel(ctx)
@@ -365,7 +363,7 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 		return context.Cause(ctx)
 	}
 	for {
-		// The records come first, as in load.
+		// The records are read first, as in load.
 		s := v.Snapshot(now())
 		_, next, _ := v.Version()
 		around := v.surroundings(ctx)
@@ -390,7 +388,7 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 	}
 }
 
-// Snapshot returns the state of everything as the view has it.
+// Snapshot returns the current contents.
 func (v *View) Snapshot(now time.Time) (s Snapshot) {
 	v.Read(func(x *Contents) { s = x.snapshot(now) })
 	return s
@@ -430,7 +428,7 @@ func (x *Contents) clear() {
 	x.campaigns, x.order, x.Totals = make(map[string]*Entry), nil, make(map[ledger.NumberKind]int)
 }
 
-// at returns the campaign with the id, and makes one if there is none.
+// at returns the campaign with the id, and creates it if necessary.
 func (x *Contents) at(id string) *Entry {
 	e := x.campaigns[id]
 	if e == nil {
@@ -481,7 +479,7 @@ func (x *Contents) dropNumber(campaignID, number string) {
 	x.forgetEmpty(e)
 }
 
-// count adds a number to what is counted, or takes it off.
+// count adds by to the counts of a number's kind.
 func (x *Contents) count(e *Entry, n ledger.Number, by int) {
 	for _, counts := range []map[ledger.NumberKind]int{e.Counts, x.Totals} {
 		if counts[n.Kind()] += by; counts[n.Kind()] == 0 {
@@ -490,7 +488,7 @@ func (x *Contents) count(e *Entry, n ledger.Number, by int) {
 	}
 }
 
-// forgetEmpty takes out a campaign that has neither a record nor numbers.
+// forgetEmpty removes a campaign that has neither a record nor numbers.
 func (x *Contents) forgetEmpty(e *Entry) {
 	if !e.Recorded && len(e.numbers) == 0 {
 		delete(x.campaigns, e.ID)

@@ -28,12 +28,12 @@ func TestContents_PutsLastWhatNoPlanNamesAnyMore(t *testing.T) {
 func TestFaultLines_AreAPagefulAtMost(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("version: 1\ncampaigns:\n")
-	for i := range mostFaults + 2 {
+	for i := range maxFaults + 2 {
 		fmt.Fprintf(&text, "- {name: n%d, campaign_id: C%d, numbers: [x]}\n", i, i)
 	}
 	_, err := plan.LoadBytes("plan.yaml", []byte(text.String()))
 	lines := faultLines(err)
-	if len(lines) != mostFaults+1 || !strings.HasPrefix(lines[0], "plan.yaml:3:") || lines[mostFaults] != "and 2 more faults; greenlight plan validate lists all" {
+	if len(lines) != maxFaults+1 || !strings.HasPrefix(lines[0], "plan.yaml:3:") || lines[maxFaults] != "and 2 more faults; greenlight plan validate lists all" {
 		t.Errorf("got %d lines:\n%s", len(lines), strings.Join(lines, "\n"))
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// story gathers entries.
+// story collects entries.
 type story struct {
 	at      time.Time
 	entries []Entry
@@ -20,11 +20,11 @@ type story struct {
 
 func (s *story) add(kind Kind, detail, format string, args ...any) {
 	s.entries = append(s.entries, Entry{
-		At: s.at.UTC(), Kind: kind, Text: status.Plain(fmt.Sprintf(format, args...), mostDetail), Detail: status.Plain(detail, mostDetail),
+		At: s.at.UTC(), Kind: kind, Text: status.Plain(fmt.Sprintf(format, args...), maxDetail), Detail: status.Plain(detail, maxDetail),
 	})
 }
 
-// ofEvent describes one message of the stream of events, if it concerns the number.
+// ofEvent describes one message of the stream of events, if it is about the number.
 func ofEvent(kept events.Kept, number string) (Entry, bool) {
 	s := story{at: kept.StoredAt}
 	if kept.Kind == events.KindCampaign {
@@ -33,7 +33,7 @@ func ofEvent(kept events.Kept, number string) (Entry, bool) {
 	}
 	e, err := telnyx.ParseEvent(kept.Body)
 	if err != nil {
-		return Entry{}, false // what cannot be read became a dead letter
+		return Entry{}, false // it became a dead letter
 	}
 	p := e.Payload
 	aboutNumber := strings.HasPrefix(kept.Type, "10dlc.phone_number.")
@@ -47,27 +47,27 @@ func ofEvent(kept events.Kept, number string) (Entry, bool) {
 	case strings.Contains(kept.Type, "brand."):
 		subject = "the campaign's brand"
 	}
-	var said []string
+	var what []string
 	for _, word := range []string{p.Type, p.EventType, p.Status} {
 		if word != "" {
-			said = append(said, word)
+			what = append(what, word)
 		}
 	}
 	if p.Type == telnyx.TypeVerified {
-		said = append(said, "which means that the carriers have approved it")
+		what = append(what, "which means that the carriers have approved it")
 	}
 	detail := strings.TrimSpace(p.Description + " " + telnyx.ReasonText(p.Reasons))
-	s.add(Event, detail, "Telnyx reported on %s: %s (%s, message %d).", subject, cmp.Or(strings.Join(said, ", "), "no more than that"), kept.Type, kept.Sequence)
+	s.add(Event, detail, "Telnyx reported on %s: %s (%s, message %d).", subject, cmp.Or(strings.Join(what, ", "), "no details"), kept.Type, kept.Sequence)
 	return s.entries[0], true
 }
 
-// ofCampaign describes what was read of the campaign.
+// ofCampaign describes what Greenlight read about the campaign.
 func ofCampaign(changes []ledger.Change[ledger.Campaign]) []Entry {
 	var s story
 	var before ledger.Campaign
 	for _, change := range changes {
 		c := change.Record
-		// The campaign was read earlier, before what that meant for its numbers was written.
+		// The campaign was read some time before its record was written.
 		s.at = change.At.Add(-c.ReadAgo)
 		if change.Dropped {
 			before = ledger.Campaign{}
@@ -77,7 +77,7 @@ func ofCampaign(changes []ledger.Change[ledger.Campaign]) []Entry {
 		case c.Reason != "" && (c.Reason != before.Reason || c.Detail != before.Detail):
 			what := "Greenlight could not read the campaign"
 			if c.Reason.OfAccount() {
-				what = "Nothing is sent for the account"
+				what = "Greenlight sends nothing for the account"
 			}
 			s.add(Read, c.Detail, "%s: %s", what, c.Reason.Advice().Why)
 		case c.Reason == "" && c.Phase != ledger.PhaseUnread && (c.Phase != before.Phase || c.Status != before.Status || before.Reason != ""):
@@ -88,7 +88,7 @@ func ofCampaign(changes []ledger.Change[ledger.Campaign]) []Entry {
 	return s.entries
 }
 
-// ofNumber describes what was recorded of the number, campaign by campaign.
+// ofNumber describes the changes of the number's records, campaign by campaign.
 func ofNumber(changes []ledger.Change[ledger.Number]) []Entry {
 	perCampaign := map[string]int{}
 	for _, change := range changes {
@@ -100,7 +100,7 @@ func ofNumber(changes []ledger.Change[ledger.Number]) []Entry {
 		id := change.Record.CampaignID
 		s.at = change.At
 		if change.Dropped {
-			s.add(Plan, "", "No plan names the number on campaign %s any more. At Telnyx it stays as it is.", id)
+			s.add(Plan, "", "The plans no longer name the number for campaign %s. At Telnyx it stays as it is.", id)
 			delete(before, id)
 			continue
 		}
@@ -108,11 +108,11 @@ func ofNumber(changes []ledger.Change[ledger.Number]) []Entry {
 		switch known := before[id]; {
 		case known != nil:
 			s.change(*known, n)
-		case perCampaign[id] >= ledger.HistoryOfNumber && n.Firsts.Named.Before(change.At) && isLater(n):
-			s.older(n)
+		case perCampaign[id] >= ledger.HistoryOfNumber && n.Firsts.Named.Before(change.At) && (n.Firsts.Requests > 0 || !n.Request.At.IsZero()):
+			s.older(n) // it is not the number's first record
 			s.change(ledger.Number{State: n.State, Reason: n.Reason, EntryHash: n.EntryHash, Request: n.Request, Status: n.Status, TMobile: n.TMobile, NonTMobile: n.NonTMobile, Detail: n.Detail}, n)
 		default:
-			s.named(n)
+			s.add(Plan, "", "%s", namedText(n, n.PlanPlace, n.PlanHash))
 			s.change(ledger.Number{EntryHash: n.EntryHash}, n)
 		}
 		before[id] = &n
@@ -120,46 +120,45 @@ func ofNumber(changes []ledger.Change[ledger.Number]) []Entry {
 	return s.entries
 }
 
-// isLater reports whether a record cannot be the first of its number.
-func isLater(n ledger.Number) bool {
-	return n.Firsts.Requests > 0 || !n.Request.At.IsZero()
+func namedText(n ledger.Number, place, hash string) string {
+	return fmt.Sprintf("Plan %s%s named the number for campaign %s%s.", n.Plan, placeText(place), n.CampaignID, setText(hash))
 }
 
-func (s *story) named(n ledger.Number) {
-	s.add(Plan, "", "Plan %s%s named the number for campaign %s%s.", n.Plan, place(n.PlanPlace), n.CampaignID, set(n.PlanHash))
-}
-
-func place(at string) string {
-	if at == "" {
+func placeText(place string) string {
+	if place == "" {
 		return ""
 	}
-	return " (" + at + ")"
+	return " (" + place + ")"
 }
 
-func set(hash string) string {
+func setText(hash string) string {
 	if hash == "" {
 		return ""
 	}
 	return ", in plan set " + hash
 }
 
-// older describes what is known of the time before the oldest change that is kept.
+// older describes the time before the oldest stored change.
 func (s *story) older(n ledger.Number) {
-	f, kept := n.Firsts, s.at
-	first := func(at time.Time, kind Kind, format string, args ...any) {
-		if at.IsZero() || at.After(kept) {
-			return
+	f, oldest := n.Firsts, s.at
+	for _, first := range []struct {
+		at   time.Time
+		kind Kind
+		text string
+	}{
+		{f.Named, Plan, namedText(n, f.NamedIn, f.NamedHash)},
+		{f.Requested, Request, "Greenlight requested for the first time to attach the number."},
+		{f.Accepted, Answer, "Telnyx accepted a request for the first time."},
+		{f.Attached, State, "The number was attached for the first time."},
+		{f.Sendable, State, "The number was sendable for the first time."},
+	} {
+		if !first.at.IsZero() && !first.at.After(oldest) {
+			s.at = first.at
+			s.add(first.kind, "", "%s", first.text)
 		}
-		s.at = at
-		s.add(kind, "", format, args...)
 	}
-	first(f.Named, Plan, "Plan %s%s named the number for campaign %s%s.", n.Plan, place(f.NamedIn), n.CampaignID, set(f.NamedHash))
-	first(f.Requested, Request, "Greenlight asked Telnyx for the first time to attach the number.")
-	first(f.Accepted, Answer, "Telnyx took a request for the first time.")
-	first(f.Attached, State, "The number was attached for the first time.")
-	first(f.Sendable, State, "The number was sendable for the first time.")
-	s.at = kept
-	s.add(State, "", "What was between is not kept: the ledger holds the latest %d changes of a number. It was %s then, after %s.",
+	s.at = oldest
+	s.add(State, "", "Changes between these are not available: the ledger keeps the latest %d of a number. Then it was %s, after %s.",
 		ledger.HistoryOfNumber, n.StateAndReason(), status.Count(f.Requests, "request"))
 }
 
@@ -198,87 +197,64 @@ func (s *story) change(before, n ledger.Number) {
 
 func (s *story) replanned(before, n ledger.Number) {
 	if before.EntryHash != "" && n.EntryHash != "" && before.EntryHash != n.EntryHash {
-		s.add(Plan, "", "The plan's entry has changed; %s%s names the number%s.", n.Plan, place(n.PlanPlace), set(n.PlanHash))
+		s.add(Plan, "", "The plan entry has changed. Plan %s%s names the number%s.", n.Plan, placeText(n.PlanPlace), setText(n.PlanHash))
 	}
-	if asked, ok := askedFor(n.Cause); ok && n.Cause != before.Cause {
-		s.add(Person, "", "A person requested a check of the campaign%s.", asked)
+	// The assigner writes this cause for greenlight trigger.
+	if message, ok := strings.CutPrefix(n.Cause, "asked for by a person"); ok && n.Cause != before.Cause {
+		s.add(Person, "", "A person requested a check of the campaign%s.", message)
 	}
-}
-
-// askedFor reads a record's cause, as the assigner writes it.
-func askedFor(cause string) (message string, ok bool) {
-	return strings.CutPrefix(cause, "asked for by a person")
 }
 
 func (s *story) requested(n ledger.Number) {
-	try := ""
+	request := "a request"
 	if n.Firsts.Requests > 1 {
-		try = fmt.Sprintf(", for the %s time", ordinal(n.Firsts.Requests))
+		request = fmt.Sprintf("request %d", n.Firsts.Requests)
 	}
-	s.add(Decision, "", "The campaign is approved and the number can be attached: Greenlight claims it and sends a request%s.", try)
+	s.add(Decision, "", "The campaign is approved and the number can be attached. Greenlight sends %s.", request)
 	if n.Request.Profile != "" {
 		s.add(Request, "", "Sent: PATCH, to put the number on messaging profile %s.", n.Request.Profile)
 	}
 	s.add(Request, "", "Sent: %s, to attach it to campaign %s.", n.Request.Sent, n.Request.Campaign)
 }
 
-func ordinal(n int) string {
-	suffix := "th"
-	if n/10%10 != 1 {
-		switch n % 10 {
-		case 1:
-			suffix = "st"
-		case 2:
-			suffix = "nd"
-		case 3:
-			suffix = "rd"
-		}
-	}
-	return fmt.Sprint(n, suffix)
-}
-
 func (s *story) answered(n ledger.Number) {
+	text := fmt.Sprintf("The outcome: %s.", n.Request.Outcome)
 	switch n.Request.Outcome {
 	case ledger.Accepted:
-		record := ""
+		text = "Telnyx accepted the request."
 		if n.Status != "" {
-			record = "; its record says " + recordText(n)
+			text = "Telnyx accepted the request; its record says " + recordText(n) + "."
 		}
-		s.add(Answer, n.Detail, "Telnyx took the request%s.", record)
 	case ledger.Refused:
-		s.add(Answer, n.Detail, "Telnyx refused it.")
+		text = "Telnyx refused the request."
 	case ledger.Unanswered:
-		s.add(Answer, n.Detail, "No answer came that can be read, so the request may have worked all the same.")
+		text = "There was no readable answer. The request may have worked."
 	case ledger.Unsent:
-		s.add(Answer, n.Detail, "The request was not sent after all.")
-	default:
-		s.add(Answer, n.Detail, "The outcome: %s.", n.Request.Outcome)
+		text = "The request was not sent."
 	}
+	s.add(Answer, n.Detail, "%s", text)
 }
 
-// decided says what Greenlight chose, where a state does not say it by itself.
+// decided adds Greenlight's decision where the state does not show it.
 func (s *story) decided(n ledger.Number, claimed bool) {
 	switch {
 	case claimed:
 	case n.State == ledger.Conflict:
-		s.add(Decision, "", "Greenlight leaves the number where it is: the plan's move_from does not name that campaign.")
+		s.add(Decision, "", "Greenlight leaves the number where it is, because that campaign is not in the plan's move_from.")
 	case n.State == ledger.Failed && n.Request.Outcome == "":
-		s.add(Decision, "", "Greenlight sends no request, since Telnyx would refuse it.")
+		s.add(Decision, "", "Greenlight sends no request, because Telnyx would refuse it.")
 	case n.Reason == ledger.CampaignFull && n.Request.Outcome != ledger.Refused:
-		s.add(Decision, "", "Greenlight sends no request: the campaign has no room.")
+		s.add(Decision, "", "Greenlight sends no request, because the campaign is full.")
 	case n.State.TriesAgain() && n.Reason != "" && !n.NextAt.IsZero() && n.Request.Outcome != "":
-		s.add(Decision, "", "Greenlight will try again in %s.", status.Span(n.NextAt.Sub(latestOf(n.Request.AnsweredAt, n.Since))))
+		from := n.Since
+		if n.Request.AnsweredAt.After(from) {
+			from = n.Request.AnsweredAt
+		}
+		s.add(Decision, "", "Greenlight will retry in %s.", status.Span(n.NextAt.Sub(from)))
 	}
 }
 
-func latestOf(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// recordText is what Telnyx's record of the number says, empty where it is not known.
+// recordText is the content of Telnyx's record of the number, empty if it is not known.
 func recordText(n ledger.Number) string {
 	if n.Status == "" {
 		return ""

@@ -14,86 +14,84 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// MostEvents is how many events are shown at most, the latest ones.
-const MostEvents = 100
+// MaxEvents bounds the events that are shown; the latest are.
+const MaxEvents = 100
 
-// mostDetail bounds what is shown of words from outside, in characters.
-const mostDetail = 600
+// maxDetail bounds text from outside, in characters.
+const maxDetail = 600
 
-// ErrUnknownNumber is matched by the error for a number that no plan ever named, as
-// far as the ledger goes back.
-var ErrUnknownNumber = errors.New("no plan that an assigner worked on has named it")
+// ErrUnknownNumber is matched by the error for a number of which the ledger has no record,
+// not even an old one.
+var ErrUnknownNumber = errors.New("the ledger has no record of it: no plan that an assigner has loaded names it")
 
-// Kind says what sort of thing happened.
+// Kind is the kind of an entry.
 type Kind string
 
 // The kinds.
 const (
-	// Plan: a plan named the number, or ceased to.
+	// Plan: a plan names the number, or no longer does.
 	Plan Kind = "plan"
-	// Event: Telnyx posted something.
+	// Event: Telnyx posted an event.
 	Event Kind = "event"
-	// Read: Greenlight read something at Telnyx.
+	// Read: Greenlight read a record from Telnyx.
 	Read Kind = "read"
-	// Decision: Greenlight chose what to do.
+	// Decision: Greenlight decided what to do.
 	Decision Kind = "decision"
-	// Request: Greenlight sent something that changes something.
+	// Request: Greenlight sent a write request.
 	Request Kind = "request"
-	// Answer: what came back.
+	// Answer: Telnyx answered the request, or did not.
 	Answer Kind = "answer"
-	// State: the number came into another state, or for another reason.
+	// State: the number's state or reason changed.
 	State Kind = "state"
-	// Person: a person did something.
+	// Person: a person acted.
 	Person Kind = "person"
 )
 
-// Entry is one thing that happened.
+// Entry is one event in the history of a number.
 type Entry struct {
 	At   time.Time `json:"at"`
 	Kind Kind      `json:"kind"`
-	// Text is a sentence, or a few.
+	// Text is one sentence or several.
 	Text string `json:"text"`
-	// Detail is what the outside said, in its own words, made harmless for a terminal
-	// and bounded; often empty.
+	// Detail is text from Telnyx, bounded and safe for a terminal. It may be empty.
 	Detail string `json:"detail,omitempty"`
 }
 
-// Timeline is what happened to a number, and how far it is.
+// Timeline is the history of a number and its current state.
 type Timeline struct {
 	Number string `json:"number"`
-	// Campaign is the id by which the plan names the campaign that the number is, or
-	// was last, planned on.
+	// Campaign is the id in the plan of the number's campaign, or of its last one.
 	Campaign string `json:"campaign"`
 	// Plan is the entry's name, PlanPlace where it names the number, PlanHash the set.
 	Plan      string `json:"plan"`
 	PlanPlace string `json:"plan_place,omitempty"`
 	PlanHash  string `json:"plan_hash"`
-	// Planned is false when no plan names the number any more.
+	// Planned is false if no plan names the number any more.
 	Planned bool `json:"planned"`
 
-	// Entries are in the order in which things happened.
+	// Entries are in chronological order.
 	Entries []Entry `json:"entries"`
 
 	State  ledger.State  `json:"state"`
 	Reason ledger.Reason `json:"reason,omitempty"`
-	// Since is when the number came into its state.
+	// Since is when the number reached its state.
 	Since time.Time `json:"since,omitzero"`
-	// Sentence says how far the number is and why, Next what Greenlight does by
-	// itself, Person what a person should do; that is empty when nothing is.
+	// Sentence explains the state, Next says what Greenlight does by itself, and Action
+	// what a person should do, if anything.
 	Sentence string `json:"sentence"`
 	Next     string `json:"next"`
-	Person   string `json:"person,omitempty"`
-	// NextAt is when Greenlight tries or checks it again, if that is known.
+	Action   string `json:"action,omitempty"`
+	// NextAt is when Greenlight retries or checks it, if known.
 	NextAt time.Time `json:"next_at,omitzero"`
-	// NeedsPerson says that a person should do something, for the number or for its
-	// campaign. Greenlight tries again all the same, at NextAt.
+	// NeedsPerson means that the number or its campaign needs a person. Greenlight still
+	// retries at NextAt.
 	NeedsPerson bool `json:"needs_person"`
-	// Held is who holds the campaign, by itself or with everything; nil if nobody does.
+	// Held is the hold of its campaign or of everything; nil for none.
 	Held *ledger.HeldBy `json:"held,omitempty"`
 }
 
-// OfNumber returns the timeline of a number in E.164 form. Where no plan ever named
-// the number the error matches [ErrUnknownNumber]; so it does before an assigner ran.
+// OfNumber returns the timeline of a number in E.164 form. The error matches
+// [ErrUnknownNumber] if the ledger has no record of it, or does not exist yet.
 func OfNumber(ctx context.Context, js jetstream.JetStream, number string) (Timeline, error) {
 	book, err := ledger.Open(ctx, js)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -126,7 +124,7 @@ func OfNumber(ctx context.Context, js jetstream.JetStream, number string) (Timel
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return Timeline{}, err
 	}
-	t.conclude(last, entry.Campaign, hold)
+	t.setState(last, entry.Campaign, hold)
 	if by, held := hold.Of(append(entry.Campaign.IDs(), last.CampaignID)...); held {
 		t.Held = &by
 	}
@@ -139,8 +137,7 @@ func OfNumber(ctx context.Context, js jetstream.JetStream, number string) (Timel
 	return t, nil
 }
 
-// withoutMessages leaves out what a person requested where the stream still has that
-// message itself.
+// withoutMessages removes a person's requests that are in the stream of events too.
 func withoutMessages(entries, messages []Entry) []Entry {
 	return slices.DeleteFunc(entries, func(e Entry) bool {
 		_, message, ok := strings.Cut(e.Text, "(message ")
@@ -148,8 +145,8 @@ func withoutMessages(entries, messages []Entry) []Entry {
 	})
 }
 
-// latest returns the number's record that counts: the one written last of those that
-// are in the ledger, or of those that were, if none is.
+// latest returns the number's current record: the last one written of those in the ledger.
+// If none is, it returns the last that was, and planned is false.
 func latest(changes []ledger.Change[ledger.Number]) (last ledger.Number, planned, ok bool) {
 	present := map[string]bool{}
 	for _, change := range changes {
@@ -170,21 +167,20 @@ func latest(changes []ledger.Change[ledger.Number]) (last ledger.Number, planned
 	return last, false, ok
 }
 
-// conclude says how far the number is.
-func (t *Timeline) conclude(n ledger.Number, c ledger.Campaign, hold ledger.Hold) {
+// setState sets the current state.
+func (t *Timeline) setState(n ledger.Number, c ledger.Campaign, hold ledger.Hold) {
 	t.State, t.Reason, t.Since = n.State, n.Reason, n.Since
 	if !t.Planned {
-		t.Sentence = fmt.Sprintf("No plan names the number any more. It was %s when it left the plan, and Greenlight has left it as it was at Telnyx.", n.State)
+		t.Sentence = fmt.Sprintf("No plan names the number any more. It was %s when it left the plan. Greenlight has not changed it at Telnyx since.", n.State)
 		t.Next = "Nothing, until a plan names it again."
 		return
 	}
 	advice, next := hold.Advise(n, c)
-	t.Sentence, t.Next, t.Person, t.NextAt = advice.Why, advice.Next, advice.Action, next
+	t.Sentence, t.Next, t.Action, t.NextAt = advice.Why, advice.Next, advice.Action, next
 	t.NeedsPerson = n.NeedsPerson || c.NeedsPerson()
 }
 
-// idsOf lists every id by which events may speak of a campaign, its brand's among
-// them.
+// idsOf lists all ids that events about a campaign may have, including its brand's.
 func idsOf(id string, reads []ledger.Change[ledger.Campaign]) []string {
 	ids := []string{id}
 	for _, read := range reads {
@@ -194,8 +190,8 @@ func idsOf(id string, reads []ledger.Change[ledger.Campaign]) []string {
 	return slices.Compact(ids)
 }
 
-// eventsAbout returns the events about the campaign, those about the number, and what
-// a person requested.
+// eventsAbout returns the events about the campaign and the number, and the requests of
+// persons.
 func eventsAbout(ctx context.Context, js jetstream.JetStream, number string, ids []string) ([]Entry, error) {
 	var entries []Entry
 	err := events.About(ctx, js, ids, func(kept events.Kept) {
@@ -203,5 +199,5 @@ func eventsAbout(ctx context.Context, js jetstream.JetStream, number string, ids
 			entries = append(entries, entry)
 		}
 	})
-	return entries[max(0, len(entries)-MostEvents):], err
+	return entries[max(0, len(entries)-MaxEvents):], err
 }

@@ -165,11 +165,11 @@ func TestOfNumber_ShowsAWholeLifeInOrder(t *testing.T) {
 		"state: Its state is now planned (campaign_in_review). The campaign is in review by Telnyx and the carriers.",
 		"event: Telnyx reported on the campaign: VERIFIED, which means that the carriers have approved it (10dlc.campaign.update, message 1). «Campaign verified»",
 		"read: Greenlight read the campaign: MNO_PROVISIONED, so it is approved.",
-		"decision: The campaign is approved and the number can be attached: Greenlight claims it and sends a request.",
+		"decision: The campaign is approved and the number can be attached. Greenlight sends a request.",
 		"request: Sent: PATCH, to put the number on messaging profile profile-1.",
 		"request: Sent: POST /10dlc/phone_number_campaigns, to attach it to campaign " + campaignID + ".",
 		"state: Its state is now attaching. The request to Telnyx is under way, or its answer was lost.",
-		"answer: Telnyx took the request; its record says PENDING_ASSIGNMENT.",
+		"answer: Telnyx accepted the request; its record says PENDING_ASSIGNMENT.",
 		"state: Its state is now pending. Telnyx took the request and is processing it.",
 		"event: Telnyx reported on the number: ASSIGNMENT, success (10dlc.phone_number.update, message 2).",
 		"event: Telnyx reported on the number: STATUS_UPDATE, ADDED (10dlc.phone_number.update, message 4).",
@@ -181,7 +181,7 @@ func TestOfNumber_ShowsAWholeLifeInOrder(t *testing.T) {
 	if diff := cmp.Diff(want, lines(story.Entries)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if !story.Planned || story.Plan != "spring" || story.PlanHash != "a1b2" || story.Campaign != campaignID || story.State != ledger.Sendable || story.Person != "" || story.NeedsPerson {
+	if !story.Planned || story.Plan != "spring" || story.PlanHash != "a1b2" || story.Campaign != campaignID || story.State != ledger.Sendable || story.Action != "" || story.NeedsPerson {
 		t.Errorf("got %+v", story)
 	}
 }
@@ -195,10 +195,10 @@ func TestOfNumber_ShowsEveryOutcomeAndWhatFollows(t *testing.T) {
 		reason  ledger.Reason
 		want    []string
 	}{
-		{ledger.Refused, ledger.Planned, ledger.BeingProcessed, []string{"answer: Telnyx refused it. «words 0»", "decision: Greenlight will try again in 30 s."}},
-		{ledger.Unanswered, ledger.Attaching, ledger.TelnyxUnavailable, []string{"answer: No answer came that can be read, so the request may have worked all the same. «words 1»"}},
-		{ledger.Unsent, ledger.Planned, ledger.RateLimited, []string{"answer: The request was not sent after all. «words 2»"}},
-		{ledger.Refused, ledger.Failed, ledger.Rejected, []string{"answer: Telnyx refused it. «words 3»", "decision: Greenlight will try again in 30 s.", "state: Its state is now failed (rejected), and it needs a person."}},
+		{ledger.Refused, ledger.Planned, ledger.BeingProcessed, []string{"answer: Telnyx refused the request. «words 0»", "decision: Greenlight will retry in 30 s."}},
+		{ledger.Unanswered, ledger.Attaching, ledger.TelnyxUnavailable, []string{"answer: There was no readable answer. The request may have worked. «words 1»"}},
+		{ledger.Unsent, ledger.Planned, ledger.RateLimited, []string{"answer: The request was not sent. «words 2»"}},
+		{ledger.Refused, ledger.Failed, ledger.Rejected, []string{"answer: Telnyx refused the request. «words 3»", "decision: Greenlight will retry in 30 s.", "state: Its state is now failed (rejected), and it needs a person."}},
 	} {
 		at := noon.Add(time.Duration(i) * time.Hour)
 		d.write(func(n *ledger.Number) {
@@ -240,24 +240,24 @@ func TestOfNumber_ShowsWhatIsNewInARecord(t *testing.T) {
 				n.State, n.Reason, n.Detail = ledger.Conflict, ledger.OtherCampaign, "ASSIGNED on campaign C000001"
 			},
 			[]string{
-				"decision: Greenlight leaves the number where it is: the plan's move_from does not name that campaign.",
+				"decision: Greenlight leaves the number where it is, because that campaign is not in the plan's move_from.",
 				"state: Its state is now conflict (other_campaign). " + ledger.OtherCampaign.Advice().Why + " «ASSIGNED on campaign C000001»",
 			},
 		},
 		"refused beforehand": {
 			func(n *ledger.Number) { n.State = ledger.Planned },
 			func(n *ledger.Number) { n.State, n.Reason = ledger.Failed, ledger.NotOwned },
-			[]string{"decision: Greenlight sends no request, since Telnyx would refuse it.", "state: Its state is now failed (not_owned)."},
+			[]string{"decision: Greenlight sends no request, because Telnyx would refuse it.", "state: Its state is now failed (not_owned)."},
 		},
 		"no room": {
 			func(n *ledger.Number) { n.State = ledger.Attached },
 			func(n *ledger.Number) { n.State, n.Reason = ledger.Planned, ledger.CampaignFull },
-			[]string{"decision: Greenlight sends no request: the campaign has no room.", "state: Its state is now planned (campaign_full)."},
+			[]string{"decision: Greenlight sends no request, because the campaign is full.", "state: Its state is now planned (campaign_full)."},
 		},
 		"another entry of the plan": {
 			func(n *ledger.Number) { n.State = ledger.Planned },
 			func(n *ledger.Number) { n.EntryHash, n.PlanHash, n.State = "e2", "c3d4", ledger.Pending },
-			[]string{"plan: The plan's entry has changed; spring (config/plans/spring.yaml:7) names the number, in plan set c3d4.", "state: Its state is now pending."},
+			[]string{"plan: The plan entry has changed. Plan spring (config/plans/spring.yaml:7) names the number, in plan set c3d4.", "state: Its state is now pending."},
 		},
 		"other words, all else the same": {
 			func(n *ledger.Number) { n.State, n.Reason, n.Detail = ledger.Attached, ledger.CarrierFailed, "one" },
@@ -278,14 +278,14 @@ func TestOfNumber_ShowsWhatIsNewInARecord(t *testing.T) {
 			func(n *ledger.Number) { n.State = ledger.Planned },
 			func(n *ledger.Number) { claimed(n, 22) },
 			[]string{
-				"decision: The campaign is approved and the number can be attached: Greenlight claims it and sends a request, for the 22nd time.",
+				"decision: The campaign is approved and the number can be attached. Greenlight sends request 22.",
 				"request: Sent: POST /x, to attach it to campaign " + campaignID + ".", "state: Its state is now attaching.",
 			},
 		},
 		"asked for an odd number of times": {
 			func(n *ledger.Number) { n.State = ledger.Planned },
 			func(n *ledger.Number) { claimed(n, 11) },
-			[]string{"decision: The campaign is approved and the number can be attached: Greenlight claims it and sends a request, for the 11th time.", "request: ", "state: "},
+			[]string{"decision: The campaign is approved and the number can be attached. Greenlight sends request 11.", "request: ", "state: "},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -322,13 +322,13 @@ func TestOfNumber_ShowsWhyACampaignCouldNotBeRead(t *testing.T) {
 	}
 	want := []string{
 		"read: Greenlight could not read the campaign: " + ledger.TelnyxUnavailable.Advice().Why + " «connection refused»",
-		"read: Nothing is sent for the account: " + ledger.Unauthorized.Advice().Why + " «401»",
+		"read: Greenlight sends nothing for the account: " + ledger.Unauthorized.Advice().Why + " «401»",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if !story.NeedsPerson || !strings.Contains(story.Person, "TELNYX_API_KEY") {
-		t.Errorf("a person is to do %q, needed %t", story.Person, story.NeedsPerson)
+	if !story.NeedsPerson || !strings.Contains(story.Action, "TELNYX_API_KEY") {
+		t.Errorf("a person is to do %q, needed %t", story.Action, story.NeedsPerson)
 	}
 }
 
@@ -363,12 +363,12 @@ func TestOfNumber_KeepsTheFirstsOfALongLife(t *testing.T) {
 	got := lines(entries)
 	for i, want := range []string{
 		"plan: Plan spring (config/plans/spring.yaml:7) named the number",
-		"request: Greenlight asked Telnyx for the first time",
-		"answer: Telnyx took a request for the first time.",
+		"request: Greenlight requested for the first time",
+		"answer: Telnyx accepted a request for the first time.",
 		"state: The number was attached for the first time.",
 		"state: The number was sendable for the first time.",
-		"state: What was between is not kept: the ledger holds the latest 32 changes of a number. It was attaching then, after 17 requests.",
-		"answer: Telnyx refused it.",
+		"state: Changes between these are not available: the ledger keeps the latest 32 of a number. Then it was attaching, after 17 requests.",
+		"answer: Telnyx refused the request.",
 	} {
 		if len(got) <= i || !strings.HasPrefix(got[i], want) {
 			t.Fatalf("entry %d: want %q in\n%s", i, want, strings.Join(got, "\n"))
@@ -410,7 +410,7 @@ func TestOfNumber_ShowsANumberThatLeftThePlan(t *testing.T) {
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
 	must(t, d.book.DropNumber(t.Context(), d.number))
 	story := d.story()
-	if got := lines(story.Entries); story.Planned || !strings.HasPrefix(got[len(got)-1], "plan: No plan names the number on campaign "+campaignID) {
+	if got := lines(story.Entries); story.Planned || !strings.HasPrefix(got[len(got)-1], "plan: The plans no longer name the number for campaign "+campaignID) {
 		t.Errorf("got %+v", story)
 	}
 	if !strings.HasPrefix(story.Sentence, "No plan names the number any more. It was planned") || story.Next == "" {
@@ -484,7 +484,7 @@ func TestOfNumber_FailsForANumberThatNoPlanNamed(t *testing.T) {
 func TestOfNumber_ShowsTheLatestOfManyEvents(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
-	for i := range timeline.MostEvents + 20 {
+	for i := range timeline.MaxEvents + 20 {
 		d.post("10dlc.campaign.update", campaignID, fmt.Sprintf(`{"type":"T%d"}`, i))
 	}
 	told, last := 0, ""
@@ -493,7 +493,7 @@ func TestOfNumber_ShowsTheLatestOfManyEvents(t *testing.T) {
 			told, last = told+1, entry.Text
 		}
 	}
-	if want := fmt.Sprintf("T%d ", timeline.MostEvents+19); told != timeline.MostEvents || !strings.Contains(last, want) {
-		t.Errorf("told %d, the last %q; want %d, the last with %s", told, last, timeline.MostEvents, want)
+	if want := fmt.Sprintf("T%d ", timeline.MaxEvents+19); told != timeline.MaxEvents || !strings.Contains(last, want) {
+		t.Errorf("told %d, the last %q; want %d, the last with %s", told, last, timeline.MaxEvents, want)
 	}
 }

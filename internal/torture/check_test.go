@@ -13,7 +13,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-type fate = rehearsal.Fate
+type expectation = rehearsal.Expectation
 
 // standing is what a campaign was from a moment on.
 type standing struct {
@@ -157,13 +157,13 @@ func violated(rule, number, campaign, text string) violation {
 // and what only a history of processes, people and calls shows.
 func check(h history, l limits) []violation {
 	h.Unseen, h.AnyStatus = h.takenUnseen, true // checkProvisioned goes by when a request came in
-	h.Fates = maps.Clone(h.Fates)
+	h.Expected = maps.Clone(h.Expected)
 	for number, periods := range h.periods {
-		f := h.Fates[number]
+		f := h.Expected[number]
 		for _, p := range periods {
 			f.AlsoPlanned = append(f.AlsoPlanned, p.campaign)
 		}
-		h.Fates[number] = f
+		h.Expected[number] = f
 	}
 	return slices.Concat(
 		rehearsal.Check(h.History),
@@ -181,7 +181,7 @@ func check(h history, l limits) []violation {
 // takenUnseen reports whether a person attached the number to another campaign by hand
 // after the record was read that the write rests on, which nobody can know.
 func (h history) takenUnseen(w telnyxsim.Write) bool {
-	want := h.Fates[w.PhoneNumber]
+	want := h.Expected[w.PhoneNumber]
 	if !want.Tried || w.PreviousCampaignID != want.Home {
 		return false
 	}
@@ -212,7 +212,7 @@ func checkTaken(h history, l limits) (found []violation) {
 		wrong := func(format string, args ...any) {
 			found = append(found, violated(rule, r.number, r.campaign, fmt.Sprintf("PUT at %s by %s ", clock(r.at), r.process)+fmt.Sprintf(format, args...)))
 		}
-		named := slices.ContainsFunc(h.Fates[r.number].MayLeave, func(id string) bool { return strings.EqualFold(id, last.campaign) })
+		named := slices.ContainsFunc(h.Expected[r.number].MayLeave, func(id string) bool { return strings.EqualFold(id, last.campaign) })
 		switch {
 		case last.asked.IsZero() || last.method != "GET" || !last.record || last.answered.IsZero() || last.answered.After(r.at):
 			wrong("without the record read directly before: last was %s at %s", last.method, clock(last.asked))
@@ -226,12 +226,12 @@ func checkTaken(h history, l limits) (found []violation) {
 }
 
 // checkVerdicts: nothing was ever said that needs a person and was not so: everything
-// that the plan names is there, unless its fate says otherwise.
+// that the plan names is there, unless its expectation says otherwise.
 func checkVerdicts(h history) (found []violation) {
 	const rule = "no false verdict"
 	for _, v := range h.verdicts {
 		switch {
-		case v.reason == ledger.NotOwned && h.Fates[v.number].Reason != ledger.NotOwned:
+		case v.reason == ledger.NotOwned && h.Expected[v.number].Reason != ledger.NotOwned:
 			found = append(found, violated(rule, v.number, "", "was said not to be on the account, at "+clock(v.at)))
 		case v.reason == ledger.CampaignMissing:
 			found = append(found, violated(rule, "", v.entry, "was said to be missing, at "+clock(v.at)))
@@ -245,7 +245,7 @@ func checkVerdicts(h history) (found []violation) {
 func checkHolds(h history, l limits) (found []violation) {
 	const rule = "stop means stop"
 	for _, r := range h.requests {
-		entry := h.entries[cmp.Or(r.campaign, h.Fates[r.number].Campaign)]
+		entry := h.entries[cmp.Or(r.campaign, h.Expected[r.number].Campaign)]
 		for _, held := range h.holds {
 			if held.entry != "" && held.entry != entry || r.at.Before(held.from) || !held.until.IsZero() && r.at.After(held.until) {
 				continue

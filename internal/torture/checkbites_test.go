@@ -37,7 +37,7 @@ func good() history {
 	last := telnyxsim.Write{At: at(22.1), Method: "POST", PhoneNumber: late, CampaignID: spring, Effective: true}
 	return history{
 		History: rehearsal.History{
-			Fates: map[string]fate{
+			Expected: map[string]expectation{
 				late:     {Entry: spring, Campaign: spring, State: ledger.Sendable},
 				attached: {Entry: spring, Campaign: spring, State: ledger.Sendable, Profile: "profile"},
 				moved:    {Entry: spring, Campaign: spring, State: ledger.Sendable, MayLeave: []string{old}},

@@ -24,7 +24,7 @@ const bucketNumbers = "NUMBERS"
 func (tr *trial) history(ctx context.Context) (history, error) {
 	h := history{
 		History: rehearsal.History{
-			Fates: tr.world.fates, Bystanders: tr.world.bystanders, Failures: failuresIn(tr.sim.Deliveries()),
+			Expected: tr.world.expected, Bystanders: tr.world.bystanders, Failures: failuresIn(tr.sim.Deliveries()),
 			Writes: tr.sim.Writes(), Assignments: tr.sim.Assignments(), Accepted: tr.road.taken(),
 		},
 		periods: tr.world.periods, entries: map[string]string{},

@@ -120,9 +120,9 @@ func (w *world) place(number string, where *planned) {
 	}
 	if where != nil {
 		where.numbers = append(where.numbers, number)
-		f := w.fates[number]
+		f := w.expected[number]
 		f.Entry, f.Campaign, f.MayLeave = where.entry, where.id, []string{w.between[0].id, w.between[1].id}
-		w.fates[number] = f
+		w.expected[number] = f
 	}
 }
 

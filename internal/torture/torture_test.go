@@ -243,14 +243,14 @@ func (tr *trial) settle(s scale) {
 // "" for what concerns none.
 func (tr *trial) unfinished() map[string]bool {
 	left := map[string]bool{}
-	h := history{History: rehearsal.History{Fates: tr.world.fates, Bystanders: tr.world.bystanders, Assignments: tr.sim.Assignments()}}
+	h := history{History: rehearsal.History{Expected: tr.world.expected, Bystanders: tr.world.bystanders, Assignments: tr.sim.Assignments()}}
 	var err error
 	if h.Ledger, err = tr.records(tr.t.Context()); err != nil {
 		left[""] = true
 		return left
 	}
 	for _, v := range rehearsal.Check(h.History) {
-		left[h.Fates[v.Number].Entry] = true
+		left[h.Expected[v.Number].Entry] = true
 	}
 	if len(left) > 0 {
 		return left
@@ -333,7 +333,7 @@ func (tr *trial) sumUp(h history) {
 			tr.tally.atLeast("telnyx", "latest of those in ms", int(since.Milliseconds()))
 		}
 	}
-	tr.tally.addN("numbers", "planned", len(h.Fates))
+	tr.tally.addN("numbers", "planned", len(h.Expected))
 	for _, times := range h.Failures {
 		tr.tally.addN("numbers", "failed by carriers", len(times))
 	}
@@ -362,7 +362,7 @@ func (tr *trial) report(h history, found []violation) {
 			continue
 		}
 		shown[v.Number] = true
-		t.Logf("%s, of which the plan wants %+v\n%s", v.Number, h.Fates[v.Number], tr.lifeOf(h, v.Number))
+		t.Logf("%s, of which the plan wants %+v\n%s", v.Number, h.Expected[v.Number], tr.lifeOf(h, v.Number))
 	}
 	t.Logf("%s=%d repeats this trial, as far as chance allows\n%s", varSeed, tr.seed, &tr.diary)
 	for i, c := range tr.clocks {
@@ -376,7 +376,7 @@ func (tr *trial) report(h history, found []violation) {
 // lifeOf tells what happened to a number.
 func (tr *trial) lifeOf(h history, number string) string {
 	var text strings.Builder
-	f := h.Fates[number]
+	f := h.Expected[number]
 	for _, s := range h.timeline[f.Campaign] {
 		fmt.Fprintf(&text, "campaign  %s ready %t\n", clock(s.at), s.ready)
 	}

@@ -44,7 +44,7 @@ type world struct {
 	tally      *tally
 	size       int // numbers of a kind on a campaign
 
-	fates      map[string]fate
+	expected   map[string]expectation
 	bystanders map[string]string
 	// leaving are the numbers that another campaign lets go of in the middle, and dropped
 	// those that a person takes off their campaign by hand.
@@ -111,7 +111,7 @@ var (
 func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice, tally *tally) *world {
 	w := &world{
 		sim: sim, webhookURL: webhookURL, dice: dice, tally: tally, size: size,
-		fates: map[string]fate{}, bystanders: map[string]string{}, timeline: map[string][]standing{},
+		expected: map[string]expectation{}, bystanders: map[string]string{}, timeline: map[string][]standing{},
 		ends: map[string][]time.Time{}, periods: map[string][]period{}, ambushed: map[string]string{},
 	}
 	sim.AddBrand(telnyxsim.Brand{ID: brandID})
@@ -253,8 +253,8 @@ func (w *world) attach(number, campaign string, status telnyx.AssignmentStatus) 
 	}
 }
 
-func (p *planned) attached() fate {
-	return fate{Entry: p.entry, Campaign: p.id, State: ledger.Sendable}
+func (p *planned) attached() expectation {
+	return expectation{Entry: p.entry, Campaign: p.id, State: ledger.Sendable}
 }
 
 // free numbers are on no campaign. Some have a failed assignment behind them.
@@ -262,7 +262,7 @@ func (w *world) free(p *planned, n int) {
 	for i := range n {
 		number := w.name()
 		w.own(number, ownProfile)
-		w.fates[number] = p.attached()
+		w.expected[number] = p.attached()
 		if i%4 == 3 {
 			w.attach(number, elsewhereID, telnyx.FailedAssignment)
 		}
@@ -274,7 +274,7 @@ func (w *world) failing(p *planned, n int) {
 	for range n {
 		number := w.name()
 		w.own(number, ownProfile)
-		w.fates[number] = p.attached()
+		w.expected[number] = p.attached()
 		w.sim.FailAssignment(number, "carriers had no time")
 	}
 }
@@ -286,7 +286,7 @@ func (w *world) bare(p *planned, n int) {
 		w.own(number, "")
 		f := p.attached()
 		f.Profile = ownProfile
-		w.fates[number] = f
+		w.expected[number] = f
 	}
 }
 
@@ -296,7 +296,7 @@ func (w *world) taken(p *planned, n int) {
 		number := w.name()
 		w.own(number, ownProfile)
 		w.attach(number, elsewhereID, telnyx.Assigned)
-		w.fates[number] = fate{Entry: p.entry, Campaign: p.id, State: ledger.Conflict, Reason: ledger.OtherCampaign, Home: elsewhereID}
+		w.expected[number] = expectation{Entry: p.entry, Campaign: p.id, State: ledger.Conflict, Reason: ledger.OtherCampaign, Home: elsewhereID}
 	}
 }
 
@@ -308,7 +308,7 @@ func (w *world) moving(p *planned, n int) {
 		w.attach(number, oldID, telnyx.Assigned)
 		f := p.attached()
 		f.MayLeave = []string{oldID}
-		w.fates[number] = f
+		w.expected[number] = f
 	}
 }
 
@@ -318,7 +318,7 @@ func (w *world) leave(p *planned, n int) {
 		number := w.name()
 		w.own(number, ownProfile)
 		w.attach(number, elsewhereID, telnyx.PendingUnassignment)
-		w.fates[number] = p.attached()
+		w.expected[number] = p.attached()
 		w.leaving = append(w.leaving, number)
 	}
 }
@@ -328,7 +328,7 @@ func (w *world) drop(p *planned, n int) {
 	for range n {
 		number := w.name()
 		w.own(number, ownProfile)
-		w.fates[number] = p.attached()
+		w.expected[number] = p.attached()
 		w.dropped = append(w.dropped, number)
 	}
 }
@@ -339,7 +339,7 @@ func (w *world) snatch(p *planned, from string, n int) {
 	for i := range n {
 		number := w.name()
 		w.own(number, ownProfile)
-		f := fate{Entry: p.entry, Campaign: p.id, State: ledger.Conflict, Reason: ledger.OtherCampaign, Home: elsewhereID, Tried: true}
+		f := expectation{Entry: p.entry, Campaign: p.id, State: ledger.Conflict, Reason: ledger.OtherCampaign, Home: elsewhereID, Tried: true}
 		switch {
 		case from != "":
 			w.attach(number, from, telnyx.Assigned)
@@ -350,7 +350,7 @@ func (w *world) snatch(p *planned, from string, n int) {
 		default:
 			w.ambushed[number] = http.MethodPost
 		}
-		w.fates[number] = f
+		w.expected[number] = f
 		w.snatched = append(w.snatched, number)
 	}
 }
@@ -360,7 +360,7 @@ func (w *world) wander(p *planned, n int) {
 	for range n {
 		number := w.name()
 		w.own(number, ownProfile)
-		w.fates[number] = p.attached()
+		w.expected[number] = p.attached()
 		w.wanderers = append(w.wanderers, number)
 		w.periods[number] = []period{{campaign: p.id}}
 	}
@@ -371,20 +371,20 @@ func (w *world) pooled(p *planned, profile string, n int) {
 	for range n {
 		number := w.next()
 		w.own(number, profile)
-		w.fates[number] = p.attached()
+		w.expected[number] = p.attached()
 	}
 }
 
 // unowned is a number that the account does not have.
 func (w *world) unowned(p *planned) {
-	w.fates[w.name()] = fate{Entry: p.entry, Campaign: p.id, State: ledger.Failed, Reason: ledger.NotOwned}
+	w.expected[w.name()] = expectation{Entry: p.entry, Campaign: p.id, State: ledger.Failed, Reason: ledger.NotOwned}
 }
 
 // tollFree is a number that cannot be on any campaign.
 func (w *world) tollFree(p *planned) {
 	number := w.name()
 	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: ownProfile, Type: "tollfree"})
-	w.fates[number] = fate{Entry: p.entry, Campaign: p.id, State: ledger.Failed, Reason: ledger.NotLongCode}
+	w.expected[number] = expectation{Entry: p.entry, Campaign: p.id, State: ledger.Failed, Reason: ledger.NotLongCode}
 }
 
 // extra is a number that is on a planned campaign and that no plan names.

@@ -87,7 +87,7 @@ func (u *up) doctored(t *testing.T) doctor.Finding {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	report := doctor.NewReport(time.Now())
-	doctor.NATS{Conn: nc, Embedded: true, Syncs: true, Health: embedded.AskHealth}.Look(ctx, report)
+	doctor.NATS{Conn: nc, Embedded: true, Syncs: true, Health: embedded.AskHealth}.Check(ctx, report)
 	for _, finding := range report.Findings {
 		if finding.Check == doctor.CheckWrites {
 			return finding
@@ -112,7 +112,7 @@ func TestFullDisk_HealsWhenThereIsRoom(t *testing.T) {
 	ls.refused(connections)
 	u.becomeUnready("no space left on device")
 	u.becomeUnready("which it does by itself when the disk of " + dir + " has 8 MiB of room")
-	if got := u.doctored(t); got.Level != doctor.Fail || !strings.Contains(got.Says, "stores no more events") || !strings.Contains(got.Fix, "Make room") {
+	if got := u.doctored(t); got.Level != doctor.Fail || !strings.Contains(got.Message, "stores no more events") || !strings.Contains(got.Fix, "Make room") {
 		t.Errorf("doctor says %+v, want that there must be room", got)
 	}
 	before.assertBounded(t)

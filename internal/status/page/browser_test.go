@@ -398,7 +398,7 @@ func browserShowsTrouble(t *testing.T, browser context.Context) {
 	b.says("Not ready: webhook", "stream EVENTS is full", "Warning: clock", "The plan files cannot be used", "plan.yaml:2:1:", "nats ok")
 	b.picture("trouble-light-1280")
 	b.run(chromedp.Click(chromedp.CSS(`#alerts a[href="/status/dead-letters"]`)))
-	b.until(`document.querySelectorAll('#rows > li.letter').length === 2`)
+	b.until(`document.querySelectorAll('#rows > li.dead-letter').length === 2`)
 	b.says("2 dead letters", "not an event", "no JSON <img")
 	b.picture("dead-letters-light-1280")
 }

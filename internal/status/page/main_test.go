@@ -122,7 +122,7 @@ func show(t testing.TB, js jetstream.JetStream, config page.Config, of ...status
 	return w
 }
 
-// mixed has campaigns and numbers in every sort of trouble, and dead letters.
+// mixed has campaigns and numbers with every kind of problem, and dead letters.
 func mixed(t testing.TB, config page.Config, of ...status.ViewConfig) world {
 	t.Helper()
 	w := start(t, startJetStream(t), config, of...)

@@ -24,40 +24,39 @@ import (
 	"greenlight/internal/telemetry"
 )
 
-// Config is what the page shows. The zero value of what is not required shows less.
+// Config configures a [Page].
 type Config struct {
-	// View has what is shown. It must run. Required.
+	// View has the data. It must run. Required.
 	View *status.View
 	// JetStream has the history of numbers and the dead letters. Required.
 	JetStream jetstream.JetStream
-	// Log gets what goes wrong. The zero value logs nothing.
+	// Log gets errors. The zero value logs nothing.
 	Log zerolog.Logger
 
-	// MaxStreams bounds how many pages are read live at once, by default 50. One more
-	// is told to come again later, and reads a page that does not move.
+	// MaxStreams bounds the number of live pages, by default 50. Further pages are static
+	// and retry later.
 	MaxStreams int
-	// Coalesce is how long a stream gathers changes after it sent some, by default
+	// Coalesce is how long a stream collects changes before it sends them, by default
 	// 400 ms.
 	Coalesce time.Duration
-	// Heartbeat is how often a stream sends something, so that readers who have gone
-	// are found, by default 15 s.
+	// Heartbeat is the interval of messages that detect disconnected clients, by default
+	// 15 s.
 	Heartbeat time.Duration
-	// Patience is how long a reader may take to take what is sent before the stream
-	// is cut off, by default 5 s.
-	Patience time.Duration
+	// WriteTimeout bounds each write to a client, by default 5 s.
+	WriteTimeout time.Duration
 }
 
-// Page serves the status page. Make one with [New], and let [Page.Run] run. Safe for
+// Page serves the status page. Create it with [New], and run [Page.Run]. It is safe for
 // concurrent use.
 type Page struct {
 	config Config
-	// life is part of a version's name: another process starts its own count.
+	// life is part of a version, since each process counts from 0.
 	life    string
 	streams streams
 	mux     *http.ServeMux
 }
 
-// New returns the page. It shows nothing until [Page.Run] runs.
+// New returns a page. Live pages need [Page.Run].
 func New(config Config) *Page {
 	if config.MaxStreams == 0 {
 		config.MaxStreams = 50
@@ -68,14 +67,14 @@ func New(config Config) *Page {
 	if config.Heartbeat == 0 {
 		config.Heartbeat = 15 * time.Second
 	}
-	if config.Patience == 0 {
-		config.Patience = 5 * time.Second
+	if config.WriteTimeout == 0 {
+		config.WriteTimeout = 5 * time.Second
 	}
 	p := &Page{
 		config: config, life: rand.Text()[:8],
 		streams: streams{ended: make(chan struct{})}, mux: http.NewServeMux(),
 	}
-	// A pattern with GET takes HEAD as well, and any other method gets a 405.
+	// A pattern with GET matches HEAD too. Any other method gets a 405.
 	p.mux.HandleFunc("GET /status", p.serve)
 	p.mux.HandleFunc("GET /status/", p.serve)
 	p.mux.HandleFunc("GET /status/events", p.stream)
@@ -84,13 +83,12 @@ func New(config Config) *Page {
 }
 
 const (
-	// surroundingsAge is how old what the records do not say may be on a page, and how
-	// often it is asked for while somebody reads a page live.
+	// surroundingsAge is the largest age of [status.Surroundings] on a page, and how often
+	// they are read for live pages.
 	surroundingsAge = 3 * time.Second
-	// readTimeout bounds what a page may ask of NATS.
+	// readTimeout bounds the requests of a page to NATS.
 	readTimeout = 5 * time.Second
-	// maxDetail bounds what a list shows of Telnyx's words about a number. The number's
-	// timeline has all of them.
+	// maxDetail bounds Telnyx's text in a list, in bytes. The timeline shows more.
 	maxDetail = 400
 )
 
@@ -118,8 +116,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHT
 //go:embed assets
 var assets embed.FS
 
-// hashes has a part of the SHA-256 of each asset, which is asked for with its
-// address, so that a browser may keep it for ever.
+// hashes are part of the addresses of assets, so that a browser may cache them forever.
 var hashes = hashAssets()
 
 func hashAssets() map[string]string {
@@ -163,17 +160,17 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"upper":   func(word any) string { text := fmt.Sprint(word); return strings.ToUpper(text[:1]) + text[1:] },
 }).ParseFS(templateFiles, "templates/*.html"))
 
-// shell is what surrounds every page.
+// shell is the frame of every page.
 type shell struct {
 	*view
-	// Address is the page's own, for its stream; empty where nothing is to be read live.
-	// Version is that of the status when it was rendered.
+	// Address is the page's address, for its stream; empty if it is not live. Version is
+	// the version of the view when it was rendered.
 	Address, Version string
 	// Message says why there is nothing else to show.
 	Message string
 }
 
-// Block returns a block that was rendered before.
+// Block returns a rendered block.
 func (s shell) Block(name string) template.HTML { return s.Blocks[name] }
 
 func (p *Page) serve(w http.ResponseWriter, r *http.Request) {
@@ -181,44 +178,44 @@ func (p *Page) serve(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
 	if !p.config.View.AwaitLoaded(ctx) {
-		p.say(w, http.StatusServiceUnavailable, "The ledger cannot be read", "NATS has not answered yet. Try again in a moment; /readyz says what is wrong.")
+		p.writeMessage(w, http.StatusServiceUnavailable, "The ledger cannot be read", "NATS has not answered yet. Try again in a moment; /readyz shows what is wrong.")
 		return
 	}
 	version, _, _ := p.config.View.Version()
 	v, err := p.view(ctx, r.URL, &memo{})
 	switch {
 	case errors.Is(err, errNotFound):
-		p.say(w, http.StatusNotFound, "Nothing here", "No plan that Greenlight has read names this, or it was taken out since.")
+		p.writeMessage(w, http.StatusNotFound, "Not found", "It is not in any plan that Greenlight has read, or it was removed from the plan.")
 		return
 	case err != nil:
-		p.config.Log.Warn().Err(err).Str(telemetry.KeyPath, r.URL.Path).Msg("a status page could not be made")
-		p.say(w, http.StatusServiceUnavailable, "This cannot be read now", "NATS did not answer. Try again in a moment; /readyz says what is wrong.")
+		p.config.Log.Warn().Err(err).Str(telemetry.KeyPath, r.URL.Path).Msg("a status page could not be read from NATS")
+		p.writeMessage(w, http.StatusServiceUnavailable, "This page cannot be shown now", "NATS did not answer. Try again in a moment; /readyz shows what is wrong.")
 		return
 	}
 	p.write(w, http.StatusOK, shell{view: v, Address: address(r.URL), Version: p.version(version)})
 }
 
-// say answers with a page that says why there is no other.
-func (p *Page) say(w http.ResponseWriter, code int, heading, message string) {
+// writeMessage answers with a page that only has a message.
+func (p *Page) writeMessage(w http.ResponseWriter, code int, heading, message string) {
 	p.write(w, code, shell{view: &view{Kind: "message", Title: heading, Heading: heading}, Message: message})
 }
 
 func (p *Page) write(w http.ResponseWriter, code int, s shell) {
 	var b bytes.Buffer
 	if err := templates.ExecuteTemplate(&b, "shell", s); err != nil {
-		p.config.Log.Error().Err(err).Msg("this is a mistake in Greenlight, please report it")
-		http.Error(w, "this page cannot be shown", http.StatusInternalServerError)
+		p.config.Log.Error().Err(err).Msg("a status page could not be rendered; please report this bug in Greenlight")
+		http.Error(w, "this page cannot be shown because of a bug in Greenlight; see its log", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
-	_, _ = w.Write(b.Bytes()) // whoever asked may have gone
+	_, _ = w.Write(b.Bytes()) // the client may have disconnected
 }
 
-// version names a version of the status in this process.
+// version is the version of the view as the client sees it.
 func (p *Page) version(n uint64) string { return fmt.Sprintf("%s-%d", p.life, n) }
 
-// address is that of a page, without the host.
+// address returns the address of a page without the host.
 func address(u *url.URL) string {
 	return (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}).String()
 }

@@ -255,11 +255,11 @@ func TestDeadLetters_ArePagedFromTheLatest(t *testing.T) {
 	must(t, err)
 	must(t, stream.DeleteMsg(t.Context(), 29)) // it was requeued
 	_, body := w.get(t, "/status/dead-letters")
-	if n := strings.Count(body, `class="row letter"`); n != 25 || !strings.Contains(body, "letter 29<") || strings.Contains(body, "letter 28<") || strings.Contains(body, `aria-label="Dead letters"`) || !strings.Contains(body, `href="/status/dead-letters?before=5"`) {
+	if n := strings.Count(body, `class="row dead-letter"`); n != 25 || !strings.Contains(body, "letter 29<") || strings.Contains(body, "letter 28<") || strings.Contains(body, `aria-label="Dead letters"`) || !strings.Contains(body, `href="/status/dead-letters?before=5"`) {
 		t.Errorf("the first page has %d:\n%s", n, body)
 	}
 	_, body = w.get(t, "/status/dead-letters?before=5")
-	if n := strings.Count(body, `class="row letter"`); n != 4 || !strings.Contains(body, "letter 0<") || strings.Contains(body, "Older") {
+	if n := strings.Count(body, `class="row dead-letter"`); n != 4 || !strings.Contains(body, "letter 0<") || strings.Contains(body, "Older") {
 		t.Errorf("the second page has %d:\n%s", n, body)
 	}
 }

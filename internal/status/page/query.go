@@ -13,23 +13,22 @@ import (
 // pageSize is how many rows a page has.
 const pageSize = 50
 
-// maxQuery bounds the text that is looked for.
+// maxQuery bounds the search text, in characters.
 const maxQuery = 100
 
-// Words of the setting show that are no state and no reason.
+// Values of the filter show, besides states and reasons.
 const (
 	showUnfinished = "unfinished"
 	showPerson     = "person"
 )
 
-// query is what a reader asked to see. Whatever is no answer to the form reads as
-// not asked.
+// query is the filter of a list. Unknown values are ignored.
 type query struct {
-	// Text is looked for in names, ids and numbers.
+	// Text is searched in names, ids and numbers.
 	Text string
-	// Phase keeps the campaigns in one phase.
+	// Phase selects the campaigns in one phase.
 	Phase ledger.Phase
-	// Show keeps numbers, or campaigns that have such: unfinished, person, a state or
+	// Show selects numbers, or campaigns with such numbers: unfinished, person, a state or
 	// a reason.
 	Show string
 	// Page counts from 1.
@@ -54,7 +53,7 @@ func parseQuery(values url.Values) query {
 	return q
 }
 
-// encode writes the query as part of an address, with another page.
+// encode returns the query for an address, with another page.
 func (q query) encode(page int) string {
 	values := url.Values{}
 	for key, value := range map[string]string{"q": q.Text, "phase": string(q.Phase), "show": q.Show} {
@@ -71,10 +70,10 @@ func (q query) encode(page int) string {
 	return "?" + values.Encode()
 }
 
-// asks reports whether the query keeps anything out.
+// asks reports whether the query selects anything.
 func (q query) asks() bool { return q.Text != "" || q.Phase != "" || q.Show != "" }
 
-// shows reports whether a number of this kind is to be shown.
+// shows reports whether numbers of this kind are selected.
 func (q query) shows(kind ledger.NumberKind) bool {
 	switch q.Show {
 	case "":
@@ -88,7 +87,7 @@ func (q query) shows(kind ledger.NumberKind) bool {
 	}
 }
 
-// keeps reports whether the campaign is among those asked for.
+// keeps reports whether the campaign is selected.
 func (q query) keeps(c *status.Entry) bool {
 	if q.Phase != "" && c.Phase != q.Phase {
 		return false
@@ -117,12 +116,12 @@ func (q query) finds(c *status.Entry) bool {
 	}
 	digits := digitsOf(q.Text)
 	if len(digits) < 4 {
-		return false // nearly every campaign has such a number
+		return false // too short: nearly every campaign has such a number
 	}
 	return slices.ContainsFunc(c.Numbers(), func(n *ledger.Number) bool { return strings.Contains(n.Number, digits) })
 }
 
-// keepsNumber is to a campaign's numbers what keeps is to campaigns.
+// keepsNumber reports whether a number is selected.
 func (q query) keepsNumber(n *ledger.Number) bool {
 	if !q.shows(n.Kind()) {
 		return false
@@ -136,8 +135,8 @@ func (q query) keepsNumber(n *ledger.Number) bool {
 	return strings.Contains(strings.ToLower(n.Detail), strings.ToLower(q.Text))
 }
 
-// digitsOf returns the digits of a text that is a phone number or a part of one,
-// however people write it; else "".
+// digitsOf returns the digits of a phone number or a part of one, in any notation. It
+// returns "" for any other text.
 func digitsOf(text string) string {
 	var digits strings.Builder
 	for _, r := range text {
@@ -164,11 +163,11 @@ type pager struct {
 	Page, Pages, From, To, Total int
 	// Previous and Next are addresses; empty where there is none.
 	Previous, Next string
-	// What the rows are, such as "campaigns".
+	// What the rows are, for example "campaign".
 	What string
 }
 
-// cut returns the page of a list that is asked for, the last one if there are fewer.
+// cut returns the requested page of a list, or the last one if there are fewer.
 func cut[T any](all []T, path string, q query, what string) paged[T] {
 	pages := max((len(all)+pageSize-1)/pageSize, 1)
 	at := min(q.Page, pages)

@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// streams counts who reads live.
+// streams counts the live pages.
 type streams struct {
 	mu    sync.Mutex
 	count int
-	// ended is closed when no stream is to go on.
+	// ended is closed when all streams must end.
 	ended chan struct{}
 	once  sync.Once
 }
@@ -40,7 +40,7 @@ func (p *Page) leave() {
 	p.streams.count--
 }
 
-// streaming reports whether anybody reads live.
+// streaming reports whether there are live pages.
 func (p *Page) streaming() bool {
 	p.streams.mu.Lock()
 	defer p.streams.mu.Unlock()
@@ -49,28 +49,28 @@ func (p *Page) streaming() bool {
 
 func (p *Page) endStreams() { p.streams.once.Do(func() { close(p.streams.ended) }) }
 
-// patch is what differs between what a reader has and what is.
+// patch updates a page in a browser.
 type patch struct {
 	Title string `json:"title"`
-	// Heading is for those who hear the page.
+	// Heading is for screen readers.
 	Heading string `json:"heading"`
-	// Blocks and Rows are elements by the id of what they replace.
+	// Blocks and Rows are the changed elements by id.
 	Blocks map[string]template.HTML `json:"blocks,omitempty"`
 	Rows   map[string]template.HTML `json:"rows,omitempty"`
-	// Order is all rows' ids; null when they are as before.
+	// Order is the ids of all rows; null if it has not changed.
 	Order []string `json:"order"`
 }
 
-// seen is what a reader has.
+// seen is the content of a page in a browser.
 type seen struct {
 	title string
 	html  map[string]template.HTML
 	order []string
 }
 
-// differ returns what the reader lacks, ok false when that is nothing, and takes it
-// as read.
-func (s *seen) differ(v *view) (d patch, ok bool) {
+// update returns the patch from the content to a view, and stores the view as the content.
+// It returns false if they do not differ.
+func (s *seen) update(v *view) (d patch, ok bool) {
 	d = patch{Title: v.Title, Heading: v.Heading, Blocks: map[string]template.HTML{}, Rows: map[string]template.HTML{}}
 	html := make(map[string]template.HTML, len(v.Blocks)+len(v.Rows))
 	for id, block := range v.Blocks {
@@ -94,12 +94,12 @@ func (s *seen) differ(v *view) (d patch, ok bool) {
 	return d, ok
 }
 
-// stream sends what changes on one page, until the reader goes, is too slow, or the
+// stream sends the changes of one page until the client disconnects, is too slow, or the
 // process stops.
 func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	of, err := url.Parse(r.URL.Query().Get("of"))
 	if err != nil || of.Path != "/status" && !strings.HasPrefix(of.Path, "/status/") {
-		http.Error(w, "of names no page", http.StatusBadRequest)
+		http.Error(w, "the parameter of must be the address of a status page, for example /status", http.StatusBadRequest)
 		return
 	}
 	if r.Method == http.MethodHead {
@@ -107,33 +107,33 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	if !p.enter() {
 		w.Header().Set("Retry-After", "30")
-		http.Error(w, "too many read the page live; it can be read without", http.StatusServiceUnavailable)
+		http.Error(w, "too many live pages; reload the page to see changes", http.StatusServiceUnavailable)
 		return
 	}
 	defer p.leave()
-	line := &line{w: w, controller: http.NewResponseController(w), patience: p.config.Patience}
-	// The server's bounds are for requests that end.
-	if err := line.controller.SetReadDeadline(time.Time{}); err != nil {
+	client := &client{w: w, controller: http.NewResponseController(w), timeout: p.config.WriteTimeout}
+	// The server's timeouts are for short requests.
+	if err := client.controller.SetReadDeadline(time.Time{}); err != nil {
 		http.Error(w, "this server cannot stream", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
-	if line.send("retry: 2000\n: here\n\n") != nil {
+	if client.send("retry: 2000\n: here\n\n") != nil {
 		return
 	}
 	since := r.Header.Get("Last-Event-ID")
 	if since == "" {
 		since = r.URL.Query().Get("since")
 	}
-	err = p.follows(r.Context(), line, of, since)
+	err = p.follow(r.Context(), client, of, since)
 	if err != nil && r.Context().Err() == nil && !errors.Is(err, errEnded) {
-		p.config.Log.Debug().Err(err).Msg("a live status page was ended")
+		p.config.Log.Debug().Err(err).Msg("a live status page ended")
 	}
 }
 
-// follows sends patches as the status changes.
-func (p *Page) follows(ctx context.Context, line *line, of *url.URL, since string) error {
+// follow sends patches as the view changes.
+func (p *Page) follow(ctx context.Context, client *client, of *url.URL, since string) error {
 	var has seen
 	var m memo
 	heartbeat := time.NewTicker(p.config.Heartbeat)
@@ -144,41 +144,41 @@ func (p *Page) follows(ctx context.Context, line *line, of *url.URL, since strin
 		if loaded {
 			v, err := p.view(ctx, of, &m)
 			if errors.Is(err, errNotFound) {
-				return line.send("event: gone\ndata: {}\n\n")
+				return client.send("event: gone\ndata: {}\n\n")
 			}
 			if err != nil {
 				return err
 			}
-			d, differs := has.differ(v)
-			// What the reader got as a page is not sent again, unless something changed
-			// while it was rendered here.
+			d, differs := has.update(v)
+			// The client already has the page that it loaded, unless something changed
+			// while the view was rendered here.
 			now, _, _ := p.config.View.Version()
 			if differs && !(first && since == p.version(version) && now == version) {
 				data, err := json.Marshal(d)
 				if err != nil {
 					return err
 				}
-				if err := line.send(fmt.Sprintf("id: %s\nevent: patch\ndata: %s\n\n", p.version(version), data)); err != nil {
+				if err := client.send(fmt.Sprintf("id: %s\nevent: patch\ndata: %s\n\n", p.version(version), data)); err != nil {
 					return err
 				}
 			}
 			first = false
 		}
-		// Changes come in crowds: those of the next moment are sent together.
-		if err := p.idle(ctx, line, heartbeat, time.After(p.config.Coalesce), nil); err != nil {
+		// Changes come in bursts, so those of the next moment are sent together.
+		if err := p.wait(ctx, client, heartbeat, time.After(p.config.Coalesce), nil); err != nil {
 			return err
 		}
-		if err := p.idle(ctx, line, heartbeat, nil, changed); err != nil {
+		if err := p.wait(ctx, client, heartbeat, nil, changed); err != nil {
 			return err
 		}
 	}
 }
 
-// errEnded says that the process stops.
-var errEnded = errors.New("the process stops")
+// errEnded means that the process is stopping.
+var errEnded = errors.New("the process is stopping")
 
-// idle waits for one of two things, and keeps the line alive meanwhile.
-func (p *Page) idle(ctx context.Context, line *line, heartbeat *time.Ticker, over <-chan time.Time, changed <-chan struct{}) error {
+// wait waits for one of two channels, and sends heartbeats meanwhile.
+func (p *Page) wait(ctx context.Context, client *client, heartbeat *time.Ticker, over <-chan time.Time, changed <-chan struct{}) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -186,7 +186,7 @@ func (p *Page) idle(ctx context.Context, line *line, heartbeat *time.Ticker, ove
 		case <-p.streams.ended:
 			return errEnded
 		case <-heartbeat.C:
-			if err := line.send(": here\n\n"); err != nil {
+			if err := client.send(": here\n\n"); err != nil {
 				return err
 			}
 		case <-over:
@@ -197,19 +197,19 @@ func (p *Page) idle(ctx context.Context, line *line, heartbeat *time.Ticker, ove
 	}
 }
 
-// line writes to one reader, who is not waited for.
-type line struct {
+// client writes to one live page, with a timeout.
+type client struct {
 	w          http.ResponseWriter
 	controller *http.ResponseController
-	patience   time.Duration
+	timeout    time.Duration
 }
 
-func (l *line) send(text string) error {
-	if err := l.controller.SetWriteDeadline(time.Now().Add(l.patience)); err != nil {
+func (c *client) send(text string) error {
+	if err := c.controller.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
 		return err
 	}
-	if _, err := l.w.Write([]byte(text)); err != nil {
+	if _, err := c.w.Write([]byte(text)); err != nil {
 		return err
 	}
-	return l.controller.Flush()
+	return c.controller.Flush()
 }

@@ -275,7 +275,7 @@ func TestStream_OutlivesTheServersTimeouts(t *testing.T) {
 
 // One who takes nothing is cut off, and keeps no others from their news.
 func TestStream_DropsASlowReader(t *testing.T) {
-	w := mixed(t, page.Config{Patience: 50 * time.Millisecond, Coalesce: time.Millisecond, MaxStreams: 1})
+	w := mixed(t, page.Config{WriteTimeout: 50 * time.Millisecond, Coalesce: time.Millisecond, MaxStreams: 1})
 	settled(t, w)
 	address, err := url.Parse(w.url)
 	must(t, err)

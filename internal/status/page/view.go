@@ -19,21 +19,19 @@ import (
 	"greenlight/internal/timeline"
 )
 
-// errNotFound says that there is nothing to show under an address.
-var errNotFound = errors.New("there is nothing here")
+// errNotFound means that there is no page at an address.
+var errNotFound = errors.New("not found")
 
-// view is one page, rendered: its blocks and its rows are what may change while it
-// is read.
+// view is a rendered page. Its blocks and rows may change while it is open.
 type view struct {
-	// Title is the document's, Heading what assistive technology announces when it
-	// changes.
+	// Title is the document's title. Screen readers announce Heading when it changes.
 	Title, Heading string
-	// Kind is the name of the page's own template.
+	// Kind is the name of the page's template.
 	Kind string
 	// Blocks are elements by id; Rows are the elements of the list, in order.
 	Blocks map[string]template.HTML
 	Rows   []row
-	// Data is what the page's own template has besides.
+	// Data is further data for the page's template.
 	Data any
 }
 
@@ -42,14 +40,14 @@ type row struct {
 	HTML template.HTML
 }
 
-// memo keeps what is costly to read again for one reader who stays.
+// memo caches a view that is expensive to read, for one live page.
 type memo struct {
 	key  string
 	made *view
 }
 
-// view renders the page at an address under /status. The error matches errNotFound
-// when there is none.
+// view renders the page at an address under /status. The error matches errNotFound if
+// there is none.
 func (p *Page) view(ctx context.Context, at *url.URL, m *memo) (*view, error) {
 	q := parseQuery(at.Query())
 	path := strings.TrimPrefix(at.Path, "/status")
@@ -111,14 +109,14 @@ type share struct {
 	X, Width string
 }
 
-// progress is how far numbers are.
+// progress counts numbers by state.
 type progress struct {
 	Name                string
 	Sendable, Total     int
 	Shares              []share
 	Counts              []count
 	Person, Moving, Due int
-	// AllHeld says that everything is on hold, Unknown that the ledger is incomplete.
+	// AllHeld means that everything is on hold, Unknown that the ledger is incomplete.
 	AllHeld, Unknown bool
 }
 
@@ -127,7 +125,7 @@ type count struct {
 	What string
 }
 
-// classes of a bar's parts, in the order in which they are drawn.
+// classes are the classes of a bar's parts, in drawing order.
 var classes = []string{"good", "near", "busy", "bad", "idle"}
 
 func classOf(kind ledger.NumberKind) string {
@@ -145,7 +143,7 @@ func classOf(kind ledger.NumberKind) string {
 	}
 }
 
-// advise says what a kind means for people, with nothing known of the campaign.
+// advise explains a kind of number, without its campaign.
 func advise(kind ledger.NumberKind) ledger.Advice {
 	return ledger.Advise(ledger.Number{State: kind.State, Reason: kind.Reason}, ledger.Campaign{})
 }
@@ -180,7 +178,7 @@ func percent(n, total int) string { return fmt.Sprintf("%.2f", 100*float64(n)/fl
 // Done reports whether every number can send, and there is one.
 func (p progress) Done() bool { return p.Total > 0 && p.Sendable == p.Total }
 
-// Heading says it in one line.
+// Heading summarizes the progress in one line.
 func (p progress) Heading() string {
 	if p.AllHeld {
 		p.AllHeld = false
@@ -200,7 +198,7 @@ func (p progress) Heading() string {
 	}
 }
 
-// Why says what the others wait for.
+// Why says what the other numbers wait for.
 func (p progress) Why() string {
 	if p.Unknown && p.Total == 0 {
 		return "Plans and attachments will be read again when the ledger is back."
@@ -229,16 +227,16 @@ func (p progress) Why() string {
 	return "Not done yet: " + strings.Join(parts, ", ") + "."
 }
 
-// task is something that a person should do.
+// task is something for a person to do.
 type task struct {
-	// What is it about, such as "3 numbers: not owned"; Link leads there.
+	// What it is about, for example "3 numbers: not owned", and a link to these.
 	What, Link string
 	// Why, Next and Action are sentences.
 	Why, Next, Action string
 }
 
-// tasks lists what a person should do about the given numbers, the most frequent
-// first. Link makes the address of the numbers with a reason.
+// tasks lists what a person should do about numbers, most frequent first. Link returns
+// the address of the numbers with a reason.
 func tasks(counts map[ledger.NumberKind]int, link func(show string) string) []task {
 	type about struct {
 		show   string
@@ -246,7 +244,7 @@ func tasks(counts map[ledger.NumberKind]int, link func(show string) string) []ta
 	}
 	numbers := map[about]int{}
 	for kind, n := range counts {
-		// What to do about a campaign is said once for the campaign.
+		// Tasks about campaigns are listed once, by phaseTasks.
 		if kind.NeedsPerson && !kind.Reason.OfCampaign() {
 			numbers[about{cmp.Or(string(kind.Reason), string(kind.State)), advise(kind)}] += n
 		}
@@ -264,7 +262,7 @@ func taskOf(what, link string, advice ledger.Advice) task {
 	return task{What: what, Link: link, Why: advice.Why, Next: advice.Next, Action: advice.Action}
 }
 
-// phaseTasks lists what a person should do about campaigns as such.
+// phaseTasks lists what a person should do about campaigns.
 func phaseTasks(campaigns []*status.Entry) []task {
 	byPhase, byReason, unplanned := map[ledger.Phase]int{}, map[ledger.Reason]int{}, 0
 	for _, c := range campaigns {
@@ -297,15 +295,15 @@ func phaseTasks(campaigns []*status.Entry) []task {
 	return list
 }
 
-// campaignRow is what a list shows of a campaign.
+// campaignRow is a campaign in a list.
 type campaignRow struct {
 	ID, Name, Path, TCRID, Status, Detail string
 	Phase                                 ledger.Phase
 	Planned                               bool
 	Progress                              progress
 	Extras                                int
-	// Sentence says what its phase means; Advice is for the reason that matters most
-	// among its own and those of its numbers, and About says how many have it.
+	// Sentence explains the phase. Advice explains the most important reason of the
+	// campaign and its numbers, and About says how many numbers have it.
 	Sentence      string
 	Reason        ledger.Reason
 	Advice        ledger.Advice
@@ -323,11 +321,11 @@ func rowOf(c *status.Entry) campaignRow {
 	}
 	r.Progress = progressOf(r.Name, c.Counts)
 	if r.Progress.Done() && c.Phase == ledger.PhaseApproved {
-		r.Sentence = "Done: every number can send."
+		r.Sentence = "Done. All numbers can send."
 	}
 	kind, n := foremost(c)
 	switch {
-	// The campaign's own sentence says in which phase it is.
+	// The sentence about the phase explains these.
 	case cmp.Or(c.Reason, kind.Reason).OfCampaign():
 	case c.Reason != "":
 		r.Reason, r.Advice = c.Reason, c.Reason.Advice()
@@ -337,8 +335,8 @@ func rowOf(c *status.Entry) campaignRow {
 	return r
 }
 
-// foremost returns what most of the numbers that are not sendable and have a reason
-// have in common, those that need a person before others.
+// foremost returns the most frequent kind of number that is not sendable and has a reason.
+// Kinds that need a person come first.
 func foremost(c *status.Entry) (ledger.NumberKind, int) {
 	var most ledger.NumberKind
 	for kind, n := range c.Counts {
@@ -358,15 +356,15 @@ func foremost(c *status.Entry) (ledger.NumberKind, int) {
 	return most, c.Counts[most]
 }
 
-// alerts are what is wrong besides numbers and campaigns.
+// alerts are problems that are not about single numbers or campaigns.
 type alerts struct {
 	status.Surroundings
-	// Held says what is on hold, since when, by whom and why.
+	// Held is what is on hold, since when, by whom and why.
 	Held             []string
 	Failing, Advised []status.Checked
 }
 
-// LedgerMissing names the missing buckets; it is empty when none is missing.
+// LedgerMissing names the missing buckets; empty for none.
 func (a alerts) LedgerMissing() string {
 	if len(a.Missing) == 0 {
 		return ""
@@ -374,16 +372,17 @@ func (a alerts) LedgerMissing() string {
 	return status.MissingSentence(a.Missing)
 }
 
-// Nobody says that no assigner works, and is empty if one does or nobody can tell.
-func (a alerts) Nobody() string {
+// NoAssigner says that no assigner is running. It is empty if one is, or if that is
+// unknown.
+func (a alerts) NoAssigner() string {
 	if !a.Idle || a.Unreachable != "" {
 		return ""
 	}
 	return status.IdleSentence(a.Waiting)
 }
 
-// Letters counts the dead letters, and is empty where there are none.
-func (a alerts) Letters() string {
+// DeadLetterCount counts the dead letters; empty for none.
+func (a alerts) DeadLetterCount() string {
 	if a.DeadLetters == 0 {
 		return ""
 	}
@@ -411,7 +410,7 @@ func alertsOf(x *status.Contents) alerts {
 	return a
 }
 
-// options of the filter's two lists.
+// option is an option in one of the filter's lists.
 type option struct {
 	Value, Label string
 	Selected     bool
@@ -478,12 +477,12 @@ func overview(x *status.Contents, q query) (*view, error) {
 	return v, addRows(v, "campaign-row", rows, func(r campaignRow) string { return "c-" + r.ID })
 }
 
-// numberRow is what a list shows of a number.
+// numberRow is a number in a list.
 type numberRow struct {
 	ledger.Number
 	ledger.Advice
 	Path, Class string
-	// NextAt is when the number is tried or checked next, whatever its record says.
+	// NextAt is when the number is retried or checked next. It replaces that of the record.
 	NextAt time.Time
 }
 
@@ -537,14 +536,14 @@ func campaignView(x *status.Contents, id string, q query) (*view, error) {
 	return v, addRows(v, "number-row", rows, func(r numberRow) string { return "n-" + strings.TrimPrefix(r.Number.Number, "+") })
 }
 
-// numberHead is what is above a number's timeline.
+// numberHead is shown above a number's timeline.
 type numberHead struct {
 	E164      string
 	Campaigns []numberOn
 	Timeline  timeline.Timeline
 }
 
-// numberOn is how far a number is on one campaign.
+// numberOn is the state of a number on one campaign.
 type numberOn struct {
 	numberRow
 	CampaignName, CampaignPath string
@@ -586,8 +585,8 @@ func (p *Page) number(ctx context.Context, digits string, m *memo) (*view, error
 	return withAlerts(v, warnings)
 }
 
-// headOf returns how far a number is on each campaign, a key that differs as soon as
-// something about it has changed, and the alerts.
+// headOf returns the state of a number on each campaign, a key that changes with it, and
+// the alerts.
 func headOf(x *status.Contents, e164 string) (head numberHead, key string, warnings alerts) {
 	head.E164 = e164
 	for _, c := range x.Campaigns() {
@@ -630,29 +629,29 @@ func (p *Page) deadLetters(ctx context.Context, before string, m *memo) (*view, 
 	var warnings alerts
 	p.config.View.Read(func(x *status.Contents) { warnings = alertsOf(x) })
 	key := fmt.Sprint(warnings.Backlog.DeadLetters)
-	warnings.DeadLetters = 0 // they are what the page is about
+	warnings.DeadLetters = 0 // the page itself shows them
 	if m.made != nil && m.key == key {
 		return withAlerts(m.made, warnings)
 	}
 	bounded, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	letters, older, total, err := lettersBefore(bounded, p.config.JetStream, sequence(before))
+	list, older, total, err := deadLettersBefore(bounded, p.config.JetStream, sequence(before))
 	if err != nil {
 		return nil, err
 	}
-	list := pager{Page: 1, Pages: 1, From: 1, To: len(letters), Total: total, What: "dead letter"}
+	pages := pager{Page: 1, Pages: 1, From: 1, To: len(list), Total: total, What: "dead letter"}
 	if older > 0 {
-		list.Next = fmt.Sprint("/status/dead-letters?before=", older)
+		pages.Next = fmt.Sprint("/status/dead-letters?before=", older)
 	}
 	if before != "" {
-		list.Previous = "/status/dead-letters"
+		pages.Previous = "/status/dead-letters"
 	}
 	title := plural(total, "dead letter")
-	v, err := newView("dead-letters", title, title, map[string]any{"letters-head": total, "letters-pager": list})
+	v, err := newView("dead-letters", title, title, map[string]any{"dead-letters-head": total, "dead-letters-pager": pages})
 	if err != nil {
 		return nil, err
 	}
-	if err := addRows(v, "letter-row", letters, func(l events.StoredLetter) string { return fmt.Sprint("l-", l.Sequence) }); err != nil {
+	if err := addRows(v, "dead-letter-row", list, func(d events.StoredLetter) string { return fmt.Sprint("l-", d.Sequence) }); err != nil {
 		return nil, err
 	}
 	m.key, m.made = key, v
@@ -661,10 +660,10 @@ func (p *Page) deadLetters(ctx context.Context, before string, m *memo) (*view, 
 
 func campaignPath(id string) string { return "/status/campaigns/" + url.PathEscape(id) }
 
-// spaced writes a word such as not_owned as people do.
+// spaced replaces the underscores of a word like not_owned.
 func spaced(word string) string { return strings.ReplaceAll(word, "_", " ") }
 
-// plural is status.Count with the thousands apart, as every number on a page has them.
+// plural is status.Count with thousands separators.
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -672,7 +671,7 @@ func plural(n int, noun string) string {
 	return grouped(n) + " " + noun + "s"
 }
 
-// grouped writes a number with its thousands apart.
+// grouped formats a number with thousands separators.
 func grouped(n int) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
@@ -681,7 +680,7 @@ func grouped(n int) string {
 	return text
 }
 
-// clip bounds a text, and cuts no letter in two.
+// clip shortens a text at the boundary of a character.
 func clip(text string) string {
 	if len(text) <= maxDetail {
 		return text

@@ -1,0 +1,59 @@
+package page
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
+)
+
+// deadLettersPerPage is smaller than other pages, since each is read from NATS separately.
+const deadLettersPerPage = 25
+
+// maxProbes bounds the sequences that are tried for one page. Requeued dead letters leave
+// gaps.
+const maxProbes = 500
+
+// deadLettersBefore reads the dead letters before a sequence, latest first. Older is the
+// sequence for the next page, 0 at the end.
+func deadLettersBefore(ctx context.Context, js jetstream.JetStream, before uint64) (list []events.StoredLetter, older uint64, total int, err error) {
+	stream, err := js.Stream(ctx, events.StreamDeadLetters)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, 0, 0, nil
+	}
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("look up stream %s: %w", events.StreamDeadLetters, err)
+	}
+	state := stream.CachedInfo().State
+	total = int(state.Msgs)
+	at := min(before, state.LastSeq+1)
+	for probes := 0; total > 0 && at > state.FirstSeq && len(list) < deadLettersPerPage && probes < maxProbes; probes++ {
+		at--
+		deadLetter, err := events.DeadLetterAt(ctx, js, at)
+		if errors.Is(err, events.ErrNoDeadLetter) {
+			continue
+		}
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		list = append(list, deadLetter)
+	}
+	if total == 0 || at <= state.FirstSeq {
+		at = 0
+	}
+	return list, at, total, nil
+}
+
+// sequence parses the sequence before which a page begins. The default is the latest.
+func sequence(text string) uint64 {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || n == 0 {
+		return math.MaxUint64
+	}
+	return n
+}
