@@ -31,8 +31,8 @@ func guarded(guard status.Guard, path, host string, with func(*http.Request)) *h
 	return answer
 }
 
-func bearer(told string) func(*http.Request) {
-	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+told) }
+func bearer(shown string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+shown) }
 }
 
 // What checks say is for who may read: a fault of a plan names phone numbers.
@@ -51,7 +51,7 @@ func TestReadyz_TellsSentencesOnlyToWhoMayRead(t *testing.T) {
 		guard status.Guard
 		host  string
 		with  func(*http.Request)
-		told  bool
+		shown bool
 	}{
 		"this machine":              {status.Guard{}, "localhost", nil, true},
 		"with the token":            {status.Guard{Token: token, Exposed: true}, "10.0.0.7:8081", bearer(token), true},
@@ -69,10 +69,10 @@ func TestReadyz_TellsSentencesOnlyToWhoMayRead(t *testing.T) {
 		answer := httptest.NewRecorder()
 		handler.ServeHTTP(answer, request)
 		body := answer.Body.String()
-		if told := strings.Contains(body, "15551234567") && strings.Contains(body, "nats.internal"); answer.Code != 200 || told != test.told {
+		if shown := strings.Contains(body, "15551234567") && strings.Contains(body, "nats.internal"); answer.Code != 200 || shown != test.shown {
 			t.Errorf("%s: got %d %s", name, answer.Code, body)
 		}
-		if !test.told && (!strings.Contains(body, `"plans": "not ok"`) || !strings.Contains(body, `"guarantee": "ok"`) || strings.Contains(body, "1555")) {
+		if !test.shown && (!strings.Contains(body, `"plans": "not ok"`) || !strings.Contains(body, `"guarantee": "ok"`) || strings.Contains(body, "1555")) {
 			t.Errorf("%s: got %s", name, body)
 		}
 	}
@@ -98,7 +98,7 @@ func TestGuard_DecidesWhoMayRead(t *testing.T) {
 		"another name, metrics":           {inside, "/metrics", "evil.example", nil, 421},
 		"another name, probe":             {inside, "/readyz", "evil.example", nil, 421},
 		"no name":                         {inside, "/status", "", nil, 421},
-		"a token, none told":              {behind, "/status", "127.0.0.1:8081", nil, 401},
+		"a token, none shown":             {behind, "/status", "127.0.0.1:8081", nil, 401},
 		"bearer":                          {outside, "/metrics", "10.0.0.7:8081", bearer(token), 200},
 		"bearer in another case":          {outside, "/metrics", "10.0.0.7:8081", func(r *http.Request) { r.Header.Set("Authorization", "bearer "+token) }, 200},
 		"basic":                           {outside, "/status", "status.example", basic("ops", token), 200},

@@ -389,10 +389,10 @@ func TestOfNumber_MakesTelnyxsWordsHarmlessAndShort(t *testing.T) {
 		n.State, n.Reason, n.Detail, n.Status = ledger.Failed, ledger.Rejected, evil, "X\x1b[2J"
 	})
 	d.post("10dlc.campaign.update", campaignID, `{"type":"TELNYX\u001b[2J_REVIEW","description":"a\u001b[2J\u009b\u202e `+strings.Repeat("b", 5000)+`"}`)
-	told := 0
+	shown := 0
 	for _, entry := range d.story().Entries {
 		if entry.Detail != "" {
-			told++
+			shown++
 		}
 		for _, text := range []string{entry.Text, entry.Detail} {
 			if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || len([]rune(text)) > 600 {
@@ -400,8 +400,8 @@ func TestOfNumber_MakesTelnyxsWordsHarmlessAndShort(t *testing.T) {
 			}
 		}
 	}
-	if told != 3 {
-		t.Errorf("%d entries have words of Telnyx's, want 3", told)
+	if shown != 3 {
+		t.Errorf("%d entries have words of Telnyx's, want 3", shown)
 	}
 }
 
@@ -487,13 +487,13 @@ func TestOfNumber_ShowsTheLatestOfManyEvents(t *testing.T) {
 	for i := range timeline.MaxEvents + 20 {
 		d.post("10dlc.campaign.update", campaignID, fmt.Sprintf(`{"type":"T%d"}`, i))
 	}
-	told, last := 0, ""
+	shown, last := 0, ""
 	for _, entry := range d.story().Entries {
 		if entry.Kind == timeline.Event {
-			told, last = told+1, entry.Text
+			shown, last = shown+1, entry.Text
 		}
 	}
-	if want := fmt.Sprintf("T%d ", timeline.MaxEvents+19); told != timeline.MaxEvents || !strings.Contains(last, want) {
-		t.Errorf("told %d, the last %q; want %d, the last with %s", told, last, timeline.MaxEvents, want)
+	if want := fmt.Sprintf("T%d ", timeline.MaxEvents+19); shown != timeline.MaxEvents || !strings.Contains(last, want) {
+		t.Errorf("shown %d, the last %q; want %d, the last with %s", shown, last, timeline.MaxEvents, want)
 	}
 }

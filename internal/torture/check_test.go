@@ -15,8 +15,8 @@ import (
 
 type expectation = rehearsal.Expectation
 
-// standing is what a campaign was from a moment on.
-type standing struct {
+// phaseAt is the state of a campaign from a time on.
+type phaseAt struct {
 	at    time.Time
 	ready bool
 }
@@ -62,9 +62,9 @@ type freeze struct {
 	from, until time.Time
 }
 
-// verdict is something that the ledger said, and that needs a person. Number or entry
+// report is a statement of the ledger that needs a person. Number or entry
 // is empty.
-type verdict struct {
+type report struct {
 	at            time.Time
 	number, entry string
 	reason        ledger.Reason
@@ -89,7 +89,7 @@ type queueState struct {
 type history struct {
 	rehearsal.History
 	// timeline is by campaign, in order.
-	timeline map[string][]standing
+	timeline map[string][]phaseAt
 	requests []request
 	readings []reading
 	touches  []touch
@@ -103,8 +103,8 @@ type history struct {
 	claimsLost []time.Time
 	// entries are the plan's entries by campaign.
 	entries map[string]string
-	// verdicts are everything that the ledger ever asked a person for.
-	verdicts []verdict
+	// reports are all statements of the ledger that needed a person.
+	reports []report
 
 	// queue is how far events are. Kept has the ids in stream EVENTS, with their
 	// sequence, and those among the dead letters, with 0.
@@ -228,8 +228,8 @@ func checkTaken(h history, l limits) (found []violation) {
 // checkVerdicts: nothing was ever said that needs a person and was not so: everything
 // that the plan names is there, unless its expectation says otherwise.
 func checkVerdicts(h history) (found []violation) {
-	const rule = "no false verdict"
-	for _, v := range h.verdicts {
+	const rule = "no false report"
+	for _, v := range h.reports {
 		switch {
 		case v.reason == ledger.NotOwned && h.Expected[v.number].Reason != ledger.NotOwned:
 			found = append(found, violated(rule, v.number, "", "was said not to be on the account, at "+clock(v.at)))
@@ -357,7 +357,7 @@ func checkProvisioned(h history, l limits) (found []violation) {
 
 // sinceReady returns how long before a moment a campaign was ready: zero if it was
 // then. Ever is false if it had not been until then.
-func sinceReady(timeline []standing, at time.Time) (since time.Duration, ever bool) {
+func sinceReady(timeline []phaseAt, at time.Time) (since time.Duration, ever bool) {
 	for i, s := range timeline {
 		if !s.ready || s.at.After(at) {
 			continue

@@ -67,7 +67,7 @@ func good() history {
 			Accepted: []string{"event", "junk"},
 			Kept:     map[string]uint64{"event": 7, "junk": 0},
 		},
-		timeline: map[string][]standing{spring: {{at(0), false}, {at(5), true}, {at(20), false}}},
+		timeline: map[string][]phaseAt{spring: {{at(0), false}, {at(5), true}, {at(20), false}}},
 		requests: []request{
 			{at(9.9), "one", attached, spring, "POST"}, {at(10.9), "one", moved, spring, "PUT"}, {at(13.9), "one", attached, spring, "POST"},
 			{at(22), "two", late, spring, "POST"}, {at(8.9), "one", attached, "", "PATCH"},
@@ -82,12 +82,12 @@ func good() history {
 		},
 		// The first request of a hold was on the wire, and of the second the process was
 		// frozen.
-		holds:    []hold{{"", at(9.5), at(10.5)}, {spring, at(21.2), at(23)}, {"another", at(13), at(14)}},
-		frozen:   []freeze{{"two", at(21.2), at(21.9)}},
-		entries:  map[string]string{spring: spring},
-		periods:  map[string][]period{late: {{other, time.Time{}, at(2)}, {spring, at(2), at(21.5)}}},
-		verdicts: []verdict{{at(10), taken, "", ledger.OtherCampaign}, {at(10), absent, "", ledger.NotOwned}},
-		queue:    queueState{ackFloor: 7},
+		holds:   []hold{{"", at(9.5), at(10.5)}, {spring, at(21.2), at(23)}, {"another", at(13), at(14)}},
+		frozen:  []freeze{{"two", at(21.2), at(21.9)}},
+		entries: map[string]string{spring: spring},
+		periods: map[string][]period{late: {{other, time.Time{}, at(2)}, {spring, at(2), at(21.5)}}},
+		reports: []report{{at(10), taken, "", ledger.OtherCampaign}, {at(10), absent, "", ledger.NotOwned}},
+		queue:   queueState{ackFloor: 7},
 	}
 }
 
@@ -161,8 +161,8 @@ func TestCheck_Bites(t *testing.T) {
 			h.Failures[snatched] = []time.Time{at(11)}
 			h.touches = append(h.touches, touch{at(11.5), at(11.6), "one", snatched, "GET", true, old})
 		}},
-		"a number is said not to be on the account":          {"no false verdict", func(h *history) { h.verdicts[1].number = attached }},
-		"a campaign is said to be missing":                   {"no false verdict", func(h *history) { h.verdicts[0] = verdict{at(3), "", spring, ledger.CampaignMissing} }},
+		"a number is said not to be on the account":          {"no false report", func(h *history) { h.reports[1].number = attached }},
+		"a campaign is said to be missing":                   {"no false report", func(h *history) { h.reports[0] = report{at(3), "", spring, ledger.CampaignMissing} }},
 		"a request while everything is held":                 {"stop means stop", func(h *history) { h.holds[0].until = at(14.5) }},
 		"a request while its campaign is held":               {"stop means stop", func(h *history) { h.holds[2].entry = spring; h.requests[2].at = at(13.9) }},
 		"a request while held, and nobody was frozen":        {"stop means stop", func(h *history) { h.frozen[0].role = "two-more"; delete(h.periods, late) }},

@@ -28,23 +28,23 @@ func (tr *trial) history(ctx context.Context) (history, error) {
 			Writes: tr.sim.Writes(), Assignments: tr.sim.Assignments(), Accepted: tr.road.taken(),
 		},
 		periods: tr.world.periods, entries: map[string]string{},
-		holds: tr.people.holds, frozen: tr.people.frozen, claimsLost: tr.people.lost[bucketNumbers], verdicts: tr.people.verdicts,
+		holds: tr.people.holds, frozen: tr.people.frozen, claimsLost: tr.people.lost[bucketNumbers], reports: tr.people.reports,
 	}
 	h.requests, h.readings, h.touches = tr.desk.seen()
 	for _, p := range tr.world.campaigns {
 		h.entries[p.id] = p.entry
 	}
 	var ends map[string][]time.Time
-	h.timeline, ends = tr.world.standings()
+	h.timeline, ends = tr.world.timelines()
 	for number, times := range ends {
 		h.Failures[number] = append(h.Failures[number], times...)
 	}
 	for _, bucket := range ledger.Buckets()[:2] {
-		seen, err := tr.verdictsOf(ctx, bucket)
+		seen, err := tr.reportsOf(ctx, bucket)
 		if err != nil {
 			return h, err
 		}
-		h.verdicts = append(h.verdicts, seen...)
+		h.reports = append(h.reports, seen...)
 	}
 	var err error
 	if h.Ledger, err = tr.records(ctx); err != nil {

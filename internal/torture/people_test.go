@@ -26,8 +26,8 @@ type people struct {
 	holds  []hold
 	frozen []freeze
 	lost   map[string][]time.Time
-	// verdicts are those of buckets that were deleted.
-	verdicts []verdict
+	// reports are those of buckets that were deleted.
+	reports []report
 }
 
 // withLedger opens the ledger and does something with it. NATS may be away, so it is
@@ -187,8 +187,8 @@ func (tr *trial) settlePlan() {
 func (tr *trial) lose(bucket string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if seen, err := tr.verdictsOf(ctx, bucket); err == nil {
-		tr.people.verdicts = append(tr.people.verdicts, seen...)
+	if seen, err := tr.reportsOf(ctx, bucket); err == nil {
+		tr.people.reports = append(tr.people.reports, seen...)
 	}
 	if bucket == ledger.Buckets()[2] {
 		tr.endHolds(func(hold) bool { return true }) // it may be gone for good
@@ -206,8 +206,8 @@ func (tr *trial) loseOne() {
 	tr.lose(buckets[tr.dice.below(len(buckets))])
 }
 
-// verdictsOf returns every verdict in the history of a bucket that needs a person.
-func (tr *trial) verdictsOf(ctx context.Context, bucket string) (found []verdict, err error) {
+// reportsOf returns every report in the history of a bucket that needs a person.
+func (tr *trial) reportsOf(ctx context.Context, bucket string) (found []report, err error) {
 	kv, err := tr.js.KeyValue(ctx, bucket)
 	if err != nil {
 		return nil, err
@@ -232,9 +232,9 @@ func (tr *trial) verdictsOf(ctx context.Context, bucket string) (found []verdict
 		}
 		switch {
 		case record.Number != "" && record.Person:
-			found = append(found, verdict{entry.Created(), record.Number, "", record.Reason})
+			found = append(found, report{entry.Created(), record.Number, "", record.Reason})
 		case record.Phase == ledger.PhaseMissing:
-			found = append(found, verdict{entry.Created(), "", entry.Key(), ledger.CampaignMissing})
+			found = append(found, report{entry.Created(), "", entry.Key(), ledger.CampaignMissing})
 		}
 	}
 	return found, ctx.Err()

@@ -61,7 +61,7 @@ type world struct {
 	lines     int
 
 	mu       sync.Mutex
-	timeline map[string][]standing
+	timeline map[string][]phaseAt
 	// ends are when a person ended a number's assignment by hand.
 	ends map[string][]time.Time
 	// periods are when the plan named a wanderer, and where.
@@ -111,7 +111,7 @@ var (
 func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice, tally *tally) *world {
 	w := &world{
 		sim: sim, webhookURL: webhookURL, dice: dice, tally: tally, size: size,
-		expected: map[string]expectation{}, bystanders: map[string]string{}, timeline: map[string][]standing{},
+		expected: map[string]expectation{}, bystanders: map[string]string{}, timeline: map[string][]phaseAt{},
 		ends: map[string][]time.Time{}, periods: map[string][]period{}, ambushed: map[string]string{},
 	}
 	sim.AddBrand(telnyxsim.Brand{ID: brandID})
@@ -467,15 +467,15 @@ func (w *world) happens(id string, s step) {
 	c, _ := w.sim.Campaign(id)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := standing{at: time.Now(), ready: c.CampaignStatus == telnyx.CampaignMNOProvisioned && !c.TMobileSuspended}
+	now := phaseAt{at: time.Now(), ready: c.CampaignStatus == telnyx.CampaignMNOProvisioned && !c.TMobileSuspended}
 	if now.ready {
 		now.at = before
 	}
 	w.timeline[id] = append(w.timeline[id], now)
 }
 
-// standings is a copy of the timeline, and of when people ended assignments.
-func (w *world) standings() (timeline map[string][]standing, ends map[string][]time.Time) {
+// timelines is a copy of the timeline, and of when people ended assignments.
+func (w *world) timelines() (timeline map[string][]phaseAt, ends map[string][]time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.timeline), maps.Clone(w.ends)

@@ -187,12 +187,12 @@ func TestPage_ShowsThatANumberNeedsAPersonBesideItsNextTry(t *testing.T) {
 func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 	w := mixed(t, page.Config{})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
-	w.expectLog("the status reads the ledger again", "a status page could not be made")
+	w.expectLog("the status lost its watch over the ledger", "a status page could not be read from NATS")
 	w.js.Conn().Close()
 	w.await(t, "/status/campaigns/"+springID, func(body string) bool {
 		return strings.Contains(body, "NATS does not answer") && strings.Contains(body, "14 of 20 numbers can send")
 	})
-	if answer, body := w.get(t, "/status/numbers/15551234573"); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "This cannot be read now") {
+	if answer, body := w.get(t, "/status/numbers/15551234573"); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "This page cannot be shown now") {
 		t.Errorf("got %d %s, want 503 with a sentence", answer.StatusCode, body)
 	}
 }
@@ -220,7 +220,7 @@ func TestPage_SaysThatNATSIsSilent(t *testing.T) {
 	})
 }
 
-func TestPage_SaysThatNobodyWorks(t *testing.T) {
+func TestPage_SaysThatNoAssignerRuns(t *testing.T) {
 	w := start(t, startJetStream(t), page.Config{})
 	stop := w.work(t)
 	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "one", Phase: ledger.PhaseApproved, Since: time.Now()})
@@ -230,7 +230,7 @@ func TestPage_SaysThatNobodyWorks(t *testing.T) {
 	stop()
 	must(t, events.NewPublisher(w.js).Trigger(t.Context(), events.KindCampaign, "C1"))
 	w.await(t, "/status/campaigns/C1", func(body string) bool {
-		return strings.Contains(body, "<h2>No assigner is running</h2>") && strings.Contains(body, "1 event waiting, and kept.")
+		return strings.Contains(body, "<h2>No assigner is running</h2>") && strings.Contains(body, "Stored and waiting: 1 event.")
 	})
 }
 
