@@ -1,12 +1,17 @@
 package telnyx
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 )
 
 // ErrNotEvent is matched by the error for a body that is no notification.
@@ -83,17 +88,50 @@ type Payload struct {
 // in a flat body a campaignId) and lenient about the rest: a field of an
 // unexpected type is left out. Every error matches [ErrNotEvent] and says why.
 func ParseEvent(body []byte) (Event, error) {
-	var top object
-	if err := json.Unmarshal(body, &top); err != nil {
+	if err := notObject(body); err != nil {
 		return Event{}, fmt.Errorf("%w: the body is no JSON object: %w", ErrNotEvent, err)
 	}
+	// Telnyx waits while this is read, so nothing is decoded that an Event does not hold.
+	top := gjson.ParseBytes(body)
+	var data, meta, campaignID gjson.Result
+	top.ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "data":
+			data = value
+		case "meta":
+			meta = value
+		case "campaignId":
+			campaignID = value
+		}
+		return true
+	})
 	switch {
-	case !isNull(top["data"]):
-		return parseEnvelope(top, body)
-	case top.string("campaignId") == "":
+	case data.Type != gjson.Null:
+		return parseEnvelope(data, meta, body)
+	case text(campaignID) == "":
 		return Event{}, fmt.Errorf("%w: it has neither data, as an event has, nor campaignId, as a flat campaign update has", ErrNotEvent)
 	}
-	return Event{ID: hashID(body), Type: EventCampaignUpdate, Payload: newPayload(body), Flat: true}, nil
+	return Event{ID: hashID(body), Type: EventCampaignUpdate, Payload: newPayload(top), Flat: true}, nil
+}
+
+// notObject returns why a body is not a JSON object. Null passes: it has no members.
+func notObject(body []byte) error {
+	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(body) {
+		return nil
+	}
+	var o object
+	return json.Unmarshal(body, &o)
+}
+
+// text returns a JSON string, or an empty one for anything else.
+func text(value gjson.Result) string {
+	if value.Type != gjson.String {
+		return ""
+	}
+	if utf8.ValidString(value.Str) {
+		return value.Str
+	}
+	return string([]rune(value.Str)) // each bad byte becomes U+FFFD, as in encoding/json
 }
 
 // About returns what the event is about: the campaign's id, else its TCR id,
@@ -102,51 +140,96 @@ func (e Event) About() string {
 	return cmp.Or(e.Payload.CampaignID, e.Payload.TCRCampaignID, e.Payload.BrandID)
 }
 
-func parseEnvelope(top object, body []byte) (Event, error) {
-	data, ok := asObject(top["data"])
-	if !ok {
+func parseEnvelope(data, meta gjson.Result, body []byte) (Event, error) {
+	if !data.IsObject() {
 		return Event{}, fmt.Errorf("%w: data is no JSON object", ErrNotEvent)
 	}
-	e := Event{ID: data.string("id"), Type: data.string("event_type"), Payload: newPayload(data["payload"])}
+	var e Event
+	var payload gjson.Result
+	data.ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "id":
+			e.ID = text(value)
+		case "event_type":
+			e.Type = text(value)
+		case "occurred_at":
+			_ = e.OccurredAt.UnmarshalJSON([]byte(value.Raw)) // it keeps what it cannot read
+		case "payload":
+			payload = value
+		}
+		return true
+	})
 	if e.Type == "" {
 		return Event{}, fmt.Errorf("%w: data.event_type is missing, or no string", ErrNotEvent)
 	}
 	if !usableID(e.ID) {
 		e.ID = hashID(body)
 	}
-	_ = e.OccurredAt.UnmarshalJSON(data["occurred_at"]) // It keeps what it cannot read.
-	meta, _ := asObject(top["meta"])
-	if json.Unmarshal(meta["attempt"], &e.Attempt) != nil {
-		e.Attempt = 0
+	e.Payload = newPayload(payload)
+	if meta.IsObject() {
+		meta.ForEach(func(key, value gjson.Result) bool {
+			if key.Str == "attempt" {
+				e.Attempt = 0
+				if n, err := strconv.Atoi(value.Raw); err == nil {
+					e.Attempt = n
+				}
+			}
+			return true
+		})
 	}
 	return e, nil
 }
 
 // newPayload picks the known fields out of a payload. What is no object keeps
 // its raw form and has no fields.
-func newPayload(raw json.RawMessage) Payload {
-	if isNull(raw) {
+func newPayload(payload gjson.Result) Payload {
+	if payload.Type == gjson.Null {
 		return Payload{}
 	}
-	fields, _ := asObject(raw)
-	return Payload{
-		Type:                fields.string("type"),
-		EventType:           fields.string("eventType"),
-		Status:              fields.string("status"),
-		Description:         fields.string("description"),
-		CampaignID:          fields.string("campaignId"),
-		TCRCampaignID:       fields.string("tcrCampaignId"),
-		BrandID:             fields.string("brandId"),
-		TCRBrandID:          fields.string("tcrBrandId"),
-		BrandName:           fields.string("brandName"),
-		PhoneNumber:         fields.string("phoneNumber"),
-		CSPID:               fields.string("cspId"),
-		NudgeIntent:         fields.string("nudgeIntent"),
-		CreatedDate:         cmp.Or(fields.string("createdDate"), fields.string("createDate")),
-		IsTMobileRegistered: string(fields["isTMobileRegistered"]) == "true",
-		Reasons:             fields["reasons"],
-		Raw:                 raw,
+	p := Payload{Raw: json.RawMessage(payload.Raw)}
+	if !payload.IsObject() {
+		return p
 	}
+	var createdDate, createDate string
+	payload.ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "type":
+			p.Type = text(value)
+		case "eventType":
+			p.EventType = text(value)
+		case "status":
+			p.Status = text(value)
+		case "description":
+			p.Description = text(value)
+		case "campaignId":
+			p.CampaignID = text(value)
+		case "tcrCampaignId":
+			p.TCRCampaignID = text(value)
+		case "brandId":
+			p.BrandID = text(value)
+		case "tcrBrandId":
+			p.TCRBrandID = text(value)
+		case "brandName":
+			p.BrandName = text(value)
+		case "phoneNumber":
+			p.PhoneNumber = text(value)
+		case "cspId":
+			p.CSPID = text(value)
+		case "nudgeIntent":
+			p.NudgeIntent = text(value)
+		case "createdDate":
+			createdDate = text(value)
+		case "createDate":
+			createDate = text(value)
+		case "isTMobileRegistered":
+			p.IsTMobileRegistered = value.Type == gjson.True
+		case "reasons":
+			p.Reasons = json.RawMessage(value.Raw)
+		}
+		return true
+	})
+	p.CreatedDate = cmp.Or(createdDate, createDate)
+	return p
 }
 
 // usableID reports whether an id can travel as a header and be shown as it is.

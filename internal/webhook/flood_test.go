@@ -527,7 +527,7 @@ func TestCost_OfARefusalIsLessThanOfADelivery(t *testing.T) {
 	t.Log(allocations)
 	// Those of the recorder and of NATS' client and server are in it. It is what it
 	// takes today and a few more: what goes over it was not meant, or is told here.
-	const most = 175
+	const most = 85
 	if allocations["signed"] > most && !raced {
 		t.Errorf("a delivery takes %v allocations, want %d at most", allocations["signed"], most)
 	}
