@@ -295,6 +295,23 @@ func TestDocs_PathsExist(t *testing.T) {
 	}
 }
 
+var step = regexp.MustCompile("(?m)^[0-9]+\\. \\[`([A-Za-z]+)`\\]\\(\\.\\./([a-z/]+\\.go)\\) ")
+
+// The way of a delivery names functions where they are, and few enough to follow.
+func TestDocs_TheWayOfADeliveryIsTheCodes(t *testing.T) {
+	steps := step.FindAllStringSubmatch(read(t, filepath.Join(root, "docs", "architecture.md")), -1)
+	if len(steps) < 30 || len(steps) > 42 {
+		t.Errorf("%d functions on the way, want about 40", len(steps))
+	}
+	for _, found := range steps {
+		name, file := found[1], found[2]
+		declared := regexp.MustCompile(`(?m)^func (\([a-z]+ [^)]+\) )?` + name + `[\[(]`)
+		if !declared.MatchString(read(t, filepath.Join(root, filepath.FromSlash(file)))) {
+			t.Errorf("docs/architecture.md names %s in %s, which is not there", name, file)
+		}
+	}
+}
+
 var shipped = regexp.MustCompile(`(?m)^      - src: (\S+)$`)
 
 // The archive of a release has what its pages link to, except sources, and nothing that

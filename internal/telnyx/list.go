@@ -96,18 +96,6 @@ type Rows[T any] struct {
 	empty bool // the list has no row at all, also before some were dropped
 }
 
-// keep drops the rows that f does not hold for.
-func (r Rows[T]) keep(f func(T) bool) Rows[T] {
-	kept := r.All[:0:0]
-	for _, row := range r.All {
-		if f(row) {
-			kept = append(kept, row)
-		}
-	}
-	r.All = kept
-	return r
-}
-
 // listing is a list to read.
 type listing[T any] struct {
 	ways   []way      // in the order in which they are tried; the first route names the list
