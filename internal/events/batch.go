@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -21,6 +22,8 @@ const (
 	batchBytes = 1 << 20
 	// batchGather is the part of a commit's time for which more events gather after it.
 	batchGather = 4
+	// batchHalves is how often a batch with a copy in it is halved.
+	batchHalves = 3
 	// batchTimeout bounds one commit.
 	batchTimeout = 1500 * time.Millisecond
 )
@@ -85,15 +88,30 @@ func (b *Batcher) add(w *waiting) {
 func (b *Batcher) work() {
 	for batch := b.take(); len(batch) > 0; batch = b.take() {
 		began := time.Now()
-		// One copy of a stored event has the whole batch refused. What was stored after all,
-		// its acknowledgement lost, is a copy by then.
-		if len(batch) < batchLeast || b.commit(batch) != nil {
-			b.storeEach(batch)
-			continue
+		if b.store(batch, batchHalves) {
+			// Most of a commit's price is the same for any number of events.
+			time.Sleep(time.Since(began) / batchGather)
 		}
-		// Most of a commit's price is the same for any number of events.
-		time.Sleep(time.Since(began) / batchGather)
 	}
+}
+
+// store stores a batch, and reports whether with one commit. One copy of a stored event has
+// the whole batch refused: then its halves are stored, so that the others still share
+// commits. What was stored after all, its acknowledgement lost, is a copy by then.
+func (b *Batcher) store(batch []*waiting, halves int) bool {
+	if len(batch) >= batchLeast {
+		err := b.commit(batch)
+		if err == nil {
+			return true
+		}
+		if errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID) && halves > 0 {
+			b.store(batch[:len(batch)/2], halves-1)
+			b.store(batch[len(batch)/2:], halves-1)
+			return false
+		}
+	}
+	b.storeEach(batch)
+	return false
 }
 
 // take takes the events that waited longest. It returns none when none wait, and work
@@ -125,6 +143,9 @@ func (b *Batcher) commit(batch []*waiting) error {
 	ack, err := jetstreamext.PublishMsgBatch(ctx, b.publisher.js, msgs, jetstreamext.BatchFlowControl{})
 	if err != nil {
 		return err
+	}
+	if ack.Stream != StreamEvents {
+		return wrongStream(ack.Stream, StreamEvents)
 	}
 	first := ack.Sequence - uint64(len(batch)-1)
 	for i, w := range batch {

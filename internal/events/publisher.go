@@ -110,12 +110,16 @@ func (p *Publisher) store(ctx context.Context, msg *nats.Msg, stream string) (Re
 			return Receipt{}, a.err
 		}
 		if a.ack.Stream != stream {
-			return Receipt{}, fmt.Errorf("%.100q acknowledged in the place of the stream %s", a.ack.Stream, stream)
+			return Receipt{}, wrongStream(a.ack.Stream, stream)
 		}
 		return Receipt{Sequence: a.ack.Sequence, Duplicate: a.ack.Duplicate}, nil
 	case <-ctx.Done():
 		return Receipt{}, ctx.Err()
 	}
+}
+
+func wrongStream(got, want string) error {
+	return fmt.Errorf("stream %.100q acknowledged it instead of %s", got, want)
 }
 
 // message returns the event as it is stored.

@@ -40,11 +40,11 @@ func (w *Webhook) deliver(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	defer release()
 	// Not the request's end: the client may hang up while the acknowledgement is on its way.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), max(publishTimeout-time.Since(arrived), publishLeast))
 	defer cancel()
 	answer, err := w.take(ctx, c, claim, signed)
+	release() // before anything is written to the client
 	if err != nil {
 		return err
 	}
