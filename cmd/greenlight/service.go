@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -28,6 +29,7 @@ type service struct {
 	data, log string
 
 	cmd   *exec.Cmd
+	input io.Closer
 	ended chan error
 	// nc, js and book are a connection to its NATS server. unwatch ends the watch over
 	// the numbers.
@@ -61,6 +63,10 @@ func (s *service) start(ctx context.Context, changed func(ledger.Number)) error 
 		}
 	}
 	cmd.Stdout, cmd.Stderr = log, log
+	// It stops when its input ends, also when this process dies.
+	if s.input, err = cmd.StdinPipe(); err != nil {
+		return err
+	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start greenlight up: %w", err)
 	}
@@ -150,11 +156,7 @@ func (s *service) stop() error {
 		return nil
 	}
 	s.disconnect()
-	if err := s.cmd.Process.Signal(os.Interrupt); err != nil { // Windows has no such signal
-		_ = s.cmd.Process.Kill()
-		<-s.ended
-		return nil
-	}
+	_ = s.input.Close() // the process may have ended
 	if err := <-s.ended; err != nil {
 		return fmt.Errorf("greenlight up: %w", err)
 	}

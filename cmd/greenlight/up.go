@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -59,6 +61,14 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	site.serving.Certificates = c.Certificates(&faults, c.Data.Dir)
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
 	if since := c.RehearsedSince; !since.IsZero() {
+		// The demo stops this process by ending its input, and so it stops if the demo dies.
+		var stop context.CancelFunc
+		ctx, stop = context.WithCancel(ctx)
+		defer stop()
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			stop()
+		}()
 		site.assigner.Now = func() time.Time { return since.Add(rehearsedSpeed * time.Since(since)) }
 	}
 	site.token = c.Admin.Check(&faults)

@@ -45,8 +45,8 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	group.Go(func() error {
 		defer close(ready)
 		for i, d := range due {
-			if working.Err() != nil {
-				break
+			if working.Err() != nil || i >= workers && r.a.breaker.err() != nil {
+				break // the first ones are sent on trial
 			}
 			if i >= workers {
 				r.recordQueued(ctx, d, i)

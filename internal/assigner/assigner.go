@@ -386,8 +386,11 @@ func (a *Assigner) serve(ctx context.Context, req request) {
 		req.settled()
 		return
 	case recorded:
-		req.settled()
-		req.settle, req.wait = nil, undone.wait
+		req.wait = undone.wait
+		if !req.urgent { // what a person asked for must outlive this process
+			req.settled()
+			req.settle = nil
+		}
 	default:
 		req.wait = jittered(waitAfter(retryLeast, retryMost, 2, req.tries+1), a.jitter())
 		a.log.Warn().Str(telemetry.KeyCampaign, req.key).Err(err).Stringer(telemetry.KeyWait, req.wait).

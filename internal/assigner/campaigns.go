@@ -215,6 +215,9 @@ func (c *campaigns) missedLately(want plan.Campaign) bool {
 	return missed && c.now().Sub(at) < missFor
 }
 
+// mostFiled bounds the campaigns that [campaigns.filed] keeps.
+const mostFiled = 20_000
+
 // filed lists the account's campaigns, brand by brand, for a resync of many that are not
 // approved. It takes at most so many calls, which is what reading each by itself would take;
 // whatever it does not have is read by itself.
@@ -231,9 +234,11 @@ func (c *campaigns) filed(ctx context.Context, calls int) (telnyx.Rows[telnyx.Ca
 			if err != nil || len(found) == 0 {
 				break
 			}
-			filed.All = append(filed.All, found...)
 			if page == 1 {
 				pages = (total + len(found) - 1) / len(found)
+			}
+			if filed.All = append(filed.All, found...); pages > calls+1 || len(filed.All) > mostFiled {
+				break // it takes more calls, or more memory, than reading each by itself
 			}
 		}
 	}

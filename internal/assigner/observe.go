@@ -282,11 +282,11 @@ func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed boo
 		return err
 	}
 	switch {
-	case o.saysNotFound.Load():
-		return nil // Telnyx has words for a number without a record, and these are others
 	case listed:
 		seen.isFree(odd)
 		return nil
+	case o.saysNotFound.Load():
+		return nil // Telnyx has words for a number without a record, and these are others
 	default:
 		return o.settleByWholeList(ctx, odd, seen)
 	}

@@ -547,8 +547,14 @@ func (r *reconcile) plannedTwice(ctx context.Context, duplicate plan.Campaign) e
 
 // stopped ends a reconcile that the circuit breaker did not let through.
 func (r *reconcile) stopped(ctx context.Context, open *openError) error {
-	if !r.planned {
+	if !r.planned && !r.before.Planned {
 		return nil
+	}
+	if !r.planned { // it has left the plan, which the ledger does not say yet
+		if err := r.a.publisher.ScheduleRecheck(ctx, r.req.key, open.trialAt.Sub(r.a.now())); err != nil {
+			return err
+		}
+		return r.undone(open, open.trialAt.Sub(r.a.now()))
 	}
 	r.checkAt(open.trialAt)
 	if err := r.notRead(ctx, open.reason, open.detail, 0); err != nil {

@@ -135,10 +135,24 @@ func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
 	if !r.before.ApprovedAt.IsZero() && r.before.AttachedAt.IsZero() && !c.AttachedAt.IsZero() {
 		r.a.metrics.approval.Observe(c.AttachedAt.Sub(c.ApprovedAt).Seconds())
 	}
+	if !r.isCurrent() {
+		r.checkAt(r.a.now())
+	}
 	if r.nextAt.IsZero() {
 		return nil
 	}
 	return r.a.publisher.ScheduleRecheck(ctx, r.req.key, r.nextAt.Sub(r.a.now()))
+}
+
+// isCurrent reports whether the plan still says of the campaign what it said when the
+// reconcile began. A change that came and went meanwhile queued nothing.
+func (r *reconcile) isCurrent() bool {
+	set := r.a.config.Plans()
+	if set == r.set {
+		return true
+	}
+	now, planned := set.Find(r.req.key)
+	return planned == r.planned && (!planned || now.Hash() == r.entryHash)
 }
 
 // noteApproval notes in a campaign's record when it was approved, so that a restart before

@@ -44,7 +44,7 @@ func TestTimeline_ReportsAnOrdinaryDay(t *testing.T) {
 		"read: Greenlight read the campaign: MNO_PROVISIONED, so it is approved.",
 		"decision: The campaign is approved and the number can be attached",
 		"request: Sent: POST /10dlc/phone_number_campaigns, to attach it to campaign " + campaignID,
-		"answer: Telnyx took the request; its record says PENDING_ASSIGNMENT.",
+		"answer: Telnyx accepted the request; its record says PENDING_ASSIGNMENT.",
 		"state: Its state is now pending.",
 		"state: Its state is now sendable.",
 	} {

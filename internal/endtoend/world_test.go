@@ -36,10 +36,8 @@ func TestMain(m *testing.M) {
 	if binaries, err = os.MkdirTemp("", "greenlight-test-"); err != nil {
 		panic(err)
 	}
-	// Most tests wait, so twenty can do so side by side on two cores; not so many that
-	// these keep them from answering each other in time.
 	flag.Parse()
-	if err := flag.Set("test.parallel", "20"); err != nil {
+	if err := flag.Set("test.parallel", sideBySide); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m, append(testkit.ServerLeaks(), goleak.Cleanup(func(code int) {

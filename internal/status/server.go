@@ -12,6 +12,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
+// jsonAge is how old what the records do not say may be in /status.json, so that many who
+// ask at once share one answer of NATS.
+const jsonAge = time.Second
+
 // readTimeout bounds how long a request waits, after the process has started, until the
 // whole ledger is read.
 const readTimeout = 15 * time.Second
@@ -197,7 +201,7 @@ func (c Check) run(ctx context.Context) (text string, failed bool) {
 func (c Config) json(w http.ResponseWriter, r *http.Request) {
 	bounded, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
-	c.View.Refresh(bounded, 0)
+	c.View.Refresh(bounded, jsonAge)
 	unreachable := ""
 	c.View.Read(func(x *Contents) { unreachable = x.Unreachable })
 	if unreachable == "" && !c.View.AwaitLoaded(bounded) {

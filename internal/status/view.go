@@ -354,11 +354,21 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 // server pushes changes; Follow does not poll.
 func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error) error {
 	v := NewView(ViewConfig{JetStream: js})
-	running, stop := context.WithCancel(ctx)
+	ctx, stop := context.WithCancelCause(ctx)
 	var working sync.WaitGroup
-	working.Go(func() { _ = v.Run(running) })
+	working.Go(func() {
+		for ctx.Err() == nil {
+			if err := v.follow(ctx); err != nil && !errors.Is(err, ledger.ErrMadeAgain) {
+				stop(err)
+			}
+			select { // until there is a ledger
+			case <-ctx.Done():
+			case <-time.After(viewPause):
+			}
+		}
+	})
 	defer working.Wait()
-	defer stop()
+	defer stop(nil)
 	if !v.AwaitLoaded(ctx) {
 		return context.Cause(ctx)
 	}

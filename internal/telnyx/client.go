@@ -132,7 +132,7 @@ func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) 
 	if err != nil {
 		return answer, fmt.Errorf("%s %s: %w", r.method, r.route, err)
 	}
-	end, err := c.begin(ctx)
+	end, err := c.begin(ctx, r.method)
 	if err != nil {
 		return answer, fmt.Errorf("%s %s: %w", r.method, r.route, err)
 	}
@@ -154,8 +154,12 @@ func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) 
 	return answer, err
 }
 
-// begin waits until the call may be sent.
-func (c *Client) begin(ctx context.Context) (end func(), err error) {
+// begin waits until the call may be sent. A change with a reservation waits for nothing:
+// it rests on what was read just before.
+func (c *Client) begin(ctx context.Context, method string) (end func(), err error) {
+	if method != http.MethodGet && c.Limiter.isSpent(ctx) {
+		return nil, ErrSpent
+	}
 	end, err = c.Limiter.wait(ctx)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,9 @@ type facts struct {
 	// names for the page and its size brought a second one.
 	way          way
 	works, named bool
-	totals       totals
+	// seen says that the list has had rows: that it is empty is not believed after that.
+	seen   bool
+	totals totals
 	// tested says that a page of one row was read to learn what totals count.
 	tested bool
 	// uneven is when the list, without (0) and with a filter (1), was last seen not to add

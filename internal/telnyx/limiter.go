@@ -189,6 +189,21 @@ func reservationIn(ctx context.Context) *reservation {
 // since the tokens were reserved.
 var ErrPaused = errors.New("it was not sent, because Telnyx asked for a pause")
 
+// ErrSpent is why a change with a reservation was not sent: other calls have used the
+// tokens that were reserved.
+var ErrSpent = errors.New("it was not sent, because other calls have used its share of the rate limit")
+
+// isSpent reports whether ctx has a reservation without a token left.
+func (l *Limiter) isSpent(ctx context.Context) bool {
+	r := reservationIn(ctx)
+	if l == nil || r == nil || r.limiter != l {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return r.left == 0
+}
+
 // use takes a token of the reservation; ok is false if none is left. The error is
 // [ErrPaused].
 func (r *reservation) use() (ok bool, err error) {

@@ -343,6 +343,24 @@ func TestLimiter_ReservedCallsAreNotSentInAPause(t *testing.T) {
 	})
 }
 
+// A change whose reservation other calls have used up is not sent late.
+func TestLimiter_ReservedChangesAreSentAtOnceOrNotAtAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(LimiterConfig{Ceiling: 1})
+		ctx, release, err := l.Reserve(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer release()
+		letPass(t, ctx, l)
+		began := time.Now()
+		c := &Client{Limiter: l}
+		if _, err := c.Reassign(ctx, "+15551234567", "a"); !errors.Is(err, ErrSpent) || WasSent(err) || time.Since(began) != 0 {
+			t.Errorf("got %v after %s, want it refused at once", err, time.Since(began))
+		}
+	})
+}
+
 func TestLimiter_DoesNotWaitInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(LimiterConfig{})

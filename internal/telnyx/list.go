@@ -146,7 +146,7 @@ func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) 
 		switch err := p.read(ctx); {
 		case isTooLong(err):
 			return Rows[T]{All: p.rows, Why: "it is longer than what is read of a list", Began: p.began, Pages: p.pages}, err
-		case IsNotFound(err) && p.filtered() == 0 && len(p.tried) > 1:
+		case IsNotFound(err) && p.filtered() == 0 && len(p.tried) > 1 && !p.facts().seen:
 			// No route has a list, and the first says so in Telnyx's words: there are no rows. A
 			// request under a route that does not exist would be refused.
 			p.learn(func(f *facts) { f.works = true })
@@ -293,6 +293,7 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 		answer, err := readPage[T](ctx, p.client, p.request(p.way, number))
 		if err == nil {
 			p.learn(func(f *facts) {
+				f.seen = f.seen || len(answer.rows) > 0
 				if !f.works {
 					f.way, f.works = p.way, true
 				}

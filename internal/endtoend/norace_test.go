@@ -1,0 +1,6 @@
+//go:build !race
+
+package endtoend_test
+
+// sideBySide is how many tests run side by side. Most of them wait.
+const sideBySide = "20"
