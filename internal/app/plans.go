@@ -14,6 +14,10 @@ import (
 type Plans struct {
 	poller
 	set atomic.Pointer[plan.Set]
+	// loaded is the last set that loaded, in force or not. The digest covers the files that
+	// it was read from, so a file that it is the first to name has to hold still as well
+	// before a set with it is in force.
+	loaded *plan.Set
 	// onChange gets both sets once the new one is in force. Their hashes differ.
 	onChange func(old, new *plan.Set)
 }
@@ -26,17 +30,19 @@ const firstTries = 5
 func WatchPlans(path string) (*Plans, error) {
 	p := &Plans{onChange: func(_, _ *plan.Set) {}}
 	p.poller = newPoller(
-		func() string { return plan.Fingerprint(path, p.Set()) },
+		func() string { return plan.Fingerprint(path, p.loaded) },
 		func() (func() error, error) {
 			set, err := plan.Load(path)
+			if err == nil {
+				p.loaded = set
+			}
 			return func() error { p.use(set); return nil }, err
 		})
-	var set *plan.Set
 	var err error
 	for range firstTries {
-		before := plan.Fingerprint(path, set)
-		set, err = plan.Load(path)
-		if p.used = plan.Fingerprint(path, set); p.used == before {
+		before := p.digest()
+		_, err = p.read()
+		if p.used = p.digest(); p.used == before {
 			break
 		}
 		time.Sleep(pollEvery / 20)
@@ -44,7 +50,7 @@ func WatchPlans(path string) (*Plans, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.set.Store(set)
+	p.set.Store(p.loaded)
 	return p, nil
 }
 

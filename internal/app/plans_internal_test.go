@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"greenlight/internal/plan"
@@ -488,6 +489,37 @@ func TestPlans_SeesANumbersFileAsPackagePlanReadsIt(t *testing.T) {
 	write(t, "+15552000009\n", list)
 	eventually(t, "the other number", func() bool {
 		return slices.Equal(w.Set().Campaigns[0].Numbers, []plan.E164{number(1), number(9)})
+	})
+}
+
+// A numbers file that is still being copied when a plan names it is not taken in part.
+func TestPlans_WaitsForANumbersFileThatIsNewlyNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		file := write(t, campaign("a", 1), dir, "a.yaml")
+		p, err := WatchPlans(file)
+		must(t, err)
+		var got []int // read once Run has ended
+		p.OnChange(func(_, set *plan.Set) { got = append(got, len(set.Campaigns[0].Numbers)) })
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); p.Run(ctx) }()
+		text := ""
+		time.Sleep(pollEvery / 2) // so that no write meets a look
+		for n := range 10 {
+			text += string(number(n+2)) + "\n"
+			write(t, text, dir, "list.csv")
+			if n == 0 {
+				write(t, strings.Replace(campaign("a", 1), "numbers:", "numbers_file: list.csv\n    numbers:", 1), file)
+			}
+			time.Sleep(pollEvery)
+		}
+		time.Sleep(5 * pollEvery)
+		cancel()
+		<-ended
+		if want := []int{11}; !slices.Equal(got, want) {
+			t.Errorf("sets with so many numbers were in force: got %v, want %v", got, want)
+		}
 	})
 }
 

@@ -1,8 +1,10 @@
 package notice
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -39,6 +41,9 @@ var schemeForm = regexp.MustCompile(`^[a-z]{2,12}$`)
 //	smtp://<user>:<password>@<host>:<port>/?from=<address>&to=<address>,<address>
 //	generic+https://…                       the text as the body of a POST
 //
+// Parameters of shoutrrr that only change how a notice looks, or how long it may take,
+// are ignored.
+//
 // The error matches [ErrAddress] and never repeats the address, which is a secret.
 func Open(text string) (Receiver, error) {
 	parsed, err := url.Parse(text)
@@ -70,21 +75,26 @@ type address struct {
 	query url.Values
 }
 
-// take returns the first value of a parameter under any of its names, and removes it.
+// take returns the first value of a parameter under any of its names, without regard to
+// case as in shoutrrr, and removes it.
 func (a address) take(names ...string) string {
 	found := ""
+	keys := slices.Sorted(maps.Keys(a.query))
 	for _, name := range names {
-		if value := a.query.Get(name); value != "" && found == "" {
-			found = value
+		for _, key := range keys {
+			if strings.EqualFold(key, name) {
+				found = cmp.Or(found, a.query.Get(key))
+				a.query.Del(key)
+			}
 		}
-		a.query.Del(name)
 	}
 	return found
 }
 
-// leftOver returns an error if a parameter was not taken. Its name is not repeated: it
-// may be a part of a secret.
-func (a address) leftOver() error {
+// leftOver returns an error if a parameter was not taken, except the ignored ones. Its
+// name is not repeated: it may be a part of a secret.
+func (a address) leftOver(ignored ...string) error {
+	a.take(ignored...)
 	if len(a.query) > 0 {
 		return errors.New("it has a parameter that is not supported")
 	}

@@ -32,7 +32,9 @@ type mailbox struct {
 	subject        string
 	client         string // what we call ourselves
 	startTLS       bool
-	implicitTLS    bool
+	// requireStartTLS sends nothing to a server that does not offer STARTTLS.
+	requireStartTLS bool
+	implicitTLS     bool
 }
 
 // openMail reads an address of shoutrrr's smtp service.
@@ -42,6 +44,17 @@ func openMail(a address) (Receiver, error) {
 	m.subject = cmp.Or(a.take("subject", "title"), title)
 	m.client = cmp.Or(a.take("clienthost"), "localhost")
 	m.startTLS = isYes(cmp.Or(a.take("usestarttls", "starttls"), "yes"))
+	m.requireStartTLS = isYes(a.take("requirestarttls"))
+	if isYes(a.take("skiptlsverify")) {
+		return nil, errors.New("skiptlsverify is not supported, since anybody could pose as the mail server; add its authority to the system's trusted certificates")
+	}
+	switch strings.ToLower(a.take("auth")) {
+	case "", "plain", "unknown":
+	case "none":
+		m.user = ""
+	default:
+		return nil, errors.New("its auth is not plain or none")
+	}
 	switch encryption := strings.ToLower(a.take("encryption")); encryption {
 	case "", "auto":
 		m.implicitTLS = m.port == "465"
@@ -55,7 +68,7 @@ func openMail(a address) (Receiver, error) {
 	}
 	from, to := a.take("fromaddress", "from"), a.take("toaddresses", "to")
 	name := a.take("fromname")
-	if err := a.leftOver(); err != nil {
+	if err := a.leftOver("usehtml", "timeout"); err != nil {
 		return nil, err
 	}
 	// A plus sign in a query means a blank, and no bare address has one.
@@ -74,7 +87,7 @@ func openMail(a address) (Receiver, error) {
 }
 
 func isYes(text string) bool {
-	return slices.Contains([]string{"yes", "true", "1"}, strings.ToLower(text))
+	return slices.Contains([]string{"yes", "y", "true", "1"}, strings.ToLower(text))
 }
 
 // Send mails a notice. It ends when ctx does, and its error holds nothing of the address.
@@ -89,8 +102,10 @@ func (m *mailbox) Send(ctx context.Context, text string) error {
 	if refused, ok := errors.AsType[*textproto.Error](err); ok {
 		return fmt.Errorf("smtp: it answered with status %d", refused.Code)
 	}
-	if errors.Is(err, errPlainPassword) {
-		return fmt.Errorf("smtp: %w", errPlainPassword)
+	for _, own := range []error{errPlainPassword, errNoStartTLS} {
+		if errors.Is(err, own) {
+			return fmt.Errorf("smtp: %w", own)
+		}
 	}
 	if ctx.Err() != nil {
 		return errors.New("smtp: no answer in time")
@@ -100,6 +115,9 @@ func (m *mailbox) Send(ctx context.Context, text string) error {
 
 // errPlainPassword is returned instead of sending a password unencrypted.
 var errPlainPassword = errors.New("it does not offer TLS, and a password is not sent without")
+
+// errNoStartTLS is returned instead of sending a mail unencrypted.
+var errNoStartTLS = errors.New("it does not offer STARTTLS, which requirestarttls asks for")
 
 func (m *mailbox) deliver(ctx context.Context, message []byte) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(m.host, m.port))
@@ -120,8 +138,13 @@ func (m *mailbox) deliver(ctx context.Context, message []byte) error {
 	if err := client.Hello(m.client); err != nil {
 		return err
 	}
-	if offered, _ := client.Extension("STARTTLS"); offered && m.startTLS && !m.implicitTLS {
-		if err := client.StartTLS(config); err != nil {
+	if m.startTLS && !m.implicitTLS {
+		if offered, _ := client.Extension("STARTTLS"); offered {
+			err = client.StartTLS(config)
+		} else if m.requireStartTLS {
+			err = errNoStartTLS
+		}
+		if err != nil {
 			return err
 		}
 	}

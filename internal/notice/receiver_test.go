@@ -49,7 +49,8 @@ func TestOpen_RefusesAnAddressWithoutRepeatingIt(t *testing.T) {
 		"slack://hook:T0KEN@", "slack://hook:AAAAAAAAA-BBBBBBBBB-123456789123456789123456@webhook?s3cret=1", "discord://T0KEN", "generic+ftp://s3cret",
 		"generic+https://?s3cret", "generic+https://example.com/s3cret?template=s3cret", "teams+ftp://s3cret", "teams://s3cret@T0KEN/a/b/c?host=evil.example.com",
 		"smtp://user:s3cret@mail.example.com/?from=s3cret&to=b@example.com", "smtp://user:s3cret@mail.example.com/?from=a@example.com", "smtp://user:s3cret@mail.example.com/?from=a@example.com&to=b@example.com&s3cret=1",
-		"matrix://user:s3cret@127.0.0.1:1/",
+		"matrix://user:s3cret@127.0.0.1:1/", "smtp://user:s3cret@mail.example.com/?from=a@example.com&to=b@example.com&auth=oauth2",
+		"discord://T0KEN@123?json=yes", "discord://T0KEN@123?icon=s3cret", "slack://hook:AAAAAAAAA-BBBBBBBBB-123456789123456789123456@webhook?avatar=s3cret",
 	} {
 		_, err := notice.Open(address)
 		if !errors.Is(err, notice.ErrAddress) {
@@ -69,7 +70,8 @@ func TestSend_PostsTheTextToAGenericAddress(t *testing.T) {
 	defer server.Close()
 	for address, want := range map[string]string{
 		"/hook/s3cret": `POST /hook/s3cret text/plain; charset=utf-8 "" Completed: all of it.`,
-		"/hook?key=1&template=json&messagekey=text&$channel=ops&@authorization=Bearer+T0KEN": `POST /hook?key=1 application/json "Bearer T0KEN" {"channel":"ops","text":"Completed: all of it.","title":"Greenlight"}`,
+		"/hook?key=1&template=json&messagekey=text&$channel=ops&@authorization=Bearer+T0KEN":                                                  `POST /hook?key=1 application/json "Bearer T0KEN" {"channel":"ops","text":"Completed: all of it.","title":"Greenlight"}`,
+		"/hook?Key=1&key=2&requestMethod=put&template=JSON&messageKey=text&titleKey=head&Title=Ops&contentType=a/b&$Channel=ops&$channel=dev": `PUT /hook?Key=1&key=2 a/b "" {"Channel":"ops","channel":"dev","head":"Ops","text":"Completed: all of it."}`,
 	} {
 		if err := open(t, "generic+"+server.URL+address).Send(t.Context(), "Completed: all of it."); err != nil {
 			t.Fatal(err)
@@ -78,6 +80,16 @@ func TestSend_PostsTheTextToAGenericAddress(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
+}
+
+func TestOpen_RefusesToTrustAnyCertificate(t *testing.T) {
+	const address = "smtp://user:s3cret@mail.example.com/?from=a@example.com&to=b@example.com&skipTLSVerify="
+	_, err := notice.Open(address + "Yes")
+	hasNoSecret(t, err)
+	if !strings.Contains(err.Error(), "skiptlsverify") {
+		t.Errorf("got %v, want the parameter named", err)
+	}
+	open(t, address+"No")
 }
 
 func TestSend_SaysWhatIsWrongWithoutRepeatingTheAddress(t *testing.T) {
@@ -202,7 +214,8 @@ func mailServer(t *testing.T, greeting string) (address string, mails <-chan str
 
 func TestSend_MailsTheText(t *testing.T) {
 	address, mails := mailServer(t, "220 here\r\n")
-	receiver := open(t, "smtp://user:s3cret@"+address+"/?from=greenlight@example.com&to=a@example.com,b+ops@example.com&subject=Numbers")
+	receiver := open(t, "smtp://user:s3cret@"+address+"/?fromAddress=greenlight@example.com&toAddresses=a@example.com,b+ops@example.com&Subject=Numbers"+
+		"&auth=Plain&encryption=Auto&useHTML=No&useStartTLS=Yes&requireStartTLS=No&timeout=10s")
 	if err := receiver.Send(t.Context(), "Completed: all of it.\n.\nEnd"); err != nil {
 		t.Fatal(err)
 	}
@@ -213,6 +226,14 @@ func TestSend_MailsTheText(t *testing.T) {
 		if !strings.Contains(mail, want) {
 			t.Errorf("the mail lacks %q:\n%s", want, mail)
 		}
+	}
+}
+
+func TestSend_SendsNoMailInTheClearWhereTLSIsRequired(t *testing.T) {
+	address, mails := mailServer(t, "220 here\r\n")
+	err := open(t, "smtp://"+address+"/?fromAddress=a@example.com&toAddresses=b@example.com&requireStartTLS=Yes").Send(t.Context(), "text")
+	if err == nil || !strings.Contains(err.Error(), "STARTTLS") || len(mails) > 0 {
+		t.Errorf("got %v and %d mails, want STARTTLS asked for and none", err, len(mails))
 	}
 }
 

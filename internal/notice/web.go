@@ -147,11 +147,8 @@ func openSlack(a address) (Receiver, error) {
 			message[field] = value
 		}
 	}
-	heading := a.take("title")
-	if heading == "" {
-		heading = title
-	}
-	if err := a.leftOver(); err != nil {
+	heading := cmp.Or(a.take("title"), title)
+	if err := a.leftOver("color", "icon", "icon_emoji", "icon_url"); err != nil {
 		return nil, err
 	}
 	w := &web{service: a.service, method: http.MethodPost, header: jsonHeader()}
@@ -203,12 +200,15 @@ func openDiscord(a address) (Receiver, error) {
 	if thread := a.take("thread_id"); thread != "" {
 		target += "?" + url.Values{"thread_id": {thread}}.Encode()
 	}
-	name := a.take("username")
-	if err := a.leftOver(); err != nil {
+	name, heading := a.take("username"), cmp.Or(a.take("title"), title)
+	if isYes(a.take("json")) {
+		return nil, errors.New("json is not supported, since a notice is text")
+	}
+	if err := a.leftOver("avatar", "avatarurl", "splitlines", "color", "colorerror", "colorwarn", "colorinfo", "colordebug"); err != nil {
 		return nil, err
 	}
 	return &web{service: a.service, method: http.MethodPost, url: target, header: jsonHeader(), body: asJSON(func(text string) any {
-		said := []rune("**" + title + "**\n" + text)
+		said := []rune("**" + heading + "**\n" + text)
 		message := map[string]any{
 			"content":          string(said[:min(len(said), maxDiscord)]),
 			"allowed_mentions": map[string]any{"parse": []string{}}, // no text of a notice may call @everyone
@@ -223,7 +223,7 @@ func openDiscord(a address) (Receiver, error) {
 // openTeams posts an Adaptive Card, which both a workflow's webhook and an incoming
 // webhook take (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using).
 func openTeams(a address) (Receiver, error) {
-	target := ""
+	target, heading := "", title
 	if a.inner != "" {
 		var err error
 		if target, err = a.web(); err != nil {
@@ -232,23 +232,26 @@ func openTeams(a address) (Receiver, error) {
 	} else {
 		parts := strings.Split(strings.Trim(a.Path, "/"), "/")
 		host := a.take("host")
+		heading = cmp.Or(a.take("title"), title)
 		if len(parts) != 3 || !strings.HasSuffix(host, ".webhook.office.com") || a.User.Username() == "" {
 			return nil, errors.New("write teams+ and the webhook address that Teams shows")
 		}
-		if err := a.leftOver(); err != nil {
+		if err := a.leftOver("color"); err != nil {
 			return nil, err
 		}
 		incoming := url.URL{Scheme: "https", Host: host, Path: "/webhookb2/" + a.User.Username() + "@" + a.Hostname() +
 			"/IncomingWebhook/" + strings.Join(parts, "/")}
 		target = incoming.String()
 	}
-	return &web{service: a.service, method: http.MethodPost, url: target, header: jsonHeader(), body: asJSON(teamsCard)}, nil
+	return &web{service: a.service, method: http.MethodPost, url: target, header: jsonHeader(), body: asJSON(func(text string) any {
+		return teamsCard(heading, text)
+	})}, nil
 }
 
-// teamsCard is a card with the title and a block of text for each line, since a block
+// teamsCard is a card with the heading and a block of text for each line, since a block
 // joins its lines.
-func teamsCard(text string) any {
-	blocks := []map[string]any{{"type": "TextBlock", "text": title, "weight": "Bolder"}}
+func teamsCard(heading, text string) any {
+	blocks := []map[string]any{{"type": "TextBlock", "text": heading, "weight": "Bolder"}}
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" {
 			blocks = append(blocks, map[string]any{"type": "TextBlock", "text": line, "wrap": true})
@@ -267,33 +270,34 @@ func teamsCard(text string) any {
 // with the keys message and title, which messagekey and titlekey rename and $key=value
 // adds to. @name=value is a header.
 func openGeneric(a address) (Receiver, error) {
-	w := &web{service: a.service, method: http.MethodPost, header: http.Header{"User-Agent": {"greenlight"}}}
+	w := &web{service: a.service, header: http.Header{"User-Agent": {"greenlight"}}}
 	if a.inner == "" {
 		a.inner = "https"
-		if yes := strings.ToLower(a.take("disabletls")); yes == "yes" || yes == "true" || yes == "1" {
+		if isYes(a.take("disabletls")) {
 			a.inner = "http"
 		}
 	}
-	if method := a.take("method"); method != "" {
-		w.method = strings.ToUpper(method)
-	}
+	w.method = strings.ToUpper(cmp.Or(a.take("method", "requestmethod"), http.MethodPost))
 	extra := map[string]string{}
-	for name := range a.query {
+	for name, values := range a.query {
 		if key, found := strings.CutPrefix(name, "$"); found {
-			extra[key] = a.take(name)
+			extra[key] = values[0]
+			delete(a.query, name)
 		} else if key, found := strings.CutPrefix(name, "@"); found {
-			w.header.Set(key, a.take(name))
+			w.header.Set(key, values[0])
+			delete(a.query, name)
 		}
 	}
 	template, messageKey, titleKey, contentType := a.take("template"), a.take("messagekey"), a.take("titlekey"), a.take("contenttype")
+	heading := cmp.Or(a.take("title"), title)
 	switch strings.ToLower(template) {
 	case "":
-		w.header.Set("Content-Type", "text/plain; charset=utf-8")
+		w.header.Set("Content-Type", cmp.Or(contentType, "text/plain; charset=utf-8"))
 		w.body = func(text string) ([]byte, error) { return []byte(text), nil }
 	case "json":
 		w.header.Set("Content-Type", cmp.Or(contentType, "application/json"))
 		w.body = asJSON(func(text string) any {
-			said := map[string]string{cmp.Or(titleKey, "title"): title, cmp.Or(messageKey, "message"): text}
+			said := map[string]string{cmp.Or(titleKey, "title"): heading, cmp.Or(messageKey, "message"): text}
 			for key, value := range extra {
 				said[key] = value
 			}
