@@ -29,8 +29,9 @@ const firstTries = 5
 // Only [Plans.Run] keeps the set up to date.
 func WatchPlans(path string) (*Plans, error) {
 	p := &Plans{onChange: func(_, _ *plan.Set) {}}
+	var prints plan.Fingerprints
 	p.poller = newPoller(
-		func() string { return plan.Fingerprint(path, p.loaded) },
+		func() string { return prints.Of(path, p.loaded) },
 		func() (func() error, error) {
 			set, err := plan.Load(path)
 			if err == nil {

@@ -2,10 +2,10 @@ package plan
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"io/fs"
 	"os"
@@ -84,27 +84,54 @@ func Printable(path string) string {
 	return strings.ReplaceAll(name, "##", `#\x23`)
 }
 
-// timeGrain is longer than a tick of the clock with which file systems note changes.
-const timeGrain = 50 * time.Millisecond
+const (
+	// timeGrain is the longest time within which two changes of a file may have the same
+	// modification time. It is that of FAT; others take nanoseconds to a second.
+	timeGrain = 2 * time.Second
+	// rereadEvery is the time between two readings of files that look unchanged.
+	rereadEvery = time.Minute
+)
 
-// Fingerprint returns a digest of the plan files at a path: the name, size, modification
-// time and mode of each plan file, and of the other files that set, which may be nil, was
-// read from. It differs after a change. It reads no file; what it cannot stat counts as
-// missing.
-func Fingerprint(name string, set *Set) string {
+// Fingerprints show when plan files change. They remember the contents of files for a
+// minute, to read only those that look changed: thousands are compared every second. The
+// zero value is ready. Not safe for concurrent use.
+type Fingerprints struct {
+	seen   map[string]content
+	reread time.Time // when all files were read last
+}
+
+// content is the digest of a file's content when it looked like info.
+type content struct {
+	info    fs.FileInfo
+	settled bool // before it was read
+	digest  [sha256.Size]byte
+}
+
+// Of returns a digest of the plan files at a path, and of the other files that set, which
+// may be nil, was read from: their names, modes and contents. It differs after a change;
+// up to a minute after it if the file kept its size, its time and its place on the disk.
+// What cannot be read counts as missing.
+func (f *Fingerprints) Of(name string, set *Set) string {
 	folder, root, err := openFolder(name)
 	if err != nil {
 		return "missing"
 	}
 	defer folder.Close()
-	fsys := folder.FS()
-	hash := fnv.New128a()
+	if time.Since(f.reread) >= rereadEvery {
+		f.seen, f.reread = nil, time.Now()
+	}
+	fsys, hash, seen := folder.FS(), sha256.New(), map[string]content{}
 	add := func(name string) {
-		if info, err := fs.Stat(fsys, name); err == nil {
-			fmt.Fprintf(hash, "%q %d %d %v\n", name, info.Size(), info.ModTime().UnixNano(), info.Mode())
-			if !info.IsDir() && time.Since(info.ModTime()).Abs() < timeGrain {
-				fmt.Fprint(hash, time.Now()) // another change now may have the same time
+		info, err := fs.Stat(fsys, name)
+		switch {
+		case err != nil:
+		case info.Mode().IsRegular():
+			if now, err := f.look(fsys, name, info); err == nil {
+				seen[name] = now
+				fmt.Fprintf(hash, "%q %v %x\n", name, info.Mode(), now.digest)
 			}
+		default:
+			fmt.Fprintf(hash, "%q %v %d\n", name, info.Mode(), info.ModTime().UnixNano())
 		}
 	}
 	walk(fsys, root, func(name string, entry fs.DirEntry, err error) {
@@ -117,7 +144,21 @@ func Fingerprint(name string, set *Set) string {
 			add(name)
 		}
 	}
+	f.seen = seen
 	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// look returns the content of a file. It reads the file unless it looks as it did when it
+// was read last and had settled by then.
+func (f *Fingerprints) look(fsys fs.FS, name string, info fs.FileInfo) (content, error) {
+	last, found := f.seen[name]
+	if found && last.settled && os.SameFile(last.info, info) && last.info.Mode() == info.Mode() &&
+		last.info.Size() == info.Size() && last.info.ModTime().Equal(info.ModTime()) {
+		return last, nil
+	}
+	isSettled := time.Since(info.ModTime()) > timeGrain
+	data, err := readAtMost(fsys, name, maxFileSize+1)
+	return content{info, isSettled, sha256.Sum256(data)}, err
 }
 
 // walk calls visit for root and for everything below it except names that start with a

@@ -111,7 +111,7 @@ type Set struct {
 	// Files are the files that were read, plans and numbers files, sorted, as
 	// [Printable] writes them.
 	Files []string
-	// read are the same files by their names in the plan's folder; see [Fingerprint].
+	// read are the same files by their names in the plan's folder; see [Fingerprints].
 	read []string
 }
 
