@@ -39,7 +39,7 @@ vet: ## go vet and staticcheck
 	cd deploy/release/plantest && $(GO) vet .
 
 test: ## all tests, with the race detector; those of hostile plans, floods, clusters and silent servers at full size without it; what is deployed and released, and what pages have NATS's client do, by modules of their own
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 20m ./...
 	$(GO) test ./internal/plan
 	$(GO) test -run Flood ./internal/webhook
 	$(GO) test -run "Cluster|RollingRestart|SilentServer" ./internal/trouble

@@ -169,7 +169,7 @@ func TestDialects_EachNumberEndsInItsExpectedStateInALargeAccount(t *testing.T) 
 					reasons: map[string][]ledger.Reason{strangeNumber: {ledger.Unverified}},
 				}
 			}
-			for i := range 2500 {
+			for i := range largeAccount {
 				number := fmt.Sprintf("+1213%07d", 5550000+i)
 				w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: profileID})
 				w.must(w.sim.AttachNumber(number, strangerID, telnyx.Assigned))
