@@ -84,7 +84,7 @@ func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
 	}
 	// Of two completed campaigns one is news.
 	up.eventually("the campaign that is completed now is reported", func() (bool, string) {
-		return strings.Contains(out.String(), "Completed: the planned number is attached to campaign later"), out.String()
+		return strings.Contains(out.String(), "Completed: 1 of 1 planned number attached to campaign later"), out.String()
 	})
 	if n := strings.Count(out.String(), "Completed:"); n != 1 {
 		t.Errorf("%d campaigns are reported as completed, want only the new one:\n%s", n, out.String())

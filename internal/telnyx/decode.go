@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 )
 
 // object is a JSON object with its keys as they are spelled: a struct would take
@@ -66,28 +68,42 @@ func isNull(raw json.RawMessage) bool {
 // Telnyx's guides write 10DLC records in snake case and its OpenAPI description in
 // camel case. A key that comes in two spellings has the value that is not null.
 func asRecord(raw json.RawMessage) (object, error) {
-	fields, ok := asObject(raw)
-	if !ok {
+	fields := gjson.ParseBytes(raw)
+	if !fields.IsObject() {
 		return nil, errors.New("it is not an object")
 	}
-	record := make(object, len(fields))
-	for key, value := range fields {
-		if key = plain(key); isNull(record[key]) {
-			record[key] = value
+	record := make(object, 16)
+	fields.ForEach(func(key, value gjson.Result) bool {
+		name := plain(key.Str)
+		if value.Type != gjson.Null || record[name] == nil {
+			record[name] = json.RawMessage(value.Raw)
 		}
-	}
+		return true
+	})
 	return record, nil
 }
 
 // plain returns the letters and digits of a text in lower case, so that
 // "phone_number" and "phoneNumber" are one key.
 func plain(text string) string {
+	if isPlain(text) {
+		return text
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)
 		}
 		return -1
 	}, text)
+}
+
+func isPlain(text string) bool {
+	for _, c := range []byte(text) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
 }
 
 // decodeRecord fills the struct that to points to from a JSON object, by the names in
@@ -186,19 +202,28 @@ func isContainer(raw json.RawMessage) bool {
 // at most, so that an answer of millions of empty ones cannot fill memory. What is not a
 // T is a zero one. It is nil for anything but a list.
 func elements[T any](list json.RawMessage, most int) (all []T) {
-	d := json.NewDecoder(bytes.NewReader(list))
-	if start, err := d.Token(); err != nil || start != json.Delim('[') {
+	parsed := gjson.ParseBytes(list)
+	if !parsed.IsArray() {
 		return nil
 	}
-	for d.More() && len(all) <= most {
+	parsed.ForEach(func(_, value gjson.Result) bool {
 		var element T
-		if d.Decode(&element) != nil {
+		if decodeElement(&element, []byte(value.Raw)) != nil {
 			var none T
 			element = none
 		}
 		all = append(all, element)
-	}
+		return len(all) <= most
+	})
 	return all
+}
+
+// decodeElement is json.Unmarshal without another check of JSON that is valid.
+func decodeElement(to any, valid []byte) error {
+	if own, ok := to.(json.Unmarshaler); ok {
+		return own.UnmarshalJSON(valid)
+	}
+	return json.Unmarshal(valid, to)
 }
 
 // CanonicalNumber returns a phone number in E.164 form, whatever way it is
