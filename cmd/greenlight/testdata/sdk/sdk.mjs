@@ -156,14 +156,6 @@ await check('assignment: refusals', async () => {
   await assert.rejects(stranger.messaging10dlc.campaign.retrieve(own), Telnyx.AuthenticationError);
 });
 
-await check('a whole messaging profile: the task and its numbers', async () => {
-  const task = await client.messaging10dlc.phoneNumberAssignmentByProfile.assign({ messagingProfileId: profile, campaignId: own });
-  await until('the task', async () =>
-    (await client.messaging10dlc.phoneNumberAssignmentByProfile.retrieveStatus(task.taskId)).status === 'completed');
-  const { records } = await client.messaging10dlc.phoneNumberAssignmentByProfile.listPhoneNumberStatus(task.taskId);
-  assert.deepEqual(records.map((row) => row.phoneNumber).sort(), [number, '+15551234568', third]);
-});
-
 await check('deliveries: what Telnyx says it posted', async () => {
   const rows = await until('a delivery that is over', async () => {
     const page = await client.webhookDeliveries.list({ 'filter[event_type]': '10dlc.campaign.update' });
