@@ -50,9 +50,6 @@ const (
 	campaignID = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
 	profileID  = "4001776e-0000-4000-8000-000000000001"
 	apiKey     = "KEY0123456789_end_to_end_secret"
-	// patience is how long a test waits for something that takes milliseconds, on a
-	// machine that runs many tests at once.
-	patience = time.Minute
 )
 
 // world is all of Greenlight and the simulated Telnyx it works with.
