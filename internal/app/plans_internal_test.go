@@ -505,7 +505,7 @@ func TestPlans_WaitsForANumbersFileThatIsNewlyNamed(t *testing.T) {
 		ended := make(chan struct{})
 		go func() { defer close(ended); p.Run(ctx) }()
 		text := ""
-		time.Sleep(pollEvery / 2) // so that no write meets a look
+		time.Sleep(pollEvery / 2) // so that no write coincides with a poll
 		for n := range 10 {
 			text += string(number(n+2)) + "\n"
 			write(t, text, dir, "list.csv")

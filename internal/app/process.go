@@ -286,7 +286,7 @@ func (p *Process) AddPlans(plans *Plans) {
 				Strs(telemetry.KeyChanged, clipList(plan.Changed(old, new))).Msg("another plan set is in force")
 			telling.Go(func() {
 				tell(ctx, publisher, new.Hash, func(err error) bool {
-					log.Warn().Err(err).Msg("the assigner could not be told of the plan; trying again")
+					log.Warn().Err(err).Msg("the assigner could not be notified of the plan; trying again")
 					return plans.Set().Hash == new.Hash
 				})
 			})

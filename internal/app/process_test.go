@@ -309,7 +309,7 @@ func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
 			return
 		}
 		if answer.Body.Close(); answer.StatusCode != http.StatusServiceUnavailable {
-			t.Errorf("got %d when the certificates' keeper is told to stop, want 503 by then", answer.StatusCode)
+			t.Errorf("got %d when the certificate keeper has to stop, want 503 by then", answer.StatusCode)
 		}
 		if conn, err := net.Dial("tcp", public.Addr().String()); err == nil {
 			conn.Close()
@@ -323,7 +323,7 @@ func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
 	stop()
 	ended()
 	if !stopped {
-		t.Error("the certificates' keeper was not told to stop")
+		t.Error("the certificate keeper was not stopped")
 	}
 }
 

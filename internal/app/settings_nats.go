@@ -72,7 +72,7 @@ func (s NATS) connectTo(faults *Faults, address string, connect connectFunc, nam
 		options = append(options, nats.UserCredentials(s.Creds))
 	}
 	if address == "" || len(*faults) > 0 {
-		return nil // there is enough to mend before anybody is called
+		return nil // there are faults to fix before connecting
 	}
 	if !natsAddress(address) {
 		faults.add("NATS_URL", "is no address of a NATS server", "Write it like nats://localhost:4222; several with commas. In a password or token, write %25 for a percent sign.")

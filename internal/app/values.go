@@ -10,12 +10,12 @@ import (
 
 // secret returns a text that is given directly or in a file. The text itself
 // never gets into a fault.
-func secret(faults *Faults, setting, text, file, mend string) string {
-	return secretReadBy(readOnce, faults, setting, text, file, mend)
+func secret(faults *Faults, setting, text, file, fix string) string {
+	return secretReadBy(readOnce, faults, setting, text, file, fix)
 }
 
 // secretReadBy is secret with a way of its own to read the file.
-func secretReadBy(read func(path string) ([]byte, error), faults *Faults, setting, text, file, mend string) string {
+func secretReadBy(read func(path string) ([]byte, error), faults *Faults, setting, text, file, fix string) string {
 	if text != "" && file != "" {
 		faults.add(setting, "is given twice, directly and as a file", "Leave out "+setting+" or "+setting+"_FILE.")
 		return ""
@@ -23,14 +23,14 @@ func secretReadBy(read func(path string) ([]byte, error), faults *Faults, settin
 	if file != "" {
 		content, err := read(file)
 		if err != nil {
-			faults.add(setting+"_FILE", "cannot be read: "+err.Error(), mend)
+			faults.add(setting+"_FILE", "cannot be read: "+err.Error(), fix)
 			return ""
 		}
 		text = string(content)
 	}
 	text = strings.TrimSpace(text)
 	if text == "" {
-		faults.add(setting, "is missing", mend)
+		faults.add(setting, "is missing", fix)
 	}
 	return text
 }

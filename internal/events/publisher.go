@@ -92,8 +92,8 @@ func (p *Publisher) Publish(ctx context.Context, e Event) (Receipt, error) {
 }
 
 // store publishes the message and waits for the stream's acknowledgement until ctx ends.
-// The client holds up its caller, whatever ctx says, while a write to the connection
-// stands still; so a goroutine calls it.
+// The client ignores ctx and blocks its caller while a write to the connection is stuck, so
+// a goroutine calls it.
 func (p *Publisher) store(ctx context.Context, msg *nats.Msg, stream string) (Receipt, error) {
 	type answer struct {
 		ack *jetstream.PubAck

@@ -43,8 +43,10 @@ func (w *Webhook) deliver(c echo.Context) error {
 	// Not the request's end: the client may hang up while the acknowledgement is on its way.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), max(publishTimeout-time.Since(arrived), publishLeast))
 	defer cancel()
-	answer, err := w.take(ctx, c, claim, signed)
-	release() // before anything is written to the client
+	answer, err := func() (string, error) {
+		defer release() // before anything is written to the client
+		return w.take(ctx, c, claim, signed)
+	}()
 	if err != nil {
 		return err
 	}
