@@ -383,43 +383,12 @@ func assertKept(t *testing.T, nc *nats.Conn, ids []string) {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	must(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	var stream jetstream.Stream
-	testkit.Within(t, patience, func() error { stream, err = js.Stream(ctx, events.StreamEvents); return err })
-	info := stream.CachedInfo()
-	var reader jetstream.Consumer
-	testkit.Within(t, patience, func() error { // a cluster that just came up may not be able to make one
-		asked, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		reader, err = stream.CreateConsumer(asked, jetstream.ConsumerConfig{
-			AckPolicy: jetstream.AckNonePolicy, HeadersOnly: true, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
-		})
+	var copies, batches map[string]int
+	var last map[string]string
+	testkit.Within(t, 2*patience, func() error { // a cluster that just came up refuses some requests
+		copies, batches, last, err = readEvents(t.Context(), js)
 		return err
 	})
-	copies, batches, last := map[string]int{}, map[string]int{}, map[string]string{}
-	for read := uint64(0); read < info.State.Msgs; {
-		fetched, err := reader.Fetch(int(min(info.State.Msgs-read, 500)), jetstream.FetchMaxWait(5*time.Second))
-		must(t, err)
-		before := read
-		for msg := range fetched.Messages() {
-			read++
-			h := msg.Headers()
-			if id := h.Get(jetstream.MsgIDHeader); id != "" { // what wakes the assigner has none
-				copies[id]++
-			}
-			if batch := h.Get("Nats-Batch-Id"); batch != "" {
-				batches[batch]++
-				if h.Get("Nats-Batch-Commit") != "" {
-					last[batch] = h.Get("Nats-Batch-Sequence")
-				}
-			}
-		}
-		must(t, fetched.Error())
-		if read == before {
-			t.Fatalf("only %d of %d messages can be read", read, info.State.Msgs)
-		}
-	}
 	missing := 0
 	for _, id := range ids {
 		if copies[id] == 0 {
@@ -440,6 +409,52 @@ func assertKept(t *testing.T, nc *nats.Conn, ids []string) {
 		}
 	}
 	t.Logf("%d events answered 200, %d stored, %d commits of several", len(ids), len(copies), len(batches))
+}
+
+// readEvents reads the whole stream of events once: the copies of each message id, the
+// messages of each batch, and the sequence that ended each batch.
+func readEvents(ctx context.Context, js jetstream.JetStream) (copies, batches map[string]int, last map[string]string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	stream, err := js.Stream(ctx, events.StreamEvents)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	info := stream.CachedInfo()
+	reader, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		AckPolicy: jetstream.AckNonePolicy, HeadersOnly: true, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	copies, batches, last = map[string]int{}, map[string]int{}, map[string]string{}
+	for read := uint64(0); read < info.State.Msgs; {
+		fetched, err := reader.Fetch(int(min(info.State.Msgs-read, 500)), jetstream.FetchMaxWait(5*time.Second))
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		before := read
+		for msg := range fetched.Messages() {
+			read++
+			h := msg.Headers()
+			if id := h.Get(jetstream.MsgIDHeader); id != "" { // what wakes the assigner has none
+				copies[id]++
+			}
+			if batch := h.Get("Nats-Batch-Id"); batch != "" {
+				batches[batch]++
+				if h.Get("Nats-Batch-Commit") != "" {
+					last[batch] = h.Get("Nats-Batch-Sequence")
+				}
+			}
+		}
+		if err := fetched.Error(); err != nil {
+			return nil, nil, nil, err
+		}
+		if read == before {
+			return nil, nil, nil, fmt.Errorf("only %d of %d messages can be read", read, info.State.Msgs)
+		}
+	}
+	return copies, batches, last, nil
 }
 
 // footprint is what a process takes.
