@@ -19,7 +19,14 @@ import (
 // metric ours/reference compares it with the same reads and the same request made
 // by a bare client, one after another.
 func BenchmarkApproval(b *testing.B) {
-	const latency = 5 * time.Millisecond // of each answer, as Telnyx's reads have their own
+	for _, latency := range []time.Duration{5 * time.Millisecond, 150 * time.Millisecond} {
+		b.Run(latency.String(), func(b *testing.B) { benchmarkApproval(b, latency) })
+	}
+}
+
+// benchmarkApproval measures with the given latency of every answer of Telnyx. The
+// metric roundtrips is the median in such latencies.
+func benchmarkApproval(b *testing.B, latency time.Duration) {
 	w := newWorld(b, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: latency})
 	id := func(i int) string { return fmt.Sprintf("%08d-907b-43a9-8ada-ba1dc8335b07", i) }
 	var staged []string
@@ -58,6 +65,7 @@ func BenchmarkApproval(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 	b.ReportMetric(float64(bare[len(bare)/2].Microseconds())/1000, "reads-p50-ms")
 	b.ReportMetric(float64(took[len(took)/2])/float64(bare[len(bare)/2]), "ours/reference")
+	b.ReportMetric(float64(took[len(took)/2])/float64(latency), "roundtrips")
 }
 
 // bareRequests makes the reads that precede a request to attach, and nothing
@@ -133,4 +141,57 @@ func BenchmarkResync(b *testing.B) {
 	}
 	_, total := w.callsSince(before)
 	b.ReportMetric(float64(total)/float64(b.N), "calls/op")
+}
+
+// BenchmarkFirstResync measures the first start with 500 campaigns and 20,000 numbers
+// that are attached already, at 200 calls a second. The metric time/ideal compares it
+// with the time that the limit allows for the calls that were made.
+func BenchmarkFirstResync(b *testing.B) {
+	const campaigns, each, perSecond = 500, 40, 200
+	for b.Loop() {
+		w := newWorld(b, telnyxsim.Options{})
+		w.config.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: perSecond, Concurrency: 8})
+		var yaml strings.Builder
+		yaml.WriteString("version: 1\ncampaigns:\n")
+		for i, numbers := range slices.Collect(slices.Chunk(many(campaigns*each), each)) {
+			id := fmt.Sprintf("campaign-%05d", i)
+			w.sim.AddCampaign(telnyxsim.Campaign{ID: id, BrandID: "brand-1", CampaignStatus: telnyx.CampaignMNOProvisioned})
+			for _, number := range numbers {
+				w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: profileID})
+				w.must(w.sim.AttachNumber(number, id, telnyx.Assigned))
+			}
+			fmt.Fprintf(&yaml, "- name: plan-%d\n  campaign_id: %s\n  numbers: [%s]\n", i, id, strings.Join(numbers, ", "))
+		}
+		w.plan(yaml.String())
+		began := time.Now()
+		stop := w.start()
+		w.eventuallyWithin(5*time.Minute, "all are known", func() (bool, string) {
+			records := w.ledgerMessages()
+			return records >= campaigns*each, fmt.Sprint(records)
+		})
+		took := time.Since(began)
+		stop()
+		_, calls := w.callsSince(nil)
+		b.ReportMetric(float64(took)/(float64(calls)*float64(time.Second)/perSecond), "time/ideal")
+		b.ReportMetric(float64(calls), "calls")
+		b.ReportMetric(took.Seconds(), "s")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// BenchmarkTakeover measures from the SIGKILL of the working assigner until another one
+// calls Telnyx.
+func BenchmarkTakeover(b *testing.B) {
+	var took []float64
+	for b.Loop() {
+		w := newWorld(b, telnyxsim.Options{})
+		workers := w.startWorkers(2)
+		first := w.inTheMiddle(workers)
+		w.must(first.command.Process.Kill())
+		killed := time.Now()
+		w.anotherTakesOver(first, workers)
+		took = append(took, time.Since(killed).Seconds())
+	}
+	b.ReportMetric(slices.Max(took), "most-s")
+	b.ReportMetric(0, "ns/op")
 }
