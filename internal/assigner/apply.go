@@ -335,9 +335,9 @@ func (r *reconcile) withoutWrite(d Decision, why string) Decision {
 	return d
 }
 
-// claim records that a request for the number is about to be sent. It is written over
-// the revision that this reconcile has read, so that of two assigners that both want
-// the number one gets an error and sends nothing.
+// claim records that a request for the number is about to be sent. It fails if any record
+// of the number has changed since the decision, so that of two processes, or campaigns,
+// that both want the number one gets an error and sends nothing.
 func (r *reconcile) claim(ctx context.Context, d Decision) error {
 	n, now := d.Record, r.a.now().UTC()
 	n.State, n.Since, n.Reason, n.Detail, n.NextAt = ledger.Attaching, now, "", "", time.Time{}
@@ -349,7 +349,10 @@ func (r *reconcile) claim(ctx context.Context, d Decision) error {
 	}
 	n.Firsts.Requests++
 	n.Status, n.TMobile, n.NonTMobile = "", "", ""
-	if err := r.put(ctx, n); err != nil {
+	err := r.writeRecord(n, func(entry ledger.NumberEntry, n ledger.Number) (ledger.NumberEntry, error) {
+		return r.a.ledger.Claim(ctx, entry, n, r.others[n.Number])
+	})
+	if err != nil {
 		return err
 	}
 	r.a.claims.see(n, r.a.now())

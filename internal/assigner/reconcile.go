@@ -70,6 +70,9 @@ type reconcile struct {
 	// readBegan is readAt by the process's own clock.
 	readBegan time.Time
 	numbers   map[string]ledger.NumberEntry
+	// others has the revision at which other campaigns' records of a number were written
+	// last, as its decision goes by.
+	others map[string]uint64
 	// needed are the numbers that needed a person before: that they still do is not news.
 	needed map[string]bool
 	// recorded are the numbers whose records were written.
@@ -480,14 +483,19 @@ func (r *reconcile) claimedElsewhere(ctx context.Context, changes plan.Changes) 
 	if len(texts) == 0 {
 		return nil, nil
 	}
-	entries, err := r.a.ledger.RecordsOf(ctx, texts)
+	entries, others, err := r.a.ledger.RecordsOf(ctx, texts)
 	if err != nil {
 		return nil, err
 	}
+	r.others = others
 	claimed := map[plan.E164]ledger.Number{}
 	for _, entry := range entries {
 		n := entry.Number
-		if n.CampaignID != r.req.key && r.a.now().Before(r.claimEnds(n)) {
+		if n.CampaignID == r.req.key {
+			continue
+		}
+		others[n.Number] = max(others[n.Number], entry.Revision)
+		if r.a.now().Before(r.claimEnds(n)) {
 			claimed[plan.E164(n.Number)] = n
 		}
 	}

@@ -20,6 +20,13 @@ func (r *reconcile) put(ctx context.Context, n ledger.Number) error {
 }
 
 func (r *reconcile) putRecord(ctx context.Context, n ledger.Number) error {
+	return r.writeRecord(n, func(entry ledger.NumberEntry, n ledger.Number) (ledger.NumberEntry, error) {
+		return r.a.ledger.PutNumber(ctx, entry, n)
+	})
+}
+
+// writeRecord writes one number's record over the one that this reconcile has.
+func (r *reconcile) writeRecord(n ledger.Number, write func(ledger.NumberEntry, ledger.Number) (ledger.NumberEntry, error)) error {
 	r.mu.Lock()
 	entry := r.numbers[n.Number]
 	r.mu.Unlock()
@@ -27,7 +34,7 @@ func (r *reconcile) putRecord(ctx context.Context, n ledger.Number) error {
 	n.CampaignID = r.req.key
 	n.Plan, n.PlanHash, n.EntryHash, n.Cause = r.want.Name, r.set.Hash, r.entryHash, r.req.cause
 	n.PlanPlace = r.placeOf(plan.E164(n.Number))
-	written, err := r.a.ledger.PutNumber(ctx, entry, n)
+	written, err := write(entry, n)
 	if err != nil {
 		return err
 	}

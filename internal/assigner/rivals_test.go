@@ -81,3 +81,47 @@ func stageForty(t *testing.T, sim *telnyxsim.Simulator) *plan.Set {
 	}
 	return set
 }
+
+// Two processes with different plans both want to move one number, each to a campaign of
+// its own. Whoever comes second must not take it from the first.
+func TestRivalCampaigns_DoNotTakeFromEachOther(t *testing.T) {
+	t.Parallel()
+	const third = "951c6a5c-907b-43a9-8ada-ba1dc8335b07"
+	const rounds = 30
+	r := newRig(t, telnyxsim.Options{Latency: time.Millisecond}, rounds)
+	r.sim.AddCampaign(telnyxsim.Campaign{ID: third, CampaignStatus: telnyx.CampaignMNOProvisioned})
+	entry := func(to, number string) *plan.Set {
+		return r.parsed(listed("x", to, number) + "  move_from: [" + otherCampaign + "]\n")
+	}
+	for round, number := range numbered(rounds) {
+		r.must(r.sim.AttachNumber(number, otherCampaign, telnyx.Assigned))
+		writes := len(r.sim.Writes())
+		// All rivals read before any of them writes.
+		var ready sync.WaitGroup
+		var rivals sync.WaitGroup
+		for _, to := range []string{testCampaign, third} {
+			ready.Add(1)
+			config := r.config
+			set := entry(to, number)
+			config.Plans = func() *plan.Set { return set }
+			rival, err := New(t.Context(), config)
+			r.must(err)
+			once := sync.OnceFunc(ready.Done)
+			rival.isPinned = func(context.Context) bool { once(); ready.Wait(); return true }
+			rivals.Go(func() {
+				_ = rival.reconcile(t.Context(), request{key: to, cause: "a race", made: time.Now()})
+				once()
+			})
+		}
+		rivals.Wait()
+		effective := 0
+		for _, write := range r.sim.Writes()[writes:] {
+			if write.Effective {
+				effective++
+			}
+		}
+		if effective != 1 {
+			t.Fatalf("round %d: %d requests took effect, want one", round, effective)
+		}
+	}
+}

@@ -220,16 +220,44 @@ func (l *Ledger) PutNumber(ctx context.Context, entry NumberEntry, n Number) (Nu
 	if entry.Revision != 0 && n.same(entry.Number) {
 		return entry, nil
 	}
-	n.Version = recordVersion
-	if entry.Revision == 0 {
-		n.Firsts.Named, n.Firsts.NamedIn, n.Firsts.NamedHash = n.Since.UTC().Round(0), n.PlanPlace, n.PlanHash
-	}
-	n.Firsts.note(n)
+	n = n.dated(entry)
 	revision, err := put(ctx, l.numbers, numberKey(n.CampaignID, n.Number), entry.Revision, n)
 	if err != nil {
 		return entry, fmt.Errorf("write record of number %s on campaign %s: %w", n.Number, n.CampaignID, err)
 	}
 	return NumberEntry{Number: n, Revision: revision}, nil
+}
+
+// Claim writes n, the intent to send a request for the number, over the record that was
+// read at entry's revision. It succeeds only if that is still the record, and no other
+// campaign's record of the number was written since others, the highest revision of those
+// that [Ledger.RecordsOf] returned. Otherwise nothing is changed and the error matches
+// [ErrChanged]. This is what keeps two processes, and two campaigns, from sending requests
+// for one number at the same time: each must read the records again, and then finds the
+// other's claim.
+func (l *Ledger) Claim(ctx context.Context, entry NumberEntry, n Number, others uint64) (NumberEntry, error) {
+	n = n.dated(entry)
+	data, err := json.Marshal(n)
+	if err != nil {
+		return entry, err
+	}
+	const subjects = "$KV." + bucketNumbers + "."
+	ack, err := l.js.Publish(ctx, subjects+numberKey(n.CampaignID, n.Number), data,
+		jetstream.WithExpectLastSequenceForSubject(max(others, entry.Revision), subjects+numberKey("*", n.Number)))
+	if err != nil {
+		return entry, fmt.Errorf("claim number %s on campaign %s: %w", n.Number, n.CampaignID, changed(err))
+	}
+	return NumberEntry{Number: n, Revision: ack.Sequence}, nil
+}
+
+// dated returns the record as it is written over entry.
+func (n Number) dated(entry NumberEntry) Number {
+	n.Version = recordVersion
+	if entry.Revision == 0 {
+		n.Firsts.Named, n.Firsts.NamedIn, n.Firsts.NamedHash = n.Since.UTC().Round(0), n.PlanPlace, n.PlanHash
+	}
+	n.Firsts.note(n)
+	return n
 }
 
 // DropNumber takes a number off the ledger that no plan names any more. Its
@@ -244,20 +272,35 @@ func (l *Ledger) DropNumber(ctx context.Context, entry NumberEntry) error {
 }
 
 // RecordsOf returns the records of the given numbers, in E.164 form, on whichever
-// campaigns. A number may stand on two while a plan moves it.
-func (l *Ledger) RecordsOf(ctx context.Context, numbers []string) ([]NumberEntry, error) {
-	var found []NumberEntry
+// campaigns. A number may be on two while a plan moves it. Dropped has the revision of the
+// latest deletion of a record of each number, for [Ledger.Claim].
+func (l *Ledger) RecordsOf(ctx context.Context, numbers []string) (found []NumberEntry, dropped map[string]uint64, err error) {
+	dropped = make(map[string]uint64)
 	for batch := range slices.Chunk(numbers, keysPerWatch) {
+		asked := make(map[string]string, len(batch)) // by digits
 		keys := make([]string, len(batch))
 		for i, number := range batch {
 			keys[i] = numberKey("*", number)
+			asked[digitsOfKey(keys[i])] = number
 		}
-		err := l.eachNumber(ctx, keys, func(entry NumberEntry) { found = append(found, entry) })
+		err := eachWrite(ctx, l.numbers, keys, func(kve jetstream.KeyValueEntry) error {
+			if kve.Operation() != jetstream.KeyValuePut {
+				number := asked[digitsOfKey(kve.Key())]
+				dropped[number] = max(dropped[number], kve.Revision())
+				return nil
+			}
+			entry := NumberEntry{Revision: kve.Revision()}
+			if err := decode(kve, &entry.Number); err != nil {
+				return err
+			}
+			found = append(found, entry)
+			return nil
+		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return found, nil
+	return found, dropped, nil
 }
 
 // DropCampaign takes a campaign off the ledger. Its history stays.
@@ -314,6 +357,12 @@ func campaignOfKey(key string) string {
 	return id
 }
 
+// digitsOfKey returns the digits of a number's key.
+func digitsOfKey(key string) string {
+	_, digits, _ := strings.Cut(key, ".")
+	return digits
+}
+
 func put(ctx context.Context, bucket jetstream.KeyValue, key string, revision uint64, record any) (uint64, error) {
 	data, err := json.Marshal(record)
 	if err != nil {
@@ -328,10 +377,17 @@ func put(ctx context.Context, bucket jetstream.KeyValue, key string, revision ui
 	return revision, changed(err)
 }
 
+// codeInProcess is JetStream's code for an expected revision that another write, which is
+// not stored yet, is about to change
+// (https://github.com/nats-io/nats-server, server/errors.json).
+const codeInProcess jetstream.ErrorCode = 10164
+
 // changed turns the errors by which JetStream refuses a stale revision into
 // ErrChanged.
 func changed(err error) error {
-	if errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
+	refusal, ok := errors.AsType[*jetstream.APIError](err)
+	stale := ok && (refusal.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || refusal.ErrorCode == codeInProcess)
+	if stale || errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
 		return fmt.Errorf("%w: %w", ErrChanged, err)
 	}
 	return err
@@ -343,9 +399,14 @@ const readTimeout = 15 * time.Second
 
 // each visits the present value of every key that matches.
 func each(ctx context.Context, bucket jetstream.KeyValue, keys []string, visit func(jetstream.KeyValueEntry) error) error {
+	return eachWrite(ctx, bucket, keys, visit, jetstream.IgnoreDeletes())
+}
+
+// eachWrite visits the latest write to every key that matches, deletions included.
+func eachWrite(ctx context.Context, bucket jetstream.KeyValue, keys []string, visit func(jetstream.KeyValueEntry) error, options ...jetstream.WatchOpt) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	watcher, err := bucket.WatchFiltered(ctx, keys, jetstream.IgnoreDeletes())
+	watcher, err := bucket.WatchFiltered(ctx, keys, options...)
 	if err != nil {
 		return fmt.Errorf("read bucket %s: %w", bucket.Bucket(), err)
 	}

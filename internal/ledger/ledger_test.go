@@ -583,13 +583,13 @@ func TestRecordsOf_FindsNumbersOnWhicheverCampaigns(t *testing.T) {
 	put(t, book, number(tcrID, "+12125550142")) // not asked for
 	must(t, book.DropNumber(t.Context(), put(t, book, number(tcrID, asked[1]))))
 
-	got, err := book.RecordsOf(t.Context(), asked)
+	got, _, err := book.RecordsOf(t.Context(), asked)
 	must(t, err)
 	slices.SortFunc(got, func(a, b ledger.NumberEntry) int { return int(a.Revision) - int(b.Revision) })
 	if diff := cmp.Diff([]ledger.NumberEntry{first, last, moving}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got, err := book.RecordsOf(t.Context(), nil); err != nil || len(got) != 0 {
+	if got, _, err := book.RecordsOf(t.Context(), nil); err != nil || len(got) != 0 {
 		t.Errorf("of no numbers: got %+v, %v; want none", got, err)
 	}
 }

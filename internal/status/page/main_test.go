@@ -222,7 +222,7 @@ func (w world) putCampaign(t testing.TB, c ledger.Campaign) {
 func (w world) putNumber(t testing.TB, n ledger.Number) {
 	t.Helper()
 	var entry ledger.NumberEntry
-	known, err := w.book.RecordsOf(t.Context(), []string{n.Number})
+	known, _, err := w.book.RecordsOf(t.Context(), []string{n.Number})
 	must(t, err)
 	for _, k := range known {
 		if k.Number.CampaignID == n.CampaignID {
