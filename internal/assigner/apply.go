@@ -120,7 +120,7 @@ func (r *reconcile) write(ctx context.Context, d Decision) error {
 	if open := r.a.breaker.allowWrite(r.req.key); open != nil {
 		return open // its campaign's record says so
 	}
-	if refusal := r.refusedAll(); refusal != nil {
+	if refusal := r.refusedAll(); refusal != nil && d.Write != WriteRemove {
 		n := d.Record
 		n.State, n.Reason, n.Detail, n.NeedsPerson, n.NextAt = refusal.State, refusal.Reason, refusal.Detail, refusal.NeedsPerson, refusal.NextAt
 		return r.put(ctx, n)
@@ -156,7 +156,7 @@ func (r *reconcile) write(ctx context.Context, d Decision) error {
 // callsFor is how many calls are made between the wait and the end of a write.
 func callsFor(d Decision) int {
 	calls := 1
-	if d.Write == WriteMove {
+	if d.Write != WriteAttach {
 		calls++ // its record
 	}
 	if d.SetProfile != "" {
@@ -297,7 +297,7 @@ func (r *reconcile) proven(ctx context.Context, d Decision) (Decision, error) {
 			return r.withoutWrite(again, "its messaging profile has just changed"), nil
 		}
 	}
-	if d.Write != WriteMove {
+	if d.Write == WriteAttach {
 		return d, nil
 	}
 	record, err := r.a.client.Assignment(ctx, d.Record.Number)
@@ -307,10 +307,13 @@ func (r *reconcile) proven(ctx context.Context, d Decision) (Decision, error) {
 	case err != nil:
 		return r.unproven(d, err)
 	}
-	alone := r.want
+	alone, needed := r.want, plan.Move
 	alone.Numbers, alone.Places = []plan.E164{number}, nil
+	if d.Write == WriteRemove {
+		alone.MoveFrom, needed = nil, plan.Done
+	}
 	for _, change := range plan.Diff(alone, r.reading(), []telnyx.Assignment{record}) {
-		if change.Number == number && change.Action == plan.Move {
+		if change.Number == number && change.Action == needed {
 			return d, nil
 		}
 	}
@@ -341,11 +344,17 @@ func (r *reconcile) withoutWrite(d Decision, why string) Decision {
 func (r *reconcile) claim(ctx context.Context, d Decision) error {
 	n, now := d.Record, r.a.now().UTC()
 	n.State, n.Since, n.Reason, n.Detail, n.NextAt = ledger.Attaching, now, "", "", time.Time{}
+	if d.Write == WriteRemove {
+		n.State = ledger.Leaving
+	}
 	n.ClaimedAt = now
 	n.Tries.Unanswered++
 	n.Request = ledger.Request{Sent: sentPost, Campaign: r.reading().AssignmentID(), Profile: d.SetProfile, At: now.Round(0)}
-	if d.Write == WriteMove {
+	switch d.Write {
+	case WriteMove:
 		n.Request.Sent = sentPut
+	case WriteRemove:
+		n.Request.Sent = sentDelete
 	}
 	n.Firsts.Requests++
 	n.Status, n.TMobile, n.NonTMobile = "", "", ""
@@ -361,11 +370,12 @@ func (r *reconcile) claim(ctx context.Context, d Decision) error {
 
 // What the ledger says was sent.
 const (
-	sentPost = http.MethodPost + " /10dlc/phone_number_campaigns"
-	sentPut  = http.MethodPut + " /10dlc/phone_number_campaigns/{phoneNumber}"
+	sentPost   = http.MethodPost + " /10dlc/phone_number_campaigns"
+	sentPut    = http.MethodPut + " /10dlc/phone_number_campaigns/{phoneNumber}"
+	sentDelete = http.MethodDelete + " /10dlc/phone_number_campaigns/{phoneNumber}"
 )
 
-// send sends the request: a POST, or a PUT for a number that is to be moved. A number
+// send sends the request: a POST, a PUT for a number that is to be moved, or a DELETE. A number
 // without a messaging profile is put on the plan's first, since Telnyx attaches no
 // other. Nothing is sent any more once the checks before are too old.
 func (r *reconcile) send(ctx context.Context, d Decision, checked time.Time) Answer {
@@ -384,9 +394,12 @@ func (r *reconcile) send(ctx context.Context, d Decision, checked time.Time) Ans
 		return answer
 	}
 	campaign := r.reading().AssignmentID()
-	if answer.Moved {
+	switch d.Write {
+	case WriteMove:
 		answer.Record, answer.Err = r.a.client.Reassign(ctx, d.Record.Number, campaign)
-	} else {
+	case WriteRemove:
+		answer.Record, answer.Err = r.a.client.Unassign(ctx, d.Record.Number)
+	default:
 		answer.Record, answer.Err = r.a.client.Assign(ctx, d.Record.Number, campaign)
 	}
 	return answer
@@ -395,7 +408,7 @@ func (r *reconcile) send(ctx context.Context, d Decision, checked time.Time) Ans
 // conclude decides what became of the request and records it.
 func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) error {
 	c := r.caseOf(plan.E164(d.Record.Number))
-	c.Answer = &answer
+	c.Answer, c.Leaving = &answer, d.Write == WriteRemove
 	after := Decide(c)
 	after.Record.Request.Outcome, after.Record.Request.AnsweredAt = outcomeOf(answer.Err), r.a.now().UTC().Round(0)
 	if after.Record.Tries.Unanswered < 0 {
@@ -403,7 +416,11 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 	}
 	r.noteRefusalOfAll(after.Record, answer)
 	news := after.Record.NeedsPerson && !r.needs(after.Record.Number)
-	r.a.metrics.attaches.WithLabelValues(cmp.Or(string(after.Record.Reason), accepted)).Inc()
+	counter := r.a.metrics.attaches
+	if c.Leaving {
+		counter = r.a.metrics.removals
+	}
+	counter.WithLabelValues(cmp.Or(string(after.Record.Reason), accepted)).Inc()
 	if err := r.put(ctx, after.Record); err != nil {
 		return err
 	}

@@ -80,6 +80,9 @@ type Config struct {
 	// Concurrency bounds the calls that are under way at once, unless Telnyx has a
 	// Limiter of its own. Default DefaultConcurrency.
 	Concurrency int
+	// PruneLimit is how many numbers an entry with prune: true may have removed without a
+	// person, if that is more than a third of its numbers.
+	PruneLimit int
 	// Replicas of streams and ledger: 1 for one NATS server, 3 for a cluster.
 	Replicas int
 	// Settle is how long a request whose answer was lost may still take effect.

@@ -87,6 +87,12 @@ type Case struct {
 	Ownership Ownership
 	Account   telnyx.Number
 	AbsentAt  time.Time
+	// Leaving says that the number is to be removed from the campaign, once the plan has
+	// not named it for LeaveAfter. StaysFor says why it must stay for now, empty if it
+	// need not.
+	Leaving    bool
+	LeaveAfter time.Duration
+	StaysFor   string
 	// NoRoom says why the campaign has no room for the number, empty if it has.
 	NoRoom string
 	// ClaimEnds is when the request that the ledger knows of is certainly over; zero
@@ -124,6 +130,7 @@ const (
 	WriteNone   Write = ""
 	WriteAttach Write = "attach" // POST
 	WriteMove   Write = "move"   // PUT
+	WriteRemove Write = "remove" // DELETE
 )
 
 // Decision is what follows from a [Case].
@@ -135,6 +142,9 @@ type Decision struct {
 	Write Write
 	// SetProfile is the messaging profile to put the number on first, empty for none.
 	SetProfile string
+	// Left says that a number that was leaving is not on the campaign any more, so that
+	// its record ends.
+	Left bool
 	// Account has the number's own settings, as far as they were read.
 	Account telnyx.Number
 }
@@ -196,6 +206,22 @@ type Decision struct {
 //	on another campaign                           planned (other_campaign)     gone   third time  growing
 //	any other refusal                             planned (rejected)           gone   third time  growing
 //
+// A number that is leaving, in an approved campaign or at a person's request:
+//
+//	facts                                         new state (reason)           write  person      next
+//	the records do not settle it                  as it was (unverified)       –      –           soon, then growing
+//	not on this campaign                          its record ends              –      –           –
+//	being assigned or removed                     leaving (being_processed)    –      –           growing
+//	a request may be under way                    leaving                      –      –           when it is over
+//	its time has not come                         leaving                      –      –           then
+//	too many would go                             leaving (prune_limit)        –      yes         resync
+//	waiting after an earlier failure              as it was                    –      as it was   as it was
+//	on this campaign                              leaving (queued)             DELETE –           –
+//	  accepted, or no longer there                leaving                      kept   –           30 s
+//	  it may have taken effect                    leaving (unavailable)        kept   –           soon
+//	  never sent                                  leaving (rate_limited)       gone   –           soon
+//	  refused                                     leaving (rejected)           gone   third time  growing
+//
 // A row that needs a person from the third time on turns planned into failed, or into
 // conflict for other_campaign. What the account is refused for stays planned. Counts are
 // kept by kind, and a changed plan entry starts them again. Nothing is final: every row
@@ -210,8 +236,15 @@ func Decide(c Case) Decision {
 	if n.EntryHash != c.EntryHash {
 		n.Tries = ledger.Tries{}
 	}
+	if !c.Leaving {
+		n.UnnamedAt = time.Time{}
+	}
 	d := decider{Case: c, n: n}
 	switch {
+	case c.Leaving && c.Answer != nil:
+		d.removed()
+	case c.Leaving:
+		d.leave()
 	case c.Answer != nil:
 		d.answered()
 	case c.Phase != ledger.PhaseApproved:
@@ -219,7 +252,7 @@ func Decide(c Case) Decision {
 	default:
 		d.decide()
 	}
-	return Decision{Record: d.n, Write: d.write, SetProfile: d.profile, Account: c.Account}
+	return Decision{Record: d.n, Write: d.write, SetProfile: d.profile, Left: d.left, Account: c.Account}
 }
 
 // decider is a decision in the making.
@@ -228,6 +261,7 @@ type decider struct {
 	n       ledger.Number
 	write   Write
 	profile string
+	left    bool
 }
 
 // enter brings the number into a state, and notes when it came there.

@@ -28,6 +28,7 @@ const (
 type metrics struct {
 	reconciles *prometheus.CounterVec
 	attaches   *prometheus.CounterVec
+	removals   *prometheus.CounterVec
 	calls      *prometheus.HistogramVec
 	approval   prometheus.Histogram
 	notices    *prometheus.CounterVec
@@ -44,6 +45,10 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 		attaches: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_assigner_attach_requests_total",
 			Help: "Requests to attach a number by outcome: accepted, or the ledger's reason.",
+		}, []string{"outcome"}),
+		removals: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "greenlight_assigner_remove_requests_total",
+			Help: "Requests to remove a number from its campaign by outcome: accepted, or the ledger's reason.",
 		}, []string{"outcome"}),
 		calls: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "greenlight_telnyx_request_seconds",
@@ -74,6 +79,7 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 		m.reconciles.WithLabelValues(outcome)
 	}
 	m.attaches.WithLabelValues(accepted)
+	m.removals.WithLabelValues(accepted)
 	for _, reason := range ledger.Reasons() {
 		m.attaches.WithLabelValues(string(reason))
 	}

@@ -52,7 +52,8 @@ func (v news) attached() int { return v.counts[ledger.Attached] + v.counts[ledge
 // number that a carrier did not take needs a person all the same. How many numbers
 // there are is reported, and is not news by itself, since they come one by one; that
 // the plan has changed is, once all of it has ended.
-func newsOf(c ledger.Campaign, numbers []ledger.Number) news {
+// Leaving numbers count only if they need a person.
+func newsOf(c ledger.Campaign, numbers, leaving []ledger.Number) news {
 	v := news{waiting: map[ledger.Reason][]ledger.Number{}, counts: map[ledger.State]int{}, total: len(numbers)}
 	settled, needed := 0, 0
 	for _, n := range numbers {
@@ -64,6 +65,12 @@ func newsOf(c ledger.Campaign, numbers []ledger.Number) news {
 		}
 		if needs || n.IsOn() {
 			settled++
+		}
+	}
+	for _, n := range leaving {
+		if n.NeedsPerson && !n.Reason.OfAccount() {
+			v.waiting[n.Reason] = append(v.waiting[n.Reason], n)
+			needed++
 		}
 	}
 	switch {
@@ -108,7 +115,11 @@ func (r *reconcile) notify(ctx context.Context, c *ledger.Campaign) {
 	for _, number := range r.plannedNumbers() {
 		numbers = append(numbers, r.known(number))
 	}
-	v := newsOf(*c, numbers)
+	var leaving []ledger.Number
+	for _, number := range r.leaving() {
+		leaving = append(leaving, r.known(number))
+	}
+	v := newsOf(*c, numbers, leaving)
 	before := r.entry.Campaign
 	if v.about == before.Reported {
 		return

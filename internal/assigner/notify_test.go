@@ -61,7 +61,7 @@ func TestNewsOf_FollowsItsTable(t *testing.T) {
 		{ledger.PhaseUnknown, "planned/campaign_unknown!", notice.NeedsPerson},
 	} {
 		t.Run(string(test.phase)+" "+test.numbers, func(t *testing.T) {
-			v := newsOf(ledger.Campaign{Phase: test.phase}, numbersIn(test.numbers))
+			v := newsOf(ledger.Campaign{Phase: test.phase}, numbersIn(test.numbers), nil)
 			if v.kind != test.want || (v.about == "") != (test.want == "") {
 				t.Errorf("got %q about %q, want %q", v.kind, v.about, test.want)
 			}
@@ -71,7 +71,7 @@ func TestNewsOf_FollowsItsTable(t *testing.T) {
 
 func TestNewsOf_DistinguishesNewsFromMoreOfTheSame(t *testing.T) {
 	about := func(phase ledger.Phase, entry, numbers string) string {
-		return newsOf(ledger.Campaign{Phase: phase, EntryHash: entry}, numbersIn(numbers)).about
+		return newsOf(ledger.Campaign{Phase: phase, EntryHash: entry}, numbersIn(numbers), nil).about
 	}
 	const (
 		approved = ledger.PhaseApproved
@@ -107,7 +107,7 @@ func TestNewsOf_AgreesWithTheLedgerOnWhoIsNeeded(t *testing.T) {
 				for _, person := range []bool{false, true} {
 					n := ledger.Number{Number: "+15551230001", State: state, Reason: reason, NeedsPerson: person}
 					beside := ledger.Number{Number: "+15551230000", State: ledger.Sendable}
-					v := newsOf(ledger.Campaign{Phase: phase}, []ledger.Number{beside, n})
+					v := newsOf(ledger.Campaign{Phase: phase}, []ledger.Number{beside, n}, nil)
 					reported := v.kind != "" && v.kind != notice.Completed
 					// That the account is refused is reported once, by alarm.
 					if want := person && !reason.OfAccount(); reported != want {
@@ -126,7 +126,7 @@ func TestNotice_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 	c := ledger.Campaign{ID: "C6X6M95", Plan: "spring-promo", Phase: ledger.PhaseApproved}
 	text := func(phase ledger.Phase, detail, numbers string) string {
 		c.Phase, c.Detail = phase, detail
-		return newsOf(c, numbersIn(numbers)).text(c)
+		return newsOf(c, numbersIn(numbers), nil).text(c)
 	}
 	many := "sendable" + strings.Repeat(" failed/not_owned!", 40)
 	for name, test := range map[string]struct{ got, want string }{

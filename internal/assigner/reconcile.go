@@ -55,6 +55,11 @@ type reconcile struct {
 	// entryHash is the Hash of the entry as it was loaded, empty when there is none.
 	entryHash string
 
+	// removes are the numbers that a person wants removed; nil in a reconcile of the plan.
+	removes []plan.E164
+	// pruneBase and pruned are the fields of the campaign's record.
+	pruneBase, pruned int
+
 	entry ledger.CampaignEntry
 	// before is the campaign's record as the reconcile found it.
 	before ledger.Campaign
@@ -140,6 +145,7 @@ func (a *Assigner) begin(ctx context.Context, req request) (*reconcile, error) {
 		return nil, err
 	}
 	r.before = r.entry.Campaign
+	r.pruneBase, r.pruned = r.before.PruneBase, r.before.Pruned
 	r.numbers, err = a.ledger.Numbers(ctx, req.key)
 	r.needed, r.recorded = map[string]bool{}, map[string]bool{}
 	for number, entry := range r.numbers {
@@ -208,7 +214,10 @@ func (r *reconcile) question(c telnyx.Campaign, likelyFree []plan.E164) question
 	if r.req.class == routine {
 		sharedBy = max(len(r.set.Campaigns), 1)
 	}
-	return question{want: r.want, campaign: c, asked: r.req.made, requested: r.wasRequested, likelyFree: likelyFree, settings: r.pool, sharedBy: sharedBy}
+	want := r.want
+	want.Numbers = slices.Concat(want.Numbers, r.leaving()) // which are observed in the same way
+	slices.Sort(want.Numbers)
+	return question{want: want, campaign: c, asked: r.req.made, requested: r.wasRequested, likelyFree: likelyFree, settings: r.pool, sharedBy: sharedBy}
 }
 
 // wasRequested reports whether Telnyx has taken a request for the number, or may
@@ -346,13 +355,19 @@ func (r *reconcile) attach(ctx context.Context, seen *Observation) error {
 	if err != nil {
 		return err
 	}
-	var waiting []Decision
+	var waiting, left []Decision
 	due = slices.DeleteFunc(due, func(d Decision) bool {
-		if d.Write == WriteNone {
+		switch {
+		case d.Left:
+			left = append(left, d)
+		case d.Write == WriteNone:
 			waiting = append(waiting, d)
 		}
 		return d.Write == WriteNone
 	})
+	if err := r.drop(ctx, left); err != nil {
+		return err
+	}
 	// Writes do not wait for records of other numbers.
 	var group errgroup.Group
 	group.Go(func() error { return r.recordAll(ctx, waiting) })
@@ -363,7 +378,8 @@ func (r *reconcile) attach(ctx context.Context, seen *Observation) error {
 // decideAll decides about every planned number.
 func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decision, error) {
 	changes := plan.Diff(r.want, r.campaign, seen.Records)
-	claimed, err := r.claimedElsewhere(ctx, changes)
+	leaving := r.leaving()
+	claimed, err := r.claimedElsewhere(ctx, changes, leaving)
 	if err != nil {
 		return nil, err
 	}
@@ -372,7 +388,9 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 	var cases []Case
 	for _, change := range changes {
 		if change.Action == plan.Extra {
-			r.extras++
+			if !slices.Contains(leaving, change.Number) {
+				r.extras++
+			}
 			continue
 		}
 		c := r.caseOf(change.Number)
@@ -382,7 +400,7 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 		}
 		cases = append(cases, c)
 	}
-	return decideInOrder(cases, room), nil
+	return append(decideInOrder(cases, room), r.decideLeaving(leaving, seen, claimed)...), nil
 }
 
 // takes fills in what was observed of the number.
@@ -471,10 +489,13 @@ func (r *reconcile) lostFrom(numbers []plan.E164) []plan.E164 {
 	return lost
 }
 
-// claimedElsewhere returns the numbers to attach or move for which a request for
+// claimedElsewhere returns the numbers to attach, move or remove for which a request for
 // another campaign may be under way, as when the plan has just moved them here.
-func (r *reconcile) claimedElsewhere(ctx context.Context, changes plan.Changes) (map[plan.E164]ledger.Number, error) {
+func (r *reconcile) claimedElsewhere(ctx context.Context, changes plan.Changes, leaving []plan.E164) (map[plan.E164]ledger.Number, error) {
 	var texts []string
+	for _, n := range leaving {
+		texts = append(texts, string(n))
+	}
 	for _, change := range changes {
 		if change.Action == plan.Attach || change.Action == plan.Move {
 			texts = append(texts, string(change.Number))
@@ -518,10 +539,15 @@ func (r *reconcile) openCampaign(ctx context.Context) error {
 	if r.entry.Campaign.Phase == ledger.PhaseApproved {
 		return nil
 	}
-	opened := r.record()
-	r.noteApproval(&opened)
-	opened.EntryHash, opened.Extras = r.before.EntryHash, r.before.Extras
-	return r.putCampaign(ctx, opened)
+	return r.putCampaign(ctx, r.unfinished())
+}
+
+// unfinished is the campaign's record while its numbers are not all decided.
+func (r *reconcile) unfinished() ledger.Campaign {
+	c := r.record()
+	r.noteApproval(&c)
+	c.EntryHash, c.Extras = r.before.EntryHash, r.before.Extras
+	return c
 }
 
 // forget takes a campaign off the ledger that is planned under another of its ids,
@@ -685,8 +711,10 @@ func (r *reconcile) wasRead() bool { return r.campaign.AssignmentID() != "" }
 func (r *reconcile) plannedNumbers() []plan.E164 {
 	numbers := slices.Clone(r.want.Numbers)
 	if r.want.NumberPool != "" && !r.expanded {
-		for number := range r.numbers {
-			numbers = append(numbers, plan.E164(number))
+		for number, entry := range r.numbers {
+			if entry.Number.State != ledger.Leaving {
+				numbers = append(numbers, plan.E164(number))
+			}
 		}
 	}
 	slices.Sort(numbers)
@@ -700,8 +728,9 @@ func (r *reconcile) dropUnplanned(ctx context.Context) error {
 	if r.want.NumberPool != "" && !r.expanded {
 		return nil // which numbers are planned is not known in this reconcile
 	}
+	kept := slices.Concat(r.leaving(), r.spared)
 	for _, number := range slices.Sorted(maps.Keys(r.numbers)) {
-		if _, planned := slices.BinarySearch(r.want.Numbers, plan.E164(number)); planned || slices.Contains(r.spared, plan.E164(number)) {
+		if _, planned := slices.BinarySearch(r.want.Numbers, plan.E164(number)); planned || slices.Contains(kept, plan.E164(number)) {
 			continue
 		}
 		if until := r.claimEnds(r.numbers[number].Number); r.a.now().Before(until) {

@@ -118,6 +118,7 @@ func (r *reconcile) record() ledger.Campaign {
 	}
 	c.PlanPlace, c.ReadAgo = placeText(r.want.Position), max(r.a.now().Sub(r.now), 0)
 	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, r.extras
+	c.PruneBase, c.Pruned = r.pruneBase, r.pruned
 	if read := r.campaign; r.wasRead() {
 		c.TelnyxID, c.TCRID, c.BrandID = string(read.CampaignID), string(read.TCRCampaignID), read.BrandID
 		c.Shared, c.WebhookURL, c.Status = read.Shared, read.WebhookURL, string(read.CampaignStatus)

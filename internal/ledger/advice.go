@@ -52,6 +52,7 @@ var stateAdvice = map[State]Advice{
 	Attached:  {Why: "Telnyx has the number on the campaign; the carriers are taking it up.", Next: "Greenlight checks again until every carrier has it."},
 	Sendable:  {Why: "The number is on the campaign and every carrier has it: it can send.", Next: "Greenlight checks it at every resync, and attaches it again if it was detached."},
 	Conflict:  {Why: "The number is in use on another campaign.", Next: nextResync, Action: OtherCampaign.Advice().Action},
+	Leaving:   {Why: "The plan no longer names the number, so it is removed from the campaign.", Next: "Greenlight removes it once a whole resync interval has passed, if the plan still does not name it."},
 	Failed:    {Why: "The number cannot be attached.", Next: nextResync, Action: "Check the number in Telnyx's portal."},
 }
 

@@ -33,6 +33,7 @@ const (
 	TelnyxUnavailable  Reason = "telnyx_unavailable"
 	Rejected           Reason = "rejected"
 	Stuck              Reason = "stuck"
+	PruneLimit         Reason = "prune_limit"
 	UnknownError       Reason = "unknown_error"
 )
 
@@ -170,6 +171,11 @@ var reasons = []struct {
 		Why:    "It takes far longer than it should.",
 		Next:   "Greenlight keeps checking, once an hour.",
 		Action: "Ask Telnyx's support about this number and campaign.",
+	}},
+	{PruneLimit, Advice{
+		Why:    "The plan no longer names the number, but removing it would remove more than a third of the entry's numbers.",
+		Next:   "Greenlight leaves the number on the campaign.",
+		Action: "If the plan is right, start the assigner with --prune-limit and how many numbers may go. Otherwise correct the plan.",
 	}},
 	{UnknownError, Advice{
 		Why:    "Telnyx refuses the request for a reason that it does not document.",

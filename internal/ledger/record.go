@@ -52,6 +52,8 @@ type Number struct {
 	Request Request `json:"request,omitzero"`
 	// Firsts outlive the history of the record's key.
 	Firsts Firsts `json:"firsts,omitzero"`
+	// UnnamedAt is since when the plan no longer names the number, in state leaving.
+	UnnamedAt time.Time `json:"unnamed_at,omitzero"`
 	// NextAt is when the number is checked or tried again, as known when the record
 	// was written. The campaign's NextAt may be later and then counts.
 	NextAt time.Time `json:"next_at,omitzero"`
@@ -194,6 +196,11 @@ type Campaign struct {
 	// are never touched.
 	Extras int `json:"extras,omitempty"`
 
+	// PruneBase is how many numbers the entry named when it last removed none, and Pruned
+	// how many it has removed since.
+	PruneBase int `json:"prune_base,omitempty"`
+	Pruned    int `json:"pruned,omitempty"`
+
 	// ReadAgo is how long before the record was written the campaign was read.
 	ReadAgo time.Duration `json:"read_ago,omitempty"`
 
@@ -241,6 +248,7 @@ func (n Number) same(o Number) bool {
 	n.Version, n.Cause, n.Since, n.NextAt = o.Version, o.Cause, o.Since, o.NextAt
 	n.PlanHash, n.EntryHash, n.PlanPlace, n.Firsts = o.PlanHash, o.EntryHash, o.PlanPlace, o.Firsts
 	n.ClaimedAt, o.ClaimedAt = n.ClaimedAt.UTC(), o.ClaimedAt.UTC()
+	n.UnnamedAt, o.UnnamedAt = n.UnnamedAt.UTC(), o.UnnamedAt.UTC()
 	n.Request.At, o.Request.At = n.Request.At.UTC(), o.Request.At.UTC()
 	n.Request.AnsweredAt, o.Request.AnsweredAt = n.Request.AnsweredAt.UTC(), o.Request.AnsweredAt.UTC()
 	return n == o

@@ -8,6 +8,9 @@ package ledger
 //
 //	conflict, failed: not attached, and a person should do something; Greenlight
 //	keeps trying at its own pace, and both lead back to planned
+//
+//	leaving: no longer planned, and being removed from the campaign; the record ends
+//	when the number has left
 type State string
 
 // The states of a number.
@@ -26,12 +29,15 @@ const (
 	Conflict State = "conflict"
 	// Failed: it cannot be attached as things are.
 	Failed State = "failed"
+	// Leaving: to be removed from the campaign, because its plan entry no longer names
+	// it and has prune: true, or because a person asked.
+	Leaving State = "leaving"
 )
 
 // States lists all states in the order in which a number passes through them,
-// the two that need a person last.
+// the two that need a person and those that leave last.
 func States() []State {
-	return []State{Planned, Attaching, Pending, Attached, Sendable, Conflict, Failed}
+	return []State{Planned, Attaching, Pending, Attached, Sendable, Conflict, Failed, Leaving}
 }
 
 // TriesAgain reports whether what comes next for a number in this state is another try

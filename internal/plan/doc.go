@@ -36,6 +36,8 @@
 //	                            # numbers, numbers_file and number_pool is required
 //	    move_from: [C6X6M94]    # optional; campaigns that numbers may be taken from
 //	    max_numbers: 49         # optional; the default is 49
+//	    prune: true             # optional; remove numbers that this entry attached
+//	                            # and no longer names
 //
 // A name, campaign, pool, numbers file or number appears once in all files together.
 // The schema for editors, config/plan.schema.json, says the same as far as a schema

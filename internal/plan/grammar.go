@@ -36,7 +36,7 @@ type placed struct {
 var (
 	fileKeys     = []string{"version", "campaigns"}
 	campaignKeys = []string{"name", "campaign_id", "tcr_campaign_id", "reference_id", "brand_id", "messaging_profile_id",
-		"numbers", "numbers_file", "numbers_column", "number_pool", "move_from", "max_numbers"}
+		"numbers", "numbers_file", "numbers_column", "number_pool", "move_from", "max_numbers", "prune"}
 )
 
 // selectors are the keys that select the campaign. Exactly one is required.
@@ -137,6 +137,9 @@ func (r *reader) readCampaign(node *yaml3.Node) {
 	e.MessagingProfileID, _ = r.readID(keys, "messaging_profile_id")
 	e.NumberPool, e.pool = r.readID(keys, "number_pool")
 	r.readMoveFrom(&e, keys)
+	if p, ok := keys["prune"]; ok {
+		e.Prune = r.readBool(p.value, "prune")
+	}
 	r.readNumbers(&e, node, keys)
 	r.entries = append(r.entries, e)
 }

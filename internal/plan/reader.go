@@ -191,6 +191,15 @@ func (r *reader) readString(node *yaml3.Node, what string) (string, bool) {
 	return node.Value, true
 }
 
+// readBool returns a value that must be true or false; false if it is refused.
+func (r *reader) readBool(node *yaml3.Node, what string) bool {
+	if !isReported(node) && (node.Kind != yaml3.ScalarNode || node.Tag != "!!bool") {
+		r.fault(node, what, "is not true or false", "write "+what+": true, or delete the line")
+		return false
+	}
+	return strings.EqualFold(node.Value, "true")
+}
+
 // readItems returns the items of a list, or reports that the node is not a list or is
 // an empty one.
 func (r *reader) readItems(node *yaml3.Node, what, empty, fix string) []*yaml3.Node {

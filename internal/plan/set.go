@@ -45,6 +45,9 @@ type Campaign struct {
 	// MoveFrom are the campaigns, by either kind of id, that numbers may be taken
 	// from; sorted, each once.
 	MoveFrom []string
+	// Prune has numbers that this entry attached removed from the campaign when it no
+	// longer names them.
+	Prune bool
 	// MaxNumbers bounds how many numbers the campaign takes, by default
 	// [DefaultMaxNumbers]. [Load] checks Numbers against it; the numbers of a
 	// NumberPool must be counted when they are known.
@@ -215,6 +218,7 @@ type documentCampaign struct {
 	NumberPool         string               `json:"number_pool,omitempty"`
 	MoveFrom           []string             `json:"move_from,omitempty"`
 	MaxNumbers         int                  `json:"max_numbers"`
+	Prune              bool                 `json:"prune,omitempty"`
 }
 
 func (s *Set) document() document {
@@ -228,6 +232,6 @@ func (s *Set) document() document {
 func (c Campaign) document() documentCampaign {
 	return documentCampaign{
 		Name: c.Name, CampaignID: c.CampaignID, TCRCampaignID: c.TCRCampaignID, ReferenceID: c.ReferenceID, BrandID: c.BrandID,
-		MessagingProfileID: c.MessagingProfileID, Numbers: c.Numbers, NumberPool: c.NumberPool, MoveFrom: c.MoveFrom, MaxNumbers: c.MaxNumbers,
+		MessagingProfileID: c.MessagingProfileID, Numbers: c.Numbers, NumberPool: c.NumberPool, MoveFrom: c.MoveFrom, MaxNumbers: c.MaxNumbers, Prune: c.Prune,
 	}
 }

@@ -1,0 +1,194 @@
+package assigner
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
+
+// attachAll has the assigner attach what is planned until nothing changes any more.
+func attachAll(r *rig, entry string) {
+	r.Helper()
+	r.plan(entry)
+	r.reconcile(testCampaign)
+	r.eventually("all are attached", func() bool {
+		r.advance(time.Minute)
+		r.reconcile(testCampaign)
+		for _, n := range r.plans.Load().Campaigns[0].Numbers {
+			if r.number(string(n)).State != ledger.Sendable {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// pruning is an entry that lists numbers and has numbers removed.
+func pruning(numbers ...string) string {
+	return listed("spring", testCampaign, numbers...) + "  prune: true\n"
+}
+
+// onCampaign lists the numbers that are on the test's campaign at Telnyx.
+func onCampaign(r *rig) (numbers []string) {
+	for _, record := range r.sim.Assignments() {
+		if record.CampaignID == testCampaign && record.Status == telnyx.Assigned {
+			numbers = append(numbers, record.PhoneNumber)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers
+}
+
+// leaves reconciles for so many resync intervals.
+func leaves(r *rig, resyncs int) {
+	r.Helper()
+	for range resyncs {
+		r.advance(r.a.config.Resync)
+		for range 4 {
+			if err := r.tryReconcile(r.Context(), testCampaign); err != nil && !errors.Is(err, ledger.ErrChanged) {
+				r.Fatal(err)
+			}
+			r.advance(time.Minute)
+		}
+	}
+}
+
+func wantOn(r *rig, when string, want []string) {
+	r.Helper()
+	if got := onCampaign(r); !slices.Equal(got, want) {
+		r.Errorf("%s: %d numbers are on the campaign %v, want %d %v", when, len(got), got, len(want), want)
+	}
+}
+
+func TestPrune_RemovesWhatTheEntryAttachedAfterOneResync(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(9)
+	r := newRig(t, telnyxsim.Options{}, 9)
+	attachAll(r, pruning(numbers...))
+	r.plan(pruning(numbers[2:]...))
+	r.reconcile(testCampaign)
+	r.advance(r.a.config.Resync - time.Second)
+	r.reconcile(testCampaign)
+	wantOn(r, "before a resync interval has passed", numbers)
+	if n := r.number(numbers[0]); n.State != ledger.Leaving || n.NextAt.IsZero() {
+		t.Errorf("the record is %+v, want it leaving, with a time", n)
+	}
+	leaves(r, 1)
+	wantOn(r, "after it", numbers[2:])
+	r.eventually("the records end", func() bool {
+		leaves(r, 1)
+		return r.number(numbers[0]).Number == "" && r.number(numbers[1]).Number == ""
+	})
+}
+
+func TestPrune_RemovesNothing(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		numbers int
+		plan    func(r *rig, numbers []string)
+		before  func(r *rig, number string)
+	}{
+		"without prune": {6, func(r *rig, n []string) { r.plan(listed("spring", testCampaign, n[1:]...)) }, nil},
+		"when the entry is gone": {6, func(r *rig, n []string) {
+			r.plan(listed("other", otherCampaign, "+13125550199"))
+		}, nil},
+		"when another entry has the campaign": {6, func(r *rig, n []string) {
+			r.plan(listed("another", testCampaign, n[1:]...) + "  prune: true\n")
+		}, nil},
+		"that was on the campaign before": {6, func(r *rig, n []string) { r.plan(pruning(n[1:]...)) }, func(r *rig, number string) {
+			r.must(r.sim.AttachNumber(number, testCampaign, telnyx.Assigned))
+		}},
+		"that is named again in time": {6, func(r *rig, n []string) {
+			r.plan(pruning(n[1:]...))
+			r.reconcile(testCampaign)
+			r.advance(time.Minute)
+			r.plan(pruning(n...))
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			numbers := numbered(tt.numbers)
+			r := newRig(t, telnyxsim.Options{}, tt.numbers)
+			if tt.before != nil {
+				tt.before(r, numbers[0])
+			}
+			attachAll(r, pruning(numbers...))
+			tt.plan(r, numbers)
+			leaves(r, 3)
+			wantOn(r, "after three resyncs", numbers)
+		})
+	}
+}
+
+// More than a third would go: a third goes, and a person is asked about the rest.
+func TestPrune_RemovesAThirdAndAsks(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(10)
+	r := newRig(t, telnyxsim.Options{}, 10)
+	attachAll(r, pruning(numbers...))
+	r.plan(pruning(numbers[6:]...))
+	r.reconcile(testCampaign)
+	leaves(r, 5)
+	wantOn(r, "after five resyncs", numbers[3:])
+	if n := r.number(numbers[3]); n.State != ledger.Leaving || n.Reason != ledger.PruneLimit || !n.NeedsPerson {
+		t.Errorf("the record is %+v, want it to need a person for %s", n, ledger.PruneLimit)
+	}
+	r.config.PruneLimit = 5
+	r.restart()
+	leaves(r, 2)
+	wantOn(r, "with a limit of five", numbers[5:])
+	r.config.PruneLimit = 6
+	r.restart()
+	leaves(r, 2)
+	wantOn(r, "with a limit of six", numbers[6:])
+}
+
+// Between the last reading of the list and the DELETE, the number goes elsewhere.
+func TestPrune_NeverRemovesFromAnotherCampaign(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(6)
+	r := newRig(t, telnyxsim.Options{}, 6)
+	attachAll(r, pruning(numbers...))
+	r.plan(pruning(numbers[1:]...))
+	r.reconcile(testCampaign)
+	r.advance(r.a.config.Resync + time.Second)
+	r.before = func(req *http.Request) {
+		if req.Method == http.MethodGet && req.URL.Path == recordsPath+"/"+numbers[0] {
+			r.check(r.sim.AttachNumber(numbers[0], otherCampaign, telnyx.Assigned))
+		}
+	}
+	leaves(r, 2)
+	for _, record := range r.sim.Assignments() {
+		if record.PhoneNumber == numbers[0] && record.CampaignID == otherCampaign {
+			return
+		}
+	}
+	t.Errorf("%s was removed from the campaign that it had moved to", numbers[0])
+}
+
+// The plan names the number again while its removal waits for the limiter.
+func TestPrune_StopsWhenThePlanNamesTheNumberAgain(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(6)
+	r := newRig(t, telnyxsim.Options{}, 6)
+	attachAll(r, pruning(numbers...))
+	r.plan(pruning(numbers[1:]...))
+	r.reconcile(testCampaign)
+	r.advance(r.a.config.Resync + time.Second)
+	r.before = func(req *http.Request) {
+		if req.Method == http.MethodGet && req.URL.Path == recordsPath+"/"+numbers[0] {
+			r.plan(pruning(numbers...))
+		}
+		if req.Method == http.MethodDelete {
+			t.Errorf("%s %s was sent", req.Method, req.URL.Path)
+		}
+	}
+	leaves(r, 2)
+	wantOn(r, "in the end", numbers)
+}
