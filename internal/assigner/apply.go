@@ -191,6 +191,9 @@ func (r *reconcile) reserve(ctx context.Context, calls int) (reserved context.Co
 // isOutdated reports whether another reconcile must follow, since the plan or the
 // campaign has changed, or because a person asks.
 func (r *reconcile) isOutdated() bool {
+	if r.removes != nil {
+		return false // a person may remove numbers from a campaign in any phase
+	}
 	phase, _ := PhaseOf(r.reading())
 	return phase != ledger.PhaseApproved || !r.isPlanned() || r.a.queue.isUrgent(r.req.key)
 }

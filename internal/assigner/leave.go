@@ -180,10 +180,8 @@ func (r *reconcile) drop(ctx context.Context, left []Decision) error {
 			r.pruned++
 		}
 	}
-	if r.removes == nil {
-		if err := r.putCampaign(ctx, r.unfinished()); err != nil {
-			return err
-		}
+	if err := r.putCampaign(ctx, r.unfinished()); err != nil {
+		return err
 	}
 	for _, d := range left {
 		r.mu.Lock()

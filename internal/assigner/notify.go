@@ -143,6 +143,9 @@ func (r *reconcile) notify(ctx context.Context, c *ledger.Campaign) {
 // publish stores a notice, and reports whether it is stored. While work is on hold the
 // notice says so first.
 func (a *Assigner) publish(ctx context.Context, n notice.Notice, key string) bool {
+	if a.notices == nil {
+		return false // a person is there to see
+	}
 	if hold, err := a.ledger.ReadHold(ctx); err == nil {
 		if by, held := hold.Of(append(a.observer.campaigns.known(n.CampaignID).IDs(), n.CampaignID)...); held {
 			n.Text = "On hold by " + strings.TrimRight(by.String(), ". ") + ". " + n.Text

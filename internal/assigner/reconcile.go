@@ -55,7 +55,9 @@ type reconcile struct {
 	// entryHash is the Hash of the entry as it was loaded, empty when there is none.
 	entryHash string
 
-	// removes are the numbers that a person wants removed; nil in a reconcile of the plan.
+	// manual says that a person named the numbers, see [Manual]; removes are those to be
+	// removed, nil if they are to be attached.
+	manual  bool
 	removes []plan.E164
 	// pruneBase and pruned are the fields of the campaign's record.
 	pruneBase, pruned int
@@ -313,8 +315,12 @@ func (r *reconcile) wait(ctx context.Context, phase ledger.Phase, why string) er
 func (r *reconcile) caseOf(n plan.E164) Case {
 	record, campaign := r.known(n), r.reading()
 	phase, why := PhaseOf(campaign)
+	hash := r.entryHash
+	if r.manual {
+		hash = record.EntryHash
+	}
 	return Case{
-		Entry: r.want, EntryHash: r.entryHash, Campaign: campaign, Phase: phase, Why: why,
+		Entry: r.want, EntryHash: hash, Campaign: campaign, Phase: phase, Why: why,
 		PendingDeadline: r.a.config.PendingDeadline, Urgent: r.req.urgent, CampaignChanged: r.req.changed,
 		Change: plan.Change{Number: n}, ClaimEnds: r.claimEnds(record),
 		Record: record, Now: r.a.now(),

@@ -31,9 +31,13 @@ func (r *reconcile) writeRecord(n ledger.Number, write func(ledger.NumberEntry, 
 	entry := r.numbers[n.Number]
 	r.mu.Unlock()
 
-	n.CampaignID = r.req.key
-	n.Plan, n.PlanHash, n.EntryHash, n.Cause = r.want.Name, r.set.Hash, r.entryHash, r.req.cause
-	n.PlanPlace = r.placeOf(plan.E164(n.Number))
+	n.CampaignID, n.Cause = r.req.key, r.req.cause
+	if r.manual {
+		was := entry.Number // a number of a plan stays that
+		n.Plan, n.PlanHash, n.EntryHash, n.PlanPlace = was.Plan, was.PlanHash, was.EntryHash, was.PlanPlace
+	} else {
+		n.Plan, n.PlanHash, n.EntryHash, n.PlanPlace = r.want.Name, r.set.Hash, r.entryHash, r.placeOf(plan.E164(n.Number))
+	}
 	written, err := write(entry, n)
 	if err != nil {
 		return err

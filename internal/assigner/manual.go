@@ -1,0 +1,358 @@
+package assigner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+)
+
+// manualTries and manualPause are how often numbers are tried whose records others change
+// meanwhile, and the pause between two tries.
+const (
+	manualTries = 20
+	manualPause = 50 * time.Millisecond
+)
+
+// Manual attaches and removes single numbers because a person asks, beside whatever
+// assigners run. It observes, decides and applies as they do, and claims each number in the
+// same ledger, so that neither takes a number from the other. Use it from one goroutine,
+// and close it.
+type Manual struct {
+	a     *Assigner
+	cause string
+	plans atomic.Pointer[plan.Set]
+	// made are the records that no plan asked for, by key and number.
+	made map[claimKey]ledger.NumberEntry
+}
+
+// NewManual opens the ledger, which must exist: if not, the error matches
+// [jetstream.ErrBucketNotFound]. Of the config it takes Telnyx, JetStream, Concurrency,
+// Settle, PendingDeadline, Log and Now. Cause says who asks, for the records.
+func NewManual(ctx context.Context, config Config, cause string) (*Manual, error) {
+	m := &Manual{cause: cause, made: map[claimKey]ledger.NumberEntry{}}
+	m.plans.Store(&plan.Set{})
+	config.Plans = m.plans.Load
+	a, err := Prepare(config)
+	if err != nil {
+		return nil, err
+	}
+	if a.ledger, err = ledger.Open(ctx, config.JetStream); err != nil {
+		return nil, err
+	}
+	a.metrics = newMetrics(nil, a)
+	a.isPinned = worksForSure // the claim keeps others away
+	m.a = a
+	return m, a.recall(ctx)
+}
+
+// Manually is what came of one number that a person named.
+type Manually struct {
+	Number plan.E164
+	// Before is Telnyx's record as it was read before anything was sent, nil if the number
+	// was on no campaign.
+	Before *telnyx.Assignment
+	// Record is the number's record as it was decided or written last.
+	Record ledger.Number
+	// Done says that the number is where the person wants it. Sent says that a request is
+	// under way, or that Telnyx took it and has not finished.
+	Done, Sent bool
+	// Refused says in a sentence why neither is so; empty if a request may be sent.
+	Refused string
+}
+
+// HeldError says who holds the campaign.
+type HeldError struct{ By ledger.HeldBy }
+
+func (h *HeldError) Error() string {
+	return "nothing was sent: on hold by " + strings.TrimRight(h.By.String(), ".") + ". Run greenlight resume first"
+}
+
+// Assign attaches the entry's numbers to the campaign that it selects, or moves them there
+// from the campaigns under move_from. It returns when Telnyx has answered each request,
+// which is before the numbers are attached. Call it with again until all are done: then it
+// goes by the waits between two tries. The results are in the order of the numbers, which
+// must be sorted. An error means that nothing is known of the numbers: a [*HeldError], or
+// that the campaign or the lists cannot be read.
+func (m *Manual) Assign(ctx context.Context, want plan.Campaign, again bool) (results []Manually, err error) {
+	err = retryChanged(ctx, func() error {
+		results, err = m.assign(ctx, want, again)
+		return err
+	})
+	return results, err
+}
+
+func (m *Manual) assign(ctx context.Context, want plan.Campaign, again bool) ([]Manually, error) {
+	r, err := m.begin(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	r.req.urgent = !again
+	if r.campaign, err = m.a.observer.campaigns.read(ctx, want); err != nil {
+		return nil, err
+	}
+	named, err := m.namedByPlans(ctx, want.Numbers)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := m.a.observer.observe(ctx, r.question(r.campaign, nil))
+	if err != nil {
+		return nil, err
+	}
+	decisions, err := r.decideAll(ctx, &seen)
+	if err != nil {
+		return nil, err
+	}
+	results := manually(plan.Diff(want, r.campaign, seen.Records), plan.Done)
+	phase, _ := PhaseOf(r.campaign)
+	for i := range results {
+		n, isNamed := named[results[i].Number]
+		switch {
+		case results[i].Done:
+		case isNamed && n.CampaignID != r.req.key:
+			results[i].Refused = fmt.Sprintf("Plan %s names it for campaign %s (%s).", n.Plan, n.CampaignID, n.PlanPlace)
+		case phase != ledger.PhaseApproved:
+			results[i].Refused = phase.Sentence()
+		}
+	}
+	return m.applyTo(ctx, r, results, decisions)
+}
+
+// Remove takes the entry's numbers off the campaign that it selects, in whatever phase that
+// is. It refuses numbers that are on another campaign, and those that a
+// plan names there. Without send it sends nothing: a result that is neither done, sent nor
+// refused is one that would be sent. Otherwise it is like [Manual.Assign].
+func (m *Manual) Remove(ctx context.Context, want plan.Campaign, send bool) (results []Manually, err error) {
+	err = retryChanged(ctx, func() error {
+		results, err = m.remove(ctx, want, send)
+		return err
+	})
+	return results, err
+}
+
+func (m *Manual) remove(ctx context.Context, want plan.Campaign, send bool) ([]Manually, error) {
+	numbers := want.Numbers
+	r, err := m.begin(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	r.removes, r.want.Numbers = numbers, nil
+	r.campaign, err = m.a.observer.campaigns.read(ctx, want)
+	if telnyx.IsNotFound(err) { // its numbers may still be on it
+		r.campaign, err = telnyx.Campaign{CampaignID: want.CampaignID, TCRCampaignID: want.TCRCampaignID}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	named, err := m.namedByPlans(ctx, numbers)
+	if err != nil {
+		return nil, err
+	}
+	seen := newObservation()
+	if err := m.a.observer.readEach(ctx, numbers, false, &seen); err != nil {
+		return nil, err
+	}
+	claimed, err := r.claimedElsewhere(ctx, nil, numbers)
+	if err != nil {
+		return nil, err
+	}
+	decisions := r.decideLeaving(numbers, &seen, claimed)
+	results := manually(plan.Diff(want, r.campaign, seen.Records), plan.Attach)
+	for i := range results {
+		result := &results[i]
+		n, isNamed := named[result.Number]
+		switch {
+		case result.Before != nil && !result.Before.On(r.campaign):
+			result.Done, result.Refused = false, fmt.Sprintf("It is on campaign %s.", result.Before.CampaignID)
+		case isNamed && n.CampaignID == r.req.key:
+			result.Done, result.Refused = false, fmt.Sprintf("Plan %s names it (%s), so it would be attached again. Take it out of the plan first.", n.Plan, n.PlanPlace)
+		}
+	}
+	if !send {
+		return results, nil
+	}
+	return m.applyTo(ctx, r, results, decisions)
+}
+
+// begin prepares a reconcile of numbers that a person named.
+func (m *Manual) begin(ctx context.Context, want plan.Campaign) (*reconcile, error) {
+	now := m.a.now()
+	want.MaxNumbers = cmp.Or(want.MaxNumbers, math.MaxInt32) // Telnyx refuses what is too many
+	r := &reconcile{
+		a: m.a, manual: true, planned: true, want: want, set: &plan.Set{Campaigns: []plan.Campaign{want}}, now: now, readFrom: now,
+		req:     request{key: m.a.observer.campaigns.key(want.ID()), cause: m.cause, made: time.Now(), urgent: true},
+		readAt:  now,
+		numbers: map[string]ledger.NumberEntry{}, needed: map[string]bool{}, recorded: map[string]bool{},
+	}
+	r.readBegan = r.req.made
+	m.plans.Store(r.set)
+	known, err := m.a.ledger.Numbers(ctx, r.req.key)
+	for _, n := range want.Numbers {
+		if entry, ok := known[string(n)]; ok {
+			r.numbers[string(n)] = entry
+		}
+	}
+	return r, err
+}
+
+// namedByPlans returns the records of the numbers that the plan in force names.
+func (m *Manual) namedByPlans(ctx context.Context, numbers []plan.E164) (map[plan.E164]ledger.Number, error) {
+	texts := make([]string, len(numbers))
+	for i, n := range numbers {
+		texts[i] = string(n)
+	}
+	entries, _, err := m.a.ledger.RecordsOf(ctx, texts)
+	named := map[plan.E164]ledger.Number{}
+	for _, entry := range entries {
+		if n := entry.Number; n.Plan != "" && n.State != ledger.Leaving {
+			named[plan.E164(n.Number)] = n
+		}
+	}
+	return named, err
+}
+
+// manually begins the results: numbers for which the action is the given one are done.
+func manually(changes plan.Changes, done plan.Action) (results []Manually) {
+	for _, change := range changes {
+		if change.Action == plan.Extra {
+			continue
+		}
+		result := Manually{Number: change.Number, Done: change.Action == done}
+		if change.Action != plan.Attach {
+			result.Before = change.Record
+		}
+		results = append(results, result)
+	}
+	return results
+}
+
+// applyTo sends the requests for the numbers that were not refused, and completes the
+// results.
+func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []Manually, decisions []Decision) ([]Manually, error) {
+	decided := make(map[string]Decision, len(decisions))
+	for _, d := range decisions {
+		decided[d.Record.Number] = d
+	}
+	var due []Decision
+	for _, result := range results {
+		if d := decided[string(result.Number)]; !result.Done && result.Refused == "" && d.Write != WriteNone {
+			due = append(due, d)
+		}
+	}
+	if len(due) > 0 {
+		hold, err := m.a.ledger.ReadHold(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if r.isHeld(hold) {
+			c := r.reading()
+			by, _ := hold.Of(r.req.key, string(c.CampaignID), string(c.TCRCampaignID))
+			return nil, &HeldError{by}
+		}
+	}
+	err := r.apply(ctx, due)
+	for i := range results {
+		result := &results[i]
+		result.Record = decided[string(result.Number)].Record
+		if r.isRecorded(string(result.Number)) {
+			result.Record = r.known(result.Number)
+		}
+		if result.Done || result.Refused != "" {
+			continue
+		}
+		result.Sent = isUnderWay(result.Record)
+		if !result.Sent {
+			result.Refused = whyNot(result.Record)
+		}
+	}
+	m.remember(r)
+	return results, err
+}
+
+// isUnderWay reports whether a request for the number is not finished.
+func isUnderWay(n ledger.Number) bool {
+	return n.State == ledger.Attaching || n.State == ledger.Pending || n.State == ledger.Leaving && !n.ClaimedAt.IsZero() ||
+		n.Reason == ledger.BeingProcessed && !n.NeedsPerson
+}
+
+// whyNot says why nothing is under way for the number.
+func whyNot(n ledger.Number) string {
+	if n.Reason == ledger.Queued {
+		return "Not sent: the work was interrupted. Run the command again."
+	}
+	why := n.Reason.Advice().Why
+	if n.Detail != "" {
+		why += " Telnyx: " + strings.TrimRight(n.Detail, ". ") + "."
+	}
+	return why
+}
+
+// remember notes the records that no plan asked for.
+func (m *Manual) remember(r *reconcile) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for number, entry := range r.numbers {
+		if entry.Number.Plan == "" {
+			m.made[claimKey{r.req.key, number}] = entry
+		}
+	}
+}
+
+// Close ends the records that this made and that no plan asked for. One whose request may
+// still be under way stays until an assigner or a later command finds it over.
+func (m *Manual) Close(ctx context.Context) error {
+	var errs []error
+	for _, entry := range m.made {
+		if m.a.now().Before(m.a.claims.endOf(entry.Number, m.a.now())) {
+			continue
+		}
+		if err := m.a.ledger.DropNumber(ctx, entry); err != nil && !errors.Is(err, ledger.ErrChanged) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Entry returns an entry that selects the campaign that a person names: by one of its ids,
+// or by its name in the plan in force.
+func (m *Manual) Entry(ctx context.Context, name string) (plan.Campaign, error) {
+	entries, err := m.a.ledger.Campaigns(ctx)
+	if err != nil {
+		return plan.Campaign{}, err
+	}
+	for _, entry := range entries {
+		c := entry.Campaign
+		if !(c.Planned && c.Plan == name) && !slices.Contains(c.IDs(), name) {
+			continue
+		}
+		switch {
+		case c.Shared && c.TCRID != "":
+			return plan.Campaign{TCRCampaignID: telnyx.TCRCampaignID(c.TCRID)}, nil
+		case c.TelnyxID != "":
+			return plan.Campaign{CampaignID: telnyx.CampaignID(c.TelnyxID)}, nil
+		default:
+			return entryFor(c.ID), nil
+		}
+	}
+	return entryFor(name), nil
+}
+
+// retryChanged repeats what failed because others changed the same records.
+func retryChanged(ctx context.Context, do func() error) error {
+	for try := 1; ; try++ {
+		err := do()
+		if !errors.Is(err, ledger.ErrChanged) || try == manualTries {
+			return err
+		}
+		wait(ctx, manualPause)
+	}
+}
