@@ -427,6 +427,9 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 	if err := r.put(ctx, after.Record); err != nil {
 		return err
 	}
+	if r.concluded != nil {
+		r.concluded(d.Record.Number)
+	}
 	switch {
 	case answer.Err == nil:
 		r.a.writesWork(r.req.key)

@@ -210,7 +210,8 @@ type Decision struct {
 //
 //	facts                                         new state (reason)           write  person      next
 //	the records do not settle it                  as it was (unverified)       –      –           soon, then growing
-//	not on this campaign                          its record ends              –      –           –
+//	not on this campaign                          its record ends, once no     –      –           –
+//	                                              request is unanswered
 //	being assigned or removed                     leaving (being_processed)    –      –           growing
 //	a request may be under way                    leaving                      –      –           when it is over
 //	its time has not come                         leaving                      –      –           then
