@@ -19,7 +19,7 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// secrets are in the addresses of this file and must not get out.
+// secrets are in the addresses of this file, and must not be in any error.
 var secrets = []string{"s3cret", "T0KEN", "AAAAAAAAA", "BBBBBBBBB", "123456789123456789123456"}
 
 func hasNoSecret(t *testing.T, err error) {
@@ -111,7 +111,7 @@ func TestSend_SaysWhatIsWrongWithoutRepeatingTheAddress(t *testing.T) {
 		"gone":      {"generic+http://user:s3cret@" + gone.Addr().String() + "/T0KEN", "generic: " + unreachable},
 		"teams":     {"teams+http://" + gone.Addr().String() + "/T0KEN", "teams: " + unreachable},
 		"mail":      {"smtp://user:s3cret@" + gone.Addr().String() + "/?from=a@example.com&to=b@example.com", "smtp: " + unreachable},
-		"untrusted": {"generic+https://user:s3cret@" + untrusted.Listener.Addr().String() + "/T0KEN", "generic: its certificate is not valid for its name or not trusted"},
+		"untrusted": {"generic+https://user:s3cret@" + untrusted.Listener.Addr().String() + "/T0KEN", "generic: its certificate is not trusted or not valid for its host name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := open(t, test.address).Send(t.Context(), "text")
@@ -177,7 +177,7 @@ func TestSend_ReadsABoundedAnswer(t *testing.T) {
 	}
 }
 
-// mailServer speaks SMTP, and returns what came as a mail. Greeting is its first line.
+// mailServer speaks SMTP and returns the received mail. Greeting is its first line.
 func mailServer(t *testing.T, greeting string) (address string, mails <-chan string) {
 	t.Helper()
 	got := make(chan string, 1)
@@ -229,7 +229,7 @@ func TestSend_MailsTheText(t *testing.T) {
 	}
 }
 
-func TestSend_SendsNoMailInTheClearWhereTLSIsRequired(t *testing.T) {
+func TestSend_SendsNoMailUnencryptedIfTLSIsRequired(t *testing.T) {
 	address, mails := mailServer(t, "220 here\r\n")
 	err := open(t, "smtp://"+address+"/?fromAddress=a@example.com&toAddresses=b@example.com&requireStartTLS=Yes").Send(t.Context(), "text")
 	if err == nil || !strings.Contains(err.Error(), "STARTTLS") || len(mails) > 0 {
@@ -237,7 +237,7 @@ func TestSend_SendsNoMailInTheClearWhereTLSIsRequired(t *testing.T) {
 	}
 }
 
-func TestSend_SaysWhatAMailServerRefused(t *testing.T) {
+func TestSend_ReportsTheStatusOfAMailServer(t *testing.T) {
 	address, _ := mailServer(t, "220 here\r\n")
 	err := open(t, "smtp://"+address+"/?from=greenlight@example.com&to=nobody@example.com").Send(t.Context(), "text")
 	hasNoSecret(t, err)
@@ -246,7 +246,7 @@ func TestSend_SaysWhatAMailServerRefused(t *testing.T) {
 	}
 }
 
-func TestSend_BoundsAMailServer(t *testing.T) {
+func TestSend_LimitsAMailServer(t *testing.T) {
 	silent, _ := mailServer(t, "")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
