@@ -166,7 +166,7 @@ func checkServerVersion(version string) error {
 	if ok && slices.Compare(got, want) >= 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: it is version %q, and Greenlight needs %s or newer for repeated schedules and for acknowledged messages to survive a power failure; upgrade the server (https://github.com/nats-io/nats-server/releases)",
+	return fmt.Errorf("%w: its version is %q, and Greenlight needs %s or newer; upgrade the server (https://github.com/nats-io/nats-server/releases)",
 		ErrServerTooOld, version, MinServerVersion)
 }
 

@@ -42,8 +42,7 @@ func RoomForDeadLetters(ctx context.Context, js jetstream.JetStream) error {
 	if err != nil {
 		return nil // other checks report it
 	}
-	return fullness(stream, "signed bodies that are not events are answered 503, and messages that the assigner cannot handle are delivered again; "+
-		"review them with greenlight deadletters list, then requeue or delete them")
+	return fullness(stream, "signed bodies that are not events are answered 503, and messages that cannot be handled come again; run greenlight deadletters list")
 }
 
 // fullness returns an error with the consequence if the stream is full.

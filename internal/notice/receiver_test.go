@@ -253,8 +253,28 @@ func TestSend_LimitsAMailServer(t *testing.T) {
 	if err := open(t, "smtp://"+silent+"/?from=a@example.com&to=b@example.com").Send(ctx, "text"); err == nil || err.Error() != "smtp: no answer in time" {
 		t.Errorf("a silent server: got %v", err)
 	}
-	endless, _ := mailServer(t, strings.Repeat("x", 8<<20))
+	written := make(chan int64, 1)
+	endless := testkit.Answering(t, func(conn net.Conn) {
+		n, _ := io.Copy(conn, strings.NewReader(strings.Repeat("x", 64<<20)))
+		written <- n
+	})
 	if err := open(t, "smtp://"+endless+"/?from=a@example.com&to=b@example.com").Send(t.Context(), "text"); err == nil {
 		t.Error("an endless line: got no error")
+	}
+	if got := <-written; got > 16<<20 {
+		t.Errorf("an endless line: got %d bytes read, want a small part", got)
+	}
+}
+
+func TestSend_SendsNoPasswordUnencryptedToAnotherMachine(t *testing.T) {
+	address, mails := mailServer(t, "220 here\r\n")
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := "[::ffff:127.0.0.1]:" + port // the same server under a name that is not known as local
+	err = open(t, "smtp://user:s3cret@"+other+"/?from=a@example.com&to=b@example.com").Send(t.Context(), "text")
+	if err == nil || err.Error() != "smtp: it does not offer TLS, and a password is not sent unencrypted" || len(mails) > 0 {
+		t.Errorf("got %v and %d mails, want no password sent", err, len(mails))
 	}
 }

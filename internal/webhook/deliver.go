@@ -112,7 +112,7 @@ func (w *Webhook) take(ctx context.Context, c echo.Context, claim telnyx.Claim, 
 	event, err := telnyx.ParseEvent(body)
 	if err == nil && !w.keeps(event.Type) {
 		w.metrics.event(event.Type, ignored)
-		eventLine(w.uselessLog, event).Str(telemetry.KeyAnswer, ignored).Msg("an event of a type that is not kept was ignored")
+		eventLine(w.noEventLog, event).Str(telemetry.KeyAnswer, ignored).Msg("an event of a type that is not kept was ignored")
 		return ignored, nil
 	}
 	if held := w.held(); held != nil {
@@ -149,7 +149,7 @@ func (w *Webhook) store(ctx context.Context, c echo.Context, event telnyx.Event,
 	}
 	answer, log := accepted, w.log
 	if receipt.Duplicate {
-		answer, log = duplicate, w.uselessLog
+		answer, log = duplicate, w.noEventLog
 	}
 	w.metrics.event(event.Type, answer)
 	eventLine(log, event).Str(telemetry.KeyAnswer, answer).Uint64(telemetry.KeySequence, receipt.Sequence).
@@ -177,7 +177,7 @@ func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason 
 		return "", notStored(err)
 	}
 	w.metrics.event("", deadLettered)
-	w.uselessLog.Warn().Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, deadLettered).
+	w.noEventLog.Warn().Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, deadLettered).
 		Str(telemetry.KeyReason, reason).Err(cause).Msg("a verified body is kept as a dead letter")
 	return deadLettered, nil
 }

@@ -118,7 +118,7 @@ type Webhook struct {
 	// Each of these logs has its own limit, so that a flood of one kind does not hide the
 	// others: requests that were refused, our own failures, and verified deliveries that
 	// stored no event, which whoever caught one can replay.
-	refusedLog, failedLog, uselessLog zerolog.Logger
+	refusedLog, failedLog, noEventLog zerolog.Logger
 }
 
 // New returns a webhook, or an error that names each setting that is missing
@@ -164,7 +164,7 @@ func New(c Config) (*Webhook, error) {
 		large:      semaphore.NewWeighted(maxLarge),
 		strays:     newStrays(),
 	}
-	w.refusedLog, w.failedLog, w.uselessLog = limited(w.log), limited(w.log), limited(w.log)
+	w.refusedLog, w.failedLog, w.noEventLog = limited(w.log), limited(w.log), limited(w.log)
 	w.publish = w.publisher.Publish
 	if c.GroupCommit {
 		w.publish = events.NewBatcher(c.JetStream).Publish
