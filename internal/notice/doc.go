@@ -1,12 +1,11 @@
-// Package notice is what people are told of by themselves: that a campaign is
-// completed, that part of it is, that it needs a person, that numbers are stuck.
+// Package notice notifies people: a campaign is completed or partly completed, needs a
+// person, or is stuck.
 //
 // A notice is a message on greenlight.notice.<kind>, kept for a month in the stream
-// NOTICES, so that whoever comes late finds it. [Publisher] stores one; its key makes
-// two assigners that tell the same, or one that tells it again after a crash, store it
-// once. [Sender] takes notices from the stream to a receiver elsewhere. The stream
-// stands between the two: a receiver that is slow or away holds up nothing, and what it
-// missed is tried again by whichever process is there.
+// NOTICES for late subscribers. [Publisher] stores it once per key, whichever assigner
+// publishes it and however often. [Sender] sends notices from the stream to a receiver.
+// The stream decouples the two: a slow or broken receiver delays no assigner, and any
+// process with a receiver retries what failed.
 //
-// When there is something to tell is the assigner's to decide.
+// The assigner decides when to publish a notice.
 package notice
