@@ -87,6 +87,35 @@ func TestHold_LetsNothingBeginButWhatIsUnderWay(t *testing.T) {
 	}
 }
 
+// A campaign is put on hold under the reference by which its plan selects it, before it is
+// filed. Then the plan names it by its id.
+func TestHold_OfAReferenceEndsByTheCampaignsID(t *testing.T) {
+	t.Parallel()
+	const brand, reference = "97091164-e814-435c-9c1b-14ab2d18e987", "spring-2026"
+	number := numbered(1)[0]
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 1)
+	r.plan("- name: spring\n  reference_id: " + reference + "\n  brand_id: " + brand + "\n  numbers: [\"" + number + "\"]\n")
+	key := r.plans.Load().Campaigns[0].ID()
+	r.reconcile(key)
+	r.must(r.a.ledger.Hold(t.Context(), []string{key}, ledger.HeldBy{By: "ops@desk", At: r.a.now()}))
+	r.sim.AddCampaign(telnyxsim.Campaign{ID: testCampaign, ReferenceID: reference, CampaignStatus: telnyx.CampaignMNOProvisioned})
+	r.plan(listed("spring", testCampaign, number))
+	r.reconcile(testCampaign)
+	r.wantRequests("on hold")
+	hold, err := r.a.ledger.ReadHold(t.Context())
+	r.must(err)
+	if _, held := hold.Of(r.campaign(testCampaign).IDs()...); !held {
+		t.Errorf("the hold %+v is not shown for campaign %v", hold, r.campaign(testCampaign).IDs())
+	}
+	resumed, err := r.a.ledger.Resume(t.Context(), []string{testCampaign})
+	r.must(err)
+	if len(resumed.Campaigns) != 1 {
+		t.Errorf("resumed %+v, want one campaign", resumed)
+	}
+	r.reconcile(testCampaign)
+	r.wantRequests("after the hold", number)
+}
+
 // While a write waits for the limiter its number goes to a third campaign, from which
 // the plan does not take it.
 func TestMove_IsNotSentWhenTheNumberMovedWhileTheLimiterWaited(t *testing.T) {

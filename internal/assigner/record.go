@@ -1,6 +1,7 @@
 package assigner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -113,6 +114,7 @@ func (r *reconcile) record() ledger.Campaign {
 	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, r.extras
 	if read := r.campaign; r.wasRead() {
 		c.TelnyxID, c.TCRID, c.BrandID = string(read.CampaignID), string(read.TCRCampaignID), read.BrandID
+		c.ReferenceKey = cmp.Or(plan.Campaign{ReferenceID: read.ReferenceID}.ID(), c.ReferenceKey)
 		c.Shared, c.WebhookURL, c.Status = read.Shared, read.WebhookURL, string(read.CampaignStatus)
 		c.Phase, c.Detail = PhaseOf(read)
 	}

@@ -214,10 +214,11 @@ func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
 // A plan that names a campaign by another of its ids does not end the hold.
 func TestHold_CountsForEveryIDOfACampaign(t *testing.T) {
 	book, js := start(t)
-	campaign := ledger.Campaign{ID: telnyxID, Plan: "spring-promo", Planned: true, TelnyxID: telnyxID, TCRID: tcrID}
+	const reference = "ref_spring-2026"
+	campaign := ledger.Campaign{ID: telnyxID, Plan: "spring-promo", Planned: true, TelnyxID: telnyxID, TCRID: tcrID, ReferenceKey: reference}
 	_, err := book.PutCampaign(t.Context(), ledger.CampaignEntry{}, campaign)
 	must(t, err)
-	for _, by := range []string{telnyxID, tcrID} {
+	for _, by := range []string{telnyxID, tcrID, reference} {
 		must(t, book.Hold(t.Context(), []string{by}, ann))
 		must(t, book.Hold(t.Context(), []string{telnyxID, tcrID}, bob))
 		h := held(t, book)

@@ -169,6 +169,9 @@ type Campaign struct {
 	TelnyxID string `json:"telnyx_id,omitempty"`
 	TCRID    string `json:"tcr_id,omitempty"`
 	BrandID  string `json:"brand_id,omitempty"`
+	// ReferenceKey is the ID that the campaign's record has, or had, when a plan selects
+	// the campaign by its referenceId. It is empty if Telnyx has no referenceId of it.
+	ReferenceKey string `json:"reference_key,omitempty"`
 	// Shared says that another account shares the campaign with this one.
 	Shared bool `json:"shared,omitempty"`
 
@@ -217,9 +220,9 @@ type Campaign struct {
 	Cause    string    `json:"cause,omitempty"`
 }
 
-// IDs returns the ids that the record has, each once.
+// IDs returns every id by which a plan or a hold may name the campaign, each once.
 func (c Campaign) IDs() []string {
-	ids := []string{c.ID, c.TelnyxID, c.TCRID}
+	ids := []string{c.ID, c.TelnyxID, c.TCRID, c.ReferenceKey}
 	slices.Sort(ids)
 	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" })
 }
