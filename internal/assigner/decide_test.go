@@ -442,8 +442,16 @@ func TestDecide_BelievesAbsenceOnlyTwiceInARow(t *testing.T) {
 	}
 	n := record(caseWith(owned(NotOnAccount)), ledger.Number{})
 	n = record(caseWith(settings(func(n *telnyx.Number) { n.Status = "port-pending" })), n)
-	if n = record(caseWith(owned(NotOnAccount)), n); n.Reason != ledger.Unverified {
-		t.Errorf("got %s (%s) after absent, there, absent; want it asked again", n.State, n.Reason)
+	later := func(c *Case) { c.Now = decideNow.Add(time.Hour); c.AbsentAt = c.Now }
+	if n = record(caseWith(owned(NotOnAccount), later), n); n.Reason != ledger.Unverified {
+		t.Errorf("got %s (%s) after absent, present, absent; want it asked again", n.State, n.Reason)
+	}
+}
+
+func TestDecide_NamesTheCampaignOfAnUnexpectedRecord(t *testing.T) {
+	got := Decide(caseWith(requested(ledger.Tries{}), accept(otherCampaign))).Record
+	if got.State != ledger.Planned || !strings.Contains(got.Detail, otherCampaign) {
+		t.Errorf("got %s: %q, want it planned, with campaign %s in the detail", got.StateAndReason(), got.Detail, otherCampaign)
 	}
 }
 

@@ -141,7 +141,7 @@ func TestNotice_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 			"A person is needed: 0 of 1 planned number attached to campaign spring-promo (C6X6M95). " + ledger.PhaseRejected.Sentence() + " Telnyx said: no opt-in."},
 		"carrier": {text(ledger.PhaseApproved, "", "sendable attached/carrier_failed!"),
 			"A person is needed: 2 of 2 planned numbers attached to campaign spring-promo (C6X6M95). carrier_failed (+15551230001): " +
-				"Telnyx has the number on the campaign, but a carrier did not take it, so messages to that carrier do not arrive. Ask Telnyx's support about this number and carrier. Run greenlight status for the rest."},
+				"The number is on the campaign, but a carrier did not accept it. Messages to that carrier are not delivered. Contact Telnyx support about this number and carrier. Run greenlight status for the rest."},
 		"stuck": {text(ledger.PhaseApproved, "", "pending/stuck! sendable"),
 			"Stuck: 1 of 2 planned numbers attached to campaign spring-promo (C6X6M95). stuck (+15551230000): " +
 				ledger.Stuck.Advice().Why + " " + ledger.Stuck.Advice().Action + " Run greenlight status for the rest."},

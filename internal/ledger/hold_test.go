@@ -56,8 +56,16 @@ func TestHold_SaysWhoWhenAndWhy(t *testing.T) {
 	}
 }
 
+// lastWrite is the sequence of the latest write to the bucket that has the hold.
+func lastWrite(t *testing.T, js jetstream.JetStream) uint64 {
+	t.Helper()
+	stream, err := js.Stream(t.Context(), "KV_LOOKS")
+	must(t, err)
+	return stream.CachedInfo().State.LastSeq
+}
+
 func TestResume_ReturnsWhatWasHeld(t *testing.T) {
-	book, _ := start(t)
+	book, js := start(t)
 	for _, test := range []struct {
 		name    string
 		ids     []string
@@ -74,6 +82,7 @@ func TestResume_ReturnsWhatWasHeld(t *testing.T) {
 			must(t, book.Hold(t.Context(), []string{telnyxID}, ann))
 			must(t, book.Hold(t.Context(), []string{tcrID}, bob))
 		}
+		before := lastWrite(t, js)
 		resumed, err := book.Resume(t.Context(), test.ids)
 		must(t, err)
 		if !resumed.Equal(test.resumed) {
@@ -81,6 +90,9 @@ func TestResume_ReturnsWhatWasHeld(t *testing.T) {
 		}
 		if h := held(t, book); !h.Equal(test.left) {
 			t.Errorf("%s: left %+v, want %+v", test.name, h, test.left)
+		}
+		if wrote := lastWrite(t, js) != before; test.resumed.IsZero() && wrote {
+			t.Errorf("%s: a record that says the same was written", test.name)
 		}
 	}
 }
@@ -184,6 +196,10 @@ func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
 		"the same, older": { // another process restored what it had read
 			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Restore(ctx, ledger.Hold{All: &ann}) },
 			was:   ledger.Hold{All: &bob}, want: ledger.Hold{All: &bob},
+		},
+		"everything, newer": {
+			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Hold(ctx, nil, bob) },
+			was:   ledger.Hold{All: &ann}, want: ledger.Hold{All: &bob},
 		},
 		"everything resumed": {
 			since: func(ctx context.Context, book *ledger.Ledger) error {

@@ -424,6 +424,7 @@ func TestPutNumber_RemembersFirstsBeyondTheHistory(t *testing.T) {
 			n.Firsts.Requests++
 		})
 	}
+	write(func(n *ledger.Number) { n.Request.Outcome, n.Request.AnsweredAt = ledger.Refused, at(45) })
 	write(func(n *ledger.Number) { n.Request.Outcome, n.Request.AnsweredAt = ledger.Accepted, at(50) })
 	write(func(n *ledger.Number) { n.State, n.Since = ledger.Attached, at(60) })
 	write(func(n *ledger.Number) { n.State, n.Since = ledger.Sendable, at(70) })

@@ -168,7 +168,7 @@ func TestAdvise_ExplainsEveryStateAndReason(t *testing.T) {
 	}
 }
 
-func TestAdvise_AddsTheTroubleOfCampaignAndAccount(t *testing.T) {
+func TestAdvise_AddsTheProblemOfCampaignOrAccount(t *testing.T) {
 	for name, test := range map[string]struct {
 		n    ledger.Number
 		c    ledger.Campaign
@@ -182,7 +182,7 @@ func TestAdvise_AddsTheTroubleOfCampaignAndAccount(t *testing.T) {
 		"on a suspended campaign": {
 			n: ledger.Number{State: ledger.Attached, Reason: ledger.CampaignSuspended},
 			want: ledger.Advice{
-				Why:    "The number is on the campaign, but carriers may stop its messages: The campaign is suspended.",
+				Why:    "The number is on the campaign, but carriers may block its messages: The campaign is suspended.",
 				Next:   ledger.CampaignSuspended.Advice().Next,
 				Action: ledger.CampaignSuspended.Advice().Action,
 			},
@@ -204,6 +204,11 @@ func TestAdvise_AddsTheTroubleOfCampaignAndAccount(t *testing.T) {
 				Next:   ledger.TelnyxUnavailable.Advice().Next,
 				Action: ledger.NotOwned.Advice().Action,
 			},
+		},
+		"both have the same reason": {
+			n:    ledger.Number{State: ledger.Planned, Reason: ledger.Unauthorized},
+			c:    ledger.Campaign{Phase: ledger.PhaseApproved, Reason: ledger.Unauthorized},
+			want: ledger.Unauthorized.Advice(),
 		},
 		"sendable while the key is refused": {
 			n:    ledger.Number{State: ledger.Sendable},

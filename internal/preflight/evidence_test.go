@@ -44,7 +44,7 @@ func TestCheck_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
 			if unread.Code != ledger.Unverified || unread.Number != plan.E164(number(2)) || unread.Line != 7 {
 				t.Errorf("got %s of %s at %s, want %s of %s", unread.Code, unread.Number, unread.Position(), ledger.Unverified, number(2))
 			}
-			for _, words := range []string{"do not show for certain", test.says, "Run this again"} {
+			for _, words := range []string{"do not yet prove", test.says, "Run this again"} {
 				if got := unread.Sentence(); !strings.Contains(got, words) {
 					t.Errorf("got %q, want it to say %q", got, words)
 				}

@@ -170,7 +170,7 @@ func TestOfNumber_ShowsAWholeLifeInOrder(t *testing.T) {
 		"request: Sent: POST /10dlc/phone_number_campaigns, to attach it to campaign " + campaignID + ".",
 		"state: Its state is now attaching. The request to Telnyx is under way, or its answer was lost.",
 		"answer: Telnyx accepted the request; its record says PENDING_ASSIGNMENT.",
-		"state: Its state is now pending. Telnyx took the request and is processing it.",
+		"state: Its state is now pending. Telnyx accepted the request and is processing it.",
 		"event: Telnyx reported on the number: ASSIGNMENT, success (10dlc.phone_number.update, message 2).",
 		"event: Telnyx reported on the number: STATUS_UPDATE, ADDED (10dlc.phone_number.update, message 4).",
 		"event: Telnyx reported on the campaign's brand: REVET, success (10dlc.brand.update, message 6).",
@@ -462,8 +462,8 @@ func TestOfNumber_TakesOlderRecords(t *testing.T) {
 	}
 	want := []string{
 		"plan: Plan p named the number for campaign C6X6M95, in plan set h.",
-		"state: Its state is now planned. The number is planned and its turn has not come yet.",
-		"state: Its state is now pending. Telnyx took the request and is processing it.",
+		"state: Its state is now planned. The number is planned, and Greenlight has not requested it yet.",
+		"state: Its state is now pending. Telnyx accepted the request and is processing it.",
 	}
 	if diff := cmp.Diff(want, lines(d.story().Entries)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
