@@ -67,9 +67,9 @@ func TestApply_ChecksAgainAfterASlowProfileChange(t *testing.T) {
 	}
 }
 
-// Between the observation and the request, somebody assigns a messaging profile to the
-// number that is not the plan's.
-func TestApply_LeavesAProfileThatSomebodyHasJustSet(t *testing.T) {
+// Between the observation and the request, the number gets another messaging profile than
+// the plan's.
+func TestApply_KeepsAProfileThatWasJustSet(t *testing.T) {
 	t.Parallel()
 	const otherProfile = "4001776e-0000-4000-8000-000000000002"
 	number := numbered(1)[0]
@@ -108,6 +108,50 @@ func TestPool_GivesUpANumberThatAnotherEntryNamesMeanwhile(t *testing.T) {
 	r.wantRequests("after the change")
 	r.reconcile(testCampaign)
 	r.wantRequests("with the new plan", numbers[1:]...)
+}
+
+// No filter works, so absence is read off the account's list, which is kept for minutes. The
+// same reading never counts twice.
+func TestObserve_AbsenceFromAKeptListCountsOnce(t *testing.T) {
+	t.Parallel()
+	const ordered = "+13135559999"
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, Dialect: telnyxsim.Dialect{
+		NumberFilter: telnyxsim.FilterNothing, PhoneNumbersFilter: telnyxsim.NumbersFindNone,
+	}}, 1)
+	r.plan(listed("x", testCampaign, ordered))
+	r.reconcile(testCampaign)
+	if n := r.number(ordered); n.Reason != ledger.Unverified || n.Tries.Absent != 1 {
+		t.Fatalf("got %s with %s, want it unverified and absent once", n.StateAndReason(), n.Tries)
+	}
+	r.sim.AddNumbers(telnyxsim.Number{PhoneNumber: ordered, MessagingProfileID: testProfile})
+	r.advance(soon)
+	r.reconcile(testCampaign)
+	if n := r.number(ordered); n.State == ledger.Failed {
+		t.Errorf("got %s by a list from before the number was ordered", n.StateAndReason())
+	}
+}
+
+// Telnyx answers for a free number with a 404 of another kind. Then the account's list
+// decides, if it is complete.
+func TestObserve_AnOddAnswerNeedsACompleteList(t *testing.T) {
+	t.Parallel()
+	number := numbered(1)[0]
+	for name, complete := range map[string]bool{"complete": true, "not complete": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, MaxNumbersPerCampaign: 5000}, 1)
+			largeAccount(r)
+			records := strings.TrimPrefix(recordsPath, "/v2")
+			r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: records + "/" + number, Times: -1, Kind: telnyxsim.StatusFault(404, "<html>")})
+			if !complete {
+				r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: records, Times: -1, Kind: telnyxsim.StatusFault(200, `{"records":[],"page":1,"totalRecords":5000}`)})
+			}
+			r.reconcile(testCampaign)
+			if n := r.number(number); complete && n.State != ledger.Pending || !complete && n.Reason != ledger.Unverified {
+				t.Errorf("got %s: %s", n.StateAndReason(), n.Detail)
+			}
+		})
+	}
 }
 
 func TestApply_CountsRequestsWithoutAnAnswer(t *testing.T) {

@@ -44,8 +44,8 @@ func TestNextCheck_IsTheCampaignsForANumberThatWaitsForIt(t *testing.T) {
 	}
 }
 
-// A hold changes what comes next for a number that is still to be attached. What is
-// attached is checked all the same.
+// A hold changes the next step of a number that still has to be attached. Attached numbers
+// are checked as usual.
 func TestHold_AdvisesOnlyWhereARequestWouldFollow(t *testing.T) {
 	hold, c := ledger.Hold{All: &ann}, ledger.Campaign{ID: tcrID, Phase: ledger.PhaseApproved}
 	for _, state := range ledger.States() {

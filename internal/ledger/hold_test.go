@@ -52,11 +52,11 @@ func TestHold_SaysWhoWhenAndWhy(t *testing.T) {
 		t.Errorf("a campaign that is held by itself: got %+v, %t, want why it is", by, ok)
 	}
 	if by, ok := (ledger.Hold{Campaigns: map[string]ledger.HeldBy{tcrID: bob}}).Of(telnyxID); ok {
-		t.Errorf("a campaign beside the one that is held: got %+v, want none", by)
+		t.Errorf("a campaign that is not on hold: got %+v, want none", by)
 	}
 }
 
-// lastWrite is the sequence of the latest write to the bucket that has the hold.
+// lastWrite returns the sequence of the latest write to the bucket that has the hold.
 func lastWrite(t *testing.T, js jetstream.JetStream) uint64 {
 	t.Helper()
 	stream, err := js.Stream(t.Context(), "KV_LOOKS")
@@ -126,8 +126,8 @@ func TestHold_KeepsAThousandCampaignsAndPrintableTexts(t *testing.T) {
 	}
 }
 
-// The marks in the bucket are not the next checks of campaigns.
-func TestHold_IsNoRecord(t *testing.T) {
+// The bucket has the next checks of campaigns too.
+func TestHold_IsNotReadAsACampaign(t *testing.T) {
 	book, _ := start(t)
 	must(t, book.Hold(t.Context(), nil, ann))
 	entries, err := book.Campaigns(t.Context())
@@ -193,7 +193,7 @@ func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
 			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Hold(ctx, []string{telnyxID}, bob) },
 			was:   one(ann), want: one(bob),
 		},
-		"the same, older": { // another process restored what it had read
+		"the same, older": { // another process restored its own copy
 			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Restore(ctx, ledger.Hold{All: &ann}) },
 			was:   ledger.Hold{All: &bob}, want: ledger.Hold{All: &bob},
 		},
@@ -227,7 +227,7 @@ func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
 	}
 }
 
-// A plan that names a campaign by another of its ids does not end the hold.
+// A plan may name a campaign by another of its ids later. The hold still counts.
 func TestHold_CountsForEveryIDOfACampaign(t *testing.T) {
 	book, js := start(t)
 	const reference = "ref_spring-2026"
@@ -271,7 +271,7 @@ func TestReadHold_SaysThatTheBucketIsLost(t *testing.T) {
 	}
 }
 
-// Whichever server of a cluster is asked, the answer has the hold that was stored last.
+// Every server of a cluster answers with the hold that was stored last.
 func TestReadHold_OfAClusterIsTheLatest(t *testing.T) {
 	cluster := testkit.StartCluster(t)
 	var books []*ledger.Ledger

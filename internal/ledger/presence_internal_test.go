@@ -7,7 +7,7 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// A server that does not answer in time has lost nothing.
+// A server that does not answer proves nothing about its buckets.
 func TestIsMadeAgain_NeedsAnAnswer(t *testing.T) {
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	l, err := Create(t.Context(), js, 1)

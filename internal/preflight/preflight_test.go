@@ -21,7 +21,7 @@ import (
 	"greenlight/internal/testkit"
 )
 
-func TestCheck_FindsNothingWhereAllIsWell(t *testing.T) {
+func TestCheck_FindsNothingWithoutProblems(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*testing.T, *account)
 		plan   string
@@ -78,7 +78,7 @@ func TestCheck_FindsNothingWhereAllIsWell(t *testing.T) {
 	}
 }
 
-// trouble is one thing that would go wrong, and how it is found.
+// trouble is a problem and its expected finding.
 type trouble struct {
 	change func(*testing.T, *account)
 	plan   string // springPlan if empty
@@ -89,7 +89,7 @@ type trouble struct {
 
 const about = "campaign spring (" + springID + ")"
 
-// changed is the campaign of the plan, other than it should be.
+// changed changes the planned campaign.
 func changed(change func(*telnyxsim.Campaign)) func(*testing.T, *account) {
 	return func(_ *testing.T, a *account) {
 		c := springCampaign()
@@ -102,13 +102,13 @@ func inState(s telnyx.CampaignStatus) func(*testing.T, *account) {
 	return changed(func(c *telnyxsim.Campaign) { c.CampaignStatus = s })
 }
 
-// second is the plan's second number, other than it should be.
+// second replaces the second planned number.
 func second(n telnyxsim.Number) func(*testing.T, *account) {
 	n.PhoneNumber = number(2)
 	return func(_ *testing.T, a *account) { a.AddNumbers(n) }
 }
 
-// attached is the second number with a record of a campaign.
+// attached gives the second number a record.
 func attached(campaign string, status telnyx.AssignmentStatus, reason ...string) func(*testing.T, *account) {
 	return func(t *testing.T, a *account) { a.attach(t, 2, campaign, status, reason...) }
 }
@@ -244,8 +244,8 @@ func TestCheck_FindsThatACampaignIsFull(t *testing.T) {
 	}
 }
 
-// findEach fails for a problem that is not found, is not the only finding, or has other
-// words; and if anything was written.
+// findEach checks that each problem is the only finding, with the expected text, and that
+// nothing was written.
 func findEach(t *testing.T, troubles map[string]trouble) {
 	t.Helper()
 	for name, test := range troubles {
@@ -311,8 +311,8 @@ func TestCheck_SaysWhatGreenlightWillDoBesides(t *testing.T) {
 	}
 }
 
-// A number that is still on its way off another campaign, or to one, is attached later and
-// put on the plan's profile then.
+// A number that is being removed from or assigned to another campaign is attached later, and
+// then gets the plan's profile.
 func TestCheck_SaysThatTheProfileIsSetLaterToo(t *testing.T) {
 	for name, test := range map[string]struct {
 		status telnyx.AssignmentStatus
@@ -354,7 +354,7 @@ func TestCheck_ShowsTheRoomAndTheWebhookOfEachCampaign(t *testing.T) {
 	}
 }
 
-// Of a number only the reason is found that the assigner would give it.
+// A number has one finding, with the reason that the assigner would give it.
 func TestCheck_HidesNoFindingBehindAnother(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, telnyxsim.Options{})
@@ -400,13 +400,13 @@ func TestCheck_JudgesEachSetByItself(t *testing.T) {
 	if !reports[0].Clean || len(reports[1].Findings) != 1 || reports[1].Findings[0].Code != ledger.NotOwned {
 		t.Errorf("got %+v, want nothing about the first set and one thing about the second", reports)
 	}
-	// A list with a page to show that it ended, and both again for the number that lacks.
+	// The list and an empty page at its end, twice because a number is missing.
 	if got := a.Calls()["GET /phone_numbers/messaging"]; got > 4 {
 		t.Errorf("got %d calls for settings, want at most 4 for both sets", got)
 	}
 }
 
-// methods notes the methods of requests.
+// methods records the methods of requests.
 type methods struct {
 	next http.RoundTripper
 	mu   sync.Mutex
@@ -453,7 +453,7 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 		"the key is unknown": {always(telnyxsim.StatusFault(403, `{"errors":[{"code":"10009","title":"Authentication failed"}]}`)),
 			[]string{"Telnyx refuses the API key.", "10009"}},
 		"the account may not": {always(telnyxsim.StatusFault(403, `{"errors":[{"code":"20013","title":"Account blocked"}]}`)), []string{"balance", "20013 Account blocked"}},
-		"nobody listens":      {func(a *account) { a.client.BaseURL = "http://127.0.0.1:1/v2" }, []string{"Telnyx did not answer", "TELNYX_BASE_URL", "refused"}},
+		"no server":           {func(a *account) { a.client.BaseURL = "http://127.0.0.1:1/v2" }, []string{"Telnyx did not answer", "TELNYX_BASE_URL", "refused"}},
 		"a gateway answers":   {always(telnyxsim.HTML502()), []string{"Telnyx did not answer", "502"}},
 		"too many requests":   {always(telnyxsim.RateLimited(time.Minute)), []string{"fewer requests", "again in a minute", "429"}},
 		"the key is refused on a list": {func(a *account) {
