@@ -171,7 +171,8 @@ func writeLines(w io.Writer, sentences []string) error {
 }
 
 // campaignsNamed opens the ledger and returns the campaigns that the given names refer to:
-// plan names by record id, nil if no names are given. An unknown name is an error.
+// plan names by record id, nil if no names are given. What is on hold may be named by the id
+// of the hold, which may be all that is left of a campaign. An unknown name is an error.
 func campaignsNamed(ctx context.Context, js jetstream.JetStream, what []string) (*ledger.Ledger, map[string]string, error) {
 	book, err := ledger.Open(ctx, js)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -184,11 +185,17 @@ func campaignsNamed(ctx context.Context, js jetstream.JetStream, what []string) 
 	if err != nil {
 		return nil, nil, err
 	}
+	hold, err := book.ReadHold(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	named := make(map[string]string)
 	var unknown []string
 	for _, name := range what {
 		meant := status.Named(known, name)
-		if len(meant) == 0 {
+		if _, held := hold.Campaigns[name]; held && len(meant) == 0 {
+			named[name] = name
+		} else if len(meant) == 0 {
 			unknown = append(unknown, status.Plain(name, 100)+couldMean(name, known))
 		}
 		for _, c := range meant {
@@ -209,8 +216,8 @@ func planNames(ctx context.Context, book *ledger.Ledger) (map[string]string, err
 	planned := make(map[string]bool)
 	for _, entry := range known {
 		c := entry.Campaign
-		for _, id := range []string{c.ID, c.TelnyxID, c.TCRID} {
-			if id != "" && !planned[id] {
+		for _, id := range c.IDs() {
+			if !planned[id] {
 				names[id], planned[id] = c.Plan, c.Planned
 			}
 		}

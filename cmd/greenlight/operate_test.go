@@ -128,6 +128,48 @@ func TestHoldAndResume_OfACampaignWithTwoIDs(t *testing.T) {
 	}
 }
 
+// A hold was stored under the reference by which a plan selected the campaign. The plan
+// names it by its id now, or no plan and no record names it any more.
+func TestResume_EndsAHoldOfAReference(t *testing.T) {
+	const telnyxID, tcrID, reference = "751c6a5c-907b-43a9-8ada-ba1dc8335b07", "C6X6M95", "ref_spring-2026"
+	url, js := commandtest.StartNATS(t)
+	t.Setenv("NATS_URL", url)
+	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
+		t.Fatal(err)
+	}
+	book, err := ledger.Create(t.Context(), js, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := ledger.Campaign{ID: telnyxID, Plan: "spring-promo", Planned: true, TelnyxID: telnyxID, TCRID: tcrID, ReferenceKey: reference}
+	entry, err := book.PutCampaign(t.Context(), ledger.CampaignEntry{}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"spring-promo", telnyxID, tcrID, reference}
+	for _, name := range append(names, "without a record") {
+		shown := "spring-promo"
+		if name == "without a record" {
+			name, shown = reference, reference
+			if err := book.DropCampaign(t.Context(), entry); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := book.Hold(t.Context(), []string{reference}, ledger.HeldBy{By: "ann@ops"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := mustRun(t, "status"); !strings.Contains(got, "On hold: "+shown+", since ") {
+			t.Errorf("status does not show the hold of %s:\n%s", shown, got)
+		}
+		if got := mustRun(t, "resume", name); !strings.HasPrefix(got, "Resumed. Was on hold: "+shown+", since ") {
+			t.Errorf("resume %s: got %q", name, got)
+		}
+		if hold, err := book.ReadHold(t.Context()); err != nil || !hold.IsZero() {
+			t.Errorf("resume %s: got %+v, %v, want nothing held", name, hold, err)
+		}
+	}
+}
+
 // A resumption whose trigger cannot be stored is shown, and the command fails.
 func TestResume_SaysThatTheAssignerCouldNotBeAsked(t *testing.T) {
 	url, js := commandtest.StartNATS(t)

@@ -457,7 +457,7 @@ func TestPlanDiff_SaysInASentenceWhyTelnyxCannotBeAsked(t *testing.T) {
 		want   string
 	}{
 		"key":     {401, `{"errors":[{"code":"10009","title":"Authentication failed","detail":"` + diffKey + `"}]}`, "Telnyx refuses the API key. Check TELNYX_API_KEY: Mission Control, Account, Keys & Credentials. Details: "},
-		"account": {403, `{"errors":[{"code":"20013","title":"Account blocked"}]}`, "Telnyx says that the account may not do this: funds, a limit, or a block. Check the"},
+		"account": {403, `{"errors":[{"code":"20013","title":"Account blocked"}]}`, "Telnyx refuses requests of this account, because of its funds, a limit or a block. Check the"},
 		"rate":    {429, `{"errors":[{"code":"10011","title":"Too many requests"}]}`, "Telnyx asked for fewer requests. Run this again in a minute"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// A person holds the work while numbers are being attached.
+// A person runs hold while numbers are being attached.
 func TestHold_EndsWritesAndResumeContinuesThem(t *testing.T) {
 	t.Parallel()
 	const numbers, sent = 100, 10
@@ -63,7 +63,7 @@ func TestHold_EndsWritesAndResumeContinuesThem(t *testing.T) {
 }
 
 // Several requests are under way at once.
-func TestHold_LetsNothingBeginButWhatIsUnderWay(t *testing.T) {
+func TestHold_LetsOnlyClaimedRequestsEnd(t *testing.T) {
 	t.Parallel()
 	const numbers = 200
 	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, MaxNumbersPerCampaign: numbers, Latency: time.Millisecond}, numbers)
@@ -87,8 +87,37 @@ func TestHold_LetsNothingBeginButWhatIsUnderWay(t *testing.T) {
 	}
 }
 
-// While a write waits for the limiter its number goes to a third campaign, from which
-// the plan does not take it.
+// A campaign is put on hold under the reference by which its plan selects it, before it is
+// filed. Then the plan names it by its id.
+func TestHold_OfAReferenceEndsByTheCampaignsID(t *testing.T) {
+	t.Parallel()
+	const brand, reference = "97091164-e814-435c-9c1b-14ab2d18e987", "spring-2026"
+	number := numbered(1)[0]
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 1)
+	r.plan("- name: spring\n  reference_id: " + reference + "\n  brand_id: " + brand + "\n  numbers: [\"" + number + "\"]\n")
+	key := r.plans.Load().Campaigns[0].ID()
+	r.reconcile(key)
+	r.must(r.a.ledger.Hold(t.Context(), []string{key}, ledger.HeldBy{By: "ops@desk", At: r.a.now()}))
+	r.sim.AddCampaign(telnyxsim.Campaign{ID: testCampaign, ReferenceID: reference, CampaignStatus: telnyx.CampaignMNOProvisioned})
+	r.plan(listed("spring", testCampaign, number))
+	r.reconcile(testCampaign)
+	r.wantRequests("on hold")
+	hold, err := r.a.ledger.ReadHold(t.Context())
+	r.must(err)
+	if _, held := hold.Of(r.campaign(testCampaign).IDs()...); !held {
+		t.Errorf("the hold %+v is not shown for campaign %v", hold, r.campaign(testCampaign).IDs())
+	}
+	resumed, err := r.a.ledger.Resume(t.Context(), []string{testCampaign})
+	r.must(err)
+	if len(resumed.Campaigns) != 1 {
+		t.Errorf("resumed %+v, want one campaign", resumed)
+	}
+	r.reconcile(testCampaign)
+	r.wantRequests("after the hold", number)
+}
+
+// While a write waits for the limiter, its number moves to a third campaign, which is not in
+// move_from.
 func TestMove_IsNotSentWhenTheNumberMovedWhileTheLimiterWaited(t *testing.T) {
 	t.Parallel()
 	const third = "951c6a5c-907b-43a9-8ada-ba1dc8335b07"
@@ -102,7 +131,7 @@ func TestMove_IsNotSentWhenTheNumberMovedWhileTheLimiterWaited(t *testing.T) {
 			onOther(r)
 			r.plan(listed("x", testCampaign, number) + "  move_from: [" + otherCampaign + "]\n")
 			var others sync.WaitGroup
-			// whileItWaits takes the only slot, and frees it when meanwhile is done.
+			// whileItWaits takes the only slot, and releases it after calling meanwhile.
 			whileItWaits := func(meanwhile func()) {
 				taken := make(chan func())
 				others.Go(func() {
@@ -197,7 +226,7 @@ func TestForbidden_ConcernsItsNumberAlone(t *testing.T) {
 	}
 }
 
-// The key is refused with 403 right after a call has proven that it is accepted.
+// Telnyx refuses the key with 403 right after a call proved that it was accepted.
 func TestMissing_IsNotBelievedWhileTheKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 2)
@@ -224,8 +253,8 @@ func TestMissing_IsNotBelievedWhileTheKeyIsRefused(t *testing.T) {
 	}
 }
 
-// Two numbers are refused because of the account: from then on one request a minute
-// tries, of each campaign in turn.
+// Two numbers are refused because of the account. From then on one request a minute is sent,
+// of each campaign in turn.
 func TestAccount_RefusedOnTwoNumbersLetsOneTrialThroughAMinute(t *testing.T) {
 	t.Parallel()
 	numbers := numbered(8)
@@ -281,7 +310,7 @@ func TestAccount_RefusedOnTwoNumbersLetsOneTrialThroughAMinute(t *testing.T) {
 		}
 	}
 	r.sim.ClearFaults()
-	for range 10 { // those that were refused wait a while longer
+	for range 10 { // refused numbers wait longer
 		r.advance(accountMost)
 		r.reconcile(testCampaign)
 		r.reconcile(otherCampaign)
@@ -296,7 +325,7 @@ func TestAccount_RefusedOnTwoNumbersLetsOneTrialThroughAMinute(t *testing.T) {
 	}
 }
 
-// Several workers want to write when one of them gets the trial.
+// Several workers want to write while one of them sends the trial request.
 func TestAccount_ATrialThatIsAcceptedLetsTheOthersFollow(t *testing.T) {
 	t.Parallel()
 	numbers := numbered(30)
@@ -322,8 +351,8 @@ func TestAccount_ATrialThatIsAcceptedLetsTheOthersFollow(t *testing.T) {
 	}
 }
 
-// Numbers that wait for a suspended campaign must not look stuck in its last state when
-// the campaign is back and Telnyx does not answer.
+// A suspended campaign is approved again, and then Telnyx does not answer. Its numbers must
+// not be shown as waiting for the suspension.
 func TestUnread_SaysWhatWasReadOfTheCampaign(t *testing.T) {
 	t.Parallel()
 	number := numbered(1)[0]
@@ -339,7 +368,7 @@ func TestUnread_SaysWhatWasReadOfTheCampaign(t *testing.T) {
 	}
 }
 
-// A pool that lost numbers keeps its records until a later reading agrees.
+// Numbers that seem to have left a pool keep their records until a later read confirms it.
 func TestPool_BelievesALossTheSecondTime(t *testing.T) {
 	t.Parallel()
 	numbers := numbered(3)

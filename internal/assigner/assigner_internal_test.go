@@ -12,7 +12,7 @@ import (
 func TestInsist_AsksAgainWhenNobodyAnswers(t *testing.T) {
 	refused := errors.New("refused")
 	for name, test := range map[string]struct {
-		silent int   // times that nobody answers
+		silent int   // tries without an answer
 		answer error // after that
 		took   time.Duration
 	}{

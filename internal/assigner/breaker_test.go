@@ -16,7 +16,7 @@ var (
 		Errors: []telnyx.ErrorDetail{{Code: telnyx.CodeInsufficientFunds, Title: "Insufficient Funds"}}}
 )
 
-// breakerRig is a breaker with a clock and an answer for its trials of the key.
+// breakerRig is a breaker with a fake clock and a fake answer to its checks of the key.
 type breakerRig struct {
 	*breaker
 	clock          time.Time
@@ -120,7 +120,7 @@ func TestBreaker_OpensForWritesWhenTwoNumbersAreRefused(t *testing.T) {
 	}
 }
 
-// One number that is refused for a reason of its own must not use up all trials.
+// A number that is refused for another reason must not use up all trials.
 func TestBreaker_TrialsRotateBetweenCampaigns(t *testing.T) {
 	b := newBreakerRig()
 	b.refuseWrite("1", false, refusedAccount)
@@ -152,7 +152,7 @@ func TestBreaker_TrialsRotateBetweenCampaigns(t *testing.T) {
 	}
 }
 
-// The campaign whose turn it is may have nothing to write any more.
+// The campaign whose turn it is may have nothing left to write.
 func TestBreaker_ATurnThatNobodyTakesGoesToTheNext(t *testing.T) {
 	b := newBreakerRig()
 	b.refuseWrite("1", false, refusedAccount)
@@ -169,8 +169,8 @@ func TestBreaker_ATurnThatNobodyTakesGoesToTheNext(t *testing.T) {
 	}
 }
 
-// When nothing is left to write, nobody asks for a trial, and the account may have been
-// put in order long ago.
+// If nothing is left to write, no trial is sent, and nothing shows that the account works
+// again.
 func TestBreaker_ClosesForWritesWhenNobodyAsks(t *testing.T) {
 	b := newBreakerRig()
 	b.refuseWrite("1", false, refusedAccount)

@@ -43,10 +43,12 @@ func (c *campaigns) learn(known ledger.Campaign) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, id := range known.IDs() {
+	ids := ledger.Campaign{ID: known.ID, TelnyxID: known.TelnyxID, TCRID: known.TCRID, BrandID: known.BrandID}
+	for _, id := range ids.IDs() { // no reference: a campaign that was filed anew has the same one
 		c.keys[id] = known.ID
 	}
-	c.byKey[known.ID] = ledger.Campaign{ID: known.ID, TelnyxID: known.TelnyxID, TCRID: known.TCRID, BrandID: known.BrandID}
+	ids.ReferenceKey = known.ReferenceKey
+	c.byKey[known.ID] = ids
 }
 
 // key returns the key of the campaign with the given id; the id itself when the

@@ -9,8 +9,7 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// A claim ends settle after the request, however long ago the reconcile began that reads
-// it again.
+// A claim ends settle after its request, however long ago the reconcile began.
 func TestReconcile_ClaimEndsAfterTheRequest(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	a := &Assigner{claims: newClaims(30 * time.Second), now: func() time.Time { return now }}
@@ -25,7 +24,7 @@ func TestReconcile_ClaimEndsAfterTheRequest(t *testing.T) {
 	}
 }
 
-// What was read before a claim ended does not say that its request had no effect.
+// A read from before the end of a claim does not prove that its request had no effect.
 func TestReconcile_ClaimOutlastsOldReadings(t *testing.T) {
 	begin := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	now := begin
@@ -43,7 +42,7 @@ func TestReconcile_ClaimOutlastsOldReadings(t *testing.T) {
 	}
 }
 
-// A write whose last checks are old is not sent, and is tried again soon.
+// A write whose last checks are too old is not sent, and is retried soon.
 func TestReconcile_DoesNotSendOnOldChecks(t *testing.T) {
 	answer := (&reconcile{}).send(t.Context(), Decision{Write: WriteMove}, time.Now().Add(-writeChecksLast))
 	if !errors.Is(answer.Err, errLate) || telnyx.WasSent(answer.Err) {

@@ -8,7 +8,7 @@ import (
 	"greenlight/internal/plan"
 )
 
-// However a claim is dated, it is waited for by the time that passes here.
+// A claim's end depends only on when this process first saw it, not on the claim's date.
 func TestClaims_TrustNoClockButTheirOwn(t *testing.T) {
 	noon := time.Date(2026, 8, 7, 12, 0, 0, 0, time.UTC)
 	const settle = 30 * time.Second
@@ -32,6 +32,20 @@ func TestClaims_TrustNoClockButTheirOwn(t *testing.T) {
 	}
 }
 
+// The claim of another request for the same number has its own end.
+func TestClaims_AreDistinguishedByTheirTime(t *testing.T) {
+	noon := time.Date(2026, 8, 7, 12, 0, 0, 0, time.UTC)
+	const settle = 30 * time.Second
+	c := newClaims(settle)
+	n := ledger.Number{CampaignID: "c", Number: "+15551234567", ClaimedAt: noon}
+	c.endOf(n, noon)
+	later := noon.Add(time.Hour)
+	n.ClaimedAt = later
+	if got := c.endOf(n, later); !got.Equal(later.Add(settle)) {
+		t.Errorf("got %s, want %s", got, later.Add(settle))
+	}
+}
+
 func TestClaims_SurviveAClockThatIsSetBack(t *testing.T) {
 	now := time.Date(2026, 8, 7, 12, 0, 0, 0, time.UTC)
 	c := newClaims(30 * time.Second)
@@ -47,7 +61,7 @@ func TestClaims_SurviveAClockThatIsSetBack(t *testing.T) {
 	}
 }
 
-// A pool that lost numbers is believed when a second, later, complete reading agrees.
+// That a pool lost numbers is believed when a second, later, complete read confirms it.
 func TestPools_BelieveALossOnlyTheSecondTime(t *testing.T) {
 	const late = poolConfirm
 	one, two := []plan.E164{"+15551230001"}, []plan.E164{"+15551230001", "+15551230002"}

@@ -19,8 +19,7 @@ const decideNumber = "+12125550000"
 
 var decideNow = time.Date(2026, 8, 7, 12, 0, 0, 0, time.UTC)
 
-// caseWith returns the case of a free number on an approved campaign, changed by what
-// is given.
+// caseWith returns the case of a free number and an approved campaign, with the changes.
 func caseWith(changes ...func(*Case)) Case {
 	c := Case{
 		Entry:     plan.Campaign{Name: "spring", CampaignID: testCampaign, MaxNumbers: 49},
@@ -37,7 +36,7 @@ func caseWith(changes ...func(*Case)) Case {
 	return c
 }
 
-// before gives the number a record, as the ledger has it since an hour.
+// before gives the number a ledger record that is an hour old.
 func before(state ledger.State, reason ledger.Reason, changes ...func(*ledger.Number)) func(*Case) {
 	return func(c *Case) {
 		c.Record = ledger.Number{
@@ -72,7 +71,7 @@ func inPhase(phase ledger.Phase) func(*Case) {
 	return func(c *Case) { c.Phase, c.Why = phase, "the campaign's words" }
 }
 
-// diff says what plan.Diff makes of a record in the given status.
+// diff sets the result of plan.Diff for a record with the given status.
 func diff(action plan.Action, status telnyx.AssignmentStatus, changes ...func(*telnyx.Assignment)) func(*Case) {
 	return func(c *Case) {
 		record := telnyx.Assignment{PhoneNumber: decideNumber, CampaignID: testCampaign, AssignmentStatus: status}
@@ -94,7 +93,7 @@ func owned(o Ownership) func(*Case) {
 	return func(c *Case) { c.Ownership, c.AbsentAt = o, decideNow }
 }
 
-// absentAgo is a proof of absence by a reading that began so long ago.
+// absentAgo proves absence by a read that began the given time ago.
 func absentAgo(ago time.Duration) func(*Case) {
 	return func(c *Case) { c.Ownership, c.AbsentAt = NotOnAccount, decideNow.Add(-ago) }
 }
@@ -104,7 +103,7 @@ func settings(change func(*telnyx.Number)) func(*Case) {
 	return func(c *Case) { change(&c.Account) }
 }
 
-// refusal is the answer with a status, a code and words.
+// refusal sets an error answer with a status, a code and a text.
 func refusal(status int, code, words string) func(*Case) {
 	return answer(&telnyx.APIError{
 		Method: "POST", Route: "/10dlc/phone_number_campaigns", Status: status,
@@ -130,7 +129,7 @@ func failing(words string) func(*telnyx.Assignment) {
 	return func(a *telnyx.Assignment) { a.Errors = json.RawMessage(strconv.Quote(words)) }
 }
 
-// requested is the record while its request is on the wire.
+// requested sets the record as it is while its request is under way.
 func requested(t ledger.Tries) func(*Case) {
 	t.Unanswered++
 	return before(ledger.Attaching, "", claimedAgo(time.Second), tries(t))
@@ -175,7 +174,7 @@ func TestDecide_FollowsItsTable(t *testing.T) {
 		{"in review, conflict", with(inPhase(ledger.PhaseInReview), before(conflict, ledger.OtherCampaign, person)), want{conflict, ledger.OtherCampaign, true, noNext, "", false}},
 		{"in review, failed", with(inPhase(ledger.PhaseInReview), before(failed, ledger.Rejected, person, nextIn(time.Hour))), want{failed, ledger.Rejected, true, noNext, "", false}},
 
-		// The records do not settle it.
+		// The records are not conclusive.
 		{"unreadable record, new", with(unreadable), want{planned, ledger.Unverified, false, soon, "", false}},
 		{"unreadable record, attached", with(unreadable, before(attached, "")), want{attached, ledger.Unverified, false, soon, "", false}},
 		{"unreadable record, sendable", with(unreadable, before(sendable, "")), want{sendable, ledger.Unverified, false, soon, "", false}},
@@ -192,7 +191,7 @@ func TestDecide_FollowsItsTable(t *testing.T) {
 		{"a carrier is not done", with(diff(plan.Done, telnyx.Assigned, mapped("PENDING_ADDITION", "ADDED")), before(attaching, "", claimedAgo(time.Second))), want{attached, "", false, recheckLeast, "", false}},
 		{"its removal failed", with(diff(plan.Done, telnyx.FailedUnassignment), before(attached, "")), want{attached, "", false, 30 * time.Minute, "", false}},
 
-		// It is on its way.
+		// It is being assigned or removed.
 		{"pending", with(diff(plan.Wait, telnyx.PendingAssignment), before(attaching, "", claimedAgo(time.Second))), want{pending, "", false, recheckLeast, "", false}},
 		{"pending for an hour", with(diff(plan.Wait, telnyx.PendingAssignment), before(pending, "")), want{pending, "", false, 30 * time.Minute, "", false}},
 		{"pending for too long", with(diff(plan.Wait, telnyx.PendingAssignment), before(pending, "", sinceAgo(73*time.Hour))), want{pending, ledger.Stuck, true, recheckMost, "", false}},
@@ -238,7 +237,7 @@ func TestDecide_FollowsItsTable(t *testing.T) {
 		{"the profile, otherwise spelled", with(planProfile(strings.ToUpper(testProfile))), want{planned, ledger.Queued, false, noNext, WriteAttach, false}},
 		{"no profile, and one in the plan", with(settings(noProfile), planProfile(testProfile)), want{planned, ledger.Queued, false, noNext, WriteAttach, false}},
 
-		// Carriers failed it.
+		// The carriers failed it.
 		{"failed since the request", with(diff(plan.Attach, telnyx.FailedAssignment, failing("bad things")), before(pending, "", claimedAgo(time.Hour))), want{planned, ledger.CarrierFailed, false, refusedBase, "", false}},
 		{"failed the third time", with(diff(plan.Attach, telnyx.FailedAssignment, failing("bad things")), before(pending, "", tries(ledger.Tries{Failed: 2}))), want{failed, ledger.CarrierFailed, true, 9 * refusedBase, "", false}},
 		{"failed, dormant", with(diff(plan.Attach, telnyx.FailedAssignment, failing("Campaign is dormant")), before(attached, "")), want{planned, ledger.DormantRetry, false, passingBase, "", false}},
@@ -318,7 +317,7 @@ func TestDecide_FollowsItsTable(t *testing.T) {
 	}
 }
 
-// with makes a row's list of changes.
+// with returns its arguments as a slice.
 func with(changes ...func(*Case)) []func(*Case) { return changes }
 
 var errUnsent = fmt.Errorf("wait for the rate limit: %w", telnyx.ErrInvalidArgument)
@@ -340,7 +339,7 @@ func planProfile(id string) func(*Case) {
 	return func(c *Case) { c.Entry.MessagingProfileID = id }
 }
 
-// A number without a profile is put on the plan's first, and no other number is.
+// A number without a profile gets the plan's first. Other numbers keep theirs.
 func TestDecide_SetsAProfileOnlyWhereThereIsNone(t *testing.T) {
 	if d := Decide(caseWith(settings(noProfile), planProfile(testProfile))); d.SetProfile != testProfile {
 		t.Errorf("got %q, want the plan's profile", d.SetProfile)
@@ -350,8 +349,7 @@ func TestDecide_SetsAProfileOnlyWhereThereIsNone(t *testing.T) {
 	}
 }
 
-// history decides request after request, with the answers given; in between nothing is
-// read that changes anything.
+// history decides once for each answer. Nothing else changes in between.
 func history(t *testing.T, record ledger.Number, answers ...func(*Case)) ledger.Number {
 	t.Helper()
 	for _, answer := range answers {
@@ -394,8 +392,8 @@ func TestDecide_CountsPerKindOfFailure(t *testing.T) {
 	}
 }
 
-// Every refusal is repeated, at first soon, at last every six hours, and what a changed
-// entry asks for is tried as if it were new.
+// Every refused request is repeated, at first soon and finally every six hours. After a
+// change of the entry, the waits start anew.
 func TestDecide_NothingIsFinal(t *testing.T) {
 	for name, refuse := range map[string]func(*Case){
 		"10027": refusal(422, "10027", "not active"), "10005": refusal(404, "10005", ""), "10001": refusal(400, "10001", ""),
@@ -433,7 +431,7 @@ func TestDecide_NothingIsFinal(t *testing.T) {
 	}
 }
 
-// Readings that prove absence count only in a row.
+// Only proofs of absence in a row count.
 func TestDecide_BelievesAbsenceOnlyTwiceInARow(t *testing.T) {
 	record := func(c Case, r ledger.Number) ledger.Number {
 		r.EntryHash = "entry"
@@ -442,12 +440,20 @@ func TestDecide_BelievesAbsenceOnlyTwiceInARow(t *testing.T) {
 	}
 	n := record(caseWith(owned(NotOnAccount)), ledger.Number{})
 	n = record(caseWith(settings(func(n *telnyx.Number) { n.Status = "port-pending" })), n)
-	if n = record(caseWith(owned(NotOnAccount)), n); n.Reason != ledger.Unverified {
-		t.Errorf("got %s (%s) after absent, there, absent; want it asked again", n.State, n.Reason)
+	later := func(c *Case) { c.Now = decideNow.Add(time.Hour); c.AbsentAt = c.Now }
+	if n = record(caseWith(owned(NotOnAccount), later), n); n.Reason != ledger.Unverified {
+		t.Errorf("got %s (%s) after absent, present, absent; want it asked again", n.State, n.Reason)
 	}
 }
 
-// The first numbers of the plan get the room that there is.
+func TestDecide_NamesTheCampaignOfAnUnexpectedRecord(t *testing.T) {
+	got := Decide(caseWith(requested(ledger.Tries{}), accept(otherCampaign))).Record
+	if got.State != ledger.Planned || !strings.Contains(got.Detail, otherCampaign) {
+		t.Errorf("got %s: %q, want it planned, with campaign %s in the detail", got.StateAndReason(), got.Detail, otherCampaign)
+	}
+}
+
+// The first numbers in the plan get the remaining room.
 func TestDecideInOrder_GivesRoomInTheOrderOfThePlan(t *testing.T) {
 	numbers := []plan.E164{"+12125550001", "+12125550002", "+12125550003"}
 	entry := plan.Campaign{CampaignID: testCampaign, MaxNumbers: 49, Numbers: numbers}

@@ -16,11 +16,11 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// oneAtATime makes what happens follow one order.
+// oneAtATime makes the order of requests predictable.
 func oneAtATime(c *Config) { c.Concurrency = 1 }
 
-// A process may stand still between the claim and the request. Others take the
-// claim for abandoned after Settle.
+// A process may pause between the claim and the request. After Settle, others treat the
+// claim as abandoned.
 func TestApply_SendsNothingOnAnOldClaim(t *testing.T) {
 	t.Parallel()
 	const settle = 300 * time.Millisecond
@@ -39,12 +39,12 @@ func TestApply_SendsNothingOnAnOldClaim(t *testing.T) {
 			r.plan(tt.entry)
 			r.logged = func(line string) {
 				if strings.Contains(line, "number is attaching") {
-					time.Sleep(settle) // this is the mishap
+					time.Sleep(settle) // the pause
 				}
 			}
 			r.reconcile(testCampaign)
 			if writes := r.sim.Writes(); len(writes) != 0 {
-				t.Errorf("sent all the same: %+v", writes)
+				t.Errorf("it sent %+v", writes)
 			}
 			if n := r.number(number); n.State != ledger.Planned || n.Tries != (ledger.Tries{}) || !n.ClaimedAt.IsZero() {
 				t.Errorf("got %+v, want it planned and without a claim", n)
@@ -56,7 +56,7 @@ func TestApply_SendsNothingOnAnOldClaim(t *testing.T) {
 // withProfile adds a messaging profile to an entry.
 func withProfile(entry string) string { return entry + "  messaging_profile_id: " + testProfile + "\n" }
 
-// What a PATCH or a PUT rests on is read just before. Meanwhile the plan may change.
+// A PATCH or PUT is preceded by a read. The plan may change during that read.
 func TestApply_SendsNothingForANumberThatLeftThePlan(t *testing.T) {
 	t.Parallel()
 	number, stays := numbered(2)[0], numbered(2)[1]
@@ -64,8 +64,8 @@ func TestApply_SendsNothingForANumberThatLeftThePlan(t *testing.T) {
 	for name, tt := range map[string]struct {
 		stage func(r *rig)
 		entry func(string) string
-		path  string // what is read before the request
-		reads int    // how often, the last time just before
+		path  string // the read before the request
+		reads int    // the last one directly before the request
 		leave bool
 		want  int // requests
 	}{
@@ -101,13 +101,13 @@ func TestApply_SendsNothingForANumberThatLeftThePlan(t *testing.T) {
 	}
 }
 
-// onOther puts the first number on the other campaign, offProfile takes it off its
-// messaging profile.
+// onOther attaches the first number to the other campaign. offProfile removes its messaging
+// profile.
 func onOther(r *rig) { r.must(r.sim.AttachNumber(numbered(1)[0], otherCampaign, telnyx.Assigned)) }
 
 func offProfile(r *rig) { r.sim.AddNumbers(telnyxsim.Number{PhoneNumber: numbered(1)[0]}) }
 
-// A laptop is shut, a machine is moved: ten minutes pass between two requests.
+// A laptop sleeps or a machine is migrated: ten minutes pass between two requests.
 func TestApply_ReadsTheCampaignAgainAfterAPause(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -144,8 +144,8 @@ func TestApply_ReadsTheCampaignAgainAfterAPause(t *testing.T) {
 	}
 }
 
-// Events about a campaign do not keep its numbers from being attached, however many
-// come, but none is attached on a reading from before them.
+// Any number of events about a campaign does not keep its numbers from being attached. But
+// the campaign is read again after an event before the next number is attached.
 func TestApply_ReadsTheCampaignAgainAfterAnEvent(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -172,8 +172,8 @@ func TestApply_ReadsTheCampaignAgainAfterAnEvent(t *testing.T) {
 	}
 }
 
-// When a person asks, the reconcile that is under way ends early.
-func TestApply_EndsEarlyWhenAPersonAsks(t *testing.T) {
+// A person's request ends the reconcile that is under way.
+func TestApply_EndsEarlyForAPersonsRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 40, oneAtATime)
 	r.before = func(req *http.Request) {
@@ -192,9 +192,8 @@ func TestApply_EndsEarlyWhenAPersonAsks(t *testing.T) {
 	r.wantRequests("after the request", numbered(40)...)
 }
 
-// A campaign comes back from a suspension, and the reconcile that reads so ends before
-// it has asked for anything. The next one attaches the numbers, and the suspension is
-// the only notice.
+// A suspension ends, and the reconcile that reads this is interrupted before its first
+// request. The next one attaches the numbers. The suspension remains the only notice.
 func TestApply_InterruptedAfterASuspensionReportsNothingTwice(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 3, oneAtATime)
@@ -228,8 +227,8 @@ func TestApply_InterruptedAfterASuspensionReportsNothingTwice(t *testing.T) {
 	}
 }
 
-// Hundreds of numbers are due when Telnyx asks for a pause. A number is claimed when its
-// request may be sent, so that only those under way at once are claimed for nothing.
+// Hundreds of numbers are due when Telnyx asks for a pause. A number is claimed only when its
+// request can be sent, so few are claimed in vain.
 func TestApply_ClaimsNothingWhileTelnyxAsksForAPause(t *testing.T) {
 	t.Parallel()
 	const numbers = 300
@@ -237,7 +236,7 @@ func TestApply_ClaimsNothingWhileTelnyxAsksForAPause(t *testing.T) {
 		c.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 1000})
 	})
 	r.sim.Inject(telnyxsim.Fault{Method: "POST", Times: -1, Kind: telnyxsim.RateLimited(time.Minute)})
-	// The pause is longer than this, which ends every wait for it at once.
+	// The pause is longer than this deadline, so every wait ends at once.
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	r.must(r.tryReconcile(ctx, testCampaign))
@@ -257,7 +256,7 @@ func TestApply_ClaimsNothingWhileTelnyxAsksForAPause(t *testing.T) {
 	}
 }
 
-// More requests are wanted at once than the rate allows in the time that a request has.
+// More requests are due than the rate allows before their deadline.
 func TestApply_ClaimsNoMoreThanTheRateAllows(t *testing.T) {
 	t.Parallel()
 	const numbers = 20
@@ -272,8 +271,8 @@ func TestApply_ClaimsNoMoreThanTheRateAllows(t *testing.T) {
 	}
 }
 
-// A number waits for approval for days. Then it turns out to be leaving another
-// campaign, which is waited for from then on.
+// A number waits for approval for days. Then it is found to be leaving another campaign. The
+// wait for that starts only then.
 func TestNumber_ThatIsLeavingIsWaitedForFromWhenItIsSeen(t *testing.T) {
 	t.Parallel()
 	number := numbered(1)[0]
@@ -303,7 +302,7 @@ func TestNumber_ThatIsLeavingIsWaitedForFromWhenItIsSeen(t *testing.T) {
 	r.wantRequests("while it is leaving")
 }
 
-// Every request is refused with the same words for a day.
+// Every request is refused with the same text for a day.
 func TestComplaint_ThatRecursBecomesStuckAndIsTriedOn(t *testing.T) {
 	t.Parallel()
 	const said = "Longcode cannot be added to campaign. Limit exceeded"
@@ -326,7 +325,7 @@ func TestComplaint_ThatRecursBecomesStuckAndIsTriedOn(t *testing.T) {
 		if n.State != ledger.Planned || n.Reason != reason || !n.NeedsPerson || !strings.Contains(n.Detail, said) {
 			t.Fatalf("try %d: got %+v; want it planned, %s, for a person, with Telnyx's words", tries, n, reason)
 		}
-		// Half of the reconciles come too early, as when something else happens.
+		// Half of the reconciles come early, for other reasons.
 		r.advance(max(r.campaign(testCampaign).NextAt.Sub(r.a.now())/2, time.Second))
 	}
 	if got := r.requests()[number]; tries <= personAfterBusy || got != tries {
@@ -334,12 +333,12 @@ func TestComplaint_ThatRecursBecomesStuckAndIsTriedOn(t *testing.T) {
 	}
 }
 
-// The plan gives a campaign far more numbers than Telnyx lets it carry.
+// The plan has far more numbers than Telnyx allows on the campaign.
 func TestFullCampaign_CostsFewRequestsAReconcile(t *testing.T) {
 	t.Parallel()
 	const room, numbers, most = 5, 12, 2
 	r := newRig(t, telnyxsim.Options{MaxNumbersPerCampaign: room}, numbers, func(c *Config) { c.Concurrency = 2 * most })
-	before, stuck := room, 0 // those that have room are no waste
+	before, stuck := room, 0 // the requests that succeed
 	for i := range 200 {
 		r.reconcile(testCampaign)
 		if sent := len(r.sim.Writes()); sent-before > most {
@@ -362,7 +361,7 @@ func TestFullCampaign_CostsFewRequestsAReconcile(t *testing.T) {
 		}
 		r.advanceTo(next)
 		if i%10 == 9 {
-			r.advance(2 * time.Hour) // all are due at once
+			r.advance(2 * time.Hour) // so that all are due
 		}
 	}
 	if stuck == 0 {
@@ -370,8 +369,8 @@ func TestFullCampaign_CostsFewRequestsAReconcile(t *testing.T) {
 	}
 }
 
-// surplus returns the records of the numbers that are not on the campaign, which
-// must be so many.
+// surplus returns the records of the numbers that are not on the campaign, and checks how
+// many there are.
 func (r *rig) surplus(want int) map[string]ledger.NumberEntry {
 	r.Helper()
 	entries, err := r.a.ledger.Numbers(r.Context(), testCampaign)
@@ -387,8 +386,8 @@ func (r *rig) surplus(want int) map[string]ledger.NumberEntry {
 	return entries
 }
 
-// The key may read campaigns and not the numbers' settings. That proves nothing about
-// the campaign, and nothing about the key.
+// The key may read campaigns but not the numbers' settings. That proves nothing about the
+// campaign or the key.
 func TestUnread_ARefusedListOfNumbersIsNotAMissingCampaign(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]telnyxsim.FaultKind{
@@ -419,10 +418,9 @@ func TestUnread_ARefusedListOfNumbersIsNotAMissingCampaign(t *testing.T) {
 	}
 }
 
-// A person's request becomes one with a routine one that waits already, and its
-// reconcile fails. It must be repeated as urgently: waits are cut short by a person
-// alone.
-func TestUrgent_IsAsUrgentWhenItsReconcileIsRepeated(t *testing.T) {
+// A person's request is merged with a waiting routine one, and its reconcile fails. The
+// repeated one must be urgent too, because only that cuts waits short.
+func TestUrgent_StaysUrgentWhenItsReconcileIsRepeated(t *testing.T) {
 	t.Parallel()
 	number := numbered(1)[0]
 	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 1, func(c *Config) { c.Now = time.Now })
@@ -434,10 +432,10 @@ func TestUrgent_IsAsUrgentWhenItsReconcileIsRepeated(t *testing.T) {
 			return
 		}
 		switch reads.Add(1) {
-		case 2: // a reconcile during which the routine request and the person's come
+		case 2: // during this reconcile the routine and the person's request arrive
 			close(reading)
 			<-resume
-		case 3: // theirs, which loses the number's record to somebody else
+		case 3: // their reconcile, which fails because another process wrote the record
 			entries, err := r.a.ledger.Numbers(t.Context(), testCampaign)
 			r.check(err)
 			n := entries[number].Number
@@ -468,12 +466,12 @@ func TestUrgent_IsAsUrgentWhenItsReconcileIsRepeated(t *testing.T) {
 	trigger(events.KindResync, "")
 	r.eventually("a routine request waits", func() bool { return waiting().class == routine && waiting().key != "" })
 	trigger(events.KindCampaign, testCampaign)
-	r.eventually("the person's is one with it", func() bool { return waiting().urgent })
+	r.eventually("the person's request is merged with it", func() bool { return waiting().urgent })
 	close(resume)
 	r.eventually("tried again", func() bool { return r.number(number).State == ledger.Pending })
 }
 
-// The consumer is made again, and what happened meanwhile is made up for.
+// The consumer is recreated, and the assigner catches up.
 func TestRun_ContinuesWhenItsConsumerIsDeleted(t *testing.T) {
 	t.Parallel()
 	number := numbered(2)[1]
@@ -491,7 +489,7 @@ func TestRun_ContinuesWhenItsConsumerIsDeleted(t *testing.T) {
 	r.eventually("it continues", func() bool { return r.requests()[number] == 1 })
 }
 
-// A number that left the plan must not be attached because its entry has a pool by now.
+// A number that left the plan must not be attached because its entry now has a pool.
 func TestPool_NeverAttachesWhatNeitherPlanNorPoolNames(t *testing.T) {
 	t.Parallel()
 	const extra, otherProfile = "+12125559999", "4001776e-0000-4000-8000-000000000002"
@@ -513,8 +511,8 @@ func TestPool_NeverAttachesWhatNeitherPlanNorPoolNames(t *testing.T) {
 	}
 }
 
-// One odd answer a day does not take a number off the ledger, if the answers in between
-// showed it.
+// One wrong answer a day does not remove a number from the ledger if the answers in between
+// are right.
 func TestPool_ForgetsALossThatWasNotConfirmed(t *testing.T) {
 	t.Parallel()
 	const otherProfile = "4001776e-0000-4000-8000-000000000002"
@@ -535,7 +533,8 @@ func TestPool_ForgetsALossThatWasNotConfirmed(t *testing.T) {
 	}
 }
 
-// That no campaign has a reference takes two searches, not one and a memory of it.
+// It takes two searches to prove that no campaign has a reference; a remembered search does
+// not count.
 func TestCampaign_IsMissingAfterTwoSearches(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, telnyxsim.Options{}, 1)
@@ -559,8 +558,7 @@ func TestCampaign_IsMissingAfterTwoSearches(t *testing.T) {
 	}
 }
 
-// When the account is in order again, its numbers do not sit out the waits of the time
-// before.
+// When the account is accepted again, its numbers do not wait out their earlier waits.
 func TestAccount_ContinuesSoonAfterItIsAcceptedAgain(t *testing.T) {
 	t.Parallel()
 	numbers := numbered(3)
@@ -573,7 +571,7 @@ func TestAccount_ContinuesSoonAfterItIsAcceptedAgain(t *testing.T) {
 	r.sim.ClearFaults()
 	r.advance(accountMost)
 	r.reconcile(testCampaign)
-	req, ok := r.a.queue.take(prompt) // asked for as soon as one was accepted
+	req, ok := r.a.queue.take(prompt) // added when a request was accepted
 	if !ok || req.key != testCampaign {
 		t.Fatalf("got %+v, want a reconcile of the campaign", req)
 	}
@@ -585,8 +583,8 @@ func TestAccount_ContinuesSoonAfterItIsAcceptedAgain(t *testing.T) {
 	}
 }
 
-// A person's request is kept when Telnyx cannot be read just then.
-func TestUrgent_ComesAgainWhenTelnyxCannotBeRead(t *testing.T) {
+// A person's request is kept while Telnyx cannot be read.
+func TestUrgent_IsRepeatedWhenTelnyxCannotBeRead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 1)
 	r.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: "/10dlc/campaign", Times: -1, Kind: telnyxsim.StatusFault(503, "{}")})
@@ -598,7 +596,7 @@ func TestUrgent_ComesAgainWhenTelnyxCannotBeRead(t *testing.T) {
 		settled := 0
 		req.key, req.made, req.settle = testCampaign, time.Now(), func() { settled++ }
 		r.a.serve(t.Context(), req)
-		// What a person asked for outlives this process: its message stays open.
+		// The message of a person's request stays open, so it outlives this process.
 		if (settled == 1) == req.urgent {
 			t.Errorf("%s: settled %d times", name, settled)
 		}
@@ -611,8 +609,7 @@ func TestUrgent_ComesAgainWhenTelnyxCannotBeRead(t *testing.T) {
 	}
 }
 
-// Whether a 403 is about the key is not known while the call that proves it has no
-// answer.
+// While the call that checks the key gets no answer, a 403 may or may not be about the key.
 func TestForbidden_ProvesNothingWhileTheKeyCannotBeChecked(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 1)
@@ -627,7 +624,7 @@ func TestForbidden_ProvesNothingWhileTheKeyCannotBeChecked(t *testing.T) {
 	}
 }
 
-// A list whose reader panics is read again by those that wait for it.
+// If the reader of a list panics, a waiting one reads the list again.
 func TestShared_SurvivesAPanic(t *testing.T) {
 	t.Parallel()
 	s := shared[string, int]{index: func(rows []string) int { return len(rows) }, kept: time.Minute}

@@ -9,8 +9,8 @@ import (
 	"greenlight/internal/notice"
 )
 
-// numbersIn writes records in the form "sendable" or "failed/not_owned!", where the
-// mark says that a person is needed.
+// numbersIn parses records like "sendable" or "failed/not_owned!". The exclamation mark
+// means that a person is needed.
 func numbersIn(words string) (numbers []ledger.Number) {
 	for i, word := range strings.Fields(words) {
 		word, person := strings.CutSuffix(word, "!")
@@ -99,7 +99,7 @@ func TestNewsOf_DistinguishesNewsFromMoreOfTheSame(t *testing.T) {
 	}
 }
 
-// A notice says that nothing needs doing only where greenlight status says so too.
+// A notice says that no action is needed only if greenlight status says so too.
 func TestNewsOf_AgreesWithTheLedgerOnWhoIsNeeded(t *testing.T) {
 	for _, phase := range []ledger.Phase{ledger.PhaseApproved, ledger.PhaseInReview, ledger.PhaseUnread} {
 		for _, state := range ledger.States() {
@@ -109,7 +109,7 @@ func TestNewsOf_AgreesWithTheLedgerOnWhoIsNeeded(t *testing.T) {
 					beside := ledger.Number{Number: "+15551230000", State: ledger.Sendable}
 					v := newsOf(ledger.Campaign{Phase: phase}, []ledger.Number{beside, n}, nil)
 					reported := v.kind != "" && v.kind != notice.Completed
-					// That the account is refused is reported once, by alarm.
+					// alarm reports a refused account, once.
 					if want := person && !reason.OfAccount(); reported != want {
 						t.Errorf("%s, %s (%s): notice %q, and the record says that it needs a person: %t", phase, state, reason, v.kind, person)
 					}
@@ -141,7 +141,7 @@ func TestNotice_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 			"A person is needed: 0 of 1 planned number attached to campaign spring-promo (C6X6M95). " + ledger.PhaseRejected.Sentence() + " Telnyx said: no opt-in."},
 		"carrier": {text(ledger.PhaseApproved, "", "sendable attached/carrier_failed!"),
 			"A person is needed: 2 of 2 planned numbers attached to campaign spring-promo (C6X6M95). carrier_failed (+15551230001): " +
-				"Telnyx has the number on the campaign, but a carrier did not take it, so messages to that carrier do not arrive. Ask Telnyx's support about this number and carrier. Run greenlight status for the rest."},
+				"The number is on the campaign, but a carrier did not accept it. Messages to that carrier are not delivered. Contact Telnyx support about this number and carrier. Run greenlight status for the rest."},
 		"stuck": {text(ledger.PhaseApproved, "", "pending/stuck! sendable"),
 			"Stuck: 1 of 2 planned numbers attached to campaign spring-promo (C6X6M95). stuck (+15551230000): " +
 				ledger.Stuck.Advice().Why + " " + ledger.Stuck.Advice().Action + " Run greenlight status for the rest."},

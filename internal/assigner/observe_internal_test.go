@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// Of two requests that share a list each keeps the records that it has read by itself.
+// Two requests that share a list do not see the records that the other one reads.
 func TestObserver_SharedListIsNotWrittenTo(t *testing.T) {
 	const campaign, other = "4b30019a-e14d-522f-fc8e-00000000000a", "4b30019a-e14d-522f-fc8e-00000000000b"
 	sim := telnyxsim.New(telnyxsim.Options{Dialect: telnyxsim.Dialect{ListLag: time.Hour}})
@@ -25,13 +25,13 @@ func TestObserver_SharedListIsNotWrittenTo(t *testing.T) {
 	for i := range numbers {
 		numbers[i] = plan.E164(fmt.Sprintf("+1212555%04d", i))
 		sim.AddNumbers(telnyxsim.Number{PhoneNumber: string(numbers[i]), MessagingProfileID: "4001776e-0000-4000-8000-000000000001"})
-		if i < 37 { // a list that grew by appending has room left
+		if i < 37 { // appending leaves spare capacity
 			if err := sim.AttachNumber(string(numbers[i]), other, telnyx.Assigned); err != nil {
 				t.Fatal(err)
 			}
 			continue
 		}
-		if _, err := client.Assign(t.Context(), string(numbers[i]), campaign); err != nil { // lists do not show it
+		if _, err := client.Assign(t.Context(), string(numbers[i]), campaign); err != nil { // the lists lag behind
 			t.Fatal(err)
 		}
 	}

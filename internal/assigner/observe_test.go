@@ -12,8 +12,8 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// largeAccount gives the account more numbers on campaigns than are read as a list for
-// the sake of a few.
+// largeAccount adds so many assigned numbers that the account's list is not read for a few
+// planned ones.
 func largeAccount(r *rig) {
 	for i := range (sparePages + 2) * rowsPerPage {
 		number := fmt.Sprintf("+1313555%04d", i)
@@ -55,7 +55,7 @@ func TestObserve_ReadsRecordsOneByOneWhereTheListIsLong(t *testing.T) {
 	}
 }
 
-// What is proven of a number does not go when its record cannot be read.
+// What was proven about a number is kept when its record cannot be read.
 func TestObserve_UnreadableRecordKeepsWhatWasProven(t *testing.T) {
 	t.Parallel()
 	number := numbered(1)[0]
@@ -80,9 +80,9 @@ func TestObserve_UnreadableRecordKeepsWhatWasProven(t *testing.T) {
 	}
 }
 
-// A broken answer about a number says nothing, also if a list does not show the number:
-// nothing is requested again for what is attached.
-func TestObserve_BrokenRecordIsNoEvidence(t *testing.T) {
+// A broken answer about a number proves nothing, even if a list does not show the number. No
+// attached number is requested again.
+func TestObserve_BrokenRecordProvesNothing(t *testing.T) {
 	t.Parallel()
 	for name, broken := range map[string]telnyxsim.FaultKind{
 		"cut in half": telnyxsim.TruncatedBody(), "not JSON": telnyxsim.UnreadableJSON(), "502": telnyxsim.HTML502(), "reset": telnyxsim.Reset(),
@@ -105,8 +105,8 @@ func TestObserve_BrokenRecordIsNoEvidence(t *testing.T) {
 	}
 }
 
-// Numbers that wait for their turn have an estimate of when it comes. That is not when the
-// campaign is reconciled again: another number may need it sooner.
+// Queued numbers have an estimated time. That does not set the time of the next reconcile:
+// another number may need it sooner.
 func TestReconcile_IsScheduledByTheNumberThatNeedsItFirst(t *testing.T) {
 	t.Parallel()
 	numbers := numbered(40)
@@ -134,8 +134,7 @@ func TestReconcile_DropsWhatLeftThePlanInReview(t *testing.T) {
 	}
 }
 
-// A status that Telnyx does not publish takes room, and holds its number, only if plan.Diff
-// says so.
+// Whether a number with an unpublished status counts as attached is decided by plan.Diff.
 func TestLiveOn_FollowsTheDecisionTable(t *testing.T) {
 	t.Parallel()
 	numbers := numbered(3)

@@ -26,7 +26,7 @@ func TestPhaseOf_OnlyProvisionedIsApproved(t *testing.T) {
 		"":                                   ledger.PhaseUnknown,
 		"A_WORD_OF_TOMORROW":                 ledger.PhaseUnknown,
 	} {
-		// ACTIVE is what every campaign says from the day it is filed.
+		// Every campaign is ACTIVE from the day it is filed.
 		got, _ := PhaseOf(telnyx.Campaign{Status: "ACTIVE", CampaignStatus: status})
 		if got != want {
 			t.Errorf("%q: got %s, want %s", status, got, want)

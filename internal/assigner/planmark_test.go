@@ -11,7 +11,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// pending reports whether the ledger says that not all of the plans was reconciled.
+// pending reports whether the ledger says that the plans are not fully reconciled.
 func (r *rig) pending() bool {
 	r.Helper()
 	entries, err := r.a.ledger.Campaigns(r.Context())
@@ -64,8 +64,8 @@ func TestPlanMark_SaysWhetherAllOfThePlanWasReconciled(t *testing.T) {
 	}
 }
 
-// A campaign is recorded as approved before its numbers are attached: until they are,
-// those that its entry has more than the last one are in no record.
+// A campaign is recorded as approved before its numbers are attached. Until then, numbers
+// that were added to its entry have no record.
 func TestPlanMark_WaitsForTheNumbersOfACampaignThatIsJustApproved(t *testing.T) {
 	r := newRig(t, telnyxsim.Options{}, 1, oneAtATime)
 	r.mark()
@@ -112,7 +112,7 @@ func TestPlanMark_ReportsAFaultAndIsWrittenByTheOneThatWorks(t *testing.T) {
 	if got := written(); got != "" {
 		t.Errorf("got %q after it was fixed", got)
 	}
-	// Another assigner worked in between.
+	// Another assigner was active in between.
 	r.must(r.a.ledger.PutPlans(t.Context(), ledger.Plans{Hash: "other"}))
 	r.a.plans.forget()
 	r.mark()
@@ -121,5 +121,5 @@ func TestPlanMark_ReportsAFaultAndIsWrittenByTheOneThatWorks(t *testing.T) {
 	}
 }
 
-// maxRecordOfAnybody is more than a record of the ledger may have.
+// maxRecordOfAnybody is larger than any record of the ledger.
 const maxRecordOfAnybody = 20_000

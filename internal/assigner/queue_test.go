@@ -11,7 +11,7 @@ import (
 // settled counts how often a message was acknowledged.
 type settled int
 
-// asked returns a request of a message, and how often that was acknowledged.
+// asked returns the request of a message, and a count of its acknowledgments.
 func asked(key string) (request, *settled) {
 	count := new(settled)
 	return request{key: key, settle: func() { *count++ }}, count
@@ -54,7 +54,7 @@ func TestQueue_MergesWhatWaitsAndKeepsUrgency(t *testing.T) {
 	}
 }
 
-// What was read before a request was made does not answer it.
+// A read from before a request does not answer it.
 func TestQueue_MergedRequestAsksForWhatIsReadAfterTheLatest(t *testing.T) {
 	q := newQueue()
 	noon := time.Date(2026, 8, 7, 12, 0, 0, 0, time.UTC)
@@ -71,13 +71,17 @@ func TestQueue_RoutineComesLastUntilSomethingHappens(t *testing.T) {
 	for _, key := range []string{"a", "b", "c"} {
 		q.add(request{key: key, class: routine})
 	}
+	noticed := time.Date(2026, 8, 7, 12, 0, 0, 0, time.UTC)
 	q.add(request{key: "stranger", class: stranger})
 	q.add(request{key: "event"})
-	q.add(request{key: "c"})
+	q.add(request{key: "c", cause: "an event", trace: "its trace", noticed: noticed})
 	var got []string
 	for range 5 {
 		r, _ := q.take(stranger)
 		got = append(got, r.key)
+		if r.key == "c" && (r.cause != "an event" || r.trace != "its trace" || !r.noticed.Equal(noticed)) {
+			t.Errorf("got %+v, want the cause, trace and time of the event", r)
+		}
 	}
 	if want := []string{"event", "c", "a", "b", "stranger"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)

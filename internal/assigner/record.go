@@ -1,6 +1,7 @@
 package assigner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -125,6 +126,7 @@ func (r *reconcile) record() ledger.Campaign {
 	c.PruneBase, c.Pruned = r.pruneBase, r.pruned
 	if read := r.campaign; r.wasRead() {
 		c.TelnyxID, c.TCRID, c.BrandID = string(read.CampaignID), string(read.TCRCampaignID), read.BrandID
+		c.ReferenceKey = cmp.Or(plan.Campaign{ReferenceID: read.ReferenceID}.ID(), c.ReferenceKey)
 		c.Shared, c.WebhookURL, c.Status = read.Shared, read.WebhookURL, string(read.CampaignStatus)
 		c.Phase, c.Detail = PhaseOf(read)
 	}

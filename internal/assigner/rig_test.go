@@ -27,8 +27,8 @@ const (
 	campaignPath  = "/v2/10dlc/campaign/"
 )
 
-// rig is an assigner that reconciles when the test says so, between a simulated
-// Telnyx and a NATS server of its own, on a clock that only the test moves.
+// rig is an assigner with a simulated Telnyx and its own NATS server. The test starts each
+// reconcile and sets the clock.
 type rig struct {
 	*testing.T
 	a      *Assigner
@@ -36,15 +36,14 @@ type rig struct {
 	config Config
 	plans  atomic.Pointer[plan.Set]
 	clock  atomic.Int64 // nanoseconds since 1970
-	// before and after are called when a request is about to be sent and when it was
-	// answered, logged with each line of the log. They may be called side by side,
-	// and are set while nothing runs.
+	// before and after are called around each request to Telnyx, logged with each line of
+	// the log. Calls may be concurrent. Set them while nothing runs.
 	before, after func(*http.Request)
 	logged        func(line string)
 }
 
-// newRig returns a rig with both campaigns approved, and so many numbers on the
-// messaging profile. Adjust may change the configuration before it is used.
+// newRig returns a rig with two approved campaigns and the given count of numbers on the
+// messaging profile. Adjust may change the configuration first.
 func newRig(t *testing.T, o telnyxsim.Options, numbers int, adjust ...func(*Config)) *rig {
 	t.Helper()
 	r := &rig{T: t, sim: telnyxsim.New(o)}
@@ -76,13 +75,13 @@ func newRig(t *testing.T, o telnyxsim.Options, numbers int, adjust ...func(*Conf
 	return r
 }
 
-// restart puts another process in the place of the one that works.
+// restart replaces the assigner, as a new process does.
 func (r *rig) restart() {
 	r.Helper()
 	var err error
 	r.a, err = New(r.Context(), r.config)
 	r.must(err)
-	r.a.isPinned = func(context.Context) bool { return true } // nothing listens to the consumer
+	r.a.isPinned = func(context.Context) bool { return true } // the consumer is not running
 }
 
 func (r *rig) must(err error) {
@@ -92,7 +91,7 @@ func (r *rig) must(err error) {
 	}
 }
 
-// check is must for what does not run on the test's own goroutine, such as a hook.
+// check is must for other goroutines than the test's, for example in hooks.
 func (r *rig) check(err error) {
 	r.Helper()
 	if err != nil {
@@ -100,7 +99,7 @@ func (r *rig) check(err error) {
 	}
 }
 
-// plan puts a plan of these entries in force.
+// plan puts a plan with these entries in force.
 func (r *rig) plan(entries ...string) {
 	r.Helper()
 	r.plans.Store(r.parsed(entries...))
@@ -113,8 +112,7 @@ func (r *rig) parsed(entries ...string) *plan.Set {
 	return set
 }
 
-// listed is a plan's entry that lists numbers, pooled one of a whole messaging
-// profile.
+// listed returns a plan entry that lists numbers, pooled one with a number pool.
 func listed(name, campaign string, numbers ...string) string {
 	return fmt.Sprintf("- name: %s\n  campaign_id: %s\n  max_numbers: 5000\n  numbers: [\"%s\"]\n", name, campaign, strings.Join(numbers, `", "`))
 }
@@ -132,7 +130,7 @@ func numbered(n int) []string {
 	return numbers
 }
 
-// reconcile reconciles a campaign once, which must get as far as the ledger.
+// reconcile reconciles a campaign once and fails the test on an error.
 func (r *rig) reconcile(campaign string) {
 	r.Helper()
 	r.must(r.tryReconcile(r.Context(), campaign))
@@ -142,7 +140,7 @@ func (r *rig) tryReconcile(ctx context.Context, campaign string) error {
 	return r.request(ctx, request{key: campaign})
 }
 
-// request reconciles once as a request asks for it.
+// request reconciles once for a request.
 func (r *rig) request(ctx context.Context, req request) error {
 	req.cause, req.made = "the test", time.Now()
 	return r.a.guard(req.key, func() error { return r.a.reconcile(ctx, req) })
@@ -151,7 +149,7 @@ func (r *rig) request(ctx context.Context, req request) error {
 // advance moves the clock.
 func (r *rig) advance(d time.Duration) { r.clock.Add(int64(d)) }
 
-// advanceTo moves the clock to a time, never back.
+// advanceTo moves the clock forward to a time.
 func (r *rig) advanceTo(at time.Time) {
 	r.clock.Store(max(r.clock.Load(), at.UnixNano()))
 }
@@ -173,7 +171,7 @@ func (r *rig) numberOn(campaign, number string) ledger.Number {
 	return entries[number].Number
 }
 
-// requests returns how many requests for a change each number got.
+// requests returns the number of writes for each number.
 func (r *rig) requests() map[string]int {
 	requests := map[string]int{}
 	for _, write := range r.sim.Writes() {
@@ -182,7 +180,7 @@ func (r *rig) requests() map[string]int {
 	return requests
 }
 
-// wantRequests checks that each of the numbers got one request and no other number
+// wantRequests checks that each of the numbers got exactly one write, and no other number
 // got any.
 func (r *rig) wantRequests(when string, numbers ...string) {
 	r.Helper()
@@ -197,7 +195,7 @@ func (r *rig) wantRequests(when string, numbers ...string) {
 	}
 }
 
-// recordsWritten returns how often a number's record was written so far.
+// recordsWritten returns how many writes of number records there were so far.
 func (r *rig) recordsWritten() int {
 	r.Helper()
 	stream, err := r.config.JetStream.Stream(r.Context(), "KV_NUMBERS")
@@ -205,7 +203,7 @@ func (r *rig) recordsWritten() int {
 	return int(stream.CachedInfo().State.LastSeq)
 }
 
-// hooked carries requests and calls the hooks of the rig.
+// hooked sends requests and calls the hooks of the rig.
 type hooked struct {
 	r    *rig
 	over http.RoundTripper
@@ -232,7 +230,7 @@ func (l logLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// eventually waits until something is so.
+// eventually waits until is returns true.
 func (r *rig) eventually(what string, is func() bool) {
 	r.Helper()
 	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {

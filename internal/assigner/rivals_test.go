@@ -20,9 +20,8 @@ const (
 	testNumbers  = 40
 )
 
-// The pin lets one assigner work. Should that ever fail, the ledger decides: this
-// test has several assigners reconcile one campaign at the same moment, each
-// believing that it is the one.
+// The pin makes one assigner active. If that fails, the ledger decides: here several
+// assigners, each of which believes that it is active, reconcile one campaign at once.
 func TestRivalAssigners_WriteEachNumberOnce(t *testing.T) {
 	sim := telnyxsim.New(telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: 5 * time.Millisecond})
 	defer sim.Close()
@@ -44,7 +43,7 @@ func TestRivalAssigners_WriteEachNumberOnce(t *testing.T) {
 		rival.isPinned = func(context.Context) bool { return true }
 		reconciles.Go(func() {
 			for range 5 {
-				// A rival that loses a race for a number gets an error, and stops.
+				// A rival that loses the race for a number gets an error and stops.
 				_ = rival.reconcile(t.Context(), request{key: testCampaign, cause: "a race", made: time.Now()})
 			}
 		})

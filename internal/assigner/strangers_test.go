@@ -17,8 +17,8 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// Tens of thousands of events are about campaigns that no plan names. Then a planned one
-// is approved. Its numbers must not wait until all of those are read.
+// Tens of thousands of events are about unplanned campaigns. Then a planned one is approved.
+// Its numbers must not wait until all the others are read.
 func TestStrangers_DoNotHoldUpAPlannedApproval(t *testing.T) {
 	t.Parallel()
 	const strangers, stored, numbers = 200, 30000, 5

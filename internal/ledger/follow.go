@@ -10,36 +10,36 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Follower gets what [Ledger.Follow] reads. A function that is nil is not called. All are
+// Follower receives what [Ledger.Follow] reads. Nil functions are not called. All are
 // called from one goroutine and must not block for long.
 type Follower struct {
-	// Campaign and Number get a record as it is now.
+	// Campaign and Number receive the current record.
 	Campaign func(Campaign)
 	Number   func(Number)
-	// CampaignDropped and NumberDropped get what was taken off the ledger, was off it
-	// when the watch began, or cannot be read any more. The number is in E.164 form.
+	// CampaignDropped and NumberDropped receive what was removed from the ledger, before
+	// the watch began or since, or became unreadable. The number is in E.164 form.
 	CampaignDropped func(id string)
 	NumberDropped   func(campaignID, number string)
-	// Unreadable gets what is wrong with a record that cannot be read. The record is
-	// left out, and the others follow.
+	// Unreadable receives the error of a record that cannot be read. The watch skips the
+	// record and continues.
 	Unreadable func(error)
-	// Current is called when every record that was there at the beginning was reported,
+	// Current is called when all records that existed at the start have been reported,
 	// and again after changes, at most once every Every.
 	Current func()
 	Every   time.Duration
 }
 
-// Follow reports every present record of the ledger to f, then each change as it is
-// written, until ctx ends; then it returns nil. An error means that the watch has ended
-// and that changes may be missed: follow again then. It matches [ErrMadeAgain] if a bucket
-// was lost. A change of what is held, or of the plans in force, only calls f.Current.
+// Follow reports every record of the ledger to f, then each change as it is written. It
+// returns nil when ctx ends. After an error, changes may be missed: call Follow again. The
+// error matches [ErrMadeAgain] if a bucket was lost. A change of the hold, or of the plans
+// in force, only calls f.Current.
 func (l *Ledger) Follow(ctx context.Context, f Follower) error {
 	w := following{Follower: f, known: make(map[string]CampaignEntry), nextChecks: make(map[string]nextCheck)}
 	return l.watch(ctx, f.Every, f.Current,
 		source{l.campaigns, ">", w.campaign}, source{l.numbers, ">", w.number}, source{l.state, ">", w.nextCheck})
 }
 
-// following puts campaigns and their next checks together: either may come first.
+// following combines campaigns with their next checks, which arrive in any order.
 type following struct {
 	Follower
 	known      map[string]CampaignEntry
@@ -62,7 +62,7 @@ func (f following) campaign(kve jetstream.KeyValueEntry) {
 
 func (f following) nextCheck(kve jetstream.KeyValueEntry) {
 	var next nextCheck
-	if strings.HasPrefix(kve.Key(), markPrefix) || !isRecord(kve) || !f.isReadable(unmarshal(kve, &next)) {
+	if !isRecord(kve) || !f.isReadable(unmarshal(kve, &next)) {
 		return
 	}
 	f.nextChecks[kve.Key()] = next
@@ -89,7 +89,7 @@ func (f following) number(kve jetstream.KeyValueEntry) {
 	}
 }
 
-// isReadable reports what is wrong with a record, if anything is.
+// isReadable reports whether err is nil. If not, it passes err to Unreadable.
 func (f following) isReadable(err error) bool {
 	if err != nil && f.Unreadable != nil {
 		f.Unreadable(err)
@@ -97,20 +97,20 @@ func (f following) isReadable(err error) bool {
 	return err == nil
 }
 
-// isRecord reports whether the entry has a value: one of a deletion has none.
+// isRecord reports whether the entry is a value and not a deletion.
 func isRecord(kve jetstream.KeyValueEntry) bool { return kve.Operation() == jetstream.KeyValuePut }
 
-// source is a bucket that a watch follows, the keys that it follows there, and what it
-// does with an entry.
+// source is a bucket to watch, the keys to watch in it, and the function that receives
+// their entries.
 type source struct {
 	bucket jetstream.KeyValue
 	keys   string
 	visit  func(jetstream.KeyValueEntry)
 }
 
-// watch visits the present entries of at most three sources, then each change, until ctx
-// ends; then it returns nil. Current is called when all present entries were visited, and
-// after later ones, at most once every so often.
+// watch visits the current entries of at most three sources, then each change. It returns
+// nil when ctx ends. It calls current when all current entries were visited, and again
+// after changes, at most once in the given time.
 func (l *Ledger) watch(ctx context.Context, every time.Duration, current func(), sources ...source) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -120,7 +120,7 @@ func (l *Ledger) watch(ctx context.Context, every time.Duration, current func(),
 	}
 	presence := time.NewTicker(presenceEvery)
 	defer presence.Stop()
-	var updates [3]<-chan jetstream.KeyValueEntry // nothing comes from a nil one
+	var updates [3]<-chan jetstream.KeyValueEntry // a nil channel blocks
 	for i, s := range sources {
 		watcher, err := s.bucket.Watch(ctx, s.keys)
 		if err != nil {
@@ -156,8 +156,8 @@ func (l *Ledger) watch(ctx context.Context, every time.Duration, current func(),
 		case !open && ctx.Err() != nil:
 			return nil
 		case !open:
-			return errors.New("watch the ledger: the server hung up")
-		case kve == nil: // all present entries of this source were visited
+			return errors.New("watch the ledger: the NATS server ended the watch")
+		case kve == nil: // all current entries of this source were visited
 			unread--
 		default:
 			sources[from].visit(kve)

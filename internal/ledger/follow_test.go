@@ -9,14 +9,14 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// told is what a follower was told, a word each.
-type told struct {
+// reports receives what a Follower receives, as texts.
+type reports struct {
 	t     *testing.T
 	words chan string
 	end   func() error
 }
 
-func follow(t *testing.T, book *ledger.Ledger) told {
+func follow(t *testing.T, book *ledger.Ledger) reports {
 	t.Helper()
 	words := make(chan string, 100)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -31,11 +31,11 @@ func follow(t *testing.T, book *ledger.Ledger) told {
 			Current:         func() { words <- "current" },
 		})
 	}()
-	return told{t, words, func() error { cancel(); return <-ended }}
+	return reports{t, words, func() error { cancel(); return <-ended }}
 }
 
-// until returns what was told until a word came, that included.
-func (f told) until(word string) (all []string) {
+// until returns all reports up to the given one.
+func (f reports) until(word string) (all []string) {
 	f.t.Helper()
 	for {
 		select {
@@ -44,7 +44,7 @@ func (f told) until(word string) (all []string) {
 				return all
 			}
 		case <-time.After(patience):
-			f.t.Fatalf("never told %q, but %q", word, all)
+			f.t.Fatalf("got no %q, but %q", word, all)
 		}
 	}
 }
@@ -65,7 +65,7 @@ func TestFollow_ReportsWhatIsThereAndWhatChanges(t *testing.T) {
 	must(t, book.DropNumber(t.Context(), entry))
 	f.until("dropped c1 +15551234568")
 
-	// A next look alone is written beside the record.
+	// The time of the next check alone is stored outside the record.
 	c, _, err := book.Campaign(t.Context(), "c1")
 	must(t, err)
 	later := c.Campaign
@@ -74,7 +74,7 @@ func TestFollow_ReportsWhatIsThereAndWhatChanges(t *testing.T) {
 	must(t, err)
 	f.until("campaign c1 12:34")
 
-	// What cannot be read does not end it.
+	// An unreadable record does not end the watch.
 	_, err = bucketOf(t, js, "NUMBERS").Put(t.Context(), "c1.15551234569", []byte("{"))
 	must(t, err)
 	f.until("unreadable")

@@ -8,23 +8,23 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// HistoryOfNumber is how many changes of a number's record are kept; its
-// [Firsts] outlive them.
+// HistoryOfNumber is how many changes of a number's record are kept. [Firsts] are kept
+// longer.
 const HistoryOfNumber = historyNumbers
 
 // Change is one change of a record.
 type Change[R Number | Campaign] struct {
-	// Record is the record as it was written. When Dropped is set there is none, because
-	// no plan named it any more; its ids are there all the same.
+	// Record is the record as it was written. If Dropped is set, the record was removed
+	// because no plan names it any more, and Record has only its ids.
 	Record  R
 	Dropped bool
-	// At is when the server took it.
+	// At is when the NATS server stored it.
 	At       time.Time
 	Revision uint64
 }
 
-// NumberHistory returns the changes that are kept of a number's records, in E.164
-// form, on whichever campaigns, the oldest first.
+// NumberHistory returns the kept changes of a number's records on all campaigns, oldest
+// first. The number is in E.164 form.
 func (l *Ledger) NumberHistory(ctx context.Context, number string) ([]Change[Number], error) {
 	return history(ctx, l.numbers, numberKey("*", number), func(kve jetstream.KeyValueEntry) (n Number, err error) {
 		if !isRecord(kve) {
@@ -35,8 +35,7 @@ func (l *Ledger) NumberHistory(ctx context.Context, number string) ([]Change[Num
 	})
 }
 
-// CampaignHistory returns the changes that are kept of a campaign's record, the
-// oldest first.
+// CampaignHistory returns the kept changes of a campaign's record, oldest first.
 func (l *Ledger) CampaignHistory(ctx context.Context, id string) ([]Change[Campaign], error) {
 	return history(ctx, l.campaigns, id, func(kve jetstream.KeyValueEntry) (c Campaign, err error) {
 		if !isRecord(kve) {
@@ -47,7 +46,7 @@ func (l *Ledger) CampaignHistory(ctx context.Context, id string) ([]Change[Campa
 	})
 }
 
-// history returns everything that is kept under the keys that match, the oldest first.
+// history returns all entries that are kept of the matching keys, oldest first.
 func history[R Number | Campaign](ctx context.Context, bucket jetstream.KeyValue, keys string, record func(jetstream.KeyValueEntry) (R, error)) ([]Change[R], error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

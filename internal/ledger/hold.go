@@ -14,42 +14,42 @@ import (
 )
 
 const (
-	// markPrefix begins the keys of the bucket of next checks that are not campaigns.
+	// markPrefix starts the keys of the state bucket that are not campaign ids.
 	markPrefix = "_"
-	// holdKey is where the hold is kept, beside the mark of the plans.
+	// holdKey is the key of the hold in the state bucket.
 	holdKey = markPrefix + "hold"
-	// maxHoldText bounds each text of a hold, in bytes. The reason is a person's, and all
-	// campaigns of a hold are in one record.
+	// maxHoldText bounds each text of a hold, in bytes. People write the reason, and one
+	// record has all campaigns of a hold.
 	maxHoldText = 200
-	// holdTries bounds how often a hold that others change at the same time is tried.
+	// holdTries bounds the tries to store a hold while others change it too.
 	holdTries = 10
-	// holdTimeout bounds reading it: every write waits for that.
+	// holdTimeout bounds one read of the hold. Every write to Telnyx waits for it.
 	holdTimeout = 5 * time.Second
 	// codeNoMessage is JetStream's code for a subject without a message
 	// (https://github.com/nats-io/nats-server, server/errors.json).
 	codeNoMessage jetstream.ErrorCode = 10037
 )
 
-// Hold is what an operator has put on hold: no new write request is sent to Telnyx for it.
-// The zero value holds nothing.
+// Hold says what is on hold: no new write request is sent to Telnyx for it. The zero value
+// holds nothing.
 type Hold struct {
-	// All is set while everything is held.
+	// All is set while everything is on hold.
 	All *HeldBy `json:"all,omitempty"`
-	// Campaigns are those that are held one by one, each once, by one of its ids. A plan
-	// may name a campaign by another of its ids later, so ask [Hold.Of] with all of them.
+	// Campaigns are the campaigns with a hold of their own, each under one of its ids. A
+	// plan may name it by another id later, so pass all of [Campaign.IDs] to [Hold.Of].
 	Campaigns map[string]HeldBy `json:"campaigns,omitempty"`
 }
 
-// HeldBy is who held, when and why.
+// HeldBy says who started a hold, when and why.
 type HeldBy struct {
-	// By is user@host of the command.
+	// By is the user@host that ran the command.
 	By string    `json:"by"`
 	At time.Time `json:"at"`
-	// Reason is the operator's, empty if none was given.
+	// Reason is the operator's text, empty if none was given.
 	Reason string `json:"reason,omitempty"`
 }
 
-// String writes who held, when by UTC, and why.
+// String says who started the hold, when in UTC, and why.
 func (b HeldBy) String() string {
 	text := b.By + " at " + b.At.UTC().Format("2006-01-02 15:04 MST")
 	if b.Reason != "" {
@@ -58,7 +58,7 @@ func (b HeldBy) String() string {
 	return text
 }
 
-// Of returns who holds the campaign with the given ids, by itself or with all.
+// Of returns the hold of the campaign with the given ids: its own, else that of everything.
 func (h Hold) Of(campaignIDs ...string) (HeldBy, bool) {
 	for _, id := range campaignIDs {
 		if by, ok := h.Campaigns[id]; ok {
@@ -71,8 +71,8 @@ func (h Hold) Of(campaignIDs ...string) (HeldBy, bool) {
 	return HeldBy{}, false
 }
 
-// Advise is [Advise] and [NextCheck], but for a number on hold that is not attached yet it
-// says that nothing happens until the hold ends.
+// Advise returns [Advise] and [NextCheck]. For a number on hold that still has to be
+// attached, it says instead that nothing happens until the hold ends.
 func (h Hold) Advise(n Number, c Campaign) (a Advice, next time.Time) {
 	a, next = Advise(n, c), NextCheck(n, c)
 	if _, held := h.Of(append(c.IDs(), n.CampaignID)...); held && n.State.TriesAgain() {
@@ -81,10 +81,10 @@ func (h Hold) Advise(n Number, c Campaign) (a Advice, next time.Time) {
 	return a, next
 }
 
-// IsZero reports whether nothing is held.
+// IsZero reports whether nothing is on hold.
 func (h Hold) IsZero() bool { return h.All == nil && len(h.Campaigns) == 0 }
 
-// Equal reports whether both hold the same, since the same time and for the same reason.
+// Equal reports whether both holds are the same, including who, when and why.
 func (h Hold) Equal(o Hold) bool {
 	same := func(a, b HeldBy) bool { return a.By == b.By && a.Reason == b.Reason && a.At.Equal(b.At) }
 	if (h.All == nil) != (o.All == nil) || h.All != nil && !same(*h.All, *o.All) {
@@ -96,8 +96,8 @@ func (h Hold) Equal(o Hold) bool {
 // holdRecord is a hold as it is stored.
 type holdRecord struct {
 	Hold
-	// Ended says that everything was resumed since the bucket was made. What was held in
-	// an earlier bucket is not restored then.
+	// Ended says that everything was resumed since the bucket was created. A hold from an
+	// earlier bucket is not restored then.
 	Ended bool `json:"ended,omitempty"`
 }
 
@@ -111,27 +111,26 @@ func decodeHold(data []byte) (record holdRecord, err error) {
 	return record, nil
 }
 
-// ReadHold returns the hold as the leader of the stream has it, so that a hold that was
-// stored before is never missed: a bucket's Get may be answered by a follower that is
-// behind. Before an assigner ever ran, or when the bucket was lost, the error matches
-// [jetstream.ErrStreamNotFound].
+// ReadHold returns the hold. It asks the leader of the stream, so it never misses a stored
+// hold; a replica that lags behind may answer a bucket's Get. If no assigner ever ran, or
+// the bucket was lost, the error matches [jetstream.ErrStreamNotFound].
 func ReadHold(ctx context.Context, js jetstream.JetStream) (Hold, error) {
 	record, _, err := readHold(ctx, js)
 	return record.Hold, err
 }
 
-// ReadHold is the function of that name on the ledger's connection.
+// ReadHold calls the function [ReadHold] with the ledger's connection.
 func (l *Ledger) ReadHold(ctx context.Context) (Hold, error) { return ReadHold(ctx, l.js) }
 
 // readHold also returns the revision of the record, 0 if there is none.
 func readHold(ctx context.Context, js jetstream.JetStream) (record holdRecord, revision uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, holdTimeout)
 	defer cancel()
-	// The API for messages, unlike the direct one, is answered by the leader alone.
+	// Only the leader answers this API; any replica may answer the direct one.
 	const subject = "$JS.API.STREAM.MSG.GET.KV_" + bucketState
 	reply, err := js.Conn().RequestWithContext(ctx, subject, []byte(`{"last_by_subj":"$KV.`+bucketState+`.`+holdKey+`"}`))
 	if err != nil {
-		return holdRecord{}, 0, fmt.Errorf("read what is held: %w", err)
+		return holdRecord{}, 0, fmt.Errorf("read the hold: %w", err)
 	}
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
@@ -141,24 +140,24 @@ func readHold(ctx context.Context, js jetstream.JetStream) (record holdRecord, r
 		} `json:"message"`
 	}
 	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return holdRecord{}, 0, fmt.Errorf("read what is held: %w", err)
+		return holdRecord{}, 0, fmt.Errorf("read the hold: %w", err)
 	}
 	switch {
 	case answer.Error == nil:
 	case answer.Error.ErrorCode == codeNoMessage:
 		return holdRecord{}, 0, nil
 	case answer.Error.ErrorCode == jetstream.JSErrCodeStreamNotFound:
-		return holdRecord{}, 0, fmt.Errorf("read what is held: %w", jetstream.ErrStreamNotFound)
+		return holdRecord{}, 0, fmt.Errorf("read the hold: %w", jetstream.ErrStreamNotFound)
 	default:
-		return holdRecord{}, 0, fmt.Errorf("read what is held: %w", answer.Error)
+		return holdRecord{}, 0, fmt.Errorf("read the hold: %w", answer.Error)
 	}
 	record, err = decodeHold(answer.Message.Data)
 	return record, answer.Message.Sequence, err
 }
 
-// Hold holds the campaigns with the given ids, or everything if there are none, and
-// returns when that is stored. What was held already, by whichever of a campaign's ids
-// that the ledger knows, is held with the new reason.
+// Hold puts the campaigns with the given ids on hold, or everything if there are none, and
+// returns when that is stored. A hold that a campaign already has, under any id that the
+// ledger knows for it, is replaced.
 func (l *Ledger) Hold(ctx context.Context, campaignIDs []string, by HeldBy) error {
 	by.By, by.Reason, by.At = clipHold(by.By), clipHold(by.Reason), by.At.UTC().Round(0)
 	same, err := l.sameCampaigns(ctx, campaignIDs)
@@ -178,9 +177,9 @@ func (l *Ledger) Hold(ctx context.Context, campaignIDs []string, by HeldBy) erro
 	})
 }
 
-// Resume ends the hold of the campaigns with the given ids, under all of their ids, or of
-// everything if there are none: those that are held one by one as well. It returns what
-// was held and is not any more. A campaign remains held while everything is.
+// Resume ends the holds of the campaigns with the given ids, under any of their ids. Without
+// ids it ends all holds, those of single campaigns too. It returns the holds that it ended.
+// A campaign stays on hold while everything is.
 func (l *Ledger) Resume(ctx context.Context, campaignIDs []string) (resumed Hold, err error) {
 	same, err := l.sameCampaigns(ctx, campaignIDs)
 	if err != nil {
@@ -208,7 +207,7 @@ func (l *Ledger) Resume(ctx context.Context, campaignIDs []string) (resumed Hold
 	return resumed, nil
 }
 
-// sameCampaigns returns, for each of the ids, all ids of its campaign that the ledger knows.
+// sameCampaigns returns, for each id, all ids that the ledger knows for its campaign.
 func (l *Ledger) sameCampaigns(ctx context.Context, ids []string) (map[string][]string, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -229,9 +228,9 @@ func (l *Ledger) sameCampaigns(ctx context.Context, ids []string) (map[string][]
 	return same, nil
 }
 
-// Restore stores what was held in a bucket that was lost, in the one that was made in its
-// place. Of two holds of the same the newer one is kept. Once everything was resumed in the
-// new bucket, Restore does nothing.
+// Restore stores the hold of a lost bucket in the bucket that replaced it. Of two holds of
+// the same campaign, or of everything, it keeps the newer one. If everything was resumed in
+// the new bucket, it does nothing.
 func (l *Ledger) Restore(ctx context.Context, was Hold) error {
 	return l.changeHold(ctx, func(record *holdRecord) {
 		if record.Ended {
@@ -248,7 +247,8 @@ func (l *Ledger) Restore(ctx context.Context, was Hold) error {
 	})
 }
 
-// changeHold stores the hold with the change, again if somebody else was quicker.
+// changeHold applies the change to the stored hold. It starts again if the hold was changed
+// by another process meanwhile.
 func (l *Ledger) changeHold(ctx context.Context, change func(*holdRecord)) error {
 	for try := 1; ; try++ {
 		was, revision, err := readHold(ctx, l.js)
@@ -271,15 +271,15 @@ func (l *Ledger) changeHold(ctx context.Context, change func(*holdRecord)) error
 			return nil
 		}
 		if !errors.Is(err, ErrChanged) || try == holdTries {
-			return fmt.Errorf("write what is held: %w", err)
+			return fmt.Errorf("write the hold: %w", err)
 		}
 	}
 }
 
-// WatchHold calls changed with the current hold and with each change, until ctx ends;
-// then it returns nil. Use it to show a hold; before a write, call [Ledger.ReadHold]. After
-// an error, for example when the bucket was lost, changes may be missed: start a new watch.
-// Changed is called from one goroutine. A damaged record changes nothing.
+// WatchHold calls changed with the current hold and after each change. It returns nil when
+// ctx ends. Use it to show a hold; before a write, call [Ledger.ReadHold]. After an error,
+// for example if the bucket was lost, changes may be missed: start a new watch. Changed is
+// called from one goroutine. A damaged record is ignored.
 func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
 	var now Hold
 	return l.watch(ctx, 0, func() { changed(now) }, source{l.state, holdKey, func(kve jetstream.KeyValueEntry) {
@@ -289,7 +289,7 @@ func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
 	}})
 }
 
-// clipHold makes a text printable on one line, and bounds it.
+// clipHold removes control characters and line breaks from a text, and bounds its length.
 func clipHold(text string) string {
 	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool { return r <= ' ' || r >= 0x7f && r < 0xa0 }), " ")
 	if len(text) > maxHoldText {

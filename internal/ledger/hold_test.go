@@ -52,12 +52,20 @@ func TestHold_SaysWhoWhenAndWhy(t *testing.T) {
 		t.Errorf("a campaign that is held by itself: got %+v, %t, want why it is", by, ok)
 	}
 	if by, ok := (ledger.Hold{Campaigns: map[string]ledger.HeldBy{tcrID: bob}}).Of(telnyxID); ok {
-		t.Errorf("a campaign beside the one that is held: got %+v, want none", by)
+		t.Errorf("a campaign that is not on hold: got %+v, want none", by)
 	}
 }
 
+// lastWrite returns the sequence of the latest write to the bucket that has the hold.
+func lastWrite(t *testing.T, js jetstream.JetStream) uint64 {
+	t.Helper()
+	stream, err := js.Stream(t.Context(), "KV_LOOKS")
+	must(t, err)
+	return stream.CachedInfo().State.LastSeq
+}
+
 func TestResume_ReturnsWhatWasHeld(t *testing.T) {
-	book, _ := start(t)
+	book, js := start(t)
 	for _, test := range []struct {
 		name    string
 		ids     []string
@@ -74,6 +82,7 @@ func TestResume_ReturnsWhatWasHeld(t *testing.T) {
 			must(t, book.Hold(t.Context(), []string{telnyxID}, ann))
 			must(t, book.Hold(t.Context(), []string{tcrID}, bob))
 		}
+		before := lastWrite(t, js)
 		resumed, err := book.Resume(t.Context(), test.ids)
 		must(t, err)
 		if !resumed.Equal(test.resumed) {
@@ -81,6 +90,9 @@ func TestResume_ReturnsWhatWasHeld(t *testing.T) {
 		}
 		if h := held(t, book); !h.Equal(test.left) {
 			t.Errorf("%s: left %+v, want %+v", test.name, h, test.left)
+		}
+		if wrote := lastWrite(t, js) != before; test.resumed.IsZero() && wrote {
+			t.Errorf("%s: a record that says the same was written", test.name)
 		}
 	}
 }
@@ -114,8 +126,8 @@ func TestHold_KeepsAThousandCampaignsAndPrintableTexts(t *testing.T) {
 	}
 }
 
-// The marks in the bucket are not the next checks of campaigns.
-func TestHold_IsNoRecord(t *testing.T) {
+// The bucket has the next checks of campaigns too.
+func TestHold_IsNotReadAsACampaign(t *testing.T) {
 	book, _ := start(t)
 	must(t, book.Hold(t.Context(), nil, ann))
 	entries, err := book.Campaigns(t.Context())
@@ -181,9 +193,13 @@ func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
 			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Hold(ctx, []string{telnyxID}, bob) },
 			was:   one(ann), want: one(bob),
 		},
-		"the same, older": { // another process restored what it had read
+		"the same, older": { // another process restored its own copy
 			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Restore(ctx, ledger.Hold{All: &ann}) },
 			was:   ledger.Hold{All: &bob}, want: ledger.Hold{All: &bob},
+		},
+		"everything, newer": {
+			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Hold(ctx, nil, bob) },
+			was:   ledger.Hold{All: &ann}, want: ledger.Hold{All: &bob},
 		},
 		"everything resumed": {
 			since: func(ctx context.Context, book *ledger.Ledger) error {
@@ -211,13 +227,14 @@ func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
 	}
 }
 
-// A plan that names a campaign by another of its ids does not end the hold.
+// A plan may name a campaign by another of its ids later. The hold still counts.
 func TestHold_CountsForEveryIDOfACampaign(t *testing.T) {
 	book, js := start(t)
-	campaign := ledger.Campaign{ID: telnyxID, Plan: "spring-promo", Planned: true, TelnyxID: telnyxID, TCRID: tcrID}
+	const reference = "ref_spring-2026"
+	campaign := ledger.Campaign{ID: telnyxID, Plan: "spring-promo", Planned: true, TelnyxID: telnyxID, TCRID: tcrID, ReferenceKey: reference}
 	_, err := book.PutCampaign(t.Context(), ledger.CampaignEntry{}, campaign)
 	must(t, err)
-	for _, by := range []string{telnyxID, tcrID} {
+	for _, by := range []string{telnyxID, tcrID, reference} {
 		must(t, book.Hold(t.Context(), []string{by}, ann))
 		must(t, book.Hold(t.Context(), []string{telnyxID, tcrID}, bob))
 		h := held(t, book)
@@ -254,7 +271,7 @@ func TestReadHold_SaysThatTheBucketIsLost(t *testing.T) {
 	}
 }
 
-// Whichever server of a cluster is asked, the answer has the hold that was stored last.
+// Every server of a cluster answers with the hold that was stored last.
 func TestReadHold_OfAClusterIsTheLatest(t *testing.T) {
 	cluster := testkit.StartCluster(t)
 	var books []*ledger.Ledger

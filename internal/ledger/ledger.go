@@ -20,29 +20,28 @@ const (
 	bucketNumbers   = "NUMBERS"
 	bucketState     = "LOOKS"
 
-	// The history of a key is the timeline of what it is about, so it has room for
-	// what matters: of a number each try and its answer, two changes a try, until it
-	// is stuck; of a campaign a review with a few setbacks.
+	// The history of a key is a timeline, so it has room for what matters: for a number,
+	// two changes for each try until it is stuck; for a campaign, a review with a few
+	// rejections.
 	historyCampaigns = 32
 	historyNumbers   = 32
-	// Nobody reads the history of when a campaign is checked next.
+	// The state bucket needs no history.
 	historyState = 1
-	// maxRecord is far over the size of a record, which is about 500 bytes;
-	// Telnyx's own words in it are cut before.
+	// maxRecord is far above the size of a record, about 500 bytes. Telnyx's texts are cut
+	// before they get into one.
 	maxRecord = 16 << 10
-	// maxHold is the bound in the bucket that has the hold: some 1,500 campaigns one by one.
+	// maxHold bounds a record of the state bucket. A hold of about 1,500 single campaigns fits.
 	maxHold = 512 << 10
-	// keysPerWatch is how many keys are read at once; each is a subject in the
-	// request.
+	// keysPerWatch is how many keys one watch reads; each is a subject in its request.
 	keysPerWatch = 100
 )
 
-// WriteProbe is a subject of the ledger that no record has, by which to find out
-// whether the ledger may be written.
+// WriteProbe is a subject of the ledger that no record uses. It serves to check the
+// permission to write to the ledger.
 const WriteProbe = "$KV." + bucketNumbers + "._.doctor"
 
-// ErrChanged says that somebody else wrote the record after it was read. Read it again
-// and repeat the decision.
+// ErrChanged means that the record was changed after it was read. Read it again and
+// repeat the decision.
 var ErrChanged = errors.New("record changed since it was read")
 
 // Ledger reads and writes the records. Safe for concurrent use.
@@ -50,20 +49,20 @@ type Ledger struct {
 	js        jetstream.JetStream
 	campaigns jetstream.KeyValue
 	numbers   jetstream.KeyValue
-	// state has the next check of campaigns whose record says nothing else that is
-	// new, what is held, and which plans are in force.
+	// state has the hold, the plans in force, and the next checks of campaigns whose
+	// records have not changed otherwise.
 	state jetstream.KeyValue
 }
 
-// nextCheck is when a campaign is checked next, as known after its record was written.
+// nextCheck is the time of a campaign's next check, as decided after its record was written.
 type nextCheck struct {
-	// Revision is that of the record. With another one, this is out of date.
+	// Revision is that of the record. If the record has another one, this is out of date.
 	Revision uint64    `json:"revision"`
 	NextAt   time.Time `json:"next_at"`
 }
 
-// Create opens the ledger and makes its buckets if they are not there. Replicas
-// is 1 for one server and 3 for a cluster; 0 means 1.
+// Create opens the ledger and creates missing buckets. Replicas is 1 for one server and 3
+// for a cluster; 0 means 1.
 func Create(ctx context.Context, js jetstream.JetStream, replicas int) (*Ledger, error) {
 	l := Ledger{js: js}
 	var err error
@@ -79,8 +78,8 @@ func Create(ctx context.Context, js jetstream.JetStream, replicas int) (*Ledger,
 	return &l, nil
 }
 
-// Open opens the ledger for reading. It fails with an error that matches
-// [jetstream.ErrBucketNotFound] when no assigner ever ran, or when a bucket was lost.
+// Open opens the ledger without creating anything. If no assigner ever ran, or a bucket was
+// lost, the error matches [jetstream.ErrBucketNotFound].
 func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
 	l := Ledger{js: js}
 	for name, bucket := range map[string]*jetstream.KeyValue{bucketCampaigns: &l.campaigns, bucketNumbers: &l.numbers, bucketState: &l.state} {
@@ -112,13 +111,13 @@ func createBucket(ctx context.Context, js jetstream.JetStream, name string, hist
 	return bucket, nil
 }
 
-// NumberEntry is a number's record and the revision at which it was read.
+// NumberEntry is a number's record and its revision when it was read.
 type NumberEntry struct {
 	Number   Number
 	Revision uint64
 }
 
-// CampaignEntry is a campaign's record and the revision at which it was read.
+// CampaignEntry is a campaign's record and its revision when it was read.
 type CampaignEntry struct {
 	Campaign Campaign
 	Revision uint64
@@ -149,7 +148,7 @@ func (l *Ledger) Campaign(ctx context.Context, id string) (entry CampaignEntry, 
 	return entry.with(next), true, err
 }
 
-// with returns the entry with the next check, if that is of this very record.
+// with returns the entry with the next check, if that belongs to this revision.
 func (e CampaignEntry) with(next nextCheck) CampaignEntry {
 	if next.Revision == e.Revision {
 		e.Campaign.NextAt = next.NextAt
@@ -212,10 +211,9 @@ func (l *Ledger) eachNumber(ctx context.Context, keys []string, visit func(Numbe
 	})
 }
 
-// PutNumber writes n over the record that was read at entry's revision, 0 if
-// there was none, and returns the new entry. A record that says the same is left
-// alone. When somebody else has written meanwhile nothing is changed and the
-// error matches ErrChanged.
+// PutNumber replaces the record that was read as entry, whose revision is 0 if there was
+// none, and returns the new entry. It does not rewrite a record whose content is the same.
+// If the record was changed meanwhile, it writes nothing and the error matches ErrChanged.
 func (l *Ledger) PutNumber(ctx context.Context, entry NumberEntry, n Number) (NumberEntry, error) {
 	if entry.Revision != 0 && n.same(entry.Number) {
 		return entry, nil
@@ -260,8 +258,7 @@ func (n Number) dated(entry NumberEntry) Number {
 	return n
 }
 
-// DropNumber takes a number off the ledger that no plan names any more. Its
-// history stays.
+// DropNumber removes a number that no plan names any more. Its history is kept.
 func (l *Ledger) DropNumber(ctx context.Context, entry NumberEntry) error {
 	n := entry.Number
 	err := l.numbers.Delete(ctx, numberKey(n.CampaignID, n.Number), jetstream.LastRevision(entry.Revision))
@@ -303,7 +300,7 @@ func (l *Ledger) RecordsOf(ctx context.Context, numbers []string) (found []Numbe
 	return found, dropped, nil
 }
 
-// DropCampaign takes a campaign off the ledger. Its history stays.
+// DropCampaign removes a campaign. Its history is kept.
 func (l *Ledger) DropCampaign(ctx context.Context, entry CampaignEntry) error {
 	err := l.campaigns.Delete(ctx, entry.Campaign.ID, jetstream.LastRevision(entry.Revision))
 	if err != nil {
@@ -315,9 +312,9 @@ func (l *Ledger) DropCampaign(ctx context.Context, entry CampaignEntry) error {
 	return nil
 }
 
-// PutCampaign is to campaigns what [Ledger.PutNumber] is to numbers. A new time for
-// the next check alone is written beside the record, whose history is not to be
-// filled with it; the revision stays.
+// PutCampaign does for campaigns what [Ledger.PutNumber] does for numbers. If only the time
+// of the next check is new, it is stored outside the record, so that it does not fill the
+// record's history. The revision stays the same.
 func (l *Ledger) PutCampaign(ctx context.Context, entry CampaignEntry, c Campaign) (CampaignEntry, error) {
 	if entry.Revision != 0 && c.same(entry.Campaign) {
 		if sameTime(c.NextAt, entry.Campaign.NextAt) {
@@ -346,7 +343,7 @@ func (l *Ledger) putNextCheck(ctx context.Context, entry CampaignEntry, nextAt t
 	return entry, nil
 }
 
-// numberKey is <campaign id>.<digits>: a plus may not stand in a key.
+// numberKey returns <campaign id>.<digits>. Keys cannot contain a plus sign.
 func numberKey(campaignID, number string) string {
 	return campaignID + "." + strings.TrimPrefix(number, "+")
 }
@@ -369,7 +366,7 @@ func put(ctx context.Context, bucket jetstream.KeyValue, key string, revision ui
 		return 0, err
 	}
 	if revision == 0 {
-		// Create, not Update with revision 0: the key may have been deleted.
+		// Create works on a deleted key too; Update with revision 0 does not.
 		revision, err = bucket.Create(ctx, key, data)
 	} else {
 		revision, err = bucket.Update(ctx, key, data, revision)
@@ -382,8 +379,7 @@ func put(ctx context.Context, bucket jetstream.KeyValue, key string, revision ui
 // (https://github.com/nats-io/nats-server, server/errors.json).
 const codeInProcess jetstream.ErrorCode = 10164
 
-// changed turns the errors by which JetStream refuses a stale revision into
-// ErrChanged.
+// changed wraps JetStream's errors for a stale revision in ErrChanged.
 func changed(err error) error {
 	refusal, ok := errors.AsType[*jetstream.APIError](err)
 	stale := ok && (refusal.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || refusal.ErrorCode == codeInProcess)
@@ -393,11 +389,11 @@ func changed(err error) error {
 	return err
 }
 
-// readTimeout bounds reading records, lest a server that falls silent in between
-// holds up the reader for ever. A hundred thousand records take about a second.
+// readTimeout bounds a read of many records, in case the server stops answering halfway.
+// A hundred thousand records take about a second.
 const readTimeout = 15 * time.Second
 
-// each visits the present value of every key that matches.
+// each visits the current value of every matching key.
 func each(ctx context.Context, bucket jetstream.KeyValue, keys []string, visit func(jetstream.KeyValueEntry) error) error {
 	return eachWrite(ctx, bucket, keys, visit, jetstream.IgnoreDeletes())
 }
@@ -414,7 +410,7 @@ func eachWrite(ctx context.Context, bucket jetstream.KeyValue, keys []string, vi
 	return drain(ctx, bucket, watcher, visit)
 }
 
-// drain visits what a watch has to begin with.
+// drain visits the entries that a watch starts with.
 func drain(ctx context.Context, bucket jetstream.KeyValue, watcher jetstream.KeyWatcher, visit func(jetstream.KeyValueEntry) error) error {
 	for {
 		select {
@@ -422,9 +418,9 @@ func drain(ctx context.Context, bucket jetstream.KeyValue, watcher jetstream.Key
 			return fmt.Errorf("read bucket %s: %w", bucket.Bucket(), ctx.Err())
 		case kve, open := <-watcher.Updates():
 			if !open {
-				return fmt.Errorf("read bucket %s: the server hung up", bucket.Bucket())
+				return fmt.Errorf("read bucket %s: the NATS server ended the read", bucket.Bucket())
 			}
-			if kve == nil { // all present values were seen
+			if kve == nil { // all current values were visited
 				return nil
 			}
 			if err := visit(kve); err != nil {
@@ -434,10 +430,10 @@ func drain(ctx context.Context, bucket jetstream.KeyValue, watcher jetstream.Key
 	}
 }
 
-// stop ends a watch. What was on its way is taken off the channel until that is
-// closed: the client's goroutine, which waits to hand it over, would stay for ever.
+// stop ends a watch and empties its channel. Otherwise the client's goroutine would block
+// forever on sending the next entry.
 func stop(watcher jetstream.KeyWatcher) {
-	_ = watcher.Stop() // it fails only when the connection is closed, which ends it too
+	_ = watcher.Stop() // it fails only on a closed connection, which ends the watch too
 	for range watcher.Updates() {
 	}
 }
@@ -454,8 +450,8 @@ func (c *Campaign) version() int { return c.Version }
 
 func decode[R record](kve jetstream.KeyValueEntry, r R) error {
 	err := unmarshal(kve, r)
-	// The version first: a newer record may have fields of other types, which
-	// leave the version readable, and is not damaged for that.
+	// The version comes first: fields of a newer record may have other types, which is not
+	// damage. The version is readable all the same.
 	if r.version() > recordVersion {
 		return fmt.Errorf("record %s in bucket %s was written by a newer Greenlight (version %d, this one knows %d): upgrade this program",
 			kve.Key(), kve.Bucket(), r.version(), recordVersion)

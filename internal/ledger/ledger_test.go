@@ -24,16 +24,16 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for something that must happen.
 const patience = 5 * time.Second
 
-// The campaign ids are in the two forms that there are: Telnyx's and TCR's.
+// Campaign ids in both forms: Telnyx's and TCR's.
 const (
 	telnyxID = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
 	tcrID    = "C6X6M95"
 )
 
-// noon is when all that the tests write happens.
+// noon is the time of everything that the tests write.
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 // start starts a server with an empty ledger.
@@ -56,7 +56,7 @@ func campaign(id string) ledger.Campaign {
 	return ledger.Campaign{ID: id, Planned: true, Plan: "spring-promo", PlanHash: "a1b2", Phase: ledger.PhaseInReview, Since: noon}
 }
 
-// put writes a record that is not there yet.
+// put creates a record.
 func put(t *testing.T, book *ledger.Ledger, n ledger.Number) ledger.NumberEntry {
 	t.Helper()
 	entry, err := book.PutNumber(t.Context(), ledger.NumberEntry{}, n)
@@ -106,14 +106,14 @@ func TestLedger_ReadsBackWhatWasWritten(t *testing.T) {
 	}
 }
 
-func TestCampaign_IsNotThereBeforeItIsWritten(t *testing.T) {
+func TestCampaign_ReportsAMissingRecord(t *testing.T) {
 	book, _ := start(t)
 	if got, ok, err := book.Campaign(t.Context(), tcrID); ok || err != nil || got.Revision != 0 {
 		t.Errorf("got %+v, %t, %v; want nothing", got, ok, err)
 	}
 }
 
-func TestLedger_RefusesAnIDThatIsNoKey(t *testing.T) {
+func TestLedger_RefusesAnInvalidKey(t *testing.T) {
 	book, _ := start(t)
 	for _, id := range []string{"", "a b", "*", ">"} {
 		if _, err := book.PutCampaign(t.Context(), ledger.CampaignEntry{}, campaign(id)); !errors.Is(err, jetstream.ErrInvalidKey) {
@@ -124,7 +124,7 @@ func TestLedger_RefusesAnIDThatIsNoKey(t *testing.T) {
 
 func TestNumbers_AreThoseOfOneCampaign(t *testing.T) {
 	book, _ := start(t)
-	// The second id begins with the first.
+	// One id is a prefix of another.
 	for _, n := range []ledger.Number{
 		number(tcrID, "+15551234567"), number(tcrID, "+15551234568"), number(tcrID+"5", "+15551234567"), number(telnyxID, "+12125550142"),
 	} {
@@ -155,7 +155,7 @@ func TestPutNumber_OfTwoWritersOneWins(t *testing.T) {
 		must(t, err)
 		books = append(books, book)
 	}
-	read := ledger.NumberEntry{} // at first both find no record
+	read := ledger.NumberEntry{} // neither finds a record at first
 	for round := range 20 {
 		written := make([]ledger.NumberEntry, len(books))
 		errs := make([]error, len(books))
@@ -171,7 +171,7 @@ func TestPutNumber_OfTwoWritersOneWins(t *testing.T) {
 
 		winner := slices.Index(errs, nil)
 		if winner < 0 {
-			t.Fatalf("round %d: nobody won: %v", round, errs)
+			t.Fatalf("round %d: no writer won: %v", round, errs)
 		}
 		if loser := errs[1-winner]; !errors.Is(loser, ledger.ErrChanged) {
 			t.Fatalf("round %d: the other writer got %v, want ErrChanged", round, loser)
@@ -254,8 +254,7 @@ func TestPutCampaign_RefusesAStaleRevision(t *testing.T) {
 	}
 }
 
-// The fields that are no news by themselves. The next look of all numbers stands
-// in the campaign's record.
+// The fields whose change alone does not rewrite the record.
 var (
 	silentOfNumber   = []string{"Version", "Cause", "Since", "PlanHash", "EntryHash", "PlanPlace", "Firsts", "NextAt"}
 	silentOfCampaign = []string{"Version", "Cause", "Since", "PlanPlace", "ReadAgo", "NextAt"}
@@ -267,7 +266,7 @@ func TestPutNumber_WritesWhatIsNewAndNothingElse(t *testing.T) {
 	base.NextAt, base.ClaimedAt = noon.Add(time.Hour), noon
 	for _, field := range leaves(reflect.TypeFor[ledger.Number]()) {
 		if field.Name == "Number" || field.Name == "CampaignID" {
-			continue // they are the key
+			continue // the key
 		}
 		t.Run(field.Name, func(t *testing.T) {
 			entry := afresh(t, book, base)
@@ -291,7 +290,7 @@ func TestPutCampaign_WritesWhatIsNewAndNothingElse(t *testing.T) {
 	entry := putCampaign(t, book, base)
 	for _, field := range leaves(reflect.TypeFor[ledger.Campaign]()) {
 		if field.Name == "ID" {
-			continue // it is the key
+			continue // the key
 		}
 		t.Run(field.Name, func(t *testing.T) {
 			c := base
@@ -311,7 +310,7 @@ func TestPutCampaign_WritesWhatIsNewAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestPutNumber_TellsTimesApartByTheMoment(t *testing.T) {
+func TestPutNumber_ComparesTimesByTheInstant(t *testing.T) {
 	book, _ := start(t)
 	for _, field := range leaves(reflect.TypeFor[ledger.Number]()) {
 		whole, _, _ := strings.Cut(field.Name, ".")
@@ -342,8 +341,8 @@ func TestPutNumber_TellsTimesApartByTheMoment(t *testing.T) {
 	}
 }
 
-// A new time for the next look can be read, and is no entry of the history.
-func TestPutCampaign_KeepsTheNextLookBesideTheRecord(t *testing.T) {
+// A new time of the next check can be read back, and adds nothing to the history.
+func TestPutCampaign_StoresTheNextCheckOutsideTheRecord(t *testing.T) {
 	book, js := start(t)
 	base := campaign(tcrID)
 	base.NextAt = noon
@@ -354,7 +353,7 @@ func TestPutCampaign_KeepsTheNextLookBesideTheRecord(t *testing.T) {
 		written, err := book.PutCampaign(t.Context(), entry, c)
 		must(t, err)
 		if written.Revision != entry.Revision {
-			t.Fatalf("look %d: got revision %d, want %d as before", i, written.Revision, entry.Revision)
+			t.Fatalf("check %d: got revision %d, want %d as before", i, written.Revision, entry.Revision)
 		}
 		entry = written
 		one, _, err := book.Campaign(t.Context(), tcrID)
@@ -362,22 +361,22 @@ func TestPutCampaign_KeepsTheNextLookBesideTheRecord(t *testing.T) {
 		all, err := book.Campaigns(t.Context())
 		must(t, err)
 		if !one.Campaign.NextAt.Equal(c.NextAt) || !all[0].Campaign.NextAt.Equal(c.NextAt) {
-			t.Fatalf("got next look at %s and %s, want %s", one.Campaign.NextAt, all[0].Campaign.NextAt, c.NextAt)
+			t.Fatalf("got next check at %s and %s, want %s", one.Campaign.NextAt, all[0].Campaign.NextAt, c.NextAt)
 		}
 	}
 	if got := len(history(t, js, "CAMPAIGNS", tcrID)); got != 1 {
 		t.Errorf("got %d entries of history, want the one record", got)
 	}
-	// The record's own time counts again as soon as it is written again.
+	// When the record is rewritten, its own time counts again.
 	base.Phase, base.NextAt = ledger.PhaseApproved, noon
 	_, err := book.PutCampaign(t.Context(), entry, base)
 	must(t, err)
 	if one, _, err := book.Campaign(t.Context(), tcrID); err != nil || !one.Campaign.NextAt.Equal(noon) {
-		t.Errorf("got next look at %s, %v; want %s", one.Campaign.NextAt, err, noon)
+		t.Errorf("got next check at %s, %v; want %s", one.Campaign.NextAt, err, noon)
 	}
 }
 
-func TestPutCampaign_TellsNextLooksApartToTheSecond(t *testing.T) {
+func TestPutCampaign_ComparesNextChecksToTheSecond(t *testing.T) {
 	book, js := start(t)
 	base := campaign(tcrID)
 	base.NextAt = noon
@@ -398,7 +397,7 @@ func TestPutCampaign_TellsNextLooksApartToTheSecond(t *testing.T) {
 		status, err := bucketOf(t, js, "LOOKS").Status(t.Context())
 		must(t, err)
 		if got := status.Values(); got != test.want {
-			t.Errorf("%s: got %d looks written, want %d", test.name, got, test.want)
+			t.Errorf("%s: got %d checks written, want %d", test.name, got, test.want)
 		}
 	}
 }
@@ -424,6 +423,7 @@ func TestPutNumber_RemembersFirstsBeyondTheHistory(t *testing.T) {
 			n.Firsts.Requests++
 		})
 	}
+	write(func(n *ledger.Number) { n.Request.Outcome, n.Request.AnsweredAt = ledger.Refused, at(45) })
 	write(func(n *ledger.Number) { n.Request.Outcome, n.Request.AnsweredAt = ledger.Accepted, at(50) })
 	write(func(n *ledger.Number) { n.State, n.Since = ledger.Attached, at(60) })
 	write(func(n *ledger.Number) { n.State, n.Since = ledger.Sendable, at(70) })
@@ -437,22 +437,21 @@ func TestPutNumber_RemembersFirstsBeyondTheHistory(t *testing.T) {
 	if diff := cmp.Diff(want, numbers[n.Number].Number.Firsts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	// Off the plan and on it again is a new beginning.
+	// A number that left the plan and came back starts anew.
 	must(t, book.DropNumber(t.Context(), entry))
 	if again := put(t, book, n).Number.Firsts; again.Requests != 0 || !again.Requested.IsZero() {
-		t.Errorf("planned anew: got %+v, want nothing but the naming", again)
+		t.Errorf("planned anew: got %+v, want only Named", again)
 	}
 }
 
-// afresh returns the entry of a record that says what n does, whatever was
-// written before.
+// afresh returns the entry of a record with the content of n, whatever was there before.
 func afresh(t *testing.T, book *ledger.Ledger, n ledger.Number) ledger.NumberEntry {
 	t.Helper()
 	numbers, err := book.Numbers(t.Context(), n.CampaignID)
 	must(t, err)
 	entry, err := book.PutNumber(t.Context(), numbers[n.Number], n)
 	must(t, err)
-	// As the ledger has it: read, not as it was written.
+	// Return it as the ledger has it, not as it was passed.
 	numbers, err = book.Numbers(t.Context(), n.CampaignID)
 	must(t, err)
 	if numbers[n.Number].Revision != entry.Revision {
@@ -461,8 +460,8 @@ func afresh(t *testing.T, book *ledger.Ledger, n ledger.Number) ledger.NumberEnt
 	return numbers[n.Number]
 }
 
-// leaves returns the fields of a record, those of its parts one by one, by names such
-// as Request.Outcome.
+// leaves returns the fields of a record. Fields of nested structs are named like
+// Request.Outcome.
 func leaves(record reflect.Type) []reflect.StructField {
 	var found []reflect.StructField
 	for field := range record.Fields() {
@@ -479,7 +478,7 @@ func leaves(record reflect.Type) []reflect.StructField {
 	return found
 }
 
-// alter gives a field another value.
+// alter changes the value of a field.
 func alter(t *testing.T, field reflect.Value) {
 	t.Helper()
 	if at, ok := field.Addr().Interface().(*time.Time); ok {
@@ -494,7 +493,7 @@ func alter(t *testing.T, field reflect.Value) {
 	case reflect.Bool:
 		field.SetBool(!field.Bool())
 	default:
-		t.Fatalf("a field of type %s: teach alter to change it", field.Type())
+		t.Fatalf("alter does not support type %s", field.Type())
 	}
 }
 
@@ -537,7 +536,7 @@ func bucketOf(t *testing.T, js jetstream.JetStream, bucket string) jetstream.Key
 	return kv
 }
 
-func TestDropNumber_TakesItOffAndKeepsItsHistory(t *testing.T) {
+func TestDropNumber_KeepsItsHistory(t *testing.T) {
 	book, js := start(t)
 	dropped := put(t, book, number(tcrID, "+15551234567"))
 	put(t, book, number(tcrID, "+15551234568"))
@@ -572,15 +571,15 @@ func TestDropNumber_RefusesAStaleRevision(t *testing.T) {
 	}
 }
 
-func TestRecordsOf_FindsNumbersOnWhicheverCampaigns(t *testing.T) {
+func TestRecordsOf_FindsNumbersOnAllCampaigns(t *testing.T) {
 	book, _ := start(t)
 	var asked []string
-	for i := range 150 { // more than are asked for at once
+	for i := range 150 { // more than one watch reads
 		asked = append(asked, fmt.Sprintf("+1555123%04d", i))
 	}
 	first, last := put(t, book, number(tcrID, asked[0])), put(t, book, number(telnyxID, asked[149]))
 	moving := put(t, book, number(telnyxID, asked[0]))
-	put(t, book, number(tcrID, "+12125550142")) // not asked for
+	put(t, book, number(tcrID, "+12125550142")) // not requested
 	must(t, book.DropNumber(t.Context(), put(t, book, number(tcrID, asked[1]))))
 
 	got, _, err := book.RecordsOf(t.Context(), asked)
@@ -594,14 +593,14 @@ func TestRecordsOf_FindsNumbersOnWhicheverCampaigns(t *testing.T) {
 	}
 }
 
-func TestDropCampaign_TakesItOffUnlessItChanged(t *testing.T) {
+func TestDropCampaign_RefusesAStaleRevision(t *testing.T) {
 	book, js := start(t)
 	stale := putCampaign(t, book, campaign(tcrID))
 	approved := campaign(tcrID)
 	approved.Phase = ledger.PhaseApproved
 	entry, err := book.PutCampaign(t.Context(), stale, approved)
 	must(t, err)
-	approved.NextAt = noon // beside the record
+	approved.NextAt = noon // stored outside the record
 	entry, err = book.PutCampaign(t.Context(), entry, approved)
 	must(t, err)
 	if err := book.DropCampaign(t.Context(), stale); !errors.Is(err, ledger.ErrChanged) || !strings.Contains(err.Error(), tcrID) {
@@ -614,8 +613,8 @@ func TestDropCampaign_TakesItOffUnlessItChanged(t *testing.T) {
 	if got := len(history(t, js, "CAMPAIGNS", tcrID)); got != 3 {
 		t.Errorf("got %d entries of history, want two records and the end", got)
 	}
-	if look, err := bucketOf(t, js, "LOOKS").Get(t.Context(), tcrID); !errors.Is(err, jetstream.ErrKeyNotFound) {
-		t.Errorf("its next look is still there: %v, %v", look, err)
+	if next, err := bucketOf(t, js, "LOOKS").Get(t.Context(), tcrID); !errors.Is(err, jetstream.ErrKeyNotFound) {
+		t.Errorf("its next check is still there: %v, %v", next, err)
 	}
 }
 
@@ -654,7 +653,7 @@ func TestFollow_SeesEveryChangeAndEndsWithItsContext(t *testing.T) {
 			t.Errorf("got %s %s, want +15551234567 %s", got.Number, got.State, want)
 		}
 	}
-	must(t, book.DropNumber(t.Context(), entry)) // no record, so nothing to see
+	must(t, book.DropNumber(t.Context(), entry)) // not reported to Number
 	put(t, book, number(telnyxID, "+12125550142"))
 	if got := next(); got.CampaignID != telnyxID {
 		t.Errorf("after a drop got %+v, want the other campaign's number", got)
@@ -666,7 +665,7 @@ func TestFollow_SeesEveryChangeAndEndsWithItsContext(t *testing.T) {
 			t.Errorf("got %v, want nil", err)
 		}
 	case <-time.After(patience):
-		t.Errorf("the watch goes on %s after the end of its context", patience)
+		t.Errorf("the watch continues %s after its context ended", patience)
 	}
 }
 
@@ -756,11 +755,10 @@ func TestLedger_ReadingEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A reader that gives up halfway leaves nobody behind who waits to hand it the
-// rest; TestMain counts goroutines.
-func TestFollow_ThatIsGivenUpHalfwayLeavesNoGoroutine(t *testing.T) {
+// TestMain checks that no goroutine is left.
+func TestFollow_LeavesNoGoroutineWhenCanceledHalfway(t *testing.T) {
 	book, _ := start(t)
-	for i := range 600 { // more than the client holds ready
+	for i := range 600 { // more than the client buffers
 		n := ledger.Number{Number: fmt.Sprintf("+1212555%04d", i), CampaignID: "c", State: ledger.Planned}
 		if _, err := book.PutNumber(t.Context(), ledger.NumberEntry{}, n); err != nil {
 			t.Fatal(err)
@@ -778,7 +776,7 @@ func TestFollow_ThatIsGivenUpHalfwayLeavesNoGoroutine(t *testing.T) {
 	}
 }
 
-// awaitBlockedWatch waits until the client's goroutine waits to hand over a record.
+// awaitBlockedWatch waits until the client's goroutine blocks on sending a record.
 func awaitBlockedWatch(t *testing.T) {
 	t.Helper()
 	stacks := make([]byte, 1<<20)
@@ -789,5 +787,5 @@ func awaitBlockedWatch(t *testing.T) {
 			}
 		}
 	}
-	t.Error("the client holds all records ready, so this shows nothing")
+	t.Error("the client buffers all records, so this test proves nothing")
 }

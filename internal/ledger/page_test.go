@@ -8,7 +8,7 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// Every reason has a row that says what it means, and every state and phase is named.
+// Every reason and state has a row, and every phase is named.
 func TestReasons_AreExplainedInOperations(t *testing.T) {
 	text, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {

@@ -15,28 +15,27 @@ import (
 )
 
 const (
-	// plansKey is where the mark of the plans is, among the next checks: neither has a
-	// history, and a program that does not know the mark takes it for the check of a
-	// campaign that is not there. No campaign has this id.
+	// plansKey is the key of [Plans] in the state bucket. An older program takes it for
+	// the next check of a campaign that does not exist. No campaign has this id.
 	plansKey = markPrefix + "plans"
-	// maxFault bounds what is kept of why plan files cannot be used.
+	// maxFault bounds [Plans.Fault], in bytes.
 	maxFault = 2000
 )
 
-// Plans marks which plan set the assigner that works has in force. What it has checked
-// so far is in the records, so that readers see whether that is the whole set.
+// Plans is the plan set that the active assigner has in force. The records say what it has
+// reconciled so far, so readers can tell whether that is the whole set.
 type Plans struct {
-	// Hash is that of the set.
+	// Hash is the hash of the set.
 	Hash string `json:"hash"`
 	// Entries is the [DigestEntries] of the set's entries.
 	Entries string `json:"entries"`
-	// Fault says why the files as they are now are not in force; empty when they are.
+	// Fault says why the current plan files are not in force. It is empty if they are.
 	Fault string `json:"fault,omitempty"`
 }
 
-// DigestEntries returns a digest of the hashes of entries by their campaigns' ids. A
-// set's digest equals that of the planned records when each campaign was checked under its
-// present entry, including those that left the plan.
+// DigestEntries returns a digest of entry hashes by campaign id. A set's digest equals
+// that of the planned records once every campaign was reconciled with its current entry,
+// and campaigns that left the plan are no longer marked as planned.
 func DigestEntries(hashes map[string]string) string {
 	sum := sha256.New()
 	for _, id := range slices.Sorted(maps.Keys(hashes)) {
@@ -45,8 +44,7 @@ func DigestEntries(hashes map[string]string) string {
 	return hex.EncodeToString(sum.Sum(nil)[:12])
 }
 
-// Checked returns the [DigestEntries] of what was checked: of the records of planned
-// campaigns.
+// Checked returns the [DigestEntries] of the planned campaigns' records.
 func Checked(entries []CampaignEntry) string {
 	hashes := make(map[string]string, len(entries))
 	for _, entry := range entries {
@@ -57,30 +55,30 @@ func Checked(entries []CampaignEntry) string {
 	return DigestEntries(hashes)
 }
 
-// Plans returns the mark; ok is false when no assigner that knows it ever ran.
-func (l *Ledger) Plans(ctx context.Context) (mark Plans, ok bool, err error) {
+// Plans returns the plan set in force. Ok is false if no assigner has stored one.
+func (l *Ledger) Plans(ctx context.Context) (plans Plans, ok bool, err error) {
 	kve, err := l.state.Get(ctx, plansKey)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return Plans{}, false, nil
 	}
 	if err != nil {
-		return Plans{}, false, fmt.Errorf("read which plan set is in force: %w", err)
+		return Plans{}, false, fmt.Errorf("read the plan set in force: %w", err)
 	}
-	if err := unmarshal(kve, &mark); err != nil {
+	if err := unmarshal(kve, &plans); err != nil {
 		return Plans{}, false, err
 	}
-	return mark, true, nil
+	return plans, true, nil
 }
 
-// PutPlans writes the mark. Only the assigner that works should.
-func (l *Ledger) PutPlans(ctx context.Context, mark Plans) error {
-	mark.Fault = strings.ToValidUTF8(mark.Fault[:min(len(mark.Fault), maxFault)], "")
-	data, err := json.Marshal(mark)
+// PutPlans stores the plan set in force. Only the active assigner should call it.
+func (l *Ledger) PutPlans(ctx context.Context, plans Plans) error {
+	plans.Fault = strings.ToValidUTF8(plans.Fault[:min(len(plans.Fault), maxFault)], "")
+	data, err := json.Marshal(plans)
 	if err != nil {
 		return err
 	}
 	if _, err := l.state.Put(ctx, plansKey, data); err != nil {
-		return fmt.Errorf("write which plan set is in force: %w", err)
+		return fmt.Errorf("write the plan set in force: %w", err)
 	}
 	return nil
 }

@@ -11,19 +11,19 @@ import (
 )
 
 const (
-	// presenceEvery is how often a watch checks that its buckets are still the ones it
-	// watches: the server does not report that one was deleted or recreated.
+	// presenceEvery is how often a watch checks that its buckets still exist and are the
+	// same: the server does not report that one was deleted or recreated.
 	presenceEvery = 2 * time.Second
 	// presenceTimeout limits one check.
 	presenceTimeout = time.Second
 )
 
-// Buckets are the names of the ledger's buckets.
+// Buckets returns the names of the ledger's buckets.
 func Buckets() []string { return []string{bucketCampaigns, bucketNumbers, bucketState} }
 
-// ErrMadeAgain is matched by the error that ends a watch whose buckets were lost or made
-// again: what it would miss is read by a new watch.
-var ErrMadeAgain = errors.New("a bucket of the ledger was lost or made again")
+// ErrMadeAgain means that a watch ended because a bucket was deleted or recreated. A new
+// watch reads everything.
+var ErrMadeAgain = errors.New("a bucket of the ledger was deleted or recreated")
 
 // MissingBuckets returns the buckets that do not exist. It sends one request.
 func MissingBuckets(ctx context.Context, js jetstream.JetStream) (missing []string, err error) {
@@ -56,8 +56,8 @@ func created(ctx context.Context, js jetstream.JetStream) (map[string]time.Time,
 	return there, nil
 }
 
-// isMadeAgain reports whether the buckets are others than those that began then. A server
-// that does not answer proves nothing: the watch ends by itself or continues.
+// isMadeAgain reports whether a bucket was deleted or recreated since the watch began. If
+// the server does not answer, it reports false.
 func (l *Ledger) isMadeAgain(ctx context.Context, began map[string]time.Time) bool {
 	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
 	defer cancel()

@@ -2,9 +2,9 @@ package ledger
 
 import "strings"
 
-// Reason says why a number is not further. The list is closed: whatever Telnyx
-// answers becomes one of these, with Telnyx's own words kept beside it. The
-// empty reason means that all is as it should be.
+// Reason says why a number is not attached yet, or what is wrong with it. The list is
+// closed: every answer of Telnyx is mapped to one of these, and the record keeps Telnyx's
+// text as well. The empty reason means that nothing is wrong.
 type Reason string
 
 // The reasons.
@@ -37,24 +37,22 @@ const (
 	UnknownError       Reason = "unknown_error"
 )
 
-// Advice is what a reason means for people.
+// Advice explains a reason to people, in sentences.
 type Advice struct {
-	// Why is a sentence that explains the reason.
+	// Why explains the reason.
 	Why string
-	// Next is a sentence that says what Greenlight does by itself.
+	// Next says what Greenlight does by itself.
 	Next string
-	// Action is a sentence that says what a person should do; empty when
-	// nothing needs doing.
+	// Action says what a person should do. It is empty if no action is needed.
 	Action string
 }
 
 const (
 	nextResync = "Greenlight checks again at every resync."
-	nextSlower = "Greenlight tries again by itself, with growing waits."
+	nextSlower = "Greenlight retries automatically, with growing waits."
 )
 
-// reasons are all reasons, in the order in which they are documented: what each means,
-// what Greenlight does by itself, and what a person should do.
+// reasons lists all reasons with their advice, in the order of the documentation.
 var reasons = []struct {
 	reason Reason
 	advice Advice
@@ -62,51 +60,51 @@ var reasons = []struct {
 	{NotOwned, Advice{
 		Why:    "Telnyx does not list the number on this account.",
 		Next:   nextSlower,
-		Action: "Order or port the number, or take it out of the plan. Check that the API key belongs to the right account.",
+		Action: "Order or port the number, or remove it from the plan. Check that the API key belongs to the right account.",
 	}},
 	{NotActive, Advice{
 		Why:    "The number is on the account but not active.",
 		Next:   "Greenlight attaches it as soon as Telnyx lists it as active.",
-		Action: "Finish the port or order in Telnyx's portal, or take the number out of the plan.",
+		Action: "Finish the port or order in Telnyx's portal, or remove the number from the plan.",
 	}},
 	{NotLongCode, Advice{
-		Why:    "The number is not a US long code, and 10DLC campaigns take nothing else.",
+		Why:    "The number is not a US long code. 10DLC campaigns take no other numbers.",
 		Next:   nextResync,
-		Action: "Take the number out of the plan. Toll-free numbers and short codes are registered elsewhere.",
+		Action: "Remove the number from the plan. Toll-free numbers and short codes are registered elsewhere.",
 	}},
 	{NoMessagingProfile, Advice{
 		Why:    "The number has no messaging profile, and Telnyx attaches only numbers that have one.",
 		Next:   nextResync,
-		Action: "Put the number on a messaging profile in Telnyx's portal, or name one in the plan: messaging_profile_id.",
+		Action: "Assign a messaging profile to the number in Telnyx's portal, or set messaging_profile_id in the plan.",
 	}},
 	{OtherProfile, Advice{
 		Why:    "The number is on a different messaging profile than the plan names.",
 		Next:   nextResync,
-		Action: "Move the number to the plan's profile, or correct the plan.",
+		Action: "Assign the plan's profile to the number in Telnyx's portal, or correct the plan.",
 	}},
 	{OtherCampaign, Advice{
-		Why:    "The number is in use on another campaign. Greenlight takes a number only from campaigns that the plan's move_from names.",
+		Why:    "The number is on another campaign. Greenlight moves a number only from campaigns that the plan lists under move_from.",
 		Next:   nextResync,
-		Action: "Detach the number from the other campaign if it should move, or take it out of this plan.",
+		Action: "Detach the number from the other campaign, or remove it from this plan.",
 	}},
 	{CampaignInReview, Advice{
 		Why:  "The campaign is in review by Telnyx and the carriers.",
-		Next: "Greenlight attaches the number as soon as they approve.",
+		Next: "Greenlight attaches the number as soon as the carriers approve the campaign.",
 	}},
 	{CampaignSuspended, Advice{
 		Why:    "The campaign is suspended.",
-		Next:   "Greenlight continues by itself when the suspension ends.",
-		Action: "Check the campaign in Telnyx's portal. A campaign that was suspended because it was idle wakes up when a number is assigned to it by hand.",
+		Next:   "Greenlight continues automatically when the suspension ends.",
+		Action: "Check the campaign in Telnyx's portal. To reactivate a campaign that was suspended for inactivity, assign a number to it in the portal.",
 	}},
 	{CampaignRejected, Advice{
 		Why:    "The campaign was rejected.",
-		Next:   "Greenlight checks at every resync and continues when it is approved.",
+		Next:   "Greenlight checks at every resync, and continues when the campaign is approved.",
 		Action: "Read the reason in Telnyx's portal, then appeal or resubmit.",
 	}},
 	{CampaignExpired, Advice{
 		Why:    "The campaign has expired.",
 		Next:   nextResync,
-		Action: "If it was filed again it has a new id: put that into the plan.",
+		Action: "If the campaign was filed again, it has a new id: put that id into the plan.",
 	}},
 	{CampaignMissing, Advice{
 		Why:    "Telnyx does not have this campaign on this account.",
@@ -114,25 +112,25 @@ var reasons = []struct {
 		Action: "Check the id in the plan, and that the API key belongs to the right account.",
 	}},
 	{CampaignUnknown, Advice{
-		Why:    "The campaign is in a state in which Greenlight does not attach numbers.",
+		Why:    "Greenlight does not attach numbers to a campaign in this state.",
 		Next:   nextResync,
 		Action: "Check the campaign in Telnyx's portal.",
 	}},
 	{CampaignFull, Advice{
-		Why:    "The campaign has as many numbers as it may have.",
-		Next:   "Greenlight checks for room at every resync and when Telnyx reports a number pool.",
+		Why:    "The campaign has as many numbers as it is allowed.",
+		Next:   "Greenlight checks for room at every resync, and when Telnyx reports a number pool.",
 		Action: "Detach numbers that the campaign no longer needs, or plan a second campaign. Without a number pool T-Mobile allows 49.",
 	}},
 	{Queued, Advice{
 		Why:  "The campaign is approved and the number is waiting for its turn.",
-		Next: "Greenlight attaches it when the rate limit allows.",
+		Next: "Greenlight attaches it as soon as the rate limit allows.",
 	}},
 	{Unverified, Advice{
-		Why:  "Telnyx's answers do not show for certain yet whether the number can be attached.",
+		Why:  "Telnyx's answers do not yet prove whether the number can be attached.",
 		Next: "Greenlight asks again within seconds, then with growing waits.",
 	}},
 	{DormantRetry, Advice{
-		Why:  "The campaign was dormant. The first request wakes it and fails, the second succeeds.",
+		Why:  "The campaign was dormant. The first request fails and reactivates it; the second succeeds.",
 		Next: "Greenlight tries again shortly.",
 	}},
 	{BeingProcessed, Advice{
@@ -140,9 +138,9 @@ var reasons = []struct {
 		Next: nextSlower,
 	}},
 	{CarrierFailed, Advice{
-		Why:    "Telnyx took the request, and then it failed at the carriers.",
+		Why:    "Telnyx accepted the request, but it failed at the carriers.",
 		Next:   nextSlower,
-		Action: "If it keeps failing, ask Telnyx's support and quote Telnyx's words.",
+		Action: "If it keeps failing, contact Telnyx support and quote Telnyx's message.",
 	}},
 	{RateLimited, Advice{
 		Why:  "Telnyx asked for fewer requests.",
@@ -150,27 +148,27 @@ var reasons = []struct {
 	}},
 	{Unauthorized, Advice{
 		Why:    "Telnyx refuses the API key.",
-		Next:   "Nothing is sent for now; Greenlight tries the key every minute and continues by itself.",
+		Next:   "Greenlight tries the key every minute, and continues when Telnyx accepts it. Until then it sends nothing.",
 		Action: "Check TELNYX_API_KEY: Mission Control, Account, Keys & Credentials.",
 	}},
 	{AccountBlocked, Advice{
-		Why:    "Telnyx says that the account may not do this: funds, a limit, or a block.",
-		Next:   "Greenlight sends one request a minute until Telnyx takes it, and continues by itself.",
+		Why:    "Telnyx refuses requests of this account, because of its funds, a limit or a block.",
+		Next:   "Greenlight sends one request a minute until Telnyx accepts it, then continues.",
 		Action: "Check the account's balance and messages in Mission Control.",
 	}},
 	{TelnyxUnavailable, Advice{
-		Why:  "Telnyx did not answer, or not in a way that can be read.",
-		Next: "Greenlight reads again before it sends anything, with growing waits.",
+		Why:  "Telnyx did not answer, or its answer was not readable.",
+		Next: "Greenlight reads again with growing waits, before it sends anything.",
 	}},
 	{Rejected, Advice{
 		Why:    "Telnyx refuses the number.",
 		Next:   nextSlower,
-		Action: "Read Telnyx's words and fix what they name, or ask Telnyx's support.",
+		Action: "Fix what Telnyx's message names, or contact Telnyx support.",
 	}},
 	{Stuck, Advice{
-		Why:    "It takes far longer than it should.",
+		Why:    "It is taking far longer than it should.",
 		Next:   "Greenlight keeps checking, once an hour.",
-		Action: "Ask Telnyx's support about this number and campaign.",
+		Action: "Contact Telnyx support about this number and campaign.",
 	}},
 	{PruneLimit, Advice{
 		Why:    "The plan no longer names the number, but removing it would remove more than a third of the entry's numbers.",
@@ -180,11 +178,11 @@ var reasons = []struct {
 	{UnknownError, Advice{
 		Why:    "Telnyx refuses the request for a reason that it does not document.",
 		Next:   nextSlower,
-		Action: "Read Telnyx's words, and ask Telnyx's support if they do not help.",
+		Action: "Read Telnyx's message. If it does not help, contact Telnyx support.",
 	}},
 }
 
-// Reasons lists all reasons, in the order in which they are documented.
+// Reasons lists all reasons, in the order of the documentation.
 func Reasons() []Reason {
 	all := make([]Reason, len(reasons))
 	for i, row := range reasons {
@@ -193,8 +191,7 @@ func Reasons() []Reason {
 	return all
 }
 
-// Advice returns what the reason means for people; the zero Advice for the
-// empty reason.
+// Advice returns the advice for the reason, or the zero Advice for the empty reason.
 func (r Reason) Advice() Advice {
 	for _, row := range reasons {
 		if row.reason == r {
@@ -204,7 +201,7 @@ func (r Reason) Advice() Advice {
 	return Advice{}
 }
 
-// OfCampaign reports whether the reason is one of the campaign's phase.
+// OfCampaign reports whether the reason comes from the campaign's phase.
 func (r Reason) OfCampaign() bool {
 	for _, reason := range phaseReasons {
 		if r == reason {
@@ -214,10 +211,10 @@ func (r Reason) OfCampaign() bool {
 	return false
 }
 
-// OfAccount reports whether the reason concerns the account and not the number.
+// OfAccount reports whether the reason concerns the account rather than the number.
 func (r Reason) OfAccount() bool { return r == Unauthorized || r == AccountBlocked }
 
-// sentences joins those that are not empty.
+// sentences joins the sentences that are not empty.
 func sentences(all ...string) string {
 	var kept []string
 	for _, s := range all {

@@ -13,8 +13,7 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// constants returns the values of a file's constants of the given type, in the
-// order in which they stand there.
+// constants returns the values of a file's constants of the given type, in order.
 func constants(t *testing.T, file, typeName string) []string {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
@@ -80,7 +79,7 @@ func TestAdvice_HasSentencesForEveryReason(t *testing.T) {
 	}
 }
 
-// isSentence reports whether a text begins with a capital and ends with a stop.
+// isSentence reports whether a text starts with a capital letter and ends with a period.
 func isSentence(text string) bool {
 	return text[0] >= 'A' && text[0] <= 'Z' && strings.HasSuffix(text, ".")
 }
@@ -97,7 +96,7 @@ func TestSentence_IsDifferentForEveryPhase(t *testing.T) {
 	for _, word := range constants(t, "state.go", "Phase") {
 		sentence := ledger.Phase(word).Sentence()
 		if sentence == unknown || !isSentence(sentence) {
-			t.Errorf("phase %s: got %q, want a sentence of its own", word, sentence)
+			t.Errorf("phase %s: got %q, want its own sentence", word, sentence)
 		}
 		if other, twice := seen[sentence]; twice {
 			t.Errorf("phases %s and %s have the same sentence", word, other)
@@ -168,7 +167,7 @@ func TestAdvise_ExplainsEveryStateAndReason(t *testing.T) {
 	}
 }
 
-func TestAdvise_AddsTheTroubleOfCampaignAndAccount(t *testing.T) {
+func TestAdvise_AddsTheProblemOfCampaignOrAccount(t *testing.T) {
 	for name, test := range map[string]struct {
 		n    ledger.Number
 		c    ledger.Campaign
@@ -182,7 +181,7 @@ func TestAdvise_AddsTheTroubleOfCampaignAndAccount(t *testing.T) {
 		"on a suspended campaign": {
 			n: ledger.Number{State: ledger.Attached, Reason: ledger.CampaignSuspended},
 			want: ledger.Advice{
-				Why:    "The number is on the campaign, but carriers may stop its messages: The campaign is suspended.",
+				Why:    "The number is on the campaign, but carriers may block its messages: The campaign is suspended.",
 				Next:   ledger.CampaignSuspended.Advice().Next,
 				Action: ledger.CampaignSuspended.Advice().Action,
 			},
@@ -196,7 +195,7 @@ func TestAdvise_AddsTheTroubleOfCampaignAndAccount(t *testing.T) {
 				Action: ledger.Unauthorized.Advice().Action,
 			},
 		},
-		"the campaign cannot be read, and the number has an action of its own": {
+		"the campaign cannot be read, and the number has its own action": {
 			n: ledger.Number{State: ledger.Failed, Reason: ledger.NotOwned},
 			c: ledger.Campaign{Phase: ledger.PhaseApproved, Reason: ledger.TelnyxUnavailable},
 			want: ledger.Advice{
@@ -204,6 +203,11 @@ func TestAdvise_AddsTheTroubleOfCampaignAndAccount(t *testing.T) {
 				Next:   ledger.TelnyxUnavailable.Advice().Next,
 				Action: ledger.NotOwned.Advice().Action,
 			},
+		},
+		"both have the same reason": {
+			n:    ledger.Number{State: ledger.Planned, Reason: ledger.Unauthorized},
+			c:    ledger.Campaign{Phase: ledger.PhaseApproved, Reason: ledger.Unauthorized},
+			want: ledger.Unauthorized.Advice(),
 		},
 		"sendable while the key is refused": {
 			n:    ledger.Number{State: ledger.Sendable},

@@ -7,82 +7,79 @@ import (
 	"time"
 )
 
-// recordVersion is the version of the records that this program writes. A
-// program refuses to read a newer one rather than misread it, and reads older ones
-// as [Number.upgrade] and [Campaign.upgrade] say.
+// recordVersion is the version of the records that this program writes. It refuses newer
+// records rather than misread them, and converts older ones when it reads them.
 const recordVersion = 2
 
 // Number is the record of one planned number on one campaign.
 type Number struct {
 	Version int `json:"v"`
-	// Number is in E.164 form, such as +15551234567.
+	// Number is in E.164 form, for example +15551234567.
 	Number string `json:"number"`
-	// CampaignID is the id by which the plan names the campaign.
+	// CampaignID is the ID of the campaign's record: the id that the plan uses.
 	CampaignID string `json:"campaign_id"`
-	// Plan and PlanHash are the plan's name and the plan set under which the
-	// record was written.
+	// Plan is the name of the plan entry. PlanHash is the hash of the plan set in force
+	// when the record was written.
 	Plan     string `json:"plan"`
 	PlanHash string `json:"plan_hash"`
-	// EntryHash is that of the campaign's entry alone.
+	// EntryHash is the hash of the campaign's plan entry.
 	EntryHash string `json:"entry_hash"`
-	// PlanPlace is where the plan names the number, or its pool, such as
+	// PlanPlace is where the plan names the number or its pool, for example
 	// config/plans/spring.yaml:7.
 	PlanPlace string `json:"plan_place,omitempty"`
 
 	State  State  `json:"state"`
 	Reason Reason `json:"reason,omitempty"`
-	// Detail is what Telnyx said, in its own words.
+	// Detail is Telnyx's own text.
 	Detail string `json:"detail,omitempty"`
-	// Status, TMobile and NonTMobile are what Telnyx's record said.
+	// Status, TMobile and NonTMobile are the statuses in Telnyx's record.
 	Status     string `json:"status,omitempty"`
 	TMobile    string `json:"tmobile,omitempty"`
 	NonTMobile string `json:"non_tmobile,omitempty"`
-	// OtherCampaignID is where the number is, in state conflict.
+	// OtherCampaignID is the campaign that the number is on, in state conflict.
 	OtherCampaignID string `json:"other_campaign_id,omitempty"`
 
-	// NeedsPerson says that a person should do something. The number is tried
-	// again all the same, at NextAt.
+	// NeedsPerson says that a person should act. Greenlight still retries at NextAt.
 	NeedsPerson bool `json:"needs_person"`
-	// Tries counts what kept the number from being attached, by kind.
+	// Tries counts the failures since the last success, by kind.
 	Tries Tries `json:"tries,omitzero"`
-	// ClaimedAt is when the latest request was about to be sent, as long as its
-	// outcome is not known. Zero: no request is under way.
+	// ClaimedAt is when the request was claimed whose outcome is not known yet. It is zero
+	// if no request is under way.
 	ClaimedAt time.Time `json:"claimed_at,omitzero"`
-	// Request is the latest request to attach, and what came of it.
+	// Request is the latest request to attach the number, and its outcome.
 	Request Request `json:"request,omitzero"`
-	// Firsts outlive the history of the record's key.
+	// Firsts are kept longer than the history of the record.
 	Firsts Firsts `json:"firsts,omitzero"`
 	// UnnamedAt is since when the plan no longer names the number, in state leaving.
 	UnnamedAt time.Time `json:"unnamed_at,omitzero"`
-	// NextAt is when the number is checked or tried again, as known when the record
-	// was written. The campaign's NextAt may be later and then counts.
+	// NextAt is when the number is checked or tried again, as decided when the record was
+	// written. If the campaign's NextAt is later, that one counts.
 	NextAt time.Time `json:"next_at,omitzero"`
-	// Since is when the number came into its state.
+	// Since is when the number entered its state.
 	Since time.Time `json:"since"`
-	// Cause is what caused the reconcile that wrote the record, for example "event
+	// Cause says what caused the reconcile that wrote the record, for example "event
 	// 10dlc.campaign.update (message 12)".
 	Cause string `json:"cause,omitempty"`
 }
 
-// Tries counts failures in a row, by kind, so that one kind never uses up the
-// patience of another. A request that works, and a changed plan entry, start all of
-// them at zero again. Calls that Telnyx put off (429) are not counted.
+// Tries counts failures in a row. Each kind has its own count and limit. A successful
+// request or a changed plan entry resets all counts. Calls that Telnyx put off (429) do
+// not count.
 type Tries struct {
 	// Refused counts requests that Telnyx refused.
 	Refused int `json:"refused,omitempty"`
-	// Failed counts requests that Telnyx took and carriers failed.
+	// Failed counts requests that Telnyx accepted and the carriers failed.
 	Failed int `json:"failed,omitempty"`
-	// Busy counts requests that Telnyx put off because of the number or campaign.
+	// Busy counts requests that Telnyx put off because of the number or the campaign.
 	Busy int `json:"busy,omitempty"`
-	// Unanswered counts requests without a usable answer, and those that Telnyx
-	// accepted and then showed no record of.
+	// Unanswered counts requests without a usable answer, and accepted requests that left
+	// no record at Telnyx.
 	Unanswered int `json:"unanswered,omitempty"`
-	// Absent counts readings that prove that the account does not have the number.
+	// Absent counts reads that prove that the number is not on the account.
 	Absent int `json:"absent,omitempty"`
 }
 
-// String counts each kind that occurred: "2 refused, 1 unanswered". It is empty when
-// there was none.
+// String lists the counts that are not zero, for example "2 refused, 1 unanswered".
 func (t Tries) String() string {
 	var parts []string
 	for _, kind := range []struct {
@@ -98,44 +95,42 @@ func (t Tries) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Request is a request to attach a number, as the ledger keeps it. The zero value
-// means that there was none.
+// Request is a request to attach a number. The zero value means that there was none.
 type Request struct {
-	// Sent says what was sent, such as "POST /10dlc/phone_number_campaigns", and
-	// Campaign the id that it named.
+	// Sent is the method and path, for example "POST /10dlc/phone_number_campaigns".
+	// Campaign is the campaign id in the request.
 	Sent     string `json:"sent,omitempty"`
 	Campaign string `json:"campaign,omitempty"`
-	// Profile is the messaging profile that the number was put on before, if any.
+	// Profile is the messaging profile that was assigned to the number first, if any.
 	Profile string    `json:"profile,omitempty"`
 	At      time.Time `json:"at,omitzero"`
-	// Outcome is empty as long as no answer is known.
+	// Outcome is empty until the answer is known.
 	Outcome Outcome `json:"outcome,omitempty"`
-	// AnsweredAt is when the outcome was known.
+	// AnsweredAt is when the outcome became known.
 	AnsweredAt time.Time `json:"answered_at,omitzero"`
 }
 
-// Outcome is what came of a request. Telnyx's words stand in the record's Detail
-// at that time.
+// Outcome is the result of a request. The Detail of the record that first has it is
+// Telnyx's text.
 type Outcome string
 
 // The outcomes.
 const (
-	// Accepted: Telnyx took the request. That is not yet attached.
+	// Accepted: Telnyx accepted the request. The number is not attached yet.
 	Accepted Outcome = "accepted"
-	// Refused: Telnyx answered with a refusal.
+	// Refused: Telnyx refused the request.
 	Refused Outcome = "refused"
-	// Unanswered: no answer came, or none that can be read, so that the request
-	// may have taken effect.
+	// Unanswered: there was no readable answer. The request may have worked.
 	Unanswered Outcome = "unanswered"
-	// Unsent: the request did not leave this machine.
+	// Unsent: the request was not sent.
 	Unsent Outcome = "unsent"
 )
 
-// Firsts are when things first happened to a number on a campaign, since a plan
-// began to name it there. The history of a key is bounded; these stay.
+// Firsts are the times of the first events of a number on a campaign, since a plan named
+// it there. They are kept when the bounded history no longer has them.
 type Firsts struct {
 	Named time.Time `json:"named,omitzero"`
-	// NamedIn and NamedHash are the place in the plan and the plan set of then.
+	// NamedIn and NamedHash are the place in the plan and the plan set at that time.
 	NamedIn   string `json:"named_in,omitempty"`
 	NamedHash string `json:"named_hash,omitempty"`
 
@@ -147,8 +142,7 @@ type Firsts struct {
 	Requests int `json:"requests,omitempty"`
 }
 
-// note takes in what a record says that is about to be written. It goes by the
-// record's own times.
+// note adds the first events of a record that is about to be written.
 func (f *Firsts) note(n Number) {
 	first := func(at *time.Time, happened bool, when time.Time) {
 		if happened && at.IsZero() {
@@ -164,36 +158,39 @@ func (f *Firsts) note(n Number) {
 // Campaign is the record of one campaign, planned or not.
 type Campaign struct {
 	Version int `json:"v"`
-	// ID is the id by which the plan names the campaign, or by which an event
-	// did when no plan does.
+	// ID is the plan's id for the campaign ([plan.Campaign.ID]), or the id in an event if no
+	// plan names the campaign.
 	ID string `json:"id"`
-	// TelnyxID, TCRID and BrandID are known once the campaign was read.
+	// TelnyxID, TCRID and BrandID are set once the campaign was read.
 	TelnyxID string `json:"telnyx_id,omitempty"`
 	TCRID    string `json:"tcr_id,omitempty"`
 	BrandID  string `json:"brand_id,omitempty"`
-	// Shared says that another account shares the campaign with this one.
+	// ReferenceKey is the ID that the record has if a plan selects the campaign by its
+	// referenceId. It is empty if the campaign has none, or was not read.
+	ReferenceKey string `json:"reference_key,omitempty"`
+	// Shared says that the campaign belongs to another account, which shares it.
 	Shared bool `json:"shared,omitempty"`
 
-	// Planned says that a plan names the campaign; Plan and PlanHash say which.
+	// Planned says that a plan names the campaign. Plan is the entry's name, PlanHash the
+	// hash of the plan set.
 	Planned  bool   `json:"planned"`
 	Plan     string `json:"plan,omitempty"`
 	PlanHash string `json:"plan_hash,omitempty"`
-	// EntryHash is that of the campaign's entry alone, the one under which it was
-	// checked completely.
+	// EntryHash is the hash of the plan entry with which the campaign was last reconciled
+	// completely.
 	EntryHash string `json:"entry_hash,omitempty"`
-	// PlanPlace is where the plan's entry begins, such as
-	// config/plans/spring.yaml:3.
+	// PlanPlace is where the plan entry starts, for example config/plans/spring.yaml:3.
 	PlanPlace string `json:"plan_place,omitempty"`
 
 	Phase Phase `json:"phase"`
 	// Status is Telnyx's campaignStatus.
 	Status string `json:"status,omitempty"`
 	Reason Reason `json:"reason,omitempty"`
-	// Detail is what Telnyx said, in its own words.
+	// Detail is Telnyx's own text.
 	Detail     string `json:"detail,omitempty"`
 	WebhookURL string `json:"webhook_url,omitempty"`
-	// Extras counts numbers on the campaign that the plan does not name. They
-	// are never touched.
+	// Extras counts numbers on the campaign that the plan does not name. Greenlight never
+	// changes them.
 	Extras int `json:"extras,omitempty"`
 
 	// PruneBase is how many numbers the entry named when it last removed none, and Pruned
@@ -201,38 +198,37 @@ type Campaign struct {
 	PruneBase int `json:"prune_base,omitempty"`
 	Pruned    int `json:"pruned,omitempty"`
 
-	// ReadAgo is how long before the record was written the campaign was read.
+	// ReadAgo is the time from the read of the campaign to the write of the record.
 	ReadAgo time.Duration `json:"read_ago,omitempty"`
 
-	// ApprovedAt is when Telnyx reported the approval, or when Greenlight read it if no
-	// event came; zero unless the phase is PhaseApproved. AttachedAt is when every planned
-	// number was attached for the first time since then.
+	// ApprovedAt is when Telnyx's event reported the approval, or when Greenlight read it if
+	// there was no event. It is zero unless the phase is PhaseApproved. AttachedAt is when
+	// all planned numbers were attached for the first time after that.
 	ApprovedAt time.Time `json:"approved_at,omitzero"`
 	AttachedAt time.Time `json:"attached_at,omitzero"`
 
-	// Reported identifies the latest notice about the campaign, to see whether the next one is
-	// news; empty when there is nothing to report.
+	// Reported identifies the latest notice about the campaign, so that it is not sent twice.
+	// It is empty if there was nothing to report.
 	Reported string `json:"reported,omitempty"`
-	// Told is how an earlier version wrote Reported; it is empty once it was read.
+	// Told is Reported as an earlier version wrote it. It is empty after decoding.
 	Told string `json:"told,omitempty"`
 
-	// Attempts counts failed reads since the last that worked, and readings in a row
-	// in which Telnyx did not know the campaign.
+	// Attempts counts failed reads in a row, and reads in a row that did not find the
+	// campaign.
 	Attempts int       `json:"attempts,omitempty"`
 	NextAt   time.Time `json:"next_at,omitzero"`
 	Since    time.Time `json:"since"`
 	Cause    string    `json:"cause,omitempty"`
 }
 
-// IDs returns the ids that the record has, each once.
+// IDs returns every id by which a plan or a hold may name the campaign, each once.
 func (c Campaign) IDs() []string {
-	ids := []string{c.ID, c.TelnyxID, c.TCRID}
+	ids := []string{c.ID, c.TelnyxID, c.TCRID, c.ReferenceKey}
 	slices.Sort(ids)
 	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" })
 }
 
-// StateAndReason names the state and, where there is one, the reason:
-// "failed (not_owned)".
+// StateAndReason returns the state and the reason, if any: "failed (not_owned)".
 func (n Number) StateAndReason() string {
 	if n.Reason == "" {
 		return string(n.State)
@@ -240,10 +236,10 @@ func (n Number) StateAndReason() string {
 	return fmt.Sprintf("%s (%s)", n.State, n.Reason)
 }
 
-// same reports whether two records say the same to a person, so that writing the
-// second would only push older news out of the history. The time and cause of a check,
-// the time of the next one, and a moved line in a plan file are not news by themselves;
-// the campaign's record has the next check of all its numbers.
+// same reports whether two records differ in nothing that a person cares about. Writing
+// the second would only push older changes out of the history. The cause and time of a
+// check, the time of the next one and a moved line in a plan file do not count. The next
+// check of all numbers is in the campaign's record.
 func (n Number) same(o Number) bool {
 	n.Version, n.Cause, n.Since, n.NextAt = o.Version, o.Cause, o.Since, o.NextAt
 	n.PlanHash, n.EntryHash, n.PlanPlace, n.Firsts = o.PlanHash, o.EntryHash, o.PlanPlace, o.Firsts
@@ -254,8 +250,8 @@ func (n Number) same(o Number) bool {
 	return n == o
 }
 
-// same is [Number.same] for campaigns. Their next check is kept beside the record, see
-// [Ledger.PutCampaign].
+// same is [Number.same] for campaigns. [Ledger.PutCampaign] stores the time of their next
+// check separately.
 func (c Campaign) same(o Campaign) bool {
 	c.Version, c.Cause, c.Since, c.NextAt = o.Version, o.Cause, o.Since, o.NextAt
 	c.PlanPlace, c.ReadAgo = o.PlanPlace, o.ReadAgo
@@ -264,7 +260,7 @@ func (c Campaign) same(o Campaign) bool {
 	return c == o
 }
 
-// sameTime compares to the second, which is what schedules have.
+// sameTime compares to the second, as schedules do.
 func sameTime(a, b time.Time) bool {
 	return a.UTC().Truncate(time.Second).Equal(b.UTC().Truncate(time.Second))
 }

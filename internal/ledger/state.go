@@ -1,13 +1,13 @@
 package ledger
 
-// State is how far a number is.
+// State is the progress of a number.
 //
 //	planned ──► attaching ──► pending ──► attached ──► sendable
 //	   ▲            │            │
-//	   └────────────┴────────────┘   a try that did not succeed
+//	   └────────────┴────────────┘   a failed try
 //
-//	conflict, failed: not attached, and a person should do something; Greenlight
-//	keeps trying at its own pace, and both lead back to planned
+//	conflict, failed: not attached, and a person should act. Greenlight keeps
+//	retrying at a slow pace, so both lead back to planned.
 //
 //	leaving: no longer planned, and being removed from the campaign; the record ends
 //	when the number has left
@@ -17,74 +17,72 @@ type State string
 const (
 	// Planned: to be attached when the campaign is approved, or at NextAt.
 	Planned State = "planned"
-	// Attaching: the request to Telnyx is under way, or its outcome is unknown.
+	// Attaching: a request to Telnyx is under way, or its outcome is unknown.
 	Attaching State = "attaching"
-	// Pending: Telnyx took the request and has not finished it.
+	// Pending: Telnyx accepted the request and has not finished it.
 	Pending State = "pending"
-	// Attached: Telnyx says ASSIGNED, on this campaign.
+	// Attached: Telnyx's record is ASSIGNED, on this campaign.
 	Attached State = "attached"
 	// Sendable: attached, and every carrier has the number.
 	Sendable State = "sendable"
-	// Conflict: the number is in use on another campaign, and stays there.
+	// Conflict: the number is on another campaign and stays there.
 	Conflict State = "conflict"
-	// Failed: it cannot be attached as things are.
+	// Failed: the number cannot be attached at present.
 	Failed State = "failed"
 	// Leaving: to be removed from the campaign, because its plan entry no longer names
 	// it and has prune: true, or because a person asked.
 	Leaving State = "leaving"
 )
 
-// States lists all states in the order in which a number passes through them,
-// the two that need a person and those that leave last.
+// States lists all states in the order of progress; the two that need a person come
+// last but one.
 func States() []State {
 	return []State{Planned, Attaching, Pending, Attached, Sendable, Conflict, Failed, Leaving}
 }
 
-// TriesAgain reports whether what comes next for a number in this state is another try
-// to attach it; in the other states it is only checked.
+// TriesAgain reports whether the next step in this state is a try to attach the number. In
+// the other states Greenlight only checks it.
 func (s State) TriesAgain() bool { return s == Planned || s == Conflict || s == Failed }
 
-// NumberKind is what numbers are counted by.
+// NumberKind is a category for counting numbers.
 type NumberKind struct {
 	State       State
 	Reason      Reason
 	NeedsPerson bool
 }
 
-// Kind returns what the number is counted by.
+// Kind returns the category of the number.
 func (n Number) Kind() NumberKind { return NumberKind{n.State, n.Reason, n.NeedsPerson} }
 
-// Phase is what a campaign's state at Telnyx means for attaching numbers.
+// Phase says what a campaign's state at Telnyx means for attaching numbers.
 type Phase string
 
 // The phases of a campaign.
 const (
-	// PhaseUnread: Telnyx has not been read yet.
+	// PhaseUnread: the campaign has not been read from Telnyx yet.
 	PhaseUnread Phase = "unread"
-	// PhaseInReview: it is on its way through registration and review.
+	// PhaseInReview: registration or review is in progress.
 	PhaseInReview Phase = "in_review"
-	// PhaseApproved: the carriers have provisioned it; numbers are attached.
+	// PhaseApproved: the carriers have provisioned it. Numbers can be attached.
 	PhaseApproved Phase = "approved"
-	// PhaseSuspended: suspended; attaching continues by itself when that ends.
+	// PhaseSuspended: suspended. Attaching continues when the suspension ends.
 	PhaseSuspended Phase = "suspended"
 	// PhaseRejected: rejected; an appeal can bring it back.
 	PhaseRejected Phase = "rejected"
-	// PhaseExpired: expired; the plan is stale.
+	// PhaseExpired: expired. The plan is out of date.
 	PhaseExpired Phase = "expired"
 	// PhaseMissing: Telnyx does not have the campaign on this account.
 	PhaseMissing Phase = "missing"
-	// PhaseUnknown: in a state in which Greenlight does not attach numbers and for
-	// which it has no other word.
+	// PhaseUnknown: any other state. Greenlight does not attach numbers in it.
 	PhaseUnknown Phase = "unknown"
 )
 
-// Phases lists all phases as a campaign passes through them, those that need a
-// person last.
+// Phases lists all phases in the order of progress; those that need a person come last.
 func Phases() []Phase {
 	return []Phase{PhaseUnread, PhaseInReview, PhaseApproved, PhaseSuspended, PhaseRejected, PhaseExpired, PhaseMissing, PhaseUnknown}
 }
 
-// NeedsPerson reports whether nothing is attached until a person does something.
+// NeedsPerson reports whether a person must act before numbers can be attached.
 func (p Phase) NeedsPerson() bool {
 	switch p {
 	case PhaseRejected, PhaseExpired, PhaseMissing, PhaseUnknown:
@@ -94,8 +92,8 @@ func (p Phase) NeedsPerson() bool {
 	}
 }
 
-// Reason is the reason of the numbers that wait for a campaign in this phase. It is
-// empty for an approved campaign and for one that was not read.
+// Reason returns the reason of numbers that wait for a campaign in this phase. It is empty
+// for approved and unread campaigns.
 func (p Phase) Reason() Reason { return phaseReasons[p] }
 
 var phaseReasons = map[Phase]Reason{
@@ -107,15 +105,15 @@ var phaseReasons = map[Phase]Reason{
 	PhaseUnknown:   CampaignUnknown,
 }
 
-// Sentence says what the phase means and what to do, if anything.
+// Sentence explains the phase, and says what to do, if anything.
 func (p Phase) Sentence() string {
 	switch p {
 	case PhaseUnread:
 		return "Not read from Telnyx yet."
 	case PhaseInReview:
-		return CampaignInReview.Advice().Why + " Its numbers are attached as soon as they approve."
+		return CampaignInReview.Advice().Why + " Greenlight attaches its numbers as soon as the carriers approve it."
 	case PhaseApproved:
-		return "Approved by the carriers. Its numbers are being attached, or are attached already."
+		return "Approved by the carriers. Greenlight attaches its numbers."
 	}
 	a := p.Reason().Advice()
 	if a.Why == "" {

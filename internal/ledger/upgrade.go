@@ -2,10 +2,9 @@ package ledger
 
 import "cmp"
 
-// Records of version 1 had a state "held", other words for phases, one reason for
-// every campaign that was not approved, and no field that says whether a person is
-// needed. They are read as if they had been written today, and written in the new
-// words when something about them changes.
+// Records of version 1 had a state "held", other names of phases, one reason for every
+// campaign that was not approved, and no needs_person. They are converted when they are
+// read, and stored in the current form when something else changes.
 
 const (
 	firstEditionHeld     State  = "held"
@@ -20,7 +19,7 @@ var firstEditionPhases = map[Phase]Phase{
 	"ended":   PhaseExpired,
 }
 
-// upgrade brings a record of an older version to the words of today.
+// upgrade converts a record of an older version to the current form.
 func (n *Number) upgrade() {
 	if n.Version >= recordVersion {
 		return
@@ -32,7 +31,7 @@ func (n *Number) upgrade() {
 	switch {
 	case n.Reason != firstEditionNotReady:
 	case held:
-		n.Reason = CampaignUnknown // only the campaign's record says in which phase it is
+		n.Reason = CampaignUnknown // only the campaign's record has the phase
 	default:
 		n.Reason = CampaignInReview
 	}
@@ -46,7 +45,7 @@ func (n *Number) upgrade() {
 	}
 }
 
-// upgrade brings a record of an older version to the words of today.
+// upgrade converts a record of an older version to the current form.
 func (c *Campaign) upgrade() {
 	c.Reported, c.Told = cmp.Or(c.Reported, c.Told), ""
 	if phase, old := firstEditionPhases[c.Phase]; old && c.Version < recordVersion {

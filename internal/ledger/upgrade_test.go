@@ -9,7 +9,7 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// firstNumber is a number's record as version 1 wrote it.
+// firstNumber returns a number's record as version 1 wrote it.
 func firstNumber(state, reason string) string {
 	return fmt.Sprintf(`{"v":1,"number":"+15551234567","campaign_id":"C6X6M95","plan":"spring-promo","plan_hash":"a1b2","entry_hash":"c3d4",`+
 		`"plan_place":"plans/spring.yaml:7","state":%q,"reason":%q,"detail":"words of Telnyx","attempts":3,"busy_until":"2026-03-02T12:05:00Z",`+
@@ -17,7 +17,7 @@ func firstNumber(state, reason string) string {
 		`"firsts":{"named":"2026-03-01T12:00:00Z","requests":3},"since":"2026-03-02T12:00:00Z","cause":"resync (message 1)"}`, state, reason)
 }
 
-func TestNumber_OfVersionOneIsReadInNewWords(t *testing.T) {
+func TestNumber_OfVersionOneIsConverted(t *testing.T) {
 	book, js := start(t)
 	for _, test := range []struct {
 		state, reason string
@@ -62,7 +62,7 @@ func TestNumber_OfVersionOneIsReadInNewWords(t *testing.T) {
 	}
 }
 
-func TestCampaign_OfVersionOneIsReadInNewWords(t *testing.T) {
+func TestCampaign_OfVersionOneIsConverted(t *testing.T) {
 	book, js := start(t)
 	for phase, want := range map[string]ledger.Phase{
 		"unread": ledger.PhaseUnread, "waiting": ledger.PhaseInReview, "ready": ledger.PhaseApproved, "held": ledger.PhaseSuspended,
@@ -79,9 +79,8 @@ func TestCampaign_OfVersionOneIsReadInNewWords(t *testing.T) {
 	}
 }
 
-// A record of version 1 that says nothing else is left alone; what changes is written
-// in the version of today.
-func TestPutNumber_WritesVersionOneAnewWhenItChanges(t *testing.T) {
+// A record of version 1 is rewritten in the current version when something else changes.
+func TestPutNumber_RewritesVersionOneWhenItChanges(t *testing.T) {
 	book, js := start(t)
 	_, err := bucketOf(t, js, "NUMBERS").Put(t.Context(), tcrID+".15551234567", []byte(firstNumber("failed", "rejected")))
 	must(t, err)

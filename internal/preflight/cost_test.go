@@ -15,7 +15,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// addCampaigns adds n campaigns named c00, c01 and so on, that wait for approval.
+// addCampaigns adds n campaigns in review, named c00, c01 and so on.
 func (a *account) addCampaigns(n int) {
 	for i := range n {
 		a.AddCampaign(telnyxsim.Campaign{ID: campaignID(i), WebhookURL: ourURL, CampaignStatus: telnyx.CampaignMNOPending, NumberPool: true})
@@ -24,7 +24,7 @@ func (a *account) addCampaigns(n int) {
 
 func campaignID(i int) string { return fmt.Sprintf("c%02d", i) }
 
-// ownNumbers gives the account numbers 1 to n, all on one profile.
+// ownNumbers adds numbers 1 to n to the account, all on one profile.
 func (a *account) ownNumbers(n int) {
 	numbers := make([]telnyxsim.Number, n)
 	for i := range numbers {
@@ -54,15 +54,15 @@ func planOf(n, total int) string {
 	return b.String()
 }
 
-// costs fails if a check of the plan takes more calls than that, or finds something
-// else.
+// costs checks that a check of the plan takes at most so many calls, and has so many
+// findings.
 func (a *account) costs(t *testing.T, text string, most, numbers, findings int) {
 	t.Helper()
 	set, before := load(t, text), a.calls()
 	reports, err := preflight.Check(t.Context(), a.client, 8, set)
 	must(t, err)
 	if got := a.calls() - before; got > most {
-		t.Errorf("got %d calls, want at most %d; in all: %v", got, most, a.Calls())
+		t.Errorf("got %d calls, want at most %d; all calls: %v", got, most, a.Calls())
 	}
 	planned := 0
 	for _, c := range reports[0].Campaigns {
@@ -73,10 +73,10 @@ func (a *account) costs(t *testing.T, text string, most, numbers, findings int) 
 	}
 }
 
-// The formula, with pages of 250, for 1,000 numbers on the account: campaigns + 1 or
-// ⌈records/250⌉ + 4 for settings + 4 for the status, which the settings do not have. A
-// list whose last page is full takes one page more, which shows that it has ended. The
-// settings of numbers that are on a campaign already are not needed.
+// The formula, with pages of 250, for 1,000 numbers on the account: one call for each
+// campaign, 1 or ⌈records/250⌉ for records, 4 for settings and 4 for the status, which the
+// settings do not have. A list whose last page is full takes one more. The settings of
+// attached numbers are not needed.
 func TestCheck_Takes12CallsFor1000Numbers(t *testing.T) {
 	const pool = "version: 1\ncampaigns:\n  - name: c00\n    campaign_id: c00\n    max_numbers: 1000\n    number_pool: " + profileA + "\n"
 	for name, test := range map[string]struct {
@@ -118,13 +118,13 @@ func spread(t *testing.T, a *account) {
 	}
 }
 
-// The formula where the campaigns' own lists are less than the account's: for each
-// campaign a read and its list, the first page of the account's list, and one call for
-// each number that is on none of them, or the account's list if that is less; then the
-// settings in queries of 248, and three or more calls for the status.
+// The formula if the campaigns' lists are shorter than the account's: two calls for each
+// campaign, the first page of the account's list, and one call for each number that is on
+// none of the lists, or the account's list if that is shorter. Then the settings in queries
+// of 248, and three or more calls for the status.
 //
-// The first check also finds out which filters Telnyx understands: an empty list shows
-// nothing unless the same filter finds numbers that are known to be there.
+// The first check also learns which filters Telnyx understands: an empty list proves
+// nothing unless the same filter finds a number that is known to exist.
 func TestCheck_TakesFewCallsInALargeAccount(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, telnyxsim.Options{})
@@ -141,7 +141,7 @@ func TestCheck_TakesFewCallsInALargeAccount(t *testing.T) {
 	a.costs(t, planOf(1, 10), 2+1, 10, 0)
 }
 
-// Several sets cost what one would with the campaigns and numbers of all.
+// Several sets cost the same as one set with all their campaigns and numbers.
 func TestCheck_ReadsEverythingOnceForAllSets(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, telnyxsim.Options{})
@@ -152,9 +152,9 @@ func TestCheck_ReadsEverythingOnceForAllSets(t *testing.T) {
 	reports, err := preflight.Check(t.Context(), a.client, 8, sets...)
 	must(t, err)
 	if got, want := a.calls(), 20+5; got > want {
-		t.Errorf("got %d calls, want at most %d; in all: %v", got, want, a.Calls())
+		t.Errorf("got %d calls, want at most %d; all calls: %v", got, want, a.Calls())
 	}
-	// The third plans half of the numbers on other campaigns.
+	// The third set plans half of the numbers for other campaigns.
 	for i, want := range []int{0, 0, 950} {
 		if got := len(reports[i].Findings); got != want {
 			t.Errorf("set %d: got %d findings, want %d", i, got, want)
@@ -164,7 +164,7 @@ func TestCheck_ReadsEverythingOnceForAllSets(t *testing.T) {
 
 func TestCheck_FindsTheSameWhicheverWayItReads(t *testing.T) {
 	want := ""
-	for _, size := range []int{500, 10, 2, 1} { // of the pages that Telnyx gives at most
+	for _, size := range []int{500, 10, 2, 1} { // the largest page that Telnyx returns
 		a := newAccount(t, telnyxsim.Options{MaxPageSize: size})
 		a.addCampaigns(2)
 		a.AddCampaign(telnyxsim.Campaign{ID: otherID})
@@ -186,7 +186,7 @@ func TestCheck_FindsTheSameWhicheverWayItReads(t *testing.T) {
 	}
 }
 
-// uncounted takes the counts out of lists.
+// uncounted removes the totals from lists.
 type uncounted struct{ next http.RoundTripper }
 
 var count = regexp.MustCompile(`,"totalRecords":\d+`)
@@ -202,12 +202,12 @@ func (u uncounted) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-func TestCheck_ReliesOnNoListThatDoesNotCount(t *testing.T) {
+func TestCheck_ReadsListsWithoutTotalsToTheirEnd(t *testing.T) {
 	a := newAccount(t, telnyxsim.Options{MaxPageSize: 2})
 	a.addCampaigns(2)
 	a.ownNumbers(8)
 	a.client.HTTPClient.Transport = uncounted{a.client.HTTPClient.Transport}
-	// A page of each list, and one more of those that are not empty: it shows the end.
+	// One page of each list, and an empty one at the end of those that have rows.
 	a.costs(t, planOf(1, 8), 1+1+2+2, 8, 0)
 	a.attachAll(t, 5, 8, "c01")
 	a.attachAll(t, 1, 4, "c00")

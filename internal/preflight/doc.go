@@ -1,30 +1,29 @@
-// Package preflight asks Telnyx, days before approval, whether what is planned
-// will work then, and reports what would not: campaigns that are not
-// there or will never be approved, numbers that cannot be attached.
+// Package preflight checks plans against Telnyx days before the campaigns are approved. It
+// reports what would fail: campaigns that do not exist or will not be approved, and numbers
+// that cannot be attached.
 //
-// It only reads: every call goes through [telnyx.Client.ReadOnly]. It decides
-// nothing about numbers: [assigner.ForeseeAll] does, as if every campaign were
-// approved, and what needs a person there is a finding here.
+// It only reads: every call goes through [telnyx.Client.ReadOnly]. It makes no decisions
+// about numbers. [assigner.ForeseeAll] does, as if every campaign were approved, and every
+// decision that needs a person is a finding here.
 //
 // # Cost
 //
-// Campaigns, pools and lists are read once for all sets together. With c campaigns, n
-// numbers of one campaign that are planned by name or in a pool, a of them on no planned
-// campaign yet, and an account that has r records and o numbers, in pages of s (250 if
-// Telnyx gives that many):
+// Campaigns, pools and lists are read once for all sets together. The table counts calls
+// for c campaigns, one of them with n planned numbers, a of which are on no planned
+// campaign yet. The account has r records and o numbers, in pages of s (at most 250):
 //
-//	campaigns    c       one each; a TCR id or a reference costs a search more, and
-//	                     one that is not there a second read
-//	pools        ⌈o/s⌉   for each, or of its own numbers if the account has many
+//	campaigns    c       one each; a TCR id or a reference needs a search too, and a
+//	                     missing campaign a second read
+//	pools        ⌈o/s⌉   each, or the pages of its own numbers on a large account
 //	records      ⌈r/s⌉   the whole list, if that is at most c+⌈n/s⌉+2 pages; else
-//	             ≥ c     each campaign's own list, and for m numbers that are not on
-//	                     it the smaller of m and, once for all, ⌈r/s⌉
+//	             ≥ c     each campaign's own list; for m numbers that are not on it,
+//	                     either m calls or, once for all campaigns, ⌈r/s⌉
 //	settings     ⌈o/s⌉   the whole list, if that is at most c+⌈a/s⌉+2 pages; else
-//	             ⌈a/s⌉   for each campaign, and a few more that show what filter
+//	             ⌈a/s⌉   for each campaign, and a few calls to find the filter that
 //	                     Telnyx understands; none for the numbers of a pool
 //	status       as many as the settings
 //
-// Settings are read a second time if a number does not seem to be on the account:
-// one answer does not prove that. A list whose total is not known takes one page
-// more, since only an empty page shows that it ended.
+// If a number seems not to be on the account, its settings are read again, because one
+// answer does not prove that. A list without a total takes one more page, because only an
+// empty page shows where it ends.
 package preflight

@@ -15,7 +15,7 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// entry is the forecast of one entry of the set, and the report that it goes into.
+// entry is the forecast of one entry of the set, and the report that it adds to.
 type entry struct {
 	assigner.Forecast
 	report *Report
@@ -42,7 +42,7 @@ func (e entry) note(number plan.E164, code NoteCode, subject string) {
 	})
 }
 
-// addCampaign reports the campaign and what is wrong with it.
+// addCampaign adds the campaign and the findings about it.
 func (e entry) addCampaign() {
 	c := e.Campaign
 	e.report.Campaigns = append(e.report.Campaigns, Campaign{
@@ -54,7 +54,7 @@ func (e entry) addCampaign() {
 	switch {
 	case e.Err != nil:
 		e.findMissing()
-	case e.Duplicate != nil: // its entry has the rest
+	case e.Duplicate != nil: // the other entry has the rest
 		e.find("", PlannedTwice, fmt.Sprintf("Plan %s (%s, %s) names the same campaign by another id. Only that entry is used.", e.Duplicate.Name, e.Duplicate.ID(), e.Duplicate.Position),
 			"Put all its numbers into one entry.")
 	default:
@@ -68,31 +68,31 @@ func (e entry) checkPool() {
 	switch pool := e.Plan.NumberPool; {
 	case pool == "":
 	case !e.PoolComplete:
-		e.find("", ledger.Unverified, sentence("Telnyx's answers do not show for certain which numbers are on messaging profile "+pool+" (number_pool)", e.PoolUnknown), runAgain)
+		e.find("", ledger.Unverified, sentence("Telnyx's answers do not prove which numbers are on messaging profile "+pool+" (number_pool)", e.PoolUnknown), runAgain)
 	case len(e.Expanded.Numbers) == 0:
 		e.find("", EmptyPool, "Messaging profile "+pool+", the plan's number_pool, has no US long codes that no other entry names.",
-			"Check the profile's id, or put numbers on it.")
+			"Check the profile's id, or assign the profile to numbers in Telnyx's portal.")
 	}
 }
 
 func (e entry) findMissing() {
 	if e.Phase == ledger.PhaseUnread {
-		e.find("", ledger.Unverified, sentence("The campaign could not be read, so nothing is known of its numbers", e.Detail), runAgain)
+		e.find("", ledger.Unverified, sentence("The campaign could not be read, so its numbers could not be checked", e.Detail), runAgain)
 		return
 	}
 	advice := ledger.CampaignMissing.Advice()
 	why, fix := advice.Why, advice.Action
 	if e.Plan.ReferenceID != "" {
-		why = fmt.Sprintf("No campaign of brand %s is filed with referenceId %s.", e.Plan.BrandID, e.Plan.ReferenceID)
-		fix = "File it with this referenceId, or correct reference_id and brand_id."
+		why = fmt.Sprintf("Brand %s has no campaign with referenceId %s.", e.Plan.BrandID, e.Plan.ReferenceID)
+		fix = "File the campaign with this referenceId, or correct reference_id and brand_id in the plan."
 	}
 	if e.Detail != "" {
-		why += " " + sentence("Telnyx's answer", e.Detail)
+		why += " " + sentence("Telnyx answered", e.Detail)
 	}
 	e.find("", ledger.CampaignMissing, why, fix)
 }
 
-// checkState finds a campaign that is not on its way to be approved.
+// checkState adds findings about a campaign that is neither approved nor in review.
 func (e entry) checkState() {
 	c, reason := e.Campaign, e.Phase.Reason()
 	advice := reason.Advice()
@@ -102,14 +102,14 @@ func (e entry) checkState() {
 		e.find("", reason, sentence(why, e.Detail), advice.Action)
 	}
 	if c.IsTMobileSuspended && reason != ledger.CampaignSuspended {
-		e.find("", ledger.CampaignSuspended, "T-Mobile has suspended it.", ledger.CampaignSuspended.Advice().Action)
+		e.find("", ledger.CampaignSuspended, "T-Mobile has suspended the campaign.", ledger.CampaignSuspended.Advice().Action)
 	}
 	if c.Mock {
-		e.find("", CampaignMock, "It is a mock campaign; mock campaigns cannot carry numbers.", "Put the id of the real campaign into the plan.")
+		e.find("", CampaignMock, "This is a mock campaign. Mock campaigns cannot have numbers.", "Put the id of the real campaign into the plan.")
 	}
 }
 
-// noPool is how many numbers T-Mobile allows on a campaign without a number pool.
+// noPool is the number of numbers that T-Mobile allows on a campaign without a number pool.
 const noPool = plan.DefaultMaxNumbers
 
 func (e entry) checkRoom() {
@@ -117,17 +117,17 @@ func (e entry) checkRoom() {
 	if total := planned + e.Others; total > e.Capacity {
 		limit := fmt.Sprintf("max_numbers allows %d", e.Capacity)
 		if e.Capacity < e.Plan.MaxNumbers {
-			limit = fmt.Sprintf("a campaign of use case %s carries %d", e.Campaign.Usecase, e.Capacity)
+			limit = fmt.Sprintf("a campaign with use case %s can have %d", e.Campaign.Usecase, e.Capacity)
 		}
 		others := ""
 		if e.Others > 0 {
 			others = fmt.Sprintf(" and %s already on the campaign, %d in all", verb(e.Others, "other number"), total)
 		}
 		e.find("", ledger.CampaignFull, fmt.Sprintf("The plan has %s%s; %s.", status.Count(planned, "number"), others, limit),
-			"Detach numbers that it no longer needs, take some out of the plan, or raise max_numbers if the carriers allow it; without a number pool T-Mobile allows 49.")
+			"Detach numbers that it no longer needs, or remove some from the plan. If the carriers allow more, raise max_numbers; without a number pool T-Mobile allows 49.")
 	}
 	if pooled := e.Campaign.IsTMobileNumberPoolingEnabled; e.Plan.MaxNumbers > noPool && pooled != nil && !*pooled {
-		e.find("", NoNumberPool, fmt.Sprintf("max_numbers is %d, and the campaign has no number pool at T-Mobile (isTMobileNumberPoolingEnabled is false), without which it carries %d.", e.Plan.MaxNumbers, noPool),
+		e.find("", NoNumberPool, fmt.Sprintf("max_numbers is %d, but without a number pool at T-Mobile the campaign can have %d (isTMobileNumberPoolingEnabled is false).", e.Plan.MaxNumbers, noPool),
 			"Ask Telnyx for a number pool, or lower max_numbers.")
 	}
 }
@@ -144,15 +144,15 @@ func (e entry) checkWebhookURL() {
 	const fix = "Set the campaign's webhookURL to https://<your host>/webhooks/telnyx."
 	given := strings.TrimSpace(e.Campaign.WebhookURL)
 	if given == "" {
-		e.find("", NoWebhookURL, "Its webhookURL is not set, so Telnyx posts no event when the carriers approve it. Greenlight would notice only at its next resync.", fix)
+		e.find("", NoWebhookURL, "The campaign has no webhookURL, so Telnyx posts no event when the carriers approve it. Greenlight would notice only at its next resync.", fix)
 		return
 	}
 	if wrong := wrongWebhookURL(given); wrong != "" {
-		e.find("", WebhookURL, fmt.Sprintf("Its webhookURL is %.200s, %s. Greenlight may not get its events, and would then notice an approval only at its next resync.", given, wrong), fix)
+		e.find("", WebhookURL, fmt.Sprintf("The campaign's webhookURL is %.200s, %s. Greenlight may not get its events, and would then notice an approval only at its next resync.", given, wrong), fix)
 	}
 }
 
-// addNumber reports what is wrong with a number, and what is done apart from attaching it.
+// addNumber adds the finding about a number, or what happens besides attaching it.
 func (e entry) addNumber(n assigner.NumberForecast) {
 	switch {
 	case n.Action == plan.Extra:
@@ -173,15 +173,15 @@ func (e entry) addNumber(n assigner.NumberForecast) {
 	}
 }
 
-// isFinding reports whether a number needs a person, or may.
+// isFinding reports whether a number needs, or may need, a person.
 func isFinding(n ledger.Number) bool {
 	return n.NeedsPerson || n.Reason == ledger.Unverified || n.Reason == ledger.NotActive
 }
 
 // runAgain is what to do when Telnyx's answers are not conclusive.
-const runAgain = "Run this again. If the problem persists, ask Telnyx support."
+const runAgain = "Run this again. If the problem persists, contact Telnyx support."
 
-// findDecided adds the finding that a decision makes, in the words of the ledger.
+// findDecided adds a decision as a finding, with the ledger's advice.
 func (e entry) findDecided(n assigner.NumberForecast, decided ledger.Number) {
 	advice := ledger.Advise(decided, ledger.Campaign{})
 	why, fix := advice.Why, cmp.Or(advice.Action, runAgain)
@@ -189,7 +189,7 @@ func (e entry) findDecided(n assigner.NumberForecast, decided ledger.Number) {
 		why += " " + sentence(decided.Detail, "")
 	}
 	if record := n.Change.Record; decided.Reason == ledger.OtherCampaign && record != nil && !e.mayLeave(*record) {
-		fix += " Or let Greenlight move it: write " + record.CampaignID + " under move_from."
+		fix += " To let Greenlight move it, add " + record.CampaignID + " to move_from."
 	}
 	e.find(n.Number, decided.Reason, why, fix)
 }
@@ -200,9 +200,9 @@ func (e entry) mayLeave(record telnyx.Assignment) bool {
 	return slices.ContainsFunc(e.Plan.MoveFrom, func(from string) bool { return slices.Contains(ids, from) })
 }
 
-// checkRecord reports facts in a number's record that do not prevent attaching it:
+// checkRecord adds what a number's record says that does not prevent attaching it:
 //
-//	action of plan.Diff               reported as
+//	action of plan.Diff               result
 //	attach, after FAILED_ASSIGNMENT   carrier_failed if it was on this campaign,
 //	                                  else a note
 //	done, move                        removal_failed if FAILED_UNASSIGNMENT
@@ -220,12 +220,12 @@ func (e entry) checkRecord(n assigner.NumberForecast, record telnyx.Assignment) 
 		e.find(n.Number, ledger.CarrierFailed, advice.Why+" "+sentence("Its record on campaign "+record.CampaignID+" says FAILED_ASSIGNMENT", record.FailureText()), advice.Action)
 	case plan.Done:
 		if failedRemoval {
-			e.findNotRemoved(n.Number, record, "If it belongs there, no action is needed; otherwise ask Telnyx support.")
+			e.findNotRemoved(n.Number, record, "If the number belongs there, no action is needed. Otherwise contact Telnyx support.")
 		}
 	case plan.Move:
 		e.note(n.Number, WillMove, record.CampaignID)
 		if failedRemoval {
-			e.findNotRemoved(n.Number, record, "Greenlight will try to move it; ask Telnyx support before the campaign is approved.")
+			e.findNotRemoved(n.Number, record, "Greenlight will try to move it. Contact Telnyx support before the campaign is approved.")
 		}
 	case plan.WaitToMove:
 		e.note(n.Number, WillMoveLater, record.CampaignID)
@@ -235,14 +235,14 @@ func (e entry) checkRecord(n assigner.NumberForecast, record telnyx.Assignment) 
 }
 
 func (e entry) findNotRemoved(number plan.E164, record telnyx.Assignment, fix string) {
-	why := fmt.Sprintf("Telnyx failed to remove the number from campaign %s (FAILED_UNASSIGNMENT), so it is still on it.", record.CampaignID)
+	why := fmt.Sprintf("Telnyx failed to remove the number from campaign %s (FAILED_UNASSIGNMENT), so it is still there.", record.CampaignID)
 	if said := record.FailureText(); said != "" {
 		why += " " + sentence("Telnyx says", said)
 	}
 	e.find(number, RemovalFailed, why, fix)
 }
 
-// sentence makes a sentence of a clause and of the detail after it, if any.
+// sentence returns "Clause: detail.", or "Clause." without a detail.
 func sentence(clause, said string) string {
 	if said = strings.TrimRight(said, ". "); said != "" {
 		clause += ": " + said

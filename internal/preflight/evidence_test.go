@@ -14,8 +14,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// largeAccount has more records than are read for a small plan, so that the records of
-// planned numbers are read one by one.
+// largeAccount has so many records that those of a small plan are read one by one.
 func largeAccount(t *testing.T) *account {
 	t.Helper()
 	a := springAccount(t)
@@ -44,7 +43,7 @@ func TestCheck_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
 			if unread.Code != ledger.Unverified || unread.Number != plan.E164(number(2)) || unread.Line != 7 {
 				t.Errorf("got %s of %s at %s, want %s of %s", unread.Code, unread.Number, unread.Position(), ledger.Unverified, number(2))
 			}
-			for _, words := range []string{"do not show for certain", test.says, "Run this again"} {
+			for _, words := range []string{"do not yet prove", test.says, "Run this again"} {
 				if got := unread.Sentence(); !strings.Contains(got, words) {
 					t.Errorf("got %q, want it to say %q", got, words)
 				}
@@ -56,7 +55,7 @@ func TestCheck_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
 	}
 }
 
-// A campaign that cannot be read is a finding, and the others are checked all the same.
+// A campaign that cannot be read is a finding; the others are still checked.
 func TestCheck_ACampaignThatCannotBeReadIsUnverified(t *testing.T) {
 	for name, kind := range map[string]telnyxsim.FaultKind{
 		"500 for ever":          telnyxsim.StatusFault(500, `{"errors":[{"code":"10007","title":"Unexpected error"}]}`),
@@ -84,7 +83,7 @@ func TestCheck_ACampaignThatCannotBeReadIsUnverified(t *testing.T) {
 	}
 }
 
-// When no campaign can be read there is nothing to report.
+// If no campaign can be read, there is no report.
 func TestCheck_FailsWhenNoCampaignCanBeRead(t *testing.T) {
 	t.Parallel()
 	a := springAccount(t)
@@ -96,7 +95,7 @@ func TestCheck_FailsWhenNoCampaignCanBeRead(t *testing.T) {
 	}
 }
 
-// An empty list of a pool shows nothing unless the query is known to work.
+// An empty pool proves nothing unless the query is known to work.
 func TestCheck_APoolThatMayNotBeEmptyIsUnverified(t *testing.T) {
 	a := largeAccount(t)
 	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(200, `{"data":[]}`), Match: func(r *http.Request) bool {
@@ -104,11 +103,11 @@ func TestCheck_APoolThatMayNotBeEmptyIsUnverified(t *testing.T) {
 	}})
 	r := a.check(t, "version: 1\ncampaigns:\n  - name: spring\n    campaign_id: "+springID+"\n    number_pool: "+profileB+"\n")
 	if len(r.Findings) != 1 || r.Findings[0].Code != ledger.Unverified || !strings.Contains(r.Findings[0].Why, profileB) {
-		t.Errorf("got findings %+v, want that the pool is not settled", r.Findings)
+		t.Errorf("got findings %+v, want an unverified pool", r.Findings)
 	}
 }
 
-// A number that is missing from one answer and there in the next is not reported.
+// A number that is in the second answer but not in the first is not reported.
 func TestCheck_BelievesAbsenceOnlyTwice(t *testing.T) {
 	t.Parallel()
 	a := springAccount(t)
@@ -118,7 +117,7 @@ func TestCheck_BelievesAbsenceOnlyTwice(t *testing.T) {
 	}
 }
 
-// What is found about a number is what the assigner would decide, in the same word.
+// The finding about a number is the reason that the assigner would decide.
 func TestCheck_UsesTheReasonsOfDecide(t *testing.T) {
 	owned := telnyx.Number{PhoneNumber: number(2), MessagingProfileID: profileA}
 	with := func(change func(*telnyx.Number)) telnyx.Number {
@@ -209,7 +208,7 @@ func TestCheck_UsesTheReasonsOfDecide(t *testing.T) {
 	}
 }
 
-// statuses answers the list of the account's numbers with that.
+// statuses replaces the answer to the list of the account's numbers.
 func statuses(a *account, body string) {
 	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(200, body), Match: func(r *http.Request) bool { return r.URL.Path == "/v2/phone_numbers" }})
 }

@@ -15,7 +15,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-var update = flag.Bool("update", false, "write the golden files of testdata anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -50,8 +50,7 @@ func newAccount(t *testing.T, options telnyxsim.Options) *account {
 	return &account{sim, &telnyx.Client{APIKey: key, BaseURL: server.URL + "/v2", HTTPClient: server.Client()}}
 }
 
-// springAccount has a campaign that waits for approval, another one, and three
-// numbers on a profile.
+// springAccount has a campaign in review, an approved one, and three numbers on a profile.
 func springAccount(t *testing.T) *account {
 	t.Helper()
 	a := newAccount(t, telnyxsim.Options{})
@@ -90,8 +89,7 @@ func (a *account) calls() (total int) {
 	return total
 }
 
-// springPlan plans the first three numbers on lines 6 to 8, with further lines of
-// YAML after them.
+// springPlan plans the first three numbers on lines 6 to 8, followed by more lines of YAML.
 func springPlan(more ...string) string {
 	return planFor("campaign_id: "+springID, 1, 3, more...)
 }

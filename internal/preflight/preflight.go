@@ -11,49 +11,48 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// Report is what was found about one set of plans. Its JSON form is what greenlight
-// plan preflight --json prints.
+// Report has the findings about one plan set. Its JSON form is the output of greenlight
+// plan preflight --json.
 type Report struct {
 	// Clean says that there are no findings.
 	Clean bool `json:"clean"`
-	// Hash is that of the set.
+	// Hash is the hash of the set.
 	Hash string `json:"hash"`
-	// Campaigns are in the order of the set, which is by name.
+	// Campaigns are sorted by name, as in the set.
 	Campaigns []Campaign `json:"campaigns"`
 	// Findings are sorted by their place in the plan files.
 	Findings []Finding `json:"findings"`
-	// Notes say what Greenlight will do about a number besides attaching it. They
-	// are not findings.
+	// Notes say what Greenlight will do with a number besides attaching it. They are not
+	// findings.
 	Notes []Note `json:"notes"`
 }
 
-// Campaign is one entry of the set as Telnyx has it today.
+// Campaign is the current state at Telnyx of one entry of the set.
 type Campaign struct {
 	Plan string `json:"plan"`
 	// ID is the entry's [plan.Campaign.ID].
 	ID string `json:"id"`
-	// CampaignID and TCRCampaignID are Telnyx's answer; empty when the campaign is
+	// CampaignID and TCRCampaignID are as Telnyx returned them, empty if the campaign is
 	// missing.
 	CampaignID    telnyx.CampaignID    `json:"campaign_id"`
 	TCRCampaignID telnyx.TCRCampaignID `json:"tcr_campaign_id"`
 	Shared        bool                 `json:"shared"`
-	// Phase is what its state means for attaching numbers, Status Telnyx's
+	// Phase says what its state means for attaching numbers. Status is Telnyx's
 	// campaignStatus.
 	Phase  ledger.Phase          `json:"phase"`
 	Status telnyx.CampaignStatus `json:"campaign_status"`
 	// WebhookURL is where Telnyx posts the campaign's events.
 	WebhookURL string `json:"webhook_url"`
-	// Planned counts the numbers of the plan, those of its pool among them; Others
-	// those that are on the campaign and not planned. MaxNumbers is the plan's.
+	// Planned counts the numbers of the entry, including those of its pool. Others counts
+	// unplanned numbers on the campaign. MaxNumbers is the plan's max_numbers.
 	Planned    int `json:"planned"`
 	Others     int `json:"others"`
 	MaxNumbers int `json:"max_numbers"`
 }
 
-// Check asks Telnyx about everything that the sets plan, with at most concurrency
-// calls under way at once, and returns a report for each. Nothing can be written
-// through the client while it does. An error means that Telnyx could not be asked
-// to the end; it says in a sentence why and what to do.
+// Check reads everything that the sets plan from Telnyx, with at most concurrency calls at
+// once, and returns a report for each set. It never writes. An error means that not
+// everything could be read; it says why and what to do.
 func Check(ctx context.Context, client *telnyx.Client, concurrency int, sets ...*plan.Set) ([]Report, error) {
 	forecasts, err := assigner.ForeseeAll(ctx, assigner.NewObserver(client.ReadOnly(), concurrency), sets...)
 	if err != nil {

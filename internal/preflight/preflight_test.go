@@ -21,7 +21,7 @@ import (
 	"greenlight/internal/testkit"
 )
 
-func TestCheck_FindsNothingWhereAllIsWell(t *testing.T) {
+func TestCheck_FindsNothingWithoutProblems(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*testing.T, *account)
 		plan   string
@@ -78,7 +78,7 @@ func TestCheck_FindsNothingWhereAllIsWell(t *testing.T) {
 	}
 }
 
-// trouble is one thing that would go wrong, and how it is found.
+// trouble is a problem and its expected finding.
 type trouble struct {
 	change func(*testing.T, *account)
 	plan   string // springPlan if empty
@@ -89,7 +89,7 @@ type trouble struct {
 
 const about = "campaign spring (" + springID + ")"
 
-// changed is the campaign of the plan, other than it should be.
+// changed changes the planned campaign.
 func changed(change func(*telnyxsim.Campaign)) func(*testing.T, *account) {
 	return func(_ *testing.T, a *account) {
 		c := springCampaign()
@@ -102,13 +102,13 @@ func inState(s telnyx.CampaignStatus) func(*testing.T, *account) {
 	return changed(func(c *telnyxsim.Campaign) { c.CampaignStatus = s })
 }
 
-// second is the plan's second number, other than it should be.
+// second replaces the second planned number.
 func second(n telnyxsim.Number) func(*testing.T, *account) {
 	n.PhoneNumber = number(2)
 	return func(_ *testing.T, a *account) { a.AddNumbers(n) }
 }
 
-// attached is the second number with a record of a campaign.
+// attached gives the second number a record.
 func attached(campaign string, status telnyx.AssignmentStatus, reason ...string) func(*testing.T, *account) {
 	return func(t *testing.T, a *account) { a.attach(t, 2, campaign, status, reason...) }
 }
@@ -120,13 +120,13 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 		"TCR id that is not there": {nil, planFor("tcr_campaign_id: CNOWHERE", 1, 3), ledger.CampaignMissing, 3,
 			[]string{"campaign spring (CNOWHERE)", "does not have this campaign"}},
 		"reference that is not there": {nil, planFor("reference_id: spring-2027\n    brand_id: "+brandID, 1, 3), ledger.CampaignMissing, 3,
-			[]string{"campaign spring (ref_spring-2027)", "No campaign of brand " + brandID + " is filed with referenceId spring-2027", "File it"}},
+			[]string{"campaign spring (ref_spring-2027)", "Brand " + brandID + " has no campaign with referenceId spring-2027", "File the campaign"}},
 		"campaign of another account": {func(_ *testing.T, a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
 		}, "", ledger.CampaignMissing, 3, []string{about, "10010 Authorization failed"}},
 		"id that cannot be read": {func(_ *testing.T, a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/10dlc/campaign/", Times: -1, Kind: telnyxsim.StatusFault(409, `{"errors":[{"code":"10036","title":"Locked"}]}`)})
-		}, "", ledger.Unverified, 3, []string{about, "could not be read, so nothing is known of its numbers", "10036 Locked"}},
+		}, "", ledger.Unverified, 3, []string{about, "could not be read, so its numbers could not be checked", "10036 Locked"}},
 		"mock": {changed(func(c *telnyxsim.Campaign) { c.Mock = true }), "", preflight.CampaignMock, 3, []string{about, "mock campaign"}},
 		"mock and provisioned": {changed(func(c *telnyxsim.Campaign) { c.Mock, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned }), "",
 			preflight.CampaignMock, 3, []string{about, "mock campaign"}},
@@ -139,20 +139,20 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 		"failed at The Campaign Registry": {inState(telnyx.CampaignTCRFailed), "", ledger.CampaignRejected, 3, []string{about, "(TCR_FAILED)."}},
 		"suspended":                       {inState(telnyx.CampaignTCRSuspended), "", ledger.CampaignSuspended, 3, []string{about, "The Campaign Registry has suspended it"}},
 		"suspended by T-Mobile while it waits": {changed(func(c *telnyxsim.Campaign) { c.TMobileSuspended = true }), "",
-			ledger.CampaignSuspended, 3, []string{about, "T-Mobile has suspended it"}},
+			ledger.CampaignSuspended, 3, []string{about, "T-Mobile has suspended the campaign"}},
 		"suspended by T-Mobile": {changed(func(c *telnyxsim.Campaign) {
 			c.TMobileSuspended, c.CampaignStatus = true, telnyx.CampaignMNOProvisioned
 		}), "",
 			ledger.CampaignSuspended, 3, []string{about, "T-Mobile has suspended it"}},
 		"in a state that is not known": {inState("MNO_DREAMING"), "", ledger.CampaignUnknown, 3, []string{about, `"MNO_DREAMING"`}},
 		"without webhookURL": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "" }), "", preflight.NoWebhookURL, 3,
-			[]string{about, "webhookURL is not set", "/webhooks/telnyx"}},
+			[]string{about, "has no webhookURL", "/webhooks/telnyx"}},
 		"webhookURL on another path": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "https://greenlight.example.com/hooks" }), "", preflight.WebhookURL, 3,
 			[]string{about, "https://greenlight.example.com/hooks, whose path is not /webhooks/telnyx"}},
 		"webhookURL on this machine": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "http://localhost:8080/webhooks/telnyx" }), "", preflight.WebhookURL, 3,
-			[]string{about, "which is not https, and which has a host that is not reachable from the internet"}},
+			[]string{about, "which is not https, and whose host is not reachable from the internet"}},
 		"more numbers than fit without a pool": {nil, springPlan("    max_numbers: 200"), preflight.NoNumberPool, 3,
-			[]string{about, "max_numbers is 200", "without which it carries 49"}},
+			[]string{about, "max_numbers is 200", "the campaign can have 49"}},
 		"planned under two ids": {func(_ *testing.T, a *account) { a.addNumbers(4, 4, profileA) },
 			springPlan("  - name: duplicate", "    tcr_campaign_id: "+springTCR, "    numbers: ["+number(4)+"]"), preflight.PlannedTwice, 9,
 			[]string{"campaign duplicate (" + springTCR + ")", "Plan spring", springID, "plans/spring.yaml:3:5", "one entry"}},
@@ -173,17 +173,17 @@ func TestCheck_FindsWhatWouldGoWrongWithANumber(t *testing.T) {
 		"toll-free":               {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "toll-free"}), "", ledger.NotLongCode, 7, []string{"number " + number(2), `"toll-free"`}},
 		"short code":              {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "shortcode"}), "", ledger.NotLongCode, 7, []string{"number " + number(2), `"shortcode"`}},
 		"Canadian":                {second(telnyxsim.Number{MessagingProfileID: profileA, CountryCode: "CA"}), "", ledger.NotLongCode, 7, []string{"number " + number(2), `"CA"`}},
-		"on no profile":           {second(telnyxsim.Number{}), "", ledger.NoMessagingProfile, 7, []string{"number " + number(2), "no messaging profile", "Put the number"}},
+		"on no profile":           {second(telnyxsim.Number{}), "", ledger.NoMessagingProfile, 7, []string{"number " + number(2), "no messaging profile", "Assign a messaging profile"}},
 		"on another profile": {second(telnyxsim.Number{MessagingProfileID: profileB}), springPlan("    messaging_profile_id: " + profileA),
 			ledger.OtherProfile, 7, []string{"number " + number(2), "It is on messaging profile " + profileB}},
 		"on another campaign": {attached(otherID, telnyx.Assigned), "", ledger.OtherCampaign, 7,
-			[]string{"number " + number(2), "campaign " + otherID + " (ASSIGNED)", "write " + otherID + " under move_from"}},
+			[]string{"number " + number(2), "campaign " + otherID + " (ASSIGNED)", "add " + otherID + " to move_from"}},
 		"on its way to another campaign": {attached(otherID, telnyx.PendingAssignment), "", ledger.OtherCampaign, 7,
 			[]string{"number " + number(2), "campaign " + otherID + " (PENDING_ASSIGNMENT)"}},
 		"on another campaign than move_from": {attached(otherID, telnyx.Assigned), springPlan("    move_from: [C000000]"), ledger.OtherCampaign, 7,
 			[]string{"number " + number(2)}},
 		"on a campaign of move_from, without a status": {attached(otherID, ""), springPlan("    move_from: [" + otherTCR + "]"), ledger.OtherCampaign, 7,
-			[]string{"number " + number(2), "(no status)", "take it out of this plan."}},
+			[]string{"number " + number(2), "(no status)", "remove it from this plan."}},
 		"removal from a campaign of move_from failed": {attached(otherID, telnyx.FailedUnassignment), springPlan("    move_from: [" + otherTCR + "]"), preflight.RemovalFailed, 7,
 			[]string{"number " + number(2), "from campaign " + otherID + " (FAILED_UNASSIGNMENT)", "try to move it"}},
 		"assignment failed": {attached(springID, telnyx.FailedAssignment, "Number is not enabled for messaging."), "", ledger.CarrierFailed, 7,
@@ -223,7 +223,7 @@ func TestCheck_FindsThatACampaignIsFull(t *testing.T) {
 		}, springPlan("    max_numbers: 4"), 8, "3 numbers and 2 other numbers are already on the campaign, 5 in all; max_numbers allows 4"},
 		"a pool that is too large": {nil, pool, 3, "The plan has 3 numbers; max_numbers allows 2."},
 		"a sole proprietor's": {changed(func(c *telnyxsim.Campaign) { c.Usecase = "SOLE_PROPRIETOR" }), planFor("campaign_id: "+springID, 2, 3), 7,
-			"The plan has 2 numbers; a campaign of use case SOLE_PROPRIETOR carries 1"},
+			"The plan has 2 numbers; a campaign with use case SOLE_PROPRIETOR can have 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := springAccount(t)
@@ -244,8 +244,8 @@ func TestCheck_FindsThatACampaignIsFull(t *testing.T) {
 	}
 }
 
-// findEach fails for a problem that is not found, is not the only finding, or has other
-// words; and if anything was written.
+// findEach checks that each problem is the only finding, with the expected text, and that
+// nothing was written.
 func findEach(t *testing.T, troubles map[string]trouble) {
 	t.Helper()
 	for name, test := range troubles {
@@ -311,8 +311,8 @@ func TestCheck_SaysWhatGreenlightWillDoBesides(t *testing.T) {
 	}
 }
 
-// A number that is still on its way off another campaign, or to one, is attached later and
-// put on the plan's profile then.
+// A number that is being removed from or assigned to another campaign is attached later, and
+// then gets the plan's profile.
 func TestCheck_SaysThatTheProfileIsSetLaterToo(t *testing.T) {
 	for name, test := range map[string]struct {
 		status telnyx.AssignmentStatus
@@ -354,7 +354,7 @@ func TestCheck_ShowsTheRoomAndTheWebhookOfEachCampaign(t *testing.T) {
 	}
 }
 
-// Of a number only the reason is found that the assigner would give it.
+// A number has one finding, with the reason that the assigner would give it.
 func TestCheck_HidesNoFindingBehindAnother(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, telnyxsim.Options{})
@@ -400,13 +400,13 @@ func TestCheck_JudgesEachSetByItself(t *testing.T) {
 	if !reports[0].Clean || len(reports[1].Findings) != 1 || reports[1].Findings[0].Code != ledger.NotOwned {
 		t.Errorf("got %+v, want nothing about the first set and one thing about the second", reports)
 	}
-	// A list with a page to show that it ended, and both again for the number that lacks.
+	// The list and an empty page at its end, twice because a number is missing.
 	if got := a.Calls()["GET /phone_numbers/messaging"]; got > 4 {
 		t.Errorf("got %d calls for settings, want at most 4 for both sets", got)
 	}
 }
 
-// methods notes the methods of requests.
+// methods records the methods of requests.
 type methods struct {
 	next http.RoundTripper
 	mu   sync.Mutex
@@ -453,7 +453,7 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 		"the key is unknown": {always(telnyxsim.StatusFault(403, `{"errors":[{"code":"10009","title":"Authentication failed"}]}`)),
 			[]string{"Telnyx refuses the API key.", "10009"}},
 		"the account may not": {always(telnyxsim.StatusFault(403, `{"errors":[{"code":"20013","title":"Account blocked"}]}`)), []string{"balance", "20013 Account blocked"}},
-		"nobody listens":      {func(a *account) { a.client.BaseURL = "http://127.0.0.1:1/v2" }, []string{"Telnyx did not answer", "TELNYX_BASE_URL", "refused"}},
+		"no server":           {func(a *account) { a.client.BaseURL = "http://127.0.0.1:1/v2" }, []string{"Telnyx did not answer", "TELNYX_BASE_URL", "refused"}},
 		"a gateway answers":   {always(telnyxsim.HTML502()), []string{"Telnyx did not answer", "502"}},
 		"too many requests":   {always(telnyxsim.RateLimited(time.Minute)), []string{"fewer requests", "again in a minute", "429"}},
 		"the key is refused on a list": {func(a *account) {

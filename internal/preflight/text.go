@@ -14,14 +14,13 @@ import (
 )
 
 const (
-	// width is how many columns the text takes. Only a path that is longer than
-	// pathRoom makes it wider: a place that is cut is no link any more.
+	// width is the width of the text in columns. Paths longer than pathRoom make it wider,
+	// because a link must not be cut.
 	width    = 80
 	pathRoom = 36
 )
 
-// WriteText writes the report for people: the campaigns, the findings, and what
-// Greenlight will do apart from attaching.
+// WriteText writes the report for people: campaigns, findings, notes and a summary.
 func (r Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	if len(r.Campaigns) > 0 {
@@ -55,7 +54,7 @@ func (r Report) summary() string {
 
 func (r Report) campaignTable() string {
 	t := status.NewTable()
-	// 10 for "numbers" and 8 for the phase are left, with blanks between.
+	// That leaves 10 for "numbers" and 8 for the phase, with blanks between.
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, WidthMax: 16}, {Number: 2, WidthMax: 36}})
 	t.AppendHeader(table.Row{"plan", "campaign, and its webhookURL", "phase", "numbers"})
 	for _, c := range r.Campaigns {
@@ -70,7 +69,7 @@ func (r Report) campaignTable() string {
 	return t.Render()
 }
 
-// room says how many numbers are planned, how many others are there, and the maximum.
+// room returns the counts of planned and other numbers, and the maximum.
 func (c Campaign) room() string {
 	others := ""
 	if c.Others > 0 {
@@ -79,14 +78,15 @@ func (c Campaign) room() string {
 	return fmt.Sprintf("%d planned%s\nof %d", c.Planned, others, c.MaxNumbers)
 }
 
-// findingTable is the table of findings. A finding that repeats an earlier one refers to it.
+// findingTable returns the table of findings. A finding with the same text as an earlier one
+// refers to that.
 func (r Report) findingTable() string {
 	place := 0
 	for _, f := range r.Findings {
 		place = max(place, utf8.RuneCountInString(f.Position().String()))
 	}
 	const around = 4               // blanks beside and between the columns
-	said := map[[3]string]string{} // of which number or campaign it was said first
+	said := map[[3]string]string{} // the first number or campaign with this text
 	t := status.NewTable()
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: width - around - min(place, pathRoom), WidthMaxEnforcer: text.WrapSoft}})
 	t.AppendHeader(table.Row{"where", "finding"})
@@ -103,7 +103,7 @@ func (r Report) findingTable() string {
 	return t.Render()
 }
 
-// group are notes that say the same of several numbers.
+// group is a note about several numbers.
 type group struct {
 	Note
 	numbers []string
@@ -124,7 +124,7 @@ func (r Report) groups() []*group {
 	return groups
 }
 
-// String says the note with the first of its numbers.
+// String returns the note with the first few numbers.
 func (g *group) String() string {
 	const most = 3
 	shown := strings.Join(g.numbers[:min(len(g.numbers), most)], ", ")

@@ -17,7 +17,7 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// mixed is a report with something of everything.
+// mixed is a report with every kind of content.
 func mixed(t *testing.T) preflight.Report {
 	t.Helper()
 	a := springAccount(t)
@@ -51,7 +51,7 @@ func TestWriteText_ShowsEverything(t *testing.T) {
 	testkit.Readable(t, text)
 }
 
-func TestWriteText_SaysThatAllIsWell(t *testing.T) {
+func TestWriteText_SaysThatNoProblemWasFound(t *testing.T) {
 	text := writeText(t, springAccount(t).check(t, springPlan()))
 	testkit.Golden(t, "testdata/clean.txt", text, *update, "-update")
 	testkit.Readable(t, text)
@@ -89,7 +89,7 @@ func TestWriteText_NeverCutsAPlace(t *testing.T) {
 	at := plan.Position{File: strings.Repeat("folder/", 9) + "spring.yaml", Line: 12, Column: 9}
 	r := preflight.Report{Findings: []preflight.Finding{{File: at.File, Line: at.Line, Column: at.Column, What: "number", Why: strings.Repeat("word ", 50)}}}
 	if text := writeText(t, r); !strings.Contains(text, "\n "+at.String()+" ") {
-		t.Errorf("%s does not stand in one piece:\n%s", at, text)
+		t.Errorf("%s is not in one piece:\n%s", at, text)
 	}
 }
 
@@ -102,7 +102,7 @@ func TestWriteText_SaysTheSameOnce(t *testing.T) {
 		t.Errorf("the advice is there %d times, want once:\n%s", got, text)
 	}
 	if got := strings.Count(text, number(1)+" above."); got != 2 {
-		t.Errorf("it is referred to %d times, want twice:\n%s", got, text)
+		t.Errorf("it is referenced %d times, want 2:\n%s", got, text)
 	}
 }
 

@@ -9,9 +9,8 @@ import (
 // webhookPath is where Greenlight takes Telnyx's events.
 const webhookPath = "/webhooks/telnyx"
 
-// wrongWebhookURL says why Telnyx's events may not reach Greenlight at an address, as a
-// relative clause; empty if nothing is wrong with it. It is not certain: a reverse proxy
-// may rewrite the path.
+// wrongWebhookURL returns a relative clause that says why events may not reach Greenlight at
+// the URL, or nothing. It may be wrong, because a reverse proxy can rewrite the path.
 func wrongWebhookURL(given string) string {
 	if !strings.Contains(given, "://") {
 		return "which has no scheme"
@@ -25,7 +24,7 @@ func wrongWebhookURL(given string) string {
 		wrong = append(wrong, "which is not https")
 	}
 	if host := address.Hostname(); !isPublic(host) {
-		wrong = append(wrong, "which has a host that is not reachable from the internet")
+		wrong = append(wrong, "whose host is not reachable from the internet")
 	}
 	if strings.TrimSuffix(address.Path, "/") != webhookPath {
 		wrong = append(wrong, "whose path is not "+webhookPath)
@@ -36,14 +35,14 @@ func wrongWebhookURL(given string) string {
 // carrierNAT is the shared address space of RFC 6598, behind a provider's NAT.
 var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 
-// isPublic reports whether a host may be one that the whole internet can reach.
+// isPublic reports whether the internet may be able to reach the host.
 func isPublic(host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		ip = ip.Unmap()
 		return ip.IsGlobalUnicast() && !ip.IsPrivate() && !carrierNAT.Contains(ip)
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if !strings.Contains(host, ".") { // localhost, or a name of a local network
+	if !strings.Contains(host, ".") { // localhost, or a name in a local network
 		return false
 	}
 	for _, reserved := range []string{".localhost", ".test", ".example", ".local", ".internal"} { // RFC 6761, RFC 6762, ICANN 2024

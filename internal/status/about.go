@@ -81,13 +81,13 @@ func matchers(what string) []func(ledger.Campaign) bool {
 	}
 	return []func(ledger.Campaign) bool{
 		func(c ledger.Campaign) bool { return c.Planned && c.Plan == what },
-		func(c ledger.Campaign) bool { return what == c.ID || what == c.TelnyxID || what == c.TCRID },
+		func(c ledger.Campaign) bool { return slices.Contains(c.IDs(), what) },
 		func(c ledger.Campaign) bool { return c.Planned && isPlanFile(c.PlanPlace, what) },
 	}
 }
 
-// Named returns the campaigns that a person names: by the name of a plan entry, else by an
-// id (Telnyx's or TCR's), else by a plan file.
+// Named returns the campaigns that a person names: by the name of a plan entry, else by one
+// of [ledger.Campaign.IDs], else by a plan file.
 func Named(all []ledger.CampaignEntry, what string) []ledger.Campaign {
 	for _, matches := range matchers(what) {
 		var named []ledger.Campaign
@@ -139,11 +139,13 @@ func (s Snapshot) only(campaign func(Campaign) bool, number func(Number) bool) S
 	}
 	part.Held.Campaigns = nil
 	for _, c := range part.Campaigns {
-		if by, ok := s.Held.Campaigns[c.ID]; ok {
-			if part.Held.Campaigns == nil {
-				part.Held.Campaigns = make(map[string]ledger.HeldBy)
+		for _, id := range c.IDs() {
+			if by, ok := s.Held.Campaigns[id]; ok {
+				if part.Held.Campaigns == nil {
+					part.Held.Campaigns = make(map[string]ledger.HeldBy)
+				}
+				part.Held.Campaigns[id] = by
 			}
-			part.Held.Campaigns[c.ID] = by
 		}
 	}
 	return part

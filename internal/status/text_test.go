@@ -31,7 +31,7 @@ func TestWriteText_ShowsEverythingAboutAMixedLedger(t *testing.T) {
 	testkit.Readable(t, text)
 	for _, words := range []string{
 		"2 sendable", "1 conflict", "Approved by the carriers, but", "7 planned", "7 need a person", "2 unplanned", "(no plan)", "2 dead letters",
-		"failed (rejected), needs a person: +15551234570", "The number is in use on another campaign", "422 10015 Bad\n", "3/7", "The campaign was rejected.",
+		"failed (rejected), needs a person: +15551234570", "The number is on another campaign", "422 10015 Bad\n", "3/7", "The campaign was rejected.",
 	} {
 		if !strings.Contains(text, words) {
 			t.Errorf("the text does not say %q", words)

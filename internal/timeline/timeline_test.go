@@ -29,10 +29,10 @@ const (
 	number     = "+15551234567"
 )
 
-// noon is when all that the tests write happens, by the clock of who writes.
+// noon is the time of everything that the tests write, by the writer's clock.
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-// desk writes a ledger and a stream of events, as assigner and webhook do.
+// desk writes the ledger and the stream of events, as assigner and webhook do.
 type desk struct {
 	t         *testing.T
 	js        jetstream.JetStream
@@ -51,7 +51,7 @@ func newDesk(t *testing.T) *desk {
 	return &desk{t: t, js: js, book: book, publisher: events.NewPublisher(js)}
 }
 
-// read writes what a look found out of the campaign.
+// read writes the campaign's record after a read.
 func (d *desk) read(change func(*ledger.Campaign)) {
 	d.t.Helper()
 	c := d.campaign.Campaign
@@ -62,7 +62,7 @@ func (d *desk) read(change func(*ledger.Campaign)) {
 	must(d.t, err)
 }
 
-// write writes what became of the number.
+// write writes the number's record.
 func (d *desk) write(change func(*ledger.Number)) {
 	d.t.Helper()
 	n := d.number.Number
@@ -81,8 +81,8 @@ func (d *desk) post(eventType, about, payload string) {
 	must(d.t, err)
 }
 
-// nudge asks for a look as a person does, and waits until that has come over from the
-// stream of triggers.
+// nudge requests a reconcile as a person does, and waits until the message has moved from
+// the stream of triggers.
 func (d *desk) nudge() {
 	d.t.Helper()
 	must(d.t, d.publisher.Trigger(d.t.Context(), events.KindCampaign, campaignID))
@@ -90,7 +90,7 @@ func (d *desk) nudge() {
 	must(d.t, err)
 	subject, err := events.TriggerSubject(events.KindCampaign, campaignID)
 	must(d.t, err)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) { // between two looks
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		_, err := stream.GetLastMsgForSubject(d.t.Context(), subject)
 		if err == nil {
 			return
@@ -113,7 +113,7 @@ func (d *desk) story() timeline.Timeline {
 	return story
 }
 
-// lines writes the entries without their times.
+// lines returns the entries without their times.
 func lines(entries []timeline.Entry) []string {
 	var lines []string
 	for _, e := range entries {
@@ -148,9 +148,9 @@ func TestOfNumber_ShowsAWholeLifeInOrder(t *testing.T) {
 		n.Request.Outcome, n.Request.AnsweredAt = ledger.Accepted, noon
 	})
 	d.post("10dlc.phone_number.update", campaignID, `{"type":"ASSIGNMENT","status":"success","phoneNumber":"+15551234567"}`)
-	d.post("10dlc.phone_number.update", campaignID, `{"type":"ASSIGNMENT","status":"failed","phoneNumber":"+15551234568"}`) // another's
+	d.post("10dlc.phone_number.update", campaignID, `{"type":"ASSIGNMENT","status":"failed","phoneNumber":"+15551234568"}`) // of another one
 	d.post("10dlc.phone_number.update", "", `{"type":"STATUS_UPDATE","status":"ADDED","phoneNumber":"+15551234567"}`)
-	d.post("10dlc.campaign.update", otherID, `{"type":"TELNYX_REVIEW","status":"REJECTED"}`) // another's
+	d.post("10dlc.campaign.update", otherID, `{"type":"TELNYX_REVIEW","status":"REJECTED"}`) // of another one
 	d.post("10dlc.brand.update", "brand-1", `{"type":"REVET","status":"success"}`)
 	d.nudge()
 	d.write(func(n *ledger.Number) {
@@ -170,7 +170,7 @@ func TestOfNumber_ShowsAWholeLifeInOrder(t *testing.T) {
 		"request: Sent: POST /10dlc/phone_number_campaigns, to attach it to campaign " + campaignID + ".",
 		"state: Its state is now attaching. The request to Telnyx is under way, or its answer was lost.",
 		"answer: Telnyx accepted the request; its record says PENDING_ASSIGNMENT.",
-		"state: Its state is now pending. Telnyx took the request and is processing it.",
+		"state: Its state is now pending. Telnyx accepted the request and is processing it.",
 		"event: Telnyx reported on the number: ASSIGNMENT, success (10dlc.phone_number.update, message 2).",
 		"event: Telnyx reported on the number: STATUS_UPDATE, ADDED (10dlc.phone_number.update, message 4).",
 		"event: Telnyx reported on the campaign's brand: REVET, success (10dlc.brand.update, message 6).",
@@ -218,13 +218,13 @@ func TestOfNumber_ShowsEveryOutcomeAndWhatFollows(t *testing.T) {
 			}
 		}
 		if strings.Count(got, fmt.Sprint("words ", i)) != 1 {
-			t.Errorf("%s: Telnyx's words are not there once:\n%s", test.outcome, got)
+			t.Errorf("%s: Telnyx's text is not there exactly once:\n%s", test.outcome, got)
 		}
 	}
 }
 
-// What a record implies is put into words: why no request was sent, and that something
-// is as it was.
+// Some entries follow from a record indirectly: why no request was sent, and that something
+// has not changed.
 func TestOfNumber_ShowsWhatIsNewInARecord(t *testing.T) {
 	claimed := func(n *ledger.Number, requests int) {
 		n.State, n.Firsts.Requests = ledger.Attaching, requests
@@ -232,7 +232,7 @@ func TestOfNumber_ShowsWhatIsNewInARecord(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		before, after func(*ledger.Number)
-		want          []string // how the last entries begin
+		want          []string // the start of the last entries
 	}{
 		"on another campaign": {
 			func(n *ledger.Number) { n.State = ledger.Planned },
@@ -301,7 +301,7 @@ func TestOfNumber_ShowsWhatIsNewInARecord(t *testing.T) {
 	}
 }
 
-// What prevents a campaign prevents its numbers.
+// A problem of the campaign is one of its numbers too.
 func TestOfNumber_ShowsWhyACampaignCouldNotBeRead(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
@@ -309,9 +309,9 @@ func TestOfNumber_ShowsWhyACampaignCouldNotBeRead(t *testing.T) {
 		c.Phase, c.Reason, c.Detail = ledger.PhaseUnread, ledger.TelnyxUnavailable, "connection refused"
 	})
 	if story := d.story(); story.NeedsPerson {
-		t.Error("a person is asked for, where it is tried again")
+		t.Error("it needs a person, although it is retried")
 	}
-	d.read(func(c *ledger.Campaign) { c.Attempts++ }) // which is no news
+	d.read(func(c *ledger.Campaign) { c.Attempts++ }) // not an entry
 	d.read(func(c *ledger.Campaign) { c.Reason, c.Detail = ledger.Unauthorized, "401" })
 	story := d.story()
 	var got []string
@@ -328,11 +328,11 @@ func TestOfNumber_ShowsWhyACampaignCouldNotBeRead(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if !story.NeedsPerson || !strings.Contains(story.Action, "TELNYX_API_KEY") {
-		t.Errorf("a person is to do %q, needed %t", story.Action, story.NeedsPerson)
+		t.Errorf("got action %q, needs person %t", story.Action, story.NeedsPerson)
 	}
 }
 
-// The ledger keeps so many changes; of what is older the firsts stay.
+// Of changes that are no longer in the bounded history, the first ones are still shown.
 func TestOfNumber_KeepsTheFirstsOfALongLife(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
@@ -401,7 +401,7 @@ func TestOfNumber_MakesTelnyxsWordsHarmlessAndShort(t *testing.T) {
 		}
 	}
 	if shown != 3 {
-		t.Errorf("%d entries have words of Telnyx's, want 3", shown)
+		t.Errorf("%d entries have Telnyx's text, want 3", shown)
 	}
 }
 
@@ -416,7 +416,7 @@ func TestOfNumber_ShowsANumberThatLeftThePlan(t *testing.T) {
 	if !strings.HasPrefix(story.Sentence, "No plan names the number any more. It was planned") || story.Next == "" {
 		t.Errorf("got %q, %q", story.Sentence, story.Next)
 	}
-	// On the plan of another campaign: that one counts.
+	// Another campaign's plan names it now: that one counts.
 	n := ledger.Number{Number: number, CampaignID: otherID, Plan: "autumn", PlanHash: "c3d4", State: ledger.Pending, Since: noon}
 	_, err := d.book.PutNumber(t.Context(), ledger.NumberEntry{}, n)
 	must(t, err)
@@ -425,7 +425,7 @@ func TestOfNumber_ShowsANumberThatLeftThePlan(t *testing.T) {
 	}
 }
 
-// What a person requested leaves the stream after an hour; the record still has it.
+// A person's request is in the stream for an hour only; the record keeps it.
 func TestOfNumber_ShowsWhatAPersonRequestedLongAgo(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State, n.Cause = ledger.Planned, "resync (message 1)" })
@@ -436,7 +436,7 @@ func TestOfNumber_ShowsWhatAPersonRequestedLongAgo(t *testing.T) {
 	}
 }
 
-// A record is written after its campaign was read: the reading came first.
+// A record is written some time after the campaign was read. The time of the read counts.
 func TestOfNumber_ShowsAReadingWhenItWasMade(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Attaching })
@@ -462,8 +462,8 @@ func TestOfNumber_TakesOlderRecords(t *testing.T) {
 	}
 	want := []string{
 		"plan: Plan p named the number for campaign C6X6M95, in plan set h.",
-		"state: Its state is now planned. The number is planned and its turn has not come yet.",
-		"state: Its state is now pending. Telnyx took the request and is processing it.",
+		"state: Its state is now planned. The number is planned, and Greenlight has not requested it yet.",
+		"state: Its state is now pending. Telnyx accepted the request and is processing it.",
 	}
 	if diff := cmp.Diff(want, lines(d.story().Entries)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -11,8 +11,8 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// Explain wraps err with the ledger's words for why not everything could be checked and
-// what to do about it. No error of the client contains the key.
+// Explain wraps err with the ledger's advice: why not everything could be checked, and what
+// to do. The client's errors never contain the API key.
 func Explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("interrupted before all checks were done: %w", context.Cause(ctx))
