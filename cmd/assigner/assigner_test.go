@@ -49,7 +49,7 @@ func TestAssigner_AttachesWhatADeliverySpeaksOf(t *testing.T) {
 	worker.Stop()
 	for _, secret := range []string{strings.TrimPrefix(strings.Split(address, "@")[0], "nats://"), commandtest.APIKey} {
 		if strings.Contains(worker.Log(), secret) {
-			t.Errorf("its log tells the secret %s", secret)
+			t.Errorf("its log contains the secret %s", secret)
 		}
 	}
 }

@@ -24,12 +24,12 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// BenchmarkUp posts signed events, each unique, to a `greenlight up` of its own,
+// BenchmarkUp posts signed events, each unique, to a separate `greenlight up`,
 // with the disk synced before each answer. Sub-benchmarks: as fast as 64
 // connections go; twice as many a second, over up to 900; and 200 a second, of which
 // it takes no more than 2,000. The times of the latter two count from when an event
 // was due, whether or not there was a connection for it. What was stored and what was
-// refused are told apart. Metrics of memory are the process's own. Run it with
+// refused are counted separately. Metrics of memory are the process's own. Run it with
 // -benchtime 40000x.
 func BenchmarkUp(b *testing.B) {
 	up := startUp(b)
@@ -58,7 +58,7 @@ func BenchmarkUp(b *testing.B) {
 
 // BenchmarkMemory posts b.N events to a `greenlight up` as fast as 64 connections go,
 // and waits until all of them have left the dedupe window: what an event costs while it
-// stands there, and whether the process comes back to rest. It takes a third of an
+// is there, and whether the process comes back to rest. It takes a third of an
 // hour, so it runs only when GREENLIGHT_MEMORY is set; use -benchtime 1000000x.
 func BenchmarkMemory(b *testing.B) {
 	if os.Getenv("GREENLIGHT_MEMORY") == "" {
@@ -165,7 +165,7 @@ func startUp(b testing.TB) *upProcess {
 	}
 	go func() { _, _ = io.Copy(io.Discard, lines) }()
 	if up.address == "" {
-		b.Fatal("it does not tell where it listens")
+		b.Fatal("it does not log its address")
 	}
 	return up
 }
@@ -213,7 +213,7 @@ func (u *upProcess) load(b *testing.B, count, connections, rate int) answers {
 	return all
 }
 
-// request returns a delivery of an event of its own.
+// request returns a delivery of a unique event.
 func (u *upProcess) request() *http.Request {
 	body := fmt.Appendf(nil, `{"data":{"event_type":"10dlc.campaign.update","id":"0b7f5c1a-52b6-4a0e-9d53-%012d","occurred_at":"2026-08-07T17:22:37.328+00:00",`+
 		`"payload":{"brandId":"97091164-e814-435c-9c1b-14ab2d18e987","campaignId":"751c6a5c-907b-43a9-8ada-ba1dc8335b07","type":"VERIFIED"},`+

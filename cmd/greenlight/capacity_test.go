@@ -31,11 +31,11 @@ import (
 )
 
 // capacityVariable says how large a ledger BenchmarkCapacity loads: campaigns and the
-// numbers of each, such as 10000x50.
+// numbers of each, for example 10000x50.
 const capacityVariable = "GREENLIGHT_CAPACITY"
 
 // BenchmarkCapacity fills a ledger as years of use would leave it, every number with
-// its five states behind it, starts a `greenlight up` on it, and tells what that takes:
+// its five states behind it, starts a `greenlight up` on it, and reports what that takes:
 // disk, memory, the time to start and to look at everything, and calls to Telnyx.
 // docs/capacity.md has the figures. It takes minutes, so it runs only when
 // GREENLIGHT_CAPACITY is set.
@@ -57,7 +57,7 @@ func BenchmarkCapacity(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// The same with ten campaigns, so that it still runs when somebody wants the figures:
+// The same with ten campaigns, so that it still runs when only the figures are wanted:
 // each is measured, and is more than nothing.
 func TestCapacity_IsMeasured(t *testing.T) {
 	if runtime.GOOS != "linux" {
@@ -116,7 +116,7 @@ func (c *capacity) measure(b testing.TB) {
 	began = time.Now()
 	private, up := c.start(b, data, plans, telnyx.URL)
 	c.report(time.Since(began).Seconds(), "s-to-start")
-	testkit.Within(b, 20*time.Minute, func() error { return c.looked(private, began) })
+	testkit.Within(b, 20*time.Minute, func() error { return c.reconciled(private, began) })
 	c.report(time.Since(began).Seconds(), "s-first-resync")
 	c.report(float64(c.calls.Load())/float64(c.campaigns), "calls/campaign")
 	c.report(up.megabytes("VmHWM"), "MB-peak")
@@ -319,13 +319,13 @@ func (c *capacity) start(b testing.TB, data, plans, api string) (private string,
 	}
 	go func() { _, _ = io.Copy(io.Discard, lines) }()
 	if private == "" {
-		b.Fatal("it does not tell where it listens")
+		b.Fatal("it does not log its address")
 	}
 	return private, &upProcess{b: b, pid: command.Process.Pid}
 }
 
-// looked returns nil when every campaign was looked at since began, as the metrics say.
-func (c *capacity) looked(private string, began time.Time) error {
+// reconciled returns nil when every campaign was reconciled since began, as the metrics say.
+func (c *capacity) reconciled(private string, began time.Time) error {
 	text, err := fetch(private + "/metrics")
 	if err != nil {
 		return err
@@ -336,11 +336,11 @@ func (c *capacity) looked(private string, began time.Time) error {
 			continue
 		}
 		if done, err := strconv.ParseFloat(strings.TrimSpace(value), 64); err != nil || int(done) < c.campaigns {
-			return fmt.Errorf("%s looks at %d campaigns after %v", strings.TrimSpace(value), c.campaigns, time.Since(began).Round(time.Second))
+			return fmt.Errorf("%s reconciles of %d campaigns after %v", strings.TrimSpace(value), c.campaigns, time.Since(began).Round(time.Second))
 		}
 		return nil
 	}
-	return errors.New("no looks yet")
+	return errors.New("no reconciles yet")
 }
 
 func fetch(url string) (string, error) {

@@ -41,11 +41,11 @@ var notRun = map[string]string{
 var otherPrograms = map[string]string{
 	"curl": "it asks Telnyx, which no test does, or a process that the reader runs",
 	"go":   "a test that runs all tests, or benchmarks, would not end; their names are checked",
-	"helm": "NATS's chart is at an address of its own, which no test asks; deploy/deploytest runs servers with the values",
+	"helm": "no test downloads the chart of NATS; deploy/deploytest runs servers with the values",
 	"make": "it runs this test; the targets are checked",
 
 	"cd":        "the shell's own",
-	"grep":      "it looks at what another program says",
+	"grep":      "it reads the output of another program",
 	"sha256sum": "no release is there where the tests run; deploy/release/plantest reads what one would be",
 	"shasum":    "as sha256sum, on macOS",
 	"tar":       "as sha256sum",

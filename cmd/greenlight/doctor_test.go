@@ -13,10 +13,10 @@ import (
 
 func TestDoctor_EndsWithTheWorst(t *testing.T) {
 	for _, tt := range []struct {
-		name   string
-		looked bool
-		worst  doctor.Level
-		want   int
+		name    string
+		reached bool
+		worst   doctor.Level
+		want    int
 	}{
 		{"all is well", true, doctor.OK, 0},
 		{"something is unknown", true, doctor.Unknown, 2},
@@ -25,7 +25,7 @@ func TestDoctor_EndsWithTheWorst(t *testing.T) {
 		{"NATS cannot be reached", false, doctor.Fail, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := doctorCode(tt.looked, tt.worst); got != tt.want {
+			if got := doctorCode(tt.reached, tt.worst); got != tt.want {
 				t.Errorf("got %d, want %d", got, tt.want)
 			}
 		})
@@ -35,7 +35,7 @@ func TestDoctor_EndsWithTheWorst(t *testing.T) {
 func TestDoctor_EndsWith1WhereNothingRuns(t *testing.T) {
 	sim := simulated(t)
 	t.Setenv("TELNYX_PUBLIC_KEY", sim.PublicKey())
-	got := tell(t, "doctor", "--data", filepath.Join(t.TempDir(), "none"), "--plans", planFile(t, "+15551234567"))
+	got := runCommand(t, "doctor", "--data", filepath.Join(t.TempDir(), "none"), "--plans", planFile(t, "+15551234567"))
 	if got.code != 1 || got.stderr != "" || !strings.HasSuffix(got.stdout, "\n5 checks: 1 fail.\n") {
 		t.Errorf("got %+v, want one finding that fails, and 1", got)
 	}

@@ -44,13 +44,13 @@ func TestUp_SyncsEachEventBeforeIts200(t *testing.T) {
 	made := readCalls(calls())
 	shared := map[int]int{}
 	for address, id := range answered {
-		written, told := made.written[id], made.told[address]
+		written, answered := made.written[id], made.answered[address]
 		synced := made.synced(written)
 		switch {
-		case written.ended == 0 || told == 0:
-			t.Errorf("event %s was written by call %d and answered by call %d, want to see both", id, written.ended, told)
-		case synced == 0 || synced > told:
-			t.Errorf("event %s was written by call %d and answered 200 by call %d, with no sync between", id, written.ended, told)
+		case written.ended == 0 || answered == 0:
+			t.Errorf("event %s was written by call %d and answered by call %d, want to see both", id, written.ended, answered)
+		case synced == 0 || synced > answered:
+			t.Errorf("event %s was written by call %d and answered 200 by call %d, with no sync between", id, written.ended, answered)
 		}
 		shared[synced]++
 	}
@@ -64,7 +64,7 @@ func TestUp_SyncsEachEventBeforeIts200(t *testing.T) {
 	t.Logf("%d events, %d syncs, at most %d events by one", len(answered), len(shared), most)
 }
 
-// postByItself posts an event on a connection of its own, and returns the event's id
+// postByItself posts an event on a new connection, and returns the event's id
 // and the address from which it came.
 func (u *upProcess) postByItself(t *testing.T) (id, address string) {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
@@ -90,7 +90,7 @@ func (u *upProcess) postByItself(t *testing.T) (id, address string) {
 	return string(eventID.Find(text)), address
 }
 
-// cannotTrace skips the test, where nobody says that calls can be traced.
+// cannotTrace skips the test, unless the environment says that calls can be traced.
 func cannotTrace(t *testing.T, why any) {
 	t.Helper()
 	if os.Getenv("GREENLIGHT_STRACE") != "" {
@@ -133,12 +133,12 @@ func traceCalls(t *testing.T, pid int) (calls func() []byte) {
 	}
 }
 
-// calls tells in which order a process made system calls: each is numbered by the line
+// calls has the order in which a process made system calls: each is numbered by the line
 // in which it ended, an answer's by that in which it began.
 type calls struct {
-	written map[string]fileCall // by the event's id
-	told    map[string]int      // 200, by the client's address
-	syncs   []fileCall          // of files of events
+	written  map[string]fileCall // by the event's id
+	answered map[string]int      // 200, by the client's address
+	syncs    []fileCall          // of files of events
 }
 
 type fileCall struct {
@@ -156,7 +156,7 @@ var (
 // readCalls reads what strace wrote: a line for each call, or one for its beginning and
 // one for its end if other threads made some meanwhile.
 func readCalls(text []byte) *calls {
-	c := &calls{written: map[string]fileCall{}, told: map[string]int{}}
+	c := &calls{written: map[string]fileCall{}, answered: map[string]int{}}
 	underWay := map[string]func(ended int){} // by thread
 	n := 0
 	for line := range strings.Lines(string(text)) {
@@ -171,7 +171,7 @@ func readCalls(text []byte) *calls {
 		} else if file := fileOf.FindStringSubmatch(call); file != nil {
 			end = c.onFile(file[1], fileCall{path: file[2], began: n}, eventID.FindAllString(call, -1))
 		} else if to := clientOf.FindStringSubmatch(call); to != nil && strings.HasPrefix(call, "write(") {
-			c.told[to[1]] = n
+			c.answered[to[1]] = n
 		}
 		switch {
 		case strings.HasSuffix(call, "<unfinished ...>"):

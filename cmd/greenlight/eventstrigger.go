@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -79,7 +80,7 @@ func (c *triggerEventCommand) Run(ctx context.Context, out output) error {
 	fmt.Fprintf(out.Stdout, "Posting %s (%s), event %s\n", kind.Name, kind.EventType, id)
 	code, answer, err := post(ctx, c.To, body, telnyxsim.Signed(key, time.Now(), body))
 	if err != nil {
-		return fmt.Errorf("no answer from the webhook: %w", err)
+		return fmt.Errorf("no answer from %s: %w", to.Redacted(), networkCause(err))
 	}
 	fmt.Fprintf(out.Stdout, "Answer %d %s\n", code, status.Plain(answer, maxAnswer))
 	if code == http.StatusUnauthorized {
@@ -90,6 +91,18 @@ func (c *triggerEventCommand) Run(ctx context.Context, out output) error {
 		return fmt.Errorf("the webhook answered %d, so Telnyx would retry this delivery", code)
 	}
 	return nil
+}
+
+// networkCause returns the cause of a failed request without the address, which the caller
+// names.
+func networkCause(err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err
+	}
+	if failed, ok := errors.AsType[*net.OpError](err); ok {
+		err = failed.Err
+	}
+	return err
 }
 
 // idPattern catches typing errors in ids. The webhook is stricter.

@@ -29,6 +29,7 @@ type command struct {
 	Events      eventsCommand      `cmd:"" help:"Show events live, replay stored ones, post test notifications."`
 	Simulator   simulatorCommand   `cmd:"" help:"Run a simulated Telnyx with the campaigns and numbers of your plans."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Help        helpCommand        `cmd:"" help:"Show the help of a command."`
 
 	// VersionFlag is the version command as a flag. It is hidden because the help of
 	// every command would list it.
@@ -53,6 +54,15 @@ func run(ctx context.Context, args []string, out output) error {
 	}
 	chosen.BindTo(ctx, (*context.Context)(nil))
 	return chosen.Run(out)
+}
+
+type helpCommand struct {
+	Command []string `arg:"" optional:"" help:"The command, for example: plan diff. Default: all commands."`
+}
+
+// Run prints the same as the command with --help.
+func (c *helpCommand) Run(ctx context.Context, out output) error {
+	return run(ctx, append(c.Command, "--help"), out)
 }
 
 // writeJSON prints a value as indented JSON. It does not escape HTML, since people read it too.

@@ -27,7 +27,7 @@ func TestDeadLetters_AreListedShownAndRequeued(t *testing.T) {
 	publisher := events.NewPublisher(js)
 	for _, letter := range []events.DeadLetter{
 		{Origin: "assigner", Reason: "rejected", Detail: "10015 Bad Request: <b>no such luck</b>", Attempts: 1, Body: []byte(`{"number":"+15551234567","campaign_id":"C6X6M95"}`)},
-		{Origin: "webhook", Reason: "not_an_event", Detail: "the body is no JSON object", Attempts: 1, Body: []byte("\x00garbage")},
+		{Origin: "webhook", Reason: "not_an_event", Detail: "the body is not a JSON object", Attempts: 1, Body: []byte("\x00garbage")},
 	} {
 		if err := publisher.DeadLetter(t.Context(), letter); err != nil {
 			t.Fatal(err)

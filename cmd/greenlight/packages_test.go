@@ -108,19 +108,19 @@ func TestDocs_ImportsPointDown(t *testing.T) {
 				t.Errorf("%s has %s twice", packagesIn, name)
 			}
 			if _, there := imports[name]; !there {
-				t.Errorf("%s has %s, which is no package", packagesIn, name)
+				t.Errorf("%s has %s, which is not a package", packagesIn, name)
 			}
 			level[name] = depth
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(imports)) {
-		depth, told := level[name]
-		if !told {
+		depth, listed := level[name]
+		if !listed {
 			t.Errorf("%s, table of layers, lacks %s", packagesIn, name)
 			continue
 		}
 		for _, imported := range imports[name] {
-			if below, told := level[imported]; told && below <= depth {
+			if below, listed := level[imported]; listed && below <= depth {
 				t.Errorf("%s imports %s, which is not below it in %s", name, imported, packagesIn)
 			}
 		}

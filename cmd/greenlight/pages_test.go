@@ -64,13 +64,13 @@ type Command struct {
 	Where string
 	// Text is the line as it is shown.
 	Text string
-	// Sets are the variables that it sets for itself, such as NATS_URL.
+	// Sets are the variables that it sets itself, for example NATS_URL.
 	Sets []string
-	// Words are the program and its arguments, with what stands for a value, such as
+	// Words are the program and its arguments, with placeholders, for example
 	// <campaign id>, as one word. None if the line only sets variables. "go run
 	// ./cmd/x" is x, and so is ./x.
 	Words []string
-	// Whole says that it stands in a block, to be pasted; else it is in a sentence,
+	// Whole is true if it is in a block, to be pasted; else it is in a sentence,
 	// which may leave arguments out.
 	Whole bool
 }
@@ -86,7 +86,7 @@ func (c Command) Program() string {
 var (
 	block  = regexp.MustCompile("(?ms)^([ \t]*)```(\\w*)\n(.*?)^[ \t]*```[ \t]*$")
 	inline = regexp.MustCompile("`([^`]+)`")
-	// value stands for what a reader puts in its place.
+	// value is a placeholder that a reader replaces.
 	value = regexp.MustCompile(`<[a-z][^<>]*>`)
 	// optional may be left out; of several the first is as good as any.
 	optional = regexp.MustCompile(`\[([^\]|]+)(\|[^\]]*)?\]`)
@@ -108,7 +108,7 @@ func Commands(t testing.TB, pages []Page) []Command {
 			if kind != "sh" && kind != "console" {
 				continue
 			}
-			// A line that ends in a backslash goes on in the next; both keep their length.
+			// A line that ends in a backslash continues in the next; both keep their length.
 			for text := range strings.Lines(strings.ReplaceAll(body, "\\\n", "  ")) {
 				where := line(start)
 				start += len(text)
@@ -229,11 +229,11 @@ func (l Line) String() string {
 	return strings.Join(words, " ")
 }
 
-// Kind is what an operand looks like: a plan that is one file and a folder of plans are
+// Kind is the form of an operand: a plan that is one file and a folder of plans are
 // not the same to a program, and a phone number is not a name.
 type Kind string
 
-// The kinds. Any is what a page leaves to the reader, such as NUMBER or <campaign id>.
+// The kinds. Any is what a page leaves to the reader, for example NUMBER or <campaign id>.
 const (
 	Any    Kind = "any"
 	File   Kind = "file"
@@ -369,7 +369,7 @@ func leaves(node *kong.Node) (all []*kong.Node) {
 }
 
 // scriptRun is how a line of a script begins that has a program run: by exec, or by a command
-// of ours such as poll, and not after a ! that says that it is refused.
+// of ours like poll, and not after a ! that says that it is refused.
 var scriptRun = regexp.MustCompile(`^(?:\[[^\]]*\] )?(?:exec|(?:poll|code) (?:'(?:[^']|'')*'|\S+)) `)
 
 // scriptCommands returns the commands that the testscripts in a folder run, word by
@@ -428,7 +428,7 @@ func (p Parser) ScriptLines(t testing.TB, folder string) map[string][]Line {
 }
 
 // RunsVerbatim reports whether a testscript in a folder runs the command word for word, by
-// itself or by a shell whose outcome the script looks at. What stands for a value is any
+// itself or by a shell whose outcome the script checks. A placeholder is any
 // there, and where a sentence leaves arguments out the script may have more.
 func RunsVerbatim(t testing.TB, folder string, c Command) bool {
 	t.Helper()

@@ -635,7 +635,7 @@ func TestDiffReport_FitsWhateverItIsGiven(t *testing.T) {
 		}
 		for i, outside := range strings.Split(line, "`") {
 			if i%2 == 0 && strings.ContainsAny(outside, "@é<") {
-				t.Errorf("markup of somebody else's: %q", line)
+				t.Errorf("foreign markup: %q", line)
 			}
 		}
 	}

@@ -47,18 +47,18 @@ func planFile(t *testing.T, numbers string) string {
 	return path
 }
 
-// told is what a command printed and how it ended.
-type told struct {
+// result is what a command printed and how it ended.
+type result struct {
 	stdout, stderr string // stderr is what app.Main prints
 	code           int
 }
 
-// tell runs a command as a user does, and fails if the API key shows anywhere.
-func tell(t *testing.T, args ...string) told {
+// runCommand runs a command as a user does, and fails if the API key shows anywhere.
+func runCommand(t *testing.T, args ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	err := run(t.Context(), args, output{&stdout, &stderr})
-	end := told{stdout: stdout.String(), stderr: stderr.String()}
+	end := result{stdout: stdout.String(), stderr: stderr.String()}
 	if err != nil {
 		end.code = 1
 		if coded, ok := errors.AsType[*app.ExitCode](err); ok {
@@ -78,26 +78,26 @@ func TestPlanPreflight_EndsWithWhatItFound(t *testing.T) {
 	sim := simulated(t)
 	good, bad := planFile(t, "+15551234567"), planFile(t, "+15551234568")
 	t.Run("clean", func(t *testing.T) {
-		got := tell(t, "plan", "preflight", good)
+		got := runCommand(t, "plan", "preflight", good)
 		if got.code != 0 || got.stderr != "" || !strings.HasSuffix(got.stdout, "\n\nNo problems found in 1 campaign and 1 number.\n") {
 			t.Errorf("got %+v, want that all is well", got)
 		}
 	})
 	t.Run("findings", func(t *testing.T) {
 		t.Setenv("PLANS", bad)
-		got := tell(t, "plan", "preflight")
+		got := runCommand(t, "plan", "preflight")
 		if got.code != 2 || got.stderr != "" || !strings.Contains(got.stdout, bad+":5:15") || !strings.Contains(got.stdout, "not_owned: number +15551234568") {
 			t.Errorf("got %+v, want code 2 and the finding", got)
 		}
 	})
 	t.Run("several paths", func(t *testing.T) {
-		got := tell(t, "plan", "preflight", good, bad)
+		got := runCommand(t, "plan", "preflight", good, bad)
 		if got.code != 2 || !strings.HasPrefix(got.stdout, good+":\n\n") || !strings.Contains(got.stdout, "1 number.\n\n"+bad+":\n\n") {
 			t.Errorf("got %+v, want both with their paths", got)
 		}
 	})
 	t.Run("JSON", func(t *testing.T) {
-		got := tell(t, "plan", "preflight", "--json", good, bad)
+		got := runCommand(t, "plan", "preflight", "--json", good, bad)
 		var answer struct {
 			Clean *bool
 			Plans []struct {
@@ -113,7 +113,7 @@ func TestPlanPreflight_EndsWithWhatItFound(t *testing.T) {
 			answer.Plans[1].Findings[0].Code != "not_owned" || answer.Plans[1].Findings[0].Number != "+15551234568" || answer.Plans[1].Findings[0].File != bad {
 			t.Errorf("got %+v of %s", got, got.stdout)
 		}
-		if got := tell(t, "plan", "preflight", "--json", good); got.code != 0 || !strings.HasPrefix(got.stdout, "{\n  \"clean\": true,\n") {
+		if got := runCommand(t, "plan", "preflight", "--json", good); got.code != 0 || !strings.HasPrefix(got.stdout, "{\n  \"clean\": true,\n") {
 			t.Errorf("got %+v, want a clean report", got)
 		}
 	})
@@ -125,15 +125,15 @@ func TestPlanPreflight_EndsWithWhatItFound(t *testing.T) {
 func TestPlanPreflight_AsksNobodyAboutPlansWithFaults(t *testing.T) {
 	sim := simulated(t)
 	good, bad := planFile(t, "+15551234567"), planFile(t, "5551234567")
-	got := tell(t, "plan", "preflight", good, bad)
+	got := runCommand(t, "plan", "preflight", good, bad)
 	if got.code != 1 || got.stderr != "" || !strings.Contains(got.stdout, bad+":5:15: number \"5551234567\": has no country code") {
 		t.Errorf("got %+v, want the fault", got)
 	}
-	if got := tell(t, "plan", "preflight", "--json", bad); got.code != 1 || !strings.HasPrefix(got.stdout, "{\n  \"valid\": false,\n") {
+	if got := runCommand(t, "plan", "preflight", "--json", bad); got.code != 1 || !strings.HasPrefix(got.stdout, "{\n  \"valid\": false,\n") {
 		t.Errorf("got %+v, want the fault as JSON", got)
 	}
 	t.Setenv("TELNYX_API_KEY", "")
-	if got := tell(t, "plan", "preflight", bad); got.code != 1 || !strings.Contains(got.stdout, "has no country code") || !strings.Contains(got.stderr, "TELNYX_API_KEY") {
+	if got := runCommand(t, "plan", "preflight", bad); got.code != 1 || !strings.Contains(got.stdout, "has no country code") || !strings.Contains(got.stderr, "TELNYX_API_KEY") {
 		t.Errorf("got %+v, want the fault and the setting that is missing", got)
 	}
 	if calls := sim.Calls(); len(calls) != 0 {
@@ -145,15 +145,15 @@ func TestPlanPreflight_SaysWhyTelnyxCannotBeAsked(t *testing.T) {
 	simulated(t)
 	path := planFile(t, "+15551234567")
 	for name, test := range map[string]struct{ setting, value, want string }{
-		"no key":       {"TELNYX_API_KEY", "", "TELNYX_API_KEY (--telnyx-api-key) is missing"},
-		"another key":  {"TELNYX_API_KEY", "KEY9999_s3cret", "Telnyx refuses the API key. Check TELNYX_API_KEY"},
-		"nobody there": {"TELNYX_BASE_URL", "http://127.0.0.1:1/v2", "Telnyx did not answer"},
-		"no address":   {"TELNYX_BASE_URL", "telnyx", "is not a URL"},
-		"no number":    {"TELNYX_CONCURRENCY", "many", `TELNYX_CONCURRENCY (--telnyx-concurrency) "many" is no number`},
+		"no key":      {"TELNYX_API_KEY", "", "TELNYX_API_KEY (--telnyx-api-key) is missing"},
+		"another key": {"TELNYX_API_KEY", "KEY9999_s3cret", "Telnyx refuses the API key. Check TELNYX_API_KEY"},
+		"no answer":   {"TELNYX_BASE_URL", "http://127.0.0.1:1/v2", "Telnyx did not answer"},
+		"no address":  {"TELNYX_BASE_URL", "telnyx", "is not a URL"},
+		"no number":   {"TELNYX_CONCURRENCY", "many", `TELNYX_CONCURRENCY (--telnyx-concurrency) is "many"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(test.setting, test.value)
-			got := tell(t, "plan", "preflight", path)
+			got := runCommand(t, "plan", "preflight", path)
 			if got.code != 1 || got.stdout != "" || !strings.Contains(got.stderr, test.want) {
 				t.Errorf("got %+v, want code 1 and %q", got, test.want)
 			}

@@ -146,7 +146,7 @@ func poll(script *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// sigterm tells the commands in the background to stop, as systemd, Docker and
+// sigterm stops the commands in the background, as systemd, Docker and
 // Kubernetes do.
 func sigterm(script *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
@@ -206,7 +206,7 @@ func mode(script *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// conceals fails if the last command, or a file, told the token of the URL that
+// conceals fails if the last command, or a file, has the token of the URL that
 // a file holds: conceals <file with URL> [<file>...]
 func conceals(script *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
@@ -216,11 +216,11 @@ func conceals(script *testscript.TestScript, neg bool, args []string) {
 	script.Check(err)
 	token := address.User.Username()
 	if len(token) < 32 {
-		script.Fatalf("%s: the token %q is no secret", args[0], token)
+		script.Fatalf("%s: the token %q is not a secret", args[0], token)
 	}
 	for _, output := range append([]string{"stdout", "stderr"}, args[1:]...) {
 		if strings.Contains(script.ReadFile(output), token) {
-			script.Fatalf("the token stands in %s", output)
+			script.Fatalf("the token is in %s", output)
 		}
 	}
 }

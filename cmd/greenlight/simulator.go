@@ -80,7 +80,7 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 	}
 	listener, err := app.Listen(c.Addr)
 	if err != nil {
-		return fmt.Errorf("%w; choose another address with --addr", err)
+		return fmt.Errorf("%w; use another address with --addr", err)
 	}
 	log := &lineLog{w: out.Stderr, now: time.Now}
 	options := telnyxsim.Options{

@@ -53,7 +53,7 @@ func (c *statusCommand) Run(ctx context.Context, out output) error {
 	}
 	if c.Plans != "" {
 		if _, err := os.Stat(c.Plans); err != nil {
-			return fmt.Errorf("--plans: %w", err)
+			return fmt.Errorf("--plans: %s cannot be read; check the path and its permissions", plan.Printable(c.Plans))
 		}
 		c.planned, c.fault = plan.Load(c.Plans)
 	}

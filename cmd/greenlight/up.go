@@ -78,11 +78,11 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	}
 	public, err := app.Listen(c.Webhook.Listen)
 	if err != nil {
-		return fmt.Errorf("LISTEN: %w; choose another address with --listen", err)
+		return fmt.Errorf("LISTEN: %w; use another address with --listen", err)
 	}
 	private, err := app.Listen(c.Admin.Listen)
 	if err != nil {
-		return errors.Join(fmt.Errorf("ADMIN_LISTEN: %w; choose another address with --admin-listen", err), public.Close())
+		return errors.Join(fmt.Errorf("ADMIN_LISTEN: %w; use another address with --admin-listen", err), public.Close())
 	}
 	return site.run(ctx, public, private)
 }
@@ -117,9 +117,6 @@ func (s site) run(ctx context.Context, public, private net.Listener) (err error)
 	s.webhook.GroupCommit = true // this server syncs every message
 	p, err := s.assemble(ctx, server, nc, public, private)
 	if err != nil {
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			err = nil // stopped during the start, which is not a failure
-		}
 		return errors.Join(err, public.Close(), private.Close())
 	}
 	return p.Run(ctx)
@@ -138,13 +135,10 @@ func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Co
 	if err := p.Trace(ctx, "greenlight"); err != nil {
 		return nil, err
 	}
-	if err := p.AddPublic(s.webhook, public, s.serving); err != nil {
+	if err := p.AddWebhook(s.webhook, public, s.serving); err != nil {
 		return nil, err
 	}
 	if s.plans != nil {
-		if s.serving.Keys == nil {
-			p.HoldKeys()
-		}
 		p.AddPlans(s.plans)
 	}
 	if err := p.AddAssigner(ctx, s.assigner); err != nil {

@@ -48,14 +48,14 @@ func TestWebhook_SpeaksTLS(t *testing.T) {
 	}
 	must(t, os.WriteFile(key, []byte("no key"), 0o600))
 	var ready string
-	for deadline := time.Now().Add(commandtest.Patience); !strings.Contains(ready, "stays in force: certificate and key: ") && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(commandtest.Patience); !strings.Contains(ready, "stays in use: certificate or key: ") && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		ready = get(private + "/readyz")
 	}
-	if !strings.Contains(ready, `"status": "ready"`) || !strings.Contains(ready, "stays in force: certificate and key: ") || !strings.Contains(ready, `"certificate": "ok"`) {
-		t.Errorf("ready and told of the fault? got %s", ready)
+	if !strings.Contains(ready, `"status": "ready"`) || !strings.Contains(ready, "stays in use: certificate or key: ") || !strings.Contains(ready, `"certificate": "ok"`) {
+		t.Errorf("ready, with the fault? got %s", ready)
 	}
 	if got := get(private + "/metrics"); !strings.Contains(got, "\ngreenlight_tls_certificate_faulty 1\n") || !strings.Contains(got, `greenlight_tls_certificate_not_after_seconds{host="example.com"} `) {
-		t.Error("the metrics do not tell of it")
+		t.Error("the metrics do not show it")
 	}
 	transport.CloseIdleConnections()
 	if got := get(public + "/healthz"); !strings.Contains(got, "ok") {

@@ -22,7 +22,7 @@ import (
 const answerLimit = 4 * time.Second
 
 // The door is open before there is a NATS server, and keeps what comes when there is
-// one, with nobody's help.
+// one, unattended.
 func TestWebhook_WaitsForNATS(t *testing.T) {
 	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
 	server := testkit.NewProcess(t)
@@ -55,7 +55,7 @@ func TestWebhook_WaitsForNATS(t *testing.T) {
 		t.Errorf("/readyz: %d %s, want %q in it", code, text, want)
 	}
 	testkit.Within(t, commandtest.Patience, func() error {
-		if n := strings.Count(door.Log(), "cannot make the streams yet"); n != 1 {
+		if n := strings.Count(door.Log(), "cannot create the streams yet"); n != 1 {
 			return fmt.Errorf("its log says %d times why it waits", n)
 		}
 		return nil
@@ -82,14 +82,14 @@ func TestWebhook_WaitsForNATS(t *testing.T) {
 		t.Errorf("%d events are stored, the first is %s", stored, first.Data)
 	}
 	door.Stop()
-	if n := strings.Count(door.Log(), "cannot make the streams yet"); n != 1 || strings.Contains(door.Log(), "t0ken") {
-		t.Errorf("the log says %d times why it waited, or tells the token", n)
+	if n := strings.Count(door.Log(), "cannot create the streams yet"); n != 1 || strings.Contains(door.Log(), "t0ken") {
+		t.Errorf("the log says %d times why it waited, or has the token", n)
 	}
 }
 
 func TestWebhook_StopsWhileItWaitsForNATS(t *testing.T) {
 	sim, _ := commandtest.StartTelnyx(t)
-	door := commandtest.Start(t, commandName, "cannot make the streams yet", "NATS_URL="+testkit.NewProcess(t).URL, "TELNYX_PUBLIC_KEY="+sim.PublicKey(),
+	door := commandtest.Start(t, commandName, "cannot create the streams yet", "NATS_URL="+testkit.NewProcess(t).URL, "TELNYX_PUBLIC_KEY="+sim.PublicKey(),
 		"LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0")
 	door.Stop()
 }

@@ -51,7 +51,7 @@ func TestWebhook_HandsADeliveryToTheAssigner(t *testing.T) {
 	door.Stop()
 	token := strings.TrimPrefix(strings.Split(address, "@")[0], "nats://")
 	if strings.Contains(door.Log(), token) {
-		t.Error("its log tells the token of NATS")
+		t.Error("its log contains the token of NATS")
 	}
 }
 
@@ -64,7 +64,7 @@ func TestWebhook_SaysOnSIGHUPThatItsKeysAreNotInAFile(t *testing.T) {
 		"NATS_URL="+address, "TELNYX_PUBLIC_KEY="+sim.PublicKey(), "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0")
 	for hangups := 1; hangups <= 2; hangups++ {
 		door.Signal(syscall.SIGHUP)
-		door.SaysWithin(commandtest.Patience, "name a file that holds them with TELNYX_PUBLIC_KEY_FILE", hangups)
+		door.SaysWithin(commandtest.Patience, "use TELNYX_PUBLIC_KEY_FILE", hangups)
 	}
 	door.Stop()
 }
@@ -92,7 +92,7 @@ func TestWebhook_ReadsItsKeysAnewOnSIGHUP(t *testing.T) {
 		}
 		door.SaysWithin(limit, `"public_keys":[`+strings.Join(keys, ",")+"]", 1)
 	}
-	// It has looked for the first time, and listens, when it sees this.
+	// It has read the file once, and checks it, when it sees this.
 	must(t, os.WriteFile(file, []byte(old.PublicKey()+","+next.PublicKey()), 0o600))
 	reads(commandtest.Patience, old.PublicKey(), next.PublicKey())
 	point("second", next.PublicKey())

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,30 +20,32 @@ import (
 )
 
 const (
-	// firstRetry and lastRetry are the waits after the authority issued nothing. Let's
-	// Encrypt takes five failed validations of a name an hour
+	// firstRetry and lastRetry are the waits after a failed attempt. Let's Encrypt allows
+	// five failed validations of a name per hour
 	// (https://letsencrypt.org/docs/rate-limits/).
 	firstRetry = 5 * time.Minute
 	lastRetry  = time.Hour
-	// patrol is how often autocert, which renews by itself, is asked for what is in force.
-	patrol = 10 * time.Minute
+	// renewalCheck is how often autocert, which renews certificates, is asked for the
+	// current ones.
+	renewalCheck = 10 * time.Minute
 	// acmeTimeout bounds one call to the authority.
 	acmeTimeout = 30 * time.Second
-	// goodbye is how long an attempt may take to end when it is stopped.
-	goodbye = 3 * time.Second
+	// stopTimeout is how long an attempt may take to end when it is stopped.
+	stopTimeout = 3 * time.Second
 )
 
 // NewIssued returns certificates that an ACME authority (RFC 8555) issues for the hosts,
 // which it validates by TLS-ALPN-01 (RFC 8737) on the public listener itself: connections
-// to port 443 of each name must arrive there. The authority's terms of service are
-// accepted. Dir keeps the account's key and the certificates over restarts. Directory is
-// the authority's, Let's Encrypt's if it is empty; transport calls it, nil for the default.
+// to port 443 of each name must arrive there. It accepts the authority's terms of service.
+// Dir keeps the account's key and the certificates across restarts. Directory is the URL of
+// the authority's directory, empty for Let's Encrypt. Transport is used to call it, nil for
+// the default.
 //
-// Only Run asks for certificates, and a handshake gets one that is there: else strangers
-// could use up what the authority allows, and wait here while it answers.
+// Only Run requests certificates, and a handshake uses one that exists. Otherwise strangers
+// could use up the authority's limits, and keep connections waiting for its answers.
 func NewIssued(hosts []string, dir, directory string, transport http.RoundTripper) (*Certificates, error) {
 	if len(hosts) == 0 {
-		return nil, errors.New("no host to get a certificate for")
+		return nil, errors.New("no host names for certificates")
 	}
 	if err := privateFolder(dir); err != nil {
 		return nil, err
@@ -65,23 +68,23 @@ func NewIssued(hosts []string, dir, directory string, transport http.RoundTrippe
 		}
 		pair := c.pair(strings.ToLower(strings.TrimSuffix(hello.ServerName, ".")))
 		if pair == nil {
-			return nil, errors.New("no certificate for that name was issued")
+			return nil, errors.New("no certificate for this name has been issued")
 		}
 		return pair, nil
 	}
-	reload := make(chan struct{}, 1) // holds one request
+	reload := make(chan struct{}, 1)
 	c.byConnections = true
 	c.reload = func() {
 		select {
 		case reload <- struct{}{}:
-		default: // it is asked for already
+		default: // one is pending
 		}
 	}
 	c.keep = func(ctx context.Context) {
 		defer stop()
 		for retry := firstRetry; ; {
 			missing := c.obtain(ctx, stop, manager)
-			wait := patrol
+			wait := renewalCheck
 			if missing {
 				wait, retry = retry, min(2*retry, lastRetry)
 			}
@@ -97,14 +100,14 @@ func NewIssued(hosts []string, dir, directory string, transport http.RoundTrippe
 }
 
 // obtain gets every host's certificate, from memory, the folder or the authority, and
-// reports whether one is missing. When ctx ends it calls stop, which ends the calls under
-// way: autocert gives an attempt five minutes, and no way to end it.
+// reports whether one is missing. When ctx ends it calls stop, which ends calls in progress:
+// autocert gives an attempt five minutes, and cannot cancel it.
 func (c *Certificates) obtain(ctx context.Context, stop func(), manager *autocert.Manager) (missing bool) {
 	for _, host := range c.hosts {
 		var pair *tls.Certificate
 		done := make(chan error, 1)
 		go func() {
-			// A client that knows no newer key than RSA would be given a second certificate.
+			// For a client that supports only RSA, autocert would get a second certificate.
 			hello := &tls.ClientHelloInfo{ServerName: host, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}
 			var err error
 			pair, err = manager.GetCertificate(hello)
@@ -117,7 +120,7 @@ func (c *Certificates) obtain(ctx context.Context, stop func(), manager *autocer
 			stop()
 			select {
 			case <-done:
-			case <-time.After(goodbye): // autocert sits out a wait that the authority asked for
+			case <-time.After(stopTimeout): // autocert may be in a wait that the authority asked for
 			}
 			return true
 		}
@@ -133,39 +136,35 @@ func (c *Certificates) obtain(ctx context.Context, stop func(), manager *autocer
 
 func issueFault(host string, err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Errorf("the certificate for %s: %w", host, path)
+		return fmt.Errorf("certificate for %s: %w", host, path)
 	}
-	return fmt.Errorf("no certificate for %s was issued; port 443 of that name must lead to this listener: %w", host, err)
+	return fmt.Errorf("no certificate for %s was issued (port 443 of that name must lead to this listener): %w", host, err)
 }
 
-// stoppable makes calls that also end when ctx does.
+// stoppable is a transport whose requests also end when ctx does.
 type stoppable struct {
 	ctx  context.Context
 	next http.RoundTripper
 }
 
-// RoundTrip makes a call that ends with the request's context or with s.ctx.
+// RoundTrip makes a request that ends with its own context or with s.ctx.
 func (s stoppable) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(request.Context())
-	context.AfterFunc(s.ctx, cancel) // until the process ends: a renewal is ten calls in two months
+	context.AfterFunc(s.ctx, cancel) // never released, but a renewal is ten requests in two months
 	return s.next.RoundTrip(request.WithContext(ctx))
 }
 
-// checkHost returns an error for a name that no public authority certifies.
-func checkHost(host string) error {
-	labels := strings.Split(host, ".")
-	bad := func(label string) bool {
-		odd := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }
-		return label == "" || len(label) > 63 || strings.ContainsFunc(label, odd) || label[0] == '-' || label[len(label)-1] == '-'
-	}
-	if net.ParseIP(host) != nil || len(labels) < 2 || len(host) > 253 || slices.ContainsFunc(labels, bad) {
-		return fmt.Errorf("%q is not a public host name in small letters", host)
-	}
-	return nil
+// publicHost is a host name in lower case with a dot: up to 63 letters, digits and inner
+// hyphens a label (RFC 1123).
+var publicHost = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// isPublicHost reports whether a public authority could certify the name.
+func isPublicHost(host string) bool {
+	return publicHost.MatchString(host) && len(host) <= 253 && net.ParseIP(host) == nil
 }
 
-// privateFolder makes the folder, or makes sure that nobody else may read it and that we
-// may write it.
+// privateFolder creates the folder, or checks that only this user can read it and that we
+// can write to it.
 func privateFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -175,7 +174,7 @@ func privateFolder(dir string) error {
 		return err
 	}
 	if open := info.Mode().Perm() & 0o077; open != 0 {
-		return fmt.Errorf("%s is open to others (mode %04o) and will hold keys: chmod 700 it, or name another folder", dir, info.Mode().Perm())
+		return fmt.Errorf("%s will hold keys, and other users can access it (mode %04o); run chmod 700 on it", dir, info.Mode().Perm())
 	}
 	probe, err := os.CreateTemp(dir, "probe")
 	if err != nil {

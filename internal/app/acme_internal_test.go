@@ -29,7 +29,7 @@ import (
 type issuer struct {
 	*authority
 	server *httptest.Server
-	// address is where it looks for every name.
+	// address is the one of every name.
 	address func() string
 
 	mu     sync.Mutex
@@ -184,7 +184,7 @@ func TestIssued_GetsCertificatesThroughTheListenerAlone(t *testing.T) {
 	const other = "other.example.com"
 	a := i.auto(t, dir, host, other)
 	address = serveTLS(t, a)
-	if err := a.Ready(); err == nil || !strings.Contains(err.Error(), "a certificate for hooks.example.com is being asked for") {
+	if err := a.Ready(); err == nil || !strings.Contains(err.Error(), "the certificate for hooks.example.com has been requested") {
 		t.Errorf("ready before: got %v", err)
 	}
 	if conn, err := dial(i.authority, address, host); err == nil {
@@ -213,7 +213,7 @@ func TestIssued_GetsCertificatesThroughTheListenerAlone(t *testing.T) {
 			t.Errorf("%q got a certificate", name)
 		}
 	}
-	if got := i.ordered(); got != 2 || w.count("in force: ") != 2 || len(a.InForce()) != 2 {
+	if got := i.ordered(); got != 2 || w.count("in force: ") != 2 || len(a.InUse()) != 2 {
 		t.Errorf("got %d orders and %q, want one of each host", got, w.said)
 	}
 	info, err := os.Stat(dir)
@@ -236,7 +236,7 @@ func TestIssued_SaysWhyThereIsNone(t *testing.T) {
 	a := i.auto(t, filepath.Join(t.TempDir(), "certificates"), host)
 	address := serveTLS(t, a)
 	w := keep(t, a)
-	want := "no certificate for hooks.example.com was issued; port 443 of that name must lead to this listener: "
+	want := "no certificate for hooks.example.com was issued (port 443 of that name must lead to this listener): "
 	eventually(t, "the fault", func() bool { return w.count(want) == 1 })
 	for _, err := range []error{a.Ready(), a.Renewal()} {
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -261,7 +261,7 @@ func TestIssued_StopsWhileTheAuthorityIsSilent(t *testing.T) {
 	cancel()
 	select {
 	case <-done:
-	case <-time.After(goodbye - time.Second):
+	case <-time.After(stopTimeout - time.Second):
 		t.Error("still running")
 	}
 }
@@ -270,7 +270,7 @@ func TestNewIssued_RefusesAFolderThatOthersMayRead(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o750))
 	_, err := NewIssued([]string{host}, dir, "", nil)
-	if err == nil || !strings.Contains(err.Error(), "is open to others (mode 0750) and will hold keys: chmod 700 it") {
+	if err == nil || !strings.Contains(err.Error(), "other users can access it (mode 0750); run chmod 700 on it") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := NewIssued(nil, t.TempDir(), "", nil); err == nil {
@@ -278,15 +278,15 @@ func TestNewIssued_RefusesAFolderThatOthersMayRead(t *testing.T) {
 	}
 }
 
-func TestCheckHost_TakesPublicNames(t *testing.T) {
+func TestIsPublicHost(t *testing.T) {
 	for name, want := range map[string]bool{
 		"hooks.example.com": true, "a.b": true, "xn--bcher-kva.example": true, "1.example.com": true,
 		"": false, "localhost": false, "Hooks.example.com": false, "hooks.example.com.": false, "hooks.example.com:443": false,
 		"*.example.com": false, "https://example.com": false, "192.0.2.1": false, "::1": false, "a_b.example.com": false,
 		"-a.example.com": false, "a-.example.com": false, "bücher.example": false, "a..b": false, strings.Repeat("a", 64) + ".com": false,
 	} {
-		if err := checkHost(name); (err == nil) != want {
-			t.Errorf("%q: got %v, want it taken: %t", name, err, want)
+		if got := isPublicHost(name); got != want {
+			t.Errorf("%q: got %t, want %t", name, got, want)
 		}
 	}
 }

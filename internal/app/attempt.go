@@ -12,39 +12,39 @@ import (
 )
 
 const (
-	// makeTimeout bounds one try to make the streams. A cluster may take seconds; one
-	// that says nothing must not keep a front door closed that could answer 503.
-	makeTimeout = 5 * time.Second
+	// createTimeout bounds one try to create the streams. A cluster may take seconds, and a
+	// webhook must not wait long for a silent server, since it could already answer 503.
+	createTimeout = 5 * time.Second
 	// joinTimeout bounds one try of an assigner to join, which reads the whole ledger.
 	joinTimeout = time.Minute
-	// tryAgain is the wait between two tries.
-	tryAgain = 500 * time.Millisecond
-	// mostTold bounds the reasons that the log is told of one attempt.
-	mostTold = 20
+	// retryEvery is the wait between two tries.
+	retryEvery = 500 * time.Millisecond
+	// maxReasons bounds the reasons that are logged for one attempt.
+	maxReasons = 20
 )
 
-// attempt is work that needs the NATS server, tried until it is done once. Safe for
-// concurrent use, but for one caller of once and until.
+// attempt is work that needs the NATS server. It is tried until it has succeeded once. It is
+// safe for concurrent use, except that once and until have one caller at a time.
 type attempt struct {
-	// what is the work as a clause, such as "make the streams".
+	// what is the work as a clause, for example "create the streams".
 	what string
 	// timeout bounds one try.
 	timeout time.Duration
 	try     func(context.Context) error
-	// done is closed when it is done.
+	// done is closed after the success.
 	done chan struct{}
-
-	told map[string]bool // by until
+	// logged are the reasons that were logged. They belong to until.
+	logged map[string]bool
 
 	mu  sync.Mutex
 	err error // of the last try
 }
 
 func newAttempt(what string, timeout time.Duration, try func(context.Context) error) *attempt {
-	return &attempt{what: what, timeout: timeout, try: try, done: make(chan struct{}), told: map[string]bool{}}
+	return &attempt{what: what, timeout: timeout, try: try, done: make(chan struct{}), logged: map[string]bool{}}
 }
 
-// once tries, and returns the error.
+// once tries once.
 func (a *attempt) once(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -57,43 +57,41 @@ func (a *attempt) once(ctx context.Context) error {
 	return err
 }
 
-// until tries until it is done or ctx ends, and reports whether it is done. Each
-// reason to try again is told once.
+// until tries until it succeeds or ctx ends, and reports success.
 func (a *attempt) until(ctx context.Context, log zerolog.Logger) bool {
 	for !a.isDone() {
 		err := a.once(ctx)
 		if err == nil {
-			log.Info().Msg("could " + a.what + ", after all")
+			log.Info().Msg("could " + a.what + " at last")
 			break
 		}
 		if ctx.Err() != nil {
 			return false
 		}
-		a.tell(log, err)
+		a.logOnce(log, err)
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(tryAgain):
+		case <-time.After(retryEvery):
 		}
 	}
 	return true
 }
 
-// tell logs the reason of a try, unless it was told before: two reasons may take turns.
-func (a *attempt) tell(log zerolog.Logger, err error) {
-	if a.told[err.Error()] || len(a.told) >= mostTold {
+// logOnce logs a reason that was not logged yet. Two reasons may alternate.
+func (a *attempt) logOnce(log zerolog.Logger, err error) {
+	if a.logged[err.Error()] || len(a.logged) >= maxReasons {
 		return
 	}
-	a.told[err.Error()] = true
+	a.logged[err.Error()] = true
 	if events.Misconfigured(err) {
-		log.Error().Err(err).Msg("cannot " + a.what + " until somebody mends it; trying again all the time")
+		log.Error().Err(err).Msg("cannot " + a.what + " until the configuration is fixed; trying again")
 		return
 	}
-	log.Warn().Err(err).Msg("cannot " + a.what + " yet; trying again all the time")
+	log.Warn().Err(err).Msg("cannot " + a.what + " yet; trying again")
 }
 
-// wait waits until it is done or ctx ends, and reports whether it is done and there
-// is work to do.
+// wait waits for the success or the end of ctx, and reports whether ctx still runs.
 func (a *attempt) wait(ctx context.Context) bool {
 	select {
 	case <-a.done:
@@ -111,7 +109,7 @@ func (a *attempt) isDone() bool {
 	}
 }
 
-// pending returns why it is not done yet, or nil.
+// pending returns nil after the success, before it an error with the last reason.
 func (a *attempt) pending() error {
 	if a.isDone() {
 		return nil

@@ -150,7 +150,7 @@ func serveTLS(t *testing.T, c *Certificates) (address string) {
 	return inner.Addr().String()
 }
 
-// shown returns the serial number of the certificate that a client sees, who trusts
+// shown returns the serial number of the certificate that is seen by a client which trusts
 // the authority.
 func shown(t testing.TB, a *authority, address string) string {
 	t.Helper()

@@ -11,34 +11,33 @@ import (
 	"time"
 )
 
-// expiring is how long before its end a certificate is reported that was not renewed:
-// those that renew themselves do so 30 days before, or when a third of their time is left.
+// expiring is how long before its end a certificate that was not renewed is reported.
+// Automatic renewal happens 30 days before the end, or when a third of the time is left.
 const expiring = 7 * 24 * time.Hour
 
-// Certificates are what the public listener shows to prove who it is: a pair of files
-// that is read again when it changes ([LoadCertificate]), or what a certificate authority
-// issues ([NewIssued]).
+// Certificates are those of the public listener: a pair of files that is read again when
+// it changes ([LoadCertificate]), or certificates that an authority issues ([NewIssued]).
 //
-//   - What was good stays in force until something better is there.
-//   - Connections that are open are not touched by a change.
-//   - TLS 1.2 is the oldest version that is spoken, and HTTP/1.1 the only protocol: Telnyx
-//     sends a request at a time, and HTTP/2 would let one connection stand for hundreds.
+//   - A valid certificate stays in use until a better one is there.
+//   - A change does not affect open connections.
+//   - TLS 1.2 is the oldest version, and HTTP/1.1 the only protocol: Telnyx sends one request
+//     at a time, and HTTP/2 would allow hundreds of requests on one connection.
 //
 // Its methods are safe for concurrent use.
 type Certificates struct {
 	config *tls.Config
-	// hosts are the names that have a certificate each. For files it is one, without name.
+	// hosts are the names that have a certificate each. For files it is one empty name.
 	hosts []string
-	// byConnections says that certificates come by way of connections to the listener, so
-	// that it must take them before there is one.
+	// byConnections is true if the authority validates over connections to the listener,
+	// which must therefore accept them before there is a certificate.
 	byConnections bool
-	// keep keeps the certificates up to date until ctx ends, and reload makes it look now.
+	// keep keeps the certificates up to date until ctx ends, and reload makes it check now.
 	keep   func(ctx context.Context)
 	reload func()
 	files  poller // unused for what is issued
 	now    func() time.Time
-	// onChange gets each certificate that comes in force, and onFault why one could not be
-	// renewed, once as long as the reason stays the same. Set them before Run.
+	// onChange gets each new certificate, and onFault why one could not be renewed, once
+	// while the reason stays the same. Set them before Run.
 	onChange func(*x509.Certificate)
 	onFault  func(error)
 
@@ -60,17 +59,17 @@ func (c *Certificates) Config() *tls.Config { return c.config }
 
 // Run keeps the certificates up to date until ctx ends. It runs once.
 func (c *Certificates) Run(ctx context.Context) {
-	for _, leaf := range c.InForce() {
+	for _, leaf := range c.InUse() {
 		c.onChange(leaf)
 	}
 	c.keep(ctx)
 }
 
-// Reload makes Run look for other certificates now, and does not wait for it.
+// Reload makes Run check for new certificates now. It does not wait.
 func (c *Certificates) Reload() { c.reload() }
 
-// InForce returns the certificates that are shown.
-func (c *Certificates) InForce() []*x509.Certificate {
+// InUse returns the certificates in use.
+func (c *Certificates) InUse() []*x509.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []*x509.Certificate
@@ -82,8 +81,8 @@ func (c *Certificates) InForce() []*x509.Certificate {
 	return all
 }
 
-// Ready returns nil when every host has a certificate that is valid now, else a sentence
-// that says which has none.
+// Ready returns nil if every host has a certificate that is valid now, else an error that
+// names the hosts without one.
 func (c *Certificates) Ready() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,13 +92,12 @@ func (c *Certificates) Ready() error {
 			errs = append(errs, validity(pair.Leaf, c.now()))
 			continue
 		}
-		errs = append(errs, cmp.Or(c.faults[host], fmt.Errorf("a certificate for %s is being asked for", host)))
+		errs = append(errs, cmp.Or(c.faults[host], fmt.Errorf("the certificate for %s has been requested", host)))
 	}
 	return errors.Join(errs...)
 }
 
-// Renewal returns nil when the certificates will stay valid as far as is known, else a
-// sentence that says what prevents it.
+// Renewal returns nil if all certificates are being renewed in time, else why not.
 func (c *Certificates) Renewal() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,7 +118,7 @@ func (c *Certificates) pair(host string) *tls.Certificate {
 	return c.pairs[host]
 }
 
-// put puts a certificate in force.
+// put takes a certificate into use.
 func (c *Certificates) put(host string, pair *tls.Certificate) {
 	c.mu.Lock()
 	before := c.pairs[host]
@@ -151,12 +149,12 @@ func LoadCertificate(cert, key string) (*Certificates, error) {
 	c.files = newPoller(func() string { return digestSmall(cert, key) }, func() (func() error, error) {
 		pair, err := readPair(cert, key)
 		if err == nil && validity(pair.Leaf, c.now()) != nil && c.Ready() == nil {
-			err = validity(pair.Leaf, c.now()) // it is better than none, and worse than a valid one
+			err = validity(pair.Leaf, c.now()) // better than none, but the current one is valid
 		}
 		return func() error { c.put("", pair); return nil }, err
 	})
 	c.files.onFault = func(err error) {
-		c.fail("", fmt.Errorf("the certificate of %s stays in force: %w", day(c.pair("").Leaf.NotBefore), err))
+		c.fail("", fmt.Errorf("the certificate of %s stays in use: %w", day(c.pair("").Leaf.NotBefore), err))
 	}
 	c.keep, c.reload = c.files.run, c.files.Reload
 	c.files.used = c.files.digest()
@@ -168,8 +166,8 @@ func LoadCertificate(cert, key string) (*Certificates, error) {
 	return c, nil
 }
 
-// readPair returns the certificate with its key and its leaf parsed. No error holds
-// anything of the key.
+// readPair returns the certificate with its key and its leaf parsed. No error contains any
+// part of the key.
 func readPair(cert, key string) (*tls.Certificate, error) {
 	certText, certErr := readSmall(cert)
 	keyText, keyErr := readSmall(key)
@@ -178,7 +176,7 @@ func readPair(cert, key string) (*tls.Certificate, error) {
 	}
 	pair, err := tls.X509KeyPair(certText, keyText)
 	if err != nil {
-		return nil, fmt.Errorf("certificate and key: %w", err)
+		return nil, fmt.Errorf("certificate or key: %w", err)
 	}
 	return &pair, nil
 }

@@ -79,13 +79,13 @@ func TestCertificates_FollowLinksThatAreSwitched(t *testing.T) {
 		want := map[string]string{"..2": "3", "..3": "4"}[next]
 		eventually(t, "the certificate of "+next, func() bool { return shown(t, ca, address) == want })
 	}
-	if got := w.count("stays in force"); got != 0 {
-		t.Errorf("%d faults were told: %q", got, w.said)
+	if got := w.count("stays in use"); got != 0 {
+		t.Errorf("%d faults were reported: %q", got, w.said)
 	}
 }
 
 func TestCertificates_PollWithoutEvents(t *testing.T) {
-	// A link further up is switched, of which no event tells.
+	// A link further up is switched, for which there is no event.
 	ca, dir := newAuthority(t), t.TempDir()
 	ca.pairIn(filepath.Join(dir, "v1"), season)
 	ca.pairIn(filepath.Join(dir, "v2"), season)
@@ -127,10 +127,10 @@ func TestCertificates_KeepWhatWasGood(t *testing.T) {
 			before := shown(t, ca, address)
 			writeFiles(t, dir, test.files)
 			eventually(t, "the fault", func() bool { return f.Renewal() != nil })
-			if err := f.Renewal(); !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), " stays in force: ") {
+			if err := f.Renewal(); !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), " stays in use: ") {
 				t.Errorf("renewal: got %v, want it to say %q and what stays", err, test.want)
 			}
-			f.Reload() // told again to look, it says nothing new
+			f.Reload() // it reports nothing new
 			if got := shown(t, ca, address); got != before {
 				t.Errorf("shown is %s, want %s", got, before)
 			}
@@ -142,7 +142,7 @@ func TestCertificates_KeepWhatWasGood(t *testing.T) {
 	}
 }
 
-func TestCertificates_TellOfOnesThatVanished(t *testing.T) {
+func TestCertificates_ReportOnesThatVanished(t *testing.T) {
 	ca, dir := newAuthority(t), t.TempDir()
 	cert, key := ca.pairIn(dir, season)
 	f := quick(t, cert, key)
@@ -153,10 +153,10 @@ func TestCertificates_TellOfOnesThatVanished(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	ca.pairIn(dir, season)
-	eventually(t, "its end", func() bool { return f.Renewal() == nil && f.InForce()[0].SerialNumber.Int64() == 3 })
+	eventually(t, "its end", func() bool { return f.Renewal() == nil && f.InUse()[0].SerialNumber.Int64() == 3 })
 }
 
-func TestCertificates_TellHowLongTheyAreValid(t *testing.T) {
+func TestCertificates_ReportHowLongTheyAreValid(t *testing.T) {
 	ca := newAuthority(t)
 	for name, test := range map[string]struct {
 		left           time.Duration

@@ -8,16 +8,16 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// KeyFile keeps a verifier's public keys as a file says, so that a key can be rotated
-// without a restart. The verifier always has keys that were good once; the same keys
-// again, in whatever form or order, are not a change. Make one with [NewKeyFile].
+// KeyFile gives a verifier the public keys in a file whenever they change, so that a key
+// can be rotated without a restart. The verifier always has valid keys. The same keys in
+// another order are not a change. Make one with [NewKeyFile].
 type KeyFile struct {
 	poller
-	// onChange gets the keys once they are in use.
+	// onChange gets new keys once they are in use.
 	onChange func([]telnyx.PublicKey)
 }
 
-// NewKeyFile returns a KeyFile for a verifier that has the file's keys already.
+// NewKeyFile returns a KeyFile for a verifier that already has the file's keys.
 func NewKeyFile(path string, verifier *telnyx.Verifier) *KeyFile {
 	f := &KeyFile{onChange: func([]telnyx.PublicKey) {}}
 	f.poller = newPoller(
@@ -29,7 +29,7 @@ func NewKeyFile(path string, verifier *telnyx.Verifier) *KeyFile {
 				keys, err = telnyx.ParsePublicKeys(string(content))
 			}
 			if err != nil {
-				return nil, fmt.Errorf("public key file: %w; the keys that were read before stay in use", err)
+				return nil, fmt.Errorf("public key file: %w; the previous keys stay in use", err)
 			}
 			return func() error { return f.use(verifier, keys) }, nil
 		})
@@ -47,7 +47,7 @@ func (f *KeyFile) use(verifier *telnyx.Verifier, keys []telnyx.PublicKey) error 
 	return nil
 }
 
-// Run keeps the keys until ctx ends.
+// Run checks the file until ctx ends.
 func (f *KeyFile) Run(ctx context.Context) { f.run(ctx) }
 
 // sameKeys reports whether two lists hold the same keys.

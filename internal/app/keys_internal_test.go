@@ -89,7 +89,7 @@ func TestKeyFile_RotatesAKeyAndKeepsWhatWasGood(t *testing.T) {
 			test.spoil(r)
 			r.hears("fault public key file: ")
 			err := r.file.Err()
-			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasSuffix(err.Error(), "; the keys that were read before stay in use") {
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasSuffix(err.Error(), "; the previous keys stay in use") {
 				t.Errorf("Err: %v, want %q and what follows", err, test.want)
 			}
 			if strings.Contains(fmt.Sprint(err), "s3cret") {

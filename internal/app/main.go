@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
-	"sync"
+	"strings"
 	"syscall"
+
+	"greenlight/internal/status"
 )
 
-// ExitCode is an error that carries the code with which the program ends. An
-// error without one ends it with 1.
+// ExitCode is an error with an exit code. The code of other errors is 1.
 type ExitCode struct {
 	Code int
-	// Err is what is printed. Nil prints nothing: everything was said.
+	// Err is printed. Nil prints nothing.
 	Err error
 }
 
@@ -27,41 +29,8 @@ func (e *ExitCode) Error() string {
 
 func (e *ExitCode) Unwrap() error { return e.Err }
 
-// hangups are the SIGHUPs since it was made.
-type hangups chan os.Signal
-
-// catchHangups takes SIGHUP, which ends a process that does not, from now on: one may
-// come while the process starts.
-func catchHangups() hangups {
-	h := make(hangups, 1)
-	signal.Notify(h, syscall.SIGHUP)
-	return h
-}
-
-// relay calls f on every SIGHUP until stop is called. After that they are caught and
-// mean nothing: one must not end a process whose other parts are still stopping.
-func (h hangups) relay(f func()) (stop func()) {
-	done := make(chan struct{})
-	var relay sync.WaitGroup
-	relay.Go(func() {
-		for {
-			select {
-			case <-h:
-				f()
-			case <-done:
-				return
-			}
-		}
-	})
-	return func() {
-		close(done)
-		relay.Wait()
-	}
-}
-
-// Main is the frame around a program: it runs run until it ends by itself or the
-// process is told to stop (interrupt, SIGTERM), prints its error, and returns the
-// exit code. A second signal ends the process at once.
+// Main runs a program, prints its error, and returns the exit code. An interrupt or SIGTERM
+// ends the context, and a second one the process.
 func Main(name string, run func(context.Context) error) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -75,7 +44,26 @@ func Main(name string, run func(context.Context) error) int {
 		code = &ExitCode{Code: 1, Err: err}
 	}
 	if code.Err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, code.Err)
+		printError(os.Stderr, name, code.Err)
 	}
 	return code.Code
+}
+
+// maxErrorWidth is the longest line of an error on a terminal, in columns.
+const maxErrorWidth = 100
+
+// printError prints an error. On a terminal, long lines are wrapped between words.
+func printError(w io.Writer, name string, err error) {
+	width := min(Width(w), maxErrorWidth)
+	var b strings.Builder
+	for line := range strings.Lines(fmt.Sprintf("%s: %v", name, err)) {
+		line = strings.TrimRight(line, "\n")
+		if len(line) <= width || width == 0 {
+			b.WriteString(line + "\n")
+			continue
+		}
+		indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
+		status.Hang(&b, indent, indent+"  ", line, width)
+	}
+	_, _ = io.WriteString(w, b.String())
 }

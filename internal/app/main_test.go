@@ -33,7 +33,12 @@ var programs = map[string]func(context.Context) error{
 	"code of zero":     func(context.Context) error { return &app.ExitCode{Code: 0} },
 	"waits":            func(ctx context.Context) error { fmt.Println("ready"); <-ctx.Done(); return nil },
 	"fails when ended": func(ctx context.Context) error { fmt.Println("ready"); <-ctx.Done(); return context.Cause(ctx) },
-	"never ends":       func(ctx context.Context) error { fmt.Println("ready"); <-ctx.Done(); fmt.Println("told"); select {} },
+	"never ends": func(ctx context.Context) error {
+		fmt.Println("ready")
+		<-ctx.Done()
+		fmt.Println("stopping")
+		select {}
+	},
 }
 
 func TestMain(m *testing.M) {
@@ -113,14 +118,14 @@ func TestMain_EndsAtOnceWithASecondSignal(t *testing.T) {
 	program, stdout, _ := start(t, "never ends")
 	await(t, stdout, "ready")
 	must(t, program.Process.Signal(syscall.SIGTERM))
-	await(t, stdout, "told")
+	await(t, stdout, "stopping")
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		rest(t, stdout)
 		_ = program.Wait()
 	}()
-	// The handler is taken away while the program is told, so the second signal
+	// The handler is removed while the program gets the signal, so the second signal
 	// may come a moment too early. A third does not.
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()

@@ -41,7 +41,7 @@ import (
 	"greenlight/internal/webhook"
 )
 
-var update = flag.Bool("update", false, "write the parts of documentation pages anew that are made from the program")
+var update = flag.Bool("update", false, "rewrite the generated parts of documentation pages")
 
 const (
 	goodCampaign = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
@@ -98,6 +98,7 @@ func startFullRun(t *testing.T) *fullRun {
 	must(t, err)
 	p, err := app.New(t.Context(), nc, 1, zerolog.New(r.log))
 	must(t, err)
+	p.CheckEvery(200 * time.Millisecond)
 	r.sim = telnyxsim.New(telnyxsim.Options{RequiredAPIKey: apiKey})
 	t.Cleanup(r.sim.Close)
 	r.addWebhook(p)
@@ -119,7 +120,7 @@ func (r *fullRun) addWebhook(p *app.Process) {
 	must(r.t, err)
 	public := listen(r.t)
 	r.door = public.Addr().String()
-	must(r.t, p.AddPublic(webhook.Config{Verifier: verifier(r.t, r.sim)}, public, app.Public{Certificates: files}))
+	must(r.t, p.AddWebhook(webhook.Config{Verifier: verifier(r.t, r.sim)}, public, app.Public{Certificates: files}))
 	// The simulator does not trust the door's certificate.
 	way := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite:   func(out *httputil.ProxyRequest) { out.SetURL(&url.URL{Scheme: "https", Host: r.door}) },
@@ -131,7 +132,7 @@ func (r *fullRun) addWebhook(p *app.Process) {
 	}
 }
 
-// addAssigner adds plans for both campaigns, and who follows them.
+// addAssigner adds plans for both campaigns, and an assigner.
 func (r *fullRun) addAssigner(p *app.Process) {
 	r.t.Helper()
 	plans := filepath.Join(r.t.TempDir(), "plan.yaml")
@@ -241,7 +242,7 @@ func (r *fullRun) work() {
 		r.t.Errorf("an unsigned delivery got %d", got)
 	}
 	if got := r.post(`"no event"`, true); got != http.StatusOK {
-		r.t.Errorf("a signed body that is no event got %d", got)
+		r.t.Errorf("a signed body that is not an event got %d", got)
 	}
 }
 
@@ -286,7 +287,8 @@ func (r *fullRun) untilValue(name, labels string, want float64) {
 	})
 }
 
-func TestMetrics_TellWhatHappened(t *testing.T) {
+func TestMetrics_CountWhatHappened(t *testing.T) {
+	t.Parallel()
 	r := startFullRun(t)
 	r.work()
 	build := app.ThisBuild()
@@ -341,8 +343,8 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 	if timed, _ := r.value("greenlight_webhook_publish_seconds", ""); stored < 2 || timed < stored {
 		t.Errorf("%g events about campaigns, want two at least, and %g were timed", stored, timed)
 	}
-	if looks, _ := r.value("greenlight_assigner_reconciles_total", `outcome="done"`); looks < 4 {
-		t.Errorf("%g looks, want two at the start and two for events", looks)
+	if reconciles, _ := r.value("greenlight_assigner_reconciles_total", `outcome="done"`); reconciles < 4 {
+		t.Errorf("%g reconciles, want two at the start and two for events", reconciles)
 	}
 	age, there := r.value("greenlight_assigner_resync_age_seconds", "")
 	if !there || age < 0 {
@@ -384,6 +386,7 @@ func idLabels(families map[string]*dto.MetricFamily) (found []string) {
 }
 
 func TestMetrics_HaveNoIDsOrNumbersAsLabels(t *testing.T) {
+	t.Parallel()
 	r := startFullRun(t)
 	r.work()
 	r.untilValue("greenlight_numbers", `needs_person="no",reason="",state="sendable"`, 2)
@@ -394,7 +397,7 @@ func TestMetrics_HaveNoIDsOrNumbersAsLabels(t *testing.T) {
 	all := fmt.Sprint(families)
 	for _, id := range []string{goodCampaign, badCampaign, "15551234567", "spring-promo", "event-1"} {
 		if strings.Contains(all, id) {
-			t.Errorf("the metrics tell %s", id)
+			t.Errorf("the metrics contain %s", id)
 		}
 	}
 	for _, id := range []string{goodCampaign, "+15551234567", "C6X6M95", "BBRAND1", "12125550142"} {
@@ -408,6 +411,7 @@ func TestMetrics_HaveNoIDsOrNumbersAsLabels(t *testing.T) {
 // Every metric of a process with all its parts is listed, by type and with its labels,
 // and no other is.
 func TestMetrics_AreListedInOperations(t *testing.T) {
+	t.Parallel()
 	r := startFullRun(t)
 	r.work()
 	r.untilValue("greenlight_numbers", `needs_person="no",reason="",state="sendable"`, 2)

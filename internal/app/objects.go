@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,58 +20,59 @@ import (
 )
 
 const (
-	// objectsEvery is how often the streams, buckets and consumers are checked.
+	// objectsEvery is the default time between two checks of streams, buckets and consumers.
 	objectsEvery = time.Second
-	// objectsTimeout bounds one check, and makeTimeout making what is missing.
+	// objectsTimeout bounds one check.
 	objectsTimeout = 2 * time.Second
-	// bucketOfHold is the stream of the bucket that has the hold.
-	bucketOfHold = "KV_LOOKS"
+	// holdBucket is the stream of the bucket with the hold.
+	holdBucket = "KV_LOOKS"
 )
 
-// objects keeps what the process needs in NATS there: streams, buckets and consumers. What
-// somebody deleted, or a disk lost, is made again; the consumers' own loops make those.
-// Another process may make it again first: a stream whose time of creation has changed
-// was lost as well. When all of it is there a resync reads everything anew. Readiness is
-// false from the loss until that is ordered.
+// objects keeps what the process needs in NATS: streams, buckets and consumers. It creates
+// those again that a person deleted or a disk lost, except consumers, whose readers do that.
+// Another process may be faster: a stream with a new creation time was lost too. When
+// everything exists again, a resync reads everything from Telnyx. Readiness is false from
+// the loss until that resync is requested.
 type objects struct {
 	js        jetstream.JetStream
 	publisher *events.Publisher
 	replicas  int
 	log       zerolog.Logger
+	// every is the time between two checks, objectsEvery if it is 0.
+	every time.Duration
 
-	// joined is the assigner's joining, nil without one; before it is done the assigner
-	// makes what it needs itself. Resync is its interval, and notifies whether its notices
-	// are taken.
-	joined   *attempt
-	resync   time.Duration
-	notifies *attempt
-	// madeAgain, if not nil, is called when all is there again, before the resync.
-	madeAgain func(context.Context)
+	// joined is done when the assigner has joined; until then the assigner creates what it
+	// needs. It is nil without an assigner. Resync is its interval. Notices is done when
+	// notices are read; nil if nothing reads them.
+	joined  *attempt
+	resync  time.Duration
+	notices *attempt
+	// recreated, if not nil, is called when everything exists again, before the resync.
+	recreated func(context.Context)
 
-	// held is the hold as it was read last, and heldIn when the bucket was created that it
-	// was read from or restored to. Another bucket gets it back.
+	// held is the last hold that was read, and heldIn the creation time of the bucket that
+	// it was read from or restored to. A bucket with another time gets it back.
 	held   ledger.Hold
 	heldIn time.Time
 
 	mu sync.Mutex
-	// created is when each stream was created, as the last check found it. One that was
-	// missing then is not in it.
+	// created has the creation time of each stream that the last check found.
 	created map[string]time.Time
-	// pending says that something was lost and the resync is not ordered yet, and err
-	// why it could not be made.
+	// pending is true if something was lost and the resync is not requested yet. Err is why
+	// it could not be created again.
 	pending bool
 	err     error
 }
 
-// found is what one check finds on the NATS server.
+// found is the result of one check.
 type found struct {
-	// missing names what should be there and is not.
+	// missing names what does not exist.
 	missing []string
-	// created is when each of the needed streams that are there was created.
+	// created has the creation time of each needed stream that exists.
 	created map[string]time.Time
 }
 
-// ready is the readiness check. It checks by itself: what run knows may be a second old.
+// ready is the readiness check. It makes its own check, since that of run may be a second old.
 func (o *objects) ready(ctx context.Context) error {
 	now, err := o.check(ctx)
 	if err != nil {
@@ -82,36 +84,39 @@ func (o *objects) ready(ctx context.Context) error {
 	case o.err != nil:
 		return o.err
 	case len(now.missing) > 0:
-		return fmt.Errorf("missing on the NATS server: %s; it is made again", strings.Join(now.missing, ", "))
+		return fmt.Errorf("missing on the NATS server: %s; it is being created again", strings.Join(now.missing, ", "))
 	case o.pending || len(o.replaced(now)) > 0:
-		return errors.New("what was missing on the NATS server was made again; the resync that fills it is not ordered yet")
+		return errors.New("what was missing on the NATS server exists again, and the resync that fills it is not requested yet")
 	}
 	return nil
 }
 
-// run checks every second until ctx ends.
+// run checks regularly until ctx ends. It logs when the connection is lost and restored,
+// and what is missing.
 func (o *objects) run(ctx context.Context) error {
-	ticker := time.NewTicker(objectsEvery)
+	ticker := time.NewTicker(cmp.Or(o.every, objectsEvery))
 	defer ticker.Stop()
-	logged := ""
+	away, missing := "", ""
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		}
+		away = o.logConnection(away)
 		now, err := o.check(ctx)
 		if err != nil {
-			continue // readiness says why, and the log when the server is away
+			continue // readiness says why
 		}
-		missing := strings.Join(now.missing, ", ")
-		if missing != logged && missing != "" {
-			o.log.Error().Strs(telemetry.KeyMissing, now.missing).Msg("missing on the NATS server: it was deleted or lost, and is made again")
+		if names := strings.Join(now.missing, ", "); names != missing {
+			missing = names
+			if missing != "" {
+				o.log.Error().Strs(telemetry.KeyMissing, now.missing).Msg("missing on the NATS server, deleted or lost; creating it again")
+			}
 		}
-		logged = missing
-		err = o.tend(ctx, now)
+		err = o.repair(ctx, now)
 		if err != nil && ctx.Err() == nil {
-			o.log.Warn().Err(err).Msg("what is missing on the NATS server could not be made again; trying again")
+			o.log.Warn().Err(err).Msg("what is missing on the NATS server could not be created; trying again")
 		}
 		o.mu.Lock()
 		o.err = err
@@ -119,27 +124,43 @@ func (o *objects) run(ctx context.Context) error {
 	}
 }
 
-// tend makes what is missing, or orders the resync once nothing is missing any more.
-func (o *objects) tend(ctx context.Context, now found) error {
-	ctx, cancel := context.WithTimeout(ctx, makeTimeout)
+// logConnection logs a change of the connection. Before is what it returned last: why there
+// is no connection, empty if there is one.
+func (o *objects) logConnection(before string) (away string) {
+	err := events.Connected(o.js.Conn())
+	switch {
+	case err == nil && before != "":
+		o.log.Info().Msg("the NATS server is connected again")
+	case err != nil && before != err.Error():
+		o.log.Warn().Err(err).Msg("the connection to the NATS server is lost")
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// repair creates what is missing, or requests the resync when everything exists again.
+func (o *objects) repair(ctx context.Context, now found) error {
+	ctx, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
 	pending := o.note(now)
 	if len(now.missing) > 0 {
-		return o.make(ctx)
+		return o.create(ctx)
 	}
 	if o.joined != nil && !o.joined.isDone() {
-		return nil // what was lost while the assigner joins is filled afterwards
+		return nil // what is lost while the assigner joins is filled afterwards
 	}
 	if o.works() {
-		if err := o.restoreHold(ctx, now.created[bucketOfHold]); err != nil {
+		if err := o.restoreHold(ctx, now.created[holdBucket]); err != nil {
 			return err
 		}
 	}
 	if pending {
-		if err := o.refill(ctx); err != nil {
+		if err := o.requestResync(ctx); err != nil {
 			return err
 		}
-		o.log.Info().Msg("all that the process needs on the NATS server is there again")
+		o.log.Info().Msg("everything on the NATS server exists again")
 		o.mu.Lock()
 		o.pending = false
 		o.mu.Unlock()
@@ -150,20 +171,21 @@ func (o *objects) tend(ctx context.Context, now found) error {
 	return nil
 }
 
-// note remembers what a check found, and reports whether the resync is to be ordered.
+// note stores the result of a check, and reports whether a resync must be requested.
 func (o *objects) note(now found) (pending bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	replaced := o.replaced(now)
 	if len(replaced) > 0 {
-		o.log.Error().Strs(telemetry.KeyMissing, replaced).Msg("missing on the NATS server for a while: it was deleted or lost, and was made again")
+		o.log.Error().Strs(telemetry.KeyMissing, replaced).Msg("deleted or lost on the NATS server, and created again meanwhile")
 	}
 	o.created = now.created
 	o.pending = o.pending || len(now.missing) > 0 || len(replaced) > 0
 	return o.pending
 }
 
-// replaced names the streams that are others than at the last check. o.mu is held.
+// replaced names the streams with another creation time than at the last check. o.mu is
+// held.
 func (o *objects) replaced(now found) (names []string) {
 	for stream, created := range now.created {
 		if before, known := o.created[stream]; known && !created.Equal(before) {
@@ -174,8 +196,8 @@ func (o *objects) replaced(now found) (names []string) {
 	return names
 }
 
-// restoreHold restores the hold in a bucket that was created at another time than the one
-// that had it. The first bucket of a process has its own.
+// restoreHold writes the last hold to a bucket that was created after the one it was read
+// from. The first bucket that the process sees is left as it is.
 func (o *objects) restoreHold(ctx context.Context, created time.Time) error {
 	if o.heldIn.IsZero() {
 		o.heldIn = created
@@ -196,15 +218,15 @@ func (o *objects) restoreHold(ctx context.Context, created time.Time) error {
 	return nil
 }
 
-// readHold reads the hold, to restore it should its bucket be lost. What cannot be read is
-// read at the next check.
+// readHold reads the hold, to restore it if its bucket gets lost. If that fails, the next
+// check does it.
 func (o *objects) readHold(ctx context.Context) {
 	hold, err := ledger.ReadHold(ctx, o.js)
 	if err != nil || hold.Equal(o.held) {
 		return
 	}
-	// The bucket may have been lost, and made again empty, since the check.
-	created, err := o.createdAt(ctx, bucketOfHold)
+	// Since the check, the bucket may have been lost, and created again without a hold.
+	created, err := o.createdAt(ctx, holdBucket)
 	if err == nil && created.Equal(o.heldIn) {
 		o.held = hold
 	}
@@ -218,13 +240,13 @@ func (o *objects) createdAt(ctx context.Context, stream string) (time.Time, erro
 	return s.CachedInfo().Created, nil
 }
 
-// objectName is what a stream is called in the log and in readiness.
+// objectName is the name of a stream in the log and in readiness.
 func objectName(stream string) string { return strings.Replace(stream, "KV_", "bucket ", 1) }
 
-// works reports whether an assigner works here.
+// works reports whether this process has an assigner that has joined.
 func (o *objects) works() bool { return o.joined != nil && o.joined.isDone() }
 
-// check asks the server for all that should be there.
+// check finds out what exists on the server.
 func (o *objects) check(ctx context.Context) (now found, err error) {
 	ctx, cancel := context.WithTimeout(ctx, objectsTimeout)
 	defer cancel()
@@ -259,13 +281,13 @@ func (o *objects) check(ctx context.Context) (now found, err error) {
 	return now, nil
 }
 
-// missingConsumers names the consumers that should be there and are not.
+// missingConsumers names the needed consumers that do not exist.
 func (o *objects) missingConsumers(ctx context.Context) (missing []string, err error) {
 	wanted := map[string]string{}
 	if o.works() {
 		wanted[events.ConsumerAssigner] = events.StreamEvents
 	}
-	if o.notifies != nil && o.notifies.isDone() {
+	if o.notices != nil && o.notices.isDone() {
 		wanted[notice.Consumer] = notice.Stream
 	}
 	for consumer, stream := range wanted {
@@ -281,9 +303,9 @@ func (o *objects) missingConsumers(ctx context.Context) (missing []string, err e
 	return missing, nil
 }
 
-// make makes streams and buckets. A bucket gets the hold back first of all, since nobody
-// must take its loss for a resumption; if that fails, the next check does it.
-func (o *objects) make(ctx context.Context) error {
+// create creates streams and buckets, and restores the hold at once, so that its loss does
+// not look like a resume. If that fails, the next check does it.
+func (o *objects) create(ctx context.Context) error {
 	if err := events.EnsureStreams(ctx, o.js, o.replicas); err != nil {
 		return err
 	}
@@ -293,7 +315,7 @@ func (o *objects) make(ctx context.Context) error {
 	if _, err := ledger.Create(ctx, o.js, o.replicas); err != nil {
 		return err
 	}
-	created, err := o.createdAt(ctx, bucketOfHold)
+	created, err := o.createdAt(ctx, holdBucket)
 	if err != nil {
 		return err
 	}
@@ -304,13 +326,13 @@ func (o *objects) make(ctx context.Context) error {
 	return err
 }
 
-// refill has everything read anew.
-func (o *objects) refill(ctx context.Context) error {
+// requestResync makes the assigner reconcile everything.
+func (o *objects) requestResync(ctx context.Context) error {
 	if !o.works() {
 		return nil
 	}
-	if o.madeAgain != nil {
-		o.madeAgain(ctx)
+	if o.recreated != nil {
+		o.recreated(ctx)
 	}
 	if err := o.publisher.ScheduleResync(ctx, o.resync); err != nil {
 		return err

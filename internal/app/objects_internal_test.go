@@ -19,7 +19,7 @@ import (
 func startObjects(t *testing.T) (*objects, *ledger.Ledger) {
 	t.Helper()
 	js := testkit.JetStream(t, testkit.Embedded(t))
-	joined := newAttempt("join", makeTimeout, func(ctx context.Context) error {
+	joined := newAttempt("join", createTimeout, func(ctx context.Context) error {
 		if err := events.EnsureStreams(ctx, js, 1); err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func startObjects(t *testing.T) (*objects, *ledger.Ledger) {
 	})
 	o := &objects{js: js, publisher: events.NewPublisher(js), log: zerolog.Nop(), joined: joined, resync: 15 * time.Minute}
 	must(t, joined.once(t.Context()))
-	must(t, o.make(t.Context()))
+	must(t, o.create(t.Context()))
 	must(t, o.publisher.ScheduleResync(t.Context(), o.resync))
 	tick(t, o)
 	book, err := ledger.Open(t.Context(), js)
@@ -41,7 +41,7 @@ func tick(t *testing.T, o *objects) {
 	t.Helper()
 	now, err := o.check(t.Context())
 	must(t, err)
-	must(t, o.tend(t.Context(), now))
+	must(t, o.repair(t.Context(), now))
 }
 
 func must(t testing.TB, err error) {
@@ -66,13 +66,13 @@ func TestObjects_GiveABucketItsHoldBack(t *testing.T) {
 			now, err := o.check(t.Context())
 			must(t, err)
 			create(t, o)
-			must(t, o.tend(t.Context(), now))
+			must(t, o.repair(t.Context(), now))
 		},
 		"between the check and reading the hold": func(t *testing.T, o *objects, book *ledger.Ledger) {
 			create(t, o)
 			o.readHold(t.Context())
 		},
-		"and somebody held one campaign meanwhile": func(t *testing.T, o *objects, book *ledger.Ledger) {
+		"and one campaign was put on hold meanwhile": func(t *testing.T, o *objects, book *ledger.Ledger) {
 			create(t, o)
 			must(t, book.Hold(t.Context(), []string{"C6X6M95"}, ann))
 		},
@@ -116,12 +116,12 @@ func TestObjects_DoNotUndoAResumption(t *testing.T) {
 }
 
 // A stream that another process made again was lost all the same.
-func TestObjects_FillWhatAnotherProcessMadeAgain(t *testing.T) {
+func TestObjects_FillWhatAnotherProcessCreated(t *testing.T) {
 	for _, stream := range []string{"TRIGGERS", events.StreamDeadLetters, notice.Stream, "KV_CAMPAIGNS"} {
 		t.Run(stream, func(t *testing.T) {
 			o, _ := startObjects(t)
 			filled := 0
-			o.madeAgain = func(context.Context) { filled++ }
+			o.recreated = func(context.Context) { filled++ }
 			must(t, o.js.DeleteStream(t.Context(), stream))
 			_, err := ledger.Create(t.Context(), o.js, 1)
 			must(t, err)
@@ -156,7 +156,7 @@ func TestObjects_FillWhatAnotherProcessMadeAgain(t *testing.T) {
 func TestObjects_FillWhatIsLostWhileTheAssignerJoins(t *testing.T) {
 	o, _ := startObjects(t)
 	joined := o.joined
-	o.joined = newAttempt("join", makeTimeout, func(context.Context) error { return nil })
+	o.joined = newAttempt("join", createTimeout, func(context.Context) error { return nil })
 	tick(t, o)
 	must(t, o.js.DeleteStream(t.Context(), "TRIGGERS"))
 	tick(t, o)

@@ -15,9 +15,9 @@ import (
 	"greenlight/internal/notice"
 )
 
-// Whatever the process needs in NATS can be deleted while it runs. It is made again, the
-// process is not ready until then, and the approval that comes later is acted on.
-func TestProcess_MakesAgainWhatWasLost(t *testing.T) {
+// Anything that the process needs in NATS may be deleted while it runs. It is created again,
+// the process is not ready until then, and a later approval has its effect.
+func TestProcess_CreatesAgainWhatWasLost(t *testing.T) {
 	stream := func(name string) func(context.Context, jetstream.JetStream) error {
 		return func(ctx context.Context, js jetstream.JetStream) error { return js.DeleteStream(ctx, name) }
 	}
@@ -36,12 +36,13 @@ func TestProcess_MakesAgainWhatWasLost(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := startFullRun(t)
 			r.phase(goodCampaign, ledger.PhaseInReview)
 			r.phase(badCampaign, ledger.PhaseInReview)
 			get(t, r.private, "/readyz", http.StatusOK)
 			must(t, lose(t.Context(), r.js))
-			if !strings.HasPrefix(name, "consumer") { // those who pull make it again before anybody can ask
+			if !strings.HasPrefix(name, "consumer") { // their readers may create them again at once
 				if body := get(t, r.private, "/readyz", http.StatusServiceUnavailable); name != "everything" && !strings.Contains(body, name) {
 					t.Errorf("got readiness\n%s\nwant it to name what is missing", body)
 				}

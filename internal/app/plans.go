@@ -8,21 +8,20 @@ import (
 	"greenlight/internal/plan"
 )
 
-// Plans keeps the plan set of a file or folder in force while people change the files.
-// There is always a set in force, the last one that was good; readers get the old or the
-// new one, whole. Make one with [WatchPlans]; its methods are safe for concurrent use.
+// Plans is the plan set of a file or folder, loaded again when files change. The last good
+// set is always in force, and readers get the whole old or the whole new one. Make one with
+// [WatchPlans]. Its methods are safe for concurrent use.
 type Plans struct {
 	poller
 	set atomic.Pointer[plan.Set]
-	// loaded is the last set that loaded, in force or not. The digest covers the files that
-	// it was read from, so a file that it is the first to name has to hold still as well
-	// before a set with it is in force.
+	// loaded is the last set that loaded, in force or not. The digest covers its files, so
+	// that a file which it is the first to name must be unchanged too before it is in force.
 	loaded *plan.Set
 	// onChange gets both sets once the new one is in force. Their hashes differ.
 	onChange func(old, new *plan.Set)
 }
 
-// firstTries is how often files are read at the start that change while they are read.
+// firstTries is how often files are read at the start if they change meanwhile.
 const firstTries = 5
 
 // WatchPlans loads the plan file or folder at path. The error is that of [plan.Load].
@@ -62,15 +61,14 @@ func (p *Plans) Set() *plan.Set { return p.set.Load() }
 // new one is in force. Call it before [Plans.Run].
 func (p *Plans) OnChange(changed func(old, new *plan.Set)) { p.onChange = changed }
 
-// PollEvery sets the time between two looks at the files, a second otherwise. Call it
+// PollEvery sets the time between two checks of the files, a second by default. Call it
 // before [Plans.Run].
 func (p *Plans) PollEvery(every time.Duration) { p.every = every }
 
-// Run keeps the set up to date until ctx ends.
+// Run checks the files until ctx ends.
 func (p *Plans) Run(ctx context.Context) { p.run(ctx) }
 
-// use puts a set in force, also one with the same hash: the lines that it points to may
-// have moved.
+// use puts a set in force, even one with the same hash, whose line numbers may differ.
 func (p *Plans) use(set *plan.Set) {
 	old := p.set.Swap(set)
 	if old.Hash != set.Hash {

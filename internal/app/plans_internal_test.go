@@ -135,7 +135,7 @@ func (w *witness) waitFault(says string) {
 	eventually(w.t, "a fault that says "+says, func() bool { return w.Err() != nil && strings.Contains(w.Err().Error(), says) })
 }
 
-// wantHistory compares the plans that were told, in order.
+// wantHistory compares the plans that were reported, in order.
 func (w *witness) wantHistory(want ...string) {
 	w.t.Helper()
 	// The callback comes after the set is in force.
@@ -146,7 +146,7 @@ func (w *witness) wantHistory(want ...string) {
 		got = append(got, plans(c.new))
 	}
 	if !slices.Equal(got, want) {
-		w.t.Errorf("plans told: got %q, want %q", got, want)
+		w.t.Errorf("plans reported: got %q, want %q", got, want)
 	}
 }
 
@@ -272,7 +272,7 @@ func TestPlans_TakesAConfigMapAsAWhole(t *testing.T) {
 	const last = 60
 	for n := 2; n <= last; n++ {
 		swap(n)
-		w.Reload() // so that many looks meet a swap under way
+		w.Reload() // so that many checks meet a swap under way
 	}
 	w.wait(fmt.Sprintf("a=%d b=%d", last, 5000+last))
 	must(t, os.RemoveAll(filepath.Join(dir, "..2026_11_23_0001")))
@@ -315,6 +315,7 @@ func TestPlans_FollowsALinkAboveTheFolder(t *testing.T) {
 }
 
 func TestPlans_KeepsTheLastGoodSetOfWhatVanished(t *testing.T) {
+	t.Parallel()
 	for name, vanishing := range map[string]string{"the folder": "team/plans", "a folder above": "team"} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -341,7 +342,8 @@ func TestPlans_KeepsTheLastGoodSetOfWhatVanished(t *testing.T) {
 	}
 }
 
-func TestPlans_KeepsTheLastGoodSetAndTellsAFaultOnce(t *testing.T) {
+func TestPlans_KeepsTheLastGoodSetAndReportsAFaultOnce(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
 	w := observe(t, dir).start()
@@ -367,15 +369,15 @@ func TestPlans_KeepsTheLastGoodSetAndTellsAFaultOnce(t *testing.T) {
 	w.stop()
 
 	_, faults := w.reported()
-	for i, file := range []string{"b.yaml", "c.yaml", "c.yaml"} { // the last again, since it was mended in between
+	for i, file := range []string{"b.yaml", "c.yaml", "c.yaml"} { // the last again, since it was fixed in between
 		if len(faults) != 3 || !strings.Contains(faults[i], file) {
-			t.Fatalf("faults told: got %q, want one each of b.yaml, c.yaml, c.yaml", faults)
+			t.Fatalf("faults reported: got %q, want one each of b.yaml, c.yaml, c.yaml", faults)
 		}
 	}
 	w.wantHistory("a=1 c=3")
 }
 
-func TestPlans_CommentMendsAFaultAndCallsNobody(t *testing.T) {
+func TestPlans_CommentFixesAFaultWithoutAChange(t *testing.T) {
 	dir := t.TempDir()
 	file := write(t, campaign("a", 1), dir, "a.yaml")
 	w := observe(t, dir).start()
@@ -402,7 +404,7 @@ func TestPlans_MissesNoFaultOfAFileThatCannotBeRead(t *testing.T) {
 	w.wait("a=1 b=2")
 }
 
-func TestPlans_SeesPermissionsMended(t *testing.T) {
+func TestPlans_SeesPermissionsFixed(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("root reads every file; TestPlans_MissesNoFaultOfAFileThatCannotBeRead has a way that root cannot read either")
 	}
@@ -416,6 +418,7 @@ func TestPlans_SeesPermissionsMended(t *testing.T) {
 }
 
 func TestPlans_ThousandFilesOneChanged(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	thousand(t, dir)
 	w := observe(t, dir).start()
@@ -441,6 +444,7 @@ func thousand(t testing.TB, dir string) {
 }
 
 func TestPlans_BurstOfWritesIsFewLoads(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
 	w := observe(t, dir).start()
@@ -455,6 +459,7 @@ func TestPlans_BurstOfWritesIsFewLoads(t *testing.T) {
 }
 
 func TestPlans_WatchesFoldersThatComeLater(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
 	w := observe(t, dir).start()
@@ -524,6 +529,7 @@ func TestPlans_WaitsForANumbersFileThatIsNewlyNamed(t *testing.T) {
 }
 
 func TestPlans_ReportInOrder(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
 	w := observe(t, dir)

@@ -13,33 +13,32 @@ import (
 )
 
 const (
-	// pollEvery is the time between two looks at files that people change while the
-	// process runs, and how long they must hold still before they are read. A tool that
-	// writes a certificate and then its key is not caught between the two.
+	// pollEvery is the time between two checks of files that may change while the process
+	// runs, and how long they must stay unchanged before they are read. A tool may write a
+	// certificate and then its key.
 	pollEvery = time.Second
-	// pollRestless is how long files may keep changing before that is a fault.
-	pollRestless = 30 * time.Second
-	// pollFault is the time between two readings of files at fault that did not change:
-	// the cause may be elsewhere, like a file that does not exist yet.
+	// pollUnstable is how long files may keep changing before that is a fault.
+	pollUnstable = 30 * time.Second
+	// pollFault is the time between two readings of unchanged files that have a fault. The
+	// cause may be another file, which does not exist yet.
 	pollFault = 5 * time.Second
 )
 
-// errRestless is the fault of files that do not hold still.
-var errRestless = errors.New("it keeps changing while it is read, so it may be incomplete; write it in one go, or beside its place and rename it")
+var errUnstable = errors.New("the files keep changing while they are read, so they may be incomplete; write a new file and rename it")
 
-// poller keeps what files say in use while people and secret managers change them: keys,
-// certificates, plans. It compares digests, since events of the file system are lost on
-// NFS, behind links, and when their queue is full.
+// poller reads files again when they change: keys, certificates, plans. It compares
+// digests, since file system events get lost on NFS, behind links, and when their queue is
+// full.
 //
-//   - What was good stays in use until something better is there. A fault changes nothing
-//     but Err, and is reported once as long as its words stay the same.
-//   - Files are read when two digests in a row are equal, or at once after Reload, and
-//     what was read is thrown away if the digest is another one afterwards.
+//   - The last good content stays in use. A fault changes only Err, and is reported once
+//     while its text stays the same.
+//   - Files are read when two digests in a row are equal, or at once after Reload. What was
+//     read is dropped if the digest has changed meanwhile.
 //   - All callbacks come from the goroutine of run, and none after it returned.
 type poller struct {
-	// every is the time between two looks.
+	// every is the time between two checks.
 	every time.Duration
-	// digest returns what the files look like now, faults included.
+	// digest returns a digest of the files, including why one cannot be read.
 	digest func() string
 	// read reads the files and returns what puts them in use.
 	read func() (use func() error, err error)
@@ -48,14 +47,14 @@ type poller struct {
 	// used is the digest of what was read last. It belongs to run.
 	used   string
 	fault  atomic.Pointer[error]
-	reload chan struct{} // holds one request, so that asking never waits
+	reload chan struct{} // buffers one request
 }
 
 func newPoller(digest func() string, read func() (func() error, error)) poller {
 	return poller{every: pollEvery, digest: digest, read: read, onFault: func(error) {}, reload: make(chan struct{}, 1)}
 }
 
-// Err returns why the files as they are now are not in use, or nil when they are.
+// Err returns why the current files are not in use, or nil if they are.
 func (p *poller) Err() error {
 	if fault := p.fault.Load(); fault != nil {
 		return *fault
@@ -63,20 +62,20 @@ func (p *poller) Err() error {
 	return nil
 }
 
-// Reload has the files read now, as on SIGHUP, and does not wait for it.
+// Reload makes run read the files now. It does not wait.
 func (p *poller) Reload() {
 	select {
 	case p.reload <- struct{}{}:
-	default: // it is asked for already
+	default: // one is pending
 	}
 }
 
-// run looks at the files until ctx ends.
+// run checks the files until ctx ends.
 func (p *poller) run(ctx context.Context) {
 	ticker := time.NewTicker(p.every)
 	defer ticker.Stop()
 	seen := p.used
-	var restless, read time.Time
+	var unstable, read time.Time
 	for {
 		asked := false
 		select {
@@ -89,29 +88,29 @@ func (p *poller) run(ctx context.Context) {
 		before := seen
 		seen = p.digest()
 		if seen != before && !asked {
-			if restless.IsZero() {
-				restless = time.Now()
+			if unstable.IsZero() {
+				unstable = time.Now()
 			}
-			if time.Since(restless) > pollRestless {
-				p.fail(errRestless)
+			if time.Since(unstable) > pollUnstable {
+				p.fail(errUnstable)
 			}
 			continue
 		}
 		if asked || seen != p.used || p.Err() != nil && time.Since(read) >= pollFault {
 			read = time.Now()
-			p.look(ctx, seen)
+			p.load(ctx, seen)
 		}
 		if seen == p.used {
-			restless = time.Time{}
+			unstable = time.Time{}
 		}
 	}
 }
 
-// look reads files of that digest and puts them in use.
-func (p *poller) look(ctx context.Context, digest string) {
+// load reads files with that digest and takes them into use.
+func (p *poller) load(ctx context.Context, digest string) {
 	use, err := p.read()
 	if p.digest() != digest || ctx.Err() != nil {
-		return // what was read may be a mix
+		return // a mix of old and new may have been read
 	}
 	p.used = digest
 	if err == nil {
@@ -132,39 +131,42 @@ func (p *poller) fail(err error) {
 	}
 }
 
-// maxSmall bounds a file of keys, certificates or secrets, in bytes: many times the
-// longest chain of certificates.
+// maxSmall bounds a file of keys, certificates or secrets, in bytes. It is many times the
+// size of the longest certificate chain.
 const maxSmall = 64 << 10
 
-// readSmall returns what the regular file at path holds. It refuses what would fill the
-// program or hold it up. Its errors name the file and repeat nothing of what it holds.
+// readSmall returns the content of a small regular file. Its errors name the file and never
+// repeat its content.
 func readSmall(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, fileError(err)
 	}
 	if !info.Mode().IsRegular() && !info.IsDir() { // the error of reading a folder says that it is one
-		return nil, fmt.Errorf("%s is not a regular file; a pipe or device may never end, and cannot be read again", path)
+		return nil, fmt.Errorf("%s is not a regular file, so it cannot be read again", path)
 	}
 	return readOnce(path)
 }
 
-// readOnce is readSmall for what is not read again, which may be a pipe: it waits until
-// somebody writes to it.
+// readOnce is readSmall for a file that is not read again. It may be a pipe, on which it
+// waits for a writer.
 func readOnce(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fileError(err)
 	}
 	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, maxSmall+1)) // it may grow meanwhile
-	if err == nil && len(content) > maxSmall {
+	if err != nil {
+		return nil, fileError(err)
+	}
+	if len(content) > maxSmall {
 		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxSmall)
 	}
-	return content, err
+	return content, nil
 }
 
-// digestSmall returns a digest of what small files hold, or of why they cannot be read.
+// digestSmall returns a digest of small files, or of why they cannot be read.
 func digestSmall(paths ...string) string {
 	sum := sha256.New()
 	for _, path := range paths {

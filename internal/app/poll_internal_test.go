@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// file is what a poller looks at: a number that is its digest and its content.
+// file is what a poller checks: a number that is its digest and its content.
 type file struct {
 	mu            sync.Mutex // the race detector does not know that the fake clock orders the goroutines
 	content, used string
@@ -20,7 +20,7 @@ type file struct {
 	whileRead func()
 }
 
-// do changes the file, or looks at it.
+// do changes or checks the file.
 func (f *file) do(what func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -102,11 +102,11 @@ func TestPoller_ReportsAFileThatNeverHoldsStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &file{content: "x"}
 		p := poll(t, f)
-		for range int(pollRestless/pollEvery) + 2 {
+		for range int(pollUnstable/pollEvery) + 2 {
 			f.content += "x"
 			after(f, pollEvery)
 		}
-		if !errors.Is(p.Err(), errRestless) || len(f.faults) != 1 {
+		if !errors.Is(p.Err(), errUnstable) || len(f.faults) != 1 {
 			t.Errorf("got %v and faults %q", p.Err(), f.faults)
 		}
 		after(f, 2*pollEvery)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
@@ -50,12 +51,12 @@ func TestRun_StopsThePartsInTheOrderInWhichTheyWereAdded(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- p.Run(ctx) }()
 		synctest.Wait()
-		j.note("told to stop")
+		j.note("stop")
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
-		want := []string{"told to stop", "door stops", "door stopped", "work stops", "work stopped", "window stops", "window stopped", "traces sent"}
+		want := []string{"stop", "door stops", "door stopped", "work stops", "work stopped", "window stops", "window stopped", "traces sent"}
 		if !slices.Equal(j.lines, want) {
 			t.Errorf("got  %q\nwant %q", j.lines, want)
 		}
@@ -80,7 +81,7 @@ func TestRun_StopsAllWhenAPartFailsAndNamesIt(t *testing.T) {
 	})
 }
 
-func TestRun_TellsWhatFailsWhileStopping(t *testing.T) {
+func TestRun_ReportsWhatFailsWhileStopping(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p Process
 		p.add("webhook", func(ctx context.Context) error { <-ctx.Done(); return errors.New("requests were cut off") })
@@ -109,7 +110,7 @@ func TestRun_TakesAStopDuringTheStartForNoFailure(t *testing.T) {
 	})
 }
 
-func TestRun_TellsACancelledCallOfAPartThatWasNotStopped(t *testing.T) {
+func TestRun_ReportsACancelledCallOfAPartThatWasNotStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p Process
 		p.add("assigner", func(context.Context) error { return context.Canceled })
@@ -145,18 +146,24 @@ func TestRun_KeepsTheValuesOfItsContext(t *testing.T) {
 	}
 }
 
-// The part that reads files anew stops before others do, and who rotates a key then
-// must not end the process in the middle of its work. Uncaught, the signal ends the
-// test.
-func TestHangups_AreCaughtAfterTheirPartHasStopped(t *testing.T) {
-	h := catchHangups()
-	stop := h.relay(func() { t.Error("told of a hangup after the stop") })
-	stop()
-	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
-		t.Fatal(err)
+// People send SIGHUP after they have changed a key, also while the process stops. Uncaught,
+// the signal would end the test.
+func TestRun_CatchesHangupsToTheEnd(t *testing.T) {
+	p := Process{hangups: make(chan os.Signal, 1)}
+	signal.Notify(p.hangups, syscall.SIGHUP)
+	defer signal.Stop(p.hangups)
+	p.reloads = append(p.reloads, func() { t.Error("reloaded during the stop") })
+	p.add("part", func(ctx context.Context) error {
+		<-ctx.Done()
+		return syscall.Kill(os.Getpid(), syscall.SIGHUP)
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Run(ctx); err != nil {
+		t.Error(err)
 	}
 	select {
-	case <-h:
+	case <-p.hangups:
 	case <-time.After(10 * time.Second):
 		t.Error("the hangup was not caught")
 	}

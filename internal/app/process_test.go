@@ -46,7 +46,7 @@ func listen(t *testing.T) net.Listener {
 	return listener
 }
 
-// run runs the process until the test ends. Stop tells it to stop, and ended waits for its
+// run runs the process until the test ends. Stop stops it, and ended waits for its
 // end, which must be without an error.
 func run(t *testing.T, p *app.Process) (stop context.CancelFunc, ended func()) {
 	t.Helper()
@@ -94,6 +94,7 @@ func get(t *testing.T, address, path string, code int) string {
 }
 
 func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
+	t.Parallel()
 	nc := testkit.Connect(t, testkit.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
@@ -109,7 +110,7 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 	p, err := app.New(t.Context(), nc, 1, zerolog.New(&log))
 	must(t, err)
 	public, private := listen(t), listen(t)
-	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, public))
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, public, app.Public{}))
 	must(t, p.AddAssigner(t.Context(), assigner.Config{
 		Telnyx: &telnyx.Client{APIKey: "KEY_s3cret", BaseURL: "http://" + api.Addr().String() + "/v2", Limiter: telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 100, Concurrency: 8})},
 		Plans:  func() *plan.Set { return set },
@@ -146,18 +147,19 @@ func TestProcess_RunsBothRolesAndShowsThem(t *testing.T) {
 		}
 	}
 	if strings.Contains(log.String(), "KEY_s3cret") {
-		t.Errorf("the log tells the API key:\n%s", log.String())
+		t.Errorf("the log contains the API key:\n%s", log.String())
 	}
 }
 
 func TestProcess_SaysThatNATSIsAway(t *testing.T) {
+	t.Parallel()
 	nc := testkit.Connect(t, testkit.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
 	p, err := app.New(t.Context(), nc, 1, zerolog.Nop())
 	must(t, err)
 	private := listen(t)
-	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, listen(t)))
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, listen(t), app.Public{}))
 	p.AddPrivate(private, "")
 	run(t, p)
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
@@ -189,7 +191,7 @@ func TestProcess_ReportsAFullStreamOfDeadLetters(t *testing.T) {
 	}
 }
 
-func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
+func TestProcess_APartThatFailsStopsAll(t *testing.T) {
 	nc := testkit.Connect(t, testkit.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
@@ -197,7 +199,7 @@ func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
 	must(t, err)
 	taken, private := listen(t), listen(t)
 	must(t, taken.Close()) // so that serving on it fails
-	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, taken))
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, taken, app.Public{}))
 	p.AddPrivate(private, "")
 	err = p.Run(t.Context())
 	if !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "webhook: serve on "+taken.Addr().String()) {
@@ -208,6 +210,7 @@ func TestProcess_APartThatCannotGoOnStopsAll(t *testing.T) {
 // A load balancer that asks for readiness must be able to see it false while
 // deliveries are still taken.
 func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
+	t.Parallel()
 	nc := testkit.Connect(t, testkit.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
@@ -215,7 +218,7 @@ func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
 	must(t, err)
 	public, private := listen(t), listen(t)
 	const delay = 700 * time.Millisecond
-	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, app.Public{Server: app.ServerOptions{DrainDelay: delay}}))
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, public, app.Public{Server: app.ServerOptions{DrainDelay: delay}}))
 	p.AddPrivate(private, "")
 	stop, ended := run(t, p)
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
@@ -252,6 +255,7 @@ func must2[T any](value T, err error) T {
 }
 
 func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
+	t.Parallel()
 	nc := testkit.Connect(t, testkit.Embedded(t))
 	old, next := telnyxsim.New(telnyxsim.Options{}), telnyxsim.New(telnyxsim.Options{})
 	defer old.Close()
@@ -261,7 +265,7 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	must(t, err)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "link", "key")
-	// point changes the file behind a link further up, which nobody listens to: only
+	// point changes the file behind a link further up, which causes no event: only
 	// SIGHUP finds it before the poll does.
 	point := func(folder, text string) {
 		t.Helper()
@@ -273,7 +277,7 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	point("first", old.PublicKey())
 	inUse := verifier(t, old)
 	public, private := listen(t), listen(t)
-	must(t, p.AddPublic(webhook.Config{Verifier: inUse}, public, app.Public{Keys: app.NewKeyFile(path, inUse)}))
+	must(t, p.AddWebhook(webhook.Config{Verifier: inUse}, public, app.Public{Keys: app.NewKeyFile(path, inUse)}))
 	p.AddPrivate(private, "")
 	run(t, p)
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
@@ -295,14 +299,14 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 	must(t, os.WriteFile(path, []byte(old.PublicKey()+","+next.PublicKey()), 0o600))
 	until("both keys", func() bool { return len(inUse.Keys()) == 2 })
 	until("a counter for the new key", func() bool { return strings.Contains(metrics(), counter(next)) })
-	until("a line in the log", func() bool { return strings.Contains(log.String(), "other public keys are in use") })
+	until("a line in the log", func() bool { return strings.Contains(log.String(), "new public keys are in use") })
 
 	point("second", "nonsense")
 	must(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
 	until("the fault", func() bool {
-		return strings.Contains(get(t, private.Addr().String(), "/readyz", http.StatusOK), "the keys that were read before stay in use")
+		return strings.Contains(get(t, private.Addr().String(), "/readyz", http.StatusOK), "the previous keys stay in use")
 	})
-	if len(inUse.Keys()) != 2 || !strings.Contains(log.String(), "the public keys could not be read anew") {
+	if len(inUse.Keys()) != 2 || !strings.Contains(log.String(), "the public keys could not be read again") {
 		t.Errorf("%d keys are in use, and the log says:\n%s", len(inUse.Keys()), log.String())
 	}
 	point("third", next.PublicKey())
@@ -337,7 +341,7 @@ func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
 			t.Error("the door still takes connections")
 		}
 	})
-	must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, public, app.Public{Certificates: certificates}))
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, public, app.Public{Certificates: certificates}))
 	p.AddPrivate(private, "")
 	stop, ended := run(t, p)
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
@@ -369,7 +373,7 @@ func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) 
 			p, err := app.New(t.Context(), nc, 1, zerolog.Nop())
 			must(t, err)
 			private := listen(t)
-			must(t, p.AddPublic(webhook.Config{Verifier: verifier(t, sim)}, listen(t), app.Public{Certificates: test.certificates}))
+			must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, listen(t), app.Public{Certificates: test.certificates}))
 			p.AddPrivate(private, "")
 			run(t, p)
 			body := get(t, private.Addr().String(), "/readyz", test.want)
@@ -384,7 +388,7 @@ func TestAdd_RefusesWhatTheRoleRefuses(t *testing.T) {
 	p, err := app.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	for want, err := range map[string]error{
-		"webhook: no verifier":                                 p.AddWebhook(webhook.Config{}, listen(t)),
+		"webhook: no verifier":                                 p.AddWebhook(webhook.Config{}, listen(t), app.Public{}),
 		"assigner: Telnyx, JetStream and Plans are all needed": p.AddAssigner(t.Context(), assigner.Config{}),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -412,6 +416,7 @@ func TestProcess_RefusesTracesThatCannotBeSent(t *testing.T) {
 // A page that is read live is a request that does not end. The process stops all the
 // same, and at once, and the private listener asks for the token.
 func TestProcess_StopsWhileThePageIsReadLive(t *testing.T) {
+	t.Parallel()
 	nc := testkit.Connect(t, testkit.Embedded(t))
 	p, err := app.New(t.Context(), nc, 1, zerolog.Nop())
 	must(t, err)

@@ -100,13 +100,13 @@ func TestServe_CutsOffSlowClientsOnARealNetwork(t *testing.T) {
 		drip   string // sent again and again
 		status int    // 0 for none
 	}{
-		"who sends nothing":                 {"", "", 0},
-		"who sends a header byte by byte":   {"POST / HTTP/1.1\r\nHost: x\r\nX: ", "x", 0},
-		"who sends one header after other":  {"POST / HTTP/1.1\r\nHost: x\r\n", "X: y\r\n", 0},
-		"who sends a body byte by byte":     {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n", "x", 400},
-		"who sends a body in small chunks":  {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n", 400},
-		"who sends a chunk's size for long": {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "0", 400},
-		"who sends no second request":       {getRequest, "", 200},
+		"sends nothing":                 {"", "", 0},
+		"sends a header byte by byte":   {"POST / HTTP/1.1\r\nHost: x\r\nX: ", "x", 0},
+		"sends one header after other":  {"POST / HTTP/1.1\r\nHost: x\r\n", "X: y\r\n", 0},
+		"sends a body byte by byte":     {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n", "x", 400},
+		"sends a body in small chunks":  {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n", 400},
+		"sends a chunk's size for long": {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "0", 400},
+		"sends no second request":       {getRequest, "", 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -200,13 +200,13 @@ func TestServe_AnswersDuringTheDrainDelayAndThenRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const delay = 3 * time.Second
 		listener := newPipeListener()
-		var told atomic.Bool
+		var stopped atomic.Bool
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		options := app.ServerOptions{DrainDelay: delay, OnStop: func() {
-			told.Store(true)
+			stopped.Store(true)
 			if listener.isClosed() {
-				t.Error("the listener was closed before anybody was told")
+				t.Error("the listener was closed before OnStop was called")
 			}
 		}}
 		go func() {
@@ -218,20 +218,20 @@ func TestServe_AnswersDuringTheDrainDelayAndThenRefuses(t *testing.T) {
 			}))
 		}()
 		kept := listener.dial()
-		if askOn(t, kept, "/") || told.Load() {
-			t.Error("before the stop: the connection is to end, or the stop was told")
+		if askOn(t, kept, "/") || stopped.Load() {
+			t.Error("before the stop: the connection is to end, or the stop was called")
 		}
 		began := time.Now()
 		stop()
 		synctest.Wait()
-		if !told.Load() {
-			t.Error("nobody was told of the stop")
+		if !stopped.Load() {
+			t.Error("OnStop was not called")
 		}
 		if !askOn(t, kept, "/") {
-			t.Error("during the delay: the client is not told to go elsewhere")
+			t.Error("during the delay: the client is not sent elsewhere")
 		}
 		if !askOn(t, listener.dial(), "/") {
-			t.Error("during the delay: a new client is not told to go elsewhere")
+			t.Error("during the delay: a new client is not sent elsewhere")
 		}
 		late := listener.dial()
 		done := make(chan bool)
@@ -246,7 +246,7 @@ func TestServe_AnswersDuringTheDrainDelayAndThenRefuses(t *testing.T) {
 		}
 		<-done
 		must(t, <-ended)
-		// Shutdown looks for requests under way every half a second.
+		// Shutdown checks for requests in progress every half second.
 		if took := time.Since(began); took < 5*time.Second || took > 6*time.Second {
 			t.Errorf("the stop took %s, want it to end with the last request after 5 s", took)
 		}

@@ -218,8 +218,8 @@ func TestServe_EndsWellWithAConnectionWithoutARequest(t *testing.T) {
 	}
 }
 
-// pipeListener is a listener without a network, so that time in a bubble stands
-// still while nobody does anything.
+// pipeListener is a listener without a network, so that time in a bubble
+// stops while nothing happens.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}

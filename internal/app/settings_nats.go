@@ -15,10 +15,10 @@ import (
 	"greenlight/internal/events"
 )
 
-// NATS is where the streams are.
+// NATS is the server that has the streams.
 type NATS struct {
-	URL     string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"NATS server with JetStream, ${min_server} or newer, such as nats://localhost:4222; several with commas."`
-	URLFile string `name:"nats-url-file" env:"NATS_URL_FILE" placeholder:"FILE" help:"File that holds the URL, for one with a token in it."`
+	URL     string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"NATS server with JetStream, ${min_server} or newer, for example nats://localhost:4222. Separate several by commas."`
+	URLFile string `name:"nats-url-file" env:"NATS_URL_FILE" placeholder:"FILE" help:"File with the URL, if it has a token in it."`
 	Creds   string `name:"nats-creds" env:"NATS_CREDS" placeholder:"FILE" help:"Credentials file for the NATS account."`
 }
 
@@ -27,19 +27,19 @@ func (s NATS) Connect(faults *Faults, name string) *nats.Conn {
 	return s.connectTo(faults, s.address(faults), events.Connect, name)
 }
 
-// ConnectOrWait connects under the given name, or returns a connection that is made
-// when the server is there.
+// ConnectOrWait is Connect for a server that may not be running yet; see
+// [events.ConnectOrWait].
 func (s NATS) ConnectOrWait(faults *Faults, name string) *nats.Conn {
 	return s.connectTo(faults, s.address(faults), events.ConnectOrWait, name)
 }
 
 func (s NATS) address(faults *Faults) string {
 	return secret(faults, "NATS_URL", s.URL, s.URLFile,
-		"Start a NATS server with JetStream and write its address, such as nats://localhost:4222; or use greenlight up, which brings its own.")
+		"Start a NATS server with JetStream and give its address, for example nats://localhost:4222. Or run greenlight up, which has its own server.")
 }
 
-// ConnectOrFind connects to NATS_URL or, without one, to the server that
-// greenlight up runs on the data folder.
+// ConnectOrFind connects to NATS_URL or, without one, to the server of a greenlight up
+// that runs on the data folder.
 func (s NATS) ConnectOrFind(faults *Faults, data Data, name string) *nats.Conn {
 	if s.URL != "" || s.URLFile != "" {
 		return s.Connect(faults, name)
@@ -47,13 +47,13 @@ func (s NATS) ConnectOrFind(faults *Faults, data Data, name string) *nats.Conn {
 	path := filepath.Join(data.Dir, events.EmbeddedURLFile)
 	address, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		faults.add("NATS_URL", "is missing, and the address of greenlight up cannot be read: "+err.Error(),
-			"Run this as the user that runs greenlight up, or write the address of the NATS server that webhook and assigner use.")
+		faults.add("NATS_URL", "is missing, and the address of greenlight up cannot be read: "+fileError(err).Error(),
+			"Run this as the user that runs greenlight up, or give the address of the NATS server that webhook and assigner use.")
 		return nil
 	}
 	if len(bytes.TrimSpace(address)) == 0 { // an empty file is what a power failure may leave
-		faults.add("NATS_URL", "is missing, and no greenlight up runs on "+data.Dir,
-			"Start greenlight up, name its folder with --data, or write the address of the NATS server that webhook and assigner use.")
+		faults.add("NATS_URL", "is missing, and no greenlight up runs on data folder "+data.Dir,
+			"Start greenlight up, give its folder with --data, or give the address of the NATS server that webhook and assigner use.")
 		return nil
 	}
 	return s.connectTo(faults, strings.TrimSpace(string(address)), events.Connect, name)
@@ -66,30 +66,41 @@ func (s NATS) connectTo(faults *Faults, address string, connect connectFunc, nam
 	var options []nats.Option
 	if s.Creds != "" {
 		if _, err := os.Stat(s.Creds); err != nil {
-			faults.add("NATS_CREDS", "cannot be read: "+err.Error(), "Name the .creds file of the NATS account, or leave it out.")
+			faults.add("NATS_CREDS", "cannot be read: "+fileError(err).Error(), "Give the .creds file of the NATS account, or leave it out.")
 			return nil
 		}
 		options = append(options, nats.UserCredentials(s.Creds))
 	}
 	if address == "" || len(*faults) > 0 {
-		return nil // there are faults to fix before connecting
+		return nil // other faults come first
 	}
-	if !natsAddress(address) {
-		faults.add("NATS_URL", "is no address of a NATS server", "Write it like nats://localhost:4222; several with commas. In a password or token, write %25 for a percent sign.")
+	if !isNATSList(address) {
+		faults.add("NATS_URL", "is not the URL of a NATS server", "Use one like nats://localhost:4222, and separate several by commas. In a password or token, write %25 for a percent sign.")
 		return nil
 	}
 	nc, err := connect(address, name, options...)
 	if err != nil {
-		*faults = append(*faults, &Fault{Setting: "NATS_URL", What: "cannot be used: " + err.Error(),
-			Fix: "Check that the server runs there and that this machine may reach it.", Err: err})
+		*faults = append(*faults, &Fault{Setting: "NATS_URL", What: "cannot be used: " + err.Error(), Fix: fixConnection(err), Err: err})
 		return nil
 	}
 	return nc
 }
 
-// natsAddress reports whether a list of URLs can be parsed and are NATS'. The parser's
-// own error repeats the URL, token and all, so it must not come up later.
-func natsAddress(list string) bool {
+// fixConnection returns how to fix an error of connecting, empty if the error says it.
+func fixConnection(err error) string {
+	switch {
+	case errors.Is(err, events.ErrServerTooOld):
+		return ""
+	case events.Misconfigured(err):
+		return "Check the user and password or the token in NATS_URL, or NATS_CREDS."
+	default:
+		return "Check that the server is running and that this machine can reach it."
+	}
+}
+
+// isNATSList reports whether a list has only URLs for NATS. The error of parsing one would
+// repeat it with its token.
+func isNATSList(list string) bool {
 	for server := range strings.SplitSeq(list, ",") {
 		server = strings.TrimSpace(server)
 		if !strings.Contains(server, "://") {
@@ -101,4 +112,19 @@ func natsAddress(list string) bool {
 		}
 	}
 	return true
+}
+
+// Replication is for the processes that create streams and ledger.
+type Replication struct {
+	Replicas string `name:"replicas" env:"REPLICAS" default:"1" placeholder:"N" help:"Copies of streams and ledger: 1 for one server, 3 for a cluster (${default})."`
+}
+
+// Copies returns the number of replicas.
+func (s Replication) Copies(faults *Faults) int {
+	return readCount(faults, "REPLICAS", s.Replicas, 1, 5)
+}
+
+// Data is the data folder of greenlight up.
+type Data struct {
+	Dir string `name:"data" env:"DATA" default:"./data" placeholder:"DIR" help:"Folder for the files of the built-in NATS server (${default})."`
 }

@@ -1,48 +1,55 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
+	"greenlight/internal/assigner"
+	"greenlight/internal/notice"
+	"greenlight/internal/plan"
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 )
 
-// whereKeys is where Telnyx shows its keys.
+// whereKeys is the page on which Telnyx shows its keys.
 const whereKeys = "in Mission Control (https://portal.telnyx.com), Account, Keys & Credentials"
 
-// Telnyx is how to call Telnyx's API.
+// Telnyx is access to Telnyx's API.
 type Telnyx struct {
-	APIKey      string `name:"telnyx-api-key" env:"TELNYX_API_KEY" placeholder:"KEY" help:"API v2 key of the Telnyx account. A flag can be seen by other users of the machine: prefer the environment or a file."`
-	APIKeyFile  string `name:"telnyx-api-key-file" env:"TELNYX_API_KEY_FILE" placeholder:"FILE" help:"File that holds the API key."`
-	BaseURL     string `name:"telnyx-base-url" env:"TELNYX_BASE_URL" default:"https://api.telnyx.com/v2" placeholder:"URL" help:"Where Telnyx's API is (${default})."`
-	Rate        string `name:"telnyx-rate" env:"TELNYX_RATE" placeholder:"N" help:"Ceiling for calls a second. Unset: begin at 2 and follow what Telnyx's rate-limit headers allow, up to 20."`
-	Concurrency string `name:"telnyx-concurrency" env:"TELNYX_CONCURRENCY" default:"8" placeholder:"N" help:"Calls under way at once (${default})."`
+	APIKey      string `name:"telnyx-api-key" env:"TELNYX_API_KEY" placeholder:"KEY" help:"API v2 key of the Telnyx account. Other users of the machine can see flags: prefer the environment or a file."`
+	APIKeyFile  string `name:"telnyx-api-key-file" env:"TELNYX_API_KEY_FILE" placeholder:"FILE" help:"File with the API key."`
+	BaseURL     string `name:"telnyx-base-url" env:"TELNYX_BASE_URL" default:"https://api.telnyx.com/v2" placeholder:"URL" help:"URL of Telnyx's API (${default})."`
+	Rate        string `name:"telnyx-rate" env:"TELNYX_RATE" placeholder:"N" help:"Maximum API calls per second. Default: start at 2 and follow Telnyx's rate-limit headers, up to 20."`
+	Concurrency string `name:"telnyx-concurrency" env:"TELNYX_CONCURRENCY" default:"8" placeholder:"N" help:"Maximum API calls at the same time (${default})."`
 }
 
 // client returns a client with the only limiter of the process.
 func (s Telnyx) client(faults *Faults) *telnyx.Client {
 	key := secret(faults, "TELNYX_API_KEY", s.APIKey, s.APIKeyFile,
-		"Create a key "+whereKeys+", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names.")
+		"Create a key "+whereKeys+", API Keys. Put it into the environment, or into a file named by TELNYX_API_KEY_FILE.")
 	if fault := apiKeyFault(key); fault != "" {
-		faults.add("TELNYX_API_KEY", "cannot be used: "+fault, "Copy the key alone "+whereKeys+", API Keys.")
+		faults.add("TELNYX_API_KEY", "cannot be used: "+fault, "Copy only the key, from Mission Control, Account, Keys & Credentials, API Keys.")
 	}
 	if fault := baseURLFault(s.BaseURL); fault != "" {
-		faults.add("TELNYX_BASE_URL", fault, "Leave it out, or write it like "+telnyx.DefaultBaseURL+".")
+		faults.add("TELNYX_BASE_URL", fault, "Leave it out, or use a URL like "+telnyx.DefaultBaseURL+".")
 	}
 	ceiling := 0.0
 	if s.Rate != "" {
 		var err error
 		ceiling, err = strconv.ParseFloat(s.Rate, 64)
 		if err != nil || !(ceiling > 0 && ceiling <= 1000) {
-			faults.add("TELNYX_RATE", fmt.Sprintf("%q is not a valid rate", s.Rate), "Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.")
+			faults.addValue("TELNYX_RATE", s.Rate, "a number of calls per second above 0 and at most 1000, for example 5 or 0.5")
 		}
 	}
-	concurrency, _ := strconv.Atoi(s.Concurrency) // Its fault is reported where it is a setting of its own.
+	concurrency, _ := strconv.Atoi(s.Concurrency) // a fault is reported by the caller
 	return &telnyx.Client{
 		APIKey:    telnyx.APIKey(key),
 		BaseURL:   s.BaseURL,
@@ -60,11 +67,11 @@ func baseURLFault(address string) string {
 	case err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http":
 		return "is not a URL"
 	case base.User != nil:
-		return "has a user name or password in it, which Telnyx does not take"
+		return "contains a user name or password, which Telnyx does not take"
 	case base.RawQuery != "" || base.Fragment != "":
-		return "has a query or fragment, and paths are added at its end"
+		return "has a query or a fragment"
 	case base.Scheme == "http" && !status.IsLoopback(net.JoinHostPort(base.Hostname(), "0")):
-		return "begins with http:// and leads to another machine, where the API key would be sent unencrypted"
+		return "begins with http:// and leads to another machine, so the API key would be sent unencrypted"
 	}
 	return ""
 }
@@ -97,11 +104,64 @@ func apiKeyFault(key string) string {
 // Client returns a client for a command that writes, and how many calls it should make at
 // once.
 func (s Telnyx) Client(faults *Faults) (client *telnyx.Client, concurrency int) {
-	return s.client(faults), count(faults, "TELNYX_CONCURRENCY", s.Concurrency, 1, 100)
+	return s.client(faults), readCount(faults, "TELNYX_CONCURRENCY", s.Concurrency, 1, 100)
 }
 
 // ReadOnlyClient returns a client that cannot change anything, for a command that only
 // reads, and how many calls it should make at once.
 func (s Telnyx) ReadOnlyClient(faults *Faults) (client *telnyx.Client, concurrency int) {
-	return s.client(faults).ReadOnly(), count(faults, "TELNYX_CONCURRENCY", s.Concurrency, 1, 100)
+	return s.client(faults).ReadOnly(), readCount(faults, "TELNYX_CONCURRENCY", s.Concurrency, 1, 100)
+}
+
+// Assigner is what to attach, and how often to reconcile.
+type Assigner struct {
+	Plans           string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan file, or folder of plan files (${default})."`
+	Resync          string `name:"resync" env:"RESYNC" default:"15m" placeholder:"DURATION" help:"How often every planned campaign is reconciled, even without an event (${default})."`
+	PruneLimit      string `name:"prune-limit" env:"PRUNE_LIMIT" default:"0" placeholder:"N" help:"How many numbers an entry with prune: true may remove without a person, if that is more than a third of its numbers (${default})."`
+	PendingDeadline string `name:"pending-deadline" env:"PENDING_DEADLINE" default:"72h" placeholder:"DURATION" help:"How long Telnyx may take to attach a number before the number needs a person (${default})."`
+}
+
+// Config loads the plans. It returns the assigner's configuration as far as it is settings,
+// and the watch over the plan files, nil if they cannot be used.
+func (s Assigner) Config(faults *Faults, calls Telnyx) (assigner.Config, *Plans) {
+	plans, err := WatchPlans(s.Plans)
+	if _, missing := os.Stat(s.Plans); errors.Is(missing, fs.ErrNotExist) {
+		faults.add("PLANS", "is "+plan.Printable(s.Plans)+", which does not exist",
+			"Create the folder and copy config/plan.example.yaml into it, or give the path of your plans.")
+	} else if err != nil {
+		*faults = append(*faults, fmt.Errorf("PLANS (--plans) %s cannot be used:\n%w", plan.Printable(s.Plans), err))
+	}
+	return assigner.Config{
+		Telnyx:          calls.client(faults),
+		Plans:           plans.Set,
+		Resync:          readDuration(faults, "RESYNC", s.Resync, time.Second, 24*time.Hour, "1s to 24h", "15m or 1h30m"),
+		PendingDeadline: readDuration(faults, "PENDING_DEADLINE", s.PendingDeadline, time.Minute, 30*24*time.Hour, "1m to 720h", "72h"),
+		PruneLimit:      readCount(faults, "PRUNE_LIMIT", s.PruneLimit, 0, 1_000_000),
+		Concurrency:     readCount(faults, "TELNYX_CONCURRENCY", calls.Concurrency, 1, 100),
+	}, plans
+}
+
+// Notify is the receiver of notices.
+type Notify struct {
+	URL     string `name:"notify-url" env:"NOTIFY_URL" placeholder:"URL" help:"Receiver of notices, besides stream NOTICES: slack://…, teams+https://…, discord://…, smtp://… or generic+https://…. A secret: prefer the environment or a file."`
+	URLFile string `name:"notify-url-file" env:"NOTIFY_URL_FILE" placeholder:"FILE" help:"File with the URL of the receiver."`
+}
+
+const fixNotify = "Use a URL as docs/operations.md shows for your service, or leave it out. Before the URL of your own service, write generic+."
+
+// Receiver returns the receiver of notices, nil if there is none.
+func (s Notify) Receiver(faults *Faults) notice.Receiver {
+	if s.URL == "" && s.URLFile == "" {
+		return nil
+	}
+	address := secret(faults, "NOTIFY_URL", s.URL, s.URLFile, fixNotify)
+	if address == "" {
+		return nil
+	}
+	receiver, err := notice.Open(address)
+	if err != nil {
+		faults.add("NOTIFY_URL", err.Error(), fixNotify)
+		return nil
+	}
+	return receiver
 }

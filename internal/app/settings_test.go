@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -123,7 +122,7 @@ func TestSettings_HaveTheDefaultsOfTheDesign(t *testing.T) {
 		"TELNYX_BASE_URL": "https://api.telnyx.com/v2", "TELNYX_CONCURRENCY": "8",
 		"PLANS": "config/plans", "RESYNC": "15m", "PENDING_DEADLINE": "72h",
 		"LISTEN": ":8080", "MAX_BODY": "262144", "GROUP_COMMIT": "no", "MAX_CONNECTIONS": "2000", "DRAIN_DELAY": "0s", "EVENT_TYPES": "10dlc.*,brand.*,campaign.*",
-		"ADMIN_LISTEN": "127.0.0.1:8081", "LOG_LEVEL": "info", "DATA": "./data", "REPLICAS": "1",
+		"ADMIN_LISTEN": "${admin_listen}", "LOG_LEVEL": "info", "DATA": "./data", "REPLICAS": "1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -166,87 +165,77 @@ func TestSettings_FlagGoesBeforeEnvironment(t *testing.T) {
 	}
 }
 
-const keysAre = "in Mission Control (https://portal.telnyx.com), Account, Keys & Credentials"
-
-func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
+// Each fault names the setting both ways, what is wrong with it, and how to fix it. It leaks
+// no text of Go's parsers, and gives no long sentence.
+func TestFaults_SayWhatIsWrongAndHowToFixIt(t *testing.T) {
 	missing, large := filepath.Join(t.TempDir(), "missing"), filepath.Join(t.TempDir(), "large")
 	must(t, os.WriteFile(large, make([]byte, 1<<17), 0o600))
-	pipe := filepath.Join(t.TempDir(), "pipe") // nobody writes to it, so that who reads waits
+	pipe := filepath.Join(t.TempDir(), "pipe") // without a writer, so that a reader would wait
 	must(t, syscall.Mkfifo(pipe, 0o600))
-	newAPIKey := "Create a key " + keysAre + ", API Keys, and put it into the environment or into a file that TELNYX_API_KEY_FILE names."
-	newPublicKey := "Copy it " + keysAre + ", Public Key: 44 characters that end in =."
-	copyAgain := "Copy it again " + keysAre + ", Public Key."
-	parsing := "; copy it from Mission Control (portal.telnyx.com): Account, Keys & Credentials, Public Key; it is 44 characters that end in =. "
 	tooLarge := strconv.Itoa(webhook.MaxMaxBody + 1)
-	types := ` Write types with commas between, such as 10dlc.*,brand.*; a star may end each.`
 	for name, test := range map[string]struct {
-		set  map[string]string
-		want string
+		set           map[string]string
+		setting, what string
 	}{
-		"no API key":         {set: map[string]string{"TELNYX_API_KEY": ""}, want: "TELNYX_API_KEY (--telnyx-api-key) is missing. " + newAPIKey},
-		"blank API key":      {set: map[string]string{"TELNYX_API_KEY": " \n"}, want: "TELNYX_API_KEY (--telnyx-api-key) is missing. " + newAPIKey},
-		"API key twice":      {set: map[string]string{"TELNYX_API_KEY_FILE": missing}, want: "TELNYX_API_KEY (--telnyx-api-key) is given twice, directly and as a file. Leave out TELNYX_API_KEY or TELNYX_API_KEY_FILE."},
-		"API key file away":  {set: map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": missing}, want: "TELNYX_API_KEY_FILE (--telnyx-api-key-file) cannot be read: open " + missing + ": no such file or directory. " + newAPIKey},
-		"API key file large": {set: map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": large}, want: "TELNYX_API_KEY_FILE (--telnyx-api-key-file) cannot be read: " + large + " is larger than 65536 bytes. " + newAPIKey},
-		"API key file empty": {set: map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": os.DevNull}, want: "TELNYX_API_KEY (--telnyx-api-key) is missing. " + newAPIKey},
-
-		"no public key":         {set: map[string]string{"TELNYX_PUBLIC_KEY": ""}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is missing. " + newPublicKey},
-		"public key twice":      {set: map[string]string{"TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) is given twice, directly and as a file. Leave out TELNYX_PUBLIC_KEY or TELNYX_PUBLIC_KEY_FILE."},
-		"public key file away":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": missing}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: stat " + missing + ": no such file or directory. " + newPublicKey},
-		"public key in a pipe":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": pipe}, want: "TELNYX_PUBLIC_KEY_FILE (--telnyx-public-key-file) cannot be read: " + pipe + " is not a regular file; a pipe or device may never end, and cannot be read again. " + newPublicKey},
-		"public key too short":  {set: map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it holds 5 bytes, not 32" + parsing + copyAgain},
-		"public key in PEM":     {set: map[string]string{"TELNYX_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it is in PEM form, but Telnyx shows the bare key" + parsing + copyAgain},
-		"API key as public key": {set: map[string]string{"TELNYX_PUBLIC_KEY": secretKey}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 1 of 1: parse public key: it looks like an API key, which is a secret and another thing" + parsing + copyAgain},
-		"second key bad":        {set: map[string]string{"TELNYX_PUBLIC_KEY": publicKey + ","}, want: "TELNYX_PUBLIC_KEY (--telnyx-public-key) cannot be used: key 2 of 2: parse public key: it is empty" + parsing + copyAgain},
-
-		"base URL without scheme": {set: map[string]string{"TELNYX_BASE_URL": "api.telnyx.com/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) is not a URL. Leave it out, or write it like https://api.telnyx.com/v2.`},
-		"base URL of a file":      {set: map[string]string{"TELNYX_BASE_URL": "file://host/v2"}, want: `TELNYX_BASE_URL (--telnyx-base-url) is not a URL. Leave it out, or write it like https://api.telnyx.com/v2.`},
-		"rate in words":           {set: map[string]string{"TELNYX_RATE": "fast"}, want: `TELNYX_RATE (--telnyx-rate) "fast" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},
-		"rate of zero":            {set: map[string]string{"TELNYX_RATE": "0"}, want: `TELNYX_RATE (--telnyx-rate) "0" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},
-		"rate that is no number":  {set: map[string]string{"TELNYX_RATE": "NaN"}, want: `TELNYX_RATE (--telnyx-rate) "NaN" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},
-		"rate without bound":      {set: map[string]string{"TELNYX_RATE": "Inf"}, want: `TELNYX_RATE (--telnyx-rate) "Inf" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},
-		"rate beyond the bound":   {set: map[string]string{"TELNYX_RATE": "1001"}, want: `TELNYX_RATE (--telnyx-rate) "1001" is not a valid rate. Use calls per second, above 0 and at most 1000 (for example 5 or 0.5), or leave it unset.`},
-		"concurrency of zero":     {set: map[string]string{"TELNYX_CONCURRENCY": "0"}, want: `TELNYX_CONCURRENCY (--telnyx-concurrency) "0" is no number from 1 to 100. Leave it out for the default.`},
-		"replicas in words":       {set: map[string]string{"REPLICAS": "three"}, want: `REPLICAS (--replicas) "three" is no number from 1 to 5. Leave it out for the default.`},
-		"body over the stream's":  {set: map[string]string{"MAX_BODY": tooLarge}, want: fmt.Sprintf("MAX_BODY (--max-body) %q is no number from 1024 to %d. Leave it out for the default.", tooLarge, webhook.MaxMaxBody)},
-		"body with a unit":        {set: map[string]string{"MAX_BODY": "256k"}, want: fmt.Sprintf(`MAX_BODY (--max-body) "256k" is no number from 1024 to %d. Leave it out for the default.`, webhook.MaxMaxBody)},
-
-		"connections in words": {set: map[string]string{"MAX_CONNECTIONS": "many"}, want: `MAX_CONNECTIONS (--max-connections) "many" is no number from 10 to 100000. Leave it out for the default.`},
-		"hardly a connection":  {set: map[string]string{"MAX_CONNECTIONS": "9"}, want: `MAX_CONNECTIONS (--max-connections) "9" is no number from 10 to 100000. Leave it out for the default.`},
-		"drain without unit":   {set: map[string]string{"DRAIN_DELAY": "5"}, want: `DRAIN_DELAY (--drain-delay) "5" is no time between 0s and a minute. Write it like 5s.`},
-		"drain too long":       {set: map[string]string{"DRAIN_DELAY": "61s"}, want: `DRAIN_DELAY (--drain-delay) "61s" is no time between 0s and a minute. Write it like 5s.`},
-
-		"event type of a star":     {set: map[string]string{"EVENT_TYPES": "*"}, want: `EVENT_TYPES (--event-types) "*" is no event type.` + types},
-		"event type, star inside":  {set: map[string]string{"EVENT_TYPES": "10dlc.*.update"}, want: `EVENT_TYPES (--event-types) "10dlc.*.update" is no event type.` + types},
-		"event type, two stars":    {set: map[string]string{"EVENT_TYPES": "10dlc.**"}, want: `EVENT_TYPES (--event-types) "10dlc.**" is no event type.` + types},
-		"event type with dot last": {set: map[string]string{"EVENT_TYPES": "10dlc."}, want: `EVENT_TYPES (--event-types) "10dlc." is no event type.` + types},
-		"event types, comma last":  {set: map[string]string{"EVENT_TYPES": "10dlc.*,"}, want: `EVENT_TYPES (--event-types) "" is no event type.` + types},
-
-		"listen without port":        {set: map[string]string{"LISTEN": "8080"}, want: `LISTEN (--listen) "8080" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
-		"listen on a name's port":    {set: map[string]string{"LISTEN": ":http"}, want: `LISTEN (--listen) ":http" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
-		"listen on a port below 0":   {set: map[string]string{"LISTEN": ":-1"}, want: `LISTEN (--listen) ":-1" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
-		"admin port too high":        {set: map[string]string{"ADMIN_LISTEN": ":65536"}, want: `ADMIN_LISTEN (--admin-listen) ":65536" is no address to listen on. Write host and port, such as 127.0.0.1:8081, or :8080 for every interface.`},
-		"certificate without key":    {set: map[string]string{"TLS_CERT": missing}, want: "TLS_KEY (--tls-key) is missing, and TLS_CERT is given. Name the file with the certificate's private key, or leave out both."},
-		"key without certificate":    {set: map[string]string{"TLS_KEY": missing}, want: "TLS_CERT (--tls-cert) is missing, and TLS_KEY is given. Name the file with the certificate, or leave out both."},
-		"certificate away":           {set: map[string]string{"TLS_CERT": missing, "TLS_KEY": os.DevNull}, want: "TLS_CERT (--tls-cert) and TLS_KEY cannot be used: stat " + missing + ": no such file or directory\n" + os.DevNull + " is not a regular file; a pipe or device may never end, and cannot be read again. Name a certificate and its key, both in PEM form."},
-		"files and issued ones":      {set: map[string]string{"TLS_CERT": missing, "TLS_KEY": missing, "TLS_AUTO": "a.example.com"}, want: "TLS_AUTO (--tls-auto) and TLS_CERT or TLS_KEY are given together. Leave out TLS_AUTO to use the files, or both files to have certificates issued."},
-		"issued ones without host":   {set: map[string]string{"TLS_AUTO": " ", "TLS_AUTO_CACHE": missing}, want: `TLS_AUTO (--tls-auto) cannot be used: "" is not a public host name in small letters. Write names like hooks.example.com, with commas between.`},
-		"issued ones for an address": {set: map[string]string{"TLS_AUTO": "192.0.2.1", "TLS_AUTO_CACHE": missing}, want: `TLS_AUTO (--tls-auto) cannot be used: "192.0.2.1" is not a public host name in small letters. Write names like hooks.example.com, with commas between.`},
-		"issued ones without folder": {set: map[string]string{"TLS_AUTO": "a.example.com"}, want: "TLS_AUTO_CACHE (--tls-auto-cache) is missing, and TLS_AUTO is given. Name a folder that outlasts restarts: who asks for new certificates at each start soon gets none."},
-		"folder without host":        {set: map[string]string{"TLS_AUTO_CACHE": missing}, want: "TLS_AUTO (--tls-auto) is missing, and TLS_AUTO_CACHE is given. Name the hosts to get certificates for, or leave out both."},
-		"folder that is a file":      {set: map[string]string{"TLS_AUTO": "a.example.com", "TLS_AUTO_CACHE": os.DevNull}, want: "TLS_AUTO_CACHE (--tls-auto-cache) cannot be used: mkdir " + os.DevNull + ": not a directory. Name a folder of our own."},
-		"directory without host":     {set: map[string]string{"TLS_AUTO_DIRECTORY": "https://ca.example.com/dir"}, want: "TLS_AUTO (--tls-auto) is missing, and TLS_AUTO_DIRECTORY is given. Name the hosts to get certificates for, or leave out both."},
-		"directory in the clear":     {set: map[string]string{"TLS_AUTO": "a.example.com", "TLS_AUTO_CACHE": missing, "TLS_AUTO_DIRECTORY": "http://ca.example.com/dir"}, want: `TLS_AUTO_DIRECTORY (--tls-auto-directory) "http://ca.example.com/dir" is no https address. Write the address of an ACME directory, such as https://acme-staging-v02.api.letsencrypt.org/directory, or leave it out for Let's Encrypt's.`},
-		"directory by name":          {set: map[string]string{"TLS_AUTO": "a.example.com", "TLS_AUTO_CACHE": missing, "TLS_AUTO_DIRECTORY": "staging"}, want: `TLS_AUTO_DIRECTORY (--tls-auto-directory) "staging" is no https address. Write the address of an ACME directory, such as https://acme-staging-v02.api.letsencrypt.org/directory, or leave it out for Let's Encrypt's.`},
-		"group commit maybe":         {set: map[string]string{"GROUP_COMMIT": "maybe"}, want: `GROUP_COMMIT (--group-commit) is "maybe". Write yes or no.`},
-		"resync in words":            {set: map[string]string{"RESYNC": "hourly"}, want: `RESYNC (--resync) "hourly" is no time between a second and a day. Write it like 15m or 1h30m.`},
-		"resync without unit":        {set: map[string]string{"RESYNC": "15"}, want: `RESYNC (--resync) "15" is no time between a second and a day. Write it like 15m or 1h30m.`},
-		"resync too often":           {set: map[string]string{"RESYNC": "999ms"}, want: `RESYNC (--resync) "999ms" is no time between a second and a day. Write it like 15m or 1h30m.`},
-		"resync too rare":            {set: map[string]string{"RESYNC": "25h"}, want: `RESYNC (--resync) "25h" is no time between a second and a day. Write it like 15m or 1h30m.`},
-		"deadline too short":         {set: map[string]string{"PENDING_DEADLINE": "59s"}, want: `PENDING_DEADLINE (--pending-deadline) "59s" is no time between a minute and 30 days (720h). Write it like 72h.`},
-		"deadline too long":          {set: map[string]string{"PENDING_DEADLINE": "721h"}, want: `PENDING_DEADLINE (--pending-deadline) "721h" is no time between a minute and 30 days (720h). Write it like 72h.`},
-		"log level unknown":          {set: map[string]string{"LOG_LEVEL": "loud"}, want: `LOG_LEVEL (--log-level) "loud" is no level. Write debug, info, warn or error.`},
-		"log format unknown":         {set: map[string]string{"LOG_FORMAT": "xml"}, want: `LOG_FORMAT (--log-format) "xml" is no format. Write json or console, or leave it out.`},
+		"no API key":                 {map[string]string{"TELNYX_API_KEY": ""}, "TELNYX_API_KEY", "is missing."},
+		"blank API key":              {map[string]string{"TELNYX_API_KEY": " \n"}, "TELNYX_API_KEY", "is missing."},
+		"API key twice":              {map[string]string{"TELNYX_API_KEY_FILE": missing}, "TELNYX_API_KEY", "is given twice, directly and as a file."},
+		"API key file away":          {map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": missing}, "TELNYX_API_KEY_FILE", "cannot be read: " + missing + ": no such file or directory."},
+		"API key file large":         {map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": large}, "TELNYX_API_KEY_FILE", large + " is larger than 65536 bytes"},
+		"API key file empty":         {map[string]string{"TELNYX_API_KEY": "", "TELNYX_API_KEY_FILE": os.DevNull}, "TELNYX_API_KEY", "is missing."},
+		"no public key":              {map[string]string{"TELNYX_PUBLIC_KEY": ""}, "TELNYX_PUBLIC_KEY", "is missing."},
+		"public key twice":           {map[string]string{"TELNYX_PUBLIC_KEY_FILE": missing}, "TELNYX_PUBLIC_KEY", "is given twice, directly and as a file."},
+		"public key file away":       {map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": missing}, "TELNYX_PUBLIC_KEY_FILE", "cannot be read: " + missing + ": no such file or directory."},
+		"public key in a pipe":       {map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": pipe}, "TELNYX_PUBLIC_KEY_FILE", pipe + " is not a regular file"},
+		"public key too short":       {map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, "TELNYX_PUBLIC_KEY", "it holds 5 bytes, not 32"},
+		"public key in PEM":          {map[string]string{"TELNYX_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"}, "TELNYX_PUBLIC_KEY", "it is in PEM form, but Telnyx shows the bare key"},
+		"API key as public key":      {map[string]string{"TELNYX_PUBLIC_KEY": secretKey}, "TELNYX_PUBLIC_KEY", "it looks like an API key, which is a secret and another thing"},
+		"second key bad":             {map[string]string{"TELNYX_PUBLIC_KEY": publicKey + ","}, "TELNYX_PUBLIC_KEY", "it is empty"},
+		"base URL without scheme":    {map[string]string{"TELNYX_BASE_URL": "api.telnyx.com/v2"}, "TELNYX_BASE_URL", "is not a URL."},
+		"base URL of a file":         {map[string]string{"TELNYX_BASE_URL": "file://host/v2"}, "TELNYX_BASE_URL", "is not a URL."},
+		"rate in words":              {map[string]string{"TELNYX_RATE": "fast"}, "TELNYX_RATE", `is "fast".`},
+		"rate of zero":               {map[string]string{"TELNYX_RATE": "0"}, "TELNYX_RATE", `is "0".`},
+		"rate that is not a number":  {map[string]string{"TELNYX_RATE": "NaN"}, "TELNYX_RATE", `is "NaN".`},
+		"rate without bound":         {map[string]string{"TELNYX_RATE": "Inf"}, "TELNYX_RATE", `is "Inf".`},
+		"rate beyond the bound":      {map[string]string{"TELNYX_RATE": "1001"}, "TELNYX_RATE", `is "1001".`},
+		"concurrency of zero":        {map[string]string{"TELNYX_CONCURRENCY": "0"}, "TELNYX_CONCURRENCY", `is "0".`},
+		"replicas in words":          {map[string]string{"REPLICAS": "three"}, "REPLICAS", `is "three".`},
+		"body over the stream's":     {map[string]string{"MAX_BODY": tooLarge}, "MAX_BODY", "is \"" + tooLarge + "\"."},
+		"body with a unit":           {map[string]string{"MAX_BODY": "256k"}, "MAX_BODY", `is "256k".`},
+		"connections in words":       {map[string]string{"MAX_CONNECTIONS": "many"}, "MAX_CONNECTIONS", `is "many".`},
+		"hardly a connection":        {map[string]string{"MAX_CONNECTIONS": "9"}, "MAX_CONNECTIONS", `is "9".`},
+		"drain without unit":         {map[string]string{"DRAIN_DELAY": "5"}, "DRAIN_DELAY", `is "5".`},
+		"drain too long":             {map[string]string{"DRAIN_DELAY": "61s"}, "DRAIN_DELAY", `is "61s".`},
+		"event type of a star":       {map[string]string{"EVENT_TYPES": "*"}, "EVENT_TYPES", `contains "*".`},
+		"event type, star inside":    {map[string]string{"EVENT_TYPES": "10dlc.*.update"}, "EVENT_TYPES", `contains "10dlc.*.update".`},
+		"event type, two stars":      {map[string]string{"EVENT_TYPES": "10dlc.**"}, "EVENT_TYPES", `contains "10dlc.**".`},
+		"event type with dot last":   {map[string]string{"EVENT_TYPES": "10dlc."}, "EVENT_TYPES", `contains "10dlc.".`},
+		"event types, comma last":    {map[string]string{"EVENT_TYPES": "10dlc.*,"}, "EVENT_TYPES", `contains "".`},
+		"listen without port":        {map[string]string{"LISTEN": "8080"}, "LISTEN", `is "8080".`},
+		"listen on a name's port":    {map[string]string{"LISTEN": ":http"}, "LISTEN", `is ":http".`},
+		"listen on a port below 0":   {map[string]string{"LISTEN": ":-1"}, "LISTEN", `is ":-1".`},
+		"admin port too high":        {map[string]string{"ADMIN_LISTEN": ":65536"}, "ADMIN_LISTEN", `is ":65536".`},
+		"certificate without key":    {map[string]string{"TLS_CERT": missing}, "TLS_KEY", "is missing, but TLS_CERT is set."},
+		"key without certificate":    {map[string]string{"TLS_KEY": missing}, "TLS_CERT", "is missing, but TLS_KEY is set."},
+		"certificate away":           {map[string]string{"TLS_CERT": missing, "TLS_KEY": os.DevNull}, "TLS_CERT", missing + ": no such file or directory; " + os.DevNull + " is not a regular file"},
+		"files and issued ones":      {map[string]string{"TLS_CERT": missing, "TLS_KEY": missing, "TLS_AUTO": "a.example.com"}, "TLS_AUTO", "is set together with TLS_CERT or TLS_KEY."},
+		"issued ones without host":   {map[string]string{"TLS_AUTO": " ", "TLS_AUTO_CACHE": missing}, "TLS_AUTO", `contains "", which is not a public host name`},
+		"issued ones for an address": {map[string]string{"TLS_AUTO": "192.0.2.1", "TLS_AUTO_CACHE": missing}, "TLS_AUTO", `contains "192.0.2.1", which is not a public host name`},
+		"issued ones without folder": {map[string]string{"TLS_AUTO": "a.example.com"}, "TLS_AUTO_CACHE", "is missing, but TLS_AUTO is set."},
+		"folder without host":        {map[string]string{"TLS_AUTO_CACHE": missing}, "TLS_AUTO", "is missing, but TLS_AUTO_CACHE is set."},
+		"folder that is a file":      {map[string]string{"TLS_AUTO": "a.example.com", "TLS_AUTO_CACHE": os.DevNull}, "TLS_AUTO_CACHE", "cannot be used: " + os.DevNull + ": not a directory."},
+		"directory without host":     {map[string]string{"TLS_AUTO_DIRECTORY": "https://ca.example.com/dir"}, "TLS_AUTO", "is missing, but TLS_AUTO_DIRECTORY is set."},
+		"directory in the clear":     {map[string]string{"TLS_AUTO": "a.example.com", "TLS_AUTO_CACHE": missing, "TLS_AUTO_DIRECTORY": "http://ca.example.com/dir"}, "TLS_AUTO_DIRECTORY", `is "http://ca.example.com/dir".`},
+		"directory by name":          {map[string]string{"TLS_AUTO": "a.example.com", "TLS_AUTO_CACHE": missing, "TLS_AUTO_DIRECTORY": "staging"}, "TLS_AUTO_DIRECTORY", `is "staging".`},
+		"group commit maybe":         {map[string]string{"GROUP_COMMIT": "maybe"}, "GROUP_COMMIT", `is "maybe".`},
+		"resync in words":            {map[string]string{"RESYNC": "hourly"}, "RESYNC", `is "hourly".`},
+		"resync without unit":        {map[string]string{"RESYNC": "15"}, "RESYNC", `is "15".`},
+		"resync too often":           {map[string]string{"RESYNC": "999ms"}, "RESYNC", `is "999ms".`},
+		"resync too rare":            {map[string]string{"RESYNC": "25h"}, "RESYNC", `is "25h".`},
+		"deadline too short":         {map[string]string{"PENDING_DEADLINE": "59s"}, "PENDING_DEADLINE", `is "59s".`},
+		"deadline too long":          {map[string]string{"PENDING_DEADLINE": "721h"}, "PENDING_DEADLINE", `is "721h".`},
+		"log level unknown":          {map[string]string{"LOG_LEVEL": "loud"}, "LOG_LEVEL", `is "loud".`},
+		"log format unknown":         {map[string]string{"LOG_FORMAT": "xml"}, "LOG_FORMAT", `is "xml".`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clearEnv(t)
@@ -254,8 +243,26 @@ func TestFaults_SayWhatIsWrongAndHowToMendIt(t *testing.T) {
 				t.Setenv(setting, value)
 			}
 			faults := parse(t).check()
-			if len(faults) != 1 || faults[0].Error() != test.want {
-				t.Errorf("got  %v\nwant %s", faults, test.want)
+			if len(faults) != 1 {
+				t.Fatalf("got %v, want one fault", faults)
+			}
+			got := faults[0].Error()
+			if !strings.HasPrefix(got, test.setting+" (--"+app.FlagName(test.setting)+") ") || !strings.Contains(got, test.what) {
+				t.Errorf("got %s, want %s and %s", got, test.setting, test.what)
+			}
+			for _, leak := range []string{"strconv", "time:", "parsing", "open /", "stat /", "mkdir /"} {
+				if strings.Contains(got, leak) {
+					t.Errorf("%s: it leaks %q", got, leak)
+				}
+			}
+			fault, _ := errors.AsType[*app.Fault](faults[0])
+			if fix := fault.Fix; fix == "" && !strings.Contains(got, "copy it from Mission Control") || strings.Count(got, "Mission Control") > 1 {
+				t.Errorf("%s: it gives no advice, or the same twice", got)
+			}
+			for _, sentence := range strings.FieldsFunc(fault.Fix, func(r rune) bool { return r == '.' || r == ':' || r == ';' }) {
+				if n := len(strings.Fields(sentence)); n > 25 {
+					t.Errorf("%s: a sentence of %d words", got, n)
+				}
 			}
 			if err := faults.Err(); err == nil || strings.Contains(err.Error(), secretKey) {
 				t.Errorf("the error has the API key in it: %v", err)
@@ -275,7 +282,7 @@ func TestFaults_NamePlansThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestFaults_AreToldAllAtOnce(t *testing.T) {
+func TestFaults_AreReportedAllAtOnce(t *testing.T) {
 	clearEnv(t)
 	spoiled := map[string]string{
 		"TELNYX_API_KEY": "", "TELNYX_PUBLIC_KEY": "c2hvcnQ=", "TELNYX_BASE_URL": "x", "TELNYX_RATE": "x", "TELNYX_CONCURRENCY": "x",
@@ -286,12 +293,12 @@ func TestFaults_AreToldAllAtOnce(t *testing.T) {
 		t.Setenv(setting, value)
 	}
 	err := parse(t).check().Err()
-	if err == nil || !strings.HasPrefix(err.Error(), "cannot start yet:\n  ") {
+	if err == nil || !strings.HasPrefix(err.Error(), "cannot start:\n  ") {
 		t.Fatalf("got %v, want one error with all faults", err)
 	}
 	for setting := range spoiled {
 		if !strings.Contains(err.Error(), "\n  "+setting+" (--"+app.FlagName(setting)+") ") {
-			t.Errorf("%s is not told in:\n%v", setting, err)
+			t.Errorf("%s is not in:\n%v", setting, err)
 		}
 	}
 	if got := strings.Count(err.Error(), "EVENT_TYPES (--"); got != 2 {
@@ -343,7 +350,7 @@ func TestWebhook_WatchesItsKeysOnlyInAFile(t *testing.T) {
 	}
 }
 
-func TestWebhook_IsServedAsItWasTold(t *testing.T) {
+func TestWebhook_IsServedAsSet(t *testing.T) {
 	clearEnv(t)
 	var faults app.Faults
 	got := parse(t, "--max-connections=50", "--drain-delay=3s").Webhook.Server(&faults)
@@ -374,7 +381,7 @@ func TestEventTypes_AreReadOneByOne(t *testing.T) {
 	}
 }
 
-func TestConnect_NeverTellsTheToken(t *testing.T) {
+func TestConnect_NeverShowsTheToken(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	closed := listener.Addr().String()
@@ -386,15 +393,15 @@ func TestConnect_NeverTellsTheToken(t *testing.T) {
 		nats app.NATS
 		want string
 	}{
-		"nobody there":              {app.NATS{URL: "nats://" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
+		"no server":                 {app.NATS{URL: "nats://" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
 		"user and password":         {app.NATS{URL: "nats://me:" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
 		"no scheme":                 {app.NATS{URL: natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
 		"over a websocket":          {app.NATS{URL: "ws://" + natsToken + "@" + closed}, "cannot be used: connect to NATS at ws://" + closed},
 		"second of two":             {app.NATS{URL: "nats://" + closed + ",nats://" + natsToken + "@" + closed}, "cannot be used: connect to NATS at nats://" + closed},
-		"port in words":             {app.NATS{URL: "nats://" + natsToken + "@127.0.0.1:x"}, "is no address of a NATS server. Write it like nats://localhost:4222"},
-		"control character":         {app.NATS{URL: "nats://" + natsToken + "\x7f@127.0.0.1:4222"}, "is no address of a NATS server. Write it like nats://localhost:4222"},
-		"percent sign":              {app.NATS{URL: "nats://" + natsToken + "%@127.0.0.1:4222"}, "is no address of a NATS server. Write it like nats://localhost:4222"},
-		"port in words, in a file":  {app.NATS{URLFile: garbled}, "is no address of a NATS server. Write it like nats://localhost:4222"},
+		"port in words":             {app.NATS{URL: "nats://" + natsToken + "@127.0.0.1:x"}, "is not the URL of a NATS server. Use one like nats://localhost:4222"},
+		"control character":         {app.NATS{URL: "nats://" + natsToken + "\x7f@127.0.0.1:4222"}, "is not the URL of a NATS server. Use one like nats://localhost:4222"},
+		"percent sign":              {app.NATS{URL: "nats://" + natsToken + "%@127.0.0.1:4222"}, "is not the URL of a NATS server. Use one like nats://localhost:4222"},
+		"port in words, in a file":  {app.NATS{URLFile: garbled}, "is not the URL of a NATS server. Use one like nats://localhost:4222"},
 		"scheme of something else":  {app.NATS{URL: "http://" + natsToken + "@" + closed}, "NATS_URL (--nats-url) "},
 		"given directly and a file": {app.NATS{URL: "nats://" + natsToken + "@" + closed, URLFile: garbled}, "is given twice, directly and as a file"},
 	} {
@@ -409,7 +416,7 @@ func TestConnect_NeverTellsTheToken(t *testing.T) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
 			if err != nil && strings.Contains(err.Error(), natsToken) {
-				t.Errorf("the token is told: %v", err)
+				t.Errorf("the error contains the token: %v", err)
 			}
 		})
 	}
@@ -421,9 +428,9 @@ func TestConnect_SaysWhatIsMissing(t *testing.T) {
 		nats app.NATS
 		want string
 	}{
-		"no URL":           {app.NATS{}, "NATS_URL (--nats-url) is missing. Start a NATS server with JetStream and write its address, such as nats://localhost:4222; or use greenlight up, which brings its own."},
-		"URL file away":    {app.NATS{URLFile: missing}, "NATS_URL_FILE (--nats-url-file) cannot be read: open " + missing},
-		"credentials away": {app.NATS{URL: "nats://localhost:1", Creds: missing}, "NATS_CREDS (--nats-creds) cannot be read: stat " + missing + ": no such file or directory. Name the .creds file of the NATS account, or leave it out."},
+		"no URL":           {app.NATS{}, "NATS_URL (--nats-url) is missing. Start a NATS server"},
+		"URL file away":    {app.NATS{URLFile: missing}, "NATS_URL_FILE (--nats-url-file) cannot be read: " + missing},
+		"credentials away": {app.NATS{URL: "nats://localhost:1", Creds: missing}, "NATS_CREDS (--nats-creds) cannot be read: " + missing + ": no such file or directory."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var faults app.Faults
@@ -437,7 +444,7 @@ func TestConnect_SaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestConnect_CallsNobodyWhileThereIsMoreToMend(t *testing.T) {
+func TestConnect_ConnectsOnlyWithoutOtherFaults(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer listener.Close()
@@ -448,7 +455,7 @@ func TestConnect_CallsNobodyWhileThereIsMoreToMend(t *testing.T) {
 	}
 	must(t, listener.(*net.TCPListener).SetDeadline(time.Now().Add(-time.Second)))
 	if conn, err := listener.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("somebody called: %v, %v", conn, err)
+		t.Errorf("a connection was made: %v, %v", conn, err)
 	}
 }
 
@@ -473,9 +480,9 @@ func TestConnectOrFind_SaysThatNobodyRuns(t *testing.T) {
 		file func(path string) error
 		want string
 	}{
-		"no file":    {func(string) error { return nil }, "is missing, and no greenlight up runs on "},
-		"empty file": {func(path string) error { return os.WriteFile(path, nil, 0o600) }, "is missing, and no greenlight up runs on "},
-		"unreadable": {func(path string) error { return os.Mkdir(path, 0o700) }, "is missing, and the address of greenlight up cannot be read: read "},
+		"no file":    {func(string) error { return nil }, "is missing, and no greenlight up runs on data folder "},
+		"empty file": {func(path string) error { return os.WriteFile(path, nil, 0o600) }, "is missing, and no greenlight up runs on data folder "},
+		"unreadable": {func(path string) error { return os.Mkdir(path, 0o700) }, "is missing, and the address of greenlight up cannot be read: "},
 		"left behind": {
 			func(path string) error {
 				return os.WriteFile(path, []byte("nats://"+natsToken+"@127.0.0.1:1\n"), 0o600)
@@ -494,7 +501,7 @@ func TestConnectOrFind_SaysThatNobodyRuns(t *testing.T) {
 	}
 }
 
-func TestParse_HelpTellsEverySettingAndNoSecret(t *testing.T) {
+func TestParse_HelpHasEverySettingAndNoSecret(t *testing.T) {
 	clearEnv(t)
 	t.Setenv("NATS_URL", "nats://"+natsToken+"@127.0.0.1:4222")
 	var help bytes.Buffer
@@ -510,7 +517,7 @@ func TestParse_HelpTellsEverySettingAndNoSecret(t *testing.T) {
 		}
 	}
 	if strings.Contains(help.String(), secretKey) || strings.Contains(help.String(), natsToken) {
-		t.Errorf("the help tells a secret:\n%s", help.String())
+		t.Errorf("the help contains a secret:\n%s", help.String())
 	}
 	if strings.Contains(help.String(), "${") {
 		t.Errorf("the help has a placeholder left:\n%s", help.String())
@@ -528,7 +535,7 @@ func TestParse_NamesWhatItDoesNotKnowWithoutItsValue(t *testing.T) {
 	}
 }
 
-func TestLogger_WritesAsItWasTold(t *testing.T) {
+func TestLogger_WritesAsSet(t *testing.T) {
 	for name, test := range map[string]struct {
 		log       app.Log
 		want, not string
@@ -642,8 +649,8 @@ func TestAdmin_DemandsATokenWhereOthersCanReachIt(t *testing.T) {
 		"loopback by name":           {app.Admin{Listen: "localhost:8081"}, "", ""},
 		"loopback, IPv6":             {app.Admin{Listen: "[::1]:8081"}, "", ""},
 		"loopback with a token":      {app.Admin{Listen: "127.0.0.1:8081", Token: long}, long, ""},
-		"every interface":            {app.Admin{Listen: ":8081"}, "", "ADMIN_TOKEN (--admin-token) is missing, and ADMIN_LISTEN :8081 can be reached from other machines."},
-		"every interface, written":   {app.Admin{Listen: "0.0.0.0:8081"}, "", "ADMIN_TOKEN (--admin-token) is missing, and ADMIN_LISTEN 0.0.0.0:8081"},
+		"every interface":            {app.Admin{Listen: ":8081"}, "", "ADMIN_TOKEN (--admin-token) is missing, and other machines can reach ADMIN_LISTEN :8081."},
+		"every interface, written":   {app.Admin{Listen: "0.0.0.0:8081"}, "", "ADMIN_TOKEN (--admin-token) is missing, and other machines can reach ADMIN_LISTEN 0.0.0.0:8081"},
 		"every interface, token":     {app.Admin{Listen: ":8081", Token: long}, long, ""},
 		"every interface, file":      {app.Admin{Listen: ":8081", TokenFile: file}, long + "-file", ""},
 		"a short token":              {app.Admin{Listen: ":8081", Token: long[1:]}, long[1:], "ADMIN_TOKEN (--admin-token) is shorter than 16 characters."},
@@ -664,7 +671,7 @@ func TestAdmin_DemandsATokenWhereOthersCanReachIt(t *testing.T) {
 				t.Errorf("got %v, want one fault that says %q", err, test.says)
 			}
 			if err != nil && test.admin.Token == long && strings.Contains(err.Error(), long) {
-				t.Errorf("it tells the token: %v", err)
+				t.Errorf("it contains the token: %v", err)
 			}
 		})
 	}

@@ -32,7 +32,7 @@ func resize(t *testing.T, file *os.File, columns, rows uint16) {
 func TestTerminal_TellsItsSize(t *testing.T) {
 	file := openTerminal(t)
 	if columns, rows := app.Size(file); columns != 80 || rows != 24 {
-		t.Errorf("one that does not tell: got %d by %d, want 80 by 24", columns, rows)
+		t.Errorf("one of unknown size: got %d by %d, want 80 by 24", columns, rows)
 	}
 	resize(t, file, 132, 50)
 	if columns, rows := app.Size(file); columns != 132 || rows != 50 || app.Width(file) != 132 {

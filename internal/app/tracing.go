@@ -23,20 +23,19 @@ import (
 )
 
 const (
-	// lastFlush is how long the last spans may take to be sent at the end.
+	// lastFlush is how long sending the last spans may take at the end.
 	lastFlush = 3 * time.Second
-	// maxTraceError bounds what the log repeats of an answer of the collector, in bytes.
+	// maxTraceError bounds the collector's answer in the log, in bytes.
 	maxTraceError = 300
 )
 
-// StartTracing makes a tracer of the process as the standard variables say
-// (https://opentelemetry.io/docs/specs/otel/protocol/exporter/), nil unless one of
-// OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set. Nobody waits
-// for the collector: what it does not take at once is dropped. Stop sends what is left and
-// takes three seconds at most; it is never nil. An error says which variable cannot be
-// used and never what it holds.
+// StartTracing returns the process's tracer, configured by the standard variables
+// (https://opentelemetry.io/docs/specs/otel/protocol/exporter/). It is nil unless
+// OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set. Nothing waits for
+// the collector: spans that it does not accept at once are dropped. Stop sends the rest, takes
+// at most three seconds, and is never nil. An error names a variable and never its value.
 func StartTracing(ctx context.Context, service string, log zerolog.Logger) (tracer *telemetry.Tracer, stop func(), err error) {
-	host, err := collector()
+	host, err := collectorHost()
 	if host == "" {
 		return nil, func() {}, err
 	}
@@ -49,27 +48,27 @@ func StartTracing(ctx context.Context, service string, log zerolog.Logger) (trac
 		return nil, func() {}, err
 	}
 	spans := &reporter{SpanExporter: exporter, log: log}
-	// A faulty variable leaves a resource that lacks only that.
+	// The resource lacks only what an invalid variable would have added.
 	about, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(attribute.String("service.name", service)), resource.WithFromEnv())
 	if err != nil {
-		spans.report(errors.New("a variable about the resource cannot be used"))
+		spans.report(errors.New("OTEL_RESOURCE_ATTRIBUTES or OTEL_SERVICE_NAME cannot be used"))
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(spans.report))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans), sdktrace.WithResource(about))
-	log.Info().Str(telemetry.KeyCollector, host).Msg("traces are sent")
+	log.Info().Str(telemetry.KeyCollector, host).Msg("sending traces")
 	return telemetry.NewTracer(provider), func() {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
 		defer cancel()
 		if err := provider.Shutdown(bounded); err != nil {
 			spans.report(err)
 		}
-		_ = exporter.Shutdown(bounded) // ends what is still under way, since the time is over
+		_ = exporter.Shutdown(bounded) // cancels requests that are still in progress
 	}, nil
 }
 
-// collector returns the host that the environment wants traces sent to, empty if it
-// wants none. The exporter would ignore a fault in these variables.
-func collector() (host string, err error) {
+// collectorHost returns the host of the collector, empty if no traces are wanted. The exporter
+// would ignore faults in these variables.
+func collectorHost() (host string, err error) {
 	value := func(name string) (value, from string) {
 		for _, from := range []string{"OTEL_EXPORTER_OTLP_TRACES_" + name, "OTEL_EXPORTER_OTLP_" + name} {
 			if value := strings.TrimSpace(os.Getenv(from)); value != "" {
@@ -84,15 +83,15 @@ func collector() (host string, err error) {
 	}
 	address, err := url.Parse(endpoint)
 	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-		return "", fmt.Errorf("%s is not a URL; write it like http://localhost:4318", from)
+		return "", fmt.Errorf("%s is not a URL; use one like http://localhost:4318", from)
 	}
 	if protocol, from := value("PROTOCOL"); cmp.Or(protocol, "http/protobuf") != "http/protobuf" {
-		return "", fmt.Errorf("%s: only http/protobuf is supported, which collectors take on port 4318", from)
+		return "", fmt.Errorf("%s: use http/protobuf, which collectors accept on port 4318", from)
 	}
 	return address.Host, nil
 }
 
-// reporter logs that the collector takes no spans, once until it does again.
+// reporter logs when the collector stops accepting spans, and when it accepts them again.
 type reporter struct {
 	sdktrace.SpanExporter
 	log zerolog.Logger
@@ -101,14 +100,13 @@ type reporter struct {
 	lost bool
 }
 
-// ExportSpans sends spans. What does not get through is lost: the next batch is as good a
-// try as this one again.
+// ExportSpans sends spans. Those that fail are lost, and not sent again.
 func (r *reporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	r.report(r.SpanExporter.ExportSpans(ctx, spans))
 	return nil
 }
 
-// report logs that spans were lost, or with nil that they get through again.
+// report logs the error that spans were lost by, or with nil that they are accepted again.
 func (r *reporter) report(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -117,27 +115,27 @@ func (r *reporter) report(err error) {
 	case lost:
 		text := err.Error()
 		r.log.Warn().Str(zerolog.ErrorFieldName, strings.ToValidUTF8(text[:min(len(text), maxTraceError)], "")).
-			Msg("traces are lost; everything else continues, and this is not logged again until they get through")
+			Msg("traces are lost, which affects nothing else")
 	default:
-		r.log.Info().Msg("traces get through again")
+		r.log.Info().Msg("traces are accepted again")
 	}
 	r.lost = err != nil
 }
 
-// variableFaults collects what the exporter logs about its variables while it is made,
+// variableFaults collects what the exporter logs about its variables when it is created,
 // without their values. It is a [logr.LogSink].
-type variableFaults struct{ said []string }
+type variableFaults struct{ messages []string }
 
 func (v *variableFaults) Init(logr.RuntimeInfo)               {}
 func (v *variableFaults) Enabled(int) bool                    { return false }
 func (v *variableFaults) Info(int, string, ...any)            {}
 func (v *variableFaults) WithValues(...any) logr.LogSink      { return v }
 func (v *variableFaults) WithName(string) logr.LogSink        { return v }
-func (v *variableFaults) Error(_ error, msg string, _ ...any) { v.said = append(v.said, msg) }
+func (v *variableFaults) Error(_ error, msg string, _ ...any) { v.messages = append(v.messages, msg) }
 
 func (v *variableFaults) err() error {
-	if len(v.said) == 0 {
+	if len(v.messages) == 0 {
 		return nil
 	}
-	return fmt.Errorf("a variable OTEL_EXPORTER_OTLP_* cannot be used: the exporter could not %s", strings.Join(v.said, ", "))
+	return fmt.Errorf("a variable OTEL_EXPORTER_OTLP_* cannot be used: the exporter could not %s", strings.Join(v.messages, ", "))
 }

@@ -152,9 +152,9 @@ func TestStartTracing_NamesTheVariableThatCannotBeUsed(t *testing.T) {
 		set  map[string]string
 		want string
 	}{
-		"no address":      {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "s3cret:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL; write it like http://localhost:4318"},
+		"no address":      {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "s3cret:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL; use one like http://localhost:4318"},
 		"traces' address": {map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://s3cret:x y"}, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is not a URL"},
-		"gRPC":            {map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf is supported"},
+		"gRPC":            {map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL: use http/protobuf"},
 		"headers":         {map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "s3cret"}, "could not parse headers"},
 		"timeout":         {map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "s3cret"}, "could not parse duration"},
 		"certificate":     {map[string]string{"OTEL_EXPORTER_OTLP_CERTIFICATE": os.DevNull}, "could not create tls cert pool"},
@@ -172,7 +172,7 @@ func TestStartTracing_NamesTheVariableThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestTrouble_IsToldOnceAndHoldsNobodyUp(t *testing.T) {
+func TestTrouble_IsLoggedOnceAndDelaysNothing(t *testing.T) {
 	collector, url := collect(t)
 	clearTraceEnv(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "5"})
 	var log testkit.Buffer
@@ -199,10 +199,10 @@ func TestTrouble_IsToldOnceAndHoldsNobodyUp(t *testing.T) {
 	requests(len(collector.Requests()) + 2)
 	stop()
 	if got := strings.Count(log.String(), "traces are lost"); got != 1 {
-		t.Errorf("told %d times: %s", got, log.String())
+		t.Errorf("logged %d times: %s", got, log.String())
 	}
-	if got := strings.Count(log.String(), "traces get through again"); got != 1 {
-		t.Errorf("its end was told %d times: %s", got, log.String())
+	if got := strings.Count(log.String(), "traces are accepted again"); got != 1 {
+		t.Errorf("its end was logged %d times: %s", got, log.String())
 	}
 }
 

@@ -6,39 +6,36 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-
-	"github.com/alecthomas/kong"
 )
 
-// What a release says it is. The linker sets these:
+// The version of a release. The linker sets these:
 //
 //	-ldflags '-X greenlight/internal/app.version=1.2.3 -X …commit=… -X …date=…'
 //
 // make build, the Dockerfile and .goreleaser.yaml do so.
 var version, commit, date string
 
-// noVersion is the version of a program that nobody released.
+// noVersion is the version of a build that is not a release.
 const noVersion = "devel"
 
-// Build is what a program was built from, and with what.
+// Build describes how a program was built.
 type Build struct {
-	// Version is the release's, without a v before it. It begins with "devel" if nobody
-	// released it.
+	// Version is the release's, without a leading v, or "devel".
 	Version string `json:"version"`
-	// Commit is the revision in full, with "+dirty" after it if files were changed
-	// since; empty if that is not known.
+	// Commit is the full revision, followed by "+dirty" if files had been changed; empty if
+	// unknown.
 	Commit string `json:"commit,omitempty"`
-	// Date is the commit's, in RFC 3339; empty if that is not known. It is not the
-	// time of building, so that building twice gives the same bytes.
+	// Date is that of the commit, in RFC 3339; empty if unknown. It is not the time of the
+	// build, so that two builds are equal byte for byte.
 	Date string `json:"date,omitempty"`
-	// Go is the version of Go, such as "go1.26.8".
+	// Go is the version of Go, for example "go1.26.8".
 	Go string `json:"go"`
-	// Platform is what the program runs on, such as "linux/amd64".
+	// Platform is the target, for example "linux/amd64".
 	Platform string `json:"platform"`
 }
 
-// ThisBuild returns what the running program was built from: what the linker was told,
-// else what Go noted of the working copy.
+// ThisBuild returns the build of the running program, as the linker set it or as Go
+// recorded it from the working copy.
 func ThisBuild() Build {
 	info, _ := debug.ReadBuildInfo()
 	return buildOf(version, commit, date, info)
@@ -65,7 +62,7 @@ func buildOf(version, commit, date string, info *debug.BuildInfo) Build {
 	return b
 }
 
-// String returns a line for people without the program's name, such as
+// String returns a line for people without the program's name, for example
 // "1.2.3 (commit fa859393c2f9, 2026-11-26T12:48:39Z, go1.26.8, linux/amd64)".
 func (b Build) String() string {
 	var about []string
@@ -83,10 +80,5 @@ func (b Build) String() string {
 	return fmt.Sprintf("%s (%s)", b.Version, strings.Join(append(about, b.Go, b.Platform), ", "))
 }
 
-// UserAgent is how the program names itself to others over HTTP.
+// UserAgent is the program's name in HTTP requests.
 func (b Build) UserAgent() string { return "greenlight/" + b.Version }
-
-// Version is the flag that tells which version a program is.
-type Version struct {
-	Version kong.VersionFlag `name:"version" help:"Tell which version this is, and end."`
-}

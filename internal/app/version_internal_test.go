@@ -19,7 +19,7 @@ func TestBuild_ComesFromTheLinkerElseFromGo(t *testing.T) {
 		info                  *debug.BuildInfo
 		wantVersion, want     string // want without the part about Go
 	}{
-		{"told by the linker", "1.2.3", "abc", "2026-01-02T03:04:05Z", noted("true"), "1.2.3", "1.2.3 (commit abc, 2026-01-02T03:04:05Z, "},
+		{"set by the linker", "1.2.3", "abc", "2026-01-02T03:04:05Z", noted("true"), "1.2.3", "1.2.3 (commit abc, 2026-01-02T03:04:05Z, "},
 		{"a tag with its v", "v1.2.3", "abc", "", nil, "1.2.3", "1.2.3 (commit abc, "},
 		{"noted by Go", "", "", "", noted("false"), "devel", "devel (commit fa859393c2f9, 2026-11-26T12:48:39Z, "},
 		{"changed since", "", "", "", noted("true"), "devel", "devel (commit fa859393c2f9+dirty, 2026-11-26T12:48:39Z, "},

@@ -56,12 +56,12 @@ func TestNATS_ReadsSyncFromTheMonitor(t *testing.T) {
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	nobody := listener.Addr().String()
+	closed := listener.Addr().String()
 	must(t, listener.Close())
 	for name, address := range map[string]string{
-		"nobody there":  "http://all:s3cret@" + nobody,
+		"no server":     "http://all:s3cret@" + closed,
 		"no address":    "://",
-		"not the right": "http://" + nobody,
+		"not the right": "http://" + closed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, found := runChecks(t, doctor.NATS{Conn: nc, Monitors: []string{address}})
@@ -125,7 +125,7 @@ func describe(t *testing.T, js jetstream.JetStream) string {
 }
 
 func TestNATS_ReportsMissingPermissions(t *testing.T) {
-	// A webhook's user, who may also look.
+	// A webhook's user, who may also read.
 	ns := outside(t, &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{
 		"telnyx.event.>", "deadletter.>", "$JS.API.STREAM.INFO.>",
 	}}})

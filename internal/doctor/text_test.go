@@ -29,7 +29,7 @@ func TestReport_TextFitsATerminal(t *testing.T) {
 		}
 	}
 	if strings.Contains(b.String(), "\x1b") {
-		t.Error("an escape sequence of somebody else's got through")
+		t.Error("a foreign escape sequence got through")
 	}
 	if r.Worst != doctor.Fail || !strings.HasSuffix(b.String(), "\n4 checks: 2 fail, 1 unknown.\n") {
 		t.Errorf("got worst %s and\n%s\nwant fail and the counts", r.Worst, b.String())

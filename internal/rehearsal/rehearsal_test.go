@@ -57,7 +57,7 @@ func seeded(t *testing.T) (*telnyxsim.Simulator, *plan.Set, *rehearsal.Account) 
 	return sim, set, rehearsal.Seed(sim, set, rehearsal.Seeding{Bystanders: true})
 }
 
-// done is the history of a rehearsal in which all went well, made by hand.
+// done is the history of a rehearsal in which all went well.
 func done(t *testing.T) (*rehearsal.Account, rehearsal.History) {
 	t.Helper()
 	sim, _, account := seeded(t)
@@ -92,15 +92,15 @@ func poolNumbers(t *testing.T, sim *telnyxsim.Simulator) (numbers []string) {
 	r.Header.Set("Authorization", "Bearer any")
 	w := httptest.NewRecorder()
 	sim.ServeHTTP(w, r)
-	var told struct {
+	var list struct {
 		Data []struct {
 			PhoneNumber string `json:"phone_number"`
 		} `json:"data"`
 	}
-	if err := json.Unmarshal(w.Body.Bytes(), &told); err != nil {
+	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range told.Data {
+	for _, row := range list.Data {
 		numbers = append(numbers, row.PhoneNumber)
 	}
 	return numbers

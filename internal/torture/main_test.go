@@ -101,7 +101,7 @@ func beWebhook(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return p.AddWebhook(webhook.Config{Verifier: verifier}, listener)
+		return p.AddWebhook(webhook.Config{Verifier: verifier}, listener, app.Public{})
 	})
 }
 

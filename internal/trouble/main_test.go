@@ -166,7 +166,7 @@ func openFront(t *testing.T, name string, nc *nats.Conn, replicas int, groups bo
 	must(t, err)
 	private, err := app.Listen("127.0.0.1:0")
 	must(t, err)
-	must(t, p.AddWebhook(webhook.Config{Verifier: verifier, GroupCommit: groups}, public))
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier, GroupCommit: groups}, public, app.Public{}))
 	p.AddPrivate(private, "")
 	js, err := jetstream.New(nc)
 	must(t, err)

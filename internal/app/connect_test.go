@@ -42,10 +42,10 @@ func runWebhook(t *testing.T, nc *nats.Conn, log *testkit.Buffer) (private net.L
 	t.Helper()
 	sim := telnyxsim.New(telnyxsim.Options{})
 	t.Cleanup(sim.Close)
-	p, err := app.Await(t.Context(), nc, 1, zerolog.New(log))
+	p, err := app.New(t.Context(), nc, 1, zerolog.New(log))
 	must(t, err)
 	private = listen(t)
-	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, listen(t)))
+	must(t, p.AddWebhook(webhook.Config{Verifier: verifier(t, sim)}, listen(t), app.Public{}))
 	p.AddPrivate(private, "")
 	run(t, p)
 	return private
@@ -60,9 +60,10 @@ func waitFor(t *testing.T, log *testkit.Buffer, line string) {
 	}
 }
 
-// The server comes up later and refuses the token; then one comes up that takes it,
-// goes away, and is back.
-func TestAwait_TellsOnceThatItIsRefusedAndGoesOnTrying(t *testing.T) {
+// A server starts later and refuses the token. Then one starts that accepts it, stops, and
+// starts again.
+func TestNew_LogsARefusalOnceAndKeepsTrying(t *testing.T) {
+	t.Parallel()
 	port := testkit.FreePort(t)
 	nc, err := events.ConnectOrWait("nats://right@127.0.0.1:"+port, t.Name())
 	must(t, err)
@@ -81,19 +82,20 @@ func TestAwait_TellsOnceThatItIsRefusedAndGoesOnTrying(t *testing.T) {
 	stop = startServer(t, port, "right", t.TempDir())
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
 	if n := strings.Count(log.String(), refused); n != 1 || strings.Contains(log.String(), "right@") {
-		t.Errorf("the refusal is told %d times, or the token is:\n%s", n, log.String())
+		t.Errorf("the refusal is logged %d times, or the token is:\n%s", n, log.String())
 	}
 	stop()
-	waitFor(t, &log, "the NATS server is away")
+	waitFor(t, &log, "the connection to the NATS server is lost")
 	get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
 	stop = startServer(t, port, "right", t.TempDir())
 	defer func() { stop() }()
 	waitFor(t, &log, "the NATS server is connected again")
 }
 
-// The stream was made otherwise, in a way that cannot be changed: that ends a start.
-// A process that waits says so, once, and goes on when it is mended.
-func TestAwait_SaysThatTheStreamsConflict(t *testing.T) {
+// A stream exists with a setting that cannot be changed. That ends a start. A process that
+// already waits for the server reports it once, and continues when it is fixed.
+func TestNew_ReportsThatTheStreamsConflict(t *testing.T) {
+	t.Parallel()
 	const conflict = "create stream EVENTS: nats: API error: code=500 err_code=10052 description=stream configuration update can not cancel deny message deletes"
 	port, dir := testkit.FreePort(t), t.TempDir()
 	address := "nats://127.0.0.1:" + port
@@ -105,7 +107,7 @@ func TestAwait_SaysThatTheStreamsConflict(t *testing.T) {
 	must(t, err)
 	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: events.StreamEvents, Subjects: []string{"telnyx.event.>"}, DenyDelete: true})
 	must(t, err)
-	if _, err := app.Await(t.Context(), nc, 1, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), conflict) {
+	if _, err := app.New(t.Context(), nc, 1, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), conflict) {
 		t.Errorf("got %v, want %s", err, conflict)
 	}
 	stop()
@@ -117,19 +119,13 @@ func TestAwait_SaysThatTheStreamsConflict(t *testing.T) {
 	private := runWebhook(t, late, &log)
 	stop = startServer(t, port, "", dir)
 	defer func() { stop() }()
-	waitFor(t, &log, "until somebody mends it")
+	waitFor(t, &log, "until the configuration is fixed")
 	if body := get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable); !strings.Contains(body, conflict) {
 		t.Errorf("got %s, want it to say %q", body, conflict)
 	}
 	testkit.Within(t, 10*time.Second, func() error { return js.DeleteStream(t.Context(), events.StreamEvents) })
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
 	if n := strings.Count(log.String(), conflict); n != 1 {
-		t.Errorf("the conflict is told %d times:\n%s", n, log.String())
-	}
-}
-
-func TestAwait_RefusesWhatWaitingDoesNotMend(t *testing.T) {
-	if _, err := app.Await(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 9, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "replicas 9") {
-		t.Errorf("got %v, want the number of replicas refused", err)
+		t.Errorf("the conflict is logged %d times:\n%s", n, log.String())
 	}
 }

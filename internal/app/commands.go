@@ -8,14 +8,14 @@ import (
 	"greenlight/internal/status"
 )
 
-// WebhookCommand is the command webhook: its flags, and what it runs.
+// WebhookCommand is the program webhook.
 type WebhookCommand struct {
 	Webhook `group:"Notifications"`
 	TLS     `group:"Notifications"`
 	role
 }
 
-// Run takes deliveries until ctx ends. The log goes to stderr.
+// Run accepts deliveries until ctx ends. The log goes to stderr.
 func (c *WebhookCommand) Run(ctx context.Context, stderr io.Writer) error {
 	if c.AskReady {
 		return status.AskReady(ctx, c.Admin.Listen)
@@ -26,19 +26,13 @@ func (c *WebhookCommand) Run(ctx context.Context, stderr io.Writer) error {
 	return c.run(ctx, &faults, stderr, "webhook", func(p *Process, _ int) error {
 		public, err := Listen(c.Webhook.Listen)
 		if err != nil {
-			return fmt.Errorf("LISTEN: %w", err)
+			return fmt.Errorf("LISTEN: %w; use another address with --listen", err)
 		}
-		if err := p.AddPublic(config, public, serving); err != nil {
-			return err
-		}
-		if serving.Keys == nil {
-			p.HoldKeys()
-		}
-		return nil
+		return p.AddWebhook(config, public, serving)
 	})
 }
 
-// AssignerCommand is the command assigner: its flags, and what it runs.
+// AssignerCommand is the program assigner.
 type AssignerCommand struct {
 	Telnyx   `group:"Telnyx"`
 	Assigner `group:"Plans"`
@@ -64,8 +58,8 @@ func (c *AssignerCommand) Run(ctx context.Context, stderr io.Writer) error {
 	})
 }
 
-// role is what webhook and assigner have in common: each is a client of NATS, with a
-// private listener.
+// role is what webhook and assigner have in common: each is a client of NATS with a private
+// listener.
 type role struct {
 	NATS        `group:"NATS"`
 	Replication `group:"NATS"`
@@ -75,7 +69,7 @@ type role struct {
 	Version     `group:"This process"`
 }
 
-// run runs a process with the parts that add adds, unless a setting is at fault.
+// run runs a process with the parts that add adds, unless a setting cannot be used.
 func (r role) run(ctx context.Context, faults *Faults, stderr io.Writer, name string, add func(p *Process, replicas int) error) error {
 	replicas := r.Copies(faults)
 	token := r.Admin.Check(faults)
@@ -85,7 +79,7 @@ func (r role) run(ctx context.Context, faults *Faults, stderr io.Writer, name st
 		return err
 	}
 	defer nc.Close()
-	p, err := Await(ctx, nc, replicas, log)
+	p, err := New(ctx, nc, replicas, log)
 	if err != nil {
 		return err
 	}
@@ -94,7 +88,7 @@ func (r role) run(ctx context.Context, faults *Faults, stderr io.Writer, name st
 	}
 	private, err := Listen(r.Admin.Listen)
 	if err != nil {
-		return fmt.Errorf("ADMIN_LISTEN: %w", err)
+		return fmt.Errorf("ADMIN_LISTEN: %w; use another address with --admin-listen", err)
 	}
 	if err := add(p, replicas); err != nil {
 		return err
