@@ -1,14 +1,13 @@
-// Package ledger is what Greenlight knows of every campaign and number: where
-// it stands, why, what happens next and when. It lives in two JetStream
-// key-value buckets, CAMPAIGNS and NUMBERS, so that any process can read it and
-// a restart forgets nothing. The history of a key is the timeline of what it is
-// about.
+// Package ledger is what Greenlight knows about every campaign and number: its state,
+// why, what happens next and when. It lives in two JetStream key-value buckets,
+// CAMPAIGNS and NUMBERS, so that any process can read it and it survives restarts. The
+// history of a key is the timeline of its campaign or number.
 //
-// One process writes, the assigner that works; anybody may read. Should two
-// assigners believe that they are the one, the revision decides: [Ledger.PutNumber]
-// writes only over the revision that the writer has read. That is what keeps two
-// assigners from attaching one number, see [ErrChanged].
+// The active assigner writes; any process may read. If two assigners both believe that
+// they are active, the revision decides: [Ledger.PutNumber] writes only over the
+// revision that the writer has read. That keeps two assigners from attaching the same
+// number, see [ErrChanged].
 //
-// The package decides nothing. What a state or reason means for people is here,
-// in [State], [Reason] and [Phase], so that every surface says the same.
+// The package decides nothing. It defines what each [State], [Reason] and [Phase] means
+// for people, so that every output uses the same words.
 package ledger

@@ -1,12 +1,12 @@
-// Package notice is what people are told of by themselves: that a campaign is
-// completed, that part of it is, that it needs a person, that numbers are stuck.
+// Package notice notifies people without being asked: a campaign is completed or partly
+// completed, a campaign needs a person, numbers are stuck.
 //
 // A notice is a message on greenlight.notice.<kind>, kept for a month in the stream
-// NOTICES, so that whoever comes late finds it. [Publisher] stores one; its key makes
-// two assigners that tell the same, or one that tells it again after a crash, store it
-// once. [Sender] takes notices from the stream to a receiver elsewhere. The stream
-// stands between the two: a receiver that is slow or away holds up nothing, and what it
-// missed is tried again by whichever process is there.
+// NOTICES, so that later readers find it. [Publisher] stores one. Its key makes sure that
+// it is stored once, even if two assigners publish it or one does so again after a crash.
+// [Sender] takes notices from the stream and sends them to a receiver. The stream
+// decouples the two: a slow receiver delays nothing, and what it missed is sent again by
+// any process that is running.
 //
-// When there is something to tell is the assigner's to decide.
+// The assigner decides when there is something to report.
 package notice

@@ -1,6 +1,6 @@
 // Package embedded runs a NATS server with JetStream inside the process, for
-// running Greenlight as a single program and for tests. It is a package of its
-// own so that programs that talk to an outside server do not carry one.
+// running Greenlight as a single program and for tests. It is a separate package, so
+// that programs that use an outside server do not link one.
 package embedded
 
 import (
