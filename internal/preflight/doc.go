@@ -1,6 +1,6 @@
-// Package preflight asks Telnyx, days before approval, whether what is planned
-// will work then, and reports what would not: campaigns that are not
-// there or will never be approved, numbers that cannot be attached.
+// Package preflight asks Telnyx, days before approval, whether the plans will work, and
+// reports what would fail: campaigns that are missing or will never be approved, and
+// numbers that cannot be attached.
 //
 // It only reads: every call goes through [telnyx.Client.ReadOnly]. It decides
 // nothing about numbers: [assigner.ForeseeAll] does, as if every campaign were
