@@ -34,7 +34,7 @@ func TestAssigner_WaitsForNATS(t *testing.T) {
 		return commandtest.Get(t, http.DefaultClient, private+"/readyz")
 	}
 	code, text := ready()
-	for _, want := range []string{"the NATS server is not connected; trying again all the time at " + server.URL, `"assigner": "could not join the assigners yet"`} {
+	for _, want := range []string{"the NATS server is not connected; Greenlight keeps trying at " + server.URL, `"assigner": "could not join the assigners yet"`} {
 		if code != http.StatusServiceUnavailable || !strings.Contains(text, want) {
 			t.Errorf("/readyz: %d %s, want %q in it", code, text, want)
 		}

@@ -21,6 +21,7 @@ type command struct {
 	Doctor doctorCommand `cmd:"" help:"Check NATS, disk, speed, clocks, keys and plans, and say what a 200 means here."`
 	Plan   planCommand   `cmd:"" help:"Check plans before approval: errors, what Telnyx says, what would be done."`
 
+	Numbers     numbersCommand     `cmd:"" help:"List, assign, remove and verify numbers."`
 	Trigger     triggerCommand     `cmd:"" help:"Reconcile a campaign now and retry its waiting numbers."`
 	Hold        holdCommand        `cmd:"" help:"Stop new writes to Telnyx, for all or some campaigns, until resume."`
 	Resume      resumeCommand      `cmd:"" help:"End a hold and show what was on hold."`

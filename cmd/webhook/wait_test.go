@@ -50,7 +50,7 @@ func TestWebhook_WaitsForNATS(t *testing.T) {
 	if code, text := commandtest.Get(t, client, public+"/healthz"); code != http.StatusOK {
 		t.Errorf("/healthz: %d %s", code, text)
 	}
-	want := "the NATS server is not connected; trying again all the time at " + server.URL
+	want := "the NATS server is not connected; Greenlight keeps trying at " + server.URL
 	if code, text := commandtest.Get(t, client, private+"/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(text, want) || strings.Contains(text, "t0ken") {
 		t.Errorf("/readyz: %d %s, want %q in it", code, text, want)
 	}

@@ -72,7 +72,7 @@ func TestAwait_TellsOnceThatItIsRefusedAndGoesOnTrying(t *testing.T) {
 	get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
 
 	stop := startServer(t, port, "wrong", t.TempDir())
-	refused := "trying again all the time at nats://127.0.0.1:" + port + ", where it was refused: nats: Authorization Violation"
+	refused := "refused the connection at nats://127.0.0.1:" + port + "; Greenlight keeps trying: nats: Authorization Violation"
 	waitFor(t, &log, refused)
 	if body := get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable); !strings.Contains(body, refused) {
 		t.Errorf("got %s, want it to say %q", body, refused)

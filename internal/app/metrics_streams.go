@@ -66,7 +66,7 @@ func (s *Streams) Collect(out chan<- prometheus.Metric) {
 	tell(oldestDesc, age)
 	tell(bytesDesc, float64(d.Room.Used))
 	tell(bytesMostDesc, float64(d.Room.Most))
-	tell(listeningDesc, truth(d.Listening))
+	tell(listeningDesc, truth(!d.Idle))
 	tell(deadLettersDesc, float64(d.DeadLetters))
 	hold, err := ledger.ReadHold(ctx, s.js)
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {

@@ -129,7 +129,9 @@ func onConnection(nc *nats.Conn, replicas int, log zerolog.Logger) (*Process, er
 		}
 		return p.objects.ready(ctx)
 	}})
-	p.checks = append(p.checks, status.Check{Name: "clock", Advisory: true, Ready: doctor.ReadyClock(js)})
+	p.checks = append(p.checks,
+		status.Check{Name: "clock", Advisory: true, Ready: doctor.ReadyClock(js)},
+		status.Check{Name: "dead_letters", Advisory: true, Ready: func(ctx context.Context) error { return events.RoomForDeadLetters(ctx, js) }})
 	return p, nil
 }
 

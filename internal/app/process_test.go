@@ -17,11 +17,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
 	"greenlight/config"
 	"greenlight/internal/app"
 	"greenlight/internal/assigner"
+	"greenlight/internal/events"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -161,10 +163,29 @@ func TestProcess_SaysThatNATSIsAway(t *testing.T) {
 	get(t, private.Addr().String(), "/readyz", http.StatusOK)
 	nc.Close()
 	body := get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
-	for _, want := range []string{"the NATS server is not connected; trying again all the time", "stream EVENTS cannot be reached"} {
+	for _, want := range []string{"the NATS server is not connected; Greenlight keeps trying", "stream EVENTS cannot be reached"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("got %s, want it to say %q", body, want)
 		}
+	}
+}
+
+// A process does its job with a full stream of dead letters, and says what is wrong.
+func TestProcess_ReportsAFullStreamOfDeadLetters(t *testing.T) {
+	nc := testkit.Connect(t, testkit.Embedded(t))
+	js := must2(jetstream.New(nc))
+	p, err := app.New(t.Context(), nc, 1, zerolog.Nop())
+	must(t, err)
+	private := listen(t)
+	p.AddPrivate(private, "")
+	run(t, p)
+	get(t, private.Addr().String(), "/readyz", http.StatusOK)
+	config := must2(js.Stream(t.Context(), events.StreamDeadLetters)).CachedInfo().Config
+	config.MaxBytes = 1 << 20 // less than the largest letter
+	_, err = js.UpdateStream(t.Context(), config)
+	must(t, err)
+	if body := get(t, private.Addr().String(), "/readyz", http.StatusOK); !strings.Contains(body, "stream DEAD_LETTERS is full") {
+		t.Errorf("got %s, want that DEAD_LETTERS is full", body)
 	}
 }
 
@@ -202,7 +223,7 @@ func TestProcess_IsUnreadyBeforeItsDoorCloses(t *testing.T) {
 	began := time.Now()
 	stop()
 	body := get(t, private.Addr().String(), "/readyz", http.StatusServiceUnavailable)
-	if !strings.Contains(body, "it was told to stop") {
+	if !strings.Contains(body, "this process is stopping") {
 		t.Errorf("got %s, want it to say why", body)
 	}
 	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(must2(http.NewRequest(http.MethodPost, "http://"+public.Addr().String()+webhook.Path, nil)))

@@ -94,6 +94,12 @@ func apiKeyFault(key string) string {
 	return ""
 }
 
+// Client returns a client for a command that writes, and how many calls it should make at
+// once.
+func (s Telnyx) Client(faults *Faults) (client *telnyx.Client, concurrency int) {
+	return s.client(faults), count(faults, "TELNYX_CONCURRENCY", s.Concurrency, 1, 100)
+}
+
 // ReadOnlyClient returns a client that cannot change anything, for a command that only
 // reads, and how many calls it should make at once.
 func (s Telnyx) ReadOnlyClient(faults *Faults) (client *telnyx.Client, concurrency int) {

@@ -167,25 +167,39 @@ func callsFor(d Decision) int {
 
 // reserve waits for a slot and for the calls of a write, and ends with a reading of the
 // campaign that is not old. Events that come while it waits are left to the next write,
-// so that many of them do not keep the numbers from being attached. That reading is made before: with the calls that were
-// reserved, the write would have to wait between its last read and its request.
+// so that many of them do not keep the numbers from being attached. A reading that became
+// old in the wait is made again with a call of the reservation: at a low rate it would
+// always be old after another wait.
 func (r *reconcile) reserve(ctx context.Context, calls int) (reserved context.Context, release func(), err error) {
-	for {
-		if err := r.refresh(ctx); err != nil {
-			return nil, nil, err
-		}
-		if r.isOutdated() {
-			return nil, nil, errInterrupted
-		}
-		reserved, release, err := r.a.client.Limiter.Reserve(ctx, calls)
-		if err != nil {
-			return nil, nil, cmp.Or(ctx.Err(), errInterrupted)
-		}
-		if r.readingAge() <= readingLasts {
-			return reserved, release, nil
-		}
-		release()
+	if err := r.refresh(ctx); err != nil {
+		return nil, nil, err
 	}
+	reserved, release, err = r.reserveCalls(ctx, calls)
+	if err != nil || r.readingAge() <= readingLasts {
+		return reserved, release, err
+	}
+	release()
+	reserved, release, err = r.reserveCalls(ctx, calls+1)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := r.readAgain(reserved); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return reserved, release, nil
+}
+
+// reserveCalls waits for a slot and for calls, unless another reconcile must follow.
+func (r *reconcile) reserveCalls(ctx context.Context, calls int) (reserved context.Context, release func(), err error) {
+	if r.isOutdated() {
+		return nil, nil, errInterrupted
+	}
+	reserved, release, err = r.a.client.Limiter.Reserve(ctx, calls)
+	if err != nil {
+		return nil, nil, cmp.Or(ctx.Err(), errInterrupted)
+	}
+	return reserved, release, nil
 }
 
 // isOutdated reports whether another reconcile must follow, since the plan or the
@@ -262,13 +276,19 @@ func (r *reconcile) refresh(ctx context.Context) error {
 	if r.isFresh() {
 		return nil // another one has just read it
 	}
-	readAt, began := r.a.now(), time.Now()
+	return r.readAgain(ctx)
+}
+
+// readAgain reads the campaign. Its reading counts from the answer, since the call may have
+// waited long for the limiter.
+func (r *reconcile) readAgain(ctx context.Context) error {
+	began := time.Now() // an event that comes while it is read asks for another one
 	campaign, err := r.a.observer.campaigns.read(ctx, r.want)
 	if err != nil {
 		return &readError{err}
 	}
 	r.mu.Lock()
-	r.campaign, r.readAt, r.readBegan = campaign, readAt, began
+	r.campaign, r.readAt, r.readBegan = campaign, r.a.now(), began
 	r.mu.Unlock()
 	return nil
 }
@@ -426,6 +446,9 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 	counter.WithLabelValues(cmp.Or(string(after.Record.Reason), accepted)).Inc()
 	if err := r.put(ctx, after.Record); err != nil {
 		return err
+	}
+	if r.concluded != nil {
+		r.concluded(d.Record.Number)
 	}
 	switch {
 	case answer.Err == nil:

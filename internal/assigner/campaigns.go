@@ -228,7 +228,8 @@ func (c *campaigns) filed(ctx context.Context, calls int) (telnyx.Rows[telnyx.Ca
 		return filed, nil
 	}
 	for _, brand := range brands {
-		for page, pages := 1, 1; page <= pages && pages-page < calls; page++ {
+		// It takes no more calls, or memory, than reading each by itself.
+		for page, pages := 1, 1; page <= pages && pages-page < calls && len(filed.All) < mostFiled; page++ {
 			found, total, err := c.telnyx.CampaignsPage(ctx, brand.BrandID, page)
 			calls--
 			if err != nil || len(found) == 0 {
@@ -237,9 +238,7 @@ func (c *campaigns) filed(ctx context.Context, calls int) (telnyx.Rows[telnyx.Ca
 			if page == 1 {
 				pages = (total + len(found) - 1) / len(found)
 			}
-			if filed.All = append(filed.All, found...); pages > calls+1 || len(filed.All) > mostFiled {
-				break // it takes more calls, or more memory, than reading each by itself
-			}
+			filed.All = append(filed.All, found...)
 		}
 	}
 	return filed, nil

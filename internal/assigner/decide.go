@@ -210,7 +210,8 @@ type Decision struct {
 //
 //	facts                                         new state (reason)           write  person      next
 //	the records do not settle it                  as it was (unverified)       –      –           soon, then growing
-//	not on this campaign                          its record ends              –      –           –
+//	not on this campaign                          its record ends, once no     –      –           –
+//	                                              request is unanswered
 //	being assigned or removed                     leaving (being_processed)    –      –           growing
 //	a request may be under way                    leaving                      –      –           when it is over
 //	its time has not come                         leaving                      –      –           then
@@ -479,24 +480,32 @@ func isForeign(country string) bool {
 
 // obstructed decides if the number's own settings keep it from being attached.
 func (d *decider) obstructed() bool {
-	a, wants := d.Account, d.Entry.MessagingProfileID
-	switch {
-	case a.Status != "" && !strings.EqualFold(a.Status, "active"):
+	if a := d.Account; a.Status != "" && !strings.EqualFold(a.Status, "active") {
 		d.notActive(a.Status)
-	case a.Type.IsOther(), isForeign(a.CountryCode):
-		detail := fmt.Sprintf("Telnyx lists it as %q", string(a.Type))
-		if !a.Type.IsOther() {
-			detail = fmt.Sprintf("Telnyx lists it as a number of country %q", a.CountryCode)
-		}
-		d.obstacle(ledger.NotLongCode, detail)
-	case a.MessagingProfileID == "" && wants == "":
-		d.obstacle(ledger.NoMessagingProfile, "")
-	case a.MessagingProfileID != "" && wants != "" && !strings.EqualFold(a.MessagingProfileID, wants):
-		d.obstacle(ledger.OtherProfile, "it is on messaging profile "+a.MessagingProfileID)
-	default:
+		return true
+	}
+	reason, detail := obstacleIn(d.Account, d.Entry.MessagingProfileID)
+	if reason == "" {
 		return false
 	}
+	d.obstacle(reason, detail)
 	return true
+}
+
+// obstacleIn returns why a number with these settings cannot be attached by an entry that
+// wants that messaging profile, if any. The reason is empty if it can.
+func obstacleIn(a telnyx.Number, wants string) (reason ledger.Reason, detail string) {
+	switch {
+	case a.Type.IsOther():
+		return ledger.NotLongCode, fmt.Sprintf("Telnyx lists it as %q", string(a.Type))
+	case isForeign(a.CountryCode):
+		return ledger.NotLongCode, fmt.Sprintf("Telnyx lists it as a number of country %q", a.CountryCode)
+	case a.MessagingProfileID == "" && wants == "":
+		return ledger.NoMessagingProfile, ""
+	case a.MessagingProfileID != "" && wants != "" && !strings.EqualFold(a.MessagingProfileID, wants):
+		return ledger.OtherProfile, "it is on messaging profile " + a.MessagingProfileID
+	}
+	return "", ""
 }
 
 func (d *decider) obstacle(reason ledger.Reason, detail string) {

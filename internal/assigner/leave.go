@@ -15,6 +15,7 @@ import (
 // leave decides about a number that is to be removed from the campaign.
 func (d *decider) leave() {
 	record := d.Change.Record
+	hasLeft := record == nil || !record.On(d.Campaign) || d.Change.Action == plan.Attach
 	if d.n.UnnamedAt.IsZero() {
 		d.n.UnnamedAt = d.Now.UTC().Round(0)
 	}
@@ -24,7 +25,10 @@ func (d *decider) leave() {
 	switch {
 	case d.RecordUnknown != "":
 		d.unverified(d.RecordUnknown)
-	case record == nil, !record.On(d.Campaign), d.Change.Action == plan.Attach:
+	case hasLeft && d.Now.Before(d.ClaimEnds) && d.Record.Request.Outcome != ledger.Accepted:
+		d.enter(ledger.Leaving, "", "") // a request without an answer may still take effect
+		d.n.NextAt = d.ClaimEnds
+	case hasLeft:
 		d.left = true
 	case d.Change.Action != plan.Done:
 		d.enter(ledger.Leaving, ledger.BeingProcessed, fmt.Sprintf("Telnyx has it as %s", cmp.Or(string(record.AssignmentStatus), "no status")))

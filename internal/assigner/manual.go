@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +33,11 @@ type Manual struct {
 	a     *Assigner
 	cause string
 	plans atomic.Pointer[plan.Set]
+	// Report is called once for each number of a call, as soon as its result is known, from
+	// one goroutine at a time. Nil reports to nobody.
+	Report func(Manually)
+	// reported are the numbers that were reported in this call, which may take several tries.
+	reported map[plan.E164]bool
 	// made are the records that no plan asked for, by key and number.
 	made map[claimKey]ledger.NumberEntry
 }
@@ -84,6 +91,7 @@ func (h *HeldError) Error() string {
 // must be sorted. An error means that nothing is known of the numbers: a [*HeldError], or
 // that the campaign or the lists cannot be read.
 func (m *Manual) Assign(ctx context.Context, want plan.Campaign, again bool) (results []Manually, err error) {
+	m.reported = map[plan.E164]bool{}
 	err = retryChanged(ctx, func() error {
 		results, err = m.assign(ctx, want, again)
 		return err
@@ -132,6 +140,7 @@ func (m *Manual) assign(ctx context.Context, want plan.Campaign, again bool) ([]
 // plan names there. Without send it sends nothing: a result that is neither done, sent nor
 // refused is one that would be sent. Otherwise it is like [Manual.Assign].
 func (m *Manual) Remove(ctx context.Context, want plan.Campaign, send bool) (results []Manually, err error) {
+	m.reported = map[plan.E164]bool{}
 	err = retryChanged(ctx, func() error {
 		results, err = m.remove(ctx, want, send)
 		return err
@@ -170,6 +179,9 @@ func (m *Manual) remove(ctx context.Context, want plan.Campaign, send bool) ([]M
 	for i := range results {
 		result := &results[i]
 		n, isNamed := named[result.Number]
+		if result.Done {
+			result.Done = slices.ContainsFunc(decisions, func(d Decision) bool { return d.Left && d.Record.Number == string(result.Number) })
+		}
 		switch {
 		case result.Before != nil && !result.Before.On(r.campaign):
 			result.Done, result.Refused = false, fmt.Sprintf("It is on campaign %s.", result.Before.CampaignID)
@@ -181,6 +193,20 @@ func (m *Manual) remove(ctx context.Context, want plan.Campaign, send bool) ([]M
 		return results, nil
 	}
 	return m.applyTo(ctx, r, results, decisions)
+}
+
+// drop ends the records of numbers that are done, and which no plan asked for.
+func (m *Manual) drop(ctx context.Context, r *reconcile, results []Manually) error {
+	for _, result := range results {
+		key := claimKey{r.req.key, string(result.Number)}
+		if entry, made := m.made[key]; made && result.Done {
+			if err := m.a.ledger.DropNumber(ctx, entry); err != nil && !errors.Is(err, ledger.ErrChanged) {
+				return err
+			}
+			delete(m.made, key)
+		}
+	}
+	return nil
 }
 
 // begin prepares a reconcile of numbers that a person named.
@@ -259,34 +285,73 @@ func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []Manually, 
 			return nil, &HeldError{by}
 		}
 	}
-	err := r.apply(ctx, due)
+	var mu sync.Mutex // guards the results and reports
+	completed := make(map[plan.E164]bool, len(results))
+	report := func(result *Manually) {
+		mu.Lock()
+		defer mu.Unlock()
+		if completed[result.Number] {
+			return
+		}
+		completed[result.Number] = true
+		result.complete(r, decided[string(result.Number)])
+		if m.Report != nil && !m.reported[result.Number] {
+			m.Report(*result)
+		}
+		m.reported[result.Number] = true
+	}
+	waits := make(map[string]*Manually, len(due))
 	for i := range results {
-		result := &results[i]
-		result.Record = decided[string(result.Number)].Record
-		if r.isRecorded(string(result.Number)) {
-			result.Record = r.known(result.Number)
-		}
-		if result.Done || result.Refused != "" {
-			continue
-		}
-		result.Sent = isUnderWay(result.Record)
-		if !result.Sent {
-			result.Refused = whyNot(result.Record)
+		waits[string(results[i].Number)] = &results[i]
+	}
+	for i := range results {
+		if !slices.ContainsFunc(due, func(d Decision) bool { return d.Record.Number == string(results[i].Number) }) {
+			report(&results[i])
 		}
 	}
+	r.concluded = func(number string) { report(waits[number]) }
+	err := r.apply(ctx, due)
 	m.remember(r)
-	return results, err
+	if errors.Is(err, ledger.ErrChanged) {
+		return nil, err // it is repeated
+	}
+	for i := range results {
+		report(&results[i])
+	}
+	return results, cmp.Or(err, m.drop(ctx, r, results))
 }
 
-// isUnderWay reports whether a request for the number is not finished.
-func isUnderWay(n ledger.Number) bool {
-	return n.State == ledger.Attaching || n.State == ledger.Pending || n.State == ledger.Leaving && !n.ClaimedAt.IsZero() ||
-		n.Reason == ledger.BeingProcessed && !n.NeedsPerson
+// complete fills in what was decided and recorded.
+func (m *Manually) complete(r *reconcile, decided Decision) {
+	m.Record = decided.Record
+	if r.isRecorded(string(m.Number)) {
+		m.Record = r.known(m.Number)
+	}
+	if m.Done || m.Refused != "" {
+		return
+	}
+	m.Sent = isUnderWay(m.Record, r.removes != nil)
+	if !m.Sent {
+		m.Refused = whyNot(m.Record)
+	}
+}
+
+// isUnderWay reports whether the request to attach or remove the number is not finished.
+func isUnderWay(n ledger.Number, removes bool) bool {
+	if removes {
+		return n.State == ledger.Leaving && (!n.ClaimedAt.IsZero() || n.Reason == ledger.BeingProcessed)
+	}
+	return n.State == ledger.Attaching || n.State == ledger.Pending
 }
 
 // whyNot says why nothing is under way for the number.
 func whyNot(n ledger.Number) string {
-	if n.Reason == ledger.Queued {
+	switch n.Reason {
+	case ledger.OtherCampaign:
+		return fmt.Sprintf("It is in use on campaign %s, which is not one that numbers may be moved from.", n.OtherCampaignID)
+	case "":
+		return "Another request for it is still under way. Run the command again in a minute."
+	case ledger.Queued:
 		return "Not sent: the work was interrupted. Run the command again."
 	}
 	why := n.Reason.Advice().Why
@@ -344,6 +409,44 @@ func (m *Manual) Entry(ctx context.Context, name string) (plan.Campaign, error) 
 		}
 	}
 	return entryFor(name), nil
+}
+
+// Where reads the records of the numbers and returns an entry for each campaign that some
+// of them are on, and the free ones. A record that cannot be read is an error.
+func (m *Manual) Where(ctx context.Context, numbers []plan.E164) (entries []plan.Campaign, free []plan.E164, err error) {
+	seen := newObservation()
+	if err := m.a.observer.readEach(ctx, numbers, false, &seen); err != nil {
+		return nil, nil, err
+	}
+	on := map[plan.E164]string{}
+	for _, record := range seen.Records {
+		if record.AssignmentStatus != telnyx.FailedAssignment {
+			on[plan.E164(record.PhoneNumber)] = record.CampaignID
+		}
+	}
+	byID := map[string][]plan.E164{}
+	for _, n := range numbers {
+		switch id, is := on[n]; {
+		case seen.Unknown[n] != "":
+			return nil, nil, fmt.Errorf("%s: %s", n, seen.Unknown[n])
+		case is:
+			byID[id] = append(byID[id], n)
+		default:
+			free = append(free, n)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(byID)) {
+		want := entryFor(id)
+		want.Numbers = byID[id]
+		entries = append(entries, want)
+	}
+	return entries, free, nil
+}
+
+// ReadCampaign reads the campaign with the given id, of Telnyx or TCR.
+// [telnyx.IsNotFound] recognises the error for one that does not exist.
+func ReadCampaign(ctx context.Context, client *telnyx.Client, id string) (telnyx.Campaign, error) {
+	return newCampaigns(client, time.Now).read(ctx, entryFor(id))
 }
 
 // retryChanged repeats what failed because others changed the same records.

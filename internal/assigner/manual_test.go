@@ -98,7 +98,7 @@ func TestManual_Refuses(t *testing.T) {
 		do     func(m *Manual, r *rig) ([]Manually, error)
 		want   string
 	}{
-		"to assign what another campaign uses": {func(r *rig) { onOther(r) }, assign, "in use on another campaign"},
+		"to assign what another campaign uses": {func(r *rig) { onOther(r) }, assign, "It is in use on campaign " + otherCampaign},
 		"to assign to a campaign in review": {func(r *rig) {
 			r.must(r.sim.SetCampaignStatus(testCampaign, telnyx.CampaignMNOPending))
 		}, assign, "in review"},

@@ -348,14 +348,44 @@ func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E
 	if err != nil {
 		return err
 	}
+	isOld := found.Read.Before(q.asked)
+	var doubtful []telnyx.Number
 	for _, n := range numbers {
-		if number, ok := found.Found[string(n)]; ok {
+		number, ok := found.Found[string(n)]
+		switch obstacle, _ := obstacleIn(number, q.want.MessagingProfileID); {
+		case ok && isOld && obstacle != "":
+			doubtful = append(doubtful, number)
+		case ok:
 			seen.Account[n] = number
-		} else if found.Absent[string(n)] && !found.Read.Before(q.asked) {
+		case found.Absent[string(n)] && !isOld:
 			seen.Absent[n] = found.Read
 		}
 	}
-	return nil
+	return o.readDoubtful(ctx, doubtful, seen)
+}
+
+// readDoubtful reads numbers one by one that cannot be attached by settings that Telnyx's
+// client has kept: they may have changed since. Those that cannot be read stay unknown.
+func (o *Observer) readDoubtful(ctx context.Context, numbers []telnyx.Number, seen *Observation) error {
+	var mu sync.Mutex
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(o.concurrency)
+	for _, kept := range numbers {
+		group.Go(func() error {
+			number, err := o.client.NumberNow(groupCtx, kept)
+			switch {
+			case err == nil:
+				number.Status = kept.Status
+				mu.Lock()
+				defer mu.Unlock()
+				seen.Account[plan.E164(kept.PhoneNumber)] = number
+			case telnyx.Classify(err) == telnyx.ClassUnauthorized, !telnyx.WasSent(err):
+				return err
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // takeNumbers takes the numbers out of a complete list of the account, whose reading

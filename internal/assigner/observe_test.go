@@ -154,3 +154,26 @@ func TestLiveOn_FollowsTheDecisionTable(t *testing.T) {
 		t.Errorf("got %v, want the two that failed", got)
 	}
 }
+
+// Where no filter works, the settings of a large account's numbers are kept for minutes.
+// Whether a number needs a person is not decided by them.
+func TestObserve_AVerdictThatNeedsAPersonRestsOnAFreshRead(t *testing.T) {
+	t.Parallel()
+	const another = "7fd98fca-0abf-4c2d-b6ae-4b5e4b8f0000"
+	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, Dialect: telnyxsim.Dialect{NumberFilter: telnyxsim.FilterNothing}}, 1_100)
+	number := "+12135550000"
+	r.sim.AddMessagingProfiles(another)
+	r.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, MessagingProfileID: another})
+	r.plan(listed("x", testCampaign, number) + "  messaging_profile_id: " + testProfile + "\n")
+	r.reconcile(testCampaign)
+	if n := r.number(number); n.Reason != ledger.OtherProfile {
+		t.Fatalf("got %+v, want it on another profile", n)
+	}
+	person := &telnyx.Client{APIKey: "key", BaseURL: r.config.Telnyx.BaseURL}
+	_, err := person.SetMessagingProfile(r.Context(), telnyx.Number{PhoneNumber: number}, testProfile)
+	r.must(err)
+	r.reconcile(testCampaign)
+	if n := r.number(number); n.State != ledger.Pending {
+		t.Errorf("got %+v, want it attached: it is on the plan's profile now", n)
+	}
+}

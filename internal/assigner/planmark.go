@@ -60,7 +60,7 @@ func (a *Assigner) standsBy(ctx context.Context) bool {
 // about to, is the next to work.
 func (a *Assigner) nobodyWorks(ctx context.Context) bool {
 	depths, err := events.ReadDepths(ctx, a.config.JetStream)
-	return err == nil && !depths.Listening
+	return err == nil && depths.Idle
 }
 
 func worksForSure(context.Context) bool { return true }

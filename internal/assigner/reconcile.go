@@ -59,6 +59,8 @@ type reconcile struct {
 	// removed, nil if they are to be attached.
 	manual  bool
 	removes []plan.E164
+	// concluded is called when the request for a number has its answer; nil for nobody.
+	concluded func(number string)
 	// pruneBase and pruned are the fields of the campaign's record.
 	pruneBase, pruned int
 

@@ -13,30 +13,30 @@ import (
 )
 
 const (
-	// batchLeast is the number of events from which a commit is cheaper than storing each
-	// by itself: the server writes a batch to files of its own before it stores it.
+	// batchLeast is the number of events from which one commit is cheaper than storing each
+	// event separately: the server first writes a batch to temporary files.
 	batchLeast = 8
-	// batchMost and batchBytes bound the events that share a commit. The server takes
+	// batchMost and batchBytes limit the events that share a commit. The server accepts
 	// 1,000 (https://github.com/nats-io/nats-architecture-and-design, ADR-50).
 	batchMost  = 256
 	batchBytes = 1 << 20
-	// batchGather is the part of a commit's time for which more events gather after it.
+	// batchGather divides a commit's time: for that part of it, more events are collected.
 	batchGather = 4
-	// batchHalves is how often a batch with a copy in it is halved.
+	// batchHalves is how often a batch that contains a duplicate is halved.
 	batchHalves = 3
 	// batchTimeout bounds one commit.
 	batchTimeout = 1500 * time.Millisecond
 )
 
-// Batcher stores events that come at the same time with one commit, and so with one sync
-// to disk: while one commit is under way, further events wait for the next. A lone event
-// waits for nothing. Safe for concurrent use; the zero value is not usable.
+// Batcher stores events that arrive at the same time with one commit, and so with one sync
+// to disk: while a commit is under way, further events wait for the next one. A single
+// event does not wait. Safe for concurrent use; the zero value is not usable.
 type Batcher struct {
 	publisher *Publisher
 
 	mu      sync.Mutex
 	waiting []*waiting
-	working bool // whether a goroutine stores what waits
+	working bool // whether a goroutine is running work
 }
 
 // waiting is an event that waits to be stored.
@@ -54,7 +54,7 @@ type stored struct {
 // NewBatcher returns a Batcher that publishes on js. The streams must exist.
 func NewBatcher(js jetstream.JetStream) *Batcher { return &Batcher{publisher: NewPublisher(js)} }
 
-// Publish stores the event, maybe together with others; see [Publisher.Publish].
+// Publish stores the event, possibly together with others; see [Publisher.Publish].
 func (b *Batcher) Publish(ctx context.Context, e Event) (Receipt, error) {
 	msg, err := e.message()
 	if err != nil {
@@ -84,20 +84,21 @@ func (b *Batcher) add(w *waiting) {
 	}
 }
 
-// work stores what waits until nothing does.
+// work stores waiting events until there are none.
 func (b *Batcher) work() {
 	for batch := b.take(); len(batch) > 0; batch = b.take() {
 		began := time.Now()
 		if b.store(batch, batchHalves) {
-			// Most of a commit's price is the same for any number of events.
+			// A commit costs about the same for any number of events.
 			time.Sleep(time.Since(began) / batchGather)
 		}
 	}
 }
 
-// store stores a batch, and reports whether with one commit. One copy of a stored event has
-// the whole batch refused: then its halves are stored, so that the others still share
-// commits. What was stored after all, its acknowledgement lost, is a copy by then.
+// store stores a batch, and reports whether one commit was enough. The server refuses a
+// whole batch for one event that is already stored; then the halves are stored, so that
+// the others still share commits. Events of a commit whose acknowledgement was lost are
+// duplicates when they are stored again.
 func (b *Batcher) store(batch []*waiting, halves int) bool {
 	if len(batch) >= batchLeast {
 		err := b.commit(batch)
@@ -114,8 +115,7 @@ func (b *Batcher) store(batch []*waiting, halves int) bool {
 	return false
 }
 
-// take takes the events that waited longest. It returns none when none wait, and work
-// must then end.
+// take removes the events that have waited longest. If it returns none, work must end.
 func (b *Batcher) take() (batch []*waiting) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -154,7 +154,7 @@ func (b *Batcher) commit(batch []*waiting) error {
 	return nil
 }
 
-// storeEach stores each event by itself, all at once.
+// storeEach stores each event separately, all at once.
 func (b *Batcher) storeEach(batch []*waiting) {
 	var each sync.WaitGroup
 	for _, w := range batch {

@@ -15,7 +15,7 @@ import (
 	"greenlight/internal/events/embedded"
 )
 
-// together publishes the events at the same time and returns what came of each.
+// together publishes the events at the same time and returns the results.
 func together(t *testing.T, g *events.Batcher, batch []events.Event) ([]events.Receipt, []error) {
 	t.Helper()
 	receipts, errs := make([]events.Receipt, len(batch)), make([]error, len(batch))
@@ -35,8 +35,8 @@ func manyVerified(prefix string, count int) []events.Event {
 	return batch
 }
 
-// Whatever shares a commit, each receipt tells where its own event is.
-func TestBatcher_StoresEachEventOnceAndTellsWhere(t *testing.T) {
+// Each receipt has the sequence of its own event, also in a shared commit.
+func TestBatcher_StoresEachEventOnceAndReportsItsSequence(t *testing.T) {
 	js, _ := startStreams(t)
 	g := events.NewBatcher(js)
 	batch := manyVerified("id-", 500)
@@ -70,7 +70,7 @@ func TestBatcher_StoresEachEventOnceAndTellsWhere(t *testing.T) {
 	}
 }
 
-func TestBatcher_CopiesAreDuplicatesAndHarmNoOther(t *testing.T) {
+func TestBatcher_ReportsDuplicatesAndStoresTheOthers(t *testing.T) {
 	js, _ := startStreams(t)
 	g := events.NewBatcher(js)
 	if _, err := g.Publish(t.Context(), verified("seen")); err != nil {
@@ -98,8 +98,8 @@ func TestBatcher_CopiesAreDuplicatesAndHarmNoOther(t *testing.T) {
 	}
 }
 
-// A stream that an older program made does not take batches.
-func TestBatcher_WorksWhereTheStreamTakesNoBatches(t *testing.T) {
+// A stream of an older program refuses batches.
+func TestBatcher_WorksWithAStreamThatRefusesBatches(t *testing.T) {
 	js, _ := startStreams(t)
 	cfg := streamInfo(t, js, events.StreamEvents).Config
 	cfg.AllowAtomicPublish = false
@@ -115,7 +115,7 @@ func TestBatcher_WorksWhereTheStreamTakesNoBatches(t *testing.T) {
 	}
 }
 
-func TestBatcher_FullStreamRefusesAndKeepsWhatItHas(t *testing.T) {
+func TestBatcher_FullStreamRefusesAndLosesNothing(t *testing.T) {
 	js, _ := startStreams(t)
 	cfg := streamInfo(t, js, events.StreamEvents).Config
 	cfg.MaxBytes = 16 << 10
@@ -138,24 +138,23 @@ func TestBatcher_FullStreamRefusesAndKeepsWhatItHas(t *testing.T) {
 	}
 }
 
-func TestBatcher_EndsWithItsCallersPatience(t *testing.T) {
+func TestBatcher_StopsWaitingWhenTheContextEnds(t *testing.T) {
 	js, _ := startStreams(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := events.NewBatcher(js).Publish(ctx, verified("id")); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want the caller's end", err)
+		t.Errorf("got %v, want the end of the context", err)
 	}
 	if info := streamInfo(t, js, events.StreamEvents); info.State.Msgs != 0 {
-		t.Error("an event that nobody waits for was stored")
+		t.Error("an event whose caller had gone was stored")
 	}
 	if _, err := events.NewBatcher(js).Publish(t.Context(), events.Event{ID: "x", Type: "a b"}); err == nil {
 		t.Error("an event without a subject was stored")
 	}
 }
 
-// The server goes away and comes back under load: every receipt is true, and
-// nothing is left waiting.
-func TestBatcher_NoReceiptIsLostWithItsServer(t *testing.T) {
+// The server restarts under load: every receipt is correct, and no caller keeps waiting.
+func TestBatcher_ReceiptsAreCorrectAcrossARestart(t *testing.T) {
 	dir := t.TempDir()
 	server, err := embedded.Start(embedded.Options{Dir: dir, SyncAlways: true, Listen: true})
 	if err != nil {
@@ -241,5 +240,27 @@ func TestBatcher_NoReceiptIsLostWithItsServer(t *testing.T) {
 	receipts, errs := together(t, events.NewBatcher(js), manyVerified("after-", 20))
 	if err := errors.Join(errs...); err != nil || receipts[0].Sequence == 0 {
 		t.Errorf("after the restart: %v", err)
+	}
+}
+
+// A 200 promises that the event is in the stream that the assigner reads, and not in
+// another stream with the same subjects.
+func TestPublish_RefusesTheAcknowledgementOfAnotherStream(t *testing.T) {
+	js, _ := startStreams(t)
+	if err := js.DeleteStream(t.Context(), events.StreamEvents); err != nil {
+		t.Fatal(err)
+	}
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"telnyx.event.>"}, AllowAtomicPublish: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := events.NewPublisher(js).Publish(t.Context(), verified("id-1")); err == nil {
+		t.Error("one event: got no error")
+	}
+	_, errs := together(t, events.NewBatcher(js), manyVerified("batch-", 20)) // enough to share a commit
+	for i, err := range errs {
+		if err == nil {
+			t.Errorf("event %d of a batch: got no error", i)
+		}
 	}
 }

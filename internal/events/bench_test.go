@@ -14,8 +14,8 @@ import (
 	"greenlight/internal/events/embedded"
 )
 
-// BenchmarkPublish stores events from 64 goroutines on a server that syncs, one by
-// one and in groups, side by side.
+// BenchmarkPublish stores events from 64 goroutines on a server that syncs, one by one and
+// in batches.
 func BenchmarkPublish(b *testing.B) {
 	body := make([]byte, 600)
 	for i := range body {

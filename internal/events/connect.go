@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,28 +16,26 @@ import (
 // MinServerVersion is the oldest NATS server that Greenlight works with.
 const MinServerVersion = "2.15.0"
 
-// EmbeddedURLFile is the file in which package embedded leaves its server's address.
-// The name stands here, so that a program that only reads it carries no server.
+// EmbeddedURLFile is the name of the file with the address of package embedded's server.
+// It is defined here so that a program that only reads it does not link the server.
 const EmbeddedURLFile = "nats.url"
 
-// ErrServerTooOld is matched by the error for a server before
-// [MinServerVersion].
+// ErrServerTooOld is matched by the error for a server older than [MinServerVersion].
 var ErrServerTooOld = errors.New("NATS server too old")
 
-// NATS' client holds up everybody who publishes, whatever their own patience, while a
-// write stands still or a server that it dialled says nothing. What an outbox sends can
-// be given up; for all else both together, since one may follow the other, are within
-// the 1.5 s in which the webhook answers.
+// NATS' client blocks all publishers, whatever their timeouts, while a write is stuck or
+// while a server that it dialled is silent. One may follow the other, so together they
+// stay within the webhook's 1.5 s.
 const (
 	writePatience   = 500 * time.Millisecond
 	connectPatience = time.Second
-	// connectTries gives the first connection more time, since nobody waits yet.
+	// connectTries gives the first connection more time: no delivery waits for it yet.
 	connectTries = 5
 )
 
-// Connect opens a connection that lives for the whole process: it goes on
-// trying when the server is away. It refuses a server older than
-// [MinServerVersion]. The name shows in the server's list of connections.
+// Connect opens a connection for the whole process, which reconnects whenever it is lost.
+// It refuses a server older than [MinServerVersion]. The name appears in the server's list
+// of connections.
 func Connect(url, name string, more ...nats.Option) (*nats.Conn, error) {
 	options := lasting(name, more)
 	nc, err := nats.Connect(url, options...)
@@ -48,10 +45,9 @@ func Connect(url, name string, more ...nats.Option) (*nats.Conn, error) {
 	return supported(nc, url, err)
 }
 
-// ConnectOrWait is [Connect] for who has work to do while the server is away: it then
-// returns a connection on which everything fails at once until the server is there,
-// which [Connected] tells. An error is one that waiting does not mend; see
-// [Misconfigured].
+// ConnectOrWait is [Connect] for a process that starts before the server. Until the server
+// is there, everything fails at once on the connection, and [Connected] reports that. The
+// error is one that waiting does not fix; see [Misconfigured].
 func ConnectOrWait(url, name string, more ...nats.Option) (*nats.Conn, error) {
 	failed := make(chan error, 1)
 	nc, err := nats.Connect(url, append(lasting(name, more),
@@ -72,7 +68,7 @@ func ConnectOrWait(url, name string, more ...nats.Option) (*nats.Conn, error) {
 	return supported(nc, url, err)
 }
 
-// supported returns what came of connecting, unless the server is too old.
+// supported closes a connection to a server that is too old, and wraps the error.
 func supported(nc *nats.Conn, url string, err error) (*nats.Conn, error) {
 	if err == nil {
 		if err = checkServerVersion(nc.ConnectedServerVersion()); err == nil {
@@ -83,28 +79,27 @@ func supported(nc *nats.Conn, url string, err error) (*nats.Conn, error) {
 	return nil, fmt.Errorf("connect to NATS at %s: %w", redactURL(url), err)
 }
 
-// lasting are the options of a connection that lives for the whole process.
+// lasting returns the options of a connection for the whole process.
 func lasting(name string, more []nats.Option) []nats.Option {
 	return append([]nats.Option{
 		nats.Name(name),
 		nats.MaxReconnects(-1),
-		// Who is refused today may be let in tomorrow, with the credentials file as it
-		// is then; it is told meanwhile.
+		// The credentials file may be corrected later; the error is reported meanwhile.
 		nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(500 * time.Millisecond),
 		nats.Timeout(connectPatience),
-		// A server that stopped talking is given up after two silent pings.
+		// A silent server counts as lost after two unanswered pings.
 		nats.PingInterval(10 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		// A publish must fail while the server is away, not wait in a buffer:
-		// the webhook has two seconds to answer.
+		// Without a connection, a publish must fail instead of waiting in a buffer: the
+		// webhook has two seconds to answer.
 		nats.ReconnectBufSize(-1),
 		nats.FlusherTimeout(writePatience),
 	}, more...)
 }
 
-// Connected returns nil when the connection leads to a server that Greenlight works
-// with, else a sentence that says what is wrong.
+// Connected returns nil if the connection is up and its server is supported, else an error
+// for people.
 func Connected(nc *nats.Conn) error {
 	if nc.IsConnected() {
 		return checkServerVersion(nc.ConnectedServerVersion())
@@ -113,17 +108,16 @@ func Connected(nc *nats.Conn) error {
 	if nc.Opts.InProcessServer == nil {
 		at = " at " + redactURL(strings.Join(nc.Opts.Servers, ","))
 	}
-	// The client keeps the refusal of a server that it reached, and not that it
-	// reached none.
+	// The client keeps the error of a server that refused it, but not of one that it could
+	// not reach.
 	if err := nc.LastError(); err != nil && !away(err) {
-		return fmt.Errorf("the NATS server is not connected; trying again all the time%s, where it was refused: %w", at, err)
+		return fmt.Errorf("the NATS server is not connected and refused the connection%s; Greenlight keeps trying: %w", at, err)
 	}
-	return fmt.Errorf("the NATS server is not connected; trying again all the time%s", at)
+	return fmt.Errorf("the NATS server is not connected; Greenlight keeps trying%s", at)
 }
 
-// Misconfigured reports whether an error of connecting or of [EnsureStreams] comes
-// from settings, here or at the server, that a person must change. Another one may
-// pass by itself.
+// Misconfigured reports whether an error from connecting or from [EnsureStreams] comes from
+// settings, here or on the server, that a person must change. Other errors may pass.
 func Misconfigured(err error) bool {
 	if err == nil {
 		return false
@@ -136,17 +130,17 @@ func Misconfigured(err error) bool {
 		errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount)
 }
 
-// conflicts are the codes by which JetStream refuses a stream for its settings
+// conflicts are JetStream's error codes for settings of a stream that it refuses
 // (https://github.com/nats-io/nats-server, server/errors.json).
 var conflicts = []jetstream.ErrorCode{
 	jetstream.JSErrCodeJetStreamNotEnabled, jetstream.JSErrCodeJetStreamNotEnabledForAccount,
-	10052, // a setting that cannot be changed, such as the storage
-	10065, // subjects that another stream has
-	10074, // copies without a cluster
+	10052, // a setting that cannot be changed, for example the storage
+	10065, // subjects of another stream
+	10074, // replicas without a cluster
 }
 
-// away reports whether a connection could not be made for a reason that may pass: the
-// server is not there, does not say anything, or takes no more connections.
+// away reports whether connecting failed for a reason that may pass: the server is down,
+// silent, or at its limit of connections.
 func away(err error) bool {
 	if _, malformed := errors.AsType[*net.AddrError](err); malformed {
 		return false
@@ -163,54 +157,28 @@ func isTimeout(err error) bool {
 	return errors.Is(err, nats.ErrTimeout) || ok && trouble.Timeout()
 }
 
-// checkServerVersion returns an error that matches ErrServerTooOld unless the
-// version is MinServerVersion or newer. A pre-release such as 2.15.0-RC.1 counts
-// as its release.
+// checkServerVersion returns an error that matches ErrServerTooOld unless the version is
+// MinServerVersion or newer. A pre-release, for example 2.15.0-RC.1, counts as its release,
+// and an unreadable version as old.
 func checkServerVersion(version string) error {
-	if IsSupported(version) {
+	got, ok := parseVersion(version)
+	want, _ := parseVersion(MinServerVersion)
+	if ok && slices.Compare(got, want) >= 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: it is version %q and Greenlight needs %s or newer, which repeats schedules and keeps acknowledged messages through a power failure; upgrade the server (https://github.com/nats-io/nats-server/releases)",
+	return fmt.Errorf("%w: its version is %q, and Greenlight needs %s or newer; upgrade the server (https://github.com/nats-io/nats-server/releases)",
 		ErrServerTooOld, version, MinServerVersion)
 }
 
-// IsSupported reports whether a NATS server of that version is new enough.
-func IsSupported(version string) bool { return atLeast(version, MinServerVersion) }
-
-// atLeast compares two versions of the form major.minor.patch[-anything].
-// What cannot be read counts as old.
-func atLeast(version, want string) bool {
-	got, ok := parseVersion(version)
-	if !ok {
-		return false
-	}
-	min, _ := parseVersion(want)
-	for i := range got {
-		if got[i] != min[i] {
-			return got[i] > min[i]
-		}
-	}
-	return true
+// parseVersion reads a version of the form major.minor.patch[-anything].
+func parseVersion(version string) (parsed []int, ok bool) {
+	parsed = make([]int, 3)
+	n, _ := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d.%d", &parsed[0], &parsed[1], &parsed[2])
+	return parsed, n == len(parsed)
 }
 
-func parseVersion(version string) (parsed [3]int, ok bool) {
-	core, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), "-")
-	parts := strings.Split(core, ".")
-	if len(parts) != len(parsed) {
-		return parsed, false
-	}
-	for i, part := range parts {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < 0 {
-			return parsed, false
-		}
-		parsed[i] = n
-	}
-	return parsed, true
-}
-
-// redactURL takes user, password and token out of each server of a
-// comma-separated list, since the URL may end up in a log.
+// redactURL removes user, password and token from each server of a comma-separated list:
+// the URL may be logged.
 func redactURL(url string) string {
 	servers := strings.Split(url, ",")
 	for i, server := range servers {

@@ -12,26 +12,25 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Timing is how fast the consumer notices that a process has gone. The zero
-// value means the defaults, which are right outside of tests. All processes
-// that share a consumer must use the same.
+// Timing is how fast the consumer notices that a process has died. The zero value means
+// the defaults, which are right outside of tests. All processes that share a consumer must
+// use the same.
 //
-// With the defaults a standby works within 6 s of the other process's SIGKILL: the pin
-// ends PinnedTTL (3 s) after its last pull, the standby's pull is served within
-// PullExpiry (1 s), and what was open comes again AckWait (4 s) after its last
-// heartbeat, which runs at the same time. A process that stalls for 3 s loses the pin,
-// which is safe: each write is claimed in the ledger first.
+// With the defaults a standby takes over within 6 s of the other process's SIGKILL: the
+// pin ends PinnedTTL (3 s) after its last pull, the standby's pull is served within
+// PullExpiry (1 s), and open messages are delivered again AckWait (4 s) after their last
+// heartbeat, at the same time. A process that stalls for 3 s loses the pin, which is safe:
+// each write is claimed in the ledger first.
 type Timing struct {
-	// AckWait is how long the server waits for a heartbeat of an open
-	// delivery before it delivers the message again. Default 4 s: three
-	// heartbeats, so that one lost heartbeat does not cause a redelivery.
+	// AckWait is how long the server waits for a heartbeat of an open delivery before it
+	// delivers the message again. Default 4 s: three heartbeats, so that one lost
+	// heartbeat does not cause a redelivery.
 	AckWait time.Duration
-	// PinnedTTL is how long the server keeps the consumer pinned to a process
-	// that no longer pulls. Default 3 s: three pulls.
+	// PinnedTTL is how long the server keeps the consumer pinned to a process that no
+	// longer pulls. Default 3 s: three pulls.
 	PinnedTTL time.Duration
-	// PullExpiry is how long one pull request stands. It must be well below
-	// PinnedTTL: only a new pull request renews the pin. Default 1 s, which is the
-	// least.
+	// PullExpiry is how long one pull request is valid. It must be well below PinnedTTL:
+	// only a new pull request renews the pin. Default 1 s, the minimum.
 	PullExpiry time.Duration
 }
 
@@ -49,23 +48,20 @@ func (t Timing) withDefaults() Timing {
 }
 
 const (
-	// priorityGroup is the consumer's only group; JetStream pins by group.
+	// priorityGroup is the consumer's only group; JetStream pins per group.
 	priorityGroup = "assigner"
-	// MaxOpen bounds the deliveries that are open at once, over all processes.
-	// They are small, and the assigner merges those for one campaign.
+	// MaxOpen limits the deliveries that are open at once, over all processes. They are
+	// small, and the assigner merges those for one campaign.
 	MaxOpen = 1000
 	// pullBatch is how many messages one pull request asks for.
 	pullBatch = 256
-	// pause is the wait after a pull failed, so that a broken server is not
-	// asked in a tight loop.
+	// pause is the wait after a failed pull, so that there is no tight loop.
 	pause = 250 * time.Millisecond
-	// goneTimeout bounds the question whether the consumer is there: nothing is pulled
-	// meanwhile.
+	// goneTimeout limits the check whether the consumer exists: nothing is pulled meanwhile.
 	goneTimeout = time.Second
-	// rejoinPatience is how long a consumer that was lost is made again before Run ends
-	// with the reason.
+	// rejoinPatience is how long Run tries to create a lost consumer again before it ends.
 	rejoinPatience = 10 * time.Second
-	// releaseTimeout bounds the goodbye to a server that may be gone.
+	// releaseTimeout limits the requests to the server when Run ends.
 	releaseTimeout = 3 * time.Second
 	// headerPinID is JetStream's name for the pin in a delivered message.
 	headerPinID = "Nats-Pin-Id"
@@ -80,20 +76,18 @@ type Consumer struct {
 	onError   func(error)
 
 	mu sync.Mutex
-	// joined is the durable consumer as it was made or found, and created when that was:
-	// one that was lost and made again is another one.
+	// joined is the durable consumer, and created is when it was created: one that was lost
+	// and created again is a different one.
 	joined  jetstream.Consumer
 	created time.Time
 	open    map[*Delivery]struct{}
-	// pin is the id under which the server pinned the consumer to this process,
-	// as the latest delivery had it.
+	// pin is the pin id of the latest delivery to this process.
 	pin string
 }
 
-// NewConsumer joins the durable consumer, and creates it if it is not there.
-// The streams must exist; see [EnsureStreams]. Errors that do not stop the
-// consumer, such as a heartbeat that could not be sent, go to onError, which
-// must be safe for concurrent use.
+// NewConsumer joins the durable consumer, and creates it if it does not exist. The
+// streams must exist; see [EnsureStreams]. Errors that do not stop the consumer, for
+// example a failed heartbeat, go to onError, which must be safe for concurrent use.
 func NewConsumer(ctx context.Context, js jetstream.JetStream, timing Timing, onError func(error)) (*Consumer, error) {
 	c := &Consumer{
 		js:        js,
@@ -108,7 +102,7 @@ func NewConsumer(ctx context.Context, js jetstream.JetStream, timing Timing, onE
 	return c, nil
 }
 
-// join makes or finds the durable consumer.
+// join creates or updates the durable consumer.
 func (c *Consumer) join(ctx context.Context) error {
 	joined, err := c.js.CreateOrUpdateConsumer(ctx, StreamEvents, consumerConfig(c.timing))
 	if err != nil {
@@ -118,9 +112,9 @@ func (c *Consumer) join(ctx context.Context) error {
 	return nil
 }
 
-// joinedAs notes the consumer that the server has now. If it is another one than before,
-// the open deliveries are forgotten: what settles them would settle other messages of the
-// same numbers, and what is in the stream comes again.
+// joinedAs stores the consumer that the server has now. If it is a different one, the open
+// deliveries become void: settling them could settle other messages with the same
+// sequence, and the server delivers everything in the stream again.
 func (c *Consumer) joinedAs(consumer jetstream.Consumer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,12 +138,12 @@ func (c *Consumer) current() jetstream.Consumer {
 func consumerConfig(timing Timing) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable:        ConsumerAssigner,
-		Description:    "Wakes the assigner",
+		Description:    "Delivers events and triggers to the assigner",
 		FilterSubjects: []string{subjectEvents + ">", subjectTriggers + ">"},
 		AckPolicy:      jetstream.AckExplicitPolicy,
 		AckWait:        timing.AckWait,
-		// No limit: a message ends by being done or by becoming a dead letter,
-		// never by the server giving up in silence. Attempts are counted by us.
+		// No limit: a message ends when it is done or a dead letter, and the server
+		// never gives up silently.
 		MaxDeliver:     -1,
 		MaxAckPending:  MaxOpen,
 		PriorityPolicy: jetstream.PriorityPolicyPinned,
@@ -158,22 +152,20 @@ func consumerConfig(timing Timing) jetstream.ConsumerConfig {
 	}
 }
 
-// Run pulls messages and hands each to handle until ctx ends. Handle must not block: it
-// takes the delivery and settles it later, from any goroutine. A consumer that was lost
-// while it runs is made again, and delivers all that the stream has; Run returns an error
-// when that fails for 10 s.
+// Run pulls messages and passes each to handle until ctx ends. Handle must not block; the
+// delivery may be settled later, from any goroutine. Run creates a lost consumer again,
+// which then delivers everything in the stream; it returns an error if that fails for 10 s.
 //
-// When ctx ends, Run stops pulling and calls drain, which must return when all
-// work on deliveries has stopped; heartbeats continue meanwhile. What is still open
-// then goes back to the server at once, and the pin with it, so that a standby
-// takes over without waiting.
+// When ctx ends, Run stops pulling and calls drain, which must return when all work on
+// deliveries has stopped; heartbeats continue meanwhile. Then Run gives up the pin and
+// returns open messages to the server, so that a standby takes over without waiting.
 func (c *Consumer) Run(ctx context.Context, handle func(*Delivery), drain func()) error {
 	stopHeartbeat := c.startHeartbeat()
 	err := c.pull(ctx, handle)
 	drain()
 	stopHeartbeat()
 	if isGone(err) {
-		return err // there is nobody to give anything back to
+		return err // nothing can be returned
 	}
 	return errors.Join(err, c.release())
 }
@@ -191,7 +183,7 @@ func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
 	}
 }
 
-// rejoin makes a lost consumer again, which needs its stream: see [EnsureStreams].
+// rejoin creates a lost consumer again. Its stream must exist; see [EnsureStreams].
 func (c *Consumer) rejoin(ctx context.Context) error {
 	for deadline := time.Now().Add(rejoinPatience); ; {
 		asking, cancel := context.WithTimeout(ctx, goneTimeout)
@@ -201,7 +193,7 @@ func (c *Consumer) rejoin(ctx context.Context) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("a lost consumer could not be made again in %s: %w", rejoinPatience, err)
+			return fmt.Errorf("create a lost consumer again, for %s: %w", rejoinPatience, err)
 		}
 		sleep(ctx, pause)
 	}
@@ -245,11 +237,11 @@ func (c *Consumer) pullUntilGone(ctx context.Context, handle func(*Delivery)) er
 	}
 }
 
-// gone returns an error if the server says that the consumer is not there any more, or is
-// another one: whoever asks for messages of one that was lost gets no answer.
+// gone returns an error if the server says that the consumer does not exist any more. A
+// pull from a lost consumer gets no answer.
 func (c *Consumer) gone(ctx context.Context) error {
 	var lost error
-	for range 2 { // one that a cluster moves may be away for a moment
+	for range 2 { // while a cluster moves a consumer, it may seem missing
 		asking, cancel := context.WithTimeout(ctx, goneTimeout)
 		found, err := c.js.Consumer(asking, StreamEvents, ConsumerAssigner)
 		cancel()
@@ -270,14 +262,14 @@ func isGone(err error) bool {
 	return errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
-// giveBackPulled gives back what was pulled and not handed on: the server would
-// wait for it until the ack wait is over.
+// giveBackPulled has release return the messages that were pulled and not handled;
+// otherwise the server waits for them until the ack wait is over.
 func (c *Consumer) giveBackPulled(messages jetstream.MessagesContext, msg jetstream.Msg) {
 	messages.Drain()
 	for {
 		if msg != nil {
 			if delivery, err := newDelivery(msg, c); err == nil {
-				c.remember(delivery) // release gives it back with the others
+				c.remember(delivery)
 			}
 		}
 		var err error
@@ -287,9 +279,9 @@ func (c *Consumer) giveBackPulled(messages jetstream.MessagesContext, msg jetstr
 	}
 }
 
-// release lets go of the pin and gives every open delivery back, in this order:
-// while the pin is here the server would deliver them here again. The server would
-// find out by itself after [Timing.AckWait], so this is only for speed.
+// release gives up the pin and then returns every open message. In the other order, the
+// server would deliver them to this process again. Without release a standby would wait
+// for [Timing.AckWait].
 func (c *Consumer) release() error {
 	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 	defer cancel()
@@ -312,20 +304,20 @@ func (c *Consumer) unpin(ctx context.Context) error {
 	return stream.UnpinConsumer(ctx, ConsumerAssigner, priorityGroup)
 }
 
-// ConsumerState is how far the consumer is, over all processes that share it.
+// ConsumerState is the state of the consumer, over all processes that share it.
 type ConsumerState struct {
-	// Waiting counts messages that nobody has been handed yet.
+	// Waiting counts messages that were not delivered yet.
 	Waiting int
 	// Open counts deliveries that are not settled.
 	Open int
-	// Pinned says that this process is the one that works; the others stand by.
+	// Pinned says that the consumer is pinned to this process.
 	Pinned bool
-	// Elsewhere says that another process is the one that works. For a moment, as after a
-	// restart of the server, none may be.
+	// Elsewhere says that it is pinned to another process. For a moment, for example after
+	// a restart of the server, it may be pinned to none.
 	Elsewhere bool
 }
 
-// State asks the server how far the consumer is.
+// State asks the server for the consumer's state.
 func (c *Consumer) State(ctx context.Context) (ConsumerState, error) {
 	info, err := c.current().Info(ctx)
 	if err != nil {
@@ -344,8 +336,8 @@ func (c *Consumer) State(ctx context.Context) (ConsumerState, error) {
 	return state, nil
 }
 
-// startHeartbeat sends a heartbeat for each open delivery every third of the ack wait. The returned function stops it and
-// waits for it.
+// startHeartbeat sends a heartbeat for each open delivery every third of the ack wait. The
+// returned function stops it and waits until it has ended.
 func (c *Consumer) startHeartbeat() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup

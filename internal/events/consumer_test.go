@@ -14,7 +14,7 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// A server that comes back without its disk has no stream, and nobody makes one here.
+// A server that restarts with an empty disk has no stream, and nothing creates it here.
 func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
 	port := testkit.FreePort(t)
 	serve := func() (stop func()) {
@@ -69,8 +69,8 @@ func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
 	}
 }
 
-// What was open when the consumer was lost must not settle a message of the new one.
-func TestConsumer_IsMadeAgain(t *testing.T) {
+// A delivery of a lost consumer must not settle a message of the new consumer.
+func TestConsumer_IsCreatedAgain(t *testing.T) {
 	for name, lose := range map[string]func(context.Context, jetstream.JetStream) error{
 		"the consumer": func(ctx context.Context, js jetstream.JetStream) error {
 			return js.DeleteConsumer(ctx, events.StreamEvents, events.ConsumerAssigner)

@@ -11,13 +11,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrNoAssigner says that no assigner ever ran on this NATS server, so that there
-// is nothing to operate.
+// ErrNoAssigner says that no assigner ever ran on this NATS server.
 var ErrNoAssigner = errors.New("no assigner ever ran here")
 
-// TakeOverPause ends a hold of the first edition of Greenlight, which paused the
-// consumer, and reports whether there was one. Store is called first, while nothing is
-// delivered: it must store the hold that takes its place. If it fails the pause remains.
+// TakeOverPause ends a hold of the first edition of Greenlight, which paused the consumer,
+// and reports whether there was one. Before that, while nothing is delivered, it calls
+// store, which must store the hold that replaces the pause. If store fails, the pause
+// remains.
 func TakeOverPause(ctx context.Context, js jetstream.JetStream, store func(context.Context) error) (paused bool, err error) {
 	if paused, err = isPaused(ctx, js); err != nil || !paused {
 		return false, err
@@ -42,16 +42,15 @@ func isPaused(ctx context.Context, js jetstream.JetStream) (bool, error) {
 	return consumer.CachedInfo().Paused, nil
 }
 
-// HeaderRequeued is on a message that was requeued: the sequence that it had among
-// the dead letters.
+// HeaderRequeued is on a message that was requeued: the sequence of its dead letter.
 const HeaderRequeued = "Greenlight-Requeued-From"
 
-// ErrNoDeadLetter says that there is no dead letter with a sequence.
+// ErrNoDeadLetter is matched by the error for a dead letter that does not exist.
 var ErrNoDeadLetter = errors.New("no such dead letter")
 
-// StoredLetter is a dead letter as it is kept.
+// StoredLetter is a dead letter in its stream.
 type StoredLetter struct {
-	// Sequence is its place among the dead letters, by which people name it.
+	// Sequence is its place in the stream, which commands take.
 	Sequence uint64
 	StoredAt time.Time
 	// Subject is deadletter.<origin>.<reason>.
@@ -60,7 +59,7 @@ type StoredLetter struct {
 	Detail  string
 	// Attempts is how often it was tried.
 	Attempts string
-	// OriginSubject is the subject of the message, empty for a letter without one: see
+	// OriginSubject is the subject of the message, empty if it was never in a stream; see
 	// [Requeue].
 	OriginSubject string
 	Header        map[string][]string
@@ -83,7 +82,7 @@ func DeadLetters(ctx context.Context, js jetstream.JetStream, visit func(StoredL
 	for sequence := state.FirstSeq; sequence <= state.LastSeq; sequence++ {
 		letter, err := DeadLetterAt(ctx, js, sequence)
 		if errors.Is(err, ErrNoDeadLetter) {
-			continue // it was requeued, or expired
+			continue // it was requeued or has expired
 		}
 		if err != nil {
 			return err
@@ -93,8 +92,8 @@ func DeadLetters(ctx context.Context, js jetstream.JetStream, visit func(StoredL
 	return nil
 }
 
-// DeadLetterAt returns one dead letter. Without one the error matches
-// ErrNoDeadLetter.
+// DeadLetterAt returns one dead letter. The error for a missing one matches
+// [ErrNoDeadLetter].
 func DeadLetterAt(ctx context.Context, js jetstream.JetStream, sequence uint64) (StoredLetter, error) {
 	stream, err := js.Stream(ctx, StreamDeadLetters)
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -120,11 +119,11 @@ func storedLetter(msg *jetstream.RawStreamMsg) StoredLetter {
 	}
 }
 
-// Requeue stores the message of a dead letter in the stream of events again and then
-// deletes the letter: stored twice for a moment, never lost. The first edition of
-// Greenlight also kept letters of numbers that failed for good, which have no message:
-// for these Requeue triggers an urgent reconcile of campaignID, the campaign of the
-// number. A letter with neither, such as a body that is not an event, is an error.
+// Requeue stores the message of a dead letter in the stream of events again, and then
+// deletes the letter: for a moment it is stored twice, but never lost. The first edition
+// of Greenlight also stored letters about numbers, which have no message: for these,
+// Requeue triggers a reconcile of campaignID. A letter with neither, for example a body
+// that is not an event, is an error.
 func Requeue(ctx context.Context, js jetstream.JetStream, letter StoredLetter, campaignID string) error {
 	publisher := NewPublisher(js)
 	if letter.OriginSubject == "" {
@@ -142,7 +141,7 @@ func Requeue(ctx context.Context, js jetstream.JetStream, letter StoredLetter, c
 		err = stream.DeleteMsg(ctx, letter.Sequence)
 	}
 	if err != nil {
-		// Somebody else may have been as quick.
+		// Another process may have deleted it.
 		if _, goneErr := DeadLetterAt(ctx, js, letter.Sequence); errors.Is(goneErr, ErrNoDeadLetter) {
 			return nil
 		}
@@ -151,8 +150,8 @@ func Requeue(ctx context.Context, js jetstream.JetStream, letter StoredLetter, c
 	return nil
 }
 
-// republish stores the message that a dead letter was, with a trace of it. Its id
-// is new, since the stream remembers the old one.
+// republish stores the message of a dead letter, marked as requeued. Its id is new, since
+// the stream remembers the old one.
 func (p *Publisher) republish(ctx context.Context, letter StoredLetter) error {
 	msg := &nats.Msg{Subject: letter.OriginSubject, Data: letter.Body, Header: nats.Header{}}
 	for _, key := range []string{HeaderTimestamp, HeaderSignature, HeaderReceivedAt} {

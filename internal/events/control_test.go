@@ -41,7 +41,7 @@ func TestTakeOverPause_StoresBeforeItResumes(t *testing.T) {
 	}
 }
 
-func TestRequeue_PutsAMessageBackWithATrace(t *testing.T) {
+func TestRequeue_StoresTheMessageAgainAndMarksIt(t *testing.T) {
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)
@@ -73,7 +73,7 @@ func TestRequeue_PutsAMessageBackWithATrace(t *testing.T) {
 	}
 }
 
-func TestRequeue_OfANumberAsksForItsCampaign(t *testing.T) {
+func TestRequeue_OfANumberTriggersItsCampaign(t *testing.T) {
 	js, _ := startStreams(t)
 	publisher := events.NewPublisher(js)
 	if err := publisher.DeadLetter(t.Context(), events.DeadLetter{Origin: "assigner", Reason: "rejected", Body: []byte("{}")}); err != nil {
@@ -97,7 +97,7 @@ func TestRequeue_OfANumberAsksForItsCampaign(t *testing.T) {
 }
 
 // A message whose dead letter could not be stored is delivered again.
-func TestDeadLetter_ThatCannotBeStoredBringsTheMessageAgain(t *testing.T) {
+func TestDeadLetter_ThatCannotBeStoredIsDeliveredAgain(t *testing.T) {
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)

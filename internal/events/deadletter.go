@@ -20,29 +20,29 @@ const (
 	HeaderDeadAt         = "Greenlight-Dead-At"
 )
 
-// maxDetail bounds the text that a dead letter keeps of an error.
+// maxDetail limits the error text of a dead letter, in bytes.
 const maxDetail = 1024
 
-// DeadLetter is something that nobody could handle, kept for a person.
+// DeadLetter is a message that could not be handled, kept for a person.
 type DeadLetter struct {
-	// Origin is who gave up: webhook or assigner.
+	// Origin is the part that gave up: webhook or assigner.
 	Origin string
-	// Reason is a word such as not_an_event; it is part of the subject.
+	// Reason is one word, for example not_an_event; it is part of the subject.
 	Reason string
-	// Detail is a sentence for a person.
+	// Detail says more, for people.
 	Detail string
 	// Attempts is how often it was tried.
 	Attempts int
-	// Key tells copies of the same dead letter: one of them is kept in
-	// [DedupeWindow]. Empty means that each is its own.
+	// Key identifies copies of the same dead letter: only one is kept in [DedupeWindow].
+	// Without a key, each is kept.
 	Key string
-	// OriginSubject and OriginSequence are the place of the message in its stream, zero
-	// for what was never stored there.
+	// OriginSubject and OriginSequence locate the message in its stream; zero if it was
+	// never stored.
 	OriginSubject  string
 	OriginSequence uint64
-	// Header is the message's own header, kept as it was.
+	// Header is the message's header, unchanged.
 	Header map[string][]string
-	// Body is the message's own body, byte for byte.
+	// Body is the message's body, byte for byte.
 	Body []byte
 }
 
@@ -54,8 +54,7 @@ func (p *Publisher) DeadLetter(ctx context.Context, letter DeadLetter) error {
 	msg := nats.NewMsg(subjectDeadLetters + letter.Origin + "." + letter.Reason)
 	msg.Data = letter.Body
 	for key, values := range letter.Header {
-		// JetStream's own headers were about the origin's storage and would be
-		// obeyed again.
+		// JetStream would obey its own headers again.
 		if !isNATSHeader(key) {
 			msg.Header[key] = values
 		}
@@ -82,7 +81,7 @@ func isNATSHeader(key string) bool {
 	return len(key) >= 5 && (key[:5] == "Nats-" || key[:5] == "nats-")
 }
 
-// headerText makes a text fit for a header: one line, bounded.
+// headerText returns a text that fits in a header: one line of limited length.
 func headerText(text string) string {
 	if len(text) > maxDetail {
 		text = text[:maxDetail]

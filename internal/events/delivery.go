@@ -10,27 +10,25 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Delivery is one message in the hands of this process. It stays open, with heartbeats
-// to the server, until Done, Retry or DeadLetter is called. When that call
-// fails the server delivers the message again after [Timing.AckWait]; when it
-// succeeds, or the consumer was lost, a later call does nothing. Safe for concurrent use.
+// Delivery is one message that was delivered to this process. It stays open, with
+// heartbeats to the server, until Done, Retry or DeadLetter is called. If that call fails,
+// the server delivers the message again after [Timing.AckWait]. If it succeeds, or the
+// consumer was lost, a later call does nothing. Safe for concurrent use.
 type Delivery struct {
-	// Kind, Type and About are read off the subject: why the message came, the
-	// event's type, and the id of the campaign, brand or plan; empty when there
-	// is none.
+	// Kind, Type and About come from the subject: the kind of message, the event's type,
+	// and the id of the campaign, brand or plan. They are empty if it has none.
 	Kind  Kind
 	Type  string
 	About string
-	// Subject and Sequence are the message's place in the stream.
+	// Subject and Sequence locate the message in the stream.
 	Subject  string
 	Sequence uint64
-	// StoredAt is when the stream took the message, by the server's clock; see Age.
+	// StoredAt is when the stream stored the message, by the server's clock; see Age.
 	StoredAt time.Time
-	// Attempt counts the deliveries of the message, this one included: 1 is the
-	// first.
+	// Attempt counts the deliveries of the message, from 1.
 	Attempt int
-	// Pin changes when the server has pinned the consumer anew: a process that
-	// sees another one than before has taken over.
+	// Pin identifies the pin under which the message was delivered. A new value means that
+	// this process has taken over.
 	Pin string
 	// Header and Body are the message's own. Do not change them.
 	Header map[string][]string
@@ -40,11 +38,11 @@ type Delivery struct {
 	consumer *Consumer
 	// settling lets one call at a time settle the delivery.
 	settling sync.Mutex
-	// sending guards settled and is locked only for the last message to the server, never
-	// while a dead letter is stored: heartbeats continue meanwhile.
+	// sending guards settled. It is locked only for the last message to the server, and not
+	// while a dead letter is stored, when heartbeats must continue.
 	sending sync.Mutex
 	settled bool
-	// void says that the consumer that handed it over is gone: nothing settles it any more.
+	// void says that the consumer was lost: nothing can settle the delivery any more.
 	void atomic.Bool
 }
 
@@ -70,7 +68,7 @@ func newDelivery(msg jetstream.Msg, consumer *Consumer) (*Delivery, error) {
 	}, nil
 }
 
-// TraceParent returns the trace that the message belongs to, empty if there is none.
+// TraceParent returns the message's trace, empty if there is none.
 func (d *Delivery) TraceParent() string {
 	if values := d.Header[HeaderTraceParent]; len(values) > 0 {
 		return values[0]
@@ -78,19 +76,18 @@ func (d *Delivery) TraceParent() string {
 	return ""
 }
 
-// Done acknowledges the message: what it asked for is done and stored.
+// Done acknowledges the message: its work is done and stored.
 func (d *Delivery) Done() error {
 	return d.settle("acknowledge", ready, d.msg.Ack)
 }
 
-// Retry gives the message back, to be delivered again after the delay.
+// Retry returns the message to the server, which delivers it again after the delay.
 func (d *Delivery) Retry(after time.Duration) error {
 	return d.settle("give back", ready, func() error { return d.msg.NakWithDelay(max(after, 0)) })
 }
 
-// DeadLetter stores the message among the dead letters and only then asks the server
-// not to deliver it again. When storing fails the delivery is forgotten, and the server
-// delivers the message again after [Timing.AckWait].
+// DeadLetter stores the message as a dead letter, and then ends its deliveries. If storing
+// fails, the server delivers the message again after [Timing.AckWait].
 func (d *Delivery) DeadLetter(ctx context.Context, reason, detail string) error {
 	store := func() error {
 		return d.consumer.publisher.DeadLetter(ctx, DeadLetter{
@@ -108,9 +105,8 @@ func (d *Delivery) DeadLetter(ctx context.Context, reason, detail string) error 
 	return d.settle("dead-letter", store, func() error { return d.msg.TermWithReason(reason) })
 }
 
-// Age returns how long ago the server stored the message. Both times are the server's,
-// so that a clock of ours that is wrong does not matter. It asks the server for its time
-// at most once a minute.
+// Age returns how long ago the server stored the message, by the server's clock. It asks
+// the server for its time at most once a minute.
 func (d *Delivery) Age(ctx context.Context) (time.Duration, error) {
 	now, err := d.consumer.publisher.serverTime(ctx)
 	if err != nil {
@@ -119,12 +115,11 @@ func (d *Delivery) Age(ctx context.Context) (time.Duration, error) {
 	return now.Sub(d.StoredAt), nil
 }
 
-// ready is the preparation of a delivery that needs none to be settled.
+// ready prepares nothing.
 func ready() error { return nil }
 
-// settle prepares and then sends the one message that ends the delivery. If either fails
-// the delivery is forgotten all the same: without heartbeats the server delivers the
-// message again, and whatever failed is tried again then.
+// settle prepares and then sends the message that ends the delivery. If either fails, the
+// delivery still gets no more heartbeats, so that the server delivers the message again.
 func (d *Delivery) settle(what string, prepare, send func() error) error {
 	d.settling.Lock()
 	defer d.settling.Unlock()
@@ -150,8 +145,8 @@ func (d *Delivery) end(send func() error) error {
 	return err
 }
 
-// stillOpen sends the server a heartbeat for the message. It does not wait for
-// one that is being settled: the other deliveries' heartbeats come after it.
+// stillOpen sends a heartbeat for the message. It skips a delivery that is being settled,
+// so that other heartbeats are not delayed.
 func (d *Delivery) stillOpen() error {
 	if !d.sending.TryLock() {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"greenlight/internal/events"
 )
 
-// A dead letter that nobody acknowledges is stored for as long as its context lasts.
-// Both deliveries are kept open meanwhile.
+// Storing a dead letter that is not acknowledged lasts until its context ends. Both
+// deliveries stay open meanwhile.
 func TestConsumer_KeepsDeliveriesOpenWhileADeadLetterIsStored(t *testing.T) {
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
@@ -67,7 +67,7 @@ func subscribe(t *testing.T, nc *nats.Conn, subject string) <-chan *nats.Msg {
 	return msgs
 }
 
-func TestDelivery_AgeGoesByTheServersClock(t *testing.T) {
+func TestDelivery_AgeUsesTheServersClock(t *testing.T) {
 	for name, off := range map[string]time.Duration{"right": 0, "an hour slow": -time.Hour, "an hour ahead": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			js, _ := startStreams(t)

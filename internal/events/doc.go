@@ -1,23 +1,23 @@
-// Package events carries events from the webhook to the assigner: the JetStream
-// streams, their subjects, and the messages in them. It imports nothing of ours, and
-// does not know what an event means.
+// Package events carries messages from the webhook to the assigner: the JetStream
+// streams, their subjects, and how messages are published, delivered and read. It
+// imports no other package of ours, and does not know what an event means.
 //
 // # What it promises
 //
-//   - [Publisher.Publish] returns nil only after JetStream has acknowledged the event:
-//     the message is in the stream, or a copy of it was there before.
-//   - The body is carried byte for byte, with the headers that prove who sent it, so
-//     that it can be verified again later.
-//   - A delivery stays open until it is settled with [Delivery.Done], [Delivery.Retry]
-//     or [Delivery.DeadLetter]. Meanwhile the server gets a heartbeat every few seconds;
-//     if the process dies, the server delivers the message again. Nothing is
-//     acknowledged by silence.
-//   - One consumer is active, others stand by: JetStream pins the consumer to one
-//     process, and to another one when the first goes silent.
-//   - The broker keeps the time. Periodic and delayed triggers are schedules in the
-//     stream, so they survive restarts.
+//   - [Publisher.Publish] returns nil only after JetStream acknowledged the
+//     event: the message is in the stream, or a copy of it was before.
+//   - The body is stored byte for byte, with the headers that prove its sender, so that
+//     it can be verified again later.
+//   - A delivery is open until [Delivery.Done], [Delivery.Retry] or
+//     [Delivery.DeadLetter] settles it. While it is open the server gets a heartbeat
+//     every few seconds; when the process dies the server delivers it again. Silence
+//     acknowledges nothing.
+//   - One process works, the others are on standby: JetStream pins the consumer to one
+//     process, and to another when the first falls silent.
+//   - The server keeps the schedule. Periodic and delayed triggers are schedules in the
+//     stream, so that a restart loses none.
 //
-// NATS server 2.15 or newer is needed ([MinServerVersion]): 2.14 introduced repeated
-// schedules, and 2.15 has fixes without which an acknowledged message can be lost in a
-// power failure (github.com/nats-io/nats-server issues 8456, 8475).
+// NATS server 2.15 or newer is needed ([MinServerVersion]): repeated schedules
+// came with 2.14, and 2.15 has fixes without which an acknowledged message can
+// be lost to a power failure (github.com/nats-io/nats-server issues 8456, 8475).
 package events

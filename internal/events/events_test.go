@@ -25,10 +25,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
-// quick is a timing that lets a test see a takeover without waiting for long.
+// quick is a timing for fast takeovers.
 var quick = events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second}
 
-// startServer starts a server of the test's own and returns a way to connect.
+// startServer starts a server for the test and returns a function that connects.
 func startServer(t *testing.T) func() jetstream.JetStream {
 	t.Helper()
 	server := testkit.Embedded(t)
@@ -45,8 +45,8 @@ func startStreams(t *testing.T) (js jetstream.JetStream, connect func() jetstrea
 	return js, connect
 }
 
-// run runs a consumer in the background, its deliveries on the channel, until
-// stop is called or the test ends.
+// run runs a consumer in the background until stop is called or the test ends. Its
+// deliveries are sent on the channel.
 func run(t *testing.T, js jetstream.JetStream) (deliveries <-chan *events.Delivery, stop func()) {
 	t.Helper()
 	consumer, err := events.NewConsumer(t.Context(), js, quick, func(err error) { t.Log(err) })
@@ -137,7 +137,7 @@ func TestPublish_StoresCopiesOnce(t *testing.T) {
 	}
 }
 
-func TestPublish_RefusesWhatCannotStandInASubject(t *testing.T) {
+func TestPublish_RefusesWhatDoesNotFitInASubject(t *testing.T) {
 	js, _ := startStreams(t)
 	for name, spoil := range map[string]func(*events.Event){
 		"star in type":   func(e *events.Event) { e.Type = "10dlc.*" },
@@ -187,7 +187,7 @@ func TestPublish_FailsInTimeWhenTheServerIsAway(t *testing.T) {
 	}
 }
 
-func TestPublish_FullStreamRefusesAndKeepsWhatItHas(t *testing.T) {
+func TestPublish_FullStreamRefusesAndLosesNothing(t *testing.T) {
 	js, _ := startStreams(t)
 	cfg := streamInfo(t, js, events.StreamEvents).Config
 	cfg.MaxBytes = 4 << 10
@@ -227,7 +227,7 @@ func TestConsumer_DeliversAgainAfterRetry(t *testing.T) {
 	}
 }
 
-func TestConsumer_KeepsOpenDeliveriesFromComingTwice(t *testing.T) {
+func TestConsumer_DoesNotRedeliverOpenMessages(t *testing.T) {
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)
@@ -235,14 +235,14 @@ func TestConsumer_KeepsOpenDeliveriesFromComingTwice(t *testing.T) {
 	select {
 	case again := <-deliveries:
 		t.Fatalf("attempt %d came while the first was open", again.Attempt)
-	case <-time.After(2 * quick.AckWait): // the claim is that nothing comes in this time
+	case <-time.After(2 * quick.AckWait): // nothing must be delivered in this time
 	}
 	if err := d.Done(); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestConsumer_OneWorksAndHandsOverAtOnce(t *testing.T) {
+func TestConsumer_OneProcessWorksAndHandsOverAtOnce(t *testing.T) {
 	js, connect := startStreams(t)
 	publish(t, js, "id-1")
 	first, stopFirst := run(t, js)
@@ -265,7 +265,7 @@ func TestConsumer_OneWorksAndHandsOverAtOnce(t *testing.T) {
 	}
 }
 
-func TestConsumer_StoresDeadLetterBeforeTheOriginEnds(t *testing.T) {
+func TestConsumer_StoresTheDeadLetterBeforeItEndsTheMessage(t *testing.T) {
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)
@@ -333,7 +333,7 @@ func TestTrigger_ReachesTheConsumer(t *testing.T) {
 	}
 }
 
-func TestScheduleResync_RepeatsAndIsNotPutOff(t *testing.T) {
+func TestScheduleResync_RepeatsAndIsNotPostponed(t *testing.T) {
 	js, _ := startStreams(t)
 	publisher := events.NewPublisher(js)
 	deliveries, _ := run(t, js)
@@ -368,7 +368,7 @@ func TestScheduleResync_RepeatsAndIsNotPutOff(t *testing.T) {
 	}
 }
 
-func TestScheduleRecheck_ComesOnceAndTheLatestCounts(t *testing.T) {
+func TestScheduleRecheck_FiresOnceAndTheLatestCounts(t *testing.T) {
 	js, _ := startStreams(t)
 	publisher := events.NewPublisher(js)
 	deliveries, _ := run(t, js)
@@ -394,15 +394,14 @@ func TestScheduleRecheck_ComesOnceAndTheLatestCounts(t *testing.T) {
 	}
 }
 
-// A process whose clock is slow must not have its rechecks come at once, and one
-// whose clock is ahead not wait for as long.
-func TestScheduleRecheck_GoesByTheServersClock(t *testing.T) {
+// With a slow clock, rechecks must not come at once; with a fast one, not too late.
+func TestScheduleRecheck_UsesTheServersClock(t *testing.T) {
 	js, _ := startStreams(t)
 	for name, off := range map[string]time.Duration{"right": 0, "an hour slow": -time.Hour, "an hour ahead": time.Hour} {
 		publisher := events.NewPublisher(js)
 		step := off
 		publisher.TestOnlyClock(func() time.Time { return time.Now().Add(step).Round(0) })
-		for range 2 { // the second time after the clock was set the other way
+		for range 2 { // the second time after a step of the clock the other way
 			if err := publisher.ScheduleRecheck(t.Context(), "C6X6M95", 10*time.Minute); err != nil {
 				t.Fatal(err)
 			}
@@ -426,7 +425,7 @@ func TestScheduleRecheck_GoesByTheServersClock(t *testing.T) {
 	}
 }
 
-func TestEnsureStreams_SettlesWhatWasAgreed(t *testing.T) {
+func TestEnsureStreams_SetsTheAgreedLimits(t *testing.T) {
 	js, _ := startStreams(t)
 	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
 		t.Fatalf("a second time: %v", err)
@@ -469,8 +468,8 @@ func TestConnect_KeepsTheTokenOutOfErrors(t *testing.T) {
 	}
 }
 
-// Who waits for a server waits for nothing that a person must mend.
-func TestConnectOrWait_TellsAwayFromRefused(t *testing.T) {
+// ConnectOrWait does not wait for errors that only a person can fix.
+func TestConnectOrWait_WaitsOnlyForAServerThatIsAway(t *testing.T) {
 	server, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
 	if err != nil {
 		t.Fatal(err)
@@ -524,7 +523,7 @@ func TestConnectOrWait_TellsAwayFromRefused(t *testing.T) {
 	}
 }
 
-// rudeServer hangs up on everybody, as a proxy does that has nobody behind it.
+// rudeServer closes every connection, as a proxy without a backend does.
 func rudeServer(t *testing.T) (address string) {
 	return testkit.Answering(t, func(net.Conn) {})
 }

@@ -2,8 +2,8 @@ package events
 
 import "time"
 
-// TestOnlyClock gives the publisher a clock of its own.
+// TestOnlyClock replaces the publisher's clock.
 func (p *Publisher) TestOnlyClock(now func() time.Time) { p.now = now }
 
-// TestOnlyClock gives the delivery's consumer a clock of its own.
+// TestOnlyClock replaces the clock of the delivery's consumer.
 func (d *Delivery) TestOnlyClock(now func() time.Time) { d.consumer.publisher.now = now }

@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/testkit"
 )
 
-func TestLayout_RefusesWhatANewerProgramMade(t *testing.T) {
+func TestLayout_RefusesAStreamOfANewerProgram(t *testing.T) {
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	for name, test := range map[string]struct {
 		metadata map[string]string
@@ -43,7 +43,7 @@ func TestLayout_RefusesWhatANewerProgramMade(t *testing.T) {
 	}
 }
 
-func TestLayout_TakesWhatIsNotThereForNew(t *testing.T) {
+func TestLayout_AcceptsAMissingStream(t *testing.T) {
 	kept, err := events.Layout(t.Context(), testkit.JetStream(t, testkit.Embedded(t)), "ABSENT", 3)
 	if err != nil || kept.Replicas != 3 {
 		t.Errorf("got %+v, %v, want three copies", kept, err)

@@ -14,27 +14,27 @@ import (
 
 // Headers of a stored event, beside JetStream's own Nats-Msg-Id.
 const (
-	// HeaderTimestamp and HeaderSignature are Telnyx's own, as they came.
+	// HeaderTimestamp and HeaderSignature are Telnyx's, unchanged.
 	HeaderTimestamp = "Telnyx-Timestamp"
 	HeaderSignature = "Telnyx-Signature-Ed25519"
-	// HeaderReceivedAt is when the webhook had read the body: RFC 3339, UTC,
-	// nanoseconds.
+	// HeaderReceivedAt is when the webhook had read the body, in RFC 3339 with
+	// nanoseconds, UTC.
 	HeaderReceivedAt = "Greenlight-Received-At"
-	// HeaderTraceParent carries a trace on, if there is one
+	// HeaderTraceParent continues a trace, if there is one
 	// (https://www.w3.org/TR/trace-context/).
 	HeaderTraceParent = "traceparent"
 )
 
-// triggerTTL is how long a trigger that nobody took is kept. An assigner that
-// starts looks at everything anyway, so an old trigger is worth nothing.
+// triggerTTL is how long a trigger is kept. An assigner reconciles everything when it
+// starts, so an old trigger is worthless.
 const triggerTTL = time.Hour
 
 // Event is a verified notification, ready to be stored.
 type Event struct {
-	// ID is Telnyx's id of the event; copies with the same id are stored once
-	// in [DedupeWindow].
+	// ID is Telnyx's event id; copies with the same id are stored once in
+	// [DedupeWindow].
 	ID string
-	// Type is Telnyx's event_type, such as 10dlc.campaign.update.
+	// Type is Telnyx's event_type, for example 10dlc.campaign.update.
 	Type string
 	// About is the id of the campaign or brand, empty if it has none.
 	About string
@@ -42,13 +42,13 @@ type Event struct {
 	ReceivedAt time.Time
 	// Timestamp and Signature are the headers that prove the body.
 	Timestamp, Signature string
-	// TraceParent is the trace that the delivery belongs to, empty if there is none.
+	// TraceParent is the trace of the delivery, empty if there is none.
 	TraceParent string
 	// Body is what Telnyx posted, byte for byte.
 	Body []byte
 }
 
-// Receipt tells where an event is stored.
+// Receipt says where an event is stored.
 type Receipt struct {
 	// Sequence is the event's place in the stream.
 	Sequence uint64
@@ -56,12 +56,11 @@ type Receipt struct {
 	Duplicate bool
 }
 
-// Publisher puts events and triggers into the stream. It is safe for
-// concurrent use.
+// Publisher stores events, triggers and dead letters. Safe for concurrent use.
 type Publisher struct {
 	js  jetstream.JetStream
 	now func() time.Time
-	// clock is how far the server's clock is ahead of ours, and when that was found.
+	// clock is how far the server's clock is ahead of ours, and when that was measured.
 	clock struct {
 		mu       sync.Mutex
 		ahead    time.Duration
@@ -75,10 +74,9 @@ func NewPublisher(js jetstream.JetStream) *Publisher {
 	return &Publisher{js: js, now: time.Now}
 }
 
-// Publish stores the event and waits for the stream's acknowledgement. Without
-// one before ctx ends it returns an error, and whether the event was stored is
-// then unknown: publish it again, the id makes that harmless. An event of a type, or
-// about an id, that no subject can be made of is an error that matches [ErrSubject].
+// Publish stores the event and waits for the stream's acknowledgement. After an error it
+// is unknown whether the event was stored: publish it again, which its id makes harmless.
+// The error for a type or id that does not fit in a subject matches [ErrSubject].
 func (p *Publisher) Publish(ctx context.Context, e Event) (Receipt, error) {
 	msg, err := e.message()
 	if err != nil {
@@ -92,8 +90,8 @@ func (p *Publisher) Publish(ctx context.Context, e Event) (Receipt, error) {
 }
 
 // store publishes the message and waits for the stream's acknowledgement until ctx ends.
-// The client ignores ctx and blocks its caller while a write to the connection is stuck, so
-// a goroutine calls it.
+// It calls the client from a goroutine, since the client ignores ctx while a write to the
+// connection blocks.
 func (p *Publisher) store(ctx context.Context, msg *nats.Msg, stream string) (Receipt, error) {
 	type answer struct {
 		ack *jetstream.PubAck
@@ -128,7 +126,7 @@ func (e Event) message() (*nats.Msg, error) {
 	if err != nil {
 		return nil, fmt.Errorf("publish event %.100q: %w", e.ID, err)
 	}
-	// One slice for all values is one allocation in the place of five.
+	// One array for all values costs one allocation instead of five.
 	values := [...]string{e.Timestamp, e.Signature, e.ReceivedAt.UTC().Format(time.RFC3339Nano), messageID(e.ID), e.TraceParent}
 	header := nats.Header{
 		HeaderTimestamp:       values[0:1:1],
@@ -157,8 +155,8 @@ func (p *Publisher) Trigger(ctx context.Context, kind Kind, id string) error {
 	return nil
 }
 
-// messageID returns the event's id if it can stand in a header, else a digest
-// of it: an id from outside may hold anything.
+// messageID returns the event's id if it fits in a header, else its digest: an id from
+// outside can contain anything.
 func messageID(id string) string {
 	if isToken(id) {
 		return id

@@ -11,28 +11,27 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrNotPermitted is matched by the error for what the NATS user may not do.
-var ErrNotPermitted = errors.New("the NATS user may not do that")
+// ErrNotPermitted is matched by the error for a request that the NATS user may not make.
+var ErrNotPermitted = errors.New("the NATS user lacks permission")
 
-// rightTimeout bounds one question. A server that may not be asked says so to
-// nobody in particular, so that a question may go without an answer.
+// rightTimeout limits one request. The server reports a missing permission to the
+// connection, so the request itself may get no answer.
 const rightTimeout = 2 * time.Second
 
-// elsewhere is a stream that is not there. A message that expects it is refused by
-// whichever stream takes its subject, before anything is stored.
+// elsewhere is a stream that does not exist. Any stream refuses a message that expects to
+// be stored there.
 const elsewhere = "NOT-TO-BE-STORED"
 
-// The codes by which JetStream refuses what was made to be refused
+// JetStream's error codes for the requests below that must be refused
 // (https://github.com/nats-io/nats-server, server/errors.json).
 const (
 	codeNotExpectedStream jetstream.ErrorCode = 10060
 	codeStreamMismatch    jetstream.ErrorCode = 10056
 )
 
-// CanPublish returns nil when an event that came now would reach its stream and
-// be answered, else a sentence that says what is wrong. It publishes an event that
-// the stream must refuse, so nothing is stored, and neither the disk nor a
-// cluster's majority is tried.
+// CanPublish returns nil if an event published now would reach its stream and be
+// answered, else an error for people. It publishes an event that the stream must refuse,
+// so that nothing is stored; it tests neither the disk nor a cluster's majority.
 func CanPublish(ctx context.Context, js jetstream.JetStream) error {
 	ctx, cancel := context.WithTimeout(ctx, rightTimeout)
 	defer cancel()
@@ -47,13 +46,12 @@ func CanPublish(ctx context.Context, js jetstream.JetStream) error {
 	return nil
 }
 
-// probeToken stands in the subjects of messages that are made to be refused.
+// probeToken ends the subject of an event that must be refused.
 const probeToken = "10dlc.doctor._"
 
-// MayPublish returns nil when a stream takes messages on the subject from this
-// connection. It publishes one that the stream must refuse, so nothing is stored.
-// The error matches [ErrNotPermitted] or [nats.ErrNoResponders] if that is what is
-// wrong.
+// MayPublish returns nil if a stream accepts messages on the subject from this connection.
+// It publishes one that the stream must refuse, so nothing is stored. The error matches
+// [ErrNotPermitted] or [nats.ErrNoResponders] if that is the cause.
 func MayPublish(ctx context.Context, nc *nats.Conn, subject string) error {
 	return refused(ctx, nc, unwanted(subject), codeNotExpectedStream)
 }
@@ -65,16 +63,16 @@ func unwanted(subject string) *nats.Msg {
 	return msg
 }
 
-// Right is something that Greenlight's processes do on the NATS server.
+// Right is a permission that Greenlight's processes need on the NATS server.
 type Right struct {
-	// Name is a clause that goes with "may", such as "publish events".
+	// Name completes "may", for example "publish events".
 	Name string
-	// Err is nil if this connection may; see [MayPublish].
+	// Err is nil if this connection has the permission; see [MayPublish].
 	Err error
 }
 
-// Rights finds out what this connection's user may do, without doing it: each
-// request is made so that the server must refuse it for another reason.
+// Rights checks what this connection's user may do, and changes nothing: the server must
+// refuse each request for another reason.
 func Rights(ctx context.Context, nc *nats.Conn) []Right {
 	publish := func(subject string) error { return MayPublish(ctx, nc, subject) }
 	// The subject names one stream, and the body another.
@@ -92,8 +90,7 @@ func Rights(ctx context.Context, nc *nats.Conn) []Right {
 	}
 }
 
-// refused makes a request that can only be refused. The refusal that was meant is
-// no error.
+// refused makes a request that must be refused, and returns nil for the expected refusal.
 func refused(ctx context.Context, nc *nats.Conn, msg *nats.Msg, meant jetstream.ErrorCode) error {
 	reply, err := Ask(ctx, nc, msg)
 	if err != nil {
@@ -102,7 +99,7 @@ func refused(ctx context.Context, nc *nats.Conn, msg *nats.Msg, meant jetstream.
 	return refusal(reply, meant)
 }
 
-// refusal returns nil for the refusal that was meant.
+// refusal returns nil for the expected refusal.
 func refusal(reply *nats.Msg, meant jetstream.ErrorCode) error {
 	var answer struct {
 		Error *jetstream.APIError `json:"error"`
@@ -112,7 +109,7 @@ func refusal(reply *nats.Msg, meant jetstream.ErrorCode) error {
 	}
 	switch {
 	case answer.Error == nil:
-		return errors.New("the server took what it should have refused")
+		return errors.New("the server accepted a request that it should have refused")
 	case answer.Error.ErrorCode == meant:
 		return nil
 	default:
@@ -131,10 +128,9 @@ func Ask(ctx context.Context, nc *nats.Conn, msg *nats.Msg) (reply *nats.Msg, er
 	return reply, err
 }
 
-// Heed has work done that makes requests on a connection which nobody else uses
-// meanwhile. When the server says that the user may not do it, work's context ends
-// at once and the error matches [ErrNotPermitted]: the server tells that to the
-// connection and not to the request, which would go on waiting.
+// Heed calls work, which makes requests on a connection that must have no other user
+// meanwhile. The server reports a missing permission to the connection, not to the request
+// that waits: then work's context ends at once, and the error matches [ErrNotPermitted].
 func Heed(ctx context.Context, nc *nats.Conn, work func(context.Context) error) error {
 	ctx, deny := context.WithCancelCause(ctx)
 	defer deny(nil)
@@ -156,11 +152,11 @@ func Heed(ctx context.Context, nc *nats.Conn, work func(context.Context) error) 
 	return err
 }
 
-// unanswered says of a request that came to nothing what it was.
+// unanswered adds the subject to the error of a request that got no answer.
 func unanswered(subject string, err error) error {
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return fmt.Errorf("nobody takes messages on %s: %w", subject, err)
+		return fmt.Errorf("no stream accepts messages on %s: %w", subject, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no answer on %s in time: %w", subject, err)
 	default:

@@ -10,26 +10,23 @@ import (
 )
 
 const (
-	// DedupeWindow is how long the stream remembers message ids. Somebody who caught
-	// a delivery can send it again for as long as its timestamp passes: from 300 s
-	// before our clock shows it to the end of the 300th second after, which is 601 s at
-	// most, and the rest of a minute is for clocks that are corrected. Telnyx's own
-	// tries end after about two minutes. An id costs some 150 bytes until then
-	// (docs/performance.md), and there are never more than the stream has room for.
+	// DedupeWindow is how long the stream remembers message ids. A captured delivery can
+	// be replayed while its timestamp is accepted, which is 300 s either way and at most
+	// 601 s in all; the rest allows for clocks that are corrected. Telnyx's own retries
+	// end after about two minutes. An id takes about 150 bytes (docs/performance.md).
 	DedupeWindow = 11 * time.Minute
 
-	// eventsMaxAge keeps events long enough to read back what happened over a
-	// long weekend.
+	// eventsMaxAge keeps events long enough to review a long weekend.
 	eventsMaxAge = 7 * 24 * time.Hour
-	// eventsMaxBytes bounds the disk. An event takes about 0.8 KiB, so this is
-	// over a million of them, far over what a week brings.
+	// eventsMaxBytes limits the disk space. An event takes about 0.8 KiB, so this is over a
+	// million events, far more than in a week.
 	eventsMaxBytes = 1 << 30
 	// eventsMaxMsgSize is over the webhook's largest body (256 KiB by default,
 	// 1 MiB at most) plus headers.
 	eventsMaxMsgSize = 1<<20 + 64<<10
 
-	// triggersMaxAge bounds what has no time to live of its own. Triggers last for an
-	// hour, and schedules until they are due, however long that is.
+	// triggersMaxAge applies to messages without a time to live. Triggers have an hour, and
+	// schedules are kept until they are due.
 	triggersMaxAge = 24 * time.Hour
 	// triggersMaxBytes is room for a schedule (about 200 bytes) of each of
 	// 100,000 campaigns, several times over.
@@ -42,14 +39,12 @@ const (
 	maxReplicas = 5
 )
 
-// ErrReplicas is matched by the error for a number of copies that JetStream has not.
+// ErrReplicas is matched by the error for a number of copies that JetStream does not support.
 var ErrReplicas = errors.New("replicas")
 
-// EnsureStreams creates the streams, or brings their settings up to date.
-// Replicas is 1 for one server and 3 for a cluster of three or more; 0 means 1. A
-// stream that has more already keeps them: a process that was started without the
-// setting must not take copies away. It is safe to call from several processes at
-// once.
+// EnsureStreams creates the streams or updates their settings. Replicas is 1 for one
+// server and 3 for a cluster of three or more; 0 means 1. A stream that already has more
+// keeps them; see [Layout]. Several processes may call it at once.
 func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) error {
 	if replicas < 0 || replicas > maxReplicas {
 		return fmt.Errorf("%w %d: must be between 1 and %d", ErrReplicas, replicas, maxReplicas)
@@ -68,7 +63,7 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) er
 	return nil
 }
 
-// Streams are the names of the streams that EnsureStreams makes.
+// Streams returns the names of the streams that EnsureStreams creates.
 func Streams() []string { return []string{streamTriggers, StreamEvents, StreamDeadLetters} }
 
 func eventsConfig() jetstream.StreamConfig {
@@ -76,43 +71,43 @@ func eventsConfig() jetstream.StreamConfig {
 		Name:        StreamEvents,
 		Description: "Telnyx event notifications, and the triggers sourced from " + streamTriggers,
 		Subjects:    []string{subjectEvents + ">"},
-		// One consumer must see events and triggers, since JetStream pins a
-		// consumer, and only one assigner may work.
+		// One consumer must get both events and triggers: JetStream pins a consumer,
+		// and only one assigner may work.
 		Sources: []*jetstream.StreamSource{{Name: streamTriggers, FilterSubject: subjectTriggers + ">"}},
 		Storage: jetstream.FileStorage,
-		// Limits, not work queue: what was handled stays readable as history.
+		// Limits, not work queue: settled events stay readable as history.
 		Retention: jetstream.LimitsPolicy,
-		// A full stream must refuse, so that the webhook answers 503 and Telnyx
-		// tries again; dropping the oldest would lose an event in silence.
+		// A full stream must refuse, so that the webhook answers 503 and Telnyx tries
+		// again; dropping the oldest would silently lose an event.
 		Discard:    jetstream.DiscardNew,
 		MaxAge:     eventsMaxAge,
 		MaxBytes:   eventsMaxBytes,
 		MaxMsgSize: eventsMaxMsgSize,
 		Duplicates: DedupeWindow,
-		// Triggers come with a time to live. They replace one another in their own
-		// stream alone: for a rollup the server reads all that was stored since the
-		// one before, and a resync would read the whole stream into memory.
+		// Triggers have a time to live. They replace each other only in their own
+		// stream: for a rollup here, the server would read everything since the last
+		// resync into memory.
 		AllowMsgTTL: true,
 		AllowDirect: true,
-		// Events that come at the same time share a commit; see [Batcher].
+		// Events that arrive at the same time share a commit; see [Batcher].
 		AllowAtomicPublish: true,
 	}
 }
 
-// triggersConfig is a stream of its own because JetStream refuses schedules in
-// a stream that discards new messages, and events must not be in one that
-// discards old ones. What is lost here is made again by the next start.
+// triggersConfig is a separate stream because JetStream refuses schedules in a stream
+// that discards new messages, and the stream of events must not discard old ones. The
+// next start recreates whatever is lost here.
 func triggersConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        streamTriggers,
-		Description: "What wakes the assigner beside events, now and by schedule",
+		Description: "Triggers for the assigner, and their schedules",
 		Subjects:    []string{subjectTriggers + ">", subjectSchedules + ">"},
 		Storage:     jetstream.FileStorage,
 		Retention:   jetstream.LimitsPolicy,
 		Discard:     jetstream.DiscardOld,
 		MaxAge:      triggersMaxAge,
 		MaxBytes:    triggersMaxBytes,
-		// One trigger or schedule of a kind and campaign is enough.
+		// One trigger or schedule per kind and campaign is enough.
 		MaxMsgsPerSubject: 1,
 		AllowMsgSchedules: true,
 		AllowMsgTTL:       true,
@@ -124,12 +119,12 @@ func triggersConfig() jetstream.StreamConfig {
 func deadLettersConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        StreamDeadLetters,
-		Description: "What could not be handled, with the reason",
+		Description: "Messages that could not be handled, with the reason",
 		Subjects:    []string{subjectDeadLetters + ">"},
 		Storage:     jetstream.FileStorage,
 		Retention:   jetstream.LimitsPolicy,
-		// A dead letter that pushes out another is lost work; refuse instead, so
-		// that the message it is about stays where it is.
+		// A full stream must refuse: dropping a letter would lose work, and a refused
+		// message stays in its own stream.
 		Discard:     jetstream.DiscardNew,
 		MaxAge:      deadLettersMaxAge,
 		MaxBytes:    deadLettersMaxBytes,

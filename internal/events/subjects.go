@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Streams and subjects. They are written here and nowhere else.
+// Streams and subjects. No other file spells them out.
 const (
-	// StreamEvents holds what Telnyx said and what wakes the assigner.
+	// StreamEvents holds Telnyx's events and the triggers for the assigner.
 	StreamEvents = "EVENTS"
 	// streamTriggers holds the assigner's triggers and their schedules;
 	// StreamEvents sources the triggers from it.
 	streamTriggers = "TRIGGERS"
-	// StreamDeadLetters holds what nobody could handle.
+	// StreamDeadLetters holds messages that could not be handled.
 	StreamDeadLetters = "DEAD_LETTERS"
 	// ConsumerAssigner is the durable consumer that all assigners share.
 	ConsumerAssigner = "assigner"
@@ -23,43 +23,41 @@ const (
 	subjectSchedules   = "assigner.schedule."
 	subjectDeadLetters = "deadletter."
 
-	// noID stands in a subject for an id that the event does not carry.
+	// noID replaces an id that the event does not have in its subject.
 	noID = "_"
 )
 
-// ErrSubject is matched by the error for a type or an id that cannot stand in a
-// subject.
-var ErrSubject = errors.New("cannot stand in a subject")
+// ErrSubject is matched by the error for a type or an id that does not fit in a subject.
+var ErrSubject = errors.New("does not fit in a subject")
 
-// maxEventType bounds an event type: the server hangs up on a line of over 4 KiB.
+// maxEventType limits an event type: the server closes the connection on a line over 4 KiB.
 // Telnyx's are under 30 characters.
 const maxEventType = 255
 
-// Kind says why a delivery woke the assigner.
+// Kind is what a delivery to the assigner is.
 type Kind string
 
 // The kinds of deliveries.
 const (
 	// KindEvent is a notification that Telnyx posted.
 	KindEvent Kind = "event"
-	// KindResync asks for a look at every planned campaign.
+	// KindResync requests a reconcile of every planned campaign.
 	KindResync Kind = "resync"
-	// KindRecheck asks for another look at one campaign, at a time that an
-	// earlier look chose.
+	// KindRecheck requests a reconcile of one campaign, at a time that an earlier
+	// reconcile chose.
 	KindRecheck Kind = "recheck"
-	// KindCampaign is a person's nudge to look at one campaign.
+	// KindCampaign is a person's request to reconcile one campaign.
 	KindCampaign Kind = "campaign"
 	// KindPlan says that a plan set was loaded.
 	KindPlan Kind = "plan"
-	// KindUnknown is a subject that this program does not know.
+	// KindUnknown is for a subject that this program does not know.
 	KindUnknown Kind = "unknown"
 )
 
-// EventSubject returns the subject of an event: telnyx.event.<type>.<id>, such
-// as telnyx.event.10dlc.campaign.update.751c6a5c-907b-43a9-8ada-ba1dc8335b07.
-// An empty id becomes "_". A type or id that cannot stand in a subject is an
-// error that matches [ErrSubject], since a dot, star or blank from outside would
-// change where the message goes.
+// EventSubject returns the subject of an event: telnyx.event.<type>.<id>, for example
+// telnyx.event.10dlc.campaign.update.751c6a5c-907b-43a9-8ada-ba1dc8335b07. An empty id
+// becomes "_". The error for a type or id that does not fit matches [ErrSubject]: a dot,
+// star or blank from outside would send the message elsewhere.
 func EventSubject(eventType, id string) (string, error) {
 	if len(eventType) > maxEventType {
 		return "", fmt.Errorf("event type of %d characters %w: at most %d", len(eventType), ErrSubject, maxEventType)
@@ -94,15 +92,14 @@ func errID(id string) error {
 	return fmt.Errorf("id %.100q %w: use letters, digits, dash and underscore", id, ErrSubject)
 }
 
-// scheduleSubject returns the subject under which the schedule of a trigger is
-// kept: one schedule a subject, a new one replaces the old.
+// scheduleSubject returns the subject of a trigger's schedule. A new schedule on the same
+// subject replaces the old one.
 func scheduleSubject(triggerSubject string) string {
 	return subjectSchedules + strings.TrimPrefix(triggerSubject, subjectTriggers)
 }
 
-// parseSubject tells what a delivered subject is about. For an event,
-// eventType is its type and id the campaign or brand; for a trigger id is the
-// campaign or the plan's hash.
+// parseSubject splits a subject. The id is the campaign or brand of an event, and the
+// campaign or plan hash of a trigger.
 func parseSubject(subject string) (kind Kind, eventType, id string) {
 	if rest, ok := strings.CutPrefix(subject, subjectEvents); ok {
 		dot := strings.LastIndexByte(rest, '.')
@@ -128,7 +125,7 @@ func parseSubject(subject string) (kind Kind, eventType, id string) {
 	}
 }
 
-// isToken reports whether s may stand between two dots of a subject.
+// isToken reports whether s fits between two dots of a subject.
 func isToken(s string) bool {
 	if s == "" || len(s) > 128 {
 		return false

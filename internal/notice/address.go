@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// ErrAddress is matched by the error for an address that cannot be used.
+// ErrAddress is matched by the error for an unusable address.
 var ErrAddress = errors.New("is not an address that notices can be sent to")
 
-// title is shown above a notice where the receiver has a place for one.
+// title is shown above a notice if the receiver has a title.
 const title = "Greenlight"
 
-// targets open the receiver of an address by its scheme. The forms of addresses are
-// those of shoutrrr, which sent notices until its clients turned out to be unbounded.
+// targets open the receiver for each scheme. The addresses have the form of shoutrrr's,
+// which sent notices before; its clients have no limits.
 var targets = map[string]func(address) (Receiver, error){
 	"slack":   openSlack,
 	"discord": openDiscord,
@@ -27,8 +27,8 @@ var targets = map[string]func(address) (Receiver, error){
 	"smtp":    openMail,
 }
 
-// schemeForm is a scheme that may be repeated in an error; anything else may be a secret
-// that was written without the scheme that belongs before it.
+// schemeForm is a scheme that an error may repeat; anything else may be a secret without
+// its scheme.
 var schemeForm = regexp.MustCompile(`^[a-z]{2,12}$`)
 
 // Open returns the receiver of an address:
@@ -48,13 +48,13 @@ var schemeForm = regexp.MustCompile(`^[a-z]{2,12}$`)
 func Open(text string) (Receiver, error) {
 	parsed, err := url.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it does not parse as a URL", ErrAddress)
+		return nil, fmt.Errorf("%w: it is not a URL", ErrAddress)
 	}
 	scheme, inner, _ := strings.Cut(parsed.Scheme, "+")
 	open, known := targets[scheme]
 	if !known {
 		if !schemeForm.MatchString(scheme) {
-			scheme = "what it begins with"
+			scheme = "its scheme"
 		}
 		return nil, fmt.Errorf("%w: %s is not one of slack, discord, teams, smtp and generic", ErrAddress, scheme)
 	}
@@ -71,12 +71,12 @@ type address struct {
 	service string
 	// inner is the scheme after the plus sign in generic+https, else empty.
 	inner string
-	// query holds the parameters that were not taken yet.
+	// query holds the parameters that take has not removed.
 	query url.Values
 }
 
-// take returns the first value of a parameter under any of its names, without regard to
-// case as in shoutrrr, and removes it.
+// take removes a parameter under any of its names and returns its first value. Case does
+// not matter, as in shoutrrr.
 func (a address) take(names ...string) string {
 	found := ""
 	keys := slices.Sorted(maps.Keys(a.query))
@@ -91,8 +91,8 @@ func (a address) take(names ...string) string {
 	return found
 }
 
-// leftOver returns an error if a parameter was not taken, except the ignored ones. Its
-// name is not repeated: it may be a part of a secret.
+// leftOver returns an error if there is a parameter besides the ignored ones. It does not
+// repeat the name, which may be part of a secret.
 func (a address) leftOver(ignored ...string) error {
 	a.take(ignored...)
 	if len(a.query) > 0 {
@@ -101,12 +101,12 @@ func (a address) leftOver(ignored ...string) error {
 	return nil
 }
 
-// web returns the address behind the plus sign, without the parameters that were taken.
+// web returns the address after the plus sign, without the removed parameters.
 func (a address) web() (string, error) {
 	target := *a.URL
 	target.Scheme, target.RawQuery, target.Fragment = a.inner, a.query.Encode(), ""
 	if target.Host == "" || !slices.Contains([]string{"http", "https"}, target.Scheme) {
-		return "", fmt.Errorf("write %s+https:// and the rest of the web address", a.service)
+		return "", fmt.Errorf("write it as %s+https:// and the rest of the web address", a.service)
 	}
 	return target.String(), nil
 }

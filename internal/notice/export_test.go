@@ -2,16 +2,16 @@ package notice
 
 import "time"
 
-// SetRetry makes a sender try again after the given time.
+// SetRetry sets the wait before the next try.
 func (s *Sender) SetRetry(after time.Duration) {
 	s.retry = func(uint64) time.Duration { return after }
 }
 
-// ConsumerName is the name of the consumer that all senders share.
+// ConsumerName is the name of the senders' consumer.
 const ConsumerName = Consumer
 
 // Tries is how often a notice is tried.
 const Tries = tries
 
-// RetryAfter is how long a sender waits by default.
+// RetryAfter is the default wait before the next try.
 func RetryAfter(tries uint64) time.Duration { return retryAfter(tries) }

@@ -19,18 +19,18 @@ import (
 	"time"
 )
 
-// maxMailAnswers bounds what a mail server may say in one session, in bytes: a dozen
+// maxMailAnswers limits what is read from a mail server in one session, in bytes: a dozen
 // lines and its certificates.
 const maxMailAnswers = 256 << 10
 
-// mailbox is a receiver that is reached by SMTP. Safe for concurrent use.
+// mailbox sends notices by SMTP. Safe for concurrent use.
 type mailbox struct {
 	host, port     string
 	user, password string
 	from           *mail.Address
 	to             []*mail.Address
 	subject        string
-	client         string // what we call ourselves
+	client         string // our host name in HELO
 	startTLS       bool
 	// requireStartTLS sends nothing to a server that does not offer STARTTLS.
 	requireStartTLS bool
@@ -46,7 +46,7 @@ func openMail(a address) (Receiver, error) {
 	m.startTLS = isYes(cmp.Or(a.take("usestarttls", "starttls"), "yes"))
 	m.requireStartTLS = isYes(a.take("requirestarttls"))
 	if isYes(a.take("skiptlsverify")) {
-		return nil, errors.New("skiptlsverify is not supported, since anybody could pose as the mail server; add its authority to the system's trusted certificates")
+		return nil, errors.New("skiptlsverify is not supported, because anyone could pose as the mail server; add its authority to the system's trusted certificates")
 	}
 	switch strings.ToLower(a.take("auth")) {
 	case "", "plain", "unknown":
@@ -71,14 +71,14 @@ func openMail(a address) (Receiver, error) {
 	if err := a.leftOver("usehtml", "timeout"); err != nil {
 		return nil, err
 	}
-	// A plus sign in a query means a blank, and no bare address has one.
+	// A plus sign in a query means a blank, which a mail address cannot contain.
 	sender, err := mail.ParseAddress(strings.ReplaceAll(from, " ", "+"))
 	if err != nil {
 		return nil, errors.New("from= is not a mail address")
 	}
 	m.from = &mail.Address{Name: cmp.Or(name, title), Address: sender.Address}
 	if m.to, err = mail.ParseAddressList(strings.ReplaceAll(to, " ", "+")); err != nil {
-		return nil, errors.New("to= is not a list of mail addresses with commas between")
+		return nil, errors.New("to= is not a comma-separated list of mail addresses")
 	}
 	if m.host == "" {
 		return nil, errors.New("it does not name a mail server")
@@ -90,7 +90,7 @@ func isYes(text string) bool {
 	return slices.Contains([]string{"yes", "y", "true", "1"}, strings.ToLower(text))
 }
 
-// Send mails a notice. It ends when ctx does, and its error holds nothing of the address.
+// Send mails a notice until ctx ends. Its error contains nothing of the address.
 func (m *mailbox) Send(ctx context.Context, text string) error {
 	message, err := m.message(text)
 	if err == nil {
@@ -114,10 +114,10 @@ func (m *mailbox) Send(ctx context.Context, text string) error {
 }
 
 // errPlainPassword is returned instead of sending a password unencrypted.
-var errPlainPassword = errors.New("it does not offer TLS, and a password is not sent without")
+var errPlainPassword = errors.New("it does not offer TLS, and a password is not sent unencrypted")
 
 // errNoStartTLS is returned instead of sending a mail unencrypted.
-var errNoStartTLS = errors.New("it does not offer STARTTLS, which requirestarttls asks for")
+var errNoStartTLS = errors.New("it does not offer STARTTLS, which requirestarttls requires")
 
 func (m *mailbox) deliver(ctx context.Context, message []byte) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(m.host, m.port))
@@ -169,7 +169,7 @@ func (m *mailbox) deliver(ctx context.Context, message []byte) error {
 	if err := body.Close(); err != nil {
 		return err
 	}
-	_ = client.Quit() // the server has the message; how it says goodbye changes nothing
+	_ = client.Quit() // the server has accepted the message already
 	return nil
 }
 
@@ -183,8 +183,8 @@ func (m *mailbox) authenticate(client *smtp.Client) error {
 	return client.Auth(smtp.PlainAuth("", m.user, m.password, m.host))
 }
 
-// message returns the whole mail. Header values come from the settings; line breaks in
-// them are encoded away.
+// message returns the mail with its headers. Their values come from the settings and are
+// encoded, so that line breaks in them add no header.
 func (m *mailbox) message(text string) ([]byte, error) {
 	var b bytes.Buffer
 	var to []string
@@ -204,8 +204,7 @@ func (m *mailbox) message(text string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// boundedConn fails once so many bytes were read: package smtp keeps a line however long
-// it becomes.
+// boundedConn fails after so many bytes: package smtp does not limit the length of a line.
 type boundedConn struct {
 	net.Conn
 	left int
@@ -213,7 +212,7 @@ type boundedConn struct {
 
 func (c *boundedConn) Read(p []byte) (int, error) {
 	if c.left <= 0 {
-		return 0, errors.New("the server says too much")
+		return 0, errors.New("the server sent too much")
 	}
 	n, err := c.Conn.Read(p[:min(len(p), c.left)])
 	c.left -= n

@@ -15,7 +15,7 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// Kind is what a notice is about; it ends the subject.
+// Kind is what a notice is about, and the last token of its subject.
 type Kind string
 
 // The kinds of notices.
@@ -24,9 +24,9 @@ const (
 	Completed Kind = "completed"
 	// Partial: some numbers are attached, and each of the others needs a person.
 	Partial Kind = "partial"
-	// NeedsPerson: a person should do something while other numbers are on their way.
+	// NeedsPerson: a person should act while other numbers are still in progress.
 	NeedsPerson Kind = "needs_person"
-	// Stuck: something takes far longer than it should.
+	// Stuck: something takes far too long.
 	Stuck Kind = "stuck"
 )
 
@@ -34,31 +34,30 @@ const (
 func Kinds() []Kind { return []Kind{Completed, Partial, NeedsPerson, Stuck} }
 
 const (
-	// Stream is where notices are kept.
+	// Stream is the stream of notices.
 	Stream   = "NOTICES"
 	subjects = "greenlight.notice."
 
-	// maxAge is long enough for somebody who comes back from holidays.
+	// maxAge outlasts a holiday.
 	maxAge = 30 * 24 * time.Hour
-	// maxBytes is room for some 10,000 notices; the oldest go first.
+	// maxBytes is room for about 10,000 notices; the oldest are dropped first.
 	maxBytes = 16 << 20
-	// dedupe is for how long a notice with the same key is the same notice. An assigner
-	// that crashed between telling and writing down that it told is back by then.
+	// dedupe is how long a notice with the same key is stored only once. An assigner that
+	// crashed between publishing it and recording that is running again by then.
 	dedupe = 24 * time.Hour
-	// storeTimeout bounds storing one, since an assigner waits for it.
+	// storeTimeout limits storing a notice, since an assigner waits for it.
 	storeTimeout = 2 * time.Second
 )
 
 // Notice is one message. Its JSON form is the body in the stream.
 type Notice struct {
 	Kind Kind `json:"kind"`
-	// Text is the whole message for people: what happened, to which campaign, and what
-	// to do.
+	// Text is the message for people: what happened, to which campaign, and what to do.
 	Text string `json:"text"`
 	// Plan and CampaignID name the campaign; empty when the notice is about the account.
 	Plan       string `json:"plan,omitempty"`
 	CampaignID string `json:"campaign_id,omitempty"`
-	// Counts is how many planned numbers of the campaign are in each state.
+	// Counts has the number of planned numbers in each state.
 	Counts map[ledger.State]int `json:"counts,omitempty"`
 	// Reasons are those of the numbers or of the campaign, sorted.
 	Reasons []ledger.Reason `json:"reasons,omitempty"`
@@ -68,7 +67,7 @@ type Notice struct {
 // Publisher stores notices. Safe for concurrent use.
 type Publisher struct{ js jetstream.JetStream }
 
-// NewPublisher makes the stream if it is not there, with the given number of copies.
+// NewPublisher creates the stream if it does not exist, with the given number of copies.
 func NewPublisher(ctx context.Context, js jetstream.JetStream, replicas int) (*Publisher, error) {
 	kept, err := events.Layout(ctx, js, Stream, replicas)
 	if err != nil {
@@ -76,13 +75,13 @@ func NewPublisher(ctx context.Context, js jetstream.JetStream, replicas int) (*P
 	}
 	_, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name:        Stream,
-		Description: "What people are told of by themselves",
+		Description: "Notices for people",
 		Subjects:    []string{subjects + ">"},
 		Storage:     jetstream.FileStorage,
 		Replicas:    kept.Replicas,
 		Metadata:    kept.Metadata,
 		Retention:   jetstream.LimitsPolicy,
-		// The work is not to wait for room.
+		// The assigner must not wait for room.
 		Discard:     jetstream.DiscardOld,
 		MaxAge:      maxAge,
 		MaxBytes:    maxBytes,
@@ -95,8 +94,8 @@ func NewPublisher(ctx context.Context, js jetstream.JetStream, replicas int) (*P
 	return &Publisher{js: js}, nil
 }
 
-// Publish stores a notice, unless one with the same key was stored before; stored tells
-// which.
+// Publish stores a notice, unless one with the same key was stored before, and reports
+// whether it did.
 func (p *Publisher) Publish(ctx context.Context, n Notice, key string) (stored bool, err error) {
 	body, err := json.Marshal(n)
 	if err != nil {
@@ -104,7 +103,7 @@ func (p *Publisher) Publish(ctx context.Context, n Notice, key string) (stored b
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	digest := sha256.Sum256([]byte(key)) // a key has words in it that no header may have
+	digest := sha256.Sum256([]byte(key)) // a key can contain characters that a header cannot
 	msg := &nats.Msg{Subject: subjects + string(n.Kind), Data: body}
 	ack, err := p.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(Stream), jetstream.WithMsgID(hex.EncodeToString(digest[:16])))
 	if err != nil {

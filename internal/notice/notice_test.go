@@ -25,8 +25,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testkit.ServerLeaks()...) }
 
-// patience is how long a test waits for what takes milliseconds. It is shorter than NATS
-// waits for the ack of a message (30 s), so that what a stopped sender keeps is seen.
+// patience is how long a test waits for a condition that usually takes milliseconds. It is
+// shorter than the ack wait (30 s), so that a notice kept by a stopped sender is noticed.
 const patience = 20 * time.Second
 
 func must(t *testing.T, err error) {
@@ -36,7 +36,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// receiver does with each text what send says, and keeps those that it took.
+// receiver calls send for each text, and keeps the texts that it accepted.
 type receiver struct {
 	mu    sync.Mutex
 	tried int
@@ -99,7 +99,7 @@ func some(text string) notice.Notice {
 	return notice.Notice{Kind: notice.Completed, Text: text, Plan: "spring", CampaignID: "C6X6M95", At: time.Now().UTC()}
 }
 
-func TestPublish_StoresWhatHasTheSameKeyOnceForWhoeverComesLate(t *testing.T) {
+func TestPublish_StoresANoticeOncePerKeyForLateSubscribers(t *testing.T) {
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
@@ -134,7 +134,7 @@ func TestPublish_StoresWhatHasTheSameKeyOnceForWhoeverComesLate(t *testing.T) {
 	}
 }
 
-func TestSender_SendsEachOnceHoweverManySendersThereAre(t *testing.T) {
+func TestSender_SendsEachNoticeOnceWithSeveralSenders(t *testing.T) {
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
@@ -167,7 +167,7 @@ func TestSender_SendsEachOnceHoweverManySendersThereAre(t *testing.T) {
 	}
 }
 
-func TestSender_TriesAgainWhatFailedAndThenGivesItUp(t *testing.T) {
+func TestSender_TriesAgainAndFinallyGivesUp(t *testing.T) {
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
@@ -196,7 +196,7 @@ func TestSender_TriesAgainWhatFailedAndThenGivesItUp(t *testing.T) {
 	if got := outcomes(t, registry); !maps.Equal(got, want) {
 		t.Errorf("counted %v, want %v", got, want)
 	}
-	if got := log.String(); !strings.Contains(got, "is given up") || !strings.Contains(got, refusal.Error()) {
+	if got := log.String(); !strings.Contains(got, "is not tried again") || !strings.Contains(got, refusal.Error()) {
 		t.Errorf("the log does not say it:\n%s", got)
 	}
 }
@@ -212,9 +212,30 @@ func outcomes(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	return counts
 }
 
-// A receiver that never answers must not hold up those who have something to tell, nor
-// the stop.
-func TestSender_HoldsUpNobodyWhileItsReceiverHangs(t *testing.T) {
+// Each try has a deadline, so that a receiver that hangs cannot block later notices.
+func TestSender_LimitsEachTry(t *testing.T) {
+	js := testkit.JetStream(t, testkit.Embedded(t))
+	publisher, err := notice.NewPublisher(t.Context(), js, 0)
+	must(t, err)
+	limits := make(chan time.Duration, 1)
+	to := receiver{send: func(ctx context.Context, _ int) error {
+		limit := time.Duration(0)
+		if deadline, ok := ctx.Deadline(); ok {
+			limit = time.Until(deadline)
+		}
+		limits <- limit
+		return nil
+	}}
+	run(t, js, &to, nil)
+	_, err = publisher.Publish(t.Context(), some("text"), "key")
+	must(t, err)
+	if got := <-limits; got <= 0 || got > 15*time.Second {
+		t.Errorf("got a deadline in %s, want one within 15s", got)
+	}
+}
+
+// A receiver that never answers must block neither publishers nor the stop.
+func TestSender_BlocksNothingWhileItsReceiverHangs(t *testing.T) {
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
@@ -237,16 +258,16 @@ func TestSender_HoldsUpNobodyWhileItsReceiverHangs(t *testing.T) {
 	}
 	stop()
 	if got, want := outcomes(t, registry), map[string]float64{"sent": 0, "failed": 0, "given_up": 0}; !maps.Equal(got, want) {
-		t.Errorf("counted %v, though nothing failed but the sender was stopped", got)
+		t.Errorf("got %v, want no failure counted for a stop", got)
 	}
 	var next receiver
 	run(t, js, &next, nil) // it takes over what the other left
 	until(t, "all are sent by another", func() bool { return len(next.taken()) >= 51 })
 }
 
-// A notice that is on its way to a sender that stops is sent by the next one, and that
-// does not wait until NATS gives the first one up.
-func TestSender_GivesBackWhatIsOnItsWayWhenItStops(t *testing.T) {
+// A notice in transit to a sender that stops is sent by the next sender, which does not wait
+// for the ack wait.
+func TestSender_ReturnsNoticesInTransitWhenItStops(t *testing.T) {
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
@@ -267,9 +288,9 @@ func TestSender_GivesBackWhatIsOnItsWayWhenItStops(t *testing.T) {
 	until(t, "all are sent", func() bool { return len(to.taken()) >= rounds })
 }
 
-// Somebody who deletes the consumer has nobody restarted. A sender that waits for a notice
-// is told, one that sends is not.
-func TestSender_MakesItsConsumerAgain(t *testing.T) {
+// A deleted consumer is created again without a restart. NATS reports the deletion to a
+// sender that waits for a notice, but not to one that is sending.
+func TestSender_CreatesItsConsumerAgain(t *testing.T) {
 	for _, sends := range []bool{false, true} {
 		t.Run(fmt.Sprintf("while it sends %t", sends), func(t *testing.T) {
 			t.Parallel() // it waits
@@ -305,7 +326,7 @@ func TestSender_MakesItsConsumerAgain(t *testing.T) {
 	}
 }
 
-func TestRetryAfter_IsEverLonger(t *testing.T) {
+func TestRetryAfter_Grows(t *testing.T) {
 	var total, last time.Duration
 	for try := range uint64(notice.Tries) {
 		wait := notice.RetryAfter(try + 1)
@@ -315,6 +336,6 @@ func TestRetryAfter_IsEverLonger(t *testing.T) {
 		last, total = wait, total+wait
 	}
 	if total < 5*time.Hour {
-		t.Errorf("a notice is given up after %s, want a receiver to have hours", total)
+		t.Errorf("got %s until the last try, want hours", total)
 	}
 }

@@ -16,52 +16,51 @@ import (
 )
 
 const (
-	// Consumer is the durable consumer that all senders share, so that each notice
-	// goes out once however many processes have a receiver.
+	// Consumer is the durable consumer that all senders share, so that each notice is sent
+	// once however many processes have a receiver.
 	Consumer = "notify"
-	// sendTimeout bounds one try. Receivers answer in a second.
+	// sendTimeout limits one try. Receivers usually answer in a second.
 	sendTimeout = 15 * time.Second
-	// ackWait is over sendTimeout: while one process tries, no other does.
+	// ackWait is longer than sendTimeout, so that only one process tries at a time.
 	ackWait = 2 * sendTimeout
-	// tries is how often a notice is tried: with the waits below for six hours.
+	// tries is how often a notice is tried, which with the waits below takes six hours.
 	tries = 16
-	// pullExpiry is how long one question for notices stands, and pullHeartbeat how often
-	// the server says that it does. After two that are missing it is asked anew: the
-	// consumer may be gone, or nobody led it when it was asked, or NATS' client did not
-	// ask, since a notice came before it had noted that it asked for it.
+	// pullExpiry is how long one pull request is valid, and pullHeartbeat how often the
+	// server confirms it. After two missing heartbeats the sender pulls again: the consumer
+	// may be gone or have had no leader, or NATS' client may have lost the request.
 	pullExpiry    = 30 * time.Second
 	pullHeartbeat = time.Second
-	// giveBackWait is how long who stops waits for what is on its way to it.
+	// giveBackWait is how long a stopping sender waits for notices in transit.
 	giveBackWait = time.Second
-	// The waits after a try that failed.
+	// The waits after a failed try.
 	retryBase = 5 * time.Second
 	retryMost = time.Hour
 )
 
-// Receiver is where notices go.
+// Receiver is a destination of notices.
 type Receiver interface {
-	// Send sends a text. Its error must tell no secret: it is logged.
+	// Send sends a text. Its error is logged and must not contain a secret.
 	Send(ctx context.Context, text string) error
 }
 
-// Sender takes notices from the stream to a receiver.
+// Sender sends notices from the stream to a receiver.
 type Sender struct {
 	js       jetstream.JetStream
 	receiver Receiver
 	log      zerolog.Logger
 	sends    *prometheus.CounterVec
-	// retry is how long to wait after so many tries that failed.
+	// retry returns the wait after so many failed tries.
 	retry func(tries uint64) time.Duration
 }
 
-// NewSender joins the senders. The first ever begins with the notices that come from
-// now on: a receiver that is new is not told last month's news.
+// NewSender joins the senders. The first one begins with notices that are published from
+// now on: a new receiver does not get last month's.
 func NewSender(ctx context.Context, js jetstream.JetStream, receiver Receiver, log zerolog.Logger, r prometheus.Registerer) (*Sender, error) {
 	s := &Sender{
 		js: js, receiver: receiver, log: log.With().Str(telemetry.KeyPart, "notices").Logger(), retry: retryAfter,
 		sends: promauto.With(r).NewCounterVec(prometheus.CounterOpts{
 			Name: "greenlight_notify_sends_total",
-			Help: "Tries to send a notice to NOTIFY_URL by outcome: sent, failed (tried again, ever later), given_up.",
+			Help: "Tries to send a notice to NOTIFY_URL by outcome: sent, failed (tried again later), given_up.",
 		}, []string{"outcome"}),
 	}
 	for _, outcome := range []string{"sent", "failed", "given_up"} {
@@ -71,16 +70,16 @@ func NewSender(ctx context.Context, js jetstream.JetStream, receiver Receiver, l
 	return s, err
 }
 
-// join returns the consumer, and makes it if it is not there. One that was lost begins
-// with what comes from then on: what had been sent is not known any more.
+// join returns the consumer, and creates it if it does not exist. One that was lost begins
+// with new notices: which of the others were sent is unknown.
 func (s *Sender) join(ctx context.Context) (jetstream.Consumer, error) {
 	consumer, err := s.js.CreateOrUpdateConsumer(ctx, Stream, jetstream.ConsumerConfig{
 		Durable:       Consumer,
-		Description:   "Takes notices to NOTIFY_URL",
+		Description:   "Sends notices to NOTIFY_URL",
 		DeliverPolicy: jetstream.DeliverNewPolicy,
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       ackWait,
-		MaxDeliver:    -1, // counted here, so that the last failure is told
+		MaxDeliver:    -1, // handle counts, to log the last failure
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create consumer %s: %w", Consumer, err)
@@ -88,8 +87,7 @@ func (s *Sender) join(ctx context.Context) (jetstream.Consumer, error) {
 	return consumer, nil
 }
 
-// Run sends notices until ctx ends; then it returns nil. What is not sent by then is
-// sent by whoever comes next.
+// Run sends notices until ctx ends; then it returns nil. The next sender sends the rest.
 func (s *Sender) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := s.pull(ctx); err != nil && ctx.Err() == nil {
@@ -100,7 +98,7 @@ func (s *Sender) Run(ctx context.Context) error {
 	return nil
 }
 
-// pull sends one notice after the other until ctx ends or the server says nothing.
+// pull sends one notice after the other until ctx ends or heartbeats are missing.
 func (s *Sender) pull(ctx context.Context) error {
 	consumer, err := s.join(ctx)
 	if err != nil {
@@ -118,7 +116,7 @@ func (s *Sender) pull(ctx context.Context) error {
 		case ctx.Err() != nil:
 			s.giveBack(messages, msg)
 		case errors.Is(err, jetstream.ErrConsumerDeleted):
-			return nil // it is made again
+			return nil // it is created again
 		case errors.Is(err, jetstream.ErrNoHeartbeat):
 			s.giveBack(messages, nil)
 			return nil
@@ -131,8 +129,8 @@ func (s *Sender) pull(ctx context.Context) error {
 	return nil
 }
 
-// giveBack gives back what was pulled and not sent: the server would wait for it until
-// the ack wait is over.
+// giveBack returns pulled notices that were not sent; otherwise the server waits for them
+// until the ack wait is over.
 func (s *Sender) giveBack(messages jetstream.MessagesContext, msg jetstream.Msg) {
 	messages.Drain()
 	for {
@@ -147,7 +145,7 @@ func (s *Sender) giveBack(messages jetstream.MessagesContext, msg jetstream.Msg)
 	}
 }
 
-// handle sends one notice, or gives it back to be tried later.
+// handle sends one notice, or returns it to be tried later.
 func (s *Sender) handle(ctx context.Context, msg jetstream.Msg) {
 	meta, err := msg.Metadata()
 	var n Notice
@@ -156,7 +154,7 @@ func (s *Sender) handle(ctx context.Context, msg jetstream.Msg) {
 	}
 	if err != nil {
 		s.sends.WithLabelValues("given_up").Inc()
-		s.log.Error().Err(err).Msg("a message among the notices is none and is not sent")
+		s.log.Error().Err(err).Msg("a message in the stream " + Stream + " is not a notice and is not sent")
 		s.settle(msg.Term())
 		return
 	}
@@ -168,11 +166,11 @@ func (s *Sender) handle(ctx context.Context, msg jetstream.Msg) {
 		s.sends.WithLabelValues("sent").Inc()
 		s.about(s.log.Info(), n).Msg("a notice was sent")
 		s.settle(msg.Ack())
-	case ctx.Err() != nil: // the stop is no failure of the receiver's, whoever comes next tries at once
+	case ctx.Err() != nil: // a stop is not the receiver's failure: the next sender tries at once
 		s.settle(msg.Nak())
 	case meta.NumDelivered >= tries:
 		s.sends.WithLabelValues("given_up").Inc()
-		s.about(s.log.Error().Err(err), n).Msg("a notice could not be sent and is given up; it is in the stream " + Stream)
+		s.about(s.log.Error().Err(err), n).Msg("a notice could not be sent and is not tried again; it remains in the stream " + Stream)
 		s.settle(msg.Term())
 	default:
 		s.sends.WithLabelValues("failed").Inc()
@@ -191,7 +189,7 @@ func (s *Sender) settle(err error) {
 	}
 }
 
-// retryAfter returns 5 s after the first try, then twice that, and so on up to an hour.
+// retryAfter returns 5 s after the first try, and doubles up to an hour.
 func retryAfter(tries uint64) time.Duration {
 	return min(retryMost, retryBase<<min(max(tries, 1)-1, 20))
 }

@@ -18,17 +18,16 @@ import (
 )
 
 const (
-	// maxAnswer bounds what is read of an answer, in bytes. Those that are understood
-	// take a line.
+	// maxAnswer limits what is read of an answer, in bytes. Receivers answer in a line.
 	maxAnswer = 64 << 10
-	// maxDiscord is Discord's own bound for a message, in characters
+	// maxDiscord is Discord's limit for a message, in characters
 	// (https://discord.com/developers/docs/resources/webhook#execute-webhook).
 	maxDiscord = 2000
 )
 
-// webClient posts notices. It follows no redirect, which would carry the address, a
-// secret, to another host; it therefore sends no Referer either. Each call is bounded by
-// its context, which covers the answer's body, and keeps no connection afterwards.
+// webClient posts notices. It follows no redirect, which could send the secret address to
+// another host, and so sends no Referer. The context limits each call, including the
+// answer's body. Connections are not reused.
 var webClient = &http.Client{
 	Transport:     boundedTransport(),
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -41,20 +40,20 @@ func boundedTransport() *http.Transport {
 	return transport
 }
 
-// web is a receiver that is reached by HTTP. Safe for concurrent use.
+// web sends notices by HTTP. Safe for concurrent use.
 type web struct {
 	service string
 	method  string
 	url     string
 	header  http.Header
-	// body writes a notice as the service takes it.
+	// body encodes a notice for the service.
 	body func(text string) ([]byte, error)
-	// refused, if not nil, returns why an answer of status 2xx means that the notice was
-	// not taken, in words that hold nothing of the address.
+	// refused, if not nil, returns an error if an answer with status 2xx is a refusal. The
+	// error contains nothing of the address.
 	refused func(answer []byte) error
 }
 
-// Send posts a notice. It ends when ctx does, and its error holds nothing of the address.
+// Send posts a notice until ctx ends. Its error contains nothing of the address.
 func (w *web) Send(ctx context.Context, text string) error {
 	if err := w.post(ctx, text); err != nil {
 		return fmt.Errorf("%s: %w", w.service, err)
@@ -65,7 +64,7 @@ func (w *web) Send(ctx context.Context, text string) error {
 func (w *web) post(ctx context.Context, text string) error {
 	body, err := w.body(text)
 	if err != nil {
-		return errors.New("the notice cannot be written in the form that it takes")
+		return errors.New("the notice cannot be encoded")
 	}
 	request, err := http.NewRequestWithContext(ctx, w.method, w.url, bytes.NewReader(body))
 	if err != nil {
@@ -90,17 +89,16 @@ func (w *web) post(ctx context.Context, text string) error {
 	return w.refused(said)
 }
 
-// reworded returns what an error is about without its own words, which may repeat the
-// address.
+// reworded replaces an error whose text may repeat the address.
 func reworded(err error) error {
 	if code, ok := errors.AsType[syscall.Errno](err); ok {
 		return fmt.Errorf("it cannot be reached: %s", code.Error())
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return errors.New("it cannot be reached: its name does not resolve")
+		return errors.New("it cannot be reached: its host name does not resolve")
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return errors.New("its certificate is not valid for its name or not trusted")
+		return errors.New("its certificate is not trusted or not valid for its host name")
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.Canceled) {
 		return errors.New("no answer in time")
@@ -108,7 +106,7 @@ func reworded(err error) error {
 	return errors.New("it cannot be reached, or its answer cannot be read")
 }
 
-// asJSON returns a body that is the JSON form of what message makes of a text.
+// asJSON returns a body that encodes the result of message as JSON.
 func asJSON(message func(text string) any) func(string) ([]byte, error) {
 	return func(text string) ([]byte, error) { return json.Marshal(message(text)) }
 }
@@ -118,11 +116,11 @@ func jsonHeader() http.Header {
 	return http.Header{"Content-Type": {"application/json"}, "User-Agent": {"greenlight"}}
 }
 
-// The forms of Slack's secrets. A token is parted by dashes, or by slashes as in the
-// webhook's address.
+// The form of Slack's secrets. The parts of a token are separated by dashes, or by slashes
+// as in the webhook's address.
 var (
 	slackToken = regexp.MustCompile(`^(?:(hook|xox[a-z])[:-])?([A-Z0-9]{9,})([-/,])([A-Z0-9]{9,})([-/,])([A-Za-z0-9]{24,})$`)
-	// slackEscapes are the characters that Slack takes as markup
+	// slackEscapes escapes the characters that Slack interprets
 	// (https://docs.slack.dev/messaging/formatting-message-text#escaping).
 	slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 )
@@ -139,7 +137,7 @@ func openSlack(a address) (Receiver, error) {
 	}
 	parts := slackToken.FindStringSubmatch(token)
 	if parts == nil || parts[3] != parts[5] {
-		return nil, errors.New("its token is not three parts with dashes between")
+		return nil, errors.New("its token does not have three parts with dashes between them")
 	}
 	message := map[string]string{}
 	for field, names := range map[string][]string{"username": {"botname", "username"}, "thread_ts": {"thread_ts"}} {
@@ -170,10 +168,10 @@ func openSlack(a address) (Receiver, error) {
 	return w, nil
 }
 
-// slackErrors is what Slack's error codes look like, such as channel_not_found.
+// slackErrors is the form of Slack's error codes, for example channel_not_found.
 var slackErrors = regexp.MustCompile(`^[a-z_]{1,60}$`)
 
-// slackRefused reads Slack's answer, which has status 200 whatever it says.
+// slackRefused reads Slack's answer, which has status 200 even for an error.
 func slackRefused(answer []byte) error {
 	var said struct {
 		OK    bool   `json:"ok"`
@@ -211,7 +209,7 @@ func openDiscord(a address) (Receiver, error) {
 		said := []rune("**" + heading + "**\n" + text)
 		message := map[string]any{
 			"content":          string(said[:min(len(said), maxDiscord)]),
-			"allowed_mentions": map[string]any{"parse": []string{}}, // no text of a notice may call @everyone
+			"allowed_mentions": map[string]any{"parse": []string{}}, // a notice must not notify @everyone
 		}
 		if name != "" {
 			message["username"] = name
@@ -220,8 +218,8 @@ func openDiscord(a address) (Receiver, error) {
 	})}, nil
 }
 
-// openTeams posts an Adaptive Card, which both a workflow's webhook and an incoming
-// webhook take (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using).
+// openTeams posts an Adaptive Card, which workflows and incoming webhooks accept
+// (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using).
 func openTeams(a address) (Receiver, error) {
 	target, heading := "", title
 	if a.inner != "" {
@@ -234,7 +232,7 @@ func openTeams(a address) (Receiver, error) {
 		host := a.take("host")
 		heading = cmp.Or(a.take("title"), title)
 		if len(parts) != 3 || !strings.HasSuffix(host, ".webhook.office.com") || a.User.Username() == "" {
-			return nil, errors.New("write teams+ and the webhook address that Teams shows")
+			return nil, errors.New("write it as teams+ and the webhook address that Teams shows")
 		}
 		if err := a.leftOver("color"); err != nil {
 			return nil, err
@@ -248,8 +246,8 @@ func openTeams(a address) (Receiver, error) {
 	})}, nil
 }
 
-// teamsCard is a card with the heading and a block of text for each line, since a block
-// joins its lines.
+// teamsCard returns a card with the heading and one text block for each line: Teams joins
+// the lines within a block.
 func teamsCard(heading, text string) any {
 	blocks := []map[string]any{{"type": "TextBlock", "text": heading, "weight": "Bolder"}}
 	for line := range strings.Lines(text) {
@@ -266,9 +264,9 @@ func teamsCard(heading, text string) any {
 	}
 }
 
-// openGeneric posts to any web address: the text alone or, with template=json, an object
-// with the keys message and title, which messagekey and titlekey rename and $key=value
-// adds to. @name=value is a header.
+// openGeneric posts to any web address. The body is the text or, with template=json, an
+// object with the keys message and title; messagekey and titlekey rename them, and
+// $key=value adds a key. @name=value adds a header.
 func openGeneric(a address) (Receiver, error) {
 	w := &web{service: a.service, header: http.Header{"User-Agent": {"greenlight"}}}
 	if a.inner == "" {

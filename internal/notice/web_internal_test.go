@@ -1,13 +1,15 @@
 package notice
 
 import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
 
-// The addresses of Slack, Discord and Teams lead to the vendors' own hosts, which no test
-// calls.
-func TestOpen_LeadsToTheVendor(t *testing.T) {
+// Slack, Discord and Teams are reached at the vendors' hosts, which no test calls.
+func TestOpen_UsesTheVendorsAddress(t *testing.T) {
 	for address, want := range map[string]struct{ url, body string }{
 		"slack://hook:AAAAAAAAA-BBBBBBBBB-123456789123456789123456@webhook": {
 			"https://hooks.slack.com/services/AAAAAAAAA/BBBBBBBBB/123456789123456789123456", `{"text":"*Greenlight*\n1 \u0026lt; 2"}`},
@@ -41,7 +43,7 @@ func TestOpen_LeadsToTheVendor(t *testing.T) {
 	}
 }
 
-func TestSlack_ReadsWhatABotIsAnswered(t *testing.T) {
+func TestSlack_ReadsTheAnswerToABot(t *testing.T) {
 	for answer, want := range map[string]string{
 		`{"ok":true}`: "",
 		`{"ok":false,"error":"channel_not_found"}`: "it refused the notice: channel_not_found",
@@ -55,5 +57,26 @@ func TestSlack_ReadsWhatABotIsAnswered(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: got %q, want %q", answer, got, want)
 		}
+	}
+}
+
+// An answer that is read, as Slack's is to a bot, may be endless.
+func TestSend_ReadsABoundedPartOfAnAnswer(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		part := bytes.Repeat([]byte("x"), 64<<10)
+		for range 64 {
+			if _, err := w.Write(part); err != nil {
+				return
+			}
+		}
+	}))
+	defer server.Close()
+	read := 0
+	w := &web{method: http.MethodPost, url: server.URL, header: http.Header{},
+		body:    func(text string) ([]byte, error) { return []byte(text), nil },
+		refused: func(answer []byte) error { read = len(answer); return nil },
+	}
+	if err := w.Send(t.Context(), "text"); err != nil || read != maxAnswer {
+		t.Errorf("got %d bytes, %v, want %d", read, err, maxAnswer)
 	}
 }

@@ -75,6 +75,9 @@ func TestStatusJSON_IsTheSnapshot(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%d %v (-want +got):\n%s", answer.StatusCode, answer.Header, diff)
 	}
+	if h := answer.Header; h.Get("X-Content-Type-Options") != "nosniff" || h.Get("X-Frame-Options") != "DENY" || !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Errorf("got headers %v, want the page's security headers", h)
+	}
 	if _, pretty := get(t, serve(t, js), "/status.json?pretty"); strings.Count(body, "\n") != 1 || !strings.HasPrefix(pretty, "{\n  \"at\"") {
 		t.Errorf("it has %d lines, and asked for blanks begins %.20q", strings.Count(body, "\n"), pretty)
 	}

@@ -1,8 +1,7 @@
-// Package telemetry names what Greenlight writes about its work, so that every part
-// writes the same thing under the same key: the keys of log lines, the steps of a trace
-// and their attributes. It does not know where log and traces go; package app sets that
-// up.
+// Package telemetry defines the keys of log lines, and the spans of traces and their
+// attributes, so that every part uses the same names. Package app configures where log and
+// traces go.
 //
-// Tracing is off with a nil [Tracer] and a zero [Span], and then costs no allocation. No
-// attribute is a phone number or a secret, and a failed span does not say why.
+// A nil [Tracer] and a zero [Span] turn tracing off without allocations. Attributes hold
+// no phone numbers and no secrets, and a failed span does not say why.
 package telemetry

@@ -1,9 +1,8 @@
 package telemetry
 
-// The keys of log lines. Messages are plain sentences; what varies stands under
-// one of these.
+// The keys of log lines. Messages are constant sentences; values have one of these keys.
 const (
-	// KeyPart is the part of the program that speaks: webhook, assigner, plans, notices, status, tls, tracing.
+	// KeyPart is the part of the program that writes the line: webhook, assigner, plans, notices, status, tls, tracing.
 	KeyPart = "part"
 	// KeyEvent is Telnyx's id of an event.
 	KeyEvent = "event_id"
@@ -17,13 +16,13 @@ const (
 	KeyCampaign = "campaign_id"
 	// KeyPlan is the name that the plan gives the campaign.
 	KeyPlan = "plan"
-	// KeyPlanHash identifies the plan set in force.
+	// KeyPlanHash identifies the plan set in use.
 	KeyPlanHash = "plan_hash"
 	// KeyReported is the plan set that another process reported.
 	KeyReported = "reported"
 	// KeyCampaigns is how many campaigns the plan set has.
 	KeyCampaigns = "campaigns"
-	// KeyChanged are the campaigns whose entries are others than before; twenty at most.
+	// KeyChanged are the campaigns whose entries have changed; twenty at most.
 	KeyChanged = "changed"
 	// KeyMissing are the streams, buckets and consumers that are missing on the NATS server.
 	KeyMissing = "missing"
@@ -33,7 +32,7 @@ const (
 	KeyPhase = "phase"
 	// KeyState is a number's state: planned, attaching, pending, attached, sendable, conflict, failed.
 	KeyState = "state"
-	// KeyReason is why, as in the table of reasons; of a dead letter, its own word.
+	// KeyReason is why, as in the table of reasons; for a dead letter, its reason.
 	KeyReason = "reason"
 	// KeyCause is what caused the reconcile.
 	KeyCause = "cause"
@@ -49,9 +48,9 @@ const (
 	KeyFolder = "folder"
 	// KeyPath is the path of a request.
 	KeyPath = "path"
-	// KeyDetail is what Telnyx said, in its own words.
+	// KeyDetail is Telnyx's message.
 	KeyDetail = "detail"
-	// KeyBy is who asked for a hold: user@host.
+	// KeyBy is who requested a hold: user@host.
 	KeyBy = "by"
 	// KeyWait is how long until something is tried again.
 	KeyWait = "wait"
@@ -67,10 +66,10 @@ const (
 	KeyNotAfter = "not_after"
 	// KeyHandshake is why a connection ended before a request.
 	KeyHandshake = "handshake"
-	// KeyVersion is which version of Greenlight this is; devel if nobody released it.
+	// KeyVersion is the version of Greenlight; devel if it is not a release.
 	KeyVersion = "version"
 	// KeyCommit is the revision that it was built from.
 	KeyCommit = "commit"
-	// KeyStack is where in the program a mistake showed.
+	// KeyStack is the stack trace of a panic.
 	KeyStack = "stack"
 )

@@ -10,12 +10,12 @@ import (
 	"github.com/rs/zerolog"
 )
 
-func TestKeys_AreWordsThatDiffer(t *testing.T) {
+func TestKeys_AreDistinctWords(t *testing.T) {
 	parsed, err := parser.ParseFile(token.NewFileSet(), "keys.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// zerolog's own fields; a key of the same name would stand there twice.
+	// zerolog's own fields, which another key must not repeat.
 	seen := map[string]string{
 		zerolog.LevelFieldName: "zerolog", zerolog.TimestampFieldName: "zerolog", zerolog.ErrorFieldName: "zerolog",
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Every key is listed in docs/operations.md, and has a comment of its own.
+// Every key is listed in docs/operations.md and has a comment.
 func TestKeys_AreListedInOperations(t *testing.T) {
 	parsed, err := parser.ParseFile(token.NewFileSet(), "keys.go", nil, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
@@ -43,14 +43,13 @@ func TestKeys_AreListedInOperations(t *testing.T) {
 	}
 }
 
-// fields are the methods of a log line that add a field by its key.
+// fields are the methods that add a field to a log line.
 var fields = map[string]bool{
 	"Str": true, "Strs": true, "Int": true, "Int64": true, "Uint64": true, "Float64": true, "Bool": true, "Dur": true,
 	"Time": true, "Bytes": true, "Stringer": true, "Any": true, "Interface": true,
 }
 
-// ownKeys finds the fields of log lines whose key is written where the line is. What
-// begins with a slash is a route.
+// ownKeys finds log fields with a literal key. A text that begins with a slash is a route.
 func ownKeys(file *ast.File) (keys []string) {
 	for node := range ast.Preorder(file) {
 		call, ok := node.(*ast.CallExpr)

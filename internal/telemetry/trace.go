@@ -10,17 +10,17 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// ParentHeader names the header that carries a trace from one part to the next
+// ParentHeader is the header that passes a trace from one part to the next
 // (https://www.w3.org/TR/trace-context/).
 const ParentHeader = "traceparent"
 
-// scope is under what name the spans are made.
+// scope is the instrumentation scope of all spans.
 const scope = "greenlight"
 
-// maxText bounds an attribute's text, which may come from outside.
+// maxText limits an attribute's text, which may come from outside.
 const maxText = 200
 
-// Kind is a span's place between two parts.
+// Kind is the role of a span between two parts.
 type Kind = trace.SpanKind
 
 // The kinds of spans.
@@ -35,11 +35,11 @@ const (
 // Tracer begins traces. Nil is off. Safe for concurrent use.
 type Tracer struct{ tracer trace.Tracer }
 
-// NewTracer returns a tracer whose spans go to the provider.
+// NewTracer returns a tracer for the provider.
 func NewTracer(provider trace.TracerProvider) *Tracer { return &Tracer{provider.Tracer(scope)} }
 
-// Follow begins a span that goes on with the trace of parent, the value of a
-// [ParentHeader], or begins a new trace if that is none.
+// Follow begins a span that continues the trace of parent, the value of a [ParentHeader],
+// or a new trace if parent is not valid.
 func (t *Tracer) Follow(ctx context.Context, parent, name string, kind Kind) (context.Context, Span) {
 	if t == nil {
 		return ctx, Span{}
@@ -51,7 +51,7 @@ func (t *Tracer) Follow(ctx context.Context, parent, name string, kind Kind) (co
 	return ctx, Span{span}
 }
 
-// Begin begins a span under the one of ctx. Without one it does nothing.
+// Begin begins a span below the one of ctx. Without one it does nothing.
 func Begin(ctx context.Context, name string, kind Kind) (context.Context, Span) {
 	parent := trace.SpanFromContext(ctx)
 	if !parent.IsRecording() {
@@ -69,8 +69,8 @@ func Of(ctx context.Context) Span {
 	return Span{}
 }
 
-// Parent returns what a [ParentHeader] has to say for what follows from ctx, empty if
-// there is no trace.
+// Parent returns the [ParentHeader] that continues the trace of ctx, empty if there is
+// none.
 func Parent(ctx context.Context) string {
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		return ""
@@ -83,23 +83,23 @@ func Parent(ctx context.Context) string {
 // Span is one step of a trace. The methods of the zero Span do nothing.
 type Span struct{ span trace.Span }
 
-// Text notes a text. It must be no phone number and no secret.
+// Text sets a text attribute. It must not be a phone number or a secret.
 func (s Span) Text(key, value string) {
 	if s.span != nil {
-		// Half a character would spoil the whole batch on the wire.
+		// An incomplete character would make the whole batch invalid.
 		s.span.SetAttributes(attribute.String(key, strings.ToValidUTF8(value[:min(len(value), maxText)], "")))
 	}
 }
 
-// Number notes a number.
+// Number sets a number attribute.
 func (s Span) Number(key string, value int) {
 	if s.span != nil {
 		s.span.SetAttributes(attribute.Int(key, value))
 	}
 }
 
-// End ends the span. What it stands for worked, or failed; why is for the log. A span
-// that is not ended is never sent.
+// End ends the span as a success or a failure; only the log says why. A span that is not
+// ended is never sent.
 func (s Span) End(worked bool) {
 	if s.span == nil {
 		return

@@ -28,9 +28,9 @@ const (
 	// burst is how many calls may pass at once after a time without any: the reads
 	// that follow an approval and the first write.
 	burst = 5
-	// share is the part of what remains that is used; the rest is left to whoever
-	// else calls Telnyx for the account.
-	share = 0.8
+	// share is the part of what remains that is used, so that answers that come early or
+	// late do not lead to a call too many.
+	share = 0.98
 	// growth is the step by which the rate rises, at most once in growthTime.
 	growth     = 1.1
 	growthTime = time.Second
@@ -64,7 +64,7 @@ type LimiterConfig struct {
 //	                              pauses for Retry-After, else
 //	                              x-ratelimit-reset, else 1 s (10 min at most)
 //	none remaining                everyone pauses until the reset
-//	remaining/reset allows less   four fifths of that until the reset
+//	remaining/reset allows less   no more than that until the reset
 //	remaining/reset allows more   up by a tenth, at most once a second, to the
 //	                              ceiling, or 20 if none is set
 //	no such headers               up by a tenth, to the rate it started with
@@ -82,8 +82,10 @@ type Limiter struct {
 
 	mu          sync.Mutex
 	rate        float64
-	cap         float64 // bounds rate until capUntil, by the headers
-	capUntil    time.Time
+	cap         float64   // bounds rate until capUntil
+	capUntil    time.Time // the end of Telnyx's window, by the earliest answer
+	remaining   float64   // the least that was left of that window
+	underWay    int       // calls that were sent and have not ended
 	tokens      float64
 	filled      time.Time // when tokens was right; in a pause, its end
 	pausedUntil time.Time
@@ -224,14 +226,28 @@ func (l *Limiter) wait(ctx context.Context) (end func(), err error) {
 	if l == nil {
 		return func() {}, nil
 	}
-	r := reservationIn(ctx)
-	if r == nil || r.limiter != l {
-		return l.acquire(ctx, 1)
+	free := func() {}
+	if r := reservationIn(ctx); r == nil || r.limiter != l {
+		free, err = l.acquire(ctx, 1)
+	} else if used, paused := r.use(); paused != nil {
+		err = paused
+	} else if !used {
+		err = l.take(ctx, 1)
 	}
-	if ok, err := r.use(); ok || err != nil {
-		return func() {}, err
+	if err != nil {
+		return nil, err
 	}
-	return func() {}, l.take(ctx, 1)
+	l.addUnderWay(1)
+	return func() {
+		l.addUnderWay(-1)
+		free()
+	}, nil
+}
+
+func (l *Limiter) addUnderWay(calls int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.underWay += calls
 }
 
 // acquire waits for a slot and n tokens.
@@ -358,26 +374,50 @@ func (l *Limiter) observe(status int, h http.Header) {
 			l.halveAfter = now.Add(growthTime)
 		}
 		l.pause(now, cmp.Or(waitAskedFor(status, h, now), defaultPause))
-	case limited && remaining < 1:
-		l.pause(now, reset)
 	case limited:
-		allowed := share * remaining / reset.Seconds()
-		l.cap, l.capUntil = l.bounded(allowed), now.Add(reset)
+		allowed := l.window(now, remaining, reset)
+		if remaining < 1 {
+			l.cap = l.top // nothing is sent before its end
+			l.pause(now, l.capUntil.Sub(now))
+			return
+		}
 		l.rise(now, status, allowed)
 	default:
 		l.rise(now, status, l.start)
 	}
 }
 
-// pause holds everyone until it is over. Then one call at most passes at once, and
-// the next ones are spread again.
+// window spreads what remains of Telnyx's window over the rest of it, and returns the
+// rate that this allows. The reset comes in whole seconds, rounded up, so the end is known
+// best from the earliest answer. Within a window the cap only falls: a rate that rises
+// towards the end would run into the next one.
+func (l *Limiter) window(now time.Time, remaining float64, reset time.Duration) (allowed float64) {
+	end := now.Add(reset)
+	// Answers of calls that were sent together come in any order, so a small rise does not
+	// mean a new window.
+	isSame := now.Before(l.capUntil) && remaining <= l.remaining+float64(l.underWay)
+	if isSame && l.capUntil.Before(end) {
+		end = l.capUntil
+	}
+	allowed = share * (remaining + 1) / end.Sub(now).Seconds() // this call was one of the window's
+	if isSame {
+		l.cap, l.remaining = min(l.cap, l.bounded(allowed)), min(l.remaining, remaining)
+	} else {
+		l.cap, l.remaining = l.bounded(allowed), remaining
+	}
+	l.capUntil = end
+	return allowed
+}
+
+// pause holds everyone until it is over. Then one call passes at once, and the next ones
+// are spread again.
 func (l *Limiter) pause(now time.Time, wait time.Duration) {
 	end := now.Add(min(wait, longestPause))
 	if !end.After(l.pausedUntil) {
 		return
 	}
 	l.pausedUntil, l.filled = end, end
-	l.tokens = min(l.tokens, 1)
+	l.tokens = 1
 	l.riseAfter = end.Add(growthTime)
 }
 

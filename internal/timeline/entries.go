@@ -25,7 +25,7 @@ func (s *story) add(kind Kind, detail, format string, args ...any) {
 }
 
 // ofEvent describes one message of the stream of events, if it is about the number.
-func ofEvent(kept events.Kept, number string) (Entry, bool) {
+func ofEvent(kept events.PastEvent, number string) (Entry, bool) {
 	s := story{at: kept.StoredAt}
 	if kept.Kind == events.KindCampaign {
 		s.add(Person, "", "A person requested a check of the campaign, with greenlight trigger (message %d).", kept.Sequence)

@@ -194,7 +194,7 @@ func idsOf(id string, reads []ledger.Change[ledger.Campaign]) []string {
 // persons.
 func eventsAbout(ctx context.Context, js jetstream.JetStream, number string, ids []string) ([]Entry, error) {
 	var entries []Entry
-	err := events.About(ctx, js, ids, func(kept events.Kept) {
+	err := events.About(ctx, js, ids, func(kept events.PastEvent) {
 		if entry, ok := ofEvent(kept, number); ok {
 			entries = append(entries, entry)
 		}

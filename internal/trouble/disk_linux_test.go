@@ -111,7 +111,7 @@ func TestFullDisk_HealsWhenThereIsRoom(t *testing.T) {
 	makeRoom := fill(t, dir)
 	ls.refused(connections)
 	u.becomeUnready("no space left on device")
-	u.becomeUnready("which it does by itself when the disk of " + dir + " has 8 MiB of room")
+	u.becomeUnready("free 8 MiB on the disk of " + dir)
 	if got := u.doctored(t); got.Level != doctor.Fail || !strings.Contains(got.Message, "stores no more events") || !strings.Contains(got.Fix, "Make room") {
 		t.Errorf("doctor says %+v, want that there must be room", got)
 	}

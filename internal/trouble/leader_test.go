@@ -60,7 +60,7 @@ func TestNoLeader_IsTold(t *testing.T) {
 	ls.stored(50)
 	cluster.Stop("n1")
 	cluster.Stop("n2")
-	fs.becomeUnready("nobody takes messages")
+	fs.becomeUnready("no stream accepts messages")
 	ls.refused(connections)
 	fs.countRefusals("not_stored", "no_leader")
 	cluster.Start("n1")

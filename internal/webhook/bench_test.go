@@ -27,16 +27,18 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// BenchmarkDeliver takes unique signed events over 64 connections: by our handler, as
-// a process has it, behind app.Serve, with metrics and a log; and by bare ones behind
-// package http that verify, publish and do nothing else. Each has a NATS server of its
-// own, and they go in turns of a twentieth so that the machine's moods strike all. One
-// of the bare ones publishes the message that we store, with an id and its proof, and
-// gives the same answer; the other publishes the body alone, which nobody could tell
-// from a copy or verify again, and answers nothing, which saves the client work.
-// Reported are the ratios of our speed to theirs, on servers in this process that sync
-// every message to disk, on some that do not, and on some that are processes of their
-// own, which do not either. Run it with -benchtime 40000x.
+// BenchmarkDeliver posts unique signed events over 64 connections to three handlers: ours
+// as in a process, behind app.Serve, with metrics and a log; and two bare handlers behind
+// package http that only verify and publish. One of these publishes the same message as
+// ours, with an id and its proof, and gives the same answer. The other publishes the body
+// alone, which could be neither deduplicated nor verified again, and answers nothing,
+// which saves the client work.
+//
+// Each handler has its own NATS server. They take turns of a twentieth, so that changes in
+// the machine's load affect all. The benchmark reports the ratios of our speed to theirs:
+// with servers in this process that sync every message to disk, with servers in this
+// process that do not, and with separate server processes that do not. Run it with
+// -benchtime 40000x.
 func BenchmarkDeliver(b *testing.B) {
 	b.Run("fsync", func(b *testing.B) {
 		benchmarkDeliver(b, true, func() jetstream.JetStream { return inside(b, true) })
@@ -64,7 +66,7 @@ func benchmarkDeliver(b *testing.B, groups bool, start func() jetstream.JetStrea
 		share := deliveries[len(deliveries)*turn/turns : len(deliveries)*(turn+1)/turns]
 		contenders := []*contender{bare, barest, ours}
 		for i := range contenders {
-			contenders[(turn+i)%len(contenders)].take(share) // each first at times
+			contenders[(turn+i)%len(contenders)].take(share) // in rotating order
 		}
 	}
 	b.StopTimer()
@@ -84,7 +86,7 @@ func benchVerifier(b *testing.B) *telnyx.Verifier {
 	return verifier
 }
 
-// ourHandler has metrics, and writes the log that it writes by default.
+// ourHandler has metrics and writes its default log.
 func ourHandler(b *testing.B, verifier *telnyx.Verifier, js jetstream.JetStream, groups bool) http.Handler {
 	hook, err := webhook.New(webhook.Config{
 		Verifier: verifier, JetStream: js, GroupCommit: groups, Now: func() time.Time { return now },
@@ -96,7 +98,7 @@ func ourHandler(b *testing.B, verifier *telnyx.Verifier, js jetstream.JetStream,
 	return hook.Handler()
 }
 
-// inside starts a server in this process, reached as the built-in one is.
+// inside starts a server in this process and connects as to the built-in one.
 func inside(b *testing.B, syncAlways bool) jetstream.JetStream {
 	server, err := embedded.Start(embedded.Options{Dir: b.TempDir(), SyncAlways: syncAlways})
 	if err != nil {
@@ -106,7 +108,7 @@ func inside(b *testing.B, syncAlways bool) jetstream.JetStream {
 	return withStreams(b, server.URL(), server.InProcess()...)
 }
 
-// outside starts a server as a process of its own that syncs as NATS does by default.
+// outside starts a separate server process that syncs as NATS does by default.
 func outside(b *testing.B) jetstream.JetStream {
 	server := testkit.NewProcess(b)
 	server.SyncLater = true
@@ -147,7 +149,7 @@ func signedDeliveries(n int) []benchDelivery {
 	return deliveries
 }
 
-// contender is a handler with streams and an HTTP server of its own.
+// contender is a handler with its own streams and HTTP server.
 type contender struct {
 	b      *testing.B
 	js     jetstream.JetStream
@@ -194,7 +196,7 @@ func (c *contender) serveAsAProcess(handler http.Handler) {
 // take posts all deliveries, as fast as it can.
 func (c *contender) take(deliveries []benchDelivery) {
 	took := make([]time.Duration, len(deliveries))
-	runtime.GC() // what others left is not for this one to clear away
+	runtime.GC() // so that this contender does not collect the others' garbage
 	var next atomic.Int64
 	var load sync.WaitGroup
 	started := time.Now()
@@ -231,7 +233,7 @@ func (c *contender) post(d benchDelivery) {
 	}
 }
 
-// report reports the speed, after a look at whether all was stored.
+// report checks that all events are stored and reports the speed.
 func (c *contender) report(name string) {
 	stream, err := c.js.Stream(c.b.Context(), events.StreamEvents)
 	if err != nil {
@@ -245,13 +247,13 @@ func (c *contender) report(name string) {
 	c.b.ReportMetric(float64(c.took[len(c.took)*99/100].Microseconds())/1000, name+"-p99-ms")
 }
 
-// bodyAlone is the body as a message.
+// bodyAlone returns a message with the body alone.
 func bodyAlone(_ *http.Request, body []byte) *nats.Msg {
 	return &nats.Msg{Subject: "telnyx.event.10dlc.campaign.update.c", Data: body}
 }
 
-// withProof is a message as we store it. Its id is not that of the event, which is in
-// the body, but one as long.
+// withProof returns a message like ours. Its id has the length of the event's id, which is in
+// the body.
 func withProof(r *http.Request, body []byte) *nats.Msg {
 	msg := bodyAlone(r, body)
 	msg.Header = nats.Header{
@@ -263,7 +265,7 @@ func withProof(r *http.Request, body []byte) *nats.Msg {
 	return msg
 }
 
-// bareHandler verifies and publishes one event at a time, and nothing else.
+// bareHandler only verifies and publishes, one event at a time.
 func bareHandler(verifier *telnyx.Verifier, js jetstream.JetStream, message func(*http.Request, []byte) *nats.Msg, answer string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -284,9 +286,9 @@ func bareHandler(verifier *telnyx.Verifier, js jetstream.JetStream, message func
 	})
 }
 
-// BenchmarkHandle is one delivery at a time through the handler alone, from the parsed
-// request to the answer, on a server that does not sync: time and allocations of the
-// whole path of reading, verifying, routing and publishing, without those of HTTP.
+// BenchmarkHandle measures the handler alone, from the parsed request to the answer, one
+// delivery at a time, with a server that does not sync. It includes reading, verifying,
+// routing and publishing, but not HTTP.
 func BenchmarkHandle(b *testing.B) {
 	verifier := benchVerifier(b)
 	for _, name := range []string{"bare", "ours"} {

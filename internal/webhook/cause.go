@@ -10,23 +10,23 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// The causes of not_stored by which refusals are counted: each needs another fix. Other
-// codes have none.
+// The causes of not_stored in the metrics: each has a different fix. Other codes have no
+// cause.
 const (
-	causeStreams    = "streams"    // the streams are not made yet
-	causeConnection = "connection" // the connection to NATS is away
-	causeNoLeader   = "no_leader"  // nobody answers for the stream
-	causeFull       = "full"       // the stream, or what it lies on, has no room
+	causeStreams    = "streams"    // the streams do not exist yet
+	causeConnection = "connection" // not connected to NATS
+	causeNoLeader   = "no_leader"  // no server answers for the stream
+	causeFull       = "full"       // the stream or its disk is full
 	causeDeadline   = "deadline"   // no answer in time
 	causeOther      = "other"      // anything else; the log has it
 )
 
-// errHeld is in the error for streams that are not made yet.
+// errHeld is matched by the error while the streams do not exist.
 var errHeld = errors.New("nothing can be stored yet")
 
 var causes = []string{causeStreams, causeConnection, causeNoLeader, causeFull, causeDeadline, causeOther}
 
-// causeOf returns the cause of a refusal, empty if its code says it all.
+// causeOf returns the cause of a refusal, empty for codes other than not_stored.
 func causeOf(r *refusal) string {
 	err := r.cause
 	switch {
@@ -47,9 +47,9 @@ func causeOf(r *refusal) string {
 	}
 }
 
-// noRoom are the codes by which JetStream refuses what it has no room for
+// noRoom are JetStream's error codes for lack of room
 // (https://github.com/nats-io/nats-server, server/errors.json). The last one is any
-// failure to store; a full stream is the common one, a disk that is the other.
+// failure to store; the stream or the disk is usually full.
 var noRoom = []jetstream.ErrorCode{10023, 10028, 10047, 10077}
 
 func isFull(err error) bool {
@@ -57,8 +57,8 @@ func isFull(err error) bool {
 	return ok && slices.Contains(noRoom, refused.ErrorCode)
 }
 
-// isAway reports whether an event got no further than our end of the connection.
-// Without a buffer for such times, the client refuses by the buffer being full.
+// isAway reports whether an event was not sent because the connection is down. With its
+// buffer turned off, the client then reports the buffer as exceeded.
 func isAway(err error) bool {
 	for _, away := range []error{
 		nats.ErrReconnectBufExceeded, nats.ErrConnectionClosed, nats.ErrConnectionReconnecting,

@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-func TestCauseOf_TellsApartWhatACodeDoesNot(t *testing.T) {
+func TestCauseOf_DistinguishesCausesOfOneCode(t *testing.T) {
 	refusedWith := func(code jetstream.ErrorCode) error {
 		return fmt.Errorf("publish event: %w", &jetstream.APIError{ErrorCode: code})
 	}

@@ -18,8 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The answers of the HTTP server itself, which are text and have no code. They are
-// those of net/http to what it does not take for a request.
+// The answers of net/http to invalid requests, which are text and have no code.
 var serversOwn = []answer{{400, ""}, {417, ""}, {431, ""}, {501, ""}, {505, ""}}
 
 var contractRow = regexp.MustCompile("(?m)^\\| (\\d{3}) \\| (?:`([a-z_]+)`|—) \\| [^|]+ \\|$")
@@ -39,9 +38,9 @@ func contract(t testing.TB) []answer {
 	return answers
 }
 
-// TestContract_IsTold compares the table in docs/webhook.md with the answers that the
-// source has: a code without a line there, and a line without a code, are mistakes.
-func TestContract_IsTold(t *testing.T) {
+// TestContract_IsDocumented compares the table in docs/webhook.md with the answers in the
+// source: each code must have a line, and each line a code.
+func TestContract_IsDocumented(t *testing.T) {
 	want := append(sourceAnswers(t), serversOwn...)
 	got := contract(t)
 	for _, list := range [][]answer{got, want} {
@@ -52,8 +51,8 @@ func TestContract_IsTold(t *testing.T) {
 	}
 }
 
-// sourceAnswers collects the answers from the source: refusals, the words that go with
-// a 200, and the codes that the verifier gives. It fails for one that it cannot read.
+// sourceAnswers collects the answers from the source: refusals, the words of a 200, and
+// the verifier's codes. It fails for an answer that it cannot read.
 func sourceAnswers(t *testing.T) []answer {
 	t.Helper()
 	found := map[answer]bool{}
@@ -94,7 +93,7 @@ func sourceAnswers(t *testing.T) []answer {
 	return slices.Collect(maps.Keys(found))
 }
 
-// sources parses the files of a package but for its tests.
+// sources parses the files of a package without its tests.
 func sources(t *testing.T, folder string) (files []*ast.File) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
@@ -114,8 +113,8 @@ func sources(t *testing.T, folder string) (files []*ast.File) {
 	return files
 }
 
-// textConstants returns the constants of the file that are texts, by name; only those
-// of the named type, unless that is empty.
+// textConstants returns the file's string constants by name. If a type is given, it returns
+// only constants of that type.
 func textConstants(file *ast.File, kind string) map[string]string {
 	texts := map[string]string{}
 	ast.Inspect(file, func(n ast.Node) bool {

@@ -19,7 +19,7 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// The answers with status 200, the last of them to a question about health.
+// The answers with status 200; healthy is that of /healthz.
 const (
 	accepted     = "accepted"
 	duplicate    = "duplicate"
@@ -40,7 +40,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	// Not the request's end: the client may hang up while the acknowledgement is on its way.
+	// Without the request's cancellation: an event is stored even if the client hangs up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), max(publishTimeout-time.Since(arrived), publishLeast))
 	defer cancel()
 	answer, err := func() (string, error) {
@@ -53,7 +53,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 	return ok(ctx, c, answer)
 }
 
-// claim refuses what can be refused by the headers.
+// claim refuses what the headers alone show to be wrong.
 func (w *Webhook) claim(request *http.Request) (telnyx.Claim, error) {
 	if request.ContentLength > w.maxBody {
 		return telnyx.Claim{}, tooLarge(w.maxBody)
@@ -65,8 +65,8 @@ func (w *Webhook) claim(request *http.Request) (telnyx.Claim, error) {
 	return claim, nil
 }
 
-// read returns the bytes that the claim says are signed, the body at their end. Memory is
-// bounded: at most maxLarge bodies are over smallBody, each until release is called.
+// read returns the bytes that the claim says are signed, which end in the body. A large
+// body holds one of maxLarge slots until release is called.
 func (w *Webhook) read(c echo.Context, claim telnyx.Claim, arrived time.Time) (signed []byte, release func(), err error) {
 	limitTime(c, arrived)
 	body := http.MaxBytesReader(c.Response().Writer, c.Request().Body, w.maxBody)
@@ -79,7 +79,7 @@ func (w *Webhook) read(c echo.Context, claim telnyx.Claim, arrived time.Time) (s
 		return buffer.Bytes(), func() {}, nil
 	}
 	if !w.large.TryAcquire(1) {
-		return nil, nil, overloaded(errors.New("too many large bodies come at once"))
+		return nil, nil, overloaded(errors.New("too many large bodies at once"))
 	}
 	release = func() { w.large.Release(1) }
 	if _, err := buffer.ReadFrom(body); err != nil {
@@ -89,15 +89,15 @@ func (w *Webhook) read(c echo.Context, claim telnyx.Claim, arrived time.Time) (s
 	return buffer.Bytes(), release, nil
 }
 
-// limitTime has the connection's reads and writes fail when the client takes too long.
+// limitTime makes the connection's reads and writes fail if the client takes too long.
 func limitTime(c echo.Context, arrived time.Time) {
 	connection := http.NewResponseController(c.Response())
-	_ = connection.SetReadDeadline(arrived.Add(bodyTimeout)) // not supported by tests' recorders
+	_ = connection.SetReadDeadline(arrived.Add(bodyTimeout)) // the recorders of tests do not support it
 	_ = connection.SetWriteDeadline(arrived.Add(answerTimeout))
 }
 
-// take verifies the delivery and stores it, and returns the word that answers it. It
-// holds one of the places.
+// take verifies and stores the delivery, and returns the word for the answer. It holds
+// one of the places.
 func (w *Webhook) take(ctx context.Context, c echo.Context, claim telnyx.Claim, signed []byte) (answer string, err error) {
 	if err := w.places.Acquire(ctx, 1); err != nil {
 		return "", overloaded(err)
@@ -112,7 +112,7 @@ func (w *Webhook) take(ctx context.Context, c echo.Context, claim telnyx.Claim, 
 	event, err := telnyx.ParseEvent(body)
 	if err == nil && !w.keeps(event.Type) {
 		w.metrics.event(event.Type, ignored)
-		w.line(c, event).Str(telemetry.KeyAnswer, ignored).Msg("event of a type that is not kept")
+		eventLine(w.noEventLog, event).Str(telemetry.KeyAnswer, ignored).Msg("an event of a type that is not kept was ignored")
 		return ignored, nil
 	}
 	if held := w.held(); held != nil {
@@ -124,7 +124,7 @@ func (w *Webhook) take(ctx context.Context, c echo.Context, claim telnyx.Claim, 
 	return w.store(ctx, c, event, body)
 }
 
-// store has the event stored.
+// store stores the event.
 func (w *Webhook) store(ctx context.Context, c echo.Context, event telnyx.Event, body []byte) (answer string, err error) {
 	began := w.now()
 	publishCtx, publishing := beginPublish(ctx, event)
@@ -147,18 +147,18 @@ func (w *Webhook) store(ctx context.Context, c echo.Context, event telnyx.Event,
 	if err != nil {
 		return "", notStored(err)
 	}
-	answer = accepted
+	answer, log := accepted, w.log
 	if receipt.Duplicate {
-		answer = duplicate
+		answer, log = duplicate, w.noEventLog
 	}
 	w.metrics.event(event.Type, answer)
-	w.line(c, event).Str(telemetry.KeyAnswer, answer).Uint64(telemetry.KeySequence, receipt.Sequence).
+	eventLine(log, event).Str(telemetry.KeyAnswer, answer).Uint64(telemetry.KeySequence, receipt.Sequence).
 		Int64(telemetry.KeyElapsed, took.Milliseconds()).Msg("event stored")
 	return answer, nil
 }
 
-// bury stores a verified body that cannot be an event as a dead letter, so that
-// Telnyx need not send it again and a person can see it.
+// bury stores a verified body that is not an event as a dead letter, so that Telnyx does
+// not send it again and a person can see it.
 func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason string, cause error) (answer string, err error) {
 	digest := sha256.Sum256(body)
 	err = w.publisher.DeadLetter(ctx, events.DeadLetter{
@@ -177,21 +177,21 @@ func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason 
 		return "", notStored(err)
 	}
 	w.metrics.event("", deadLettered)
-	w.log.Warn().Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, deadLettered).
+	w.noEventLog.Warn().Str(telemetry.KeyRemote, remote(c)).Str(telemetry.KeyAnswer, deadLettered).
 		Str(telemetry.KeyReason, reason).Err(cause).Msg("a verified body is kept as a dead letter")
 	return deadLettered, nil
 }
 
-func (w *Webhook) line(c echo.Context, event telnyx.Event) *zerolog.Event {
-	return w.log.Info().Str(telemetry.KeyEvent, clip(event.ID)).Str(telemetry.KeyType, clip(event.Type)).
+func eventLine(log zerolog.Logger, event telnyx.Event) *zerolog.Event {
+	return log.Info().Str(telemetry.KeyEvent, clip(event.ID)).Str(telemetry.KeyType, clip(event.Type)).
 		Str(telemetry.KeyCampaign, clip(event.About()))
 }
 
-// remote returns the client's address. A proxy's header may name it, so it can be
+// remote returns the client's address. It may come from a proxy's header, so it can be
 // any text.
 func remote(c echo.Context) string { return clip(c.RealIP()) }
 
-// clip bounds a text from outside for the log.
+// clip bounds a text from outside.
 func clip(text string) string {
 	const most = 200
 	if len(text) > most {
@@ -200,8 +200,7 @@ func clip(text string) string {
 	return text
 }
 
-// okBodies are the bodies of the answers with status 200, which are all that there
-// are.
+// okBodies are the bodies of all answers with status 200.
 var okBodies = func() map[string][]byte {
 	bodies := map[string][]byte{}
 	for _, status := range []string{accepted, duplicate, ignored, deadLettered, healthy} {
@@ -210,7 +209,7 @@ var okBodies = func() map[string][]byte {
 	return bodies
 }()
 
-// ok answers 200, and says so in the span of ctx if there is one.
+// ok answers 200, and notes the answer in the span of ctx.
 func ok(ctx context.Context, c echo.Context, status string) error {
 	telemetry.Of(ctx).Text(telemetry.AttrAnswer, status)
 	return c.JSONBlob(http.StatusOK, okBodies[status])

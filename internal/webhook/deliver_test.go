@@ -7,13 +7,16 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -33,7 +36,7 @@ func TestWebhook_StoresEveryPublishedEventOnce(t *testing.T) {
 		if got := d.post(h, body); got != accepted {
 			t.Errorf("%s: answered %v", name, got)
 		}
-		// A retry is signed anew, and says that it is one.
+		// A retry has a new signature and a higher attempt.
 		again := bytes.Replace(body, []byte(`"attempt": 1`), []byte(`"attempt": 2`), 1)
 		if got := d.post(telnyx.Sign(telnyxKey, now.Add(time.Second), again), again); got != duplicate {
 			t.Errorf("%s, second attempt: answered %v", name, got)
@@ -44,7 +47,7 @@ func TestWebhook_StoresEveryPublishedEventOnce(t *testing.T) {
 	d.assertStored(want...)
 }
 
-// route tells where a fixture belongs, from its name and its own words.
+// route returns where a fixture must be stored, from its name and content.
 func route(t *testing.T, name string, body []byte) (subject, id string) {
 	t.Helper()
 	type ids struct{ CampaignID, TCRCampaignID, BrandID string }
@@ -84,7 +87,7 @@ func TestWebhook_StoresConcurrentCopiesOnce(t *testing.T) {
 		}
 		close(start)
 		posts.Wait()
-		close(answers) // so that one that was not made is not waited for
+		close(answers) // so that the loop ends without missing answers
 		got := []answer{<-answers, <-answers, <-answers}
 		slices.SortFunc(got, func(a, b answer) int { return strings.Compare(a.Word, b.Word) })
 		if want := []answer{accepted, duplicate, duplicate}; !slices.Equal(got, want) {
@@ -109,8 +112,7 @@ func TestWebhook_StoresWhatCanBeVerifiedAgain(t *testing.T) {
 	}
 }
 
-// Every row is a good delivery of the event id-1, with one thing about it that
-// is unusual.
+// Every row is a valid delivery of the event id-1 with one unusual property.
 func TestWebhook_AcceptsADeliveryThat(t *testing.T) {
 	good := verified(t, "id-1")
 	twice := signed(good)
@@ -138,7 +140,7 @@ func TestWebhook_AcceptsADeliveryThat(t *testing.T) {
 	}
 }
 
-// Every row spoils one thing of a good delivery.
+// Every row makes one thing of a valid delivery wrong.
 func TestWebhook_RefusesADeliveryWith(t *testing.T) {
 	good := verified(t, "id-1")
 	with := func(header string, values ...string) http.Header {
@@ -183,7 +185,7 @@ func TestWebhook_RefusesADeliveryWith(t *testing.T) {
 	}
 }
 
-// Every row is a signed body that says something unusual.
+// Every row is a signed body with unusual content.
 func TestWebhook_TakesASignedBodyThat(t *testing.T) {
 	long := strings.Repeat("a", 10_000)
 	letter := func(reason, words string) func(http.Header, []byte) []message {
@@ -272,7 +274,7 @@ func TestWebhook_TakesASignedBodyThat(t *testing.T) {
 	}
 }
 
-func TestWebhook_KeepsTheTypesItIsTold(t *testing.T) {
+func TestWebhook_KeepsTheConfiguredTypes(t *testing.T) {
 	d := open(t, func(s *setup) { s.config.EventTypes = []string{"message.*", "10dlc.brand.update"} })
 	assertAnswer(t, d.deliver(verified(t, "id-1")), ignored)
 	body := envelope(t, "message.received", "id-2", "")
@@ -288,7 +290,7 @@ func TestWebhook_TakesABodyAsLargeAsTheCap(t *testing.T) {
 		"at no round number": 1000,
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // the server lingers for half a second over a body that it did not read
+			t.Parallel() // the server waits half a second before it closes over an unread body
 			d := open(t, func(s *setup) { s.config.MaxBody = most })
 			if most == 0 {
 				most = 256 << 10
@@ -315,8 +317,8 @@ func (d *door) upload(body []byte, chunked bool) answer {
 	return got
 }
 
-// The client holds its body back at some point until it has been answered; a
-// webhook that waits for more would wait for ever.
+// The client holds back a part of its body until it is answered, so that a webhook that
+// waited for it would never answer.
 func TestWebhook_RefusesALargeBodyBeforeTheRest(t *testing.T) {
 	for name, tt := range map[string]struct {
 		length, held int64 // what is announced, and sent before the answer
@@ -329,7 +331,7 @@ func TestWebhook_RefusesALargeBodyBeforeTheRest(t *testing.T) {
 		"in chunks, small cap":     {-1, 1<<10 + 1, 1 << 10},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // the server lingers for half a second over a body that it did not read
+			t.Parallel() // the server waits half a second before it closes over an unread body
 			d := open(t, func(s *setup) { s.config.MaxBody = tt.most })
 			body := &heldBody{left: tt.held, over: make(chan struct{})}
 			defer body.Close()
@@ -343,8 +345,8 @@ func TestWebhook_RefusesALargeBodyBeforeTheRest(t *testing.T) {
 	}
 }
 
-// heldBody gives so many bytes and then waits until it is closed: after the
-// answer, or when the client has waited long enough for one.
+// heldBody returns so many bytes and then waits until it is closed, which the client does
+// after the answer or its timeout.
 type heldBody struct {
 	left  int64
 	close sync.Once
@@ -366,7 +368,7 @@ func (b *heldBody) Close() error {
 	return nil
 }
 
-func TestWebhook_StoresNothingOfABodyThatBreaksOff(t *testing.T) {
+func TestWebhook_StoresNothingOfAnIncompleteBody(t *testing.T) {
 	d := open(t)
 	body := verified(t, "id-1")
 	conn, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
@@ -423,7 +425,7 @@ func TestWebhook_StoresTheEventOfAClientThatHangsUp(t *testing.T) {
 	d.assertStored(wantEvent(verifiedSubject, "id-1", signed(body), body))
 }
 
-// Telnyx counts an answer after two seconds as none.
+// Telnyx waits two seconds for an answer.
 const patience = 2 * time.Second
 
 func (d *door) assertNotStored(body []byte) {
@@ -435,7 +437,7 @@ func (d *door) assertNotStored(body []byte) {
 	}
 }
 
-// assertNotReady expects a sentence that holds the words.
+// assertNotReady expects an error that contains the words.
 func (d *door) assertNotReady(words string) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience/4)
@@ -458,8 +460,8 @@ func TestWebhook_RefusesWhileTheServerIsGone(t *testing.T) {
 	assertAnswer(t, d.deliver(envelope(t, "message.received", "id-2", "")), ignored)
 }
 
-// Streams may be there that are not as they must be, such as one in memory alone: a
-// 200 for what they take would be no promise.
+// A stream may exist with wrong settings, for example in memory: a 200 would then promise
+// nothing.
 func TestWebhook_RefusesWhileItIsHeld(t *testing.T) {
 	t.Parallel()
 	var held atomic.Pointer[error]
@@ -491,7 +493,7 @@ func TestWebhook_RefusesWhileTheServerIsSilent(t *testing.T) {
 	d.assertNotStored(verified(t, "id-2"))
 	d.assertNotReady("stream EVENTS cannot be reached")
 	wire.Thaw()
-	// Whether the first try was stored after all, nobody can know: one copy it is.
+	// It is unknown whether the first try was stored, but there must be one copy.
 	if got := d.deliver(verified(t, "id-2")); got != accepted && got != duplicate {
 		t.Errorf("sent again: answered %v", got)
 	}
@@ -530,7 +532,7 @@ func TestWebhook_RefusesWhileTheStreamIsFull(t *testing.T) {
 	}
 }
 
-func TestWebhook_RefusesWhatItCannotKeepAsADeadLetter(t *testing.T) {
+func TestWebhook_RefusesWhenADeadLetterCannotBeStored(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*door) error{
 		"stream gone": func(d *door) error { return d.js.DeleteStream(context.Background(), events.StreamDeadLetters) },
@@ -556,7 +558,7 @@ func TestWebhook_RefusesWhatItCannotKeepAsADeadLetter(t *testing.T) {
 	}
 }
 
-// shrink leaves the stream no room for anything. EnsureStreams gives it back.
+// shrink leaves no room in the stream. EnsureStreams restores it.
 func (d *door) shrink(name string) {
 	d.t.Helper()
 	stream, err := d.js.Stream(context.Background(), name)
@@ -570,9 +572,8 @@ func (d *door) shrink(name string) {
 	}
 }
 
-// Telnyx waits since it began to send: what the body took is no longer there for
-// storing.
-func TestWebhook_AnswersASlowBodyInTimeAsWell(t *testing.T) {
+// Telnyx's two seconds begin when it sends: time that the body took is not left for storing.
+func TestWebhook_AnswersASlowBodyInTime(t *testing.T) {
 	t.Parallel()
 	var wire testkit.Wire
 	d := open(t, func(s *setup) {
@@ -596,12 +597,12 @@ func TestWebhook_AnswersASlowBodyInTimeAsWell(t *testing.T) {
 	}
 }
 
-// deliverLate delivers with the body so long after the headers.
+// deliverLate sends the body so long after the headers.
 func (d *door) deliverLate(body []byte, after time.Duration) (got answer, took time.Duration) {
 	d.t.Helper()
 	reader, writer := io.Pipe()
 	go func() {
-		time.Sleep(after) // is what it is about
+		time.Sleep(after) // the delay under test
 		_, _ = writer.Write(body)
 		writer.Close()
 	}()
@@ -610,9 +611,9 @@ func (d *door) deliverLate(body []byte, after time.Duration) (got answer, took t
 	return got, time.Since(began)
 }
 
-// A body that took all the time there is can be stored all the same, and is a duplicate
-// when Telnyx sends it again.
-func TestWebhook_StoresABodyThatComesTooLateForItsAnswer(t *testing.T) {
+// An event whose body took all the time can still be stored, and is a duplicate when Telnyx
+// sends it again.
+func TestWebhook_StoresABodyThatArrivesTooLateForItsAnswer(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	body := verified(t, "id-1")
@@ -621,9 +622,9 @@ func TestWebhook_StoresABodyThatComesTooLateForItsAnswer(t *testing.T) {
 	assertAnswer(t, d.deliver(body), duplicate)
 }
 
-// A delivery that somebody caught is a duplicate for as long as its signature passes:
-// from the earliest moment to the latest, to the nanosecond.
-func TestReplay_IsADuplicateForAsLongAsItPasses(t *testing.T) {
+// A captured delivery is a duplicate for as long as its signature is accepted, from the
+// first nanosecond to the last.
+func TestReplay_IsADuplicateWhileItsSignatureIsAccepted(t *testing.T) {
 	clock := now
 	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{telnyx.PublicKeyOf(telnyxKey)}, func() time.Time { return clock })
 	if err != nil {
@@ -643,4 +644,22 @@ func TestReplay_IsADuplicateForAsLongAsItPasses(t *testing.T) {
 	if events.DedupeWindow <= last.Sub(first) {
 		t.Errorf("it passes for %s, and its id is remembered for %s", last.Sub(first), events.DedupeWindow)
 	}
+}
+
+// Large bodies share a limited number of slots, which a body that breaks off gives back.
+func TestWebhook_ReusesTheSlotOfALargeBodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	handler := d.hook.Handler()
+	for range 200 { // more than there are slots
+		body := io.MultiReader(bytes.NewReader(make([]byte, 20<<10)), iotest.ErrReader(io.ErrUnexpectedEOF))
+		request := httptest.NewRequest(http.MethodPost, webhook.Path, body)
+		maps.Copy(request.Header, signed(nil))
+		recorder := httptest.NewRecorder()
+		if handler.ServeHTTP(recorder, request); recorder.Code != http.StatusBadRequest {
+			t.Fatalf("got %d for a body that breaks off, want 400", recorder.Code)
+		}
+	}
+	body := append(verified(t, "id-1"), bytes.Repeat([]byte(" "), 20<<10)...)
+	assertAnswer(t, d.deliver(body), accepted)
 }

@@ -14,23 +14,22 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// Ways in which FuzzWebhook makes a delivery of a body.
+// The ways in which FuzzWebhook turns a body into a delivery.
 const (
 	mutateNothing = iota
-	mutateAge     // signed as many seconds from now as the number says
+	mutateAge     // signed so many seconds from now
 	mutateUnsigned
 	mutateStranger
-	mutateBody      // one bit of the body, chosen by the number, turned over
-	mutateTimestamp // the text in place of the timestamp
-	mutateSignature // the text in place of the signature
+	mutateBody      // one bit of the body is flipped
+	mutateTimestamp // the text replaces the timestamp
+	mutateSignature // the text replaces the signature
 	mutateTwice     // both headers twice
-	mutateSecond    // the text as a second signature
+	mutateSecond    // the text is a second signature
 	mutations
 )
 
-// FuzzWebhook: whatever is posted, the answer is one of the contract's; what
-// Telnyx did not sign within 300 s is never stored; what is answered accepted is
-// in the stream, with the same bytes.
+// FuzzWebhook posts anything: each answer is in the contract, a body that Telnyx did not
+// sign within 300 s is never stored, and an accepted body is in the stream byte for byte.
 func FuzzWebhook(f *testing.F) {
 	for _, body := range fixtures(f) {
 		f.Add(body, byte(mutateNothing), int16(0), "")
@@ -89,7 +88,7 @@ func FuzzWebhook(f *testing.F) {
 		case accepted:
 			wantKept = 1
 		case deadLettered:
-			if !dead[string(sent)] { // a copy is answered alike and not stored
+			if !dead[string(sent)] { // a copy gets the same answer and is not stored
 				wantLetters = 1
 			}
 			dead[string(sent)] = true
@@ -105,8 +104,7 @@ func FuzzWebhook(f *testing.F) {
 	})
 }
 
-// mutate makes a delivery of the body. genuine says that the webhook must take
-// it for Telnyx's.
+// mutate turns the body into a delivery. genuine says that its signature must be accepted.
 func mutate(body []byte, mutation byte, number int16, text string) (h http.Header, sent []byte, genuine bool) {
 	h = signed(body)
 	switch mutation % mutations {
@@ -144,8 +142,8 @@ func mutate(body []byte, mutation byte, number int16, text string) (h http.Heade
 	}
 }
 
-// rememberIDs makes the streams remember ids for longer than any fuzzing goes on, as the
-// fuzz targets do: an id that a stream forgets is stored again, and rightly.
+// rememberIDs makes the streams remember ids for longer than a fuzzing run, as the fuzz
+// targets do: a stream rightly stores an id again that it no longer remembers.
 func (d *door) rememberIDs() {
 	d.t.Helper()
 	for _, name := range []string{events.StreamEvents, events.StreamDeadLetters} {
@@ -161,8 +159,7 @@ func (d *door) rememberIDs() {
 	}
 }
 
-// take returns what the stream holds, and empties it, so that a long run does
-// not fill it.
+// take returns and removes the stream's messages, so that a long run does not fill it.
 func (d *door) take(name string) []message {
 	d.t.Helper()
 	messages := d.stored(name)
@@ -179,8 +176,7 @@ func (d *door) take(name string) []message {
 	return messages
 }
 
-// drainLog returns the log and forgets it, so that a long run does not fill the
-// memory.
+// drainLog returns and empties the log, so that a long run does not fill the memory.
 func (d *door) drainLog() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()

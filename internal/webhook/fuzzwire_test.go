@@ -25,26 +25,25 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// Further parts of a request's text, in which FuzzWire puts in what fits the body.
+// More placeholders in a request's text, which FuzzWire replaces to match the body.
 const (
-	strangersHeaders = "{stranger}" // signed by somebody else
+	strangersHeaders = "{stranger}" // signed with another key
 	oldHeaders       = "{old}"      // signed by Telnyx 301 s ago
 	chunkedBody      = "{chunks}"
 )
 
-// FuzzWire writes any bytes to a real connection of the real server, with the body
-// and what signs it put in where the text names them. Whatever they are:
+// FuzzWire writes any bytes to a connection of the real server, after it replaced the
+// placeholders for the body and its signature. In every case:
 //
 //   - Every answer can be read as HTTP and is one of those that docs/webhook.md lists,
-//     in its shape; 500 and 503 are not among them, since nothing is wrong here.
-//   - Nothing unsigned is stored: what is in the streams can be verified again, by
-//     this test's own means.
-//   - What was stored is what was answered accepted or dead_lettered, byte for byte
-//     and in order, and nothing else.
+//     in its form, but not 500 or 503.
+//   - Nothing unsigned is stored: this test verifies each stored message itself.
+//   - The streams hold what was answered accepted or dead_lettered, byte for byte, in
+//     order, and nothing else.
 //   - Nothing signed is lost: a signed delivery that reads as plain HTTP is answered
-//     200, unless an answer before it has ended the connection. One in odd HTTP may be
-//     refused, by the HTTP server itself.
-//   - The server survives, and answers the next one.
+//     200, unless an earlier answer ended the connection. The HTTP server may refuse one
+//     in unusual HTTP.
+//   - The server still answers the next request.
 func FuzzWire(f *testing.F) {
 	good := verified(f, "id-1")
 	seeds := exchanges(f, good)
@@ -69,16 +68,15 @@ func FuzzWire(f *testing.F) {
 	for _, body := range []string{"", "no event", `{"campaignId":"C6X6M95"}`, string(envelope(f, "message.received", "id-2", ""))} {
 		f.Add(post+signedHeaders+sized, []byte(body))
 	}
-	// FuzzWebhook has it off. One connection never has enough at a time for a commit of
-	// several, so this is how a Group stores what comes alone; commits are tried under
-	// load in package trouble.
+	// FuzzWebhook turns it off. One connection never has enough events for a shared commit,
+	// so this covers single events; package trouble tests commits under load.
 	d := open(f, func(s *setup) { s.config.GroupCommit = true })
 	d.rememberIDs()
 	address := d.serve(app.ServerOptions{})
 	listed := append(contract(f), answer{Status: http.StatusContinue})
 	past := history{ids: map[string]bool{}, letters: map[string]bool{}}
 	f.Fuzz(func(t *testing.T, text string, body []byte) {
-		// Else all but the first would be duplicates. The new id is as long as the old.
+		// Otherwise all but the first are duplicates. The new id is as long as the old one.
 		past.runs++
 		fresh := strconv.FormatInt(36*36*36+past.runs%(35*36*36*36), 36)
 		body = bytes.ReplaceAll(body, []byte("id-1"), []byte(fresh))
@@ -102,7 +100,7 @@ func FuzzWire(f *testing.F) {
 	})
 }
 
-// fillIn replaces what the text names by what it is.
+// fillIn replaces the placeholders.
 func fillIn(text string, body []byte) string {
 	return strings.NewReplacer(
 		signedHeaders, headerLines(signed(body)),
@@ -118,9 +116,9 @@ type answered struct {
 	body []byte
 }
 
-// talk sends the text at once, and reads answers until there are no more. It holds
-// them against the requests as package http reads them. Nil says that the connection
-// was reset, so that answers may be missing.
+// talk sends the text at once and reads all answers. It compares them with the requests
+// that package http reads from the text. It returns nil if the connection was reset, so
+// that answers may be missing.
 func talk(t *testing.T, address, sent string, listed []answer) []answered {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -207,19 +205,19 @@ func readFinal(reader *bufio.Reader, request *http.Request, listed []answer) (go
 	}
 }
 
-// requests are what package http reads from a text.
+// requests reads a text with package http.
 type requests struct {
 	rest *bufio.Reader
 	last string // method
 	end  bool
 }
 
-// request is one of them.
+// request is one request of a text.
 type request struct {
 	read    *http.Request // nil if it cannot be read
 	body    []byte
-	genuine bool // Telnyx signed it now, and it is a delivery
-	plain   bool // its head is as any client would write it
+	genuine bool // it is a delivery that Telnyx signed now
+	plain   bool // its head is in the form that clients usually write
 }
 
 var plainHead = regexp.MustCompile(`^POST [\x21-\x7e]+ HTTP/1\.[01]\r\n(?:[A-Za-z0-9-]+: [\x20-\x7e]*\r\n)+\r\n$`)
@@ -257,8 +255,8 @@ func (r *requests) next() (q request) {
 	return q
 }
 
-// signedNow is the rule in full, once more: both headers, each with one value, at most
-// 300 s from now, and the signature by Telnyx's key in its one spelling.
+// signedNow implements the rule again: both headers with one value each, at most 300 s
+// from now, and the only valid encoding of a signature by Telnyx's key.
 func signedNow(h http.Header, body []byte) bool {
 	timestamps, signatures := slices.Compact(slices.Clone(h[telnyx.TimestampHeader])), slices.Compact(slices.Clone(h[telnyx.SignatureHeader]))
 	if len(timestamps) != 1 || len(signatures) != 1 || len(timestamps[0]) > 12 || strings.Trim(timestamps[0], "0123456789") != "" {
@@ -276,14 +274,14 @@ func signedNow(h http.Header, body []byte) bool {
 	return len(signature) == ed25519.SignatureSize && ed25519.Verify(telnyxKey.Public().(ed25519.PublicKey), message, signature)
 }
 
-// history is what earlier runs have stored: copies are answered and not stored again.
+// history is what earlier runs stored: copies are answered and not stored again.
 type history struct {
 	runs    int64
 	ids     map[string]bool
 	letters map[string]bool // bodies
 }
 
-// compare holds what is stored against the answers.
+// compare compares what is stored with the answers.
 func (p history) compare(t *testing.T, answers []answered, kept, letters []message) {
 	t.Helper()
 	var wantKept, wantLetters []string

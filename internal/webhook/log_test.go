@@ -3,18 +3,24 @@ package webhook_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"greenlight/internal/events"
 	"greenlight/internal/telnyx"
+	"greenlight/internal/webhook"
 )
 
-// That no signature, no key and no body is in the log, every test asserts when
-// its door closes. Here it is about what is in it, and about a word of each body.
+// Every test asserts at its end that the log holds no signature, key or body. This one
+// checks what the log does hold, and that no word of a body is in it.
 func TestWebhook_LogsEveryAnswerInOneLineWithoutTheBody(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -40,7 +46,7 @@ func TestWebhook_LogsEveryAnswerInOneLineWithoutTheBody(t *testing.T) {
 	d.deliver(mark(verified(t, "id-4")))
 
 	if strings.Contains(d.logged(), canary) {
-		t.Errorf("the log has in it a word of a body or an address:\n%s", d.logged())
+		t.Errorf("the log contains a word of a body or an address:\n%s", d.logged())
 	}
 	var got []string
 	for line := range strings.Lines(d.logged()) {
@@ -89,5 +95,44 @@ func TestWebhook_BoundsWhatALineTakesFromOutside(t *testing.T) {
 		if len(line) > 1000 {
 			t.Errorf("a line of %d bytes: %.300s…", len(line), line)
 		}
+	}
+}
+
+// A captured delivery that stores no event can be replayed: the metrics count each one, and
+// the log is limited.
+func TestWebhook_LimitsLinesAboutDeliveriesThatStoreNoEvent(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	noEvent, other, event := []byte("not an event"), envelope(t, "message.received", "id-1", ""), verified(t, "id-2")
+	handler := d.hook.Handler()
+	const each = 150
+	began := time.Now()
+	for range each {
+		for _, body := range [][]byte{noEvent, other, event} {
+			request := httptest.NewRequest(http.MethodPost, webhook.Path, bytes.NewReader(body))
+			maps.Copy(request.Header, signed(body))
+			handler.ServeHTTP(httptest.NewRecorder(), request)
+		}
+	}
+	seconds := 2 + int(time.Since(began)/time.Second) // that have begun
+	if got, most := strings.Count(d.logged(), "\n"), 1+100*seconds; got > most {
+		t.Errorf("got %d lines in %d seconds, want %d at most", got, seconds, most)
+	}
+	if counted := d.counters()[`greenlight_webhook_events_total{answer="dead_lettered",type="other"}`]; counted != each {
+		t.Errorf("got %v dead letters counted, want %d", counted, each)
+	}
+}
+
+// A flood of refused requests must not hide our own failures in the log.
+func TestWebhook_LogsItsFailuresDuringAFlood(t *testing.T) {
+	t.Parallel()
+	d := open(t, func(s *setup) { s.config.Held = func() error { return errors.New("no streams yet") } })
+	handler := d.hook.Handler()
+	for range 300 {
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, webhook.Path, nil))
+	}
+	assertAnswer(t, d.deliver(verified(t, "id-1")), notStored)
+	if !strings.Contains(d.logged(), "no streams yet") {
+		t.Error("the log does not have the failure")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -35,6 +36,11 @@ import (
 
 func TestMain(m *testing.M) {
 	testkit.Main()
+	flag.Parse()
+	// Many parallel tests wait for a timeout of the webhook or of package http.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
@@ -50,8 +56,8 @@ var now = time.Date(2024, 8, 7, 17, 22, 38, 5, time.UTC)
 
 const campaign = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
 
-// door is a webhook behind a real HTTP server, on streams of its own. When the
-// test ends it looks through the log for what must not be in it.
+// door is a webhook behind a real HTTP server, with its own streams. When the test ends it
+// checks that the log holds no secret.
 type door struct {
 	t      testing.TB
 	server *embedded.Server
@@ -68,11 +74,11 @@ type door struct {
 	secrets []string // signatures and bodies that were sent
 }
 
-// setup is what a test may want to be different.
+// setup holds what tests change.
 type setup struct {
 	config webhook.Config
 	keys   []ed25519.PrivateKey
-	// wrap stands before the webhook's own handler.
+	// wrap wraps the webhook's handler.
 	wrap func(http.Handler) http.Handler
 	// connect makes the webhook's own connection.
 	connect func(*embedded.Server) (*nats.Conn, error)
@@ -127,7 +133,7 @@ func (d *door) startStreams(s setup) {
 	d.ensureStreams()
 }
 
-// stopServer stops NATS under the webhook's feet. The second time it does nothing.
+// stopServer stops NATS while the webhook runs. The second time it does nothing.
 func (d *door) stopServer() {
 	if d.server == nil {
 		return
@@ -167,8 +173,7 @@ func publicKeys(private []ed25519.PrivateKey) []telnyx.PublicKey {
 	return public
 }
 
-// answer is the status and the one word that says it all: the status of a 200,
-// else the error's code.
+// answer is the HTTP status, and the status word of a 200 or else the error's code.
 type answer struct {
 	Status int
 	Word   string
@@ -215,8 +220,7 @@ func (d *door) request(method, path string, h http.Header, body io.Reader) *http
 	return request
 }
 
-// do sends the request and holds the answer against the contract that all
-// answers share.
+// do sends the request and checks the form that all answers share.
 func (d *door) do(request *http.Request) (answer, http.Header) {
 	d.t.Helper()
 	response, err := d.client.Do(request)
@@ -235,8 +239,8 @@ func (d *door) do(request *http.Request) (answer, http.Header) {
 	return got, response.Header
 }
 
-// readAnswer returns an error unless the answer has one of the two shapes, and
-// Retry-After just when it is a 503.
+// readAnswer returns an error unless the answer has one of the two forms, and
+// Retry-After if and only if it is a 503.
 func readAnswer(status int, h http.Header, body []byte) (answer, error) {
 	var shape struct {
 		Status string
@@ -272,8 +276,8 @@ func assertAnswer(t testing.TB, got, want answer) {
 	}
 }
 
-// message is one that a stream holds. The detail of a dead letter and its time
-// are checked apart; see wantLetter.
+// message is a stored message. The detail and time of a dead letter are checked
+// separately; see wantLetter.
 type message struct {
 	Subject string
 	Header  nats.Header
@@ -302,7 +306,7 @@ func (d *door) stored(stream string) []message {
 	return messages
 }
 
-// assertStored compares the streams with what they should hold, and nothing else.
+// assertStored compares everything in the streams with the wanted messages.
 func (d *door) assertStored(want ...message) {
 	d.t.Helper()
 	var wantEvents, wantLetters []message
@@ -322,7 +326,7 @@ func (d *door) assertStored(want ...message) {
 			d.t.Errorf("dead letter %d: %v", i, err)
 		}
 		letter.Header.Del(events.HeaderDeadAt)
-		// A row gives the words that the detail must hold.
+		// The wanted detail is a part of it.
 		if got := letter.Header.Get(events.HeaderDetail); i < len(wantLetters) {
 			if words := wantLetters[i].Header.Get(events.HeaderDetail); words != "" && strings.Contains(got, words) {
 				letter.Header.Set(events.HeaderDetail, words)
@@ -336,7 +340,7 @@ func (d *door) assertStored(want ...message) {
 
 func clip(text string) string { return text[:min(len(text), 4000)] }
 
-// wantEvent is the message that a delivery becomes.
+// wantEvent is the stored message of a delivery.
 func wantEvent(subject, id string, h http.Header, body []byte) message {
 	return message{subject, nats.Header{
 		"Nats-Msg-Id":           {id},
@@ -346,8 +350,7 @@ func wantEvent(subject, id string, h http.Header, body []byte) message {
 	}, string(body)}
 }
 
-// wantLetter is the dead letter that a delivery becomes. Its detail must hold
-// the words.
+// wantLetter is the dead letter of a delivery. Its detail must contain the words.
 func wantLetter(reason, words string, h http.Header, body []byte) message {
 	return message{"deadletter.webhook." + reason, nats.Header{
 		"Nats-Msg-Id":          {"webhook-" + hexSHA256(body)},
@@ -378,7 +381,7 @@ func (d *door) logged() string {
 	return d.log.String()
 }
 
-// remember notes what was sent, to look for it in the log.
+// remember keeps what was sent; the log must not contain it.
 func (d *door) remember(h http.Header, body []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -387,7 +390,7 @@ func (d *door) remember(h http.Header, body []byte) {
 			d.secrets = append(d.secrets, signature)
 		}
 	}
-	// Ids and types may be in the log; a whole body may not, nor a long piece.
+	// Ids and types may be in the log; a body or a long piece of one may not.
 	const piece = 256
 	switch text := string(body); {
 	case len(text) > piece:
@@ -401,20 +404,20 @@ func (d *door) assertLogKeepsSecrets() {
 	log := d.logged()
 	for _, key := range []ed25519.PrivateKey{telnyxKey, nextKey} {
 		if strings.Contains(log, telnyx.PublicKeyOf(key).String()) {
-			d.t.Error("the log has a public key in it")
+			d.t.Error("the log contains a public key")
 		}
 	}
 	for _, secret := range d.secrets {
 		quoted, _ := json.Marshal(secret)
 		for _, form := range []string{secret, strings.Trim(string(quoted), `"`)} {
 			if strings.Contains(log, form) {
-				d.t.Fatalf("the log has in it what was posted: %.120q", form)
+				d.t.Fatalf("the log contains what was posted: %.120q", form)
 			}
 		}
 	}
 }
 
-// envelope returns an event of the type, with the ids, as Telnyx words it.
+// envelope returns an event of the type with the ids, in Telnyx's form.
 func envelope(t testing.TB, eventType, id, campaignID string) []byte {
 	t.Helper()
 	body, err := json.MarshalIndent(map[string]any{
@@ -430,7 +433,7 @@ func envelope(t testing.TB, eventType, id, campaignID string) []byte {
 	return body
 }
 
-// verified returns a VERIFIED event of the campaign with the id.
+// verified returns a VERIFIED event with the id, about the campaign.
 func verified(t testing.TB, id string) []byte {
 	t.Helper()
 	return envelope(t, telnyx.EventCampaignUpdate, id, campaign)
@@ -456,13 +459,13 @@ func fixtures(t testing.TB) map[string][]byte {
 	return bodies
 }
 
-// signText signs a body with any text for a timestamp.
+// signText signs a body with any text as the timestamp.
 func signText(timestamp string, body []byte) string {
 	return base64.StdEncoding.EncodeToString(ed25519.Sign(telnyxKey, append([]byte(timestamp+"|"), body...)))
 }
 
-// consume returns what takes the ids of events that were not taken yet, as far as they
-// come in the time.
+// consume returns a function that returns the ids of further events, as many as arrive
+// within the time.
 func (d *door) consume() (take func(wait time.Duration) []string) {
 	d.t.Helper()
 	consumer, err := d.js.CreateConsumer(context.Background(), events.StreamEvents, jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy})

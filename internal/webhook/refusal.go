@@ -17,8 +17,8 @@ import (
 // codeNotStored is shared by several causes; see causeOf.
 const codeNotStored = "not_stored"
 
-// refusal is an answer other than 200. Its message is for whoever posted; the
-// cause is for the log only.
+// refusal is an answer other than 200. The client gets the message; only the log has
+// the cause.
 type refusal struct {
 	status  int
 	code    string
@@ -28,8 +28,8 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.message }
 
-// answerError answers a request that deliver refused, or that reached no route,
-// in the one shape that all refusals have.
+// answerError answers a request that deliver refused or that matched no route. All
+// refusals have the same form.
 func (w *Webhook) answerError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
@@ -53,15 +53,15 @@ func (w *Webhook) answerError(err error, c echo.Context) {
 	}
 }
 
-// endConnection makes the answer the last on its connection. Only a verified delivery
-// keeps one: strangers must connect anew for each request, behind those who wait.
+// endConnection makes the answer the last on its connection. Only verified deliveries
+// keep theirs: strangers must connect again for each request, and queue for it.
 func endConnection(c echo.Context) { c.Response().Header().Set(echo.HeaderConnection, "close") }
 
-// linesPerSecond bounds the lines about refusals of a kind: a flood must not fill the
-// disk. The counter counts them all.
+// linesPerSecond limits the lines of one kind: a flood must not fill the disk. The
+// metrics count everything.
 const linesPerSecond = 100
 
-// limited returns the logger with a limit on its lines.
+// limited returns a copy of the logger with its own limit.
 func limited(log zerolog.Logger) zerolog.Logger {
 	return log.Sample(&zerolog.BurstSampler{Burst: linesPerSecond, Period: time.Second})
 }
@@ -70,7 +70,7 @@ func (w *Webhook) logRefusal(refused *refusal, c echo.Context) {
 	line := w.refusedLog.Warn()
 	switch {
 	case refused.status >= http.StatusInternalServerError:
-		line = w.failedLog.Warn() // a flood of strangers must not hide our own failures
+		line = w.failedLog.Warn() // strangers must not hide our own failures
 	case refused.status == http.StatusNotFound, refused.status == http.StatusMethodNotAllowed:
 		line = w.refusedLog.Debug() // scanners try every public address
 	}
@@ -87,11 +87,11 @@ func asRefusal(err error) *refusal {
 	}
 	switch status {
 	case http.StatusNotFound:
-		return &refusal{status: http.StatusNotFound, code: "not_found", message: "there is nothing here; Telnyx posts to " + Path}
+		return &refusal{status: http.StatusNotFound, code: "not_found", message: "not found; Telnyx posts to " + Path}
 	case http.StatusMethodNotAllowed:
-		return &refusal{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "this path does not take that method; Telnyx posts to " + Path}
+		return &refusal{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "method not allowed on this path; Telnyx posts to " + Path}
 	default:
-		return &refusal{status: http.StatusInternalServerError, code: "internal", message: "something went wrong here; send it again", cause: err}
+		return &refusal{status: http.StatusInternalServerError, code: "internal", message: "internal error; send it again", cause: err}
 	}
 }
 
@@ -110,7 +110,7 @@ func tooLarge(most int64) error {
 	}
 }
 
-// unreadable refuses a body of which reading failed.
+// unreadable refuses a body that could not be read.
 func (w *Webhook) unreadable(err error) error {
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return tooLarge(w.maxBody)
@@ -118,12 +118,12 @@ func (w *Webhook) unreadable(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return &refusal{
 			status: http.StatusServiceUnavailable, code: "body_too_slow",
-			message: "the body did not come within " + bodyTimeout.String() + "; send it again", cause: err,
+			message: "the body did not arrive within " + bodyTimeout.String() + "; send it again", cause: err,
 		}
 	}
 	return &refusal{
 		status: http.StatusBadRequest, code: "body_unreadable",
-		message: "the body could not be read to its end; send it again", cause: err,
+		message: "the body could not be read; send it again", cause: err,
 	}
 }
 
@@ -138,7 +138,7 @@ func unauthorized(err error) error {
 func overloaded(err error) error {
 	return &refusal{
 		status: http.StatusServiceUnavailable, code: "overloaded",
-		message: "too many deliveries come at once; send it again", cause: err,
+		message: "too many deliveries at once; send it again", cause: err,
 	}
 }
 

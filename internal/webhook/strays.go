@@ -15,11 +15,10 @@ import (
 )
 
 const (
-	// strayChecks is how many requests a second to paths that do not exist are read and
-	// verified: enough to find Telnyx's deliveries among scanners, too few to cost
-	// anything in a flood.
+	// strayChecks is how many requests a second to unknown paths are read and verified:
+	// enough to find Telnyx's deliveries among scanners, too few to matter in a flood.
 	strayChecks = 10
-	// strayBody bounds one of them in bytes. Telnyx's deliveries are under 2 KiB.
+	// strayBody limits the body of such a request, in bytes. Telnyx's are under 2 KiB.
 	strayBody = 16 << 10
 	// strayLine is the minimum time between two log lines about deliveries to a wrong path.
 	strayLine = time.Minute
@@ -48,8 +47,8 @@ func (s *strays) found(path string, now time.Time) {
 	s.path, s.at = path, now
 }
 
-// noteStray checks whether Telnyx signed a request to a path that does not exist. Whatever
-// it finds, the request is refused.
+// noteStray checks whether Telnyx signed a request to an unknown path. The request is
+// refused in either case.
 func (w *Webhook) noteStray(c echo.Context) {
 	request := c.Request()
 	if request.Method != http.MethodPost || request.ContentLength > strayBody {
@@ -75,8 +74,8 @@ func (w *Webhook) noteStray(c echo.Context) {
 	}
 }
 
-// Astray returns nil, or for an hour an error about the last delivery signed by Telnyx
-// that arrived at a wrong path.
+// Astray returns an error about the last delivery signed by Telnyx that arrived at a wrong
+// path, or nil if there was none in the last hour.
 func (w *Webhook) Astray(context.Context) error {
 	s := w.strays
 	s.mu.Lock()

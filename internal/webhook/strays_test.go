@@ -8,7 +8,7 @@ import (
 	"greenlight/internal/webhook"
 )
 
-func TestWebhook_TakesATrailingSlash(t *testing.T) {
+func TestWebhook_AcceptsATrailingSlash(t *testing.T) {
 	d := open(t)
 	body := verified(t, "id-1")
 	got, _ := d.do(d.request(http.MethodPost, webhook.Path+"/", signed(body), strings.NewReader(string(body))))

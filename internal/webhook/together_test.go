@@ -14,16 +14,16 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// Deliveries of every kind come at once, so that events share commits, copies and what
-// another process stored among them. Each is answered as if it had come alone, what is
-// signed is stored once, and nothing else is.
+// Deliveries of every kind arrive at once, so that events share commits; copies and events
+// that another process stored are among them. Each is answered as if it had come alone,
+// each signed event is stored once, and nothing else is stored.
 func TestDeliver_ManyAtOnceAreAnsweredAsIfEachCameAlone(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 0))
 	d := open(t, func(s *setup) { s.config.GroupCommit = true })
 	var b bag
-	for n := range 1000 / smaller {
+	for n := range 300 {
 		b.fill(t, chance, n)
 	}
 	for id := range b.elsewhere {
@@ -79,7 +79,7 @@ type bag struct {
 	letters    int
 }
 
-// fill adds what may come of one event: itself, copies, or something that is none.
+// fill adds deliveries about one event: the event, copies, or a body that is not an event.
 func (b *bag) fill(t *testing.T, chance *rand.Rand, n int) {
 	if b.signed == nil {
 		b.signed, b.elsewhere = map[string]bool{}, map[string]bool{}
@@ -97,7 +97,7 @@ func (b *bag) fill(t *testing.T, chance *rand.Rand, n int) {
 	case 2:
 		put(signed(body), append(body, ' '), answer{401, "signature_mismatch"})
 	case 3:
-		none := []byte(id + " is no event")
+		none := []byte(id + " is not an event")
 		put(signed(none), none, deadLettered)
 		b.letters++
 	case 4:
@@ -108,7 +108,7 @@ func (b *bag) fill(t *testing.T, chance *rand.Rand, n int) {
 			put(telnyx.Sign(telnyxKey, now.Add(time.Duration(attempt)*time.Second), body), body, accepted, duplicate)
 		}
 		b.signed[id] = true
-	case 6: // sent again by somebody who caught it
+	case 6: // replayed by a stranger
 		for range 3 {
 			put(signed(body), body, accepted, duplicate)
 		}
@@ -123,7 +123,7 @@ func (b *bag) fill(t *testing.T, chance *rand.Rand, n int) {
 }
 
 // deliverTogether posts them over many connections, and returns how often each id was
-// accepted; less than 0 if that cannot be told.
+// accepted; less than 0 if that is not known.
 func (d *door) deliverTogether(deliveries []oneOfMany) map[string]int {
 	accepts := map[string]int{}
 	var mu sync.Mutex
@@ -133,7 +133,7 @@ func (d *door) deliverTogether(deliveries []oneOfMany) map[string]int {
 		senders.Go(func() {
 			for one := range queue {
 				got := d.post(one.header, one.body)
-				for try := 1; got == notStored && try < tries; try++ { // a machine may stand still for a moment
+				for try := 1; got == notStored && try < tries; try++ { // a slow machine may take too long
 					mu.Lock()
 					accepts[one.id] = math.MinInt32 // whether it was stored before is unknown
 					mu.Unlock()

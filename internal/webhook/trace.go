@@ -10,10 +10,9 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// traced makes a trace of each delivery that next answers, and goes on with one that
-// came with the request, as proxies send them. What was refused before it was verified
-// is not sent, whatever the reason: a flood of strangers would become a flood of
-// traces, and is counted anyway.
+// traced traces each delivery that next answers, and continues a trace that a proxy began.
+// A request that was refused before it was verified is not traced: a flood of strangers
+// would become a flood of traces, and the metrics count it anyway.
 func (w *Webhook) traced(next echo.HandlerFunc) echo.HandlerFunc {
 	if w.tracer == nil {
 		return next
@@ -38,8 +37,8 @@ func (w *Webhook) traced(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// beginPublish names the event in the delivery's span and begins the one of storing
-// it, both if there are any.
+// beginPublish names the event in the delivery's span, if any, and begins the span for
+// storing it.
 func beginPublish(ctx context.Context, event telnyx.Event) (context.Context, telemetry.Span) {
 	delivery := telemetry.Of(ctx)
 	delivery.Text(telemetry.AttrEvent, event.ID)

@@ -16,7 +16,7 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// traced makes the webhook trace into memory, a span at a time.
+// traced makes the webhook record its spans in memory.
 func traced() (*tracetest.InMemoryExporter, func(*setup)) {
 	spans := tracetest.NewInMemoryExporter()
 	return spans, func(s *setup) {
@@ -24,7 +24,7 @@ func traced() (*tracetest.InMemoryExporter, func(*setup)) {
 	}
 }
 
-func TestTrace_IsMadeOfWhatIsSigned(t *testing.T) {
+func TestTrace_CoversSignedDeliveries(t *testing.T) {
 	spans, on := traced()
 	d := open(t, on)
 	body := fixtures(t)["10dlc.campaign.update.VERIFIED"]
@@ -62,10 +62,10 @@ func TestTrace_IsMadeOfWhatIsSigned(t *testing.T) {
 	}
 }
 
-// What a stranger can be answered must not become traces, though it be a 503: each of a
-// flood would be one.
-func TestTrace_IsNotMadeOfWhatNobodyVerified(t *testing.T) {
-	t.Parallel() // it takes as long as a body may
+// Answers to strangers must not be traced, not even a 503: a flood would become as many
+// traces.
+func TestTrace_OmitsUnverifiedRequests(t *testing.T) {
+	t.Parallel() // it waits for the timeout of a body
 	spans, on := traced()
 	d := open(t, on)
 	body, inside := io.Pipe()
@@ -77,7 +77,7 @@ func TestTrace_IsNotMadeOfWhatNobodyVerified(t *testing.T) {
 	}
 }
 
-// BenchmarkTrace is a whole delivery, from the handler to the acknowledgement, with
+// BenchmarkTrace measures a whole delivery, from the handler to the acknowledgement, with
 // traces off and on.
 func BenchmarkTrace(b *testing.B) {
 	_, on := traced()

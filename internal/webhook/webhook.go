@@ -26,69 +26,70 @@ const Path = "/webhooks/telnyx"
 
 const healthPath = "/healthz"
 
-// methods are the public paths, each with the one method that it takes. Telnyx's portal takes
-// a webhook URL with a slash at its end too.
+// methods are the public paths, each with its only method. Telnyx's portal also accepts a
+// webhook URL that ends in a slash.
 var methods = map[string]string{Path: http.MethodPost, Path + "/": http.MethodPost, healthPath: http.MethodGet}
 
 const (
-	// DefaultMaxBody is the largest body that is read, in bytes. Telnyx's own
-	// notifications are under 2 KiB.
+	// DefaultMaxBody is the largest accepted body in bytes. Telnyx's notifications are
+	// under 2 KiB.
 	DefaultMaxBody = 256 << 10
-	// MaxMaxBody is what NATS takes: a message of 1 MiB (the server's default
-	// max_payload), of which a dead letter's headers need up to 2 KiB.
+	// MaxMaxBody follows from NATS: a message has 1 MiB at most (the server's default
+	// max_payload), and a dead letter's headers need up to 2 KiB of it.
 	MaxMaxBody = 1<<20 - 8<<10
 	// bodyTimeout is how long a body may take after its headers: Telnyx gives up on an
 	// answer after two seconds.
 	bodyTimeout = 2 * time.Second
-	// answerTimeout is when the answer must be written, after the headers. It leaves time
-	// for a slow body and for storing it.
+	// answerTimeout is how long the answer may take after the headers. It allows for a
+	// slow body and for storing it.
 	answerTimeout = 5 * time.Second
-	// publishTimeout is by when the event must be stored, after the headers: half of one of
-	// Telnyx's two seconds is left for the network.
+	// publishTimeout is how long storing the event may take after the headers: it leaves
+	// half a second of Telnyx's two for the network.
 	publishTimeout = 1500 * time.Millisecond
-	// publishLeast is what a slow body leaves of it: it can be stored all the same, and
-	// is a duplicate when Telnyx sends it again.
+	// publishLeast is what storing gets after a slow body. Stored too late, the event is a
+	// duplicate when Telnyx sends it again.
 	publishLeast = 250 * time.Millisecond
 
-	// maxPlaces is how many deliveries are verified and stored at once. More wait for a
-	// place, as long as storing may take.
+	// maxPlaces is how many deliveries are verified and stored at once. Others wait for a
+	// place, at most as long as storing may take.
 	maxPlaces = 256
-	// firstRead is the memory in bytes that a body gets at first; Telnyx's fit.
+	// firstRead is the first buffer of a body in bytes; Telnyx's bodies fit.
 	firstRead = 2 << 10
-	// Of bodies over smallBody bytes, maxLarge may be in memory at once. Telnyx sends none.
+	// At most maxLarge bodies of smallBody bytes and more are in memory at once. Clients
+	// that send them slowly can keep others' large bodies out, which Telnyx never sends;
+	// a small body needs none of these slots.
 	smallBody = 16 << 10
 	maxLarge  = 128
 )
 
-// DefaultEventTypes are the event types that are kept. A messaging webhook that
-// was pointed here by mistake must not fill the stream.
+// DefaultEventTypes are the event types that are kept. A messaging webhook that posts
+// here by mistake must not fill the stream.
 func DefaultEventTypes() []string { return []string{"10dlc.*", "brand.*", "campaign.*"} }
 
 // Config is what a Webhook needs.
 type Config struct {
-	// Verifier tells Telnyx's deliveries from others. Its keys may be replaced while
-	// it is in use; see [Webhook.KeysReplaced]. Required.
+	// Verifier checks that Telnyx signed a delivery. Its keys may be replaced while it is
+	// in use; see [Webhook.KeysReplaced]. Required.
 	Verifier *telnyx.Verifier
-	// JetStream holds the streams, which must exist, if not at once; see Held.
-	// Required.
+	// JetStream has the streams. They may be created later; see Held. Required.
 	JetStream jetstream.JetStream
-	// Held returns why nothing may be stored yet, such as streams that were not made,
-	// or nil. Deliveries are answered 503 meanwhile. Nil holds nothing.
+	// Held returns why nothing can be stored yet, for example because the streams do not
+	// exist, or nil. Deliveries are answered 503 meanwhile. Nil holds nothing.
 	Held func() error
-	// EventTypes are the event types that are kept; a star at the end stands for
-	// anything. Default DefaultEventTypes.
+	// EventTypes are the event types that are kept; a star at the end matches anything.
+	// Default DefaultEventTypes.
 	EventTypes []string
 	// MaxBody is the largest body in bytes. Default DefaultMaxBody.
 	MaxBody int64
-	// GroupCommit stores events that come at the same time with one commit, which
-	// pays where the server syncs every message to disk and costs where not.
+	// GroupCommit stores events that arrive at the same time with one commit. That is
+	// faster if the server syncs every message to disk, and slower if it does not.
 	GroupCommit bool
-	// Log gets a line for each delivery, and at most a hundred a second for
-	// refusals. The zero value logs nothing.
+	// Log gets a line for each stored event, and at most a hundred a second of each other
+	// kind. The zero value logs nothing.
 	Log zerolog.Logger
 	// Metrics registers the webhook's metrics. Nil registers them nowhere.
 	Metrics prometheus.Registerer
-	// Tracer gets a trace of each verified delivery. Nil gets none.
+	// Tracer traces each verified delivery. Nil traces none.
 	Tracer *telemetry.Tracer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
@@ -108,13 +109,16 @@ type Webhook struct {
 	metrics    *metrics
 	tracer     *telemetry.Tracer
 	now        func() time.Time
-	// places are held by deliveries that are verified and stored, large by large bodies.
+	// places are held while a delivery is verified and stored, and never while anything is
+	// read from a client or written to it. large bounds the memory of large bodies.
 	places, large *semaphore.Weighted
 	strays        *strays
-	// stopping says that the process stops.
+	// stopping says that the process is stopping.
 	stopping atomic.Bool
-	// The logs of refusals, for what others and for what we did wrong.
-	refusedLog, failedLog zerolog.Logger
+	// Each of these logs has its own limit, so that a flood of one kind does not hide the
+	// others: requests that were refused, our own failures, and verified deliveries that
+	// stored no event, which whoever caught one can replay.
+	refusedLog, failedLog, noEventLog zerolog.Logger
 }
 
 // New returns a webhook, or an error that names each setting that is missing
@@ -160,7 +164,7 @@ func New(c Config) (*Webhook, error) {
 		large:      semaphore.NewWeighted(maxLarge),
 		strays:     newStrays(),
 	}
-	w.refusedLog, w.failedLog = limited(w.log), limited(w.log)
+	w.refusedLog, w.failedLog, w.noEventLog = limited(w.log), limited(w.log), limited(w.log)
 	w.publish = w.publisher.Publish
 	if c.GroupCommit {
 		w.publish = events.NewBatcher(c.JetStream).Publish
@@ -169,12 +173,11 @@ func New(c Config) (*Webhook, error) {
 	return w, nil
 }
 
-// KeysReplaced tells the webhook that its verifier has other keys now, so that each
-// has a counter from the beginning.
+// KeysReplaced must be called after the verifier's keys were replaced. It adds a counter
+// for each new key.
 func (w *Webhook) KeysReplaced() { w.metrics.keys(w.verifier.Keys()) }
 
-// Stop turns readiness and /healthz to false, for good. Deliveries are taken as
-// before, as long as they come.
+// Stop makes readiness and /healthz fail from now on. Deliveries are still accepted.
 func (w *Webhook) Stop() { w.stopping.Store(true) }
 
 // Handler returns the public routes: the webhook and /healthz, nothing else.
@@ -187,21 +190,20 @@ func (w *Webhook) Handler() http.Handler {
 		if w.stopping.Load() {
 			return &refusal{
 				status: http.StatusServiceUnavailable, code: "stopping",
-				message: "this process stops; send to another one",
+				message: "this process is stopping; send to another one",
 			}
 		}
 		endConnection(c)
 		return ok(c.Request().Context(), c, healthy)
 	})
 	for path := range methods {
-		// Echo would answer 204 by itself.
+		// Otherwise Echo answers 204.
 		e.OPTIONS(path, func(echo.Context) error { return echo.ErrMethodNotAllowed })
 	}
 	return e
 }
 
-// Ready returns nil when an event that comes now would be stored, else a
-// sentence that says why not.
+// Ready returns nil if an event that came now would be stored, else why not.
 func (w *Webhook) Ready(ctx context.Context) error {
 	if w.stopping.Load() {
 		return errStopping
@@ -215,12 +217,12 @@ func (w *Webhook) Ready(ctx context.Context) error {
 	return events.CanPublish(ctx, w.js)
 }
 
-var errStopping = errors.New("it was told to stop")
+var errStopping = errors.New("this process is stopping")
 
 // keeps reports whether events of the type are stored.
 func (w *Webhook) keeps(eventType string) bool {
 	return slices.ContainsFunc(w.eventTypes, func(kept string) bool {
-		beginning, wild := strings.CutSuffix(kept, "*")
-		return eventType == kept || wild && strings.HasPrefix(eventType, beginning)
+		prefix, wild := strings.CutSuffix(kept, "*")
+		return eventType == kept || wild && strings.HasPrefix(eventType, prefix)
 	})
 }

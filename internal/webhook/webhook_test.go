@@ -69,7 +69,7 @@ func TestWebhook_AnswersHeadWithoutABody(t *testing.T) {
 	}
 }
 
-func TestNew_NamesEverySettingThatIsWrong(t *testing.T) {
+func TestNew_NamesEveryWrongSetting(t *testing.T) {
 	for name, tt := range map[string]struct {
 		config webhook.Config
 		want   []string
@@ -92,7 +92,7 @@ func TestNew_NamesEverySettingThatIsWrong(t *testing.T) {
 	}
 }
 
-func TestNew_NeedsNoMoreThanVerifierAndJetStream(t *testing.T) {
+func TestNew_NeedsOnlyVerifierAndJetStream(t *testing.T) {
 	d := open(t)
 	verifier, err := telnyx.NewVerifier(publicKeys([]ed25519.PrivateKey{telnyxKey}), nil)
 	if err != nil {
@@ -107,13 +107,13 @@ func TestNew_NeedsNoMoreThanVerifierAndJetStream(t *testing.T) {
 	}
 }
 
-func TestWebhook_IsNotReadyOnceItStopsAndStillTakesWhatComes(t *testing.T) {
+func TestWebhook_IsNotReadyWhileItStopsAndStillAcceptsDeliveries(t *testing.T) {
 	d := open(t)
 	if err := d.hook.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	d.hook.Stop()
-	if err := d.hook.Ready(t.Context()); err == nil || err.Error() != "it was told to stop" {
+	if err := d.hook.Ready(t.Context()); err == nil || err.Error() != "this process is stopping" {
 		t.Errorf("Ready: %v", err)
 	}
 	got, _ := d.do(d.request(http.MethodGet, "/healthz", nil, nil))

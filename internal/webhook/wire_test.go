@@ -31,8 +31,8 @@ func (d *door) serve(options app.ServerOptions) (address string) {
 	return d.serveOn(options, func(l net.Listener) net.Listener { return l })
 }
 
-// serveTLS is serve with TLS, and returns what clients need for it. The certificate is
-// of the kind that Let's Encrypt issues for --tls-auto.
+// serveTLS is serve with TLS, and also returns the clients' configuration. The certificate
+// is of the kind that Let's Encrypt issues for --tls-auto.
 func (d *door) serveTLS(options app.ServerOptions) (address string, client *tls.Config) {
 	d.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), nil)
@@ -67,12 +67,12 @@ func (d *door) serveOn(options app.ServerOptions, wrap func(net.Listener) net.Li
 	go func() { ended <- options.Serve(ctx, wrap(listener), d.hook.Handler()) }()
 	d.t.Cleanup(func() {
 		stop()
-		<-ended // clients that hold their requests back are cut off
+		<-ended // clients in the middle of a request are cut off
 	})
 	return address
 }
 
-// wire is a connection on which a test writes what it likes.
+// wire is a connection on which a test can write anything.
 type wire struct {
 	t testing.TB
 	net.Conn
@@ -99,8 +99,8 @@ func (c *wire) send(text string) {
 	}
 }
 
-// answers reads to the end and returns each answer in short: its status and word, for
-// those of the HTTP server itself its status and text, and "close" if it says so.
+// answers reads to the end and returns the short form of each answer: its status and word,
+// or its status and text if it is the HTTP server's, and "close" if it says so.
 func (c *wire) answers() (short []string) {
 	c.t.Helper()
 	for {
@@ -118,7 +118,7 @@ func (c *wire) answers() (short []string) {
 	}
 }
 
-// readShort reads one answer. The error says what is wrong with its shape.
+// readShort reads one answer. The error says what is wrong with its form.
 func readShort(reader *bufio.Reader) (short string, got answer, err error) {
 	response, err := http.ReadResponse(reader, nil)
 	if err != nil {
@@ -144,20 +144,20 @@ func readShort(reader *bufio.Reader) (short string, got answer, err error) {
 	return short, got, nil
 }
 
-// Parts of a request's text, in which the test puts in what is signed.
+// Placeholders in a request's text.
 const (
 	signedHeaders = "{signed}"
 	wholeBody     = "{body}"
 	bodyLength    = "{length}"
 )
 
-// The first lines of a delivery, and its end.
+// The first lines of a delivery, and its last ones.
 const (
 	post  = "POST " + webhook.Path + " HTTP/1.1\r\nHost: x\r\n"
 	sized = "Content-Length: " + bodyLength + "\r\n\r\n" + wholeBody
 )
 
-// chunked returns the body in chunks of the size, but for the line after the last.
+// chunked returns the body in chunks of the size, without the line after the last.
 func chunked(body []byte, size int) string {
 	var b strings.Builder
 	for len(body) > 0 {
@@ -168,11 +168,10 @@ func chunked(body []byte, size int) string {
 	return b.String() + "0\r\n"
 }
 
-// held stands in a request's text where the sender waits for an answer, or for a 100,
-// before it goes on.
+// held marks where the sender waits for an answer, or for a 100, before it continues.
 const held = "{held}"
 
-// exchange is what goes over the wire and the answers to it, in short.
+// exchange is the text sent on a connection and the short form of the answers.
 type exchange struct {
 	send   string
 	want   []string
@@ -180,8 +179,8 @@ type exchange struct {
 	dead   bool // a dead letter
 }
 
-// exchanges are requests by what is odd about them. All but those that the tables say
-// are the delivery of good in everything else.
+// exchanges are requests by what is unusual about them. Apart from that, they deliver good
+// unless a table says otherwise.
 func exchanges(t testing.TB, good []byte) map[string]exchange {
 	t.Helper()
 	h := signed(good)
@@ -204,21 +203,21 @@ var badRequest = []string{"400 400 Bad Request close"}
 
 func unsignedClose(code string) []string { return []string{"401 " + code + " close"} }
 
-// proof is the good delivery's, of which tables spoil one thing at a time.
+// proof is that of the good delivery. The tables spoil one thing at a time.
 type proof struct {
 	good                 []byte
 	timestamp, signature string
 }
 
-// with is the good delivery with other values for its two headers.
+// with returns the good delivery with other values in its two headers.
 func (p proof) with(timestamp, signature string) string {
 	return post + "telnyx-timestamp: " + timestamp + "\r\ntelnyx-signature-ed25519: " + signature + "\r\n" + sized
 }
 
-// at is signed with that very timestamp, by Telnyx.
+// at returns the good delivery with that timestamp, signed by Telnyx.
 func (p proof) at(timestamp string) string { return p.with(timestamp, signText(timestamp, p.good)) }
 
-// raw is the signature's bytes.
+// raw returns the signature's bytes.
 func (p proof) raw() []byte {
 	raw, err := base64.StdEncoding.DecodeString(p.signature)
 	if err != nil {
@@ -227,7 +226,7 @@ func (p proof) raw() []byte {
 	return raw
 }
 
-// headers are with or without a proof, and of a body that is held back until the answer.
+// headers have or lack a proof, and the body may be held back until the answer.
 func (p proof) headers() map[string]exchange {
 	return map[string]exchange{
 		"plain":                    {send: post + signedHeaders + sized, want: []string{"200 accepted"}, stored: true},
@@ -249,8 +248,8 @@ func (p proof) headers() map[string]exchange {
 	}
 }
 
-// repeats have a header more than once. Twice the same is what some proxies make of one.
-// Whatever differs is nobody's.
+// repeats have a header more than once. Some proxies repeat a header; values that differ
+// are refused.
 func (p proof) repeats() map[string]exchange {
 	return map[string]exchange{
 		"signature twice":             {send: post + signedHeaders + "Telnyx-Signature-Ed25519: " + p.signature + "\r\n" + sized, want: []string{"200 accepted"}, stored: true},
@@ -266,8 +265,8 @@ func (p proof) repeats() map[string]exchange {
 	}
 }
 
-// signatures are spelled in ways of which one counts. Space around a value is HTTP's, not
-// part of it.
+// signatures are encoded in several ways, of which one is valid. HTTP removes space around
+// a value.
 func (p proof) signatures() map[string]exchange {
 	return map[string]exchange{
 		"signature in spaces":        {send: p.with(p.timestamp, " \t"+p.signature+"\t "), want: []string{"200 accepted"}, stored: true},
@@ -289,7 +288,7 @@ func (p proof) signatures() map[string]exchange {
 	}
 }
 
-// timestamps are signed by Telnyx' key, for that very text. Digits only count, 12 at most.
+// timestamps are signed by Telnyx's key as they are. Only up to 12 digits are valid.
 func (p proof) timestamps() map[string]exchange {
 	return map[string]exchange{
 		"timestamp with leading zeros":     {send: p.at("00" + p.timestamp), want: []string{"200 accepted"}, stored: true},
@@ -318,7 +317,7 @@ func (p proof) timestamps() map[string]exchange {
 	}
 }
 
-// framings are ways in which a body travels, which does not matter; its bytes do.
+// framings are ways to send a body. Only its bytes matter.
 func (p proof) framings() map[string]exchange {
 	return map[string]exchange{
 		"in chunks":               {send: post + signedHeaders + "Transfer-Encoding: chunked\r\n\r\n" + chunked(p.good, 100) + "\r\n", want: []string{"200 accepted"}, stored: true},
@@ -338,7 +337,7 @@ func (p proof) framings() map[string]exchange {
 	}
 }
 
-// heads are what else the head may say: of the body, of the method and of the address.
+// heads vary other headers, the method and the address.
 func (p proof) heads() map[string]exchange {
 	var zipped bytes.Buffer
 	z := gzip.NewWriter(&zipped)
@@ -364,7 +363,7 @@ func (p proof) heads() map[string]exchange {
 	}
 }
 
-// versions are of HTTP, and what is none.
+// versions are valid and invalid versions of HTTP.
 func (p proof) versions() map[string]exchange {
 	return map[string]exchange{
 		"HTTP/1.0":                {send: strings.Replace(post, "1.1", "1.0", 1) + signedHeaders + sized, want: []string{"200 accepted close"}, stored: true},
@@ -380,8 +379,7 @@ func (p proof) versions() map[string]exchange {
 	}
 }
 
-// pipelines are requests one after the other, on one connection, without waiting for
-// answers.
+// pipelines are several requests on one connection, without waiting for answers.
 func (p proof) pipelines() map[string]exchange {
 	return map[string]exchange{
 		"pipelined, both signed":           {send: post + signedHeaders + sized + post + signedHeaders + sized, want: []string{"200 accepted", "200 duplicate"}, stored: true},
@@ -394,8 +392,8 @@ func (p proof) pipelines() map[string]exchange {
 	}
 }
 
-// expectations are of clients who want to be asked for the body, which they are only if
-// the headers make it worth reading.
+// expectations are of clients that send the body only after a 100, which they get if the
+// headers are valid.
 func (p proof) expectations() map[string]exchange {
 	return map[string]exchange{
 		"expects to be asked":               {send: post + signedHeaders + "Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n" + held + "{body}", want: []string{"100", "200 accepted"}, stored: true},
@@ -408,7 +406,7 @@ func (p proof) expectations() map[string]exchange {
 	}
 }
 
-// limits are of the head.
+// limits are those of the head.
 func (p proof) limits() map[string]exchange {
 	return map[string]exchange{
 		"header of 20 kB": {send: post + "X: " + strings.Repeat("x", 20<<10) + "\r\n" + signedHeaders + sized, want: []string{"431 431 Request Header Fields Too Large close"}},
@@ -420,18 +418,25 @@ func (p proof) limits() map[string]exchange {
 
 func TestWebhook_AnswersOnTheWire(t *testing.T) {
 	good := verified(t, "id-1")
+	refusing := open(t) // for all exchanges that must store nothing
+	address := refusing.serve(app.ServerOptions{})
 	for name, tt := range exchanges(t, good) {
-		t.Run(name, func(t *testing.T) { tt.play(t, good) })
-		if tt.stored || tt.dead { // both ways to store; the rest does not come so far
-			t.Run(name+", group commit", func(t *testing.T) { tt.play(t, good, func(s *setup) { s.config.GroupCommit = true }) })
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // the server waits half a second before it closes over an unread body
+			if !tt.stored && !tt.dead {
+				tt.play(t, refusing, address, good)
+				return
+			}
+			d := open(t)
+			tt.play(t, d, d.serve(app.ServerOptions{}), good)
+			d = open(t, func(s *setup) { s.config.GroupCommit = true })
+			tt.play(t, d, d.serve(app.ServerOptions{}), good)
+		})
 	}
 }
 
-func (tt exchange) play(t *testing.T, good []byte, changes ...func(*setup)) {
-	t.Parallel() // the server lingers for half a second over a body that it did not read
-	d := open(t, changes...)
-	conn := dialWire(t, d.serve(app.ServerOptions{}))
+func (tt exchange) play(t *testing.T, d *door, address string, good []byte) {
+	conn := dialWire(t, address)
 	text := strings.NewReplacer(signedHeaders, headerLines(signed(good)), wholeBody, string(good), bodyLength, fmt.Sprint(len(good))).Replace(tt.send)
 	now, later, holds := strings.Cut(text, held)
 	conn.send(now)
@@ -467,7 +472,7 @@ func headerLines(h http.Header) string {
 // nextLetter returns another letter of base64 whose last bits differ.
 func nextLetter(letter byte) string { return string(letter + 1) }
 
-// A replay inside the window is answered, and that is all.
+// A replay inside the window is answered and changes nothing.
 func TestWebhook_ReplayChangesNothing(t *testing.T) {
 	t.Parallel()
 	d := open(t)

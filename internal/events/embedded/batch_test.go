@@ -6,12 +6,12 @@ import (
 	"greenlight/internal/events"
 )
 
-// many is how many events come at once: enough for commits of several.
+// many is how many events are published at once: enough for shared commits.
 const many = 100
 
-// A process dies in the middle of a batch. Nobody was answered that the batch is stored,
-// so it need not be; what matters is that the next process can work.
-func TestStart_GoesOnAfterADeathInABatch(t *testing.T) {
+// A process dies in the middle of a batch. The batch was not acknowledged and may be lost,
+// but the next process must work.
+func TestStart_WorksAfterADeathInABatch(t *testing.T) {
 	dir := t.TempDir()
 	killInABatch(t, dir)
 	s := start(t, dir)

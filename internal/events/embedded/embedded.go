@@ -1,6 +1,6 @@
-// Package embedded runs a NATS server with JetStream inside the process, for
-// running Greenlight as a single program and for tests. It is a separate package, so
-// that programs that use an outside server do not link one.
+// Package embedded runs a NATS server with JetStream in the process, for running
+// Greenlight as a single program and for tests. It is a separate package so that programs
+// that use an outside server do not link one.
 package embedded
 
 import (
@@ -25,13 +25,13 @@ import (
 	"greenlight/internal/events"
 )
 
-// URLFile is the name of the file in the data folder that holds the address of
-// the running server, token included. Its permission (0600) is the door: who
-// can read it may talk to the server.
+// URLFile is the name of the file in the data folder that holds the address of the running
+// server, including the token. Its permission (0600) is the access control: whoever can
+// read it can use the server.
 const URLFile = events.EmbeddedURLFile
 
-// The server's name tells other programs that it is this one, and whether it syncs
-// (Options.SyncAlways), which NATS tells nobody but its administrators.
+// The server's name shows other programs that it is this one, and whether it syncs
+// (Options.SyncAlways), which NATS shows only to its administrators.
 const (
 	nameSynced   = "greenlight-sync-always"
 	nameUnsynced = "greenlight-sync-later"
@@ -39,8 +39,8 @@ const (
 
 const (
 	readyTimeout = 10 * time.Second
-	// maxStore is the sum that all streams may reserve. It is no promise that
-	// the disk has as much: a full disk shows as a refused publish.
+	// maxStore limits the sum that all streams reserve. The disk may have less: a full
+	// disk shows as a refused publish.
 	maxStore  = 16 << 30
 	maxMemory = 64 << 20
 )
@@ -50,45 +50,43 @@ var ErrInUse = errors.New("data folder in use")
 
 // Options are the server's settings.
 type Options struct {
-	// Dir is the data folder. It is made if it is not there.
+	// Dir is the data folder. Start creates it if it does not exist.
 	Dir string
-	// SyncAlways makes the server write every message to the disk (fsync)
-	// before it acknowledges it. Without it a power failure can lose up to two
-	// minutes of acknowledged messages.
+	// SyncAlways makes the server sync every message to the disk (fsync) before it
+	// acknowledges it. Without it, a power failure can lose up to two minutes of
+	// acknowledged messages.
 	SyncAlways bool
-	// Listen opens a loopback port with a random token, for other programs of
-	// this machine, and writes its address to [URLFile].
+	// Listen opens a loopback port with a random token, for other programs on this
+	// machine, and writes its address to [URLFile].
 	Listen bool
-	// Log is told when the server is started anew; see [Server.Health]. The zero
-	// value logs nothing.
+	// Log gets a line when the server is restarted; see [Server.Health]. The zero value
+	// logs nothing.
 	Log zerolog.Logger
 }
 
-// Server is a running server. Close it when its users have gone. Safe for concurrent
-// use, but for Close.
+// Server is a running server. Close it after its connections. Safe for concurrent use,
+// except Close.
 type Server struct {
 	options Options
 	lock    *flock.Flock
 	dir     string
 	token   string
-	// nats is the server. Another takes its place when it is started anew.
+	// nats is the current server. A restart replaces it.
 	nats atomic.Pointer[server.Server]
-	// port is where it listens, 0 if it does not.
+	// port is the port of the listener, 0 without one.
 	port atomic.Int32
-	// trouble is why there is no server at the moment, or nil.
+	// trouble is why there is currently no server, or nil.
 	trouble atomic.Pointer[error]
-	// stop ends the watch over the server's health, and watched is closed when it has
-	// ended.
+	// stop ends watch, and watched is closed when it has ended.
 	stop    func()
 	watched chan struct{}
 }
 
-// Start starts a server and returns when it takes connections. The data folder
-// is locked until Close: a second Start on it fails with an error that matches
-// ErrInUse, in this process or another.
+// Start starts a server and returns when it accepts connections. The data folder is locked
+// until Close: the error of a second Start on it, in any process, matches [ErrInUse].
 func Start(o Options) (*Server, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make data folder: %w", err)
+		return nil, fmt.Errorf("create data folder: %w", err)
 	}
 	lock := flock.New(filepath.Join(o.Dir, "lock"), flock.SetPermissions(0o600))
 	locked, err := lock.TryLock()
@@ -113,7 +111,7 @@ func Start(o Options) (*Server, error) {
 	return s, nil
 }
 
-// start starts a server, at the port if it listens.
+// start starts a server, on the port if it listens.
 func (s *Server) start(port int) error {
 	o := s.options
 	opts := &server.Options{
@@ -122,7 +120,7 @@ func (s *Server) start(port int) error {
 		Host:               "127.0.0.1",
 		Port:               port,
 		Authorization:      s.token,
-		NoSigs:             true, // signals are the program's business
+		NoSigs:             true, // the program handles signals
 		NoLog:              true,
 		JetStream:          true,
 		StoreDir:           s.dir,
@@ -166,22 +164,21 @@ func (s *Server) URL() string {
 	return u.String()
 }
 
-// InProcessConn makes a connection to the present server, for NATS' client.
+// InProcessConn opens a connection to the current server, for NATS' client.
 func (s *Server) InProcessConn() (net.Conn, error) { return s.nats.Load().InProcessConn() }
 
-// InProcess are the options by which [events.Connect] reaches the server
-// without a socket, also after it was started anew. The URL given beside them is not
-// used.
+// InProcess returns the options with which [events.Connect] reaches the server without a
+// socket, also after a restart. The client ignores its URL then.
 func (s *Server) InProcess() []nats.Option {
 	return []nats.Option{
 		nats.InProcessServer(s), nats.Token(s.token),
-		// There is no network to give up on, and a busy machine may be slow.
+		// There is no network that could fail, and a busy machine may be slow.
 		nats.Timeout(readyTimeout), nats.FlusherTimeout(nats.DefaultFlusherTimeout),
 	}
 }
 
-// Recognize reports whether a connection leads to a server of this package, and
-// whether it syncs every message to the disk before it acknowledges it.
+// Recognize reports whether a connection leads to a server of this package, and whether
+// that server syncs every message to the disk before it acknowledges it.
 func Recognize(nc *nats.Conn) (embedded, syncs bool) {
 	name := nc.ConnectedServerName()
 	host, _, err := net.SplitHostPort(nc.ConnectedAddr())
@@ -191,8 +188,7 @@ func Recognize(nc *nats.Conn) (embedded, syncs bool) {
 	return name == nameSynced || name == nameUnsynced, name == nameSynced
 }
 
-// Close stops the server, waits until its files are closed, and unlocks the
-// data folder.
+// Close stops the server, waits until its files are closed, and unlocks the data folder.
 func (s *Server) Close() error {
 	s.stop()
 	<-s.watched
@@ -204,13 +200,13 @@ func (s *Server) Close() error {
 	return errors.Join(removed, s.lock.Unlock())
 }
 
-// shutDown stops the server and returns when its files are closed. Twice is once.
+// shutDown stops the server and returns when its files are closed. It may be called twice.
 func (s *Server) shutDown() {
 	s.nats.Load().Shutdown()
 	s.nats.Load().WaitForShutdown()
 }
 
-// writeURL writes the address so that a reader sees all of it or nothing.
+// writeURL writes the address atomically.
 func writeURL(path, address string) error {
 	temporary := path + ".new"
 	if err := os.WriteFile(temporary, []byte(address+"\n"), 0o600); err != nil {

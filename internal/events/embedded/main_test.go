@@ -21,10 +21,10 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// patience is for what must come about at some time.
+// patience is how long a test waits for a condition.
 const patience = 30 * time.Second
 
-// varDir makes the test's binary a process that dies in the middle of a batch; see
+// varDir turns the test's binary into a process that dies in the middle of a batch; see
 // beKilled.
 const varDir = "GREENLIGHT_EMBEDDED_DIR"
 
@@ -109,7 +109,7 @@ func sendHalf(nc *nats.Conn) error {
 	return nil
 }
 
-// beKilled runs a site with half a batch until it is killed, or the test has gone.
+// beKilled runs a site with half a batch until it is killed or the test has ended.
 func beKilled(dir string) error {
 	s, err := open(dir)
 	if err != nil {
@@ -123,7 +123,7 @@ func beKilled(dir string) error {
 	return errors.Join(err, s.close())
 }
 
-// killInABatch has a process die that had sent half a batch.
+// killInABatch kills a process that has sent half a batch.
 func killInABatch(t *testing.T, dir string) {
 	t.Helper()
 	self, err := os.Executable()
@@ -139,13 +139,13 @@ func killInABatch(t *testing.T, dir string) {
 	must(t, command.Start())
 	line, read := bufio.NewReader(stdout).ReadString('\n')
 	_ = command.Process.Kill()
-	_ = command.Wait() // it did not end well, as was meant
+	_ = command.Wait() // it was killed
 	if line != "staged\n" {
 		t.Fatalf("it said %q: %v", line, read)
 	}
 }
 
-// publish stores so many events that come at the same time, and returns the errors.
+// publish stores so many events at the same time and returns the errors.
 func publish(t *testing.T, g *events.Batcher, prefix string, count int) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -163,7 +163,7 @@ func publish(t *testing.T, g *events.Batcher, prefix string, count int) error {
 	return errors.Join(errs...)
 }
 
-// stored returns how many events there are, and of them how many came in a batch.
+// stored returns the number of events, and how many of them are from a batch.
 func (s *site) stored(t *testing.T) (all, batched int) {
 	t.Helper()
 	stream, err := s.js.Stream(t.Context(), events.StreamEvents)

@@ -15,26 +15,24 @@ import (
 )
 
 const (
-	// roomToRestart is how many bytes must be free before a server that met a full disk
-	// is started anew: the largest batch and the largest message, a few times over,
-	// beside what a start itself writes. With less it would soon be full again, and
-	// each start takes the server away for a moment.
+	// roomToRestart is how many bytes must be free before a restart after a full disk: a
+	// few times the largest batch and message, and what a start writes. With less the disk
+	// would soon be full again, and each restart interrupts service.
 	roomToRestart = 8 << 20
-	// watchEvery is the time between two looks at the server's health.
+	// watchEvery is the time between two checks of the server's health.
 	watchEvery = time.Second
 )
 
-// watch starts the server anew when its disk was full and has room again, until ctx
-// ends.
+// watch restarts the server when its disk was full and has room again, until ctx ends.
 func (s *Server) watch(ctx context.Context) {
-	look := time.NewTicker(watchEvery)
-	defer look.Stop()
-	told := ""
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	logged := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-look.C:
+		case <-ticker.C:
 		}
 		if !s.canRestart() {
 			continue
@@ -42,15 +40,15 @@ func (s *Server) watch(ctx context.Context) {
 		err := s.restart()
 		switch {
 		case err == nil:
-			told = ""
-		case told != err.Error():
-			told = err.Error()
-			s.options.Log.Error().Err(err).Msg("the built-in NATS server could not be started anew; trying again all the time")
+			logged = ""
+		case logged != err.Error():
+			logged = err.Error()
+			s.options.Log.Error().Err(err).Msg("the built-in NATS server could not be restarted; Greenlight keeps trying")
 		}
 	}
 }
 
-// canRestart reports whether there is a reason to start the server anew, and room.
+// canRestart reports whether the server needs a restart and the disk has room for it.
 func (s *Server) canRestart() bool {
 	if s.trouble.Load() == nil && !isFull(s.writeError()) {
 		return false
@@ -59,19 +57,18 @@ func (s *Server) canRestart() bool {
 	return known && room >= roomToRestart
 }
 
-// isFull reports whether an error of the server came from a disk without room.
+// isFull reports whether an error of the server came from a full disk or quota.
 func isFull(failed string) bool {
 	return strings.Contains(failed, syscall.ENOSPC.Error()) || strings.Contains(failed, syscall.EDQUOT.Error())
 }
 
-// restart starts a server in the place of the one that there is, on the same files and
-// at the same port.
+// restart replaces the server with a new one on the same files and port.
 func (s *Server) restart() error {
 	s.trouble.CompareAndSwap(nil, new(fmt.Errorf("the disk of %s was full and has room again: the built-in NATS server is restarting", s.dir)))
-	s.options.Log.Warn().Str(telemetry.KeyFolder, s.dir).Msg("the disk was full and has room again: the built-in NATS server is started anew")
+	s.options.Log.Warn().Str(telemetry.KeyFolder, s.dir).Msg("the disk was full and has room again: the built-in NATS server restarts")
 	s.shutDown()
 	if err := s.start(s.nextPort()); err != nil {
-		s.trouble.Store(new(fmt.Errorf("the built-in NATS server could not be restarted, trying again all the time: %w", err)))
+		s.trouble.Store(new(fmt.Errorf("the built-in NATS server could not be restarted; Greenlight keeps trying: %w", err)))
 		return err
 	}
 	s.trouble.Store(nil)
@@ -79,8 +76,8 @@ func (s *Server) restart() error {
 	return nil
 }
 
-// nextPort returns where the next server is to listen: where the last one did, unless
-// somebody took that meanwhile. Then programs that read [URLFile] find it all the same.
+// nextPort returns the port for the next server: the last one's, unless another program
+// has taken it. Programs that read [URLFile] find it in both cases.
 func (s *Server) nextPort() int {
 	port := int(s.port.Load())
 	if port == 0 {

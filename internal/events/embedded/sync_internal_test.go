@@ -2,9 +2,9 @@ package embedded
 
 import "testing"
 
-// The name by which others recognize a server that syncs is worth what the server does:
-// asked is the running one for its own setting, also after it was started anew.
-func TestStart_SyncsWhatItSaysThatItSyncs(t *testing.T) {
+// Other programs trust the server's name to know whether it syncs, so this compares it with
+// the running server's setting, also after a restart.
+func TestStart_SyncsAsItsNameSays(t *testing.T) {
 	for name, always := range map[string]bool{nameSynced: true, nameUnsynced: false} {
 		s, err := Start(Options{Dir: t.TempDir(), SyncAlways: always})
 		if err != nil {

@@ -2,7 +2,7 @@ package embedded
 
 import "syscall"
 
-// roomAt returns how many bytes are free on the disk of a folder.
+// roomAt returns the free bytes on the disk of a folder.
 func roomAt(dir string) (room int64, known bool) {
 	var s syscall.Statfs_t
 	if syscall.Statfs(dir, &s) != nil {

@@ -2,5 +2,5 @@
 
 package embedded
 
-// roomAt knows nothing here.
+// roomAt is not implemented here.
 func roomAt(string) (room int64, known bool) { return 0, false }

@@ -80,7 +80,7 @@ func reassign(s *Simulator, c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	if wanted.PhoneNumber != c.params["phoneNumber"] {
+	if wanted.PhoneNumber != c.r.PathValue("phoneNumber") {
 		return badParameter("The phone number of the path and that of the body differ", "/phoneNumber")
 	}
 	if s.beingRemoved(wanted.PhoneNumber) {
@@ -101,7 +101,7 @@ func reassign(s *Simulator, c *call) answer {
 // unassign is DELETE /10dlc/phone_number_campaigns/{phoneNumber}. It answers
 // with the record and continues in the background.
 func unassign(s *Simulator, c *call) answer {
-	r := s.records[c.params["phoneNumber"]]
+	r := s.records[c.r.PathValue("phoneNumber")]
 	c.noteCampaign(r)
 	if r == nil {
 		return notFound("Phone number campaign not found")
@@ -242,7 +242,7 @@ func fullText(c *campaign) string {
 
 // getAssignment is GET /10dlc/phone_number_campaigns/{phoneNumber}.
 func getAssignment(s *Simulator, c *call) answer {
-	r := s.shown(c.params["phoneNumber"])
+	r := s.shown(c.r.PathValue("phoneNumber"))
 	if r == nil {
 		return s.noRecord()
 	}

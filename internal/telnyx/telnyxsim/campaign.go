@@ -189,7 +189,7 @@ const sampleText = "Example: our spring sale starts today. Reply STOP to opt out
 
 // getCampaign is GET /10dlc/campaign/{campaignId}: a bare object.
 func getCampaign(s *Simulator, c *call) answer {
-	found := s.findCampaign(c.params["campaignId"])
+	found := s.findCampaign(c.r.PathValue("campaignId"))
 	if found == nil || found.Shared {
 		return notFound("Campaign not found")
 	}
@@ -220,7 +220,7 @@ func listCampaigns(s *Simulator, c *call) answer {
 // getPartnerCampaign is GET /10dlc/partner_campaigns/{campaignId}, keyed by the
 // TCR id.
 func getPartnerCampaign(s *Simulator, c *call) answer {
-	found := s.findCampaign(c.params["campaignId"])
+	found := s.findCampaign(c.r.PathValue("campaignId"))
 	if found == nil || !found.Shared {
 		return notFound("Campaign not found")
 	}
@@ -339,7 +339,7 @@ var networks = []string{"10017", "10035"}
 // description's example and of TCR's events. That they follow campaignStatus is a guess:
 // Telnyx's pages do not connect the two.
 func getOperationStatus(s *Simulator, c *call) answer {
-	found := s.findCampaign(c.params["campaignId"])
+	found := s.findCampaign(c.r.PathValue("campaignId"))
 	if found == nil || found.Shared {
 		return notFound("Campaign not found")
 	}

@@ -31,7 +31,7 @@ func listDeliveries(s *Simulator, c *call) answer {
 // getDelivery is GET /webhook_deliveries/{id}.
 func getDelivery(s *Simulator, c *call) answer {
 	for _, d := range s.deliveries {
-		if d.ID == c.params["id"] && d.over() {
+		if d.ID == c.r.PathValue("id") && d.over() {
 			return ok(dataOf(d.record()))
 		}
 	}

@@ -155,7 +155,7 @@ func listSettings(s *Simulator, c *call) answer {
 
 // listProfileNumbers is GET /messaging_profiles/{id}/phone_numbers.
 func listProfileNumbers(s *Simulator, c *call) answer {
-	id := c.params["id"]
+	id := c.r.PathValue("id")
 	if !s.profiles[id] {
 		return notFound("Messaging profile not found")
 	}
@@ -246,7 +246,7 @@ func sortNumbers(list []*number, direction string) {
 
 // getSettings is GET /phone_numbers/{id}/messaging.
 func getSettings(s *Simulator, c *call) answer {
-	n := s.numberByID(c.params["id"])
+	n := s.numberByID(c.r.PathValue("id"))
 	if n == nil {
 		return notFound("Phone number not found")
 	}
@@ -257,7 +257,7 @@ func getSettings(s *Simulator, c *call) answer {
 // change the setting, and an empty messaging_profile_id removes the number from its
 // profile.
 func patchSettings(s *Simulator, c *call) answer {
-	n := s.numberByID(c.params["id"])
+	n := s.numberByID(c.r.PathValue("id"))
 	if n == nil {
 		return notFound("Phone number not found")
 	}

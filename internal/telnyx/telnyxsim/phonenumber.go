@@ -89,7 +89,7 @@ func (f PhoneNumbersFilter) selects(filter, number string) bool {
 // getNumber is GET /phone_numbers/{id}, whose id is the numeric one.
 func getNumber(s *Simulator, c *call) answer {
 	for _, n := range s.numbers {
-		if n.ID == c.params["id"] {
+		if n.ID == c.r.PathValue("id") {
 			return ok(dataOf(s.phoneNumber(n)))
 		}
 	}

@@ -5,17 +5,15 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
 
 // call is one request to the API, with its whole body.
 type call struct {
-	r      *http.Request
-	route  *route
-	params map[string]string
-	body   []byte
+	r     *http.Request
+	route *route // nil for an unknown one
+	body  []byte
 	// write is nil when the operation only reads.
 	write *Write
 	// unanswered says that the client will not get the answer.
@@ -59,40 +57,16 @@ const (
 	guidePath       = "/10dlc/phoneNumberCampaign"
 )
 
-// published returns the OpenAPI description's path for a path of the guide, or "" for a
-// path that is not served.
-func (p Paths) published(path string) string {
-	rest, ofGuide := strings.CutPrefix(path, guidePath)
-	ofGuide = ofGuide && (rest == "" || rest[0] == '/')
+// of returns the paths under which a path of the OpenAPI description is served.
+func (p Paths) of(path string) []string {
+	rest, ofAssignments := strings.CutPrefix(path, assignmentsPath)
 	switch {
-	case ofGuide && p != "":
-		return assignmentsPath + rest
-	case p == PathsOfGuide && strings.HasPrefix(path, assignmentsPath):
-		return ""
+	case !ofAssignments || p == "":
+		return []string{path}
+	case p == PathsOfGuide:
+		return []string{guidePath + rest}
 	}
-	return path
-}
-
-// match reports whether an escaped path, relative to /v2, matches the route, and the
-// values of its parameters.
-func (rt *route) match(path string) (map[string]string, bool) {
-	given, segments := strings.Split(path, "/"), strings.Split(rt.path, "/")
-	if len(given) != len(segments) {
-		return nil, false
-	}
-	params := map[string]string{}
-	for i, segment := range segments {
-		value, err := url.PathUnescape(given[i])
-		if err != nil {
-			return nil, false
-		}
-		if name, isParam := strings.CutPrefix(segment, "{"); isParam && value != "" {
-			params[strings.TrimSuffix(name, "}")] = value
-		} else if value != segment {
-			return nil, false
-		}
-	}
-	return params, true
+	return []string{path, guidePath + rest}
 }
 
 // name is the route's key in [Simulator.Calls].
@@ -113,20 +87,38 @@ const maxBody = 1 << 20
 
 // ServeHTTP serves the API. Unknown paths answer 404. If a fault cuts the connection and
 // it cannot be hijacked, ServeHTTP panics with [http.ErrAbortHandler].
-func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		unreadableBody().write(w)
-		return
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// serveRoutes returns the handler of all routes, as the dialect has their paths.
+func (s *Simulator) serveRoutes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("/", s.serve(nil))
+	for _, rt := range routes {
+		for _, path := range s.options.Dialect.Paths.of(rt.path) {
+			mux.Handle(rt.method+" /v2"+path, s.serve(rt))
+		}
 	}
-	c := s.newCall(r, body)
-	s.count(c)
-	s.pause(r, s.options.Latency)
-	if f := s.faults.claim(c); f != nil {
-		s.spoil(w, c, f)
-		return
+	return mux
+}
+
+// serve handles the requests of a route, nil for those that have none.
+func (s *Simulator) serve(rt *route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			unreadableBody().write(w)
+			return
+		}
+		c := &call{r: r, route: rt, body: body}
+		c.startWrite()
+		s.count(c)
+		s.pause(r, s.options.Latency)
+		if f := s.faults.claim(c); f != nil {
+			s.spoil(w, c, f)
+			return
+		}
+		s.answer(c).write(w)
 	}
-	s.answer(c).write(w)
 }
 
 // pause waits before a request is handled, and aborts if the client is gone.
@@ -135,23 +127,6 @@ func (s *Simulator) pause(r *http.Request, d time.Duration) {
 	if r.Context().Err() != nil {
 		panic(http.ErrAbortHandler)
 	}
-}
-
-func (s *Simulator) newCall(r *http.Request, body []byte) *call {
-	c := &call{r: r, body: body}
-	path, underV2 := strings.CutPrefix(r.URL.EscapedPath(), "/v2")
-	if !underV2 {
-		return c
-	}
-	path = s.options.Dialect.Paths.published(path)
-	for _, rt := range routes {
-		if params, found := rt.match(path); found && rt.method == r.Method {
-			c.route, c.params = rt, params
-			c.startWrite()
-			break
-		}
-	}
-	return c
 }
 
 // copyOfRequest returns a copy of the request with an unread body.

@@ -11,10 +11,12 @@ import (
 )
 
 // Simulator is a simulated Telnyx account. It is an [http.Handler] for the API under /v2,
-// and it posts notifications. Start one with [New] and stop it with [Simulator.Close]. All methods are safe for concurrent use.
+// and it posts notifications. Start one
+// with [New] and stop it with [Simulator.Close]. All methods are safe for concurrent use.
 type Simulator struct {
 	options Options
 	key     ed25519.PrivateKey
+	mux     *http.ServeMux
 	work    *background
 	client  *http.Client
 	limiter limiter
@@ -55,6 +57,7 @@ func New(options Options) *Simulator {
 		calls:       map[string]int{},
 	}
 	s.client = deliveryClient(options)
+	s.mux = s.serveRoutes()
 	return s
 }
 

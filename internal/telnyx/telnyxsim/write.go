@@ -67,10 +67,10 @@ func (s *Simulator) count(c *call) {
 
 // startWrite prepares the log entry of a call that asks for a change, from the request.
 func (c *call) startWrite() {
-	if c.route.method == http.MethodGet {
+	if c.route == nil || c.route.method == http.MethodGet {
 		return
 	}
-	c.write = &Write{Method: c.route.method, Path: c.route.path, PhoneNumber: c.params["phoneNumber"]}
+	c.write = &Write{Method: c.route.method, Path: c.route.path, PhoneNumber: c.r.PathValue("phoneNumber")}
 	var body struct {
 		PhoneNumber        string `json:"phoneNumber"`
 		CampaignID         string `json:"campaignId"`

@@ -1,0 +1,320 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"greenlight/internal/app"
+	"greenlight/internal/plan"
+	"greenlight/internal/status"
+	"greenlight/internal/telnyx"
+)
+
+type numbersListCommand struct {
+	Campaign   string `placeholder:"ID" xor:"which" help:"Only what is on this campaign: Telnyx's id, TCR's id, or the plan's name."`
+	Profile    string `placeholder:"ID" xor:"which" help:"Only the numbers of this messaging profile."`
+	All        bool   `xor:"which" help:"Every number of the account. Default: those that are on a campaign."`
+	JSON       bool   `help:"Print JSON."`
+	app.Telnyx `group:"Telnyx"`
+	where
+}
+
+// Help is what kong prints under the command's own help.
+func (c *numbersListCommand) Help() string {
+	return `Reads Telnyx now. A number with several records, for example a failed one, has a line for each. The plan is the
+entry that names the number in the plan set in force, as far as a running Greenlight can be asked.`
+}
+
+// listedNumber is a number and one of its records, in the form that --json prints.
+type listedNumber struct {
+	Number             string                  `json:"number"`
+	CampaignID         string                  `json:"campaign_id"`
+	TCRCampaignID      string                  `json:"tcr_campaign_id"`
+	Status             telnyx.AssignmentStatus `json:"status"`
+	TMobileStatus      telnyx.MappingStatus    `json:"tmobile_status"`
+	OtherStatus        telnyx.MappingStatus    `json:"other_carriers_status"`
+	MessagingProfileID string                  `json:"messaging_profile_id"`
+	Type               telnyx.NumberType       `json:"type"`
+	Plan               string                  `json:"plan"`
+}
+
+// Run reads the lists and prints them.
+func (c *numbersListCommand) Run(ctx context.Context, out output) error {
+	var faults app.Faults
+	client, _ := c.ReadOnlyClient(&faults)
+	if err := faults.Err(); err != nil {
+		return err
+	}
+	known := c.plansInForce(ctx)
+	records, settings, gaps, err := c.read(ctx, client, known)
+	if err != nil {
+		return err
+	}
+	rows := listNumbers(records, settings, known.planOf(), c.All || c.Profile != "")
+	if c.JSON {
+		err = writeJSON(out.Stdout, rows)
+	} else {
+		err = writeNumbers(out.Stdout, rows)
+	}
+	if err == nil && gaps != "" {
+		err = fmt.Errorf("the list is not complete: %s; try again", gaps)
+	}
+	return err
+}
+
+// read reads the records and the settings that the list is made of. Gaps says what a list
+// lacks.
+func (c *numbersListCommand) read(ctx context.Context, client *telnyx.Client, known inForce) (records []telnyx.Assignment, settings map[string]telnyx.Number, gaps string, err error) {
+	var on telnyx.Rows[telnyx.Assignment]
+	if c.Campaign != "" {
+		campaign, err := findCampaign(ctx, client, known, c.Campaign)
+		if telnyx.IsNotFound(err) {
+			return nil, nil, "", noCampaign(c.Campaign)
+		}
+		if err != nil {
+			return nil, nil, "", err
+		}
+		on, err = client.AssignmentsOn(ctx, campaign)
+		if err != nil {
+			return nil, nil, "", err
+		}
+	} else if on, err = client.Assignments(ctx, 0); err != nil {
+		return nil, nil, "", err
+	}
+	var owned telnyx.Rows[telnyx.Number]
+	switch {
+	case c.Profile != "":
+		owned, err = client.ProfileNumbers(ctx, c.Profile)
+	case c.All:
+		owned, err = client.AccountNumbers(ctx, 0)
+	default:
+		owned, err = settingsOf(ctx, client, on.All)
+	}
+	settings = make(map[string]telnyx.Number, len(owned.All))
+	for _, n := range owned.All {
+		settings[n.PhoneNumber] = n
+	}
+	return on.All, settings, cmp.Or(on.Why, owned.Why), err
+}
+
+// settingsOf reads the settings of the numbers that records name.
+func settingsOf(ctx context.Context, client *telnyx.Client, records []telnyx.Assignment) (telnyx.Rows[telnyx.Number], error) {
+	var numbers []string
+	for _, record := range records {
+		numbers = append(numbers, record.PhoneNumber)
+	}
+	slices.Sort(numbers)
+	found, err := client.Numbers(ctx, slices.Compact(numbers))
+	rows := telnyx.Rows[telnyx.Number]{Complete: true}
+	for _, n := range found.Found {
+		rows.All = append(rows.All, n)
+	}
+	return rows, err
+}
+
+// listNumbers joins records and settings, sorted by number. With onlyOwned the settings
+// say which numbers are listed, else the records.
+func listNumbers(records []telnyx.Assignment, settings map[string]telnyx.Number, plans map[plan.E164]string, onlyOwned bool) []listedNumber {
+	rows := []listedNumber{}
+	onCampaign := map[string]bool{}
+	for _, record := range records {
+		n, owned := settings[record.PhoneNumber]
+		if onlyOwned && !owned {
+			continue
+		}
+		onCampaign[record.PhoneNumber] = true
+		rows = append(rows, listedNumber{
+			Number: record.PhoneNumber, CampaignID: cmp.Or(string(record.TelnyxCampaignID), record.CampaignID), TCRCampaignID: string(record.TCRCampaignID),
+			Status: record.AssignmentStatus, TMobileStatus: record.TMobile, OtherStatus: record.NonTMobile,
+			MessagingProfileID: n.MessagingProfileID, Type: n.Type, Plan: plans[plan.E164(record.PhoneNumber)],
+		})
+	}
+	for number, n := range settings {
+		if onlyOwned && !onCampaign[number] {
+			rows = append(rows, listedNumber{Number: number, MessagingProfileID: n.MessagingProfileID, Type: n.Type, Plan: plans[plan.E164(number)]})
+		}
+	}
+	slices.SortFunc(rows, func(a, b listedNumber) int {
+		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.CampaignID, b.CampaignID), cmp.Compare(a.Status, b.Status))
+	})
+	return rows
+}
+
+func writeNumbers(w io.Writer, rows []listedNumber) error {
+	if len(rows) == 0 {
+		_, err := fmt.Fprintln(w, "No numbers.")
+		return err
+	}
+	t := status.NewTable()
+	t.AppendHeader(table.Row{"NUMBER", "CAMPAIGN", "STATUS", "T-MOBILE", "OTHERS", "PROFILE", "TYPE", "PLAN"})
+	for _, r := range rows {
+		t.AppendRow(table.Row{r.Number, cmp.Or(r.TCRCampaignID, r.CampaignID, "-"), cmp.Or(r.Status, "-"), cmp.Or(r.TMobileStatus, "-"), cmp.Or(r.OtherStatus, "-"),
+			cmp.Or(r.MessagingProfileID, "-"), cmp.Or(r.Type, "-"), cmp.Or(status.Plain(r.Plan, 64), "-")})
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
+}
+
+type numbersVerifyCommand struct {
+	Plan       string `arg:"" optional:"" help:"Plan entry to verify, by its name."`
+	Campaign   string `placeholder:"ID" help:"Campaign to verify: Telnyx's id, TCR's id, or the plan's name."`
+	Profile    string `placeholder:"ID" help:"Messaging profile whose numbers belong on the campaign."`
+	Plans      string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used if no running Greenlight can be asked (${default})."`
+	JSON       bool   `help:"Print JSON."`
+	app.Telnyx `group:"Telnyx"`
+	where
+}
+
+// Help is what kong prints under the command's own help.
+func (c *numbersVerifyCommand) Help() string {
+	return `Compares the numbers of a plan entry, or of a messaging profile, with what is on the campaign at Telnyx now:
+missing (not on the campaign), extra (on it, and not in the pool), waiting (not yet with every carrier).
+
+Exits with 0 if the pool is complete, with 2 if there are gaps, with 1 on errors.`
+}
+
+// gaps is what the pool and the campaign do not share, in the form that --json prints.
+type gaps struct {
+	Missing []plan.E164 `json:"missing"`
+	Extra   []plan.E164 `json:"extra"`
+	Waiting []plan.E164 `json:"waiting"`
+}
+
+func (g gaps) empty() bool { return len(g.Missing)+len(g.Extra)+len(g.Waiting) == 0 }
+
+// Run compares, and prints what differs.
+func (c *numbersVerifyCommand) Run(ctx context.Context, out output) error {
+	if (c.Plan == "") == (c.Campaign == "" && c.Profile == "") || (c.Campaign == "") != (c.Profile == "") {
+		return errors.New("name either a plan entry, or both --campaign and --profile")
+	}
+	var faults app.Faults
+	client, _ := c.ReadOnlyClient(&faults)
+	if err := faults.Err(); err != nil {
+		return err
+	}
+	want, campaign, err := c.wanted(ctx, client)
+	if err != nil {
+		return err
+	}
+	on, err := client.AssignmentsOn(ctx, campaign)
+	if err != nil {
+		return err
+	}
+	if !on.Complete {
+		return fmt.Errorf("the campaign's list is not complete: %s; try again", on.Why)
+	}
+	found := findGaps(want, campaign, on.All)
+	if c.JSON {
+		err = writeJSON(out.Stdout, found)
+	} else {
+		err = found.write(out.Stdout, len(want.Numbers))
+	}
+	if err == nil && !found.empty() {
+		err = &app.ExitCode{Code: 2}
+	}
+	return err
+}
+
+// wanted returns the numbers that belong on the campaign, and the campaign.
+func (c *numbersVerifyCommand) wanted(ctx context.Context, client *telnyx.Client) (want plan.Campaign, campaign telnyx.Campaign, err error) {
+	known := c.plansInForce(ctx)
+	pool := c.Profile
+	name := c.Campaign
+	if c.Plan != "" {
+		if want, err = c.entry(known); err != nil {
+			return want, campaign, err
+		}
+		pool, name = want.NumberPool, want.ID()
+	}
+	if pool != "" {
+		rows, err := client.ProfileNumbers(ctx, pool)
+		if err != nil {
+			return want, campaign, err
+		}
+		if !rows.Complete {
+			return want, campaign, fmt.Errorf("the list of messaging profile %s is not complete: %s; try again", pool, rows.Why)
+		}
+		for _, row := range rows.All {
+			if n, err := plan.ParseE164(row.PhoneNumber); err == nil && !row.Type.IsOther() {
+				want.Numbers = append(want.Numbers, n)
+			}
+		}
+		slices.Sort(want.Numbers)
+		want.Numbers = slices.Compact(want.Numbers)
+	}
+	campaign, err = findCampaign(ctx, client, known, name)
+	if telnyx.IsNotFound(err) {
+		err = noCampaign(name)
+	}
+	return want, campaign, err
+}
+
+// entry returns the plan entry as it is in force, or as the files have it if no ledger can
+// be read.
+func (c *numbersVerifyCommand) entry(known inForce) (plan.Campaign, error) {
+	if len(known.campaigns) > 0 {
+		record, ok := known.campaign(c.Plan)
+		if !ok || !record.Planned {
+			return plan.Campaign{}, fmt.Errorf("the plan set in force has no entry named %s%s", status.Plain(c.Plan, 100), couldMean(c.Plan, known.campaigns))
+		}
+		want := plan.Campaign{Name: record.Plan, CampaignID: telnyx.CampaignID(record.ID)}
+		for _, n := range known.numbers {
+			if n.CampaignID == record.ID && n.Plan == record.Plan {
+				want.Numbers = append(want.Numbers, plan.E164(n.Number))
+			}
+		}
+		slices.Sort(want.Numbers)
+		return want, nil
+	}
+	set, err := plan.Load(c.Plans)
+	if err != nil {
+		return plan.Campaign{}, err
+	}
+	for _, want := range set.Campaigns {
+		if want.Name == c.Plan {
+			return want, nil
+		}
+	}
+	return plan.Campaign{}, fmt.Errorf("%s has no entry named %s", plan.Printable(c.Plans), status.Plain(c.Plan, 100))
+}
+
+// findGaps compares the numbers that belong on the campaign with the records on it.
+func findGaps(want plan.Campaign, campaign telnyx.Campaign, records []telnyx.Assignment) gaps {
+	found := gaps{Missing: []plan.E164{}, Extra: []plan.E164{}, Waiting: []plan.E164{}}
+	for _, change := range plan.Diff(want, campaign, records) {
+		switch {
+		case change.Action == plan.Extra:
+			found.Extra = append(found.Extra, change.Number)
+		case change.Action == plan.Wait, change.Action == plan.Done && !change.Record.Sendable():
+			found.Waiting = append(found.Waiting, change.Number)
+		case change.Action != plan.Done:
+			found.Missing = append(found.Missing, change.Number)
+		}
+	}
+	return found
+}
+
+func (g gaps) write(w io.Writer, total int) error {
+	if g.empty() {
+		_, err := fmt.Fprintf(w, "Complete: all %d numbers are on the campaign and with every carrier.\n", total)
+		return err
+	}
+	for _, part := range []struct {
+		word    string
+		numbers []plan.E164
+	}{{"missing", g.Missing}, {"extra", g.Extra}, {"waiting", g.Waiting}} {
+		for _, n := range part.numbers {
+			if _, err := fmt.Fprintf(w, "%-7s  %s\n", part.word, n); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := fmt.Fprintf(w, "%d missing, %d extra, %d waiting, of %d.\n", len(g.Missing), len(g.Extra), len(g.Waiting), total)
+	return err
+}
