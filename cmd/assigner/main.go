@@ -1,5 +1,5 @@
 // Command assigner attaches planned numbers to campaigns that carriers have
-// approved. Run two or more: one works, the others stand by.
+// approved. Run two or more: one is active, the others stand by.
 package main
 
 import (

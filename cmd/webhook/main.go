@@ -1,5 +1,5 @@
-// Command webhook takes Telnyx's notifications and puts them into NATS JetStream,
-// where the assigner finds them. Run as many as you like.
+// Command webhook receives Telnyx's notifications and stores them in NATS JetStream,
+// from which the assigner reads them. Run as many as you like.
 package main
 
 import (

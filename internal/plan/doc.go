@@ -32,7 +32,7 @@
 //	                            # a list or CSV file in the plan's folder or below
 //	    numbers_column: Phone   # optional; the CSV column that holds the numbers
 //	    number_pool: 4001776e-5b1a-4d0c-9f2e-2d9a7b9c1e10
-//	                            # every number of this messaging profile; one of
+//	                            # every number of this messaging profile; at least one of
 //	                            # numbers, numbers_file and number_pool is required
 //	    move_from: [C6X6M94]    # optional; campaigns that numbers may be taken from
 //	    max_numbers: 49         # optional; the default is 49

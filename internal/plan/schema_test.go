@@ -221,11 +221,11 @@ func TestExample_EveryKeyCanBeUncommented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(found), 6; got != want {
+	if got, want := len(found), 7; got != want {
 		t.Errorf("got %d commented keys, want %d", got, want)
 	}
 	c := set.Campaigns[0]
-	if len(c.Numbers) != 6 || c.NumberPool == "" || c.MessagingProfileID == "" || len(c.MoveFrom) != 1 || c.MaxNumbers != 200 {
+	if len(c.Numbers) != 6 || c.NumberPool == "" || c.MessagingProfileID == "" || len(c.MoveFrom) != 1 || c.MaxNumbers != 200 || !c.Prune {
 		t.Errorf("got %+v", c)
 	}
 	for _, name := range campaignKeys {

@@ -5,7 +5,7 @@
 //	Network  loses, repeats and reorders deliveries
 //	Inject   makes calls fail, or lose their answer
 //	Check    finds what was stolen, lost or written twice, in the simulator's own log
-//	Control  lets a person move campaigns by hand
+//	Control  lets a person move campaigns manually
 //
 // It starts no process and knows neither NATS nor terminals. Check compares what the
 // simulated Telnyx did with what the ledger says, never with Greenlight's intentions.

@@ -2,27 +2,27 @@
 // notifications that Telnyx posts, and calls the API operations that attaching
 // numbers to a campaign needs.
 //
-// It knows the wire and nothing else: no plan, no NATS, no decision about what
-// to do with an answer. [Classify] says what an error is about.
+// It knows only the wire format: no plan, no NATS, no decision about what to do with an
+// answer. [Classify] says what an error is about.
 //
 // Telnyx's pages contradict each other about routes, filters, page sizes and
 // spellings, so the client finds out what works. For each list there is a table of ways
 // to ask (route, names of the page's parameters, size, another parameter), and for the
-// rows of an owner a table of forms. An answer that speaks against one leads to the next;
-// a form counts once it has found something that is known to be there. What was learned
-// holds for the process and is shared by copies of a client ([Client.Learned]).
+// rows of an owner a table of forms. If an answer contradicts one, the next is tried; a
+// form is trusted once it has found something that is known to be there. What was learned
+// is kept for the process and shared by copies of a client ([Client.Learned]).
 //
 // # Invariants
 //
-//   - A delivery is authentic or it is not read: [Verifier.Verify] checks
-//     the raw bytes before anybody decodes them.
-//   - Nothing that Telnyx says is lost in decoding. Unknown words are kept, fields
+//   - A delivery is read only if it is authentic: [Verifier.Verify] checks the raw bytes
+//     before they are decoded.
+//   - Decoding loses nothing that Telnyx sends. Unknown words are kept, fields
 //     of doubtful type are kept as raw JSON, and an answer that is not JSON still
 //     yields an [APIError] with its status.
 //   - A request that writes is sent once. Only reads are repeated here.
-//   - The absence of something is never concluded from one answer that may have been
-//     misunderstood: [Rows] says whether a list is complete, and [Numbers] has a
-//     third state beside found and absent.
+//   - Absence is never concluded from one answer that may have been misunderstood: [Rows]
+//     says whether a list is complete, and [Numbers] has a third state besides found and
+//     absent.
 //   - The API key never leaves the Authorization header ([APIKey]).
 //
 // # Sources

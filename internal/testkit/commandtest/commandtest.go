@@ -1,7 +1,6 @@
 // Package commandtest runs a command that is a client of NATS, such as webhook or
-// assigner, as a process of its own: the test binary, started again under the
-// command's name. It has a NATS server and a simulated Telnyx for it. Only tests use
-// it.
+// assigner, as a separate process: it starts the test binary again under the command's
+// name, with a NATS server and a simulated Telnyx. Only tests use it.
 package commandtest
 
 import (
