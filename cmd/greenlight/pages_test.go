@@ -283,7 +283,7 @@ type Parser struct{ kong *kong.Kong }
 // struct for kong, describes.
 func NewParser(t testing.TB, program string, cli any) Parser {
 	t.Helper()
-	parser, err := kong.New(cli, kong.Name(program), kong.Vars{"min_server": "", "version": ""}, kong.Exit(func(int) {}), kong.Writers(io.Discard, io.Discard))
+	parser, err := kong.New(cli, kong.Name(program), kong.Vars{"min_server": "", "version": "", "admin_listen": ""}, kong.Exit(func(int) {}), kong.Writers(io.Discard, io.Discard))
 	if err != nil {
 		t.Fatal(err)
 	}
