@@ -1,46 +1,78 @@
 package app
 
 import (
-	"fmt"
 	"io"
+	"maps"
 	"os"
+	"strings"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
+
+	"greenlight/internal/telemetry"
 )
 
-// Formats of log lines.
-const (
-	FormatJSON    = "json"
-	FormatConsole = "console"
-)
-
-// NewLogger returns a logger that writes lines of at least the given level (debug, info,
-// warn, error) to w, in a format for programs or for people.
-func NewLogger(w io.Writer, level, format string) (zerolog.Logger, error) {
-	parsed, err := ParseLevel(level)
-	if err != nil {
-		return zerolog.Nop(), err
-	}
-	switch format {
-	case FormatJSON:
-	case FormatConsole:
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !WantsColour(w)}
-	default:
-		return zerolog.Nop(), fmt.Errorf("log format %q: use %s or %s", format, FormatJSON, FormatConsole)
-	}
-	return zerolog.New(w).Level(parsed).With().Timestamp().Logger(), nil
+// Log is the log of the process.
+type Log struct {
+	Level  string `name:"log-level" env:"LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`
+	Format string `name:"log-format" env:"LOG_FORMAT" placeholder:"FORMAT" help:"json or console. Default: console on a terminal, otherwise json."`
 }
 
-// ParseLevel parses the name of a level.
-func ParseLevel(level string) (zerolog.Level, error) {
-	switch level {
-	case "debug", "info", "warn", "error":
-		return zerolog.ParseLevel(level)
-	default:
-		return zerolog.NoLevel, fmt.Errorf("log level %q: use debug, info, warn or error", level)
+var logLevels = map[string]zerolog.Level{
+	"debug": zerolog.DebugLevel, "info": zerolog.InfoLevel, "warn": zerolog.WarnLevel, "error": zerolog.ErrorLevel,
+}
+
+// Logger returns the process's logger, which writes to w.
+func (s Log) Logger(faults *Faults, w io.Writer) zerolog.Logger {
+	level, known := logLevels[s.Level]
+	if !known {
+		faults.addValue("LOG_LEVEL", s.Level, "debug, info, warn or error")
 	}
+	switch {
+	case s.Format == "console", s.Format == "" && Width(w) > 0:
+		w = console(w)
+	case s.Format != "" && s.Format != "json":
+		faults.addValue("LOG_FORMAT", s.Format, "json or console")
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Logger()
+}
+
+// console returns a writer that formats JSON lines for people: no empty fields, and the
+// name of a campaign in its plan before its id. On a terminal a line is cut at
+// maxLogColumns.
+func console(w io.Writer) io.Writer {
+	out := zerolog.ConsoleWriter{
+		Out: w, TimeFormat: time.TimeOnly, NoColor: !WantsColour(w),
+		FieldsOrder: []string{telemetry.KeyPlan, telemetry.KeyCampaign, telemetry.KeyNumber},
+		FormatPrepare: func(fields map[string]any) error {
+			maps.DeleteFunc(fields, func(_ string, value any) bool {
+				list, isList := value.([]any)
+				return value == nil || value == "" || isList && len(list) == 0
+			})
+			return nil
+		},
+	}
+	if Width(w) > 0 {
+		out.Out = cutLines{w}
+	}
+	return out
+}
+
+// maxLogColumns is the longest line of the log on a terminal.
+const maxLogColumns = 120
+
+// cutLines writes lines of at most maxLogColumns. Each call of Write is one line.
+type cutLines struct{ w io.Writer }
+
+func (c cutLines) Write(line []byte) (int, error) {
+	shown := strings.TrimRight(string(line), "\n")
+	if text.RuneWidthWithoutEscSequences(shown) > maxLogColumns {
+		shown = text.Trim(shown, maxLogColumns-1) + "…"
+	}
+	_, err := io.WriteString(c.w, shown+"\n")
+	return len(line), err
 }
 
 // WantsColour reports whether text for w may have colours: on a terminal, unless NO_COLOR

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -11,12 +12,10 @@ import (
 	"greenlight/internal/telemetry"
 )
 
-func TestNewLogger_WritesJSONWithItsTime(t *testing.T) {
+func TestLogger_WritesJSONWithItsTime(t *testing.T) {
 	var out bytes.Buffer
-	log, err := app.NewLogger(&out, "info", app.FormatJSON)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var faults app.Faults
+	log := app.Log{Level: "info", Format: "json"}.Logger(&faults, &out)
 	log.Info().Str(telemetry.KeyNumber, "+15551234567").Msg("number is sendable")
 	var got map[string]string
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
@@ -30,26 +29,12 @@ func TestNewLogger_WritesJSONWithItsTime(t *testing.T) {
 	}
 }
 
-func TestNewLogger_WritesForReading(t *testing.T) {
-	var out bytes.Buffer
-	log, err := app.NewLogger(&out, "info", app.FormatConsole)
-	if err != nil {
-		t.Fatal(err)
-	}
-	log.Warn().Msg("number is stuck")
-	if got := out.String(); !strings.Contains(got, "WRN") || !strings.Contains(got, "number is stuck") || strings.Contains(got, "{") {
-		t.Errorf("got %q, want a line to read", got)
-	}
-}
-
-func TestNewLogger_LeavesOutWhatIsBelowItsLevel(t *testing.T) {
+func TestLogger_LeavesOutWhatIsBelowItsLevel(t *testing.T) {
 	levels := []string{"debug", "info", "warn", "error"}
 	for i, level := range levels {
 		var out bytes.Buffer
-		log, err := app.NewLogger(&out, level, app.FormatJSON)
-		if err != nil {
-			t.Fatal(err)
-		}
+		var faults app.Faults
+		log := app.Log{Level: level}.Logger(&faults, &out)
 		log.Debug().Msg("")
 		log.Info().Msg("")
 		log.Warn().Msg("")
@@ -60,25 +45,31 @@ func TestNewLogger_LeavesOutWhatIsBelowItsLevel(t *testing.T) {
 	}
 }
 
-func TestNewLogger_RefusesWhatItDoesNotKnow(t *testing.T) {
-	for name, test := range map[string]struct{ level, format, want string }{
-		"level":              {"loud", app.FormatJSON, `log level "loud": use debug, info, warn or error`},
-		"level in capitals":  {"INFO", app.FormatJSON, `log level "INFO": use debug, info, warn or error`},
-		"level of zerolog's": {"trace", app.FormatJSON, `log level "trace": use debug, info, warn or error`},
-		"level as a number":  {"1", app.FormatJSON, `log level "1": use debug, info, warn or error`},
-		"no level":           {"", app.FormatJSON, `log level "": use debug, info, warn or error`},
-		"format":             {"info", "xml", `log format "xml": use json or console`},
-		"no format":          {"info", "", `log format "": use json or console`},
+// A line for people has no empty fields, and names a campaign before it gives its id.
+func TestLogger_WritesForPeople(t *testing.T) {
+	var out bytes.Buffer
+	var faults app.Faults
+	log := app.Log{Level: "info", Format: "console"}.Logger(&faults, &out)
+	log.Warn().Str(telemetry.KeyCampaign, "751c6a5c").Str(telemetry.KeyCommit, "").Strs(telemetry.KeyChanged, nil).
+		Str(telemetry.KeyPlan, "spring-promo").Int(telemetry.KeyCampaigns, 0).Msg("number is stuck")
+	if got, want := out.String(), "WRN number is stuck plan=spring-promo campaign_id=751c6a5c campaigns=0\n"; !strings.HasSuffix(got, want) {
+		t.Errorf("got %q, want %q at the end", got, want)
+	}
+}
+
+func TestLogger_RefusesUnknownLevelsAndFormats(t *testing.T) {
+	for name, log := range map[string]app.Log{
+		"level":             {Level: "loud"},
+		"level in capitals": {Level: "INFO"},
+		"level of zerolog":  {Level: "trace"},
+		"level as a number": {Level: "1"},
+		"empty level":       {},
+		"format":            {Level: "info", Format: "xml"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			log, err := app.NewLogger(&out, test.level, test.format)
-			if err == nil || err.Error() != test.want {
-				t.Errorf("got %v, want %s", err, test.want)
-			}
-			if log.Error().Msg("x"); out.Len() > 0 {
-				t.Errorf("the refused logger writes %q", out.String())
-			}
-		})
+		var faults app.Faults
+		log.Logger(&faults, io.Discard)
+		if len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), "LOG_") {
+			t.Errorf("%s: got %v, want one fault", name, faults)
+		}
 	}
 }

@@ -58,10 +58,10 @@ type objects struct {
 	mu sync.Mutex
 	// created has the creation time of each stream that the last check found.
 	created map[string]time.Time
-	// pending is true if something was lost and the resync is not requested yet. Err is why
-	// it could not be created again.
-	pending bool
-	err     error
+	// lost names what was lost since the last requested resync. Err is why it could not be
+	// created again.
+	lost []string
+	err  error
 }
 
 // found is the result of one check.
@@ -85,8 +85,9 @@ func (o *objects) ready(ctx context.Context) error {
 		return o.err
 	case len(now.missing) > 0:
 		return fmt.Errorf("missing on the NATS server: %s; it is being created again", strings.Join(now.missing, ", "))
-	case o.pending || len(o.replaced(now)) > 0:
-		return errors.New("what was missing on the NATS server exists again, and the resync that fills it is not requested yet")
+	}
+	if lost := append(o.replaced(now), o.lost...); len(lost) > 0 {
+		return fmt.Errorf("lost on the NATS server, and created again: %s; the resync that fills it is not requested yet", strings.Join(lost, ", "))
 	}
 	return nil
 }
@@ -144,7 +145,7 @@ func (o *objects) logConnection(before string) (away string) {
 func (o *objects) repair(ctx context.Context, now found) error {
 	ctx, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
-	pending := o.note(now)
+	lost := o.note(now)
 	if len(now.missing) > 0 {
 		return o.create(ctx)
 	}
@@ -156,13 +157,13 @@ func (o *objects) repair(ctx context.Context, now found) error {
 			return err
 		}
 	}
-	if pending {
+	if lost {
 		if err := o.requestResync(ctx); err != nil {
 			return err
 		}
 		o.log.Info().Msg("everything on the NATS server exists again")
 		o.mu.Lock()
-		o.pending = false
+		o.lost = nil
 		o.mu.Unlock()
 	}
 	if o.works() {
@@ -171,8 +172,8 @@ func (o *objects) repair(ctx context.Context, now found) error {
 	return nil
 }
 
-// note stores the result of a check, and reports whether a resync must be requested.
-func (o *objects) note(now found) (pending bool) {
+// note stores the result of a check, and reports whether something is or was lost.
+func (o *objects) note(now found) (lost bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	replaced := o.replaced(now)
@@ -180,8 +181,12 @@ func (o *objects) note(now found) (pending bool) {
 		o.log.Error().Strs(telemetry.KeyMissing, replaced).Msg("deleted or lost on the NATS server, and created again meanwhile")
 	}
 	o.created = now.created
-	o.pending = o.pending || len(now.missing) > 0 || len(replaced) > 0
-	return o.pending
+	for _, name := range append(replaced, now.missing...) {
+		if !slices.Contains(o.lost, name) {
+			o.lost = append(o.lost, name)
+		}
+	}
+	return len(o.lost) > 0
 }
 
 // replaced names the streams with another creation time than at the last check. o.mu is

@@ -1,12 +1,9 @@
 package app
 
 import (
-	"cmp"
 	"fmt"
-	"io"
 
 	"github.com/alecthomas/kong"
-	"github.com/rs/zerolog"
 
 	"greenlight/internal/status"
 )
@@ -54,30 +51,6 @@ func (s Admin) Check(faults *Faults) status.Token {
 // with. It has no variable: one that made a service end at once would be a trap.
 type HealthCheck struct {
 	AskReady bool `name:"healthcheck" help:"Ask the process at ADMIN_LISTEN on this machine whether it is ready, and exit with 0 or 1. Starts nothing."`
-}
-
-// Log is the log of the process.
-type Log struct {
-	Level  string `name:"log-level" env:"LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`
-	Format string `name:"log-format" env:"LOG_FORMAT" placeholder:"FORMAT" help:"json or console. Default: console on a terminal, otherwise json."`
-}
-
-// Logger returns the process's logger, which writes to w.
-func (s Log) Logger(faults *Faults, w io.Writer) zerolog.Logger {
-	if _, err := ParseLevel(s.Level); err != nil {
-		faults.addValue("LOG_LEVEL", s.Level, "debug, info, warn or error")
-	}
-	switch s.Format {
-	case "", FormatJSON, FormatConsole:
-	default:
-		faults.addValue("LOG_FORMAT", s.Format, "json or console")
-	}
-	byDefault := FormatJSON
-	if Width(w) > 0 {
-		byDefault = FormatConsole
-	}
-	log, _ := NewLogger(w, s.Level, cmp.Or(s.Format, byDefault)) // its error is one of the faults above
-	return log
 }
 
 // Version is the flag that prints the version.

@@ -635,6 +635,21 @@ func TestSettings_OfTheFrontDoorAreOnItsPage(t *testing.T) {
 	}
 }
 
+// Both can run on one machine with their defaults.
+func TestAdmin_WebhookAndAssignerHaveDifferentDefaults(t *testing.T) {
+	clearEnv(t)
+	var hook app.WebhookCommand
+	var worker app.AssignerCommand
+	for name, command := range map[string]any{"webhook": &hook, "assigner": &worker} {
+		if _, _, err := app.Parse(command, name, "Tests.", nil, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hook.Admin.Listen != "127.0.0.1:8081" || worker.Admin.Listen != "127.0.0.1:8082" {
+		t.Errorf("got %s and %s", hook.Admin.Listen, worker.Admin.Listen)
+	}
+}
+
 func TestAdmin_DemandsATokenWhereOthersCanReachIt(t *testing.T) {
 	const long = "0123456789abcdef"
 	file := filepath.Join(t.TempDir(), "token")
