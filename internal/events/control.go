@@ -66,7 +66,7 @@ type StoredLetter struct {
 	Body          []byte
 }
 
-// DeadLetters visits all dead letters, the oldest first.
+// DeadLetters visits all dead letters, oldest first.
 func DeadLetters(ctx context.Context, js jetstream.JetStream, visit func(StoredLetter)) error {
 	stream, err := js.Stream(ctx, StreamDeadLetters)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -76,18 +76,16 @@ func DeadLetters(ctx context.Context, js jetstream.JetStream, visit func(StoredL
 		return fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
 	}
 	state := stream.CachedInfo().State
-	if state.Msgs == 0 {
-		return nil
-	}
-	for sequence := state.FirstSeq; sequence <= state.LastSeq; sequence++ {
-		letter, err := DeadLetterAt(ctx, js, sequence)
-		if errors.Is(err, ErrNoDeadLetter) {
-			continue // it was requeued or has expired
+	for next := state.FirstSeq; next <= state.LastSeq; {
+		msg, err := stream.GetMsg(ctx, next, jetstream.WithGetMsgSubject(">")) // that one or the first after it
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("read dead letters from %d: %w", next, err)
 		}
-		visit(letter)
+		visit(storedLetter(msg))
+		next = msg.Sequence + 1
 	}
 	return nil
 }

@@ -212,7 +212,8 @@ func outcomes(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	return counts
 }
 
-// Each try has a deadline, so that a receiver that hangs cannot block later notices.
+// Each try has a deadline, so that a receiver that hangs cannot block later notices. Until
+// then the server gives the notice to no other sender.
 func TestSender_LimitsEachTry(t *testing.T) {
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
@@ -231,6 +232,11 @@ func TestSender_LimitsEachTry(t *testing.T) {
 	must(t, err)
 	if got := <-limits; got <= 0 || got > 15*time.Second {
 		t.Errorf("got a deadline in %s, want one within 15s", got)
+	}
+	consumer, err := js.Consumer(t.Context(), notice.Stream, notice.ConsumerName)
+	must(t, err)
+	if got := consumer.CachedInfo().Config.AckWait; got <= 15*time.Second {
+		t.Errorf("got an ack wait of %s, want more than 15s", got)
 	}
 }
 
