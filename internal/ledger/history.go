@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -28,8 +27,7 @@ type Change[R Number | Campaign] struct {
 // first. The number is in E.164 form.
 func (l *Ledger) NumberHistory(ctx context.Context, number string) ([]Change[Number], error) {
 	return history(ctx, l.numbers, numberKey("*", number), func(kve jetstream.KeyValueEntry) (n Number, err error) {
-		campaignID, _, _ := strings.Cut(kve.Key(), ".")
-		n = Number{Number: number, CampaignID: campaignID}
+		n = Number{Number: number, CampaignID: campaignOfKey(kve.Key())}
 		if isRecord(kve) {
 			err = decode(kve, &n)
 		}

@@ -304,6 +304,12 @@ func numberKey(campaignID, number string) string {
 	return campaignID + "." + strings.TrimPrefix(number, "+")
 }
 
+// campaignOfKey returns the campaign of a number's key.
+func campaignOfKey(key string) string {
+	id, _, _ := strings.Cut(key, ".")
+	return id
+}
+
 func put(ctx context.Context, bucket jetstream.KeyValue, key string, revision uint64, record any) (uint64, error) {
 	data, err := json.Marshal(record)
 	if err != nil {
