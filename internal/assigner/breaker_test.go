@@ -77,6 +77,37 @@ func TestBreaker_StaysOpenUntilTheKeyIsAccepted(t *testing.T) {
 	}
 }
 
+// Many ask at once whether the key is accepted.
+func TestBreaker_AnswerAboutTheKeyCountsForAMoment(t *testing.T) {
+	b := newBreakerRig()
+	for range 3 {
+		b.check(t.Context())
+	}
+	if b.checks != 1 {
+		t.Errorf("got %d checks at the same time, want 1", b.checks)
+	}
+	b.clock = b.clock.Add(checkLasts)
+	if b.check(t.Context()); b.checks != 2 {
+		t.Errorf("got %d checks after %s, want 2", b.checks, checkLasts)
+	}
+}
+
+// While one call checks the key, another one finds it accepted.
+func TestBreaker_LetsWorkThroughIfTheKeyWasAcceptedMeanwhile(t *testing.T) {
+	b := newBreakerRig()
+	b.refuseKey(refusedKey)
+	b.clock = b.clock.Add(trialEvery)
+	b.checkKey = func(context.Context) error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.key = nil
+		return errors.New("no answer")
+	}
+	if open := b.allow(t.Context()); open != nil || b.healed != 0 {
+		t.Errorf("got %v, healed %d times; want it let through", open, b.healed)
+	}
+}
+
 func TestBreaker_OneNumberThatNeedsAPersonRaisesAnAlarm(t *testing.T) {
 	b := newBreakerRig()
 	for i := range 5 {
@@ -126,9 +157,10 @@ func TestBreaker_TrialsRotateBetweenCampaigns(t *testing.T) {
 	b.refuseWrite("1", false, refusedAccount)
 	b.refuseWrite("2", false, refusedAccount)
 	campaigns := []string{"a", "b", "c"}
-	for _, c := range campaigns {
-		if b.allowWrite(c) == nil {
-			t.Fatalf("%s was let through at once", c)
+	for i, c := range campaigns {
+		open, want := b.allowWrite(c), b.clock.Add(time.Duration(i+1)*trialEvery)
+		if open == nil || !open.trialAt.Equal(want) {
+			t.Fatalf("%s: got %v, want its trial at %s", c, open, want)
 		}
 	}
 	var trials []string

@@ -488,6 +488,13 @@ func TestDecideInOrder_GivesRoomInTheOrderOfThePlan(t *testing.T) {
 	if got := writes(decideInOrder(cases(), 1)); len(got) != 1 || got[0] != string(numbers[1]) {
 		t.Errorf("got writes for %v, want the first line's alone", got)
 	}
+	// A failed record does not count as attached; the request after it may still work.
+	afterFailure := cases()
+	afterFailure[0].Change.Record = &telnyx.Assignment{PhoneNumber: string(numbers[0]), CampaignID: testCampaign, AssignmentStatus: telnyx.FailedAssignment}
+	afterFailure[0].ClaimEnds, afterFailure[0].Record = decideNow.Add(time.Second), ledger.Number{State: ledger.Attaching, Reason: ledger.CampaignFull, EntryHash: "entry"}
+	if got := writes(decideInOrder(afterFailure, 1)); len(got) != 0 {
+		t.Errorf("got writes for %v while a repeated request takes the room", got)
+	}
 	underWay := cases()
 	underWay[0].ClaimEnds, underWay[0].Record = decideNow.Add(time.Second), ledger.Number{State: ledger.Attaching, Reason: ledger.CampaignFull, EntryHash: "entry"}
 	if got := writes(decideInOrder(underWay, 1)); len(got) != 0 {

@@ -236,11 +236,17 @@ func (q question) unheld(records []telnyx.Assignment) []plan.E164 {
 func liveOn(c telnyx.Campaign, changes plan.Changes) int {
 	live := 0
 	for _, change := range changes {
-		if change.Record != nil && change.Record.On(c) && change.Action != plan.Attach {
+		if isLive(c, change) {
 			live++
 		}
 	}
 	return live
+}
+
+// isLive reports whether Telnyx's record has the number on the campaign. A failed record
+// does not.
+func isLive(c telnyx.Campaign, change plan.Change) bool {
+	return change.Record != nil && change.Record.On(c) && change.Action != plan.Attach
 }
 
 // readEach reads records one by one. One that cannot be read leaves its number

@@ -425,7 +425,7 @@ func (c *Case) takes(change plan.Change, seen *Observation) {
 // ones get the room that there is. A request under way takes room before it shows.
 func decideInOrder(cases []Case, room int) []Decision {
 	for _, c := range cases {
-		if c.Change.Record == nil && c.Now.Before(c.ClaimEnds) {
+		if !isLive(c.Campaign, c.Change) && c.Now.Before(c.ClaimEnds) {
 			room--
 		}
 	}

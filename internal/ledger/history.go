@@ -10,7 +10,7 @@ import (
 
 // HistoryOfNumber is how many changes of a number's record are kept. [Firsts] are kept
 // longer.
-const HistoryOfNumber = historyNumbers
+const HistoryOfNumber = 32
 
 // Change is one change of a record.
 type Change[R Number | Campaign] struct {
@@ -27,10 +27,10 @@ type Change[R Number | Campaign] struct {
 // first. The number is in E.164 form.
 func (l *Ledger) NumberHistory(ctx context.Context, number string) ([]Change[Number], error) {
 	return history(ctx, l.numbers, numberKey("*", number), func(kve jetstream.KeyValueEntry) (n Number, err error) {
-		if !isRecord(kve) {
-			return Number{Number: number, CampaignID: campaignOfKey(kve.Key())}, nil
+		n = Number{Number: number, CampaignID: campaignOfKey(kve.Key())}
+		if isRecord(kve) {
+			err = decode(kve, &n)
 		}
-		err = decode(kve, &n)
 		return n, err
 	})
 }
@@ -38,10 +38,10 @@ func (l *Ledger) NumberHistory(ctx context.Context, number string) ([]Change[Num
 // CampaignHistory returns the kept changes of a campaign's record, oldest first.
 func (l *Ledger) CampaignHistory(ctx context.Context, id string) ([]Change[Campaign], error) {
 	return history(ctx, l.campaigns, id, func(kve jetstream.KeyValueEntry) (c Campaign, err error) {
-		if !isRecord(kve) {
-			return Campaign{ID: id}, nil
+		c.ID = id
+		if isRecord(kve) {
+			err = decode(kve, &c)
 		}
-		err = decode(kve, &c)
 		return c, err
 	})
 }

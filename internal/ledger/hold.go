@@ -14,10 +14,8 @@ import (
 )
 
 const (
-	// markPrefix starts the keys of the state bucket that are not campaign ids.
-	markPrefix = "_"
-	// holdKey is the key of the hold in the state bucket.
-	holdKey = markPrefix + "hold"
+	// holdKey is the key of the hold in the state bucket. No campaign has this id.
+	holdKey = "_hold"
 	// maxHoldText bounds each text of a hold, in bytes. People write the reason, and one
 	// record has all campaigns of a hold.
 	maxHoldText = 200

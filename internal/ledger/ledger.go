@@ -24,7 +24,6 @@ const (
 	// two changes for each try until it is stuck; for a campaign, a review with a few
 	// rejections.
 	historyCampaigns = 32
-	historyNumbers   = 32
 	// The state bucket needs no history.
 	historyState = 1
 	// maxRecord is far above the size of a record, about 500 bytes. Telnyx's texts are cut
@@ -69,7 +68,7 @@ func Create(ctx context.Context, js jetstream.JetStream, replicas int) (*Ledger,
 	if l.campaigns, err = createBucket(ctx, js, bucketCampaigns, historyCampaigns, maxRecord, replicas); err != nil {
 		return nil, err
 	}
-	if l.numbers, err = createBucket(ctx, js, bucketNumbers, historyNumbers, maxRecord, replicas); err != nil {
+	if l.numbers, err = createBucket(ctx, js, bucketNumbers, HistoryOfNumber, maxRecord, replicas); err != nil {
 		return nil, err
 	}
 	if l.state, err = createBucket(ctx, js, bucketState, historyState, maxHold, replicas); err != nil {

@@ -17,7 +17,7 @@ import (
 const (
 	// plansKey is the key of [Plans] in the state bucket. An older program takes it for
 	// the next check of a campaign that does not exist. No campaign has this id.
-	plansKey = markPrefix + "plans"
+	plansKey = "_plans"
 	// maxFault bounds [Plans.Fault], in bytes.
 	maxFault = 2000
 )

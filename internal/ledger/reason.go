@@ -1,6 +1,10 @@
 package ledger
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // Reason says why a number is not attached yet, or what is wrong with it. The list is
 // closed: every answer of Telnyx is mapped to one of these, and the record keeps Telnyx's
@@ -203,12 +207,7 @@ func (r Reason) Advice() Advice {
 
 // OfCampaign reports whether the reason comes from the campaign's phase.
 func (r Reason) OfCampaign() bool {
-	for _, reason := range phaseReasons {
-		if r == reason {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(slices.Collect(maps.Values(phaseReasons)), r)
 }
 
 // OfAccount reports whether the reason concerns the account rather than the number.
@@ -216,11 +215,5 @@ func (r Reason) OfAccount() bool { return r == Unauthorized || r == AccountBlock
 
 // sentences joins the sentences that are not empty.
 func sentences(all ...string) string {
-	var kept []string
-	for _, s := range all {
-		if s != "" {
-			kept = append(kept, s)
-		}
-	}
-	return strings.Join(kept, " ")
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), " ")
 }

@@ -3,6 +3,7 @@ package preflight
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -45,10 +46,6 @@ func isPublic(host string) bool {
 	if !strings.Contains(host, ".") { // localhost, or a name in a local network
 		return false
 	}
-	for _, reserved := range []string{".localhost", ".test", ".example", ".local", ".internal"} { // RFC 6761, RFC 6762, ICANN 2024
-		if strings.HasSuffix(host, reserved) {
-			return false
-		}
-	}
-	return true
+	reserved := []string{".localhost", ".test", ".example", ".local", ".internal"} // RFC 6761, RFC 6762, ICANN 2024
+	return !slices.ContainsFunc(reserved, func(suffix string) bool { return strings.HasSuffix(host, suffix) })
 }

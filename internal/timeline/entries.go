@@ -199,7 +199,7 @@ func (s *story) replanned(before, n ledger.Number) {
 	if before.EntryHash != "" && n.EntryHash != "" && before.EntryHash != n.EntryHash {
 		s.add(Plan, "", "The plan entry has changed. Plan %s%s names the number%s.", n.Plan, placeText(n.PlanPlace), setText(n.PlanHash))
 	}
-	// The assigner writes this cause for greenlight trigger.
+	// The assigner writes this cause after greenlight trigger.
 	if message, ok := strings.CutPrefix(n.Cause, "asked for by a person"); ok && n.Cause != before.Cause {
 		s.add(Person, "", "A person requested a check of the campaign%s.", message)
 	}
@@ -254,7 +254,8 @@ func (s *story) decided(n ledger.Number, claimed bool) {
 	}
 }
 
-// recordText is the content of Telnyx's record of the number, empty if it is not known.
+// recordText returns the content of Telnyx's record of the number, or nothing if it is
+// unknown.
 func recordText(n ledger.Number) string {
 	if n.Status == "" {
 		return ""

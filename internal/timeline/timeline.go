@@ -14,14 +14,13 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// MaxEvents bounds the events that are shown; the latest are.
+// MaxEvents bounds the events of a timeline. It has the latest ones.
 const MaxEvents = 100
 
 // maxDetail bounds text from outside, in characters.
 const maxDetail = 600
 
-// ErrUnknownNumber is matched by the error for a number of which the ledger has no record,
-// not even an old one.
+// ErrUnknownNumber means that the ledger never had a record of the number.
 var ErrUnknownNumber = errors.New("the ledger has no record of it: no plan that an assigner has loaded names it")
 
 // Kind is the kind of an entry.
