@@ -152,13 +152,15 @@ func openFront(t *testing.T, name string, nc *nats.Conn, replicas int, groups bo
 	t.Helper()
 	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{telnyx.PublicKeyOf(key)}, time.Now)
 	must(t, err)
-	var p *app.Process
-	testkit.Within(t, patience, func() error { // a cluster that just came up may not be able to make streams
+	js, err := jetstream.New(nc)
+	must(t, err)
+	testkit.Within(t, patience, func() error { // a new cluster may not be able to create streams yet
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		p, err = app.New(ctx, nc, replicas, zerolog.Nop())
-		return err
+		return events.EnsureStreams(ctx, js, replicas)
 	})
+	p, err := app.New(t.Context(), nc, replicas, zerolog.Nop())
+	must(t, err)
 	for _, check := range checks {
 		p.AddCheck(check)
 	}
@@ -168,8 +170,6 @@ func openFront(t *testing.T, name string, nc *nats.Conn, replicas int, groups bo
 	must(t, err)
 	must(t, p.AddWebhook(webhook.Config{Verifier: verifier, GroupCommit: groups}, public, app.Public{}))
 	p.AddPrivate(private, "")
-	js, err := jetstream.New(nc)
-	must(t, err)
 	asked, err := webhook.New(webhook.Config{Verifier: verifier, JetStream: js})
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
