@@ -140,7 +140,7 @@ func allDialects() []telnyxsim.NamedDialect {
 // representative are the dialects that are tried with the race detector: one of each kind,
 // and those in which reads lag behind writes.
 var representative = []string{
-	"none", "filter-nothing", "numbers-ignored", "pages-of-20", "lists-lag", "reads-lag", "moves-lag", "settings-by-id",
+	"none", "filter-one", "numbers-ignored", "pages-of-20", "lists-lag", "reads-lag", "moves-lag", "settings-by-id",
 	"moves-refused", "refusals-409", "assignment-missing", "lists-bare", "free-forbidden",
 }
 
