@@ -1,8 +1,8 @@
-// Package telnyx speaks to Telnyx about 10DLC: it verifies and decodes the
-// notifications that Telnyx posts, and calls the API operations that attaching
-// numbers to a campaign needs.
+// Package telnyx is a client for the 10DLC part of Telnyx's API. It verifies and decodes
+// the notifications that Telnyx posts, and calls the operations that attaching numbers to
+// a campaign needs.
 //
-// It knows the wire and nothing else: no plan, no NATS, no decision about what
+// It knows the wire format only: nothing of plans or NATS, and it does not decide what
 // to do with an answer. [Classify] says what an error is about.
 //
 // Telnyx's pages contradict each other about routes, filters, page sizes and
@@ -15,11 +15,11 @@
 // # Invariants
 //
 //   - A delivery is authentic or it is not read: [Verifier.Verify] checks
-//     the raw bytes before anybody decodes them.
+//     the raw bytes before they are decoded.
 //   - Nothing that Telnyx says is lost in decoding. Unknown words are kept, fields
-//     of doubtful type are kept as raw JSON, and an answer that is not JSON still
+//     whose type varies are kept as raw JSON, and an answer that is not JSON still
 //     yields an [APIError] with its status.
-//   - A request that writes is sent once. Only reads are repeated here.
+//   - A write is sent once. Only reads are repeated.
 //   - The absence of something is never concluded from one answer that may have been
 //     misunderstood: [Rows] says whether a list is complete, and [Numbers] has a
 //     third state beside found and absent.
