@@ -165,7 +165,7 @@ func BenchmarkFirstResync(b *testing.B) {
 		w.plan(yaml.String())
 		began := time.Now()
 		stop := w.start()
-		w.eventuallyWithin(5*time.Minute, "all are known", func() (bool, string) {
+		w.eventually("all are known", func() (bool, string) {
 			records := w.ledgerMessages()
 			return records >= campaigns*each, fmt.Sprint(records)
 		})

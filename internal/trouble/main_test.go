@@ -153,14 +153,9 @@ func openFront(t *testing.T, name string, nc *nats.Conn, replicas int, groups bo
 	t.Helper()
 	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{telnyx.PublicKeyOf(key)}, time.Now)
 	must(t, err)
-<<<<<<< HEAD
 	js, err := jetstream.New(nc)
 	must(t, err)
 	testkit.Within(t, patience, func() error { // a new cluster may not be able to create streams yet
-=======
-	var p *app.Process
-	testkit.Within(t, patience, func() error { // a cluster that just came up refuses some requests
->>>>>>> 811e362
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		return events.EnsureStreams(ctx, js, replicas)
