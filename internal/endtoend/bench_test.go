@@ -166,7 +166,7 @@ func BenchmarkFirstResync(b *testing.B) {
 		began := time.Now()
 		stop := w.start()
 		w.eventually("all are known", func() (bool, string) {
-			records := w.ledgerMessages()
+			records := w.lastWrite()
 			return records >= campaigns*each, fmt.Sprint(records)
 		})
 		took := time.Since(began)
