@@ -33,6 +33,7 @@ func private(t *testing.T, guard status.Guard, checks ...status.Check) string {
 }
 
 func TestAskReady_TellsWhatReadinessTells(t *testing.T) {
+	t.Parallel()
 	good := status.Check{Name: "nats", Says: func(context.Context) string { return "connected to n1" }}
 	away := status.Check{Name: "webhook", Ready: func(context.Context) error { return errors.New("the stream is away") }}
 	faulty := status.Check{Name: "plans", Advisory: true, Ready: func(context.Context) error { return errors.New("spring.yaml is at fault") }}
@@ -60,6 +61,7 @@ func TestAskReady_TellsWhatReadinessTells(t *testing.T) {
 }
 
 func TestAskReady_AsksWhatListensOnEveryInterface(t *testing.T) {
+	t.Parallel()
 	_, port, err := net.SplitHostPort(private(t, closed, status.Check{Name: "nats"}))
 	must(t, err)
 	for _, address := range []string{":" + port, "0.0.0.0:" + port, "localhost:" + port} {
@@ -70,6 +72,7 @@ func TestAskReady_AsksWhatListensOnEveryInterface(t *testing.T) {
 }
 
 func TestAskReady_FailsWhereNobodyOfOursAnswers(t *testing.T) {
+	t.Parallel()
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"ok": true}`)) }))
@@ -90,6 +93,7 @@ func TestAskReady_FailsWhereNobodyOfOursAnswers(t *testing.T) {
 }
 
 func TestAskReady_TakesHalfAnAnswerForNoneInTime(t *testing.T) {
+	t.Parallel()
 	half := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(`{"status": "rea`))
 		_ = http.NewResponseController(w).Flush()
@@ -105,6 +109,7 @@ func TestAskReady_TakesHalfAnAnswerForNoneInTime(t *testing.T) {
 
 // A process that hangs takes the connection and says nothing.
 func TestAskReady_DoesNotWaitForWhoSaysNothing(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer listener.Close()

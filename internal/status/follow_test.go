@@ -46,6 +46,7 @@ func until(t *testing.T, updates <-chan status.Snapshot, what string, wanted fun
 }
 
 func TestFollow_TellsOfEveryChangeWithoutBeingAsked(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	updates, end := following(t, func(ctx context.Context, changed func(status.Snapshot) error) error {
 		return status.Follow(ctx, js, func() time.Time { return noon }, changed)
@@ -94,6 +95,7 @@ func TestFollow_TellsOfEveryChangeWithoutBeingAsked(t *testing.T) {
 }
 
 func TestFollow_EndsWithTheErrorOfWhoIsTold(t *testing.T) {
+	t.Parallel()
 	js := mixedLedger(t)
 	enough := errors.New("enough")
 	err := status.Follow(t.Context(), js, time.Now, func(s status.Snapshot) error {

@@ -13,6 +13,7 @@ import (
 )
 
 func TestRead_ShowsAHoldFirst(t *testing.T) {
+	t.Parallel()
 	js := mixedLedger(t)
 	book, err := ledger.Open(t.Context(), js)
 	must(t, err)
@@ -41,6 +42,7 @@ func TestRead_ShowsAHoldFirst(t *testing.T) {
 }
 
 func TestHoldSentences_NameAFewOfMany(t *testing.T) {
+	t.Parallel()
 	by := ledger.HeldBy{By: "ann@ops", At: noon}
 	hold := ledger.Hold{All: &by, Campaigns: map[string]ledger.HeldBy{"C1": by, "C2": by, "C3": by, "C4": by, "C5": by}}
 	want := []string{"On hold: everything, since 12:00 by ann@ops.", "On hold: C2, C3, C4 and 2 more, since 12:00 by ann@ops."}
@@ -52,6 +54,7 @@ func TestHoldSentences_NameAFewOfMany(t *testing.T) {
 
 // What was planned is not known when a bucket is lost; that nothing is would be untrue.
 func TestRead_SaysThatTheLedgerIsIncomplete(t *testing.T) {
+	t.Parallel()
 	for _, lost := range [][]string{{"CAMPAIGNS"}, {"NUMBERS"}, {"LOOKS"}, {"CAMPAIGNS", "NUMBERS", "LOOKS"}} {
 		t.Run(strings.Join(lost, ","), func(t *testing.T) {
 			js := mixedLedger(t)

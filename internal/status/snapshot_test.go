@@ -18,12 +18,14 @@ import (
 )
 
 func TestSnapshot_IsPlainJSON(t *testing.T) {
+	t.Parallel()
 	text, err := json.MarshalIndent(read(t, mixedLedger(t)), "", "  ")
 	must(t, err)
 	testkit.Golden(t, "testdata/mixed.json", string(text)+"\n", *update, "-update")
 }
 
 func TestRead_IsEmptyBeforeAnAssignerRan(t *testing.T) {
+	t.Parallel()
 	const want = `{"at":"2026-03-02T12:00:00Z","campaigns":[],"totals":{},"dead_letters":0,"events_waiting":0,"idle":%t}`
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	for i, when := range []string{"without streams", "with streams"} {
@@ -37,6 +39,7 @@ func TestRead_IsEmptyBeforeAnAssignerRan(t *testing.T) {
 }
 
 func TestRead_CountsByState(t *testing.T) {
+	t.Parallel()
 	s := read(t, mixedLedger(t))
 	want := map[ledger.State]int{ledger.Sendable: 2, ledger.Pending: 1, ledger.Attached: 1, ledger.Failed: 1, ledger.Conflict: 1, ledger.Planned: 9}
 	if diff := cmp.Diff(want, s.Totals); diff != "" {
@@ -57,6 +60,7 @@ func TestRead_CountsByState(t *testing.T) {
 }
 
 func TestRead_CountsEventsThatWait(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	_, err := events.NewConsumer(t.Context(), js, events.Timing{}, func(err error) { t.Log(err) })
@@ -84,6 +88,7 @@ func TestRead_CountsEventsThatWait(t *testing.T) {
 }
 
 func TestRead_TellsTheLaterNextLook(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	book, err := ledger.Create(t.Context(), js, 1)
@@ -110,6 +115,7 @@ func TestRead_TellsTheLaterNextLook(t *testing.T) {
 }
 
 func TestRead_FailsWithItsContext(t *testing.T) {
+	t.Parallel()
 	js := mixedLedger(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

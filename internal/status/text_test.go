@@ -26,6 +26,7 @@ func writeText(t *testing.T, s status.Snapshot) string {
 }
 
 func TestWriteText_ShowsEverythingAboutAMixedLedger(t *testing.T) {
+	t.Parallel()
 	text := writeText(t, read(t, mixedLedger(t)))
 	testkit.Golden(t, "testdata/mixed.txt", text, *update, "-update")
 	testkit.Readable(t, text)
@@ -40,6 +41,7 @@ func TestWriteText_ShowsEverythingAboutAMixedLedger(t *testing.T) {
 }
 
 func TestWriteText_FitsWhateverTheLedgerHas(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("x", 64)
 	s := status.Snapshot{At: noon, DeadLetters: 1}
 	for _, phase := range ledger.Phases() {
@@ -63,6 +65,7 @@ func TestWriteText_FitsWhateverTheLedgerHas(t *testing.T) {
 // Nobody reads each of thousands of campaigns: what is done is counted, and a cause is
 // written once for all campaigns that have it.
 func TestWriteText_StaysShortHoweverManyCampaignsThereAre(t *testing.T) {
+	t.Parallel()
 	const campaigns, each = 2000, 50
 	s := status.Snapshot{At: noon, Totals: map[ledger.State]int{}}
 	for i := range campaigns {
@@ -111,6 +114,7 @@ func TestWriteText_StaysShortHoweverManyCampaignsThereAre(t *testing.T) {
 }
 
 func TestWriteText_SaysThatNothingIsPlanned(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		deadLetters uint64
 		want        string
@@ -131,6 +135,7 @@ func TestWriteText_SaysThatNothingIsPlanned(t *testing.T) {
 const nothingPlanned = "Nothing is planned yet, or no assigner has run. Put a plan file into\nconfig/plans and start greenlight up.\n"
 
 func TestWriteText_SaysWhenInAWord(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		since, next time.Time
 		want        string
@@ -168,6 +173,7 @@ func TestWriteText_SaysWhenInAWord(t *testing.T) {
 }
 
 func TestWriteText_TellsTimesByTheClockOfAPlace(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	must(t, read(t, mixedLedger(t)).WriteText(&out, status.TextOptions{Zone: time.FixedZone("CET", 3600)}))
 	if !strings.Contains(out.String(), "in 10 s, at 13:00") {
@@ -177,6 +183,7 @@ func TestWriteText_TellsTimesByTheClockOfAPlace(t *testing.T) {
 
 // Colours only where they are wanted, and the text is the same without them.
 func TestWriteText_PaintsOnlyWhenAsked(t *testing.T) {
+	t.Parallel()
 	s := read(t, mixedLedger(t))
 	for _, focus := range []string{"", "spring-promo", "+15551234570"} {
 		part := s
@@ -196,6 +203,7 @@ func TestWriteText_PaintsOnlyWhenAsked(t *testing.T) {
 }
 
 func TestAbout_FindsByEveryName(t *testing.T) {
+	t.Parallel()
 	s := read(t, mixedLedger(t))
 	for what, want := range map[string]string{
 		"spring-promo": springID, springID: springID, "C6X6M94": springID, autumnID: autumnID, "winter": winterID, strayID: strayID,
@@ -219,6 +227,7 @@ func TestAbout_FindsByEveryName(t *testing.T) {
 }
 
 func TestWriteText_GoesDeeperWhereAsked(t *testing.T) {
+	t.Parallel()
 	s := read(t, mixedLedger(t))
 	for what, name := range map[string]string{"spring-promo": "campaign.txt", "+15551234570": "number.txt"} {
 		part, _ := s.About(what)
@@ -229,6 +238,7 @@ func TestWriteText_GoesDeeperWhereAsked(t *testing.T) {
 }
 
 func TestWriteText_ShowsWhatIsKnownOfANumber(t *testing.T) {
+	t.Parallel()
 	n := ledger.Number{
 		Number: "+15551234567", CampaignID: autumnID, Plan: "autumn", PlanPlace: "plan.yaml:7", PlanHash: "a1b2", State: ledger.Failed, Reason: ledger.Stuck,
 		Status: "ASSIGNED", TMobile: "ADDED", Since: noon.Add(-time.Hour), Cause: "resync (message 3)", Tries: ledger.Tries{Refused: 2, Unanswered: 1}, NeedsPerson: true,
@@ -254,6 +264,7 @@ func TestWriteText_ShowsWhatIsKnownOfANumber(t *testing.T) {
 // A campaign is checked when its first number is due, but not before its own time; and
 // what is said of the campaign is not said of each number again.
 func TestWriteText_ShowsOfACampaignWhatItsNumbersWaitFor(t *testing.T) {
+	t.Parallel()
 	number := func(i int, next time.Duration) status.Number {
 		n := ledger.Number{Number: fmt.Sprintf("+1555123456%d", i), State: ledger.Planned, Reason: ledger.RateLimited, Detail: "429"}
 		if next != 0 {
@@ -286,6 +297,7 @@ func TestWriteText_ShowsOfACampaignWhatItsNumbersWaitFor(t *testing.T) {
 }
 
 func TestStanding_SaysWhetherToWait(t *testing.T) {
+	t.Parallel()
 	approved := ledger.Campaign{Planned: true, Phase: ledger.PhaseApproved}
 	with := func(c ledger.Campaign, numbers ...ledger.Number) status.Campaign {
 		campaign := status.Campaign{Campaign: c, Counts: map[ledger.State]int{}}
@@ -332,6 +344,7 @@ func TestStanding_SaysWhetherToWait(t *testing.T) {
 }
 
 func TestWriteText_ReturnsTheWritersError(t *testing.T) {
+	t.Parallel()
 	r, w := io.Pipe()
 	broken := errors.New("broken")
 	r.CloseWithError(broken)

@@ -24,8 +24,6 @@ const (
 	viewPause = time.Second
 	// viewEvery is the shortest time between two reports of changed records.
 	viewEvery = 250 * time.Millisecond
-	// askTimeout bounds reading the surroundings from NATS.
-	askTimeout = 5 * time.Second
 	// maxFaults bounds the faults of plan files that are shown.
 	maxFaults = 50
 )
@@ -39,6 +37,8 @@ type ViewConfig struct {
 	// PlanFaults returns why the current plan files are not in force, or nil. It is nil if
 	// no plan files are watched.
 	PlanFaults func() error
+	// Timeout bounds reading the surroundings from NATS, by default 5 s.
+	Timeout time.Duration
 	// Log gets errors. The zero value logs nothing.
 	Log zerolog.Logger
 }
@@ -112,6 +112,7 @@ type Checked struct {
 
 // NewView returns an empty view.
 func NewView(config ViewConfig) *View {
+	config.Timeout = cmp.Or(config.Timeout, 5*time.Second)
 	v := &View{config: config, changed: make(chan struct{})}
 	v.contents.clear()
 	return v
@@ -135,7 +136,7 @@ func (v *View) Run(ctx context.Context) error {
 // follow reads the ledger and follows its changes. Before the first assigner there is no
 // ledger, which is not an error.
 func (v *View) follow(ctx context.Context) error {
-	opening, cancel := context.WithTimeout(ctx, askTimeout)
+	opening, cancel := context.WithTimeout(ctx, v.config.Timeout)
 	defer cancel()
 	book, err := ledger.Open(opening, v.config.JetStream)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -226,7 +227,7 @@ func (v *View) Refresh(ctx context.Context, maxAge time.Duration) {
 	if !v.refreshed.IsZero() && time.Since(v.refreshed) < maxAge {
 		return
 	}
-	bounded, cancel := context.WithTimeout(ctx, askTimeout)
+	bounded, cancel := context.WithTimeout(ctx, v.config.Timeout)
 	defer cancel()
 	now := v.surroundings(bounded)
 	if ctx.Err() != nil {

@@ -10,6 +10,7 @@ import (
 )
 
 func TestContents_PutsLastWhatNoPlanNamesAnyMore(t *testing.T) {
+	t.Parallel()
 	var x Contents
 	x.clear()
 	first := ledger.Campaign{ID: "C1", Plan: "autumn", Planned: true}
@@ -26,6 +27,7 @@ func TestContents_PutsLastWhatNoPlanNamesAnyMore(t *testing.T) {
 }
 
 func TestFaultLines_AreAPagefulAtMost(t *testing.T) {
+	t.Parallel()
 	var text strings.Builder
 	text.WriteString("version: 1\ncampaigns:\n")
 	for i := range maxFaults + 2 {

@@ -66,6 +66,7 @@ func agrees(t *testing.T, view *status.View, book *ledger.Ledger) {
 }
 
 func TestView_SaysWhatAReadingOfEveryRecordSays(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)

@@ -14,6 +14,7 @@ import (
 var now = time.Date(2026, 3, 2, 14, 28, 0, 0, time.FixedZone("EET", 7200))
 
 func TestUntilAndAgo_SayItBothWays(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		at         time.Duration
 		until, ago string
@@ -42,6 +43,7 @@ func TestUntilAndAgo_SayItBothWays(t *testing.T) {
 }
 
 func TestPlain_CutsAndDisarms(t *testing.T) {
+	t.Parallel()
 	for in, want := range map[string]string{
 		"as it is":                        "as it is",
 		"a\tb\n c":                        "a b c",
@@ -92,6 +94,7 @@ func harmless(t *testing.T, in, got string) {
 }
 
 func TestHang_KeepsToTheColumns(t *testing.T) {
+	t.Parallel()
 	var b strings.Builder
 	status.Hang(&b, "Next:  ", "       ", "Greenlight looks\x1b[2J again, and "+strings.Repeat("x", 50), 30)
 	want := "Next:  Greenlight looks [2J\n       again, and\n       xxxxxxxxxxxxxxxxxxxxxxx\n       xxxxxxxxxxxxxxxxxxxxxxx\n       xxxx\n"

@@ -1,10 +1,12 @@
 package page_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -98,12 +100,19 @@ func show(t testing.TB, js jetstream.JetStream, config page.Config, of ...status
 		viewed = of[0]
 	}
 	viewed.JetStream, viewed.Log = js, zerolog.New(&log)
+	config.Refresh = cmp.Or(config.Refresh, 100*time.Millisecond)
 	view := status.NewView(viewed)
 	config.JetStream, config.View, config.Log = js, view, viewed.Log
 	shown := page.New(config)
-	server := httptest.NewServer(status.Handler(status.Config{
+	server := httptest.NewUnstartedServer(status.Handler(status.Config{
 		View: view, Checks: viewed.Checks, Metrics: prometheus.NewRegistry(), Page: shown,
 	}))
+	// A client that does not read fills a small buffer soon.
+	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		_ = c.(*net.TCPConn).SetWriteBuffer(4096)
+		return ctx
+	}
+	server.Start()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- view.Run(ctx) }()

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -36,6 +37,9 @@ type Config struct {
 	// MaxStreams bounds the number of live pages, by default 50. Further pages are static
 	// and retry later.
 	MaxStreams int
+	// Refresh is the largest age of [status.Surroundings] on a page, and how often they are
+	// read for live pages, by default 3 s.
+	Refresh time.Duration
 	// Coalesce is how long a stream collects changes before it sends them, by default
 	// 400 ms.
 	Coalesce time.Duration
@@ -58,18 +62,11 @@ type Page struct {
 
 // New returns a page. Live pages need [Page.Run].
 func New(config Config) *Page {
-	if config.MaxStreams == 0 {
-		config.MaxStreams = 50
-	}
-	if config.Coalesce == 0 {
-		config.Coalesce = 400 * time.Millisecond
-	}
-	if config.Heartbeat == 0 {
-		config.Heartbeat = 15 * time.Second
-	}
-	if config.WriteTimeout == 0 {
-		config.WriteTimeout = 5 * time.Second
-	}
+	config.MaxStreams = cmp.Or(config.MaxStreams, 50)
+	config.Refresh = cmp.Or(config.Refresh, 3*time.Second)
+	config.Coalesce = cmp.Or(config.Coalesce, 400*time.Millisecond)
+	config.Heartbeat = cmp.Or(config.Heartbeat, 15*time.Second)
+	config.WriteTimeout = cmp.Or(config.WriteTimeout, 5*time.Second)
 	p := &Page{
 		config: config, life: rand.Text()[:8],
 		streams: streams{ended: make(chan struct{})}, mux: http.NewServeMux(),
@@ -83,9 +80,6 @@ func New(config Config) *Page {
 }
 
 const (
-	// surroundingsAge is the largest age of [status.Surroundings] on a page, and how often
-	// they are read for live pages.
-	surroundingsAge = 3 * time.Second
 	// readTimeout bounds the requests of a page to NATS.
 	readTimeout = 5 * time.Second
 	// maxDetail bounds Telnyx's text in a list, in bytes. The timeline shows more.
@@ -96,7 +90,7 @@ const (
 // nil.
 func (p *Page) Run(ctx context.Context) error {
 	defer p.endStreams()
-	ticker := time.NewTicker(surroundingsAge)
+	ticker := time.NewTicker(p.config.Refresh)
 	defer ticker.Stop()
 	for {
 		select {
@@ -104,7 +98,7 @@ func (p *Page) Run(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 			if p.streaming() {
-				p.config.View.Refresh(ctx, surroundingsAge)
+				p.config.View.Refresh(ctx, p.config.Refresh)
 			}
 		}
 	}
@@ -174,7 +168,7 @@ type shell struct {
 func (s shell) Block(name string) template.HTML { return s.Blocks[name] }
 
 func (p *Page) serve(w http.ResponseWriter, r *http.Request) {
-	p.config.View.Refresh(r.Context(), surroundingsAge)
+	p.config.View.Refresh(r.Context(), p.config.Refresh)
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
 	if !p.config.View.AwaitLoaded(ctx) {

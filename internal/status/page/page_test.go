@@ -21,6 +21,7 @@ import (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func TestPage_ForbidsWhatIsNotItsOwn(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	for _, path := range []string{"/status", "/status/campaigns/" + springID, "/status/assets/page.js", "/status/nothing", "/status/events?of=x"} {
 		answer, _ := w.get(t, path)
@@ -35,6 +36,7 @@ func TestPage_ForbidsWhatIsNotItsOwn(t *testing.T) {
 }
 
 func TestPage_IsOnlyRead(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	for _, path := range []string{"/status", "/status/campaigns/" + springID, "/status/events", "/status/assets/page.css"} {
 		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
@@ -51,6 +53,7 @@ func TestPage_IsOnlyRead(t *testing.T) {
 }
 
 func TestPage_HasNothingElse(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	for _, path := range []string{
 		"/status/", "/status/campaigns/unknown", "/status/campaigns/", "/status/numbers/15559999999", "/status/numbers/+1555", "/status/numbers/",
@@ -63,6 +66,7 @@ func TestPage_HasNothingElse(t *testing.T) {
 }
 
 func TestPage_SaysThatNothingIsPlanned(t *testing.T) {
+	t.Parallel()
 	w := show(t, startJetStream(t), page.Config{}) // no assigner ever ran
 	_, body := w.get(t, "/status")
 	for _, words := range []string{"<h1>No numbers are planned yet</h1>", "Put a plan file into config/plans.", "No campaigns to show"} {
@@ -79,6 +83,7 @@ func TestPage_SaysThatNothingIsPlanned(t *testing.T) {
 }
 
 func TestPage_LetsGoOfWhatIsDropped(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39 numbers can send") })
 	numbers, err := w.book.Numbers(t.Context(), springID)
@@ -101,6 +106,7 @@ func TestPage_LetsGoOfWhatIsDropped(t *testing.T) {
 }
 
 func TestPage_Filters(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
 	count := func(path string) int {
@@ -129,6 +135,7 @@ func TestPage_Filters(t *testing.T) {
 }
 
 func TestPage_SaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	w.putCampaign(t, ledger.Campaign{ID: "C000003", Planned: true, Plan: "refused", Phase: ledger.PhaseUnread, Reason: ledger.Unauthorized, Since: time.Now()})
 	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, ">refused<") })
@@ -143,6 +150,7 @@ func TestPage_SaysWhatToDo(t *testing.T) {
 }
 
 func TestPage_ShowsWhenANumberIsChecked(t *testing.T) {
+	t.Parallel()
 	w := start(t, startJetStream(t), page.Config{})
 	since, next := time.Now().Add(-time.Hour).UTC().Truncate(time.Second), time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Pending, Since: since, NextAt: next})
@@ -153,6 +161,7 @@ func TestPage_ShowsWhenANumberIsChecked(t *testing.T) {
 
 // A number that needs a person has a next try as well, and the page shows both.
 func TestPage_ShowsThatANumberNeedsAPersonBesideItsNextTry(t *testing.T) {
+	t.Parallel()
 	w := start(t, startJetStream(t), page.Config{})
 	next := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	at := `<time datetime="` + next.Format(time.RFC3339) + `"`
@@ -185,6 +194,7 @@ func TestPage_ShowsThatANumberNeedsAPersonBesideItsNextTry(t *testing.T) {
 
 // The index is shown on when NATS goes away, and the page says so.
 func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
 	w.expectLog("the status lost its watch over the ledger", "a status page could not be read from NATS")
@@ -199,7 +209,7 @@ func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 
 // A server that hangs, or one behind a network that is gone, says nothing at all.
 func TestPage_SaysThatNATSIsSilent(t *testing.T) {
-	t.Parallel() // a page waits for seconds before it says so
+	t.Parallel()
 	var wire testkit.Wire
 	server, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
 	must(t, err)
@@ -210,7 +220,7 @@ func TestPage_SaysThatNATSIsSilent(t *testing.T) {
 	js, err := jetstream.New(nc)
 	must(t, err)
 	must(t, events.EnsureStreams(t.Context(), js, 1))
-	w := start(t, js, page.Config{})
+	w := start(t, js, page.Config{}, status.ViewConfig{Timeout: 500 * time.Millisecond})
 	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Sendable, Since: time.Now()})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "<h1>The number can send</h1>") })
 	wire.Freeze()
@@ -221,6 +231,7 @@ func TestPage_SaysThatNATSIsSilent(t *testing.T) {
 }
 
 func TestPage_SaysThatNoAssignerRuns(t *testing.T) {
+	t.Parallel()
 	w := start(t, startJetStream(t), page.Config{})
 	stop := w.work(t)
 	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "one", Phase: ledger.PhaseApproved, Since: time.Now()})
@@ -236,6 +247,7 @@ func TestPage_SaysThatNoAssignerRuns(t *testing.T) {
 
 // The check of the plan files says in one line what the page shows fault by fault.
 func TestPage_ShowsAFaultOfThePlanFilesOnce(t *testing.T) {
+	t.Parallel()
 	plans := status.Check{Name: "plans", Advisory: true, Ready: func(context.Context) error { return planFaults() }}
 	w := start(t, startJetStream(t), page.Config{}, status.ViewConfig{Checks: []status.Check{plans}, PlanFaults: planFaults})
 	_, body := w.get(t, "/status")
@@ -245,6 +257,7 @@ func TestPage_ShowsAFaultOfThePlanFilesOnce(t *testing.T) {
 }
 
 func TestDeadLetters_ArePagedFromTheLatest(t *testing.T) {
+	t.Parallel()
 	w := start(t, startJetStream(t), page.Config{})
 	for i := range 30 {
 		must(t, events.NewPublisher(w.js).DeadLetter(t.Context(), events.DeadLetter{
@@ -265,6 +278,7 @@ func TestDeadLetters_ArePagedFromTheLatest(t *testing.T) {
 }
 
 func TestAssets_AreKeptByBrowsers(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	_, body := w.get(t, "/status")
 	for _, name := range []string{"page.css", "page.js", "icon.svg"} {

@@ -115,6 +115,7 @@ func settled(t *testing.T, w world) string {
 }
 
 func TestStream_SendsWhatChangedAndNoMore(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
 	version := settled(t, w)
 	l := listen(t, w, "/status", version)
@@ -133,6 +134,7 @@ func TestStream_SendsWhatChangedAndNoMore(t *testing.T) {
 }
 
 func TestStream_SendsAllToOneWhoKnowsAnotherVersion(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	version := settled(t, w)
 	for _, since := range []string{"", "other-1", version[:len(version)-1]} {
@@ -143,13 +145,14 @@ func TestStream_SendsAllToOneWhoKnowsAnotherVersion(t *testing.T) {
 }
 
 func TestStream_GoesOnWhereABrowserLeftOff(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
 	listenAgain(t, w, "/status", "other-1", settled(t, w)).beat()
 }
 
 // What is not in the ledger is looked at again and again while somebody reads.
 func TestStream_TellsOfWhatIsNotInTheLedger(t *testing.T) {
-	t.Parallel() // it is looked at every few seconds
+	t.Parallel()
 	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
 	version := settled(t, w)
 	l, letters := listen(t, w, "/status", version), listen(t, w, "/status/dead-letters", version)
@@ -167,6 +170,7 @@ func TestStream_TellsOfWhatIsNotInTheLedger(t *testing.T) {
 }
 
 func TestStream_TellsWhatBecomesOfANumber(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
 	l := listen(t, w, "/status/numbers/15551234574", settled(t, w))
 	l.beat()
@@ -180,10 +184,11 @@ func TestStream_TellsWhatBecomesOfANumber(t *testing.T) {
 	}
 }
 
-// A crowd of changes comes together: with a second to gather them, there are two
+// A crowd of changes comes together: with a moment to gather them, there are two
 // patches, the first change and all the others.
 func TestStream_GathersChanges(t *testing.T) {
-	w := mixed(t, page.Config{Coalesce: time.Second})
+	t.Parallel()
+	w := mixed(t, page.Config{Coalesce: 300 * time.Millisecond})
 	l := listen(t, w, "/status/campaigns/"+summerID, "")
 	if _, _, ok := l.next(); !ok {
 		t.Fatal("no page")
@@ -205,6 +210,7 @@ func TestStream_GathersChanges(t *testing.T) {
 }
 
 func TestStream_IsBoundedInNumber(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{MaxStreams: 2})
 	first, second := listen(t, w, "/status", ""), listen(t, w, "/status", "")
 	first.next()
@@ -224,6 +230,7 @@ func TestStream_IsBoundedInNumber(t *testing.T) {
 }
 
 func TestStream_RefusesWhatIsNoPage(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	for _, of := range []string{"", "/metrics", "http://evil.example/", "/statusx", "%"} {
 		if l := listen(t, w, of, ""); l.code != http.StatusBadRequest {
@@ -233,6 +240,7 @@ func TestStream_RefusesWhatIsNoPage(t *testing.T) {
 }
 
 func TestStream_SaysThatThereIsNothingMore(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	l := listen(t, w, "/status/campaigns/unknown", "")
 	for l.lines.Scan() {
@@ -258,6 +266,7 @@ func served(t *testing.T, w world, options app.ServerOptions) world {
 
 // The bounds of the server are for requests that end.
 func TestStream_OutlivesTheServersTimeouts(t *testing.T) {
+	t.Parallel()
 	const short = 50 * time.Millisecond
 	w := mixed(t, page.Config{Heartbeat: 2 * short})
 	settled(t, w)
@@ -275,6 +284,7 @@ func TestStream_OutlivesTheServersTimeouts(t *testing.T) {
 
 // One who takes nothing is cut off, and keeps no others from their news.
 func TestStream_DropsASlowReader(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{WriteTimeout: 50 * time.Millisecond, Coalesce: time.Millisecond, MaxStreams: 1})
 	settled(t, w)
 	address, err := url.Parse(w.url)
@@ -303,6 +313,7 @@ func TestStream_DropsASlowReader(t *testing.T) {
 
 // The process stops at once, though pages are read live.
 func TestRun_EndsTheStreams(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	l := listen(t, w, "/status", "")
 	l.next()

@@ -10,6 +10,7 @@ import (
 )
 
 func TestForemost_IsWhatNeedsAPersonAndThenWhatMostHave(t *testing.T) {
+	t.Parallel()
 	kind := func(state ledger.State, reason ledger.Reason) ledger.NumberKind {
 		return ledger.NumberKind{State: state, Reason: reason, NeedsPerson: state == ledger.Failed}
 	}
@@ -35,6 +36,7 @@ func TestForemost_IsWhatNeedsAPersonAndThenWhatMostHave(t *testing.T) {
 }
 
 func TestQuery_IsBoundedAndWrittenAsItWasRead(t *testing.T) {
+	t.Parallel()
 	read := func(address string) query {
 		t.Helper()
 		at, err := url.Parse(address)
@@ -57,6 +59,7 @@ func TestQuery_IsBoundedAndWrittenAsItWasRead(t *testing.T) {
 }
 
 func TestClip_CutsNoLetterInTwo(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct{ text, want string }{
 		"as long as may be": {strings.Repeat("x", maxDetail), strings.Repeat("x", maxDetail)},
 		"a byte longer":     {strings.Repeat("x", maxDetail+1), strings.Repeat("x", maxDetail) + "…"},
