@@ -137,13 +137,12 @@ func (s Snapshot) only(campaign func(Campaign) bool, number func(Number) bool) S
 		}
 		part.Campaigns = append(part.Campaigns, c)
 	}
-	part.Held.Campaigns = nil
+	part.Held.Campaigns = map[string]ledger.HeldBy{}
 	for _, c := range part.Campaigns {
-		if by, ok := s.Held.Campaigns[c.ID]; ok {
-			if part.Held.Campaigns == nil {
-				part.Held.Campaigns = make(map[string]ledger.HeldBy)
+		for _, id := range c.IDs() {
+			if by, held := s.Held.Campaigns[id]; held {
+				part.Held.Campaigns[id] = by
 			}
-			part.Held.Campaigns[c.ID] = by
 		}
 	}
 	return part

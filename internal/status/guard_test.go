@@ -35,8 +35,8 @@ func bearer(shown string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+shown) }
 }
 
-// What checks say is for who may read: a fault of a plan names phone numbers.
-func TestReadyz_TellsSentencesOnlyToWhoMayRead(t *testing.T) {
+// Messages of checks need access, because a fault in a plan names phone numbers.
+func TestReadyz_ShowsMessagesOnlyWithAccess(t *testing.T) {
 	t.Parallel()
 	_, fault := plan.LoadBytes("plan.yaml", []byte("version: 1\ncampaigns:\n"+
 		"- {name: a, campaign_id: 751c6a5c-907b-43a9-8ada-ba1dc8335b07, numbers: [\"+15551234567\"]}\n"+
@@ -79,7 +79,7 @@ func TestReadyz_TellsSentencesOnlyToWhoMayRead(t *testing.T) {
 	}
 }
 
-func TestGuard_DecidesWhoMayRead(t *testing.T) {
+func TestGuard_DecidesAboutAccess(t *testing.T) {
 	t.Parallel()
 	basic := func(user, password string) func(*http.Request) {
 		return func(r *http.Request) { r.SetBasicAuth(user, password) }

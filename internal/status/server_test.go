@@ -59,7 +59,7 @@ func TestPage_HasStatusAndEverythingUnderIt(t *testing.T) {
 	}
 }
 
-func TestRoot_LeadsToThePage(t *testing.T) {
+func TestRoot_RedirectsToThePage(t *testing.T) {
 	t.Parallel()
 	answer, _ := get(t, serve(t, testkit.JetStream(t, testkit.Embedded(t))), "/")
 	if got := answer.Header.Get("Location"); answer.StatusCode != http.StatusFound || got != "/status" {
@@ -114,7 +114,7 @@ func TestReadyz_AnswersForEveryCheck(t *testing.T) {
 	}
 }
 
-// In greenlight up a refused API key must not take the front door out of rotation.
+// In greenlight up a refused API key must not take the webhook out of rotation.
 func TestReadyz_AnswersPerRole(t *testing.T) {
 	t.Parallel()
 	good := func(context.Context) error { return nil }
@@ -163,9 +163,9 @@ func TestReadyz_BoundsItsChecks(t *testing.T) {
 	}
 }
 
-// With a NATS server that says nothing, each check takes all the time that it may: one
-// after the other they would outlast whoever asks, and the first one the others' time.
-func TestReadyz_MakesItsChecksAtTheSameTime(t *testing.T) {
+// When NATS does not answer, each check takes its whole time limit. In sequence they would
+// take longer than the client waits.
+func TestReadyz_RunsItsChecksConcurrently(t *testing.T) {
 	t.Parallel()
 	const checks = 3
 	var begun sync.WaitGroup
@@ -199,7 +199,7 @@ func TestHealthz_AnswersWhateverTheChecksSay(t *testing.T) {
 	}
 }
 
-func TestMetrics_AreTheRegistrys(t *testing.T) {
+func TestMetrics_AreThoseOfTheRegistry(t *testing.T) {
 	t.Parallel()
 	answer, body := get(t, serve(t, testkit.JetStream(t, testkit.Embedded(t))), "/metrics")
 	if answer.StatusCode != http.StatusOK || !strings.Contains(body, "\ngreenlight_test_total 3\n") {
@@ -207,7 +207,7 @@ func TestMetrics_AreTheRegistrys(t *testing.T) {
 	}
 }
 
-func TestHandler_HasNothingElse(t *testing.T) {
+func TestHandler_HasNoOtherRoutes(t *testing.T) {
 	t.Parallel()
 	server := serve(t, testkit.JetStream(t, testkit.Embedded(t)))
 	if answer, _ := get(t, server, "/webhooks/telnyx"); answer.StatusCode != http.StatusNotFound {

@@ -59,7 +59,7 @@ func TestRead_CountsByState(t *testing.T) {
 	}
 }
 
-func TestRead_CountsEventsThatWait(t *testing.T) {
+func TestRead_CountsWaitingEvents(t *testing.T) {
 	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
@@ -70,7 +70,7 @@ func TestRead_CountsEventsThatWait(t *testing.T) {
 		must(t, err)
 	}
 	got := read(t, js)
-	// The server counts what waits for a consumer a moment after it is stored.
+	// The server counts a waiting message a moment after it is stored.
 	for deadline := time.Now().Add(10 * time.Second); got.EventsWaiting != 2 && time.Now().Before(deadline); got = read(t, js) {
 		time.Sleep(time.Millisecond)
 	}
@@ -83,11 +83,11 @@ func TestRead_CountsEventsThatWait(t *testing.T) {
 	}
 	got.Idle = false
 	if text := writeText(t, got); strings.Contains(text, "No assigner") {
-		t.Errorf("somebody works, and the text says\n%s", text)
+		t.Errorf("an assigner runs, and the text says\n%s", text)
 	}
 }
 
-func TestRead_TellsTheLaterNextLook(t *testing.T) {
+func TestRead_HasTheLaterNextCheck(t *testing.T) {
 	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))

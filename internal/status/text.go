@@ -15,12 +15,14 @@ import (
 )
 
 const (
-	// width is the width of the text in columns.
-	width = 80
-	// maxNumbers bounds the numbers that are listed in a sentence.
+	// minWidth is the width of the text in columns, unless the terminal is wider.
+	minWidth = 80
+	// maxProse bounds the lines of sentences, in columns: longer ones are hard to read.
+	maxProse = 100
+	// maxNumbers bounds what is listed in a sentence.
 	maxNumbers = 3
-	// maxCampaigns bounds the campaigns that are shown one by one. If there are more, those
-	// that are done are only counted, and each cause is explained once for all others.
+	// maxCampaigns bounds the campaigns that are shown one by one. If there are more, each
+	// cause is explained once for all of them.
 	maxCampaigns = 50
 	// maxDetail bounds text from outside, in characters.
 	maxDetail = 400
@@ -32,24 +34,19 @@ type TextOptions struct {
 	Color bool
 	// Zone is the time zone of the times. Default UTC.
 	Zone *time.Location
+	// Width is the width of the terminal in columns. The default and the minimum are 80.
+	Width int
+	// ASCII replaces all other characters, see [WantsASCII].
+	ASCII bool
 }
 
-// WriteText writes the snapshot in 80 columns: a table of the campaigns, then what is not
-// done, with why, what happens next and when, and what a person should do. The level of
-// detail depends on [Snapshot.About].
+// WriteText writes the snapshot: what stops everything, a table of the campaigns with
+// problems first, and what is not done. For that it says why, what happens next and when,
+// and what a person should do. The level of detail depends on [Snapshot.About].
 func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
-	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, color: o.Color}
-	for _, sentence := range HoldSentences(s.Held, s.names(), t.now) {
-		t.wrap("", sentence)
-	}
-	if !s.Held.IsZero() {
-		t.wrap("", "No new write request is sent to Telnyx until you run greenlight resume. Events are still stored.")
-		t.gap(true)
-	}
-	if len(s.LedgerMissing) > 0 {
-		t.wrap("", MissingSentence(s.LedgerMissing))
-		t.gap(len(s.Campaigns) > 0)
-	}
+	columns := max(o.Width, minWidth)
+	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, color: o.Color, columns: columns, width: min(columns, maxProse)}
+	t.alerts(s)
 	switch {
 	case len(s.Campaigns) == 0 && len(s.LedgerMissing) > 0:
 	case len(s.Campaigns) == 0 && (s.PlanPending || s.Ran && s.PlanHash == ""):
@@ -61,22 +58,19 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 			t.gap(i > 0)
 			t.number(c, c.Numbers[0])
 		}
-	case s.Focus == FocusAll && len(s.Campaigns) > maxCampaigns:
-		t.wrap("", s.headline())
-		t.gap(true)
-		t.many(s.Campaigns)
-	default:
-		if s.Focus == FocusAll {
-			t.wrap("", s.headline())
-			t.gap(true)
-		}
+	case s.Focus == FocusCampaign:
 		t.WriteString(t.campaigns(s.Campaigns))
 		for _, c := range s.Campaigns {
-			t.campaign(c, s.Focus)
+			t.campaign(c, true)
 		}
+	default:
+		t.overview(s)
 	}
-	t.footer(s)
-	_, err := io.WriteString(w, t.String())
+	written := strings.TrimRight(t.String(), "\n") + "\n"
+	if o.ASCII {
+		written = ascii(written)
+	}
+	_, err := io.WriteString(w, written)
 	return err
 }
 
@@ -86,9 +80,82 @@ type textOf struct {
 	now    time.Time
 	resync time.Time
 	color  bool
+	// columns is the width of tables, width that of sentences.
+	columns, width int
 }
 
-func (t *textOf) wrap(indent, sentence string) { Wrap(&t.Builder, indent, sentence, width) }
+func (t *textOf) wrap(indent, sentence string) { Wrap(&t.Builder, indent, sentence, t.width) }
+
+func (t *textOf) hang(first, indent, sentence string) {
+	Hang(&t.Builder, first, indent, sentence, t.width)
+}
+
+// alerts writes what concerns all campaigns. It comes first, so that it is seen on a small
+// screen too.
+func (t *textOf) alerts(s Snapshot) {
+	if !s.Held.IsZero() {
+		for _, sentence := range HoldSentences(s.Held, s.names(), t.now) {
+			t.wrap("", sentence)
+		}
+		t.wrap("", "No new write request is sent to Telnyx until you run greenlight resume. Events are still stored.")
+		t.gap(true)
+	}
+	if len(s.LedgerMissing) > 0 {
+		t.wrap("", MissingSentence(s.LedgerMissing))
+		t.gap(true)
+	}
+	if s.Idle && (len(s.Campaigns) > 0 || s.EventsWaiting > 0) {
+		t.wrap("", IdleSentence(s.EventsWaiting))
+		t.gap(true)
+	}
+	if s.PlanFault != "" {
+		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
+		t.detail("  ", "", s.PlanFault)
+		t.hang("  To do:  ", "          ", "Fix it; greenlight plan validate lists every error.")
+		t.gap(true)
+	}
+	if s.PlanPending {
+		t.wrap("", "The plan has changed, and not all of its campaigns have been checked yet.")
+		t.gap(true)
+	}
+	if s.DeadLetters > 0 && s.Focus == FocusAll {
+		t.wrap("", Count(int(s.DeadLetters), "dead letter")+". To review, run greenlight deadletters list.")
+		t.gap(true)
+	}
+}
+
+// overview shows what is not done, beginning with what needs a person. Campaigns that are
+// done take one line together.
+func (t *textOf) overview(s Snapshot) {
+	t.wrap("", s.headline())
+	t.gap(true)
+	var done []string
+	for _, c := range s.Campaigns {
+		if c.done() {
+			done = append(done, name(c))
+		}
+	}
+	shown := slices.Clone(s.Campaigns)
+	if len(done) > 1 {
+		shown = slices.DeleteFunc(shown, Campaign.done)
+	}
+	slices.SortStableFunc(shown, func(a, b Campaign) int { return cmp.Compare(a.rank(), b.rank()) })
+	t.WriteString(t.campaigns(shown[:min(len(shown), maxCampaigns)]))
+	t.gap(len(shown) > 0 && len(done) > 1)
+	if len(done) > 1 {
+		t.wrap("", Count(len(done), "campaign")+" done: "+listed(done)+".")
+	}
+	if more := len(shown) - maxCampaigns; more > 0 {
+		t.wrap("", Count(more, "more campaign")+" not done. Name a plan, campaign or number to see it; --json has all.")
+	}
+	if len(s.Campaigns) > maxCampaigns {
+		t.causes(shown)
+		return
+	}
+	for _, c := range shown {
+		t.campaign(c, false)
+	}
+}
 
 // headline summarizes everything in a sentence.
 func (s Snapshot) headline() string {
@@ -104,6 +171,14 @@ func (s Snapshot) headline() string {
 	return fmt.Sprintf("%d of %s attached%s.", attached, Count(s.Planned(), "number"), needs)
 }
 
+// ExtrasSentence says that numbers on a campaign are not in its plan entry.
+func ExtrasSentence(n int) string {
+	if n == 1 {
+		return "1 number on this campaign is not in its plan. Greenlight does not change it; greenlight plan diff names it."
+	}
+	return fmt.Sprintf("%d numbers on this campaign are not in its plan. Greenlight does not change them; greenlight plan diff names them.", n)
+}
+
 // needPerson says that n numbers need a person.
 func needPerson(n int) string {
 	if n == 1 {
@@ -112,38 +187,22 @@ func needPerson(n int) string {
 	return fmt.Sprintf("%d need a person", n)
 }
 
-// many shows more than maxCampaigns campaigns: a table of the first that are not done,
-// beginning with those that need a person, then the causes for all of them.
-func (t *textOf) many(campaigns []Campaign) {
-	unfinished := slices.DeleteFunc(slices.Clone(campaigns), Campaign.done)
-	slices.SortStableFunc(unfinished, func(a, b Campaign) int { return cmp.Compare(rankOf(a), rankOf(b)) })
-	if len(unfinished) > 0 {
-		t.WriteString(t.campaigns(unfinished[:min(len(unfinished), maxCampaigns)]))
-	}
-	var rest []string
-	if done := len(campaigns) - len(unfinished); done > 0 {
-		rest = append(rest, Count(done, "campaign")+" done")
-	}
-	if more := len(unfinished) - maxCampaigns; more > 0 {
-		rest = append(rest, Count(more, "campaign")+" more not done")
-	}
-	if len(rest) > 0 {
-		t.gap(len(unfinished) > 0)
-		t.wrap("", "Not shown: "+strings.Join(rest, ", ")+". Name a plan, campaign or number to see it; --json has all.")
-	}
-	t.causes(unfinished)
-}
-
-// done reports whether there is nothing more to do for a campaign.
+// done reports whether there is nothing more to do for a campaign, nor to say about it.
 func (c Campaign) done() bool {
-	return !c.WaitsForPerson() && c.Planned && c.Phase == ledger.PhaseApproved && c.Reason == "" && c.On() == len(c.Numbers)
+	return c.rank() == rankRest && c.Planned && c.Phase == ledger.PhaseApproved && c.Reason == "" && c.Extras == 0 && c.Counts[ledger.Sendable] == len(c.Numbers)
 }
 
-func rankOf(c Campaign) int {
+// The ranks of campaigns in the table.
+const (
+	rankPerson = iota
+	rankRest
+)
+
+func (c Campaign) rank() int {
 	if c.WaitsForPerson() {
-		return 0
+		return rankPerson
 	}
-	return 1
+	return rankRest
 }
 
 // causes says why campaigns are not done, each cause once.
@@ -167,15 +226,11 @@ func (t *textOf) causes(campaigns []Campaign) {
 	}
 	for _, at := range conditions {
 		t.gap(true)
-		names := make([]string, 0, maxNumbers)
-		for _, c := range of[at][:min(len(of[at]), maxNumbers)] {
+		var names []string
+		for _, c := range of[at] {
 			names = append(names, name(c))
 		}
-		affected := Count(len(of[at]), "campaign") + ": " + strings.Join(names, ", ")
-		if more := len(of[at]) - len(names); more > 0 {
-			affected += fmt.Sprintf(" and %d more", more)
-		}
-		t.wrap("", affected)
+		t.wrap("", Count(len(names), "campaign")+": "+listed(names))
 		t.wrap("  ", at.sentence)
 		if at.reason != "" {
 			t.advice("  ", at.reason.Advice(), "")
@@ -196,7 +251,7 @@ func merge(all []group, more ...group) []group {
 			all = append(all, g)
 			continue
 		}
-		all[i].numbers = append(all[i].numbers, g.numbers...)
+		all[i].numbers, all[i].left = append(all[i].numbers, g.numbers...), max(all[i].left, g.left)
 		if all[i].nextAt.IsZero() || !g.nextAt.IsZero() && g.nextAt.Before(all[i].nextAt) {
 			all[i].nextAt = g.nextAt
 		}
@@ -211,31 +266,6 @@ func (t *textOf) gap(wanted bool) {
 	}
 }
 
-// footer writes what concerns all campaigns.
-func (t *textOf) footer(s Snapshot) {
-	if s.Idle && (len(s.Campaigns) > 0 || s.EventsWaiting > 0) {
-		t.gap(true)
-		t.wrap("", IdleSentence(s.EventsWaiting))
-	}
-	if s.PlanFault != "" {
-		t.gap(true)
-		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
-		t.detail("  ", "", s.PlanFault)
-		Hang(&t.Builder, "  To do:  ", "          ", "Fix it; greenlight plan validate lists every error.", width)
-	}
-	if s.PlanPending {
-		t.gap(true)
-		t.wrap("", "The plan has changed, and not all of its campaigns have been checked yet.")
-	}
-	if s.Focus != FocusAll {
-		return
-	}
-	if s.DeadLetters > 0 {
-		t.gap(true)
-		t.wrap("", Count(int(s.DeadLetters), "dead letter")+". To review, run greenlight deadletters list.")
-	}
-}
-
 // IdleSentence says that no assigner is running, and what that means.
 func IdleSentence(waiting int) string {
 	stored := ""
@@ -245,17 +275,88 @@ func IdleSentence(waiting int) string {
 	return "No assigner is running, so nothing is checked or attached. " + stored + "Start one with greenlight up or assigner."
 }
 
-// campaigns is the table of all campaigns.
+// campaigns is the table of campaigns. The name is shortened first when there is too
+// little room, and counts are never cut.
 func (t *textOf) campaigns(campaigns []Campaign) string {
+	if len(campaigns) == 0 {
+		return ""
+	}
+	const (
+		gaps      = 5 * 2 // each column ends with two blanks
+		leastName = 12
+		someName  = 24 // a shorter one is worth more than the bar
+	)
+	type row struct {
+		name, phase, attached, next string
+		counts                      []string
+	}
+	rows := make([]row, len(campaigns))
+	phase, attached, next := len("phase"), len("attached"), len("next") // widths
+	var names, counts, count int
+	longNext := max(19, (t.columns-minWidth)/2)
+	for i, c := range campaigns {
+		r := row{name(c), t.paintPhase(c), share(c), text.WrapSoft(t.nextOfCampaign(c), longNext), t.counts(c)}
+		rows[i] = r
+		names, phase, attached = max(names, columnsOf(r.name)), max(phase, columnsOf(r.phase)), max(attached, columnsOf(r.attached))
+		next, counts = max(next, text.LongestLineLen(r.next)), max(counts, columnsOf(strings.Join(r.counts, ", ")))
+		for _, one := range r.counts {
+			count = max(count, columnsOf(one)+1)
+		}
+	}
+	room := t.columns - gaps - phase - attached - next
+	roomForNames := func() int { return room - min(counts, max(count, room/2)) }
+	bars := roomForNames()-barWidth >= min(names, someName)
+	if bars {
+		room -= barWidth
+	}
+	names = max(min(names, roomForNames()), leastName)
 	w := newTable()
-	w.SetColumnConfigs([]table.ColumnConfig{
-		{Number: 1, WidthMax: 13}, {Number: 3, WidthMax: 14}, {Number: 4, WidthMax: 16}, {Number: 5, WidthMax: 19, WidthMaxEnforcer: text.WrapSoft},
-	})
-	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next check"})
-	for _, c := range campaigns {
-		w.AppendRow(table.Row{name(c), t.paintPhase(c), bar(c), t.counts(c), t.nextOfCampaign(c)})
+	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next"})
+	for i, r := range rows {
+		if bars {
+			r.attached = bar(campaigns[i]) + r.attached
+		}
+		w.AppendRow(table.Row{shorten(r.name, names), r.phase, r.attached, fill(r.counts, room-names), r.next})
 	}
 	return trimLines(w.Render()) + "\n"
+}
+
+func columnsOf(content string) int { return text.RuneWidthWithoutEscSequences(content) }
+
+// shorten cuts the middle out of a name, since names often differ at the end.
+func shorten(name string, most int) string {
+	runes := []rune(name)
+	if columnsOf(name) <= most {
+		return name
+	}
+	head, tail := (most-1)/2, len(runes)
+	for columnsOf(string(runes[tail-1:])) <= most-1-head {
+		tail--
+	}
+	return text.Trim(name, head) + "…" + string(runes[tail:])
+}
+
+// fill joins counts in lines of at most so many columns. No count is split.
+func fill(counts []string, most int) string {
+	var lines strings.Builder
+	at := 0
+	for i, count := range counts {
+		if i < len(counts)-1 {
+			count += ","
+		}
+		switch width := columnsOf(count); {
+		case at == 0:
+			at = width
+		case at+1+width <= most:
+			lines.WriteString(" ")
+			at += 1 + width
+		default:
+			lines.WriteString("\n")
+			at = width
+		}
+		lines.WriteString(count)
+	}
+	return lines.String()
 }
 
 // trimLines removes the blanks at the ends of lines.
@@ -274,33 +375,49 @@ func name(c Campaign) string {
 	return Plain(c.Plan, 60)
 }
 
+// barWidth is the width of a bar and the blank after it.
+const barWidth = 9
+
 // bar draws the share of numbers that are on the campaign.
 func bar(c Campaign) string {
-	const most = 8
-	total := len(c.Numbers)
-	if total == 0 {
+	if len(c.Numbers) == 0 {
 		return ""
 	}
-	full := most * c.On() / total
-	return strings.Repeat("█", full) + strings.Repeat("░", most-full) + fmt.Sprintf(" %d/%d", c.On(), total)
+	full := (barWidth - 1) * c.On() / len(c.Numbers)
+	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-1-full) + " "
 }
 
-// counts counts a campaign's numbers by state, one state per line, and those that need a
-// person.
-func (t *textOf) counts(c Campaign) string {
-	var parts []string
-	for _, state := range ledger.States() {
-		if n := c.Counts[state]; n > 0 {
-			parts = append(parts, t.paint(ledger.Number{State: state}, fmt.Sprintf("%d %s", n, state)))
-		}
+// share is how many numbers are on the campaign, of how many.
+func share(c Campaign) string {
+	if len(c.Numbers) == 0 {
+		return ""
 	}
+	return fmt.Sprintf("%d/%d", c.On(), len(c.Numbers))
+}
+
+// counts counts a campaign's numbers by state, and those that need a person.
+func (t *textOf) counts(c Campaign) []string {
+	var parts []string
 	if n := c.needPerson(); n > 0 {
 		parts = append(parts, t.paint(ledger.Number{NeedsPerson: true}, needPerson(n)))
 	}
-	if c.Extras > 0 {
-		parts = append(parts, fmt.Sprintf("%d unplanned", c.Extras))
+	for _, state := range ledger.States() {
+		n := c.Counts[state]
+		if state == ledger.Planned && c.Queued > 0 {
+			parts = append(parts, t.paint(ledger.Number{}, fmt.Sprintf("%d queued", c.Queued)))
+			n -= c.Queued
+		}
+		if n > 0 {
+			parts = append(parts, t.paint(ledger.Number{State: state}, fmt.Sprintf("%d %s", n, state)))
+		}
 	}
-	return cmp.Or(strings.Join(parts, "\n"), "none")
+	if c.Extras > 0 {
+		parts = append(parts, fmt.Sprintf("%d not in plan", c.Extras))
+	}
+	if len(parts) == 0 {
+		return []string{"none"}
+	}
+	return parts
 }
 
 func (t *textOf) paint(n ledger.Number, content string) string { return Paint(n, content, t.color) }
@@ -343,8 +460,11 @@ func (t *textOf) paintPhase(c Campaign) string {
 	}
 }
 
-// nextOfCampaign says when the campaign is checked next.
+// nextOfCampaign says how long its queue takes, or when the campaign is checked next.
 func (t *textOf) nextOfCampaign(c Campaign) string {
+	if pace := c.Pace.Words(); pace != "" {
+		return pace
+	}
 	var next time.Time
 	for _, n := range c.Numbers {
 		if !n.NextAt.IsZero() && (next.IsZero() || n.NextAt.Before(next)) {
@@ -364,22 +484,23 @@ func (t *textOf) nextResync() string {
 	return Until(t.now, t.resync)
 }
 
-// campaign writes what is not done about one campaign, or everything if the campaign was
-// named.
-func (t *textOf) campaign(c Campaign, focus Focus) {
-	all := focus == FocusCampaign
+// campaign writes what is not done about one campaign, or everything.
+func (t *textOf) campaign(c Campaign, all bool) {
 	// An approved campaign needs no explanation.
-	quiet := c.Phase == ledger.PhaseApproved && c.Reason == "" && c.Planned
+	quiet := c.Phase == ledger.PhaseApproved && c.Reason == "" && c.Planned && c.Extras == 0
 	if quiet && !all && !slices.ContainsFunc(c.Numbers, remarkable) {
 		return
 	}
 	t.gap(true)
-	t.title(cmp.Or(Plain(c.Plan, 60), "(no plan)"), c.ID)
+	t.title(cmp.Or(c.Plan, "(no plan)"), c.ID)
 	if all {
 		t.facts(c)
 	}
-	if !quiet || all {
+	if c.Phase != ledger.PhaseApproved || !c.Planned || all {
 		t.wrap("  ", c.Sentence)
+	}
+	if c.Extras > 0 {
+		t.wrap("  ", ExtrasSentence(c.Extras))
 	}
 	if c.Reason != "" {
 		t.advice("  ", c.Reason.Advice(), "")
@@ -396,7 +517,7 @@ func (t *textOf) campaign(c Campaign, focus Focus) {
 
 func (t *textOf) title(first, second string) {
 	line := Plain(first, 60) + "  " + Plain(second, 60)
-	if !t.color || len(line) > width {
+	if !t.color || columnsOf(line) > t.width {
 		t.wrap("", line)
 		return
 	}
@@ -413,7 +534,7 @@ func (t *textOf) facts(c Campaign) {
 		t.fact("Telnyx id", c.TelnyxID, "")
 	}
 	t.fact("Telnyx says", c.Status, "")
-	t.fact("Since", Ago(t.now, c.Since), "")
+	t.fact("Since", since(t.now, c.Since), "")
 	t.fact("Webhook", c.WebhookURL, "")
 	t.fact("Last trigger", c.Cause, "")
 }
@@ -426,7 +547,7 @@ func (t *textOf) fact(label, value, set string) {
 	if set != "" {
 		value = strings.TrimPrefix(value+", plan set "+Plain(set, 40), ", ")
 	}
-	Hang(&t.Builder, fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), Plain(value, maxDetail), width)
+	t.hang(fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), Plain(value, maxDetail))
 }
 
 // remarkable reports whether a number needs an explanation.
@@ -437,9 +558,9 @@ func remarkable(n Number) bool {
 // numbers is the table of a campaign's numbers.
 func (t *textOf) numbers(c Campaign) string {
 	w := newTable()
-	w.AppendHeader(table.Row{"number", "state", "reason", "since", "person", "next try"})
+	w.AppendHeader(table.Row{"number", "state", "reason", "for", "person", "next try"})
 	for _, n := range c.Numbers {
-		w.AppendRow(table.Row{n.Number.Number, t.paint(n.Number, string(n.State)), n.Reason, t.since(n), neededWord(n), t.nextOf(n)})
+		w.AppendRow(table.Row{n.Number.Number, t.paint(n.Number, string(n.State)), n.Reason, t.forHowLong(n), neededWord(n), t.nextOf(n)})
 	}
 	if w.Length() == 0 {
 		return ""
@@ -447,7 +568,8 @@ func (t *textOf) numbers(c Campaign) string {
 	return trimLines(w.Render()) + "\n"
 }
 
-func (t *textOf) since(n Number) string {
+// forHowLong says for how long a number has been in its state.
+func (t *textOf) forHowLong(n Number) string {
 	if n.Since.IsZero() {
 		return ""
 	}
@@ -467,16 +589,18 @@ func (t *textOf) nextOf(n Number) string {
 	if n.State == ledger.Sendable {
 		return ""
 	}
-	return cmp.Or(Until(t.now, n.NextAt), "at the resync")
+	return cmp.Or(n.Turn.Words(), Until(t.now, n.NextAt), "at the resync")
 }
 
 // group is a set of numbers with the same explanation.
 type group struct {
-	state   ledger.State
-	reason  ledger.Reason
-	person  bool
-	advice  ledger.Advice
-	nextAt  time.Time
+	state  ledger.State
+	reason ledger.Reason
+	person bool
+	advice ledger.Advice
+	nextAt time.Time
+	// left is how long it takes until the last of them has had its turn, in seconds.
+	left    int
 	numbers []Number
 }
 
@@ -503,7 +627,7 @@ func groups(c Campaign) []group {
 		}
 		all = merge(all, group{
 			state: n.State, reason: n.Reason, person: n.NeedsPerson, advice: ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action},
-			nextAt: n.NextAt, numbers: []Number{n},
+			nextAt: n.NextAt, left: n.EstimatedSeconds, numbers: []Number{n},
 		})
 	}
 	slices.SortStableFunc(all, func(a, b group) int { return cmp.Compare(rank(a.reason), rank(b.reason)) })
@@ -514,8 +638,12 @@ func groups(c Campaign) []group {
 func (t *textOf) group(c Campaign, g group, all bool) {
 	head := headOf(ledger.Number{State: g.state, Reason: g.reason, NeedsPerson: g.person})
 	t.gap(all)
-	Hang(&t.Builder, "  ", "    ", fmt.Sprintf("%s: %s", head, named(g.numbers)), width)
-	t.advice("    ", g.advice, nextSentence(g.state, Until(t.now, g.nextAt)))
+	t.hang("  ", "    ", fmt.Sprintf("%s: %s", head, named(g.numbers)))
+	when := nextSentence(g.state, Until(t.now, g.nextAt))
+	if g.left > 0 {
+		when = " The last one has its turn in " + about(g.left) + "."
+	}
+	t.advice("    ", g.advice, when)
 	maxDetails := maxNumbers
 	if all {
 		maxDetails = 10
@@ -539,18 +667,14 @@ func (t *textOf) group(c Campaign, g group, all bool) {
 
 // named lists the first numbers, and counts them.
 func named(numbers []Number) string {
-	var list []string
-	for _, n := range numbers[:min(len(numbers), maxNumbers)] {
-		list = append(list, n.Number.Number)
+	var all []string
+	for _, n := range numbers {
+		all = append(all, n.Number.Number)
 	}
-	switch left := len(numbers) - len(list); {
-	case len(numbers) == 1:
-		return list[0]
-	case left == 0:
-		return fmt.Sprintf("%d numbers, %s", len(numbers), strings.Join(list, ", "))
-	default:
-		return fmt.Sprintf("%d numbers, %s and %d more", len(numbers), strings.Join(list, ", "), left)
+	if len(all) == 1 {
+		return all[0]
 	}
+	return Count(len(all), "number") + ", " + listed(all)
 }
 
 // headOf names a number's state and reason, and says whether it needs a person.
@@ -577,9 +701,9 @@ func nextSentence(state ledger.State, when string) string {
 // advice writes why, what happens next and when, and what a person should do.
 func (t *textOf) advice(indent string, a ledger.Advice, when string) {
 	t.wrap(indent, a.Why)
-	Hang(&t.Builder, indent+"Next:   ", indent+"        ", a.Next+when, width)
+	t.hang(indent+"Next:   ", indent+"        ", a.Next+when)
 	if a.Action != "" {
-		Hang(&t.Builder, indent+"To do:  ", indent+"        ", a.Action, width)
+		t.hang(indent+"To do:  ", indent+"        ", a.Action)
 	}
 }
 
@@ -591,13 +715,13 @@ func (t *textOf) detail(indent, about, detail string) {
 	if about != "" {
 		detail = about + ": " + detail
 	}
-	Hang(&t.Builder, indent+"Detail: ", indent+"        ", Plain(detail, maxDetail), width)
+	t.hang(indent+"Detail: ", indent+"        ", Plain(detail, maxDetail))
 }
 
 // number writes everything about one number.
 func (t *textOf) number(c Campaign, n Number) {
 	t.WriteString(n.Number.Number + "  " + t.paint(n.Number, headOf(n.Number)) + "\n")
-	next := Until(t.now, n.NextAt)
+	next := cmp.Or(n.Turn.Words(), Until(t.now, n.NextAt))
 	if next == "" && n.State != ledger.Sendable && strings.Contains(n.Next, "resync") {
 		next = t.nextResync()
 	}
@@ -606,7 +730,7 @@ func (t *textOf) number(c Campaign, n Number) {
 	t.gap(true)
 	t.fact("Plan", strings.TrimSuffix(Plain(n.Plan, 60)+", "+n.PlanPlace, ", "), n.PlanHash)
 	t.fact("Campaign", fmt.Sprintf("%s, %s", Plain(c.ID, 60), c.Phase), "")
-	t.fact("State since", Ago(t.now, n.Since), "")
+	t.fact("State since", since(t.now, n.Since), "")
 	t.fact("Telnyx says", n.Status, "")
 	if n.TMobile != "" || n.NonTMobile != "" {
 		t.fact("Carriers", fmt.Sprintf("T-Mobile %s, others %s", cmp.Or(n.TMobile, "not known"), cmp.Or(n.NonTMobile, "not known")), "")

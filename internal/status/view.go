@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
@@ -49,9 +50,10 @@ type ViewConfig struct {
 type View struct {
 	config ViewConfig
 
-	// refreshing is held while the surroundings are read, and guards refreshed.
-	refreshing sync.Mutex
-	refreshed  time.Time
+	// refreshing is held while the surroundings are read. It guards refreshed, which is when
+	// that was tried, and readAt, which is when it succeeded.
+	refreshing        sync.Mutex
+	refreshed, readAt time.Time
 
 	mu       sync.Mutex
 	contents Contents
@@ -70,6 +72,7 @@ type Contents struct {
 	campaigns map[string]*Entry
 	// order is the campaigns in display order; nil if it must be sorted again.
 	order []*Entry
+	queue *Queue // see [Contents.Queue]
 }
 
 // Entry is one campaign with its numbers.
@@ -100,8 +103,10 @@ type Surroundings struct {
 	Checks []Checked
 	// PlanFaults are the faults of the current plan files, one line each.
 	PlanFaults []string
-	// Unreachable says why NATS could not be read; empty if it could.
+	// Unreachable says why NATS cannot be read, in a sentence; empty if it can. Everything
+	// else is then as of ReadAt, which is zero otherwise.
 	Unreachable string
+	ReadAt      time.Time
 }
 
 // Checked is the result of a check. Says is what is wrong, empty if nothing is.
@@ -235,7 +240,14 @@ func (v *View) Refresh(ctx context.Context, maxAge time.Duration) {
 	}
 	v.refreshed = time.Now()
 	same := false
-	v.Read(func(x *Contents) { same = now.equal(x.Surroundings) })
+	v.Read(func(x *Contents) {
+		if now.Unreachable != "" {
+			now = x.Surroundings.stale(now, v.readAt)
+		} else {
+			v.readAt = v.refreshed
+		}
+		same = now.equal(x.Surroundings)
+	})
 	if !same {
 		v.change(func(x *Contents) { x.Surroundings = now })
 	}
@@ -253,13 +265,31 @@ func (v *View) surroundings(ctx context.Context) Surroundings {
 		})
 	}
 	if err := now.ask(ctx, v.config.JetStream); err != nil {
-		now.Unreachable = err.Error()
+		now.Unreachable = v.natsCause(err)
 	}
 	asking.Wait()
 	if v.config.PlanFaults != nil {
 		now.PlanFaults = faultLines(v.config.PlanFaults())
 	}
 	return now
+}
+
+// natsCause says in a sentence why NATS could not be read.
+func (v *View) natsCause(err error) string {
+	switch {
+	case !v.config.JetStream.Conn().IsConnected():
+		return "Greenlight is not connected to the NATS server and keeps trying to connect."
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		return fmt.Sprintf("The NATS server did not answer within %v.", v.config.Timeout)
+	default:
+		return fmt.Sprintf("The NATS server cannot be read: %v.", err)
+	}
+}
+
+// stale returns the surroundings with what is known without NATS taken from now.
+func (s Surroundings) stale(now Surroundings, readAt time.Time) Surroundings {
+	s.Checks, s.PlanFaults, s.Unreachable, s.ReadAt = now.Checks, now.PlanFaults, now.Unreachable, readAt
+	return s
 }
 
 // ask reads the data from NATS.
@@ -390,7 +420,7 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 			return context.Cause(ctx)
 		case <-next:
 		}
-		// Changes come in crowds: those of the next moment are shown together.
+		// Changes come in bursts, so those of the next moment are shown together.
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -13,7 +13,7 @@ import (
 // now is 14:28 in a place two hours ahead of UTC.
 var now = time.Date(2026, 3, 2, 14, 28, 0, 0, time.FixedZone("EET", 7200))
 
-func TestUntilAndAgo_SayItBothWays(t *testing.T) {
+func TestUntilAndAgo(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		at         time.Duration
@@ -38,11 +38,11 @@ func TestUntilAndAgo_SayItBothWays(t *testing.T) {
 		}
 	}
 	if status.Until(now, time.Time{}) != "" || status.Ago(now, time.Time{}) != "" {
-		t.Error("no time at all is told")
+		t.Error("the zero time is shown")
 	}
 }
 
-func TestPlain_CutsAndDisarms(t *testing.T) {
+func TestPlain_CutsAndRemovesControlCharacters(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"as it is":                        "as it is",
@@ -85,11 +85,11 @@ func FuzzHang(f *testing.F) {
 	})
 }
 
-// harmless fails if a terminal would take orders from what was made of something.
+// harmless fails if the result has control characters.
 func harmless(t *testing.T, in, got string) {
 	t.Helper()
 	if !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		t.Errorf("%q: a terminal would take orders from %q", in, got)
+		t.Errorf("%q: control characters in %q", in, got)
 	}
 }
 

@@ -34,9 +34,9 @@ func TestBrowser(t *testing.T) {
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"loads":                       browserLoads,
-		"takes in changes":            browserTakesInChanges,
-		"tells the latest":            browserTellsTheLatest,
-		"takes rows in and out":       browserTakesRowsInAndOut,
+		"applies changes":             browserChanges,
+		"announces the latest":        browserAnnouncements,
+		"adds and removes rows":       browserRows,
 		"filters":                     browserFilters,
 		"pages through numbers":       browserPages,
 		"shows a timeline":            browserShowsATimeline,
@@ -91,7 +91,7 @@ func startBrowser(t *testing.T) context.Context {
 	return browser
 }
 
-// tab is one page in the browser. What it complains of fails the test.
+// tab is one page in the browser. Its warnings and errors fail the test.
 type tab struct {
 	t     *testing.T
 	ctx   context.Context
@@ -127,7 +127,7 @@ func open(t *testing.T, browser context.Context, w world, path string, before ..
 		defer mu.Unlock()
 		for _, complaint := range complaints {
 			if !b.expected(complaint) {
-				t.Errorf("the browser complains: %s", complaint)
+				t.Errorf("the browser reports: %s", complaint)
 			}
 		}
 	})
@@ -137,7 +137,7 @@ func open(t *testing.T, browser context.Context, w world, path string, before ..
 	return b
 }
 
-// expected reports whether a complaint is what the test made happen.
+// expected reports whether the test itself caused the complaint.
 func (b tab) expected(complaint string) bool {
 	return strings.HasSuffix(b.t.Name(), "falls_back_when_not_live") && strings.Contains(complaint, "503")
 }
@@ -156,7 +156,7 @@ func (b tab) go_(path string) {
 	b.run(chromedp.Navigate(b.world.url + path))
 }
 
-// eval returns what an expression is.
+// eval returns the value of an expression.
 func eval[T any](b tab, expression string) T {
 	b.t.Helper()
 	bounded, cancel := context.WithTimeout(b.ctx, patience)
@@ -178,12 +178,12 @@ func (b tab) js(statement string) {
 func (b tab) until(expression string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		// While another page comes there is nothing to ask.
+		// While another page loads, an expression cannot be evaluated.
 		if is, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)); err == nil && is {
 			return
 		}
 	}
-	b.t.Fatalf("it never came true: %s\n%s", expression, eval[string](b, "document.body.innerText"))
+	b.t.Fatalf("never true: %s\n%s", expression, eval[string](b, "document.body.innerText"))
 }
 
 func (b tab) untilLive() {
@@ -253,14 +253,14 @@ func browserLoads(t *testing.T, browser context.Context) {
 	if got := eval[string](b, "document.title"); got != "23 of 39 numbers can send · Greenlight" {
 		t.Errorf("title: got %q", got)
 	}
-	// The picture of the README: nobody tries to do harm there.
+	// The screenshot for the README, without markup.
 	w.putCampaign(t, ledger.Campaign{ID: autumnID, TCRID: autumnID, Planned: true, Plan: "autumn-sale", Phase: ledger.PhaseRejected, Status: "MNO_REJECTED", Detail: "Brand's website could not be reached (code 803)", Since: time.Now()})
 	b.until(`document.querySelector('#c-` + autumnID + ` h3').textContent === 'autumn-sale'`)
 	b.run(chromedp.EmulateViewport(1200, 1180, chromedp.EmulateScale(0.8)))
 	b.keep("readme", chromedp.CaptureScreenshot())
 }
 
-func browserTakesInChanges(t *testing.T, browser context.Context) {
+func browserChanges(t *testing.T, browser context.Context) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
 	b := open(t, browser, w, "/status", chromedp.EmulateViewport(1000, 420))
 	b.untilLive()
@@ -291,9 +291,9 @@ func browserTakesInChanges(t *testing.T, browser context.Context) {
 	}
 }
 
-// Two changes in a short time are one announcement now and the latest one later. The
-// page's clock is moved rather than waited for.
-func browserTellsTheLatest(t *testing.T, browser context.Context) {
+// Of several changes in a short time the first is announced at once and the latest later.
+// The test moves the page's clock.
+func browserAnnouncements(t *testing.T, browser context.Context) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
 	b := open(t, browser, w, "/status")
 	b.untilLive()
@@ -320,7 +320,7 @@ func browserTellsTheLatest(t *testing.T, browser context.Context) {
 	}
 }
 
-func browserTakesRowsInAndOut(t *testing.T, browser context.Context) {
+func browserRows(t *testing.T, browser context.Context) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
 	b := open(t, browser, w, "/status")
 	b.untilLive()
@@ -351,7 +351,7 @@ func browserFilters(t *testing.T, browser context.Context) {
 		t.Errorf("by phase: got %q", got)
 	}
 	b.untilLive()
-	// What is read live is what was filtered.
+	// The filter also applies to live changes.
 	w.putCampaign(t, ledger.Campaign{ID: summerID, Planned: true, Plan: "summer-news", Phase: ledger.PhaseRejected, Since: time.Now()})
 	b.until(`document.querySelectorAll('#rows > li').length === 2`)
 	b.run(chromedp.Click(chromedp.CSS(".clear")))
@@ -415,7 +415,7 @@ func browserKeyboard(t *testing.T, browser context.Context) {
 		if !eval[bool](b, `document.activeElement.matches(`+"`"+want+"`"+`)`) {
 			t.Fatalf("focus is on %s, want %s", eval[string](b, "document.activeElement.outerHTML.slice(0,200)"), want)
 		}
-		// Whoever walks by keyboard sees where they are.
+		// The focus must be visible.
 		if !eval[bool](b, `document.activeElement.matches('main') || getComputedStyle(document.activeElement).outlineStyle === 'solid'`) {
 			t.Errorf("no outline on %s", want)
 		}
@@ -465,7 +465,7 @@ func browserMarkup(t *testing.T, browser context.Context) {
 	b := open(t, browser, w, "/status")
 	b.untilLive()
 	inert(b)
-	// It comes by the stream as well.
+	// The stream sends it too.
 	w.putCampaign(t, ledger.Campaign{ID: winterID, Planned: true, Plan: "winter <i>" + markup, Phase: ledger.PhaseRejected, Detail: "refused: " + markup, Since: time.Now()})
 	b.until(`document.querySelector('#c-` + winterID + ` .detail') !== null`)
 	inert(b)
@@ -478,7 +478,7 @@ func browserMarkup(t *testing.T, browser context.Context) {
 			continue
 		}
 		inert(b)
-		// What an event says is another's words too, and another template shows them.
+		// The text of an event is from outside too, and another template shows it.
 		if strings.Contains(path, "/numbers/") && !strings.Contains(b.text(), eventWords+`<img src=x onerror="window.pwned=1"><script>`) {
 			t.Errorf("%s: the event's words are not there as text:\n%s", path, b.text())
 		}
@@ -515,7 +515,7 @@ var everyPage = map[string]string{
 	"dead-letters": "/status/dead-letters",
 }
 
-// contrasts lists texts with less contrast than 4.5 to what is behind them.
+// contrasts lists texts with a contrast below 4.5.
 const contrasts = `(() => {
 	const c = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
 	const known = new Map();

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for a condition.
 const patience = 10 * time.Second
 
 // The campaigns of the mixed ledger.
@@ -43,10 +43,10 @@ const (
 	strayID  = "9b6cf3a4-0d51-4b44-8f2c-3c6a2f2b7a10"
 )
 
-// markup is what Telnyx must not be able to put into a page.
+// markup must be shown as text, never become elements of a page.
 const markup = `<img src=x onerror="window.pwned=1"><script>window.pwned=1</script><b>bold</b>`
 
-// eventWords are before the markup in what an event says.
+// eventWords precede the markup in the text of an event.
 const eventWords = "Telnyx reviews it "
 
 // startJetStream starts a server that has the streams.
@@ -72,7 +72,7 @@ type world struct {
 // expectLog lets the log have these messages.
 func (w world) expectLog(messages ...string) { *w.expected = messages }
 
-// unexpected returns the lines of the log that nobody expected.
+// unexpected returns the lines of the log that were not expected.
 func (w world) unexpected() (lines []string) {
 	for line := range strings.Lines(w.log.String()) {
 		if !slices.ContainsFunc(*w.expected, func(message string) bool { return strings.Contains(line, message) }) {
@@ -185,13 +185,12 @@ func mixed(t testing.TB, config page.Config, of ...status.ViewConfig) world {
 			Origin: "webhook", Reason: "not_an_event", Detail: "no JSON " + markup, Attempts: 1, Key: fmt.Sprint("key-", i), Body: []byte("?"),
 		}))
 	}
-	// What is not in the ledger stands still before anybody looks, so that a page changes
-	// by nothing but what a test does.
+	// The surroundings must not change any more, so that only the test changes the page.
 	w.untilBacklog(t, events.Backlog{DeadLetters: 2, Ran: true})
 	return w
 }
 
-// work has an assigner ask for work, and take it, until the test ends.
+// work runs a consumer, as an assigner does, until the test ends.
 func (w world) work(t testing.TB) (stop func()) {
 	t.Helper()
 	consumer, err := events.NewConsumer(t.Context(), w.js, events.Timing{}, func(error) {})
@@ -208,7 +207,7 @@ func (w world) work(t testing.TB) (stop func()) {
 	return stop
 }
 
-// untilBacklog waits until the backlog is as wanted.
+// untilBacklog waits until the backlog is the wanted one.
 func (w world) untilBacklog(t testing.TB, want events.Backlog) {
 	t.Helper()
 	testkit.Within(t, patience, func() error {
@@ -262,7 +261,7 @@ func ask(t testing.TB, method, url string) (*http.Response, string) {
 	return answer, string(body)
 }
 
-// await asks until the page says what it must.
+// await requests a page until it matches.
 func (w world) await(t testing.TB, path string, says func(body string) bool) string {
 	t.Helper()
 	var body string
@@ -271,7 +270,7 @@ func (w world) await(t testing.TB, path string, says func(body string) bool) str
 			return body
 		}
 	}
-	t.Fatalf("%s never said it:\n%s", path, body)
+	t.Fatalf("%s never matched:\n%s", path, body)
 	return ""
 }
 

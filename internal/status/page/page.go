@@ -149,6 +149,8 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"plural":  plural,
 	"grouped": grouped,
 	"spaced":  func(word any) string { return spaced(fmt.Sprint(word)) },
+	"extras":  status.ExtrasSentence,
+	"past":    func(t time.Time) bool { return !t.After(time.Now()) },
 	"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"clock":   func(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05 UTC") },
 	"upper":   func(word any) string { text := fmt.Sprint(word); return strings.ToUpper(text[:1]) + text[1:] },

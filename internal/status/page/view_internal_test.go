@@ -9,7 +9,7 @@ import (
 	"greenlight/internal/status"
 )
 
-func TestForemost_IsWhatNeedsAPersonAndThenWhatMostHave(t *testing.T) {
+func TestForemost_PrefersPersonsThenCounts(t *testing.T) {
 	t.Parallel()
 	kind := func(state ledger.State, reason ledger.Reason) ledger.NumberKind {
 		return ledger.NumberKind{State: state, Reason: reason, NeedsPerson: state == ledger.Failed}
@@ -35,7 +35,7 @@ func TestForemost_IsWhatNeedsAPersonAndThenWhatMostHave(t *testing.T) {
 	}
 }
 
-func TestQuery_IsBoundedAndWrittenAsItWasRead(t *testing.T) {
+func TestQuery_IsBoundedAndRoundTrips(t *testing.T) {
 	t.Parallel()
 	read := func(address string) query {
 		t.Helper()
@@ -58,7 +58,7 @@ func TestQuery_IsBoundedAndWrittenAsItWasRead(t *testing.T) {
 	}
 }
 
-func TestClip_CutsNoLetterInTwo(t *testing.T) {
+func TestClip_KeepsCharactersWhole(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ text, want string }{
 		"as long as may be": {strings.Repeat("x", maxDetail), strings.Repeat("x", maxDetail)},
