@@ -21,8 +21,7 @@ const (
 	maxProse = 100
 	// maxNumbers bounds what is listed in a sentence.
 	maxNumbers = 3
-	// maxCampaigns bounds the campaigns that are shown one by one. If there are more, each
-	// cause is explained once for all of them.
+	// maxCampaigns bounds the campaigns in the table of everything.
 	maxCampaigns = 50
 	// maxDetail bounds text from outside, in characters.
 	maxDetail = 400
@@ -61,7 +60,7 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 	case s.Focus == FocusCampaign:
 		t.WriteString(t.campaigns(s.Campaigns))
 		for _, c := range s.Campaigns {
-			t.campaign(c, true)
+			t.campaign(c)
 		}
 	default:
 		t.overview(s)
@@ -148,13 +147,7 @@ func (t *textOf) overview(s Snapshot) {
 	if more := len(shown) - maxCampaigns; more > 0 {
 		t.wrap("", Count(more, "more campaign")+" not done. Name a plan, campaign or number to see it; --json has all.")
 	}
-	if len(s.Campaigns) > maxCampaigns {
-		t.causes(shown)
-		return
-	}
-	for _, c := range shown {
-		t.campaign(c, false)
-	}
+	t.causes(shown)
 }
 
 // headline summarizes everything in a sentence.
@@ -171,13 +164,8 @@ func (s Snapshot) headline() string {
 	return fmt.Sprintf("%d of %s attached%s.", attached, Count(s.Planned(), "number"), needs)
 }
 
-// ExtrasSentence says that numbers on a campaign are not in its plan entry.
-func ExtrasSentence(n int) string {
-	if n == 1 {
-		return "1 number on this campaign is not in its plan. Greenlight does not change it; greenlight plan diff names it."
-	}
-	return fmt.Sprintf("%d numbers on this campaign are not in its plan. Greenlight does not change them; greenlight plan diff names them.", n)
-}
+// ExtrasSentence says that a campaign has numbers that are not in its plan.
+const ExtrasSentence = "The campaign has numbers that are not in its plan. Greenlight does not change them; greenlight plan diff names them."
 
 // needPerson says that n numbers need a person.
 func needPerson(n int) string {
@@ -207,16 +195,11 @@ func (c Campaign) rank() int {
 
 // causes says why campaigns are not done, each cause once.
 func (t *textOf) causes(campaigns []Campaign) {
-	type condition struct {
-		sentence string
-		reason   ledger.Reason
-	}
 	var conditions []condition
 	of := map[condition][]Campaign{}
 	var all []group
 	for _, c := range campaigns {
-		if c.Phase != ledger.PhaseApproved || c.Reason != "" || !c.Planned {
-			at := condition{c.Sentence, c.Reason}
+		for _, at := range c.conditions() {
 			if of[at] == nil {
 				conditions = append(conditions, at)
 			}
@@ -225,21 +208,45 @@ func (t *textOf) causes(campaigns []Campaign) {
 		all = merge(all, groups(c)...)
 	}
 	for _, at := range conditions {
-		t.gap(true)
 		var names []string
 		for _, c := range of[at] {
 			names = append(names, name(c))
 		}
+		t.gap(true)
 		t.wrap("", Count(len(names), "campaign")+": "+listed(names))
-		t.wrap("  ", at.sentence)
-		if at.reason != "" {
-			t.advice("  ", at.reason.Advice(), "")
+		t.condition(at)
+		for i, c := range of[at][:min(len(names), maxNumbers)] {
+			t.detail("  ", names[i], c.Detail)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b group) int { return cmp.Compare(rank(a.reason), rank(b.reason)) })
 	for _, g := range all {
 		t.gap(true)
-		t.group(Campaign{}, g, false)
+		t.group("", g, maxNumbers)
+	}
+}
+
+// condition is why a campaign, rather than its numbers, needs an explanation.
+type condition struct {
+	sentence string
+	reason   ledger.Reason
+}
+
+// conditions are empty for an approved campaign with which all is well.
+func (c Campaign) conditions() (all []condition) {
+	if c.Phase != ledger.PhaseApproved || c.Reason != "" || !c.Planned {
+		all = append(all, condition{c.Sentence, c.Reason})
+	}
+	if c.Extras > 0 {
+		all = append(all, condition{ExtrasSentence, ""})
+	}
+	return all
+}
+
+func (t *textOf) condition(at condition) {
+	t.wrap("  ", at.sentence)
+	if at.reason != "" {
+		t.advice("  ", at.reason.Advice(), "")
 	}
 }
 
@@ -318,7 +325,7 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 		}
 		w.AppendRow(table.Row{shorten(r.name, names), r.phase, r.attached, fill(r.counts, room-names), r.next})
 	}
-	return trimLines(w.Render()) + "\n"
+	return w.Render() + "\n"
 }
 
 func columnsOf(content string) int { return text.RuneWidthWithoutEscSequences(content) }
@@ -357,15 +364,6 @@ func fill(counts []string, most int) string {
 		lines.WriteString(count)
 	}
 	return lines.String()
-}
-
-// trimLines removes the blanks at the ends of lines.
-func trimLines(rendered string) string {
-	lines := strings.Split(rendered, "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(line, " ")
-	}
-	return strings.Join(lines, "\n")
 }
 
 func name(c Campaign) string {
@@ -447,17 +445,11 @@ const (
 )
 
 func (t *textOf) paintPhase(c Campaign) string {
-	phase := Plain(string(c.Phase), 9)
-	switch {
-	case !t.color:
-		return phase
-	case c.Campaign.NeedsPerson():
-		return red + phase + plain
-	case c.Phase == ledger.PhaseApproved:
-		return green + phase + plain
-	default:
-		return yellow + phase + plain
+	like := ledger.Number{NeedsPerson: c.Campaign.NeedsPerson()}
+	if c.Phase == ledger.PhaseApproved {
+		like.State = ledger.Attached
 	}
+	return t.paint(like, Plain(string(c.Phase), 9))
 }
 
 // nextOfCampaign says how long its queue takes, or when the campaign is checked next.
@@ -484,34 +476,24 @@ func (t *textOf) nextResync() string {
 	return Until(t.now, t.resync)
 }
 
-// campaign writes what is not done about one campaign, or everything.
-func (t *textOf) campaign(c Campaign, all bool) {
-	// An approved campaign needs no explanation.
-	quiet := c.Phase == ledger.PhaseApproved && c.Reason == "" && c.Planned && c.Extras == 0
-	if quiet && !all && !slices.ContainsFunc(c.Numbers, remarkable) {
-		return
-	}
+// campaign writes everything about one campaign.
+func (t *textOf) campaign(c Campaign) {
 	t.gap(true)
 	t.title(cmp.Or(c.Plan, "(no plan)"), c.ID)
-	if all {
-		t.facts(c)
-	}
-	if c.Phase != ledger.PhaseApproved || !c.Planned || all {
+	t.facts(c)
+	conditions := c.conditions()
+	if len(conditions) == 0 || conditions[0].sentence != c.Sentence {
 		t.wrap("  ", c.Sentence)
 	}
-	if c.Extras > 0 {
-		t.wrap("  ", ExtrasSentence(c.Extras))
-	}
-	if c.Reason != "" {
-		t.advice("  ", c.Reason.Advice(), "")
+	for _, at := range conditions {
+		t.condition(at)
 	}
 	t.detail("  ", "", c.Detail)
-	if all {
-		t.gap(len(c.Numbers) > 0)
-		t.WriteString(t.numbers(c))
-	}
-	for _, group := range groups(c) {
-		t.group(c, group, all)
+	t.gap(len(c.Numbers) > 0)
+	t.WriteString(t.numbers(c))
+	for _, g := range groups(c) {
+		t.gap(true)
+		t.group(c.Detail, g, 10)
 	}
 }
 
@@ -565,7 +547,7 @@ func (t *textOf) numbers(c Campaign) string {
 	if w.Length() == 0 {
 		return ""
 	}
-	return trimLines(w.Render()) + "\n"
+	return w.Render() + "\n"
 }
 
 // forHowLong says for how long a number has been in its state.
@@ -634,25 +616,21 @@ func groups(c Campaign) []group {
 	return all
 }
 
-// group writes the explanation of a group, then Telnyx's details about its numbers.
-func (t *textOf) group(c Campaign, g group, all bool) {
+// group writes the explanation of a group, then at most so many of Telnyx's details about
+// its numbers, without the one that was written before.
+func (t *textOf) group(before string, g group, maxDetails int) {
 	head := headOf(ledger.Number{State: g.state, Reason: g.reason, NeedsPerson: g.person})
-	t.gap(all)
 	t.hang("  ", "    ", fmt.Sprintf("%s: %s", head, named(g.numbers)))
 	when := nextSentence(g.state, Until(t.now, g.nextAt))
 	if g.left > 0 {
 		when = " The last one has its turn in " + about(g.left) + "."
 	}
 	t.advice("    ", g.advice, when)
-	maxDetails := maxNumbers
-	if all {
-		maxDetails = 10
-	}
 	shown := map[string]bool{}
 	left := 0
 	for _, n := range g.numbers {
 		switch {
-		case n.Detail == "" || shown[n.Detail] || n.Detail == c.Detail:
+		case n.Detail == "" || shown[n.Detail] || n.Detail == before:
 		case len(shown) == maxDetails:
 			left++
 		default:

@@ -36,7 +36,7 @@ func TestWriteText_ShowsEverythingAboutAMixedLedger(t *testing.T) {
 		t.Errorf("what stops everything is not first:\n%s", text)
 	}
 	for _, words := range []string{
-		"2 sendable", "1 conflict", "Approved by the carriers, but", "7 planned", "7 need a person", "2 not in plan", "2 numbers on this campaign are not in its plan", "(no plan)", "2 dead letters",
+		"2 sendable", "1 conflict", "Approved by the carriers, but", "7 planned", "7 need a person", "2 not in plan", "The campaign has numbers that are not in its plan.", "(no plan)", "2 dead letters",
 		"failed (rejected), needs a person: +15551234570", "The number is in use on another campaign", "422 10015 Bad\n", "3/7", "The campaign was rejected.",
 	} {
 		if !strings.Contains(text, words) {

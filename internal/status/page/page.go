@@ -55,8 +55,11 @@ type Config struct {
 type Page struct {
 	config Config
 	// life is part of a version, since each process counts from 0.
-	life    string
-	streams streams
+	life string
+	// streams has an element for each live page. They end when ended is done.
+	streams chan struct{}
+	ended   context.Context
+	end     context.CancelFunc
 	mux     *http.ServeMux
 }
 
@@ -67,10 +70,8 @@ func New(config Config) *Page {
 	config.Coalesce = cmp.Or(config.Coalesce, 400*time.Millisecond)
 	config.Heartbeat = cmp.Or(config.Heartbeat, 15*time.Second)
 	config.WriteTimeout = cmp.Or(config.WriteTimeout, 5*time.Second)
-	p := &Page{
-		config: config, life: rand.Text()[:8],
-		streams: streams{ended: make(chan struct{})}, mux: http.NewServeMux(),
-	}
+	p := &Page{config: config, life: rand.Text()[:8], streams: make(chan struct{}, config.MaxStreams), mux: http.NewServeMux()}
+	p.ended, p.end = context.WithCancel(context.Background())
 	// A pattern with GET matches HEAD too. Any other method gets a 405.
 	p.mux.HandleFunc("GET /status", p.serve)
 	p.mux.HandleFunc("GET /status/", p.serve)
@@ -82,14 +83,14 @@ func New(config Config) *Page {
 const (
 	// readTimeout bounds the requests of a page to NATS.
 	readTimeout = 5 * time.Second
-	// maxDetail bounds Telnyx's text in a list, in bytes. The timeline shows more.
+	// maxDetail bounds Telnyx's text in a list, in characters. The timeline shows more.
 	maxDetail = 400
 )
 
 // Run keeps live pages up to date until ctx ends, then ends their streams and returns
 // nil.
 func (p *Page) Run(ctx context.Context) error {
-	defer p.endStreams()
+	defer p.end()
 	ticker := time.NewTicker(p.config.Refresh)
 	defer ticker.Stop()
 	for {
@@ -97,7 +98,7 @@ func (p *Page) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			if p.streaming() {
+			if len(p.streams) > 0 {
 				p.config.View.Refresh(ctx, p.config.Refresh)
 			}
 		}
@@ -149,7 +150,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"plural":  plural,
 	"grouped": grouped,
 	"spaced":  func(word any) string { return spaced(fmt.Sprint(word)) },
-	"extras":  status.ExtrasSentence,
+	"extras":  func() string { return status.ExtrasSentence },
 	"past":    func(t time.Time) bool { return !t.After(time.Now()) },
 	"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"clock":   func(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05 UTC") },

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
@@ -347,7 +346,7 @@ type campaignRow struct {
 
 func rowOf(x *status.Contents, c *status.Entry) campaignRow {
 	r := campaignRow{
-		ID: c.ID, Name: cmp.Or(c.Plan, "No plan"), Path: campaignPath(c.ID), TCRID: c.TCRID, Status: c.Status, Detail: clip(c.Detail), Phase: cmp.Or(c.Phase, ledger.PhaseUnread),
+		ID: c.ID, Name: cmp.Or(c.Plan, "No plan"), Path: campaignPath(c.ID), TCRID: c.TCRID, Status: c.Status, Detail: status.Plain(c.Detail, maxDetail), Phase: cmp.Or(c.Phase, ledger.PhaseUnread),
 		Planned: c.Planned || !c.Recorded, Extras: c.Extras, Sentence: status.Sentence(c.Campaign), Since: c.Since, NextAt: c.NextAt,
 	}
 	if !c.Recorded {
@@ -531,7 +530,7 @@ func (r numberRow) NextWord() string {
 
 func numberRowOf(x *status.Contents, c *status.Entry, n *ledger.Number) numberRow {
 	record := *n
-	record.Detail = clip(record.Detail)
+	record.Detail = status.Plain(record.Detail, maxDetail)
 	advice, next := x.Hold.Advise(record, c.Campaign)
 	return numberRow{
 		Number: record, Advice: advice, NextAt: next, Turn: x.Queue(time.Now()).Turn(n),
@@ -714,16 +713,4 @@ func grouped(n int) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
-}
-
-// clip shortens a text at the boundary of a character.
-func clip(text string) string {
-	if len(text) <= maxDetail {
-		return text
-	}
-	cut := maxDetail
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut] + "…"
 }

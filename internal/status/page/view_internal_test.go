@@ -57,16 +57,3 @@ func TestQuery_IsBoundedAndRoundTrips(t *testing.T) {
 		}
 	}
 }
-
-func TestClip_KeepsCharactersWhole(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct{ text, want string }{
-		"as long as may be": {strings.Repeat("x", maxDetail), strings.Repeat("x", maxDetail)},
-		"a byte longer":     {strings.Repeat("x", maxDetail+1), strings.Repeat("x", maxDetail) + "…"},
-		"a letter of two":   {strings.Repeat("x", maxDetail-1) + "é", strings.Repeat("x", maxDetail-1) + "…"},
-	} {
-		if got := clip(test.text); got != test.want {
-			t.Errorf("%s: got %q, want %q", name, got, test.want)
-		}
-	}
-}
