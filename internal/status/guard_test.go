@@ -127,7 +127,7 @@ func TestGuard_DecidesAboutAccess(t *testing.T) {
 				t.Errorf("got %d %s, want %d", answer.Code, answer.Body, test.want)
 			}
 			if strings.Contains(answer.Body.String(), token) {
-				t.Errorf("it tells the token: %s", answer.Body)
+				t.Errorf("the answer has the token: %s", answer.Body)
 			}
 			if asks := len(answer.Header().Values("WWW-Authenticate")); (asks == 2) != (test.want == 401) {
 				t.Errorf("it asks for a token in %d ways", asks)

@@ -86,7 +86,7 @@ func TestStatusJSON_IsTheSnapshot(t *testing.T) {
 func TestReadyz_AnswersForEveryCheck(t *testing.T) {
 	t.Parallel()
 	good := func(context.Context) error { return nil }
-	full := func(context.Context) error { return errors.New("stream EVENTS is full: find out who posts so many") }
+	full := func(context.Context) error { return errors.New("stream EVENTS is full: find out what posts so many") }
 	for name, test := range map[string]struct {
 		checks []status.Check
 		code   int
@@ -98,9 +98,9 @@ func TestReadyz_AnswersForEveryCheck(t *testing.T) {
 			[]status.Check{{Name: "guarantee", Advisory: true, Says: func(context.Context) string { return "A 200 here means much." }}}, 200,
 			`{"status":"ready","checks":{"guarantee":"A 200 here means much."}}`,
 		},
-		"one in trouble": {
+		"one fails": {
 			[]status.Check{{Name: "webhook", Ready: full}, {Name: "nats", Ready: good}}, 503,
-			`{"status":"not ready","checks":{"nats":"ok","webhook":"stream EVENTS is full: find out who posts so many"},"failing":["webhook"]}`,
+			`{"status":"not ready","checks":{"nats":"ok","webhook":"stream EVENTS is full: find out what posts so many"},"failing":["webhook"]}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestReadyz_BoundsItsChecks(t *testing.T) {
 	t.Parallel()
 	check := status.Check{Name: "nats", Ready: func(ctx context.Context) error {
 		if end, bounded := ctx.Deadline(); !bounded || time.Until(end) > time.Second {
-			return errors.New("no deadline within the second of those who ask")
+			return errors.New("no deadline within a second")
 		}
 		return nil
 	}}

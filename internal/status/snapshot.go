@@ -91,25 +91,11 @@ func (x *Contents) snapshot(now time.Time) Snapshot {
 		}
 		s.Campaigns = append(s.Campaigns, c)
 	}
-	s.surround(x.Surroundings)
+	s.LedgerMissing, s.NextResync = x.Missing, x.NextResync
+	s.DeadLetters, s.EventsWaiting, s.Idle, s.Ran = x.DeadLetters, x.Waiting, x.Idle, x.Ran
+	s.PlanHash, s.PlanFault = x.Plans.Hash, x.Plans.Fault
+	s.PlanPending = x.Plans.Entries != "" && x.Plans.Entries != s.checkedEntries()
 	return s
-}
-
-// surround adds the data that is not in the records. It must not be older than they are.
-func (s *Snapshot) surround(around Surroundings) {
-	s.LedgerMissing, s.NextResync = around.Missing, around.NextResync
-	s.DeadLetters, s.EventsWaiting, s.Idle, s.Ran = around.DeadLetters, around.Waiting, around.Idle, around.Ran
-	s.PlanHash, s.PlanFault = around.Plans.Hash, around.Plans.Fault
-	s.PlanPending = around.Plans.Entries != "" && around.Plans.Entries != s.checkedEntries()
-	if s.Held.Equal(around.Hold) {
-		return
-	}
-	s.Held = around.Hold
-	for _, c := range s.Campaigns {
-		for i, n := range c.Numbers {
-			c.Numbers[i] = explain(n, c.Campaign, s.Held)
-		}
-	}
 }
 
 // checkedEntries is the digest of the plan entries for which the campaigns were checked.

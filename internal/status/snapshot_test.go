@@ -75,7 +75,7 @@ func TestRead_CountsWaitingEvents(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if got.EventsWaiting != 2 || !got.Idle {
-		t.Errorf("got %d, idle %t, want 2 for nobody", got.EventsWaiting, got.Idle)
+		t.Errorf("got %d, idle %t, want 2 without an assigner", got.EventsWaiting, got.Idle)
 	}
 	const want = "No assigner is running, so nothing is checked or attached. Stored and waiting: 2\nevents. Start one with greenlight up or assigner.\n"
 	if text := writeText(t, got); !strings.Contains(text, want) {

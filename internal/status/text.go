@@ -138,7 +138,12 @@ func (t *textOf) overview(s Snapshot) {
 	if len(done) > 1 {
 		shown = slices.DeleteFunc(shown, Campaign.done)
 	}
-	slices.SortStableFunc(shown, func(a, b Campaign) int { return cmp.Compare(a.rank(), b.rank()) })
+	slices.SortStableFunc(shown, func(a, b Campaign) int {
+		if a.WaitsForPerson() == b.WaitsForPerson() {
+			return 0
+		}
+		return personFirst(a.WaitsForPerson())
+	})
 	t.WriteString(t.campaigns(shown[:min(len(shown), maxCampaigns)]))
 	t.gap(len(shown) > 0 && len(done) > 1)
 	if len(done) > 1 {
@@ -177,35 +182,38 @@ func needPerson(n int) string {
 
 // done reports whether there is nothing more to do for a campaign, nor to say about it.
 func (c Campaign) done() bool {
-	return c.rank() == rankRest && c.Planned && c.Phase == ledger.PhaseApproved && c.Reason == "" && c.Extras == 0 && c.Counts[ledger.Sendable] == len(c.Numbers)
+	return c.isQuiet() && c.Extras == 0 && !c.WaitsForPerson() && c.Counts[ledger.Sendable] == len(c.Numbers)
 }
 
-// The ranks of campaigns in the table.
-const (
-	rankPerson = iota
-	rankRest
-)
-
-func (c Campaign) rank() int {
-	if c.WaitsForPerson() {
-		return rankPerson
+// personFirst is a comparison's result if only one of two needs a person.
+func personFirst(firstDoes bool) int {
+	if firstDoes {
+		return -1
 	}
-	return rankRest
+	return 1
 }
 
 // causes says why campaigns are not done, each cause once.
 func (t *textOf) causes(campaigns []Campaign) {
+	type condition struct {
+		sentence string
+		reason   ledger.Reason
+	}
 	var conditions []condition
 	of := map[condition][]Campaign{}
-	var all []group
+	var extras []string
 	for _, c := range campaigns {
-		for _, at := range c.conditions() {
-			if of[at] == nil {
-				conditions = append(conditions, at)
-			}
-			of[at] = append(of[at], c)
+		if c.Extras > 0 {
+			extras = append(extras, name(c))
 		}
-		all = merge(all, groups(c)...)
+		if c.isQuiet() {
+			continue
+		}
+		at := condition{c.Sentence, c.Reason}
+		if of[at] == nil {
+			conditions = append(conditions, at)
+		}
+		of[at] = append(of[at], c)
 	}
 	for _, at := range conditions {
 		var names []string
@@ -214,56 +222,37 @@ func (t *textOf) causes(campaigns []Campaign) {
 		}
 		t.gap(true)
 		t.wrap("", Count(len(names), "campaign")+": "+listed(names))
-		t.condition(at)
+		t.wrap("  ", at.sentence)
+		t.reason("  ", at.reason)
 		for i, c := range of[at][:min(len(names), maxNumbers)] {
-			t.detail("  ", names[i], c.Detail)
+			about := names[i]
+			if len(names) == 1 {
+				about = ""
+			}
+			t.detail("  ", about, c.Detail)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b group) int { return cmp.Compare(rank(a.reason), rank(b.reason)) })
-	for _, g := range all {
+	for _, g := range groups(campaigns...) {
 		t.gap(true)
-		t.group("", g, maxNumbers)
+		t.group("", "", g, maxNumbers)
+	}
+	if len(extras) > 0 {
+		t.gap(true)
+		t.wrap("", Count(len(extras), "campaign")+": "+listed(extras))
+		t.wrap("  ", ExtrasSentence)
 	}
 }
 
-// condition is why a campaign, rather than its numbers, needs an explanation.
-type condition struct {
-	sentence string
-	reason   ledger.Reason
+// isQuiet reports whether the campaign, apart from its numbers, needs no explanation.
+func (c Campaign) isQuiet() bool {
+	return c.Phase == ledger.PhaseApproved && c.Reason == "" && c.Planned
 }
 
-// conditions are empty for an approved campaign with which all is well.
-func (c Campaign) conditions() (all []condition) {
-	if c.Phase != ledger.PhaseApproved || c.Reason != "" || !c.Planned {
-		all = append(all, condition{c.Sentence, c.Reason})
+// reason explains a reason of a campaign, if there is one.
+func (t *textOf) reason(indent string, reason ledger.Reason) {
+	if reason != "" {
+		t.advice(indent, reason.Advice(), "")
 	}
-	if c.Extras > 0 {
-		all = append(all, condition{ExtrasSentence, ""})
-	}
-	return all
-}
-
-func (t *textOf) condition(at condition) {
-	t.wrap("  ", at.sentence)
-	if at.reason != "" {
-		t.advice("  ", at.reason.Advice(), "")
-	}
-}
-
-// merge adds groups to those with the same explanation.
-func merge(all []group, more ...group) []group {
-	for _, g := range more {
-		i := slices.IndexFunc(all, g.matches)
-		if i < 0 {
-			all = append(all, g)
-			continue
-		}
-		all[i].numbers, all[i].left = append(all[i].numbers, g.numbers...), max(all[i].left, g.left)
-		if all[i].nextAt.IsZero() || !g.nextAt.IsZero() && g.nextAt.Before(all[i].nextAt) {
-			all[i].nextAt = g.nextAt
-		}
-	}
-	return all
 }
 
 // gap writes an empty line, if wanted.
@@ -289,29 +278,19 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 		return ""
 	}
 	const (
-		gaps      = 5 * 2 // each column ends with two blanks
-		leastName = 12
-		someName  = 24 // a shorter one is worth more than the bar
+		leastName, leastCounts = 12, 20
+		// A name of this length is worth more than the bar.
+		someName = 24
 	)
-	type row struct {
-		name, phase, attached, next string
-		counts                      []string
+	others, names, counts := newTable(), 0, 0
+	others.AppendHeader(table.Row{"phase", "attached", "next"})
+	next := func(c Campaign) string { return text.WrapSoft(t.nextOfCampaign(c), max(19, (t.columns-minWidth)/2)) }
+	for _, c := range campaigns {
+		others.AppendRow(table.Row{t.paintPhase(c), share(c, false), next(c)})
+		names, counts = max(names, columnsOf(name(c))), max(counts, columnsOf(strings.Join(t.counts(c), ", ")))
 	}
-	rows := make([]row, len(campaigns))
-	phase, attached, next := len("phase"), len("attached"), len("next") // widths
-	var names, counts, count int
-	longNext := max(19, (t.columns-minWidth)/2)
-	for i, c := range campaigns {
-		r := row{name(c), t.paintPhase(c), share(c), text.WrapSoft(t.nextOfCampaign(c), longNext), t.counts(c)}
-		rows[i] = r
-		names, phase, attached = max(names, columnsOf(r.name)), max(phase, columnsOf(r.phase)), max(attached, columnsOf(r.attached))
-		next, counts = max(next, text.LongestLineLen(r.next)), max(counts, columnsOf(strings.Join(r.counts, ", ")))
-		for _, one := range r.counts {
-			count = max(count, columnsOf(one)+1)
-		}
-	}
-	room := t.columns - gaps - phase - attached - next
-	roomForNames := func() int { return room - min(counts, max(count, room/2)) }
+	room := t.columns - text.LongestLineLen(others.Render()) - 2*len("  ")
+	roomForNames := func() int { return room - min(counts, max(leastCounts, room/2)) }
 	bars := roomForNames()-barWidth >= min(names, someName)
 	if bars {
 		room -= barWidth
@@ -319,11 +298,8 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 	names = max(min(names, roomForNames()), leastName)
 	w := newTable()
 	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next"})
-	for i, r := range rows {
-		if bars {
-			r.attached = bar(campaigns[i]) + r.attached
-		}
-		w.AppendRow(table.Row{shorten(r.name, names), r.phase, r.attached, fill(r.counts, room-names), r.next})
+	for _, c := range campaigns {
+		w.AppendRow(table.Row{shorten(name(c), names), t.paintPhase(c), share(c, bars), fill(t.counts(c), room-names), next(c)})
 	}
 	return w.Render() + "\n"
 }
@@ -345,25 +321,11 @@ func shorten(name string, most int) string {
 
 // fill joins counts in lines of at most so many columns. No count is split.
 func fill(counts []string, most int) string {
-	var lines strings.Builder
-	at := 0
+	whole := make([]string, len(counts))
 	for i, count := range counts {
-		if i < len(counts)-1 {
-			count += ","
-		}
-		switch width := columnsOf(count); {
-		case at == 0:
-			at = width
-		case at+1+width <= most:
-			lines.WriteString(" ")
-			at += 1 + width
-		default:
-			lines.WriteString("\n")
-			at = width
-		}
-		lines.WriteString(count)
+		whole[i] = strings.ReplaceAll(count, " ", "_")
 	}
-	return lines.String()
+	return strings.ReplaceAll(text.WrapSoft(strings.Join(whole, ", "), most), "_", " ")
 }
 
 func name(c Campaign) string {
@@ -376,21 +338,18 @@ func name(c Campaign) string {
 // barWidth is the width of a bar and the blank after it.
 const barWidth = 9
 
-// bar draws the share of numbers that are on the campaign.
-func bar(c Campaign) string {
-	if len(c.Numbers) == 0 {
+// share says how many numbers are on the campaign, if wanted with a bar.
+func share(c Campaign, withBar bool) string {
+	total := len(c.Numbers)
+	if total == 0 {
 		return ""
 	}
-	full := (barWidth - 1) * c.On() / len(c.Numbers)
-	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-1-full) + " "
-}
-
-// share is how many numbers are on the campaign, of how many.
-func share(c Campaign) string {
-	if len(c.Numbers) == 0 {
-		return ""
+	said := fmt.Sprintf("%d/%d", c.On(), total)
+	if !withBar {
+		return said
 	}
-	return fmt.Sprintf("%d/%d", c.On(), len(c.Numbers))
+	full := (barWidth - 1) * c.On() / total
+	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-1-full) + " " + said
 }
 
 // counts counts a campaign's numbers by state, and those that need a person.
@@ -457,12 +416,7 @@ func (t *textOf) nextOfCampaign(c Campaign) string {
 	if pace := c.Pace.Words(); pace != "" {
 		return pace
 	}
-	var next time.Time
-	for _, n := range c.Numbers {
-		if !n.NextAt.IsZero() && (next.IsZero() || n.NextAt.Before(next)) {
-			next = n.NextAt
-		}
-	}
+	next := earliest(c.Numbers)
 	if !c.NextAt.IsZero() && (next.IsZero() || c.NextAt.After(next)) {
 		next = c.NextAt
 	}
@@ -481,19 +435,17 @@ func (t *textOf) campaign(c Campaign) {
 	t.gap(true)
 	t.title(cmp.Or(c.Plan, "(no plan)"), c.ID)
 	t.facts(c)
-	conditions := c.conditions()
-	if len(conditions) == 0 || conditions[0].sentence != c.Sentence {
-		t.wrap("  ", c.Sentence)
-	}
-	for _, at := range conditions {
-		t.condition(at)
-	}
+	t.wrap("  ", c.Sentence)
+	t.reason("  ", c.Reason)
 	t.detail("  ", "", c.Detail)
+	if c.Extras > 0 {
+		t.wrap("  ", ExtrasSentence)
+	}
 	t.gap(len(c.Numbers) > 0)
 	t.WriteString(t.numbers(c))
 	for _, g := range groups(c) {
 		t.gap(true)
-		t.group(c.Detail, g, 10)
+		t.group("  ", c.Detail, g, 10)
 	}
 }
 
@@ -530,11 +482,6 @@ func (t *textOf) fact(label, value, set string) {
 		value = strings.TrimPrefix(value+", plan set "+Plain(set, 40), ", ")
 	}
 	t.hang(fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), Plain(value, maxDetail))
-}
-
-// remarkable reports whether a number needs an explanation.
-func remarkable(n Number) bool {
-	return n.Reason != "" || n.Detail != ""
 }
 
 // numbers is the table of a campaign's numbers.
@@ -576,18 +523,9 @@ func (t *textOf) nextOf(n Number) string {
 
 // group is a set of numbers with the same explanation.
 type group struct {
-	state  ledger.State
-	reason ledger.Reason
-	person bool
-	advice ledger.Advice
-	nextAt time.Time
-	// left is how long it takes until the last of them has had its turn, in seconds.
-	left    int
+	ledger.NumberKind
+	ledger.Advice
 	numbers []Number
-}
-
-func (g group) matches(o group) bool {
-	return g.state == o.state && g.reason == o.reason && g.person == o.person && g.advice == o.advice
 }
 
 // rank is the place of a reason in the documented order. No reason comes last.
@@ -599,47 +537,69 @@ func rank(reason ledger.Reason) int {
 	return len(order)
 }
 
-// groups groups the numbers that need an explanation, in the order of their reasons.
-func groups(c Campaign) []group {
-	var all []group
-	for _, n := range c.Numbers {
-		saidAbove := n.Reason != "" && (n.Reason == c.Reason || n.Reason == c.Phase.Reason() && !n.IsOn())
-		if !remarkable(n) || saidAbove {
-			continue
+// groups groups the numbers that need an explanation, those that need a person first, then
+// in the order of their reasons.
+func groups(campaigns ...Campaign) (all []group) {
+	for _, c := range campaigns {
+		for _, n := range c.Numbers {
+			saidAbove := n.Reason != "" && (n.Reason == c.Reason || n.Reason == c.Phase.Reason() && !n.IsOn())
+			if n.Reason == "" && n.Detail == "" || saidAbove {
+				continue
+			}
+			kind, advice := n.Kind(), ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}
+			i := slices.IndexFunc(all, func(g group) bool { return g.NumberKind == kind && g.Advice == advice })
+			if i < 0 {
+				i, all = len(all), append(all, group{NumberKind: kind, Advice: advice})
+			}
+			all[i].numbers = append(all[i].numbers, n)
 		}
-		all = merge(all, group{
-			state: n.State, reason: n.Reason, person: n.NeedsPerson, advice: ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action},
-			nextAt: n.NextAt, left: n.EstimatedSeconds, numbers: []Number{n},
-		})
 	}
-	slices.SortStableFunc(all, func(a, b group) int { return cmp.Compare(rank(a.reason), rank(b.reason)) })
+	slices.SortStableFunc(all, func(a, b group) int {
+		if a.NeedsPerson != b.NeedsPerson {
+			return personFirst(a.NeedsPerson)
+		}
+		return cmp.Compare(rank(a.Reason), rank(b.Reason))
+	})
 	return all
+}
+
+// earliest is the earliest next check of some numbers, zero if none has one.
+func earliest(numbers []Number) (next time.Time) {
+	for _, n := range numbers {
+		if !n.NextAt.IsZero() && (next.IsZero() || n.NextAt.Before(next)) {
+			next = n.NextAt
+		}
+	}
+	return next
 }
 
 // group writes the explanation of a group, then at most so many of Telnyx's details about
 // its numbers, without the one that was written before.
-func (t *textOf) group(before string, g group, maxDetails int) {
-	head := headOf(ledger.Number{State: g.state, Reason: g.reason, NeedsPerson: g.person})
-	t.hang("  ", "    ", fmt.Sprintf("%s: %s", head, named(g.numbers)))
-	when := nextSentence(g.state, Until(t.now, g.nextAt))
-	if g.left > 0 {
-		when = " The last one has its turn in " + about(g.left) + "."
+func (t *textOf) group(indent, before string, g group, maxDetails int) {
+	head := headOf(ledger.Number{State: g.State, Reason: g.Reason, NeedsPerson: g.NeedsPerson})
+	t.hang(indent, indent+"  ", fmt.Sprintf("%s: %s", head, named(g.numbers)))
+	when, left := nextSentence(g.State, Until(t.now, earliest(g.numbers))), 0
+	for _, n := range g.numbers {
+		left = max(left, n.EstimatedSeconds)
 	}
-	t.advice("    ", g.advice, when)
+	if left > 0 {
+		when = " The last one has its turn in " + about(left) + "."
+	}
+	t.advice(indent+"  ", g.Advice, when)
 	shown := map[string]bool{}
-	left := 0
+	omitted := 0
 	for _, n := range g.numbers {
 		switch {
 		case n.Detail == "" || shown[n.Detail] || n.Detail == before:
 		case len(shown) == maxDetails:
-			left++
+			omitted++
 		default:
 			shown[n.Detail] = true
-			t.detail("    ", n.Number.Number, n.Detail)
+			t.detail(indent+"  ", n.Number.Number, n.Detail)
 		}
 	}
-	if left > 0 {
-		t.wrap("    ", fmt.Sprintf("%d more have details; --json shows all.", left))
+	if omitted > 0 {
+		t.wrap(indent+"  ", fmt.Sprintf("%d more have details; --json shows all.", omitted))
 	}
 }
 

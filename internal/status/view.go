@@ -367,8 +367,6 @@ func (v *View) load(ctx context.Context) error {
 			v.contents.putNumber(n)
 		}
 	}
-	// The records are read first. If the plans in force are newer, the plan is shown as
-	// pending; if they were older, that would be hidden.
 	return v.contents.Surroundings.ask(ctx, v.config.JetStream)
 }
 
@@ -404,15 +402,14 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 		return context.Cause(ctx)
 	}
 	for {
-		// The records are read first, as in load.
-		s := v.Snapshot(now())
+		v.Refresh(ctx, 0)
 		_, next, _ := v.Version()
-		around := v.surroundings(ctx)
-		if around.Unreachable != "" {
-			return errors.Join(errors.New(around.Unreachable), context.Cause(ctx))
+		unreachable := ""
+		v.Read(func(x *Contents) { unreachable = x.Unreachable })
+		if unreachable != "" {
+			return errors.Join(errors.New(unreachable), context.Cause(ctx))
 		}
-		s.surround(around)
-		if err := changed(s); err != nil {
+		if err := changed(v.Snapshot(now())); err != nil {
 			return err
 		}
 		select {

@@ -96,8 +96,8 @@ func harmless(t *testing.T, in, got string) {
 func TestHang_KeepsToTheColumns(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	status.Hang(&b, "Next:  ", "       ", "Greenlight looks\x1b[2J again, and "+strings.Repeat("x", 50), 30)
-	want := "Next:  Greenlight looks [2J\n       again, and\n       xxxxxxxxxxxxxxxxxxxxxxx\n       xxxxxxxxxxxxxxxxxxxxxxx\n       xxxx\n"
+	status.Hang(&b, "Next:  ", "       ", "Greenlight checks\x1b[2J again, and "+strings.Repeat("x", 50), 30)
+	want := "Next:  Greenlight checks [2J\n       again, and\n       xxxxxxxxxxxxxxxxxxxxxxx\n       xxxxxxxxxxxxxxxxxxxxxxx\n       xxxx\n"
 	if got := b.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

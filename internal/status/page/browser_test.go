@@ -451,11 +451,11 @@ func browserMarkup(t *testing.T, browser context.Context) {
 	inert := func(b tab) {
 		t.Helper()
 		for name, expression := range map[string]string{
-			"nothing ran":           `window.pwned === undefined`,
-			"no element was made":   `document.querySelectorAll('main script, main img, main b b, .detail b, .detail script').length === 0`,
-			"it is there as text":   `document.body.innerText.includes('<img src=x onerror="window.pwned=1"><script>')`,
-			"no handler, no style":  `![...document.querySelectorAll('*')].some(e => [...e.attributes].some(a => /^(on|style)/.test(a.name)))`,
-			"one script of its own": `document.scripts.length === 1 && new URL(document.scripts[0].src).origin === location.origin`,
+			"nothing ran":          `window.pwned === undefined`,
+			"no element was made":  `document.querySelectorAll('main script, main img, main b b, .detail b, .detail script').length === 0`,
+			"it is there as text":  `document.body.innerText.includes('<img src=x onerror="window.pwned=1"><script>')`,
+			"no handler, no style": `![...document.querySelectorAll('*')].some(e => [...e.attributes].some(a => /^(on|style)/.test(a.name)))`,
+			"only its own script":  `document.scripts.length === 1 && new URL(document.scripts[0].src).origin === location.origin`,
 		} {
 			if !eval[bool](b, expression) {
 				t.Errorf("%s: not so: %s", eval[string](b, "location.pathname"), name)

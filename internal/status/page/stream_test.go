@@ -119,7 +119,7 @@ func TestStream_SendsOnlyChanges(t *testing.T) {
 	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
 	version := settled(t, w)
 	l := listen(t, w, "/status", version)
-	l.beat() // a change before the first look would be sent with the whole page
+	l.beat() // a change before the first rendering would be sent with the whole page
 	w.putNumber(t, ledger.Number{Number: "+15551234574", CampaignID: springID, Plan: "spring-promo", State: ledger.Sendable, Since: time.Now()})
 	p, size, ok := l.next()
 	if !ok || p.Title != "24 of 39 numbers can send" || len(p.Rows) != 1 || !strings.Contains(p.Rows["c-"+springID], "<b>15</b> of 20 can send") {
