@@ -90,7 +90,7 @@ func TestQueue_IsShownInTextAndJSON(t *testing.T) {
 		}
 	}
 	for what, want := range map[string]string{
-		"":             "The last one has its turn in about 30 s.",
+		"":             "The last one is due in about 30 s.",
 		"one":          "place 3, about 30 s",
 		"212-555-0140": "Next try: place 3, about 30 s.",
 	} {

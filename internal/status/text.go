@@ -138,12 +138,7 @@ func (t *textOf) overview(s Snapshot) {
 	if len(done) > 1 {
 		shown = slices.DeleteFunc(shown, Campaign.done)
 	}
-	slices.SortStableFunc(shown, func(a, b Campaign) int {
-		if a.WaitsForPerson() == b.WaitsForPerson() {
-			return 0
-		}
-		return personFirst(a.WaitsForPerson())
-	})
+	slices.SortStableFunc(shown, func(a, b Campaign) int { return trueFirst(a.WaitsForPerson(), b.WaitsForPerson()) })
 	t.WriteString(t.campaigns(shown[:min(len(shown), maxCampaigns)]))
 	t.gap(len(shown) > 0 && len(done) > 1)
 	if len(done) > 1 {
@@ -185,12 +180,16 @@ func (c Campaign) done() bool {
 	return c.isQuiet() && c.Extras == 0 && !c.WaitsForPerson() && c.Counts[ledger.Sendable] == len(c.Numbers)
 }
 
-// personFirst is a comparison's result if only one of two needs a person.
-func personFirst(firstDoes bool) int {
-	if firstDoes {
+// trueFirst compares two values: true comes first.
+func trueFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
 		return -1
+	default:
+		return 1
 	}
-	return 1
 }
 
 // causes says why campaigns are not done, each cause once.
@@ -555,10 +554,7 @@ func groups(campaigns ...Campaign) (all []group) {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b group) int {
-		if a.NeedsPerson != b.NeedsPerson {
-			return personFirst(a.NeedsPerson)
-		}
-		return cmp.Compare(rank(a.Reason), rank(b.Reason))
+		return cmp.Or(trueFirst(a.NeedsPerson, b.NeedsPerson), cmp.Compare(rank(a.Reason), rank(b.Reason)))
 	})
 	return all
 }
@@ -583,7 +579,7 @@ func (t *textOf) group(indent, before string, g group, maxDetails int) {
 		left = max(left, n.EstimatedSeconds)
 	}
 	if left > 0 {
-		when = " The last one has its turn in " + about(left) + "."
+		when = " The last one is due in " + about(left) + "."
 	}
 	t.advice(indent+"  ", g.Advice, when)
 	shown := map[string]bool{}
@@ -674,7 +670,7 @@ func (t *textOf) number(c Campaign, n Number) {
 		t.fact("Carriers", fmt.Sprintf("T-Mobile %s, others %s", cmp.Or(n.TMobile, "not known"), cmp.Or(n.NonTMobile, "not known")), "")
 	}
 	if r := n.Request; r.Sent != "" {
-		t.fact("Request", fmt.Sprintf("%s, %s; %s", r.Sent, Ago(t.now, r.At), cmp.Or(string(r.Outcome), "no answer known")), "")
+		t.fact("Request", fmt.Sprintf("%s at %s; %s", r.Sent, Clock(t.now, r.At), cmp.Or(string(r.Outcome), "no answer known")), "")
 	}
 	t.fact("Tries", n.Tries.String(), "")
 	t.fact("Last trigger", n.Cause, "")

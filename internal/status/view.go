@@ -436,13 +436,7 @@ func (v *View) Snapshot(now time.Time) (s Snapshot) {
 func (x *Contents) Campaigns() []*Entry {
 	if x.order == nil {
 		x.order = slices.SortedFunc(maps.Values(x.campaigns), func(a, b *Entry) int {
-			if a.Planned != b.Planned {
-				if a.Planned {
-					return -1
-				}
-				return 1
-			}
-			return cmp.Or(strings.Compare(a.Plan, b.Plan), strings.Compare(a.ID, b.ID))
+			return cmp.Or(trueFirst(a.Planned, b.Planned), strings.Compare(a.Plan, b.Plan), strings.Compare(a.ID, b.ID))
 		})
 	}
 	return x.order

@@ -70,17 +70,6 @@ func Until(now, then time.Time) string {
 	}
 }
 
-// Ago says when something was, for example "3 min ago, at 11:57".
-func Ago(now, then time.Time) string {
-	if then.IsZero() {
-		return ""
-	}
-	if now.Sub(then) < time.Second {
-		return "just now" // the clock that wrote it may be ahead
-	}
-	return Span(now.Sub(then)) + " ago, at " + Clock(now, then)
-}
-
 // since says since when something is so, for example "11:57, for 3 min".
 func since(now, then time.Time) string {
 	if then.IsZero() {

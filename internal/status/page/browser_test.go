@@ -45,6 +45,7 @@ func TestBrowser(t *testing.T) {
 		"keeps markup inert":          browserMarkup,
 		"works without JavaScript":    browserWithoutJavaScript,
 		"falls back when not live":    browserFallsBack,
+		"shows that NATS is away":     browserWithoutNATS,
 		"can be read in both themes":  browserThemes,
 		"fits a phone":                browserPhone,
 		"is named for screen readers": browserNames,
@@ -507,6 +508,26 @@ func browserFallsBack(t *testing.T, browser context.Context) {
 	w.stop()
 	first.until(`document.querySelector('#live').dataset.is === 'broken'`)
 	first.says("23 of 39 numbers can send", "Not live")
+}
+
+// A live page is not shown as live while the server cannot read NATS.
+func browserWithoutNATS(t *testing.T, browser context.Context) {
+	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
+	w.expectLog("the status lost its watch over the ledger")
+	b := open(t, browser, w, "/status")
+	b.untilLive()
+	w.js.Conn().Close()
+	b.until(`document.querySelector('#live-text').textContent === 'Not current'`)
+	b.says("NATS does not answer", "Last read ", "23 of 39 numbers could send", "This is not current")
+	for name, expression := range map[string]string{
+		"the alarm is first": `document.querySelector('main').firstElementChild.id === 'alerts'`,
+		"the rest is grey":   `getComputedStyle(document.querySelector('#summary')).filter === 'grayscale(1)'`,
+	} {
+		if !eval[bool](b, expression) {
+			t.Errorf("not so: %s", name)
+		}
+	}
+	b.picture("away-light-1280")
 }
 
 // everyPage is a page of each kind.
