@@ -512,7 +512,7 @@ func browserFallsBack(t *testing.T, browser context.Context) {
 
 // A live page is not shown as live while the server cannot read NATS.
 func browserWithoutNATS(t *testing.T, browser context.Context) {
-	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
+	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond, Refresh: often})
 	w.expectLog("the status lost its watch over the ledger")
 	b := open(t, browser, w, "/status")
 	b.untilLive()

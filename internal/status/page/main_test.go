@@ -1,7 +1,6 @@
 package page_test
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -30,6 +29,10 @@ import (
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
+
+// often is a Refresh for tests that wait for a change of the surroundings. In others it would
+// cause further changes, for example when the consumer is between two requests.
+const often = 100 * time.Millisecond
 
 // patience is how long a test waits for a condition.
 const patience = 10 * time.Second
@@ -100,7 +103,6 @@ func show(t testing.TB, js jetstream.JetStream, config page.Config, of ...status
 		viewed = of[0]
 	}
 	viewed.JetStream, viewed.Log = js, zerolog.New(&log)
-	config.Refresh = cmp.Or(config.Refresh, 100*time.Millisecond)
 	view := status.NewView(viewed)
 	config.JetStream, config.View, config.Log = js, view, viewed.Log
 	shown := page.New(config)

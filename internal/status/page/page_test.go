@@ -226,7 +226,7 @@ func TestPage_ShowsThatANumberNeedsAPersonBesideItsNextTry(t *testing.T) {
 // Without NATS the page still shows what was last read, and says that it is not current.
 func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 	t.Parallel()
-	w := mixed(t, page.Config{})
+	w := mixed(t, page.Config{Refresh: often})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
 	w.expectLog("the status lost its watch over the ledger", "a status page could not be read from NATS")
 	w.js.Conn().Close()
@@ -262,7 +262,7 @@ func TestPage_SaysThatNATSHangs(t *testing.T) {
 	js, err := jetstream.New(nc)
 	must(t, err)
 	must(t, events.EnsureStreams(t.Context(), js, 1))
-	w := start(t, js, page.Config{}, status.ViewConfig{Timeout: 500 * time.Millisecond})
+	w := start(t, js, page.Config{Refresh: often}, status.ViewConfig{Timeout: 500 * time.Millisecond})
 	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Sendable, Since: time.Now()})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "<h1>The number can send</h1>") })
 	wire.Freeze()
@@ -274,7 +274,7 @@ func TestPage_SaysThatNATSHangs(t *testing.T) {
 
 func TestPage_SaysThatNoAssignerRuns(t *testing.T) {
 	t.Parallel()
-	w := start(t, startJetStream(t), page.Config{})
+	w := start(t, startJetStream(t), page.Config{Refresh: often})
 	stop := w.work(t)
 	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "one", Phase: ledger.PhaseApproved, Since: time.Now()})
 	if body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, ">one<") }); strings.Contains(body, "No assigner") {

@@ -153,7 +153,7 @@ func TestStream_ContinuesAfterAReconnect(t *testing.T) {
 // The surroundings are read again and again while a page is live.
 func TestStream_SendsHoldsAndDeadLetters(t *testing.T) {
 	t.Parallel()
-	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
+	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond, Refresh: 5 * often})
 	version := settled(t, w)
 	l, letters := listen(t, w, "/status", version), listen(t, w, "/status/dead-letters", version)
 	l.beat()
