@@ -486,6 +486,9 @@ func (x *Contents) dropCampaign(id string) {
 }
 
 func (x *Contents) putNumber(n ledger.Number) {
+	if n.Manual {
+		return // no plan names it
+	}
 	e := x.at(n.CampaignID)
 	at := e.numbers[n.Number]
 	if at == nil {
