@@ -165,3 +165,11 @@ func (s Notify) Receiver(faults *Faults) notice.Receiver {
 	}
 	return receiver
 }
+
+// RequiredReceiver is Receiver for a command that can do nothing without one.
+func (s Notify) RequiredReceiver(faults *Faults) notice.Receiver {
+	if s.URL == "" && s.URLFile == "" {
+		faults.add("NOTIFY_URL", "is missing", "Use a URL as docs/operations.md shows for your service.")
+	}
+	return s.Receiver(faults)
+}
