@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
