@@ -1,0 +1,403 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"greenlight/internal/assigner"
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/status"
+	"greenlight/internal/telnyx"
+)
+
+// importer drafts plans from what Telnyx has. Whether a number can be in a plan is the
+// assigner's decision, so that it has nothing to do for the result.
+type importer struct {
+	client *telnyx.Client
+	known  inForce
+	// brand restricts the account to the campaigns of one brand.
+	brand string
+}
+
+// account drafts a plan of every campaign of the account or brand.
+func (i importer) account(ctx context.Context) (plan.Draft, error) {
+	campaigns, err := i.listCampaigns(ctx)
+	if err != nil {
+		return plan.Draft{}, err
+	}
+	records, err := whole(i.client.Assignments(ctx, 0))
+	if err != nil {
+		return plan.Draft{}, err
+	}
+	return i.draft(ctx, campaigns, records)
+}
+
+// whole returns the rows of a list that was read to its end.
+func whole[T any](rows telnyx.Rows[T], err error) ([]T, error) {
+	if err == nil && !rows.Complete {
+		err = &importError{fmt.Sprintf("a list of Telnyx is not complete: %s; nothing was written, try again", rows.Why)}
+	}
+	return rows.All, err
+}
+
+func (i importer) listCampaigns(ctx context.Context) ([]telnyx.Campaign, error) {
+	if i.brand != "" {
+		return whole(i.client.Campaigns(ctx, i.brand))
+	}
+	brands, err := i.client.Brands(ctx)
+	if err != nil {
+		return nil, err
+	}
+	campaigns, err := whole(i.client.PartnerCampaigns(ctx))
+	if err != nil {
+		return nil, err
+	}
+	for _, brand := range brands {
+		own, err := whole(i.client.Campaigns(ctx, brand.BrandID))
+		if err != nil {
+			return nil, err
+		}
+		campaigns = append(campaigns, own...)
+	}
+	return campaigns, nil
+}
+
+// campaigns drafts a plan of the campaigns that a person names.
+func (i importer) campaigns(ctx context.Context, names []string) (plan.Draft, error) {
+	var campaigns []telnyx.Campaign
+	var records []telnyx.Assignment
+	for _, name := range names {
+		c, err := i.find(ctx, name)
+		if err != nil {
+			return plan.Draft{}, err
+		}
+		if slices.ContainsFunc(campaigns, func(other telnyx.Campaign) bool { return other.AssignmentID() == c.AssignmentID() }) {
+			continue // by another of its ids
+		}
+		on, err := i.client.AssignmentsOn(ctx, c)
+		if err == nil && !on.Complete {
+			on, err = i.client.Assignments(ctx, 0)
+		}
+		rows, err := whole(on, err)
+		if err != nil {
+			return plan.Draft{}, err
+		}
+		rows = slices.DeleteFunc(rows, func(r telnyx.Assignment) bool { return !r.On(c) })
+		campaigns, records = append(campaigns, c), append(records, rows...)
+	}
+	return i.draft(ctx, campaigns, records)
+}
+
+func (i importer) find(ctx context.Context, name string) (telnyx.Campaign, error) {
+	c, err := findCampaign(ctx, i.client, i.known, name)
+	if telnyx.IsNotFound(err) {
+		return c, &importError{noCampaign(name).Error()}
+	}
+	return c, err
+}
+
+// draft drafts a plan of campaigns and the records of the numbers on them.
+func (i importer) draft(ctx context.Context, campaigns []telnyx.Campaign, records []telnyx.Assignment) (plan.Draft, error) {
+	d := plan.Draft{Comment: []string{"Imported from Telnyx: the numbers on each campaign. Comments name what was left out, and why."}}
+	campaigns = slices.SortedFunc(slices.Values(campaigns), func(a, b telnyx.Campaign) int { return cmp.Compare(a.AssignmentID(), b.AssignmentID()) })
+	on, strays := byCampaign(campaigns, records)
+	if i.brand == "" {
+		d.Comment = append(d.Comment, strays...)
+	}
+	settings, err := i.settings(ctx, slices.Concat(on...))
+	if err != nil {
+		return d, err
+	}
+	byNumber := map[string][]telnyx.Assignment{}
+	for _, r := range records {
+		byNumber[r.PhoneNumber] = append(byNumber[r.PhoneNumber], r)
+	}
+	for at, c := range campaigns {
+		e := newImported(c)
+		e.takeAttached(on[at], byNumber)
+		e.takeProfiles(settings)
+		d.Entries = append(d.Entries, e.finish(true))
+	}
+	distinguish(d.Entries)
+	slices.SortFunc(d.Entries, func(a, b plan.DraftEntry) int { return cmp.Compare(a.Name, b.Name) })
+	return d, nil
+}
+
+// byCampaign returns the records on each of the campaigns, and lines about those on none.
+func byCampaign(campaigns []telnyx.Campaign, records []telnyx.Assignment) (on [][]telnyx.Assignment, strays []string) {
+	at := map[string]int{}
+	for i, c := range campaigns {
+		at[strings.ToLower(string(c.CampaignID))], at[strings.ToLower(string(c.TCRCampaignID))] = i, i
+	}
+	delete(at, "")
+	on = make([][]telnyx.Assignment, len(campaigns))
+	elsewhere := map[string]int{}
+	for _, r := range records {
+		ids := []string{string(r.TelnyxCampaignID), r.CampaignID, string(r.TCRCampaignID)}
+		listed := slices.IndexFunc(ids, func(id string) bool { _, ok := at[strings.ToLower(id)]; return ok })
+		if listed < 0 {
+			elsewhere[cmp.Or(ids...)]++
+			continue
+		}
+		i := at[strings.ToLower(ids[listed])]
+		on[i] = append(on[i], r)
+	}
+	for _, id := range slices.Sorted(maps.Keys(elsewhere)) {
+		strays = append(strays, fmt.Sprintf("Left out: %s on campaign %s, which Telnyx does not list for this account.", status.Count(elsewhere[id], "record"), id))
+	}
+	return on, strays
+}
+
+// settings reads the settings of the numbers that records name. It has none for numbers
+// that are not on the account.
+func (i importer) settings(ctx context.Context, records []telnyx.Assignment) (map[string]telnyx.Number, error) {
+	var numbers []string
+	for _, r := range records {
+		numbers = append(numbers, r.PhoneNumber)
+	}
+	slices.Sort(numbers)
+	numbers = slices.Compact(numbers)
+	answer, err := i.client.Numbers(ctx, numbers)
+	if err != nil {
+		return nil, err
+	}
+	if unknown := len(numbers) - len(answer.Found) - len(answer.Absent); unknown > 0 {
+		return nil, &importError{fmt.Sprintf("Telnyx's answers do not settle the messaging profiles of %s; nothing was written, try again", status.Count(unknown, "number"))}
+	}
+	return answer.Found, nil
+}
+
+// profile drafts a plan of the numbers of a messaging profile for the campaign that a
+// person names.
+func (i importer) profile(ctx context.Context, profile, name string) (plan.Draft, error) {
+	d := plan.Draft{Comment: []string{"Imported from Telnyx: the numbers of a messaging profile. Comments name what was left out, and why."}}
+	c, err := i.find(ctx, name)
+	if err != nil {
+		return d, err
+	}
+	rows, err := whole(i.client.ProfileNumbers(ctx, profile))
+	if err != nil {
+		return d, err
+	}
+	records, err := whole(i.client.Assignments(ctx, 0))
+	if err != nil {
+		return d, err
+	}
+	e := newImported(c)
+	e.MessagingProfileID = profile
+	e.takeProfile(rows, records)
+	if len(e.Numbers) == 0 {
+		return d, &importError{fmt.Sprintf("messaging profile %s has no numbers that campaign %s can take; %s of it cannot be planned", status.Plain(profile, 64), c.AssignmentID(), status.Count(len(e.Skipped), "number"))}
+	}
+	d.Entries = append(d.Entries, e.finish(false))
+	return d, nil
+}
+
+// imported is an entry in the making.
+type imported struct {
+	plan.DraftEntry
+	on    telnyx.Campaign
+	phase ledger.Phase
+	// why says in sentences why the campaign is not approved, empty if it is.
+	why string
+}
+
+// newImported begins the entry of a campaign.
+func newImported(c telnyx.Campaign) *imported {
+	e := &imported{on: c}
+	e.Name, e.MaxNumbers, e.Notes = nameOf(c), plan.DefaultMaxNumbers, map[plan.E164]string{}
+	facts := []string{c.Usecase, string(c.CampaignStatus)}
+	if c.Shared {
+		e.TCRCampaignID = c.TCRCampaignID
+		facts = append(facts, "shared with this account")
+	} else {
+		e.CampaignID = c.CampaignID
+		facts = append(facts, prefixed("TCR id ", string(c.TCRCampaignID)), prefixed("brand ", c.BrandID))
+	}
+	e.Comment = []string{strings.Join(slices.DeleteFunc(facts, func(fact string) bool { return fact == "" }), ", ")}
+	phase, detail := assigner.PhaseOf(c)
+	if e.phase = phase; phase != ledger.PhaseApproved {
+		e.why = cmp.Or(phase.Reason().Advice().Why, phase.Sentence()) + prefixed(" Details: ", detail)
+	}
+	return e
+}
+
+func prefixed(prefix, text string) string {
+	if text == "" {
+		return ""
+	}
+	return prefix + text
+}
+
+// nameOf returns a name for the entry of a campaign.
+func nameOf(c telnyx.Campaign) string {
+	id := cmp.Or(string(c.TCRCampaignID), string(c.CampaignID))
+	return cmp.Or(plan.NewName(c.ReferenceID), plan.NewName(strings.ToLower(c.Usecase)+"-"+id), "campaign")
+}
+
+// distinguish gives entries of the same name different ones: a campaign that was filed
+// again has the reference of the old one. Of these the first that is not disabled keeps it.
+func distinguish(entries []plan.DraftEntry) {
+	taken := map[string]bool{}
+	for _, disabled := range []bool{false, true} {
+		for i := range entries {
+			e := &entries[i]
+			if e.Disabled != disabled {
+				continue
+			}
+			for base, n := e.Name, 2; taken[e.Name]; n++ {
+				e.Name = fmt.Sprintf("%.55s-%d", base, n)
+			}
+			taken[e.Name] = true
+		}
+	}
+}
+
+// takeAttached takes in the numbers that records have on the campaign. A number may have
+// other records as well.
+func (e *imported) takeAttached(on []telnyx.Assignment, byNumber map[string][]telnyx.Assignment) {
+	want := e.Campaign
+	var records []telnyx.Assignment
+	seen := map[string]bool{}
+	for _, r := range on {
+		if seen[r.PhoneNumber] {
+			continue
+		}
+		seen[r.PhoneNumber] = true
+		records = append(records, byNumber[r.PhoneNumber]...)
+		n, err := plan.ParseE164(r.PhoneNumber)
+		if err != nil {
+			e.Skipped = append(e.Skipped, unplannable(r.PhoneNumber, err))
+			continue
+		}
+		want.Numbers = append(want.Numbers, n)
+	}
+	for _, change := range plan.Diff(want, e.on, records) {
+		if change.Action == plan.Extra {
+			continue // skipped above
+		}
+		decided := assigner.Decide(e.caseOf(want, change)).Record
+		if decided.NeedsPerson || decided.Reason != "" {
+			e.skip(change, decided)
+			continue
+		}
+		e.keep(change)
+	}
+}
+
+// unplannable leaves out a number that no plan may name.
+func unplannable(number string, err error) plan.SkippedNumber {
+	why := err.Error()
+	if refused, ok := errors.AsType[*plan.NumberError](err); ok {
+		why = "It " + refused.Why + "."
+	}
+	return plan.SkippedNumber{Number: number, Why: why}
+}
+
+// takeProfile takes in the numbers of a messaging profile.
+func (e *imported) takeProfile(rows []telnyx.Number, records []telnyx.Assignment) {
+	want := e.Campaign
+	account := map[plan.E164]telnyx.Number{}
+	for _, row := range rows {
+		n, err := plan.ParseE164(row.PhoneNumber)
+		if err != nil {
+			e.Skipped = append(e.Skipped, unplannable(row.PhoneNumber, err))
+			continue
+		}
+		want.Numbers, account[n] = append(want.Numbers, n), row
+	}
+	for _, change := range plan.Diff(want, e.on, records) {
+		if change.Action == plan.Extra {
+			e.Skipped = append(e.Skipped, plan.SkippedNumber{Number: string(change.Number), Why: "It is on the campaign, but not on the messaging profile."})
+			continue
+		}
+		c := e.caseOf(want, change)
+		c.Ownership, c.Account = assigner.Owned, account[change.Number]
+		if decided := assigner.Decide(c).Record; decided.NeedsPerson {
+			e.skip(change, decided)
+			continue
+		}
+		e.keep(change)
+	}
+}
+
+// caseOf is what the assigner goes by for a number that it never tried, once the campaign
+// is approved.
+func (e *imported) caseOf(want plan.Campaign, change plan.Change) assigner.Case {
+	now := time.Now()
+	return assigner.Case{
+		Entry: want, Campaign: e.on, Phase: ledger.PhaseApproved, PendingDeadline: assigner.DefaultPendingDeadline,
+		Change: change, Record: ledger.Number{Since: now}, Now: now,
+	}
+}
+
+// keep plans a number. What Telnyx says of it is a note unless it is the usual.
+func (e *imported) keep(change plan.Change) {
+	e.Numbers = append(e.Numbers, change.Number)
+	if r := change.Record; r != nil && r.AssignmentStatus != telnyx.Assigned {
+		e.note(change.Number, cmp.Or(string(r.AssignmentStatus), "no assignment status"))
+	}
+}
+
+func (e *imported) note(n plan.E164, text string) {
+	e.Notes[n] = strings.TrimPrefix(e.Notes[n]+"; "+text, "; ")
+}
+
+// skip leaves a number out, with what Telnyx says of it, or else the assigner.
+func (e *imported) skip(change plan.Change, decided ledger.Number) {
+	why := cmp.Or(decided.Detail, decided.Reason.Advice().Why)
+	if r := change.Record; r != nil {
+		if change.Action == plan.Attach {
+			why = r.FailureText()
+		}
+		why = string(r.AssignmentStatus) + prefixed(": ", why)
+	}
+	e.Skipped = append(e.Skipped, plan.SkippedNumber{Number: string(change.Number), Why: why})
+}
+
+// takeProfiles takes in the messaging profiles of the numbers that are planned.
+func (e *imported) takeProfiles(settings map[string]telnyx.Number) {
+	counts := map[string]int{}
+	for _, n := range e.Numbers {
+		counts[settings[string(n)].MessagingProfileID]++
+	}
+	profiles := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
+	if len(profiles) == 1 {
+		e.MessagingProfileID = profiles[0]
+	}
+	for _, n := range e.Numbers {
+		switch found, owned := settings[string(n)]; {
+		case !owned:
+			e.note(n, "not on the account")
+		case found.MessagingProfileID == "":
+			e.note(n, "no messaging profile")
+		case found.MessagingProfileID != profiles[0]:
+			e.note(n, "messaging profile "+found.MessagingProfileID)
+		}
+	}
+}
+
+// finish returns the entry. Unless a person asked for it, it is comments if it has no
+// numbers or its campaign needs a person.
+func (e *imported) finish(unasked bool) plan.DraftEntry {
+	e.MaxNumbers = max(plan.DefaultMaxNumbers, len(e.Numbers))
+	slices.SortFunc(e.Skipped, func(a, b plan.SkippedNumber) int { return cmp.Compare(a.Number, b.Number) })
+	why := e.why
+	switch {
+	case unasked && len(e.Numbers) == 0:
+		e.Disabled, why = true, "Left out: No number is attached to it. "+why
+	case unasked && e.phase.NeedsPerson():
+		e.Disabled, why = true, "Left out: "+why
+	}
+	if why != "" {
+		e.Comment = append(e.Comment, strings.TrimSpace(why))
+	}
+	return e.DraftEntry
+}
