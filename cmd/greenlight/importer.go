@@ -27,16 +27,16 @@ type importer struct {
 }
 
 // account drafts a plan of every campaign of the account or brand.
-func (i importer) account(ctx context.Context) (plan.Draft, error) {
+func (i importer) account(ctx context.Context) (draft, error) {
 	campaigns, err := i.listCampaigns(ctx)
 	if err != nil {
-		return plan.Draft{}, err
+		return draft{}, err
 	}
 	records, err := whole(i.client.Assignments(ctx, 0))
 	if err != nil {
-		return plan.Draft{}, err
+		return draft{}, err
 	}
-	return i.draft(ctx, campaigns, records)
+	return i.draftOf(ctx, campaigns, records)
 }
 
 // whole returns the rows of a list that was read to its end.
@@ -70,13 +70,13 @@ func (i importer) listCampaigns(ctx context.Context) ([]telnyx.Campaign, error) 
 }
 
 // campaigns drafts a plan of the campaigns that a person names.
-func (i importer) campaigns(ctx context.Context, names []string) (plan.Draft, error) {
+func (i importer) campaigns(ctx context.Context, names []string) (draft, error) {
 	var campaigns []telnyx.Campaign
 	var records []telnyx.Assignment
 	for _, name := range names {
 		c, err := i.find(ctx, name)
 		if err != nil {
-			return plan.Draft{}, err
+			return draft{}, err
 		}
 		if slices.ContainsFunc(campaigns, func(other telnyx.Campaign) bool { return other.AssignmentID() == c.AssignmentID() }) {
 			continue // by another of its ids
@@ -87,12 +87,12 @@ func (i importer) campaigns(ctx context.Context, names []string) (plan.Draft, er
 		}
 		rows, err := whole(on, err)
 		if err != nil {
-			return plan.Draft{}, err
+			return draft{}, err
 		}
 		rows = slices.DeleteFunc(rows, func(r telnyx.Assignment) bool { return !r.On(c) })
 		campaigns, records = append(campaigns, c), append(records, rows...)
 	}
-	return i.draft(ctx, campaigns, records)
+	return i.draftOf(ctx, campaigns, records)
 }
 
 func (i importer) find(ctx context.Context, name string) (telnyx.Campaign, error) {
@@ -104,12 +104,12 @@ func (i importer) find(ctx context.Context, name string) (telnyx.Campaign, error
 }
 
 // draft drafts a plan of campaigns and the records of the numbers on them.
-func (i importer) draft(ctx context.Context, campaigns []telnyx.Campaign, records []telnyx.Assignment) (plan.Draft, error) {
-	d := plan.Draft{Comment: []string{"Imported from Telnyx: the numbers on each campaign. Comments name what was left out, and why."}}
+func (i importer) draftOf(ctx context.Context, campaigns []telnyx.Campaign, records []telnyx.Assignment) (draft, error) {
+	d := draft{comment: []string{"Imported from Telnyx: the numbers on each campaign. Comments name what was left out, and why."}}
 	campaigns = slices.SortedFunc(slices.Values(campaigns), func(a, b telnyx.Campaign) int { return cmp.Compare(a.AssignmentID(), b.AssignmentID()) })
 	on, strays := byCampaign(campaigns, records)
 	if i.brand == "" {
-		d.Comment = append(d.Comment, strays...)
+		d.comment = append(d.comment, strays...)
 	}
 	settings, err := i.settings(ctx, slices.Concat(on...))
 	if err != nil {
@@ -123,10 +123,11 @@ func (i importer) draft(ctx context.Context, campaigns []telnyx.Campaign, record
 		e := newImported(c)
 		e.takeAttached(on[at], byNumber)
 		e.takeProfiles(settings)
-		d.Entries = append(d.Entries, e.finish(true))
+		e.finish(true)
+		d.entries = append(d.entries, e)
 	}
-	distinguish(d.Entries)
-	slices.SortFunc(d.Entries, func(a, b plan.DraftEntry) int { return cmp.Compare(a.Name, b.Name) })
+	distinguish(d.entries)
+	slices.SortFunc(d.entries, func(a, b *imported) int { return cmp.Compare(a.Name, b.Name) })
 	return d, nil
 }
 
@@ -176,8 +177,8 @@ func (i importer) settings(ctx context.Context, records []telnyx.Assignment) (ma
 
 // profile drafts a plan of the numbers of a messaging profile for the campaign that a
 // person names.
-func (i importer) profile(ctx context.Context, profile, name string) (plan.Draft, error) {
-	d := plan.Draft{Comment: []string{"Imported from Telnyx: the numbers of a messaging profile. Comments name what was left out, and why."}}
+func (i importer) profile(ctx context.Context, profile, name string) (draft, error) {
+	d := draft{comment: []string{"Imported from Telnyx: the numbers of a messaging profile. Comments name what was left out, and why."}}
 	c, err := i.find(ctx, name)
 	if err != nil {
 		return d, err
@@ -194,25 +195,89 @@ func (i importer) profile(ctx context.Context, profile, name string) (plan.Draft
 	e.MessagingProfileID = profile
 	e.takeProfile(rows, records)
 	if len(e.Numbers) == 0 {
-		return d, &importError{fmt.Sprintf("messaging profile %s has no numbers that campaign %s can take; %s of it cannot be planned", status.Plain(profile, 64), c.AssignmentID(), status.Count(len(e.Skipped), "number"))}
+		return d, &importError{fmt.Sprintf("messaging profile %s has no numbers that campaign %s can take; %s of it cannot be planned", status.Plain(profile, 64), c.AssignmentID(), status.Count(len(e.omitted), "number"))}
 	}
-	d.Entries = append(d.Entries, e.finish(false))
+	e.finish(false)
+	d.entries = append(d.entries, e)
 	return d, nil
+}
+
+// draft is a plan to be written.
+type draft struct {
+	comment []string // lines
+	entries []*imported
+}
+
+// text is the plan file. Its error matches [errNothing] if no entry has numbers.
+func (d draft) text() ([]byte, error) {
+	entries := make([]plan.Entry, len(d.entries))
+	nothing := true
+	for i, e := range d.entries {
+		entries[i] = e.Entry
+		nothing = nothing && e.Disabled
+	}
+	if nothing {
+		return nil, d.whyNothing()
+	}
+	text, err := plan.Write(strings.Join(d.comment, "\n"), entries)
+	if err != nil {
+		return nil, fmt.Errorf("what Telnyx lists does not make a valid plan; import single campaigns with --campaign: %w", err)
+	}
+	return text, nil
+}
+
+// errNothing is matched by the error of an import that found no numbers to plan.
+var errNothing = errors.New("there is nothing to import")
+
+func (d draft) whyNothing() error {
+	const most = 5
+	if len(d.entries) == 0 {
+		return fmt.Errorf("%w: Telnyx lists no campaigns", errNothing)
+	}
+	var reasons []string
+	for _, e := range d.entries[:min(len(d.entries), most)] {
+		reasons = append(reasons, e.ID()+": "+strings.TrimRight(e.why, "."))
+	}
+	if more := len(d.entries) - most; more > 0 {
+		reasons = append(reasons, fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Errorf("%w: %s", errNothing, strings.Join(reasons, "; "))
+}
+
+// sumUp says what the plan has and what it leaves out.
+func (d draft) sumUp() string {
+	var campaigns, numbers, disabled, omitted int
+	for _, e := range d.entries {
+		omitted += len(e.omitted)
+		if e.Disabled {
+			disabled++
+			continue
+		}
+		campaigns++
+		numbers += len(e.Numbers)
+	}
+	text := status.Count(campaigns, "campaign") + ", " + status.Count(numbers, "number")
+	if disabled+omitted > 0 {
+		text += fmt.Sprintf("; left out, as comments: %s, %s", status.Count(disabled, "campaign"), status.Count(omitted, "number"))
+	}
+	return text
 }
 
 // imported is an entry in the making.
 type imported struct {
-	plan.DraftEntry
+	plan.Entry
 	on    telnyx.Campaign
 	phase ledger.Phase
-	// why says in sentences why the campaign is not approved, empty if it is.
+	// omitted are lines about numbers that the entry leaves out.
+	omitted []string
+	// why says why the campaign is not approved or not in the plan; empty if neither is so.
 	why string
 }
 
 // newImported begins the entry of a campaign.
 func newImported(c telnyx.Campaign) *imported {
 	e := &imported{on: c}
-	e.Name, e.MaxNumbers, e.Notes = nameOf(c), plan.DefaultMaxNumbers, map[plan.E164]string{}
+	e.Name, e.NumberComments = nameOf(c), map[plan.E164]string{}
 	facts := []string{c.Usecase, string(c.CampaignStatus)}
 	if c.Shared {
 		e.TCRCampaignID = c.TCRCampaignID
@@ -221,13 +286,16 @@ func newImported(c telnyx.Campaign) *imported {
 		e.CampaignID = c.CampaignID
 		facts = append(facts, prefixed("TCR id ", string(c.TCRCampaignID)), prefixed("brand ", c.BrandID))
 	}
-	e.Comment = []string{strings.Join(slices.DeleteFunc(facts, func(fact string) bool { return fact == "" }), ", ")}
+	e.Comment = oneLine(strings.Join(slices.DeleteFunc(facts, func(fact string) bool { return fact == "" }), ", "))
 	phase, detail := assigner.PhaseOf(c)
 	if e.phase = phase; phase != ledger.PhaseApproved {
-		e.why = cmp.Or(phase.Reason().Advice().Why, phase.Sentence()) + prefixed(" Details: ", detail)
+		e.why = cmp.Or(phase.Reason().Advice().Why, phase.Sentence()) + prefixed(" Details: ", oneLine(detail))
 	}
 	return e
 }
+
+// oneLine bounds a text from Telnyx for a comment.
+func oneLine(text string) string { return status.Plain(text, 160) }
 
 func prefixed(prefix, text string) string {
 	if text == "" {
@@ -244,11 +312,10 @@ func nameOf(c telnyx.Campaign) string {
 
 // distinguish gives entries of the same name different ones: a campaign that was filed
 // again has the reference of the old one. Of these the first that is not disabled keeps it.
-func distinguish(entries []plan.DraftEntry) {
+func distinguish(entries []*imported) {
 	taken := map[string]bool{}
 	for _, disabled := range []bool{false, true} {
-		for i := range entries {
-			e := &entries[i]
+		for _, e := range entries {
 			if e.Disabled != disabled {
 				continue
 			}
@@ -274,7 +341,7 @@ func (e *imported) takeAttached(on []telnyx.Assignment, byNumber map[string][]te
 		records = append(records, byNumber[r.PhoneNumber]...)
 		n, err := plan.ParseE164(r.PhoneNumber)
 		if err != nil {
-			e.Skipped = append(e.Skipped, unplannable(r.PhoneNumber, err))
+			e.omit(r.PhoneNumber, whyInvalid(err))
 			continue
 		}
 		want.Numbers = append(want.Numbers, n)
@@ -285,20 +352,24 @@ func (e *imported) takeAttached(on []telnyx.Assignment, byNumber map[string][]te
 		}
 		decided := assigner.Decide(e.caseOf(want, change)).Record
 		if decided.NeedsPerson || decided.Reason != "" {
-			e.skip(change, decided)
+			e.omit(string(change.Number), whyOmitted(change, decided))
 			continue
 		}
 		e.keep(change)
 	}
 }
 
-// unplannable leaves out a number that no plan may name.
-func unplannable(number string, err error) plan.SkippedNumber {
-	why := err.Error()
+// omit leaves a number out.
+func (e *imported) omit(number, why string) {
+	e.omitted = append(e.omitted, oneLine(number+prefixed(": ", why)))
+}
+
+// whyInvalid says why no plan may name a number.
+func whyInvalid(err error) string {
 	if refused, ok := errors.AsType[*plan.NumberError](err); ok {
-		why = "It " + refused.Why + "."
+		return refused.Why
 	}
-	return plan.SkippedNumber{Number: number, Why: why}
+	return err.Error()
 }
 
 // takeProfile takes in the numbers of a messaging profile.
@@ -308,20 +379,20 @@ func (e *imported) takeProfile(rows []telnyx.Number, records []telnyx.Assignment
 	for _, row := range rows {
 		n, err := plan.ParseE164(row.PhoneNumber)
 		if err != nil {
-			e.Skipped = append(e.Skipped, unplannable(row.PhoneNumber, err))
+			e.omit(row.PhoneNumber, whyInvalid(err))
 			continue
 		}
 		want.Numbers, account[n] = append(want.Numbers, n), row
 	}
 	for _, change := range plan.Diff(want, e.on, records) {
 		if change.Action == plan.Extra {
-			e.Skipped = append(e.Skipped, plan.SkippedNumber{Number: string(change.Number), Why: "It is on the campaign, but not on the messaging profile."})
+			e.omit(string(change.Number), "on the campaign, but not on the messaging profile")
 			continue
 		}
 		c := e.caseOf(want, change)
 		c.Ownership, c.Account = assigner.Owned, account[change.Number]
 		if decided := assigner.Decide(c).Record; decided.NeedsPerson {
-			e.skip(change, decided)
+			e.omit(string(change.Number), whyOmitted(change, decided))
 			continue
 		}
 		e.keep(change)
@@ -347,19 +418,19 @@ func (e *imported) keep(change plan.Change) {
 }
 
 func (e *imported) note(n plan.E164, text string) {
-	e.Notes[n] = strings.TrimPrefix(e.Notes[n]+"; "+text, "; ")
+	e.NumberComments[n] = oneLine(strings.TrimPrefix(e.NumberComments[n]+"; "+text, "; "))
 }
 
-// skip leaves a number out, with what Telnyx says of it, or else the assigner.
-func (e *imported) skip(change plan.Change, decided ledger.Number) {
+// whyOmitted says what Telnyx has of a number, and what the assigner makes of it.
+func whyOmitted(change plan.Change, decided ledger.Number) string {
 	why := cmp.Or(decided.Detail, decided.Reason.Advice().Why)
-	if r := change.Record; r != nil {
-		if change.Action == plan.Attach {
-			why = r.FailureText()
-		}
-		why = string(r.AssignmentStatus) + prefixed(": ", why)
+	if change.Record == nil {
+		return why
 	}
-	e.Skipped = append(e.Skipped, plan.SkippedNumber{Number: string(change.Number), Why: why})
+	if change.Action == plan.Attach {
+		why = change.Record.FailureText()
+	}
+	return string(change.Record.AssignmentStatus) + prefixed(": ", why)
 }
 
 // takeProfiles takes in the messaging profiles of the numbers that are planned.
@@ -384,20 +455,20 @@ func (e *imported) takeProfiles(settings map[string]telnyx.Number) {
 	}
 }
 
-// finish returns the entry. Unless a person asked for it, it is comments if it has no
+// finish completes the entry. Unless a person asked for it, it is disabled if it has no
 // numbers or its campaign needs a person.
-func (e *imported) finish(unasked bool) plan.DraftEntry {
+func (e *imported) finish(unasked bool) {
 	e.MaxNumbers = max(plan.DefaultMaxNumbers, len(e.Numbers))
-	slices.SortFunc(e.Skipped, func(a, b plan.SkippedNumber) int { return cmp.Compare(a.Number, b.Number) })
-	why := e.why
+	slices.Sort(e.omitted)
+	e.Omitted = strings.Join(e.omitted, "\n")
+	if len(e.Numbers) == 0 {
+		e.why = strings.TrimSpace("No number is attached to it. " + e.why)
+	}
+	e.Disabled = unasked && (len(e.Numbers) == 0 || e.phase.NeedsPerson())
 	switch {
-	case unasked && len(e.Numbers) == 0:
-		e.Disabled, why = true, "Left out: No number is attached to it. "+why
-	case unasked && e.phase.NeedsPerson():
-		e.Disabled, why = true, "Left out: "+why
+	case e.Disabled:
+		e.Comment += "\nLeft out: " + e.why
+	case e.why != "":
+		e.Comment += "\n" + e.why
 	}
-	if why != "" {
-		e.Comment = append(e.Comment, strings.TrimSpace(why))
-	}
-	return e.DraftEntry
 }

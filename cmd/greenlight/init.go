@@ -72,11 +72,11 @@ func (c *initCommand) firstPlan(ctx context.Context) (file string, text []byte, 
 		return "", nil, err
 	}
 	i := importer{client: client}
-	draft, err := i.account(ctx)
+	d, err := i.account(ctx)
 	if err != nil {
 		return "", nil, fmt.Errorf("%w; to begin with an example instead, unset TELNYX_API_KEY", explainImport(ctx, err))
 	}
-	text, err = draftText(draft)
+	text, err = d.text()
 	if errors.Is(err, errNothing) {
 		return example, config.ExamplePlan, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"greenlight/internal/app"
 	"greenlight/internal/assigner"
@@ -22,6 +23,7 @@ type planDiffCommand struct {
 	Format     string `enum:"text,json,markdown" default:"text" placeholder:"FORMAT" help:"Output format: text, json, or markdown for a comment on a pull request (${default})."`
 	JSON       bool   `help:"The same as --format json."`
 	app.Telnyx `group:"Telnyx"`
+	where
 }
 
 // Help is what kong prints under the command's own help.
@@ -29,13 +31,14 @@ func (c *planDiffCommand) Help() string {
 	return `Shows what the assigner would do now. It uses the assigner's own code with a client that can only read.
 
 Signs: + attach, > move from another campaign, = already attached, ~ Telnyx is still processing it, or its answers
-are not conclusive, ! needs a person, ? on the campaign but not in its plan. Earlier tries are not known: a number
+are not conclusive, ! needs a person, ? on the campaign but not in its plan, - the same, and to be removed because of
+prune: true (shown only if a running Greenlight can be asked which numbers it attached). Earlier tries are not known: a number
 that waits after a failed try is shown as one to attach. greenlight plan preflight shows what would fail on approval.
 
 Exits with
   0  if there is nothing to do and nothing is wrong
   1  if plans have faults or Telnyx cannot be reached
-  2  if a number would be attached or moved
+  2  if a number would be attached, moved or removed
   3  if nothing would be done, but something needs a person or is unverified`
 }
 
@@ -61,6 +64,7 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return preflight.Explain(ctx, err)
 	}
+	c.plansInForce(ctx).markRemovals(forecasts)
 	report := newDiffReport(c.Path, sets[0].Hash, forecasts)
 	if err := c.write(out.Stdout, report); err != nil {
 		return err
@@ -75,6 +79,25 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 		return &app.ExitCode{Code: 3}
 	default:
 		return nil
+	}
+}
+
+// markRemovals marks the extra numbers that would be removed: those that an entry with
+// prune: true attached.
+func (k inForce) markRemovals(forecasts []assigner.Forecast) {
+	records := map[plan.E164][]ledger.Number{}
+	for _, n := range k.numbers {
+		records[plan.E164(n.Number)] = append(records[plan.E164(n.Number)], n)
+	}
+	for _, f := range forecasts {
+		for i, n := range f.Numbers {
+			ours := func(record ledger.Number) bool {
+				return record.CampaignID == f.Plan.ID() && assigner.AttachedBy(f.Plan, record)
+			}
+			if f.Plan.Prune && n.Action == plan.Extra && slices.ContainsFunc(records[n.Number], ours) {
+				f.Numbers[i].Action = plan.Remove
+			}
+		}
 	}
 }
 
@@ -119,7 +142,7 @@ type diffReport struct {
 	// Path is where the plans were read, Hash identifies the set.
 	Path string `json:"path"`
 	Hash string `json:"hash"`
-	// Changes is true if a number would be attached or moved (exit code 2).
+	// Changes is true if a number would be attached, moved or removed (exit code 2).
 	Changes bool `json:"changes"`
 	// NeedsPerson is true if a number or campaign needs a person, or may because Telnyx's
 	// answers are not conclusive (exit code 3 if there are no changes).
@@ -144,7 +167,9 @@ type diffTotals struct {
 	Waiting  int `json:"waiting"`
 	Attached int `json:"attached"`
 	// Extras are on a campaign whose plan does not list them.
-	Extras      int `json:"extras"`
+	Extras int `json:"extras"`
+	// Remove are extra numbers that an entry with prune: true would remove.
+	Remove      int `json:"remove"`
 	NotApproved int `json:"campaigns_not_ready"`
 	// Unread counts campaigns that could not be read.
 	Unread int `json:"campaigns_unread"`
@@ -175,7 +200,7 @@ type diffNumber struct {
 	// one that waits.
 	Sign   string      `json:"sign"`
 	Action plan.Action `json:"action"`
-	// Change is true if a request would be sent to attach or move the number.
+	// Change is true if a request would be sent for the number.
 	Change bool `json:"change"`
 	// Reason is why nothing would be sent. Detail says more about the reason or the change.
 	Reason      ledger.Reason `json:"reason,omitempty"`
@@ -214,7 +239,7 @@ func newDiffReport(path, hash string, forecasts []assigner.Forecast) diffReport 
 		}
 		r.Campaigns = append(r.Campaigns, c)
 	}
-	r.Changes = r.Totals.Attach+r.Totals.Move > 0
+	r.Changes = r.Totals.Attach+r.Totals.Move+r.Totals.Remove > 0
 	for _, reason := range ledger.Reasons() {
 		if seen[reason] {
 			advice := reason.Advice()
@@ -240,7 +265,7 @@ func newDiffCampaign(f assigner.Forecast) diffCampaign {
 
 func newDiffNumber(f assigner.NumberForecast) diffNumber {
 	decided := f.Decision.Record
-	n := diffNumber{Number: f.Number, Sign: f.Action.Sign(), Action: f.Action, NeedsPerson: decided.NeedsPerson}
+	n := diffNumber{Number: f.Number, Sign: f.Action.Sign(), Action: f.Action, NeedsPerson: decided.NeedsPerson, Change: f.Action == plan.Remove}
 	if record := f.Change.Record; record != nil {
 		n.CampaignID, n.Status = record.CampaignID, record.AssignmentStatus
 	}
@@ -266,6 +291,8 @@ func (t *diffTotals) add(n diffNumber) {
 		t.Attached++
 	case n.Action == plan.Extra:
 		t.Extras++
+	case n.Action == plan.Remove:
+		t.Remove++
 	case n.NeedsPerson:
 		t.Unattachable++
 	case !n.Change:

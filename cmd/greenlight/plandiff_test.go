@@ -394,8 +394,8 @@ campaigns:
 	}
 }
 
-// The forecast is held against what an assigner does: a real one, with the same
-// settings, from start to rest.
+// The forecast is compared with what an assigner does: a real one, with the same
+// settings, until it is idle.
 func TestPlanDiff_ShowsWhatTheAssignerThenDoes(t *testing.T) {
 	w := mixed(t)
 	report, _ := w.report()
@@ -607,7 +607,7 @@ func TestDiffReport_FitsWhateverItIsGiven(t *testing.T) {
 	evil := "\x1b[2J\r\a\u202e| `x` @team " + strings.Repeat("é", 200)
 	long := strings.Repeat("x", 64)
 	var c diffCampaign
-	for _, action := range []plan.Action{plan.Attach, plan.Move, plan.Done, plan.Wait, plan.WaitToAttach, plan.WaitToMove, plan.Conflict, plan.Extra} {
+	for _, action := range []plan.Action{plan.Attach, plan.Move, plan.Done, plan.Wait, plan.WaitToAttach, plan.WaitToMove, plan.Conflict, plan.Extra, plan.Remove} {
 		for _, reason := range []ledger.Reason{"", ledger.CampaignFull, ledger.NoMessagingProfile} {
 			c.Numbers = append(c.Numbers, diffNumber{
 				Number: plan.E164(evil), Sign: action.Sign(), Action: action, Reason: reason, Detail: evil,

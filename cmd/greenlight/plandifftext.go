@@ -31,6 +31,7 @@ func (t diffTotals) String() string {
 	}
 	count(t.Attach, "to attach")
 	count(t.Move, "to move")
+	count(t.Remove, "to remove")
 	changes := len(parts) > 0
 	if t.Conflicts > 0 {
 		parts = append(parts, status.Count(t.Conflicts, "conflict"))
@@ -106,6 +107,8 @@ func (n diffNumber) describe(quote quoting) string {
 			return "pending: Telnyx and the carriers are attaching it"
 		}
 		return "waits: its status is " + assignment
+	case plan.Remove:
+		return "remove (" + assignment + "); its entry attached it and no longer names it"
 	case plan.Extra:
 		return "on the campaign (" + assignment + ") but not in its plan; left there"
 	}
@@ -200,13 +203,14 @@ func (t *diffText) wrap(head string, indent int, sentence string) {
 }
 
 // signColors are the terminal colors of signs: green for attach, cyan for move, yellow
-// for waiting, red for a conflict, magenta for extra, faint for attached.
+// for waiting, red for a conflict or a removal, magenta for extra, faint for attached.
 var signColors = map[string]string{
 	plan.Attach.Sign():   "\x1b[32m",
 	plan.Move.Sign():     "\x1b[36m",
 	plan.Wait.Sign():     "\x1b[33m",
 	plan.Conflict.Sign(): "\x1b[31m",
 	plan.Extra.Sign():    "\x1b[35m",
+	plan.Remove.Sign():   "\x1b[31m",
 	plan.Done.Sign():     "\x1b[2m",
 }
 

@@ -5,14 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"greenlight/internal/app"
-	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
@@ -54,11 +51,11 @@ func (c *planImportCommand) Run(ctx context.Context, out output) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	draft, err := c.read(ctx, client)
+	d, err := c.read(ctx, client)
 	if err != nil {
 		return err
 	}
-	text, err := draftText(draft)
+	text, err := d.text()
 	if err != nil {
 		return err
 	}
@@ -69,7 +66,8 @@ func (c *planImportCommand) Run(ctx context.Context, out output) error {
 	if err := writeWhole(file, text); err != nil {
 		return err
 	}
-	return sumUp(out.Stdout, file, draft)
+	_, err = fmt.Fprintf(out.Stdout, "%s: %s.\n", status.Harmless(file), d.sumUp())
+	return err
 }
 
 // file is the file to write, empty for stdout. A path that does not exist is a folder if
@@ -119,20 +117,20 @@ func writeWhole(file string, text []byte) error {
 }
 
 // read reads what the flags ask for. Its error says what to do.
-func (c *planImportCommand) read(ctx context.Context, client *telnyx.Client) (draft plan.Draft, err error) {
+func (c *planImportCommand) read(ctx context.Context, client *telnyx.Client) (d draft, err error) {
 	i := importer{client: client, brand: c.Brand}
 	if len(c.Campaign) > 0 {
 		i.known = c.plansInForce(ctx)
 	}
 	switch {
 	case c.FromProfile != "":
-		draft, err = i.profile(ctx, c.FromProfile, c.Campaign[0])
+		d, err = i.profile(ctx, c.FromProfile, c.Campaign[0])
 	case len(c.Campaign) > 0:
-		draft, err = i.campaigns(ctx, c.Campaign)
+		d, err = i.campaigns(ctx, c.Campaign)
 	default:
-		draft, err = i.account(ctx)
+		d, err = i.account(ctx)
 	}
-	return draft, explainImport(ctx, err)
+	return d, explainImport(ctx, err)
 }
 
 // explainImport says why Telnyx could not be read, and what to do.
@@ -143,58 +141,7 @@ func explainImport(ctx context.Context, err error) error {
 	return preflight.Explain(ctx, err)
 }
 
-// draftText prints a draft, which must be a plan.
-func draftText(draft plan.Draft) ([]byte, error) {
-	if !slices.ContainsFunc(draft.Entries, func(e plan.DraftEntry) bool { return !e.Disabled }) {
-		return nil, nothingToImport(draft)
-	}
-	text := draft.YAML()
-	if _, err := plan.LoadBytes(importFile, text); err != nil {
-		return nil, fmt.Errorf("what Telnyx lists does not make a valid plan; import single campaigns with --campaign: %w", err)
-	}
-	return text, nil
-}
-
-// errNothing is matched by the error of an import that found no numbers to plan.
-var errNothing = errors.New("there is nothing to import")
-
-// nothingToImport says why no entry can be loaded.
-func nothingToImport(draft plan.Draft) error {
-	const most = 5
-	if len(draft.Entries) == 0 {
-		return fmt.Errorf("%w: Telnyx lists no campaigns", errNothing)
-	}
-	var reasons []string
-	for _, e := range draft.Entries[:min(len(draft.Entries), most)] {
-		reasons = append(reasons, e.ID()+": "+strings.TrimRight(e.Comment[len(e.Comment)-1], "."))
-	}
-	if more := len(draft.Entries) - most; more > 0 {
-		reasons = append(reasons, fmt.Sprintf("and %d more", more))
-	}
-	return fmt.Errorf("%w: %s", errNothing, status.Harmless(strings.Join(reasons, "; ")))
-}
-
 // importError is a reason not to import that is not about Telnyx's API.
 type importError struct{ text string }
 
 func (e *importError) Error() string { return e.text }
-
-// sumUp prints what was written.
-func sumUp(w io.Writer, file string, draft plan.Draft) error {
-	var campaigns, numbers, disabled, skipped int
-	for _, e := range draft.Entries {
-		skipped += len(e.Skipped)
-		if e.Disabled {
-			disabled++
-			continue
-		}
-		campaigns++
-		numbers += len(e.Numbers)
-	}
-	text := fmt.Sprintf("%s: %s, %s", status.Harmless(file), status.Count(campaigns, "campaign"), status.Count(numbers, "number"))
-	if disabled+skipped > 0 {
-		text += fmt.Sprintf("; left out, as comments: %s, %s", status.Count(disabled, "campaign"), status.Count(skipped, "number"))
-	}
-	_, err := fmt.Fprintln(w, text+".")
-	return err
-}

@@ -45,7 +45,7 @@ func (s Log) Logger(faults *Faults, w io.Writer) zerolog.Logger {
 func console(w io.Writer) io.Writer {
 	out := zerolog.ConsoleWriter{
 		Out: w, TimeFormat: time.TimeOnly, NoColor: !WantsColour(w),
-		FieldsOrder: []string{telemetry.KeyPlan, telemetry.KeyCampaign, telemetry.KeyNumber},
+		FieldsOrder: []string{telemetry.KeyPlan, telemetry.KeyNumber, telemetry.KeyReason, telemetry.KeyCause, telemetry.KeyCampaign},
 		FormatPrepare: func(fields map[string]any) error {
 			maps.DeleteFunc(fields, func(_ string, value any) bool {
 				list, isList := value.([]any)

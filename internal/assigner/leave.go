@@ -82,10 +82,11 @@ func (d *decider) removed() {
 	}
 }
 
-// isOurs reports whether this entry attached the number: Telnyx accepted its request. A
-// number that was on the campaign before has no such request in its record.
-func (r *reconcile) isOurs(n ledger.Number) bool {
-	if n.Plan != r.want.Name || n.Plan == "" {
+// AttachedBy reports whether the record shows that this entry attached the number: Telnyx
+// accepted its request. A number that was on the campaign before has no such request in its
+// record.
+func AttachedBy(entry plan.Campaign, n ledger.Number) bool {
+	if n.Plan != entry.Name || n.Plan == "" {
 		return false
 	}
 	return n.State == ledger.Leaving || n.Request.Outcome == ledger.Accepted && (n.IsOn() || n.State == ledger.Pending)
@@ -105,7 +106,7 @@ func (r *reconcile) leaving() []plan.E164 {
 	defer r.mu.Unlock()
 	for number, entry := range r.numbers {
 		n := plan.E164(number)
-		if _, planned := slices.BinarySearch(r.want.Numbers, n); !planned && !slices.Contains(r.spared, n) && r.isOurs(entry.Number) {
+		if _, planned := slices.BinarySearch(r.want.Numbers, n); !planned && !slices.Contains(r.spared, n) && AttachedBy(r.want, entry.Number) {
 			numbers = append(numbers, n)
 		}
 	}

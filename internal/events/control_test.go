@@ -116,3 +116,27 @@ func TestDeadLetter_ThatCannotBeStoredIsDeliveredAgain(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A letter is deleted only after its message is stored again.
+func TestRequeue_KeepsTheLetterWhenItsMessageCannotBeStored(t *testing.T) {
+	js, _ := startStreams(t)
+	publish(t, js, "id-1")
+	deliveries, stop := run(t, js)
+	if err := next(t, deliveries, 5*time.Second).DeadLetter(t.Context(), "no_reason", "why"); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	letter, err := events.DeadLetterAt(t.Context(), js, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(t.Context(), events.StreamEvents); err != nil {
+		t.Fatal(err)
+	}
+	if err := events.Requeue(t.Context(), js, letter, ""); err == nil {
+		t.Error("got no error without a stream of events")
+	}
+	if _, err := events.DeadLetterAt(t.Context(), js, 1); err != nil {
+		t.Errorf("got %v, want the letter to be kept", err)
+	}
+}

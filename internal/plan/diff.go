@@ -34,6 +34,9 @@ const (
 	// Extra: the number is on this campaign but not in the plan. It is reported and
 	// never changed.
 	Extra Action = "extra"
+	// Remove: the number is extra, and is to be removed because its entry attached it and
+	// has prune: true. Only the ledger knows that, so [Diff] never returns it.
+	Remove Action = "remove"
 )
 
 // Sign returns the character that lists show for the action: + for attaching, > for
@@ -52,6 +55,8 @@ func (a Action) Sign() string {
 		return "!"
 	case Extra:
 		return "?"
+	case Remove:
+		return "-"
 	}
 	return " "
 }
