@@ -151,7 +151,11 @@ func byCampaign(campaigns []telnyx.Campaign, records []telnyx.Assignment) (on []
 		on[i] = append(on[i], r)
 	}
 	for _, id := range slices.Sorted(maps.Keys(elsewhere)) {
-		strays = append(strays, fmt.Sprintf("Left out: %s on campaign %s, which Telnyx does not list for this account.", status.Count(elsewhere[id], "record"), id))
+		where := "campaign " + oneLine(id) + ", which Telnyx does not list for this account"
+		if id == "" {
+			where = "no campaign that it names"
+		}
+		strays = append(strays, fmt.Sprintf("Left out: %s on %s.", status.Count(elsewhere[id], "record"), where))
 	}
 	return on, strays
 }
@@ -184,6 +188,9 @@ func (i importer) profile(ctx context.Context, profile, name string) (draft, err
 		return d, err
 	}
 	rows, err := whole(i.client.ProfileNumbers(ctx, profile))
+	if err == nil && len(rows) == 0 {
+		err = &importError{fmt.Sprintf("messaging profile %s has no numbers", oneLine(profile))}
+	}
 	if err != nil {
 		return d, err
 	}
@@ -195,7 +202,7 @@ func (i importer) profile(ctx context.Context, profile, name string) (draft, err
 	e.MessagingProfileID = profile
 	e.takeProfile(rows, records)
 	if len(e.Numbers) == 0 {
-		return d, &importError{fmt.Sprintf("messaging profile %s has no numbers that campaign %s can take; %s of it cannot be planned", status.Plain(profile, 64), c.AssignmentID(), status.Count(len(e.omitted), "number"))}
+		return d, &importError{fmt.Sprintf("campaign %s can take none of the numbers of messaging profile %s: %s", c.AssignmentID(), profile, e.omitted[0])}
 	}
 	e.finish(false)
 	d.entries = append(d.entries, e)
@@ -384,9 +391,10 @@ func (e *imported) takeProfile(rows []telnyx.Number, records []telnyx.Assignment
 		}
 		want.Numbers, account[n] = append(want.Numbers, n), row
 	}
+	var others []plan.E164
 	for _, change := range plan.Diff(want, e.on, records) {
 		if change.Action == plan.Extra {
-			e.omit(string(change.Number), "on the campaign, but not on the messaging profile")
+			others = append(others, change.Number)
 			continue
 		}
 		c := e.caseOf(want, change)
@@ -396,6 +404,9 @@ func (e *imported) takeProfile(rows []telnyx.Number, records []telnyx.Assignment
 			continue
 		}
 		e.keep(change)
+	}
+	for _, n := range others {
+		e.omit(string(n), "on the campaign, but not on the messaging profile")
 	}
 }
 

@@ -7,9 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
@@ -132,6 +136,142 @@ func TestPlanImport_OfAnyAccountLeavesNothingToChange(t *testing.T) {
 				t.Errorf("another import differs:\n%s", again)
 			}
 		})
+	}
+}
+
+// wantImport is what the plan of one account says.
+const wantImport = `# Imported from Telnyx: the numbers on each campaign. Comments name what was left out, and why.
+version: 1
+campaigns:
+  # MARKETING, MNO_PROVISIONED, TCR id CSPRING1, brand BRAND
+  - name: Spring-2026
+    campaign_id: 751c6a5c-907b-43a9-8ada-ba1dc8335b07
+    numbers:
+      - "+12125550100"
+      - "+12125550101" # PENDING_ASSIGNMENT; messaging profile OTHER
+      - "+12125550102" # FAILED_UNASSIGNMENT; no messaging profile
+      - "+12125550107"
+      # +12125550103: FAILED_ASSIGNMENT: The number is in use
+      # +12125550104: PENDING_UNASSIGNMENT: it is being removed from campaign 751c6a5c-907b-43a9-8ada-ba1dc8335b07
+      # +12125550105: ASSIGNED: carriers: T-Mobile FAILED, others ADDED
+      # +14165550106: is not a US number: area code 416 is in Canada
+
+  # MARKETING, TCR_EXPIRED, TCR id COLD001, brand BRAND
+  # Left out: No number is attached to it. The campaign has expired.
+  # - name: Spring-2026-2
+  #   campaign_id: 11111111-907b-43a9-8ada-ba1dc8335b07
+  #   numbers:
+
+  # CUSTOMER_CARE, MNO_PROVISIONED, shared with this account
+  - name: customer_care-CPART02
+    tcr_campaign_id: CPART02
+    messaging_profile_id: PROFILE
+    numbers:
+      - "+12125550302"
+
+  # MARKETING, MNO_REJECTED, shared with this account
+  # Left out: The campaign was rejected. Details: sample1 is no sample
+  # - name: marketing-CPART01
+  #   tcr_campaign_id: CPART01
+  #   messaging_profile_id: PROFILE
+  #   numbers:
+  #     - "+12125550301"
+`
+
+func TestPlanImport_CommentsNameWhatIsLeftOutAndWhy(t *testing.T) {
+	w := importWorld(t, telnyxsim.Dialect{})
+	const brand = "97091164-e814-435c-9c1b-14ab2d18e987"
+	for _, c := range []telnyxsim.Campaign{
+		{ID: oldID, TCRID: "COLD001", BrandID: brand, CampaignStatus: telnyx.CampaignTCRExpired, ReferenceID: "Spring 2026"},
+		{ID: springID, TCRID: "CSPRING1", BrandID: brand, CampaignStatus: telnyx.CampaignMNOProvisioned, ReferenceID: "Spring 2026"},
+		{TCRID: "CPART01", Shared: true, CampaignStatus: telnyx.CampaignMNORejected, FailureReasons: []byte(`"sample1\nis no sample"`)},
+		{TCRID: "CPART02", Shared: true, CampaignStatus: telnyx.CampaignMNOProvisioned, Usecase: "CUSTOMER_CARE"},
+	} {
+		w.sim.AddCampaign(c)
+	}
+	w.number("+12125550105", diffProfile, "", "")
+	w.sim.FailMapping("+12125550105", telnyxsim.TMobile)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.api.URL+"/v2/10dlc/phone_number_campaigns",
+		strings.NewReader(`{"phoneNumber":"+12125550105","campaignId":"`+springID+`"}`))
+	w.must(err)
+	request.Header.Set("Authorization", "Bearer "+diffKey)
+	response, err := http.DefaultClient.Do(request)
+	w.must(err)
+	w.must(response.Body.Close())
+	mapped := func() bool {
+		records := w.sim.Assignments()
+		return len(records) == 1 && records[0].TMobile == telnyx.MappingFailed && records[0].NonTMobile == telnyx.MappingAdded
+	}
+	for deadline := time.Now().Add(10 * time.Second); !mapped(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("got %+v", w.sim.Assignments())
+		}
+	}
+	w.number("+12125550100", diffProfile, springID, telnyx.Assigned)
+	w.number("+12125550101", otherProfile, springID, telnyx.PendingAssignment)
+	w.number("+12125550102", "", springID, telnyx.FailedUnassignment)
+	w.number("+12125550103", diffProfile, "", "")
+	w.must(w.sim.AttachNumber("+12125550103", springID, telnyx.FailedAssignment, "The number is in use"))
+	w.number("+12125550104", diffProfile, springID, telnyx.PendingUnassignment)
+	w.number("+14165550106", diffProfile, springID, telnyx.Assigned)
+	w.number("+12125550107", diffProfile, springID, telnyx.Assigned)
+	w.number("+12125550301", diffProfile, "CPART01", telnyx.Assigned)
+	w.number("+12125550302", diffProfile, "CPART02", telnyx.Assigned)
+	got := strings.NewReplacer(brand, "BRAND", diffProfile, "PROFILE", otherProfile, "OTHER").Replace(w.imports())
+	if diff := gocmp.Diff(wantImport, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if stdout, code, err := w.command(t.Context(), "plan", "diff", "plans.yaml"); err != nil || code != 0 || !strings.Contains(stdout, "\nNo changes.") {
+		t.Errorf("plan diff: exit code %d, %v:\n%s", code, err, stdout)
+	}
+}
+
+// A list that moved while it was read may have a number on two campaigns.
+func TestImported_LeavesOutANumberOnTwoCampaigns(t *testing.T) {
+	on := telnyx.Assignment{PhoneNumber: "+12125550100", CampaignID: springID, AssignmentStatus: telnyx.Assigned}
+	other := telnyx.Assignment{PhoneNumber: "+12125550100", CampaignID: oldID, AssignmentStatus: telnyx.Assigned}
+	e := newImported(telnyx.Campaign{CampaignID: springID, CampaignStatus: telnyx.CampaignMNOProvisioned})
+	e.takeAttached([]telnyx.Assignment{on}, map[string][]telnyx.Assignment{on.PhoneNumber: {on, other}})
+	want := []string{"+12125550100: ASSIGNED: Telnyx has it on campaign " + oldID + " (ASSIGNED)"}
+	if diff := gocmp.Diff(want, e.omitted); diff != "" || len(e.Numbers) > 0 {
+		t.Errorf("planned %v (-want +got):\n%s", e.Numbers, diff)
+	}
+}
+
+func TestByCampaign_SaysWhatIsElsewhere(t *testing.T) {
+	campaigns := []telnyx.Campaign{{CampaignID: "a", TCRCampaignID: "C00001"}, {TCRCampaignID: "C00002", Shared: true}}
+	records := []telnyx.Assignment{
+		{PhoneNumber: "1", CampaignID: "A"}, {PhoneNumber: "2", TCRCampaignID: "C00001"}, {PhoneNumber: "3", CampaignID: "C00002", TCRCampaignID: "C00002"},
+		{PhoneNumber: "4", CampaignID: "b"}, {PhoneNumber: "5"},
+	}
+	on, strays := byCampaign(campaigns, records)
+	if diff := gocmp.Diff([][]telnyx.Assignment{records[:2], records[2:3]}, on); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	want := []string{
+		"Left out: 1 record on no campaign that it names.",
+		"Left out: 1 record on campaign b, which Telnyx does not list for this account.",
+	}
+	if diff := gocmp.Diff(want, strays); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPlanImport_FileIsInAFolderIfThePathLooksLikeOne(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll("odd.yaml", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("plain", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for output, want := range map[string]string{
+		"-": "", "x.yaml": "x.yaml", "plans": "plans/import.yaml", "plans/": "plans/import.yaml", "odd.yaml": "odd.yaml/import.yaml", "plain": "plain",
+	} {
+		c := planImportCommand{Output: output}
+		if got := filepath.ToSlash(c.file()); got != want {
+			t.Errorf("-o %s: got %q, want %q", output, got, want)
+		}
 	}
 }
 
