@@ -103,7 +103,7 @@ func (i importer) find(ctx context.Context, name string) (telnyx.Campaign, error
 	return c, err
 }
 
-// draft drafts a plan of campaigns and the records of the numbers on them.
+// draftOf drafts a plan of campaigns and the records of the numbers on them.
 func (i importer) draftOf(ctx context.Context, campaigns []telnyx.Campaign, records []telnyx.Assignment) (draft, error) {
 	d := draft{comment: []string{"Imported from Telnyx: the numbers on each campaign. Comments name what was left out, and why."}}
 	campaigns = slices.SortedFunc(slices.Values(campaigns), func(a, b telnyx.Campaign) int { return cmp.Compare(a.AssignmentID(), b.AssignmentID()) })
