@@ -187,7 +187,7 @@ func TestFaults_SayWhatIsWrongAndHowToFixIt(t *testing.T) {
 		"public key twice":           {map[string]string{"TELNYX_PUBLIC_KEY_FILE": missing}, "TELNYX_PUBLIC_KEY", "is given twice, directly and as a file."},
 		"public key file away":       {map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": missing}, "TELNYX_PUBLIC_KEY_FILE", "cannot be read: " + missing + ": no such file or directory."},
 		"public key in a pipe":       {map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": pipe}, "TELNYX_PUBLIC_KEY_FILE", pipe + " is not a regular file"},
-		"public key too short":       {map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, "TELNYX_PUBLIC_KEY", "it holds 5 bytes, not 32"},
+		"public key too short":       {map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, "TELNYX_PUBLIC_KEY", "it has 5 bytes, not 32"},
 		"public key in PEM":          {map[string]string{"TELNYX_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"}, "TELNYX_PUBLIC_KEY", "it is in PEM form, but Telnyx shows the bare key"},
 		"API key as public key":      {map[string]string{"TELNYX_PUBLIC_KEY": secretKey}, "TELNYX_PUBLIC_KEY", "it looks like an API key, which is a secret and another thing"},
 		"second key bad":             {map[string]string{"TELNYX_PUBLIC_KEY": publicKey + ","}, "TELNYX_PUBLIC_KEY", "it is empty"},
