@@ -77,8 +77,8 @@ type Campaign struct {
 type campaign struct {
 	Campaign
 	seq int
-	// waking is set while a dormant campaign is being reactivated.
-	waking bool
+	// reactivating is set while a dormant campaign is being reactivated.
+	reactivating bool
 }
 
 // AddCampaign adds a campaign, or replaces the one with the same ID (TCRID when
@@ -261,8 +261,8 @@ func (s *Simulator) campaignSortKey(c *campaign, field string) string {
 	}
 }
 
-// campaignRecord renders a campaign for GET /10dlc/campaign. Of the texts that carriers
-// review it has one.
+// campaignRecord renders a campaign for GET /10dlc/campaign, with only one of the texts
+// that carriers review.
 func (s *Simulator) campaignRecord(c *campaign) object {
 	fields := object{
 		"campaignId": c.ID, "brandId": c.BrandID, "tcrBrandId": c.TCRBrandID, "tcrCampaignId": c.TCRID,
@@ -330,8 +330,8 @@ func (s *Simulator) campaignNamed(id string) (*campaign, error) {
 	return c, nil
 }
 
-// changes are the fields that PUT and PATCH of a campaign change here. A missing one stays
-// as it is, except autoRenewal.
+// changes are the fields that PUT and PATCH of a campaign change here. A missing field is
+// not changed, except autoRenewal.
 type changes struct {
 	AutoRenewal        *bool   `json:"autoRenewal"`
 	WebhookURL         *string `json:"webhookURL"`

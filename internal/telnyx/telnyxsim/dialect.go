@@ -12,14 +12,14 @@ import (
 // nothing, the behavior that is hardest for a client. Each field changes one thing; fields
 // can be combined, see [Merge]. [Dialects] lists a dialect for each value.
 type Dialect struct {
-	// NumberFilter is how filter[phone_number] of /phone_numbers/messaging selects.
-	// The OpenAPI description has an exact number or a list with commas; no known
-	// customer sends a list.
+	// NumberFilter is how filter[phone_number] of /phone_numbers/messaging selects numbers.
+	// The OpenAPI description allows one number or a list with commas; no known customer
+	// sends a list.
 	NumberFilter NumberFilter
 	// FilterSpelling is the spelling of numbers that this filter accepts. Telnyx's guide
 	// sends a raw plus, customers send %2B and digits.
 	FilterSpelling FilterSpelling
-	// PhoneNumbersFilter is how filter[phone_number] of /phone_numbers selects.
+	// PhoneNumbersFilter is how filter[phone_number] of /phone_numbers selects numbers.
 	PhoneNumbersFilter PhoneNumbersFilter
 	// UnknownFilters is how lists treat unknown filters.
 	UnknownFilters UnknownFilters
@@ -54,7 +54,7 @@ type Dialect struct {
 	// that cannot be read yet.
 	ReadLag time.Duration
 	// StaleReadDelay is how long reads still show the old campaign after a PUT moved a
-	// number. A customer's code guards against it.
+	// number. A customer's code handles this.
 	StaleReadDelay time.Duration
 
 	// SettingsID is the id that /phone_numbers/{id}/messaging accepts. The OpenAPI
@@ -66,8 +66,8 @@ type Dialect struct {
 	// failed reads of profiles.
 	ProfileErrors bool
 
-	// Refusals replaces the answers that refuse an assignment. The zero RefusalKind is
-	// for every other kind. Telnyx publishes nothing about them.
+	// Refusals replaces the answers that refuse an assignment. The entry with an empty
+	// RefusalKind is for all other kinds. Telnyx does not document these answers.
 	Refusals map[RefusalKind]Refusal
 	// RefuseRepeats refuses a POST of a number that is already on the campaign, as
 	// [SameCampaign]. Otherwise it answers 200 with the unchanged record, as a PUT
@@ -361,8 +361,8 @@ func (d Dialect) refusal(kind RefusalKind) Refusal {
 	return d.Refusals[""]
 }
 
-// Merge combines dialects. If two set the same field, the later one counts. Tables of
-// refusals are merged by kind.
+// Merge combines dialects. If two set the same field, the later one wins. Refusals are
+// merged by kind.
 func Merge(dialects ...Dialect) Dialect {
 	var merged Dialect
 	refusals := map[RefusalKind]Refusal{}

@@ -145,7 +145,7 @@ func listSettings(s *Simulator, c *call) answer {
 	}
 	var found []*number
 	for _, n := range s.numbers {
-		if n = n.listed(); !empty && n.matches(d, query) {
+		if n = n.listed(); !empty && n.matchesSettings(d, query) {
 			found = append(found, n)
 		}
 	}
@@ -177,8 +177,8 @@ func (d Dialect) settingsFilters() []string {
 	return known
 }
 
-// matches applies the filters of messaging settings.
-func (n *number) matches(d Dialect, query url.Values) bool {
+// matchesSettings applies the filters of messaging settings.
+func (n *number) matchesSettings(d Dialect, query url.Values) bool {
 	if want := query.Get("filter[messaging_profile_id]"); want != "" && d.ProfileFilter != ProfileFilterUnknown {
 		if d.ProfileFilter == ProfileFilterEmpty || want != n.MessagingProfileID {
 			return false

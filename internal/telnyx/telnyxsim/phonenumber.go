@@ -50,15 +50,15 @@ func listNumbers(s *Simulator, c *call) answer {
 	}
 	var found []*number
 	for _, n := range s.numbers {
-		if n = n.listed(); !empty && n.passesFilters(d, query) {
+		if n = n.listed(); !empty && n.matchesList(d, query) {
 			found = append(found, n)
 		}
 	}
 	return v2List(s, query, found, s.phoneNumber)
 }
 
-// passesFilters applies the filters of /phone_numbers.
-func (n *number) passesFilters(d Dialect, query url.Values) bool {
+// matchesList applies the filters of /phone_numbers.
+func (n *number) matchesList(d Dialect, query url.Values) bool {
 	if want := query.Get("filter[status]"); want != "" && strings.ReplaceAll(want, "_", "-") != n.Status {
 		return false
 	}

@@ -16,7 +16,7 @@ type call struct {
 	body  []byte
 	// write is nil when the operation only reads.
 	write *Write
-	// unanswered says that the client will not get the answer.
+	// unanswered says that the client does not get the answer.
 	unanswered bool
 }
 
@@ -116,7 +116,7 @@ func (s *Simulator) serve(rt *route) http.HandlerFunc {
 		c.startWrite()
 		s.count(c)
 		s.pause(r, s.options.Latency)
-		if f := s.faults.claim(c); f != nil {
+		if f := s.faults.take(c); f != nil {
 			s.spoil(w, c, f)
 			return
 		}
@@ -124,7 +124,7 @@ func (s *Simulator) serve(rt *route) http.HandlerFunc {
 	}
 }
 
-// pause waits before a request is handled, and aborts if the client is gone.
+// pause waits before a request is handled, and aborts if the client has disconnected.
 func (s *Simulator) pause(r *http.Request, d time.Duration) {
 	s.work.sleep(r.Context(), d)
 	if r.Context().Err() != nil {

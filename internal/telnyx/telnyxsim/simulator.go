@@ -61,9 +61,9 @@ func New(options Options) *Simulator {
 	return s
 }
 
-// Close stops all timers and deliveries, releases requests that a fault made hang, and
-// returns when no goroutine of the simulator is left. The API still answers afterwards,
-// but no state changes on its own. Calling it again does nothing.
+// Close stops all timers and deliveries, ends requests that hang because of a fault, and
+// returns when all goroutines of the simulator have ended. The API still answers
+// afterwards, but nothing changes with time. Calling it again does nothing.
 func (s *Simulator) Close() {
 	s.work.stop()
 	s.client.CloseIdleConnections()
