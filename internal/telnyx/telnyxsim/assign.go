@@ -253,14 +253,14 @@ func getAssignment(s *Simulator, c *call) answer {
 // everything is returned.
 func listAssignments(s *Simulator, c *call) answer {
 	query := c.r.URL.Query()
-	how := s.options.Dialect.CampaignFilters
-	empty, refused := s.unknownFilters(query, how.known()...)
+	d := s.options.Dialect
+	empty, refused := s.unknownFilters(query, d.campaignFilters()...)
 	if refused != nil {
 		return *refused
 	}
 	var found []*record
 	for phoneNumber := range s.records {
-		if r := s.listed(phoneNumber); r != nil && !empty && how.match(r, query) {
+		if r := s.listed(phoneNumber); r != nil && !empty && d.matchesCampaign(r, query) {
 			found = append(found, r)
 		}
 	}
@@ -281,9 +281,9 @@ func (r *record) publishedFilters() map[string]string {
 // guideFilter is the one filter in Telnyx's guide.
 const guideFilter = "filter[campaignId]"
 
-// known returns the filters that the list knows.
-func (f CampaignFilters) known() []string {
-	switch f {
+// campaignFilters returns the filters that the list knows.
+func (d Dialect) campaignFilters() []string {
+	switch d.CampaignFilters {
 	case CampaignFiltersUnknown:
 		return nil
 	case CampaignFiltersCamel:
@@ -292,18 +292,18 @@ func (f CampaignFilters) known() []string {
 	return slices.Collect(maps.Keys((&record{campaign: &campaign{}}).publishedFilters()))
 }
 
-// match applies the known filters to a record.
-func (f CampaignFilters) match(r *record, query url.Values) bool {
-	if f == CampaignFiltersCamel {
+// matchesCampaign applies the known filters to a record.
+func (d Dialect) matchesCampaign(r *record, query url.Values) bool {
+	if d.CampaignFilters == CampaignFiltersCamel {
 		want := query.Get(guideFilter)
 		return want == "" || want == r.campaign.ID || want == r.campaign.TCRID
 	}
 	for name, value := range r.publishedFilters() {
 		want := query.Get(name)
-		if want == "" || f == CampaignFiltersUnknown {
+		if want == "" || d.CampaignFilters == CampaignFiltersUnknown {
 			continue
 		}
-		if f == CampaignFiltersEmpty || want != value {
+		if d.CampaignFilters == CampaignFiltersEmpty || want != value {
 			return false
 		}
 	}

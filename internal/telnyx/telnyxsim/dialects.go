@@ -148,7 +148,7 @@ func refusalDialects() []NamedDialect {
 
 func wordDialects() []NamedDialect {
 	return []NamedDialect{
-		{"failure-in-errors", "a failed assignment has its reason in errors", Seen, Dialect{FailureField: FailureInErrors}},
+		{"failure-in-errors", "a failed assignment has its reason in errors", Seen, Dialect{FailureInErrors: true}},
 		{"failure-texts", "the reason of a failure is a list of strings", Seen, Dialect{FailureShape: FailureTexts}},
 		{"failure-objects", "the reason of a failure is a list of objects", Seen, Dialect{FailureShape: FailureObjects}},
 		{"failure-object", "the reason of a failure is an object", Contradicted, Dialect{FailureShape: FailureObject}},

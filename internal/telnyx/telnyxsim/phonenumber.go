@@ -48,12 +48,7 @@ func listNumbers(s *Simulator, c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	var found []*number
-	for _, n := range s.numbers {
-		if n = n.listed(); !empty && n.matchesList(d, query) {
-			found = append(found, n)
-		}
-	}
+	found := s.listedNumbers(func(n *number) bool { return !empty && n.matchesList(d, query) })
 	return v2List(s, query, found, s.phoneNumber)
 }
 
@@ -66,14 +61,14 @@ func (n *number) matchesList(d Dialect, query url.Values) bool {
 		return false
 	}
 	want := query.Get("filter[phone_number]")
-	return want == "" || d.PhoneNumbersFilter.selects(want, n.PhoneNumber)
+	return want == "" || d.selectsListed(want, n.PhoneNumber)
 }
 
 var nonDigits = regexp.MustCompile(`[^0-9]`)
 
-// selects reports whether filter[phone_number] of /phone_numbers selects a number.
-func (f PhoneNumbersFilter) selects(filter, number string) bool {
-	switch f {
+// selectsListed reports whether filter[phone_number] of /phone_numbers selects a number.
+func (d Dialect) selectsListed(filter, number string) bool {
+	switch d.PhoneNumbersFilter {
 	case NumbersIgnored:
 		return true
 	case NumbersFindNone:
@@ -88,10 +83,9 @@ func (f PhoneNumbersFilter) selects(filter, number string) bool {
 
 // getNumber is GET /phone_numbers/{id}, whose id is the numeric one.
 func getNumber(s *Simulator, c *call) answer {
-	for _, n := range s.numbers {
-		if n.ID == c.r.PathValue("id") {
-			return ok(dataOf(s.phoneNumber(n)))
-		}
+	n := find(s.numbers, func(n *number) bool { return n.ID == c.r.PathValue("id") })
+	if n == nil {
+		return notFound("Phone number not found")
 	}
-	return notFound("Phone number not found")
+	return ok(dataOf(s.phoneNumber(n)))
 }

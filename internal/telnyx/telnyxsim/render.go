@@ -44,13 +44,13 @@ func (s *Simulator) assignmentRow(row object) object {
 // moveFailure puts the failure of an assignment into the dialect's field and shape.
 func (d Dialect) moveFailure(row object) {
 	_, has := row["errors"]
-	if failure, failed := row["failureReasons"]; failed && !has && d.FailureField == FailureInErrors {
+	if failure, failed := row["failureReasons"]; failed && !has && d.FailureInErrors {
 		row["errors"] = failure
 		delete(row, "failureReasons")
 	}
 	for _, key := range []string{"errors", "failureReasons"} {
 		if text, is := row[key].(string); is {
-			row[key] = d.FailureShape.of(text)
+			row[key] = d.failure(text)
 		}
 	}
 }
@@ -155,10 +155,10 @@ func titled(word string) string {
 	return strings.Join(parts, " ")
 }
 
-// of puts the text of a failure into the shape.
-func (f FailureShape) of(text string) any {
+// failure puts the text of a failure into the dialect's shape.
+func (d Dialect) failure(text string) any {
 	described := object{"description": text}
-	switch f {
+	switch d.FailureShape {
 	case FailureTexts:
 		return []string{text}
 	case FailureObjects:

@@ -32,13 +32,13 @@ type route struct {
 var routes = []*route{
 	{"GET", "/10dlc/brand", listBrands},
 	{"GET", "/10dlc/campaign", listCampaigns},
-	{"GET", "/10dlc/campaign/{campaignId}", getCampaign},
-	{"PUT", "/10dlc/campaign/{campaignId}", putCampaign},
-	{"GET", "/10dlc/campaign/{campaignId}/operationStatus", getOperationStatus},
-	{"GET", "/10dlc/campaign/{campaignId}/mnoMetadata", getMnoMetadata},
+	{"GET", "/10dlc/campaign/{campaignId}", ofOwn(getCampaign)},
+	{"PUT", "/10dlc/campaign/{campaignId}", ofOwn(putCampaign)},
+	{"GET", "/10dlc/campaign/{campaignId}/operationStatus", ofOwn(getOperationStatus)},
+	{"GET", "/10dlc/campaign/{campaignId}/mnoMetadata", ofOwn(getMnoMetadata)},
 	{"GET", "/10dlc/partner_campaigns", listPartnerCampaigns},
-	{"GET", "/10dlc/partner_campaigns/{campaignId}", getPartnerCampaign},
-	{"PATCH", "/10dlc/partner_campaigns/{campaignId}", patchPartnerCampaign},
+	{"GET", "/10dlc/partner_campaigns/{campaignId}", ofShared(getPartnerCampaign)},
+	{"PATCH", "/10dlc/partner_campaigns/{campaignId}", ofShared(patchPartnerCampaign)},
 	{"GET", "/10dlc/phone_number_campaigns", listAssignments},
 	{"POST", "/10dlc/phone_number_campaigns", assign},
 	{"GET", "/10dlc/phone_number_campaigns/{phoneNumber}", getAssignment},
@@ -60,13 +60,13 @@ const (
 	guidePath       = "/10dlc/phoneNumberCampaign"
 )
 
-// of returns the paths under which a path of the OpenAPI description is served.
-func (p Paths) of(path string) []string {
+// pathsOf returns the paths under which a path of the OpenAPI description is served.
+func (d Dialect) pathsOf(path string) []string {
 	rest, ofAssignments := strings.CutPrefix(path, assignmentsPath)
 	switch {
-	case !ofAssignments || p == "":
+	case !ofAssignments || d.Paths == "":
 		return []string{path}
-	case p == PathsOfGuide:
+	case d.Paths == PathsOfGuide:
 		return []string{guidePath + rest}
 	}
 	return []string{path, guidePath + rest}
@@ -97,7 +97,7 @@ func (s *Simulator) serveRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.serve(nil))
 	for _, rt := range routes {
-		for _, path := range s.options.Dialect.Paths.of(rt.path) {
+		for _, path := range s.options.Dialect.pathsOf(rt.path) {
 			mux.Handle(rt.method+" /v2"+path, s.serve(rt))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -81,6 +82,24 @@ func (s *Simulator) PublicKey() string {
 func (s *Simulator) next() int {
 	s.sequence++
 	return s.sequence
+}
+
+// find returns the first element that matches, or nil.
+func find[T any](list []*T, matches func(*T) bool) *T {
+	if i := slices.IndexFunc(list, matches); i >= 0 {
+		return list[i]
+	}
+	return nil
+}
+
+// filter returns the elements that match.
+func filter[T any](list []*T, matches func(*T) bool) (found []*T) {
+	for _, element := range list {
+		if matches(element) {
+			found = append(found, element)
+		}
+	}
+	return found
 }
 
 func signingKey(given ed25519.PrivateKey) ed25519.PrivateKey {
