@@ -189,7 +189,7 @@ func TestFaults_SayWhatIsWrongAndHowToFixIt(t *testing.T) {
 		"public key in a pipe":       {map[string]string{"TELNYX_PUBLIC_KEY": "", "TELNYX_PUBLIC_KEY_FILE": pipe}, "TELNYX_PUBLIC_KEY_FILE", pipe + " is not a regular file"},
 		"public key too short":       {map[string]string{"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, "TELNYX_PUBLIC_KEY", "it has 5 bytes, not 32"},
 		"public key in PEM":          {map[string]string{"TELNYX_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"}, "TELNYX_PUBLIC_KEY", "it is in PEM form, but Telnyx shows the bare key"},
-		"API key as public key":      {map[string]string{"TELNYX_PUBLIC_KEY": secretKey}, "TELNYX_PUBLIC_KEY", "it looks like an API key, which is a secret and another thing"},
+		"API key as public key":      {map[string]string{"TELNYX_PUBLIC_KEY": secretKey}, "TELNYX_PUBLIC_KEY", "it looks like an API key, which is secret and not the public key"},
 		"second key bad":             {map[string]string{"TELNYX_PUBLIC_KEY": publicKey + ","}, "TELNYX_PUBLIC_KEY", "it is empty"},
 		"base URL without scheme":    {map[string]string{"TELNYX_BASE_URL": "api.telnyx.com/v2"}, "TELNYX_BASE_URL", "is not a URL."},
 		"base URL of a file":         {map[string]string{"TELNYX_BASE_URL": "file://host/v2"}, "TELNYX_BASE_URL", "is not a URL."},
