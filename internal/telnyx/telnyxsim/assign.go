@@ -197,11 +197,9 @@ func onOtherCampaign() answer {
 // aggregator refused, as customers report it: status 200, failureReasons null and the
 // reason in errors.
 func refusedByAggregator(r *record, wanted *campaign) object {
-	now := time.Now()
-	reply := (&record{
-		number: r.number, campaign: wanted, status: telnyx.PendingAssignment, created: now, updated: now,
-		mappings: map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingFailed, NonTMobile: telnyx.MappingFailed},
-	}).wire()
+	refused := newRecord(r.number, wanted, telnyx.PendingAssignment)
+	refused.mappings = mappingsOf(telnyx.FailedAssignment)
+	reply := refused.wire()
 	reply["failureReasons"], reply["errors"] = nil, textOtherCampaign
 	return reply
 }

@@ -99,7 +99,7 @@ func (s *Simulator) settings(n *number) any {
 	d := s.options.Dialect
 	return object{
 		"record_type": "messaging_settings", "id": n.ID, "phone_number": d.spell(n.PhoneNumber),
-		"messaging_profile_id": n.profile(), "country_code": n.CountryCode, "type": d.typeWord(n.Type),
+		"messaging_profile_id": n.profile(), "country_code": n.CountryCode, "type": d.typeWord(n.Type, string(n.Type), string(n.Type)),
 		"created_at": n.CreatedAt.UTC().Format(time.RFC3339Nano), "updated_at": n.updated.UTC().Format(time.RFC3339Nano),
 		"eligible_messaging_products": []string{"A2P"}, "traffic_type": "A2P", "messaging_product": n.product,
 		"tags":   append([]string{}, n.Tags...),

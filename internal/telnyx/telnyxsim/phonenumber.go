@@ -16,23 +16,11 @@ func (s *Simulator) phoneNumber(n *number) any {
 	fields := object{
 		"record_type": "phone_number", "id": n.ID, "phone_number": d.spell(n.PhoneNumber), "country_iso_alpha2": n.CountryCode,
 		"status": n.Status, "tags": append([]string{}, n.Tags...), "external_pin": nil, "customer_reference": nil,
-		"messaging_profile_id": n.profile(), "phone_number_type": d.phoneNumberType(n),
+		"messaging_profile_id": n.profile(), "phone_number_type": d.typeWord(n.Type, "local", "toll_free"),
 		"purchased_at": created, "created_at": created, "deletion_lock_enabled": false,
 	}
 	d.StatusWords.rewrite(fields, "status")
 	return fields
-}
-
-// phoneNumberType is the type as /phone_numbers spells it, which differs from the
-// messaging settings.
-func (d Dialect) phoneNumberType(n *number) string {
-	switch {
-	case n.Type.IsLongCode():
-		return orDefault(d.LongCodeWord, "local")
-	case plainType(string(n.Type)) == "tollfree":
-		return orDefault(d.TollFreeWord, "toll_free")
-	}
-	return string(n.Type)
 }
 
 // listNumbers is GET /phone_numbers, with the filters for number, status and tag.

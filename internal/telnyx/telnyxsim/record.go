@@ -47,20 +47,34 @@ type record struct {
 // live reports whether the record holds the number. A failed assignment does not.
 func (r *record) live() bool { return r != nil && r.status != telnyx.FailedAssignment }
 
+// newRecord returns a record that is created now.
+func newRecord(phoneNumber string, c *campaign, status telnyx.AssignmentStatus) *record {
+	now := time.Now()
+	return &record{number: phoneNumber, campaign: c, status: status, mappings: mappingsOf(status), created: now, updated: now}
+}
+
+// mappingsOf returns the carriers' mappings of a record in a status.
+func mappingsOf(status telnyx.AssignmentStatus) map[Carrier]telnyx.MappingStatus {
+	mapping := telnyx.MappingAdded
+	switch status {
+	case telnyx.PendingAssignment:
+		mapping = telnyx.MappingPending
+	case telnyx.FailedAssignment:
+		mapping = telnyx.MappingFailed
+	}
+	return map[Carrier]telnyx.MappingStatus{TMobile: mapping, NonTMobile: mapping}
+}
+
 // begin puts a number on a campaign and starts its timers. Reads show the new record after
 // a lag, and the previous one until then.
 func (s *Simulator) begin(phoneNumber string, c *campaign, willFail string, late lag) *record {
-	now := time.Now()
-	r := &record{
-		number: phoneNumber, campaign: c, status: telnyx.PendingAssignment,
-		mappings: map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingPending, NonTMobile: telnyx.MappingPending},
-		willFail: willFail, created: now, updated: now, seq: s.next(),
-	}
+	r := newRecord(phoneNumber, c, telnyx.PendingAssignment)
+	r.willFail, r.seq = willFail, s.next()
 	if reasons := s.refusals[phoneNumber]; willFail == "" && len(reasons) > 0 {
 		r.willFail, s.refusals[phoneNumber] = reasons[0], reasons[1:]
 	}
 	if late != (lag{}) {
-		r.replaced, r.readableAt, r.listedAt = s.records[phoneNumber], now.Add(late.read), now.Add(late.list)
+		r.replaced, r.readableAt, r.listedAt = s.records[phoneNumber], r.created.Add(late.read), r.created.Add(late.list)
 	}
 	s.records[phoneNumber] = r
 	s.work.after(s.options.AssignDelay, func() { s.finishAssigning(r) })
@@ -77,7 +91,7 @@ func (s *Simulator) finishAssigning(r *record) {
 	r.updated = time.Now()
 	if r.willFail != "" {
 		r.status, r.failure = telnyx.FailedAssignment, r.willFail
-		r.mappings = map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingFailed, NonTMobile: telnyx.MappingFailed}
+		r.mappings = mappingsOf(r.status)
 		s.emitAssignment(r, telnyx.TypeAssignment, telnyx.EventFailed, r.willFail)
 		return
 	}
@@ -212,16 +226,8 @@ func (s *Simulator) AttachNumber(phoneNumber, campaignID string, status telnyx.A
 }
 
 func (s *Simulator) place(phoneNumber string, c *campaign, status telnyx.AssignmentStatus, reason []string) {
-	mapping := map[telnyx.AssignmentStatus]telnyx.MappingStatus{
-		telnyx.PendingAssignment: telnyx.MappingPending,
-		telnyx.FailedAssignment:  telnyx.MappingFailed,
-	}[status]
-	mapping = orDefault(mapping, telnyx.MappingAdded)
-	now := time.Now()
-	r := &record{
-		number: phoneNumber, campaign: c, status: status, created: now, updated: now, seq: s.next(),
-		mappings: map[Carrier]telnyx.MappingStatus{TMobile: mapping, NonTMobile: mapping},
-	}
+	r := newRecord(phoneNumber, c, status)
+	r.seq = s.next()
 	if len(reason) > 0 {
 		r.failure = reason[0]
 	}

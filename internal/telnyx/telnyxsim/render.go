@@ -110,15 +110,16 @@ func grouped(number, separator string) string {
 	return strings.Join([]string{number[:2], number[2:5], number[5:8], number[8:]}, separator)
 }
 
-// typeWord is the type of a number as answers spell it.
-func (d Dialect) typeWord(kind telnyx.NumberType) telnyx.NumberType {
+// typeWord is the type of a number as answers spell it. longCode and tollFree are the
+// spellings without a dialect, which differ between the lists of numbers.
+func (d Dialect) typeWord(kind telnyx.NumberType, longCode, tollFree string) string {
 	switch {
 	case kind.IsLongCode():
-		return orDefault(telnyx.NumberType(d.LongCodeWord), kind)
+		return orDefault(d.LongCodeWord, longCode)
 	case plainType(string(kind)) == "tollfree":
-		return orDefault(telnyx.NumberType(d.TollFreeWord), kind)
+		return orDefault(d.TollFreeWord, tollFree)
 	}
-	return kind
+	return string(kind)
 }
 
 // rewrite spells a status word of an answer. An empty word is left out.

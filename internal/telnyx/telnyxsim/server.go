@@ -75,16 +75,6 @@ func (d Dialect) pathsOf(path string) []string {
 // name is the route's key in [Simulator.Calls].
 func (rt *route) name() string { return rt.method + " " + rt.path }
 
-// Operations returns the operations that the simulator serves, in the form of the keys of
-// [Simulator.Calls].
-func Operations() []string {
-	names := make([]string, 0, len(routes))
-	for _, rt := range routes {
-		names = append(names, rt.name())
-	}
-	return names
-}
-
 // maxBody is the largest request body that is read.
 const maxBody = 1 << 20
 
