@@ -56,6 +56,7 @@ type scenario struct {
 
 const (
 	reasonNumber = "+15551234567"
+	otherNumber  = "+15551234568"
 	elsewhereID  = "22222222-907b-43a9-8ada-ba1dc8335b07"
 	assignPath   = "/10dlc/phone_number_campaigns"
 )
@@ -65,7 +66,7 @@ func refusal(status int, code, title, detail string) telnyxsim.FaultKind {
 	return telnyxsim.StatusFault(status, fmt.Sprintf(`{"errors":[{"code":%q,"title":%q,"detail":%q}]}`, code, title, detail))
 }
 
-// spoilt owns the number and makes so many requests to attach it go wrong, -1 for all.
+// requestsFail owns the number and makes that many attach requests fail, -1 for all.
 func requestsFail(times int, kind telnyxsim.FaultKind) func(w *world) {
 	return func(w *world) {
 		w.own(reasonNumber)
@@ -327,6 +328,24 @@ var scenarios = map[ledger.Reason][]scenario{
 				w.reconcile(campaignID)
 			}, fix: attached},
 	},
+	ledger.PruneLimit: {
+		{name: "a number leaves a plan of one", state: ledger.Leaving, again: resync, words: "left the plan",
+			entry: []string{"prune: true"},
+			prepare: func(w *world) {
+				w.own(reasonNumber)
+				w.own(otherNumber)
+			},
+			drive: func(w *world, c *clock) {
+				w.reaches(campaignID, ledger.Sendable)
+				w.replan(planOf("reasons", "campaign_id: "+campaignID, "prune: true", fmt.Sprintf("numbers: [%q]", otherNumber)))
+				w.reconcile(campaignID)
+				c.advance(w.config.Resync + time.Second)
+				w.recheck(campaignID)
+			},
+			fix: func(w *world) {
+				w.replan(planOf("reasons", "campaign_id: "+campaignID, "prune: true", fmt.Sprintf("numbers: [%q, %q]", reasonNumber, otherNumber)))
+			}},
+	},
 }
 
 // Every reason occurs in a test, and shows Telnyx's words, what happens next and what a
@@ -443,7 +462,11 @@ func (s scenario) isExplained(w *world, reason ledger.Reason, detail string) {
 		quoted = quoted || entry.Detail != "" && strings.HasPrefix(strings.ReplaceAll(detail, `"`, ""), strings.ReplaceAll(strings.TrimSuffix(entry.Detail, "…"), `"`, ""))
 	}
 	requests := len(w.sim.Writes())
-	if kinds[timeline.Plan] != 1 || kinds[timeline.State] == 0 || !quoted && detail != "" || (kinds[timeline.Request] > 0) != (requests > 0) || kinds[timeline.Request] != kinds[timeline.Answer] {
+	plans := 1
+	if reason == ledger.PruneLimit {
+		plans = 2 // the second no longer names the number
+	}
+	if kinds[timeline.Plan] != plans || kinds[timeline.State] == 0 || !quoted && detail != "" || (kinds[timeline.Request] > 0) != (requests > 0) || kinds[timeline.Request] != kinds[timeline.Answer] {
 		w.t.Errorf("%d requests, detail %q, and the timeline %+v", requests, detail, story.Entries)
 	}
 }
