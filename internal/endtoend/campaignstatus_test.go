@@ -191,7 +191,7 @@ func (w *world) suspendedOrLater(least int, all []string) {
 	}
 }
 
-// T-Mobile's suspension leaves campaignStatus as it is, and Telnyx would take the
+// T-Mobile's suspension does not change campaignStatus, and Telnyx would accept the
 // requests.
 func TestTMobileSuspension_HoldsAndClears(t *testing.T) {
 	t.Parallel()

@@ -218,9 +218,9 @@ func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
 	}
 }
 
-// Many numbers are moved to two campaigns at once. Each move reads before it
-// writes while it takes one of the places for calls in flight, so places must not run
-// out over it; with one place in all, neither.
+// Many numbers are moved to two campaigns concurrently. Each move reads before it writes
+// while it has a slot for calls in flight. This must not use up the slots, even if there is
+// only one.
 func TestMove_OfManyNumbersDoesNotStall(t *testing.T) {
 	t.Parallel()
 	const from, second = "11111111-907b-43a9-8ada-ba1dc8335b07", "22222222-907b-43a9-8ada-ba1dc8335b07"

@@ -102,7 +102,7 @@ type listing[T any] struct {
 	arg    string     // replaces the route's placeholder
 	query  url.Values // always sent; may be nil
 	filter url.Values // nil for all rows
-	// key tells rows apart. An empty key means that the row is not a record.
+	// key identifies a row. An empty key means that the row is not a record.
 	key func(*T) string
 	// maxPages ends the reading; zero means no limit but [maxListPages].
 	maxPages int

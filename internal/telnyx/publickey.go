@@ -41,7 +41,7 @@ func ParsePublicKey(text string) (PublicKey, error) {
 }
 
 // ParsePublicKeys reads one or more keys, separated by commas. Several are needed while
-// a key is being rotated. It reports all faults at once as joined errors, each with the
+// a key is being rotated. It returns the faults of all keys as joined errors, each with the
 // position of its key in the list.
 func ParsePublicKeys(commaSeparated string) ([]PublicKey, error) {
 	texts := strings.Split(commaSeparated, ",")

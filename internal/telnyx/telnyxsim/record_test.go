@@ -248,7 +248,7 @@ func listOf(t *testing.T, sim *telnyxsim.Simulator, campaign string) map[string]
 func TestRecord_ReadsMayLag(t *testing.T) {
 	for name, tc := range map[string]struct {
 		options telnyxsim.Options
-		want    [][2]bool // at once, after 2 minutes, after 4: is it read, is it listed
+		want    [][2]bool // immediately, after 2 minutes, after 4: is it read, is it listed
 	}{
 		"not at all":       {telnyxsim.Options{}, [][2]bool{{true, true}, {true, true}, {true, true}}},
 		"lists":            {telnyxsim.Options{Dialect: telnyxsim.Dialect{ListLag: 3 * time.Minute}}, [][2]bool{{true, false}, {true, false}, {true, true}}},
