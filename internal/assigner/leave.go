@@ -147,7 +147,7 @@ func (r *reconcile) decideLeaving(leaving []plan.E164, seen *Observation, claime
 				c.PlanFault = fault.Error()
 			}
 			if room <= 0 {
-				c.TooMany = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", len(leaving)+r.pruned, pruneLimit(r.pruneBase, r.a.config.PruneLimit))
+				c.TooMany = fmt.Sprintf("the plan dropped %d of the entry's numbers; without a person at most %d are removed", len(leaving)+r.pruned, pruneLimit(r.pruneBase, r.a.config.PruneLimit))
 			}
 			room--
 		}
