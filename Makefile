@@ -62,7 +62,7 @@ size: ## what make build makes: how large it is, what it says of itself, and tha
 reproduce: ## make size, with nothing kept from an earlier build: some minutes
 	GREENLIGHT_SIZE=fresh $(GO) test -count=1 -v -timeout 60m -run '^TestBuild_' ./deploy/release
 
-torture: ## real processes killed, frozen and lied to for TORTURE (5m), fifty kills at least, with a checker over all of it
+torture: ## real processes killed and frozen, with false answers, for TORTURE (5m) and at least fifty kills; a checker over all
 	GREENLIGHT_TORTURE=$(TORTURE) GREENLIGHT_TORTURE_SEED=$(SEED) $(GO) test -race -count=1 -timeout 60m -v -run '^TestTorture$$' ./internal/torture
 
 trouble: ## the front door under load while NATS is killed, silent and full: more rounds than make test has

@@ -62,7 +62,7 @@ func (tr *trial) hold(entry string) {
 	d := tr.dice.between(2*time.Second, 5*time.Second)
 	tr.later(func() {
 		time.Sleep(d)
-		tr.diary.say("resume %q", entry)
+		tr.journal.add("resume %q", entry)
 		if err := tr.resume(ids); err != nil {
 			tr.tally.add("holds", "not resumed") // all is resumed in the end
 		}
@@ -194,7 +194,7 @@ func (tr *trial) lose(bucket string) {
 		tr.endHolds(func(hold) bool { return true }) // it may be gone for good
 	}
 	err := tr.js.DeleteKeyValue(ctx, bucket)
-	tr.diary.say("bucket %s is deleted: %v", bucket, err)
+	tr.journal.add("bucket %s is deleted: %v", bucket, err)
 	tr.people.mu.Lock()
 	defer tr.people.mu.Unlock()
 	tr.people.lost[bucket] = append(tr.people.lost[bucket], time.Now())
@@ -240,12 +240,12 @@ func (tr *trial) reportsOf(ctx context.Context, bucket string) (found []report, 
 	return found, ctx.Err()
 }
 
-// lieInWait has some of the numbers taken elsewhere directly before a process reads
+// planInterventions has some of the numbers taken elsewhere directly before a process reads
 // their record or asks for them.
-func (tr *trial) lieInWait() {
-	for number, method := range tr.world.ambushed {
-		tr.desk.ambushes[number] = ambush{method, func() {
-			tr.diary.say("a person takes %s before a %s is handled", number, method)
+func (tr *trial) planInterventions() {
+	for number, method := range tr.world.takenBefore {
+		tr.recorder.interventions[number] = intervention{method, func() {
+			tr.journal.add("a person takes %s before a %s is handled", number, method)
 			tr.world.take(number)
 		}}
 	}
@@ -253,9 +253,9 @@ func (tr *trial) lieInWait() {
 
 // takeTheRest takes the numbers elsewhere by hand that are not there, in the end.
 func (tr *trial) takeTheRest() {
-	tr.desk.mu.Lock()
-	clear(tr.desk.ambushes)
-	tr.desk.mu.Unlock()
+	tr.recorder.mu.Lock()
+	clear(tr.recorder.interventions)
+	tr.recorder.mu.Unlock()
 	for _, number := range tr.world.snatched {
 		if !slices.ContainsFunc(tr.sim.Assignments(), func(a telnyxsim.Assignment) bool {
 			return a.PhoneNumber == number && a.CampaignID == elsewhereID && a.Status == telnyx.Assigned

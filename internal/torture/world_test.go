@@ -50,9 +50,9 @@ type world struct {
 	// those that a person takes off their campaign by hand.
 	leaving, dropped []string
 	// snatched are the numbers that a person attaches to another campaign by hand:
-	// strays at some moment, the others directly before a call of the method in ambushed.
+	// strays at some moment, the others directly before a call of the method in takenBefore.
 	snatched, strays []string
-	ambushed         map[string]string
+	takenBefore      map[string]string
 	// wanderers are the numbers that plan edits are about, and between the two entries
 	// that they move between.
 	wanderers []string
@@ -112,7 +112,7 @@ func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice,
 	w := &world{
 		sim: sim, webhookURL: webhookURL, dice: dice, tally: tally, size: size,
 		expected: map[string]expectation{}, bystanders: map[string]string{}, timeline: map[string][]phaseAt{},
-		ends: map[string][]time.Time{}, periods: map[string][]period{}, ambushed: map[string]string{},
+		ends: map[string][]time.Time{}, periods: map[string][]period{}, takenBefore: map[string]string{},
 	}
 	sim.AddBrand(telnyxsim.Brand{ID: brandID})
 	sim.AddMessagingProfiles(ownProfile, poolProfile, wholeProfile)
@@ -344,11 +344,11 @@ func (w *world) snatch(p *planned, from string, n int) {
 		case from != "":
 			w.attach(number, from, telnyx.Assigned)
 			f.MayLeave = []string{from}
-			w.ambushed[number] = http.MethodGet
+			w.takenBefore[number] = http.MethodGet
 		case i%2 == 0:
 			w.strays = append(w.strays, number)
 		default:
-			w.ambushed[number] = http.MethodPost
+			w.takenBefore[number] = http.MethodPost
 		}
 		w.expected[number] = f
 		w.snatched = append(w.snatched, number)

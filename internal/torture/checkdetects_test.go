@@ -100,7 +100,7 @@ func TestCheck_FindsNothingInAGoodHistory(t *testing.T) {
 }
 
 // Each row spoils one thing, and exactly one rule must notice.
-func TestCheck_Bites(t *testing.T) {
+func TestCheck_DetectsEachViolation(t *testing.T) {
 	for name, row := range map[string]struct {
 		rule  string
 		spoil func(*history)
