@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -135,7 +136,10 @@ var incidents = []incident{
 	{"hold everything", func(tr *trial) { tr.hold("") }},
 	{"hold one campaign", (*trial).holdOne},
 	{"edit the plan", (*trial).edit},
+	{"edit the plan again", (*trial).edit},
 	{"move numbers in the plan", (*trial).swap},
+	{"assign or remove by command", (*trial).command},
+	{"assign or remove by two commands", func(tr *trial) { tr.command(); tr.command() }},
 	{"lose a bucket", (*trial).loseOne},
 	{"lose the claims", func(tr *trial) { tr.lose(bucketNumbers) }},
 }
@@ -198,14 +202,14 @@ func (tr *trial) freezeAtWrite() {
 	tr.atWrite(func(c *child) { tr.freeze(c, timing.PinnedTTL+500*time.Millisecond, 2*timing.PinnedTTL) })
 }
 
-// atWrite does something to the assigner that sends the next POST or PUT, while
+// atWrite does something to the assigner that sends the next POST, PUT or DELETE, while
 // that takes effect. It does not wait for it.
 func (tr *trial) atWrite(do func(*child)) {
 	var process string
 	tr.sim.Inject(telnyxsim.Fault{
 		Match: func(r *http.Request) bool {
 			process = r.UserAgent()
-			return r.Method == http.MethodPost || r.Method == http.MethodPut
+			return isAssigner(process) && slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodDelete}, r.Method)
 		},
 		Kind: telnyxsim.EffectThenHang(),
 		OnApplied: func() {
@@ -223,6 +227,9 @@ func (tr *trial) stepClock(i int) {
 	ahead := clockSteps[tr.dice.below(len(clockSteps))]
 	tr.journal.add("the clock of %s is ahead by %s", tr.assigners[i].name, ahead)
 	tr.clocks[i].set(ahead)
+	tr.people.mu.Lock()
+	defer tr.people.mu.Unlock()
+	tr.people.steps = append(tr.people.steps, clockStep{time.Now(), i, ahead})
 }
 
 // block drops every delivery for a while.
@@ -254,6 +261,9 @@ func (tr *trial) ask() {
 	defer cancel()
 	_ = events.NewPublisher(tr.js).Trigger(ctx, events.KindCampaign, p.entry) // NATS may be away
 }
+
+// isAssigner reports whether a process is an assigner, not a command of a person.
+func isAssigner(process string) bool { return strings.HasPrefix(process, "assigner-") }
 
 // assignerOf returns the assigner that a process belongs to.
 func (tr *trial) assignerOf(process string) *child {

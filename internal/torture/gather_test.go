@@ -30,7 +30,9 @@ func (tr *trial) history(ctx context.Context) (history, error) {
 		periods: tr.world.periods, entries: map[string]string{},
 		holds: tr.people.holds, frozen: tr.people.frozen, claimsLost: tr.people.lost[bucketNumbers], reports: tr.people.reports,
 	}
+	h.commands, h.steps, h.mustLeave = tr.people.commands, tr.people.steps, tr.mustLeave
 	h.requests, h.readings, h.touches = tr.recorder.seen()
+	h.noteRemovals()
 	for _, p := range tr.world.campaigns {
 		h.entries[p.id] = p.entry
 	}

@@ -22,7 +22,7 @@ type recorder struct {
 	next http.Handler
 
 	mu       sync.Mutex
-	latest   string // the process that called last
+	latest   string // the assigner that called last
 	calls    int
 	requests []request
 	readings []reading
@@ -104,7 +104,10 @@ func (c *recorder) note(r *http.Request, body []byte) *touch {
 	number = cmp.Or(wanted.PhoneNumber, number)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.latest, c.calls = r.UserAgent(), c.calls+1
+	c.calls++
+	if isAssigner(r.UserAgent()) {
+		c.latest = r.UserAgent()
+	}
 	if r.Method != http.MethodGet {
 		c.requests = append(c.requests, request{time.Now(), r.UserAgent(), number, cmp.Or(wanted.CampaignID, wanted.TCRCampaignID), r.Method})
 	}

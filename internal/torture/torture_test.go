@@ -52,7 +52,11 @@ const leastKills = 50
 // The checks before a write are at most one second old when it is sent, and a plan is read
 // within half a second. The rest is for a busy machine, which may not run a process for a
 // second.
-var bounds = limits{flight: 10 * time.Second, requests: 16, wire: 2500 * time.Millisecond, edit: 4 * time.Second}
+//
+// The ledger knows ten seconds later which numbers the plan names: assigners may have been
+// away or frozen until then.
+var bounds = limits{flight: 10 * time.Second, requests: 16, wire: 2500 * time.Millisecond, edit: 4 * time.Second,
+	resync: resync, known: 10 * time.Second}
 
 // scale is how large and how long a trial is.
 type scale struct {
@@ -133,7 +137,12 @@ type trial struct {
 	js        jetstream.JetStream
 	// plans is the file with the plan.
 	plans  string
-	people people
+	apiURL string
+	// pruneLimit is that of the assigners.
+	pruneLimit int
+	// mustLeave are the numbers that have to be removed in the end.
+	mustLeave []string
+	people    people
 	// incidents are those that last, until it is calm.
 	incidents sync.WaitGroup
 	mu        sync.Mutex
@@ -148,12 +157,16 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 	t.Cleanup(carrier.CloseIdleConnections)
 	tr.network = &network{next: carrier, dice: newDice(seed, "network"), tally: tally, accepted: map[string]bool{}, newest: map[string]string{}}
 	chance := newDice(seed, "telnyx")
+	if chance.chance(0.7) {
+		tr.pruneLimit = 1000
+	}
 	names, dialect := drawDialects(newDice(seed, "dialects"))
 	tr.journal.add("the dialects are %q", names)
 	t.Logf("the dialects are %q", names)
 	tr.sim = telnyxsim.New(telnyxsim.Options{
 		RequiredAPIKey: apiKey, DeliveryTransport: tr.network, RetryInterval: 700 * time.Millisecond,
 		Latency: 3 * time.Millisecond, AssignDelay: chance.between(0, 200*time.Millisecond),
+		UnassignDelay: chance.between(0, 300*time.Millisecond), ReattachDelay: chance.between(0, 300*time.Millisecond),
 		MappingDelay: chance.between(0, 200*time.Millisecond), MappingGap: chance.between(0, 100*time.Millisecond),
 		Dialect: telnyxsim.Merge(dialect, telnyxsim.Dialect{
 			// What lags lags for less than settle: that is what settle is for.
@@ -163,6 +176,7 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 	})
 	tr.recorder = &recorder{next: tr.sim, interventions: map[string]intervention{}}
 	api := httptest.NewServer(tr.recorder)
+	tr.apiURL = api.URL + "/v2"
 	t.Cleanup(func() { tr.sim.Close(); tr.network.strays.Wait(); api.Close() })
 
 	natsPort, hookPort := testkit.FreePort(t), testkit.FreePort(t)
@@ -181,7 +195,7 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 		name := fmt.Sprintf("assigner-%d", i)
 		tr.clocks = append(tr.clocks, newClockFile(t, filepath.Join(logs, name+".clock")))
 		tr.assigners = append(tr.assigners, startChild(t, logs, "assigner", name, rest,
-			varNATS+"="+natsURL, varTelnyx+"="+api.URL+"/v2", varPlan+"="+tr.plans, varClock+"="+tr.clocks[i].file.Name()))
+			varNATS+"="+natsURL, varTelnyx+"="+tr.apiURL, varPruneLimit+"="+strconv.Itoa(tr.pruneLimit), varPlan+"="+tr.plans, varClock+"="+tr.clocks[i].file.Name()))
 	}
 	tr.until(startLimit, "an assigner works", func() string {
 		if tr.recorder.active() == "" {
@@ -256,6 +270,9 @@ func (tr *trial) unfinished() map[string]bool {
 		return left
 	}
 	for _, v := range rehearsal.Check(h.History) {
+		left[h.Expected[v.Number].Entry] = true
+	}
+	for _, v := range checkLeft(tr.mustLeave, h.Assignments) {
 		left[h.Expected[v.Number].Entry] = true
 	}
 	if len(left) > 0 {
@@ -339,6 +356,14 @@ func (tr *trial) sumUp(h history) {
 			tr.tally.atLeast("telnyx", "latest of those in ms", int(since.Milliseconds()))
 		}
 	}
+	for _, w := range h.Writes {
+		if w.Effective && w.Method == http.MethodDelete {
+			if _, by := h.senderOf(w); isAssigner(by.process) {
+				tr.tally.add("telnyx", "numbers removed by prune")
+			}
+		}
+	}
+	tr.tally.addN("numbers", "that must be removed in the end", len(h.mustLeave))
 	tr.tally.addN("numbers", "planned", len(h.Expected))
 	for _, times := range h.Failures {
 		tr.tally.addN("numbers", "failed by carriers", len(times))
@@ -398,6 +423,14 @@ func (tr *trial) lifeOf(h history, number string) string {
 	}
 	for _, p := range h.periods[number] {
 		fmt.Fprintf(&text, "planned   %s to %s on %s\n", clock(p.from), clock(p.until), p.campaign)
+	}
+	for _, c := range h.commands {
+		if slices.Contains(c.numbers, number) {
+			fmt.Fprintf(&text, "command   %+v\n", c)
+		}
+	}
+	for _, s := range h.steps {
+		fmt.Fprintf(&text, "clock     %s assigner-%d ahead by %s\n", clock(s.at), s.assigner, s.ahead)
 	}
 	for _, held := range h.holds {
 		fmt.Fprintf(&text, "hold      %s to %s of %q\n", clock(held.from), clock(held.until), held.entry)

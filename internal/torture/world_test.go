@@ -57,8 +57,11 @@ type world struct {
 	// that they move between.
 	wanderers []string
 	between   [2]*planned
-	campaigns []*planned
-	lines     int
+	// residents are on the first of these before anything attaches them, so that no plan
+	// edit removes them. Manual are the numbers that only commands are about.
+	residents, manual []string
+	campaigns         []*planned
+	lines             int
 
 	mu       sync.Mutex
 	timeline map[string][]phaseAt
@@ -165,11 +168,13 @@ func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice,
 	w.free(filed, size)
 	w.extra(filed)
 
-	left := w.plan("left", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve}, "move_from: ["+campaignID(len(w.campaigns)+2)+"]")
+	left := w.plan("left", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve}, "move_from: ["+campaignID(len(w.campaigns)+2)+"]", "prune: true")
 	w.free(left, 1)
 	w.wander(left, size)
-	right := w.plan("right", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve}, "move_from: ["+left.id+"]")
+	w.reside(left, size)
+	right := w.plan("right", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve}, "move_from: ["+left.id+"]", "prune: true")
 	w.free(right, 1)
+	w.byCommand(left, right, size)
 	w.between = [2]*planned{left, right}
 
 	w.stand("+12123990001", "")          // on the account and on no campaign
@@ -359,10 +364,39 @@ func (w *world) snatch(p *planned, from string, n int) {
 func (w *world) wander(p *planned, n int) {
 	for range n {
 		number := w.name()
-		w.own(number, ownProfile)
-		w.expected[number] = p.attached()
+		w.edited(p, number)
 		w.wanderers = append(w.wanderers, number)
-		w.periods[number] = []period{{campaign: p.id}}
+	}
+}
+
+// edited adds a number that plan edits are about, named from the beginning.
+func (w *world) edited(p *planned, number string) {
+	w.own(number, ownProfile)
+	f := p.attached()
+	f.Removable = true
+	w.expected[number] = f
+	w.periods[number] = []period{{campaign: p.id}}
+}
+
+// reside has numbers on the campaign from before, which plan edits take out and put back.
+func (w *world) reside(p *planned, n int) {
+	for range n {
+		number := w.name()
+		w.edited(p, number)
+		w.attach(number, p.id, telnyx.Assigned)
+		w.residents = append(w.residents, number)
+	}
+}
+
+// byCommand has numbers that no plan names, and that commands assign to two campaigns.
+func (w *world) byCommand(left, right *planned, n int) {
+	both := []string{left.id, right.id}
+	for range n {
+		number := w.next()
+		w.own(number, ownProfile)
+		w.expected[number] = expectation{Unplanned: true, Removable: true, AlsoPlanned: both, MayLeave: both}
+		w.periods[number] = []period{}
+		w.manual = append(w.manual, number)
 	}
 }
 
