@@ -133,6 +133,9 @@ func (r *reconcile) write(ctx context.Context, d Decision) error {
 	if d, err = r.proven(reserved, d); err != nil || d.Write == WriteNone {
 		return cmp.Or(err, r.put(ctx, d.Record))
 	}
+	if d.Write == WriteRemove && r.removes == nil && r.namedElsewhere(plan.E164(d.Record.Number)) != "" {
+		return errInterrupted
+	}
 	checked := time.Now()
 	if err := r.mayWrite(reserved); err != nil {
 		return err
@@ -372,7 +375,7 @@ func (r *reconcile) claim(ctx context.Context, d Decision) error {
 	}
 	n.ClaimedAt = now
 	n.Tries.Unanswered++
-	n.Request = ledger.Request{Sent: sentPost, Campaign: r.reading().AssignmentID(), Profile: d.SetProfile, At: now.Round(0)}
+	n.Request = ledger.Request{Sent: sentPost, Plan: r.want.Name, Campaign: r.reading().AssignmentID(), Profile: d.SetProfile, At: now.Round(0)}
 	switch d.Write {
 	case WriteMove:
 		n.Request.Sent = sentPut

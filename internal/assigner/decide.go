@@ -88,10 +88,11 @@ type Case struct {
 	Account   telnyx.Number
 	AbsentAt  time.Time
 	// Leaving says that the number is to be removed from the campaign, once the plan has
-	// not named it for LeaveAfter. StaysFor says why it must stay for now, empty if it
-	// need not.
+	// not named it for LeaveAfter. NamedBy is another entry that names it, so that it is not
+	// removed. StaysFor says why it must stay for now, empty if it need not.
 	Leaving    bool
 	LeaveAfter time.Duration
+	NamedBy    string
 	StaysFor   string
 	// NoRoom says why the campaign has no room for the number, empty if it has.
 	NoRoom string
@@ -214,6 +215,7 @@ type Decision struct {
 //	                                              request is unanswered
 //	being assigned or removed                     leaving (being_processed)    –      –           growing
 //	a request may be under way                    leaving                      –      –           when it is over
+//	another entry names it                        leaving                      –      –           resync
 //	its time has not come                         leaving                      –      –           then
 //	too many would go                             leaving (prune_limit)        –      yes         resync
 //	waiting after an earlier failure              as it was                    –      as it was   as it was

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
@@ -16,7 +17,10 @@ import (
 func (d *decider) leave() {
 	record := d.Change.Record
 	hasLeft := record == nil || !record.On(d.Campaign) || d.Change.Action == plan.Attach
-	if d.n.UnnamedAt.IsZero() {
+	switch {
+	case d.NamedBy != "":
+		d.n.UnnamedAt = time.Time{}
+	case d.n.UnnamedAt.IsZero(), d.n.UnnamedAt.After(d.Now): // the clock was set back since
 		d.n.UnnamedAt = d.Now.UTC().Round(0)
 	}
 	if record != nil {
@@ -39,6 +43,9 @@ func (d *decider) leave() {
 	case d.OtherClaim != "":
 		d.enter(ledger.Leaving, ledger.BeingProcessed, "a request for campaign "+d.OtherClaim+" may still be under way")
 		d.n.NextAt = d.OtherClaimEnds
+	case d.NamedBy != "":
+		d.release()
+		d.enter(ledger.Leaving, "", "plan entry "+d.NamedBy+" names it, so it is not removed")
 	case d.Now.Before(d.n.UnnamedAt.Add(d.LeaveAfter)):
 		d.release()
 		d.enter(ledger.Leaving, "", "")
@@ -84,12 +91,12 @@ func (d *decider) removed() {
 
 // AttachedBy reports whether the record shows that this entry attached the number: Telnyx
 // accepted its request. A number that was on the campaign before has no such request in its
-// record.
+// record, or one of a person or of another entry.
 func AttachedBy(entry plan.Campaign, n ledger.Number) bool {
 	if n.Plan != entry.Name || n.Plan == "" {
 		return false
 	}
-	return n.State == ledger.Leaving || n.Request.Outcome == ledger.Accepted && (n.IsOn() || n.State == ledger.Pending)
+	return n.State == ledger.Leaving || n.Request.Plan == entry.Name && n.Request.Outcome == ledger.Accepted && (n.IsOn() || n.State == ledger.Pending)
 }
 
 // leaving lists the numbers to remove, sorted: those of the ledger that the entry
@@ -126,7 +133,12 @@ func (r *reconcile) decideLeaving(leaving []plan.E164, seen *Observation, claime
 	}
 	alone := r.want
 	alone.Numbers, alone.Places, alone.MoveFrom = leaving, nil, nil
-	room := r.pruneRoom(leaving)
+	room, going := r.pruneRoom(leaving), 0
+	for _, n := range leaving {
+		if r.namedElsewhere(n) == "" {
+			going++
+		}
+	}
 	var decisions []Decision
 	for _, change := range plan.Diff(alone, r.reading(), seen.Records) {
 		if change.Action == plan.Extra {
@@ -134,15 +146,28 @@ func (r *reconcile) decideLeaving(leaving []plan.E164, seen *Observation, claime
 		}
 		c := r.leavingCase(change, seen, claimed)
 		if r.removes == nil && c.Record.Request.Sent != sentDelete {
-			c.LeaveAfter = r.a.config.Resync
+			c.LeaveAfter, c.NamedBy = r.a.config.Resync, r.namedElsewhere(change.Number)
 			if room <= 0 {
-				c.StaysFor = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", len(leaving)+r.pruned, r.pruneLimit())
+				c.StaysFor = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", going+r.pruned, r.pruneLimit())
 			}
-			room--
+			if c.NamedBy == "" {
+				room--
+			}
 		}
 		decisions = append(decisions, Decide(c))
 	}
 	return decisions
+}
+
+// namedElsewhere returns the name of another entry of the plan in force that names a number
+// of this entry, empty if there is none.
+func (r *reconcile) namedElsewhere(number plan.E164) string {
+	for _, c := range r.a.config.Plans().Campaigns {
+		if _, named := slices.BinarySearch(c.Numbers, number); named && c.ID() != r.want.ID() {
+			return c.Name
+		}
+	}
+	return ""
 }
 
 // leavingCase is the case of a number that leaves.

@@ -101,6 +101,8 @@ type Request struct {
 	// Campaign is the campaign id in the request.
 	Sent     string `json:"sent,omitempty"`
 	Campaign string `json:"campaign,omitempty"`
+	// Plan is the name of the plan entry that asked for it, empty if a person did.
+	Plan string `json:"plan,omitempty"`
 	// Profile is the messaging profile that was assigned to the number first, if any.
 	Profile string    `json:"profile,omitempty"`
 	At      time.Time `json:"at,omitzero"`
