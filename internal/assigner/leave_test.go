@@ -255,3 +255,14 @@ func TestPrune_RemovesAlthoughTheClockWasSetBack(t *testing.T) {
 	leaves(r, 2)
 	wantOn(r, "two resyncs later", numbers[1:])
 }
+
+// A list that does not show the number yet does not prove that it has left.
+func TestPrune_RemovesWhatListsDoNotShowYet(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(6)
+	r := newRig(t, telnyxsim.Options{Dialect: telnyxsim.Dialect{ListLag: time.Hour}}, 6)
+	attachAll(r, pruning(numbers...))
+	r.plan(pruning(numbers[1:]...))
+	leaves(r, 2)
+	wantOn(r, "after two resyncs", numbers[1:])
+}
