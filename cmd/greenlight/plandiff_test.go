@@ -394,8 +394,8 @@ campaigns:
 	}
 }
 
-// The forecast is held against what an assigner does: a real one, with the same
-// settings, from start to rest.
+// The forecast is compared with what an assigner does: a real one, with the same
+// settings, until it is idle.
 func TestPlanDiff_ShowsWhatTheAssignerThenDoes(t *testing.T) {
 	w := mixed(t)
 	report, _ := w.report()
