@@ -40,13 +40,15 @@ type Manual struct {
 	reported map[plan.E164]bool
 	// made are the records that no plan asked for, by key and number.
 	made map[claimKey]ledger.NumberEntry
+	// done are the numbers that were where the person wants them when they were read last.
+	done map[claimKey]bool
 }
 
 // NewManual opens the ledger, which must exist: if not, the error matches
 // [jetstream.ErrBucketNotFound]. Of the config it takes Telnyx, JetStream, Concurrency,
 // Settle, PendingDeadline, Log and Now. Cause says who asks, for the records.
 func NewManual(ctx context.Context, config Config, cause string) (*Manual, error) {
-	m := &Manual{cause: cause, made: map[claimKey]ledger.NumberEntry{}}
+	m := &Manual{cause: cause, made: map[claimKey]ledger.NumberEntry{}, done: map[claimKey]bool{}}
 	m.plans.Store(&plan.Set{})
 	config.Plans = m.plans.Load
 	a, err := Prepare(config)
@@ -195,20 +197,6 @@ func (m *Manual) remove(ctx context.Context, want plan.Campaign, send bool) ([]M
 	return m.applyTo(ctx, r, results, decisions)
 }
 
-// drop ends the records of numbers that are done, and which no plan asked for.
-func (m *Manual) drop(ctx context.Context, r *reconcile, results []Manually) error {
-	for _, result := range results {
-		key := claimKey{r.req.key, string(result.Number)}
-		if entry, made := m.made[key]; made && result.Done {
-			if err := m.a.ledger.DropNumber(ctx, entry); err != nil && !errors.Is(err, ledger.ErrChanged) {
-				return err
-			}
-			delete(m.made, key)
-		}
-	}
-	return nil
-}
-
 // begin prepares a reconcile of numbers that a person named.
 func (m *Manual) begin(ctx context.Context, want plan.Campaign) (*reconcile, error) {
 	now := m.a.now()
@@ -317,8 +305,9 @@ func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []Manually, 
 	}
 	for i := range results {
 		report(&results[i])
+		m.done[claimKey{r.req.key, string(results[i].Number)}] = results[i].Done
 	}
-	return results, cmp.Or(err, m.drop(ctx, r, results))
+	return results, err
 }
 
 // complete fills in what was decided and recorded.
@@ -376,8 +365,8 @@ func (m *Manual) remember(r *reconcile) {
 // still be under way stays until an assigner or a later command finds it over.
 func (m *Manual) Close(ctx context.Context) error {
 	var errs []error
-	for _, entry := range m.made {
-		if m.a.now().Before(m.a.claims.endOf(entry.Number, m.a.now())) {
+	for key, entry := range m.made {
+		if !m.done[key] && m.a.now().Before(m.a.claims.endOf(entry.Number, m.a.now())) {
 			continue
 		}
 		if err := m.a.ledger.DropNumber(ctx, entry); err != nil && !errors.Is(err, ledger.ErrChanged) {

@@ -188,6 +188,13 @@ func check(h history, l limits) []violation {
 		}
 		h.Expected[number] = f
 	}
+	for _, c := range h.commands {
+		for _, number := range c.numbers {
+			f := h.Expected[number]
+			f.AlsoPlanned, f.MayLeave = append(slices.Clone(f.AlsoPlanned), c.campaign), append(slices.Clone(f.MayLeave), c.moveFrom)
+			h.Expected[number] = f
+		}
+	}
 	return slices.Concat(
 		rehearsal.Check(h.History),
 		checkCounts(h, l),

@@ -137,6 +137,7 @@ var incidents = []incident{
 	{"hold one campaign", (*trial).holdOne},
 	{"edit the plan", (*trial).edit},
 	{"edit the plan again", (*trial).edit},
+	{"edit the plan once more", (*trial).edit},
 	{"move numbers in the plan", (*trial).swap},
 	{"assign or remove by command", (*trial).command},
 	{"assign or remove by two commands", func(tr *trial) { tr.command(); tr.command() }},

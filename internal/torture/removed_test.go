@@ -70,7 +70,7 @@ func checkRemoved(h history, l limits) (found []violation) {
 		if p, named := h.named(r, periods, l); named {
 			wrong("the plan names it on %s since %s", p.campaign, clock(p.from))
 		}
-		if until := lastNamed(r, periods, l); r.at.Sub(until) < l.resync-clockMargin && h.clocksAgree(until, r.at) {
+		if until := h.lastNamed(r, periods, l); r.at.Sub(until) < l.resync-clockMargin && h.waitsByClock(r.process, until, r.at) {
 			wrong("%s after the plan named it last", r.at.Sub(until))
 		}
 		if why := h.notAttachedByEntry(r, periods, l); why != "" {
@@ -100,20 +100,33 @@ func (h history) named(r request, periods []period, l limits) (period, bool) {
 	return periods[i], true
 }
 
-// lastNamed is the end of the latest period before a request that was long enough for an
-// assigner to have acted on it.
-func lastNamed(r request, periods []period, l limits) (until time.Time) {
+// lastNamed is the end of the latest period before a request that an assigner has certainly
+// noticed: it was long, or the number was attached in it.
+func (h history) lastNamed(r request, periods []period, l limits) (until time.Time) {
+	attached := h.lastAttach(r)
 	for _, p := range periods {
-		if !p.until.IsZero() && p.until.Before(r.at) && p.until.Sub(p.from) > l.known && p.until.After(until) {
+		noticed := p.until.Sub(p.from) > l.known || attached.At.After(p.from) && attached.At.Before(p.until)
+		if !p.until.IsZero() && p.until.Before(r.at) && noticed && p.until.After(until) {
 			until = p.until
 		}
 	}
 	return until
 }
 
-// clocksAgree reports whether both assigners had the same time, without a step, between two
-// times.
-func (h history) clocksAgree(from, to time.Time) bool {
+// lastAttach returns the latest write before a request that attached its number.
+func (h history) lastAttach(r request) (latest telnyxsim.Write) {
+	for _, w := range h.Writes {
+		if w.PhoneNumber == r.number && isAttach(w) && w.Effective && w.At.Before(r.at) {
+			latest = w
+		}
+	}
+	return latest
+}
+
+// waitsByClock reports whether time that passed between two times was not less by the clock
+// of a process than it was: no clock was set, and its own is not ahead of the other's, which
+// may have noted the beginning.
+func (h history) waitsByClock(process string, from, to time.Time) bool {
 	ahead := map[int]time.Duration{}
 	for _, s := range h.steps {
 		if s.at.After(from.Add(-clockMargin)) && s.at.Before(to.Add(clockMargin)) {
@@ -123,18 +136,16 @@ func (h history) clocksAgree(from, to time.Time) bool {
 			ahead[s.assigner] = s.ahead
 		}
 	}
-	return ahead[0] == ahead[1]
+	if strings.HasPrefix(process, "assigner-1.") {
+		return ahead[1] <= ahead[0]
+	}
+	return ahead[0] <= ahead[1]
 }
 
 // notAttachedByEntry says why a number is not one that the entry attached to the campaign
 // that a request removes it from, empty if it is.
 func (h history) notAttachedByEntry(r request, periods []period, l limits) string {
-	var latest telnyxsim.Write
-	for _, w := range h.Writes {
-		if w.PhoneNumber == r.number && isAttach(w) && w.Effective && w.At.Before(r.at) {
-			latest = w
-		}
-	}
+	latest := h.lastAttach(r)
 	_, by := h.senderOf(latest)
 	switch _, asked := h.commandOf(by.process); {
 	case latest.At.IsZero():

@@ -81,6 +81,8 @@ type planned struct {
 	// head are the lines of its entry before the numbers, numbers those that it names.
 	head, numbers []string
 	pooled        bool
+	// early says that its script ends early, so that there is time to remove numbers.
+	early bool
 }
 
 // step is something that happens to a campaign.
@@ -176,6 +178,7 @@ func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice,
 	w.free(right, 1)
 	w.byCommand(left, right, size)
 	w.between = [2]*planned{left, right}
+	left.early, right.early = true, true
 
 	w.stand("+12123990001", "")          // on the account and on no campaign
 	w.stand("+12123990002", elsewhereID) // and one on a campaign
@@ -443,8 +446,12 @@ func (w *world) live(span time.Duration) {
 	for _, p := range w.campaigns {
 		// Moments first, so that the dice fall in the same order every time.
 		moments := make([]time.Duration, len(p.script))
+		spread := span
+		if p.early {
+			spread = span / 5
+		}
 		for i := range moments {
-			moments[i] = w.dice.between(0, span)
+			moments[i] = w.dice.between(0, spread)
 		}
 		slices.Sort(moments)
 		group.Go(func() {
