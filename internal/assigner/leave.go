@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
+	"strings"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
@@ -17,19 +17,13 @@ import (
 func (d *decider) leave() {
 	record := d.Change.Record
 	hasLeft := record == nil || !record.On(d.Campaign) || d.Change.Action == plan.Attach
-	switch {
-	case d.NamedBy != "":
-		d.n.UnnamedAt = time.Time{}
-	case d.n.UnnamedAt.IsZero(), d.n.UnnamedAt.After(d.Now): // the clock was set back since
-		d.n.UnnamedAt = d.Now.UTC().Round(0)
-	}
 	if record != nil {
 		d.n.Status, d.n.TMobile, d.n.NonTMobile = string(record.AssignmentStatus), string(record.TMobile), string(record.NonTMobile)
 	}
 	switch {
 	case d.RecordUnknown != "":
 		d.unverified(d.RecordUnknown)
-	case hasLeft && d.Now.Before(d.ClaimEnds) && d.Record.Request.Outcome != ledger.Accepted:
+	case hasLeft && d.mayStillAct() && d.Record.Request.Outcome != ledger.Accepted:
 		d.enter(ledger.Leaving, "", "") // a request without an answer may still take effect
 		d.n.NextAt = d.ClaimEnds
 	case hasLeft:
@@ -37,25 +31,31 @@ func (d *decider) leave() {
 	case d.Change.Action != plan.Done:
 		d.enter(ledger.Leaving, ledger.BeingProcessed, fmt.Sprintf("Telnyx has it as %s", cmp.Or(string(record.AssignmentStatus), "no status")))
 		d.after(growing(d.Now.Sub(d.n.Since), recheckLeast, recheckMost))
-	case d.Now.Before(d.ClaimEnds):
+	case d.mayStillAct():
 		d.enter(ledger.Leaving, "", "")
 		d.n.NextAt = d.ClaimEnds
+	case removalSent(d.Record) && d.Record.Request.Outcome == ledger.Accepted && !d.Record.ClaimedAt.IsZero():
+		d.release()
+		d.refusedFor(ledger.CarrierFailed, &d.n.Tries.Failed, "Telnyx took the request and did not remove the number: "+string(record.AssignmentStatus), 0)
 	case d.OtherClaim != "":
 		d.enter(ledger.Leaving, ledger.BeingProcessed, "a request for campaign "+d.OtherClaim+" may still be under way")
 		d.n.NextAt = d.OtherClaimEnds
-	case d.NamedBy != "":
-		d.release()
-		d.enter(ledger.Leaving, "", "plan entry "+d.NamedBy+" names it, so it is not removed")
 	case d.Now.Before(d.n.UnnamedAt.Add(d.LeaveAfter)):
 		d.release()
 		d.enter(ledger.Leaving, "", "")
 		d.n.NextAt = d.n.UnnamedAt.Add(d.LeaveAfter)
-	case d.StaysFor != "":
+	case d.PlanFault != "":
 		d.release()
-		d.enter(ledger.Leaving, ledger.PruneLimit, d.StaysFor)
+		d.enter(ledger.Leaving, ledger.Unverified, "the plan files cannot be used, so it is not known whether they still leave the number out")
+	case d.TooMany != "":
+		d.release()
+		d.enter(ledger.Leaving, ledger.PruneLimit, d.TooMany)
 		d.n.NeedsPerson = true
-	case d.Record.Tries.Refused > 0 && d.mustWait():
+	case d.Record.State == ledger.Leaving && d.mustWait():
 		d.keep()
+	case d.Now.Before(d.silentUntil()):
+		d.keep()
+		d.n.NextAt = d.silentUntil()
 	default:
 		d.release()
 		d.enter(ledger.Leaving, ledger.Queued, "")
@@ -63,40 +63,22 @@ func (d *decider) leave() {
 	}
 }
 
-// removed decides after a request to remove the number.
-func (d *decider) removed() {
-	err := d.Answer.Err
-	if err == nil || !telnyx.EffectUnknown(err) {
-		d.n.Tries.Unanswered = 0
-	}
-	switch {
-	case err == nil, telnyx.IsNotFound(err): // only the next reading shows that it has left
-		d.enter(ledger.Leaving, "", "")
-		d.after(recheckLeast)
-	case !telnyx.WasSent(err):
-		d.release()
-		d.enter(ledger.Leaving, ledger.RateLimited, errorWords(err))
-		d.after(soon)
-	case telnyx.EffectUnknown(err):
-		d.enter(ledger.Leaving, ledger.TelnyxUnavailable, errorWords(err))
-		d.after(soon)
-	default:
-		d.release()
-		d.n.Tries.Refused++
-		d.enter(ledger.Leaving, ledger.Rejected, errorWords(err))
-		d.n.NeedsPerson = d.n.Tries.Refused >= personAfterRefusals
-		d.after(max(retryAfter(err), waitAfter(refusedBase, refusedMost, 3, d.n.Tries.Refused)))
-	}
+// mayStillAct reports whether the latest request may still take effect: it is a removal, or
+// has no answer. What an accepted request to attach did is in the record at Telnyx.
+func (d *decider) mayStillAct() bool {
+	request := d.Record.Request
+	return d.Now.Before(d.ClaimEnds) && (request.Sent == sentDelete || request.Outcome == ledger.Unanswered || request.Outcome == "")
 }
 
-// AttachedBy reports whether the record shows that this entry attached the number: Telnyx
-// accepted its request. A number that was on the campaign before has no such request in its
-// record, or one of a person or of another entry.
+// removalSent reports whether a removal was requested since the plan left the number out.
+func removalSent(n ledger.Number) bool {
+	return n.State == ledger.Leaving && n.Request.Sent == sentDelete && !n.Request.At.Before(n.UnnamedAt)
+}
+
+// AttachedBy reports whether this entry attached the number, as its record says. A number
+// that was on the campaign before, or that a person attached, is not the entry's.
 func AttachedBy(entry plan.Campaign, n ledger.Number) bool {
-	if n.Plan != entry.Name || n.Plan == "" {
-		return false
-	}
-	return n.State == ledger.Leaving || n.Request.Plan == entry.Name && n.Request.Outcome == ledger.Accepted && (n.IsOn() || n.State == ledger.Pending)
+	return entry.Name != "" && n.AttachedBy == entry.Name
 }
 
 // leaving lists the numbers to remove, sorted: those of the ledger that the entry
@@ -109,11 +91,12 @@ func (r *reconcile) leaving() []plan.E164 {
 		return nil
 	}
 	var numbers []plan.E164
+	c := r.reading()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for number, entry := range r.numbers {
 		n := plan.E164(number)
-		if _, planned := slices.BinarySearch(r.want.Numbers, n); !planned && !slices.Contains(r.spared, n) && AttachedBy(r.want, entry.Number) {
+		if _, planned := slices.BinarySearch(r.want.Numbers, n); !planned && !slices.Contains(r.spared, n) && AttachedBy(r.want, entry.Number) && !r.movesElsewhere(n, c) {
 			numbers = append(numbers, n)
 		}
 	}
@@ -121,53 +104,56 @@ func (r *reconcile) leaving() []plan.E164 {
 	return numbers
 }
 
+// movesElsewhere reports whether another entry names the number and may move it from this
+// campaign: to remove it first would leave it without one.
+func (r *reconcile) movesElsewhere(n plan.E164, c telnyx.Campaign) bool {
+	for _, other := range r.a.config.Plans().Campaigns {
+		if _, names := slices.BinarySearch(other.Numbers, n); !names || other.ID() == r.req.key {
+			continue
+		}
+		for _, from := range other.MoveFrom {
+			if from != "" && (strings.EqualFold(from, r.req.key) || strings.EqualFold(from, string(c.CampaignID)) || strings.EqualFold(from, string(c.TCRCampaignID))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // decideLeaving decides about the numbers that leave. At most a third of those that the
 // entry named when it last removed none go without a person, or as many as the limit says.
 func (r *reconcile) decideLeaving(leaving []plan.E164, seen *Observation, claimed map[plan.E164]ledger.Number) []Decision {
 	if len(leaving) == 0 {
-		r.pruneBase, r.pruned = 0, 0
-		if r.want.Prune {
+		if len(r.spared) == 0 {
+			r.pruneBase, r.pruned = 0, 0
+		}
+		if r.want.Prune && len(r.spared) == 0 {
 			r.pruneBase = len(r.want.Numbers)
 		}
 		return nil
 	}
 	alone := r.want
 	alone.Numbers, alone.Places, alone.MoveFrom = leaving, nil, nil
-	room, going := r.pruneRoom(leaving), 0
-	for _, n := range leaving {
-		if r.namedElsewhere(n) == "" {
-			going++
-		}
-	}
+	room := r.pruneRoom(leaving)
 	var decisions []Decision
 	for _, change := range plan.Diff(alone, r.reading(), seen.Records) {
 		if change.Action == plan.Extra {
 			continue
 		}
 		c := r.leavingCase(change, seen, claimed)
-		if r.removes == nil && c.Record.Request.Sent != sentDelete {
-			c.LeaveAfter, c.NamedBy = r.a.config.Resync, r.namedElsewhere(change.Number)
+		if r.removes == nil && !removalSent(c.Record) {
+			c.LeaveAfter = r.a.config.Resync
+			if fault := r.a.config.PlanFault(); fault != nil {
+				c.PlanFault = fault.Error()
+			}
 			if room <= 0 {
-				c.StaysFor = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", going+r.pruned, r.pruneLimit())
+				c.TooMany = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", len(leaving)+r.pruned, pruneLimit(r.pruneBase, r.a.config.PruneLimit))
 			}
-			if c.NamedBy == "" {
-				room--
-			}
+			room--
 		}
 		decisions = append(decisions, Decide(c))
 	}
 	return decisions
-}
-
-// namedElsewhere returns the name of another entry of the plan in force that names a number
-// of this entry, empty if there is none.
-func (r *reconcile) namedElsewhere(number plan.E164) string {
-	for _, c := range r.a.config.Plans().Campaigns {
-		if _, named := slices.BinarySearch(c.Numbers, number); named && c.ID() != r.want.ID() {
-			return c.Name
-		}
-	}
-	return ""
 }
 
 // leavingCase is the case of a number that leaves.
@@ -175,14 +161,18 @@ func (r *reconcile) leavingCase(change plan.Change, seen *Observation, claimed m
 	c := r.caseOf(change.Number)
 	c.takes(change, seen)
 	c.Leaving = true
+	if r.removes != nil {
+		c.Phase = ledger.PhaseApproved // a person may remove numbers from a campaign in any phase
+	}
 	if other, ok := claimed[change.Number]; ok {
 		c.OtherClaim, c.OtherClaimEnds = other.CampaignID, r.claimEnds(other)
 	}
 	return c
 }
 
-// pruneLimit is how many numbers may be removed in all before a person is asked.
-func (r *reconcile) pruneLimit() int { return max(r.pruneBase/3, r.a.config.PruneLimit) }
+// pruneLimit is how many numbers may be removed in all before a person is asked: a third of
+// those that the entry named when it last removed none, or as many as a person allows.
+func pruneLimit(base, allowed int) int { return max(base/3, allowed) }
 
 // pruneRoom is how many more may be removed. The first reconcile with numbers that leave
 // fixes what their share is of.
@@ -190,13 +180,36 @@ func (r *reconcile) pruneRoom(leaving []plan.E164) int {
 	if r.pruneBase == 0 {
 		r.pruneBase = len(r.want.Numbers) + len(leaving)
 	}
-	room := r.pruneLimit() - r.pruned
+	room := PruneRoom(ledger.Campaign{PruneBase: r.pruneBase, Pruned: r.pruned}, len(r.want.Numbers), len(leaving), r.a.config.PruneLimit)
 	for _, n := range leaving {
-		if r.known(n).Request.Sent == sentDelete {
+		if removalSent(r.known(n)) {
 			room--
 		}
 	}
 	return room
+}
+
+// PruneRoom is how many more numbers an entry may have removed, by the campaign's record.
+// It names so many, so many others leave, and a person allows so many.
+func PruneRoom(c ledger.Campaign, named, leaving, allowed int) int {
+	return pruneLimit(cmp.Or(c.PruneBase, named+leaving), allowed) - c.Pruned
+}
+
+// noteLeft notes that a number left before the request to remove it was sent.
+func (r *reconcile) noteLeft(number string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.left == nil {
+		r.left = map[string]bool{}
+	}
+	r.left[number] = true
+}
+
+// hasLeft reports whether that was noted.
+func (r *reconcile) hasLeft(number string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.left[number]
 }
 
 // drop ends the records of the numbers that have left. That they were removed is recorded
@@ -206,7 +219,7 @@ func (r *reconcile) drop(ctx context.Context, left []Decision) error {
 		return nil
 	}
 	for _, d := range left {
-		if r.known(plan.E164(d.Record.Number)).Request.Sent == sentDelete {
+		if removalSent(r.known(plan.E164(d.Record.Number))) {
 			r.pruned++
 		}
 	}

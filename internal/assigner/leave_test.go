@@ -238,8 +238,6 @@ func TestPrune_KeepsWhatAnotherEntryNames(t *testing.T) {
 	r.plan(pruning(numbers[1:]...), listed("next", otherCampaign, "+13125550199"))
 	leaves(r, 1)
 	wantOn(r, "directly after no entry names it", numbers)
-	leaves(r, 2)
-	wantOn(r, "when no entry has named it for a while", numbers[1:])
 }
 
 // The clock was ahead when the number left the plan: of another assigner, or of this one.

@@ -50,6 +50,9 @@ type Number struct {
 	Request Request `json:"request,omitzero"`
 	// Firsts are kept longer than the history of the record.
 	Firsts Firsts `json:"firsts,omitzero"`
+	// AttachedBy is the entry whose request put the number on the campaign; empty if it was
+	// there before, or if a person attached it.
+	AttachedBy string `json:"attached_by,omitempty"`
 	// Manual says that no plan names the number here: a person's command works on it.
 	Manual bool `json:"manual,omitempty"`
 	// UnnamedAt is since when the plan no longer names the number, in state leaving.
@@ -103,8 +106,6 @@ type Request struct {
 	// Campaign is the campaign id in the request.
 	Sent     string `json:"sent,omitempty"`
 	Campaign string `json:"campaign,omitempty"`
-	// Plan is the name of the plan entry that asked for it, empty if a person did.
-	Plan string `json:"plan,omitempty"`
 	// Profile is the messaging profile that was assigned to the number first, if any.
 	Profile string    `json:"profile,omitempty"`
 	At      time.Time `json:"at,omitzero"`

@@ -225,7 +225,8 @@ func (tr *trial) provenOurs(numbers []string, records []ledger.Number) (ours []s
 	}
 	for _, n := range records {
 		for _, p := range tr.world.between {
-			proven := assigner.AttachedBy(plan.Campaign{Name: p.name}, n) && n.ClaimedAt.IsZero()
+			named := slices.ContainsFunc(tr.world.between[:], func(o *planned) bool { return o != p && slices.Contains(o.numbers, n.Number) })
+			proven := !named && assigner.AttachedBy(plan.Campaign{Name: p.name}, n) && n.ClaimedAt.IsZero()
 			if proven && n.CampaignID == p.entry && on[n.Number] == p.id && slices.Contains(numbers, n.Number) {
 				ours = append(ours, n.Number)
 			}
@@ -287,14 +288,14 @@ func (tr *trial) runCommand(ctx context.Context, c command) error {
 	if c.moveFrom != "" {
 		want.MoveFrom = []string{c.moveFrom}
 	}
-	var results []assigner.Manually
+	var results []assigner.ManualResult
 	for again := false; ctx.Err() == nil; again = true {
 		if c.removes {
 			results, err = m.Remove(ctx, want, true)
 		} else {
 			results, err = m.Assign(ctx, want, again)
 		}
-		underWay := func(r assigner.Manually) bool { return r.Sent }
+		underWay := func(r assigner.ManualResult) bool { return r.Sent }
 		if err != nil || !slices.ContainsFunc(results, underWay) {
 			break
 		}
