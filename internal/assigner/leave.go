@@ -107,7 +107,7 @@ func (r *reconcile) leaving() []plan.E164 {
 // movesElsewhere reports whether another entry names the number and may move it from this
 // campaign: to remove it first would leave it without one.
 func (r *reconcile) movesElsewhere(n plan.E164, c telnyx.Campaign) bool {
-	for _, other := range r.set.Campaigns {
+	for _, other := range r.a.config.Plans().Campaigns {
 		if _, names := slices.BinarySearch(other.Numbers, n); !names || other.ID() == r.req.key {
 			continue
 		}
