@@ -6,15 +6,15 @@ import (
 	"log/slog"
 )
 
-// redacted is what stands in every output in place of a secret.
+// redacted replaces a secret in every output.
 const redacted = "[redacted]"
 
 // APIKey is a Telnyx API key (v2). It prints as "[redacted]" through package
 // fmt with every verb, through the JSON, text and XML encoders, and through slog
-// and zerolog. The zero value is no key and prints as an empty string, so that
+// and zerolog. The zero value means no key and prints as an empty string, so that
 // a printed configuration still shows whether a key was given.
 //
-// Some ways round remain, because the type is not asked there: the verbs %p and
+// Some ways around it remain, where the methods of the type are not called: the verbs %p and
 // %w, which go vet refuses for it; an unexported field of a struct that is
 // printed; a key of a map that is encoded as JSON. Keep it in an exported field,
 // as [Client] does, and do not convert it to a string.

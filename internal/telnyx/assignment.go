@@ -70,8 +70,8 @@ func (a *Assignment) UnmarshalJSON(data []byte) error {
 }
 
 // FailureText is what the record says in words about a failure, under errors and, if
-// the assignment failed, under failureReasons, in whatever shape; empty if it says
-// nothing. Reasons of an earlier failure stay in records that are well.
+// the assignment failed, under failureReasons, in any shape; empty if it says nothing.
+// Reasons of an earlier failure stay in healthy records.
 func (a Assignment) FailureText() string {
 	faults, reasons := failureText(a.Errors), ""
 	if a.AssignmentStatus == FailedAssignment || a.AssignmentStatus == FailedUnassignment {
@@ -96,8 +96,8 @@ func failureText(raw json.RawMessage) string {
 	return text
 }
 
-// On reports whether the record is on the given campaign, under whichever of
-// the campaign's ids the record names it, in upper or lower case.
+// On reports whether the record is on the given campaign, by any of the campaign's ids,
+// in upper or lower case.
 func (a Assignment) On(c Campaign) bool {
 	for _, id := range []string{string(c.CampaignID), string(c.TCRCampaignID)} {
 		if id == "" {
@@ -127,7 +127,7 @@ func (a Assignment) Sendable() bool {
 	return a.AssignmentStatus == Assigned && len(given) > 0 && !slices.ContainsFunc(given, isOther)
 }
 
-// Assignment reads the record of one number. [IsNotFound] recognises the error
+// Assignment reads the record of one number. [IsNotFound] recognizes the error
 // for a number that is on no campaign. phoneNumber is in E.164 form.
 //
 // A 404 means something only under a path that exists, so the first call of a
@@ -154,8 +154,8 @@ func (c *Client) Assign(ctx context.Context, phoneNumber, campaignID string) (As
 	return a, annotate(err, "assign %s to campaign %s", phoneNumber, campaignID)
 }
 
-// Reassign moves a number to a campaign, away from the one that it is on, which the
-// record may name for a while yet. Telnyx does not ask for confirmation; a number
+// Reassign moves a number to a campaign, away from the one that it is on. The record may
+// show the old campaign for a while. Telnyx does not ask for confirmation, and a number
 // without a record may get one.
 //
 // https://developers.telnyx.com/api-reference/phone-number-campaigns/update-phone-number-campaign

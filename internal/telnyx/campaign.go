@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -35,9 +36,8 @@ const (
 	CampaignMNOProvisioningFailed CampaignStatus = "MNO_PROVISIONING_FAILED"
 )
 
-// StatusExpired is the one value of a campaign's field status that means
-// something. The other published one, ACTIVE, is there from birth and says
-// nothing about the carriers.
+// StatusExpired is the only useful value of a campaign's field status. The other published
+// one, ACTIVE, is set from the start and says nothing about the carriers.
 const StatusExpired = "EXPIRED"
 
 // Campaign is what Greenlight reads of a campaign; the texts that the carriers
@@ -49,10 +49,10 @@ type Campaign struct {
 	// ReferenceID is the caller's own id, given when the campaign was filed.
 	ReferenceID string `json:"referenceId"`
 	Usecase     string `json:"usecase"`
-	// Status is ACTIVE from birth, so it must never be taken for approval.
+	// Status is ACTIVE from the start and must not be read as approval.
 	Status         string         `json:"status" as:"word"`
 	CampaignStatus CampaignStatus `json:"campaignStatus" as:"word"`
-	// Mock campaigns are for trying out; they cannot carry numbers.
+	// Mock campaigns are for tests; they cannot carry numbers.
 	Mock                bool `json:"mock"`
 	IsTMobileRegistered bool `json:"isTMobileRegistered"`
 	IsTMobileSuspended  bool `json:"isTMobileSuspended"`
@@ -63,7 +63,11 @@ type Campaign struct {
 	// null in the field; it stays behind after a resubmission. Show it, never
 	// decide on it.
 	FailureReasons json.RawMessage `json:"failureReasons,omitempty"`
-	WebhookURL     string          `json:"webhookURL"`
+	// WebhookURL and WebhookFailoverURL are where Telnyx posts the campaign's events.
+	WebhookURL         string `json:"webhookURL"`
+	WebhookFailoverURL string `json:"webhookFailoverURL,omitempty"`
+	// AutoRenewal is nil if the record does not say.
+	AutoRenewal *bool `json:"autoRenewal,omitempty"`
 
 	// Shared says that the campaign belongs to another account and was read
 	// under partner_campaigns. It has a TCR id and no Telnyx id.
@@ -86,7 +90,7 @@ func (c Campaign) AssignmentID() string {
 	return string(c.CampaignID)
 }
 
-// Campaign reads one of the account's own campaigns. [IsNotFound] recognises the
+// Campaign reads one of the account's own campaigns. [IsNotFound] recognizes the
 // error for one that Telnyx does not know. A campaign that was filed anew has a
 // new id; the old id still answers, as expired.
 //
@@ -108,6 +112,52 @@ func (c *Client) PartnerCampaign(ctx context.Context, id TCRCampaignID) (Campaig
 	})
 	campaign.Shared = err == nil
 	return campaign, annotate(err, "read shared campaign %s", string(id))
+}
+
+// CampaignUpdate is what [Client.UpdateCampaign] sets.
+type CampaignUpdate struct {
+	// AutoRenewal is always sent, since a call without it may switch renewal on: that is
+	// its default in the OpenAPI description. Set it to what was read.
+	AutoRenewal bool `json:"autoRenewal"`
+	WebhookURLs
+}
+
+// WebhookURLs are the addresses to which Telnyx posts a campaign's events. Empty ones are
+// not changed.
+type WebhookURLs struct {
+	WebhookURL         string `json:"webhookURL,omitempty"`
+	WebhookFailoverURL string `json:"webhookFailoverURL,omitempty"`
+}
+
+// UpdateCampaign changes one of the account's own campaigns, and returns it. A rejected
+// campaign goes back to review with it: read the campaign before.
+//
+// OpenAPI: PUT /10dlc/campaign/{campaignId}
+func (c *Client) UpdateCampaign(ctx context.Context, id CampaignID, update CampaignUpdate) (Campaign, error) {
+	r := request{method: http.MethodPut, route: "/10dlc/campaign/{id}", arg: string(id), body: update}
+	campaign, err := callOne(ctx, c, r, func(answer Campaign) error { return isAbout(string(id), string(answer.CampaignID)) })
+	return campaign, annotate(err, "update campaign %s", string(id))
+}
+
+// UpdatePartnerCampaign changes the addresses of a campaign that another account shares
+// with this one, and returns it.
+//
+// OpenAPI: PATCH /10dlc/partner_campaigns/{campaignId}
+func (c *Client) UpdatePartnerCampaign(ctx context.Context, id TCRCampaignID, urls WebhookURLs) (Campaign, error) {
+	r := request{method: http.MethodPatch, route: "/10dlc/partner_campaigns/{id}", arg: string(id), body: urls}
+	campaign, err := callOne(ctx, c, r, func(answer Campaign) error { return isAbout(string(id), string(answer.TCRCampaignID)) })
+	campaign.Shared = err == nil
+	return campaign, annotate(err, "update shared campaign %s", string(id))
+}
+
+// OperationStatus reads each carrier's status of one of the account's own campaigns, by
+// network id: "APPROVED", "REVIEW", "REJECTED" or "SUSPENDED", or another word.
+//
+// OpenAPI: GET /10dlc/campaign/{campaignId}/operationStatus
+func (c *Client) OperationStatus(ctx context.Context, id CampaignID) (map[string]string, error) {
+	r := get("/10dlc/campaign/{id}/operationStatus", string(id))
+	states, err := callOne(ctx, c, r, func(map[string]string) error { return nil })
+	return states, annotate(err, "read the carriers' status of campaign %s", string(id))
 }
 
 // Campaigns lists all campaigns of a brand, the oldest first. brandID is
@@ -146,8 +196,8 @@ func campaignList(brandID string) listing[Campaign] {
 	}
 }
 
-// isAbout refuses an answer that is about another campaign than the one that was
-// asked for, or about none, such as {}: numbers are attached by what it says.
+// isAbout refuses an answer about another campaign than the requested one, or about none,
+// for example {}: numbers are attached by what it says.
 func isAbout(asked, named string) error {
 	if !strings.EqualFold(asked, named) {
 		return fmt.Errorf("it is about campaign %q", oneLine(named, maxIDText))

@@ -93,7 +93,7 @@ func assertSent(t *testing.T, s *recorder, want ...sent) {
 	}
 }
 
-func TestCampaignsPage_AsksForOnePageAndTellsTheCount(t *testing.T) {
+func TestCampaignsPage_AsksForOnePageAndReturnsTheTotal(t *testing.T) {
 	c, sv := newServer(t, ok(`{"records":[{"campaignId":"a"}],"page":3,"totalRecords":1001}`))
 	rows, total, err := c.CampaignsPage(t.Context(), "brand 1", 3)
 	if err != nil || total != 1001 || len(rows) != 1 || rows[0].CampaignID != "a" {
@@ -117,5 +117,32 @@ func TestCampaigns_OfAnIncompleteListAreReturned(t *testing.T) {
 	got, err := c.Campaigns(t.Context(), "b")
 	if err != nil || len(got.All) != 1 || got.Complete || got.Why == "" {
 		t.Errorf("got %+v, %v; want one campaign of an incomplete list", got, err)
+	}
+}
+
+func TestUpdateCampaign_AlwaysSendsAutoRenewal(t *testing.T) {
+	c, sv := newServer(t, ok(`{"campaignId":"a","webhookURL":"https://example.com/a","autoRenewal":false}`), ok(`{"tcrCampaignId":"C1"}`), ok(`{"campaignId":"b"}`))
+	got, err := c.UpdateCampaign(t.Context(), "a", CampaignUpdate{WebhookURLs: WebhookURLs{WebhookURL: "https://example.com/a"}})
+	if err != nil || got.WebhookURL != "https://example.com/a" || got.AutoRenewal == nil || *got.AutoRenewal {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	got, err = c.UpdatePartnerCampaign(t.Context(), "C1", WebhookURLs{WebhookFailoverURL: "https://example.com/b"})
+	if err != nil || !got.Shared {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := c.UpdateCampaign(t.Context(), "a", CampaignUpdate{}); err == nil {
+		t.Error("an answer about another campaign was accepted")
+	}
+	assertSent(t, sv,
+		sent{Method: "PUT", Path: "/v2/10dlc/campaign/a", Body: `{"autoRenewal":false,"webhookURL":"https://example.com/a"}`},
+		sent{Method: "PATCH", Path: "/v2/10dlc/partner_campaigns/C1", Body: `{"webhookFailoverURL":"https://example.com/b"}`},
+		sent{Method: "PUT", Path: "/v2/10dlc/campaign/a", Body: `{"autoRenewal":false}`})
+}
+
+func TestOperationStatus_ReadsTheCarriers(t *testing.T) {
+	c, _ := newServer(t, ok(`{"10017":"APPROVED","10035":"REVIEW"}`))
+	got, err := c.OperationStatus(t.Context(), "a")
+	if diff := cmp.Diff(map[string]string{"10017": "APPROVED", "10035": "REVIEW"}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

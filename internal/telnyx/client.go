@@ -22,7 +22,7 @@ const DefaultBaseURL = "https://api.telnyx.com/v2"
 const (
 	// callTimeout is for one attempt, from dialling to the answer's last byte.
 	callTimeout = 20 * time.Second
-	// maxAnswer is ample: a page of 500 campaigns with all their texts is about 3 MB.
+	// maxAnswer is ample. A page of 500 campaigns with all their texts is about 3 MB.
 	maxAnswer      = 8 << 20
 	maxErrorAnswer = 64 << 10
 )
@@ -30,14 +30,14 @@ const (
 // How reads are repeated.
 const (
 	readAttempts = 3
-	// firstReadWait is the middle of the first wait; the second is thrice as long.
+	// firstReadWait is the middle of the first wait; the second is three times as long.
 	firstReadWait = 300 * time.Millisecond
-	// longestReadWait is the longest Retry-After that a read sits out. A longer one
-	// is the caller's to plan with.
+	// longestReadWait is the longest Retry-After that a read waits for. A longer one is
+	// left to the caller.
 	longestReadWait = 5 * time.Second
 )
 
-// defaultHTTPClient serves every Client that brings none, so that they share
+// defaultHTTPClient is for every Client without an HTTPClient, so that they share
 // connections.
 var defaultHTTPClient = &http.Client{Timeout: callTimeout}
 
@@ -70,11 +70,10 @@ type Client struct {
 	// Limiter is waited for before each attempt, reads and writes alike, and sees each
 	// answer. Nil means unlimited.
 	Limiter *Limiter
-	// OnCall is called after every attempt, on the goroutine that made it; nil is not
-	// called.
+	// OnCall is called after every attempt, on the goroutine that made it. It may be nil.
 	OnCall func(Call)
 	// OnSend is called before every attempt is sent. What it returns is called after the
-	// attempt, before OnCall, on the same goroutine. Nil is not called.
+	// attempt, before OnCall, on the same goroutine. It may be nil.
 	OnSend func(ctx context.Context, method, route string) (over func(Call))
 
 	// random returns a number in [0,1) for jitter; nil means math/rand's.
@@ -95,7 +94,7 @@ type Call struct {
 	// Duration is from sending to the answer's last byte. Waiting for the
 	// Limiter is not in it.
 	Duration time.Duration
-	// Err is nil if the attempt brought what was asked for.
+	// Err is nil if the attempt succeeded.
 	Err error
 }
 
@@ -108,7 +107,7 @@ type request struct {
 	body   any        // sent as JSON; nil for none
 }
 
-// check says what a decoded answer lacks to be one, or nil.
+// check returns why a decoded answer is not valid, or nil.
 type check[T any] func(T) error
 
 // call makes a request and decodes its answer, repeating reads.
@@ -154,8 +153,8 @@ func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) 
 	return answer, err
 }
 
-// begin waits until the call may be sent. A change with a reservation waits for nothing:
-// it rests on what was read just before.
+// begin waits until the call may be sent. A change with a reservation does not wait,
+// because it rests on what was read just before.
 func (c *Client) begin(ctx context.Context, method string) (end func(), err error) {
 	if method != http.MethodGet && c.Limiter.isSpent(ctx) {
 		return nil, ErrSpent
@@ -237,9 +236,9 @@ func (c *Client) httpClient() *http.Client {
 	return &client
 }
 
-// withoutKey takes the key out of what a server sent, lest one that echoes the
-// request's headers carry it into an error or a log. A real key is far longer
-// than 8 characters; a shorter one might be part of any text.
+// withoutKey removes the key from what a server sent. A server that echoes the request's
+// headers would otherwise bring it into an error or a log. A real key is far longer than
+// 8 characters; a shorter one might be part of any text.
 func (c *Client) withoutKey(body []byte) []byte {
 	if len(c.APIKey) < 8 {
 		return body

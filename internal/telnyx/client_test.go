@@ -425,28 +425,28 @@ POST /10dlc/phone_number_campaigns 0 true
 
 func TestClient_TellsOfAnAttemptBeforeAndAfterIt(t *testing.T) {
 	type key struct{}
-	var told []string
+	var seen []string
 	c := &Client{
 		HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
-			told = append(told, "network")
+			seen = append(seen, "network")
 			return respond(404, ""), nil
 		})},
 		OnSend: func(ctx context.Context, method, route string) func(Call) {
-			told = append(told, fmt.Sprint("about to ", ctx.Value(key{}), " ", method, " ", route))
-			return func(call Call) { told = append(told, fmt.Sprint("over ", call.Status)) }
+			seen = append(seen, fmt.Sprint("about to ", ctx.Value(key{}), " ", method, " ", route))
+			return func(call Call) { seen = append(seen, fmt.Sprint("over ", call.Status)) }
 		},
-		OnCall: func(call Call) { told = append(told, fmt.Sprint("call ", call.Status)) },
+		OnCall: func(call Call) { seen = append(seen, fmt.Sprint("call ", call.Status)) },
 	}
 	if _, err := c.Assign(context.WithValue(t.Context(), key{}, "send"), number, "a"); err == nil {
 		t.Error("no error")
 	}
 	want := []string{"about to send POST /10dlc/phone_number_campaigns", "network", "over 404", "call 404"}
-	if diff := cmp.Diff(want, told); diff != "" {
+	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	told = nil
-	if _, err := c.Assign(t.Context(), "", "a"); err == nil || told != nil {
-		t.Errorf("of a call that is not made: got %q, %v; want nothing told", told, err)
+	seen = nil
+	if _, err := c.Assign(t.Context(), "", "a"); err == nil || seen != nil {
+		t.Errorf("of a call that is not made: got %q, %v; want no report", seen, err)
 	}
 }
 

@@ -51,9 +51,8 @@ var phrases = []struct {
 	{"can only have one phone number", ComplaintFull},
 }
 
-// ComplaintIn recognises a complaint in what Telnyx said. It only ever names a
-// refusal that was made anyway, so a phrase that it does not know costs a name and
-// nothing else.
+// ComplaintIn recognizes a complaint in what Telnyx said. It only names a
+// refusal that was made anyway, so an unknown phrase does no harm.
 func ComplaintIn(text string) Complaint {
 	text = ". " + strings.ToLower(strings.ReplaceAll(strings.TrimSpace(text), "; ", ". "))
 	for _, p := range phrases {
@@ -64,7 +63,7 @@ func ComplaintIn(text string) Complaint {
 	return ""
 }
 
-// ComplaintOf recognises the complaint in a refusal: an [APIError] that is not about
+// ComplaintOf recognizes the complaint in a refusal: an [APIError] that is not about
 // the key, the account or a temporary failure.
 func ComplaintOf(err error) Complaint {
 	e, ok := errors.AsType[*APIError](err)

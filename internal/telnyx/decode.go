@@ -18,7 +18,7 @@ import (
 // "Data" for "data".
 type object map[string]json.RawMessage
 
-// asObject returns the object that a JSON text is; ok is false if it is none.
+// asObject decodes a JSON object; ok is false for anything else.
 func asObject(raw json.RawMessage) (o object, ok bool) {
 	err := json.Unmarshal(raw, &o)
 	return o, err == nil && o != nil
@@ -30,8 +30,8 @@ func (o object) string(key string) (s string) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return ""
 	}
-	// Most strings are as they stand between their quotes: every event is read while
-	// Telnyx waits for the answer.
+	// Most strings have no escapes, and every event is read while Telnyx waits for the
+	// answer.
 	if plain := raw[1 : len(raw)-1]; bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {
 		return string(plain)
 	}

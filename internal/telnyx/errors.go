@@ -91,7 +91,7 @@ func (d ErrorDetail) String() string {
 }
 
 // ConnectionError is a request without an answer: refused, broken, timed out or
-// cancelled. Telnyx may have received the request all the same.
+// cancelled. Telnyx may have received the request nevertheless.
 type ConnectionError struct {
 	Method, Route string
 	Err           error
@@ -106,7 +106,7 @@ func (e *ConnectionError) Error() string {
 func (e *ConnectionError) Unwrap() error { return e.Err }
 
 // UnreadableError is an answer with status 2xx that is not what it should be: cut
-// off, too big, no JSON, or without the fields that make it a record.
+// off, too big, not JSON, or without the fields that make it a record.
 type UnreadableError struct {
 	Method, Route string
 	Status        int
@@ -134,9 +134,9 @@ func (e *UnreadableError) Unwrap() error { return e.Err }
 func (e *UnreadableError) IsWhole() bool { return e.whole }
 
 // IsNotFound reports whether err says that Telnyx has no such record: a 404 with
-// one of Telnyx's codes in it, or [CodeNotFound]. A 404 whose body is another's,
-// such as a gateway's page, the {"detail":"Not Found"} of a path that does not
-// exist, or nothing at all, does not count: it says nothing about the record.
+// one of Telnyx's codes in it, or [CodeNotFound]. A 404 with another body does not count,
+// since it says nothing about the record: a gateway's page, the {"detail":"Not Found"} of
+// a path that does not exist, or an empty body.
 // Neither does one about a number's record while nothing has shown that Telnyx
 // serves such records under the path; see [Is404].
 func IsNotFound(err error) bool {
@@ -157,8 +157,7 @@ func Is404(err error) bool {
 	return ok && e.Status == http.StatusNotFound
 }
 
-// WasSent reports whether the request that ended in err was given to the network
-// at all. It was not when an argument was refused or when the wait for the
+// WasSent reports whether the request that ended in err was sent at all. It was not when an argument was refused or when the wait for the
 // [Limiter] ended first.
 func WasSent(err error) bool {
 	_, sent := sentMethod(err)

@@ -14,7 +14,7 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// ErrNotEvent is matched by the error for a body that is no notification.
+// ErrNotEvent is matched by the error for a body that is not a notification.
 var ErrNotEvent = errors.New("not a Telnyx event")
 
 // maxIDLength bounds an event's id, and one that goes into a path. Telnyx's are 36
@@ -34,7 +34,7 @@ type Event struct {
 	// 200 printable ASCII characters, not always a UUID. A body without such an
 	// id gets "sha256-" and the SHA-256 of the body in hex.
 	ID string
-	// Type is data.event_type, such as [EventCampaignUpdate]; never empty. It may
+	// Type is data.event_type, for example [EventCampaignUpdate]; never empty. It may
 	// be a type that is not listed here. A flat body is an EventCampaignUpdate.
 	Type string
 	// OccurredAt is data.occurred_at; zero for a flat body.
@@ -51,11 +51,11 @@ type Event struct {
 // empty when the event lacks it or has something other than a string there;
 // Raw has everything.
 type Payload struct {
-	// Type says what kind of thing happened, such as [TypeVerified].
+	// Type is the kind of the event, for example [TypeVerified].
 	Type string
-	// EventType is The Campaign Registry's own word, such as [TCRCampaignExpired].
+	// EventType is The Campaign Registry's own word, for example [TCRCampaignExpired].
 	EventType string
-	// Status is such as [EventAccepted]. Several types have none.
+	// Status is, for example, [EventAccepted]. Several types have none.
 	Status string
 	// Description is a sentence in English.
 	Description string
@@ -69,12 +69,12 @@ type Payload struct {
 	// PhoneNumber is in E.164 form.
 	PhoneNumber string
 	CSPID       string
-	// NudgeIntent is such as "APPEAL_REJECTION".
+	// NudgeIntent is, for example, "APPEAL_REJECTION".
 	NudgeIntent string
 	// CreatedDate is an ISO 8601 time in one source (createdDate), Unix seconds in
-	// another (createDate). Nothing hangs on it.
+	// another (createDate). Nothing depends on it.
 	CreatedDate string
-	// IsTMobileRegistered is false too when the event does not say.
+	// IsTMobileRegistered is also false when the event does not say.
 	IsTMobileRegistered bool
 	// Reasons is raw because its type varies: a list of objects or of strings, or
 	// a string. [ReasonText] makes a sentence of it.
@@ -180,8 +180,8 @@ func parseEnvelope(data, meta gjson.Result, body []byte) (Event, error) {
 	return e, nil
 }
 
-// newPayload picks the known fields out of a payload. What is no object keeps
-// its raw form and has no fields.
+// newPayload reads the known fields of a payload. A payload that is not an object has
+// only its raw form.
 func newPayload(payload gjson.Result) Payload {
 	if payload.Type == gjson.Null {
 		return Payload{}

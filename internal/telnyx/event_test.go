@@ -336,7 +336,7 @@ func FuzzParseEvent(f *testing.F) {
 }
 
 // reference is ParseEvent as encoding/json would have it: every level decoded into a
-// map. ok is false for what is no event.
+// map. ok is false for what is not an event.
 func reference(body []byte) (e Event, ok bool) {
 	type object = map[string]json.RawMessage
 	decode := func(raw []byte) (o object) {

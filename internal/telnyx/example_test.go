@@ -14,7 +14,7 @@ import (
 
 // A webhook caps the body, verifies its bytes, and only then looks into them.
 func ExampleVerifier() {
-	private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) // stands for Telnyx's
+	private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) // in place of Telnyx's
 	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{telnyx.PublicKeyOf(private)}, time.Now)
 	if err != nil {
 		panic(err)

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// learned is what a process found out about how Telnyx understands requests. Its
-// pages contradict each other, so nothing of it is assumed.
+// learned is what a process found out about how Telnyx understands requests. Telnyx's
+// pages contradict each other, so nothing is assumed.
 type learned struct {
 	mu      sync.Mutex
 	lists   map[string]*facts // by the first route of the list

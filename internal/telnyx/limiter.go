@@ -23,10 +23,10 @@ const (
 	startRate = 2.0
 	// topRate bounds what the headers can raise the rate to.
 	topRate = 20.0
-	// bottomRate keeps calls going, so that a better time is noticed.
+	// bottomRate keeps some calls going, so that a recovery is noticed.
 	bottomRate = 0.25
-	// burst is how many calls may pass at once after a time without any: the reads
-	// that follow an approval and the first write.
+	// burst is how many calls may pass at once after a time without calls: the reads
+	// after an approval and the first write.
 	burst = 5
 	// share is the part of what remains that is used, so that answers that come early or
 	// late do not lead to a call too many.
@@ -50,11 +50,11 @@ type LimiterConfig struct {
 	Concurrency int
 }
 
-// Limiter holds all calls to one Telnyx account to one rate and to a number of
-// slots, since Telnyx's limit is per account: share one between all clients of the
-// account. Calls get a slot, and then a token of the rate, in the order in which
-// they came. Unused tokens add up to five, so that in any t seconds at a rate of r
-// no more than r*t + 5 calls are sent, and those that were reserved before.
+// Limiter limits the rate of all calls to one Telnyx account and how many are under way
+// at once. Telnyx's limit is per account, so all clients of an account must share one.
+// Calls get a slot, and then a token of the rate, in the order in which they came. Up to
+// five unused tokens are kept, so that in any t seconds at a rate of r no more than
+// r*t + 5 calls are sent, besides those that were reserved before.
 //
 // Every answer adjusts the rate:
 //
@@ -70,7 +70,7 @@ type LimiterConfig struct {
 //	no such headers               up by a tenth, to the rate it started with
 //	5xx                           never up
 //
-// A nil *Limiter bounds nothing. It is safe for concurrent use.
+// A nil *Limiter limits nothing. It is safe for concurrent use.
 type Limiter struct {
 	start, top float64
 	slots      *semaphore.Weighted
@@ -94,12 +94,12 @@ type Limiter struct {
 	waits       Waits
 }
 
-// Waits is how long calls had to wait for a [Limiter].
+// Waits says how long calls waited for a [Limiter].
 type Waits struct {
-	// Calls is how many have waited, whether or not they got through, and Total how long altogether.
+	// Calls is how many calls waited, sent or not, and Total is the sum of their waits.
 	Calls int
 	Total time.Duration
-	// Now is how many wait at present.
+	// Now is how many are waiting.
 	Now int
 }
 
@@ -122,7 +122,7 @@ func NewLimiter(config LimiterConfig) *Limiter {
 
 type routineKey struct{}
 
-// Routine returns a context for work that nobody waits for. All calls of such
+// Routine returns a context for background work. All calls of such
 // contexts share one place in the queue: they wait for each other before they
 // queue, so that any other call waits behind at most one of them. They use at most half
 // of the slots.
@@ -493,8 +493,8 @@ func waitAskedFor(status int, h http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-// seconds reads a header's number of seconds, zero if it is none. Anything over
-// a day is not a waiting time (a Unix time, say) and is left out.
+// seconds reads a header's number of seconds, zero if there is none. Anything over a day
+// is not a waiting time, perhaps a Unix time, and is ignored.
 func seconds(text string) time.Duration {
 	const longest = 24 * time.Hour
 	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)

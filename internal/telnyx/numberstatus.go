@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// statusFor is how long a status is used.
+// statusFor is how long a status is kept.
 const statusFor = time.Minute
 
 // otherStatuses are the published statuses of numbers that do not work yet, or any
@@ -119,7 +119,7 @@ func (c *Client) numbersOneByOne(ctx context.Context, numbers []string) (rows []
 
 // AccountNumbers lists all numbers of the account with their status, those that only one
 // of the two lists has too. If the list of messaging settings has more than maxPages
-// pages, the answer is not complete; maxPages 0 is no limit.
+// pages, the answer is not complete; maxPages 0 means no limit.
 //
 // OpenAPI: GET /phone_numbers/messaging, GET /phone_numbers
 func (c *Client) AccountNumbers(ctx context.Context, maxPages int) (Rows[Number], error) {

@@ -10,7 +10,7 @@ import (
 
 // PublicKey is the Ed25519 key that verifies what Telnyx signs. An account has
 // one; Mission Control shows it under Account, Keys & Credentials, Public Key.
-// The zero value is no key, and [NewVerifier] refuses it. It is comparable and,
+// The zero value is not a valid key, and [NewVerifier] refuses it. It is comparable and,
 // being public, prints in full.
 type PublicKey struct {
 	bytes [ed25519.PublicKeySize]byte
@@ -26,9 +26,9 @@ const whereToFind = "copy it from Mission Control (portal.telnyx.com): Account, 
 
 // ParsePublicKey reads a key as Mission Control shows it: the standard base64,
 // padded, of its 32 bytes. White space around it is dropped, so that a file with
-// a last newline will do. Its errors say what the text looks like instead and
-// where to find the right one; they never repeat the text, since a secret is
-// what is most often pasted here by mistake.
+// a final newline works. Its errors say what the text looks like instead and
+// where to find the right one. They never repeat the text, because what is pasted here
+// by mistake is usually a secret.
 func ParsePublicKey(text string) (PublicKey, error) {
 	text = strings.TrimSpace(text)
 	raw, err := decodeStrict(text)
@@ -42,9 +42,9 @@ func ParsePublicKey(text string) (PublicKey, error) {
 	return key, nil
 }
 
-// ParsePublicKeys reads one key or several, separated by commas: several are
-// for the time in which a key is replaced by another. It reports every fault
-// at once (the errors are joined), each with the place of its key in the list.
+// ParsePublicKeys reads one or more keys, separated by commas. Several are needed while
+// a key is being rotated. It reports all faults at once as joined errors, each with the
+// position of its key in the list.
 func ParsePublicKeys(commaSeparated string) ([]PublicKey, error) {
 	texts := strings.Split(commaSeparated, ",")
 	keys, faults := make([]PublicKey, len(texts)), make([]error, len(texts))
@@ -74,7 +74,7 @@ func (k PublicKey) String() string { return base64.StdEncoding.EncodeToString(k.
 // the key in Mission Control.
 func (k PublicKey) Fingerprint() string { return base64.StdEncoding.EncodeToString(k.bytes[:6]) }
 
-// mistakenFor says what a text that is no public key seems to be.
+// mistakenFor says what a text that is not a public key seems to be.
 func mistakenFor(text string, raw []byte, err error) string {
 	switch {
 	case text == "":

@@ -7,10 +7,10 @@ import (
 )
 
 // ReadOnly returns a copy of the client that cannot change anything: its
-// transport refuses every method but GET, whoever asks for it. So a command that
-// only reads cannot write even by mistake.
+// transport refuses every method but GET, so that a command that only reads cannot
+// write even by mistake.
 func (c *Client) ReadOnly() *Client {
-	c.state() // so that both learn together
+	c.state() // so that both share what they learn
 	guarded := *c
 	client := *cmp.Or(c.HTTPClient, defaultHTTPClient)
 	client.Transport = readOnlyTransport{client.Transport}
@@ -18,7 +18,7 @@ func (c *Client) ReadOnly() *Client {
 	return &guarded
 }
 
-// Copy returns a copy of the client that learns together with it.
+// Copy returns a copy of the client that shares what it has learned.
 func (c *Client) Copy() *Client {
 	c.state()
 	copied := *c

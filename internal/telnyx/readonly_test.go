@@ -21,6 +21,14 @@ var clientWrites = map[string]func(context.Context, *Client) error{
 		_, err := c.Assign(ctx, readOnlyNumber, readOnlyCampaign)
 		return err
 	},
+	"UpdateCampaign": func(ctx context.Context, c *Client) error {
+		_, err := c.UpdateCampaign(ctx, "a", CampaignUpdate{})
+		return err
+	},
+	"UpdatePartnerCampaign": func(ctx context.Context, c *Client) error {
+		_, err := c.UpdatePartnerCampaign(ctx, "CAAAAAA", WebhookURLs{})
+		return err
+	},
 	"Reassign": func(ctx context.Context, c *Client) error {
 		_, err := c.Reassign(ctx, readOnlyNumber, readOnlyCampaign)
 		return err
@@ -58,6 +66,7 @@ var clientReads = map[string]func(context.Context, *Client) error{
 		return err
 	},
 	"Numbers":         func(ctx context.Context, c *Client) error { _, err := c.Numbers(ctx, []string{"+1"}); return err },
+	"OperationStatus": func(ctx context.Context, c *Client) error { _, err := c.OperationStatus(ctx, "a"); return err },
 	"PartnerCampaign": func(ctx context.Context, c *Client) error { _, err := c.PartnerCampaign(ctx, "CAAAAAA"); return err },
 	"ProfileNumbers":  func(ctx context.Context, c *Client) error { _, err := c.ProfileNumbers(ctx, "a"); return err },
 }

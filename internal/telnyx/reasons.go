@@ -16,7 +16,7 @@ const (
 
 // ReasonText makes one line for a person out of a field that Telnyx fills in
 // differently from answer to answer: reasons of an event, failureReasons of a
-// campaign or an assignment, errors of an assignment. Strings stand as they are,
+// campaign or an assignment, errors of an assignment. Strings stay as they are,
 // lists are joined with "; ", of an object its description, detail, message or
 // title counts, with the fields it blames in brackets. What it cannot read it
 // shows as JSON; null and emptiness give an empty string. The line holds no

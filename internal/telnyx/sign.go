@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// Sign returns the two headers that make body a delivery that a [Verifier] with
-// the matching public key accepts, dated at. It is for the simulator and for
-// tests: nobody but Telnyx has Telnyx's private key.
+// Sign returns the two headers of a delivery of body that was signed at the given time.
+// It is for the simulator and for tests, since only Telnyx has Telnyx's private key.
 func Sign(private ed25519.PrivateKey, at time.Time, body []byte) http.Header {
 	timestamp := strconv.FormatInt(at.Unix(), 10)
 	signature := ed25519.Sign(private, signedBytes(timestamp, body))
@@ -20,7 +19,7 @@ func Sign(private ed25519.PrivateKey, at time.Time, body []byte) http.Header {
 	return h
 }
 
-// signedBytes returns what Telnyx signs: the timestamp as it stands in the
+// signedBytes returns what Telnyx signs: the timestamp as it is in the
 // header, a bar, and the body. Method, address and query are not signed.
 func signedBytes(timestamp string, body []byte) []byte {
 	signed := make([]byte, 0, len(timestamp)+1+len(body))

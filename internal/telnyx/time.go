@@ -7,8 +7,8 @@ import (
 
 // Time is a time as Telnyx writes it in 10DLC records: RFC 3339, or the same
 // without a zone ("2021-03-08T17:57:48.801186"), which is taken for UTC. Text
-// that is no time decodes to the zero Time with Text kept, never to an error:
-// no decision hangs on these fields.
+// that is not a time decodes to the zero Time with Text kept, never to an error:
+// no decision depends on these fields.
 type Time struct {
 	time.Time
 	// Text is what Telnyx wrote.

@@ -69,7 +69,7 @@ func (v vector) privateKey(t testing.TB) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(seed)
 }
 
-// verifierAt returns a Verifier for the keys whose clock stands at now.
+// verifierAt returns a Verifier for the keys whose clock shows now.
 func verifierAt(t testing.TB, now time.Time, keys ...string) *Verifier {
 	t.Helper()
 	var parsed []PublicKey

@@ -62,10 +62,10 @@ type SignatureError struct {
 // Error returns the message, after the operation.
 func (e *SignatureError) Error() string { return "verify delivery: " + e.Message }
 
-// Verifier tells deliveries that Telnyx signed from all others, as described in
+// Verifier recognizes the deliveries that Telnyx signed, as described in
 // https://developers.telnyx.com/development/api-fundamentals/webhooks/receiving-webhooks.
 // It keeps no record of what it has seen: within [Tolerance] a copy of a delivery
-// passes again, so whoever acts on one looks for its id. It is safe for
+// passes again, so callers must deduplicate by event id. It is safe for
 // concurrent use.
 type Verifier struct {
 	keys atomic.Pointer[[]PublicKey]
@@ -73,8 +73,8 @@ type Verifier struct {
 }
 
 // NewVerifier returns a Verifier that accepts a signature by any of the keys,
-// of which there must be at least one. now is the clock to hold timestamps
-// against; nil means time.Now.
+// of which there must be at least one. now is the clock that timestamps are compared
+// with; nil means time.Now.
 func NewVerifier(keys []PublicKey, now func() time.Time) (*Verifier, error) {
 	if now == nil {
 		now = time.Now
@@ -86,9 +86,8 @@ func NewVerifier(keys []PublicKey, now func() time.Time) (*Verifier, error) {
 	return v, nil
 }
 
-// Replace puts other keys in the place of all that were, or changes nothing and
-// returns an error if they cannot be used. What is being verified meanwhile is held
-// against the old keys or the new ones, never against some of both.
+// Replace replaces all keys. If the new ones cannot be used, it changes nothing and
+// returns an error. A concurrent verification uses either all old keys or all new ones.
 func (v *Verifier) Replace(keys []PublicKey) error {
 	if len(keys) == 0 {
 		return errors.New("no public key given")
@@ -124,8 +123,8 @@ func (v *Verifier) Verify(h http.Header, body []byte) error {
 	return err
 }
 
-// Claim is what the headers of a delivery say: that somebody signed its body just
-// now. It is well formed and proves nothing until it is checked.
+// Claim is the signature and timestamp in the headers of a delivery. It is well formed,
+// and proves nothing until it is checked.
 type Claim struct {
 	timestamp string
 	signature [ed25519.SignatureSize]byte
@@ -143,9 +142,9 @@ func (v *Verifier) Claim(h http.Header) (Claim, error) {
 	case isMissing(signatures):
 		return Claim{}, refuse(SignatureMissing, "the header %s is missing or empty", SignatureHeader)
 	case differ(timestamps):
-		return Claim{}, refuse(TimestampMalformed, "the header %s stands twice, with different values", TimestampHeader)
+		return Claim{}, refuse(TimestampMalformed, "the header %s appears twice with different values", TimestampHeader)
 	}
-	// The text of the header is what was signed, not the number it stands for.
+	// The text of the header is what was signed, not the number.
 	claim := Claim{timestamp: timestamps[0], keys: *v.keys.Load()}
 	if !timestampForm.MatchString(claim.timestamp) {
 		return Claim{}, refuse(TimestampMalformed, "the header %s must be Unix seconds, at most %d digits", TimestampHeader, maxTimestampDigits)
@@ -157,7 +156,7 @@ func (v *Verifier) Claim(h http.Header) (Claim, error) {
 	raw, err := decodeStrict(signatures[0])
 	switch {
 	case differ(signatures):
-		return Claim{}, refuse(SignatureMalformed, "the header %s stands twice, with different values", SignatureHeader)
+		return Claim{}, refuse(SignatureMalformed, "the header %s appears twice with different values", SignatureHeader)
 	case err != nil:
 		return Claim{}, refuse(SignatureMalformed, "the header %s is not standard base64", SignatureHeader)
 	case len(raw) != ed25519.SignatureSize:
@@ -174,8 +173,8 @@ func refuse(code SignatureCode, format string, args ...any) error {
 
 func isMissing(values []string) bool { return len(values) == 0 || values[0] == "" }
 
-// differ reports whether a header that may stand once stands several times with
-// different values. The same value twice is what some proxies make of one.
+// differ reports whether a header that may appear once appears several times with
+// different values. Some proxies repeat a header with the same value.
 func differ(values []string) bool {
 	return slices.ContainsFunc(values, func(v string) bool { return v != values[0] })
 }
@@ -183,8 +182,8 @@ func differ(values []string) bool {
 // timestampForm is digits alone: 12 of them last beyond the year 30000.
 var timestampForm = regexp.MustCompile(fmt.Sprintf(`^[0-9]{1,%d}$`, maxTimestampDigits))
 
-// AppendPrefix appends what is signed before the body. A body that is read behind it
-// need not be copied to be checked.
+// AppendPrefix appends the signed bytes that precede the body. A body that is read into the
+// same buffer need not be copied to be checked.
 func (c Claim) AppendPrefix(b []byte) []byte { return append(append(b, c.timestamp...), '|') }
 
 // Check returns the key that signed these bytes, prefix and body, or a
@@ -195,8 +194,8 @@ func (c Claim) Check(signed []byte) (PublicKey, error) {
 			return c.keys[i], nil
 		}
 	}
-	return PublicKey{}, refuse(SignatureMismatch, "the signature does not fit this body and the configured public key: "+
-		"the key is another account's, or something on the way changed the body, or Telnyx did not send this")
+	return PublicKey{}, refuse(SignatureMismatch, "the signature does not match the body and the configured public key: "+
+		"the key is another account's, the body was changed on the way, or Telnyx did not send it")
 }
 
 // checkAge refuses a timestamp too far from now on either side. It counts in

@@ -330,6 +330,63 @@ func (s *Simulator) campaignNamed(id string) (*campaign, error) {
 	return c, nil
 }
 
+// changes are the fields that PUT and PATCH of a campaign change here. A missing one stays
+// as it is, except autoRenewal.
+type changes struct {
+	AutoRenewal        *bool   `json:"autoRenewal"`
+	WebhookURL         *string `json:"webhookURL"`
+	WebhookFailoverURL *string `json:"webhookFailoverURL"`
+}
+
+// putCampaign is PUT /10dlc/campaign/{campaignId}. Without autoRenewal it switches renewal
+// on, by the default in the OpenAPI description; whether Telnyx does so is not known. A
+// rejected campaign goes back to review, as the page on event notifications says.
+func putCampaign(s *Simulator, c *call) answer {
+	found := s.findCampaign(c.r.PathValue("campaignId"))
+	if found == nil || found.Shared {
+		return notFound("Campaign not found")
+	}
+	wanted, err := c.changesOf(found)
+	if err != nil {
+		return unreadableBody()
+	}
+	found.NoRenewal = wanted.AutoRenewal != nil && !*wanted.AutoRenewal
+	switch found.CampaignStatus {
+	case telnyx.CampaignTCRFailed, telnyx.CampaignTelnyxFailed, telnyx.CampaignMNORejected, telnyx.CampaignMNOProvisioningFailed:
+		s.resubmit(found)
+	}
+	return s.campaignAnswer(s.campaignRecord(found))
+}
+
+// patchPartnerCampaign is PATCH /10dlc/partner_campaigns/{campaignId}, which changes
+// nothing but the webhook's addresses.
+func patchPartnerCampaign(s *Simulator, c *call) answer {
+	found := s.findCampaign(c.r.PathValue("campaignId"))
+	if found == nil || !found.Shared {
+		return notFound("Campaign not found")
+	}
+	if _, err := c.changesOf(found); err != nil {
+		return unreadableBody()
+	}
+	return s.campaignAnswer(s.partnerRecord(found))
+}
+
+// changesOf reads the changes to a campaign and makes those of the webhook's addresses.
+func (c *call) changesOf(found *campaign) (wanted changes, err error) {
+	c.write.CampaignID, c.write.CampaignStatus = found.assignmentID(), found.CampaignStatus
+	if err := json.Unmarshal(c.body, &wanted); err != nil {
+		return changes{}, err
+	}
+	c.write.Effective = true
+	if wanted.WebhookURL != nil {
+		found.WebhookURL = *wanted.WebhookURL
+	}
+	if wanted.WebhookFailoverURL != nil {
+		found.WebhookFailoverURL = *wanted.WebhookFailoverURL
+	}
+	return wanted, nil
+}
+
 // networks are the carrier ids in the OpenAPI description's example. It does not say
 // which carriers they are, or how many there are.
 var networks = []string{"10017", "10035"}
@@ -361,4 +418,23 @@ func operationStatus(status telnyx.CampaignStatus) string {
 	default:
 		return "REVIEW"
 	}
+}
+
+// getMnoMetadata is GET /10dlc/campaign/{campaignId}/mnoMetadata: each carrier's terms,
+// which do not depend on the campaign's state. The names of the carriers are from notes of
+// Telnyx customers.
+func getMnoMetadata(s *Simulator, c *call) answer {
+	found := s.findCampaign(c.r.PathValue("campaignId"))
+	if found == nil || found.Shared {
+		return notFound("Campaign not found")
+	}
+	reply := object{}
+	for i, network := range networks {
+		reply[network] = object{
+			"mno": []string{"AT&T", "T-Mobile"}[i], "qualify": true, "mnoReview": true, "mnoSupport": true, "minMsgSamples": 1,
+			"reqSubscriberHelp": true, "reqSubscriberOptin": true, "reqSubscriberOptout": true,
+			"noEmbeddedLink": false, "noEmbeddedPhone": false,
+		}
+	}
+	return ok(reply)
 }

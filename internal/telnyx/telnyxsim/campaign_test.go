@@ -164,3 +164,26 @@ func TestSimulator_RefusesWhatItDoesNotKnow(t *testing.T) {
 		}
 	}
 }
+
+func TestPutCampaign_SetsTheAddressesAndResubmitsARejectedOne(t *testing.T) {
+	sim := account(t, telnyxsim.Options{})
+	defer sim.Close()
+	sim.AddCampaign(telnyxsim.Campaign{ID: "rejected", CampaignStatus: telnyx.CampaignMNORejected, NoRenewal: true})
+	got := call(t, sim, "PUT", "/10dlc/campaign/rejected", `{"webhookURL":"https://example.com/a"}`).object(t)
+	if got["webhookURL"] != "https://example.com/a" || got["campaignStatus"] != "MNO_PENDING" || got["autoRenewal"] != true {
+		t.Errorf("got %v, want it in review again, with its address and with renewal", got)
+	}
+	got = call(t, sim, "PUT", "/10dlc/campaign/"+campaignID, `{"autoRenewal":false,"webhookFailoverURL":"https://example.com/b"}`).object(t)
+	if got["webhookFailoverURL"] != "https://example.com/b" || got["campaignStatus"] != "MNO_PROVISIONED" || got["autoRenewal"] != false {
+		t.Errorf("got %v, want it approved as before, without renewal", got)
+	}
+	got = call(t, sim, "PATCH", "/10dlc/partner_campaigns/"+sharedID, `{"webhookURL":"https://example.com/c"}`).object(t)
+	if got["webhookURL"] != "https://example.com/c" {
+		t.Errorf("got %v, want the shared one's new address", got)
+	}
+	for _, path := range []string{"/10dlc/campaign/" + sharedID, "/10dlc/campaign/nope"} {
+		if got := call(t, sim, "PUT", path, `{}`); got.status != 404 {
+			t.Errorf("PUT %s = %d, want 404", path, got.status)
+		}
+	}
+}

@@ -55,6 +55,9 @@ var departures = slices.Concat(
 		{"GET /10dlc/phone_number_campaigns", "200 /records/*/tmobileNumberMappingStatus: is not described", sourceGoSDK},
 		{"GET /10dlc/phone_number_campaigns", "200 /records/*/nonTmobileNumberMappingStatus: is not described", sourceGoSDK},
 		{"GET /10dlc/phone_number_campaigns", "200 /records/*/attNumberMappingStatus: is not described", sourceField},
+		// The description names the networks in words, and lets any property be added.
+		{"GET /10dlc/campaign/{campaignId}/mnoMetadata", "200 /10017: is not described", sourceField},
+		{"GET /10dlc/campaign/{campaignId}/mnoMetadata", "200 /10035: is not described", sourceField},
 		{webhook, "body /data: is not described", sourceEvents},
 		{webhook, "body /meta: is not described", sourceEvents},
 		{webhook, "payload /createdDate: is not described", sourceEvents},
@@ -455,6 +458,12 @@ func rawCalls(t *testing.T, c *contract) {
 	r.valid(404, "GET", "/10dlc/campaign/nope", "")
 	r.valid(200, "GET", "/10dlc/campaign/"+campaignID+"/operationStatus", "")
 	r.valid(404, "GET", "/10dlc/campaign/nope/operationStatus", "")
+	r.valid(200, "GET", "/10dlc/campaign/"+campaignID+"/mnoMetadata", "")
+	r.valid(404, "GET", "/10dlc/campaign/nope/mnoMetadata", "")
+	r.valid(200, "PUT", "/10dlc/campaign/"+otherID, `{"autoRenewal":false,"webhookURL":"https://example.com/hook"}`)
+	r.valid(404, "PUT", "/10dlc/campaign/nope", `{"autoRenewal":true}`)
+	r.valid(200, "PATCH", "/10dlc/partner_campaigns/"+sharedID, `{"webhookURL":"https://example.com/hook"}`)
+	r.valid(404, "PATCH", "/10dlc/partner_campaigns/CNOPE12", `{}`)
 	r.valid(200, "GET", "/10dlc/partner_campaigns", "")
 	r.valid(200, "GET", "/10dlc/partner_campaigns/"+sharedID, "")
 	r.valid(404, "GET", "/10dlc/partner_campaigns/CNOPE12", "")

@@ -107,8 +107,9 @@ func (s *Simulator) endedBy(ctx context.Context) context.Context {
 }
 
 // Reject lets the current reviewer refuse the campaign: Telnyx while it is TCR_PENDING or
-// TCR_ACCEPTED (TELNYX_FAILED, TELNYX_REVIEW REJECTED), the carriers after that (MNO_REJECTED, MNO_REVIEW REJECTED). The reason goes into
-// the event and, as an array of objects, into failureReasons.
+// TCR_ACCEPTED (TELNYX_FAILED, TELNYX_REVIEW REJECTED), the carriers after that
+// (MNO_REJECTED, MNO_REVIEW REJECTED). The reason goes into the event and, as an array of
+// objects, into failureReasons.
 func (s *Simulator) Reject(id, reason string) error {
 	return s.change(id, func(c *campaign) {
 		c.FailureReasons = describe(reason)
@@ -127,14 +128,17 @@ func (s *Simulator) Reject(id, reason string) error {
 // TELNYX_FAILED to TCR_ACCEPTED, everything else to MNO_PENDING. Which event an
 // appeal sends is not documented; TCR_EVENT CAMPAIGN_RESUBMISSION is a guess.
 func (s *Simulator) Appeal(id string) error {
-	return s.change(id, func(c *campaign) {
-		next := telnyx.CampaignMNOPending
-		if c.CampaignStatus == telnyx.CampaignTelnyxFailed {
-			next = telnyx.CampaignTCRAccepted
-		}
-		c.CampaignStatus = next
-		s.emitTCR(c, telnyx.TCRCampaignResubmission, "Campaign "+c.TCRID+" is resubmitted")
-	})
+	return s.change(id, s.resubmit)
+}
+
+// resubmit sends a rejected campaign back to review. The caller holds s.mu.
+func (s *Simulator) resubmit(c *campaign) {
+	next := telnyx.CampaignMNOPending
+	if c.CampaignStatus == telnyx.CampaignTelnyxFailed {
+		next = telnyx.CampaignTCRAccepted
+	}
+	c.CampaignStatus = next
+	s.emitTCR(c, telnyx.TCRCampaignResubmission, "Campaign "+c.TCRID+" is resubmitted")
 }
 
 // Suspend makes the campaign TCR_SUSPENDED, with the TCR_EVENT

@@ -290,7 +290,7 @@ func TestRecord_LagShowsTheRecordBefore(t *testing.T) {
 			t.Errorf("truth = %+v, want the new record", got)
 		}
 		if got := hooks.summaries(t); len(got) == 0 {
-			t.Error("no event, want those of the new record before anybody can read it")
+			t.Error("no event, want those of the new record before it can be read")
 		}
 		if got := post(t, sim, numberA, campaignID); got.status != 200 || sim.Writes()[1].Effective {
 			t.Errorf("POST again = %d, %+v; want 200 without effect", got.status, sim.Writes()[1])
