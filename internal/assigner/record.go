@@ -123,12 +123,13 @@ func (r *reconcile) record() ledger.Campaign {
 	}
 	c.PlanPlace, c.ReadAgo = placeText(r.want.Position), max(r.a.now().Sub(r.now), 0)
 	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, r.extras
-	c.PruneBase, c.Pruned = r.pruneBase, r.pruned
+	c.PruneBase, c.Pruned, c.MaxNumbers = r.pruneBase, r.pruned, r.want.MaxNumbers
 	if read := r.campaign; r.wasRead() {
 		c.TelnyxID, c.TCRID, c.BrandID = string(read.CampaignID), string(read.TCRCampaignID), read.BrandID
 		c.ReferenceKey = cmp.Or(plan.Campaign{ReferenceID: read.ReferenceID}.ID(), c.ReferenceKey)
 		c.Shared, c.WebhookURL, c.Status = read.Shared, read.WebhookURL, string(read.CampaignStatus)
 		c.Phase, c.Detail = PhaseOf(read)
+		c.EndsAt = EndOf(read)
 	}
 	return c
 }

@@ -189,6 +189,10 @@ type Campaign struct {
 	// Detail is Telnyx's own text.
 	Detail     string `json:"detail,omitempty"`
 	WebhookURL string `json:"webhook_url,omitempty"`
+	// MaxNumbers is the plan's max_numbers, 0 in records of earlier versions.
+	MaxNumbers int `json:"max_numbers,omitempty"`
+	// EndsAt is when the campaign ends; zero if it is renewed.
+	EndsAt time.Time `json:"ends_at,omitzero"`
 	// Extras counts numbers on the campaign that the plan does not name. Greenlight never
 	// changes them.
 	Extras int `json:"extras,omitempty"`
@@ -257,6 +261,7 @@ func (c Campaign) same(o Campaign) bool {
 	c.PlanPlace, c.ReadAgo = o.PlanPlace, o.ReadAgo
 	c.ApprovedAt, o.ApprovedAt = c.ApprovedAt.UTC(), o.ApprovedAt.UTC()
 	c.AttachedAt, o.AttachedAt = c.AttachedAt.UTC(), o.AttachedAt.UTC()
+	c.EndsAt, o.EndsAt = c.EndsAt.UTC(), o.EndsAt.UTC()
 	return c == o
 }
 

@@ -395,7 +395,7 @@ func TestCheck_SortsFindingsByPlace(t *testing.T) {
 func TestCheck_JudgesEachSetByItself(t *testing.T) {
 	t.Parallel()
 	a := springAccount(t)
-	reports, err := preflight.Check(t.Context(), a.client, 8, load(t, springPlan()), load(t, planFor("tcr_campaign_id: "+springTCR, 3, 4)))
+	reports, err := preflight.Check(t.Context(), a.client, 8, "", load(t, springPlan()), load(t, planFor("tcr_campaign_id: "+springTCR, 3, 4)))
 	must(t, err)
 	if !reports[0].Clean || len(reports[1].Findings) != 1 || reports[1].Findings[0].Code != ledger.NotOwned {
 		t.Errorf("got %+v, want nothing about the first set and one thing about the second", reports)
@@ -474,7 +474,7 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 			t.Parallel()
 			a := springAccount(t)
 			test.change(a)
-			_, err := preflight.Check(t.Context(), a.client, 8, load(t, springPlan()))
+			_, err := preflight.Check(t.Context(), a.client, 8, "", load(t, springPlan()))
 			if err == nil {
 				t.Fatal("got no error")
 			}
@@ -498,7 +498,7 @@ func TestCheck_StopsWhenItsContextEnds(t *testing.T) {
 	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.Hang()})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := preflight.Check(ctx, a.client, 8, load(t, springPlan()))
+	_, err := preflight.Check(ctx, a.client, 8, "", load(t, springPlan()))
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("got %v, want that it was interrupted", err)
 	}
