@@ -38,13 +38,14 @@ vet: ## go vet and staticcheck
 	cd deploy/linetest && $(GO) vet .
 	cd deploy/release/plantest && $(GO) vet .
 
-test: ## all tests, with the race detector; those of hostile plans, floods, clusters and silent servers at full size without it; what is deployed and released, and what pages have NATS's client do, by modules of their own
+# Suites that are thinned out with the race detector, or left out, run in full without it.
+FULL = Dialects|EveryNotification|Flood|Cluster|RollingRestart|Replicas|SilentServer|Hostile
+
+test: ## all tests with the race detector; large ones again in full without it; the modules under deploy/ that test files and pages
 	$(GO) test -race -timeout 20m ./...
-	$(GO) test ./internal/plan
-	$(GO) test -run Flood ./internal/webhook
-	$(GO) test -run "Cluster|RollingRestart|SilentServer" ./internal/trouble
+	$(GO) test -timeout 20m -run "$(FULL)" ./internal/plan ./internal/webhook ./internal/trouble ./internal/endtoend
 	cd deploy/monitoring/ruletest && $(GO) test -count=1 .
-	cd deploy/deploytest && $(GO) test -race .
+	cd deploy/deploytest && $(GO) test .
 	cd deploy/linetest && $(GO) test -count=1 .
 	cd deploy/release/plantest && $(GO) test .
 

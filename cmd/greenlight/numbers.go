@@ -106,7 +106,7 @@ func findCampaign(ctx context.Context, client *telnyx.Client, known inForce, nam
 
 // noCampaign is the error for a campaign that Telnyx does not have.
 func noCampaign(name string) error {
-	return fmt.Errorf("Telnyx does not list campaign %s on this account; check the id, and that the API key belongs to the right account", status.Plain(name, 100))
+	return fmt.Errorf("campaign %s is not on this Telnyx account: check the id, and that the API key belongs to the right account", status.Plain(name, 100))
 }
 
 // writing has the flags of commands that attach and remove.
@@ -140,7 +140,7 @@ func (w writing) work(ctx context.Context, command string, use func(*assigner.Ma
 	}
 	err := w.stay(ctx, run)
 	if _, missing := errors.AsType[*app.Fault](err); missing {
-		return fmt.Errorf("%w To work without NATS while no assigner runs, add --standalone.", err)
+		return fmt.Errorf("%w To work without NATS while no assigner runs, add --standalone", err)
 	}
 	return err
 }

@@ -62,7 +62,7 @@ func (c *numbersAssignCommand) Run(ctx context.Context, out output) error {
 			return noCampaign(c.Campaign)
 		}
 		if err == nil && c.Wait {
-			results, err = await(ctx, c.Timeout, results, func() ([]assigner.Manually, error) { return m.Assign(ctx, want, true) })
+			_, err = await(ctx, c.Timeout, results, func() ([]assigner.Manually, error) { return m.Assign(ctx, want, true) })
 		}
 		return cmpErr(err, all.finish)
 	})

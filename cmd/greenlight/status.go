@@ -104,13 +104,18 @@ func (c *statusCommand) unknown() error {
 
 func (c *statusCommand) write(w io.Writer, s status.Snapshot) error {
 	if !c.JSON {
-		return s.WriteText(w, status.TextOptions{Color: app.WantsColour(w), Zone: time.Local})
+		return s.WriteText(w, textOptions(w))
 	}
 	encoder := json.NewEncoder(w)
 	if !c.Watch {
 		encoder.SetIndent("", "  ")
 	}
 	return encoder.Encode(s)
+}
+
+// textOptions returns the options for the terminal or file that w is.
+func textOptions(w io.Writer) status.TextOptions {
+	return status.TextOptions{Color: app.WantsColour(w), Zone: time.Local, Width: app.Width(w), ASCII: status.WantsASCII(os.Getenv)}
 }
 
 // errSettled stops following changes: there is nothing more to wait for.
@@ -222,7 +227,7 @@ func (s *screen) tick() {
 // draw draws the latest snapshot. s.mu is held.
 func (s *screen) draw() error {
 	var frame bytes.Buffer
-	if err := s.latest.WriteText(&frame, status.TextOptions{Color: app.WantsColour(s.w), Zone: time.Local}); err != nil {
+	if err := s.latest.WriteText(&frame, textOptions(s.w)); err != nil {
 		return err
 	}
 	columns, rows := app.Size(s.w)

@@ -239,7 +239,7 @@ func (m *Manual) namedByPlans(ctx context.Context, numbers []plan.E164) (map[pla
 	entries, _, err := m.a.ledger.RecordsOf(ctx, texts)
 	named := map[plan.E164]ledger.Number{}
 	for _, entry := range entries {
-		if n := entry.Number; n.Plan != "" && n.State != ledger.Leaving {
+		if n := entry.Number; !n.Manual && n.State != ledger.Leaving {
 			named[plan.E164(n.Number)] = n
 		}
 	}
@@ -366,7 +366,7 @@ func (m *Manual) remember(r *reconcile) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for number, entry := range r.numbers {
-		if entry.Number.Plan == "" {
+		if entry.Number.Manual {
 			m.made[claimKey{r.req.key, number}] = entry
 		}
 	}

@@ -33,6 +33,7 @@ func (r *reconcile) writeRecord(n ledger.Number, write func(ledger.NumberEntry, 
 	r.mu.Unlock()
 
 	n.CampaignID, n.Cause = r.req.key, r.req.cause
+	n.Manual = r.manual && (entry.Revision == 0 || entry.Number.Manual)
 	if r.manual {
 		was := entry.Number // a number of a plan stays that
 		n.Plan, n.PlanHash, n.EntryHash, n.PlanPlace = was.Plan, was.PlanHash, was.EntryHash, was.PlanPlace

@@ -177,9 +177,8 @@ func TestNATS_ChecksACluster(t *testing.T) {
 	t.Cleanup(nc.Close)
 	js, err := jetstream.New(nc)
 	must(t, err)
-	testkit.Within(t, 20*time.Second, func() error { return events.EnsureStreams(t.Context(), js, 3) })
-	_, err = ledger.Create(t.Context(), js, 3)
-	must(t, err)
+	testkit.Within(t, time.Minute, func() error { return events.EnsureStreams(t.Context(), js, 3) })
+	testkit.Within(t, time.Minute, func() error { _, err := ledger.Create(t.Context(), js, 3); return err })
 	var monitors []string
 	for _, ns := range cluster.Servers {
 		monitors = append(monitors, "http://"+ns.MonitorAddr().String())

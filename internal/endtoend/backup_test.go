@@ -126,7 +126,7 @@ func TestBackup_StartsElsewhereAsItStopped(t *testing.T) {
 	}
 
 	log, stop := up.run(copied)
-	w.eventually("it has looked", func() (bool, string) {
+	w.eventually("it has read the folder", func() (bool, string) {
 		s, text := up.status(copied)
 		return s.Totals[ledger.Sendable] == 5 && strings.Contains(log.String(), "assigner runs"), text
 	})

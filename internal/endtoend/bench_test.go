@@ -36,7 +36,7 @@ func benchmarkApproval(b *testing.B, latency time.Duration) {
 	}
 	w.stage(staged...)
 	w.start()
-	w.eventually("every campaign was looked at", func() (bool, string) {
+	w.eventually("every campaign was reconciled", func() (bool, string) {
 		known, err := w.book.Campaigns(b.Context())
 		w.must(err)
 		return len(known) == b.N+1, fmt.Sprint(len(known))
@@ -102,7 +102,7 @@ func BenchmarkAttach(b *testing.B) {
 		const count = 300
 		w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, many(count))
 		stop := w.start()
-		w.eventuallyWithin(time.Minute, "all requested", func() (bool, string) {
+		w.eventually("all requested", func() (bool, string) {
 			return len(w.posts()) == count, fmt.Sprint(len(w.posts()))
 		})
 		stop()
@@ -128,16 +128,16 @@ func BenchmarkResync(b *testing.B) {
 	}
 	w.plan(yaml.String())
 	w.start()
-	w.eventuallyWithin(2*time.Minute, "all are known", func() (bool, string) {
+	w.eventually("all are known", func() (bool, string) {
 		campaigns, err := w.book.Campaigns(b.Context())
 		w.must(err)
 		return len(campaigns) == count && campaigns[count-1].Campaign.Phase == ledger.PhaseInReview, fmt.Sprint(len(campaigns))
 	})
-	w.idleWithin(5 * time.Minute)
+	w.idle()
 	before := w.sim.Calls()
 	for b.Loop() {
 		w.must(events.NewPublisher(w.js).Trigger(b.Context(), events.KindResync, ""))
-		w.idleWithin(5 * time.Minute)
+		w.idle()
 	}
 	_, total := w.callsSince(before)
 	b.ReportMetric(float64(total)/float64(b.N), "calls/op")
@@ -165,8 +165,8 @@ func BenchmarkFirstResync(b *testing.B) {
 		w.plan(yaml.String())
 		began := time.Now()
 		stop := w.start()
-		w.eventuallyWithin(5*time.Minute, "all are known", func() (bool, string) {
-			records := w.ledgerMessages()
+		w.eventually("all are known", func() (bool, string) {
+			records := w.lastWrite()
 			return records >= campaigns*each, fmt.Sprint(records)
 		})
 		took := time.Since(began)

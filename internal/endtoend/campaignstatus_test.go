@@ -29,11 +29,11 @@ func TestDormantCampaign_IsTriedUntilItIsReactivated(t *testing.T) {
 		// retries.
 		failures int
 	}{
-		"the request fails later":           {false, 1},
-		"the request is refused":            {true, 1},
-		"requests keep failing":             {false, 7},
-		"requests keep being refused":       {true, 7},
-		"the wake-up takes more than a day": {false, 10},
+		"the request fails later":            {false, 1},
+		"the request is refused":             {true, 1},
+		"requests keep failing":              {false, 7},
+		"requests keep being refused":        {true, 7},
+		"reactivation takes more than a day": {false, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -159,7 +159,7 @@ func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
 			} else {
 				w.must(w.sim.Unsuspend(campaignID))
 			}
-			w.sendable(time.Minute, campaignID, all)
+			w.sendable(campaignID, all)
 			w.attachedOnce(all...)
 			for _, write := range w.sim.Writes() {
 				if write.Effective && write.CampaignStatus != telnyx.CampaignMNOProvisioned {
@@ -170,25 +170,24 @@ func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
 	}
 }
 
-// suspendedOrLater fails unless every number says that its campaign is not ready, and
-// at least so many are held.
+// suspendedOrLater fails unless every number says that its campaign is suspended, and at
+// least so many are still planned.
 func (w *world) suspendedOrLater(least int, all []string) {
 	w.t.Helper()
-	known, err := w.book.Numbers(w.t.Context(), campaignID)
-	w.must(err)
+	known := w.numbersOf(campaignID)
 	held := 0
 	for _, number := range all {
-		n := known[number].Number
+		n := known[number]
 		if n.State == ledger.Planned {
 			held++
 		}
 		further := n.State == ledger.Pending || n.State == ledger.Attached || n.State == ledger.Sendable
 		if n.Reason != ledger.CampaignSuspended || n.State != ledger.Planned && !further {
-			w.t.Errorf("got %+v, want it held, or further and not to send", n)
+			w.t.Errorf("got %+v, want it planned or in a later state, with the reason", n)
 		}
 	}
 	if held < least {
-		w.t.Errorf("%d numbers held, want %d at least", held, least)
+		w.t.Errorf("%d numbers are planned, want at least %d", held, least)
 	}
 }
 
@@ -202,7 +201,7 @@ func TestTMobileSuspension_HoldsAndClears(t *testing.T) {
 	w.must(w.sim.SuspendTMobile(campaignID))
 	w.start()
 	if record := w.phase(campaignID, ledger.PhaseSuspended); !strings.Contains(record.Detail, "T-Mobile") {
-		t.Errorf("got %+v, want it to say who suspended it", record)
+		t.Errorf("got %+v, want it to name T-Mobile", record)
 	}
 	w.reaches(campaignID, ledger.Planned)
 	w.reconcile(campaignID)
@@ -338,8 +337,7 @@ func TestRefiledCampaign_GetsItsNumbersOnceThePlanNamesIt(t *testing.T) {
 		w.numberReaches(refiledID, number, ledger.Sendable)
 		w.attachedTo(refiledID, number)
 		w.eventually("the number has left the old campaign", func() (bool, string) {
-			left, err := w.book.Numbers(t.Context(), campaignID)
-			w.must(err)
+			left := w.numbersOf(campaignID)
 			record := w.campaignRecord(campaignID)
 			return len(left) == 0 && !record.Planned, fmt.Sprintf("%v, %+v", left, record)
 		})

@@ -70,17 +70,7 @@ func TestCost_OfAStormOfEventsIsBounded(t *testing.T) {
 	w := newWorld(t, telnyxsim.Options{AssignDelay: 100 * time.Millisecond, MappingDelay: 100 * time.Millisecond, MappingGap: 100 * time.Millisecond})
 	w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, many(count))
 	w.start()
-	w.eventuallyWithin(time.Minute, "sendable", func() (bool, string) {
-		numbers, err := w.book.Numbers(t.Context(), campaignID)
-		w.must(err)
-		sendable := 0
-		for _, entry := range numbers {
-			if entry.Number.State == ledger.Sendable {
-				sendable++
-			}
-		}
-		return sendable == count, fmt.Sprint(sendable)
-	})
+	w.reaches(campaignID, ledger.Sendable)
 	w.idle()
 	byRoute, total := w.callsSince(nil)
 	delivered := len(w.sim.Deliveries())
@@ -102,13 +92,9 @@ func TestCost_OfAResyncOfAttachedNumbersIsOneList(t *testing.T) {
 		w.must(w.sim.AttachNumber(number, campaignID, telnyx.Assigned))
 	}
 	w.start()
-	w.eventuallyWithin(time.Minute, "all are known", func() (bool, string) {
-		known, err := w.book.Numbers(t.Context(), campaignID)
-		w.must(err)
-		return len(known) == count, fmt.Sprint(len(known))
-	})
+	w.reaches(campaignID, ledger.Sendable)
 	w.idle()
-	before, records := w.sim.Calls(), w.ledgerMessages()
+	before, records := w.sim.Calls(), w.lastWrite()
 	w.must(events.NewPublisher(w.js).Trigger(t.Context(), events.KindResync, ""))
 	w.eventually("the resync", func() (bool, string) {
 		_, total := w.callsSince(before)
@@ -119,24 +105,14 @@ func TestCost_OfAResyncOfAttachedNumbersIsOneList(t *testing.T) {
 	if pages := (count + 249) / 250; total > pages+1 {
 		t.Errorf("took %d calls, want the campaign and %d pages: %v", total, pages, byRoute)
 	}
-	if len(w.sim.Writes()) > 0 || w.ledgerMessages() != records {
-		t.Errorf("%d writes at Telnyx and %d in the ledger, want none", len(w.sim.Writes()), w.ledgerMessages()-records)
+	if len(w.sim.Writes()) > 0 || w.lastWrite() != records {
+		t.Errorf("%d writes at Telnyx and %d in the ledger, want none", len(w.sim.Writes()), w.lastWrite()-records)
 	}
-}
-
-// ledgerMessages counts everything that was ever written to the ledger's numbers.
-func (w *world) ledgerMessages() (sequence uint64) {
-	w.t.Helper()
-	stream, err := w.js.Stream(w.t.Context(), "KV_NUMBERS")
-	w.must(err)
-	info, err := stream.Info(w.t.Context())
-	w.must(err)
-	return info.State.LastSeq
 }
 
 // The benchmark BenchmarkResync does it with 10,000.
 func TestCost_OfWaitingCampaignsIsTheirBrandsLists(t *testing.T) {
-	const count, brands = 1000, 4
+	const count, brands = 1000 / smaller, 4
 	w := newWorld(t, telnyxsim.Options{})
 	var yaml strings.Builder
 	yaml.WriteString("version: 1\ncampaigns:\n")
@@ -158,7 +134,7 @@ func TestCost_OfWaitingCampaignsIsTheirBrandsLists(t *testing.T) {
 		}
 		return waiting == count, fmt.Sprint(waiting)
 	}
-	w.eventuallyWithin(2*time.Minute, "all are known", all)
+	w.eventually("all are known", all)
 	w.idle()
 	// A start finds out what brands there are, and reads their lists.
 	byRoute, total := w.callsSince(nil)

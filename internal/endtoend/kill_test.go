@@ -13,24 +13,23 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// buildAssigner builds cmd/assigner once, into the folder that TestMain removes,
-// so that tests can kill a real process.
-var buildAssigner = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(binaries, "assigner")
-	out, err := exec.Command("go", "build", "-o", binary, "greenlight/cmd/assigner").CombinedOutput()
+// buildCommands builds every command once, into a folder of the test run.
+var buildCommands = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(binaries, "all") + "/"
+	out, err := exec.Command("go", "build", "-o", dir, "greenlight/cmd/webhook", "greenlight/cmd/assigner", "greenlight/cmd/greenlight").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("build the assigner: %w\n%s", err, out)
+		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	return binary, nil
+	return dir, nil
 })
 
 // process starts the assigner as a separate process, on the world's plan. More
 // settings override its defaults.
 func (w *world) process(plans string, more ...string) *exec.Cmd {
 	w.t.Helper()
-	binary, err := buildAssigner()
+	commands, err := buildCommands()
 	w.must(err)
-	command := exec.Command(binary)
+	command := exec.Command(commands + "assigner")
 	command.Env = append(os.Environ(),
 		"NATS_URL="+w.nats.URL(), "TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+w.api.URL+"/v2", "TELNYX_RATE=100",
 		"PLANS="+plans, "RESYNC=1h", "ADMIN_LISTEN=127.0.0.1:0")
@@ -86,7 +85,7 @@ func TestKilledProcess_WritesNothingTwice(t *testing.T) {
 
 			w.process(plans)
 			waited := time.Now()
-			w.sendable(2*time.Minute, campaignID, w.planned(campaignID))
+			w.sendable(campaignID, w.planned(campaignID))
 			t.Logf("killed with %d of 5 in effect; the next process was done after %s", effective, time.Since(waited).Round(time.Second))
 			w.attachedOnce(w.planned(campaignID)...)
 			if tt.applied {

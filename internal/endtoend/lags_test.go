@@ -14,12 +14,12 @@ import (
 // ledger becomes correct without help.
 func TestLaggingReads_AttachOnceAndEndSendable(t *testing.T) {
 	t.Parallel()
-	const settle = 1500 * time.Millisecond
+	const settle = 5 * time.Second
 	for name, options := range map[string]telnyxsim.Options{
-		"lists, longer than a pass":             {Dialect: telnyxsim.Dialect{ListLag: 400 * time.Millisecond}},
+		"lists, longer than a reconcile":        {Dialect: telnyxsim.Dialect{ListLag: 400 * time.Millisecond}},
 		"lists, longer than a request settles":  {Dialect: telnyxsim.Dialect{ListLag: time.Minute}},
-		"reads, longer than a pass":             {Dialect: telnyxsim.Dialect{ReadLag: 400 * time.Millisecond}},
-		"reads, nearly until a request settles": {Dialect: telnyxsim.Dialect{ReadLag: settle - 200*time.Millisecond}, AssignDelay: 200 * time.Millisecond},
+		"reads, longer than a reconcile":        {Dialect: telnyxsim.Dialect{ReadLag: 400 * time.Millisecond}},
+		"reads, nearly until a request settles": {Dialect: telnyxsim.Dialect{ReadLag: settle - time.Second}, AssignDelay: 200 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

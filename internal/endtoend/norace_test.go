@@ -2,14 +2,19 @@
 
 package endtoend_test
 
-import "time"
-
-// patience is how long a test waits for something that takes milliseconds, on a machine
-// that runs many tests at once.
-const patience = time.Minute
+import (
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
 
 // sideBySide is how many tests run side by side. Most of them wait.
 const sideBySide = "20"
 
-// largeAccount is how many more numbers a large account has.
-const largeAccount = 2500
+// smaller is how many times smaller large worlds are than they are meant to be.
+const smaller = 1
+
+// selectDialects returns the dialects to try.
+func selectDialects(all []telnyxsim.NamedDialect) []telnyxsim.NamedDialect { return all }
+
+// selectStatuses returns the campaign statuses to combine with the nth notification.
+func selectStatuses(int) []telnyx.CampaignStatus { return everyCampaignStatus }

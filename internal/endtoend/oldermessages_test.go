@@ -22,8 +22,8 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// olderMessages are an event and a dead letter as the program of before stored them. Those
-// in its data folder are dropped by age before long.
+// olderMessages are an event and a dead letter as the older program stored them. Those in its
+// data folder expire.
 const olderMessages = "testdata/messages-2026-11.json"
 
 const (

@@ -68,7 +68,7 @@ func TestPace_TooManyRequestsAreWaitedOut(t *testing.T) {
 	numbers := many(30)
 	w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, numbers)
 	w.start()
-	w.sendable(time.Minute, campaignID, numbers)
+	w.sendable(campaignID, numbers)
 	refused := 0
 	for _, write := range w.sim.Writes() {
 		if write.AnswerStatus == http.StatusTooManyRequests {

@@ -167,31 +167,6 @@ func TestReference_IsFoundOnceItIsFiled(t *testing.T) {
 	}
 }
 
-func TestPool_AttachesTheProfilesLongCodesWithinRoom(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, telnyxsim.Options{})
-	const other = "11111111-907b-43a9-8ada-ba1dc8335b07"
-	w.own("+15551234561", "+15551234562", "+15551234563", "+15551234564")
-	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: "+18005551234", MessagingProfileID: profileID, Type: "tollfree"})
-	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
-	w.campaign(other, telnyx.CampaignMNOProvisioned)
-	w.watchPlans(map[string]string{
-		"pool.yaml":  planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, "max_numbers: 2"),
-		"named.yaml": planOf("named", "campaign_id: "+other, `numbers: ["+15551234561"]`),
-	})
-	w.start()
-	w.numberReaches(other, "+15551234561", ledger.Sendable) // another entry names it, so it is that entry's
-	w.numberReaches(campaignID, "+15551234562", ledger.Sendable)
-	w.numberReaches(campaignID, "+15551234563", ledger.Sendable)
-	w.eventually("the one too many says so", func() (bool, string) {
-		n := w.number(campaignID, "+15551234564")
-		return n.Reason == ledger.CampaignFull, fmt.Sprintf("%+v", n)
-	})
-	if posts := w.posts(); len(posts) != 3 || posts["+18005551234"] != 0 {
-		t.Errorf("got requests for %v", posts)
-	}
-}
-
 func TestMessagingProfile_IsSetFirstAndNeverChanged(t *testing.T) {
 	t.Parallel()
 	const elsewhere = "5001776e-0000-4000-8000-000000000002"
@@ -282,7 +257,8 @@ func TestMove_IsNotRepeatedWhileReadsLag(t *testing.T) {
 	t.Parallel()
 	const from = "11111111-907b-43a9-8ada-ba1dc8335b07"
 	w := newWorld(t, telnyxsim.Options{Dialect: telnyxsim.Dialect{StaleReadDelay: time.Hour}})
-	w.config.Settle = 600 * time.Millisecond // so that the claim alone would soon allow it
+	clock := w.movableClock()
+	w.config.Settle = 30 * time.Second
 	w.sim.DropDeliveries(true)
 	w.own("+15551234567")
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
@@ -292,7 +268,7 @@ func TestMove_IsNotRepeatedWhileReadsLag(t *testing.T) {
 	w.start()
 	w.numberReaches(campaignID, "+15551234567", ledger.Pending)
 	for range 3 {
-		time.Sleep(w.config.Settle) // let the claim of the latest request run out
+		clock.pass(w.config.Settle + time.Second) // the claim alone would allow it now
 		w.nudge(campaignID)
 		w.idle()
 	}

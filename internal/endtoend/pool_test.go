@@ -23,14 +23,13 @@ func (w *world) stagePool(count int) (numbers []string) {
 }
 
 // sendable waits until all of the numbers are sendable on the campaign.
-func (w *world) sendable(limit time.Duration, campaignID string, numbers []string) {
+func (w *world) sendable(campaignID string, numbers []string) {
 	w.t.Helper()
-	w.eventuallyWithin(limit, "all sendable", func() (bool, string) {
-		known, err := w.book.Numbers(w.t.Context(), campaignID)
-		w.must(err)
+	w.eventually("all sendable", func() (bool, string) {
+		known := w.numbersOf(campaignID)
 		done, other := 0, ledger.Number{}
 		for _, number := range numbers {
-			if n := known[number].Number; n.State == ledger.Sendable {
+			if n := known[number]; n.State == ledger.Sendable {
 				done++
 			} else {
 				other = n
@@ -70,7 +69,7 @@ func TestPool_IsAttachedOnce(t *testing.T) {
 			w := newWorld(t, options)
 			numbers := w.stagePool(60)
 			w.start()
-			w.sendable(time.Minute, campaignID, numbers)
+			w.sendable(campaignID, numbers)
 			w.attachedOnce(numbers...)
 		})
 	}
@@ -108,10 +107,14 @@ func TestPool_DoesNotChangeOtherNumbers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, telnyxsim.Options{})
-			expected := doubt(w, w.stagePool(30))
+			numbers := w.stagePool(30)
+			expected := doubt(w, numbers)
 			w.start()
-			w.sendable(time.Minute, campaignID, expected)
+			w.sendable(campaignID, expected)
 			w.attachedOnce(expected...)
+			if name == "there is no room for all" {
+				w.numberIs(campaignID, numbers[25], ledger.Planned, ledger.CampaignFull)
+			}
 			for _, write := range w.sim.Writes() {
 				if write.PreviousCampaignID != "" {
 					t.Errorf("a number was taken from another campaign: %+v", write)
@@ -121,17 +124,17 @@ func TestPool_DoesNotChangeOtherNumbers(t *testing.T) {
 	}
 }
 
-// A number that joins the profile later is attached by itself.
+// A number that joins the profile later is attached, unattended.
 func TestPool_AttachesNumbersThatJoinLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	numbers := w.stagePool(30)
 	w.plan(planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, "max_numbers: 60"))
 	w.start()
-	w.sendable(time.Minute, campaignID, numbers)
+	w.sendable(campaignID, numbers)
 	all := many(31)
 	w.own(all[30])
 	w.nudge(campaignID)
-	w.sendable(time.Minute, campaignID, all)
+	w.sendable(campaignID, all)
 	w.attachedOnce(all...)
 }

@@ -2,16 +2,30 @@
 
 package endtoend_test
 
-import "time"
+import (
+	"slices"
 
-// patience is how long a test waits for something that takes milliseconds, on a machine
-// that runs many tests at once.
-const patience = 3 * time.Minute
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+)
 
-// sideBySide is how many tests run side by side with the race detector, which needs
-// several times the processor time.
+// The race detector makes everything several times as slow, and finds races in what runs
+// at once, not in how an answer is read. So matrices of answers are thinned out with it.
+// `make test` runs them in full without it.
+
+// sideBySide is how many tests run side by side with the race detector.
 const sideBySide = "8"
 
-// largeAccount is how many more numbers a large account has: enough that it is not listed
-// for the sake of a few.
-const largeAccount = 1500
+// smaller is how many times smaller large worlds are with the race detector.
+const smaller = 4
+
+// selectDialects returns the dialects to try.
+func selectDialects(all []telnyxsim.NamedDialect) []telnyxsim.NamedDialect {
+	return slices.DeleteFunc(all, func(d telnyxsim.NamedDialect) bool { return !slices.Contains(representative, d.Name) })
+}
+
+// selectStatuses returns the campaign statuses to combine with the nth notification: the
+// provisioned one, and another in turn.
+func selectStatuses(n int) []telnyx.CampaignStatus {
+	return []telnyx.CampaignStatus{telnyx.CampaignMNOProvisioned, everyCampaignStatus[n%len(everyCampaignStatus)]}
+}

@@ -21,7 +21,7 @@ import (
 type retry string
 
 const (
-	// resync: every reconcile decides anew, and it schedules none of its own.
+	// resync: every reconcile decides anew, and schedules none.
 	resync retry = "at every resync"
 	// timed: at a time that its record has.
 	timed retry = "at its own time"
@@ -81,7 +81,7 @@ func unreadable(kind telnyxsim.FaultKind) func(w *world) {
 	}
 }
 
-// owned adds the number with settings of its own.
+// owned adds the number with these settings.
 func owned(n telnyxsim.Number) func(w *world) {
 	n.PhoneNumber = reasonNumber
 	return func(w *world) { w.sim.AddNumbers(n) }

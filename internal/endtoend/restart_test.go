@@ -16,8 +16,8 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// natsHost is a NATS server that can be stopped and started again at the same
-// address, on the same files.
+// natsHost is a NATS server that can be stopped and started again at the same address, on
+// the same files.
 type natsHost struct {
 	t       *testing.T
 	options server.Options
@@ -50,7 +50,7 @@ func (h *natsHost) start() {
 	}
 	ns.Start()
 	if !ns.ReadyForConnections(patience) {
-		h.t.Fatal("the NATS server did not come up")
+		h.t.Fatal("the NATS server was not ready")
 	}
 	h.server = ns
 }
@@ -74,9 +74,9 @@ func (h *natsHost) connect(name string) jetstream.JetStream {
 	return js
 }
 
-// NATS goes away while requests are in flight, so that their outcomes cannot be
-// written down and messages cannot be settled. When it is back everything
-// continues, and no message stays open forever.
+// NATS stops while requests are in flight, so that their outcomes cannot be recorded and
+// messages cannot be acknowledged. When it is back everything continues, and no message
+// stays open forever.
 func TestNATSRestart_DuringAReconcile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{Latency: 20 * time.Millisecond})
@@ -106,7 +106,7 @@ func TestNATSRestart_DuringAReconcile(t *testing.T) {
 	if done := len(w.posts()); done == 30 {
 		t.Fatal("it was all done before the restarts, so this shows nothing")
 	}
-	w.eventuallyWithin(time.Minute, "every number is requested, and its outcome known", func() (bool, string) {
+	w.eventually("every number is requested, and its outcome known", func() (bool, string) {
 		numbers, err := w.book.Numbers(t.Context(), campaignID)
 		if err != nil {
 			return false, err.Error()

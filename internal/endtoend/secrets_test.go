@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,16 +25,6 @@ import (
 	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
-
-// buildCommands builds every command once, into a folder of the test run.
-var buildCommands = sync.OnceValues(func() (string, error) {
-	dir := filepath.Join(binaries, "all") + "/"
-	out, err := exec.Command("go", "build", "-o", dir, "greenlight/cmd/webhook", "greenlight/cmd/assigner", "greenlight/cmd/greenlight").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return dir, nil
-})
 
 // The secrets of a whole run. That of NATS is made at its start.
 const (

@@ -71,7 +71,7 @@ func TestUnknownWords_GiveKnownStatesWithoutALoop(t *testing.T) {
 		"no brand":                     {free: true, old: `"brandId"`, new: `"y"`, phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"failureReasons of any kind":   {free: true, old: provisioned, new: provisioned + `,"failureReasons":[[{"fields":"?"}],3]`, phase: ledger.PhaseApproved, state: ledger.Sendable},
 		"no id of the campaign":        {free: true, old: campaign, new: `"z":1`, phase: ledger.PhaseUnread, state: ledger.Planned, reason: ledger.TelnyxUnavailable, reconciles: 1, calls: 3},
-		"a status that is no word":     {free: true, old: provisioned, new: `"campaignStatus":7`, phase: ledger.PhaseUnknown, state: ledger.Planned, reason: ledger.CampaignUnknown},
+		"a status that is a number":    {free: true, old: provisioned, new: `"campaignStatus":7`, phase: ledger.PhaseUnknown, state: ledger.Planned, reason: ledger.CampaignUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -59,7 +59,7 @@ func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
 		s, text := up.status(data)
 		return s.Totals[ledger.Sendable] == 7 && s.Totals[ledger.Failed] == 1 && s.Totals[ledger.Planned] == 1 && len(s.Campaigns) == 3, text
 	})
-	up.eventually("what there is to tell of the completed campaign is settled", func() (bool, string) {
+	up.eventually("the notice of the completed campaign is recorded", func() (bool, string) {
 		s, text := up.status(data)
 		return strings.HasPrefix(s.noticed("autumn"), string(notice.Completed)), text
 	})

@@ -67,6 +67,13 @@ type world struct {
 	latest *assigner.Assigner
 	mu     sync.Mutex
 	set    *plan.Set
+	read   numbersRead
+}
+
+// numbersRead is what the ledger said about all numbers, by campaign and number.
+type numbersRead struct {
+	lastWrite uint64 // when it was read
+	numbers   map[string]map[string]ledger.Number
 }
 
 // newWorld starts NATS, the simulator and the webhook. The assigner waits for
@@ -102,8 +109,8 @@ func newWorld(t testing.TB, options telnyxsim.Options) *world {
 	w.config = assigner.Config{
 		Telnyx:      &telnyx.Client{APIKey: apiKey, BaseURL: w.api.URL + "/v2"},
 		Plans:       w.plans,
-		Resync:      time.Hour, // events alone, unless a test says otherwise
-		Settle:      2 * time.Second,
+		Resync:      time.Hour,       // events alone, unless a test says otherwise
+		Settle:      5 * time.Second, // a busy machine must answer within two thirds of it
 		Concurrency: 8,
 		Timing:      events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second},
 		Log:         zerolog.New(w.log),
@@ -198,41 +205,40 @@ func (w *world) startOn(config assigner.Config) (stop func()) {
 	return stop
 }
 
-// eventually waits until the condition holds, and fails with what it says last.
+// eventually waits until the condition holds, and fails the test with the last state that
+// it returned if it does not.
 func (w *world) eventually(what string, condition func() (ok bool, got string)) {
 	w.t.Helper()
-	w.eventuallyWithin(patience, what, condition)
-}
-
-func (w *world) eventuallyWithin(limit time.Duration, what string, condition func() (ok bool, got string)) {
-	w.t.Helper()
-	deadline := time.Now().Add(limit)
-	// Looks cost the machine as much as what they wait for: the longer it takes, the
-	// more seldom they are.
-	for pause := 5 * time.Millisecond; ; pause = min(pause*5/4, 100*time.Millisecond) {
-		ok, got := condition()
-		if ok {
-			return
-		}
-		if time.Now().After(deadline) {
-			w.t.Fatalf("%s: not within %s; got %s", what, limit, got)
-		}
-		time.Sleep(pause)
+	var got string
+	if !poll(func() (ok bool) { ok, got = condition(); return ok }) {
+		w.t.Fatalf("%s: not within %s; got %s", what, patience, got)
 	}
 }
 
-// idle waits until every message was handled: none waits, none is open, and the
-// triggers have come over from their stream.
-func (w *world) idle() {
-	w.t.Helper()
-	w.idleWithin(patience)
+// patience bounds how long a test waits for something that takes milliseconds to a minute,
+// on a machine that runs many tests at once. Only a test that fails waits that long.
+const patience = 5 * time.Minute
+
+// poll waits until the condition holds, and reports whether it did within [patience].
+// Checks cost processor time that the system under test needs, so they become rarer.
+func poll(condition func() bool) bool {
+	deadline := time.Now().Add(patience)
+	for pause := 5 * time.Millisecond; !condition(); pause = min(pause*5/4, 100*time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(pause)
+	}
+	return true
 }
 
-func (w *world) idleWithin(limit time.Duration) {
+// idle waits until every message was handled: none is waiting or pending, and the triggers
+// were copied from their stream.
+func (w *world) idle() {
 	w.t.Helper()
-	const long = 50 * time.Millisecond // a trigger comes over in much less
+	const long = 50 * time.Millisecond // a trigger is copied in much less
 	var since time.Time
-	w.eventuallyWithin(limit, "idle", func() (bool, string) {
+	w.eventually("idle", func() (bool, string) {
 		consumer, err := w.js.Consumer(w.t.Context(), events.StreamEvents, events.ConsumerAssigner)
 		if err != nil {
 			return false, err.Error()
@@ -250,9 +256,33 @@ func (w *world) idleWithin(limit time.Duration) {
 // number returns the ledger's record.
 func (w *world) number(campaignID, number string) ledger.Number {
 	w.t.Helper()
-	numbers, err := w.book.Numbers(w.t.Context(), campaignID)
+	return w.numbersOf(campaignID)[number]
+}
+
+// numbersOf returns the ledger's records of a campaign's numbers. It reads the bucket only
+// after a write: each read makes the server create and delete a consumer.
+func (w *world) numbersOf(campaignID string) map[string]ledger.Number {
+	w.t.Helper()
+	if lastWrite := w.lastWrite(); w.read.numbers == nil || lastWrite != w.read.lastWrite {
+		all, err := w.book.AllNumbers(w.t.Context())
+		w.must(err)
+		w.read = numbersRead{lastWrite, map[string]map[string]ledger.Number{}}
+		for _, n := range all {
+			if w.read.numbers[n.CampaignID] == nil {
+				w.read.numbers[n.CampaignID] = map[string]ledger.Number{}
+			}
+			w.read.numbers[n.CampaignID][n.Number] = n
+		}
+	}
+	return w.read.numbers[campaignID]
+}
+
+// lastWrite returns the sequence of the last write to the ledger's numbers.
+func (w *world) lastWrite() uint64 {
+	w.t.Helper()
+	stream, err := w.js.Stream(w.t.Context(), "KV_NUMBERS")
 	w.must(err)
-	return numbers[number].Number
+	return stream.CachedInfo().State.LastSeq
 }
 
 // reaches waits until every planned number of the campaign is in the state.
@@ -263,11 +293,10 @@ func (w *world) reaches(campaignID string, state ledger.State) {
 		w.t.Fatalf("no plan names campaign %s", campaignID)
 	}
 	w.eventually(fmt.Sprintf("campaign %s %s", campaignID, state), func() (bool, string) {
-		numbers, err := w.book.Numbers(w.t.Context(), campaignID)
-		w.must(err)
+		numbers := w.numbersOf(campaignID)
 		reached := 0
-		for _, entry := range numbers {
-			if entry.Number.State == state {
+		for _, n := range numbers {
+			if n.State == state {
 				reached++
 			}
 		}
@@ -280,9 +309,7 @@ func (w *world) phase(campaignID string, phase ledger.Phase) ledger.Campaign {
 	w.t.Helper()
 	var record ledger.Campaign
 	w.eventually(fmt.Sprintf("campaign %s %s", campaignID, phase), func() (bool, string) {
-		entry, _, err := w.book.Campaign(w.t.Context(), campaignID)
-		w.must(err)
-		record = entry.Campaign
+		record = w.campaignRecord(campaignID)
 		return record.Phase == phase, fmt.Sprintf("%+v", record)
 	})
 	return record

@@ -281,8 +281,11 @@ func TestReadHold_OfAClusterIsTheLatest(t *testing.T) {
 		t.Cleanup(nc.Close)
 		js, err := jetstream.New(nc)
 		must(t, err)
-		book, err := ledger.Create(t.Context(), js, 3)
-		must(t, err)
+		var book *ledger.Ledger
+		testkit.Within(t, time.Minute, func() error { // a cluster that just came up refuses some requests
+			book, err = ledger.Create(t.Context(), js, 3)
+			return err
+		})
 		books = append(books, book)
 	}
 	for i := range 60 {

@@ -50,6 +50,8 @@ type Number struct {
 	Request Request `json:"request,omitzero"`
 	// Firsts are kept longer than the history of the record.
 	Firsts Firsts `json:"firsts,omitzero"`
+	// Manual says that no plan names the number here: a person's command works on it.
+	Manual bool `json:"manual,omitempty"`
 	// UnnamedAt is since when the plan no longer names the number, in state leaving.
 	UnnamedAt time.Time `json:"unnamed_at,omitzero"`
 	// NextAt is when the number is checked or tried again, as decided when the record was

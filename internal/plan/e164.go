@@ -73,10 +73,18 @@ func ParseE164(text string) (E164, error) {
 	return n, nil
 }
 
-// ParseTyped is [ParseE164] for a number typed on a command line, which may have
-// separators: +1 (555) 123-4567. Plans refuse them, so that a number is written in one
-// way.
-func ParseTyped(text string) (E164, error) { return ParseE164(strings.Map(dropSeparator, text)) }
+// ParseTyped is [ParseE164] for a number typed on a command line. It may have separators
+// and lack the country code: +1 (555) 123-4567 or 555-123-4567. Plans refuse both, so that
+// a number is written in one way.
+func ParseTyped(text string) (E164, error) {
+	compact := strings.Map(dropSeparator, text)
+	if tenDigits.MatchString(compact) {
+		compact = "+1" + compact
+	}
+	return ParseE164(compact)
+}
+
+var tenDigits = regexp.MustCompile(`^[2-9][0-9]{9}$`)
 
 // Fixes that several faults share.
 const (

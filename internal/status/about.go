@@ -137,13 +137,10 @@ func (s Snapshot) only(campaign func(Campaign) bool, number func(Number) bool) S
 		}
 		part.Campaigns = append(part.Campaigns, c)
 	}
-	part.Held.Campaigns = nil
+	part.Held.Campaigns = map[string]ledger.HeldBy{}
 	for _, c := range part.Campaigns {
 		for _, id := range c.IDs() {
-			if by, ok := s.Held.Campaigns[id]; ok {
-				if part.Held.Campaigns == nil {
-					part.Held.Campaigns = make(map[string]ledger.HeldBy)
-				}
+			if by, held := s.Held.Campaigns[id]; held {
 				part.Held.Campaigns[id] = by
 			}
 		}

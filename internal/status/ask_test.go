@@ -17,7 +17,7 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// closed lets readers without its token know which checks fail, and not why.
+// closed shows which checks fail, but no messages without its token.
 var closed = status.Guard{Token: "a token of the test", Exposed: true}
 
 // private runs a private listener with the given checks and returns its address.
@@ -32,7 +32,8 @@ func private(t *testing.T, guard status.Guard, checks ...status.Check) string {
 	return at.Host
 }
 
-func TestAskReady_TellsWhatReadinessTells(t *testing.T) {
+func TestAskReady_ReturnsTheReadinessOfTheProcess(t *testing.T) {
+	t.Parallel()
 	good := status.Check{Name: "nats", Says: func(context.Context) string { return "connected to n1" }}
 	away := status.Check{Name: "webhook", Ready: func(context.Context) error { return errors.New("the stream is away") }}
 	faulty := status.Check{Name: "plans", Advisory: true, Ready: func(context.Context) error { return errors.New("spring.yaml is at fault") }}
@@ -59,7 +60,8 @@ func TestAskReady_TellsWhatReadinessTells(t *testing.T) {
 	}
 }
 
-func TestAskReady_AsksWhatListensOnEveryInterface(t *testing.T) {
+func TestAskReady_UsesLoopbackForAnUnspecifiedAddress(t *testing.T) {
+	t.Parallel()
 	_, port, err := net.SplitHostPort(private(t, closed, status.Check{Name: "nats"}))
 	must(t, err)
 	for _, address := range []string{":" + port, "0.0.0.0:" + port, "localhost:" + port} {
@@ -69,7 +71,8 @@ func TestAskReady_AsksWhatListensOnEveryInterface(t *testing.T) {
 	}
 }
 
-func TestAskReady_FailsWhereNobodyOfOursAnswers(t *testing.T) {
+func TestAskReady_FailsIfAnotherProgramAnswers(t *testing.T) {
+	t.Parallel()
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"ok": true}`)) }))
@@ -89,7 +92,8 @@ func TestAskReady_FailsWhereNobodyOfOursAnswers(t *testing.T) {
 	}
 }
 
-func TestAskReady_TakesHalfAnAnswerForNoneInTime(t *testing.T) {
+func TestAskReady_TimesOutOnAnIncompleteAnswer(t *testing.T) {
+	t.Parallel()
 	half := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(`{"status": "rea`))
 		_ = http.NewResponseController(w).Flush()
@@ -103,8 +107,9 @@ func TestAskReady_TakesHalfAnAnswerForNoneInTime(t *testing.T) {
 	}
 }
 
-// A process that hangs takes the connection and says nothing.
-func TestAskReady_DoesNotWaitForWhoSaysNothing(t *testing.T) {
+// A process that hangs accepts the connection and sends nothing.
+func TestAskReady_TimesOutOnASilentProcess(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer listener.Close()

@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// following starts to follow and returns the updates, and how to end it.
+// following starts to follow and returns the updates and a function that stops it.
 func following(t *testing.T, follow func(context.Context, func(status.Snapshot) error) error) (updates <-chan status.Snapshot, end func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -29,7 +29,7 @@ func following(t *testing.T, follow func(context.Context, func(status.Snapshot) 
 	return snapshots, func() error { cancel(); return <-ended }
 }
 
-// until takes snapshots until one is as wanted.
+// until receives snapshots until one matches.
 func until(t *testing.T, updates <-chan status.Snapshot, what string, wanted func(status.Snapshot) bool) {
 	t.Helper()
 	patience := time.After(10 * time.Second)
@@ -45,7 +45,8 @@ func until(t *testing.T, updates <-chan status.Snapshot, what string, wanted fun
 	}
 }
 
-func TestFollow_TellsOfEveryChangeWithoutBeingAsked(t *testing.T) {
+func TestFollow_ReportsEveryChange(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	updates, end := following(t, func(ctx context.Context, changed func(status.Snapshot) error) error {
 		return status.Follow(ctx, js, func() time.Time { return noon }, changed)
@@ -93,7 +94,8 @@ func TestFollow_TellsOfEveryChangeWithoutBeingAsked(t *testing.T) {
 	}
 }
 
-func TestFollow_EndsWithTheErrorOfWhoIsTold(t *testing.T) {
+func TestFollow_ReturnsTheErrorOfTheCallback(t *testing.T) {
+	t.Parallel()
 	js := mixedLedger(t)
 	enough := errors.New("enough")
 	err := status.Follow(t.Context(), js, time.Now, func(s status.Snapshot) error {

@@ -35,8 +35,9 @@ func bearer(shown string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+shown) }
 }
 
-// What checks say is for who may read: a fault of a plan names phone numbers.
-func TestReadyz_TellsSentencesOnlyToWhoMayRead(t *testing.T) {
+// Messages of checks need access, because a fault in a plan names phone numbers.
+func TestReadyz_ShowsMessagesOnlyWithAccess(t *testing.T) {
+	t.Parallel()
 	_, fault := plan.LoadBytes("plan.yaml", []byte("version: 1\ncampaigns:\n"+
 		"- {name: a, campaign_id: 751c6a5c-907b-43a9-8ada-ba1dc8335b07, numbers: [\"+15551234567\"]}\n"+
 		"- {name: b, campaign_id: 851c6a5c-907b-43a9-8ada-ba1dc8335b07, numbers: [\"+15551234567\"]}\n"))
@@ -78,7 +79,8 @@ func TestReadyz_TellsSentencesOnlyToWhoMayRead(t *testing.T) {
 	}
 }
 
-func TestGuard_DecidesWhoMayRead(t *testing.T) {
+func TestGuard_DecidesAboutAccess(t *testing.T) {
+	t.Parallel()
 	basic := func(user, password string) func(*http.Request) {
 		return func(r *http.Request) { r.SetBasicAuth(user, password) }
 	}
@@ -125,7 +127,7 @@ func TestGuard_DecidesWhoMayRead(t *testing.T) {
 				t.Errorf("got %d %s, want %d", answer.Code, answer.Body, test.want)
 			}
 			if strings.Contains(answer.Body.String(), token) {
-				t.Errorf("it tells the token: %s", answer.Body)
+				t.Errorf("the answer has the token: %s", answer.Body)
 			}
 			if asks := len(answer.Header().Values("WWW-Authenticate")); (asks == 2) != (test.want == 401) {
 				t.Errorf("it asks for a token in %d ways", asks)
@@ -135,6 +137,7 @@ func TestGuard_DecidesWhoMayRead(t *testing.T) {
 }
 
 func TestToken_IsNeverPrinted(t *testing.T) {
+	t.Parallel()
 	for _, verb := range []string{"%s", "%v", "%+v", "%#v", "%q"} {
 		if text := fmt.Sprintf(verb, status.Guard{Token: token}) + fmt.Sprintf(verb, status.Token(token)); strings.Contains(text, token) {
 			t.Errorf("%s: %s", verb, text)
@@ -143,6 +146,7 @@ func TestToken_IsNeverPrinted(t *testing.T) {
 }
 
 func TestIsLoopback(t *testing.T) {
+	t.Parallel()
 	for address, want := range map[string]bool{
 		"127.0.0.1:8081": true, "127.8.9.1:0": true, "localhost:1": true, "[::1]:8081": true,
 		":8081": false, "0.0.0.0:8081": false, "[::]:8081": false, "10.0.0.7:8081": false, "localhost.evil.example:1": false, "x": false,
@@ -155,6 +159,7 @@ func TestIsLoopback(t *testing.T) {
 
 // Every answer of the private listener has the headers of the page, refusals too.
 func TestHandler_SetsSecurityHeaders(t *testing.T) {
+	t.Parallel()
 	for _, path := range []string{"/status", "/readyz", "/healthz", "/metrics", "/nothing"} {
 		for name, answer := range map[string]*httptest.ResponseRecorder{
 			"answered": guarded(status.Guard{}, path, "localhost", nil),

@@ -27,11 +27,7 @@ func HoldSentences(h ledger.Hold, names map[string]string, now time.Time) []stri
 	var rest []string
 	for by, held := range byHolder {
 		slices.Sort(held)
-		named := strings.Join(held[:min(len(held), maxNumbers)], ", ")
-		if more := len(held) - maxNumbers; more > 0 {
-			named += fmt.Sprintf(" and %d more", more)
-		}
-		rest = append(rest, holdSentence(Plain(named, maxDetail), by, now))
+		rest = append(rest, holdSentence(Plain(listed(held), maxDetail), by, now))
 	}
 	slices.Sort(rest)
 	return append(sentences, rest...)

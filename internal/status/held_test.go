@@ -13,6 +13,7 @@ import (
 )
 
 func TestRead_ShowsAHoldFirst(t *testing.T) {
+	t.Parallel()
 	js := mixedLedger(t)
 	book, err := ledger.Open(t.Context(), js)
 	must(t, err)
@@ -40,7 +41,24 @@ func TestRead_ShowsAHoldFirst(t *testing.T) {
 	}
 }
 
-func TestHoldSentences_NameAFewOfMany(t *testing.T) {
+// A campaign may be held by one of its ids and planned by another.
+func TestAbout_ShowsAHoldByAnotherIDOfTheCampaign(t *testing.T) {
+	t.Parallel()
+	s := status.Snapshot{At: noon, Campaigns: []status.Campaign{{
+		Campaign: ledger.Campaign{ID: springID, TelnyxID: springID, TCRID: "C6X6M94", Planned: true, Plan: "spring", Phase: ledger.PhaseApproved},
+		Numbers:  []status.Number{{Number: ledger.Number{Number: "+15551234567", State: ledger.Planned}}},
+	}}}
+	s.Held.Campaigns = map[string]ledger.HeldBy{"C6X6M94": {By: "ann@ops", At: noon}}
+	for _, what := range []string{"spring", "+15551234567"} {
+		part, _ := s.About(what)
+		if text := writeText(t, part); !strings.HasPrefix(text, "On hold: spring, since 12:00 by ann@ops.\n") {
+			t.Errorf("%s: got\n%s\nwant the hold first", what, text)
+		}
+	}
+}
+
+func TestHoldSentences_NameTheFirstOfMany(t *testing.T) {
+	t.Parallel()
 	by := ledger.HeldBy{By: "ann@ops", At: noon}
 	hold := ledger.Hold{All: &by, Campaigns: map[string]ledger.HeldBy{"C1": by, "C2": by, "C3": by, "C4": by, "C5": by}}
 	want := []string{"On hold: everything, since 12:00 by ann@ops.", "On hold: C2, C3, C4 and 2 more, since 12:00 by ann@ops."}
@@ -50,8 +68,9 @@ func TestHoldSentences_NameAFewOfMany(t *testing.T) {
 	}
 }
 
-// What was planned is not known when a bucket is lost; that nothing is would be untrue.
+// When a bucket is lost, the plans are unknown, so the text must not say that there are none.
 func TestRead_SaysThatTheLedgerIsIncomplete(t *testing.T) {
+	t.Parallel()
 	for _, lost := range [][]string{{"CAMPAIGNS"}, {"NUMBERS"}, {"LOOKS"}, {"CAMPAIGNS", "NUMBERS", "LOOKS"}} {
 		t.Run(strings.Join(lost, ","), func(t *testing.T) {
 			js := mixedLedger(t)

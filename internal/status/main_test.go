@@ -33,8 +33,7 @@ const (
 	winterID = "4b300164-8c7a-4ad5-9b9c-6f3a35b9c1d2"
 )
 
-// mixedLedger has a campaign and a number in every sort of trouble, and two dead
-// letters.
+// mixedLedger has campaigns and numbers with every kind of problem, and two dead letters.
 func mixedLedger(t *testing.T) jetstream.JetStream {
 	t.Helper()
 	js := testkit.JetStream(t, testkit.Embedded(t))

@@ -13,6 +13,7 @@ import (
 )
 
 func TestSnapshot_KnowsWhetherThePlanWasChecked(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	book, err := ledger.Create(t.Context(), js, 1)

@@ -48,6 +48,7 @@ func get(t *testing.T, server *httptest.Server, path string) (*http.Response, st
 }
 
 func TestPage_HasStatusAndEverythingUnderIt(t *testing.T) {
+	t.Parallel()
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Method+" "+r.URL.Path) })
 	server := httptest.NewServer(status.Handler(status.Config{View: run(t, testkit.JetStream(t, testkit.Embedded(t))), Metrics: prometheus.NewRegistry(), Page: page}))
 	defer server.Close()
@@ -58,7 +59,8 @@ func TestPage_HasStatusAndEverythingUnderIt(t *testing.T) {
 	}
 }
 
-func TestRoot_LeadsToThePage(t *testing.T) {
+func TestRoot_RedirectsToThePage(t *testing.T) {
+	t.Parallel()
 	answer, _ := get(t, serve(t, testkit.JetStream(t, testkit.Embedded(t))), "/")
 	if got := answer.Header.Get("Location"); answer.StatusCode != http.StatusFound || got != "/status" {
 		t.Errorf("got %d to %q, want 302 to /status", answer.StatusCode, got)
@@ -66,6 +68,7 @@ func TestRoot_LeadsToThePage(t *testing.T) {
 }
 
 func TestStatusJSON_IsTheSnapshot(t *testing.T) {
+	t.Parallel()
 	js := mixedLedger(t)
 	answer, body := get(t, serve(t, js), "/status.json")
 	var got status.Snapshot
@@ -84,8 +87,9 @@ func TestStatusJSON_IsTheSnapshot(t *testing.T) {
 }
 
 func TestReadyz_AnswersForEveryCheck(t *testing.T) {
+	t.Parallel()
 	good := func(context.Context) error { return nil }
-	full := func(context.Context) error { return errors.New("stream EVENTS is full: find out who posts so many") }
+	full := func(context.Context) error { return errors.New("stream EVENTS is full: find out what posts so many") }
 	for name, test := range map[string]struct {
 		checks []status.Check
 		code   int
@@ -97,9 +101,9 @@ func TestReadyz_AnswersForEveryCheck(t *testing.T) {
 			[]status.Check{{Name: "guarantee", Advisory: true, Says: func(context.Context) string { return "A 200 here means much." }}}, 200,
 			`{"status":"ready","checks":{"guarantee":"A 200 here means much."}}`,
 		},
-		"one in trouble": {
+		"one fails": {
 			[]status.Check{{Name: "webhook", Ready: full}, {Name: "nats", Ready: good}}, 503,
-			`{"status":"not ready","checks":{"nats":"ok","webhook":"stream EVENTS is full: find out who posts so many"},"failing":["webhook"]}`,
+			`{"status":"not ready","checks":{"nats":"ok","webhook":"stream EVENTS is full: find out what posts so many"},"failing":["webhook"]}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -113,8 +117,9 @@ func TestReadyz_AnswersForEveryCheck(t *testing.T) {
 	}
 }
 
-// In greenlight up a refused API key must not take the front door out of rotation.
+// In greenlight up a refused API key must not take the webhook out of rotation.
 func TestReadyz_AnswersPerRole(t *testing.T) {
+	t.Parallel()
 	good := func(context.Context) error { return nil }
 	bad := func(context.Context) error { return errors.New("Telnyx refuses the API key") }
 	checks := []status.Check{
@@ -149,9 +154,10 @@ func TestReadyz_AnswersPerRole(t *testing.T) {
 }
 
 func TestReadyz_BoundsItsChecks(t *testing.T) {
+	t.Parallel()
 	check := status.Check{Name: "nats", Ready: func(ctx context.Context) error {
 		if end, bounded := ctx.Deadline(); !bounded || time.Until(end) > time.Second {
-			return errors.New("no deadline within the second of those who ask")
+			return errors.New("no deadline within a second")
 		}
 		return nil
 	}}
@@ -160,9 +166,10 @@ func TestReadyz_BoundsItsChecks(t *testing.T) {
 	}
 }
 
-// With a NATS server that says nothing, each check takes all the time that it may: one
-// after the other they would outlast whoever asks, and the first one the others' time.
-func TestReadyz_MakesItsChecksAtTheSameTime(t *testing.T) {
+// When NATS does not answer, each check takes its whole time limit. In sequence they would
+// take longer than the client waits.
+func TestReadyz_RunsItsChecksConcurrently(t *testing.T) {
+	t.Parallel()
 	const checks = 3
 	var begun sync.WaitGroup
 	begun.Add(checks)
@@ -187,6 +194,7 @@ func TestReadyz_MakesItsChecksAtTheSameTime(t *testing.T) {
 }
 
 func TestHealthz_AnswersWhateverTheChecksSay(t *testing.T) {
+	t.Parallel()
 	bad := status.Check{Name: "nats", Ready: func(context.Context) error { return errors.New("away") }}
 	answer, body := get(t, serve(t, testkit.JetStream(t, testkit.Embedded(t)), bad), "/healthz")
 	if want := `{"status":"ok"}`; answer.StatusCode != http.StatusOK || strings.TrimSpace(body) != want {
@@ -194,14 +202,16 @@ func TestHealthz_AnswersWhateverTheChecksSay(t *testing.T) {
 	}
 }
 
-func TestMetrics_AreTheRegistrys(t *testing.T) {
+func TestMetrics_AreThoseOfTheRegistry(t *testing.T) {
+	t.Parallel()
 	answer, body := get(t, serve(t, testkit.JetStream(t, testkit.Embedded(t))), "/metrics")
 	if answer.StatusCode != http.StatusOK || !strings.Contains(body, "\ngreenlight_test_total 3\n") {
 		t.Errorf("got %d\n%s", answer.StatusCode, body)
 	}
 }
 
-func TestHandler_HasNothingElse(t *testing.T) {
+func TestHandler_HasNoOtherRoutes(t *testing.T) {
+	t.Parallel()
 	server := serve(t, testkit.JetStream(t, testkit.Embedded(t)))
 	if answer, _ := get(t, server, "/webhooks/telnyx"); answer.StatusCode != http.StatusNotFound {
 		t.Errorf("the webhook's path: got %d, want 404", answer.StatusCode)
@@ -215,6 +225,7 @@ func TestHandler_HasNothingElse(t *testing.T) {
 }
 
 func TestStatusJSON_SaysThatTheLedgerCannotBeRead(t *testing.T) {
+	t.Parallel()
 	js := mixedLedger(t)
 	server := serve(t, js)
 	js.Conn().Close()

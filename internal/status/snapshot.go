@@ -56,14 +56,16 @@ const (
 type Campaign struct {
 	ledger.Campaign
 	// Sentence says what the phase means.
-	Sentence string               `json:"sentence"`
-	Counts   map[ledger.State]int `json:"counts"`
-	Numbers  []Number             `json:"numbers"`
+	Sentence string `json:"sentence"`
+	Pace
+	Counts  map[ledger.State]int `json:"counts"`
+	Numbers []Number             `json:"numbers"`
 }
 
 // Number is one planned number with what its reason means for people.
 type Number struct {
 	ledger.Number
+	Turn
 	Why    string `json:"why,omitempty"`
 	Next   string `json:"next,omitempty"`
 	Action string `json:"action,omitempty"`
@@ -72,6 +74,7 @@ type Number struct {
 // snapshot returns the contents as a snapshot.
 func (x *Contents) snapshot(now time.Time) Snapshot {
 	s := Snapshot{At: now.UTC(), Campaigns: []Campaign{}, Totals: map[ledger.State]int{}, Held: x.Hold}
+	queue := x.Queue(now)
 	for _, e := range x.Campaigns() {
 		for kind, n := range e.Counts {
 			s.Totals[kind.State] += n
@@ -79,34 +82,20 @@ func (x *Contents) snapshot(now time.Time) Snapshot {
 		if !e.Recorded {
 			continue
 		}
-		c := Campaign{Campaign: e.Campaign, Sentence: Sentence(e.Campaign), Counts: map[ledger.State]int{}, Numbers: []Number{}} // [] in JSON, never null
+		c := Campaign{Campaign: e.Campaign, Sentence: Sentence(e.Campaign), Pace: queue.Pace(e.ID), Counts: map[ledger.State]int{}, Numbers: []Number{}} // [] in JSON, never null
 		for kind, n := range e.Counts {
 			c.Counts[kind.State] += n
 		}
 		for _, n := range e.Numbers() {
-			c.Numbers = append(c.Numbers, explain(*n, e.Campaign, x.Hold))
+			c.Numbers = append(c.Numbers, explain(Number{Number: *n, Turn: queue.Turn(n)}, e.Campaign, x.Hold))
 		}
 		s.Campaigns = append(s.Campaigns, c)
 	}
-	s.surround(x.Surroundings)
+	s.LedgerMissing, s.NextResync = x.Missing, x.NextResync
+	s.DeadLetters, s.EventsWaiting, s.Idle, s.Ran = x.DeadLetters, x.Waiting, x.Idle, x.Ran
+	s.PlanHash, s.PlanFault = x.Plans.Hash, x.Plans.Fault
+	s.PlanPending = x.Plans.Entries != "" && x.Plans.Entries != s.checkedEntries()
 	return s
-}
-
-// surround adds the data that is not in the records. It must not be older than they are.
-func (s *Snapshot) surround(around Surroundings) {
-	s.LedgerMissing, s.NextResync = around.Missing, around.NextResync
-	s.DeadLetters, s.EventsWaiting, s.Idle, s.Ran = around.DeadLetters, around.Waiting, around.Idle, around.Ran
-	s.PlanHash, s.PlanFault = around.Plans.Hash, around.Plans.Fault
-	s.PlanPending = around.Plans.Entries != "" && around.Plans.Entries != s.checkedEntries()
-	if s.Held.Equal(around.Hold) {
-		return
-	}
-	s.Held = around.Hold
-	for _, c := range s.Campaigns {
-		for i, n := range c.Numbers {
-			c.Numbers[i] = explain(n.Number, c.Campaign, s.Held)
-		}
-	}
 }
 
 // checkedEntries is the digest of the plan entries for which the campaigns were checked.
@@ -139,10 +128,10 @@ func Sentence(c ledger.Campaign) string {
 	return cmp.Or(c.Phase, ledger.PhaseUnread).Sentence()
 }
 
-func explain(n ledger.Number, c ledger.Campaign, hold ledger.Hold) Number {
-	advice, next := hold.Advise(n, c)
-	n.NextAt = next
-	return Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action}
+func explain(n Number, c ledger.Campaign, hold ledger.Hold) Number {
+	advice, next := hold.Advise(n.Number, c)
+	n.NextAt, n.Why, n.Next, n.Action = next, advice.Why, advice.Next, advice.Action
+	return n
 }
 
 // WaitsForPerson reports whether the campaign or any of its numbers needs a person.

@@ -18,12 +18,14 @@ import (
 )
 
 func TestSnapshot_IsPlainJSON(t *testing.T) {
+	t.Parallel()
 	text, err := json.MarshalIndent(read(t, mixedLedger(t)), "", "  ")
 	must(t, err)
 	testkit.Golden(t, "testdata/mixed.json", string(text)+"\n", *update, "-update")
 }
 
 func TestRead_IsEmptyBeforeAnAssignerRan(t *testing.T) {
+	t.Parallel()
 	const want = `{"at":"2026-03-02T12:00:00Z","campaigns":[],"totals":{},"dead_letters":0,"events_waiting":0,"idle":%t}`
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	for i, when := range []string{"without streams", "with streams"} {
@@ -37,6 +39,7 @@ func TestRead_IsEmptyBeforeAnAssignerRan(t *testing.T) {
 }
 
 func TestRead_CountsByState(t *testing.T) {
+	t.Parallel()
 	s := read(t, mixedLedger(t))
 	want := map[ledger.State]int{ledger.Sendable: 2, ledger.Pending: 1, ledger.Attached: 1, ledger.Failed: 1, ledger.Conflict: 1, ledger.Planned: 9}
 	if diff := cmp.Diff(want, s.Totals); diff != "" {
@@ -56,7 +59,8 @@ func TestRead_CountsByState(t *testing.T) {
 	}
 }
 
-func TestRead_CountsEventsThatWait(t *testing.T) {
+func TestRead_CountsWaitingEvents(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	_, err := events.NewConsumer(t.Context(), js, events.Timing{}, func(err error) { t.Log(err) })
@@ -66,12 +70,12 @@ func TestRead_CountsEventsThatWait(t *testing.T) {
 		must(t, err)
 	}
 	got := read(t, js)
-	// The server counts what waits for a consumer a moment after it is stored.
+	// The server counts a waiting message a moment after it is stored.
 	for deadline := time.Now().Add(10 * time.Second); got.EventsWaiting != 2 && time.Now().Before(deadline); got = read(t, js) {
 		time.Sleep(time.Millisecond)
 	}
 	if got.EventsWaiting != 2 || !got.Idle {
-		t.Errorf("got %d, idle %t, want 2 for nobody", got.EventsWaiting, got.Idle)
+		t.Errorf("got %d, idle %t, want 2 without an assigner", got.EventsWaiting, got.Idle)
 	}
 	const want = "No assigner is running, so nothing is checked or attached. Stored and waiting: 2\nevents. Start one with greenlight up or assigner.\n"
 	if text := writeText(t, got); !strings.Contains(text, want) {
@@ -79,11 +83,12 @@ func TestRead_CountsEventsThatWait(t *testing.T) {
 	}
 	got.Idle = false
 	if text := writeText(t, got); strings.Contains(text, "No assigner") {
-		t.Errorf("somebody works, and the text says\n%s", text)
+		t.Errorf("an assigner runs, and the text says\n%s", text)
 	}
 }
 
-func TestRead_TellsTheLaterNextLook(t *testing.T) {
+func TestRead_HasTheLaterNextCheck(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	book, err := ledger.Create(t.Context(), js, 1)
@@ -110,6 +115,7 @@ func TestRead_TellsTheLaterNextLook(t *testing.T) {
 }
 
 func TestRead_FailsWithItsContext(t *testing.T) {
+	t.Parallel()
 	js := mixedLedger(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -15,12 +15,13 @@ import (
 )
 
 const (
-	// width is the width of the text in columns.
-	width = 80
-	// maxNumbers bounds the numbers that are listed in a sentence.
+	// minWidth is the width of the text in columns, unless the terminal is wider.
+	minWidth = 80
+	// maxProse bounds the lines of sentences, in columns: longer ones are hard to read.
+	maxProse = 100
+	// maxNumbers bounds what is listed in a sentence.
 	maxNumbers = 3
-	// maxCampaigns bounds the campaigns that are shown one by one. If there are more, those
-	// that are done are only counted, and each cause is explained once for all others.
+	// maxCampaigns bounds the campaigns in the table of everything.
 	maxCampaigns = 50
 	// maxDetail bounds text from outside, in characters.
 	maxDetail = 400
@@ -32,24 +33,19 @@ type TextOptions struct {
 	Color bool
 	// Zone is the time zone of the times. Default UTC.
 	Zone *time.Location
+	// Width is the width of the terminal in columns. The default and the minimum are 80.
+	Width int
+	// ASCII replaces all other characters, see [WantsASCII].
+	ASCII bool
 }
 
-// WriteText writes the snapshot in 80 columns: a table of the campaigns, then what is not
-// done, with why, what happens next and when, and what a person should do. The level of
-// detail depends on [Snapshot.About].
+// WriteText writes the snapshot: what stops everything, a table of the campaigns with
+// problems first, and what is not done. For that it says why, what happens next and when,
+// and what a person should do. The level of detail depends on [Snapshot.About].
 func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
-	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, color: o.Color}
-	for _, sentence := range HoldSentences(s.Held, s.names(), t.now) {
-		t.wrap("", sentence)
-	}
-	if !s.Held.IsZero() {
-		t.wrap("", "No new write request is sent to Telnyx until you run greenlight resume. Events are still stored.")
-		t.gap(true)
-	}
-	if len(s.LedgerMissing) > 0 {
-		t.wrap("", MissingSentence(s.LedgerMissing))
-		t.gap(len(s.Campaigns) > 0)
-	}
+	columns := max(o.Width, minWidth)
+	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, color: o.Color, columns: columns, width: min(columns, maxProse)}
+	t.alerts(s)
 	switch {
 	case len(s.Campaigns) == 0 && len(s.LedgerMissing) > 0:
 	case len(s.Campaigns) == 0 && (s.PlanPending || s.Ran && s.PlanHash == ""):
@@ -61,22 +57,19 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 			t.gap(i > 0)
 			t.number(c, c.Numbers[0])
 		}
-	case s.Focus == FocusAll && len(s.Campaigns) > maxCampaigns:
-		t.wrap("", s.headline())
-		t.gap(true)
-		t.many(s.Campaigns)
-	default:
-		if s.Focus == FocusAll {
-			t.wrap("", s.headline())
-			t.gap(true)
-		}
+	case s.Focus == FocusCampaign:
 		t.WriteString(t.campaigns(s.Campaigns))
 		for _, c := range s.Campaigns {
-			t.campaign(c, s.Focus)
+			t.campaign(c)
 		}
+	default:
+		t.overview(s)
 	}
-	t.footer(s)
-	_, err := io.WriteString(w, t.String())
+	written := strings.TrimRight(t.String(), "\n") + "\n"
+	if o.ASCII {
+		written = ascii(written)
+	}
+	_, err := io.WriteString(w, written)
 	return err
 }
 
@@ -86,9 +79,76 @@ type textOf struct {
 	now    time.Time
 	resync time.Time
 	color  bool
+	// columns is the width of tables, width that of sentences.
+	columns, width int
 }
 
-func (t *textOf) wrap(indent, sentence string) { Wrap(&t.Builder, indent, sentence, width) }
+func (t *textOf) wrap(indent, sentence string) { Wrap(&t.Builder, indent, sentence, t.width) }
+
+func (t *textOf) hang(first, indent, sentence string) {
+	Hang(&t.Builder, first, indent, sentence, t.width)
+}
+
+// alerts writes what concerns all campaigns. It comes first, so that it is seen on a small
+// screen too.
+func (t *textOf) alerts(s Snapshot) {
+	if !s.Held.IsZero() {
+		for _, sentence := range HoldSentences(s.Held, s.names(), t.now) {
+			t.wrap("", sentence)
+		}
+		t.wrap("", "No new write request is sent to Telnyx until you run greenlight resume. Events are still stored.")
+		t.gap(true)
+	}
+	if len(s.LedgerMissing) > 0 {
+		t.wrap("", MissingSentence(s.LedgerMissing))
+		t.gap(true)
+	}
+	if s.Idle && (len(s.Campaigns) > 0 || s.EventsWaiting > 0) {
+		t.wrap("", IdleSentence(s.EventsWaiting))
+		t.gap(true)
+	}
+	if s.PlanFault != "" {
+		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
+		t.detail("  ", "", s.PlanFault)
+		t.hang("  To do:  ", "          ", "Fix it; greenlight plan validate lists every error.")
+		t.gap(true)
+	}
+	if s.PlanPending {
+		t.wrap("", "The plan has changed, and not all of its campaigns have been checked yet.")
+		t.gap(true)
+	}
+	if s.DeadLetters > 0 && s.Focus == FocusAll {
+		t.wrap("", Count(int(s.DeadLetters), "dead letter")+". To review, run greenlight deadletters list.")
+		t.gap(true)
+	}
+}
+
+// overview shows what is not done, beginning with what needs a person. Campaigns that are
+// done take one line together.
+func (t *textOf) overview(s Snapshot) {
+	t.wrap("", s.headline())
+	t.gap(true)
+	var done []string
+	for _, c := range s.Campaigns {
+		if c.done() {
+			done = append(done, name(c))
+		}
+	}
+	shown := slices.Clone(s.Campaigns)
+	if len(done) > 1 {
+		shown = slices.DeleteFunc(shown, Campaign.done)
+	}
+	slices.SortStableFunc(shown, func(a, b Campaign) int { return trueFirst(a.WaitsForPerson(), b.WaitsForPerson()) })
+	t.WriteString(t.campaigns(shown[:min(len(shown), maxCampaigns)]))
+	t.gap(len(shown) > 0 && len(done) > 1)
+	if len(done) > 1 {
+		t.wrap("", Count(len(done), "campaign")+" done: "+listed(done)+".")
+	}
+	if more := len(shown) - maxCampaigns; more > 0 {
+		t.wrap("", Count(more, "more campaign")+" not done. Name a plan, campaign or number to see it; --json has all.")
+	}
+	t.causes(shown)
+}
 
 // headline summarizes everything in a sentence.
 func (s Snapshot) headline() string {
@@ -104,6 +164,9 @@ func (s Snapshot) headline() string {
 	return fmt.Sprintf("%d of %s attached%s.", attached, Count(s.Planned(), "number"), needs)
 }
 
+// ExtrasSentence says that a campaign has numbers that are not in its plan.
+const ExtrasSentence = "The campaign has numbers that are not in its plan. Greenlight does not change them; greenlight plan diff names them."
+
 // needPerson says that n numbers need a person.
 func needPerson(n int) string {
 	if n == 1 {
@@ -112,38 +175,21 @@ func needPerson(n int) string {
 	return fmt.Sprintf("%d need a person", n)
 }
 
-// many shows more than maxCampaigns campaigns: a table of the first that are not done,
-// beginning with those that need a person, then the causes for all of them.
-func (t *textOf) many(campaigns []Campaign) {
-	unfinished := slices.DeleteFunc(slices.Clone(campaigns), Campaign.done)
-	slices.SortStableFunc(unfinished, func(a, b Campaign) int { return cmp.Compare(rankOf(a), rankOf(b)) })
-	if len(unfinished) > 0 {
-		t.WriteString(t.campaigns(unfinished[:min(len(unfinished), maxCampaigns)]))
-	}
-	var rest []string
-	if done := len(campaigns) - len(unfinished); done > 0 {
-		rest = append(rest, Count(done, "campaign")+" done")
-	}
-	if more := len(unfinished) - maxCampaigns; more > 0 {
-		rest = append(rest, Count(more, "campaign")+" more not done")
-	}
-	if len(rest) > 0 {
-		t.gap(len(unfinished) > 0)
-		t.wrap("", "Not shown: "+strings.Join(rest, ", ")+". Name a plan, campaign or number to see it; --json has all.")
-	}
-	t.causes(unfinished)
-}
-
-// done reports whether there is nothing more to do for a campaign.
+// done reports whether there is nothing more to do for a campaign, nor to say about it.
 func (c Campaign) done() bool {
-	return !c.WaitsForPerson() && c.Planned && c.Phase == ledger.PhaseApproved && c.Reason == "" && c.On() == len(c.Numbers)
+	return c.isQuiet() && c.Extras == 0 && !c.WaitsForPerson() && c.Counts[ledger.Sendable] == len(c.Numbers)
 }
 
-func rankOf(c Campaign) int {
-	if c.WaitsForPerson() {
+// trueFirst compares two values: true comes first.
+func trueFirst(a, b bool) int {
+	switch {
+	case a == b:
 		return 0
+	case a:
+		return -1
+	default:
+		return 1
 	}
-	return 1
 }
 
 // causes says why campaigns are not done, each cause once.
@@ -154,85 +200,64 @@ func (t *textOf) causes(campaigns []Campaign) {
 	}
 	var conditions []condition
 	of := map[condition][]Campaign{}
-	var all []group
+	var extras []string
 	for _, c := range campaigns {
-		if c.Phase != ledger.PhaseApproved || c.Reason != "" || !c.Planned {
-			at := condition{c.Sentence, c.Reason}
-			if of[at] == nil {
-				conditions = append(conditions, at)
-			}
-			of[at] = append(of[at], c)
+		if c.Extras > 0 {
+			extras = append(extras, name(c))
 		}
-		all = merge(all, groups(c)...)
+		if c.isQuiet() {
+			continue
+		}
+		at := condition{c.Sentence, c.Reason}
+		if of[at] == nil {
+			conditions = append(conditions, at)
+		}
+		of[at] = append(of[at], c)
 	}
 	for _, at := range conditions {
-		t.gap(true)
-		names := make([]string, 0, maxNumbers)
-		for _, c := range of[at][:min(len(of[at]), maxNumbers)] {
+		var names []string
+		for _, c := range of[at] {
 			names = append(names, name(c))
 		}
-		affected := Count(len(of[at]), "campaign") + ": " + strings.Join(names, ", ")
-		if more := len(of[at]) - len(names); more > 0 {
-			affected += fmt.Sprintf(" and %d more", more)
-		}
-		t.wrap("", affected)
+		t.gap(true)
+		t.wrap("", Count(len(names), "campaign")+": "+listed(names))
 		t.wrap("  ", at.sentence)
-		if at.reason != "" {
-			t.advice("  ", at.reason.Advice(), "")
+		t.reason("  ", at.reason)
+		for i, c := range of[at][:min(len(names), maxNumbers)] {
+			about := names[i]
+			if len(names) == 1 {
+				about = ""
+			}
+			t.detail("  ", about, c.Detail)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b group) int { return cmp.Compare(rank(a.reason), rank(b.reason)) })
-	for _, g := range all {
+	for _, g := range groups(campaigns...) {
 		t.gap(true)
-		t.group(Campaign{}, g, false)
+		t.group("", "", g, maxNumbers)
+	}
+	if len(extras) > 0 {
+		t.gap(true)
+		t.wrap("", Count(len(extras), "campaign")+": "+listed(extras))
+		t.wrap("  ", ExtrasSentence)
 	}
 }
 
-// merge adds groups to those with the same explanation.
-func merge(all []group, more ...group) []group {
-	for _, g := range more {
-		i := slices.IndexFunc(all, g.matches)
-		if i < 0 {
-			all = append(all, g)
-			continue
-		}
-		all[i].numbers = append(all[i].numbers, g.numbers...)
-		if all[i].nextAt.IsZero() || !g.nextAt.IsZero() && g.nextAt.Before(all[i].nextAt) {
-			all[i].nextAt = g.nextAt
-		}
+// isQuiet reports whether the campaign, apart from its numbers, needs no explanation.
+func (c Campaign) isQuiet() bool {
+	return c.Phase == ledger.PhaseApproved && c.Reason == "" && c.Planned
+}
+
+// reason explains a reason of a campaign, if there is one.
+func (t *textOf) reason(indent string, reason ledger.Reason) {
+	if reason != "" {
+		t.advice(indent, reason.Advice(), "")
 	}
-	return all
 }
 
 // gap writes an empty line, if wanted.
 func (t *textOf) gap(wanted bool) {
 	if wanted {
 		t.WriteString("\n")
-	}
-}
-
-// footer writes what concerns all campaigns.
-func (t *textOf) footer(s Snapshot) {
-	if s.Idle && (len(s.Campaigns) > 0 || s.EventsWaiting > 0) {
-		t.gap(true)
-		t.wrap("", IdleSentence(s.EventsWaiting))
-	}
-	if s.PlanFault != "" {
-		t.gap(true)
-		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
-		t.detail("  ", "", s.PlanFault)
-		Hang(&t.Builder, "  To do:  ", "          ", "Fix it; greenlight plan validate lists every error.", width)
-	}
-	if s.PlanPending {
-		t.gap(true)
-		t.wrap("", "The plan has changed, and not all of its campaigns have been checked yet.")
-	}
-	if s.Focus != FocusAll {
-		return
-	}
-	if s.DeadLetters > 0 {
-		t.gap(true)
-		t.wrap("", Count(int(s.DeadLetters), "dead letter")+". To review, run greenlight deadletters list.")
 	}
 }
 
@@ -245,26 +270,61 @@ func IdleSentence(waiting int) string {
 	return "No assigner is running, so nothing is checked or attached. " + stored + "Start one with greenlight up or assigner."
 }
 
-// campaigns is the table of all campaigns.
+// campaigns is the table of campaigns. The name is shortened first when there is too
+// little room, and counts are never cut.
 func (t *textOf) campaigns(campaigns []Campaign) string {
-	w := newTable()
-	w.SetColumnConfigs([]table.ColumnConfig{
-		{Number: 1, WidthMax: 13}, {Number: 3, WidthMax: 14}, {Number: 4, WidthMax: 16}, {Number: 5, WidthMax: 19, WidthMaxEnforcer: text.WrapSoft},
-	})
-	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next check"})
-	for _, c := range campaigns {
-		w.AppendRow(table.Row{name(c), t.paintPhase(c), bar(c), t.counts(c), t.nextOfCampaign(c)})
+	if len(campaigns) == 0 {
+		return ""
 	}
-	return trimLines(w.Render()) + "\n"
+	const (
+		leastName, leastCounts = 12, 20
+		// A name of this length is worth more than the bar.
+		someName = 24
+	)
+	others, names, counts := newTable(), 0, 0
+	others.AppendHeader(table.Row{"phase", "attached", "next"})
+	next := func(c Campaign) string { return text.WrapSoft(t.nextOfCampaign(c), max(19, (t.columns-minWidth)/2)) }
+	for _, c := range campaigns {
+		others.AppendRow(table.Row{t.paintPhase(c), share(c, false), next(c)})
+		names, counts = max(names, columnsOf(name(c))), max(counts, columnsOf(strings.Join(t.counts(c), ", ")))
+	}
+	room := t.columns - text.LongestLineLen(others.Render()) - 2*len("  ")
+	roomForNames := func() int { return room - min(counts, max(leastCounts, room/2)) }
+	bars := roomForNames()-barWidth >= min(names, someName)
+	if bars {
+		room -= barWidth
+	}
+	names = max(min(names, roomForNames()), leastName)
+	w := newTable()
+	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next"})
+	for _, c := range campaigns {
+		w.AppendRow(table.Row{shorten(name(c), names), t.paintPhase(c), share(c, bars), fill(t.counts(c), room-names), next(c)})
+	}
+	return w.Render() + "\n"
 }
 
-// trimLines removes the blanks at the ends of lines.
-func trimLines(rendered string) string {
-	lines := strings.Split(rendered, "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(line, " ")
+func columnsOf(content string) int { return text.RuneWidthWithoutEscSequences(content) }
+
+// shorten cuts the middle out of a name, since names often differ at the end.
+func shorten(name string, most int) string {
+	runes := []rune(name)
+	if columnsOf(name) <= most {
+		return name
 	}
-	return strings.Join(lines, "\n")
+	head, tail := (most-1)/2, len(runes)
+	for columnsOf(string(runes[tail-1:])) <= most-1-head {
+		tail--
+	}
+	return text.Trim(name, head) + "…" + string(runes[tail:])
+}
+
+// fill joins counts in lines of at most so many columns. No count is split.
+func fill(counts []string, most int) string {
+	whole := make([]string, len(counts))
+	for i, count := range counts {
+		whole[i] = strings.ReplaceAll(count, " ", "_")
+	}
+	return strings.ReplaceAll(text.WrapSoft(strings.Join(whole, ", "), most), "_", " ")
 }
 
 func name(c Campaign) string {
@@ -274,33 +334,46 @@ func name(c Campaign) string {
 	return Plain(c.Plan, 60)
 }
 
-// bar draws the share of numbers that are on the campaign.
-func bar(c Campaign) string {
-	const most = 8
+// barWidth is the width of a bar and the blank after it.
+const barWidth = 9
+
+// share says how many numbers are on the campaign, if wanted with a bar.
+func share(c Campaign, withBar bool) string {
 	total := len(c.Numbers)
 	if total == 0 {
 		return ""
 	}
-	full := most * c.On() / total
-	return strings.Repeat("█", full) + strings.Repeat("░", most-full) + fmt.Sprintf(" %d/%d", c.On(), total)
+	said := fmt.Sprintf("%d/%d", c.On(), total)
+	if !withBar {
+		return said
+	}
+	full := (barWidth - 1) * c.On() / total
+	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-1-full) + " " + said
 }
 
-// counts counts a campaign's numbers by state, one state per line, and those that need a
-// person.
-func (t *textOf) counts(c Campaign) string {
+// counts counts a campaign's numbers by state, and those that need a person.
+func (t *textOf) counts(c Campaign) []string {
 	var parts []string
-	for _, state := range ledger.States() {
-		if n := c.Counts[state]; n > 0 {
-			parts = append(parts, t.paint(ledger.Number{State: state}, fmt.Sprintf("%d %s", n, state)))
-		}
-	}
 	if n := c.needPerson(); n > 0 {
 		parts = append(parts, t.paint(ledger.Number{NeedsPerson: true}, needPerson(n)))
 	}
-	if c.Extras > 0 {
-		parts = append(parts, fmt.Sprintf("%d unplanned", c.Extras))
+	for _, state := range ledger.States() {
+		n := c.Counts[state]
+		if state == ledger.Planned && c.Queued > 0 {
+			parts = append(parts, t.paint(ledger.Number{}, fmt.Sprintf("%d queued", c.Queued)))
+			n -= c.Queued
+		}
+		if n > 0 {
+			parts = append(parts, t.paint(ledger.Number{State: state}, fmt.Sprintf("%d %s", n, state)))
+		}
 	}
-	return cmp.Or(strings.Join(parts, "\n"), "none")
+	if c.Extras > 0 {
+		parts = append(parts, fmt.Sprintf("%d not in plan", c.Extras))
+	}
+	if len(parts) == 0 {
+		return []string{"none"}
+	}
+	return parts
 }
 
 func (t *textOf) paint(n ledger.Number, content string) string { return Paint(n, content, t.color) }
@@ -330,27 +403,19 @@ const (
 )
 
 func (t *textOf) paintPhase(c Campaign) string {
-	phase := Plain(string(c.Phase), 9)
-	switch {
-	case !t.color:
-		return phase
-	case c.Campaign.NeedsPerson():
-		return red + phase + plain
-	case c.Phase == ledger.PhaseApproved:
-		return green + phase + plain
-	default:
-		return yellow + phase + plain
+	like := ledger.Number{NeedsPerson: c.Campaign.NeedsPerson()}
+	if c.Phase == ledger.PhaseApproved {
+		like.State = ledger.Attached
 	}
+	return t.paint(like, Plain(string(c.Phase), 9))
 }
 
-// nextOfCampaign says when the campaign is checked next.
+// nextOfCampaign says how long its queue takes, or when the campaign is checked next.
 func (t *textOf) nextOfCampaign(c Campaign) string {
-	var next time.Time
-	for _, n := range c.Numbers {
-		if !n.NextAt.IsZero() && (next.IsZero() || n.NextAt.Before(next)) {
-			next = n.NextAt
-		}
+	if pace := c.Pace.Words(); pace != "" {
+		return pace
 	}
+	next := earliest(c.Numbers)
 	if !c.NextAt.IsZero() && (next.IsZero() || c.NextAt.After(next)) {
 		next = c.NextAt
 	}
@@ -364,39 +429,28 @@ func (t *textOf) nextResync() string {
 	return Until(t.now, t.resync)
 }
 
-// campaign writes what is not done about one campaign, or everything if the campaign was
-// named.
-func (t *textOf) campaign(c Campaign, focus Focus) {
-	all := focus == FocusCampaign
-	// An approved campaign needs no explanation.
-	quiet := c.Phase == ledger.PhaseApproved && c.Reason == "" && c.Planned
-	if quiet && !all && !slices.ContainsFunc(c.Numbers, remarkable) {
-		return
-	}
+// campaign writes everything about one campaign.
+func (t *textOf) campaign(c Campaign) {
 	t.gap(true)
-	t.title(cmp.Or(Plain(c.Plan, 60), "(no plan)"), c.ID)
-	if all {
-		t.facts(c)
-	}
-	if !quiet || all {
-		t.wrap("  ", c.Sentence)
-	}
-	if c.Reason != "" {
-		t.advice("  ", c.Reason.Advice(), "")
-	}
+	t.title(cmp.Or(c.Plan, "(no plan)"), c.ID)
+	t.facts(c)
+	t.wrap("  ", c.Sentence)
+	t.reason("  ", c.Reason)
 	t.detail("  ", "", c.Detail)
-	if all {
-		t.gap(len(c.Numbers) > 0)
-		t.WriteString(t.numbers(c))
+	if c.Extras > 0 {
+		t.wrap("  ", ExtrasSentence)
 	}
-	for _, group := range groups(c) {
-		t.group(c, group, all)
+	t.gap(len(c.Numbers) > 0)
+	t.WriteString(t.numbers(c))
+	for _, g := range groups(c) {
+		t.gap(true)
+		t.group("  ", c.Detail, g, 10)
 	}
 }
 
 func (t *textOf) title(first, second string) {
 	line := Plain(first, 60) + "  " + Plain(second, 60)
-	if !t.color || len(line) > width {
+	if !t.color || columnsOf(line) > t.width {
 		t.wrap("", line)
 		return
 	}
@@ -413,7 +467,7 @@ func (t *textOf) facts(c Campaign) {
 		t.fact("Telnyx id", c.TelnyxID, "")
 	}
 	t.fact("Telnyx says", c.Status, "")
-	t.fact("Since", Ago(t.now, c.Since), "")
+	t.fact("Since", since(t.now, c.Since), "")
 	t.fact("Webhook", c.WebhookURL, "")
 	t.fact("Last trigger", c.Cause, "")
 }
@@ -426,28 +480,24 @@ func (t *textOf) fact(label, value, set string) {
 	if set != "" {
 		value = strings.TrimPrefix(value+", plan set "+Plain(set, 40), ", ")
 	}
-	Hang(&t.Builder, fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), Plain(value, maxDetail), width)
-}
-
-// remarkable reports whether a number needs an explanation.
-func remarkable(n Number) bool {
-	return n.Reason != "" || n.Detail != ""
+	t.hang(fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), Plain(value, maxDetail))
 }
 
 // numbers is the table of a campaign's numbers.
 func (t *textOf) numbers(c Campaign) string {
 	w := newTable()
-	w.AppendHeader(table.Row{"number", "state", "reason", "since", "person", "next try"})
+	w.AppendHeader(table.Row{"number", "state", "reason", "for", "person", "next try"})
 	for _, n := range c.Numbers {
-		w.AppendRow(table.Row{n.Number.Number, t.paint(n.Number, string(n.State)), n.Reason, t.since(n), neededWord(n), t.nextOf(n)})
+		w.AppendRow(table.Row{n.Number.Number, t.paint(n.Number, string(n.State)), n.Reason, t.forHowLong(n), neededWord(n), t.nextOf(n)})
 	}
 	if w.Length() == 0 {
 		return ""
 	}
-	return trimLines(w.Render()) + "\n"
+	return w.Render() + "\n"
 }
 
-func (t *textOf) since(n Number) string {
+// forHowLong says for how long a number has been in its state.
+func (t *textOf) forHowLong(n Number) string {
 	if n.Since.IsZero() {
 		return ""
 	}
@@ -467,21 +517,14 @@ func (t *textOf) nextOf(n Number) string {
 	if n.State == ledger.Sendable {
 		return ""
 	}
-	return cmp.Or(Until(t.now, n.NextAt), "at the resync")
+	return cmp.Or(n.Turn.Words(), Until(t.now, n.NextAt), "at the resync")
 }
 
 // group is a set of numbers with the same explanation.
 type group struct {
-	state   ledger.State
-	reason  ledger.Reason
-	person  bool
-	advice  ledger.Advice
-	nextAt  time.Time
+	ledger.NumberKind
+	ledger.Advice
 	numbers []Number
-}
-
-func (g group) matches(o group) bool {
-	return g.state == o.state && g.reason == o.reason && g.person == o.person && g.advice == o.advice
 }
 
 // rank is the place of a reason in the documented order. No reason comes last.
@@ -493,64 +536,79 @@ func rank(reason ledger.Reason) int {
 	return len(order)
 }
 
-// groups groups the numbers that need an explanation, in the order of their reasons.
-func groups(c Campaign) []group {
-	var all []group
-	for _, n := range c.Numbers {
-		saidAbove := n.Reason != "" && (n.Reason == c.Reason || n.Reason == c.Phase.Reason() && !n.IsOn())
-		if !remarkable(n) || saidAbove {
-			continue
+// groups groups the numbers that need an explanation, those that need a person first, then
+// in the order of their reasons.
+func groups(campaigns ...Campaign) (all []group) {
+	for _, c := range campaigns {
+		for _, n := range c.Numbers {
+			saidAbove := n.Reason != "" && (n.Reason == c.Reason || n.Reason == c.Phase.Reason() && !n.IsOn())
+			if n.Reason == "" && n.Detail == "" || saidAbove {
+				continue
+			}
+			kind, advice := n.Kind(), ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}
+			i := slices.IndexFunc(all, func(g group) bool { return g.NumberKind == kind && g.Advice == advice })
+			if i < 0 {
+				i, all = len(all), append(all, group{NumberKind: kind, Advice: advice})
+			}
+			all[i].numbers = append(all[i].numbers, n)
 		}
-		all = merge(all, group{
-			state: n.State, reason: n.Reason, person: n.NeedsPerson, advice: ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action},
-			nextAt: n.NextAt, numbers: []Number{n},
-		})
 	}
-	slices.SortStableFunc(all, func(a, b group) int { return cmp.Compare(rank(a.reason), rank(b.reason)) })
+	slices.SortStableFunc(all, func(a, b group) int {
+		return cmp.Or(trueFirst(a.NeedsPerson, b.NeedsPerson), cmp.Compare(rank(a.Reason), rank(b.Reason)))
+	})
 	return all
 }
 
-// group writes the explanation of a group, then Telnyx's details about its numbers.
-func (t *textOf) group(c Campaign, g group, all bool) {
-	head := headOf(ledger.Number{State: g.state, Reason: g.reason, NeedsPerson: g.person})
-	t.gap(all)
-	Hang(&t.Builder, "  ", "    ", fmt.Sprintf("%s: %s", head, named(g.numbers)), width)
-	t.advice("    ", g.advice, nextSentence(g.state, Until(t.now, g.nextAt)))
-	maxDetails := maxNumbers
-	if all {
-		maxDetails = 10
-	}
-	shown := map[string]bool{}
-	left := 0
-	for _, n := range g.numbers {
-		switch {
-		case n.Detail == "" || shown[n.Detail] || n.Detail == c.Detail:
-		case len(shown) == maxDetails:
-			left++
-		default:
-			shown[n.Detail] = true
-			t.detail("    ", n.Number.Number, n.Detail)
+// earliest is the earliest next check of some numbers, zero if none has one.
+func earliest(numbers []Number) (next time.Time) {
+	for _, n := range numbers {
+		if !n.NextAt.IsZero() && (next.IsZero() || n.NextAt.Before(next)) {
+			next = n.NextAt
 		}
 	}
+	return next
+}
+
+// group writes the explanation of a group, then at most so many of Telnyx's details about
+// its numbers, without the one that was written before.
+func (t *textOf) group(indent, before string, g group, maxDetails int) {
+	head := headOf(ledger.Number{State: g.State, Reason: g.Reason, NeedsPerson: g.NeedsPerson})
+	t.hang(indent, indent+"  ", fmt.Sprintf("%s: %s", head, named(g.numbers)))
+	when, left := nextSentence(g.State, Until(t.now, earliest(g.numbers))), 0
+	for _, n := range g.numbers {
+		left = max(left, n.EstimatedSeconds)
+	}
 	if left > 0 {
-		t.wrap("    ", fmt.Sprintf("%d more have details; --json shows all.", left))
+		when = " The last one is due in " + about(left) + "."
+	}
+	t.advice(indent+"  ", g.Advice, when)
+	shown := map[string]bool{}
+	omitted := 0
+	for _, n := range g.numbers {
+		switch {
+		case n.Detail == "" || shown[n.Detail] || n.Detail == before:
+		case len(shown) == maxDetails:
+			omitted++
+		default:
+			shown[n.Detail] = true
+			t.detail(indent+"  ", n.Number.Number, n.Detail)
+		}
+	}
+	if omitted > 0 {
+		t.wrap(indent+"  ", fmt.Sprintf("%d more have details; --json shows all.", omitted))
 	}
 }
 
 // named lists the first numbers, and counts them.
 func named(numbers []Number) string {
-	var list []string
-	for _, n := range numbers[:min(len(numbers), maxNumbers)] {
-		list = append(list, n.Number.Number)
+	var all []string
+	for _, n := range numbers {
+		all = append(all, n.Number.Number)
 	}
-	switch left := len(numbers) - len(list); {
-	case len(numbers) == 1:
-		return list[0]
-	case left == 0:
-		return fmt.Sprintf("%d numbers, %s", len(numbers), strings.Join(list, ", "))
-	default:
-		return fmt.Sprintf("%d numbers, %s and %d more", len(numbers), strings.Join(list, ", "), left)
+	if len(all) == 1 {
+		return all[0]
 	}
+	return Count(len(all), "number") + ", " + listed(all)
 }
 
 // headOf names a number's state and reason, and says whether it needs a person.
@@ -577,9 +635,9 @@ func nextSentence(state ledger.State, when string) string {
 // advice writes why, what happens next and when, and what a person should do.
 func (t *textOf) advice(indent string, a ledger.Advice, when string) {
 	t.wrap(indent, a.Why)
-	Hang(&t.Builder, indent+"Next:   ", indent+"        ", a.Next+when, width)
+	t.hang(indent+"Next:   ", indent+"        ", a.Next+when)
 	if a.Action != "" {
-		Hang(&t.Builder, indent+"To do:  ", indent+"        ", a.Action, width)
+		t.hang(indent+"To do:  ", indent+"        ", a.Action)
 	}
 }
 
@@ -591,13 +649,13 @@ func (t *textOf) detail(indent, about, detail string) {
 	if about != "" {
 		detail = about + ": " + detail
 	}
-	Hang(&t.Builder, indent+"Detail: ", indent+"        ", Plain(detail, maxDetail), width)
+	t.hang(indent+"Detail: ", indent+"        ", Plain(detail, maxDetail))
 }
 
 // number writes everything about one number.
 func (t *textOf) number(c Campaign, n Number) {
 	t.WriteString(n.Number.Number + "  " + t.paint(n.Number, headOf(n.Number)) + "\n")
-	next := Until(t.now, n.NextAt)
+	next := cmp.Or(n.Turn.Words(), Until(t.now, n.NextAt))
 	if next == "" && n.State != ledger.Sendable && strings.Contains(n.Next, "resync") {
 		next = t.nextResync()
 	}
@@ -606,13 +664,13 @@ func (t *textOf) number(c Campaign, n Number) {
 	t.gap(true)
 	t.fact("Plan", strings.TrimSuffix(Plain(n.Plan, 60)+", "+n.PlanPlace, ", "), n.PlanHash)
 	t.fact("Campaign", fmt.Sprintf("%s, %s", Plain(c.ID, 60), c.Phase), "")
-	t.fact("State since", Ago(t.now, n.Since), "")
+	t.fact("State since", since(t.now, n.Since), "")
 	t.fact("Telnyx says", n.Status, "")
 	if n.TMobile != "" || n.NonTMobile != "" {
 		t.fact("Carriers", fmt.Sprintf("T-Mobile %s, others %s", cmp.Or(n.TMobile, "not known"), cmp.Or(n.NonTMobile, "not known")), "")
 	}
 	if r := n.Request; r.Sent != "" {
-		t.fact("Request", fmt.Sprintf("%s, %s; %s", r.Sent, Ago(t.now, r.At), cmp.Or(string(r.Outcome), "no answer known")), "")
+		t.fact("Request", fmt.Sprintf("%s at %s; %s", r.Sent, Clock(t.now, r.At), cmp.Or(string(r.Outcome), "no answer known")), "")
 	}
 	t.fact("Tries", n.Tries.String(), "")
 	t.fact("Last trigger", n.Cause, "")

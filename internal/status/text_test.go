@@ -7,9 +7,11 @@ import (
 	"io"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -26,11 +28,15 @@ func writeText(t *testing.T, s status.Snapshot) string {
 }
 
 func TestWriteText_ShowsEverythingAboutAMixedLedger(t *testing.T) {
+	t.Parallel()
 	text := writeText(t, read(t, mixedLedger(t)))
 	testkit.Golden(t, "testdata/mixed.txt", text, *update, "-update")
 	testkit.Readable(t, text)
+	if !strings.HasPrefix(text, "No assigner is running,") {
+		t.Errorf("what stops everything is not first:\n%s", text)
+	}
 	for _, words := range []string{
-		"2 sendable", "1 conflict", "Approved by the carriers, but", "7 planned", "7 need a person", "2 unplanned", "(no plan)", "2 dead letters",
+		"2 sendable", "1 conflict", "Approved by the carriers, but", "7 planned", "7 need a person", "2 not in plan", "The campaign has numbers that are not in its plan.", "(no plan)", "2 dead letters",
 		"failed (rejected), needs a person: +15551234570", "The number is on another campaign", "422 10015 Bad\n", "3/7", "The campaign was rejected.",
 	} {
 		if !strings.Contains(text, words) {
@@ -39,7 +45,86 @@ func TestWriteText_ShowsEverythingAboutAMixedLedger(t *testing.T) {
 	}
 }
 
+// busySnapshot has campaigns in every stage, with long names and large counts.
+func busySnapshot() status.Snapshot {
+	s := status.Snapshot{At: noon, Totals: map[ledger.State]int{}, Held: ledger.Hold{All: &ledger.HeldBy{By: "ann@ops", At: noon.Add(-time.Hour), Reason: "carrier incident"}}}
+	add := func(c ledger.Campaign, pace status.Pace, numbers ...ledger.Number) {
+		with := status.Campaign{Campaign: c, Sentence: status.Sentence(c), Pace: pace, Counts: map[ledger.State]int{}}
+		with.Planned, with.ID = true, springID
+		for i, n := range numbers {
+			n.Number = fmt.Sprintf("+1212555%04d", i)
+			advice := ledger.Advise(n, with.Campaign)
+			with.Counts[n.State]++
+			s.Totals[n.State]++
+			with.Numbers = append(with.Numbers, status.Number{Number: n, Why: advice.Why, Next: advice.Next, Action: advice.Action})
+		}
+		s.Campaigns = append(s.Campaigns, with)
+	}
+	times := func(n int, number ledger.Number) []ledger.Number {
+		return slices.Repeat([]ledger.Number{number}, n)
+	}
+	sendable, queued := ledger.Number{State: ledger.Sendable}, ledger.Number{State: ledger.Planned, Reason: ledger.Queued}
+	conflict := ledger.Number{State: ledger.Conflict, Reason: ledger.OtherCampaign, NeedsPerson: true}
+	add(ledger.Campaign{Plan: "alerts-east", Phase: ledger.PhaseApproved}, status.Pace{}, times(12, sendable)...)
+	add(ledger.Campaign{Plan: "appointment-reminders-for-the-eastern-region-2026", Phase: ledger.PhaseApproved},
+		status.Pace{Queued: 20, RequestsPerMinute: 30, EstimatedSeconds: 115},
+		slices.Concat(times(277, ledger.Number{State: ledger.Attached}), times(20, queued), times(13, ledger.Number{State: ledger.Pending}))...)
+	add(ledger.Campaign{Plan: "appointment-reminders-for-the-western-region-2026", Phase: ledger.PhaseInReview}, status.Pace{},
+		times(40, ledger.Number{State: ledger.Planned, Reason: ledger.CampaignInReview})...)
+	add(ledger.Campaign{Plan: "alerts-west", Phase: ledger.PhaseApproved}, status.Pace{}, times(30, sendable)...)
+	add(ledger.Campaign{Plan: "loyalty", Phase: ledger.PhaseApproved, Extras: 1}, status.Pace{}, append(times(98, sendable), conflict, conflict)...)
+	return s
+}
+
+// Problems come first, campaigns that are done take one line together, and no count is cut.
+func TestWriteText_UsesTheWidthOfTheTerminal(t *testing.T) {
+	t.Parallel()
+	for _, width := range []int{80, 100, 140} {
+		var out bytes.Buffer
+		must(t, busySnapshot().WriteText(&out, status.TextOptions{Width: width}))
+		said := out.String()
+		testkit.Golden(t, fmt.Sprintf("testdata/busy-%d.txt", width), said, *update, "-update")
+		for line := range strings.Lines(said) {
+			if columns := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); columns > width {
+				t.Errorf("%d columns, want at most %d: %q", columns, width, line)
+			}
+		}
+		loyalty, eastern := strings.Index(said, "\nloyalty"), strings.Index(said, "\nappoi")
+		if !strings.HasPrefix(said, "On hold: everything") || loyalty < 0 || eastern < loyalty {
+			t.Errorf("%d: want the hold, then the campaign that needs a person:\n%s", width, said)
+		}
+		for _, words := range []string{"277/310", "20 queued", "about 2 min left", "2 campaigns done: alerts-east, alerts-west.", "2 need a person"} {
+			if !strings.Contains(said, words) {
+				t.Errorf("%d: no %q in\n%s", width, words, said)
+			}
+		}
+	}
+}
+
+func TestWriteText_CanBeASCII(t *testing.T) {
+	t.Parallel()
+	s := busySnapshot()
+	s.Campaigns[2].Plan = "café 電話"
+	var out bytes.Buffer
+	must(t, s.WriteText(&out, status.TextOptions{ASCII: true, Width: 140}))
+	if strings.ContainsFunc(out.String(), func(r rune) bool { return r >= utf8.RuneSelf }) || !strings.Contains(out.String(), "caf? ????") || !strings.Contains(out.String(), "###") {
+		t.Errorf("got\n%s", out.String())
+	}
+	for set, want := range map[string]bool{"": false, "LC_ALL=C": true, "LC_ALL=C.UTF-8": false, "LANG=C": true, "LANG=en_US.UTF-8": false, "NO_UNICODE=1": true, "LC_CTYPE=POSIX": true} {
+		key, value, _ := strings.Cut(set, "=")
+		if got := status.WantsASCII(func(name string) string {
+			if name == key {
+				return value
+			}
+			return ""
+		}); got != want {
+			t.Errorf("%q: got %t, want %t", set, got, want)
+		}
+	}
+}
+
 func TestWriteText_FitsWhateverTheLedgerHas(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("x", 64)
 	s := status.Snapshot{At: noon, DeadLetters: 1}
 	for _, phase := range ledger.Phases() {
@@ -60,9 +145,10 @@ func TestWriteText_FitsWhateverTheLedgerHas(t *testing.T) {
 	testkit.Readable(t, writeText(t, s))
 }
 
-// Nobody reads each of thousands of campaigns: what is done is counted, and a cause is
-// written once for all campaigns that have it.
+// With thousands of campaigns, those that are done are counted, and each cause is written
+// once for all campaigns that have it.
 func TestWriteText_StaysShortHoweverManyCampaignsThereAre(t *testing.T) {
+	t.Parallel()
 	const campaigns, each = 2000, 50
 	s := status.Snapshot{At: noon, Totals: map[ledger.State]int{}}
 	for i := range campaigns {
@@ -89,34 +175,35 @@ func TestWriteText_StaysShortHoweverManyCampaignsThereAre(t *testing.T) {
 		t.Errorf("%d lines", lines)
 	}
 	for _, words := range []string{
-		"99000 of 100000 numbers attached; 1000 need a person.\n", "Not shown: 996 campaigns done, 954 campaigns more not done.", "4 campaigns: plan-0499, plan-0999, plan-1499 and 1 more\n",
-		"The campaign was rejected.", "failed (not_owned), needs a person: 1000 numbers, +12120000000,\n    +12120000100, +12120000200 and 997 more", "997 more have details",
+		"99000 of 100000 numbers attached; 1000 need a person.\n", "996 campaigns done: plan-0001, plan-0003, plan-0005 and 993 more.\n", "954 more campaigns not done.", "4 campaigns: plan-0499, plan-0999, plan-1499 and 1 more\n",
+		"The campaign was rejected.", "failed (not_owned), needs a person: 1000 numbers, +12120000000, +12120000100,\n  +12120000200 and 997 more", "997 more have details",
 	} {
 		if !strings.Contains(said, words) {
 			t.Errorf("the text does not say %q:\n%s", words, said)
 		}
 	}
-	if strings.Contains(said, "plan-0001") || strings.Count(said, ledger.NotOwned.Advice().Why) != 1 {
-		t.Errorf("it tells of what is done, or a cause twice:\n%s", said)
+	if strings.Contains(said, "\nplan-0001") || strings.Count(said, ledger.NotOwned.Advice().Why) != 1 {
+		t.Errorf("it shows a campaign that is done, or a cause twice:\n%s", said)
 	}
 	// The same, all done.
 	for i := range s.Campaigns {
 		s.Campaigns[i].Phase, s.Campaigns[i].Numbers, s.Campaigns[i].Counts = ledger.PhaseApproved, s.Campaigns[i].Numbers[1:], map[ledger.State]int{ledger.Sendable: each - 1}
 	}
 	s.Totals = map[ledger.State]int{ledger.Sendable: campaigns * (each - 1)}
-	const want = "98000 of 98000 numbers attached.\n\nNot shown: 2000 campaigns done. Name a plan, campaign or number to see it;\n--json has all.\n"
+	const want = "98000 of 98000 numbers attached.\n\n2000 campaigns done: plan-0000, plan-0001, plan-0002 and 1997 more.\n"
 	if got := writeText(t, s); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
 func TestWriteText_SaysThatNothingIsPlanned(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		deadLetters uint64
 		want        string
 	}{
 		"nothing at all":     {0, nothingPlanned},
-		"only a dead letter": {1, nothingPlanned + "\n1 dead letter. To review, run greenlight deadletters list.\n"},
+		"only a dead letter": {1, "1 dead letter. To review, run greenlight deadletters list.\n\n" + nothingPlanned},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := writeText(t, status.Snapshot{At: noon, DeadLetters: test.deadLetters})
@@ -130,7 +217,8 @@ func TestWriteText_SaysThatNothingIsPlanned(t *testing.T) {
 
 const nothingPlanned = "Nothing is planned yet, or no assigner has run. Put a plan file into\nconfig/plans and start greenlight up.\n"
 
-func TestWriteText_SaysWhenInAWord(t *testing.T) {
+func TestWriteText_ShortensTimes(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		since, next time.Time
 		want        string
@@ -167,7 +255,8 @@ func TestWriteText_SaysWhenInAWord(t *testing.T) {
 	}
 }
 
-func TestWriteText_TellsTimesByTheClockOfAPlace(t *testing.T) {
+func TestWriteText_UsesTheTimeZone(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	must(t, read(t, mixedLedger(t)).WriteText(&out, status.TextOptions{Zone: time.FixedZone("CET", 3600)}))
 	if !strings.Contains(out.String(), "in 10 s, at 13:00") {
@@ -175,8 +264,9 @@ func TestWriteText_TellsTimesByTheClockOfAPlace(t *testing.T) {
 	}
 }
 
-// Colours only where they are wanted, and the text is the same without them.
-func TestWriteText_PaintsOnlyWhenAsked(t *testing.T) {
+// The text is the same with and without colors.
+func TestWriteText_ColorsOnlyOnRequest(t *testing.T) {
+	t.Parallel()
 	s := read(t, mixedLedger(t))
 	for _, focus := range []string{"", "spring-promo", "+15551234570"} {
 		part := s
@@ -196,11 +286,13 @@ func TestWriteText_PaintsOnlyWhenAsked(t *testing.T) {
 }
 
 func TestAbout_FindsByEveryName(t *testing.T) {
+	t.Parallel()
 	s := read(t, mixedLedger(t))
 	for what, want := range map[string]string{
 		"spring-promo": springID, springID: springID, "C6X6M94": springID, autumnID: autumnID, "winter": winterID, strayID: strayID,
 		"config/plans/spring.yaml": springID, "spring.yaml": springID, "/srv/greenlight/config/plans/spring.yaml": springID,
-		"+15551234571": springID, "+12125550150": winterID,
+		"+15551234571": springID, "+12125550150": winterID, "212-555-0150": winterID, "+1 (212) 555-0150": winterID, "1-212-555-0150": winterID,
+		"(212)\u00a0555\u20110150": winterID, "2125550150": winterID,
 	} {
 		part, found := s.About(what)
 		if !found || len(part.Campaigns) != 1 || part.Campaigns[0].ID != want {
@@ -218,7 +310,8 @@ func TestAbout_FindsByEveryName(t *testing.T) {
 	}
 }
 
-func TestWriteText_GoesDeeperWhereAsked(t *testing.T) {
+func TestWriteText_ShowsDetailsOfOneCampaignOrNumber(t *testing.T) {
+	t.Parallel()
 	s := read(t, mixedLedger(t))
 	for what, name := range map[string]string{"spring-promo": "campaign.txt", "+15551234570": "number.txt"} {
 		part, _ := s.About(what)
@@ -228,7 +321,8 @@ func TestWriteText_GoesDeeperWhereAsked(t *testing.T) {
 	}
 }
 
-func TestWriteText_ShowsWhatIsKnownOfANumber(t *testing.T) {
+func TestWriteText_ShowsTheWholeRecordOfANumber(t *testing.T) {
+	t.Parallel()
 	n := ledger.Number{
 		Number: "+15551234567", CampaignID: autumnID, Plan: "autumn", PlanPlace: "plan.yaml:7", PlanHash: "a1b2", State: ledger.Failed, Reason: ledger.Stuck,
 		Status: "ASSIGNED", TMobile: "ADDED", Since: noon.Add(-time.Hour), Cause: "resync (message 3)", Tries: ledger.Tries{Refused: 2, Unanswered: 1}, NeedsPerson: true,
@@ -242,8 +336,8 @@ func TestWriteText_ShowsWhatIsKnownOfANumber(t *testing.T) {
 	said := strings.Join(strings.Fields(writeText(t, part)), " ")
 	for _, words := range []string{
 		"+15551234567 failed (stuck), needs a person Why.", "at every resync. Next try: in 5 min, at 12:05.", "Plan autumn, plan.yaml:7, plan set a1b2", "Campaign C6X6M95, approved",
-		"State since 1 h ago, at 11:00", "Telnyx says ASSIGNED", "Carriers T-Mobile ADDED, others not known", "Tries 2 refused, 1 unanswered", "Last trigger resync (message 3)",
-		"Request POST /10dlc/phone_number_campaigns, 2 h ago, at 10:00; no answer known", "On hold: everything, since 11:00 by ann@ops: carrier incident. No new write",
+		"State since 11:00, for 1 h", "Telnyx says ASSIGNED", "Carriers T-Mobile ADDED, others not known", "Tries 2 refused, 1 unanswered", "Last trigger resync (message 3)",
+		"Request POST /10dlc/phone_number_campaigns at 10:00; no answer known", "On hold: everything, since 11:00 by ann@ops: carrier incident. No new write",
 	} {
 		if !strings.Contains(said, words) {
 			t.Errorf("no %q in\n%s", words, said)
@@ -251,9 +345,10 @@ func TestWriteText_ShowsWhatIsKnownOfANumber(t *testing.T) {
 	}
 }
 
-// A campaign is checked when its first number is due, but not before its own time; and
-// what is said of the campaign is not said of each number again.
-func TestWriteText_ShowsOfACampaignWhatItsNumbersWaitFor(t *testing.T) {
+// A campaign is checked when its first number is due, but not before its own time. What
+// applies to the campaign is not repeated for each number.
+func TestWriteText_ShowsTheNextCheckOfACampaign(t *testing.T) {
+	t.Parallel()
 	number := func(i int, next time.Duration) status.Number {
 		n := ledger.Number{Number: fmt.Sprintf("+1555123456%d", i), State: ledger.Planned, Reason: ledger.RateLimited, Detail: "429"}
 		if next != 0 {
@@ -265,9 +360,9 @@ func TestWriteText_ShowsOfACampaignWhatItsNumbersWaitFor(t *testing.T) {
 		own  time.Duration
 		want string
 	}{
-		"no time of its own": {0, "in 2 min, at 12:02"},
-		"an earlier time":    {time.Minute, "in 2 min, at 12:02"},
-		"a later time":       {7 * time.Minute, "in 7 min, at 12:07"},
+		"none":            {0, "in 2 min, at 12:02"},
+		"an earlier time": {time.Minute, "in 2 min, at 12:02"},
+		"a later time":    {7 * time.Minute, "in 7 min, at 12:07"},
 	} {
 		c := ledger.Campaign{ID: springID, TCRID: "C6X6M94", Planned: true, Plan: "spring", Phase: ledger.PhaseApproved, Detail: "429"}
 		if test.own != 0 {
@@ -285,7 +380,8 @@ func TestWriteText_ShowsOfACampaignWhatItsNumbersWaitFor(t *testing.T) {
 	}
 }
 
-func TestStanding_SaysWhetherToWait(t *testing.T) {
+func TestProgress_SaysWhetherToWait(t *testing.T) {
+	t.Parallel()
 	approved := ledger.Campaign{Planned: true, Phase: ledger.PhaseApproved}
 	with := func(c ledger.Campaign, numbers ...ledger.Number) status.Campaign {
 		campaign := status.Campaign{Campaign: c, Counts: map[ledger.State]int{}}
@@ -317,9 +413,9 @@ func TestStanding_SaysWhetherToWait(t *testing.T) {
 		"refused for the third time":         {[]status.Campaign{with(approved, ledger.Number{State: ledger.Planned, Reason: ledger.Rejected, NeedsPerson: true, NextAt: noon})}, false, status.NeedsPerson},
 		"rejected":                           {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.PhaseRejected})}, false, status.NeedsPerson},
 		"not read, since the key is refused": {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.PhaseUnread, Reason: ledger.Unauthorized})}, false, status.NeedsPerson},
-		"not read, since nobody answers":     {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.PhaseUnread, Reason: ledger.TelnyxUnavailable})}, false, status.NotYet},
+		"not read, without an answer":        {[]status.Campaign{with(ledger.Campaign{Planned: true, Phase: ledger.PhaseUnread, Reason: ledger.TelnyxUnavailable})}, false, status.NotYet},
 		"one campaign done, another not":     {[]status.Campaign{with(approved, sendable), with(approved, pending)}, false, status.NotYet},
-		"one not yet, another in trouble":    {[]status.Campaign{with(approved, pending), with(ledger.Campaign{Planned: true, Phase: ledger.PhaseMissing})}, false, status.NeedsPerson},
+		"one not yet, another missing":       {[]status.Campaign{with(approved, pending), with(ledger.Campaign{Planned: true, Phase: ledger.PhaseMissing})}, false, status.NeedsPerson},
 	} {
 		s := status.Snapshot{Campaigns: test.campaigns}
 		if test.held {
@@ -332,6 +428,7 @@ func TestStanding_SaysWhetherToWait(t *testing.T) {
 }
 
 func TestWriteText_ReturnsTheWritersError(t *testing.T) {
+	t.Parallel()
 	r, w := io.Pipe()
 	broken := errors.New("broken")
 	r.CloseWithError(broken)

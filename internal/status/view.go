@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
@@ -24,8 +25,6 @@ const (
 	viewPause = time.Second
 	// viewEvery is the shortest time between two reports of changed records.
 	viewEvery = 250 * time.Millisecond
-	// askTimeout bounds reading the surroundings from NATS.
-	askTimeout = 5 * time.Second
 	// maxFaults bounds the faults of plan files that are shown.
 	maxFaults = 50
 )
@@ -39,6 +38,8 @@ type ViewConfig struct {
 	// PlanFaults returns why the current plan files are not in force, or nil. It is nil if
 	// no plan files are watched.
 	PlanFaults func() error
+	// Timeout bounds reading the surroundings from NATS, by default 5 s.
+	Timeout time.Duration
 	// Log gets errors. The zero value logs nothing.
 	Log zerolog.Logger
 }
@@ -49,9 +50,10 @@ type ViewConfig struct {
 type View struct {
 	config ViewConfig
 
-	// refreshing is held while the surroundings are read, and guards refreshed.
-	refreshing sync.Mutex
-	refreshed  time.Time
+	// refreshing is held while the surroundings are read. It guards refreshed, which is when
+	// that was tried, and readAt, which is when it succeeded.
+	refreshing        sync.Mutex
+	refreshed, readAt time.Time
 
 	mu       sync.Mutex
 	contents Contents
@@ -70,6 +72,7 @@ type Contents struct {
 	campaigns map[string]*Entry
 	// order is the campaigns in display order; nil if it must be sorted again.
 	order []*Entry
+	queue *Queue // see [Contents.Queue]
 }
 
 // Entry is one campaign with its numbers.
@@ -100,8 +103,10 @@ type Surroundings struct {
 	Checks []Checked
 	// PlanFaults are the faults of the current plan files, one line each.
 	PlanFaults []string
-	// Unreachable says why NATS could not be read; empty if it could.
+	// Unreachable says why NATS cannot be read, in a sentence; empty if it can. Everything
+	// else is then as of ReadAt, which is zero otherwise.
 	Unreachable string
+	ReadAt      time.Time
 }
 
 // Checked is the result of a check. Says is what is wrong, empty if nothing is.
@@ -112,6 +117,7 @@ type Checked struct {
 
 // NewView returns an empty view.
 func NewView(config ViewConfig) *View {
+	config.Timeout = cmp.Or(config.Timeout, 5*time.Second)
 	v := &View{config: config, changed: make(chan struct{})}
 	v.contents.clear()
 	return v
@@ -135,7 +141,7 @@ func (v *View) Run(ctx context.Context) error {
 // follow reads the ledger and follows its changes. Before the first assigner there is no
 // ledger, which is not an error.
 func (v *View) follow(ctx context.Context) error {
-	opening, cancel := context.WithTimeout(ctx, askTimeout)
+	opening, cancel := context.WithTimeout(ctx, v.config.Timeout)
 	defer cancel()
 	book, err := ledger.Open(opening, v.config.JetStream)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -226,7 +232,7 @@ func (v *View) Refresh(ctx context.Context, maxAge time.Duration) {
 	if !v.refreshed.IsZero() && time.Since(v.refreshed) < maxAge {
 		return
 	}
-	bounded, cancel := context.WithTimeout(ctx, askTimeout)
+	bounded, cancel := context.WithTimeout(ctx, v.config.Timeout)
 	defer cancel()
 	now := v.surroundings(bounded)
 	if ctx.Err() != nil {
@@ -234,7 +240,14 @@ func (v *View) Refresh(ctx context.Context, maxAge time.Duration) {
 	}
 	v.refreshed = time.Now()
 	same := false
-	v.Read(func(x *Contents) { same = now.equal(x.Surroundings) })
+	v.Read(func(x *Contents) {
+		if now.Unreachable != "" {
+			now = x.Surroundings.stale(now, v.readAt)
+		} else {
+			v.readAt = v.refreshed
+		}
+		same = now.equal(x.Surroundings)
+	})
 	if !same {
 		v.change(func(x *Contents) { x.Surroundings = now })
 	}
@@ -252,13 +265,31 @@ func (v *View) surroundings(ctx context.Context) Surroundings {
 		})
 	}
 	if err := now.ask(ctx, v.config.JetStream); err != nil {
-		now.Unreachable = err.Error()
+		now.Unreachable = v.natsCause(err)
 	}
 	asking.Wait()
 	if v.config.PlanFaults != nil {
 		now.PlanFaults = faultLines(v.config.PlanFaults())
 	}
 	return now
+}
+
+// natsCause says in a sentence why NATS could not be read.
+func (v *View) natsCause(err error) string {
+	switch {
+	case !v.config.JetStream.Conn().IsConnected():
+		return "Greenlight is not connected to the NATS server and keeps trying to connect."
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		return fmt.Sprintf("The NATS server did not answer within %v.", v.config.Timeout)
+	default:
+		return fmt.Sprintf("The NATS server cannot be read: %v.", err)
+	}
+}
+
+// stale returns the surroundings with what is known without NATS taken from now.
+func (s Surroundings) stale(now Surroundings, readAt time.Time) Surroundings {
+	s.Checks, s.PlanFaults, s.Unreachable, s.ReadAt = now.Checks, now.PlanFaults, now.Unreachable, readAt
+	return s
 }
 
 // ask reads the data from NATS.
@@ -336,8 +367,6 @@ func (v *View) load(ctx context.Context) error {
 			v.contents.putNumber(n)
 		}
 	}
-	// The records are read first. If the plans in force are newer, the plan is shown as
-	// pending; if they were older, that would be hidden.
 	return v.contents.Surroundings.ask(ctx, v.config.JetStream)
 }
 
@@ -373,15 +402,14 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 		return context.Cause(ctx)
 	}
 	for {
-		// The records are read first, as in load.
-		s := v.Snapshot(now())
+		v.Refresh(ctx, 0)
 		_, next, _ := v.Version()
-		around := v.surroundings(ctx)
-		if around.Unreachable != "" {
-			return errors.Join(errors.New(around.Unreachable), context.Cause(ctx))
+		unreachable := ""
+		v.Read(func(x *Contents) { unreachable = x.Unreachable })
+		if unreachable != "" {
+			return errors.Join(errors.New(unreachable), context.Cause(ctx))
 		}
-		s.surround(around)
-		if err := changed(s); err != nil {
+		if err := changed(v.Snapshot(now())); err != nil {
 			return err
 		}
 		select {
@@ -389,7 +417,7 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 			return context.Cause(ctx)
 		case <-next:
 		}
-		// Changes come in crowds: those of the next moment are shown together.
+		// Changes come in bursts, so those of the next moment are shown together.
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -408,13 +436,7 @@ func (v *View) Snapshot(now time.Time) (s Snapshot) {
 func (x *Contents) Campaigns() []*Entry {
 	if x.order == nil {
 		x.order = slices.SortedFunc(maps.Values(x.campaigns), func(a, b *Entry) int {
-			if a.Planned != b.Planned {
-				if a.Planned {
-					return -1
-				}
-				return 1
-			}
-			return cmp.Or(strings.Compare(a.Plan, b.Plan), strings.Compare(a.ID, b.ID))
+			return cmp.Or(trueFirst(a.Planned, b.Planned), strings.Compare(a.Plan, b.Plan), strings.Compare(a.ID, b.ID))
 		})
 	}
 	return x.order
@@ -464,6 +486,9 @@ func (x *Contents) dropCampaign(id string) {
 }
 
 func (x *Contents) putNumber(n ledger.Number) {
+	if n.Manual {
+		return // no plan names it
+	}
 	e := x.at(n.CampaignID)
 	at := e.numbers[n.Number]
 	if at == nil {

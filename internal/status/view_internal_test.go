@@ -9,7 +9,8 @@ import (
 	"greenlight/internal/plan"
 )
 
-func TestContents_PutsLastWhatNoPlanNamesAnyMore(t *testing.T) {
+func TestContents_PutsUnplannedCampaignsLast(t *testing.T) {
+	t.Parallel()
 	var x Contents
 	x.clear()
 	first := ledger.Campaign{ID: "C1", Plan: "autumn", Planned: true}
@@ -25,7 +26,8 @@ func TestContents_PutsLastWhatNoPlanNamesAnyMore(t *testing.T) {
 	}
 }
 
-func TestFaultLines_AreAPagefulAtMost(t *testing.T) {
+func TestFaultLines_AreBounded(t *testing.T) {
+	t.Parallel()
 	var text strings.Builder
 	text.WriteString("version: 1\ncampaigns:\n")
 	for i := range maxFaults + 2 {

@@ -14,7 +14,7 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// counts is what records are counted by, as a view and a reading of every record have it.
+// counts are the counts of a view or of a complete reading.
 type counts struct {
 	Numbers   map[ledger.NumberKind]int
 	Campaigns map[ledger.Phase]int
@@ -36,7 +36,7 @@ func counted(t *testing.T, book *ledger.Ledger) counts {
 	return c
 }
 
-// agrees waits until the view says what a reading says.
+// agrees waits until the view agrees with a complete reading.
 func agrees(t *testing.T, view *status.View, book *ledger.Ledger) {
 	t.Helper()
 	want := counted(t, book)
@@ -65,7 +65,8 @@ func agrees(t *testing.T, view *status.View, book *ledger.Ledger) {
 	}
 }
 
-func TestView_SaysWhatAReadingOfEveryRecordSays(t *testing.T) {
+func TestView_AgreesWithACompleteReading(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	book, err := ledger.Create(t.Context(), js, 1)
 	must(t, err)

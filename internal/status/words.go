@@ -1,9 +1,10 @@
 package status
 
-// This file puts things into words for people at a terminal: texts from outside made
-// harmless and bounded, lines that fit, tables, and times as people say them.
+// This file has the words for people at a terminal: harmless and bounded text from
+// outside, lines that fit, tables, and times.
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -14,9 +15,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// Plain makes another's words harmless and short: one line without anything that
-// would steer a terminal or turn the direction of writing, of at most so many
-// characters, the cut marked.
+// Plain makes text from outside harmless and short: one line of at most so many
+// characters, without control characters. A cut is marked.
 func Plain(words string, most int) string {
 	const mark = "…"
 	if len(words) > 8*most {
@@ -29,8 +29,8 @@ func Plain(words string, most int) string {
 	return string([]rune(words)[:most-1]) + mark
 }
 
-// Harmless makes a blank of each character that would steer a terminal or turn the
-// direction of writing; line ends are such.
+// Harmless replaces each character that would control a terminal or change the direction
+// of writing by a blank. Line ends are such characters.
 func Harmless(words string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -40,8 +40,8 @@ func Harmless(words string) string {
 	}, strings.ToValidUTF8(words, "\uFFFD"))
 }
 
-// Wrap writes words in lines of at most so many columns, each after the indent and
-// ended. What would steer a terminal becomes a blank.
+// Wrap writes text in lines of at most so many columns, each after the indent. It makes
+// the text [Harmless].
 func Wrap(b *strings.Builder, indent, words string, columns int) {
 	Hang(b, indent, indent, words, columns)
 }
@@ -57,9 +57,8 @@ func Hang(b *strings.Builder, first, indent, words string, columns int) {
 	}
 }
 
-// Until says when something will be, from now and by the clock, such as
-// "in 4 min, at 14:32". The clock is the one of now's place. A time that has come
-// is "now", and none at all is empty.
+// Until says when something will be, for example "in 4 min, at 14:32", in the time zone of
+// now. A time in the past is "now", and the zero time is empty.
 func Until(now, then time.Time) string {
 	switch {
 	case then.IsZero():
@@ -71,19 +70,23 @@ func Until(now, then time.Time) string {
 	}
 }
 
-// Ago says when something was, such as "3 min ago, at 11:57".
-func Ago(now, then time.Time) string {
+// since says since when something is so, for example "11:57, for 3 min".
+func since(now, then time.Time) string {
 	if then.IsZero() {
 		return ""
 	}
-	if now.Sub(then) < time.Second {
-		return "just now" // the clock that wrote it may be ahead
-	}
-	return Span(now.Sub(then)) + " ago, at " + Clock(now, then)
+	return Clock(now, then) + ", for " + Span(now.Sub(then))
 }
 
-// Clock writes a time as short as it is plain on the day of now: "14:32", with the
-// day where that is another.
+// about is a duration as an estimate, for example "about 2 min".
+func about(seconds int) string {
+	if seconds < 60 {
+		return fmt.Sprintf("about %d s", seconds)
+	}
+	return "about " + Span((time.Duration(seconds) * time.Second).Round(time.Minute))
+}
+
+// Clock writes the time of day, for example "14:32", with the day unless it is that of now.
 func Clock(now, then time.Time) string {
 	then = then.In(now.Location())
 	switch {
@@ -96,8 +99,7 @@ func Clock(now, then time.Time) string {
 	}
 }
 
-// Span says how long something takes, in its largest unit: "45 s", "4 min", "3 h",
-// "2 days".
+// Span writes a duration in its largest unit: "45 s", "4 min", "3 h", "2 days".
 func Span(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d < time.Minute:
@@ -119,8 +121,38 @@ func Count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// NewTable returns a table without borders, its header set off by a line and written
-// as it is told.
+// listed lists the first of some names, and counts the rest.
+func listed(names []string) string {
+	list := strings.Join(names[:min(len(names), maxNumbers)], ", ")
+	if more := len(names) - maxNumbers; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
+}
+
+// WantsASCII reports whether the environment asks for ASCII: NO_UNICODE is set, or the
+// locale is C or POSIX.
+func WantsASCII(getenv func(string) string) bool {
+	locale := cmp.Or(getenv("LC_ALL"), getenv("LC_CTYPE"), getenv("LANG"))
+	return getenv("NO_UNICODE") != "" || locale == "C" || locale == "POSIX"
+}
+
+// ascii replaces what is not ASCII, with the same width.
+func ascii(s string) string {
+	s = strings.NewReplacer("█", "#", "░", ".", "─", "-", "…", "~", "’", "'", "–", "-").Replace(s)
+	var b strings.Builder
+	for _, r := range s {
+		if r < utf8.RuneSelf {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Repeat("?", text.RuneWidth(r)))
+		}
+	}
+	return b.String()
+}
+
+// NewTable returns a table without borders and with a line below its header, which is
+// written as it is.
 func NewTable() table.Writer {
 	t := table.NewWriter()
 	t.SuppressTrailingSpaces()

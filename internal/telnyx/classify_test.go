@@ -52,6 +52,18 @@ func TestClassify_HasAClassForEveryError(t *testing.T) {
 	}
 }
 
+// Telnyx's error pages list these codes for an account that may not act, whatever the status.
+func TestClassify_KnowsEveryCodeOfARefusedAccount(t *testing.T) {
+	for _, code := range []string{"10038", "10039", "20012", "20013", "20014", "20015", "20016", "20017", "20100"} {
+		for _, status := range []int{400, 402, 403, 422} {
+			err := &APIError{Status: status, Errors: []ErrorDetail{{Code: code}}}
+			if got := Classify(err); got != ClassAccount {
+				t.Errorf("%d with code %s: got %q, want %q", status, code, got, ClassAccount)
+			}
+		}
+	}
+}
+
 func TestCheckKey_NamesNoNumberAndNoCampaign(t *testing.T) {
 	c, s := newServer(t, ok(`{"records":[{"brandId":"b"}],"totalRecords":9}`), answer{status: 403})
 	if err := c.CheckKey(t.Context()); err != nil {

@@ -1,9 +1,9 @@
-// Package telnyx speaks to Telnyx about 10DLC: it verifies and decodes the
-// notifications that Telnyx posts, and calls the API operations that attaching
-// numbers to a campaign needs.
+// Package telnyx is a client for the 10DLC part of Telnyx's API. It verifies and decodes
+// the notifications that Telnyx posts, and calls the operations that attaching numbers to
+// a campaign needs.
 //
-// It knows only the wire format: no plan, no NATS, no decision about what to do with an
-// answer. [Classify] says what an error is about.
+// It knows the wire format only: nothing of plans or NATS, and it does not decide what
+// to do with an answer. [Classify] says what an error is about.
 //
 // Telnyx's pages contradict each other about routes, filters, page sizes and
 // spellings, so the client finds out what works. For each list there is a table of ways
@@ -14,15 +14,15 @@
 //
 // # Invariants
 //
-//   - A delivery is read only if it is authentic: [Verifier.Verify] checks the raw bytes
-//     before they are decoded.
-//   - Decoding loses nothing that Telnyx sends. Unknown words are kept, fields
-//     of doubtful type are kept as raw JSON, and an answer that is not JSON still
+//   - A delivery is authentic or it is not read: [Verifier.Verify] checks
+//     the raw bytes before they are decoded.
+//   - Nothing that Telnyx says is lost in decoding. Unknown words are kept, fields
+//     whose type varies are kept as raw JSON, and an answer that is not JSON still
 //     yields an [APIError] with its status.
-//   - A request that writes is sent once. Only reads are repeated here.
-//   - Absence is never concluded from one answer that may have been misunderstood: [Rows]
-//     says whether a list is complete, and [Numbers] has a third state besides found and
-//     absent.
+//   - A write is sent once. Only reads are repeated.
+//   - The absence of something is never concluded from one answer that may have been
+//     misunderstood: [Rows] says whether a list is complete, and [Numbers] has a
+//     third state beside found and absent.
 //   - The API key never leaves the Authorization header ([APIKey]).
 //
 // # Sources

@@ -104,6 +104,7 @@ func TestLimiter_FollowsTheAnswers(t *testing.T) {
 		"none remaining":          {10, []answer{{0, 200, rateHeaders(0, 7)}}, 10, 7 * second},
 		"a new window":            {10, []answer{{0, 200, rateHeaders(10, 60)}, {second / 2, 200, rateHeaders(60, 60)}}, 0.98 * 61 / 60, 0},
 		"the same window":         {10, []answer{{0, 200, rateHeaders(4, 1)}, {second / 2, 200, rateHeaders(1, 1)}, {0, 200, rateHeaders(1, 1)}}, 0.98 * 4, 0},
+		"no rise in a window":     {10, []answer{{0, 200, rateHeaders(4, 1)}, {second / 2, 200, rateHeaders(4, 1)}}, 0.98 * 5, 0},
 		"the same window's end":   {10, []answer{{0, 200, rateHeaders(4, 1)}, {second / 2, 200, rateHeaders(0, 1)}}, 10, second / 2},
 		"429":                     {10, []answer{{0, 429, nil}}, 5, second},
 		"429 with Retry-After":    {10, []answer{{0, 429, http.Header{"Retry-After": {"3"}}}}, 5, 3 * second},
@@ -130,6 +131,28 @@ func TestLimiter_FollowsTheAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Answers of calls that were under way together may come in any order.
+func TestLimiter_AnswersOutOfOrderAreOfOneWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(LimiterConfig{Ceiling: 10})
+		end, err := l.wait(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.observe(200, rateHeaders(3, 1))
+		time.Sleep(time.Second / 2)
+		l.observe(200, rateHeaders(4, 1))
+		if got, want := l.Rate(), 0.98*4; math.Abs(got-want) > 1e-9 {
+			t.Errorf("after a late answer the rate is %v, want still %v", got, want)
+		}
+		end()
+		l.observe(200, rateHeaders(4, 1))
+		if got, want := l.Rate(), 0.98*5; math.Abs(got-want) > 1e-9 {
+			t.Errorf("in a new window the rate is %v, want %v", got, want)
+		}
+	})
 }
 
 func TestLimiter_APauseHoldsThoseWhoWaitAlready(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Buffer keeps what several goroutines write, such as the log of what is tested. The
-// zero value is empty; safe for concurrent use.
+// Buffer keeps what several goroutines write, such as a log. The zero value is empty. Safe
+// for concurrent use.
 type Buffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -6,22 +6,22 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// Cluster is three servers in the test's process that sync always, each with a
+// Cluster is three servers in the test's process. They sync every write, and each has a
 // monitoring address. Not safe for concurrent use.
 type Cluster struct {
-	// Servers are n1 to n3. One that was stopped stays until it is started again.
+	// Servers are n1 to n3, including those that were stopped.
 	Servers []*server.Server
 
 	t       testing.TB
 	options []*server.Options
 }
 
-// StartCluster starts a cluster and returns when it has a leader. Its servers are
+// StartCluster starts a cluster and returns when it has a leader. For some time it may still
+// refuse requests, so retry the first ones, also after [Cluster.Start]. The servers are
 // stopped when the test ends.
 func StartCluster(t testing.TB) *Cluster {
 	t.Helper()
@@ -48,7 +48,7 @@ func StartCluster(t testing.TB) *Cluster {
 			ns.WaitForShutdown()
 		}
 	})
-	Within(t, startTimeout+10*time.Second, func() error {
+	Within(t, startTimeout, func() error {
 		for _, ns := range c.Servers {
 			if ns.JetStreamIsLeader() && len(ns.JetStreamClusterPeers()) == len(c.Servers) {
 				return nil
@@ -59,7 +59,7 @@ func StartCluster(t testing.TB) *Cluster {
 	return c
 }
 
-// URL is the addresses of all servers, with commas. They are the same after a restart.
+// URL returns the addresses of all servers, separated by commas. A restart keeps them.
 func (c *Cluster) URL() string {
 	var urls []string
 	for _, o := range c.options {
@@ -68,7 +68,7 @@ func (c *Cluster) URL() string {
 	return strings.Join(urls, ",")
 }
 
-// Stop stops the server of that name, and Start starts it again on the same files.
+// Stop stops the server of that name and returns when its files are closed.
 func (c *Cluster) Stop(name string) {
 	c.t.Helper()
 	ns := c.Servers[c.index(name)]
@@ -76,7 +76,7 @@ func (c *Cluster) Stop(name string) {
 	ns.WaitForShutdown()
 }
 
-// Start starts a server that was stopped.
+// Start starts a stopped server again, on the same files.
 func (c *Cluster) Start(name string) {
 	c.t.Helper()
 	c.start(c.index(name))

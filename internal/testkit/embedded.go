@@ -10,8 +10,8 @@ import (
 	"greenlight/internal/events/embedded"
 )
 
-// Embedded starts the program's own server in a folder of the test's, without any
-// listener. It is stopped when the test ends.
+// Embedded starts the program's own server in a temporary folder, without a listener. It is
+// stopped when the test ends.
 func Embedded(t testing.TB) *embedded.Server {
 	t.Helper()
 	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
@@ -26,7 +26,7 @@ func Embedded(t testing.TB) *embedded.Server {
 	return server
 }
 
-// Connect returns a connection to the server that ends with the test.
+// Connect returns a connection to the server, which is closed when the test ends.
 func Connect(t testing.TB, server *embedded.Server) *nats.Conn {
 	t.Helper()
 	nc, err := events.Connect("", t.Name(), server.InProcess()...)
@@ -37,7 +37,7 @@ func Connect(t testing.TB, server *embedded.Server) *nats.Conn {
 	return nc
 }
 
-// JetStream is [Connect] for who needs no more than JetStream.
+// JetStream connects to the server as [Connect] does.
 func JetStream(t testing.TB, server *embedded.Server) jetstream.JetStream {
 	t.Helper()
 	js, err := jetstream.New(Connect(t, server))

@@ -2,7 +2,7 @@ package testkit
 
 import "go.uber.org/goleak"
 
-// ServerLeaks returns what to ignore where a NATS server ran in the test's process.
+// ServerLeaks returns the goroutines to ignore if a NATS server ran in the test's process.
 func ServerLeaks() []goleak.Option {
 	const server = "github.com/nats-io/nats-server/v2/server."
 	return []goleak.Option{

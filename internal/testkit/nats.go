@@ -2,7 +2,7 @@ package testkit
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -12,11 +12,12 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// startTimeout is how long a server may take until it takes connections.
-const startTimeout = 20 * time.Second
+// startTimeout is how long a server may take until it accepts connections, on a busy
+// machine.
+const startTimeout = time.Minute
 
-// Serve runs a server on the loopback port until ctx ends. With syncAlways it writes to
-// the disk what it acknowledges. Its log goes to stderr.
+// Serve runs a server on the loopback port until ctx ends. With syncAlways it syncs each
+// message to the disk before it acknowledges it. Its log goes to stderr.
 func Serve(ctx context.Context, port, dir string, syncAlways bool) error {
 	number, err := strconv.Atoi(port)
 	if err != nil {
@@ -32,7 +33,7 @@ func Serve(ctx context.Context, port, dir string, syncAlways bool) error {
 	ns.ConfigureLogger()
 	ns.Start()
 	if !ns.ReadyForConnections(startTimeout) {
-		return errors.New("the NATS server did not come up")
+		return fmt.Errorf("the NATS server was not ready within %s", startTimeout)
 	}
 	<-ctx.Done()
 	ns.Shutdown()
@@ -40,9 +41,9 @@ func Serve(ctx context.Context, port, dir string, syncAlways bool) error {
 	return nil
 }
 
-// FreePort returns a port that is free now, outside of the range from which the
-// system takes the ports of outgoing connections: else one of those might have it
-// while the process that listens on it is away.
+// FreePort returns a port that is free now. It is outside the range from which the system
+// takes the ports of outgoing connections, so that none of those gets it while the server is
+// down.
 func FreePort(t testing.TB) string {
 	t.Helper()
 	for range 100 {
@@ -56,7 +57,7 @@ func FreePort(t testing.TB) string {
 	return ""
 }
 
-// Within tries until there is no error.
+// Within calls try until it returns nil. It fails the test with the last error after limit.
 func Within(t testing.TB, limit time.Duration, try func() error) {
 	t.Helper()
 	for deadline := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {

@@ -8,7 +8,7 @@ import (
 )
 
 // OldServer answers the first lines of NATS' protocol as a server of the given version
-// would, until the test ends. No such server can be had beside the one that we link.
+// would, until the test ends. Only one version of the real server can be linked.
 func OldServer(t testing.TB, version string) (url string) {
 	return "nats://" + Answering(t, func(conn net.Conn) {
 		fmt.Fprintf(conn, "INFO {\"server_id\":\"x\",\"version\":%q,\"proto\":1,\"max_payload\":1048576,\"headers\":true}\r\n", version)
@@ -20,8 +20,8 @@ func OldServer(t testing.TB, version string) (url string) {
 	})
 }
 
-// Answering is a server that does with one connection after the other what answer does,
-// and then closes it, until the test ends.
+// Answering starts a server that calls answer with one connection after the other, and then
+// closes it. It is stopped when the test ends. The address has host and port.
 func Answering(t testing.TB, answer func(net.Conn)) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

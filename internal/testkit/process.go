@@ -11,16 +11,16 @@ import (
 	"testing"
 )
 
-// What a process that is to be a server is told, by its environment.
+// The environment of a process that runs a server.
 const (
 	varPort = "GREENLIGHT_TEST_NATS_PORT"
 	varDir  = "GREENLIGHT_TEST_NATS_DIR"
-	varSync = "GREENLIGHT_TEST_NATS_SYNC" // always unless it is later
+	varSync = "GREENLIGHT_TEST_NATS_SYNC" // syncLater, or empty for always
 )
 
 const syncLater = "later"
 
-// Main makes this process a server if a [Process] started it for that, and else does
+// Main runs a server and exits if a [Process] started this process. Otherwise it does
 // nothing. Call it first in TestMain.
 func Main() {
 	port := os.Getenv(varPort)
@@ -29,7 +29,7 @@ func Main() {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	go func() {
-		// The test holds the other end. Without the test, the server has no purpose.
+		// The test holds the other end: this ends when the test ends, however it does.
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
@@ -40,14 +40,14 @@ func Main() {
 	os.Exit(0)
 }
 
-// Process is a server as a process of its own, that can be killed and started again
-// at the same address, on the same files. It is the test binary, started again; see
-// [Main].
+// Process is a server in a separate process. It can be killed, and started again at the same
+// address on the same files. It runs the test binary; see [Main]. Not safe for concurrent
+// use.
 type Process struct {
 	// URL is the server's address.
 	URL string
-	// SyncLater has the server acknowledge before it syncs, as NATS does by default.
-	// Set it before Start.
+	// SyncLater makes the server acknowledge before it syncs, as NATS does by default. Set
+	// it before Start.
 	SyncLater bool
 
 	t       testing.TB
@@ -56,8 +56,8 @@ type Process struct {
 	command *exec.Cmd
 }
 
-// NewProcess returns a server that has an address and was not started yet. It is
-// killed when the test ends.
+// NewProcess returns a server that has an address and is not started. It is killed when the
+// test ends.
 func NewProcess(t testing.TB) *Process {
 	t.Helper()
 	p := &Process{t: t, dir: t.TempDir(), port: FreePort(t)}
@@ -74,9 +74,8 @@ func StartProcess(t testing.TB) *Process {
 	return p
 }
 
-// StartInMemory is [StartProcess] with the server's files in memory, if this machine
-// has a file system there: for a test that is not about the disk and must not wait for
-// it.
+// StartInMemory is [StartProcess] with the files in memory, if this machine has /dev/shm. It
+// is for tests that are not about the disk.
 func StartInMemory(t testing.TB) *Process {
 	t.Helper()
 	p := NewProcess(t)
@@ -93,7 +92,7 @@ func StartInMemory(t testing.TB) *Process {
 	return p
 }
 
-// Start starts the server, maybe again, and returns when it takes connections.
+// Start starts the server, also after Kill, and returns when it accepts connections.
 func (p *Process) Start() {
 	p.t.Helper()
 	self, err := os.Executable()
@@ -111,7 +110,7 @@ func (p *Process) Start() {
 		p.command.Env = append(p.command.Env, varSync+"="+syncLater)
 	}
 	p.command.Stdout, p.command.Stderr = log, log
-	if _, err := p.command.StdinPipe(); err != nil { // tells the process that the test is there
+	if _, err := p.command.StdinPipe(); err != nil { // it is closed when the test ends; see Main
 		p.t.Fatal(err)
 	}
 	if err := p.command.Start(); err != nil {
@@ -126,13 +125,13 @@ func (p *Process) Start() {
 	})
 }
 
-// Kill ends the server as a crash would (SIGKILL). Twice is once.
+// Kill ends the server as a crash would (SIGKILL). It does nothing if that has ended.
 func (p *Process) Kill() {
 	if p.command == nil || p.command.ProcessState != nil {
 		return
 	}
 	_ = p.command.Process.Kill() // it may have ended
-	_ = p.command.Wait()         // it did not end well, as was meant
+	_ = p.command.Wait()         // its error is the signal
 }
 
 func (p *Process) logName() string { return filepath.Join(p.dir, "server.log") }

@@ -10,8 +10,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// Golden fails the test unless the file at path holds what was got. With update the
-// file is written instead; flag is what sets it, such as "-update".
+// Golden fails the test unless the file at path holds got. With update it writes the file
+// instead. The flag that sets update, such as "-update", is for the message.
 func Golden(t testing.TB, path, got string, update bool, flag string) {
 	t.Helper()
 	if update {
@@ -28,12 +28,12 @@ func Golden(t testing.TB, path, got string, update bool, flag string) {
 	}
 }
 
-// Readable fails the test for lines that are too long for 80 columns, or that would do
-// something to a terminal.
+// Readable fails the test if text has lines over 80 columns, blanks at the end of a line, or
+// characters that control a terminal.
 func Readable(t testing.TB, said string) {
 	t.Helper()
 	if !strings.HasSuffix(said, "\n") || strings.HasSuffix(said, "\n\n") {
-		t.Errorf("the text ends with %q, want one line end", said[max(0, len(said)-10):])
+		t.Errorf("the text ends with %q, want one newline", said[max(0, len(said)-10):])
 	}
 	for line := range strings.Lines(said) {
 		line = strings.TrimSuffix(line, "\n")
@@ -44,7 +44,7 @@ func Readable(t testing.TB, said string) {
 			t.Errorf("blanks at the end: %q", line)
 		}
 		if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			t.Errorf("a terminal would take orders from %q", line)
+			t.Errorf("control characters in %q", line)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Span is what a test wants to know of a span.
+// Span is a span as tests compare it.
 type Span struct {
 	Trace, ID, Parent string
 	Name, Service     string
@@ -22,7 +22,8 @@ type Span struct {
 	Attributes        map[string]string
 }
 
-// Collector is an http.Handler. The zero value is ready for use.
+// Collector is an http.Handler that collects spans sent by OTLP over HTTP. The zero value is
+// ready for use. Safe for concurrent use.
 type Collector struct {
 	mu       sync.Mutex
 	requests []*http.Request
@@ -31,15 +32,14 @@ type Collector struct {
 	status   int
 }
 
-// Answer makes it answer with the status from now on, and keep nothing unless it is
-// 200.
+// Answer sets the status of later answers. Unless it is 200, spans are not kept.
 func (c *Collector) Answer(status int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.status = status
 }
 
-// Spans returns what came so far.
+// Spans returns the spans so far.
 func (c *Collector) Spans() []Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,34 +10,34 @@ import (
 	"time"
 )
 
-// Wire is a way to a server that can go dead without anybody hanging up, and be long.
-// The zero value is ready for use.
+// Wire is a connection to a server that can freeze without being closed, and be slow. The
+// zero value is ready for use. Safe for concurrent use.
 type Wire struct {
 	gate  sync.RWMutex
 	delay atomic.Int64 // in nanoseconds
 	users sync.WaitGroup
 }
 
-// chunk is bytes and when they come out at the other end.
+// chunk is bytes and when they are delivered.
 type chunk struct {
 	bytes []byte
 	due   time.Time
 }
 
-// underWay is how many chunks may be on the way at once, one way of one connection.
+// underWay is how many chunks of one connection may be in transit each way.
 const underWay = 256
 
-// Delay has all bytes from now on take that long, each way.
+// Delay sets how long bytes take from now on, each way.
 func (w *Wire) Delay(d time.Duration) { w.delay.Store(int64(d)) }
 
 // Freeze holds back all bytes, both ways, until Thaw.
 func (w *Wire) Freeze() { w.gate.Lock() }
 
-// Thaw lets the bytes through that were held back, and those that follow.
+// Thaw delivers the bytes that were held back, and those that follow.
 func (w *Wire) Thaw() { w.gate.Unlock() }
 
-// Start returns the address by which url is reached over the wire, until the test
-// ends. The wire must have been thawed by then, and its users gone.
+// Start returns an address that leads to url over the wire until the test ends. By then the
+// wire must be thawed and its connections closed.
 func (w *Wire) Start(t testing.TB, url string) string {
 	t.Helper()
 	scheme, target, _ := strings.Cut(url, "://")
@@ -56,7 +56,7 @@ func (w *Wire) Start(t testing.TB, url string) string {
 			if err != nil {
 				return
 			}
-			// So that a frozen wire fills up soon.
+			// So that the buffers of a frozen wire fill up soon.
 			_ = near.(*net.TCPConn).SetReadBuffer(64 << 10)
 			far, err := net.Dial("tcp", target)
 			if err != nil {
@@ -77,7 +77,7 @@ func (w *Wire) carry(to, from net.Conn) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
-		w.gate.RLock() // so that a frozen wire takes no more
+		w.gate.RLock() // a frozen wire accepts no more
 		due := time.Now().Add(time.Duration(w.delay.Load()))
 		w.gate.RUnlock()
 		chunks <- chunk{bytes.Clone(buffer[:n]), due}
@@ -87,16 +87,16 @@ func (w *Wire) carry(to, from net.Conn) {
 	}
 }
 
-// deliver writes what comes when it is due, until the other end hangs up or it cannot.
+// deliver writes each chunk when it is due, until the sender closes or a write fails.
 func (w *Wire) deliver(to, from net.Conn, chunks <-chan chunk) {
 	defer to.Close()
 	for c := range chunks {
-		time.Sleep(time.Until(c.due)) // it is what a wire does
+		time.Sleep(time.Until(c.due)) // the delay itself
 		w.gate.RLock()
 		_, err := to.Write(c.bytes)
 		w.gate.RUnlock()
 		if err != nil {
-			from.Close() // ends who reads
+			from.Close() // ends carry
 			for range chunks {
 			}
 			return

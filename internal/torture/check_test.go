@@ -44,7 +44,7 @@ type touch struct {
 }
 
 // hold is a hold of one entry of the plan, or of all if that is empty, from when it was
-// stored until somebody began to end it.
+// stored until a person began to end it.
 type hold struct {
 	entry       string
 	from, until time.Time
@@ -85,7 +85,7 @@ type queueState struct {
 	ackFloor uint64
 }
 
-// history is all that the checker goes by.
+// history is all that the checker uses.
 type history struct {
 	rehearsal.History
 	// timeline is by campaign, in order.
@@ -156,7 +156,7 @@ func violated(rule, number, campaign, text string) violation {
 // check returns everything that is wrong with a history: what [rehearsal.Check] finds,
 // and what only a history of processes, people and calls shows.
 func check(h history, l limits) []violation {
-	h.Unseen, h.AnyStatus = h.takenUnseen, true // checkProvisioned goes by when a request came in
+	h.Unseen, h.AnyStatus = h.takenUnseen, true // checkProvisioned uses the time at which a request arrived
 	h.Expected = maps.Clone(h.Expected)
 	for number, periods := range h.periods {
 		f := h.Expected[number]
@@ -179,7 +179,7 @@ func check(h history, l limits) []violation {
 }
 
 // takenUnseen reports whether a person attached the number to another campaign by hand
-// after the record was read that the write rests on, which nobody can know.
+// after the process had read the record for its write, which no process can know.
 func (h history) takenUnseen(w telnyxsim.Write) bool {
 	want := h.Expected[w.PhoneNumber]
 	if !want.Tried || w.PreviousCampaignID != want.Home {
@@ -225,8 +225,8 @@ func checkTaken(h history, l limits) (found []violation) {
 	return found
 }
 
-// checkVerdicts: nothing was ever said that needs a person and was not so: everything
-// that the plan names is there, unless its expectation says otherwise.
+// checkVerdicts: the ledger never asked for a person without a reason. All that the plan names
+// exists, unless its expectation says otherwise.
 func checkVerdicts(h history) (found []violation) {
 	const rule = "no false report"
 	for _, v := range h.reports {
@@ -280,8 +280,8 @@ func isAttach(w telnyxsim.Write) bool {
 	return w.Method == "POST" || w.Method == "PUT"
 }
 
-// checkCounts: requests that come to nothing are bounded too, and for what is done
-// already there is none, not even by a process that was frozen and is behind.
+// checkCounts: requests without effect are bounded too, and none is for what is already done,
+// not even by a process that was frozen.
 func checkCounts(h history, l limits) (found []violation) {
 	const rule = "bounded requests"
 	for number, writes := range attachesByNumber(h.Writes) {
@@ -370,8 +370,8 @@ func sinceReady(timeline []phaseAt, at time.Time) (since time.Duration, ever boo
 	return since, ever
 }
 
-// checkReadings: whoever sends a request has itself read the campaign before, and
-// found it ready the last time.
+// checkReadings: the process that sends a request has read the campaign before, and its last
+// read found it ready.
 func checkReadings(h history) (found []violation) {
 	const rule = "only after reading"
 	type seen struct{ process, campaign string }
@@ -401,7 +401,7 @@ func checkReadings(h history) (found []violation) {
 	return found
 }
 
-// checkHandled: nothing waits, nothing is open, and every event is settled.
+// checkHandled: no message waits or is pending, and every event is acknowledged.
 func checkHandled(h history) (found []violation) {
 	const rule = "everything is handled"
 	if h.queue.waiting != 0 || h.queue.open != 0 {

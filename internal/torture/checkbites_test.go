@@ -25,7 +25,7 @@ func at(second float64) time.Time { return dawn.Add(time.Duration(second * float
 
 // good is a history with nothing wrong in it: two numbers are attached, one of them
 // by a move, one stays in conflict, one was taken elsewhere by hand, one is not on the
-// account and one is nobody's business. Carriers failed the first once. The request for
+// account and one is in no plan. Carriers failed the first once. The request for
 // another one was under way when the campaign stopped being ready, when it was held and
 // when the plan stopped naming it.
 func good() history {
@@ -148,7 +148,7 @@ func TestCheck_Bites(t *testing.T) {
 		"a request on a reading that says otherwise":     {"only after reading", func(h *history) { h.readings[1].ready = false }},
 		"a request before any reading":                   {"only after reading", func(h *history) { h.readings = h.readings[3:]; h.requests = h.requests[:1] }},
 		"a number needs a person for nothing":            {"final state in the ledger", func(h *history) { h.Ledger[1].NeedsPerson = true }},
-		"a number needs a person and nobody is asked":    {"final state in the ledger", func(h *history) { h.Ledger[3].NeedsPerson = false }},
+		"a number needs a person without saying so":      {"final state in the ledger", func(h *history) { h.Ledger[3].NeedsPerson = false }},
 		"a move without reading the record":              {"taken only on proof", func(h *history) { h.touches = h.touches[:2] }},
 		"a move on a record that was never answered":     {"taken only on proof", func(h *history) { h.touches[2].answered = time.Time{} }},
 		"a move on the record of another process":        {"taken only on proof", func(h *history) { h.touches[2].process = "two" }},
@@ -165,7 +165,7 @@ func TestCheck_Bites(t *testing.T) {
 		"a campaign is said to be missing":                   {"no false report", func(h *history) { h.reports[0] = report{at(3), "", spring, ledger.CampaignMissing} }},
 		"a request while everything is held":                 {"stop means stop", func(h *history) { h.holds[0].until = at(14.5) }},
 		"a request while its campaign is held":               {"stop means stop", func(h *history) { h.holds[2].entry = spring; h.requests[2].at = at(13.9) }},
-		"a request while held, and nobody was frozen":        {"stop means stop", func(h *history) { h.frozen[0].role = "two-more"; delete(h.periods, late) }},
+		"a request while held, and no process was frozen":    {"stop means stop", func(h *history) { h.frozen[0].role = "two-more"; delete(h.periods, late) }},
 		"a request of a hold without an end":                 {"stop means stop", func(h *history) { h.holds[0].until, h.requests = time.Time{}, h.requests[:3] }},
 		"a profile is set while everything is held":          {"stop means stop", func(h *history) { h.holds[0].from, h.holds[0].until = at(8), at(9.2) }},
 		"a request for what the plan does not name any more": {"only what is planned", func(h *history) { h.periods[late][1].until = at(14) }},
@@ -199,7 +199,7 @@ func TestCheck_Bites(t *testing.T) {
 	}
 }
 
-// What cannot be helped is no violation.
+// What no process can prevent is not a violation.
 func TestCheck_Excuses(t *testing.T) {
 	for name, change := range map[string]func(*history){
 		"a request for what is done after the claims were lost": func(h *history) {

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// child is a role that is kept running: when its process ends, whatever ended it,
-// the next one is started, as systemd or Kubernetes would.
+// child is a role that is kept running: when its process ends, for whatever reason, the next
+// one is started, as systemd or Kubernetes would.
 type child struct {
 	name string
 	env  []string
@@ -44,8 +44,8 @@ func startChild(t *testing.T, dir, role, name string, rest func() time.Duration,
 	}
 	races := "halt_on_error=1 exitcode=" + strconv.Itoa(exitRace)
 	if role == "nats" {
-		// The server has races of its own, seen when a stream is updated by several
-		// at once. They are counted and not ours to end a run for.
+		// The NATS server has races, seen when several clients update a stream at once.
+		// They are counted and do not end a run.
 		races = "halt_on_error=0 exitcode=0"
 	}
 	c := &child{
@@ -73,7 +73,7 @@ func (c *child) start() error {
 	command := exec.Command(self)
 	command.Env = append(c.env, varName+"="+c.living())
 	command.Stdout, command.Stderr = c.log, c.log
-	if _, err := command.StdinPipe(); err != nil { // tells the process that the test is there
+	if _, err := command.StdinPipe(); err != nil { // it is closed when the test ends
 		return err
 	}
 	fmt.Fprintf(c.log, "--- %s %s starts\n", clock(time.Now()), c.living())
@@ -88,7 +88,7 @@ func (c *child) living() string { return c.name + "." + strconv.Itoa(c.lives) }
 func (c *child) keep() {
 	defer close(c.done)
 	for {
-		_ = c.command.Wait() // how it ended stands in ProcessState
+		_ = c.command.Wait() // how it ended is in ProcessState
 		if c.ended(c.command.ProcessState) {
 			return
 		}
@@ -106,7 +106,7 @@ func (c *child) ended(state *os.ProcessState) (last bool) {
 	defer c.mu.Unlock()
 	how := state.String()
 	if state.ExitCode() == 1 {
-		// It says itself why. Words alone, so that the same reason is counted as one.
+		// Its last line says why. Without digits, the same reason is counted as one.
 		how += ": " + strings.Trim(regexp.MustCompile(`[0-9]+`).ReplaceAllString(c.tail(1, ""), "#"), "\n")
 	}
 	fmt.Fprintf(c.log, "--- %s %s ended: %s\n", clock(time.Now()), c.living(), state)

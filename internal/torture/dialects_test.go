@@ -13,10 +13,10 @@ import (
 
 // leftOut are the dialects that no world is drawn in, with the reason.
 var leftOut = map[string]string{
-	"assignment-missing": "without a status nobody can know whether a number is in use, failed or on its way",
+	"assignment-missing": "without a status it is unknown whether a number is in use, failed or on its way",
 	"mappings-missing":   "without mappings nothing says that carriers have the number, so no number ends sendable",
 	"moves-refused":      "the only call that moves a number is refused, so numbers to be moved stay",
-	"lists-lag":          "its lists lag for longer than a claim is kept here; each world has a lag of its own",
+	"lists-lag":          "its lists lag for longer than a claim is kept here; each world has another lag",
 }
 
 // varDialects names the dialects of every world, with commas, instead of those drawn.

@@ -16,7 +16,7 @@ import (
 )
 
 // A write goes wrong by each kind of fault this often, and a read, which is
-// repeated twice by itself, less often. 429 slows everything down for long, so it
+// repeated twice by the client, less often. 429 slows everything down for long, so it
 // is rare.
 const (
 	writeFault   = 0.03
@@ -65,13 +65,13 @@ func spoil(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
 	}
 }
 
-// lies are answers that are whole and not true. Nothing that needs a person may rest on
+// lies are answers that are complete and untrue. Nothing that needs a person may follow from
 // one of them.
 var lies = []struct {
 	name, path string
 	kind       telnyxsim.FaultKind
 	// apart is how long after one lie under a path the next may be, so that a true answer
-	// reaches the ledger in between whatever is frozen; zero is for lies told once.
+	// reaches the ledger in between whatever is frozen; zero is for lies that occur once.
 	apart time.Duration
 }{
 	{"campaign not found", "/10dlc/campaign/", telnyxsim.StatusFault(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`), 15 * time.Second},
@@ -82,18 +82,18 @@ var lies = []struct {
 
 const emptyList = `{"data":[],"meta":{"total_pages":0,"total_results":0,"page_number":1,"page_size":250}}`
 
-// lie has some answers be untrue until the faults are cleared.
+// lie makes some answers untrue until the faults are cleared.
 func lie(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
 	for _, l := range lies {
-		told := map[string]time.Time{} // by path
+		spoilt := map[string]time.Time{} // by path
 		sim.Inject(telnyxsim.Fault{Kind: l.kind, Method: http.MethodGet, PathPrefix: l.path, Times: -1, Match: func(r *http.Request) bool {
 			path := r.URL.Path
-			latest, before := told[path]
+			latest, before := spoilt[path]
 			early := before && (l.apart == 0 || time.Since(latest) < l.apart)
 			if early || path != "/v2"+l.path && !strings.HasSuffix(l.path, "/") || !dice.chance(0.1) {
 				return false
 			}
-			told[path] = time.Now()
+			spoilt[path] = time.Now()
 			tally.add("lies", l.name)
 			return true
 		}})
@@ -170,13 +170,13 @@ func (tr *trial) later(f func()) (runs bool) {
 
 func (tr *trial) kill(c *child) { c.signal(syscall.SIGKILL) }
 
-// freeze stops a process and lets it go on later, while other blows fall.
+// freeze stops a process and continues it later, meanwhile other faults follow.
 func (tr *trial) freeze(c *child, least, most time.Duration) {
 	d := tr.dice.between(least, most)
 	from := time.Now()
 	thaw := func() {
 		time.Sleep(d)
-		tr.diary.say("%s goes on after %s", c.name, d.Round(time.Millisecond))
+		tr.diary.say("%s continues after %s", c.name, d.Round(time.Millisecond))
 		c.signal(syscall.SIGCONT)
 		tr.people.mu.Lock()
 		defer tr.people.mu.Unlock()
@@ -235,7 +235,7 @@ func (tr *trial) block() {
 	})
 }
 
-// postJunk posts bodies that Telnyx signed and that are no events.
+// postJunk posts signed bodies that are not events.
 func (tr *trial) postJunk() {
 	for range 3 {
 		body := fmt.Appendf(nil, `{"junk": %d}`, tr.dice.below(1000))
@@ -247,7 +247,7 @@ func (tr *trial) postJunk() {
 	}
 }
 
-// ask has a person ask for a look at some campaign.
+// ask requests a reconcile of some campaign, as a person would.
 func (tr *trial) ask() {
 	p := tr.world.campaigns[tr.dice.below(len(tr.world.campaigns))]
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -275,7 +275,7 @@ func (tr *trial) standby() *child {
 	return tr.assigners[0]
 }
 
-// diary is what happened when, for whoever has to understand a failure.
+// diary records what happened when, to explain a failure.
 type diary struct {
 	mu    sync.Mutex
 	lines []string

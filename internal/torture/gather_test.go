@@ -19,8 +19,8 @@ import (
 // bucketNumbers is the bucket that has the claims.
 const bucketNumbers = "NUMBERS"
 
-// history collects all that the checker goes by. The queue comes last, so that it
-// is behind nothing that is in the rest.
+// history collects all that the checker uses. The queue is read last, so that it is not
+// behind the rest.
 func (tr *trial) history(ctx context.Context) (history, error) {
 	h := history{
 		History: rehearsal.History{
@@ -57,8 +57,8 @@ func (tr *trial) history(ctx context.Context) (history, error) {
 	return h, err
 }
 
-// failuresIn returns when carriers failed a number's assignment, by the events that
-// Telnyx had to tell of it, whether they arrived or not.
+// failuresIn returns when carriers failed a number's assignment, from the events that Telnyx
+// sent, whether they arrived or not.
 func failuresIn(deliveries []telnyxsim.Delivery) map[string][]time.Time {
 	failures := map[string][]time.Time{}
 	for _, d := range deliveries {
@@ -119,8 +119,8 @@ func (tr *trial) eachMessage(ctx context.Context, stream, subject string, visit 
 	return nil
 }
 
-// queue returns how far the assigners are. Looks are asked for all the time, so it
-// waits a little for a moment without any.
+// queue returns how far the assigners are. Reconciles are requested all the time, so it waits
+// a little for a moment without any.
 func (tr *trial) queue(ctx context.Context) (state queueState, err error) {
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		var consumer jetstream.Consumer

@@ -25,7 +25,7 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// What a child is told, by its environment.
+// The environment of a child.
 const (
 	varRole      = "GREENLIGHT_TORTURE_ROLE"
 	varName      = "GREENLIGHT_TORTURE_NAME"
@@ -52,14 +52,14 @@ const (
 
 var timing = events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second}
 
-// How children end by themselves; 1 is any error, and package process prints it.
+// Exit codes of children; 1 is any error, which package app prints.
 const (
 	exitOrphaned = 3
 	exitPanic    = 2
 	exitRace     = 66
 )
 
-// roles are what the test binary can be beside the test.
+// roles are what the test binary can run as.
 var roles = map[string]func(context.Context) error{"nats": beNATS, "webhook": beWebhook, "assigner": beAssigner}
 
 func TestMain(m *testing.M) {
@@ -69,7 +69,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	go func() {
-		// The test holds the other end. Without the test, children have no purpose.
+		// The test holds the other end: this ends when the test ends.
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(exitOrphaned)
 	}()
@@ -130,7 +130,7 @@ func beAssigner(ctx context.Context) error {
 }
 
 // work runs a process with the part that add adds. Without a NATS server it ends at
-// once, as the commands do, and whoever keeps it running starts it again.
+// once, as the commands do, and is started again.
 func work(ctx context.Context, add func(*app.Process) error) error {
 	nc, err := events.Connect(os.Getenv(varNATS), os.Getenv(varName))
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// people is what operators did: what they held, froze and deleted, and when.
+// people records what operators did: what they held, froze and deleted, and when.
 type people struct {
 	mu     sync.Mutex
 	holds  []hold
@@ -245,7 +245,7 @@ func (tr *trial) reportsOf(ctx context.Context, bucket string) (found []report, 
 func (tr *trial) lieInWait() {
 	for number, method := range tr.world.ambushed {
 		tr.desk.ambushes[number] = ambush{method, func() {
-			tr.diary.say("%s is taken by hand before a %s is looked at", number, method)
+			tr.diary.say("a person takes %s before a %s is handled", number, method)
 			tr.world.take(number)
 		}}
 	}

@@ -16,8 +16,8 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// desk stands before the simulated Telnyx and notes who asks for what, and what
-// about campaigns and numbers went out whole. Processes are known by their User-Agent.
+// desk handles the calls to the simulated Telnyx. It records which process calls what, and
+// which answers about campaigns and numbers went out complete. Processes are known by their User-Agent.
 type desk struct {
 	next http.Handler
 
@@ -27,8 +27,8 @@ type desk struct {
 	requests []request
 	readings []reading
 	touches  []*touch
-	// ambushes are called once each, when a call about their number comes in and before
-	// it is looked at.
+	// ambushes are called once each, when a call about their number arrives and before it is
+	// handled.
 	ambushes map[string]ambush
 }
 
@@ -63,8 +63,8 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// campaignRead returns the campaign that a call reads by itself, which nobody acts
-// without.
+// campaignRead returns the campaign that a call reads alone, as every process does
+// before it acts.
 func campaignRead(r *http.Request) (id string, ok bool) {
 	for _, path := range []string{"/v2/10dlc/campaign/", "/v2/10dlc/partner_campaigns/"} {
 		if id, ok = strings.CutPrefix(r.URL.Path, path); ok && r.Method == http.MethodGet {
@@ -144,7 +144,7 @@ func single(body []byte) []byte {
 func (d *desk) noteReading(process, id string, body []byte) {
 	var c telnyx.Campaign
 	if json.Unmarshal(single(body), &c) != nil {
-		return // a fault spoilt it: nobody can have read anything
+		return // a fault spoilt it: no process has read it
 	}
 	ready := c.CampaignStatus == telnyx.CampaignMNOProvisioned && !c.IsTMobileSuspended && c.Status != telnyx.StatusExpired
 	d.mu.Lock()

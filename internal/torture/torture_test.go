@@ -26,44 +26,50 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// How a person asks for more than the short run.
+// The environment of a longer run.
 const (
 	varFor  = "GREENLIGHT_TORTURE"
 	varSeed = "GREENLIGHT_TORTURE_SEED"
 )
 
+// startLimit is how long processes may take to start on a busy machine.
+const startLimit = 2 * time.Minute
+
 // leastKills is how many processes a long run kills at least.
 const leastKills = 50
 
-// bounds are what the checker holds every history to.
+// bounds are the limits that the checker uses for every history.
 //
-// A request may come in that long after its campaign stopped being ready: a read
-// that hangs takes three seconds with its repetitions, a frozen process or server
-// up to four more, and of such things several may come together. Seen were two
-// seconds. The rule about readings is the sharp one.
+// A request may arrive that long after its campaign stopped being ready: a read that hangs
+// takes three seconds with its repetitions, a frozen process or server up to four more, and
+// several such things may come together. Two seconds have occurred. The rule about readings
+// is the strict one.
 //
-// Requests that certainly had no effect are repeated until one has; with a write in
-// three spoilt, twelve in a row are as good as impossible, and a person's asking
-// may add some. Seen were four.
+// Requests that certainly had no effect are repeated until one has. With a third of the writes
+// failing, twelve in a row are very unlikely, and requests of a person may add some. Four have
+// occurred.
 //
-// The checks that a write rests on are a second old at most when it is sent. A plan is
-// noticed within half a second.
-var bounds = limits{flight: 10 * time.Second, requests: 16, wire: 1250 * time.Millisecond, edit: 2 * time.Second}
+// The checks before a write are at most one second old when it is sent, and a plan is read
+// within half a second. The rest is for a busy machine, which may not run a process for a
+// second.
+var bounds = limits{flight: 10 * time.Second, requests: 16, wire: 2500 * time.Millisecond, edit: 4 * time.Second}
 
 // scale is how large and how long a trial is.
 type scale struct {
 	size   int           // numbers of a kind on a campaign
 	rounds int           // blows
 	span   time.Duration // in which campaigns live and blows fall
-	// alone is how long Greenlight has to finish by itself once all is well; then a
-	// person asks for looks, as waits after failed tries grow to an hour.
-	alone    time.Duration
-	patience time.Duration // in which all must be as planned
+	// alone is how long Greenlight has to finish unattended once nothing goes wrong any more.
+	// Then a person requests reconciles, as waits after failed tries grow to an hour.
+	alone time.Duration
 }
 
+// patience is how long Greenlight has until all is as planned. Only a failing run takes it.
+const patience = 4 * time.Minute
+
 var (
-	short = scale{size: 3, rounds: 12, span: 10 * time.Second, alone: 0, patience: time.Minute}
-	long  = scale{size: 10, rounds: 34, span: 40 * time.Second, alone: 15 * time.Second, patience: 4 * time.Minute}
+	short = scale{size: 3, rounds: 12, span: 10 * time.Second, alone: 0}
+	long  = scale{size: 10, rounds: 34, span: 40 * time.Second, alone: 15 * time.Second}
 )
 
 func TestTorture(t *testing.T) {
@@ -177,9 +183,9 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 		tr.assigners = append(tr.assigners, startChild(t, logs, "assigner", name, rest,
 			varNATS+"="+natsURL, varTelnyx+"="+api.URL+"/v2", varPlan+"="+tr.plans, varClock+"="+tr.clocks[i].file.Name()))
 	}
-	tr.until(20*time.Second, "an assigner works", func() string {
+	tr.until(startLimit, "an assigner works", func() string {
 		if tr.desk.active() == "" {
-			return "nobody has called"
+			return "no assigner has called Telnyx"
 		}
 		return ""
 	})
@@ -188,7 +194,7 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 
 // connect connects the test itself, once the server is up.
 func (tr *trial) connect(url string) {
-	tr.until(20*time.Second, "NATS is up", func() string {
+	tr.until(startLimit, "NATS is up", func() string {
 		nc, err := events.Connect(url, "torture")
 		if err != nil {
 			return err.Error()
@@ -223,7 +229,7 @@ func (tr *trial) calm() {
 // not by the end is left to the checker to name.
 func (tr *trial) settle(s scale) {
 	calmed, asked := time.Now(), time.Time{}
-	for time.Since(calmed) < s.patience {
+	for time.Since(calmed) < patience {
 		left := tr.unfinished()
 		if len(left) == 0 {
 			tr.diary.say("everything is as planned after %s", time.Since(calmed).Round(time.Millisecond))
@@ -236,7 +242,7 @@ func (tr *trial) settle(s scale) {
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
-	tr.diary.say("not everything is as planned after %s", s.patience)
+	tr.diary.say("not everything is as planned after %s", patience)
 }
 
 // unfinished returns the entries of the plan whose numbers are not as planned, and
@@ -270,16 +276,16 @@ func (tr *trial) underWay() bool {
 	return slices.ContainsFunc(tr.sim.Deliveries(), func(d telnyxsim.Delivery) bool { return d.Status == telnyxsim.DeliveryPending })
 }
 
-// help does what a person can do: it asks for looks, which cut short the waits that
-// Greenlight chose itself, by whichever clock.
+// help does what a person can do: it requests reconciles, which cut short the waits that
+// Greenlight chose, by whichever clock.
 func (tr *trial) help(left map[string]bool) {
 	for entry := range left {
 		if entry == "" {
 			continue
 		}
-		tr.tally.add("help", "looks asked for")
+		tr.tally.add("help", "reconciles requested")
 		if err := events.NewPublisher(tr.js).Trigger(tr.t.Context(), events.KindCampaign, entry); err != nil {
-			tr.diary.say("cannot ask for a look: %v", err)
+			tr.diary.say("cannot request a reconcile: %v", err)
 		}
 	}
 }
@@ -287,7 +293,7 @@ func (tr *trial) help(left map[string]bool) {
 // race is how the race detector begins a report.
 const race = "DATA RACE"
 
-// judge has the checker look at everything, and shows what a person needs.
+// judge runs the checker, and reports what helps to understand a failure.
 func (tr *trial) judge() {
 	h, err := tr.history(tr.t.Context())
 	tr.must(err)
@@ -373,7 +379,7 @@ func (tr *trial) report(h history, found []violation) {
 	}
 }
 
-// lifeOf tells what happened to a number.
+// lifeOf lists what happened to a number.
 func (tr *trial) lifeOf(h history, number string) string {
 	var text strings.Builder
 	f := h.Expected[number]
@@ -427,7 +433,7 @@ func (tr *trial) lifeOf(h history, number string) string {
 	return text.String()
 }
 
-// until waits until a condition says nothing any more.
+// until waits until missing returns nothing.
 func (tr *trial) until(limit time.Duration, what string, missing func() string) {
 	tr.t.Helper()
 	for deadline := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {

@@ -28,7 +28,7 @@ const (
 const wholeSize = 24
 
 // The campaigns that no plan names: two that hold numbers, and one that is approved
-// while nobody has planned anything for it.
+// without a plan for it.
 const (
 	elsewhereID = "eeeeeeee-907b-43a9-8ada-ba1dc8335b07"
 	oldID       = "0000000d-907b-43a9-8ada-ba1dc8335b07"
@@ -99,10 +99,10 @@ var (
 	suspendMobile = step{"suspended by T-Mobile", (*telnyxsim.Simulator).SuspendTMobile}
 	unsuspendMob  = step{"unsuspended by T-Mobile", (*telnyxsim.Simulator).UnsuspendTMobile}
 	sleepIn       = step{"dormant", (*telnyxsim.Simulator).MakeDormant}
-	approveMutely = step{"approved without a word", func(s *telnyxsim.Simulator, id string) error {
+	approveMutely = step{"approved without a notification", func(s *telnyxsim.Simulator, id string) error {
 		return s.SetCampaignStatus(id, telnyx.CampaignMNOProvisioned)
 	}}
-	setBack = step{"set back without a word", func(s *telnyxsim.Simulator, id string) error {
+	setBack = step{"set back without a notification", func(s *telnyxsim.Simulator, id string) error {
 		return s.SetCampaignStatus(id, telnyx.CampaignMNOPending)
 	}}
 )
@@ -243,7 +243,7 @@ func (w *world) own(number, profile string) {
 	w.sim.AddNumbers(telnyxsim.Number{PhoneNumber: number, ID: idPrefix + strings.TrimPrefix(number, "+"), MessagingProfileID: profile})
 }
 
-// idPrefix makes a number of the account its id, so that who sees the id knows the
+// idPrefix makes a number of the account its id, so that the id shows the
 // number.
 const idPrefix = "77"
 
@@ -399,7 +399,7 @@ func (w *world) stand(number, campaign string) {
 	w.bystanders[number] = campaign
 }
 
-// live lets everything happen that happens to campaigns and numbers by themselves,
+// live makes everything happen that happens to campaigns and numbers,
 // spread over a time, and returns when it has.
 func (w *world) live(span time.Duration) {
 	var group sync.WaitGroup
@@ -452,7 +452,7 @@ func (w *world) byHand(number string, do func()) {
 	do()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	// It happened between the two; one of them tells it from what came before or after.
+	// It happened between the two times.
 	w.ends[number] = append(w.ends[number], before, time.Now())
 }
 

@@ -20,11 +20,11 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// varMount is set where the tests with a full disk must run, as in CI.
+// varMount is set where the tests with a full disk must not be skipped, as in CI.
 const varMount = "GREENLIGHT_MOUNT"
 
-// smallDisk mounts a small disk, which is gone when the test ends. Where that is not
-// allowed the test is skipped, unless GREENLIGHT_MOUNT is set.
+// smallDisk mounts a small disk and unmounts it when the test ends. Where that is not
+// allowed, the test is skipped unless GREENLIGHT_MOUNT is set.
 func smallDisk(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -38,7 +38,7 @@ func smallDisk(t *testing.T) (dir string) {
 	return dir
 }
 
-// fill leaves no room on the disk of the folder. What is returned makes room again.
+// fill fills the disk of the folder. The function it returns makes room again.
 func fill(t *testing.T, dir string) (makeRoom func()) {
 	t.Helper()
 	path := filepath.Join(dir, "filler")
@@ -55,7 +55,7 @@ func fill(t *testing.T, dir string) (makeRoom func()) {
 	return func() { must(t, os.Remove(path)) }
 }
 
-// up is the front door on a server inside the process, as greenlight up has it.
+// up is the webhook on a NATS server inside the process, as in greenlight up.
 type up struct {
 	fronts
 	server *embedded.Server
@@ -79,7 +79,7 @@ func (u *up) close(t *testing.T) {
 	must(t, u.server.Close())
 }
 
-// doctored returns what greenlight doctor finds about writing.
+// doctored returns the finding of greenlight doctor about writes.
 func (u *up) doctored(t *testing.T) doctor.Finding {
 	t.Helper()
 	nc := connect(t, u.server.URL())
@@ -97,8 +97,8 @@ func (u *up) doctored(t *testing.T) doctor.Finding {
 	return doctor.Finding{}
 }
 
-// The disk fills up under load, and gets room again. NATS would store nothing more
-// until it is restarted, room or not: it is, and nobody else has to do anything.
+// The disk fills up under load, and gets room again. Even then NATS stores nothing until it
+// is restarted. Greenlight restarts it, unattended.
 func TestFullDisk_HealsWhenThereIsRoom(t *testing.T) {
 	dir := smallDisk(t)
 	u := startUp(t, dir)
@@ -123,7 +123,7 @@ func TestFullDisk_HealsWhenThereIsRoom(t *testing.T) {
 	ids := ls.end()
 	testkit.Within(t, patience, func() error { return outside.FlushTimeout(time.Second) })
 	if u.server.URL() != address {
-		t.Errorf("its address is another one")
+		t.Error("the address of the NATS server changed")
 	}
 	if got := u.doctored(t); got.Level != doctor.OK {
 		t.Errorf("afterwards doctor says %+v", got)
@@ -132,8 +132,7 @@ func TestFullDisk_HealsWhenThereIsRoom(t *testing.T) {
 	assertKept(t, u.own, ids)
 }
 
-// An outside server says nothing about its disk, and may leave a publisher without an
-// answer.
+// An outside server does not report that its disk is full, and may not answer a publisher.
 func TestFullDisk_OfAnOutsideServerIsRefusedInTime(t *testing.T) {
 	t.Parallel() // it counts no goroutines
 	dir := smallDisk(t)

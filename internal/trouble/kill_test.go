@@ -8,8 +8,8 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// The server is killed under load and started again, several times, and nobody tells
-// the webhook.
+// The server is killed under load and started again, several times. The webhook finds it
+// again.
 func TestKilledServer_LosesNothingAndIsFoundAgain(t *testing.T) {
 	server := testkit.StartProcess(t)
 	fs := openFronts(t, func() *nats.Conn { return connect(t, server.URL) }, 1)

@@ -31,12 +31,13 @@ import (
 )
 
 const (
-	// patience is for what must come about at some time.
-	patience = 30 * time.Second
-	// connections are how many deliveries are under way at once.
+	// patience bounds how long a test waits for something that takes a second or a few on
+	// a machine of its own. Only a test that fails waits that long.
+	patience = 3 * time.Minute
+	// connections is how many deliveries are in flight at once.
 	connections = 32
-	// spareHeap is what the heap may grow by while events wait in vain: as many as
-	// there are connections, and a few copies of each.
+	// spareHeap is by how many bytes the heap may grow while no event is stored: a few
+	// copies of each event in flight.
 	spareHeap = 96 << 20
 )
 
@@ -45,13 +46,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
-// varLong is set by a person who wants more of the same.
+// varLong asks for more rounds.
 const varLong = "GREENLIGHT_TROUBLE"
 
 func long() bool { return os.Getenv(varLong) != "" }
 
-// rounds is how often to do something: so often, or ten times as often for a person
-// who asks for it.
+// rounds returns how often to repeat something: few times, or ten times as often with
+// varLong.
 func rounds(few int) int {
 	if long() {
 		return 10 * few
@@ -68,22 +69,22 @@ func must(t *testing.T, err error) {
 
 var key = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
 
-// front is the front door as a process runs it: public and private listener, on a
-// connection of its own.
+// front is the webhook as a process runs it: with a public and a private listener, on a
+// separate NATS connection.
 type front struct {
 	t               *testing.T
 	name            string
 	public, private string
 	client          *http.Client
-	// ready is the door's own part of readiness.
+	// ready is the webhook's part of readiness.
 	ready func(context.Context) error
 	stop  func()
 }
 
-// fronts are two doors: one that stores events in groups, and one that does not.
+// fronts are two webhooks: one that stores events in groups, and one that does not.
 type fronts []*front
 
-// openFronts opens both, each on a connection of its own.
+// openFronts starts both, each on a separate connection.
 func openFronts(t *testing.T, connect func() *nats.Conn, replicas int, checks ...status.Check) fronts {
 	t.Helper()
 	return fronts{
@@ -97,14 +98,14 @@ func (fs fronts) becomeReady() {
 	fs.show("")
 }
 
-// becomeUnready waits until readiness is false for a reason with the words.
+// becomeUnready waits until readiness is false for a reason that contains words.
 func (fs fronts) becomeUnready(words string) {
 	fs[0].t.Helper()
 	fs.show(words)
 }
 
-// show waits until readiness of all is false for a reason with the words, or true
-// without words. All are asked at once, since an answer may take seconds.
+// show waits until readiness of all is false for a reason that contains words, or true if
+// words is empty. All are read at once, since an answer may take seconds.
 func (fs fronts) show(words string) {
 	t := fs[0].t
 	t.Helper()
@@ -123,8 +124,8 @@ func (fs fronts) show(words string) {
 	})
 }
 
-// findUnready is becomeUnready for a server that says nothing: it asks the door's own
-// check, for a moment. /readyz would wait its whole 5 s for each answer.
+// findUnready is becomeUnready for a NATS server that does not answer. It runs the webhook's
+// own check with a short timeout: /readyz would take 5 s for each answer.
 func (fs fronts) findUnready(words string) {
 	t := fs[0].t
 	t.Helper()
@@ -147,7 +148,7 @@ func (fs fronts) stop() {
 	}
 }
 
-// openFront opens a door. It is closed when the test ends, or before by stop.
+// openFront starts a webhook. It is stopped when the test ends, or earlier by stop.
 func openFront(t *testing.T, name string, nc *nats.Conn, replicas int, groups bool, checks ...status.Check) *front {
 	t.Helper()
 	verifier, err := telnyx.NewVerifier([]telnyx.PublicKey{telnyx.PublicKeyOf(key)}, time.Now)
@@ -193,14 +194,14 @@ func openFront(t *testing.T, name string, nc *nats.Conn, replicas int, groups bo
 
 func connect(t *testing.T, url string, options ...nats.Option) *nats.Conn {
 	t.Helper()
-	// nats.go prints errors of connections that nobody handles.
+	// Without a handler nats.go prints errors of connections.
 	nc, err := events.Connect(url, t.Name(), append(options, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
 	must(t, err)
 	t.Cleanup(nc.Close)
 	return nc
 }
 
-// readiness is what /readyz answers, empty if that is 200.
+// readiness returns the answer of /readyz, empty if that is 200.
 func (f *front) readiness() string {
 	answer, err := f.client.Get("http://" + f.private + "/readyz")
 	if err != nil {
@@ -217,8 +218,8 @@ func (f *front) readiness() string {
 	return string(text)
 }
 
-// errDuplicate is what deliver returns for an event that was stored before, which no
-// first try of an id is to find.
+// errDuplicate is what deliver returns for an event that was stored before. The first try of
+// an id must not get it.
 var errDuplicate = errors.New("answered 200 duplicate")
 
 // deliver posts one signed event with the id, and returns the answer's status.
@@ -255,8 +256,8 @@ func (f *front) deliver(id string, padding int) (int, error) {
 	return answer.StatusCode, nil
 }
 
-// load is events that are posted at a door over many connections at once, each with
-// an id of its own and only once, until it is ended.
+// load posts events to a webhook over many connections at once until it is ended. Each has a
+// new id and is posted only once.
 type load struct {
 	f             *front
 	kept, refused atomic.Int64
@@ -266,7 +267,7 @@ type load struct {
 	faults []error
 }
 
-// loads are one for each door.
+// loads is one load for each webhook.
 type loads struct {
 	t     *testing.T
 	all   []*load
@@ -277,7 +278,7 @@ type loads struct {
 // serial numbers the events of all loads.
 var serial atomic.Int64
 
-// startLoads starts to post. An event is so many bytes larger than usual.
+// startLoads starts posting. Each event has padding more bytes than usual.
 func startLoads(fs fronts, padding int) *loads {
 	ctx, cancel := context.WithCancel(context.Background())
 	ls := &loads{t: fs[0].t, stop: cancel}
@@ -299,7 +300,7 @@ func startLoads(fs fronts, padding int) *loads {
 func (l *load) post(ctx context.Context, id string, padding int) {
 	code, err := l.f.deliver(id, padding)
 	l.note(id, code, err)
-	if code != http.StatusOK { // it may be refused at once, and is asked to wait
+	if code != http.StatusOK { // a refusal may come at once, with Retry-After
 		select {
 		case <-ctx.Done():
 		case <-time.After(20 * time.Millisecond):
@@ -321,13 +322,13 @@ func (l *load) note(id string, code int, err error) {
 	}
 }
 
-// stored waits until at each door so many more were answered 200.
+// stored waits until each webhook has answered 200 to so many more.
 func (ls *loads) stored(more int64) {
 	ls.t.Helper()
 	ls.reach("stored", more, func(l *load) int64 { return l.kept.Load() })
 }
 
-// refused waits until at each door so many more were answered 503.
+// refused waits until each webhook has answered 503 to so many more.
 func (ls *loads) refused(more int64) {
 	ls.t.Helper()
 	ls.reach("refused", more, func(l *load) int64 { return l.refused.Load() })
@@ -349,7 +350,7 @@ func (ls *loads) reach(what string, more int64, counted func(*load) int64) {
 	})
 }
 
-// total is how many were answered 200.
+// total returns how many were answered 200.
 func (ls *loads) total() (kept int64) {
 	for _, l := range ls.all {
 		kept += l.kept.Load()
@@ -357,8 +358,8 @@ func (ls *loads) total() (kept int64) {
 	return kept
 }
 
-// end ends the load and fails the test if an answer was not as it should be. It
-// returns the ids that were answered 200.
+// end ends the load and fails the test if there was a wrong answer. It returns the ids that
+// were answered 200.
 func (ls *loads) end() (ids []string) {
 	ls.t.Helper()
 	ls.stop()
@@ -377,15 +378,15 @@ func (ls *loads) end() (ids []string) {
 	return ids
 }
 
-// assertKept looks for the ids in the stream: each is there once. So is everything
-// else, and events that shared a commit are there all or none.
+// assertKept fails unless the stream has each of the ids, nothing twice, and of each commit
+// of several events all or none.
 func assertKept(t *testing.T, nc *nats.Conn, ids []string) {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	must(t, err)
 	var copies, batches map[string]int
 	var last map[string]string
-	testkit.Within(t, 2*patience, func() error { // a cluster that just came up refuses some requests
+	testkit.Within(t, patience, func() error { // a cluster that just came up refuses some requests
 		copies, batches, last, err = readEvents(t.Context(), js)
 		return err
 	})
@@ -437,7 +438,7 @@ func readEvents(ctx context.Context, js jetstream.JetStream) (copies, batches ma
 		for msg := range fetched.Messages() {
 			read++
 			h := msg.Headers()
-			if id := h.Get(jetstream.MsgIDHeader); id != "" { // what wakes the assigner has none
+			if id := h.Get(jetstream.MsgIDHeader); id != "" { // triggers have none
 				copies[id]++
 			}
 			if batch := h.Get("Nats-Batch-Id"); batch != "" {
@@ -457,13 +458,13 @@ func readEvents(ctx context.Context, js jetstream.JetStream) (copies, batches ma
 	return copies, batches, last, nil
 }
 
-// footprint is what a process takes.
+// footprint is what the process uses. The heap is in bytes.
 type footprint struct {
 	goroutines int
 	heap       uint64
 }
 
-// measure counts the goroutines but for those of NATS servers in this process.
+// measure does not count the goroutines of NATS servers in this process.
 func measure() footprint {
 	runtime.GC()
 	var memory runtime.MemStats
@@ -479,12 +480,12 @@ func measure() footprint {
 	return footprint{count, memory.HeapAlloc}
 }
 
-// assertBounded fails if more is taken than the load explains.
+// assertBounded fails if more is used than the load explains.
 func (before footprint) assertBounded(t *testing.T) {
 	t.Helper()
 	now := measure()
-	// Of each connection: the poster's, two of the client, one or two of the server,
-	// and what waits for the stream's answer.
+	// For each connection: one that posts, two of the client, one or two of the server,
+	// and those that wait for the stream's answer.
 	if most := before.goroutines + 2*8*connections; now.goroutines > most {
 		t.Errorf("%d goroutines, want at most %d", now.goroutines, most)
 	}
@@ -493,7 +494,7 @@ func (before footprint) assertBounded(t *testing.T) {
 	}
 }
 
-// assertNothingLeft waits until no more is taken than before.
+// assertNothingLeft waits until no more is used than before.
 func (before footprint) assertNothingLeft(fs fronts) {
 	t := fs[0].t
 	t.Helper()
@@ -510,7 +511,7 @@ func (before footprint) assertNothingLeft(fs fronts) {
 	})
 }
 
-// begin measures doors at which one event came each.
+// begin measures the process after each webhook has stored one event.
 func begin(fs fronts) footprint {
 	for _, f := range fs {
 		f.t.Helper()
@@ -519,7 +520,7 @@ func begin(fs fronts) footprint {
 		}
 		f.client.CloseIdleConnections()
 	}
-	// What is about to end has ended when the count has not fallen for a while.
+	// Goroutines that were about to end have ended once the count stays the same.
 	least, since := measure(), time.Now()
 	for time.Since(since) < 100*time.Millisecond {
 		if now := measure(); now.goroutines < least.goroutines {

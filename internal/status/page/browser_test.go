@@ -26,16 +26,17 @@ import (
 	"greenlight/internal/status/page"
 )
 
-// TestBrowser reads the page as people do, in a headless Chromium. Where there is
-// none it is skipped, unless GREENLIGHT_BROWSER is set; GREENLIGHT_SCREENSHOTS names
-// a folder for its pictures.
+// TestBrowser reads the page in a headless Chromium. Without one it is skipped, unless
+// GREENLIGHT_BROWSER is set. GREENLIGHT_SCREENSHOTS names a folder for screenshots; without
+// it none are taken, which is faster.
 func TestBrowser(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"loads":                       browserLoads,
-		"takes in changes":            browserTakesInChanges,
-		"tells the latest":            browserTellsTheLatest,
-		"takes rows in and out":       browserTakesRowsInAndOut,
+		"applies changes":             browserChanges,
+		"announces the latest":        browserAnnouncements,
+		"adds and removes rows":       browserRows,
 		"filters":                     browserFilters,
 		"pages through numbers":       browserPages,
 		"shows a timeline":            browserShowsATimeline,
@@ -44,11 +45,15 @@ func TestBrowser(t *testing.T) {
 		"keeps markup inert":          browserMarkup,
 		"works without JavaScript":    browserWithoutJavaScript,
 		"falls back when not live":    browserFallsBack,
+		"shows that NATS is away":     browserWithoutNATS,
 		"can be read in both themes":  browserThemes,
 		"fits a phone":                browserPhone,
 		"is named for screen readers": browserNames,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, browser) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, browser)
+		})
 	}
 }
 
@@ -87,7 +92,7 @@ func startBrowser(t *testing.T) context.Context {
 	return browser
 }
 
-// tab is one page in the browser. What it complains of fails the test.
+// tab is one page in the browser. Its warnings and errors fail the test.
 type tab struct {
 	t     *testing.T
 	ctx   context.Context
@@ -123,7 +128,7 @@ func open(t *testing.T, browser context.Context, w world, path string, before ..
 		defer mu.Unlock()
 		for _, complaint := range complaints {
 			if !b.expected(complaint) {
-				t.Errorf("the browser complains: %s", complaint)
+				t.Errorf("the browser reports: %s", complaint)
 			}
 		}
 	})
@@ -133,7 +138,7 @@ func open(t *testing.T, browser context.Context, w world, path string, before ..
 	return b
 }
 
-// expected reports whether a complaint is what the test made happen.
+// expected reports whether the test itself caused the complaint.
 func (b tab) expected(complaint string) bool {
 	return strings.HasSuffix(b.t.Name(), "falls_back_when_not_live") && strings.Contains(complaint, "503")
 }
@@ -152,7 +157,7 @@ func (b tab) go_(path string) {
 	b.run(chromedp.Navigate(b.world.url + path))
 }
 
-// eval returns what an expression is.
+// eval returns the value of an expression.
 func eval[T any](b tab, expression string) T {
 	b.t.Helper()
 	bounded, cancel := context.WithTimeout(b.ctx, patience)
@@ -174,12 +179,12 @@ func (b tab) js(statement string) {
 func (b tab) until(expression string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		// While another page comes there is nothing to ask.
+		// While another page loads, an expression cannot be evaluated.
 		if is, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)); err == nil && is {
 			return
 		}
 	}
-	b.t.Fatalf("it never came true: %s\n%s", expression, eval[string](b, "document.body.innerText"))
+	b.t.Fatalf("never true: %s\n%s", expression, eval[string](b, "document.body.innerText"))
 }
 
 func (b tab) untilLive() {
@@ -212,12 +217,12 @@ func (b tab) picture(name string) {
 
 func (b tab) keep(name string, take chromedp.Action[[]byte]) {
 	b.t.Helper()
-	png, err := chromedp.Run(b.ctx, take)
-	must(b.t, err)
 	dir := os.Getenv("GREENLIGHT_SCREENSHOTS")
 	if dir == "" {
-		dir = b.t.ArtifactDir()
+		return
 	}
+	png, err := chromedp.Run(b.ctx, take)
+	must(b.t, err)
 	must(b.t, os.MkdirAll(dir, 0o755))
 	must(b.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
 }
@@ -249,14 +254,14 @@ func browserLoads(t *testing.T, browser context.Context) {
 	if got := eval[string](b, "document.title"); got != "23 of 39 numbers can send · Greenlight" {
 		t.Errorf("title: got %q", got)
 	}
-	// The picture of the README: nobody tries to do harm there.
+	// The screenshot for the README, without markup.
 	w.putCampaign(t, ledger.Campaign{ID: autumnID, TCRID: autumnID, Planned: true, Plan: "autumn-sale", Phase: ledger.PhaseRejected, Status: "MNO_REJECTED", Detail: "Brand's website could not be reached (code 803)", Since: time.Now()})
 	b.until(`document.querySelector('#c-` + autumnID + ` h3').textContent === 'autumn-sale'`)
 	b.run(chromedp.EmulateViewport(1200, 1180, chromedp.EmulateScale(0.8)))
 	b.keep("readme", chromedp.CaptureScreenshot())
 }
 
-func browserTakesInChanges(t *testing.T, browser context.Context) {
+func browserChanges(t *testing.T, browser context.Context) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
 	b := open(t, browser, w, "/status", chromedp.EmulateViewport(1000, 420))
 	b.untilLive()
@@ -287,9 +292,9 @@ func browserTakesInChanges(t *testing.T, browser context.Context) {
 	}
 }
 
-// Two changes in a short time are one announcement now and the latest one later. The
-// page's clock is moved rather than waited for.
-func browserTellsTheLatest(t *testing.T, browser context.Context) {
+// Of several changes in a short time the first is announced at once and the latest later.
+// The test moves the page's clock.
+func browserAnnouncements(t *testing.T, browser context.Context) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
 	b := open(t, browser, w, "/status")
 	b.untilLive()
@@ -316,7 +321,7 @@ func browserTellsTheLatest(t *testing.T, browser context.Context) {
 	}
 }
 
-func browserTakesRowsInAndOut(t *testing.T, browser context.Context) {
+func browserRows(t *testing.T, browser context.Context) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
 	b := open(t, browser, w, "/status")
 	b.untilLive()
@@ -347,7 +352,7 @@ func browserFilters(t *testing.T, browser context.Context) {
 		t.Errorf("by phase: got %q", got)
 	}
 	b.untilLive()
-	// What is read live is what was filtered.
+	// The filter also applies to live changes.
 	w.putCampaign(t, ledger.Campaign{ID: summerID, Planned: true, Plan: "summer-news", Phase: ledger.PhaseRejected, Since: time.Now()})
 	b.until(`document.querySelectorAll('#rows > li').length === 2`)
 	b.run(chromedp.Click(chromedp.CSS(".clear")))
@@ -411,7 +416,7 @@ func browserKeyboard(t *testing.T, browser context.Context) {
 		if !eval[bool](b, `document.activeElement.matches(`+"`"+want+"`"+`)`) {
 			t.Fatalf("focus is on %s, want %s", eval[string](b, "document.activeElement.outerHTML.slice(0,200)"), want)
 		}
-		// Whoever walks by keyboard sees where they are.
+		// The focus must be visible.
 		if !eval[bool](b, `document.activeElement.matches('main') || getComputedStyle(document.activeElement).outlineStyle === 'solid'`) {
 			t.Errorf("no outline on %s", want)
 		}
@@ -447,11 +452,11 @@ func browserMarkup(t *testing.T, browser context.Context) {
 	inert := func(b tab) {
 		t.Helper()
 		for name, expression := range map[string]string{
-			"nothing ran":           `window.pwned === undefined`,
-			"no element was made":   `document.querySelectorAll('main script, main img, main b b, .detail b, .detail script').length === 0`,
-			"it is there as text":   `document.body.innerText.includes('<img src=x onerror="window.pwned=1"><script>')`,
-			"no handler, no style":  `![...document.querySelectorAll('*')].some(e => [...e.attributes].some(a => /^(on|style)/.test(a.name)))`,
-			"one script of its own": `document.scripts.length === 1 && new URL(document.scripts[0].src).origin === location.origin`,
+			"nothing ran":          `window.pwned === undefined`,
+			"no element was made":  `document.querySelectorAll('main script, main img, main b b, .detail b, .detail script').length === 0`,
+			"it is there as text":  `document.body.innerText.includes('<img src=x onerror="window.pwned=1"><script>')`,
+			"no handler, no style": `![...document.querySelectorAll('*')].some(e => [...e.attributes].some(a => /^(on|style)/.test(a.name)))`,
+			"only its own script":  `document.scripts.length === 1 && new URL(document.scripts[0].src).origin === location.origin`,
 		} {
 			if !eval[bool](b, expression) {
 				t.Errorf("%s: not so: %s", eval[string](b, "location.pathname"), name)
@@ -461,7 +466,7 @@ func browserMarkup(t *testing.T, browser context.Context) {
 	b := open(t, browser, w, "/status")
 	b.untilLive()
 	inert(b)
-	// It comes by the stream as well.
+	// The stream sends it too.
 	w.putCampaign(t, ledger.Campaign{ID: winterID, Planned: true, Plan: "winter <i>" + markup, Phase: ledger.PhaseRejected, Detail: "refused: " + markup, Since: time.Now()})
 	b.until(`document.querySelector('#c-` + winterID + ` .detail') !== null`)
 	inert(b)
@@ -474,7 +479,7 @@ func browserMarkup(t *testing.T, browser context.Context) {
 			continue
 		}
 		inert(b)
-		// What an event says is another's words too, and another template shows them.
+		// The text of an event is from outside too, and another template shows it.
 		if strings.Contains(path, "/numbers/") && !strings.Contains(b.text(), eventWords+`<img src=x onerror="window.pwned=1"><script>`) {
 			t.Errorf("%s: the event's words are not there as text:\n%s", path, b.text())
 		}
@@ -505,18 +510,42 @@ func browserFallsBack(t *testing.T, browser context.Context) {
 	first.says("23 of 39 numbers can send", "Not live")
 }
 
+// A live page is not shown as live while the server cannot read NATS.
+func browserWithoutNATS(t *testing.T, browser context.Context) {
+	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond, Refresh: often})
+	w.expectLog("the status lost its watch over the ledger")
+	b := open(t, browser, w, "/status")
+	b.untilLive()
+	w.js.Conn().Close()
+	b.until(`document.querySelector('#live-text').textContent === 'Not current'`)
+	b.says("NATS does not answer", "Last read ", "23 of 39 numbers could send", "This is not current")
+	for name, expression := range map[string]string{
+		"the alarm is first": `document.querySelector('main').firstElementChild.id === 'alerts'`,
+		"the rest is grey":   `getComputedStyle(document.querySelector('#summary')).filter === 'grayscale(1)'`,
+	} {
+		if !eval[bool](b, expression) {
+			t.Errorf("not so: %s", name)
+		}
+	}
+	b.picture("away-light-1280")
+}
+
 // everyPage is a page of each kind.
 var everyPage = map[string]string{
 	"overview": "/status", "campaign": "/status/campaigns/" + springID, "number": "/status/numbers/15551234573",
 	"dead-letters": "/status/dead-letters",
 }
 
-// contrasts lists texts with less contrast than 4.5 to what is behind them.
+// contrasts lists texts with a contrast below 4.5.
 const contrasts = `(() => {
+	const c = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+	const known = new Map();
 	const channels = (color) => {
-		const c = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-		c.fillStyle = color; c.fillRect(0, 0, 1, 1);
-		return [...c.getImageData(0, 0, 1, 1).data];
+		if (!known.has(color)) {
+			c.clearRect(0, 0, 1, 1); c.fillStyle = color; c.fillRect(0, 0, 1, 1);
+			known.set(color, [...c.getImageData(0, 0, 1, 1).data]);
+		}
+		return known.get(color);
 	};
 	const light = ([r, g, b]) => {
 		const [x, y, z] = [r, g, b].map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);

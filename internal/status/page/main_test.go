@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -29,7 +30,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
-// patience is how long a test waits for what must happen.
+// often is a Refresh for tests that wait for a change of the surroundings. In others it would
+// cause further changes, for example when the consumer is between two requests.
+const often = 100 * time.Millisecond
+
+// patience is how long a test waits for a condition.
 const patience = 10 * time.Second
 
 // The campaigns of the mixed ledger.
@@ -41,10 +46,10 @@ const (
 	strayID  = "9b6cf3a4-0d51-4b44-8f2c-3c6a2f2b7a10"
 )
 
-// markup is what Telnyx must not be able to put into a page.
+// markup must be shown as text, never become elements of a page.
 const markup = `<img src=x onerror="window.pwned=1"><script>window.pwned=1</script><b>bold</b>`
 
-// eventWords are before the markup in what an event says.
+// eventWords precede the markup in the text of an event.
 const eventWords = "Telnyx reviews it "
 
 // startJetStream starts a server that has the streams.
@@ -70,7 +75,7 @@ type world struct {
 // expectLog lets the log have these messages.
 func (w world) expectLog(messages ...string) { *w.expected = messages }
 
-// unexpected returns the lines of the log that nobody expected.
+// unexpected returns the lines of the log that were not expected.
 func (w world) unexpected() (lines []string) {
 	for line := range strings.Lines(w.log.String()) {
 		if !slices.ContainsFunc(*w.expected, func(message string) bool { return strings.Contains(line, message) }) {
@@ -101,9 +106,15 @@ func show(t testing.TB, js jetstream.JetStream, config page.Config, of ...status
 	view := status.NewView(viewed)
 	config.JetStream, config.View, config.Log = js, view, viewed.Log
 	shown := page.New(config)
-	server := httptest.NewServer(status.Handler(status.Config{
+	server := httptest.NewUnstartedServer(status.Handler(status.Config{
 		View: view, Checks: viewed.Checks, Metrics: prometheus.NewRegistry(), Page: shown,
 	}))
+	// A client that does not read fills a small buffer soon.
+	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		_ = c.(*net.TCPConn).SetWriteBuffer(4096)
+		return ctx
+	}
+	server.Start()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- view.Run(ctx) }()
@@ -176,13 +187,12 @@ func mixed(t testing.TB, config page.Config, of ...status.ViewConfig) world {
 			Origin: "webhook", Reason: "not_an_event", Detail: "no JSON " + markup, Attempts: 1, Key: fmt.Sprint("key-", i), Body: []byte("?"),
 		}))
 	}
-	// What is not in the ledger stands still before anybody looks, so that a page changes
-	// by nothing but what a test does.
+	// The surroundings must not change any more, so that only the test changes the page.
 	w.untilBacklog(t, events.Backlog{DeadLetters: 2, Ran: true})
 	return w
 }
 
-// work has an assigner ask for work, and take it, until the test ends.
+// work runs a consumer, as an assigner does, until the test ends.
 func (w world) work(t testing.TB) (stop func()) {
 	t.Helper()
 	consumer, err := events.NewConsumer(t.Context(), w.js, events.Timing{}, func(error) {})
@@ -199,7 +209,7 @@ func (w world) work(t testing.TB) (stop func()) {
 	return stop
 }
 
-// untilBacklog waits until the backlog is as wanted.
+// untilBacklog waits until the backlog is the wanted one.
 func (w world) untilBacklog(t testing.TB, want events.Backlog) {
 	t.Helper()
 	testkit.Within(t, patience, func() error {
@@ -253,7 +263,7 @@ func ask(t testing.TB, method, url string) (*http.Response, string) {
 	return answer, string(body)
 }
 
-// await asks until the page says what it must.
+// await requests a page until it matches.
 func (w world) await(t testing.TB, path string, says func(body string) bool) string {
 	t.Helper()
 	var body string
@@ -262,7 +272,7 @@ func (w world) await(t testing.TB, path string, says func(body string) bool) str
 			return body
 		}
 	}
-	t.Fatalf("%s never said it:\n%s", path, body)
+	t.Fatalf("%s never matched:\n%s", path, body)
 	return ""
 }
 

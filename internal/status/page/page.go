@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -36,6 +37,9 @@ type Config struct {
 	// MaxStreams bounds the number of live pages, by default 50. Further pages are static
 	// and retry later.
 	MaxStreams int
+	// Refresh is the largest age of [status.Surroundings] on a page, and how often they are
+	// read for live pages, by default 3 s.
+	Refresh time.Duration
 	// Coalesce is how long a stream collects changes before it sends them, by default
 	// 400 ms.
 	Coalesce time.Duration
@@ -51,29 +55,23 @@ type Config struct {
 type Page struct {
 	config Config
 	// life is part of a version, since each process counts from 0.
-	life    string
-	streams streams
+	life string
+	// streams has an element for each live page. They end when ended is done.
+	streams chan struct{}
+	ended   context.Context
+	end     context.CancelFunc
 	mux     *http.ServeMux
 }
 
 // New returns a page. Live pages need [Page.Run].
 func New(config Config) *Page {
-	if config.MaxStreams == 0 {
-		config.MaxStreams = 50
-	}
-	if config.Coalesce == 0 {
-		config.Coalesce = 400 * time.Millisecond
-	}
-	if config.Heartbeat == 0 {
-		config.Heartbeat = 15 * time.Second
-	}
-	if config.WriteTimeout == 0 {
-		config.WriteTimeout = 5 * time.Second
-	}
-	p := &Page{
-		config: config, life: rand.Text()[:8],
-		streams: streams{ended: make(chan struct{})}, mux: http.NewServeMux(),
-	}
+	config.MaxStreams = cmp.Or(config.MaxStreams, 50)
+	config.Refresh = cmp.Or(config.Refresh, 3*time.Second)
+	config.Coalesce = cmp.Or(config.Coalesce, 400*time.Millisecond)
+	config.Heartbeat = cmp.Or(config.Heartbeat, 15*time.Second)
+	config.WriteTimeout = cmp.Or(config.WriteTimeout, 5*time.Second)
+	p := &Page{config: config, life: rand.Text()[:8], streams: make(chan struct{}, config.MaxStreams), mux: http.NewServeMux()}
+	p.ended, p.end = context.WithCancel(context.Background())
 	// A pattern with GET matches HEAD too. Any other method gets a 405.
 	p.mux.HandleFunc("GET /status", p.serve)
 	p.mux.HandleFunc("GET /status/", p.serve)
@@ -83,28 +81,25 @@ func New(config Config) *Page {
 }
 
 const (
-	// surroundingsAge is the largest age of [status.Surroundings] on a page, and how often
-	// they are read for live pages.
-	surroundingsAge = 3 * time.Second
 	// readTimeout bounds the requests of a page to NATS.
 	readTimeout = 5 * time.Second
-	// maxDetail bounds Telnyx's text in a list, in bytes. The timeline shows more.
+	// maxDetail bounds Telnyx's text in a list, in characters. The timeline shows more.
 	maxDetail = 400
 )
 
 // Run keeps live pages up to date until ctx ends, then ends their streams and returns
 // nil.
 func (p *Page) Run(ctx context.Context) error {
-	defer p.endStreams()
-	ticker := time.NewTicker(surroundingsAge)
+	defer p.end()
+	ticker := time.NewTicker(p.config.Refresh)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			if p.streaming() {
-				p.config.View.Refresh(ctx, surroundingsAge)
+			if len(p.streams) > 0 {
+				p.config.View.Refresh(ctx, p.config.Refresh)
 			}
 		}
 	}
@@ -155,6 +150,8 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"plural":  plural,
 	"grouped": grouped,
 	"spaced":  func(word any) string { return spaced(fmt.Sprint(word)) },
+	"extras":  func() string { return status.ExtrasSentence },
+	"past":    func(t time.Time) bool { return !t.After(time.Now()) },
 	"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"clock":   func(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05 UTC") },
 	"upper":   func(word any) string { text := fmt.Sprint(word); return strings.ToUpper(text[:1]) + text[1:] },
@@ -174,7 +171,7 @@ type shell struct {
 func (s shell) Block(name string) template.HTML { return s.Blocks[name] }
 
 func (p *Page) serve(w http.ResponseWriter, r *http.Request) {
-	p.config.View.Refresh(r.Context(), surroundingsAge)
+	p.config.View.Refresh(r.Context(), p.config.Refresh)
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
 	if !p.config.View.AwaitLoaded(ctx) {

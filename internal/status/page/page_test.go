@@ -20,7 +20,8 @@ import (
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-func TestPage_ForbidsWhatIsNotItsOwn(t *testing.T) {
+func TestPage_SetsSecurityHeaders(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	for _, path := range []string{"/status", "/status/campaigns/" + springID, "/status/assets/page.js", "/status/nothing", "/status/events?of=x"} {
 		answer, _ := w.get(t, path)
@@ -34,7 +35,8 @@ func TestPage_ForbidsWhatIsNotItsOwn(t *testing.T) {
 	}
 }
 
-func TestPage_IsOnlyRead(t *testing.T) {
+func TestPage_IsReadOnly(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	for _, path := range []string{"/status", "/status/campaigns/" + springID, "/status/events", "/status/assets/page.css"} {
 		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
@@ -50,7 +52,8 @@ func TestPage_IsOnlyRead(t *testing.T) {
 	}
 }
 
-func TestPage_HasNothingElse(t *testing.T) {
+func TestPage_IsNotFoundForUnknownAddresses(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	for _, path := range []string{
 		"/status/", "/status/campaigns/unknown", "/status/campaigns/", "/status/numbers/15559999999", "/status/numbers/+1555", "/status/numbers/",
@@ -63,6 +66,7 @@ func TestPage_HasNothingElse(t *testing.T) {
 }
 
 func TestPage_SaysThatNothingIsPlanned(t *testing.T) {
+	t.Parallel()
 	w := show(t, startJetStream(t), page.Config{}) // no assigner ever ran
 	_, body := w.get(t, "/status")
 	for _, words := range []string{"<h1>No numbers are planned yet</h1>", "Put a plan file into config/plans.", "No campaigns to show"} {
@@ -70,7 +74,7 @@ func TestPage_SaysThatNothingIsPlanned(t *testing.T) {
 			t.Errorf("the page does not say %q:\n%s", words, body)
 		}
 	}
-	// The ledger is found when it comes.
+	// The ledger is followed as soon as it exists.
 	book, err := ledger.Create(t.Context(), w.js, 1)
 	must(t, err)
 	w.book = book
@@ -78,7 +82,8 @@ func TestPage_SaysThatNothingIsPlanned(t *testing.T) {
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "<h1>The number can send</h1>") })
 }
 
-func TestPage_LetsGoOfWhatIsDropped(t *testing.T) {
+func TestPage_OmitsDroppedRecords(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39 numbers can send") })
 	numbers, err := w.book.Numbers(t.Context(), springID)
@@ -101,6 +106,7 @@ func TestPage_LetsGoOfWhatIsDropped(t *testing.T) {
 }
 
 func TestPage_Filters(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
 	count := func(path string) int {
@@ -129,6 +135,7 @@ func TestPage_Filters(t *testing.T) {
 }
 
 func TestPage_SaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	w.putCampaign(t, ledger.Campaign{ID: "C000003", Planned: true, Plan: "refused", Phase: ledger.PhaseUnread, Reason: ledger.Unauthorized, Since: time.Now()})
 	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, ">refused<") })
@@ -143,6 +150,7 @@ func TestPage_SaysWhatToDo(t *testing.T) {
 }
 
 func TestPage_ShowsWhenANumberIsChecked(t *testing.T) {
+	t.Parallel()
 	w := start(t, startJetStream(t), page.Config{})
 	since, next := time.Now().Add(-time.Hour).UTC().Truncate(time.Second), time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Pending, Since: since, NextAt: next})
@@ -151,8 +159,40 @@ func TestPage_ShowsWhenANumberIsChecked(t *testing.T) {
 	})
 }
 
+// A past time is shown as now.
+func TestPage_ShowsAPastTimeAsNow(t *testing.T) {
+	t.Parallel()
+	w := start(t, startJetStream(t), page.Config{})
+	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "one", Phase: ledger.PhaseApproved, NextAt: time.Now().Add(-28 * time.Second), Since: time.Now()})
+	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Pending, Since: time.Now(), NextAt: time.Now().Add(-28 * time.Second)})
+	w.await(t, "/status/campaigns/C1", func(body string) bool {
+		return strings.Contains(body, "next check now</span>") && strings.Contains(body, "<dt>Next check</dt><dd>now</dd>")
+	})
+}
+
+// Numbers whose campaign is approved wait for the rate limit, and the page says how long.
+func TestPage_ShowsTheQueue(t *testing.T) {
+	t.Parallel()
+	w := start(t, startJetStream(t), page.Config{})
+	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "one", Phase: ledger.PhaseApproved, Since: time.Now()})
+	for i := range 3 {
+		w.putNumber(t, ledger.Number{
+			Number: fmt.Sprint("+1212555014", i), CampaignID: "C1", State: ledger.Planned, Reason: ledger.Queued, Since: time.Now(),
+			NextAt: time.Now().Add(time.Duration(i+1) * time.Hour),
+		})
+	}
+	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, "3 are queued. Queue: about 3 h left.") })
+	if !strings.Contains(body, `<li class="s-queued"><b>3</b> queued</li>`) || !strings.Contains(body, ">Queue: about 3 h left</p>") {
+		t.Errorf("the campaign does not show its queue:\n%s", body)
+	}
+	if _, body := w.get(t, "/status/campaigns/C1"); !strings.Contains(body, "next try place 3, about 3 h") {
+		t.Errorf("the numbers do not show their places:\n%s", body)
+	}
+}
+
 // A number that needs a person has a next try as well, and the page shows both.
 func TestPage_ShowsThatANumberNeedsAPersonBesideItsNextTry(t *testing.T) {
+	t.Parallel()
 	w := start(t, startJetStream(t), page.Config{})
 	next := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	at := `<time datetime="` + next.Format(time.RFC3339) + `"`
@@ -183,23 +223,35 @@ func TestPage_ShowsThatANumberNeedsAPersonBesideItsNextTry(t *testing.T) {
 	}
 }
 
-// The index is shown on when NATS goes away, and the page says so.
+// Without NATS the page still shows what was last read, and says that it is not current.
 func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
-	w := mixed(t, page.Config{})
+	t.Parallel()
+	w := mixed(t, page.Config{Refresh: often})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
 	w.expectLog("the status lost its watch over the ledger", "a status page could not be read from NATS")
 	w.js.Conn().Close()
-	w.await(t, "/status/campaigns/"+springID, func(body string) bool {
-		return strings.Contains(body, "NATS does not answer") && strings.Contains(body, "14 of 20 numbers can send")
-	})
+	body := w.await(t, "/status/campaigns/"+springID, func(body string) bool { return strings.Contains(body, "NATS does not answer") })
+	alarm, summary := strings.Index(body, "<h2>NATS does not answer</h2>"), strings.Index(body, `class="summary`)
+	if alarm < 0 || summary < alarm || !strings.Contains(body, `id="alerts" data-stale`) || !strings.Contains(body, "14 of 20 numbers could send") {
+		t.Errorf("want the alarm first, then what was true before, as stale:\n%s", body)
+	}
+	for _, words := range []string{"Last read <time", "Greenlight is not connected to the NATS server"} {
+		if !strings.Contains(body, words) {
+			t.Errorf("no %q in\n%s", words, body)
+		}
+	}
+	if strings.Contains(body, "nats: ") {
+		t.Errorf("the page quotes a library's error:\n%s", body)
+	}
 	if answer, body := w.get(t, "/status/numbers/15551234573"); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "This page cannot be shown now") {
 		t.Errorf("got %d %s, want 503 with a sentence", answer.StatusCode, body)
 	}
 }
 
-// A server that hangs, or one behind a network that is gone, says nothing at all.
-func TestPage_SaysThatNATSIsSilent(t *testing.T) {
-	t.Parallel() // a page waits for seconds before it says so
+// A server that hangs, or is behind a broken network, keeps the connection open but does
+// not answer.
+func TestPage_SaysThatNATSHangs(t *testing.T) {
+	t.Parallel()
 	var wire testkit.Wire
 	server, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
 	must(t, err)
@@ -210,22 +262,23 @@ func TestPage_SaysThatNATSIsSilent(t *testing.T) {
 	js, err := jetstream.New(nc)
 	must(t, err)
 	must(t, events.EnsureStreams(t.Context(), js, 1))
-	w := start(t, js, page.Config{})
+	w := start(t, js, page.Config{Refresh: often}, status.ViewConfig{Timeout: 500 * time.Millisecond})
 	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Sendable, Since: time.Now()})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "<h1>The number can send</h1>") })
 	wire.Freeze()
 	defer wire.Thaw()
 	w.await(t, "/status", func(body string) bool {
-		return strings.Contains(body, "NATS does not answer") && strings.Contains(body, "<h1>The number can send</h1>")
+		return strings.Contains(body, "NATS does not answer") && strings.Contains(body, "did not answer within") && !strings.Contains(body, "<h1>The number can send</h1>")
 	})
 }
 
 func TestPage_SaysThatNoAssignerRuns(t *testing.T) {
-	w := start(t, startJetStream(t), page.Config{})
+	t.Parallel()
+	w := start(t, startJetStream(t), page.Config{Refresh: often})
 	stop := w.work(t)
 	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "one", Phase: ledger.PhaseApproved, Since: time.Now()})
 	if body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, ">one<") }); strings.Contains(body, "No assigner") {
-		t.Errorf("one works, and the page says:\n%s", body)
+		t.Errorf("an assigner runs, and the page says:\n%s", body)
 	}
 	stop()
 	must(t, events.NewPublisher(w.js).Trigger(t.Context(), events.KindCampaign, "C1"))
@@ -234,8 +287,9 @@ func TestPage_SaysThatNoAssignerRuns(t *testing.T) {
 	})
 }
 
-// The check of the plan files says in one line what the page shows fault by fault.
+// The check of the plan files repeats in one line the faults that the page lists.
 func TestPage_ShowsAFaultOfThePlanFilesOnce(t *testing.T) {
+	t.Parallel()
 	plans := status.Check{Name: "plans", Advisory: true, Ready: func(context.Context) error { return planFaults() }}
 	w := start(t, startJetStream(t), page.Config{}, status.ViewConfig{Checks: []status.Check{plans}, PlanFaults: planFaults})
 	_, body := w.get(t, "/status")
@@ -245,6 +299,7 @@ func TestPage_ShowsAFaultOfThePlanFilesOnce(t *testing.T) {
 }
 
 func TestDeadLetters_ArePagedFromTheLatest(t *testing.T) {
+	t.Parallel()
 	w := start(t, startJetStream(t), page.Config{})
 	for i := range 30 {
 		must(t, events.NewPublisher(w.js).DeadLetter(t.Context(), events.DeadLetter{
@@ -264,7 +319,8 @@ func TestDeadLetters_ArePagedFromTheLatest(t *testing.T) {
 	}
 }
 
-func TestAssets_AreKeptByBrowsers(t *testing.T) {
+func TestAssets_AreCachedByBrowsers(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	_, body := w.get(t, "/status")
 	for _, name := range []string{"page.css", "page.js", "icon.svg"} {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/status"
@@ -143,7 +144,7 @@ func digitsOf(text string) string {
 		switch {
 		case r >= '0' && r <= '9':
 			digits.WriteRune(r)
-		case !strings.ContainsRune("+-(). ", r):
+		case r != '+' && !unicode.IsPunct(r) && !unicode.IsSpace(r):
 			return ""
 		}
 	}

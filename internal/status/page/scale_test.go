@@ -17,13 +17,11 @@ import (
 	"greenlight/internal/status/page"
 )
 
-// scaleVariable says how many campaigns TestScale has; make bench has the 2,000 that
-// the page is made for.
+// scaleVariable is the number of campaigns in TestScale; make bench uses the supported 2,000.
 const scaleVariable = "GREENLIGHT_SCALE"
 
-// TestScale has a tenth of what the page is made for, fifty numbers a campaign, in
-// the ledger's own buckets, and shows that it is read whole, paged, found and kept up
-// to date, in bounded memory.
+// TestScale has a tenth of the supported campaigns, with fifty numbers each. They must be
+// read, paged, found and updated, in bounded memory.
 func TestScale(t *testing.T) {
 	campaigns := 200
 	if text := os.Getenv(scaleVariable); text != "" {
@@ -94,8 +92,7 @@ func campaignID(i int) string { return fmt.Sprintf("751c6a5c-907b-43a9-8ada-%012
 
 func e164(campaign, i int) string { return fmt.Sprintf("+1212%07d", campaign*50+i) }
 
-// load writes the records as they are, many at once: that they are written well is
-// shown elsewhere.
+// load writes the records directly and concurrently, which is faster than the ledger.
 func load(t *testing.T, js jetstream.JetStream, campaigns, each int) {
 	t.Helper()
 	publish := func(key string, record any) {

@@ -10,44 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
-
-// streams counts the live pages.
-type streams struct {
-	mu    sync.Mutex
-	count int
-	// ended is closed when all streams must end.
-	ended chan struct{}
-	once  sync.Once
-}
-
-func (p *Page) enter() bool {
-	s := &p.streams
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.count >= p.config.MaxStreams {
-		return false
-	}
-	s.count++
-	return true
-}
-
-func (p *Page) leave() {
-	p.streams.mu.Lock()
-	defer p.streams.mu.Unlock()
-	p.streams.count--
-}
-
-// streaming reports whether there are live pages.
-func (p *Page) streaming() bool {
-	p.streams.mu.Lock()
-	defer p.streams.mu.Unlock()
-	return p.streams.count > 0
-}
-
-func (p *Page) endStreams() { p.streams.once.Do(func() { close(p.streams.ended) }) }
 
 // patch updates a page in a browser.
 type patch struct {
@@ -105,12 +69,14 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	if !p.enter() {
+	select {
+	case p.streams <- struct{}{}:
+		defer func() { <-p.streams }()
+	default:
 		w.Header().Set("Retry-After", "30")
 		http.Error(w, "too many live pages; reload the page to see changes", http.StatusServiceUnavailable)
 		return
 	}
-	defer p.leave()
 	client := &client{w: w, controller: http.NewResponseController(w), timeout: p.config.WriteTimeout}
 	// The server's timeouts are for short requests.
 	if err := client.controller.SetReadDeadline(time.Time{}); err != nil {
@@ -183,7 +149,7 @@ func (p *Page) wait(ctx context.Context, client *client, heartbeat *time.Ticker,
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-p.streams.ended:
+		case <-p.ended.Done():
 			return errEnded
 		case <-heartbeat.C:
 			if err := client.send(": here\n\n"); err != nil {

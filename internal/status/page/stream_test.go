@@ -31,8 +31,8 @@ func listen(t *testing.T, w world, of, since string) *live {
 	return listenAgain(t, w, of, since, "")
 }
 
-// listenAgain is [listen] as a browser does it by itself when a stream broke off: with the
-// address of the first time, and the id of the latest patch.
+// listenAgain is [listen] as a browser reconnects: with the first address and the id of the
+// latest patch.
 func listenAgain(t *testing.T, w world, of, since, latest string) *live {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -70,14 +70,14 @@ func (l *live) next() (p patch, size int, ok bool) {
 	return p, 0, false
 }
 
-// until reads patches up to one that is as wanted.
+// until reads patches until one matches.
 func (l *live) until(wanted func(patch) bool) {
 	l.t.Helper()
 	var last patch
 	for {
 		p, _, ok := l.next()
 		if !ok {
-			l.t.Fatalf("it never came; the last was %+v", last)
+			l.t.Fatalf("no patch matches; the last was %+v", last)
 		}
 		if wanted(p) {
 			return
@@ -86,26 +86,26 @@ func (l *live) until(wanted func(patch) bool) {
 	}
 }
 
-// beat waits for a sign of life that comes after the first look at the page, and fails
-// if anything was sent before it.
+// beat waits for a heartbeat after the page was rendered once, and fails if a patch comes
+// before it.
 func (l *live) beat() {
 	l.t.Helper()
 	for beats := 0; beats < 2; { // the first greets
 		if !l.lines.Scan() {
-			l.t.Fatalf("it ended after %d signs of life: %v", beats, l.lines.Err())
+			l.t.Fatalf("it ended after %d heartbeats: %v", beats, l.lines.Err())
 		}
 		switch line := l.lines.Text(); {
 		case line == ": here":
 			beats++
 		case strings.HasPrefix(line, "data: "):
-			l.t.Errorf("sent to one who has the page: %.500s", line)
+			l.t.Errorf("sent, although the client has the page: %.500s", line)
 		}
 	}
 }
 
 var versionOf = regexp.MustCompile(`data-version="([^"]+)"`)
 
-// settled returns the version of the page once all that was written shows.
+// settled returns the version of the page once it shows all records.
 func settled(t *testing.T, w world) string {
 	t.Helper()
 	body := w.await(t, "/status", func(body string) bool {
@@ -114,11 +114,12 @@ func settled(t *testing.T, w world) string {
 	return versionOf.FindStringSubmatch(body)[1]
 }
 
-func TestStream_SendsWhatChangedAndNoMore(t *testing.T) {
+func TestStream_SendsOnlyChanges(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
 	version := settled(t, w)
 	l := listen(t, w, "/status", version)
-	l.beat() // a change before the first look would be sent with the whole page
+	l.beat() // a change before the first rendering would be sent with the whole page
 	w.putNumber(t, ledger.Number{Number: "+15551234574", CampaignID: springID, Plan: "spring-promo", State: ledger.Sendable, Since: time.Now()})
 	p, size, ok := l.next()
 	if !ok || p.Title != "24 of 39 numbers can send" || len(p.Rows) != 1 || !strings.Contains(p.Rows["c-"+springID], "<b>15</b> of 20 can send") {
@@ -132,7 +133,8 @@ func TestStream_SendsWhatChangedAndNoMore(t *testing.T) {
 	}
 }
 
-func TestStream_SendsAllToOneWhoKnowsAnotherVersion(t *testing.T) {
+func TestStream_SendsEverythingToAnotherVersion(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	version := settled(t, w)
 	for _, since := range []string{"", "other-1", version[:len(version)-1]} {
@@ -142,15 +144,16 @@ func TestStream_SendsAllToOneWhoKnowsAnotherVersion(t *testing.T) {
 	}
 }
 
-func TestStream_GoesOnWhereABrowserLeftOff(t *testing.T) {
+func TestStream_ContinuesAfterAReconnect(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
 	listenAgain(t, w, "/status", "other-1", settled(t, w)).beat()
 }
 
-// What is not in the ledger is looked at again and again while somebody reads.
-func TestStream_TellsOfWhatIsNotInTheLedger(t *testing.T) {
-	t.Parallel() // it is looked at every few seconds
-	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
+// The surroundings are read again and again while a page is live.
+func TestStream_SendsHoldsAndDeadLetters(t *testing.T) {
+	t.Parallel()
+	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond, Refresh: 5 * often})
 	version := settled(t, w)
 	l, letters := listen(t, w, "/status", version), listen(t, w, "/status/dead-letters", version)
 	l.beat()
@@ -159,14 +162,15 @@ func TestStream_TellsOfWhatIsNotInTheLedger(t *testing.T) {
 	must(t, err)
 	must(t, book.Hold(t.Context(), []string{springID}, ledger.HeldBy{By: "ann@ops", At: time.Now(), Reason: "carrier incident"}))
 	must(t, events.NewPublisher(w.js).DeadLetter(t.Context(), events.DeadLetter{Origin: "webhook", Reason: "not_an_event", Key: "another", Body: []byte("?")}))
-	// One look may fall between the two.
+	// One refresh may fall between the two.
 	l.until(func(p patch) bool {
 		return strings.Contains(p.Blocks["alerts"], "<h2>On hold</h2><p>On hold: spring-promo, since ")
 	})
 	letters.until(func(p patch) bool { return p.Title == "3 dead letters" && len(p.Rows) == 1 && len(p.Order) == 3 })
 }
 
-func TestStream_TellsWhatBecomesOfANumber(t *testing.T) {
+func TestStream_SendsTheTimelineOfANumber(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{Heartbeat: 20 * time.Millisecond})
 	l := listen(t, w, "/status/numbers/15551234574", settled(t, w))
 	l.beat()
@@ -180,10 +184,10 @@ func TestStream_TellsWhatBecomesOfANumber(t *testing.T) {
 	}
 }
 
-// A crowd of changes comes together: with a second to gather them, there are two
-// patches, the first change and all the others.
-func TestStream_GathersChanges(t *testing.T) {
-	w := mixed(t, page.Config{Coalesce: time.Second})
+// A burst of changes makes two patches: the first change, and all the others.
+func TestStream_CoalescesChanges(t *testing.T) {
+	t.Parallel()
+	w := mixed(t, page.Config{Coalesce: 300 * time.Millisecond})
 	l := listen(t, w, "/status/campaigns/"+summerID, "")
 	if _, _, ok := l.next(); !ok {
 		t.Fatal("no page")
@@ -204,7 +208,8 @@ func TestStream_GathersChanges(t *testing.T) {
 	}
 }
 
-func TestStream_IsBoundedInNumber(t *testing.T) {
+func TestStream_LimitsTheNumberOfStreams(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{MaxStreams: 2})
 	first, second := listen(t, w, "/status", ""), listen(t, w, "/status", "")
 	first.next()
@@ -218,12 +223,13 @@ func TestStream_IsBoundedInNumber(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("no room was made by one who left")
+			t.Fatal("a closed stream still counts")
 		}
 	}
 }
 
-func TestStream_RefusesWhatIsNoPage(t *testing.T) {
+func TestStream_RefusesOtherAddresses(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	for _, of := range []string{"", "/metrics", "http://evil.example/", "/statusx", "%"} {
 		if l := listen(t, w, of, ""); l.code != http.StatusBadRequest {
@@ -232,7 +238,8 @@ func TestStream_RefusesWhatIsNoPage(t *testing.T) {
 	}
 }
 
-func TestStream_SaysThatThereIsNothingMore(t *testing.T) {
+func TestStream_SaysThatThePageIsGone(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	l := listen(t, w, "/status/campaigns/unknown", "")
 	for l.lines.Scan() {
@@ -240,10 +247,10 @@ func TestStream_SaysThatThereIsNothingMore(t *testing.T) {
 			return
 		}
 	}
-	t.Error("it never said so")
+	t.Error("no event gone")
 }
 
-// served is the page on a server with bounds as the process has them, only shorter.
+// served is the page on a server as the process has, with shorter timeouts.
 func served(t *testing.T, w world, options app.ServerOptions) world {
 	t.Helper()
 	listener, err := app.Listen("127.0.0.1:0")
@@ -256,8 +263,9 @@ func served(t *testing.T, w world, options app.ServerOptions) world {
 	return w
 }
 
-// The bounds of the server are for requests that end.
+// The timeouts of the server are for short requests, not for streams.
 func TestStream_OutlivesTheServersTimeouts(t *testing.T) {
+	t.Parallel()
 	const short = 50 * time.Millisecond
 	w := mixed(t, page.Config{Heartbeat: 2 * short})
 	settled(t, w)
@@ -269,12 +277,13 @@ func TestStream_OutlivesTheServersTimeouts(t *testing.T) {
 		}
 	}
 	if beats < 4 {
-		t.Errorf("it ended after %d signs of life: %v", beats, l.lines.Err())
+		t.Errorf("it ended after %d heartbeats: %v", beats, l.lines.Err())
 	}
 }
 
-// One who takes nothing is cut off, and keeps no others from their news.
+// A client that does not read is disconnected, and does not delay others.
 func TestStream_DropsASlowReader(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{WriteTimeout: 50 * time.Millisecond, Coalesce: time.Millisecond, MaxStreams: 1})
 	settled(t, w)
 	address, err := url.Parse(w.url)
@@ -285,8 +294,8 @@ func TestStream_DropsASlowReader(t *testing.T) {
 	must(t, conn.(*net.TCPConn).SetReadBuffer(4096))
 	_, err = conn.Write([]byte("GET /status/events?of=/status HTTP/1.1\r\nHost: " + address.Host + "\r\n\r\n"))
 	must(t, err)
-	// Changes go on until there is room for another reader: the slow one was dropped. What
-	// the two sockets hold must be full before that, which takes a busy machine its time.
+	// Changes continue until another client gets a stream, because the slow one was dropped.
+	// The buffers of both sockets must be full first.
 	detail := strings.Repeat("words ", 60)
 	for deadline := time.Now().Add(6 * patience); time.Now().Before(deadline); {
 		for _, state := range []ledger.Phase{ledger.PhaseRejected, ledger.PhaseExpired} {
@@ -301,8 +310,9 @@ func TestStream_DropsASlowReader(t *testing.T) {
 	t.Error("the slow reader was never dropped")
 }
 
-// The process stops at once, though pages are read live.
+// Live pages do not delay the stop of the process.
 func TestRun_EndsTheStreams(t *testing.T) {
+	t.Parallel()
 	w := mixed(t, page.Config{})
 	l := listen(t, w, "/status", "")
 	l.next()

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
@@ -116,8 +115,11 @@ type progress struct {
 	Shares              []share
 	Counts              []count
 	Person, Moving, Due int
-	// AllHeld means that everything is on hold, Unknown that the ledger is incomplete.
-	AllHeld, Unknown bool
+	// Pace is how fast queued numbers have their turn.
+	Pace status.Pace
+	// AllHeld means that everything is on hold, Unknown that the ledger is incomplete, and
+	// Stale that NATS cannot be read.
+	AllHeld, Unknown, Stale bool
 }
 
 type count struct {
@@ -126,7 +128,7 @@ type count struct {
 }
 
 // classes are the classes of a bar's parts, in drawing order.
-var classes = []string{"good", "near", "busy", "bad", "idle"}
+var classes = []string{"good", "near", "busy", "bad", "due", "idle"}
 
 func classOf(kind ledger.NumberKind) string {
 	switch {
@@ -136,25 +138,44 @@ func classOf(kind ledger.NumberKind) string {
 		return "bad"
 	case kind.State == ledger.Attached:
 		return "near"
-	case kind.State == ledger.Planned && (kind.Reason.OfCampaign() || kind.Reason == ledger.Queued || kind.Reason == ""):
+	case kind.Reason == ledger.Queued:
+		return "due"
+	case kind.State == ledger.Planned && (kind.Reason.OfCampaign() || kind.Reason == ""):
 		return "idle"
 	default:
 		return "busy"
 	}
 }
 
+// wordOf is what a number is counted as: its state, or queued.
+func wordOf(kind ledger.NumberKind) string {
+	if kind.Reason == ledger.Queued {
+		return string(ledger.Queued)
+	}
+	return string(kind.State)
+}
+
+// words are the words of wordOf, in the order of the states.
+var words = func() []string {
+	all := []string{string(ledger.Planned), string(ledger.Queued)}
+	for _, state := range ledger.States()[1:] {
+		all = append(all, string(state))
+	}
+	return all
+}()
+
 // advise explains a kind of number, without its campaign.
 func advise(kind ledger.NumberKind) ledger.Advice {
 	return ledger.Advise(ledger.Number{State: kind.State, Reason: kind.Reason}, ledger.Campaign{})
 }
 
-func progressOf(name string, counts map[ledger.NumberKind]int) progress {
-	p := progress{Name: name}
-	byClass, byState := map[string]int{}, map[ledger.State]int{}
+func progressOf(x *status.Contents, name string, counts map[ledger.NumberKind]int, pace status.Pace) progress {
+	p := progress{Name: name, Pace: pace, AllHeld: x.Hold.All != nil, Unknown: len(x.Missing) > 0, Stale: x.Unreachable != ""}
+	byClass, byWord := map[string]int{}, map[string]int{}
 	for kind, n := range counts {
 		p.Total += n
 		byClass[classOf(kind)] += n
-		byState[kind.State] += n
+		byWord[wordOf(kind)] += n
 	}
 	p.Sendable, p.Person, p.Due = byClass["good"], byClass["bad"], byClass["idle"]
 	p.Moving = byClass["busy"] + byClass["near"]
@@ -165,9 +186,9 @@ func progressOf(name string, counts map[ledger.NumberKind]int) progress {
 			before += n
 		}
 	}
-	for _, state := range ledger.States() {
-		if n := byState[state]; n > 0 {
-			p.Counts = append(p.Counts, count{n, string(state)})
+	for _, word := range words {
+		if n := byWord[word]; n > 0 {
+			p.Counts = append(p.Counts, count{n, word})
 		}
 	}
 	return p
@@ -184,27 +205,34 @@ func (p progress) Heading() string {
 		p.AllHeld = false
 		return "On hold. " + p.Heading()
 	}
+	can := "can"
+	if p.Stale {
+		can = "could" // when NATS was last read
+	}
 	switch {
 	case p.Unknown && p.Total == 0:
 		return "The ledger is incomplete"
 	case p.Total == 0:
 		return "No numbers are planned yet"
 	case p.Done() && p.Total == 1:
-		return "The number can send"
+		return "The number " + can + " send"
 	case p.Done():
-		return fmt.Sprintf("All %s numbers can send", grouped(p.Total))
+		return fmt.Sprintf("All %s numbers %s send", grouped(p.Total), can)
 	default:
-		return fmt.Sprintf("%s of %s can send", grouped(p.Sendable), plural(p.Total, "number"))
+		return fmt.Sprintf("%s of %s %s send", grouped(p.Sendable), plural(p.Total, "number"), can)
 	}
 }
 
 // Why says what the other numbers wait for.
 func (p progress) Why() string {
+	if p.Stale {
+		return "This is not current, because NATS cannot be read."
+	}
 	if p.Unknown && p.Total == 0 {
 		return "Plans and attachments will be read again when the ledger is back."
 	}
 	if p.Total == 0 {
-		return "Put a plan file into config/plans. What it names shows here as soon as Greenlight has read it."
+		return "Put a plan file into config/plans. Its campaigns are shown here as soon as Greenlight has read it."
 	}
 	if p.Done() {
 		return "Done. There is nothing to do."
@@ -216,7 +244,8 @@ func (p progress) Why() string {
 	}{
 		{p.Person, "needs a person", "need a person"},
 		{p.Moving, "is on its way", "are on their way"},
-		{p.Due, "waits for its turn or its campaign's approval", "wait for their turn or their campaign's approval"},
+		{p.Pace.Queued, "is queued", "are queued"},
+		{p.Due, "waits for its campaign", "wait for their campaign"},
 	} {
 		if part.n == 1 {
 			parts = append(parts, "1 "+part.one)
@@ -224,7 +253,11 @@ func (p progress) Why() string {
 			parts = append(parts, grouped(part.n)+" "+part.others)
 		}
 	}
-	return "Not done yet: " + strings.Join(parts, ", ") + "."
+	why := "Not done yet: " + strings.Join(parts, ", ") + "."
+	if left := p.Pace.Words(); p.Pace.EstimatedSeconds > 0 {
+		why += " Queue: " + left + "."
+	}
+	return why
 }
 
 // task is something for a person to do.
@@ -311,15 +344,16 @@ type campaignRow struct {
 	Since, NextAt time.Time
 }
 
-func rowOf(c *status.Entry) campaignRow {
+func rowOf(x *status.Contents, c *status.Entry) campaignRow {
 	r := campaignRow{
-		ID: c.ID, Name: cmp.Or(c.Plan, "No plan"), Path: campaignPath(c.ID), TCRID: c.TCRID, Status: c.Status, Detail: clip(c.Detail), Phase: cmp.Or(c.Phase, ledger.PhaseUnread),
+		ID: c.ID, Name: cmp.Or(c.Plan, "No plan"), Path: campaignPath(c.ID), TCRID: c.TCRID, Status: c.Status, Detail: status.Plain(c.Detail, maxDetail), Phase: cmp.Or(c.Phase, ledger.PhaseUnread),
 		Planned: c.Planned || !c.Recorded, Extras: c.Extras, Sentence: status.Sentence(c.Campaign), Since: c.Since, NextAt: c.NextAt,
 	}
 	if !c.Recorded {
 		r.Name, r.Sentence = c.ID, ledger.PhaseUnread.Sentence()
 	}
-	r.Progress = progressOf(r.Name, c.Counts)
+	r.Progress = progressOf(x, r.Name, c.Counts, x.Queue(time.Now()).Pace(c.ID))
+	r.Progress.AllHeld = false // the overview says so
 	if r.Progress.Done() && c.Phase == ledger.PhaseApproved {
 		r.Sentence = "Done. All numbers can send."
 	}
@@ -457,12 +491,11 @@ func overview(x *status.Contents, q query) (*view, error) {
 			}
 		}
 	}
-	total := progressOf("All numbers", x.Totals)
-	total.AllHeld, total.Unknown = x.Hold.All != nil, len(x.Missing) > 0
+	total := progressOf(x, "All numbers", x.Totals, x.Queue(time.Now()).All())
 	list := cut(kept, "/status", q, "campaign")
 	rows := make([]campaignRow, len(list.Items))
 	for i, c := range list.Items {
-		rows[i] = rowOf(c)
+		rows[i] = rowOf(x, c)
 	}
 	todo := append(phaseTasks(all), tasks(x.Totals, func(show string) string { return "/status" + query{Show: show}.encode(1) })...)
 	v, err := newView("overview", total.Heading(), total.Heading(), map[string]any{
@@ -481,6 +514,7 @@ func overview(x *status.Contents, q query) (*view, error) {
 type numberRow struct {
 	ledger.Number
 	ledger.Advice
+	Turn        status.Turn
 	Path, Class string
 	// NextAt is when the number is retried or checked next. It replaces that of the record.
 	NextAt time.Time
@@ -494,11 +528,12 @@ func (r numberRow) NextWord() string {
 	return "next check"
 }
 
-func numberRowOf(c *status.Entry, n *ledger.Number) numberRow {
+func numberRowOf(x *status.Contents, c *status.Entry, n *ledger.Number) numberRow {
 	record := *n
-	record.Detail = clip(record.Detail)
+	record.Detail = status.Plain(record.Detail, maxDetail)
+	advice, next := x.Hold.Advise(record, c.Campaign)
 	return numberRow{
-		Number: record, Advice: ledger.Advise(record, c.Campaign), NextAt: ledger.NextCheck(record, c.Campaign),
+		Number: record, Advice: advice, NextAt: next, Turn: x.Queue(time.Now()).Turn(n),
 		Path: "/status/numbers/" + strings.TrimPrefix(n.Number, "+"), Class: classOf(n.Kind()),
 	}
 }
@@ -519,9 +554,9 @@ func campaignView(x *status.Contents, id string, q query) (*view, error) {
 	list := cut(kept, path, q, "number")
 	rows := make([]numberRow, len(list.Items))
 	for i, n := range list.Items {
-		rows[i] = numberRowOf(c, n)
+		rows[i] = numberRowOf(x, c, n)
 	}
-	head := rowOf(c)
+	head := rowOf(x, c)
 	title := head.Name + ": " + head.Progress.Heading()
 	v, err := newView("campaign", title, title, map[string]any{
 		"campaign-head": head, "alerts": alertsOf(x), "pager": list.Pager,
@@ -592,9 +627,9 @@ func headOf(x *status.Contents, e164 string) (head numberHead, key string, warni
 	for _, c := range x.Campaigns() {
 		if n := c.Number(e164); n != nil {
 			head.Campaigns = append(head.Campaigns, numberOn{
-				numberRow: numberRowOf(c, n), CampaignName: cmp.Or(c.Plan, c.ID), CampaignPath: campaignPath(c.ID), Phase: c.Phase,
+				numberRow: numberRowOf(x, c, n), CampaignName: cmp.Or(c.Plan, c.ID), CampaignPath: campaignPath(c.ID), Phase: c.Phase,
 			})
-			key += fmt.Sprintf("%+v %s %s;", *n, c.Phase, c.NextAt)
+			key += fmt.Sprintf("%+v %s %s %+v;", *n, c.Phase, c.NextAt, x.Queue(time.Now()).Turn(n))
 		}
 	}
 	return head, key, alertsOf(x)
@@ -678,16 +713,4 @@ func grouped(n int) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
-}
-
-// clip shortens a text at the boundary of a character.
-func clip(text string) string {
-	if len(text) <= maxDetail {
-		return text
-	}
-	cut := maxDetail
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut] + "…"
 }

@@ -9,7 +9,8 @@ import (
 	"greenlight/internal/status"
 )
 
-func TestForemost_IsWhatNeedsAPersonAndThenWhatMostHave(t *testing.T) {
+func TestForemost_PrefersPersonsThenCounts(t *testing.T) {
+	t.Parallel()
 	kind := func(state ledger.State, reason ledger.Reason) ledger.NumberKind {
 		return ledger.NumberKind{State: state, Reason: reason, NeedsPerson: state == ledger.Failed}
 	}
@@ -34,7 +35,8 @@ func TestForemost_IsWhatNeedsAPersonAndThenWhatMostHave(t *testing.T) {
 	}
 }
 
-func TestQuery_IsBoundedAndWrittenAsItWasRead(t *testing.T) {
+func TestQuery_IsBoundedAndRoundTrips(t *testing.T) {
+	t.Parallel()
 	read := func(address string) query {
 		t.Helper()
 		at, err := url.Parse(address)
@@ -52,18 +54,6 @@ func TestQuery_IsBoundedAndWrittenAsItWasRead(t *testing.T) {
 	} {
 		if q := read(address); q.encode(q.Page) != want {
 			t.Errorf("%s: got %s, want %s", address, q.encode(q.Page), want)
-		}
-	}
-}
-
-func TestClip_CutsNoLetterInTwo(t *testing.T) {
-	for name, test := range map[string]struct{ text, want string }{
-		"as long as may be": {strings.Repeat("x", maxDetail), strings.Repeat("x", maxDetail)},
-		"a byte longer":     {strings.Repeat("x", maxDetail+1), strings.Repeat("x", maxDetail) + "…"},
-		"a letter of two":   {strings.Repeat("x", maxDetail-1) + "é", strings.Repeat("x", maxDetail-1) + "…"},
-	} {
-		if got := clip(test.text); got != test.want {
-			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
 }

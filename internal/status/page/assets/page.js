@@ -1,13 +1,14 @@
-// What the page does beyond being a page: it tells times as spans, and takes in what
-// changed, sent by the server as elements by id, without loading anew.
+// Shows times relative to now, and applies the changes that the server sends as elements by
+// id, without loading the page again.
 "use strict";
 (() => {
   const page = document.body.dataset;
   const live = document.getElementById("live");
   const liveText = document.getElementById("live-text");
 
-  // Times. The server writes them in UTC; people read "in 3 min" faster.
+  // The server writes times in UTC.
   const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
   function span(seconds) {
     const s = Math.abs(seconds);
     if (s < 60) return `${Math.floor(s)} s`;
@@ -15,18 +16,25 @@
     if (s < 172800) return `${Math.floor(s / 3600)} h`;
     return `${Math.floor(s / 86400)} d`;
   }
-  function tellTimes(root) {
+  // A time in the past is never shown as one to come, and the time since when something is
+  // so keeps its clock.
+  function phrase(kind, then, seconds) {
+    if (kind === "since") return `${(sameDay(then) ? clock : absolute).format(then)} (${span(seconds)})`;
+    if (seconds > 0) return `in ${span(seconds)}`;
+    return kind === "next" ? "now" : `${span(seconds)} ago`;
+  }
+  function sameDay(then) { return then.toDateString() === new Date().toDateString(); }
+  function showTimes(root) {
     const now = Date.now();
     for (const time of root.querySelectorAll("time[data-rel]")) {
       const then = new Date(time.dateTime);
-      const seconds = (then - now) / 1000;
-      const text = seconds > 0 ? `in ${span(seconds)}` : `${span(seconds)} ago`;
+      const text = phrase(time.dataset.rel, then, (then - now) / 1000);
       if (time.textContent !== text) time.textContent = text;
       time.title = absolute.format(then);
     }
   }
-  tellTimes(document);
-  setInterval(() => tellTimes(document), 5000);
+  showTimes(document);
+  setInterval(() => showTimes(document), 5000);
   document.getElementById("zone").textContent = "of this browser";
 
   if (!page.of || !window.EventSource) return;
@@ -60,8 +68,8 @@
     return template.content.firstElementChild;
   }
 
-  // Often enough to know, seldom enough to listen to something else. What comes in
-  // between is not told, but for the last of it: that is how things stand.
+  // Announcements are at least this many milliseconds apart, so that a screen reader can
+  // read other things. In between only the latest is kept.
   const pause = 10000;
   let announced = 0;
   let due = 0;
@@ -85,17 +93,18 @@
       const old = document.getElementById(id);
       if (!old) continue;
       const fresh = element(html);
-      tellTimes(fresh);
+      showTimes(fresh);
       merge(old, fresh);
     }
     const fresh = new Map();
     for (const [id, html] of Object.entries(patch.rows || {})) {
       const made = element(html);
-      tellTimes(made);
+      showTimes(made);
       const old = document.getElementById(id);
       if (old) merge(old, made);
       else fresh.set(id, made);
     }
+    if (source) showLive();
     if (!patch.order) return;
     const keep = new Set(patch.order);
     for (const row of [...rows.children]) if (!keep.has(row.id)) row.remove();
@@ -110,13 +119,19 @@
     liveText.textContent = text;
   }
 
+  // A live page is still not current while the server cannot read NATS.
+  function showLive() {
+    if (document.querySelector("#alerts[data-stale]")) show("broken", "Not current");
+    else show("live", "Live");
+  }
+
   let source = null;
   let version = page.version;
   let again = 0;
   function open() {
     clearTimeout(again);
     source = new EventSource(`/status/events?of=${encodeURIComponent(page.of)}&since=${encodeURIComponent(version)}`);
-    source.onopen = () => show("live", "Live");
+    source.onopen = showLive;
     source.addEventListener("patch", (event) => {
       version = event.lastEventId;
       take(JSON.parse(event.data));
@@ -128,7 +143,7 @@
     source.onerror = () => {
       if (!source) return;
       show("broken", "Not live: trying again");
-      // The browser itself tries again, unless the server said no.
+      // The browser tries again by itself, unless the server refused.
       if (source.readyState === EventSource.CLOSED) again = setTimeout(open, 15000);
     };
   }
@@ -137,7 +152,7 @@
     if (source) source.close();
     source = null;
   }
-  // A page that nobody sees takes no stream from others; a browser has six for a host.
+  // A hidden page closes its stream: a browser opens at most six for a host.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) close();
     else if (!source) open();
