@@ -74,23 +74,6 @@ type carrier struct {
 	Status  string `json:"status"`
 }
 
-// stages says in words how far the review of a campaign is
-// (https://developers.telnyx.com/docs/messaging/10dlc/event-notifications).
-var stages = map[telnyx.CampaignStatus]string{
-	telnyx.CampaignTCRPending:            "registration at The Campaign Registry",
-	telnyx.CampaignTCRAccepted:           "review by Telnyx",
-	telnyx.CampaignTelnyxAccepted:        "review by the carriers",
-	telnyx.CampaignMNOPending:            "review by the carriers",
-	telnyx.CampaignMNOAccepted:           "provisioning at the carriers",
-	telnyx.CampaignMNOProvisioned:        "provisioned at the carriers",
-	telnyx.CampaignTCRSuspended:          "suspended by The Campaign Registry",
-	telnyx.CampaignTCRFailed:             "rejected by The Campaign Registry",
-	telnyx.CampaignTelnyxFailed:          "rejected by Telnyx",
-	telnyx.CampaignMNORejected:           "rejected by the carriers",
-	telnyx.CampaignMNOProvisioningFailed: "not provisioned by the carriers",
-	telnyx.CampaignTCRExpired:            "expired",
-}
-
 // Run reads the lists and prints them.
 func (c *campaignsListCommand) Run(ctx context.Context, out output) error {
 	var faults app.Faults
@@ -187,7 +170,7 @@ func (r reading) show(c telnyx.Campaign, known inForce, records []telnyx.Assignm
 	phase, _ := assigner.PhaseOf(c)
 	s := shownCampaign{
 		CampaignID: c.CampaignID, TCRCampaignID: c.TCRCampaignID, BrandID: c.BrandID, Shared: c.Shared,
-		Phase: phase, Status: c.CampaignStatus, Stage: cmp.Or(stages[c.CampaignStatus], "unknown"), Carriers: []carrier{},
+		Phase: phase, Status: c.CampaignStatus, Stage: status.Stage(string(c.CampaignStatus)), Carriers: []carrier{},
 		WebhookURL: c.WebhookURL, WebhookFailoverURL: c.WebhookFailoverURL, WebhookProblem: "which is empty",
 		AutoRenewal: c.AutoRenewal, RenewsOrEnds: c.RenewsOrEnds.Text, ends: assigner.EndOf(c),
 	}
@@ -313,7 +296,7 @@ func (s shownCampaign) write(w io.Writer) error {
 	add("TCR id", string(s.TCRCampaignID))
 	add("Plan", status.Plain(s.Plan, 64))
 	add("Phase", string(s.Phase))
-	add("Status", fmt.Sprintf("%s: %s", s.Status, s.Stage))
+	add("Status", strings.TrimSuffix(string(s.Status)+": "+s.Stage, ": "))
 	for _, c := range s.Carriers {
 		add(status.Plain(c.Name, 40), status.Plain(c.Status, 40))
 	}

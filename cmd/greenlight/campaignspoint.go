@@ -188,7 +188,7 @@ func (p *pointing) judge(c chosenCampaign, hold ledger.Hold) pointed {
 	by, held := c.heldBy(hold)
 	switch {
 	case c.err != nil:
-		result.Message = sentence(c.err.Error())
+		result.Message = "It is not on this Telnyx account."
 	case c.campaign.WebhookURL == p.URL && (p.FailoverURL == "" || c.campaign.WebhookFailoverURL == p.FailoverURL):
 		result.Result = "already_set"
 	case held && !p.DryRun:

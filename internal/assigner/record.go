@@ -143,6 +143,7 @@ func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
 		c.AttachedAt = r.a.now().UTC().Round(0)
 	}
 	r.notify(ctx, &c)
+	r.notifyEnd(ctx, &c)
 	if err := r.putCampaign(ctx, c); err != nil {
 		return err
 	}

@@ -216,6 +216,8 @@ type Campaign struct {
 	// Reported identifies the latest notice about the campaign, so that it is not sent twice.
 	// It is empty if there was nothing to report.
 	Reported string `json:"reported,omitempty"`
+	// EndReported is the EndsAt that a notice was sent about.
+	EndReported time.Time `json:"end_reported,omitzero"`
 	// Told is Reported as an earlier version wrote it. It is empty after decoding.
 	Told string `json:"told,omitempty"`
 
@@ -264,6 +266,7 @@ func (c Campaign) same(o Campaign) bool {
 	c.ApprovedAt, o.ApprovedAt = c.ApprovedAt.UTC(), o.ApprovedAt.UTC()
 	c.AttachedAt, o.AttachedAt = c.AttachedAt.UTC(), o.AttachedAt.UTC()
 	c.EndsAt, o.EndsAt = c.EndsAt.UTC(), o.EndsAt.UTC()
+	c.EndReported, o.EndReported = c.EndReported.UTC(), o.EndReported.UTC()
 	return c == o
 }
 
