@@ -171,6 +171,10 @@ func (a *Assigner) receiveMany(ctx context.Context, d *events.Delivery) {
 	}
 	a.addAll(ctx, d, every, request{class: routine, waiting: waiting})
 	a.resynced.Store(a.now().UnixNano())
+	select {
+	case a.resyncs <- struct{}{}:
+	default: // one waits already
+	}
 }
 
 // knownCampaigns returns the ledger's records by their ids.
