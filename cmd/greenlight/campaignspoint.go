@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
@@ -252,8 +253,8 @@ func (p *pointing) set(ctx context.Context, c chosenCampaign) pointed {
 		_, sent = p.client.UpdateCampaign(reserved, c.campaign.CampaignID, telnyx.CampaignUpdate{AutoRenewal: *c.campaign.AutoRenewal, WebhookURLs: urls})
 	}
 	release()
-	if _, refused := errors.AsType[*telnyx.APIError](sent); refused {
-		return failed(result, sent)
+	if answer, ok := errors.AsType[*telnyx.APIError](sent); ok && answer.Status < http.StatusInternalServerError {
+		return failed(result, sent) // it was refused; after other errors it may have worked
 	}
 	after, err := p.client.CampaignFields(ctx, c.campaign)
 	if err != nil {
