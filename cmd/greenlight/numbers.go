@@ -195,7 +195,7 @@ func newOutcomes(w io.Writer, json bool, done, sent string) *outcomes {
 }
 
 // add takes in a result, and prints it if it is news.
-func (o *outcomes) add(result assigner.Manually) {
+func (o *outcomes) add(result assigner.ManualResult) {
 	now := outcome{Number: result.Number, Result: "refused", Message: result.Refused}
 	if result.Before != nil {
 		now.Campaign = result.Before.CampaignID

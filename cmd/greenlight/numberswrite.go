@@ -62,14 +62,14 @@ func (c *numbersAssignCommand) Run(ctx context.Context, out output) error {
 			return noCampaign(c.Campaign)
 		}
 		if err == nil && c.Wait {
-			_, err = await(ctx, c.Timeout, results, func() ([]assigner.Manually, error) { return m.Assign(ctx, want, true) })
+			_, err = await(ctx, c.Timeout, results, func() ([]assigner.ManualResult, error) { return m.Assign(ctx, want, true) })
 		}
 		return cmpErr(err, all.finish)
 	})
 }
 
 // await repeats a command until no request is under way, or the time is up.
-func await(ctx context.Context, limit time.Duration, results []assigner.Manually, again func() ([]assigner.Manually, error)) ([]assigner.Manually, error) {
+func await(ctx context.Context, limit time.Duration, results []assigner.ManualResult, again func() ([]assigner.ManualResult, error)) ([]assigner.ManualResult, error) {
 	deadline := time.Now().Add(limit)
 	for waits(results) > 0 {
 		if time.Now().After(deadline) {
@@ -88,7 +88,7 @@ func await(ctx context.Context, limit time.Duration, results []assigner.Manually
 }
 
 // waits counts the numbers with a request that is not finished.
-func waits(results []assigner.Manually) (n int) {
+func waits(results []assigner.ManualResult) (n int) {
 	for _, result := range results {
 		if result.Sent {
 			n++
@@ -130,11 +130,11 @@ func (c *numbersRemoveCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	return c.work(ctx, "greenlight numbers remove", func(m *assigner.Manual) error {
-		entries, free, err := c.entries(ctx, m, numbers)
+		entries, others, err := c.entries(ctx, m, numbers)
 		if err != nil {
 			return err
 		}
-		each := func(send bool) (all []assigner.Manually, err error) {
+		each := func(send bool) (all []assigner.ManualResult, err error) {
 			for _, want := range entries {
 				results, err := m.Remove(ctx, want, send)
 				all = append(all, results...)
@@ -145,8 +145,11 @@ func (c *numbersRemoveCommand) Run(ctx context.Context, out output) error {
 			return all, nil
 		}
 		all := newOutcomes(out.Stdout, c.JSON, "removed", "accepted")
-		for _, n := range free {
-			all.add(assigner.Manually{Number: n, Done: true, Refused: "It is on no campaign."})
+		for _, result := range others {
+			if result.Done {
+				result.Refused = "It is on no campaign."
+			}
+			all.add(result)
 		}
 		shown, err := each(false)
 		if err != nil {
@@ -165,14 +168,15 @@ func (c *numbersRemoveCommand) Run(ctx context.Context, out output) error {
 		m.Report = all.add
 		results, err := each(true)
 		if err == nil && c.Wait {
-			_, err = await(ctx, c.Timeout, results, func() ([]assigner.Manually, error) { return each(true) })
+			_, err = await(ctx, c.Timeout, results, func() ([]assigner.ManualResult, error) { return each(true) })
 		}
 		return cmpErr(err, all.finish)
 	})
 }
 
-// entries groups the numbers by the campaign that they are to leave. Free ones are on none.
-func (c *numbersRemoveCommand) entries(ctx context.Context, m *assigner.Manual, numbers []plan.E164) (entries []plan.Campaign, free []plan.E164, err error) {
+// entries groups the numbers by the campaign that they are to leave. Others are on none, or
+// their records cannot be read.
+func (c *numbersRemoveCommand) entries(ctx context.Context, m *assigner.Manual, numbers []plan.E164) (entries []plan.Campaign, others []assigner.ManualResult, err error) {
 	if c.Campaign != "" {
 		want, err := m.Entry(ctx, c.Campaign)
 		want.Numbers = numbers
@@ -182,10 +186,10 @@ func (c *numbersRemoveCommand) entries(ctx context.Context, m *assigner.Manual, 
 }
 
 // ask shows what would be removed and asks for consent.
-func (c *numbersRemoveCommand) ask(w io.Writer, shown []assigner.Manually) (bool, error) {
+func (c *numbersRemoveCommand) ask(w io.Writer, shown []assigner.ManualResult) (bool, error) {
 	var lines []string
 	for _, result := range shown {
-		if !result.Done && result.Refused == "" {
+		if result.Would {
 			lines = append(lines, fmt.Sprintf("  %s from campaign %s", result.Number, result.Before.CampaignID))
 		}
 	}

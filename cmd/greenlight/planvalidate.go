@@ -56,6 +56,8 @@ type validation struct {
 	Pools     int             `json:"number_pools"`
 	Files     []string        `json:"files,omitempty"`
 	Faults    []validateFault `json:"faults,omitempty"`
+	// SetAside are the rows that skip_invalid leaves out.
+	SetAside []validateFault `json:"set_aside,omitempty"`
 }
 
 // validateFault is the JSON form of a plan.Fault.
@@ -74,12 +76,11 @@ func loadPlans(paths ...string) (sets []*plan.Set, results []validation) {
 		set, err := plan.Load(path)
 		v := validation{Path: path, Valid: err == nil}
 		if faults, ok := errors.AsType[plan.Faults](err); ok {
-			for _, f := range faults {
-				v.Faults = append(v.Faults, validateFault{f.File, f.Line, f.Column, f.What, f.Why, f.Fix})
-			}
+			v.Faults = validateFaults(faults)
 		}
 		if err == nil {
 			v.Hash, v.Files, v.Campaigns = set.Hash, set.Files, len(set.Campaigns)
+			v.SetAside = validateFaults(set.SetAside)
 			for _, campaign := range set.Campaigns {
 				v.Numbers += len(campaign.Numbers)
 				if campaign.NumberPool != "" {
@@ -90,6 +91,13 @@ func loadPlans(paths ...string) (sets []*plan.Set, results []validation) {
 		sets, results = append(sets, set), append(results, v)
 	}
 	return sets, results
+}
+
+func validateFaults(faults plan.Faults) (converted []validateFault) {
+	for _, f := range faults {
+		converted = append(converted, validateFault{f.File, f.Line, f.Column, f.What, f.Why, f.Fix})
+	}
+	return converted
 }
 
 func valid(results []validation) bool {
@@ -110,6 +118,9 @@ func (v validation) String() string {
 	if v.Pools > 0 {
 		text += status.Count(v.Pools, "number pool") + ", "
 	}
+	if len(v.SetAside) > 0 {
+		text += status.Count(len(v.SetAside), "row") + " set aside, "
+	}
 	return text + "hash " + v.Hash
 }
 
@@ -120,6 +131,9 @@ func writeText(w io.Writer, results []validation) error {
 	for _, v := range results {
 		for _, f := range v.Faults {
 			fmt.Fprintf(&text, "%s:%d:%d: %s: %s; %s\n", f.File, f.Line, f.Column, f.What, f.Why, f.Fix)
+		}
+		for _, f := range v.SetAside {
+			fmt.Fprintf(&text, "%s:%d:%d: %s: %s; set aside\n", f.File, f.Line, f.Column, f.What, f.Why)
 		}
 		fmt.Fprintln(&text, v)
 	}
@@ -143,6 +157,10 @@ func writeAnnotations(w io.Writer, results []validation) error {
 		for _, f := range v.Faults {
 			fmt.Fprintf(&text, "::error file=%s,line=%d,col=%d,title=%s::%s\n",
 				property.Replace(f.File), f.Line, f.Column, property.Replace(f.What), message.Replace(f.Why+"; "+f.Fix))
+		}
+		for _, f := range v.SetAside {
+			fmt.Fprintf(&text, "::warning file=%s,line=%d,col=%d,title=%s::%s\n",
+				property.Replace(f.File), f.Line, f.Column, property.Replace(f.What), message.Replace(f.Why+"; set aside"))
 		}
 		// Plain lines appear only in the log. The prefix keeps a path from being read
 		// as a command.

@@ -120,7 +120,7 @@ func TestSettings_HaveTheDefaultsOfTheDesign(t *testing.T) {
 	}
 	want := map[string]string{
 		"TELNYX_BASE_URL": "https://api.telnyx.com/v2", "TELNYX_CONCURRENCY": "8",
-		"PLANS": "config/plans", "RESYNC": "15m", "PENDING_DEADLINE": "72h",
+		"PLANS": "config/plans", "RESYNC": "15m", "PENDING_DEADLINE": "72h", "PRUNE_LIMIT": "0",
 		"LISTEN": ":8080", "MAX_BODY": "262144", "GROUP_COMMIT": "no", "MAX_CONNECTIONS": "2000", "DRAIN_DELAY": "0s", "EVENT_TYPES": "10dlc.*,brand.*,campaign.*",
 		"ADMIN_LISTEN": "${admin_listen}", "LOG_LEVEL": "info", "DATA": "./data", "REPLICAS": "1",
 	}

@@ -29,8 +29,11 @@
 //	      - +15551234567
 //	      - "+15551234568"
 //	    numbers_file: numbers/spring.csv
-//	                            # a list or CSV file in the plan's folder or below
-//	    numbers_column: Phone   # optional; the CSV column that holds the numbers
+//	                            # a list, CSV file or Excel workbook (.xlsx) in the
+//	                            # plan's folder or below
+//	    numbers_column: Phone   # optional; the column that holds the numbers
+//	    skip_invalid: true      # optional; set aside rows of the numbers_file that are
+//	                            # refused, and report them ([Set.SetAside])
 //	    number_pool: 4001776e-5b1a-4d0c-9f2e-2d9a7b9c1e10
 //	                            # every number of this messaging profile; at least one of
 //	                            # numbers, numbers_file and number_pool is required
@@ -43,6 +46,10 @@
 // The schema for editors, config/plan.schema.json, says the same as far as a schema
 // can; a test keeps the two in step.
 //
+// A numbers_file may be as spreadsheets write it: with a line sep=; or a title above the
+// header, lines that end with CR alone, and numbers written '+1… or ="+1…". Numbers in
+// other spellings are refused there as in a plan; [ReadNumbers] reads those.
+//
 // # Strictness
 //
 // A plan decides who may send from which number. Anything that could be read in two
@@ -54,7 +61,8 @@
 // not read further. A byte order mark and Windows line ends are accepted.
 //
 // The YAML is parsed with yaml3, the parser of github.com/oasdiff/yaml (see reader),
-// and printed with that package's Marshal ([Set.YAML]).
+// and printed with that package's Marshal ([Set.YAML]). [Write] writes a plan file with
+// comments, for people.
 //
 // # Concurrency
 //

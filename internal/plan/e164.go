@@ -1,9 +1,11 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // E164 is a US ten-digit number in canonical form: a plus, a one and ten digits, for
@@ -51,6 +53,7 @@ func (e *NumberError) what() string {
 //	900                                      premium rate
 //	area codes of Canada and the Caribbean   not a US number
 //	spaces, dashes, dots, parentheses        the fix shows the right form
+//	'+15551234567, ="+15551234567"           the fix shows the right form
 //	1.5551234567E+10, 15551234567.0          what spreadsheets make of numbers
 //
 // The area codes of US territories (Guam, Puerto Rico and so on) are US ones. Area code
@@ -58,33 +61,55 @@ func (e *NumberError) what() string {
 // Whether an area code is in service is left to the account's own list of numbers. The
 // rules are those of the North American Numbering Plan, https://www.nanpa.com.
 func ParseE164(text string) (E164, error) {
-	if refused := checkSpreadsheet(text); refused != nil {
-		return "", refused
-	}
-	compact := strings.Map(dropSeparator, text)
-	n, refused := parseCompact(compact)
-	if refused == nil && compact != text {
-		refused = &NumberError{Why: "has spaces or other separators", Fix: "write it as " + string(n)}
-	}
-	if refused != nil {
-		refused.Text = clip(text)
+	n, loose, refused := parse(text)
+	if refused = cmp.Or(refused, loose); refused != nil {
 		return "", refused
 	}
 	return n, nil
 }
 
-// ParseTyped is [ParseE164] for a number typed on a command line. It may have separators
-// and lack the country code: +1 (555) 123-4567 or 555-123-4567. Plans refuse both, so that
-// a number is written in one way.
+// ParseTyped is [ParseE164] for a number that a person wrote, on a command line or in a
+// list of numbers. It also accepts what ParseE164 refuses for its form alone: ten digits
+// without a country code, separators, a spreadsheet's quotes ('+1 and ="+1") and ".0".
 func ParseTyped(text string) (E164, error) {
-	compact := strings.Map(dropSeparator, text)
-	if tenDigits.MatchString(compact) {
-		compact = "+1" + compact
+	n, _, refused := parse(text)
+	if refused != nil {
+		return "", refused
 	}
-	return ParseE164(compact)
+	return n, nil
 }
 
-var tenDigits = regexp.MustCompile(`^[2-9][0-9]{9}$`)
+// parse reads a number in any spelling. If it is not in the form that ParseE164 wants,
+// loose says why.
+func parse(text string) (n E164, loose, refused *NumberError) {
+	trimmed := strings.TrimSpace(text)
+	plain := unquote(trimmed)
+	compact, why := strings.Map(dropSeparator, plain), ""
+	switch {
+	case plain != trimmed:
+		why = "is quoted as in a spreadsheet"
+	case compact != text:
+		why = "has spaces or other separators"
+	}
+	if strings.ContainsAny(plain, "eE.") { // seldom, and regular expressions are slow
+		if scientific.MatchString(plain) {
+			return "", nil, &NumberError{clip(text), "is in scientific notation and may have lost digits", "format the cells as text and export them again"}
+		}
+		if whole := decimal.FindStringSubmatch(plain); whole != nil {
+			compact, why = whole[1], "has decimals, probably from a spreadsheet"
+		}
+	}
+	n, refused = parseCompact(compact)
+	switch {
+	case refused != nil:
+		refused.Text = clip(text)
+	case len(compact) == len("2125550142"):
+		loose = &NumberError{clip(text), "has no country code", "write it as " + string(n) + " if it is a US number"}
+	case why != "":
+		loose = &NumberError{clip(text), why, "write it as " + string(n)}
+	}
+	return n, loose, refused
+}
 
 // Fixes that several faults share.
 const (
@@ -93,30 +118,26 @@ const (
 	fixNotUS  = "remove it: a 10DLC campaign takes ten-digit US numbers only"
 )
 
-// What spreadsheets and data tools write for a number that they treat as a quantity.
+// What spreadsheets and data tools write for a number that they treat as a quantity. In
+// scientific notation digits may be lost.
 var (
 	scientific = regexp.MustCompile(`^\+?[0-9]+([.,][0-9]*)?[eE]\+?[0-9]+$`)
 	decimal    = regexp.MustCompile(`^(\+?[0-9]{10,})\.0+$`)
 )
 
-// checkSpreadsheet refuses a number that a spreadsheet stored as a quantity. In
-// scientific notation digits may be lost.
-func checkSpreadsheet(text string) *NumberError {
-	if !strings.ContainsAny(text, "eE.") {
-		return nil // nearly always, and much cheaper
+// unquote removes what keeps a spreadsheet from taking a number for a quantity: an
+// apostrophe before it, or ="" around it.
+func unquote(text string) string {
+	if inner, ok := strings.CutPrefix(text, "'"); ok {
+		return inner
 	}
-	if scientific.MatchString(text) {
-		return &NumberError{Text: clip(text), Why: "is in scientific notation and may have lost digits", Fix: "format the cells as text and export them again"}
+	if inner, ok := strings.CutPrefix(text, `="`); ok && strings.HasSuffix(inner, `"`) {
+		return strings.TrimSuffix(inner, `"`)
 	}
-	if whole := decimal.FindStringSubmatch(text); whole != nil {
-		if n, refused := parseCompact(whole[1]); refused == nil {
-			return &NumberError{Text: clip(text), Why: "has decimals, probably from a spreadsheet", Fix: "write it as " + string(n)}
-		}
-	}
-	return nil
+	return text
 }
 
-// parseCompact parses a text without separators.
+// parseCompact parses a text without separators. Ten digits get the country code 1.
 func parseCompact(text string) (E164, *NumberError) {
 	if text == "" {
 		return "", &NumberError{Why: "is empty", Fix: "write a number like +15551234567, or delete it"}
@@ -132,13 +153,10 @@ func parseCompact(text string) (E164, *NumberError) {
 	if refused := checkNANP(national[:3], national[3:6]); refused != nil {
 		return "", refused
 	}
-	if len(digits) == 10 {
-		return "", &NumberError{Why: "has no country code", Fix: "write it as +1" + digits + " if it is a US number"}
-	}
 	if international {
 		return E164(text), nil // saves an allocation per number
 	}
-	return E164("+" + digits), nil
+	return E164("+1" + national), nil
 }
 
 // checkLength refuses everything except ten digits with or without a leading one.
@@ -176,13 +194,14 @@ func checkNANP(area, exchange string) *NumberError {
 	return nil
 }
 
-// dropSeparator is a [strings.Map] function that removes the separators that people
-// write in phone numbers.
+// dropSeparator is a [strings.Map] function that removes what people write between the
+// digits of a phone number, and what programs hide there: spaces of any width, dashes,
+// dots, parentheses, slashes, and invisible characters.
 func dropSeparator(r rune) rune {
-	switch r {
-	case ' ', '\t', '\n', '\r', '\u00a0', '\u2009', '\u202f', // spaces, wide and narrow
-		'-', '\u2010', '\u2011', '\u2012', '\u2013', '\u2212', // hyphens, dashes, the minus sign
-		'.', '(', ')', '/':
+	switch {
+	case r >= '0' && r <= '9', r == '+':
+		return r // nearly always
+	case strings.ContainsRune("-.()/\u00b7\u2212", r), unicode.IsSpace(r), unicode.In(r, unicode.Pd, unicode.Cf):
 		return -1
 	}
 	return r

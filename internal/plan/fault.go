@@ -107,6 +107,11 @@ func (c *collector) err() error {
 	if len(c.faults) == 0 {
 		return nil
 	}
+	return c.sorted()
+}
+
+// sorted returns the faults in reading order.
+func (c *collector) sorted() Faults {
 	slices.SortStableFunc(c.faults, func(a, b *Fault) int {
 		return cmp.Or(a.Position().compare(b.Position()), cmp.Compare(a.What, b.What))
 	})

@@ -21,7 +21,7 @@ type entry struct {
 	name, selector, pool Position
 	numbers              []placed
 	// listed counts the items under numbers and the rows of the numbers_file, refused
-	// ones too.
+	// ones too, but not those that are set aside.
 	listed int
 }
 
@@ -36,7 +36,7 @@ type placed struct {
 var (
 	fileKeys     = []string{"version", "campaigns"}
 	campaignKeys = []string{"name", "campaign_id", "tcr_campaign_id", "reference_id", "brand_id", "messaging_profile_id",
-		"numbers", "numbers_file", "numbers_column", "number_pool", "move_from", "max_numbers", "prune"}
+		"numbers", "numbers_file", "numbers_column", "skip_invalid", "number_pool", "move_from", "max_numbers", "prune"}
 )
 
 // selectors are the keys that select the campaign. Exactly one is required.
@@ -293,11 +293,20 @@ func (r *reader) readNumber(e *entry, node *yaml3.Node) {
 // addNumber parses a number and adds it to an entry, or reports why it is refused.
 func (r *reader) addNumber(e *entry, text string, at Position) {
 	n, err := ParseE164(text)
-	if refused, ok := errors.AsType[*NumberError](err); ok {
-		r.faults.add(at, refused.what(), refused.Why, refused.Fix)
+	if refused := asFault(err); refused != nil {
+		r.faults.add(at, refused.What, refused.Why, refused.Fix)
 		return
 	}
 	e.numbers = append(e.numbers, placed{n, at})
+}
+
+// asFault returns the fault of a refused number, without its position, or nil.
+func asFault(err error) *Fault {
+	refused, ok := errors.AsType[*NumberError](err)
+	if !ok {
+		return nil
+	}
+	return &Fault{What: refused.what(), Why: refused.Why, Fix: refused.Fix}
 }
 
 // readMaxNumbers reads how many numbers the campaign takes. A refused value sets no

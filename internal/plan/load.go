@@ -74,14 +74,21 @@ func openFolder(name string) (folder *os.Root, root string, err error) {
 // no command for GitHub's or Azure's runners, which read one at the start of a line (::)
 // or anywhere in it (##).
 func Printable(path string) string {
-	name := filepath.ToSlash(path)
-	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
-		name = strings.Trim(strconv.QuoteToGraphic(name), `"`)
-	}
+	name := escaped(filepath.ToSlash(path))
 	if strings.HasPrefix(name, "::") {
 		name = "./" + name
 	}
 	return strings.ReplaceAll(name, "##", `#\x23`)
+}
+
+// escaped returns a text in which characters that do not print are escaped as in Go
+// strings. Text without any is returned as it is.
+func escaped(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
+		return text
+	}
+	quoted := strconv.QuoteToGraphic(text)
+	return quoted[1 : len(quoted)-1]
 }
 
 const (
@@ -126,7 +133,7 @@ func (f *Fingerprints) Of(name string, set *Set) string {
 		switch {
 		case err != nil:
 		case info.Mode().IsRegular():
-			if now, err := f.look(fsys, name, info); err == nil {
+			if now, err := f.read(fsys, name, info); err == nil {
 				seen[name] = now
 				fmt.Fprintf(hash, "%q %v %x\n", name, info.Mode(), now.digest)
 			}
@@ -148,11 +155,11 @@ func (f *Fingerprints) Of(name string, set *Set) string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// look returns the content of a file. It reads the file unless it looks as it did when it
+// read returns the content of a file. It opens the file unless it looks as it did when it
 // was read last and had settled by then.
-func (f *Fingerprints) look(fsys fs.FS, name string, info fs.FileInfo) (content, error) {
+func (f *Fingerprints) read(fsys fs.FS, name string, info fs.FileInfo) (content, error) {
 	last, found := f.seen[name]
-	if found && last.settled && os.SameFile(last.info, info) && last.info.Mode() == info.Mode() &&
+	if found && last.settled && os.SameFile(last.info, info) &&
 		last.info.Size() == info.Size() && last.info.ModTime().Equal(info.ModTime()) {
 		return last, nil
 	}
@@ -194,6 +201,7 @@ type loader struct {
 	read    []string
 	entries []entry
 	faults  collector
+	aside   collector
 	// lists are the numbers files that were read, and where they were named.
 	lists firsts[string]
 }
@@ -274,7 +282,7 @@ func (l *loader) readFile(name string, info fs.FileInfo) {
 func (l *loader) openNumbers(name string, at Position) (file string, data []byte, refused *refusal) {
 	info, err := fs.Stat(l.fsys, name)
 	if err == nil && !info.Mode().IsRegular() {
-		return "", nil, &refusal{"is not a regular file", "name a text or CSV file"}
+		return "", nil, &refusal{"is not a regular file", "name a text or CSV file, or a workbook"}
 	}
 	if l.lists == nil {
 		l.lists = firsts[string]{}
@@ -305,7 +313,7 @@ func readAtMost(fsys fs.FS, name string, most int64) ([]byte, error) {
 
 // readBytes reads one plan.
 func (l *loader) readBytes(name string, data []byte, open func(string, Position) (string, []byte, *refusal)) {
-	r := reader{file: name, faults: &l.faults, open: open}
+	r := reader{file: name, faults: &l.faults, aside: &l.aside, open: open}
 	r.read(data)
 	l.files = append(l.files, name)
 	l.entries = append(l.entries, r.entries...)
@@ -346,7 +354,7 @@ func (l *loader) set() (*Set, error) {
 		return nil, err
 	}
 	slices.Sort(l.files)
-	set := &Set{Files: l.files, read: l.read, Campaigns: make([]Campaign, len(l.entries))}
+	set := &Set{Files: l.files, read: l.read, SetAside: l.aside.sorted(), Campaigns: make([]Campaign, len(l.entries))}
 	for i, e := range l.entries {
 		set.Campaigns[i] = e.campaign()
 	}

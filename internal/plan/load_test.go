@@ -212,6 +212,7 @@ campaigns:
 		"pool":     append(small("a", "a", "+15551234567"), "    number_pool: p\n"...),
 		"profile":  append(small("a", "a", "+15551234567"), "    messaging_profile_id: p\n"...),
 		"move":     append(small("a", "a", "+15551234567"), "    move_from: [b]\n"...),
+		"prune":    append(small("a", "a", "+15551234567"), "    prune: true\n"...),
 		"selector": bytes.ReplaceAll(small("a", "a", "+15551234567"), []byte("campaign_id: a"), []byte("reference_id: a\n    brand_id: b")),
 	} {
 		if load(t, string(plan)).Hash == load(t, string(small("a", "a", "+15551234567"))).Hash {
@@ -360,6 +361,7 @@ func checkDecoded(t *testing.T, set *Set, data []byte) {
 			NumberPool         string   `json:"number_pool"`
 			MoveFrom           []string `json:"move_from"`
 			MaxNumbers         int      `json:"max_numbers"`
+			Prune              bool     `json:"prune"`
 		} `json:"campaigns"`
 	}
 	strict := func(d *json.Decoder) *json.Decoder { d.DisallowUnknownFields(); return d }
@@ -369,7 +371,7 @@ func checkDecoded(t *testing.T, set *Set, data []byte) {
 	got := map[string]string{}
 	for _, c := range plain.Campaigns {
 		slices.Sort(c.MoveFrom)
-		got[c.Name] = fmt.Sprint(c.BrandID, " ", c.MessagingProfileID, " ", c.NumberPool, " ", c.MoveFrom)
+		got[c.Name] = fmt.Sprint(c.BrandID, " ", c.MessagingProfileID, " ", c.NumberPool, " ", c.MoveFrom, " ", c.Prune)
 		if c.ReferenceID != "" {
 			c.ReferenceID = "ref_" + c.ReferenceID
 		}
@@ -380,7 +382,7 @@ func checkDecoded(t *testing.T, set *Set, data []byte) {
 	}
 	want := map[string]string{}
 	for _, c := range set.Campaigns {
-		want[c.Name] = fmt.Sprint(c.BrandID, " ", c.MessagingProfileID, " ", c.NumberPool, " ", c.MoveFrom)
+		want[c.Name] = fmt.Sprint(c.BrandID, " ", c.MessagingProfileID, " ", c.NumberPool, " ", c.MoveFrom, " ", c.Prune)
 		for _, n := range c.Numbers {
 			want[string(n)] = c.Name + " " + c.ID()
 		}

@@ -151,6 +151,9 @@ func FuzzNumbersFile(f *testing.F) {
 // checkPlaces checks that each number is at its position.
 func checkPlaces(t *testing.T, c Campaign, name, text string) {
 	t.Helper()
+	if !strings.Contains(text, "\n") {
+		text = strings.ReplaceAll(text, "\r", "\n")
+	}
 	lines := strings.SplitAfter(text, "\n")
 	for i, n := range c.Numbers {
 		at := c.Places[i]

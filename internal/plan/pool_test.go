@@ -17,7 +17,7 @@ campaigns:
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, set := range map[string]*Set{"loaded": loaded, "made by hand": {Campaigns: loaded.Campaigns}} {
+	for name, set := range map[string]*Set{"loaded": loaded, "built in code": {Campaigns: loaded.Campaigns}} {
 		pool := []E164{"+12125550103", "+12125550102", "+12125550109", "+12125550101", "+12125550103"}
 		entry, _ := set.Find("a")
 		got := set.WithPool(entry, pool)

@@ -22,6 +22,8 @@ import (
 type reader struct {
 	file   string
 	faults *collector
+	// aside gets the rows of numbers files that skip_invalid leaves out.
+	aside *collector
 	// tabs is set once a tab in the indentation is reported. A syntax error after that
 	// is most likely the same fault again.
 	tabs bool

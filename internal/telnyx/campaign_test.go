@@ -70,6 +70,22 @@ func TestClient_CampaignsAreListedByBrand(t *testing.T) {
 		sent{Method: "GET", Path: "/v2/10dlc/campaign", Query: "brandId=brand+1&" + secondPage})
 }
 
+func TestClient_PartnerCampaignsAreShared(t *testing.T) {
+	c, s := newServer(t, ok(`{"records":[{"tcrCampaignId":"C1"},{"tcrCampaignId":"C2"}],"page":1,"totalRecords":2}`))
+	got, err := c.PartnerCampaigns(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Campaign{{TCRCampaignID: "C1", Shared: true}, {TCRCampaignID: "C2", Shared: true}}
+	if diff := cmp.Diff(want, got.All); diff != "" || !got.Complete {
+		t.Errorf("campaigns, complete %v (-want +got):\n%s", got.Complete, diff)
+	}
+	assertSent(t, s,
+		sent{Method: "GET", Path: "/v2/10dlc/partner_campaigns", Query: listQuery},
+		sent{Method: "GET", Path: "/v2/10dlc/partner_campaigns", Query: oneRow},
+		sent{Method: "GET", Path: "/v2/10dlc/partner_campaigns", Query: secondPage})
+}
+
 func TestCampaign_AssignmentIDIsTheTCRIDOfASharedOne(t *testing.T) {
 	c := Campaign{CampaignID: "a", TCRCampaignID: "C1"}
 	if got := c.AssignmentID(); got != "a" {
@@ -166,12 +182,4 @@ func TestCampaignFields_AreThoseOfTheWholeRecord(t *testing.T) {
 		t.Error(err)
 	}
 	assertSent(t, sv, sent{Method: "GET", Path: "/v2/10dlc/campaign/a"}, sent{Method: "GET", Path: "/v2/10dlc/partner_campaigns/C1"})
-}
-
-func TestPartnerCampaigns_AreShared(t *testing.T) {
-	c, _ := newServer(t, ok(`{"records":[{"tcrCampaignId":"C1"}],"page":1,"totalRecords":1}`), ok(`{"records":[],"page":2,"totalRecords":1}`))
-	got, err := c.PartnerCampaigns(t.Context())
-	if err != nil || len(got.All) != 1 || !got.All[0].Shared || got.All[0].AssignmentID() != "C1" {
-		t.Errorf("got %+v, %v", got, err)
-	}
 }

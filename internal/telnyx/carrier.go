@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"net/url"
 )
 
 // carrierNames are carriers by network id. The ids are not documented; they are from notes
@@ -41,18 +40,4 @@ func (c *Client) CampaignFields(ctx context.Context, campaign Campaign) (map[str
 	id := campaign.AssignmentID()
 	fields, err := callOne(ctx, c, get(route, id), func(map[string]json.RawMessage) error { return nil })
 	return fields, annotate(err, "read campaign %s", id)
-}
-
-// PartnerCampaigns lists the campaigns that other accounts share with this one, and sets
-// their field Shared.
-//
-// OpenAPI: GET /10dlc/partner_campaigns
-func (c *Client) PartnerCampaigns(ctx context.Context) (Rows[Campaign], error) {
-	l := campaignList("")
-	l.ways, l.query = campaignWays("/10dlc/partner_campaigns"), url.Values{}
-	rows, err := list(ctx, c, l)
-	for i := range rows.All {
-		rows.All[i].Shared = true
-	}
-	return rows, annotate(err, "list shared campaigns")
 }

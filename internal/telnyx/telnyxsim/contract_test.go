@@ -604,6 +604,7 @@ func clientCalls(t *testing.T, c *contract) {
 		{"Campaign", func() (any, error) { return client.Campaign(ctx, campaignID) }},
 		{"Campaigns", func() (any, error) { return client.Campaigns(ctx, brandID) }},
 		{"PartnerCampaign", func() (any, error) { return client.PartnerCampaign(ctx, sharedID) }},
+		{"PartnerCampaigns", func() (any, error) { return client.PartnerCampaigns(ctx) }},
 		{"Numbers", func() (any, error) {
 			answer, err := client.Numbers(ctx, []string{noProfile, numberA, notOwned})
 			number = answer.Found[noProfile]
@@ -630,7 +631,6 @@ func clientCalls(t *testing.T, c *contract) {
 		{"OperationStatus", func() (any, error) { return client.OperationStatus(ctx, campaignID) }},
 		{"CarrierNames", func() (any, error) { return client.CarrierNames(ctx, campaignID) }},
 		{"CampaignFields", func() (any, error) { return client.CampaignFields(ctx, telnyx.Campaign{CampaignID: campaignID}) }},
-		{"PartnerCampaigns", func() (any, error) { return client.PartnerCampaigns(ctx) }},
 		{"Deliveries", func() (any, error) { return client.Deliveries(ctx, time.Now().Add(-time.Hour), true, 4) }},
 	} {
 		if got, err := step.call(); err != nil || got == nil {
