@@ -140,8 +140,8 @@ type Assigner struct {
 	plans     planMark
 	log       zerolog.Logger
 	metrics   *metrics
-	// resyncs gets a value when a resync is received.
-	resyncs chan struct{}
+	// began gets a value when this assigner begins to work.
+	began chan struct{}
 	// resynced is when every planned campaign was put into the queue last, in
 	// nanoseconds since 1970.
 	resynced atomic.Int64
@@ -176,7 +176,7 @@ func Prepare(config Config) (*Assigner, error) {
 		queue:     newQueue(),
 		claims:    newClaims(config.Settle),
 		pools:     newPools(),
-		resyncs:   make(chan struct{}, 1),
+		began:     make(chan struct{}, 1),
 		log:       config.Log.With().Str(telemetry.KeyPart, "assigner").Logger(),
 		now:       config.Now,
 		jitter:    rand.Float64,

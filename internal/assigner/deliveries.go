@@ -30,8 +30,8 @@ type failures struct {
 }
 
 // followFailures reconciles the campaigns of events that Telnyx gave up delivering, until
-// ctx ends. A resync does the same later. It reads the log when this assigner begins to
-// work and at every resync, and between them while it works.
+// ctx ends. A resync does the same later. The log is read when this assigner begins to work
+// and every two minutes, and these campaigns come before those of the resync.
 func (a *Assigner) followFailures(ctx context.Context) {
 	ctx = telnyx.Routine(ctx)
 	f := failures{since: a.now().Add(-failuresBack), handled: map[string]time.Time{}}
@@ -43,7 +43,7 @@ func (a *Assigner) followFailures(ctx context.Context) {
 		case <-ctx.Done():
 			timer.Stop()
 			return
-		case <-a.resyncs:
+		case <-a.began:
 			works = true
 		case <-timer.C:
 			works = a.works(ctx)

@@ -30,6 +30,10 @@ func (a *Assigner) receiveAll(ctx context.Context, deliveries <-chan *events.Del
 		}
 		if d.Pin != pin {
 			a.plans.forget()
+			select {
+			case a.began <- struct{}{}:
+			default: // one waits already
+			}
 		}
 		pin = d.Pin
 		a.receive(ctx, d)
@@ -171,10 +175,6 @@ func (a *Assigner) receiveMany(ctx context.Context, d *events.Delivery) {
 	}
 	a.addAll(ctx, d, every, request{class: routine, waiting: waiting})
 	a.resynced.Store(a.now().UnixNano())
-	select {
-	case a.resyncs <- struct{}{}:
-	default: // one waits already
-	}
 }
 
 // knownCampaigns returns the ledger's records by their ids.
