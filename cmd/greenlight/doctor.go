@@ -10,6 +10,7 @@ import (
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/telnyx"
 )
 
 // doctorTimeout bounds all checks together.
@@ -21,6 +22,7 @@ type doctorCommand struct {
 	Monitor       string `name:"nats-monitor" env:"NATS_MONITOR" placeholder:"URL" help:"Monitoring address of the NATS server, for example http://localhost:8222. It shows whether the server syncs always. For a cluster, one for each server, separated by commas."`
 	PublicKey     string `name:"telnyx-public-key" env:"TELNYX_PUBLIC_KEY" placeholder:"KEY[,KEY]" help:"Public key that verifies Telnyx's notifications." group:"Telnyx"`
 	PublicKeyFile string `name:"telnyx-public-key-file" env:"TELNYX_PUBLIC_KEY_FILE" placeholder:"FILE" help:"File with the public key." group:"Telnyx"`
+	publicURL     `group:"Telnyx"`
 	app.Telnyx    `group:"Telnyx"`
 	where
 }
@@ -150,8 +152,47 @@ func (c *doctorCommand) checkTelnyx(ctx context.Context, report *doctor.Report) 
 	findings := doctor.Telnyx(ctx, client)
 	report.Add(findings...)
 	if findings[0].Level == doctor.OK {
+		c.checkWebhooks(ctx, report, client)
 		report.Learned = append(report.Learned, doctor.Learn(ctx, client)...)
 	}
+}
+
+const (
+	// doctorCampaigns bounds the campaigns that are read, doctorAtOnce how many at once,
+	// doctorPages the pages of Telnyx's log, and doctorReads the time for both.
+	doctorCampaigns = 20
+	doctorPages     = 4
+	doctorAtOnce    = 4
+	doctorReads     = 15 * time.Second
+	// doctorBack is how far back the log is read.
+	doctorBack = 24 * time.Hour
+)
+
+// checkWebhooks checks where Telnyx posts events, and whether they arrived.
+func (c *doctorCommand) checkWebhooks(ctx context.Context, report *doctor.Report, client *telnyx.Client) {
+	ctx, cancel := context.WithTimeout(ctx, doctorReads)
+	defer cancel()
+	// Plans with errors are reported elsewhere, and so are campaigns that Telnyx lacks.
+	chosen, _ := c.plansInForce(ctx).choose(c.Plans, nil)
+	unread := max(len(chosen)-doctorCampaigns, 0)
+	if chosen, err := readChosen(ctx, client, doctorAtOnce, chosen[:len(chosen)-unread]); err == nil {
+		var planned []doctor.Planned
+		for _, c := range chosen {
+			if c.err == nil {
+				planned = append(planned, doctor.Planned{Plan: c.name, WebhookURL: c.campaign.WebhookURL})
+			}
+		}
+		if len(planned) > 0 {
+			report.Add(doctor.WebhookURLs(planned, unread, c.PublicURL))
+		}
+	}
+	since := time.Now().Add(-doctorBack)
+	log, err := client.Deliveries(ctx, since, false, doctorPages)
+	if err != nil {
+		report.Add(doctor.Finding{Check: doctor.CheckDeliveries, Level: doctor.Unknown, Message: sentence("Telnyx's log of deliveries could not be read: " + err.Error())})
+		return
+	}
+	report.Add(doctor.Deliveries(log.All, since))
 }
 
 // badSetting is the finding for a setting that cannot be used.

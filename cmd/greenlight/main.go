@@ -23,6 +23,8 @@ type command struct {
 	Plan   planCommand   `cmd:"" help:"Check plans before approval: errors, what Telnyx says, what would be done."`
 
 	Numbers     numbersCommand     `cmd:"" help:"List, assign, remove and verify numbers."`
+	Campaigns   campaignsCommand   `cmd:"" help:"List and show campaigns, and set their webhook URL."`
+	Deliveries  deliveriesCommand  `cmd:"" help:"Show Telnyx's log of its deliveries to webhooks."`
 	Trigger     triggerCommand     `cmd:"" help:"Reconcile a campaign now and retry its waiting numbers."`
 	Hold        holdCommand        `cmd:"" help:"Stop new writes to Telnyx, for all or some campaigns, until resume."`
 	Resume      resumeCommand      `cmd:"" help:"End a hold and show what was on hold."`

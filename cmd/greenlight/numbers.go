@@ -99,12 +99,7 @@ func (k inForce) planOf() map[plan.E164]string {
 // findCampaign reads the campaign that a person names.
 func findCampaign(ctx context.Context, client *telnyx.Client, known inForce, name string) (telnyx.Campaign, error) {
 	if c, ok := known.campaign(name); ok {
-		if c.Shared && c.TCRID != "" {
-			return client.PartnerCampaign(ctx, telnyx.TCRCampaignID(c.TCRID))
-		}
-		if c.TelnyxID != "" {
-			return client.Campaign(ctx, telnyx.CampaignID(c.TelnyxID))
-		}
+		return assigner.ReadEntry(ctx, client, assigner.EntryOf(c))
 	}
 	return assigner.ReadCampaign(ctx, client, name)
 }

@@ -155,11 +155,11 @@ func (c *numbersRemoveCommand) Run(ctx context.Context, out output) error {
 		if err != nil {
 			return err
 		}
-		consent, err := c.ask(out.Stderr, shown)
+		agreed, err := c.ask(out.Stderr, shown)
 		if err != nil {
 			return err
 		}
-		if !consent {
+		if !agreed {
 			for _, result := range shown {
 				all.add(result)
 			}
@@ -185,8 +185,7 @@ func (c *numbersRemoveCommand) entries(ctx context.Context, m *assigner.Manual, 
 	return m.Where(ctx, numbers)
 }
 
-// ask shows what would be removed and asks for consent. It is not needed if nothing would
-// be removed. Without a terminal --yes is needed.
+// ask shows what would be removed and asks for consent.
 func (c *numbersRemoveCommand) ask(w io.Writer, shown []assigner.ManualResult) (bool, error) {
 	var lines []string
 	for _, result := range shown {
@@ -194,23 +193,30 @@ func (c *numbersRemoveCommand) ask(w io.Writer, shown []assigner.ManualResult) (
 			lines = append(lines, fmt.Sprintf("  %s from campaign %s", result.Number, result.Before.CampaignID))
 		}
 	}
-	if len(lines) == 0 {
-		return false, nil
+	return consent{"Would be removed", "Remove", "nothing was removed"}.ask(w, c.Yes, lines)
+}
+
+// consent is asked for before something is written: what would happen, the verb of the
+// question, and the error without consent.
+type consent struct{ head, verb, refused string }
+
+// ask shows the lines and asks for consent. It is not needed if there are none. Without a
+// terminal --yes is needed.
+func (c consent) ask(w io.Writer, yes bool, lines []string) (bool, error) {
+	if len(lines) == 0 || yes {
+		return len(lines) > 0, nil
 	}
-	if c.Yes {
-		return true, nil
-	}
-	fmt.Fprintf(w, "Would be removed:\n%s\n", strings.Join(lines, "\n"))
+	fmt.Fprintf(w, "%s:\n%s\n", c.head, strings.Join(lines, "\n"))
 	if app.Width(os.Stdin) == 0 {
-		return false, errors.New("nothing was removed: this needs --yes, since nobody can be asked")
+		return false, errors.New(c.refused + ": this needs --yes, since nobody can be asked")
 	}
-	fmt.Fprintf(w, "Remove %d? [y/N] ", len(lines))
+	fmt.Fprintf(w, "%s %d? [y/N] ", c.verb, len(lines))
 	answer, err := bufio.NewReader(io.LimitReader(os.Stdin, 100)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-		return false, errors.New("nothing was removed")
+		return false, errors.New(c.refused)
 	}
 	return true, nil
 }

@@ -12,16 +12,18 @@ import (
 )
 
 type planPreflightCommand struct {
-	Paths      []string `arg:"" optional:"" name:"path" help:"Plan files, or folders of them. Each path is a separate set. Default: the path of --plans."`
-	Plans      string   `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Path to check if no path is given (${default})."`
-	JSON       bool     `help:"Print JSON."`
+	Paths []string `arg:"" optional:"" name:"path" help:"Plan files, or folders of them. Each path is a separate set. Default: the path of --plans."`
+	Plans string   `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Path to check if no path is given (${default})."`
+	JSON  bool     `help:"Print JSON."`
+	publicURL
 	app.Telnyx `group:"Telnyx"`
 }
 
 // Help is what kong prints under the command's own help.
 func (c *planPreflightCommand) Help() string {
 	return `Reports what would fail when the campaigns are approved. Findings about campaigns: missing, mock, expired,
-rejected, suspended or full, no number pool for that many numbers, or a webhookURL that may not reach Greenlight.
+rejected, suspended or full, ending soon, no number pool for that many numbers, or a webhookURL that may not reach
+Greenlight.
 Findings about numbers, by the assigner's own code: not on the account, not active, not a US long code, on no or
 another messaging profile, on another campaign, or failed at the carriers. Answers from Telnyx that are not conclusive
 are findings too. A campaign that is still in review is not a finding.
@@ -45,7 +47,7 @@ func (c *planPreflightCommand) Run(ctx context.Context, out output) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	reports, err := preflight.Check(ctx, client, concurrency, sets...)
+	reports, err := preflight.Check(ctx, client, concurrency, c.PublicURL, sets...)
 	if err != nil {
 		return err
 	}

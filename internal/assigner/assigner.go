@@ -140,6 +140,8 @@ type Assigner struct {
 	plans     planMark
 	log       zerolog.Logger
 	metrics   *metrics
+	// began gets a value when this assigner begins to work.
+	began chan struct{}
 	// resynced is when every planned campaign was put into the queue last, in
 	// nanoseconds since 1970.
 	resynced atomic.Int64
@@ -174,6 +176,7 @@ func Prepare(config Config) (*Assigner, error) {
 		queue:     newQueue(),
 		claims:    newClaims(config.Settle),
 		pools:     newPools(),
+		began:     make(chan struct{}, 1),
 		log:       config.Log.With().Str(telemetry.KeyPart, "assigner").Logger(),
 		now:       config.Now,
 		jitter:    rand.Float64,
@@ -325,6 +328,7 @@ func (a *Assigner) Run(ctx context.Context) error {
 	workers.Go(func() { a.receiveAll(ctx, deliveries) })
 	workers.Go(func() { a.keepPlansMarked(ctx) })
 	workers.Go(func() { a.followHold(ctx) })
+	workers.Go(func() { a.followFailures(ctx) })
 	a.log.Info().Str(telemetry.KeyPlanHash, a.config.Plans().Hash).Int(telemetry.KeyCampaigns, len(a.config.Plans().Campaigns)).
 		Stringer(telemetry.KeyResync, a.config.Resync).Msg("assigner runs")
 	return a.consumer.Run(ctx, func(d *events.Delivery) { deliveries <- d }, func() {

@@ -461,10 +461,10 @@ func TestDecideInOrder_GivesRoomInTheOrderOfThePlan(t *testing.T) {
 		entry.Places = append(entry.Places, plan.Position{File: "plan.yaml", Line: line})
 	}
 	sole := telnyx.Campaign{CampaignID: testCampaign, Usecase: "sole_proprietor"}
-	if got := capacityOf(entry, sole); got != 1 {
+	if got := CapacityOf(entry, sole); got != 1 {
 		t.Fatalf("a sole proprietor's campaign carries %d numbers, want 1", got)
 	}
-	if got := capacityOf(entry, telnyx.Campaign{Usecase: "MARKETING"}); got != 49 {
+	if got := CapacityOf(entry, telnyx.Campaign{Usecase: "MARKETING"}); got != 49 {
 		t.Fatalf("a campaign carries %d numbers, want what the plan says", got)
 	}
 	cases := func() (cases []Case) {

@@ -216,7 +216,7 @@ func (f *Forecast) isRead(campaign telnyx.Campaign, refused error) {
 	if refused == nil {
 		f.Campaign = campaign
 		f.Phase, f.Detail = PhaseOf(campaign)
-		f.Capacity = capacityOf(f.Plan, campaign)
+		f.Capacity = CapacityOf(f.Plan, campaign)
 		return
 	}
 	f.Err, f.Phase, f.Capacity = refused, ledger.PhaseUnread, f.Plan.MaxNumbers

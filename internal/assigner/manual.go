@@ -463,19 +463,23 @@ func (m *Manual) Entry(ctx context.Context, name string) (plan.Campaign, error) 
 	}
 	for _, entry := range entries {
 		c := entry.Campaign
-		if !(c.Planned && c.Plan == name) && !slices.Contains(c.IDs(), name) {
-			continue
-		}
-		switch {
-		case c.Shared && c.TCRID != "":
-			return plan.Campaign{TCRCampaignID: telnyx.TCRCampaignID(c.TCRID)}, nil
-		case c.TelnyxID != "":
-			return plan.Campaign{CampaignID: telnyx.CampaignID(c.TelnyxID)}, nil
-		default:
-			return entryFor(c.ID), nil
+		if c.Planned && c.Plan == name || slices.Contains(c.IDs(), name) {
+			return EntryOf(c), nil
 		}
 	}
 	return entryFor(name), nil
+}
+
+// EntryOf returns an entry that selects the campaign of a ledger's record.
+func EntryOf(c ledger.Campaign) plan.Campaign {
+	switch {
+	case c.Shared && c.TCRID != "":
+		return plan.Campaign{TCRCampaignID: telnyx.TCRCampaignID(c.TCRID)}
+	case c.TelnyxID != "":
+		return plan.Campaign{CampaignID: telnyx.CampaignID(c.TelnyxID)}
+	default:
+		return entryFor(c.ID)
+	}
 }
 
 // Where reads the records of the numbers and returns an entry for each campaign that some
@@ -514,7 +518,12 @@ func (m *Manual) Where(ctx context.Context, numbers []plan.E164) (entries []plan
 // ReadCampaign reads the campaign with the given id, of Telnyx or TCR.
 // [telnyx.IsNotFound] recognises the error for one that does not exist.
 func ReadCampaign(ctx context.Context, client *telnyx.Client, id string) (telnyx.Campaign, error) {
-	return newCampaigns(client, time.Now).read(ctx, entryFor(id))
+	return ReadEntry(ctx, client, entryFor(id))
+}
+
+// ReadEntry is [ReadCampaign] for the campaign that an entry selects.
+func ReadEntry(ctx context.Context, client *telnyx.Client, want plan.Campaign) (telnyx.Campaign, error) {
+	return newCampaigns(client, time.Now).read(ctx, want)
 }
 
 // retryChanged repeats what failed because others changed the same records.

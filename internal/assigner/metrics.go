@@ -65,7 +65,7 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 	}
 	m.notices = factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "greenlight_notices_total",
-		Help: "Notices that this process stored, by kind: completed, partial, needs_person, stuck.",
+		Help: "Notices that this process stored, by kind: completed, partial, needs_person, stuck, expires_soon.",
 	}, []string{"kind"})
 	m.unstored = factory.NewCounter(prometheus.CounterOpts{
 		Name: "greenlight_notices_failed_total",

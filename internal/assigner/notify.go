@@ -140,6 +140,18 @@ func (r *reconcile) notify(ctx context.Context, c *ledger.Campaign) {
 	}
 }
 
+// notifyEnd stores one notice about a campaign that ends soon and is not renewed.
+func (r *reconcile) notifyEnd(ctx context.Context, c *ledger.Campaign) {
+	sentence := c.EndSentence(r.a.now())
+	if sentence == "" || c.EndReported.Equal(c.EndsAt) {
+		return
+	}
+	n := notice.Notice{Kind: notice.ExpiresSoon, Text: "Expires soon: campaign " + sentence, Plan: c.Plan, CampaignID: c.ID, At: r.a.now().UTC()}
+	if r.a.publish(ctx, n, fmt.Sprintf("%s %s %s", c.ID, n.Kind, c.EndsAt)) {
+		c.EndReported = c.EndsAt
+	}
+}
+
 // publish stores a notice, and reports whether it is stored. While work is on hold the
 // notice says so first.
 func (a *Assigner) publish(ctx context.Context, n notice.Notice, key string) bool {

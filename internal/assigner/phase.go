@@ -2,6 +2,7 @@ package assigner
 
 import (
 	"fmt"
+	"time"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
@@ -55,4 +56,13 @@ func provisioned(c telnyx.Campaign) (ledger.Phase, string) {
 	default:
 		return ledger.PhaseApproved, ""
 	}
+}
+
+// EndOf returns when a campaign ends, the zero time for one that is renewed, or if Telnyx
+// does not say.
+func EndOf(c telnyx.Campaign) time.Time {
+	if c.AutoRenewal == nil || *c.AutoRenewal {
+		return time.Time{}
+	}
+	return c.RenewsOrEnds.Time
 }

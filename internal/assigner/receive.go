@@ -31,6 +31,10 @@ func (a *Assigner) receiveAll(ctx context.Context, deliveries <-chan *events.Del
 		}
 		if d.Pin != pin {
 			a.plans.forget()
+			select {
+			case a.began <- struct{}{}:
+			default: // one waits already
+			}
 		}
 		pin = d.Pin
 		a.receive(ctx, d)

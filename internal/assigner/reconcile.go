@@ -399,7 +399,7 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 		return nil, err
 	}
 	r.extras = 0
-	room := capacityOf(r.want, r.campaign) - liveOn(r.campaign, changes)
+	room := CapacityOf(r.want, r.campaign) - liveOn(r.campaign, changes)
 	var cases []Case
 	for _, change := range changes {
 		if change.Action == plan.Extra {
@@ -440,7 +440,7 @@ func decideInOrder(cases []Case, room int) []Decision {
 	decisions := make([]Decision, 0, len(cases))
 	for _, c := range cases {
 		if room <= 0 {
-			c.NoRoom = fmt.Sprintf("the campaign has room for %d numbers", capacityOf(c.Entry, c.Campaign))
+			c.NoRoom = fmt.Sprintf("the campaign has room for %d numbers", CapacityOf(c.Entry, c.Campaign))
 		}
 		d := Decide(c)
 		if d.Write != WriteNone {
@@ -462,8 +462,8 @@ func comparePlaces(entry plan.Campaign, a, b plan.E164) int {
 // (https://developers.telnyx.com/docs/messaging/10dlc/sole-proprietor).
 const soleProprietor = "SOLE_PROPRIETOR"
 
-// capacityOf is how many numbers the campaign carries, by its use case and the plan.
-func capacityOf(want plan.Campaign, c telnyx.Campaign) int {
+// CapacityOf is how many numbers the campaign carries, by its use case and the plan.
+func CapacityOf(want plan.Campaign, c telnyx.Campaign) int {
 	if strings.EqualFold(strings.ReplaceAll(c.Usecase, " ", "_"), soleProprietor) {
 		return min(want.MaxNumbers, 1)
 	}

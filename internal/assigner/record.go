@@ -124,12 +124,13 @@ func (r *reconcile) record() ledger.Campaign {
 	}
 	c.PlanPlace, c.ReadAgoSeconds = placeText(r.want.Position), max(r.a.now().Sub(r.now), 0).Seconds()
 	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, r.extras
-	c.PruneBase, c.Pruned = r.pruneBase, r.pruned
+	c.PruneBase, c.Pruned, c.MaxNumbers = r.pruneBase, r.pruned, r.want.MaxNumbers
 	if read := r.campaign; r.wasRead() {
 		c.TelnyxID, c.TCRID, c.BrandID = string(read.CampaignID), string(read.TCRCampaignID), read.BrandID
 		c.ReferenceKey = cmp.Or(plan.Campaign{ReferenceID: read.ReferenceID}.ID(), c.ReferenceKey)
 		c.Shared, c.WebhookURL, c.Status = read.Shared, read.WebhookURL, string(read.CampaignStatus)
 		c.Phase, c.Detail = PhaseOf(read)
+		c.EndsAt = EndOf(read)
 	}
 	return c
 }
@@ -142,6 +143,7 @@ func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
 		c.AttachedAt = r.a.now().UTC().Round(0)
 	}
 	r.notify(ctx, &c)
+	r.notifyEnd(ctx, &c)
 	if err := r.putCampaign(ctx, c); err != nil {
 		return err
 	}

@@ -48,6 +48,8 @@ const (
 	CheckPublicKey   Check = "public_key"
 	CheckTelnyx      Check = "telnyx"
 	CheckTelnyxClock Check = "telnyx_clock"
+	CheckWebhookURL  Check = "webhook_url"
+	CheckDeliveries  Check = "deliveries"
 )
 
 // Finding is the result of one check.

@@ -26,7 +26,7 @@ var topics = []topic{
 	{"Storage", []Check{CheckNATS, CheckVersion, CheckStream, CheckStorage, CheckReplicas, CheckSync, CheckWrites, CheckDisk}},
 	{"Free space, speed and permissions", []Check{CheckRoom, CheckDeadLetters, CheckSpeed, CheckNATSClock, CheckRights}},
 	{"Assigner and plans", []Check{CheckAssigner, CheckPlans}},
-	{"Telnyx", []Check{CheckPublicKey, CheckTelnyx, CheckTelnyxClock}},
+	{"Telnyx", []Check{CheckPublicKey, CheckTelnyx, CheckTelnyxClock, CheckWebhookURL, CheckDeliveries}},
 }
 
 // byTopic returns the topics and, as the last one, the checks that belong to none.

@@ -263,7 +263,7 @@ func (w *dialectWorld) isTried(number string) bool {
 
 // preflightFaults compares what preflight finds with what the numbers are.
 func (w *dialectWorld) preflightFaults() (faults []string) {
-	reports, err := preflight.Check(w.t.Context(), w.client(), 4, w.plans())
+	reports, err := preflight.Check(w.t.Context(), w.client(), 4, "", w.plans())
 	if err != nil {
 		return []string{"preflight: " + err.Error()}
 	}

@@ -242,7 +242,7 @@ func TestTelnyxOutage_IsRecordedAndRecoversAutomatically(t *testing.T) {
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": +15551234567")
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
-	w.sim.Inject(telnyxsim.Fault{Times: 4, Kind: telnyxsim.HTML502()})
+	w.sim.Inject(telnyxsim.Fault{Times: 4, PathPrefix: "/10dlc/", Kind: telnyxsim.HTML502()})
 	w.start()
 	w.eventually("the reason", func() (bool, string) {
 		record := w.campaignRecord(campaignID)

@@ -194,6 +194,10 @@ type Campaign struct {
 	// Detail is Telnyx's own text.
 	Detail     string `json:"detail,omitempty"`
 	WebhookURL string `json:"webhook_url,omitempty"`
+	// MaxNumbers is the plan's max_numbers, 0 in records of earlier versions.
+	MaxNumbers int `json:"max_numbers,omitempty"`
+	// EndsAt is when the campaign ends; zero if it is renewed.
+	EndsAt time.Time `json:"ends_at,omitzero"`
 	// Extras counts numbers on the campaign that the plan does not name. Greenlight never
 	// changes them.
 	Extras int `json:"extras,omitempty"`
@@ -217,6 +221,8 @@ type Campaign struct {
 	// Reported identifies the latest notice about the campaign, so that it is not sent twice.
 	// It is empty if there was nothing to report.
 	Reported string `json:"reported,omitempty"`
+	// EndReported is the EndsAt that a notice was sent about.
+	EndReported time.Time `json:"end_reported,omitzero"`
 	// Told is Reported as an earlier version wrote it. It is empty after decoding.
 	Told string `json:"told,omitempty"`
 
@@ -265,6 +271,8 @@ func (c Campaign) same(o Campaign) bool {
 	c.ApprovedAt, o.ApprovedAt = c.ApprovedAt.UTC(), o.ApprovedAt.UTC()
 	c.NoticedAt, o.NoticedAt = c.NoticedAt.UTC(), o.NoticedAt.UTC()
 	c.AttachedAt, o.AttachedAt = c.AttachedAt.UTC(), o.AttachedAt.UTC()
+	c.EndsAt, o.EndsAt = c.EndsAt.UTC(), o.EndsAt.UTC()
+	c.EndReported, o.EndReported = c.EndReported.UTC(), o.EndReported.UTC()
 	return c == o
 }
 

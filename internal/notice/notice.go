@@ -28,10 +28,12 @@ const (
 	NeedsPerson Kind = "needs_person"
 	// Stuck: something takes far too long.
 	Stuck Kind = "stuck"
+	// ExpiresSoon: a campaign ends within 30 days and is not renewed.
+	ExpiresSoon Kind = "expires_soon"
 )
 
 // Kinds lists all kinds.
-func Kinds() []Kind { return []Kind{Completed, Partial, NeedsPerson, Stuck} }
+func Kinds() []Kind { return []Kind{Completed, Partial, NeedsPerson, Stuck, ExpiresSoon} }
 
 const (
 	// Stream is the stream of notices.

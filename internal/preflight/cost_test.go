@@ -59,7 +59,7 @@ func planOf(n, total int) string {
 func (a *account) costs(t *testing.T, text string, most, numbers, findings int) {
 	t.Helper()
 	set, before := load(t, text), a.calls()
-	reports, err := preflight.Check(t.Context(), a.client, 8, set)
+	reports, err := preflight.Check(t.Context(), a.client, 8, "", set)
 	must(t, err)
 	if got := a.calls() - before; got > most {
 		t.Errorf("got %d calls, want at most %d; all calls: %v", got, most, a.Calls())
@@ -149,7 +149,7 @@ func TestCheck_ReadsEverythingOnceForAllSets(t *testing.T) {
 	a.ownNumbers(1000)
 	spread(t, a)
 	sets := []*plan.Set{load(t, planOf(20, 1000)), load(t, planOf(20, 1000)), load(t, planOf(10, 1000))}
-	reports, err := preflight.Check(t.Context(), a.client, 8, sets...)
+	reports, err := preflight.Check(t.Context(), a.client, 8, "", sets...)
 	must(t, err)
 	if got, want := a.calls(), 20+5; got > want {
 		t.Errorf("got %d calls, want at most %d; all calls: %v", got, want, a.Calls())
@@ -173,7 +173,7 @@ func TestCheck_FindsTheSameWhicheverWayItReads(t *testing.T) {
 			a.attach(t, i+1, []string{"c00", otherID, "c01"}[i%3], telnyx.Assigned)
 		}
 		a.attach(t, 5, "c00", telnyx.FailedAssignment)
-		reports, err := preflight.Check(t.Context(), a.client, 3, load(t, planOf(2, 8)))
+		reports, err := preflight.Check(t.Context(), a.client, 3, "", load(t, planOf(2, 8)))
 		must(t, err)
 		var b strings.Builder
 		must(t, reports[0].WriteText(&b))

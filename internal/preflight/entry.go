@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -18,7 +19,9 @@ import (
 // entry is the forecast of one entry of the set, and the report that it adds to.
 type entry struct {
 	assigner.Forecast
-	report *Report
+	publicURL string
+	now       time.Time
+	report    *Report
 }
 
 // find adds a finding about a number, or about the campaign if number is empty.
@@ -59,6 +62,7 @@ func (e entry) addCampaign() {
 			"Put all its numbers into one entry.")
 	default:
 		e.checkState()
+		e.checkEnd()
 		e.checkRoom()
 		e.checkWebhookURL()
 	}
@@ -109,6 +113,13 @@ func (e entry) checkState() {
 	}
 }
 
+// checkEnd adds a finding about a campaign that is not renewed and ends soon.
+func (e entry) checkEnd() {
+	if ends := assigner.EndOf(e.Campaign); e.Phase != ledger.PhaseExpired && ledger.EndsSoon(ends, e.now) {
+		e.find("", ExpiresSoon, fmt.Sprintf("The campaign ends on %s and is not renewed (autoRenewal is false).", ends.Format(time.DateOnly)), ledger.FixEnd)
+	}
+}
+
 // noPool is the number of numbers that T-Mobile allows on a campaign without a number pool.
 const noPool = plan.DefaultMaxNumbers
 
@@ -141,13 +152,13 @@ func verb(n int, noun string) string {
 }
 
 func (e entry) checkWebhookURL() {
-	const fix = "Set the campaign's webhookURL to https://<your host>/webhooks/telnyx."
+	const fix = "Set the campaign's webhookURL to https://<your host>/webhooks/telnyx, in Mission Control or with greenlight campaigns point."
 	given := strings.TrimSpace(e.Campaign.WebhookURL)
 	if given == "" {
 		e.find("", NoWebhookURL, "The campaign has no webhookURL, so Telnyx posts no event when the carriers approve it. Greenlight would notice only at its next resync.", fix)
 		return
 	}
-	if wrong := wrongWebhookURL(given); wrong != "" {
+	if wrong := WrongWebhookURL(given, e.publicURL); wrong != "" {
 		e.find("", WebhookURL, fmt.Sprintf("The campaign's webhookURL is %.200s, %s. Greenlight may not get its events, and would then notice an approval only at its next resync.", given, wrong), fix)
 	}
 }

@@ -20,6 +20,8 @@ const (
 	NoWebhookURL Code = "no_webhook_url"
 	// WebhookURL: events may not reach Greenlight at the campaign's webhookURL.
 	WebhookURL Code = "webhook_url"
+	// ExpiresSoon: the campaign ends within 30 days and is not renewed.
+	ExpiresSoon Code = "expires_soon"
 	// PlannedTwice: two entries name the same campaign by different ids.
 	PlannedTwice Code = "planned_twice"
 	EmptyPool    Code = "empty_pool"

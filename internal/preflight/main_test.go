@@ -115,7 +115,7 @@ func load(t *testing.T, text string) *plan.Set {
 
 func (a *account) check(t *testing.T, text string) preflight.Report {
 	t.Helper()
-	reports, err := preflight.Check(t.Context(), a.client, 8, load(t, text))
+	reports, err := preflight.Check(t.Context(), a.client, 8, "", load(t, text))
 	must(t, err)
 	return reports[0]
 }

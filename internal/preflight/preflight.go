@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
@@ -52,24 +53,24 @@ type Campaign struct {
 
 // Check reads everything that the sets plan from Telnyx, with at most concurrency calls at
 // once, and returns a report for each set. It never writes. An error means that not
-// everything could be read; it says why and what to do.
-func Check(ctx context.Context, client *telnyx.Client, concurrency int, sets ...*plan.Set) ([]Report, error) {
+// everything could be read; it says why and what to do. PublicURL is as in [WrongWebhookURL].
+func Check(ctx context.Context, client *telnyx.Client, concurrency int, publicURL string, sets ...*plan.Set) ([]Report, error) {
 	forecasts, err := assigner.ForeseeAll(ctx, assigner.NewObserver(client.ReadOnly(), concurrency), sets...)
 	if err != nil {
 		return nil, Explain(ctx, err)
 	}
 	reports := make([]Report, len(sets))
 	for i, set := range sets {
-		reports[i] = newReport(set.Hash, forecasts[i])
+		reports[i] = newReport(set.Hash, publicURL, forecasts[i])
 	}
 	return reports, nil
 }
 
-func newReport(hash string, forecasts []assigner.Forecast) Report {
+func newReport(hash, publicURL string, forecasts []assigner.Forecast) Report {
 	// Lists are [] in JSON, never null.
 	r := Report{Hash: hash, Campaigns: []Campaign{}, Findings: []Finding{}, Notes: []Note{}}
 	for _, f := range forecasts {
-		e := entry{f, &r}
+		e := entry{f, publicURL, time.Now(), &r}
 		e.addCampaign()
 		for _, n := range f.Numbers {
 			e.addNumber(n)

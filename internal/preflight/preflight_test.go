@@ -44,6 +44,8 @@ func TestCheck_FindsNothingWithoutProblems(t *testing.T) {
 			}
 		}, planFor("campaign_id: "+springID, 1, 6)},
 		"a number pool at T-Mobile":            {changed(func(c *telnyxsim.Campaign) { c.NumberPool = true }), springPlan("    max_numbers: 200")},
+		"it is renewed soon":                   {changed(func(c *telnyxsim.Campaign) { c.RenewalAt = time.Now().AddDate(0, 0, 1) }), springPlan()},
+		"it ends later":                        {changed(func(c *telnyxsim.Campaign) { c.NoRenewal, c.RenewalAt = true, time.Now().AddDate(0, 0, 31) }), springPlan()},
 		"a webhookURL with a slash at its end": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = ourURL + "/" }), springPlan()},
 		"attached already": {func(t *testing.T, a *account) {
 			a.attach(t, 1, springID, telnyx.Assigned)
@@ -151,6 +153,8 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 			[]string{about, "https://greenlight.example.com/hooks, whose path is not /webhooks/telnyx"}},
 		"webhookURL on this machine": {changed(func(c *telnyxsim.Campaign) { c.WebhookURL = "http://localhost:8080/webhooks/telnyx" }), "", preflight.WebhookURL, 3,
 			[]string{about, "which is not https, and whose host is not reachable from the internet"}},
+		"it ends soon": {changed(func(c *telnyxsim.Campaign) { c.NoRenewal, c.RenewalAt = true, time.Now().AddDate(0, 0, 29) }), "", preflight.ExpiresSoon, 3,
+			[]string{about, "The campaign ends on ", "is not renewed (autoRenewal is false)", "switch its renewal on"}},
 		"more numbers than fit without a pool": {nil, springPlan("    max_numbers: 200"), preflight.NoNumberPool, 3,
 			[]string{about, "max_numbers is 200", "the campaign can have 49"}},
 		"planned under two ids": {func(_ *testing.T, a *account) { a.addNumbers(4, 4, profileA) },
@@ -395,7 +399,7 @@ func TestCheck_SortsFindingsByPlace(t *testing.T) {
 func TestCheck_JudgesEachSetByItself(t *testing.T) {
 	t.Parallel()
 	a := springAccount(t)
-	reports, err := preflight.Check(t.Context(), a.client, 8, load(t, springPlan()), load(t, planFor("tcr_campaign_id: "+springTCR, 3, 4)))
+	reports, err := preflight.Check(t.Context(), a.client, 8, "", load(t, springPlan()), load(t, planFor("tcr_campaign_id: "+springTCR, 3, 4)))
 	must(t, err)
 	if !reports[0].Clean || len(reports[1].Findings) != 1 || reports[1].Findings[0].Code != ledger.NotOwned {
 		t.Errorf("got %+v, want nothing about the first set and one thing about the second", reports)
@@ -474,7 +478,7 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 			t.Parallel()
 			a := springAccount(t)
 			test.change(a)
-			_, err := preflight.Check(t.Context(), a.client, 8, load(t, springPlan()))
+			_, err := preflight.Check(t.Context(), a.client, 8, "", load(t, springPlan()))
 			if err == nil {
 				t.Fatal("got no error")
 			}
@@ -498,7 +502,7 @@ func TestCheck_StopsWhenItsContextEnds(t *testing.T) {
 	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.Hang()})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := preflight.Check(ctx, a.client, 8, load(t, springPlan()))
+	_, err := preflight.Check(ctx, a.client, 8, "", load(t, springPlan()))
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("got %v, want that it was interrupted", err)
 	}

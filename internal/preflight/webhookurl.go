@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -10,9 +11,11 @@ import (
 // webhookPath is where Greenlight takes Telnyx's events.
 const webhookPath = "/webhooks/telnyx"
 
-// wrongWebhookURL returns a relative clause that says why events may not reach Greenlight at
-// the URL, or nothing. It may be wrong, because a reverse proxy can rewrite the path.
-func wrongWebhookURL(given string) string {
+// WrongWebhookURL returns a relative clause that says why events may not reach Greenlight at
+// the URL, or nothing. Public is the URL under which the internet reaches the webhook, with
+// or without the webhook's path; empty if it is not known. Without it the answer may be
+// wrong, because a reverse proxy can rewrite the path.
+func WrongWebhookURL(given, public string) string {
 	if !strings.Contains(given, "://") {
 		return "which has no scheme"
 	}
@@ -20,17 +23,38 @@ func wrongWebhookURL(given string) string {
 	if err != nil {
 		return "which is not a URL"
 	}
-	var wrong []string
-	if !strings.EqualFold(address.Scheme, "https") {
-		wrong = append(wrong, "which is not https")
+	wantScheme, wantPath := "https", webhookPath
+	ours, err := url.Parse(public)
+	isKnown := err == nil && ours.Host != ""
+	if isKnown {
+		wantScheme = strings.ToLower(ours.Scheme)
+		wantPath = strings.TrimSuffix(strings.TrimSuffix(ours.Path, "/"), webhookPath) + webhookPath
 	}
-	if host := address.Hostname(); !isPublic(host) {
+	var wrong []string
+	if !strings.EqualFold(address.Scheme, wantScheme) {
+		wrong = append(wrong, "which is not "+wantScheme)
+	}
+	switch {
+	case isKnown && hostOf(address) != hostOf(ours):
+		wrong = append(wrong, "whose host is not "+hostOf(ours))
+	case !isKnown && !isPublic(address.Hostname()):
 		wrong = append(wrong, "whose host is not reachable from the internet")
 	}
-	if strings.TrimSuffix(address.Path, "/") != webhookPath {
-		wrong = append(wrong, "whose path is not "+webhookPath)
+	if strings.TrimSuffix(address.Path, "/") != wantPath {
+		wrong = append(wrong, "whose path is not "+wantPath)
 	}
 	return strings.Join(wrong, ", and ")
+}
+
+// hostOf returns a URL's host and port in one spelling.
+func hostOf(address *url.URL) string {
+	host := strings.ToLower(strings.TrimSuffix(address.Hostname(), "."))
+	switch port := address.Port(); port {
+	case "", "80", "443":
+		return host
+	default:
+		return net.JoinHostPort(host, port)
+	}
 }
 
 // carrierNAT is the shared address space of RFC 6598, behind a provider's NAT.

@@ -30,8 +30,26 @@ func TestWrongWebhookURL(t *testing.T) {
 		"http://192.168.0.9:8080/":                            "which is not https, and whose host is not reachable from the internet, and whose path is not /webhooks/telnyx",
 		"https://%zz/webhooks/telnyx":                         "which is not a URL",
 	} {
-		if got := wrongWebhookURL(given); got != want {
+		if got := WrongWebhookURL(given, ""); got != want {
 			t.Errorf("%s: got %q, want %q", given, got, want)
+		}
+	}
+}
+
+func TestWrongWebhookURL_KnowsThePublicURL(t *testing.T) {
+	const ours = "https://hooks.example.com:8443"
+	for _, tc := range []struct{ given, public, want string }{
+		{"https://HOOKS.example.com:8443/webhooks/telnyx", ours, ""},
+		{"https://hooks.example.com:8443/webhooks/telnyx", ours + "/webhooks/telnyx/", ""},
+		{"https://hooks.example.com:8443/gl/webhooks/telnyx", ours + "/gl", ""},
+		{"https://hooks.example.com:443/webhooks/telnyx", "https://hooks.example.com", ""},
+		{"http://127.0.0.1:8080/webhooks/telnyx", "http://127.0.0.1:8080", ""},
+		{"https://old.example.com:8443/webhooks/telnyx", ours, "whose host is not hooks.example.com:8443"},
+		{"https://hooks.example.com/webhooks/telnyx", ours, "whose host is not hooks.example.com:8443"},
+		{"http://hooks.example.com:8443/hook", ours, "which is not https, and whose path is not /webhooks/telnyx"},
+	} {
+		if got := WrongWebhookURL(tc.given, tc.public); got != tc.want {
+			t.Errorf("%s, public %s: got %q, want %q", tc.given, tc.public, got, tc.want)
 		}
 	}
 }

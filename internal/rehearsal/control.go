@@ -30,7 +30,7 @@ type Control struct {
 	names map[string]string // names and ids in plans to the id at Telnyx
 }
 
-// steps are the changes of a campaign. Telnyx sends an event for each.
+// steps are the changes of a campaign. Telnyx sends an event for each but the last.
 var steps = map[string]func(s *telnyxsim.Simulator, id, reason string) error{
 	"submit":            step((*telnyxsim.Simulator).Submit),
 	"telnyx-review":     step((*telnyxsim.Simulator).TelnyxReview),
@@ -45,6 +45,7 @@ var steps = map[string]func(s *telnyxsim.Simulator, id, reason string) error{
 	"unsuspend-tmobile": step((*telnyxsim.Simulator).UnsuspendTMobile),
 	"expire":            step((*telnyxsim.Simulator).Expire),
 	"dormant":           step((*telnyxsim.Simulator).MakeDormant),
+	"end-soon":          step((*telnyxsim.Simulator).EndSoon),
 }
 
 func step(do func(*telnyxsim.Simulator, string) error) func(*telnyxsim.Simulator, string, string) error {

@@ -117,6 +117,12 @@ func (t *textOf) alerts(s Snapshot) {
 		t.wrap("", "The plan has changed, and not all of its campaigns have been checked yet.")
 		t.gap(true)
 	}
+	for _, c := range s.Campaigns {
+		if sentence := c.EndSentence(t.now); sentence != "" {
+			t.wrap("", sentence)
+			t.gap(true)
+		}
+	}
 	if s.DeadLetters > 0 && s.Focus == FocusAll {
 		t.wrap("", Count(int(s.DeadLetters), "dead letter")+". To review, run greenlight deadletters list.")
 		t.gap(true)
@@ -466,7 +472,7 @@ func (t *textOf) facts(c Campaign) {
 	if c.TelnyxID != c.ID {
 		t.fact("Telnyx id", c.TelnyxID, "")
 	}
-	t.fact("Telnyx says", c.Status, "")
+	t.fact("Telnyx says", strings.TrimSuffix(c.Status+": "+Stage(c.Status), ": "), "")
 	t.fact("Since", since(t.now, c.Since), "")
 	t.fact("Webhook", c.WebhookURL, "")
 	t.fact("Last trigger", c.Cause, "")

@@ -36,7 +36,7 @@ const (
 	KeyReason = "reason"
 	// KeyCause is what caused the reconcile.
 	KeyCause = "cause"
-	// KeyNotice is the kind of a notice: completed, partial, needs_person, stuck.
+	// KeyNotice is the kind of a notice: completed, partial, needs_person, stuck, expires_soon.
 	KeyNotice = "notice"
 	// KeyResync is the time between two resyncs.
 	KeyResync = "resync"

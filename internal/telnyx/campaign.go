@@ -68,6 +68,8 @@ type Campaign struct {
 	WebhookFailoverURL string `json:"webhookFailoverURL,omitempty"`
 	// AutoRenewal is nil if the record does not say.
 	AutoRenewal *bool `json:"autoRenewal,omitempty"`
+	// RenewsOrEnds is when the campaign is renewed, or when it ends without AutoRenewal.
+	RenewsOrEnds Time `json:"nextRenewalOrExpirationDate"`
 
 	// Shared says that the campaign belongs to another account and was read
 	// under partner_campaigns. It has a TCR id and no Telnyx id.

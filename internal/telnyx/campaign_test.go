@@ -162,3 +162,24 @@ func TestOperationStatus_ReadsTheCarriers(t *testing.T) {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
+
+func TestCarrierNames_AreThoseOfTheMetadata(t *testing.T) {
+	c, sv := newServer(t, ok(`{"10017":{"mno":"AT&T","qualify":true,"tpm":75},"99":{"mno":"Clearsky"}}`))
+	got, err := c.CarrierNames(t.Context(), "a")
+	if diff := cmp.Diff(map[string]string{"10017": "AT&T", "99": "Clearsky"}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	assertSent(t, sv, sent{Method: "GET", Path: "/v2/10dlc/campaign/a/mnoMetadata"})
+}
+
+func TestCampaignFields_AreThoseOfTheWholeRecord(t *testing.T) {
+	c, sv := newServer(t, ok(`{"campaignId":"a","sample1":"Hello"}`), ok(`{"tcrCampaignId":"C1"}`))
+	got, err := c.CampaignFields(t.Context(), Campaign{CampaignID: "a", TCRCampaignID: "C1"})
+	if err != nil || string(got["sample1"]) != `"Hello"` {
+		t.Errorf("got %s, %v", got, err)
+	}
+	if _, err := c.CampaignFields(t.Context(), Campaign{TCRCampaignID: "C1", Shared: true}); err != nil {
+		t.Error(err)
+	}
+	assertSent(t, sv, sent{Method: "GET", Path: "/v2/10dlc/campaign/a"}, sent{Method: "GET", Path: "/v2/10dlc/partner_campaigns/C1"})
+}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 const readOnlyNumber, readOnlyCampaign = "+15551234567", "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
@@ -65,11 +66,20 @@ var clientReads = map[string]func(context.Context, *Client) error{
 		_, err := c.NumberNow(ctx, Number{ID: "1", PhoneNumber: "+1"})
 		return err
 	},
-	"Numbers":          func(ctx context.Context, c *Client) error { _, err := c.Numbers(ctx, []string{"+1"}); return err },
-	"OperationStatus":  func(ctx context.Context, c *Client) error { _, err := c.OperationStatus(ctx, "a"); return err },
-	"PartnerCampaign":  func(ctx context.Context, c *Client) error { _, err := c.PartnerCampaign(ctx, "CAAAAAA"); return err },
+	"Numbers":         func(ctx context.Context, c *Client) error { _, err := c.Numbers(ctx, []string{"+1"}); return err },
+	"OperationStatus": func(ctx context.Context, c *Client) error { _, err := c.OperationStatus(ctx, "a"); return err },
+	"PartnerCampaign": func(ctx context.Context, c *Client) error { _, err := c.PartnerCampaign(ctx, "CAAAAAA"); return err },
+	"CampaignFields": func(ctx context.Context, c *Client) error {
+		_, err := c.CampaignFields(ctx, Campaign{CampaignID: "a"})
+		return err
+	},
+	"CarrierNames":     func(ctx context.Context, c *Client) error { _, err := c.CarrierNames(ctx, "a"); return err },
 	"PartnerCampaigns": func(ctx context.Context, c *Client) error { _, err := c.PartnerCampaigns(ctx); return err },
-	"ProfileNumbers":   func(ctx context.Context, c *Client) error { _, err := c.ProfileNumbers(ctx, "a"); return err },
+	"Deliveries": func(ctx context.Context, c *Client) error {
+		_, err := c.Deliveries(ctx, time.Now(), true, 1)
+		return err
+	},
+	"ProfileNumbers": func(ctx context.Context, c *Client) error { _, err := c.ProfileNumbers(ctx, "a"); return err },
 }
 
 // readOnlyServer is a client of a server that answers 404 and counts what arrives.

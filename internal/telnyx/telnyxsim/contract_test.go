@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -619,6 +620,16 @@ func clientCalls(t *testing.T, c *contract) {
 			return client.AssignmentsOn(ctx, telnyx.Campaign{CampaignID: campaignID, TCRCampaignID: "C6X6M95"})
 		}},
 		{"CheckKey", func() (any, error) { return "", client.CheckKey(ctx) }},
+		{"UpdateCampaign", func() (any, error) {
+			return client.UpdateCampaign(ctx, campaignID, telnyx.CampaignUpdate{WebhookURLs: telnyx.WebhookURLs{WebhookURL: "https://example.com/a"}})
+		}},
+		{"UpdatePartnerCampaign", func() (any, error) {
+			return client.UpdatePartnerCampaign(ctx, sharedID, telnyx.WebhookURLs{WebhookURL: "https://example.com/a", WebhookFailoverURL: "https://example.com/b"})
+		}},
+		{"OperationStatus", func() (any, error) { return client.OperationStatus(ctx, campaignID) }},
+		{"CarrierNames", func() (any, error) { return client.CarrierNames(ctx, campaignID) }},
+		{"CampaignFields", func() (any, error) { return client.CampaignFields(ctx, telnyx.Campaign{CampaignID: campaignID}) }},
+		{"Deliveries", func() (any, error) { return client.Deliveries(ctx, time.Now().Add(-time.Hour), true, 4) }},
 	} {
 		if got, err := step.call(); err != nil || got == nil {
 			t.Errorf("%s = %+v, %v", step.name, got, err)

@@ -239,3 +239,9 @@ func (s *Simulator) reactivate(c *campaign) {
 func describe(reason string) json.RawMessage {
 	return encode([]map[string]string{{"description": reason}}, "")
 }
+
+// EndSoon switches the campaign's renewal off, ten days before its end. No event is
+// documented for that.
+func (s *Simulator) EndSoon(id string) error {
+	return s.change(id, func(c *campaign) { c.NoRenewal, c.RenewalAt = true, time.Now().AddDate(0, 0, 10) })
+}

@@ -1,0 +1,319 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"golang.org/x/sync/errgroup"
+
+	"greenlight/internal/app"
+	"greenlight/internal/assigner"
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/preflight"
+	"greenlight/internal/status"
+	"greenlight/internal/telnyx"
+)
+
+type campaignsListCommand struct {
+	Brand string `placeholder:"ID" help:"Only the campaigns of this brand: Telnyx's id of it."`
+	reading
+}
+
+// reading has the flags of the commands that show campaigns.
+type reading struct {
+	JSON bool `help:"Print JSON."`
+	publicURL
+	app.Telnyx `group:"Telnyx"`
+	where
+}
+
+// Help is what kong prints under the command's own help.
+func (c *campaignsListCommand) Help() string {
+	return `Reads Telnyx now: the campaigns of all brands, and those that other accounts share. The plan and its capacity are those
+in force, as far as a running Greenlight can be asked. WEBHOOK says whether events reach Greenlight at the webhookURL.`
+}
+
+// shownCampaign is a campaign in the form that --json prints.
+type shownCampaign struct {
+	CampaignID    telnyx.CampaignID     `json:"campaign_id"`
+	TCRCampaignID telnyx.TCRCampaignID  `json:"tcr_campaign_id"`
+	BrandID       string                `json:"brand_id"`
+	Shared        bool                  `json:"shared"`
+	Plan          string                `json:"plan"`
+	Phase         ledger.Phase          `json:"phase"`
+	Status        telnyx.CampaignStatus `json:"campaign_status"`
+	Stage         string                `json:"stage"`
+	Carriers      []carrier             `json:"carriers"`
+	// Numbers counts those on the campaign, Capacity is how many it takes.
+	Numbers            int    `json:"numbers"`
+	Capacity           int    `json:"capacity"`
+	WebhookURL         string `json:"webhook_url"`
+	WebhookFailoverURL string `json:"webhook_failover_url"`
+	// WebhookProblem says why events may not reach Greenlight; empty if they do.
+	WebhookProblem string `json:"webhook_problem"`
+	AutoRenewal    *bool  `json:"auto_renewal"`
+	RenewsOrEnds   string `json:"next_renewal_or_expiration"`
+
+	ends time.Time
+}
+
+// carrier is one carrier's status of a campaign.
+type carrier struct {
+	Network string `json:"network_id"`
+	Name    string `json:"name"`
+	Status  string `json:"status"`
+}
+
+// Run reads the lists and prints them.
+func (c *campaignsListCommand) Run(ctx context.Context, out output) error {
+	var faults app.Faults
+	client, concurrency := c.ReadOnlyClient(&faults)
+	if err := faults.Err(); err != nil {
+		return err
+	}
+	campaigns, gap, err := c.read(ctx, client)
+	if err != nil {
+		return err
+	}
+	on, err := client.Assignments(ctx, 0)
+	if err != nil {
+		return err
+	}
+	known := c.plansInForce(ctx)
+	shown := make([]shownCampaign, len(campaigns))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(concurrency)
+	for i, campaign := range campaigns {
+		group.Go(func() (err error) {
+			shown[i] = c.show(campaign, known, on.All)
+			shown[i].Carriers, err = readCarriers(groupCtx, client, campaign, false)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	slices.SortStableFunc(shown, func(a, b shownCampaign) int { return cmp.Compare(a.BrandID, b.BrandID) })
+	if c.JSON {
+		err = writeJSON(out.Stdout, shown)
+	} else {
+		err = writeCampaigns(out.Stdout, shown)
+	}
+	if gap = cmp.Or(gap, on.Why); err == nil && gap != "" {
+		err = fmt.Errorf("the list is not complete: %s; try again", gap)
+	}
+	return err
+}
+
+// read reads the campaigns of the brands, and the shared ones unless a brand is given. Gap
+// says what a list lacks.
+func (c *campaignsListCommand) read(ctx context.Context, client *telnyx.Client) (all []telnyx.Campaign, gap string, err error) {
+	brands := []telnyx.Brand{{BrandID: c.Brand}}
+	if c.Brand == "" {
+		if brands, err = client.Brands(ctx); err != nil {
+			return nil, "", err
+		}
+		shared, err := client.PartnerCampaigns(ctx)
+		if err != nil && !telnyx.IsNotFound(err) {
+			return nil, "", err
+		}
+		all, gap = shared.All, shared.Why
+	}
+	for _, brand := range brands {
+		rows, err := client.Campaigns(ctx, brand.BrandID)
+		if err != nil {
+			return nil, "", err
+		}
+		all, gap = append(all, rows.All...), cmp.Or(gap, rows.Why)
+	}
+	return all, gap, nil
+}
+
+// readCarriers reads each carrier's status. Those of shared campaigns cannot be read. With
+// names, the carriers' names are read too, else those that are known are used.
+func readCarriers(ctx context.Context, client *telnyx.Client, c telnyx.Campaign, withNames bool) ([]carrier, error) {
+	carriers := []carrier{}
+	if c.Shared {
+		return carriers, nil
+	}
+	states, err := client.OperationStatus(ctx, c.CampaignID)
+	if telnyx.IsNotFound(err) { // not at the carriers yet
+		return carriers, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	names := telnyx.KnownCarriers()
+	if withNames {
+		if told, err := client.CarrierNames(ctx, c.CampaignID); err == nil { // else the id is shown
+			maps.Copy(names, told)
+		}
+	}
+	for _, network := range slices.Sorted(maps.Keys(states)) {
+		carriers = append(carriers, carrier{network, cmp.Or(names[network], network), states[network]})
+	}
+	return carriers, nil
+}
+
+// show joins what is known of a campaign.
+func (r reading) show(c telnyx.Campaign, known inForce, records []telnyx.Assignment) shownCampaign {
+	phase, _ := assigner.PhaseOf(c)
+	s := shownCampaign{
+		CampaignID: c.CampaignID, TCRCampaignID: c.TCRCampaignID, BrandID: c.BrandID, Shared: c.Shared,
+		Phase: phase, Status: c.CampaignStatus, Stage: status.Stage(string(c.CampaignStatus)), Carriers: []carrier{},
+		WebhookURL: c.WebhookURL, WebhookFailoverURL: c.WebhookFailoverURL, WebhookProblem: "which is empty",
+		AutoRenewal: c.AutoRenewal, RenewsOrEnds: c.RenewsOrEnds.Text, ends: assigner.EndOf(c),
+	}
+	if c.WebhookURL != "" {
+		s.WebhookProblem = preflight.WrongWebhookURL(c.WebhookURL, r.PublicURL)
+	}
+	want := plan.Campaign{MaxNumbers: plan.DefaultMaxNumbers}
+	for _, entry := range known.campaigns {
+		if p := entry.Campaign; p.Planned && (slices.Contains(p.IDs(), string(c.CampaignID)) || slices.Contains(p.IDs(), string(c.TCRCampaignID))) {
+			s.Plan = p.Plan
+			want.MaxNumbers = cmp.Or(p.MaxNumbers, want.MaxNumbers)
+		}
+	}
+	s.Capacity = assigner.CapacityOf(want, c)
+	for _, record := range records {
+		if record.On(c) && record.AssignmentStatus != telnyx.FailedAssignment {
+			s.Numbers++
+		}
+	}
+	return s
+}
+
+// carriersText lists the carriers: all at once if they agree.
+func (s shownCampaign) carriersText() string {
+	if len(s.Carriers) == 0 {
+		return "-"
+	}
+	var parts []string
+	for _, c := range s.Carriers {
+		parts = append(parts, status.Plain(c.Name, 40)+" "+status.Plain(c.Status, 40))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// webhookText says whether the webhook is ours.
+func (s shownCampaign) webhookText() string {
+	switch {
+	case s.WebhookURL == "":
+		return "none"
+	case s.WebhookProblem == "":
+		return "ours"
+	}
+	return "not ours"
+}
+
+// endText says when the campaign is renewed or ends.
+func (s shownCampaign) endText() string {
+	day, _, _ := strings.Cut(status.Plain(s.RenewsOrEnds, 40), "T")
+	switch {
+	case day == "":
+		return "-"
+	case s.AutoRenewal == nil:
+		return day
+	case *s.AutoRenewal:
+		return "renews " + day
+	}
+	return "ends " + day
+}
+
+func writeCampaigns(w io.Writer, shown []shownCampaign) error {
+	if len(shown) == 0 {
+		_, err := fmt.Fprintln(w, "No campaigns.")
+		return err
+	}
+	t := status.NewTable()
+	t.AppendHeader(table.Row{"CAMPAIGN", "PLAN", "PHASE", "STATUS", "CARRIERS", "NUMBERS", "WEBHOOK", "RENEWAL"})
+	for _, s := range shown {
+		t.AppendRow(table.Row{cmp.Or(string(s.CampaignID), string(s.TCRCampaignID)), cmp.Or(status.Plain(s.Plan, 64), "-"), s.Phase, s.Status, s.carriersText(),
+			fmt.Sprintf("%d of %d", s.Numbers, s.Capacity), s.webhookText(), s.endText()})
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
+}
+
+type campaignsShowCommand struct {
+	Campaign string `arg:"" help:"Telnyx's id, TCR's id, or the plan's name."`
+	Plans    string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used if no running Greenlight can be asked (${default})."`
+	reading
+}
+
+// Run reads the campaign and prints it.
+func (c *campaignsShowCommand) Run(ctx context.Context, out output) error {
+	var faults app.Faults
+	client, _ := c.ReadOnlyClient(&faults)
+	if err := faults.Err(); err != nil {
+		return err
+	}
+	known := c.plansInForce(ctx)
+	chosen, err := known.choose(c.Plans, []string{c.Campaign})
+	if err == nil {
+		chosen, err = readChosen(ctx, client, 1, chosen)
+	}
+	if err == nil {
+		err = chosen[0].err
+	}
+	if err != nil {
+		return err
+	}
+	campaign := chosen[0].campaign
+	on, err := client.AssignmentsOn(ctx, campaign)
+	if err != nil {
+		return err
+	}
+	shown := c.show(campaign, known, on.All)
+	if shown.Carriers, err = readCarriers(ctx, client, campaign, true); err != nil {
+		return err
+	}
+	if c.JSON {
+		err = writeJSON(out.Stdout, shown)
+	} else {
+		err = shown.write(out.Stdout)
+	}
+	if err == nil && !on.Complete {
+		err = errors.New("the count of numbers is not certain: " + on.Why + "; try again")
+	}
+	return err
+}
+
+func (s shownCampaign) write(w io.Writer) error {
+	t := status.NewTable()
+	add := func(name, value string) { t.AppendRow(table.Row{name, cmp.Or(value, "-")}) }
+	add("Campaign", string(s.CampaignID))
+	add("TCR id", string(s.TCRCampaignID))
+	add("Plan", status.Plain(s.Plan, 64))
+	add("Phase", string(s.Phase))
+	add("Status", strings.TrimSuffix(string(s.Status)+": "+s.Stage, ": "))
+	for _, c := range s.Carriers {
+		add(status.Plain(c.Name, 40), status.Plain(c.Status, 40))
+	}
+	add("Numbers", fmt.Sprintf("%d of %d", s.Numbers, s.Capacity))
+	webhook := status.Plain(s.WebhookURL, 300)
+	if s.WebhookProblem != "" && s.WebhookURL != "" {
+		webhook += ", " + s.WebhookProblem
+	}
+	add("Webhook", webhook)
+	add("Failover", status.Plain(s.WebhookFailoverURL, 300))
+	add("Renewal", s.endText())
+	if _, err := fmt.Fprintln(w, t.Render()); err != nil {
+		return err
+	}
+	if days := math.Ceil(time.Until(s.ends).Hours() / 24); ledger.EndsSoon(s.ends, time.Now()) && s.Phase != ledger.PhaseExpired {
+		_, err := fmt.Fprintf(w, "\nIt ends in %d days. %s\n", int(days), ledger.FixEnd)
+		return err
+	}
+	return nil
+}
