@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"net/http"
+	"strings"
 
 	"greenlight/internal/app"
 	"greenlight/internal/assigner"
@@ -20,6 +21,7 @@ type planDiffCommand struct {
 	Path       string `arg:"" optional:"" help:"Plan file, or folder of plan files. Default: the path of --plans."`
 	Plans      string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Path to compare if no path is given (${default})."`
 	All        bool   `help:"List every number that is already attached."`
+	PruneLimit int    `name:"prune-limit" env:"PRUNE_LIMIT" default:"0" placeholder:"N" help:"The --prune-limit of the running Greenlight (${default})."`
 	Format     string `enum:"text,json,markdown" default:"text" placeholder:"FORMAT" help:"Output format: text, json, or markdown for a comment on a pull request (${default})."`
 	JSON       bool   `help:"The same as --format json."`
 	app.Telnyx `group:"Telnyx"`
@@ -32,7 +34,8 @@ func (c *planDiffCommand) Help() string {
 
 Signs: + attach, > move from another campaign, = already attached, ~ Telnyx is still processing it, or its answers
 are not conclusive, ! needs a person, ? on the campaign but not in its plan, - the same, and to be removed because of
-prune: true (shown only if a running Greenlight can be asked which numbers it attached). Earlier tries are not known: a number
+prune: true (shown only if a running Greenlight can be asked which numbers it attached). More of them than may go
+without a person have !. Earlier tries are not known: a number
 that waits after a failed try is shown as one to attach. greenlight plan preflight shows what would fail on approval.
 
 Exits with
@@ -64,7 +67,9 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return preflight.Explain(ctx, err)
 	}
-	c.plansInForce(ctx).markRemovals(forecasts)
+	known := c.plansInForce(ctx)
+	known.warn(out.Stderr)
+	known.markRemovals(forecasts, c.PruneLimit)
 	report := newDiffReport(c.Path, sets[0].Hash, forecasts)
 	if err := c.write(out.Stdout, report); err != nil {
 		return err
@@ -82,23 +87,64 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	}
 }
 
-// markRemovals marks the extra numbers that would be removed: those that an entry with
-// prune: true attached.
-func (k inForce) markRemovals(forecasts []assigner.Forecast) {
-	records := map[plan.E164][]ledger.Number{}
+// markRemovals marks the extra numbers that an entry with prune: true attached and no other
+// entry names. As many as the assigner would remove without a person are to be removed; the
+// rest needs one.
+func (k inForce) markRemovals(forecasts []assigner.Forecast, limit int) {
+	records := map[recordKey]ledger.Number{}
 	for _, n := range k.numbers {
-		records[plan.E164(n.Number)] = append(records[plan.E164(n.Number)], n)
+		records[recordKey{n.CampaignID, plan.E164(n.Number)}] = n
 	}
+	campaigns := map[string]ledger.Campaign{}
+	for _, entry := range k.campaigns {
+		campaigns[entry.Campaign.ID] = entry.Campaign
+	}
+	named := map[plan.E164]bool{}
 	for _, f := range forecasts {
-		for i, n := range f.Numbers {
-			ours := func(record ledger.Number) bool {
-				return record.CampaignID == f.Plan.ID() && assigner.AttachedBy(f.Plan, record)
-			}
-			if f.Plan.Prune && n.Action == plan.Extra && slices.ContainsFunc(records[n.Number], ours) {
-				f.Numbers[i].Action = plan.Remove
-			}
+		for _, n := range f.Plan.Numbers {
+			named[n] = true
 		}
 	}
+	for _, f := range forecasts {
+		var requested, leaving []*assigner.NumberForecast
+		for i := range f.Numbers {
+			n := &f.Numbers[i]
+			record := records[recordKey{f.Plan.ID(), n.Number}]
+			switch {
+			case !f.Plan.Prune || n.Action != plan.Extra || named[n.Number] || !assigner.AttachedBy(f.Plan, record):
+			case strings.HasPrefix(record.Request.Sent, http.MethodDelete):
+				requested = append(requested, n)
+			default:
+				leaving = append(leaving, n)
+			}
+		}
+		all := len(requested) + len(leaving)
+		room := pruneRoom(campaigns[f.Plan.ID()], len(f.Expanded.Numbers), all, limit)
+		markLeaving(append(requested, leaving...), max(room, len(requested)))
+	}
+}
+
+// recordKey is a number on a campaign, by the campaign's id in the ledger.
+type recordKey struct {
+	campaign string
+	number   plan.E164
+}
+
+// markLeaving has the first numbers removed, as many as there is room for.
+func markLeaving(leaving []*assigner.NumberForecast, room int) {
+	for i, n := range leaving {
+		if i < room {
+			n.Action = plan.Remove
+			continue
+		}
+		n.Decision.Record.NeedsPerson, n.Decision.Record.Reason = true, ledger.PruneLimit
+		n.Decision.Record.Detail = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", len(leaving), max(room, 0))
+	}
+}
+
+// pruneRoom is how many more numbers an entry with prune: true may remove.
+func pruneRoom(record ledger.Campaign, named, leaving, limit int) int {
+	return max(cmp.Or(record.PruneBase, named+leaving)/3, limit) - record.Pruned
 }
 
 // unreadCampaigns returns an error that names the campaigns that could not be read, so
