@@ -14,6 +14,7 @@ import (
 )
 
 type command struct {
+	Init   initCommand   `cmd:"" help:"Write a first plan and an example of the settings."`
 	Up     upCommand     `cmd:"" help:"Run webhook, assigner and NATS in this one process, against Telnyx."`
 	Demo   demoCommand   `cmd:"" help:"Run a demonstration of a few seconds against a simulated Telnyx. Needs no setup."`
 	Status statusCommand `cmd:"" help:"Show the state of every campaign and number."`

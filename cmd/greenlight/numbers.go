@@ -276,7 +276,7 @@ func newOutcomes(out output, json bool, done, sent string) *outcomes {
 }
 
 // add takes in a result, and prints it if it is news.
-func (o *outcomes) add(result assigner.Manually) {
+func (o *outcomes) add(result assigner.ManualResult) {
 	now := outcome{Number: result.Number, Result: refused, Message: result.Refused}
 	if result.Before != nil {
 		now.Campaign = result.Before.CampaignID
@@ -286,6 +286,8 @@ func (o *outcomes) add(result assigner.Manually) {
 		now.Result = o.done
 	case result.Sent:
 		now.Result = o.sent
+	case result.Would: // it was only read: the request that was under way has failed
+		now.Message = "It is still there. Run the command again."
 	}
 	o.put(now)
 }
@@ -298,7 +300,7 @@ func (o *outcomes) fail(number plan.E164, err error) {
 
 // judge refuses the numbers that an error left without a result. The error of numbers that
 // have one is returned.
-func (o *outcomes) judge(numbers []plan.E164, results []assigner.Manually, err error) error {
+func (o *outcomes) judge(numbers []plan.E164, results []assigner.ManualResult, err error) error {
 	if err == nil || len(results) > 0 {
 		return err
 	}

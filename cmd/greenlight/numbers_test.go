@@ -210,19 +210,31 @@ func TestNumbers_AreJudgedOneByOne(t *testing.T) {
 	w.wants("", `number "212"`, 1)(w.numbers("assign", "212", "--standalone", "--campaign", oldID))
 }
 
-func TestNumbersRemove_ShowsOnlyWhatItWouldSend(t *testing.T) {
-	c := numbersRemoveCommand{Yes: true}
-	agreed, err := c.ask(io.Discard, []assigner.Manually{{Number: "+12125550142"}})
-	if agreed || err != nil {
-		t.Errorf("a number whose record could not be read: got %t, %v, want it not to be removed", agreed, err)
+func TestNumbersRemove_AsksOnlyAboutWhatItWouldSend(t *testing.T) {
+	number := plan.E164("+12125550142")
+	for _, test := range []struct {
+		shown assigner.ManualResult
+		want  bool
+	}{
+		{assigner.ManualResult{Number: number, Would: true, Before: &telnyx.Assignment{CampaignID: "a"}}, true},
+		{assigner.ManualResult{Number: number, Would: true}, true},
+		{assigner.ManualResult{Number: number}, false},
+		{assigner.ManualResult{Number: number, Refused: "Its record cannot be read."}, false},
+		{assigner.ManualResult{Number: number, Sent: true}, false},
+		{assigner.ManualResult{Number: number, Done: true}, false},
+	} {
+		c := numbersRemoveCommand{Yes: true}
+		if got, err := c.ask(io.Discard, []assigner.ManualResult{test.shown}); got != test.want || err != nil {
+			t.Errorf("%+v: got %t, %v, want %t", test.shown, got, err, test.want)
+		}
 	}
 }
 
 // After consent only what was shown is sent for, and while waiting only what is not done.
 func TestReduce_KeepsTheNumbersOfAKind(t *testing.T) {
 	entries := []plan.Campaign{{CampaignID: "a", Numbers: []plan.E164{"+12125550142", "+12125550143"}}, {CampaignID: "b", Numbers: []plan.E164{"+12125550144"}}}
-	results := []assigner.Manually{{Number: "+12125550142", Done: true}, {Number: "+12125550143", Before: &telnyx.Assignment{}}, {Number: "+12125550144", Refused: "No."}}
-	got := reduce(entries, results, wouldSend)
+	results := []assigner.ManualResult{{Number: "+12125550142", Done: true}, {Number: "+12125550143", Would: true}, {Number: "+12125550144", Refused: "No."}}
+	got := reduce(entries, results, func(result assigner.ManualResult) bool { return result.Would })
 	want := []plan.Campaign{{CampaignID: "a", Numbers: []plan.E164{"+12125550143"}}}
 	if diff := cmp.Diff(want, got); diff != "" || len(entries[0].Numbers) != 2 {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -260,7 +272,7 @@ func TestMarkRemovals_HoldsBackWhatNeedsAPerson(t *testing.T) {
 		known := inForce{campaigns: []ledger.CampaignEntry{{Campaign: test.record}}}
 		f := assigner.Forecast{Plan: entry, Expanded: entry, Phase: ledger.PhaseApproved, Numbers: []assigner.NumberForecast{{Change: plan.Change{Number: "+12125550140", Action: plan.Done}}}}
 		for _, n := range []plan.E164{"+12125550142", "+12125550143", "+12125550144", "+12125550145"} {
-			known.numbers = append(known.numbers, ledger.Number{CampaignID: "a", Plan: "spring", Number: string(n), State: ledger.Leaving})
+			known.numbers = append(known.numbers, ledger.Number{CampaignID: "a", Plan: "spring", Number: string(n), State: ledger.Leaving, AttachedBy: "spring"})
 			f.Numbers = append(f.Numbers, assigner.NumberForecast{Change: plan.Change{Number: n, Action: plan.Extra}})
 		}
 		forecasts := []assigner.Forecast{f}
@@ -279,6 +291,26 @@ func TestMarkRemovals_HoldsBackWhatNeedsAPerson(t *testing.T) {
 	}
 }
 
+// Where a move waits, the number is not removed first.
+func TestMarkRemovals_LeavesWhatAnotherEntryMoves(t *testing.T) {
+	spring := plan.Campaign{Name: "spring", CampaignID: "a", Prune: true}
+	forecast := assigner.Forecast{Plan: spring, Expanded: spring, Numbers: []assigner.NumberForecast{{Change: plan.Change{Number: "+12125550142", Action: plan.Extra}}}}
+	next := assigner.Forecast{Plan: plan.Campaign{Name: "next", CampaignID: "b", Numbers: []plan.E164{"+12125550142"}}}
+	known := inForce{numbers: []ledger.Number{{CampaignID: "a", Plan: "spring", AttachedBy: "spring", Number: "+12125550142", State: ledger.Leaving}}}
+	for _, test := range []struct {
+		moveFrom []string
+		want     plan.Action
+	}{{[]string{"A"}, plan.Extra}, {nil, plan.Remove}} {
+		next.Plan.MoveFrom = test.moveFrom
+		forecasts := []assigner.Forecast{forecast, next}
+		forecasts[0].Numbers = slices.Clone(forecast.Numbers)
+		known.markRemovals(forecasts, 1)
+		if got := forecasts[0].Numbers[0].Action; got != test.want {
+			t.Errorf("move_from %v: got %s, want %s", test.moveFrom, got, test.want)
+		}
+	}
+}
+
 func TestOutcomes_AreCountedOnATerminal(t *testing.T) {
 	var lines, terminal bytes.Buffer
 	all := newOutcomes(output{&lines, &terminal}, false, "attached", "accepted")
@@ -286,9 +318,9 @@ func TestOutcomes_AreCountedOnATerminal(t *testing.T) {
 		t.Error("a buffer is taken for a terminal")
 	}
 	all.counter, all.total, all.waits = &terminal, 2, true
-	all.add(assigner.Manually{Number: "+12125550142", Sent: true})
-	all.add(assigner.Manually{Number: "+12125550143", Done: true})
-	all.add(assigner.Manually{Number: "+12125550142", Done: true})
+	all.add(assigner.ManualResult{Number: "+12125550142", Sent: true})
+	all.add(assigner.ManualResult{Number: "+12125550143", Done: true})
+	all.add(assigner.ManualResult{Number: "+12125550142", Done: true})
 	if err := all.finish(nil); err != nil {
 		t.Error(err)
 	}

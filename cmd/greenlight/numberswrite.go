@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,13 +104,13 @@ func (c *numbersAssignCommand) Run(ctx context.Context, out output) error {
 		all.total, all.waits = len(numbers)+len(faults), c.Wait
 		all.failTyped(faults)
 		m.Report = all.add
-		assign := func(again bool) ([]assigner.Manually, error) {
+		assign := func(again bool) ([]assigner.ManualResult, error) {
 			results, err := m.Assign(ctx, want, again)
 			return results, all.judge(numbers, results, explain(err, c.Campaign))
 		}
 		results, err := assign(false)
 		if err == nil && c.Wait {
-			err = await(ctx, c.Timeout, results, func() ([]assigner.Manually, error) { return assign(true) })
+			err = await(ctx, c.Timeout, results, func() ([]assigner.ManualResult, error) { return assign(true) })
 		}
 		return all.finish(err)
 	})
@@ -145,7 +144,7 @@ func explain(err error, campaign string) error {
 }
 
 // await repeats a command until no request is under way, or the time is up.
-func await(ctx context.Context, limit time.Duration, results []assigner.Manually, again func() ([]assigner.Manually, error)) error {
+func await(ctx context.Context, limit time.Duration, results []assigner.ManualResult, again func() ([]assigner.ManualResult, error)) error {
 	deadline := time.Now().Add(limit)
 	for waits(results) > 0 {
 		if time.Now().After(deadline) {
@@ -164,7 +163,7 @@ func await(ctx context.Context, limit time.Duration, results []assigner.Manually
 }
 
 // waits counts the numbers with a request that is not finished.
-func waits(results []assigner.Manually) (n int) {
+func waits(results []assigner.ManualResult) (n int) {
 	for _, result := range results {
 		if result.Sent {
 			n++
@@ -209,26 +208,45 @@ func (c *numbersRemoveCommand) Run(ctx context.Context, out output) error {
 			return all.finish(err)
 		}
 		for _, result := range shown {
-			if !wouldSend(result) {
+			if !result.Would {
 				all.add(result)
 			}
 		}
-		agreed, err := c.ask(out.Stderr, shown)
-		if err != nil || !agreed {
-			return cmp.Or(err, all.finish(nil))
+		if _, err := c.ask(out.Stderr, shown); err != nil {
+			return err
 		}
 		m.Report = all.add
-		entries = reduce(entries, shown, wouldSend)
-		results, err := removeEach(ctx, m, entries, true, all)
+		round := c.rounds(ctx, m, entries, shown, all)
+		results, err := round()
 		if err == nil && c.Wait {
-			err = await(ctx, c.Timeout, results, func() ([]assigner.Manually, error) {
-				entries = reduce(entries, results, func(result assigner.Manually) bool { return !result.Done })
-				results, err = removeEach(ctx, m, entries, true, all)
-				return results, err
-			})
+			err = await(ctx, c.Timeout, results, round)
 		}
 		return all.finish(err)
 	})
+}
+
+// rounds returns a function that removes what was shown, and again what has not left, which
+// may be repeated. What is being removed already is only waited for. Nothing is sent for
+// another number, or for one that has left and come back.
+func (c *numbersRemoveCommand) rounds(ctx context.Context, m *assigner.Manual, entries []plan.Campaign, shown []assigner.ManualResult, all *outcomes) func() ([]assigner.ManualResult, error) {
+	due := reduce(entries, shown, func(result assigner.ManualResult) bool { return result.Would })
+	var underWay []plan.Campaign
+	if c.Wait {
+		underWay = reduce(entries, shown, func(result assigner.ManualResult) bool { return result.Sent })
+	}
+	return func() ([]assigner.ManualResult, error) {
+		results, err := removeEach(ctx, m, due, true, all)
+		if err != nil {
+			return results, err
+		}
+		due = reduce(due, results, func(result assigner.ManualResult) bool { return !result.Done })
+		read, err := removeEach(ctx, m, underWay, false, all)
+		for _, result := range read {
+			all.add(result)
+		}
+		underWay = reduce(underWay, read, func(result assigner.ManualResult) bool { return result.Sent })
+		return append(results, read...), err
+	}
 }
 
 // entries groups the numbers by the campaign that they are to leave. The results of those
@@ -239,16 +257,21 @@ func (c *numbersRemoveCommand) entries(ctx context.Context, m *assigner.Manual, 
 		want.Numbers = numbers
 		return []plan.Campaign{want}, err
 	}
-	entries, free, err := m.Where(ctx, numbers)
-	for _, n := range free {
-		all.add(assigner.Manually{Number: n, Done: true, Refused: "It is on no campaign."})
+	entries, others, err := m.Where(ctx, numbers)
+	for _, result := range others {
+		if result.Done {
+			result.Refused = "It is on no campaign."
+			all.add(result)
+			continue
+		}
+		all.fail(result.Number, fmt.Errorf("%s: %s", result.Number, result.Refused))
 	}
 	return entries, err
 }
 
 // removeEach removes the numbers of each entry. A campaign that cannot be read or is on hold
 // does not stop the others.
-func removeEach(ctx context.Context, m *assigner.Manual, entries []plan.Campaign, send bool, all *outcomes) (results []assigner.Manually, err error) {
+func removeEach(ctx context.Context, m *assigner.Manual, entries []plan.Campaign, send bool, all *outcomes) (results []assigner.ManualResult, err error) {
 	for _, want := range entries {
 		some, err := m.Remove(ctx, want, send)
 		if err := all.judge(want.Numbers, some, explain(err, want.ID())); err != nil {
@@ -259,14 +282,8 @@ func removeEach(ctx context.Context, m *assigner.Manual, entries []plan.Campaign
 	return results, context.Cause(ctx)
 }
 
-// wouldSend reports whether a request would be sent for the number.
-func wouldSend(result assigner.Manually) bool {
-	return !result.Done && !result.Sent && result.Refused == "" && result.Before != nil
-}
-
-// reduce returns the entries with only the numbers whose result is of a kind, so that no
-// other is sent for: not what came to be on a campaign since it was shown or removed.
-func reduce(entries []plan.Campaign, results []assigner.Manually, keep func(assigner.Manually) bool) (reduced []plan.Campaign) {
+// reduce returns the entries with only the numbers whose result is of a kind.
+func reduce(entries []plan.Campaign, results []assigner.ManualResult, keep func(assigner.ManualResult) bool) (reduced []plan.Campaign) {
 	kept := map[plan.E164]bool{}
 	for _, result := range results {
 		kept[result.Number] = keep(result)
@@ -281,11 +298,14 @@ func reduce(entries []plan.Campaign, results []assigner.Manually, keep func(assi
 }
 
 // ask shows what would be removed and asks for consent.
-func (c *numbersRemoveCommand) ask(w io.Writer, shown []assigner.Manually) (bool, error) {
+func (c *numbersRemoveCommand) ask(w io.Writer, shown []assigner.ManualResult) (bool, error) {
 	var lines []string
 	for _, result := range shown {
-		if wouldSend(result) {
+		switch {
+		case result.Would && result.Before != nil:
 			lines = append(lines, fmt.Sprintf("  %s from campaign %s", result.Number, result.Before.CampaignID))
+		case result.Would:
+			lines = append(lines, fmt.Sprintf("  %s", result.Number))
 		}
 	}
 	return consent{"Would be removed", "Remove", "nothing was removed"}.ask(w, c.Yes, lines)

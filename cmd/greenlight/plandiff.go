@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"greenlight/internal/app"
@@ -87,9 +88,9 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	}
 }
 
-// markRemovals marks the extra numbers that an entry with prune: true attached and no other
-// entry names. As many as the assigner would remove without a person are to be removed; the
-// rest needs one.
+// markRemovals marks the extra numbers that an entry with prune: true attached, except those
+// that another entry is to move. As many as the assigner would remove without a person are
+// to be removed; the rest needs one.
 func (k inForce) markRemovals(forecasts []assigner.Forecast, limit int) {
 	records := map[recordKey]ledger.Number{}
 	for _, n := range k.numbers {
@@ -99,10 +100,10 @@ func (k inForce) markRemovals(forecasts []assigner.Forecast, limit int) {
 	for _, entry := range k.campaigns {
 		campaigns[entry.Campaign.ID] = entry.Campaign
 	}
-	named := map[plan.E164]bool{}
+	moves := map[plan.E164][]string{} // where other entries may move a number from
 	for _, f := range forecasts {
 		for _, n := range f.Plan.Numbers {
-			named[n] = true
+			moves[n] = f.Plan.MoveFrom
 		}
 	}
 	for _, f := range forecasts {
@@ -111,15 +112,15 @@ func (k inForce) markRemovals(forecasts []assigner.Forecast, limit int) {
 			n := &f.Numbers[i]
 			record := records[recordKey{f.Plan.ID(), n.Number}]
 			switch {
-			case !f.Plan.Prune || n.Action != plan.Extra || named[n.Number] || !assigner.AttachedBy(f.Plan, record):
-			case strings.HasPrefix(record.Request.Sent, http.MethodDelete):
+			case !f.Plan.Prune || n.Action != plan.Extra || isFrom(moves[n.Number], f) || !assigner.AttachedBy(f.Plan, record):
+			case strings.HasPrefix(record.Request.Sent, http.MethodDelete) && !record.Request.At.Before(record.UnnamedAt):
 				requested = append(requested, n)
 			default:
 				leaving = append(leaving, n)
 			}
 		}
 		all := len(requested) + len(leaving)
-		room := pruneRoom(campaigns[f.Plan.ID()], len(f.Expanded.Numbers), all, limit)
+		room := assigner.PruneRoom(campaigns[f.Plan.ID()], len(f.Expanded.Numbers), all, limit)
 		markLeaving(append(requested, leaving...), max(room, len(requested)))
 	}
 }
@@ -142,9 +143,11 @@ func markLeaving(leaving []*assigner.NumberForecast, room int) {
 	}
 }
 
-// pruneRoom is how many more numbers an entry with prune: true may remove.
-func pruneRoom(record ledger.Campaign, named, leaving, limit int) int {
-	return max(cmp.Or(record.PruneBase, named+leaving)/3, limit) - record.Pruned
+// isFrom reports whether numbers may be moved from the campaign of the forecast.
+func isFrom(moveFrom []string, f assigner.Forecast) bool {
+	return slices.ContainsFunc(moveFrom, func(id string) bool {
+		return strings.EqualFold(id, f.Plan.ID()) || strings.EqualFold(id, string(f.Campaign.CampaignID)) || strings.EqualFold(id, string(f.Campaign.TCRCampaignID))
+	})
 }
 
 // unreadCampaigns returns an error that names the campaigns that could not be read, so

@@ -355,7 +355,7 @@ func TestPlanDiff_NothingIsDoneUntilTheCampaignIsApproved(t *testing.T) {
 			stdout, code := w.diff()
 			flat := strings.Join(strings.Fields(stdout), " ")
 			if code != test.code || !strings.Contains(flat, test.says) || !strings.Contains(flat, "nothing is done.") ||
-				!strings.HasSuffix(stdout, "\nNothing to do, 1 campaign not approved; this command changes nothing.\n") {
+				!strings.HasSuffix(stdout, "\nNo changes. 1 campaign not approved.\n") {
 				t.Errorf("exit code %d, text:\n%s", code, stdout)
 			}
 			fitsTerminal(t, stdout)
@@ -373,7 +373,7 @@ campaigns:
 	w.campaign(oldID, telnyx.CampaignMNOProvisioned)
 	w.number("+15551230001", otherProfile, oldID, telnyx.Assigned)
 	const want = "done  " + oldID + "  approved\n  = +15551230001  attached\n\nempty  " + springID + "  approved\n  It has no numbers.\n\n" +
-		"Nothing to do, 1 already attached; this command changes nothing.\n"
+		"No changes. 1 already attached.\n"
 	if stdout, code := w.diff(); code != 0 || stdout != want {
 		t.Errorf("exit code %d, got:\n%s", code, stdout)
 	}

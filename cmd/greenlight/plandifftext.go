@@ -32,9 +32,7 @@ func (t diffTotals) String() string {
 	count(t.Attach, "to attach")
 	count(t.Move, "to move")
 	count(t.Remove, "to remove")
-	if len(parts) == 0 {
-		parts = append(parts, "Nothing to do")
-	}
+	changes := len(parts) > 0
 	if t.Conflicts > 0 {
 		parts = append(parts, status.Count(t.Conflicts, "conflict"))
 	}
@@ -50,7 +48,13 @@ func (t diffTotals) String() string {
 	if t.Unread > 0 {
 		parts = append(parts, status.Count(t.Unread, "campaign")+" that could not be read")
 	}
-	return strings.Join(parts, ", ") + "; this command changes nothing."
+	switch {
+	case changes:
+		return strings.Join(parts, ", ") + "; this command changes nothing."
+	case len(parts) == 0:
+		return "No changes."
+	}
+	return "No changes. " + strings.Join(parts, ", ") + "."
 }
 
 // quoting escapes text from outside, for example ids and what Telnyx said.

@@ -127,7 +127,7 @@ func (s Assigner) Config(faults *Faults, calls Telnyx) (assigner.Config, *Plans)
 	plans, err := WatchPlans(s.Plans)
 	if _, missing := os.Stat(s.Plans); errors.Is(missing, fs.ErrNotExist) {
 		faults.add("PLANS", "is "+plan.Printable(s.Plans)+", which does not exist",
-			"Create the folder and copy config/plan.example.yaml into it, or give the path of your plans.")
+			"Give the path of your plans, or run greenlight init to write the first one.")
 	} else if err != nil {
 		*faults = append(*faults, fmt.Errorf("PLANS (--plans) %s cannot be used:\n%w", plan.Printable(s.Plans), err))
 	}

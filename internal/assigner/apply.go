@@ -134,7 +134,7 @@ func (r *reconcile) write(ctx context.Context, d Decision) error {
 		return cmp.Or(err, r.put(ctx, d.Record))
 	}
 	checked := time.Now()
-	if err := r.mayWrite(reserved); err != nil {
+	if err := r.mayWrite(reserved, d.Write); err != nil {
 		return err
 	}
 	unreserved := context.WithoutCancel(ctx)
@@ -175,7 +175,7 @@ func (r *reconcile) reserve(ctx context.Context, calls int) (reserved context.Co
 		return nil, nil, err
 	}
 	reserved, release, err = r.reserveCalls(ctx, calls)
-	if err != nil || r.readingAge() <= readingLasts {
+	if err != nil || r.removes != nil || r.readingAge() <= readingLasts {
 		return reserved, release, err
 	}
 	release()
@@ -214,8 +214,8 @@ func (r *reconcile) isOutdated() bool {
 
 // mayWrite makes sure that nothing has changed that would forbid the write: the plan,
 // the campaign, the pin, and what a person holds.
-func (r *reconcile) mayWrite(ctx context.Context) error {
-	if !r.a.isPinned(ctx) {
+func (r *reconcile) mayWrite(ctx context.Context, write Write) error {
+	if !r.a.isPinned(ctx) || write == WriteRemove && r.a.config.PlanFault() != nil {
 		return errInterrupted
 	}
 	hold, err := r.a.ledger.ReadHold(ctx)
@@ -268,7 +268,7 @@ func (r *reconcile) reading() telnyx.Campaign {
 
 // refresh reads the campaign again when the last reading is old.
 func (r *reconcile) refresh(ctx context.Context) error {
-	if r.isFresh() {
+	if r.removes != nil || r.isFresh() { // a person may remove numbers from a campaign in any phase
 		return nil
 	}
 	r.refreshing.Lock()
@@ -326,6 +326,9 @@ func (r *reconcile) proven(ctx context.Context, d Decision) (Decision, error) {
 	record, err := r.a.client.Assignment(ctx, d.Record.Number)
 	switch {
 	case telnyx.IsNotFound(err):
+		if d.Write == WriteRemove {
+			r.noteLeft(d.Record.Number)
+		}
 		return r.withoutWrite(d, "it has just left the campaign that it was on"), nil
 	case err != nil:
 		return r.unproven(d, err)
@@ -371,6 +374,9 @@ func (r *reconcile) claim(ctx context.Context, d Decision) error {
 		n.State = ledger.Leaving
 	}
 	n.ClaimedAt = now
+	if d.Write != WriteRemove {
+		n.AttachedBy = "" // until Telnyx accepts it
+	}
 	n.Tries.Unanswered++
 	n.Request = ledger.Request{Sent: sentPost, Campaign: r.reading().AssignmentID(), Profile: d.SetProfile, At: now.Round(0)}
 	switch d.Write {

@@ -88,11 +88,11 @@ type Case struct {
 	Account   telnyx.Number
 	AbsentAt  time.Time
 	// Leaving says that the number is to be removed from the campaign, once the plan has
-	// not named it for LeaveAfter. StaysFor says why it must stay for now, empty if it
-	// need not.
-	Leaving    bool
-	LeaveAfter time.Duration
-	StaysFor   string
+	// not named it for LeaveAfter. PlanFault says why that is not known, empty if it is;
+	// TooMany why a person is needed first, empty if none is.
+	Leaving            bool
+	LeaveAfter         time.Duration
+	PlanFault, TooMany string
 	// NoRoom says why the campaign has no room for the number, empty if it has.
 	NoRoom string
 	// ClaimEnds is when the request that the ledger knows of is certainly over; zero
@@ -214,14 +214,17 @@ type Decision struct {
 //	                                              request is unanswered
 //	being assigned or removed                     leaving (being_processed)    –      –           growing
 //	a request may be under way                    leaving                      –      –           when it is over
+//	DELETE accepted, and still there after that   leaving (carrier_failed)     –      third time  growing
+//	the campaign is not approved                  leaving (campaign_…)         –      by phase    resync
 //	its time has not come                         leaving                      –      –           then
+//	the plan files cannot be read                 leaving (unverified)         –      –           resync
 //	too many would go                             leaving (prune_limit)        –      yes         resync
-//	waiting after an earlier failure              as it was                    –      as it was   as it was
+//	waiting after an earlier failure, or after    as it was                    –      as it was   as it was,
+//	  a third request without a trace                                                             or growing
 //	on this campaign                              leaving (queued)             DELETE –           –
-//	  accepted, or no longer there                leaving                      kept   –           30 s
-//	  it may have taken effect                    leaving (unavailable)        kept   –           soon
-//	  never sent                                  leaving (rate_limited)       gone   –           soon
-//	  refused                                     leaving (rejected)           gone   third time  growing
+//
+// After the DELETE: accepted or 404 is leaving, with the claim kept, for 30 s. The other
+// answers are as above, with leaving in the place of planned and attaching.
 //
 // A row that needs a person from the third time on turns planned into failed, or into
 // conflict for other_campaign. What the account is refused for stays planned. Counts are
@@ -237,17 +240,21 @@ func Decide(c Case) Decision {
 	if n.EntryHash != c.EntryHash {
 		n.Tries = ledger.Tries{}
 	}
-	if !c.Leaving {
+	switch {
+	case !c.Leaving:
 		n.UnnamedAt = time.Time{}
+	case n.UnnamedAt.IsZero():
+		n.UnnamedAt = c.Now.UTC().Round(0)
 	}
 	d := decider{Case: c, n: n}
 	switch {
-	case c.Leaving && c.Answer != nil:
-		d.removed()
-	case c.Leaving:
-		d.leave()
 	case c.Answer != nil:
 		d.answered()
+	case c.Leaving && c.Phase != ledger.PhaseApproved:
+		d.enter(ledger.Leaving, d.Phase.Reason(), d.Why)
+		d.n.NeedsPerson = d.Phase.NeedsPerson()
+	case c.Leaving:
+		d.leave()
 	case c.Phase != ledger.PhaseApproved:
 		d.waitForCampaign()
 	default:
@@ -309,6 +316,9 @@ func (d *decider) decide() {
 	switch {
 	case d.RecordUnknown != "":
 		d.unverified(d.RecordUnknown)
+	case d.Change.Action == plan.Done && d.Record.State == ledger.Leaving && d.Now.Before(d.ClaimEnds):
+		d.keep() // a request to remove it may still take effect
+		d.n.UnnamedAt, d.n.NextAt = time.Time{}, d.ClaimEnds
 	case d.Change.Action == plan.Done:
 		d.done(*d.Change.Record)
 	case d.Change.Action == plan.Wait:
@@ -322,6 +332,7 @@ func (d *decider) decide() {
 	case d.Change.Action == plan.Conflict:
 		record := d.Change.Record
 		d.release()
+		d.n.AttachedBy = ""
 		d.enter(ledger.Conflict, ledger.OtherCampaign, fmt.Sprintf("Telnyx has it on campaign %s (%s)", record.CampaignID, cmp.Or(record.AssignmentStatus, "no status")))
 		d.n.OtherCampaignID, d.n.NeedsPerson = record.CampaignID, true
 	default:
@@ -423,6 +434,9 @@ func (d *decider) absent() {
 
 // done is the row of a number that is on this campaign.
 func (d *decider) done(record telnyx.Assignment) {
+	if d.Record.State == ledger.Attaching && !d.Record.Manual {
+		d.n.AttachedBy = d.Entry.Name // by a request whose answer was lost
+	}
 	d.n.Tries = ledger.Tries{}
 	d.release()
 	if record.Sendable() {
@@ -576,7 +590,13 @@ func (d *decider) silentUntil() time.Time {
 
 // answered decides after a request.
 func (d *decider) answered() {
-	if d.Answer.Err == nil {
+	switch {
+	case d.Leaving && (d.Answer.Err == nil || telnyx.IsNotFound(d.Answer.Err)): // only a reading shows that it has left
+		d.n.Tries.Unanswered = 0
+		d.enter(ledger.Leaving, "", "")
+		d.after(recheckLeast)
+		return
+	case d.Answer.Err == nil:
 		d.accepted()
 		return
 	}
@@ -590,10 +610,14 @@ func (d *decider) answered() {
 		}
 		d.release()
 		d.n.Tries.Unanswered--
-		d.enter(ledger.Planned, reason, said)
+		d.enter(d.idle(), reason, said)
 		d.after(soon)
 	case telnyx.EffectUnknown(err):
-		d.enter(ledger.Attaching, ledger.TelnyxUnavailable, said)
+		state := ledger.Attaching
+		if d.Leaving {
+			state = ledger.Leaving
+		}
+		d.enter(state, ledger.TelnyxUnavailable, said)
 		d.after(soon)
 		d.silent()
 	default:
@@ -601,6 +625,14 @@ func (d *decider) answered() {
 		d.n.Tries.Unanswered = 0
 		d.refused(said, atLeast)
 	}
+}
+
+// idle is the state of a number for which no request is under way.
+func (d *decider) idle() ledger.State {
+	if d.Leaving {
+		return ledger.Leaving
+	}
+	return ledger.Planned
 }
 
 // silent asks for a person when requests keep ending without a trace.
@@ -618,6 +650,7 @@ func (d *decider) accepted() {
 	d.n.Status = string(record.AssignmentStatus)
 	// After a move, answers may name the old campaign for a while.
 	if words == "" && (record.On(d.Campaign) || d.Answer.Moved) && record.AssignmentStatus != telnyx.FailedAssignment {
+		d.n.AttachedBy = d.Entry.Name
 		d.enter(ledger.Pending, "", "")
 		d.after(recheckLeast)
 		d.silent()
@@ -639,7 +672,7 @@ func (d *decider) refused(said string, atLeast time.Duration) {
 	}
 	switch d.Answer.Class {
 	case telnyx.ClassUnauthorized:
-		d.enter(ledger.Planned, ledger.Unauthorized, said)
+		d.enter(d.idle(), ledger.Unauthorized, said)
 	case telnyx.ClassAccount:
 		d.repeat(accountPace, &d.n.Tries.Refused, ledger.AccountBlocked, said, 0)
 	case telnyx.ClassTransient:
@@ -647,7 +680,7 @@ func (d *decider) refused(said string, atLeast time.Duration) {
 		if telnyx.IsRateLimited(d.Answer.Err) {
 			reason = ledger.RateLimited
 		}
-		d.enter(ledger.Planned, reason, said)
+		d.enter(d.idle(), reason, said)
 		d.after(max(atLeast, passingBase))
 	case telnyx.ClassBusy:
 		d.passing(ledger.BeingProcessed, said, atLeast)
@@ -671,7 +704,7 @@ func (d *decider) complaint(c telnyx.Complaint, said string) {
 	case telnyx.ComplaintDormant:
 		d.passing(ledger.DormantRetry, said, 0)
 	case telnyx.ComplaintQuota:
-		d.enter(ledger.Planned, ledger.RateLimited, said)
+		d.enter(d.idle(), ledger.RateLimited, said)
 		d.after(passingMost / 4)
 	default:
 		d.passing(ledger.BeingProcessed, said, 0)
@@ -694,7 +727,7 @@ var (
 // repeat counts a failure, and has the request repeated.
 func (d *decider) repeat(p pace, tries *int, reason ledger.Reason, said string, atLeast time.Duration) {
 	*tries++
-	d.enter(ledger.Planned, reason, said)
+	d.enter(d.idle(), reason, said)
 	d.after(max(atLeast, waitAfter(p.base, p.most, p.factor, *tries)))
 	d.n.NeedsPerson = *tries >= p.person
 }
@@ -712,7 +745,7 @@ func (d *decider) passing(reason ledger.Reason, said string, atLeast time.Durati
 func (d *decider) refusedFor(reason ledger.Reason, tries *int, said string, atLeast time.Duration) {
 	d.repeat(refusedPace, tries, reason, said, atLeast)
 	switch {
-	case !d.n.NeedsPerson:
+	case !d.n.NeedsPerson, d.Leaving:
 	case reason == ledger.OtherCampaign:
 		d.enter(ledger.Conflict, reason, said)
 	default:

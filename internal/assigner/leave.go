@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
@@ -16,16 +17,13 @@ import (
 func (d *decider) leave() {
 	record := d.Change.Record
 	hasLeft := record == nil || !record.On(d.Campaign) || d.Change.Action == plan.Attach
-	if d.n.UnnamedAt.IsZero() {
-		d.n.UnnamedAt = d.Now.UTC().Round(0)
-	}
 	if record != nil {
 		d.n.Status, d.n.TMobile, d.n.NonTMobile = string(record.AssignmentStatus), string(record.TMobile), string(record.NonTMobile)
 	}
 	switch {
 	case d.RecordUnknown != "":
 		d.unverified(d.RecordUnknown)
-	case hasLeft && d.Now.Before(d.ClaimEnds) && d.Record.Request.Outcome != ledger.Accepted:
+	case hasLeft && d.mayStillAct() && d.Record.Request.Outcome != ledger.Accepted:
 		d.enter(ledger.Leaving, "", "") // a request without an answer may still take effect
 		d.n.NextAt = d.ClaimEnds
 	case hasLeft:
@@ -33,9 +31,12 @@ func (d *decider) leave() {
 	case d.Change.Action != plan.Done:
 		d.enter(ledger.Leaving, ledger.BeingProcessed, fmt.Sprintf("Telnyx has it as %s", cmp.Or(string(record.AssignmentStatus), "no status")))
 		d.after(growing(d.Now.Sub(d.n.Since), recheckLeast, recheckMost))
-	case d.Now.Before(d.ClaimEnds):
+	case d.mayStillAct():
 		d.enter(ledger.Leaving, "", "")
 		d.n.NextAt = d.ClaimEnds
+	case removalSent(d.Record) && d.Record.Request.Outcome == ledger.Accepted && !d.Record.ClaimedAt.IsZero():
+		d.release()
+		d.refusedFor(ledger.CarrierFailed, &d.n.Tries.Failed, "Telnyx took the request and did not remove the number: "+string(record.AssignmentStatus), 0)
 	case d.OtherClaim != "":
 		d.enter(ledger.Leaving, ledger.BeingProcessed, "a request for campaign "+d.OtherClaim+" may still be under way")
 		d.n.NextAt = d.OtherClaimEnds
@@ -43,12 +44,18 @@ func (d *decider) leave() {
 		d.release()
 		d.enter(ledger.Leaving, "", "")
 		d.n.NextAt = d.n.UnnamedAt.Add(d.LeaveAfter)
-	case d.StaysFor != "":
+	case d.PlanFault != "":
 		d.release()
-		d.enter(ledger.Leaving, ledger.PruneLimit, d.StaysFor)
+		d.enter(ledger.Leaving, ledger.Unverified, "the plan files cannot be used, so it is not known whether they still leave the number out")
+	case d.TooMany != "":
+		d.release()
+		d.enter(ledger.Leaving, ledger.PruneLimit, d.TooMany)
 		d.n.NeedsPerson = true
-	case d.Record.Tries.Refused > 0 && d.mustWait():
+	case d.Record.State == ledger.Leaving && d.mustWait():
 		d.keep()
+	case d.Now.Before(d.silentUntil()):
+		d.keep()
+		d.n.NextAt = d.silentUntil()
 	default:
 		d.release()
 		d.enter(ledger.Leaving, ledger.Queued, "")
@@ -56,40 +63,22 @@ func (d *decider) leave() {
 	}
 }
 
-// removed decides after a request to remove the number.
-func (d *decider) removed() {
-	err := d.Answer.Err
-	if err == nil || !telnyx.EffectUnknown(err) {
-		d.n.Tries.Unanswered = 0
-	}
-	switch {
-	case err == nil, telnyx.IsNotFound(err): // only the next reading shows that it has left
-		d.enter(ledger.Leaving, "", "")
-		d.after(recheckLeast)
-	case !telnyx.WasSent(err):
-		d.release()
-		d.enter(ledger.Leaving, ledger.RateLimited, errorWords(err))
-		d.after(soon)
-	case telnyx.EffectUnknown(err):
-		d.enter(ledger.Leaving, ledger.TelnyxUnavailable, errorWords(err))
-		d.after(soon)
-	default:
-		d.release()
-		d.n.Tries.Refused++
-		d.enter(ledger.Leaving, ledger.Rejected, errorWords(err))
-		d.n.NeedsPerson = d.n.Tries.Refused >= personAfterRefusals
-		d.after(max(retryAfter(err), waitAfter(refusedBase, refusedMost, 3, d.n.Tries.Refused)))
-	}
+// mayStillAct reports whether the latest request may still take effect: it is a removal, or
+// has no answer. What an accepted request to attach did is in the record at Telnyx.
+func (d *decider) mayStillAct() bool {
+	request := d.Record.Request
+	return d.Now.Before(d.ClaimEnds) && (request.Sent == sentDelete || request.Outcome == ledger.Unanswered || request.Outcome == "")
 }
 
-// AttachedBy reports whether the record shows that this entry attached the number: Telnyx
-// accepted its request. A number that was on the campaign before has no such request in its
-// record.
+// removalSent reports whether a removal was requested since the plan left the number out.
+func removalSent(n ledger.Number) bool {
+	return n.State == ledger.Leaving && n.Request.Sent == sentDelete && !n.Request.At.Before(n.UnnamedAt)
+}
+
+// AttachedBy reports whether this entry attached the number, as its record says. A number
+// that was on the campaign before, or that a person attached, is not the entry's.
 func AttachedBy(entry plan.Campaign, n ledger.Number) bool {
-	if n.Plan != entry.Name || n.Plan == "" {
-		return false
-	}
-	return n.State == ledger.Leaving || n.Request.Outcome == ledger.Accepted && (n.IsOn() || n.State == ledger.Pending)
+	return entry.Name != "" && n.AttachedBy == entry.Name
 }
 
 // leaving lists the numbers to remove, sorted: those of the ledger that the entry
@@ -102,11 +91,12 @@ func (r *reconcile) leaving() []plan.E164 {
 		return nil
 	}
 	var numbers []plan.E164
+	c := r.reading()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for number, entry := range r.numbers {
 		n := plan.E164(number)
-		if _, planned := slices.BinarySearch(r.want.Numbers, n); !planned && !slices.Contains(r.spared, n) && AttachedBy(r.want, entry.Number) {
+		if _, planned := slices.BinarySearch(r.want.Numbers, n); !planned && !slices.Contains(r.spared, n) && AttachedBy(r.want, entry.Number) && !r.movesElsewhere(n, c) {
 			numbers = append(numbers, n)
 		}
 	}
@@ -114,12 +104,30 @@ func (r *reconcile) leaving() []plan.E164 {
 	return numbers
 }
 
+// movesElsewhere reports whether another entry names the number and may move it from this
+// campaign: to remove it first would leave it without one.
+func (r *reconcile) movesElsewhere(n plan.E164, c telnyx.Campaign) bool {
+	for _, other := range r.set.Campaigns {
+		if _, names := slices.BinarySearch(other.Numbers, n); !names || other.ID() == r.req.key {
+			continue
+		}
+		for _, from := range other.MoveFrom {
+			if from != "" && (strings.EqualFold(from, r.req.key) || strings.EqualFold(from, string(c.CampaignID)) || strings.EqualFold(from, string(c.TCRCampaignID))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // decideLeaving decides about the numbers that leave. At most a third of those that the
 // entry named when it last removed none go without a person, or as many as the limit says.
 func (r *reconcile) decideLeaving(leaving []plan.E164, seen *Observation, claimed map[plan.E164]ledger.Number) []Decision {
 	if len(leaving) == 0 {
-		r.pruneBase, r.pruned = 0, 0
-		if r.want.Prune {
+		if len(r.spared) == 0 {
+			r.pruneBase, r.pruned = 0, 0
+		}
+		if r.want.Prune && len(r.spared) == 0 {
 			r.pruneBase = len(r.want.Numbers)
 		}
 		return nil
@@ -133,10 +141,13 @@ func (r *reconcile) decideLeaving(leaving []plan.E164, seen *Observation, claime
 			continue
 		}
 		c := r.leavingCase(change, seen, claimed)
-		if r.removes == nil && c.Record.Request.Sent != sentDelete {
+		if r.removes == nil && !removalSent(c.Record) {
 			c.LeaveAfter = r.a.config.Resync
+			if fault := r.a.config.PlanFault(); fault != nil {
+				c.PlanFault = fault.Error()
+			}
 			if room <= 0 {
-				c.StaysFor = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", len(leaving)+r.pruned, r.pruneLimit())
+				c.TooMany = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", len(leaving)+r.pruned, pruneLimit(r.pruneBase, r.a.config.PruneLimit))
 			}
 			room--
 		}
@@ -150,14 +161,18 @@ func (r *reconcile) leavingCase(change plan.Change, seen *Observation, claimed m
 	c := r.caseOf(change.Number)
 	c.takes(change, seen)
 	c.Leaving = true
+	if r.removes != nil {
+		c.Phase = ledger.PhaseApproved // a person may remove numbers from a campaign in any phase
+	}
 	if other, ok := claimed[change.Number]; ok {
 		c.OtherClaim, c.OtherClaimEnds = other.CampaignID, r.claimEnds(other)
 	}
 	return c
 }
 
-// pruneLimit is how many numbers may be removed in all before a person is asked.
-func (r *reconcile) pruneLimit() int { return max(r.pruneBase/3, r.a.config.PruneLimit) }
+// pruneLimit is how many numbers may be removed in all before a person is asked: a third of
+// those that the entry named when it last removed none, or as many as a person allows.
+func pruneLimit(base, allowed int) int { return max(base/3, allowed) }
 
 // pruneRoom is how many more may be removed. The first reconcile with numbers that leave
 // fixes what their share is of.
@@ -165,13 +180,36 @@ func (r *reconcile) pruneRoom(leaving []plan.E164) int {
 	if r.pruneBase == 0 {
 		r.pruneBase = len(r.want.Numbers) + len(leaving)
 	}
-	room := r.pruneLimit() - r.pruned
+	room := PruneRoom(ledger.Campaign{PruneBase: r.pruneBase, Pruned: r.pruned}, len(r.want.Numbers), len(leaving), r.a.config.PruneLimit)
 	for _, n := range leaving {
-		if r.known(n).Request.Sent == sentDelete {
+		if removalSent(r.known(n)) {
 			room--
 		}
 	}
 	return room
+}
+
+// PruneRoom is how many more numbers an entry may have removed, by the campaign's record.
+// It names so many, so many others leave, and a person allows so many.
+func PruneRoom(c ledger.Campaign, named, leaving, allowed int) int {
+	return pruneLimit(cmp.Or(c.PruneBase, named+leaving), allowed) - c.Pruned
+}
+
+// noteLeft notes that a number left before the request to remove it was sent.
+func (r *reconcile) noteLeft(number string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.left == nil {
+		r.left = map[string]bool{}
+	}
+	r.left[number] = true
+}
+
+// hasLeft reports whether that was noted.
+func (r *reconcile) hasLeft(number string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.left[number]
 }
 
 // drop ends the records of the numbers that have left. That they were removed is recorded
@@ -181,7 +219,7 @@ func (r *reconcile) drop(ctx context.Context, left []Decision) error {
 		return nil
 	}
 	for _, d := range left {
-		if r.known(plan.E164(d.Record.Number)).Request.Sent == sentDelete {
+		if removalSent(r.known(plan.E164(d.Record.Number))) {
 			r.pruned++
 		}
 	}

@@ -23,6 +23,10 @@ import (
 const (
 	manualTries = 20
 	manualPause = 50 * time.Millisecond
+	// manualSettle is after when a request without an answer that a command sent is over,
+	// also if the clocks of two machines differ much. An assigner waits by its own clock, but
+	// a command is a new process each time.
+	manualSettle = time.Hour
 )
 
 // Manual attaches and removes single numbers because a person asks, beside whatever
@@ -35,7 +39,7 @@ type Manual struct {
 	plans atomic.Pointer[plan.Set]
 	// Report is called once for each number of a call, as soon as its result is known, from
 	// one goroutine at a time. Nil reports to nobody.
-	Report func(Manually)
+	Report func(ManualResult)
 	// reported are the numbers that were reported in this call, which may take several tries.
 	reported map[plan.E164]bool
 	// made are the records that no plan asked for, by key and number.
@@ -62,8 +66,8 @@ func NewManual(ctx context.Context, config Config, cause string) (*Manual, error
 	return m, a.recall(ctx)
 }
 
-// Manually is what came of one number that a person named.
-type Manually struct {
+// ManualResult is what came of one number that a person named.
+type ManualResult struct {
 	Number plan.E164
 	// Before is Telnyx's record as it was read before anything was sent, nil if the number
 	// was on no campaign.
@@ -73,9 +77,17 @@ type Manually struct {
 	// Done says that the number is where the person wants it. Sent says that a request is
 	// under way, or that Telnyx took it and has not finished.
 	Done, Sent bool
-	// Refused says in a sentence why neither is so; empty if a request may be sent.
+	// Refused says in a sentence why neither is so.
 	Refused string
+	// Would says that a request would be sent, but that nothing was to be sent.
+	Would bool
 }
+
+// errPlansChanging says that it is not known yet which numbers the plans name.
+var errPlansChanging = errors.New("nothing was sent: another plan set has just come into force, and the assigner has not checked all of it; try again in a minute")
+
+// plansSettle is how long a new plan set may take until each of its numbers has a record.
+const plansSettle = 10 * time.Minute
 
 // HeldError says who holds the campaign.
 type HeldError struct{ By ledger.HeldBy }
@@ -90,7 +102,7 @@ func (h *HeldError) Error() string {
 // goes by the waits between two tries. The results are in the order of the numbers, which
 // must be sorted. An error means that nothing is known of the numbers: a [*HeldError], or
 // that the campaign or the lists cannot be read.
-func (m *Manual) Assign(ctx context.Context, want plan.Campaign, again bool) (results []Manually, err error) {
+func (m *Manual) Assign(ctx context.Context, want plan.Campaign, again bool) (results []ManualResult, err error) {
 	m.reported = map[plan.E164]bool{}
 	err = retryChanged(ctx, func() error {
 		results, err = m.assign(ctx, want, again)
@@ -99,7 +111,7 @@ func (m *Manual) Assign(ctx context.Context, want plan.Campaign, again bool) (re
 	return results, err
 }
 
-func (m *Manual) assign(ctx context.Context, want plan.Campaign, again bool) ([]Manually, error) {
+func (m *Manual) assign(ctx context.Context, want plan.Campaign, again bool) ([]ManualResult, error) {
 	r, err := m.begin(ctx, want)
 	if err != nil {
 		return nil, err
@@ -108,7 +120,7 @@ func (m *Manual) assign(ctx context.Context, want plan.Campaign, again bool) ([]
 	if r.campaign, err = m.a.observer.campaigns.read(ctx, want); err != nil {
 		return nil, err
 	}
-	named, err := m.namedByPlans(ctx, want.Numbers)
+	named, err := m.namedByPlans(ctx, r, want.Numbers)
 	if err != nil {
 		return nil, err
 	}
@@ -120,13 +132,17 @@ func (m *Manual) assign(ctx context.Context, want plan.Campaign, again bool) ([]
 	if err != nil {
 		return nil, err
 	}
-	results := manually(plan.Diff(want, r.campaign, seen.Records), plan.Done)
+	results := newResults(plan.Diff(want, r.campaign, seen.Records), plan.Done)
 	phase, _ := PhaseOf(r.campaign)
 	for i := range results {
-		n, isNamed := named[results[i].Number]
+		names := named[results[i].Number]
+		leaves := r.known(results[i].Number)
 		switch {
+		case results[i].Done && leaves.State == ledger.Leaving && !leaves.Manual:
+			results[i].Done, results[i].Refused = false, fmt.Sprintf("Plan %s no longer names it and has prune: true, so it is being removed. Put it into the plan.", leaves.Plan)
 		case results[i].Done:
-		case isNamed && n.CampaignID != r.req.key:
+		case names.elsewhere.Number != "":
+			n := names.elsewhere
 			results[i].Refused = fmt.Sprintf("Plan %s names it for campaign %s (%s).", n.Plan, n.CampaignID, n.PlanPlace)
 		case phase != ledger.PhaseApproved:
 			results[i].Refused = phase.Sentence()
@@ -139,7 +155,7 @@ func (m *Manual) assign(ctx context.Context, want plan.Campaign, again bool) ([]
 // is. It refuses numbers that are on another campaign, and those that a
 // plan names there. Without send it sends nothing: a result that is neither done, sent nor
 // refused is one that would be sent. Otherwise it is like [Manual.Assign].
-func (m *Manual) Remove(ctx context.Context, want plan.Campaign, send bool) (results []Manually, err error) {
+func (m *Manual) Remove(ctx context.Context, want plan.Campaign, send bool) (results []ManualResult, err error) {
 	m.reported = map[plan.E164]bool{}
 	err = retryChanged(ctx, func() error {
 		results, err = m.remove(ctx, want, send)
@@ -148,7 +164,7 @@ func (m *Manual) Remove(ctx context.Context, want plan.Campaign, send bool) (res
 	return results, err
 }
 
-func (m *Manual) remove(ctx context.Context, want plan.Campaign, send bool) ([]Manually, error) {
+func (m *Manual) remove(ctx context.Context, want plan.Campaign, send bool) ([]ManualResult, error) {
 	numbers := want.Numbers
 	r, err := m.begin(ctx, want)
 	if err != nil {
@@ -162,7 +178,7 @@ func (m *Manual) remove(ctx context.Context, want plan.Campaign, send bool) ([]M
 	if err != nil {
 		return nil, err
 	}
-	named, err := m.namedByPlans(ctx, numbers)
+	named, err := m.namedByPlans(ctx, r, numbers)
 	if err != nil {
 		return nil, err
 	}
@@ -175,28 +191,35 @@ func (m *Manual) remove(ctx context.Context, want plan.Campaign, send bool) ([]M
 		return nil, err
 	}
 	decisions := r.decideLeaving(numbers, &seen, claimed)
-	results := manually(plan.Diff(want, r.campaign, seen.Records), plan.Attach)
+	results := newResults(plan.Diff(want, r.campaign, seen.Records), plan.Attach)
 	for i := range results {
 		result := &results[i]
-		n, isNamed := named[result.Number]
+		n := named[result.Number].here
 		if result.Done {
 			result.Done = slices.ContainsFunc(decisions, func(d Decision) bool { return d.Left && d.Record.Number == string(result.Number) })
 		}
 		switch {
 		case result.Before != nil && !result.Before.On(r.campaign):
 			result.Done, result.Refused = false, fmt.Sprintf("It is on campaign %s.", result.Before.CampaignID)
-		case isNamed && n.CampaignID == r.req.key:
+		case n.Number != "":
 			result.Done, result.Refused = false, fmt.Sprintf("Plan %s names it (%s), so it would be attached again. Take it out of the plan first.", n.Plan, n.PlanPlace)
 		}
 	}
 	if !send {
+		for i := range results {
+			d := decisions[slices.IndexFunc(decisions, func(d Decision) bool { return d.Record.Number == string(results[i].Number) })]
+			results[i].Would = !results[i].Done && results[i].Refused == "" && d.Write != WriteNone
+			if !results[i].Would {
+				results[i].complete(r, d)
+			}
+		}
 		return results, nil
 	}
 	return m.applyTo(ctx, r, results, decisions)
 }
 
 // drop ends the records of numbers that are done, and which no plan asked for.
-func (m *Manual) drop(ctx context.Context, r *reconcile, results []Manually) error {
+func (m *Manual) drop(ctx context.Context, r *reconcile, results []ManualResult) error {
 	for _, result := range results {
 		key := claimKey{r.req.key, string(result.Number)}
 		if entry, made := m.made[key]; made && result.Done {
@@ -223,36 +246,78 @@ func (m *Manual) begin(ctx context.Context, want plan.Campaign) (*reconcile, err
 	m.plans.Store(r.set)
 	known, err := m.a.ledger.Numbers(ctx, r.req.key)
 	for _, n := range want.Numbers {
-		if entry, ok := known[string(n)]; ok {
-			r.numbers[string(n)] = entry
+		entry, ok := known[string(n)]
+		if !ok {
+			continue
 		}
+		if entry.Number.Manual && now.Sub(entry.Number.ClaimedAt) > manualSettle {
+			entry.Number.ClaimedAt = time.Time{} // whatever the clocks say
+		}
+		r.numbers[string(n)] = entry
 	}
 	return r, err
 }
 
-// namedByPlans returns the records of the numbers that the plan in force names.
-func (m *Manual) namedByPlans(ctx context.Context, numbers []plan.E164) (map[plan.E164]ledger.Number, error) {
+// names are the records of a number that the plan in force names: for the campaign of the
+// command, and for another one. The zero value of either is none.
+type names struct{ here, elsewhere ledger.Number }
+
+// namedByPlans returns what the plan in force names. A set that has just come into force is
+// not known before the assigner has checked it, see [errPlansChanging].
+func (m *Manual) namedByPlans(ctx context.Context, r *reconcile, numbers []plan.E164) (map[plan.E164]names, error) {
+	if err := m.plansAreChecked(ctx); err != nil {
+		return nil, err
+	}
 	texts := make([]string, len(numbers))
 	for i, n := range numbers {
 		texts[i] = string(n)
 	}
 	entries, _, err := m.a.ledger.RecordsOf(ctx, texts)
-	named := map[plan.E164]ledger.Number{}
+	c := r.reading()
+	ids := []string{r.req.key, string(c.CampaignID), string(c.TCRCampaignID), plan.Campaign{ReferenceID: c.ReferenceID}.ID()}
+	named := map[plan.E164]names{}
 	for _, entry := range entries {
-		if n := entry.Number; !n.Manual && n.State != ledger.Leaving {
-			named[plan.E164(n.Number)] = n
+		n := entry.Number
+		if n.Manual || n.State == ledger.Leaving {
+			continue
 		}
+		found := named[plan.E164(n.Number)]
+		if slices.ContainsFunc(ids, func(id string) bool { return id != "" && strings.EqualFold(id, n.CampaignID) }) {
+			found.here = n
+		} else {
+			found.elsewhere = n
+		}
+		named[plan.E164(n.Number)] = found
 	}
 	return named, err
 }
 
-// manually begins the results: numbers for which the action is the given one are done.
-func manually(changes plan.Changes, done plan.Action) (results []Manually) {
+// plansAreChecked waits a moment until the assigner has checked the plan set in force. If a
+// campaign cannot be read for long, its numbers have records all the same.
+func (m *Manual) plansAreChecked(ctx context.Context) error {
+	for try := 1; ; try++ {
+		mark, marked, err := m.a.ledger.Plans(ctx)
+		if err != nil || !marked || m.a.now().Sub(mark.At) > plansSettle {
+			return err
+		}
+		campaigns, err := m.a.ledger.Campaigns(ctx)
+		if err != nil || ledger.Checked(campaigns) == mark.Entries {
+			return err
+		}
+		if try == manualTries {
+			return errPlansChanging
+		}
+		wait(ctx, manualPause)
+	}
+}
+
+// newResults begins the results: numbers for which the action is the given one are done.
+func newResults(changes plan.Changes, done plan.Action) (results []ManualResult) {
 	for _, change := range changes {
 		if change.Action == plan.Extra {
 			continue
 		}
-		result := Manually{Number: change.Number, Done: change.Action == done}
+		result := ManualResult{Number: change.Number, Done: change.Action == done}
 		if change.Action != plan.Attach {
 			result.Before = change.Record
 		}
@@ -263,7 +328,7 @@ func manually(changes plan.Changes, done plan.Action) (results []Manually) {
 
 // applyTo sends the requests for the numbers that were not refused, and completes the
 // results.
-func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []Manually, decisions []Decision) ([]Manually, error) {
+func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []ManualResult, decisions []Decision) ([]ManualResult, error) {
 	decided := make(map[string]Decision, len(decisions))
 	for _, d := range decisions {
 		decided[d.Record.Number] = d
@@ -287,7 +352,7 @@ func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []Manually, 
 	}
 	var mu sync.Mutex // guards the results and reports
 	completed := make(map[plan.E164]bool, len(results))
-	report := func(result *Manually) {
+	report := func(result *ManualResult) {
 		mu.Lock()
 		defer mu.Unlock()
 		if completed[result.Number] {
@@ -300,7 +365,7 @@ func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []Manually, 
 		}
 		m.reported[result.Number] = true
 	}
-	waits := make(map[string]*Manually, len(due))
+	waits := make(map[string]*ManualResult, len(due))
 	for i := range results {
 		waits[string(results[i].Number)] = &results[i]
 	}
@@ -315,17 +380,27 @@ func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []Manually, 
 	if errors.Is(err, ledger.ErrChanged) {
 		return nil, err // it is repeated
 	}
+	open, stopped := errors.AsType[*openError](err)
+	if stopped {
+		err = nil // the results say why
+	}
 	for i := range results {
+		if result := &results[i]; stopped && !completed[result.Number] {
+			result.Refused = cmp.Or(result.Refused, "Not sent: "+open.reason.Advice().Why)
+		}
 		report(&results[i])
 	}
 	return results, cmp.Or(err, m.drop(ctx, r, results))
 }
 
 // complete fills in what was decided and recorded.
-func (m *Manually) complete(r *reconcile, decided Decision) {
+func (m *ManualResult) complete(r *reconcile, decided Decision) {
 	m.Record = decided.Record
 	if r.isRecorded(string(m.Number)) {
 		m.Record = r.known(m.Number)
+	}
+	if r.hasLeft(string(m.Number)) {
+		m.Done = true
 	}
 	if m.Done || m.Refused != "" {
 		return
@@ -339,7 +414,8 @@ func (m *Manually) complete(r *reconcile, decided Decision) {
 // isUnderWay reports whether the request to attach or remove the number is not finished.
 func isUnderWay(n ledger.Number, removes bool) bool {
 	if removes {
-		return n.State == ledger.Leaving && (!n.ClaimedAt.IsZero() || n.Reason == ledger.BeingProcessed)
+		isLeaving := telnyx.AssignmentStatus(n.Status) == telnyx.PendingUnassignment && n.Reason == ledger.BeingProcessed
+		return n.State == ledger.Leaving && (!n.ClaimedAt.IsZero() && n.Request.Sent == sentDelete || isLeaving)
 	}
 	return n.State == ledger.Attaching || n.State == ledger.Pending
 }
@@ -347,7 +423,12 @@ func isUnderWay(n ledger.Number, removes bool) bool {
 // whyNot says why nothing is under way for the number.
 func whyNot(n ledger.Number) string {
 	switch n.Reason {
+	case ledger.BeingProcessed:
+		return "Telnyx is still processing it (" + cmp.Or(n.Status, "no status") + "). Run the command again when that is done."
 	case ledger.OtherCampaign:
+		if n.OtherCampaignID == "" {
+			break
+		}
 		return fmt.Sprintf("It is in use on campaign %s, which is not one that numbers may be moved from.", n.OtherCampaignID)
 	case "":
 		return "Another request for it is still under way. Run the command again in a minute."
@@ -377,7 +458,7 @@ func (m *Manual) remember(r *reconcile) {
 func (m *Manual) Close(ctx context.Context) error {
 	var errs []error
 	for _, entry := range m.made {
-		if m.a.now().Before(m.a.claims.endOf(entry.Number, m.a.now())) {
+		if outcome := entry.Number.Request.Outcome; !entry.Number.ClaimedAt.IsZero() && (outcome == "" || outcome == ledger.Unanswered) {
 			continue
 		}
 		if err := m.a.ledger.DropNumber(ctx, entry); err != nil && !errors.Is(err, ledger.ErrChanged) {
@@ -412,8 +493,9 @@ func (m *Manual) Entry(ctx context.Context, name string) (plan.Campaign, error) 
 }
 
 // Where reads the records of the numbers and returns an entry for each campaign that some
-// of them are on, and the free ones. A record that cannot be read is an error.
-func (m *Manual) Where(ctx context.Context, numbers []plan.E164) (entries []plan.Campaign, free []plan.E164, err error) {
+// of them are on, and the results of the others: done if they are on none, refused if their
+// record cannot be read.
+func (m *Manual) Where(ctx context.Context, numbers []plan.E164) (entries []plan.Campaign, others []ManualResult, err error) {
 	seen := newObservation()
 	if err := m.a.observer.readEach(ctx, numbers, false, &seen); err != nil {
 		return nil, nil, err
@@ -428,11 +510,11 @@ func (m *Manual) Where(ctx context.Context, numbers []plan.E164) (entries []plan
 	for _, n := range numbers {
 		switch id, is := on[n]; {
 		case seen.Unknown[n] != "":
-			return nil, nil, fmt.Errorf("%s: %s", n, seen.Unknown[n])
+			others = append(others, ManualResult{Number: n, Refused: seen.Unknown[n] + "."})
 		case is:
 			byID[id] = append(byID[id], n)
 		default:
-			free = append(free, n)
+			others = append(others, ManualResult{Number: n, Done: true})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(byID)) {
@@ -440,7 +522,7 @@ func (m *Manual) Where(ctx context.Context, numbers []plan.E164) (entries []plan
 		want.Numbers = byID[id]
 		entries = append(entries, want)
 	}
-	return entries, free, nil
+	return entries, others, nil
 }
 
 // ReadCampaign reads the campaign with the given id, of Telnyx or TCR.

@@ -34,7 +34,7 @@ func naming(campaign string, numbers ...string) plan.Campaign {
 }
 
 // one is the result of one number.
-func one(r *rig, results []Manually, err error) Manually {
+func one(r *rig, results []ManualResult, err error) ManualResult {
 	r.Helper()
 	r.must(err)
 	if len(results) != 1 {
@@ -79,23 +79,23 @@ func TestManual_AssignsAndRemoves(t *testing.T) {
 }
 
 // one2 is [one] for a call.
-func one2(r *rig) func([]Manually, error) Manually {
-	return func(results []Manually, err error) Manually { r.Helper(); return one(r, results, err) }
+func one2(r *rig) func([]ManualResult, error) ManualResult {
+	return func(results []ManualResult, err error) ManualResult { r.Helper(); return one(r, results, err) }
 }
 
 func TestManual_Refuses(t *testing.T) {
 	t.Parallel()
 	number := numbered(1)[0]
 	const third = "951c6a5c-907b-43a9-8ada-ba1dc8335b07"
-	assign := func(m *Manual, r *rig) ([]Manually, error) {
+	assign := func(m *Manual, r *rig) ([]ManualResult, error) {
 		return m.Assign(r.Context(), naming(testCampaign, number), false)
 	}
-	remove := func(m *Manual, r *rig) ([]Manually, error) {
+	remove := func(m *Manual, r *rig) ([]ManualResult, error) {
 		return m.Remove(r.Context(), naming(testCampaign, number), true)
 	}
 	for name, tt := range map[string]struct {
 		before func(r *rig)
-		do     func(m *Manual, r *rig) ([]Manually, error)
+		do     func(m *Manual, r *rig) ([]ManualResult, error)
 		want   string
 	}{
 		"to assign what another campaign uses": {func(r *rig) { onOther(r) }, assign, "It is in use on campaign " + otherCampaign},

@@ -82,6 +82,8 @@ type reconcile struct {
 	// others has the revision at which other campaigns' records of a number were written
 	// last, as its decision goes by.
 	others map[string]uint64
+	// left are numbers that had left before a request to remove them was sent.
+	left map[string]bool
 	// needed are the numbers that needed a person before: that they still do is not news.
 	needed map[string]bool
 	// recorded are the numbers whose records were written.
@@ -310,6 +312,11 @@ func (r *reconcile) wait(ctx context.Context, phase ledger.Phase, why string) er
 		c.Phase, c.Why = phase, why
 		decisions = append(decisions, Decide(c))
 	}
+	for _, n := range r.leaving() {
+		c := r.caseOf(n)
+		c.Phase, c.Why, c.Leaving = phase, why, true
+		decisions = append(decisions, Decide(c))
+	}
 	return r.recordAll(ctx, decisions)
 }
 
@@ -488,8 +495,8 @@ func (r *reconcile) expand(ctx context.Context) error {
 // lostFrom returns the numbers of the ledger that are not among these.
 func (r *reconcile) lostFrom(numbers []plan.E164) []plan.E164 {
 	var lost []plan.E164
-	for number := range r.numbers {
-		if _, found := slices.BinarySearch(numbers, plan.E164(number)); !found {
+	for number, entry := range r.numbers {
+		if _, found := slices.BinarySearch(numbers, plan.E164(number)); !found && entry.Number.State != ledger.Leaving {
 			lost = append(lost, plan.E164(number))
 		}
 	}

@@ -18,7 +18,7 @@ func Plans(path string) Finding {
 	f := Finding{Check: CheckPlans, Facts: map[string]any{"path": path}}
 	shown := plan.Printable(path)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return f.is(Unknown, "There are no plans at "+shown+".", "Give their path with --plans. To write the first one, copy config/plan.example.yaml.")
+		return f.is(Unknown, "There are no plans at "+shown+".", "Give their path with --plans. To write the first one, run greenlight init.")
 	}
 	set, err := plan.Load(path)
 	if err != nil {

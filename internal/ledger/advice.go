@@ -26,6 +26,8 @@ func Advise(n Number, c Campaign) Advice {
 
 func adviseAlone(n Number) Advice {
 	switch {
+	case n.State == Leaving:
+		return adviseLeaving(n)
 	case n.Reason == "":
 		return stateAdvice[n.State]
 	case n.Reason.OfCampaign() && n.IsOn():
@@ -43,6 +45,30 @@ func adviseAlone(n Number) Advice {
 	}
 }
 
+// adviseLeaving is the advice for a number that is being removed: most reasons speak of
+// attaching it.
+func adviseLeaving(n Number) Advice {
+	a := stateAdvice[Leaving]
+	switch {
+	case n.Reason == PruneLimit || n.Reason.OfAccount():
+		return n.Reason.Advice()
+	case n.Reason == Queued:
+		a.Next = "Greenlight removes it as soon as the rate limit allows."
+	case n.Reason == BeingProcessed:
+		a.Next = "Telnyx is still processing the number. Greenlight checks again."
+	case n.Reason.OfCampaign():
+		a.Next = "Greenlight removes it when the campaign is approved again."
+	case n.Reason == Unverified:
+		a.Next = "Something that must be known first cannot be read now. Greenlight checks again."
+	case n.Reason == Rejected || n.Reason == CarrierFailed || n.Reason == UnknownError:
+		a.Why += " Telnyx does not remove it."
+		a.Next, a.Action = nextSlower, "Remove the number in Telnyx's portal, or ask Telnyx support."
+	case n.Reason != "":
+		a.Next = nextSlower
+	}
+	return a
+}
+
 // stateAdvice is the advice for numbers without a reason.
 var stateAdvice = map[State]Advice{
 	Planned:   {Why: "The number is planned, and Greenlight has not requested it yet.", Next: "Greenlight attaches it in its next reconcile of the campaign."},
@@ -51,7 +77,7 @@ var stateAdvice = map[State]Advice{
 	Attached:  {Why: "The number is on the campaign. Not every carrier has it yet.", Next: "Greenlight checks again until every carrier has it."},
 	Sendable:  {Why: "The number is on the campaign and every carrier has it: it can send.", Next: "Greenlight checks it at every resync, and attaches it again if it was detached."},
 	Conflict:  {Why: "The number is in use on another campaign.", Next: nextResync, Action: OtherCampaign.Advice().Action},
-	Leaving:   {Why: "The plan no longer names the number, so it is removed from the campaign.", Next: "Greenlight removes it once a whole resync interval has passed, if the plan still does not name it."},
+	Leaving:   {Why: "The number is being removed from the campaign: the plan no longer names it.", Next: "Greenlight removes it once a whole resync interval has passed, if the plan still does not name it."},
 	Failed:    {Why: "The number cannot be attached.", Next: nextResync, Action: "Check the number in Telnyx's portal."},
 }
 

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -31,6 +32,8 @@ type Plans struct {
 	Entries string `json:"entries"`
 	// Fault says why the current plan files are not in force. It is empty if they are.
 	Fault string `json:"fault,omitempty"`
+	// At is when this was written.
+	At time.Time `json:"-"`
 }
 
 // DigestEntries returns a digest of entry hashes by campaign id. A set's digest equals
@@ -67,6 +70,7 @@ func (l *Ledger) Plans(ctx context.Context) (plans Plans, ok bool, err error) {
 	if err := unmarshal(kve, &plans); err != nil {
 		return Plans{}, false, err
 	}
+	plans.At = kve.Created()
 	return plans, true, nil
 }
 

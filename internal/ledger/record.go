@@ -50,6 +50,9 @@ type Number struct {
 	Request Request `json:"request,omitzero"`
 	// Firsts are kept longer than the history of the record.
 	Firsts Firsts `json:"firsts,omitzero"`
+	// AttachedBy is the entry whose request put the number on the campaign; empty if it was
+	// there before, or if a person attached it.
+	AttachedBy string `json:"attached_by,omitempty"`
 	// Manual says that no plan names the number here: a person's command works on it.
 	Manual bool `json:"manual,omitempty"`
 	// UnnamedAt is since when the plan no longer names the number, in state leaving.

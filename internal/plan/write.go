@@ -15,13 +15,15 @@ type Entry struct {
 	Comment string
 	// NumberComments are written after numbers of the entry.
 	NumberComments map[E164]string
+	// Disabled has the whole entry written as a comment.
+	Disabled bool
 	// Omitted is written below the numbers, for example to name those that are left out.
 	Omitted string
 }
 
 // Write returns a plan file with the entries, in their order, below a comment. Loading it
-// gives the same campaigns. An entry without numbers and without a pool is not a plan yet
-// and is written as a comment. MaxNumbers 0 means [DefaultMaxNumbers].
+// gives the campaigns that are not disabled. An entry without numbers and without a pool is
+// not a plan yet and is disabled. MaxNumbers 0 means [DefaultMaxNumbers].
 //
 // The error is a [Faults] if the entries break the rules of plans, or have no numbers at
 // all. Its positions are in the text, which is returned nevertheless.
@@ -29,10 +31,13 @@ func Write(comment string, entries []Entry) ([]byte, error) {
 	var text strings.Builder
 	writeComment(&text, "", comment)
 	text.WriteString("version: 1\ncampaigns:\n")
-	for _, e := range entries {
+	for i, e := range entries {
+		if i > 0 {
+			text.WriteString("\n")
+		}
 		writeComment(&text, "  ", e.Comment)
 		written := e.text()
-		if len(e.Numbers) == 0 && e.NumberPool == "" {
+		if e.Disabled || len(e.Numbers) == 0 && e.NumberPool == "" {
 			for line := range strings.Lines(written) {
 				text.WriteString("  #" + strings.TrimPrefix(line, " "))
 			}
@@ -43,6 +48,15 @@ func Write(comment string, entries []Entry) ([]byte, error) {
 	data := []byte(text.String())
 	_, err := LoadBytes("plan", data)
 	return data, err
+}
+
+// NewName makes a name for an entry of a text. It is empty if the text has no letter or
+// digit that names may have.
+func NewName(text string) string {
+	const longest = 64
+	words := strings.FieldsFunc(text, func(r rune) bool { return !forms["name"].pattern.MatchString("a" + string(r)) })
+	name := strings.TrimLeft(strings.Join(words, "-"), "._-")
+	return strings.TrimRight(name[:min(len(name), longest)], "._-")
 }
 
 // text returns the lines of the entry.

@@ -22,6 +22,7 @@ func TestWrite_IsAPlanForPeople(t *testing.T) {
 			Omitted:        "+12125550144 FAILED_ASSIGNMENT",
 		},
 		{Campaign: Campaign{Name: "123", TCRCampaignID: "C6X6M95"}, Comment: "No numbers yet."},
+		{Campaign: Campaign{Name: "rejected", CampaignID: "r", Numbers: []E164{"+12125550145"}}, Disabled: true, Omitted: "+12125550146"},
 		{Campaign: Campaign{Name: "pool", ReferenceID: "1e5", BrandID: "b", NumberPool: "true"}},
 	})
 	const want = `# From the account,
@@ -40,10 +41,18 @@ campaigns:
       - "+12125550142"
       - "+12125550143" # on another\nprofile \u202e
       # +12125550144 FAILED_ASSIGNMENT
+
   # No numbers yet.
   # - name: "123"
   #   tcr_campaign_id: C6X6M95
   #   numbers:
+
+  # - name: rejected
+  #   campaign_id: r
+  #   numbers:
+  #     - "+12125550145"
+  #     # +12125550146
+
   - name: pool
     reference_id: "1e5"
     brand_id: b
@@ -66,7 +75,7 @@ func TestWrite_LoadsToTheSameCampaigns(t *testing.T) {
 		var want []Campaign
 		for i := range 1 + random.IntN(4) {
 			id := fmt.Sprintf("%s%d", pick("true-", "0x", "1e", "2026-11-0", "-", "0", "1", "no", "C"), i)
-			e := Entry{Comment: comment(), Omitted: comment(), NumberComments: map[E164]string{}}
+			e := Entry{Comment: comment(), Disabled: random.IntN(5) == 0, Omitted: comment(), NumberComments: map[E164]string{}}
 			e.Campaign = Campaign{Name: fmt.Sprintf("%s%d", pick("true", "0x", "1e", "1.", "2026-11-0", "null"), i), MaxNumbers: 1 + random.IntN(100), Prune: random.IntN(2) == 0}
 			switch random.IntN(3) {
 			case 0:
@@ -91,7 +100,7 @@ func TestWrite_LoadsToTheSameCampaigns(t *testing.T) {
 				e.NumberComments[n] = comment()
 			}
 			entries = append(entries, e)
-			if len(e.Numbers) > 0 || e.NumberPool != "" {
+			if !e.Disabled && (len(e.Numbers) > 0 || e.NumberPool != "") {
 				want = append(want, e.Campaign)
 			}
 		}
@@ -117,6 +126,24 @@ func TestWrite_LoadsToTheSameCampaigns(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, set.Campaigns, ignorePlaces); diff != "" {
 			t.Fatalf("round %d (-want +got):\n%s\n%s", round, diff, text)
+		}
+	}
+}
+
+func TestNewName_IsAValidName(t *testing.T) {
+	for text, want := range map[string]string{
+		"spring-2026":                   "spring-2026",
+		"Spring Promo, 2026!":           "Spring-Promo-2026",
+		"  _x_  ":                       "x",
+		"été":                           "t",
+		"":                              "",
+		"—\xff":                         "",
+		strings.Repeat("long-", 20):     strings.Repeat("long-", 12) + "long",
+		"MARKETING C6X6M95\nname: evil": "MARKETING-C6X6M95-name-evil",
+	} {
+		got := NewName(text)
+		if got != want || got != "" && !forms["name"].pattern.MatchString(got) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
 }

@@ -184,16 +184,30 @@ func (c *Client) CampaignsPage(ctx context.Context, brandID string, number int) 
 	return rows, total, annotate(err, "list campaigns of brand %s, page %s", brandID, strconv.Itoa(number))
 }
 
+// PartnerCampaigns lists all campaigns that other accounts share with this one, the oldest
+// first, and sets their field Shared. Only a complete list shows that a campaign is not
+// there.
+//
+// OpenAPI: GET /10dlc/partner_campaigns
+func (c *Client) PartnerCampaigns(ctx context.Context) (Rows[Campaign], error) {
+	campaigns, err := list(ctx, c, listing[Campaign]{ways: campaignWays("/10dlc/partner_campaigns"), key: campaignKey})
+	for i := range campaigns.All {
+		campaigns.All[i].Shared = true
+	}
+	return campaigns, annotate(err, "list shared campaigns")
+}
+
 func campaignList(brandID string) listing[Campaign] {
 	return listing[Campaign]{
-		ways: campaignWays("/10dlc/campaign"), query: url.Values{"brandId": {brandID}},
-		key: func(c *Campaign) string {
-			if c.CampaignID == "" {
-				return string(c.TCRCampaignID)
-			}
-			return string(c.CampaignID)
-		},
+		ways: campaignWays("/10dlc/campaign"), query: url.Values{"brandId": {brandID}}, key: campaignKey,
 	}
+}
+
+func campaignKey(c *Campaign) string {
+	if c.CampaignID == "" {
+		return string(c.TCRCampaignID)
+	}
+	return string(c.CampaignID)
 }
 
 // isAbout refuses an answer about another campaign than the requested one, or about none,

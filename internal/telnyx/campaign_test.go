@@ -70,6 +70,22 @@ func TestClient_CampaignsAreListedByBrand(t *testing.T) {
 		sent{Method: "GET", Path: "/v2/10dlc/campaign", Query: "brandId=brand+1&" + secondPage})
 }
 
+func TestClient_PartnerCampaignsAreShared(t *testing.T) {
+	c, s := newServer(t, ok(`{"records":[{"tcrCampaignId":"C1"},{"tcrCampaignId":"C2"}],"page":1,"totalRecords":2}`))
+	got, err := c.PartnerCampaigns(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Campaign{{TCRCampaignID: "C1", Shared: true}, {TCRCampaignID: "C2", Shared: true}}
+	if diff := cmp.Diff(want, got.All); diff != "" || !got.Complete {
+		t.Errorf("campaigns, complete %v (-want +got):\n%s", got.Complete, diff)
+	}
+	assertSent(t, s,
+		sent{Method: "GET", Path: "/v2/10dlc/partner_campaigns", Query: listQuery},
+		sent{Method: "GET", Path: "/v2/10dlc/partner_campaigns", Query: oneRow},
+		sent{Method: "GET", Path: "/v2/10dlc/partner_campaigns", Query: secondPage})
+}
+
 func TestCampaign_AssignmentIDIsTheTCRIDOfASharedOne(t *testing.T) {
 	c := Campaign{CampaignID: "a", TCRCampaignID: "C1"}
 	if got := c.AssignmentID(); got != "a" {

@@ -65,10 +65,11 @@ var clientReads = map[string]func(context.Context, *Client) error{
 		_, err := c.NumberNow(ctx, Number{ID: "1", PhoneNumber: "+1"})
 		return err
 	},
-	"Numbers":         func(ctx context.Context, c *Client) error { _, err := c.Numbers(ctx, []string{"+1"}); return err },
-	"OperationStatus": func(ctx context.Context, c *Client) error { _, err := c.OperationStatus(ctx, "a"); return err },
-	"PartnerCampaign": func(ctx context.Context, c *Client) error { _, err := c.PartnerCampaign(ctx, "CAAAAAA"); return err },
-	"ProfileNumbers":  func(ctx context.Context, c *Client) error { _, err := c.ProfileNumbers(ctx, "a"); return err },
+	"Numbers":          func(ctx context.Context, c *Client) error { _, err := c.Numbers(ctx, []string{"+1"}); return err },
+	"OperationStatus":  func(ctx context.Context, c *Client) error { _, err := c.OperationStatus(ctx, "a"); return err },
+	"PartnerCampaign":  func(ctx context.Context, c *Client) error { _, err := c.PartnerCampaign(ctx, "CAAAAAA"); return err },
+	"PartnerCampaigns": func(ctx context.Context, c *Client) error { _, err := c.PartnerCampaigns(ctx); return err },
+	"ProfileNumbers":   func(ctx context.Context, c *Client) error { _, err := c.ProfileNumbers(ctx, "a"); return err },
 }
 
 // readOnlyServer is a client of a server that answers 404 and counts what arrives.

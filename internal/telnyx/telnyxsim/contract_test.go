@@ -603,6 +603,7 @@ func clientCalls(t *testing.T, c *contract) {
 		{"Campaign", func() (any, error) { return client.Campaign(ctx, campaignID) }},
 		{"Campaigns", func() (any, error) { return client.Campaigns(ctx, brandID) }},
 		{"PartnerCampaign", func() (any, error) { return client.PartnerCampaign(ctx, sharedID) }},
+		{"PartnerCampaigns", func() (any, error) { return client.PartnerCampaigns(ctx) }},
 		{"Numbers", func() (any, error) {
 			answer, err := client.Numbers(ctx, []string{noProfile, numberA, notOwned})
 			number = answer.Found[noProfile]
