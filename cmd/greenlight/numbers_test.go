@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -228,6 +229,57 @@ func TestNumbersRemove_AsksOnlyAboutWhatItWouldSend(t *testing.T) {
 			t.Errorf("%+v: got %t, %v, want %t", test.shown, got, err, test.want)
 		}
 	}
+}
+
+// writerFunc is called for each write.
+type writerFunc func(text string)
+
+func (f writerFunc) Write(text []byte) (int, error) {
+	f(string(text))
+	return len(text), nil
+}
+
+// A number that was refused when the others were shown is not removed with them, although
+// it could be read by then.
+func TestNumbersRemove_SendsOnlyForWhatWasShown(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
+	w.number("+12125550143", diffProfile, oldID, telnyx.Assigned)
+	w.sim.Inject(telnyxsim.Fault{Method: http.MethodGet, PathPrefix: "/10dlc/phone_number_campaigns/+12125550143", Times: -1, Kind: telnyxsim.Reset()})
+	var lines []string
+	stdout := writerFunc(func(text string) {
+		lines = append(lines, text)
+		w.sim.ClearFaults()
+	})
+	err := run(t.Context(), []string{"numbers", "remove", "+12125550142", "+12125550143", "--campaign", oldID, "--standalone", "--yes",
+		"--telnyx-base-url", w.api.URL + "/v2", "--telnyx-api-key", diffKey, "--telnyx-rate", "1000"}, output{stdout, io.Discard})
+	if coded, ok := errors.AsType[*app.ExitCode](err); !ok || coded.Code != 3 {
+		t.Errorf("got %v, want exit code 3", err)
+	}
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "+12125550143  refused") || lines[1] != "+12125550142  accepted\n" {
+		t.Errorf("got %q, want the second number refused and the first accepted", lines)
+	}
+	for _, write := range w.sim.Writes() {
+		if write.PhoneNumber != "+12125550142" {
+			t.Errorf("%s for %s, want none for the second number", write.Method, write.PhoneNumber)
+		}
+	}
+}
+
+// A hold of one campaign does not stop the removal from another.
+func TestNumbersRemove_LeavesOutWhatIsOnHold(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
+	w.number("+12125550143", diffProfile, springID, telnyx.Assigned)
+	book := w.hasLedger()
+	w.must(book.Hold(t.Context(), []string{oldID}, ledger.HeldBy{By: "ops@example", At: time.Now(), Reason: "audit"}))
+	stdout, stderr, code := w.numbers("remove", "+12125550142", "+12125550143", "--yes", "--json")
+	for _, want := range []string{`"message": "Nothing was sent: on hold by ops@example`, `"result": "accepted"`} {
+		if code != 3 || !strings.Contains(stdout, want) {
+			t.Errorf("exit code %d, stderr %q, want 3 and %s in:\n%s", code, stderr, want, stdout)
+		}
+	}
+	w.wants("+12125550142  refused", "Run greenlight resume first", 1)(w.numbers("remove", "+12125550142", "--yes"))
 }
 
 // After consent only what was shown is sent for, and while waiting only what is not done.
