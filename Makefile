@@ -62,7 +62,7 @@ size: ## check the size and version of the programs, and that builds are reprodu
 reproduce: ## make size with an empty build cache; some minutes
 	GREENLIGHT_SIZE=fresh $(GO) test -count=1 -v -timeout 60m -run '^TestBuild_' ./deploy/release
 
-torture: ## real processes killed, frozen and lied to for TORTURE (5m), fifty kills at least, with a checker over all of it
+torture: ## real processes killed and frozen, with false answers, for TORTURE (5m) and at least fifty kills; a checker over all
 	GREENLIGHT_TORTURE=$(TORTURE) GREENLIGHT_TORTURE_SEED=$(SEED) $(GO) test -race -count=1 -timeout 60m -v -run '^TestTorture$$' ./internal/torture
 
 trouble: ## load the webhook while NATS is killed, silent or full, for more rounds than make test
