@@ -4,16 +4,16 @@
 #   docker build --target webhook    -t greenlight-webhook .
 #   docker build --target assigner   -t greenlight-assigner .
 #
-# What the programs say of themselves is given as arguments, which deploy/version.sh
-# knows; without them they are devel, of no commit, since git is not in the build:
+# The version comes from build arguments, which deploy/version.sh prints. Without them it is
+# devel, without a commit, because git is not in the build:
 #
 #   docker build $(sh deploy/version.sh print | sed 's/^/--build-arg /') --target …
 #
-# The final images hold one static binary and CA certificates, run as nobody
-# (65532), and need no writable file system but for greenlight's /data.
+# The final images have one static binary and CA certificates, and run as an unprivileged
+# user (65532). The file system may be read-only, except /data of greenlight.
 #
-# The binaries come out the same, byte for byte, for the same commit, Go and build
-# arguments, and the same as those of make build.
+# Builds are reproducible: the same commit, Go version and build arguments give the same
+# binaries as make build.
 ARG GO_VERSION=1.26
 
 FROM golang:${GO_VERSION}-alpine AS build
@@ -35,10 +35,9 @@ FROM scratch AS base
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 USER 65532:65532
 
-# The private listener is reached from inside the container alone, where the health
-# check asks it. For probes and Prometheus set ADMIN_LISTEN=:8081, and ADMIN_TOKEN or
-# ADMIN_TOKEN_FILE with it. Podman and Buildah keep the health check with --format docker
-# alone.
+# The private listener is reachable only inside the container, for the health check. For
+# probes and Prometheus, set ADMIN_LISTEN=:8081, and ADMIN_TOKEN or ADMIN_TOKEN_FILE. Podman
+# and Buildah keep the health check only with --format docker.
 FROM base AS webhook
 COPY --from=build /out/webhook /webhook
 EXPOSE 8080

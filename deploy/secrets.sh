@@ -1,15 +1,15 @@
 #!/bin/sh
 # secrets.sh [make|nats-switch|nats-retire] [FOLDER]
 #
-# make (or nothing) makes the secrets that need not come from anybody, each a file of
-# FOLDER (secrets beside this script), and keeps those that are there. Then it tells
-# which ones are missing still.
+# make, the default, creates the secrets that can be generated. Each is a file in FOLDER
+# (default: secrets, beside this script). Existing files are kept. Then it lists the secrets
+# that you must add.
 #
-# NATS knows two users, of whom one is used. nats-switch gives the other a new password
-# and has nats-url name that one; whoever is connected stays. nats-retire gives a new
-# password to the one that is no longer named. docs/operations.md says what to restart.
+# NATS has two users, and Greenlight uses one of them. nats-switch gives the other one a new
+# password and puts it into nats-url; open connections stay. nats-retire gives a new password
+# to the user that is no longer in nats-url. docs/operations.md says what to restart.
 #
-# The folder is for its owner alone; the files can be read by all, since a container gets
+# Only the owner can open the folder. Everyone can read the files, because a container gets
 # single files of it and runs as another user.
 set -eu
 do=make
@@ -21,10 +21,10 @@ fi
 chmod 700 "$folder"
 
 random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
-# A letter first: NATS reads a variable as a value of its configuration, which may be a number.
+# It starts with a letter, because NATS would read a variable like 123 as a number.
 password() { printf 't%s' "$(random)"; }
 
-# Into the same file, not over it: a container that has it mounted sees the change.
+# Writes into the existing file, so that a container that mounts it sees the change.
 write() { # name text
   printf '%s' "$2" >"$folder/$1"
   chmod 644 "$folder/$1"
@@ -73,6 +73,6 @@ for name in telnyx-api-key telnyx-public-key; do
     echo "missing: $folder/$name (Mission Control, Account, Keys & Credentials)"
   fi
 done
-if [ -e "$folder/notify-url" ]; then # who wants notices writes it
+if [ -e "$folder/notify-url" ]; then # optional, written by the operator
   chmod 644 "$folder/notify-url"
 fi

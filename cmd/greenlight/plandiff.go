@@ -83,18 +83,24 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 }
 
 // markRemovals marks the extra numbers that would be removed: those that an entry with
-// prune: true attached.
+// prune: true attached and no other entry names.
 func (k inForce) markRemovals(forecasts []assigner.Forecast) {
 	records := map[plan.E164][]ledger.Number{}
 	for _, n := range k.numbers {
 		records[plan.E164(n.Number)] = append(records[plan.E164(n.Number)], n)
+	}
+	named := map[plan.E164]bool{}
+	for _, f := range forecasts {
+		for _, n := range f.Plan.Numbers {
+			named[n] = true
+		}
 	}
 	for _, f := range forecasts {
 		for i, n := range f.Numbers {
 			ours := func(record ledger.Number) bool {
 				return record.CampaignID == f.Plan.ID() && assigner.AttachedBy(f.Plan, record)
 			}
-			if f.Plan.Prune && n.Action == plan.Extra && slices.ContainsFunc(records[n.Number], ours) {
+			if f.Plan.Prune && n.Action == plan.Extra && !named[n.Number] && slices.ContainsFunc(records[n.Number], ours) {
 				f.Numbers[i].Action = plan.Remove
 			}
 		}

@@ -112,7 +112,7 @@ func valid(results []validation) bool {
 // String summarizes the result in one line.
 func (v validation) String() string {
 	if !v.Valid {
-		return fmt.Sprintf("%s: %s, none of it is used", plan.Printable(v.Path), status.Count(len(v.Faults), "fault"))
+		return fmt.Sprintf("%s: not valid, %s", plan.Printable(v.Path), status.Count(len(v.Faults), "fault"))
 	}
 	text := fmt.Sprintf("%s: %s, %s, ", plan.Printable(v.Path), status.Count(v.Campaigns, "campaign"), status.Count(v.Numbers, "number"))
 	if v.Pools > 0 {
@@ -162,7 +162,7 @@ func writeAnnotations(w io.Writer, results []validation) error {
 			fmt.Fprintf(&text, "::warning file=%s,line=%d,col=%d,title=%s::%s\n",
 				property.Replace(f.File), f.Line, f.Column, property.Replace(f.What), message.Replace(f.Why+"; set aside"))
 		}
-		// Plain lines appear only in the log. The prefix keeps a path from being read
+		// Plain lines appear only in the log. The prefix prevents a path from being read
 		// as a command.
 		fmt.Fprintln(&text, "greenlight: "+message.Replace(v.String()))
 	}

@@ -1,8 +1,8 @@
-// Package clustertest runs the lines that the pages have for kubectl, word for word,
-// with the real one against a real API server: etcd and kube-apiserver, in the
-// test's process, on loopback. No controller and no node is there, so no pod runs. It is
-// a module of its own, since Kubernetes brings hundreds, and takes a quarter of an hour
-// to build: make engines runs it, make check does not.
+// Package clustertest runs the kubectl commands of the documentation, word for word, with
+// the real kubectl against a real API server: etcd and kube-apiserver, in the test's
+// process, on loopback. There are no controllers and no nodes, so no pod runs. It is a
+// separate module, because Kubernetes needs hundreds of modules and a quarter of an hour to
+// build. "make engines" runs it; "make check" does not.
 package clustertest
 
 import (

@@ -38,7 +38,7 @@ func loadWith(t *testing.T, name string, more ...cli.ProjectOptionsFn) (*types.P
 	return options.LoadProject(t.Context())
 }
 
-// tool is the service of compose.yaml that runs what people say, and ends.
+// tool is the service of compose.yaml that runs one command and exits.
 const tool = "greenlight"
 
 // ours returns the command that a service runs if its image is one of ours.
@@ -85,7 +85,7 @@ func mounted(service types.ServiceConfig, path string) string {
 }
 
 func TestCompose_ContainsEveryService(t *testing.T) {
-	// What each service is given back, and why is in the file.
+	// The capabilities that services keep. The reasons are in the file.
 	capabilities := map[string][]string{"prepare": {"CHOWN"}, "caddy": {"NET_BIND_SERVICE"}}
 	asRoot := []string{"prepare"}
 	unchecked := map[string][]string{"compose.yaml": {"prepare", tool}, "compose.dev.yaml": {"simulator"}}
@@ -147,8 +147,8 @@ func leadsOutside(project *types.Project, service types.ServiceConfig) bool {
 	return false
 }
 
-// Without a host or a version Compose must say so, and not serve localhost, or name
-// whatever is built after nothing.
+// Without a host or a version Compose must report it, and must not serve localhost or build
+// images with an empty tag.
 func TestCompose_NeedsAHostAndAVersion(t *testing.T) {
 	set := map[string]string{"GREENLIGHT_HOST": "hooks.example.com", "VERSION": "1.2.3"}
 	for missing := range set {
@@ -162,7 +162,7 @@ func TestCompose_NeedsAHostAndAVersion(t *testing.T) {
 			t.Errorf("without %s: got %v, want where to write it", missing, err)
 		}
 	}
-	// In the place where Compose looks by itself, and git does not.
+	// The place that Compose reads by default and that git ignores.
 	ignored := exec.Command("git", "check-ignore", "-q", "deploy/.env")
 	ignored.Dir = root
 	if ignored.Run() != nil {
@@ -170,8 +170,8 @@ func TestCompose_NeedsAHostAndAVersion(t *testing.T) {
 	}
 }
 
-// TestCompose_EnvComesFromTheExampleAndTheTag says version.sh in a repository of its own,
-// twice, and reads what it wrote as Compose does.
+// TestCompose_EnvComesFromTheExampleAndTheTag runs version.sh twice in a new repository, and
+// reads the result as Compose does.
 func TestCompose_EnvComesFromTheExampleAndTheTag(t *testing.T) {
 	folder := t.TempDir()
 	must(t, os.Mkdir(folder+"/deploy", 0o700))
@@ -216,7 +216,7 @@ func TestCompose_EnvComesFromTheExampleAndTheTag(t *testing.T) {
 	}
 }
 
-// What people say must reach NATS and Telnyx, and the status page must be there for them.
+// Commands must reach NATS and Telnyx, and users must reach the status page.
 func TestCompose_PeopleReachIt(t *testing.T) {
 	project := load(t, "compose.yaml")
 	service := project.Services[tool]
@@ -264,7 +264,7 @@ func TestCompose_PeopleReachIt(t *testing.T) {
 	readme := read(t, deploy+"/README.md")
 	for _, said := range []string{"docker compose -f deploy/compose.yaml run --rm greenlight status", "http://127.0.0.1:8081/status"} {
 		if !strings.Contains(readme, said) {
-			t.Errorf("nobody is told of %s", said)
+			t.Errorf("README.md lacks %s", said)
 		}
 	}
 }
@@ -285,9 +285,9 @@ func TestCompose_MountsWhatIsThere(t *testing.T) {
 				}
 				_, err := os.Stat(volume.Source)
 				if strings.HasSuffix(volume.Source, "/config/plans") {
-					// People make it, and are told that it is missing.
+					// Users create it, and Compose reports it if it is missing.
 					if bool(volume.Bind.CreateHostPath) || !strings.Contains(readme, "config/plans") {
-						t.Errorf("%s: nobody says that config/plans is missing", name)
+						t.Errorf("%s: a missing config/plans is not reported", name)
 					}
 				} else if err != nil {
 					t.Errorf("%s: %v", name, err)
@@ -297,7 +297,7 @@ func TestCompose_MountsWhatIsThere(t *testing.T) {
 		for name, secret := range project.Secrets {
 			there := slices.ContainsFunc(made, func(file os.DirEntry) bool { return file.Name() == filepath.Base(secret.File) })
 			if !there || filepath.Dir(secret.File) != filepath.Join(filepath.Dir(project.ComposeFiles[0]), "secrets") {
-				t.Errorf("secret %s: nobody makes %s", name, secret.File)
+				t.Errorf("secret %s: secrets.sh does not create %s", name, secret.File)
 			}
 		}
 	}
@@ -436,7 +436,7 @@ func TestCompose_CaddyLeadsToEachWebhookWhileItTakesDeliveries(t *testing.T) {
 		}
 		want = append(want, name+":8080") // the default of LISTEN
 		if delay, err := time.ParseDuration(environment(service)["DRAIN_DELAY"]); err != nil || delay < 2*every {
-			t.Errorf("%s: takes deliveries for %s after its stop began, and Caddy looks every %s", name, delay, every)
+			t.Errorf("%s: accepts deliveries for %s after SIGTERM, but Caddy checks every %s", name, delay, every)
 		}
 	}
 	slices.Sort(want)
@@ -525,7 +525,7 @@ func TestCompose_TheSimulationIsWired(t *testing.T) {
 	set := environment(up)
 	for name := range set {
 		if !known.variables[name] {
-			t.Errorf("%s is no setting of greenlight up", name)
+			t.Errorf("%s is not a setting of greenlight up", name)
 		}
 	}
 	flags := map[string]string{}
@@ -534,7 +534,7 @@ func TestCompose_TheSimulationIsWired(t *testing.T) {
 		name, value, _ := strings.Cut(argument, "=")
 		flags[name] = value
 		if !knownFlags[name] {
-			t.Errorf("%s is no flag of greenlight simulator", name)
+			t.Errorf("%s is not a flag of greenlight simulator", name)
 		}
 	}
 	_, port, err := net.SplitHostPort(flags["--addr"])

@@ -1,7 +1,7 @@
-// Package deploytest holds the files of deploy against the program, the formats that
-// they are in, and each other, and runs what they describe as far as that goes without
-// containers. It is a module of its own: compose's loader, kustomize and the types of
-// Kubernetes bring many modules that Greenlight has no other use for.
+// Package deploytest compares the files of deploy with the program, with their formats and
+// with each other, and runs what they describe without containers. It is a separate module,
+// because Compose's loader, kustomize and the Kubernetes types need many modules that
+// Greenlight does not use.
 package deploytest
 
 import (
@@ -63,7 +63,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// options are the variables and flags of a command, as its help tells them.
+// options are the variables and flags in a command's help.
 type options struct{ variables, flags map[string]bool }
 
 var (
@@ -71,7 +71,7 @@ var (
 	flag     = regexp.MustCompile(`(?m)^ +(?:-\w, +)?(--[a-z-]+)`)
 )
 
-// optionsOf asks a command, such as "webhook" or "greenlight up".
+// optionsOf returns the options of a command, for example "webhook" or "greenlight up".
 func optionsOf(t *testing.T, command ...string) options {
 	t.Helper()
 	help, err := exec.Command(filepath.Join(bin, command[0]), append(slices.Clone(command[1:]), "--help")...).Output()
@@ -96,7 +96,7 @@ func checkVariables(t *testing.T, set map[string]string, command ...string) {
 	known := optionsOf(t, command...)
 	for name := range set {
 		if !known.variables[name] {
-			t.Errorf("%s is no setting of %v", name, command)
+			t.Errorf("%s is not a setting of %v", name, command)
 		}
 		if known.variables[name+"_FILE"] {
 			t.Errorf("%s is in the environment, where it can be read by many; use %s_FILE", name, name)
@@ -104,7 +104,7 @@ func checkVariables(t *testing.T, set map[string]string, command ...string) {
 	}
 }
 
-// stopTime is how long a process takes to stop at most: the delay, and then the public
+// stopTime is the longest time that a process takes to stop: the delay, and then the public
 // and the private listener, one after the other.
 func stopTime(t *testing.T, drainDelay string) time.Duration {
 	t.Helper()
@@ -138,7 +138,7 @@ func checkNATSImage(t *testing.T, tag string) {
 	}
 }
 
-// makeSecrets makes what secrets.sh makes, with Telnyx's two beside it.
+// makeSecrets runs secrets.sh and adds the two secrets from Telnyx.
 func makeSecrets(t *testing.T) (folder string) {
 	t.Helper()
 	folder = filepath.Join(t.TempDir(), "secrets")
@@ -149,14 +149,14 @@ func makeSecrets(t *testing.T) (folder string) {
 		}
 		return string(out)
 	}
-	if told := script(); strings.Count(told, "missing: ") != 2 {
-		t.Errorf("secrets.sh tells %q, want the two that are missing", told)
+	if out := script(); strings.Count(out, "missing: ") != 2 {
+		t.Errorf("secrets.sh prints %q, want the two missing secrets", out)
 	}
 	before := read(t, folder+"/nats-url")
 	must(t, os.WriteFile(folder+"/telnyx-api-key", []byte("simulated\n"), 0o600))
 	must(t, os.WriteFile(folder+"/telnyx-public-key", []byte(simulatorKey+"\n"), 0o600))
-	if told := script(); told != "" {
-		t.Errorf("secrets.sh tells %q, want nothing missing", told)
+	if out := script(); out != "" {
+		t.Errorf("secrets.sh prints %q, want nothing missing", out)
 	}
 	if read(t, folder+"/nats-url") != before {
 		t.Error("secrets.sh did not keep what was there")
@@ -193,8 +193,8 @@ func TestSecrets_AreForTheirOwnerAndReadableInContainers(t *testing.T) {
 	}
 }
 
-// TestSecrets_NATSUserIsSwitchedWithoutAStop does what operations.md says of NATS's
-// password on a server with the configuration of compose.yaml.
+// TestSecrets_NATSUserIsSwitchedWithoutAStop follows operations.md, NATS's password, on a
+// server with the configuration of compose.yaml.
 func TestSecrets_NATSUserIsSwitchedWithoutAStop(t *testing.T) {
 	folder := makeSecrets(t)
 	mount, store, cluster, client := natsFolder(t, folder), t.TempDir(), portOf(t, free(t)), portOf(t, free(t))

@@ -26,7 +26,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// objects are what the base makes, by name.
+// objects are the objects of the base, by name.
 type objects struct {
 	deployments map[string]apps.Deployment
 	services    map[string]core.Service
@@ -34,8 +34,7 @@ type objects struct {
 	policies    map[string]networking.NetworkPolicy
 }
 
-// base builds the base, and fails for a field that Kubernetes does not know or that is
-// missing.
+// base builds the base, and fails for unknown and missing fields.
 func base(t *testing.T) objects {
 	t.Helper()
 	return build(t, "kubernetes")
@@ -62,7 +61,7 @@ func build(t *testing.T, folder string) objects {
 		case "networking.k8s.io/v1 NetworkPolicy":
 			keep(t, all.policies, resource.GetName(), text)
 		default:
-			t.Errorf("%s %s is looked at by no test", kind, resource.GetName())
+			t.Errorf("%s %s is not tested", kind, resource.GetName())
 		}
 	}
 	if len(all.deployments) != 2 {
@@ -71,7 +70,7 @@ func build(t *testing.T, folder string) objects {
 	return all
 }
 
-// toolPod is what tool.json makes of kubectl run.
+// toolPod returns the pod of kubectl run with tool.json.
 func toolPod(t *testing.T) core.Pod {
 	t.Helper()
 	pods := map[string]core.Pod{}
@@ -152,7 +151,7 @@ func TestKubernetes_SelectorsFindTheirPods(t *testing.T) {
 	}
 }
 
-// portNumber returns the port of a container that is meant, 0 for none.
+// portNumber returns the number of a container's port, 0 if there is none.
 func portNumber(container core.Container, meant intstr.IntOrString) int32 {
 	for _, port := range container.Ports {
 		if port.Name == meant.StrVal && meant.Type == intstr.String || port.ContainerPort == meant.IntVal && meant.Type == intstr.Int {
@@ -210,8 +209,8 @@ func TestKubernetes_SetsWhatTheCommandsKnow(t *testing.T) {
 	}
 }
 
-// mountedKeys returns the keys of secrets by where they are in the first container, and
-// fails for what nobody is told to make.
+// mountedKeys returns the keys of secrets by their path in the first container, and fails
+// for secrets and maps that README.md does not create.
 func mountedKeys(t *testing.T, name string, pod core.PodSpec, readme string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -228,30 +227,30 @@ func mountedKeys(t *testing.T, name string, pod core.PodSpec, readme string) map
 		switch {
 		case volume.Secret != nil:
 			if !strings.Contains(readme, "kubectl create secret generic "+volume.Secret.SecretName+" ") {
-				t.Errorf("%s: nobody is told to make the secret %s", name, volume.Secret.SecretName)
+				t.Errorf("%s: README.md does not create the secret %s", name, volume.Secret.SecretName)
 			}
 			if mode := *volume.Secret.DefaultMode; mode != 0o440 || *pod.SecurityContext.FSGroup != 65532 {
 				t.Errorf("%s: secrets have mode %o", name, mode)
 			}
 			for _, item := range volume.Secret.Items {
 				if !regexp.MustCompile(`--from-file=\S*/` + regexp.QuoteMeta(item.Key) + `\b`).MatchString(readme) {
-					t.Errorf("%s: nobody is told to put %s into the secret", name, item.Key)
+					t.Errorf("%s: README.md does not put %s into the secret", name, item.Key)
 				}
 				files[filepath.Join(mount.MountPath, item.Path)] = item.Key
 			}
 		case volume.ConfigMap != nil:
 			if !strings.Contains(readme, "kubectl create configmap "+volume.ConfigMap.Name+" ") {
-				t.Errorf("%s: nobody is told to make the map %s", name, volume.ConfigMap.Name)
+				t.Errorf("%s: README.md does not create the map %s", name, volume.ConfigMap.Name)
 			}
 		default:
-			t.Errorf("%s: volume %s is looked at by no test", name, volume.Name)
+			t.Errorf("%s: volume %s is not tested", name, volume.Name)
 		}
 	}
 	return files
 }
 
-// The pod in which people say their commands has what doctor asks for, reaches NATS and
-// Telnyx, and is said in the README as kubectl run has it.
+// The pod for commands has what doctor needs, reaches NATS and Telnyx, and is in README.md in
+// the form that kubectl run expects.
 func TestKubernetes_PeopleReachIt(t *testing.T) {
 	pod := toolPod(t)
 	readme := read(t, deploy+"/README.md")
@@ -272,7 +271,7 @@ func TestKubernetes_PeopleReachIt(t *testing.T) {
 	if !slices.ContainsFunc(container.VolumeMounts, func(m core.VolumeMount) bool { return m.MountPath == set["PLANS"] && m.Name == "plans" }) {
 		t.Errorf("PLANS is %s, where nothing is mounted", set["PLANS"])
 	}
-	// kubectl run calls the container like the pod, and the image comes from its line.
+	// kubectl run names the container like the pod, and sets the image.
 	if container.Name != tool || container.Image != "" || len(container.Args) > 0 {
 		t.Errorf("kubectl run would make another container beside %+v", container)
 	}
@@ -280,12 +279,12 @@ func TestKubernetes_PeopleReachIt(t *testing.T) {
 		"kubectl run greenlight ", "--override-type=strategic", "kubernetes/tool.json", "kubectl port-forward deployment/greenlight-assigner 8081",
 	} {
 		if !strings.Contains(readme, said) {
-			t.Errorf("nobody is told to say %q", said)
+			t.Errorf("README.md lacks %q", said)
 		}
 	}
 	all := base(t)
 	if in := all.policies["greenlight-nats"].Spec; !matches(t, in.Ingress[0].From[0].PodSelector, pod.Labels) {
-		t.Error("NATS does not let it in")
+		t.Error("NATS does not admit it")
 	}
 	rules := all.policies[tool].Spec
 	if !matches(t, &rules.PodSelector, pod.Labels) || len(rules.Ingress) > 0 || len(rules.PolicyTypes) != 2 {
@@ -302,7 +301,7 @@ func TestKubernetes_PeopleReachIt(t *testing.T) {
 	}
 }
 
-// ports returns the ports that are let out, each once, sorted.
+// ports returns the allowed outgoing ports, sorted, without repeats.
 func ports(rules []networking.NetworkPolicyEgressRule) (out []int32) {
 	for _, rule := range rules {
 		for _, port := range rule.Ports {
@@ -313,7 +312,8 @@ func ports(rules []networking.NetworkPolicyEgressRule) (out []int32) {
 	return slices.Compact(out)
 }
 
-// What the example adds is known to the programs, comes from the secret, and is let out.
+// The programs know the settings of the example, their values come from the secret, and
+// their ports are open.
 func TestKubernetes_TheExampleOpensWhatItSets(t *testing.T) {
 	all := build(t, "kubernetes.example")
 	for name, deployment := range all.deployments {
@@ -333,7 +333,7 @@ func TestKubernetes_TheExampleOpensWhatItSets(t *testing.T) {
 		if err != nil || !slices.Contains(out, int32(port)) {
 			t.Errorf("%s: traces go to %s, and it may call %v", name, collector, out)
 		}
-		delete(set, "OTEL_EXPORTER_OTLP_ENDPOINT") // not of Greenlight's own
+		delete(set, "OTEL_EXPORTER_OTLP_ENDPOINT") // it belongs to OpenTelemetry
 		checkVariables(t, set, container.Name)
 		if container.Name != "assigner" {
 			continue
@@ -376,7 +376,7 @@ func TestKubernetes_ProbesAskThePrivateListener(t *testing.T) {
 				t.Errorf("%s: %s may take %d s", name, path, probe.TimeoutSeconds)
 			}
 		}
-		// process.joinTimeout and makeTimeout, before anybody is answered.
+		// process.joinTimeout and makeTimeout, before it answers.
 		least := map[string]time.Duration{"webhook": 5 * time.Second, "assigner": 65 * time.Second}[container.Name]
 		start := container.StartupProbe
 		if got := time.Duration(start.PeriodSeconds*start.FailureThreshold) * time.Second; got <= least {
@@ -471,7 +471,7 @@ func TestKubernetes_NetworkOpensWhatIsNeeded(t *testing.T) {
 		if !out[4222] || !out[53] || out[443] != (container.Name == "assigner") || len(out) > 3 {
 			t.Errorf("%s: may call %v", name, out)
 		}
-		// NATS lets these pods in.
+		// NATS admits these pods.
 		if in := all.policies["greenlight-nats"].Spec; !matches(t, &in.PodSelector, natsPods) ||
 			in.Ingress[0].Ports[0].Port.IntVal != 4222 || !matches(t, in.Ingress[0].From[0].PodSelector, deployment.Spec.Template.Labels) {
 			t.Errorf("%s: is not let in by NATS", name)
@@ -540,8 +540,8 @@ func TestKubernetes_NATSSyncsAndIsACluster(t *testing.T) {
 	pod := values.PodTemplate.Merge.Spec
 	pod.Containers = []core.Container{values.Container.Merge, values.Reloader.Merge}
 	checkContained(t, "nats", pod)
-	// The chart writes these into the server's configuration, with what is between << and
-	// >> as it is.
+	// The chart writes these into the server's configuration, and copies text between << and
+	// >> unchanged.
 	server := map[string]any{"jetstream": config.JetStream.Merge}
 	for key, value := range config.Merge {
 		server[key] = value
@@ -563,7 +563,7 @@ func TestKubernetes_NATSSyncsAndIsACluster(t *testing.T) {
 			t.Errorf("%s comes from %+v", variable, got)
 		}
 		if !regexp.MustCompile(`(?m)kubectl create secret generic greenlight-nats(?: .*|\\\n)* --from-file=deploy/secrets/` + name + `\b`).MatchString(readme) {
-			t.Errorf("nobody is told to put %s into the secret greenlight-nats", name)
+			t.Errorf("README.md does not put %s into the secret greenlight-nats", name)
 		}
 	}
 	options := natsOptions(t, path)

@@ -20,13 +20,12 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// patience is over what a first start takes, when all four make the same streams at once.
+// patience is longer than a first start, when all four create the same streams concurrently.
 const patience = 2 * time.Minute
 
-// TestCompose_RunsToTheEnd runs the processes of compose.yaml with their settings, on
-// three NATS servers with their configuration, against the simulation of
-// compose.dev.yaml, until every number can send. What differs from containers are
-// addresses and the places of files.
+// TestCompose_RunsToTheEnd runs the processes of compose.yaml with their settings, on three
+// NATS servers with their configuration, against the simulator of compose.dev.yaml, until
+// every number can send. Only addresses and file paths differ from the containers.
 func TestCompose_RunsToTheEnd(t *testing.T) {
 	project := load(t, "compose.yaml")
 	secrets := makeSecrets(t)
@@ -41,7 +40,7 @@ func TestCompose_RunsToTheEnd(t *testing.T) {
 	api := free(t)
 	private := map[string]string{}
 	public := ""
-	// settings are those of a service, with this machine's places of its secrets.
+	// settings are those of a service, with local paths of its secrets.
 	settings := func(service types.ServiceConfig) map[string]string {
 		set := environment(service)
 		for variable, value := range set {
@@ -69,7 +68,7 @@ func TestCompose_RunsToTheEnd(t *testing.T) {
 	start(t, "simulator", nil, "greenlight", "simulator", "--addr", api, "--from", plan, "--key-file", deploy+"/compose/simulator.key",
 		"--webhook-url", "http://"+public+"/webhooks/telnyx", "--review", "200ms", "--assign", "200ms", "--mapping", "200ms")
 
-	// The one that stands by is ready too, and each check asks as the container does.
+	// The standby is ready too. Each check runs as in the container.
 	for name, address := range private {
 		test := project.Services[name].HealthCheck.Test
 		poll(t, name+" is ready", func() error {
@@ -171,8 +170,8 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// start runs a command until the test ends, which tells it to stop as Docker does, and
-// fails for one that does not stop well.
+// start runs a command until the test ends. Then it sends SIGTERM, as Docker does, and fails
+// if the command does not exit with 0.
 func start(t *testing.T, name string, set map[string]string, command ...string) {
 	t.Helper()
 	process := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(bin, command[0]), command[1:]...)
@@ -194,7 +193,7 @@ func start(t *testing.T, name string, set map[string]string, command ...string) 
 	})
 }
 
-// free returns an address that nobody listens on.
+// free returns an unused address.
 func free(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,9 +11,9 @@ import (
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// missing returns the paths of what Kubernetes' published schema demands and the object
-// lacks, as an API server would refuse it for. That a field is known and has the right
-// type is seen by decoding, which is strict.
+// missing returns the paths of the fields that Kubernetes' published schema requires and the
+// object lacks. An API server would refuse it. Unknown fields and wrong types are found by
+// decoding, which is strict.
 func missing(object []byte) ([]string, error) {
 	var fields map[string]any
 	if err := json.Unmarshal(object, &fields); err != nil {
@@ -51,7 +51,7 @@ func lacks(schema *openapi.ResourceSchema, value any, path string) (paths []stri
 	return paths
 }
 
-// The fields that the schema demands are found missing, however deep they are.
+// Missing required fields are found at any depth.
 func TestSchema_FindsWhatIsMissing(t *testing.T) {
 	for name, c := range map[string]struct {
 		object string

@@ -1,8 +1,8 @@
-// Package enginetest runs the lines that the pages have for Docker Compose, word for
-// word, with Compose itself on a real engine: dockerd of Debian's docker.io, as root, in
-// a network of its own, where no registry is and no port is anybody else's. The images
-// are built as the pages say; those of others stand-ins make (images.sh). It is a module
-// of its own, since Compose brings hundreds: make engines runs it, make check does not.
+// Package enginetest runs the Docker Compose commands of the documentation, word for word,
+// with the real Compose on a real engine: dockerd from Debian's docker.io, as root, in a
+// separate network namespace without a registry and with all ports free. Our images are
+// built as documented; images.sh makes stand-ins for the others. It is a separate module,
+// because Compose needs hundreds of modules. "make engines" runs it; "make check" does not.
 package enginetest
 
 import (
@@ -21,8 +21,8 @@ import (
 // root is the repository.
 const root = "../.."
 
-// built is where the programs are, and the modules that the images are built from. It is
-// set in the process that runs the tests.
+// built is the folder of the programs and of the modules that the images are built from.
+// It is set in the process that runs the tests.
 var built = os.Getenv("ENGINETEST_BUILT")
 
 func TestMain(m *testing.M) {
@@ -35,9 +35,9 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// enter builds what needs the network and runs this program again without it: in
-// namespaces of its own, whose processes all end with it, and with a /run of its own, or
-// the machine's containerd would start the containers.
+// enter builds what needs the network and runs this program again without network access.
+// It uses new namespaces, whose processes all end with it, and a new /run. Otherwise the
+// machine's containerd would start the containers.
 func enter() error {
 	for _, needed := range []string{"dockerd", "docker", "busybox", "ip", "unshare", "git"} {
 		if _, err := exec.LookPath(needed); err != nil || os.Geteuid() != 0 {

@@ -1,7 +1,7 @@
-// Package linetest runs the lines that the pages have for NATS's own client, word for
-// word, against real servers. It is a module of its own: that client brings many modules
-// that Greenlight has no other use for. TestDocs_NameNoOtherCommands of cmd/greenlight
-// fails for a line that no script here runs.
+// Package linetest runs the nats commands of the documentation, word for word, against real
+// servers. It is a separate module, because that client needs many modules that Greenlight
+// does not use. TestDocs_NameNoOtherCommands of cmd/greenlight fails for a command that no
+// script here runs.
 package linetest
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// bin has our commands, nats and nats-server, in the versions that go.mod names.
+// bin has our commands, and nats and nats-server in the versions of go.mod.
 var bin string
 
 func TestMain(m *testing.M) {
@@ -56,8 +56,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// freeAddress returns one that is free now, outside of the range from which the system
-// takes the ports of outgoing connections.
+// freeAddress returns an address that is free now, outside the range of ports that the
+// system uses for outgoing connections.
 func freeAddress() string {
 	for {
 		address := fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(18000))

@@ -1,5 +1,5 @@
-// Package monitoring_test holds the alert rules and the board against the program and
-// its documentation. The rules' own tests are in ruletest.
+// Package monitoring_test compares the alert rules and the dashboard with the program and
+// its documentation. The tests of the rules are in ruletest.
 package monitoring_test
 
 import (
@@ -44,7 +44,7 @@ func readRules(t *testing.T) []rule {
 	return file.Groups[0].Rules
 }
 
-// board is a board for Grafana, as far as it asks Prometheus.
+// board has the queries of a Grafana dashboard.
 type board struct {
 	Panels []struct {
 		Title   string
@@ -88,7 +88,7 @@ func TestAlerts_SayWhatToDoAndHaveASection(t *testing.T) {
 	}
 	for _, heading := range regexp.MustCompile(`(?m)^### (Greenlight\w+)$`).FindAllStringSubmatch(page, -1) {
 		if !alerts[heading[1]] {
-			t.Errorf("docs/operations.md has a section about %s, and there is no such alert", heading[1])
+			t.Errorf("docs/operations.md has a section about %s, which is not an alert", heading[1])
 		}
 	}
 }
@@ -99,7 +99,7 @@ var (
 	label  = regexp.MustCompile(`[{,]\s*([a-z_]+)\s*(?:=~|!~|!=|=)`)
 )
 
-// The page's list of metrics is made from a running process, so what is in it exists.
+// The page's list of metrics is generated from a running process, so they exist.
 func TestExpressions_NameMetricsThatExist(t *testing.T) {
 	types, labels := map[string]string{}, map[string]bool{"instance": true, "job": true}
 	kind := ""
@@ -121,7 +121,7 @@ func TestExpressions_NameMetricsThatExist(t *testing.T) {
 	check := func(where, expr string) {
 		found := metric.FindAllString(expr, -1)
 		if len(found) == 0 {
-			t.Errorf("%s asks for no metric of ours: %s", where, expr)
+			t.Errorf("%s uses no metric of Greenlight: %s", where, expr)
 		}
 		for _, name := range found {
 			series := name

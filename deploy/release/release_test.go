@@ -1,5 +1,5 @@
-// Package release_test holds what is released against the sources. The plan for
-// goreleaser is tried by goreleaser's own reader, in plantest.
+// Package release_test compares the release files with the sources. Goreleaser's own reader
+// checks its configuration, in plantest.
 package release_test
 
 import (
@@ -28,7 +28,7 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// The linker says nothing of a variable that is not there.
+// The linker does not report unknown variables.
 func TestStamp_SetsVariablesThatExist(t *testing.T) {
 	declared := regexp.MustCompile(`(?m)^var (.*) string$`).FindStringSubmatch(read(t, "internal/app/version.go"))
 	if declared == nil {
@@ -46,7 +46,7 @@ func TestStamp_SetsVariablesThatExist(t *testing.T) {
 	}
 }
 
-// one returns what the only match of a pattern in a file holds, without the stamp.
+// one returns the only match of a pattern in a file, without the stamp.
 func one(t *testing.T, name, pattern string) string {
 	t.Helper()
 	found := regexp.MustCompile(pattern).FindAllStringSubmatch(strings.ReplaceAll(read(t, name), "\\\n", " "), -1)
@@ -57,11 +57,11 @@ func one(t *testing.T, name, pattern string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(text, ",", " ")), " ")
 }
 
-// What is in an image, in an archive and in bin/ is built alike, and so is the same.
+// Images, archives and bin/ are built with the same flags, and so have the same binaries.
 func TestFlags_AreTheSameEverywhere(t *testing.T) {
 	type flags struct{ build, link, cgo string }
 	const plan = ".goreleaser.yaml"
-	// The list of linker flags there is one item a line; those of the stamp begin with -X.
+	// The linker flags there have one line each; those of the stamp begin with -X.
 	linked := one(t, plan, `(?m)ldflags: &ldflags\n((?: +- .*\n)+)`)
 	all := map[string]flags{
 		"Makefile": {
@@ -86,7 +86,7 @@ func TestFlags_AreTheSameEverywhere(t *testing.T) {
 	}
 }
 
-// plainFlags are the items of a list without its dashes and what templates leave.
+// plainFlags returns the items of a list without dashes and template leftovers.
 func plainFlags(text string) (flags []string) {
 	for _, word := range strings.Fields(text) {
 		if len(word) > 1 && word[0] == '-' {
@@ -96,7 +96,7 @@ func plainFlags(text string) (flags []string) {
 	return flags
 }
 
-// An image that somebody runs has nothing but a program in it, and runs as nobody.
+// A final image has only a program and runs as an unprivileged user.
 func TestDockerfile_ImagesAreEmptyAndNobodys(t *testing.T) {
 	type stage struct{ from, user string }
 	stages := map[string]stage{}
@@ -106,7 +106,7 @@ func TestDockerfile_ImagesAreEmptyAndNobodys(t *testing.T) {
 		switch {
 		case len(words) == 4 && words[0] == "FROM" && words[2] == "AS":
 			last = words[3]
-			// A stage begins with the user of the one that it is from.
+			// A stage begins with the user of its base stage.
 			stages[last] = stage{words[1], stages[words[1]].user}
 		case len(words) > 0 && words[0] == "FROM":
 			t.Errorf("%q has no name", line)
@@ -128,7 +128,7 @@ func TestDockerfile_ImagesAreEmptyAndNobodys(t *testing.T) {
 			t.Errorf("%s: begins with %q, want scratch", name, from)
 		}
 		if id, _, _ := strings.Cut(stages[name].user, ":"); id == "" || id == "0" || strings.Trim(id, "0123456789") != "" {
-			t.Errorf("%s: runs as %q, want a number, which Kubernetes can tell from root's", name, stages[name].user)
+			t.Errorf("%s: runs as %q, want a number, so that Kubernetes can check that it is not root", name, stages[name].user)
 		}
 	}
 }
@@ -155,14 +155,14 @@ func TestChangelog_HasItsForm(t *testing.T) {
 	}
 }
 
-// In each kind of sources version.sh says what is checked out, and make build builds
-// just that. Images get it from Compose's .env or by hand, and have no other way to know.
+// For each kind of sources version.sh prints the version that is checked out, and make build
+// uses it. Images get it only from Compose's .env or from build arguments.
 func TestVersion_IsSaidByOneScript(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "greenlight")
 	for _, name := range []string{"Makefile", "Dockerfile", "deploy/version.sh"} {
 		text := read(t, name)
 		if name != "deploy/version.sh" && regexp.MustCompile(`\bgit (describe|log|show|rev-parse)\b`).MatchString(text) {
-			t.Errorf("%s asks git by itself", name)
+			t.Errorf("%s calls git directly", name)
 		}
 		path := filepath.Join(folder, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
@@ -233,7 +233,7 @@ func TestVersion_IsSaidByOneScript(t *testing.T) {
 		builds := run(folder, "make", "-n", "build")
 		for name, value := range said {
 			if want := "app." + strings.ToLower(name) + "=" + value; !regexp.MustCompile(regexp.QuoteMeta(want) + `[ ']`).MatchString(builds) {
-				t.Errorf("%s: make build is not told %s:\n%s", step.name, want, builds)
+				t.Errorf("%s: make build does not get %s:\n%s", step.name, want, builds)
 			}
 		}
 	}
@@ -241,18 +241,18 @@ func TestVersion_IsSaidByOneScript(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, ".git", "config"), []byte("no configuration"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if says, err := try(folder, "sh", "deploy/version.sh", "print"); err == nil || strings.Contains(says, "VERSION=") || !strings.Contains(says, "refuses") {
+	if says, err := try(folder, "sh", "deploy/version.sh", "print"); err == nil || strings.Contains(says, "VERSION=") || !strings.Contains(says, "cannot read the version") {
 		t.Errorf("where git refuses version.sh says %v\n%s", err, says)
 	}
 }
 
-// most is how large a program may be.
+// most is the largest allowed size of a program.
 var most = map[string]int64{"webhook": 22_000_000, "assigner": 22_000_000, "greenlight": 45_000_000}
 
-// stamp is what a build is told to say.
+// stamp is the version that a build must print.
 var stamp = app.Build{Version: "1.2.3", Commit: "0123456789abcdef0123456789abcdef01234567", Date: "2026-01-02T03:04:05Z"}
 
-// makeBuild has make build put the programs into a folder.
+// makeBuild runs make build for a folder.
 func makeBuild(t *testing.T, from string, env ...string) (bin string) {
 	t.Helper()
 	bin = t.TempDir()
@@ -267,7 +267,7 @@ func makeBuild(t *testing.T, from string, env ...string) (bin string) {
 	return bin
 }
 
-// sources copies what a build needs elsewhere, without the repository around it.
+// sources copies the files that a build needs, without the repository.
 func sources(t *testing.T) string {
 	t.Helper()
 	to := t.TempDir()
@@ -284,9 +284,8 @@ func sources(t *testing.T) string {
 	return to
 }
 
-// TestBuild_IsSmallSaysWhatItIsAndComesOutTheSame makes the programs twice, which takes
-// minutes: make size asks for it, and make reproduce for a second time without anything
-// that Go keeps.
+// TestBuild_IsSmallSaysWhatItIsAndComesOutTheSame builds the programs twice, which takes
+// minutes. "make size" runs it, and "make reproduce" runs it with an empty Go cache.
 func TestBuild_IsSmallSaysWhatItIsAndComesOutTheSame(t *testing.T) {
 	asked := os.Getenv("GREENLIGHT_SIZE")
 	if asked == "" {

@@ -21,7 +21,7 @@ import (
 	"greenlight/internal/app"
 )
 
-// dist is where make snapshot puts what a release would have.
+// dist is where make snapshot puts the files of a release.
 const dist = root + "/dist"
 
 // snapshot skips a test unless make snapshot runs it, and returns the archives that it made.
@@ -40,7 +40,7 @@ func snapshot(t *testing.T) (archives []string) {
 	return archives
 }
 
-// Whoever downloads a file finds its sum, and it is right.
+// Every file has a checksum, which is correct.
 func TestSnapshot_EachFileHasItsChecksum(t *testing.T) {
 	want := map[string]string{}
 	for _, archive := range snapshot(t) {
@@ -65,7 +65,7 @@ func TestSnapshot_EachFileHasItsChecksum(t *testing.T) {
 	}
 }
 
-// parts is what this reads of a list of parts in SPDX form.
+// parts is the part of an SPDX document that the test reads.
 type parts struct {
 	SPDXVersion string `json:"spdxVersion"`
 	Packages    []struct {
@@ -79,8 +79,8 @@ type file struct {
 	Name string `json:"fileName"`
 }
 
-// A list of parts names each program of its archive, and each module that the linker put
-// into one, with its version: what people look up when a fault in a module is known.
+// An SPDX document names each program of its archive, and each linked module with its
+// version, so that users can find vulnerable modules.
 func TestSnapshot_ListsOfPartsNameEachProgramAndModule(t *testing.T) {
 	for _, archive := range snapshot(t) {
 		var list parts
@@ -121,8 +121,8 @@ func TestSnapshot_ListsOfPartsNameEachProgramAndModule(t *testing.T) {
 	}
 }
 
-// The programs of an archive say that they are of the commit that is checked out, as
-// those of make build and of an image do.
+// The programs of an archive print the commit that is checked out, like those of make build
+// and of an image.
 func TestSnapshot_ProgramsSayWhatTheyAre(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "sh", filepath.Join(root, "deploy/version.sh"), "print").Output()
 	if err != nil {
@@ -144,7 +144,7 @@ func TestSnapshot_ProgramsSayWhatTheyAre(t *testing.T) {
 		if build.Commit == "none" {
 			t.Skip("git has no remote here, without which goreleaser knows of no commit on trial and makes no release")
 		}
-		// goreleaser makes no release of what is changed, and so has no +dirty.
+		// goreleaser refuses to release changed sources, so +dirty does not occur.
 		want := strings.ReplaceAll(string(out), "+dirty\n", "\n")
 		if !strings.HasSuffix(want, "COMMIT="+build.Commit+"\nDATE="+build.Date+"\n") {
 			t.Errorf("%s says %s, and version.sh\n%s", archive, says, out)
@@ -152,7 +152,7 @@ func TestSnapshot_ProgramsSayWhatTheyAre(t *testing.T) {
 	}
 }
 
-// programs are the commands in an archive, by name. It fails if one is not there.
+// programs returns the commands in an archive by name. It fails if one is missing.
 func programs(t *testing.T, archive string) map[string][]byte {
 	t.Helper()
 	file, err := os.Open(archive)

@@ -72,9 +72,9 @@ func TestKeyFile_RotatesAKeyAndKeepsWhatWasGood(t *testing.T) {
 		want  string
 	}{
 		"empty":         {func(r *rotation) { r.write("") }, "it is empty"},
-		"cut off":       {func(r *rotation) { r.write(key(2).String()[:30]) }, "as if cut off"},
+		"cut off":       {func(r *rotation) { r.write(key(2).String()[:30]) }, "may be cut off"},
 		"second bad":    {func(r *rotation) { r.write(key(2).String() + ",x") }, "key 2 of 2"},
-		"another thing": {func(r *rotation) { r.write(secret) }, "it looks like an API key"},
+		"an API key":    {func(r *rotation) { r.write(secret) }, "it looks like an API key"},
 		"far too large": {func(r *rotation) { r.write(strings.Repeat(secret, 10_000)) }, "is larger than"},
 		"gone":          {func(r *rotation) { must(r.t, os.Remove(r.path)) }, "no such file"},
 		"a folder": {func(r *rotation) {

@@ -243,7 +243,7 @@ func Decide(c Case) Decision {
 	switch {
 	case !c.Leaving:
 		n.UnnamedAt = time.Time{}
-	case n.UnnamedAt.IsZero():
+	case n.UnnamedAt.IsZero(), n.UnnamedAt.After(c.Now): // the clock was set back since
 		n.UnnamedAt = c.Now.UTC().Round(0)
 	}
 	d := decider{Case: c, n: n}

@@ -107,7 +107,7 @@ func (r *reconcile) leaving() []plan.E164 {
 // movesElsewhere reports whether another entry names the number and may move it from this
 // campaign: to remove it first would leave it without one.
 func (r *reconcile) movesElsewhere(n plan.E164, c telnyx.Campaign) bool {
-	for _, other := range r.set.Campaigns {
+	for _, other := range r.a.config.Plans().Campaigns {
 		if _, names := slices.BinarySearch(other.Numbers, n); !names || other.ID() == r.req.key {
 			continue
 		}
@@ -147,7 +147,7 @@ func (r *reconcile) decideLeaving(leaving []plan.E164, seen *Observation, claime
 				c.PlanFault = fault.Error()
 			}
 			if room <= 0 {
-				c.TooMany = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", len(leaving)+r.pruned, pruneLimit(r.pruneBase, r.a.config.PruneLimit))
+				c.TooMany = fmt.Sprintf("the plan dropped %d of the entry's numbers; without a person at most %d are removed", len(leaving)+r.pruned, pruneLimit(r.pruneBase, r.a.config.PruneLimit))
 			}
 			room--
 		}

@@ -192,3 +192,75 @@ func TestPrune_StopsWhenThePlanNamesTheNumberAgain(t *testing.T) {
 	leaves(r, 2)
 	wantOn(r, "in the end", numbers)
 }
+
+// What a command or another entry attached is not this entry's, though it names it later.
+func TestPrune_RemovesOnlyWhatItsOwnRequestAttached(t *testing.T) {
+	t.Parallel()
+	for name, attach := range map[string]func(r *rig, numbers []string){
+		"but not what a command attached": func(r *rig, numbers []string) {
+			r.plan(pruning(numbers[1:]...))
+			m := r.manual()
+			if got := one2(r)(m.Assign(t.Context(), naming(testCampaign, numbers[0]), false)); !got.Sent {
+				t.Fatalf("assign: %+v, want it sent", got)
+			}
+			r.must(m.Close(t.Context())) // its record stays until the request is over
+		},
+		"but not what an entry with another name attached": func(r *rig, numbers []string) {
+			attachAll(r, listed("earlier", testCampaign, numbers...)+"  prune: true\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			numbers := numbered(6)
+			r := newRig(t, telnyxsim.Options{}, 6)
+			attach(r, numbers)
+			attachAll(r, pruning(numbers...))
+			r.plan(pruning(numbers[1:]...))
+			leaves(r, 3)
+			wantOn(r, "after three resyncs", numbers)
+		})
+	}
+}
+
+// The plan moves a number to an entry whose campaign is in review: until it is approved the
+// number stays where it is.
+func TestPrune_KeepsWhatAnotherEntryNames(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(6)
+	r := newRig(t, telnyxsim.Options{}, 6)
+	attachAll(r, pruning(numbers...))
+	r.must(r.sim.SetCampaignStatus(otherCampaign, telnyx.CampaignMNOPending))
+	next := listed("next", otherCampaign, numbers[0]) + "  move_from: [" + testCampaign + "]\n"
+	r.plan(pruning(numbers[1:]...), next)
+	leaves(r, 3)
+	r.reconcile(otherCampaign)
+	wantOn(r, "while another entry waits for it", numbers)
+	r.plan(pruning(numbers[1:]...), listed("next", otherCampaign, "+13125550199"))
+	leaves(r, 1)
+	wantOn(r, "directly after no entry names it", numbers)
+}
+
+// The clock was ahead when the number left the plan: of another assigner, or of this one.
+func TestPrune_RemovesAlthoughTheClockWasSetBack(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(6)
+	r := newRig(t, telnyxsim.Options{}, 6)
+	attachAll(r, pruning(numbers...))
+	r.advance(10 * time.Hour)
+	r.plan(pruning(numbers[1:]...))
+	r.reconcile(testCampaign)
+	r.advance(-10 * time.Hour)
+	leaves(r, 2)
+	wantOn(r, "two resyncs later", numbers[1:])
+}
+
+// A list that does not show the number yet does not prove that it has left.
+func TestPrune_RemovesWhatListsDoNotShowYet(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(6)
+	r := newRig(t, telnyxsim.Options{Dialect: telnyxsim.Dialect{ListLag: time.Hour}}, 6)
+	attachAll(r, pruning(numbers...))
+	r.plan(pruning(numbers[1:]...))
+	leaves(r, 2)
+	wantOn(r, "after two resyncs", numbers[1:])
+}

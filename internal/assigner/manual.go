@@ -218,20 +218,6 @@ func (m *Manual) remove(ctx context.Context, want plan.Campaign, send bool) ([]M
 	return m.applyTo(ctx, r, results, decisions)
 }
 
-// drop ends the records of numbers that are done, and which no plan asked for.
-func (m *Manual) drop(ctx context.Context, r *reconcile, results []ManualResult) error {
-	for _, result := range results {
-		key := claimKey{r.req.key, string(result.Number)}
-		if entry, made := m.made[key]; made && result.Done {
-			if err := m.a.ledger.DropNumber(ctx, entry); err != nil && !errors.Is(err, ledger.ErrChanged) {
-				return err
-			}
-			delete(m.made, key)
-		}
-	}
-	return nil
-}
-
 // begin prepares a reconcile of numbers that a person named.
 func (m *Manual) begin(ctx context.Context, want plan.Campaign) (*reconcile, error) {
 	now := m.a.now()
@@ -390,7 +376,7 @@ func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []ManualResu
 		}
 		report(&results[i])
 	}
-	return results, cmp.Or(err, m.drop(ctx, r, results))
+	return results, err
 }
 
 // complete fills in what was decided and recorded.

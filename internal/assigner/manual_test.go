@@ -242,3 +242,27 @@ func effectiveOnly(writes []telnyxsim.Write) func(func(telnyxsim.Write) bool) {
 		}
 	}
 }
+
+// A command that waits for other numbers asks again about one that is done. A list that does
+// not show it yet is not believed.
+func TestManual_SendsOnceAlthoughListsLag(t *testing.T) {
+	t.Parallel()
+	number := numbered(1)[0]
+	r := newRig(t, telnyxsim.Options{Dialect: telnyxsim.Dialect{ListLag: time.Hour}}, 1)
+	r.plan(listed("other", otherCampaign, "+13125550199"))
+	m := r.manual()
+	r.eventually("it is attached", func() bool {
+		r.advance(time.Minute)
+		return one2(r)(m.Assign(t.Context(), naming(testCampaign, number), true)).Done
+	})
+	if got := one2(r)(m.Assign(t.Context(), naming(testCampaign, number), true)); !got.Done {
+		t.Errorf("asked again: %+v, want it done", got)
+	}
+	if n := len(r.sim.Writes()); n != 1 {
+		t.Errorf("%d requests, want one", n)
+	}
+	r.must(m.Close(t.Context()))
+	if n := r.number(number); n.Number != "" {
+		t.Errorf("the record %+v is left", n)
+	}
+}

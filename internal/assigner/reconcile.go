@@ -230,7 +230,7 @@ func (r *reconcile) question(c telnyx.Campaign, likelyFree []plan.E164) question
 // have: it is under way, or the number was seen on the campaign since.
 func (r *reconcile) wasRequested(number plan.E164) bool {
 	known := r.known(number)
-	return !known.ClaimedAt.IsZero() || known.State == ledger.Pending || known.IsOn()
+	return !known.ClaimedAt.IsZero() || known.State == ledger.Pending || known.State == ledger.Leaving || known.IsOn()
 }
 
 // unattached are the planned numbers that the ledger does not have on a campaign.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -225,12 +226,11 @@ func TestNotice_ComesAfterTheRecordsThatItReports(t *testing.T) {
 	}
 	r.reconcile(testCampaign)
 	r.advance(soon)
-	raced := false
+	var raced atomic.Bool
 	r.after = func(req *http.Request) {
-		if raced || !strings.HasPrefix(req.URL.Path, settingsPath) {
+		if !strings.HasPrefix(req.URL.Path, settingsPath) || raced.Swap(true) {
 			return
 		}
-		raced = true
 		entries, err := r.a.ledger.Numbers(r.Context(), testCampaign)
 		r.check(err)
 		n := entries[absent].Number
@@ -238,7 +238,7 @@ func TestNotice_ComesAfterTheRecordsThatItReports(t *testing.T) {
 		_, err = r.a.ledger.PutNumber(r.Context(), entries[absent], n)
 		r.check(err)
 	}
-	if err := r.tryReconcile(t.Context(), testCampaign); !errors.Is(err, ledger.ErrChanged) || !raced {
+	if err := r.tryReconcile(t.Context(), testCampaign); !errors.Is(err, ledger.ErrChanged) || !raced.Load() {
 		t.Errorf("got %v, want %v", err, ledger.ErrChanged)
 	}
 	if got := notices(); got != 0 {

@@ -28,7 +28,7 @@ type upProcess struct {
 	env []string
 }
 
-// run starts it and returns when it works. Stop ends it, which it must do with 0.
+// run starts it and returns when it is ready. Stop ends it and requires exit code 0.
 func (u upProcess) run(data string) (out *testkit.Buffer, stop func()) {
 	u.t.Helper()
 	command, out := u.command(data)
@@ -36,7 +36,7 @@ func (u upProcess) run(data string) (out *testkit.Buffer, stop func()) {
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
 	stop = sync.OnceFunc(func() {
-		_ = command.Process.Signal(syscall.SIGTERM) // it may be gone
+		_ = command.Process.Signal(syscall.SIGTERM) // it may have exited
 		if err := <-ended; err != nil {
 			u.t.Errorf("greenlight up: %v\n%s", err, out.String())
 		}
@@ -75,7 +75,7 @@ func (s seen) noticed(plan string) string {
 	return ""
 }
 
-// status asks for it, and returns it as text as well.
+// status runs greenlight status, and returns its text too.
 func (u upProcess) status(data string) (s seen, text string) {
 	u.t.Helper()
 	out, err := exec.Command(u.commands+"greenlight", "status", "--data", data, "--json").Output()
@@ -88,7 +88,7 @@ func (u upProcess) status(data string) (s seen, text string) {
 	return s, compact.String()
 }
 
-// What docs/operations.md says of backups: stop, copy the data folder, start elsewhere.
+// The steps of docs/operations.md, Backups: stop, copy the data folder, start elsewhere.
 func TestBackup_StartsElsewhereAsItStopped(t *testing.T) {
 	t.Parallel()
 	commands, err := buildCommands()

@@ -14,18 +14,17 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// BenchmarkApproval measures the way from the 200 that the webhook answers to a
-// VERIFIED notification until the first request to attach arrives at Telnyx. The
-// metric ours/reference compares it with the same reads and the same request made
-// by a bare client, one after another.
+// BenchmarkApproval measures the time from the webhook's 200 to a VERIFIED notification
+// until the first attach request reaches Telnyx. The metric ours/reference compares it
+// with the same reads and request, made one after another by a bare client.
 func BenchmarkApproval(b *testing.B) {
 	for _, latency := range []time.Duration{5 * time.Millisecond, 150 * time.Millisecond} {
 		b.Run(latency.String(), func(b *testing.B) { benchmarkApproval(b, latency) })
 	}
 }
 
-// benchmarkApproval measures with the given latency of every answer of Telnyx. The
-// metric roundtrips is the median in such latencies.
+// benchmarkApproval measures it with the given latency of every answer from Telnyx. The
+// metric roundtrips is the median in units of that latency.
 func benchmarkApproval(b *testing.B, latency time.Duration) {
 	w := newWorld(b, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: latency})
 	id := func(i int) string { return fmt.Sprintf("%08d-907b-43a9-8ada-ba1dc8335b07", i) }
@@ -68,8 +67,7 @@ func benchmarkApproval(b *testing.B, latency time.Duration) {
 	b.ReportMetric(float64(took[len(took)/2])/float64(latency), "roundtrips")
 }
 
-// bareRequests makes the reads that precede a request to attach, and nothing
-// else.
+// bareRequests makes only the reads that precede an attach request.
 func (w *world) bareRequests(b *testing.B, id, number string) time.Duration {
 	client := &telnyx.Client{APIKey: apiKey, BaseURL: w.api.URL + "/v2"}
 	started := time.Now()
@@ -91,9 +89,8 @@ func verifiedEvent(i int, campaignID string) []byte {
 		`"payload":{"campaignId":%q,"type":"VERIFIED"},"record_type":"event"},"meta":{"attempt":1}}`, i, campaignID)
 }
 
-// BenchmarkAttach measures the pace: a limit of 20 calls a second and 150 ms for
-// each answer. The metric time/ideal is what it took against as many twentieths of
-// a second as numbers.
+// BenchmarkAttach measures the pace at a limit of 20 calls a second and 150 ms latency.
+// The metric time/ideal divides the time by a twentieth of a second per number.
 func BenchmarkAttach(b *testing.B) {
 	const perSecond = 20
 	for b.Loop() {
@@ -179,8 +176,8 @@ func BenchmarkFirstResync(b *testing.B) {
 	}
 }
 
-// BenchmarkTakeover measures from the SIGKILL of the working assigner until another one
-// calls Telnyx.
+// BenchmarkTakeover measures the time from the SIGKILL of the active assigner until
+// another one calls Telnyx.
 func BenchmarkTakeover(b *testing.B) {
 	var took []float64
 	for b.Loop() {

@@ -18,8 +18,8 @@ const (
 	refiledID = "11111111-907b-43a9-8ada-ba1dc8335b07"
 )
 
-// The first request reactivates a dormant campaign and fails, like all others until it is
-// reactivated, however long that takes.
+// The first request reactivates a dormant campaign and fails. So do all requests until it
+// is active, however long that takes.
 func TestDormantCampaign_IsTriedUntilItIsReactivated(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
@@ -40,7 +40,7 @@ func TestDormantCampaign_IsTriedUntilItIsReactivated(t *testing.T) {
 			w := newWorld(t, telnyxsim.Options{ReactivateDelay: telnyxsim.Never, Dialect: telnyxsim.Dialect{RefuseDormant: tt.refuse}})
 			clock := w.movableClock()
 			w.stage(campaignID + ": " + number)
-			// Without an event: one that comes after the first request cuts its wait.
+			// Without an event, because one after the first request would end the wait early.
 			w.sim.AddCampaign(telnyxsim.Campaign{ID: campaignID, CampaignStatus: telnyx.CampaignMNOProvisioned})
 			w.must(w.sim.MakeDormant(campaignID))
 			w.start()
@@ -48,7 +48,7 @@ func TestDormantCampaign_IsTriedUntilItIsReactivated(t *testing.T) {
 				w.posted(number, failure)
 				if !tt.refuse {
 					w.failedAtTelnyx(number)
-					clock.pass(30 * time.Minute) // the request cannot be in flight any more
+					clock.advance(30 * time.Minute) // the request can no longer be in flight
 					w.reconcile(campaignID)
 				}
 				n := w.numberIs(campaignID, number, ledger.Planned, ledger.DormantRetry)
@@ -60,7 +60,7 @@ func TestDormantCampaign_IsTriedUntilItIsReactivated(t *testing.T) {
 				if failure == tt.failures {
 					w.campaign(campaignID, telnyx.CampaignMNOProvisioned) // it is active again
 				}
-				clock.pass(2 * time.Hour)
+				clock.advance(2 * time.Hour)
 				w.reconcile(campaignID)
 			}
 			w.numberReaches(campaignID, number, ledger.Sendable)
@@ -103,8 +103,8 @@ func TestDormantCampaign_ThatReadsSuspendedWaitsForReactivation(t *testing.T) {
 	}
 }
 
-// A campaign is suspended while many numbers are due. An event stops the
-// requests at once; if it is lost, the reading between two batches does.
+// A campaign is suspended while many numbers are due. An event stops the requests
+// immediately; if it is lost, the read between two batches does.
 func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -127,7 +127,7 @@ func TestSuspension_InTheMiddleOfAttaching(t *testing.T) {
 			if tt.lost {
 				w.sim.DropDeliveries(true)
 				w.must(w.sim.SetCampaignStatus(campaignID, telnyx.CampaignTCRSuspended))
-				clock.pass(2 * time.Minute) // what was read is old now
+				clock.advance(2 * time.Minute) // the last read is old now
 			} else {
 				w.must(w.sim.Suspend(campaignID))
 				w.phase(campaignID, ledger.PhaseSuspended)
@@ -191,7 +191,7 @@ func (w *world) suspendedOrLater(least int, all []string) {
 	}
 }
 
-// T-Mobile's suspension leaves campaignStatus as it is, and Telnyx would take the
+// T-Mobile's suspension does not change campaignStatus, and Telnyx would accept the
 // requests.
 func TestTMobileSuspension_HoldsAndClears(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// many returns so many numbers.
+// many returns that many numbers.
 func many(count int) []string {
 	numbers := make([]string, count)
 	for i := range numbers {
@@ -32,8 +32,7 @@ func (w *world) stageMany(id string, status telnyx.CampaignStatus, numbers []str
 		id, len(numbers), strings.Join(numbers, ", ")))
 }
 
-// callsSince counts the requests to Telnyx since the counts that were taken
-// before, by route.
+// callsSince counts the requests to Telnyx by route since the earlier counts.
 func (w *world) callsSince(before map[string]int) (byRoute map[string]int, total int) {
 	byRoute = map[string]int{}
 	for route, count := range w.sim.Calls() {
@@ -63,8 +62,8 @@ func TestCost_OfAttachingIsACallANumberAndFewMore(t *testing.T) {
 	}
 }
 
-// With the carriers' events, thousands of them, it must not cost much more: each
-// event may cause a reconcile, and each reconcile reads all numbers.
+// Thousands of carrier events must not cost much more, although each event may cause a
+// reconcile and each reconcile reads all numbers.
 func TestCost_OfAStormOfEventsIsBounded(t *testing.T) {
 	const count = 500
 	w := newWorld(t, telnyxsim.Options{AssignDelay: 100 * time.Millisecond, MappingDelay: 100 * time.Millisecond, MappingGap: 100 * time.Millisecond})
@@ -76,7 +75,7 @@ func TestCost_OfAStormOfEventsIsBounded(t *testing.T) {
 	delivered := len(w.sim.Deliveries())
 	t.Logf("%d numbers, %d events, %d calls: %v", count, delivered, total, byRoute)
 	if delivered < 3*count {
-		t.Errorf("%d events are no storm", delivered)
+		t.Errorf("got only %d events", delivered)
 	}
 	if reads := total - count; reads > count/10 {
 		t.Errorf("%d calls beside the %d requests to attach, want a tenth at most: %v", reads, count, byRoute)
@@ -110,7 +109,7 @@ func TestCost_OfAResyncOfAttachedNumbersIsOneList(t *testing.T) {
 	}
 }
 
-// The benchmark BenchmarkResync does it with 10,000.
+// BenchmarkResync does the same with 10,000 campaigns.
 func TestCost_OfWaitingCampaignsIsTheirBrandsLists(t *testing.T) {
 	const count, brands = 1000 / smaller, 4
 	w := newWorld(t, telnyxsim.Options{})
@@ -136,8 +135,8 @@ func TestCost_OfWaitingCampaignsIsTheirBrandsLists(t *testing.T) {
 	}
 	w.eventually("all are known", all)
 	w.idle()
-	// A start finds out what brands there are, and reads their lists, and Telnyx's log of
-	// failed deliveries.
+	// At start the assigner lists the brands, and then the campaigns of each, and reads
+	// Telnyx's log of failed deliveries.
 	byRoute, total := w.callsSince(nil)
 	t.Logf("start: %d calls: %v", total, byRoute)
 	if total > 2+brands {

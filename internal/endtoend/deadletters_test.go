@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// noDeadLetters are ways in which dead letters cannot be stored for a while.
+// noDeadLetters are faults that temporarily prevent storing dead letters.
 var noDeadLetters = map[string]func(w *world) (fix func()){
 	"the stream is gone": func(w *world) func() {
 		w.must(w.js.DeleteStream(w.t.Context(), events.StreamDeadLetters))
@@ -33,8 +33,8 @@ var noDeadLetters = map[string]func(w *world) (fix func()){
 	},
 }
 
-// A message that cannot be handled stays where it is until it is stored among the
-// dead letters.
+// A message that cannot be handled stays in its stream until it is stored as a dead
+// letter.
 func TestMessage_IsKeptUntilItsDeadLetterIsStored(t *testing.T) {
 	t.Parallel()
 	for name, breakLetters := range noDeadLetters {

@@ -12,7 +12,8 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// The log has each decision, including those of operators, and why work waits or continues.
+// The log has every decision, including those of operators, and why work waits or
+// continues.
 func TestLog_HasALineForEachDecision(t *testing.T) {
 	t.Parallel()
 	const fine, taken, other = "+15551234568", "+15551234567", "11111111-907b-43a9-8ada-ba1dc8335b07"

@@ -147,7 +147,7 @@ func about(fixture map[string]any, eventID, campaignID, tcrID, brandID string) [
 	return out
 }
 
-// everyCampaignStatus is the published enum, a word that is not in it, and none.
+// everyCampaignStatus has the published enum, a word outside it, and an empty one.
 var everyCampaignStatus = []telnyx.CampaignStatus{
 	telnyx.CampaignTCRPending, telnyx.CampaignTCRSuspended, telnyx.CampaignTCRExpired, telnyx.CampaignTCRAccepted,
 	telnyx.CampaignTCRFailed, telnyx.CampaignTelnyxAccepted, telnyx.CampaignTelnyxFailed, telnyx.CampaignMNOPending,
@@ -199,7 +199,7 @@ func TestEveryNotification_AttachesOnlyWhenTheCampaignIsProvisioned(t *testing.T
 		w.must(w.sim.SetCampaignStatus(r.campaignID, r.status))
 		w.post(about(notifications[r.fixture], fmt.Sprintf("row-%d", i), r.campaignID, r.tcrID, r.brandID), http.StatusOK)
 	}
-	// On a busy machine a request may be put off, so idle is not enough.
+	// On a busy machine a request may be delayed, so idle is not enough.
 	w.eventually("every campaign was reconciled after its notification", func() (bool, string) {
 		known, err := w.book.Campaigns(t.Context())
 		w.must(err)

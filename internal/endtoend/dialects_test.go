@@ -16,8 +16,8 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// The campaigns and messaging profiles of the world that is run in every dialect. The
-// first four are planned, numbers are on the other two.
+// The campaigns and messaging profiles of the world that runs in every dialect. The first
+// four are planned; some numbers are on the other two.
 const (
 	springID    = "4b30019a-e14d-522f-fc8e-00000000000a"
 	pooledID    = "4b30019a-e14d-522f-fc8e-00000000000b"
@@ -42,7 +42,7 @@ const (
 	partnerNumber  = "+12125550109" // on the shared campaign
 	pooledNumberA  = "+12125550110"
 	pooledNumberB  = "+12125550111"
-	portingNumber  = "+12125550112" // Telnyx refuses it, whatever else it says of it
+	portingNumber  = "+12125550112" // Telnyx refuses it in every dialect
 )
 
 // expectation is the expected end of a planned number: attached to its campaign, or not
@@ -50,11 +50,11 @@ const (
 type expectation struct {
 	campaign string
 	reason   ledger.Reason
-	// others are reasons that are as true.
+	// others are reasons that are equally true.
 	others []ledger.Reason
 	// from is the campaign that the number leaves.
 	from string
-	// tried says that only a try shows the reason, so that preflight and diff need not
+	// tried says that only a request reveals the reason, so preflight and diff may not
 	// have it.
 	tried bool
 }
@@ -96,14 +96,14 @@ campaigns:
     numbers: ["` + partnerNumber + `"]
 `
 
-// allowance is what cannot be known in a dialect.
+// allowance lists what cannot be known in a dialect.
 type allowance struct {
 	why string
 	// reasons may be reported for a number instead of attaching it.
 	reasons map[string][]ledger.Reason
 	// states are those of numbers that are attached; sendable if empty.
 	states []ledger.State
-	// tried are the numbers of which only a try shows the reason.
+	// tried are the numbers whose reason only a request reveals.
 	tried []string
 }
 
@@ -132,13 +132,13 @@ var allowances = map[string]allowance{
 	},
 }
 
-// allDialects are those of the simulator, and the zero value by the name none.
+// allDialects are those of the simulator, and the zero value under the name none.
 func allDialects() []telnyxsim.NamedDialect {
 	return append(telnyxsim.Dialects(), telnyxsim.NamedDialect{Name: "none"})
 }
 
-// representative are the dialects that are tried with the race detector: one of each kind,
-// and those in which reads lag behind writes.
+// representative are the dialects that run with the race detector: one of each kind, and
+// those in which reads lag behind writes.
 var representative = []string{
 	"none", "filter-one", "numbers-ignored", "pages-of-20", "lists-lag", "reads-lag", "moves-lag", "settings-by-id",
 	"moves-refused", "refusals-409", "assignment-missing", "lists-bare", "free-forbidden",
@@ -156,8 +156,8 @@ func TestDialects_EachNumberEndsInItsExpectedState(t *testing.T) {
 	}
 }
 
-// largeAccount is how many more numbers a large account has: enough that it is not listed
-// for the sake of a few.
+// largeAccount is how many more numbers a large account has. It is not listed in full for
+// a few numbers.
 const largeAccount = 1500
 
 // largeDialects differ in a large account, where filters and single records matter.
@@ -235,7 +235,7 @@ func (w *dialectWorld) addCampaign(c telnyxsim.Campaign) {
 	w.sim.AddCampaign(c)
 }
 
-// run runs preflight, diff and the assigner, and returns what is wrong in the end.
+// run runs preflight, diff and the assigner, and returns the faults of the result.
 func (w *dialectWorld) run() []string {
 	faults := slices.Concat(w.preflightFaults(), w.diffFaults())
 	stop := w.start()
@@ -256,7 +256,7 @@ func (w *dialectWorld) accepts(number string, reason ledger.Reason) bool {
 	return reason == d.reason || slices.Contains(d.others, reason) || slices.Contains(w.allowed.reasons[number], reason)
 }
 
-// isTried reports whether only a try shows the reason of a number.
+// isTried reports whether only a request reveals the reason of a number.
 func (w *dialectWorld) isTried(number string) bool {
 	return expectations[number].tried || slices.Contains(w.allowed.tried, number)
 }

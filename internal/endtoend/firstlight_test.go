@@ -42,7 +42,7 @@ func TestLostDeliveries_LoseNothing(t *testing.T) {
 	w.reaches(campaignID, ledger.Sendable)
 	w.onePost(campaignID)
 	if calls := w.hookCalls(); calls != 0 {
-		t.Errorf("%d deliveries came through, so this shows nothing", calls)
+		t.Errorf("%d deliveries came through, so this proves nothing", calls)
 	}
 }
 
@@ -148,14 +148,14 @@ func TestRefusedRequest_IsTriedAgainLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": +15551234567")
-	// Without an event: one that comes after the refusal cuts its wait.
+	// Without an event, because one after the refusal would end the wait early.
 	w.sim.AddCampaign(telnyxsim.Campaign{ID: campaignID, CampaignStatus: telnyx.CampaignMNOProvisioned})
 	w.sim.Inject(telnyxsim.Fault{
 		Method: "POST", PathPrefix: "/10dlc/phone_number_campaigns", Times: 1,
 		Kind: telnyxsim.StatusFault(422, `{"errors":[{"code":"10036","title":"Resource is being processed"}]}`),
 	})
 	w.start()
-	w.eventually("the refusal is written down", func() (bool, string) {
+	w.eventually("the refusal is recorded", func() (bool, string) {
 		n := w.number(campaignID, "+15551234567")
 		return n.State == ledger.Planned && n.Reason == ledger.BeingProcessed && triesOf(n) == 1 && n.NextAt.After(time.Now()), fmt.Sprintf("%+v", n)
 	})
@@ -182,7 +182,7 @@ func TestRefusal_IsRepeatedSoonAndMakesNoDeadLetter(t *testing.T) {
 	w.post(verified("again", campaignID), http.StatusOK)
 	w.idle()
 	w.posted("+15551234567", 1) // not before its time
-	clock.pass(30 * time.Second)
+	clock.advance(30 * time.Second)
 	w.reconcile(campaignID)
 	w.reaches(campaignID, ledger.Sendable)
 	w.posted("+15551234567", 2)
@@ -252,7 +252,7 @@ func TestTelnyxOutage_IsRecordedAndRecoversAutomatically(t *testing.T) {
 	if n.State != ledger.Planned || n.Reason != ledger.TelnyxUnavailable {
 		t.Errorf("got %+v, want a number that says why it waits", n)
 	}
-	w.reaches(campaignID, ledger.Sendable) // by the recheck that was ordered
+	w.reaches(campaignID, ledger.Sendable) // by the scheduled recheck
 }
 
 // A plan that names a campaign of another account must not block other campaigns.

@@ -37,14 +37,14 @@ func (w *world) process(plans string, more ...string) *exec.Cmd {
 	command.Stdout, command.Stderr = w.log, w.log
 	w.must(command.Start())
 	w.t.Cleanup(func() {
-		_ = command.Process.Kill() // it may be gone
+		_ = command.Process.Kill() // it may have exited
 		_ = command.Wait()
 	})
 	return command
 }
 
-// A process that is killed with a request in flight must not repeat it if it took effect,
-// and must if it did not, both without help.
+// After a kill with a request in flight, the next process repeats the request only if it
+// had no effect.
 func TestKilledProcess_WritesNothingTwice(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -70,7 +70,7 @@ func TestKilledProcess_WritesNothingTwice(t *testing.T) {
 			w.sim.Inject(fault)
 			first := w.process(plans)
 			if !tt.applied {
-				// Hang says nothing. The other four are through, one is claimed and hangs.
+				// Hang gives no signal. Four requests have ended, and one is claimed and hangs.
 				w.eventually("four of five", func() (bool, string) { return len(w.posts()) >= 4, fmt.Sprint(w.posts()) })
 				once.Do(func() { close(reached) })
 			}
@@ -89,7 +89,7 @@ func TestKilledProcess_WritesNothingTwice(t *testing.T) {
 			t.Logf("killed with %d of 5 in effect; the next process was done after %s", effective, time.Since(waited).Round(time.Second))
 			w.attachedOnce(w.planned(campaignID)...)
 			if tt.applied {
-				w.onePost(campaignID) // there was no need for a second request either
+				w.onePost(campaignID) // a second request was not needed
 			}
 		})
 	}

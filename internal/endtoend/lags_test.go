@@ -11,7 +11,7 @@ import (
 )
 
 // Telnyx's reads may lag behind its writes. Each number is still requested once, and the
-// ledger becomes correct without help.
+// ledger becomes correct unattended.
 func TestLaggingReads_AttachOnceAndEndSendable(t *testing.T) {
 	t.Parallel()
 	const settle = 5 * time.Second
@@ -59,18 +59,18 @@ func TestMissingRecord_IsRequestedLessAndLessOften(t *testing.T) {
 			w.start()
 			w.numberReaches(campaignID, number, ledger.Pending)
 			w.idle()
-			clock.pass(25 * time.Second)
+			clock.advance(25 * time.Second)
 			w.reconcile(campaignID)
 			w.posted(number, 1) // it may still be in flight
 			const reconciles = 48
 			for range reconciles {
-				clock.pass(5 * time.Minute)
+				clock.advance(5 * time.Minute)
 				w.reconcile(campaignID)
 			}
 			if posts := w.posts()[number]; posts < 2 || posts > 12 {
 				t.Errorf("%d requests in four hours and %d reconciles, want a few", posts, reconciles)
 			}
-			w.must(w.sim.AttachNumber(number, campaignID, telnyx.Assigned)) // now it shows
+			w.must(w.sim.AttachNumber(number, campaignID, telnyx.Assigned)) // now reads show it
 			w.reconcile(campaignID)
 			w.numberIs(campaignID, number, ledger.Sendable, "")
 			w.attachedTo(campaignID, number)

@@ -10,7 +10,7 @@ import (
 // sideBySide is how many tests run side by side. Most of them wait.
 const sideBySide = "20"
 
-// smaller is how many times smaller large worlds are than they are meant to be.
+// smaller is the factor by which large worlds are reduced.
 const smaller = 1
 
 // selectDialects returns the dialects to try.

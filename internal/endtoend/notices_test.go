@@ -51,7 +51,7 @@ func (w *world) hasNotices(campaignID string, want ...notice.Kind) {
 
 // Events are repeated, rechecks and resyncs reconcile again, assigners start and take over.
 // A change is still reported once.
-func TestNotices_TellEachChangeOnceThroughRestarts(t *testing.T) {
+func TestNotices_ReportEachChangeOnceThroughRestarts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
 	w.stage(campaignID + ": " + numbers)
@@ -116,7 +116,7 @@ campaigns:
 	}
 	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
 	w.start()
-	// At first the others are on their way, then they have arrived.
+	// At first the others are pending, then they are attached.
 	w.eventually("partial", func() (bool, string) {
 		kinds := w.noticesOf(campaignID)
 		return len(kinds) > 0 && kinds[len(kinds)-1] == notice.Partial, fmt.Sprint(kinds)

@@ -92,8 +92,8 @@ func storeOlder(t *testing.T, js jetstream.JetStream) (event uint64) {
 	return event
 }
 
-// handled is up to which message all were handled by the assigner of the `greenlight up`
-// on a data folder.
+// handled returns the sequence up to which the assigner of the `greenlight up` on a data
+// folder has handled all messages.
 func handled(t *testing.T, data string) uint64 {
 	t.Helper()
 	address, err := os.ReadFile(filepath.Join(data, events.EmbeddedURLFile))
@@ -116,12 +116,12 @@ func handled(t *testing.T, data string) uint64 {
 	return consumer.CachedInfo().AckFloor.Stream
 }
 
-// TestOlderMessages_AreMade has the program of before store them; testdata/README.md says
-// when and how.
+// TestOlderMessages_AreMade recreates the older messages with the older program.
+// testdata/README.md says when and how.
 func TestOlderMessages_AreMade(t *testing.T) {
 	commands := os.Getenv("GREENLIGHT_OLDER")
 	if commands == "" {
-		t.Skip("they are made once, and stay as they are")
+		t.Skip("they were made once and do not change")
 	}
 	address := "127.0.0.1:" + testkit.FreePort(t)
 	up := newOlderWorld(t, commands+"/", "", telnyx.CampaignMNOPending)
@@ -151,7 +151,7 @@ func stored(t *testing.T, js jetstream.JetStream, name, subject string) (message
 	for sequence := uint64(0); ; {
 		msg, err := stream.GetMsg(t.Context(), sequence+1, jetstream.WithGetMsgSubject(subject))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return messages // there are no more
+			return messages // no more messages
 		}
 		if err != nil {
 			t.Fatal(err)

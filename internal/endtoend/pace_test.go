@@ -13,8 +13,8 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// Eight campaigns with hundreds of numbers each are being attached, more than
-// there are places for calls, when one with five is approved.
+// A campaign with five numbers is approved while eight campaigns with hundreds of numbers
+// each are being attached, more than the number of concurrent calls.
 func TestPace_ASmallCampaignIsNotStuckBehindLargeOnes(t *testing.T) {
 	t.Parallel()
 	const large, each, small = 8, 400, "51515151-907b-43a9-8ada-ba1dc8335b07"
@@ -36,7 +36,7 @@ func TestPace_ASmallCampaignIsNotStuckBehindLargeOnes(t *testing.T) {
 	w.plan(yaml.String())
 	w.sim.AddCampaign(telnyxsim.Campaign{ID: small, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: w.hook.URL + webhook.Path})
 	w.start()
-	w.eventually("the large ones are on their way", func() (bool, string) {
+	w.eventually("the large ones have started", func() (bool, string) {
 		return len(w.sim.Writes()) > 100, fmt.Sprint(len(w.sim.Writes()))
 	})
 	w.must(w.sim.Approve(small))
@@ -49,12 +49,12 @@ func TestPace_ASmallCampaignIsNotStuckBehindLargeOnes(t *testing.T) {
 			last = i
 		}
 	}
-	// Each campaign in turn: five rounds, and about as many for the five reads.
+	// The campaigns take turns: five rounds for the requests, and about five for the reads.
 	if between := last - before; between > 20*large {
 		t.Errorf("%d requests were sent before the small campaign's five were, want at most %d", between, 20*large)
 	}
 	if len(writes) >= large*each {
-		t.Error("the large ones were done as well, so this shows nothing")
+		t.Error("the large ones were done as well, so this proves nothing")
 	}
 	t.Logf("%d requests for large campaigns until the small one was done", last-before-4)
 }

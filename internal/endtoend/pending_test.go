@@ -35,7 +35,7 @@ func TestPendingNumber_IsRecheckedLessOftenAndReportedAsStuck(t *testing.T) {
 		{5 * time.Hour, time.Hour},
 		{29 * time.Hour, time.Hour},
 	} {
-		clock.pass(tt.elapsed - clock.now().Sub(since))
+		clock.advance(tt.elapsed - clock.now().Sub(since))
 		w.reconcile(campaignID)
 		w.recheckIn(clock, tt.wait, fmt.Sprintf("pending for %s", tt.elapsed))
 		if n := w.number(campaignID, number); n.State != ledger.Pending || n.Reason != "" {
@@ -43,7 +43,7 @@ func TestPendingNumber_IsRecheckedLessOftenAndReportedAsStuck(t *testing.T) {
 		}
 	}
 
-	clock.pass(31*time.Hour - clock.now().Sub(since))
+	clock.advance(31*time.Hour - clock.now().Sub(since))
 	w.reconcile(campaignID)
 	n := w.numberIs(campaignID, number, ledger.Pending, ledger.Stuck)
 	if n.Detail == "" || !n.Since.Equal(since) {
@@ -53,7 +53,7 @@ func TestPendingNumber_IsRecheckedLessOftenAndReportedAsStuck(t *testing.T) {
 		t.Errorf("got %d warnings, want one", warnings)
 	}
 	w.recheckIn(clock, time.Hour, "stuck")
-	clock.pass(time.Hour)
+	clock.advance(time.Hour)
 	w.reconcile(campaignID)
 	if warnings := w.logged(`"level":"warn"`, number, string(ledger.Stuck)); warnings != 1 {
 		t.Errorf("got %d warnings after another reconcile, want one", warnings)
@@ -66,8 +66,8 @@ func TestPendingNumber_IsRecheckedLessOftenAndReportedAsStuck(t *testing.T) {
 	w.posted(number, 1)
 }
 
-// recheckIn fails unless the next reconcile of the campaign is in so long, by its record
-// and by the broker's schedule.
+// recheckIn fails unless the record and the broker's schedule both have the campaign's next
+// reconcile after that time.
 func (w *world) recheckIn(c *clock, want time.Duration, when string) {
 	w.t.Helper()
 	next := w.campaignRecord(campaignID).NextAt
@@ -87,8 +87,8 @@ func (w *world) recheckIn(c *clock, want time.Duration, when string) {
 	}
 }
 
-// The event that Telnyx sends when it has finished makes the number attached at
-// once, long before the recheck that is due.
+// The event that Telnyx sends at the end makes the number attached immediately, long
+// before the next recheck.
 func TestPendingNumber_IsAttachedByItsEvent(t *testing.T) {
 	t.Parallel()
 	const number, slow = "+15551234567", "+15551234568"
@@ -107,7 +107,7 @@ func TestPendingNumber_IsAttachedByItsEvent(t *testing.T) {
 		t.Errorf("the cause is %q, want the event", n.Cause)
 	}
 	if rechecks := w.lastRecheck(campaignID); rechecks != 0 {
-		t.Error("there was a recheck, so this shows nothing")
+		t.Error("there was a recheck, so this proves nothing")
 	}
 	w.numberIs(campaignID, slow, ledger.Pending, "")
 	w.attachedTo(campaignID, number, slow)

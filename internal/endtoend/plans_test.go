@@ -19,8 +19,8 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// watchPlans puts the plan files of a new folder into force, as a process does, and
-// returns the folder.
+// watchPlans applies the plan files of a new folder, like a process, and returns the
+// folder.
 func (w *world) watchPlans(files map[string]string) string {
 	w.t.Helper()
 	dir := w.t.TempDir()
@@ -47,7 +47,7 @@ func (w *world) watchPlans(files map[string]string) string {
 	return dir
 }
 
-// planOf writes a plan with one campaign. Rest are further lines of its entry.
+// planOf returns a plan with one campaign. Rest has more lines of its entry.
 func planOf(name, selector string, rest ...string) string {
 	text := fmt.Sprintf("version: 1\ncampaigns:\n  - name: %s\n    %s\n", name, selector)
 	for _, line := range rest {
@@ -126,7 +126,7 @@ func TestReload_ReconcilesOnlyChangedCampaigns(t *testing.T) {
 			t.Errorf("campaign %d was reconciled under the new set: %v", i, changed)
 		}
 	}
-	// One reconcile for the change, and those that the number's events cause.
+	// One reconcile for the change, and those caused by the number's events.
 	if got := w.sim.Calls()[reads] - before; got > 4 {
 		t.Errorf("%d campaign reads for one changed entry", got)
 	}
@@ -155,7 +155,7 @@ func TestReference_IsFoundOnceItIsFiled(t *testing.T) {
 	w.start()
 	w.phase("ref_spring-2026", ledger.PhaseMissing)
 
-	// It is filed, approved, and its events have an id that is in no plan.
+	// It is filed and approved, and its events have an id that the plan does not name.
 	w.sim.AddCampaign(telnyxsim.Campaign{
 		ID: campaignID, BrandID: brand, ReferenceID: "spring-2026", CampaignStatus: telnyx.CampaignMNOPending,
 		WebhookURL: w.hook.URL + webhook.Path,
@@ -218,9 +218,9 @@ func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
 	}
 }
 
-// Many numbers are moved to two campaigns at once. Each move reads before it
-// writes while it takes one of the places for calls in flight, so places must not run
-// out over it; with one place in all, neither.
+// Many numbers are moved to two campaigns concurrently. Each move reads before it writes
+// while it has a slot for calls in flight. This must not use up the slots, even if there is
+// only one.
 func TestMove_OfManyNumbersDoesNotStall(t *testing.T) {
 	t.Parallel()
 	const from, second = "11111111-907b-43a9-8ada-ba1dc8335b07", "22222222-907b-43a9-8ada-ba1dc8335b07"
@@ -268,7 +268,7 @@ func TestMove_IsNotRepeatedWhileReadsLag(t *testing.T) {
 	w.start()
 	w.numberReaches(campaignID, "+15551234567", ledger.Pending)
 	for range 3 {
-		clock.pass(w.config.Settle + time.Second) // the claim alone would allow it now
+		clock.advance(w.config.Settle + time.Second) // the claim alone would allow it now
 		w.nudge(campaignID)
 		w.idle()
 	}
@@ -317,7 +317,7 @@ func TestNumberRemovedFromThePlan_IsNotAttachedByARunningReconcile(t *testing.T)
 	w.numberReaches(campaignID, list[28], ledger.Sendable)
 	w.idle()
 	if posts := w.posts()[list[29]]; posts != 0 {
-		t.Errorf("the number that was taken out got %d requests", posts)
+		t.Errorf("the removed number got %d requests", posts)
 	}
 }
 
@@ -336,7 +336,7 @@ func TestReload_DuringARefusedKeyIsApplied(t *testing.T) {
 	w.sim.Inject(telnyxsim.Fault{Method: "GET", Times: -1, Kind: telnyxsim.StatusFault(401, `{"errors":[{"code":"10009","title":"Authentication failed"}]}`)})
 	changed := planOf("plan", "campaign_id: "+campaignID, "numbers: [+15551234561, +15551234562]")
 	w.must(os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(changed), 0o600))
-	w.eventually("the refusal shows", func() (bool, string) {
+	w.eventually("the refusal is recorded", func() (bool, string) {
 		return w.campaignRecord(campaignID).Reason == ledger.Unauthorized, fmt.Sprintf("%+v", w.campaignRecord(campaignID))
 	})
 	if n := w.number(campaignID, "+15551234562"); n.State != ledger.Planned || n.Reason != ledger.Unauthorized {

@@ -10,7 +10,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// stagePool plans a whole messaging profile with so many numbers.
+// stagePool plans a messaging profile with that many numbers.
 func (w *world) stagePool(count int) (numbers []string) {
 	w.t.Helper()
 	numbers = many(count)
@@ -99,7 +99,7 @@ func TestPool_DoesNotChangeOtherNumbers(t *testing.T) {
 			w.plan(planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, "max_numbers: 60", fmt.Sprintf("numbers: [%q]", taken)))
 			return append(numbers, taken)
 		},
-		"there is no room for all": func(w *world, numbers []string) []string {
+		"the campaign has too little room": func(w *world, numbers []string) []string {
 			w.plan(planOf("pool", "campaign_id: "+campaignID, "number_pool: "+profileID, "max_numbers: 25"))
 			return numbers[:25]
 		},
@@ -112,7 +112,7 @@ func TestPool_DoesNotChangeOtherNumbers(t *testing.T) {
 			w.start()
 			w.sendable(campaignID, expected)
 			w.attachedOnce(expected...)
-			if name == "there is no room for all" {
+			if name == "the campaign has too little room" {
 				w.numberIs(campaignID, numbers[25], ledger.Planned, ledger.CampaignFull)
 			}
 			for _, write := range w.sim.Writes() {

@@ -20,7 +20,7 @@ import (
 )
 
 // worker is an assigner in a separate process. It calls Telnyx through its own proxy, which
-// shows whether it works.
+// shows whether it is active.
 type worker struct {
 	command *exec.Cmd
 	calls   atomic.Int64
@@ -34,13 +34,13 @@ func (w *world) worker(plans string) *worker {
 		w.sim.ServeHTTP(answer, r)
 	}))
 	w.t.Cleanup(proxy.Close)
-	// Slow enough that much is left to do when something happens.
+	// Slow enough that most of the work is left when the process stops.
 	k.command = w.process(plans, "TELNYX_BASE_URL="+proxy.URL+"/v2", "TELNYX_RATE=10")
 	return k
 }
 
-// working returns the one worker that has called Telnyx since its calls were
-// counted last, and fails if several have.
+// working returns the one worker that has called Telnyx since the last count, and fails if
+// several have.
 func working(t testing.TB, workers []*worker, before []int64) *worker {
 	t.Helper()
 	var active *worker
@@ -49,7 +49,7 @@ func working(t testing.TB, workers []*worker, before []int64) *worker {
 			continue
 		}
 		if active != nil {
-			t.Error("two assigners work at once")
+			t.Error("two assigners are active")
 		}
 		active = k
 	}
@@ -64,23 +64,23 @@ func callsOf(workers []*worker) []int64 {
 	return calls
 }
 
-// stopCase is a way in which the working assigner stops.
+// stopCase is a way to stop the active assigner.
 type stopCase struct {
 	name    string
 	workers int
-	// signal is what happens to the one that works, and after is what happens to it
-	// when another has taken over.
+	// signal is sent to the active assigner, and after is sent to it once another has
+	// taken over.
 	signal, after syscall.Signal
 	// pin is how long the server waits before it gives the consumer to another, if
 	// not by default (10 s).
 	pin time.Duration
 }
 
-// gentle reports whether the one that works may finish what it has begun.
+// gentle reports whether the active assigner can finish its requests.
 func (b stopCase) gentle() bool { return b.signal == syscall.SIGTERM }
 
-// Of several assigners one works. However it stops, another takes over, and no number gets
-// two effective requests.
+// One of several assigners is active. However it stops, another takes over, and no number
+// gets two effective requests.
 func TestProcesses_OneWorksAndAnotherTakesOver(t *testing.T) {
 	t.Parallel()
 	for _, b := range []stopCase{
@@ -108,8 +108,8 @@ func TestProcesses_OneWorksAndAnotherTakesOver(t *testing.T) {
 	}
 }
 
-// startWorkers stages 45 numbers on a campaign that is not approved yet, and starts so many
-// assigners for them.
+// startWorkers stages 45 numbers on a campaign that is not approved yet, and starts that
+// many assigners.
 func (w *world) startWorkers(size int) []*worker {
 	w.t.Helper()
 	var staged strings.Builder
@@ -121,8 +121,8 @@ func (w *world) startWorkers(size int) []*worker {
 	plans := w.planFile()
 	workers := make([]*worker, size)
 	for i := range workers {
-		// One after the other: when several update the streams at once, the race
-		// detector finds the NATS server, which is in this process, at fault.
+		// One after the other: when several update the streams concurrently, the race
+		// detector reports the NATS server, which runs in this process.
 		workers[i] = w.worker(plans)
 		w.eventually("it is up", func() (bool, string) {
 			running := strings.Count(w.log.String(), "assigner runs")
@@ -132,8 +132,8 @@ func (w *world) startWorkers(size int) []*worker {
 	return workers
 }
 
-// inTheMiddle approves the campaign and returns the one that works, as soon as it
-// has requested some of the numbers.
+// inTheMiddle approves the campaign and returns the active assigner as soon as it has
+// requested some of the numbers.
 func (w *world) inTheMiddle(workers []*worker) *worker {
 	w.t.Helper()
 	w.phase(campaignID, ledger.PhaseInReview)
@@ -176,7 +176,7 @@ func (w *world) endsSendable(gentle bool) {
 	}
 }
 
-// oneWorks fails unless one of them, and only one, does what is asked for now.
+// oneWorks fails unless exactly one of them handles a new request.
 func (w *world) oneWorks(workers []*worker) {
 	w.t.Helper()
 	w.idle()

@@ -9,14 +9,14 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// The race detector makes everything several times as slow, and finds races in what runs
-// at once, not in how an answer is read. So matrices of answers are thinned out with it.
-// `make test` runs them in full without it.
+// The race detector makes tests several times slower, and finds races between goroutines,
+// not mistakes in reading answers. So only part of the answer matrices runs with it.
+// `make test` also runs them in full without it.
 
 // sideBySide is how many tests run side by side with the race detector.
 const sideBySide = "8"
 
-// smaller is how many times smaller large worlds are with the race detector.
+// smaller is the factor by which large worlds are reduced with the race detector.
 const smaller = 4
 
 // selectDialects returns the dialects to try.

@@ -17,13 +17,13 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// retry is the rule by which a number is tried again.
+// retry is the rule for retrying a number.
 type retry string
 
 const (
-	// resync: every reconcile decides anew, and schedules none.
+	// resync: each reconcile decides again, and none is scheduled.
 	resync retry = "at every resync"
-	// timed: at a time that its record has.
+	// timed: at the time in its record.
 	timed retry = "at its own time"
 	// rests: when the campaign's record says, since nothing is wrong with the number.
 	rests retry = "with its campaign"
@@ -34,46 +34,47 @@ type scenario struct {
 	name  string
 	state ledger.State
 	again retry
-	// least is how far off the next try must be.
+	// least is the shortest time until the next try.
 	least time.Duration
-	// words are some of those that a person has to see.
+	// words must be in the detail that a person reads.
 	words string
 
 	options telnyxsim.Options
-	// entry is more of the plan's entry.
+	// entry has more lines of the plan's entry.
 	entry []string
-	// prepare makes the world what it has to be before the assigner starts. Without
-	// it the account owns the number.
+	// prepare sets up the world before the assigner starts. Nil: the account owns the
+	// number.
 	prepare func(w *world)
-	// drive makes happen what only happens with time.
+	// drive advances time.
 	drive func(w *world, c *clock)
-	// fix removes the cause. Without it Telnyx just stops refusing.
+	// fix removes the cause. Nil: Telnyx stops refusing.
 	fix func(w *world)
-	// lasts says that the client uses what it has read for longer than a test takes, so
-	// that the end is not waited for.
+	// lasts says that the client keeps what it has read for longer than the test runs, so
+	// the test does not wait for the end.
 	lasts bool
 }
 
 const (
 	reasonNumber = "+15551234567"
+	otherNumber  = "+15551234568"
 	elsewhereID  = "22222222-907b-43a9-8ada-ba1dc8335b07"
 	assignPath   = "/10dlc/phone_number_campaigns"
 )
 
-// refusal is an answer with an error of Telnyx's.
+// refusal is an error answer from Telnyx.
 func refusal(status int, code, title, detail string) telnyxsim.FaultKind {
 	return telnyxsim.StatusFault(status, fmt.Sprintf(`{"errors":[{"code":%q,"title":%q,"detail":%q}]}`, code, title, detail))
 }
 
-// spoilt owns the number and makes so many requests to attach it go wrong, -1 for all.
-func spoilt(times int, kind telnyxsim.FaultKind) func(w *world) {
+// requestsFail owns the number and makes that many attach requests fail, -1 for all.
+func requestsFail(times int, kind telnyxsim.FaultKind) func(w *world) {
 	return func(w *world) {
 		w.own(reasonNumber)
 		w.sim.Inject(telnyxsim.Fault{Method: http.MethodPost, PathPrefix: assignPath, Times: times, Kind: kind})
 	}
 }
 
-// unreadable owns the number and makes every read of the campaign go wrong.
+// unreadable owns the number and makes every read of the campaign fail.
 func unreadable(kind telnyxsim.FaultKind) func(w *world) {
 	return func(w *world) {
 		w.own(reasonNumber)
@@ -97,8 +98,8 @@ func campaignThat(change func(c *telnyxsim.Campaign)) func(w *world) {
 	}
 }
 
-// takenMeanwhile owns the number, and puts it on another campaign while the first
-// request is on its way, so that no read can have shown it.
+// takenMeanwhile owns the number, and puts it on another campaign while the first request
+// is in flight, so that no earlier read shows it.
 func takenMeanwhile(w *world) {
 	w.own(reasonNumber)
 	w.campaign(elsewhereID, telnyx.CampaignMNOProvisioned)
@@ -120,21 +121,21 @@ func crowded(others int) func(w *world) {
 	}
 }
 
-// freed takes a number off whatever campaign it is on.
+// freed removes a number from its campaign.
 func freed(number string) func(w *world) {
 	return func(w *world) { w.sim.DetachNumber(number) }
 }
 
-// attached has Telnyx and the carriers finish.
+// attached makes Telnyx and the carriers finish.
 func attached(w *world) { w.must(w.sim.AttachNumber(reasonNumber, campaignID, telnyx.Assigned)) }
 
-// approved has the campaign be what it should be.
+// approved makes the campaign approved and ready.
 func approved(w *world) {
 	w.sim.AddCampaign(telnyxsim.Campaign{ID: campaignID, CampaignStatus: telnyx.CampaignMNOProvisioned, WebhookURL: w.hook.URL + webhook.Path})
 }
 
-// failing makes so many requests fail at the carriers, and has each failure found
-// out and the next request sent.
+// failing makes that many requests fail at the carriers. It waits until each failure is
+// read and the next request is sent.
 func failing(times int) (prepare func(w *world), drive func(w *world, c *clock)) {
 	prepare = func(w *world) {
 		w.own(reasonNumber)
@@ -145,35 +146,35 @@ func failing(times int) (prepare func(w *world), drive func(w *world, c *clock))
 	drive = func(w *world, c *clock) {
 		for i := range times {
 			if i > 0 {
-				c.pass(2 * time.Hour)
+				c.advance(2 * time.Hour)
 				w.reconcile(campaignID)
 			}
 			w.posted(reasonNumber, i+1)
 			w.failedAtTelnyx(reasonNumber)
-			c.pass(30 * time.Minute) // the request cannot be in flight any more
+			c.advance(30 * time.Minute) // the request can no longer be in flight
 			w.reconcile(campaignID)
 		}
 	}
 	return prepare, drive
 }
 
-// tries lets so many more tries fall due.
+// tries advances the clock for that many more tries.
 func tries(more int) func(w *world, c *clock) {
 	return func(w *world, c *clock) {
 		for i := range more {
 			w.posted(reasonNumber, i+1)
 			w.reconcile(campaignID)
-			c.pass(2 * time.Hour)
+			c.advance(2 * time.Hour)
 			w.reconcile(campaignID)
 		}
 	}
 }
 
-// readAgain lets the next try fall due after a first request.
+// readAgain advances the clock to the next try after a first request.
 func readAgain(w *world, c *clock) {
 	w.posted(reasonNumber, 1)
 	w.reconcile(campaignID)
-	c.pass(time.Minute)
+	c.advance(time.Minute)
 	w.reconcile(campaignID)
 }
 
@@ -234,7 +235,7 @@ var scenarios = map[ledger.Reason][]scenario{
 		{name: "by a refusal, and then by its record", state: ledger.Conflict, again: resync, words: elsewhereID,
 			options: telnyxsim.Options{Dialect: telnyxsim.Dialect{RefuseConflicts: true}}, prepare: takenMeanwhile, drive: readAgain, fix: freed(reasonNumber)},
 		{name: "by the sentence alone, of a number without a record", state: ledger.Conflict, again: timed, words: "already associated with another campaign",
-			prepare: spoilt(-1, refusal(400, "10015", "Invalid parameter", "Longcode cannot be added/deleted as it is already associated with another campaign.")), drive: tries(2)},
+			prepare: requestsFail(-1, refusal(400, "10015", "Invalid parameter", "Longcode cannot be added/deleted as it is already associated with another campaign.")), drive: tries(2)},
 	},
 	ledger.CampaignInReview: {
 		{name: "in review", state: ledger.Planned, again: resync,
@@ -269,9 +270,9 @@ var scenarios = map[ledger.Reason][]scenario{
 			prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Dormant = true }), drive: foundOnce},
 	},
 	ledger.BeingProcessed: {
-		{name: "by its code", state: ledger.Planned, again: timed, words: "10036", prepare: spoilt(1, refusal(422, "10036", "Resource is being processed", ""))},
+		{name: "by its code", state: ledger.Planned, again: timed, words: "10036", prepare: requestsFail(1, refusal(422, "10036", "Resource is being processed", ""))},
 		{name: "since the campaign is not deployed", state: ledger.Planned, again: timed, words: "not Deployed",
-			prepare: spoilt(1, refusal(400, "10015", "Invalid parameter", "Longcode cannot be added/deleted as Campaign is not Deployed."))},
+			prepare: requestsFail(1, refusal(400, "10015", "Invalid parameter", "Longcode cannot be added/deleted as Campaign is not Deployed."))},
 		{name: "on its way off another campaign", state: ledger.Planned, again: timed, words: elsewhereID, prepare: func(w *world) {
 			w.own(reasonNumber)
 			w.campaign(elsewhereID, telnyx.CampaignMNOProvisioned)
@@ -291,46 +292,64 @@ var scenarios = map[ledger.Reason][]scenario{
 		}, fix: attached},
 	},
 	ledger.RateLimited: {
-		{name: "by a 429", state: ledger.Planned, again: timed, least: 10 * time.Second, words: "429", prepare: spoilt(1, telnyxsim.RateLimited(0))},
+		{name: "by a 429", state: ledger.Planned, again: timed, least: 10 * time.Second, words: "429", prepare: requestsFail(1, telnyxsim.RateLimited(0))},
 		{name: "by the aggregator's quota", state: ledger.Planned, again: timed, words: "Daily quota",
-			prepare: spoilt(1, refusal(400, "10015", "Invalid parameter", "Daily quota exceeded"))},
+			prepare: requestsFail(1, refusal(400, "10015", "Invalid parameter", "Daily quota exceeded"))},
 	},
 	ledger.Unauthorized: {
-		{name: "on a write", state: ledger.Planned, again: rests, words: "Authentication failed", prepare: spoilt(-1, refusal(401, "10009", "Authentication failed", ""))},
+		{name: "on a write", state: ledger.Planned, again: rests, words: "Authentication failed", prepare: requestsFail(-1, refusal(401, "10009", "Authentication failed", ""))},
 		{name: "on a read", state: ledger.Planned, again: rests, words: "Authentication failed", prepare: unreadable(refusal(401, "10009", "Authentication failed", ""))},
 	},
 	ledger.AccountBlocked: {
-		{name: "on a write", state: ledger.Planned, again: timed, words: "Account inactive", prepare: spoilt(-1, refusal(403, "20012", "Account inactive", ""))},
+		{name: "on a write", state: ledger.Planned, again: timed, words: "Account inactive", prepare: requestsFail(-1, refusal(403, "20012", "Account inactive", ""))},
 		{name: "on a read", state: ledger.Planned, again: rests, words: "Feature not permitted", prepare: unreadable(refusal(403, "10038", "Feature not permitted", ""))},
 	},
 	ledger.TelnyxUnavailable: {
-		{name: "on a write", state: ledger.Attaching, again: timed, words: "502", prepare: spoilt(-1, telnyxsim.HTML502())},
+		{name: "on a write", state: ledger.Attaching, again: timed, words: "502", prepare: requestsFail(-1, telnyxsim.HTML502())},
 		{name: "on a read", state: ledger.Planned, again: rests, words: "502", prepare: unreadable(telnyxsim.HTML502())},
 	},
 	ledger.Rejected: {
-		{name: "at first", state: ledger.Planned, again: timed, least: 10 * time.Second, words: "no such luck", prepare: spoilt(1, refusal(400, "10015", "Bad Request", "no such luck"))},
-		{name: "three times", state: ledger.Failed, again: timed, least: time.Minute, words: "no such luck", prepare: spoilt(-1, refusal(400, "10015", "Bad Request", "no such luck")), drive: tries(2)},
-		{name: "with 403, which concerns this number alone", state: ledger.Failed, again: timed, words: "Authorization failed", prepare: spoilt(-1, refusal(403, "10010", "Authorization failed", "")), drive: tries(2)},
+		{name: "at first", state: ledger.Planned, again: timed, least: 10 * time.Second, words: "no such luck", prepare: requestsFail(1, refusal(400, "10015", "Bad Request", "no such luck"))},
+		{name: "three times", state: ledger.Failed, again: timed, least: time.Minute, words: "no such luck", prepare: requestsFail(-1, refusal(400, "10015", "Bad Request", "no such luck")), drive: tries(2)},
+		{name: "with 403, which concerns this number alone", state: ledger.Failed, again: timed, words: "Authorization failed", prepare: requestsFail(-1, refusal(403, "10010", "Authorization failed", "")), drive: tries(2)},
 	},
 	ledger.UnknownError: {
-		{name: "at first", state: ledger.Planned, again: timed, words: "tea", prepare: spoilt(1, refusal(418, "99999", "I am a pot", "of tea"))},
-		{name: "three times", state: ledger.Failed, again: timed, words: "tea", prepare: spoilt(-1, refusal(418, "99999", "I am a pot", "of tea")), drive: tries(2)},
+		{name: "at first", state: ledger.Planned, again: timed, words: "tea", prepare: requestsFail(1, refusal(418, "99999", "I am a pot", "of tea"))},
+		{name: "three times", state: ledger.Failed, again: timed, words: "tea", prepare: requestsFail(-1, refusal(418, "99999", "I am a pot", "of tea")), drive: tries(2)},
 		{name: "on a read", state: ledger.Planned, again: rests, words: "tea", prepare: unreadable(refusal(418, "99999", "I am a pot", "of tea"))},
 	},
 	ledger.Stuck: {
 		{name: "refused for hours", state: ledger.Planned, again: timed, least: 50 * time.Minute, words: "10036",
-			prepare: spoilt(-1, refusal(422, "10036", "Resource is being processed", "")), drive: tries(12)},
+			prepare: requestsFail(-1, refusal(422, "10036", "Resource is being processed", "")), drive: tries(12)},
 		{name: "pending for days", state: ledger.Pending, again: timed, least: 50 * time.Minute, words: "not finished",
 			options: telnyxsim.Options{AssignDelay: telnyxsim.Never}, drive: func(w *world, c *clock) {
 				w.numberReaches(campaignID, reasonNumber, ledger.Pending)
-				c.pass(73 * time.Hour)
+				c.advance(73 * time.Hour)
 				w.reconcile(campaignID)
 			}, fix: attached},
 	},
+	ledger.PruneLimit: {
+		{name: "a number leaves a plan of one", state: ledger.Leaving, again: resync, words: "left the plan",
+			entry: []string{"prune: true"},
+			prepare: func(w *world) {
+				w.own(reasonNumber)
+				w.own(otherNumber)
+			},
+			drive: func(w *world, c *clock) {
+				w.reaches(campaignID, ledger.Sendable)
+				w.replan(planOf("reasons", "campaign_id: "+campaignID, "prune: true", fmt.Sprintf("numbers: [%q]", otherNumber)))
+				w.reconcile(campaignID)
+				c.advance(w.config.Resync + time.Second)
+				w.recheck(campaignID)
+			},
+			fix: func(w *world) {
+				w.replan(planOf("reasons", "campaign_id: "+campaignID, "prune: true", fmt.Sprintf("numbers: [%q, %q]", reasonNumber, otherNumber)))
+			}},
+	},
 }
 
-// Every reason occurs in a test, and then shows what Telnyx said, what happens next and
-// what a person can do.
+// Every reason occurs in a test, and shows Telnyx's words, what happens next and what a
+// person can do.
 func TestEveryReason_OccursAndSaysWhatHappensNext(t *testing.T) {
 	t.Parallel()
 	for _, reason := range ledger.Reasons() {
@@ -389,14 +408,14 @@ func (s scenario) run(t *testing.T, reason ledger.Reason) {
 	}
 }
 
-// endsWell removes the cause and checks that the next reconcile is enough.
+// endsWell removes the cause and checks that the next reconcile attaches the number.
 func (s scenario) endsWell(w *world, c *clock) {
 	w.t.Helper()
 	w.sim.ClearFaults()
 	if s.fix != nil {
 		s.fix(w)
 	}
-	c.pass(2 * time.Hour)
+	c.advance(2 * time.Hour)
 	w.recheck(campaignID)
 	w.numberIs(campaignID, reasonNumber, ledger.Sendable, "")
 }
@@ -409,7 +428,7 @@ func (s scenario) adviceOn(t *testing.T, n ledger.Number) {
 		t.Errorf("reason %s: got %+v, want why and what follows", n.Reason, advice)
 	}
 	if n.NeedsPerson && n.Reason != ledger.CampaignSuspended && advice.Action == "" {
-		t.Errorf("reason %s: nothing moves until a person does something, and nothing says what", n.Reason)
+		t.Errorf("reason %s: it waits for a person, but does not say what to do", n.Reason)
 	}
 }
 
@@ -432,7 +451,7 @@ func (s scenario) isExplained(w *world, reason ledger.Reason, detail string) {
 	if story.Sentence == "" || story.Next == "" || story.Sentence != shown.Why || story.Next != shown.Next || story.Action != shown.Action {
 		w.t.Errorf("why says %q, %q, %q; status %q, %q, %q", story.Sentence, story.Next, story.Action, shown.Why, shown.Next, shown.Action)
 	}
-	// That work is on hold is status's to say, not the number's.
+	// A hold is shown by status, not by the number.
 	if reason != ledger.Queued && story.NeedsPerson != (part.Progress() == status.NeedsPerson) || story.NeedsPerson && story.Action == "" {
 		w.t.Errorf("needs a person: %t, progress %s, to do %q", story.NeedsPerson, part.Progress(), story.Action)
 	}
@@ -443,13 +462,17 @@ func (s scenario) isExplained(w *world, reason ledger.Reason, detail string) {
 		quoted = quoted || entry.Detail != "" && strings.HasPrefix(strings.ReplaceAll(detail, `"`, ""), strings.ReplaceAll(strings.TrimSuffix(entry.Detail, "…"), `"`, ""))
 	}
 	requests := len(w.sim.Writes())
-	if kinds[timeline.Plan] != 1 || kinds[timeline.State] == 0 || !quoted && detail != "" || (kinds[timeline.Request] > 0) != (requests > 0) || kinds[timeline.Request] != kinds[timeline.Answer] {
+	plans := 1
+	if reason == ledger.PruneLimit {
+		plans = 2 // the second no longer names the number
+	}
+	if kinds[timeline.Plan] != plans || kinds[timeline.State] == 0 || !quoted && detail != "" || (kinds[timeline.Request] > 0) != (requests > 0) || kinds[timeline.Request] != kinds[timeline.Answer] {
 		w.t.Errorf("%d requests, detail %q, and the timeline %+v", requests, detail, story.Entries)
 	}
 }
 
-// keepsItsRule reconciles again, immediately and after hours, and checks the rule: nothing
-// is sent too early, or nothing at all.
+// keepsItsRule reconciles again, immediately and after hours, and checks the retry rule: no
+// request is sent too early, or at all.
 func (s scenario) keepsItsRule(w *world, c *clock, n ledger.Number) {
 	w.t.Helper()
 	if s.again == rests {
@@ -458,7 +481,7 @@ func (s scenario) keepsItsRule(w *world, c *clock, n ledger.Number) {
 	before := len(w.sim.Writes())
 	w.reconcile(campaignID)
 	if s.again != timed {
-		c.pass(3 * time.Hour)
+		c.advance(3 * time.Hour)
 		w.reconcile(campaignID)
 	}
 	if sent := len(w.sim.Writes()) - before; sent != 0 {

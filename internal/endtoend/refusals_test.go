@@ -27,8 +27,8 @@ var keyRefusals = []keyRefusal{
 	{"", 403, "10010"},
 }
 
-// refusedWorld has a campaign for each refusal, not approved yet, and one beside
-// them of which all is done.
+// refusedWorld has a campaign for each refusal, not approved yet, and one that is
+// completed.
 type refusedWorld struct {
 	*world
 	clock *clock
@@ -79,7 +79,7 @@ func newRefusedWorld(t *testing.T) *refusedWorld {
 	return w
 }
 
-// rests waits until a campaign's record says why nothing is done, and until when.
+// rests waits until a campaign's record says why and until when work is paused.
 func (w *refusedWorld) rests(what, id string, reason ledger.Reason) {
 	w.t.Helper()
 	w.eventually(what, func() (bool, string) {
@@ -88,7 +88,7 @@ func (w *refusedWorld) rests(what, id string, reason ledger.Reason) {
 	})
 }
 
-// refuse approves the campaign of a refusal, and has Telnyx refuse.
+// refuse approves the campaign of a refusal, and makes Telnyx refuse.
 func (w *refusedWorld) refuse(n int, refused keyRefusal) {
 	w.t.Helper()
 	w.sim.Inject(telnyxsim.Fault{Method: refused.method, Times: -1, Kind: refusal(refused.status, refused.code, "No", "")})
@@ -107,14 +107,14 @@ func (w *refusedWorld) callsNothing(refused keyRefusal) {
 	w.recheck(besideID)
 	w.rests(refused.String()+": another campaign rests too", besideID, ledger.Unauthorized)
 	if byRoute, total := w.callsSince(calls); total != 0 {
-		w.t.Errorf("%s: %d calls while all work rests: %v", refused, total, byRoute)
+		w.t.Errorf("%s: %d calls while all work is paused: %v", refused, total, byRoute)
 	}
 }
 
 func (w *refusedWorld) triesAgainWithoutAnotherAlarm(n int, refused keyRefusal) {
 	w.t.Helper()
 	calls := w.sim.Calls()
-	w.clock.pass(61 * time.Second)
+	w.clock.advance(61 * time.Second)
 	w.recheck(refusedID(n)) // the next try, which is refused as well
 	w.eventually(refused.String()+": it is tried again", func() (bool, string) {
 		_, total := w.callsSince(calls)
@@ -125,16 +125,16 @@ func (w *refusedWorld) triesAgainWithoutAnotherAlarm(n int, refused keyRefusal) 
 	}
 	for _, number := range refusedNumbers(n) {
 		if got := w.number(refusedID(n), number); got.State != ledger.Planned || triesOf(got) != 0 {
-			w.t.Errorf("%s: got %+v, want a number to which nothing was done", refused, got)
+			w.t.Errorf("%s: got %+v, want the number unchanged", refused, got)
 		}
 	}
 }
 
-// continues has Telnyx accept the key again, and fails unless all work continues.
+// continues makes Telnyx accept the key again, and fails unless all work continues.
 func (w *refusedWorld) continues(n int, refused keyRefusal) {
 	w.t.Helper()
 	w.sim.ClearFaults()
-	w.clock.pass(61 * time.Second)
+	w.clock.advance(61 * time.Second)
 	w.recheck(refusedID(n))
 	for _, number := range refusedNumbers(n) {
 		w.numberReaches(refusedID(n), number, ledger.Sendable)
@@ -152,7 +152,7 @@ func (w *refusedWorld) continues(n int, refused keyRefusal) {
 	}
 }
 
-// Codes by which Telnyx refuses the account, one for each status that it may come with.
+// Codes for a refused account, one for each status that they may have.
 // The tests of package telnyx have all codes.
 var accountRefusals = map[string]int{"10038": 403, "20013": 400, "20014": 422, "20100": 402}
 
@@ -180,17 +180,17 @@ func TestRefusedAccount_PausesWritesWithOneAlert(t *testing.T) {
 				t.Errorf("ready says %v, want the reason", err)
 			}
 			w.delivered()
-			w.idle() // an event that comes during a trial would end it
+			w.idle() // an event during a trial would end it
 			refused := len(w.sim.Writes())
 			if refused < 2 || refused > 8 {
-				t.Errorf("%d requests, want no more than were in flight at once", refused)
+				t.Errorf("%d requests, want only those that were in flight", refused)
 			}
 			calls := w.sim.Calls()
 			w.reconcile(campaignID)
 			if byRoute, _ := w.callsSince(calls); byRoute["GET /10dlc/campaign/{campaignId}"] != 1 || len(w.sim.Writes()) != refused {
 				t.Errorf("got %v while writes are paused, want reads only", byRoute)
 			}
-			clock.pass(61 * time.Second)
+			clock.advance(61 * time.Second)
 			w.reconcile(campaignID)
 			if got := len(w.sim.Writes()); got != refused+1 {
 				t.Errorf("%d requests after a minute, want one", got-refused)
@@ -204,7 +204,7 @@ func TestRefusedAccount_PausesWritesWithOneAlert(t *testing.T) {
 				t.Errorf("%d alarms, want one", alarms)
 			}
 			w.sim.ClearFaults()
-			clock.pass(6 * time.Minute) // those that were refused wait for five
+			clock.advance(6 * time.Minute) // those that were refused wait for five
 			w.reconcile(campaignID)
 			w.reaches(campaignID, ledger.Sendable)
 			if err := w.latest.Ready(t.Context()); err != nil {
@@ -264,7 +264,7 @@ func TestRefusal_IsRetriedLessOftenAndNeedsAPersonFromTheThird(t *testing.T) {
 				w.reconcile(campaignID)
 				w.posted(number, try) // it is not time yet
 				if try < 5 {
-					clock.pass(longer)
+					clock.advance(longer)
 					w.reconcile(campaignID)
 				}
 			}

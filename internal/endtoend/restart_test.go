@@ -104,7 +104,7 @@ func TestNATSRestart_DuringAReconcile(t *testing.T) {
 		host.start()
 	}
 	if done := len(w.posts()); done == 30 {
-		t.Fatal("it was all done before the restarts, so this shows nothing")
+		t.Fatal("it was all done before the restarts, so this proves nothing")
 	}
 	w.eventually("every number is requested, and its outcome known", func() (bool, string) {
 		numbers, err := w.book.Numbers(t.Context(), campaignID)

@@ -74,7 +74,7 @@ func newSecretsRun(t *testing.T) *secretsRun {
 	c.stage(campaignID+": "+numbers, otherID+": +12125550199")
 	c.nats, err = url.Parse(c.world.nats.URL())
 	c.must(err)
-	// The receiver of notices refuses, and repeats the address that it was called by.
+	// The receiver of notices refuses, and repeats the address of the request.
 	inbox := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		http.Error(answer, r.URL.String()+r.Header.Get("Authorization"), http.StatusForbidden)
 	}))
@@ -101,7 +101,7 @@ func (c *secretsRun) start(name string) *started {
 	command.Stdout, command.Stderr = io.MultiWriter(&s.log, &c.all), io.MultiWriter(&s.log, &c.all)
 	c.must(command.Start())
 	s.stop = sync.OnceFunc(func() {
-		_ = command.Process.Signal(syscall.SIGTERM) // it may be gone
+		_ = command.Process.Signal(syscall.SIGTERM) // it may have exited
 		_ = command.Wait()
 	})
 	c.t.Cleanup(s.stop)
@@ -111,8 +111,8 @@ func (c *secretsRun) start(name string) *started {
 	return s
 }
 
-// exercise has one campaign approved and another rejected, with a Telnyx that
-// repeats the key and a receiver of notices that refuses.
+// exercise approves one campaign and rejects another. Telnyx repeats the key in an answer,
+// and the receiver of notices refuses.
 func (c *secretsRun) exercise(receiver *started) {
 	c.t.Helper()
 	public := regexp.MustCompile(`"part":"webhook","address":"([^"]+)"`).FindStringSubmatch(receiver.log.String())
@@ -154,7 +154,7 @@ func (c *secretsRun) get(url string) (body []byte, err error) {
 	return body, nil
 }
 
-// readPages reads all that the private listeners show, of those that still run.
+// readPages reads all pages of the private listeners that are still running.
 func (c *secretsRun) readPages(of ...*started) {
 	c.t.Helper()
 	for _, s := range of {
@@ -167,18 +167,18 @@ func (c *secretsRun) readPages(of ...*started) {
 	}
 }
 
-// takesOver waits until the standby works.
+// takesOver waits until the standby is active.
 func (c *secretsRun) takesOver(standby *started) {
 	c.t.Helper()
 	c.eventually("the other one works", func() (bool, string) {
-		c.nudge(campaignID) // an assigner knows that it works from the first message on
+		c.nudge(campaignID) // an assigner is active from its first message on
 		metrics, err := c.get(standby.page + "/metrics")
 		c.must(err)
 		return bytes.Contains(metrics, []byte("\ngreenlight_assigner_active 1\n")), standby.log.String()
 	})
 }
 
-// run is a command that ends by itself or is stopped.
+// run is a command that exits or is stopped.
 type run struct {
 	name string
 	args []string
@@ -188,7 +188,7 @@ type run struct {
 	waits bool
 }
 
-// runForPeople runs the commands for people, and those that report a fault in a setting
+// runForPeople runs the operator's commands, and commands that report a fault in a setting
 // with a secret.
 func (c *secretsRun) runForPeople() {
 	c.t.Helper()
@@ -257,7 +257,7 @@ func (c *secretsRun) hasExpectedOutput() {
 	got := c.all.String()
 	for _, word := range []string{"greenlight_numbers", `"checks"`, "number is sendable", "NOTIFY_URL (--notify-url)", "<html"} {
 		if !strings.Contains(got, word) {
-			c.t.Errorf("%s did not come out, so this shows less than it should", word)
+			c.t.Errorf("%s did not come out, so the search proves less than it should", word)
 		}
 	}
 }

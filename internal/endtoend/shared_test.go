@@ -14,9 +14,8 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// A campaign that is shared with us has only a TCR id; our own are read
-// and written by Telnyx's, whichever id the plan and the events name. With ids as
-// alike as ids can be, none may be taken for another.
+// A campaign that is shared with us has only a TCR id. Our own are read and written by
+// Telnyx's id, whichever id the plan and the events have. Similar ids must not be confused.
 func TestSharedCampaign_IsNotConfusedWithOwnOnes(t *testing.T) {
 	t.Parallel()
 	const (
@@ -43,7 +42,7 @@ func TestSharedCampaign_IsNotConfusedWithOwnOnes(t *testing.T) {
 	for _, key := range keys {
 		w.phase(key, ledger.PhaseInReview)
 	}
-	// notify posts an approval under any id, without anything being approved.
+	// notify posts an approval under any id, without approving the campaign.
 	notify := func(ids ...string) {
 		for _, id := range ids {
 			w.post(verified(fmt.Sprintf("%s-%d", id, len(reads())), id), http.StatusOK)
@@ -57,8 +56,8 @@ func TestSharedCampaign_IsNotConfusedWithOwnOnes(t *testing.T) {
 		t.Errorf("got %+v, want a shared campaign", record)
 	}
 
-	// Each is approved in turn, announced under the id that the plan does not have if
-	// there is one, and only its own number may move.
+	// They are approved in turn. Each event has the id that the plan does not have, if there
+	// is one. Only the campaign's own number may get a request.
 	for _, step := range []struct {
 		id, posted, key, number, writtenBy string
 	}{
@@ -84,16 +83,16 @@ func TestSharedCampaign_IsNotConfusedWithOwnOnes(t *testing.T) {
 		id := path[strings.LastIndex(path, "/")+1:]
 		partner := strings.Contains(path, "/partner_campaigns/")
 		if partner && id != shared && id != ownTCR || !partner && strings.Contains(path, "/campaign/") && id != ownID && id != alikeID {
-			t.Errorf("GET %s: a campaign was asked for by an id that is not for that", path)
+			t.Errorf("GET %s: a campaign was read by the wrong id", path)
 		}
 	}
 	if !slices.Contains(reads(), "/v2/10dlc/partner_campaigns/"+shared) {
-		t.Error("the shared campaign was not read as one")
+		t.Error("the shared campaign was not read as a partner campaign")
 	}
 }
 
-// A shared campaign meets the same fates as our own: it is suspended, and a number
-// of it that is on one of ours stays there.
+// A shared campaign is treated like our own: it can be suspended, and its planned number
+// that is on one of ours stays there.
 func TestSharedCampaign_IsSuspendedAndTakesNothing(t *testing.T) {
 	t.Parallel()
 	const shared, free, taken = "CSHARE1", "+15551234567", "+15551234568"
@@ -115,7 +114,7 @@ func TestSharedCampaign_IsSuspendedAndTakesNothing(t *testing.T) {
 	w.attachedTo(shared, free)
 }
 
-// spy notes the paths of the calls to Telnyx from now on.
+// spy records the paths of the calls to Telnyx from now on.
 func (w *world) spy(method, prefix string) (paths func() []string) {
 	var mu sync.Mutex
 	var seen []string

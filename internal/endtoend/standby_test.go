@@ -10,10 +10,9 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// A number is moved from one campaign to another in the plan while a request for
-// the first is in flight. Nothing shows at Telnyx yet, and the claims are under two
-// keys, so only reading the other campaign's claim keeps it from being requested
-// for both.
+// The plan moves a number to another campaign while a request for the first is in flight.
+// Telnyx does not show it yet, and the claims have two keys. Only the first campaign's
+// claim prevents requests for both.
 func TestNumberMovedInThePlan_WaitsForTheRequestInFlight(t *testing.T) {
 	t.Parallel()
 	const other, moved = "11111111-907b-43a9-8ada-ba1dc8335b07", "+15551234567"
@@ -49,7 +48,7 @@ func TestStandby_TakesOverAndWritesNothingTwice(t *testing.T) {
 	w.eventually("some numbers are attached", func() (bool, string) { return len(w.posts()) >= 5, fmt.Sprint(len(w.posts())) })
 	stopFirst()
 	if done := len(w.posts()); done == 45 {
-		t.Fatal("the first assigner did it all, so this shows nothing")
+		t.Fatal("the first assigner did it all, so this proves nothing")
 	}
 	w.reaches(campaignID, ledger.Sendable)
 	w.onePost(campaignID)

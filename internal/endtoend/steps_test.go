@@ -15,12 +15,12 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// clock is the assigner's clock: real time, and what a test lets pass at once.
+// clock is the assigner's clock: real time plus the time by which a test advanced it.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
-func (c *clock) pass(d time.Duration) { c.ahead.Add(int64(d)) }
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // movableClock gives the assigner a clock that the test moves. The broker keeps
 // real time, so what is due by this clock has to be requested: see reconcile.
@@ -31,7 +31,7 @@ func (w *world) movableClock() *clock {
 }
 
 // reconcile makes the assigner reconcile a campaign, like its own rechecks, and waits
-// until that is done and nothing else is open.
+// until that is done and no other message is open.
 func (w *world) reconcile(campaignID string) {
 	w.t.Helper()
 	before := w.lastRecheck(campaignID)

@@ -19,8 +19,8 @@ func TestServerErrors_EndAsStuckAndRecover(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
 	w := newWorld(t, telnyxsim.Options{})
-	// The assigner's clock stops between reconciles: on a slow machine the next try
-	// would be due before the test could see that it is not made too soon.
+	// The assigner's clock stops between reconciles. Otherwise, on a slow machine, the next
+	// try would be due before the test can check that it is not made too soon.
 	began, passed := time.Now(), atomic.Int64{}
 	w.config.Now = func() time.Time { return began.Add(time.Duration(passed.Load())) }
 	w.stage(campaignID + ": " + number)
@@ -29,9 +29,9 @@ func TestServerErrors_EndAsStuckAndRecover(t *testing.T) {
 		Method: "POST", Times: -1, Kind: telnyxsim.StatusFault(500, `{"errors":[{"code":"10007","title":"Unexpected error"}]}`),
 	})
 	w.start()
-	// after lets some time pass and reconciles, as the assigner's own recheck would.
-	after := func(pass time.Duration) {
-		passed.Add(int64(pass))
+	// after advances the clock and reconciles, like the assigner's own recheck.
+	after := func(d time.Duration) {
+		passed.Add(int64(d))
 		w.must(events.NewPublisher(w.js).Trigger(t.Context(), events.KindRecheck, campaignID))
 	}
 	var last ledger.Number
@@ -94,13 +94,13 @@ func TestStuckNumber_IsTriedHourlyWithOneWarning(t *testing.T) {
 			w.posted(number, 1)
 			w.idle() // the result must be recorded before time passes
 			for tries := 1; tries < 12; tries++ {
-				clock.pass(2 * time.Hour)
+				clock.advance(2 * time.Hour)
 				w.reconcile(campaignID)
 				w.posted(number, tries+1)
 			}
 			w.numberIs(campaignID, number, tt.state, ledger.Stuck)
 			for tries := 13; tries < 18; tries++ {
-				clock.pass(61 * time.Minute)
+				clock.advance(61 * time.Minute)
 				w.reconcile(campaignID)
 				w.posted(number, tries)
 				if n := w.number(campaignID, number); n.Reason != ledger.Stuck || n.Detail == "" || !n.NextAt.After(clock.now()) {
@@ -111,7 +111,7 @@ func TestStuckNumber_IsTriedHourlyWithOneWarning(t *testing.T) {
 				t.Errorf("%d warnings, want one", warned)
 			}
 			w.sim.ClearFaults()
-			clock.pass(61 * time.Minute)
+			clock.advance(61 * time.Minute)
 			w.reconcile(campaignID)
 			w.numberIs(campaignID, number, ledger.Sendable, "")
 			w.attachedOnce(number)

@@ -12,8 +12,8 @@ import (
 	"greenlight/internal/timeline"
 )
 
-// The story of an ordinary day, from the plan to the number that can send: each step
-// is there, in the order in which they happened.
+// The history of an ordinary day, from the plan to a sendable number, has every step in
+// order.
 func TestTimeline_ReportsAnOrdinaryDay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
@@ -32,7 +32,7 @@ func TestTimeline_ReportsAnOrdinaryDay(t *testing.T) {
 	for _, entry := range story.Entries {
 		lines = append(lines, fmt.Sprintf("%s: %s", entry.Kind, entry.Text))
 	}
-	// Telnyx decides when its own events come.
+	// The order of Telnyx's own events is not fixed.
 	for _, want := range []string{"event: Telnyx reported on the campaign: VERIFIED", "event: Telnyx reported on the number: ASSIGNMENT, success"} {
 		if !strings.Contains(strings.Join(lines, "\n"), want) {
 			t.Errorf("no %q in\n%s", want, strings.Join(lines, "\n"))
@@ -57,8 +57,8 @@ func TestTimeline_ReportsAnOrdinaryDay(t *testing.T) {
 	}
 }
 
-// An outage of days does not push older entries out of the history: neither a repeated
-// wait nor the next reconcile is an entry.
+// An outage of days does not push older entries out of the history, because repeated
+// waits and reconciles are not entries.
 func TestTimeline_OutlastsAnOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{})
@@ -72,7 +72,7 @@ func TestTimeline_OutlastsAnOutage(t *testing.T) {
 	const reconciles = 14
 	var next time.Time
 	for range reconciles {
-		clock.pass(11 * time.Minute)
+		clock.advance(11 * time.Minute)
 		w.reconcile(campaignID)
 		record := w.campaignRecord(campaignID)
 		if !record.NextAt.After(next) || !record.NextAt.After(clock.now()) {

@@ -21,8 +21,8 @@ import (
 
 const traceNumber = "+15557770001"
 
-// traceWorld is a world whose parts trace as the environment says, and the campaign
-// that the carriers are about to approve.
+// traceWorld is a world whose tracing follows the environment, and the campaign that the
+// carriers are about to approve.
 func traceWorld(t *testing.T, environment map[string]string) (w *world, stop func()) {
 	t.Helper()
 	for _, pair := range os.Environ() {
@@ -75,7 +75,7 @@ func TestTrace_ConnectsTheDeliveryToTelnyx(t *testing.T) {
 		for at := span; at.Name != ""; at = spans[at.Parent] {
 			path = append(path, at.Name)
 			if at.Trace != span.Trace {
-				t.Errorf("%s is of another trace", at.Name)
+				t.Errorf("%s belongs to another trace", at.Name)
 			}
 		}
 		if strings.Join(path[1:], " < ") != "assigner.reconcile < assigner.receive < events.publish < webhook.deliver" {
@@ -87,7 +87,7 @@ func TestTrace_ConnectsTheDeliveryToTelnyx(t *testing.T) {
 		attached = true
 	}
 	if !attached {
-		t.Errorf("no call that attaches is traced in %+v", collector.Spans())
+		t.Errorf("there is no trace of an attach call in %+v", collector.Spans())
 	}
 	for _, secret := range []string{strings.TrimPrefix(traceNumber, "+"), apiKey, "Bearer"} {
 		if bytes.Contains(collector.Raw(), []byte(secret)) {

@@ -14,7 +14,7 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// rewritten has the answers to the assigner's reads changed on their way.
+// rewritten changes the answers to the assigner's reads in transit.
 func (w *world) rewritten(change func(path, body string) string) {
 	w.t.Helper()
 	proxy := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
@@ -32,9 +32,8 @@ func (w *world) rewritten(change func(path, body string) string) {
 	w.config.Telnyx = &telnyx.Client{APIKey: apiKey, BaseURL: proxy.URL + "/v2"}
 }
 
-// Telnyx may use new words, or leave some out. Greenlight then has a known state for the
-// number, sends nothing that it would not send otherwise, and keeps checking at its usual
-// pace.
+// Telnyx may use new words, or leave some out. The number then still has a known state.
+// Greenlight sends no additional requests, and keeps checking at its usual pace.
 func TestUnknownWords_GiveKnownStatesWithoutALoop(t *testing.T) {
 	t.Parallel()
 	const number = "+15551234567"
@@ -47,7 +46,7 @@ func TestUnknownWords_GiveKnownStatesWithoutALoop(t *testing.T) {
 		phase    ledger.Phase
 		state    ledger.State
 		reason   ledger.Reason
-		// reconciles is how many are made, and calls how many calls each may take.
+		// reconciles is their number, and calls is how many calls each may take.
 		reconciles, calls int
 	}{
 		"an assignmentStatus of tomorrow": {old: assigned, new: `"assignmentStatus":"ON_ITS_WAY"`, phase: ledger.PhaseApproved, state: ledger.Pending},
@@ -109,7 +108,7 @@ func TestUnknownWords_GiveKnownStatesWithoutALoop(t *testing.T) {
 			reads := byRoute["GET /10dlc/campaign/{campaignId}"]
 			most := tt.reconciles * tt.calls
 			if tt.phase == ledger.PhaseUnread {
-				most += tt.calls // what could not be read is read again after 5 s, which may be now
+				most += tt.calls // a failed read is repeated after 5 s, perhaps now
 			}
 			if total > most || tt.phase != ledger.PhaseUnread && reads != tt.reconciles {
 				t.Errorf("%d reconciles took %d calls: %v", tt.reconciles, total, byRoute)

@@ -82,7 +82,7 @@ func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
 			t.Errorf("the older history does not say that the number was %s:\n%s", state, why)
 		}
 	}
-	// Of two completed campaigns one is news.
+	// One of two completed campaigns is new.
 	up.eventually("the campaign that is completed now is reported", func() (bool, string) {
 		return strings.Contains(out.String(), "Completed: 1 of 1 planned number attached to campaign later"), out.String()
 	})
@@ -92,7 +92,7 @@ func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
 	stop()
 }
 
-// An older program finds the data of a newer one. It must neither revert nor misread it.
+// An older program must neither revert nor misread the data of a newer one.
 func TestUpgrade_AnOlderProgramRefusesNewerData(t *testing.T) {
 	t.Parallel()
 	up := olderWorld(t)
@@ -132,7 +132,7 @@ func TestUpgrade_AnOlderProgramRefusesNewerData(t *testing.T) {
 func TestOlderFolder_IsMade(t *testing.T) {
 	commands := os.Getenv("GREENLIGHT_OLDER")
 	if commands == "" {
-		t.Skip("it is made once, and stays as it is")
+		t.Skip("it was made once and does not change")
 	}
 	address := "127.0.0.1:" + testkit.FreePort(t)
 	up := newOlderWorld(t, commands+"/", "http://"+address+webhook.Path, telnyx.CampaignMNOPending)
@@ -169,8 +169,8 @@ func olderWorld(t *testing.T) upProcess {
 	return up
 }
 
-// newOlderWorld is that world before anything is attached, with the campaigns that the
-// older program saw approved at a status.
+// newOlderWorld is that world before any number is attached. The campaigns that the older
+// program saw approved have the given status.
 func newOlderWorld(t *testing.T, commands, hook string, status telnyx.CampaignStatus) upProcess {
 	t.Helper()
 	w := newWorld(t, telnyxsim.Options{})
@@ -199,7 +199,7 @@ func markNewer(t *testing.T, js jetstream.JetStream, name string) {
 	}
 }
 
-// withServer does something with the streams of a data folder that nothing else uses.
+// withServer runs f with the streams of a data folder that no other process uses.
 func withServer(t *testing.T, data string, do func(jetstream.JetStream)) {
 	t.Helper()
 	server, err := embedded.Start(embedded.Options{Dir: data})
@@ -221,7 +221,7 @@ func withServer(t *testing.T, data string, do func(jetstream.JetStream)) {
 	}
 }
 
-// pack makes an archive of a data folder.
+// pack archives a data folder.
 func pack(t *testing.T, dir, archive string) {
 	t.Helper()
 	file, err := os.Create(archive)

@@ -52,7 +52,7 @@ const (
 	apiKey     = "KEY0123456789_end_to_end_secret"
 )
 
-// world is all of Greenlight and the simulated Telnyx it works with.
+// world is a complete Greenlight with the simulated Telnyx that it calls.
 type world struct {
 	t      testing.TB
 	sim    *telnyxsim.Simulator
@@ -63,14 +63,14 @@ type world struct {
 	book   *ledger.Ledger
 	log    *testkit.Buffer
 	config assigner.Config
-	// latest is the assigner that was started last.
+	// latest is the most recently started assigner.
 	latest *assigner.Assigner
 	mu     sync.Mutex
 	set    *plan.Set
 	read   numbersRead
 }
 
-// numbersRead is what the ledger said about all numbers, by campaign and number.
+// numbersRead has the ledger's records of all numbers, by campaign and number.
 type numbersRead struct {
 	lastWrite uint64 // when it was read
 	numbers   map[string]map[string]ledger.Number
@@ -109,7 +109,7 @@ func newWorld(t testing.TB, options telnyxsim.Options) *world {
 	w.config = assigner.Config{
 		Telnyx:      &telnyx.Client{APIKey: apiKey, BaseURL: w.api.URL + "/v2"},
 		Plans:       w.plans,
-		Resync:      time.Hour,       // events alone, unless a test says otherwise
+		Resync:      time.Hour,       // only events cause reconciles, unless a test says otherwise
 		Settle:      5 * time.Second, // a busy machine must answer within two thirds of it
 		Concurrency: 8,
 		Timing:      events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second},
@@ -163,7 +163,7 @@ func (w *world) stage(campaigns ...string) {
 	w.plan(yaml.String())
 }
 
-// plan puts a plan into force.
+// plan makes a plan the current one.
 func (w *world) plan(yaml string) {
 	w.t.Helper()
 	set, err := plan.LoadBytes("plan.yaml", []byte(yaml))
@@ -216,11 +216,11 @@ func (w *world) eventually(what string, condition func() (ok bool, got string)) 
 }
 
 // patience bounds how long a test waits for something that takes milliseconds to a minute,
-// on a machine that runs many tests at once. Only a test that fails waits that long.
+// on a machine that runs many tests in parallel. Only a failing test waits that long.
 const patience = 5 * time.Minute
 
 // poll waits until the condition holds, and reports whether it did within [patience].
-// Checks cost processor time that the system under test needs, so they become rarer.
+// Checks take processor time from the system under test, so the pauses between them grow.
 func poll(condition func() bool) bool {
 	deadline := time.Now().Add(patience)
 	for pause := 5 * time.Millisecond; !condition(); pause = min(pause*5/4, 100*time.Millisecond) {
@@ -315,7 +315,7 @@ func (w *world) phase(campaignID string, phase ledger.Phase) ledger.Campaign {
 	return record
 }
 
-// posts counts the requests to attach, by number.
+// posts counts the attach requests by number.
 func (w *world) posts() map[string]int {
 	counts := map[string]int{}
 	for _, write := range w.sim.Writes() {
@@ -326,7 +326,7 @@ func (w *world) posts() map[string]int {
 	return counts
 }
 
-// planned returns the numbers that the plan names for a campaign.
+// planned returns the planned numbers of a campaign.
 func (w *world) planned(campaignID string) []string {
 	var numbers []string
 	campaign, _ := w.plans().Find(campaignID)
@@ -336,7 +336,7 @@ func (w *world) planned(campaignID string) []string {
 	return numbers
 }
 
-// planFile writes what is staged into a file, for a process, and returns its path.
+// planFile writes the plan into a file, for a process, and returns its path.
 func (w *world) planFile() string {
 	w.t.Helper()
 	path := filepath.Join(w.t.TempDir(), "plan.yaml")

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,9 +24,9 @@ const EmbeddedURLFile = "nats.url"
 // ErrServerTooOld is matched by the error for a server older than [MinServerVersion].
 var ErrServerTooOld = errors.New("NATS server too old")
 
-// NATS' client blocks all publishers, whatever their timeouts, while a write is stuck or
-// while a server that it dialled is silent. One may follow the other, so together they
-// stay within the webhook's 1.5 s.
+// The NATS client blocks all publishers, regardless of their timeouts, while a write is
+// stuck or a dialed server is silent. One may follow the other, so together they stay
+// within the webhook's 1.5 s.
 const (
 	writePatience   = 500 * time.Millisecond
 	connectPatience = time.Second
@@ -33,9 +34,9 @@ const (
 	connectTries = 5
 )
 
-// Connect opens a connection for the whole process, which reconnects whenever it is lost.
-// It refuses a server older than [MinServerVersion]. The name appears in the server's list
-// of connections.
+// Connect opens a connection for the life of the process, which reconnects whenever it is
+// lost. It refuses a server older than [MinServerVersion]. The name appears in the server's
+// list of connections.
 func Connect(url, name string, more ...nats.Option) (*nats.Conn, error) {
 	options := lasting(name, more)
 	nc, err := nats.Connect(url, options...)
@@ -45,9 +46,9 @@ func Connect(url, name string, more ...nats.Option) (*nats.Conn, error) {
 	return supported(nc, url, err)
 }
 
-// ConnectOrWait is [Connect] for a process that starts before the server. Until the server
-// is there, everything fails at once on the connection, and [Connected] reports that. The
-// error is one that waiting does not fix; see [Misconfigured].
+// ConnectOrWait is [Connect] for a process that may start before the server. Until the
+// server is reachable, every call on the connection fails immediately, and [Connected] says
+// so. The error is one that waiting does not fix; see [Misconfigured].
 func ConnectOrWait(url, name string, more ...nats.Option) (*nats.Conn, error) {
 	failed := make(chan error, 1)
 	nc, err := nats.Connect(url, append(lasting(name, more),
@@ -76,15 +77,48 @@ func supported(nc *nats.Conn, url string, err error) (*nats.Conn, error) {
 		}
 		nc.Close()
 	}
-	return nil, fmt.Errorf("connect to NATS at %s: %w", redactURL(url), err)
+	return nil, fmt.Errorf("connect to NATS at %s: %w", redactURL(url), explained(err))
 }
 
-// lasting returns the options of a connection for the whole process.
+// explainedError has a text for operators in place of that of the error that it wraps.
+type explainedError struct {
+	text string
+	err  error
+}
+
+func (e *explainedError) Error() string { return e.text }
+func (e *explainedError) Unwrap() error { return e.err }
+
+// explained replaces the text of a network error, which names resolvers and system calls.
+func explained(err error) error {
+	lookup, isLookup := errors.AsType[*net.DNSError](err)
+	address, isAddress := errors.AsType[*net.AddrError](err)
+	code, isCode := errors.AsType[syscall.Errno](err)
+	switch {
+	case errors.Is(err, nats.ErrNoServers): // what the client returns if all servers refuse
+		return &explainedError{"connection refused", err}
+	case isLookup && lookup.IsNotFound:
+		return &explainedError{fmt.Sprintf("host name %q not found", lookup.Name), err}
+	case isLookup:
+		return &explainedError{fmt.Sprintf("host name %q cannot be resolved", lookup.Name), err}
+	case isAddress:
+		return &explainedError{address.Err, err}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &explainedError{"the server closed the connection", err}
+	case isTimeout(err):
+		return &explainedError{"no answer in time", err}
+	case isCode:
+		return &explainedError{code.Error(), err}
+	}
+	return err
+}
+
+// lasting returns the options of a connection for the life of the process.
 func lasting(name string, more []nats.Option) []nats.Option {
 	return append([]nats.Option{
 		nats.Name(name),
 		nats.MaxReconnects(-1),
-		// The credentials file may be corrected later; the error is reported meanwhile.
+		// The credentials file may be fixed later; meanwhile the error is reported.
 		nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(500 * time.Millisecond),
 		nats.Timeout(connectPatience),
@@ -99,7 +133,7 @@ func lasting(name string, more []nats.Option) []nats.Option {
 }
 
 // Connected returns nil if the connection is up and its server is supported, else an error
-// for people.
+// with a sentence for operators.
 func Connected(nc *nats.Conn) error {
 	if nc.IsConnected() {
 		return checkServerVersion(nc.ConnectedServerVersion())
@@ -108,8 +142,8 @@ func Connected(nc *nats.Conn) error {
 	if nc.Opts.InProcessServer == nil {
 		at = " at " + redactURL(strings.Join(nc.Opts.Servers, ","))
 	}
-	// The client keeps the error of a server that refused it, but not of one that it could
-	// not reach.
+	// The client keeps the error of a server that refused it, but not that of an unreachable
+	// server.
 	if err := nc.LastError(); err != nil && !away(err) {
 		return fmt.Errorf("the NATS server is not connected and refused the connection%s; Greenlight keeps trying: %w", at, err)
 	}
@@ -117,7 +151,7 @@ func Connected(nc *nats.Conn) error {
 }
 
 // Misconfigured reports whether an error from connecting or from [EnsureStreams] comes from
-// settings, here or on the server, that a person must change. Other errors may pass.
+// settings, here or on the server, that a person must change. Other errors may be temporary.
 func Misconfigured(err error) bool {
 	if err == nil {
 		return false
@@ -130,7 +164,7 @@ func Misconfigured(err error) bool {
 		errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount)
 }
 
-// conflicts are JetStream's error codes for settings of a stream that it refuses
+// conflicts are JetStream's error codes for stream settings that it refuses
 // (https://github.com/nats-io/nats-server, server/errors.json).
 var conflicts = []jetstream.ErrorCode{
 	jetstream.JSErrCodeJetStreamNotEnabled, jetstream.JSErrCodeJetStreamNotEnabledForAccount,
@@ -139,8 +173,8 @@ var conflicts = []jetstream.ErrorCode{
 	10074, // replicas without a cluster
 }
 
-// away reports whether connecting failed for a reason that may pass: the server is down,
-// silent, or at its limit of connections.
+// away reports whether connecting failed for a reason that may be temporary: the server is
+// down, silent, or at its limit of connections.
 func away(err error) bool {
 	if _, malformed := errors.AsType[*net.AddrError](err); malformed {
 		return false
@@ -153,13 +187,13 @@ func away(err error) bool {
 }
 
 func isTimeout(err error) bool {
-	trouble, ok := errors.AsType[net.Error](err)
-	return errors.Is(err, nats.ErrTimeout) || ok && trouble.Timeout()
+	network, ok := errors.AsType[net.Error](err)
+	return errors.Is(err, nats.ErrTimeout) || ok && network.Timeout()
 }
 
 // checkServerVersion returns an error that matches ErrServerTooOld unless the version is
 // MinServerVersion or newer. A pre-release, for example 2.15.0-RC.1, counts as its release,
-// and an unreadable version as old.
+// and an unreadable version counts as too old.
 func checkServerVersion(version string) error {
 	got, ok := parseVersion(version)
 	want, _ := parseVersion(MinServerVersion)

@@ -454,7 +454,7 @@ func TestConnect_RefusesOldServer(t *testing.T) {
 	}
 	for _, word := range []string{"2.10.29", events.MinServerVersion, "upgrade"} {
 		if !strings.Contains(err.Error(), word) {
-			t.Errorf("the message does not speak of %q: %v", word, err)
+			t.Errorf("the message does not contain %q: %v", word, err)
 		}
 	}
 }
@@ -468,6 +468,24 @@ func TestConnect_KeepsTheTokenOutOfErrors(t *testing.T) {
 	listener.Close()
 	if _, err := events.Connect("nats://s3cret@"+address, t.Name()); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), address) {
 		t.Errorf("got %v, want an error that names the address and not the token", err)
+	}
+}
+
+func TestConnect_ExplainsNetworkErrors(t *testing.T) {
+	rude := rudeServer(t)
+	for url, want := range map[string]string{
+		"nats://127.0.0.1:1":         "connect to NATS at nats://127.0.0.1:1: connection refused",
+		"nats://127.0.0.1:99999":     "connect to NATS at nats://127.0.0.1:99999: invalid port",
+		"nats://nobody.invalid:4222": `connect to NATS at nats://nobody.invalid:4222: host name "nobody.invalid" `,
+		"nats://" + rude:             "connect to NATS at nats://" + rude + ": the server closed the connection",
+	} {
+		nc, err := events.Connect(url, t.Name())
+		if err == nil {
+			nc.Close()
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
 
@@ -511,7 +529,7 @@ func TestConnectOrWait_WaitsOnlyForAServerThatIsAway(t *testing.T) {
 			}
 			if err != nil {
 				if strings.Contains(err.Error(), "s3cret") {
-					t.Errorf("the token is told: %v", err)
+					t.Errorf("the error contains the token: %v", err)
 				}
 				return
 			}

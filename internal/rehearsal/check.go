@@ -31,10 +31,15 @@ type Expectation struct {
 	Tried bool
 	// Profile is the messaging profile that the number may be put on, if any.
 	Profile string
+	// Removable means that the number may be removed from its campaign.
+	Removable bool
+	// Unplanned means that no plan names the number in the end. Then it has no record, and
+	// the caller checks where it is.
+	Unplanned bool
 }
 
 // Attaches reports whether the number is on the planned campaign in the end.
-func (e Expectation) Attaches() bool { return e.State == ledger.Sendable }
+func (e Expectation) Attaches() bool { return e.State == ledger.Sendable && !e.Unplanned }
 
 // History is the input of [Check]: what the simulated Telnyx did, and what Greenlight says
 // and has stored.
@@ -90,6 +95,7 @@ func checkTelnyx(h History) (found []Violation) {
 	for number, want := range h.Expected {
 		got := records[number]
 		switch {
+		case want.Unplanned:
 		case want.Attaches() && (got.CampaignID != want.Campaign || got.Status != telnyx.Assigned):
 			found = append(found, Violation{rule, number, want.Campaign,
 				fmt.Sprintf("is %q on %q, want ASSIGNED on %q", got.Status, got.CampaignID, want.Campaign)})
@@ -112,7 +118,7 @@ func checkLedger(h History) (found []Violation) {
 	records := map[string]ledger.Number{}
 	for _, n := range h.Ledger {
 		want, planned := h.Expected[n.Number]
-		if !planned || n.CampaignID != want.Entry {
+		if !planned || want.Unplanned || n.CampaignID != want.Entry {
 			found = append(found, Violation{rule, n.Number, n.CampaignID, "has a record, but the plan does not name it there"})
 			continue
 		}
@@ -120,6 +126,9 @@ func checkLedger(h History) (found []Violation) {
 	}
 	for number, want := range h.Expected {
 		got := records[number]
+		if want.Unplanned {
+			continue
+		}
 		if got.State != want.State || got.Reason != want.Reason {
 			found = append(found, Violation{rule, number, want.Entry,
 				fmt.Sprintf("is %q (%s), want %q (%s)", got.State, got.Reason, want.State, want.Reason)})
@@ -146,8 +155,9 @@ func checkPlaces(h History) (found []Violation) {
 			// The fault came before the simulator read the body, and the path has only an id.
 		case !planned:
 			wrong("for a number that no plan names")
-		case !want.Attaches() && !want.Tried:
+		case !want.Attaches() && !want.Tried && !want.Unplanned:
 			wrong("for a number that must not change")
+		case w.Method == http.MethodDelete && want.Removable:
 		case w.Method == http.MethodDelete:
 			wrong("removes a number from its campaign")
 		case w.Method == http.MethodPatch && (want.Profile == "" || w.MessagingProfileID != want.Profile):
@@ -162,8 +172,8 @@ func checkPlaces(h History) (found []Violation) {
 }
 
 // checkEffects checks that each write took effect once. A second one for the same number
-// and campaign is allowed only if carriers or a person ended the first assignment. A
-// profile is set once.
+// and campaign is allowed only if carriers, a person or a removal ended the first
+// assignment. A profile is set once.
 func checkEffects(h History) (found []Violation) {
 	const rule = "one effective write"
 	latest, profiles := map[string]telnyxsim.Write{}, map[string]bool{}
@@ -171,7 +181,10 @@ func checkEffects(h History) (found []Violation) {
 		if !w.Effective {
 			continue
 		}
-		if w.Method != http.MethodPost && w.Method != http.MethodPut {
+		switch w.Method {
+		case http.MethodDelete:
+			continue // Telnyx removes a number only once
+		case http.MethodPatch:
 			if profiles[w.PhoneNumber] {
 				found = append(found, Violation{rule, w.PhoneNumber, w.CampaignID, w.Method + " took effect twice"})
 			}
@@ -189,7 +202,10 @@ func checkEffects(h History) (found []Violation) {
 
 // FailedBetween reports whether an assignment of a number ended between two times.
 func (h History) FailedBetween(number string, from, to time.Time) bool {
-	return slices.ContainsFunc(h.Failures[number], func(at time.Time) bool { return at.After(from) && at.Before(to) })
+	removed := slices.ContainsFunc(h.Writes, func(w telnyxsim.Write) bool {
+		return w.PhoneNumber == number && w.Effective && w.Method == http.MethodDelete && w.At.After(from) && w.At.Before(to)
+	})
+	return removed || slices.ContainsFunc(h.Failures[number], func(at time.Time) bool { return at.After(from) && at.Before(to) })
 }
 
 // checkStatuses checks that no write took effect before carriers provisioned the campaign.

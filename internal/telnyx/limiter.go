@@ -25,11 +25,11 @@ const (
 	topRate = 20.0
 	// bottomRate keeps some calls going, so that a recovery is noticed.
 	bottomRate = 0.25
-	// burst is how many calls may pass at once after a time without calls: the reads
-	// after an approval and the first write.
+	// burst is how many calls may be sent at once after an idle time: the reads after an
+	// approval, and the first write.
 	burst = 5
-	// share is the part of what remains that is used, so that answers that come early or
-	// late do not lead to a call too many.
+	// share is the fraction of the remaining calls that is used. The rest allows for
+	// answers that arrive early or late.
 	share = 0.98
 	// growth is the step by which the rate rises, at most once in growthTime.
 	growth     = 1.1
@@ -42,28 +42,28 @@ const (
 
 // LimiterConfig configures a [Limiter].
 type LimiterConfig struct {
-	// Ceiling is the rate to start with and never to exceed, in calls a second. Zero
-	// or less means unset: the limiter starts at 2 and rises to what Telnyx's headers
-	// allow, but not above 20.
+	// Ceiling is the initial and the highest rate, in calls a second. Zero or less means
+	// unset: the limiter starts at 2 and rises to what Telnyx's headers allow, but not
+	// above 20.
 	Ceiling float64
-	// Concurrency is how many calls may be under way at once. Zero or less means 8.
+	// Concurrency is how many calls may be in flight. Zero or less means 8.
 	Concurrency int
 }
 
-// Limiter limits the rate of all calls to one Telnyx account and how many are under way
-// at once. Telnyx's limit is per account, so all clients of an account must share one.
-// Calls get a slot, and then a token of the rate, in the order in which they came. Up to
-// five unused tokens are kept, so that in any t seconds at a rate of r no more than
-// r*t + 5 calls are sent, besides those that were reserved before.
+// Limiter limits the rate of all calls to one Telnyx account, and the number of calls in
+// flight. Telnyx's limit is per account, so all clients of an account must share one.
+// Calls get a slot and then a token, in the order in which they arrive. Up to five unused
+// tokens are kept. In any t seconds at a rate of r, at most r*t + 5 calls are sent, plus
+// those that were reserved before.
 //
 // Every answer adjusts the rate:
 //
 //	answer                        rate
 //	----------------------------- ---------------------------------------------
-//	429                           halved, at most once a second, and everyone
-//	                              pauses for Retry-After, else
+//	429                           halved, at most once a second, and all calls
+//	                              pause for Retry-After, else
 //	                              x-ratelimit-reset, else 1 s (10 min at most)
-//	none remaining                everyone pauses until the reset
+//	none remaining                all calls pause until the reset
 //	remaining/reset allows less   no more than that until the reset
 //	remaining/reset allows more   up by a tenth, at most once a second, to the
 //	                              ceiling, or 20 if none is set
@@ -77,17 +77,17 @@ type Limiter struct {
 	// line is held by the one call that waits for its tokens; the others queue for it.
 	line *semaphore.Weighted
 	// routine is held by the one routine call that may queue with the others, and
-	// routineSlots by those that queue or are under way.
+	// routineSlots by those that queue or are in flight.
 	routine, routineSlots *semaphore.Weighted
 
 	mu          sync.Mutex
 	rate        float64
 	cap         float64   // bounds rate until capUntil
 	capUntil    time.Time // the end of Telnyx's window, by the earliest answer
-	remaining   float64   // the least that was left of that window
+	remaining   float64   // the lowest count of calls left in that window
 	underWay    int       // calls that were sent and have not ended
 	tokens      float64
-	filled      time.Time // when tokens was right; in a pause, its end
+	filled      time.Time // when tokens was last updated; in a pause, its end
 	pausedUntil time.Time
 	riseAfter   time.Time
 	halveAfter  time.Time
@@ -103,7 +103,7 @@ type Waits struct {
 	Now int
 }
 
-// NewLimiter returns a limiter that lets the first five calls pass at once.
+// NewLimiter returns a limiter that sends the first five calls without a wait.
 func NewLimiter(config LimiterConfig) *Limiter {
 	if config.Concurrency <= 0 {
 		config.Concurrency = 8
@@ -122,10 +122,9 @@ func NewLimiter(config LimiterConfig) *Limiter {
 
 type routineKey struct{}
 
-// Routine returns a context for background work. All calls of such
-// contexts share one place in the queue: they wait for each other before they
-// queue, so that any other call waits behind at most one of them. They use at most half
-// of the slots.
+// Routine returns a context for background work. All calls with such contexts share one
+// place in the queue, so that any other call waits behind at most one of them. They use at
+// most half of the slots.
 func Routine(ctx context.Context) context.Context { return context.WithValue(ctx, routineKey{}, true) }
 
 // reservation is a slot and the tokens that were waited for in advance.
@@ -137,14 +136,13 @@ type reservation struct {
 
 type reservationKey struct{}
 
-// Reserve waits for a slot and then for as many tokens as calls says, five at
-// most, so that its caller can read, record what it is about to do, and write
-// without waiting in between. Calls that are made with the returned context use
-// that slot, and the first of them wait for nothing; later ones wait for their
-// token. Reads that are made with it are not repeated, since they would use up
-// what is meant for the write. release gives the slot back and must be called;
-// it gives unused tokens back, too. In a pause that began since, calls are not sent: their
-// error is [ErrPaused]. The error of Reserve matches ctx's. Nil reserves nothing.
+// Reserve waits for a slot and then for the given number of tokens, at most five. Its
+// caller can then read, record what it is about to do, and write without waiting in
+// between. Calls with the returned context use that slot and first the reserved tokens;
+// later calls wait for theirs. Reads with it are not repeated, because a repeat would use a
+// token that is meant for the write. If a pause has begun since, calls are not sent; their
+// error is [ErrPaused]. release must be called, and gives back the slot and unused tokens.
+// The error of Reserve matches ctx's. A nil Limiter reserves nothing.
 func (l *Limiter) Reserve(ctx context.Context, calls int) (reserved context.Context, release func(), err error) {
 	if l == nil {
 		return ctx, func() {}, nil
@@ -161,8 +159,8 @@ func (l *Limiter) Reserve(ctx context.Context, calls int) (reserved context.Cont
 	}), nil
 }
 
-// release ends a reservation. Unused tokens are given back, unless a pause has begun:
-// after it, calls are spread again.
+// release ends a reservation. Unused tokens are given back unless a pause has begun,
+// because calls are spread after it.
 func (l *Limiter) release(r *reservation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -187,12 +185,12 @@ func reservationIn(ctx context.Context) *reservation {
 	return r
 }
 
-// ErrPaused is why a call with a reservation was not sent: Telnyx has asked for a pause
-// since the tokens were reserved.
+// ErrPaused is the error of a call with a reservation that was not sent, because Telnyx
+// has asked for a pause since.
 var ErrPaused = errors.New("it was not sent, because Telnyx asked for a pause")
 
-// ErrSpent is why a change with a reservation was not sent: other calls have used the
-// tokens that were reserved.
+// ErrSpent is the error of a change with a reservation that was not sent, because other
+// calls have used the reserved tokens.
 var ErrSpent = errors.New("it was not sent, because other calls have used its share of the rate limit")
 
 // isSpent reports whether ctx has a reservation without a token left.
@@ -299,8 +297,8 @@ func (l *Limiter) count(now int, waited time.Duration) {
 	}
 }
 
-// take waits for n tokens. It returns an error at once if ctx is certain to end
-// before they are there.
+// take waits for n tokens. It fails immediately if ctx is certain to end before they are
+// available.
 func (l *Limiter) take(ctx context.Context, n float64) error {
 	if err := l.line.Acquire(ctx, 1); err != nil {
 		return fmt.Errorf("wait for Telnyx's rate limit: %w", err)
@@ -317,7 +315,7 @@ func (l *Limiter) take(ctx context.Context, n float64) error {
 	}
 }
 
-// tryTake takes n tokens, or returns how long it is until they may be there.
+// tryTake takes n tokens, or returns how long to wait before the next attempt.
 func (l *Limiter) tryTake(now time.Time, n float64) (wait time.Duration, perSecond float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -338,8 +336,8 @@ func (l *Limiter) tryTake(now time.Time, n float64) (wait time.Duration, perSeco
 	return wait, perSecond
 }
 
-// fill adds the tokens of the time since the last call. l.mu is held, as in all
-// that follow.
+// fill adds the tokens for the time since the last update. The caller holds l.mu, as for
+// the functions below.
 func (l *Limiter) fill(now time.Time) {
 	if now.After(l.filled) {
 		l.tokens = min(burst, l.tokens+l.rateAt(l.filled)*now.Sub(l.filled).Seconds())
@@ -369,7 +367,7 @@ func (l *Limiter) observe(status int, h http.Header) {
 	switch {
 	case status == http.StatusTooManyRequests:
 		if !now.Before(l.pausedUntil) && !now.Before(l.halveAfter) {
-			// Several calls in flight that are all answered 429 say the same thing.
+			// Several calls in flight that all get a 429 count once.
 			l.rate = l.bounded(l.rate / 2)
 			l.halveAfter = now.Add(growthTime)
 		}
@@ -377,7 +375,7 @@ func (l *Limiter) observe(status int, h http.Header) {
 	case limited:
 		allowed := l.window(now, remaining, reset)
 		if remaining < 1 {
-			l.cap = l.top // nothing is sent before its end
+			l.cap = l.top // nothing is sent before the window ends
 			l.pause(now, l.capUntil.Sub(now))
 			return
 		}
@@ -387,19 +385,19 @@ func (l *Limiter) observe(status int, h http.Header) {
 	}
 }
 
-// window spreads what remains of Telnyx's window over the rest of it, and returns the
-// rate that this allows. The reset comes in whole seconds, rounded up, so the end is known
-// best from the earliest answer. Within a window the cap only falls: a rate that rises
-// towards the end would run into the next one.
+// window spreads the remaining calls over the rest of Telnyx's window, and returns the
+// rate that this allows. The reset is in whole seconds, rounded up, so the earliest answer
+// gives the most precise end. Within a window the cap only falls: a rate that rises
+// towards the end would exceed the limit of the next window.
 func (l *Limiter) window(now time.Time, remaining float64, reset time.Duration) (allowed float64) {
 	end := now.Add(reset)
-	// Answers of calls that were sent together come in any order, so a small rise does not
-	// mean a new window.
+	// Answers to calls that were sent together arrive in any order, so a small rise does
+	// not mean a new window.
 	isSame := now.Before(l.capUntil) && remaining <= l.remaining+float64(l.underWay)
 	if isSame && l.capUntil.Before(end) {
 		end = l.capUntil
 	}
-	allowed = share * (remaining + 1) / end.Sub(now).Seconds() // this call was one of the window's
+	allowed = share * (remaining + 1) / end.Sub(now).Seconds() // plus this call, which the window counts
 	if isSame {
 		l.cap, l.remaining = min(l.cap, l.bounded(allowed)), min(l.remaining, remaining)
 	} else {
@@ -409,8 +407,8 @@ func (l *Limiter) window(now time.Time, remaining float64, reset time.Duration) 
 	return allowed
 }
 
-// pause holds everyone until it is over. Then one call passes at once, and the next ones
-// are spread again.
+// pause stops all calls until it ends. Then one call is sent immediately, and the next
+// ones are spread.
 func (l *Limiter) pause(now time.Time, wait time.Duration) {
 	end := now.Add(min(wait, longestPause))
 	if !end.After(l.pausedUntil) {
@@ -430,8 +428,7 @@ func (l *Limiter) rise(now time.Time, status int, goal float64) {
 
 func (l *Limiter) bounded(perSecond float64) float64 { return min(l.top, max(perSecond, bottomRate)) }
 
-// Rate returns the present rate in calls a second, for metrics. A pause does not
-// show in it.
+// Rate returns the current rate in calls a second, for metrics. It ignores pauses.
 func (l *Limiter) Rate() float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -445,8 +442,8 @@ func (l *Limiter) Waits() Waits {
 	return l.waits
 }
 
-// sleep waits for d. It returns an error that matches ctx's if ctx ends first,
-// and returns it at once if ctx's deadline comes before d is over.
+// sleep waits for d. It returns an error that matches ctx's if ctx ends first, and returns
+// it immediately if ctx's deadline is before the end of d.
 func sleep(ctx context.Context, d time.Duration) error {
 	if endsWithin(ctx, d) {
 		return cmp.Or(ctx.Err(), context.DeadlineExceeded)
@@ -469,8 +466,8 @@ func endsWithin(ctx context.Context, d time.Duration) bool {
 
 // The headers that say how much of the account's limit is left, from
 // https://developers.telnyx.com/development/api-fundamentals/reliability/rate-limiting.
-// x-ratelimit-limit is not read: without the length of its window, which is
-// published nowhere, it says nothing about a rate.
+// x-ratelimit-limit is not read: the length of its window is not published, so it does not
+// give a rate.
 const (
 	remainingHeader = "X-Ratelimit-Remaining"
 	resetHeader     = "X-Ratelimit-Reset"
@@ -493,8 +490,8 @@ func waitAskedFor(status int, h http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-// seconds reads a header's number of seconds, zero if there is none. Anything over a day
-// is not a waiting time, perhaps a Unix time, and is ignored.
+// seconds reads a header's number of seconds, zero if there is none. More than a day is
+// ignored: it may be a Unix time.
 func seconds(text string) time.Duration {
 	const longest = 24 * time.Hour
 	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)

@@ -25,19 +25,19 @@ var (
 )
 
 const (
-	// maxListPages is room for 100,000 rows from a server that gives 20 a page.
+	// maxListPages allows 100,000 rows at 20 a page.
 	maxListPages = 5000
-	// smallestPage is the fewest rows that a server is thought to give a page by
-	// default: a shorter page that repeats is taken as the whole list.
+	// smallestPage is the smallest default page size that a server is assumed to have. A
+	// shorter page that repeats is taken as the complete list.
 	smallestPage = 10
-	// smallList is how many pages a list may have to be read as a whole where a query
-	// could bring less: a whole list needs no proof that a query is understood.
+	// smallList is up to how many pages a list is read in full where a query could return
+	// less. A complete list needs no proof that Telnyx understands a query.
 	smallList = 4
-	// maxPasses bounds how often a list that does not add up is read. After
-	// maxPagesAgain pages it is not begun again.
-	maxPasses     = 3
+	// maxReadings bounds how often a list that does not add up is read. After
+	// maxPagesAgain pages it is not read again.
+	maxReadings   = 3
 	maxPagesAgain = 500
-	// unevenFor is how long a list that does not add up is read once only.
+	// unevenFor is how long a list that does not add up is read only once.
 	unevenFor = 10 * time.Minute
 )
 
@@ -60,9 +60,9 @@ var (
 )
 
 // waysOf returns the ways to ask for a list in the order in which they are tried: under
-// each route with the names that are published for the list and then with others, with
-// the extra parameter and then without, with each page size and then without one. The
-// last is without any parameter.
+// each route with the published parameter names and then with others, with the extra
+// parameter and then without it, with each page size and then without one. The last way
+// under a route has no parameters.
 func waysOf(routes []string, names []pageNames, extra string, sizes ...int) (all []way) {
 	for _, route := range routes {
 		for _, pair := range names {
@@ -80,29 +80,29 @@ func waysOf(routes []string, names []pageNames, extra string, sizes ...int) (all
 // Rows is a list as it was read.
 type Rows[T any] struct {
 	All []T
-	// Complete says that the list was read until it ended, that its total, if Telnyx
-	// gives one, did not change meanwhile, and that the distinct rows add up to it.
+	// Complete says that the list was read to its end, that its total, if Telnyx gives
+	// one, did not change meanwhile, and that the distinct rows add up to it.
 	// Only then does a missing row prove anything.
 	Complete bool
-	// Why says what a list that is not complete lacks, as part of a sentence.
+	// Why says why the list is not complete, as part of a sentence.
 	Why string
-	// Began is when the reading began that has these rows, before its first request was
-	// made: a row that came later may be missing. It is zero beside an error.
+	// Began is when the reading began, before its first request. Rows that were created
+	// later may be missing. It is zero if there is an error.
 	Began time.Time
-	// Pages is how many pages the whole list has, estimated from its total, or how many
-	// were read. It is above the limit that was given if the list was longer than that.
+	// Pages is the number of pages of the complete list, estimated from its total, or the
+	// number of pages that were read. It exceeds the given limit if the list does.
 	Pages int
 
-	empty bool // the list has no row at all, also before some were dropped
+	empty bool // the list had no rows, even before some were dropped
 }
 
 // listing is a list to read.
 type listing[T any] struct {
 	ways   []way      // in the order in which they are tried; the first route names the list
-	arg    string     // fills the braces of the route
-	query  url.Values // is always sent; may be nil
+	arg    string     // replaces the route's placeholder
+	query  url.Values // always sent; may be nil
 	filter url.Values // nil for all rows
-	// key tells rows apart. An empty key means that the row is not a record.
+	// key identifies a row. An empty key means that the row is not a record.
 	key func(*T) string
 	// maxPages ends the reading; zero means no limit but [maxListPages].
 	maxPages int
@@ -110,13 +110,13 @@ type listing[T any] struct {
 	stop func(page []T) string
 }
 
-// within returns the list to be read if it has no more pages than that.
+// within returns the list with that limit on its pages.
 func (l listing[T]) within(maxPages int) listing[T] {
 	l.maxPages = maxPages
 	return l
 }
 
-// request asks for a page in some way.
+// request returns the request for a page, in one of the ways.
 func (l listing[T]) request(w way, number int) request {
 	query := url.Values{}
 	maps.Copy(query, l.query)
@@ -133,22 +133,22 @@ func (l listing[T]) request(w way, number int) request {
 	return request{method: http.MethodGet, route: w.route, arg: l.arg, query: query}
 }
 
-// list reads a list until it is complete, at most three times. It stops when it has
-// read the same twice. For some minutes then, lists like that are read once only.
+// list reads a list until it is complete, at most three times. It stops after two equal
+// readings. For some minutes after that, such lists are read only once.
 //
-// Only the rows are trusted. The server may give smaller pages than it was asked for,
-// count wrongly, count only its page, or not count at all; it may repeat its last page
-// for ever, and answer 404, 400 or 422 to a page past the end.
+// Only the rows are trusted. The server may send smaller pages than requested, and count
+// wrongly, only its page, or not at all. It may repeat its last page forever, and answer
+// 404, 400 or 422 to a page past the end.
 func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) {
-	var before *pass[T]
+	var before *reading[T]
 	for n, pages := 1, 0; ; n++ {
-		p := newPass(c, l)
+		p := newReading(c, l)
 		switch err := p.read(ctx); {
 		case isTooLong(err):
-			return Rows[T]{All: p.rows, Why: "it is longer than what is read of a list", Began: p.began, Pages: p.pages}, err
+			return Rows[T]{All: p.rows, Why: "it is longer than Greenlight reads", Began: p.began, Pages: p.pages}, err
 		case IsNotFound(err) && p.filtered() == 0 && len(p.tried) > 1 && !p.facts().seen:
-			// No route has a list, and the first says so in Telnyx's words: there are no rows. A
-			// request under a route that does not exist would be refused.
+			// No route has the list, and the first answered with Telnyx's own 404: there are no
+			// rows. A route that does not exist answers differently.
 			p.learn(func(f *facts) { f.works = true })
 			return Rows[T]{Complete: true, Began: p.began}, nil
 		case err != nil:
@@ -157,32 +157,32 @@ func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) 
 		if p.repeated && !p.facts().named {
 			p = p.renamed(ctx)
 		}
-		rows, same := p.result(), before != nil && p.reads(before)
+		rows, same := p.result(), before != nil && p.equals(before)
 		if same && !rows.Complete {
 			p.learn(func(f *facts) { f.uneven[p.filtered()] = time.Now() })
 		}
 		pages += p.pages
-		if rows.Complete || p.stopped || n == maxPasses || pages > maxPagesAgain || recent(p.facts().uneven[p.filtered()], unevenFor) {
+		if rows.Complete || p.stopped || n == maxReadings || pages > maxPagesAgain || recent(p.facts().uneven[p.filtered()], unevenFor) {
 			return rows, nil
 		}
 		before = p
 	}
 }
 
-// onePage reads the page with that number, from 1, and the total, zero if unknown.
+// onePage reads the page with that number, counted from 1. The total is zero if unknown.
 func onePage[T any](ctx context.Context, c *Client, l listing[T], number int) (rows []T, total int, err error) {
-	answer, err := newPass(c, l).page(ctx, number)
+	answer, err := newReading(c, l).page(ctx, number)
 	return answer.rows, max(answer.total, 0), err
 }
 
-// pass is one reading of a list.
-type pass[T any] struct {
+// reading is one reading of a list.
+type reading[T any] struct {
 	listing[T]
 	client *Client
 	way    way
-	fixed  bool  // no other way is tried
-	tried  []way // which do not work
-	bare   bool  // the list is answered without parameters
+	fixed  bool  // do not try another way
+	tried  []way // ways that do not work
+	bare   bool  // Telnyx answers a request without parameters
 
 	began    time.Time
 	rows     []T
@@ -194,42 +194,42 @@ type pass[T any] struct {
 	kept     int
 	odd      int // rows that are not records
 	total    int
-	why      string // it is not complete
+	why      string // why the list is not complete
 	stopped  bool   // on purpose
-	repeated bool   // the second page was the first again
+	repeated bool   // the second page repeated the first
 }
 
 // unknown is the total of a list that does not report one.
 const unknown = -1
 
-func newPass[T any](c *Client, l listing[T]) *pass[T] {
-	return &pass[T]{listing: l, client: c, began: time.Now(), places: make(map[string]struct{}), total: unknown}
+func newReading[T any](c *Client, l listing[T]) *reading[T] {
+	return &reading[T]{listing: l, client: c, began: time.Now(), places: make(map[string]struct{}), total: unknown}
 }
 
-// facts returns what is known of the list.
-func (p *pass[T]) facts() facts { return p.client.state().list(p.ways) }
+// facts returns what is known about the list.
+func (p *reading[T]) facts() facts { return p.client.state().list(p.ways) }
 
-// learn changes what is known of the list.
-func (p *pass[T]) learn(change func(*facts)) { p.client.state().learn(p.ways, change) }
+// learn changes what is known about the list.
+func (p *reading[T]) learn(change func(*facts)) { p.client.state().learn(p.ways, change) }
 
 // filtered is 1 for a list with a filter, else 0.
-func (p *pass[T]) filtered() int { return min(len(p.filter), 1) }
+func (p *reading[T]) filtered() int { return min(len(p.filter), 1) }
 
-// reads reports whether a reading brought the same as the one before.
-func (p *pass[T]) reads(before *pass[T]) bool {
+// equals reports whether the reading returned the same rows and total as the one before.
+func (p *reading[T]) equals(before *reading[T]) bool {
 	return p.total == before.total && p.odd == before.odd && maps.Equal(p.places, before.places)
 }
 
-// renamed reads a list whose second page was the first again with the other names for
-// page and size, in each size until one is answered. It returns the first reading that
-// found more and remembers its way.
-func (p *pass[T]) renamed(ctx context.Context) *pass[T] {
+// renamed reads a list whose second page repeated the first. It uses the other names for
+// page and size, and tries each size until one is answered. It returns the first reading
+// that found more rows, and remembers its way.
+func (p *reading[T]) renamed(ctx context.Context) *reading[T] {
 	answered := []pageNames{p.way.names}
 	for _, w := range p.ways {
 		if w.route != p.way.route || w.extra != p.way.extra || slices.Contains(answered, w.names) {
 			continue
 		}
-		again := newPass(p.client, p.listing)
+		again := newReading(p.client, p.listing)
 		again.way, again.fixed = w, true
 		err := again.read(ctx)
 		if err == nil && len(again.rows) > len(p.rows) {
@@ -243,14 +243,14 @@ func (p *pass[T]) renamed(ctx context.Context) *pass[T] {
 	return p
 }
 
-func (p *pass[T]) read(ctx context.Context) error {
+func (p *reading[T]) read(ctx context.Context) error {
 	for number := 1; ; number++ {
 		answer, err := p.page(ctx, number)
 		if number > 1 && (isRefusal(err) || isNoList(err) && p.total == len(p.rows)) {
 			if !Is404(err) && p.last >= p.fullest && p.isFull(p.last) && p.total != len(p.rows) {
-				p.why = "the page after a full one is refused" // perhaps there are limits to paging
+				p.why = "the page after a full one is refused" // paging may be limited
 			}
-			return nil // past the end, if the rest adds up
+			return nil // past the end, if the rows add up
 		}
 		if err != nil {
 			return err
@@ -269,10 +269,10 @@ func (p *pass[T]) read(ctx context.Context) error {
 	}
 }
 
-// stops returns why the list is read no further.
-func (p *pass[T]) stops(rows []T) (why string) {
+// stops returns why reading stops, empty if it continues.
+func (p *reading[T]) stops(rows []T) (why string) {
 	switch {
-	// One page more than allowed may be read: it may be the empty one at the end.
+	// One page above the limit is allowed, since it may be the empty one at the end.
 	case p.maxPages > 0 && (p.needed() > p.maxPages || p.pages > p.maxPages):
 		return fmt.Sprintf("it has more than %d pages", p.maxPages)
 	case p.stop != nil && p.pages == 1:
@@ -281,9 +281,9 @@ func (p *pass[T]) stops(rows []T) (why string) {
 	return ""
 }
 
-// page reads one page. With the first one it finds out in which way Telnyx takes the
-// request, and remembers it.
-func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
+// page reads one page. For the first one it finds a way that Telnyx accepts, and
+// remembers it.
+func (p *reading[T]) page(ctx context.Context, number int) (page[T], error) {
 	if p.pages > 0 || p.fixed {
 		return readPage[T](ctx, p.client, p.request(p.way, number))
 	}
@@ -301,7 +301,7 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 			return answer, nil
 		}
 		if first == nil || Is404(first) && !Is404(err) {
-			first = err // it says most, unless only its route is missing
+			first = err // the most specific, unless only its route is missing
 		}
 		p.tried = append(p.tried, p.way)
 		next, ok := p.next(ctx, err)
@@ -319,27 +319,27 @@ func (p *pass[T]) page(ctx context.Context, number int) (page[T], error) {
 	}
 }
 
-// next returns the way to ask in after an answer that speaks against the one that was
-// used. The first row that fits counts:
+// next returns the way to try after an answer against the current one. The first row that
+// matches applies:
 //
 //	the answer is about                             the next way
 //	----------------------------------------------- ----------------------------------
-//	the moment or the key                           none
-//	a filter, in a way that works without           none
-//	a filter, in a way that is not known to work    the one in which the whole list is read
-//	something else than the parameters, as 404 or   the first one under another route, but
-//	  the list without any parameter shows            none if the server failed
-//	the extra parameter, by its name                without it
+//	the key, or a temporary problem                 none
+//	a filter, and the way works without it          none
+//	a filter, and the way is not known to work      the one that reads the list unfiltered
+//	not the parameters: it is a 404, or a request   the first under another route; none
+//	  without parameters fails too                    if the server failed
+//	the extra parameter, by its name                the same without it
 //	anything else                                   the next in order under the same route
 //
-// A way that has worked is doubted only after a refusal: Telnyx may have changed.
-func (p *pass[T]) next(ctx context.Context, err error) (next way, ok bool) {
+// A way that has worked is dropped only after a refusal, because Telnyx may have changed.
+func (p *reading[T]) next(ctx context.Context, err error) (next way, ok bool) {
 	works := p.facts().works
 	switch {
 	case !isUnfit(err), works && (p.filtered() > 0 || !isRefusal(err)):
 		return way{}, false
 	case p.filtered() > 0:
-		whole := newPass(p.client, p.listing)
+		whole := newReading(p.client, p.listing)
 		whole.filter = nil
 		_, err := whole.page(ctx, 1)
 		return whole.way, err == nil && whole.way != p.way
@@ -360,10 +360,10 @@ func (p *pass[T]) next(ctx context.Context, err error) (next way, ok bool) {
 	return p.untried(func(tried, w way) bool { return tried == w || w.route != p.way.route })
 }
 
-// untried returns the first way that none of the tried ones speaks against.
-func (p *pass[T]) untried(against func(tried, w way) bool) (next way, ok bool) {
+// untried returns the first way that none of the tried ones rules out.
+func (p *reading[T]) untried(rulesOut func(tried, w way) bool) (next way, ok bool) {
 	for _, w := range p.ways {
-		if !slices.ContainsFunc(p.tried, func(tried way) bool { return against(tried, w) }) {
+		if !slices.ContainsFunc(p.tried, func(tried way) bool { return rulesOut(tried, w) }) {
 			return w, true
 		}
 	}
@@ -376,8 +376,8 @@ func blames(err error, parameter string) bool {
 	return name != "" && strings.Contains(strings.ToLower(err.Error()), name)
 }
 
-// add takes in the rows of a page, and reports whether the list ends with it.
-func (p *pass[T]) add(answer page[T]) (done bool, err error) {
+// add adds the rows of a page, and reports whether the list ends with it.
+func (p *reading[T]) add(answer page[T]) (done bool, err error) {
 	p.pages++
 	p.bytes += answer.bytes
 	before := len(p.rows)
@@ -412,7 +412,7 @@ func (p *pass[T]) add(answer page[T]) (done bool, err error) {
 	short := len(answer.rows) < p.fullest
 	p.last, p.fullest = len(answer.rows), max(p.fullest, len(answer.rows))
 	if p.pages == 2 && fresh == 0 && !counts && p.isFull(len(answer.rows)) {
-		p.why = "its second page repeats a full first one" // perhaps page numbers are ignored
+		p.why = "its second page repeats a full first one" // page numbers may be ignored
 	}
 	if counts && len(p.rows) > p.total {
 		p.total = unknown // Telnyx counts up to a limit
@@ -421,16 +421,16 @@ func (p *pass[T]) add(answer page[T]) (done bool, err error) {
 	case len(answer.rows) == 0, fresh == 0:
 		return true, nil
 	case p.total != unknown && counts:
-		// The total may have a limit, so a full page is not known to be the last one.
+		// The total may be capped, so a full page need not be the last one.
 		return len(p.rows) >= p.total && (short || !p.isFull(len(answer.rows))), nil
 	}
 	return p.total == unknown && short, nil
 }
 
-// provesTotal reports whether the total of a first page that seems to be the whole list
-// does not count just the page, as a page of one row with the same total shows. It is
-// found out once, and saves the second page of each short list from then on.
-func (p *pass[T]) provesTotal(ctx context.Context) bool {
+// provesTotal reports whether the total of a first page that seems to be the complete list
+// counts more than the page. A page of one row with the same total proves it. This is
+// tested once, and saves the second page of every short list after that.
+func (p *reading[T]) provesTotal(ctx context.Context) bool {
 	known := p.facts()
 	if p.total < 2 || p.total != len(p.rows) || p.odd > 0 || p.isFull(p.last) || p.way.rows == 0 || known.tested || known.totals != totalsUnproven {
 		return false
@@ -446,9 +446,9 @@ func (p *pass[T]) provesTotal(ctx context.Context) bool {
 	return true
 }
 
-// count takes in the total that a page gives, and reports whether totals are known
-// to count the whole list, not just their page.
-func (p *pass[T]) count(answer page[T], fresh int) (counts bool) {
+// count records the total that a page gives, and reports whether totals are known to
+// count the complete list and not just their page.
+func (p *reading[T]) count(answer page[T], fresh int) (counts bool) {
 	given := answer.total
 	if given < len(answer.rows) {
 		given = unknown // it counts something else
@@ -473,21 +473,21 @@ func (p *pass[T]) count(answer page[T], fresh int) (counts bool) {
 	return counts
 }
 
-// isFull reports whether a page has as many rows as were asked for, or as servers
-// usually give by default or at most.
-func (p *pass[T]) isFull(rows int) bool {
+// isFull reports whether a page has as many rows as requested, or a number that servers
+// commonly use as default or maximum.
+func (p *reading[T]) isFull(rows int) bool {
 	return rows > 0 && rows == p.way.rows || slices.Contains([]int{20, 25, 50, 100, 200, 250, 500}, rows)
 }
 
-// needed returns how many pages the list has by its total, or zero.
-func (p *pass[T]) needed() int {
+// needed returns the number of pages by the list's total, zero if unknown.
+func (p *reading[T]) needed() int {
 	if p.total == unknown || p.fullest == 0 || p.facts().totals != totalsOfList {
 		return 0
 	}
 	return (p.total + p.fullest - 1) / p.fullest
 }
 
-func (p *pass[T]) result() Rows[T] {
+func (p *reading[T]) result() Rows[T] {
 	pages := p.pages
 	if pages > 1 && p.last == 0 {
 		pages-- // the empty one after the last
@@ -496,7 +496,7 @@ func (p *pass[T]) result() Rows[T] {
 	switch {
 	case p.why != "":
 	case p.odd > 0:
-		r.Why = "some of its rows are not readable"
+		r.Why = "some of its rows are unreadable"
 	case p.total != unknown && p.total != len(p.rows):
 		r.Why = fmt.Sprintf("it has %d distinct rows, but Telnyx reports %d", len(p.rows), p.total)
 	default:
@@ -505,17 +505,17 @@ func (p *pass[T]) result() Rows[T] {
 	return r
 }
 
-func (p *pass[T]) tooLong(format string, bound int) error {
+func (p *reading[T]) tooLong(format string, bound int) error {
 	return unreadableList(p.way.route, fmt.Errorf("%w "+format, errTooLong, bound))
 }
 
-// unreadableList is the error for a list that was answered and is of no use.
+// unreadableList is the error for a list whose answer cannot be used.
 func unreadableList(route string, err error) error {
 	return &UnreadableError{Method: http.MethodGet, Route: route, Status: http.StatusOK, Err: err, whole: true}
 }
 
-// errTooLong is in the error for a list that is longer than the limits of one list. The
-// rows up to there come with that error.
+// errTooLong is in the error for a list that exceeds the limits of one list. The rows up
+// to there are returned with it.
 var errTooLong = errors.New("the list is longer than")
 
 func isTooLong(err error) bool { return errors.Is(err, errTooLong) }
@@ -525,21 +525,21 @@ func readPage[T any](ctx context.Context, c *Client, r request) (page[T], error)
 	return call(ctx, c, r, func(page[T]) error { return nil })
 }
 
-// isNoList reports an answer that is whole and has no list.
+// isNoList reports an answer that arrived completely and has no list.
 func isNoList(err error) bool {
 	e, ok := errors.AsType[*UnreadableError](err)
 	return ok && e.whole
 }
 
-// page is one page of a list in whatever container: {"records":[…],"totalRecords":…}
-// of 10DLC, {"data":[…],"meta":{…}} of v2, a bare list, or an object with one list.
+// page is one page of a list. Its container is {"records":[…],"totalRecords":…} for 10DLC,
+// {"data":[…],"meta":{…}} for v2, a bare list, or an object with one list.
 type page[T any] struct {
 	rows  []T
 	total int // unknown if not given
 	bytes int
 }
 
-// UnmarshalJSON decodes all of these. An answer without a list is an error, not an
+// UnmarshalJSON decodes all of these. An answer without a list is an error and not an
 // empty list.
 func (p *page[T]) UnmarshalJSON(data []byte) error {
 	rows, total, err := listIn(data)

@@ -239,7 +239,7 @@ func TestList_ThatNeverAddsUpIsNotReadAgainAndAgain(t *testing.T) {
 func TestList_IsNotCompleteIfARowIsNotReadable(t *testing.T) {
 	c, _ := newServer(t, ok(`{"records":[{"phoneNumber":"+15551234567"},{"phoneNumber":null},"x"],"totalRecords":3}`))
 	rows, err := c.Assignments(t.Context(), 0)
-	if err != nil || rows.Complete || len(rows.All) != 1 || rows.Why != "some of its rows are not readable" {
+	if err != nil || rows.Complete || len(rows.All) != 1 || rows.Why != "some of its rows are unreadable" {
 		t.Errorf("got %+v, %v", rows, err)
 	}
 }

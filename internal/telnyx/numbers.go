@@ -22,62 +22,60 @@ const (
 )
 
 const (
-	// numbersPerQuery is how many numbers one query asks for, with two controls. 249
-	// make an address of about 4 KB, half of what servers usually take, and their rows
-	// are one page that is not full.
+	// numbersPerQuery is how many numbers one query asks for, besides two controls. 249
+	// numbers make a URL of about 4 KB, half of what servers usually accept, and their
+	// rows fit a page that is not full.
 	numbersPerQuery = 247
-	// accountListFor is how long the list of a large account is used: it takes
+	// accountListFor is how long the list of a large account is kept, since it takes
 	// hundreds of calls.
 	accountListFor = 10 * time.Minute
-	// accountListAgain is how long that list is not begun again after it failed.
+	// accountListAgain is how long that list is not read again after a failure.
 	accountListAgain = 2 * time.Minute
-	// singlesAtOnce is how many queries run at the same time, and mostSingles for how
-	// many numbers there is a query each where the account's size is unknown.
+	// singlesAtOnce is how many queries run in parallel. mostSingles is how many numbers
+	// are queried one by one at most if the account's size is unknown.
 	singlesAtOnce = 8
 	mostSingles   = 50
 )
 
-// Numbers is what the account has of the numbers that were asked for, by their
-// E.164 form. A number in neither map is unknown: no answer that can be trusted has
-// it or lacks it.
+// Numbers is what the account has of the requested numbers, by their E.164 form. A number
+// in neither map is unknown: no trustworthy answer proves that it is on the account, or
+// that it is not.
 type Numbers struct {
 	Found  map[string]Number
 	Absent map[string]bool
-	// Read is when the oldest reading began that Absent rests on, before its first request
-	// was made. That can be minutes before the call, because a large account's list is kept.
-	// Absent counts only for requests that were made before Read: a number may have been
-	// ordered since, and two answers with the same Read are one reading. It is zero if no
-	// numbers were asked for.
+	// Read is when the oldest reading that Absent relies on began, before its first
+	// request. That can be minutes before the call, because a large account's list is kept.
+	// Absent says nothing about a number that was ordered after Read, and two answers with
+	// the same Read are one reading. It is zero if no numbers were requested.
 	Read time.Time
 
-	empty bool // Absent rests on a list without any row
+	empty bool // Absent relies on a list without rows
 }
 
-// numberKnowledge is what is kept of the account's numbers.
+// numberKnowledge is what is remembered about the account's numbers.
 type numberKnowledge struct {
-	controls []string // two numbers known to be on the account, if it has as many
+	controls []string // two numbers known to be on the account, if it has two
 	pages    int      // of the account's list; zero if unknown
 
-	account       map[string]Number // the whole account's list, as far as it was read
-	accountWhole  bool              // it lacks no number
-	accountBegan  time.Time         // when the reading of it began
-	accountRead   time.Time         // when that ended
-	accountFailed time.Time         // when a reading of it last failed
+	account       map[string]Number // the account's unfiltered list, as far as it was read
+	accountWhole  bool              // it is complete
+	accountBegan  time.Time         // when its last reading began
+	accountRead   time.Time         // when that reading ended
+	accountFailed time.Time         // when a reading last failed
 
 	statuses statuses
 }
 
-// Numbers reads what the account has of the given numbers: messaging settings, and
-// the status if Telnyx says it. Thousands may be asked for at once. No numbers, no
-// call.
+// Numbers reads the messaging settings of the given numbers, and their status if Telnyx
+// gives it. It accepts thousands of numbers. Without any, it makes no call.
 //
-// A number is found by any row that names it, in either list. It is absent only from a complete
-// list of the account, or from the answer to a query whose form found two numbers
-// that are known to be there (controls). A small account is listed as a whole. For
-// a large one, the forms of filter[phone_number] are tried in turn, and the one that
-// works is remembered. If none works, the whole account is listed, at most once in
-// ten minutes. If that fails, its error is returned, and for two minutes what only this
-// list could settle is unknown.
+// A number is found if any row of either list names it. It is absent only if it is missing
+// from a complete list of the account, or from the answer to a query that found two
+// numbers known to be on the account (controls). A small account is listed in full. For a
+// large one, the forms of filter[phone_number] are tried in turn, and the first that works
+// is remembered. If none works, the account is listed in full, at most once in ten
+// minutes. If that fails, its error is returned. For two minutes after that, numbers that
+// only this list could prove absent are unknown.
 //
 // OpenAPI: GET /phone_numbers/messaging, GET /phone_numbers
 func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error) {
@@ -121,17 +119,17 @@ func (c *Client) Numbers(ctx context.Context, numbers []string) (Numbers, error)
 }
 
 // confirmAbsent asks GET /phone_numbers for numbers that the messaging settings lack,
-// since these may have only the numbers that can send messages. Of many numbers some are
-// asked for. If the account has one of them, the others are unknown.
+// since these may have only the numbers that can send messages. If they are many, it asks
+// for some. If the account has one of those, the others are unknown.
 func (c *Client) confirmAbsent(ctx context.Context, known statuses, answer Numbers) {
 	switch {
 	case known.whole, len(answer.Absent) == 0:
 		return
 	case answer.empty:
-		clear(answer.Absent) // no row shows that the list can be believed
+		clear(answer.Absent) // without a row, nothing shows that the list is right
 		return
 	case known.refused:
-		return // the settings are all that can be read
+		return // only the messaging settings can be read
 	}
 	absent := slices.Sorted(maps.Keys(answer.Absent))
 	asked := absent[:min(len(absent), mostSingles)]
@@ -150,7 +148,7 @@ func (c *Client) confirmAbsent(ctx context.Context, known statuses, answer Numbe
 	}
 }
 
-// with adds what a row of the account's numbers says beside the messaging settings.
+// with adds what a row of GET /phone_numbers says besides the messaging settings.
 func (n Number) with(row Number) Number {
 	if n.PhoneNumber == "" {
 		return row
@@ -162,7 +160,7 @@ func (n Number) with(row Number) Number {
 	return n
 }
 
-// settings finds the messaging settings of numbers, which are sorted.
+// settings returns the messaging settings of the wanted numbers, which are sorted.
 func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error) {
 	s := c.state()
 	if answer, ok := s.fromAccount(wanted); ok {
@@ -188,12 +186,12 @@ func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error)
 	return answer, nil
 }
 
-// pagesFor is how many pages an account may have to be listed as a whole.
+// pagesFor returns up to how many pages an account is listed in full.
 func pagesFor(wanted int) int {
 	return (wanted+settingsWays[0].rows-1)/settingsWays[0].rows + smallList - 1
 }
 
-// newNumbers is what a list has of the numbers that are wanted, which are sorted.
+// newNumbers returns what a list has of the wanted numbers, which are sorted.
 func newNumbers(rows Rows[Number], wanted []string) Numbers {
 	n := Numbers{Found: make(map[string]Number), Absent: make(map[string]bool), Read: rows.Began, empty: rows.empty}
 	for _, row := range rows.All {
@@ -240,10 +238,10 @@ func (f numberForm) form() form[Number, []string] {
 	return form[Number, []string]{f.name, f.read}
 }
 
-// queries are the numbers to ask for at once: batches between two controls, so that an
-// answer that was cut short lacks one, or a control and then each number, if that costs
-// less than the account's list. The first query alone shows whether the form is
-// understood.
+// queries returns the numbers of each query: batches between two controls, so that a
+// truncated answer lacks one. A form for single numbers gets a control and then each
+// number, if that costs less than the account's list. The first query shows whether Telnyx
+// understands the form.
 func (f numberForm) queries(k numberKnowledge, wanted []string) (all [][]string) {
 	switch {
 	case len(k.controls) == 0, f.most == 1 && len(wanted) >= cmp.Or(k.pages, mostSingles):
@@ -258,7 +256,7 @@ func (f numberForm) queries(k numberKnowledge, wanted []string) (all [][]string)
 	return all
 }
 
-// read asks for numbers. The form is proven if the controls are found.
+// read queries the wanted numbers. The form is proven if the controls are found.
 func (f numberForm) read(ctx context.Context, c *Client, wanted []string, known Rows[Number]) (Rows[Number], formState, error) {
 	s, began := c.state(), time.Now()
 	queries := f.queries(s.setControls(known), wanted)
@@ -301,10 +299,10 @@ func (f numberForm) read(ctx context.Context, c *Client, wanted []string, known 
 	return rows, state, nil
 }
 
-// errMisread is why the answer to a query proves nothing.
-var errMisread = errors.New("the query is not understood")
+// errMisread is the error for an answer that proves nothing.
+var errMisread = errors.New("Telnyx does not understand the query")
 
-// query asks for some numbers at once.
+// query asks for some numbers in one request.
 func (f numberForm) query(ctx context.Context, c *Client, asked []string) ([]Number, error) {
 	written := make([]string, len(asked))
 	for i, number := range asked {
@@ -315,7 +313,7 @@ func (f numberForm) query(ctx context.Context, c *Client, asked []string) ([]Num
 	rows, err := list(ctx, c, l)
 	switch {
 	case len(asked) == 1 && IsNotFound(err):
-		return nil, nil // about that number
+		return nil, nil // the 404 is about that number
 	case isRefusal(err), isUnfit(err) && c.state().form(f.name) != formProven, err == nil && !rows.Complete:
 		return nil, errMisread
 	}
@@ -326,7 +324,7 @@ func names(rows []Number, number string) bool {
 	return slices.ContainsFunc(rows, func(n Number) bool { return n.PhoneNumber == number })
 }
 
-// setControls remembers two numbers of the account, and how long its list is, if known
+// setControls remembers two numbers of the account and the length of its list, if known
 // has them.
 func (s *learned) setControls(known Rows[Number]) numberKnowledge {
 	counted := s.list(settingsWays).totals == totalsOfList
@@ -342,16 +340,16 @@ func (s *learned) setControls(known Rows[Number]) numberKnowledge {
 	})
 }
 
-// readAccount lists the whole account and keeps the list, unless that was done lately. If
-// it failed lately, for whatever reason, it makes no call: each attempt may be hundreds of
-// calls, and would fail at the same page.
+// readAccount reads the account's unfiltered list and keeps it, unless that was done
+// recently. After a recent failure of any kind it makes no call: each attempt may take
+// hundreds of calls, and would fail at the same page.
 func (c *Client) readAccount(ctx context.Context) error {
 	s := c.state()
 	if k := s.know(func(*numberKnowledge) {}); recent(k.accountRead, accountListFor) || recent(k.accountFailed, accountListAgain) {
 		return nil
 	}
 	rows, err := list(ctx, c, settingsList)
-	if err != nil && !isTooLong(err) { // some of a very long list is better than none
+	if err != nil && !isTooLong(err) { // part of a very long list is better than nothing
 		s.know(func(k *numberKnowledge) { k.accountFailed = time.Now() })
 		return err
 	}
@@ -366,7 +364,7 @@ func (c *Client) readAccount(ctx context.Context) error {
 	return nil
 }
 
-// fromAccount answers from the account's list, if it was read lately.
+// fromAccount answers from the account's list, if it was read recently.
 func (s *learned) fromAccount(wanted []string) (answer Numbers, ok bool) {
 	s.know(func(k *numberKnowledge) {
 		if ok = recent(k.accountRead, accountListFor); !ok {
@@ -383,14 +381,14 @@ func (s *learned) fromAccount(wanted []string) (answer Numbers, ok bool) {
 	return answer, ok
 }
 
-// ForgetNumbers makes the next [Client.Numbers] read the account's list again where it
-// would answer from the list that it has kept. Safe for concurrent use.
+// ForgetNumbers drops the kept list of the account, so that the next [Client.Numbers]
+// does not answer from it. It is safe for concurrent use.
 func (c *Client) ForgetNumbers() {
 	c.state().know(func(k *numberKnowledge) { k.account, k.accountRead = nil, time.Time{} })
 }
 
-// know changes what is known of numbers and returns it, of which the account's list is
-// used only in change.
+// know changes what is known about numbers and returns it. The account's list may be used
+// only inside change.
 func (s *learned) know(change func(*numberKnowledge)) numberKnowledge {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -398,7 +396,7 @@ func (s *learned) know(change func(*numberKnowledge)) numberKnowledge {
 	return s.numbers
 }
 
-// setProfile puts a number on a profile in the list that is kept.
+// setProfile sets a number's profile in the kept list.
 func (s *learned) setProfile(phoneNumber, profileID string) {
 	s.know(func(k *numberKnowledge) {
 		if row, listed := k.account[phoneNumber]; listed {
@@ -411,7 +409,7 @@ func (s *learned) setProfile(phoneNumber, profileID string) {
 
 func (k numberKnowledge) says() (says []string) {
 	if !k.accountRead.IsZero() {
-		says = append(says, fmt.Sprintf("No form of filter[phone_number] works; the whole account was listed at %s UTC.", k.accountRead.UTC().Format(time.TimeOnly)))
+		says = append(says, fmt.Sprintf("No form of filter[phone_number] works, so the whole account was listed at %s UTC.", k.accountRead.UTC().Format(time.TimeOnly)))
 	}
 	if !k.accountFailed.IsZero() {
 		says = append(says, fmt.Sprintf("The list of the whole account could not be read at %s.", k.accountFailed.UTC().Format(time.TimeOnly)))
@@ -422,9 +420,9 @@ func (k numberKnowledge) says() (says []string) {
 	return says
 }
 
-// ProfileNumbers lists the numbers on a messaging profile, and no others. A small
-// account is listed as a whole. Otherwise the list is filtered, or read from the
-// profile; if that is empty and is not proven to work, it is not complete.
+// ProfileNumbers lists exactly the numbers on a messaging profile. A small account is
+// listed in full. Otherwise the list is filtered, or read from the profile. If the result
+// is empty and the query is not proven to work, the list is not complete.
 func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Number], error) {
 	if profileID == "" {
 		return Rows[Number]{}, annotate(ErrInvalidArgument, "list numbers without a messaging profile id")
@@ -444,8 +442,8 @@ func (c *Client) ProfileNumbers(ctx context.Context, profileID string) (Rows[Num
 	return rows, nil
 }
 
-// profileNumbers asks for the numbers on a messaging profile with a filter, and then under
-// the profile's own route.
+// profileNumbers queries the numbers on a messaging profile with a filter, and then under
+// the profile's route.
 var profileNumbers = func() *selection[Number, string] {
 	s := &selection[Number, string]{
 		whole: settingsList,
@@ -463,13 +461,13 @@ var profileNumbers = func() *selection[Number, string] {
 	return s
 }()
 
-// The ways to list numbers. 250 is the most that /phone_numbers gives, and no maximum is
-// published for messaging settings.
+// The ways to list numbers. The largest page of /phone_numbers has 250 rows. For messaging
+// settings no maximum is published.
 var (
 	settingsWays = numberWays(settingsRoute, "sort[phone_number]=asc")
 	profileWays  = numberWays(profileRoute, "")
-	// Without the extra parameter, which no other list has, the list is answered with 503
-	// if Telnyx cannot read the messaging profiles.
+	// Without the extra parameter, which no other list has, Telnyx answers 503 if it cannot
+	// read the messaging profiles.
 	accountWays = numberWays(numbersRoute, tolerateParam+"=true")
 )
 

@@ -21,14 +21,12 @@ type PublicKey struct {
 const spkiSize = 12 + ed25519.PublicKeySize
 
 // whereToFind ends every error about a key's text.
-const whereToFind = "copy it from Mission Control (portal.telnyx.com): Account, Keys & Credentials, Public Key; " +
-	"it is 44 characters that end in ="
+const whereToFind = "copy it from Mission Control: Account, Keys & Credentials, Public Key (44 characters ending in =)"
 
-// ParsePublicKey reads a key as Mission Control shows it: the standard base64,
-// padded, of its 32 bytes. White space around it is dropped, so that a file with
-// a final newline works. Its errors say what the text looks like instead and
-// where to find the right one. They never repeat the text, because what is pasted here
-// by mistake is usually a secret.
+// ParsePublicKey reads a key as Mission Control (portal.telnyx.com) shows it: its 32 bytes
+// in padded standard base64. White space around it is dropped, so that a file with a final
+// newline works. Errors say what the text seems to be and where to find the key. They
+// never repeat the text, because what is pasted here by mistake is usually a secret.
 func ParsePublicKey(text string) (PublicKey, error) {
 	text = strings.TrimSpace(text)
 	raw, err := decodeStrict(text)
@@ -43,7 +41,7 @@ func ParsePublicKey(text string) (PublicKey, error) {
 }
 
 // ParsePublicKeys reads one or more keys, separated by commas. Several are needed while
-// a key is being rotated. It reports all faults at once as joined errors, each with the
+// a key is being rotated. It returns the faults of all keys as joined errors, each with the
 // position of its key in the list.
 func ParsePublicKeys(commaSeparated string) ([]PublicKey, error) {
 	texts := strings.Split(commaSeparated, ",")
@@ -82,23 +80,23 @@ func mistakenFor(text string, raw []byte, err error) string {
 	case strings.Contains(text, "-----BEGIN"):
 		return "it is in PEM form, but Telnyx shows the bare key"
 	case strings.HasPrefix(text, "KEY"):
-		return "it looks like an API key, which is a secret and another thing"
+		return "it looks like an API key, which is secret and not the public key"
 	case strings.HasPrefix(text, "whsec_"):
 		return "it looks like a Standard Webhooks secret, which Telnyx does not use"
 	case errors.Is(err, errLineBreak):
-		return "it has a line break in it"
+		return "it contains a line break"
 	case err != nil && strings.ContainsAny(text, "-_"):
-		return "it is in the URL-safe alphabet of base64, with - or _, where + and / belong"
+		return "it is URL-safe base64, with - or _ in place of + and /"
 	case err != nil && len(text)%4 != 0:
-		return fmt.Sprintf("its %d characters are no whole base64 text, as if cut off or without the padding =", len(text))
+		return fmt.Sprintf("its %d characters are not complete base64: it may be cut off, or lack the final =", len(text))
 	case err != nil:
 		return "it is not base64"
 	case len(raw) == ed25519.PrivateKeySize:
-		return "it holds 64 bytes, which is a private key: keep that secret"
+		return "it has 64 bytes, like a private key, which must stay secret"
 	case len(raw) == spkiSize && raw[0] == 0x30:
 		return "it is in SPKI (DER) form, but Telnyx shows the bare key"
 	default:
-		return fmt.Sprintf("it holds %d bytes, not %d", len(raw), ed25519.PublicKeySize)
+		return fmt.Sprintf("it has %d bytes, not %d", len(raw), ed25519.PublicKeySize)
 	}
 }
 

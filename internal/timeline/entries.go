@@ -100,7 +100,11 @@ func ofNumber(changes []ledger.Change[ledger.Number]) []Entry {
 		id := change.Record.CampaignID
 		s.at = change.At
 		if change.Dropped {
-			s.add(Plan, "", "The plans no longer name the number for campaign %s. At Telnyx it stays as it is.", id)
+			if was := before[id]; was != nil && was.State == ledger.Leaving {
+				s.add(State, "", "The number has left campaign %s.", id)
+			} else {
+				s.add(Plan, "", "The plans no longer name the number for campaign %s. At Telnyx it stays as it is.", id)
+			}
 			delete(before, id)
 			continue
 		}
@@ -196,7 +200,10 @@ func (s *story) change(before, n ledger.Number) {
 }
 
 func (s *story) replanned(before, n ledger.Number) {
-	if before.EntryHash != "" && n.EntryHash != "" && before.EntryHash != n.EntryHash {
+	switch {
+	case n.State == ledger.Leaving && before.UnnamedAt.IsZero() && !n.UnnamedAt.IsZero() && !n.Manual:
+		s.add(Plan, "", "Plan %s%s no longer names the number%s. Its entry has prune: true, so the number is to be removed.", n.Plan, placeText(n.PlanPlace), setText(n.PlanHash))
+	case before.EntryHash != "" && n.EntryHash != "" && before.EntryHash != n.EntryHash:
 		s.add(Plan, "", "The plan entry has changed. Plan %s%s names the number%s.", n.Plan, placeText(n.PlanPlace), setText(n.PlanHash))
 	}
 	// The assigner writes this cause after greenlight trigger.
@@ -210,11 +217,17 @@ func (s *story) requested(n ledger.Number) {
 	if n.Firsts.Requests > 1 {
 		request = fmt.Sprintf("request %d", n.Firsts.Requests)
 	}
-	s.add(Decision, "", "The campaign is approved and the number can be attached. Greenlight sends %s.", request)
+	what := "attach it to"
+	if strings.HasPrefix(n.Request.Sent, "DELETE") {
+		what = "remove it from"
+		s.add(Decision, "", "The number may be removed now. Greenlight sends %s.", request)
+	} else {
+		s.add(Decision, "", "The campaign is approved and the number can be attached. Greenlight sends %s.", request)
+	}
 	if n.Request.Profile != "" {
 		s.add(Request, "", "Sent: PATCH, to put the number on messaging profile %s.", n.Request.Profile)
 	}
-	s.add(Request, "", "Sent: %s, to attach it to campaign %s.", n.Request.Sent, n.Request.Campaign)
+	s.add(Request, "", "Sent: %s, to %s campaign %s.", n.Request.Sent, what, n.Request.Campaign)
 }
 
 func (s *story) answered(n ledger.Number) {

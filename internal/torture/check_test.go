@@ -21,7 +21,23 @@ type phaseAt struct {
 	ready bool
 }
 
-// request is one for a change, as it came in. A PATCH names no campaign.
+// command is what a person asked for: to remove numbers from a campaign, or to assign them
+// to it, also from the campaign moveFrom if that is not empty.
+type command struct {
+	process, campaign, moveFrom string
+	numbers                     []string
+	removes                     bool
+}
+
+// clockStep is when an assigner's clock was set, and to what.
+type clockStep struct {
+	at       time.Time
+	assigner int
+	ahead    time.Duration
+}
+
+// request is one for a change, as it came in. A PATCH names no campaign; that of a DELETE is
+// the one in the record that it rests on.
 type request struct {
 	at               time.Time
 	process          string
@@ -101,6 +117,10 @@ type history struct {
 	periods map[string][]period
 	// claimsLost are when the bucket with the claims was lost.
 	claimsLost []time.Time
+	commands   []command
+	steps      []clockStep
+	// mustLeave are the numbers that have to be removed in the end.
+	mustLeave []string
 	// entries are the plan's entries by campaign.
 	entries map[string]string
 	// reports are all statements of the ledger that needed a person.
@@ -125,6 +145,9 @@ type limits struct {
 	// edit is how long after a plan was changed a request may come in that it does not
 	// name any more.
 	edit time.Duration
+	// resync is how long the plan must not have named a number that is removed. Known is
+	// how long it must have named it for the ledger to know that.
+	resync, known time.Duration
 }
 
 // awake is how long a process was not frozen between two times.
@@ -165,6 +188,13 @@ func check(h history, l limits) []violation {
 		}
 		h.Expected[number] = f
 	}
+	for _, c := range h.commands {
+		for _, number := range c.numbers {
+			f := h.Expected[number]
+			f.AlsoPlanned, f.MayLeave = append(slices.Clone(f.AlsoPlanned), c.campaign), append(slices.Clone(f.MayLeave), c.moveFrom)
+			h.Expected[number] = f
+		}
+	}
 	return slices.Concat(
 		rehearsal.Check(h.History),
 		checkCounts(h, l),
@@ -174,6 +204,9 @@ func check(h history, l limits) []violation {
 		checkVerdicts(h),
 		checkHolds(h, l),
 		checkPlanned(h, l),
+		checkRemoved(h, l),
+		checkCommands(h, l),
+		checkLeft(h.mustLeave, h.Assignments),
 		checkHandled(h),
 	)
 }
@@ -194,23 +227,18 @@ func (h history) takenUnseen(w telnyxsim.Write) bool {
 	return h.FailedBetween(w.PhoneNumber, latest, w.At)
 }
 
-// checkTaken: a PUT comes directly after a GET of the number's record by the same
-// process, which named a campaign that the plan takes the number from. Nothing else is
+// checkTaken: a PUT or DELETE comes directly after a GET of the number's record by the same
+// process, which named a campaign that the number may leave. Nothing else is
 // asked about the number in between, and it is not long ago.
 func checkTaken(h history, l limits) (found []violation) {
 	const rule = "taken only on proof"
 	for _, r := range h.requests {
-		if r.method != "PUT" {
+		if r.method != "PUT" && r.method != "DELETE" {
 			continue
 		}
-		var last touch
-		for _, t := range h.touches {
-			if t.process == r.process && t.number == r.number && t.asked.Before(r.at) && t.asked.After(last.asked) {
-				last = t
-			}
-		}
+		last := h.before(r)
 		wrong := func(format string, args ...any) {
-			found = append(found, violated(rule, r.number, r.campaign, fmt.Sprintf("PUT at %s by %s ", clock(r.at), r.process)+fmt.Sprintf(format, args...)))
+			found = append(found, violated(rule, r.number, r.campaign, fmt.Sprintf("%s at %s by %s ", r.method, clock(r.at), r.process)+fmt.Sprintf(format, args...)))
 		}
 		named := slices.ContainsFunc(h.Expected[r.number].MayLeave, func(id string) bool { return strings.EqualFold(id, last.campaign) })
 		switch {
@@ -265,7 +293,7 @@ func checkPlanned(h history, l limits) (found []violation) {
 	const rule = "only what is planned"
 	for _, r := range h.requests {
 		periods, edited := h.periods[r.number]
-		if !edited || !r.attaches() || slices.ContainsFunc(periods, func(p period) bool {
+		if _, asked := h.commandOf(r.process); asked || !edited || !r.attaches() || slices.ContainsFunc(periods, func(p period) bool {
 			return p.campaign == r.campaign && !r.at.Before(p.from) && (p.until.IsZero() || h.awake(r.process, p.until, r.at) <= l.edit)
 		}) {
 			continue
@@ -285,9 +313,15 @@ func isAttach(w telnyxsim.Write) bool {
 func checkCounts(h history, l limits) (found []violation) {
 	const rule = "bounded requests"
 	for number, writes := range attachesByNumber(h.Writes) {
-		if len(writes) > l.requests {
+		most := l.requests + 2*len(h.periods[number])
+		for _, c := range h.commands {
+			if slices.Contains(c.numbers, number) {
+				most += 2
+			}
+		}
+		if len(writes) > most {
 			found = append(found, violated(rule, number, writes[0].CampaignID,
-				fmt.Sprintf("got %d requests, want at most %d", len(writes), l.requests)))
+				fmt.Sprintf("got %d requests, want at most %d", len(writes), most)))
 		}
 	}
 	for _, r := range needless(h) {

@@ -21,15 +21,15 @@ var (
 	errAnswerLost = errors.New("the answer was lost on its way")
 )
 
-// road carries notifications from Telnyx to the webhook, badly: it drops them,
+// network carries notifications from Telnyx to the webhook, badly: it drops them,
 // loses the answers, doubles them, and has them overtake each other. It notes what
 // the webhook answered with 200.
-type road struct {
+type network struct {
 	next  http.RoundTripper
 	dice  *dice
 	tally *tally
-	// smooth makes it carry everything, blocked nothing.
-	smooth, blocked atomic.Bool
+	// reliable makes it carry everything, blocked nothing.
+	reliable, blocked atomic.Bool
 	// strays are doubles that are still on their way.
 	strays sync.WaitGroup
 
@@ -39,12 +39,12 @@ type road struct {
 	newest map[string]string
 }
 
-func (r *road) RoundTrip(request *http.Request) (*http.Response, error) {
+func (r *network) RoundTrip(request *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(request.Body)
 	if err != nil {
 		return nil, err
 	}
-	if r.smooth.Load() {
+	if r.reliable.Load() {
 		return r.carry(request, body)
 	}
 	if r.blocked.Load() || r.dice.chance(0.15) {
@@ -72,7 +72,7 @@ func (r *road) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // stray delivers a copy later, whatever became of the first.
-func (r *road) stray(request *http.Request, body []byte, wait time.Duration) {
+func (r *network) stray(request *http.Request, body []byte, wait time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), wait+2*time.Second)
 	defer cancel()
 	if pause(ctx, wait) != nil {
@@ -84,7 +84,7 @@ func (r *road) stray(request *http.Request, body []byte, wait time.Duration) {
 }
 
 // carry delivers a body and notes the answer.
-func (r *road) carry(request *http.Request, body []byte) (*http.Response, error) {
+func (r *network) carry(request *http.Request, body []byte) (*http.Response, error) {
 	copied := request.Clone(request.Context())
 	copied.Body = io.NopCloser(bytes.NewReader(body))
 	r.noteOrder(body)
@@ -103,7 +103,7 @@ func (r *road) carry(request *http.Request, body []byte) (*http.Response, error)
 }
 
 // noteOrder counts events that come after a later one about the same campaign.
-func (r *road) noteOrder(body []byte) {
+func (r *network) noteOrder(body []byte) {
 	var event struct {
 		Data struct {
 			OccurredAt string `json:"occurred_at"`
@@ -126,7 +126,7 @@ func (r *road) noteOrder(body []byte) {
 }
 
 // taken returns the ids of all that was answered with 200.
-func (r *road) taken() (ids []string) {
+func (r *network) taken() (ids []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id := range r.accepted {

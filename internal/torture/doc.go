@@ -21,8 +21,9 @@
 //	numbers                on another campaign, to be moved, leaving, failed by carriers,
 //	                       without a profile, not owned; detached or moved by a person,
 //	                       also directly before a request is processed
-//	operators              hold and resume everything or one campaign, edit the plan,
-//	                       delete a bucket
+//	operators              hold and resume everything or one campaign, edit the plan, whose
+//	                       entries prune, delete a bucket, assign and remove numbers by
+//	                       commands beside the assigners, and interrupt these
 //
 // # What must hold
 //
@@ -30,10 +31,15 @@
 //   - No number was ever on a campaign that its plan does not name, and no request was
 //     sent for a number that is in no plan.
 //   - A number gets one effective request, and one more each time that carriers failed
-//     it, a person detached it, or the plan moved it. A finished request is repeated only
+//     it, a person detached it, or the plan moved or removed it. A finished request is repeated only
 //     once for each loss of the bucket with the claims.
 //   - A number is moved only if the same process read its record directly before, and
 //     that record named a campaign under move_from.
+//   - A number is removed only from the campaign in its record as it was read directly
+//     before, if the request of that campaign's own entry attached it there and no entry
+//     has named it for a resync interval. In the end, all such numbers are gone.
+//   - A command sends only what the person asked for. It neither removes a number that the
+//     plan names there nor takes one that the plan names elsewhere.
 //   - After a hold is stored, no request arrives that had not been sent already, nor one
 //     that the active plan does not name. Time in which a process was frozen does not
 //     count.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,8 +46,8 @@ var faults = []struct {
 	{"429", telnyxsim.RateLimited(time.Second), 0},
 }
 
-// spoil makes answers go wrong by chance until the faults are cleared.
-func spoil(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
+// injectFaults makes answers go wrong by chance until the faults are cleared.
+func injectFaults(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
 	for _, f := range faults {
 		sim.Inject(telnyxsim.Fault{Kind: f.kind, Latency: f.latency, Times: -1, Match: func(r *http.Request) bool {
 			p, group := readFault, "faults of reads"
@@ -65,13 +66,13 @@ func spoil(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
 	}
 }
 
-// lies are answers that are complete and untrue. Nothing that needs a person may follow from
+// falseAnswers are answers that are complete and untrue. Nothing that needs a person may follow from
 // one of them.
-var lies = []struct {
+var falseAnswers = []struct {
 	name, path string
 	kind       telnyxsim.FaultKind
-	// apart is how long after one lie under a path the next may be, so that a true answer
-	// reaches the ledger in between whatever is frozen; zero is for lies that occur once.
+	// apart is the least time between two false answers under a path, so that a true answer
+	// reaches the ledger in between whatever is frozen; zero is for falseAnswers that occur once.
 	apart time.Duration
 }{
 	{"campaign not found", "/10dlc/campaign/", telnyxsim.StatusFault(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`), 15 * time.Second},
@@ -82,9 +83,9 @@ var lies = []struct {
 
 const emptyList = `{"data":[],"meta":{"total_pages":0,"total_results":0,"page_number":1,"page_size":250}}`
 
-// lie makes some answers untrue until the faults are cleared.
-func lie(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
-	for _, l := range lies {
+// injectFalse makes some answers untrue until the faults are cleared.
+func injectFalse(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
+	for _, l := range falseAnswers {
 		spoilt := map[string]time.Time{} // by path
 		sim.Inject(telnyxsim.Fault{Kind: l.kind, Method: http.MethodGet, PathPrefix: l.path, Times: -1, Match: func(r *http.Request) bool {
 			path := r.URL.Path
@@ -94,20 +95,20 @@ func lie(sim *telnyxsim.Simulator, dice *dice, tally *tally) {
 				return false
 			}
 			spoilt[path] = time.Now()
-			tally.add("lies", l.name)
+			tally.add("false answers", l.name)
 			return true
 		}})
 	}
 }
 
-// blow is something that a trial does to the processes.
-type blow struct {
+// incident is something that a trial does to the processes.
+type incident struct {
 	name string
-	land func(*trial)
+	run  func(*trial)
 }
 
-// blows are dealt like cards: all of them, in random order, then all again.
-var blows = []blow{
+// incidents occur in random order, each once, then all again.
+var incidents = []incident{
 	{"kill the webhook", func(tr *trial) { tr.kill(tr.hook) }},
 	{"kill the active assigner", func(tr *trial) { tr.kill(tr.activeAssigner()) }},
 	{"kill the active assigner at a write", (*trial).killAtWrite},
@@ -129,34 +130,38 @@ var blows = []blow{
 	{"freeze the webhook", func(tr *trial) { tr.freeze(tr.hook, 500*time.Millisecond, 3*time.Second) }},
 	{"step one clock", func(tr *trial) { tr.stepClock(tr.dice.below(2)) }},
 	{"step both clocks", func(tr *trial) { tr.stepClock(0); tr.stepClock(1) }},
-	{"block the road", (*trial).block},
+	{"block deliveries", (*trial).block},
 	{"post junk", (*trial).postJunk},
 	{"ask for a reconcile", (*trial).ask},
 	{"hold everything", func(tr *trial) { tr.hold("") }},
 	{"hold one campaign", (*trial).holdOne},
 	{"edit the plan", (*trial).edit},
+	{"edit the plan again", (*trial).edit},
+	{"edit the plan once more", (*trial).edit},
 	{"move numbers in the plan", (*trial).swap},
+	{"assign or remove by command", (*trial).command},
+	{"assign or remove by two commands", func(tr *trial) { tr.command(); tr.command() }},
 	{"lose a bucket", (*trial).loseOne},
 	{"lose the claims", func(tr *trial) { tr.lose(bucketNumbers) }},
 }
 
-// storm deals blows until the rounds are over.
-func (tr *trial) storm(rounds int, span time.Duration) {
+// disrupt causes incidents until the rounds are over.
+func (tr *trial) disrupt(rounds int, span time.Duration) {
 	var deck []int
 	for range rounds {
 		if len(deck) == 0 {
-			deck = tr.dice.shuffled(len(blows))
+			deck = tr.dice.shuffled(len(incidents))
 		}
-		b := blows[deck[0]]
+		next := incidents[deck[0]]
 		deck = deck[1:]
-		tr.diary.say("%s", b.name)
-		tr.tally.add("blows", b.name)
-		b.land(tr)
+		tr.journal.add("%s", next.name)
+		tr.tally.add("incidents", next.name)
+		next.run(tr)
 		time.Sleep(tr.dice.between(span/time.Duration(2*rounds), 3*span/time.Duration(2*rounds)))
 	}
 }
 
-// later runs f in the background, unless all is well already: a request that a blow
+// later runs f in the background, unless all is well already: a request that an incident
 // waits for may come late.
 func (tr *trial) later(f func()) (runs bool) {
 	tr.mu.Lock()
@@ -164,7 +169,7 @@ func (tr *trial) later(f func()) (runs bool) {
 	if tr.calmed {
 		return false
 	}
-	tr.blows.Go(f)
+	tr.incidents.Go(f)
 	return true
 }
 
@@ -176,7 +181,7 @@ func (tr *trial) freeze(c *child, least, most time.Duration) {
 	from := time.Now()
 	thaw := func() {
 		time.Sleep(d)
-		tr.diary.say("%s continues after %s", c.name, d.Round(time.Millisecond))
+		tr.journal.add("%s continues after %s", c.name, d.Round(time.Millisecond))
 		c.signal(syscall.SIGCONT)
 		tr.people.mu.Lock()
 		defer tr.people.mu.Unlock()
@@ -198,18 +203,18 @@ func (tr *trial) freezeAtWrite() {
 	tr.atWrite(func(c *child) { tr.freeze(c, timing.PinnedTTL+500*time.Millisecond, 2*timing.PinnedTTL) })
 }
 
-// atWrite does something to the assigner that sends the next POST or PUT, while
+// atWrite does something to the assigner that sends the next POST, PUT or DELETE, while
 // that takes effect. It does not wait for it.
 func (tr *trial) atWrite(do func(*child)) {
 	var process string
 	tr.sim.Inject(telnyxsim.Fault{
 		Match: func(r *http.Request) bool {
 			process = r.UserAgent()
-			return r.Method == http.MethodPost || r.Method == http.MethodPut
+			return isAssigner(process) && slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodDelete}, r.Method)
 		},
 		Kind: telnyxsim.EffectThenHang(),
 		OnApplied: func() {
-			tr.diary.say("%s has a request under way", process)
+			tr.journal.add("%s has a request under way", process)
 			tr.tally.add("faults of writes", "struck while under way")
 			do(tr.assignerOf(process))
 		},
@@ -221,17 +226,20 @@ var clockSteps = []time.Duration{-time.Hour, -5 * time.Minute, -time.Minute, 0, 
 
 func (tr *trial) stepClock(i int) {
 	ahead := clockSteps[tr.dice.below(len(clockSteps))]
-	tr.diary.say("the clock of %s is ahead by %s", tr.assigners[i].name, ahead)
+	tr.journal.add("the clock of %s is ahead by %s", tr.assigners[i].name, ahead)
 	tr.clocks[i].set(ahead)
+	tr.people.mu.Lock()
+	defer tr.people.mu.Unlock()
+	tr.people.steps = append(tr.people.steps, clockStep{time.Now(), i, ahead})
 }
 
 // block drops every delivery for a while.
 func (tr *trial) block() {
-	tr.road.blocked.Store(true)
+	tr.network.blocked.Store(true)
 	d := tr.dice.between(500*time.Millisecond, 3*time.Second)
 	tr.later(func() {
 		time.Sleep(d)
-		tr.road.blocked.Store(false)
+		tr.network.blocked.Store(false)
 	})
 }
 
@@ -242,7 +250,7 @@ func (tr *trial) postJunk() {
 		tr.later(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 			defer cancel()
-			_, _ = tr.sim.Send(ctx, tr.world.webhookURL, body) // taken or not, the road notes it
+			_, _ = tr.sim.Send(ctx, tr.world.webhookURL, body) // taken or not, the network notes it
 		})
 	}
 }
@@ -255,6 +263,9 @@ func (tr *trial) ask() {
 	_ = events.NewPublisher(tr.js).Trigger(ctx, events.KindCampaign, p.entry) // NATS may be away
 }
 
+// isAssigner reports whether a process is an assigner, not a command of a person.
+func isAssigner(process string) bool { return strings.HasPrefix(process, "assigner-") }
+
 // assignerOf returns the assigner that a process belongs to.
 func (tr *trial) assignerOf(process string) *child {
 	for _, c := range tr.assigners {
@@ -266,7 +277,7 @@ func (tr *trial) assignerOf(process string) *child {
 }
 
 // activeAssigner is the assigner that called Telnyx last.
-func (tr *trial) activeAssigner() *child { return tr.assignerOf(tr.desk.active()) }
+func (tr *trial) activeAssigner() *child { return tr.assignerOf(tr.recorder.active()) }
 
 func (tr *trial) standby() *child {
 	if tr.activeAssigner() == tr.assigners[0] {
@@ -275,20 +286,20 @@ func (tr *trial) standby() *child {
 	return tr.assigners[0]
 }
 
-// diary records what happened when, to explain a failure.
-type diary struct {
+// journal records what happened when, to explain a failure.
+type journal struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-func (d *diary) say(format string, args ...any) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.lines = append(d.lines, clock(time.Now())+" "+fmt.Sprintf(format, args...))
+func (j *journal) add(format string, args ...any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, clock(time.Now())+" "+fmt.Sprintf(format, args...))
 }
 
-func (d *diary) String() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return strings.Join(d.lines, "\n")
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Join(j.lines, "\n")
 }

@@ -25,12 +25,14 @@ func (tr *trial) history(ctx context.Context) (history, error) {
 	h := history{
 		History: rehearsal.History{
 			Expected: tr.world.expected, Bystanders: tr.world.bystanders, Failures: failuresIn(tr.sim.Deliveries()),
-			Writes: tr.sim.Writes(), Assignments: tr.sim.Assignments(), Accepted: tr.road.taken(),
+			Writes: tr.sim.Writes(), Assignments: tr.sim.Assignments(), Accepted: tr.network.taken(),
 		},
 		periods: tr.world.periods, entries: map[string]string{},
 		holds: tr.people.holds, frozen: tr.people.frozen, claimsLost: tr.people.lost[bucketNumbers], reports: tr.people.reports,
 	}
-	h.requests, h.readings, h.touches = tr.desk.seen()
+	h.commands, h.steps, h.mustLeave = tr.people.commands, tr.people.steps, tr.mustLeave
+	h.requests, h.readings, h.touches = tr.recorder.seen()
+	h.noteRemovals()
 	for _, p := range tr.world.campaigns {
 		h.entries[p.id] = p.entry
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,15 +28,16 @@ import (
 
 // The environment of a child.
 const (
-	varRole      = "GREENLIGHT_TORTURE_ROLE"
-	varName      = "GREENLIGHT_TORTURE_NAME"
-	varPort      = "GREENLIGHT_TORTURE_PORT"
-	varDir       = "GREENLIGHT_TORTURE_DIR"
-	varNATS      = "GREENLIGHT_TORTURE_NATS"
-	varTelnyx    = "GREENLIGHT_TORTURE_TELNYX"
-	varPublicKey = "GREENLIGHT_TORTURE_PUBLIC_KEY"
-	varPlan      = "GREENLIGHT_TORTURE_PLAN"
-	varClock     = "GREENLIGHT_TORTURE_CLOCK"
+	varRole       = "GREENLIGHT_TORTURE_ROLE"
+	varName       = "GREENLIGHT_TORTURE_NAME"
+	varPort       = "GREENLIGHT_TORTURE_PORT"
+	varDir        = "GREENLIGHT_TORTURE_DIR"
+	varNATS       = "GREENLIGHT_TORTURE_NATS"
+	varTelnyx     = "GREENLIGHT_TORTURE_TELNYX"
+	varPublicKey  = "GREENLIGHT_TORTURE_PUBLIC_KEY"
+	varPlan       = "GREENLIGHT_TORTURE_PLAN"
+	varClock      = "GREENLIGHT_TORTURE_CLOCK"
+	varPruneLimit = "GREENLIGHT_TORTURE_PRUNE_LIMIT"
 )
 
 // The figures that all children share. They are short, so that what takes minutes
@@ -115,6 +117,10 @@ func beAssigner(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	pruneLimit, err := strconv.Atoi(os.Getenv(varPruneLimit))
+	if err != nil {
+		return err
+	}
 	return work(ctx, func(p *app.Process) error {
 		p.AddPlans(plans)
 		return p.AddAssigner(ctx, assigner.Config{
@@ -123,7 +129,7 @@ func beAssigner(ctx context.Context) error {
 				HTTPClient: &http.Client{Timeout: clientTimeout},
 				Limiter:    telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: callRate, Concurrency: 8}),
 			},
-			Plans:  plans.Set,
+			Plans: plans.Set, PruneLimit: pruneLimit,
 			Resync: resync, Concurrency: concurrency, Settle: settle, Timing: timing, Now: now,
 		})
 	})

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,9 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
@@ -26,6 +29,9 @@ type people struct {
 	holds  []hold
 	frozen []freeze
 	lost   map[string][]time.Time
+	// commands are those that people ran, steps those of the clocks.
+	commands []command
+	steps    []clockStep
 	// reports are those of buckets that were deleted.
 	reports []report
 }
@@ -62,7 +68,7 @@ func (tr *trial) hold(entry string) {
 	d := tr.dice.between(2*time.Second, 5*time.Second)
 	tr.later(func() {
 		time.Sleep(d)
-		tr.diary.say("resume %q", entry)
+		tr.journal.add("resume %q", entry)
 		if err := tr.resume(ids); err != nil {
 			tr.tally.add("holds", "not resumed") // all is resumed in the end
 		}
@@ -118,12 +124,13 @@ func (w *world) place(number string, where *planned) {
 	for _, p := range w.between {
 		p.numbers = slices.DeleteFunc(p.numbers, func(n string) bool { return n == number })
 	}
+	f := w.expected[number]
+	f.MayLeave, f.Unplanned = []string{w.between[0].id, w.between[1].id}, where == nil
 	if where != nil {
 		where.numbers = append(where.numbers, number)
-		f := w.expected[number]
-		f.Entry, f.Campaign, f.MayLeave = where.entry, where.id, []string{w.between[0].id, w.between[1].id}
-		w.expected[number] = f
+		f.Entry, f.Campaign = where.entry, where.id
 	}
+	w.expected[number] = f
 }
 
 // edit takes some numbers out of the plan, puts them back, or moves them.
@@ -137,6 +144,11 @@ func (tr *trial) edit() {
 		places[number] = nil
 		if way := tr.dice.below(3); way < 2 {
 			places[number] = w.between[way]
+		}
+	}
+	for _, number := range w.residents {
+		if places[number] = nil; tr.dice.chance(0.5) {
+			places[number] = w.between[0]
 		}
 	}
 	tr.replan(places)
@@ -174,13 +186,134 @@ func (tr *trial) replan(places map[string]*planned) {
 	})
 }
 
-// settlePlan puts every wanderer where it is to be in the end.
+// settlePlan puts every wanderer where it is to be in the end: some in no entry, if any
+// number of them may be removed.
 func (tr *trial) settlePlan() {
-	places := map[string]*planned{}
-	for _, number := range tr.world.wanderers {
-		places[number] = tr.world.between[tr.dice.below(2)]
+	w, places := tr.world, map[string]*planned{}
+	var unnamed []string
+	for _, number := range w.wanderers {
+		way := tr.dice.below(3)
+		if way == 2 && tr.pruneLimit > 0 {
+			places[number] = nil
+			unnamed = append(unnamed, number)
+			continue
+		}
+		places[number] = w.between[way%2]
 	}
+	for _, number := range w.residents {
+		places[number] = w.between[0]
+	}
+	tr.until(startLimit, "the ledger can be read", func() string {
+		records, err := tr.records(tr.t.Context())
+		if err != nil {
+			return err.Error()
+		}
+		tr.mustLeave = tr.provenOurs(unnamed, records)
+		return ""
+	})
 	tr.replan(places)
+}
+
+// provenOurs returns those of the numbers that are on the campaign whose entry attached
+// them, by the ledger.
+func (tr *trial) provenOurs(numbers []string, records []ledger.Number) (ours []string) {
+	on := map[string]string{}
+	for _, a := range tr.sim.Assignments() {
+		if a.Status == telnyx.Assigned {
+			on[a.PhoneNumber] = a.CampaignID
+		}
+	}
+	for _, n := range records {
+		for _, p := range tr.world.between {
+			named := slices.ContainsFunc(tr.world.between[:], func(o *planned) bool { return o != p && slices.Contains(o.numbers, n.Number) })
+			proven := !named && assigner.AttachedBy(plan.Campaign{Name: p.name}, n) && n.ClaimedAt.IsZero()
+			if proven && n.CampaignID == p.entry && on[n.Number] == p.id && slices.Contains(numbers, n.Number) {
+				ours = append(ours, n.Number)
+			}
+		}
+	}
+	return ours
+}
+
+// command has a person assign or remove some numbers, beside the assigners. The person may
+// interrupt it at any moment.
+func (tr *trial) command() {
+	w := tr.world
+	to := tr.dice.below(2)
+	removes, limit := tr.dice.chance(0.5), tr.dice.between(time.Second, 6*time.Second)
+	c := command{campaign: w.between[to].id, removes: removes}
+	if !removes && tr.dice.chance(0.5) {
+		c.moveFrom = w.between[1-to].id
+	}
+	all := slices.Concat(w.manual, w.wanderers, w.residents)
+	for range 4 {
+		c.numbers = append(c.numbers, all[tr.dice.below(len(all))], w.manual[tr.dice.below(len(w.manual))])
+	}
+	slices.Sort(c.numbers)
+	c.numbers = slices.Compact(c.numbers)
+	tr.people.mu.Lock()
+	c.process = fmt.Sprintf("person.%d", len(tr.people.commands))
+	tr.people.commands = append(tr.people.commands, c)
+	tr.people.mu.Unlock()
+	tr.later(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		err := tr.runCommand(ctx, c)
+		tr.journal.add("%s (removes %t, campaign %s, %v) ended: %v", c.process, c.removes, c.campaign, c.numbers, err)
+		if err != nil {
+			tr.tally.add("commands", "failed or interrupted")
+		}
+	})
+}
+
+// runCommand does what greenlight numbers assign --wait and remove --wait do.
+func (tr *trial) runCommand(ctx context.Context, c command) error {
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	m, err := assigner.NewManual(ctx, assigner.Config{
+		Telnyx: &telnyx.Client{
+			APIKey: apiKey, BaseURL: tr.apiURL, UserAgent: c.process,
+			HTTPClient: &http.Client{Timeout: clientTimeout, Transport: transport},
+			Limiter:    telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: callRate, Concurrency: concurrency}),
+		},
+		JetStream: tr.js, Concurrency: concurrency, Settle: settle,
+	}, "greenlight numbers by "+c.process)
+	if err != nil {
+		return err
+	}
+	want := plan.Campaign{CampaignID: telnyx.CampaignID(c.campaign)}
+	for _, number := range c.numbers {
+		want.Numbers = append(want.Numbers, plan.E164(number))
+	}
+	if c.moveFrom != "" {
+		want.MoveFrom = []string{c.moveFrom}
+	}
+	var results []assigner.ManualResult
+	for again := false; ctx.Err() == nil; again = true {
+		if c.removes {
+			results, err = m.Remove(ctx, want, true)
+		} else {
+			results, err = m.Assign(ctx, want, again)
+		}
+		underWay := func(r assigner.ManualResult) bool { return r.Sent }
+		if err != nil || !slices.ContainsFunc(results, underWay) {
+			break
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	for _, result := range results {
+		switch {
+		case result.Refused != "":
+			tr.tally.add("commands", "numbers refused")
+		case result.Done:
+			tr.tally.add("commands", "numbers done")
+		default:
+			tr.tally.add("commands", "numbers under way at the end")
+		}
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return errors.Join(err, ctx.Err(), m.Close(closing))
 }
 
 // lose deletes a bucket of the ledger.
@@ -194,7 +327,7 @@ func (tr *trial) lose(bucket string) {
 		tr.endHolds(func(hold) bool { return true }) // it may be gone for good
 	}
 	err := tr.js.DeleteKeyValue(ctx, bucket)
-	tr.diary.say("bucket %s is deleted: %v", bucket, err)
+	tr.journal.add("bucket %s is deleted: %v", bucket, err)
 	tr.people.mu.Lock()
 	defer tr.people.mu.Unlock()
 	tr.people.lost[bucket] = append(tr.people.lost[bucket], time.Now())
@@ -240,12 +373,12 @@ func (tr *trial) reportsOf(ctx context.Context, bucket string) (found []report, 
 	return found, ctx.Err()
 }
 
-// lieInWait has some of the numbers taken elsewhere directly before a process reads
+// planInterventions has some of the numbers taken elsewhere directly before a process reads
 // their record or asks for them.
-func (tr *trial) lieInWait() {
-	for number, method := range tr.world.ambushed {
-		tr.desk.ambushes[number] = ambush{method, func() {
-			tr.diary.say("a person takes %s before a %s is handled", number, method)
+func (tr *trial) planInterventions() {
+	for number, method := range tr.world.takenBefore {
+		tr.recorder.interventions[number] = intervention{method, func() {
+			tr.journal.add("a person takes %s before a %s is handled", number, method)
 			tr.world.take(number)
 		}}
 	}
@@ -253,9 +386,9 @@ func (tr *trial) lieInWait() {
 
 // takeTheRest takes the numbers elsewhere by hand that are not there, in the end.
 func (tr *trial) takeTheRest() {
-	tr.desk.mu.Lock()
-	clear(tr.desk.ambushes)
-	tr.desk.mu.Unlock()
+	tr.recorder.mu.Lock()
+	clear(tr.recorder.interventions)
+	tr.recorder.mu.Unlock()
 	for _, number := range tr.world.snatched {
 		if !slices.ContainsFunc(tr.sim.Assignments(), func(a telnyxsim.Assignment) bool {
 			return a.PhoneNumber == number && a.CampaignID == elsewhereID && a.Status == telnyx.Assigned

@@ -16,50 +16,50 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// desk handles the calls to the simulated Telnyx. It records which process calls what, and
+// recorder handles the calls to the simulated Telnyx. It records which process calls what, and
 // which answers about campaigns and numbers went out complete. Processes are known by their User-Agent.
-type desk struct {
+type recorder struct {
 	next http.Handler
 
 	mu       sync.Mutex
-	latest   string // the process that called last
+	latest   string // the assigner that called last
 	calls    int
 	requests []request
 	readings []reading
 	touches  []*touch
-	// ambushes are called once each, when a call about their number arrives and before it is
+	// interventions are called once each, when a call about their number arrives and before it is
 	// handled.
-	ambushes map[string]ambush
+	interventions map[string]intervention
 }
 
-// ambush is what happens to a number at the next call of a method about it.
-type ambush struct {
+// intervention is what happens to a number at the next call of a method about it.
+type intervention struct {
 	method string
-	spring func()
+	act    func()
 }
 
-func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return // the client has gone
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	noted := d.note(r, body)
+	noted := c.note(r, body)
 	if noted != nil {
-		d.ambush(noted.number, r.Method)
+		c.intervene(noted.number, r.Method)
 	}
 	id, isCampaign := campaignRead(r)
 	if !isCampaign && noted == nil {
-		d.next.ServeHTTP(w, r)
+		c.next.ServeHTTP(w, r)
 		return
 	}
 	copied := &copier{ResponseWriter: w}
-	d.next.ServeHTTP(copied, r)
+	c.next.ServeHTTP(copied, r)
 	switch whole := copied.status == http.StatusOK && r.Context().Err() == nil; {
 	case whole && isCampaign:
-		d.noteReading(r.UserAgent(), id, copied.body.Bytes())
+		c.noteReading(r.UserAgent(), id, copied.body.Bytes())
 	case whole:
-		d.noteAnswer(noted, copied.body.Bytes())
+		c.noteAnswer(noted, copied.body.Bytes())
 	}
 }
 
@@ -93,7 +93,7 @@ func numberIn(path string) (number string, record bool) {
 }
 
 // note notes a call as it comes in, and returns what it notes of one about a number.
-func (d *desk) note(r *http.Request, body []byte) *touch {
+func (c *recorder) note(r *http.Request, body []byte) *touch {
 	number, record := numberIn(r.URL.Path)
 	var wanted struct {
 		PhoneNumber   string `json:"phoneNumber"`
@@ -102,30 +102,33 @@ func (d *desk) note(r *http.Request, body []byte) *touch {
 	}
 	_ = json.Unmarshal(body, &wanted) // what cannot be read names no campaign, and is noticed for it
 	number = cmp.Or(wanted.PhoneNumber, number)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.latest, d.calls = r.UserAgent(), d.calls+1
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls++
+	if isAssigner(r.UserAgent()) {
+		c.latest = r.UserAgent()
+	}
 	if r.Method != http.MethodGet {
-		d.requests = append(d.requests, request{time.Now(), r.UserAgent(), number, cmp.Or(wanted.CampaignID, wanted.TCRCampaignID), r.Method})
+		c.requests = append(c.requests, request{time.Now(), r.UserAgent(), number, cmp.Or(wanted.CampaignID, wanted.TCRCampaignID), r.Method})
 	}
 	if number == "" || number == "messaging" {
 		return nil
 	}
 	noted := &touch{asked: time.Now(), process: r.UserAgent(), number: number, method: r.Method, record: record}
-	d.touches = append(d.touches, noted)
+	c.touches = append(c.touches, noted)
 	return noted
 }
 
-// ambush does to a number what waits for such a call.
-func (d *desk) ambush(number, method string) {
-	d.mu.Lock()
-	a, waits := d.ambushes[number]
+// intervene does to a number what waits for such a call.
+func (c *recorder) intervene(number, method string) {
+	c.mu.Lock()
+	a, waits := c.interventions[number]
 	if waits = waits && a.method == method; waits {
-		delete(d.ambushes, number)
+		delete(c.interventions, number)
 	}
-	d.mu.Unlock()
+	c.mu.Unlock()
 	if waits {
-		a.spring()
+		a.act()
 	}
 }
 
@@ -141,50 +144,50 @@ func single(body []byte) []byte {
 }
 
 // noteReading notes what an answer says of a campaign.
-func (d *desk) noteReading(process, id string, body []byte) {
-	var c telnyx.Campaign
-	if json.Unmarshal(single(body), &c) != nil {
+func (c *recorder) noteReading(process, id string, body []byte) {
+	var campaign telnyx.Campaign
+	if json.Unmarshal(single(body), &campaign) != nil {
 		return // a fault spoilt it: no process has read it
 	}
-	ready := c.CampaignStatus == telnyx.CampaignMNOProvisioned && !c.IsTMobileSuspended && c.Status != telnyx.StatusExpired
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.readings = append(d.readings, reading{time.Now(), process, id, ready})
+	ready := campaign.CampaignStatus == telnyx.CampaignMNOProvisioned && !campaign.IsTMobileSuspended && campaign.Status != telnyx.StatusExpired
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.readings = append(c.readings, reading{time.Now(), process, id, ready})
 }
 
 // noteAnswer notes what an answer says of a number's record.
-func (d *desk) noteAnswer(t *touch, body []byte) {
+func (c *recorder) noteAnswer(t *touch, body []byte) {
 	var a telnyx.Assignment
 	if !t.record || json.Unmarshal(single(body), &a) != nil {
 		return
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	t.answered, t.campaign = time.Now(), a.CampaignID
 }
 
 // seen returns copies of everything that was noted.
-func (d *desk) seen() (requests []request, readings []reading, touches []touch) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, t := range d.touches {
+func (c *recorder) seen() (requests []request, readings []reading, touches []touch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.touches {
 		touches = append(touches, *t)
 	}
-	return slices.Clone(d.requests), slices.Clone(d.readings), touches
+	return slices.Clone(c.requests), slices.Clone(c.readings), touches
 }
 
 // count is how many calls came in.
-func (d *desk) count() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.calls
+func (c *recorder) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls
 }
 
 // active is the process that called last: of several assigners, the one that works.
-func (d *desk) active() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.latest
+func (c *recorder) active() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.latest
 }
 
 // copier keeps what goes out. A connection that a fault cuts ends in a panic that

@@ -52,13 +52,17 @@ const leastKills = 50
 // The checks before a write are at most one second old when it is sent, and a plan is read
 // within half a second. The rest is for a busy machine, which may not run a process for a
 // second.
-var bounds = limits{flight: 10 * time.Second, requests: 16, wire: 2500 * time.Millisecond, edit: 4 * time.Second}
+//
+// The ledger knows ten seconds later which numbers the plan names: assigners may have been
+// away or frozen until then.
+var bounds = limits{flight: 10 * time.Second, requests: 16, wire: 2500 * time.Millisecond, edit: 4 * time.Second,
+	resync: resync, known: 10 * time.Second}
 
 // scale is how large and how long a trial is.
 type scale struct {
 	size   int           // numbers of a kind on a campaign
-	rounds int           // blows
-	span   time.Duration // in which campaigns live and blows fall
+	rounds int           // incidents
+	span   time.Duration // in which campaigns live and incidents fall
 	// alone is how long Greenlight has to finish unattended once nothing goes wrong any more.
 	// Then a person requests reconciles, as waits after failed tries grow to an hour.
 	alone time.Duration
@@ -84,7 +88,7 @@ func TestTorture(t *testing.T) {
 	defer func() { t.Logf("summary\n%s", tally) }()
 	text := os.Getenv(varFor)
 	if text == "" {
-		torment(t, seed, short, tally)
+		runTrial(t, seed, short, tally)
 		return
 	}
 	lasts, err := time.ParseDuration(text)
@@ -93,20 +97,20 @@ func TestTorture(t *testing.T) {
 	}
 	started := time.Now()
 	for ; !t.Failed() && (time.Since(started) < lasts || tally.sum("ends of processes", "signal: killed") < leastKills); seed++ {
-		torment(t, seed, long, tally)
+		runTrial(t, seed, long, tally)
 	}
 }
 
-// torment makes one trial, from its seed.
-func torment(t *testing.T, seed uint64, s scale, tally *tally) {
+// runTrial makes one trial, from its seed.
+func runTrial(t *testing.T, seed uint64, s scale, tally *tally) {
 	t.Run(fmt.Sprintf("seed-%d", seed), func(t *testing.T) {
 		t.Logf("%s=%d repeats this trial", varSeed, seed)
 		tr := newTrial(t, seed, s, tally)
-		lie(tr.sim, newDice(seed, "lies"), tally)
-		spoil(tr.sim, newDice(seed, "faults"), tally)
+		injectFalse(tr.sim, newDice(seed, "false answers"), tally)
+		injectFaults(tr.sim, newDice(seed, "faults"), tally)
 		var life sync.WaitGroup
 		life.Go(func() { tr.world.live(s.span) })
-		tr.storm(s.rounds, s.span)
+		tr.disrupt(s.rounds, s.span)
 		life.Wait()
 		tr.calm()
 		tr.settle(s)
@@ -116,15 +120,15 @@ func torment(t *testing.T, seed uint64, s scale, tally *tally) {
 
 // trial is one world and the processes that work in it.
 type trial struct {
-	t     *testing.T
-	seed  uint64
-	tally *tally
-	diary diary
-	dice  *dice
+	t       *testing.T
+	seed    uint64
+	tally   *tally
+	journal journal
+	dice    *dice
 
 	sim       *telnyxsim.Simulator
-	desk      *desk
-	road      *road
+	recorder  *recorder
+	network   *network
 	world     *world
 	nats      *child
 	hook      *child
@@ -133,27 +137,36 @@ type trial struct {
 	js        jetstream.JetStream
 	// plans is the file with the plan.
 	plans  string
-	people people
-	// blows are those that last, until it is calm.
-	blows  sync.WaitGroup
-	mu     sync.Mutex
-	calmed bool
+	apiURL string
+	// pruneLimit is that of the assigners.
+	pruneLimit int
+	// mustLeave are the numbers that have to be removed in the end.
+	mustLeave []string
+	people    people
+	// incidents are those that last, until it is calm.
+	incidents sync.WaitGroup
+	mu        sync.Mutex
+	calmed    bool
 }
 
 func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
-	tr := &trial{t: t, seed: seed, tally: tally, dice: newDice(seed, "blows"), people: people{lost: map[string][]time.Time{}}}
+	tr := &trial{t: t, seed: seed, tally: tally, dice: newDice(seed, "incidents"), people: people{lost: map[string][]time.Time{}}}
 	tally.add("rounds", "worlds")
-	tally.addN("rounds", "blows", s.rounds)
+	tally.addN("rounds", "incidents", s.rounds)
 	carrier := &http.Transport{MaxIdleConnsPerHost: 16}
 	t.Cleanup(carrier.CloseIdleConnections)
-	tr.road = &road{next: carrier, dice: newDice(seed, "road"), tally: tally, accepted: map[string]bool{}, newest: map[string]string{}}
+	tr.network = &network{next: carrier, dice: newDice(seed, "network"), tally: tally, accepted: map[string]bool{}, newest: map[string]string{}}
 	chance := newDice(seed, "telnyx")
+	if chance.chance(0.7) {
+		tr.pruneLimit = 1000
+	}
 	names, dialect := drawDialects(newDice(seed, "dialects"))
-	tr.diary.say("the dialects are %q", names)
+	tr.journal.add("the dialects are %q", names)
 	t.Logf("the dialects are %q", names)
 	tr.sim = telnyxsim.New(telnyxsim.Options{
-		RequiredAPIKey: apiKey, DeliveryTransport: tr.road, RetryInterval: 700 * time.Millisecond,
+		RequiredAPIKey: apiKey, DeliveryTransport: tr.network, RetryInterval: 700 * time.Millisecond,
 		Latency: 3 * time.Millisecond, AssignDelay: chance.between(0, 200*time.Millisecond),
+		UnassignDelay: chance.between(0, 300*time.Millisecond), ReattachDelay: chance.between(0, 300*time.Millisecond),
 		MappingDelay: chance.between(0, 200*time.Millisecond), MappingGap: chance.between(0, 100*time.Millisecond),
 		Dialect: telnyxsim.Merge(dialect, telnyxsim.Dialect{
 			// What lags lags for less than settle: that is what settle is for.
@@ -161,13 +174,14 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 			RefuseRepeats: chance.chance(0.5), RefuseConflicts: chance.chance(0.5), RefuseDormant: chance.chance(0.5),
 		}),
 	})
-	tr.desk = &desk{next: tr.sim, ambushes: map[string]ambush{}}
-	api := httptest.NewServer(tr.desk)
-	t.Cleanup(func() { tr.sim.Close(); tr.road.strays.Wait(); api.Close() })
+	tr.recorder = &recorder{next: tr.sim, interventions: map[string]intervention{}}
+	api := httptest.NewServer(tr.recorder)
+	tr.apiURL = api.URL + "/v2"
+	t.Cleanup(func() { tr.sim.Close(); tr.network.strays.Wait(); api.Close() })
 
 	natsPort, hookPort := testkit.FreePort(t), testkit.FreePort(t)
 	tr.world = newWorld(tr.sim, "http://127.0.0.1:"+hookPort+webhook.Path, s.size, newDice(seed, "world"), tally)
-	tr.lieInWait()
+	tr.planInterventions()
 	tr.plans = filepath.Join(t.TempDir(), "plan.yaml")
 	tr.writePlan(func(time.Time) {})
 
@@ -181,10 +195,10 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 		name := fmt.Sprintf("assigner-%d", i)
 		tr.clocks = append(tr.clocks, newClockFile(t, filepath.Join(logs, name+".clock")))
 		tr.assigners = append(tr.assigners, startChild(t, logs, "assigner", name, rest,
-			varNATS+"="+natsURL, varTelnyx+"="+api.URL+"/v2", varPlan+"="+tr.plans, varClock+"="+tr.clocks[i].file.Name()))
+			varNATS+"="+natsURL, varTelnyx+"="+tr.apiURL, varPruneLimit+"="+strconv.Itoa(tr.pruneLimit), varPlan+"="+tr.plans, varClock+"="+tr.clocks[i].file.Name()))
 	}
 	tr.until(startLimit, "an assigner works", func() string {
-		if tr.desk.active() == "" {
+		if tr.recorder.active() == "" {
 			return "no assigner has called Telnyx"
 		}
 		return ""
@@ -214,9 +228,9 @@ func (tr *trial) calm() {
 	tr.mu.Lock()
 	tr.calmed = true
 	tr.mu.Unlock()
-	tr.blows.Wait()
-	tr.diary.say("all is well from now on")
-	tr.road.smooth.Store(true)
+	tr.incidents.Wait()
+	tr.journal.add("all is well from now on")
+	tr.network.reliable.Store(true)
 	for _, c := range tr.children() {
 		c.signal(syscall.SIGCONT)
 	}
@@ -232,7 +246,7 @@ func (tr *trial) settle(s scale) {
 	for time.Since(calmed) < patience {
 		left := tr.unfinished()
 		if len(left) == 0 {
-			tr.diary.say("everything is as planned after %s", time.Since(calmed).Round(time.Millisecond))
+			tr.journal.add("everything is as planned after %s", time.Since(calmed).Round(time.Millisecond))
 			tr.tally.atLeast("rounds", "slowest end in ms", int(time.Since(calmed).Milliseconds()))
 			return
 		}
@@ -242,7 +256,7 @@ func (tr *trial) settle(s scale) {
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
-	tr.diary.say("not everything is as planned after %s", patience)
+	tr.journal.add("not everything is as planned after %s", patience)
 }
 
 // unfinished returns the entries of the plan whose numbers are not as planned, and
@@ -256,6 +270,9 @@ func (tr *trial) unfinished() map[string]bool {
 		return left
 	}
 	for _, v := range rehearsal.Check(h.History) {
+		left[h.Expected[v.Number].Entry] = true
+	}
+	for _, v := range checkLeft(tr.mustLeave, h.Assignments) {
 		left[h.Expected[v.Number].Entry] = true
 	}
 	if len(left) > 0 {
@@ -285,7 +302,7 @@ func (tr *trial) help(left map[string]bool) {
 		}
 		tr.tally.add("help", "reconciles requested")
 		if err := events.NewPublisher(tr.js).Trigger(tr.t.Context(), events.KindCampaign, entry); err != nil {
-			tr.diary.say("cannot request a reconcile: %v", err)
+			tr.journal.add("cannot request a reconcile: %v", err)
 		}
 	}
 }
@@ -320,7 +337,7 @@ func (tr *trial) judge() {
 
 // sumUp adds what the trial was like to the summary.
 func (tr *trial) sumUp(h history) {
-	tr.tally.addN("telnyx", "calls", tr.desk.count())
+	tr.tally.addN("telnyx", "calls", tr.recorder.count())
 	tr.tally.addN("telnyx", "requests to attach", len(h.requests))
 	tr.tally.addN("webhook", "deliveries taken", len(h.Accepted))
 	tr.tally.addN("webhook", "kept", len(h.Kept))
@@ -339,6 +356,14 @@ func (tr *trial) sumUp(h history) {
 			tr.tally.atLeast("telnyx", "latest of those in ms", int(since.Milliseconds()))
 		}
 	}
+	for _, w := range h.Writes {
+		if w.Effective && w.Method == http.MethodDelete {
+			if _, by := h.senderOf(w); isAssigner(by.process) {
+				tr.tally.add("telnyx", "numbers removed by prune")
+			}
+		}
+	}
+	tr.tally.addN("numbers", "that must be removed in the end", len(h.mustLeave))
 	tr.tally.addN("numbers", "planned", len(h.Expected))
 	for _, times := range h.Failures {
 		tr.tally.addN("numbers", "failed by carriers", len(times))
@@ -370,7 +395,7 @@ func (tr *trial) report(h history, found []violation) {
 		shown[v.Number] = true
 		t.Logf("%s, of which the plan wants %+v\n%s", v.Number, h.Expected[v.Number], tr.lifeOf(h, v.Number))
 	}
-	t.Logf("%s=%d repeats this trial, as far as chance allows\n%s", varSeed, tr.seed, &tr.diary)
+	t.Logf("%s=%d repeats this trial, as far as chance allows\n%s", varSeed, tr.seed, &tr.journal)
 	for i, c := range tr.clocks {
 		t.Logf("the clock of assigner-%d is ahead by %s", i, c.get())
 	}
@@ -398,6 +423,14 @@ func (tr *trial) lifeOf(h history, number string) string {
 	}
 	for _, p := range h.periods[number] {
 		fmt.Fprintf(&text, "planned   %s to %s on %s\n", clock(p.from), clock(p.until), p.campaign)
+	}
+	for _, c := range h.commands {
+		if slices.Contains(c.numbers, number) {
+			fmt.Fprintf(&text, "command   %+v\n", c)
+		}
+	}
+	for _, s := range h.steps {
+		fmt.Fprintf(&text, "clock     %s assigner-%d ahead by %s\n", clock(s.at), s.assigner, s.ahead)
 	}
 	for _, held := range h.holds {
 		fmt.Fprintf(&text, "hold      %s to %s of %q\n", clock(held.from), clock(held.until), held.entry)

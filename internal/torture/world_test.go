@@ -50,15 +50,18 @@ type world struct {
 	// those that a person takes off their campaign by hand.
 	leaving, dropped []string
 	// snatched are the numbers that a person attaches to another campaign by hand:
-	// strays at some moment, the others directly before a call of the method in ambushed.
+	// strays at some moment, the others directly before a call of the method in takenBefore.
 	snatched, strays []string
-	ambushed         map[string]string
+	takenBefore      map[string]string
 	// wanderers are the numbers that plan edits are about, and between the two entries
 	// that they move between.
 	wanderers []string
 	between   [2]*planned
-	campaigns []*planned
-	lines     int
+	// residents are on the first of these before anything attaches them, so that no plan
+	// edit removes them. Manual are the numbers that only commands are about.
+	residents, manual []string
+	campaigns         []*planned
+	lines             int
 
 	mu       sync.Mutex
 	timeline map[string][]phaseAt
@@ -78,6 +81,8 @@ type planned struct {
 	// head are the lines of its entry before the numbers, numbers those that it names.
 	head, numbers []string
 	pooled        bool
+	// early says that its script ends early, so that there is time to remove numbers.
+	early bool
 }
 
 // step is something that happens to a campaign.
@@ -112,7 +117,7 @@ func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice,
 	w := &world{
 		sim: sim, webhookURL: webhookURL, dice: dice, tally: tally, size: size,
 		expected: map[string]expectation{}, bystanders: map[string]string{}, timeline: map[string][]phaseAt{},
-		ends: map[string][]time.Time{}, periods: map[string][]period{}, ambushed: map[string]string{},
+		ends: map[string][]time.Time{}, periods: map[string][]period{}, takenBefore: map[string]string{},
 	}
 	sim.AddBrand(telnyxsim.Brand{ID: brandID})
 	sim.AddMessagingProfiles(ownProfile, poolProfile, wholeProfile)
@@ -165,12 +170,15 @@ func newWorld(sim *telnyxsim.Simulator, webhookURL string, size int, dice *dice,
 	w.free(filed, size)
 	w.extra(filed)
 
-	left := w.plan("left", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve}, "move_from: ["+campaignID(len(w.campaigns)+2)+"]")
+	left := w.plan("left", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve}, "move_from: ["+campaignID(len(w.campaigns)+2)+"]", "prune: true")
 	w.free(left, 1)
 	w.wander(left, size)
-	right := w.plan("right", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve}, "move_from: ["+left.id+"]")
+	w.reside(left, size)
+	right := w.plan("right", telnyxsim.Campaign{}, []step{submit, telnyxReview, approve}, "move_from: ["+left.id+"]", "prune: true")
 	w.free(right, 1)
+	w.byCommand(left, right, size)
 	w.between = [2]*planned{left, right}
+	left.early, right.early = true, true
 
 	w.stand("+12123990001", "")          // on the account and on no campaign
 	w.stand("+12123990002", elsewhereID) // and one on a campaign
@@ -344,11 +352,11 @@ func (w *world) snatch(p *planned, from string, n int) {
 		case from != "":
 			w.attach(number, from, telnyx.Assigned)
 			f.MayLeave = []string{from}
-			w.ambushed[number] = http.MethodGet
+			w.takenBefore[number] = http.MethodGet
 		case i%2 == 0:
 			w.strays = append(w.strays, number)
 		default:
-			w.ambushed[number] = http.MethodPost
+			w.takenBefore[number] = http.MethodPost
 		}
 		w.expected[number] = f
 		w.snatched = append(w.snatched, number)
@@ -359,10 +367,39 @@ func (w *world) snatch(p *planned, from string, n int) {
 func (w *world) wander(p *planned, n int) {
 	for range n {
 		number := w.name()
-		w.own(number, ownProfile)
-		w.expected[number] = p.attached()
+		w.edited(p, number)
 		w.wanderers = append(w.wanderers, number)
-		w.periods[number] = []period{{campaign: p.id}}
+	}
+}
+
+// edited adds a number that plan edits are about, named from the beginning.
+func (w *world) edited(p *planned, number string) {
+	w.own(number, ownProfile)
+	f := p.attached()
+	f.Removable = true
+	w.expected[number] = f
+	w.periods[number] = []period{{campaign: p.id}}
+}
+
+// reside has numbers on the campaign from before, which plan edits take out and put back.
+func (w *world) reside(p *planned, n int) {
+	for range n {
+		number := w.name()
+		w.edited(p, number)
+		w.attach(number, p.id, telnyx.Assigned)
+		w.residents = append(w.residents, number)
+	}
+}
+
+// byCommand has numbers that no plan names, and that commands assign to two campaigns.
+func (w *world) byCommand(left, right *planned, n int) {
+	both := []string{left.id, right.id}
+	for range n {
+		number := w.next()
+		w.own(number, ownProfile)
+		w.expected[number] = expectation{Unplanned: true, Removable: true, AlsoPlanned: both, MayLeave: both}
+		w.periods[number] = []period{}
+		w.manual = append(w.manual, number)
 	}
 }
 
@@ -409,8 +446,12 @@ func (w *world) live(span time.Duration) {
 	for _, p := range w.campaigns {
 		// Moments first, so that the dice fall in the same order every time.
 		moments := make([]time.Duration, len(p.script))
+		spread := span
+		if p.early {
+			spread = span / 5
+		}
 		for i := range moments {
-			moments[i] = w.dice.between(0, span)
+			moments[i] = w.dice.between(0, spread)
 		}
 		slices.Sort(moments)
 		group.Go(func() {

@@ -1,6 +1,5 @@
-// Package ruletest tries the alert rules with the engine that Prometheus itself
-// evaluates them with. It is a module of its own: that engine brings seventy modules
-// that Greenlight has no other use for.
+// Package ruletest tests the alert rules with Prometheus's own engine. It is a separate
+// module, because that engine needs seventy modules that Greenlight does not use.
 package ruletest
 
 import (
@@ -29,7 +28,7 @@ const (
 	step = time.Minute
 )
 
-// file has the words of promtool test rules, as far as we use them.
+// file is the part of the format of promtool test rules that we use.
 type file struct {
 	RuleFiles          []string       `yaml:"rule_files"`
 	EvaluationInterval model.Duration `yaml:"evaluation_interval"`
@@ -115,9 +114,9 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// annotate fails the test unless each annotation can be said of an alert that fires: a
-// label that the expression does not keep leaves a hole, and a mistake in a template
-// stands there in its place.
+// annotate fails the test if an annotation of a firing alert cannot be rendered. A label
+// that the expression drops would leave a gap, and a template error would appear in the
+// text.
 func annotate(t *testing.T, rule rulefmt.Rule, sample promql.Sample) {
 	t.Helper()
 	const begin = "{{$labels := .Labels}}{{$value := .Value}}"
@@ -131,8 +130,8 @@ func annotate(t *testing.T, rule rulefmt.Rule, sample promql.Sample) {
 	}
 }
 
-// firing returns the samples of the alerts that fire at a time by the alerts' labels:
-// those whose expression has held in every evaluation for as long as the rule asks.
+// firing returns the samples of the alerts that fire at a time, by the alerts' labels: those
+// whose expression was true in every evaluation for the duration in the rule.
 func firing(t *testing.T, store storage.Queryable, rule rulefmt.Rule, at time.Duration) map[string]promql.Sample {
 	t.Helper()
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 1_000_000, Timeout: time.Minute, EnableAtModifier: true, EnableNegativeOffset: true})

@@ -1,5 +1,5 @@
-// Package plantest reads the plan of a release as goreleaser does. It is a module of its
-// own: goreleaser's reader brings sixty modules that Greenlight has no other use for.
+// Package plantest reads the release configuration as goreleaser does. It is a separate
+// module, because goreleaser's reader needs sixty modules that Greenlight does not use.
 package plantest
 
 import (
@@ -27,7 +27,7 @@ func load(t *testing.T) config.Project {
 	return plan
 }
 
-// Else a word that is written wrong would pass in the other tests.
+// The other tests would not notice a misspelled key.
 func TestLoad_RefusesWhatItDoesNotKnow(t *testing.T) {
 	text, err := os.ReadFile(planFile)
 	if err != nil {
@@ -39,7 +39,7 @@ func TestLoad_RefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-// What goreleaser will read is read by the same version here.
+// The test uses the version of goreleaser that reads it in a release.
 func TestReader_IsThatOfTheMakefile(t *testing.T) {
 	pin := regexp.MustCompile(`github\.com/goreleaser/goreleaser/v2[@ ](v\S+)`)
 	var pinned []string
@@ -59,8 +59,7 @@ func TestReader_IsThatOfTheMakefile(t *testing.T) {
 	}
 }
 
-// Every command is built, for every system alike, statically and without a trace of
-// where and when.
+// Every command is built statically for every system, without paths or times of the build.
 func TestBuilds_AreOfEachCommandAndTellOnlyOfTheCommit(t *testing.T) {
 	plan := load(t)
 	if plan.Version != 2 {
@@ -105,8 +104,8 @@ func TestBuilds_AreOfEachCommandAndTellOnlyOfTheCommit(t *testing.T) {
 	}
 }
 
-// One archive a system, with all programs and what one needs beside them, the same each
-// time; with its checksum and the list of its parts.
+// Each system has one reproducible archive with all programs and the files that they need,
+// a checksum and an SPDX document.
 func TestArchives_HoldAllAndTellOnlyOfTheCommit(t *testing.T) {
 	plan := load(t)
 	if len(plan.Archives) != 1 {
@@ -139,7 +138,7 @@ func TestArchives_HoldAllAndTellOnlyOfTheCommit(t *testing.T) {
 			t.Errorf("%s: mode %o, want %o", name, info.Mode, mode)
 		}
 		if info.MTime != "{{ .CommitDate }}" || info.Owner != "root" || info.Group != "root" {
-			t.Errorf("%s: %+v tells of the machine that built it", name, info)
+			t.Errorf("%s: %+v has data of the build machine", name, info)
 		}
 	}
 	if plan.Checksum.NameTemplate == "" || plan.Checksum.Disable {

@@ -13,8 +13,8 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	// problem is the content of an error answer, which the dialect may spell in another
-	// way, and kind is why an assignment is refused. Nil and empty for other answers.
+	// problem is the content of an error answer, which the dialect may rewrite, and kind is
+	// why an assignment is refused. They are nil and empty for other answers.
 	problem *apiError
 	kind    RefusalKind
 }
@@ -98,10 +98,10 @@ func (e apiError) entry(shape ErrorShape, numericCode bool) object {
 	return entry
 }
 
-// notFound is the answer for a path that names something that the account does not have.
+// notFound is the answer for a path that names an unknown object.
 func notFound(detail string) answer { return notFoundAt(detail, "") }
 
-// notFoundAt is the answer for a body that names such a thing in the field at the
+// notFoundAt is the answer for a body that names an unknown object in the field at the
 // pointer.
 func notFoundAt(detail, pointer string) answer {
 	return refuse(http.StatusNotFound, codeNotFound, "Resource not found", detail, pointer)
@@ -110,13 +110,13 @@ func notFoundAt(detail, pointer string) answer {
 // unreadableBody is the answer for a body that is not JSON.
 func unreadableBody() answer { return badParameter("The body is not valid JSON", "") }
 
-// missingQuery is the 422 of the campaign and brand operations, whose shape is
-// that of a Python framework.
+// missingQuery is the 422 of the campaign and brand operations, which has the shape of a
+// Python framework.
 func missingQuery(name string) answer {
 	return jsonAnswer(http.StatusUnprocessableEntity, details("query", name, "field required", "value_error.missing"))
 }
 
-// details is a body of that shape.
+// details returns a body of that shape.
 func details(where, name, message, kind string) object {
 	return object{"detail": []object{{"loc": []string{where, name}, "msg": message, "type": kind}}}
 }
@@ -132,7 +132,7 @@ func jsonAnswer(status int, value any) answer {
 // write sends the answer.
 func (a answer) write(w http.ResponseWriter) {
 	a.writeHeader(w)
-	_, _ = w.Write(a.body) // a client that is gone has no use for it
+	_, _ = w.Write(a.body) // it fails only if the client has disconnected
 }
 
 func (a answer) writeHeader(w http.ResponseWriter) {
@@ -143,7 +143,7 @@ func (a answer) writeHeader(w http.ResponseWriter) {
 	w.WriteHeader(a.status)
 }
 
-// encode renders a value that is always fit for JSON.
+// encode renders a value that can always be encoded as JSON.
 func encode(value any, indent string) []byte {
 	rendered, err := tryEncode(value, indent)
 	if err != nil {

@@ -24,8 +24,8 @@ const (
 // https://developers.telnyx.com/docs/messaging/10dlc/sole-proprietor.
 const textSoleProprietor = "Sole Proprietor campaigns can only have one phone number assigned"
 
-// fateDormant is why the assignment that reactivates a campaign fails.
-const fateDormant = "Campaign is dormant and is being reactivated. Please try again later."
+// textDormant is why the assignment that reactivates a campaign fails.
+const textDormant = "Campaign is dormant and is being reactivated. Please try again later."
 
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
@@ -161,8 +161,8 @@ func (s *Simulator) refuseNumber(phoneNumber string) *answer {
 	return nil
 }
 
-// refuseCampaign returns the refusal of a campaign that takes no numbers now. A dormant
-// one takes them: an assignment reactivates it.
+// refuseCampaign returns the refusal of a campaign that does not accept numbers now. A
+// dormant one accepts them: an assignment reactivates it.
 func (s *Simulator) refuseCampaign(c *campaign) *answer {
 	if c.Mock {
 		return new(badParameter("Phone numbers cannot be assigned to a mock campaign", "/campaignId").as(CampaignMock))
@@ -197,28 +197,26 @@ func onOtherCampaign() answer {
 // aggregator refused, as customers report it: status 200, failureReasons null and the
 // reason in errors.
 func refusedByAggregator(r *record, wanted *campaign) object {
-	now := time.Now()
-	reply := (&record{
-		number: r.number, campaign: wanted, status: telnyx.PendingAssignment, created: now, updated: now,
-		mappings: map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingFailed, NonTMobile: telnyx.MappingFailed},
-	}).wire()
+	refused := newRecord(r.number, wanted, telnyx.PendingAssignment)
+	refused.mappings = mappingsOf(telnyx.FailedAssignment)
+	reply := refused.wire()
 	reply["failureReasons"], reply["errors"] = nil, textOtherCampaign
 	return reply
 }
 
 // attach starts an assignment if the campaign admits it.
 func (s *Simulator) attach(c *call, phoneNumber string, wanted *campaign, late lag) answer {
-	fate, refused := s.admit(wanted)
+	willFail, refused := s.admit(wanted)
 	if refused != nil {
 		return *refused
 	}
 	c.write.Effective = true
-	return ok(s.assignment(s.begin(phoneNumber, wanted, fate, late).wire()))
+	return ok(s.assignment(s.begin(phoneNumber, wanted, willFail, late).wire()))
 }
 
-// admit asks a campaign to take one more number, which reactivates a dormant one. It
-// returns why the assignment will fail later, if it will, or a refusal.
-func (s *Simulator) admit(wanted *campaign) (fate string, refused *answer) {
+// admit checks whether a campaign accepts one more number, and reactivates a dormant one.
+// It returns why the assignment will fail later, if it will, or a refusal.
+func (s *Simulator) admit(wanted *campaign) (willFail string, refused *answer) {
 	if s.countLive(wanted) >= s.capacity(wanted) {
 		return "", new(badParameter(fullText(wanted), "/campaignId").as(CampaignFull))
 	}
@@ -228,9 +226,9 @@ func (s *Simulator) admit(wanted *campaign) (fate string, refused *answer) {
 	s.reactivate(wanted)
 	if s.options.Dialect.RefuseDormant {
 		return "", new(refuse(http.StatusBadRequest, codeBeingProcessed, "Resource is being processed",
-			fateDormant, "/campaignId"))
+			textDormant, "/campaignId"))
 	}
-	return fateDormant, nil
+	return textDormant, nil
 }
 
 func fullText(c *campaign) string {
@@ -253,14 +251,14 @@ func getAssignment(s *Simulator, c *call) answer {
 // everything is returned.
 func listAssignments(s *Simulator, c *call) answer {
 	query := c.r.URL.Query()
-	how := s.options.Dialect.CampaignFilters
-	empty, refused := s.unknownFilters(query, how.known()...)
+	d := s.options.Dialect
+	empty, refused := s.unknownFilters(query, d.campaignFilters()...)
 	if refused != nil {
 		return *refused
 	}
 	var found []*record
 	for phoneNumber := range s.records {
-		if r := s.listed(phoneNumber); r != nil && !empty && how.match(r, query) {
+		if r := s.listed(phoneNumber); r != nil && !empty && d.matchesCampaign(r, query) {
 			found = append(found, r)
 		}
 	}
@@ -268,7 +266,7 @@ func listAssignments(s *Simulator, c *call) answer {
 	return tendlcList(s, query, 20, found, func(r *record) any { return s.assignmentRow(r.wire()) })
 }
 
-// publishedFilters are the filters of the list with the record's values.
+// publishedFilters returns the filters of the list, with the record's values.
 func (r *record) publishedFilters() map[string]string {
 	return map[string]string{
 		"filter[telnyx_campaign_id]": r.campaign.ID,
@@ -278,12 +276,12 @@ func (r *record) publishedFilters() map[string]string {
 	}
 }
 
-// guideFilter is the filter in Telnyx's guide instead.
+// guideFilter is the one filter in Telnyx's guide.
 const guideFilter = "filter[campaignId]"
 
-// known returns the filters that the list knows.
-func (f CampaignFilters) known() []string {
-	switch f {
+// campaignFilters returns the filters that the list knows.
+func (d Dialect) campaignFilters() []string {
+	switch d.CampaignFilters {
 	case CampaignFiltersUnknown:
 		return nil
 	case CampaignFiltersCamel:
@@ -292,18 +290,18 @@ func (f CampaignFilters) known() []string {
 	return slices.Collect(maps.Keys((&record{campaign: &campaign{}}).publishedFilters()))
 }
 
-// match applies the known filters to a record.
-func (f CampaignFilters) match(r *record, query url.Values) bool {
-	if f == CampaignFiltersCamel {
+// matchesCampaign applies the known filters to a record.
+func (d Dialect) matchesCampaign(r *record, query url.Values) bool {
+	if d.CampaignFilters == CampaignFiltersCamel {
 		want := query.Get(guideFilter)
 		return want == "" || want == r.campaign.ID || want == r.campaign.TCRID
 	}
 	for name, value := range r.publishedFilters() {
 		want := query.Get(name)
-		if want == "" || f == CampaignFiltersUnknown {
+		if want == "" || d.CampaignFilters == CampaignFiltersUnknown {
 			continue
 		}
-		if f == CampaignFiltersEmpty || want != value {
+		if d.CampaignFilters == CampaignFiltersEmpty || want != value {
 			return false
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
-// still is an account in which nothing moves by itself.
+// still is an account in which nothing changes with time.
 func still(t *testing.T, dialect telnyxsim.Dialect) *telnyxsim.Simulator {
 	t.Helper()
 	return account(t, telnyxsim.Options{

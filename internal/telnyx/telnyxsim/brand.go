@@ -56,23 +56,13 @@ func (s *Simulator) addBrand(b Brand) *brand {
 }
 
 func (s *Simulator) brand(id string) *brand {
-	for _, b := range s.brands {
-		if b.ID == id {
-			return b
-		}
-	}
-	return nil
+	return find(s.brands, func(b *brand) bool { return b.ID == id })
 }
 
 // listBrands is GET /10dlc/brand.
 func listBrands(s *Simulator, c *call) answer {
 	query := c.r.URL.Query()
-	var found []*brand
-	for _, b := range s.brands {
-		if b.matches(query) {
-			found = append(found, b)
-		}
-	}
+	found := filter(s.brands, func(b *brand) bool { return b.matches(query) })
 	sortBy(found, query.Get("sort"), (*brand).sortKey, func(b *brand) int { return b.seq })
 	return tendlcList(s, query, 10, found, s.brandRecord)
 }
@@ -105,17 +95,12 @@ func (b *brand) sortKey(field string) string {
 // brandRecord renders a brand for GET /10dlc/brand. The misspelling of
 // assignedCampaingsCount is Telnyx's.
 func (s *Simulator) brandRecord(b *brand) any {
-	count := 0
-	for _, c := range s.campaigns {
-		if c.BrandID == b.ID {
-			count++
-		}
-	}
+	campaigns := filter(s.campaigns, func(c *campaign) bool { return c.BrandID == b.ID })
 	created := b.CreatedAt.UTC().Format(zoneless)
 	return object{
 		"brandId": b.ID, "tcrBrandId": b.TCRID, "entityType": b.EntityType, "identityStatus": "VERIFIED",
 		"companyName": b.CompanyName, "displayName": b.DisplayName,
 		"email": "brand@example.com", "website": "https://www.example.com",
-		"status": "OK", "createdAt": created, "updatedAt": created, "assignedCampaingsCount": count,
+		"status": "OK", "createdAt": created, "updatedAt": created, "assignedCampaingsCount": len(campaigns),
 	}
 }

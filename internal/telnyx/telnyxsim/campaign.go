@@ -77,8 +77,8 @@ type Campaign struct {
 type campaign struct {
 	Campaign
 	seq int
-	// waking is set while a dormant campaign is being reactivated.
-	waking bool
+	// reactivating is set while a dormant campaign is being reactivated.
+	reactivating bool
 }
 
 // AddCampaign adds a campaign, or replaces the one with the same ID (TCRID when
@@ -152,12 +152,7 @@ func (c Campaign) assignmentID() string {
 
 // findCampaign finds a campaign by the id that the API uses.
 func (s *Simulator) findCampaign(id string) *campaign {
-	for _, c := range s.campaigns {
-		if c.assignmentID() == id {
-			return c
-		}
-	}
-	return nil
+	return find(s.campaigns, func(c *campaign) bool { return c.assignmentID() == id })
 }
 
 // anyCampaign finds a campaign by its Telnyx or TCR id. Methods of the simulator accept
@@ -166,12 +161,7 @@ func (s *Simulator) anyCampaign(id string) *campaign {
 	if c := s.findCampaign(id); c != nil {
 		return c
 	}
-	for _, c := range s.campaigns {
-		if c.TCRID == id {
-			return c
-		}
-	}
-	return nil
+	return find(s.campaigns, func(c *campaign) bool { return c.TCRID == id })
 }
 
 // capacity is how many numbers the campaign takes.
@@ -187,12 +177,27 @@ func (s *Simulator) capacity(c *campaign) int {
 
 const sampleText = "Example: our spring sale starts today. Reply STOP to opt out."
 
-// getCampaign is GET /10dlc/campaign/{campaignId}: a bare object.
-func getCampaign(s *Simulator, c *call) answer {
-	found := s.findCampaign(c.r.PathValue("campaignId"))
-	if found == nil || found.Shared {
-		return notFound("Campaign not found")
+// campaignOperation answers a call about one campaign.
+type campaignOperation func(*Simulator, *call, *campaign) answer
+
+// ofOwn is the operation for a path with a campaign of the account.
+func ofOwn(op campaignOperation) operation { return ofCampaign(false, op) }
+
+// ofShared is the operation for a path with a campaign shared with the account.
+func ofShared(op campaignOperation) operation { return ofCampaign(true, op) }
+
+func ofCampaign(shared bool, op campaignOperation) operation {
+	return func(s *Simulator, c *call) answer {
+		found := s.findCampaign(c.r.PathValue("campaignId"))
+		if found == nil || found.Shared != shared {
+			return notFound("Campaign not found")
+		}
+		return op(s, c, found)
 	}
+}
+
+// getCampaign is GET /10dlc/campaign/{campaignId}: a bare object.
+func getCampaign(s *Simulator, _ *call, found *campaign) answer {
 	return s.campaignAnswer(s.campaignRecord(found))
 }
 
@@ -203,12 +208,7 @@ func listCampaigns(s *Simulator, c *call) answer {
 	if brandID == "" {
 		return missingQuery("brandId")
 	}
-	var found []*campaign
-	for _, c := range s.campaigns {
-		if !c.Shared && c.BrandID == brandID {
-			found = append(found, c)
-		}
-	}
+	found := filter(s.campaigns, func(c *campaign) bool { return !c.Shared && c.BrandID == brandID })
 	sortBy(found, query.Get("sort"), s.campaignSortKey, (*campaign).order)
 	return tendlcList(s, query, 10, found, func(c *campaign) any {
 		row := s.campaignRecord(c)
@@ -219,23 +219,14 @@ func listCampaigns(s *Simulator, c *call) answer {
 
 // getPartnerCampaign is GET /10dlc/partner_campaigns/{campaignId}, keyed by the
 // TCR id.
-func getPartnerCampaign(s *Simulator, c *call) answer {
-	found := s.findCampaign(c.r.PathValue("campaignId"))
-	if found == nil || !found.Shared {
-		return notFound("Campaign not found")
-	}
+func getPartnerCampaign(s *Simulator, _ *call, found *campaign) answer {
 	return s.campaignAnswer(s.partnerRecord(found))
 }
 
 // listPartnerCampaigns is GET /10dlc/partner_campaigns.
 func listPartnerCampaigns(s *Simulator, c *call) answer {
 	query := c.r.URL.Query()
-	var found []*campaign
-	for _, c := range s.campaigns {
-		if c.Shared {
-			found = append(found, c)
-		}
-	}
+	found := filter(s.campaigns, func(c *campaign) bool { return c.Shared })
 	sortBy(found, query.Get("sort"), s.campaignSortKey, (*campaign).order)
 	return tendlcList(s, query, 10, found, func(c *campaign) any { return s.campaignRow(s.partnerRecord(c)) })
 }
@@ -261,8 +252,8 @@ func (s *Simulator) campaignSortKey(c *campaign, field string) string {
 	}
 }
 
-// campaignRecord renders a campaign for GET /10dlc/campaign. Of the texts that carriers
-// review it has one.
+// campaignRecord renders a campaign for GET /10dlc/campaign, with only one of the texts
+// that carriers review.
 func (s *Simulator) campaignRecord(c *campaign) object {
 	fields := object{
 		"campaignId": c.ID, "brandId": c.BrandID, "tcrBrandId": c.TCRBrandID, "tcrCampaignId": c.TCRID,
@@ -330,8 +321,8 @@ func (s *Simulator) campaignNamed(id string) (*campaign, error) {
 	return c, nil
 }
 
-// changes are the fields that PUT and PATCH of a campaign change here. A missing one stays
-// as it is, except autoRenewal.
+// changes are the fields that PUT and PATCH of a campaign change here. A missing field is
+// not changed, except autoRenewal.
 type changes struct {
 	AutoRenewal        *bool   `json:"autoRenewal"`
 	WebhookURL         *string `json:"webhookURL"`
@@ -341,11 +332,7 @@ type changes struct {
 // putCampaign is PUT /10dlc/campaign/{campaignId}. Without autoRenewal it switches renewal
 // on, by the default in the OpenAPI description; whether Telnyx does so is not known. A
 // rejected campaign goes back to review, as the page on event notifications says.
-func putCampaign(s *Simulator, c *call) answer {
-	found := s.findCampaign(c.r.PathValue("campaignId"))
-	if found == nil || found.Shared {
-		return notFound("Campaign not found")
-	}
+func putCampaign(s *Simulator, c *call, found *campaign) answer {
 	wanted, err := c.changesOf(found)
 	if err != nil {
 		return unreadableBody()
@@ -360,11 +347,7 @@ func putCampaign(s *Simulator, c *call) answer {
 
 // patchPartnerCampaign is PATCH /10dlc/partner_campaigns/{campaignId}, which changes
 // nothing but the webhook's addresses.
-func patchPartnerCampaign(s *Simulator, c *call) answer {
-	found := s.findCampaign(c.r.PathValue("campaignId"))
-	if found == nil || !found.Shared {
-		return notFound("Campaign not found")
-	}
+func patchPartnerCampaign(s *Simulator, c *call, found *campaign) answer {
 	if _, err := c.changesOf(found); err != nil {
 		return unreadableBody()
 	}
@@ -395,11 +378,7 @@ var networks = []string{"10017", "10035"}
 // carrier's status of the campaign, by network id. The words are those of the
 // description's example and of TCR's events. That they follow campaignStatus is a guess:
 // Telnyx's pages do not connect the two.
-func getOperationStatus(s *Simulator, c *call) answer {
-	found := s.findCampaign(c.r.PathValue("campaignId"))
-	if found == nil || found.Shared {
-		return notFound("Campaign not found")
-	}
+func getOperationStatus(_ *Simulator, _ *call, found *campaign) answer {
 	reply := map[string]string{}
 	for _, network := range networks {
 		reply[network] = operationStatus(found.CampaignStatus)
@@ -423,11 +402,7 @@ func operationStatus(status telnyx.CampaignStatus) string {
 // getMnoMetadata is GET /10dlc/campaign/{campaignId}/mnoMetadata: each carrier's terms,
 // which do not depend on the campaign's state. The names of the carriers are from notes of
 // Telnyx customers.
-func getMnoMetadata(s *Simulator, c *call) answer {
-	found := s.findCampaign(c.r.PathValue("campaignId"))
-	if found == nil || found.Shared {
-		return notFound("Campaign not found")
-	}
+func getMnoMetadata(*Simulator, *call, *campaign) answer {
 	reply := object{}
 	for i, network := range networks {
 		reply[network] = object{

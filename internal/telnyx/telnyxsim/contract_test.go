@@ -37,12 +37,12 @@ const (
 	sourceEvents = "https://developers.telnyx.com/docs/messaging/10dlc/event-notifications"
 	sourceGoSDK  = "https://github.com/team-telnyx/telnyx-go messaging10dlcphonenumbercampaign.go, August 2026"
 	sourceField  = "public notes and code of Telnyx customers, 2026; no page of Telnyx shows it"
-	sourceHTTP   = "RFC 9110, section 15.6: a gateway answers by itself"
+	sourceHTTP   = "RFC 9110, section 15.6: a gateway may answer"
 )
 
-// departures is every way in which the simulator differs from the OpenAPI
-// description. A difference that is not here fails the test, and so does a line
-// here that has become untrue.
+// departures is every way in which the simulator differs from the OpenAPI description.
+// The test fails for a difference that is not listed, and for a line that is no longer
+// true.
 var departures = slices.Concat(
 	everywhere("200 /failureReasons: is not of its type", sourceField,
 		"GET /10dlc/campaign/{campaignId}", "POST /10dlc/phone_number_campaigns"),
@@ -128,7 +128,7 @@ func loadContract(t *testing.T) *contract {
 	}
 }
 
-// RoundTrip sends a request on and checks it and its answer.
+// RoundTrip forwards a request, and checks it and its answer.
 func (c *contract) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, _, err := c.exchange(r)
 	return response, err
@@ -308,8 +308,7 @@ func propertiesOf(schema *openapi3.Schema) openapi3.Schemas {
 
 var index = regexp.MustCompile(`/\d+(/|$)`)
 
-// findingsOf puts each fault of an answer in words that do not depend on the
-// values in it.
+// findingsOf describes each fault of an answer without the values in it.
 func findingsOf(err error) []string {
 	if err == nil {
 		return nil
@@ -339,8 +338,8 @@ func inWords(fault *openapi3.SchemaError) string {
 	return cmp.Or(fault.SchemaField, fault.Reason)
 }
 
-// verdict compares what was found with the table.
-func (c *contract) verdict(t *testing.T) {
+// report compares the findings with the table.
+func (c *contract) report(t *testing.T) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -382,7 +381,7 @@ func (r raw) invalid(want int, method, path, body string) {
 	r.t.Helper()
 	r.send(want, method, path, body)
 	if len(r.contract.broken) == 0 {
-		r.t.Errorf("%s %s is within the description, want it to break it", method, path)
+		r.t.Errorf("%s %s complies with the description, want a violation", method, path)
 	}
 }
 
@@ -420,7 +419,7 @@ func TestContract_DepartsOnlyAsTheTableSays(t *testing.T) {
 	rawCalls(t, c)
 	clientCalls(t, c)
 	events(t, c)
-	c.verdict(t)
+	c.report(t)
 	for _, operation := range telnyxsim.Operations() {
 		if !c.called[operation] {
 			t.Errorf("%s was not called", operation)
@@ -494,7 +493,7 @@ func rawCalls(t *testing.T, c *contract) {
 	r.invalid(400, "POST", list, `{"phoneNumber":"+15551230001"}`)
 	r.invalid(400, "POST", list, "no JSON")
 
-	// Carriers that refuse.
+	// Refusals by carriers.
 	swift := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}})
 	swift.FailMapping(numberA, telnyxsim.ATT)
 	s := raw{t, c, behind(t, swift), "KEY"}
@@ -521,7 +520,7 @@ func rawCalls(t *testing.T, c *contract) {
 	r.valid(404, "GET", "/phone_numbers/1", "")
 	r.valid(400, "POST", list, pair("+15551230077", campaignID))
 
-	// Deliveries: one that was taken, one that never got through.
+	// Deliveries: one accepted, one failed.
 	_ = sim.Approve(campaignID)
 	eventually(t, func() bool { return sim.Deliveries()[0].Status == telnyxsim.DeliveryDelivered })
 	hooks.answer = func(int) (*http.Response, error) { return nil, errors.New("no route to host") }
@@ -532,7 +531,7 @@ func rawCalls(t *testing.T, c *contract) {
 	r.valid(200, "GET", "/webhook_deliveries/"+sim.Deliveries()[0].ID, "")
 	r.valid(404, "GET", "/webhook_deliveries/"+brandID, "")
 
-	// Answers of something in front of the API.
+	// Answers from a gateway in front of the API.
 	r.invalid(404, "GET", "/10dlc/phoneNumberCampaign", "")
 	raw{t, c, r.base, ""}.invalid(401, "GET", "/10dlc/campaign/"+campaignID, "")
 	sim.Inject(telnyxsim.Fault{Kind: telnyxsim.RateLimited(1)})
@@ -541,8 +540,7 @@ func rawCalls(t *testing.T, c *contract) {
 	r.valid(502, "POST", list, pair(numberA, campaignID))
 }
 
-// events has every event about a campaign delivered, and checks its payload and
-// its headers.
+// events delivers every event about a campaign, and checks its payload and headers.
 func events(t *testing.T, c *contract) {
 	hooks := &inbox{}
 	sim := account(t, telnyxsim.Options{DeliveryTransport: hooks})
@@ -577,8 +575,8 @@ func events(t *testing.T, c *contract) {
 	}
 }
 
-// clientCalls has the real client call each of its methods. All that it sends
-// must be within the description.
+// clientCalls calls each method of the real client. All its requests must comply with the
+// description.
 func clientCalls(t *testing.T, c *contract) {
 	sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}})
 	base := behind(t, sim)

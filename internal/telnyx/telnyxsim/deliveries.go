@@ -19,23 +19,18 @@ const noAnswer = 75499
 // deliveries are left out, because Telnyx has no status for them.
 func listDeliveries(s *Simulator, c *call) answer {
 	query := c.r.URL.Query()
-	var found []*Delivery
-	for _, d := range slices.Backward(s.deliveries) {
-		if d.over() && d.matches(query) {
-			found = append(found, d)
-		}
-	}
+	found := filter(s.deliveries, func(d *Delivery) bool { return d.over() && d.matches(query) })
+	slices.Reverse(found)
 	return v2List(s, query, found, func(d *Delivery) any { return d.record() })
 }
 
 // getDelivery is GET /webhook_deliveries/{id}.
 func getDelivery(s *Simulator, c *call) answer {
-	for _, d := range s.deliveries {
-		if d.ID == c.r.PathValue("id") && d.over() {
-			return ok(dataOf(d.record()))
-		}
+	d := find(s.deliveries, func(d *Delivery) bool { return d.ID == c.r.PathValue("id") && d.over() })
+	if d == nil {
+		return notFound("Webhook delivery not found")
 	}
-	return notFound("Webhook delivery not found")
+	return ok(dataOf(d.record()))
 }
 
 func (d *Delivery) over() bool { return d.Status == DeliveryDelivered || d.Status == DeliveryFailed }

@@ -89,7 +89,7 @@ func (s *Simulator) DropDeliveries(drop bool) {
 	s.dropping = drop
 }
 
-// DuplicateDeliveries delivers every event from now on n additional times, all at once
+// DuplicateDeliveries delivers every event from now on n additional times, concurrently
 // and with the same data.id.
 func (s *Simulator) DuplicateDeliveries(n int) {
 	s.mu.Lock()
@@ -146,7 +146,7 @@ func (s *Simulator) launch(d Delivery) {
 	}
 }
 
-// deliver posts a delivery until it is accepted or no attempt is left.
+// deliver posts a delivery until it is accepted or out of attempts.
 func (s *Simulator) deliver(d *Delivery) {
 	for number := 1; number <= s.options.Attempts; number++ {
 		if number > 1 && !s.work.sleep(s.work.ctx, s.options.RetryInterval) {

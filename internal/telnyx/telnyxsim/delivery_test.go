@@ -367,7 +367,7 @@ func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); !condition(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the condition did not come about within 5 s")
+			t.Fatal("the condition was not met within 5 s")
 		}
 	}
 }

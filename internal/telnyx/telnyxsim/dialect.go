@@ -12,23 +12,23 @@ import (
 // nothing, the behavior that is hardest for a client. Each field changes one thing; fields
 // can be combined, see [Merge]. [Dialects] lists a dialect for each value.
 type Dialect struct {
-	// NumberFilter is how filter[phone_number] of /phone_numbers/messaging selects.
-	// The OpenAPI description has an exact number or a list with commas; no known
-	// customer sends a list.
-	NumberFilter NumberFilter
+	// NumberFilter is how filter[phone_number] of /phone_numbers/messaging selects numbers.
+	// The OpenAPI description allows one number or a list with commas; no known customer
+	// sends a list.
+	NumberFilter Variant
 	// FilterSpelling is the spelling of numbers that this filter accepts. Telnyx's guide
 	// sends a raw plus, customers send %2B and digits.
-	FilterSpelling FilterSpelling
-	// PhoneNumbersFilter is how filter[phone_number] of /phone_numbers selects.
-	PhoneNumbersFilter PhoneNumbersFilter
+	FilterSpelling Variant
+	// PhoneNumbersFilter is how filter[phone_number] of /phone_numbers selects numbers.
+	PhoneNumbersFilter Variant
 	// UnknownFilters is how lists treat unknown filters.
-	UnknownFilters UnknownFilters
+	UnknownFilters Variant
 	// CampaignFilters is how the list of phone number campaigns treats its four
 	// filters. The guide has filter[campaignId] instead.
-	CampaignFilters CampaignFilters
+	CampaignFilters Variant
 	// ProfileFilter is how /phone_numbers/messaging treats
 	// filter[messaging_profile_id].
-	ProfileFilter ProfileFilter
+	ProfileFilter Variant
 
 	// MaxPageSize is the largest page of every list. 0: 500 for 10DLC, 250 for v2.
 	// No maximum is published for phone number campaigns or messaging settings.
@@ -38,12 +38,12 @@ type Dialect struct {
 	// RefuseSort answers a sort parameter with 400 and code 10015.
 	RefuseSort bool
 	// Totals is how lists report the number of their rows.
-	Totals Totals
+	Totals Variant
 	// PastEnd is the answer for a page after the last.
-	PastEnd PastEnd
+	PastEnd Variant
 	// PageParameters is how lists name their page parameters. The registration guide has the v2
 	// names for 10DLC lists.
-	PageParameters PageParameters
+	PageParameters Variant
 
 	// ListLag is how long lists do not show a new record. They show the number's
 	// previous record, for example a failed one, or nothing. It delays a changed
@@ -54,20 +54,20 @@ type Dialect struct {
 	// that cannot be read yet.
 	ReadLag time.Duration
 	// StaleReadDelay is how long reads still show the old campaign after a PUT moved a
-	// number. A customer's code guards against it.
+	// number. A customer's code handles this.
 	StaleReadDelay time.Duration
 
 	// SettingsID is the id that /phone_numbers/{id}/messaging accepts. The OpenAPI
 	// description calls it "the phone number to update"; customers send the numeric
 	// one.
-	SettingsID SettingsID
+	SettingsID Variant
 	// ProfileErrors answers /phone_numbers with 503 unless the query has
 	// handle_messaging_profile_error=true, which the OpenAPI description has for
 	// failed reads of profiles.
 	ProfileErrors bool
 
-	// Refusals replaces the answers that refuse an assignment. The zero RefusalKind is
-	// for every other kind. Telnyx publishes nothing about them.
+	// Refusals replaces the answers that refuse an assignment. The entry with an empty
+	// RefusalKind is for all other kinds. Telnyx does not document these answers.
 	Refusals map[RefusalKind]Refusal
 	// RefuseRepeats refuses a POST of a number that is already on the campaign, as
 	// [SameCampaign]. Otherwise it answers 200 with the unchanged record, as a PUT
@@ -89,11 +89,11 @@ type Dialect struct {
 	// Created answers a POST that attaches with 201, which the guide allows.
 	Created bool
 
-	// FailureField is the field that says why an assignment failed, and FailureShape its
-	// type. The OpenAPI description has failureReasons, a string; customers report other
-	// types, and text in errors.
-	FailureField FailureField
-	FailureShape FailureShape
+	// FailureInErrors puts the reason of a failed assignment into errors instead of
+	// failureReasons, and FailureShape is its type. The OpenAPI description has a string in
+	// failureReasons; customers report other types, and text in errors.
+	FailureInErrors bool
+	FailureShape    Variant
 
 	// AssignmentWords, MappingWords and CampaignWords are the spelling of
 	// assignmentStatus, of the carriers' mappings and of campaignStatus.
@@ -104,7 +104,7 @@ type Dialect struct {
 	// as in the OpenAPI description, Snake "port_pending".
 	StatusWords Words
 	// NumberSpelling is how answers write phone numbers.
-	NumberSpelling NumberSpelling
+	NumberSpelling Variant
 	// UpperCaseIDs writes the campaign ids of assignment records in upper case.
 	UpperCaseIDs bool
 
@@ -117,140 +117,103 @@ type Dialect struct {
 	// StatusKey names assignmentStatus "status", as the guide does.
 	StatusKey bool
 	// Lists is the shape of 10DLC lists.
-	Lists ListShape
+	Lists Variant
 
 	// NotFound and Forbidden are the shapes of bodies with status 404 and 403.
 	NotFound, Forbidden ErrorShape
 	// FreeRecord is the answer to reading the record of a number that has none.
-	FreeRecord FreeRecord
+	FreeRecord Variant
 	// NumericCodes writes the codes of errors as numbers.
 	NumericCodes bool
 	// Paths is where phone number campaigns are served.
-	Paths Paths
+	Paths Variant
 }
 
-// NumberFilter is a value of [Dialect].NumberFilter.
-type NumberFilter string
+// Variant is a behavior other than that of the zero [Dialect].
+type Variant string
 
-// Values of [Dialect].NumberFilter. The zero value accepts one number or a list with
-// commas.
+// The variants of each field of [Dialect].
 const (
-	FilterOne      NumberFilter = "one"       // a list with commas finds nothing
-	FilterFirst    NumberFilter = "first"     // only the first number of a list is used
-	FilterIgnored  NumberFilter = "ignored"   // every number is returned
-	FilterNothing  NumberFilter = "nothing"   // no number is returned
-	FilterContains NumberFilter = "contains"  // part of a number; no lists
-	Filter400      NumberFilter = "refuse400" // the call is refused
-	Filter422      NumberFilter = "refuse422"
-	Filter500      NumberFilter = "fail500"
-	FilterNoLists  NumberFilter = "noLists" // one number; a list with commas is refused with 414
-)
+	// NumberFilter. The zero value accepts one number or a list with commas.
+	FilterOne      Variant = "one"       // a list with commas finds nothing
+	FilterFirst    Variant = "first"     // only the first number of a list is used
+	FilterIgnored  Variant = "ignored"   // every number is returned
+	FilterNothing  Variant = "nothing"   // no number is returned
+	FilterContains Variant = "contains"  // part of a number; no lists
+	Filter400      Variant = "refuse400" // the call is refused
+	Filter422      Variant = "refuse422"
+	Filter500      Variant = "fail500"
+	FilterNoLists  Variant = "noLists" // one number; a list with commas is refused with 414
 
-// FilterSpelling is a value of [Dialect].FilterSpelling.
-type FilterSpelling string
+	// FilterSpelling. The zero value requires the plus.
+	SpellDigits Variant = "digits" // with a plus it finds nothing
+	SpellEither Variant = "either"
 
-// Values of [Dialect].FilterSpelling. The zero value requires the plus.
-const (
-	SpellDigits FilterSpelling = "digits" // with a plus it finds nothing
-	SpellEither FilterSpelling = "either"
-)
+	// PhoneNumbersFilter. The zero value, from the OpenAPI description, matches part of a
+	// number, at least three digits; anything else finds nothing.
+	NumbersExact    Variant = "exact"     // a whole number, with the plus
+	NumbersEither   Variant = "either"    // part of a number, with or without the plus
+	NumbersIgnored  Variant = "ignored"   // every number is returned
+	NumbersRefused  Variant = "refused"   // anything but digits is refused with 400
+	NumbersFindNone Variant = "find-none" // no number is returned
 
-// PhoneNumbersFilter is a value of [Dialect].PhoneNumbersFilter.
-type PhoneNumbersFilter string
+	// UnknownFilters. The zero value ignores the filter, as customers report.
+	UnknownEmpty   Variant = "empty"   // the list is empty
+	UnknownRefused Variant = "refused" // 400 with code 10015
 
-// Values of [Dialect].PhoneNumbersFilter. The zero value, from the OpenAPI description,
-// matches part of a number, at least three digits; anything else finds nothing.
-const (
-	NumbersExact    PhoneNumbersFilter = "exact"     // a whole number, with the plus
-	NumbersEither   PhoneNumbersFilter = "either"    // part of a number, with or without the plus
-	NumbersIgnored  PhoneNumbersFilter = "ignored"   // every number is returned
-	NumbersRefused  PhoneNumbersFilter = "refused"   // anything but digits is refused with 400
-	NumbersFindNone PhoneNumbersFilter = "find-none" // no number is returned
-)
+	// CampaignFilters. The zero value knows the four published filters.
+	CampaignFiltersUnknown Variant = "unknown"    // all are unknown filters
+	CampaignFiltersEmpty   Variant = "empty"      // all find nothing
+	CampaignFiltersCamel   Variant = "campaignId" // only filter[campaignId] is known
 
-// UnknownFilters is a value of [Dialect].UnknownFilters.
-type UnknownFilters string
+	// ProfileFilter. The zero value knows the filter.
+	ProfileFilterUnknown Variant = "unknown" // it is an unknown filter
+	ProfileFilterEmpty   Variant = "empty"   // it finds nothing
 
-// Values of [Dialect].UnknownFilters. The zero value ignores the filter, as customers
-// report.
-const (
-	UnknownEmpty   UnknownFilters = "empty"   // the list is empty
-	UnknownRefused UnknownFilters = "refused" // 400 with code 10015
-)
+	// Totals. The zero value is the true number.
+	TotalsMissing Variant = "missing"
+	TotalsOfPage  Variant = "page"  // the rows of this page
+	TotalsSmall   Variant = "small" // at most 1
+	TotalsText    Variant = "text"  // the true number as a string
 
-// CampaignFilters is a value of [Dialect].CampaignFilters.
-type CampaignFilters string
+	// PastEnd, for a page after the last. The zero value is an empty page.
+	PastEndRepeats Variant = "repeats" // the last page again
+	PastEnd404     Variant = "404"
+	PastEnd400     Variant = "400"
 
-// Values of [Dialect].CampaignFilters. The zero value knows the four published filters.
-const (
-	CampaignFiltersUnknown CampaignFilters = "unknown"    // all are unknown filters
-	CampaignFiltersEmpty   CampaignFilters = "empty"      // all find nothing
-	CampaignFiltersCamel   CampaignFilters = "campaignId" // only filter[campaignId] is known
-)
+	// PageParameters. The zero value is page and recordsPerPage for 10DLC, page[number] and
+	// page[size] for v2.
+	PageBrackets Variant = "brackets" // page[number] and page[size] for all
+	PagePlain    Variant = "plain"    // page and page_size for v2 lists
 
-// ProfileFilter is a value of [Dialect].ProfileFilter.
-type ProfileFilter string
+	// SettingsID. The zero value accepts both.
+	SettingsIDNumeric Variant = "numeric"
+	SettingsIDE164    Variant = "e164"
 
-// Values of [Dialect].ProfileFilter. The zero value knows the filter.
-const (
-	ProfileFilterUnknown ProfileFilter = "unknown" // it is an unknown filter
-	ProfileFilterEmpty   ProfileFilter = "empty"   // it finds nothing
-)
+	// FailureShape, the type of the reason. The zero value is a string.
+	FailureTexts   Variant = "texts"   // ["…"]
+	FailureObjects Variant = "objects" // [{"description":"…"}]
+	FailureObject  Variant = "object"  // {"description":"…"}
 
-// Totals is a value of [Dialect].Totals.
-type Totals string
+	// NumberSpelling. The zero value is +15551230001.
+	NumbersWithoutPlus Variant = "without-plus" // 15551230001
+	NumbersSpaced      Variant = "spaced"       // +1 555 123 0001
+	NumbersDashed      Variant = "dashed"       // +1-555-123-0001
 
-// Values of [Dialect].Totals. The zero value is the true number.
-const (
-	TotalsMissing Totals = "missing"
-	TotalsOfPage  Totals = "page"  // the rows of this page
-	TotalsSmall   Totals = "small" // at most 1
-	TotalsText    Totals = "text"  // the true number as a string
-)
+	// Lists. The zero value is {"records":[…],"page":…,"totalRecords":…}.
+	ListData Variant = "data" // {"data":[…],"meta":{…}}, as in the registration guide
+	ListBare Variant = "bare" // […]
 
-// PastEnd is a value of [Dialect].PastEnd.
-type PastEnd string
+	// FreeRecord. The zero value is 404.
+	FreeObject    Variant = "object"    // 200 {}
+	FreeNull      Variant = "null"      // 200 null
+	FreeForbidden Variant = "forbidden" // 403 with code 10010
+	FreeBad       Variant = "bad"       // 400 with code 10005
 
-// Values of [Dialect].PastEnd, for a page after the last. The zero value is an empty page.
-const (
-	PastEndRepeats PastEnd = "repeats" // the last page again
-	PastEnd404     PastEnd = "404"
-	PastEnd400     PastEnd = "400"
-)
-
-// PageParameters is a value of [Dialect].PageParameters.
-type PageParameters string
-
-// Values of [Dialect].PageParameters. The zero value is page and recordsPerPage for 10DLC,
-// page[number] and page[size] for v2.
-const (
-	PageBrackets PageParameters = "brackets" // page[number] and page[size] for all
-	PagePlain    PageParameters = "plain"    // page and page_size for v2 lists
-)
-
-// SettingsID is a value of [Dialect].SettingsID.
-type SettingsID string
-
-// Values of [Dialect].SettingsID. The zero value accepts both.
-const (
-	SettingsIDNumeric SettingsID = "numeric"
-	SettingsIDE164    SettingsID = "e164"
-)
-
-// FailureField is a value of [Dialect].FailureField.
-type FailureField string
-
-// The field that says why an assignment failed. The zero value is failureReasons.
-const FailureInErrors FailureField = "errors"
-
-// FailureShape is a value of [Dialect].FailureShape.
-type FailureShape string
-
-// The type of that field. The zero value is a string.
-const (
-	FailureTexts   FailureShape = "texts"   // ["…"]
-	FailureObjects FailureShape = "objects" // [{"description":"…"}]
-	FailureObject  FailureShape = "object"  // {"description":"…"}
+	// Paths. The zero value is /10dlc/phone_number_campaigns, from the OpenAPI description;
+	// the guide has /10dlc/phoneNumberCampaign.
+	PathsOfGuide Variant = "guide" // only the guide's; the other answers 404
+	PathsBoth    Variant = "both"
 )
 
 // Words is a spelling of a status word like PENDING_ASSIGNMENT.
@@ -263,25 +226,6 @@ const (
 	Title   Words = "title"   // Pending Assignment
 	Snake   Words = "snake"   // port_pending for port-pending; else as Lower
 	Missing Words = "missing" // the field is left out
-)
-
-// NumberSpelling is a value of [Dialect].NumberSpelling.
-type NumberSpelling string
-
-// Values of [Dialect].NumberSpelling. The zero value is +15551230001.
-const (
-	NumbersWithoutPlus NumberSpelling = "without-plus" // 15551230001
-	NumbersSpaced      NumberSpelling = "spaced"       // +1 555 123 0001
-	NumbersDashed      NumberSpelling = "dashed"       // +1-555-123-0001
-)
-
-// ListShape is a value of [Dialect].Lists.
-type ListShape string
-
-// Shapes of 10DLC lists. The zero value is {"records":[…],"page":…,"totalRecords":…}.
-const (
-	ListData ListShape = "data" // {"data":[…],"meta":{…}}, as in the registration guide
-	ListBare ListShape = "bare" // […]
 )
 
 // ErrorShape is the shape of the body of an error.
@@ -297,28 +241,6 @@ const (
 	ErrorMessage ErrorShape = "message"     // {"message":"…"}
 	ErrorHTML    ErrorShape = "html"
 	ErrorEmpty   ErrorShape = "empty" // no body
-)
-
-// FreeRecord is a value of [Dialect].FreeRecord.
-type FreeRecord string
-
-// The answer to reading the record of a number that has none. The zero value is 404.
-const (
-	FreeObject    FreeRecord = "object"    // 200 {}
-	FreeNull      FreeRecord = "null"      // 200 null
-	FreeForbidden FreeRecord = "forbidden" // 403 with code 10010
-	FreeBad       FreeRecord = "bad"       // 400 with code 10005
-)
-
-// Paths is a value of [Dialect].Paths.
-type Paths string
-
-// Where phone number campaigns are served. The zero value is
-// /10dlc/phone_number_campaigns, from the OpenAPI description; the guide has
-// /10dlc/phoneNumberCampaign.
-const (
-	PathsOfGuide Paths = "guide" // only the guide's; the other answers 404
-	PathsBoth    Paths = "both"
 )
 
 // RefusalKind is a reason to refuse an assignment.
@@ -361,8 +283,8 @@ func (d Dialect) refusal(kind RefusalKind) Refusal {
 	return d.Refusals[""]
 }
 
-// Merge combines dialects. If two set the same field, the later one counts. Tables of
-// refusals are merged by kind.
+// Merge combines dialects. If two set the same field, the later one wins. Refusals are
+// merged by kind.
 func Merge(dialects ...Dialect) Dialect {
 	var merged Dialect
 	refusals := map[RefusalKind]Refusal{}

@@ -57,7 +57,7 @@ func posts(phoneNumber, campaign, want string) exchange {
 	return exchange{"POST", records, pair(phoneNumber, campaign), want}
 }
 
-// spoken shows each dialect on the wire. want is a regular expression.
+// spoken has an exchange for each dialect. want is a regular expression.
 var spoken = map[string]exchange{
 	"filter-digits":       get(list(settings, "filter[phone_number]", numberA), `"data":\[\]`),
 	"filter-either":       get(list(settings, "filter[phone_number]", numberA[1:]), `\+15551230001`),
@@ -170,8 +170,8 @@ var spoken = map[string]exchange{
 	"paths-both":        get("/10dlc/phoneNumberCampaign/"+numberA, `^200 .*"ASSIGNED"`),
 }
 
-// A dialect shows in the exchange of its name; the account without a dialect does not
-// answer like that.
+// Each dialect gives the wanted answer to its exchange; the account without a dialect does
+// not.
 func TestDialects_ShowOnTheWire(t *testing.T) {
 	for _, d := range telnyxsim.Dialects() {
 		row, has := spoken[d.Name]
@@ -270,10 +270,10 @@ func TestDialects_ListsLagBehindAProfile(t *testing.T) {
 		call(t, sim, "PATCH", "/phone_numbers/"+noProfile+"/messaging", `{"messaging_profile_id":"`+profileFor+`"}`)
 		onProfile := list(settings, "filter[messaging_profile_id]", profileFor)
 		if got := call(t, sim, "GET", onProfile, ""); strings.Contains(got.body, noProfile) {
-			t.Errorf("list at once = %s, want it without the number", got.body)
+			t.Errorf("immediate list = %s, want it without the number", got.body)
 		}
 		if got := call(t, sim, "GET", "/phone_numbers/"+noProfile+"/messaging", ""); !strings.Contains(got.body, profileFor) {
-			t.Errorf("read at once = %s, want the profile", got.body)
+			t.Errorf("immediate read = %s, want the profile", got.body)
 		}
 		time.Sleep(telnyxsim.ListLag)
 		if got := call(t, sim, "GET", onProfile, ""); !strings.Contains(got.body, noProfile) {

@@ -15,7 +15,7 @@ type NamedDialect struct {
 	Name string
 	// Summary says in one line what differs.
 	Summary string
-	// Source says why Telnyx might behave like that.
+	// Source says why Telnyx might behave this way.
 	Source  Source
 	Dialect Dialect
 }
@@ -29,7 +29,7 @@ const (
 	Contradicted Source = "contradicted"
 	// Seen: a customer's code or notes mention it.
 	Seen Source = "seen"
-	// Undocumented: no page says anything, but this is plausible.
+	// Undocumented: no page mentions it, but it is plausible.
 	Undocumented Source = "undocumented"
 )
 
@@ -81,7 +81,7 @@ func filterDialects() []NamedDialect {
 
 func pageDialects() []NamedDialect {
 	list := []NamedDialect{
-		{"pages-over-100-fail", "pages over 100 rows make the call fail with 500", Undocumented,
+		{"pages-over-100-fail", "pages over 100 rows answer 500", Undocumented,
 			Dialect{MaxPageSize: 100, RefusedPageSize: http.StatusInternalServerError}},
 	}
 	for _, size := range []int{100, 50, 20} {
@@ -97,9 +97,9 @@ func pageDialects() []NamedDialect {
 		{"sort-refused", "a sort parameter is refused with 400", Undocumented, Dialect{RefuseSort: true}},
 		{"totals-missing", "lists have no totals", Undocumented, Dialect{Totals: TotalsMissing}},
 		{"totals-of-page", "totals count the rows of the page", Seen, Dialect{Totals: TotalsOfPage}},
-		{"totals-small", "totals are 1", Undocumented, Dialect{Totals: TotalsSmall}},
+		{"totals-small", "totals are at most 1", Undocumented, Dialect{Totals: TotalsSmall}},
 		{"totals-text", "totals are strings", Undocumented, Dialect{Totals: TotalsText}},
-		{"past-end-repeats", "a page after the last repeats the last", Undocumented, Dialect{PastEnd: PastEndRepeats}},
+		{"past-end-repeats", "a page after the last repeats the last page", Undocumented, Dialect{PastEnd: PastEndRepeats}},
 		{"past-end-404", "a page after the last answers 404", Undocumented, Dialect{PastEnd: PastEnd404}},
 		{"past-end-400", "a page after the last answers 400", Undocumented, Dialect{PastEnd: PastEnd400}},
 		{"page-brackets", "10DLC lists use page[number] and page[size]", Contradicted, Dialect{PageParameters: PageBrackets}},
@@ -112,8 +112,8 @@ func pageDialects() []NamedDialect {
 
 func writeDialects() []NamedDialect {
 	return []NamedDialect{
-		{"settings-by-id", "messaging settings are found by numeric id only", Seen, Dialect{SettingsID: SettingsIDNumeric}},
-		{"settings-by-number", "messaging settings are found by phone number only", Contradicted, Dialect{SettingsID: SettingsIDE164}},
+		{"settings-by-id", "messaging settings are found only by numeric id", Seen, Dialect{SettingsID: SettingsIDNumeric}},
+		{"settings-by-number", "messaging settings are found only by phone number", Contradicted, Dialect{SettingsID: SettingsIDE164}},
 		{"repeats-refused", "a POST of a number that is already on the campaign is refused", Undocumented, Dialect{RefuseRepeats: true}},
 		{"repeats-409", "a POST of a number that is already on the campaign answers 409", Undocumented,
 			Dialect{RefuseRepeats: true, Refusals: map[RefusalKind]Refusal{SameCampaign: {Status: http.StatusConflict}}}},
@@ -140,34 +140,34 @@ func refusalDialects() []NamedDialect {
 		{"refusals-detail", `refusals are {"detail":"…"}`, Undocumented, everyRefusal(Refusal{Status: 400, Shape: ErrorDetail})},
 		{"refusals-detail-list", `refusals are {"detail":[…]} with 422`, Contradicted, everyRefusal(Refusal{Status: 422, Shape: ErrorDetails})},
 		{"refusals-message", `refusals are {"message":"…"}`, Contradicted, everyRefusal(Refusal{Status: 400, Shape: ErrorMessage})},
-		{"refusals-html", "refusals are a page of HTML", Undocumented, everyRefusal(Refusal{Status: 400, Shape: ErrorHTML})},
+		{"refusals-html", "refusals are an HTML page", Undocumented, everyRefusal(Refusal{Status: 400, Shape: ErrorHTML})},
 		{"refusals-empty", "refusals have no body", Undocumented, everyRefusal(Refusal{Status: 400, Shape: ErrorEmpty})},
-		{"codes-numeric", "codes of errors are numbers", Undocumented, Dialect{NumericCodes: true}},
+		{"codes-numeric", "error codes are numbers", Undocumented, Dialect{NumericCodes: true}},
 	}
 }
 
 func wordDialects() []NamedDialect {
 	return []NamedDialect{
-		{"failure-in-errors", "a failed assignment has its reason in the field errors", Seen, Dialect{FailureField: FailureInErrors}},
-		{"failure-texts", "a failure's reason is a list of strings", Seen, Dialect{FailureShape: FailureTexts}},
-		{"failure-objects", "a failure's reason is a list of objects", Seen, Dialect{FailureShape: FailureObjects}},
-		{"failure-object", "a failure's reason is an object", Contradicted, Dialect{FailureShape: FailureObject}},
+		{"failure-in-errors", "a failed assignment has its reason in errors", Seen, Dialect{FailureInErrors: true}},
+		{"failure-texts", "the reason of a failure is a list of strings", Seen, Dialect{FailureShape: FailureTexts}},
+		{"failure-objects", "the reason of a failure is a list of objects", Seen, Dialect{FailureShape: FailureObjects}},
+		{"failure-object", "the reason of a failure is an object", Contradicted, Dialect{FailureShape: FailureObject}},
 		{"assignment-lower", "assignmentStatus is in lower case", Undocumented, Dialect{AssignmentWords: Lower}},
-		{"assignment-title", "assignmentStatus is like Pending Assignment", Undocumented, Dialect{AssignmentWords: Title}},
+		{"assignment-title", "assignmentStatus is spelled Pending Assignment", Undocumented, Dialect{AssignmentWords: Title}},
 		{"assignment-missing", "assignmentStatus is left out", Contradicted, Dialect{AssignmentWords: Missing}},
-		{"mappings-lower", "carriers' mappings are in lower case", Undocumented, Dialect{MappingWords: Lower}},
-		{"mappings-missing", "carriers' mappings are left out", Contradicted, Dialect{MappingWords: Missing}},
+		{"mappings-lower", "mapping statuses are in lower case", Undocumented, Dialect{MappingWords: Lower}},
+		{"mappings-missing", "mapping statuses are left out", Contradicted, Dialect{MappingWords: Missing}},
 		{"campaign-lower", "campaignStatus is in lower case", Undocumented, Dialect{CampaignWords: Lower}},
-		{"campaign-title", "campaignStatus is like Mno Provisioned", Undocumented, Dialect{CampaignWords: Title}},
+		{"campaign-title", "campaignStatus is spelled Mno Provisioned", Undocumented, Dialect{CampaignWords: Title}},
 		{"type-snake", "number types are long_code and toll_free", Undocumented, Dialect{LongCodeWord: "long_code", TollFreeWord: "toll_free"}},
 		{"type-title", "number types are Long Code and Toll Free", Undocumented, Dialect{LongCodeWord: "Long Code", TollFreeWord: "Toll Free"}},
 		{"type-local", "the type of a long code is local", Contradicted, Dialect{LongCodeWord: "local", TollFreeWord: "toll_free"}},
 		{"type-longcode", "number types have no hyphen", Contradicted, Dialect{LongCodeWord: "longcode", TollFreeWord: "tollfree"}},
 		{"type-unknown", "the type of a long code is geographic", Undocumented, Dialect{LongCodeWord: "geographic"}},
-		{"status-snake", "the status of numbers is like port_pending", Undocumented, Dialect{StatusWords: Snake}},
-		{"numbers-without-plus", "answers write numbers without the plus", Undocumented, Dialect{NumberSpelling: NumbersWithoutPlus}},
-		{"numbers-spaced", "answers write numbers with spaces", Undocumented, Dialect{NumberSpelling: NumbersSpaced}},
-		{"numbers-dashed", "answers write numbers with dashes", Undocumented, Dialect{NumberSpelling: NumbersDashed}},
+		{"status-snake", "the status of a number is spelled port_pending", Undocumented, Dialect{StatusWords: Snake}},
+		{"numbers-without-plus", "numbers in answers have no plus sign", Undocumented, Dialect{NumberSpelling: NumbersWithoutPlus}},
+		{"numbers-spaced", "numbers in answers have spaces", Undocumented, Dialect{NumberSpelling: NumbersSpaced}},
+		{"numbers-dashed", "numbers in answers have dashes", Undocumented, Dialect{NumberSpelling: NumbersDashed}},
 		{"ids-upper", "assignment records have campaign ids in upper case", Undocumented, Dialect{UpperCaseIDs: true}},
 	}
 }
@@ -176,7 +176,7 @@ func shapeDialects() []NamedDialect {
 	list := []NamedDialect{
 		{"records-in-data", `an assignment record is {"data":{…}}`, Contradicted, Dialect{WrapRecords: true}},
 		{"records-snake", "assignment records have snake_case keys", Undocumented, Dialect{SnakeRecords: true}},
-		{"records-status", "assignment records name assignmentStatus status", Contradicted, Dialect{StatusKey: true}},
+		{"records-status", "assignment records call assignmentStatus status", Contradicted, Dialect{StatusKey: true}},
 		{"campaigns-in-data", `a campaign is {"data":{…}}`, Contradicted, Dialect{WrapCampaigns: true}},
 		{"campaigns-snake", "campaigns have snake_case keys", Undocumented, Dialect{SnakeCampaigns: true}},
 		{"lists-data", `10DLC lists are {"data":[…],"meta":{…}}`, Contradicted, Dialect{Lists: ListData}},
@@ -184,16 +184,16 @@ func shapeDialects() []NamedDialect {
 	}
 	for _, shape := range []ErrorShape{ErrorNoCode, ErrorDetail, ErrorMessage, ErrorHTML, ErrorEmpty} {
 		list = append(list,
-			NamedDialect{"not-found-" + string(shape), "the body of a 404 is: " + string(shape), Undocumented, Dialect{NotFound: shape}})
+			NamedDialect{"not-found-" + string(shape), "404 answers have the error shape " + string(shape), Undocumented, Dialect{NotFound: shape}})
 	}
 	return append(list, []NamedDialect{
-		{"forbidden-html", "a free number's record answers 403 with HTML", Undocumented, Dialect{FreeRecord: FreeForbidden, Forbidden: ErrorHTML}},
-		{"forbidden-message", `a free number's record answers 403 with {"message":"…"}`, Undocumented, Dialect{FreeRecord: FreeForbidden, Forbidden: ErrorMessage}},
-		{"free-object", "a free number's record answers 200 {}", Undocumented, Dialect{FreeRecord: FreeObject}},
-		{"free-null", "a free number's record answers 200 null", Undocumented, Dialect{FreeRecord: FreeNull}},
-		{"free-forbidden", "a free number's record answers 403", Undocumented, Dialect{FreeRecord: FreeForbidden}},
-		{"free-bad", "a free number's record answers 400 with code 10005", Undocumented, Dialect{FreeRecord: FreeBad}},
-		{"paths-guide", "phone number campaigns are at the guide's path only", Contradicted, Dialect{Paths: PathsOfGuide}},
+		{"forbidden-html", "the record of a free number answers 403 with HTML", Undocumented, Dialect{FreeRecord: FreeForbidden, Forbidden: ErrorHTML}},
+		{"forbidden-message", `the record of a free number answers 403 with {"message":"…"}`, Undocumented, Dialect{FreeRecord: FreeForbidden, Forbidden: ErrorMessage}},
+		{"free-object", "the record of a free number answers 200 {}", Undocumented, Dialect{FreeRecord: FreeObject}},
+		{"free-null", "the record of a free number answers 200 null", Undocumented, Dialect{FreeRecord: FreeNull}},
+		{"free-forbidden", "the record of a free number answers 403", Undocumented, Dialect{FreeRecord: FreeForbidden}},
+		{"free-bad", "the record of a free number answers 400 with code 10005", Undocumented, Dialect{FreeRecord: FreeBad}},
+		{"paths-guide", "phone number campaigns are only at the guide's path", Contradicted, Dialect{Paths: PathsOfGuide}},
 		{"paths-both", "phone number campaigns are at both paths", Contradicted, Dialect{Paths: PathsBoth}},
 	}...)
 }

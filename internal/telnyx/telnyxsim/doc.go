@@ -26,23 +26,23 @@
 //	Inject, ClearFaults                     faults of the API
 //	Dialect, Dialects, ParseDialect, Merge  other interpretations of Telnyx's pages
 //	Campaign, Assignments, Deliveries,      state and history, for checks
-//	Writes, Calls; Operations()
+//	Writes, Calls
 //
 // # What it serves
 //
-// Brands (list), campaigns (list, one, operationStatus), campaigns shared with the account (list,
-// one), phone number campaigns (list, one, POST, PUT, DELETE), messaging
-// settings of numbers (list, one, PATCH), numbers (list, one), the numbers of a messaging profile,
-// and the log of webhook deliveries (list, one). Operations that Greenlight does not call
-// answer 404: filing and changing brands and campaigns, sharing, mnoMetadata and the bulk
-// assignment of a messaging profile.
+// Brands (list), campaigns (list, one, PUT, operationStatus, mnoMetadata), campaigns shared
+// with the account (list, one, PATCH), phone number campaigns (list, one, POST, PUT,
+// DELETE), messaging settings of numbers (list, one, PATCH), numbers (list, one), the
+// numbers of a messaging profile, and the log of webhook deliveries (list, one). Operations
+// that Greenlight does not call answer 404: filing brands and campaigns, sharing, and the
+// bulk assignment of a messaging profile.
 //
 // # How far to trust it
 //
 // Nothing here was compared with a live account. Shapes follow the OpenAPI description,
 // which the package's contract test checks. Where customers report something else, that
 // test's table of departures lists the difference and its source. What no source
-// documents, like the status and code of a refusal, is marked as a guess. Where guesses
+// documents, for example the status and code of a refusal, is marked as a guess. Where guesses
 // matter or Telnyx's pages contradict each other, a [Dialect] covers each possibility.
 //
 // # Sources

@@ -59,7 +59,7 @@ func TestOccurredAt_HasMillisecondsAndAnOffset(t *testing.T) {
 func TestNew_PanicsOnAKeyOfAWrongSize(t *testing.T) {
 	defer func() {
 		if recover() == nil {
-			t.Error("New took a key of 3 bytes")
+			t.Error("New accepted a key of 3 bytes")
 		}
 	}()
 	New(Options{SigningKey: ed25519.PrivateKey("abc")})

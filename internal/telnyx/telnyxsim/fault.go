@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Fault makes some requests fail. The zero value affects the next request and changes
-// nothing about it.
+// Fault makes some requests fail. The zero value matches the next request, and leaves it
+// unchanged.
 type Fault struct {
 	// Match selects requests. It may read the body, but must not call
 	// [Simulator.Inject] or [Simulator.ClearFaults]. Nil: every request.
@@ -103,7 +103,7 @@ func TruncatedBody() FaultKind { return FaultKind{end: endHalfway} }
 // Reset skips the operation and resets the connection.
 func Reset() FaultKind { return FaultKind{skip: true, end: endReset} }
 
-// Hang skips the operation and does not answer until the client or the simulator is gone.
+// Hang skips the operation and does not answer until the client or the simulator closes.
 func Hang() FaultKind { return FaultKind{skip: true, end: endWaiting} }
 
 // EffectThenLost runs the operation and resets the connection, so that the client does
@@ -111,7 +111,7 @@ func Hang() FaultKind { return FaultKind{skip: true, end: endWaiting} }
 func EffectThenLost() FaultKind { return FaultKind{end: endReset} }
 
 // EffectThenHang runs the operation and does not answer until the client or the simulator
-// is gone.
+// closes.
 func EffectThenHang() FaultKind { return FaultKind{end: endWaiting} }
 
 // faults are the injected faults that are not used up.
@@ -131,19 +131,19 @@ func (s *Simulator) Inject(f Fault) {
 	s.faults.list = append(s.faults.list, &f)
 }
 
-// ClearFaults removes all faults. Requests that hang already keep hanging.
+// ClearFaults removes all faults. Requests that already hang are not released.
 func (s *Simulator) ClearFaults() {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.list = nil
 }
 
-// claim returns the fault for a call and counts it, or nil.
-func (l *faults) claim(c *call) *Fault {
+// take returns the fault for a call and counts it, or nil.
+func (l *faults) take(c *call) *Fault {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, f := range l.list {
-		if !f.fits(c) {
+		if !f.matches(c) {
 			continue
 		}
 		if f.Times--; f.Times == 0 {
@@ -154,7 +154,7 @@ func (l *faults) claim(c *call) *Fault {
 	return nil
 }
 
-func (f *Fault) fits(c *call) bool {
+func (f *Fault) matches(c *call) bool {
 	if f.Method != "" && f.Method != c.r.Method {
 		return false
 	}
@@ -168,11 +168,11 @@ func (f *Fault) fits(c *call) bool {
 // spoil answers a call with a fault.
 func (s *Simulator) spoil(w http.ResponseWriter, c *call, f *Fault) {
 	s.pause(c.r, f.Latency)
-	limited := s.faulty(c, f)
+	reply := s.faulty(c, f)
 	switch f.Kind.end {
 	case endHalfway:
-		limited.writeHeader(w)
-		_, _ = w.Write(limited.body[:len(limited.body)/2])
+		reply.writeHeader(w)
+		_, _ = w.Write(reply.body[:len(reply.body)/2])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	case endReset:
@@ -181,12 +181,12 @@ func (s *Simulator) spoil(w http.ResponseWriter, c *call, f *Fault) {
 		s.wait(c.r.Context())
 		panic(http.ErrAbortHandler)
 	default:
-		limited.write(w)
+		reply.write(w)
 	}
 }
 
 // faulty runs the operation unless the fault skips it, and returns the answer. The log of
-// writes has what the client knows: no status if no answer gets through.
+// writes has what the client sees: no status if it gets no answer.
 func (s *Simulator) faulty(c *call, f *Fault) answer {
 	if f.Kind.instead != nil {
 		return s.noteRefusal(c, f.Kind.instead())
@@ -195,17 +195,17 @@ func (s *Simulator) faulty(c *call, f *Fault) answer {
 		return s.noteRefusal(c, answer{})
 	}
 	c.unanswered = f.Kind.end == endReset || f.Kind.end == endWaiting
-	limited := s.answer(c)
+	reply := s.answer(c)
 	if f.OnApplied != nil {
 		f.OnApplied()
 	}
 	if f.Kind.distort != nil {
-		limited = f.Kind.distort(limited)
+		reply = f.Kind.distort(reply)
 	}
-	return limited
+	return reply
 }
 
-// wait blocks until the client or the simulator is gone.
+// wait blocks until the client or the simulator closes.
 func (s *Simulator) wait(ctx context.Context) {
 	select {
 	case <-ctx.Done():

@@ -74,7 +74,7 @@ func TestFault_SpoilsAsItsKindSays(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			if strings.HasSuffix(tc.name, "hang") {
-				go whenWritten(ctx, sim, cancel) // the client that loses its patience
+				go whenWritten(ctx, sim, cancel) // the client gives up
 			}
 			got, err := over(ctx, base)
 			if tc.status == 0 && err == nil {
@@ -89,7 +89,7 @@ func TestFault_SpoilsAsItsKindSays(t *testing.T) {
 			if tc.applied {
 				<-applied
 			} else if len(applied) > 0 {
-				t.Error("OnApplied was called for what was not applied")
+				t.Error("OnApplied was called, but the operation did not run")
 			}
 			w := sim.Writes()
 			if len(w) != 1 || w[0].Effective != tc.applied || w[0].PhoneNumber != numberA || w[0].CampaignID != campaignID {

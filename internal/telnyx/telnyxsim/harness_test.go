@@ -147,8 +147,8 @@ func pair(phoneNumber, campaign string) string {
 	return `{"phoneNumber":"` + phoneNumber + `","campaignId":"` + campaign + `"}`
 }
 
-// inbox is a webhook endpoint without a network: a transport for deliveries
-// that answers by itself and keeps what came.
+// inbox is a webhook endpoint without a network: a transport that answers deliveries and
+// keeps them.
 type inbox struct {
 	// answer says what to answer; nil is 200.
 	answer func(attempt int) (*http.Response, error)
@@ -157,7 +157,7 @@ type inbox struct {
 	came []posted
 }
 
-// posted is one POST that came.
+// posted is one received POST.
 type posted struct {
 	url    string
 	header http.Header
@@ -214,7 +214,7 @@ func (p posted) event(t *testing.T) event {
 	return e
 }
 
-// verify checks a delivery's signature with nothing but the standard library.
+// verify checks a delivery's signature with the standard library only.
 func (p posted) verify(t *testing.T, publicKey string) {
 	t.Helper()
 	key, err := base64.StdEncoding.DecodeString(publicKey)

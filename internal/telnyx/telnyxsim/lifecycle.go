@@ -214,11 +214,11 @@ func (s *Simulator) change(id string, f func(*campaign)) error {
 // reactivate reactivates a dormant campaign after ReactivateDelay. The caller holds
 // s.mu.
 func (s *Simulator) reactivate(c *campaign) {
-	if c.waking {
+	if c.reactivating {
 		return
 	}
 	active := func() {
-		c.Dormant, c.waking = false, false
+		c.Dormant, c.reactivating = false, false
 		if c.CampaignStatus == telnyx.CampaignTCRSuspended {
 			c.CampaignStatus = telnyx.CampaignMNOProvisioned
 		}
@@ -227,7 +227,7 @@ func (s *Simulator) reactivate(c *campaign) {
 		active()
 		return
 	}
-	c.waking = true
+	c.reactivating = true
 	s.work.after(s.options.ReactivateDelay, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -191,7 +191,7 @@ func TestDormant_FirstAssignmentWakesAndFails(t *testing.T) {
 		time.Sleep(time.Second)
 		for _, phoneNumber := range []string{numberA, numberB} {
 			if got := read(t, sim, phoneNumber).object(t); got["assignmentStatus"] != "FAILED_ASSIGNMENT" {
-				t.Errorf("%s is %v while the campaign wakes, want FAILED_ASSIGNMENT", phoneNumber, got["assignmentStatus"])
+				t.Errorf("%s is %v during reactivation, want FAILED_ASSIGNMENT", phoneNumber, got["assignmentStatus"])
 			}
 		}
 		time.Sleep(time.Minute)
@@ -201,7 +201,7 @@ func TestDormant_FirstAssignmentWakesAndFails(t *testing.T) {
 			t.Errorf("second time: %v, want ASSIGNED", got["assignmentStatus"])
 		}
 		if c, _ := sim.Campaign(campaignID); c.Dormant || c.CampaignStatus != telnyx.CampaignMNOProvisioned {
-			t.Errorf("campaign dormant %t, %s; want it awake and provisioned", c.Dormant, c.CampaignStatus)
+			t.Errorf("campaign dormant %t, %s; want it active and provisioned", c.Dormant, c.CampaignStatus)
 		}
 	})
 }
@@ -214,20 +214,20 @@ func TestDormant_IsWokenOnceAndMayFallAsleepAgain(t *testing.T) {
 		_ = sim.MakeDormant(campaignID)
 		post(t, sim, numberA, campaignID)
 		time.Sleep(40 * time.Second)
-		post(t, sim, numberB, campaignID) // does not begin anew
+		post(t, sim, numberB, campaignID) // does not start the delay again
 		time.Sleep(21 * time.Second)
 		if asleep() {
-			t.Error("asleep a minute after the first POST")
+			t.Error("dormant a minute after the first POST")
 		}
 		_ = sim.MakeDormant(campaignID)
 		time.Sleep(time.Minute)
 		if !asleep() {
-			t.Error("the second POST woke it, long after it had fallen asleep again")
+			t.Error("the second POST reactivated it, long after it had become dormant again")
 		}
 		post(t, sim, numberC, campaignID)
 		time.Sleep(61 * time.Second)
 		if asleep() {
-			t.Error("asleep a minute after the third POST")
+			t.Error("dormant a minute after the third POST")
 		}
 	})
 }
@@ -241,7 +241,7 @@ func TestDormant_WakingDoesNotReviveWhatExpired(t *testing.T) {
 		_ = sim.Expire(campaignID)
 		time.Sleep(time.Hour)
 		if c, _ := sim.Campaign(campaignID); c.Dormant || c.CampaignStatus != telnyx.CampaignTCRExpired {
-			t.Errorf("campaign dormant %t, %s; want it awake and expired", c.Dormant, c.CampaignStatus)
+			t.Errorf("campaign dormant %t, %s; want it active and expired", c.Dormant, c.CampaignStatus)
 		}
 	})
 }

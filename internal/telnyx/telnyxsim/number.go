@@ -91,12 +91,7 @@ func numericID(seq int) string {
 
 // findNumber finds a number by its E.164 form.
 func (s *Simulator) findNumber(phoneNumber string) *number {
-	for _, n := range s.numbers {
-		if n.PhoneNumber == phoneNumber {
-			return n
-		}
-	}
-	return nil
+	return find(s.numbers, func(n *number) bool { return n.PhoneNumber == phoneNumber })
 }
 
 // settings renders a number's messaging settings.
@@ -104,7 +99,7 @@ func (s *Simulator) settings(n *number) any {
 	d := s.options.Dialect
 	return object{
 		"record_type": "messaging_settings", "id": n.ID, "phone_number": d.spell(n.PhoneNumber),
-		"messaging_profile_id": n.profile(), "country_code": n.CountryCode, "type": d.typeWord(n.Type),
+		"messaging_profile_id": n.profile(), "country_code": n.CountryCode, "type": d.typeWord(n.Type, string(n.Type), string(n.Type)),
 		"created_at": n.CreatedAt.UTC().Format(time.RFC3339Nano), "updated_at": n.updated.UTC().Format(time.RFC3339Nano),
 		"eligible_messaging_products": []string{"A2P"}, "traffic_type": "A2P", "messaging_product": n.product,
 		"tags":   append([]string{}, n.Tags...),
@@ -133,22 +128,26 @@ func (n *number) listed() *number {
 	return &shown
 }
 
+// listedNumbers returns the numbers that match, as lists show them.
+func (s *Simulator) listedNumbers(matches func(*number) bool) []*number {
+	var listed []*number
+	for _, n := range s.numbers {
+		listed = append(listed, n.listed())
+	}
+	return filter(listed, matches)
+}
+
 // listSettings is GET /phone_numbers/messaging.
 func listSettings(s *Simulator, c *call) answer {
 	query, d := c.r.URL.Query(), s.options.Dialect
-	if refused := d.NumberFilter.refuse(query.Get("filter[phone_number]")); refused != nil {
+	if refused := d.refuseFilter(query.Get("filter[phone_number]")); refused != nil {
 		return *refused
 	}
 	empty, refused := s.unknownFilters(query, d.settingsFilters()...)
 	if refused != nil {
 		return *refused
 	}
-	var found []*number
-	for _, n := range s.numbers {
-		if n = n.listed(); !empty && n.matches(d, query) {
-			found = append(found, n)
-		}
-	}
+	found := s.listedNumbers(func(n *number) bool { return !empty && n.matchesSettings(d, query) })
 	sortNumbers(found, query.Get("sort[phone_number]"))
 	return v2List(s, query, found, s.settings)
 }
@@ -159,12 +158,7 @@ func listProfileNumbers(s *Simulator, c *call) answer {
 	if !s.profiles[id] {
 		return notFound("Messaging profile not found")
 	}
-	var found []*number
-	for _, n := range s.numbers {
-		if n = n.listed(); n.MessagingProfileID == id {
-			found = append(found, n)
-		}
-	}
+	found := s.listedNumbers(func(n *number) bool { return n.MessagingProfileID == id })
 	return v2List(s, c.r.URL.Query(), found, s.settings)
 }
 
@@ -177,8 +171,8 @@ func (d Dialect) settingsFilters() []string {
 	return known
 }
 
-// matches applies the filters of messaging settings.
-func (n *number) matches(d Dialect, query url.Values) bool {
+// matchesSettings applies the filters of messaging settings.
+func (n *number) matchesSettings(d Dialect, query url.Values) bool {
 	if want := query.Get("filter[messaging_profile_id]"); want != "" && d.ProfileFilter != ProfileFilterUnknown {
 		if d.ProfileFilter == ProfileFilterEmpty || want != n.MessagingProfileID {
 			return false
@@ -193,13 +187,13 @@ func (n *number) matches(d Dialect, query url.Values) bool {
 	return strings.Contains(n.PhoneNumber, query.Get("filter[phone_number][contains]"))
 }
 
-// refuse returns the refusal of the filter, or nil.
-func (f NumberFilter) refuse(filter string) *answer {
-	status := map[NumberFilter]int{
+// refuseFilter returns the refusal of filter[phone_number] of the settings, or nil.
+func (d Dialect) refuseFilter(filter string) *answer {
+	status := map[Variant]int{
 		Filter400: http.StatusBadRequest, Filter422: http.StatusUnprocessableEntity, Filter500: http.StatusInternalServerError,
 		FilterNoLists: http.StatusRequestURITooLong,
-	}[f]
-	if status == 0 || filter == "" || f == FilterNoLists && !strings.Contains(filter, ",") {
+	}[d.NumberFilter]
+	if status == 0 || filter == "" || d.NumberFilter == FilterNoLists && !strings.Contains(filter, ",") {
 		return nil
 	}
 	return new(refuse(status, codeBadParameter, "Invalid parameter", "The filter is not supported", "/filter[phone_number]"))
@@ -299,12 +293,9 @@ func (n *number) set(profile, product *string, tags []string) {
 // numeric id, its E.164 form or both.
 func (s *Simulator) numberByID(id string) *number {
 	takes := s.options.Dialect.SettingsID
-	for _, n := range s.numbers {
-		if n.ID == id && takes != SettingsIDE164 || n.PhoneNumber == id && takes != SettingsIDNumeric {
-			return n
-		}
-	}
-	return nil
+	return find(s.numbers, func(n *number) bool {
+		return n.ID == id && takes != SettingsIDE164 || n.PhoneNumber == id && takes != SettingsIDNumeric
+	})
 }
 
 // dataOf wraps one object as v2 answers do.

@@ -16,23 +16,11 @@ func (s *Simulator) phoneNumber(n *number) any {
 	fields := object{
 		"record_type": "phone_number", "id": n.ID, "phone_number": d.spell(n.PhoneNumber), "country_iso_alpha2": n.CountryCode,
 		"status": n.Status, "tags": append([]string{}, n.Tags...), "external_pin": nil, "customer_reference": nil,
-		"messaging_profile_id": n.profile(), "phone_number_type": d.phoneNumberType(n),
+		"messaging_profile_id": n.profile(), "phone_number_type": d.typeWord(n.Type, "local", "toll_free"),
 		"purchased_at": created, "created_at": created, "deletion_lock_enabled": false,
 	}
 	d.StatusWords.rewrite(fields, "status")
 	return fields
-}
-
-// phoneNumberType is the type as /phone_numbers spells it, which differs from the
-// messaging settings.
-func (d Dialect) phoneNumberType(n *number) string {
-	switch {
-	case n.Type.IsLongCode():
-		return orDefault(d.LongCodeWord, "local")
-	case plainType(string(n.Type)) == "tollfree":
-		return orDefault(d.TollFreeWord, "toll_free")
-	}
-	return string(n.Type)
 }
 
 // listNumbers is GET /phone_numbers, with the filters for number, status and tag.
@@ -48,17 +36,12 @@ func listNumbers(s *Simulator, c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	var found []*number
-	for _, n := range s.numbers {
-		if n = n.listed(); !empty && n.passesFilters(d, query) {
-			found = append(found, n)
-		}
-	}
+	found := s.listedNumbers(func(n *number) bool { return !empty && n.matchesList(d, query) })
 	return v2List(s, query, found, s.phoneNumber)
 }
 
-// passesFilters applies the filters of /phone_numbers.
-func (n *number) passesFilters(d Dialect, query url.Values) bool {
+// matchesList applies the filters of /phone_numbers.
+func (n *number) matchesList(d Dialect, query url.Values) bool {
 	if want := query.Get("filter[status]"); want != "" && strings.ReplaceAll(want, "_", "-") != n.Status {
 		return false
 	}
@@ -66,14 +49,14 @@ func (n *number) passesFilters(d Dialect, query url.Values) bool {
 		return false
 	}
 	want := query.Get("filter[phone_number]")
-	return want == "" || d.PhoneNumbersFilter.selects(want, n.PhoneNumber)
+	return want == "" || d.selectsListed(want, n.PhoneNumber)
 }
 
 var nonDigits = regexp.MustCompile(`[^0-9]`)
 
-// selects reports whether filter[phone_number] of /phone_numbers selects a number.
-func (f PhoneNumbersFilter) selects(filter, number string) bool {
-	switch f {
+// selectsListed reports whether filter[phone_number] of /phone_numbers selects a number.
+func (d Dialect) selectsListed(filter, number string) bool {
+	switch d.PhoneNumbersFilter {
 	case NumbersIgnored:
 		return true
 	case NumbersFindNone:
@@ -88,10 +71,9 @@ func (f PhoneNumbersFilter) selects(filter, number string) bool {
 
 // getNumber is GET /phone_numbers/{id}, whose id is the numeric one.
 func getNumber(s *Simulator, c *call) answer {
-	for _, n := range s.numbers {
-		if n.ID == c.r.PathValue("id") {
-			return ok(dataOf(s.phoneNumber(n)))
-		}
+	n := find(s.numbers, func(n *number) bool { return n.ID == c.r.PathValue("id") })
+	if n == nil {
+		return notFound("Phone number not found")
 	}
-	return notFound("Phone number not found")
+	return ok(dataOf(s.phoneNumber(n)))
 }

@@ -27,17 +27,17 @@ const (
 //	                │                               │
 //	                └──▶ FAILED_ASSIGNMENT          └─DELETE─▶ PENDING_UNASSIGNMENT ──UnassignDelay──▶ gone
 //
-// A change of campaign creates a new record, so a timer of an old record finds that it is
-// no longer the number's and does nothing.
+// A change of campaign creates a new record, and the timers of the old record then do
+// nothing.
 type record struct {
 	number   string
 	campaign *campaign
 	status   telnyx.AssignmentStatus
 	mappings map[Carrier]telnyx.MappingStatus
-	// failure is failureReasons; fate is why the pending assignment will fail, or empty.
-	failure, fate    string
-	created, updated time.Time
-	seq              int
+	// failure is failureReasons; willFail is why the pending assignment will fail, or empty.
+	failure, willFail string
+	created, updated  time.Time
+	seq               int
 	// Until readableAt, reading the number shows replaced instead of the record; lists
 	// do until listedAt. Nil: they show no record.
 	replaced             *record
@@ -47,20 +47,34 @@ type record struct {
 // live reports whether the record holds the number. A failed assignment does not.
 func (r *record) live() bool { return r != nil && r.status != telnyx.FailedAssignment }
 
+// newRecord returns a record that is created now.
+func newRecord(phoneNumber string, c *campaign, status telnyx.AssignmentStatus) *record {
+	now := time.Now()
+	return &record{number: phoneNumber, campaign: c, status: status, mappings: mappingsOf(status), created: now, updated: now}
+}
+
+// mappingsOf returns the carriers' mappings of a record in a status.
+func mappingsOf(status telnyx.AssignmentStatus) map[Carrier]telnyx.MappingStatus {
+	mapping := telnyx.MappingAdded
+	switch status {
+	case telnyx.PendingAssignment:
+		mapping = telnyx.MappingPending
+	case telnyx.FailedAssignment:
+		mapping = telnyx.MappingFailed
+	}
+	return map[Carrier]telnyx.MappingStatus{TMobile: mapping, NonTMobile: mapping}
+}
+
 // begin puts a number on a campaign and starts its timers. Reads show the new record after
 // a lag, and the previous one until then.
-func (s *Simulator) begin(phoneNumber string, c *campaign, fate string, late lag) *record {
-	now := time.Now()
-	r := &record{
-		number: phoneNumber, campaign: c, status: telnyx.PendingAssignment,
-		mappings: map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingPending, NonTMobile: telnyx.MappingPending},
-		fate:     fate, created: now, updated: now, seq: s.next(),
-	}
-	if reasons := s.refusals[phoneNumber]; fate == "" && len(reasons) > 0 {
-		r.fate, s.refusals[phoneNumber] = reasons[0], reasons[1:]
+func (s *Simulator) begin(phoneNumber string, c *campaign, willFail string, late lag) *record {
+	r := newRecord(phoneNumber, c, telnyx.PendingAssignment)
+	r.willFail, r.seq = willFail, s.next()
+	if reasons := s.refusals[phoneNumber]; willFail == "" && len(reasons) > 0 {
+		r.willFail, s.refusals[phoneNumber] = reasons[0], reasons[1:]
 	}
 	if late != (lag{}) {
-		r.replaced, r.readableAt, r.listedAt = s.records[phoneNumber], now.Add(late.read), now.Add(late.list)
+		r.replaced, r.readableAt, r.listedAt = s.records[phoneNumber], r.created.Add(late.read), r.created.Add(late.list)
 	}
 	s.records[phoneNumber] = r
 	s.work.after(s.options.AssignDelay, func() { s.finishAssigning(r) })
@@ -75,10 +89,10 @@ func (s *Simulator) finishAssigning(r *record) {
 		return
 	}
 	r.updated = time.Now()
-	if r.fate != "" {
-		r.status, r.failure = telnyx.FailedAssignment, r.fate
-		r.mappings = map[Carrier]telnyx.MappingStatus{TMobile: telnyx.MappingFailed, NonTMobile: telnyx.MappingFailed}
-		s.emitAssignment(r, telnyx.TypeAssignment, telnyx.EventFailed, r.fate)
+	if r.willFail != "" {
+		r.status, r.failure = telnyx.FailedAssignment, r.willFail
+		r.mappings = mappingsOf(r.status)
+		s.emitAssignment(r, telnyx.TypeAssignment, telnyx.EventFailed, r.willFail)
 		return
 	}
 	r.status = telnyx.Assigned
@@ -96,7 +110,7 @@ func (s *Simulator) mapLater(r *record) {
 	for carrier := range r.mappings {
 		delay, outcome := s.options.MappingDelay, telnyx.MappingAdded
 		if carrier != TMobile {
-			delay = oneAfterOther(delay, s.options.MappingGap)
+			delay = addDelays(delay, s.options.MappingGap)
 		}
 		if slices.Contains(refused, carrier) {
 			outcome = telnyx.MappingFailed
@@ -105,8 +119,8 @@ func (s *Simulator) mapLater(r *record) {
 	}
 }
 
-// oneAfterOther adds two delays, each of which may be [Never].
-func oneAfterOther(a, b time.Duration) time.Duration {
+// addDelays adds two delays, each of which may be [Never].
+func addDelays(a, b time.Duration) time.Duration {
 	if a < 0 || b < 0 {
 		return Never
 	}
@@ -164,7 +178,7 @@ func (s *Simulator) listed(phoneNumber string) *record {
 	return r
 }
 
-// lag is how long reading one number, and lists, do not show a new record.
+// lag is how long reads of one number, and lists, do not show a new record.
 type lag struct{ read, list time.Duration }
 
 // newLag is the lag of a record that a POST creates.
@@ -212,16 +226,8 @@ func (s *Simulator) AttachNumber(phoneNumber, campaignID string, status telnyx.A
 }
 
 func (s *Simulator) place(phoneNumber string, c *campaign, status telnyx.AssignmentStatus, reason []string) {
-	mapping := map[telnyx.AssignmentStatus]telnyx.MappingStatus{
-		telnyx.PendingAssignment: telnyx.MappingPending,
-		telnyx.FailedAssignment:  telnyx.MappingFailed,
-	}[status]
-	mapping = orDefault(mapping, telnyx.MappingAdded)
-	now := time.Now()
-	r := &record{
-		number: phoneNumber, campaign: c, status: status, created: now, updated: now, seq: s.next(),
-		mappings: map[Carrier]telnyx.MappingStatus{TMobile: mapping, NonTMobile: mapping},
-	}
+	r := newRecord(phoneNumber, c, status)
+	r.seq = s.next()
 	if len(reason) > 0 {
 		r.failure = reason[0]
 	}

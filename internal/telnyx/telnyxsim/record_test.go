@@ -212,7 +212,7 @@ func TestReassign_StealsAndReadsAreStale(t *testing.T) {
 		time.Sleep(time.Second)
 		stale := read(t, sim, numberA).object(t)
 		if stale["campaignId"] != otherID || stale["assignmentStatus"] != "ASSIGNED" {
-			t.Errorf("read at once = %v, want the old campaign, ASSIGNED", stale)
+			t.Errorf("immediate read = %v, want the old campaign, ASSIGNED", stale)
 		}
 		list := call(t, sim, "GET", "/10dlc/phone_number_campaigns"+query("filter[telnyx_campaign_id]", otherID), "")
 		if got := list.column(t, "records", "phoneNumber"); !slices.Equal(got, []string{numberA}) {
@@ -248,14 +248,14 @@ func listOf(t *testing.T, sim *telnyxsim.Simulator, campaign string) map[string]
 func TestRecord_ReadsMayLag(t *testing.T) {
 	for name, tc := range map[string]struct {
 		options telnyxsim.Options
-		want    [][2]bool // at once, after 2 minutes, after 4: is it read, is it listed
+		want    [][2]bool // immediately, after 2 minutes, after 4: is it read, is it listed
 	}{
-		"not at all":          {telnyxsim.Options{}, [][2]bool{{true, true}, {true, true}, {true, true}}},
-		"lists":               {telnyxsim.Options{Dialect: telnyxsim.Dialect{ListLag: 3 * time.Minute}}, [][2]bool{{true, false}, {true, false}, {true, true}}},
-		"both":                {telnyxsim.Options{Dialect: telnyxsim.Dialect{ReadLag: time.Minute}}, [][2]bool{{false, false}, {true, true}, {true, true}}},
-		"lists for longer":    {telnyxsim.Options{Dialect: telnyxsim.Dialect{ReadLag: time.Minute, ListLag: 3 * time.Minute}}, [][2]bool{{false, false}, {true, false}, {true, true}}},
-		"lists no less":       {telnyxsim.Options{Dialect: telnyxsim.Dialect{ReadLag: 3 * time.Minute, ListLag: time.Minute}}, [][2]bool{{false, false}, {false, false}, {true, true}}},
-		"moves are no matter": {telnyxsim.Options{Dialect: telnyxsim.Dialect{StaleReadDelay: time.Hour}}, [][2]bool{{true, true}, {true, true}, {true, true}}},
+		"not at all":       {telnyxsim.Options{}, [][2]bool{{true, true}, {true, true}, {true, true}}},
+		"lists":            {telnyxsim.Options{Dialect: telnyxsim.Dialect{ListLag: 3 * time.Minute}}, [][2]bool{{true, false}, {true, false}, {true, true}}},
+		"both":             {telnyxsim.Options{Dialect: telnyxsim.Dialect{ReadLag: time.Minute}}, [][2]bool{{false, false}, {true, true}, {true, true}}},
+		"lists for longer": {telnyxsim.Options{Dialect: telnyxsim.Dialect{ReadLag: time.Minute, ListLag: 3 * time.Minute}}, [][2]bool{{false, false}, {true, false}, {true, true}}},
+		"lists no less":    {telnyxsim.Options{Dialect: telnyxsim.Dialect{ReadLag: 3 * time.Minute, ListLag: time.Minute}}, [][2]bool{{false, false}, {false, false}, {true, true}}},
+		"moves do not lag": {telnyxsim.Options{Dialect: telnyxsim.Dialect{StaleReadDelay: time.Hour}}, [][2]bool{{true, true}, {true, true}, {true, true}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -284,7 +284,7 @@ func TestRecord_LagShowsTheRecordBefore(t *testing.T) {
 		post(t, sim, numberA, campaignID)
 		synctest.Wait()
 		if got := read(t, sim, numberA).object(t); got["campaignId"] != otherID || got["assignmentStatus"] != "FAILED_ASSIGNMENT" {
-			t.Errorf("read at once = %v, want the failed record", got)
+			t.Errorf("immediate read = %v, want the failed record", got)
 		}
 		if got := sim.Assignments()[0]; got.CampaignID != campaignID || got.Status != telnyx.Assigned {
 			t.Errorf("truth = %+v, want the new record", got)

@@ -44,13 +44,13 @@ func (s *Simulator) assignmentRow(row object) object {
 // moveFailure puts the failure of an assignment into the dialect's field and shape.
 func (d Dialect) moveFailure(row object) {
 	_, has := row["errors"]
-	if failure, failed := row["failureReasons"]; failed && !has && d.FailureField == FailureInErrors {
+	if failure, failed := row["failureReasons"]; failed && !has && d.FailureInErrors {
 		row["errors"] = failure
 		delete(row, "failureReasons")
 	}
 	for _, key := range []string{"errors", "failureReasons"} {
 		if text, is := row[key].(string); is {
-			row[key] = d.FailureShape.of(text)
+			row[key] = d.failure(text)
 		}
 	}
 }
@@ -110,15 +110,16 @@ func grouped(number, separator string) string {
 	return strings.Join([]string{number[:2], number[2:5], number[5:8], number[8:]}, separator)
 }
 
-// typeWord is the type of a number as answers spell it.
-func (d Dialect) typeWord(kind telnyx.NumberType) telnyx.NumberType {
+// typeWord is the type of a number as answers spell it. longCode and tollFree are the
+// spellings without a dialect, which differ between the lists of numbers.
+func (d Dialect) typeWord(kind telnyx.NumberType, longCode, tollFree string) string {
 	switch {
 	case kind.IsLongCode():
-		return orDefault(telnyx.NumberType(d.LongCodeWord), kind)
+		return orDefault(d.LongCodeWord, longCode)
 	case plainType(string(kind)) == "tollfree":
-		return orDefault(telnyx.NumberType(d.TollFreeWord), kind)
+		return orDefault(d.TollFreeWord, tollFree)
 	}
-	return kind
+	return string(kind)
 }
 
 // rewrite spells a status word of an answer. An empty word is left out.
@@ -155,10 +156,10 @@ func titled(word string) string {
 	return strings.Join(parts, " ")
 }
 
-// of puts the text of a failure into the shape.
-func (f FailureShape) of(text string) any {
+// failure puts the text of a failure into the dialect's shape.
+func (d Dialect) failure(text string) any {
 	described := object{"description": text}
-	switch f {
+	switch d.FailureShape {
 	case FailureTexts:
 		return []string{text}
 	case FailureObjects:

@@ -16,7 +16,7 @@ type call struct {
 	body  []byte
 	// write is nil when the operation only reads.
 	write *Write
-	// unanswered says that the client will not get the answer.
+	// unanswered says that the client does not get the answer.
 	unanswered bool
 }
 
@@ -32,13 +32,13 @@ type route struct {
 var routes = []*route{
 	{"GET", "/10dlc/brand", listBrands},
 	{"GET", "/10dlc/campaign", listCampaigns},
-	{"GET", "/10dlc/campaign/{campaignId}", getCampaign},
-	{"PUT", "/10dlc/campaign/{campaignId}", putCampaign},
-	{"GET", "/10dlc/campaign/{campaignId}/operationStatus", getOperationStatus},
-	{"GET", "/10dlc/campaign/{campaignId}/mnoMetadata", getMnoMetadata},
+	{"GET", "/10dlc/campaign/{campaignId}", ofOwn(getCampaign)},
+	{"PUT", "/10dlc/campaign/{campaignId}", ofOwn(putCampaign)},
+	{"GET", "/10dlc/campaign/{campaignId}/operationStatus", ofOwn(getOperationStatus)},
+	{"GET", "/10dlc/campaign/{campaignId}/mnoMetadata", ofOwn(getMnoMetadata)},
 	{"GET", "/10dlc/partner_campaigns", listPartnerCampaigns},
-	{"GET", "/10dlc/partner_campaigns/{campaignId}", getPartnerCampaign},
-	{"PATCH", "/10dlc/partner_campaigns/{campaignId}", patchPartnerCampaign},
+	{"GET", "/10dlc/partner_campaigns/{campaignId}", ofShared(getPartnerCampaign)},
+	{"PATCH", "/10dlc/partner_campaigns/{campaignId}", ofShared(patchPartnerCampaign)},
 	{"GET", "/10dlc/phone_number_campaigns", listAssignments},
 	{"POST", "/10dlc/phone_number_campaigns", assign},
 	{"GET", "/10dlc/phone_number_campaigns/{phoneNumber}", getAssignment},
@@ -60,13 +60,13 @@ const (
 	guidePath       = "/10dlc/phoneNumberCampaign"
 )
 
-// of returns the paths under which a path of the OpenAPI description is served.
-func (p Paths) of(path string) []string {
+// pathsOf returns the paths under which a path of the OpenAPI description is served.
+func (d Dialect) pathsOf(path string) []string {
 	rest, ofAssignments := strings.CutPrefix(path, assignmentsPath)
 	switch {
-	case !ofAssignments || p == "":
+	case !ofAssignments || d.Paths == "":
 		return []string{path}
-	case p == PathsOfGuide:
+	case d.Paths == PathsOfGuide:
 		return []string{guidePath + rest}
 	}
 	return []string{path, guidePath + rest}
@@ -74,16 +74,6 @@ func (p Paths) of(path string) []string {
 
 // name is the route's key in [Simulator.Calls].
 func (rt *route) name() string { return rt.method + " " + rt.path }
-
-// Operations returns the operations that the simulator serves, in the form of the keys of
-// [Simulator.Calls].
-func Operations() []string {
-	names := make([]string, 0, len(routes))
-	for _, rt := range routes {
-		names = append(names, rt.name())
-	}
-	return names
-}
 
 // maxBody is the largest request body that is read.
 const maxBody = 1 << 20
@@ -97,7 +87,7 @@ func (s *Simulator) serveRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.serve(nil))
 	for _, rt := range routes {
-		for _, path := range s.options.Dialect.Paths.of(rt.path) {
+		for _, path := range s.options.Dialect.pathsOf(rt.path) {
 			mux.Handle(rt.method+" /v2"+path, s.serve(rt))
 		}
 	}
@@ -116,7 +106,7 @@ func (s *Simulator) serve(rt *route) http.HandlerFunc {
 		c.startWrite()
 		s.count(c)
 		s.pause(r, s.options.Latency)
-		if f := s.faults.claim(c); f != nil {
+		if f := s.faults.take(c); f != nil {
 			s.spoil(w, c, f)
 			return
 		}
@@ -124,7 +114,7 @@ func (s *Simulator) serve(rt *route) http.HandlerFunc {
 	}
 }
 
-// pause waits before a request is handled, and aborts if the client is gone.
+// pause waits before a request is handled, and aborts if the client has disconnected.
 func (s *Simulator) pause(r *http.Request, d time.Duration) {
 	s.work.sleep(r.Context(), d)
 	if r.Context().Err() != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -61,9 +62,9 @@ func New(options Options) *Simulator {
 	return s
 }
 
-// Close stops all timers and deliveries, releases requests that a fault made hang, and
-// returns when no goroutine of the simulator is left. The API still answers afterwards,
-// but no state changes on its own. Calling it again does nothing.
+// Close stops all timers and deliveries, ends requests that hang because of a fault, and
+// returns when all goroutines of the simulator have ended. The API still answers
+// afterwards, but nothing changes with time. Calling it again does nothing.
 func (s *Simulator) Close() {
 	s.work.stop()
 	s.client.CloseIdleConnections()
@@ -81,6 +82,24 @@ func (s *Simulator) PublicKey() string {
 func (s *Simulator) next() int {
 	s.sequence++
 	return s.sequence
+}
+
+// find returns the first element that matches, or nil.
+func find[T any](list []*T, matches func(*T) bool) *T {
+	if i := slices.IndexFunc(list, matches); i >= 0 {
+		return list[i]
+	}
+	return nil
+}
+
+// filter returns the elements that match.
+func filter[T any](list []*T, matches func(*T) bool) (found []*T) {
+	for _, element := range list {
+		if matches(element) {
+			found = append(found, element)
+		}
+	}
+	return found
 }
 
 func signingKey(given ed25519.PrivateKey) ed25519.PrivateKey {

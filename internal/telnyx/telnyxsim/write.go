@@ -10,7 +10,7 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// Write is one request that asked for a change, refused or not.
+// Write is one request for a change, refused or not.
 type Write struct {
 	// At is when it took effect or was refused.
 	At time.Time
@@ -65,7 +65,7 @@ func (s *Simulator) count(c *call) {
 	s.calls[name]++
 }
 
-// startWrite prepares the log entry of a call that asks for a change, from the request.
+// startWrite prepares the log entry of a request for a change.
 func (c *call) startWrite() {
 	if c.route == nil || c.route.method == http.MethodGet {
 		return
@@ -76,7 +76,7 @@ func (c *call) startWrite() {
 		CampaignID         string `json:"campaignId"`
 		MessagingProfileID string `json:"messaging_profile_id"`
 	}
-	_ = json.Unmarshal(c.body, &body) // the operation refuses what cannot be read
+	_ = json.Unmarshal(c.body, &body) // the operation refuses an unreadable body
 	c.write.PhoneNumber = orDefault(c.write.PhoneNumber, body.PhoneNumber)
 	c.write.CampaignID, c.write.MessagingProfileID = body.CampaignID, body.MessagingProfileID
 }
@@ -88,7 +88,7 @@ func (w *Write) notePrevious(r *record) {
 	}
 }
 
-// noteCampaign records the campaign that a DELETE takes a number off.
+// noteCampaign records the campaign that a DELETE removes a number from.
 func (c *call) noteCampaign(r *record) {
 	c.write.notePrevious(r)
 	if r != nil {

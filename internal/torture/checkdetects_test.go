@@ -16,6 +16,7 @@ import (
 const (
 	attached, moved, taken, bystander, late = "+12125550101", "+12125550102", "+12125550103", "+12125550104", "+12125550105"
 	absent, snatched                        = "+12125550106", "+12125550107"
+	pruned, asked                           = "+12125550108", "+12125550109"
 	spring, old, other                      = "spring", "old", "other"
 )
 
@@ -27,8 +28,50 @@ func at(second float64) time.Time { return dawn.Add(time.Duration(second * float
 // by a move, one stays in conflict, one was taken elsewhere by hand, one is not on the
 // account and one is in no plan. Carriers failed the first once. The request for
 // another one was under way when the campaign stopped being ready, when it was held and
-// when the plan stopped naming it.
+// when the plan stopped naming it. One was attached and removed by the plan, and one by
+// commands.
 func good() history {
+	h := goodWithoutRemovals()
+	for _, number := range []string{pruned, asked} {
+		h.Expected[number] = expectation{Unplanned: true, Removable: true, AlsoPlanned: []string{spring}, MayLeave: []string{spring}}
+	}
+	h.commands = []command{
+		{process: "person.0", campaign: spring, numbers: []string{asked}},
+		{process: "person.1", campaign: spring, numbers: []string{asked}, removes: true},
+	}
+	h.periods[pruned], h.periods[asked] = []period{{spring, time.Time{}, at(16)}}, []period{}
+	h.mustLeave = []string{pruned}
+	attaches := func(second float64, process, number string) {
+		h.requests = append(h.requests, request{at(second), process, number, spring, "POST"})
+		h.Writes = append(h.Writes, telnyxsim.Write{At: at(second + 0.1), Method: "POST", PhoneNumber: number, CampaignID: spring, Effective: true})
+	}
+	removes := func(second float64, process, number string) {
+		h.touches = append(h.touches, touch{at(second - 0.3), at(second - 0.2), process, number, "GET", true, spring})
+		h.requests = append(h.requests, request{at(second), process, number, "", "DELETE"})
+		h.Writes = append(h.Writes, telnyxsim.Write{At: at(second + 0.1), Method: "DELETE", PhoneNumber: number, CampaignID: spring, PreviousCampaignID: spring, Effective: true})
+	}
+	attaches(7, "one", pruned)
+	removes(19, "one", pruned)
+	h.readings = append(h.readings, reading{at(6.2), "person.0", spring, true})
+	attaches(6.5, "person.0", asked)
+	removes(16.5, "person.1", asked)
+	h.noteRemovals()
+	return h
+}
+
+// of returns the request of a method for a number.
+func (h *history) of(number, method string) *request {
+	i := slices.IndexFunc(h.requests, func(r request) bool { return r.number == number && r.method == method })
+	return &h.requests[i]
+}
+
+// wrote returns the write of a method for a number.
+func (h *history) wrote(number, method string) *telnyxsim.Write {
+	i := slices.IndexFunc(h.Writes, func(w telnyxsim.Write) bool { return w.PhoneNumber == number && w.Method == method })
+	return &h.Writes[i]
+}
+
+func goodWithoutRemovals() history {
 	post := telnyxsim.Write{Method: "POST", PhoneNumber: attached, CampaignID: spring, Effective: true}
 	first, second := post, post
 	first.At, second.At = at(10), at(14)
@@ -91,7 +134,8 @@ func good() history {
 	}
 }
 
-var fabricated = limits{flight: 5 * time.Second, requests: 3, wire: 500 * time.Millisecond, edit: 300 * time.Millisecond}
+var fabricated = limits{flight: 5 * time.Second, requests: 3, wire: 500 * time.Millisecond, edit: 300 * time.Millisecond,
+	resync: 2 * time.Second, known: time.Second}
 
 func TestCheck_FindsNothingInAGoodHistory(t *testing.T) {
 	if found := check(good(), fabricated); len(found) > 0 {
@@ -100,7 +144,7 @@ func TestCheck_FindsNothingInAGoodHistory(t *testing.T) {
 }
 
 // Each row spoils one thing, and exactly one rule must notice.
-func TestCheck_Bites(t *testing.T) {
+func TestCheck_DetectsEachViolation(t *testing.T) {
 	for name, row := range map[string]struct {
 		rule  string
 		spoil func(*history)
@@ -179,6 +223,33 @@ func TestCheck_Bites(t *testing.T) {
 			h.claimsLost = []time.Time{at(19.5)}
 			h.requests = append(h.requests, request{at(19), "one", moved, spring, "POST"})
 		}},
+		"a removal of what the plan names again":     {"removed only when unnamed", func(h *history) { h.periods[pruned] = append(h.periods[pruned], period{spring, at(17), time.Time{}}) }},
+		"a removal of what the plan names elsewhere": {"removed only when unnamed", func(h *history) { h.periods[pruned] = append(h.periods[pruned], period{other, at(17), time.Time{}}) }},
+		"a removal of what the plan always names":    {"removed only when unnamed", func(h *history) { delete(h.periods, pruned) }},
+		"a removal too soon":                         {"removed only when unnamed", func(h *history) { h.periods[pruned][0].until = at(17.5) }},
+		"a removal of what was there before":         {"removed only when unnamed", func(h *history) { h.wrote(pruned, "POST").Effective = false }},
+		"a removal of what a person attached": {"removed only when unnamed", func(h *history) {
+			h.of(pruned, "POST").process = "person.0"
+			h.commands[0].numbers = append(h.commands[0].numbers, pruned)
+		}},
+		"a removal from another campaign":           {"removed only when unnamed", func(h *history) { h.wrote(pruned, "DELETE").PreviousCampaignID = other }},
+		"a removal of what only commands are about": {"removed only when unnamed", func(h *history) { h.of(asked, "DELETE").process = "one"; h.touches[len(h.touches)-1].process = "one" }},
+		"a removal without reading the record":      {"taken only on proof", func(h *history) { h.touches = h.touches[:len(h.touches)-1] }},
+		"a removal on a record that is old":         {"taken only on proof", func(h *history) { h.touches[len(h.touches)-2].answered = at(18.4) }},
+		"a removal while everything is held":        {"stop means stop", func(h *history) { h.holds[0].from, h.holds[0].until = at(18), at(19.5) }},
+		"a removal that does not come": {"removed in the end", func(h *history) {
+			h.Assignments = append(h.Assignments, telnyxsim.Assignment{PhoneNumber: pruned, CampaignID: spring})
+		}},
+		"a removed number is attached again":    {"only what is planned", func(h *history) { h.requests = append(h.requests, request{at(19.8), "one", pruned, spring, "POST"}) }},
+		"a command for another number":          {"only as asked", func(h *history) { h.commands[0].numbers = nil }},
+		"a command that does something else":    {"only as asked", func(h *history) { h.commands[1].removes = false }},
+		"a command for another campaign":        {"only as asked", func(h *history) { h.commands[1].campaign = other }},
+		"a command removes what the plan names": {"only as asked", func(h *history) { h.periods[asked] = []period{{spring, at(10), time.Time{}}} }},
+		"a command takes what the plan names":   {"only as asked", func(h *history) { h.periods[asked] = []period{{other, time.Time{}, at(8)}} }},
+		"a command moves what it may not": {"only as asked", func(h *history) {
+			h.of(asked, "POST").method = "PUT"
+			h.touches = append(h.touches, touch{at(6.3), at(6.4), "person.0", asked, "GET", true, spring})
+		}},
 		"a delivery is lost":      {"a 200 means stored", func(h *history) { delete(h.Kept, "event") }},
 		"a dead letter is lost":   {"a 200 means stored", func(h *history) { delete(h.Kept, "junk") }},
 		"messages wait":           {"everything is handled", func(h *history) { h.queue.waiting = 1 }},
@@ -202,6 +273,15 @@ func TestCheck_Bites(t *testing.T) {
 // What no process can prevent is not a violation.
 func TestCheck_Excuses(t *testing.T) {
 	for name, change := range map[string]func(*history){
+		"a removal too soon by a clock that was set": func(h *history) {
+			h.periods[pruned][0].until = at(17.5)
+			h.steps = []clockStep{{at(18), 0, time.Hour}}
+		},
+		"a removal of what the plan named for a moment": func(h *history) { h.periods[pruned] = append(h.periods[pruned], period{spring, at(17.5), at(18.2)}) },
+		"a command removes what the lost claims do not say": func(h *history) {
+			h.periods[asked] = []period{{spring, at(10), time.Time{}}}
+			h.claimsLost = []time.Time{at(16)}
+		},
 		"a request for what is done after the claims were lost": func(h *history) {
 			h.claimsLost = []time.Time{at(17)}
 			h.requests = append(h.requests, request{at(18), "one", moved, spring, "POST"})
