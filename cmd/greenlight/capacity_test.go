@@ -216,7 +216,7 @@ func (c *capacity) fillCampaign(b testing.TB, book *ledger.Ledger, set *plan.Set
 	at := time.Now().UTC().Add(-24 * time.Hour)
 	campaign := ledger.Campaign{
 		ID: capacityID(i), TelnyxID: capacityID(i), TCRID: c.tcrID(i), BrandID: "brand", Planned: true, Plan: want.Name, PlanHash: set.Hash,
-		EntryHash: want.Hash(), Phase: ledger.PhaseApproved, Status: string(telnyx.CampaignMNOProvisioned), Since: at, ApprovedAt: at, AttachedAt: at,
+		EntryHash: want.Hash(), Phase: ledger.PhaseApproved, Status: string(telnyx.CampaignMNOProvisioned), Since: at, NoticedAt: at, AttachedAt: at,
 		Reported: fmt.Sprintf("completed ready [] %s %d", want.Hash(), c.each), Cause: "event 10dlc.campaign.update (message 12)",
 	}
 	if _, err := book.PutCampaign(b.Context(), ledger.CampaignEntry{}, campaign); err != nil {

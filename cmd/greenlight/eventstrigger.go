@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -39,11 +41,13 @@ const (
 type triggerEventCommand struct {
 	Kind        string `arg:"" help:"The notification, for example verified. All names are listed above."`
 	To          string `required:"" placeholder:"URL" help:"The webhook, for example http://127.0.0.1:8080/webhooks/telnyx."`
-	Campaign    string `placeholder:"ID" help:"The campaign's Telnyx id. Required except for brand notifications."`
+	Campaign    string `placeholder:"ID" help:"The campaign's Telnyx id, or its name in a plan. Required except for brand notifications."`
 	TCRCampaign string `name:"tcr-campaign" placeholder:"ID" help:"The campaign's id at The Campaign Registry (C6X6M95)."`
 	Number      string `placeholder:"NUMBER" help:"The phone number, for example +15551234567. Required for assignment, deletion and status-update."`
 	Brand       string `placeholder:"ID" help:"The brand's Telnyx id. Required for brand notifications."`
 	KeyFile     string `placeholder:"FILE" help:"File with the test key for signing; created if it does not exist. Default: a new key for each run."`
+	Any         bool   `help:"Post it also about a campaign that the ledger does not know, and do not ask NATS."`
+	where
 }
 
 // Help is what kong prints under the command's own help.
@@ -67,6 +71,14 @@ func (c *triggerEventCommand) Run(ctx context.Context, out output) error {
 	to, err := url.Parse(c.To)
 	if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
 		return fmt.Errorf("--to: %q is not a URL; use a form like http://127.0.0.1:8080/webhooks/telnyx", c.To)
+	}
+	if err := c.findCampaign(ctx); err != nil {
+		return err
+	}
+	for _, id := range []string{c.Campaign, c.TCRCampaign, c.Brand, c.Number} {
+		if id != "" && !idPattern.MatchString(id) {
+			return fmt.Errorf("%.100q is neither an id nor a phone number", id)
+		}
 	}
 	key, created, err := testKey(c.KeyFile)
 	if err != nil {
@@ -93,6 +105,36 @@ func (c *triggerEventCommand) Run(ctx context.Context, out output) error {
 	return nil
 }
 
+// findCampaign fails if the ledger does not know the campaign, which is most often a typing
+// error, and replaces a plan's name by the id that Telnyx would send.
+func (c *triggerEventCommand) findCampaign(ctx context.Context) error {
+	name := cmp.Or(c.Campaign, c.TCRCampaign)
+	if c.Any || name == "" {
+		return nil
+	}
+	err := c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
+		book, named, err := campaignsNamed(ctx, js, []string{name})
+		if err != nil {
+			return err
+		}
+		for id, plan := range named {
+			if plan != c.Campaign {
+				continue
+			}
+			entry, _, err := book.Campaign(ctx, id)
+			if err != nil {
+				return err
+			}
+			c.Campaign = cmp.Or(entry.Campaign.TelnyxID, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w; to post about any campaign, add --any", err)
+	}
+	return nil
+}
+
 // networkCause returns the cause of a failed request without the address, which the caller
 // names.
 func networkCause(err error) error {
@@ -108,8 +150,8 @@ func networkCause(err error) error {
 // idPattern catches typing errors in ids. The webhook is stricter.
 var idPattern = regexp.MustCompile(`^\+?[A-Za-z0-9-]{1,64}$`)
 
-// notification returns the requested notification, or an error if its name or a required
-// id is missing or wrong.
+// notification returns the requested notification, or an error if its name is wrong or a
+// required id is missing.
 func (c *triggerEventCommand) notification() (n telnyxsim.Notification, err error) {
 	all := telnyxsim.Notifications()
 	at := slices.IndexFunc(all, func(n telnyxsim.Notification) bool { return n.Name == c.Kind })
@@ -131,11 +173,6 @@ func (c *triggerEventCommand) notification() (n telnyxsim.Notification, err erro
 	}
 	if len(missing) > 0 {
 		return n, fmt.Errorf("%s requires %s", c.Kind, strings.Join(missing, " and "))
-	}
-	for _, id := range []string{c.Campaign, c.TCRCampaign, c.Brand, c.Number} {
-		if id != "" && !idPattern.MatchString(id) {
-			return n, fmt.Errorf("%.100q is neither an id nor a phone number", id)
-		}
 	}
 	return n, nil
 }

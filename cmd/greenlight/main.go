@@ -28,7 +28,8 @@ type command struct {
 	Trigger     triggerCommand     `cmd:"" help:"Reconcile a campaign now and retry its waiting numbers."`
 	Hold        holdCommand        `cmd:"" help:"Stop new writes to Telnyx, for all or some campaigns, until resume."`
 	Resume      resumeCommand      `cmd:"" help:"End a hold and show what was on hold."`
-	Deadletters deadLettersCommand `cmd:"" help:"List, show and requeue messages that could not be handled."`
+	Deadletters deadLettersCommand `cmd:"" help:"List, show, requeue and discard messages that could not be handled."`
+	Notices     noticesCommand     `cmd:"" help:"List notices and whether they arrived, and send a test notice."`
 	Events      eventsCommand      `cmd:"" help:"Show events live, replay stored ones, post test notifications."`
 	Simulator   simulatorCommand   `cmd:"" help:"Run a simulated Telnyx with the campaigns and numbers of your plans."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

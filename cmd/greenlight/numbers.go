@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -28,34 +30,36 @@ type numbersCommand struct {
 	Verify numbersVerifyCommand `cmd:"" help:"Compare a pool of numbers with what is on its campaign."`
 }
 
-// parseNumbers returns the numbers as they were typed, sorted, each once. All faults are
-// in one error.
-func parseNumbers(typed []string) ([]plan.E164, error) {
-	var numbers []plan.E164
-	var faults []error
+// parseNumbers returns the numbers as they were typed, sorted, each once, and what is wrong
+// with the others, by what was typed. It is an error if none is a number.
+func parseNumbers(typed []string) (numbers []plan.E164, faults map[string]error, err error) {
+	faults = map[string]error{}
 	for _, text := range typed {
 		n, err := plan.ParseTyped(text)
 		if err != nil {
-			faults = append(faults, err)
+			faults[text] = err
 			continue
 		}
 		numbers = append(numbers, n)
 	}
+	if len(numbers) == 0 {
+		return nil, nil, errors.Join(slices.Collect(maps.Values(faults))...)
+	}
 	slices.Sort(numbers)
-	return slices.Compact(numbers), errors.Join(faults...)
+	return slices.Compact(numbers), faults, nil
 }
 
-// inForce is what the running assigner's ledger says of plans. The zero value knows
-// nothing.
+// inForce is what the running assigner's ledger says of plans.
 type inForce struct {
 	campaigns []ledger.CampaignEntry
 	numbers   []ledger.Number
+	// err says why the ledger could not be read. Then nothing is known.
+	err error
 }
 
-// plansInForce reads the ledger. Without NATS, or before an assigner ever ran, nothing is
-// known of plans.
+// plansInForce reads the ledger.
 func (w where) plansInForce(ctx context.Context) (known inForce) {
-	_ = w.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
+	known.err = w.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		book, err := ledger.Open(ctx, js)
 		if err != nil {
 			return err
@@ -66,11 +70,29 @@ func (w where) plansInForce(ctx context.Context) (known inForce) {
 		}
 		numbers, err := book.AllNumbers(ctx)
 		if err == nil {
-			known = inForce{campaigns, numbers}
+			known.campaigns, known.numbers = campaigns, numbers
 		}
 		return err
 	})
 	return known
+}
+
+// hasNoLedger reports whether there is no ledger to read: no NATS server is set or runs
+// here, or no assigner ever ran there.
+func (k inForce) hasNoLedger() bool {
+	return errors.Is(k.err, app.ErrNoServer) || errors.Is(k.err, jetstream.ErrBucketNotFound)
+}
+
+// warn says that the plans in force are not known although there may be some.
+func (k inForce) warn(w io.Writer) {
+	if k.err == nil || k.hasNoLedger() {
+		return
+	}
+	err := k.err
+	if fault, ok := errors.AsType[*app.Fault](err); ok {
+		err = fault
+	}
+	fmt.Fprintf(w, "Note: the plan set in force cannot be read: %s\n", status.Harmless(err.Error()))
 }
 
 // campaign returns what the ledger knows of a campaign that a person names, by the plan's
@@ -85,15 +107,21 @@ func (k inForce) campaign(name string) (c ledger.Campaign, ok bool) {
 	return c, false
 }
 
-// planOf returns the name of the entry that names each number.
+// planOf returns the name of the entry that names each number. Records of a person's
+// commands have no entry.
 func (k inForce) planOf() map[plan.E164]string {
 	plans := map[plan.E164]string{}
 	for _, n := range k.numbers {
-		if n.State != ledger.Leaving {
+		if isNamed(n) {
 			plans[plan.E164(n.Number)] = n.Plan
 		}
 	}
 	return plans
+}
+
+// isNamed reports whether a plan entry names the number on the record's campaign.
+func isNamed(n ledger.Number) bool {
+	return n.Plan != "" && !n.Manual && n.State != ledger.Leaving
 }
 
 // findCampaign reads the campaign that a person names.
@@ -102,6 +130,19 @@ func findCampaign(ctx context.Context, client *telnyx.Client, known inForce, nam
 		return assigner.ReadEntry(ctx, client, assigner.EntryOf(c))
 	}
 	return assigner.ReadCampaign(ctx, client, name)
+}
+
+// readEntry reads the campaign that a plan entry selects, also by its reference.
+func readEntry(ctx context.Context, client *telnyx.Client, want plan.Campaign) (telnyx.Campaign, error) {
+	if want.ReferenceID == "" {
+		return assigner.ReadCampaign(ctx, client, want.ID())
+	}
+	alone := plan.Campaign{Name: want.Name, ReferenceID: want.ReferenceID, BrandID: want.BrandID}
+	forecasts, err := assigner.Foresee(ctx, assigner.NewObserver(client, 1), &plan.Set{Campaigns: []plan.Campaign{alone}})
+	if err != nil {
+		return telnyx.Campaign{}, err
+	}
+	return forecasts[0].Campaign, forecasts[0].Err
 }
 
 // noCampaign is the error for a campaign that Telnyx does not have.
@@ -136,6 +177,9 @@ func (w writing) work(ctx context.Context, command string, use func(*assigner.Ma
 		return errors.Join(use(m), m.Close(context.WithoutCancel(ctx)))
 	}
 	if w.Standalone {
+		if err := w.checkAlone(ctx); err != nil {
+			return err
+		}
 		return standalone(ctx, run)
 	}
 	err := w.stay(ctx, run)
@@ -143,6 +187,22 @@ func (w writing) work(ctx context.Context, command string, use func(*assigner.Ma
 		return fmt.Errorf("%w To work without NATS while no assigner runs, add --standalone", err)
 	}
 	return err
+}
+
+// checkAlone refuses to work beside an assigner whose ledger can be opened.
+func (w writing) checkAlone(ctx context.Context) error {
+	err := w.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
+		_, err := ledger.Open(ctx, js)
+		return err
+	})
+	_, unreachable := errors.AsType[*app.Fault](err)
+	switch {
+	case err == nil:
+		return errors.New("a Greenlight runs here: leave out --standalone")
+	case unreachable, errors.Is(err, jetstream.ErrBucketNotFound):
+		return nil
+	}
+	return fmt.Errorf("check that no Greenlight runs here: %w", err)
 }
 
 // standalone runs with a ledger that ends with the command.
@@ -172,31 +232,47 @@ func standalone(ctx context.Context, run func(context.Context, jetstream.JetStre
 	return run(ctx, js)
 }
 
+// refused is the result of a number that was not attached or removed.
+const refused = "refused"
+
 // outcome is the result for one number, in the form that --json prints.
 type outcome struct {
+	// Number is as it was typed if it is not a number.
 	Number plan.E164 `json:"number"`
 	// Campaign is where Telnyx had the number before.
 	Campaign string `json:"campaign_id"`
 	Result   string `json:"result"`
 	Message  string `json:"message"`
+	// err says why nothing is known of the number, nil if something is.
+	err error
 }
 
-// outcomes prints results as they come, or all at the end as JSON.
+// outcomes prints results as they come, or all at the end as JSON. On a terminal it also
+// counts them.
 type outcomes struct {
 	w    io.Writer
 	json bool
 	// done and sent are the words for the two good results.
 	done, sent string
 	all        map[plan.E164]outcome
+	// counter is the terminal for the count, nil if there is none. Total is how many numbers
+	// there are. With waits, those that were only sent are not counted.
+	counter io.Writer
+	total   int
+	waits   bool
 }
 
-func newOutcomes(w io.Writer, json bool, done, sent string) *outcomes {
-	return &outcomes{w: w, json: json, done: done, sent: sent, all: map[plan.E164]outcome{}}
+func newOutcomes(out output, json bool, done, sent string) *outcomes {
+	o := &outcomes{w: out.Stdout, json: json, done: done, sent: sent, all: map[plan.E164]outcome{}}
+	if app.Width(out.Stderr) > 0 {
+		o.counter = out.Stderr
+	}
+	return o
 }
 
 // add takes in a result, and prints it if it is news.
 func (o *outcomes) add(result assigner.ManualResult) {
-	now := outcome{Number: result.Number, Result: "refused", Message: result.Refused}
+	now := outcome{Number: result.Number, Result: refused, Message: result.Refused}
 	if result.Before != nil {
 		now.Campaign = result.Before.CampaignID
 	}
@@ -205,36 +281,100 @@ func (o *outcomes) add(result assigner.ManualResult) {
 		now.Result = o.done
 	case result.Sent:
 		now.Result = o.sent
+	case result.Would: // it was only read: the request that was under way has failed
+		now.Message = "It is still there. Run the command again."
 	}
-	if before, known := o.all[result.Number]; known && before.Result == now.Result && before.Message == now.Message {
-		return
-	}
-	o.all[result.Number] = now
-	if o.json {
-		return
-	}
-	line := fmt.Sprintf("%s  %s", now.Number, now.Result)
-	if now.Message != "" {
-		line += "  " + now.Message
-	}
-	fmt.Fprintln(o.w, line)
+	o.put(now)
 }
 
-// finish prints the JSON, and returns the error that says that some were refused.
-func (o *outcomes) finish() error {
-	sorted := make([]outcome, 0, len(o.all))
-	refused := false
-	for _, one := range o.all {
-		sorted = append(sorted, one)
-		refused = refused || one.Result == "refused"
+// fail refuses a number of which nothing is known.
+func (o *outcomes) fail(number plan.E164, err error) {
+	text := strings.TrimRight(status.Plain(err.Error(), 500), ".") + "."
+	o.put(outcome{Number: number, Result: refused, Message: strings.ToUpper(text[:1]) + text[1:], err: err})
+}
+
+// judge refuses the numbers that an error left without a result. The error of numbers that
+// have one is returned.
+func (o *outcomes) judge(numbers []plan.E164, results []assigner.ManualResult, err error) error {
+	if err == nil || len(results) > 0 {
+		return err
 	}
-	slices.SortFunc(sorted, func(a, b outcome) int { return cmp.Compare(a.Number, b.Number) })
+	for _, n := range numbers {
+		o.fail(n, err)
+	}
+	return nil
+}
+
+// failTyped refuses what is not a number.
+func (o *outcomes) failTyped(faults map[string]error) {
+	for _, text := range slices.Sorted(maps.Keys(faults)) {
+		o.fail(plan.E164(status.Plain(text, 40)), faults[text])
+	}
+}
+
+func (o *outcomes) put(now outcome) {
+	if before, known := o.all[now.Number]; known && before.Result == now.Result && before.Message == now.Message {
+		return
+	}
+	o.all[now.Number] = now
+	o.clear()
+	if !o.json {
+		line := fmt.Sprintf("%s  %s", now.Number, now.Result)
+		if now.Message != "" {
+			line += "  " + now.Message
+		}
+		fmt.Fprintln(o.w, line)
+	}
+	o.count()
+}
+
+// count writes how many numbers are finished over the last count.
+func (o *outcomes) count() {
+	if o.counter == nil {
+		return
+	}
+	finished := 0
+	for _, one := range o.all {
+		if one.Result != o.sent || !o.waits {
+			finished++
+		}
+	}
+	fmt.Fprintf(o.counter, "\r%d of %d", finished, o.total)
+}
+
+// clear erases the count.
+func (o *outcomes) clear() {
+	if o.counter != nil {
+		fmt.Fprint(o.counter, "\r\x1b[K")
+	}
+}
+
+// finish prints the JSON, and returns err, or what stopped every number, or the error that
+// says that some were refused.
+func (o *outcomes) finish(err error) error {
+	o.clear()
+	sorted := slices.SortedFunc(maps.Values(o.all), func(a, b outcome) int { return cmp.Compare(a.Number, b.Number) })
 	if o.json {
-		if err := writeJSON(o.w, sorted); err != nil {
+		if err := writeJSON(o.w, append([]outcome{}, sorted...)); err != nil {
 			return err
 		}
 	}
-	if refused {
+	if err != nil {
+		return err
+	}
+	failures := map[string]error{}
+	failed, anyRefused := 0, false
+	for _, one := range sorted {
+		anyRefused = anyRefused || one.Result == refused
+		if one.err != nil {
+			failed++
+			failures[one.err.Error()] = one.err
+		}
+	}
+	switch {
+	case failed > 0 && failed == len(sorted):
+		return errors.Join(slices.Collect(maps.Values(failures))...)
+	case anyRefused:
 		return &app.ExitCode{Code: 3}
 	}
 	return nil

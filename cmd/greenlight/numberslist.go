@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"greenlight/internal/app"
+	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
@@ -52,6 +54,7 @@ func (c *numbersListCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	known := c.plansInForce(ctx)
+	known.warn(out.Stderr)
 	records, settings, gaps, err := c.read(ctx, client, known)
 	if err != nil {
 		return err
@@ -174,7 +177,8 @@ type numbersVerifyCommand struct {
 // Help is what kong prints under the command's own help.
 func (c *numbersVerifyCommand) Help() string {
 	return `Compares the numbers of a plan entry, or of a messaging profile, with what is on the campaign at Telnyx now:
-missing (not on the campaign), extra (on it, and not in the pool), waiting (not yet with every carrier).
+missing (not on the campaign), extra (on it, and not in the pool), waiting (not yet with every carrier). A plan entry is
+that of the plan set in force, or of the plan files if no running Greenlight can be asked.
 
 Exits with 0 if the pool is complete, with 2 if there are gaps, with 1 on errors.`
 }
@@ -198,7 +202,7 @@ func (c *numbersVerifyCommand) Run(ctx context.Context, out output) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	want, campaign, err := c.wanted(ctx, client)
+	want, campaign, err := c.wanted(ctx, client, out.Stderr)
 	if err != nil {
 		return err
 	}
@@ -222,66 +226,126 @@ func (c *numbersVerifyCommand) Run(ctx context.Context, out output) error {
 }
 
 // wanted returns the numbers that belong on the campaign, and the campaign.
-func (c *numbersVerifyCommand) wanted(ctx context.Context, client *telnyx.Client) (want plan.Campaign, campaign telnyx.Campaign, err error) {
+func (c *numbersVerifyCommand) wanted(ctx context.Context, client *telnyx.Client, stderr io.Writer) (want plan.Campaign, campaign telnyx.Campaign, err error) {
 	known := c.plansInForce(ctx)
-	pool := c.Profile
-	name := c.Campaign
-	if c.Plan != "" {
-		if want, err = c.entry(known); err != nil {
-			return want, campaign, err
+	if c.Plan == "" {
+		known.warn(stderr)
+		if campaign, err = findCampaign(ctx, client, known, c.Campaign); err != nil {
+			return want, campaign, explain(err, c.Campaign)
 		}
-		pool, name = want.NumberPool, want.ID()
+		want.NumberPool = c.Profile
+		want, err = withPool(ctx, client, &plan.Set{}, want)
+		return want, campaign, err
 	}
-	if pool != "" {
-		rows, err := client.ProfileNumbers(ctx, pool)
-		if err != nil {
-			return want, campaign, err
-		}
-		if !rows.Complete {
-			return want, campaign, fmt.Errorf("the list of messaging profile %s is not complete: %s; try again", pool, rows.Why)
-		}
-		for _, row := range rows.All {
-			if n, err := plan.ParseE164(row.PhoneNumber); err == nil && !row.Type.IsOther() {
-				want.Numbers = append(want.Numbers, n)
-			}
-		}
-		slices.Sort(want.Numbers)
-		want.Numbers = slices.Compact(want.Numbers)
+	want, set, err := c.entry(known, stderr)
+	if err != nil {
+		return want, campaign, err
 	}
-	campaign, err = findCampaign(ctx, client, known, name)
-	if telnyx.IsNotFound(err) {
-		err = noCampaign(name)
+	if _, isKnown := known.campaign(want.ID()); isKnown {
+		campaign, err = findCampaign(ctx, client, known, want.ID())
+	} else {
+		campaign, err = readEntry(ctx, client, want)
 	}
+	if err != nil {
+		return want, campaign, explain(err, want.ID())
+	}
+	want, err = withPool(ctx, client, set, want)
 	return want, campaign, err
 }
 
-// entry returns the plan entry as it is in force, or as the files have it if no ledger can
-// be read.
-func (c *numbersVerifyCommand) entry(known inForce) (plan.Campaign, error) {
-	if len(known.campaigns) > 0 {
-		record, ok := known.campaign(c.Plan)
-		if !ok || !record.Planned {
-			return plan.Campaign{}, fmt.Errorf("the plan set in force has no entry named %s%s", status.Plain(c.Plan, 100), couldMean(c.Plan, known.campaigns))
-		}
-		want := plan.Campaign{Name: record.Plan, CampaignID: telnyx.CampaignID(record.ID)}
-		for _, n := range known.numbers {
-			if n.CampaignID == record.ID && n.Plan == record.Plan {
-				want.Numbers = append(want.Numbers, plan.E164(n.Number))
-			}
-		}
-		slices.Sort(want.Numbers)
+// withPool returns an entry of the set with the numbers of its pool, if it has one.
+func withPool(ctx context.Context, client *telnyx.Client, set *plan.Set, want plan.Campaign) (plan.Campaign, error) {
+	if want.NumberPool == "" {
 		return want, nil
 	}
-	set, err := plan.Load(c.Plans)
+	rows, err := client.ProfileNumbers(ctx, want.NumberPool)
 	if err != nil {
-		return plan.Campaign{}, err
+		return want, err
 	}
-	for _, want := range set.Campaigns {
-		if want.Name == c.Plan {
-			return want, nil
+	if !rows.Complete {
+		return want, fmt.Errorf("the list of messaging profile %s is not complete: %s; try again", want.NumberPool, rows.Why)
+	}
+	var pool []plan.E164
+	for _, row := range rows.All {
+		if n, err := plan.ParseE164(row.PhoneNumber); err == nil && !row.Type.IsOther() {
+			pool = append(pool, n)
 		}
 	}
-	return plan.Campaign{}, fmt.Errorf("%s has no entry named %s", plan.Printable(c.Plans), status.Plain(c.Plan, 100))
+	return set.WithPool(want, pool), nil
+}
+
+// entry returns the plan entry as it is in force, or as the files have it if there is no
+// ledger to read, and the other entries, for its pool. It says which it was.
+func (c *numbersVerifyCommand) entry(known inForce, stderr io.Writer) (want plan.Campaign, set *plan.Set, err error) {
+	files, loadErr := plan.Load(c.Plans)
+	if known.err == nil {
+		fmt.Fprintln(stderr, "Compared with the plan set in force.")
+		return c.entryInForce(known, files, loadErr)
+	}
+	if _, unreachable := errors.AsType[*app.Fault](known.err); !unreachable && !known.hasNoLedger() {
+		return want, nil, fmt.Errorf("the plan set in force cannot be read: %w", known.err)
+	}
+	known.warn(stderr)
+	if loadErr != nil {
+		return want, nil, loadErr
+	}
+	want, ok := entryNamed(files, c.Plan)
+	if !ok {
+		return want, nil, fmt.Errorf("%s has no entry named %s", plan.Printable(c.Plans), status.Plain(c.Plan, 100))
+	}
+	fmt.Fprintf(stderr, "Compared with the plan files of %s, since no running Greenlight could be asked.\n", plan.Printable(c.Plans))
+	return want, files, nil
+}
+
+// entryInForce returns the entry that the ledger has. The ledger does not have an entry's
+// pool and reference: they are in the plan files, if these have the same entry.
+func (c *numbersVerifyCommand) entryInForce(known inForce, files *plan.Set, loadErr error) (want plan.Campaign, set *plan.Set, err error) {
+	record, ok := known.campaign(c.Plan)
+	if !ok || !record.Planned {
+		return want, nil, fmt.Errorf("the plan set in force has no entry named %s%s", status.Plain(c.Plan, 100), couldMean(c.Plan, known.campaigns))
+	}
+	listed, others := known.namedFor(record)
+	set = &plan.Set{Campaigns: []plan.Campaign{{Numbers: others}}}
+	if loadErr == nil {
+		if want, ok := files.Find(record.ID); ok && want.Hash() == record.EntryHash {
+			return want, set, nil
+		}
+	}
+	why := ""
+	switch {
+	case record.TelnyxID == "" && strings.Contains(record.ID, "_"): // only a reference has an underscore
+		why = "its campaign was not found yet"
+	case !known.listsNumbers(record):
+		why = "it may have a number pool"
+	default:
+		return plan.Campaign{Name: record.Plan, CampaignID: telnyx.CampaignID(record.ID), Numbers: listed}, set, nil
+	}
+	return want, nil, fmt.Errorf("what entry %s has in force is not known: %s, and %s does not have the same entry; give its files with --plans, or --campaign and --profile",
+		status.Plain(record.Plan, 100), why, plan.Printable(c.Plans))
+}
+
+// namedFor returns the numbers that the entry of the record names, sorted, and those that
+// other entries name.
+func (k inForce) namedFor(record ledger.Campaign) (numbers, others []plan.E164) {
+	for _, n := range k.numbers {
+		switch {
+		case !isNamed(n):
+		case n.CampaignID == record.ID:
+			numbers = append(numbers, plan.E164(n.Number))
+		default:
+			others = append(others, plan.E164(n.Number))
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, others
+}
+
+// listsNumbers reports whether the plan lists the numbers of the record's entry one by one:
+// those of a pool have no place but the entry's.
+func (k inForce) listsNumbers(record ledger.Campaign) bool {
+	return slices.ContainsFunc(k.numbers, func(n ledger.Number) bool {
+		return isNamed(n) && n.CampaignID == record.ID && n.PlanPlace != record.PlanPlace
+	})
 }
 
 // findGaps compares the numbers that belong on the campaign with the records on it.

@@ -7,17 +7,69 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"greenlight/internal/app"
 	"greenlight/internal/assigner"
+	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 )
 
-// checkEvery is the pause between two looks at numbers that --wait waits for.
+// checkEvery is the pause between two readings of the numbers that --wait waits for.
 const checkEvery = 2 * time.Second
+
+// naming has the flags of commands that write and that take a campaign by its plan's name.
+type naming struct {
+	Plans string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used with --standalone to find a campaign by its plan's name (${default})."`
+	writing
+}
+
+// entry returns an entry that selects the campaign that a person names.
+func (c naming) entry(ctx context.Context, m *assigner.Manual, name string) (plan.Campaign, error) {
+	if !c.Standalone {
+		return m.Entry(ctx, name)
+	}
+	var faults app.Faults
+	client, _ := c.ReadOnlyClient(&faults)
+	if err := faults.Err(); err != nil {
+		return plan.Campaign{}, err
+	}
+	set, loadErr := plan.Load(c.Plans)
+	if loadErr != nil {
+		set = &plan.Set{}
+	}
+	want, named := entryNamed(set, name)
+	if named && want.ReferenceID == "" {
+		return plan.Campaign{CampaignID: want.CampaignID, TCRCampaignID: want.TCRCampaignID}, nil
+	}
+	if named {
+		found, err := readEntry(ctx, client, want)
+		return plan.Campaign{CampaignID: found.CampaignID}, explain(err, name)
+	}
+	_, err := assigner.ReadCampaign(ctx, client, name)
+	switch {
+	case telnyx.IsNotFound(err) && loadErr != nil:
+		return plan.Campaign{}, fmt.Errorf("%w. The name of a plan entry needs NATS, or plan files that load: %w", noCampaign(name), loadErr)
+	case telnyx.IsNotFound(err):
+		return plan.Campaign{}, fmt.Errorf("%w. No entry of %s has this name", noCampaign(name), plan.Printable(c.Plans))
+	case err != nil:
+		return plan.Campaign{}, err
+	}
+	return m.Entry(ctx, name)
+}
+
+// entryNamed returns the entry of the set with this name or id.
+func entryNamed(set *plan.Set, name string) (plan.Campaign, bool) {
+	for _, c := range set.Campaigns {
+		if c.Name == name || c.ID() == name {
+			return c, true
+		}
+	}
+	return plan.Campaign{}, false
+}
 
 type numbersAssignCommand struct {
 	Numbers  []string      `arg:"" name:"number" help:"Numbers, in any spelling."`
@@ -25,7 +77,7 @@ type numbersAssignCommand struct {
 	MoveFrom []string      `placeholder:"ID" help:"Campaign that numbers may be taken from. Repeat it for several."`
 	Wait     bool          `help:"Wait until the numbers are attached."`
 	Timeout  time.Duration `default:"10m" placeholder:"DURATION" help:"How long to wait at most (${default})."`
-	writing
+	naming
 }
 
 // Help is what kong prints under the command's own help.
@@ -38,53 +90,76 @@ Exits with 0 if all are accepted (with --wait: attached), with 3 if a person is 
 
 // Run attaches the numbers and prints a line for each.
 func (c *numbersAssignCommand) Run(ctx context.Context, out output) error {
-	numbers, err := parseNumbers(c.Numbers)
+	numbers, faults, err := parseNumbers(c.Numbers)
 	if err != nil {
 		return err
 	}
 	return c.work(ctx, "greenlight numbers assign", func(m *assigner.Manual) error {
-		want, err := m.Entry(ctx, c.Campaign)
+		want, err := c.wanted(ctx, m)
 		if err != nil {
 			return err
 		}
 		want.Numbers = numbers
-		for _, name := range c.MoveFrom {
-			from, err := m.Entry(ctx, name)
-			if err != nil {
-				return err
-			}
-			want.MoveFrom = append(want.MoveFrom, from.ID())
-		}
-		all := newOutcomes(out.Stdout, c.JSON, "attached", "accepted")
+		all := newOutcomes(out, c.JSON, "attached", "accepted")
+		all.total, all.waits = len(numbers)+len(faults), c.Wait
+		all.failTyped(faults)
 		m.Report = all.add
-		results, err := m.Assign(ctx, want, false)
-		if telnyx.IsNotFound(err) {
-			return noCampaign(c.Campaign)
+		assign := func(again bool) ([]assigner.ManualResult, error) {
+			results, err := m.Assign(ctx, want, again)
+			return results, all.judge(numbers, results, explain(err, c.Campaign))
 		}
+		results, err := assign(false)
 		if err == nil && c.Wait {
-			_, err = await(ctx, c.Timeout, results, func() ([]assigner.ManualResult, error) { return m.Assign(ctx, want, true) })
+			err = await(ctx, c.Timeout, results, func() ([]assigner.ManualResult, error) { return assign(true) })
 		}
-		return cmpErr(err, all.finish)
+		return all.finish(err)
 	})
 }
 
+// wanted returns the entry that attaches to the campaign, without numbers.
+func (c *numbersAssignCommand) wanted(ctx context.Context, m *assigner.Manual) (plan.Campaign, error) {
+	want, err := c.entry(ctx, m, c.Campaign)
+	if err != nil {
+		return want, err
+	}
+	for _, name := range c.MoveFrom {
+		from, err := c.entry(ctx, m, name)
+		if err != nil {
+			return want, err
+		}
+		want.MoveFrom = append(want.MoveFrom, from.ID())
+	}
+	return want, nil
+}
+
+// explain says what stopped the work on a campaign.
+func explain(err error, campaign string) error {
+	switch {
+	case telnyx.IsNotFound(err):
+		return noCampaign(campaign)
+	case errors.Is(err, ledger.ErrChanged):
+		return fmt.Errorf("others keep changing it; run the command again: %w", err)
+	}
+	return err
+}
+
 // await repeats a command until no request is under way, or the time is up.
-func await(ctx context.Context, limit time.Duration, results []assigner.ManualResult, again func() ([]assigner.ManualResult, error)) ([]assigner.ManualResult, error) {
+func await(ctx context.Context, limit time.Duration, results []assigner.ManualResult, again func() ([]assigner.ManualResult, error)) error {
 	deadline := time.Now().Add(limit)
 	for waits(results) > 0 {
 		if time.Now().After(deadline) {
-			return results, fmt.Errorf("%d of %d numbers were not finished within %s; Telnyx may still finish them", waits(results), len(results), limit)
+			return fmt.Errorf("%d of %d numbers were not finished within %s; Telnyx may still finish them", waits(results), len(results), limit)
 		}
 		pause(ctx, checkEvery)
 		if err := context.Cause(ctx); err != nil {
-			return results, err
+			return err
 		}
 		var err error
 		if results, err = again(); err != nil {
-			return results, err
+			return err
 		}
 	}
-	return results, nil
+	return nil
 }
 
 // waits counts the numbers with a request that is not finished.
@@ -97,22 +172,13 @@ func waits(results []assigner.ManualResult) (n int) {
 	return n
 }
 
-// cmpErr finishes the output, also after an error, which counts then.
-func cmpErr(err error, finish func() error) error {
-	finished := finish()
-	if err != nil {
-		return err
-	}
-	return finished
-}
-
 type numbersRemoveCommand struct {
 	Numbers  []string      `arg:"" name:"number" help:"Numbers, in any spelling."`
 	Campaign string        `placeholder:"ID" help:"Remove only what is on this campaign: Telnyx's id, TCR's id, or the plan's name. Default: each number from the campaign that it is on."`
 	Yes      bool          `help:"Do not ask."`
 	Wait     bool          `help:"Wait until the numbers have left."`
 	Timeout  time.Duration `default:"10m" placeholder:"DURATION" help:"How long to wait at most (${default})."`
-	writing
+	naming
 }
 
 // Help is what kong prints under the command's own help.
@@ -125,72 +191,121 @@ Exits with 0 if all are removed, with 3 if some were refused, with 1 on errors a
 
 // Run removes the numbers and prints a line for each.
 func (c *numbersRemoveCommand) Run(ctx context.Context, out output) error {
-	numbers, err := parseNumbers(c.Numbers)
+	numbers, faults, err := parseNumbers(c.Numbers)
 	if err != nil {
 		return err
 	}
 	return c.work(ctx, "greenlight numbers remove", func(m *assigner.Manual) error {
-		entries, others, err := c.entries(ctx, m, numbers)
+		all := newOutcomes(out, c.JSON, "removed", "accepted")
+		all.total, all.waits = len(numbers)+len(faults), c.Wait
+		all.failTyped(faults)
+		entries, err := c.entries(ctx, m, numbers, all)
 		if err != nil {
 			return err
 		}
-		each := func(send bool) (all []assigner.ManualResult, err error) {
-			for _, want := range entries {
-				results, err := m.Remove(ctx, want, send)
-				all = append(all, results...)
-				if err != nil {
-					return all, err
-				}
-			}
-			return all, nil
-		}
-		all := newOutcomes(out.Stdout, c.JSON, "removed", "accepted")
-		for _, result := range others {
-			if result.Done {
-				result.Refused = "It is on no campaign."
-			}
-			all.add(result)
-		}
-		shown, err := each(false)
+		shown, err := removeEach(ctx, m, entries, false, all)
 		if err != nil {
-			return err
+			return all.finish(err)
 		}
-		agreed, err := c.ask(out.Stderr, shown)
-		if err != nil {
-			return err
-		}
-		if !agreed {
-			for _, result := range shown {
+		for _, result := range shown {
+			if !result.Would {
 				all.add(result)
 			}
-			return all.finish()
+		}
+		if _, err := c.ask(out.Stderr, shown); err != nil {
+			return err
 		}
 		m.Report = all.add
-		results, err := each(true)
+		round := c.rounds(ctx, m, entries, shown, all)
+		results, err := round()
 		if err == nil && c.Wait {
-			_, err = await(ctx, c.Timeout, results, func() ([]assigner.ManualResult, error) { return each(true) })
+			err = await(ctx, c.Timeout, results, round)
 		}
-		return cmpErr(err, all.finish)
+		return all.finish(err)
 	})
 }
 
-// entries groups the numbers by the campaign that they are to leave. Others are on none, or
-// their records cannot be read.
-func (c *numbersRemoveCommand) entries(ctx context.Context, m *assigner.Manual, numbers []plan.E164) (entries []plan.Campaign, others []assigner.ManualResult, err error) {
-	if c.Campaign != "" {
-		want, err := m.Entry(ctx, c.Campaign)
-		want.Numbers = numbers
-		return []plan.Campaign{want}, nil, err
+// rounds returns a function that removes what was shown, and again what has not left, which
+// may be repeated. What is being removed already is only waited for. Nothing is sent for
+// another number, or for one that has left and come back.
+func (c *numbersRemoveCommand) rounds(ctx context.Context, m *assigner.Manual, entries []plan.Campaign, shown []assigner.ManualResult, all *outcomes) func() ([]assigner.ManualResult, error) {
+	due := reduce(entries, shown, func(result assigner.ManualResult) bool { return result.Would })
+	var underWay []plan.Campaign
+	if c.Wait {
+		underWay = reduce(entries, shown, func(result assigner.ManualResult) bool { return result.Sent })
 	}
-	return m.Where(ctx, numbers)
+	return func() ([]assigner.ManualResult, error) {
+		results, err := removeEach(ctx, m, due, true, all)
+		if err != nil {
+			return results, err
+		}
+		due = reduce(due, results, func(result assigner.ManualResult) bool { return !result.Done })
+		read, err := removeEach(ctx, m, underWay, false, all)
+		for _, result := range read {
+			all.add(result)
+		}
+		underWay = reduce(underWay, read, func(result assigner.ManualResult) bool { return result.Sent })
+		return append(results, read...), err
+	}
+}
+
+// entries groups the numbers by the campaign that they are to leave. The results of those
+// that are on none, or cannot be read, are known.
+func (c *numbersRemoveCommand) entries(ctx context.Context, m *assigner.Manual, numbers []plan.E164, all *outcomes) ([]plan.Campaign, error) {
+	if c.Campaign != "" {
+		want, err := c.entry(ctx, m, c.Campaign)
+		want.Numbers = numbers
+		return []plan.Campaign{want}, err
+	}
+	entries, others, err := m.Where(ctx, numbers)
+	for _, result := range others {
+		if result.Done {
+			result.Refused = "It is on no campaign."
+			all.add(result)
+			continue
+		}
+		all.fail(result.Number, fmt.Errorf("%s: %s", result.Number, result.Refused))
+	}
+	return entries, err
+}
+
+// removeEach removes the numbers of each entry. A campaign that cannot be read or is on hold
+// does not stop the others.
+func removeEach(ctx context.Context, m *assigner.Manual, entries []plan.Campaign, send bool, all *outcomes) (results []assigner.ManualResult, err error) {
+	for _, want := range entries {
+		some, err := m.Remove(ctx, want, send)
+		if err := all.judge(want.Numbers, some, explain(err, want.ID())); err != nil {
+			return results, err
+		}
+		results = append(results, some...)
+	}
+	return results, context.Cause(ctx)
+}
+
+// reduce returns the entries with only the numbers whose result is of a kind.
+func reduce(entries []plan.Campaign, results []assigner.ManualResult, keep func(assigner.ManualResult) bool) (reduced []plan.Campaign) {
+	kept := map[plan.E164]bool{}
+	for _, result := range results {
+		kept[result.Number] = keep(result)
+	}
+	for _, want := range entries {
+		want.Numbers = slices.DeleteFunc(slices.Clone(want.Numbers), func(n plan.E164) bool { return !kept[n] })
+		if len(want.Numbers) > 0 {
+			reduced = append(reduced, want)
+		}
+	}
+	return reduced
 }
 
 // ask shows what would be removed and asks for consent.
 func (c *numbersRemoveCommand) ask(w io.Writer, shown []assigner.ManualResult) (bool, error) {
 	var lines []string
 	for _, result := range shown {
-		if result.Would {
+		switch {
+		case result.Would && result.Before != nil:
 			lines = append(lines, fmt.Sprintf("  %s from campaign %s", result.Number, result.Before.CampaignID))
+		case result.Would:
+			lines = append(lines, fmt.Sprintf("  %s", result.Number))
 		}
 	}
 	return consent{"Would be removed", "Remove", "nothing was removed"}.ask(w, c.Yes, lines)

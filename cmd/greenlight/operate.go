@@ -263,40 +263,25 @@ func operator() string {
 }
 
 type triggerCommand struct {
-	Campaign string `arg:"" help:"Campaign id, TCR id, or the name in its plan."`
+	Campaign string `arg:"" name:"plan|campaign" help:"Name of a plan entry, a plan file, or a campaign's id (Telnyx's or TCR's)."`
 	where
 }
 
 // Run asks the assigner to reconcile a campaign now, and to retry its waiting numbers.
 func (c *triggerCommand) Run(ctx context.Context, out output) error {
 	return c.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
-		id, err := campaignID(ctx, js, c.Campaign)
+		_, named, err := campaignsNamed(ctx, js, []string{c.Campaign})
 		if err != nil {
 			return err
 		}
-		if err := events.NewPublisher(js).Trigger(ctx, events.KindCampaign, id); err != nil {
-			return err
+		for _, id := range slices.Sorted(maps.Keys(named)) {
+			if err := events.NewPublisher(js).Trigger(ctx, events.KindCampaign, id); err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintf(out.Stdout, "The assigner will reconcile campaign %s now. To see the result, run greenlight status.\n", id); err != nil {
+				return err
+			}
 		}
-		_, err = fmt.Fprintf(out.Stdout, "The assigner will reconcile campaign %s now. To see the result, run greenlight status.\n", id)
-		return err
+		return nil
 	})
-}
-
-// campaignID returns the id of the campaign with the given name in a plan. An unknown
-// name is returned unchanged, as an id.
-func campaignID(ctx context.Context, js jetstream.JetStream, name string) (string, error) {
-	book, err := ledger.Open(ctx, js)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", events.ErrNoAssigner, err)
-	}
-	known, err := book.Campaigns(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, entry := range known {
-		if entry.Campaign.Planned && entry.Campaign.Plan == name {
-			return entry.Campaign.ID, nil
-		}
-	}
-	return name, nil
 }

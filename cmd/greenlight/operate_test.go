@@ -54,8 +54,9 @@ func TestDeadLetters_AreListedShownAndRequeued(t *testing.T) {
 	}
 
 	mustRun(t, "deadletters", "requeue", "1")
-	if err := run(t.Context(), []string{"deadletters", "requeue", "2"}, output{new(strings.Builder), new(strings.Builder)}); err == nil {
-		t.Error("requeued a body that was no event and names no campaign")
+	err := run(t.Context(), []string{"deadletters", "requeue", "2"}, output{new(strings.Builder), new(strings.Builder)})
+	if err == nil || !strings.Contains(err.Error(), "greenlight deadletters discard 2") {
+		t.Errorf("got %v for a body that is not an event and names no campaign, want what to do instead", err)
 	}
 	if left := mustRun(t, "deadletters", "list", "--json"); strings.Count(left, "\n") != 1 || !strings.Contains(left, "not_an_event") {
 		t.Errorf("left are %s, want the one that cannot be requeued", left)
@@ -66,6 +67,57 @@ func TestDeadLetters_AreListedShownAndRequeued(t *testing.T) {
 	}
 	if _, err := stream.GetLastMsgForSubject(t.Context(), "assigner.trigger.campaign.C6X6M95"); err != nil {
 		t.Errorf("the number's campaign was not asked for: %v", err)
+	}
+}
+
+// What a person has discarded does not wait for a person any more, and is still listed on
+// request.
+func TestDeadLetters_AreDiscarded(t *testing.T) {
+	url, js := commandtest.StartNATS(t)
+	t.Setenv("NATS_URL", url)
+	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
+		t.Fatal(err)
+	}
+	publisher := events.NewPublisher(js)
+	for range 3 {
+		letter := events.DeadLetter{Origin: "webhook", Reason: "not_an_event", Detail: "not JSON", Attempts: 1, Body: []byte("garbage")}
+		if err := publisher.DeadLetter(t.Context(), letter); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waiting := func() uint64 {
+		t.Helper()
+		backlog, err := events.ReadBacklog(t.Context(), js)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return backlog.DeadLetters
+	}
+	if got := waiting(); got != 3 {
+		t.Fatalf("got %d that wait, want 3", got)
+	}
+	mustRun(t, "deadletters", "discard", "1", "3", "--reason", "a test of Telnyx")
+	if got := waiting(); got != 1 {
+		t.Errorf("got %d that wait, want 1", got)
+	}
+	if list := mustRun(t, "deadletters", "list", "--json"); strings.Count(list, "\n") != 1 || !strings.Contains(list, `"sequence":2`) {
+		t.Errorf("got %s, want only dead letter 2", list)
+	}
+	if all := mustRun(t, "deadletters", "list", "--all", "--json"); strings.Count(all, "\n") != 3 || strings.Count(all, "a test of Telnyx") != 2 {
+		t.Errorf("got %s, want three, two of them discarded", all)
+	}
+	for line := range strings.Lines(mustRun(t, "deadletters", "list", "--all")) {
+		if n := len([]rune(strings.TrimRight(line, "\n"))); n > 80 {
+			t.Errorf("a line of %d columns: %s", n, line)
+		}
+	}
+	for _, args := range [][]string{{"discard", "1"}, {"discard", "2", "9"}, {"discard", "4"}, {"requeue", "4"}} {
+		if err := run(t.Context(), append([]string{"deadletters"}, args...), output{new(strings.Builder), new(strings.Builder)}); err == nil {
+			t.Errorf("%v: got no error, but it was discarded or never existed", args)
+		}
+	}
+	if got := waiting(); got != 1 {
+		t.Errorf("got %d that wait after faulty commands, want 1", got)
 	}
 }
 

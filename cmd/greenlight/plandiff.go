@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
+	"strings"
 
 	"greenlight/internal/app"
 	"greenlight/internal/assigner"
@@ -20,6 +22,7 @@ type planDiffCommand struct {
 	Path       string `arg:"" optional:"" help:"Plan file, or folder of plan files. Default: the path of --plans."`
 	Plans      string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Path to compare if no path is given (${default})."`
 	All        bool   `help:"List every number that is already attached."`
+	PruneLimit int    `name:"prune-limit" env:"PRUNE_LIMIT" default:"0" placeholder:"N" help:"The --prune-limit of the running Greenlight (${default})."`
 	Format     string `enum:"text,json,markdown" default:"text" placeholder:"FORMAT" help:"Output format: text, json, or markdown for a comment on a pull request (${default})."`
 	JSON       bool   `help:"The same as --format json."`
 	app.Telnyx `group:"Telnyx"`
@@ -32,7 +35,8 @@ func (c *planDiffCommand) Help() string {
 
 Signs: + attach, > move from another campaign, = already attached, ~ Telnyx is still processing it, or its answers
 are not conclusive, ! needs a person, ? on the campaign but not in its plan, - the same, and to be removed because of
-prune: true (shown only if a running Greenlight can be asked which numbers it attached). Earlier tries are not known: a number
+prune: true (shown only if a running Greenlight can be asked which numbers it attached). More of them than may go
+without a person have !. Earlier tries are not known: a number
 that waits after a failed try is shown as one to attach. greenlight plan preflight shows what would fail on approval.
 
 Exits with
@@ -64,7 +68,9 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return preflight.Explain(ctx, err)
 	}
-	c.plansInForce(ctx).markRemovals(forecasts)
+	known := c.plansInForce(ctx)
+	known.warn(out.Stderr)
+	known.markRemovals(forecasts, c.PruneLimit)
 	report := newDiffReport(c.Path, sets[0].Hash, forecasts)
 	if err := c.write(out.Stdout, report); err != nil {
 		return err
@@ -82,29 +88,66 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	}
 }
 
-// markRemovals marks the extra numbers that would be removed: those that an entry with
-// prune: true attached and no other entry names.
-func (k inForce) markRemovals(forecasts []assigner.Forecast) {
-	records := map[plan.E164][]ledger.Number{}
+// markRemovals marks the extra numbers that an entry with prune: true attached, except those
+// that another entry is to move. As many as the assigner would remove without a person are
+// to be removed; the rest needs one.
+func (k inForce) markRemovals(forecasts []assigner.Forecast, limit int) {
+	records := map[recordKey]ledger.Number{}
 	for _, n := range k.numbers {
-		records[plan.E164(n.Number)] = append(records[plan.E164(n.Number)], n)
+		records[recordKey{n.CampaignID, plan.E164(n.Number)}] = n
 	}
-	named := map[plan.E164]bool{}
+	campaigns := map[string]ledger.Campaign{}
+	for _, entry := range k.campaigns {
+		campaigns[entry.Campaign.ID] = entry.Campaign
+	}
+	moves := map[plan.E164][]string{} // where other entries may move a number from
 	for _, f := range forecasts {
 		for _, n := range f.Plan.Numbers {
-			named[n] = true
+			moves[n] = f.Plan.MoveFrom
 		}
 	}
 	for _, f := range forecasts {
-		for i, n := range f.Numbers {
-			ours := func(record ledger.Number) bool {
-				return record.CampaignID == f.Plan.ID() && assigner.AttachedBy(f.Plan, record)
-			}
-			if f.Plan.Prune && n.Action == plan.Extra && !named[n.Number] && slices.ContainsFunc(records[n.Number], ours) {
-				f.Numbers[i].Action = plan.Remove
+		var requested, leaving []*assigner.NumberForecast
+		for i := range f.Numbers {
+			n := &f.Numbers[i]
+			record := records[recordKey{f.Plan.ID(), n.Number}]
+			switch {
+			case !f.Plan.Prune || n.Action != plan.Extra || isFrom(moves[n.Number], f) || !assigner.AttachedBy(f.Plan, record):
+			case strings.HasPrefix(record.Request.Sent, http.MethodDelete) && !record.Request.At.Before(record.UnnamedAt):
+				requested = append(requested, n)
+			default:
+				leaving = append(leaving, n)
 			}
 		}
+		all := len(requested) + len(leaving)
+		room := assigner.PruneRoom(campaigns[f.Plan.ID()], len(f.Expanded.Numbers), all, limit)
+		markLeaving(append(requested, leaving...), max(room, len(requested)))
 	}
+}
+
+// recordKey is a number on a campaign, by the campaign's id in the ledger.
+type recordKey struct {
+	campaign string
+	number   plan.E164
+}
+
+// markLeaving has the first numbers removed, as many as there is room for.
+func markLeaving(leaving []*assigner.NumberForecast, room int) {
+	for i, n := range leaving {
+		if i < room {
+			n.Action = plan.Remove
+			continue
+		}
+		n.Decision.Record.NeedsPerson, n.Decision.Record.Reason = true, ledger.PruneLimit
+		n.Decision.Record.Detail = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", len(leaving), max(room, 0))
+	}
+}
+
+// isFrom reports whether numbers may be moved from the campaign of the forecast.
+func isFrom(moveFrom []string, f assigner.Forecast) bool {
+	return slices.ContainsFunc(moveFrom, func(id string) bool {
+		return strings.EqualFold(id, f.Plan.ID()) || strings.EqualFold(id, string(f.Campaign.CampaignID)) || strings.EqualFold(id, string(f.Campaign.TCRCampaignID))
+	})
 }
 
 // unreadCampaigns returns an error that names the campaigns that could not be read, so

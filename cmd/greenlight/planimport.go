@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,7 +52,7 @@ func (c *planImportCommand) Run(ctx context.Context, out output) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	d, err := c.read(ctx, client)
+	d, err := c.read(ctx, client, out.Stderr)
 	if err != nil {
 		return err
 	}
@@ -117,10 +118,11 @@ func writeWhole(file string, text []byte) error {
 }
 
 // read reads what the flags ask for. Its error says what to do.
-func (c *planImportCommand) read(ctx context.Context, client *telnyx.Client) (d draft, err error) {
+func (c *planImportCommand) read(ctx context.Context, client *telnyx.Client, stderr io.Writer) (d draft, err error) {
 	i := importer{client: client, brand: c.Brand}
 	if len(c.Campaign) > 0 {
 		i.known = c.plansInForce(ctx)
+		i.known.warn(stderr)
 	}
 	switch {
 	case c.FromProfile != "":

@@ -75,6 +75,9 @@ func TestScripts(t *testing.T) {
 			}
 			env.Defer(api.Close)
 			env.Setenv("TELNYX_SIMULATED", api.URL+"/v2")
+			chat := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			env.Defer(chat.Close)
+			env.Setenv("CHAT", chat.URL)
 			env.Values[simulatedKey{}] = sim
 			return nil
 		},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -39,6 +40,9 @@ type upCommand struct {
 
 const rehearsedSpeed = 10
 
+// keptPlans is the file in the data folder with the last good plan set.
+const keptPlans = "plans.last-good.yaml"
+
 // Help is what kong prints under the command's own help.
 func (c *upCommand) Help() string {
 	return `Two settings have no default: TELNYX_API_KEY and TELNYX_PUBLIC_KEY, both from Mission Control,
@@ -60,6 +64,7 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	site.serving = app.Public{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(site.webhook.Verifier)}
 	site.serving.Certificates = c.Certificates(&faults, c.Data.Dir)
 	site.assigner, site.plans = c.Assigner.Config(&faults, c.Telnyx)
+	kept := site.plans.Keep(filepath.Join(c.Data.Dir, keptPlans))
 	if since := c.RehearsedSince; !since.IsZero() {
 		// The demo stops this process by ending its input, and so it stops if the demo dies.
 		var stop context.CancelFunc
@@ -75,6 +80,9 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	site.receiver = c.Receiver(&faults)
 	if err := faults.Err(); err != nil {
 		return err
+	}
+	if kept != nil {
+		site.log.Warn().Err(kept).Msg("the plan set of an earlier start is not used")
 	}
 	public, err := app.Listen(c.Webhook.Listen)
 	if err != nil {

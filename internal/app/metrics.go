@@ -190,7 +190,9 @@ func newPlanMetrics(r prometheus.Registerer, plans *Plans) (inForce func(*plan.S
 		info.Reset()
 		info.WithLabelValues(set.Hash).Set(1)
 	}
-	inForce(plans.Set())
+	if set := plans.Set(); set != nil {
+		inForce(set)
+	}
 	return inForce
 }
 

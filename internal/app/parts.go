@@ -121,7 +121,7 @@ func (p *Process) addKeys(keys *KeyFile, hook *webhook.Webhook) {
 
 // AddPlans adds the plan files. The running assigner is notified of a change, wherever it
 // runs. A fault in the files changes nothing in force, and shows in readiness without making
-// the process unready.
+// the process unready. While no set is in force, the assigner of this process waits.
 func (p *Process) AddPlans(plans *Plans) {
 	publisher := events.NewPublisher(p.js)
 	log := p.log.With().Str(telemetry.KeyPart, "plans").Logger()
@@ -129,15 +129,36 @@ func (p *Process) AddPlans(plans *Plans) {
 	p.AddCheck(status.Check{
 		Name: "plans", Role: status.RoleAssigner, Advisory: true, Ready: func(context.Context) error { return plans.Err() },
 	})
-	p.planFaults = plans.Err
+	p.planFaults, p.planned = plans.Err, plans.inForce
 	p.reloads = append(p.reloads, plans.Reload)
 	plans.onFault = func(err error) {
-		log.Error().Err(err).Str(telemetry.KeyPlanHash, plans.Set().Hash).
-			Msg("the plan files cannot be used; the last good set stays in force")
+		set := plans.Set()
+		if set == nil {
+			log.Error().Err(err).Msg("the plan files cannot be used; the assigner waits until they are corrected")
+			return
+		}
+		log.Error().Err(err).Str(telemetry.KeyPlanHash, set.Hash).Msg("the plan files cannot be used; the last good set stays in force")
+	}
+	if err := plans.Err(); err != nil {
+		plans.onFault(err)
+	}
+	plans.onLoad = func(set *plan.Set) {
+		for _, row := range set.SetAside[:min(len(set.SetAside), maxSetAside)] {
+			log.Warn().Str(telemetry.KeyPlanHash, set.Hash).Msg("a row of a numbers file is set aside: " + row.Error())
+		}
+		if more := len(set.SetAside) - maxSetAside; more > 0 {
+			log.Warn().Str(telemetry.KeyPlanHash, set.Hash).Msgf("%d more rows are set aside; greenlight plan validate lists them", more)
+		}
+		if err := plans.store(set); err != nil {
+			log.Warn().Err(err).Msg("a restart with faulty plans would not have this set")
+		}
 	}
 	p.add("plans", func(ctx context.Context) error {
 		var notifying sync.WaitGroup
 		defer notifying.Wait()
+		if plans.Err() == nil {
+			plans.onLoad(plans.Set())
+		}
 		plans.onChange = func(old, new *plan.Set) {
 			inForce(new)
 			log.Info().Str(telemetry.KeyPlanHash, new.Hash).Int(telemetry.KeyCampaigns, len(new.Campaigns)).
@@ -171,6 +192,9 @@ func notifyOfPlan(ctx context.Context, publisher *events.Publisher, hash string,
 	}
 }
 
+// maxSetAside bounds the rows that the log names for one plan set.
+const maxSetAside = 20
+
 // clip bounds a list for the log.
 func clip(list []string) []string { return list[:min(len(list), 20)] }
 
@@ -179,6 +203,10 @@ func clip(list []string) []string { return list[:min(len(list), 20)] }
 func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
 	config.PlanFault = p.planFaults
+	if p.planned == nil { // there are no plan files to wait for
+		p.planned = make(chan struct{})
+		close(p.planned)
+	}
 	worker, err := assigner.Prepare(config)
 	if err != nil {
 		return err
@@ -193,13 +221,23 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 		if err := p.joined.pending(); err != nil {
 			return err
 		}
-		return worker.Ready(ctx)
+		select {
+		case <-p.planned:
+			return worker.Ready(ctx)
+		default:
+			return fmt.Errorf("it waits for plan files that can be used: %w", p.planFaults())
+		}
 	}})
 	p.add("assigner", func(ctx context.Context) error {
 		if !p.streams.wait(ctx) || !p.joined.until(ctx, p.log) {
 			return nil
 		}
-		return worker.Run(ctx)
+		select {
+		case <-p.planned:
+			return worker.Run(ctx)
+		case <-ctx.Done():
+			return nil
+		}
 	})
 	p.objects.joined, p.objects.resync = p.joined, cmp.Or(config.Resync, assigner.DefaultResync)
 	p.objects.recreated = worker.LedgerMadeAgain

@@ -76,9 +76,7 @@ type change struct{ old, new *plan.Set }
 func observe(t testing.TB, path string) *witness {
 	t.Helper()
 	w := &witness{t: t}
-	var err error
-	w.Plans, err = WatchPlans(path)
-	must(t, err)
+	w.Plans, _ = WatchPlans(path) // a test that minds asks Err
 	w.every = 20 * time.Millisecond
 	read := w.read
 	w.read = func() (func() error, error) {
@@ -157,8 +155,8 @@ func TestWatchPlans_RefusesWhatCannotBeLoaded(t *testing.T) {
 		"no path": "",
 	} {
 		w, err := WatchPlans(path)
-		if _, ok := errors.AsType[plan.Faults](err); !ok || w != nil {
-			t.Errorf("%s: got %v, %v, want no watcher and plan.Faults", name, w, err)
+		if _, ok := errors.AsType[plan.Faults](err); !ok || w.Set() != nil {
+			t.Errorf("%s: got %v, %v, want no set and plan.Faults", name, w.Set(), err)
 		}
 	}
 }
@@ -589,4 +587,42 @@ func TestPlans_SetIsAlwaysWhole(t *testing.T) {
 	w.wait("a=100")
 	close(done)
 	readers.Wait()
+}
+
+// A start with a broken plan uses the set that was in force before, if it was kept, and the
+// corrected plan after that.
+func TestPlans_StartWithBrokenFiles(t *testing.T) {
+	dir := t.TempDir()
+	path, kept := write(t, campaign("C1", 1), dir, "plans", "a.yaml"), filepath.Join(dir, "kept.yaml")
+	good, err := WatchPlans(path)
+	must(t, err)
+	must(t, good.Keep(kept))
+	must(t, good.store(good.Set()))
+
+	write(t, broken, path)
+	first, err := WatchPlans(path)
+	if err == nil || first.Set() != nil || first.Err() == nil {
+		t.Fatalf("got %v, %v; want no set, and why", first.Set(), err)
+	}
+	must(t, first.Keep(filepath.Join(dir, "none.yaml")))
+	select {
+	case <-first.inForce:
+		t.Error("a set is in force without a good file")
+	default:
+	}
+	if err := first.Keep(write(t, broken, dir, "spoiled.yaml")); err == nil {
+		t.Error("got no error for a kept file that cannot be used")
+	}
+
+	w := observe(t, path)
+	must(t, w.Keep(kept))
+	if got, want := w.Set().Hash, good.Set().Hash; got != want || w.Err() == nil {
+		t.Errorf("got set %s, %v; want the kept one, %s, and why", got, w.Err(), want)
+	}
+	w.start()
+	write(t, campaign("C1", 2), path)
+	eventually(t, "the corrected plan is in force", func() bool { return plans(w.Set()) == "C1=2" && w.Err() == nil })
+	if changes, _ := w.reported(); len(changes) != 1 || plans(changes[0].old) != "C1=1" {
+		t.Errorf("got %v, want one change, from the kept set", changes)
+	}
 }

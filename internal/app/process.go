@@ -47,6 +47,8 @@ type Process struct {
 	joined *attempt
 	// planFaults returns why the plan files are not in force; nil if none are read.
 	planFaults func() error
+	// planned is closed once a plan set is in force.
+	planned chan struct{}
 	// hangups are SIGHUPs, on which the reloads are called. They are caught from the start,
 	// and as long as the process runs, since one would end it.
 	hangups chan os.Signal

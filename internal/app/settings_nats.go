@@ -38,6 +38,10 @@ func (s NATS) address(faults *Faults) string {
 		"Start a NATS server with JetStream and give its address, for example nats://localhost:4222. Or run greenlight up, which has its own server.")
 }
 
+// ErrNoServer is matched by the fault of [NATS.ConnectOrFind] where there is no server to
+// connect to: none is set, and no greenlight up runs.
+var ErrNoServer = errors.New("no NATS server is set or runs here")
+
 // ConnectOrFind connects to NATS_URL or, without one, to the server of a greenlight up
 // that runs on the data folder.
 func (s NATS) ConnectOrFind(faults *Faults, data Data, name string) *nats.Conn {
@@ -52,8 +56,8 @@ func (s NATS) ConnectOrFind(faults *Faults, data Data, name string) *nats.Conn {
 		return nil
 	}
 	if len(bytes.TrimSpace(address)) == 0 { // an empty file is what a power failure may leave
-		faults.add("NATS_URL", "is missing, and no greenlight up runs on data folder "+data.Dir,
-			"Start greenlight up, give its folder with --data, or give the address of the NATS server that webhook and assigner use.")
+		*faults = append(*faults, &Fault{Setting: "NATS_URL", What: "is missing, and no greenlight up runs on data folder " + data.Dir, Err: ErrNoServer,
+			Fix: "Start greenlight up, give its folder with --data, or give the address of the NATS server that webhook and assigner use."})
 		return nil
 	}
 	return s.connectTo(faults, strings.TrimSpace(string(address)), events.Connect, name)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/url"
@@ -122,14 +121,13 @@ type Assigner struct {
 }
 
 // Config loads the plans. It returns the assigner's configuration as far as it is settings,
-// and the watch over the plan files, nil if they cannot be used.
+// and the watch over the plan files. Files with errors are not a fault of the settings: the
+// assigner waits until they are corrected.
 func (s Assigner) Config(faults *Faults, calls Telnyx) (assigner.Config, *Plans) {
-	plans, err := WatchPlans(s.Plans)
+	plans, _ := WatchPlans(s.Plans) // Plans.Err has the error
 	if _, missing := os.Stat(s.Plans); errors.Is(missing, fs.ErrNotExist) {
 		faults.add("PLANS", "is "+plan.Printable(s.Plans)+", which does not exist",
 			"Give the path of your plans, or run greenlight init to write the first one.")
-	} else if err != nil {
-		*faults = append(*faults, fmt.Errorf("PLANS (--plans) %s cannot be used:\n%w", plan.Printable(s.Plans), err))
 	}
 	return assigner.Config{
 		Telnyx:          calls.client(faults),
@@ -164,4 +162,12 @@ func (s Notify) Receiver(faults *Faults) notice.Receiver {
 		return nil
 	}
 	return receiver
+}
+
+// RequiredReceiver is Receiver for a command that can do nothing without one.
+func (s Notify) RequiredReceiver(faults *Faults) notice.Receiver {
+	if s.URL == "" && s.URLFile == "" {
+		faults.add("NOTIFY_URL", "is missing", "Use a URL as docs/operations.md shows for your service.")
+	}
+	return s.Receiver(faults)
 }

@@ -271,14 +271,19 @@ func TestFaults_SayWhatIsWrongAndHowToFixIt(t *testing.T) {
 	}
 }
 
-func TestFaults_NamePlansThatCannotBeUsed(t *testing.T) {
+// A plan with an error keeps no webhook from starting.
+func TestConfig_TakesPlansThatCannotBeUsed(t *testing.T) {
 	clearEnv(t)
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "spring.yaml"), []byte("version: 1\ncampaigns: none\n"), 0o600))
 	t.Setenv("PLANS", dir)
-	err := parse(t).check().Err()
-	if err == nil || !strings.Contains(err.Error(), "PLANS (--plans) "+dir+" cannot be used:\n  ") || !strings.Contains(err.Error(), "spring.yaml:2:") {
-		t.Errorf("got %v, want the folder and the file's line", err)
+	var faults app.Faults
+	_, plans := parse(t).Assigner.Config(&faults, app.Telnyx{})
+	if err := faults.Err(); err != nil && strings.Contains(err.Error(), "PLANS") {
+		t.Errorf("got %v, want no fault of the plans", err)
+	}
+	if err := plans.Err(); err == nil || !strings.Contains(err.Error(), "spring.yaml:2:") || plans.Set() != nil {
+		t.Errorf("got %v, want the file's line", err)
 	}
 }
 

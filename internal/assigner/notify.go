@@ -126,7 +126,7 @@ func (r *reconcile) notify(ctx context.Context, c *ledger.Campaign) {
 	}
 	// A record that an earlier version wrote says nothing of notices. That all is well in
 	// a thousand campaigns is not news then.
-	upgraded := before.Phase == ledger.PhaseApproved && before.ApprovedAt.IsZero()
+	upgraded := before.Phase == ledger.PhaseApproved && before.NoticedAt.IsZero()
 	if v.kind == "" || v.kind == notice.Completed && upgraded {
 		c.Reported = v.about
 		return

@@ -37,6 +37,8 @@ type request struct {
 	// noticed is when the notification was stored that caused it, zero if something
 	// else did.
 	noticed time.Time
+	// approved is when Telnyx says that the campaign was approved; zero if it does not.
+	approved time.Time
 	// changed says that the campaign itself may have changed, so that a reconcile
 	// under way reads it again before its next write.
 	changed bool
@@ -122,6 +124,9 @@ func (q *queue) merge(r request) (redundant func()) {
 	}
 	if merged.noticed.IsZero() {
 		merged.noticed = r.noticed
+	}
+	if merged.approved.IsZero() {
+		merged.approved = r.approved
 	}
 	q.waiting[r.key] = merged
 	if merged.class < first.class || merged.wait == 0 && q.delayed[r.key] != nil {

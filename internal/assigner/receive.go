@@ -11,6 +11,7 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telemetry"
+	"greenlight/internal/telnyx"
 )
 
 const (
@@ -83,7 +84,7 @@ func (a *Assigner) requestFor(ctx context.Context, d *events.Delivery) request {
 		changed: d.Kind == events.KindCampaign || isCampaignEvent(d),
 	}
 	if d.Kind == events.KindEvent {
-		req.noticed = d.StoredAt
+		req.noticed, req.approved = d.StoredAt, approvedAt(d)
 	}
 	want, planned := a.config.Plans().Find(key)
 	if isNumberEvent(d) {
@@ -97,6 +98,16 @@ func (a *Assigner) requestFor(ctx context.Context, d *events.Delivery) request {
 		req.settle = nil
 	}
 	return req
+}
+
+// approvedAt is when Telnyx says that a campaign was approved: the time of the event for
+// that. It is zero for other events, and if Telnyx gives no time.
+func approvedAt(d *events.Delivery) time.Time {
+	event, err := telnyx.ParseEvent(d.Body)
+	if err != nil || event.Payload.Type != telnyx.TypeVerified {
+		return time.Time{}
+	}
+	return event.OccurredAt.Time
 }
 
 // numberEventWait is how long an event about a single number of the campaign waits for

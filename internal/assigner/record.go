@@ -122,7 +122,7 @@ func (r *reconcile) record() ledger.Campaign {
 	if r.planned {
 		c.PlanHash = r.set.Hash
 	}
-	c.PlanPlace, c.ReadAgo = placeText(r.want.Position), max(r.a.now().Sub(r.now), 0)
+	c.PlanPlace, c.ReadAgoSeconds = placeText(r.want.Position), max(r.a.now().Sub(r.now), 0).Seconds()
 	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, r.extras
 	c.PruneBase, c.Pruned, c.MaxNumbers = r.pruneBase, r.pruned, r.want.MaxNumbers
 	if read := r.campaign; r.wasRead() {
@@ -139,7 +139,7 @@ func (r *reconcile) record() ledger.Campaign {
 // the next reconcile.
 func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
 	r.noteApproval(&c)
-	if !c.ApprovedAt.IsZero() && c.AttachedAt.IsZero() && r.allAttached() {
+	if !c.NoticedAt.IsZero() && c.AttachedAt.IsZero() && r.allAttached() {
 		c.AttachedAt = r.a.now().UTC().Round(0)
 	}
 	r.notify(ctx, &c)
@@ -149,8 +149,8 @@ func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
 	}
 	// A campaign whose numbers were all attached when it was first read as approved says
 	// nothing of us.
-	if !r.before.ApprovedAt.IsZero() && r.before.AttachedAt.IsZero() && !c.AttachedAt.IsZero() {
-		r.a.metrics.approval.Observe(c.AttachedAt.Sub(c.ApprovedAt).Seconds())
+	if !r.before.NoticedAt.IsZero() && r.before.AttachedAt.IsZero() && !c.AttachedAt.IsZero() {
+		r.a.metrics.approval.Observe(c.AttachedAt.Sub(c.NoticedAt).Seconds())
 	}
 	if !r.isCurrent() {
 		r.checkAt(r.a.now())
@@ -176,15 +176,18 @@ func (r *reconcile) isCurrent() bool {
 // its numbers are attached does not lose that.
 func (r *reconcile) noteApproval(c *ledger.Campaign) {
 	if c.Phase != ledger.PhaseApproved || !r.planned {
-		c.ApprovedAt, c.AttachedAt = time.Time{}, time.Time{}
+		c.ApprovedAt, c.NoticedAt, c.AttachedAt = time.Time{}, time.Time{}, time.Time{}
 		return
 	}
-	if !c.ApprovedAt.IsZero() {
+	if c.ApprovedAt.IsZero() && !r.req.approved.IsZero() {
+		c.ApprovedAt = r.req.approved.UTC()
+	}
+	if !c.NoticedAt.IsZero() {
 		return
 	}
-	c.ApprovedAt = r.a.now().UTC().Round(0) // without the monotonic clock, which no record keeps
-	if !r.req.noticed.IsZero() && r.req.noticed.Before(c.ApprovedAt) {
-		c.ApprovedAt = r.req.noticed.UTC().Round(0)
+	c.NoticedAt = r.a.now().UTC().Round(0) // without the monotonic clock, which no record keeps
+	if !r.req.noticed.IsZero() && r.req.noticed.Before(c.NoticedAt) {
+		c.NoticedAt = r.req.noticed.UTC().Round(0)
 	}
 }
 

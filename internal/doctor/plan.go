@@ -36,11 +36,16 @@ func Plans(path string) Finding {
 	if pools > 0 {
 		message += ", " + status.Count(pools, "number pool")
 	}
-	return f.is(OK, message+", hash "+set.Hash+".", "")
+	message += ", hash " + set.Hash + "."
+	if n := len(set.SetAside); n > 0 {
+		f.Facts["set_aside"] = n
+		message += fmt.Sprintf(" skip_invalid leaves out %s of numbers files; greenlight plan validate lists them.", status.Count(n, "row"))
+	}
+	return f.is(OK, message, "")
 }
 
 func faulty(f Finding, path string, err error) Finding {
-	const fix = "Fix them; greenlight plan validate lists all. A running Greenlight keeps the last good set, but a restarted one would not start."
+	const fix = "Fix them; greenlight plan validate lists all. A running Greenlight keeps the last good set. After a restart, greenlight up uses its stored copy, and an assigner waits."
 	faults, ok := errors.AsType[plan.Faults](err)
 	if !ok {
 		return f.is(Fail, "The plans at "+path+" cannot be read: "+sentenceEnd(err.Error()), fix)

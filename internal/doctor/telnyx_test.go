@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -96,6 +97,18 @@ func TestPlans_ReportsFaults(t *testing.T) {
 	}
 	if got := doctor.Plans(t.TempDir()); got.Level != doctor.Fail || got.Facts["faults"] != 1 {
 		t.Errorf("got %+v, want a fault for a folder without plans", got)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"plan.yaml": "version: 1\ncampaigns:\n  - {name: a, campaign_id: C1, numbers_file: list.csv, skip_invalid: true}\n",
+		"list.csv":  "Phone\n+12125550142\nnobody\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := doctor.Plans(dir); got.Level != doctor.OK || got.Facts["set_aside"] != 1 || !strings.Contains(got.Message, "leaves out 1 row") {
+		t.Errorf("got %+v, want that one row is set aside", got)
 	}
 }
 

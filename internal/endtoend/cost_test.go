@@ -135,8 +135,8 @@ func TestCost_OfWaitingCampaignsIsTheirBrandsLists(t *testing.T) {
 	}
 	w.eventually("all are known", all)
 	w.idle()
-	// At start the assigner lists the brands, and then the campaigns of each, and reads
-	// Telnyx's log of failed deliveries.
+	// At start the assigner lists the brands, the campaigns of each, and Telnyx's log of
+	// failed deliveries.
 	byRoute, total := w.callsSince(nil)
 	t.Logf("start: %d calls: %v", total, byRoute)
 	if total > 2+brands {

@@ -67,7 +67,7 @@ func TestNotices_ReportEachChangeOnceThroughRestarts(t *testing.T) {
 	}
 	w.must(w.sim.Appeal(campaignID))
 	w.phase(campaignID, ledger.PhaseInReview)
-	approved := w.phase(campaignID, ledger.PhaseInReview).ApprovedAt
+	approved := w.phase(campaignID, ledger.PhaseInReview).NoticedAt
 	if !approved.IsZero() {
 		t.Errorf("approved at %s, while it waits", approved)
 	}
@@ -88,8 +88,8 @@ func TestNotices_ReportEachChangeOnceThroughRestarts(t *testing.T) {
 	}
 	w.hasNotices(campaignID, notice.NeedsPerson, notice.Completed)
 	record := w.phase(campaignID, ledger.PhaseApproved)
-	if record.AttachedAt.Before(record.ApprovedAt) || record.ApprovedAt.IsZero() {
-		t.Errorf("approved %s, attached %s", record.ApprovedAt, record.AttachedAt)
+	if record.AttachedAt.Before(record.NoticedAt) || record.NoticedAt.IsZero() {
+		t.Errorf("approved %s, attached %s", record.NoticedAt, record.AttachedAt)
 	}
 
 	// The same problem a second time is new.

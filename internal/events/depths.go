@@ -74,7 +74,7 @@ func ClockOffset(ctx context.Context, js jetstream.JetStream, now func() time.Ti
 type Backlog struct {
 	// Waiting counts messages that were not delivered to an assigner yet.
 	Waiting int
-	// DeadLetters counts the stored dead letters.
+	// DeadLetters counts the dead letters that wait for a person.
 	DeadLetters uint64
 	// Idle says that no assigner asks for work.
 	Idle bool
@@ -97,7 +97,10 @@ func readBacklog(ctx context.Context, js jetstream.JetStream) (Backlog, *jetstre
 	if err != nil {
 		return Backlog{}, nil, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
 	}
-	b := Backlog{DeadLetters: letters.CachedInfo().State.Msgs, Idle: true}
+	b := Backlog{Idle: true}
+	if b.DeadLetters, err = WaitingDeadLetters(ctx, letters); err != nil {
+		return Backlog{}, nil, err
+	}
 	consumer, err := js.Consumer(ctx, StreamEvents, ConsumerAssigner)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return b, nil, nil
@@ -130,7 +133,7 @@ type Depths struct {
 	At time.Time
 }
 
-// ReadDepths asks the server, with three or four requests. The streams must exist.
+// ReadDepths asks the server, with three to five requests. The streams must exist.
 func ReadDepths(ctx context.Context, js jetstream.JetStream) (Depths, error) {
 	stream, err := js.Stream(ctx, StreamEvents)
 	if err != nil {

@@ -22,6 +22,7 @@ const (
 	subjectTriggers    = "assigner.trigger."
 	subjectSchedules   = "assigner.schedule."
 	subjectDeadLetters = "deadletter."
+	subjectDiscarded   = subjectDeadLetters + "discarded."
 
 	// noID replaces an id that the event does not have in its subject.
 	noID = "_"

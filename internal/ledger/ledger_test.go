@@ -257,7 +257,7 @@ func TestPutCampaign_RefusesAStaleRevision(t *testing.T) {
 // The fields whose change alone does not rewrite the record.
 var (
 	silentOfNumber   = []string{"Version", "Cause", "Since", "PlanHash", "EntryHash", "PlanPlace", "Firsts", "NextAt"}
-	silentOfCampaign = []string{"Version", "Cause", "Since", "PlanPlace", "ReadAgo", "NextAt"}
+	silentOfCampaign = []string{"Version", "Cause", "Since", "PlanPlace", "ReadAgoSeconds", "NextAt"}
 )
 
 func TestPutNumber_WritesWhatIsNewAndNothingElse(t *testing.T) {
@@ -490,6 +490,8 @@ func alter(t *testing.T, field reflect.Value) {
 		field.SetString(field.String() + "x")
 	case reflect.Int, reflect.Int64:
 		field.SetInt(field.Int() + 1)
+	case reflect.Float64:
+		field.SetFloat(field.Float() + 1)
 	case reflect.Bool:
 		field.SetBool(!field.Bool())
 	default:

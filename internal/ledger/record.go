@@ -207,13 +207,15 @@ type Campaign struct {
 	PruneBase int `json:"prune_base,omitempty"`
 	Pruned    int `json:"pruned,omitempty"`
 
-	// ReadAgo is the time from the read of the campaign to the write of the record.
-	ReadAgo time.Duration `json:"read_ago,omitempty"`
+	// ReadAgoSeconds is the time from the read of the campaign to the write of the record.
+	ReadAgoSeconds float64 `json:"read_ago_seconds,omitempty"`
 
-	// ApprovedAt is when Telnyx's event reported the approval, or when Greenlight read it if
-	// there was no event. It is zero unless the phase is PhaseApproved. AttachedAt is when
-	// all planned numbers were attached for the first time after that.
+	// ApprovedAt is Telnyx's time of the approval, zero if no event said it. NoticedAt is
+	// when Greenlight stored the event, or read the approval if there was none. Both are
+	// zero unless the phase is PhaseApproved. AttachedAt is when all planned numbers were
+	// attached for the first time after that.
 	ApprovedAt time.Time `json:"approved_at,omitzero"`
+	NoticedAt  time.Time `json:"noticed_at,omitzero"`
 	AttachedAt time.Time `json:"attached_at,omitzero"`
 
 	// Reported identifies the latest notice about the campaign, so that it is not sent twice.
@@ -265,8 +267,9 @@ func (n Number) same(o Number) bool {
 // check separately.
 func (c Campaign) same(o Campaign) bool {
 	c.Version, c.Cause, c.Since, c.NextAt = o.Version, o.Cause, o.Since, o.NextAt
-	c.PlanPlace, c.ReadAgo = o.PlanPlace, o.ReadAgo
+	c.PlanPlace, c.ReadAgoSeconds = o.PlanPlace, o.ReadAgoSeconds
 	c.ApprovedAt, o.ApprovedAt = c.ApprovedAt.UTC(), o.ApprovedAt.UTC()
+	c.NoticedAt, o.NoticedAt = c.NoticedAt.UTC(), o.NoticedAt.UTC()
 	c.AttachedAt, o.AttachedAt = c.AttachedAt.UTC(), o.AttachedAt.UTC()
 	c.EndsAt, o.EndsAt = c.EndsAt.UTC(), o.EndsAt.UTC()
 	c.EndReported, o.EndReported = c.EndReported.UTC(), o.EndReported.UTC()

@@ -1,6 +1,9 @@
 package ledger
 
-import "cmp"
+import (
+	"cmp"
+	"time"
+)
 
 // Records of version 1 had a state "held", other names of phases, one reason for every
 // campaign that was not approved, and no needs_person. They are converted when they are
@@ -48,6 +51,9 @@ func (n *Number) upgrade() {
 // upgrade converts a record of an older version to the current form.
 func (c *Campaign) upgrade() {
 	c.Reported, c.Told = cmp.Or(c.Reported, c.Told), ""
+	if c.NoticedAt.IsZero() { // approved_at was then the time that is noticed_at now
+		c.NoticedAt, c.ApprovedAt = c.ApprovedAt, time.Time{}
+	}
 	if phase, old := firstEditionPhases[c.Phase]; old && c.Version < recordVersion {
 		c.Phase = phase
 	}

@@ -68,11 +68,14 @@ func TestCampaign_OfVersionOneIsConverted(t *testing.T) {
 		"unread": ledger.PhaseUnread, "waiting": ledger.PhaseInReview, "ready": ledger.PhaseApproved, "held": ledger.PhaseSuspended,
 		"blocked": ledger.PhaseRejected, "ended": ledger.PhaseExpired, "missing": ledger.PhaseMissing,
 	} {
-		record := fmt.Sprintf(`{"v":1,"id":"C6X6M95","planned":true,"plan":"spring-promo","phase":%q,"status":"MNO_PENDING","bulk":{"entry":"c3d4"},"told":"needs_person","attempts":2,"since":"2026-03-02T12:00:00Z"}`, phase)
+		record := fmt.Sprintf(`{"v":1,"id":"C6X6M95","planned":true,"plan":"spring-promo","phase":%q,"status":"MNO_PENDING","bulk":{"entry":"c3d4"},"told":"needs_person","approved_at":"2026-03-02T12:00:00Z","attempts":2,"since":"2026-03-02T12:00:00Z"}`, phase)
 		_, err := bucketOf(t, js, "CAMPAIGNS").Put(t.Context(), tcrID, []byte(record))
 		must(t, err)
 		entry, _, err := book.Campaign(t.Context(), tcrID)
 		must(t, err)
+		if got := entry.Campaign; !got.ApprovedAt.IsZero() || got.NoticedAt.IsZero() {
+			t.Errorf("got approved %s, noticed %s; the old time is ours", got.ApprovedAt, got.NoticedAt)
+		}
 		if got := entry.Campaign; got.Phase != want || got.Attempts != 2 || got.Status != "MNO_PENDING" || got.Reported != "needs_person" || got.Told != "" {
 			t.Errorf("%s: got %+v, want phase %s and the rest as it was", phase, got, want)
 		}

@@ -78,7 +78,7 @@ func NewPublisher(ctx context.Context, js jetstream.JetStream, replicas int) (*P
 	_, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name:        Stream,
 		Description: "Notices for people",
-		Subjects:    []string{subjects + ">"},
+		Subjects:    []string{subjects + ">", receipts + "*"},
 		Storage:     jetstream.FileStorage,
 		Replicas:    kept.Replicas,
 		Metadata:    kept.Metadata,

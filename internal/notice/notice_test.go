@@ -201,6 +201,52 @@ func TestSender_TriesAgainAndFinallyGivesUp(t *testing.T) {
 	}
 }
 
+// Whoever set NOTIFY_URL can see whether it works, and why not.
+func TestList_SaysWhatBecameOfEachNotice(t *testing.T) {
+	js := testkit.JetStream(t, testkit.Embedded(t))
+	if list, sending, err := notice.List(t.Context(), js); len(list) > 0 || sending || err != nil {
+		t.Errorf("got %v, %t, %v without a stream", list, sending, err)
+	}
+	publisher, err := notice.NewPublisher(t.Context(), js, 0)
+	must(t, err)
+	publish := func(text string) {
+		t.Helper()
+		_, err := publisher.Publish(t.Context(), some(text), text)
+		must(t, err)
+	}
+	publish("early")
+	if list, sending, err := notice.List(t.Context(), js); len(list) != 1 || sending || err != nil || list[0].Outcome != notice.Unsent {
+		t.Errorf("got %v, %t, %v before the first sender, want one that is unsent", list, sending, err)
+	}
+	refusal := errors.New("slack: it answered with status 503")
+	_, stop := run(t, js, &receiver{send: func(_ context.Context, tried int) error {
+		if 1 < tried && tried <= 1+notice.Tries {
+			return refusal
+		}
+		return nil
+	}}, nil)
+	publish("sent")
+	publish("given up")
+	var list []notice.Stored
+	until(t, "the last is given up", func() bool {
+		list, _, err = notice.List(t.Context(), js)
+		must(t, err)
+		return len(list) == 3 && list[2].Outcome == notice.GivenUp
+	})
+	stop()
+	publish("late")
+	list, sending, err := notice.List(t.Context(), js)
+	must(t, err)
+	var got []string
+	for _, n := range list {
+		got = append(got, fmt.Sprintf("%s: %s %d %s", n.Text, n.Outcome, n.Tries, n.Error))
+	}
+	want := []string{"early: unsent 0 ", "sent: sent 1 ", fmt.Sprintf("given up: given_up %d %s", notice.Tries, refusal), "late: waiting 0 "}
+	if !slices.Equal(got, want) || !sending {
+		t.Errorf("got %q, sending %t; want %q", got, sending, want)
+	}
+}
+
 func outcomes(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	t.Helper()
 	families, err := registry.Gather()

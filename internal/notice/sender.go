@@ -43,6 +43,13 @@ type Receiver interface {
 	Send(ctx context.Context, text string) error
 }
 
+// Test sends a test message to a receiver, once. It ends within the time of one try.
+func Test(ctx context.Context, receiver Receiver) error {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	return receiver.Send(ctx, "This is a test of Greenlight's notices. Nothing needs doing.")
+}
+
 // Sender sends notices from the stream to a receiver.
 type Sender struct {
 	js       jetstream.JetStream
@@ -76,6 +83,7 @@ func (s *Sender) join(ctx context.Context) (jetstream.Consumer, error) {
 	consumer, err := s.js.CreateOrUpdateConsumer(ctx, Stream, jetstream.ConsumerConfig{
 		Durable:       Consumer,
 		Description:   "Sends notices to NOTIFY_URL",
+		FilterSubject: subjects + ">",
 		DeliverPolicy: jetstream.DeliverNewPolicy,
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       ackWait,
@@ -161,20 +169,28 @@ func (s *Sender) handle(ctx context.Context, msg jetstream.Msg) {
 	bounded, cancel := context.WithTimeout(ctx, sendTimeout)
 	err = s.receiver.Send(bounded, n.Text)
 	cancel()
+	receipt := Receipt{Outcome: Sent, Tries: meta.NumDelivered}
+	if err != nil {
+		receipt.Outcome, receipt.Error = Failed, err.Error()
+	}
 	switch {
 	case err == nil:
 		s.sends.WithLabelValues("sent").Inc()
 		s.about(s.log.Info(), n).Msg("a notice was sent")
 		s.settle(msg.Ack())
+		s.record(ctx, meta.Sequence.Stream, receipt)
 	case ctx.Err() != nil: // a stop is not the receiver's failure: the next sender tries at once
 		s.settle(msg.Nak())
 	case meta.NumDelivered >= tries:
 		s.sends.WithLabelValues("given_up").Inc()
 		s.about(s.log.Error().Err(err), n).Msg("a notice could not be sent and is not tried again; it remains in the stream " + Stream)
 		s.settle(msg.Term())
+		receipt.Outcome = GivenUp
+		s.record(ctx, meta.Sequence.Stream, receipt)
 	default:
 		s.sends.WithLabelValues("failed").Inc()
 		s.about(s.log.Warn().Err(err), n).Msg("a notice could not be sent and is tried again later")
+		s.record(ctx, meta.Sequence.Stream, receipt) // first, so that no later try overtakes it
 		s.settle(msg.NakWithDelay(s.retry(meta.NumDelivered)))
 	}
 }

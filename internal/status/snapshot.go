@@ -19,7 +19,7 @@ type Snapshot struct {
 	Campaigns     []Campaign `json:"campaigns"`
 	// Totals counts the planned numbers by state.
 	Totals map[ledger.State]int `json:"totals"`
-	// DeadLetters counts messages that could not be handled.
+	// DeadLetters counts messages that could not be handled and wait for a person.
 	DeadLetters uint64 `json:"dead_letters"`
 	// NextResync is when every planned campaign is checked next, if known.
 	NextResync time.Time `json:"next_resync,omitzero"`

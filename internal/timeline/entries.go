@@ -68,7 +68,7 @@ func ofCampaign(changes []ledger.Change[ledger.Campaign]) []Entry {
 	for _, change := range changes {
 		c := change.Record
 		// The campaign was read some time before its record was written.
-		s.at = change.At.Add(-c.ReadAgo)
+		s.at = change.At.Add(-time.Duration(c.ReadAgoSeconds * float64(time.Second)))
 		if change.Dropped {
 			before = ledger.Campaign{}
 			continue

@@ -441,7 +441,7 @@ func TestOfNumber_ShowsAReadingWhenItWasMade(t *testing.T) {
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Attaching })
 	d.read(func(c *ledger.Campaign) {
-		c.Phase, c.Status, c.ReadAgo = ledger.PhaseApproved, "MNO_PROVISIONED", time.Minute
+		c.Phase, c.Status, c.ReadAgoSeconds = ledger.PhaseApproved, "MNO_PROVISIONED", 60
 	})
 	if first := lines(d.story().Entries)[0]; !strings.HasPrefix(first, "read: ") {
 		t.Errorf("the first is %q", first)

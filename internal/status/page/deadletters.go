@@ -15,11 +15,11 @@ import (
 // deadLettersPerPage is smaller than other pages, since each is read from NATS separately.
 const deadLettersPerPage = 25
 
-// maxProbes bounds the sequences that are tried for one page. Requeued dead letters leave
-// gaps.
+// maxProbes bounds the sequences that are tried for one page. Requeued and discarded
+// dead letters leave gaps.
 const maxProbes = 500
 
-// deadLettersBefore reads the dead letters before a sequence, latest first. Older is the
+// deadLettersBefore reads the waiting dead letters before a sequence, latest first. Older is the
 // sequence for the next page, 0 at the end.
 func deadLettersBefore(ctx context.Context, js jetstream.JetStream, before uint64) (list []events.StoredLetter, older uint64, total int, err error) {
 	stream, err := js.Stream(ctx, events.StreamDeadLetters)
@@ -30,7 +30,11 @@ func deadLettersBefore(ctx context.Context, js jetstream.JetStream, before uint6
 		return nil, 0, 0, fmt.Errorf("look up stream %s: %w", events.StreamDeadLetters, err)
 	}
 	state := stream.CachedInfo().State
-	total = int(state.Msgs)
+	waiting, err := events.WaitingDeadLetters(ctx, stream)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	total = int(waiting)
 	at := min(before, state.LastSeq+1)
 	for probes := 0; total > 0 && at > state.FirstSeq && len(list) < deadLettersPerPage && probes < maxProbes; probes++ {
 		at--
@@ -41,7 +45,9 @@ func deadLettersBefore(ctx context.Context, js jetstream.JetStream, before uint6
 		if err != nil {
 			return nil, 0, 0, err
 		}
-		list = append(list, deadLetter)
+		if deadLetter.Discarded == nil {
+			list = append(list, deadLetter)
+		}
 	}
 	if total == 0 || at <= state.FirstSeq {
 		at = 0

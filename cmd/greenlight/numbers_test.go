@@ -1,0 +1,398 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"greenlight/internal/app"
+	"greenlight/internal/assigner"
+	"greenlight/internal/ledger"
+	"greenlight/internal/plan"
+	"greenlight/internal/telnyx"
+	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit/commandtest"
+)
+
+// numbersWorld is a simulated Telnyx, with plan files in plans.yaml, and NATS if a test
+// starts it.
+type numbersWorld struct{ *diffWorld }
+
+func newNumbersWorld(t *testing.T, plans string) numbersWorld {
+	t.Helper()
+	w := numbersWorld{newDiffWorld(t, plans)}
+	t.Setenv("PLANS", "plans.yaml")
+	t.Setenv("NATS_URL", "")
+	t.Setenv("DATA", "data")
+	w.campaign(springID, telnyx.CampaignMNOProvisioned)
+	w.campaign(oldID, telnyx.CampaignMNOProvisioned)
+	return w
+}
+
+// hasLedger starts NATS with the ledger of an assigner.
+func (w numbersWorld) hasLedger() *ledger.Ledger {
+	w.t.Helper()
+	url, js := commandtest.StartNATS(w.t)
+	w.t.Setenv("NATS_URL", url)
+	book, err := ledger.Create(w.t.Context(), js, 1)
+	w.must(err)
+	return book
+}
+
+// inForce stores the record of a plan's campaign.
+func (w numbersWorld) inForce(book *ledger.Ledger, c ledger.Campaign, numbers ...ledger.Number) {
+	w.t.Helper()
+	c.Planned, c.PlanPlace = true, "plans.yaml:3"
+	_, err := book.PutCampaign(w.t.Context(), ledger.CampaignEntry{}, c)
+	w.must(err)
+	for _, n := range numbers {
+		n.CampaignID, n.Plan = c.ID, c.Plan
+		_, err := book.PutNumber(w.t.Context(), ledger.NumberEntry{}, n)
+		w.must(err)
+	}
+}
+
+// numbers runs greenlight numbers.
+func (w numbersWorld) numbers(args ...string) (stdout, stderr string, code int) {
+	w.t.Helper()
+	var out, errs bytes.Buffer
+	args = append([]string{"numbers"}, args...)
+	args = append(args, "--telnyx-base-url", w.api.URL+"/v2", "--telnyx-api-key", diffKey, "--telnyx-rate", "1000")
+	err := run(w.t.Context(), args, output{&out, &errs})
+	if err != nil {
+		code = 1
+		if coded, ok := errors.AsType[*app.ExitCode](err); ok {
+			code, err = coded.Code, coded.Err
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(&errs, err)
+	}
+	return out.String(), errs.String(), code
+}
+
+func (w numbersWorld) wants(stdout, stderr string, code int) func(gotOut, gotErr string, gotCode int) {
+	return func(gotOut, gotErr string, gotCode int) {
+		w.t.Helper()
+		if gotCode != code || !strings.Contains(gotOut, stdout) || !strings.Contains(gotErr, stderr) {
+			w.t.Errorf("got exit code %d, stdout %q, stderr %q; want %d, %q, %q", gotCode, gotOut, gotErr, code, stdout, stderr)
+		}
+	}
+}
+
+const twoEntries = `version: 1
+campaigns:
+  - name: spring
+    campaign_id: ` + springID + `
+    number_pool: ` + diffProfile + `
+  - name: old
+    campaign_id: ` + oldID + `
+    numbers: [+12125550142]
+`
+
+func TestNumbersVerify_LeavesOutWhatIsLeaving(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, springID, telnyx.Assigned)
+	w.inForce(w.hasLedger(), ledger.Campaign{ID: springID, Plan: "june", TelnyxID: springID},
+		ledger.Number{Number: "+12125550142", PlanPlace: "june.yaml:5", State: ledger.Sendable},
+		ledger.Number{Number: "+12125550143", PlanPlace: "june.yaml:5", State: ledger.Leaving},
+		ledger.Number{Number: "+12125550144", Manual: true, State: ledger.Pending})
+	w.wants("Complete: all 1 numbers", "Compared with the plan set in force.", 0)(w.numbers("verify", "june"))
+	w.wants("", "no entry named jume (did you mean june?)", 1)(w.numbers("verify", "jume"))
+}
+
+// The pool of an entry in force is in the plan files. A number that another entry lists is
+// not of the pool.
+func TestNumbersVerify_ReadsThePoolInForce(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
+	w.number("+12125550143", diffProfile, springID, telnyx.Assigned)
+	w.number("+12125550144", diffProfile, "", "")
+	set, err := plan.Load("plans.yaml")
+	w.must(err)
+	spring, _ := set.Find(springID)
+	book := w.hasLedger()
+	w.inForce(book, ledger.Campaign{ID: oldID, Plan: "old"}, ledger.Number{Number: "+12125550142", State: ledger.Sendable, PlanPlace: "plans.yaml:8"})
+	w.inForce(book, ledger.Campaign{ID: springID, Plan: "spring", EntryHash: spring.Hash()},
+		ledger.Number{Number: "+12125550143", State: ledger.Sendable, PlanPlace: "plans.yaml:3"})
+	w.wants("missing  +12125550144\n1 missing, 0 extra, 0 waiting, of 2.\n", "", 2)(w.numbers("verify", "spring"))
+
+	w.must(os.WriteFile("plans.yaml", []byte(strings.Replace(twoEntries, diffProfile, otherProfile, 1)), 0o600))
+	w.wants("", "it may have a number pool, and plans.yaml does not have the same entry", 1)(w.numbers("verify", "spring"))
+	w.must(os.Remove("plans.yaml"))
+	w.wants("Complete: all 1 numbers", "", 0)(w.numbers("verify", "old"))
+}
+
+func TestNumbersVerify_WithoutNATSReadsTheFiles(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries+`  - name: review
+    reference_id: promo-7
+    brand_id: b1
+    numbers: [+12125550145]
+`)
+	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
+	w.number("+12125550143", diffProfile, springID, telnyx.Assigned)
+	w.number("+12125550145", diffProfile, "", "")
+	w.sim.AddCampaign(telnyxsim.Campaign{ID: foreignID, BrandID: "b1", ReferenceID: "promo-7", CampaignStatus: telnyx.CampaignMNOProvisioned})
+	const source = "Compared with the plan files of plans.yaml, since no running Greenlight could be asked."
+	w.wants("Complete: all 1 numbers", source, 0)(w.numbers("verify", "spring"))
+	w.wants("missing  +12125550145\n", source, 2)(w.numbers("verify", "review"))
+	t.Setenv("NATS_URL", "nats://127.0.0.1:1")
+	w.wants("Complete", "Note: the plan set in force cannot be read: NATS_URL (--nats-url) cannot be used", 0)(w.numbers("verify", "spring"))
+	w.wants("Complete", source, 0)(w.numbers("verify", "spring"))
+}
+
+// A ledger that cannot be read is not one that is not there.
+func TestNumbers_SayThatTheLedgerCannotBeRead(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
+	url, js := commandtest.StartNATS(t)
+	t.Setenv("NATS_URL", url)
+	_, stderr, code := w.numbers("list")
+	if code != 0 || stderr != "" {
+		t.Errorf("where no assigner ever ran: exit code %d, stderr %q, want nothing", code, stderr)
+	}
+	_, err := ledger.Create(t.Context(), js, 1)
+	w.must(err)
+	bucket, err := js.KeyValue(t.Context(), "CAMPAIGNS")
+	w.must(err)
+	_, err = bucket.Put(t.Context(), springID, []byte(`{"v":99}`))
+	w.must(err)
+	w.wants("+12125550142", "was written by a newer Greenlight", 0)(w.numbers("list"))
+	w.wants("", "the plan set in force cannot be read", 1)(w.numbers("verify", "old"))
+	if _, stderr, _ := w.numbers("list"); strings.Count(stderr, "\n") != 1 {
+		t.Errorf("said more than once: %q", stderr)
+	}
+}
+
+func TestNumbers_StandaloneIsRefusedBesideALedger(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, "", "")
+	w.hasLedger()
+	w.wants("", "a Greenlight runs here: leave out --standalone", 1)(w.numbers("assign", "+12125550142", "--campaign", oldID, "--standalone"))
+	w.wants("", "a Greenlight runs here: leave out --standalone", 1)(w.numbers("remove", "+12125550142", "--standalone", "--yes"))
+	if writes := w.sim.Writes(); len(writes) > 0 {
+		t.Errorf("wrote %v", writes)
+	}
+}
+
+func TestNumbers_StandaloneFindsPlanNamesInTheFiles(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
+	w.wants("+12125550142  attached", "", 0)(w.numbers("assign", "+12125550142", "--campaign", "old", "--standalone"))
+	w.wants("", "campaign summer is not on this Telnyx account", 1)(w.numbers("remove", "+12125550142", "--campaign", "summer", "--standalone", "--yes"))
+	w.wants("+12125550142  accepted", "", 0)(w.numbers("remove", "+12125550142", "--campaign", "old", "--standalone", "--yes"))
+	w.must(os.Remove("plans.yaml"))
+	w.wants("", "The name of a plan entry needs NATS", 1)(w.numbers("assign", "+12125550142", "--campaign", "old", "--standalone"))
+}
+
+// What cannot be judged does not stop the rest, unless there is nothing else.
+func TestNumbers_AreJudgedOneByOne(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
+	w.number("+12125550143", diffProfile, springID, telnyx.Assigned)
+	w.sim.Inject(telnyxsim.Fault{Method: http.MethodGet, PathPrefix: "/10dlc/campaign/" + springID, Times: -1, Kind: telnyxsim.Reset()})
+	stdout, stderr, code := w.numbers("remove", "+12125550142", "+12125550143", "212", "--standalone", "--yes")
+	for _, want := range []string{"212  refused  Number \"212\": ", "\n+12125550142  accepted\n", "+12125550143  refused  "} {
+		if code != 3 || !strings.Contains(stdout, want) {
+			t.Errorf("exit code %d, stderr %q, want 3 and %q in:\n%s", code, stderr, want, stdout)
+		}
+	}
+	w.wants("+12125550143  refused  ", "no answer", 1)(w.numbers("remove", "+12125550143", "--standalone", "--yes"))
+	w.wants("212  refused", "", 3)(w.numbers("assign", "+12125550143", "212", "--standalone", "--campaign", oldID))
+	w.wants("", `number "212"`, 1)(w.numbers("assign", "212", "--standalone", "--campaign", oldID))
+}
+
+func TestNumbersRemove_AsksOnlyAboutWhatItWouldSend(t *testing.T) {
+	number := plan.E164("+12125550142")
+	for _, test := range []struct {
+		shown assigner.ManualResult
+		want  bool
+	}{
+		{assigner.ManualResult{Number: number, Would: true, Before: &telnyx.Assignment{CampaignID: "a"}}, true},
+		{assigner.ManualResult{Number: number, Would: true}, true},
+		{assigner.ManualResult{Number: number}, false},
+		{assigner.ManualResult{Number: number, Refused: "Its record cannot be read."}, false},
+		{assigner.ManualResult{Number: number, Sent: true}, false},
+		{assigner.ManualResult{Number: number, Done: true}, false},
+	} {
+		c := numbersRemoveCommand{Yes: true}
+		if got, err := c.ask(io.Discard, []assigner.ManualResult{test.shown}); got != test.want || err != nil {
+			t.Errorf("%+v: got %t, %v, want %t", test.shown, got, err, test.want)
+		}
+	}
+}
+
+// writerFunc is called for each write.
+type writerFunc func(text string)
+
+func (f writerFunc) Write(text []byte) (int, error) {
+	f(string(text))
+	return len(text), nil
+}
+
+// A number that was refused when the others were shown is not removed with them, although
+// it could be read by then.
+func TestNumbersRemove_SendsOnlyForWhatWasShown(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
+	w.number("+12125550143", diffProfile, oldID, telnyx.Assigned)
+	w.sim.Inject(telnyxsim.Fault{Method: http.MethodGet, PathPrefix: "/10dlc/phone_number_campaigns/+12125550143", Times: -1, Kind: telnyxsim.Reset()})
+	var lines []string
+	stdout := writerFunc(func(text string) {
+		lines = append(lines, text)
+		w.sim.ClearFaults()
+	})
+	err := run(t.Context(), []string{"numbers", "remove", "+12125550142", "+12125550143", "--campaign", oldID, "--standalone", "--yes",
+		"--telnyx-base-url", w.api.URL + "/v2", "--telnyx-api-key", diffKey, "--telnyx-rate", "1000"}, output{stdout, io.Discard})
+	if coded, ok := errors.AsType[*app.ExitCode](err); !ok || coded.Code != 3 {
+		t.Errorf("got %v, want exit code 3", err)
+	}
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "+12125550143  refused") || lines[1] != "+12125550142  accepted\n" {
+		t.Errorf("got %q, want the second number refused and the first accepted", lines)
+	}
+	for _, write := range w.sim.Writes() {
+		if write.PhoneNumber != "+12125550142" {
+			t.Errorf("%s for %s, want none for the second number", write.Method, write.PhoneNumber)
+		}
+	}
+}
+
+// A hold of one campaign does not stop the removal from another.
+func TestNumbersRemove_LeavesOutWhatIsOnHold(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
+	w.number("+12125550143", diffProfile, springID, telnyx.Assigned)
+	book := w.hasLedger()
+	w.must(book.Hold(t.Context(), []string{oldID}, ledger.HeldBy{By: "ops@example", At: time.Now(), Reason: "audit"}))
+	stdout, stderr, code := w.numbers("remove", "+12125550142", "+12125550143", "--yes", "--json")
+	for _, want := range []string{`"message": "Nothing was sent: on hold by ops@example`, `"result": "accepted"`} {
+		if code != 3 || !strings.Contains(stdout, want) {
+			t.Errorf("exit code %d, stderr %q, want 3 and %s in:\n%s", code, stderr, want, stdout)
+		}
+	}
+	w.wants("+12125550142  refused", "Run greenlight resume first", 1)(w.numbers("remove", "+12125550142", "--yes"))
+}
+
+// After consent only what was shown is sent for, and while waiting only what is not done.
+func TestReduce_KeepsTheNumbersOfAKind(t *testing.T) {
+	entries := []plan.Campaign{{CampaignID: "a", Numbers: []plan.E164{"+12125550142", "+12125550143"}}, {CampaignID: "b", Numbers: []plan.E164{"+12125550144"}}}
+	results := []assigner.ManualResult{{Number: "+12125550142", Done: true}, {Number: "+12125550143", Would: true}, {Number: "+12125550144", Refused: "No."}}
+	got := reduce(entries, results, func(result assigner.ManualResult) bool { return result.Would })
+	want := []plan.Campaign{{CampaignID: "a", Numbers: []plan.E164{"+12125550143"}}}
+	if diff := cmp.Diff(want, got); diff != "" || len(entries[0].Numbers) != 2 {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestInForce_TakesThePlanOfANumberFromThePlansRecord(t *testing.T) {
+	spring := ledger.Number{CampaignID: "a", Plan: "spring", Number: "+12125550142", State: ledger.Conflict}
+	for name, other := range map[string]ledger.Number{
+		"no plan":     {CampaignID: "b", Number: "+12125550142", State: ledger.Pending},
+		"by a person": {CampaignID: "b", Number: "+12125550142", State: ledger.Pending, Manual: true, Plan: "earlier"},
+		"leaving":     {CampaignID: "b", Number: "+12125550142", State: ledger.Leaving, Plan: "earlier"},
+	} {
+		known := inForce{numbers: []ledger.Number{spring, other}}
+		if got := known.planOf()["+12125550142"]; got != "spring" {
+			t.Errorf("%s: the plan is %q, want spring", name, got)
+		}
+	}
+}
+
+// A third of the numbers may go, as many as were not removed before. The rest needs a person.
+func TestMarkRemovals_HoldsBackWhatNeedsAPerson(t *testing.T) {
+	entry := plan.Campaign{Name: "spring", CampaignID: "a", Prune: true, Numbers: []plan.E164{"+12125550140"}}
+	for name, test := range map[string]struct {
+		record ledger.Campaign
+		limit  int
+		want   string
+	}{
+		"a third":                  {ledger.Campaign{ID: "a"}, 0, "=-!!!"},
+		"of what it was before":    {ledger.Campaign{ID: "a", PruneBase: 9}, 0, "=---!"},
+		"less what was removed":    {ledger.Campaign{ID: "a", PruneBase: 9, Pruned: 2}, 0, "=-!!!"},
+		"nothing is left":          {ledger.Campaign{ID: "a", PruneBase: 9, Pruned: 3}, 0, "=!!!!"},
+		"as many as a person says": {ledger.Campaign{ID: "a", PruneBase: 9}, 4, "=----"},
+	} {
+		known := inForce{campaigns: []ledger.CampaignEntry{{Campaign: test.record}}}
+		f := assigner.Forecast{Plan: entry, Expanded: entry, Phase: ledger.PhaseApproved, Numbers: []assigner.NumberForecast{{Change: plan.Change{Number: "+12125550140", Action: plan.Done}}}}
+		for _, n := range []plan.E164{"+12125550142", "+12125550143", "+12125550144", "+12125550145"} {
+			known.numbers = append(known.numbers, ledger.Number{CampaignID: "a", Plan: "spring", Number: string(n), State: ledger.Leaving, AttachedBy: "spring"})
+			f.Numbers = append(f.Numbers, assigner.NumberForecast{Change: plan.Change{Number: n, Action: plan.Extra}})
+		}
+		forecasts := []assigner.Forecast{f}
+		known.markRemovals(forecasts, test.limit)
+		report := newDiffReport("plans", "", forecasts)
+		got := ""
+		for _, n := range report.Campaigns[0].Numbers {
+			got += n.Sign
+			if held := n.Sign == "!"; held != (n.Reason == ledger.PruneLimit) || held != n.NeedsPerson || n.Change != (n.Sign == "-") {
+				t.Errorf("%s: %+v", name, n)
+			}
+		}
+		if got != test.want || report.Changes != strings.Contains(test.want, "-") || report.NeedsPerson != strings.Contains(test.want, "!") {
+			t.Errorf("%s: got %s, changes %t, needs a person %t, want %s", name, got, report.Changes, report.NeedsPerson, test.want)
+		}
+	}
+}
+
+// Where a move waits, the number is not removed first.
+func TestMarkRemovals_LeavesWhatAnotherEntryMoves(t *testing.T) {
+	spring := plan.Campaign{Name: "spring", CampaignID: "a", Prune: true}
+	forecast := assigner.Forecast{Plan: spring, Expanded: spring, Numbers: []assigner.NumberForecast{{Change: plan.Change{Number: "+12125550142", Action: plan.Extra}}}}
+	next := assigner.Forecast{Plan: plan.Campaign{Name: "next", CampaignID: "b", Numbers: []plan.E164{"+12125550142"}}}
+	known := inForce{numbers: []ledger.Number{{CampaignID: "a", Plan: "spring", AttachedBy: "spring", Number: "+12125550142", State: ledger.Leaving}}}
+	for _, test := range []struct {
+		moveFrom []string
+		want     plan.Action
+	}{{[]string{"A"}, plan.Extra}, {nil, plan.Remove}} {
+		next.Plan.MoveFrom = test.moveFrom
+		forecasts := []assigner.Forecast{forecast, next}
+		forecasts[0].Numbers = slices.Clone(forecast.Numbers)
+		known.markRemovals(forecasts, 1)
+		if got := forecasts[0].Numbers[0].Action; got != test.want {
+			t.Errorf("move_from %v: got %s, want %s", test.moveFrom, got, test.want)
+		}
+	}
+}
+
+func TestOutcomes_AreCountedOnATerminal(t *testing.T) {
+	var lines, terminal bytes.Buffer
+	all := newOutcomes(output{&lines, &terminal}, false, "attached", "accepted")
+	if all.counter != nil {
+		t.Error("a buffer is taken for a terminal")
+	}
+	all.counter, all.total, all.waits = &terminal, 2, true
+	all.add(assigner.ManualResult{Number: "+12125550142", Sent: true})
+	all.add(assigner.ManualResult{Number: "+12125550143", Done: true})
+	all.add(assigner.ManualResult{Number: "+12125550142", Done: true})
+	if err := all.finish(nil); err != nil {
+		t.Error(err)
+	}
+	var counts []string
+	for _, part := range strings.Split(terminal.String(), "\r") {
+		if strings.HasSuffix(part, "of 2") {
+			counts = append(counts, part)
+		}
+	}
+	if want := []string{"0 of 2", "1 of 2", "2 of 2"}; !slices.Equal(counts, want) || !strings.HasSuffix(terminal.String(), "\r\x1b[K") {
+		t.Errorf("got %q, want %q, erased at the end", terminal.String(), want)
+	}
+	if want := "+12125550142  accepted\n+12125550143  attached\n+12125550142  attached\n"; lines.String() != want {
+		t.Errorf("got %q, want %q", lines.String(), want)
+	}
+}
+
+func TestExplain_SaysWhatToDoIfOthersKeepChangingIt(t *testing.T) {
+	got := explain(fmt.Errorf("write record: %w", ledger.ErrChanged), "a")
+	if want := "others keep changing it; run the command again"; !errors.Is(got, ledger.ErrChanged) || !strings.HasPrefix(got.Error(), want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
