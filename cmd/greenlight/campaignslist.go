@@ -165,17 +165,22 @@ func readCarriers(ctx context.Context, client *telnyx.Client, c telnyx.Campaign,
 	return carriers, nil
 }
 
+// webhookProblem is a relative clause that says why events may not reach Greenlight.
+func webhookProblem(c telnyx.Campaign, publicURL string) string {
+	if c.WebhookURL == "" {
+		return "which is empty"
+	}
+	return preflight.WrongWebhookURL(c.WebhookURL, publicURL)
+}
+
 // show joins what is known of a campaign.
 func (r reading) show(c telnyx.Campaign, known inForce, records []telnyx.Assignment) shownCampaign {
 	phase, _ := assigner.PhaseOf(c)
 	s := shownCampaign{
 		CampaignID: c.CampaignID, TCRCampaignID: c.TCRCampaignID, BrandID: c.BrandID, Shared: c.Shared,
 		Phase: phase, Status: c.CampaignStatus, Stage: status.Stage(string(c.CampaignStatus)), Carriers: []carrier{},
-		WebhookURL: c.WebhookURL, WebhookFailoverURL: c.WebhookFailoverURL, WebhookProblem: "which is empty",
+		WebhookURL: c.WebhookURL, WebhookFailoverURL: c.WebhookFailoverURL, WebhookProblem: webhookProblem(c, r.PublicURL),
 		AutoRenewal: c.AutoRenewal, RenewsOrEnds: c.RenewsOrEnds.Text, ends: assigner.EndOf(c),
-	}
-	if c.WebhookURL != "" {
-		s.WebhookProblem = preflight.WrongWebhookURL(c.WebhookURL, r.PublicURL)
 	}
 	want := plan.Campaign{MaxNumbers: plan.DefaultMaxNumbers}
 	for _, entry := range known.campaigns {

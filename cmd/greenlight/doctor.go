@@ -177,13 +177,13 @@ func (c *doctorCommand) checkWebhooks(ctx context.Context, report *doctor.Report
 	unread := max(len(chosen)-doctorCampaigns, 0)
 	if chosen, err := readChosen(ctx, client, doctorAtOnce, chosen[:len(chosen)-unread]); err == nil {
 		var planned []doctor.Planned
-		for _, c := range chosen {
-			if c.err == nil {
-				planned = append(planned, doctor.Planned{Plan: c.name, WebhookURL: c.campaign.WebhookURL})
+		for _, read := range chosen {
+			if read.err == nil {
+				planned = append(planned, doctor.Planned{Plan: read.name, WebhookURL: read.campaign.WebhookURL, Wrong: webhookProblem(read.campaign, c.PublicURL)})
 			}
 		}
 		if len(planned) > 0 {
-			report.Add(doctor.WebhookURLs(planned, unread, c.PublicURL))
+			report.Add(doctor.WebhookURLs(planned, unread))
 		}
 	}
 	since := time.Now().Add(-doctorBack)

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"greenlight/internal/preflight"
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 )
 
-// Planned is the webhookURL of a planned campaign.
-type Planned struct{ Plan, WebhookURL string }
+// Planned is the webhookURL of a planned campaign. Wrong is a relative clause that says why
+// events may not reach Greenlight there, empty if they do.
+type Planned struct{ Plan, WebhookURL, Wrong string }
 
 // maxURLs bounds the URLs in a message, in number, and maxURL each of them in length.
 const (
@@ -22,18 +22,13 @@ const (
 )
 
 // WebhookURLs checks whether Telnyx posts the events of planned campaigns to this webhook.
-// PublicURL is as in [preflight.WrongWebhookURL]. Unread counts campaigns that were not
-// read.
-func WebhookURLs(planned []Planned, unread int, publicURL string) Finding {
+// Unread counts campaigns that were not read.
+func WebhookURLs(planned []Planned, unread int) Finding {
 	f := Finding{Check: CheckWebhookURL, Facts: map[string]any{"campaigns": len(planned)}}
 	var wrong []string
 	for _, c := range planned {
-		why := "which is empty"
-		if c.WebhookURL != "" {
-			why = preflight.WrongWebhookURL(c.WebhookURL, publicURL)
-		}
-		if why != "" {
-			wrong = append(wrong, status.Plain(c.Plan, 60)+" ("+cmp.Or(status.Plain(c.WebhookURL, maxURL), "none")+", "+why+")")
+		if c.Wrong != "" {
+			wrong = append(wrong, status.Plain(c.Plan, 60)+" ("+cmp.Or(status.Plain(c.WebhookURL, maxURL), "none")+", "+c.Wrong+")")
 		}
 	}
 	f.Facts["wrong"] = len(wrong)

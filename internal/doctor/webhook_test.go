@@ -14,17 +14,16 @@ func TestWebhookURLs(t *testing.T) {
 	for name, tc := range map[string]struct {
 		planned []doctor.Planned
 		unread  int
-		public  string
 		level   doctor.Level
 		says    []string
 	}{
-		"ours":           {[]doctor.Planned{{"spring", ours}}, 0, "https://hooks.example.com", doctor.OK, []string{"The webhookURL of 1 planned campaign leads here"}},
-		"some unread":    {[]doctor.Planned{{"spring", ours}}, 2, "", doctor.OK, []string{"Not checked: 2 other campaigns"}},
-		"another host":   {[]doctor.Planned{{"spring", ours}}, 0, "https://new.example.com", doctor.Warn, []string{"spring (" + ours + ", whose host is not new.example.com)"}},
-		"none":           {[]doctor.Planned{{"spring", ""}}, 0, "", doctor.Warn, []string{"spring (none, which is empty)"}},
-		"too many wrong": {[]doctor.Planned{{"a", ""}, {"b", ""}, {"c", ""}, {"d", ""}}, 0, "", doctor.Warn, []string{"of 4 planned campaigns", "and 1 more"}},
+		"ours":           {[]doctor.Planned{{"spring", ours, ""}}, 0, doctor.OK, []string{"The webhookURL of 1 planned campaign leads here"}},
+		"some unread":    {[]doctor.Planned{{"spring", ours, ""}}, 2, doctor.OK, []string{"Not checked: 2 other campaigns"}},
+		"another host":   {[]doctor.Planned{{"spring", ours, "whose host is not new.example.com"}}, 0, doctor.Warn, []string{"spring (" + ours + ", whose host is not new.example.com)"}},
+		"none":           {[]doctor.Planned{{"spring", "", "which is empty"}}, 0, doctor.Warn, []string{"spring (none, which is empty)"}},
+		"too many wrong": {[]doctor.Planned{{"a", "", "x"}, {"b", "", "x"}, {"c", "", "x"}, {"d", "", "x"}}, 0, doctor.Warn, []string{"of 4 planned campaigns", "and 1 more"}},
 	} {
-		f := doctor.WebhookURLs(tc.planned, tc.unread, tc.public)
+		f := doctor.WebhookURLs(tc.planned, tc.unread)
 		if f.Level != tc.level || (f.Fix == "") != (tc.level == doctor.OK) {
 			t.Errorf("%s: got %+v, want %s", name, f, tc.level)
 		}
