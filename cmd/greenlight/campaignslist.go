@@ -90,6 +90,7 @@ func (c *campaignsListCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	known := c.plansInForce(ctx)
+	known.warn(out.Stderr)
 	shown := make([]shownCampaign, len(campaigns))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrency)
@@ -264,6 +265,7 @@ func (c *campaignsShowCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	known := c.plansInForce(ctx)
+	known.warn(out.Stderr)
 	chosen, err := known.choose(c.Plans, []string{c.Campaign})
 	if err == nil {
 		chosen, err = readChosen(ctx, client, 1, chosen)

@@ -145,7 +145,9 @@ func (p *pointing) run(ctx context.Context) error {
 	if hold.All != nil && !p.DryRun {
 		return &assigner.HeldError{By: *hold.All}
 	}
-	chosen, err := p.plansInForce(ctx).choose(p.Plans, p.What)
+	known := p.plansInForce(ctx)
+	known.warn(p.out.Stderr)
+	chosen, err := known.choose(p.Plans, p.What)
 	if err != nil {
 		return err
 	}

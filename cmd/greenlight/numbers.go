@@ -132,19 +132,6 @@ func findCampaign(ctx context.Context, client *telnyx.Client, known inForce, nam
 	return assigner.ReadCampaign(ctx, client, name)
 }
 
-// readEntry reads the campaign that a plan entry selects, also by its reference.
-func readEntry(ctx context.Context, client *telnyx.Client, want plan.Campaign) (telnyx.Campaign, error) {
-	if want.ReferenceID == "" {
-		return assigner.ReadCampaign(ctx, client, want.ID())
-	}
-	alone := plan.Campaign{Name: want.Name, ReferenceID: want.ReferenceID, BrandID: want.BrandID}
-	forecasts, err := assigner.Foresee(ctx, assigner.NewObserver(client, 1), &plan.Set{Campaigns: []plan.Campaign{alone}})
-	if err != nil {
-		return telnyx.Campaign{}, err
-	}
-	return forecasts[0].Campaign, forecasts[0].Err
-}
-
 // noCampaign is the error for a campaign that Telnyx does not have.
 func noCampaign(name string) error {
 	return fmt.Errorf("campaign %s is not on this Telnyx account: check the id, and that the API key belongs to the right account", status.Plain(name, 100))
@@ -293,11 +280,16 @@ func (o *outcomes) fail(number plan.E164, err error) {
 	o.put(outcome{Number: number, Result: refused, Message: strings.ToUpper(text[:1]) + text[1:], err: err})
 }
 
-// judge refuses the numbers that an error left without a result. The error of numbers that
-// have one is returned.
+// judge refuses the numbers that an error left without a result. If some have one, from this
+// time or an earlier one, the error is returned.
 func (o *outcomes) judge(numbers []plan.E164, results []assigner.ManualResult, err error) error {
 	if err == nil || len(results) > 0 {
 		return err
+	}
+	for _, n := range numbers {
+		if _, known := o.all[n]; known {
+			return err
+		}
 	}
 	for _, n := range numbers {
 		o.fail(n, err)

@@ -390,6 +390,20 @@ func TestOutcomes_AreCountedOnATerminal(t *testing.T) {
 	}
 }
 
+// A number that Telnyx accepted is not refused because a later reading fails.
+func TestOutcomes_KeepWhatIsKnownWhenALaterReadingFails(t *testing.T) {
+	var lines bytes.Buffer
+	all := newOutcomes(output{&lines, io.Discard}, false, "attached", "accepted")
+	numbers, broken := []plan.E164{"+12125550142"}, errors.New("no answer")
+	all.add(assigner.ManualResult{Number: numbers[0], Sent: true})
+	if got := all.judge(numbers, nil, broken); got != broken {
+		t.Errorf("got %v, want the error", got)
+	}
+	if want := "+12125550142  accepted\n"; lines.String() != want {
+		t.Errorf("got %q, want %q", lines.String(), want)
+	}
+}
+
 func TestExplain_SaysWhatToDoIfOthersKeepChangingIt(t *testing.T) {
 	got := explain(fmt.Errorf("write record: %w", ledger.ErrChanged), "a")
 	if want := "others keep changing it; run the command again"; !errors.Is(got, ledger.ErrChanged) || !strings.HasPrefix(got.Error(), want) {

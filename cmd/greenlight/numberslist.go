@@ -12,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"greenlight/internal/app"
+	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/status"
@@ -244,7 +245,7 @@ func (c *numbersVerifyCommand) wanted(ctx context.Context, client *telnyx.Client
 	if _, isKnown := known.campaign(want.ID()); isKnown {
 		campaign, err = findCampaign(ctx, client, known, want.ID())
 	} else {
-		campaign, err = readEntry(ctx, client, want)
+		campaign, err = assigner.ReadEntry(ctx, client, want)
 	}
 	if err != nil {
 		return want, campaign, explain(err, want.ID())

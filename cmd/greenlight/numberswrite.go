@@ -46,7 +46,7 @@ func (c naming) entry(ctx context.Context, m *assigner.Manual, name string) (pla
 		return plan.Campaign{CampaignID: want.CampaignID, TCRCampaignID: want.TCRCampaignID}, nil
 	}
 	if named {
-		found, err := readEntry(ctx, client, want)
+		found, err := assigner.ReadEntry(ctx, client, want)
 		return plan.Campaign{CampaignID: found.CampaignID}, explain(err, name)
 	}
 	_, err := assigner.ReadCampaign(ctx, client, name)
