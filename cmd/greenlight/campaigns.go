@@ -121,4 +121,4 @@ func (c chosenCampaign) label() string {
 }
 
 // errNotShown says that a change of a campaign was accepted, and does not show.
-var errNotShown = errors.New("Telnyx accepted the request, but still shows the old URL; check it with greenlight campaigns show")
+var errNotShown = errors.New("the request was accepted, but Telnyx still shows the old URL; check it with greenlight campaigns show")

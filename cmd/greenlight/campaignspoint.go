@@ -69,7 +69,7 @@ func (c *campaignsPointCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	if !c.Standalone && !c.DryRun {
-		return fmt.Errorf("%w To work without NATS while no assigner runs, add --standalone.", err)
+		return fmt.Errorf("%w To work without NATS while no assigner runs, add --standalone", err)
 	}
 	return work.run(ctx)
 }
