@@ -18,6 +18,7 @@ import (
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 )
 
 // importWorld is an account to import, in a folder without plans.
@@ -105,7 +106,7 @@ func (w *diffWorld) randomAccount(r *rand.Rand) (attached []string) {
 }
 
 func TestPlanImport_OfAnyAccountLeavesNothingToChange(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range uint64(testkit.Fewer(50)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := importWorld(t, telnyxsim.Dialect{})
 			attached := w.randomAccount(rand.New(rand.NewPCG(seed, 1)))
@@ -276,13 +277,14 @@ func TestPlanImport_FileIsInAFolderIfThePathLooksLikeOne(t *testing.T) {
 }
 
 func TestPlanImport_UnderstandsDialects(t *testing.T) {
-	for _, name := range []string{
+	dialects := []string{
 		"filter-digits", "filter-one", "filter-ignored", "filter-nothing", "filter-500", "numbers-nothing", "unknown-filters-refused",
 		"pages-of-100", "pages-of-50-or-400", "pages-of-20", "sort-refused", "totals-missing", "totals-of-page", "totals-small", "totals-text",
 		"past-end-repeats", "past-end-404", "page-brackets", "page-plain", "assignment-lower", "assignment-missing", "mappings-missing",
 		"campaign-title", "type-title", "type-unknown", "numbers-spaced", "ids-upper", "records-snake", "records-status", "campaigns-snake",
 		"lists-data", "lists-bare", "paths-guide",
-	} {
+	}
+	for _, name := range dialects[:testkit.Fewer(len(dialects))] {
 		t.Run(name, func(t *testing.T) {
 			dialect, err := telnyxsim.ParseDialect(name)
 			if err != nil {

@@ -14,6 +14,7 @@ import (
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 )
 
 // manual returns a [Manual] beside the rig's assigner, as a command in another process is.
@@ -159,7 +160,7 @@ func TestManual_SendsNothingWhileHeld(t *testing.T) {
 // A command and an assigner work on the same number at the same time.
 func TestManual_BesideAnAssigner(t *testing.T) {
 	t.Parallel()
-	const rounds = 200
+	rounds := testkit.Fewer(200)
 	numbers := numbered(rounds)
 	r := newRig(t, telnyxsim.Options{MaxNumbersPerCampaign: rounds}, rounds)
 	for round, number := range numbers {
@@ -209,7 +210,8 @@ func TestManual_BesideAnAssigner(t *testing.T) {
 // Two commands move one number to two campaigns.
 func TestManual_TwoCommandsMoveOnce(t *testing.T) {
 	t.Parallel()
-	const third, rounds = "951c6a5c-907b-43a9-8ada-ba1dc8335b07", 30
+	const third = "951c6a5c-907b-43a9-8ada-ba1dc8335b07"
+	rounds := testkit.Fewer(30)
 	r := newRig(t, telnyxsim.Options{Latency: time.Millisecond}, rounds)
 	r.sim.AddCampaign(telnyxsim.Campaign{ID: third, CampaignStatus: telnyx.CampaignMNOProvisioned})
 	for round, number := range numbered(rounds) {

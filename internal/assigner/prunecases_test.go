@@ -10,6 +10,7 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 )
 
 func deletes(r *rig) (n int) {
@@ -350,7 +351,7 @@ func TestManual_RefusesToAssignWhatIsBeingRemoved(t *testing.T) {
 // number while a command removes it.
 func TestManual_RemovesNothingThatANewPlanNames(t *testing.T) {
 	t.Parallel()
-	const rounds = 60
+	rounds := testkit.Fewer(60)
 	numbers := numbered(rounds)
 	r := newRig(t, telnyxsim.Options{}, rounds)
 	late := 0

@@ -86,7 +86,7 @@ func stageForty(t *testing.T, sim *telnyxsim.Simulator) *plan.Set {
 func TestRivalCampaigns_DoNotTakeFromEachOther(t *testing.T) {
 	t.Parallel()
 	const third = "951c6a5c-907b-43a9-8ada-ba1dc8335b07"
-	const rounds = 30
+	rounds := testkit.Fewer(30)
 	r := newRig(t, telnyxsim.Options{Latency: time.Millisecond}, rounds)
 	r.sim.AddCampaign(telnyxsim.Campaign{ID: third, CampaignStatus: telnyx.CampaignMNOProvisioned})
 	entry := func(to, number string) *plan.Set {

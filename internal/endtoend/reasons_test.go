@@ -329,7 +329,7 @@ var scenarios = map[ledger.Reason][]scenario{
 			}, fix: attached},
 	},
 	ledger.PruneLimit: {
-		{name: "a number leaves a plan of one", state: ledger.Leaving, again: resync, words: "left the plan",
+		{name: "a number leaves a plan of one", state: ledger.Leaving, again: resync, words: "the plan dropped",
 			entry: []string{"prune: true"},
 			prepare: func(w *world) {
 				w.own(reasonNumber)

@@ -7,3 +7,6 @@ const hostileSize = maxFileSize
 
 // hostileValues is how many values they hold that are parsed.
 const hostileValues = maxValues
+
+// underRace says that the race detector is on.
+const underRace = false

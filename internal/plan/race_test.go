@@ -9,3 +9,6 @@ const hostileSize = maxFileSize / 32
 
 // hostileValues is how many values they hold that are parsed.
 const hostileValues = maxValues / 32
+
+// underRace says that the race detector is on.
+const underRace = true

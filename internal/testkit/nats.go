@@ -70,3 +70,11 @@ func Within(t testing.TB, limit time.Duration, try func() error) {
 		}
 	}
 }
+
+// Fewer returns n, or a fifth of it under the race detector; at least one.
+func Fewer(n int) int {
+	if UnderRace {
+		return max(n/5, 1)
+	}
+	return n
+}
