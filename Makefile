@@ -39,7 +39,7 @@ vet: ## run go vet and staticcheck
 	cd deploy/release/plantest && $(GO) vet .
 
 # Suites that are reduced or skipped with the race detector run in full without it.
-FULL = Dialects|EveryNotification|Flood|Cluster|RollingRestart|Replicas|SilentServer|Hostile|Rival|Beside|TwoCommands|NewPlanNames|PlanImport
+FULL = Dialects|EveryNotification|Flood|Cluster|RollingRestart|Replicas|SilentServer|Hostile|Rival|Beside|TwoCommands|NewPlanNames|PlanImport|Strangers
 
 test: ## run all tests with the race detector, large ones in full without it, and the test modules in deploy/
 	$(GO) test -race -timeout 20m ./...

@@ -233,9 +233,10 @@ func (l logLines) Write(line []byte) (int, error) {
 // eventually waits until is returns true.
 func (r *rig) eventually(what string, is func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
+	const patience = 5 * time.Minute // on a machine that runs many tests at once
+	for deadline := time.Now().Add(patience); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			r.Fatalf("not within a minute: %s", what)
+			r.Fatalf("not within %s: %s", patience, what)
 		}
 	}
 }

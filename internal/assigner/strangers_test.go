@@ -15,13 +15,15 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 )
 
 // Tens of thousands of events are about unplanned campaigns. Then a planned one is approved.
 // Its numbers must not wait until all the others are read.
 func TestStrangers_DoNotHoldUpAPlannedApproval(t *testing.T) {
 	t.Parallel()
-	const strangers, stored, numbers = 200, 30000, 5
+	const strangers, numbers = 200, 5
+	stored := testkit.Fewer(30000)
 	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: time.Millisecond}, numbers, func(c *Config) {
 		c.Now = time.Now
 		c.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 5})
