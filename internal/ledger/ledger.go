@@ -231,7 +231,8 @@ func (l *Ledger) PutNumber(ctx context.Context, entry NumberEntry, n Number) (Nu
 // that [Ledger.RecordsOf] returned. Otherwise nothing is changed and the error matches
 // [ErrChanged]. This is what keeps two processes, and two campaigns, from sending requests
 // for one number at the same time: each must read the records again, and then finds the
-// other's claim.
+// other's claim. With several replicas, another kind of write that is not stored yet may
+// go unseen; two claims never do (nats-server, checkMsgHeadersPreClusteredProposal).
 func (l *Ledger) Claim(ctx context.Context, entry NumberEntry, n Number, others uint64) (NumberEntry, error) {
 	n = n.dated(entry)
 	data, err := json.Marshal(n)
