@@ -156,8 +156,8 @@ func readCarriers(ctx context.Context, client *telnyx.Client, c telnyx.Campaign,
 	}
 	names := telnyx.KnownCarriers()
 	if withNames {
-		if told, err := client.CarrierNames(ctx, c.CampaignID); err == nil { // else the id is shown
-			maps.Copy(names, told)
+		if named, err := client.CarrierNames(ctx, c.CampaignID); err == nil { // else the id is shown
+			maps.Copy(names, named)
 		}
 	}
 	for _, network := range slices.Sorted(maps.Keys(states)) {

@@ -124,10 +124,11 @@ func (r *reconcile) movesElsewhere(n plan.E164, c telnyx.Campaign) bool {
 // entry named when it last removed none go without a person, or as many as the limit says.
 func (r *reconcile) decideLeaving(leaving []plan.E164, seen *Observation, claimed map[plan.E164]ledger.Number) []Decision {
 	if len(leaving) == 0 {
-		if len(r.spared) == 0 {
-			r.pruneBase, r.pruned = 0, 0
+		if len(r.spared) > 0 {
+			return nil // the next reading shows whether they leave
 		}
-		if r.want.Prune && len(r.spared) == 0 {
+		r.pruneBase, r.pruned = 0, 0
+		if r.want.Prune {
 			r.pruneBase = len(r.want.Numbers)
 		}
 		return nil

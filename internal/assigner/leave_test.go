@@ -45,6 +45,19 @@ func onCampaign(r *rig) (numbers []string) {
 	return numbers
 }
 
+// aboutToPrune returns a rig whose entry attached six numbers and has not named the first
+// few of them for a whole resync interval.
+func aboutToPrune(t *testing.T, dropped int) (*rig, []string) {
+	t.Helper()
+	numbers := numbered(6)
+	r := newRig(t, telnyxsim.Options{}, 6)
+	attachAll(r, pruning(numbers...))
+	r.plan(pruning(numbers[dropped:]...))
+	r.reconcile(testCampaign)
+	r.advance(r.a.config.Resync + time.Second)
+	return r, numbers
+}
+
 // leaves reconciles for so many resync intervals.
 func leaves(r *rig, resyncs int) {
 	r.Helper()
@@ -152,12 +165,7 @@ func TestPrune_RemovesAThirdAndAsks(t *testing.T) {
 // Between the last reading of the list and the DELETE, the number goes elsewhere.
 func TestPrune_NeverRemovesFromAnotherCampaign(t *testing.T) {
 	t.Parallel()
-	numbers := numbered(6)
-	r := newRig(t, telnyxsim.Options{}, 6)
-	attachAll(r, pruning(numbers...))
-	r.plan(pruning(numbers[1:]...))
-	r.reconcile(testCampaign)
-	r.advance(r.a.config.Resync + time.Second)
+	r, numbers := aboutToPrune(t, 1)
 	r.before = func(req *http.Request) {
 		if req.Method == http.MethodGet && req.URL.Path == recordsPath+"/"+numbers[0] {
 			r.check(r.sim.AttachNumber(numbers[0], otherCampaign, telnyx.Assigned))
@@ -175,12 +183,7 @@ func TestPrune_NeverRemovesFromAnotherCampaign(t *testing.T) {
 // The plan names the number again while its removal waits for the limiter.
 func TestPrune_StopsWhenThePlanNamesTheNumberAgain(t *testing.T) {
 	t.Parallel()
-	numbers := numbered(6)
-	r := newRig(t, telnyxsim.Options{}, 6)
-	attachAll(r, pruning(numbers...))
-	r.plan(pruning(numbers[1:]...))
-	r.reconcile(testCampaign)
-	r.advance(r.a.config.Resync + time.Second)
+	r, numbers := aboutToPrune(t, 1)
 	r.before = func(req *http.Request) {
 		if req.Method == http.MethodGet && req.URL.Path == recordsPath+"/"+numbers[0] {
 			r.plan(pruning(numbers...))

@@ -127,12 +127,7 @@ func TestPrune_LeavesWhatAnotherEntryAttached(t *testing.T) {
 // Telnyx accepts each DELETE, and the carriers fail it.
 func TestPrune_AsksWhenARemovalKeepsFailing(t *testing.T) {
 	t.Parallel()
-	numbers := numbered(6)
-	r := newRig(t, telnyxsim.Options{}, 6)
-	attachAll(r, pruning(numbers...))
-	r.plan(pruning(numbers[1:]...))
-	r.reconcile(testCampaign)
-	r.advance(r.a.config.Resync + time.Second)
+	r, numbers := aboutToPrune(t, 1)
 	r.after = func(req *http.Request) {
 		if req.Method == http.MethodDelete {
 			r.check(r.sim.AttachNumber(numbers[0], testCampaign, telnyx.FailedUnassignment))
@@ -185,12 +180,7 @@ func TestManual_KnowsThePlanByEveryID(t *testing.T) {
 // then moves it elsewhere.
 func TestPrune_KeepsTheClaimOfAnUnansweredRemoval(t *testing.T) {
 	t.Parallel()
-	numbers := numbered(6)
-	r := newRig(t, telnyxsim.Options{}, 6)
-	attachAll(r, pruning(numbers...))
-	r.plan(pruning(numbers[1:]...))
-	r.reconcile(testCampaign)
-	r.advance(r.a.config.Resync + time.Second)
+	r, numbers := aboutToPrune(t, 1)
 	r.sim.Inject(telnyxsim.Fault{Method: http.MethodDelete, Kind: telnyxsim.Reset()})
 	r.reconcile(testCampaign)
 	sent := r.number(numbers[0])
@@ -217,12 +207,7 @@ func TestPrune_KeepsTheClaimOfAnUnansweredRemoval(t *testing.T) {
 // has another whole resync.
 func TestPrune_WaitsAgainAfterTheNumberWasNamedAgain(t *testing.T) {
 	t.Parallel()
-	numbers := numbered(6)
-	r := newRig(t, telnyxsim.Options{}, 6)
-	attachAll(r, pruning(numbers...))
-	r.plan(pruning(numbers[2:]...))
-	r.reconcile(testCampaign)
-	r.advance(r.a.config.Resync + time.Second)
+	r, numbers := aboutToPrune(t, 2)
 	fail := true
 	r.after = func(req *http.Request) {
 		if req.Method == http.MethodDelete && fail {
@@ -248,12 +233,7 @@ func TestPrune_WaitsAgainAfterTheNumberWasNamedAgain(t *testing.T) {
 // 429s never count.
 func TestPrune_DoesNotCountRateLimits(t *testing.T) {
 	t.Parallel()
-	numbers := numbered(6)
-	r := newRig(t, telnyxsim.Options{}, 6)
-	attachAll(r, pruning(numbers...))
-	r.plan(pruning(numbers[1:]...))
-	r.reconcile(testCampaign)
-	r.advance(r.a.config.Resync + time.Second)
+	r, numbers := aboutToPrune(t, 1)
 	r.sim.Inject(telnyxsim.Fault{Method: http.MethodDelete, Times: -1, Kind: telnyxsim.RateLimited(0)})
 	for range 4 {
 		if err := r.tryReconcile(r.Context(), testCampaign); err != nil && !errors.Is(err, ledger.ErrChanged) {
@@ -300,12 +280,7 @@ func TestPrune_WaitsWhileThePlanDoesNotLoad(t *testing.T) {
 // A person attaches by hand what the entry has pruned.
 func TestPrune_LeavesWhatAPersonPutBack(t *testing.T) {
 	t.Parallel()
-	numbers := numbered(6)
-	r := newRig(t, telnyxsim.Options{}, 6)
-	attachAll(r, pruning(numbers...))
-	r.plan(pruning(numbers[1:]...))
-	r.reconcile(testCampaign)
-	r.advance(r.a.config.Resync + time.Second)
+	r, numbers := aboutToPrune(t, 1)
 	r.reconcile(testCampaign) // DELETE; the record still says so
 	wantOn(r, "pruned", numbers[1:])
 	m := r.manual()
