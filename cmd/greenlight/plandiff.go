@@ -64,10 +64,11 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	forecasts, err := assigner.Foresee(ctx, assigner.NewObserver(client, concurrency), sets[0])
+	all, err := assigner.Foresee(ctx, assigner.NewObserver(client, concurrency), sets[0])
 	if err != nil {
 		return preflight.Explain(ctx, err)
 	}
+	forecasts := all[0]
 	known := c.plansInForce(ctx)
 	known.warn(out.Stderr)
 	known.markRemovals(forecasts, c.PruneLimit)

@@ -455,7 +455,7 @@ func decideInOrder(cases []Case, room int) []Decision {
 func comparePlaces(entry plan.Campaign, a, b plan.E164) int {
 	x, _ := entry.Where(a)
 	y, _ := entry.Where(b)
-	return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column), cmp.Compare(a, b))
+	return cmp.Or(x.Compare(y), cmp.Compare(a, b))
 }
 
 // soleProprietor is the use case of campaigns that carry one number
