@@ -255,17 +255,10 @@ func insist(ctx context.Context, do func(context.Context) error) error {
 	}
 }
 
-// watching returns a copy of the client that reports its calls to this assigner as
-// well.
+// watching returns a copy of the client that reports its calls to this assigner.
 func (a *Assigner) watching(client *telnyx.Client) *telnyx.Client {
 	watched := client.Copy()
-	watched.OnCall = func(call telnyx.Call) {
-		a.metrics.call(call)
-		if client.OnCall != nil {
-			client.OnCall(call)
-		}
-	}
-	a.traceCalls(watched)
+	watched.OnCall = a.watchCall
 	return watched
 }
 
