@@ -42,7 +42,7 @@ type command struct {
 
 func main() {
 	os.Exit(app.Main("greenlight", func(ctx context.Context) error {
-		return run(ctx, os.Args[1:], output{os.Stdout, os.Stderr})
+		return run(ctx, os.Args[1:], output{app.Text(os.Stdout), app.Text(os.Stderr)})
 	}))
 }
 
@@ -71,7 +71,7 @@ func (c *helpCommand) Run(ctx context.Context, out output) error {
 
 // writeJSON prints a value as indented JSON. It does not escape HTML, since people read it too.
 func writeJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(app.Raw(w))
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)

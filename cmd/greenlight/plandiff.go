@@ -168,7 +168,7 @@ func (c *planDiffCommand) writeFaults(w io.Writer, loaded []validation) error {
 	case "json":
 		return writeValidations(w, loaded)
 	case "markdown":
-		return writeFaultsMarkdown(w, loaded[0])
+		return writeFaultsMarkdown(app.Raw(w), loaded[0])
 	default:
 		return writeText(w, loaded)
 	}
@@ -179,7 +179,7 @@ func (c *planDiffCommand) write(w io.Writer, report diffReport) error {
 	case "json":
 		return writeJSON(w, report)
 	case "markdown":
-		return report.writeMarkdown(w, c.All)
+		return report.writeMarkdown(app.Raw(w), c.All)
 	default:
 		return report.writeText(w, c.All, app.WantsColour(w))
 	}

@@ -123,7 +123,8 @@ func (r *reconcile) record() ledger.Campaign {
 		c.PlanHash = r.set.Hash
 	}
 	c.PlanPlace, c.ReadAgoSeconds = placeText(r.want.Position), max(r.a.now().Sub(r.now), 0).Seconds()
-	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, r.extras
+	c.Reason, c.Detail, c.Attempts = "", "", 0
+	c.Extras, c.ExtraNumbers = len(r.extras), r.extras[:min(len(r.extras), ledger.MaxExtraNumbers)]
 	c.PruneBase, c.Pruned, c.MaxNumbers = r.pruneBase, r.pruned, r.want.MaxNumbers
 	if read := r.campaign; r.wasRead() {
 		c.TelnyxID, c.TCRID, c.BrandID = string(read.CampaignID), string(read.TCRCampaignID), read.BrandID
