@@ -9,6 +9,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/rs/zerolog"
 
+	"greenlight/internal/ledger"
+	"greenlight/internal/notice"
+	"greenlight/internal/status"
 	"greenlight/internal/telemetry"
 )
 
@@ -40,7 +43,7 @@ func (s Log) Logger(faults *Faults, w io.Writer) zerolog.Logger {
 }
 
 // console returns a writer that formats JSON lines for people: no empty fields, and the
-// name of a campaign in its plan before its id. On a terminal a line is cut to
+// name of a campaign in its plan before its id. What is completed is green. On a terminal a line is cut to
 // its width.
 func console(w io.Writer) io.Writer {
 	out := zerolog.ConsoleWriter{
@@ -51,6 +54,9 @@ func console(w io.Writer) io.Writer {
 				list, isList := value.([]any)
 				return value == nil || value == "" || isList && len(list) == 0
 			})
+			if message, ok := fields[zerolog.MessageFieldName].(string); ok && fields[telemetry.KeyNotice] == string(notice.Completed) {
+				fields[zerolog.MessageFieldName] = status.Paint(ledger.Number{State: ledger.Sendable}, message, WantsColour(w))
+			}
 			return nil
 		},
 	}

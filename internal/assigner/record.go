@@ -58,8 +58,11 @@ func (r *reconcile) writeRecord(n ledger.Number, write func(ledger.NumberEntry, 
 // logNumber logs a number's new state; news says that it needs a person since now.
 func (r *reconcile) logNumber(n ledger.Number, news bool) {
 	line := r.a.log.Info()
-	if news {
+	switch {
+	case news:
 		line = r.a.log.Warn().Str(telemetry.KeyDetail, n.Detail)
+	case n.State == ledger.Planned && (n.Reason == ledger.Queued || n.Reason.OfCampaign()):
+		line = r.a.log.Debug() // the line of the campaign says it
 	}
 	line.Str(telemetry.KeyNumber, n.Number).Str(telemetry.KeyCampaign, r.req.key).Str(telemetry.KeyPlan, n.Plan).
 		Str(telemetry.KeyState, string(n.State)).Str(telemetry.KeyReason, string(n.Reason)).
