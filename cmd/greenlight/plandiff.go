@@ -48,14 +48,17 @@ Exits with
 
 // Run compares the plans with Telnyx, and prints what would be done.
 func (c *planDiffCommand) Run(ctx context.Context, out output) error {
-	if c.Path == "" {
-		c.Path = c.Plans
-	}
 	if c.JSON {
 		c.Format = "json"
 	}
 	var faults app.Faults
 	client, concurrency := c.ReadOnlyClient(&faults)
+	if c.Path == "" {
+		if c.Format == "text" && !app.CheckPlans(&faults, c.Plans) {
+			return faults.Err()
+		}
+		c.Path = c.Plans
+	}
 	sets, loaded := loadPlans(c.Path)
 	if !valid(loaded) {
 		// Faults of plans are the output, those of settings the error.

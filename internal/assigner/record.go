@@ -183,7 +183,7 @@ func (r *reconcile) noteApproval(c *ledger.Campaign) {
 		c.ApprovedAt, c.NoticedAt, c.AttachedAt = time.Time{}, time.Time{}, time.Time{}
 		return
 	}
-	if c.ApprovedAt.IsZero() && !r.req.approved.IsZero() {
+	if c.ApprovedAt.IsZero() && !r.req.approved.IsZero() && r.isOfThisApproval(r.req.approved) {
 		c.ApprovedAt = r.req.approved.UTC()
 	}
 	if !c.NoticedAt.IsZero() {
@@ -193,6 +193,16 @@ func (r *reconcile) noteApproval(c *ledger.Campaign) {
 	if !r.req.noticed.IsZero() && r.req.noticed.Before(c.NoticedAt) {
 		c.NoticedAt = r.req.noticed.UTC().Round(0)
 	}
+}
+
+// isOfThisApproval reports whether Telnyx's time of an approval can be that of the present
+// one. A replayed event may be of an earlier one: from before the phase that ended with the
+// approval, or long before it was noticed.
+func (r *reconcile) isOfThisApproval(at time.Time) bool {
+	if r.before.Phase == ledger.PhaseApproved {
+		return at.After(r.before.NoticedAt.Add(-24 * time.Hour))
+	}
+	return at.After(r.before.Since.Add(-time.Minute)) // clocks differ
 }
 
 // allAttached reports whether every planned number is attached, as far as this

@@ -49,7 +49,7 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, color: o.Color, columns: columns, width: min(columns, maxProse), rows: o.Rows}
 	t.alerts(s)
 	switch {
-	case len(s.Campaigns) == 0 && len(s.LedgerMissing) > 0:
+	case len(s.Campaigns) == 0 && (len(s.LedgerMissing) > 0 || s.PlanFault != ""):
 	case len(s.Campaigns) == 0 && (s.PlanPending || s.Ran && s.PlanHash == ""):
 		t.wrap("", "The ledger has no campaigns yet: no assigner has read all of the plans.")
 	case len(s.Campaigns) == 0:
@@ -103,12 +103,12 @@ func (t *textOf) alerts(s Snapshot) {
 		t.wrap("", MissingSentence(s.LedgerMissing))
 		t.gap(true)
 	}
-	if s.Idle && (len(s.Campaigns) > 0 || s.EventsWaiting > 0) {
+	if s.Idle && s.PlanFault == "" && (len(s.Campaigns) > 0 || s.EventsWaiting > 0) {
 		t.wrap("", IdleSentence(s.EventsWaiting))
 		t.gap(true)
 	}
 	if s.PlanFault != "" {
-		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
+		t.wrap("", s.planFaultSentence())
 		t.detail("  ", "", s.PlanFault)
 		t.hang("  To do:  ", "          ", "Fix it; greenlight plan validate lists every error.")
 		t.gap(true)
@@ -162,6 +162,19 @@ func (t *textOf) overview(s Snapshot) {
 	}
 	for _, c := range causes {
 		t.WriteString("\n" + c.text)
+	}
+}
+
+// planFaultSentence says what it means that the plan files cannot be used. Without an
+// assigner that works, no set is in force.
+func (s Snapshot) planFaultSentence() string {
+	switch {
+	case !s.Idle:
+		return "The plan files cannot be used; the last good set stays in force."
+	case s.EventsWaiting == 0:
+		return "The plan files cannot be used, and no plan set is in force: nothing is checked or attached."
+	default:
+		return "The plan files cannot be used, and no plan set is in force: nothing is checked or attached. Stored and waiting: " + Count(s.EventsWaiting, "event") + "."
 	}
 }
 
