@@ -31,6 +31,8 @@ type command struct {
 	Deadletters deadLettersCommand `cmd:"" help:"List, show, requeue and discard messages that could not be handled."`
 	Notices     noticesCommand     `cmd:"" help:"List notices and whether they arrived, and send a test notice."`
 	Events      eventsCommand      `cmd:"" help:"Show events live, replay stored ones, post test notifications."`
+	Backup      backupCommand      `cmd:"" help:"Write all streams and the ledger to one file."`
+	Restore     restoreCommand     `cmd:"" help:"Restore streams and ledger from a backup."`
 	Simulator   simulatorCommand   `cmd:"" help:"Run a simulated Telnyx with the campaigns and numbers of your plans."`
 	Completion  completionCommand  `cmd:"" help:"Print the completion of commands for a shell."`
 	Man         manCommand         `cmd:"" help:"Print the manual page."`
