@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -144,6 +146,7 @@ func (c *simulatorCommand) introduce(w io.Writer, sim *telnyxsim.Simulator, set 
 	fmt.Fprintf(w, "A simulated Telnyx with the plans at %s: %s, %s.\n\n", status.Harmless(c.From),
 		status.Count(len(set.Campaigns), "campaign"), status.Count(account.Numbers, "number"))
 	fmt.Fprintf(w, "To use it, run Greenlight in another terminal:\n\n")
+	data := filepath.Join(os.TempDir(), fmt.Sprint("greenlight-simulated-", os.Getpid()))
 	for _, line := range []string{
 		fmt.Sprintf("TELNYX_BASE_URL=http://%s/v2", addr),
 		"TELNYX_API_KEY=simulated", // any key is accepted
@@ -152,7 +155,8 @@ func (c *simulatorCommand) introduce(w io.Writer, sim *telnyxsim.Simulator, set 
 	} {
 		fmt.Fprintf(w, "  export %s\n", line)
 	}
-	fmt.Fprintf(w, "  greenlight up --data \"$(mktemp -d)\"\n\n")
+	fmt.Fprintf(w, "  greenlight up --data %s\n\n", shellWord(data))
+	fmt.Fprintf(w, "To watch it, run in a third one:\n\n  greenlight status --watch --data %s\n\n", shellWord(data))
 	if c.WebhookURL == "none" {
 		fmt.Fprintf(w, "No notifications are posted.\n")
 	} else {
@@ -161,7 +165,7 @@ func (c *simulatorCommand) introduce(w io.Writer, sim *telnyxsim.Simulator, set 
 	if c.Manual {
 		fmt.Fprintf(w, "No campaign is approved automatically. To approve one:\n\n")
 	} else {
-		fmt.Fprintf(w, "Campaigns are approved in %s. To approve one at any time:\n\n", 4*c.Review)
+		fmt.Fprintf(w, "Campaigns are approved in %s. To approve one at any time:\n\n", status.Span(4*c.Review))
 	}
 	name := "NAME"
 	if len(set.Campaigns) > 0 {

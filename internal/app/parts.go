@@ -232,12 +232,11 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 		if !p.streams.wait(ctx) || !p.joined.until(ctx, p.log) {
 			return nil
 		}
-		select {
-		case <-p.planned:
-			return worker.Run(ctx)
-		case <-ctx.Done():
+		worker.AwaitPlans(ctx, p.planned)
+		if ctx.Err() != nil {
 			return nil
 		}
+		return worker.Run(ctx)
 	})
 	p.objects.joined, p.objects.resync = p.joined, cmp.Or(config.Resync, assigner.DefaultResync)
 	p.objects.recreated = worker.LedgerMadeAgain

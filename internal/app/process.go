@@ -158,7 +158,10 @@ func (p *Process) Run(ctx context.Context) error {
 		}()
 		stops = append(stops, func() { stop(); <-done })
 	}
+	var notifying sync.WaitGroup
+	notifying.Go(func() { p.notify(ctx) })
 	p.reloadUntil(ctx)
+	notifying.Wait() // systemd knows that it stops before anything has stopped
 	p.log.Info().Msg("stopping")
 	defer func() { p.log.Info().Msg("stopped") }()
 	for _, stop := range stops {

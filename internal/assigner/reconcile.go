@@ -67,7 +67,7 @@ type reconcile struct {
 	entry ledger.CampaignEntry
 	// before is the campaign's record as the reconcile found it.
 	before ledger.Campaign
-	extras int
+	extras []string
 
 	refreshing sync.Mutex // held by the one that reads the campaign again
 
@@ -398,13 +398,13 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 	if err != nil {
 		return nil, err
 	}
-	r.extras = 0
+	r.extras = nil
 	room := CapacityOf(r.want, r.campaign) - liveOn(r.campaign, changes)
 	var cases []Case
 	for _, change := range changes {
 		if change.Action == plan.Extra {
 			if !slices.Contains(leaving, change.Number) {
-				r.extras++
+				r.extras = append(r.extras, string(change.Number))
 			}
 			continue
 		}
@@ -561,7 +561,7 @@ func (r *reconcile) openCampaign(ctx context.Context) error {
 func (r *reconcile) unfinished() ledger.Campaign {
 	c := r.record()
 	r.noteApproval(&c)
-	c.EntryHash, c.Extras = r.before.EntryHash, r.before.Extras
+	c.EntryHash, c.Extras, c.ExtraNumbers = r.before.EntryHash, r.before.Extras, r.before.ExtraNumbers
 	return c
 }
 
@@ -689,7 +689,8 @@ func (r *reconcile) notRead(ctx context.Context, reason ledger.Reason, detail st
 		detail = r.before.Detail
 	}
 	record := r.record()
-	record.Phase, record.EntryHash, record.Extras = cmp.Or(record.Phase, ledger.PhaseUnread), r.before.EntryHash, r.before.Extras
+	record.Phase, record.EntryHash = cmp.Or(record.Phase, ledger.PhaseUnread), r.before.EntryHash
+	record.Extras, record.ExtraNumbers = r.before.Extras, r.before.ExtraNumbers
 	record.Reason, record.Detail, record.Attempts = reason, detail, attempts
 	return r.finish(ctx, record)
 }

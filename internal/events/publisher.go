@@ -145,7 +145,7 @@ func (p *Publisher) Trigger(ctx context.Context, kind Kind, id string) error {
 		return fmt.Errorf("publish %s trigger: %w", kind, err)
 	}
 	_, err = p.js.PublishMsg(ctx, nats.NewMsg(subject),
-		jetstream.WithExpectStream(streamTriggers), jetstream.WithMsgTTL(triggerTTL))
+		jetstream.WithExpectStream(StreamTriggers), jetstream.WithMsgTTL(triggerTTL))
 	if err != nil {
 		return fmt.Errorf("publish trigger %s: %w", subject, err)
 	}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -160,6 +161,9 @@ func (f *Firsts) note(n Number) {
 	first(&f.Sendable, n.State == Sendable, n.Since)
 }
 
+// MaxExtraNumbers bounds [Campaign.ExtraNumbers].
+const MaxExtraNumbers = 20
+
 // Campaign is the record of one campaign, planned or not.
 type Campaign struct {
 	Version int `json:"v"`
@@ -198,9 +202,10 @@ type Campaign struct {
 	MaxNumbers int `json:"max_numbers,omitempty"`
 	// EndsAt is when the campaign ends; zero if it is renewed.
 	EndsAt time.Time `json:"ends_at,omitzero"`
-	// Extras counts numbers on the campaign that the plan does not name. Greenlight never
-	// changes them.
-	Extras int `json:"extras,omitempty"`
+	// Extras counts numbers on the campaign that the plan does not name, and ExtraNumbers
+	// lists the first of them, at most MaxExtraNumbers. Greenlight never changes them.
+	Extras       int      `json:"extras,omitempty"`
+	ExtraNumbers []string `json:"extra_numbers,omitempty"`
 
 	// PruneBase is how many numbers the entry named when it last removed none, and Pruned
 	// how many it has removed since.
@@ -273,7 +278,7 @@ func (c Campaign) same(o Campaign) bool {
 	c.AttachedAt, o.AttachedAt = c.AttachedAt.UTC(), o.AttachedAt.UTC()
 	c.EndsAt, o.EndsAt = c.EndsAt.UTC(), o.EndsAt.UTC()
 	c.EndReported, o.EndReported = c.EndReported.UTC(), o.EndReported.UTC()
-	return c == o
+	return reflect.DeepEqual(c, o)
 }
 
 // sameTime compares to the second, as schedules do.
