@@ -142,6 +142,7 @@ func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
 	if !c.NoticedAt.IsZero() && c.AttachedAt.IsZero() && r.allAttached() {
 		c.AttachedAt = r.a.now().UTC().Round(0)
 	}
+	r.readCarriers(ctx, &c)
 	r.notify(ctx, &c)
 	r.notifyEnd(ctx, &c)
 	if err := r.putCampaign(ctx, c); err != nil {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -190,7 +191,10 @@ type Campaign struct {
 	Phase Phase `json:"phase"`
 	// Status is Telnyx's campaignStatus.
 	Status string `json:"status,omitempty"`
-	Reason Reason `json:"reason,omitempty"`
+	// Carriers are the carriers' statuses as they were read last. They are empty for a
+	// shared campaign.
+	Carriers []Carrier `json:"carriers,omitempty"`
+	Reason   Reason    `json:"reason,omitempty"`
 	// Detail is Telnyx's own text.
 	Detail     string `json:"detail,omitempty"`
 	WebhookURL string `json:"webhook_url,omitempty"`
@@ -234,6 +238,15 @@ type Campaign struct {
 	Cause    string    `json:"cause,omitempty"`
 }
 
+// Carrier is one carrier's status of a campaign.
+type Carrier struct {
+	// Network is the id that Telnyx uses for the carrier, and Name its name, or the id.
+	Network string `json:"network_id"`
+	Name    string `json:"name"`
+	// Status is Telnyx's word, for example APPROVED.
+	Status string `json:"status"`
+}
+
 // IDs returns every id by which a plan or a hold may name the campaign, each once.
 func (c Campaign) IDs() []string {
 	ids := []string{c.ID, c.TelnyxID, c.TCRID, c.ReferenceKey}
@@ -273,7 +286,7 @@ func (c Campaign) same(o Campaign) bool {
 	c.AttachedAt, o.AttachedAt = c.AttachedAt.UTC(), o.AttachedAt.UTC()
 	c.EndsAt, o.EndsAt = c.EndsAt.UTC(), o.EndsAt.UTC()
 	c.EndReported, o.EndReported = c.EndReported.UTC(), o.EndReported.UTC()
-	return c == o
+	return reflect.DeepEqual(c, o)
 }
 
 // sameTime compares to the second, as schedules do.
