@@ -83,6 +83,15 @@ func (k inForce) hasNoLedger() bool {
 	return errors.Is(k.err, app.ErrNoServer) || errors.Is(k.err, jetstream.ErrBucketNotFound)
 }
 
+// damage returns why a ledger that is there could not be read, nil if it could, or if no
+// server can be reached.
+func (k inForce) damage() error {
+	if _, unreachable := errors.AsType[*app.Fault](k.err); k.err == nil || unreachable || k.hasNoLedger() {
+		return nil
+	}
+	return fmt.Errorf("the plan set in force cannot be read: %w", k.err)
+}
+
 // warn says that the plans in force are not known although there may be some.
 func (k inForce) warn(w io.Writer) {
 	if k.err == nil || k.hasNoLedger() {

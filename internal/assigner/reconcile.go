@@ -165,8 +165,8 @@ func (a *Assigner) begin(ctx context.Context, req request) (*reconcile, error) {
 // isUnknownReference reports a reference that left the plan before any campaign was
 // filed with it. Telnyx cannot be asked by a reference alone.
 func (r *reconcile) isUnknownReference() bool {
-	prefix := strings.TrimSuffix(plan.Campaign{ReferenceID: " "}.ID(), " ")
-	return !r.planned && strings.HasPrefix(r.req.key, prefix) && r.a.observer.campaigns.id(r.req.key) == ""
+	_, isReference := plan.ReferenceIn(r.req.key)
+	return !r.planned && isReference && r.a.observer.campaigns.id(r.req.key) == ""
 }
 
 // read reads the campaign. A resync takes it out of the list of campaigns, if that only

@@ -124,7 +124,8 @@ func (r *reconcile) record() ledger.Campaign {
 	}
 	c.PlanPlace, c.ReadAgoSeconds = placeText(r.want.Position), max(r.a.now().Sub(r.now), 0).Seconds()
 	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, r.extras
-	c.PruneBase, c.Pruned, c.MaxNumbers = r.pruneBase, r.pruned, r.want.MaxNumbers
+	c.PruneBase, c.Pruned, c.MaxNumbers, c.NumberPool = r.pruneBase, r.pruned, r.want.MaxNumbers, r.want.NumberPool
+	c.BrandID = cmp.Or(r.want.BrandID, c.BrandID)
 	if read := r.campaign; r.wasRead() {
 		c.TelnyxID, c.TCRID, c.BrandID = string(read.CampaignID), string(read.TCRCampaignID), read.BrandID
 		c.ReferenceKey = cmp.Or(plan.Campaign{ReferenceID: read.ReferenceID}.ID(), c.ReferenceKey)

@@ -167,7 +167,8 @@ type Campaign struct {
 	// ID is the plan's id for the campaign ([plan.Campaign.ID]), or the id in an event if no
 	// plan names the campaign.
 	ID string `json:"id"`
-	// TelnyxID, TCRID and BrandID are set once the campaign was read.
+	// TelnyxID and TCRID are set once the campaign was read, and BrandID as well unless the
+	// plan has it.
 	TelnyxID string `json:"telnyx_id,omitempty"`
 	TCRID    string `json:"tcr_id,omitempty"`
 	BrandID  string `json:"brand_id,omitempty"`
@@ -200,6 +201,8 @@ type Campaign struct {
 	WebhookURL string `json:"webhook_url,omitempty"`
 	// MaxNumbers is the plan's max_numbers, 0 in records of earlier versions.
 	MaxNumbers int `json:"max_numbers,omitempty"`
+	// NumberPool is the messaging profile under the plan's number_pool, empty if it has none.
+	NumberPool string `json:"number_pool,omitempty"`
 	// EndsAt is when the campaign ends; zero if it is renewed.
 	EndsAt time.Time `json:"ends_at,omitzero"`
 	// Extras counts numbers on the campaign that the plan does not name. Greenlight never
