@@ -314,9 +314,11 @@ func (o *outcomes) failTyped(faults map[string]error) {
 }
 
 func (o *outcomes) put(now outcome) {
-	if before, known := o.all[now.Number]; known && before.Result == now.Result && before.Message == now.Message {
+	before, known := o.all[now.Number]
+	if known && before.Result == now.Result && before.Message == now.Message {
 		return
 	}
+	now.Campaign = cmp.Or(before.Campaign, now.Campaign)
 	o.all[now.Number] = now
 	o.clear()
 	if !o.json {
