@@ -15,6 +15,7 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 )
 
@@ -143,7 +144,7 @@ func markLeaving(leaving []*assigner.NumberForecast, room int) {
 			continue
 		}
 		n.Decision.Record.NeedsPerson, n.Decision.Record.Reason = true, ledger.PruneLimit
-		n.Decision.Record.Detail = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", len(leaving), max(room, 0))
+		n.Decision.Record.Detail = fmt.Sprintf("%s left the plan, and %d may be removed without a person", status.Count(len(leaving), "number"), max(room, 0))
 	}
 }
 

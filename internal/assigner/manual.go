@@ -424,6 +424,9 @@ func whyNot(n ledger.Number) string {
 		return "Not sent: the work was interrupted. Run the command again."
 	}
 	why := n.Reason.Advice().Why
+	if n.Reason == ledger.CampaignFull && n.Request.Outcome != ledger.Refused { // nothing was sent
+		return fmt.Sprintf("%s By the plan, %s.", why, n.Detail)
+	}
 	if n.Detail != "" {
 		why += " Telnyx: " + strings.TrimRight(n.Detail, ". ") + "."
 	}
@@ -472,16 +475,22 @@ func (m *Manual) Entry(ctx context.Context, name string) (plan.Campaign, error) 
 	return entryFor(name), nil
 }
 
-// EntryOf returns an entry that selects the campaign of a ledger's record.
+// EntryOf returns an entry that selects the campaign of a ledger's record, with the
+// plan's limits.
 func EntryOf(c ledger.Campaign) plan.Campaign {
-	switch {
+	want := entryFor(c.ID)
+	switch reference, isReference := plan.ReferenceIn(c.ID); {
 	case c.Shared && c.TCRID != "":
-		return plan.Campaign{TCRCampaignID: telnyx.TCRCampaignID(c.TCRID)}
+		want = plan.Campaign{TCRCampaignID: telnyx.TCRCampaignID(c.TCRID)}
 	case c.TelnyxID != "":
-		return plan.Campaign{CampaignID: telnyx.CampaignID(c.TelnyxID)}
-	default:
-		return entryFor(c.ID)
+		want = plan.Campaign{CampaignID: telnyx.CampaignID(c.TelnyxID)}
+	case isReference:
+		want = plan.Campaign{ReferenceID: reference, BrandID: c.BrandID}
 	}
+	if c.Planned {
+		want.MaxNumbers = c.MaxNumbers
+	}
+	return want
 }
 
 // Where reads the records of the numbers and returns an entry for each campaign that some

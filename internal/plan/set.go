@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/oasdiff/yaml"
 
@@ -75,6 +76,12 @@ func (c Campaign) ID() string {
 		return referencePrefix + c.ReferenceID
 	}
 	return ""
+}
+
+// ReferenceIn returns the reference in an id from [Campaign.ID]; ok is false for the other
+// kinds of ids.
+func ReferenceIn(id string) (reference string, ok bool) {
+	return strings.CutPrefix(id, referencePrefix)
 }
 
 // Rank says which of several entries counts if they turn out to be one campaign: the
