@@ -130,7 +130,12 @@ func (c *requeueDeadLetterCommand) Run(ctx context.Context, out output) error {
 		if err != nil {
 			return err
 		}
-		err = events.Requeue(ctx, js, stored)
+		// The dead letter of a number is JSON with the campaign's id. Others may be anything.
+		var body struct {
+			CampaignID string `json:"campaign_id"`
+		}
+		_ = json.Unmarshal(stored.Body, &body)
+		err = events.Requeue(ctx, js, stored, body.CampaignID)
 		if errors.Is(err, events.ErrNotRequeued) {
 			return fmt.Errorf("%w; greenlight deadletters show %d prints it for a report, and greenlight deadletters discard %[2]d drops it", err, c.Sequence)
 		}

@@ -26,7 +26,7 @@ func TestDeadLetters_AreListedShownAndRequeued(t *testing.T) {
 	}
 	publisher := events.NewPublisher(js)
 	for _, letter := range []events.DeadLetter{
-		{Origin: "assigner", Reason: "rejected", Detail: "10015 Bad Request: <b>no such luck</b>", Attempts: 1, OriginSubject: "telnyx.event.10dlc.campaign.update.C6X6M95", OriginSequence: 7, Body: []byte(`{"data":"C6X6M95"}`)},
+		{Origin: "assigner", Reason: "rejected", Detail: "10015 Bad Request: <b>no such luck</b>", Attempts: 1, Body: []byte(`{"number":"+15551234567","campaign_id":"C6X6M95"}`)},
 		{Origin: "webhook", Reason: "not_an_event", Detail: "the body is not a JSON object", Attempts: 1, Body: []byte("\x00garbage")},
 	} {
 		if err := publisher.DeadLetter(t.Context(), letter); err != nil {
@@ -56,17 +56,17 @@ func TestDeadLetters_AreListedShownAndRequeued(t *testing.T) {
 	mustRun(t, "deadletters", "requeue", "1")
 	err := run(t.Context(), []string{"deadletters", "requeue", "2"}, output{new(strings.Builder), new(strings.Builder)})
 	if err == nil || !strings.Contains(err.Error(), "greenlight deadletters discard 2") {
-		t.Errorf("got %v for a body that is not an event, want what to do instead", err)
+		t.Errorf("got %v for a body that is not an event and names no campaign, want what to do instead", err)
 	}
 	if left := mustRun(t, "deadletters", "list", "--json"); strings.Count(left, "\n") != 1 || !strings.Contains(left, "not_an_event") {
 		t.Errorf("left are %s, want the one that cannot be requeued", left)
 	}
-	stream, err := js.Stream(t.Context(), "EVENTS")
+	stream, err := js.Stream(t.Context(), "TRIGGERS")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stream.GetLastMsgForSubject(t.Context(), "telnyx.event.10dlc.campaign.update.C6X6M95"); err != nil {
-		t.Errorf("the event is not back in the stream: %v", err)
+	if _, err := stream.GetLastMsgForSubject(t.Context(), "assigner.trigger.campaign.C6X6M95"); err != nil {
+		t.Errorf("the number's campaign was not asked for: %v", err)
 	}
 }
 

@@ -220,6 +220,9 @@ func (a *Assigner) Join(ctx context.Context) error {
 	if a.metrics == nil { // they ask the consumer
 		a.metrics = newMetrics(a.config.Metrics, a)
 	}
+	if err := a.takeOverPause(ctx); err != nil {
+		return err
+	}
 	return a.recall(ctx)
 }
 
@@ -259,6 +262,15 @@ func insist(ctx context.Context, do func(context.Context) error) error {
 			return err
 		}
 	}
+}
+
+// takeOverPause turns a hold in a first edition's data folder, a paused consumer, into a
+// record.
+func (a *Assigner) takeOverPause(ctx context.Context) error {
+	_, err := events.TakeOverPause(ctx, a.config.JetStream, func(ctx context.Context) error {
+		return a.ledger.Hold(ctx, nil, ledger.HeldBy{By: "unknown", At: a.now().UTC(), Reason: "held with an earlier version of Greenlight"})
+	})
+	return err
 }
 
 // watching returns a copy of the client that reports its calls to this assigner.

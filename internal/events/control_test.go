@@ -1,6 +1,7 @@
 package events_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -10,6 +11,36 @@ import (
 	"greenlight/internal/events"
 	"greenlight/internal/telnyx"
 )
+
+func TestTakeOverPause_StoresBeforeItResumes(t *testing.T) {
+	js, _ := startStreams(t)
+	store := func(context.Context) error { t.Error("stored a hold for no pause"); return nil }
+	if paused, err := events.TakeOverPause(t.Context(), js, store); paused || err != nil {
+		t.Fatalf("before any assigner: got %t, %v", paused, err)
+	}
+	deliveries, _ := run(t, js)
+	if _, err := js.PauseConsumer(t.Context(), events.StreamEvents, events.ConsumerAssigner, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, js, "id-1")
+	broken := errors.New("no room")
+	if paused, err := events.TakeOverPause(t.Context(), js, func(context.Context) error { return broken }); !paused || !errors.Is(err, broken) {
+		t.Errorf("a hold that cannot be stored: got %t, %v", paused, err)
+	}
+	store = func(ctx context.Context) error {
+		consumer, err := js.Consumer(ctx, events.StreamEvents, events.ConsumerAssigner)
+		if err != nil || !consumer.CachedInfo().Paused {
+			t.Errorf("while it is stored: not paused, or %v", err)
+		}
+		return nil
+	}
+	if paused, err := events.TakeOverPause(t.Context(), js, store); !paused || err != nil {
+		t.Errorf("a pause: got %t, %v", paused, err)
+	}
+	if d := next(t, deliveries, 10*time.Second); d.Done() != nil || d.Sequence != 1 {
+		t.Errorf("got message %d, want 1", d.Sequence)
+	}
+}
 
 func TestRequeue_StoresTheMessageAgainAndMarksIt(t *testing.T) {
 	js, _ := startStreams(t)
@@ -25,7 +56,7 @@ func TestRequeue_StoresTheMessageAgainAndMarksIt(t *testing.T) {
 	if l := letters[0]; l.Reason != "look_failed" || l.Detail != "why" || l.Attempts != "1" {
 		t.Errorf("got %+v", l)
 	}
-	if err := events.Requeue(t.Context(), js, letters[0]); err != nil {
+	if err := events.Requeue(t.Context(), js, letters[0], ""); err != nil {
 		t.Fatal(err)
 	}
 	d := next(t, deliveries, 5*time.Second)
@@ -43,17 +74,26 @@ func TestRequeue_StoresTheMessageAgainAndMarksIt(t *testing.T) {
 	}
 }
 
-func TestRequeue_RefusesALetterThatIsNotAnEvent(t *testing.T) {
+func TestRequeue_OfANumberTriggersItsCampaign(t *testing.T) {
 	js, _ := startStreams(t)
-	if err := events.NewPublisher(js).DeadLetter(t.Context(), events.DeadLetter{Origin: "webhook", Reason: "not_an_event", Body: []byte("{}")}); err != nil {
+	publisher := events.NewPublisher(js)
+	if err := publisher.DeadLetter(t.Context(), events.DeadLetter{Origin: "assigner", Reason: "rejected", Body: []byte("{}")}); err != nil {
 		t.Fatal(err)
 	}
 	letter, err := events.DeadLetterAt(t.Context(), js, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := events.Requeue(t.Context(), js, letter); !errors.Is(err, events.ErrNotRequeued) {
-		t.Errorf("got %v, want %v", err, events.ErrNotRequeued)
+	err = events.Requeue(t.Context(), js, letter, "")
+	if !errors.Is(err, events.ErrNotRequeued) {
+		t.Errorf("a letter that is about nothing: got %v, want %v", err, events.ErrNotRequeued)
+	}
+	if err := events.Requeue(t.Context(), js, letter, "C6X6M95"); err != nil {
+		t.Fatal(err)
+	}
+	deliveries, _ := run(t, js)
+	if d := next(t, deliveries, 5*time.Second); d.Kind != events.KindCampaign || d.About != "C6X6M95" || d.Done() != nil {
+		t.Errorf("got %s %s", d.Kind, d.About)
 	}
 }
 
@@ -94,7 +134,7 @@ func TestRequeue_KeepsTheLetterWhenItsMessageCannotBeStored(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), events.StreamEvents); err != nil {
 		t.Fatal(err)
 	}
-	if err := events.Requeue(t.Context(), js, letter); err == nil {
+	if err := events.Requeue(t.Context(), js, letter, ""); err == nil {
 		t.Error("got no error without a stream of events")
 	}
 	if _, err := events.DeadLetterAt(t.Context(), js, 1); err != nil {

@@ -20,12 +20,10 @@ import (
 const HeaderRequeued = "Greenlight-Requeued-From"
 
 var (
-	// ErrNoAssigner says that no assigner ever ran on this NATS server.
-	ErrNoAssigner = errors.New("no assigner ever ran here")
 	// ErrNoDeadLetter is matched by the error for a dead letter that does not exist.
 	ErrNoDeadLetter = errors.New("no such dead letter")
 	// ErrNotRequeued is matched by the error for a dead letter that cannot be requeued.
-	ErrNotRequeued = errors.New("it has no event to process again")
+	ErrNotRequeued = errors.New("it has neither an event to process again nor a campaign to reconcile")
 	// ErrDiscarded is matched by the error for a dead letter that was discarded before.
 	ErrDiscarded = errors.New("it was discarded")
 )
@@ -168,20 +166,23 @@ func Discard(ctx context.Context, js jetstream.JetStream, letter StoredLetter, b
 }
 
 // Requeue stores the message of a dead letter in the stream of events again, and then
-// deletes the letter: for a moment it is stored twice, but never lost. The error for a
-// letter that is not an event matches [ErrNotRequeued], and for a discarded one
-// [ErrDiscarded].
-func Requeue(ctx context.Context, js jetstream.JetStream, letter StoredLetter) error {
-	var err error
-	switch {
-	case letter.Discarded != nil:
-		err = ErrDiscarded
-	case letter.OriginSubject == "":
-		err = ErrNotRequeued
-	default:
-		err = republish(ctx, js, letter)
+// deletes the letter: for a moment it is stored twice, but never lost. The first edition
+// of Greenlight also stored letters about numbers, which have no message: for these,
+// Requeue triggers a reconcile of campaignID. A letter with neither, for example a body
+// that is not an event, matches [ErrNotRequeued], and a discarded one [ErrDiscarded].
+func Requeue(ctx context.Context, js jetstream.JetStream, letter StoredLetter, campaignID string) error {
+	if letter.Discarded != nil {
+		return fmt.Errorf("requeue dead letter %d: %w", letter.Sequence, ErrDiscarded)
 	}
-	if err != nil {
+	publisher := NewPublisher(js)
+	if letter.OriginSubject == "" {
+		if campaignID == "" {
+			return fmt.Errorf("requeue dead letter %d: %w", letter.Sequence, ErrNotRequeued)
+		}
+		if err := publisher.Trigger(ctx, KindCampaign, campaignID); err != nil {
+			return fmt.Errorf("requeue dead letter %d: %w", letter.Sequence, err)
+		}
+	} else if err := publisher.republish(ctx, letter); err != nil {
 		return fmt.Errorf("requeue dead letter %d: %w", letter.Sequence, err)
 	}
 	stream, err := js.Stream(ctx, StreamDeadLetters)
@@ -200,7 +201,7 @@ func Requeue(ctx context.Context, js jetstream.JetStream, letter StoredLetter) e
 
 // republish stores the message of a dead letter, marked as requeued. Its id is new, since
 // the stream remembers the old one.
-func republish(ctx context.Context, js jetstream.JetStream, letter StoredLetter) error {
+func (p *Publisher) republish(ctx context.Context, letter StoredLetter) error {
 	msg := &nats.Msg{Subject: letter.OriginSubject, Data: letter.Body, Header: nats.Header{}}
 	for _, key := range []string{telnyx.TimestampHeader, telnyx.SignatureHeader, HeaderReceivedAt} {
 		if values := letter.Header[key]; len(values) > 0 {
@@ -208,6 +209,6 @@ func republish(ctx context.Context, js jetstream.JetStream, letter StoredLetter)
 		}
 	}
 	msg.Header.Set(HeaderRequeued, strconv.FormatUint(letter.Sequence, 10))
-	_, err := js.PublishMsg(ctx, msg, jetstream.WithMsgID(fmt.Sprintf("requeued-%d-%d", letter.Sequence, letter.StoredAt.UnixNano())))
+	_, err := p.js.PublishMsg(ctx, msg, jetstream.WithMsgID(fmt.Sprintf("requeued-%d-%d", letter.Sequence, letter.StoredAt.UnixNano())))
 	return err
 }
