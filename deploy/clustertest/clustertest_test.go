@@ -1,8 +1,8 @@
 // Package clustertest runs the kubectl and helm commands of the documentation, word for
-// word, with the real programs against a real API server: etcd and kube-apiserver, in the test's
-// process, on loopback. There are no controllers and no nodes, so no pod runs. It is a
-// separate module, because Kubernetes needs hundreds of modules and a quarter of an hour to
-// build. "make engines" runs it; "make check" does not.
+// word, with the real programs against a real API server: etcd and kube-apiserver, in the
+// test's process, on loopback. There are no controllers and no nodes, so no pod runs. It is
+// a separate module, because Kubernetes needs hundreds of modules and a quarter of an hour
+// to build. "make engines" runs it; "make check" does not.
 package clustertest
 
 import (
