@@ -18,9 +18,11 @@ type campaignHead struct {
 	// Sentence explains the phase, Problem what else is wrong with the campaign.
 	Sentence, Problem string
 	Stage, Detail     string
-	Milestones        []milestone
-	Queue             string
-	NextAt            time.Time
+	// Carriers are the carriers' statuses of the campaign.
+	Carriers   string
+	Milestones []milestone
+	Queue      string
+	NextAt     time.Time
 }
 
 // group is the numbers of one kind in a list.
@@ -131,7 +133,7 @@ func campaignView(x *status.Contents, id string, q query) (*view, error) {
 }
 
 func headOfCampaign(x *status.Contents, c *status.Entry, now time.Time) campaignHead {
-	h := campaignHead{Entry: c, Name: nameOf(c), Sentence: status.Sentence(c.Campaign), Stage: status.Stage(c.Status), Detail: status.Plain(c.Detail, maxDetail), Milestones: milestonesOf(c), NextAt: c.NextAt}
+	h := campaignHead{Entry: c, Name: nameOf(c), Sentence: status.Sentence(c.Campaign), Stage: status.Stage(c.Status), Carriers: status.CarriersText(c.Carriers), Detail: status.Plain(c.Detail, maxDetail), Milestones: milestonesOf(c), NextAt: c.NextAt}
 	pace := x.Queue(now).Pace(c.ID)
 	h.Progress, h.Queue = progressOf(x, h.Name, c.Counts, pace), pace.Words()
 	h.Progress.AllHeld = false // the alert says so
