@@ -566,6 +566,11 @@ func browserStates(t *testing.T, browser context.Context) {
 				b.picture("state-" + name + "-" + color + "-390")
 			}
 			b.fitsPhone("overview, " + name)
+			if color, ok := map[string]string{"person": "light", "working": "dark"}[name]; ok {
+				b.run(theme(color), chromedp.EmulateViewport(1200, 920, chromedp.EmulateScale(0.8)))
+				b.keep("readme-"+color, chromedp.CaptureScreenshot())
+				b.run(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
+			}
 			if tall := eval[int](b, "document.documentElement.scrollHeight"); tall > 2100 {
 				t.Errorf("the overview is %d tall on a phone, want at most 2,100", tall)
 			}

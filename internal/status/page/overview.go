@@ -25,7 +25,7 @@ func summaryOf(p progress, a alerts, todo []task) summary {
 	case p.Stale:
 		s.Class, s.State, s.Lead = "stale", "Not current", "This is not current, because NATS cannot be read."
 	case p.AllHeld:
-		s.Class, s.State, s.Lead = "held", "On hold", "Nothing is sent to Telnyx until a person ends the hold."
+		s.Class, s.State, s.Lead = "held", "On hold", "What Telnyx has accepted already continues."
 	case p.Unknown && p.Total == 0:
 		s.Class, s.State, s.Lead = "person", "Needs a person", "Plans and attachments will be read again when the ledger is back."
 	case needed > 0:
@@ -55,8 +55,8 @@ type outlook struct {
 
 func outlookOf(x *status.Contents, all []*status.Entry, p progress) outlook {
 	o := outlook{Resync: x.NextResync, Plans: x.Plans}
-	if p.Pace.Queued > 0 {
-		o.Queued, o.Pace = plural(p.Pace.Queued, "number"), p.Pace.Words()
+	if n := p.Counts[status.InQueue]; n > 0 {
+		o.Queued, o.Pace = plural(n, "number"), cmp.Or(p.Pace.Words(), "on hold")
 	}
 	inReview := 0
 	for _, c := range all {
