@@ -181,8 +181,8 @@ func TestPage_ShowsTheQueue(t *testing.T) {
 			NextAt: time.Now().Add(time.Duration(i+1) * time.Hour),
 		})
 	}
-	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, "<b>3 numbers</b>, about 3 h left<") })
-	if !strings.Contains(body, `fill="url(#queued)" width="12" height="12"/></svg><b>3</b> queued</li>`) || !strings.Contains(body, ">Queue: about 3 h left</p>") {
+	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, "<b>3 numbers</b>, about 3 h<") })
+	if !strings.Contains(body, `fill="url(#queued)" width="12" height="12"/></svg><b>3</b> queued</li>`) || !strings.Contains(body, ">Queue: about 3 h</p>") {
 		t.Errorf("the campaign does not show its queue:\n%s", body)
 	}
 	if _, body := w.get(t, "/status/campaigns/C1"); !strings.Contains(body, "next try place 3, about 3 h") {
