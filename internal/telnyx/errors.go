@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -99,7 +101,26 @@ type ConnectionError struct {
 
 // Error gives the request and the cause.
 func (e *ConnectionError) Error() string {
-	return fmt.Sprintf("%s %s: no answer: %v", e.Method, e.Route, e.Err)
+	return fmt.Sprintf("%s %s: no answer: %s", e.Method, e.Route, NetworkCause(e.Err))
+}
+
+// NetworkCause says in words why a connection failed, without the names of system calls.
+func NetworkCause(err error) string {
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok && lookup.IsNotFound {
+		return "the host " + lookup.Name + " is not known"
+	}
+	failed, ok := errors.AsType[*net.OpError](err)
+	if !ok {
+		return err.Error()
+	}
+	reason := failed.Err
+	if call, ok := errors.AsType[*os.SyscallError](reason); ok {
+		reason = call.Err
+	}
+	if failed.Addr == nil {
+		return reason.Error()
+	}
+	return fmt.Sprintf("%s: %v", failed.Addr, reason)
 }
 
 // Unwrap returns the cause, context.DeadlineExceeded for example.
