@@ -77,7 +77,8 @@ func NextResync(ctx context.Context, js jetstream.JetStream) (time.Time, error) 
 	return next, nil
 }
 
-// scheduledAfter returns when the schedule next fires that the message is, or that made it.
+// scheduledAfter returns when the schedule next fires that the message is, or fired after
+// the message that it made.
 func scheduledAfter(msg *jetstream.RawStreamMsg) time.Time {
 	if at, err := time.Parse(time.RFC3339Nano, msg.Header.Get(headerScheduleNext)); err == nil {
 		return at
@@ -86,6 +87,9 @@ func scheduledAfter(msg *jetstream.RawStreamMsg) time.Time {
 	every, err := time.ParseDuration(pattern)
 	if err != nil {
 		return time.Time{}
+	}
+	if late := time.Since(msg.Time); late > every && every > 0 {
+		return msg.Time.Add(late.Truncate(every) + every)
 	}
 	return msg.Time.Add(every)
 }
