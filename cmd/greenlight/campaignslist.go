@@ -218,7 +218,7 @@ func writeCampaigns(w io.Writer, shown []shownCampaign) error {
 }
 
 type campaignsShowCommand struct {
-	Campaign string `arg:"" help:"Telnyx's id, TCR's id, or the plan's name."`
+	Campaign string `arg:"" predictor:"campaign" help:"Telnyx's id, TCR's id, or the plan's name."`
 	Plans    string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used if no running Greenlight can be asked (${default})."`
 	reading
 }

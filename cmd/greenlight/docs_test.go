@@ -39,6 +39,7 @@ var notRun = map[string]string{
 // otherPrograms are those that the documentation names beside these, and why no script
 // need run them. CONTRIBUTING.md says what is checked of them instead.
 var otherPrograms = map[string]string{
+	"sudo": "no package is there where the tests run; deploy/release installs one on Debian",
 	"curl": "it asks Telnyx, which no test does, or a process that the reader runs",
 	"go":   "a test that runs all tests, or benchmarks, would not end; their names are checked",
 	"helm": "no test downloads the chart of NATS; deploy/deploytest runs servers with the values",

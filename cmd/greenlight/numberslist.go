@@ -19,7 +19,7 @@ import (
 )
 
 type numbersListCommand struct {
-	Campaign   string `placeholder:"ID" xor:"which" help:"Only what is on this campaign: Telnyx's id, TCR's id, or the plan's name."`
+	Campaign   string `predictor:"campaign" placeholder:"ID" xor:"which" help:"Only what is on this campaign: Telnyx's id, TCR's id, or the plan's name."`
 	Profile    string `placeholder:"ID" xor:"which" help:"Only the numbers of this messaging profile."`
 	All        bool   `xor:"which" help:"Every number of the account. Default: those that are on a campaign."`
 	JSON       bool   `help:"Print JSON."`
@@ -165,8 +165,8 @@ func writeNumbers(w io.Writer, rows []listedNumber) error {
 }
 
 type numbersVerifyCommand struct {
-	Plan       string `arg:"" optional:"" help:"Plan entry to verify, by its name."`
-	Campaign   string `placeholder:"ID" help:"Campaign to verify: Telnyx's id, TCR's id, or the plan's name."`
+	Plan       string `arg:"" optional:"" predictor:"campaign" help:"Plan entry to verify, by its name."`
+	Campaign   string `predictor:"campaign" placeholder:"ID" help:"Campaign to verify: Telnyx's id, TCR's id, or the plan's name."`
 	Profile    string `placeholder:"ID" help:"Messaging profile whose numbers belong on the campaign."`
 	Plans      string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used if no running Greenlight can be asked (${default})."`
 	JSON       bool   `help:"Print JSON."`

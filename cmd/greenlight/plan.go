@@ -2,6 +2,7 @@ package main
 
 import (
 	"greenlight/config"
+	"greenlight/internal/app"
 )
 
 // planCommand groups the commands for plans.
@@ -18,6 +19,6 @@ type planSchemaCommand struct{}
 
 // Run prints the schema.
 func (c *planSchemaCommand) Run(out output) error {
-	_, err := out.Stdout.Write(config.PlanSchema)
+	_, err := app.Raw(out.Stdout).Write(config.PlanSchema)
 	return err
 }

@@ -49,14 +49,17 @@ Exits with
 
 // Run compares the plans with Telnyx, and prints what would be done.
 func (c *planDiffCommand) Run(ctx context.Context, out output) error {
-	if c.Path == "" {
-		c.Path = c.Plans
-	}
 	if c.JSON {
 		c.Format = "json"
 	}
 	var faults app.Faults
 	client, concurrency := c.ReadOnlyClient(&faults)
+	if c.Path == "" {
+		if c.Format == "text" && !app.CheckPlans(&faults, c.Plans) {
+			return faults.Err()
+		}
+		c.Path = c.Plans
+	}
 	sets, loaded := loadPlans(c.Path)
 	if !valid(loaded) {
 		// Faults of plans are the output, those of settings the error.
@@ -65,10 +68,11 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	forecasts, err := assigner.Foresee(ctx, assigner.NewObserver(client, concurrency), sets[0])
+	all, err := assigner.Foresee(ctx, assigner.NewObserver(client, concurrency), sets[0])
 	if err != nil {
 		return preflight.Explain(ctx, err)
 	}
+	forecasts := all[0]
 	known := c.plansInForce(ctx)
 	known.warn(out.Stderr)
 	known.markRemovals(forecasts, c.PruneLimit)
@@ -169,7 +173,7 @@ func (c *planDiffCommand) writeFaults(w io.Writer, loaded []validation) error {
 	case "json":
 		return writeValidations(w, loaded)
 	case "markdown":
-		return writeFaultsMarkdown(w, loaded[0])
+		return writeFaultsMarkdown(app.Raw(w), loaded[0])
 	default:
 		return writeText(w, loaded)
 	}
@@ -180,7 +184,7 @@ func (c *planDiffCommand) write(w io.Writer, report diffReport) error {
 	case "json":
 		return writeJSON(w, report)
 	case "markdown":
-		return report.writeMarkdown(w, c.All)
+		return report.writeMarkdown(app.Raw(w), c.All)
 	default:
 		return report.writeText(w, c.All, app.WantsColour(w))
 	}

@@ -264,7 +264,8 @@ func insist(ctx context.Context, do func(context.Context) error) error {
 	}
 }
 
-// takeOverPause turns the hold of a first edition, a paused consumer, into a record.
+// takeOverPause turns a hold in a first edition's data folder, a paused consumer, into a
+// record.
 func (a *Assigner) takeOverPause(ctx context.Context) error {
 	_, err := events.TakeOverPause(ctx, a.config.JetStream, func(ctx context.Context) error {
 		return a.ledger.Hold(ctx, nil, ledger.HeldBy{By: "unknown", At: a.now().UTC(), Reason: "held with an earlier version of Greenlight"})
@@ -272,17 +273,10 @@ func (a *Assigner) takeOverPause(ctx context.Context) error {
 	return err
 }
 
-// watching returns a copy of the client that reports its calls to this assigner as
-// well.
+// watching returns a copy of the client that reports its calls to this assigner.
 func (a *Assigner) watching(client *telnyx.Client) *telnyx.Client {
 	watched := client.Copy()
-	watched.OnCall = func(call telnyx.Call) {
-		a.metrics.call(call)
-		if client.OnCall != nil {
-			client.OnCall(call)
-		}
-	}
-	a.traceCalls(watched)
+	watched.OnCall = a.watchCall
 	return watched
 }
 

@@ -69,7 +69,7 @@ type reconcile struct {
 	entry ledger.CampaignEntry
 	// before is the campaign's record as the reconcile found it.
 	before ledger.Campaign
-	extras int
+	extras []string
 
 	refreshing sync.Mutex // held by the one that reads the campaign again
 
@@ -401,13 +401,13 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 	if err != nil {
 		return nil, err
 	}
-	r.extras = 0
+	r.extras = nil
 	room := CapacityOf(r.want, r.campaign) - liveOn(r.campaign, changes)
 	var cases []Case
 	for _, change := range changes {
 		if change.Action == plan.Extra {
 			if !slices.Contains(leaving, change.Number) {
-				r.extras++
+				r.extras = append(r.extras, string(change.Number))
 			}
 			continue
 		}
@@ -458,7 +458,7 @@ func decideInOrder(cases []Case, room int) []Decision {
 func comparePlaces(entry plan.Campaign, a, b plan.E164) int {
 	x, _ := entry.Where(a)
 	y, _ := entry.Where(b)
-	return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column), cmp.Compare(a, b))
+	return cmp.Or(x.Compare(y), cmp.Compare(a, b))
 }
 
 // soleProprietor is the use case of campaigns that carry one number
@@ -564,7 +564,7 @@ func (r *reconcile) openCampaign(ctx context.Context) error {
 func (r *reconcile) unfinished() ledger.Campaign {
 	c := r.record()
 	r.noteApproval(&c)
-	c.EntryHash, c.Extras = r.before.EntryHash, r.before.Extras
+	c.EntryHash, c.Extras, c.ExtraNumbers = r.before.EntryHash, r.before.Extras, r.before.ExtraNumbers
 	return c
 }
 
@@ -692,7 +692,8 @@ func (r *reconcile) notRead(ctx context.Context, reason ledger.Reason, detail st
 		detail = r.before.Detail
 	}
 	record := r.record()
-	record.Phase, record.EntryHash, record.Extras = cmp.Or(record.Phase, ledger.PhaseUnread), r.before.EntryHash, r.before.Extras
+	record.Phase, record.EntryHash = cmp.Or(record.Phase, ledger.PhaseUnread), r.before.EntryHash
+	record.Extras, record.ExtraNumbers = r.before.Extras, r.before.ExtraNumbers
 	record.Reason, record.Detail, record.Attempts = reason, detail, attempts
 	return r.finish(ctx, record)
 }

@@ -161,6 +161,9 @@ func (f *Firsts) note(n Number) {
 	first(&f.Sendable, n.State == Sendable, n.Since)
 }
 
+// MaxExtraNumbers bounds [Campaign.ExtraNumbers].
+const MaxExtraNumbers = 20
+
 // Campaign is the record of one campaign, planned or not.
 type Campaign struct {
 	Version int `json:"v"`
@@ -205,9 +208,10 @@ type Campaign struct {
 	NumberPool string `json:"number_pool,omitempty"`
 	// EndsAt is when the campaign ends; zero if it is renewed.
 	EndsAt time.Time `json:"ends_at,omitzero"`
-	// Extras counts numbers on the campaign that the plan does not name. Greenlight never
-	// changes them.
-	Extras int `json:"extras,omitempty"`
+	// Extras counts numbers on the campaign that the plan does not name, and ExtraNumbers
+	// lists the first of them, at most MaxExtraNumbers. Greenlight never changes them.
+	Extras       int      `json:"extras,omitempty"`
+	ExtraNumbers []string `json:"extra_numbers,omitempty"`
 
 	// PruneBase is how many numbers the entry named when it last removed none, and Pruned
 	// how many it has removed since.

@@ -13,10 +13,6 @@ import (
 // a number.
 type E164 string
 
-// Digits returns the number without its plus, for example "15551234567", for keys and
-// queries where a plus has another meaning.
-func (n E164) Digits() string { return strings.TrimPrefix(string(n), "+") }
-
 // NumberError says why [ParseE164] refuses a text.
 type NumberError struct {
 	// Text is the refused text, shortened if it is long.

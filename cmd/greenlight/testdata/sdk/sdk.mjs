@@ -32,7 +32,7 @@ hook.listen(0, '127.0.0.1');
 await once(hook, 'listening');
 
 const simulator = spawn(greenlight, [
-  'simulator', '--addr', '127.0.0.1:0', '--from', plan, '--by-hand', '--quiet',
+  'simulator', '--addr', '127.0.0.1:0', '--from', plan, '--manual', '--quiet',
   '--assign', '100ms', '--mapping', '100ms', '--retry', '200ms',
   '--webhook-url', `http://127.0.0.1:${hook.address().port}/`,
 ], { stdio: ['ignore', 'pipe', 'inherit'] });
