@@ -31,6 +31,8 @@ type command struct {
 	Deadletters deadLettersCommand `cmd:"" help:"List, show, requeue and discard messages that could not be handled."`
 	Notices     noticesCommand     `cmd:"" help:"List notices and whether they arrived, and send a test notice."`
 	Events      eventsCommand      `cmd:"" help:"Show events live, replay stored ones, post test notifications."`
+	Backup      backupCommand      `cmd:"" help:"Write all streams and the ledger to one file."`
+	Restore     restoreCommand     `cmd:"" help:"Restore streams and ledger from a backup."`
 	Simulator   simulatorCommand   `cmd:"" help:"Run a simulated Telnyx with the campaigns and numbers of your plans."`
 	Completion  completionCommand  `cmd:"" help:"Print the completion of commands for a shell."`
 	Man         manCommand         `cmd:"" help:"Print the manual page."`
@@ -44,7 +46,7 @@ type command struct {
 
 func main() {
 	os.Exit(app.Main("greenlight", func(ctx context.Context) error {
-		return run(ctx, os.Args[1:], output{os.Stdout, os.Stderr})
+		return run(ctx, os.Args[1:], output{app.Text(os.Stdout), app.Text(os.Stderr)})
 	}))
 }
 
@@ -77,7 +79,7 @@ func (c *helpCommand) Run(ctx context.Context, out output) error {
 
 // writeJSON prints a value as indented JSON. It does not escape HTML, since people read it too.
 func writeJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(app.Raw(w))
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)

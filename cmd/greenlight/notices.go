@@ -33,7 +33,7 @@ func (c *listNoticesCommand) Run(ctx context.Context, out output) error {
 			return err
 		}
 		if c.JSON {
-			encoder := json.NewEncoder(out.Stdout)
+			encoder := json.NewEncoder(app.Raw(out.Stdout))
 			for _, n := range list {
 				if err := encoder.Encode(n); err != nil {
 					return err

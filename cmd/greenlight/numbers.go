@@ -83,6 +83,15 @@ func (k inForce) hasNoLedger() bool {
 	return errors.Is(k.err, app.ErrNoServer) || errors.Is(k.err, jetstream.ErrBucketNotFound)
 }
 
+// damage returns why a ledger that is there could not be read, nil if it could, or if no
+// server can be reached.
+func (k inForce) damage() error {
+	if _, unreachable := errors.AsType[*app.Fault](k.err); k.err == nil || unreachable || k.hasNoLedger() {
+		return nil
+	}
+	return fmt.Errorf("the plan set in force cannot be read: %w", k.err)
+}
+
 // warn says that the plans in force are not known although there may be some.
 func (k inForce) warn(w io.Writer) {
 	if k.err == nil || k.hasNoLedger() {
@@ -305,9 +314,11 @@ func (o *outcomes) failTyped(faults map[string]error) {
 }
 
 func (o *outcomes) put(now outcome) {
-	if before, known := o.all[now.Number]; known && before.Result == now.Result && before.Message == now.Message {
+	before, known := o.all[now.Number]
+	if known && before.Result == now.Result && before.Message == now.Message {
 		return
 	}
+	now.Campaign = cmp.Or(before.Campaign, now.Campaign)
 	o.all[now.Number] = now
 	o.clear()
 	if !o.json {

@@ -64,8 +64,13 @@ func (w numbersWorld) inForce(book *ledger.Ledger, c ledger.Campaign, numbers ..
 // numbers runs greenlight numbers.
 func (w numbersWorld) numbers(args ...string) (stdout, stderr string, code int) {
 	w.t.Helper()
+	return w.greenlight(append([]string{"numbers"}, args...)...)
+}
+
+// greenlight runs a command that calls Telnyx.
+func (w numbersWorld) greenlight(args ...string) (stdout, stderr string, code int) {
+	w.t.Helper()
 	var out, errs bytes.Buffer
-	args = append([]string{"numbers"}, args...)
 	args = append(args, "--telnyx-base-url", w.api.URL+"/v2", "--telnyx-api-key", diffKey, "--telnyx-rate", "1000")
 	err := run(w.t.Context(), args, output{&out, &errs})
 	if err != nil {
@@ -110,8 +115,8 @@ func TestNumbersVerify_LeavesOutWhatIsLeaving(t *testing.T) {
 	w.wants("", "no entry named jume (did you mean june?)", 1)(w.numbers("verify", "jume"))
 }
 
-// The pool of an entry in force is in the plan files. A number that another entry lists is
-// not of the pool.
+// The pool of an entry in force is the ledger's, whatever the plan files say. A number that
+// another entry lists is not of the pool.
 func TestNumbersVerify_ReadsThePoolInForce(t *testing.T) {
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
@@ -122,12 +127,13 @@ func TestNumbersVerify_ReadsThePoolInForce(t *testing.T) {
 	spring, _ := set.Find(springID)
 	book := w.hasLedger()
 	w.inForce(book, ledger.Campaign{ID: oldID, Plan: "old"}, ledger.Number{Number: "+12125550142", State: ledger.Sendable, PlanPlace: "plans.yaml:8"})
-	w.inForce(book, ledger.Campaign{ID: springID, Plan: "spring", EntryHash: spring.Hash()},
+	w.inForce(book, ledger.Campaign{ID: springID, Plan: "spring", NumberPool: diffProfile, EntryHash: spring.Hash()},
 		ledger.Number{Number: "+12125550143", State: ledger.Sendable, PlanPlace: "plans.yaml:3"})
-	w.wants("missing  +12125550144\n1 missing, 0 extra, 0 waiting, of 2.\n", "", 2)(w.numbers("verify", "spring"))
+	const gap = "missing  +12125550144\n1 missing, 0 extra, 0 waiting, of 2.\n"
+	w.wants(gap, "", 2)(w.numbers("verify", "spring"))
 
 	w.must(os.WriteFile("plans.yaml", []byte(strings.Replace(twoEntries, diffProfile, otherProfile, 1)), 0o600))
-	w.wants("", "it may have a number pool, and plans.yaml does not have the same entry", 1)(w.numbers("verify", "spring"))
+	w.wants(gap, "Compared with the plan set in force.", 2)(w.numbers("verify", "spring"))
 	w.must(os.Remove("plans.yaml"))
 	w.wants("Complete: all 1 numbers", "", 0)(w.numbers("verify", "old"))
 }
@@ -168,6 +174,7 @@ func TestNumbers_SayThatTheLedgerCannotBeRead(t *testing.T) {
 	w.must(err)
 	w.wants("+12125550142", "was written by a newer Greenlight", 0)(w.numbers("list"))
 	w.wants("", "the plan set in force cannot be read", 1)(w.numbers("verify", "old"))
+	w.wants("", "the plan set in force cannot be read", 1)(w.greenlight("campaigns", "point", "--url", "https://hooks.example.com/webhooks/telnyx", "--yes"))
 	if _, stderr, _ := w.numbers("list"); strings.Count(stderr, "\n") != 1 {
 		t.Errorf("said more than once: %q", stderr)
 	}
@@ -192,6 +199,21 @@ func TestNumbers_StandaloneFindsPlanNamesInTheFiles(t *testing.T) {
 	w.wants("+12125550142  accepted", "", 0)(w.numbers("remove", "+12125550142", "--campaign", "old", "--standalone", "--yes"))
 	w.must(os.Remove("plans.yaml"))
 	w.wants("", "The name of a plan entry needs NATS", 1)(w.numbers("assign", "+12125550142", "--campaign", "old", "--standalone"))
+}
+
+// A campaign takes as many numbers as the plan's max_numbers says, by the ledger or the files.
+func TestNumbersAssign_RefusesMoreThanThePlanAllows(t *testing.T) {
+	w := newNumbersWorld(t, strings.Replace(twoEntries, "[+12125550142]", "[+12125550142]\n    max_numbers: 1", 1))
+	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
+	w.number("+12125550143", diffProfile, "", "")
+	const refusal = "+12125550143  refused  The campaign has as many numbers as it is allowed. By the plan, the campaign has room for 1 numbers."
+	w.wants(refusal, "", 3)(w.numbers("assign", "+12125550142", "+12125550143", "--campaign", "old", "--standalone"))
+	w.inForce(w.hasLedger(), ledger.Campaign{ID: oldID, Plan: "old", TelnyxID: oldID, MaxNumbers: 1},
+		ledger.Number{Number: "+12125550142", State: ledger.Sendable, PlanPlace: "plans.yaml:8"})
+	w.wants(refusal, "", 3)(w.numbers("assign", "+12125550143", "--campaign", oldID))
+	if writes := w.sim.Writes(); len(writes) > 0 {
+		t.Errorf("wrote %v", writes)
+	}
 }
 
 // What cannot be judged does not stop the rest, unless there is nothing else.

@@ -43,11 +43,11 @@ func (c naming) entry(ctx context.Context, m *assigner.Manual, name string) (pla
 	}
 	want, named := entryNamed(set, name)
 	if named && want.ReferenceID == "" {
-		return plan.Campaign{CampaignID: want.CampaignID, TCRCampaignID: want.TCRCampaignID}, nil
+		return plan.Campaign{CampaignID: want.CampaignID, TCRCampaignID: want.TCRCampaignID, MaxNumbers: want.MaxNumbers}, nil
 	}
 	if named {
 		found, err := assigner.ReadEntry(ctx, client, want)
-		return plan.Campaign{CampaignID: found.CampaignID}, explain(err, name)
+		return plan.Campaign{CampaignID: found.CampaignID, MaxNumbers: want.MaxNumbers}, explain(err, name)
 	}
 	_, err := assigner.ReadCampaign(ctx, client, name)
 	switch {

@@ -61,7 +61,7 @@ func (c *planImportCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	if file == "" {
-		_, err := out.Stdout.Write(text)
+		_, err := app.Raw(out.Stdout).Write(text)
 		return err
 	}
 	if err := writeWhole(file, text); err != nil {

@@ -37,7 +37,7 @@ type Process struct {
 	// objects checks that they, and what the assigner needs, still exist.
 	streams *attempt
 	objects *objects
-	// sync and dir describe the server; see [doctor.CachedGuarantee].
+	// sync and dir describe the server; see [doctor.ReadGuarantee].
 	sync   doctor.Sync
 	dir    string
 	checks []status.Check
