@@ -15,6 +15,7 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 )
 
@@ -67,10 +68,11 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	forecasts, err := assigner.Foresee(ctx, assigner.NewObserver(client, concurrency), sets[0])
+	all, err := assigner.Foresee(ctx, assigner.NewObserver(client, concurrency), sets[0])
 	if err != nil {
 		return preflight.Explain(ctx, err)
 	}
+	forecasts := all[0]
 	known := c.plansInForce(ctx)
 	known.warn(out.Stderr)
 	known.markRemovals(forecasts, c.PruneLimit)
@@ -142,7 +144,7 @@ func markLeaving(leaving []*assigner.NumberForecast, room int) {
 			continue
 		}
 		n.Decision.Record.NeedsPerson, n.Decision.Record.Reason = true, ledger.PruneLimit
-		n.Decision.Record.Detail = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", len(leaving), max(room, 0))
+		n.Decision.Record.Detail = fmt.Sprintf("%s left the plan, and %d may be removed without a person", status.Count(len(leaving), "number"), max(room, 0))
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 type statusCommand struct {
-	What    string        `arg:"" optional:"" help:"Show only this, in detail: a plan's name or file, a campaign's id (Telnyx's or TCR's), or a number (+15551234567)."`
+	What    string        `arg:"" optional:"" predictor:"campaign" help:"Show only this, in detail: a plan's name or file, a campaign's id (Telnyx's or TCR's), or a number (+15551234567)."`
 	JSON    bool          `help:"Print JSON."`
 	Wait    bool          `help:"Wait until every number is attached or something needs a person. The exit code says which."`
 	Timeout time.Duration `placeholder:"D" help:"With --wait: the longest time to wait, for example 10m. Default: no limit."`

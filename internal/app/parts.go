@@ -274,7 +274,9 @@ func (p *Process) AddNotices(ctx context.Context, receiver notice.Receiver) erro
 // parts do until they have stopped.
 func (p *Process) AddPrivate(listener net.Listener, token status.Token) {
 	p.AddCheck(status.Check{
-		Name: "guarantee", Advisory: true, Says: doctor.NewCachedGuarantee(p.js, cmp.Or(p.sync, doctor.SyncUnknown), p.dir).Text,
+		Name: "guarantee", Advisory: true, Says: func(ctx context.Context) string {
+			return doctor.ReadGuarantee(ctx, p.js, cmp.Or(p.sync, doctor.SyncUnknown), p.dir)
+		},
 	})
 	p.registry.MustRegister(streamMetrics(p.js), readinessMetrics(p.checks))
 	view := status.NewView(status.ViewConfig{

@@ -101,8 +101,8 @@ func (a *Assigner) standsBy(ctx context.Context) bool {
 // nobodyWorks reports whether no assigner asks for work, so that this one, which is
 // about to, is the next to work.
 func (a *Assigner) nobodyWorks(ctx context.Context) bool {
-	depths, err := events.ReadDepths(ctx, a.config.JetStream)
-	return err == nil && depths.Idle
+	backlog, err := events.ReadBacklog(ctx, a.config.JetStream)
+	return err == nil && backlog.Idle
 }
 
 func worksForSure(context.Context) bool { return true }

@@ -128,7 +128,8 @@ func (r *reconcile) record() ledger.Campaign {
 	c.PlanPlace, c.ReadAgoSeconds = placeText(r.want.Position), max(r.a.now().Sub(r.now), 0).Seconds()
 	c.Reason, c.Detail, c.Attempts = "", "", 0
 	c.Extras, c.ExtraNumbers = len(r.extras), r.extras[:min(len(r.extras), ledger.MaxExtraNumbers)]
-	c.PruneBase, c.Pruned, c.MaxNumbers = r.pruneBase, r.pruned, r.want.MaxNumbers
+	c.PruneBase, c.Pruned, c.MaxNumbers, c.NumberPool = r.pruneBase, r.pruned, r.want.MaxNumbers, r.want.NumberPool
+	c.BrandID = cmp.Or(r.want.BrandID, c.BrandID)
 	if read := r.campaign; r.wasRead() {
 		c.TelnyxID, c.TCRID, c.BrandID = string(read.CampaignID), string(read.TCRCampaignID), read.BrandID
 		c.ReferenceKey = cmp.Or(plan.Campaign{ReferenceID: read.ReferenceID}.ID(), c.ReferenceKey)
@@ -146,6 +147,7 @@ func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
 	if !c.NoticedAt.IsZero() && c.AttachedAt.IsZero() && r.allAttached() {
 		c.AttachedAt = r.a.now().UTC().Round(0)
 	}
+	r.readCarriers(ctx, &c)
 	r.notify(ctx, &c)
 	r.notifyEnd(ctx, &c)
 	if err := r.putCampaign(ctx, c); err != nil {

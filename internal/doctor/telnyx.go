@@ -134,7 +134,7 @@ func unanswered(f Finding, err error) Finding {
 	if lost, ok := errors.AsType[*telnyx.ConnectionError](err); ok {
 		err = lost.Err
 	}
-	return f.is(Fail, "Telnyx cannot be reached: "+sentenceEnd(telnyx.NetworkCause(err)), "Check this machine's network (DNS, proxy, firewall) and TELNYX_BASE_URL.")
+	return f.is(Fail, "Telnyx cannot be reached: "+sentenceEnd(err.Error()), "Check this machine's network (DNS, proxy, firewall) and TELNYX_BASE_URL.")
 }
 
 // detailOf returns Telnyx's text as part of a sentence.

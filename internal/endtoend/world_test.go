@@ -32,6 +32,7 @@ import (
 var binaries string
 
 func TestMain(m *testing.M) {
+	testkit.Main()
 	var err error
 	if binaries, err = os.MkdirTemp("", "greenlight-test-"); err != nil {
 		panic(err)

@@ -42,7 +42,7 @@ func (p *Publisher) ScheduleResync(ctx context.Context, every time.Duration) err
 	msg := nats.NewMsg(subject)
 	msg.Header.Set(headerTTL, ttlNever)
 	_, err = p.js.PublishMsg(ctx, msg,
-		jetstream.WithExpectStream(streamTriggers),
+		jetstream.WithExpectStream(StreamTriggers),
 		jetstream.WithScheduleEvery(every),
 		jetstream.WithScheduleTarget(target),
 		jetstream.WithScheduleTTL(max(every, time.Second)))
@@ -96,9 +96,9 @@ func scheduledAfter(msg *jetstream.RawStreamMsg) time.Time {
 
 // lastTrigger returns the last trigger or schedule under a subject, nil if there is none.
 func lastTrigger(ctx context.Context, js jetstream.JetStream, subject string) (*jetstream.RawStreamMsg, error) {
-	stream, err := js.Stream(ctx, streamTriggers)
+	stream, err := js.Stream(ctx, StreamTriggers)
 	if err != nil {
-		return nil, fmt.Errorf("look up stream %s: %w", streamTriggers, err)
+		return nil, fmt.Errorf("look up stream %s: %w", StreamTriggers, err)
 	}
 	msg, err := stream.GetLastMsgForSubject(ctx, subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -130,7 +130,7 @@ func (p *Publisher) ScheduleRecheck(ctx context.Context, campaignID string, wait
 	msg := nats.NewMsg(scheduleSubject(target))
 	msg.Header.Set(headerTTL, ttlNever)
 	_, err = p.js.PublishMsg(ctx, msg,
-		jetstream.WithExpectStream(streamTriggers),
+		jetstream.WithExpectStream(StreamTriggers),
 		// Schedules have whole seconds, and a recheck must not come early.
 		jetstream.WithScheduleAt(at.Add(time.Second-1).Truncate(time.Second)),
 		jetstream.WithScheduleTarget(target),

@@ -646,7 +646,8 @@ func (t *textOf) facts(c Campaign) {
 	if c.TelnyxID != c.ID {
 		t.fact("Telnyx id", c.TelnyxID, "")
 	}
-	t.fact("Telnyx says", strings.TrimSuffix(c.Status+": "+Stage(c.Status), ": "), "")
+	t.fact("Telnyx says", strings.TrimSuffix(c.Status+": "+c.Stage, ": "), "")
+	t.fact("Carriers", CarriersText(c.Carriers), "")
 	t.fact("Since", since(t.now, c.Since), "")
 	t.fact("Webhook", c.WebhookURL, "")
 	t.fact("Last trigger", c.Cause, "")

@@ -2,15 +2,17 @@ package telnyx
 
 import (
 	"cmp"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -101,30 +103,49 @@ type ConnectionError struct {
 
 // Error gives the request and the cause.
 func (e *ConnectionError) Error() string {
-	return fmt.Sprintf("%s %s: no answer: %s", e.Method, e.Route, NetworkCause(e.Err))
-}
-
-// NetworkCause says in words why a connection failed, without the names of system calls.
-func NetworkCause(err error) string {
-	if lookup, ok := errors.AsType[*net.DNSError](err); ok && lookup.IsNotFound {
-		return "the host " + lookup.Name + " is not known"
-	}
-	failed, ok := errors.AsType[*net.OpError](err)
-	if !ok {
-		return err.Error()
-	}
-	reason := failed.Err
-	if call, ok := errors.AsType[*os.SyscallError](reason); ok {
-		reason = call.Err
-	}
-	if failed.Addr == nil {
-		return reason.Error()
-	}
-	return fmt.Sprintf("%s: %v", failed.Addr, reason)
+	return fmt.Sprintf("%s %s: no answer: %v", e.Method, e.Route, e.Err)
 }
 
 // Unwrap returns the cause, context.DeadlineExceeded for example.
 func (e *ConnectionError) Unwrap() error { return e.Err }
+
+// NetworkError is the failure of a call over the network, in an operator's words. Go's texts
+// name resolvers and system calls, and may repeat an address, which can be a secret.
+type NetworkError struct {
+	Text string
+	Err  error
+}
+
+// Error returns the text.
+func (e *NetworkError) Error() string { return e.Text }
+
+// Unwrap returns the error that the text is about.
+func (e *NetworkError) Unwrap() error { return e.Err }
+
+// NetworkCause returns a [*NetworkError] for an error of the network, and other errors as
+// they are.
+func NetworkCause(err error) error {
+	network, isNetwork := errors.AsType[net.Error](err)
+	address, isAddress := errors.AsType[*net.AddrError](err)
+	code, isCode := errors.AsType[syscall.Errno](err)
+	_, isLookup := errors.AsType[*net.DNSError](err)
+	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	switch {
+	case isLookup:
+		return &NetworkError{"the host name cannot be resolved", err}
+	case isAddress:
+		return &NetworkError{address.Err, err}
+	case isCertificate:
+		return &NetworkError{"the certificate is not trusted, or not valid for the host name", err}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &NetworkError{"the server closed the connection", err}
+	case isNetwork && network.Timeout():
+		return &NetworkError{"no answer in time", err}
+	case isCode:
+		return &NetworkError{code.Error(), err}
+	}
+	return err
+}
 
 // UnreadableError is an answer with status 2xx that is not what it should be: cut
 // off, too big, not JSON, or without the fields that make it a record.

@@ -1,14 +1,10 @@
 package telnyx
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -136,22 +132,6 @@ func TestEffectUnknown_IsForWritesWithoutAWord(t *testing.T) {
 	for name, tt := range tests {
 		if got := EffectUnknown(tt.err); got != tt.want {
 			t.Errorf("%s: got %v, want %v", name, got, tt.want)
-		}
-	}
-}
-
-// What people read names the address and the cause, and no system call.
-func TestConnectionError_SaysWhyInWords(t *testing.T) {
-	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
-	unknown := &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "api.example", Server: "192.0.2.1:53", IsNotFound: true}}
-	for want, err := range map[string]error{
-		"GET /x: no answer: 127.0.0.1:1: connection refused":     refused,
-		"GET /x: no answer: the host api.example is not known":   unknown,
-		"GET /x: no answer: connection reset by peer":            &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)},
-		"GET /x: no answer: " + context.DeadlineExceeded.Error(): context.DeadlineExceeded,
-	} {
-		if got := (&ConnectionError{Method: http.MethodGet, Route: "/x", Err: err}).Error(); got != want {
-			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

@@ -129,6 +129,9 @@ func TestPage_Filters(t *testing.T) {
 			t.Errorf("%q: got %d numbers, want %d", query, got, want)
 		}
 	}
+	if _, body := w.get(t, "/status/campaigns/"+springID); !strings.Contains(body, "provisioned at the carriers") || !strings.Contains(body, "<dd>AT&amp;T APPROVED, T-Mobile REVIEW</dd>") {
+		t.Error("the page does not show the stage and the carriers")
+	}
 	if _, body := w.get(t, "/status/campaigns/"+springID+"?phase=rejected"); strings.Contains(body, ">Clear</a>") {
 		t.Error("numbers are not filtered by phase, and the page offers to clear it")
 	}

@@ -330,11 +330,12 @@ func phaseTasks(campaigns []*status.Entry) []task {
 
 // campaignRow is a campaign in a list.
 type campaignRow struct {
-	ID, Name, Path, TCRID, Status, Detail string
-	Phase                                 ledger.Phase
-	Planned                               bool
-	Progress                              progress
-	Extras                                int
+	ID, Name, Path, TCRID, Detail string
+	Status, Stage, Carriers       string
+	Phase                         ledger.Phase
+	Planned                       bool
+	Progress                      progress
+	Extras                        int
 	// Sentence explains the phase. Advice explains the most important reason of the
 	// campaign and its numbers, and About says how many numbers have it.
 	Sentence      string
@@ -346,7 +347,7 @@ type campaignRow struct {
 
 func rowOf(x *status.Contents, c *status.Entry) campaignRow {
 	r := campaignRow{
-		ID: c.ID, Name: cmp.Or(c.Plan, "No plan"), Path: campaignPath(c.ID), TCRID: c.TCRID, Status: c.Status, Detail: status.Plain(c.Detail, maxDetail), Phase: cmp.Or(c.Phase, ledger.PhaseUnread),
+		ID: c.ID, Name: cmp.Or(c.Plan, "No plan"), Path: campaignPath(c.ID), TCRID: c.TCRID, Status: c.Status, Stage: status.Stage(c.Status), Carriers: status.CarriersText(c.Carriers), Detail: status.Plain(c.Detail, maxDetail), Phase: cmp.Or(c.Phase, ledger.PhaseUnread),
 		Planned: c.Planned || !c.Recorded, Extras: c.Extras, Sentence: status.Sentence(c.Campaign), Since: c.Since, NextAt: c.NextAt,
 	}
 	if !c.Recorded {
