@@ -135,7 +135,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 		defer cancel()
 		ctx = bounded
 	}
-	show, end := c.screen(out.Stdout)
+	show, end := c.screen(out.Stdout, js.Conn().IsConnected)
 	err := status.Follow(ctx, js, time.Now, func(all status.Snapshot) error {
 		latest, found = c.about(all)
 		if !found {
@@ -178,11 +178,11 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 
 // screen returns a function that shows a change, and one that restores the terminal. On
 // a terminal a change is drawn over the last one, otherwise it is printed below it.
-func (c *statusCommand) screen(w io.Writer) (show func(status.Snapshot) error, end func()) {
+func (c *statusCommand) screen(w io.Writer, connected func() bool) (show func(status.Snapshot) error, end func()) {
 	if c.JSON || app.Width(w) == 0 {
 		return func(s status.Snapshot) error { return c.show(w, s) }, func() {}
 	}
-	s := &screen{w: w}
+	s := &screen{w: w, connected: connected}
 	return s.show, s.end
 }
 
@@ -194,6 +194,9 @@ type screen struct {
 	latest  status.Snapshot
 	stop    chan struct{} // nil until something is drawn
 	ticking sync.WaitGroup
+	// connected reports whether changes can arrive. While it does not, lost is since when.
+	connected func() bool
+	lost      time.Time
 }
 
 func (s *screen) show(latest status.Snapshot) error {
@@ -217,7 +220,12 @@ func (s *screen) tick() {
 			return
 		case at := <-ticker.C:
 			s.mu.Lock()
-			s.latest.At = at.UTC()
+			switch {
+			case s.connected():
+				s.latest.At, s.lost = at.UTC(), time.Time{}
+			case s.lost.IsZero():
+				s.lost = at
+			}
 			_ = s.draw() // the next change reports the error
 			s.mu.Unlock()
 		}
@@ -228,6 +236,10 @@ func (s *screen) tick() {
 func (s *screen) draw() error {
 	columns, rows := app.Size(s.w)
 	head := "Live at " + s.latest.At.In(time.Local).Format(time.TimeOnly) + "; stop with Ctrl-C.\n\n"
+	if !s.lost.IsZero() {
+		head = "NOT LIVE: no connection to NATS since " + s.lost.In(time.Local).Format(time.TimeOnly) + ". What follows is older.\n" +
+			"Trying to connect. If greenlight up was restarted, run this again.\n\n"
+	}
 	options := textOptions(s.w)
 	options.Rows = max(rows-strings.Count(head, "\n"), 1)
 	var frame bytes.Buffer

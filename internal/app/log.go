@@ -69,12 +69,18 @@ func console(w io.Writer) io.Writer {
 // maxLogColumns is the longest line of the log on a terminal.
 const maxLogColumns = 120
 
-// cutLines writes lines of at most maxLogColumns that fit the terminal. Each call of Write
-// is one line.
+// maxLogHead bounds the time and the level at the start of a line, with their colors.
+const maxLogHead = 40
+
+// cutLines writes lines of at most maxLogColumns. Those of level info fit the terminal too;
+// others have more to say. Each call of Write is one line.
 type cutLines struct{ w io.Writer }
 
 func (c cutLines) Write(line []byte) (int, error) {
-	shown, columns := strings.TrimRight(string(line), "\n"), min(Width(c.w), maxLogColumns)
+	shown, columns := strings.TrimRight(string(line), "\n"), maxLogColumns
+	if strings.Contains(shown[:min(len(shown), maxLogHead)], "INF") {
+		columns = min(columns, Width(c.w))
+	}
 	if text.RuneWidthWithoutEscSequences(shown) > columns {
 		shown = text.Trim(shown, columns-1) + "…"
 	}

@@ -42,6 +42,8 @@ func (s NATS) address(faults *Faults) string {
 // connect to: none is set, and no greenlight up runs.
 var ErrNoServer = errors.New("no NATS server is set or runs here")
 
+const fixNoServer = "Start greenlight up, give its folder with --data, or give the address of the NATS server that webhook and assigner use."
+
 // ConnectOrFind connects to NATS_URL or, without one, to the server of a greenlight up
 // that runs on the data folder.
 func (s NATS) ConnectOrFind(faults *Faults, data Data, name string) *nats.Conn {
@@ -57,10 +59,18 @@ func (s NATS) ConnectOrFind(faults *Faults, data Data, name string) *nats.Conn {
 	}
 	if len(bytes.TrimSpace(address)) == 0 { // an empty file is what a power failure may leave
 		*faults = append(*faults, &Fault{Setting: "NATS_URL", What: "is missing, and no greenlight up runs on data folder " + data.Dir, Err: ErrNoServer,
-			Fix: "Start greenlight up, give its folder with --data, or give the address of the NATS server that webhook and assigner use."})
+			Fix: fixNoServer})
 		return nil
 	}
-	return s.connectTo(faults, strings.TrimSpace(string(address)), events.Connect, name)
+	before := len(*faults)
+	nc := s.connectTo(faults, strings.TrimSpace(string(address)), events.Connect, name)
+	if len(*faults) > before {
+		// A process that was killed leaves its address behind.
+		if fault, ok := (*faults)[before].(*Fault); ok && fault.Err != nil && !events.Misconfigured(fault.Err) {
+			fault.What, fault.Fix = fault.What+"; no greenlight up answers on data folder "+data.Dir, fixNoServer
+		}
+	}
+	return nc
 }
 
 // connectFunc is [events.Connect] or [events.ConnectOrWait].

@@ -416,7 +416,7 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 	if bars {
 		room -= barWidth
 	}
-	names = max(min(names, roomForNames()), leastName)
+	names = min(names, max(roomForNames(), leastName))
 	w := newTable()
 	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next"})
 	short := shorten(campaigns, names)

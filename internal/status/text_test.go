@@ -110,6 +110,14 @@ func TestWriteText_FitsTheScreen(t *testing.T) {
 		waiting.Plan = fmt.Sprintf("survey-%02d", i)
 		s.Campaigns = append(s.Campaigns, waiting)
 	}
+	needed := slices.Repeat([]status.Number{{Number: ledger.Number{State: ledger.Sendable, NeedsPerson: true}}}, 10)
+	one := status.Snapshot{At: noon, NextResync: noon.Add(12 * time.Minute), Campaigns: []status.Campaign{{
+		Campaign: ledger.Campaign{ID: springID, Planned: true, Plan: "support", Phase: ledger.PhaseRejected},
+		Counts:   map[ledger.State]int{ledger.Sendable: 10}, Numbers: needed,
+	}}}
+	if said := writeText(t, one); !strings.Contains(said, "10 need a person,") || !strings.Contains(said, "10 sendable") {
+		t.Errorf("a count is split:\n%s", said)
+	}
 	for rows, want := range map[int]string{14: "… 12 more campaigns, 4 more explanations: greenlight status\n", 22: "", 60: ""} {
 		var out bytes.Buffer
 		must(t, s.WriteText(&out, status.TextOptions{Rows: rows}))
