@@ -176,15 +176,16 @@ func (r reading) show(c telnyx.Campaign, known inForce, records []telnyx.Assignm
 	return s
 }
 
-// webhookText says whether the webhook is ours.
+// webhookText says whether the webhook is ours, and where it is.
 func (s shownCampaign) webhookText() string {
+	address := status.Plain(s.WebhookURL, 300)
 	switch {
 	case s.WebhookURL == "":
 		return "none"
 	case s.WebhookProblem == "":
-		return "ours"
+		return "ours: " + address
 	}
-	return "not ours"
+	return "not ours: " + address
 }
 
 // endText says when the campaign is renewed or ends.
@@ -207,10 +208,10 @@ func writeCampaigns(w io.Writer, shown []shownCampaign) error {
 		return err
 	}
 	t := status.NewTable()
-	t.AppendHeader(table.Row{"CAMPAIGN", "PLAN", "PHASE", "STATUS", "CARRIERS", "NUMBERS", "WEBHOOK", "RENEWAL"})
+	t.AppendHeader(table.Row{"CAMPAIGN", "PLAN", "PHASE", "STATUS", "STAGE", "CARRIERS", "NUMBERS", "RENEWAL", "WEBHOOK"})
 	for _, s := range shown {
-		t.AppendRow(table.Row{cmp.Or(string(s.CampaignID), string(s.TCRCampaignID)), cmp.Or(status.Plain(s.Plan, 64), "-"), s.Phase, s.Status, cmp.Or(status.CarriersText(s.Carriers), "-"),
-			fmt.Sprintf("%d of %d", s.Numbers, s.Capacity), s.webhookText(), s.endText()})
+		t.AppendRow(table.Row{cmp.Or(string(s.CampaignID), string(s.TCRCampaignID)), cmp.Or(status.Plain(s.Plan, 64), "-"), s.Phase, s.Status, cmp.Or(s.Stage, "-"),
+			cmp.Or(status.CarriersText(s.Carriers), "-"), fmt.Sprintf("%d of %d", s.Numbers, s.Capacity), s.endText(), s.webhookText()})
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err

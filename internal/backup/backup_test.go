@@ -129,6 +129,9 @@ func TestRestore_IsRepeatedAfterAnInterruption(t *testing.T) {
 	if err := events.EnsureStreams(t.Context(), js, 1); !errors.Is(err, events.ErrRestoring) {
 		t.Errorf("got %v from another process, want %v", err, events.ErrRestoring)
 	}
+	if _, err := backup.Write(t.Context(), js, path+".half", "1.2.3"); !errors.Is(err, events.ErrRestoring) {
+		t.Errorf("got %v from a backup meanwhile, want %v", err, events.ErrRestoring)
+	}
 
 	before, err := backup.Open(options.Keep)
 	must(t, err)

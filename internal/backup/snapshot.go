@@ -36,15 +36,19 @@ type answer struct {
 
 // snapshotAll writes the snapshots of all streams that exist.
 func snapshotAll(ctx context.Context, js jetstream.JetStream, w io.Writer) (streams []Stream, err error) {
+	restoring, err := events.Restoring(ctx, js)
+	if err == nil && restoring {
+		err = events.ErrRestoring
+	}
+	if err != nil {
+		return nil, err
+	}
 	there, err := existing(ctx, js)
 	if err != nil {
 		return nil, err
 	}
 	if len(there) == 0 {
 		return nil, ErrNothing
-	}
-	if there[0] != events.StreamEvents {
-		return nil, fmt.Errorf("stream %s does not exist: wait until Greenlight is ready, or finish an interrupted restore", events.StreamEvents)
 	}
 	for _, name := range there {
 		stream, err := snapshot(ctx, js.Conn(), name, w)

@@ -55,7 +55,7 @@ func Upgrade(wanted []jetstream.StreamConfig, found map[string]jetstream.StreamC
 	if len(changes) == 0 {
 		return f.is(OK, "Streams and buckets have the settings of this version: an upgrade to it changes nothing.", "")
 	}
-	return f.is(OK, "When it starts, this version "+strings.Join(changes, ", and ")+".", "Before an upgrade, run greenlight backup.")
+	return f.is(OK, "When it starts, this version "+strings.Join(changes, ", and ")+". Before an upgrade, run greenlight backup.", "")
 }
 
 // objectName says whether a stream is that of a bucket.

@@ -344,7 +344,7 @@ func (c *secretsRun) holdsNoSecret() {
 func (c *secretsRun) hasExpectedOutput() {
 	c.t.Helper()
 	got := c.all.String()
-	for _, word := range []string{"greenlight_numbers", `"checks"`, "number is sendable", "NOTIFY_URL (--notify-url)", "<html", "Backed up", `"check": "upgrade"`, "attach number"} {
+	for _, word := range []string{"greenlight_numbers", `"checks"`, "number is sendable", "NOTIFY_URL (--notify-url)", "<html", "Backed up", `"check": "upgrade"`, "assigner.reconcile"} {
 		if !strings.Contains(got, word) {
 			c.t.Errorf("%s did not come out, so the search proves less than it should", word)
 		}

@@ -100,9 +100,10 @@ func TestUpgrade_AnOlderProgramRefusesNewerData(t *testing.T) {
 	up := olderWorld(t)
 	for name, test := range map[string]struct {
 		newer, want string
+		programs    []string
 	}{
-		"a stream": {"EVENTS", "stream EVENTS was made by a newer Greenlight"},
-		"a bucket": {"KV_NUMBERS", "stream KV_NUMBERS was made by a newer Greenlight"},
+		"a stream": {"EVENTS", "stream EVENTS was made by a newer Greenlight", []string{"webhook", "assigner"}},
+		"a bucket": {"KV_NUMBERS", "stream KV_NUMBERS was made by a newer Greenlight", []string{"assigner"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,6 +115,14 @@ func TestUpgrade_AnOlderProgramRefusesNewerData(t *testing.T) {
 				markNewer(t, js, test.newer)
 				if got := doctored(t, js); got.Level != doctor.Fail || !strings.Contains(got.Message, "version 9.9.0") {
 					t.Errorf("doctor says of a newer folder: %+v", got)
+				}
+				for _, name := range test.programs {
+					part := exec.Command(up.commands + name)
+					part.Env = append(os.Environ(), "NATS_URL_FILE="+filepath.Join(data, events.EmbeddedURLFile), "PLANS="+up.plans, "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0",
+						"TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+up.api.URL+"/v2", "TELNYX_PUBLIC_KEY="+up.sim.PublicKey())
+					if out, err := part.CombinedOutput(); err == nil || !strings.Contains(string(out), test.want) {
+						t.Errorf("%s on newer data: %v\n%s", name, err, out)
+					}
 				}
 			})
 			command, out := up.command(data)
@@ -229,7 +238,7 @@ func markNewer(t *testing.T, js jetstream.JetStream, name string) {
 // withServer runs f with the streams of a data folder that no other process uses.
 func withServer(t *testing.T, data string, do func(jetstream.JetStream)) {
 	t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: data})
+	server, err := embedded.Start(embedded.Options{Dir: data, Listen: true})
 	if err != nil {
 		t.Fatal(err)
 	}

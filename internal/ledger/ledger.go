@@ -80,10 +80,12 @@ var bucketSettings = []jetstream.KeyValueConfig{
 	{Bucket: bucketState, History: historyState, MaxValueSize: maxHold},
 }
 
-// Settings returns the settings of the buckets' streams that differ between them.
+// Settings returns the settings of the buckets' streams, without the defaults of buckets.
 func Settings() (settings []jetstream.StreamConfig) {
 	for _, bucket := range bucketSettings {
-		settings = append(settings, jetstream.StreamConfig{Name: "KV_" + bucket.Bucket, MaxMsgsPerSubject: int64(bucket.History), MaxMsgSize: bucket.MaxValueSize})
+		settings = append(settings, jetstream.StreamConfig{
+			Name: "KV_" + bucket.Bucket, MaxMsgsPerSubject: int64(bucket.History), MaxMsgSize: bucket.MaxValueSize, Discard: jetstream.DiscardNew,
+		})
 	}
 	return settings
 }

@@ -92,7 +92,7 @@ func TestQueue_IsShownInTextAndJSON(t *testing.T) {
 	for what, want := range map[string]string{
 		"":             "The last one is due in about 30 s.",
 		"one":          "place 3, about 30 s",
-		"212-555-0140": "Next try: place 3, about 30 s.",
+		"212-555-0140": "Its turn: place 3, about 30 s.",
 	} {
 		part := s
 		if what != "" {

@@ -727,6 +727,9 @@ func groups(campaigns ...Campaign) (all []group) {
 				continue
 			}
 			kind, advice := n.Kind(), ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}
+			if n.Reason != "" && n.Reason == c.Phase.Reason() {
+				advice.Next, advice.Action, n.Detail = "", "", "" // said of the campaign
+			}
 			i := slices.IndexFunc(all, func(g group) bool { return g.NumberKind == kind && g.Advice == advice })
 			if i < 0 {
 				i, all = len(all), append(all, group{NumberKind: kind, Advice: advice})
@@ -816,7 +819,9 @@ func nextSentence(state ledger.State, when string) string {
 // advice writes why, what happens next and when, and what a person should do.
 func (t *textOf) advice(indent string, a ledger.Advice, when string) {
 	t.wrap(indent, a.Why)
-	t.hang(indent+"Next:   ", indent+"        ", a.Next+when)
+	if a.Next+when != "" {
+		t.hang(indent+"Next:   ", indent+"        ", strings.TrimSpace(a.Next+when))
+	}
 	if a.Action != "" {
 		t.hang(indent+"To do:  ", indent+"        ", a.Action)
 	}
@@ -840,7 +845,11 @@ func (t *textOf) number(c Campaign, n Number) {
 	if next == "" && n.State != ledger.Sendable && strings.Contains(n.Next, "resync") {
 		next = t.nextResync()
 	}
-	t.advice("  ", ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}, nextSentence(n.State, next))
+	when := nextSentence(n.State, next)
+	if n.Position > 0 {
+		when = " Its turn: " + next + "."
+	}
+	t.advice("  ", ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}, when)
 	t.detail("  ", "", n.Detail)
 	t.gap(true)
 	t.fact("Plan", strings.TrimSuffix(Plain(n.Plan, 60)+", "+n.PlanPlace, ", "), n.PlanHash)
