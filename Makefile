@@ -1,14 +1,21 @@
 # Commands for contributors. CI runs `make check`.
 
 GO ?= go
-# Tools are pinned here, so that go.mod has only the program's modules.
-STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GORELEASER = PATH="$(dir $(SYFT)):$$PATH" $(GO) run github.com/goreleaser/goreleaser/v2@v2.16.0
-# goreleaser finds syft in PATH, so it is in a separate folder outside the repository.
+# Tools are pinned here, so that go.mod has only the program's modules. go vet is that of
+# the Go in go.mod. GOTOOLCHAIN=auto would let a tool bring another Go.
+STATICCHECK_VERSION = v0.8.2
+GOVULNCHECK_VERSION = v1.9.0
+GORELEASER_VERSION = v2.16.0
 SYFT_VERSION = v1.57.1
+# They are built once, into a folder outside the repository.
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/greenlight-tools
+STATICCHECK = $(TOOLS)/staticcheck-$(STATICCHECK_VERSION)/staticcheck
+GOVULNCHECK = $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
+GORELEASER = $(TOOLS)/goreleaser-$(GORELEASER_VERSION)/goreleaser
 SYFT = $(TOOLS)/syft-$(SYFT_VERSION)/syft
 FUZZTIME ?= 30s
+# What make quick compares with.
+BASE ?= HEAD
 # How long make torture runs, and the seed of its first world; random if empty.
 TORTURE ?= 5m
 SEED ?=
@@ -23,14 +30,44 @@ STAMP = -X greenlight/internal/app.version=$(VERSION) \
 # The output folder of make build.
 BIN ?= bin/
 
-.PHONY: check format vet test engines scale size reproduce torture trouble demo sdk fuzz bench memory capacity build snapshot release notes
+.DEFAULT_GOAL := help
+.PHONY: help quick vulnerable generated check format vet test engines scale size reproduce torture trouble demo sdk fuzz bench memory capacity build snapshot release notes
 
-check: format vet test scale size demo sdk ## run all CI checks
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  %-11s %s\n", $$1, $$2 }'
+
+check: format vet vulnerable test scale size demo sdk ## run all CI checks
+
+# Tests of some seconds, which make quick leaves to make test.
+SLOW = Scripts|PlanDiff|FullCampaign|Complaint|HasLostIt|Scale|Browser|Forbidden|Urgent|Takeover|Torture
+
+quick: format ## vet and test the packages that have changed since BASE (HEAD), without slow tests; under 20 s once built
+	@set -e; changed=$$({ git diff --name-only --diff-filter=d $(BASE); git ls-files --others --exclude-standard; } | \
+	  sed -n 's,^\(\(cmd\|config\|internal\)/.*\|deploy/\(release\|monitoring\)/[^/]*\)\.go$$,./\1,p' | xargs -r -n1 dirname | sort -u); \
+	  test -n "$$changed" || { echo "no package has changed since $(BASE)"; exit 0; }; \
+	  echo $$changed; $(GO) vet $$changed; $(GO) test -short -skip "$(FULL)|$(SLOW)" $$changed
 
 format: ## fail if gofmt would change anything
 	@changed=$$(gofmt -l cmd config deploy internal); test -z "$$changed" || { echo "gofmt would change:"; echo "$$changed"; exit 1; }
 
-vet: ## run go vet and staticcheck
+$(STATICCHECK):
+	GOBIN=$(@D) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+$(GOVULNCHECK):
+	GOBIN=$(@D) $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+$(GORELEASER):
+	GOBIN=$(@D) $(GO) install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
+$(SYFT):
+	GOBIN=$(@D) $(GO) install github.com/anchore/syft/cmd/syft@$(SYFT_VERSION)
+
+# Govulncheck exits with 3 if it found something. Without its database (GOVULNDB, by default
+# https://vuln.go.dev) the other checks go on.
+vulnerable: $(GOVULNCHECK) ## fail if the programs call code with a known vulnerability; needs vuln.go.dev
+	@out=$$($(GOVULNCHECK) ./... 2>&1); code=$$?; echo "$$out"; \
+	  case $$code in 0 | 3) exit $$code ;; esac; \
+	  echo "$$out" | grep -q -e 'dial tcp' -e 'fetching vulnerabilities' -e 'vuln.go.dev' || exit $$code; \
+	  echo "NOT CHECKED: the vulnerability database cannot be reached, so vulnerabilities are not known"
+
+vet: $(STATICCHECK) ## run go vet and staticcheck
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
 	cd deploy/monitoring/ruletest && $(GO) vet .
@@ -80,15 +117,20 @@ sdk: ## test Telnyx's SDK for Node against greenlight simulator; needs node, npm
 build: ## build the three static binaries in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags='-s -w $(STAMP)' -o $(BIN) ./cmd/...
 
-$(SYFT):
-	GOBIN=$(@D) $(GO) install github.com/anchore/syft/cmd/syft@$(SYFT_VERSION)
+generated: ## write the manual page and the completions that packages have
+	@mkdir -p deploy/package/generated
+	@set -e; cd deploy/package/generated; $(GO) build -ldflags="$(STAMP)" -o greenlight ../../../cmd/greenlight; \
+	  ./greenlight man > greenlight.1; gzip -9nc greenlight.1 > greenlight.1.gz; \
+	  ./greenlight completion bash > greenlight.bash; ./greenlight completion zsh > _greenlight; \
+	  ./greenlight completion fish > greenlight.fish; rm greenlight
 
-snapshot: $(SYFT) ## build a test release in dist/ and check its archives, checksums and SPDX documents; 2 min, first run 30 min
-	$(GORELEASER) release --snapshot --clean
+# goreleaser finds syft in PATH.
+snapshot: $(GORELEASER) $(SYFT) ## build a test release in dist/, check its files, and try the .deb on Debian as root; 3 min, first run 30 min
+	PATH="$(dir $(SYFT)):$$PATH" $(GORELEASER) release --snapshot --clean --skip=sign
 	GREENLIGHT_SNAPSHOT=1 $(GO) test -count=1 -v -run '^TestSnapshot_' ./deploy/release
 
-release: notes $(SYFT) ## create a draft release of the tag that is checked out; NOTES is a file with its part of CHANGELOG.md
-	$(GORELEASER) release --clean --release-notes "$(NOTES)"
+release: notes $(GORELEASER) $(SYFT) ## create a draft release of the tag that is checked out; NOTES is a file with its part of CHANGELOG.md
+	PATH="$(dir $(SYFT)):$$PATH" $(GORELEASER) release --clean --release-notes "$(NOTES)"
 
 notes:
 	@test -n "$(NOTES)" || { echo "NOTES=file is missing"; exit 1; }

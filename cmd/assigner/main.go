@@ -13,9 +13,9 @@ func main() {
 	os.Exit(app.Main("assigner", func(ctx context.Context) error {
 		var c app.AssignerCommand
 		const about = "Attaches planned numbers to campaigns that carriers have approved."
-		if _, done, err := app.Parse(&c, "assigner", about, os.Args[1:], os.Stdout); done || err != nil {
+		if _, done, err := app.Parse(&c, "assigner", about, os.Args[1:], app.Text(os.Stdout)); done || err != nil {
 			return err
 		}
-		return c.Run(ctx, os.Stderr)
+		return c.Run(ctx, app.Text(os.Stderr))
 	}))
 }

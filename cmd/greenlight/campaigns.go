@@ -40,8 +40,11 @@ type chosenCampaign struct {
 }
 
 // choose returns the campaigns that a person names, or without names all that are planned:
-// those in force, or those of the files at path if no ledger can be read.
+// those in force, or those of the files at path if there is no ledger or server.
 func (k inForce) choose(path string, names []string) ([]chosenCampaign, error) {
+	if err := k.damage(); err != nil {
+		return nil, err
+	}
 	var planned []chosenCampaign
 	for _, entry := range k.campaigns {
 		if c := entry.Campaign; c.Planned {

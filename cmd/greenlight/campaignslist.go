@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ type shownCampaign struct {
 	Phase         ledger.Phase          `json:"phase"`
 	Status        telnyx.CampaignStatus `json:"campaign_status"`
 	Stage         string                `json:"stage"`
-	Carriers      []carrier             `json:"carriers"`
+	Carriers      []ledger.Carrier      `json:"carriers"`
 	// Numbers counts those on the campaign, Capacity is how many it takes.
 	Numbers            int    `json:"numbers"`
 	Capacity           int    `json:"capacity"`
@@ -65,13 +64,6 @@ type shownCampaign struct {
 	RenewsOrEnds   string `json:"next_renewal_or_expiration"`
 
 	ends time.Time
-}
-
-// carrier is one carrier's status of a campaign.
-type carrier struct {
-	Network string `json:"network_id"`
-	Name    string `json:"name"`
-	Status  string `json:"status"`
 }
 
 // Run reads the lists and prints them.
@@ -92,18 +84,18 @@ func (c *campaignsListCommand) Run(ctx context.Context, out output) error {
 	known := c.plansInForce(ctx)
 	known.warn(out.Stderr)
 	shown := make([]shownCampaign, len(campaigns))
-	group, groupCtx := errgroup.WithContext(ctx)
+	failures := make([]error, len(campaigns))
+	carriers := assigner.NewCarriers(client)
+	var group errgroup.Group
 	group.SetLimit(concurrency)
 	for i, campaign := range campaigns {
-		group.Go(func() (err error) {
+		group.Go(func() error {
 			shown[i] = c.show(campaign, known, on.All)
-			shown[i].Carriers, err = readCarriers(groupCtx, client, campaign, false)
-			return err
+			failures[i] = shown[i].readCarriers(ctx, carriers, campaign)
+			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
+	_ = group.Wait()
 	slices.SortStableFunc(shown, func(a, b shownCampaign) int { return cmp.Compare(a.BrandID, b.BrandID) })
 	if c.JSON {
 		err = writeJSON(out.Stdout, shown)
@@ -112,6 +104,10 @@ func (c *campaignsListCommand) Run(ctx context.Context, out output) error {
 	}
 	if gap = cmp.Or(gap, on.Why); err == nil && gap != "" {
 		err = fmt.Errorf("the list is not complete: %s; try again", gap)
+	}
+	failures = slices.DeleteFunc(failures, func(failure error) bool { return failure == nil })
+	if err == nil && len(failures) > 0 {
+		err = fmt.Errorf("the carriers of %s are not shown: %w", status.Count(len(failures), "campaign"), failures[0])
 	}
 	return err
 }
@@ -140,30 +136,11 @@ func (c *campaignsListCommand) read(ctx context.Context, client *telnyx.Client) 
 	return all, gap, nil
 }
 
-// readCarriers reads each carrier's status. Those of shared campaigns cannot be read. With
-// names, the carriers' names are read too, else those that are known are used.
-func readCarriers(ctx context.Context, client *telnyx.Client, c telnyx.Campaign, withNames bool) ([]carrier, error) {
-	carriers := []carrier{}
-	if c.Shared {
-		return carriers, nil
-	}
-	states, err := client.OperationStatus(ctx, c.CampaignID)
-	if telnyx.IsNotFound(err) { // not at the carriers yet
-		return carriers, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	names := telnyx.KnownCarriers()
-	if withNames {
-		if named, err := client.CarrierNames(ctx, c.CampaignID); err == nil { // else the id is shown
-			maps.Copy(names, named)
-		}
-	}
-	for _, network := range slices.Sorted(maps.Keys(states)) {
-		carriers = append(carriers, carrier{network, cmp.Or(names[network], network), states[network]})
-	}
-	return carriers, nil
+// readCarriers fills in the carriers.
+func (s *shownCampaign) readCarriers(ctx context.Context, carriers *assigner.Carriers, c telnyx.Campaign) error {
+	read, err := carriers.Read(ctx, c)
+	s.Carriers = append(s.Carriers, read...)
+	return err
 }
 
 // webhookProblem is a relative clause that says why events may not reach Greenlight.
@@ -179,7 +156,7 @@ func (r reading) show(c telnyx.Campaign, known inForce, records []telnyx.Assignm
 	phase, _ := assigner.PhaseOf(c)
 	s := shownCampaign{
 		CampaignID: c.CampaignID, TCRCampaignID: c.TCRCampaignID, BrandID: c.BrandID, Shared: c.Shared,
-		Phase: phase, Status: c.CampaignStatus, Stage: status.Stage(string(c.CampaignStatus)), Carriers: []carrier{},
+		Phase: phase, Status: c.CampaignStatus, Stage: status.Stage(string(c.CampaignStatus)), Carriers: []ledger.Carrier{},
 		WebhookURL: c.WebhookURL, WebhookFailoverURL: c.WebhookFailoverURL, WebhookProblem: webhookProblem(c, r.PublicURL),
 		AutoRenewal: c.AutoRenewal, RenewsOrEnds: c.RenewsOrEnds.Text, ends: assigner.EndOf(c),
 	}
@@ -199,27 +176,16 @@ func (r reading) show(c telnyx.Campaign, known inForce, records []telnyx.Assignm
 	return s
 }
 
-// carriersText lists the carriers: all at once if they agree.
-func (s shownCampaign) carriersText() string {
-	if len(s.Carriers) == 0 {
-		return "-"
-	}
-	var parts []string
-	for _, c := range s.Carriers {
-		parts = append(parts, status.Plain(c.Name, 40)+" "+status.Plain(c.Status, 40))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// webhookText says whether the webhook is ours.
+// webhookText says whether the webhook is ours, and where it is.
 func (s shownCampaign) webhookText() string {
+	address := status.Plain(s.WebhookURL, 300)
 	switch {
 	case s.WebhookURL == "":
 		return "none"
 	case s.WebhookProblem == "":
-		return "ours"
+		return "ours: " + address
 	}
-	return "not ours"
+	return "not ours: " + address
 }
 
 // endText says when the campaign is renewed or ends.
@@ -242,17 +208,17 @@ func writeCampaigns(w io.Writer, shown []shownCampaign) error {
 		return err
 	}
 	t := status.NewTable()
-	t.AppendHeader(table.Row{"CAMPAIGN", "PLAN", "PHASE", "STATUS", "CARRIERS", "NUMBERS", "WEBHOOK", "RENEWAL"})
+	t.AppendHeader(table.Row{"CAMPAIGN", "PLAN", "PHASE", "STATUS", "STAGE", "CARRIERS", "NUMBERS", "RENEWAL", "WEBHOOK"})
 	for _, s := range shown {
-		t.AppendRow(table.Row{cmp.Or(string(s.CampaignID), string(s.TCRCampaignID)), cmp.Or(status.Plain(s.Plan, 64), "-"), s.Phase, s.Status, s.carriersText(),
-			fmt.Sprintf("%d of %d", s.Numbers, s.Capacity), s.webhookText(), s.endText()})
+		t.AppendRow(table.Row{cmp.Or(string(s.CampaignID), string(s.TCRCampaignID)), cmp.Or(status.Plain(s.Plan, 64), "-"), s.Phase, s.Status, cmp.Or(s.Stage, "-"),
+			cmp.Or(status.CarriersText(s.Carriers), "-"), fmt.Sprintf("%d of %d", s.Numbers, s.Capacity), s.endText(), s.webhookText()})
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err
 }
 
 type campaignsShowCommand struct {
-	Campaign string `arg:"" help:"Telnyx's id, TCR's id, or the plan's name."`
+	Campaign string `arg:"" predictor:"campaign" help:"Telnyx's id, TCR's id, or the plan's name."`
 	Plans    string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used if no running Greenlight can be asked (${default})."`
 	reading
 }
@@ -282,9 +248,7 @@ func (c *campaignsShowCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	shown := c.show(campaign, known, on.All)
-	if shown.Carriers, err = readCarriers(ctx, client, campaign, true); err != nil {
-		return err
-	}
+	unread := shown.readCarriers(ctx, assigner.NewCarriers(client), campaign)
 	if c.JSON {
 		err = writeJSON(out.Stdout, shown)
 	} else {
@@ -293,7 +257,7 @@ func (c *campaignsShowCommand) Run(ctx context.Context, out output) error {
 	if err == nil && !on.Complete {
 		err = errors.New("the count of numbers is not certain: " + on.Why + "; try again")
 	}
-	return err
+	return cmp.Or(err, unread)
 }
 
 func (s shownCampaign) write(w io.Writer) error {

@@ -27,7 +27,7 @@ import (
 )
 
 type campaignsPointCommand struct {
-	What        []string `arg:"" optional:"" name:"plan|campaign" help:"Name of a plan entry, or a campaign's id (Telnyx's or TCR's). Default: every planned campaign."`
+	What        []string `arg:"" optional:"" predictor:"campaign" name:"plan|campaign" help:"Name of a plan entry, or a campaign's id (Telnyx's or TCR's). Default: every planned campaign."`
 	URL         string   `name:"url" required:"" placeholder:"URL" help:"Webhook URL to set, for example https://hooks.example.com/webhooks/telnyx."`
 	FailoverURL string   `name:"failover-url" placeholder:"URL" help:"Failover URL to set. Default: leave it as it is."`
 	DryRun      bool     `help:"Show what would be set, and set nothing."`

@@ -12,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
 	"greenlight/internal/status"
 )
@@ -65,7 +66,7 @@ func (c *listDeadLettersCommand) Run(ctx context.Context, out output) error {
 			return err
 		}
 		if c.JSON {
-			encoder := json.NewEncoder(out.Stdout)
+			encoder := json.NewEncoder(app.Raw(out.Stdout))
 			for _, d := range list {
 				if err := encoder.Encode(d); err != nil {
 					return err

@@ -22,7 +22,7 @@ const deliveryPages = 20
 type deliveriesCommand struct {
 	Failed     bool          `help:"Only deliveries whose attempts have all failed."`
 	Since      time.Duration `default:"24h" placeholder:"DURATION" help:"How far to look back (${default})."`
-	Campaign   string        `placeholder:"ID" help:"Only events about this campaign: Telnyx's id, TCR's id, or the plan's name."`
+	Campaign   string        `predictor:"campaign" placeholder:"ID" help:"Only events about this campaign: Telnyx's id, TCR's id, or the plan's name."`
 	Plans      string        `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used if no running Greenlight can be asked (${default})."`
 	JSON       bool          `help:"Print JSON."`
 	app.Telnyx `group:"Telnyx"`

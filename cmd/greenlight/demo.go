@@ -174,7 +174,7 @@ func (d *demo) play(ctx context.Context) error {
 		d.board.log("On a campaign in move_from, to be moved: %s.", status.Count(d.account.Moves, "number"))
 	}
 	if d.account.Taken > 0 {
-		d.board.log("Planted by the rehearsal: %s on a campaign that is not in the plan. It must stay there.", status.Count(d.account.Taken, "number"))
+		d.board.log("Planted by the rehearsal: %s of your plan is put on another campaign, to show a conflict. It must stay there.", status.Count(d.account.Taken, "number"))
 	}
 	var crash chan struct{}
 	if d.chaos {

@@ -21,7 +21,7 @@ const scripts = "testdata/script"
 // runWordForWord are the programs beside ours whose command lines scripts run word for
 // word: steps between commands of ours, which any machine has, and those that modules of
 // their own have.
-var runWordForWord = []string{"cp", "mkdir", "mv", "rm", "find", "git", "sh", "docker", "kubectl", "nats"}
+var runWordForWord = []string{"cp", "mkdir", "mv", "rm", "find", "git", "sh", "docker", "helm", "kubectl", "nats"}
 
 // scriptFolders are where. make check runs the first two, make engines the others.
 var scriptFolders = []string{
@@ -34,14 +34,20 @@ var scriptFolders = []string{
 // notRun are lines of those programs that no script runs, and why.
 var notRun = map[string]string{
 	"kubectl port-forward deployment/greenlight-assigner 8081": "it needs a pod that runs, and there is no node where the tests run",
+
+	"helm repo add nats https://nats-io.github.io/k8s/helm/charts/":                                                                      chartOfNATS,
+	"helm install nats nats/nats --values deploy/kubernetes/nats-values.yaml":                                                            chartOfNATS,
+	"helm template nats nats/nats --values deploy/kubernetes/nats-values.yaml | grep -e sync_interval -e NATS_PASSWORD_ -e runAsNonRoot": chartOfNATS,
 }
+
+const chartOfNATS = "no test downloads the chart of NATS; deploy/deploytest runs servers with the values"
 
 // otherPrograms are those that the documentation names beside these, and why no script
 // need run them. CONTRIBUTING.md says what is checked of them instead.
 var otherPrograms = map[string]string{
+	"sudo": "no package is there where the tests run; deploy/release installs one on Debian",
 	"curl": "it asks Telnyx, which no test does, or a process that the reader runs",
 	"go":   "a test that runs all tests, or benchmarks, would not end; their names are checked",
-	"helm": "no test downloads the chart of NATS; deploy/deploytest runs servers with the values",
 	"make": "it runs this test; the targets are checked",
 
 	"cd":        "the shell's own",

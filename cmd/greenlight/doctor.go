@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +11,8 @@ import (
 	"greenlight/internal/doctor"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/ledger"
+	"greenlight/internal/notice"
 	"greenlight/internal/telnyx"
 )
 
@@ -31,7 +34,7 @@ type doctorCommand struct {
 func (c *doctorCommand) Help() string {
 	return `Checks NATS, Telnyx, keys and plans, and says what a 200 means here. Use the settings of webhook and assigner.
 NATS is the server at NATS_URL. Without it, the one of a greenlight up that runs on the same data folder. The
-doctor changes nothing. It tests permissions with requests that the server must refuse, measures speed in a
+doctor changes nothing. It says what a start of this version would change in streams and buckets, tests permissions with requests that the server must refuse, measures speed in a
 temporary stream, and reads the beginning of some lists at Telnyx. The report shows how Telnyx understands requests.
 
 Each finding has a level: ok, unknown if it could not be checked from here, warn, or fail. Exits with
@@ -89,7 +92,8 @@ func (c *doctorCommand) checkNATS(ctx context.Context, report *doctor.Report) bo
 		return len(faults) == 1 && errors.Is(faults[0], events.ErrServerTooOld)
 	}
 	defer nc.Close()
-	server := doctor.NATS{Conn: nc, Monitors: strings.FieldsFunc(c.Monitor, func(r rune) bool { return r == ',' || r == ' ' })}
+	settings := append(slices.Concat(events.Settings(), ledger.Settings()), notice.Settings())
+	server := doctor.NATS{Conn: nc, Settings: settings, Monitors: strings.FieldsFunc(c.Monitor, func(r rune) bool { return r == ',' || r == ' ' })}
 	server.Embedded, server.Syncs = embedded.Recognize(nc)
 	if server.Embedded {
 		server.Health = embedded.AskHealth

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"greenlight/internal/events"
+	"greenlight/internal/telnyx"
 	"greenlight/internal/testkit"
 )
 
@@ -113,7 +114,7 @@ func TestTail_LeavesTheAssignerAlone(t *testing.T) {
 	if seen != 4 {
 		t.Errorf("%d events, want three and a replay, and no trigger", seen)
 	}
-	if last.ReplayOf != got[0].Sequence || last.ID == "e1" || last.About != "c-e1" || last.Header[events.HeaderSignature][0] != "s" {
+	if last.ReplayOf != got[0].Sequence || last.ID == "e1" || last.About != "c-e1" || last.Header[telnyx.SignatureHeader][0] != "s" {
 		t.Errorf("the replay is %+v", last)
 	}
 	state, err := consumer.State(t.Context())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/app"
 	"greenlight/internal/events"
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
@@ -50,7 +51,7 @@ func (c *tailCommand) Run(ctx context.Context, out output) error {
 
 func (c *tailCommand) print(w io.Writer, e events.PastEvent) error {
 	if c.JSON {
-		return json.NewEncoder(w).Encode(newStoredEvent(e))
+		return json.NewEncoder(app.Raw(w)).Encode(newStoredEvent(e))
 	}
 	_, err := fmt.Fprintln(w, eventLine(e))
 	return err

@@ -41,7 +41,7 @@ const (
 type triggerEventCommand struct {
 	Kind        string `arg:"" help:"The notification, for example verified. All names are listed above."`
 	To          string `required:"" placeholder:"URL" help:"The webhook, for example http://127.0.0.1:8080/webhooks/telnyx."`
-	Campaign    string `placeholder:"ID" help:"The campaign's Telnyx id, or its name in a plan. Required except for brand notifications."`
+	Campaign    string `predictor:"campaign" placeholder:"ID" help:"The campaign's Telnyx id, or its name in a plan. Required except for brand notifications."`
 	TCRCampaign string `name:"tcr-campaign" placeholder:"ID" help:"The campaign's id at The Campaign Registry (C6X6M95)."`
 	Number      string `placeholder:"NUMBER" help:"The phone number, for example +15551234567. Required for assignment, deletion and status-update."`
 	Brand       string `placeholder:"ID" help:"The brand's Telnyx id. Required for brand notifications."`

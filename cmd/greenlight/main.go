@@ -31,7 +31,11 @@ type command struct {
 	Deadletters deadLettersCommand `cmd:"" help:"List, show, requeue and discard messages that could not be handled."`
 	Notices     noticesCommand     `cmd:"" help:"List notices and whether they arrived, and send a test notice."`
 	Events      eventsCommand      `cmd:"" help:"Show events live, replay stored ones, post test notifications."`
+	Backup      backupCommand      `cmd:"" help:"Write all streams and the ledger to one file."`
+	Restore     restoreCommand     `cmd:"" help:"Restore streams and ledger from a backup."`
 	Simulator   simulatorCommand   `cmd:"" help:"Run a simulated Telnyx with the campaigns and numbers of your plans."`
+	Completion  completionCommand  `cmd:"" help:"Print the completion of commands for a shell."`
+	Man         manCommand         `cmd:"" help:"Print the manual page."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 	Help        helpCommand        `cmd:"" help:"Show the help of a command."`
 
@@ -42,17 +46,21 @@ type command struct {
 
 func main() {
 	os.Exit(app.Main("greenlight", func(ctx context.Context) error {
-		return run(ctx, os.Args[1:], output{os.Stdout, os.Stderr})
+		return run(ctx, os.Args[1:], output{app.Text(os.Stdout), app.Text(os.Stderr)})
 	}))
 }
 
 // output is where a command writes: results to Stdout, logs and progress to Stderr.
 type output struct{ Stdout, Stderr io.Writer }
 
+const description = "Attaches phone numbers to a 10DLC campaign the moment carriers approve it."
+
 func run(ctx context.Context, args []string, out output) error {
+	if os.Getenv("COMP_LINE") != "" {
+		return complete(out.Stdout)
+	}
 	var c command
-	chosen, done, err := app.Parse(&c, "greenlight",
-		"Attaches phone numbers to a 10DLC campaign the moment carriers approve it.", args, out.Stdout)
+	chosen, done, err := app.Parse(&c, "greenlight", description, args, out.Stdout)
 	if done || err != nil {
 		return err
 	}
@@ -71,7 +79,7 @@ func (c *helpCommand) Run(ctx context.Context, out output) error {
 
 // writeJSON prints a value as indented JSON. It does not escape HTML, since people read it too.
 func writeJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(app.Raw(w))
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)

@@ -33,7 +33,7 @@ func (c *listNoticesCommand) Run(ctx context.Context, out output) error {
 			return err
 		}
 		if c.JSON {
-			encoder := json.NewEncoder(out.Stdout)
+			encoder := json.NewEncoder(app.Raw(out.Stdout))
 			for _, n := range list {
 				if err := encoder.Encode(n); err != nil {
 					return err
@@ -52,7 +52,10 @@ func (c *listNoticesCommand) Run(ctx context.Context, out output) error {
 			if n.Error != "" {
 				text = n.Error
 			}
-			t.AppendRow(table.Row{n.Notice.At.UTC().Format(time.DateTime), n.Kind, n.Outcome, n.Tries, status.Plain(text, 26)})
+			if n.Plan != "" {
+				text = n.Plan + ": " + text
+			}
+			t.AppendRow(table.Row{n.Notice.At.UTC().Format(time.DateTime), n.Kind, n.Outcome, n.Tries, status.Plain(text, max(app.Width(out.Stdout)-54, 26))})
 		}
 		if _, err := fmt.Fprintln(out.Stdout, t.Render()); err != nil || sending {
 			return err

@@ -83,6 +83,15 @@ func (k inForce) hasNoLedger() bool {
 	return errors.Is(k.err, app.ErrNoServer) || errors.Is(k.err, jetstream.ErrBucketNotFound)
 }
 
+// damage returns why a ledger that is there could not be read, nil if it could, or if no
+// server can be reached.
+func (k inForce) damage() error {
+	if _, unreachable := errors.AsType[*app.Fault](k.err); k.err == nil || unreachable || k.hasNoLedger() {
+		return nil
+	}
+	return fmt.Errorf("the plan set in force cannot be read: %w", k.err)
+}
+
 // warn says that the plans in force are not known although there may be some.
 func (k inForce) warn(w io.Writer) {
 	if k.err == nil || k.hasNoLedger() {
@@ -235,14 +244,14 @@ type outcome struct {
 }
 
 // outcomes prints results as they come, or all at the end as JSON. On a terminal it also
-// counts them.
+// has a progress bar.
 type outcomes struct {
 	w    io.Writer
 	json bool
 	// done and sent are the words for the two good results.
 	done, sent string
 	all        map[plan.E164]outcome
-	// counter is the terminal for the count, nil if there is none. Total is how many numbers
+	// counter is the terminal for the progress bar, nil if there is none. Total is how many numbers
 	// there are. With waits, those that were only sent are not counted.
 	counter io.Writer
 	total   int
@@ -305,9 +314,11 @@ func (o *outcomes) failTyped(faults map[string]error) {
 }
 
 func (o *outcomes) put(now outcome) {
-	if before, known := o.all[now.Number]; known && before.Result == now.Result && before.Message == now.Message {
+	before, known := o.all[now.Number]
+	if known && before.Result == now.Result && before.Message == now.Message {
 		return
 	}
+	now.Campaign = cmp.Or(before.Campaign, now.Campaign)
 	o.all[now.Number] = now
 	o.clear()
 	if !o.json {
@@ -320,7 +331,7 @@ func (o *outcomes) put(now outcome) {
 	o.count()
 }
 
-// count writes how many numbers are finished over the last count.
+// count draws how many numbers are finished over the last bar.
 func (o *outcomes) count() {
 	if o.counter == nil {
 		return
@@ -331,10 +342,15 @@ func (o *outcomes) count() {
 			finished++
 		}
 	}
-	fmt.Fprintf(o.counter, "\r%d of %d", finished, o.total)
+	done, rest := "█", "░"
+	if status.WantsASCII(os.Getenv) {
+		done, rest = "#", "."
+	}
+	full := barWidth * finished / max(o.total, 1)
+	fmt.Fprintf(o.counter, "\r%s%s %d of %d", strings.Repeat(done, full), strings.Repeat(rest, barWidth-full), finished, o.total)
 }
 
-// clear erases the count.
+// clear erases the bar.
 func (o *outcomes) clear() {
 	if o.counter != nil {
 		fmt.Fprint(o.counter, "\r\x1b[K")

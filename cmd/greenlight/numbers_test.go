@@ -20,6 +20,7 @@ import (
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 	"greenlight/internal/testkit/commandtest"
 )
 
@@ -64,8 +65,13 @@ func (w numbersWorld) inForce(book *ledger.Ledger, c ledger.Campaign, numbers ..
 // numbers runs greenlight numbers.
 func (w numbersWorld) numbers(args ...string) (stdout, stderr string, code int) {
 	w.t.Helper()
+	return w.greenlight(append([]string{"numbers"}, args...)...)
+}
+
+// greenlight runs a command that calls Telnyx.
+func (w numbersWorld) greenlight(args ...string) (stdout, stderr string, code int) {
+	w.t.Helper()
 	var out, errs bytes.Buffer
-	args = append([]string{"numbers"}, args...)
 	args = append(args, "--telnyx-base-url", w.api.URL+"/v2", "--telnyx-api-key", diffKey, "--telnyx-rate", "1000")
 	err := run(w.t.Context(), args, output{&out, &errs})
 	if err != nil {
@@ -110,8 +116,8 @@ func TestNumbersVerify_LeavesOutWhatIsLeaving(t *testing.T) {
 	w.wants("", "no entry named jume (did you mean june?)", 1)(w.numbers("verify", "jume"))
 }
 
-// The pool of an entry in force is in the plan files. A number that another entry lists is
-// not of the pool.
+// The pool of an entry in force is the ledger's, whatever the plan files say. A number that
+// another entry lists is not of the pool.
 func TestNumbersVerify_ReadsThePoolInForce(t *testing.T) {
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
@@ -122,12 +128,13 @@ func TestNumbersVerify_ReadsThePoolInForce(t *testing.T) {
 	spring, _ := set.Find(springID)
 	book := w.hasLedger()
 	w.inForce(book, ledger.Campaign{ID: oldID, Plan: "old"}, ledger.Number{Number: "+12125550142", State: ledger.Sendable, PlanPlace: "plans.yaml:8"})
-	w.inForce(book, ledger.Campaign{ID: springID, Plan: "spring", EntryHash: spring.Hash()},
+	w.inForce(book, ledger.Campaign{ID: springID, Plan: "spring", NumberPool: diffProfile, EntryHash: spring.Hash()},
 		ledger.Number{Number: "+12125550143", State: ledger.Sendable, PlanPlace: "plans.yaml:3"})
-	w.wants("missing  +12125550144\n1 missing, 0 extra, 0 waiting, of 2.\n", "", 2)(w.numbers("verify", "spring"))
+	const gap = "missing  +12125550144\n1 missing, 0 extra, 0 waiting, of 2.\n"
+	w.wants(gap, "", 2)(w.numbers("verify", "spring"))
 
 	w.must(os.WriteFile("plans.yaml", []byte(strings.Replace(twoEntries, diffProfile, otherProfile, 1)), 0o600))
-	w.wants("", "it may have a number pool, and plans.yaml does not have the same entry", 1)(w.numbers("verify", "spring"))
+	w.wants(gap, "Compared with the plan set in force.", 2)(w.numbers("verify", "spring"))
 	w.must(os.Remove("plans.yaml"))
 	w.wants("Complete: all 1 numbers", "", 0)(w.numbers("verify", "old"))
 }
@@ -168,6 +175,7 @@ func TestNumbers_SayThatTheLedgerCannotBeRead(t *testing.T) {
 	w.must(err)
 	w.wants("+12125550142", "was written by a newer Greenlight", 0)(w.numbers("list"))
 	w.wants("", "the plan set in force cannot be read", 1)(w.numbers("verify", "old"))
+	w.wants("", "the plan set in force cannot be read", 1)(w.greenlight("campaigns", "point", "--url", "https://hooks.example.com/webhooks/telnyx", "--yes"))
 	if _, stderr, _ := w.numbers("list"); strings.Count(stderr, "\n") != 1 {
 		t.Errorf("said more than once: %q", stderr)
 	}
@@ -192,6 +200,21 @@ func TestNumbers_StandaloneFindsPlanNamesInTheFiles(t *testing.T) {
 	w.wants("+12125550142  accepted", "", 0)(w.numbers("remove", "+12125550142", "--campaign", "old", "--standalone", "--yes"))
 	w.must(os.Remove("plans.yaml"))
 	w.wants("", "The name of a plan entry needs NATS", 1)(w.numbers("assign", "+12125550142", "--campaign", "old", "--standalone"))
+}
+
+// A campaign takes as many numbers as the plan's max_numbers says, by the ledger or the files.
+func TestNumbersAssign_RefusesMoreThanThePlanAllows(t *testing.T) {
+	w := newNumbersWorld(t, strings.Replace(twoEntries, "[+12125550142]", "[+12125550142]\n    max_numbers: 1", 1))
+	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
+	w.number("+12125550143", diffProfile, "", "")
+	const refusal = "+12125550143  refused  The campaign has as many numbers as it is allowed. By the plan, the campaign has room for 1 numbers."
+	w.wants(refusal, "", 3)(w.numbers("assign", "+12125550142", "+12125550143", "--campaign", "old", "--standalone"))
+	w.inForce(w.hasLedger(), ledger.Campaign{ID: oldID, Plan: "old", TelnyxID: oldID, MaxNumbers: 1},
+		ledger.Number{Number: "+12125550142", State: ledger.Sendable, PlanPlace: "plans.yaml:8"})
+	w.wants(refusal, "", 3)(w.numbers("assign", "+12125550143", "--campaign", oldID))
+	if writes := w.sim.Writes(); len(writes) > 0 {
+		t.Errorf("wrote %v", writes)
+	}
 }
 
 // What cannot be judged does not stop the rest, unless there is nothing else.
@@ -363,7 +386,8 @@ func TestMarkRemovals_LeavesWhatAnotherEntryMoves(t *testing.T) {
 	}
 }
 
-func TestOutcomes_AreCountedOnATerminal(t *testing.T) {
+func TestOutcomes_HaveAProgressBarOnATerminal(t *testing.T) {
+	t.Setenv("NO_UNICODE", "1")
 	var lines, terminal bytes.Buffer
 	all := newOutcomes(output{&lines, &terminal}, false, "attached", "accepted")
 	if all.counter != nil {
@@ -382,7 +406,9 @@ func TestOutcomes_AreCountedOnATerminal(t *testing.T) {
 			counts = append(counts, part)
 		}
 	}
-	if want := []string{"0 of 2", "1 of 2", "2 of 2"}; !slices.Equal(counts, want) || !strings.HasSuffix(terminal.String(), "\r\x1b[K") {
+	half := barWidth / 2
+	done, rest := strings.Repeat("#", half), strings.Repeat(".", half)
+	if want := []string{rest + rest + " 0 of 2", done + rest + " 1 of 2", done + done + " 2 of 2"}; !slices.Equal(counts, want) || !strings.HasSuffix(terminal.String(), "\r\x1b[K") {
 		t.Errorf("got %q, want %q, erased at the end", terminal.String(), want)
 	}
 	if want := "+12125550142  accepted\n+12125550143  attached\n+12125550142  attached\n"; lines.String() != want {
@@ -408,5 +434,57 @@ func TestExplain_SaysWhatToDoIfOthersKeepChangingIt(t *testing.T) {
 	got := explain(fmt.Errorf("write record: %w", ledger.ErrChanged), "a")
 	if want := "others keep changing it; run the command again"; !errors.Is(got, ledger.ErrChanged) || !strings.HasPrefix(got.Error(), want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// The commands about numbers and campaigns work whichever of Telnyx's pages is right. Each
+// group has readings that do not exclude each other.
+func TestNumbersAndCampaigns_UnderstandDialects(t *testing.T) {
+	groups := []string{
+		"filter-digits pages-of-100 assignment-lower campaign-title type-title numbers-spaced paths-guide",
+		"filter-ignored pages-of-20 totals-missing past-end-repeats ids-upper records-snake campaigns-snake",
+		"filter-nothing sort-refused totals-of-page past-end-404 page-brackets mappings-missing lists-data",
+		"unknown-filters-refused totals-small page-plain records-status type-unknown lists-bare",
+	}
+	for _, names := range groups[:testkit.Fewer(len(groups))] {
+		t.Run(names, func(t *testing.T) {
+			dialect, err := telnyxsim.ParseDialect(strings.Fields(names)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := numbersWorld{importWorld(t, dialect)}
+			t.Setenv("DATA", "data")
+			t.Setenv("NATS_URL", "")
+			t.Setenv("PLANS", "plans.yaml")
+			w.campaign(springID, telnyx.CampaignMNOProvisioned)
+			w.sim.AddCampaign(telnyxsim.Campaign{Shared: true, TCRID: "CSHARED", CampaignStatus: telnyx.CampaignMNOProvisioned})
+			for _, number := range []string{"+12125550142", "+12125550143", "+12125550144"} {
+				w.number(number, diffProfile, "", "")
+			}
+			w.until("+12125550142  attached\n+12125550143  attached\n", "numbers", "assign", "212.555.0143", "(212) 555-0142", "--campaign", springID, "--standalone")
+			w.wants("+12125550142  refused  It is in use on campaign", "", 3)(w.numbers("assign", "+12125550142", "--campaign", "CSHARED", "--standalone"))
+			w.wants("missing  +12125550144\n", "", 2)(w.numbers("verify", "--campaign", springID, "--profile", diffProfile))
+			w.wants("CSHARED", "", 0)(w.greenlight("campaigns", "list"))
+			w.wants(springID, "", 0)(w.greenlight("campaigns", "show", springID))
+			for _, result := range []string{"  set  ", "  already set"} {
+				w.wants("CSHARED"+result, "", 0)(w.greenlight("campaigns", "point", springID, "CSHARED", "--url", newHook, "--yes", "--standalone"))
+			}
+			w.until("+12125550142  removed", "numbers", "remove", "2125550142", "--standalone", "--yes")
+			w.wants("+12125550143", "", 0)(w.numbers("list", "--campaign", springID))
+		})
+	}
+}
+
+// until repeats a command until it prints this.
+func (w numbersWorld) until(want string, args ...string) {
+	w.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		stdout, stderr, _ := w.greenlight(args...)
+		if strings.Contains(stdout, want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("%v: got stdout %q, stderr %q, want %q", args, stdout, stderr, want)
+		}
 	}
 }

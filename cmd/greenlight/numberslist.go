@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -20,7 +19,7 @@ import (
 )
 
 type numbersListCommand struct {
-	Campaign   string `placeholder:"ID" xor:"which" help:"Only what is on this campaign: Telnyx's id, TCR's id, or the plan's name."`
+	Campaign   string `predictor:"campaign" placeholder:"ID" xor:"which" help:"Only what is on this campaign: Telnyx's id, TCR's id, or the plan's name."`
 	Profile    string `placeholder:"ID" xor:"which" help:"Only the numbers of this messaging profile."`
 	All        bool   `xor:"which" help:"Every number of the account. Default: those that are on a campaign."`
 	JSON       bool   `help:"Print JSON."`
@@ -166,8 +165,8 @@ func writeNumbers(w io.Writer, rows []listedNumber) error {
 }
 
 type numbersVerifyCommand struct {
-	Plan       string `arg:"" optional:"" help:"Plan entry to verify, by its name."`
-	Campaign   string `placeholder:"ID" help:"Campaign to verify: Telnyx's id, TCR's id, or the plan's name."`
+	Plan       string `arg:"" optional:"" predictor:"campaign" help:"Plan entry to verify, by its name."`
+	Campaign   string `predictor:"campaign" placeholder:"ID" help:"Campaign to verify: Telnyx's id, TCR's id, or the plan's name."`
 	Profile    string `placeholder:"ID" help:"Messaging profile whose numbers belong on the campaign."`
 	Plans      string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used if no running Greenlight can be asked (${default})."`
 	JSON       bool   `help:"Print JSON."`
@@ -283,8 +282,8 @@ func (c *numbersVerifyCommand) entry(known inForce, stderr io.Writer) (want plan
 		fmt.Fprintln(stderr, "Compared with the plan set in force.")
 		return c.entryInForce(known, files, loadErr)
 	}
-	if _, unreachable := errors.AsType[*app.Fault](known.err); !unreachable && !known.hasNoLedger() {
-		return want, nil, fmt.Errorf("the plan set in force cannot be read: %w", known.err)
+	if err := known.damage(); err != nil {
+		return want, nil, err
 	}
 	known.warn(stderr)
 	if loadErr != nil {
@@ -298,39 +297,32 @@ func (c *numbersVerifyCommand) entry(known inForce, stderr io.Writer) (want plan
 	return want, files, nil
 }
 
-// entryInForce returns the entry that the ledger has. The ledger does not have an entry's
-// pool and reference: they are in the plan files, if these have the same entry.
+// entryInForce returns the entry that the ledger has. Which of the numbers of an entry with
+// a pool it lists itself is only certain from the files, if these have the same entry.
 func (c *numbersVerifyCommand) entryInForce(known inForce, files *plan.Set, loadErr error) (want plan.Campaign, set *plan.Set, err error) {
 	record, ok := known.campaign(c.Plan)
 	if !ok || !record.Planned {
 		return want, nil, fmt.Errorf("the plan set in force has no entry named %s%s", status.Plain(c.Plan, 100), couldMean(c.Plan, known.campaigns))
 	}
-	listed, others := known.namedFor(record)
+	numbers, others := known.namedFor(record)
 	set = &plan.Set{Campaigns: []plan.Campaign{{Numbers: others}}}
 	if loadErr == nil {
 		if want, ok := files.Find(record.ID); ok && want.Hash() == record.EntryHash {
 			return want, set, nil
 		}
 	}
-	why := ""
-	switch {
-	case record.TelnyxID == "" && strings.Contains(record.ID, "_"): // only a reference has an underscore
-		why = "its campaign was not found yet"
-	case !known.listsNumbers(record):
-		why = "it may have a number pool"
-	default:
-		return plan.Campaign{Name: record.Plan, CampaignID: telnyx.CampaignID(record.ID), Numbers: listed}, set, nil
-	}
-	return want, nil, fmt.Errorf("what entry %s has in force is not known: %s, and %s does not have the same entry; give its files with --plans, or --campaign and --profile",
-		status.Plain(record.Plan, 100), why, plan.Printable(c.Plans))
+	want = assigner.EntryOf(record)
+	want.Name, want.NumberPool, want.Numbers = record.Plan, record.NumberPool, numbers
+	return want, set, nil
 }
 
-// namedFor returns the numbers that the entry of the record names, sorted, and those that
-// other entries name.
+// namedFor returns the numbers that the entry of the record lists, sorted, and those that
+// other entries name. Those of a pool have no place but the entry's.
 func (k inForce) namedFor(record ledger.Campaign) (numbers, others []plan.E164) {
 	for _, n := range k.numbers {
 		switch {
 		case !isNamed(n):
+		case n.CampaignID == record.ID && record.NumberPool != "" && n.PlanPlace == record.PlanPlace: // the pool's
 		case n.CampaignID == record.ID:
 			numbers = append(numbers, plan.E164(n.Number))
 		default:
@@ -339,14 +331,6 @@ func (k inForce) namedFor(record ledger.Campaign) (numbers, others []plan.E164) 
 	}
 	slices.Sort(numbers)
 	return numbers, others
-}
-
-// listsNumbers reports whether the plan lists the numbers of the record's entry one by one:
-// those of a pool have no place but the entry's.
-func (k inForce) listsNumbers(record ledger.Campaign) bool {
-	return slices.ContainsFunc(k.numbers, func(n ledger.Number) bool {
-		return isNamed(n) && n.CampaignID == record.ID && n.PlanPlace != record.PlanPlace
-	})
 }
 
 // findGaps compares the numbers that belong on the campaign with the records on it.

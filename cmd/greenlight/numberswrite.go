@@ -43,11 +43,11 @@ func (c naming) entry(ctx context.Context, m *assigner.Manual, name string) (pla
 	}
 	want, named := entryNamed(set, name)
 	if named && want.ReferenceID == "" {
-		return plan.Campaign{CampaignID: want.CampaignID, TCRCampaignID: want.TCRCampaignID}, nil
+		return plan.Campaign{CampaignID: want.CampaignID, TCRCampaignID: want.TCRCampaignID, MaxNumbers: want.MaxNumbers}, nil
 	}
 	if named {
 		found, err := assigner.ReadEntry(ctx, client, want)
-		return plan.Campaign{CampaignID: found.CampaignID}, explain(err, name)
+		return plan.Campaign{CampaignID: found.CampaignID, MaxNumbers: want.MaxNumbers}, explain(err, name)
 	}
 	_, err := assigner.ReadCampaign(ctx, client, name)
 	switch {
@@ -73,7 +73,7 @@ func entryNamed(set *plan.Set, name string) (plan.Campaign, bool) {
 
 type numbersAssignCommand struct {
 	Numbers  []string      `arg:"" name:"number" help:"Numbers, in any spelling."`
-	Campaign string        `required:"" placeholder:"ID" help:"Campaign: Telnyx's id, TCR's id, or the plan's name."`
+	Campaign string        `predictor:"campaign" required:"" placeholder:"ID" help:"Campaign: Telnyx's id, TCR's id, or the plan's name."`
 	MoveFrom []string      `placeholder:"ID" help:"Campaign that numbers may be taken from. Repeat it for several."`
 	Wait     bool          `help:"Wait until the numbers are attached."`
 	Timeout  time.Duration `default:"10m" placeholder:"DURATION" help:"How long to wait at most (${default})."`
@@ -174,7 +174,7 @@ func waits(results []assigner.ManualResult) (n int) {
 
 type numbersRemoveCommand struct {
 	Numbers  []string      `arg:"" name:"number" help:"Numbers, in any spelling."`
-	Campaign string        `placeholder:"ID" help:"Remove only what is on this campaign: Telnyx's id, TCR's id, or the plan's name. Default: each number from the campaign that it is on."`
+	Campaign string        `predictor:"campaign" placeholder:"ID" help:"Remove only what is on this campaign: Telnyx's id, TCR's id, or the plan's name. Default: each number from the campaign that it is on."`
 	Yes      bool          `help:"Do not ask."`
 	Wait     bool          `help:"Wait until the numbers have left."`
 	Timeout  time.Duration `default:"10m" placeholder:"DURATION" help:"How long to wait at most (${default})."`

@@ -56,7 +56,7 @@ func (w where) stay(ctx context.Context, work func(context.Context, jetstream.Je
 }
 
 type holdCommand struct {
-	What   []string `arg:"" optional:"" name:"plan|campaign" help:"Name of a plan entry, a plan file, or a campaign's id (Telnyx's or TCR's). Default: everything."`
+	What   []string `arg:"" optional:"" predictor:"campaign" name:"plan|campaign" help:"Name of a plan entry, a plan file, or a campaign's id (Telnyx's or TCR's). Default: everything."`
 	Reason string   `placeholder:"TEXT" help:"Reason, shown in the status."`
 	where
 }
@@ -82,7 +82,7 @@ func (c *holdCommand) Run(ctx context.Context, out output) error {
 }
 
 type resumeCommand struct {
-	What []string `arg:"" optional:"" name:"plan|campaign" help:"What to resume, named as in greenlight hold. Default: everything on hold."`
+	What []string `arg:"" optional:"" predictor:"campaign" name:"plan|campaign" help:"What to resume, named as in greenlight hold. Default: everything on hold."`
 	where
 }
 
@@ -263,7 +263,7 @@ func operator() string {
 }
 
 type triggerCommand struct {
-	Campaign string `arg:"" name:"plan|campaign" help:"Name of a plan entry, a plan file, or a campaign's id (Telnyx's or TCR's)."`
+	Campaign string `arg:"" predictor:"campaign" name:"plan|campaign" help:"Name of a plan entry, a plan file, or a campaign's id (Telnyx's or TCR's)."`
 	where
 }
 

@@ -2,13 +2,14 @@ package main
 
 import (
 	"greenlight/config"
+	"greenlight/internal/app"
 )
 
 // planCommand groups the commands for plans.
 type planCommand struct {
 	Validate  planValidateCommand  `cmd:"" help:"Check plan files, offline."`
 	Preflight planPreflightCommand `cmd:"" help:"Check against Telnyx, days before approval, whether the plans will work. Only reads."`
-	Diff      planDiffCommand      `cmd:"" help:"Show what would be attached or moved now. Only reads."`
+	Diff      planDiffCommand      `cmd:"" help:"Show what would be attached, moved or removed now. Only reads."`
 	Import    planImportCommand    `cmd:"" help:"Write a plan with the numbers that are on campaigns now. Only reads."`
 	Numbers   planNumbersCommand   `cmd:"" help:"Turn a list of numbers as people write them into one that plans take. Works offline."`
 	Schema    planSchemaCommand    `cmd:"" help:"Print the JSON Schema of a plan file, for editors and CI."`
@@ -18,6 +19,6 @@ type planSchemaCommand struct{}
 
 // Run prints the schema.
 func (c *planSchemaCommand) Run(out output) error {
-	_, err := out.Stdout.Write(config.PlanSchema)
+	_, err := app.Raw(out.Stdout).Write(config.PlanSchema)
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/preflight"
+	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 )
 
@@ -48,14 +49,17 @@ Exits with
 
 // Run compares the plans with Telnyx, and prints what would be done.
 func (c *planDiffCommand) Run(ctx context.Context, out output) error {
-	if c.Path == "" {
-		c.Path = c.Plans
-	}
 	if c.JSON {
 		c.Format = "json"
 	}
 	var faults app.Faults
 	client, concurrency := c.ReadOnlyClient(&faults)
+	if c.Path == "" {
+		if c.Format == "text" && !app.CheckPlans(&faults, c.Plans) {
+			return faults.Err()
+		}
+		c.Path = c.Plans
+	}
 	sets, loaded := loadPlans(c.Path)
 	if !valid(loaded) {
 		// Faults of plans are the output, those of settings the error.
@@ -64,10 +68,11 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	forecasts, err := assigner.Foresee(ctx, assigner.NewObserver(client, concurrency), sets[0])
+	all, err := assigner.Foresee(ctx, assigner.NewObserver(client, concurrency), sets[0])
 	if err != nil {
 		return preflight.Explain(ctx, err)
 	}
+	forecasts := all[0]
 	known := c.plansInForce(ctx)
 	known.warn(out.Stderr)
 	known.markRemovals(forecasts, c.PruneLimit)
@@ -139,7 +144,7 @@ func markLeaving(leaving []*assigner.NumberForecast, room int) {
 			continue
 		}
 		n.Decision.Record.NeedsPerson, n.Decision.Record.Reason = true, ledger.PruneLimit
-		n.Decision.Record.Detail = fmt.Sprintf("%d numbers left the plan, and %d may be removed without a person", len(leaving), max(room, 0))
+		n.Decision.Record.Detail = fmt.Sprintf("%s left the plan, and %d may be removed without a person", status.Count(len(leaving), "number"), max(room, 0))
 	}
 }
 
@@ -168,7 +173,7 @@ func (c *planDiffCommand) writeFaults(w io.Writer, loaded []validation) error {
 	case "json":
 		return writeValidations(w, loaded)
 	case "markdown":
-		return writeFaultsMarkdown(w, loaded[0])
+		return writeFaultsMarkdown(app.Raw(w), loaded[0])
 	default:
 		return writeText(w, loaded)
 	}
@@ -179,7 +184,7 @@ func (c *planDiffCommand) write(w io.Writer, report diffReport) error {
 	case "json":
 		return writeJSON(w, report)
 	case "markdown":
-		return report.writeMarkdown(w, c.All)
+		return report.writeMarkdown(app.Raw(w), c.All)
 	default:
 		return report.writeText(w, c.All, app.WantsColour(w))
 	}

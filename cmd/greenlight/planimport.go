@@ -17,7 +17,7 @@ import (
 )
 
 type planImportCommand struct {
-	Campaign    []string `placeholder:"ID" xor:"which" help:"Campaign to import, by Telnyx's id, TCR's id, or the plan's name. Can be repeated."`
+	Campaign    []string `predictor:"campaign" placeholder:"ID" xor:"which" help:"Campaign to import, by Telnyx's id, TCR's id, or the plan's name. Can be repeated."`
 	Brand       string   `placeholder:"ID" xor:"which" help:"Import every campaign of this brand, by Telnyx's id."`
 	All         bool     `xor:"which" help:"Import every campaign of the account. This is the default."`
 	FromProfile string   `placeholder:"ID" help:"With one --campaign: plan the numbers of this messaging profile for it."`
@@ -61,7 +61,7 @@ func (c *planImportCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	if file == "" {
-		_, err := out.Stdout.Write(text)
+		_, err := app.Raw(out.Stdout).Write(text)
 		return err
 	}
 	if err := writeWhole(file, text); err != nil {

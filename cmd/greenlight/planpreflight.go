@@ -34,11 +34,14 @@ Telnyx cannot be reached. Run it after each change of a plan, and again shortly 
 
 // Run checks each path and prints the findings.
 func (c *planPreflightCommand) Run(ctx context.Context, out output) error {
-	if len(c.Paths) == 0 {
-		c.Paths = []string{c.Plans}
-	}
 	var faults app.Faults
 	client, concurrency := c.ReadOnlyClient(&faults)
+	if len(c.Paths) == 0 {
+		if !c.JSON && !app.CheckPlans(&faults, c.Plans) {
+			return faults.Err()
+		}
+		c.Paths = []string{c.Plans}
+	}
 	sets, loaded := loadPlans(c.Paths...)
 	if !valid(loaded) {
 		// Faults of plans are the output, those of settings the error.

@@ -37,7 +37,11 @@ func (c *planValidateCommand) Run(out output) error {
 		c.Format = "json"
 	}
 	write := map[string]func(io.Writer, []validation) error{"text": writeText, "json": writeValidations, "github": writeAnnotations}[c.Format]
-	if err := write(out.Stdout, results); err != nil {
+	to := out.Stdout
+	if c.Format != "text" {
+		to = app.Raw(to)
+	}
+	if err := write(to, results); err != nil {
 		return err
 	}
 	if !valid(results) {

@@ -7,12 +7,15 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/tidwall/gjson"
 	"golang.org/x/sync/errgroup"
 
 	"greenlight/internal/app"
@@ -30,7 +33,7 @@ type simulatorCommand struct {
 	WebhookURL string        `name:"webhook-url" default:"http://127.0.0.1:8080/webhooks/telnyx" placeholder:"URL" help:"Webhook for notifications (${default}, the default of greenlight up), or none."`
 	KeyFile    string        `placeholder:"FILE" help:"File with the test key for signing; created if it does not exist. Default: a new key for each run."`
 	Review     time.Duration `default:"5s" placeholder:"DURATION" help:"Pause before each of the four steps to approval (${default})."`
-	ByHand     bool          `help:"Do not approve campaigns; move them by hand."`
+	Manual     bool          `help:"Approve no campaign automatically."`
 	Assign     time.Duration `default:"3s" placeholder:"DURATION" help:"Time from a request to attach a number until it is ASSIGNED (${default})."`
 	Mapping    time.Duration `default:"2s" placeholder:"DURATION" help:"Time from ASSIGNED to the carrier mappings (${default})."`
 	Retry      time.Duration `default:"30s" placeholder:"DURATION" help:"Pause between the five attempts of a delivery (${default}, as at Telnyx)."`
@@ -45,7 +48,7 @@ func (c *simulatorCommand) Help() string {
 	return "Serves the part of Telnyx's 10DLC API that Greenlight and Telnyx's SDKs use, under /v2 and from memory.\n" +
 		"Its account has every campaign and number in the plans. Campaigns pass through review to approval. Signed\n" +
 		"notifications are posted like Telnyx's: five attempts, two seconds each. The behavior has not been compared\n" +
-		"with a live account. To move a campaign by hand, use its plan's name or its id:\n\n" +
+		"with a live account. To change a campaign, use its plan's name or its id:\n\n" +
 		"  curl -X POST http://127.0.0.1:12111/simulator/campaigns/spring-promo/approve\n\n" +
 		"The steps:\n" + text.WrapSoft(strings.Join(rehearsal.Steps(), " "), helpWidth) + "\n\n" +
 		"  curl http://127.0.0.1:12111/simulator        shows the state of every campaign\n\n" +
@@ -103,7 +106,7 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 	group.Go(func() error {
 		return app.Serve(ctx, listener, c.logWrites(rehearsal.NewControl(sim, set, account), log))
 	})
-	if !c.ByHand {
+	if !c.Manual {
 		for _, id := range account.Campaigns {
 			group.Go(func() error { return c.review(ctx, sim, id) })
 		}
@@ -143,6 +146,7 @@ func (c *simulatorCommand) introduce(w io.Writer, sim *telnyxsim.Simulator, set 
 	fmt.Fprintf(w, "A simulated Telnyx with the plans at %s: %s, %s.\n\n", status.Harmless(c.From),
 		status.Count(len(set.Campaigns), "campaign"), status.Count(account.Numbers, "number"))
 	fmt.Fprintf(w, "To use it, run Greenlight in another terminal:\n\n")
+	data := filepath.Join(os.TempDir(), fmt.Sprint("greenlight-simulated-", os.Getpid()))
 	for _, line := range []string{
 		fmt.Sprintf("TELNYX_BASE_URL=http://%s/v2", addr),
 		"TELNYX_API_KEY=simulated", // any key is accepted
@@ -151,16 +155,17 @@ func (c *simulatorCommand) introduce(w io.Writer, sim *telnyxsim.Simulator, set 
 	} {
 		fmt.Fprintf(w, "  export %s\n", line)
 	}
-	fmt.Fprintf(w, "  greenlight up --data \"$(mktemp -d)\"\n\n")
+	fmt.Fprintf(w, "  greenlight up --data %s\n\n", shellWord(data))
+	fmt.Fprintf(w, "To watch it, run in a third one:\n\n  greenlight status --watch --data %s\n\n", shellWord(data))
 	if c.WebhookURL == "none" {
 		fmt.Fprintf(w, "No notifications are posted.\n")
 	} else {
 		fmt.Fprintf(w, "Notifications go to %s\n", status.Harmless(c.WebhookURL))
 	}
-	if c.ByHand {
-		fmt.Fprintf(w, "Campaigns are not approved by themselves. By hand:\n\n")
+	if c.Manual {
+		fmt.Fprintf(w, "No campaign is approved automatically. To approve one:\n\n")
 	} else {
-		fmt.Fprintf(w, "Campaigns are approved in %s. By hand, at any time:\n\n", 4*c.Review)
+		fmt.Fprintf(w, "Campaigns are approved in %s. To approve one at any time:\n\n", status.Span(4*c.Review))
 	}
 	name := "NAME"
 	if len(set.Campaigns) > 0 {
@@ -223,7 +228,7 @@ func (l *deliveryLogger) RoundTrip(request *http.Request) (*http.Response, error
 			posted, _ := io.ReadAll(body) // reads from memory
 			parsed, _ := telnyx.ParseEvent(posted)
 			kind, result, about := describeEvent(events.PastEvent{Type: parsed.Type, About: parsed.Payload.CampaignID, Body: posted})
-			what = fmt.Sprintf("%s %s, attempt %d", strings.TrimSpace(kind+" "+result), about, parsed.Attempt)
+			what = fmt.Sprintf("%s %s, attempt %d", strings.TrimSpace(kind+" "+result), about, gjson.GetBytes(posted, "meta.attempt").Int())
 		}
 	}
 	response, err := l.next.RoundTrip(request)

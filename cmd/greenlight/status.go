@@ -21,7 +21,7 @@ import (
 )
 
 type statusCommand struct {
-	What    string        `arg:"" optional:"" help:"Show only this, in detail: a plan's name or file, a campaign's id (Telnyx's or TCR's), or a number (+15551234567)."`
+	What    string        `arg:"" optional:"" predictor:"campaign" help:"Show only this, in detail: a plan's name or file, a campaign's id (Telnyx's or TCR's), or a number (+15551234567)."`
 	JSON    bool          `help:"Print JSON."`
 	Wait    bool          `help:"Wait until every number is attached or something needs a person. The exit code says which."`
 	Timeout time.Duration `placeholder:"D" help:"With --wait: the longest time to wait, for example 10m. Default: no limit."`
@@ -106,7 +106,7 @@ func (c *statusCommand) write(w io.Writer, s status.Snapshot) error {
 	if !c.JSON {
 		return s.WriteText(w, textOptions(w))
 	}
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(app.Raw(w))
 	if !c.Watch {
 		encoder.SetIndent("", "  ")
 	}
@@ -115,7 +115,7 @@ func (c *statusCommand) write(w io.Writer, s status.Snapshot) error {
 
 // textOptions returns the options for the terminal or file that w is.
 func textOptions(w io.Writer) status.TextOptions {
-	return status.TextOptions{Color: app.WantsColour(w), Zone: time.Local, Width: app.Width(w), ASCII: status.WantsASCII(os.Getenv)}
+	return status.TextOptions{Color: app.WantsColour(w), Zone: time.Local, Width: app.Width(w)}
 }
 
 // errSettled stops following changes: there is nothing more to wait for.
@@ -226,13 +226,15 @@ func (s *screen) tick() {
 
 // draw draws the latest snapshot. s.mu is held.
 func (s *screen) draw() error {
+	columns, rows := app.Size(s.w)
+	head := "Live at " + s.latest.At.In(time.Local).Format(time.TimeOnly) + "; stop with Ctrl-C.\n\n"
+	options := textOptions(s.w)
+	options.Rows = max(rows-strings.Count(head, "\n"), 1)
 	var frame bytes.Buffer
-	if err := s.latest.WriteText(&frame, textOptions(s.w)); err != nil {
+	if err := s.latest.WriteText(&frame, options); err != nil {
 		return err
 	}
-	columns, rows := app.Size(s.w)
-	head := "Live at " + s.latest.At.In(time.Local).Format(time.TimeOnly) + "; stop with Ctrl-C."
-	_, err := io.WriteString(s.w, redraw(head+"\n\n"+frame.String(), columns, rows))
+	_, err := io.WriteString(s.w, redraw(head+frame.String(), columns, rows))
 	return err
 }
 

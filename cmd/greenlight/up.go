@@ -84,9 +84,9 @@ func (c *upCommand) Run(ctx context.Context, out output) error {
 	if kept != nil {
 		site.log.Warn().Err(kept).Msg("the plan set of an earlier start is not used")
 	}
-	public, err := app.Listen(c.Webhook.Listen)
+	public, err := c.Webhook.Listen()
 	if err != nil {
-		return fmt.Errorf("LISTEN: %w; use another address with --listen", err)
+		return err
 	}
 	private, err := app.Listen(c.Admin.Listen)
 	if err != nil {

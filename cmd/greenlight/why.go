@@ -48,16 +48,34 @@ func (c *whyCommand) Run(ctx context.Context, out output) error {
 		if c.JSON {
 			return writeJSON(out.Stdout, t)
 		}
-		return writeTimeline(out.Stdout, t, time.Now(), app.WantsColour(out.Stdout))
+		turn := ""
+		if t.Reason == ledger.Queued {
+			if turn, err = turnOf(ctx, js, string(number)); err != nil {
+				return err
+			}
+		}
+		return writeTimeline(out.Stdout, t, turn, time.Now(), app.WantsColour(out.Stdout))
 	})
+}
+
+// turnOf returns a queued number's place in words, as greenlight status shows it.
+func turnOf(ctx context.Context, js jetstream.JetStream, number string) (string, error) {
+	all, err := status.Read(ctx, js, time.Now())
+	if err != nil {
+		return "", err
+	}
+	if s, found := all.About(number); found {
+		return s.Campaigns[0].Numbers[0].Turn.Words(), nil
+	}
+	return "", nil
 }
 
 // whyWidth is the width of a timeline in columns.
 const whyWidth = 80
 
 // writeTimeline writes a timeline as text: the entries by day, then the current state.
-// Times are in the time zone of now.
-func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, color bool) error {
+// Times are in the time zone of now. Turn is the place of a queued number.
+func writeTimeline(w io.Writer, t timeline.Timeline, turn string, now time.Time, color bool) error {
 	var b strings.Builder
 	status.Wrap(&b, "", fmt.Sprintf("%s, planned by %s on campaign %s", t.Number, status.Plain(t.Plan, 60), t.Campaign), whyWidth)
 	day := ""
@@ -91,7 +109,9 @@ func writeTimeline(w io.Writer, t timeline.Timeline, now time.Time, color bool) 
 		}
 	}
 	next := t.Next
-	if when := status.Until(now, t.NextAt); when != "" {
+	if turn != "" {
+		next += " Its turn: " + turn + "."
+	} else if when := status.Until(now, t.NextAt); when != "" {
 		next += " Next check: " + when + "."
 	}
 	status.Hang(&b, "Next:  ", "       ", next, whyWidth)

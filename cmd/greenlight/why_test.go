@@ -39,7 +39,7 @@ func aStory() (timeline.Timeline, time.Time) {
 func TestWriteTimeline_IsReadable(t *testing.T) {
 	story, now := aStory()
 	var out strings.Builder
-	if err := writeTimeline(&out, story, now, false); err != nil {
+	if err := writeTimeline(&out, story, "", now, false); err != nil {
 		t.Fatal(err)
 	}
 	testkit.Golden(t, filepath.Join("testdata", "why", "story.txt"), out.String(), *update, "-update-why")

@@ -13,9 +13,9 @@ func main() {
 	os.Exit(app.Main("webhook", func(ctx context.Context) error {
 		var c app.WebhookCommand
 		const about = "Takes Telnyx's 10DLC notifications and keeps them in NATS JetStream."
-		if _, done, err := app.Parse(&c, "webhook", about, os.Args[1:], os.Stdout); done || err != nil {
+		if _, done, err := app.Parse(&c, "webhook", about, os.Args[1:], app.Text(os.Stdout)); done || err != nil {
 			return err
 		}
-		return c.Run(ctx, os.Stderr)
+		return c.Run(ctx, app.Text(os.Stderr))
 	}))
 }

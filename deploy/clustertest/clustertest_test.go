@@ -1,8 +1,8 @@
-// Package clustertest runs the kubectl commands of the documentation, word for word, with
-// the real kubectl against a real API server: etcd and kube-apiserver, in the test's
-// process, on loopback. There are no controllers and no nodes, so no pod runs. It is a
-// separate module, because Kubernetes needs hundreds of modules and a quarter of an hour to
-// build. "make engines" runs it; "make check" does not.
+// Package clustertest runs the kubectl and helm commands of the documentation, word for
+// word, with the real programs against a real API server: etcd and kube-apiserver, in the
+// test's process, on loopback. There are no controllers and no nodes, so no pod runs. It is
+// a separate module, because Kubernetes needs hundreds of modules and a quarter of an hour
+// to build. "make engines" runs it; "make check" does not.
 package clustertest
 
 import (
@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	helmcmd "helm.sh/helm/v4/pkg/cmd"
 	"k8s.io/apiserver/pkg/storage/etcd3/testserver"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/component-base/cli"
@@ -24,7 +25,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"kubectl": kubectl})
+	testscript.Main(m, map[string]func(){"kubectl": kubectl, "helm": helm})
+}
+
+// helm is its main.
+func helm() {
+	command, err := helmcmd.NewRootCmd(os.Stdout, os.Args[1:], helmcmd.SetupLogging)
+	if err != nil || command.Execute() != nil {
+		os.Exit(1)
+	}
 }
 
 // kubectl is its main.
@@ -42,12 +51,8 @@ func TestScripts(t *testing.T) {
 	storage.Transport.ServerList = etcd.Endpoints()
 	server := apiserver.StartTestServerOrDie(t, nil, nil, storage)
 	t.Cleanup(server.TearDownFn)
-	config := filepath.Join(t.TempDir(), "config")
 	client := server.ClientConfig
 	access := fmt.Sprintf(kubeconfig, client.Host, base64.StdEncoding.EncodeToString(client.CAData), client.ServerName, client.BearerToken)
-	if err := os.WriteFile(config, []byte(access), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
@@ -58,9 +63,9 @@ func TestScripts(t *testing.T) {
 			RequireExplicitExec: true,
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("HOME", env.WorkDir)
-				env.Setenv("KUBECONFIG", config)
+				env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "kubeconfig"))
 				env.Setenv("ROOT", root)
-				return nil
+				return os.WriteFile(env.Getenv("KUBECONFIG"), []byte(access), 0o600)
 			},
 		})
 	})

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
@@ -26,12 +27,66 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// objects are the objects of the base, by name.
+// objects are the objects of the base or the chart, by name.
 type objects struct {
 	deployments map[string]apps.Deployment
+	sets        map[string]apps.StatefulSet
 	services    map[string]core.Service
+	accounts    map[string]core.ServiceAccount
+	configs     map[string]core.ConfigMap
 	budgets     map[string]policy.PodDisruptionBudget
 	policies    map[string]networking.NetworkPolicy
+	ingresses   map[string]networking.Ingress
+	monitors    map[string]monitoring.ServiceMonitor
+	// all is every object as decoded JSON, by kind and name.
+	all map[string]map[string]any
+}
+
+func newObjects() objects {
+	return objects{
+		map[string]apps.Deployment{}, map[string]apps.StatefulSet{}, map[string]core.Service{}, map[string]core.ServiceAccount{},
+		map[string]core.ConfigMap{}, map[string]policy.PodDisruptionBudget{}, map[string]networking.NetworkPolicy{},
+		map[string]networking.Ingress{}, map[string]monitoring.ServiceMonitor{}, map[string]map[string]any{},
+	}
+}
+
+// add decodes an object, and fails for unknown and missing fields.
+func (o objects) add(t *testing.T, text []byte) {
+	t.Helper()
+	var fields map[string]any
+	must(t, json.Unmarshal(text, &fields))
+	var head meta.PartialObjectMetadata
+	must(t, json.Unmarshal(text, &head))
+	name := head.Name
+	if head.Namespace != "" {
+		t.Errorf("%s %s is in a namespace", head.Kind, name)
+	}
+	if o.all[head.Kind+" "+name] != nil {
+		t.Errorf("there are two of %s %s", head.Kind, name)
+	}
+	o.all[head.Kind+" "+name] = fields
+	switch kind := head.APIVersion + " " + head.Kind; kind {
+	case "apps/v1 Deployment":
+		keep(t, o.deployments, name, text)
+	case "apps/v1 StatefulSet":
+		keep(t, o.sets, name, text)
+	case "v1 Service":
+		keep(t, o.services, name, text)
+	case "v1 ServiceAccount":
+		keep(t, o.accounts, name, text)
+	case "v1 ConfigMap":
+		keep(t, o.configs, name, text)
+	case "policy/v1 PodDisruptionBudget":
+		keep(t, o.budgets, name, text)
+	case "networking.k8s.io/v1 NetworkPolicy":
+		keep(t, o.policies, name, text)
+	case "networking.k8s.io/v1 Ingress":
+		keep(t, o.ingresses, name, text)
+	case "monitoring.coreos.com/v1 ServiceMonitor": // not of Kubernetes, which has no schema of it
+		o.monitors[name] = decode[monitoring.ServiceMonitor](t, name, text)
+	default:
+		t.Errorf("%s %s is not tested", kind, name)
+	}
 }
 
 // base builds the base, and fails for unknown and missing fields.
@@ -44,25 +99,11 @@ func build(t *testing.T, folder string) objects {
 	t.Helper()
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(deploy, folder))
 	must(t, err)
-	all := objects{map[string]apps.Deployment{}, map[string]core.Service{}, map[string]policy.PodDisruptionBudget{}, map[string]networking.NetworkPolicy{}}
+	all := newObjects()
 	for _, resource := range built.Resources() {
 		text, err := resource.MarshalJSON()
 		must(t, err)
-		if resource.GetNamespace() != "" {
-			t.Errorf("%s is in a namespace", resource.CurId())
-		}
-		switch kind := resource.GetApiVersion() + " " + resource.GetKind(); kind {
-		case "apps/v1 Deployment":
-			keep(t, all.deployments, resource.GetName(), text)
-		case "v1 Service":
-			keep(t, all.services, resource.GetName(), text)
-		case "policy/v1 PodDisruptionBudget":
-			keep(t, all.budgets, resource.GetName(), text)
-		case "networking.k8s.io/v1 NetworkPolicy":
-			keep(t, all.policies, resource.GetName(), text)
-		default:
-			t.Errorf("%s %s is not tested", kind, resource.GetName())
-		}
+		all.add(t, text)
 	}
 	if len(all.deployments) != 2 {
 		t.Fatalf("got %d deployments, want 2", len(all.deployments))
@@ -79,14 +120,20 @@ func toolPod(t *testing.T) core.Pod {
 	return pods[tool]
 }
 
-func keep[T any](t *testing.T, into map[string]T, name string, text []byte) {
+// decode fails for fields that the type does not have.
+func decode[T any](t *testing.T, name string, text []byte) (object T) {
 	t.Helper()
-	var object T
 	unknown, err := kjson.UnmarshalStrict(text, &object)
 	must(t, err)
 	for _, fault := range unknown {
 		t.Errorf("%s: %v", name, fault)
 	}
+	return object
+}
+
+func keep[T any](t *testing.T, into map[string]T, name string, text []byte) {
+	t.Helper()
+	object := decode[T](t, name, text)
 	lacking, err := missing(text)
 	must(t, err)
 	for _, path := range lacking {

@@ -246,6 +246,98 @@ func TestVersion_IsSaidByOneScript(t *testing.T) {
 	}
 }
 
+// runMake runs make in a folder, without what a make that runs this has set.
+func runMake(t *testing.T, from string, args ...string) (string, error) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "make", append([]string{"-C", from}, args...)...)
+	command.Env = slices.DeleteFunc(os.Environ(), func(set string) bool {
+		return strings.HasPrefix(set, "MAKE") || strings.HasPrefix(set, "MFLAGS") || strings.HasPrefix(set, "GIT_")
+	})
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+// A vulnerability fails make check. A database that cannot be reached is reported, and does
+// not.
+func TestVulnerable_FailsOnAFindingAndNotWithoutADatabase(t *testing.T) {
+	for name, test := range map[string]struct {
+		script string
+		fails  bool
+		says   string
+	}{
+		"nothing found":   {"echo No vulnerabilities found.", false, "No vulnerabilities found."},
+		"finding":         {"echo 'Vulnerability #1: GO-2026-0001'; exit 3", true, "GO-2026-0001"},
+		"no database":     {`echo 'govulncheck: fetching vulnerabilities: Get "https://vuln.go.dev/index/modules.json.gz": dial tcp: lookup vuln.go.dev: no such host' >&2; exit 1`, false, "NOT CHECKED"},
+		"does not build":  {"echo 'govulncheck: loading packages: there are errors' >&2; exit 1", true, "there are errors"},
+		"finding offline": {`echo 'found one; a dial tcp is in its trace'; exit 3`, true, "found one"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			program := filepath.Join(t.TempDir(), "govulncheck")
+			if err := os.WriteFile(program, []byte("#!/bin/sh\n"+test.script+"\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			out, err := runMake(t, root, "vulnerable", "GOVULNCHECK="+program)
+			if (err != nil) != test.fails || !strings.Contains(out, test.says) {
+				t.Errorf("got %v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// Each target is in the list that make help prints, and CI runs the checks of all.
+func TestHelp_ListsTheTargets(t *testing.T) {
+	out, err := runMake(t, root, "-s", "help")
+	if err != nil {
+		t.Fatal(err, out)
+	}
+	for _, target := range []string{"help", "quick", "check", "vulnerable", "snapshot", "release"} {
+		if !regexp.MustCompile(`(?m)^  ` + target + ` +[a-z]`).MatchString(out) {
+			t.Errorf("there is no %s in\n%s", target, out)
+		}
+	}
+}
+
+// Make quick checks the packages with changes, and no others.
+func TestQuick_ChecksWhatHasChanged(t *testing.T) {
+	folder := t.TempDir()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(folder, name)
+		must(errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)))
+	}
+	write("Makefile", read(t, "Makefile"))
+	write("deploy/version.sh", read(t, "deploy/version.sh"))
+	write("go.mod", "module example\n\ngo 1.26\n")
+	for _, name := range []string{"cmd/a/a.go", "config/c.go", "internal/b/b.go", "internal/d/d.go"} {
+		write(name, "package main\n\nfunc main() {}\n")
+	}
+	git := exec.Command("sh", "-c", "git init -q && git add . && git -c user.name=a -c user.email=a@example.com commit -qm first")
+	git.Dir = folder
+	out, err := git.CombinedOutput()
+	if err != nil {
+		t.Fatal(err, string(out))
+	}
+	if says, err := runMake(t, folder, "-s", "quick"); err != nil || !strings.Contains(says, "no package has changed since HEAD") {
+		t.Errorf("without a change: %v\n%s", err, says)
+	}
+	write("internal/b/b.go", "package main\n\nfunc main() { println(1) }\n")
+	write("cmd/a/new.go", "package main\n")
+	says, err := runMake(t, folder, "-s", "quick")
+	if err != nil || !strings.Contains(says, "./cmd/a ./internal/b\n") || strings.Contains(says, "internal/d") {
+		t.Errorf("with changes: %v\n%s", err, says)
+	}
+	write("internal/b/b_test.go", "package main\n\nimport \"testing\"\n\nfunc TestB(t *testing.T) { t.Fatal(2) }\n")
+	if says, err := runMake(t, folder, "-s", "quick"); err == nil {
+		t.Errorf("a test that fails: %s", says)
+	}
+}
+
 // most is the largest allowed size of a program.
 var most = map[string]int64{"webhook": 25_000_000, "assigner": 29_000_000, "greenlight": 45_000_000}
 

@@ -42,16 +42,28 @@ func snapshot(t *testing.T) (archives []string) {
 
 // Every file has a checksum, which is correct.
 func TestSnapshot_EachFileHasItsChecksum(t *testing.T) {
-	want := map[string]string{}
+	var names []string
 	for _, archive := range snapshot(t) {
-		for _, name := range []string{archive, archive + ".sbom.json"} {
-			content, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sum := sha256.Sum256(content)
-			want[filepath.Base(name)] = hex.EncodeToString(sum[:])
+		names = append(names, archive, archive+".sbom.json")
+	}
+	for _, format := range []string{"deb", "rpm", "apk"} {
+		packages, err := filepath.Glob(dist + "/*." + format)
+		if err != nil || len(packages) != 2 {
+			t.Errorf("got %q, %v; want a .%s for amd64 and for arm64", packages, err, format)
 		}
+		names = append(names, packages...)
+	}
+	want := map[string]string{}
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(content)
+		want[filepath.Base(name)] = hex.EncodeToString(sum[:])
+	}
+	if cask := read(t, "dist/homebrew/Casks/greenlight.rb"); !strings.Contains(cask, `binary "greenlight"`) || !strings.Contains(cask, `manpage "man/greenlight.1"`) {
+		t.Errorf("the cask is\n%s", cask)
 	}
 	for line := range strings.Lines(read(t, "dist/SHA256SUMS")) {
 		sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")

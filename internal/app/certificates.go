@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -176,7 +177,7 @@ func readPair(cert, key string) (*tls.Certificate, error) {
 	}
 	pair, err := tls.X509KeyPair(certText, keyText)
 	if err != nil {
-		return nil, fmt.Errorf("certificate or key: %w", err)
+		return nil, fmt.Errorf("certificate or key: %s", strings.TrimPrefix(err.Error(), "tls: "))
 	}
 	return &pair, nil
 }

@@ -24,9 +24,9 @@ func (c *WebhookCommand) Run(ctx context.Context, stderr io.Writer) error {
 	config := c.Webhook.Config(&faults)
 	serving := Public{Server: c.Webhook.Server(&faults), Keys: c.Webhook.KeyFile(config.Verifier), Certificates: c.Certificates(&faults, "")}
 	return c.run(ctx, &faults, stderr, "webhook", func(p *Process, _ int) error {
-		public, err := Listen(c.Webhook.Listen)
+		public, err := c.Webhook.Listen()
 		if err != nil {
-			return fmt.Errorf("LISTEN: %w; use another address with --listen", err)
+			return err
 		}
 		return p.AddWebhook(config, public, serving)
 	})

@@ -3,14 +3,15 @@ package app
 import (
 	"io"
 	"maps"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/rs/zerolog"
-	"golang.org/x/term"
 
+	"greenlight/internal/ledger"
+	"greenlight/internal/notice"
+	"greenlight/internal/status"
 	"greenlight/internal/telemetry"
 )
 
@@ -35,13 +36,15 @@ func (s Log) Logger(faults *Faults, w io.Writer) zerolog.Logger {
 		w = console(w)
 	case s.Format != "" && s.Format != "json":
 		faults.addValue("LOG_FORMAT", s.Format, "json or console")
+	default:
+		w = Raw(w)
 	}
 	return zerolog.New(w).Level(level).With().Timestamp().Logger()
 }
 
 // console returns a writer that formats JSON lines for people: no empty fields, and the
-// name of a campaign in its plan before its id. On a terminal a line is cut at
-// maxLogColumns.
+// name of a campaign in its plan before its id. What is completed is green. On a terminal a line is cut to
+// its width.
 func console(w io.Writer) io.Writer {
 	out := zerolog.ConsoleWriter{
 		Out: w, TimeFormat: time.TimeOnly, NoColor: !WantsColour(w),
@@ -51,6 +54,9 @@ func console(w io.Writer) io.Writer {
 				list, isList := value.([]any)
 				return value == nil || value == "" || isList && len(list) == 0
 			})
+			if message, ok := fields[zerolog.MessageFieldName].(string); ok && fields[telemetry.KeyNotice] == string(notice.Completed) {
+				fields[zerolog.MessageFieldName] = status.Paint(ledger.Number{State: ledger.Sendable}, message, WantsColour(w))
+			}
 			return nil
 		},
 	}
@@ -63,38 +69,15 @@ func console(w io.Writer) io.Writer {
 // maxLogColumns is the longest line of the log on a terminal.
 const maxLogColumns = 120
 
-// cutLines writes lines of at most maxLogColumns. Each call of Write is one line.
+// cutLines writes lines of at most maxLogColumns that fit the terminal. Each call of Write
+// is one line.
 type cutLines struct{ w io.Writer }
 
 func (c cutLines) Write(line []byte) (int, error) {
-	shown := strings.TrimRight(string(line), "\n")
-	if text.RuneWidthWithoutEscSequences(shown) > maxLogColumns {
-		shown = text.Trim(shown, maxLogColumns-1) + "…"
+	shown, columns := strings.TrimRight(string(line), "\n"), min(Width(c.w), maxLogColumns)
+	if text.RuneWidthWithoutEscSequences(shown) > columns {
+		shown = text.Trim(shown, columns-1) + "…"
 	}
 	_, err := io.WriteString(c.w, shown+"\n")
 	return len(line), err
-}
-
-// WantsColour reports whether text for w may have colours: on a terminal, unless NO_COLOR
-// (https://no-color.org) is set.
-func WantsColour(w io.Writer) bool { return Width(w) > 0 && os.Getenv("NO_COLOR") == "" }
-
-// Width returns the columns of the terminal w, 0 if w is not a terminal.
-func Width(w io.Writer) int {
-	columns, _ := Size(w)
-	return columns
-}
-
-// Size returns the columns and rows of the terminal w, 0 and 0 if w is not a terminal. If
-// the size is unknown, it is 80 by 24.
-func Size(w io.Writer) (columns, rows int) {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return 0, 0
-	}
-	columns, rows, err := term.GetSize(int(file.Fd()))
-	if err != nil || columns <= 0 || rows <= 0 {
-		return 80, 24
-	}
-	return columns, rows
 }

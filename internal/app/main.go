@@ -44,7 +44,7 @@ func Main(name string, run func(context.Context) error) int {
 		code = &ExitCode{Code: 1, Err: err}
 	}
 	if code.Err != nil {
-		printError(os.Stderr, name, code.Err)
+		printError(Text(os.Stderr), name, code.Err)
 	}
 	return code.Code
 }

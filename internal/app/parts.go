@@ -232,12 +232,11 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 		if !p.streams.wait(ctx) || !p.joined.until(ctx, p.log) {
 			return nil
 		}
-		select {
-		case <-p.planned:
-			return worker.Run(ctx)
-		case <-ctx.Done():
+		worker.AwaitPlans(ctx, p.planned)
+		if ctx.Err() != nil {
 			return nil
 		}
+		return worker.Run(ctx)
 	})
 	p.objects.joined, p.objects.resync = p.joined, cmp.Or(config.Resync, assigner.DefaultResync)
 	p.objects.recreated = worker.LedgerMadeAgain
@@ -275,7 +274,9 @@ func (p *Process) AddNotices(ctx context.Context, receiver notice.Receiver) erro
 // parts do until they have stopped.
 func (p *Process) AddPrivate(listener net.Listener, token status.Token) {
 	p.AddCheck(status.Check{
-		Name: "guarantee", Advisory: true, Says: doctor.NewCachedGuarantee(p.js, cmp.Or(p.sync, doctor.SyncUnknown), p.dir).Text,
+		Name: "guarantee", Advisory: true, Says: func(ctx context.Context) string {
+			return doctor.ReadGuarantee(ctx, p.js, cmp.Or(p.sync, doctor.SyncUnknown), p.dir)
+		},
 	})
 	p.registry.MustRegister(streamMetrics(p.js), readinessMetrics(p.checks))
 	view := status.NewView(status.ViewConfig{

@@ -37,7 +37,7 @@ type Process struct {
 	// objects checks that they, and what the assigner needs, still exist.
 	streams *attempt
 	objects *objects
-	// sync and dir describe the server; see [doctor.CachedGuarantee].
+	// sync and dir describe the server; see [doctor.ReadGuarantee].
 	sync   doctor.Sync
 	dir    string
 	checks []status.Check
@@ -158,7 +158,10 @@ func (p *Process) Run(ctx context.Context) error {
 		}()
 		stops = append(stops, func() { stop(); <-done })
 	}
+	var notifying sync.WaitGroup
+	notifying.Go(func() { p.notify(ctx) })
 	p.reloadUntil(ctx)
+	notifying.Wait() // systemd knows that it stops before anything has stopped
 	p.log.Info().Msg("stopping")
 	defer func() { p.log.Info().Msg("stopped") }()
 	for _, stop := range stops {

@@ -53,6 +53,9 @@ func Listen(address string) (net.Listener, error) {
 		if failed, ok := errors.AsType[*net.OpError](err); ok {
 			err = failed.Err // the rest repeats the address
 		}
+		if lookup, ok := errors.AsType[*net.DNSError](err); ok && lookup.IsNotFound {
+			err = errors.New("the host is not known")
+		}
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	return listener, nil

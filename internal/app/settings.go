@@ -23,21 +23,7 @@ import (
 // Settings are strings until their group reads them, because kong would stop at the first
 // malformed one.
 func Parse(cli any, name, description string, args []string, stdout io.Writer) (chosen *kong.Context, done bool, err error) {
-	parser, err := kong.New(cli,
-		kong.Name(name),
-		kong.Description(description),
-		kong.Writers(stdout, stdout),
-		kong.Exit(func(int) { done = true }), // only main may end the process
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
-		kong.ValueFormatter(helpWithVariable),
-		kong.KindMapper(reflect.String, kong.MapperFunc(decodeText)),
-		kong.KindMapper(reflect.Int, kong.MapperFunc(decodeCount)),
-		kong.KindMapper(reflect.Uint64, kong.MapperFunc(decodeCount)),
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
-		kong.Vars{
-			"min_server": events.MinServerVersion, "version": name + " " + ThisBuild().String(), "admin_listen": adminListen(name),
-		},
-	)
+	parser, err := NewParser(cli, name, description, stdout, kong.Exit(func(int) { done = true })) // only main may end the process
 	if err != nil {
 		return nil, false, err
 	}
@@ -54,6 +40,24 @@ func Parse(cli any, name, description string, args []string, stdout io.Writer) (
 	return chosen, false, nil
 }
 
+// NewParser returns the parser of [Parse], whose model has all commands and settings.
+func NewParser(cli any, name, description string, stdout io.Writer, more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(cli, append(more,
+		kong.Name(name),
+		kong.Description(description),
+		kong.Writers(stdout, stdout),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+		kong.ValueFormatter(HelpOf),
+		kong.KindMapper(reflect.String, kong.MapperFunc(decodeText)),
+		kong.KindMapper(reflect.Int, kong.MapperFunc(decodeCount)),
+		kong.KindMapper(reflect.Uint64, kong.MapperFunc(decodeCount)),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
+		kong.Vars{
+			"min_server": events.MinServerVersion, "version": name + " " + ThisBuild().String(), "admin_listen": adminListen(name),
+		},
+	)...)
+}
+
 // commandOf returns the command whose arguments were at fault, as a user types it.
 func commandOf(name string, err error) string {
 	fault, ok := errors.AsType[*kong.ParseError](err)
@@ -67,8 +71,8 @@ func commandOf(name string, err error) string {
 	return name + command
 }
 
-// helpWithVariable returns a flag's help with the variable that sets it.
-func helpWithVariable(value *kong.Value) string {
+// HelpOf returns the help of a flag or argument, with the variable that sets it.
+func HelpOf(value *kong.Value) string {
 	if len(value.Tag.Envs) == 0 {
 		return value.Help
 	}

@@ -125,10 +125,7 @@ type Assigner struct {
 // assigner waits until they are corrected.
 func (s Assigner) Config(faults *Faults, calls Telnyx) (assigner.Config, *Plans) {
 	plans, _ := WatchPlans(s.Plans) // Plans.Err has the error
-	if _, missing := os.Stat(s.Plans); errors.Is(missing, fs.ErrNotExist) {
-		faults.add("PLANS", "is "+plan.Printable(s.Plans)+", which does not exist",
-			"Give the path of your plans, or run greenlight init to write the first one.")
-	}
+	CheckPlans(faults, s.Plans)
 	return assigner.Config{
 		Telnyx:          calls.client(faults),
 		Plans:           plans.Set,
@@ -137,6 +134,16 @@ func (s Assigner) Config(faults *Faults, calls Telnyx) (assigner.Config, *Plans)
 		PruneLimit:      readCount(faults, "PRUNE_LIMIT", s.PruneLimit, 0, 1_000_000),
 		Concurrency:     readCount(faults, "TELNYX_CONCURRENCY", calls.Concurrency, 1, 100),
 	}, plans
+}
+
+// CheckPlans notes a path of plans that does not exist, and reports whether it does.
+func CheckPlans(faults *Faults, path string) (exists bool) {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	faults.add("PLANS", "is "+plan.Printable(path)+", which does not exist",
+		"Give the path of your plans, or run greenlight init to write the first one.")
+	return false
 }
 
 // Notify is the receiver of notices.

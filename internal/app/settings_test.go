@@ -121,7 +121,7 @@ func TestSettings_HaveTheDefaultsOfTheDesign(t *testing.T) {
 	want := map[string]string{
 		"TELNYX_BASE_URL": "https://api.telnyx.com/v2", "TELNYX_CONCURRENCY": "8",
 		"PLANS": "config/plans", "RESYNC": "15m", "PENDING_DEADLINE": "72h", "PRUNE_LIMIT": "0",
-		"LISTEN": ":8080", "MAX_BODY": "262144", "GROUP_COMMIT": "no", "MAX_CONNECTIONS": "2000", "DRAIN_DELAY": "0s", "EVENT_TYPES": "10dlc.*,brand.*,campaign.*",
+		"MAX_BODY": "262144", "GROUP_COMMIT": "no", "MAX_CONNECTIONS": "2000", "DRAIN_DELAY": "0s", "EVENT_TYPES": "10dlc.*,brand.*,campaign.*",
 		"ADMIN_LISTEN": "${admin_listen}", "LOG_LEVEL": "info", "DATA": "./data", "REPLICAS": "1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -214,6 +214,8 @@ func TestFaults_SayWhatIsWrongAndHowToFixIt(t *testing.T) {
 		"listen without port":        {map[string]string{"LISTEN": "8080"}, "LISTEN", `is "8080".`},
 		"listen on a name's port":    {map[string]string{"LISTEN": ":http"}, "LISTEN", `is ":http".`},
 		"listen on a port below 0":   {map[string]string{"LISTEN": ":-1"}, "LISTEN", `is ":-1".`},
+		"port in words":              {map[string]string{"PORT": "http"}, "PORT", `is "http".`},
+		"port too high":              {map[string]string{"PORT": "65536"}, "PORT", `is "65536".`},
 		"admin port too high":        {map[string]string{"ADMIN_LISTEN": ":65536"}, "ADMIN_LISTEN", `is ":65536".`},
 		"certificate without key":    {map[string]string{"TLS_CERT": missing}, "TLS_KEY", "is missing, but TLS_CERT is set."},
 		"key without certificate":    {map[string]string{"TLS_KEY": missing}, "TLS_CERT", "is missing, but TLS_KEY is set."},
@@ -311,6 +313,43 @@ func TestFaults_AreReportedAllAtOnce(t *testing.T) {
 	}
 	if fault, ok := errors.AsType[*app.Fault](err); !ok || fault.Setting == "" {
 		t.Errorf("the error holds no Fault: %+v", fault)
+	}
+}
+
+// A platform's PORT counts where LISTEN is not set, and only there.
+func TestWebhook_ListensOnPortWhereListenIsNotSet(t *testing.T) {
+	taken := listen(t).Addr().String()
+	_, port, err := net.SplitHostPort(taken)
+	must(t, err)
+	for name, test := range map[string]struct {
+		set  map[string]string
+		want string
+	}{
+		"port":                  {map[string]string{"PORT": "0"}, "[::]:"},
+		"port taken":            {map[string]string{"PORT": port}, "PORT: listen on :" + port + ": "},
+		"both":                  {map[string]string{"PORT": port, "LISTEN": "127.0.0.1:0"}, "127.0.0.1:"},
+		"listen, port unusable": {map[string]string{"PORT": "http", "LISTEN": "127.0.0.1:0"}, "127.0.0.1:"},
+		"listen taken":          {map[string]string{"PORT": "0", "LISTEN": taken}, "LISTEN: listen on " + taken + ": "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clearEnv(t)
+			for setting, value := range test.set {
+				t.Setenv(setting, value)
+			}
+			g := parse(t)
+			must(t, g.check().Err())
+			var got string
+			listener, err := g.Webhook.Listen()
+			if err != nil {
+				got = err.Error()
+			} else {
+				got = listener.Addr().String()
+				must(t, listener.Close())
+			}
+			if !strings.HasPrefix(got, test.want) {
+				t.Errorf("got %s, want %s…", got, test.want)
+			}
+		})
 	}
 }
 

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
+	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -15,7 +17,8 @@ import (
 type Webhook struct {
 	PublicKey     string `name:"telnyx-public-key" env:"TELNYX_PUBLIC_KEY" placeholder:"KEY[,KEY]" help:"Public key that verifies Telnyx's notifications. While rotating, several, separated by commas."`
 	PublicKeyFile string `name:"telnyx-public-key-file" env:"TELNYX_PUBLIC_KEY_FILE" placeholder:"FILE" help:"File with the public key or keys. Read again when it changes, and on SIGHUP."`
-	Listen        string `name:"listen" env:"LISTEN" default:":8080" placeholder:"ADDR" help:"Public address that Telnyx posts to (${default}). The path is /webhooks/telnyx."`
+	Address       string `name:"listen" env:"LISTEN" placeholder:"ADDR" help:"Public address that Telnyx posts to. The path is /webhooks/telnyx. Default: PORT on every interface, or :8080."`
+	Port          string `name:"port" env:"PORT" placeholder:"PORT" help:"Port of the public address if LISTEN is not set. Platforms like Render, Railway and Cloud Run set it."`
 	MaxBody       string `name:"max-body" env:"MAX_BODY" default:"262144" placeholder:"BYTES" help:"Maximum size of a request body (${default})."`
 	GroupCommit   string `name:"group-commit" env:"GROUP_COMMIT" default:"no" placeholder:"yes|no" help:"Store events that arrive together in one commit (${default}). Faster if NATS syncs every message to disk (sync_always), otherwise slower. greenlight up always does."`
 	MaxConns      string `name:"max-connections" env:"MAX_CONNECTIONS" default:"2000" placeholder:"N" help:"Maximum connections to the public address (${default}). Further ones wait until one ends."`
@@ -62,8 +65,26 @@ func (s Webhook) Config(faults *Faults) webhook.Config {
 		}
 		config.EventTypes = append(config.EventTypes, eventType)
 	}
-	checkAddress(faults, "LISTEN", s.Listen)
+	switch {
+	case s.Address != "":
+		checkAddress(faults, "LISTEN", s.Address)
+	case s.Port != "":
+		readCount(faults, "PORT", s.Port, 0, 65535)
+	}
 	return config
+}
+
+// Listen listens on LISTEN or, if that is not set, on PORT or 8080 of every interface.
+func (s Webhook) Listen() (net.Listener, error) {
+	setting, address := "LISTEN", s.Address
+	if address == "" && s.Port != "" {
+		setting, address = "PORT", ":"+s.Port
+	}
+	listener, err := Listen(cmp.Or(address, ":8080"))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; use another address with --listen", setting, err)
+	}
+	return listener, nil
 }
 
 // Server returns the options of the public listener's server.

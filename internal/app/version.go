@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"greenlight/internal/events"
 )
 
 // The version of a release. The linker sets these:
@@ -33,6 +35,9 @@ type Build struct {
 	// Platform is the target, for example "linux/amd64".
 	Platform string `json:"platform"`
 }
+
+// Streams say which version set them last.
+func init() { events.Program = ThisBuild().Version }
 
 // ThisBuild returns the build of the running program, as the linker set it or as Go
 // recorded it from the working copy.

@@ -133,7 +133,7 @@ func (r *reconcile) write(ctx context.Context, d Decision) error {
 	if d, err = r.proven(reserved, d); err != nil || d.Write == WriteNone {
 		return cmp.Or(err, r.put(ctx, d.Record))
 	}
-	if d.Write == WriteRemove && r.removes == nil && r.movesElsewhere(plan.E164(d.Record.Number), r.reading()) {
+	if d.Write == WriteRemove && r.removes == nil && r.isNamedElsewhere(plan.E164(d.Record.Number), r.reading()) {
 		return errInterrupted
 	}
 	checked := time.Now()

@@ -36,6 +36,17 @@ func TestNoteApproval_KeepsTelnyxsTimeApartFromOurs(t *testing.T) {
 	if !c.ApprovedAt.Equal(said) || !c.NoticedAt.Equal(stored) {
 		t.Errorf("got approved %s, noticed %s; want %s, %s", c.ApprovedAt, c.NoticedAt, said, stored)
 	}
+	// A replayed event is of an earlier approval, whose suspension has ended meanwhile.
+	for name, before := range map[string]ledger.Campaign{
+		"it was suspended since":    {Phase: ledger.PhaseSuspended, Since: said.Add(time.Hour)},
+		"it was noticed days later": {Phase: ledger.PhaseApproved, NoticedAt: said.Add(48 * time.Hour)},
+	} {
+		r.before = before
+		again := ledger.Campaign{Phase: ledger.PhaseApproved}
+		if r.noteApproval(&again); !again.ApprovedAt.IsZero() || again.NoticedAt.IsZero() {
+			t.Errorf("%s: got approved %s, noticed %s", name, again.ApprovedAt, again.NoticedAt)
+		}
+	}
 	c.Phase = ledger.PhaseSuspended
 	r.noteApproval(&c)
 	if !c.ApprovedAt.IsZero() || !c.NoticedAt.IsZero() {

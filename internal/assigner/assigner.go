@@ -83,6 +83,9 @@ type Config struct {
 	// PruneLimit is how many numbers an entry with prune: true may have removed without a
 	// person, if that is more than a third of its numbers.
 	PruneLimit int
+	// FailuresEvery is how often Telnyx's log of failed deliveries is read, for the campaigns
+	// whose events were lost. Default two minutes, after which Telnyx gives up.
+	FailuresEvery time.Duration
 	// Replicas of streams and ledger: 1 for one NATS server, 3 for a cluster.
 	Replicas int
 	// Settle is how long a request whose answer was lost may still take effect.
@@ -109,6 +112,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("assigner: Telnyx, JetStream and Plans are all needed")
 	}
 	c.Resync, c.Concurrency = cmp.Or(c.Resync, DefaultResync), cmp.Or(c.Concurrency, DefaultConcurrency)
+	c.FailuresEvery = cmp.Or(c.FailuresEvery, failuresEvery)
 	c.Settle, c.PendingDeadline = cmp.Or(c.Settle, DefaultSettle), cmp.Or(c.PendingDeadline, DefaultPendingDeadline)
 	if c.PlanFault == nil {
 		c.PlanFault = func() error { return nil }
@@ -136,6 +140,7 @@ type Assigner struct {
 	queue     *queue
 	claims    *claims
 	pools     *pools
+	carriers  *Carriers
 	breaker   *breaker
 	plans     planMark
 	log       zerolog.Logger
@@ -185,6 +190,7 @@ func Prepare(config Config) (*Assigner, error) {
 	if a.client.Limiter == nil {
 		a.client.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: unlimited, Concurrency: config.Concurrency})
 	}
+	a.carriers = NewCarriers(a.client)
 	a.breaker = &breaker{now: config.Now, checkKey: a.client.CheckKey, healed: func() {
 		a.log.Info().Msg("Telnyx accepts the API key again; work continues")
 	}}
@@ -258,7 +264,8 @@ func insist(ctx context.Context, do func(context.Context) error) error {
 	}
 }
 
-// takeOverPause turns the hold of a first edition, a paused consumer, into a record.
+// takeOverPause turns a hold in a first edition's data folder, a paused consumer, into a
+// record.
 func (a *Assigner) takeOverPause(ctx context.Context) error {
 	_, err := events.TakeOverPause(ctx, a.config.JetStream, func(ctx context.Context) error {
 		return a.ledger.Hold(ctx, nil, ledger.HeldBy{By: "unknown", At: a.now().UTC(), Reason: "held with an earlier version of Greenlight"})
@@ -266,17 +273,10 @@ func (a *Assigner) takeOverPause(ctx context.Context) error {
 	return err
 }
 
-// watching returns a copy of the client that reports its calls to this assigner as
-// well.
+// watching returns a copy of the client that reports its calls to this assigner.
 func (a *Assigner) watching(client *telnyx.Client) *telnyx.Client {
 	watched := client.Copy()
-	watched.OnCall = func(call telnyx.Call) {
-		a.metrics.call(call)
-		if client.OnCall != nil {
-			client.OnCall(call)
-		}
-	}
-	a.traceCalls(watched)
+	watched.OnCall = a.watchCall
 	return watched
 }
 

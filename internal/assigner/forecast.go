@@ -64,25 +64,16 @@ type NumberForecast struct {
 	Then *Decision
 }
 
-// Foresee says what an assigner would do about every campaign of the set, by the
-// assigner's own code: it observes and decides, and leaves out the rest. It only
-// reads, if the observer's client does no more. An error means that Telnyx could not be
-// asked; it matches [ErrKeyRefused] if the key is why.
-func Foresee(ctx context.Context, o *Observer, set *plan.Set) ([]Forecast, error) {
-	forecasts, err := ForeseeAll(ctx, o, set)
-	if err != nil {
-		return nil, err
-	}
-	return forecasts[0], nil
-}
-
 // ErrKeyRefused is matched by the error of a forecast that ended because Telnyx refuses
 // the API key: a call that names no number and no campaign is refused as well.
 var ErrKeyRefused = errors.New("the API key is refused")
 
-// ForeseeAll is [Foresee] for several sets, each by itself. Every campaign, pool and list
-// is read once for all of them.
-func ForeseeAll(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Forecast, error) {
+// Foresee says what an assigner would do about every campaign of each set by itself, by the
+// assigner's own code: it observes and decides, and leaves out the rest. Every campaign,
+// pool and list is read once for all sets. It only reads, if the observer's client does no
+// more. An error means that Telnyx could not be asked; it matches [ErrKeyRefused] if the
+// key is why.
+func Foresee(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Forecast, error) {
 	s := foresight{o: o, began: time.Now()}
 	forecasts := make([][]Forecast, len(sets))
 	for i, set := range sets {

@@ -96,7 +96,7 @@ func (r *reconcile) leaving() []plan.E164 {
 	defer r.mu.Unlock()
 	for number, entry := range r.numbers {
 		n := plan.E164(number)
-		if _, planned := slices.BinarySearch(r.want.Numbers, n); !planned && !slices.Contains(r.spared, n) && AttachedBy(r.want, entry.Number) && !r.movesElsewhere(n, c) {
+		if _, planned := slices.BinarySearch(r.want.Numbers, n); !planned && !slices.Contains(r.spared, n) && AttachedBy(r.want, entry.Number) && !r.isNamedElsewhere(n, c) {
 			numbers = append(numbers, n)
 		}
 	}
@@ -104,12 +104,16 @@ func (r *reconcile) leaving() []plan.E164 {
 	return numbers
 }
 
-// movesElsewhere reports whether another entry names the number and may move it from this
-// campaign: to remove it first would leave it without one.
-func (r *reconcile) movesElsewhere(n plan.E164, c telnyx.Campaign) bool {
+// isNamedElsewhere reports whether another entry names the number and needs it here: it may
+// move it from this campaign, and to remove it first would leave it without one; or it is
+// an entry of this very campaign, by another id.
+func (r *reconcile) isNamedElsewhere(n plan.E164, c telnyx.Campaign) bool {
 	for _, other := range r.a.config.Plans().Campaigns {
 		if _, names := slices.BinarySearch(other.Numbers, n); !names || other.ID() == r.req.key {
 			continue
+		}
+		if selects(other, c) {
+			return true
 		}
 		for _, from := range other.MoveFrom {
 			if from != "" && (strings.EqualFold(from, r.req.key) || strings.EqualFold(from, string(c.CampaignID)) || strings.EqualFold(from, string(c.TCRCampaignID))) {

@@ -191,13 +191,12 @@ func (m *Manual) remove(ctx context.Context, want plan.Campaign, send bool) ([]M
 		return nil, err
 	}
 	decisions := r.decideLeaving(numbers, &seen, claimed)
+	decided := byNumber(decisions)
 	results := newResults(plan.Diff(want, r.campaign, seen.Records), plan.Attach)
 	for i := range results {
 		result := &results[i]
 		n := named[result.Number].here
-		if result.Done {
-			result.Done = slices.ContainsFunc(decisions, func(d Decision) bool { return d.Left && d.Record.Number == string(result.Number) })
-		}
+		result.Done = result.Done && decided[string(result.Number)].Left
 		switch {
 		case result.Before != nil && !result.Before.On(r.campaign):
 			result.Done, result.Refused = false, fmt.Sprintf("It is on campaign %s.", result.Before.CampaignID)
@@ -207,7 +206,7 @@ func (m *Manual) remove(ctx context.Context, want plan.Campaign, send bool) ([]M
 	}
 	if !send {
 		for i := range results {
-			d := decisions[slices.IndexFunc(decisions, func(d Decision) bool { return d.Record.Number == string(results[i].Number) })]
+			d := decided[string(results[i].Number)]
 			results[i].Would = !results[i].Done && results[i].Refused == "" && d.Write != WriteNone
 			if !results[i].Would {
 				results[i].complete(r, d)
@@ -297,6 +296,14 @@ func (m *Manual) plansAreChecked(ctx context.Context) error {
 	}
 }
 
+func byNumber(decisions []Decision) map[string]Decision {
+	index := make(map[string]Decision, len(decisions))
+	for _, d := range decisions {
+		index[d.Record.Number] = d
+	}
+	return index
+}
+
 // newResults begins the results: numbers for which the action is the given one are done.
 func newResults(changes plan.Changes, done plan.Action) (results []ManualResult) {
 	for _, change := range changes {
@@ -315,10 +322,7 @@ func newResults(changes plan.Changes, done plan.Action) (results []ManualResult)
 // applyTo sends the requests for the numbers that were not refused, and completes the
 // results.
 func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []ManualResult, decisions []Decision) ([]ManualResult, error) {
-	decided := make(map[string]Decision, len(decisions))
-	for _, d := range decisions {
-		decided[d.Record.Number] = d
-	}
+	decided := byNumber(decisions)
 	var due []Decision
 	for _, result := range results {
 		if d := decided[string(result.Number)]; !result.Done && result.Refused == "" && d.Write != WriteNone {
@@ -336,45 +340,43 @@ func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []ManualResu
 			return nil, &HeldError{by}
 		}
 	}
-	var mu sync.Mutex // guards the results and reports
-	completed := make(map[plan.E164]bool, len(results))
-	report := func(result *ManualResult) {
+	var mu sync.Mutex // guards what follows
+	open := make(map[string]*ManualResult, len(results))
+	report := func(number string) {
 		mu.Lock()
 		defer mu.Unlock()
-		if completed[result.Number] {
+		result, isOpen := open[number]
+		if !isOpen {
 			return
 		}
-		completed[result.Number] = true
-		result.complete(r, decided[string(result.Number)])
+		delete(open, number)
+		result.complete(r, decided[number])
 		if m.Report != nil && !m.reported[result.Number] {
 			m.Report(*result)
 		}
 		m.reported[result.Number] = true
 	}
-	waits := make(map[string]*ManualResult, len(due))
 	for i := range results {
-		waits[string(results[i].Number)] = &results[i]
-	}
-	for i := range results {
-		if !slices.ContainsFunc(due, func(d Decision) bool { return d.Record.Number == string(results[i].Number) }) {
-			report(&results[i])
+		number := string(results[i].Number)
+		open[number] = &results[i]
+		if !slices.ContainsFunc(due, func(d Decision) bool { return d.Record.Number == number }) {
+			report(number)
 		}
 	}
-	r.concluded = func(number string) { report(waits[number]) }
+	r.concluded = report
 	err := r.apply(ctx, due)
 	m.remember(r)
 	if errors.Is(err, ledger.ErrChanged) {
 		return nil, err // it is repeated
 	}
-	open, stopped := errors.AsType[*openError](err)
-	if stopped {
+	if stopped, ok := errors.AsType[*openError](err); ok {
+		for _, result := range open {
+			result.Refused = cmp.Or(result.Refused, "Not sent: "+stopped.reason.Advice().Why)
+		}
 		err = nil // the results say why
 	}
 	for i := range results {
-		if result := &results[i]; stopped && !completed[result.Number] {
-			result.Refused = cmp.Or(result.Refused, "Not sent: "+open.reason.Advice().Why)
-		}
-		report(&results[i])
+		report(string(results[i].Number))
 	}
 	return results, err
 }
@@ -422,6 +424,9 @@ func whyNot(n ledger.Number) string {
 		return "Not sent: the work was interrupted. Run the command again."
 	}
 	why := n.Reason.Advice().Why
+	if n.Reason == ledger.CampaignFull && n.Request.Outcome != ledger.Refused { // nothing was sent
+		return fmt.Sprintf("%s By the plan, %s.", why, n.Detail)
+	}
 	if n.Detail != "" {
 		why += " Telnyx: " + strings.TrimRight(n.Detail, ". ") + "."
 	}
@@ -470,16 +475,22 @@ func (m *Manual) Entry(ctx context.Context, name string) (plan.Campaign, error) 
 	return entryFor(name), nil
 }
 
-// EntryOf returns an entry that selects the campaign of a ledger's record.
+// EntryOf returns an entry that selects the campaign of a ledger's record, with the
+// plan's limits.
 func EntryOf(c ledger.Campaign) plan.Campaign {
-	switch {
+	want := entryFor(c.ID)
+	switch reference, isReference := plan.ReferenceIn(c.ID); {
 	case c.Shared && c.TCRID != "":
-		return plan.Campaign{TCRCampaignID: telnyx.TCRCampaignID(c.TCRID)}
+		want = plan.Campaign{TCRCampaignID: telnyx.TCRCampaignID(c.TCRID)}
 	case c.TelnyxID != "":
-		return plan.Campaign{CampaignID: telnyx.CampaignID(c.TelnyxID)}
-	default:
-		return entryFor(c.ID)
+		want = plan.Campaign{CampaignID: telnyx.CampaignID(c.TelnyxID)}
+	case isReference:
+		want = plan.Campaign{ReferenceID: reference, BrandID: c.BrandID}
 	}
+	if c.Planned {
+		want.MaxNumbers = c.MaxNumbers
+	}
+	return want
 }
 
 // Where reads the records of the numbers and returns an entry for each campaign that some

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -129,6 +130,24 @@ func TestManual_Refuses(t *testing.T) {
 				t.Errorf("%d requests were sent", n-writes)
 			}
 		})
+	}
+}
+
+func TestEntryOf_SelectsTheCampaignOfARecord(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		record ledger.Campaign
+		want   plan.Campaign
+	}{
+		"read":                   {ledger.Campaign{ID: "ref_promo-7", TelnyxID: testCampaign}, plan.Campaign{CampaignID: testCampaign}},
+		"shared":                 {ledger.Campaign{ID: "C6X6M95", TCRID: "C6X6M95", Shared: true}, plan.Campaign{TCRCampaignID: "C6X6M95"}},
+		"not found yet":          {ledger.Campaign{ID: testCampaign, Planned: true, MaxNumbers: 49}, plan.Campaign{CampaignID: testCampaign, MaxNumbers: 49}},
+		"reference, not yet":     {ledger.Campaign{ID: "ref_promo-7", BrandID: "b1", Planned: true}, plan.Campaign{ReferenceID: "promo-7", BrandID: "b1"}},
+		"not planned any longer": {ledger.Campaign{ID: "C6X6M95", MaxNumbers: 49}, plan.Campaign{TCRCampaignID: "C6X6M95"}},
+	} {
+		if got := EntryOf(tt.record); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: got %+v, want %+v", name, got, tt.want)
+		}
 	}
 }
 

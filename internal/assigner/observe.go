@@ -44,7 +44,7 @@ type Observer struct {
 	// settles.
 	whole shared[telnyx.Assignment, recordIndex]
 	// saysNotFound says that Telnyx has answered its usual 404 for a number without a
-	// record, so that an odd answer is not its way of saying that.
+	// record, so that an unusual answer is not its way of saying that.
 	saysNotFound atomic.Bool
 	numbers      shared[telnyx.Number, map[string]telnyx.Number]
 	// filed are the account's campaigns, for a resync of many.
@@ -206,7 +206,7 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 			}
 			seen.Records = on.All
 		}
-		alone = q.unheld(seen.Records)
+		alone = q.withoutRecord(seen.Records)
 		if q.forecast && all.rows.Pages <= len(alone)*q.sharedBy {
 			if all, err = o.assignments.read(ctx, q.asked, all.rows.Pages, o.client.Assignments); err != nil {
 				return err
@@ -215,21 +215,21 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 	}
 	if all.rows.Complete {
 		seen.Records = all.indexed.of(q.want.Numbers, q.campaign)
-		alone = slices.DeleteFunc(q.unheld(seen.Records), func(n plan.E164) bool { return !q.requested(n) })
+		alone = slices.DeleteFunc(q.withoutRecord(seen.Records), func(n plan.E164) bool { return !q.requested(n) })
 	}
 	return o.readEach(ctx, alone, all.rows.Complete, seen)
 }
 
-// unheld returns the planned numbers that no live record names. A failed record does not
+// withoutRecord returns the planned numbers that no live record names. A failed record does not
 // hold a number, so there may be another.
-func (q question) unheld(records []telnyx.Assignment) []plan.E164 {
-	var unheld []plan.E164
+func (q question) withoutRecord(records []telnyx.Assignment) []plan.E164 {
+	var numbers []plan.E164
 	for _, change := range plan.Diff(q.want, q.campaign, records) {
 		if change.Action == plan.Attach {
-			unheld = append(unheld, change.Number)
+			numbers = append(numbers, change.Number)
 		}
 	}
-	return unheld
+	return numbers
 }
 
 // liveOn counts the numbers on the campaign, planned or not.
@@ -255,7 +255,7 @@ func isLive(c telnyx.Campaign, change plan.Change) bool {
 // complete list that does not show the number either.
 func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed bool, seen *Observation) error {
 	var mu sync.Mutex
-	var odd []plan.E164
+	var unusual []plan.E164
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(o.concurrency)
 	for _, n := range numbers {
@@ -277,31 +277,31 @@ func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed boo
 				return err
 			default:
 				seen.Unknown[n] = fmt.Sprintf("Telnyx's record of the number cannot be read: %s", errorWords(err))
-				if isOdd(err) {
-					odd = append(odd, n)
+				if isUnusual(err) {
+					unusual = append(unusual, n)
 				}
 			}
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil || len(odd) == 0 {
+	if err := group.Wait(); err != nil || len(unusual) == 0 {
 		return err
 	}
 	switch {
 	case listed:
-		seen.isFree(odd)
+		seen.isFree(unusual)
 		return nil
 	case o.saysNotFound.Load():
 		return nil // Telnyx has words for a number without a record, and these are others
 	default:
-		return o.settleByWholeList(ctx, odd, seen)
+		return o.settleByWholeList(ctx, unusual, seen)
 	}
 }
 
-// isOdd reports an answer about a record that is not one of Telnyx's usual ones: a 404 of
+// isUnusual reports an answer about a record that is not one of Telnyx's usual ones: a 404 of
 // another kind, another refusal, or a 200 without a record. Servers that fail or do not
 // answer say nothing, and neither does an answer that is broken.
-func isOdd(err error) bool {
+func isUnusual(err error) bool {
 	if unreadable, ok := errors.AsType[*telnyx.UnreadableError](err); ok {
 		return unreadable.IsWhole()
 	}

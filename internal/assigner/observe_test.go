@@ -149,7 +149,7 @@ func TestLiveOn_FollowsTheDecisionTable(t *testing.T) {
 	if got := liveOn(c, plan.Diff(q.want, c, records)); got != 2 {
 		t.Errorf("got %d live numbers, want the attached one and the one that is not planned", got)
 	}
-	if got := q.unheld(records); len(got) != 2 {
+	if got := q.withoutRecord(records); len(got) != 2 {
 		t.Errorf("got %v, want the two that failed", got)
 	}
 }

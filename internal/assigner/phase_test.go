@@ -35,7 +35,7 @@ func TestPhaseOf_OnlyProvisionedIsApproved(t *testing.T) {
 }
 
 func TestPhaseOf_ThreeFieldsOverrule(t *testing.T) {
-	approved := telnyx.Campaign{Status: "ACTIVE", CampaignStatus: telnyx.CampaignMNOProvisioned, IsTMobileRegistered: true}
+	approved := telnyx.Campaign{Status: "ACTIVE", CampaignStatus: telnyx.CampaignMNOProvisioned}
 	for name, tt := range map[string]struct {
 		spoil func(*telnyx.Campaign)
 		want  ledger.Phase

@@ -44,6 +44,48 @@ func (a *Assigner) keepPlansMarked(ctx context.Context) {
 	}
 }
 
+// AwaitPlans keeps the ledger's mark up to date until planned is closed or ctx ends: it says
+// why there is no plan set yet. Call it after [Assigner.Join], before [Assigner.Run].
+func (a *Assigner) AwaitPlans(ctx context.Context, planned <-chan struct{}) {
+	for {
+		select {
+		case <-planned:
+			return
+		case <-ctx.Done():
+			return
+		default:
+		}
+		a.markFault(ctx)
+		select {
+		case <-planned:
+		case <-ctx.Done():
+		case <-time.After(markEvery):
+		}
+	}
+}
+
+// markFault writes why the plan files cannot be used, unless another assigner works. The set
+// that was in force last stays in the mark.
+func (a *Assigner) markFault(ctx context.Context) {
+	err := a.config.PlanFault()
+	if err == nil || err.Error() == a.plans.fault {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, markTimeout)
+	defer cancel()
+	if !a.nobodyWorks(ctx) {
+		return
+	}
+	mark, _, readErr := a.ledger.Plans(ctx)
+	if readErr != nil {
+		return // the next round tries again
+	}
+	mark.Fault = err.Error()
+	if a.ledger.PutPlans(ctx, mark) == nil {
+		a.plans.fault = mark.Fault
+	}
+}
+
 // works reports whether this assigner is the one that works.
 func (a *Assigner) works(ctx context.Context) bool {
 	state, err := a.consumer.State(ctx)
@@ -59,8 +101,8 @@ func (a *Assigner) standsBy(ctx context.Context) bool {
 // nobodyWorks reports whether no assigner asks for work, so that this one, which is
 // about to, is the next to work.
 func (a *Assigner) nobodyWorks(ctx context.Context) bool {
-	depths, err := events.ReadDepths(ctx, a.config.JetStream)
-	return err == nil && depths.Idle
+	backlog, err := events.ReadBacklog(ctx, a.config.JetStream)
+	return err == nil && backlog.Idle
 }
 
 func worksForSure(context.Context) bool { return true }

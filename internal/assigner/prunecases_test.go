@@ -2,6 +2,7 @@ package assigner
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -305,6 +306,18 @@ func TestPrune_LeavesWhatAnotherEntryWillMove(t *testing.T) {
 	r.plan(pruning(numbers[1:]...), listed("next", otherCampaign, numbers[0])+"  move_from: ["+testCampaign+"]\n")
 	leaves(r, 3)
 	wantOn(r, "while the other campaign is in review", numbers)
+}
+
+// The plan moves the number to a second entry of the same campaign, which does not count.
+func TestPrune_LeavesWhatAnotherEntryOfTheCampaignNames(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(6)
+	r := newRig(t, telnyxsim.Options{}, 6)
+	attachAll(r, pruning(numbers...))
+	c, _ := r.sim.Campaign(testCampaign)
+	r.plan(pruning(numbers[1:]...), fmt.Sprintf("- name: next\n  tcr_campaign_id: %s\n  numbers: [%q]\n", c.TCRID, numbers[0]))
+	leaves(r, 3)
+	wantOn(r, "while another entry of the campaign names it", numbers)
 }
 
 // Assign of a number that prune is about to remove.

@@ -61,13 +61,15 @@ type reconcile struct {
 	removes []plan.E164
 	// concluded is called when the request for a number has its answer; nil for nobody.
 	concluded func(number string)
+	// listed says that the campaign was taken out of a list of many.
+	listed bool
 	// pruneBase and pruned are the fields of the campaign's record.
 	pruneBase, pruned int
 
 	entry ledger.CampaignEntry
 	// before is the campaign's record as the reconcile found it.
 	before ledger.Campaign
-	extras int
+	extras []string
 
 	refreshing sync.Mutex // held by the one that reads the campaign again
 
@@ -163,8 +165,8 @@ func (a *Assigner) begin(ctx context.Context, req request) (*reconcile, error) {
 // isUnknownReference reports a reference that left the plan before any campaign was
 // filed with it. Telnyx cannot be asked by a reference alone.
 func (r *reconcile) isUnknownReference() bool {
-	prefix := strings.TrimSuffix(plan.Campaign{ReferenceID: " "}.ID(), " ")
-	return !r.planned && strings.HasPrefix(r.req.key, prefix) && r.a.observer.campaigns.id(r.req.key) == ""
+	_, isReference := plan.ReferenceIn(r.req.key)
+	return !r.planned && isReference && r.a.observer.campaigns.id(r.req.key) == ""
 }
 
 // read reads the campaign. A resync takes it out of the list of campaigns, if that only
@@ -177,6 +179,7 @@ func (r *reconcile) read(ctx context.Context) (campaign telnyx.Campaign, seen *O
 		r.a.observer.campaigns.forgetMiss(r.want)
 	}
 	if c, unchanged := r.filed(ctx); unchanged {
+		r.listed = true
 		return c, nil, nil
 	}
 	guess, guessed := r.guess()
@@ -398,13 +401,13 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 	if err != nil {
 		return nil, err
 	}
-	r.extras = 0
+	r.extras = nil
 	room := CapacityOf(r.want, r.campaign) - liveOn(r.campaign, changes)
 	var cases []Case
 	for _, change := range changes {
 		if change.Action == plan.Extra {
 			if !slices.Contains(leaving, change.Number) {
-				r.extras++
+				r.extras = append(r.extras, string(change.Number))
 			}
 			continue
 		}
@@ -455,7 +458,7 @@ func decideInOrder(cases []Case, room int) []Decision {
 func comparePlaces(entry plan.Campaign, a, b plan.E164) int {
 	x, _ := entry.Where(a)
 	y, _ := entry.Where(b)
-	return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column), cmp.Compare(a, b))
+	return cmp.Or(x.Compare(y), cmp.Compare(a, b))
 }
 
 // soleProprietor is the use case of campaigns that carry one number
@@ -561,7 +564,7 @@ func (r *reconcile) openCampaign(ctx context.Context) error {
 func (r *reconcile) unfinished() ledger.Campaign {
 	c := r.record()
 	r.noteApproval(&c)
-	c.EntryHash, c.Extras = r.before.EntryHash, r.before.Extras
+	c.EntryHash, c.Extras, c.ExtraNumbers = r.before.EntryHash, r.before.Extras, r.before.ExtraNumbers
 	return c
 }
 
@@ -689,7 +692,8 @@ func (r *reconcile) notRead(ctx context.Context, reason ledger.Reason, detail st
 		detail = r.before.Detail
 	}
 	record := r.record()
-	record.Phase, record.EntryHash, record.Extras = cmp.Or(record.Phase, ledger.PhaseUnread), r.before.EntryHash, r.before.Extras
+	record.Phase, record.EntryHash = cmp.Or(record.Phase, ledger.PhaseUnread), r.before.EntryHash
+	record.Extras, record.ExtraNumbers = r.before.Extras, r.before.ExtraNumbers
 	record.Reason, record.Detail, record.Attempts = reason, detail, attempts
 	return r.finish(ctx, record)
 }

@@ -58,8 +58,11 @@ func (r *reconcile) writeRecord(n ledger.Number, write func(ledger.NumberEntry, 
 // logNumber logs a number's new state; news says that it needs a person since now.
 func (r *reconcile) logNumber(n ledger.Number, news bool) {
 	line := r.a.log.Info()
-	if news {
+	switch {
+	case news:
 		line = r.a.log.Warn().Str(telemetry.KeyDetail, n.Detail)
+	case n.State == ledger.Planned && (n.Reason == ledger.Queued || n.Reason.OfCampaign()):
+		line = r.a.log.Debug() // the line of the campaign says it
 	}
 	line.Str(telemetry.KeyNumber, n.Number).Str(telemetry.KeyCampaign, r.req.key).Str(telemetry.KeyPlan, n.Plan).
 		Str(telemetry.KeyState, string(n.State)).Str(telemetry.KeyReason, string(n.Reason)).
@@ -123,8 +126,10 @@ func (r *reconcile) record() ledger.Campaign {
 		c.PlanHash = r.set.Hash
 	}
 	c.PlanPlace, c.ReadAgoSeconds = placeText(r.want.Position), max(r.a.now().Sub(r.now), 0).Seconds()
-	c.Reason, c.Detail, c.Attempts, c.Extras = "", "", 0, r.extras
-	c.PruneBase, c.Pruned, c.MaxNumbers = r.pruneBase, r.pruned, r.want.MaxNumbers
+	c.Reason, c.Detail, c.Attempts = "", "", 0
+	c.Extras, c.ExtraNumbers = len(r.extras), r.extras[:min(len(r.extras), ledger.MaxExtraNumbers)]
+	c.PruneBase, c.Pruned, c.MaxNumbers, c.NumberPool = r.pruneBase, r.pruned, r.want.MaxNumbers, r.want.NumberPool
+	c.BrandID = cmp.Or(r.want.BrandID, c.BrandID)
 	if read := r.campaign; r.wasRead() {
 		c.TelnyxID, c.TCRID, c.BrandID = string(read.CampaignID), string(read.TCRCampaignID), read.BrandID
 		c.ReferenceKey = cmp.Or(plan.Campaign{ReferenceID: read.ReferenceID}.ID(), c.ReferenceKey)
@@ -142,6 +147,7 @@ func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
 	if !c.NoticedAt.IsZero() && c.AttachedAt.IsZero() && r.allAttached() {
 		c.AttachedAt = r.a.now().UTC().Round(0)
 	}
+	r.readCarriers(ctx, &c)
 	r.notify(ctx, &c)
 	r.notifyEnd(ctx, &c)
 	if err := r.putCampaign(ctx, c); err != nil {
@@ -179,7 +185,7 @@ func (r *reconcile) noteApproval(c *ledger.Campaign) {
 		c.ApprovedAt, c.NoticedAt, c.AttachedAt = time.Time{}, time.Time{}, time.Time{}
 		return
 	}
-	if c.ApprovedAt.IsZero() && !r.req.approved.IsZero() {
+	if c.ApprovedAt.IsZero() && !r.req.approved.IsZero() && r.isOfThisApproval(r.req.approved) {
 		c.ApprovedAt = r.req.approved.UTC()
 	}
 	if !c.NoticedAt.IsZero() {
@@ -189,6 +195,16 @@ func (r *reconcile) noteApproval(c *ledger.Campaign) {
 	if !r.req.noticed.IsZero() && r.req.noticed.Before(c.NoticedAt) {
 		c.NoticedAt = r.req.noticed.UTC().Round(0)
 	}
+}
+
+// isOfThisApproval reports whether Telnyx's time of an approval can be that of the present
+// one. A replayed event may be of an earlier one: from before the phase that ended with the
+// approval, or long before it was noticed.
+func (r *reconcile) isOfThisApproval(at time.Time) bool {
+	if r.before.Phase == ledger.PhaseApproved {
+		return at.After(r.before.NoticedAt.Add(-24 * time.Hour))
+	}
+	return at.After(r.before.Since.Add(-time.Minute)) // clocks differ
 }
 
 // allAttached reports whether every planned number is attached, as far as this

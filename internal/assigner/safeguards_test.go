@@ -194,9 +194,10 @@ func TestReceiveAll_ReconcilesEverythingAfterATakeOver(t *testing.T) {
 		why   string
 	}{
 		{"1", 0, 0, "it has just started, which is a resync by itself"},
-		{"1", takeoverAfter + time.Second, 0, "the pin is the same"},
-		{"2", 0, 1, "another one was active in between"},
-		{"2", 0, 1, "the pin is the same"},
+		{"2", 5 * time.Second, 0, "it started moments ago"},
+		{"2", takeoverAfter, 0, "the pin is the same"},
+		{"3", 0, 1, "another one was active in between"},
+		{"3", 0, 1, "the pin is the same"},
 	} {
 		r.advance(step.after)
 		for _, id := range campaigns {

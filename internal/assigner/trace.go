@@ -50,24 +50,17 @@ func endSpan(span telemetry.Span, err error) {
 	span.End(outcome != outcomeFailed)
 }
 
-// traceCalls makes a span of each call that a traced reconcile makes.
-func (a *Assigner) traceCalls(client *telnyx.Client) {
-	if a.config.Tracer == nil {
-		return
-	}
-	before := client.OnSend
-	client.OnSend = func(ctx context.Context, method, route string) func(telnyx.Call) {
-		_, span := telemetry.Begin(ctx, method+" "+route, telemetry.Client)
+// watchCall counts a call, and makes a span of it if its reconcile is traced.
+func (a *Assigner) watchCall(ctx context.Context, method, route string) (over func(telnyx.Call)) {
+	var span telemetry.Span
+	if a.config.Tracer != nil {
+		_, span = telemetry.Begin(ctx, method+" "+route, telemetry.Client)
 		span.Text(telemetry.AttrMethod, method)
 		span.Text(telemetry.AttrRoute, route)
-		over := func(telnyx.Call) {}
-		if before != nil {
-			over = before(ctx, method, route)
-		}
-		return func(call telnyx.Call) {
-			span.Number(telemetry.AttrStatus, call.Status)
-			span.End(call.Err == nil)
-			over(call)
-		}
+	}
+	return func(call telnyx.Call) {
+		a.metrics.call(call)
+		span.Number(telemetry.AttrStatus, call.Status)
+		span.End(call.Err == nil)
 	}
 }

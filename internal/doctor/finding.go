@@ -43,6 +43,7 @@ const (
 	CheckSpeed       Check = "publish_speed"
 	CheckNATSClock   Check = "nats_clock"
 	CheckRights      Check = "permissions"
+	CheckUpgrade     Check = "upgrade"
 	CheckAssigner    Check = "assigner"
 	CheckPlans       Check = "plans"
 	CheckPublicKey   Check = "public_key"

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,38 @@ func TestPublishSpeed_Thresholds(t *testing.T) {
 		{"too slow", doctor.PublishSpeed(doctor.Speed{P50: ms, P99: 1000 * ms}), doctor.Fail},
 		{"lost", doctor.PublishSpeed(doctor.Speed{Lost: true}), doctor.Fail},
 	})
+}
+
+func TestUpgrade_SaysWhatChanges(t *testing.T) {
+	settings := func(layout string, age time.Duration) jetstream.StreamConfig {
+		return jetstream.StreamConfig{Name: "KV_NUMBERS", MaxAge: age, Metadata: map[string]string{"greenlight_layout": layout, "greenlight_version": "9.9.0"}}
+	}
+	upgrade := func(found ...jetstream.StreamConfig) doctor.Finding {
+		byName := make(map[string]jetstream.StreamConfig)
+		for _, has := range found {
+			byName[has.Name] = has
+		}
+		return doctor.Upgrade([]jetstream.StreamConfig{{Name: "KV_NUMBERS", MaxAge: time.Hour}}, byName)
+	}
+	current := strconv.Itoa(events.LayoutVersion)
+	check(t, []row{
+		{"nothing", upgrade(settings(current, time.Hour)), doctor.OK},
+		{"newer", upgrade(settings("99", time.Hour)), doctor.Fail},
+	})
+	for _, tt := range []struct {
+		got  doctor.Finding
+		want string
+	}{
+		{upgrade(settings(current, time.Hour)), "changes nothing"},
+		{upgrade(settings(current, time.Minute)), "updates the settings of bucket NUMBERS (max_age)"},
+		{upgrade(settings("0", time.Hour)), "updates the settings of bucket NUMBERS (layout)"},
+		{upgrade(), "creates bucket NUMBERS"},
+		{upgrade(settings("99", time.Hour)), "stream KV_NUMBERS was made by a newer Greenlight (version 9.9.0, layout 99; this program supports layout " + current + ")"},
+	} {
+		if !strings.Contains(tt.got.Message, tt.want) {
+			t.Errorf("got %q, want %q in it", tt.got.Message, tt.want)
+		}
+	}
 }
 
 // Fewer than a hundred messages have no 99th percentile.

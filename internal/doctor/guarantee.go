@@ -3,10 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"sync"
-	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
@@ -94,48 +91,15 @@ func (g Guarantee) meaning() string {
 	}
 }
 
-// guaranteeAge is how long a [CachedGuarantee] keeps an answer. Readiness probes ask every
-// few seconds, and streams are rarely edited.
-const guaranteeAge = time.Minute
-
-// CachedGuarantee says what a 200 means on a connection in use. It reads the stream again
-// after a reconnect, since a restarted server may have other settings, and else once a
-// minute. It is safe for concurrent use.
-type CachedGuarantee struct {
-	nc   *nats.Conn
-	js   jetstream.JetStream
-	sync Sync
-	dir  string
-	now  func() time.Time
-
-	mu         sync.Mutex
-	reconnects uint64
-	readAt     time.Time
-	text       string
-}
-
-// NewCachedGuarantee returns the guarantee of a connection. Sync is the server's setting,
-// which only its administrators can read. Dir is its data folder if that is on this
-// machine, else empty.
-func NewCachedGuarantee(js jetstream.JetStream, sync Sync, dir string) *CachedGuarantee {
-	return &CachedGuarantee{nc: js.Conn(), js: js, sync: sync, dir: dir, now: time.Now}
-}
-
-// Text returns the server's version and what a 200 means, or that this is unknown.
-func (g *CachedGuarantee) Text(ctx context.Context) string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	reconnects, now := g.nc.Stats().Reconnects, g.now()
-	if g.text != "" && g.reconnects == reconnects && now.Sub(g.readAt) < guaranteeAge {
-		return g.text
-	}
-	stream, err := g.js.Stream(ctx, events.StreamEvents)
+// ReadGuarantee returns the server's version and what a 200 means on a connection in use, or
+// that this is unknown. Sync is the server's setting, which only its administrators can read.
+// Dir is its data folder if that is on this machine, else empty.
+func ReadGuarantee(ctx context.Context, js jetstream.JetStream, sync Sync, dir string) string {
+	stream, err := js.Stream(ctx, events.StreamEvents)
 	if err != nil {
 		return Guarantee{}.String()
 	}
-	guarantee := GuaranteeOf(stream.CachedInfo().Config, g.sync)
-	guarantee.Volatile = volatileFolder(g.dir)
-	g.reconnects, g.readAt = reconnects, now
-	g.text = "NATS " + g.nc.ConnectedServerVersion() + ". " + guarantee.String()
-	return g.text
+	guarantee := GuaranteeOf(stream.CachedInfo().Config, sync)
+	guarantee.Volatile = volatileFolder(dir)
+	return "NATS " + js.Conn().ConnectedServerVersion() + ". " + guarantee.String()
 }

@@ -28,6 +28,8 @@ type NATS struct {
 	Health func(context.Context, *nats.Conn) (string, error)
 	// Monitors are the monitoring addresses of servers.
 	Monitors []string
+	// Settings are those that this program gives its streams and buckets.
+	Settings []jetstream.StreamConfig
 	// HTTP is the client for the monitors. Default [http.DefaultClient].
 	HTTP *http.Client
 }
@@ -59,7 +61,7 @@ func (n NATS) Check(ctx context.Context, r *Report) {
 	} else {
 		r.Add(unknown(CheckDeadLetters, "The free space of stream DEAD_LETTERS is unknown", err, ""))
 	}
-	r.Add(Rights(n.rights(ctx, js)), n.speed(ctx, js, info.Config), n.clock(ctx, js), n.assigner(ctx, js))
+	r.Add(n.upgrade(ctx, js), Rights(n.rights(ctx, js)), n.speed(ctx, js, info.Config), n.clock(ctx, js), n.assigner(ctx, js))
 }
 
 // requestTimeout bounds each check, so that one without an answer leaves time for others.

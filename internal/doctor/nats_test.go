@@ -244,7 +244,7 @@ func TestNATS_PromisesNoDiskForAVolatileFolder(t *testing.T) {
 		t.Errorf("got %+v, want that files do not last there", got)
 	}
 	for name, got := range map[string]string{
-		"doctor": report.Guarantee, "readiness": doctor.NewCachedGuarantee(js, doctor.SyncAlways, dir).Text(t.Context()),
+		"doctor": report.Guarantee, "readiness": doctor.ReadGuarantee(t.Context(), js, doctor.SyncAlways, dir),
 	} {
 		if strings.Contains(got, "is synced") || !strings.Contains(got, "does not make it last") {
 			t.Errorf("%s: got %q, want no promise of a disk", name, got)

@@ -53,7 +53,7 @@ func faulty(f Finding, path string, err error) Finding {
 	f.Facts["faults"] = len(faults)
 	message := fmt.Sprintf("The plans at %s have %s and are not used:", path, status.Count(len(faults), "fault"))
 	for _, fault := range faults[:min(len(faults), maxFaults)] {
-		message += "\n" + fault.Position().String() + ": " + fault.What + ": " + fault.Why + "."
+		message += "\n" + fault.Position.String() + ": " + fault.What + ": " + fault.Why + "."
 	}
 	if more := len(faults) - maxFaults; more > 0 {
 		message += fmt.Sprintf("\nand %d more.", more)

@@ -23,7 +23,7 @@ type topic struct {
 }
 
 var topics = []topic{
-	{"Storage", []Check{CheckNATS, CheckVersion, CheckStream, CheckStorage, CheckReplicas, CheckSync, CheckWrites, CheckDisk}},
+	{"Storage", []Check{CheckNATS, CheckVersion, CheckStream, CheckStorage, CheckReplicas, CheckSync, CheckWrites, CheckDisk, CheckUpgrade}},
 	{"Free space, speed and permissions", []Check{CheckRoom, CheckDeadLetters, CheckSpeed, CheckNATSClock, CheckRights}},
 	{"Assigner and plans", []Check{CheckAssigner, CheckPlans}},
 	{"Telnyx", []Check{CheckPublicKey, CheckTelnyx, CheckTelnyxClock, CheckWebhookURL, CheckDeliveries}},

@@ -14,10 +14,14 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 	"greenlight/internal/testkit"
+	"greenlight/internal/webhook"
 )
 
 // upProcess runs the real `greenlight up` in a world, on a data folder.
@@ -88,59 +92,220 @@ func (u upProcess) status(data string) (s seen, text string) {
 	return s, compact.String()
 }
 
-// The steps of docs/operations.md, Backups: stop, copy the data folder, start elsewhere.
-func TestBackup_StartsElsewhereAsItStopped(t *testing.T) {
+// backedUp is a Greenlight that is backed up and lost: greenlight up on a data folder, or
+// webhook and assigner on a server of their own.
+type backedUp struct {
+	upProcess
+	// data is the folder of greenlight up, else empty.
+	data string
+	nats *testkit.Process
+}
+
+// start starts it and returns how to kill it.
+func (b *backedUp) start() (kill func()) {
+	b.t.Helper()
+	var all []*exec.Cmd
+	if b.data != "" {
+		all = append(all, b.program("greenlight", "up"))
+	} else {
+		all = append(all, b.program("webhook"), b.program("assigner"))
+	}
+	out := &testkit.Buffer{}
+	for _, command := range all {
+		command.Stdout, command.Stderr = out, out
+		b.must(command.Start())
+	}
+	kill = sync.OnceFunc(func() {
+		for _, command := range all {
+			_ = command.Process.Kill()
+			_ = command.Wait()
+		}
+	})
+	b.t.Cleanup(kill)
+	b.eventually("it is up", func() (bool, string) {
+		return strings.Contains(out.String(), "assigner runs") && strings.Contains(out.String(), "webhook takes deliveries"), out.String()
+	})
+	return kill
+}
+
+func (b *backedUp) program(name string, args ...string) *exec.Cmd {
+	command := exec.Command(b.commands+name, args...)
+	command.Env = append(os.Environ(), "PLANS="+b.plans, "RESYNC=1s", "ADMIN_LISTEN=127.0.0.1:0", "TELNYX_API_KEY="+apiKey,
+		"TELNYX_BASE_URL="+b.api.URL+"/v2", "TELNYX_RATE=100", "TELNYX_PUBLIC_KEY="+b.sim.PublicKey())
+	command.Env = append(command.Env, b.env...)
+	if b.data != "" {
+		command.Env = append(command.Env, "DATA="+b.data)
+	} else {
+		command.Env = append(command.Env, "NATS_URL="+b.nats.URL)
+	}
+	return command
+}
+
+// lose removes everything that was stored. Nothing may be running.
+func (b *backedUp) lose() {
+	b.t.Helper()
+	if b.data != "" {
+		b.must(os.RemoveAll(b.data))
+		return
+	}
+	b.nats.Kill()
+	b.nats = testkit.StartProcess(b.t)
+}
+
+// run runs an operator's command and returns what it prints.
+func (b *backedUp) run(args ...string) (string, error) {
+	out, err := b.program("greenlight", args...).CombinedOutput()
+	return string(out), err
+}
+
+func (b *backedUp) does(args ...string) string {
+	b.t.Helper()
+	out, err := b.run(args...)
+	if err != nil {
+		b.t.Fatalf("greenlight %v: %v\n%s", args, err, out)
+	}
+	return out
+}
+
+// state is what must not get lost: the status, the history of a number, and the dead letters.
+func (b *backedUp) state() string {
+	text, err := b.run("status", "--json")
+	if err != nil {
+		return err.Error()
+	}
+	var s seen
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return err.Error()
+	}
+	held := strings.Contains(text, "repair of the office")
+	why, _ := b.run("why", "+12125550142")
+	letters, _ := b.run("deadletters", "list", "--json")
+	history, _, _ := strings.Cut(why, "\nNow:") // what follows is relative to now
+	return fmt.Sprint(s, " held: ", held, letters, history)
+}
+
+// A backup is taken while Greenlight runs. Then it is killed and everything is lost. After
+// the restore, nothing is attached twice, and no history is lost: also if Greenlight was
+// started before the restore.
+func TestBackup_RestoresWhatIsLost(t *testing.T) {
 	t.Parallel()
+	for _, embedded := range []bool{true, false} {
+		t.Run(fmt.Sprint("embedded ", embedded), func(t *testing.T) {
+			t.Parallel()
+			b := newBackedUp(t, embedded)
+			kill := b.start()
+			b.eventually("the campaigns are read", func() (bool, string) {
+				text := b.state()
+				return strings.Contains(text, "planned:6"), text
+			})
+			b.must(b.sim.Approve(campaignID))
+			b.eventually("all numbers of the campaign are sendable", func() (bool, string) {
+				text := b.state()
+				return strings.Contains(text, "sendable:5"), text
+			})
+			b.eventually("its completion is noticed", func() (bool, string) {
+				text := b.state()
+				return strings.Contains(text, "completed"), text
+			})
+			b.does("hold", "--reason", "repair of the office")
+			b.deadLetter()
+			before, writes := b.state(), len(b.sim.Writes())
+			for _, part := range []string{"held: true", "Telnyx reported on the campaign", "Sent: POST", `"reason"`} {
+				if !strings.Contains(before, part) {
+					t.Fatalf("there is no %q to lose in\n%s", part, before)
+				}
+			}
+			file := filepath.Join(t.TempDir(), "backup.tar")
+			b.does("backup", file)
+			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("the backup has mode %v: %v", info.Mode(), err)
+			}
+
+			kill()
+			b.lose()
+			b.does("restore", file)
+			kill = b.start()
+			b.eventually("all is as before", func() (bool, string) { got := b.state(); return got == before, got + "\nwant\n" + before })
+
+			kill()
+			b.lose()
+			kill = b.start()
+			b.eventually("it has read everything from Telnyx", func() (bool, string) {
+				text := b.state()
+				return strings.Contains(text, "sendable:5"), text
+			})
+			b.does("restore", file)
+			b.eventually("all is as before", func() (bool, string) { got := b.state(); return got == before, got + "\nwant\n" + before })
+			if got := len(b.sim.Writes()); got != writes {
+				t.Errorf("%d more writes at Telnyx", got-writes)
+			}
+
+			b.does("resume")
+			b.must(b.sim.Approve(laterID))
+			b.eventually("it continues", func() (bool, string) {
+				text := b.state()
+				return strings.Contains(text, "sendable:6"), text
+			})
+			if got := len(b.sim.Writes()); got != writes+1 {
+				t.Errorf("%d more writes at Telnyx, want one", got-writes)
+			}
+			if out, err := b.run("restore", file); err == nil || !strings.Contains(out, "--replace") {
+				t.Errorf("a restore over other history: %v\n%s", err, out)
+			}
+			b.does("restore", "--replace", file)
+			b.eventually("the hold of the backup is back", func() (bool, string) {
+				text := b.state()
+				return strings.Contains(text, "held: true"), text
+			})
+			if kept, _ := filepath.Glob(file + ".before-*"); len(kept) == 0 {
+				t.Error("what was replaced is not kept")
+			}
+			if got := len(b.sim.Writes()); got != writes+1 {
+				t.Errorf("%d more writes at Telnyx, want one", got-writes)
+			}
+			kill()
+		})
+	}
+}
+
+// newBackedUp returns one with two campaigns in review.
+func newBackedUp(t *testing.T, embedded bool) *backedUp {
+	t.Helper()
 	commands, err := buildCommands()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := newWorld(t, telnyxsim.Options{})
-	w.stage(campaignID + ": " + numbers)
-	// One more than Telnyx lists on the account.
-	w.plan("version: 1\ncampaigns: [{name: spring, campaign_id: " + campaignID + ", numbers: [" + strings.ReplaceAll(numbers, " ", ", ") + ", +12125550199]}]")
-	w.sim.AddCampaign(telnyxsim.Campaign{ID: campaignID, CampaignStatus: telnyx.CampaignMNOPending})
-	plans := filepath.Join(t.TempDir(), "plan.yaml")
-	yaml, err := w.plans().YAML()
-	w.must(err)
-	w.must(os.WriteFile(plans, yaml, 0o600))
+	w.stage(campaignID+": "+numbers, laterID+": "+laterNumber)
+	address := "127.0.0.1:" + testkit.FreePort(t)
+	for _, id := range []string{campaignID, laterID} {
+		w.sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: "http://" + address + webhook.Path})
+	}
+	b := &backedUp{upProcess: upProcess{world: w, commands: commands, plans: w.planFile(), env: []string{"LISTEN=" + address}}}
+	if embedded {
+		b.data = filepath.Join(t.TempDir(), "data")
+	} else {
+		b.nats = testkit.StartProcess(t)
+	}
+	return b
+}
 
-	old, copied := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "elsewhere")
-	up := upProcess{world: w, commands: commands, plans: plans}
-	_, stop := up.run(old)
-	w.eventually("the campaign is read", func() (bool, string) {
-		s, text := up.status(old)
-		return s.Totals[ledger.Planned] == 6, text
-	})
-	w.must(w.sim.Approve(campaignID))
-	w.eventually("all but one are sendable", func() (bool, string) {
-		s, text := up.status(old)
-		return s.Totals[ledger.Sendable] == 5 && s.Totals[ledger.Failed] == 1 && len(s.Campaigns) == 1 && strings.HasPrefix(s.Campaigns[0].Reported, "partial"), text
-	})
-	before, _ := up.status(old)
-	stop()
-	writes := len(w.sim.Writes())
-	w.must(os.CopyFS(copied, os.DirFS(old)))
-	if _, err := os.Stat(filepath.Join(copied, "nats.url")); err == nil {
-		t.Error("a folder that was stopped has an address in it")
+// deadLetter stores a dead letter.
+func (b *backedUp) deadLetter() {
+	b.t.Helper()
+	address := ""
+	if b.data != "" {
+		text, err := os.ReadFile(filepath.Join(b.data, events.EmbeddedURLFile))
+		b.must(err)
+		address = strings.TrimSpace(string(text))
+	} else {
+		address = b.nats.URL
 	}
-
-	log, stop := up.run(copied)
-	w.eventually("it has read the folder", func() (bool, string) {
-		s, text := up.status(copied)
-		return s.Totals[ledger.Sendable] == 5 && strings.Contains(log.String(), "assigner runs"), text
-	})
-	after, _ := up.status(copied)
-	if fmt.Sprint(after) != fmt.Sprint(before) {
-		t.Errorf("got %+v, want it as it stopped: %+v", after, before)
-	}
-	stop()
-	if got := len(w.sim.Writes()); got != writes {
-		t.Errorf("%d more writes at Telnyx", got-writes)
-	}
-	for _, word := range []string{"number is", "campaign is", "Partly done"} {
-		if strings.Contains(log.String(), word) {
-			t.Errorf("it reports old changes as new:\n%s", log.String())
-		}
-	}
+	nc, err := events.Connect(address, "test")
+	b.must(err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	b.must(err)
+	_, err = js.Publish(b.t.Context(), "deadletter.telnyx.test", []byte("{}"))
+	b.must(err)
 }

@@ -293,7 +293,7 @@ func (w *dialectWorld) diffFaults() (faults []string) {
 		return []string{"diff: " + err.Error()}
 	}
 	found := map[string]ledger.Reason{}
-	for _, f := range forecasts {
+	for _, f := range forecasts[0] {
 		if f.Phase != ledger.PhaseApproved {
 			faults = append(faults, fmt.Sprintf("diff: campaign %s is %s", f.Plan.ID(), f.Phase))
 		}

@@ -259,7 +259,7 @@ var scenarios = map[ledger.Reason][]scenario{
 		{name: "by Telnyx's words", state: ledger.Planned, again: timed, words: "Limit exceeded",
 			options: telnyxsim.Options{MaxNumbersPerCampaign: 3}, prepare: crowded(3), fix: freed(many(1)[0])},
 		{name: "of a sole proprietor", state: ledger.Planned, again: timed, words: "Sole Proprietor campaigns can only have one phone number", prepare: func(w *world) {
-			campaignThat(func(c *telnyxsim.Campaign) { c.SoleProprietor = true })(w)
+			campaignThat(func(c *telnyxsim.Campaign) { c.Usecase = "SOLE_PROPRIETOR" })(w)
 			crowded(1)(w)
 		}, fix: freed(many(1)[0])},
 	},

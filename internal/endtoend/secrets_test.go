@@ -4,21 +4,33 @@ package endtoend_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
+	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -31,6 +43,9 @@ const (
 	notifyUser = "n0tify-user-s3cret"
 	notifyPath = "n0tify-path-t0ken"
 	adminToken = "adm1n-t0ken-s3cret"
+	otlpHeader = "0tlp-header-s3cret"
+	basePass   = "base-url-passw0rd"
+	natsSeed   = "SUA-nats-creds-s3cret"
 )
 
 // secretsRun has all output of the commands while they run against a world.
@@ -40,6 +55,9 @@ type secretsRun struct {
 	environment []string // of every command
 	nats        *url.URL
 	all         testkit.Buffer
+	// collector gets the traces. TLSKey is a line of the private key.
+	collector testkit.Collector
+	tlsKey    string
 }
 
 // otherID is a campaign that is rejected.
@@ -57,9 +75,13 @@ func TestSecrets_AreInNoOutput(t *testing.T) {
 	c.takesOver(standby)
 	c.readPages(receiver, worker, standby)
 	c.runForPeople()
+	c.backUp()
 	for _, n := range c.notices() {
 		fmt.Fprintln(&c.all, n.Text)
 	}
+	c.eventually("traces arrive", func() (bool, string) { return len(c.collector.Raw()) > 0, "" })
+	_, err := c.all.Write(c.collector.Raw())
+	c.must(err)
 	c.holdsNoSecret()
 	c.hasExpectedOutput()
 }
@@ -70,7 +92,9 @@ func newSecretsRun(t *testing.T) *secretsRun {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &secretsRun{world: newWorld(t, telnyxsim.Options{}), commands: commands}
+	trusting := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	t.Cleanup(trusting.CloseIdleConnections)
+	c := &secretsRun{world: newWorld(t, telnyxsim.Options{DeliveryTransport: trusting}), commands: commands}
 	c.stage(campaignID+": "+numbers, otherID+": +12125550199")
 	c.nats, err = url.Parse(c.world.nats.URL())
 	c.must(err)
@@ -79,11 +103,68 @@ func newSecretsRun(t *testing.T) *secretsRun {
 		http.Error(answer, r.URL.String()+r.Header.Get("Authorization"), http.StatusForbidden)
 	}))
 	t.Cleanup(inbox.Close)
+	collector := httptest.NewServer(&c.collector)
+	t.Cleanup(collector.Close)
+	cert, key := c.certificate()
 	notifyURL := "generic+" + strings.Replace(inbox.URL, "http://", "http://"+notifyUser+":pass@", 1) + "/" + notifyPath
 	c.environment = append(os.Environ(),
 		"NATS_URL="+c.nats.String(), "TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+c.api.URL+"/v2", "TELNYX_RATE=100", "TELNYX_PUBLIC_KEY="+c.sim.PublicKey(),
-		"PLANS="+c.planFile(), "RESYNC=1h", "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0", "NOTIFY_URL="+notifyURL, "ADMIN_TOKEN="+adminToken, "LOG_LEVEL=debug")
+		"PLANS="+c.planFile(), "RESYNC=1h", "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0", "NOTIFY_URL="+notifyURL, "ADMIN_TOKEN="+adminToken, "LOG_LEVEL=debug",
+		"OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20"+otlpHeader, "TLS_CERT="+cert, "TLS_KEY="+key)
 	return c
+}
+
+// certificate writes a certificate for the public listener and its key.
+func (c *secretsRun) certificate() (cert, key string) {
+	c.t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	c.must(err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	leaf, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	c.must(err)
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	c.must(err)
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+	c.tlsKey = strings.Split(string(text), "\n")[1]
+	cert, key = filepath.Join(c.t.TempDir(), "cert.pem"), filepath.Join(c.t.TempDir(), "key.pem")
+	c.must(os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf}), 0o600))
+	c.must(os.WriteFile(key, text, 0o600))
+	return cert, key
+}
+
+// backUp runs greenlight up on a backup of the run, and backs it up. All that is in the
+// streams is searched, since snapshots are compressed.
+func (c *secretsRun) backUp() {
+	c.t.Helper()
+	data, file := filepath.Join(c.t.TempDir(), "data"), filepath.Join(c.t.TempDir(), "backup")
+	c.runOnce(run{name: "greenlight", args: []string{"backup", file}, fine: true})
+	own := []string{"NATS_URL=", "DATA=" + data}
+	c.runOnce(run{name: "greenlight", args: []string{"restore", file}, env: own, fine: true})
+	c.must(fs.WalkDir(os.DirFS(filepath.Join(data, "jetstream")), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		stored, err := os.ReadFile(filepath.Join(data, "jetstream", name))
+		c.must(err)
+		_, err = c.all.Write(append(stored, '\n'))
+		return err
+	}))
+	environment := c.environment
+	c.environment = append(slices.Clip(environment), own...)
+	up := c.start("greenlight", "up")
+	c.readPages(up)
+	for _, args := range [][]string{{"status", "--json"}, {"doctor", "--json"}, {"backup", file}, {"why", "+12125550142"}, {"notices", "list"}} {
+		c.runOnce(run{name: "greenlight", args: args, fine: args[0] != "doctor"})
+	}
+	address, err := os.ReadFile(filepath.Join(data, events.EmbeddedURLFile))
+	c.must(err)
+	token, err := url.Parse(strings.TrimSpace(string(address)))
+	c.must(err)
+	if strings.Contains(c.all.String(), token.User.Username()) {
+		c.t.Error("the token of the built-in NATS server came out")
+	}
+	up.stop()
+	c.environment = environment
 }
 
 // started is a command that runs until the test ends or it is stopped.
@@ -93,10 +174,10 @@ type started struct {
 	stop func()
 }
 
-func (c *secretsRun) start(name string) *started {
+func (c *secretsRun) start(name string, args ...string) *started {
 	c.t.Helper()
 	s := &started{}
-	command := exec.Command(c.commands + name)
+	command := exec.Command(c.commands+name, args...)
 	command.Env = c.environment
 	command.Stdout, command.Stderr = io.MultiWriter(&s.log, &c.all), io.MultiWriter(&s.log, &c.all)
 	c.must(command.Start())
@@ -120,7 +201,7 @@ func (c *secretsRun) exercise(receiver *started) {
 		c.t.Fatal("the webhook's log does not have its address")
 	}
 	for _, id := range []string{campaignID, otherID} {
-		c.sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: "http://" + public[1] + webhook.Path})
+		c.sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: "https://" + public[1] + webhook.Path})
 	}
 	c.sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: "/10dlc/campaign", Times: 3,
 		Kind: telnyxsim.StatusFault(http.StatusInternalServerError, `{"errors":[{"code":"99999","title":"odd","detail":"Bearer `+apiKey+`"}]}`)})
@@ -193,6 +274,8 @@ type run struct {
 func (c *secretsRun) runForPeople() {
 	c.t.Helper()
 	unreachable := "NATS_URL=" + strings.Replace(c.nats.String(), c.nats.Host, "127.0.0.1:1", 1)
+	creds := filepath.Join(c.t.TempDir(), "nats.creds")
+	c.must(os.WriteFile(creds, []byte("-----BEGIN USER NKEY SEED-----\n"+natsSeed+"\n------END USER NKEY SEED------\n"), 0o600))
 	for _, r := range []run{
 		{name: "greenlight", args: []string{"status"}, fine: true},
 		{name: "greenlight", args: []string{"status", "--json"}, fine: true},
@@ -206,6 +289,11 @@ func (c *secretsRun) runForPeople() {
 		{name: "assigner", env: []string{"NATS_URL=" + c.nats.String() + "%zz"}},
 		{name: "webhook", env: []string{unreachable}, waits: true},
 		{name: "assigner", env: []string{"TELNYX_API_KEY_FILE=also"}},
+		{name: "assigner", env: []string{"TELNYX_BASE_URL=" + strings.Replace(c.api.URL, "http://", "http://user:"+basePass+"@", 1) + "/v2"}},
+		{name: "greenlight", args: []string{"doctor"}, env: []string{"TELNYX_BASE_URL=http://user:" + basePass + "@127.0.0.1:1/v2"}},
+		{name: "assigner", env: []string{"NATS_CREDS=" + creds}},
+		{name: "webhook", env: []string{"TLS_CERT=" + creds}},
+		{name: "webhook", env: []string{"OTEL_EXPORTER_OTLP_HEADERS=%zz" + otlpHeader}},
 	} {
 		c.runOnce(r)
 	}
@@ -239,6 +327,7 @@ func (c *secretsRun) holdsNoSecret() {
 	for what, secret := range map[string]string{
 		"the API key": apiKey, "the token of NATS": c.nats.User.Username(), "the user in NOTIFY_URL": notifyUser,
 		"the path in NOTIFY_URL": notifyPath, "ADMIN_TOKEN": adminToken,
+		"the headers of OTLP": otlpHeader, "the password in TELNYX_BASE_URL": basePass, "NATS_CREDS": natsSeed, "TLS_KEY": c.tlsKey,
 	} {
 		if len(secret) < 8 {
 			c.t.Fatalf("%s is too short to search for", what)
@@ -255,7 +344,7 @@ func (c *secretsRun) holdsNoSecret() {
 func (c *secretsRun) hasExpectedOutput() {
 	c.t.Helper()
 	got := c.all.String()
-	for _, word := range []string{"greenlight_numbers", `"checks"`, "number is sendable", "NOTIFY_URL (--notify-url)", "<html"} {
+	for _, word := range []string{"greenlight_numbers", `"checks"`, "number is sendable", "NOTIFY_URL (--notify-url)", "<html", "Backed up", `"check": "upgrade"`, "assigner.reconcile"} {
 		if !strings.Contains(got, word) {
 			c.t.Errorf("%s did not come out, so the search proves less than it should", word)
 		}

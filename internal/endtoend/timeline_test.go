@@ -57,6 +57,36 @@ func TestTimeline_ReportsAnOrdinaryDay(t *testing.T) {
 	}
 }
 
+// As soon as Greenlight has read that an assignment failed, the history says so, with
+// Telnyx's words and the next try.
+func TestTimeline_SaysAtOnceThatAnAssignmentFailed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, telnyxsim.Options{})
+	w.stage(campaignID + ": " + reasonNumber)
+	w.own(reasonNumber)
+	w.sim.FailAssignment(reasonNumber, "not in the carrier's inventory")
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.start()
+	w.eventually("carrier_failed", func() (bool, string) {
+		n := w.number(campaignID, reasonNumber)
+		return n.Reason == ledger.CarrierFailed, n.StateAndReason()
+	})
+	story, err := timeline.OfNumber(t.Context(), w.js, reasonNumber)
+	w.must(err)
+	var lines strings.Builder
+	for _, entry := range story.Entries {
+		fmt.Fprintf(&lines, "%s: %s «%s»\n", entry.Kind, entry.Text, entry.Detail)
+	}
+	for _, want := range []string{"FAILED_ASSIGNMENT", "«not in the carrier's inventory", "carrier_failed", "Greenlight will retry in"} {
+		if !strings.Contains(lines.String(), want) {
+			t.Errorf("no %q in\n%s", want, lines.String())
+		}
+	}
+	if story.Reason != ledger.CarrierFailed || story.NextAt.IsZero() || story.Next == "" {
+		t.Errorf("got %s, next %q at %s", story.Reason, story.Next, story.NextAt)
+	}
+}
+
 // An outage of days does not push older entries out of the history, because repeated
 // waits and reconciles are not entries.
 func TestTimeline_OutlastsAnOutage(t *testing.T) {

@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/doctor"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
 	"greenlight/internal/ledger"
@@ -98,14 +100,31 @@ func TestUpgrade_AnOlderProgramRefusesNewerData(t *testing.T) {
 	up := olderWorld(t)
 	for name, test := range map[string]struct {
 		newer, want string
+		programs    []string
 	}{
-		"a stream": {"EVENTS", "stream EVENTS was made by a newer Greenlight"},
-		"a bucket": {"KV_NUMBERS", "stream KV_NUMBERS was made by a newer Greenlight"},
+		"a stream": {"EVENTS", "stream EVENTS was made by a newer Greenlight", []string{"webhook", "assigner"}},
+		"a bucket": {"KV_NUMBERS", "stream KV_NUMBERS was made by a newer Greenlight", []string{"assigner"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			data := unpack(t, olderFolder)
-			withServer(t, data, func(js jetstream.JetStream) { markNewer(t, js, test.newer) })
+			withServer(t, data, func(js jetstream.JetStream) {
+				if got := doctored(t, js); got.Level != doctor.OK || !strings.Contains(got.Message, "creates bucket LOOKS and stream NOTICES") || !strings.Contains(got.Message, "stream EVENTS (") {
+					t.Errorf("doctor says of an older folder: %+v", got)
+				}
+				markNewer(t, js, test.newer)
+				if got := doctored(t, js); got.Level != doctor.Fail || !strings.Contains(got.Message, "version 9.9.0") {
+					t.Errorf("doctor says of a newer folder: %+v", got)
+				}
+				for _, name := range test.programs {
+					part := exec.Command(up.commands + name)
+					part.Env = append(os.Environ(), "NATS_URL_FILE="+filepath.Join(data, events.EmbeddedURLFile), "PLANS="+up.plans, "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0",
+						"TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+up.api.URL+"/v2", "TELNYX_PUBLIC_KEY="+up.sim.PublicKey())
+					if out, err := part.CombinedOutput(); err == nil || !strings.Contains(string(out), test.want) {
+						t.Errorf("%s on newer data: %v\n%s", name, err, out)
+					}
+				}
+			})
 			command, out := up.command(data)
 			up.must(command.Start())
 			ended := make(chan error, 1)
@@ -120,11 +139,28 @@ func TestUpgrade_AnOlderProgramRefusesNewerData(t *testing.T) {
 				_ = command.Process.Kill()
 				t.Errorf("it did not end")
 			}
-			if !strings.Contains(out.String(), test.want) || !strings.Contains(out.String(), "start the newer program") {
+			if !strings.Contains(out.String(), test.want) || !strings.Contains(out.String(), "version 9.9.0") || !strings.Contains(out.String(), "start the newer program") {
 				t.Errorf("got\n%s\nwant %q and what to do", out.String(), test.want)
 			}
 		})
 	}
+}
+
+// doctored returns the doctor's finding about an upgrade.
+func doctored(t *testing.T, js jetstream.JetStream) doctor.Finding {
+	t.Helper()
+	wanted, found := append(slices.Concat(events.Settings(), ledger.Settings()), notice.Settings()), map[string]jetstream.StreamConfig{}
+	for _, settings := range wanted {
+		stream, err := js.Stream(t.Context(), settings.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[settings.Name] = stream.CachedInfo().Config
+	}
+	return doctor.Upgrade(wanted, found)
 }
 
 // TestOlderFolder_IsMade recreates the older data folder with the older program.
@@ -193,7 +229,7 @@ func markNewer(t *testing.T, js jetstream.JetStream, name string) {
 		t.Fatal(err)
 	}
 	config := stream.CachedInfo().Config
-	config.Metadata = map[string]string{"greenlight_layout": "99"}
+	config.Metadata = map[string]string{"greenlight_layout": "99", "greenlight_version": "9.9.0"}
 	if _, err := js.UpdateStream(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +238,7 @@ func markNewer(t *testing.T, js jetstream.JetStream, name string) {
 // withServer runs f with the streams of a data folder that no other process uses.
 func withServer(t *testing.T, data string, do func(jetstream.JetStream)) {
 	t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: data})
+	server, err := embedded.Start(embedded.Options{Dir: data, Listen: true})
 	if err != nil {
 		t.Fatal(err)
 	}

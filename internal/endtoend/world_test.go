@@ -35,6 +35,7 @@ var binaries string
 const sideBySide = "20"
 
 func TestMain(m *testing.M) {
+	testkit.Main()
 	runCommand()
 	var err error
 	if binaries, err = os.MkdirTemp("", "greenlight-test-"); err != nil {

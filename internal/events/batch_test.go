@@ -13,6 +13,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/telnyx"
 )
 
 // together publishes the events at the same time and returns the results.
@@ -55,7 +56,7 @@ func TestBatcher_StoresEachEventOnceAndReportsItsSequence(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := msg.Header.Get(jetstream.MsgIDHeader); got != batch[i].ID || string(msg.Data) != string(batch[i].Body) ||
-			msg.Header.Get(events.HeaderSignature) != batch[i].Signature {
+			msg.Header.Get(telnyx.SignatureHeader) != batch[i].Signature {
 			t.Errorf("event %s is said to be at %d, where %s is", batch[i].ID, receipt.Sequence, got)
 		}
 		if msg.Header.Get("Nats-Batch-Id") != "" {

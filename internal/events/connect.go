@@ -7,11 +7,12 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/telnyx"
 )
 
 // MinServerVersion is the oldest NATS server that Greenlight works with.
@@ -77,40 +78,18 @@ func supported(nc *nats.Conn, url string, err error) (*nats.Conn, error) {
 		}
 		nc.Close()
 	}
-	return nil, fmt.Errorf("connect to NATS at %s: %w", redactURL(url), explained(err))
+	return nil, fmt.Errorf("connect to NATS at %s: %w", redactURL(url), networkCause(err))
 }
 
-// explainedError has a text for operators in place of that of the error that it wraps.
-type explainedError struct {
-	text string
-	err  error
-}
-
-func (e *explainedError) Error() string { return e.text }
-func (e *explainedError) Unwrap() error { return e.err }
-
-// explained replaces the text of a network error, which names resolvers and system calls.
-func explained(err error) error {
-	lookup, isLookup := errors.AsType[*net.DNSError](err)
-	address, isAddress := errors.AsType[*net.AddrError](err)
-	code, isCode := errors.AsType[syscall.Errno](err)
+// networkCause is [telnyx.NetworkCause] for the client's own errors too.
+func networkCause(err error) error {
 	switch {
 	case errors.Is(err, nats.ErrNoServers): // what the client returns if all servers refuse
-		return &explainedError{"connection refused", err}
-	case isLookup && lookup.IsNotFound:
-		return &explainedError{fmt.Sprintf("host name %q not found", lookup.Name), err}
-	case isLookup:
-		return &explainedError{fmt.Sprintf("host name %q cannot be resolved", lookup.Name), err}
-	case isAddress:
-		return &explainedError{address.Err, err}
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &explainedError{"the server closed the connection", err}
-	case isTimeout(err):
-		return &explainedError{"no answer in time", err}
-	case isCode:
-		return &explainedError{code.Error(), err}
+		return &telnyx.NetworkError{Text: "connection refused", Err: err}
+	case errors.Is(err, nats.ErrTimeout):
+		return &telnyx.NetworkError{Text: "no answer in time", Err: err}
 	}
-	return err
+	return telnyx.NetworkCause(err)
 }
 
 // lasting returns the options of a connection for the life of the process.

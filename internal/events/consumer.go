@@ -183,7 +183,8 @@ func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
 	}
 }
 
-// rejoin creates a lost consumer again. Its stream must exist; see [EnsureStreams].
+// rejoin creates a lost consumer again. Its stream must exist, or be restored; see
+// [EnsureStreams].
 func (c *Consumer) rejoin(ctx context.Context) error {
 	for deadline := time.Now().Add(rejoinPatience); ; {
 		asking, cancel := context.WithTimeout(ctx, goneTimeout)
@@ -191,6 +192,9 @@ func (c *Consumer) rejoin(ctx context.Context) error {
 		cancel()
 		if err == nil || ctx.Err() != nil {
 			return nil
+		}
+		if restoring, _ := Restoring(ctx, c.js); restoring {
+			deadline = time.Now().Add(rejoinPatience) // a large backup takes longer
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("create a lost consumer again, for %s: %w", rejoinPatience, err)

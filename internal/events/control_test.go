@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"greenlight/internal/events"
+	"greenlight/internal/telnyx"
 )
 
 func TestTakeOverPause_StoresBeforeItResumes(t *testing.T) {
@@ -62,7 +63,7 @@ func TestRequeue_StoresTheMessageAgainAndMarksIt(t *testing.T) {
 	if got := nats.Header(d.Header).Get(events.HeaderRequeued); got != "1" || d.About != verified("x").About || string(d.Body) != string(verified("x").Body) {
 		t.Errorf("got %s %q, requeued from %q", d.Subject, d.Body, got)
 	}
-	if got := nats.Header(d.Header).Get(events.HeaderSignature); got != verified("x").Signature {
+	if got := nats.Header(d.Header).Get(telnyx.SignatureHeader); got != verified("x").Signature {
 		t.Errorf("the signature was lost: %q", got)
 	}
 	if err := d.Done(); err != nil {

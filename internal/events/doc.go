@@ -1,6 +1,6 @@
 // Package events carries messages from the webhook to the assigner: the JetStream
-// streams, their subjects, and how messages are published, delivered and read. It
-// imports no other package of ours, and does not know what an event means.
+// streams, their subjects, and how messages are published, delivered and read. Of
+// our packages it imports only telnyx, and it does not know what an event means.
 //
 // # What it promises
 //

@@ -18,6 +18,7 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/telnyx"
 	"greenlight/internal/testkit"
 )
 
@@ -101,11 +102,11 @@ func TestPublish_KeepsBodyAndProof(t *testing.T) {
 		t.Errorf("got body %q, want %q", got, want)
 	}
 	got := map[string]string{}
-	for _, key := range []string{"Nats-Msg-Id", events.HeaderTimestamp, events.HeaderSignature, events.HeaderReceivedAt} {
+	for _, key := range []string{"Nats-Msg-Id", telnyx.TimestampHeader, telnyx.SignatureHeader, events.HeaderReceivedAt} {
 		got[key] = nats.Header(d.Header).Get(key)
 	}
 	want := map[string]string{
-		"Nats-Msg-Id": "id-1", events.HeaderTimestamp: "1723051357", events.HeaderSignature: "c2lnbmF0dXJl",
+		"Nats-Msg-Id": "id-1", telnyx.TimestampHeader: "1723051357", telnyx.SignatureHeader: "c2lnbmF0dXJl",
 		events.HeaderReceivedAt: "2024-08-07T17:22:38.000000005Z",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -300,7 +301,7 @@ func TestConsumer_StoresTheDeadLetterBeforeItEndsTheMessage(t *testing.T) {
 	got := map[string]string{"subject": letter.Subject, "body": string(letter.Data)}
 	for _, key := range []string{
 		events.HeaderReason, events.HeaderDetail, events.HeaderAttempts, events.HeaderOriginSubject,
-		events.HeaderOriginSequence, events.HeaderSignature,
+		events.HeaderOriginSequence, telnyx.SignatureHeader,
 	} {
 		got[key] = letter.Header.Get(key)
 	}
@@ -308,7 +309,7 @@ func TestConsumer_StoresTheDeadLetterBeforeItEndsTheMessage(t *testing.T) {
 		"subject": "deadletter.assigner.not_an_event", "body": "{ \"data\": 1 }\n",
 		events.HeaderReason: "not_an_event", events.HeaderDetail: "line one  line two", events.HeaderAttempts: "1",
 		events.HeaderOriginSubject:  "telnyx.event.10dlc.campaign.update.751c6a5c-907b-43a9-8ada-ba1dc8335b07",
-		events.HeaderOriginSequence: "1", events.HeaderSignature: "c2lnbmF0dXJl",
+		events.HeaderOriginSequence: "1", telnyx.SignatureHeader: "c2lnbmF0dXJl",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("dead letter (-want +got):\n%s", diff)
@@ -476,7 +477,7 @@ func TestConnect_ExplainsNetworkErrors(t *testing.T) {
 	for url, want := range map[string]string{
 		"nats://127.0.0.1:1":         "connect to NATS at nats://127.0.0.1:1: connection refused",
 		"nats://127.0.0.1:99999":     "connect to NATS at nats://127.0.0.1:99999: invalid port",
-		"nats://nobody.invalid:4222": `connect to NATS at nats://nobody.invalid:4222: host name "nobody.invalid" `,
+		"nats://nobody.invalid:4222": "connect to NATS at nats://nobody.invalid:4222: the host name cannot be resolved",
 		"nats://" + rude:             "connect to NATS at nats://" + rude + ": the server closed the connection",
 	} {
 		nc, err := events.Connect(url, t.Name())

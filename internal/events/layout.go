@@ -2,8 +2,12 @@ package events
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -14,9 +18,16 @@ import (
 // program updates older streams, and an older program refuses newer streams.
 const LayoutVersion = 1
 
-// layoutKey is the key of the version in a stream's metadata. The oldest streams have
-// none.
-const layoutKey = "greenlight_layout"
+// The keys in a stream's metadata: the version of its settings, and the version of the
+// program that set them last. The oldest streams have neither.
+const (
+	layoutKey  = "greenlight_layout"
+	programKey = "greenlight_version"
+)
+
+// Program is the version of this program, for the streams' metadata. Package app sets it
+// before anything runs.
+var Program = "devel"
 
 // ErrNewer is matched by the error for a stream that a newer program created or updated.
 var ErrNewer = errors.New("made by a newer Greenlight")
@@ -34,31 +45,68 @@ type StreamLayout struct {
 // Replicas 0 means 1. A stream counts as missing only if the server says so: after any
 // other error, an update could remove copies.
 func Layout(ctx context.Context, js jetstream.JetStream, stream string, replicas int) (StreamLayout, error) {
-	kept := StreamLayout{Replicas: max(replicas, 1), Metadata: map[string]string{layoutKey: strconv.Itoa(LayoutVersion)}}
+	kept := StreamLayout{Replicas: max(replicas, 1), Metadata: map[string]string{layoutKey: strconv.Itoa(LayoutVersion), programKey: Program}}
 	existing, err := js.Stream(ctx, stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return kept, nil
+		return kept, refuseRestoring(ctx, js)
 	}
 	if err != nil {
 		return kept, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
 	config := existing.CachedInfo().Config
-	if err := checkLayout(config); err != nil {
+	if err := CheckLayout(config); err != nil {
 		return kept, err
 	}
 	kept.Replicas = max(kept.Replicas, config.Replicas)
 	return kept, nil
 }
 
-func checkLayout(config jetstream.StreamConfig) error {
+// CheckLayout returns an error that matches [ErrNewer] for the settings of a stream that a
+// newer program made.
+func CheckLayout(config jetstream.StreamConfig) error {
 	text, marked := config.Metadata[layoutKey]
 	if !marked {
 		return nil
 	}
 	version, err := strconv.Atoi(text)
-	if err != nil || version > LayoutVersion {
-		return fmt.Errorf("stream %s was %w (layout %s, and this program supports %d): start the newer program, or restore a backup from before the upgrade",
-			config.Name, ErrNewer, text, LayoutVersion)
+	if err == nil && version <= LayoutVersion {
+		return nil
 	}
-	return nil
+	by := "unknown version"
+	if program := config.Metadata[programKey]; program != "" {
+		by = "version " + program
+	}
+	return fmt.Errorf("stream %s was %w (%s, layout %s; this program supports layout %d): start the newer program, or restore a backup from before the upgrade",
+		config.Name, ErrNewer, by, text, LayoutVersion)
+}
+
+// Differences returns the names of the fields, as in the server's JSON, whose values in the
+// wanted settings are not those of the stream. Fields without a value count as the server's
+// defaults. The last one is "layout" if the stream has an older version of the settings.
+func Differences(has, wanted jetstream.StreamConfig) (fields []string) {
+	a, b := fieldsOf(has), fieldsOf(wanted)
+	for _, name := range slices.Sorted(maps.Keys(b)) {
+		if !reflect.DeepEqual(a[name], b[name]) {
+			fields = append(fields, name)
+		}
+	}
+	if has.Metadata[layoutKey] != strconv.Itoa(LayoutVersion) {
+		fields = append(fields, "layout")
+	}
+	return fields
+}
+
+// fieldsOf returns the fields that have a value, without those that [Layout] decides.
+func fieldsOf(settings jetstream.StreamConfig) map[string]any {
+	settings.Metadata, settings.Replicas = nil, 0
+	text, err := json.Marshal(settings)
+	if err != nil {
+		return nil // settings have no type that cannot be marshaled
+	}
+	fields := make(map[string]any)
+	_ = json.Unmarshal(text, &fields) // it is what was marshaled
+	maps.DeleteFunc(fields, func(_ string, value any) bool {
+		return value == nil || value == "" || value == false || value == 0.0
+	})
+	return fields
 }

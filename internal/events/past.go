@@ -82,11 +82,7 @@ func FollowEvents(ctx context.Context, js jetstream.JetStream, since time.Time, 
 	if err != nil {
 		return err
 	}
-	config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subjectEvents + ">"}, DeliverPolicy: jetstream.DeliverNewPolicy}
-	if !since.IsZero() {
-		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
-	}
-	r, err := newReader(ctx, stream, config)
+	r, err := newReader(ctx, stream, since, jetstream.DeliverNewPolicy, []string{subjectEvents + ">"})
 	if err != nil {
 		return err
 	}
@@ -119,11 +115,7 @@ func eventsStream(ctx context.Context, js jetstream.JetStream) (jetstream.Stream
 // read visits the messages that were in the stream when it was looked up, since a time
 // and under the subjects, oldest first.
 func read(ctx context.Context, stream jetstream.Stream, since time.Time, subjects []string, visit func(PastEvent) error) error {
-	config := jetstream.OrderedConsumerConfig{FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverAllPolicy}
-	if !since.IsZero() {
-		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
-	}
-	r, err := newReader(ctx, stream, config)
+	r, err := newReader(ctx, stream, since, jetstream.DeliverAllPolicy, subjects)
 	if err != nil {
 		return err
 	}
@@ -158,8 +150,13 @@ type reader struct {
 // errNothing says that no message came for a while.
 var errNothing = errors.New("no message")
 
-func newReader(ctx context.Context, stream jetstream.Stream, config jetstream.OrderedConsumerConfig) (*reader, error) {
-	config.InactiveThreshold = readerExpiry
+// newReader reads the messages under the subjects, since a time or, if that is zero, by the
+// policy.
+func newReader(ctx context.Context, stream jetstream.Stream, since time.Time, policy jetstream.DeliverPolicy, subjects []string) (*reader, error) {
+	config := jetstream.OrderedConsumerConfig{FilterSubjects: subjects, DeliverPolicy: policy, InactiveThreshold: readerExpiry}
+	if !since.IsZero() {
+		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
+	}
 	consumer, err := stream.OrderedConsumer(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("read stream %s: %w", StreamEvents, err)

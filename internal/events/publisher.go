@@ -10,13 +10,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/telnyx"
 )
 
-// Headers of a stored event, beside JetStream's own Nats-Msg-Id.
+// Headers of a stored event, beside JetStream's own Nats-Msg-Id and Telnyx's, unchanged.
 const (
-	// HeaderTimestamp and HeaderSignature are Telnyx's, unchanged.
-	HeaderTimestamp = "Telnyx-Timestamp"
-	HeaderSignature = "Telnyx-Signature-Ed25519"
 	// HeaderReceivedAt is when the webhook had read the body, in RFC 3339 with
 	// nanoseconds, UTC.
 	HeaderReceivedAt = "Greenlight-Received-At"
@@ -126,16 +125,14 @@ func (e Event) message() (*nats.Msg, error) {
 	if err != nil {
 		return nil, fmt.Errorf("publish event %.100q: %w", e.ID, err)
 	}
-	// One array for all values costs one allocation instead of five.
-	values := [...]string{e.Timestamp, e.Signature, e.ReceivedAt.UTC().Format(time.RFC3339Nano), messageID(e.ID), e.TraceParent}
 	header := nats.Header{
-		HeaderTimestamp:       values[0:1:1],
-		HeaderSignature:       values[1:2:2],
-		HeaderReceivedAt:      values[2:3:3],
-		jetstream.MsgIDHeader: values[3:4:4],
+		telnyx.TimestampHeader: {e.Timestamp},
+		telnyx.SignatureHeader: {e.Signature},
+		HeaderReceivedAt:       {e.ReceivedAt.UTC().Format(time.RFC3339Nano)},
+		jetstream.MsgIDHeader:  {messageID(e.ID)},
 	}
 	if e.TraceParent != "" {
-		header[HeaderTraceParent] = values[4:5:5]
+		header[HeaderTraceParent] = []string{e.TraceParent}
 	}
 	return &nats.Msg{Subject: subject, Data: e.Body, Header: header}, nil
 }
@@ -148,7 +145,7 @@ func (p *Publisher) Trigger(ctx context.Context, kind Kind, id string) error {
 		return fmt.Errorf("publish %s trigger: %w", kind, err)
 	}
 	_, err = p.js.PublishMsg(ctx, nats.NewMsg(subject),
-		jetstream.WithExpectStream(streamTriggers), jetstream.WithMsgTTL(triggerTTL))
+		jetstream.WithExpectStream(StreamTriggers), jetstream.WithMsgTTL(triggerTTL))
 	if err != nil {
 		return fmt.Errorf("publish trigger %s: %w", subject, err)
 	}

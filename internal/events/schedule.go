@@ -42,7 +42,7 @@ func (p *Publisher) ScheduleResync(ctx context.Context, every time.Duration) err
 	msg := nats.NewMsg(subject)
 	msg.Header.Set(headerTTL, ttlNever)
 	_, err = p.js.PublishMsg(ctx, msg,
-		jetstream.WithExpectStream(streamTriggers),
+		jetstream.WithExpectStream(StreamTriggers),
 		jetstream.WithScheduleEvery(every),
 		jetstream.WithScheduleTarget(target),
 		jetstream.WithScheduleTTL(max(every, time.Second)))
@@ -77,7 +77,8 @@ func NextResync(ctx context.Context, js jetstream.JetStream) (time.Time, error) 
 	return next, nil
 }
 
-// scheduledAfter returns when the schedule next fires that the message is, or that made it.
+// scheduledAfter returns when the schedule next fires that the message is, or fired after
+// the message that it made.
 func scheduledAfter(msg *jetstream.RawStreamMsg) time.Time {
 	if at, err := time.Parse(time.RFC3339Nano, msg.Header.Get(headerScheduleNext)); err == nil {
 		return at
@@ -87,14 +88,17 @@ func scheduledAfter(msg *jetstream.RawStreamMsg) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
+	if late := time.Since(msg.Time); late > every && every > 0 {
+		return msg.Time.Add(late.Truncate(every) + every)
+	}
 	return msg.Time.Add(every)
 }
 
 // lastTrigger returns the last trigger or schedule under a subject, nil if there is none.
 func lastTrigger(ctx context.Context, js jetstream.JetStream, subject string) (*jetstream.RawStreamMsg, error) {
-	stream, err := js.Stream(ctx, streamTriggers)
+	stream, err := js.Stream(ctx, StreamTriggers)
 	if err != nil {
-		return nil, fmt.Errorf("look up stream %s: %w", streamTriggers, err)
+		return nil, fmt.Errorf("look up stream %s: %w", StreamTriggers, err)
 	}
 	msg, err := stream.GetLastMsgForSubject(ctx, subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -126,7 +130,7 @@ func (p *Publisher) ScheduleRecheck(ctx context.Context, campaignID string, wait
 	msg := nats.NewMsg(scheduleSubject(target))
 	msg.Header.Set(headerTTL, ttlNever)
 	_, err = p.js.PublishMsg(ctx, msg,
-		jetstream.WithExpectStream(streamTriggers),
+		jetstream.WithExpectStream(StreamTriggers),
 		// Schedules have whole seconds, and a recheck must not come early.
 		jetstream.WithScheduleAt(at.Add(time.Second-1).Truncate(time.Second)),
 		jetstream.WithScheduleTarget(target),

@@ -12,6 +12,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/telnyx"
 )
 
 // HeaderRequeued is on a message that was requeued: the sequence of its dead letter.
@@ -201,7 +203,7 @@ func Requeue(ctx context.Context, js jetstream.JetStream, letter StoredLetter, c
 // the stream remembers the old one.
 func (p *Publisher) republish(ctx context.Context, letter StoredLetter) error {
 	msg := &nats.Msg{Subject: letter.OriginSubject, Data: letter.Body, Header: nats.Header{}}
-	for _, key := range []string{HeaderTimestamp, HeaderSignature, HeaderReceivedAt} {
+	for _, key := range []string{telnyx.TimestampHeader, telnyx.SignatureHeader, HeaderReceivedAt} {
 		if values := letter.Header[key]; len(values) > 0 {
 			msg.Header[key] = values
 		}

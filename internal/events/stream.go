@@ -50,7 +50,7 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) er
 		return fmt.Errorf("%w %d: must be between 1 and %d", ErrReplicas, replicas, maxReplicas)
 	}
 	// Triggers first: events are sourced from them.
-	for _, cfg := range []jetstream.StreamConfig{triggersConfig(), eventsConfig(), deadLettersConfig()} {
+	for _, cfg := range Settings() {
 		kept, err := Layout(ctx, js, cfg.Name, replicas)
 		if err != nil {
 			return err
@@ -63,17 +63,22 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int) er
 	return nil
 }
 
+// Settings returns the settings of the streams that EnsureStreams creates.
+func Settings() []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{triggersConfig(), eventsConfig(), deadLettersConfig()}
+}
+
 // Streams returns the names of the streams that EnsureStreams creates.
-func Streams() []string { return []string{streamTriggers, StreamEvents, StreamDeadLetters} }
+func Streams() []string { return []string{StreamTriggers, StreamEvents, StreamDeadLetters} }
 
 func eventsConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        StreamEvents,
-		Description: "Telnyx event notifications, and the triggers sourced from " + streamTriggers,
+		Description: "Telnyx event notifications, and the triggers sourced from " + StreamTriggers,
 		Subjects:    []string{subjectEvents + ">"},
 		// One consumer must get both events and triggers: JetStream pins a consumer,
 		// and only one assigner may work.
-		Sources: []*jetstream.StreamSource{{Name: streamTriggers, FilterSubject: subjectTriggers + ">"}},
+		Sources: []*jetstream.StreamSource{{Name: StreamTriggers, FilterSubject: subjectTriggers + ">"}},
 		Storage: jetstream.FileStorage,
 		// Limits, not work queue: settled events stay readable as history.
 		Retention: jetstream.LimitsPolicy,
@@ -99,7 +104,7 @@ func eventsConfig() jetstream.StreamConfig {
 // next start recreates whatever is lost here.
 func triggersConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name:        streamTriggers,
+		Name:        StreamTriggers,
 		Description: "Triggers for the assigner, and their schedules",
 		Subjects:    []string{subjectTriggers + ">", subjectSchedules + ">"},
 		Storage:     jetstream.FileStorage,

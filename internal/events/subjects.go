@@ -10,9 +10,9 @@ import (
 const (
 	// StreamEvents holds Telnyx's events and the triggers for the assigner.
 	StreamEvents = "EVENTS"
-	// streamTriggers holds the assigner's triggers and their schedules;
+	// StreamTriggers holds the assigner's triggers and their schedules;
 	// StreamEvents sources the triggers from it.
-	streamTriggers = "TRIGGERS"
+	StreamTriggers = "TRIGGERS"
 	// StreamDeadLetters holds messages that could not be handled.
 	StreamDeadLetters = "DEAD_LETTERS"
 	// ConsumerAssigner is the durable consumer that all assigners share.

@@ -65,16 +65,29 @@ type nextCheck struct {
 func Create(ctx context.Context, js jetstream.JetStream, replicas int) (*Ledger, error) {
 	l := Ledger{js: js}
 	var err error
-	if l.campaigns, err = createBucket(ctx, js, bucketCampaigns, historyCampaigns, maxRecord, replicas); err != nil {
-		return nil, err
-	}
-	if l.numbers, err = createBucket(ctx, js, bucketNumbers, HistoryOfNumber, maxRecord, replicas); err != nil {
-		return nil, err
-	}
-	if l.state, err = createBucket(ctx, js, bucketState, historyState, maxHold, replicas); err != nil {
-		return nil, err
+	for i, bucket := range []*jetstream.KeyValue{&l.campaigns, &l.numbers, &l.state} {
+		if *bucket, err = createBucket(ctx, js, bucketSettings[i], replicas); err != nil {
+			return nil, err
+		}
 	}
 	return &l, nil
+}
+
+// bucketSettings are those of [Buckets], in their order.
+var bucketSettings = []jetstream.KeyValueConfig{
+	{Bucket: bucketCampaigns, History: historyCampaigns, MaxValueSize: maxRecord},
+	{Bucket: bucketNumbers, History: HistoryOfNumber, MaxValueSize: maxRecord},
+	{Bucket: bucketState, History: historyState, MaxValueSize: maxHold},
+}
+
+// Settings returns the settings of the buckets' streams, without the defaults of buckets.
+func Settings() (settings []jetstream.StreamConfig) {
+	for _, bucket := range bucketSettings {
+		settings = append(settings, jetstream.StreamConfig{
+			Name: "KV_" + bucket.Bucket, MaxMsgsPerSubject: int64(bucket.History), MaxMsgSize: bucket.MaxValueSize, Discard: jetstream.DiscardNew,
+		})
+	}
+	return settings
 }
 
 // Open opens the ledger without creating anything. If no assigner ever ran, or a bucket was
@@ -90,22 +103,16 @@ func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
 	return &l, nil
 }
 
-func createBucket(ctx context.Context, js jetstream.JetStream, name string, history uint8, maxValue int32, replicas int) (jetstream.KeyValue, error) {
-	kept, err := events.Layout(ctx, js, "KV_"+name, replicas)
+func createBucket(ctx context.Context, js jetstream.JetStream, config jetstream.KeyValueConfig, replicas int) (jetstream.KeyValue, error) {
+	kept, err := events.Layout(ctx, js, "KV_"+config.Bucket, replicas)
 	if err != nil {
 		return nil, err
 	}
-	bucket, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket:       name,
-		Description:  "Greenlight's ledger",
-		History:      history,
-		MaxValueSize: maxValue,
-		Storage:      jetstream.FileStorage,
-		Replicas:     kept.Replicas,
-		Metadata:     kept.Metadata,
-	})
+	config.Description, config.Storage = "Greenlight's ledger", jetstream.FileStorage
+	config.Replicas, config.Metadata = kept.Replicas, kept.Metadata
+	bucket, err := js.CreateOrUpdateKeyValue(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("create bucket %s: %w", name, err)
+		return nil, fmt.Errorf("create bucket %s: %w", config.Bucket, err)
 	}
 	return bucket, nil
 }

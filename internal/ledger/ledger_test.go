@@ -494,6 +494,8 @@ func alter(t *testing.T, field reflect.Value) {
 		field.SetFloat(field.Float() + 1)
 	case reflect.Bool:
 		field.SetBool(!field.Bool())
+	case reflect.Slice:
+		field.Set(reflect.MakeSlice(field.Type(), 1, 1))
 	default:
 		t.Fatalf("alter does not support type %s", field.Type())
 	}

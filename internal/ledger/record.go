@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -160,13 +161,17 @@ func (f *Firsts) note(n Number) {
 	first(&f.Sendable, n.State == Sendable, n.Since)
 }
 
+// MaxExtraNumbers bounds [Campaign.ExtraNumbers].
+const MaxExtraNumbers = 20
+
 // Campaign is the record of one campaign, planned or not.
 type Campaign struct {
 	Version int `json:"v"`
 	// ID is the plan's id for the campaign ([plan.Campaign.ID]), or the id in an event if no
 	// plan names the campaign.
 	ID string `json:"id"`
-	// TelnyxID, TCRID and BrandID are set once the campaign was read.
+	// TelnyxID and TCRID are set once the campaign was read, and BrandID as well unless the
+	// plan has it.
 	TelnyxID string `json:"telnyx_id,omitempty"`
 	TCRID    string `json:"tcr_id,omitempty"`
 	BrandID  string `json:"brand_id,omitempty"`
@@ -190,17 +195,23 @@ type Campaign struct {
 	Phase Phase `json:"phase"`
 	// Status is Telnyx's campaignStatus.
 	Status string `json:"status,omitempty"`
-	Reason Reason `json:"reason,omitempty"`
+	// Carriers are the carriers' statuses as they were read last. They are empty for a
+	// shared campaign.
+	Carriers []Carrier `json:"carriers,omitempty"`
+	Reason   Reason    `json:"reason,omitempty"`
 	// Detail is Telnyx's own text.
 	Detail     string `json:"detail,omitempty"`
 	WebhookURL string `json:"webhook_url,omitempty"`
 	// MaxNumbers is the plan's max_numbers, 0 in records of earlier versions.
 	MaxNumbers int `json:"max_numbers,omitempty"`
+	// NumberPool is the messaging profile under the plan's number_pool, empty if it has none.
+	NumberPool string `json:"number_pool,omitempty"`
 	// EndsAt is when the campaign ends; zero if it is renewed.
 	EndsAt time.Time `json:"ends_at,omitzero"`
-	// Extras counts numbers on the campaign that the plan does not name. Greenlight never
-	// changes them.
-	Extras int `json:"extras,omitempty"`
+	// Extras counts numbers on the campaign that the plan does not name, and ExtraNumbers
+	// lists the first of them, at most MaxExtraNumbers. Greenlight never changes them.
+	Extras       int      `json:"extras,omitempty"`
+	ExtraNumbers []string `json:"extra_numbers,omitempty"`
 
 	// PruneBase is how many numbers the entry named when it last removed none, and Pruned
 	// how many it has removed since.
@@ -232,6 +243,15 @@ type Campaign struct {
 	NextAt   time.Time `json:"next_at,omitzero"`
 	Since    time.Time `json:"since"`
 	Cause    string    `json:"cause,omitempty"`
+}
+
+// Carrier is one carrier's status of a campaign.
+type Carrier struct {
+	// Network is the id that Telnyx uses for the carrier, and Name its name, or the id.
+	Network string `json:"network_id"`
+	Name    string `json:"name"`
+	// Status is Telnyx's word, for example APPROVED.
+	Status string `json:"status"`
 }
 
 // IDs returns every id by which a plan or a hold may name the campaign, each once.
@@ -273,7 +293,7 @@ func (c Campaign) same(o Campaign) bool {
 	c.AttachedAt, o.AttachedAt = c.AttachedAt.UTC(), o.AttachedAt.UTC()
 	c.EndsAt, o.EndsAt = c.EndsAt.UTC(), o.EndsAt.UTC()
 	c.EndReported, o.EndReported = c.EndReported.UTC(), o.EndReported.UTC()
-	return c == o
+	return reflect.DeepEqual(c, o)
 }
 
 // sameTime compares to the second, as schedules do.

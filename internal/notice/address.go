@@ -37,7 +37,6 @@ var schemeForm = regexp.MustCompile(`^[a-z]{2,12}$`)
 //	slack://xoxb:<A>-<B>-<C>@<channel id>   a bot's token
 //	discord://<token>@<webhook id>
 //	teams+https://…                         the webhook address that Teams shows
-//	teams://<group>@<tenant>/<id>/<owner>/<extra>?host=<org>.webhook.office.com
 //	smtp://<user>:<password>@<host>:<port>/?from=<address>&to=<address>,<address>
 //	generic+https://…                       the text as the body of a POST
 //

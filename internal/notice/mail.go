@@ -110,7 +110,7 @@ func (m *mailbox) Send(ctx context.Context, text string) error {
 	if ctx.Err() != nil {
 		return errors.New("smtp: no answer in time")
 	}
-	return fmt.Errorf("smtp: %w", reworded(err))
+	return fmt.Errorf("smtp: %w", withoutAddress(err))
 }
 
 // errPlainPassword is returned instead of sending a password unencrypted.

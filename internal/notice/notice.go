@@ -75,13 +75,21 @@ func NewPublisher(ctx context.Context, js jetstream.JetStream, replicas int) (*P
 	if err != nil {
 		return nil, err
 	}
-	_, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	settings := Settings()
+	settings.Replicas, settings.Metadata = kept.Replicas, kept.Metadata
+	if _, err = js.CreateOrUpdateStream(ctx, settings); err != nil {
+		return nil, fmt.Errorf("create stream %s: %w", Stream, err)
+	}
+	return &Publisher{js: js}, nil
+}
+
+// Settings returns the settings of the stream.
+func Settings() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
 		Name:        Stream,
 		Description: "Notices for people",
 		Subjects:    []string{subjects + ">", receipts + "*"},
 		Storage:     jetstream.FileStorage,
-		Replicas:    kept.Replicas,
-		Metadata:    kept.Metadata,
 		Retention:   jetstream.LimitsPolicy,
 		// The assigner must not wait for room.
 		Discard:     jetstream.DiscardOld,
@@ -89,11 +97,7 @@ func NewPublisher(ctx context.Context, js jetstream.JetStream, replicas int) (*P
 		MaxBytes:    maxBytes,
 		Duplicates:  dedupe,
 		AllowDirect: true,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("create stream %s: %w", Stream, err)
 	}
-	return &Publisher{js: js}, nil
 }
 
 // Publish stores a notice, unless one with the same key was stored before, and reports

@@ -50,7 +50,7 @@ func TestOpen_RefusesAnAddressWithoutRepeatingIt(t *testing.T) {
 		"generic+https://?s3cret", "generic+https://example.com/s3cret?template=s3cret", "teams+ftp://s3cret", "teams://s3cret@T0KEN/a/b/c?host=evil.example.com",
 		"smtp://user:s3cret@mail.example.com/?from=s3cret&to=b@example.com", "smtp://user:s3cret@mail.example.com/?from=a@example.com", "smtp://user:s3cret@mail.example.com/?from=a@example.com&to=b@example.com&s3cret=1",
 		"matrix://user:s3cret@127.0.0.1:1/", "smtp://user:s3cret@mail.example.com/?from=a@example.com&to=b@example.com&auth=oauth2",
-		"discord://T0KEN@123?json=yes", "discord://T0KEN@123?icon=s3cret", "slack://hook:AAAAAAAAA-BBBBBBBBB-123456789123456789123456@webhook?avatar=s3cret",
+		"teams://s3cret@T0KEN/a/b/c?host=org.webhook.office.com", "discord://T0KEN@123?icon=s3cret", "slack://hook:AAAAAAAAA-BBBBBBBBB-123456789123456789123456@webhook?avatar=s3cret",
 	} {
 		_, err := notice.Open(address)
 		if !errors.Is(err, notice.ErrAddress) {
@@ -70,8 +70,8 @@ func TestSend_PostsTheTextToAGenericAddress(t *testing.T) {
 	defer server.Close()
 	for address, want := range map[string]string{
 		"/hook/s3cret": `POST /hook/s3cret text/plain; charset=utf-8 "" Completed: all of it.`,
-		"/hook?key=1&template=json&messagekey=text&$channel=ops&@authorization=Bearer+T0KEN":                                                  `POST /hook?key=1 application/json "Bearer T0KEN" {"channel":"ops","text":"Completed: all of it.","title":"Greenlight"}`,
-		"/hook?Key=1&key=2&requestMethod=put&template=JSON&messageKey=text&titleKey=head&Title=Ops&contentType=a/b&$Channel=ops&$channel=dev": `PUT /hook?Key=1&key=2 a/b "" {"Channel":"ops","channel":"dev","head":"Ops","text":"Completed: all of it."}`,
+		"/hook?key=1&template=json&messagekey=text&@authorization=Bearer+T0KEN":   `POST /hook?key=1 application/json "Bearer T0KEN" {"text":"Completed: all of it.","title":"Greenlight"}`,
+		"/hook?Key=1&key=2&template=JSON&messageKey=text&titleKey=head&Title=Ops": `POST /hook?Key=1&key=2 application/json "" {"head":"Ops","text":"Completed: all of it."}`,
 	} {
 		if err := open(t, "generic+"+server.URL+address).Send(t.Context(), "Completed: all of it."); err != nil {
 			t.Fatal(err)
@@ -105,13 +105,13 @@ func TestSend_SaysWhatIsWrongWithoutRepeatingTheAddress(t *testing.T) {
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
 	defer untrusted.Close()
-	const unreachable = "it cannot be reached: connection refused"
+	const unreachable = "connection refused"
 	for name, test := range map[string]struct{ address, want string }{
 		"refused":   {"generic+" + refusing.URL + "/s3cret?token=T0KEN", "generic: it answered with status 403"},
 		"gone":      {"generic+http://user:s3cret@" + gone.Addr().String() + "/T0KEN", "generic: " + unreachable},
 		"teams":     {"teams+http://" + gone.Addr().String() + "/T0KEN", "teams: " + unreachable},
 		"mail":      {"smtp://user:s3cret@" + gone.Addr().String() + "/?from=a@example.com&to=b@example.com", "smtp: " + unreachable},
-		"untrusted": {"generic+https://user:s3cret@" + untrusted.Listener.Addr().String() + "/T0KEN", "generic: its certificate is not trusted or not valid for its host name"},
+		"untrusted": {"generic+https://user:s3cret@" + untrusted.Listener.Addr().String() + "/T0KEN", "generic: the certificate is not trusted, or not valid for the host name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := open(t, test.address).Send(t.Context(), "text")

@@ -4,17 +4,17 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
-	"syscall"
+
+	"greenlight/internal/telnyx"
 )
 
 const (
@@ -43,7 +43,6 @@ func boundedTransport() *http.Transport {
 // web sends notices by HTTP. Safe for concurrent use.
 type web struct {
 	service string
-	method  string
 	url     string
 	header  http.Header
 	// body encodes a notice for the service.
@@ -66,14 +65,14 @@ func (w *web) post(ctx context.Context, text string) error {
 	if err != nil {
 		return errors.New("the notice cannot be encoded")
 	}
-	request, err := http.NewRequestWithContext(ctx, w.method, w.url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(body))
 	if err != nil {
 		return errors.New("its address cannot be used")
 	}
 	request.Header = w.header.Clone()
 	answer, err := webClient.Do(request)
 	if err != nil {
-		return reworded(err)
+		return withoutAddress(err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
@@ -84,24 +83,15 @@ func (w *web) post(ctx context.Context, text string) error {
 	}
 	said, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil {
-		return reworded(err)
+		return withoutAddress(err)
 	}
 	return w.refused(said)
 }
 
-// reworded replaces an error whose text may repeat the address.
-func reworded(err error) error {
-	if code, ok := errors.AsType[syscall.Errno](err); ok {
-		return fmt.Errorf("it cannot be reached: %s", code.Error())
-	}
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return errors.New("it cannot be reached: its host name does not resolve")
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return errors.New("its certificate is not trusted or not valid for its host name")
-	}
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.Canceled) {
-		return errors.New("no answer in time")
+// withoutAddress returns an error whose text does not repeat the address.
+func withoutAddress(err error) error {
+	if cause, ok := errors.AsType[*telnyx.NetworkError](telnyx.NetworkCause(err)); ok {
+		return errors.New(cause.Text)
 	}
 	return errors.New("it cannot be reached, or its answer cannot be read")
 }
@@ -116,10 +106,9 @@ func jsonHeader() http.Header {
 	return http.Header{"Content-Type": {"application/json"}, "User-Agent": {"greenlight"}}
 }
 
-// The form of Slack's secrets. The parts of a token are separated by dashes, or by slashes
-// as in the webhook's address.
 var (
-	slackToken = regexp.MustCompile(`^(?:(hook|xox[a-z])[:-])?([A-Z0-9]{9,})([-/,])([A-Z0-9]{9,})([-/,])([A-Za-z0-9]{24,})$`)
+	// slackToken is the form of Slack's secrets.
+	slackToken = regexp.MustCompile(`^(hook|xox[a-z])[:-]([A-Z0-9]{9,})-([A-Z0-9]{9,})-([A-Za-z0-9]{24,})$`)
 	// slackEscapes escapes the characters that Slack interprets
 	// (https://docs.slack.dev/messaging/formatting-message-text#escaping).
 	slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
@@ -132,37 +121,25 @@ func openSlack(a address) (Receiver, error) {
 	if a.User != nil {
 		token = a.User.String()
 	}
-	if len(a.Path) > 1 { // slack://A/B/C, an older form
-		token, channel = a.Hostname()+a.Path, "webhook"
-	}
 	parts := slackToken.FindStringSubmatch(token)
-	if parts == nil || parts[3] != parts[5] {
+	if parts == nil {
 		return nil, errors.New("its token does not have three parts with dashes between them")
 	}
-	message := map[string]string{}
-	for field, names := range map[string][]string{"username": {"botname", "username"}, "thread_ts": {"thread_ts"}} {
-		if value := a.take(names...); value != "" {
-			message[field] = value
-		}
-	}
 	heading := cmp.Or(a.take("title"), title)
-	if err := a.leftOver("color", "icon", "icon_emoji", "icon_url"); err != nil {
+	if err := a.leftOver("color", "icon", "icon_emoji", "icon_url", "botname", "username"); err != nil {
 		return nil, err
 	}
-	w := &web{service: a.service, method: http.MethodPost, header: jsonHeader()}
-	if kind := parts[1]; kind == "" || kind == "hook" {
-		w.url = "https://hooks.slack.com/services/" + parts[2] + "/" + parts[4] + "/" + parts[6]
-	} else {
+	w := &web{service: a.service, header: jsonHeader(), url: "https://hooks.slack.com/services/" + strings.Join(parts[2:], "/")}
+	message := map[string]string{}
+	if kind := parts[1]; kind != "hook" {
 		w.url = "https://slack.com/api/chat.postMessage"
-		w.header.Set("Authorization", "Bearer "+kind+"-"+parts[2]+"-"+parts[4]+"-"+parts[6])
+		w.header.Set("Authorization", "Bearer "+kind+"-"+strings.Join(parts[2:], "-"))
 		w.refused = slackRefused
 		message["channel"] = channel
 	}
 	w.body = asJSON(func(text string) any {
-		said := map[string]string{"text": "*" + slackEscapes.Replace(heading) + "*\n" + slackEscapes.Replace(text)}
-		for field, value := range message {
-			said[field] = value
-		}
+		said := maps.Clone(message)
+		said["text"] = "*" + slackEscapes.Replace(heading) + "*\n" + slackEscapes.Replace(text)
 		return said
 	})
 	return w, nil
@@ -194,62 +171,31 @@ func openDiscord(a address) (Receiver, error) {
 	if id == "" || token == "" || len(a.Path) > 1 {
 		return nil, errors.New("write the webhook as discord://token@id")
 	}
-	target := "https://discord.com/api/webhooks/" + url.PathEscape(id) + "/" + url.PathEscape(token)
-	if thread := a.take("thread_id"); thread != "" {
-		target += "?" + url.Values{"thread_id": {thread}}.Encode()
-	}
-	name, heading := a.take("username"), cmp.Or(a.take("title"), title)
-	if isYes(a.take("json")) {
-		return nil, errors.New("json is not supported, since a notice is text")
-	}
-	if err := a.leftOver("avatar", "avatarurl", "splitlines", "color", "colorerror", "colorwarn", "colorinfo", "colordebug"); err != nil {
+	heading := cmp.Or(a.take("title"), title)
+	if err := a.leftOver("username", "avatar", "avatarurl", "splitlines", "color", "colorerror", "colorwarn", "colorinfo", "colordebug"); err != nil {
 		return nil, err
 	}
-	return &web{service: a.service, method: http.MethodPost, url: target, header: jsonHeader(), body: asJSON(func(text string) any {
+	target := "https://discord.com/api/webhooks/" + url.PathEscape(id) + "/" + url.PathEscape(token)
+	return &web{service: a.service, url: target, header: jsonHeader(), body: asJSON(func(text string) any {
 		said := []rune("**" + heading + "**\n" + text)
-		message := map[string]any{
+		return map[string]any{
 			"content":          string(said[:min(len(said), maxDiscord)]),
 			"allowed_mentions": map[string]any{"parse": []string{}}, // a notice must not notify @everyone
 		}
-		if name != "" {
-			message["username"] = name
-		}
-		return message
 	})}, nil
 }
 
 // openTeams posts an Adaptive Card, which workflows and incoming webhooks accept
 // (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using).
 func openTeams(a address) (Receiver, error) {
-	target, heading := "", title
-	if a.inner != "" {
-		var err error
-		if target, err = a.web(); err != nil {
-			return nil, err
-		}
-	} else {
-		parts := strings.Split(strings.Trim(a.Path, "/"), "/")
-		host := a.take("host")
-		heading = cmp.Or(a.take("title"), title)
-		if len(parts) != 3 || !strings.HasSuffix(host, ".webhook.office.com") || a.User.Username() == "" {
-			return nil, errors.New("write it as teams+ and the webhook address that Teams shows")
-		}
-		if err := a.leftOver("color"); err != nil {
-			return nil, err
-		}
-		incoming := url.URL{Scheme: "https", Host: host, Path: "/webhookb2/" + a.User.Username() + "@" + a.Hostname() +
-			"/IncomingWebhook/" + strings.Join(parts, "/")}
-		target = incoming.String()
-	}
-	return &web{service: a.service, method: http.MethodPost, url: target, header: jsonHeader(), body: asJSON(func(text string) any {
-		return teamsCard(heading, text)
-	})}, nil
+	target, err := a.web()
+	return &web{service: a.service, url: target, header: jsonHeader(), body: asJSON(teamsCard)}, err
 }
 
-// teamsCard returns a card with the heading and one text block for each line: Teams joins
+// teamsCard returns a card with a heading and one text block for each line: Teams joins
 // the lines within a block.
-func teamsCard(heading, text string) any {
-	blocks := []map[string]any{{"type": "TextBlock", "text": heading, "weight": "Bolder"}}
+func teamsCard(text string) any {
+	blocks := []map[string]any{{"type": "TextBlock", "text": title, "weight": "Bolder"}}
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" {
 			blocks = append(blocks, map[string]any{"type": "TextBlock", "text": line, "wrap": true})
@@ -265,8 +211,8 @@ func teamsCard(heading, text string) any {
 }
 
 // openGeneric posts to any web address. The body is the text or, with template=json, an
-// object with the keys message and title; messagekey and titlekey rename them, and
-// $key=value adds a key. @name=value adds a header.
+// object with the keys message and title; messagekey and titlekey rename them.
+// @name=value adds a header.
 func openGeneric(a address) (Receiver, error) {
 	w := &web{service: a.service, header: http.Header{"User-Agent": {"greenlight"}}}
 	if a.inner == "" {
@@ -275,32 +221,21 @@ func openGeneric(a address) (Receiver, error) {
 			a.inner = "http"
 		}
 	}
-	w.method = strings.ToUpper(cmp.Or(a.take("method", "requestmethod"), http.MethodPost))
-	extra := map[string]string{}
 	for name, values := range a.query {
-		if key, found := strings.CutPrefix(name, "$"); found {
-			extra[key] = values[0]
-			delete(a.query, name)
-		} else if key, found := strings.CutPrefix(name, "@"); found {
+		if key, found := strings.CutPrefix(name, "@"); found {
 			w.header.Set(key, values[0])
 			delete(a.query, name)
 		}
 	}
-	template, messageKey, titleKey, contentType := a.take("template"), a.take("messagekey"), a.take("titlekey"), a.take("contenttype")
+	template, messageKey, titleKey := a.take("template"), cmp.Or(a.take("messagekey"), "message"), cmp.Or(a.take("titlekey"), "title")
 	heading := cmp.Or(a.take("title"), title)
 	switch strings.ToLower(template) {
 	case "":
-		w.header.Set("Content-Type", cmp.Or(contentType, "text/plain; charset=utf-8"))
+		w.header.Set("Content-Type", "text/plain; charset=utf-8")
 		w.body = func(text string) ([]byte, error) { return []byte(text), nil }
 	case "json":
-		w.header.Set("Content-Type", cmp.Or(contentType, "application/json"))
-		w.body = asJSON(func(text string) any {
-			said := map[string]string{cmp.Or(titleKey, "title"): heading, cmp.Or(messageKey, "message"): text}
-			for key, value := range extra {
-				said[key] = value
-			}
-			return said
-		})
+		w.header.Set("Content-Type", "application/json")
+		w.body = asJSON(func(text string) any { return map[string]string{titleKey: heading, messageKey: text} })
 	default:
 		return nil, errors.New("its template is not json")
 	}

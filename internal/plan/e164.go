@@ -13,10 +13,6 @@ import (
 // a number.
 type E164 string
 
-// Digits returns the number without its plus, for example "15551234567", for keys and
-// queries where a plus has another meaning.
-func (n E164) Digits() string { return strings.TrimPrefix(string(n), "+") }
-
 // NumberError says why [ParseE164] refuses a text.
 type NumberError struct {
 	// Text is the refused text, shortened if it is long.
@@ -95,6 +91,9 @@ func parse(text string) (n E164, loose, refused *NumberError) {
 		if scientific.MatchString(plain) {
 			return "", nil, &NumberError{clip(text), "is in scientific notation and may have lost digits", "format the cells as text and export them again"}
 		}
+		if serialDate.MatchString(plain) {
+			return "", nil, &NumberError{clip(text), "is a date, as a spreadsheet stores it", "check that the column holds phone numbers"}
+		}
 		if whole := decimal.FindStringSubmatch(plain); whole != nil {
 			compact, why = whole[1], "has decimals, probably from a spreadsheet"
 		}
@@ -123,6 +122,7 @@ const (
 var (
 	scientific = regexp.MustCompile(`^\+?[0-9]+([.,][0-9]*)?[eE]\+?[0-9]+$`)
 	decimal    = regexp.MustCompile(`^(\+?[0-9]{10,})\.0+$`)
+	serialDate = regexp.MustCompile(`^[0-9]{5}\.[0-9]+$`) // days since 1900
 )
 
 // unquote removes what keeps a spreadsheet from taking a number for a quantity: an

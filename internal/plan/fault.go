@@ -11,8 +11,9 @@ import (
 // characters. The zero value is not a place.
 type Position struct {
 	// File is the path as the reader was given it, with slashes.
-	File         string
-	Line, Column int
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
 }
 
 // String returns "file:line:column", which editors and terminals turn into a link.
@@ -20,8 +21,8 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// compare orders positions by file, line and column.
-func (p Position) compare(other Position) int {
+// Compare orders positions by file, line and column.
+func (p Position) Compare(other Position) int {
 	return cmp.Or(
 		cmp.Compare(p.File, other.File),
 		cmp.Compare(p.Line, other.Line),
@@ -32,10 +33,8 @@ func (p Position) compare(other Position) int {
 // Fault is one thing wrong with a plan: what it is, why it is refused, and how to fix
 // it. It is an error; [Faults] holds all of one load.
 type Fault struct {
-	// File, Line and Column say where. Line and Column count from 1; both are 1 if
-	// the fault concerns the whole file.
-	File         string
-	Line, Column int
+	// Position says where. Line and Column are 1 if the fault concerns the whole file.
+	Position
 	// What names the thing, Why says which rule it breaks, Fix what to do. Each is a
 	// clause without a full stop.
 	What, Why, Fix string
@@ -43,12 +42,7 @@ type Fault struct {
 
 // Error returns "file:line:column: what: why; fix" on one line.
 func (f *Fault) Error() string {
-	return fmt.Sprintf("%s: %s: %s; %s", f.Position(), f.What, f.Why, f.Fix)
-}
-
-// Position returns where the fault is.
-func (f *Fault) Position() Position {
-	return Position{File: f.File, Line: f.Line, Column: f.Column}
+	return fmt.Sprintf("%s: %s: %s; %s", f.Position, f.What, f.Why, f.Fix)
 }
 
 // Faults are all faults of one load, sorted by file, line and column. [Load] and
@@ -96,7 +90,7 @@ func (c *collector) add(at Position, what, why, fix string) {
 	if c.full(at.File) {
 		what, why, fix = "file", fmt.Sprintf("has more than %d faults", maxFaults), "fix the others first to see the rest"
 	}
-	c.faults = append(c.faults, &Fault{at.File, at.Line, at.Column, what, why, fix})
+	c.faults = append(c.faults, &Fault{at, what, why, fix})
 }
 
 // full reports whether further faults of a file would be left out.
@@ -113,7 +107,7 @@ func (c *collector) err() error {
 // sorted returns the faults in reading order.
 func (c *collector) sorted() Faults {
 	slices.SortStableFunc(c.faults, func(a, b *Fault) int {
-		return cmp.Or(a.Position().compare(b.Position()), cmp.Compare(a.What, b.What))
+		return cmp.Or(a.Compare(b.Position), cmp.Compare(a.What, b.What))
 	})
 	return c.faults
 }

@@ -27,12 +27,9 @@ func TestFaults_AreErrorsOneByOne(t *testing.T) {
 }
 
 func TestFault_HasPositionWhatWhyAndFix(t *testing.T) {
-	fault := &Fault{"a.yaml", 3, 7, "name", "is empty", "write one"}
+	fault := &Fault{Position{"a.yaml", 3, 7}, "name", "is empty", "write one"}
 	if got, want := fault.Error(), "a.yaml:3:7: name: is empty; write one"; got != want {
 		t.Errorf("got %q, want %q", got, want)
-	}
-	if got, want := fault.Position(), (Position{"a.yaml", 3, 7}); got != want {
-		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -32,7 +32,7 @@ type placed struct {
 }
 
 // The keys of the grammar; doc.go describes them. A new key needs a line here, code in
-// readCampaign, a field of document, and a property in config/plan.schema.json.
+// readCampaign, a field of Campaign, and a property in config/plan.schema.json.
 var (
 	fileKeys     = []string{"version", "campaigns"}
 	campaignKeys = []string{"name", "campaign_id", "tcr_campaign_id", "reference_id", "brand_id", "messaging_profile_id",
@@ -187,7 +187,7 @@ func (r *reader) checkSelectors(node *yaml3.Node, keys mapping) {
 			found = append(found, p.key)
 		}
 	}
-	slices.SortFunc(found, func(a, b *yaml3.Node) int { return r.position(a).compare(r.position(b)) })
+	slices.SortFunc(found, func(a, b *yaml3.Node) int { return r.position(a).Compare(r.position(b)) })
 	if len(found) == 0 {
 		r.fault(node, "campaign", "has no id", "add campaign_id, tcr_campaign_id if it is shared with you, or reference_id if it has no id yet")
 	}

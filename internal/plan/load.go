@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -91,51 +90,25 @@ func escaped(text string) string {
 	return quoted[1 : len(quoted)-1]
 }
 
-const (
-	// timeGrain is the longest time within which two changes of a file may have the same
-	// modification time. It is that of FAT; others take nanoseconds to a second.
-	timeGrain = 2 * time.Second
-	// rereadEvery is the time between two readings of files that look unchanged.
-	rereadEvery = time.Minute
-)
-
-// Fingerprints show when plan files change. They remember the contents of files for a
-// minute, to read only those that look changed: thousands are compared every second. The
-// zero value is ready. Not safe for concurrent use.
-type Fingerprints struct {
-	seen   map[string]content
-	reread time.Time // when all files were read last
-}
-
-// content is the digest of a file's content when it looked like info.
-type content struct {
-	info    fs.FileInfo
-	settled bool // before it was read
-	digest  [sha256.Size]byte
-}
-
-// Of returns a digest of the plan files at a path, and of the other files that set, which
-// may be nil, was read from: their names, modes and contents. It differs after a change;
-// up to a minute after it if the file kept its size, its time and its place on the disk.
-// What cannot be read counts as missing.
-func (f *Fingerprints) Of(name string, set *Set) string {
+// Fingerprint returns a digest of the plan files at a path, and of the other files that set,
+// which may be nil, was read from: their names, modes and contents. It differs after a
+// change. What cannot be read counts as missing.
+func Fingerprint(name string, set *Set) string {
 	folder, root, err := openFolder(name)
 	if err != nil {
 		return "missing"
 	}
 	defer folder.Close()
-	if time.Since(f.reread) >= rereadEvery {
-		f.seen, f.reread = nil, time.Now()
-	}
-	fsys, hash, seen := folder.FS(), sha256.New(), map[string]content{}
+	fsys, hash := folder.FS(), sha256.New()
 	add := func(name string) {
 		info, err := fs.Stat(fsys, name)
 		switch {
 		case err != nil:
 		case info.Mode().IsRegular():
-			if now, err := f.read(fsys, name, info); err == nil {
-				seen[name] = now
-				fmt.Fprintf(hash, "%q %v %x\n", name, info.Mode(), now.digest)
+			fmt.Fprintf(hash, "%q %v %d\n", name, info.Mode(), info.Size())
+			if file, err := fsys.Open(name); err == nil {
+				_, _ = io.CopyN(hash, file, maxFileSize+1)
+				_ = file.Close()
 			}
 		default:
 			fmt.Fprintf(hash, "%q %v %d\n", name, info.Mode(), info.ModTime().UnixNano())
@@ -151,21 +124,7 @@ func (f *Fingerprints) Of(name string, set *Set) string {
 			add(name)
 		}
 	}
-	f.seen = seen
 	return hex.EncodeToString(hash.Sum(nil))
-}
-
-// read returns the content of a file. It opens the file unless it looks as it did when it
-// was read last and had settled by then.
-func (f *Fingerprints) read(fsys fs.FS, name string, info fs.FileInfo) (content, error) {
-	last, found := f.seen[name]
-	if found && last.settled && os.SameFile(last.info, info) &&
-		last.info.Size() == info.Size() && last.info.ModTime().Equal(info.ModTime()) {
-		return last, nil
-	}
-	isSettled := time.Since(info.ModTime()) > timeGrain
-	data, err := readAtMost(fsys, name, maxFileSize+1)
-	return content{info, isSettled, sha256.Sum256(data)}, err
 }
 
 // walk calls visit for root and for everything below it except names that start with a
@@ -327,14 +286,14 @@ func (l *loader) fault(name, what, why, fix string) {
 // cannotRead reports a file or folder that cannot be read.
 func (l *loader) cannotRead(name string, err error) {
 	fault := unreadable(l.show(name), err)[0]
-	l.faults.add(fault.Position(), fault.What, fault.Why, fault.Fix)
+	l.faults.add(fault.Position, fault.What, fault.Why, fault.Fix)
 }
 
 // unreadable is the fault of a file or folder that cannot be read.
 func unreadable(name string, err error) Faults {
 	return Faults{{
-		File: name, Line: 1, Column: 1,
-		What: "file", Why: fmt.Sprintf("cannot be read (%v)", reason(err)), Fix: "check the path and its permissions",
+		Position: Position{name, 1, 1},
+		What:     "file", Why: fmt.Sprintf("cannot be read (%v)", reason(err)), Fix: "check the path and its permissions",
 	}}
 }
 
@@ -348,7 +307,7 @@ func reason(err error) error {
 
 // set checks the rules between campaigns and returns the Set.
 func (l *loader) set() (*Set, error) {
-	slices.SortStableFunc(l.entries, func(a, b entry) int { return a.Position.compare(b.Position) })
+	slices.SortStableFunc(l.entries, func(a, b entry) int { return a.Position.Compare(b.Position) })
 	validate(l.entries, &l.faults)
 	if err := l.faults.err(); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package plan
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
@@ -48,6 +50,7 @@ func TestParseTyped_RefusesWhatIsNotAUSNumber(t *testing.T) {
 		"2125550142 / 2125550143": `number "2125550142 / 2125550143": has a country code other than 1`,
 		`="+12125550142`:          `number "=\"+12125550142": is not a phone number`,
 		"12125550142.5":           `number "12125550142.5": is too long`,
+		"45231.12345":             `number "45231.12345": is a date, as a spreadsheet stores it`,
 	} {
 		if got, err := ParseTyped(text); err == nil || got != "" || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("ParseTyped(%q) = %q, %v, want %s", text, got, err, want)
@@ -131,6 +134,9 @@ func TestReadNumbers_FindsTheNumbers(t *testing.T) {
 		{"header again as a value", "x.csv", "Kind,Desk,Phone\nMobile,Front,\nMobile,Back,2125550142\nTel,Hall,2125550143\n", NumbersOptions{Column: "Phone"}},
 		{"column", "x.csv", "Phone,Main line\n9175550100,2125550142\n9175550101,2125550143\n", NumbersOptions{Column: "main-line"}},
 		{"one column, a list", "x.csv", "2125550142\n2125550143\n", NumbersOptions{}},
+		{"pipes without a sep line", "x.csv", "Desk|Phone No.\nFront|2125550142\nBack|2125550143\n", NumbersOptions{}},
+		{"UTF-16, as Excel's Unicode text", "x.txt", inUTF16(binary.LittleEndian, "Desk\tPhone\r\nKöln\t2125550142\r\n😀\t2125550143\r\n"), NumbersOptions{}},
+		{"UTF-16, big end first", "x.csv", inUTF16(binary.BigEndian, "Desk,Phone\r\nFront,2125550142\r\nBack,2125550143\r\n"), NumbersOptions{}},
 		{"pipes", "x.csv", "sep=|\nDesk|Phone\nFront|2125550142\nBack|2125550143\n", NumbersOptions{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -140,6 +146,15 @@ func TestReadNumbers_FindsTheNumbers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inUTF16 encodes a text with a byte order mark.
+func inUTF16(order binary.AppendByteOrder, text string) string {
+	var data []byte
+	for _, unit := range utf16.Encode([]rune(byteOrderMark + text)) {
+		data = order.AppendUint16(data, unit)
+	}
+	return string(data)
 }
 
 func TestReadNumbers_RefusesTheFile(t *testing.T) {
@@ -231,7 +246,7 @@ func packed(t testing.TB, book *excelize.File) []byte {
 var desks = [][]any{
 	{"Desks of the spring campaign"},
 	{"as of", "2026-11-29"},
-	nil,
+	{"exported", 46355.4309375},
 	{"Desk", "Floor", "Phone"},
 	{"Front", 1, "(212) 555-0142"},
 	{"Back", 2, 12125550143},

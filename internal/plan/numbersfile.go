@@ -10,16 +10,18 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	encoding "golang.org/x/text/encoding/unicode"
 )
 
 // A numbers_file is a plain list or a table:
 //
 //	plain list   one number per line; blank lines and text after # are ignored
-//	CSV          a header, then rows; cells separated by commas, semicolons or tabs
+//	CSV          a header, then rows; cells separated by commas, semicolons, tabs or pipes
 //	workbook     a header, then rows; the first sheet that is not hidden
 //
 // A workbook is known by its first bytes. A text file is a table if its name ends in
-// .csv or .tsv, if its first line has one of the three separators, if that line is a
+// .csv or .tsv, if its first line has one of the separators, if that line is a
 // known name for a column of numbers, or if the plan sets numbers_column. A .csv file or
 // workbook that starts with a number and has one column is a list.
 //
@@ -31,7 +33,8 @@ import (
 // separators.
 var columnNames = []string{
 	"phonenumber", "phonenumbers", "number", "numbers", "phone", "phones", "e164", "e164number", "msisdn",
-	"telephone", "telephonenumber", "tel", "mobile", "mobilenumber", "longcode", "tn", "did",
+	"phoneno", "phonenumbere164", "telephone", "telephonenumber", "telephonenumbers", "telephoneno", "tel", "telno",
+	"mobile", "mobilenumber", "longcode", "tn", "tns", "did", "dids", "didnumber",
 }
 
 // drivePath is the beginning of an absolute path on Windows.
@@ -170,6 +173,9 @@ func (l *numberList) read(data []byte) (complete bool) {
 		l.faultAt(1, 1, fmt.Sprintf("sheet %q", clip(l.sheet)), "cannot be chosen, because the file is not an Excel workbook", "leave out the sheet")
 		return false
 	}
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) { // Excel's Unicode text
+		data, _ = encoding.UTF16(encoding.BigEndian, encoding.ExpectBOM).NewDecoder().Bytes(data) // a broken character becomes U+FFFD
+	}
 	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
 	if !l.checkCharacters(data, "in a list of numbers") {
 		return false
@@ -236,7 +242,7 @@ func (l *numberList) skipComments() {
 // separatorOf returns the most frequent separator in a header, or 0.
 func separatorOf(header string) rune {
 	most, separator := 0, rune(0)
-	for _, candidate := range ",;\t" {
+	for _, candidate := range ",;\t|" {
 		if n := strings.Count(header, string(candidate)); n > most {
 			most, separator = n, candidate
 		}
@@ -491,6 +497,9 @@ func looksLikeNumber(text string) bool {
 // isNumber reports whether a cell holds a phone number, and not a date or a title.
 func isNumber(cell string) bool {
 	plain := unquote(strings.TrimSpace(cell))
+	if serialDate.MatchString(plain) {
+		return false
+	}
 	compact := strings.TrimPrefix(strings.Map(dropSeparator, plain), "+")
 	return len(compact) >= 10 && strings.Trim(compact, "0123456789") == "" || scientific.MatchString(plain)
 }

@@ -165,7 +165,7 @@ func checkPlaces(t *testing.T, c Campaign, name, text string) {
 			t.Fatalf("%s at %s, in a line of %d characters", n, at, len(line))
 		}
 		rest := string(line[at.Column-1:]) + strings.Join(lines[at.Line:], "")
-		if !strings.Contains(rest, n.Digits()) {
+		if !strings.Contains(rest, strings.TrimPrefix(string(n), "+")) {
 			t.Fatalf("%s is not at %s: %.40q", n, at, rest)
 		}
 	}

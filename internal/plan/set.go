@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/oasdiff/yaml"
 
@@ -18,42 +19,44 @@ import (
 const DefaultMaxNumbers = 49
 
 // Campaign is one entry of a plan: a campaign and the numbers that belong on it. It is
-// plain data; one that [Load] returned follows every rule of the grammar.
+// plain data; one that [Load] returned follows every rule of the grammar. Its JSON form, in
+// this order, is what a Hash is made of. A field that is added later must be left out when
+// empty, so that the Hash of plans without it does not change.
 type Campaign struct {
 	// Name is the entry's name for people; unique in its set.
-	Name string
+	Name string `json:"name"`
 	// CampaignID, TCRCampaignID and ReferenceID select the campaign; exactly one is
 	// set. ReferenceID is the referenceId that the campaign is filed with at Telnyx,
 	// which is known before the campaign has an id.
-	CampaignID    telnyx.CampaignID
-	TCRCampaignID telnyx.TCRCampaignID
-	ReferenceID   string
+	CampaignID    telnyx.CampaignID    `json:"campaign_id,omitempty"`
+	TCRCampaignID telnyx.TCRCampaignID `json:"tcr_campaign_id,omitempty"`
+	ReferenceID   string               `json:"reference_id,omitempty"`
 	// BrandID is Telnyx's id of the brand that ReferenceID is filed under. It is set
 	// if and only if ReferenceID is.
-	BrandID string
+	BrandID string `json:"brand_id,omitempty"`
+	// MessagingProfileID is the messaging profile for numbers without one, or empty.
+	MessagingProfileID string `json:"messaging_profile_id,omitempty"`
 	// Numbers are those of the plan and its numbers_file: sorted, each once in the
 	// whole set, at least one unless there is a NumberPool.
-	Numbers []E164
+	Numbers []E164 `json:"numbers,omitempty"`
 	// Places are where the Numbers were listed: Places[i] for Numbers[i]. [Load] sets
 	// it. It may be empty otherwise; see [Campaign.Where].
-	Places []Position
+	Places []Position `json:"-"`
 	// NumberPool is the messaging profile whose numbers all belong on the campaign, or
 	// empty. Telnyx knows which numbers those are.
-	NumberPool string
-	// MessagingProfileID is the messaging profile for numbers without one, or empty.
-	MessagingProfileID string
+	NumberPool string `json:"number_pool,omitempty"`
 	// MoveFrom are the campaigns, by either kind of id, that numbers may be taken
 	// from; sorted, each once.
-	MoveFrom []string
-	// Prune has numbers that this entry attached removed from the campaign when it no
-	// longer names them.
-	Prune bool
+	MoveFrom []string `json:"move_from,omitempty"`
 	// MaxNumbers bounds how many numbers the campaign takes, by default
 	// [DefaultMaxNumbers]. [Load] checks Numbers against it; the numbers of a
 	// NumberPool must be counted when they are known.
-	MaxNumbers int
+	MaxNumbers int `json:"max_numbers"`
+	// Prune has numbers that this entry attached removed from the campaign when it no
+	// longer names them.
+	Prune bool `json:"prune,omitempty"`
 	// Position is where the entry starts.
-	Position Position
+	Position Position `json:"-"`
 }
 
 // referencePrefix starts the ID of a campaign that is selected by reference.
@@ -73,6 +76,12 @@ func (c Campaign) ID() string {
 		return referencePrefix + c.ReferenceID
 	}
 	return ""
+}
+
+// ReferenceIn returns the reference in an id from [Campaign.ID]; ok is false for the other
+// kinds of ids.
+func ReferenceIn(id string) (reference string, ok bool) {
+	return strings.CutPrefix(id, referencePrefix)
 }
 
 // Rank says which of several entries counts if they turn out to be one campaign: the
@@ -117,7 +126,7 @@ type Set struct {
 	// SetAside are the rows of numbers files that skip_invalid left out, at most
 	// 1,000 of a file and then one that says so. They are not planned.
 	SetAside Faults
-	// read are the same files by their names in the plan's folder; see [Fingerprints].
+	// read are the same files by their names in the plan's folder; see [Fingerprint].
 	read []string
 }
 
@@ -186,7 +195,7 @@ func (s *Set) YAML() ([]byte, error) { return yaml.Marshal(s.document()) }
 
 // Hash identifies what the entry says, as [Set].Hash does for a set: two entries with
 // the same Hash ask for the same.
-func (c Campaign) Hash() string { return digest(c.document()) }
+func (c Campaign) Hash() string { return digest(c) }
 
 // hashBytes is how much of the SHA-256 sum a Hash keeps: enough to distinguish the sets
 // of one operator, short enough to read out.
@@ -203,38 +212,10 @@ func digest(document any) string {
 }
 
 // document is a plan file in canonical form. It has the keys of the grammar, except
-// those that only say where numbers are read from. A key that is added later must be
-// left out when empty, so that the Hash of plans without it does not change.
+// those that only say where numbers are read from.
 type document struct {
-	Version   int                `json:"version"`
-	Campaigns []documentCampaign `json:"campaigns"`
+	Version   int        `json:"version"`
+	Campaigns []Campaign `json:"campaigns"`
 }
 
-type documentCampaign struct {
-	Name               string               `json:"name"`
-	CampaignID         telnyx.CampaignID    `json:"campaign_id,omitempty"`
-	TCRCampaignID      telnyx.TCRCampaignID `json:"tcr_campaign_id,omitempty"`
-	ReferenceID        string               `json:"reference_id,omitempty"`
-	BrandID            string               `json:"brand_id,omitempty"`
-	MessagingProfileID string               `json:"messaging_profile_id,omitempty"`
-	Numbers            []E164               `json:"numbers,omitempty"`
-	NumberPool         string               `json:"number_pool,omitempty"`
-	MoveFrom           []string             `json:"move_from,omitempty"`
-	MaxNumbers         int                  `json:"max_numbers"`
-	Prune              bool                 `json:"prune,omitempty"`
-}
-
-func (s *Set) document() document {
-	d := document{Version: 1, Campaigns: make([]documentCampaign, len(s.Campaigns))}
-	for i, c := range s.Campaigns {
-		d.Campaigns[i] = c.document()
-	}
-	return d
-}
-
-func (c Campaign) document() documentCampaign {
-	return documentCampaign{
-		Name: c.Name, CampaignID: c.CampaignID, TCRCampaignID: c.TCRCampaignID, ReferenceID: c.ReferenceID, BrandID: c.BrandID,
-		MessagingProfileID: c.MessagingProfileID, Numbers: c.Numbers, NumberPool: c.NumberPool, MoveFrom: c.MoveFrom, MaxNumbers: c.MaxNumbers, Prune: c.Prune,
-	}
-}
+func (s *Set) document() document { return document{Version: 1, Campaigns: s.Campaigns} }

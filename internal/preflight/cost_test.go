@@ -165,7 +165,7 @@ func TestCheck_ReadsEverythingOnceForAllSets(t *testing.T) {
 func TestCheck_FindsTheSameWhicheverWayItReads(t *testing.T) {
 	want := ""
 	for _, size := range []int{500, 10, 2, 1} { // the largest page that Telnyx returns
-		a := newAccount(t, telnyxsim.Options{MaxPageSize: size})
+		a := newAccount(t, telnyxsim.Options{Dialect: telnyxsim.Dialect{MaxPageSize: size}})
 		a.addCampaigns(2)
 		a.AddCampaign(telnyxsim.Campaign{ID: otherID})
 		a.ownNumbers(30)
@@ -203,12 +203,12 @@ func (u uncounted) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestCheck_ReadsListsWithoutTotalsToTheirEnd(t *testing.T) {
-	a := newAccount(t, telnyxsim.Options{MaxPageSize: 2})
+	a := newAccount(t, telnyxsim.Options{Dialect: telnyxsim.Dialect{MaxPageSize: 2}})
 	a.addCampaigns(2)
 	a.ownNumbers(8)
 	a.client.HTTPClient.Transport = uncounted{a.client.HTTPClient.Transport}
-	// One page of each list, and an empty one at the end of those that have rows.
-	a.costs(t, planOf(1, 8), 1+1+2+2, 8, 0)
+	// The campaign, no page of attachments but the empty one, and the 8 numbers in both lists.
+	a.costs(t, planOf(1, 8), 1+1+4+4, 8, 0)
 	a.attachAll(t, 5, 8, "c01")
 	a.attachAll(t, 1, 4, "c00")
 	a.costs(t, planOf(1, 8), 1+4+1, 8, 4)

@@ -35,7 +35,7 @@ func (e entry) find(number plan.E164, code Code, why, fix string) {
 	}
 	e.report.Findings = append(e.report.Findings, Finding{
 		Code: code, Plan: e.Plan.Name, CampaignID: e.Plan.ID(), Number: number,
-		File: at.File, Line: at.Line, Column: at.Column, What: what, Why: why, Fix: fix,
+		Position: at, What: what, Why: why, Fix: fix,
 	})
 }
 

@@ -41,7 +41,7 @@ func TestCheck_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
 			}
 			unread, absent := r.Findings[0], r.Findings[1]
 			if unread.Code != ledger.Unverified || unread.Number != plan.E164(number(2)) || unread.Line != 7 {
-				t.Errorf("got %s of %s at %s, want %s of %s", unread.Code, unread.Number, unread.Position(), ledger.Unverified, number(2))
+				t.Errorf("got %s of %s at %s, want %s of %s", unread.Code, unread.Number, unread.Position, ledger.Unverified, number(2))
 			}
 			for _, words := range []string{"do not yet prove", test.says, "Run this again"} {
 				if got := unread.Sentence(); !strings.Contains(got, words) {
@@ -198,7 +198,7 @@ func TestCheck_UsesTheReasonsOfDecide(t *testing.T) {
 
 			forecasts, err := assigner.Foresee(t.Context(), assigner.NewObserver(a.client, 8), load(t, text))
 			must(t, err)
-			for _, n := range forecasts[0].Numbers {
+			for _, n := range forecasts[0][0].Numbers {
 				got := n.Decision.Record
 				if n.Number == about && (got.Reason != decided.Reason || got.State != decided.State || got.NeedsPerson != decided.NeedsPerson) {
 					t.Errorf("forecast: got %s, want %s", got.StateAndReason(), decided.StateAndReason())

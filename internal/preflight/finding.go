@@ -35,11 +35,9 @@ type Finding struct {
 	CampaignID string `json:"campaign_id"`
 	// Number is empty if the finding is about the campaign.
 	Number plan.E164 `json:"number,omitempty"`
-	// File, Line and Column are where the plan names the number. For the campaign, and for
-	// a number of a pool, they are where the entry starts.
-	File   string `json:"file"`
-	Line   int    `json:"line"`
-	Column int    `json:"column"`
+	// Position is where the plan names the number. For the campaign, and for a number of a
+	// pool, it is where the entry starts.
+	plan.Position
 	// What names the number or campaign, Why says what is wrong with it, and Fix says what
 	// to do. Why and Fix are sentences.
 	What string `json:"what"`
@@ -49,11 +47,6 @@ type Finding struct {
 
 // Sentence returns What, Why and Fix.
 func (f Finding) Sentence() string { return f.What + ": " + f.Why + " " + f.Fix }
-
-// Position returns the place in the plan.
-func (f Finding) Position() plan.Position {
-	return plan.Position{File: f.File, Line: f.Line, Column: f.Column}
-}
 
 // NoteCode is the kind of a note.
 type NoteCode string

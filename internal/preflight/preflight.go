@@ -1,7 +1,6 @@
 package preflight
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -55,7 +54,7 @@ type Campaign struct {
 // once, and returns a report for each set. It never writes. An error means that not
 // everything could be read; it says why and what to do. PublicURL is as in [WrongWebhookURL].
 func Check(ctx context.Context, client *telnyx.Client, concurrency int, publicURL string, sets ...*plan.Set) ([]Report, error) {
-	forecasts, err := assigner.ForeseeAll(ctx, assigner.NewObserver(client.ReadOnly(), concurrency), sets...)
+	forecasts, err := assigner.Foresee(ctx, assigner.NewObserver(client.ReadOnly(), concurrency), sets...)
 	if err != nil {
 		return nil, Explain(ctx, err)
 	}
@@ -77,7 +76,7 @@ func newReport(hash, publicURL string, forecasts []assigner.Forecast) Report {
 		}
 	}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return a.Compare(b.Position)
 	})
 	r.Clean = len(r.Findings) == 0
 	return r

@@ -242,7 +242,7 @@ func TestCheck_FindsThatACampaignIsFull(t *testing.T) {
 				t.Errorf("got %q, want it to say %q", got, test.words)
 			}
 			if got := r.Findings[1]; got.Number != plan.E164(number(3)) || got.Line != test.line {
-				t.Errorf("got number %s at %s, want %s on line %d", got.Number, got.Position(), number(3), test.line)
+				t.Errorf("got number %s at %s, want %s on line %d", got.Number, got.Position, number(3), test.line)
 			}
 		})
 	}
@@ -269,7 +269,7 @@ func findEach(t *testing.T, troubles map[string]trouble) {
 			}
 			f := r.Findings[0]
 			if f.Code != test.code || f.Line != test.line || f.File != "plans/spring.yaml" {
-				t.Errorf("got %s at %s, want %s on line %d", f.Code, f.Position(), test.code, test.line)
+				t.Errorf("got %s at %s, want %s on line %d", f.Code, f.Position, test.code, test.line)
 			}
 			for _, words := range test.words {
 				if !strings.Contains(f.Sentence(), words) {
@@ -388,7 +388,7 @@ func TestCheck_SortsFindingsByPlace(t *testing.T) {
 		"  - name: a\n    campaign_id: a\n    numbers:\n    - " + number(5) + "\n"
 	var got []string
 	for _, f := range a.check(t, text).Findings {
-		got = append(got, strings.TrimPrefix(f.Position().String(), "plans/spring.yaml:")+" "+f.What)
+		got = append(got, strings.TrimPrefix(f.Position.String(), "plans/spring.yaml:")+" "+f.What)
 	}
 	want := []string{"3:5 campaign b (b)", "5:15 number " + number(9), "5:29 number " + number(1), "6:5 campaign a (a)", "9:7 number " + number(5)}
 	if diff := cmp.Diff(want, got); diff != "" {

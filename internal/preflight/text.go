@@ -83,7 +83,7 @@ func (c Campaign) room() string {
 func (r Report) findingTable() string {
 	place := 0
 	for _, f := range r.Findings {
-		place = max(place, utf8.RuneCountInString(f.Position().String()))
+		place = max(place, utf8.RuneCountInString(f.Position.String()))
 	}
 	const around = 4               // blanks beside and between the columns
 	said := map[[3]string]string{} // the first number or campaign with this text
@@ -98,7 +98,7 @@ func (r Report) findingTable() string {
 		} else {
 			said[key] = f.What
 		}
-		t.AppendRow(table.Row{f.Position(), status.Harmless(string(f.Code) + ": " + sentence)})
+		t.AppendRow(table.Row{f.Position, status.Harmless(string(f.Code) + ": " + sentence)})
 	}
 	return t.Render()
 }

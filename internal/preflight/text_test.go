@@ -78,7 +78,7 @@ func TestWriteText_FitsWhateverItIsGiven(t *testing.T) {
 	r := preflight.Report{
 		Campaigns: []preflight.Campaign{{Plan: long, ID: "ref_" + long, WebhookURL: "https://" + nasty, Phase: "waiting", Planned: 99999, Others: 99999, MaxNumbers: 99999}},
 		Findings: []preflight.Finding{{
-			Code: ledger.CampaignSuspended, File: "plans/spring.yaml", Line: 1234, Column: 56, What: "campaign " + long, Why: nasty, Fix: "Fix it.",
+			Code: ledger.CampaignSuspended, Position: plan.Position{File: "plans/spring.yaml", Line: 1234, Column: 56}, What: "campaign " + long, Why: nasty, Fix: "Fix it.",
 		}},
 		Notes: []preflight.Note{{Code: preflight.WillMoveLater, Plan: long, Number: "+15551234567", Subject: nasty}},
 	}
@@ -87,7 +87,7 @@ func TestWriteText_FitsWhateverItIsGiven(t *testing.T) {
 
 func TestWriteText_NeverCutsAPlace(t *testing.T) {
 	at := plan.Position{File: strings.Repeat("folder/", 9) + "spring.yaml", Line: 12, Column: 9}
-	r := preflight.Report{Findings: []preflight.Finding{{File: at.File, Line: at.Line, Column: at.Column, What: "number", Why: strings.Repeat("word ", 50)}}}
+	r := preflight.Report{Findings: []preflight.Finding{{Position: at, What: "number", Why: strings.Repeat("word ", 50)}}}
 	if text := writeText(t, r); !strings.Contains(text, "\n "+at.String()+" ") {
 		t.Errorf("%s is not in one piece:\n%s", at, text)
 	}

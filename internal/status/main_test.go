@@ -43,7 +43,9 @@ func mixedLedger(t *testing.T) jetstream.JetStream {
 	for _, c := range []ledger.Campaign{
 		{
 			ID: springID, TelnyxID: springID, TCRID: "C6X6M94", BrandID: "b", Planned: true, Plan: "spring-promo", PlanHash: "a1b2", PlanPlace: "config/plans/spring.yaml:3",
-			Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED", Extras: 2, Since: noon.Add(-90 * time.Minute), Cause: "event 10dlc.campaign.update (message 12)",
+			Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED", Extras: 2, ExtraNumbers: []string{"+12125550188", "+12125550189"},
+			Carriers: []ledger.Carrier{{Network: "10017", Name: "AT&T", Status: "APPROVED"}, {Network: "10035", Name: "T-Mobile", Status: "REVIEW"}},
+			Since:    noon.Add(-90 * time.Minute), Cause: "event 10dlc.campaign.update (message 12)",
 		},
 		{
 			ID: autumnID, TCRID: autumnID, Shared: true, Planned: true, Plan: "autumn-sale-of-the-whole-catalogue-2026", PlanHash: "a1b2",

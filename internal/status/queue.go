@@ -47,7 +47,7 @@ type Pace struct {
 	EstimatedSeconds int `json:"estimated_seconds,omitempty"`
 }
 
-// Words says the same in words, for example "about 2 min left, 30/min". It is empty if no
+// Words says the same in words, for example "about 2 min, 30/min". It is empty if no
 // number is queued.
 func (p Pace) Words() string {
 	switch {
@@ -56,9 +56,9 @@ func (p Pace) Words() string {
 	case p.EstimatedSeconds == 0:
 		return "queued"
 	case p.RequestsPerMinute == 0:
-		return about(p.EstimatedSeconds) + " left"
+		return about(p.EstimatedSeconds)
 	default:
-		return fmt.Sprintf("%s left, %.0f/min", about(p.EstimatedSeconds), math.Ceil(p.RequestsPerMinute))
+		return fmt.Sprintf("%s, %.0f/min", about(p.EstimatedSeconds), math.Ceil(p.RequestsPerMinute))
 	}
 }
 

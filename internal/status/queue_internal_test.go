@@ -35,11 +35,11 @@ func TestQueue_HasPlacesAndEstimates(t *testing.T) {
 		want Turn // of the last number in the queue
 		pace string
 	}{
-		"by the assigner's estimate":   {nil, Turn{3, 180}, "about 3 min left"},
-		"by the rate":                  {[]time.Duration{time.Second, 20 * time.Second}, Turn{3, 30}, "about 30 s left, 6/min"},
-		"old requests do not count":    {[]time.Duration{time.Hour}, Turn{3, 180}, "about 3 min left"},
-		"a burst in the last second":   {[]time.Duration{time.Millisecond, 2 * time.Millisecond}, Turn{3, 2}, "about 2 s left, 120/min"},
-		"one request some seconds ago": {[]time.Duration{40 * time.Second}, Turn{3, 120}, "about 2 min left, 2/min"},
+		"by the assigner's estimate":   {nil, Turn{3, 180}, "about 3 min"},
+		"by the rate":                  {[]time.Duration{time.Second, 20 * time.Second}, Turn{3, 30}, "about 30 s, 6/min"},
+		"old requests do not count":    {[]time.Duration{time.Hour}, Turn{3, 180}, "about 3 min"},
+		"a burst in the last second":   {[]time.Duration{time.Millisecond, 2 * time.Millisecond}, Turn{3, 2}, "about 2 s, 120/min"},
+		"one request some seconds ago": {[]time.Duration{40 * time.Second}, Turn{3, 120}, "about 2 min, 2/min"},
 	} {
 		s := queueOf(now, test.sent...).snapshot(now)
 		c := s.Campaigns[0]
@@ -92,7 +92,7 @@ func TestQueue_IsShownInTextAndJSON(t *testing.T) {
 	for what, want := range map[string]string{
 		"":             "The last one is due in about 30 s.",
 		"one":          "place 3, about 30 s",
-		"212-555-0140": "Next try: place 3, about 30 s.",
+		"212-555-0140": "Its turn: place 3, about 30 s.",
 	} {
 		part := s
 		if what != "" {

@@ -55,8 +55,9 @@ const (
 // Campaign is one campaign with its planned numbers.
 type Campaign struct {
 	ledger.Campaign
-	// Sentence says what the phase means.
+	// Sentence says what the phase means, Stage what Telnyx's status does.
 	Sentence string `json:"sentence"`
+	Stage    string `json:"stage,omitempty"`
 	Pace
 	Counts  map[ledger.State]int `json:"counts"`
 	Numbers []Number             `json:"numbers"`
@@ -82,7 +83,7 @@ func (x *Contents) snapshot(now time.Time) Snapshot {
 		if !e.Recorded {
 			continue
 		}
-		c := Campaign{Campaign: e.Campaign, Sentence: Sentence(e.Campaign), Pace: queue.Pace(e.ID), Counts: map[ledger.State]int{}, Numbers: []Number{}} // [] in JSON, never null
+		c := Campaign{Campaign: e.Campaign, Sentence: Sentence(e.Campaign), Stage: Stage(e.Status), Pace: queue.Pace(e.ID), Counts: map[ledger.State]int{}, Numbers: []Number{}} // [] in JSON, never null
 		for kind, n := range e.Counts {
 			c.Counts[kind.State] += n
 		}

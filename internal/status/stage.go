@@ -1,6 +1,11 @@
 package status
 
-import "greenlight/internal/telnyx"
+import (
+	"strings"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+)
 
 // Stage says in words how far a campaign is by its campaignStatus, empty for an unknown one
 // (https://developers.telnyx.com/docs/messaging/10dlc/event-notifications).
@@ -19,4 +24,14 @@ func Stage(campaignStatus string) string {
 		telnyx.CampaignMNOProvisioningFailed: "not provisioned by the carriers",
 		telnyx.CampaignTCRExpired:            "expired",
 	}[telnyx.CampaignStatus(campaignStatus)]
+}
+
+// CarriersText lists the carriers with their status, for example "AT&T APPROVED, T-Mobile
+// REVIEW".
+func CarriersText(carriers []ledger.Carrier) string {
+	var parts []string
+	for _, c := range carriers {
+		parts = append(parts, Plain(c.Name, 40)+" "+Plain(c.Status, 40))
+	}
+	return strings.Join(parts, ", ")
 }

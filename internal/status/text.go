@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -35,8 +36,9 @@ type TextOptions struct {
 	Zone *time.Location
 	// Width is the width of the terminal in columns. The default and the minimum are 80.
 	Width int
-	// ASCII replaces all other characters, see [WantsASCII].
-	ASCII bool
+	// Rows is the most lines of an overview. Problems are shown first, and what is left out
+	// is counted. Zero is no limit.
+	Rows int
 }
 
 // WriteText writes the snapshot: what stops everything, a table of the campaigns with
@@ -44,10 +46,10 @@ type TextOptions struct {
 // and what a person should do. The level of detail depends on [Snapshot.About].
 func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 	columns := max(o.Width, minWidth)
-	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, color: o.Color, columns: columns, width: min(columns, maxProse)}
+	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, color: o.Color, columns: columns, width: min(columns, maxProse), rows: o.Rows}
 	t.alerts(s)
 	switch {
-	case len(s.Campaigns) == 0 && len(s.LedgerMissing) > 0:
+	case len(s.Campaigns) == 0 && (len(s.LedgerMissing) > 0 || s.PlanFault != ""):
 	case len(s.Campaigns) == 0 && (s.PlanPending || s.Ran && s.PlanHash == ""):
 		t.wrap("", "The ledger has no campaigns yet: no assigner has read all of the plans.")
 	case len(s.Campaigns) == 0:
@@ -66,9 +68,6 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 		t.overview(s)
 	}
 	written := strings.TrimRight(t.String(), "\n") + "\n"
-	if o.ASCII {
-		written = ascii(written)
-	}
 	_, err := io.WriteString(w, written)
 	return err
 }
@@ -81,6 +80,7 @@ type textOf struct {
 	color  bool
 	// columns is the width of tables, width that of sentences.
 	columns, width int
+	rows           int
 }
 
 func (t *textOf) wrap(indent, sentence string) { Wrap(&t.Builder, indent, sentence, t.width) }
@@ -103,12 +103,12 @@ func (t *textOf) alerts(s Snapshot) {
 		t.wrap("", MissingSentence(s.LedgerMissing))
 		t.gap(true)
 	}
-	if s.Idle && (len(s.Campaigns) > 0 || s.EventsWaiting > 0) {
+	if s.Idle && s.PlanFault == "" && (len(s.Campaigns) > 0 || s.EventsWaiting > 0) {
 		t.wrap("", IdleSentence(s.EventsWaiting))
 		t.gap(true)
 	}
 	if s.PlanFault != "" {
-		t.wrap("", "The plan files cannot be used; the last good set stays in force.")
+		t.wrap("", s.planFaultSentence())
 		t.detail("  ", "", s.PlanFault)
 		t.hang("  To do:  ", "          ", "Fix it; greenlight plan validate lists every error.")
 		t.gap(true)
@@ -145,16 +145,98 @@ func (t *textOf) overview(s Snapshot) {
 		shown = slices.DeleteFunc(shown, Campaign.done)
 	}
 	slices.SortStableFunc(shown, func(a, b Campaign) int { return trueFirst(a.WaitsForPerson(), b.WaitsForPerson()) })
-	t.WriteString(t.campaigns(shown[:min(len(shown), maxCampaigns)]))
-	t.gap(len(shown) > 0 && len(done) > 1)
+	doneLine := ""
 	if len(done) > 1 {
-		t.wrap("", Count(len(done), "campaign")+" done: "+listed(done)+".")
+		doneLine = t.part(func(t *textOf) { t.wrap("", Count(len(done), "campaign")+" done: "+listed(done)+".") })
 	}
+	causes := t.causes(shown)
+	if t.rows > 0 {
+		t.fit(shown, doneLine, causes)
+		return
+	}
+	t.WriteString(t.campaigns(shown[:min(len(shown), maxCampaigns)]))
+	t.gap(len(shown) > 0 && doneLine != "")
+	t.WriteString(doneLine)
 	if more := len(shown) - maxCampaigns; more > 0 {
 		t.wrap("", Count(more, "more campaign")+" not done. Name a plan, campaign or number to see it; --json has all.")
 	}
-	t.causes(shown)
+	for _, c := range causes {
+		t.WriteString("\n" + c.text)
+	}
 }
+
+// planFaultSentence says what it means that the plan files cannot be used. Without an
+// assigner that works, no set is in force.
+func (s Snapshot) planFaultSentence() string {
+	switch {
+	case !s.Idle:
+		return "The plan files cannot be used; the last good set stays in force."
+	case s.EventsWaiting == 0:
+		return "The plan files cannot be used, and no plan set is in force: nothing is checked or attached."
+	default:
+		return "The plan files cannot be used, and no plan set is in force: nothing is checked or attached. Stored and waiting: " + Count(s.EventsWaiting, "event") + "."
+	}
+}
+
+// part returns what write writes, as a text with the same options.
+func (t *textOf) part(write func(*textOf)) string {
+	part := textOf{now: t.now, resync: t.resync, color: t.color, columns: t.columns, width: t.width}
+	write(&part)
+	return part.String()
+}
+
+// fit writes the table, the line of finished campaigns and the causes into what is left of
+// the rows: campaigns and causes that need a person first, then as much else as there is
+// room for. The last line counts the rest.
+func (t *textOf) fit(shown []Campaign, doneLine string, causes []cause) {
+	room := t.rows - lines(t.String()) - 1
+	rows := 0
+	for rows < len(shown) && shown[rows].WaitsForPerson() && lines(t.campaigns(shown[:rows+1])) <= max(room/2, 3) {
+		rows++
+	}
+	room -= lines(t.campaigns(shown[:rows]))
+	var fitting []cause
+	take := func(problems bool) {
+		for _, c := range causes {
+			if c.problem == problems && 1+lines(c.text) <= room {
+				fitting, room = append(fitting, c), room-1-lines(c.text)
+			}
+		}
+	}
+	take(true)
+	for rows < len(shown) {
+		more := lines(t.campaigns(shown[:rows+1])) - lines(t.campaigns(shown[:rows]))
+		if more > room {
+			break
+		}
+		rows, room = rows+1, room-more
+	}
+	if doneLine != "" && 1+lines(doneLine) <= room {
+		room -= 1 + lines(doneLine)
+	} else {
+		doneLine = ""
+	}
+	take(false)
+	t.WriteString(t.campaigns(shown[:rows]))
+	t.gap(rows > 0 && doneLine != "")
+	t.WriteString(doneLine)
+	for _, c := range fitting {
+		t.WriteString("\n" + c.text)
+	}
+	var more []string
+	if n := len(shown) - rows; n > 0 {
+		more = append(more, Count(n, "more campaign"))
+	}
+	if n := len(causes) - len(fitting); n > 0 {
+		more = append(more, Count(n, "more explanation"))
+	}
+	if len(more) > 0 {
+		t.WriteString("… " + strings.Join(more, ", ") + ": greenlight status\n")
+	}
+}
+
+// lines counts the lines of a text.
+func lines(text string) int { return strings.Count(text, "\n") }
 
 // headline summarizes everything in a sentence.
 func (s Snapshot) headline() string {
@@ -172,6 +254,20 @@ func (s Snapshot) headline() string {
 
 // ExtrasSentence says that a campaign has numbers that are not in its plan.
 const ExtrasSentence = "The campaign has numbers that are not in its plan. Greenlight does not change them; greenlight plan diff names them."
+
+// extras counts the numbers that are on a campaign and not in its plan, and names the first.
+func extras(c Campaign, most int) string {
+	words := Count(c.Extras, "number")
+	if len(c.ExtraNumbers) == 0 {
+		return words // recorded by an earlier version
+	}
+	named := c.ExtraNumbers[:min(len(c.ExtraNumbers), most)]
+	words += ", " + strings.Join(named, ", ")
+	if more := c.Extras - len(named); more > 0 {
+		words += fmt.Sprintf(" and %d more", more)
+	}
+	return words
+}
 
 // needPerson says that n numbers need a person.
 func needPerson(n int) string {
@@ -198,18 +294,27 @@ func trueFirst(a, b bool) int {
 	}
 }
 
-// causes says why campaigns are not done, each cause once.
-func (t *textOf) causes(campaigns []Campaign) {
+// cause is one explanation of what is not done. Problem means that it needs a person.
+type cause struct {
+	text    string
+	problem bool
+}
+
+// causes says why campaigns are not done, each cause once, problems first.
+func (t *textOf) causes(campaigns []Campaign) (causes []cause) {
+	add := func(problem bool, write func(*textOf)) {
+		causes = append(causes, cause{t.part(write), problem})
+	}
 	type condition struct {
 		sentence string
 		reason   ledger.Reason
 	}
 	var conditions []condition
 	of := map[condition][]Campaign{}
-	var extras []string
+	var withExtras []Campaign
 	for _, c := range campaigns {
 		if c.Extras > 0 {
-			extras = append(extras, name(c))
+			withExtras = append(withExtras, c)
 		}
 		if c.isQuiet() {
 			continue
@@ -225,26 +330,37 @@ func (t *textOf) causes(campaigns []Campaign) {
 		for _, c := range of[at] {
 			names = append(names, name(c))
 		}
-		t.gap(true)
-		t.wrap("", Count(len(names), "campaign")+": "+listed(names))
-		t.wrap("  ", at.sentence)
-		t.reason("  ", at.reason)
-		for i, c := range of[at][:min(len(names), maxNumbers)] {
-			about := names[i]
-			if len(names) == 1 {
-				about = ""
+		add(of[at][0].Campaign.NeedsPerson(), func(t *textOf) {
+			t.wrap("", Count(len(names), "campaign")+": "+listed(names))
+			t.wrap("  ", at.sentence)
+			t.reason("  ", at.reason)
+			for i, c := range of[at][:min(len(names), maxNumbers)] {
+				about := names[i]
+				if len(names) == 1 {
+					about = ""
+				}
+				t.detail("  ", about, c.Detail)
 			}
-			t.detail("  ", about, c.Detail)
-		}
+		})
 	}
 	for _, g := range groups(campaigns...) {
-		t.gap(true)
-		t.group("", "", g, maxNumbers)
+		add(g.NeedsPerson, func(t *textOf) { t.group("", "", g, maxNumbers) })
 	}
-	if len(extras) > 0 {
-		t.gap(true)
-		t.wrap("", Count(len(extras), "campaign")+": "+listed(extras))
-		t.wrap("  ", ExtrasSentence)
+	if len(withExtras) > 0 {
+		add(false, func(t *textOf) { t.extras(withExtras) })
+	}
+	slices.SortStableFunc(causes, func(a, b cause) int { return trueFirst(a.problem, b.problem) })
+	return causes
+}
+
+// extras names the numbers that are on campaigns and not in their plans.
+func (t *textOf) extras(campaigns []Campaign) {
+	t.wrap("", "Numbers that are not in the plan. Greenlight does not change them. To list all, run greenlight status PLAN.")
+	for _, c := range campaigns[:min(len(campaigns), maxNumbers)] {
+		t.hang("  ", "    ", name(c)+": "+extras(c, maxNumbers))
+	}
+	if more := len(campaigns) - maxNumbers; more > 0 {
+		t.wrap("  ", "and on "+Count(more, "more campaign"))
 	}
 }
 
@@ -289,7 +405,7 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 	)
 	others, names, counts := newTable(), 0, 0
 	others.AppendHeader(table.Row{"phase", "attached", "next"})
-	next := func(c Campaign) string { return text.WrapSoft(t.nextOfCampaign(c), max(19, (t.columns-minWidth)/2)) }
+	next := func(c Campaign) string { return text.WrapSoft(t.nextOfCampaign(c), max(20, (t.columns-minWidth)/2)) }
 	for _, c := range campaigns {
 		others.AppendRow(table.Row{t.paintPhase(c), share(c, false), next(c)})
 		names, counts = max(names, columnsOf(name(c))), max(counts, columnsOf(strings.Join(t.counts(c), ", ")))
@@ -303,22 +419,80 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 	names = max(min(names, roomForNames()), leastName)
 	w := newTable()
 	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next"})
-	for _, c := range campaigns {
-		w.AppendRow(table.Row{shorten(name(c), names), t.paintPhase(c), share(c, bars), fill(t.counts(c), room-names), next(c)})
+	short := shorten(campaigns, names)
+	for i, c := range campaigns {
+		w.AppendRow(table.Row{short[i], t.paintPhase(c), share(c, bars), fill(t.counts(c), room-names), next(c)})
 	}
 	return w.Render() + "\n"
 }
 
 func columnsOf(content string) int { return text.RuneWidthWithoutEscSequences(content) }
 
-// shorten cuts the middle out of a name, since names often differ at the end.
-func shorten(name string, most int) string {
-	runes := []rune(name)
+// shorten cuts the middle out of the names that are too long. It looks for a cut that leaves
+// different names different, if need be without the end that they have in common.
+func shorten(campaigns []Campaign, most int) []string {
+	var names []string
+	for _, c := range campaigns {
+		names = append(names, name(c))
+	}
+	half := (most - 1) / 2
+	for i := range half { // first from the middle, then with longer ends
+		if short := shortenAll(names, "", half-i, most); distinct(short) == distinct(names) {
+			return short
+		}
+	}
+	if short := shortenAll(names, commonEnd(names, most), half, most); distinct(short) == distinct(names) {
+		return short
+	}
+	return shortenAll(names, "", half, most)
+}
+
+// shortenAll shortens the names that are too long to so many columns, of which head are
+// their beginning. A common end is left out.
+func shortenAll(names []string, end string, head, most int) []string {
+	short := slices.Clone(names)
+	for i, name := range names {
+		switch {
+		case columnsOf(name) <= most:
+		case end == "":
+			short[i] = cutMiddle(name, head, most)
+		default:
+			short[i] = cutMiddle(strings.TrimSuffix(name, end), head-1, most-1) + "…"
+		}
+	}
+	return short
+}
+
+// commonEnd is what all names that are too long have as their end.
+func commonEnd(names []string, most int) string {
+	end, first := "", true
+	for _, name := range names {
+		if columnsOf(name) <= most {
+			continue
+		}
+		if first {
+			end, first = name, false
+		}
+		for !strings.HasSuffix(name, end) {
+			_, size := utf8.DecodeRuneInString(end)
+			end = end[size:]
+		}
+	}
+	return end
+}
+
+func distinct(names []string) int {
+	return len(slices.Compact(slices.Sorted(slices.Values(names))))
+}
+
+// cutMiddle shortens a name to so many columns, of which head are its beginning.
+func cutMiddle(name string, head, most int) string {
 	if columnsOf(name) <= most {
 		return name
 	}
-	head, tail := (most-1)/2, len(runes)
-	for columnsOf(string(runes[tail-1:])) <= most-1-head {
+	runes := []rune(name)
+	tail := len(runes)
+	for tail > 0 && columnsOf(string(runes[tail-1:])) <= most-1-head {
 		tail--
 	}
 	return text.Trim(name, head) + "…" + string(runes[tail:])
@@ -444,7 +618,7 @@ func (t *textOf) campaign(c Campaign) {
 	t.reason("  ", c.Reason)
 	t.detail("  ", "", c.Detail)
 	if c.Extras > 0 {
-		t.wrap("  ", ExtrasSentence)
+		t.hang("  ", "  ", "On the campaign, but not in the plan: "+extras(c, ledger.MaxExtraNumbers)+". Greenlight does not change them.")
 	}
 	t.gap(len(c.Numbers) > 0)
 	t.WriteString(t.numbers(c))
@@ -472,7 +646,8 @@ func (t *textOf) facts(c Campaign) {
 	if c.TelnyxID != c.ID {
 		t.fact("Telnyx id", c.TelnyxID, "")
 	}
-	t.fact("Telnyx says", strings.TrimSuffix(c.Status+": "+Stage(c.Status), ": "), "")
+	t.fact("Telnyx says", strings.TrimSuffix(c.Status+": "+c.Stage, ": "), "")
+	t.fact("Carriers", CarriersText(c.Carriers), "")
 	t.fact("Since", since(t.now, c.Since), "")
 	t.fact("Webhook", c.WebhookURL, "")
 	t.fact("Last trigger", c.Cause, "")
@@ -552,6 +727,9 @@ func groups(campaigns ...Campaign) (all []group) {
 				continue
 			}
 			kind, advice := n.Kind(), ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}
+			if n.Reason != "" && n.Reason == c.Phase.Reason() {
+				advice.Next, advice.Action, n.Detail = "", "", "" // said of the campaign
+			}
 			i := slices.IndexFunc(all, func(g group) bool { return g.NumberKind == kind && g.Advice == advice })
 			if i < 0 {
 				i, all = len(all), append(all, group{NumberKind: kind, Advice: advice})
@@ -641,7 +819,9 @@ func nextSentence(state ledger.State, when string) string {
 // advice writes why, what happens next and when, and what a person should do.
 func (t *textOf) advice(indent string, a ledger.Advice, when string) {
 	t.wrap(indent, a.Why)
-	t.hang(indent+"Next:   ", indent+"        ", a.Next+when)
+	if a.Next+when != "" {
+		t.hang(indent+"Next:   ", indent+"        ", strings.TrimSpace(a.Next+when))
+	}
 	if a.Action != "" {
 		t.hang(indent+"To do:  ", indent+"        ", a.Action)
 	}
@@ -665,7 +845,11 @@ func (t *textOf) number(c Campaign, n Number) {
 	if next == "" && n.State != ledger.Sendable && strings.Contains(n.Next, "resync") {
 		next = t.nextResync()
 	}
-	t.advice("  ", ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}, nextSentence(n.State, next))
+	when := nextSentence(n.State, next)
+	if n.Position > 0 {
+		when = " Its turn: " + next + "."
+	}
+	t.advice("  ", ledger.Advice{Why: n.Why, Next: n.Next, Action: n.Action}, when)
 	t.detail("  ", "", n.Detail)
 	t.gap(true)
 	t.fact("Plan", strings.TrimSuffix(Plain(n.Plan, 60)+", "+n.PlanPlace, ", "), n.PlanHash)

@@ -36,7 +36,7 @@ func TestWriteText_ShowsEverythingAboutAMixedLedger(t *testing.T) {
 		t.Errorf("what stops everything is not first:\n%s", text)
 	}
 	for _, words := range []string{
-		"2 sendable", "1 conflict", "Approved by the carriers, but", "7 planned", "7 need a person", "2 not in plan", "The campaign has numbers that are not in its plan.", "(no plan)", "2 dead letters",
+		"2 sendable", "1 conflict", "Approved by the carriers, but", "7 planned", "7 need a person", "2 not in plan", "spring-promo: 2 numbers, +12125550188, +12125550189", "(no plan)", "2 dead letters",
 		"failed (rejected), needs a person: +15551234570", "The number is on another campaign", "422 10015 Bad\n", "3/7", "The campaign was rejected.",
 	} {
 		if !strings.Contains(text, words) {
@@ -89,14 +89,39 @@ func TestWriteText_UsesTheWidthOfTheTerminal(t *testing.T) {
 				t.Errorf("%d columns, want at most %d: %q", columns, width, line)
 			}
 		}
-		loyalty, eastern := strings.Index(said, "\nloyalty"), strings.Index(said, "\nappoi")
+		loyalty, eastern := strings.Index(said, "\nloyalty"), strings.Index(said, "277/310")
 		if !strings.HasPrefix(said, "On hold: everything") || loyalty < 0 || eastern < loyalty {
 			t.Errorf("%d: want the hold, then the campaign that needs a person:\n%s", width, said)
 		}
-		for _, words := range []string{"277/310", "20 queued", "about 2 min left", "2 campaigns done: alerts-east, alerts-west.", "2 need a person"} {
+		for _, words := range []string{"277/310", "20 queued", "about 2 min", "2 campaigns done: alerts-east, alerts-west.", "2 need a person"} {
 			if !strings.Contains(said, words) {
 				t.Errorf("%d: no %q in\n%s", width, words, said)
 			}
+		}
+	}
+}
+
+// On a screen, the hold and what needs a person are always there, and the rest is counted.
+func TestWriteText_FitsTheScreen(t *testing.T) {
+	t.Parallel()
+	s := busySnapshot()
+	for i := range 10 {
+		waiting := s.Campaigns[2]
+		waiting.Plan = fmt.Sprintf("survey-%02d", i)
+		s.Campaigns = append(s.Campaigns, waiting)
+	}
+	for rows, want := range map[int]string{14: "… 12 more campaigns, 4 more explanations: greenlight status\n", 22: "", 60: ""} {
+		var out bytes.Buffer
+		must(t, s.WriteText(&out, status.TextOptions{Rows: rows}))
+		said := out.String()
+		testkit.Golden(t, fmt.Sprintf("testdata/screen-%d.txt", rows), said, *update, "-update")
+		for _, words := range []string{"On hold: everything", "417 of 492 numbers attached", "\nloyalty", "2 need a person", want} {
+			if !strings.Contains(said, words) {
+				t.Errorf("%d rows: no %q in\n%s", rows, words, said)
+			}
+		}
+		if got := strings.Count(said, "\n"); got > rows || rows == 60 && strings.Contains(said, " more campaign") {
+			t.Errorf("%d lines in %d rows:\n%s", got, rows, said)
 		}
 	}
 }
@@ -106,9 +131,10 @@ func TestWriteText_CanBeASCII(t *testing.T) {
 	s := busySnapshot()
 	s.Campaigns[2].Plan = "café 電話"
 	var out bytes.Buffer
-	must(t, s.WriteText(&out, status.TextOptions{ASCII: true, Width: 140}))
-	if strings.ContainsFunc(out.String(), func(r rune) bool { return r >= utf8.RuneSelf }) || !strings.Contains(out.String(), "caf? ????") || !strings.Contains(out.String(), "###") {
-		t.Errorf("got\n%s", out.String())
+	must(t, s.WriteText(&out, status.TextOptions{Width: 140}))
+	said := status.ASCII(out.String())
+	if strings.ContainsFunc(said, func(r rune) bool { return r >= utf8.RuneSelf }) || !strings.Contains(said, "caf? ????") || !strings.Contains(said, "###") {
+		t.Errorf("got\n%s", said)
 	}
 	for set, want := range map[string]bool{"": false, "LC_ALL=C": true, "LC_ALL=C.UTF-8": false, "LANG=C": true, "LANG=en_US.UTF-8": false, "NO_UNICODE=1": true, "LC_CTYPE=POSIX": true} {
 		key, value, _ := strings.Cut(set, "=")

@@ -137,9 +137,9 @@ func WantsASCII(getenv func(string) string) bool {
 	return getenv("NO_UNICODE") != "" || locale == "C" || locale == "POSIX"
 }
 
-// ascii replaces what is not ASCII, with the same width.
-func ascii(s string) string {
-	s = strings.NewReplacer("█", "#", "░", ".", "─", "-", "…", "~", "’", "'", "–", "-").Replace(s)
+// ASCII replaces what is not ASCII, with the same width.
+func ASCII(s string) string {
+	s = asciiFor.Replace(s)
 	var b strings.Builder
 	for _, r := range s {
 		if r < utf8.RuneSelf {
@@ -150,6 +150,8 @@ func ascii(s string) string {
 	}
 	return b.String()
 }
+
+var asciiFor = strings.NewReplacer("█", "#", "▒", "+", "░", ".", "─", "-", "…", "~", "’", "'", "–", "-", "→", ">", "«", `"`, "»", `"`)
 
 // NewTable returns a table without borders and with a line below its header, which is
 // written as it is.

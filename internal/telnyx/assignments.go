@@ -15,10 +15,10 @@ const (
 	camelRoute = "/10dlc/phoneNumberCampaign"
 )
 
-// assignmentWays ask for the list by number: its default order is the newest first, so
+// assignmentPagings ask for the list by number: its default order is the newest first, so
 // that rows would move while numbers are being attached. Telnyx publishes no maximum for
 // its pages.
-var assignmentWays = waysOf([]string{snakeRoute, camelRoute}, []pageNames{names10DLC, namesV2, namesPlain}, "sort=phoneNumber", 250, 100, 50, 20)
+var assignmentPagings = pagingsOf([]string{snakeRoute, camelRoute}, []pageNames{names10DLC, namesV2, namesPlain}, "sort=phoneNumber", 250, 100, 50, 20)
 
 // Assignments lists the assignments of the whole account, by number. A number may
 // have several records, of which one at most is not a failed one. If the list has
@@ -79,8 +79,8 @@ func campaignOf(a Assignment) Campaign {
 // assignmentRoute returns the route of assignments, and whether a list has shown that it
 // exists.
 func (c *Client) assignmentRoute() (route string, exists bool) {
-	known := c.state().list(assignmentWays)
-	return known.way.route, known.works
+	known := c.state().list(assignmentPagings)
+	return known.paging.route, known.works
 }
 
 // provenRoute returns the route of assignments once a list has shown that it exists.
@@ -88,7 +88,7 @@ func (c *Client) provenRoute(ctx context.Context) (string, error) {
 	if route, exists := c.assignmentRoute(); exists {
 		return route, nil
 	}
-	free, err := c.state().alone(ctx, assignmentWays)
+	free, err := c.state().alone(ctx, assignmentPagings)
 	if err != nil {
 		return "", err
 	}
@@ -116,7 +116,7 @@ func doubtRoute(err error, exists bool) error {
 }
 
 var assignmentList = listing[Assignment]{
-	ways: assignmentWays,
+	pagings: assignmentPagings,
 	key: func(a *Assignment) string {
 		if a.PhoneNumber == "" {
 			return ""

@@ -45,6 +45,6 @@ func (c *Client) BrandsPage(ctx context.Context, number int) (rows []Brand, tota
 }
 
 var brandList = listing[Brand]{
-	ways: campaignWays(brandsRoute),
-	key:  func(b *Brand) string { return b.BrandID },
+	pagings: campaignPagings(brandsRoute),
+	key:     func(b *Brand) string { return b.BrandID },
 }

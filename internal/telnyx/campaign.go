@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// campaignWays list brands and campaigns so that new rows come last, and move no others
+// campaignPagings list brands and campaigns so that new rows come last, and move no others
 // from page to page. 500 is the most that Telnyx gives.
-func campaignWays(route string) []way {
-	return waysOf([]string{route}, []pageNames{names10DLC, namesV2, namesPlain}, "sort=createdAt", 500, 250, 100, 50, 20)
+func campaignPagings(route string) []paging {
+	return pagingsOf([]string{route}, []pageNames{names10DLC, namesV2, namesPlain}, "sort=createdAt", 500, 250, 100, 50, 20)
 }
 
 // CampaignStatus is the field campaignStatus of a campaign, in upper case with
@@ -53,9 +53,8 @@ type Campaign struct {
 	Status         string         `json:"status" as:"word"`
 	CampaignStatus CampaignStatus `json:"campaignStatus" as:"word"`
 	// Mock campaigns are for tests; they cannot carry numbers.
-	Mock                bool `json:"mock"`
-	IsTMobileRegistered bool `json:"isTMobileRegistered"`
-	IsTMobileSuspended  bool `json:"isTMobileSuspended"`
+	Mock               bool `json:"mock"`
+	IsTMobileSuspended bool `json:"isTMobileSuspended"`
 	// IsTMobileNumberPoolingEnabled is about more than 49 numbers on one campaign. It is
 	// nil if the record does not say.
 	IsTMobileNumberPoolingEnabled *bool `json:"isTMobileNumberPoolingEnabled,omitempty"`
@@ -192,7 +191,7 @@ func (c *Client) CampaignsPage(ctx context.Context, brandID string, number int) 
 //
 // OpenAPI: GET /10dlc/partner_campaigns
 func (c *Client) PartnerCampaigns(ctx context.Context) (Rows[Campaign], error) {
-	campaigns, err := list(ctx, c, listing[Campaign]{ways: campaignWays("/10dlc/partner_campaigns"), key: campaignKey})
+	campaigns, err := list(ctx, c, listing[Campaign]{pagings: campaignPagings("/10dlc/partner_campaigns"), key: campaignKey})
 	for i := range campaigns.All {
 		campaigns.All[i].Shared = true
 	}
@@ -201,7 +200,7 @@ func (c *Client) PartnerCampaigns(ctx context.Context) (Rows[Campaign], error) {
 
 func campaignList(brandID string) listing[Campaign] {
 	return listing[Campaign]{
-		ways: campaignWays("/10dlc/campaign"), query: url.Values{"brandId": {brandID}}, key: campaignKey,
+		pagings: campaignPagings("/10dlc/campaign"), query: url.Values{"brandId": {brandID}}, key: campaignKey,
 	}
 }
 

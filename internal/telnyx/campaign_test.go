@@ -28,7 +28,7 @@ func TestClient_CampaignReadsWhatTelnyxSays(t *testing.T) {
 	}
 	want := Campaign{
 		CampaignID: campaign, TCRCampaignID: "C6X6M95", BrandID: "b", Usecase: "MIXED",
-		Status: "ACTIVE", CampaignStatus: "MNO_SOMETHING_NEW", IsTMobileRegistered: true,
+		Status: "ACTIVE", CampaignStatus: "MNO_SOMETHING_NEW",
 		FailureReasons: json.RawMessage(`[{"description": "old"}]`), WebhookURL: "https://example.com/w",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

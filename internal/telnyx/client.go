@@ -70,11 +70,9 @@ type Client struct {
 	// Limiter is waited for before each attempt, reads and writes alike, and sees each
 	// answer. Nil means unlimited.
 	Limiter *Limiter
-	// OnCall is called after every attempt, on the goroutine that made it. It may be nil.
-	OnCall func(Call)
-	// OnSend is called before every attempt is sent. What it returns is called after the
-	// attempt, before OnCall, on the same goroutine. It may be nil.
-	OnSend func(ctx context.Context, method, route string) (over func(Call))
+	// OnCall is called before every attempt is sent, and what it returns after the attempt, on
+	// the same goroutine. It may be nil.
+	OnCall func(ctx context.Context, method, route string) (over func(Call))
 
 	// random returns a number in [0,1) for jitter; nil means math/rand's.
 	random func() float64
@@ -83,7 +81,7 @@ type Client struct {
 	learned *learned
 }
 
-// Call is one attempt to call Telnyx, as [Client.OnCall] gets it.
+// Call is one attempt to call Telnyx, as [Client.OnCall] reports it.
 type Call struct {
 	Method string
 	// Route is the path as a template, like "/10dlc/campaign/{id}", so that it
@@ -124,7 +122,7 @@ func call[T any](ctx context.Context, c *Client, r request, valid check[T]) (T, 
 	}
 }
 
-// callOnce makes one attempt and reports it to OnCall.
+// callOnce makes one attempt, and reports it to OnCall.
 func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) (T, error) {
 	var answer T
 	req, err := c.newRequest(ctx, r)
@@ -136,8 +134,8 @@ func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) 
 		return answer, fmt.Errorf("%s %s: %w", r.method, r.route, err)
 	}
 	over := func(Call) {}
-	if c.OnSend != nil {
-		over = c.OnSend(ctx, r.method, r.route)
+	if c.OnCall != nil {
+		over = c.OnCall(ctx, r.method, r.route)
 	}
 	started := time.Now()
 	status, body, err := c.exchange(r, req, end)
@@ -145,11 +143,7 @@ func callOnce[T any](ctx context.Context, c *Client, r request, valid check[T]) 
 	if err == nil {
 		answer, err = decode(r, status, body, valid)
 	}
-	done := Call{Method: r.method, Route: r.route, Status: status, Duration: took, Err: err}
-	over(done)
-	if c.OnCall != nil {
-		c.OnCall(done)
-	}
+	over(Call{Method: r.method, Route: r.route, Status: status, Duration: took, Err: err})
 	return answer, err
 }
 
@@ -210,7 +204,7 @@ func (c *Client) exchange(r request, req *http.Request, end func()) (status int,
 	defer end()
 	res, err := c.httpClient().Do(req)
 	if err != nil {
-		return 0, nil, &ConnectionError{Method: r.method, Route: r.route, Err: causeOf(err)}
+		return 0, nil, &ConnectionError{Method: r.method, Route: r.route, Err: networkCause(err)}
 	}
 	defer res.Body.Close()
 	c.Limiter.observe(res.StatusCode, res.Header)
@@ -343,11 +337,11 @@ func callOne[T any](ctx context.Context, c *Client, r request, valid check[T]) (
 	return answer.record, err
 }
 
-// causeOf leaves out the method and address that package http puts before the
-// cause; our own errors name the route.
-func causeOf(err error) error {
+// networkCause is [NetworkCause] without the method and address that package http puts
+// before the cause; our own errors name the route.
+func networkCause(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
+		err = e.Err
 	}
-	return err
+	return NetworkCause(err)
 }

@@ -395,10 +395,15 @@ func TestClient_LimitsEveryAttempt(t *testing.T) {
 	})
 }
 
+// after returns an OnCall that reports what was called.
+func after(report func(Call)) func(context.Context, string, string) func(Call) {
+	return func(context.Context, string, string) func(Call) { return report }
+}
+
 func TestClient_TellsOfEveryAttempt(t *testing.T) {
 	c, _ := newServer(t, answer{status: 503}, ok("<html>"), ok(`{"campaignId":"a"}`))
 	var calls []Call
-	c.OnCall = func(call Call) { calls = append(calls, call) }
+	c.OnCall = after(func(call Call) { calls = append(calls, call) })
 	if _, err := c.Campaign(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
@@ -431,16 +436,15 @@ func TestClient_TellsOfAnAttemptBeforeAndAfterIt(t *testing.T) {
 			seen = append(seen, "network")
 			return respond(404, ""), nil
 		})},
-		OnSend: func(ctx context.Context, method, route string) func(Call) {
+		OnCall: func(ctx context.Context, method, route string) func(Call) {
 			seen = append(seen, fmt.Sprint("about to ", ctx.Value(key{}), " ", method, " ", route))
 			return func(call Call) { seen = append(seen, fmt.Sprint("over ", call.Status)) }
 		},
-		OnCall: func(call Call) { seen = append(seen, fmt.Sprint("call ", call.Status)) },
 	}
 	if _, err := c.Assign(context.WithValue(t.Context(), key{}, "send"), number, "a"); err == nil {
 		t.Error("no error")
 	}
-	want := []string{"about to send POST /10dlc/phone_number_campaigns", "network", "over 404", "call 404"}
+	want := []string{"about to send POST /10dlc/phone_number_campaigns", "network", "over 404"}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -514,7 +518,7 @@ func TestClient_NoErrorShowsTheKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &Client{APIKey: secret, HTTPClient: &http.Client{Transport: network}, random: func() float64 { return -0.5 }}
-			c.OnCall = func(call Call) { assertNoSecret(t, "OnCall", fmt.Sprintf("%+v %#v", call, call.Err)) }
+			c.OnCall = after(func(call Call) { assertNoSecret(t, "OnCall", fmt.Sprintf("%+v %#v", call, call.Err)) })
 			for _, call := range []func() error{
 				func() error { _, err := c.Campaign(t.Context(), "a"); return err },
 				func() error { _, err := c.Assign(t.Context(), number, "a"); return err },
@@ -591,7 +595,7 @@ func TestClient_AnAnswerThatBreaksOffIsUnreadable(t *testing.T) {
 func TestClient_IsSafeForConcurrentUse(t *testing.T) {
 	c, _ := newServer(t, ok(`{"campaignId":"a"}`))
 	c.Limiter = NewLimiter(LimiterConfig{Ceiling: 1e6})
-	c.OnCall = func(Call) {}
+	c.OnCall = after(func(Call) {})
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

@@ -98,7 +98,7 @@ func (c *Client) Deliveries(ctx context.Context, since time.Time, failed bool, m
 		query.Set("filter[status][eq]", DeliveryFailed)
 	}
 	rows, err := list(ctx, c, listing[Delivery]{
-		ways: waysOf([]string{"/webhook_deliveries"}, []pageNames{namesV2, names10DLC, namesPlain}, "", 250, 100, 50, 20), query: query,
+		pagings: pagingsOf([]string{"/webhook_deliveries"}, []pageNames{namesV2, names10DLC, namesPlain}, "", 250, 100, 50, 20), query: query,
 		key: func(d *Delivery) string { return d.ID }, maxPages: maxPages,
 	})
 	rows.All = slices.DeleteFunc(rows.All, func(d Delivery) bool {

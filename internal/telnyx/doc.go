@@ -6,8 +6,8 @@
 // to do with an answer. [Classify] says what an error is about.
 //
 // Telnyx's pages contradict each other about routes, filters, page sizes and
-// spellings, so the client finds out what works. For each list there is a table of ways
-// to ask (route, names of the page's parameters, size, another parameter), and for the
+// spellings, so the client finds out what works. For each list there is a table of pagings
+// (route, names of the page's parameters, size, another parameter), and for the
 // rows of an owner a table of forms. If an answer contradicts one, the next is tried; a
 // form is trusted once it has found something that is known to be there. What was learned
 // is kept for the process and shared by copies of a client ([Client.Learned]).
@@ -16,7 +16,7 @@
 //
 //   - A delivery is authentic or it is not read: [Verifier.Verify] checks
 //     the raw bytes before they are decoded.
-//   - Nothing that Telnyx says is lost in decoding. Unknown words are kept, fields
+//   - Decoding loses nothing that a decision may need. Unknown words are kept, fields
 //     whose type varies are kept as raw JSON, and an answer that is not JSON still
 //     yields an [APIError] with its status.
 //   - A write is sent once. Only reads are repeated.

@@ -2,13 +2,17 @@ package telnyx
 
 import (
 	"cmp"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -104,6 +108,44 @@ func (e *ConnectionError) Error() string {
 
 // Unwrap returns the cause, context.DeadlineExceeded for example.
 func (e *ConnectionError) Unwrap() error { return e.Err }
+
+// NetworkError is the failure of a call over the network, in an operator's words. Go's texts
+// name resolvers and system calls, and may repeat an address, which can be a secret.
+type NetworkError struct {
+	Text string
+	Err  error
+}
+
+// Error returns the text.
+func (e *NetworkError) Error() string { return e.Text }
+
+// Unwrap returns the error that the text is about.
+func (e *NetworkError) Unwrap() error { return e.Err }
+
+// NetworkCause returns a [*NetworkError] for an error of the network, and other errors as
+// they are.
+func NetworkCause(err error) error {
+	network, isNetwork := errors.AsType[net.Error](err)
+	address, isAddress := errors.AsType[*net.AddrError](err)
+	code, isCode := errors.AsType[syscall.Errno](err)
+	_, isLookup := errors.AsType[*net.DNSError](err)
+	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	switch {
+	case isLookup:
+		return &NetworkError{"the host name cannot be resolved", err}
+	case isAddress:
+		return &NetworkError{address.Err, err}
+	case isCertificate:
+		return &NetworkError{"the certificate is not trusted, or not valid for the host name", err}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &NetworkError{"the server closed the connection", err}
+	case isNetwork && network.Timeout():
+		return &NetworkError{"no answer in time", err}
+	case isCode:
+		return &NetworkError{code.Error(), err}
+	}
+	return err
+}
 
 // UnreadableError is an answer with status 2xx that is not what it should be: cut
 // off, too big, not JSON, or without the fields that make it a record.

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
@@ -41,46 +40,28 @@ type Event struct {
 	OccurredAt Time
 	// Payload is data.payload, or the whole of a flat body.
 	Payload Payload
-	// Attempt is meta.attempt, from 1; zero if Telnyx did not say.
-	Attempt int
-	// Flat says that the body had no envelope.
-	Flat bool
 }
 
-// Payload is what an event says happened. Every field is as Telnyx wrote it, and
-// empty when the event lacks it or has something other than a string there;
-// Raw has everything.
+// Payload is what Greenlight reads of what an event says happened. Every text is as Telnyx
+// wrote it, and empty when the event lacks it or has something other than a string there.
 type Payload struct {
 	// Type is the kind of the event, for example [TypeVerified].
 	Type string
-	// EventType is The Campaign Registry's own word, for example [TCRCampaignExpired].
+	// EventType is The Campaign Registry's own word, for example CAMPAIGN_EXPIRED.
 	EventType string
-	// Status is, for example, [EventAccepted]. Several types have none.
+	// Status is, for example, ACCEPTED or failed. Several types have none.
 	Status string
 	// Description is a sentence in English.
 	Description string
-	// CampaignID is Telnyx's id of the campaign, but the TCR id in a
-	// [TypeCampaignNudge].
+	// CampaignID is Telnyx's id of the campaign, but the TCR id in a CAMPAIGN_NUDGE.
 	CampaignID    string
 	TCRCampaignID string
 	BrandID       string
-	TCRBrandID    string
-	BrandName     string
 	// PhoneNumber is in E.164 form.
 	PhoneNumber string
-	CSPID       string
-	// NudgeIntent is, for example, "APPEAL_REJECTION".
-	NudgeIntent string
-	// CreatedDate is an ISO 8601 time in one source (createdDate), Unix seconds in
-	// another (createDate). Nothing depends on it.
-	CreatedDate string
-	// IsTMobileRegistered is also false when the event does not say.
-	IsTMobileRegistered bool
 	// Reasons is raw because its type varies: a list of objects or of strings, or
 	// a string. [ReasonText] makes a sentence of it.
 	Reasons json.RawMessage
-	// Raw is the whole payload, byte for byte. It is nil if the event has none.
-	Raw json.RawMessage
 }
 
 // ParseEvent decodes the body of a delivery, which must have been verified. It
@@ -93,13 +74,11 @@ func ParseEvent(body []byte) (Event, error) {
 	}
 	// Telnyx waits while this is read, so nothing is decoded that an Event does not hold.
 	top := gjson.ParseBytes(body)
-	var data, meta, campaignID gjson.Result
+	var data, campaignID gjson.Result
 	top.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "data":
 			data = value
-		case "meta":
-			meta = value
 		case "campaignId":
 			campaignID = value
 		}
@@ -107,11 +86,11 @@ func ParseEvent(body []byte) (Event, error) {
 	})
 	switch {
 	case data.Type != gjson.Null:
-		return parseEnvelope(data, meta, body)
+		return parseEnvelope(data, body)
 	case text(campaignID) == "":
 		return Event{}, fmt.Errorf("%w: it has neither data, as an event has, nor campaignId, as a flat campaign update has", ErrNotEvent)
 	}
-	return Event{ID: hashID(body), Type: EventCampaignUpdate, Payload: newPayload(top), Flat: true}, nil
+	return Event{ID: hashID(body), Type: EventCampaignUpdate, Payload: newPayload(top)}, nil
 }
 
 // notObject returns why a body is not a JSON object. Null passes: it has no members.
@@ -140,12 +119,11 @@ func (e Event) About() string {
 	return cmp.Or(e.Payload.CampaignID, e.Payload.TCRCampaignID, e.Payload.BrandID)
 }
 
-func parseEnvelope(data, meta gjson.Result, body []byte) (Event, error) {
+func parseEnvelope(data gjson.Result, body []byte) (Event, error) {
 	if !data.IsObject() {
 		return Event{}, fmt.Errorf("%w: data is no JSON object", ErrNotEvent)
 	}
 	var e Event
-	var payload gjson.Result
 	data.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "id":
@@ -155,7 +133,7 @@ func parseEnvelope(data, meta gjson.Result, body []byte) (Event, error) {
 		case "occurred_at":
 			_ = e.OccurredAt.UnmarshalJSON([]byte(value.Raw)) // it keeps what it cannot read
 		case "payload":
-			payload = value
+			e.Payload = newPayload(value)
 		}
 		return true
 	})
@@ -165,32 +143,14 @@ func parseEnvelope(data, meta gjson.Result, body []byte) (Event, error) {
 	if !usableID(e.ID) {
 		e.ID = hashID(body)
 	}
-	e.Payload = newPayload(payload)
-	if meta.IsObject() {
-		meta.ForEach(func(key, value gjson.Result) bool {
-			if key.Str == "attempt" {
-				e.Attempt = 0
-				if n, err := strconv.Atoi(value.Raw); err == nil {
-					e.Attempt = n
-				}
-			}
-			return true
-		})
-	}
 	return e, nil
 }
 
-// newPayload reads the known fields of a payload. A payload that is not an object has
-// only its raw form.
-func newPayload(payload gjson.Result) Payload {
-	if payload.Type == gjson.Null {
-		return Payload{}
-	}
-	p := Payload{Raw: json.RawMessage(payload.Raw)}
+// newPayload reads the known fields of a payload. One that is not an object has none.
+func newPayload(payload gjson.Result) (p Payload) {
 	if !payload.IsObject() {
 		return p
 	}
-	var createdDate, createDate string
 	payload.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "type":
@@ -207,28 +167,13 @@ func newPayload(payload gjson.Result) Payload {
 			p.TCRCampaignID = text(value)
 		case "brandId":
 			p.BrandID = text(value)
-		case "tcrBrandId":
-			p.TCRBrandID = text(value)
-		case "brandName":
-			p.BrandName = text(value)
 		case "phoneNumber":
 			p.PhoneNumber = text(value)
-		case "cspId":
-			p.CSPID = text(value)
-		case "nudgeIntent":
-			p.NudgeIntent = text(value)
-		case "createdDate":
-			createdDate = text(value)
-		case "createDate":
-			createDate = text(value)
-		case "isTMobileRegistered":
-			p.IsTMobileRegistered = value.Type == gjson.True
 		case "reasons":
 			p.Reasons = json.RawMessage(value.Raw)
 		}
 		return true
 	})
-	p.CreatedDate = cmp.Or(createdDate, createDate)
 	return p
 }
 

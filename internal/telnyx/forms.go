@@ -36,7 +36,7 @@ func (s *selection[T, Owner]) read(ctx context.Context, c *Client, owner Owner, 
 	if err != nil || whole.Complete {
 		return s.keep(whole, owner), err
 	}
-	free, err := c.state().alone(ctx, s.whole.ways)
+	free, err := c.state().alone(ctx, s.whole.pagings)
 	if err != nil {
 		return Rows[T]{}, err
 	}

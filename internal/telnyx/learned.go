@@ -25,18 +25,18 @@ type learned struct {
 type facts struct {
 	// learning is held while something is learned, so that it is learned once.
 	learning *semaphore.Weighted
-	// way is how to ask, and works says that it brought a page. named says that its
+	// paging is how to ask, and works says that it brought a page. named says that its
 	// names for the page and its size brought a second one.
-	way          way
+	paging       paging
 	works, named bool
 	// seen says that the list has had rows: that it is empty is not believed after that.
 	seen   bool
 	totals totals
 	// tested says that a page of one row was read to learn what totals count.
 	tested bool
-	// uneven is when the list, without (0) and with a filter (1), was last seen not to add
-	// up, though it did not change.
-	uneven [2]time.Time
+	// inconsistent is when the list, without (0) and with a filter (1), was last seen not to
+	// add up, though it did not change.
+	inconsistent [2]time.Time
 }
 
 // totals is what the totals of a list count.
@@ -80,17 +80,17 @@ func (c *Client) state() *learned {
 	return c.learned
 }
 
-// list returns what is known of a list, whose first way is that of ways if nothing is.
-func (s *learned) list(ways []way) facts { return s.learn(ways, func(*facts) {}) }
+// list returns what is known of a list, which is the first of the pagings if nothing is.
+func (s *learned) list(pagings []paging) facts { return s.learn(pagings, func(*facts) {}) }
 
 // learn changes what is known of a list, and returns it.
-func (s *learned) learn(ways []way, change func(*facts)) facts {
+func (s *learned) learn(pagings []paging, change func(*facts)) facts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known := s.lists[ways[0].route]
+	known := s.lists[pagings[0].route]
 	if known == nil {
-		known = &facts{way: ways[0], learning: semaphore.NewWeighted(1)}
-		s.lists[ways[0].route] = known
+		known = &facts{paging: pagings[0], learning: semaphore.NewWeighted(1)}
+		s.lists[pagings[0].route] = known
 	}
 	change(known)
 	return *known
@@ -98,11 +98,11 @@ func (s *learned) learn(ways []way, change func(*facts)) facts {
 
 // alone waits until no other call learns about the list. A call that has a reservation
 // does not wait: others may wait for its slot.
-func (s *learned) alone(ctx context.Context, ways []way) (free func(), err error) {
+func (s *learned) alone(ctx context.Context, pagings []paging) (free func(), err error) {
 	if reservationIn(ctx) != nil {
 		return func() {}, nil
 	}
-	learning := s.list(ways).learning
+	learning := s.list(pagings).learning
 	if err := learning.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("wait for another call to learn the query form: %w", err)
 	}
@@ -134,7 +134,7 @@ func (c *Client) Learned() []string {
 	defer s.mu.Unlock()
 	var says []string
 	if assignments := s.lists[snakeRoute]; assignments != nil && assignments.works {
-		says = append(says, fmt.Sprintf("Assignments are under %s.", assignments.way.route))
+		says = append(says, fmt.Sprintf("Assignments are under %s.", assignments.paging.route))
 	}
 	for _, route := range slices.Sorted(maps.Keys(s.lists)) {
 		if s.lists[route].works {
@@ -155,7 +155,7 @@ func (c *Client) Learned() []string {
 // says is like "GET /10dlc/brand takes page, recordsPerPage=500 and sort=createdAt; its
 // totals count the whole list."
 func (f *facts) says() string {
-	w, count := f.way, []string{"what its totals count is not known", "its totals count the whole list", "its totals count only their page"}
+	w, count := f.paging, []string{"what its totals count is not known", "its totals count the whole list", "its totals count only their page"}
 	takes := []string{w.names[0], fmt.Sprintf("%s=%d", w.names[1], w.rows), w.extra}
 	if w.rows == 0 {
 		takes[1] = ""

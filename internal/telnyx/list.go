@@ -37,12 +37,12 @@ const (
 	// maxPagesAgain pages it is not read again.
 	maxReadings   = 3
 	maxPagesAgain = 500
-	// unevenFor is how long a list that does not add up is read only once.
-	unevenFor = 10 * time.Minute
+	// inconsistentFor is how long a list that does not add up is read only once.
+	inconsistentFor = 10 * time.Minute
 )
 
-// way is one way to ask for a list.
-type way struct {
+// paging is how a list is requested page by page. Telnyx publishes several for some lists.
+type paging struct {
 	route string
 	names pageNames
 	rows  int    // the size to ask for; 0 asks for none
@@ -59,20 +59,20 @@ var (
 	namesPlain = pageNames{"page", "page_size"}
 )
 
-// waysOf returns the ways to ask for a list in the order in which they are tried: under
+// pagingsOf returns the pagings of a list in the order in which they are tried: under
 // each route with the published parameter names and then with others, with the extra
-// parameter and then without it, with each page size and then without one. The last way
+// parameter and then without it, with each page size and then without one. The last one
 // under a route has no parameters.
-func waysOf(routes []string, names []pageNames, extra string, sizes ...int) (all []way) {
+func pagingsOf(routes []string, names []pageNames, extra string, sizes ...int) (all []paging) {
 	for _, route := range routes {
 		for _, pair := range names {
 			for _, extra := range []string{extra, ""} {
 				for _, rows := range append(slices.Clip(sizes), 0) {
-					all = append(all, way{route, pair, rows, extra})
+					all = append(all, paging{route, pair, rows, extra})
 				}
 			}
 		}
-		all = append(all, way{route: route})
+		all = append(all, paging{route: route})
 	}
 	return all
 }
@@ -98,10 +98,10 @@ type Rows[T any] struct {
 
 // listing is a list to read.
 type listing[T any] struct {
-	ways   []way      // in the order in which they are tried; the first route names the list
-	arg    string     // replaces the route's placeholder
-	query  url.Values // always sent; may be nil
-	filter url.Values // nil for all rows
+	pagings []paging   // in the order in which they are tried; the first route names the list
+	arg     string     // replaces the route's placeholder
+	query   url.Values // always sent; may be nil
+	filter  url.Values // nil for all rows
 	// key identifies a row. An empty key means that the row is not a record.
 	key func(*T) string
 	// maxPages ends the reading; zero means no limit but [maxListPages].
@@ -116,8 +116,8 @@ func (l listing[T]) within(maxPages int) listing[T] {
 	return l
 }
 
-// request returns the request for a page, in one of the ways.
-func (l listing[T]) request(w way, number int) request {
+// request returns the request for a page, with a paging.
+func (l listing[T]) request(w paging, number int) request {
 	query := url.Values{}
 	maps.Copy(query, l.query)
 	maps.Copy(query, l.filter)
@@ -159,10 +159,10 @@ func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) 
 		}
 		rows, same := p.result(), before != nil && p.equals(before)
 		if same && !rows.Complete {
-			p.learn(func(f *facts) { f.uneven[p.filtered()] = time.Now() })
+			p.learn(func(f *facts) { f.inconsistent[p.filtered()] = time.Now() })
 		}
 		pages += p.pages
-		if rows.Complete || p.stopped || n == maxReadings || pages > maxPagesAgain || recent(p.facts().uneven[p.filtered()], unevenFor) {
+		if rows.Complete || p.stopped || n == maxReadings || pages > maxPagesAgain || recent(p.facts().inconsistent[p.filtered()], inconsistentFor) {
 			return rows, nil
 		}
 		before = p
@@ -178,25 +178,25 @@ func onePage[T any](ctx context.Context, c *Client, l listing[T], number int) (r
 // reading is one reading of a list.
 type reading[T any] struct {
 	listing[T]
-	client *Client
-	way    way
-	fixed  bool  // do not try another way
-	tried  []way // ways that do not work
-	bare   bool  // Telnyx answers a request without parameters
+	client     *Client
+	paging     paging
+	fixed      bool     // do not try another paging
+	tried      []paging // pagings that do not work
+	plainWorks bool     // Telnyx answers a request without parameters
 
-	began    time.Time
-	rows     []T
-	places   map[string]struct{} // the keys of rows
-	fullest  int                 // rows of the fullest page
-	last     int                 // rows of the last page
-	pages    int
-	bytes    int
-	kept     int
-	odd      int // rows that are not records
-	total    int
-	why      string // why the list is not complete
-	stopped  bool   // on purpose
-	repeated bool   // the second page repeated the first
+	began      time.Time
+	rows       []T
+	places     map[string]struct{} // the keys of rows
+	fullest    int                 // rows of the fullest page
+	last       int                 // rows of the last page
+	pages      int
+	bytes      int
+	kept       int
+	unreadable int // rows that are not records
+	total      int
+	why        string // why the list is not complete
+	stopped    bool   // on purpose
+	repeated   bool   // the second page repeated the first
 }
 
 // unknown is the total of a list that does not report one.
@@ -207,33 +207,33 @@ func newReading[T any](c *Client, l listing[T]) *reading[T] {
 }
 
 // facts returns what is known about the list.
-func (p *reading[T]) facts() facts { return p.client.state().list(p.ways) }
+func (p *reading[T]) facts() facts { return p.client.state().list(p.pagings) }
 
 // learn changes what is known about the list.
-func (p *reading[T]) learn(change func(*facts)) { p.client.state().learn(p.ways, change) }
+func (p *reading[T]) learn(change func(*facts)) { p.client.state().learn(p.pagings, change) }
 
 // filtered is 1 for a list with a filter, else 0.
 func (p *reading[T]) filtered() int { return min(len(p.filter), 1) }
 
 // equals reports whether the reading returned the same rows and total as the one before.
 func (p *reading[T]) equals(before *reading[T]) bool {
-	return p.total == before.total && p.odd == before.odd && maps.Equal(p.places, before.places)
+	return p.total == before.total && p.unreadable == before.unreadable && maps.Equal(p.places, before.places)
 }
 
 // renamed reads a list whose second page repeated the first. It uses the other names for
 // page and size, and tries each size until one is answered. It returns the first reading
-// that found more rows, and remembers its way.
+// that found more rows, and remembers its paging.
 func (p *reading[T]) renamed(ctx context.Context) *reading[T] {
-	answered := []pageNames{p.way.names}
-	for _, w := range p.ways {
-		if w.route != p.way.route || w.extra != p.way.extra || slices.Contains(answered, w.names) {
+	answered := []pageNames{p.paging.names}
+	for _, w := range p.pagings {
+		if w.route != p.paging.route || w.extra != p.paging.extra || slices.Contains(answered, w.names) {
 			continue
 		}
 		again := newReading(p.client, p.listing)
-		again.way, again.fixed = w, true
+		again.paging, again.fixed = w, true
 		err := again.read(ctx)
 		if err == nil && len(again.rows) > len(p.rows) {
-			p.learn(func(f *facts) { f.way, f.named = w, true })
+			p.learn(func(f *facts) { f.paging, f.named = w, true })
 			return again
 		}
 		if err == nil || !isUnfit(err) {
@@ -281,21 +281,21 @@ func (p *reading[T]) stops(rows []T) (why string) {
 	return ""
 }
 
-// page reads one page. For the first one it finds a way that Telnyx accepts, and
+// page reads one page. For the first one it finds a paging that Telnyx accepts, and
 // remembers it.
 func (p *reading[T]) page(ctx context.Context, number int) (page[T], error) {
 	if p.pages > 0 || p.fixed {
-		return readPage[T](ctx, p.client, p.request(p.way, number))
+		return readPage[T](ctx, p.client, p.request(p.paging, number))
 	}
 	var first error
 	for {
-		p.way = p.facts().way
-		answer, err := readPage[T](ctx, p.client, p.request(p.way, number))
+		p.paging = p.facts().paging
+		answer, err := readPage[T](ctx, p.client, p.request(p.paging, number))
 		if err == nil {
 			p.learn(func(f *facts) {
 				f.seen = f.seen || len(answer.rows) > 0
 				if !f.works {
-					f.way, f.works = p.way, true
+					f.paging, f.works = p.paging, true
 				}
 			})
 			return answer, nil
@@ -303,14 +303,14 @@ func (p *reading[T]) page(ctx context.Context, number int) (page[T], error) {
 		if first == nil || Is404(first) && !Is404(err) {
 			first = err // the most specific, unless only its route is missing
 		}
-		p.tried = append(p.tried, p.way)
+		p.tried = append(p.tried, p.paging)
 		next, ok := p.next(ctx, err)
 		p.learn(func(f *facts) {
 			switch {
 			case !ok && p.filtered() == 0 && len(p.tried) > 1:
-				f.way, f.works = p.ways[0], false
-			case ok && f.way == p.way: // else another call was quicker
-				f.way, f.works = next, false
+				f.paging, f.works = p.pagings[0], false
+			case ok && f.paging == p.paging: // else another call was quicker
+				f.paging, f.works = next, false
 			}
 		})
 		if !ok {
@@ -319,55 +319,55 @@ func (p *reading[T]) page(ctx context.Context, number int) (page[T], error) {
 	}
 }
 
-// next returns the way to try after an answer against the current one. The first row that
+// next returns the paging to try after an answer against the current one. The first row that
 // matches applies:
 //
-//	the answer is about                             the next way
+//	the answer is about                             the next paging
 //	----------------------------------------------- ----------------------------------
 //	the key, or a temporary problem                 none
-//	a filter, and the way works without it          none
-//	a filter, and the way is not known to work      the one that reads the list unfiltered
+//	a filter, and the paging works without it       none
+//	a filter, and it is not known to work           the one that reads the list unfiltered
 //	not the parameters: it is a 404, or a request   the first under another route; none
 //	  without parameters fails too                    if the server failed
 //	the extra parameter, by its name                the same without it
 //	anything else                                   the next in order under the same route
 //
-// A way that has worked is dropped only after a refusal, because Telnyx may have changed.
-func (p *reading[T]) next(ctx context.Context, err error) (next way, ok bool) {
+// A paging that has worked is dropped only after a refusal, because Telnyx may have changed.
+func (p *reading[T]) next(ctx context.Context, err error) (next paging, ok bool) {
 	works := p.facts().works
 	switch {
 	case !isUnfit(err), works && (p.filtered() > 0 || !isRefusal(err)):
-		return way{}, false
+		return paging{}, false
 	case p.filtered() > 0:
 		whole := newReading(p.client, p.listing)
 		whole.filter = nil
 		_, err := whole.page(ctx, 1)
-		return whole.way, err == nil && whole.way != p.way
-	case !p.bare && !Is404(err):
-		_, plainErr := readPage[T](ctx, p.client, p.request(way{route: p.way.route}, 1))
-		p.bare = plainErr == nil
+		return whole.paging, err == nil && whole.paging != p.paging
+	case !p.plainWorks && !Is404(err):
+		_, plainErr := readPage[T](ctx, p.client, p.request(paging{route: p.paging.route}, 1))
+		p.plainWorks = plainErr == nil
 	}
-	if !p.bare && isAnswer(err) {
-		return p.untried(func(tried, w way) bool { return tried.route == w.route })
-	} else if !p.bare {
-		return way{}, false
+	if !p.plainWorks && isAnswer(err) {
+		return p.untried(func(tried, w paging) bool { return tried.route == w.route })
+	} else if !p.plainWorks {
+		return paging{}, false
 	}
-	plainer := p.way
+	plainer := p.paging
 	plainer.extra = ""
-	if name, _, _ := strings.Cut(p.way.extra, "="); blames(err, name) && !slices.Contains(p.tried, plainer) {
+	if name, _, _ := strings.Cut(p.paging.extra, "="); blames(err, name) && !slices.Contains(p.tried, plainer) {
 		return plainer, true
 	}
-	return p.untried(func(tried, w way) bool { return tried == w || w.route != p.way.route })
+	return p.untried(func(tried, w paging) bool { return tried == w || w.route != p.paging.route })
 }
 
-// untried returns the first way that none of the tried ones rules out.
-func (p *reading[T]) untried(rulesOut func(tried, w way) bool) (next way, ok bool) {
-	for _, w := range p.ways {
-		if !slices.ContainsFunc(p.tried, func(tried way) bool { return rulesOut(tried, w) }) {
+// untried returns the first paging that none of the tried ones rules out.
+func (p *reading[T]) untried(rulesOut func(tried, w paging) bool) (next paging, ok bool) {
+	for _, w := range p.pagings {
+		if !slices.ContainsFunc(p.tried, func(tried paging) bool { return rulesOut(tried, w) }) {
 			return w, true
 		}
 	}
-	return way{}, false
+	return paging{}, false
 }
 
 // blames reports whether a refusal names a parameter.
@@ -385,7 +385,7 @@ func (p *reading[T]) add(answer page[T]) (done bool, err error) {
 		row := &answer.rows[i]
 		key := p.key(row)
 		if key == "" {
-			p.odd++
+			p.unreadable++
 			continue
 		}
 		if _, ok := p.places[key]; ok {
@@ -396,7 +396,7 @@ func (p *reading[T]) add(answer page[T]) (done bool, err error) {
 		p.kept += textSize(reflect.ValueOf(*row)) + len(key)
 	}
 	switch {
-	case len(p.rows)+p.odd > maxListRows:
+	case len(p.rows)+p.unreadable > maxListRows:
 		return false, p.tooLong("%d rows", maxListRows)
 	case p.bytes > maxListBytes:
 		return false, p.tooLong("%d MiB", maxListBytes>>20)
@@ -432,11 +432,11 @@ func (p *reading[T]) add(answer page[T]) (done bool, err error) {
 // tested once, and saves the second page of every short list after that.
 func (p *reading[T]) provesTotal(ctx context.Context) bool {
 	known := p.facts()
-	if p.total < 2 || p.total != len(p.rows) || p.odd > 0 || p.isFull(p.last) || p.way.rows == 0 || known.tested || known.totals != totalsUnproven {
+	if p.total < 2 || p.total != len(p.rows) || p.unreadable > 0 || p.isFull(p.last) || p.paging.rows == 0 || known.tested || known.totals != totalsUnproven {
 		return false
 	}
 	p.learn(func(f *facts) { f.tested = true })
-	one := p.way
+	one := p.paging
 	one.rows = 1
 	answer, err := readPage[T](ctx, p.client, p.request(one, 1))
 	if err != nil || len(answer.rows) != 1 || answer.total != p.total {
@@ -476,7 +476,7 @@ func (p *reading[T]) count(answer page[T], fresh int) (counts bool) {
 // isFull reports whether a page has as many rows as requested, or a number that servers
 // commonly use as default or maximum.
 func (p *reading[T]) isFull(rows int) bool {
-	return rows > 0 && rows == p.way.rows || slices.Contains([]int{20, 25, 50, 100, 200, 250, 500}, rows)
+	return rows > 0 && rows == p.paging.rows || slices.Contains([]int{20, 25, 50, 100, 200, 250, 500}, rows)
 }
 
 // needed returns the number of pages by the list's total, zero if unknown.
@@ -495,7 +495,7 @@ func (p *reading[T]) result() Rows[T] {
 	r := Rows[T]{All: p.rows, Pages: max(pages, p.needed()), Why: p.why, Began: p.began, empty: len(p.rows) == 0}
 	switch {
 	case p.why != "":
-	case p.odd > 0:
+	case p.unreadable > 0:
 		r.Why = "some of its rows are unreadable"
 	case p.total != unknown && p.total != len(p.rows):
 		r.Why = fmt.Sprintf("it has %d distinct rows, but Telnyx reports %d", len(p.rows), p.total)
@@ -506,7 +506,7 @@ func (p *reading[T]) result() Rows[T] {
 }
 
 func (p *reading[T]) tooLong(format string, bound int) error {
-	return unreadableList(p.way.route, fmt.Errorf("%w "+format, errTooLong, bound))
+	return unreadableList(p.paging.route, fmt.Errorf("%w "+format, errTooLong, bound))
 }
 
 // unreadableList is the error for a list whose answer cannot be used.
@@ -532,7 +532,7 @@ func isNoList(err error) bool {
 }
 
 // page is one page of a list. Its container is {"records":[…],"totalRecords":…} for 10DLC,
-// {"data":[…],"meta":{…}} for v2, a bare list, or an object with one list.
+// {"data":[…],"meta":{…}} for v2, a list, or an object with one list.
 type page[T any] struct {
 	rows  []T
 	total int // unknown if not given

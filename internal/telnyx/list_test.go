@@ -227,7 +227,7 @@ func TestList_ThatNeverAddsUpIsNotReadAgainAndAgain(t *testing.T) {
 					t.Errorf("%s: got %+v, %v with %d calls, want at most %d readings", name, rows, err, calls, want)
 				}
 			}
-			time.Sleep(unevenFor)
+			time.Sleep(inconsistentFor)
 			calls = 0
 			if _, err := c.Assignments(t.Context(), 0); err != nil || calls < 2 {
 				t.Errorf("%s: got %v with %d calls after a while, want two readings", name, err, calls)
@@ -435,7 +435,7 @@ func TestList_OfAHostileTelnyxDoesNotFillMemory(t *testing.T) {
 				measure()
 				return respond(200, page(tt.row, tt.rows, number)), nil
 			})}}
-			c.OnCall = func(Call) { measure() }
+			c.OnCall = after(func(Call) { measure() })
 			_, err := c.Assignments(t.Context(), 0)
 			if _, ok := errors.AsType[*UnreadableError](err); !ok || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error that names %s", err, tt.want)

@@ -171,7 +171,7 @@ func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error)
 	if err != nil || rows.Complete {
 		return answer, err
 	}
-	free, err := s.alone(ctx, settingsWays)
+	free, err := s.alone(ctx, settingsPagings)
 	if err != nil {
 		return Numbers{}, err
 	}
@@ -188,7 +188,7 @@ func (c *Client) settings(ctx context.Context, wanted []string) (Numbers, error)
 
 // pagesFor returns up to how many pages an account is listed in full.
 func pagesFor(wanted int) int {
-	return (wanted+settingsWays[0].rows-1)/settingsWays[0].rows + smallList - 1
+	return (wanted+settingsPagings[0].rows-1)/settingsPagings[0].rows + smallList - 1
 }
 
 // newNumbers returns what a list has of the wanted numbers, which are sorted.
@@ -327,7 +327,7 @@ func names(rows []Number, number string) bool {
 // setControls remembers two numbers of the account and the length of its list, if known
 // has them.
 func (s *learned) setControls(known Rows[Number]) numberKnowledge {
-	counted := s.list(settingsWays).totals == totalsOfList
+	counted := s.list(settingsPagings).totals == totalsOfList
 	return s.know(func(k *numberKnowledge) {
 		last := len(known.All) - 1
 		if last < 1 {
@@ -454,37 +454,37 @@ var profileNumbers = func() *selection[Number, string] {
 		return settingsList.filteredBy("filter[messaging_profile_id]", profileID), profileID != ""
 	})
 	s.add("GET "+profileRoute, profileOf, func(profileID string) (listing[Number], bool) {
-		l := numberList(profileWays)
+		l := numberList(profilePagings)
 		l.arg = profileID
 		return l, profileID != ""
 	})
 	return s
 }()
 
-// The ways to list numbers. The largest page of /phone_numbers has 250 rows. For messaging
+// How numbers are listed. The largest page of /phone_numbers has 250 rows. For messaging
 // settings no maximum is published.
 var (
-	settingsWays = numberWays(settingsRoute, "sort[phone_number]=asc")
-	profileWays  = numberWays(profileRoute, "")
+	settingsPagings = numberPagings(settingsRoute, "sort[phone_number]=asc")
+	profilePagings  = numberPagings(profileRoute, "")
 	// Without the extra parameter, which no other list has, Telnyx answers 503 if it cannot
 	// read the messaging profiles.
-	accountWays = numberWays(numbersRoute, tolerateParam+"=true")
+	accountPagings = numberPagings(numbersRoute, tolerateParam+"=true")
 )
 
 const tolerateParam = "handle_messaging_profile_error"
 
-func numberWays(route, extra string) []way {
-	return waysOf([]string{route}, []pageNames{namesV2, namesPlain, names10DLC}, extra, 250, 100, 50, 20)
+func numberPagings(route, extra string) []paging {
+	return pagingsOf([]string{route}, []pageNames{namesV2, namesPlain, names10DLC}, extra, 250, 100, 50, 20)
 }
 
 var (
-	settingsList = numberList(settingsWays)
-	accountList  = numberList(accountWays)
+	settingsList = numberList(settingsPagings)
+	accountList  = numberList(accountPagings)
 )
 
-func numberList(ways []way) listing[Number] {
+func numberList(pagings []paging) listing[Number] {
 	return listing[Number]{
-		ways: ways,
+		pagings: pagings,
 		key: func(n *Number) string {
 			if n.PhoneNumber == "" {
 				return ""

@@ -50,7 +50,7 @@ func (k statuses) add(rows []Number) {
 // numbers if whole is set. What cannot be read is left out; nothing depends on all of it.
 func (c *Client) statuses(ctx context.Context, wanted []string, whole bool) statuses {
 	s := c.state()
-	free, err := s.alone(ctx, accountWays)
+	free, err := s.alone(ctx, accountPagings)
 	if err != nil {
 		return statuses{}
 	}

@@ -48,9 +48,10 @@ func ParsePublicKeys(commaSeparated string) ([]PublicKey, error) {
 	keys, faults := make([]PublicKey, len(texts)), make([]error, len(texts))
 	for i, text := range texts {
 		var err error
-		if keys[i], err = ParsePublicKey(text); err != nil {
-			faults[i] = fmt.Errorf("key %d of %d: %w", i+1, len(texts), err)
+		if keys[i], err = ParsePublicKey(text); err != nil && len(texts) > 1 {
+			err = fmt.Errorf("key %d of %d: %w", i+1, len(texts), err)
 		}
+		faults[i] = err
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err

@@ -186,16 +186,27 @@ func (tr *trial) replan(places map[string]*planned) {
 	})
 }
 
-// settlePlan puts every wanderer where it is to be in the end: some in no entry, if any
-// number of them may be removed.
+// settlePlan puts every wanderer where it is to be in the end. If any number of them may be
+// removed, some are in no entry: most of those that their entry has attached, so that some
+// are removed in nearly every trial.
 func (tr *trial) settlePlan() {
 	w, places := tr.world, map[string]*planned{}
-	var unnamed []string
+	var records []ledger.Number
+	tr.until(startLimit, "the ledger can be read", func() (problem string) {
+		var err error
+		if records, err = tr.records(tr.t.Context()); err != nil {
+			problem = err.Error()
+		}
+		return problem
+	})
+	ours := tr.provenOurs(w.wanderers, records)
 	for _, number := range w.wanderers {
-		way := tr.dice.below(3)
-		if way == 2 && tr.pruneLimit > 0 {
+		way, leaves := tr.dice.below(3), tr.dice.chance(0.7)
+		if tr.pruneLimit > 0 && (way == 2 || leaves && slices.Contains(ours, number)) {
 			places[number] = nil
-			unnamed = append(unnamed, number)
+			if slices.Contains(ours, number) {
+				tr.mustLeave = append(tr.mustLeave, number)
+			}
 			continue
 		}
 		places[number] = w.between[way%2]
@@ -203,14 +214,6 @@ func (tr *trial) settlePlan() {
 	for _, number := range w.residents {
 		places[number] = w.between[0]
 	}
-	tr.until(startLimit, "the ledger can be read", func() string {
-		records, err := tr.records(tr.t.Context())
-		if err != nil {
-			return err.Error()
-		}
-		tr.mustLeave = tr.provenOurs(unnamed, records)
-		return ""
-	})
 	tr.replan(places)
 }
 

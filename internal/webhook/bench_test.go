@@ -258,8 +258,8 @@ func withProof(r *http.Request, body []byte) *nats.Msg {
 	msg := bodyAlone(r, body)
 	msg.Header = nats.Header{
 		jetstream.MsgIDHeader:   {r.Header.Get(telnyx.SignatureHeader)[:36]},
-		events.HeaderTimestamp:  {r.Header.Get(telnyx.TimestampHeader)},
-		events.HeaderSignature:  {r.Header.Get(telnyx.SignatureHeader)},
+		telnyx.TimestampHeader:  {r.Header.Get(telnyx.TimestampHeader)},
+		telnyx.SignatureHeader:  {r.Header.Get(telnyx.SignatureHeader)},
 		events.HeaderReceivedAt: {time.Now().UTC().Format(time.RFC3339Nano)},
 	}
 	return msg

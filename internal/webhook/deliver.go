@@ -168,8 +168,8 @@ func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason 
 		Attempts: 1,
 		Key:      "webhook-" + hex.EncodeToString(digest[:]),
 		Header: map[string][]string{
-			events.HeaderTimestamp: c.Request().Header.Values(telnyx.TimestampHeader),
-			events.HeaderSignature: c.Request().Header.Values(telnyx.SignatureHeader),
+			telnyx.TimestampHeader: c.Request().Header.Values(telnyx.TimestampHeader),
+			telnyx.SignatureHeader: c.Request().Header.Values(telnyx.SignatureHeader),
 		},
 		Body: body,
 	})

@@ -344,8 +344,8 @@ func clip(text string) string { return text[:min(len(text), 4000)] }
 func wantEvent(subject, id string, h http.Header, body []byte) message {
 	return message{subject, nats.Header{
 		"Nats-Msg-Id":           {id},
-		events.HeaderTimestamp:  {h.Get("telnyx-timestamp")},
-		events.HeaderSignature:  {h.Get("telnyx-signature-ed25519")},
+		telnyx.TimestampHeader:  {h.Get("telnyx-timestamp")},
+		telnyx.SignatureHeader:  {h.Get("telnyx-signature-ed25519")},
 		events.HeaderReceivedAt: {"2024-08-07T17:22:38.000000005Z"},
 	}, string(body)}
 }
@@ -355,8 +355,8 @@ func wantLetter(reason, words string, h http.Header, body []byte) message {
 	return message{"deadletter.webhook." + reason, nats.Header{
 		"Nats-Msg-Id":          {"webhook-" + hexSHA256(body)},
 		"Nats-Expected-Stream": {"DEAD_LETTERS"},
-		events.HeaderTimestamp: {h.Get("telnyx-timestamp")},
-		events.HeaderSignature: {h.Get("telnyx-signature-ed25519")},
+		telnyx.TimestampHeader: {h.Get("telnyx-timestamp")},
+		telnyx.SignatureHeader: {h.Get("telnyx-signature-ed25519")},
 		events.HeaderReason:    {reason},
 		events.HeaderDetail:    {words},
 		events.HeaderAttempts:  {"1"},

@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	root     = "../../.."
-	planFile = root + "/.goreleaser.yaml"
+	root = "../../.."
+	// generated is where make generated writes, before anything is packed.
+	generated = "deploy/package/generated/"
+	planFile  = root + "/.goreleaser.yaml"
 )
 
 func load(t *testing.T) config.Project {
@@ -41,14 +43,16 @@ func TestLoad_RefusesWhatItDoesNotKnow(t *testing.T) {
 
 // The test uses the version of goreleaser that reads it in a release.
 func TestReader_IsThatOfTheMakefile(t *testing.T) {
-	pin := regexp.MustCompile(`github\.com/goreleaser/goreleaser/v2[@ ](v\S+)`)
 	var pinned []string
-	for _, name := range []string{root + "/Makefile", "go.mod"} {
+	for _, pin := range []struct{ name, line string }{
+		{root + "/Makefile", `GORELEASER_VERSION = (v\S+)`}, {"go.mod", `github\.com/goreleaser/goreleaser/v2 (v\S+)`},
+	} {
+		name := pin.name
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		found := pin.FindSubmatch(text)
+		found := regexp.MustCompile(pin.line).FindSubmatch(text)
 		if found == nil {
 			t.Fatalf("%s names no goreleaser", name)
 		}
@@ -120,6 +124,9 @@ func TestArchives_HoldAllAndTellOnlyOfTheCommit(t *testing.T) {
 	infos := map[string]config.FileInfo{"programs": archive.BuildsInfo}
 	for _, file := range archive.Files {
 		infos[file.Source] = file.Info
+		if strings.HasPrefix(file.Source, generated) {
+			continue
+		}
 		if _, err := os.Stat(filepath.Join(root, file.Source)); err != nil {
 			t.Error(err)
 		}
@@ -146,5 +153,64 @@ func TestArchives_HoldAllAndTellOnlyOfTheCommit(t *testing.T) {
 	}
 	if len(plan.SBOMs) != 1 || plan.SBOMs[0].Artifacts != "archive" {
 		t.Errorf("lists of parts %+v", plan.SBOMs)
+	}
+}
+
+// Each system's packages have the service, its settings, which an upgrade keeps, the manual
+// page and the completions. Nothing but the commit decides their times.
+func TestPackages_HoldTheServiceAndItsSettings(t *testing.T) {
+	plan := load(t)
+	if len(plan.NFPMs) != 1 {
+		t.Fatalf("%d packages, want one", len(plan.NFPMs))
+	}
+	pack := plan.NFPMs[0]
+	if !slices.Equal(pack.Formats, []string{"deb", "rpm", "apk"}) || pack.MTime != "{{ .CommitDate }}" || pack.Maintainer == "" {
+		t.Errorf("formats %v, time %q, maintainer %q", pack.Formats, pack.MTime, pack.Maintainer)
+	}
+	for _, script := range []string{pack.Scripts.PostInstall, pack.Scripts.PreRemove, pack.Scripts.PostRemove} {
+		if _, err := os.Stat(filepath.Join(root, script)); script == "" || err != nil {
+			t.Errorf("script %q: %v", script, err)
+		}
+	}
+	for _, format := range pack.Formats {
+		modes := map[string]os.FileMode{}
+		for _, content := range pack.Contents {
+			if content.Packager != "" && content.Packager != format {
+				continue
+			}
+			modes[content.Destination] = content.FileInfo.Mode
+			if content.FileInfo.MTime != "{{ .CommitDate }}" {
+				t.Errorf("%s has time %q", content.Destination, content.FileInfo.MTime)
+			}
+			if content.Destination == "/etc/greenlight/greenlight.env" && content.Type != "config|noreplace" {
+				t.Errorf("an upgrade would replace %s", content.Destination)
+			}
+		}
+		zsh := "/usr/share/zsh/site-functions/_greenlight"
+		if format == "deb" {
+			zsh = "/usr/share/zsh/vendor-completions/_greenlight"
+		}
+		for name, want := range map[string]os.FileMode{
+			"/usr/lib/systemd/system/greenlight.service": 0o644, "/etc/greenlight/greenlight.env": 0o600, "/etc/greenlight/plans": 0o755,
+			"/usr/share/man/man1/greenlight.1.gz": 0o644, "/usr/share/bash-completion/completions/greenlight": 0o644, zsh: 0o644,
+			"/usr/share/fish/vendor_completions.d/greenlight.fish": 0o644,
+		} {
+			if modes[name] != want {
+				t.Errorf("%s: %s has mode %o, want %o", format, name, modes[name], want)
+			}
+		}
+	}
+}
+
+// The checksums are signed without a key, and Homebrew's cask is made from the archives.
+func TestRelease_IsSignedAndHasACask(t *testing.T) {
+	plan := load(t)
+	if len(plan.Signs) != 1 || plan.Signs[0].Cmd != "cosign" || plan.Signs[0].Artifacts != "checksum" || slices.ContainsFunc(plan.Signs[0].Args, func(arg string) bool {
+		return strings.HasPrefix(arg, "--key")
+	}) {
+		t.Errorf("signatures %+v", plan.Signs)
+	}
+	if len(plan.Casks) != 1 || plan.Casks[0].Repository.Name == "" || !slices.Equal(plan.Casks[0].GenerateCompletionsFromExecutable.Args, []string{"completion"}) {
+		t.Errorf("casks %+v", plan.Casks)
 	}
 }

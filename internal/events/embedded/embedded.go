@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -86,7 +87,10 @@ type Server struct {
 // until Close: the error of a second Start on it, in any process, matches [ErrInUse].
 func Start(o Options) (*Server, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create data folder: %w", err)
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			err = failed.Err // the rest repeats the folder
+		}
+		return nil, fmt.Errorf("create data folder %s: %w; use another one with --data", o.Dir, err)
 	}
 	lock := flock.New(filepath.Join(o.Dir, "lock"), flock.SetPermissions(0o600))
 	locked, err := lock.TryLock()

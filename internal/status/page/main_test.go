@@ -144,7 +144,7 @@ func mixed(t testing.TB, config page.Config, of ...status.ViewConfig) world {
 	w.work(t)
 	now := time.Now()
 	for _, c := range []ledger.Campaign{
-		{ID: springID, TelnyxID: springID, TCRID: "C6X6M94", BrandID: "b", Planned: true, Plan: "spring-promo", Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED", Extras: 2, NextAt: now.Add(4 * time.Minute), Since: now.Add(-90 * time.Minute)},
+		{ID: springID, TelnyxID: springID, TCRID: "C6X6M94", BrandID: "b", Planned: true, Plan: "spring-promo", Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED", Carriers: []ledger.Carrier{{Name: "AT&T", Status: "APPROVED"}, {Name: "T-Mobile", Status: "REVIEW"}}, Extras: 2, NextAt: now.Add(4 * time.Minute), Since: now.Add(-90 * time.Minute)},
 		{ID: autumnID, TCRID: autumnID, Shared: true, Planned: true, Plan: "autumn-sale-of-the-whole-catalogue-2026", Phase: ledger.PhaseRejected, Status: "MNO_REJECTED", Detail: "Brand's website " + markup + " could not be reached (code 803)", Since: now.Add(-50 * time.Hour)},
 		{ID: summerID, TelnyxID: summerID, TCRID: "C0FFEE1", Planned: true, Plan: "summer-news", Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED", Since: now.Add(-26 * time.Hour)},
 		{ID: winterID, Planned: true, Plan: "winter-reminders", Phase: ledger.PhaseInReview, Status: "MNO_PENDING", NextAt: now.Add(11 * time.Minute), Since: now.Add(-3 * 24 * time.Hour)},

@@ -232,7 +232,7 @@ func (s *Simulator) admit(wanted *campaign) (willFail string, refused *answer) {
 }
 
 func fullText(c *campaign) string {
-	if c.SoleProprietor {
+	if c.isSoleProprietor() {
 		return textSoleProprietor
 	}
 	return textCampaignFull

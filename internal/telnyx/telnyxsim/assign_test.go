@@ -50,7 +50,7 @@ func TestAssign_RefusesWhatCannotBeAttached(t *testing.T) {
 			return s.AttachNumber(numberA, otherID, telnyx.PendingUnassignment)
 		}, numberA, campaignID, 422, "10036", "removed"},
 		{"sole proprietor with its number", func(s *telnyxsim.Simulator) error {
-			s.AddCampaign(telnyxsim.Campaign{ID: campaignID, CampaignStatus: telnyx.CampaignMNOProvisioned, SoleProprietor: true})
+			s.AddCampaign(telnyxsim.Campaign{ID: campaignID, CampaignStatus: telnyx.CampaignMNOProvisioned, Usecase: "SOLE_PROPRIETOR"})
 			return s.AttachNumber(numberB, campaignID, telnyx.Assigned)
 		}, numberA, campaignID, 400, "10015", "can only have one phone number"},
 	} {
@@ -216,7 +216,7 @@ func TestAssignments_PathMayHoldThePlusEitherWay(t *testing.T) {
 }
 
 func TestAssignments_AreSortedFilteredAndPaged(t *testing.T) {
-	sim := account(t, telnyxsim.Options{MaxPageSize: 2, DeliveryTransport: &inbox{}})
+	sim := account(t, telnyxsim.Options{Dialect: telnyxsim.Dialect{MaxPageSize: 2}, DeliveryTransport: &inbox{}})
 	_ = sim.AttachNumber(numberB, campaignID, telnyx.Assigned)
 	_ = sim.AttachNumber(numberA, otherID, telnyx.Assigned)
 	_ = sim.AttachNumber(numberC, sharedID, telnyx.FailedAssignment)

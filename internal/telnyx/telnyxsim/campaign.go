@@ -41,7 +41,7 @@ type Campaign struct {
 	// Dormant campaigns fail the first assignment, which reactivates them.
 	Dormant bool
 
-	// Usecase is MARKETING by default, or SOLE_PROPRIETOR for a sole proprietor.
+	// Usecase is MARKETING by default. A campaign of SOLE_PROPRIETOR takes one number.
 	Usecase string
 	// ReferenceID is the account's name for the campaign.
 	ReferenceID string
@@ -50,8 +50,6 @@ type Campaign struct {
 	// Shared campaigns belong to another account: they are read under
 	// partner_campaigns, and have only a TCR id.
 	Shared bool
-	// SoleProprietor campaigns take one number.
-	SoleProprietor bool
 	// NumberPool says that the carriers have a number pool for the campaign, also in
 	// the field isTMobileNumberPoolingEnabled.
 	NumberPool bool
@@ -109,9 +107,6 @@ func (s *Simulator) completeCampaign(c Campaign, seq int) Campaign {
 	c.Status = orDefault(c.Status, "ACTIVE")
 	c.CampaignStatus = orDefault(c.CampaignStatus, telnyx.CampaignTCRPending)
 	c.TMobileRegistered = c.TMobileRegistered || c.CampaignStatus == telnyx.CampaignMNOProvisioned
-	if c.SoleProprietor {
-		c.Usecase = orDefault(c.Usecase, "SOLE_PROPRIETOR")
-	}
 	c.Usecase = orDefault(c.Usecase, "MARKETING")
 	c.CreatedAt = orDefault(c.CreatedAt, time.Now())
 	c.RenewalAt = orDefault(c.RenewalAt, c.CreatedAt.AddDate(0, 3, 0))
@@ -164,12 +159,14 @@ func (s *Simulator) anyCampaign(id string) *campaign {
 	return find(s.campaigns, func(c *campaign) bool { return c.TCRID == id })
 }
 
+func (c Campaign) isSoleProprietor() bool { return c.Usecase == "SOLE_PROPRIETOR" }
+
 // capacity is how many numbers the campaign takes.
 func (s *Simulator) capacity(c *campaign) int {
 	if c.MaxNumbers > 0 {
 		return c.MaxNumbers
 	}
-	if c.SoleProprietor {
+	if c.isSoleProprietor() {
 		return 1
 	}
 	return s.options.MaxNumbersPerCampaign

@@ -140,7 +140,6 @@ func (s *Simulator) launch(d Delivery) {
 		d.Status = DeliveryDropped
 	}
 	s.deliveries = append(s.deliveries, &d)
-	s.options.Logf("event %s %s for %s: %s", d.EventType, d.EventID, d.URL, d.Status)
 	if d.Status == DeliveryPending {
 		s.work.run(func() { s.deliver(&d) })
 	}
@@ -192,7 +191,6 @@ func (s *Simulator) note(d *Delivery, a Attempt) {
 	case a.Number == s.options.Attempts:
 		d.Status, d.FinishedAt = DeliveryFailed, a.FinishedAt
 	}
-	s.options.Logf("delivery of %s to %s, attempt %d: status %d %s", d.EventID, a.URL, a.Number, a.Status, a.Err)
 }
 
 // post signs a body with the current time and posts it.

@@ -5,11 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -330,34 +328,6 @@ func TestWebhookDeliveries_AreServed(t *testing.T) {
 		}
 		if got := call(t, sim, "GET", "/webhook_deliveries/nope", ""); got.status != 404 {
 			t.Errorf("GET unknown = %d, want 404", got.status)
-		}
-	})
-}
-
-func TestLogf_IsToldOfEventsDeliveriesAndWrites(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		var lines []string
-		sim := account(t, telnyxsim.Options{DeliveryTransport: &inbox{}, MappingDelay: telnyxsim.Never,
-			Logf: func(format string, args ...any) {
-				mu.Lock()
-				defer mu.Unlock()
-				lines = append(lines, fmt.Sprintf(format, args...))
-			}})
-		defer sim.Close()
-		post(t, sim, numberA, campaignID)
-		synctest.Wait()
-		sim.DropDeliveries(true)
-		_ = sim.Approve(campaignID)
-		id := [2]string{sim.Deliveries()[0].EventID, sim.Deliveries()[1].EventID}
-		want := []string{
-			"POST /10dlc/phone_number_campaigns " + numberA + ` to "` + campaignID + `": status 200, effective true`,
-			"event 10dlc.phone_number.update " + id[0] + " for " + hookURL + ": pending",
-			"delivery of " + id[0] + " to " + hookURL + ", attempt 1: status 200 ",
-			"event 10dlc.campaign.update " + id[1] + " for " + hookURL + ": dropped",
-		}
-		if diff := cmp.Diff(want, lines); diff != "" {
-			t.Errorf("lines (-want +got):\n%s", diff)
 		}
 	})
 }

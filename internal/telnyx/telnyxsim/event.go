@@ -57,7 +57,7 @@ func review(campaignID, kind, status, description string) object {
 
 // registrationFailed is the payload of a failed REGISTRATION.
 func registrationFailed(campaignID, field, description string) object {
-	return object{"campaignId": campaignID, "type": telnyx.TypeRegistration, "status": telnyx.EventFailed, "reasons": fieldReasons(field, description)}
+	return object{"campaignId": campaignID, "type": "REGISTRATION", "status": "failed", "reasons": fieldReasons(field, description)}
 }
 
 // fieldReasons are the reasons of a failed registration.
@@ -67,7 +67,7 @@ func fieldReasons(field, description string) []object {
 
 // tcrEvent is the payload of TCR_EVENT.
 func tcrEvent(campaignID, eventType, description string) object {
-	return object{"campaignId": campaignID, "type": telnyx.TypeTCREvent, "eventType": eventType, "description": description}
+	return object{"campaignId": campaignID, "type": "TCR_EVENT", "eventType": eventType, "description": description}
 }
 
 // assignmentEvent is the payload of ASSIGNMENT and DELETION. No example of a failed one is
@@ -83,7 +83,7 @@ func assignmentEvent(campaignID, phoneNumber, kind, status string, reasons ...st
 func mappingEvent(campaignID, tcrCampaignID, phoneNumber, status string) object {
 	return object{
 		"campaignId": campaignID, "tcrCampaignId": tcrCampaignID, "phoneNumber": phoneNumber,
-		"type": telnyx.TypeStatusUpdate, "status": status,
+		"type": "STATUS_UPDATE", "status": status,
 	}
 }
 

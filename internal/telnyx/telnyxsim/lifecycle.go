@@ -36,7 +36,7 @@ func (s *Simulator) SetCampaignStatus(id string, status telnyx.CampaignStatus) e
 func (s *Simulator) Submit(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignTCRAccepted
-		s.emitTCR(c, telnyx.TCRCampaignAdd, "Campaign "+c.TCRID+" is added")
+		s.emitTCR(c, "CAMPAIGN_ADD", "Campaign "+c.TCRID+" is added")
 	})
 }
 
@@ -55,7 +55,7 @@ func (s *Simulator) FailRegistration(id, reason string) error {
 func (s *Simulator) TelnyxReview(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignMNOPending
-		s.emitReview(c, telnyx.TypeTelnyxReview, telnyx.EventAccepted, c.TCRID+" approved by Telnyx")
+		s.emitReview(c, "TELNYX_REVIEW", "ACCEPTED", c.TCRID+" approved by Telnyx")
 	})
 }
 
@@ -64,7 +64,7 @@ func (s *Simulator) TelnyxReview(id string) error {
 func (s *Simulator) MNOReview(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignMNOAccepted
-		s.emitReview(c, telnyx.TypeMNOReview, telnyx.EventAccepted, c.TCRID+" approved by T-Mobile")
+		s.emitReview(c, "MNO_REVIEW", "ACCEPTED", c.TCRID+" approved by T-Mobile")
 	})
 }
 
@@ -116,10 +116,10 @@ func (s *Simulator) Reject(id, reason string) error {
 		switch c.CampaignStatus {
 		case telnyx.CampaignTCRPending, telnyx.CampaignTCRAccepted:
 			c.CampaignStatus = telnyx.CampaignTelnyxFailed
-			s.emitReview(c, telnyx.TypeTelnyxReview, telnyx.EventRejected, c.TCRID+" rejected by Telnyx due to "+reason)
+			s.emitReview(c, "TELNYX_REVIEW", "REJECTED", c.TCRID+" rejected by Telnyx due to "+reason)
 		default:
 			c.CampaignStatus = telnyx.CampaignMNORejected
-			s.emitReview(c, telnyx.TypeMNOReview, telnyx.EventRejected, c.TCRID+" rejected by T-Mobile due to "+reason)
+			s.emitReview(c, "MNO_REVIEW", "REJECTED", c.TCRID+" rejected by T-Mobile due to "+reason)
 		}
 	})
 }
@@ -138,7 +138,7 @@ func (s *Simulator) resubmit(c *campaign) {
 		next = telnyx.CampaignTCRAccepted
 	}
 	c.CampaignStatus = next
-	s.emitTCR(c, telnyx.TCRCampaignResubmission, "Campaign "+c.TCRID+" is resubmitted")
+	s.emitTCR(c, "CAMPAIGN_RESUBMISSION", "Campaign "+c.TCRID+" is resubmitted")
 }
 
 // Suspend makes the campaign TCR_SUSPENDED, with the TCR_EVENT
@@ -146,7 +146,7 @@ func (s *Simulator) resubmit(c *campaign) {
 func (s *Simulator) Suspend(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignTCRSuspended
-		s.emitTCR(c, telnyx.TCRMNOSuspended, "Campaign "+c.TCRID+" is suspended")
+		s.emitTCR(c, "MNO_CAMPAIGN_OPERATION_SUSPENDED", "Campaign "+c.TCRID+" is suspended")
 	})
 }
 
@@ -155,7 +155,7 @@ func (s *Simulator) Suspend(id string) error {
 func (s *Simulator) Unsuspend(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.CampaignStatus = telnyx.CampaignMNOProvisioned
-		s.emitTCR(c, telnyx.TCRMNOUnsuspended, "Campaign "+c.TCRID+" is unsuspended")
+		s.emitTCR(c, "MNO_CAMPAIGN_OPERATION_UNSUSPENDED", "Campaign "+c.TCRID+" is unsuspended")
 	})
 }
 
@@ -164,7 +164,7 @@ func (s *Simulator) Unsuspend(id string) error {
 func (s *Simulator) SuspendTMobile(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.TMobileSuspended = true
-		s.emitTCR(c, telnyx.TCRMNOSuspended, "Campaign "+c.TCRID+" is suspended by T-Mobile")
+		s.emitTCR(c, "MNO_CAMPAIGN_OPERATION_SUSPENDED", "Campaign "+c.TCRID+" is suspended by T-Mobile")
 	})
 }
 
@@ -172,7 +172,7 @@ func (s *Simulator) SuspendTMobile(id string) error {
 func (s *Simulator) UnsuspendTMobile(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.TMobileSuspended = false
-		s.emitTCR(c, telnyx.TCRMNOUnsuspended, "Campaign "+c.TCRID+" is unsuspended by T-Mobile")
+		s.emitTCR(c, "MNO_CAMPAIGN_OPERATION_UNSUSPENDED", "Campaign "+c.TCRID+" is unsuspended by T-Mobile")
 	})
 }
 
@@ -181,7 +181,7 @@ func (s *Simulator) UnsuspendTMobile(id string) error {
 func (s *Simulator) Expire(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.Status, c.CampaignStatus = telnyx.StatusExpired, telnyx.CampaignTCRExpired
-		s.emitTCR(c, telnyx.TCRCampaignExpired, "Campaign "+c.TCRID+" is expired")
+		s.emitTCR(c, "CAMPAIGN_EXPIRED", "Campaign "+c.TCRID+" is expired")
 	})
 }
 
@@ -195,7 +195,7 @@ func (s *Simulator) Expire(id string) error {
 func (s *Simulator) MakeDormant(id string) error {
 	return s.change(id, func(c *campaign) {
 		c.Dormant = true
-		s.emitReview(c, telnyx.TypeTelnyxEvent, telnyx.EventDormant, "Campaign has been marked as dormant")
+		s.emitReview(c, "TELNYX_EVENT", "DORMANT", "Campaign has been marked as dormant")
 	})
 }
 

@@ -60,29 +60,29 @@ func campaignNotifications() []Notification {
 		campaign("verified", func(a About) any {
 			return verified{a.BrandID, a.CampaignID, "2024-07-06T14:22:37.328+00:00", "CSPID1", telnyx.TypeVerified, true}
 		}),
-		reviewed("telnyx-review-accepted", telnyx.TypeTelnyxReview, telnyx.EventAccepted, " approved by Telnyx"),
-		reviewed("telnyx-review-rejected", telnyx.TypeTelnyxReview, telnyx.EventRejected, " rejected by Telnyx"),
-		reviewed("mno-review-accepted", telnyx.TypeMNOReview, telnyx.EventAccepted, " approved by T-Mobile"),
-		reviewed("mno-review-rejected", telnyx.TypeMNOReview, telnyx.EventRejected, " rejected by T-Mobile"),
+		reviewed("telnyx-review-accepted", "TELNYX_REVIEW", "ACCEPTED", " approved by Telnyx"),
+		reviewed("telnyx-review-rejected", "TELNYX_REVIEW", "REJECTED", " rejected by Telnyx"),
+		reviewed("mno-review-accepted", "MNO_REVIEW", "ACCEPTED", " approved by T-Mobile"),
+		reviewed("mno-review-rejected", "MNO_REVIEW", "REJECTED", " rejected by T-Mobile"),
 		campaign("registration-failed", func(a About) any {
 			return registrationFailed(a.CampaignID, "sample1", "Sample message does not contain required opt-out language")
 		}),
 		campaign("dormant", func(a About) any {
-			return review(a.CampaignID, telnyx.TypeTelnyxEvent, telnyx.EventDormant, "Campaign has been marked as dormant")
+			return review(a.CampaignID, "TELNYX_EVENT", "DORMANT", "Campaign has been marked as dormant")
 		}),
-		pool("number-pool-provisioned", telnyx.TypeNumberPoolProvisioned),
-		pool("number-pool-deprovisioned", telnyx.TypeNumberPoolDeprovisioned),
+		pool("number-pool-provisioned", "NUMBER_POOL_PROVISIONED"),
+		pool("number-pool-deprovisioned", "NUMBER_POOL_DEPROVISIONED"),
 		campaign("campaign-nudge", func(a About) any {
 			return object{
-				"campaignId": a.TCRCampaignID, "type": telnyx.TypeCampaignNudge, "nudgeIntent": "APPEAL_REJECTION",
+				"campaignId": a.TCRCampaignID, "type": "CAMPAIGN_NUDGE", "nudgeIntent": "APPEAL_REJECTION",
 				"description": "The campaign has been reviewed and approved after appeal.", "cspId": "TNX",
 			}
 		}),
 	}
 	for _, eventType := range []string{
-		telnyx.TCRCampaignAdd, telnyx.TCRCampaignBilled, telnyx.TCRCampaignDCAComplete, telnyx.TCRCampaignExpired,
-		telnyx.TCRCampaignNudge, telnyx.TCRCampaignResubmission, telnyx.TCRCampaignUpdate, telnyx.TCRMNOApproved,
-		telnyx.TCRMNORejected, telnyx.TCRMNOReview, telnyx.TCRMNOSuspended, telnyx.TCRMNOUnsuspended,
+		"CAMPAIGN_ADD", "CAMPAIGN_BILLED", "CAMPAIGN_DCA_COMPLETE", "CAMPAIGN_EXPIRED",
+		"CAMPAIGN_NUDGE", "CAMPAIGN_RESUBMISSION", "CAMPAIGN_UPDATE", "MNO_CAMPAIGN_OPERATION_APPROVED",
+		"MNO_CAMPAIGN_OPERATION_REJECTED", "MNO_CAMPAIGN_OPERATION_REVIEW", "MNO_CAMPAIGN_OPERATION_SUSPENDED", "MNO_CAMPAIGN_OPERATION_UNSUSPENDED",
 	} {
 		list = append(list, campaign("tcr-"+kebab(eventType), func(a About) any {
 			return tcrEvent(a.CampaignID, eventType, "Campaign "+a.TCRCampaignID+": "+eventType)
@@ -93,16 +93,16 @@ func campaignNotifications() []Notification {
 
 func numberNotifications() []Notification {
 	var list []Notification
-	for _, kind := range []string{telnyx.TypeAssignment, telnyx.TypeDeletion} {
+	for _, kind := range []string{"ASSIGNMENT", "DELETION"} {
 		list = append(list,
-			Notification{kebab(kind) + "-" + telnyx.EventSuccess, EventPhoneNumber, func(a About) any {
-				return assignmentEvent(a.CampaignID, a.PhoneNumber, kind, telnyx.EventSuccess)
+			Notification{kebab(kind) + "-" + "success", EventPhoneNumber, func(a About) any {
+				return assignmentEvent(a.CampaignID, a.PhoneNumber, kind, "success")
 			}},
-			Notification{kebab(kind) + "-" + telnyx.EventFailed, EventPhoneNumber, func(a About) any {
-				return assignmentEvent(a.CampaignID, a.PhoneNumber, kind, telnyx.EventFailed, "Long code could not be changed")
+			Notification{kebab(kind) + "-" + "failed", EventPhoneNumber, func(a About) any {
+				return assignmentEvent(a.CampaignID, a.PhoneNumber, kind, "failed", "Long code could not be changed")
 			}})
 	}
-	for _, status := range []string{telnyx.NumberAdded, telnyx.NumberDeleted, telnyx.NumberPending, telnyx.NumberFailed} {
+	for _, status := range []string{"ADDED", "DELETED", "PENDING", "FAILED"} {
 		list = append(list, Notification{"status-update-" + kebab(status), EventPhoneNumber, func(a About) any {
 			return mappingEvent(a.CampaignID, a.TCRCampaignID, a.PhoneNumber, status)
 		}})
@@ -117,16 +117,16 @@ func brandNotifications() []Notification {
 		}}
 	}
 	list := []Notification{
-		outcome(telnyx.TypeRegistration, telnyx.EventFailed, fieldReasons("ein", "Invalid EIN")),
-		outcome(telnyx.TypeRevet, telnyx.EventSuccess, []object{}),
-		outcome(telnyx.TypeOrderExternalVetting, telnyx.EventSuccess, []object{}),
-		outcome(telnyx.TypeOrderExternalVetting, telnyx.EventFailed, fieldReasons("ein", "External vetting could not be ordered")),
+		outcome("REGISTRATION", "failed", fieldReasons("ein", "Invalid EIN")),
+		outcome("REVET", "success", []object{}),
+		outcome("ORDER_EXTERNAL_VETTING", "success", []object{}),
+		outcome("ORDER_EXTERNAL_VETTING", "failed", fieldReasons("ein", "External vetting could not be ordered")),
 	}
-	for _, eventType := range []string{telnyx.TCRBrandAdd, telnyx.TCRBrandAppealAdd, telnyx.TCRBrandAppealComplete, telnyx.TCRBrandRevet} {
+	for _, eventType := range []string{"BRAND_ADD", "BRAND_APPEAL_ADD", "BRAND_APPEAL_COMPLETE", "BRAND_REVET"} {
 		list = append(list, Notification{"tcr-" + kebab(eventType), EventBrand, func(a About) any {
 			return object{
-				"brandId": a.BrandID, "brandName": "Some Brand LLC", "tcrBrandId": "BBRAND1", "type": telnyx.TypeTCRBrandUpdate,
-				"eventType": eventType, "status": telnyx.EventSuccess, "description": "Brand BBRAND1: " + eventType,
+				"brandId": a.BrandID, "brandName": "Some Brand LLC", "tcrBrandId": "BBRAND1", "type": "TCR_BRAND_UPDATE",
+				"eventType": eventType, "status": "success", "description": "Brand BBRAND1: " + eventType,
 			}
 		}})
 	}

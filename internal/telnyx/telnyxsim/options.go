@@ -42,9 +42,6 @@ type Options struct {
 	// MaxNumbersPerCampaign is how many numbers a campaign takes unless it has its own
 	// MaxNumbers. 0: 49, T-Mobile's limit without a number pool.
 	MaxNumbersPerCampaign int
-	// MaxPageSize is the largest recordsPerPage that 10DLC lists return; larger
-	// ones are cut silently. 0: 500.
-	MaxPageSize int
 	// Latency is added before each request is handled.
 	Latency time.Duration
 	// RateLimit is how many requests are accepted per second. 0: no limit, and no
@@ -64,21 +61,14 @@ type Options struct {
 
 	// Dialect chooses between contradicting interpretations of Telnyx's pages.
 	Dialect Dialect
-	// Logf gets a line for every delivery and every write. Nil logs nothing. It must
-	// be safe for concurrent use and must not call the Simulator.
-	Logf func(format string, args ...any)
 }
 
 // withDefaults returns the options with every documented default filled in.
 func (o Options) withDefaults() Options {
 	o.MaxNumbersPerCampaign = orDefault(o.MaxNumbersPerCampaign, 49)
-	o.MaxPageSize = orDefault(o.MaxPageSize, 500)
 	o.Attempts = orDefault(o.Attempts, 5)
 	o.RetryInterval = orDefault(o.RetryInterval, 30*time.Second)
 	o.DeliveryTimeout = orDefault(o.DeliveryTimeout, 2*time.Second)
-	if o.Logf == nil {
-		o.Logf = func(string, ...any) {}
-	}
 	return o
 }
 

@@ -18,9 +18,9 @@ type paging struct {
 	rows, most   int
 }
 
-// tendlcPaging is the paging of 10DLC lists.
+// tendlcPaging is the paging of 10DLC lists, at most 500 rows.
 func (s *Simulator) tendlcPaging(rows int) paging {
-	p := paging{"page", "recordsPerPage", rows, s.options.MaxPageSize}
+	p := paging{"page", "recordsPerPage", rows, 500}
 	if s.options.Dialect.PageParameters == PageBrackets {
 		p.number, p.size = "page[number]", "page[size]"
 	}

@@ -92,11 +92,11 @@ func (s *Simulator) finishAssigning(r *record) {
 	if r.willFail != "" {
 		r.status, r.failure = telnyx.FailedAssignment, r.willFail
 		r.mappings = mappingsOf(r.status)
-		s.emitAssignment(r, telnyx.TypeAssignment, telnyx.EventFailed, r.willFail)
+		s.emitAssignment(r, "ASSIGNMENT", "failed", r.willFail)
 		return
 	}
 	r.status = telnyx.Assigned
-	s.emitAssignment(r, telnyx.TypeAssignment, telnyx.EventSuccess)
+	s.emitAssignment(r, "ASSIGNMENT", "success")
 	s.mapLater(r)
 }
 
@@ -150,7 +150,7 @@ func (s *Simulator) beginRemoval(r *record) {
 		}
 		delete(s.records, r.number)
 		s.reattach[r.number] = time.Now().Add(s.options.ReattachDelay)
-		s.emitAssignment(r, telnyx.TypeDeletion, telnyx.EventSuccess)
+		s.emitAssignment(r, "DELETION", "success")
 	})
 }
 

@@ -2,11 +2,10 @@ package telnyxsim
 
 import (
 	"crypto/ed25519"
-	"encoding/base64"
 	"net/http"
-	"slices"
-	"strconv"
 	"time"
+
+	"greenlight/internal/telnyx"
 )
 
 // SignedHeader returns the header of a delivery of body that claims to be made
@@ -16,16 +15,10 @@ func (s *Simulator) SignedHeader(at time.Time, body []byte) http.Header {
 }
 
 // Signed returns the header of a delivery of body that claims to be made at the
-// given time: the two signature fields, Content-Type and User-Agent. The signed
-// bytes are the time in Unix seconds, a "|", and the body
-// (https://developers.telnyx.com/development/api-fundamentals/webhooks/receiving-webhooks).
+// given time: that of [telnyx.Sign], Content-Type and User-Agent.
 func Signed(key ed25519.PrivateKey, at time.Time, body []byte) http.Header {
-	stamp := strconv.FormatInt(at.Unix(), 10)
-	signature := ed25519.Sign(key, slices.Concat([]byte(stamp+"|"), body))
-	h := http.Header{}
+	h := telnyx.Sign(key, at, body)
 	h.Set("Content-Type", "application/json")
 	h.Set("User-Agent", "telnyx-webhooks")
-	h.Set("Telnyx-Timestamp", stamp)
-	h.Set("Telnyx-Signature-Ed25519", base64.StdEncoding.EncodeToString(signature))
 	return h
 }

@@ -104,16 +104,8 @@ func (s *Simulator) record(c *call, status int) {
 	if c.unanswered {
 		status = 0
 	}
-	c.write.AnswerStatus = status
-	s.log(*c.write)
-}
-
-// log adds a write to the log with the current time. The caller holds s.mu.
-func (s *Simulator) log(w Write) {
-	w.At = time.Now()
-	s.writes = append(s.writes, w)
-	s.options.Logf("%s %s %s to %q: status %d, effective %t", w.Method, w.Path,
-		w.PhoneNumber, w.CampaignID, w.AnswerStatus, w.Effective)
+	c.write.AnswerStatus, c.write.At = status, time.Now()
+	s.writes = append(s.writes, *c.write)
 }
 
 // noteRefusal records a call that did not reach its operation.

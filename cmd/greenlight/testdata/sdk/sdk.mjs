@@ -32,7 +32,7 @@ hook.listen(0, '127.0.0.1');
 await once(hook, 'listening');
 
 const simulator = spawn(greenlight, [
-  'simulator', '--addr', '127.0.0.1:0', '--from', plan, '--by-hand', '--quiet',
+  'simulator', '--addr', '127.0.0.1:0', '--from', plan, '--manual', '--quiet',
   '--assign', '100ms', '--mapping', '100ms', '--retry', '200ms',
   '--webhook-url', `http://127.0.0.1:${hook.address().port}/`,
 ], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -91,6 +91,30 @@ await check('campaign: what the carriers say of it', async () => {
   assert.ok(Object.values(status).length > 0 && Object.values(status).every((word) => word === 'APPROVED'));
 });
 
+await check('campaign: who the carriers are, and their terms', async () => {
+  const terms = await client.messaging10dlc.campaign.getMnoMetadata(own);
+  assert.deepEqual(Object.values(terms).map((one) => one.mno).sort(), ['AT&T', 'T-Mobile']);
+});
+
+await check('campaign: set the webhook, and renewal as it was read', async () => {
+  const before = await client.messaging10dlc.campaign.retrieve(other);
+  const webhookURL = `${before.webhookURL}new`;
+  const { autoRenewal } = before;
+  const changed = await client.messaging10dlc.campaign.update(other, { autoRenewal, webhookURL });
+  assert.equal(changed.webhookURL, webhookURL);
+  const after = await client.messaging10dlc.campaign.retrieve(other);
+  assert.deepEqual({ ...after, updateDate: 0 }, { ...before, webhookURL, updateDate: 0 });
+});
+
+await check('shared campaign: read, and set the webhook', async () => {
+  const [listed] = await all(client.messaging10dlc.partnerCampaigns.list());
+  assert.equal(listed.tcrCampaignId, 'CSHARED');
+  const webhookURL = 'https://hooks.example.com/webhooks/telnyx';
+  const changed = await client.messaging10dlc.partnerCampaigns.update('CSHARED', { webhookURL });
+  assert.equal(changed.webhookURL, webhookURL);
+  assert.equal((await client.messaging10dlc.partnerCampaigns.retrieve('CSHARED')).webhookURL, webhookURL);
+});
+
 await check('notification: its signature, and a retry after a refusal', async () => {
   const first = await delivery('VERIFIED');
   const { data, meta } = await client.webhooks.unwrap(first.body, { headers: first.headers });
@@ -103,7 +127,7 @@ await check('notification: its signature, and a retry after a refusal', async ()
 
 await check('numbers: messaging settings, list and one', async () => {
   const rows = await all(client.phoneNumbers.messaging.list());
-  assert.deepEqual(rows.map((row) => row.phone_number).sort(), ['+12125550142', number, '+15551234568', third]);
+  assert.deepEqual(rows.map((row) => row.phone_number).sort(), ['+12125550142', '+12125550143', number, '+15551234568', third]);
   const row = rows.find((one) => one.phone_number === number);
   assert.equal(row.type, 'longcode');
   const one = (await client.phoneNumbers.messaging.retrieve(row.id)).data;

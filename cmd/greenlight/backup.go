@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/app"
+	"greenlight/internal/backup"
+	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
+	"greenlight/internal/status"
+)
+
+// jetStreamFolder is where the built-in server has its files in the data folder.
+const jetStreamFolder = "jetstream"
+
+type backupCommand struct {
+	File string `arg:"" help:"File to write. An existing file is replaced when the backup is complete."`
+	where
+}
+
+// Help is what kong prints under the command's own help.
+func (c *backupCommand) Help() string {
+	return `Writes all streams, the ledger, and the state of consumers to one file, while Greenlight runs or while
+greenlight up is stopped. Plans, keys and certificates are not in it. Only the owner can read the file.`
+}
+
+// Run writes a backup.
+func (c *backupCommand) Run(ctx context.Context, out output) error {
+	work := func(ctx context.Context, js jetstream.JetStream, _ bool) error {
+		m, err := backup.Write(ctx, js, c.File, app.ThisBuild().Version)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out.Stdout, "Backed up %s to %s. Keep it private: it contains phone numbers.\n", contents(m), c.File)
+		return err
+	}
+	_, err := os.Stat(filepath.Join(c.Dir, jetStreamFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return c.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error { return heed(ctx, js, false, work) })
+	}
+	return c.stayOrStart(ctx, work)
+}
+
+type restoreCommand struct {
+	File    string `arg:"" help:"File that greenlight backup wrote."`
+	Replace bool   `help:"Replace streams that have history: events, dead letters, requests, a hold. They are kept in a second file."`
+	where
+}
+
+// Help is what kong prints under the command's own help.
+func (c *restoreCommand) Help() string {
+	return `Checks the whole file, then replaces all streams and the ledger by those of the backup. Greenlight may
+run meanwhile: it writes nothing to Telnyx until the restore is complete, and then reads everything from Telnyx.
+What is replaced is kept in FILE.before-<time>. After an interruption, run this again.`
+}
+
+// Run restores a backup.
+func (c *restoreCommand) Run(ctx context.Context, out output) error {
+	file, err := backup.Open(c.File)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return c.stayOrStart(ctx, func(ctx context.Context, js jetstream.JetStream, alone bool) error {
+		keep := c.File + ".before-" + time.Now().UTC().Format("20060102T150405Z")
+		kept, err := file.Restore(ctx, js, backup.Options{Replace: c.Replace, Alone: alone, Keep: keep, Program: app.ThisBuild().Version})
+		text := ""
+		if kept {
+			text = " What it replaced is in " + keep + "."
+		}
+		if err != nil {
+			if kept {
+				err = fmt.Errorf("%w;%s", err, text)
+			}
+			return err
+		}
+		_, err = fmt.Fprintf(out.Stdout, "Restored %s of %s.%s\n", contents(file.Manifest), file.CreatedAt.Format("2006-01-02 15:04 MST"), text)
+		return err
+	})
+}
+
+func contents(m backup.Manifest) string {
+	return fmt.Sprintf("%s with %s", status.Count(len(m.Streams), "stream"), status.Count(int(m.Messages()), "message"))
+}
+
+// stayOrStart does the work on the server at NATS_URL or that of a greenlight up that runs.
+// Else it starts the built-in server on the data folder, alone, until the work is done.
+func (w where) stayOrStart(ctx context.Context, work func(ctx context.Context, js jetstream.JetStream, alone bool) error) (err error) {
+	running := func(ctx context.Context, js jetstream.JetStream) error { return heed(ctx, js, false, work) }
+	if w.URL != "" || w.URLFile != "" {
+		return w.stay(ctx, running)
+	}
+	server, err := embedded.Start(embedded.Options{Dir: w.Dir, SyncAlways: true})
+	if errors.Is(err, embedded.ErrInUse) {
+		return w.stay(ctx, running)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, server.Close())
+		if err == nil {
+			err = backup.SyncFiles(filepath.Join(w.Dir, jetStreamFolder))
+		}
+	}()
+	nc, err := events.Connect("", "greenlight", server.InProcess()...)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	return heed(ctx, js, true, work)
+}
+
+// heed does the work and reports a missing permission at once; see [events.Heed].
+func heed(ctx context.Context, js jetstream.JetStream, alone bool, work func(context.Context, jetstream.JetStream, bool) error) error {
+	return events.Heed(ctx, js.Conn(), func(ctx context.Context) error { return work(ctx, js, alone) })
+}

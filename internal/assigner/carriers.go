@@ -1,0 +1,127 @@
+package assigner
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/telnyx"
+)
+
+const (
+	// carriersLast is how long the carriers' status of a campaign is kept while nothing
+	// else about the campaign changes. Each change comes with an event.
+	carriersLast = 6 * time.Hour
+	// carriersRetry is the wait after it could not be read.
+	carriersRetry = 10 * time.Minute
+	// carriersTime bounds a reading, which delays the campaign's record.
+	carriersTime = 10 * time.Second
+	// mostWaiting bounds the waiting campaigns whose carriers are read when nothing about
+	// them has changed: more are resynced by one list.
+	mostWaiting = 50
+	// mostCarriers bounds the carriers of a campaign, carrierText their words in bytes.
+	mostCarriers, carrierText = 20, 40
+)
+
+// Carriers reads the carriers' status of campaigns. It is safe for concurrent use.
+type Carriers struct {
+	client *telnyx.Client
+
+	mu    sync.Mutex
+	names map[string]string    // by network id
+	due   map[string]time.Time // when a campaign is read again, by its key
+}
+
+// NewCarriers returns a Carriers that knows nothing yet.
+func NewCarriers(client *telnyx.Client) *Carriers {
+	return &Carriers{client: client, names: map[string]string{}, due: map[string]time.Time{}}
+}
+
+// Read returns each carrier's status of a campaign, by network id. There are none if the
+// campaign is shared, since only its owner may read them, or is not at the carriers yet.
+func (c *Carriers) Read(ctx context.Context, campaign telnyx.Campaign) ([]ledger.Carrier, error) {
+	if campaign.Shared {
+		return nil, nil
+	}
+	states, err := c.client.OperationStatus(ctx, campaign.CampaignID)
+	if telnyx.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	networks := slices.Sorted(maps.Keys(states))
+	networks = networks[:min(len(networks), mostCarriers)]
+	names := c.namesOf(ctx, campaign.CampaignID, networks)
+	var carriers []ledger.Carrier
+	for _, network := range networks {
+		carriers = append(carriers, ledger.Carrier{Network: clip(network), Name: clip(names[network]), Status: clip(states[network])})
+	}
+	return carriers, nil
+}
+
+func clip(text string) string { return text[:min(len(text), carrierText)] }
+
+// namesOf returns the carriers' names, or their ids. They are read when a network is new.
+func (c *Carriers) namesOf(ctx context.Context, id telnyx.CampaignID, networks []string) map[string]string {
+	c.mu.Lock()
+	names := maps.Clone(c.names)
+	c.mu.Unlock()
+	if !slices.ContainsFunc(networks, func(network string) bool { return names[network] == "" }) {
+		return names
+	}
+	read, err := c.client.CarrierNames(ctx, id)
+	known := telnyx.KnownCarriers()
+	for _, network := range networks {
+		names[network] = cmp.Or(names[network], read[network], known[network], network)
+	}
+	if err == nil {
+		c.mu.Lock()
+		maps.Copy(c.names, names)
+		c.mu.Unlock()
+	}
+	return names
+}
+
+// isDue reports whether the carriers' status of a campaign must be read again although
+// nothing has changed. Recorded says that the ledger has it.
+func (c *Carriers) isDue(key string, recorded bool, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, planned := c.due[key]; !planned && recorded {
+		c.due[key] = now.Add(carriersLast)
+	}
+	return !now.Before(c.due[key])
+}
+
+func (c *Carriers) readAgainAt(key string, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.due[key] = at
+}
+
+// readCarriers fills in the carriers' status, if it may have changed: when the campaign is
+// read for the first time, when it has changed or an event says so, and every few hours.
+// What cannot be read stays as it was: nothing is decided by it.
+func (r *reconcile) readCarriers(ctx context.Context, c *ledger.Campaign) {
+	if !r.planned || !r.wasRead() || c.Reason != "" || r.listed && r.req.waiting > mostWaiting {
+		return
+	}
+	changed := r.req.changed || c.Status != r.before.Status || c.Phase != r.before.Phase
+	if !changed && !r.a.carriers.isDue(r.req.key, len(r.before.Carriers) > 0, r.a.now()) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(telnyx.Routine(ctx), carriersTime)
+	defer cancel()
+	carriers, err := r.a.carriers.Read(ctx, r.campaign)
+	if err != nil {
+		r.a.carriers.readAgainAt(r.req.key, r.a.now().Add(carriersRetry))
+		return
+	}
+	r.a.carriers.readAgainAt(r.req.key, r.a.now().Add(carriersLast))
+	c.Carriers = carriers
+}

@@ -1,0 +1,31 @@
+package backup_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"greenlight/internal/backup"
+)
+
+// A full disk keeps the old backup and leaves nothing behind.
+func TestWrite_SaysThatTheDiskIsFull(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("greenlight-test", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("a small disk cannot be mounted here: %v", err)
+	}
+	t.Cleanup(func() { must(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	path := filepath.Join(dir, "backup")
+	must(t, os.WriteFile(path, []byte("old"), 0o600))
+	_, err := backup.Write(t.Context(), filled(t), path, "1.2.3")
+	if err == nil || !strings.Contains(err.Error(), path+": no space left on device") {
+		t.Errorf("got %v, want that the disk is full", err)
+	}
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	if len(entries) != 1 || entries[0].Name() != "backup" {
+		t.Errorf("got %v, want the old backup alone", entries)
+	}
+}
