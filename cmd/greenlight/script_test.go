@@ -134,7 +134,8 @@ func columns(script *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// poll runs a command until its stdout matches: poll <pattern> <command>...
+// poll runs a command until its stdout matches: poll <pattern> <command>... A command takes
+// processor time from what the script waits for, so the pauses between them grow.
 func poll(script *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		script.Fatalf("usage: poll pattern command...")
@@ -142,7 +143,8 @@ func poll(script *testscript.TestScript, neg bool, args []string) {
 	pattern, err := regexp.Compile(args[0])
 	script.Check(err)
 	const limit = 10 * time.Second
-	for deadline := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
+	deadline := time.Now().Add(limit)
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 400*time.Millisecond) {
 		err = script.Exec(args[1], args[2:]...)
 		if err == nil && pattern.MatchString(script.ReadFile("stdout")) {
 			return
@@ -150,6 +152,7 @@ func poll(script *testscript.TestScript, neg bool, args []string) {
 		if time.Now().After(deadline) {
 			script.Fatalf("no %q within %s: %v", args[0], limit, err)
 		}
+		time.Sleep(pause)
 	}
 }
 

@@ -72,6 +72,7 @@ type scale struct {
 const patience = 4 * time.Minute
 
 var (
+	brief = scale{size: 2, rounds: 6, span: 5 * time.Second, alone: 0}
 	short = scale{size: 3, rounds: 12, span: 10 * time.Second, alone: 0}
 	long  = scale{size: 10, rounds: 34, span: 40 * time.Second, alone: 15 * time.Second}
 )
@@ -88,7 +89,11 @@ func TestTorture(t *testing.T) {
 	defer func() { t.Logf("summary\n%s", tally) }()
 	text := os.Getenv(varFor)
 	if text == "" {
-		runTrial(t, seed, short, tally)
+		usual := brief
+		if testkit.Full {
+			usual = short
+		}
+		runTrial(t, seed, usual, tally)
 		return
 	}
 	lasts, err := time.ParseDuration(text)

@@ -36,12 +36,21 @@ import (
 	"greenlight/internal/testkit"
 )
 
+// onlyInFull skips a test whose promises other tests of this package show on a smaller scale.
+func onlyInFull(t *testing.T) {
+	t.Helper()
+	if !testkit.Full {
+		t.Skip("a loaded cluster takes a minute of both cores; make test runs this with GREENLIGHT_FULL=1")
+	}
+}
+
 // Each server of a cluster stops and comes back while deliveries come in and 300
 // numbers are attached: the leader of the stream, the leader of the consumer, and those
 // that lead nothing. A leader that stops hands over, often before a delivery notices. So
 // at last two servers stop together: then there is no leader, and deliveries are refused.
 func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T) {
 	t.Parallel() // it counts no goroutines
+	onlyInFull(t)
 	cluster := testkit.StartCluster(t)
 	connected := func() *nats.Conn { return connect(t, cluster.URL()) }
 	fs := openFronts(t, connected, 3)
@@ -113,6 +122,7 @@ func TestCluster_EachServerInTurnLosesNothingAndWritesNothingTwice(t *testing.T)
 // deliveries come in and numbers are attached. Deliveries are repeated, as Telnyx does it.
 func TestRollingRestart_LosesNothing(t *testing.T) {
 	t.Parallel() // it counts no goroutines
+	onlyInFull(t)
 	cluster := testkit.StartCluster(t)
 	connected := func() *nats.Conn { return connect(t, cluster.URL()) }
 	doors := openFronts(t, connected, 3)

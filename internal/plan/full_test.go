@@ -1,0 +1,19 @@
+package plan
+
+import "os"
+
+// full says that hostile files are as large as a file may be. It is testkit.Full, without
+// the servers that testkit links.
+var full = os.Getenv("GREENLIGHT_FULL") != ""
+
+// hostileSize is how large hostile files are, and hostileValues is how many values they have
+// that are parsed.
+var hostileSize, hostileValues = part(maxFileSize), part(maxValues)
+
+// part returns n if [full], and else a sixteenth of it.
+func part(n int) int {
+	if full {
+		return n
+	}
+	return n / 16
+}
