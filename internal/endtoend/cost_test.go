@@ -65,7 +65,7 @@ func TestCost_OfAttachingIsACallANumberAndFewMore(t *testing.T) {
 // Thousands of carrier events must not cost much more, although each event may cause a
 // reconcile and each reconcile reads all numbers.
 func TestCost_OfAStormOfEventsIsBounded(t *testing.T) {
-	const count = 500
+	const count = 250
 	w := newWorld(t, telnyxsim.Options{AssignDelay: 100 * time.Millisecond, MappingDelay: 100 * time.Millisecond, MappingGap: 100 * time.Millisecond})
 	w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, many(count))
 	w.start()
@@ -111,7 +111,7 @@ func TestCost_OfAResyncOfAttachedNumbersIsOneList(t *testing.T) {
 
 // BenchmarkResync does the same with 10,000 campaigns.
 func TestCost_OfWaitingCampaignsIsTheirBrandsLists(t *testing.T) {
-	const count, brands = 1000 / smaller, 4
+	const count, brands = 300, 4
 	w := newWorld(t, telnyxsim.Options{})
 	var yaml strings.Builder
 	yaml.WriteString("version: 1\ncampaigns:\n")

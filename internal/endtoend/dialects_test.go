@@ -13,6 +13,7 @@ import (
 	"greenlight/internal/preflight"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 	"greenlight/internal/webhook"
 )
 
@@ -137,16 +138,24 @@ func allDialects() []telnyxsim.NamedDialect {
 	return append(telnyxsim.Dialects(), telnyxsim.NamedDialect{Name: "none"})
 }
 
-// representative are the dialects that run with the race detector: one of each kind, and
-// those in which reads lag behind writes.
+// representative are the dialects of the usual run: one of each kind, and those in which
+// reads lag behind writes.
 var representative = []string{
 	"none", "filter-one", "numbers-ignored", "pages-of-20", "lists-lag", "reads-lag", "moves-lag", "settings-by-id",
 	"moves-refused", "refusals-409", "assignment-missing", "lists-bare", "free-forbidden",
 }
 
+// selectDialects returns all dialects, or those that the usual run has.
+func selectDialects() []telnyxsim.NamedDialect {
+	if testkit.Full {
+		return allDialects()
+	}
+	return slices.DeleteFunc(allDialects(), func(d telnyxsim.NamedDialect) bool { return !slices.Contains(representative, d.Name) })
+}
+
 func TestDialects_EachNumberEndsInItsExpectedState(t *testing.T) {
 	t.Parallel()
-	for _, d := range selectDialects(allDialects()) {
+	for _, d := range selectDialects() {
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
 			if faults := newDialectWorld(t, d).run(); len(faults) > 0 {
@@ -168,7 +177,7 @@ var largeDialects = []string{
 
 func TestDialects_EachNumberEndsInItsExpectedStateInALargeAccount(t *testing.T) {
 	t.Parallel()
-	for _, d := range selectDialects(allDialects()) {
+	for _, d := range selectDialects() {
 		if !slices.Contains(largeDialects, d.Name) {
 			continue
 		}

@@ -31,15 +31,21 @@ import (
 // binaries is a folder for programs that tests build.
 var binaries string
 
+// sideBySide is how many tests run side by side. Most of them wait.
+const sideBySide = "20"
+
 func TestMain(m *testing.M) {
 	testkit.Main()
+	runCommand()
 	var err error
 	if binaries, err = os.MkdirTemp("", "greenlight-test-"); err != nil {
 		panic(err)
 	}
 	flag.Parse()
-	if err := flag.Set("test.parallel", sideBySide); err != nil {
-		panic(err)
+	if !testkit.UnderRace { // which makes tests several times slower
+		if err := flag.Set("test.parallel", sideBySide); err != nil {
+			panic(err)
+		}
 	}
 	goleak.VerifyTestMain(m, append(testkit.ServerLeaks(), goleak.Cleanup(func(code int) {
 		os.RemoveAll(binaries)

@@ -71,8 +71,9 @@ type Contents struct {
 
 	campaigns map[string]*Entry
 	// order is the campaigns in display order; nil if it must be sorted again.
-	order []*Entry
-	queue *Queue // see [Contents.Queue]
+	order   []*Entry
+	queue   *Queue // see [Contents.Queue]
+	history cachedHistory
 }
 
 // Entry is one campaign with its numbers.
@@ -85,6 +86,7 @@ type Entry struct {
 
 	numbers map[string]*ledger.Number
 	order   []*ledger.Number // sorted; nil if it must be sorted again
+	summary *summary         // nil if it must be read again
 }
 
 // Surroundings are the data that is not in the records of campaigns and numbers.
@@ -476,11 +478,13 @@ func (x *Contents) putCampaign(c ledger.Campaign) {
 		x.order = nil
 	}
 	e.Campaign, e.Recorded = c, true
+	x.changed(e)
 }
 
 func (x *Contents) dropCampaign(id string) {
 	if e := x.campaigns[id]; e != nil {
 		e.Campaign, e.Recorded, x.order = ledger.Campaign{ID: id}, false, nil
+		x.changed(e)
 		x.forgetEmpty(e)
 	}
 }
@@ -499,6 +503,7 @@ func (x *Contents) putNumber(n ledger.Number) {
 	}
 	*at = n
 	x.count(e, n, 1)
+	x.changed(e)
 }
 
 func (x *Contents) dropNumber(campaignID, number string) {
@@ -510,9 +515,13 @@ func (x *Contents) dropNumber(campaignID, number string) {
 		x.count(e, *at, -1)
 		delete(e.numbers, number)
 		e.order = nil
+		x.changed(e)
 	}
 	x.forgetEmpty(e)
 }
+
+// changed forgets what was derived from the records of a campaign.
+func (x *Contents) changed(e *Entry) { x.history.changed, e.summary = true, nil }
 
 // count adds by to the counts of a number's kind.
 func (x *Contents) count(e *Entry, n ledger.Number, by int) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -71,10 +72,14 @@ func Within(t testing.TB, limit time.Duration, try func() error) {
 	}
 }
 
-// Fewer returns n, or a fifth of it under the race detector; at least one.
+// Full says that GREENLIGHT_FULL is set: what combines or repeats the same many times does
+// all of it. Without it a part is enough, the same in each run; `make test` runs both.
+var Full = os.Getenv("GREENLIGHT_FULL") != ""
+
+// Fewer returns n if [Full], and else a tenth of it; at least one.
 func Fewer(n int) int {
-	if UnderRace {
-		return max(n/5, 1)
+	if Full {
+		return n
 	}
-	return n
+	return max(n/10, 1)
 }

@@ -2,6 +2,6 @@
 
 package testkit
 
-// UnderRace says that the race detector is on, which makes a test several times slower.
-// What repeats the same many times repeats it less then; `make test` runs it in full too.
+// UnderRace says that the race detector is on, which makes a test several times slower and
+// allocates memory.
 const UnderRace = true

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/events"
+	"greenlight/internal/status"
 )
 
 // deadLettersPerPage is smaller than other pages, since each is read from NATS separately.
@@ -62,4 +63,37 @@ func sequence(text string) uint64 {
 		return math.MaxUint64
 	}
 	return n
+}
+
+func (p *Page) deadLetters(ctx context.Context, before string, m *memo) (*view, error) {
+	var warnings alerts
+	p.config.View.Read(func(x *status.Contents) { warnings = alertsOf(x) })
+	key := fmt.Sprint(warnings.Backlog.DeadLetters)
+	warnings.DeadLetters = 0 // the page itself shows them
+	if m.made != nil && m.key == key {
+		return withAlerts(m.made, warnings)
+	}
+	bounded, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	list, older, total, err := deadLettersBefore(bounded, p.config.JetStream, sequence(before))
+	if err != nil {
+		return nil, err
+	}
+	pages := pager{Page: 1, Pages: 1, From: 1, To: len(list), Total: total, What: "dead letter"}
+	if older > 0 {
+		pages.Next = fmt.Sprint("/status/dead-letters?before=", older)
+	}
+	if before != "" {
+		pages.Previous = "/status/dead-letters"
+	}
+	title := plural(total, "dead letter")
+	v, err := newView("dead-letters", title, title, map[string]any{"dead-letters-head": total, "dead-letters-pager": pages})
+	if err != nil {
+		return nil, err
+	}
+	if err := addRows(v, "dead-letter-row", list, func(d events.StoredLetter) string { return fmt.Sprint("l-", d.Sequence) }); err != nil {
+		return nil, err
+	}
+	m.key, m.made = key, v
+	return withAlerts(v, warnings)
 }

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -85,6 +84,8 @@ const (
 	readTimeout = 5 * time.Second
 	// maxDetail bounds Telnyx's text in a list, in characters. The timeline shows more.
 	maxDetail = 400
+	// maxRowDetail is the same on the overview.
+	maxRowDetail = 160
 )
 
 // Run keeps live pages up to date until ctx ends, then ends their streams and returns
@@ -146,16 +147,27 @@ func (p *Page) asset(w http.ResponseWriter, r *http.Request) {
 var templateFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"asset":   func(name string) string { return "/status/assets/" + name + "?v=" + hashes[name] },
-	"plural":  plural,
-	"grouped": grouped,
-	"spaced":  func(word any) string { return spaced(fmt.Sprint(word)) },
-	"extras":  func() string { return status.ExtrasSentence },
-	"past":    func(t time.Time) bool { return !t.After(time.Now()) },
-	"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"clock":   func(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05 UTC") },
-	"upper":   func(word any) string { text := fmt.Sprint(word); return strings.ToUpper(text[:1]) + text[1:] },
+	"asset":      func(name string) string { return "/status/assets/" + name + "?v=" + hashes[name] },
+	"plural":     plural,
+	"grouped":    grouped,
+	"short":      short,
+	"phaseClass": phaseClass,
+	"spaced":     func(word any) string { return spaced(fmt.Sprint(word)) },
+	"upper":      func(word any) string { return upper(fmt.Sprint(word)) },
+	"extras":     func() string { return status.ExtrasSentence },
+	"past":       func(t time.Time) bool { return !t.After(time.Now()) },
+	"stamp":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"clock":      func(t time.Time) string { return clock(t, "15:04:05") },
+	"minute":     func(t time.Time) string { return clock(t, "15:04") },
 }).ParseFS(templateFiles, "templates/*.html"))
+
+// clock writes a time in UTC, with the day unless it is today.
+func clock(t time.Time, layout string) string {
+	if t = t.UTC(); t.Format(time.DateOnly) != time.Now().UTC().Format(time.DateOnly) {
+		return t.Format("2 Jan 15:04")
+	}
+	return t.Format(layout)
+}
 
 // shell is the frame of every page.
 type shell struct {
@@ -163,6 +175,8 @@ type shell struct {
 	// Address is the page's address, for its stream; empty if it is not live. Version is
 	// the version of the view when it was rendered.
 	Address, Version string
+	// ReadAt is when the data was current.
+	ReadAt time.Time
 	// Message says why there is nothing else to show.
 	Message string
 }
@@ -189,7 +203,13 @@ func (p *Page) serve(w http.ResponseWriter, r *http.Request) {
 		p.writeMessage(w, http.StatusServiceUnavailable, "This page cannot be shown now", "NATS did not answer. Try again in a moment; /readyz shows what is wrong.")
 		return
 	}
-	p.write(w, http.StatusOK, shell{view: v, Address: address(r.URL), Version: p.version(version)})
+	readAt := time.Now()
+	p.config.View.Read(func(x *status.Contents) {
+		if x.Unreachable != "" {
+			readAt = x.ReadAt
+		}
+	})
+	p.write(w, http.StatusOK, shell{view: v, Address: address(r.URL), Version: p.version(version), ReadAt: readAt})
 }
 
 // writeMessage answers with a page that only has a message.

@@ -97,7 +97,7 @@ func TestPage_OmitsDroppedRecords(t *testing.T) {
 	body := w.await(t, "/status", func(body string) bool {
 		return strings.Contains(body, "9 of 19 numbers can send") && !strings.Contains(body, springID)
 	})
-	if strings.Contains(body, "not owned</a>") {
+	if strings.Contains(body, "Order or port") {
 		t.Errorf("it still asks to do something about numbers that are gone:\n%s", body)
 	}
 	if answer, _ := w.get(t, "/status/campaigns/"+springID); answer.StatusCode != http.StatusNotFound {
@@ -109,23 +109,23 @@ func TestPage_Filters(t *testing.T) {
 	t.Parallel()
 	w := mixed(t, page.Config{})
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "23 of 39") })
-	count := func(path string) int {
+	count := func(path, of string) int {
 		_, body := w.get(t, path)
-		return strings.Count(body, `class="row `)
+		return strings.Count(body, `class="row `+of)
 	}
 	for query, want := range map[string]int{
 		"": 5, "?phase=approved": 3, "?phase=rejected": 1, "?phase=unknown": 0, "?phase=bogus": 5, "?q=PROMO": 1, "?q=c6x6m95": 1, "?q=%2B1555123": 1, "?q=555": 0, "?q=nothing": 0,
-		"?show=person": 2, "?show=unfinished": 3, "?show=not_owned": 1, "?show=sendable": 2, "?show=bogus": 5, "?phase=approved&show=person&q=spring": 1,
+		"?show=person": 2, "?show=unfinished": 3, "?show=not_owned": 1, "?show=sendable": 2, "?show=bogus": 5, "?show=unplanned": 1, "?phase=approved&show=person&q=spring": 1,
 		"?page=99": 5, "?page=-1": 5, "?page=x": 5,
 	} {
-		if got := count("/status" + query); got != want {
+		if got := count("/status"+query, "campaign"); got != want {
 			t.Errorf("%q: got %d campaigns, want %d", query, got, want)
 		}
 	}
 	for query, want := range map[string]int{
 		"": 20, "?show=person": 3, "?show=unfinished": 6, "?show=sendable": 14, "?show=rejected": 1, "?q=4571": 1, "?q=dormant": 1, "?q=BAD+request": 1, "?q=zzz": 0,
 	} {
-		if got := count("/status/campaigns/" + springID + query); got != want {
+		if got := count("/status/campaigns/"+springID+query, "number"); got != want {
 			t.Errorf("%q: got %d numbers, want %d", query, got, want)
 		}
 	}
@@ -143,8 +143,8 @@ func TestPage_SaysWhatToDo(t *testing.T) {
 	w.putCampaign(t, ledger.Campaign{ID: "C000003", Planned: true, Plan: "refused", Phase: ledger.PhaseUnread, Reason: ledger.Unauthorized, Since: time.Now()})
 	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, ">refused<") })
 	for _, words := range []string{
-		`<a href="/status?show=unauthorized">1 campaign: unauthorized</a>`, `<a href="/status?phase=rejected">1 campaign: rejected</a>`,
-		`<a href="/status?phase=approved">1 campaign: approved but not in any plan</a>`, `<a href="/status?show=not_owned">1 number: not owned</a>`,
+		`<a href="/status/campaigns/C000003">Check the API key for 1 campaign</a>`, `<a href="/status/campaigns/` + autumnID + `">Appeal 1 rejected campaign</a>`,
+		`<a href="/status/campaigns/` + strayID + `">Plan 1 approved campaign, or leave it</a>`, `<a href="/status/campaigns/` + springID + `">Order or port 1 number</a>`,
 	} {
 		if !strings.Contains(body, words) {
 			t.Errorf("the page does not say %q:\n%s", words, body)
@@ -184,8 +184,8 @@ func TestPage_ShowsTheQueue(t *testing.T) {
 			NextAt: time.Now().Add(time.Duration(i+1) * time.Hour),
 		})
 	}
-	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, "3 are queued. Queue: about 3 h left.") })
-	if !strings.Contains(body, `<li class="s-queued"><b>3</b> queued</li>`) || !strings.Contains(body, ">Queue: about 3 h left</p>") {
+	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, "<b>3 numbers</b>, about 3 h<") })
+	if !strings.Contains(body, `fill="url(#queued)" width="12" height="12"/></svg><b>3</b> queued</li>`) || !strings.Contains(body, ">Queue: about 3 h</p>") {
 		t.Errorf("the campaign does not show its queue:\n%s", body)
 	}
 	if _, body := w.get(t, "/status/campaigns/C1"); !strings.Contains(body, "next try place 3, about 3 h") {
@@ -203,10 +203,10 @@ func TestPage_ShowsThatANumberNeedsAPersonBesideItsNextTry(t *testing.T) {
 	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Failed, Reason: ledger.Rejected, NeedsPerson: true, Since: time.Now(), NextAt: next})
 	w.putNumber(t, ledger.Number{Number: "+15551234568", CampaignID: "C1", State: ledger.Planned, Reason: ledger.Rejected, Since: time.Now(), NextAt: next})
 	body := w.await(t, "/status/campaigns/C1", func(body string) bool { return strings.Count(body, `class="row number"`) == 2 })
-	if got := strings.Count(body, "Needs a person.</b>"); got != 1 {
-		t.Errorf("%d numbers need a person, want the first:\n%s", got, body)
+	if problem, other := strings.Index(body, ">Fix 1 number that Telnyx refuses</h3>"), strings.Index(body, ">1 number: rejected</h3>"); problem < 0 || other < problem {
+		t.Errorf("want the number that needs a person first, under what to do:\n%s", body)
 	}
-	if !strings.Contains(body, `<li class="s-person"><b>1</b> needs a person</li>`) {
+	if !strings.Contains(body, "<b>1</b> needs a person</li>") {
 		t.Errorf("the campaign does not count the number that needs a person:\n%s", body)
 	}
 	if got := strings.Count(body, "next try "+at); got != 2 {
@@ -234,7 +234,7 @@ func TestPage_SaysThatNATSDoesNotAnswer(t *testing.T) {
 	w.expectLog("the status lost its watch over the ledger", "a status page could not be read from NATS")
 	w.js.Conn().Close()
 	body := w.await(t, "/status/campaigns/"+springID, func(body string) bool { return strings.Contains(body, "NATS does not answer") })
-	alarm, summary := strings.Index(body, "<h2>NATS does not answer</h2>"), strings.Index(body, `class="summary`)
+	alarm, summary := strings.Index(body, "<h2>NATS does not answer</h2>"), strings.Index(body, `id="campaign-head"`)
 	if alarm < 0 || summary < alarm || !strings.Contains(body, `id="alerts" data-stale`) || !strings.Contains(body, "14 of 20 numbers could send") {
 		t.Errorf("want the alarm first, then what was true before, as stale:\n%s", body)
 	}

@@ -21,6 +21,7 @@ const maxQuery = 100
 const (
 	showUnfinished = "unfinished"
 	showPerson     = "person"
+	showUnplanned  = "unplanned"
 )
 
 // query is the filter of a list. Unknown values are ignored.
@@ -29,8 +30,8 @@ type query struct {
 	Text string
 	// Phase selects the campaigns in one phase.
 	Phase ledger.Phase
-	// Show selects numbers, or campaigns with such numbers: unfinished, person, a state or
-	// a reason.
+	// Show selects numbers, or campaigns with such numbers: unfinished, person, unplanned, a
+	// state or a reason.
 	Show string
 	// Page counts from 1.
 	Page int
@@ -44,7 +45,7 @@ func parseQuery(values url.Values) query {
 	if phase := ledger.Phase(values.Get("phase")); slices.Contains(ledger.Phases(), phase) {
 		q.Phase = phase
 	}
-	if show := values.Get("show"); show == showUnfinished || show == showPerson ||
+	if show := values.Get("show"); show == showUnfinished || show == showPerson || show == showUnplanned ||
 		slices.Contains(ledger.States(), ledger.State(show)) || slices.Contains(ledger.Reasons(), ledger.Reason(show)) {
 		q.Show = show
 	}
@@ -105,7 +106,7 @@ func (q query) showsAny(c *status.Entry) bool {
 			return true
 		}
 	}
-	return q.Show == showPerson && c.NeedsPerson() || q.Show == string(c.Reason)
+	return q.Show == showPerson && c.NeedsPerson() || q.Show == showUnplanned && c.Recorded && !c.Planned || q.Show == string(c.Reason)
 }
 
 func (q query) finds(c *status.Entry) bool {
@@ -181,4 +182,40 @@ func cut[T any](all []T, path string, q query, what string) paged[T] {
 		p.Next = path + q.encode(at+1)
 	}
 	return paged[T]{Items: all[from:to], Pager: p}
+}
+
+// option is an option in one of the filter's lists.
+type option struct {
+	Value, Label string
+	Selected     bool
+}
+
+func (q query) phaseOptions() []option {
+	list := []option{{"", "All phases", q.Phase == ""}}
+	for _, phase := range ledger.Phases() {
+		list = append(list, option{string(phase), spaced(string(phase)), q.Phase == phase})
+	}
+	return list
+}
+
+func (q query) showOptions(what string) []option {
+	list := []option{
+		{"", "All " + what, q.Show == ""},
+		{showUnfinished, "Not done", q.Show == showUnfinished},
+		{showPerson, "Needs a person", q.Show == showPerson},
+	}
+	for _, state := range ledger.States() {
+		list = append(list, option{string(state), "State: " + string(state), q.Show == string(state)})
+	}
+	for _, reason := range ledger.Reasons() {
+		list = append(list, option{string(reason), "Reason: " + spaced(string(reason)), q.Show == string(reason)})
+	}
+	return list
+}
+
+// filter is the form above a list.
+type filter struct {
+	Action, Text, Hint string
+	Phases, Shows      []option
+	Asks               bool
 }

@@ -120,11 +120,13 @@ func (p *Page) follow(ctx context.Context, client *client, of *url.URL, since st
 			// while the view was rendered here.
 			now, _, _ := p.config.View.Version()
 			if differs && !(first && since == p.version(version) && now == version) {
-				data, err := json.Marshal(d)
-				if err != nil {
+				var data strings.Builder // it ends with a line end
+				encoder := json.NewEncoder(&data)
+				encoder.SetEscapeHTML(false) // elements are half as long without
+				if err := encoder.Encode(d); err != nil {
 					return err
 				}
-				if err := client.send(fmt.Sprintf("id: %s\nevent: patch\ndata: %s\n\n", p.version(version), data)); err != nil {
+				if err := client.send(fmt.Sprintf("id: %s\nevent: patch\ndata: %s\n", p.version(version), data.String())); err != nil {
 					return err
 				}
 			}
@@ -152,7 +154,7 @@ func (p *Page) wait(ctx context.Context, client *client, heartbeat *time.Ticker,
 		case <-p.ended.Done():
 			return errEnded
 		case <-heartbeat.C:
-			if err := client.send(": here\n\n"); err != nil {
+			if err := client.send("event: here\ndata: {}\n\n"); err != nil {
 				return err
 			}
 		case <-over:

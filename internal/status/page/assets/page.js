@@ -7,8 +7,14 @@
   const liveText = document.getElementById("live-text");
 
   // The server writes times in UTC.
-  const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+  const seconds = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
+  const minutes = new Intl.DateTimeFormat(undefined, { timeStyle: "short", hourCycle: "h23" });
+  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+  function clock(then, format) {
+    if (then.toDateString() === new Date().toDateString()) return format.format(then);
+    return `${day.format(then)} ${minutes.format(then)}`;
+  }
   function span(seconds) {
     const s = Math.abs(seconds);
     if (s < 60) return `${Math.floor(s)} s`;
@@ -16,26 +22,42 @@
     if (s < 172800) return `${Math.floor(s / 3600)} h`;
     return `${Math.floor(s / 86400)} d`;
   }
-  // A time in the past is never shown as one to come, and the time since when something is
-  // so keeps its clock.
-  function phrase(kind, then, seconds) {
-    if (kind === "since") return `${(sameDay(then) ? clock : absolute).format(then)} (${span(seconds)})`;
-    if (seconds > 0) return `in ${span(seconds)}`;
-    return kind === "next" ? "now" : `${span(seconds)} ago`;
-  }
-  function sameDay(then) { return then.toDateString() === new Date().toDateString(); }
+  // A time in the past is never shown as one to come.
+  function ago(then) { return `${span((Date.now() - then) / 1000)} ago`; }
+  const phrases = {
+    at: (then) => clock(then, seconds),
+    minute: (then) => clock(then, minutes),
+    since: (then) => `${clock(then, minutes)} (${ago(then)})`,
+    next: (then) => (then > Date.now() ? `in ${span((then - Date.now()) / 1000)} (${clock(then, minutes)})` : "now"),
+  };
+  function write(element, text) { if (element.textContent !== text) element.textContent = text; }
   function showTimes(root) {
-    const now = Date.now();
     for (const time of root.querySelectorAll("time[data-rel]")) {
       const then = new Date(time.dateTime);
-      const text = phrase(time.dataset.rel, then, (then - now) / 1000);
-      if (time.textContent !== text) time.textContent = text;
-      time.title = absolute.format(then);
+      write(time, phrases[time.dataset.rel](then));
+      time.title = full.format(then);
     }
+    for (const element of root.querySelectorAll("[data-ago]")) write(element, ago(new Date(element.dataset.ago)));
+    for (const tick of root.querySelectorAll("[data-time]")) write(tick, clock(new Date(tick.dataset.time), minutes));
   }
   showTimes(document);
   setInterval(() => showTimes(document), 5000);
   document.getElementById("zone").textContent = "of this browser";
+
+  // Copying works on localhost and over TLS, where browsers allow it.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const text = button.querySelector("span:not(.unseen)");
+    text.dataset.id ||= text.textContent;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      write(text, "copied");
+    } catch {
+      write(text, button.dataset.copy);
+    }
+    setTimeout(() => write(text, text.dataset.id), 2000);
+  });
 
   if (!page.of || !window.EventSource) return;
 
@@ -121,8 +143,14 @@
 
   // A live page is still not current while the server cannot read NATS.
   function showLive() {
-    if (document.querySelector("#alerts[data-stale]")) show("broken", "Not current");
-    else show("live", "Live");
+    if (document.querySelector("#alerts[data-stale]")) {
+      show("broken", "Not current");
+      return;
+    }
+    show("live", "Live");
+    const updated = document.getElementById("updated");
+    updated.dateTime = new Date().toISOString();
+    write(updated, phrases.at(new Date()));
   }
 
   let source = null;
@@ -136,6 +164,7 @@
       version = event.lastEventId;
       take(JSON.parse(event.data));
     });
+    source.addEventListener("here", showLive);
     source.addEventListener("gone", () => {
       close();
       show("broken", "No longer there");

@@ -1,0 +1,93 @@
+package page
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"greenlight/internal/ledger"
+	"greenlight/internal/status"
+	"greenlight/internal/timeline"
+)
+
+// numberHead is shown above a number's timeline.
+type numberHead struct {
+	E164      string
+	Campaigns []numberOn
+	Timeline  timeline.Timeline
+}
+
+// numberOn is the state of a number on one campaign.
+type numberOn struct {
+	numberRow
+	CampaignName, CampaignPath string
+	Phase                      ledger.Phase
+}
+
+// timelineRow is an entry with the id of its element.
+type timelineRow struct {
+	timeline.Entry
+	ID string
+}
+
+func (p *Page) number(ctx context.Context, digits string, m *memo) (*view, error) {
+	if digits == "" || digitsOf(digits) != digits {
+		return nil, errNotFound
+	}
+	var head numberHead
+	var key string
+	var warnings alerts
+	p.config.View.Read(func(x *status.Contents) { head, key, warnings = headOf(x, "+"+digits) })
+	if m.made != nil && m.key == key {
+		return withAlerts(m.made, warnings)
+	}
+	bounded, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var err error
+	head.Timeline, err = timeline.OfNumber(bounded, p.config.JetStream, head.E164)
+	switch {
+	case errors.Is(err, timeline.ErrUnknownNumber) && len(head.Campaigns) == 0:
+		return nil, errNotFound
+	case err != nil && !errors.Is(err, timeline.ErrUnknownNumber):
+		return nil, fmt.Errorf("read the timeline of %s: %w", head.E164, err)
+	}
+	v, err := numberView(head)
+	if err != nil {
+		return nil, err
+	}
+	m.key, m.made = key, v
+	return withAlerts(v, warnings)
+}
+
+// headOf returns the state of a number on each campaign, a key that changes with it, and
+// the alerts.
+func headOf(x *status.Contents, e164 string) (head numberHead, key string, warnings alerts) {
+	head.E164 = e164
+	for _, c := range x.Campaigns() {
+		if n := c.Number(e164); n != nil {
+			head.Campaigns = append(head.Campaigns, numberOn{
+				numberRow: numberRowOf(x, c, n), CampaignName: cmp.Or(c.Plan, c.ID), CampaignPath: campaignPath(c.ID), Phase: c.Phase,
+			})
+			key += fmt.Sprintf("%+v %s %s %+v;", *n, c.Phase, c.NextAt, x.Queue(time.Now()).Turn(n))
+		}
+	}
+	return head, key, alertsOf(x)
+}
+
+func numberView(head numberHead) (*view, error) {
+	heading := head.E164 + ": in no plan"
+	if len(head.Campaigns) > 0 {
+		heading = head.E164 + ": " + string(head.Campaigns[0].State)
+	}
+	v, err := newView("number", heading, heading, map[string]any{"number-head": head})
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]timelineRow, len(head.Timeline.Entries))
+	for i, entry := range head.Timeline.Entries {
+		rows[i] = timelineRow{Entry: entry, ID: fmt.Sprint("t-", i)}
+	}
+	return v, addRows(v, "timeline-row", rows, func(r timelineRow) string { return r.ID })
+}
