@@ -133,11 +133,15 @@ func (w *world) place(number string, where *planned) {
 	w.expected[number] = f
 }
 
+// roaming are the wanderers that people move at any time. The others stay until the plan is
+// settled, so that there are some to remove in the end.
+func (w *world) roaming() []string { return w.wanderers[(len(w.wanderers)+2)/3:] }
+
 // edit takes some numbers out of the plan, puts them back, or moves them.
 func (tr *trial) edit() {
 	w := tr.world
 	places := map[string]*planned{}
-	for _, number := range w.wanderers {
+	for _, number := range w.roaming() {
 		if !tr.dice.chance(0.7) {
 			continue
 		}
@@ -157,7 +161,7 @@ func (tr *trial) edit() {
 // swap moves every wanderer to the other entry.
 func (tr *trial) swap() {
 	w, places := tr.world, map[string]*planned{}
-	for _, number := range w.wanderers {
+	for _, number := range w.roaming() {
 		places[number] = w.between[0]
 		if slices.Contains(w.between[0].numbers, number) {
 			places[number] = w.between[1]
@@ -248,7 +252,7 @@ func (tr *trial) command() {
 	if !removes && tr.dice.chance(0.5) {
 		c.moveFrom = w.between[1-to].id
 	}
-	all := slices.Concat(w.manual, w.wanderers, w.residents)
+	all := slices.Concat(w.manual, w.roaming(), w.residents)
 	for range 4 {
 		c.numbers = append(c.numbers, all[tr.dice.below(len(all))], w.manual[tr.dice.below(len(w.manual))])
 	}

@@ -162,7 +162,7 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 	t.Cleanup(carrier.CloseIdleConnections)
 	tr.network = &network{next: carrier, dice: newDice(seed, "network"), tally: tally, accepted: map[string]bool{}, newest: map[string]string{}}
 	chance := newDice(seed, "telnyx")
-	if chance.chance(0.7) {
+	if chance.chance(0.8) {
 		tr.pruneLimit = 1000
 	}
 	names, dialect := drawDialects(newDice(seed, "dialects"))
