@@ -149,7 +149,7 @@ func chartOf(h status.History) chart {
 	}
 	from := h.End.Add(-time.Duration(c.Slots) * h.Slot)
 	for at := from.Truncate(h.Tick).Add(h.Tick); at.Before(h.End); at = at.Add(h.Tick) {
-		if x := float64(at.Sub(from)) / float64(h.End.Sub(from)); x > 0.05 && x < 0.93 {
+		if x := float64(at.Sub(from)) / float64(h.End.Sub(from)); x > 0.05 && x < 0.87 { // "now" is at the end
 			c.Ticks = append(c.Ticks, tick{strconv.FormatFloat(100*x, 'f', 1, 64) + "%", at})
 		}
 	}
