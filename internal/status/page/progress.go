@@ -46,9 +46,9 @@ type progress struct {
 
 func progressOf(x *status.Contents, name string, counts map[ledger.NumberKind]int, pace status.Pace) progress {
 	p := progress{Name: name, Pace: pace, AllHeld: x.Hold.All != nil, Unknown: len(x.Missing) > 0, Stale: x.Unreachable != ""}
-	for kind, n := range counts {
+	p.Counts = status.PartsOf(counts)
+	for _, n := range p.Counts {
 		p.Total += n
-		p.Counts[status.PartOf(kind)] += n
 	}
 	p.Sendable = p.Counts[status.CanSend]
 	before := 0

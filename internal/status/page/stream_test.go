@@ -184,6 +184,30 @@ func TestStream_SendsTheTimelineOfANumber(t *testing.T) {
 	}
 }
 
+// An open page of a number follows a hold, which changes no record.
+func TestStream_SendsAHoldToTheNumbersPage(t *testing.T) {
+	t.Parallel()
+	w := mixed(t, page.Config{Refresh: often})
+	settled(t, w)
+	l := listen(t, w, "/status/numbers/15551234576", "")
+	l.next()
+	must(t, w.book.Hold(t.Context(), []string{springID}, ledger.HeldBy{By: "ann@ops", At: time.Now()}))
+	l.until(func(p patch) bool {
+		return strings.Contains(p.Blocks["number-head"], "On hold: nothing is sent until you run greenlight resume.")
+	})
+}
+
+// Estimates and the chart move on with the time, without a change of the ledger.
+func TestStream_MovesOnWithoutAChange(t *testing.T) {
+	t.Parallel()
+	w := start(t, startJetStream(t), page.Config{Renew: 50 * time.Millisecond})
+	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Planned, Reason: ledger.Queued, Since: time.Now(), NextAt: time.Now().Add(50 * time.Second)})
+	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "<b>1 number</b>, about ") })
+	l := listen(t, w, "/status", "")
+	first, _, _ := l.next()
+	l.until(func(p patch) bool { return p.Blocks["next"] != "" && p.Blocks["next"] != first.Blocks["next"] })
+}
+
 // A burst of changes makes two patches: the first change, and all the others.
 func TestStream_CoalescesChanges(t *testing.T) {
 	t.Parallel()
