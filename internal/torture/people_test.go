@@ -195,15 +195,7 @@ func (tr *trial) replan(places map[string]*planned) {
 // are removed in nearly every trial.
 func (tr *trial) settlePlan() {
 	w, places := tr.world, map[string]*planned{}
-	var records []ledger.Number
-	tr.until(startLimit, "the ledger can be read", func() (problem string) {
-		var err error
-		if records, err = tr.records(tr.t.Context()); err != nil {
-			problem = err.Error()
-		}
-		return problem
-	})
-	ours := tr.provenOurs(w.wanderers, records)
+	ours := tr.awaitOurs()
 	for _, number := range w.wanderers {
 		way, leaves := tr.dice.below(3), tr.dice.chance(0.7)
 		if tr.pruneLimit > 0 && (way == 2 || leaves && slices.Contains(ours, number)) {
@@ -220,6 +212,29 @@ func (tr *trial) settlePlan() {
 	}
 	tr.replan(places)
 }
+
+// awaitOurs returns the wanderers that their entry has attached. If any may be removed, it
+// waits a while until there are some.
+func (tr *trial) awaitOurs() (ours []string) {
+	began := time.Now()
+	tr.until(startLimit, "the ledger can be read", func() string {
+		records, err := tr.records(tr.t.Context())
+		if err != nil {
+			return err.Error()
+		}
+		ours = tr.provenOurs(tr.world.wanderers, records)
+		if len(ours) == 0 && tr.pruneLimit > 0 && time.Since(began) < ownershipPatience {
+			tr.help(map[string]bool{tr.world.between[0].entry: true, tr.world.between[1].entry: true})
+			time.Sleep(500 * time.Millisecond) // for the reconciles
+			return "no entry has attached a wanderer"
+		}
+		return ""
+	})
+	return ours
+}
+
+// ownershipPatience is how long a trial waits for numbers that can be pruned.
+const ownershipPatience = 5 * time.Second
 
 // provenOurs returns those of the numbers that are on the campaign whose entry attached
 // them, by the ledger.

@@ -240,8 +240,8 @@ func (tr *trial) calm() {
 		c.signal(syscall.SIGCONT)
 	}
 	tr.takeTheRest()
-	tr.settlePlan()
 	tr.resumeAll()
+	tr.settlePlan()
 }
 
 // settle waits until everything is as planned and nothing is under way. What is
