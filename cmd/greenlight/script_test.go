@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			// Else the race detector makes each command wait a second at its end.
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
+			env.Setenv("GOGC", "400")        // short processes need not collect
 			env.Setenv("TELNYX_RATE", "100") // else commands wait for the default rate
 			sim := telnyxsim.New(telnyxsim.Options{RequiredAPIKey: preflightKey})
 			api := httptest.NewServer(sim)
