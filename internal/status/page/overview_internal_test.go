@@ -23,7 +23,7 @@ func TestSummary_IsTrueInMixedStates(t *testing.T) {
 			}
 			a := alerts{Surroundings: status.Surroundings{Backlog: events.Backlog{Idle: idle}}}
 			if allHeld || held {
-				a.Held = []string{"On hold: something."}
+				a.Held = make([]status.Held, 1)
 			}
 			if warned {
 				a.Advised = []status.Checked{{Name: "clock", Says: "it is late"}}

@@ -156,7 +156,6 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"asset":      func(name string) string { return "/status/assets/" + name + "?v=" + hashes[name] },
 	"plural":     plural,
 	"grouped":    grouped,
-	"short":      short,
 	"phaseClass": phaseClass,
 	"spaced":     func(word any) string { return spaced(fmt.Sprint(word)) },
 	"upper":      func(word any) string { return upper(fmt.Sprint(word)) },

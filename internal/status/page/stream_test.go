@@ -122,7 +122,7 @@ func TestStream_SendsOnlyChanges(t *testing.T) {
 	l.beat() // a change before the first rendering would be sent with the whole page
 	w.putNumber(t, ledger.Number{Number: "+15551234574", CampaignID: springID, Plan: "spring-promo", State: ledger.Sendable, Since: time.Now()})
 	p, size, ok := l.next()
-	if !ok || p.Title != "24 of 39 numbers can send" || len(p.Rows) != 1 || !strings.Contains(p.Rows["c-"+springID], "<b>15</b> of 20") {
+	if !ok || p.Title != "Needs a person: 24 of 39 numbers can send" || len(p.Rows) != 1 || !strings.Contains(p.Rows["c-"+springID], "<b>15</b> of 20") {
 		t.Errorf("got %+v", p)
 	}
 	if len(p.Blocks) != 2 || !strings.Contains(p.Blocks["summary"], "24 of 39") || !strings.Contains(p.Blocks["history"], "now 24 of 39") || p.Order != nil {
@@ -164,7 +164,7 @@ func TestStream_SendsHoldsAndDeadLetters(t *testing.T) {
 	must(t, events.NewPublisher(w.js).DeadLetter(t.Context(), events.DeadLetter{Origin: "webhook", Reason: "not_an_event", Key: "another", Body: []byte("?")}))
 	// One refresh may fall between the two.
 	l.until(func(p patch) bool {
-		return strings.Contains(p.Blocks["alerts"], "<h2>On hold: spring-promo, since ")
+		return strings.Contains(p.Blocks["alerts"], "<h2>On hold: spring-promo, since <time ")
 	})
 	letters.until(func(p patch) bool { return p.Title == "3 dead letters" && len(p.Rows) == 1 && len(p.Order) == 3 })
 }
