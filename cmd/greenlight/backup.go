@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -15,6 +19,7 @@ import (
 	"greenlight/internal/backup"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
+	"greenlight/internal/ledger"
 	"greenlight/internal/status"
 )
 
@@ -39,7 +44,7 @@ func (c *backupCommand) Run(ctx context.Context, out output) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out.Stdout, "Backed up %s to %s. Keep it private: it contains phone numbers.\n", contents(m), c.File)
+		_, err = fmt.Fprintf(out.Stdout, "Backed up %s of %s to %s. Keep it private: it contains phone numbers.\n", contents(m), c.server(), c.File)
 		return err
 	}
 	_, err := os.Stat(filepath.Join(c.Dir, jetStreamFolder))
@@ -52,14 +57,16 @@ func (c *backupCommand) Run(ctx context.Context, out output) error {
 type restoreCommand struct {
 	File    string `arg:"" help:"File that greenlight backup wrote."`
 	Replace bool   `help:"Replace streams that have history: events, dead letters, requests, a hold. They are kept in a second file."`
+	Keep    string `placeholder:"FILE" help:"Where to keep what is replaced. Default: FILE.before-<time>."`
 	where
 }
 
 // Help is what kong prints under the command's own help.
 func (c *restoreCommand) Help() string {
 	return `Checks the whole file, then replaces all streams and the ledger by those of the backup. Greenlight may
-run meanwhile: it writes nothing to Telnyx until the restore is complete, and then reads everything from Telnyx.
-What is replaced is kept in FILE.before-<time>. After an interruption, run this again.`
+run meanwhile: it stores no event and writes nothing to Telnyx until the restore is complete, and then reads
+everything from Telnyx. Holds stay, and so does what is known about later requests. After an interruption, run
+this again.`
 }
 
 // Run restores a backup.
@@ -69,22 +76,46 @@ func (c *restoreCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	defer file.Close()
+	if err := ownedByUs(c.Dir); err != nil && c.URL == "" && c.URLFile == "" {
+		return err
+	}
 	return c.stayOrStart(ctx, func(ctx context.Context, js jetstream.JetStream, alone bool) error {
-		keep := c.File + ".before-" + time.Now().UTC().Format("20060102T150405Z")
-		kept, err := file.Restore(ctx, js, backup.Options{Replace: c.Replace, Alone: alone, Keep: keep, Program: app.ThisBuild().Version})
-		text := ""
-		if kept {
-			text = " What it replaced is in " + keep + "."
+		now := time.Now()
+		keep := cmp.Or(c.Keep, c.File+".before-"+now.UTC().Format("20060102T150405Z"))
+		done, err := file.Restore(ctx, js, backup.Options{Replace: c.Replace, Alone: alone, Keep: keep, Program: app.ThisBuild().Version})
+		kept := ""
+		if len(done.Kept) > 0 {
+			kept = " What it replaced is in " + strings.Join(done.Kept, ", ") + "."
 		}
 		if err != nil {
-			if kept {
-				err = fmt.Errorf("%w;%s", err, text)
+			if kept != "" {
+				err = fmt.Errorf("%w;%s", err, kept)
 			}
 			return err
 		}
-		_, err = fmt.Fprintf(out.Stdout, "Restored %s of %s.%s\n", contents(file.Manifest), file.CreatedAt.Format("2006-01-02 15:04 MST"), text)
+		_, err = fmt.Fprintf(out.Stdout, "Restored %s of %s (%s ago) to %s.%s%s\n", contents(file.Manifest), file.CreatedAt.Format("2006-01-02 15:04 MST"),
+			status.Span(now.Sub(file.CreatedAt)), c.server(), kept, onHold(done.Hold))
 		return err
 	})
+}
+
+// onHold says what is on hold after a restore, empty if nothing is.
+func onHold(h ledger.Hold) (text string) {
+	if h.All != nil {
+		text = fmt.Sprintf(" Everything is on hold, by %s.", h.All)
+	}
+	if len(h.Campaigns) > 0 {
+		text += fmt.Sprintf(" %s on hold: %s.", status.Count(len(h.Campaigns), "campaign"), strings.Join(slices.Sorted(maps.Keys(h.Campaigns)), ", "))
+	}
+	return text
+}
+
+// server names the server that a command works on.
+func (w where) server() string {
+	if w.URL != "" || w.URLFile != "" {
+		return "the NATS server at NATS_URL"
+	}
+	return "data folder " + w.Dir
 }
 
 func contents(m backup.Manifest) string {

@@ -41,14 +41,18 @@ type StreamLayout struct {
 	Metadata map[string]string
 }
 
-// Layout returns the layout for creating or updating a stream, which need not exist.
+// Layout returns the layout for creating or updating a stream, which need not exist. While a
+// backup is restored, the error matches [ErrRestoring].
 // Replicas 0 means 1. A stream counts as missing only if the server says so: after any
 // other error, an update could remove copies.
 func Layout(ctx context.Context, js jetstream.JetStream, stream string, replicas int) (StreamLayout, error) {
 	kept := StreamLayout{Replicas: max(replicas, 1), Metadata: map[string]string{layoutKey: strconv.Itoa(LayoutVersion), programKey: Program}}
+	if err := refuseRestoring(ctx, js); err != nil {
+		return kept, err
+	}
 	existing, err := js.Stream(ctx, stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return kept, refuseRestoring(ctx, js)
+		return kept, nil
 	}
 	if err != nil {
 		return kept, fmt.Errorf("look up stream %s: %w", stream, err)
