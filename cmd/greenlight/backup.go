@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -27,7 +28,7 @@ import (
 const jetStreamFolder = "jetstream"
 
 type backupCommand struct {
-	File string `arg:"" help:"File to write. An existing file is replaced when the backup is complete."`
+	File string `arg:"" help:"File to write, or - for standard output. An existing file is replaced when the backup is complete."`
 	where
 }
 
@@ -40,12 +41,14 @@ greenlight up is stopped. Plans, keys and certificates are not in it. Only the o
 // Run writes a backup.
 func (c *backupCommand) Run(ctx context.Context, out output) error {
 	work := func(ctx context.Context, js jetstream.JetStream, _ bool) error {
+		if c.File == standard {
+			return c.print(ctx, js, out)
+		}
 		m, err := backup.Write(ctx, js, c.File, app.ThisBuild().Version)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out.Stdout, "Backed up %s of %s to %s. Keep it private: it contains phone numbers.\n", contents(m), c.server(), c.File)
-		return err
+		return c.report(out.Stdout, m)
 	}
 	_, err := os.Stat(filepath.Join(c.Dir, jetStreamFolder))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -54,10 +57,59 @@ func (c *backupCommand) Run(ctx context.Context, out output) error {
 	return c.stayOrStart(ctx, work)
 }
 
+// print writes the backup to standard output, when it is complete.
+func (c *backupCommand) print(ctx context.Context, js jetstream.JetStream, out output) error {
+	path, err := temporary(c.Dir, nil)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(path)
+	m, err := backup.Write(ctx, js, path, app.ThisBuild().Version)
+	if err != nil {
+		return err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := io.Copy(out.Stdout, file); err != nil {
+		return fmt.Errorf("write to standard output: %w", err)
+	}
+	return c.report(out.Stderr, m)
+}
+
+func (c *backupCommand) report(w io.Writer, m backup.Manifest) error {
+	_, err := fmt.Fprintf(w, "Backed up %s of %s to %s. Keep it private: it contains phone numbers.\n", contents(m), c.server(), c.File)
+	return err
+}
+
+// standard is the name of the file that stands for standard input and output.
+const standard = "-"
+
+// temporary copies the content, if any, to a temporary file, and returns its path. It is in
+// the data folder if there is no other place, as in a container with a read-only root.
+func temporary(folder string, content io.Reader) (path string, err error) {
+	file, err := os.CreateTemp("", ".greenlight-backup-*")
+	if err != nil {
+		file, err = os.CreateTemp(folder, ".greenlight-backup-*")
+	}
+	if err != nil {
+		return "", fmt.Errorf("create a temporary file; set TMPDIR to a folder that can be written: %w", err)
+	}
+	if content != nil {
+		_, err = io.Copy(file, content)
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("read standard input: %w", err), os.Remove(file.Name()))
+	}
+	return file.Name(), nil
+}
+
 type restoreCommand struct {
-	File    string `arg:"" help:"File that greenlight backup wrote."`
+	File    string `arg:"" help:"File that greenlight backup wrote, or - for standard input."`
 	Replace bool   `help:"Replace streams that have history: events, dead letters, requests, a hold. They are kept in a second file."`
-	Keep    string `placeholder:"FILE" help:"Where to keep what is replaced. Default: FILE.before-<time>."`
+	Keep    string `placeholder:"FILE" help:"Where to keep what is replaced. Default: FILE.before-<time>; for standard input, before-<time> in the data folder."`
 	where
 }
 
@@ -71,7 +123,16 @@ this again.`
 
 // Run restores a backup.
 func (c *restoreCommand) Run(ctx context.Context, out output) error {
-	file, err := backup.Open(c.File)
+	path, before := c.File, c.File+"."
+	if c.File == standard {
+		before = c.Dir + string(filepath.Separator)
+		var err error
+		if path, err = temporary(c.Dir, os.Stdin); err != nil {
+			return err
+		}
+		defer os.Remove(path)
+	}
+	file, err := backup.Open(path)
 	if err != nil {
 		return err
 	}
@@ -81,8 +142,12 @@ func (c *restoreCommand) Run(ctx context.Context, out output) error {
 	}
 	return c.stayOrStart(ctx, func(ctx context.Context, js jetstream.JetStream, alone bool) error {
 		now := time.Now()
-		keep := cmp.Or(c.Keep, c.File+".before-"+now.UTC().Format("20060102T150405Z"))
-		done, err := file.Restore(ctx, js, backup.Options{Replace: c.Replace, Alone: alone, Keep: keep, Program: app.ThisBuild().Version})
+		keep := cmp.Or(c.Keep, before+"before-"+now.UTC().Format("20060102T150405Z"))
+		options := backup.Options{Replace: c.Replace, Alone: alone, Keep: keep, Program: app.ThisBuild().Version}
+		if folder := filepath.Join(c.Dir, jetStreamFolder); c.URL == "" && c.URLFile == "" {
+			options.Sync = func() error { return backup.SyncFiles(folder) }
+		}
+		done, err := file.Restore(ctx, js, options)
 		kept := ""
 		if len(done.Kept) > 0 {
 			kept = " What it replaced is in " + strings.Join(done.Kept, ", ") + "."
@@ -136,12 +201,7 @@ func (w where) stayOrStart(ctx context.Context, work func(ctx context.Context, j
 	if err != nil {
 		return err
 	}
-	defer func() {
-		err = errors.Join(err, server.Close())
-		if err == nil {
-			err = backup.SyncFiles(filepath.Join(w.Dir, jetStreamFolder))
-		}
-	}()
+	defer func() { err = errors.Join(err, server.Close()) }()
 	nc, err := events.Connect("", "greenlight", server.InProcess()...)
 	if err != nil {
 		return err

@@ -320,18 +320,25 @@ func syncFolder(path string) error {
 }
 
 // SyncFiles syncs all files under a folder to the disk: NATS does not sync what it restores.
+// The server may run, and remove files meanwhile.
 func SyncFiles(folder string) error {
 	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+		if err == nil && entry.IsDir() {
+			err = syncFolder(path)
+		} else if err == nil {
+			err = syncFile(path)
 		}
-		if entry.IsDir() {
-			return syncFolder(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
 		}
-		file, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(file.Sync(), file.Close())
+		return err
 	})
+}
+
+func syncFile(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
 }

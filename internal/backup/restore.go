@@ -40,6 +40,8 @@ type Options struct {
 	Keep string
 	// Program is the version of this program.
 	Program string
+	// Sync, if not nil, makes what was restored last on the disk.
+	Sync func() error
 }
 
 // Result is what a restore did.
@@ -112,7 +114,10 @@ func (s *restore) run(ctx context.Context, r *Result) error {
 		}
 	}
 	s.begun = true
-	return s.fill(ctx)
+	if err := s.fill(ctx); err != nil || s.options.Sync == nil {
+		return err
+	}
+	return s.options.Sync()
 }
 
 // done reports whether an earlier restore of the same file was interrupted after its last

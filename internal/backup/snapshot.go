@@ -21,8 +21,8 @@ const (
 	// chunkSize is the size of the messages that carry a snapshot, in bytes: NATS's default,
 	// far below its limit for a message.
 	chunkSize = 128 << 10
-	// chunkTimeout bounds the wait for one message. Before it sends the first, the server
-	// checks all messages of the stream; after the last, it reads the restored stream.
+	// chunkTimeout bounds the wait for one message. After the last, the server reads the
+	// restored stream before it answers.
 	chunkTimeout = 2 * time.Minute
 )
 
