@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -170,10 +171,17 @@ func (m *marker) release(ctx context.Context) {
 
 // tag identifies the restore of a file under this marker.
 func (m *marker) tag(f *File) string {
-	return m.stream.CachedInfo().Created.UTC().Format(time.RFC3339Nano) + " " + f.CreatedAt.Format(time.RFC3339Nano)
+	return m.prefix() + f.CreatedAt.Format(time.RFC3339Nano)
 }
 
-// carry stores what the restored ledger takes over.
+// tagged reports whether the tag is that of a restore under this marker.
+func (m *marker) tagged(tag string) bool { return strings.HasPrefix(tag, m.prefix()) }
+
+func (m *marker) prefix() string {
+	return m.stream.CachedInfo().Created.UTC().Format(time.RFC3339Nano) + " "
+}
+
+// carry stores what the restored ledger takes over, in one message or more.
 func (m *marker) carry(ctx context.Context, c ledger.Carried) error {
 	parts := []ledger.Carried{{Hold: c.Hold}}
 	for numbers := range slices.Chunk(c.Numbers, carriedPerMessage) {
@@ -189,6 +197,15 @@ func (m *marker) carry(ctx context.Context, c ledger.Carried) error {
 		}
 	}
 	return nil
+}
+
+// hasCarried reports whether carry stored anything.
+func (m *marker) hasCarried(ctx context.Context) (bool, error) {
+	_, err := m.stream.GetLastMsgForSubject(ctx, subjectCarried)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // carried calls visit with each part that carry stored, in this restore or before it was

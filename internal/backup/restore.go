@@ -68,7 +68,7 @@ func (f *File) Restore(ctx context.Context, js jetstream.JetStream, o Options) (
 	if err != nil {
 		return r, err
 	}
-	s := restore{File: f, js: js, options: o, marker: m}
+	s := restore{File: f, js: js, options: o, marker: m, begun: m.interrupted}
 	if err := s.run(owning, &r); err != nil {
 		return r, s.undo(ctx, err)
 	}
@@ -85,15 +85,24 @@ type restore struct {
 	js      jetstream.JetStream
 	options Options
 	marker  *marker
-	// begun says that something was deleted.
+	// begun says that something was deleted, by this restore or before it was interrupted.
 	begun bool
 }
 
 func (s *restore) run(ctx context.Context, r *Result) error {
-	done, err := s.done(ctx)
-	if err != nil || done {
+	config, exists, err := s.events(ctx)
+	if err != nil {
 		return err
 	}
+	restored := exists && !events.IsClosed(config) && !config.Sealed && s.marker.tagged(config.Metadata[tagKey])
+	if restored && config.Metadata[tagKey] == s.marker.tag(s.File) {
+		return nil // an earlier restore of this file lacks only the removal of the marker
+	}
+	begun, err := s.marker.hasCarried(ctx)
+	if err != nil {
+		return err
+	}
+	s.begun = begun && !restored
 	for {
 		there, err := existing(ctx, s.js)
 		if err != nil {
@@ -120,13 +129,6 @@ func (s *restore) run(ctx context.Context, r *Result) error {
 	return s.options.Sync()
 }
 
-// done reports whether an earlier restore of the same file was interrupted after its last
-// step but the removal of the marker.
-func (s *restore) done(ctx context.Context) (bool, error) {
-	config, exists, err := s.events(ctx)
-	return exists && !events.IsClosed(config) && !config.Sealed && config.Metadata[tagKey] == s.marker.tag(s.File), err
-}
-
 // events returns the settings of the stream of events.
 func (s *restore) events(ctx context.Context) (config jetstream.StreamConfig, exists bool, err error) {
 	stream, err := s.js.Stream(ctx, events.StreamEvents)
@@ -142,12 +144,15 @@ func (s *restore) events(ctx context.Context) (config jetstream.StreamConfig, ex
 // clear keeps and deletes the streams. EVENTS is first, and as long as it exists, everything
 // can be undone.
 func (s *restore) clear(ctx context.Context, there []string, r *Result) error {
-	if there[0] == events.StreamEvents || !s.marker.interrupted && !s.begun {
+	if there[0] == events.StreamEvents || !s.begun {
 		if err := s.keep(ctx, there, r); err != nil {
 			return err
 		}
 	}
 	s.begun = true
+	if err := s.marker.carry(ctx, ledger.Carried{}); err != nil { // for the next one, if this is interrupted
+		return err
+	}
 	if there[0] == events.StreamEvents {
 		if err := s.remove(ctx, events.StreamEvents); err != nil {
 			return err
@@ -165,10 +170,8 @@ func (s *restore) clear(ctx context.Context, there []string, r *Result) error {
 	if err != nil {
 		return err
 	}
-	if !carried.IsZero() {
-		if err := s.marker.carry(ctx, carried); err != nil {
-			return err
-		}
+	if err := s.marker.carry(ctx, carried); err != nil {
+		return err
 	}
 	for _, name := range there {
 		if err := s.remove(ctx, name); err != nil {
@@ -198,7 +201,7 @@ func (s *restore) keep(ctx context.Context, there []string, r *Result) error {
 			return err
 		}
 	}
-	if !config.Sealed { // else an earlier restore has decided it
+	if !config.Sealed && !s.begun { // else it is decided already
 		if err := mayReplace(ctx, s.js, s.options.Replace); err != nil {
 			return err
 		}
@@ -276,6 +279,9 @@ func (s *restore) fill(ctx context.Context) error {
 
 func (s *restore) carryOver(ctx context.Context) error {
 	return s.marker.carried(ctx, func(c ledger.Carried) error {
+		if c.IsZero() {
+			return nil
+		}
 		book, err := ledger.Open(ctx, s.js)
 		if err != nil {
 			return err
@@ -288,8 +294,8 @@ func (s *restore) carryOver(ctx context.Context) error {
 func (s *restore) undo(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	config, exists, err := s.events(ctx)
-	if err == nil && !s.begun && !config.Sealed && (exists || !s.marker.interrupted) {
+	config, _, err := s.events(ctx)
+	if err == nil && !s.begun && !config.Sealed {
 		err = errors.Join(events.OpenEvents(ctx, s.js), s.marker.end(ctx))
 		if err == nil {
 			return fmt.Errorf("nothing was changed: %w", cause)
