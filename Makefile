@@ -7,12 +7,14 @@ STATICCHECK_VERSION = v0.8.2
 GOVULNCHECK_VERSION = v1.9.0
 GORELEASER_VERSION = v2.16.0
 SYFT_VERSION = v1.57.1
-# They are built once, into a folder outside the repository.
+# They are built once with each Go, whose code only tools built with it can read, into a
+# folder outside the repository.
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/greenlight-tools
-STATICCHECK = $(TOOLS)/staticcheck-$(STATICCHECK_VERSION)/staticcheck
-GOVULNCHECK = $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
-GORELEASER = $(TOOLS)/goreleaser-$(GORELEASER_VERSION)/goreleaser
-SYFT = $(TOOLS)/syft-$(SYFT_VERSION)/syft
+GOVERSION := $(shell $(GO) env GOVERSION)
+STATICCHECK = $(TOOLS)/staticcheck-$(STATICCHECK_VERSION)-$(GOVERSION)/staticcheck
+GOVULNCHECK = $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)-$(GOVERSION)/govulncheck
+GORELEASER = $(TOOLS)/goreleaser-$(GORELEASER_VERSION)-$(GOVERSION)/goreleaser
+SYFT = $(TOOLS)/syft-$(SYFT_VERSION)-$(GOVERSION)/syft
 FUZZTIME ?= 30s
 # What make quick compares with.
 BASE ?= HEAD
@@ -60,14 +62,13 @@ $(SYFT):
 	GOBIN=$(@D) $(GO) install github.com/anchore/syft/cmd/syft@$(SYFT_VERSION)
 
 # The database of vulnerabilities: a URL, or file:// and a folder. Govulncheck exits with 3
-# if it found something. Without the database the other checks go on.
+# if it found something. Only if the database does not answer do the other checks run anyway.
 GOVULNDB ?= https://vuln.go.dev
 
 vulnerable: $(GOVULNCHECK) ## fail if the programs call code with a known vulnerability; needs vuln.go.dev
 	@out=$$($(GOVULNCHECK) -db=$(GOVULNDB) ./... 2>&1); code=$$?; echo "$$out"; \
 	  case $$code in 0 | 3) exit $$code ;; esac; \
-	  echo "$$out" | grep -q -e 'dial tcp' -e 'fetching vulnerabilities' -e 'vuln.go.dev' || exit $$code; \
-	  echo "NOT CHECKED: the vulnerability database cannot be reached, so vulnerabilities are not known"
+XX
 
 vet: $(STATICCHECK) ## run go vet and staticcheck
 	$(GO) vet ./...
