@@ -219,10 +219,13 @@ func TestSnapshot_DebInstallsRunsUpgradesAndGoes(t *testing.T) {
 	do(t, "dpkg-deb", "--raw-extract", found[0], unpacked)
 	do(t, "sed", "-i", "s/^Version: .*/Version: 999.0.0/", filepath.Join(unpacked, "DEBIAN/control"))
 	do(t, "dpkg-deb", "-Zgzip", "-z1", "--build", unpacked, next)
-	install(next)
-	if now := m.property(t, "MainPID"); now == second || m.property(t, "ActiveState") != "active" {
-		t.Errorf("after the upgrade process %s runs, before it %s", now, second)
+	if says := install(next); !strings.Contains(says, "systemctl status greenlight") {
+		t.Errorf("the upgrade does not say how to check:\n%s", says)
 	}
+	poll(t, "the new version has replaced process "+second, func() bool {
+		now := m.property(t, "MainPID")
+		return now != second && now != "0" && m.property(t, "ActiveState") == "active"
+	})
 	ready()
 	if kept := m.do(t, "cat", env); !strings.Contains(kept, "\nTELNYX_API_KEY=KEY0123456789\n") {
 		t.Error("the upgrade has replaced the settings")
