@@ -31,11 +31,12 @@ import (
 
 func TestMain(m *testing.M) {
 	// Scripts mostly wait for reviews and timers, so more of them run than there are processors.
-	_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0)))
+	_ = flag.Set("test.parallel", strconv.Itoa(6*runtime.GOMAXPROCS(0)))
 	testscript.Main(m, map[string]func(){"greenlight": main})
 }
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

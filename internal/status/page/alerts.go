@@ -2,7 +2,6 @@ package page
 
 import (
 	"maps"
-	"time"
 
 	"greenlight/internal/status"
 )
@@ -11,7 +10,7 @@ import (
 type alerts struct {
 	status.Surroundings
 	// Held is what is on hold, since when, by whom and why.
-	Held             []string
+	Held             []status.Held
 	Failing, Advised []status.Checked
 }
 
@@ -53,7 +52,7 @@ func alertsOf(x *status.Contents) alerts {
 			names[id] = c.Plan
 		}
 	}
-	a := alerts{Surroundings: x.Surroundings, Held: status.HoldSentences(x.Hold, names, time.Now().UTC())}
+	a := alerts{Surroundings: x.Surroundings, Held: status.HeldBy(x.Hold, names)}
 	for _, check := range x.Checks {
 		switch {
 		case check.Says == "":

@@ -108,7 +108,7 @@ func campaignView(x *status.Contents, id string, q query) (*view, error) {
 	title := head.Name + ": " + head.Progress.Heading()
 	v, err := newView("campaign", title, title, map[string]any{
 		"campaign-head": head, "alerts": alertsOf(x), "pager": list.Pager,
-		"history": history{Chart: chartOf(status.HistoryOf([]*status.Entry{c}, now)), Lanes: lanesOf(status.LanesOf([]*status.Entry{c}), head.Progress.Total)},
+		"history": history{Chart: chartOf(x.HistoryOf([]*status.Entry{c}, now)), Lanes: lanesOf(status.LanesOf([]*status.Entry{c}), head.Progress.Total)},
 	})
 	if err != nil {
 		return nil, err

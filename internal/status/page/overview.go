@@ -42,6 +42,12 @@ func summaryOf(p progress, a alerts, todo []task) summary {
 	return s
 }
 
+// Title is the state and the progress.
+func (s summary) Title() string {
+	s.AllHeld = false // the state says it
+	return s.State + ": " + s.Heading()
+}
+
 // outlook is what comes next, and what is in force.
 type outlook struct {
 	// Queued counts the queued numbers; Pace is how fast they have their turn.
@@ -226,7 +232,8 @@ func overview(x *status.Contents, q query) (*view, error) {
 	}
 	total := progressOf(x, "All numbers", x.Totals, x.Queue(now).All())
 	warnings, todo := alertsOf(x), tasksOf(all)
-	blocks := map[string]any{"summary": summaryOf(total, warnings, todo), "alerts": warnings, "pager": list.Pager}
+	glance := summaryOf(total, warnings, todo)
+	blocks := map[string]any{"summary": glance, "alerts": warnings, "pager": list.Pager}
 	if q.asks() {
 		here := "/status" + q.encode(1)
 		blocks["todo"] = slices.DeleteFunc(todo, func(t task) bool { return t.Link != here })
@@ -234,7 +241,7 @@ func overview(x *status.Contents, q query) (*view, error) {
 		blocks["todo"], blocks["next"], blocks["health"] = todo, outlookOf(x, all, total), x.Checks
 		blocks["history"] = history{Chart: chartOf(x.History(now)), Lanes: lanesOf(status.LanesOf(all), total.Total)}
 	}
-	v, err := newView("overview", total.Heading(), total.Heading(), blocks)
+	v, err := newView("overview", glance.Title(), glance.Title()+". "+glance.Lead, blocks)
 	if err != nil {
 		return nil, err
 	}

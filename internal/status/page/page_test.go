@@ -74,6 +74,9 @@ func TestPage_SaysThatNothingIsPlanned(t *testing.T) {
 			t.Errorf("the page does not say %q:\n%s", words, body)
 		}
 	}
+	if strings.Contains(body, `class="chart"`) {
+		t.Error("there is a chart of no numbers")
+	}
 	// The ledger is followed as soon as it exists.
 	book, err := ledger.Create(t.Context(), w.js, 1)
 	must(t, err)

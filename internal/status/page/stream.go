@@ -98,7 +98,7 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// follow sends patches as the view changes.
+// follow sends patches as the view changes, and as time passes.
 func (p *Page) follow(ctx context.Context, client *client, of *url.URL, since string) error {
 	var has seen
 	var m memo
@@ -136,7 +136,7 @@ func (p *Page) follow(ctx context.Context, client *client, of *url.URL, since st
 		if err := p.wait(ctx, client, heartbeat, time.After(p.config.Coalesce), nil); err != nil {
 			return err
 		}
-		if err := p.wait(ctx, client, heartbeat, nil, changed); err != nil {
+		if err := p.wait(ctx, client, heartbeat, time.After(p.config.Renew), changed); err != nil {
 			return err
 		}
 	}
