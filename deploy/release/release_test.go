@@ -257,7 +257,7 @@ func runMake(t *testing.T, from string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// A vulnerability fails make check. A database that cannot be reached is reported, and does
+// A vulnerability fails make check. A database that cannot be read is reported, and does
 // not.
 func TestVulnerable_FailsOnAFindingAndNotWithoutADatabase(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -265,11 +265,14 @@ func TestVulnerable_FailsOnAFindingAndNotWithoutADatabase(t *testing.T) {
 		fails  bool
 		says   string
 	}{
-		"nothing found":   {"echo No vulnerabilities found.", false, "No vulnerabilities found."},
-		"finding":         {"echo 'Vulnerability #1: GO-2026-0001'; exit 3", true, "GO-2026-0001"},
-		"no database":     {`echo 'govulncheck: fetching vulnerabilities: Get "https://vuln.go.dev/index/modules.json.gz": dial tcp: lookup vuln.go.dev: no such host' >&2; exit 1`, false, "NOT CHECKED"},
-		"does not build":  {"echo 'govulncheck: loading packages: there are errors' >&2; exit 1", true, "there are errors"},
-		"finding offline": {`echo 'found one; a dial tcp is in its trace'; exit 3`, true, "found one"},
+		"nothing found":      {"echo No vulnerabilities found.", false, "No vulnerabilities found."},
+		"finding":            {"echo 'Vulnerability #1: GO-2026-0001'; exit 3", true, "GO-2026-0001"},
+		"no database":        {`echo 'govulncheck: fetching vulnerabilities: Get "https://vuln.go.dev/index/modules.json.gz": dial tcp: lookup vuln.go.dev: no such host' >&2; exit 1`, false, "NOT CHECKED"},
+		"other network":      {`echo 'govulncheck: loading packages: proxy.golang.org: dial tcp: no such host' >&2; exit 1`, true, "no such host"},
+		"broken database":    {`echo 'govulncheck: fetching vulnerabilities: Get "https://vuln.go.dev/index/modules.json.gz": unexpected status 500' >&2; exit 1`, false, "NOT CHECKED"},
+		"refused by a proxy": {`echo 'creating client: unrecognized vulndb format' >&2; exit 2`, false, "NOT CHECKED"},
+		"does not build":     {"echo 'govulncheck: loading packages: there are errors' >&2; exit 1", true, "there are errors"},
+		"finding offline":    {`echo 'found one; a dial tcp is in its trace'; exit 3`, true, "found one"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			program := filepath.Join(t.TempDir(), "govulncheck")
@@ -331,6 +334,11 @@ func TestQuick_ChecksWhatHasChanged(t *testing.T) {
 	says, err := runMake(t, folder, "-s", "quick")
 	if err != nil || !strings.Contains(says, "./cmd/a ./internal/b\n") || strings.Contains(says, "internal/d") {
 		t.Errorf("with changes: %v\n%s", err, says)
+	}
+	write("internal/d/testdata/page/x.js", "")
+	write("deploy/README.md", "")
+	if says, _ := runMake(t, folder, "-s", "quick"); !strings.Contains(says, "./cmd/a ./internal/b ./internal/d deploytest\n") {
+		t.Errorf("with a file that is not Go: %s", says)
 	}
 	write("internal/b/b_test.go", "package main\n\nimport \"testing\"\n\nfunc TestB(t *testing.T) { t.Fatal(2) }\n")
 	if says, err := runMake(t, folder, "-s", "quick"); err == nil {

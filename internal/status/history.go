@@ -121,6 +121,8 @@ type History struct {
 	Slot, Tick time.Duration
 	// Counts are the numbers at the end of each slot, oldest first.
 	Counts [][Parts]int
+	// Due is when the history is made again because of changes, zero if it is up to date.
+	Due time.Time
 }
 
 const (
@@ -171,6 +173,9 @@ func (x *Contents) History(now time.Time) History {
 		c.at, c.changed, c.keep = now, false, time.Duration(float64(time.Since(began))/historyShare)
 	}
 	c.Counts[len(c.Counts)-1] = PartsOf(x.Totals)
+	if c.changed {
+		c.Due = c.at.Add(min(c.keep, historyStep))
+	}
 	return c.History
 }
 

@@ -421,7 +421,7 @@ func browserShowsTrouble(t *testing.T, browser context.Context) {
 	fine := status.Check{Name: "nats", Ready: func(context.Context) error { return nil }}
 	w := mixed(t, page.Config{}, status.ViewConfig{Checks: []status.Check{full, late, fine}, PlanFaults: planFaults})
 	b := open(t, browser, w, "/status")
-	b.says("Not ready: webhook", "stream EVENTS is full", "Warning: clock", "The plan files cannot be used", "plan.yaml:2:1:", "nats ok")
+	b.says("Not ready: webhook", "stream EVENTS is full", "Warning: clock", "The plan files cannot be used; the last good set stays in force.", "plan.yaml:2:1:", "nats ok")
 	b.picture("trouble-light-1280")
 	b.run(chromedp.Click(chromedp.CSS(`#alerts a[href="/status/dead-letters"]`)))
 	b.until(`document.querySelectorAll('#rows > li.dead-letter').length === 2`)

@@ -113,6 +113,7 @@ func campaignView(x *status.Contents, id string, q query) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	v.Due = x.Queue(now).Due()
 	v.Data = filter{
 		Action: path, Text: q.Text, Hint: "Number, or what Telnyx said", Shows: q.showOptions("numbers"), Asks: q.asks(),
 	}

@@ -27,6 +27,16 @@ type view struct {
 	Rows   []row
 	// Data is further data for the page's template.
 	Data any
+	// Due is when a part that was kept for some seconds is made again; zero if none was.
+	Due time.Time
+}
+
+// lifetime is how long the view is used if nothing changes, at most the given time.
+func (v *view) lifetime(most time.Duration) time.Duration {
+	if v.Due.IsZero() {
+		return most
+	}
+	return min(most, time.Until(v.Due))
 }
 
 type row struct {
@@ -51,7 +61,7 @@ type rendered struct {
 
 type dated struct {
 	*view
-	at time.Time
+	until time.Time
 }
 
 // shared returns the view at an address, which f renders unless another page has it.
@@ -63,13 +73,12 @@ func (p *Page) shared(address string, f func(*status.Contents) (*view, error)) (
 	if r.views == nil || r.version != version || len(r.views) >= p.config.MaxStreams {
 		r.version, r.views = version, make(map[string]dated)
 	}
-	if known, ok := r.views[address]; ok && time.Since(known.at) < p.config.Renew {
+	if known, ok := r.views[address]; ok && time.Now().Before(known.until) {
 		return known.view, nil
 	}
-	at := time.Now()
 	p.config.View.Read(func(x *status.Contents) { v, err = f(x) })
 	if err == nil {
-		r.views[address] = dated{v, at}
+		r.views[address] = dated{v, time.Now().Add(v.lifetime(p.config.Renew))}
 	}
 	return v, err
 }
