@@ -207,7 +207,7 @@ func TestNumbersAssign_RefusesMoreThanThePlanAllows(t *testing.T) {
 	w := newNumbersWorld(t, strings.Replace(twoEntries, "[+12125550142]", "[+12125550142]\n    max_numbers: 1", 1))
 	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
 	w.number("+12125550143", diffProfile, "", "")
-	const refusal = "+12125550143  refused  The campaign has as many numbers as it is allowed. By the plan, the campaign has room for 1 numbers."
+	const refusal = "+12125550143  refused  The campaign has as many numbers as it is allowed: the limit is 1."
 	w.wants(refusal, "", 3)(w.numbers("assign", "+12125550142", "+12125550143", "--campaign", "old", "--standalone"))
 	w.inForce(w.hasLedger(), ledger.Campaign{ID: oldID, Plan: "old", TelnyxID: oldID, MaxNumbers: 1},
 		ledger.Number{Number: "+12125550142", State: ledger.Sendable, PlanPlace: "plans.yaml:8"})

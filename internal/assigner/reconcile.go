@@ -402,7 +402,7 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 		return nil, err
 	}
 	r.extras = nil
-	room := CapacityOf(r.want, r.campaign) - liveOn(r.campaign, changes)
+	room := CapacityOf(r.want, r.campaign) - liveOn(r.campaign, changes) - r.othersComing(changes)
 	var cases []Case
 	for _, change := range changes {
 		if change.Action == plan.Extra {
@@ -419,6 +419,26 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 		cases = append(cases, c)
 	}
 	return append(decideInOrder(cases, room), r.decideLeaving(leaving, seen, claimed)...), nil
+}
+
+// othersComing counts the numbers of others that take room and do not show yet: by a request
+// that may still take effect or, in a command, because an assigner is about to attach them.
+func (r *reconcile) othersComing(changes plan.Changes) (n int) {
+	counted := map[string]bool{} // as live, or as a case
+	for _, change := range changes {
+		counted[string(change.Number)] = change.Action != plan.Extra || isLive(r.campaign, change)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for number, entry := range r.numbers {
+		known := entry.Number
+		claimed := known.Request.Sent != sentDelete && r.a.now().Before(r.claimEnds(known))
+		next := r.manual && !known.Manual && known.Reason == ledger.Queued
+		if !counted[number] && (claimed || next) {
+			n++
+		}
+	}
+	return n
 }
 
 // takes fills in what was observed of the number.
@@ -443,7 +463,7 @@ func decideInOrder(cases []Case, room int) []Decision {
 	decisions := make([]Decision, 0, len(cases))
 	for _, c := range cases {
 		if room <= 0 {
-			c.NoRoom = fmt.Sprintf("the campaign has room for %d numbers", CapacityOf(c.Entry, c.Campaign))
+			c.NoRoom = fmt.Sprintf("the limit is %d", CapacityOf(c.Entry, c.Campaign))
 		}
 		d := Decide(c)
 		if d.Write != WriteNone {
