@@ -433,7 +433,7 @@ func (r *reconcile) othersComing(changes plan.Changes) (n int) {
 	for number, entry := range r.numbers {
 		known := entry.Number
 		claimed := known.Request.Sent != sentDelete && r.a.now().Before(r.claimEnds(known))
-		next := r.manual && !known.Manual && known.Reason == ledger.Queued
+		next := r.manual && !known.Manual && known.State == ledger.Planned && known.Reason == ledger.Queued
 		if !counted[number] && (claimed || next) {
 			n++
 		}

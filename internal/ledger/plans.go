@@ -32,8 +32,9 @@ type Plans struct {
 	Entries string `json:"entries"`
 	// Fault says why the current plan files are not in force. It is empty if they are.
 	Fault string `json:"fault,omitempty"`
-	// At is when this was written.
-	At time.Time `json:"-"`
+	// At is when this was written, Revision that of the key; both are zero unless read.
+	At       time.Time `json:"-"`
+	Revision uint64    `json:"-"`
 }
 
 // DigestEntries returns a digest of entry hashes by campaign id. A set's digest equals
@@ -70,13 +71,13 @@ func (l *Ledger) Plans(ctx context.Context) (plans Plans, ok bool, err error) {
 	if err := unmarshal(kve, &plans); err != nil {
 		return Plans{}, false, err
 	}
-	plans.At = kve.Created()
+	plans.At, plans.Revision = kve.Created(), kve.Revision()
 	return plans, true, nil
 }
 
 // PutPlans stores the plan set in force. Only the active assigner should call it.
 func (l *Ledger) PutPlans(ctx context.Context, plans Plans) error {
-	plans.Fault = strings.ToValidUTF8(plans.Fault[:min(len(plans.Fault), maxFault)], "")
+	plans.Fault = plans.shortFault()
 	data, err := json.Marshal(plans)
 	if err != nil {
 		return err
@@ -85,4 +86,18 @@ func (l *Ledger) PutPlans(ctx context.Context, plans Plans) error {
 		return fmt.Errorf("write the plan set in force: %w", err)
 	}
 	return nil
+}
+
+// ReplacePlans is [Ledger.PutPlans] over what was read. If another was stored meanwhile, it
+// writes nothing and the error matches [ErrChanged].
+func (l *Ledger) ReplacePlans(ctx context.Context, plans Plans) error {
+	plans.Fault = plans.shortFault()
+	if _, err := put(ctx, l.state, plansKey, plans.Revision, plans); err != nil {
+		return fmt.Errorf("write the plan set in force: %w", err)
+	}
+	return nil
+}
+
+func (p Plans) shortFault() string {
+	return strings.ToValidUTF8(p.Fault[:min(len(p.Fault), maxFault)], "")
 }
