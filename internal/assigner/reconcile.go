@@ -356,6 +356,9 @@ func (r *reconcile) attach(ctx context.Context, seen *Observation) error {
 	if err := r.expand(ctx); err != nil {
 		return err
 	}
+	if err := r.readOthersPools(ctx); err != nil {
+		return err
+	}
 	if err := r.dropUnplanned(ctx); err != nil {
 		return err
 	}
@@ -505,6 +508,9 @@ func (r *reconcile) expand(ctx context.Context) error {
 		return &readError{err}
 	}
 	pool, settings := poolOf(rows.All)
+	if rows.Complete {
+		r.a.pools.learn(r.want.NumberPool, pool)
+	}
 	now := r.set.WithPool(r.want, pool)
 	lost := r.lostFrom(now.Numbers)
 	if !r.a.pools.confirm(r.req.key, lost, rows.Complete, r.a.now()) && len(lost) > 0 {
