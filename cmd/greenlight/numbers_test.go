@@ -207,7 +207,7 @@ func TestNumbersAssign_RefusesMoreThanThePlanAllows(t *testing.T) {
 	w := newNumbersWorld(t, strings.Replace(twoEntries, "[+12125550142]", "[+12125550142]\n    max_numbers: 1", 1))
 	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
 	w.number("+12125550143", diffProfile, "", "")
-	const refusal = "+12125550143  refused  The campaign has as many numbers as it is allowed. By the plan, the campaign has room for 1 numbers."
+	const refusal = "+12125550143  refused  The campaign has as many numbers as it is allowed: the limit is 1."
 	w.wants(refusal, "", 3)(w.numbers("assign", "+12125550142", "+12125550143", "--campaign", "old", "--standalone"))
 	w.inForce(w.hasLedger(), ledger.Campaign{ID: oldID, Plan: "old", TelnyxID: oldID, MaxNumbers: 1},
 		ledger.Number{Number: "+12125550142", State: ledger.Sendable, PlanPlace: "plans.yaml:8"})
@@ -366,22 +366,29 @@ func TestMarkRemovals_HoldsBackWhatNeedsAPerson(t *testing.T) {
 	}
 }
 
-// Where a move waits, the number is not removed first.
-func TestMarkRemovals_LeavesWhatAnotherEntryMoves(t *testing.T) {
+// What another entry is to move, or names by the campaign's other id, is not removed.
+func TestMarkRemovals_LeavesWhatAnotherEntryNeeds(t *testing.T) {
+	const number = "+12125550142"
 	spring := plan.Campaign{Name: "spring", CampaignID: "a", Prune: true}
-	forecast := assigner.Forecast{Plan: spring, Expanded: spring, Numbers: []assigner.NumberForecast{{Change: plan.Change{Number: "+12125550142", Action: plan.Extra}}}}
-	next := assigner.Forecast{Plan: plan.Campaign{Name: "next", CampaignID: "b", Numbers: []plan.E164{"+12125550142"}}}
-	known := inForce{numbers: []ledger.Number{{CampaignID: "a", Plan: "spring", AttachedBy: "spring", Number: "+12125550142", State: ledger.Leaving}}}
-	for _, test := range []struct {
-		moveFrom []string
+	forecast := assigner.Forecast{Plan: spring, Expanded: spring, Campaign: telnyx.Campaign{CampaignID: "a", TCRCampaignID: "t"},
+		Numbers: []assigner.NumberForecast{{Change: plan.Change{Number: number, Action: plan.Extra}}}}
+	known := inForce{numbers: []ledger.Number{{CampaignID: "a", Plan: "spring", AttachedBy: "spring", Number: number, State: ledger.Leaving}}}
+	for name, test := range map[string]struct {
+		next     plan.Campaign
+		complete bool
 		want     plan.Action
-	}{{[]string{"A"}, plan.Extra}, {nil, plan.Remove}} {
-		next.Plan.MoveFrom = test.moveFrom
-		forecasts := []assigner.Forecast{forecast, next}
+	}{
+		"may move it":             {plan.Campaign{CampaignID: "b", MoveFrom: []string{"A"}, Numbers: []plan.E164{number}}, true, plan.Extra},
+		"of the same campaign":    {plan.Campaign{TCRCampaignID: "t", Numbers: []plan.E164{number}}, true, plan.Extra},
+		"may move its pool":       {plan.Campaign{CampaignID: "b", MoveFrom: []string{"a"}, NumberPool: "p"}, false, plan.Extra},
+		"may move another number": {plan.Campaign{CampaignID: "b", MoveFrom: []string{"a"}}, true, plan.Remove},
+		"may not move it":         {plan.Campaign{CampaignID: "b", Numbers: []plan.E164{number}}, true, plan.Remove},
+	} {
+		forecasts := []assigner.Forecast{forecast, {Plan: test.next, Expanded: test.next, PoolComplete: test.complete}}
 		forecasts[0].Numbers = slices.Clone(forecast.Numbers)
 		known.markRemovals(forecasts, 1)
 		if got := forecasts[0].Numbers[0].Action; got != test.want {
-			t.Errorf("move_from %v: got %s, want %s", test.moveFrom, got, test.want)
+			t.Errorf("%s: got %s, want %s", name, got, test.want)
 		}
 	}
 }

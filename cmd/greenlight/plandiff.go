@@ -94,7 +94,7 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 }
 
 // markRemovals marks the extra numbers that an entry with prune: true attached, except those
-// that another entry is to move. As many as the assigner would remove without a person are
+// that another entry needs there. As many as the assigner would remove without a person are
 // to be removed; the rest needs one.
 func (k inForce) markRemovals(forecasts []assigner.Forecast, limit int) {
 	records := map[recordKey]ledger.Number{}
@@ -105,19 +105,13 @@ func (k inForce) markRemovals(forecasts []assigner.Forecast, limit int) {
 	for _, entry := range k.campaigns {
 		campaigns[entry.Campaign.ID] = entry.Campaign
 	}
-	moves := map[plan.E164][]string{} // where other entries may move a number from
-	for _, f := range forecasts {
-		for _, n := range f.Plan.Numbers {
-			moves[n] = f.Plan.MoveFrom
-		}
-	}
 	for _, f := range forecasts {
 		var requested, leaving []*assigner.NumberForecast
 		for i := range f.Numbers {
 			n := &f.Numbers[i]
 			record := records[recordKey{f.Plan.ID(), n.Number}]
 			switch {
-			case !f.Plan.Prune || n.Action != plan.Extra || isFrom(moves[n.Number], f) || !assigner.AttachedBy(f.Plan, record):
+			case !f.Plan.Prune || n.Action != plan.Extra || isNeeded(n.Number, f, forecasts) || !assigner.AttachedBy(f.Plan, record):
 			case strings.HasPrefix(record.Request.Sent, http.MethodDelete) && !record.Request.At.Before(record.UnnamedAt):
 				requested = append(requested, n)
 			default:
@@ -148,10 +142,12 @@ func markLeaving(leaving []*assigner.NumberForecast, room int) {
 	}
 }
 
-// isFrom reports whether numbers may be moved from the campaign of the forecast.
-func isFrom(moveFrom []string, f assigner.Forecast) bool {
-	return slices.ContainsFunc(moveFrom, func(id string) bool {
-		return strings.EqualFold(id, f.Plan.ID()) || strings.EqualFold(id, string(f.Campaign.CampaignID)) || strings.EqualFold(id, string(f.Campaign.TCRCampaignID))
+// isNeeded reports whether another entry names a number, or may have it in its pool, and needs
+// it on the campaign of the forecast.
+func isNeeded(number plan.E164, f assigner.Forecast, all []assigner.Forecast) bool {
+	return slices.ContainsFunc(all, func(other assigner.Forecast) bool {
+		_, names := slices.BinarySearch(other.Expanded.Numbers, number)
+		return (names || !other.PoolComplete) && other.Plan.ID() != f.Plan.ID() && assigner.NeedsOn(other.Plan, f.Campaign)
 	})
 }
 

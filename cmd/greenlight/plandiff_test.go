@@ -325,7 +325,7 @@ func TestPlanDiff_RoomIsWhatExtrasLeave(t *testing.T) {
 		t.Errorf("exit code %d, %+v", code, report)
 	}
 	w.agrees(report.Campaigns[0].Numbers[1])
-	if stdout, _ := w.diff(); !strings.Contains(stdout, "! +15551230002  campaign_full: the campaign has room for 2 numbers\n") {
+	if stdout, _ := w.diff(); !strings.Contains(stdout, "! +15551230002  campaign_full: the limit is 2\n") {
 		t.Errorf("got:\n%s", stdout)
 	}
 }

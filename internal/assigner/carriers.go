@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,8 +19,8 @@ const (
 	carriersLast = 6 * time.Hour
 	// carriersRetry is the wait after it could not be read.
 	carriersRetry = 10 * time.Minute
-	// carriersTime bounds a reading, which delays the campaign's record.
-	carriersTime = 10 * time.Second
+	// carriersTime bounds a reading, since an event about the campaign waits for it.
+	carriersTime = time.Second
 	// mostWaiting bounds the waiting campaigns whose carriers are read when nothing about
 	// them has changed: more are resynced by one list.
 	mostWaiting = 50
@@ -64,7 +65,9 @@ func (c *Carriers) Read(ctx context.Context, campaign telnyx.Campaign) ([]ledger
 	return carriers, nil
 }
 
-func clip(text string) string { return text[:min(len(text), carrierText)] }
+func clip(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), carrierText)], "")
+}
 
 // namesOf returns the carriers' names, or their ids. They are read when a network is new.
 func (c *Carriers) namesOf(ctx context.Context, id telnyx.CampaignID, networks []string) map[string]string {
@@ -104,24 +107,30 @@ func (c *Carriers) readAgainAt(key string, at time.Time) {
 	c.due[key] = at
 }
 
-// readCarriers fills in the carriers' status, if it may have changed: when the campaign is
-// read for the first time, when it has changed or an event says so, and every few hours.
-// What cannot be read stays as it was: nothing is decided by it.
-func (r *reconcile) readCarriers(ctx context.Context, c *ledger.Campaign) {
-	if !r.planned || !r.wasRead() || c.Reason != "" || r.listed && r.req.waiting > mostWaiting {
-		return
+// readCarriers records the carriers' status, if it may have changed: when the campaign is
+// read for the first time, when it has changed or an event says so, and every few hours. It
+// comes after everything else and not while a request for the campaign waits. What cannot be
+// read stays as it was: nothing is decided by it.
+func (r *reconcile) readCarriers(ctx context.Context) error {
+	c := r.entry.Campaign
+	if !r.planned || !r.wasRead() || c.Reason != "" || r.listed && r.req.waiting > mostWaiting || r.a.queue.waits(r.req.key) {
+		return nil
 	}
 	changed := r.req.changed || c.Status != r.before.Status || c.Phase != r.before.Phase
 	if !changed && !r.a.carriers.isDue(r.req.key, len(r.before.Carriers) > 0, r.a.now()) {
-		return
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(telnyx.Routine(ctx), carriersTime)
+	reading, cancel := context.WithTimeout(telnyx.Routine(ctx), carriersTime)
 	defer cancel()
-	carriers, err := r.a.carriers.Read(ctx, r.campaign)
+	carriers, err := r.a.carriers.Read(reading, r.campaign)
 	if err != nil {
 		r.a.carriers.readAgainAt(r.req.key, r.a.now().Add(carriersRetry))
-		return
+		return nil
 	}
 	r.a.carriers.readAgainAt(r.req.key, r.a.now().Add(carriersLast))
+	if slices.Equal(carriers, c.Carriers) {
+		return nil
+	}
 	c.Carriers = carriers
+	return r.putCampaign(ctx, c)
 }

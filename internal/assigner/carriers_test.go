@@ -56,3 +56,31 @@ func TestReconcile_RecordsTheCarriersStatus(t *testing.T) {
 		}
 	}
 }
+
+// An approval that comes while the carriers are read waits for no more than that, and what
+// was decided is recorded before. While a request waits, they are not read.
+func TestReconcile_ReadsTheCarriersLast(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, telnyxsim.Options{}, 1)
+	phase, calls := ledger.Phase(""), 0
+	r.before = func(req *http.Request) {
+		if strings.HasSuffix(req.URL.Path, "/operationStatus") {
+			entry, _, err := r.a.ledger.Campaign(t.Context(), testCampaign)
+			r.check(err)
+			phase, calls = entry.Campaign.Phase, calls+1
+		}
+	}
+	r.a.queue.add(request{key: testCampaign})
+	r.reconcile(testCampaign)
+	if calls != 0 {
+		t.Errorf("%d calls while a request waits, want none", calls)
+	}
+	_, _ = r.a.queue.take(prompt)
+	r.a.queue.finish(testCampaign)
+	r.must(r.sim.Suspend(testCampaign))
+	r.advance(time.Minute)
+	r.reconcile(testCampaign)
+	if c := r.campaign(testCampaign); calls != 1 || phase != c.Phase || !c.Since.Equal(r.a.now()) || len(c.Carriers) == 0 {
+		t.Errorf("got %d calls, phase %q in the record before, %q after it, carriers %v", calls, phase, c.Phase, c.Carriers)
+	}
+}

@@ -56,11 +56,12 @@ func (c *claims) endOf(n ledger.Number, now time.Time) time.Time {
 	return c.see(n, now).Add(c.settle)
 }
 
-// pools remembers which numbers a campaign's pool seems to have lost. Safe for
-// concurrent use.
+// pools remembers which numbers pools have, and which a campaign's pool seems to have lost.
+// Safe for concurrent use.
 type pools struct {
-	mu   sync.Mutex
-	lost map[string]loss // by campaign key
+	mu      sync.Mutex
+	lost    map[string]loss               // by campaign key
+	members map[string]map[plan.E164]bool // by profile, as read completely last
 }
 
 type loss struct {
@@ -68,7 +69,35 @@ type loss struct {
 	at      time.Time
 }
 
-func newPools() *pools { return &pools{lost: map[string]loss{}} }
+func newPools() *pools {
+	return &pools{lost: map[string]loss{}, members: map[string]map[plan.E164]bool{}}
+}
+
+// learn takes in the numbers of a pool.
+func (p *pools) learn(profile string, numbers []plan.E164) {
+	members := make(map[plan.E164]bool, len(numbers))
+	for _, n := range numbers {
+		members[n] = true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.members[profile] = members
+}
+
+// isRead reports whether the numbers of a pool are known.
+func (p *pools) isRead(profile string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.members[profile] != nil
+}
+
+// mayHave reports whether a pool has the number or was not read. The empty profile is none.
+func (p *pools) mayHave(profile string, n plan.E164) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	members, read := p.members[profile]
+	return profile != "" && (!read || members[n])
+}
 
 // confirm takes in a reading of a pool without these numbers, which are sorted, and
 // reports whether the pool has lost them: the complete reading before, some time ago,

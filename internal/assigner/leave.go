@@ -104,24 +104,44 @@ func (r *reconcile) leaving() []plan.E164 {
 	return numbers
 }
 
-// isNamedElsewhere reports whether another entry names the number and needs it here: it may
-// move it from this campaign, and to remove it first would leave it without one; or it is
-// an entry of this very campaign, by another id.
+// isNamedElsewhere reports whether another entry that needs the number here names it, or may
+// have it in its pool.
 func (r *reconcile) isNamedElsewhere(n plan.E164, c telnyx.Campaign) bool {
+	c.CampaignID, c.TCRCampaignID = cmp.Or(c.CampaignID, r.want.CampaignID), cmp.Or(c.TCRCampaignID, r.want.TCRCampaignID)
 	for _, other := range r.a.config.Plans().Campaigns {
-		if _, names := slices.BinarySearch(other.Numbers, n); !names || other.ID() == r.req.key {
-			continue
-		}
-		if selects(other, c) {
+		_, names := slices.BinarySearch(other.Numbers, n)
+		if (names || r.a.pools.mayHave(other.NumberPool, n)) && other.ID() != r.req.key && NeedsOn(other, c) {
 			return true
-		}
-		for _, from := range other.MoveFrom {
-			if from != "" && (strings.EqualFold(from, r.req.key) || strings.EqualFold(from, string(c.CampaignID)) || strings.EqualFold(from, string(c.TCRCampaignID))) {
-				return true
-			}
 		}
 	}
 	return false
+}
+
+// readOthersPools reads the pools of entries that need their numbers here and have not read
+// them yet. Otherwise any number may be theirs.
+func (r *reconcile) readOthersPools(ctx context.Context) error {
+	for _, other := range r.a.config.Plans().Campaigns {
+		if !r.want.Prune || other.NumberPool == "" || other.ID() == r.req.key || r.a.pools.isRead(other.NumberPool) || !NeedsOn(other, r.reading()) {
+			continue
+		}
+		rows, err := r.a.observer.client.ProfileNumbers(ctx, other.NumberPool)
+		if err != nil {
+			return &readError{err}
+		}
+		if pool, _ := poolOf(rows.All); rows.Complete {
+			r.a.pools.learn(other.NumberPool, pool)
+		}
+	}
+	return nil
+}
+
+// NeedsOn reports whether an entry needs its numbers on the campaign, although another entry
+// dropped them there: it may move them from it, and to remove them first would leave them
+// without one; or it is an entry of this very campaign, by another id.
+func NeedsOn(entry plan.Campaign, c telnyx.Campaign) bool {
+	return selects(entry, c) || slices.ContainsFunc(entry.MoveFrom, func(id string) bool {
+		return id != "" && (strings.EqualFold(id, string(c.CampaignID)) || strings.EqualFold(id, string(c.TCRCampaignID)))
+	})
 }
 
 // decideLeaving decides about the numbers that leave. At most a third of those that the

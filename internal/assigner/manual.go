@@ -223,22 +223,19 @@ func (m *Manual) begin(ctx context.Context, want plan.Campaign) (*reconcile, err
 	want.MaxNumbers = cmp.Or(want.MaxNumbers, math.MaxInt32) // Telnyx refuses what is too many
 	r := &reconcile{
 		a: m.a, manual: true, planned: true, want: want, set: &plan.Set{Campaigns: []plan.Campaign{want}}, now: now, readFrom: now,
-		req:     request{key: m.a.observer.campaigns.key(want.ID()), cause: m.cause, made: time.Now(), urgent: true},
-		readAt:  now,
-		numbers: map[string]ledger.NumberEntry{}, needed: map[string]bool{}, recorded: map[string]bool{},
+		req:    request{key: m.a.observer.campaigns.key(want.ID()), cause: m.cause, made: time.Now(), urgent: true},
+		readAt: now,
+		needed: map[string]bool{}, recorded: map[string]bool{},
 	}
 	r.readBegan = r.req.made
 	m.plans.Store(r.set)
-	known, err := m.a.ledger.Numbers(ctx, r.req.key)
-	for _, n := range want.Numbers {
-		entry, ok := known[string(n)]
-		if !ok {
-			continue
-		}
+	var err error
+	r.numbers, err = m.a.ledger.Numbers(ctx, r.req.key)
+	for number, entry := range r.numbers {
 		if entry.Number.Manual && now.Sub(entry.Number.ClaimedAt) > manualSettle {
 			entry.Number.ClaimedAt = time.Time{} // whatever the clocks say
+			r.numbers[number] = entry
 		}
-		r.numbers[string(n)] = entry
 	}
 	return r, err
 }
@@ -365,7 +362,7 @@ func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []ManualResu
 	}
 	r.concluded = report
 	err := r.apply(ctx, due)
-	m.remember(r)
+	m.remember(r, results)
 	if errors.Is(err, ledger.ErrChanged) {
 		return nil, err // it is repeated
 	}
@@ -425,7 +422,7 @@ func whyNot(n ledger.Number) string {
 	}
 	why := n.Reason.Advice().Why
 	if n.Reason == ledger.CampaignFull && n.Request.Outcome != ledger.Refused { // nothing was sent
-		return fmt.Sprintf("%s By the plan, %s.", why, n.Detail)
+		return fmt.Sprintf("%s: %s.", strings.TrimRight(why, "."), n.Detail)
 	}
 	if n.Detail != "" {
 		why += " Telnyx: " + strings.TrimRight(n.Detail, ". ") + "."
@@ -433,12 +430,13 @@ func whyNot(n ledger.Number) string {
 	return why
 }
 
-// remember notes the records that no plan asked for.
-func (m *Manual) remember(r *reconcile) {
+// remember notes the records of the results that no plan asked for.
+func (m *Manual) remember(r *reconcile, results []ManualResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for number, entry := range r.numbers {
-		if entry.Number.Manual {
+	for _, result := range results {
+		number := string(result.Number)
+		if entry := r.numbers[number]; entry.Number.Manual {
 			m.made[claimKey{r.req.key, number}] = entry
 		}
 	}

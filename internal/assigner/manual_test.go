@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -285,5 +286,39 @@ func TestManual_SendsOnceAlthoughListsLag(t *testing.T) {
 	r.must(m.Close(t.Context()))
 	if n := r.number(number); n.Number != "" {
 		t.Errorf("the record %+v is left", n)
+	}
+}
+
+// The last place of a campaign goes to one number, although lists do not show it yet.
+func TestManual_SharesTheLastPlaceWithAnAssigner(t *testing.T) {
+	t.Parallel()
+	planned, typed := numbered(2)[0], numbered(2)[1]
+	for name, commandFirst := range map[string]bool{"the command is first": true, "the assigner is first": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, telnyxsim.Options{}, 2)
+			r.plan(strings.Replace(listed("spring", testCampaign, planned), "5000", "1", 1))
+			want := naming(testCampaign, typed)
+			want.MaxNumbers = 1
+			command := func() {
+				m := r.manual()
+				_, err := m.Assign(t.Context(), want, false)
+				r.check(errors.Join(err, m.Close(t.Context())))
+			}
+			first, second := func() { r.check(r.tryReconcile(t.Context(), testCampaign)) }, command
+			if commandFirst {
+				first, second = second, first
+			}
+			var begun atomic.Bool
+			r.before = func(req *http.Request) {
+				if req.Method == http.MethodPost && begun.CompareAndSwap(false, true) {
+					second() // while the request is under way
+				}
+			}
+			first()
+			if n := len(r.sim.Writes()); n != 1 {
+				t.Errorf("%d requests, want one", n)
+			}
+		})
 	}
 }

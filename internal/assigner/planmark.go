@@ -67,22 +67,22 @@ func (a *Assigner) AwaitPlans(ctx context.Context, planned <-chan struct{}) {
 // markFault writes why the plan files cannot be used, unless another assigner works. The set
 // that was in force last stays in the mark.
 func (a *Assigner) markFault(ctx context.Context) {
+	m := &a.plans
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	err := a.config.PlanFault()
-	if err == nil || err.Error() == a.plans.fault {
+	if err == nil || err.Error() == m.fault {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, markTimeout)
 	defer cancel()
-	if !a.nobodyWorks(ctx) {
-		return
-	}
 	mark, _, readErr := a.ledger.Plans(ctx)
-	if readErr != nil {
+	if readErr != nil || !a.nobodyWorks(ctx) {
 		return // the next round tries again
 	}
 	mark.Fault = err.Error()
-	if a.ledger.PutPlans(ctx, mark) == nil {
-		a.plans.fault = mark.Fault
+	if a.ledger.ReplacePlans(ctx, mark) == nil {
+		m.fault = mark.Fault
 	}
 }
 

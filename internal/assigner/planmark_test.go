@@ -123,3 +123,23 @@ func TestPlanMark_ReportsAFaultAndIsWrittenByTheOneThatWorks(t *testing.T) {
 
 // maxRecordOfAnybody is larger than any record of the ledger.
 const maxRecordOfAnybody = 20_000
+
+// Another assigner begins to work while this one writes why it cannot.
+func TestMarkFault_KeepsANewerMark(t *testing.T) {
+	t.Parallel()
+	newer := ledger.Plans{Hash: "newer"}
+	r := newRig(t, telnyxsim.Options{}, 1, func(c *Config) {
+		c.PlanFault = func() error { return errors.New("plan.yaml:3:1: no") }
+	})
+	r.must(r.a.ledger.PutPlans(t.Context(), ledger.Plans{Hash: "older"}))
+	older, _, err := r.a.ledger.Plans(t.Context())
+	r.must(err)
+	r.must(r.a.ledger.PutPlans(t.Context(), newer))
+	if err := r.a.ledger.ReplacePlans(t.Context(), older); !errors.Is(err, ledger.ErrChanged) {
+		t.Errorf("got %v, want that it was changed", err)
+	}
+	r.a.markFault(t.Context())
+	if mark, _, err := r.a.ledger.Plans(t.Context()); err != nil || mark.Hash != newer.Hash || mark.Fault == "" {
+		t.Errorf("got %+v, %v, want the newer mark with the fault", mark, err)
+	}
+}

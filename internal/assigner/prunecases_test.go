@@ -395,3 +395,24 @@ func TestManual_IsDoneWhenAnotherRemovedIt(t *testing.T) {
 		t.Errorf("it has left, but: refused, %q", got.Refused)
 	}
 }
+
+// Another entry may move the members of its pool, which it has not read, for its campaign is
+// in review.
+func TestPrune_LeavesWhatAnotherEntrysPoolHas(t *testing.T) {
+	t.Parallel()
+	const emptyProfile = "4001776e-0000-4000-8000-000000000002"
+	numbers := numbered(6)
+	for profile, want := range map[string][]string{testProfile: numbers, emptyProfile: numbers[1:]} {
+		t.Run(profile, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, telnyxsim.Options{}, 6)
+			r.sim.AddMessagingProfiles(emptyProfile)
+			r.must(r.sim.SetCampaignStatus(otherCampaign, telnyx.CampaignMNOPending))
+			attachAll(r, pruning(numbers...))
+			next := strings.NewReplacer(testCampaign, otherCampaign, testProfile, profile).Replace(pooled())
+			r.plan(pruning(numbers[1:]...), next+"  move_from: ["+testCampaign+"]\n")
+			leaves(r, 3)
+			wantOn(r, "after the plan dropped one", want)
+		})
+	}
+}

@@ -177,6 +177,14 @@ func (q *queue) isUrgent(key string) bool {
 	return q.waiting[key].urgent
 }
 
+// waits reports whether a request for the campaign waits.
+func (q *queue) waits(key string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	_, waits := q.waiting[key]
+	return waits
+}
+
 // changedSince reports whether a request that came later than that says that the
 // campaign has changed.
 func (q *queue) changedSince(key string, at time.Time) bool {

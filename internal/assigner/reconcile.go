@@ -356,6 +356,9 @@ func (r *reconcile) attach(ctx context.Context, seen *Observation) error {
 	if err := r.expand(ctx); err != nil {
 		return err
 	}
+	if err := r.readOthersPools(ctx); err != nil {
+		return err
+	}
 	if err := r.dropUnplanned(ctx); err != nil {
 		return err
 	}
@@ -402,12 +405,12 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 		return nil, err
 	}
 	r.extras = nil
-	room := CapacityOf(r.want, r.campaign) - liveOn(r.campaign, changes)
+	room := CapacityOf(r.want, r.campaign) - liveOn(r.campaign, changes) - r.othersComing(changes)
 	var cases []Case
 	for _, change := range changes {
 		if change.Action == plan.Extra {
 			if !slices.Contains(leaving, change.Number) {
-				r.extras = append(r.extras, string(change.Number))
+				r.extras = append(r.extras, clip(string(change.Number)))
 			}
 			continue
 		}
@@ -419,6 +422,26 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 		cases = append(cases, c)
 	}
 	return append(decideInOrder(cases, room), r.decideLeaving(leaving, seen, claimed)...), nil
+}
+
+// othersComing counts the numbers of others that take room and do not show yet: by a request
+// that may still take effect or, in a command, because an assigner is about to attach them.
+func (r *reconcile) othersComing(changes plan.Changes) (n int) {
+	counted := map[string]bool{} // as live, or as a case
+	for _, change := range changes {
+		counted[string(change.Number)] = change.Action != plan.Extra || isLive(r.campaign, change)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for number, entry := range r.numbers {
+		known := entry.Number
+		claimed := known.Request.Sent != sentDelete && r.a.now().Before(r.claimEnds(known))
+		next := r.manual && !known.Manual && known.State == ledger.Planned && known.Reason == ledger.Queued
+		if !counted[number] && (claimed || next) {
+			n++
+		}
+	}
+	return n
 }
 
 // takes fills in what was observed of the number.
@@ -443,7 +466,7 @@ func decideInOrder(cases []Case, room int) []Decision {
 	decisions := make([]Decision, 0, len(cases))
 	for _, c := range cases {
 		if room <= 0 {
-			c.NoRoom = fmt.Sprintf("the campaign has room for %d numbers", CapacityOf(c.Entry, c.Campaign))
+			c.NoRoom = fmt.Sprintf("the limit is %d", CapacityOf(c.Entry, c.Campaign))
 		}
 		d := Decide(c)
 		if d.Write != WriteNone {
@@ -485,6 +508,9 @@ func (r *reconcile) expand(ctx context.Context) error {
 		return &readError{err}
 	}
 	pool, settings := poolOf(rows.All)
+	if rows.Complete {
+		r.a.pools.learn(r.want.NumberPool, pool)
+	}
 	now := r.set.WithPool(r.want, pool)
 	lost := r.lostFrom(now.Numbers)
 	if !r.a.pools.confirm(r.req.key, lost, rows.Complete, r.a.now()) && len(lost) > 0 {

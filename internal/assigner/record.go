@@ -147,7 +147,6 @@ func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
 	if !c.NoticedAt.IsZero() && c.AttachedAt.IsZero() && r.allAttached() {
 		c.AttachedAt = r.a.now().UTC().Round(0)
 	}
-	r.readCarriers(ctx, &c)
 	r.notify(ctx, &c)
 	r.notifyEnd(ctx, &c)
 	if err := r.putCampaign(ctx, c); err != nil {
@@ -161,10 +160,12 @@ func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
 	if !r.isCurrent() {
 		r.checkAt(r.a.now())
 	}
-	if r.nextAt.IsZero() {
-		return nil
+	if !r.nextAt.IsZero() {
+		if err := r.a.publisher.ScheduleRecheck(ctx, r.req.key, r.nextAt.Sub(r.a.now())); err != nil {
+			return err
+		}
 	}
-	return r.a.publisher.ScheduleRecheck(ctx, r.req.key, r.nextAt.Sub(r.a.now()))
+	return r.readCarriers(ctx)
 }
 
 // isCurrent reports whether the plan still says of the campaign what it said when the

@@ -32,9 +32,15 @@ type Plans struct {
 	Entries string `json:"entries"`
 	// Fault says why the current plan files are not in force. It is empty if they are.
 	Fault string `json:"fault,omitempty"`
+<<<<<<< HEAD
+	// At is when this was written, Revision that of the key; both are zero unless read.
+	At       time.Time `json:"-"`
+	Revision uint64    `json:"-"`
+=======
 	// LoadedAt is when the set came into force. [Ledger.PutPlans] sets it. It is zero in a
 	// record of an earlier version.
 	LoadedAt time.Time `json:"loaded_at,omitzero"`
+>>>>>>> main
 }
 
 // DigestEntries returns a digest of entry hashes by campaign id. A set's digest equals
@@ -71,12 +77,19 @@ func (l *Ledger) Plans(ctx context.Context) (plans Plans, ok bool, err error) {
 	if err := unmarshal(kve, &plans); err != nil {
 		return Plans{}, false, err
 	}
+<<<<<<< HEAD
+	plans.At, plans.Revision = kve.Created(), kve.Revision()
+=======
+>>>>>>> main
 	return plans, true, nil
 }
 
 // PutPlans stores the plan set in force. Only the active assigner should call it. LoadedAt
 // is kept while the set is the same.
 func (l *Ledger) PutPlans(ctx context.Context, plans Plans) error {
+<<<<<<< HEAD
+	plans.Fault = plans.shortFault()
+=======
 	before, known, err := l.Plans(ctx)
 	if err != nil {
 		return err
@@ -88,6 +101,7 @@ func (l *Ledger) PutPlans(ctx context.Context, plans Plans) error {
 		plans.LoadedAt = time.Now().UTC()
 	}
 	plans.Fault = strings.ToValidUTF8(plans.Fault[:min(len(plans.Fault), maxFault)], "")
+>>>>>>> main
 	data, err := json.Marshal(plans)
 	if err != nil {
 		return err
@@ -96,4 +110,18 @@ func (l *Ledger) PutPlans(ctx context.Context, plans Plans) error {
 		return fmt.Errorf("write the plan set in force: %w", err)
 	}
 	return nil
+}
+
+// ReplacePlans is [Ledger.PutPlans] over what was read. If another was stored meanwhile, it
+// writes nothing and the error matches [ErrChanged].
+func (l *Ledger) ReplacePlans(ctx context.Context, plans Plans) error {
+	plans.Fault = plans.shortFault()
+	if _, err := put(ctx, l.state, plansKey, plans.Revision, plans); err != nil {
+		return fmt.Errorf("write the plan set in force: %w", err)
+	}
+	return nil
+}
+
+func (p Plans) shortFault() string {
+	return strings.ToValidUTF8(p.Fault[:min(len(p.Fault), maxFault)], "")
 }
