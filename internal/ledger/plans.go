@@ -32,15 +32,11 @@ type Plans struct {
 	Entries string `json:"entries"`
 	// Fault says why the current plan files are not in force. It is empty if they are.
 	Fault string `json:"fault,omitempty"`
-<<<<<<< HEAD
-	// At is when this was written, Revision that of the key; both are zero unless read.
-	At       time.Time `json:"-"`
-	Revision uint64    `json:"-"`
-=======
 	// LoadedAt is when the set came into force. [Ledger.PutPlans] sets it. It is zero in a
 	// record of an earlier version.
 	LoadedAt time.Time `json:"loaded_at,omitzero"`
->>>>>>> main
+	// Revision is that of the key, zero unless read.
+	Revision uint64 `json:"-"`
 }
 
 // DigestEntries returns a digest of entry hashes by campaign id. A set's digest equals
@@ -77,19 +73,13 @@ func (l *Ledger) Plans(ctx context.Context) (plans Plans, ok bool, err error) {
 	if err := unmarshal(kve, &plans); err != nil {
 		return Plans{}, false, err
 	}
-<<<<<<< HEAD
-	plans.At, plans.Revision = kve.Created(), kve.Revision()
-=======
->>>>>>> main
+	plans.Revision = kve.Revision()
 	return plans, true, nil
 }
 
 // PutPlans stores the plan set in force. Only the active assigner should call it. LoadedAt
 // is kept while the set is the same.
 func (l *Ledger) PutPlans(ctx context.Context, plans Plans) error {
-<<<<<<< HEAD
-	plans.Fault = plans.shortFault()
-=======
 	before, known, err := l.Plans(ctx)
 	if err != nil {
 		return err
@@ -100,8 +90,7 @@ func (l *Ledger) PutPlans(ctx context.Context, plans Plans) error {
 	case plans.Hash != "":
 		plans.LoadedAt = time.Now().UTC()
 	}
-	plans.Fault = strings.ToValidUTF8(plans.Fault[:min(len(plans.Fault), maxFault)], "")
->>>>>>> main
+	plans.Fault = plans.shortFault()
 	data, err := json.Marshal(plans)
 	if err != nil {
 		return err
