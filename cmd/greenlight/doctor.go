@@ -28,6 +28,7 @@ type doctorCommand struct {
 	publicURL     `group:"Telnyx"`
 	app.Telnyx    `group:"Telnyx"`
 	where
+	app.Replication `group:"Server"`
 }
 
 // Help is what kong prints under the command's own help.
@@ -84,6 +85,11 @@ func doctorCode(reached bool, worst doctor.Level) int {
 // checkNATS reports whether there was a server to check.
 func (c *doctorCommand) checkNATS(ctx context.Context, report *doctor.Report) bool {
 	var faults app.Faults
+	replicas := c.Copies(&faults)
+	for _, fault := range faults {
+		report.Add(notReached(fault))
+	}
+	faults = nil
 	nc := c.ConnectOrFind(&faults, c.Data, "greenlight doctor")
 	if nc == nil {
 		for _, fault := range faults {
@@ -93,6 +99,9 @@ func (c *doctorCommand) checkNATS(ctx context.Context, report *doctor.Report) bo
 	}
 	defer nc.Close()
 	settings := append(slices.Concat(events.Settings(), ledger.Settings()), notice.Settings())
+	for i := range settings {
+		settings[i].Replicas = replicas
+	}
 	server := doctor.NATS{Conn: nc, Settings: settings, Monitors: strings.FieldsFunc(c.Monitor, func(r rune) bool { return r == ',' || r == ' ' })}
 	server.Embedded, server.Syncs = embedded.Recognize(nc)
 	if server.Embedded {

@@ -20,6 +20,7 @@ import (
 // Every event is on the disk before its 200 is written: a tracer sees the process's
 // system calls, those of events that come alone and of some that share a commit.
 func TestUp_SyncsEachEventBeforeIts200(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("strace"); err != nil {
 		cannotTrace(t, err)
 	}

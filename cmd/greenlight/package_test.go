@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,9 +20,10 @@ var updateEnv = flag.Bool("update-env", false, "rewrite deploy/package/greenligh
 const serviceUnit = "deploy/package/greenlight.service"
 
 // The packages' file of settings has every variable that greenlight up reads, with its help,
-// its default, and commented out. The unit sets those of the folders.
+// its default, and commented out. The unit sets those of the folders, and has a credential
+// for each file that its user could not read.
 func TestPackage_EnvironmentFileHasEverySetting(t *testing.T) {
-	defaults := map[string]string{}
+	defaults, credentials := map[string]string{}, map[string]bool{}
 	for line := range strings.Lines(read(t, filepath.Join(root, serviceUnit))) {
 		if set, found := strings.CutPrefix(line, "Environment="); found {
 			for _, one := range strings.Fields(set) {
@@ -29,6 +31,9 @@ func TestPackage_EnvironmentFileHasEverySetting(t *testing.T) {
 				defaults[name] = value
 			}
 		}
+	}
+	for _, line := range regexp.MustCompile(`(?m)^#LoadCredential=([a-z-]+):/etc/greenlight/\S+$`).FindAllStringSubmatch(read(t, filepath.Join(root, serviceUnit)), -1) {
+		credentials[line[1]] = true
 	}
 	if len(defaults) == 0 {
 		t.Errorf("%s sets no folder", serviceUnit)
@@ -39,7 +44,9 @@ func TestPackage_EnvironmentFileHasEverySetting(t *testing.T) {
 	}
 	var b strings.Builder
 	b.WriteString("# Settings of greenlight.service. Only root may read this file. Remove the # before a\n" +
-		"# setting to change it, then run: systemctl restart greenlight\n")
+		"# setting to change it, then run: systemctl restart greenlight\n" +
+		"# Files in /run/credentials need LoadCredential lines: copy those of greenlight.service to\n" +
+		"# systemctl edit greenlight. A restart reads such files again, and a reload does not.\n")
 	up := parser.Model.Children[slices.IndexFunc(parser.Model.Children, func(n *kong.Node) bool { return n.Name == "up" })]
 	for _, setting := range up.Flags {
 		if len(setting.Envs) == 0 {
@@ -52,6 +59,13 @@ func TestPackage_EnvironmentFileHasEverySetting(t *testing.T) {
 			delete(defaults, name)
 		}
 		b.WriteString("\n" + comment(strings.ReplaceAll(setting.Help, setting.Default, value)))
+		if secret, is := strings.CutSuffix(name, "_FILE"); is || name == "TLS_CERT" || name == "TLS_KEY" {
+			credential := strings.ReplaceAll(strings.ToLower(secret), "_", "-")
+			if !credentials[credential] {
+				t.Errorf("%s has no credential %s", serviceUnit, credential)
+			}
+			value = "/run/credentials/greenlight.service/" + credential
+		}
 		fmt.Fprintf(&b, "#%s=%s\n", name, value)
 	}
 	b.WriteString("\n" + comment("Where traces of deliveries are sent, in OTLP over HTTP. All OTEL_ variables of OpenTelemetry's SDK count."))

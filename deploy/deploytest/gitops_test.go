@@ -164,8 +164,8 @@ type codeHost struct {
 	archive []byte
 }
 
-// newCodeHost starts a host that has a full page of comments of others, one of which begins
-// with the marker.
+// newCodeHost starts a host that has a full page of other comments. One of a person begins
+// with the marker, and one is of the script for another folder of plans.
 func newCodeHost(t *testing.T) (host *codeHost, address, digest string) {
 	t.Helper()
 	host = &codeHost{archive: anArchive(t)}
@@ -174,7 +174,9 @@ func newCodeHost(t *testing.T) (host *codeHost, address, digest string) {
 		c.User.Type, c.Author.ID = "User", 7
 		host.comments = append(host.comments, c)
 	}
-	host.comments[3].Body = "<!-- greenlight plan --> of a person"
+	host.comments[3].Body = "<!-- greenlight plan config/plans --> of a person"
+	host.comments[4].Body = "<!-- greenlight plan other/plans -->\n"
+	host.comments[4].User.Type, host.comments[4].Author.ID = "Bot", 9
 	mux := http.NewServeMux()
 	for _, list := range []string{"/repos/acme/numbers/issues/12/comments", "/projects/5/merge_requests/12/notes"} {
 		mux.HandleFunc("GET "+list, host.authorized(host.list))
@@ -280,7 +282,7 @@ func (r reviewer) last(t *testing.T, writes ...string) string {
 		t.Fatalf("comments: got %q, want %q", r.host.writes, writes)
 	}
 	body := r.host.comments[len(r.host.comments)-1].Body
-	if len(r.host.comments) != 101 || !strings.HasPrefix(body, "<!-- greenlight plan -->\n") {
+	if len(r.host.comments) != 101 || !strings.HasPrefix(body, "<!-- greenlight plan config/plans -->\n") {
 		t.Errorf("%d comments, the last is\n%s", len(r.host.comments), body)
 	}
 	return body
@@ -358,11 +360,16 @@ func review(t *testing.T, r reviewer) {
 	}
 }
 
-// needs skips the test on machines without a program that the runners have.
+// needs skips the test on machines without a program that the runners have, unless
+// GREENLIGHT_PROGRAMS is set.
 func needs(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, program := range programs {
-		if _, err := exec.LookPath(program); err != nil {
+		_, err := exec.LookPath(program)
+		if err != nil && os.Getenv("GREENLIGHT_PROGRAMS") != "" {
+			t.Fatal(err)
+		}
+		if err != nil {
 			t.Skipf("%s is not installed", program)
 		}
 	}
@@ -449,7 +456,7 @@ func TestGitHub_KeepsOneComment(t *testing.T) {
 		must(t, os.WriteFile(temp+"/step.sh", []byte(last.Run), 0o600))
 		out, err := script(t, r.folder, path, map[string]string{
 			"GITHUB_API_URL": address, "GITHUB_SERVER_URL": address, "GITHUB_REPOSITORY": "acme/numbers", "GITHUB_RUN_ID": "34", "RUNNER_TEMP": temp,
-			"GITHUB_TOKEN": hostToken, "PULL_REQUEST": "12",
+			"GITHUB_TOKEN": hostToken, "PULL_REQUEST": "12", "PLANS": file.Env["PLANS"],
 		}, "bash", "--noprofile", "--norc", "-eo", "pipefail", temp+"/step.sh")
 		body := host.comments[len(host.comments)-1].Body
 		if err != nil || len(body) > 65536 || len(body) < 55000 || !strings.Contains(body, "table |\n\nThe rest is in the summary of the run.\n") {

@@ -367,6 +367,47 @@ func TestHelm_ValuesTakeEffect(t *testing.T) {
 	}
 }
 
+// A secret that is given by valueFrom has no file, too: Greenlight refuses both. Without any
+// file nothing is mounted, since a volume without items would have the whole Secret.
+func TestHelm_SecretsByReferenceReplaceFiles(t *testing.T) {
+	for _, program := range []string{"up", "webhook", "assigner"} {
+		mode := "split"
+		if program == "up" {
+			mode = program
+		}
+		for _, names := range [][]string{
+			{"TELNYX_API_KEY"},
+			{"TELNYX_API_KEY", "TELNYX_PUBLIC_KEY", "NATS_URL", "NOTIFY_URL", "ADMIN_TOKEN"},
+		} {
+			var extra []string
+			for _, name := range names {
+				extra = append(extra, "{name: "+name+", valueFrom: {secretKeyRef: {name: other, key: a}}}")
+			}
+			all, err := render(t, "greenlight", fmt.Sprintf("{mode: %s, notices: true, %s: {extraEnv: [%s]}}", mode, program, strings.Join(extra, ", ")))
+			must(t, err)
+			pod := all.sets["greenlight"].Spec.Template.Spec
+			if program != "up" {
+				pod = all.deployments["greenlight-"+program].Spec.Template.Spec
+			}
+			var set []string
+			for _, variable := range pod.Containers[0].Env {
+				set = append(set, variable.Name)
+			}
+			files := secretFiles(t, program, pod)
+			for _, name := range names {
+				key := strings.ReplaceAll(strings.ToLower(name), "_", "-")
+				if !slices.Contains(set, name) || slices.Contains(set, name+"_FILE") || slices.Contains(files, key) {
+					t.Errorf("%s, %s by reference: it has %q, and the files %q", program, name, set, files)
+				}
+			}
+			isMounted := slices.ContainsFunc(pod.Containers[0].VolumeMounts, func(m core.VolumeMount) bool { return m.Name == "secrets" })
+			if want := len(names) == 1; len(files) > 0 != want || isMounted != want {
+				t.Errorf("%s: %d are by reference, the files are %q, mounted: %t", program, len(names), files, isMounted)
+			}
+		}
+	}
+}
+
 func TestHelm_RefusesWrongValues(t *testing.T) {
 	for values, want := range map[string]string{
 		"mode: both":                                    "at '/mode': value must be one of 'up', 'split'",
@@ -381,6 +422,7 @@ func TestHelm_RefusesWrongValues(t *testing.T) {
 		"plans: {files: {a.yaml: {version: 1}}}":        "at '/plans/files/a.yaml': got object, want string",
 		"plans: {files: {a.yaml: a}, existingClaim: b}": "plans: set only one of existingConfigMap, existingClaim and files",
 		"{mode: split, assigner: {extraEnv: [{name: TELNYX_API_KEY, value: KEY0123}]}}": "extraEnv: TELNYX_API_KEY is a secret: give it by valueFrom, or in existingSecret",
+		"up: {extraEnv: [{name: OTEL_EXPORTER_OTLP_HEADERS, value: KEY0123}]}":          "extraEnv: OTEL_EXPORTER_OTLP_HEADERS is a secret: give it by valueFrom",
 	} {
 		_, err := render(t, "greenlight", values)
 		if err == nil || !strings.Contains(err.Error(), want) {

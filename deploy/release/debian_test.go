@@ -154,6 +154,9 @@ func TestSnapshot_DebInstallsRunsUpgradesAndGoes(t *testing.T) {
 	if state := m.property(t, "ActiveState"); state != "inactive" {
 		t.Errorf("without keys it is %s", state)
 	}
+	// So the archive's list of parts is the package's, too.
+	name := strings.TrimSuffix(found[0], ".deb")
+	do(t, "sh", "-c", `tar -xzOf "$0.tar.gz" "$1/greenlight" | cmp - "$2"`, name, filepath.Base(name), filepath.Join(m.root, "usr/bin/greenlight"))
 	for _, name := range []string{"/etc/greenlight/plans", "/usr/share/man/man1/greenlight.1.gz", "/usr/share/bash-completion/completions/greenlight",
 		"/usr/share/zsh/vendor-completions/_greenlight", "/usr/share/fish/vendor_completions.d/greenlight.fish"} {
 		if !m.has(name) {
@@ -182,11 +185,13 @@ func TestSnapshot_DebInstallsRunsUpgradesAndGoes(t *testing.T) {
 	settings, err := os.OpenFile(filepath.Join(m.root, env), os.O_APPEND|os.O_WRONLY, 0)
 	must(t, err)
 	// Telnyx cannot be reached, which does not keep it from taking deliveries.
-	_, err = settings.WriteString("TELNYX_API_KEY=KEY0123456789\nTELNYX_PUBLIC_KEY=3s0xgU3UFCpMFMZaSUKnEbeyzpLMl5OUQ7xAUTXvVNA=\nTELNYX_BASE_URL=http://127.0.0.1:9/v2\n")
+	_, err = settings.WriteString("TELNYX_API_KEY_FILE=/run/credentials/greenlight.service/telnyx-api-key\nTELNYX_PUBLIC_KEY=3s0xgU3UFCpMFMZaSUKnEbeyzpLMl5OUQ7xAUTXvVNA=\nTELNYX_BASE_URL=http://127.0.0.1:9/v2\n")
 	must(t, errors.Join(err, settings.Close()))
 	m.do(t, "cp", "/usr/share/doc/greenlight/examples/plan.example.yaml", "/etc/greenlight/plans/plan.yaml")
-	// A shorter watchdog, since the test waits for it.
-	m.do(t, "sh", "-c", "mkdir /run/systemd/system/greenlight.service.d && printf '[Service]\\nWatchdogSec=3s\\nTimeoutAbortSec=1s\\nRestartSec=0\\n' > /run/systemd/system/greenlight.service.d/short.conf")
+	// The key is in a file that only root may read, and the watchdog is shorter, since the
+	// test waits for it.
+	m.do(t, "sh", "-c", "umask 077 && echo KEY0123456789 > /etc/greenlight/telnyx-api-key")
+	m.do(t, "sh", "-c", "mkdir /run/systemd/system/greenlight.service.d && printf '[Service]\\nLoadCredential=telnyx-api-key:/etc/greenlight/telnyx-api-key\\nWatchdogSec=3s\\nTimeoutAbortSec=1s\\nRestartSec=0\\n' > /run/systemd/system/greenlight.service.d/short.conf")
 	m.do(t, "systemctl", "daemon-reload")
 
 	m.do(t, "systemctl", "enable", "--now", "greenlight") // returns when it is ready
@@ -219,12 +224,15 @@ func TestSnapshot_DebInstallsRunsUpgradesAndGoes(t *testing.T) {
 	do(t, "dpkg-deb", "--raw-extract", found[0], unpacked)
 	do(t, "sed", "-i", "s/^Version: .*/Version: 999.0.0/", filepath.Join(unpacked, "DEBIAN/control"))
 	do(t, "dpkg-deb", "-Zgzip", "-z1", "--build", unpacked, next)
-	install(next)
-	if now := m.property(t, "MainPID"); now == second || m.property(t, "ActiveState") != "active" {
-		t.Errorf("after the upgrade process %s runs, before it %s", now, second)
+	if says := install(next); !strings.Contains(says, "systemctl status greenlight") {
+		t.Errorf("the upgrade does not say how to check:\n%s", says)
 	}
+	poll(t, "the new version has replaced process "+second, func() bool {
+		now := m.property(t, "MainPID")
+		return now != second && now != "0" && m.property(t, "ActiveState") == "active"
+	})
 	ready()
-	if kept := m.do(t, "cat", env); !strings.Contains(kept, "\nTELNYX_API_KEY=KEY0123456789\n") {
+	if kept := m.do(t, "cat", env); !strings.Contains(kept, "\nTELNYX_API_KEY_FILE=/run/credentials/greenlight.service/telnyx-api-key\n") {
 		t.Error("the upgrade has replaced the settings")
 	}
 

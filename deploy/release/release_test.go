@@ -268,6 +268,8 @@ func TestVulnerable_FailsOnAFindingAndNotWithoutADatabase(t *testing.T) {
 		"nothing found":   {"echo No vulnerabilities found.", false, "No vulnerabilities found."},
 		"finding":         {"echo 'Vulnerability #1: GO-2026-0001'; exit 3", true, "GO-2026-0001"},
 		"no database":     {`echo 'govulncheck: fetching vulnerabilities: Get "https://vuln.go.dev/index/modules.json.gz": dial tcp: lookup vuln.go.dev: no such host' >&2; exit 1`, false, "NOT CHECKED"},
+		"other network":   {`echo 'govulncheck: loading packages: proxy.golang.org: dial tcp: no such host' >&2; exit 1`, true, "no such host"},
+		"broken database": {`echo 'govulncheck: fetching vulnerabilities: Get "https://vuln.go.dev/index/modules.json.gz": unexpected status 500' >&2; exit 1`, true, "status 500"},
 		"does not build":  {"echo 'govulncheck: loading packages: there are errors' >&2; exit 1", true, "there are errors"},
 		"finding offline": {`echo 'found one; a dial tcp is in its trace'; exit 3`, true, "found one"},
 	} {
@@ -331,6 +333,11 @@ func TestQuick_ChecksWhatHasChanged(t *testing.T) {
 	says, err := runMake(t, folder, "-s", "quick")
 	if err != nil || !strings.Contains(says, "./cmd/a ./internal/b\n") || strings.Contains(says, "internal/d") {
 		t.Errorf("with changes: %v\n%s", err, says)
+	}
+	write("internal/d/testdata/page/x.js", "")
+	write("deploy/README.md", "")
+	if says, _ := runMake(t, folder, "-s", "quick"); !strings.Contains(says, "./cmd/a ./internal/b ./internal/d deploytest\n") {
+		t.Errorf("with a file that is not Go: %s", says)
 	}
 	write("internal/b/b_test.go", "package main\n\nimport \"testing\"\n\nfunc TestB(t *testing.T) { t.Fatal(2) }\n")
 	if says, err := runMake(t, folder, "-s", "quick"); err == nil {

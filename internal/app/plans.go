@@ -39,8 +39,9 @@ const firstTries = 5
 // [Plans.Run] finds one. Only Run keeps the set up to date.
 func WatchPlans(path string) (*Plans, error) {
 	p := &Plans{onLoad: func(*plan.Set) {}, onChange: func(_, _ *plan.Set) {}, inForce: make(chan struct{})}
+	var prints plan.Fingerprints
 	p.poller = newPoller(
-		func() string { return plan.Fingerprint(path, p.loaded) },
+		func() string { return prints.Of(path, p.loaded) },
 		func() (func() error, error) {
 			set, err := plan.Load(path)
 			if err == nil {

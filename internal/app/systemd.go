@@ -22,9 +22,10 @@ const (
 
 // notify reports readiness to systemd until ctx ends, as sd_notify(3) describes: READY=1
 // once the process takes deliveries, STATUS= in a sentence whenever that changes, WATCHDOG=1
-// only while it is ready, and STOPPING=1 at the end. So systemd restarts a process that is
-// stuck, or that stays unready for WatchdogSec. A process without a webhook is ready when
-// all its roles are. Without NOTIFY_SOCKET nothing happens.
+// each time that all checks have answered, and STOPPING=1 at the end. So systemd restarts a
+// process in which a check hangs. It does not restart one that is unready: a full disk, an
+// expired certificate or a restore would only become a loop of restarts. A process without a
+// webhook is ready when all its roles are. Without NOTIFY_SOCKET nothing happens.
 func (p *Process) notify(ctx context.Context) {
 	if sent, err := daemon.SdNotify(false, "STATUS=Starting."); !sent {
 		if err != nil {
@@ -36,9 +37,9 @@ func (p *Process) notify(ctx context.Context) {
 	if err != nil {
 		p.log.Warn().Err(err).Msg("systemd's watchdog is not fed")
 	}
-	poll, started, said := startPoll, false, ""
+	poll, timeout, started, said := startPoll, readyTimeout, false, ""
 	for {
-		ready, says := p.readiness(ctx)
+		ready, says := p.readiness(ctx, timeout)
 		if ctx.Err() != nil {
 			break
 		}
@@ -49,10 +50,10 @@ func (p *Process) notify(ctx context.Context) {
 		if ready && !started {
 			states, started = append(states, daemon.SdNotifyReady), true
 			if poll = statusPoll; watchdog > 0 {
-				poll = min(watchdog/3, statusPoll)
+				poll, timeout = min(watchdog/3, statusPoll), min(watchdog/3, readyTimeout)
 			}
 		}
-		if ready && watchdog > 0 {
+		if started && watchdog > 0 {
 			states = append(states, daemon.SdNotifyWatchdog)
 		}
 		p.send(states...)
@@ -75,8 +76,8 @@ func (p *Process) send(states ...string) {
 
 // readiness returns whether the process does its job, as /readyz without a role reports it,
 // and a sentence about that.
-func (p *Process) readiness(ctx context.Context) (ready bool, says string) {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+func (p *Process) readiness(ctx context.Context, timeout time.Duration) (ready bool, says string) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	webhook := slices.ContainsFunc(p.checks, func(c status.Check) bool { return c.Role == status.RoleWebhook })
 	says = "Ready."

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,13 +22,13 @@ import (
 )
 
 // Systemd learns that the process is ready when it takes deliveries, and not before. The
-// watchdog is fed only while that is so, whatever state the assigner is in.
+// watchdog is fed while the checks answer, whatever they answer, and not while one hangs.
 func TestProcess_NotifiesSystemdOfRealReadiness(t *testing.T) {
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
 	must(t, err)
 	defer socket.Close()
 	t.Setenv("NOTIFY_SOCKET", socket.LocalAddr().String())
-	t.Setenv("WATCHDOG_USEC", "60000") // of which a third is waited between two
+	t.Setenv("WATCHDOG_USEC", "300000") // of which a third is waited between two
 	// until returns the states up to one that ends in the given text.
 	until := func(last string) []string {
 		t.Helper()
@@ -62,8 +63,17 @@ func TestProcess_NotifiesSystemdOfRealReadiness(t *testing.T) {
 			return nil
 		}
 	}
+	var hang atomic.Pointer[chan struct{}]
 	p.AddCheck(status.Check{Name: "storage", Ready: failing(&full, "the disk is full\nand slow")})
 	p.AddCheck(status.Check{Name: "assigner", Role: status.RoleAssigner, Ready: failing(&refused, "Telnyx refuses the API key")})
+	hanging := make(chan struct{})
+	p.AddCheck(status.Check{Name: "lock", Ready: func(context.Context) error {
+		if end := hang.Swap(nil); end != nil {
+			close(hanging)
+			<-*end
+		}
+		return nil
+	}})
 	stop, ended := run(t, p)
 
 	fed := func(state string) bool { return state == "READY=1" || state == "WATCHDOG=1" }
@@ -78,12 +88,28 @@ func TestProcess_NotifiesSystemdOfRealReadiness(t *testing.T) {
 	until("WATCHDOG=1")
 	full.Store(true)
 	until("the disk is full; and slow")
+	until("WATCHDOG=1")
+	until("WATCHDOG=1")
 	full.Store(false)
-	if got := until("STATUS=Ready."); slices.ContainsFunc(got, fed) {
-		t.Errorf("got %q while the disk was full", got)
+	if got := until("STATUS=Ready."); slices.Contains(got, "READY=1") {
+		t.Errorf("got %q: it was ready twice", got)
 	}
 	refused.Store(true)
 	until("STATUS=Takes deliveries, but the assigner is not ready: Telnyx refuses the API key")
+	until("WATCHDOG=1")
+	end := make(chan struct{})
+	hang.Store(&end)
+	<-hanging
+	must(t, socket.SetReadDeadline(time.Now().Add(time.Second))) // more than three times WATCHDOG_USEC
+	for fed, buffer := 0, make([]byte, 4096); ; fed++ {
+		if _, err := socket.Read(buffer); errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if fed > 3 { // those from before it hung
+			t.Fatal("the watchdog is fed although a check hangs")
+		}
+	}
+	close(end)
 	until("WATCHDOG=1")
 	stop()
 	if got := until("STOPPING=1"); slices.Contains(got, "READY=1") {

@@ -1,6 +1,9 @@
 package assigner
 
 import (
+	"flag"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -8,4 +11,8 @@ import (
 	"greenlight/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testkit.ServerLeaks()...) }
+func TestMain(m *testing.M) {
+	// Parallel tests mostly wait for timers, so more of them run than there are processors.
+	_ = flag.Set("test.parallel", strconv.Itoa(6*runtime.GOMAXPROCS(0)))
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
+}

@@ -279,7 +279,7 @@ func (m *Manual) namedByPlans(ctx context.Context, r *reconcile, numbers []plan.
 func (m *Manual) plansAreChecked(ctx context.Context) error {
 	for try := 1; ; try++ {
 		mark, marked, err := m.a.ledger.Plans(ctx)
-		if err != nil || !marked || m.a.now().Sub(mark.At) > plansSettle {
+		if err != nil || !marked || m.a.now().Sub(mark.LoadedAt) > plansSettle {
 			return err
 		}
 		campaigns, err := m.a.ledger.Campaigns(ctx)

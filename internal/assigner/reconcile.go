@@ -410,7 +410,7 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 	for _, change := range changes {
 		if change.Action == plan.Extra {
 			if !slices.Contains(leaving, change.Number) {
-				r.extras = append(r.extras, string(change.Number))
+				r.extras = append(r.extras, clip(string(change.Number)))
 			}
 			continue
 		}

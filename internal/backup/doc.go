@@ -1,7 +1,6 @@
 // Package backup writes all streams and buckets of Greenlight to one file, and restores
-// them from it, with JetStream's own snapshots
-// (https://github.com/nats-io/nats-architecture-and-design, adr/ADR-50; the requests are in
-// nats-server, server/jetstream_api.go).
+// them from it, with JetStream's own snapshots (https://github.com/nats-io/nats-server,
+// server/jetstream_api.go: jsStreamSnapshotRequest, jsStreamRestoreRequest).
 //
 // The file is a tar archive. Its first entry, manifest.json, has the version of the format
 // and, for each stream, the size and SHA-256 of its snapshot, which follow as one entry each.
@@ -18,11 +17,21 @@
 //   - Then dead letters, which are stored before their event is given up.
 //   - Then the ledger: CAMPAIGNS before NUMBERS, so that no campaign is completed whose
 //     numbers are not.
-//   - NOTICES last. One that the ledger does not have yet is published again, and the stream
-//     drops the duplicate.
+//   - NOTICES last. One that the ledger does not have yet is published again; for a day the
+//     stream drops the duplicate, and later the notice is sent twice.
 //
 // A restore goes the other way, so EVENTS exists only when everything else does: without it
-// nothing is received, no assigner is pinned, and nothing is written to Telnyx. Meanwhile
-// [events.RestoreStream] keeps other processes from creating EVENTS, also if the restore is
-// interrupted; it can be repeated then.
+// nothing is received, no assigner is pinned, and nothing is written to Telnyx. Its steps:
+//
+//  1. It creates the stream [events.RestoreStream], the marker. Until its end no other process
+//     creates or updates a stream, and no second restore begins.
+//  2. It closes EVENTS, so that the webhook answers 503, looks for history, and writes what is
+//     there to a second file. Until here an error undoes everything.
+//  3. It seals and deletes EVENTS, then seals the ledger. From here no claim and no hold can
+//     be stored. It copies holds and requests to the marker, and deletes the rest.
+//  4. It waits until running processes have noticed, restores all but EVENTS, and adds the
+//     holds and requests in the marker to the ledger. It restores EVENTS and deletes the marker.
+//
+// After an interruption each step can be repeated: whether EVENTS exists, is sealed, or has
+// this marker's tag, says where the restore was.
 package backup

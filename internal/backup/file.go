@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -34,6 +35,8 @@ const (
 var (
 	// ErrNothing is matched by the error for a server without any of Greenlight's streams.
 	ErrNothing = errors.New("there is nothing to back up: neither webhook nor assigner ever ran here")
+	// ErrIncomplete is matched by the error for events without a whole ledger.
+	ErrIncomplete = errors.New("some streams or buckets are missing")
 	// ErrDamaged is matched by the error for a file that is not a whole backup.
 	ErrDamaged = errors.New("is damaged, or is not a backup of Greenlight")
 )
@@ -80,16 +83,61 @@ var order = func() []string {
 
 // Write writes a backup to the file at path, which it replaces only when the backup is
 // complete. Only the owner can read the file. Program is the version of this program. The
-// error matches [ErrNothing] or [events.ErrRestoring] if that is the cause.
+// error matches [ErrNothing], [ErrIncomplete] or [events.ErrRestoring] if that is the cause.
 func Write(ctx context.Context, js jetstream.JetStream, path, program string) (Manifest, error) {
-	folder := filepath.Dir(path)
-	spool, err := os.CreateTemp(folder, ".greenlight-backup-*")
+	there, err := complete(ctx, js)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("write backup %s: %w", path, err)
+	}
+	return write(ctx, js, path, program, there)
+}
+
+// complete returns the names of our streams, or an error if they are not a whole.
+func complete(ctx context.Context, js jetstream.JetStream) ([]string, error) {
+	restoring, err := events.Restoring(ctx, js)
+	if err == nil && restoring {
+		err = events.ErrRestoring
+	}
+	if err != nil {
+		return nil, err
+	}
+	there, err := existing(ctx, js)
+	if err != nil {
+		return nil, err
+	}
+	if len(there) == 0 {
+		return nil, ErrNothing
+	}
+	return there, whole(there)
+}
+
+// whole returns an error if there are events without a ledger or only a part of it. Before
+// an assigner ran, there is no ledger.
+func whole(names []string) error {
+	buckets := 0
+	for _, bucket := range ledger.Buckets() {
+		if slices.Contains(names, "KV_"+bucket) {
+			buckets++
+		}
+	}
+	if !slices.Contains(names, events.StreamEvents) || buckets != 0 && buckets != len(ledger.Buckets()) {
+		return fmt.Errorf("%w: there are only %s", ErrIncomplete, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// write writes a backup of the named streams.
+func write(ctx context.Context, js jetstream.JetStream, path, program string, names []string) (Manifest, error) {
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return Manifest{}, fmt.Errorf("write backup %s: it is not a regular file", path)
+	}
+	spool, err := os.CreateTemp(filepath.Dir(path), ".greenlight-backup-*")
 	if err != nil {
 		return Manifest{}, fmt.Errorf("write backup %s: %w", path, withoutPath(err))
 	}
 	defer discard(spool)
 	m := Manifest{Version: formatVersion, CreatedAt: time.Now().UTC(), Greenlight: program, NATS: js.Conn().ConnectedServerVersion()}
-	if m.Streams, err = snapshotAll(ctx, js, spool); err != nil {
+	if m.Streams, err = snapshotAll(ctx, js, names, spool); err != nil {
 		return Manifest{}, fmt.Errorf("write backup %s: %w", path, withoutPath(err))
 	}
 	if err := m.store(spool, path); err != nil {
@@ -190,7 +238,7 @@ func (f *File) check() error {
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrDamaged, stream.Name, err)
 		}
-		if header.Name != stream.entry() || header.Size != stream.Size {
+		if header.Typeflag != tar.TypeReg || header.Name != stream.entry() || header.Size != stream.Size {
 			return fmt.Errorf("%w: it has %q where %s is due", ErrDamaged, header.Name, stream.entry())
 		}
 		if f.begins[stream.Name], err = f.file.Seek(0, io.SeekCurrent); err != nil {
@@ -255,6 +303,9 @@ func (f *File) checkStreams() error {
 	if len(seen) == 0 {
 		return fmt.Errorf("%w: its manifest lists no streams", ErrDamaged)
 	}
+	if err := whole(seen); err != nil {
+		return fmt.Errorf("cannot be restored: %w", err)
+	}
 	return nil
 }
 
@@ -269,18 +320,25 @@ func syncFolder(path string) error {
 }
 
 // SyncFiles syncs all files under a folder to the disk: NATS does not sync what it restores.
+// The server may run, and remove files meanwhile.
 func SyncFiles(folder string) error {
 	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+		if err == nil && entry.IsDir() {
+			err = syncFolder(path)
+		} else if err == nil {
+			err = syncFile(path)
 		}
-		if entry.IsDir() {
-			return syncFolder(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
 		}
-		file, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(file.Sync(), file.Close())
+		return err
 	})
+}
+
+func syncFile(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
 }

@@ -21,8 +21,8 @@ const (
 	// chunkSize is the size of the messages that carry a snapshot, in bytes: NATS's default,
 	// far below its limit for a message.
 	chunkSize = 128 << 10
-	// chunkTimeout bounds the wait for one message. Before it sends the first, the server
-	// checks all messages of the stream; after the last, it reads the restored stream.
+	// chunkTimeout bounds the wait for one message. After the last, the server reads the
+	// restored stream before it answers.
 	chunkTimeout = 2 * time.Minute
 )
 
@@ -34,23 +34,9 @@ type answer struct {
 	State   json.RawMessage     `json:"state"`
 }
 
-// snapshotAll writes the snapshots of all streams that exist.
-func snapshotAll(ctx context.Context, js jetstream.JetStream, w io.Writer) (streams []Stream, err error) {
-	restoring, err := events.Restoring(ctx, js)
-	if err == nil && restoring {
-		err = events.ErrRestoring
-	}
-	if err != nil {
-		return nil, err
-	}
-	there, err := existing(ctx, js)
-	if err != nil {
-		return nil, err
-	}
-	if len(there) == 0 {
-		return nil, ErrNothing
-	}
-	for _, name := range there {
+// snapshotAll writes the snapshots of the named streams.
+func snapshotAll(ctx context.Context, js jetstream.JetStream, names []string, w io.Writer) (streams []Stream, err error) {
+	for _, name := range names {
 		stream, err := snapshot(ctx, js.Conn(), name, w)
 		if err != nil {
 			return nil, fmt.Errorf("snapshot of stream %s: %w", name, err)
@@ -101,7 +87,24 @@ func snapshot(ctx context.Context, nc *nats.Conn, name string, w io.Writer) (Str
 	if err := json.Unmarshal(begun.State, &state); err != nil {
 		return Stream{}, fmt.Errorf("read the server's answer: %w", err)
 	}
-	return Stream{Name: name, Size: size, SHA256: hex.EncodeToString(digest.Sum(nil)), Messages: state.Msgs, Config: begun.Config, State: begun.State}, nil
+	config, err := opened(begun.Config)
+	if err != nil {
+		return Stream{}, err
+	}
+	return Stream{Name: name, Size: size, SHA256: hex.EncodeToString(digest.Sum(nil)), Messages: state.Msgs, Config: config, State: begun.State}, nil
+}
+
+// opened returns the settings of a stream. Those of EVENTS are the usual ones also while a
+// restore has closed it.
+func opened(text json.RawMessage) (json.RawMessage, error) {
+	var config jetstream.StreamConfig
+	if err := json.Unmarshal(text, &config); err != nil {
+		return nil, fmt.Errorf("read the server's answer: %w", err)
+	}
+	if config.Name != events.StreamEvents || !events.IsClosed(config) && !config.Sealed {
+		return text, nil
+	}
+	return json.Marshal(events.Opened(config))
 }
 
 // receive writes the messages of one snapshot to w.
@@ -132,10 +135,21 @@ func receive(ctx context.Context, nc *nats.Conn, chunks *nats.Subscription, w io
 	}
 }
 
-// restoreStream creates a stream from its snapshot.
-func restoreStream(ctx context.Context, nc *nats.Conn, stream Stream, content io.Reader) error {
+// restoreStream creates a stream from its snapshot, with the tag in its metadata.
+func restoreStream(ctx context.Context, nc *nats.Conn, stream Stream, content io.Reader, tag string) error {
 	config := make(map[string]json.RawMessage)
 	if err := json.Unmarshal(stream.Config, &config); err != nil {
+		return err
+	}
+	metadata := make(map[string]string)
+	if len(config["metadata"]) > 0 {
+		if err := json.Unmarshal(config["metadata"], &metadata); err != nil {
+			return err
+		}
+	}
+	metadata[tagKey] = tag
+	var err error
+	if config["metadata"], err = json.Marshal(metadata); err != nil {
 		return err
 	}
 	if nc.ConnectedClusterName() == "" { // a single server refuses several copies

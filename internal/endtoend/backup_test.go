@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -167,21 +168,69 @@ func (b *backedUp) does(args ...string) string {
 	return out
 }
 
-// state is what must not get lost: the status, the history of a number, and the dead letters.
-func (b *backedUp) state() string {
+// status is what `greenlight status --json` prints.
+func (b *backedUp) status() string {
 	text, err := b.run("status", "--json")
 	if err != nil {
 		return err.Error()
 	}
+	return text
+}
+
+// shows waits until the status has the text, in compact JSON. Each check starts a
+// process, so there are few.
+func (b *backedUp) shows(what, text string) {
+	b.t.Helper()
+	b.seldom(what, func() (bool, string) {
+		var compact bytes.Buffer
+		got := b.status()
+		_ = json.Compact(&compact, []byte(got)) // it may be an error
+		return strings.Contains(compact.String(), text), got
+	})
+}
+
+// asBefore waits until the state is the given one.
+func (b *backedUp) asBefore(want string) {
+	b.t.Helper()
+	b.seldom("all is as before", func() (bool, string) {
+		if shown := b.statusPart(); !strings.HasPrefix(want, shown) {
+			return false, shown + "\nwant\n" + want
+		}
+		got := b.state()
+		return got == want, got + "\nwant\n" + want
+	})
+}
+
+// seldom is eventually for a check that starts processes.
+func (b *backedUp) seldom(what string, condition func() (ok bool, got string)) {
+	b.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(300 * time.Millisecond) {
+		ok, got := condition()
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("%s: not within %s; got %s", what, patience, got)
+		}
+	}
+}
+
+// statusPart is the part of the state that the status has.
+func (b *backedUp) statusPart() string {
+	text := b.status()
 	var s seen
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return err.Error()
 	}
-	held := strings.Contains(text, "repair of the office")
+	return fmt.Sprint(s, " held: ", strings.Contains(text, "repair of the office"))
+}
+
+// state is what must not get lost: the status, the history of a number, and the dead letters.
+func (b *backedUp) state() string {
 	why, _ := b.run("why", "+12125550142")
 	letters, _ := b.run("deadletters", "list", "--json")
 	history, _, _ := strings.Cut(why, "\nNow:") // what follows is relative to now
-	return fmt.Sprint(s, " held: ", held, letters, history)
+	return fmt.Sprint(b.statusPart(), letters, history)
 }
 
 // A backup is taken while Greenlight runs. Then it is killed and everything is lost. After
@@ -194,19 +243,10 @@ func TestBackup_RestoresWhatIsLost(t *testing.T) {
 			t.Parallel()
 			b := newBackedUp(t, embedded)
 			kill := b.start()
-			b.eventually("the campaigns are read", func() (bool, string) {
-				text := b.state()
-				return strings.Contains(text, "planned:6"), text
-			})
+			b.shows("the campaigns are read", `"planned":6`)
 			b.must(b.sim.Approve(campaignID))
-			b.eventually("all numbers of the campaign are sendable", func() (bool, string) {
-				text := b.state()
-				return strings.Contains(text, "sendable:5"), text
-			})
-			b.eventually("its completion is noticed", func() (bool, string) {
-				text := b.state()
-				return strings.Contains(text, "completed"), text
-			})
+			b.shows("all numbers of the campaign are sendable", `"sendable":5`)
+			b.shows("its completion is noticed", "completed")
 			b.does("hold", "--reason", "repair of the office")
 			b.deadLetter()
 			before, writes := b.state(), len(b.sim.Writes())
@@ -225,27 +265,21 @@ func TestBackup_RestoresWhatIsLost(t *testing.T) {
 			b.lose()
 			b.does("restore", file)
 			kill = b.start()
-			b.eventually("all is as before", func() (bool, string) { got := b.state(); return got == before, got + "\nwant\n" + before })
+			b.asBefore(before)
 
 			kill()
 			b.lose()
 			kill = b.start()
-			b.eventually("it has read everything from Telnyx", func() (bool, string) {
-				text := b.state()
-				return strings.Contains(text, "sendable:5"), text
-			})
+			b.shows("it has read everything from Telnyx", `"sendable":5`)
 			b.does("restore", file)
-			b.eventually("all is as before", func() (bool, string) { got := b.state(); return got == before, got + "\nwant\n" + before })
+			b.asBefore(before)
 			if got := len(b.sim.Writes()); got != writes {
 				t.Errorf("%d more writes at Telnyx", got-writes)
 			}
 
 			b.does("resume")
 			b.must(b.sim.Approve(laterID))
-			b.eventually("it continues", func() (bool, string) {
-				text := b.state()
-				return strings.Contains(text, "sendable:6"), text
-			})
+			b.shows("it continues", `"sendable":6`)
 			if got := len(b.sim.Writes()); got != writes+1 {
 				t.Errorf("%d more writes at Telnyx, want one", got-writes)
 			}
@@ -253,10 +287,7 @@ func TestBackup_RestoresWhatIsLost(t *testing.T) {
 				t.Errorf("a restore over other history: %v\n%s", err, out)
 			}
 			b.does("restore", "--replace", file)
-			b.eventually("the hold of the backup is back", func() (bool, string) {
-				text := b.state()
-				return strings.Contains(text, "held: true"), text
-			})
+			b.shows("the hold of the backup is back", "repair of the office")
 			if kept, _ := filepath.Glob(file + ".before-*"); len(kept) == 0 {
 				t.Error("what was replaced is not kept")
 			}

@@ -10,6 +10,7 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 )
 
 // many returns that many numbers.
@@ -65,7 +66,10 @@ func TestCost_OfAttachingIsACallANumberAndFewMore(t *testing.T) {
 // Thousands of carrier events must not cost much more, although each event may cause a
 // reconcile and each reconcile reads all numbers.
 func TestCost_OfAStormOfEventsIsBounded(t *testing.T) {
-	const count = 250
+	count := 250
+	if testkit.Full {
+		count = 500
+	}
 	w := newWorld(t, telnyxsim.Options{AssignDelay: 100 * time.Millisecond, MappingDelay: 100 * time.Millisecond, MappingGap: 100 * time.Millisecond})
 	w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, many(count))
 	w.start()
@@ -111,7 +115,11 @@ func TestCost_OfAResyncOfAttachedNumbersIsOneList(t *testing.T) {
 
 // BenchmarkResync does the same with 10,000 campaigns.
 func TestCost_OfWaitingCampaignsIsTheirBrandsLists(t *testing.T) {
-	const count, brands = 300, 4
+	const brands = 4
+	count := 300
+	if testkit.Full {
+		count = 1000
+	}
 	w := newWorld(t, telnyxsim.Options{})
 	var yaml strings.Builder
 	yaml.WriteString("version: 1\ncampaigns:\n")

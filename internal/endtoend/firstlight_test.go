@@ -154,12 +154,16 @@ func TestRefusedRequest_IsTriedAgainLater(t *testing.T) {
 		Method: "POST", PathPrefix: "/10dlc/phone_number_campaigns", Times: 1,
 		Kind: telnyxsim.StatusFault(422, `{"errors":[{"code":"10036","title":"Resource is being processed"}]}`),
 	})
+	clock := w.movableClock()
 	w.start()
 	w.eventually("the refusal is recorded", func() (bool, string) {
 		n := w.number(campaignID, "+15551234567")
 		return n.State == ledger.Planned && n.Reason == ledger.BeingProcessed && triesOf(n) == 1 && n.NextAt.After(time.Now()), fmt.Sprintf("%+v", n)
 	})
 	w.nudge(campaignID) // a person need not wait
+	w.reaches(campaignID, ledger.Pending)
+	clock.advance(time.Minute) // until the next read
+	w.reconcile(campaignID)
 	w.reaches(campaignID, ledger.Sendable)
 }
 

@@ -78,7 +78,7 @@ func (w *world) process(plans string, more ...string) *exec.Cmd {
 	return command
 }
 
-// After a kill with a request in flight, the next process repeats the request only if it
+// After a kill with a request in flight, the next assigner repeats the request only if it
 // had no effect.
 func TestKilledProcess_WritesNothingTwice(t *testing.T) {
 	t.Parallel()
@@ -118,10 +118,10 @@ func TestKilledProcess_WritesNothingTwice(t *testing.T) {
 			_ = first.Wait()
 			effective := len(w.sim.Assignments())
 
-			w.process(plans)
+			w.start() // in this process, with a short Settle
 			waited := time.Now()
 			w.sendable(campaignID, w.planned(campaignID))
-			t.Logf("killed with %d of 5 in effect; the next process was done after %s", effective, time.Since(waited).Round(time.Second))
+			t.Logf("killed with %d of 5 in effect; the next assigner was done after %s", effective, time.Since(waited).Round(time.Second))
 			w.attachedOnce(w.planned(campaignID)...)
 			if tt.applied {
 				w.onePost(campaignID) // a second request was not needed

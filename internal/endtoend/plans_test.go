@@ -203,9 +203,15 @@ func TestMove_TakesANumberOnlyFromNamedCampaigns(t *testing.T) {
 	w.must(w.sim.AttachNumber("+15551234568", third, telnyx.Assigned))
 	w.watchPlans(map[string]string{"plan.yaml": planOf("plan", "campaign_id: "+campaignID,
 		"move_from: ["+from+"]", `numbers: ["+15551234567", "+15551234568"]`)})
+	clock := w.movableClock()
 	w.start()
-	w.numberReaches(campaignID, "+15551234567", ledger.Sendable)
 	w.numberReaches(campaignID, "+15551234568", ledger.Conflict)
+	w.eventually("reads no longer lag", func() (bool, string) {
+		clock.advance(time.Minute)
+		w.reconcile(campaignID)
+		n := w.number(campaignID, "+15551234567")
+		return n.State == ledger.Sendable, fmt.Sprintf("%+v", n)
+	})
 	puts := 0
 	for _, write := range w.sim.Writes() {
 		if write.Method != "PUT" || write.PhoneNumber != "+15551234567" {

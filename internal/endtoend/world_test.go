@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,9 @@ func TestMain(m *testing.M) {
 	if binaries, err = os.MkdirTemp("", "greenlight-test-"); err != nil {
 		panic(err)
 	}
+	// Each world has its own server and small heap: collect less often, in processes too.
+	debug.SetGCPercent(400)
+	_ = os.Setenv("GOGC", "400")
 	flag.Parse()
 	if !testkit.UnderRace { // which makes tests several times slower
 		if err := flag.Set("test.parallel", sideBySide); err != nil {

@@ -156,6 +156,7 @@ func TestBatcher_StopsWaitingWhenTheContextEnds(t *testing.T) {
 
 // The server restarts under load: every receipt is correct, and no caller keeps waiting.
 func TestBatcher_ReceiptsAreCorrectAcrossARestart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	server, err := embedded.Start(embedded.Options{Dir: dir, SyncAlways: true, Listen: true})
 	if err != nil {

@@ -193,7 +193,7 @@ func (c *Consumer) rejoin(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}
-		if restoring, _ := Restoring(ctx, c.js); restoring {
+		if restoring, unknown := Restoring(ctx, c.js); restoring || unknown != nil {
 			deadline = time.Now().Add(rejoinPatience) // a large backup takes longer
 		}
 		if time.Now().After(deadline) {

@@ -17,6 +17,7 @@ import (
 
 // A server that restarts with an empty disk has no stream, and nothing creates it here.
 func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
+	t.Parallel()
 	port := testkit.FreePort(t)
 	serve := func() (stop func()) {
 		ctx, cancel := context.WithCancel(context.Background())

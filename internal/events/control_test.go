@@ -99,6 +99,7 @@ func TestRequeue_OfANumberTriggersItsCampaign(t *testing.T) {
 
 // A message whose dead letter could not be stored is delivered again.
 func TestDeadLetter_ThatCannotBeStoredIsDeliveredAgain(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)

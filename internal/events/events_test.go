@@ -209,6 +209,7 @@ func TestPublish_FullStreamRefusesAndLosesNothing(t *testing.T) {
 }
 
 func TestConsumer_DeliversAgainAfterRetry(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)
@@ -232,6 +233,7 @@ func TestConsumer_DeliversAgainAfterRetry(t *testing.T) {
 }
 
 func TestConsumer_DoesNotRedeliverOpenMessages(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)
@@ -338,6 +340,7 @@ func TestTrigger_ReachesTheConsumer(t *testing.T) {
 }
 
 func TestScheduleResync_RepeatsAndIsNotPostponed(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	publisher := events.NewPublisher(js)
 	deliveries, _ := run(t, js)
@@ -373,6 +376,7 @@ func TestScheduleResync_RepeatsAndIsNotPostponed(t *testing.T) {
 }
 
 func TestScheduleRecheck_FiresOnceAndTheLatestCounts(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	publisher := events.NewPublisher(js)
 	deliveries, _ := run(t, js)

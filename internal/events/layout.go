@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -41,14 +42,18 @@ type StreamLayout struct {
 	Metadata map[string]string
 }
 
-// Layout returns the layout for creating or updating a stream, which need not exist.
+// Layout returns the layout for creating or updating a stream, which need not exist. While a
+// backup is restored, the error matches [ErrRestoring].
 // Replicas 0 means 1. A stream counts as missing only if the server says so: after any
 // other error, an update could remove copies.
 func Layout(ctx context.Context, js jetstream.JetStream, stream string, replicas int) (StreamLayout, error) {
 	kept := StreamLayout{Replicas: max(replicas, 1), Metadata: map[string]string{layoutKey: strconv.Itoa(LayoutVersion), programKey: Program}}
+	if err := refuseRestoring(ctx, js); err != nil {
+		return kept, err
+	}
 	existing, err := js.Stream(ctx, stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return kept, refuseRestoring(ctx, js)
+		return kept, nil
 	}
 	if err != nil {
 		return kept, fmt.Errorf("look up stream %s: %w", stream, err)
@@ -80,15 +85,25 @@ func CheckLayout(config jetstream.StreamConfig) error {
 		config.Name, ErrNewer, by, text, LayoutVersion)
 }
 
-// Differences returns the names of the fields, as in the server's JSON, whose values in the
-// wanted settings are not those of the stream. Fields without a value count as the server's
-// defaults. The last one is "layout" if the stream has an older version of the settings.
+// Differences returns the names of the fields, as in the server's JSON, that a start of this
+// program would change in a stream. Fields without a value count as the server's defaults.
+// The wanted copies count if they are more than the stream has; see [Layout]. The last one is
+// "layout" if the stream has an older version of the settings.
 func Differences(has, wanted jetstream.StreamConfig) (fields []string) {
 	a, b := fieldsOf(has), fieldsOf(wanted)
-	for _, name := range slices.Sorted(maps.Keys(b)) {
+	names := make(map[string]bool)
+	for _, settings := range []map[string]any{a, b} {
+		for name := range settings {
+			names[name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if !reflect.DeepEqual(a[name], b[name]) {
 			fields = append(fields, name)
 		}
+	}
+	if wanted.Replicas > max(has.Replicas, 1) {
+		fields = append(fields, "num_replicas")
 	}
 	if has.Metadata[layoutKey] != strconv.Itoa(LayoutVersion) {
 		fields = append(fields, "layout")
@@ -96,9 +111,13 @@ func Differences(has, wanted jetstream.StreamConfig) (fields []string) {
 	return fields
 }
 
-// fieldsOf returns the fields that have a value, without those that [Layout] decides.
+// fieldsOf returns the fields that have another value than the server's default, without
+// those that [Layout] decides.
 func fieldsOf(settings jetstream.StreamConfig) map[string]any {
 	settings.Metadata, settings.Replicas = nil, 0
+	if settings.Duplicates == 0 {
+		settings.Duplicates = 2 * time.Minute
+	}
 	text, err := json.Marshal(settings)
 	if err != nil {
 		return nil // settings have no type that cannot be marshaled
@@ -106,7 +125,7 @@ func fieldsOf(settings jetstream.StreamConfig) map[string]any {
 	fields := make(map[string]any)
 	_ = json.Unmarshal(text, &fields) // it is what was marshaled
 	maps.DeleteFunc(fields, func(_ string, value any) bool {
-		return value == nil || value == "" || value == false || value == 0.0
+		return value == nil || value == "" || value == false || value == 0.0 || value == -1.0
 	})
 	return fields
 }

@@ -2,8 +2,10 @@ package events_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -59,5 +61,32 @@ func TestLayout_ReturnsAnyOtherError(t *testing.T) {
 	nc.Close()
 	if kept, err := events.Layout(t.Context(), js, "S", 3); !errors.Is(err, nats.ErrConnectionClosed) {
 		t.Errorf("got %+v, %v, want the error of the connection", kept, err)
+	}
+}
+
+// What a start would change is named: limits that were added, missing copies, and nothing
+// after the server has filled in its defaults.
+func TestDifferences_NamesWhatAStartWouldChange(t *testing.T) {
+	js := testkit.JetStream(t, testkit.Embedded(t))
+	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, wanted := range events.Settings() {
+		stream, err := js.Stream(t.Context(), wanted.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		has := stream.CachedInfo().Config
+		if got := events.Differences(has, wanted); len(got) != 0 {
+			t.Errorf("%s: got %v, want none", wanted.Name, got)
+		}
+		has.MaxMsgs, wanted.Replicas = 10, 3
+		if got := events.Differences(has, wanted); !slices.Equal(got, []string{"max_msgs", "num_replicas"}) {
+			t.Errorf("%s: got %v, want max_msgs and num_replicas", wanted.Name, got)
+		}
+		has.MaxAge, wanted.MaxAge, wanted.Replicas = time.Hour, 0, 0
+		if got := events.Differences(has, wanted); !slices.Equal(got, []string{"max_age", "max_msgs"}) {
+			t.Errorf("%s: got %v, want max_age and max_msgs", wanted.Name, got)
+		}
 	}
 }

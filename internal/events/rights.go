@@ -75,10 +75,8 @@ type Right struct {
 // refuse each request for another reason.
 func Rights(ctx context.Context, nc *nats.Conn) []Right {
 	publish := func(subject string) error { return MayPublish(ctx, nc, subject) }
-	// The subject names one stream, and the body another.
 	ask := func(subject, field string) error {
-		msg := &nats.Msg{Subject: subject, Data: []byte(`{"` + field + `":"` + elsewhere + `"}`)}
-		return refused(ctx, nc, msg, codeStreamMismatch)
+		return mismatched(ctx, nc, subject, `{"`+field+`":"`+elsewhere+`"}`)
 	}
 	return []Right{
 		{"make the streams", errors.Join(ask("$JS.API.STREAM.CREATE."+StreamEvents, "name"), ask("$JS.API.STREAM.UPDATE."+StreamEvents, "name"))},
@@ -88,6 +86,16 @@ func Rights(ctx context.Context, nc *nats.Conn) []Right {
 		{"store dead letters", publish(subjectDeadLetters + "doctor.probe")},
 		{"create the consumer", ask("$JS.API.CONSUMER.CREATE."+StreamEvents+"."+ConsumerAssigner, "stream_name")},
 	}
+}
+
+// MayRestore returns nil if the user may restore the stream from a snapshot.
+func MayRestore(ctx context.Context, nc *nats.Conn, stream string) error {
+	return mismatched(ctx, nc, "$JS.API.STREAM.RESTORE."+stream, `{"config":{"name":"`+elsewhere+`"},"state":{}}`)
+}
+
+// mismatched makes a request whose subject names one stream, and whose body another.
+func mismatched(ctx context.Context, nc *nats.Conn, subject, body string) error {
+	return refused(ctx, nc, &nats.Msg{Subject: subject, Data: []byte(body)}, codeStreamMismatch)
 }
 
 // refused makes a request that must be refused, and returns nil for the expected refusal.

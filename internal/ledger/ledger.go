@@ -66,28 +66,37 @@ func Create(ctx context.Context, js jetstream.JetStream, replicas int) (*Ledger,
 	l := Ledger{js: js}
 	var err error
 	for i, bucket := range []*jetstream.KeyValue{&l.campaigns, &l.numbers, &l.state} {
-		if *bucket, err = createBucket(ctx, js, bucketSettings[i], replicas); err != nil {
+		if *bucket, err = createBucket(ctx, js, Buckets()[i], Settings()[i], replicas); err != nil {
 			return nil, err
 		}
 	}
 	return &l, nil
 }
 
-// bucketSettings are those of [Buckets], in their order.
-var bucketSettings = []jetstream.KeyValueConfig{
-	{Bucket: bucketCampaigns, History: historyCampaigns, MaxValueSize: maxRecord},
-	{Bucket: bucketNumbers, History: HistoryOfNumber, MaxValueSize: maxRecord},
-	{Bucket: bucketState, History: historyState, MaxValueSize: maxHold},
+// Settings returns the settings of the buckets' streams, in the order of [Buckets]: those
+// that nats.go gives a bucket (jetstream/kv.go, prepareKeyValueConfig).
+func Settings() []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{
+		bucketSettings(bucketCampaigns, historyCampaigns, maxRecord),
+		bucketSettings(bucketNumbers, HistoryOfNumber, maxRecord),
+		bucketSettings(bucketState, historyState, maxHold),
+	}
 }
 
-// Settings returns the settings of the buckets' streams, without the defaults of buckets.
-func Settings() (settings []jetstream.StreamConfig) {
-	for _, bucket := range bucketSettings {
-		settings = append(settings, jetstream.StreamConfig{
-			Name: "KV_" + bucket.Bucket, MaxMsgsPerSubject: int64(bucket.History), MaxMsgSize: bucket.MaxValueSize, Discard: jetstream.DiscardNew,
-		})
+func bucketSettings(bucket string, history int64, maxSize int32) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              "KV_" + bucket,
+		Description:       "Greenlight's ledger",
+		Subjects:          []string{"$KV." + bucket + ".>"},
+		Storage:           jetstream.FileStorage,
+		Discard:           jetstream.DiscardNew,
+		MaxMsgsPerSubject: history,
+		MaxMsgSize:        maxSize,
+		Duplicates:        2 * time.Minute,
+		AllowRollup:       true,
+		DenyDelete:        true,
+		AllowDirect:       true,
 	}
-	return settings
 }
 
 // Open opens the ledger without creating anything. If no assigner ever ran, or a bucket was
@@ -103,16 +112,18 @@ func Open(ctx context.Context, js jetstream.JetStream) (*Ledger, error) {
 	return &l, nil
 }
 
-func createBucket(ctx context.Context, js jetstream.JetStream, config jetstream.KeyValueConfig, replicas int) (jetstream.KeyValue, error) {
-	kept, err := events.Layout(ctx, js, "KV_"+config.Bucket, replicas)
+func createBucket(ctx context.Context, js jetstream.JetStream, name string, settings jetstream.StreamConfig, replicas int) (jetstream.KeyValue, error) {
+	kept, err := events.Layout(ctx, js, settings.Name, replicas)
 	if err != nil {
 		return nil, err
 	}
-	config.Description, config.Storage = "Greenlight's ledger", jetstream.FileStorage
-	config.Replicas, config.Metadata = kept.Replicas, kept.Metadata
-	bucket, err := js.CreateOrUpdateKeyValue(ctx, config)
+	settings.Replicas, settings.Metadata = kept.Replicas, kept.Metadata
+	if _, err := js.CreateOrUpdateStream(ctx, settings); err != nil {
+		return nil, fmt.Errorf("create bucket %s: %w", name, err)
+	}
+	bucket, err := js.KeyValue(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("create bucket %s: %w", config.Bucket, err)
+		return nil, fmt.Errorf("open bucket %s: %w", name, err)
 	}
 	return bucket, nil
 }

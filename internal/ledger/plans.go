@@ -32,9 +32,11 @@ type Plans struct {
 	Entries string `json:"entries"`
 	// Fault says why the current plan files are not in force. It is empty if they are.
 	Fault string `json:"fault,omitempty"`
-	// At is when this was written, Revision that of the key; both are zero unless read.
-	At       time.Time `json:"-"`
-	Revision uint64    `json:"-"`
+	// LoadedAt is when the set came into force. [Ledger.PutPlans] sets it. It is zero in a
+	// record of an earlier version.
+	LoadedAt time.Time `json:"loaded_at,omitzero"`
+	// Revision is that of the key, 0 unless it was read.
+	Revision uint64 `json:"-"`
 }
 
 // DigestEntries returns a digest of entry hashes by campaign id. A set's digest equals
@@ -71,12 +73,23 @@ func (l *Ledger) Plans(ctx context.Context) (plans Plans, ok bool, err error) {
 	if err := unmarshal(kve, &plans); err != nil {
 		return Plans{}, false, err
 	}
-	plans.At, plans.Revision = kve.Created(), kve.Revision()
+	plans.Revision = kve.Revision()
 	return plans, true, nil
 }
 
-// PutPlans stores the plan set in force. Only the active assigner should call it.
+// PutPlans stores the plan set in force. Only the active assigner should call it. LoadedAt
+// is kept while the set is the same.
 func (l *Ledger) PutPlans(ctx context.Context, plans Plans) error {
+	before, known, err := l.Plans(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case known && before.Hash == plans.Hash:
+		plans.LoadedAt = before.LoadedAt
+	case plans.Hash != "":
+		plans.LoadedAt = time.Now().UTC()
+	}
 	plans.Fault = plans.shortFault()
 	data, err := json.Marshal(plans)
 	if err != nil {

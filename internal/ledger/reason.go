@@ -207,8 +207,10 @@ func (r Reason) Advice() Advice {
 
 // OfCampaign reports whether the reason comes from the campaign's phase.
 func (r Reason) OfCampaign() bool {
-	return slices.Contains(slices.Collect(maps.Values(phaseReasons)), r)
+	return slices.Contains(ofCampaigns, r)
 }
+
+var ofCampaigns = slices.Collect(maps.Values(phaseReasons))
 
 // OfAccount reports whether the reason concerns the account rather than the number.
 func (r Reason) OfAccount() bool { return r == Unauthorized || r == AccountBlocked }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -80,7 +81,8 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-func TestFingerprint_ChangesWithEachFileThatCounts(t *testing.T) {
+func TestFingerprints_ChangeWithEachFileThatCounts(t *testing.T) {
+	var prints Fingerprints
 	dir := t.TempDir()
 	write(t, dir, "plan.yaml", []byte(linkedPlan))
 	write(t, dir, "spring.txt", []byte("+15551234567\n"))
@@ -99,13 +101,13 @@ func TestFingerprint_ChangesWithEachFileThatCounts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		before := Fingerprint(path, set)
-		if after := Fingerprint(path, set); after != before {
+		before := prints.Of(path, set)
+		if after := prints.Of(path, set); after != before {
 			t.Errorf("%s: got %s, then %s, without a change", path, before, after)
 		}
 		for name, data := range map[string]string{"plan.yaml": linkedPlan + "# more\n", "spring.txt": "+15551234567\n# more\n"} {
 			write(t, dir, name, []byte(data))
-			after := Fingerprint(path, set)
+			after := prints.Of(path, set)
 			if after == before {
 				t.Errorf("%s: a change of %s is not seen", path, name)
 			}
@@ -114,50 +116,80 @@ func TestFingerprint_ChangesWithEachFileThatCounts(t *testing.T) {
 		write(t, dir, "plan.yaml", []byte(linkedPlan))
 		write(t, dir, "spring.txt", []byte("+15551234567\n"))
 	}
-	before := Fingerprint(dir, set)
+	before := prints.Of(dir, set)
 	write(t, dir, "more/plan.yml", []byte(""))
-	if Fingerprint(dir, set) == before {
+	if prints.Of(dir, set) == before {
 		t.Error("a file that is added is not seen")
 	}
-	before = Fingerprint(dir, set)
+	before = prints.Of(dir, set)
 	if err := os.Chmod(filepath.Join(dir, "plan.yaml"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if Fingerprint(dir, set) == before {
+	if prints.Of(dir, set) == before {
 		t.Error("a change of permissions is not seen")
 	}
 }
 
 // Files of the Nix store and of reproducible images all have the same time.
-func TestFingerprint_SeesWhatKeepsItsSizeAndTime(t *testing.T) {
-	dir, old := t.TempDir(), time.Now().Add(-20*365*24*time.Hour)
-	write(t, dir, "plan.yaml", []byte(linkedPlan))
-	write(t, dir, "one", []byte("+15551234567\n"))
-	write(t, dir, "other", []byte("+15551234568\n"))
-	path := filepath.Join(dir, "spring.txt")
-	link(t, "one", path)
-	set, err := Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stamp := func() {
-		for _, name := range []string{"plan.yaml", "one", "other", ""} {
-			if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
+func TestFingerprints_SeeWhatKeepsItsSizeAndTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // for the time
+		const long = 20 * 365 * 24 * time.Hour
+		stamp := func(t *testing.T, path string, at time.Time) {
+			t.Helper()
+			if err := os.Chtimes(path, at, at); err != nil {
 				t.Fatal(err)
 			}
 		}
-	}
-	stamp()
-	before := Fingerprint(dir, set)
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	link(t, "other", path)
-	stamp()
-	linked := Fingerprint(dir, set)
-	write(t, dir, "other", []byte("+15551234569\n"))
-	stamp()
-	if edited := Fingerprint(dir, set); linked == before || edited == linked {
-		t.Errorf("got %s, after another link %s, after an edit %s", before, linked, edited)
-	}
+		one, other := []byte("+15551234567\n"), []byte("+15551234568\n")
+		for name, test := range map[string]struct {
+			age, wait time.Duration
+			change    func(t *testing.T, dir string)
+		}{
+			"a link that leads elsewhere": {long, 0, func(t *testing.T, dir string) {
+				if err := os.Remove(filepath.Join(dir, "spring.txt")); err != nil {
+					t.Fatal(err)
+				}
+				link(t, "other", filepath.Join(dir, "spring.txt"))
+			}},
+			"a file in its place": {long, 0, func(t *testing.T, dir string) {
+				if err := os.Rename(filepath.Join(dir, "other"), filepath.Join(dir, "spring.txt")); err != nil {
+					t.Fatal(err)
+				}
+			}},
+			"an edit within a coarse tick of the clock": {time.Second, 0, func(t *testing.T, dir string) {
+				write(t, dir, "one", other)
+			}},
+			"an edit in place": {long, rereadEvery, func(t *testing.T, dir string) {
+				write(t, dir, "one", other)
+			}},
+		} {
+			dir, at := t.TempDir(), time.Now().Add(-test.age)
+			write(t, dir, "plan.yaml", []byte(linkedPlan))
+			write(t, dir, "one", one)
+			write(t, dir, "other", other)
+			link(t, "one", filepath.Join(dir, "spring.txt"))
+			for _, name := range []string{"plan.yaml", "one", "other"} {
+				stamp(t, filepath.Join(dir, name), at)
+			}
+			stamp(t, dir, at)
+			set, err := Load(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var prints Fingerprints
+			before := prints.Of(dir, set)
+			test.change(t, dir)
+			for _, name := range []string{"one", "spring.txt"} {
+				stamp(t, filepath.Join(dir, name), at)
+			}
+			stamp(t, dir, at)
+			if test.wait > 0 && prints.Of(dir, set) != before {
+				t.Errorf("%s: a file that seems unchanged is read each time", name)
+			}
+			time.Sleep(test.wait)
+			if prints.Of(dir, set) == before {
+				t.Errorf("%s: the change is not seen", name)
+			}
+		}
+	})
 }

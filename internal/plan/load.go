@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -90,25 +91,51 @@ func escaped(text string) string {
 	return quoted[1 : len(quoted)-1]
 }
 
-// Fingerprint returns a digest of the plan files at a path, and of the other files that set,
-// which may be nil, was read from: their names, modes and contents. It differs after a
-// change. What cannot be read counts as missing.
-func Fingerprint(name string, set *Set) string {
+const (
+	// timeGrain is the longest time within which two changes of a file may have the same
+	// modification time. It is that of FAT; others take nanoseconds to a second.
+	timeGrain = 2 * time.Second
+	// rereadEvery is the time between two readings of files that seem unchanged.
+	rereadEvery = 30 * time.Second
+)
+
+// Fingerprints show when plan files change. They remember digests of contents, and read
+// only files that seem changed: large ones on a network volume are compared every second.
+// The zero value is ready. Not safe for concurrent use.
+type Fingerprints struct {
+	seen   map[string]content
+	reread time.Time // when all files were read last
+}
+
+// content is the digest of a file's content when its state was info.
+type content struct {
+	info    fs.FileInfo
+	settled bool // before it was read
+	digest  [sha256.Size]byte
+}
+
+// Of returns a digest of the plan files at a path, and of the other files that set, which
+// may be nil, was read from: their names, modes and contents. It differs after a change;
+// up to half a minute later if the file kept its size, its time and its place on the disk.
+// What cannot be read counts as missing.
+func (f *Fingerprints) Of(name string, set *Set) string {
 	folder, root, err := openFolder(name)
 	if err != nil {
 		return "missing"
 	}
 	defer folder.Close()
-	fsys, hash := folder.FS(), sha256.New()
+	if time.Since(f.reread) >= rereadEvery {
+		f.seen, f.reread = nil, time.Now()
+	}
+	fsys, hash, seen := folder.FS(), sha256.New(), map[string]content{}
 	add := func(name string) {
 		info, err := fs.Stat(fsys, name)
 		switch {
 		case err != nil:
 		case info.Mode().IsRegular():
-			fmt.Fprintf(hash, "%q %v %d\n", name, info.Mode(), info.Size())
-			if file, err := fsys.Open(name); err == nil {
-				_, _ = io.CopyN(hash, file, maxFileSize+1)
-				_ = file.Close()
+			if now, err := f.read(fsys, name, info); err == nil {
+				seen[name] = now
+				fmt.Fprintf(hash, "%q %v %x\n", name, info.Mode(), now.digest)
 			}
 		default:
 			fmt.Fprintf(hash, "%q %v %d\n", name, info.Mode(), info.ModTime().UnixNano())
@@ -124,7 +151,28 @@ func Fingerprint(name string, set *Set) string {
 			add(name)
 		}
 	}
+	f.seen = seen
 	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// read returns the content of a file. It opens the file only if that seems changed since it
+// was read last, or had not settled by then.
+func (f *Fingerprints) read(fsys fs.FS, name string, info fs.FileInfo) (content, error) {
+	last, found := f.seen[name]
+	if found && last.settled && os.SameFile(last.info, info) &&
+		last.info.Size() == info.Size() && last.info.ModTime().Equal(info.ModTime()) {
+		return last, nil
+	}
+	now := content{info: info, settled: time.Since(info.ModTime()) > timeGrain}
+	file, err := fsys.Open(name)
+	if err != nil {
+		return now, err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	_, err = io.Copy(hash, io.LimitReader(file, maxFileSize+1))
+	copy(now.digest[:], hash.Sum(nil))
+	return now, err
 }
 
 // walk calls visit for root and for everything below it except names that start with a

@@ -126,7 +126,7 @@ type Set struct {
 	// SetAside are the rows of numbers files that skip_invalid left out, at most
 	// 1,000 of a file and then one that says so. They are not planned.
 	SetAside Faults
-	// read are the same files by their names in the plan's folder; see [Fingerprint].
+	// read are the same files by their names in the plan's folder; see [Fingerprints].
 	read []string
 }
 

@@ -10,35 +10,52 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// HoldSentences says what is on hold, since when, by whom and why: one sentence for a hold
-// of everything, and one for all campaigns that the same person put on hold at the same
-// time. Names maps ids of campaigns to names; without a name the id is shown. Times are in
-// the time zone of now. Without a hold the result is empty.
+// HoldSentences says what is on hold, since when, by whom and why: one sentence for each
+// element of [HeldBy]. Times are in the time zone of now.
 func HoldSentences(h ledger.Hold, names map[string]string, now time.Time) []string {
 	var sentences []string
-	if h.All != nil {
-		sentences = append(sentences, holdSentence("everything", *h.All, now))
+	for _, held := range HeldBy(h, names) {
+		text := fmt.Sprintf("On hold: %s, since %s by %s", held.What, Clock(now, held.At), held.By)
+		if held.Reason != "" {
+			text += ": " + held.Reason
+		}
+		sentences = append(sentences, text+".")
 	}
+	return sentences
+}
+
+// Held is what the same person put on hold at the same time, and why. Its texts are harmless
+// on a terminal.
+type Held struct {
+	// What names the campaigns, or is "everything".
+	What, By, Reason string
+	At               time.Time
+}
+
+// HeldBy lists what is on hold: first a hold of everything, then the campaigns, by name. Names
+// maps ids of campaigns to names; without a name the id is shown.
+func HeldBy(h ledger.Hold, names map[string]string) []Held {
 	byHolder := map[ledger.HeldBy][]string{}
 	for id, by := range h.Campaigns {
 		by.At = by.At.UTC().Round(0)
 		byHolder[by] = append(byHolder[by], cmp.Or(names[id], id))
 	}
-	var rest []string
+	var list []Held
 	for by, held := range byHolder {
 		slices.Sort(held)
-		rest = append(rest, holdSentence(Plain(listed(held), maxDetail), by, now))
+		list = append(list, heldBy(Plain(listed(held), maxDetail), by))
 	}
-	slices.Sort(rest)
-	return append(sentences, rest...)
+	slices.SortFunc(list, func(a, b Held) int {
+		return cmp.Or(strings.Compare(a.What, b.What), a.At.Compare(b.At), strings.Compare(a.By, b.By))
+	})
+	if h.All != nil {
+		list = slices.Insert(list, 0, heldBy("everything", *h.All))
+	}
+	return list
 }
 
-func holdSentence(what string, by ledger.HeldBy, now time.Time) string {
-	text := fmt.Sprintf("On hold: %s, since %s by %s", what, Clock(now, by.At), Plain(by.By, maxDetail))
-	if by.Reason != "" {
-		text += ": " + strings.TrimRight(Plain(by.Reason, maxDetail), ". ")
-	}
-	return text + "."
+func heldBy(what string, by ledger.HeldBy) Held {
+	return Held{What: what, At: by.At, By: Plain(by.By, maxDetail), Reason: strings.TrimRight(Plain(by.Reason, maxDetail), ". ")}
 }
 
 // MissingSentence says that buckets of the ledger are missing.

@@ -44,43 +44,76 @@ func PartOf(kind ledger.NumberKind) Part {
 	}
 }
 
+// PartsOf counts numbers by part.
+func PartsOf(counts map[ledger.NumberKind]int) (parts [Parts]int) {
+	for kind, n := range counts {
+		parts[PartOf(kind)] += n
+	}
+	return parts
+}
+
 // step is a change of a number from one part to another.
 type step struct {
 	at   time.Time
 	part Part
 }
 
-// steps returns what a number counted as, oldest first. They follow from the times in the
-// records of the number and its campaign, so a number that was detached and attached again
-// shows the first time.
-func steps(n *ledger.Number, c *ledger.Campaign) []step {
-	list := make([]step, 0, 6)
+// steps appends what a number counted as, oldest first, to list, which must be empty. The
+// steps follow from the times in the records of the number and its campaign. Problems that
+// were solved are not in the records: a number is in progress from its first request until
+// it is attached. Known is since when that is the whole history; zero means always.
+func steps(list []step, n *ledger.Number, c *ledger.Campaign) (_ []step, known time.Time) {
 	add := func(at time.Time, part Part) {
 		if at.IsZero() {
 			return
 		}
-		if last := len(list) - 1; last >= 0 && at.Before(list[last].at) {
-			at = list[last].at
-		}
 		list = append(list, step{at, part})
+		for i := len(list) - 1; i > 0 && list[i].at.Before(list[i-1].at); i-- {
+			list[i], list[i-1] = list[i-1], list[i]
+		}
 	}
-	f := n.Firsts
-	add(f.Named, InReview)
-	if c.Phase == ledger.PhaseApproved && (f.Requested.IsZero() || c.Since.Before(f.Requested)) {
+	f, approved := n.Firsts, c.Phase == ledger.PhaseApproved
+	if approved && !c.ApprovedAt.IsZero() {
+		add(f.Named, InReview)
+	} else {
+		add(f.Named, Waiting) // which phases came before this one is not recorded
+	}
+	if approved && !movedBefore(n, c.Since) {
 		add(c.Since, InQueue)
 	}
 	add(f.Requested, InProgress)
 	add(f.Attached, OnCampaign)
 	add(f.Sendable, CanSend)
-	since := n.Since
-	if (n.Reason.OfCampaign() || n.Reason == ledger.Queued) && c.Since.After(since) {
-		since = c.Since
+	last := step{n.Since, PartOf(n.Kind())}
+	if (n.Reason.OfCampaign() || n.Reason == ledger.Queued) && c.Since.After(last.at) {
+		last.at = c.Since
 	}
-	add(since, PartOf(n.Kind()))
-	return list
+	if len(list) > 0 {
+		before := list[len(list)-1]
+		if last.at.Before(before.at) {
+			last.at = before.at
+		}
+		// A number that was on the campaign before has left it in between.
+		if last.part == before.part && last.at.After(before.at) && n.IsOn() {
+			known = last.at
+		}
+	}
+	list = append(list, last)
+	if f.Named.IsZero() && known.IsZero() {
+		known = list[0].at
+	}
+	return list, known
 }
 
-// History counts numbers by part over the last hours, in slots of the same length.
+// movedBefore reports whether a number was more than planned before a time.
+func movedBefore(n *ledger.Number, at time.Time) bool {
+	before := func(t time.Time) bool { return !t.IsZero() && t.Before(at) }
+	f := n.Firsts
+	return before(f.Requested) || before(f.Attached) || before(f.Sendable) || n.State != ledger.Planned && before(n.Since)
+}
+
+// History counts the numbers that are planned now by part over the last hours, in slots of
+// the same length. It begins where the records of all these numbers say what they were.
 type History struct {
 	// End is when the last slot ends. The current time is in that slot.
 	End time.Time
@@ -88,6 +121,8 @@ type History struct {
 	Slot, Tick time.Duration
 	// Counts are the numbers at the end of each slot, oldest first.
 	Counts [][Parts]int
+	// Due is when the history is made again because of changes, zero if it is up to date.
+	Due time.Time
 }
 
 const (
@@ -97,9 +132,12 @@ const (
 	historySteps = int(historySpan / historyStep)
 )
 
+// scale is the length of a history, of its slots, and between the times beside a chart.
+type scale struct{ span, slot, tick time.Duration }
+
 // scales are the possible lengths of a history. The shortest that shows every change of the
 // last day is used.
-var scales = []struct{ span, slot, tick time.Duration }{
+var scales = []scale{
 	{5 * time.Minute, 10 * time.Second, time.Minute},
 	{15 * time.Minute, 10 * time.Second, 5 * time.Minute},
 	{time.Hour, time.Minute, 15 * time.Minute},
@@ -109,18 +147,34 @@ var scales = []struct{ span, slot, tick time.Duration }{
 	{historySpan, 15 * time.Minute, 6 * time.Hour},
 }
 
+// scaleSince returns the shortest scale that shows everything since a time.
+func scaleSince(first, now time.Time) scale {
+	for _, s := range scales {
+		if !first.Before(now.Truncate(s.slot).Add(s.slot - s.span)) {
+			return s
+		}
+	}
+	return scales[len(scales)-1]
+}
+
 // historyShare bounds the time spent on histories, as a fraction of all time, since a live page
-// may ask for one at every change.
+// may ask for one at every change. No history is used for longer than historyStep after a
+// change.
 const historyShare = 0.05
 
-// History returns the history of all numbers. With hundreds of thousands of them, it may be
-// without the changes of the last half second.
+// History returns the history of all numbers. Its last counts are the current ones. With
+// hundreds of thousands of numbers, earlier ones may be without the changes of the last
+// seconds.
 func (x *Contents) History(now time.Time) History {
 	c := &x.history
-	if age := now.Sub(c.at); c.changed && age > c.keep || now.After(c.End) || age < 0 {
+	if age := now.Sub(c.at); c.changed && age > min(c.keep, historyStep) || !now.Before(c.End) || age < 0 {
 		began := time.Now()
-		c.History = HistoryOf(x.Campaigns(), now)
+		c.History = x.HistoryOf(x.Campaigns(), now)
 		c.at, c.changed, c.keep = now, false, time.Duration(float64(time.Since(began))/historyShare)
+	}
+	c.Counts[len(c.Counts)-1] = PartsOf(x.Totals)
+	if c.changed {
+		c.Due = c.at.Add(min(c.keep, historyStep))
 	}
 	return c.History
 }
@@ -132,21 +186,32 @@ type cachedHistory struct {
 	at      time.Time
 	changed bool
 	keep    time.Duration
+	changes [][Parts]int // for the next history
 }
 
 // HistoryOf returns the history of the numbers of some campaigns.
-func HistoryOf(entries []*Entry, now time.Time) History {
+func (x *Contents) HistoryOf(entries []*Entry, now time.Time) History {
 	begin := now.Truncate(historyStep).Add(historyStep - historySpan)
+	slotOf := func(at time.Time) int { return min(int(at.Sub(begin)/historyStep), historySteps-1) }
+	if x.history.changes == nil {
+		x.history.changes = make([][Parts]int, historySteps)
+	}
+	changes := x.history.changes
+	clear(changes)
 	var sum [Parts]int // before begin
-	changes := make([][Parts]int, historySteps)
-	first := now.Add(-historySpan)
+	var known time.Time
+	var list []step
 	for _, e := range entries {
 		for _, n := range e.numbers {
-			was := Parts
-			for _, s := range steps(n, &e.Campaign) {
+			was, from := Parts, time.Time{}
+			list, from = steps(list[:0], n, &e.Campaign)
+			if from.After(known) {
+				known = from
+			}
+			for _, s := range list {
 				counts := &sum
 				if !s.at.Before(begin) {
-					counts = &changes[min(int(s.at.Sub(begin)/historyStep), historySteps-1)]
+					counts = &changes[slotOf(s.at)]
 				}
 				counts[s.part]++
 				if was != Parts {
@@ -156,20 +221,19 @@ func HistoryOf(entries []*Entry, now time.Time) History {
 			}
 		}
 	}
-	if i := slices.IndexFunc(changes, func(c [Parts]int) bool { return c != [Parts]int{} }); i >= 0 {
-		first = begin.Add(time.Duration(i) * historyStep)
+	first, from := now.Add(-historySpan), 0
+	if known.After(begin) {
+		first, from = known, slotOf(known)
 	}
-	scale := scales[len(scales)-1]
-	for _, s := range slices.Backward(scales) {
-		if first.Before(now.Truncate(s.slot).Add(s.slot - s.span)) {
-			break
-		}
-		scale = s
+	if i := slices.IndexFunc(changes[from:], func(c [Parts]int) bool { return c != [Parts]int{} }); i >= 0 {
+		first = begin.Add(time.Duration(from+i) * historyStep)
 	}
+	scale := scaleSince(first, now)
 	h := History{End: now.Truncate(scale.slot).Add(scale.slot), Slot: scale.slot, Tick: scale.tick}
-	from := h.End.Add(-scale.span)
+	start := h.End.Add(-scale.span)
 	for i, change := range changes {
-		if since := begin.Add(time.Duration(i) * historyStep).Sub(from); since > 0 && since%scale.slot == 0 {
+		at := begin.Add(time.Duration(i) * historyStep)
+		if at.After(start) && at.After(known) && at.Sub(start)%scale.slot == 0 {
 			h.Counts = append(h.Counts, sum)
 		}
 		for part := range sum {
@@ -181,13 +245,13 @@ func HistoryOf(entries []*Entry, now time.Time) History {
 }
 
 // Milestones are the times at which a campaign and its numbers made progress. A time is
-// zero if it is not reached, or not known.
+// zero if it is not reached now, was before the approval, or is not known.
 type Milestones struct {
 	// Approved is Telnyx's time, or when Greenlight noticed the approval if Noticed is true.
 	Approved time.Time
 	Noticed  bool
-	// First is when the first number was attached after the approval, Attached when all
-	// were, and Sendable when every carrier had all of them.
+	// First is when the first number was attached, Attached when the last of all was, and
+	// Sendable when every carrier had all of them.
 	First, Attached, Sendable time.Time
 }
 
@@ -247,35 +311,41 @@ func (e *Entry) summarized() summary {
 }
 
 func (s *summary) read(e *Entry) {
-	approved := e.Phase == ledger.PhaseApproved
-	m := &s.milestones
-	since := e.NoticedAt
-	if approved {
-		m.Approved, m.Noticed, m.Attached = e.ApprovedAt, e.ApprovedAt.IsZero(), e.AttachedAt
-		if m.Noticed {
-			m.Approved = e.NoticedAt
-		} else if e.ApprovedAt.Before(since) || since.IsZero() {
-			since = e.ApprovedAt
-		}
+	on, sendable := 0, 0
+	var m Milestones
+	m.Approved = e.ApprovedAt
+	if m.Approved.IsZero() || e.NoticedAt.Before(m.Approved) && !e.NoticedAt.IsZero() {
+		m.Approved, m.Noticed = e.NoticedAt, true // or the clocks differ
 	}
-	sendable := 0
-	var last time.Time
 	for _, n := range e.numbers {
 		if n.IsOn() {
+			on++
 			s.lanes.TMobile.count(n, n.TMobile)
 			s.lanes.Others.count(n, n.NonTMobile)
 		}
 		if n.State == ledger.Sendable {
 			sendable++
 		}
-		if at := n.Firsts.Attached; approved && !at.IsZero() && !at.Before(since) && (m.First.IsZero() || at.Before(m.First)) {
-			m.First = at
+		attached := n.Firsts.Attached
+		if !attached.IsZero() && !attached.Before(m.Approved) && (m.First.IsZero() || attached.Before(m.First)) {
+			m.First = attached
 		}
-		if n.Firsts.Sendable.After(last) {
-			last = n.Firsts.Sendable
-		}
+		m.Attached, m.Sendable = latest(m.Attached, attached), latest(m.Sendable, n.Firsts.Sendable)
 	}
-	if approved && sendable == len(e.numbers) {
-		m.Sendable = last
+	if on < len(e.numbers) || m.Attached.Before(m.Approved) {
+		m.Attached = time.Time{}
 	}
+	if sendable < len(e.numbers) || m.Sendable.Before(m.Approved) {
+		m.Sendable = time.Time{}
+	}
+	if e.Phase == ledger.PhaseApproved {
+		s.milestones = m
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

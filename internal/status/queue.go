@@ -54,7 +54,7 @@ func (p Pace) Words() string {
 	case p.Queued == 0:
 		return ""
 	case p.EstimatedSeconds == 0:
-		return "queued"
+		return "time not known yet"
 	case p.RequestsPerMinute == 0:
 		return about(p.EstimatedSeconds)
 	default:
@@ -68,6 +68,20 @@ type Queue struct {
 	turns map[*ledger.Number]Turn
 	paces map[string]Pace // by campaign
 	all   Pace
+	held  int
+	// changed means that a number has changed since.
+	changed bool
+}
+
+// queueKept is how long a queue is used, even if numbers change.
+const queueKept = time.Second
+
+// Due is when the queue is made again because of changes, zero if it is up to date.
+func (q *Queue) Due() time.Time {
+	if !q.changed {
+		return time.Time{}
+	}
+	return q.at.Add(queueKept)
 }
 
 // Turn returns the place of a number.
@@ -79,12 +93,15 @@ func (q *Queue) Pace(campaignID string) Pace { return q.paces[campaignID] }
 // All returns the pace of all campaigns.
 func (q *Queue) All() Pace { return q.all }
 
+// Held counts the numbers that would be in the queue if their campaigns were not on hold.
+func (q *Queue) Held() int { return q.held }
+
 // Queue returns the queue, which is at most a second old. Numbers on hold are not in it.
 //
 // Places follow the estimates that the assigner recorded. The time left follows the rate at
 // which requests were sent in the last minute, and before the first one those estimates.
 func (x *Contents) Queue(now time.Time) *Queue {
-	if x.queue != nil && now.Sub(x.queue.at).Abs() < time.Second {
+	if x.queue != nil && now.Sub(x.queue.at).Abs() < queueKept {
 		return x.queue
 	}
 	q := &Queue{at: now, turns: make(map[*ledger.Number]Turn), paces: make(map[string]Pace)}
@@ -92,7 +109,12 @@ func (x *Contents) Queue(now time.Time) *Queue {
 	var waiting []*ledger.Number
 	var all rate
 	for _, e := range x.Campaigns() {
-		if _, held := x.Hold.Of(append(e.IDs(), e.ID)...); held || !e.hasQueued() {
+		queued := e.queued()
+		if _, held := x.Hold.Of(append(e.IDs(), e.ID)...); held {
+			q.held += queued
+			continue
+		}
+		if queued == 0 {
 			continue
 		}
 		var own rate
@@ -131,13 +153,13 @@ func (p Pace) with(turn Turn) Pace {
 	return p
 }
 
-func (e *Entry) hasQueued() bool {
-	for kind := range e.Counts {
+func (e *Entry) queued() (n int) {
+	for kind, count := range e.Counts {
 		if kind.Reason == ledger.Queued {
-			return true
+			n += count
 		}
 	}
-	return false
+	return n
 }
 
 // rate counts the requests in the rateWindow.

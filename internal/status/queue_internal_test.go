@@ -60,7 +60,7 @@ func TestQueue_DoesNotEstimateTimesInThePast(t *testing.T) {
 	if got, want := s.Campaigns[0].Numbers[0].Turn.Words(), "place 3"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := s.Campaigns[0].Pace.Words(), "queued"; got != want {
+	if got, want := s.Campaigns[0].Pace.Words(), "time not known yet"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -71,7 +71,7 @@ func TestQueue_LeavesOutWhatIsOnHold(t *testing.T) {
 	x := queueOf(now)
 	x.Hold.Campaigns = map[string]ledger.HeldBy{"CTCR1": {By: "ann@ops", At: now}}
 	s := x.snapshot(now)
-	if got := s.Campaigns[0].Numbers[0].Turn; got != (Turn{}) || s.Campaigns[0].Queued != 0 {
+	if got := s.Campaigns[0].Numbers[0].Turn; got != (Turn{}) || s.Campaigns[0].Queued != 0 || x.Queue(now).Held() != 3 {
 		t.Errorf("got %+v, %d queued, want none", got, s.Campaigns[0].Queued)
 	}
 }

@@ -108,7 +108,7 @@ func (t *textOf) alerts(s Snapshot) {
 		t.gap(true)
 	}
 	if s.PlanFault != "" {
-		t.wrap("", s.planFaultSentence())
+		t.wrap("", PlanFaultSentence(s.Idle, s.EventsWaiting))
 		t.detail("  ", "", s.PlanFault)
 		t.hang("  To do:  ", "          ", "Fix it; greenlight plan validate lists every error.")
 		t.gap(true)
@@ -165,16 +165,16 @@ func (t *textOf) overview(s Snapshot) {
 	}
 }
 
-// planFaultSentence says what it means that the plan files cannot be used. Without an
-// assigner that works, no set is in force.
-func (s Snapshot) planFaultSentence() string {
+// PlanFaultSentence says what it means that the plan files cannot be used. Without an
+// assigner that works, no set is in force. Waiting counts the events that wait for one.
+func PlanFaultSentence(idle bool, waiting int) string {
 	switch {
-	case !s.Idle:
+	case !idle:
 		return "The plan files cannot be used; the last good set stays in force."
-	case s.EventsWaiting == 0:
+	case waiting == 0:
 		return "The plan files cannot be used, and no plan set is in force: nothing is checked or attached."
 	default:
-		return "The plan files cannot be used, and no plan set is in force: nothing is checked or attached. Stored and waiting: " + Count(s.EventsWaiting, "event") + "."
+		return "The plan files cannot be used, and no plan set is in force: nothing is checked or attached. Stored and waiting: " + Count(waiting, "event") + "."
 	}
 }
 

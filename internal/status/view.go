@@ -103,7 +103,8 @@ type Surroundings struct {
 	Plans ledger.Plans
 	// Checks are the results of the readiness checks.
 	Checks []Checked
-	// PlanFaults are the faults of the current plan files, one line each.
+	// PlanFaults are the faults of the current plan files that this process found, one line
+	// each.
 	PlanFaults []string
 	// Unreachable says why NATS cannot be read, in a sentence; empty if it can. Everything
 	// else is then as of ReadAt, which is zero otherwise.
@@ -251,7 +252,7 @@ func (v *View) Refresh(ctx context.Context, maxAge time.Duration) {
 		same = now.equal(x.Surroundings)
 	})
 	if !same {
-		v.change(func(x *Contents) { x.Surroundings = now })
+		v.change(func(x *Contents) { x.Surroundings, x.queue = now, nil }) // a hold changes the queue
 	}
 }
 
@@ -325,6 +326,15 @@ func (s *Surroundings) ask(ctx context.Context, js jetstream.JetStream) (err err
 func (s Surroundings) equal(o Surroundings) bool {
 	return s.Backlog == o.Backlog && s.Hold.Equal(o.Hold) && slices.Equal(s.Missing, o.Missing) && s.NextResync.Equal(o.NextResync) && s.Plans == o.Plans &&
 		slices.Equal(s.Checks, o.Checks) && slices.Equal(s.PlanFaults, o.PlanFaults) && s.Unreachable == o.Unreachable
+}
+
+// PlanFaultLines are the faults of the current plan files: those that this process found, or
+// else those that the assigner recorded.
+func (s Surroundings) PlanFaultLines() []string {
+	if len(s.PlanFaults) > 0 || s.Plans.Fault == "" {
+		return s.PlanFaults
+	}
+	return strings.Split(s.Plans.Fault, "\n")
 }
 
 // faultLines returns the faults of plan files, one line each, up to maxFaults.
@@ -521,7 +531,12 @@ func (x *Contents) dropNumber(campaignID, number string) {
 }
 
 // changed forgets what was derived from the records of a campaign.
-func (x *Contents) changed(e *Entry) { x.history.changed, e.summary = true, nil }
+func (x *Contents) changed(e *Entry) {
+	x.history.changed, e.summary = true, nil
+	if x.queue != nil {
+		x.queue.changed = true
+	}
+}
 
 // count adds by to the counts of a number's kind.
 func (x *Contents) count(e *Entry, n ledger.Number, by int) {

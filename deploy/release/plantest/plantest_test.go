@@ -121,8 +121,9 @@ func TestArchives_HoldAllAndTellOnlyOfTheCommit(t *testing.T) {
 			t.Errorf("no archive has %s", build.ID)
 		}
 	}
-	infos := map[string]config.FileInfo{"programs": archive.BuildsInfo}
+	infos, stamped := map[string]config.FileInfo{"programs": archive.BuildsInfo}, false
 	for _, file := range archive.Files {
+		stamped = stamped || file.Source == generated+"Chart.yaml" && file.Destination == "deploy/helm/greenlight/Chart.yaml"
 		infos[file.Source] = file.Info
 		if strings.HasPrefix(file.Source, generated) {
 			continue
@@ -130,6 +131,9 @@ func TestArchives_HoldAllAndTellOnlyOfTheCommit(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(root, file.Source)); err != nil {
 			t.Error(err)
 		}
+	}
+	if !stamped {
+		t.Error("no archive has the chart with the release as its appVersion")
 	}
 	for _, wanted := range []string{"LICENSE", "README.md", "CHANGELOG.md", "config/plan.example.yaml"} {
 		if _, there := infos[wanted]; !there {
@@ -190,8 +194,12 @@ func TestPackages_HoldTheServiceAndItsSettings(t *testing.T) {
 		if format == "deb" {
 			zsh = "/usr/share/zsh/vendor-completions/_greenlight"
 		}
+		unit := os.FileMode(0o644)
+		if format == "apk" {
+			unit = 0 // not there
+		}
 		for name, want := range map[string]os.FileMode{
-			"/usr/lib/systemd/system/greenlight.service": 0o644, "/etc/greenlight/greenlight.env": 0o600, "/etc/greenlight/plans": 0o755,
+			"/usr/lib/systemd/system/greenlight.service": unit, "/etc/greenlight/greenlight.env": 0o600, "/etc/greenlight/plans": 0o755,
 			"/usr/share/man/man1/greenlight.1.gz": 0o644, "/usr/share/bash-completion/completions/greenlight": 0o644, zsh: 0o644,
 			"/usr/share/fish/vendor_completions.d/greenlight.fish": 0o644,
 		} {

@@ -2,7 +2,6 @@ package page
 
 import (
 	"maps"
-	"time"
 
 	"greenlight/internal/status"
 )
@@ -11,7 +10,7 @@ import (
 type alerts struct {
 	status.Surroundings
 	// Held is what is on hold, since when, by whom and why.
-	Held             []string
+	Held             []status.Held
 	Failing, Advised []status.Checked
 }
 
@@ -26,10 +25,18 @@ func (a alerts) LedgerMissing() string {
 // NoAssigner says that no assigner is running. It is empty if one is, or if that is
 // unknown.
 func (a alerts) NoAssigner() string {
-	if !a.Idle || a.Unreachable != "" {
+	if !a.Idle || a.Unreachable != "" || a.PlanFault() != "" { // the fault says it
 		return ""
 	}
 	return status.IdleSentence(a.Waiting)
+}
+
+// PlanFault says what it means that the plan files cannot be used. It is empty if they can.
+func (a alerts) PlanFault() string {
+	if len(a.PlanFaultLines()) == 0 {
+		return ""
+	}
+	return status.PlanFaultSentence(a.Idle, a.Waiting)
 }
 
 // DeadLetterCount counts the dead letters; empty for none.
@@ -43,7 +50,7 @@ func (a alerts) DeadLetterCount() string {
 // Serious reports whether a person should act on something that is not about a number or a
 // campaign.
 func (a alerts) Serious() bool {
-	return len(a.Missing)+len(a.Failing)+len(a.PlanFaults) > 0 || a.DeadLetters > 0 || a.NoAssigner() != ""
+	return len(a.Missing)+len(a.Failing)+len(a.PlanFaultLines()) > 0 || a.DeadLetters > 0 || a.NoAssigner() != ""
 }
 
 func alertsOf(x *status.Contents) alerts {
@@ -53,11 +60,11 @@ func alertsOf(x *status.Contents) alerts {
 			names[id] = c.Plan
 		}
 	}
-	a := alerts{Surroundings: x.Surroundings, Held: status.HoldSentences(x.Hold, names, time.Now().UTC())}
+	a := alerts{Surroundings: x.Surroundings, Held: status.HeldBy(x.Hold, names)}
 	for _, check := range x.Checks {
 		switch {
 		case check.Says == "":
-		case check.Name == "plans" && len(a.PlanFaults) > 0: // shown line by line
+		case check.Name == "plans" && len(a.PlanFaultLines()) > 0: // shown line by line
 		case check.Advisory:
 			a.Advised = append(a.Advised, check)
 		default:

@@ -108,11 +108,12 @@ func campaignView(x *status.Contents, id string, q query) (*view, error) {
 	title := head.Name + ": " + head.Progress.Heading()
 	v, err := newView("campaign", title, title, map[string]any{
 		"campaign-head": head, "alerts": alertsOf(x), "pager": list.Pager,
-		"history": history{Chart: chartOf(status.HistoryOf([]*status.Entry{c}, now)), Lanes: lanesOf(status.LanesOf([]*status.Entry{c}), head.Progress.Total)},
+		"history": history{Chart: chartOf(x.HistoryOf([]*status.Entry{c}, now)), Lanes: lanesOf(status.LanesOf([]*status.Entry{c}), head.Progress.Total)},
 	})
 	if err != nil {
 		return nil, err
 	}
+	v.Due = x.Queue(now).Due()
 	v.Data = filter{
 		Action: path, Text: q.Text, Hint: "Number, or what Telnyx said", Shows: q.showOptions("numbers"), Asks: q.asks(),
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"greenlight/internal/ledger"
 	"greenlight/internal/status"
@@ -40,48 +39,44 @@ func (p *Page) number(ctx context.Context, digits string, m *memo) (*view, error
 	var key string
 	var warnings alerts
 	p.config.View.Read(func(x *status.Contents) { head, key, warnings = headOf(x, "+"+digits) })
-	if m.made != nil && m.key == key {
-		return withAlerts(m.made, warnings)
+	if m.key != key {
+		bounded, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+		read, err := timeline.OfNumber(bounded, p.config.JetStream, head.E164)
+		switch {
+		case errors.Is(err, timeline.ErrUnknownNumber) && len(head.Campaigns) == 0:
+			return nil, errNotFound
+		case err != nil && !errors.Is(err, timeline.ErrUnknownNumber):
+			return nil, fmt.Errorf("read the timeline of %s: %w", head.E164, err)
+		}
+		m.key, m.timeline = key, read
 	}
-	bounded, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	var err error
-	head.Timeline, err = timeline.OfNumber(bounded, p.config.JetStream, head.E164)
-	switch {
-	case errors.Is(err, timeline.ErrUnknownNumber) && len(head.Campaigns) == 0:
-		return nil, errNotFound
-	case err != nil && !errors.Is(err, timeline.ErrUnknownNumber):
-		return nil, fmt.Errorf("read the timeline of %s: %w", head.E164, err)
-	}
-	v, err := numberView(head)
-	if err != nil {
-		return nil, err
-	}
-	m.key, m.made = key, v
-	return withAlerts(v, warnings)
+	head.Timeline = m.timeline
+	return numberView(head, warnings)
 }
 
-// headOf returns the state of a number on each campaign, a key that changes with it, and
-// the alerts.
+// headOf returns the state of a number on each campaign, a key that changes with it and with
+// what it means, and the alerts.
 func headOf(x *status.Contents, e164 string) (head numberHead, key string, warnings alerts) {
-	head.E164 = e164
+	head.E164, key = e164, e164
 	for _, c := range x.Campaigns() {
 		if n := c.Number(e164); n != nil {
+			row := numberRowOf(x, c, n)
 			head.Campaigns = append(head.Campaigns, numberOn{
-				numberRow: numberRowOf(x, c, n), CampaignName: cmp.Or(c.Plan, c.ID), CampaignPath: campaignPath(c.ID), Phase: c.Phase,
+				numberRow: row, CampaignName: cmp.Or(c.Plan, c.ID), CampaignPath: campaignPath(c.ID), Phase: c.Phase,
 			})
-			key += fmt.Sprintf("%+v %s %s %+v;", *n, c.Phase, c.NextAt, x.Queue(time.Now()).Turn(n))
+			key += fmt.Sprintf("%+v %s %s %+v;", *n, c.Phase, row.NextAt, row.Advice)
 		}
 	}
 	return head, key, alertsOf(x)
 }
 
-func numberView(head numberHead) (*view, error) {
+func numberView(head numberHead, warnings alerts) (*view, error) {
 	heading := head.E164 + ": in no plan"
 	if len(head.Campaigns) > 0 {
 		heading = head.E164 + ": " + string(head.Campaigns[0].State)
 	}
-	v, err := newView("number", heading, heading, map[string]any{"number-head": head})
+	v, err := newView("number", heading, heading, map[string]any{"number-head": head, "alerts": warnings})
 	if err != nil {
 		return nil, err
 	}

@@ -18,28 +18,51 @@ type summary struct {
 	Class, State, Lead string
 }
 
+// summaryOf is the state by what matters most: what is not known, what stops everything or
+// needs a person, what is on hold, what there is to do, and what a warning says.
 func summaryOf(p progress, a alerts, todo []task) summary {
 	s := summary{progress: p}
 	needed := len(slices.DeleteFunc(slices.Clone(todo), func(t task) bool { return t.Optional }))
+	tasks := ""
+	if needed > 0 {
+		tasks = plural(needed, "thing") + " to do. "
+	}
+	rest := "Greenlight attaches the rest by itself."
+	if p.Done() {
+		rest = "All numbers can send."
+	}
+	plan := "Put a plan file into config/plans. Its campaigns are shown here as soon as Greenlight has read it."
 	switch {
 	case p.Stale:
 		s.Class, s.State, s.Lead = "stale", "Not current", "This is not current, because NATS cannot be read."
-	case p.AllHeld:
-		s.Class, s.State, s.Lead = "held", "On hold", "What Telnyx has accepted already continues."
 	case p.Unknown && p.Total == 0:
 		s.Class, s.State, s.Lead = "person", "Needs a person", "Plans and attachments will be read again when the ledger is back."
-	case needed > 0:
-		s.Class, s.State, s.Lead = "person", "Needs a person", plural(needed, "thing")+" to do. The rest continues."
-	case p.Total == 0:
-		s.Class, s.State, s.Lead = "idle", "Nothing planned", "Put a plan file into config/plans. Its campaigns are shown here as soon as Greenlight has read it."
+	case a.Serious() && p.Total == 0:
+		s.Class, s.State, s.Lead = "person", "Needs a person", tasks+"See the message above. "+plan
 	case a.Serious():
-		s.Class, s.State, s.Lead = "person", "Needs a person", "See the message above."
+		s.Class, s.State, s.Lead = "person", "Needs a person", tasks+"See the message above."
+	case p.AllHeld:
+		s.Class, s.State, s.Lead = "held", "On hold", tasks+"What Telnyx has accepted already continues."
+	case len(a.Held) > 0:
+		s.Class, s.State, s.Lead = "held", "Partly on hold", tasks+"Other campaigns continue."
+	case needed > 0:
+		s.Class, s.State, s.Lead = "person", "Needs a person", tasks+"The rest continues."
+	case p.Total == 0:
+		s.Class, s.State, s.Lead = "idle", "Nothing planned", plan
+	case len(a.Advised) > 0:
+		s.Class, s.State, s.Lead = "held", "Warning", "See the message above. "+rest
 	case p.Done():
 		s.Class, s.State, s.Lead = "well", "All well", "Done. There is nothing to do."
 	default:
-		s.Class, s.State, s.Lead = "working", "Working", "There is nothing to do. Greenlight attaches the rest by itself."
+		s.Class, s.State, s.Lead = "working", "Working", "There is nothing to do. "+rest
 	}
 	return s
+}
+
+// Title is the state and the progress.
+func (s summary) Title() string {
+	s.AllHeld = false // the state says it
+	return s.State + ": " + s.Heading()
 }
 
 // outlook is what comes next, and what is in force.
@@ -51,12 +74,22 @@ type outlook struct {
 	Review        string
 	Check, Resync time.Time
 	Plans         ledger.Plans
+	// LastGood means that the plan files have faults, and Plans is what was loaded before.
+	LastGood bool
 }
 
-func outlookOf(x *status.Contents, all []*status.Entry, p progress) outlook {
-	o := outlook{Resync: x.NextResync, Plans: x.Plans}
-	if n := p.Counts[status.InQueue]; n > 0 {
-		o.Queued, o.Pace = plural(n, "number"), cmp.Or(p.Pace.Words(), "on hold")
+func outlookOf(x *status.Contents, all []*status.Entry, p progress, now time.Time) outlook {
+	o := outlook{Resync: x.NextResync, Plans: x.Plans, LastGood: len(x.PlanFaultLines()) > 0}
+	if o.LastGood && x.Idle {
+		o.Plans = ledger.Plans{} // none is in force
+	}
+	switch held := x.Queue(now).Held(); {
+	case p.Pace.Queued > 0 && held > 0:
+		o.Queued, o.Pace = plural(p.Pace.Queued, "number"), p.Pace.Words()+", and "+grouped(held)+" on hold"
+	case p.Pace.Queued > 0:
+		o.Queued, o.Pace = plural(p.Pace.Queued, "number"), p.Pace.Words()
+	case held > 0:
+		o.Queued, o.Pace = plural(held, "number"), "on hold"
 	}
 	inReview := 0
 	for _, c := range all {
@@ -207,6 +240,14 @@ func nameOf(c *status.Entry) string {
 	return cmp.Or(c.Plan, "No plan")
 }
 
+// earlier returns the earlier of two times, of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func overview(x *status.Contents, q query) (*view, error) {
 	now := time.Now()
 	all := x.Campaigns()
@@ -226,18 +267,23 @@ func overview(x *status.Contents, q query) (*view, error) {
 	}
 	total := progressOf(x, "All numbers", x.Totals, x.Queue(now).All())
 	warnings, todo := alertsOf(x), tasksOf(all)
-	blocks := map[string]any{"summary": summaryOf(total, warnings, todo), "alerts": warnings, "pager": list.Pager}
+	glance := summaryOf(total, warnings, todo)
+	blocks := map[string]any{"summary": glance, "alerts": warnings, "pager": list.Pager}
+	due := x.Queue(now).Due()
 	if q.asks() {
 		here := "/status" + q.encode(1)
 		blocks["todo"] = slices.DeleteFunc(todo, func(t task) bool { return t.Link != here })
 	} else {
-		blocks["todo"], blocks["next"], blocks["health"] = todo, outlookOf(x, all, total), x.Checks
-		blocks["history"] = history{Chart: chartOf(x.History(now)), Lanes: lanesOf(status.LanesOf(all), total.Total)}
+		blocks["todo"], blocks["next"], blocks["health"] = todo, outlookOf(x, all, total, now), x.Checks
+		past := x.History(now)
+		due = earlier(due, past.Due)
+		blocks["history"] = history{Chart: chartOf(past), Lanes: lanesOf(status.LanesOf(all), total.Total)}
 	}
-	v, err := newView("overview", total.Heading(), total.Heading(), blocks)
+	v, err := newView("overview", glance.Title(), glance.Title()+". "+glance.Lead, blocks)
 	if err != nil {
 		return nil, err
 	}
+	v.Due = due
 	v.Data = filter{
 		Action: "/status", Text: q.Text, Hint: "Plan, campaign id or number", Phases: q.phaseOptions(), Shows: q.showOptions("campaigns"), Asks: q.asks(),
 	}

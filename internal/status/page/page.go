@@ -42,6 +42,9 @@ type Config struct {
 	// Coalesce is how long a stream collects changes before it sends them, by default
 	// 400 ms.
 	Coalesce time.Duration
+	// Renew is how often a live page is rendered again although nothing has changed, since
+	// estimates and the chart depend on the time, by default 10 s.
+	Renew time.Duration
 	// Heartbeat is the interval of messages that detect disconnected clients, by default
 	// 15 s.
 	Heartbeat time.Duration
@@ -60,6 +63,8 @@ type Page struct {
 	ended   context.Context
 	end     context.CancelFunc
 	mux     *http.ServeMux
+	// rendered is for pages whose data is in memory.
+	rendered rendered
 }
 
 // New returns a page. Live pages need [Page.Run].
@@ -67,6 +72,7 @@ func New(config Config) *Page {
 	config.MaxStreams = cmp.Or(config.MaxStreams, 50)
 	config.Refresh = cmp.Or(config.Refresh, 3*time.Second)
 	config.Coalesce = cmp.Or(config.Coalesce, 400*time.Millisecond)
+	config.Renew = cmp.Or(config.Renew, 10*time.Second)
 	config.Heartbeat = cmp.Or(config.Heartbeat, 15*time.Second)
 	config.WriteTimeout = cmp.Or(config.WriteTimeout, 5*time.Second)
 	p := &Page{config: config, life: rand.Text()[:8], streams: make(chan struct{}, config.MaxStreams), mux: http.NewServeMux()}
@@ -150,7 +156,6 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"asset":      func(name string) string { return "/status/assets/" + name + "?v=" + hashes[name] },
 	"plural":     plural,
 	"grouped":    grouped,
-	"short":      short,
 	"phaseClass": phaseClass,
 	"spaced":     func(word any) string { return spaced(fmt.Sprint(word)) },
 	"upper":      func(word any) string { return upper(fmt.Sprint(word)) },

@@ -74,6 +74,9 @@ func TestPage_SaysThatNothingIsPlanned(t *testing.T) {
 			t.Errorf("the page does not say %q:\n%s", words, body)
 		}
 	}
+	if strings.Contains(body, `class="chart"`) {
+		t.Error("there is a chart of no numbers")
+	}
 	// The ledger is followed as soon as it exists.
 	book, err := ledger.Create(t.Context(), w.js, 1)
 	must(t, err)
@@ -176,7 +179,7 @@ func TestPage_ShowsAPastTimeAsNow(t *testing.T) {
 // Numbers whose campaign is approved wait for the rate limit, and the page says how long.
 func TestPage_ShowsTheQueue(t *testing.T) {
 	t.Parallel()
-	w := start(t, startJetStream(t), page.Config{})
+	w := start(t, startJetStream(t), page.Config{Refresh: often})
 	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "one", Phase: ledger.PhaseApproved, Since: time.Now()})
 	for i := range 3 {
 		w.putNumber(t, ledger.Number{
@@ -191,6 +194,13 @@ func TestPage_ShowsTheQueue(t *testing.T) {
 	if _, body := w.get(t, "/status/campaigns/C1"); !strings.Contains(body, "next try place 3, about 3 h") {
 		t.Errorf("the numbers do not show their places:\n%s", body)
 	}
+	// What is on hold has no place, and its time is not counted.
+	w.putCampaign(t, ledger.Campaign{ID: "C2", Planned: true, Plan: "two", Phase: ledger.PhaseApproved, Since: time.Now()})
+	w.putNumber(t, ledger.Number{Number: "+12125550150", CampaignID: "C2", State: ledger.Planned, Reason: ledger.Queued, Since: time.Now(), NextAt: time.Now().Add(9 * time.Hour)})
+	must(t, w.book.Hold(t.Context(), []string{"C2"}, ledger.HeldBy{By: "ann@ops", At: time.Now()}))
+	w.await(t, "/status", func(body string) bool {
+		return strings.Contains(body, "<b>3 numbers</b>, about 3 h, and 1 on hold<")
+	})
 }
 
 // A number that needs a person has a next try as well, and the page shows both.
@@ -296,8 +306,22 @@ func TestPage_ShowsAFaultOfThePlanFilesOnce(t *testing.T) {
 	plans := status.Check{Name: "plans", Advisory: true, Ready: func(context.Context) error { return planFaults() }}
 	w := start(t, startJetStream(t), page.Config{}, status.ViewConfig{Checks: []status.Check{plans}, PlanFaults: planFaults})
 	_, body := w.get(t, "/status")
-	if !strings.Contains(body, "<h2>The plan files cannot be used</h2>") || !strings.Contains(body, "<li><code>plan.yaml:2:1:") || strings.Contains(body, "Warning: plans") {
+	if !strings.Contains(body, "<h2>The plan files cannot be used, and no plan set is in force: nothing is checked or attached.</h2>") || !strings.Contains(body, "<li><code>plan.yaml:2:1:") || strings.Contains(body, "Warning: plans") {
 		t.Errorf("got\n%s", body)
+	}
+}
+
+// The assigner, which may be another process, recorded that the plan files have faults.
+func TestPage_ShowsAFaultThatTheAssignerFound(t *testing.T) {
+	t.Parallel()
+	w := start(t, startJetStream(t), page.Config{Refresh: often})
+	w.work(t)
+	must(t, w.book.PutPlans(t.Context(), ledger.Plans{Hash: "3f9a41c07be2", Fault: "plan.yaml:3:1: no\nplan.yaml:9:1: no"}))
+	body := w.await(t, "/status", func(body string) bool { return strings.Contains(body, "plan.yaml:3:1") })
+	for _, words := range []string{"<h2>The plan files cannot be used; the last good set stays in force.</h2>", "<li><code>plan.yaml:9:1: no</code></li>", ", the last good set</dd>", "<dt>Loaded</dt>"} {
+		if !strings.Contains(body, words) {
+			t.Errorf("no %q in\n%s", words, body)
+		}
 	}
 }
 

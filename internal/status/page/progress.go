@@ -46,9 +46,9 @@ type progress struct {
 
 func progressOf(x *status.Contents, name string, counts map[ledger.NumberKind]int, pace status.Pace) progress {
 	p := progress{Name: name, Pace: pace, AllHeld: x.Hold.All != nil, Unknown: len(x.Missing) > 0, Stale: x.Unreachable != ""}
-	for kind, n := range counts {
+	p.Counts = status.PartsOf(counts)
+	for _, n := range p.Counts {
 		p.Total += n
-		p.Counts[status.PartOf(kind)] += n
 	}
 	p.Sendable = p.Counts[status.CanSend]
 	before := 0
@@ -123,7 +123,7 @@ type chart struct {
 }
 
 func chartOf(h status.History) chart {
-	c := chart{Slots: len(h.Counts), Span: status.Span(time.Duration(len(h.Counts)) * h.Slot)}
+	c := chart{Slots: len(h.Counts), Span: spelled(time.Duration(len(h.Counts)) * h.Slot)}
 	if c.Slots == 0 {
 		return c
 	}
@@ -149,7 +149,7 @@ func chartOf(h status.History) chart {
 	}
 	from := h.End.Add(-time.Duration(c.Slots) * h.Slot)
 	for at := from.Truncate(h.Tick).Add(h.Tick); at.Before(h.End); at = at.Add(h.Tick) {
-		if x := float64(at.Sub(from)) / float64(h.End.Sub(from)); x > 0.05 && x < 0.93 {
+		if x := float64(at.Sub(from)) / float64(h.End.Sub(from)); x > 0.05 && x < 0.87 { // "now" is at the end
 			c.Ticks = append(c.Ticks, tick{strconv.FormatFloat(100*x, 'f', 1, 64) + "%", at})
 		}
 	}
@@ -258,6 +258,14 @@ func milestonesOf(c *status.Entry) []milestone {
 	return slices.DeleteFunc(list, func(step milestone) bool { return step.At.IsZero() && step.Count == "" })
 }
 
+// spelled writes a duration in hours or minutes, in words: "24 hours".
+func spelled(d time.Duration) string {
+	if d < time.Hour {
+		return plural(int(d.Minutes()), "minute")
+	}
+	return plural(int(d.Hours()), "hour")
+}
+
 // plural is status.Count with thousands separators.
 func plural(n int, noun string) string {
 	if n == 1 {
@@ -281,12 +289,4 @@ func spaced(word string) string { return strings.ReplaceAll(word, "_", " ") }
 // upper returns the text with a capital letter.
 func upper(text string) string {
 	return strings.ToUpper(text[:min(1, len(text))]) + text[min(1, len(text)):]
-}
-
-// short abbreviates a long id.
-func short(id string) string {
-	if len(id) <= 12 {
-		return id
-	}
-	return id[:8] + "…"
 }

@@ -77,13 +77,28 @@ func TestScale(t *testing.T) {
 	if answer.StatusCode != http.StatusOK || len(body) > total*700 {
 		t.Errorf("/status.json: %d, %d bytes for %d numbers", answer.StatusCode, len(body), total)
 	}
-	l := listen(t, w, "/status", "")
-	l.next()
+	// All live pages that there may be show a change: half the overview, half a campaign.
+	var pages []*live
+	for i := range 50 {
+		pages = append(pages, listen(t, w, []string{"/status", "/status/campaigns/" + campaignID(0)}[i%2], ""))
+		pages[i].next()
+	}
+	l := pages[0]
+	began = time.Now()
 	w.putNumber(t, ledger.Number{Number: e164(0, 0), CampaignID: campaignID(0), Plan: "plan-0000", State: ledger.Sendable, Since: time.Now()})
-	if p, size, ok := l.next(); !ok || len(p.Rows) != 1 || size > 8000 {
+	if p, size, ok := l.next(); !ok || len(p.Rows) != 1 || size > 12_000 {
 		t.Errorf("one change of a number sent %d rows in %d bytes", len(p.Rows), size)
 	} else {
 		t.Logf("one change of a number sent %d bytes", size)
+	}
+	for i, l := range pages[1:] {
+		if p, _, ok := l.next(); !ok || len(p.Rows) == 0 {
+			t.Errorf("live page %d got no rows", i+1)
+		}
+	}
+	t.Logf("%d live pages had the change after %v", len(pages), time.Since(began).Round(time.Millisecond))
+	for _, l := range pages {
+		l.cancel()
 	}
 	t.Run("in a browser", func(t *testing.T) { scaleInBrowser(t, w) })
 }
@@ -106,17 +121,29 @@ func campaignID(i int) string { return fmt.Sprintf("751c6a5c-907b-43a9-8ada-%012
 
 func e164(campaign, i int) string { return fmt.Sprintf("+1212%07d", campaign*50+i) }
 
+// load writes records with the history of a day: campaigns were approved one after the other,
+// and their numbers attached one by one. None can send yet.
 func load(t *testing.T, js jetstream.JetStream, campaigns, each int) {
 	t.Helper()
 	publish := recordWriter(t, js)
 	now := time.Now()
+	named := now.Add(-23 * time.Hour)
 	for i := range campaigns {
 		id, name := campaignID(i), fmt.Sprintf("plan-%04d", i)
-		publish("CAMPAIGNS."+id, ledger.Campaign{Version: 2, ID: id, TelnyxID: id, TCRID: "C" + id[30:], Planned: true, Plan: name, PlanHash: "a1b2", Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED", Since: now})
+		approved := named.Add(22 * time.Hour * time.Duration(i) / time.Duration(campaigns))
+		publish("CAMPAIGNS."+id, ledger.Campaign{
+			Version: 2, ID: id, TelnyxID: id, TCRID: "C" + id[30:], Planned: true, Plan: name, PlanHash: "a1b2", Phase: ledger.PhaseApproved, Status: "MNO_PROVISIONED",
+			Since: approved, ApprovedAt: approved, NoticedAt: approved,
+		})
 		for j := range each {
-			n := ledger.Number{Version: 2, Number: e164(i, j), CampaignID: id, Plan: name, PlanHash: "a1b2", EntryHash: "c3d4", State: ledger.Pending, Status: "PENDING_ASSIGNMENT", Since: now, ClaimedAt: now, NextAt: now.Add(time.Hour)}
+			requested := approved.Add(time.Duration(j+1) * time.Minute)
+			n := ledger.Number{
+				Version: 2, Number: e164(i, j), CampaignID: id, Plan: name, PlanHash: "a1b2", EntryHash: "c3d4", State: ledger.Attached, Status: "ASSIGNED",
+				Since: requested.Add(time.Second), Firsts: ledger.Firsts{Named: named, Requested: requested, Attached: requested.Add(time.Second)}, NextAt: now.Add(time.Hour),
+			}
 			if j%10 == 0 {
 				n.State, n.Reason, n.NeedsPerson, n.Detail = ledger.Failed, ledger.NotOwned, true, fmt.Sprintf("Telnyx's own words about this very number %s, which are as long as such words are", n.Number)
+				n.Firsts.Attached = time.Time{}
 			}
 			publish("NUMBERS."+id+"."+n.Number[1:], n)
 		}

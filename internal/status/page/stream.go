@@ -98,7 +98,7 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// follow sends patches as the view changes.
+// follow sends patches as the view changes, and as time passes.
 func (p *Page) follow(ctx context.Context, client *client, of *url.URL, since string) error {
 	var has seen
 	var m memo
@@ -107,6 +107,7 @@ func (p *Page) follow(ctx context.Context, client *client, of *url.URL, since st
 	first := true
 	for {
 		version, changed, loaded := p.config.View.Version()
+		renew := time.After(p.config.Renew)
 		if loaded {
 			v, err := p.view(ctx, of, &m)
 			if errors.Is(err, errNotFound) {
@@ -115,6 +116,7 @@ func (p *Page) follow(ctx context.Context, client *client, of *url.URL, since st
 			if err != nil {
 				return err
 			}
+			renew = time.After(v.lifetime(p.config.Renew))
 			d, differs := has.update(v)
 			// The client already has the page that it loaded, unless something changed
 			// while the view was rendered here.
@@ -136,7 +138,7 @@ func (p *Page) follow(ctx context.Context, client *client, of *url.URL, since st
 		if err := p.wait(ctx, client, heartbeat, time.After(p.config.Coalesce), nil); err != nil {
 			return err
 		}
-		if err := p.wait(ctx, client, heartbeat, nil, changed); err != nil {
+		if err := p.wait(ctx, client, heartbeat, renew, changed); err != nil {
 			return err
 		}
 	}

@@ -122,7 +122,7 @@ func TestStream_SendsOnlyChanges(t *testing.T) {
 	l.beat() // a change before the first rendering would be sent with the whole page
 	w.putNumber(t, ledger.Number{Number: "+15551234574", CampaignID: springID, Plan: "spring-promo", State: ledger.Sendable, Since: time.Now()})
 	p, size, ok := l.next()
-	if !ok || p.Title != "24 of 39 numbers can send" || len(p.Rows) != 1 || !strings.Contains(p.Rows["c-"+springID], "<b>15</b> of 20") {
+	if !ok || p.Title != "Needs a person: 24 of 39 numbers can send" || len(p.Rows) != 1 || !strings.Contains(p.Rows["c-"+springID], "<b>15</b> of 20") {
 		t.Errorf("got %+v", p)
 	}
 	if len(p.Blocks) != 2 || !strings.Contains(p.Blocks["summary"], "24 of 39") || !strings.Contains(p.Blocks["history"], "now 24 of 39") || p.Order != nil {
@@ -164,7 +164,7 @@ func TestStream_SendsHoldsAndDeadLetters(t *testing.T) {
 	must(t, events.NewPublisher(w.js).DeadLetter(t.Context(), events.DeadLetter{Origin: "webhook", Reason: "not_an_event", Key: "another", Body: []byte("?")}))
 	// One refresh may fall between the two.
 	l.until(func(p patch) bool {
-		return strings.Contains(p.Blocks["alerts"], "<h2>On hold: spring-promo, since ")
+		return strings.Contains(p.Blocks["alerts"], "<h2>On hold: spring-promo, since <time ")
 	})
 	letters.until(func(p patch) bool { return p.Title == "3 dead letters" && len(p.Rows) == 1 && len(p.Order) == 3 })
 }
@@ -182,6 +182,30 @@ func TestStream_SendsTheTimelineOfANumber(t *testing.T) {
 	if last := p.Rows[p.Order[len(p.Order)-1]]; len(p.Rows) != 1 || !strings.Contains(last, "Its state is now attached.") {
 		t.Errorf("got rows %v in order %v", p.Rows, p.Order)
 	}
+}
+
+// An open page of a number follows a hold, which changes no record.
+func TestStream_SendsAHoldToTheNumbersPage(t *testing.T) {
+	t.Parallel()
+	w := mixed(t, page.Config{Refresh: often})
+	settled(t, w)
+	l := listen(t, w, "/status/numbers/15551234576", "")
+	l.next()
+	must(t, w.book.Hold(t.Context(), []string{springID}, ledger.HeldBy{By: "ann@ops", At: time.Now()}))
+	l.until(func(p patch) bool {
+		return strings.Contains(p.Blocks["number-head"], "On hold: nothing is sent until you run greenlight resume.")
+	})
+}
+
+// Estimates and the chart move on with the time, without a change of the ledger.
+func TestStream_MovesOnWithoutAChange(t *testing.T) {
+	t.Parallel()
+	w := start(t, startJetStream(t), page.Config{Renew: 50 * time.Millisecond})
+	w.putNumber(t, ledger.Number{Number: "+15551234567", CampaignID: "C1", State: ledger.Planned, Reason: ledger.Queued, Since: time.Now(), NextAt: time.Now().Add(50 * time.Second)})
+	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "<b>1 number</b>, about ") })
+	l := listen(t, w, "/status", "")
+	first, _, _ := l.next()
+	l.until(func(p patch) bool { return p.Blocks["next"] != "" && p.Blocks["next"] != first.Blocks["next"] })
 }
 
 // A burst of changes makes two patches: the first change, and all the others.

@@ -6,8 +6,11 @@ import (
 	"html/template"
 	"net/url"
 	"strings"
+	"sync"
+	"time"
 
 	"greenlight/internal/status"
+	"greenlight/internal/timeline"
 )
 
 // errNotFound means that there is no page at an address.
@@ -24,6 +27,16 @@ type view struct {
 	Rows   []row
 	// Data is further data for the page's template.
 	Data any
+	// Due is when a part that was kept for some seconds is made again; zero if none was.
+	Due time.Time
+}
+
+// lifetime is how long the view is used if nothing changes, at most the given time.
+func (v *view) lifetime(most time.Duration) time.Duration {
+	if v.Due.IsZero() {
+		return most
+	}
+	return min(most, time.Until(v.Due))
 }
 
 type row struct {
@@ -31,10 +44,43 @@ type row struct {
 	HTML template.HTML
 }
 
-// memo caches a view that is expensive to read, for one live page.
+// memo caches what is expensive to read from NATS, for one live page.
 type memo struct {
-	key  string
-	made *view
+	key      string
+	made     *view
+	timeline timeline.Timeline
+}
+
+// rendered has the views of one version of the data by address, which live pages share. A
+// view is used for at most Config.Renew, since it has estimates and the current time.
+type rendered struct {
+	mu      sync.Mutex
+	version uint64
+	views   map[string]dated
+}
+
+type dated struct {
+	*view
+	until time.Time
+}
+
+// shared returns the view at an address, which f renders unless another page has it.
+func (p *Page) shared(address string, f func(*status.Contents) (*view, error)) (v *view, err error) {
+	r := &p.rendered
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	version, _, _ := p.config.View.Version()
+	if r.views == nil || r.version != version || len(r.views) >= p.config.MaxStreams {
+		r.version, r.views = version, make(map[string]dated)
+	}
+	if known, ok := r.views[address]; ok && time.Now().Before(known.until) {
+		return known.view, nil
+	}
+	p.config.View.Read(func(x *status.Contents) { v, err = f(x) })
+	if err == nil {
+		r.views[address] = dated{v, time.Now().Add(v.lifetime(p.config.Renew))}
+	}
+	return v, err
 }
 
 // view renders the page at an address under /status. The error matches errNotFound if
@@ -42,15 +88,12 @@ type memo struct {
 func (p *Page) view(ctx context.Context, at *url.URL, m *memo) (*view, error) {
 	q := parseQuery(at.Query())
 	path := strings.TrimPrefix(at.Path, "/status")
-	var v *view
-	var err error
+	address := at.Path + q.encode(q.Page)
 	if path == "" {
-		p.config.View.Read(func(x *status.Contents) { v, err = overview(x, q) })
-		return v, err
+		return p.shared(address, func(x *status.Contents) (*view, error) { return overview(x, q) })
 	}
 	if id, ok := strings.CutPrefix(path, "/campaigns/"); ok {
-		p.config.View.Read(func(x *status.Contents) { v, err = campaignView(x, id, q) })
-		return v, err
+		return p.shared(address, func(x *status.Contents) (*view, error) { return campaignView(x, id, q) })
 	}
 	if digits, ok := strings.CutPrefix(path, "/numbers/"); ok {
 		return p.number(ctx, digits, m)

@@ -1,9 +1,13 @@
 package page
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"greenlight/internal/status"
 )
 
 func TestQuery_IsBoundedAndRoundTrips(t *testing.T) {
@@ -26,5 +30,40 @@ func TestQuery_IsBoundedAndRoundTrips(t *testing.T) {
 		if q := read(address); q.encode(q.Page) != want {
 			t.Errorf("%s: got %s, want %s", address, q.encode(q.Page), want)
 		}
+	}
+}
+
+// Open pages with the same address share what was rendered.
+func TestView_IsRenderedOnceForAVersion(t *testing.T) {
+	t.Parallel()
+	p := New(Config{View: status.NewView(status.ViewConfig{}), Renew: time.Hour})
+	read := func(address string) *view {
+		t.Helper()
+		at, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := p.view(t.Context(), at, &memo{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	first := read("/status")
+	if read("/status") != first || read("/status?show=bogus") != first {
+		t.Error("the same page was rendered twice")
+	}
+	if read("/status?show=person") == first {
+		t.Error("another filter has the same page")
+	}
+	for i := range 3 * p.config.MaxStreams {
+		read(fmt.Sprint("/status?q=", i))
+	}
+	if got := len(p.rendered.views); got > p.config.MaxStreams {
+		t.Errorf("%d views are kept, want at most %d", got, p.config.MaxStreams)
+	}
+	p.config.Renew = 0
+	if last := read("/status"); read("/status") == last {
+		t.Error("an old page was shown again")
 	}
 }

@@ -49,7 +49,7 @@ refused by server-side apply.
 {{- define "greenlight.env" -}}
 {{- $env := .env -}}
 {{- range .extra -}}
-{{- if and (has .name (list "TELNYX_API_KEY" "ADMIN_TOKEN" "NOTIFY_URL" "NATS_URL")) (not .valueFrom) -}}
+{{- if and (has .name (list "TELNYX_API_KEY" "ADMIN_TOKEN" "NOTIFY_URL" "NATS_URL" "OTEL_EXPORTER_OTLP_HEADERS" "OTEL_EXPORTER_OTLP_TRACES_HEADERS")) (not .valueFrom) -}}
 {{- fail (printf "extraEnv: %s is a secret: give it by valueFrom, or in existingSecret" .name) -}}
 {{- end -}}
 {{- $env = omit $env .name -}}
@@ -79,6 +79,12 @@ The template of a pod. It takes:
 {{- define "greenlight.pod" -}}
 {{- $values := index .root.Values .program -}}
 {{- $env := merge (dict "ADMIN_LISTEN" ":8081" "ADMIN_TOKEN_FILE" "/secrets/admin-token") .env -}}
+{{- $keys := append .keys "admin-token" -}}
+{{- /* A setting is refused that has a file, too. */ -}}
+{{- range $values.extraEnv -}}
+{{- $env = omit $env (printf "%s_FILE" .name) -}}
+{{- $keys = without $keys (.name | lower | replace "_" "-") -}}
+{{- end -}}
 metadata:
   labels:
     {{- include "greenlight.selector" (list .root .name) | nindent 4 }}
@@ -165,7 +171,9 @@ spec:
         readOnlyRootFilesystem: true
         capabilities: {drop: [ALL]}
       volumeMounts:
+        {{- if $keys }}
         - {name: secrets, mountPath: /secrets, readOnly: true}
+        {{- end }}
         {{- if .plans }}
         # Without subPath, so that changes are seen.
         - {name: plans, mountPath: /config/plans, readOnly: true}
@@ -174,14 +182,16 @@ spec:
         - {name: data, mountPath: /data}
         {{- end }}
   volumes:
+    {{- if $keys }}
     - name: secrets
       secret:
         secretName: {{ .root.Values.existingSecret }}
         defaultMode: 0440
         items:
-          {{- range append .keys "admin-token" }}
+          {{- range $keys }}
           - {key: {{ . }}, path: {{ . }}}
           {{- end }}
+    {{- end }}
     {{- if .plans }}
     - name: plans
       {{- include "greenlight.plans" .root | nindent 6 }}

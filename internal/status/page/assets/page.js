@@ -1,8 +1,9 @@
-// Shows times relative to now, and applies the changes that the server sends as elements by
-// id, without loading the page again.
+// Shows times relative to now, makes ids short, and applies the changes that the server sends
+// as elements by id, without loading the page again.
 "use strict";
 (() => {
   const page = document.body.dataset;
+  const main = document.getElementById("main");
   const live = document.getElementById("live");
   const liveText = document.getElementById("live-text");
 
@@ -12,7 +13,7 @@
   const minutes = new Intl.DateTimeFormat(undefined, { timeStyle: "short", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
   function clock(then, format) {
-    if (then.toDateString() === new Date().toDateString()) return format.format(then);
+    if (then.toDateString() === new Date(Date.now()).toDateString()) return format.format(then);
     return `${day.format(then)} ${minutes.format(then)}`;
   }
   function span(seconds) {
@@ -40,26 +41,60 @@
     for (const element of root.querySelectorAll("[data-ago]")) write(element, ago(new Date(element.dataset.ago)));
     for (const tick of root.querySelectorAll("[data-time]")) write(tick, clock(new Date(tick.dataset.time), minutes));
   }
-  showTimes(document);
-  setInterval(() => showTimes(document), 5000);
   document.getElementById("zone").textContent = "of this browser";
+
+  // say lets a screen reader read a text.
+  function say(text) { document.getElementById("announce").textContent = text; }
+
+  function element(html) {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    return template.content.firstElementChild;
+  }
+
+  // Ids that could not be copied are shown in full, so that they can be selected.
+  const inFull = new Set();
+  function showId(button) {
+    const id = button.title;
+    write(button.children[1], id.length <= 12 || inFull.has(id) ? id : `${id.slice(0, 6)}…${id.slice(-4)}`);
+  }
+  // prepare shows the times, and makes each id a button that copies it.
+  function prepare(root) {
+    showTimes(root);
+    for (const id of root.querySelectorAll("span.id")) {
+      const button = element('<button class="id" type="button"><span class="unseen">Copy </span><span></span><svg aria-hidden="true" width="12" height="12"><use href="#copy"/></svg></button>');
+      button.title = id.textContent;
+      showId(button);
+      id.replaceWith(button);
+    }
+    return root;
+  }
+  prepare(document);
 
   // Copying works on localhost and over TLS, where browsers allow it.
   document.addEventListener("click", async (event) => {
-    const button = event.target.closest("[data-copy]");
+    const button = event.target.closest("button.id");
     if (!button) return;
-    const text = button.querySelector("span:not(.unseen)");
-    text.dataset.id ||= text.textContent;
+    const id = button.title;
     try {
-      await navigator.clipboard.writeText(button.dataset.copy);
-      write(text, "copied");
+      await navigator.clipboard.writeText(id);
     } catch {
-      write(text, button.dataset.copy);
+      inFull.add(id);
+      showId(button);
+      say("Not copied. The id is shown in full.");
+      return;
     }
-    setTimeout(() => write(text, text.dataset.id), 2000);
+    write(button.children[1], "copied");
+    say(`Copied ${id}`);
+    // A change may give the button another id meanwhile.
+    setTimeout(() => showId(button), 2000);
   });
 
-  if (!page.of || !window.EventSource) return;
+  const tick = 5000;
+  if (!page.of || !window.EventSource) {
+    setInterval(() => showTimes(document), tick);
+    return;
+  }
 
   // merge makes old like fresh and keeps the elements that are there, so that focus,
   // selection and scroll stay.
@@ -84,73 +119,105 @@
     present.slice(wanted.length).forEach((child) => child.remove());
   }
 
-  function element(html) {
-    const template = document.createElement("template");
-    template.innerHTML = html;
-    return template.content.firstElementChild;
-  }
-
   // Announcements are at least this many milliseconds apart, so that a screen reader can
   // read other things. In between only the latest is kept.
   const pause = 10000;
   let announced = 0;
+  let latest = "";
   let due = 0;
   function announce(text) {
     clearTimeout(due);
-    const box = document.getElementById("announce");
     const left = announced + pause - Date.now();
     if (left > 0) {
       due = setTimeout(() => announce(text), left);
-    } else if (box.textContent !== text) {
+    } else if (latest !== text) {
       announced = Date.now();
-      box.textContent = text;
+      latest = text;
+      say(text);
     }
   }
 
   const rows = document.getElementById("rows");
+  let title = document.title;
   function take(patch) {
-    document.title = `${patch.title} · Greenlight`;
-    announce(patch.heading);
+    title = `${patch.title} · Greenlight`;
     for (const [id, html] of Object.entries(patch.blocks || {})) {
       const old = document.getElementById(id);
-      if (!old) continue;
-      const fresh = element(html);
-      showTimes(fresh);
-      merge(old, fresh);
+      if (old) merge(old, prepare(element(html)));
     }
     const fresh = new Map();
     for (const [id, html] of Object.entries(patch.rows || {})) {
-      const made = element(html);
-      showTimes(made);
+      const made = prepare(element(html));
       const old = document.getElementById(id);
       if (old) merge(old, made);
       else fresh.set(id, made);
     }
+    if (patch.order) arrange(patch.order, fresh);
+    const alarms = [...document.querySelectorAll("#alerts section")].map((alarm) => alarm.getAttribute("aria-label"));
+    announce([...alarms, patch.heading].join(". "));
     if (source) showLive();
-    if (!patch.order) return;
-    const keep = new Set(patch.order);
+  }
+
+  // arrange puts the rows in order. An element that moves loses the focus, so that it is given
+  // back.
+  function arrange(order, fresh) {
+    const focused = document.activeElement;
+    const keep = new Set(order);
     for (const row of [...rows.children]) if (!keep.has(row.id)) row.remove();
-    patch.order.forEach((id, i) => {
+    order.forEach((id, i) => {
       const row = fresh.get(id) || document.getElementById(id);
       if (row && rows.children[i] !== row) rows.insertBefore(row, rows.children[i] || null);
     });
+    if (rows.contains(focused)) focused.focus({ preventScroll: true });
   }
 
   function show(is, text) {
     live.dataset.is = is;
-    liveText.textContent = text;
+    write(liveText, text);
+  }
+  // The clock beside "Live" and the relative times are of the same moment.
+  function showClock(then) {
+    document.getElementById("updated").dateTime = new Date(then).toISOString();
+    showTimes(document);
+  }
+
+  // heard is when the server last sent something. It does so every 15 s; after a longer
+  // silence the connection is lost.
+  let heard = Date.now();
+  const silence = 45000;
+  function hear() {
+    heard = Date.now();
+    showLive();
   }
 
   // A live page is still not current while the server cannot read NATS.
   function showLive() {
+    const lost = document.getElementById("lost");
+    if (lost) {
+      lost.remove();
+      announce("Live again.");
+    }
+    document.title = title;
     if (document.querySelector("#alerts[data-stale]")) {
       show("broken", "Not current");
+      showTimes(document);
       return;
     }
     show("live", "Live");
-    const updated = document.getElementById("updated");
-    updated.dateTime = new Date().toISOString();
-    write(updated, phrases.at(new Date()));
+    showClock(Date.now());
+  }
+
+  // lose shows that no more changes arrive.
+  function lose() {
+    show("broken", "Not live");
+    if (document.getElementById("lost")) return;
+    main.prepend(element(`<section id="lost" class="alert bad" aria-labelledby="lost-title"><h2 id="lost-title">Not current since
+      <time datetime="${new Date(heard).toISOString()}" data-rel="since"></time></h2><p>This page gets no changes from Greenlight. It tries again by itself.</p></section>`));
+    showClock(heard);
+    document.title = `Not live: ${title}`;
+    clearTimeout(due);
+    latest = "Not live. This page gets no changes from Greenlight.";
+    say(latest);
   }
 
   let source = null;
@@ -159,19 +226,20 @@
   function open() {
     clearTimeout(again);
     source = new EventSource(`/status/events?of=${encodeURIComponent(page.of)}&since=${encodeURIComponent(version)}`);
-    source.onopen = showLive;
+    source.onopen = hear;
     source.addEventListener("patch", (event) => {
       version = event.lastEventId;
+      heard = Date.now();
       take(JSON.parse(event.data));
     });
-    source.addEventListener("here", showLive);
+    source.addEventListener("here", hear);
     source.addEventListener("gone", () => {
       close();
       show("broken", "No longer there");
     });
     source.onerror = () => {
       if (!source) return;
-      show("broken", "Not live: trying again");
+      lose();
       // The browser tries again by itself, unless the server refused.
       if (source.readyState === EventSource.CLOSED) again = setTimeout(open, 15000);
     };
@@ -181,6 +249,17 @@
     if (source) source.close();
     source = null;
   }
+  setInterval(() => {
+    if (source?.readyState === EventSource.OPEN && Date.now() - heard > silence) {
+      close();
+      lose();
+      open();
+    } else if (live.dataset.is === "live") {
+      showLive();
+    } else {
+      showTimes(document);
+    }
+  }, tick);
   // A hidden page closes its stream: a browser opens at most six for a host.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) close();
