@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 )
@@ -21,9 +23,10 @@ const (
 	carriersRetry = 10 * time.Minute
 	// carriersTime bounds a reading, since an event about the campaign waits for it.
 	carriersTime = time.Second
-	// mostWaiting bounds the waiting campaigns whose carriers are read when nothing about
-	// them has changed: more are resynced by one list.
-	mostWaiting = 50
+	// Without an event, the carriers of carriersBurst campaigns are read at once, and then of
+	// one each carriersEvery: 20 in a resync of 15 minutes.
+	carriersBurst = 20
+	carriersEvery = 45 * time.Second
 	// mostCarriers bounds the carriers of a campaign, carrierText their words in bytes.
 	mostCarriers, carrierText = 20, 40
 )
@@ -31,6 +34,9 @@ const (
 // Carriers reads the carriers' status of campaigns. It is safe for concurrent use.
 type Carriers struct {
 	client *telnyx.Client
+	budget *rate.Limiter // of readings without an event
+
+	naming sync.Mutex // held while names are read, so that they are read once
 
 	mu    sync.Mutex
 	names map[string]string    // by network id
@@ -39,7 +45,8 @@ type Carriers struct {
 
 // NewCarriers returns a Carriers that knows nothing yet.
 func NewCarriers(client *telnyx.Client) *Carriers {
-	return &Carriers{client: client, names: map[string]string{}, due: map[string]time.Time{}}
+	budget := rate.NewLimiter(rate.Every(carriersEvery), carriersBurst)
+	return &Carriers{client: client, budget: budget, names: map[string]string{}, due: map[string]time.Time{}}
 }
 
 // Read returns each carrier's status of a campaign, by network id. There are none if the
@@ -71,6 +78,8 @@ func clip(text string) string {
 
 // namesOf returns the carriers' names, or their ids. They are read when a network is new.
 func (c *Carriers) namesOf(ctx context.Context, id telnyx.CampaignID, networks []string) map[string]string {
+	c.naming.Lock()
+	defer c.naming.Unlock()
 	c.mu.Lock()
 	names := maps.Clone(c.names)
 	c.mu.Unlock()
@@ -113,11 +122,15 @@ func (c *Carriers) readAgainAt(key string, at time.Time) {
 // read stays as it was: nothing is decided by it.
 func (r *reconcile) readCarriers(ctx context.Context) error {
 	c := r.entry.Campaign
-	if !r.planned || !r.wasRead() || c.Reason != "" || r.listed && r.req.waiting > mostWaiting || r.a.queue.waits(r.req.key) {
+	if !r.planned || !r.wasRead() || c.Reason != "" || r.a.queue.waits(r.req.key) {
 		return nil
 	}
 	changed := r.req.changed || c.Status != r.before.Status || c.Phase != r.before.Phase
 	if !changed && !r.a.carriers.isDue(r.req.key, len(r.before.Carriers) > 0, r.a.now()) {
+		return nil
+	}
+	if !r.req.changed && !r.a.carriers.budget.AllowN(r.a.now(), 1) {
+		r.a.carriers.readAgainAt(r.req.key, r.a.now())
 		return nil
 	}
 	reading, cancel := context.WithTimeout(telnyx.Routine(ctx), carriersTime)

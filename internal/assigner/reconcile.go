@@ -61,8 +61,6 @@ type reconcile struct {
 	removes []plan.E164
 	// concluded is called when the request for a number has its answer; nil for nobody.
 	concluded func(number string)
-	// listed says that the campaign was taken out of a list of many.
-	listed bool
 	// pruneBase and pruned are the fields of the campaign's record.
 	pruneBase, pruned int
 
@@ -179,7 +177,6 @@ func (r *reconcile) read(ctx context.Context) (campaign telnyx.Campaign, seen *O
 		r.a.observer.campaigns.forgetMiss(r.want)
 	}
 	if c, unchanged := r.filed(ctx); unchanged {
-		r.listed = true
 		return c, nil, nil
 	}
 	guess, guessed := r.guess()

@@ -255,10 +255,10 @@ var scenarios = map[ledger.Reason][]scenario{
 		{name: "a mock", state: ledger.Planned, again: resync, words: "mock", prepare: campaignThat(func(c *telnyxsim.Campaign) { c.Mock = true }), fix: approved},
 	},
 	ledger.CampaignFull: {
-		{name: "by the plan's max_numbers", state: ledger.Planned, again: resync, words: "3 numbers", entry: []string{"max_numbers: 3"}, prepare: crowded(3), fix: freed(many(1)[0])},
+		{name: "by the plan's max_numbers", state: ledger.Planned, again: resync, words: "the limit is 3", entry: []string{"max_numbers: 3"}, prepare: crowded(3), fix: freed(many(1)[0])},
 		{name: "by Telnyx's words", state: ledger.Planned, again: timed, words: "Limit exceeded",
 			options: telnyxsim.Options{MaxNumbersPerCampaign: 3}, prepare: crowded(3), fix: freed(many(1)[0])},
-		{name: "of a sole proprietor", state: ledger.Planned, again: resync, words: "room for 1 numbers", prepare: func(w *world) {
+		{name: "of a sole proprietor", state: ledger.Planned, again: resync, words: "the limit is 1", prepare: func(w *world) {
 			campaignThat(func(c *telnyxsim.Campaign) { c.Usecase = "SOLE_PROPRIETOR" })(w)
 			crowded(1)(w)
 		}, fix: freed(many(1)[0])},

@@ -95,10 +95,10 @@ func numberNotifications() []Notification {
 	var list []Notification
 	for _, kind := range []string{"ASSIGNMENT", "DELETION"} {
 		list = append(list,
-			Notification{kebab(kind) + "-" + "success", EventPhoneNumber, func(a About) any {
+			Notification{kebab(kind) + "-success", EventPhoneNumber, func(a About) any {
 				return assignmentEvent(a.CampaignID, a.PhoneNumber, kind, "success")
 			}},
-			Notification{kebab(kind) + "-" + "failed", EventPhoneNumber, func(a About) any {
+			Notification{kebab(kind) + "-failed", EventPhoneNumber, func(a About) any {
 				return assignmentEvent(a.CampaignID, a.PhoneNumber, kind, "failed", "Long code could not be changed")
 			}})
 	}
