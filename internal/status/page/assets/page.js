@@ -253,7 +253,7 @@
     if (source?.readyState === EventSource.OPEN && Date.now() - heard > silence) {
       close();
       lose();
-      open();
+      again = setTimeout(open, 1000); // by then the server has seen the end of the old one
     } else if (live.dataset.is === "live") {
       showLive();
     } else {
