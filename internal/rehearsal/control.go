@@ -16,7 +16,7 @@ import (
 // ControlPath is the path of [Control], beside the API under /v2.
 const ControlPath = "/simulator"
 
-// Control lets a person move campaigns of a simulated Telnyx by hand:
+// Control lets a person change campaigns of a simulated Telnyx:
 //
 //	GET  /simulator                              the status of every campaign
 //	POST /simulator/campaigns/{name}/{step}      makes a step, see [Steps]
