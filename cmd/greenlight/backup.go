@@ -84,7 +84,7 @@ func (c *backupCommand) report(w io.Writer, m backup.Manifest) error {
 	return err
 }
 
-// standard is the name of the file that stands for standard input and output.
+// standard is the file name that means standard input or output.
 const standard = "-"
 
 // temporary copies the content, if any, to a temporary file, and returns its path. It is in

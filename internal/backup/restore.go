@@ -53,10 +53,10 @@ type Result struct {
 	Hold ledger.Hold
 }
 
-// Restore replaces the streams and buckets that the file has. Unless it is told to replace
-// them, it changes nothing if the server has history: events, dead letters, requests, or a
-// hold. What a new start has read from Telnyx is not history. The error matches [ErrHistory]
-// or [ErrBusy] if that is the cause.
+// Restore replaces the streams and buckets that the file has. Without [Options.Replace], it
+// changes nothing if the server has history: events, dead letters, requests, or a hold. What
+// a new start has read from Telnyx is not history. The error matches [ErrHistory] or
+// [ErrBusy] if that is the cause.
 //
 // Greenlight may run meanwhile; see the package comment. If Restore fails after it has begun
 // to replace, Greenlight waits until it is repeated.
