@@ -189,15 +189,22 @@ func contents(m backup.Manifest) string {
 
 // stayOrStart does the work on the server at NATS_URL or that of a greenlight up that runs.
 // Else it starts the built-in server on the data folder, alone, until the work is done.
-func (w where) stayOrStart(ctx context.Context, work func(ctx context.Context, js jetstream.JetStream, alone bool) error) (err error) {
+func (w where) stayOrStart(ctx context.Context, work func(ctx context.Context, js jetstream.JetStream, alone bool) error) error {
 	running := func(ctx context.Context, js jetstream.JetStream) error { return heed(ctx, js, false, work) }
 	if w.URL != "" || w.URLFile != "" {
 		return w.stay(ctx, running)
 	}
-	server, err := embedded.Start(embedded.Options{Dir: w.Dir, SyncAlways: true})
+	err := withServer(embedded.Options{Dir: w.Dir, SyncAlways: true}, func(js jetstream.JetStream) error { return heed(ctx, js, true, work) })
 	if errors.Is(err, embedded.ErrInUse) {
 		return w.stay(ctx, running)
 	}
+	return err
+}
+
+// withServer starts a built-in server, and stops it when the work is done. The error matches
+// [embedded.ErrInUse] if another process has the folder.
+func withServer(options embedded.Options, work func(jetstream.JetStream) error) (err error) {
+	server, err := embedded.Start(options)
 	if err != nil {
 		return err
 	}
@@ -211,7 +218,7 @@ func (w where) stayOrStart(ctx context.Context, work func(ctx context.Context, j
 	if err != nil {
 		return err
 	}
-	return heed(ctx, js, true, work)
+	return work(js)
 }
 
 // heed does the work and reports a missing permission at once; see [events.Heed].

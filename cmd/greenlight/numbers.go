@@ -208,24 +208,12 @@ func standalone(ctx context.Context, run func(context.Context, jetstream.JetStre
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	server, err := embedded.Start(embedded.Options{Dir: dir})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, server.Close()) }()
-	nc, err := events.Connect("", "greenlight numbers", server.InProcess()...)
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	if _, err := ledger.Create(ctx, js, 1); err != nil {
-		return err
-	}
-	return run(ctx, js)
+	return withServer(embedded.Options{Dir: dir}, func(js jetstream.JetStream) error {
+		if _, err := ledger.Create(ctx, js, 1); err != nil {
+			return err
+		}
+		return run(ctx, js)
+	})
 }
 
 // refused is the result of a number that was not attached or removed.
