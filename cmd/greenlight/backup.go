@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,7 +18,6 @@ import (
 	"greenlight/internal/backup"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/ledger"
 	"greenlight/internal/status"
 )
 
@@ -113,19 +109,15 @@ func (c *restoreCommand) Run(ctx context.Context, out output) error {
 		if c.isEmbedded() {
 			options.Room, _ = embedded.Room(c.Dir)
 		}
-		done, err := file.Restore(ctx, js, options)
-		kept := ""
-		if done.Kept != "" {
-			kept = " What it replaced is in " + done.Kept + "."
-		}
-		if err != nil && done.Kept != "" {
-			err = fmt.Errorf("%w;%s", err, kept)
+		kept, err := file.Restore(ctx, js, options)
+		if kept != "" {
+			fmt.Fprintf(out.Stderr, "What was there is kept in %s.\n", kept)
 		}
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out.Stdout, "Restored %s of %s (%s ago) to %s.%s%s\n", contents(file.Manifest), file.CreatedAt.Format("2006-01-02 15:04 MST"),
-			status.Span(now.Sub(file.CreatedAt)), c.server(), kept, onHold(done.Hold))
+		_, err = fmt.Fprintf(out.Stdout, "Restored %s of %s (%s ago) to %s. Holds stay; see greenlight status.\n", contents(file.Manifest),
+			file.CreatedAt.Format("2006-01-02 15:04 MST"), status.Span(now.Sub(file.CreatedAt)), c.server())
 		return err
 	})
 }
@@ -145,17 +137,6 @@ func readStandard(folder string) (path string, err error) {
 		return "", errors.Join(fmt.Errorf("read standard input: %w", err), os.Remove(file.Name()))
 	}
 	return file.Name(), nil
-}
-
-// onHold says what is on hold after a restore, empty if nothing is.
-func onHold(h ledger.Hold) (text string) {
-	if h.All != nil {
-		text = fmt.Sprintf(" Everything is on hold, by %s.", h.All)
-	}
-	if len(h.Campaigns) > 0 {
-		text += fmt.Sprintf(" %s on hold: %s.", status.Count(len(h.Campaigns), "campaign"), strings.Join(slices.Sorted(maps.Keys(h.Campaigns)), ", "))
-	}
-	return text
 }
 
 func contents(m backup.Manifest) string {

@@ -9,8 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -31,7 +29,7 @@ const (
 var (
 	// ErrNothing is matched by the error for a server without any of Greenlight's streams.
 	ErrNothing = errors.New("there is nothing to back up: neither webhook nor assigner ever ran here")
-	// ErrIncomplete is matched by the error for events without a whole ledger.
+	// ErrIncomplete is matched by the error for a server or file without some of them.
 	ErrIncomplete = errors.New("some streams or buckets are missing")
 	// ErrDamaged is matched by the error for a file that is not a whole backup.
 	ErrDamaged = errors.New("is damaged, or is not a backup of Greenlight")
@@ -63,15 +61,6 @@ func (m Manifest) Messages() (n uint64) {
 	return n
 }
 
-// stream returns the stream with that name, if the backup has it.
-func (m Manifest) stream(name string) (s Stream, ok bool) {
-	i := slices.IndexFunc(m.Streams, func(s Stream) bool { return s.Config.Name == name })
-	if i < 0 {
-		return Stream{}, false
-	}
-	return m.Streams[i], true
-}
-
 // entry is the name of a stream's snapshot in the file.
 func entry(stream string) string { return stream + ".snapshot" }
 
@@ -99,21 +88,6 @@ func existing(ctx context.Context, js jetstream.JetStream) (found []*jetstream.S
 	return found, nil
 }
 
-// checkWhole returns an error if there are events without a ledger or only a part of it.
-// Before an assigner ran, there is no ledger.
-func checkWhole(names []string) error {
-	buckets := 0
-	for _, bucket := range ledger.Buckets() {
-		if slices.Contains(names, "KV_"+bucket) {
-			buckets++
-		}
-	}
-	if !slices.Contains(names, events.StreamEvents) || buckets != 0 && buckets != len(ledger.Buckets()) {
-		return fmt.Errorf("%w: there are only %s", ErrIncomplete, strings.Join(names, ", "))
-	}
-	return nil
-}
-
 // Write writes a backup, which is not whole until Write returns. Program is the version of
 // this program. The error matches [ErrNothing], [ErrIncomplete] or [events.ErrRestoring] if
 // that is the cause.
@@ -125,27 +99,24 @@ func Write(ctx context.Context, js jetstream.JetStream, w io.Writer, program str
 	if err != nil {
 		return Manifest{}, err
 	}
-	return write(ctx, js, w, program)
+	found, err := existing(ctx, js)
+	switch {
+	case err != nil:
+		return Manifest{}, err
+	case len(found) == 0:
+		return Manifest{}, ErrNothing
+	case len(found) < len(order):
+		return Manifest{}, fmt.Errorf("%w; start webhook and assigner, which create them", ErrIncomplete)
+	}
+	return write(ctx, js, found, w, program)
 }
 
-func write(ctx context.Context, js jetstream.JetStream, w io.Writer, program string) (m Manifest, err error) {
+// write writes a backup of the streams.
+func write(ctx context.Context, js jetstream.JetStream, streams []*jetstream.StreamInfo, w io.Writer, program string) (m Manifest, err error) {
 	m = Manifest{Version: formatVersion, CreatedAt: time.Now().UTC(), Greenlight: program, NATS: js.Conn().ConnectedServerVersion()}
-	found, err := existing(ctx, js)
-	if err != nil {
-		return m, err
-	}
-	var names []string
-	for _, info := range found {
-		names = append(names, info.Config.Name)
-	}
-	if len(names) == 0 {
-		return m, ErrNothing
-	}
-	if err := checkWhole(names); err != nil {
-		return m, err
-	}
 	archive := zip.NewWriter(w)
-	for _, name := range names {
+	for _, info := range streams {
+		name := info.Config.Name
 		content, err := archive.CreateHeader(&zip.FileHeader{Name: entry(name), Modified: m.CreatedAt})
 		if err != nil {
 			return m, err
@@ -234,34 +205,32 @@ func (f *File) check() error {
 	if err != nil {
 		return fmt.Errorf("%w: its manifest: %w", ErrDamaged, err)
 	}
-	var names []string
-	for _, stream := range f.Streams {
-		if err := f.checkStream(stream); err != nil {
+	if len(f.Streams) != len(order) {
+		return fmt.Errorf("cannot be restored: %w", ErrIncomplete)
+	}
+	for i, stream := range f.Streams {
+		if err := f.checkStream(order[i], stream); err != nil {
 			return err
 		}
-		names = append(names, stream.Config.Name)
-	}
-	if err := checkWhole(names); err != nil {
-		return fmt.Errorf("cannot be restored: %w", err)
 	}
 	return nil
 }
 
-// checkStream refuses a stream that is not ours, is newer, or is damaged.
-func (f *File) checkStream(s Stream) error {
-	if !slices.Contains(order, s.Config.Name) {
-		return fmt.Errorf("%w: it has a stream %q", ErrDamaged, s.Config.Name)
+// checkStream refuses a stream that is not the named one, is newer, or is damaged.
+func (f *File) checkStream(name string, s Stream) error {
+	if s.Config.Name != name {
+		return fmt.Errorf("%w: it has stream %q where %s is due", ErrDamaged, s.Config.Name, name)
 	}
 	if err := events.CheckLayout(s.Config); err != nil {
 		return fmt.Errorf("cannot be restored: %w", err)
 	}
-	content, err := f.archive.Open(entry(s.Config.Name))
+	content, err := f.archive.Open(entry(name))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	defer content.Close()
 	if _, err := io.Copy(io.Discard, content); err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrDamaged, s.Config.Name, err)
+		return fmt.Errorf("%w: %s: %w", ErrDamaged, name, err)
 	}
 	return nil
 }

@@ -60,15 +60,6 @@ type Options struct {
 	Settle time.Duration
 }
 
-// Result is what a restore did.
-type Result struct {
-	// Kept is Options.Keep if that was written, else empty.
-	Kept string
-	// Hold is what is on hold after the restore: the holds of the backup, and those that were
-	// in force before the restore.
-	Hold ledger.Hold
-}
-
 // restore is a restore under way.
 type restore struct {
 	*File
@@ -77,35 +68,31 @@ type restore struct {
 	marker  jetstream.Stream
 }
 
-// Restore replaces the streams and buckets that the file has; see the package comment. The
-// error matches [ErrInPlace], [ErrBusy] or [ErrNoRoom] if that is the cause, and nothing was
-// changed then. Otherwise, Greenlight may have to wait until Restore is repeated, as the
-// error says.
-func (f *File) Restore(ctx context.Context, js jetstream.JetStream, o Options) (r Result, err error) {
+// Restore replaces all streams and buckets; see the package comment. It
+// returns Options.Keep if that was written, else nothing. The error matches [ErrInPlace],
+// [ErrBusy] or [ErrNoRoom] if that is the cause. It says whether nothing was changed, or
+// Greenlight waits until Restore is repeated.
+func (f *File) Restore(ctx context.Context, js jetstream.JetStream, o Options) (kept string, err error) {
 	s := restore{File: f, js: js, options: o}
 	alive, err := s.lock(ctx)
 	if err == nil {
 		defer alive.Unsubscribe()
-		r.Kept, err = s.prepare(ctx)
+		kept, err = s.prepare(ctx)
 	}
 	if err != nil {
-		return r, fmt.Errorf("nothing was changed: %w", err)
+		return kept, fmt.Errorf("nothing was changed: %w", err)
 	}
 	if err := s.replace(ctx); err != nil {
-		return r, fmt.Errorf("the restore is not complete, and Greenlight waits until it is repeated: %w", err)
+		return kept, fmt.Errorf("the restore is not complete, and Greenlight waits until it is repeated: %w", err)
 	}
-	r.Hold, err = ledger.ReadHold(ctx, js)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		err = nil // the assigner never ran
-	}
-	return r, err
+	return kept, nil
 }
 
 // lock refuses a second restore. The returned subscription answers those that follow.
 func (s *restore) lock(ctx context.Context) (*nats.Subscription, error) {
-	asking, cancel := context.WithTimeout(ctx, aliveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
-	_, err := s.js.Conn().RequestWithContext(asking, subjectAlive, nil)
+	_, err := s.js.Conn().RequestWithContext(ctx, subjectAlive, nil)
 	if err == nil {
 		return nil, ErrBusy
 	}
@@ -124,57 +111,45 @@ func (s *restore) prepare(ctx context.Context) (kept string, err error) {
 	if err != nil {
 		return "", err
 	}
-	found, err := s.replaced(ctx)
+	found, err := existing(ctx, s.js)
 	if err != nil {
 		return "", err
 	}
 	if !interrupted && !s.options.Replace && slices.ContainsFunc(found, s.isOlder) {
 		return "", fmt.Errorf("%w; to replace it, add --replace", ErrInPlace)
 	}
-	// An interrupted restore has kept what it began to replace.
+	// An interrupted restore kept what was there before it sealed EVENTS, which it restores last.
 	inUse := len(found) > 0 && found[0].Config.Name == events.StreamEvents && !found[0].Config.Sealed
 	if inUse || len(found) > 0 && !interrupted {
-		err := ToFile(s.options.Keep, func(w io.Writer) error {
-			_, err := write(ctx, s.js, w, s.options.Program)
+		kept = s.options.Keep
+		err := ToFile(kept, func(w io.Writer) error {
+			_, err := write(ctx, s.js, found, w, s.options.Program)
 			return err
 		})
 		if err != nil {
 			return "", fmt.Errorf("keep what is there: %w", err)
 		}
-		kept = s.options.Keep
 	}
-	return kept, s.mark(ctx, interrupted)
-}
-
-// replaced returns the existing streams that the file has, in order.
-func (s *restore) replaced(ctx context.Context) ([]*jetstream.StreamInfo, error) {
-	found, err := existing(ctx, s.js)
-	return slices.DeleteFunc(found, func(i *jetstream.StreamInfo) bool {
-		_, ok := s.stream(i.Config.Name)
-		return !ok
-	}), err
-}
-
-// isOlder reports whether a stream has data from before the backup. A cluster dates a
-// restored stream anew, but not its messages.
-func (s *restore) isOlder(i *jetstream.StreamInfo) bool {
-	return i.Created.Before(s.CreatedAt) || i.State.Msgs > 0 && i.State.FirstTime.Before(s.CreatedAt)
+	if s.marker, err = s.mark(ctx, interrupted); err != nil {
+		return kept, fmt.Errorf("create stream %s: %w", events.RestoreStream, err)
+	}
+	return kept, nil
 }
 
 // fits returns an error if the server would refuse the streams or has no room for them.
 func (s *restore) fits(ctx context.Context) error {
-	size := int64(0)
-	for _, stream := range s.Streams {
-		if err := events.MayRestore(ctx, s.js.Conn(), stream.Config.Name); err != nil {
-			return fmt.Errorf("restore stream %s: %w", stream.Config.Name, err)
-		}
-		size += int64(stream.State.Bytes)
+	if err := events.MayRestore(ctx, s.js.Conn(), events.StreamEvents); err != nil {
+		return err
 	}
 	account, err := s.js.AccountInfo(ctx)
 	if err != nil {
 		return fmt.Errorf("read the limits of the NATS account: %w", err)
 	}
-	if most := account.Limits.MaxStore; most > 0 && size > most {
+	size := int64(0)
+	for _, stream := range s.Streams {
+		size += int64(stream.State.Bytes)
+	}
+	if most := account.Limits.MaxStore; most > 0 && most < size {
 		return fmt.Errorf("%w: the backup has %d MB, and the NATS account may store %d MB", ErrNoRoom, size>>20, most>>20)
 	}
 	// Deleted messages may take as much in the files as the others.
@@ -184,42 +159,31 @@ func (s *restore) fits(ctx context.Context) error {
 	return nil
 }
 
-// mark creates the marker, or takes over that of an interrupted restore.
-func (s *restore) mark(ctx context.Context, interrupted bool) (err error) {
-	if interrupted {
-		s.marker, err = s.js.Stream(ctx, events.RestoreStream)
-	} else {
-		config := jetstream.StreamConfig{
-			Name: events.RestoreStream, Description: "A backup is being restored", Subjects: []string{subjectHold, subjectEvent + ">"},
-			Storage: jetstream.FileStorage, Replicas: s.replicas(),
-			Metadata: map[string]string{"id": nats.NewInbox()}, // of two at the same time, one is refused
-		}
-		s.marker, err = s.js.CreateStream(ctx, config)
-	}
-	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return ErrBusy
-	}
-	if err != nil {
-		return fmt.Errorf("create stream %s: %w", events.RestoreStream, err)
-	}
-	return nil
+// isOlder reports whether a stream has data from before the backup. A cluster dates a
+// restored stream anew, but not its messages.
+func (s *restore) isOlder(i *jetstream.StreamInfo) bool {
+	return i.Created.Before(s.CreatedAt) || i.State.Msgs > 0 && i.State.FirstTime.Before(s.CreatedAt)
 }
 
-// replicas is how many copies the marker needs: as many as the streams.
-func (s *restore) replicas() int {
-	copies := 1
-	if s.js.Conn().ConnectedClusterName() == "" {
-		return copies
+// mark creates the marker, or returns that of an interrupted restore.
+func (s *restore) mark(ctx context.Context, interrupted bool) (jetstream.Stream, error) {
+	if interrupted {
+		return s.js.Stream(ctx, events.RestoreStream)
 	}
-	for _, stream := range s.Streams {
-		copies = max(copies, stream.Config.Replicas)
+	marker, err := s.js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: events.RestoreStream, Description: "A backup is being restored", Subjects: []string{subjectHold, subjectEvent + ">"},
+		Storage: jetstream.FileStorage, Replicas: copies(s.js.Conn(), s.Streams[0]),
+		Metadata: map[string]string{"id": nats.NewInbox()}, // of two at the same time, one is refused
+	})
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return nil, ErrBusy
 	}
-	return copies
+	return marker, err
 }
 
 // replace carries over what must not get lost, deletes the streams, and restores them.
 func (s *restore) replace(ctx context.Context) error {
-	found, err := s.replaced(ctx)
+	found, err := existing(ctx, s.js)
 	if err != nil {
 		return err
 	}
@@ -228,7 +192,13 @@ func (s *restore) replace(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.carry(ctx); err != nil {
+	if err := s.carryHold(ctx); err != nil {
+		return fmt.Errorf("carry over the hold: %w", err)
+	}
+	if err := s.carryEvents(ctx); err != nil {
+		return fmt.Errorf("carry over the events: %w", err)
+	}
+	if err := s.awaitRequests(ctx); err != nil {
 		return err
 	}
 	for _, info := range found {
@@ -244,10 +214,10 @@ func (s *restore) replace(ctx context.Context) error {
 	if err := s.fill(ctx); err != nil {
 		return err
 	}
-	if err := s.js.DeleteStream(ctx, events.RestoreStream); err != nil {
-		return fmt.Errorf("delete stream %s: %w", events.RestoreStream, err)
+	if err := s.returnEvents(ctx); err != nil {
+		return fmt.Errorf("return the events: %w", err)
 	}
-	return nil
+	return s.js.DeleteStream(ctx, events.RestoreStream)
 }
 
 // seal makes EVENTS and the ledger refuse all changes, which nothing can undo: from here no
@@ -263,39 +233,44 @@ func (s *restore) seal(ctx context.Context, config jetstream.StreamConfig) error
 	return nil
 }
 
-// carry copies the hold and the events that the backup does not have to the marker. It waits
-// for requests that are under way, since their claims will be unknown.
-func (s *restore) carry(ctx context.Context) error {
+// carryHold copies the hold to the marker.
+func (s *restore) carryHold(ctx context.Context) error {
 	hold, err := ledger.ReadHold(ctx, s.js)
-	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+	if errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && hold.IsZero() {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	if !hold.IsZero() {
-		text, err := json.Marshal(hold)
-		if err != nil {
-			return err
-		}
-		if _, err := s.js.Publish(ctx, subjectHold, text); err != nil {
-			return fmt.Errorf("carry over the hold: %w", err)
-		}
+	text, err := json.Marshal(hold)
+	if err != nil {
+		return err
 	}
-	stream, _ := s.stream(events.StreamEvents) // Open requires it
-	latest := stream.State.LastTime
-	err = events.PastEvents(ctx, s.js, latest, func(e events.PastEvent) error {
-		if !e.StoredAt.After(latest) {
-			return nil
-		}
+	_, err = s.js.Publish(ctx, subjectHold, text)
+	return err
+}
+
+// carryEvents copies the events that the backup does not have to the marker.
+func (s *restore) carryEvents(ctx context.Context) error {
+	latest := s.Streams[0].State.LastTime
+	err := events.PastEvents(ctx, s.js, latest, func(e events.PastEvent) error {
 		msg, err := e.Message()
-		if err != nil {
+		if err != nil || !e.StoredAt.After(latest) {
 			return err
 		}
 		msg.Subject = subjectEvent + msg.Subject
 		_, err = s.js.PublishMsg(ctx, msg)
 		return err
 	})
-	if err != nil && !errors.Is(err, events.ErrNoEvents) {
-		return fmt.Errorf("carry over the events: %w", err)
+	if errors.Is(err, events.ErrNoEvents) {
+		return nil
 	}
+	return err
+}
+
+// awaitRequests waits until requests that are under way have taken effect: their claims are
+// about to be deleted.
+func (s *restore) awaitRequests(ctx context.Context) error {
 	book, err := ledger.Open(ctx, s.js)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil
@@ -308,11 +283,8 @@ func (s *restore) carry(ctx context.Context) error {
 
 // fill restores the streams, EVENTS last: without it no assigner works.
 func (s *restore) fill(ctx context.Context) error {
-	for _, name := range slices.Backward(order) {
-		stream, ok := s.stream(name)
-		if !ok {
-			continue
-		}
+	for _, stream := range slices.Backward(s.Streams) {
+		name := stream.Config.Name
 		if name == events.StreamEvents {
 			if err := s.amend(ctx); err != nil {
 				return err
@@ -327,31 +299,28 @@ func (s *restore) fill(ctx context.Context) error {
 			return fmt.Errorf("restore stream %s: %w", name, err)
 		}
 	}
-	return s.returnEvents(ctx)
+	return nil
 }
 
 // amend adds the hold in the marker, and the time of the restore, to the restored ledger.
 func (s *restore) amend(ctx context.Context) error {
 	book, err := ledger.Open(ctx, s.js)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil // the assigner never ran
-	}
 	if err != nil {
 		return err
 	}
 	if err := book.NoteRestored(ctx, time.Now()); err != nil {
 		return err
 	}
-	last, err := s.marker.GetLastMsgForSubject(ctx, subjectHold)
+	carried, err := s.marker.GetLastMsgForSubject(ctx, subjectHold)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", events.RestoreStream, err)
-	}
 	var hold ledger.Hold
-	if err := json.Unmarshal(last.Data, &hold); err != nil {
-		return fmt.Errorf("read stream %s: %w", events.RestoreStream, err)
+	if err == nil {
+		err = json.Unmarshal(carried.Data, &hold)
+	}
+	if err != nil {
+		return fmt.Errorf("read the hold that was carried over: %w", err)
 	}
 	return book.Restore(ctx, hold, true)
 }
@@ -359,18 +328,18 @@ func (s *restore) amend(ctx context.Context) error {
 // returnEvents publishes the events in the marker.
 func (s *restore) returnEvents(ctx context.Context) error {
 	for sequence := uint64(1); ; sequence++ {
-		stored, err := s.marker.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subjectEvent+">"))
+		carried, err := s.marker.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subjectEvent+">"))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read stream %s: %w", events.RestoreStream, err)
+			return err
 		}
-		msg := &nats.Msg{Subject: strings.TrimPrefix(stored.Subject, subjectEvent), Header: stored.Header, Data: stored.Data}
+		msg := &nats.Msg{Subject: strings.TrimPrefix(carried.Subject, subjectEvent), Header: carried.Header, Data: carried.Data}
 		if _, err := s.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(events.StreamEvents)); err != nil {
-			return fmt.Errorf("publish an event again: %w", err)
+			return err
 		}
-		sequence = stored.Sequence
+		sequence = carried.Sequence
 	}
 }
 

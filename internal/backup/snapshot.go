@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -81,9 +80,7 @@ func receive(ctx context.Context, nc *nats.Conn, chunks *nats.Subscription, w io
 
 // restoreStream creates a stream from its snapshot.
 func restoreStream(ctx context.Context, nc *nats.Conn, stream Stream, content io.Reader) error {
-	if nc.ConnectedClusterName() == "" { // a single server refuses several copies
-		stream.Config.Replicas = 1
-	}
+	stream.Config.Replicas = copies(nc, stream)
 	begun, err := ask(ctx, nc, "$JS.API.STREAM.RESTORE."+stream.Config.Name, stream)
 	if err != nil {
 		return err
@@ -106,6 +103,14 @@ func restoreStream(ctx context.Context, nc *nats.Conn, stream Stream, content io
 	}
 }
 
+// copies is how many copies of a stream the server can have: a single one, or those of a cluster.
+func copies(nc *nats.Conn, stream Stream) int {
+	if nc.ConnectedClusterName() == "" {
+		return 1
+	}
+	return stream.Config.Replicas
+}
+
 func ask(ctx context.Context, nc *nats.Conn, subject string, request any) (answer, error) {
 	body, err := json.Marshal(request)
 	if err != nil {
@@ -120,7 +125,7 @@ func send(ctx context.Context, nc *nats.Conn, subject string, body []byte) (a an
 	defer cancel()
 	reply, err := nc.RequestWithContext(ctx, subject, body)
 	if err != nil {
-		return answer{}, fmt.Errorf("request on %s: %w", strings.Join(strings.SplitN(subject, ".", 6)[:4], "."), err)
+		return answer{}, fmt.Errorf("request on %s: %w", subject, err)
 	}
 	if len(reply.Data) == 0 {
 		return answer{}, nil
