@@ -13,7 +13,6 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"greenlight/internal/app"
 	"greenlight/internal/assigner"
 	"greenlight/internal/backup"
 	"greenlight/internal/events"
@@ -40,7 +39,7 @@ func (c *backupCommand) Run(ctx context.Context, out output) error {
 	work := func(ctx context.Context, js jetstream.JetStream, _ bool) (err error) {
 		var m backup.Manifest
 		write := func(w io.Writer) error {
-			m, err = backup.Write(ctx, js, w, app.ThisBuild().Version)
+			m, err = backup.Write(ctx, js, w)
 			return err
 		}
 		report := out.Stdout
@@ -103,7 +102,7 @@ func (c *restoreCommand) Run(ctx context.Context, out output) error {
 	return c.stayOrStart(ctx, func(ctx context.Context, js jetstream.JetStream, alone bool) error {
 		now := time.Now()
 		options := backup.Options{
-			Replace: c.Replace, Alone: alone, Settle: assigner.DefaultSettle, Program: app.ThisBuild().Version,
+			Replace: c.Replace, Alone: alone, Settle: assigner.DefaultSettle,
 			Keep: cmp.Or(c.Keep, before+"before-"+now.UTC().Format("20060102T150405Z")),
 		}
 		if c.isEmbedded() {

@@ -52,8 +52,6 @@ type Options struct {
 	Alone bool
 	// Keep is where to write a backup of the streams that are replaced.
 	Keep string
-	// Program is the version of this program.
-	Program string
 	// Room is how many bytes the server's disk has free, 0 if unknown.
 	Room int64
 	// Settle is how long a request to Telnyx may take to end and to take effect.
@@ -123,7 +121,7 @@ func (s *restore) prepare(ctx context.Context) (kept string, err error) {
 	if inUse || len(found) > 0 && !interrupted {
 		kept = s.options.Keep
 		err := ToFile(kept, func(w io.Writer) error {
-			_, err := write(ctx, s.js, found, w, s.options.Program)
+			_, err := write(ctx, s.js, found, w)
 			return err
 		})
 		if err != nil {
