@@ -225,6 +225,7 @@ func (s *restore) seal(ctx context.Context, config jetstream.StreamConfig) error
 		return nil
 	}
 	config.Sealed = true
+	config.AllowDirect = false // for reads by [events.LaterEvents]
 	if _, err := s.js.UpdateStream(ctx, config); err != nil {
 		return fmt.Errorf("seal stream %s: %w", config.Name, err)
 	}
@@ -250,30 +251,28 @@ func (s *restore) carryHold(ctx context.Context) error {
 
 // carryEvents copies the events that the backup does not have to the marker.
 func (s *restore) carryEvents(ctx context.Context) error {
-	latest := s.Streams[0].State.LastTime
-	err := events.PastEvents(ctx, s.js, latest, func(e events.PastEvent) error {
-		msg, err := e.Message()
-		if err != nil || !e.StoredAt.After(latest) {
-			return err
-		}
-		msg.Subject = subjectEvent + msg.Subject
-		_, err = s.js.PublishMsg(ctx, msg)
-		return err
-	})
-	if errors.Is(err, events.ErrNoEvents) {
+	stream, err := s.js.Stream(ctx, events.StreamEvents)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return events.LaterEvents(ctx, stream, s.Streams[0].State.LastTime, func(msg *nats.Msg) error {
+		msg.Subject = subjectEvent + msg.Subject
+		_, err := s.js.PublishMsg(ctx, msg)
+		return err
+	})
 }
 
 // awaitRequests waits until requests that are under way have taken effect: their claims are
-// about to be deleted.
+// about to be deleted. A cluster's copy of the ledger may lag, so there it always waits.
 func (s *restore) awaitRequests(ctx context.Context) error {
 	book, err := ledger.Open(ctx, s.js)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil
 	}
-	if err != nil || !book.HasOpenRequests(ctx) {
+	if err != nil || s.js.Conn().ConnectedClusterName() == "" && !book.HasOpenRequests(ctx) {
 		return err
 	}
 	return wait(ctx, s.options.Settle)
