@@ -217,6 +217,35 @@ func TestNumbersAssign_RefusesMoreThanThePlanAllows(t *testing.T) {
 	}
 }
 
+// The files' max_numbers counts by whichever id a person names the campaign, and by whichever
+// the plan selects it.
+func TestNumbersAssign_StandaloneFindsTheLimitByEveryID(t *testing.T) {
+	const tcr, reference = "CLIMIT1", "promo-7"
+	for selector, entry := range map[string]string{
+		"campaign_id":     "campaign_id: " + foreignID,
+		"tcr_campaign_id": "tcr_campaign_id: " + tcr,
+		"reference_id":    "reference_id: " + reference + "\n    brand_id: b1",
+	} {
+		t.Run(selector, func(t *testing.T) {
+			w := newNumbersWorld(t, twoEntries+"  - name: limited\n    "+entry+"\n    max_numbers: 1\n    numbers: [+12125550145]\n")
+			w.sim.AddCampaign(telnyxsim.Campaign{ID: foreignID, TCRID: tcr, BrandID: "b1", ReferenceID: reference, CampaignStatus: telnyx.CampaignMNOProvisioned})
+			w.number("+12125550145", diffProfile, foreignID, telnyx.Assigned)
+			w.number("+12125550146", diffProfile, "", "")
+			names := []string{"limited", foreignID, tcr}
+			if selector == "reference_id" {
+				names = append(names, "ref_"+reference)
+			}
+			for _, name := range names {
+				w.wants("+12125550146  refused  The campaign has as many numbers as it is allowed: the limit is 1.", "", 3)(
+					w.numbers("assign", "+12125550146", "--campaign", name, "--standalone"))
+			}
+			if writes := w.sim.Writes(); len(writes) > 0 {
+				t.Errorf("wrote %v", writes)
+			}
+		})
+	}
+}
+
 // What cannot be judged does not stop the rest, unless there is nothing else.
 func TestNumbers_AreJudgedOneByOne(t *testing.T) {
 	w := newNumbersWorld(t, twoEntries)
