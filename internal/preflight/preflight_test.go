@@ -4,10 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -496,6 +502,44 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 		})
 	}
 }
+
+// An address at which nothing answers is found out by one call, however many campaigns are
+// planned, and by those under way if it is lost meanwhile.
+func TestCheck_AsksADeadAddressOnce(t *testing.T) {
+	const campaigns, concurrency, attempts = 60, 8, 3
+	var text strings.Builder
+	text.WriteString("version: 1\ncampaigns:\n")
+	for i := range campaigns {
+		fmt.Fprintf(&text, "  - {name: c%d, campaign_id: 751c6a5c-907b-43a9-8ada-ba1dc8335b%02d, numbers: [\"%s\"]}\n", i, i, number(i))
+	}
+	set, err := plan.LoadBytes("plan.yaml", []byte(text.String()))
+	must(t, err)
+	for name, test := range map[string]struct{ answered, most int64 }{"from the start": {0, attempts}, "later": {20, attempts * concurrency}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var calls atomic.Int64
+				client := &telnyx.Client{APIKey: key, HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+					if calls.Add(1) > test.answered {
+						return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+					}
+					body := fmt.Sprintf(`{"campaignId":%q,"campaignStatus":"MNO_PENDING"}`, path.Base(r.URL.Path))
+					return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+				})}}
+				_, err := preflight.Check(t.Context(), client, concurrency, "", set)
+				if err == nil || !strings.Contains(err.Error(), "connection refused") {
+					t.Errorf("got %v, want that the connection is refused", err)
+				}
+				if got := calls.Load() - test.answered; got > test.most {
+					t.Errorf("%d attempts at a dead address, want at most %d", got, test.most)
+				}
+			})
+		})
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestCheck_StopsWhenItsContextEnds(t *testing.T) {
 	a := springAccount(t)
