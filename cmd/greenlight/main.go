@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"greenlight/internal/app"
+	"greenlight/internal/preflight"
 )
 
 type command struct {
@@ -65,7 +66,7 @@ func run(ctx context.Context, args []string, out output) error {
 		return err
 	}
 	chosen.BindTo(ctx, (*context.Context)(nil))
-	return chosen.Run(out)
+	return preflight.Explain(ctx, chosen.Run(out))
 }
 
 type helpCommand struct {

@@ -473,6 +473,29 @@ func TestExplain_SaysWhatToDoIfOthersKeepChangingIt(t *testing.T) {
 	}
 }
 
+// Every command that asks Telnyx says what its refusal means and what to do.
+func TestCommands_SayWhatToDoAboutTelnyxsRefusal(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, "", "")
+	for _, command := range []string{
+		"numbers list", "numbers list --campaign old", "numbers verify old", "campaigns list", "campaigns show old", "deliveries", "deliveries --campaign old",
+		"campaigns point --standalone --yes --url " + newHook, "numbers assign +12125550142 --campaign old --standalone", "numbers remove +12125550142 --standalone --yes",
+		"plan import", "plan diff plans.yaml", "plan preflight plans.yaml", "init",
+	} {
+		w.sim.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(401, `{"errors":[{"code":"10009","title":"Authentication failed"}]}`)})
+		_, stderr, code := w.greenlight(strings.Fields(command)...)
+		if want := "Telnyx refuses the API key. Check TELNYX_API_KEY: Mission Control, Account, Keys & Credentials. Details: "; code != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: got %d, %q, want %q", command, code, stderr, want)
+		}
+		w.sim.ClearFaults()
+		w.sim.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`), PathPrefix: "/10dlc"})
+		if _, stderr, code := w.greenlight(strings.Fields(command)...); strings.Contains(stderr, "10010") && !strings.Contains(stderr, ". Details: ") {
+			t.Errorf("%s without permission: got %d, %q, want advice", command, code, stderr)
+		}
+		w.sim.ClearFaults()
+	}
+}
+
 // The commands about numbers and campaigns work whichever of Telnyx's pages is right. Each
 // group has readings that do not exclude each other.
 func TestNumbersAndCampaigns_UnderstandDialects(t *testing.T) {

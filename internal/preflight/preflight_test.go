@@ -472,7 +472,7 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 		}, []string{"Telnyx refuses the API key.", "10010", "settings"}},
 		"a list is refused, and the key works": {func(a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers", Times: -1, Kind: forbidden})
-		}, []string{"does not document", "The key works for other calls", "10010", "settings"}},
+		}, []string{"does not document", "permissions of the key's user", "10010", "settings"}},
 		"settings are refused": {func(a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers", Times: -1, Kind: telnyxsim.StatusFault(418, `{}`)})
 		}, []string{"does not document", "418", "settings"}},
@@ -488,6 +488,7 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 			if err == nil {
 				t.Fatal("got no error")
 			}
+			err = preflight.Explain(t.Context(), err)
 			for _, words := range test.words {
 				if !strings.Contains(err.Error(), words) {
 					t.Errorf("got %q, want it to say %q", err, words)
@@ -547,6 +548,7 @@ func TestCheck_StopsWhenItsContextEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := preflight.Check(ctx, a.client, 8, "", load(t, springPlan()))
+	err = preflight.Explain(ctx, err)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("got %v, want that it was interrupted", err)
 	}
