@@ -135,6 +135,7 @@ func TestServe_CutsOffSlowClientsOnARealNetwork(t *testing.T) {
 
 // A client that sends nothing, or half a header, gives up its place after the header timeout.
 func TestServe_GivesThePlaceOfASilentConnectionToTheNext(t *testing.T) {
+	t.Parallel()
 	address, _, _ := startServing(t, app.ServerOptions{MaxConnections: 2, ReadHeaderTimeout: 50 * time.Millisecond},
 		func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
 	for range 5 {
@@ -147,6 +148,7 @@ func TestServe_GivesThePlaceOfASilentConnectionToTheNext(t *testing.T) {
 }
 
 func TestServe_LetsANewConnectionWaitWhileAllAreAtWork(t *testing.T) {
+	t.Parallel()
 	hold := make(chan struct{})
 	working := make(chan struct{}, 10)
 	address, stop, ended := startServing(t, app.ServerOptions{MaxConnections: 2}, func(w http.ResponseWriter, r *http.Request) {
