@@ -18,6 +18,7 @@ import (
 // Anything that the process needs in NATS may be deleted while it runs. It is created again,
 // the process is not ready until then, and a later approval has its effect.
 func TestProcess_CreatesAgainWhatWasLost(t *testing.T) {
+	t.Parallel()
 	stream := func(name string) func(context.Context, jetstream.JetStream) error {
 		return func(ctx context.Context, js jetstream.JetStream) error { return js.DeleteStream(ctx, name) }
 	}

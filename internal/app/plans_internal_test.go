@@ -180,6 +180,7 @@ func TestPlans_SeesWhatChangedSinceTheStart(t *testing.T) {
 // TestPlans_TakesASave saves in the ways of editors and tools. Each is one change,
 // and nothing in between is taken for the plan.
 func TestPlans_TakesASave(t *testing.T) {
+	t.Parallel()
 	plan2 := campaign("a", 2)
 	for name, save := range map[string]func(t *testing.T, file string){
 		"truncate and write": func(t *testing.T, file string) { write(t, plan2, file) },
