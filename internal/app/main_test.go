@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 		os.Exit(app.Main("greenlight", programs[name]))
 	}
 	// Parallel tests mostly wait for timers, so more of them run than there are processors.
-	_ = flag.Set("test.parallel", strconv.Itoa(12*runtime.GOMAXPROCS(0)))
+	_ = flag.Set("test.parallel", strconv.Itoa(8*runtime.GOMAXPROCS(0)))
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 

@@ -78,7 +78,7 @@ func get(t *testing.T, address, path string, code int) string {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
 	var got int
 	var body []byte
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		answer, err := client.Get("http://" + address + path)
 		if err != nil {
 			t.Fatal(err)
