@@ -61,6 +61,7 @@ func FuzzWire(f *testing.F) {
 		"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n" + post + signedHeaders + sized,
 		"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + post + signedHeaders + sized,
 		"HEAD /webhooks/telnyx HTTP/1.1\r\nHost: x\r\n\r\n",
+		"HEAD /webhooks/telnyx HTTP/1.1\r\nX: x\r\n\r\n", // refused with a text
 		"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n",
 		"GET /healthz HTTP/1.0\r\n\r\n", "GET /healthz?\r\n\r\n", "\r\n\r\n", "",
 	} {
