@@ -262,6 +262,9 @@ func TestBackup_RestoresWhatIsLost(t *testing.T) {
 			if got := len(b.sim.Writes()); got != writes {
 				t.Errorf("%d more writes at Telnyx", got-writes)
 			}
+			if kept, _ := filepath.Glob(file + ".before-*"); len(kept) != 1 {
+				t.Errorf("what was replaced is kept in %v", kept)
+			}
 
 			b.does("resume")
 			b.must(b.sim.Approve(laterID))
