@@ -62,7 +62,7 @@ func (c *backupCommand) Run(ctx context.Context, out output) error {
 
 type restoreCommand struct {
 	File    string `arg:"" help:"File that greenlight backup wrote, or - for standard input."`
-	Replace bool   `help:"Replace the data also if it is from before the backup, so that nothing is lost."`
+	Replace bool   `help:"Restore over data from before the backup too, which is not lost. It is kept in a second file."`
 	Keep    string `placeholder:"FILE" help:"Where to keep what is replaced. Default: FILE.before-<time>; for standard input, before-<time> in the data folder."`
 	where
 }
