@@ -92,6 +92,7 @@ func TestCheck_FailsWhenNoCampaignCanBeRead(t *testing.T) {
 	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(500, `{}`), PathPrefix: "/10dlc/campaign/"})
 	text := planFor("campaign_id: "+springID, 1, 2) + "  - name: other\n    campaign_id: " + otherID + "\n    numbers: [\"" + number(3) + "\"]\n"
 	_, err := preflight.Check(t.Context(), a.client, 8, "", load(t, text))
+	err = preflight.Explain(t.Context(), err)
 	if err == nil || !strings.Contains(err.Error(), "Telnyx did not answer") || !strings.Contains(err.Error(), "500") {
 		t.Errorf("got %v, want that Telnyx did not answer", err)
 	}
