@@ -392,14 +392,27 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 
 // Follow calls changed with a snapshot, and again whenever a record, the plans in force or
 // a hold has changed. It returns the first error of changed, or the cause if ctx ends. The
-// server pushes changes; Follow does not poll.
-func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error) error {
+// server pushes changes; Follow does not poll. If the server is lost after the first
+// snapshot, Follow calls lost with a sentence, once, and waits for it.
+func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error, lost func(why string)) error {
 	v := NewView(ViewConfig{JetStream: js})
 	ctx, stop := context.WithCancelCause(ctx)
+	// A server that was restarted has forgotten the watch, which would find out only later.
+	regained := make(chan struct{}, 1)
 	var working sync.WaitGroup
 	working.Go(func() {
 		for ctx.Err() == nil {
-			if err := v.follow(ctx); err != nil && !errors.Is(err, ledger.ErrMadeAgain) {
+			watching, end := context.WithCancel(ctx)
+			working.Go(func() {
+				defer end()
+				select {
+				case <-regained:
+				case <-watching.Done():
+				}
+			})
+			err := v.follow(watching)
+			end()
+			if _, _, loaded := v.Version(); err != nil && !loaded {
 				stop(err)
 			}
 			select { // until there is a ledger
@@ -413,20 +426,39 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 	if !v.AwaitLoaded(ctx) {
 		return context.Cause(ctx)
 	}
-	for {
+	connection := js.Conn().StatusChanged()
+	defer js.Conn().RemoveStatusListener(connection)
+	for first, isLost := true, false; ; first = false {
 		v.Refresh(ctx, 0)
 		_, next, _ := v.Version()
 		unreachable := ""
 		v.Read(func(x *Contents) { unreachable = x.Unreachable })
-		if unreachable != "" {
+		switch {
+		case unreachable != "" && first:
 			return errors.Join(errors.New(unreachable), context.Cause(ctx))
+		case unreachable != "" && !isLost && ctx.Err() == nil:
+			lost(unreachable)
+		case unreachable == "":
+			if isLost {
+				select {
+				case regained <- struct{}{}:
+				default: // the watch is about to begin anyway
+				}
+			}
+			if err := changed(v.Snapshot(now())); err != nil {
+				return err
+			}
 		}
-		if err := changed(v.Snapshot(now())); err != nil {
-			return err
+		isLost = unreachable != ""
+		var again <-chan time.Time
+		if isLost {
+			again = time.After(viewPause)
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-again:
+		case <-connection:
 		case <-next:
 		}
 		// Changes come in bursts, so those of the next moment are shown together.
