@@ -249,11 +249,9 @@ func variableFlags(args []string) (settings []*kong.Flag) {
 		}
 		node = node.Children[at]
 	}
-	for _, group := range node.AllFlags(false) {
-		for _, flag := range group {
-			if len(flag.Envs) > 0 {
-				settings = append(settings, flag)
-			}
+	for _, flag := range node.Flags {
+		if len(flag.Envs) > 0 {
+			settings = append(settings, flag)
 		}
 	}
 	return settings
