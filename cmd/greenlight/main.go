@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"greenlight/internal/app"
+	"greenlight/internal/preflight"
 )
 
 type command struct {
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string, out output) error {
 		return err
 	}
 	chosen.BindTo(ctx, (*context.Context)(nil))
-	return chosen.Run(out)
+	return preflight.Explain(ctx, chosen.Run(out))
 }
 
 // commandsFor returns what kong reads the arguments into: only the command that they begin

@@ -236,6 +236,35 @@ func TestNumbersAssign_RefusesMoreThanThePlanAllows(t *testing.T) {
 	}
 }
 
+// The files' max_numbers counts by whichever id a person names the campaign, and by whichever
+// the plan selects it.
+func TestNumbersAssign_StandaloneFindsTheLimitByEveryID(t *testing.T) {
+	const tcr, reference = "CLIMIT1", "promo-7"
+	for selector, entry := range map[string]string{
+		"campaign_id":     "campaign_id: " + foreignID,
+		"tcr_campaign_id": "tcr_campaign_id: " + tcr,
+		"reference_id":    "reference_id: " + reference + "\n    brand_id: b1",
+	} {
+		t.Run(selector, func(t *testing.T) {
+			w := newNumbersWorld(t, twoEntries+"  - name: limited\n    "+entry+"\n    max_numbers: 1\n    numbers: [+12125550145]\n")
+			w.sim.AddCampaign(telnyxsim.Campaign{ID: foreignID, TCRID: tcr, BrandID: "b1", ReferenceID: reference, CampaignStatus: telnyx.CampaignMNOProvisioned})
+			w.number("+12125550145", diffProfile, foreignID, telnyx.Assigned)
+			w.number("+12125550146", diffProfile, "", "")
+			names := []string{"limited", foreignID, tcr}
+			if selector == "reference_id" {
+				names = append(names, "ref_"+reference)
+			}
+			for _, name := range names {
+				w.wants("+12125550146  refused  The campaign has as many numbers as it is allowed: the limit is 1.", "", 3)(
+					w.numbers("assign", "+12125550146", "--campaign", name, "--standalone"))
+			}
+			if writes := w.sim.Writes(); len(writes) > 0 {
+				t.Errorf("wrote %v", writes)
+			}
+		})
+	}
+}
+
 // What cannot be judged does not stop the rest, unless there is nothing else.
 func TestNumbers_AreJudgedOneByOne(t *testing.T) {
 	t.Parallel()
@@ -463,6 +492,29 @@ func TestExplain_SaysWhatToDoIfOthersKeepChangingIt(t *testing.T) {
 	got := explain(fmt.Errorf("write record: %w", ledger.ErrChanged), "a")
 	if want := "others keep changing it; run the command again"; !errors.Is(got, ledger.ErrChanged) || !strings.HasPrefix(got.Error(), want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Every command that asks Telnyx says what its refusal means and what to do.
+func TestCommands_SayWhatToDoAboutTelnyxsRefusal(t *testing.T) {
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, "", "")
+	for _, command := range []string{
+		"numbers list", "numbers list --campaign old", "numbers verify old", "campaigns list", "campaigns show old", "deliveries", "deliveries --campaign old",
+		"campaigns point --standalone --yes --url " + newHook, "numbers assign +12125550142 --campaign old --standalone", "numbers remove +12125550142 --standalone --yes",
+		"plan import", "plan diff plans.yaml", "plan preflight plans.yaml", "init",
+	} {
+		w.sim.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(401, `{"errors":[{"code":"10009","title":"Authentication failed"}]}`)})
+		_, stderr, code := w.greenlight(strings.Fields(command)...)
+		if want := "Telnyx refuses the API key. Check TELNYX_API_KEY: Mission Control, Account, Keys & Credentials. Details: "; code != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: got %d, %q, want %q", command, code, stderr, want)
+		}
+		w.sim.ClearFaults()
+		w.sim.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`), PathPrefix: "/10dlc"})
+		if _, stderr, code := w.greenlight(strings.Fields(command)...); strings.Contains(stderr, "10010") && !strings.Contains(stderr, ". Details: ") {
+			t.Errorf("%s without permission: got %d, %q, want advice", command, code, stderr)
+		}
+		w.sim.ClearFaults()
 	}
 }
 

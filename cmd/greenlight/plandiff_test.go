@@ -614,7 +614,7 @@ func TestPlanDiff_SaysThatItWasStopped(t *testing.T) {
 	stopHere := func(*http.Request) bool { stop(); return true }
 	w.sim.Inject(telnyxsim.Fault{Kind: telnyxsim.Hang(), Match: stopHere})
 	_, code, err := w.command(ctx, "plan", "diff", w.plans())
-	if code != 1 || err == nil || !strings.HasPrefix(err.Error(), "interrupted before all checks were done") {
+	if code != 1 || err == nil || !strings.HasPrefix(err.Error(), "interrupted before everything was done") {
 		t.Errorf("exit code %d, error %v", code, err)
 	}
 }
