@@ -95,7 +95,7 @@ FULL = Dialects|EveryNotification|Flood|Cluster|RollingRestart|Replicas|SilentSe
 
 test: ## run all tests with the race detector, large ones in full without it, and the test modules in deploy/
 	$(GO) test -race -timeout 20m ./...
-	GREENLIGHT_FULL=1 $(GO) test -timeout 20m -run "$(FULL)" ./internal/plan ./internal/telnyx ./internal/webhook ./internal/trouble ./internal/torture ./internal/endtoend ./internal/assigner ./cmd/greenlight
+	GREENLIGHT_FULL=1 $(GO) test -timeout 20m -run "$(FULL)|Scripts|Docs" ./internal/plan ./internal/telnyx ./internal/webhook ./internal/trouble ./internal/torture ./internal/endtoend ./internal/assigner ./cmd/greenlight
 	cd deploy/monitoring/ruletest && $(GO) test -count=1 .
 	cd deploy/deploytest && $(GO) test .
 	cd deploy/linetest && $(GO) test -count=1 .
