@@ -275,6 +275,9 @@ func namedTwice(duplicate plan.Campaign) string {
 	return fmt.Sprintf("the plan names this campaign twice, here and as %s (%s): put the numbers in one place", duplicate.ID(), duplicate.Position)
 }
 
+// EntryFor returns the set's entry for the campaign, by whichever of its ids that names it.
+func EntryFor(set *plan.Set, c telnyx.Campaign) (plan.Campaign, bool) { return otherEntry(set, "", c) }
+
 // isMissing reports a campaign that Telnyx says is not there, or, with 403, not for
 // this account. It is believed when a second reading agrees, see [missingTwice].
 func isMissing(err error, class telnyx.ErrorClass) bool {

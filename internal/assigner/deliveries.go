@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// failuresEvery is the default of [Config.FailuresEvery]. Telnyx gives up after about two
-	// minutes (https://developers.telnyx.com/docs/messaging/10dlc/event-notifications).
+	// failuresEvery is how often Telnyx's log of failed deliveries is read. Telnyx gives up
+	// after about two minutes (https://developers.telnyx.com/docs/messaging/10dlc/event-notifications).
 	failuresEvery = 2 * time.Minute
 	// failuresBack is how far back the log is read at first, and failuresOverlap afterwards:
 	// it has a delivery under the time at which that began, and one page of Telnyx's speaks
@@ -31,13 +31,13 @@ type failures struct {
 
 // followFailures reconciles the campaigns of events that Telnyx gave up delivering, until
 // ctx ends. A resync does the same later. The log is read when this assigner begins to work
-// and every FailuresEvery, and these campaigns come before those of the resync.
+// and at intervals, and these campaigns come before those of the resync.
 func (a *Assigner) followFailures(ctx context.Context) {
 	ctx = telnyx.Routine(ctx)
 	f := failures{since: a.now().Add(-failuresBack), handled: map[string]time.Time{}}
 	failed := false
 	for {
-		timer := time.NewTimer(a.config.FailuresEvery)
+		timer := time.NewTimer(a.failuresEvery)
 		works := false
 		select {
 		case <-ctx.Done():

@@ -250,8 +250,8 @@ func isLive(c telnyx.Campaign, change plan.Change) bool {
 }
 
 // readEach reads records one by one. One that cannot be read leaves its number
-// unknown and does not keep the others from being read, unless the failure concerns
-// the account. An answer that is not Telnyx's usual 404 counts only together with a
+// unknown and does not keep the others from being read, unless the failure concerns the
+// account or Telnyx cannot be reached. An answer that is not its usual 404 counts only with a
 // complete list that does not show the number either.
 func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed bool, seen *Observation) error {
 	var mu sync.Mutex
@@ -273,7 +273,7 @@ func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed boo
 				o.saysNotFound.Store(true)
 			case groupCtx.Err() != nil:
 				return groupCtx.Err()
-			case telnyx.Classify(err) == telnyx.ClassUnauthorized, !telnyx.WasSent(err):
+			case telnyx.Classify(err) == telnyx.ClassUnauthorized, telnyx.IsUnreachable(err), !telnyx.WasSent(err):
 				return err
 			default:
 				seen.Unknown[n] = fmt.Sprintf("Telnyx's record of the number cannot be read: %s", errorWords(err))

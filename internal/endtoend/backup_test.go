@@ -268,6 +268,9 @@ func (b *backedUp) isRestored() {
 	if got := len(b.sim.Writes()); got != writes {
 		b.t.Errorf("%d more writes at Telnyx", got-writes)
 	}
+	if kept, _ := filepath.Glob(file + ".before-*"); len(kept) != 1 {
+		b.t.Errorf("what was replaced is kept in %v", kept)
+	}
 
 	b.does("resume")
 	b.must(b.sim.Approve(laterID))
