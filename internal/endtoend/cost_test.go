@@ -47,7 +47,7 @@ func (w *world) callsSince(before map[string]int) (byRoute map[string]int, total
 
 func TestCost_OfAttachingIsACallANumberAndFewMore(t *testing.T) {
 	t.Parallel()
-	for _, count := range []int{1, 49, 400} {
+	for _, count := range []int{1, 49, sized(400)} {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, telnyxsim.Options{AssignDelay: telnyxsim.Never})
@@ -90,7 +90,7 @@ func TestCost_OfAStormOfEventsIsBounded(t *testing.T) {
 
 func TestCost_OfAResyncOfAttachedNumbersIsOneList(t *testing.T) {
 	t.Parallel()
-	const count = 1499 // six pages; one more is read after a full last one
+	count := sized(1499) // six pages; one more is read after a full last one
 	w := newWorld(t, telnyxsim.Options{MaxNumbersPerCampaign: count})
 	numbers := many(count)
 	w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, numbers)
@@ -120,7 +120,7 @@ func TestCost_OfAResyncOfAttachedNumbersIsOneList(t *testing.T) {
 func TestCost_OfWaitingCampaignsIsTheirBrandsLists(t *testing.T) {
 	t.Parallel()
 	const brands = 4
-	count := 300
+	count := sized(300)
 	if testkit.Full {
 		count = 1000
 	}

@@ -45,6 +45,14 @@ func sideBySide() string {
 // answers. With the race detector the first of each kind is enough.
 func whole() bool { return testkit.Full || !testkit.UnderRace }
 
+// sized returns n, or a third of it with the race detector, which such numbers only slow down.
+func sized(n int) int {
+	if whole() {
+		return n
+	}
+	return n / 3
+}
+
 func TestMain(m *testing.M) {
 	testkit.Main()
 	runCommand()
