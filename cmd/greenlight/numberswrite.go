@@ -257,7 +257,7 @@ func (c *numbersRemoveCommand) entries(ctx context.Context, m *assigner.Manual, 
 		want.Numbers = numbers
 		return []plan.Campaign{want}, err
 	}
-	entries, others, err := m.Where(ctx, numbers)
+	entries, others, err := m.ByCampaign(ctx, numbers)
 	for _, result := range others {
 		if result.Done {
 			result.Refused = "It is on no campaign."

@@ -68,7 +68,7 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	all, err := assigner.Foresee(ctx, assigner.NewObserver(client, concurrency), sets[0])
+	all, err := assigner.ForecastPlans(ctx, assigner.NewObserver(client, concurrency), sets[0])
 	if err != nil {
 		return preflight.Explain(ctx, err)
 	}

@@ -136,7 +136,7 @@ func (s site) assemble(ctx context.Context, server *embedded.Server, nc *nats.Co
 		return nil, err
 	}
 	p.Syncs(s.dir)
-	if err := server.TellHealth(nc); err != nil {
+	if err := server.ServeHealth(nc); err != nil {
 		return nil, err
 	}
 	p.AddCheck(status.Check{Name: "storage", Ready: func(context.Context) error { return server.Health() }})

@@ -239,7 +239,7 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 		return worker.Run(ctx)
 	})
 	p.objects.joined, p.objects.resync = p.joined, cmp.Or(config.Resync, assigner.DefaultResync)
-	p.objects.recreated = worker.LedgerMadeAgain
+	p.objects.recreated = worker.LedgerRecreated
 	return nil
 }
 

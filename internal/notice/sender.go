@@ -47,7 +47,7 @@ type Receiver interface {
 func Test(ctx context.Context, receiver Receiver) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	return receiver.Send(ctx, "This is a test of Greenlight's notices. Nothing needs doing.")
+	return receiver.Send(ctx, "This is a test of Greenlight's notices. No action is needed.")
 }
 
 // Sender sends notices from the stream to a receiver.

@@ -399,7 +399,7 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 	var working sync.WaitGroup
 	working.Go(func() {
 		for ctx.Err() == nil {
-			if err := v.follow(ctx); err != nil && !errors.Is(err, ledger.ErrMadeAgain) {
+			if err := v.follow(ctx); err != nil && !errors.Is(err, ledger.ErrRecreated) {
 				stop(err)
 			}
 			select { // until there is a ledger

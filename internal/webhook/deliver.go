@@ -119,7 +119,7 @@ func (w *Webhook) take(ctx context.Context, c echo.Context, claim telnyx.Claim, 
 		return "", notStored(fmt.Errorf("%w: %w", errHeld, held))
 	}
 	if err != nil {
-		return w.bury(ctx, c, body, "not_an_event", err)
+		return w.deadLetter(ctx, c, body, "not_an_event", err)
 	}
 	return w.store(ctx, c, event, body)
 }
@@ -140,7 +140,7 @@ func (w *Webhook) store(ctx context.Context, c echo.Context, event telnyx.Event,
 	})
 	publishing.End(err == nil)
 	if errors.Is(err, events.ErrSubject) {
-		return w.bury(ctx, c, body, "unroutable", err)
+		return w.deadLetter(ctx, c, body, "unroutable", err)
 	}
 	took := w.now().Sub(began)
 	w.metrics.publish.Observe(took.Seconds())
@@ -157,9 +157,9 @@ func (w *Webhook) store(ctx context.Context, c echo.Context, event telnyx.Event,
 	return answer, nil
 }
 
-// bury stores a verified body that is not an event as a dead letter, so that Telnyx does
+// deadLetter stores a verified body that is not an event as a dead letter, so that Telnyx does
 // not send it again and a person can see it.
-func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason string, cause error) (answer string, err error) {
+func (w *Webhook) deadLetter(ctx context.Context, c echo.Context, body []byte, reason string, cause error) (answer string, err error) {
 	digest := sha256.Sum256(body)
 	err = w.publisher.DeadLetter(ctx, events.DeadLetter{
 		Origin:   "webhook",
