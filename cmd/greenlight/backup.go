@@ -221,7 +221,7 @@ func withServer(options embedded.Options, work func(jetstream.JetStream) error) 
 	return work(js)
 }
 
-// heed does the work and reports a missing permission at once; see [events.WithPermissionErrors].
+// heed does the work and reports a missing permission at once; see [events.Heed].
 func heed(ctx context.Context, js jetstream.JetStream, alone bool, work func(context.Context, jetstream.JetStream, bool) error) error {
-	return events.WithPermissionErrors(ctx, js.Conn(), func(ctx context.Context) error { return work(ctx, js, alone) })
+	return events.Heed(ctx, js.Conn(), func(ctx context.Context) error { return work(ctx, js, alone) })
 }

@@ -46,7 +46,7 @@ type triggerEventCommand struct {
 	Number      string `placeholder:"NUMBER" help:"The phone number, for example +15551234567. Required for assignment, deletion and status-update."`
 	Brand       string `placeholder:"ID" help:"The brand's Telnyx id. Required for brand notifications."`
 	KeyFile     string `placeholder:"FILE" help:"File with the test key for signing; created if it does not exist. Default: a new key for each run."`
-	Any         bool   `help:"Post it also about a campaign that the ledger does not know, and do not ask NATS."`
+	Any         bool   `help:"Post about any campaign, even if the ledger does not have it. Does not use NATS."`
 	where
 }
 

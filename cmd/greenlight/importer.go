@@ -42,7 +42,7 @@ func (i importer) account(ctx context.Context) (draft, error) {
 // whole returns the rows of a list that was read to its end.
 func whole[T any](rows telnyx.Rows[T], err error) ([]T, error) {
 	if err == nil && !rows.Complete {
-		err = &importError{fmt.Sprintf("a list of Telnyx is not complete: %s; nothing was written, try again", rows.Why)}
+		err = &importError{fmt.Sprintf("a list from Telnyx is incomplete: %s; nothing was written; try again", rows.Why)}
 	}
 	return rows.All, err
 }
@@ -174,7 +174,7 @@ func (i importer) settings(ctx context.Context, records []telnyx.Assignment) (ma
 		return nil, err
 	}
 	if unknown := len(numbers) - len(answer.Found) - len(answer.Absent); unknown > 0 {
-		return nil, &importError{fmt.Sprintf("Telnyx's answers do not settle the messaging profiles of %s; nothing was written, try again", status.Count(unknown, "number"))}
+		return nil, &importError{fmt.Sprintf("Telnyx's answers about the messaging profiles of %s are not conclusive; nothing was written; try again", status.Count(unknown, "number"))}
 	}
 	return answer.Found, nil
 }
@@ -202,7 +202,7 @@ func (i importer) profile(ctx context.Context, profile, name string) (draft, err
 	e.MessagingProfileID = profile
 	e.takeProfile(rows, records)
 	if len(e.Numbers) == 0 {
-		return d, &importError{fmt.Sprintf("campaign %s can take none of the numbers of messaging profile %s: %s", c.AssignmentID(), profile, e.omitted[0])}
+		return d, &importError{fmt.Sprintf("campaign %s cannot have any of the numbers of messaging profile %s: %s", c.AssignmentID(), profile, e.omitted[0])}
 	}
 	e.finish(false)
 	d.entries = append(d.entries, e)

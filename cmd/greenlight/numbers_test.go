@@ -185,8 +185,8 @@ func TestNumbers_StandaloneIsRefusedBesideALedger(t *testing.T) {
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, "", "")
 	w.hasLedger()
-	w.wants("", "a Greenlight runs here: leave out --standalone", 1)(w.numbers("assign", "+12125550142", "--campaign", oldID, "--standalone"))
-	w.wants("", "a Greenlight runs here: leave out --standalone", 1)(w.numbers("remove", "+12125550142", "--standalone", "--yes"))
+	w.wants("", "Greenlight is running here: omit --standalone", 1)(w.numbers("assign", "+12125550142", "--campaign", oldID, "--standalone"))
+	w.wants("", "Greenlight is running here: omit --standalone", 1)(w.numbers("remove", "+12125550142", "--standalone", "--yes"))
 	if writes := w.sim.Writes(); len(writes) > 0 {
 		t.Errorf("wrote %v", writes)
 	}

@@ -65,8 +65,8 @@ func buildMetric(b Build) prometheus.Collector {
 const scrapeTimeout = 2 * time.Second
 
 var (
-	waitingDesc       = desc("greenlight_events_waiting", "Messages that no assigner has got yet.")
-	openDesc          = desc("greenlight_events_open", "Messages that an assigner has got and not acknowledged.")
+	waitingDesc       = desc("greenlight_events_waiting", "Messages not yet delivered to an assigner.")
+	openDesc          = desc("greenlight_events_open", "Messages delivered to an assigner and not yet acknowledged.")
 	oldestDesc        = desc("greenlight_events_oldest_age_seconds", "Age of the oldest message that waits or is open; 0 if there is none.")
 	bytesDesc         = desc("greenlight_events_bytes", "Size of stream EVENTS.")
 	bytesMaxDesc      = desc("greenlight_events_bytes_most", "Size at which stream EVENTS is full and deliveries are answered 503.")

@@ -102,7 +102,7 @@ func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (
 	p.AddCheck(status.Check{Name: "dead_letters", Advisory: true, Ready: func(ctx context.Context) error { return events.RoomForDeadLetters(ctx, js) }})
 	if nc.IsConnected() {
 		// Nothing else uses the connection yet, so that a denied permission can be noticed.
-		if err := events.WithPermissionErrors(ctx, nc, p.streams.once); events.Misconfigured(err) {
+		if err := events.Heed(ctx, nc, p.streams.once); events.Misconfigured(err) {
 			return nil, err
 		}
 	}

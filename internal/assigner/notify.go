@@ -186,13 +186,13 @@ func (a *Assigner) alarm(reason ledger.Reason, cause error) {
 	a.log.Error().Str(telemetry.KeyReason, string(reason)).Err(cause).Msg(sentences(advice.Why, advice.Next, advice.Action))
 	a.publish(context.Background(), notice.Notice{
 		Kind: notice.NeedsPerson, Reasons: []ledger.Reason{reason}, At: now,
-		Text: sentences("A person is needed: "+advice.Why, quote("Telnyx said", cause.Error()), advice.Next, advice.Action),
+		Text: sentences("Action needed: "+advice.Why, quote("Telnyx said", cause.Error()), advice.Next, advice.Action),
 	}, fmt.Sprintf("account %s %s", reason, now.Truncate(time.Hour)))
 }
 
 // headings begin the messages.
 var headings = map[notice.Kind]string{
-	notice.Completed: "Completed", notice.Partial: "Partly done", notice.NeedsPerson: "A person is needed", notice.Stuck: "Stuck",
+	notice.Completed: "Completed", notice.Partial: "Partly done", notice.NeedsPerson: "Action needed", notice.Stuck: "Stuck",
 }
 
 // text is the message for people.

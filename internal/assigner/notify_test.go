@@ -138,9 +138,9 @@ func TestNotice_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 			"Partly done: 1 of 2 planned numbers attached to campaign spring-promo (C6X6M95). other_campaign (+15551230001): " +
 				ledger.OtherCampaign.Advice().Why + " " + ledger.OtherCampaign.Advice().Action + " Run greenlight status for the rest."},
 		"rejected": {text(ledger.PhaseRejected, "no\nopt-in.", "planned/campaign_rejected!"),
-			"A person is needed: 0 of 1 planned number attached to campaign spring-promo (C6X6M95). " + ledger.PhaseRejected.Sentence() + " Telnyx said: no opt-in."},
+			"Action needed: 0 of 1 planned number attached to campaign spring-promo (C6X6M95). " + ledger.PhaseRejected.Sentence() + " Telnyx said: no opt-in."},
 		"carrier": {text(ledger.PhaseApproved, "", "sendable attached/carrier_failed!"),
-			"A person is needed: 2 of 2 planned numbers attached to campaign spring-promo (C6X6M95). carrier_failed (+15551230001): " +
+			"Action needed: 2 of 2 planned numbers attached to campaign spring-promo (C6X6M95). carrier_failed (+15551230001): " +
 				"The number is on the campaign, but a carrier did not accept it. Messages to that carrier are not delivered. Contact Telnyx support about this number and carrier. Run greenlight status for the rest."},
 		"stuck": {text(ledger.PhaseApproved, "", "pending/stuck! sendable"),
 			"Stuck: 1 of 2 planned numbers attached to campaign spring-promo (C6X6M95). stuck (+15551230000): " +

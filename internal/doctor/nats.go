@@ -67,11 +67,11 @@ func (n NATS) Check(ctx context.Context, r *Report) {
 // requestTimeout bounds each check, so that one without an answer leaves time for others.
 const requestTimeout = 5 * time.Second
 
-// bounded makes requests within requestTimeout; see [events.WithPermissionErrors].
+// bounded makes requests within requestTimeout; see [events.Heed].
 func (n NATS) bounded(ctx context.Context, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return events.WithPermissionErrors(ctx, n.Conn, ask)
+	return events.Heed(ctx, n.Conn, ask)
 }
 
 func (n NATS) stream(ctx context.Context, js jetstream.JetStream, name string) (info *jetstream.StreamInfo, err error) {
@@ -113,7 +113,7 @@ func (n NATS) speed(ctx context.Context, js jetstream.JetStream, like jetstream.
 	var s Speed
 	ctx, cancel := context.WithTimeout(ctx, measureTimeout)
 	defer cancel()
-	err := events.WithPermissionErrors(ctx, n.Conn, func(ctx context.Context) (err error) {
+	err := events.Heed(ctx, n.Conn, func(ctx context.Context) (err error) {
 		s, err = Measure(ctx, js, like)
 		return err
 	})

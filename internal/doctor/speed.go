@@ -125,7 +125,7 @@ func PublishSpeed(s Speed) Finding {
 		tail = "slowest" // measuring more took too long
 	}
 	times := fmt.Sprintf("A message is stored within %.1f ms (median), %.1f ms (%s): ", milliseconds(s.P50), milliseconds(s.P99), tail)
-	measured := fmt.Sprintf(" Measured one by one with %s of %s in the temporary stream %s.", status.Count(s.Messages, "message"), bytes(probeSize), ProbeStream)
+	measured := fmt.Sprintf(" Measured one at a time with %s of %s in the temporary stream %s.", status.Count(s.Messages, "message"), bytes(probeSize), ProbeStream)
 	switch {
 	case s.P99 >= tooSlow:
 		return f.is(Fail, times+"too slow. The webhook answers 503 after 1.5 s."+measured, fix)

@@ -125,21 +125,21 @@ func refusal(reply *nats.Msg, meant jetstream.ErrorCode) error {
 	}
 }
 
-// Ask makes one request; see [WithPermissionErrors].
+// Ask makes one request; see [Heed].
 func Ask(ctx context.Context, nc *nats.Conn, msg *nats.Msg) (reply *nats.Msg, err error) {
 	ctx, cancel := context.WithTimeout(ctx, rightTimeout)
 	defer cancel()
-	err = WithPermissionErrors(ctx, nc, func(ctx context.Context) error {
+	err = Heed(ctx, nc, func(ctx context.Context) error {
 		reply, err = nc.RequestMsgWithContext(ctx, msg)
 		return unanswered(msg.Subject, err)
 	})
 	return reply, err
 }
 
-// WithPermissionErrors calls work, which makes requests on a connection that must have no other user
+// Heed calls work, which makes requests on a connection that must have no other user
 // meanwhile. The server reports a missing permission to the connection, not to the request
 // that waits: then work's context ends at once, and the error matches [ErrNotPermitted].
-func WithPermissionErrors(ctx context.Context, nc *nats.Conn, work func(context.Context) error) error {
+func Heed(ctx context.Context, nc *nats.Conn, work func(context.Context) error) error {
 	ctx, deny := context.WithCancelCause(ctx)
 	defer deny(nil)
 	handler := nc.ErrorHandler()

@@ -68,7 +68,7 @@ func startUp(t *testing.T, dir string) *up {
 	must(t, err)
 	inside := func() *nats.Conn { return connect(t, "", server.InProcess()...) }
 	u := &up{server: server, own: inside()}
-	must(t, server.ServeHealth(u.own))
+	must(t, server.TellHealth(u.own))
 	u.fronts = openFronts(t, inside, 1, status.Check{Name: "storage", Ready: func(context.Context) error { return server.Health() }})
 	return u
 }

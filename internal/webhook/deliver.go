@@ -112,7 +112,7 @@ func (w *Webhook) take(ctx context.Context, c echo.Context, claim telnyx.Claim, 
 	event, err := telnyx.ParseEvent(body)
 	if err == nil && !w.keeps(event.Type) {
 		w.metrics.event(event.Type, ignored)
-		eventLine(w.noEventLog, event).Str(telemetry.KeyAnswer, ignored).Msg("an event of a type that is not kept was ignored")
+		eventLine(w.noEventLog, event).Str(telemetry.KeyAnswer, ignored).Msg("an event was ignored, because its type is not stored")
 		return ignored, nil
 	}
 	if held := w.held(); held != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// healthSubject is where [Server.ServeHealth] answers. No stream takes it.
+// healthSubject is where [Server.TellHealth] answers. No stream takes it.
 const healthSubject = "greenlight.health"
 
 // Health returns an error for people if the server failed to write a stream or bucket, else
@@ -53,9 +53,9 @@ func (s *Server) writeError() string {
 	return ""
 }
 
-// ServeHealth answers other programs with the result of Health over the connection, which
+// TellHealth answers other programs with the result of Health over the connection, which
 // must be to this server, until it is closed.
-func (s *Server) ServeHealth(nc *nats.Conn) error {
+func (s *Server) TellHealth(nc *nats.Conn) error {
 	_, err := nc.Subscribe(healthSubject, func(question *nats.Msg) {
 		answer := ""
 		if err := s.Health(); err != nil {
