@@ -91,9 +91,9 @@ func checkWebhookURL(flag, text string) error {
 	if text == "" {
 		return nil
 	}
-	address, err := url.Parse(text)
+	address, ok := webURL(text)
 	switch {
-	case err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http":
+	case !ok:
 		return fmt.Errorf("%s: %s is not a URL; use a form like https://hooks.example.com/webhooks/telnyx", flag, status.Plain(text, 200))
 	case address.User != nil:
 		return fmt.Errorf("%s contains a user name or password, which anyone with access to the campaign can read", flag)
@@ -101,6 +101,12 @@ func checkWebhookURL(flag, text string) error {
 		return fmt.Errorf("%s has a fragment, which is not sent", flag)
 	}
 	return nil
+}
+
+// webURL parses a URL that HTTP requests can go to.
+func webURL(text string) (address *url.URL, ok bool) {
+	address, err := url.Parse(text)
+	return address, err == nil && address.Host != "" && (address.Scheme == "http" || address.Scheme == "https")
 }
 
 // pointed is the result for one campaign, in the form that --json prints.

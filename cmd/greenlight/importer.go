@@ -163,12 +163,7 @@ func byCampaign(campaigns []telnyx.Campaign, records []telnyx.Assignment) (on []
 // settings reads the settings of the numbers that records name. It has none for numbers
 // that are not on the account.
 func (i importer) settings(ctx context.Context, records []telnyx.Assignment) (map[string]telnyx.Number, error) {
-	var numbers []string
-	for _, r := range records {
-		numbers = append(numbers, r.PhoneNumber)
-	}
-	slices.Sort(numbers)
-	numbers = slices.Compact(numbers)
+	numbers := numbersOf(records)
 	answer, err := i.client.Numbers(ctx, numbers)
 	if err != nil {
 		return nil, err

@@ -107,13 +107,7 @@ func (k inForce) warn(w io.Writer) {
 // campaign returns what the ledger knows of a campaign that a person names, by the plan's
 // name or by one of its ids.
 func (k inForce) campaign(name string) (c ledger.Campaign, ok bool) {
-	for _, entry := range k.campaigns {
-		c := entry.Campaign
-		if c.Planned && c.Plan == name || slices.Contains(c.IDs(), name) {
-			return c, true
-		}
-	}
-	return c, false
+	return ledger.FindCampaign(k.campaigns, name)
 }
 
 // planOf returns the name of the entry that names each number. Records of a person's

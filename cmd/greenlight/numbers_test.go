@@ -149,7 +149,7 @@ func TestNumbersVerify_WithoutNATSReadsTheFiles(t *testing.T) {
 	w.number("+12125550143", diffProfile, springID, telnyx.Assigned)
 	w.number("+12125550145", diffProfile, "", "")
 	w.sim.AddCampaign(telnyxsim.Campaign{ID: foreignID, BrandID: "b1", ReferenceID: "promo-7", CampaignStatus: telnyx.CampaignMNOProvisioned})
-	const source = "Compared with the plan files of plans.yaml, since no running Greenlight could be asked."
+	const source = "Compared with the plan files at plans.yaml, because no running Greenlight answered."
 	w.wants("Complete: all 1 numbers", source, 0)(w.numbers("verify", "spring"))
 	w.wants("missing  +12125550145\n", source, 2)(w.numbers("verify", "review"))
 	t.Setenv("NATS_URL", "nats://127.0.0.1:1")
@@ -439,7 +439,7 @@ func TestOutcomes_KeepWhatIsKnownWhenALaterReadingFails(t *testing.T) {
 
 func TestExplain_SaysWhatToDoIfOthersKeepChangingIt(t *testing.T) {
 	got := explain(fmt.Errorf("write record: %w", ledger.ErrChanged), "a")
-	if want := "others keep changing it; run the command again"; !errors.Is(got, ledger.ErrChanged) || !strings.HasPrefix(got.Error(), want) {
+	if want := "other processes keep changing its record; run the command again"; !errors.Is(got, ledger.ErrChanged) || !strings.HasPrefix(got.Error(), want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

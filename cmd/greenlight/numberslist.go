@@ -108,17 +108,21 @@ func (c *numbersListCommand) read(ctx context.Context, client *telnyx.Client, kn
 
 // settingsOf reads the settings of the numbers that records name.
 func settingsOf(ctx context.Context, client *telnyx.Client, records []telnyx.Assignment) (telnyx.Rows[telnyx.Number], error) {
-	var numbers []string
-	for _, record := range records {
-		numbers = append(numbers, record.PhoneNumber)
-	}
-	slices.Sort(numbers)
-	found, err := client.Numbers(ctx, slices.Compact(numbers))
+	found, err := client.Numbers(ctx, numbersOf(records))
 	rows := telnyx.Rows[telnyx.Number]{Complete: true}
 	for _, n := range found.Found {
 		rows.All = append(rows.All, n)
 	}
 	return rows, err
+}
+
+// numbersOf returns the numbers that records name, sorted, each once.
+func numbersOf(records []telnyx.Assignment) (numbers []string) {
+	for _, record := range records {
+		numbers = append(numbers, record.PhoneNumber)
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
 }
 
 // listNumbers joins records and settings, sorted by number. With onlyOwned the settings
@@ -265,12 +269,7 @@ func withPool(ctx context.Context, client *telnyx.Client, set *plan.Set, want pl
 	if !rows.Complete {
 		return want, fmt.Errorf("the list of messaging profile %s is incomplete: %s; try again", want.NumberPool, rows.Why)
 	}
-	var pool []plan.E164
-	for _, row := range rows.All {
-		if n, err := plan.ParseE164(row.PhoneNumber); err == nil && !row.Type.IsOther() {
-			pool = append(pool, n)
-		}
-	}
+	pool, _ := assigner.PoolOf(rows.All)
 	return set.WithPool(want, pool), nil
 }
 

@@ -222,8 +222,10 @@ func (r *reconcile) mayWrite(ctx context.Context, write Write) error {
 		return err
 	}
 	// A recreated bucket has no hold until it is restored, so the last known hold counts too.
-	if r.isHeld(hold) || r.isHeld(*r.a.hold.Load()) {
-		return errHeld
+	for _, known := range []ledger.Hold{hold, *r.a.hold.Load()} {
+		if _, held := r.heldBy(known); held {
+			return errHeld
+		}
 	}
 	if r.isOutdated() {
 		return errInterrupted
@@ -231,11 +233,10 @@ func (r *reconcile) mayWrite(ctx context.Context, write Write) error {
 	return nil
 }
 
-// isHeld reports whether the campaign is on hold under any of its ids.
-func (r *reconcile) isHeld(hold ledger.Hold) bool {
+// heldBy returns the hold of the campaign, under any of its ids.
+func (r *reconcile) heldBy(hold ledger.Hold) (ledger.HeldBy, bool) {
 	c := r.reading()
-	_, held := hold.Of(r.req.key, string(c.CampaignID), string(c.TCRCampaignID), plan.Campaign{ReferenceID: c.ReferenceID}.ID())
-	return held
+	return hold.Of(r.req.key, string(c.CampaignID), string(c.TCRCampaignID), plan.Campaign{ReferenceID: c.ReferenceID}.ID())
 }
 
 // errHeld ends the writes of a campaign on hold.

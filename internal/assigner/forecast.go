@@ -221,7 +221,7 @@ func (s *forecaster) readPools(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		numbers, settings := poolOf(rows.All)
+		numbers, settings := PoolOf(rows.All)
 		for _, e := range same {
 			e.settings = settings
 			e.Expanded, e.PoolComplete, e.PoolUnknown = e.set.WithPool(e.Plan, numbers), rows.Complete, rows.Why

@@ -128,7 +128,7 @@ func (r *reconcile) readOthersPools(ctx context.Context) error {
 		if err != nil {
 			return &readError{err}
 		}
-		if pool, _ := poolOf(rows.All); rows.Complete {
+		if pool, _ := PoolOf(rows.All); rows.Complete {
 			r.a.pools.learn(other.NumberPool, pool)
 		}
 	}

@@ -326,9 +326,7 @@ func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []ManualResu
 		if err != nil {
 			return nil, err
 		}
-		if r.isHeld(hold) {
-			c := r.reading()
-			by, _ := hold.Of(r.req.key, string(c.CampaignID), string(c.TCRCampaignID))
+		if by, held := r.heldBy(hold); held {
 			return nil, &HeldError{by}
 		}
 	}
@@ -459,11 +457,8 @@ func (m *Manual) Entry(ctx context.Context, name string) (plan.Campaign, error) 
 	if err != nil {
 		return plan.Campaign{}, err
 	}
-	for _, entry := range entries {
-		c := entry.Campaign
-		if c.Planned && c.Plan == name || slices.Contains(c.IDs(), name) {
-			return EntryOf(c), nil
-		}
+	if c, known := ledger.FindCampaign(entries, name); known {
+		return EntryOf(c), nil
 	}
 	return entryFor(name), nil
 }

@@ -397,9 +397,8 @@ func (s *Observation) takeNumbers(numbers []plan.E164, owned map[string]telnyx.N
 	}
 }
 
-// poolOf returns the long codes among the numbers of a messaging profile, and their
-// settings.
-func poolOf(rows []telnyx.Number) (numbers []plan.E164, settings map[plan.E164]telnyx.Number) {
+// PoolOf returns the long codes among the numbers of a messaging profile, and their settings.
+func PoolOf(rows []telnyx.Number) (numbers []plan.E164, settings map[plan.E164]telnyx.Number) {
 	settings = make(map[plan.E164]telnyx.Number, len(rows))
 	for _, row := range rows {
 		n, err := plan.ParseE164(row.PhoneNumber)

@@ -497,7 +497,7 @@ func (r *reconcile) expand(ctx context.Context) error {
 	if err != nil {
 		return &readError{err}
 	}
-	pool, settings := poolOf(rows.All)
+	pool, settings := PoolOf(rows.All)
 	if rows.Complete {
 		r.a.pools.learn(r.want.NumberPool, pool)
 	}
