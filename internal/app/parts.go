@@ -38,7 +38,7 @@ type Public struct {
 // its readiness turns false first; see [ServerOptions.Serve].
 func (p *Process) AddWebhook(config webhook.Config, listener net.Listener, public Public) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
-	config.Held = p.streams.pending
+	config.NotReady = p.streams.pending
 	hook, err := webhook.New(config)
 	if err != nil {
 		return err

@@ -97,7 +97,7 @@ func (m *metrics) watch(factory promauto.Factory, a *Assigner) {
 	}
 	gauge("greenlight_assigner_queue_campaigns", "Campaigns waiting for a reconcile in this process.",
 		func() float64 { return float64(a.queue.depth()) })
-	gauge("greenlight_assigner_stopped", "1 while the circuit breaker is open because Telnyx refuses the account or its key.",
+	gauge("greenlight_assigner_breaker_open", "1 while the circuit breaker is open because Telnyx refuses the account or its key.",
 		func() float64 {
 			if a.breaker.err() != nil {
 				return 1

@@ -105,7 +105,7 @@ func (n NATS) checkDisk(r *Report, info *jetstream.StreamInfo) {
 	}
 	if known {
 		room := events.RoomOf(info)
-		r.Add(Disk(n.Dir, volume, max(room.Most-room.Used, 0)))
+		r.Add(Disk(n.Dir, volume, max(room.Limit-room.Used, 0)))
 	}
 }
 

@@ -399,7 +399,7 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 		return ""
 	}
 	const (
-		leastName, leastCounts = 12, 20
+		minName, minCounts = 12, 20
 		// A name of this length is worth more than the bar.
 		someName = 24
 	)
@@ -411,12 +411,12 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 		names, counts = max(names, columnsOf(name(c))), max(counts, columnsOf(strings.Join(t.counts(c), ", ")))
 	}
 	room := t.columns - text.LongestLineLen(others.Render()) - 2*len("  ")
-	roomForNames := func() int { return room - min(counts, max(leastCounts, room/2)) }
+	roomForNames := func() int { return room - min(counts, max(minCounts, room/2)) }
 	bars := roomForNames()-barWidth >= min(names, someName)
 	if bars {
 		room -= barWidth
 	}
-	names = min(names, max(roomForNames(), leastName))
+	names = min(names, max(roomForNames(), minName))
 	w := newTable()
 	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next"})
 	short := shorten(campaigns, names)

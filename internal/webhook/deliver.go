@@ -41,7 +41,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 		return err
 	}
 	// Without the request's cancellation: an event is stored even if the client hangs up.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), max(publishTimeout-time.Since(arrived), publishLeast))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), max(publishTimeout-time.Since(arrived), minPublishTime))
 	defer cancel()
 	answer, err := func() (string, error) {
 		defer release() // before anything is written to the client
@@ -115,8 +115,8 @@ func (w *Webhook) take(ctx context.Context, c echo.Context, claim telnyx.Claim, 
 		eventLine(w.noEventLog, event).Str(telemetry.KeyAnswer, ignored).Msg("an event was ignored, because its type is not stored")
 		return ignored, nil
 	}
-	if held := w.held(); held != nil {
-		return "", notStored(fmt.Errorf("%w: %w", errHeld, held))
+	if err := w.notReady(); err != nil {
+		return "", notStored(fmt.Errorf("%w: %w", errNotReady, err))
 	}
 	if err != nil {
 		return w.deadLetter(ctx, c, body, "not_an_event", err)

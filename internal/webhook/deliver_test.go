@@ -467,7 +467,7 @@ func TestWebhook_RefusesWhileItIsHeld(t *testing.T) {
 	var held atomic.Pointer[error]
 	why := errors.New("the streams are not as they must be")
 	held.Store(&why)
-	d := open(t, func(s *setup) { s.config.Held = func() error { return *held.Load() } })
+	d := open(t, func(s *setup) { s.config.NotReady = func() error { return *held.Load() } })
 	assertAnswer(t, d.deliver(verified(t, "id-1")), notStored)
 	assertAnswer(t, d.deliver([]byte("no event")), notStored)
 	assertAnswer(t, d.deliver(envelope(t, "message.received", "id-2", "")), ignored)
