@@ -223,10 +223,10 @@ func fileError(err error) error {
 }
 
 // readCount reads a whole number within bounds.
-func readCount(faults *Faults, setting, text string, least, most int) int {
+func readCount(faults *Faults, setting, text string, lowest, highest int) int {
 	n, err := strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		faults.addValue(setting, text, fmt.Sprintf("a whole number from %d to %d", least, most))
+	if err != nil || n < lowest || n > highest {
+		faults.addValue(setting, text, fmt.Sprintf("a whole number from %d to %d", lowest, highest))
 	}
 	return n
 }
@@ -251,9 +251,9 @@ func readYes(faults *Faults, setting, text string) bool {
 }
 
 // readDuration reads a duration within bounds, which between describes.
-func readDuration(faults *Faults, setting, text string, least, most time.Duration, between, example string) time.Duration {
+func readDuration(faults *Faults, setting, text string, lowest, highest time.Duration, between, example string) time.Duration {
 	d, err := time.ParseDuration(text)
-	if err != nil || d < least || d > most {
+	if err != nil || d < lowest || d > highest {
 		faults.addValue(setting, text, "a duration from "+between+", for example "+example)
 	}
 	return d

@@ -124,7 +124,7 @@ func (b *backedUp) start() (kill func()) {
 	})
 	b.t.Cleanup(kill)
 	b.eventually("it is up", func() (bool, string) {
-		return strings.Contains(out.String(), "assigner runs") && strings.Contains(out.String(), "webhook takes deliveries"), out.String()
+		return strings.Contains(out.String(), "assigner runs") && strings.Contains(out.String(), "webhook accepts deliveries"), out.String()
 	})
 	return kill
 }

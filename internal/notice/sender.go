@@ -34,7 +34,7 @@ const (
 	giveBackWait = time.Second
 	// The waits after a failed try.
 	retryBase = 5 * time.Second
-	retryMost = time.Hour
+	retryMax  = time.Hour
 )
 
 // Receiver is a destination of notices.
@@ -207,7 +207,7 @@ func (s *Sender) settle(err error) {
 
 // retryAfter returns 5 s after the first try, and doubles up to an hour.
 func retryAfter(tries uint64) time.Duration {
-	return min(retryMost, retryBase<<min(max(tries, 1)-1, 20))
+	return min(retryMax, retryBase<<min(max(tries, 1)-1, 20))
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -193,9 +193,9 @@ func remote(c echo.Context) string { return clip(c.RealIP()) }
 
 // clip bounds a text from outside.
 func clip(text string) string {
-	const most = 200
-	if len(text) > most {
-		return text[:most]
+	const limit = 200
+	if len(text) > limit {
+		return text[:limit]
 	}
 	return text
 }
