@@ -37,8 +37,8 @@ attempt. How long Telnyx keeps the log is not documented.`
 
 // Run reads the log and prints it.
 func (c *deliveriesCommand) Run(ctx context.Context, out output) error {
-	if c.Since <= 0 {
-		return errors.New("--since: the duration must be positive, for example 24h")
+	if c.Since == 0 {
+		return errors.New("--since: the duration is zero; use one like 24h")
 	}
 	var faults app.Faults
 	client, _ := c.ReadOnlyClient(&faults)

@@ -74,7 +74,7 @@ func (c *initCommand) firstPlan(ctx context.Context) (file string, text []byte, 
 	i := importer{client: client}
 	d, err := i.account(ctx)
 	if err != nil {
-		return "", nil, fmt.Errorf("%w; to begin with an example instead, unset TELNYX_API_KEY", explainImport(ctx, err))
+		return "", nil, fmt.Errorf("%w; to begin with an example instead, unset TELNYX_API_KEY", err)
 	}
 	text, err = d.text()
 	if errors.Is(err, errNothing) {

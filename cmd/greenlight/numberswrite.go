@@ -23,7 +23,7 @@ const checkEvery = 2 * time.Second
 
 // naming has the flags of commands that write and that take a campaign by its plan's name.
 type naming struct {
-	Plans string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files to find a campaign by its plan's name with --standalone (${default})."`
+	Plans string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files to find a campaign by its plan's name, and its max_numbers, with --standalone (${default})."`
 	writing
 }
 
@@ -49,7 +49,7 @@ func (c naming) entry(ctx context.Context, m *assigner.Manual, name string) (pla
 		found, err := assigner.ReadEntry(ctx, client, want)
 		return plan.Campaign{CampaignID: found.CampaignID, MaxNumbers: want.MaxNumbers}, explain(err, name)
 	}
-	_, err := assigner.ReadCampaign(ctx, client, name)
+	found, err := assigner.ReadCampaign(ctx, client, name)
 	switch {
 	case telnyx.IsNotFound(err) && loadErr != nil:
 		return plan.Campaign{}, fmt.Errorf("%w. The name of a plan entry needs NATS, or plan files that load: %w", noCampaign(name), loadErr)
@@ -58,7 +58,10 @@ func (c naming) entry(ctx context.Context, m *assigner.Manual, name string) (pla
 	case err != nil:
 		return plan.Campaign{}, err
 	}
-	return m.Entry(ctx, name)
+	want, err = m.Entry(ctx, name)
+	planned, _ := assigner.EntryFor(set, found)
+	want.MaxNumbers = planned.MaxNumbers
+	return want, err
 }
 
 // entryNamed returns the entry of the set with this name or id.
@@ -146,11 +149,13 @@ func explain(err error, campaign string) error {
 // await repeats a command until no request is under way, or the time is up.
 func await(ctx context.Context, limit time.Duration, results []assigner.ManualResult, again func() ([]assigner.ManualResult, error)) error {
 	deadline := time.Now().Add(limit)
+	wait := checkEvery / 8 // Telnyx is often quick
 	for waits(results) > 0 {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%d of %d numbers were not finished within %s; Telnyx may still finish them", waits(results), len(results), limit)
 		}
-		pause(ctx, checkEvery)
+		pause(ctx, wait)
+		wait = min(2*wait, checkEvery)
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}

@@ -14,7 +14,6 @@ import (
 	"greenlight/internal/assigner"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
-	"greenlight/internal/preflight"
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 )
@@ -78,7 +77,7 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	}
 	all, err := assigner.ForecastPlans(ctx, assigner.NewObserver(client, concurrency), sets[0])
 	if err != nil {
-		return preflight.Explain(ctx, err)
+		return err
 	}
 	forecasts := all[0]
 	known := c.plansInForce(ctx)

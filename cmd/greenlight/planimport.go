@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"greenlight/internal/app"
-	"greenlight/internal/preflight"
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 )
@@ -117,7 +116,7 @@ func writeWhole(file string, text []byte) error {
 	return os.Rename(temporary, file)
 }
 
-// read reads what the flags ask for. Its error says what to do.
+// read reads what the flags ask for.
 func (c *planImportCommand) read(ctx context.Context, client *telnyx.Client, stderr io.Writer) (d draft, err error) {
 	i := importer{client: client, brand: c.Brand}
 	if len(c.Campaign) > 0 {
@@ -132,18 +131,5 @@ func (c *planImportCommand) read(ctx context.Context, client *telnyx.Client, std
 	default:
 		d, err = i.account(ctx)
 	}
-	return d, explainImport(ctx, err)
+	return d, err
 }
-
-// explainImport says why Telnyx could not be read, and what to do.
-func explainImport(ctx context.Context, err error) error {
-	if _, explained := errors.AsType[*importError](err); err == nil || explained {
-		return err
-	}
-	return preflight.Explain(ctx, err)
-}
-
-// importError is a reason not to import that is not about Telnyx's API.
-type importError struct{ text string }
-
-func (e *importError) Error() string { return e.text }

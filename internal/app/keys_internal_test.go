@@ -66,6 +66,7 @@ func (r *rotation) hears(want string) {
 }
 
 func TestKeyFile_RotatesAKeyAndKeepsWhatWasGood(t *testing.T) {
+	t.Parallel()
 	const secret = "KEY0123456789ABCDEF_s3cretValue"
 	for name, test := range map[string]struct {
 		spoil func(r *rotation)

@@ -215,7 +215,7 @@ func (o *objects) restoreHold(ctx context.Context, created time.Time) error {
 		if err != nil {
 			return err
 		}
-		if err := book.Restore(ctx, o.held); err != nil {
+		if err := book.Restore(ctx, o.held, false); err != nil {
 			return fmt.Errorf("restore the hold: %w", err)
 		}
 	}

@@ -169,6 +169,7 @@ func TestWatchPlans_HasTheSetBeforeRun(t *testing.T) {
 }
 
 func TestPlans_SeesWhatChangedSinceTheStart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
 	w := observe(t, dir)
@@ -179,6 +180,7 @@ func TestPlans_SeesWhatChangedSinceTheStart(t *testing.T) {
 // TestPlans_TakesASave saves in the ways of editors and tools. Each is one change,
 // and nothing in between is taken for the plan.
 func TestPlans_TakesASave(t *testing.T) {
+	t.Parallel()
 	plan2 := campaign("a", 2)
 	for name, save := range map[string]func(t *testing.T, file string){
 		"truncate and write": func(t *testing.T, file string) { write(t, plan2, file) },
@@ -262,6 +264,7 @@ func mount(t testing.TB, dir string, files func(generation int) map[string]strin
 }
 
 func TestPlans_TakesAConfigMapAsAWhole(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	swap := mount(t, dir, func(n int) map[string]string {
 		return map[string]string{"a.yaml": campaign("a", n), "b.yaml": campaign("b", 5000+n)}
@@ -288,6 +291,7 @@ func TestPlans_TakesAConfigMapAsAWhole(t *testing.T) {
 }
 
 func TestPlans_TakesAConfigMapKeyGivenAsAFile(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	swap := mount(t, dir, func(n int) map[string]string { return map[string]string{"plan.yaml": campaign("a", n)} })
 	w := observe(t, filepath.Join(dir, "plan.yaml")).start()
@@ -298,6 +302,7 @@ func TestPlans_TakesAConfigMapKeyGivenAsAFile(t *testing.T) {
 }
 
 func TestPlans_FollowsALinkAboveTheFolder(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for n := 1; n <= 2; n++ {
 		write(t, campaign("a", n), dir, "releases", fmt.Sprint(n), "plans", "a.yaml")
@@ -376,6 +381,7 @@ func TestPlans_KeepsTheLastGoodSetAndReportsAFaultOnce(t *testing.T) {
 }
 
 func TestPlans_CommentFixesAFaultWithoutAChange(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := write(t, campaign("a", 1), dir, "a.yaml")
 	w := observe(t, dir).start()
@@ -391,6 +397,7 @@ func TestPlans_CommentFixesAFaultWithoutAChange(t *testing.T) {
 }
 
 func TestPlans_MissesNoFaultOfAFileThatCannotBeRead(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
 	link := filepath.Join(dir, "b.yaml")
@@ -403,6 +410,7 @@ func TestPlans_MissesNoFaultOfAFileThatCannotBeRead(t *testing.T) {
 }
 
 func TestPlans_SeesPermissionsFixed(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() == 0 {
 		t.Skip("root reads every file; TestPlans_MissesNoFaultOfAFileThatCannotBeRead has a way that root cannot read either")
 	}
@@ -419,7 +427,9 @@ func TestPlans_ThousandFilesOneChanged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	thousand(t, dir)
-	w := observe(t, dir).start()
+	w := observe(t, dir)
+	w.every = 100 * time.Millisecond // a check of so many files takes a while
+	w.start()
 	write(t, campaign("c0500", 5000), dir, "07", "c0500.yaml")
 	eventually(t, "a change", func() bool { changes, _ := w.reported(); return len(changes) > 0 })
 	w.stop()
@@ -445,7 +455,9 @@ func TestPlans_BurstOfWritesIsFewLoads(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir).start()
+	w := observe(t, dir)
+	w.every = 200 * time.Millisecond // as in TestPlans_TakesASave
+	w.start()
 	before := w.loads.Load()
 	for n := 1; n <= 500; n++ {
 		write(t, campaign("a", n), dir, "a.yaml")
@@ -476,6 +488,7 @@ func TestPlans_WatchesFoldersThatComeLater(t *testing.T) {
 }
 
 func TestPlans_SeesAFileRenamedAway(t *testing.T) {
+	t.Parallel()
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
 	b := write(t, campaign("b", 2), dir, "b.yaml")
@@ -485,6 +498,7 @@ func TestPlans_SeesAFileRenamedAway(t *testing.T) {
 }
 
 func TestPlans_SeesANumbersFileAsPackagePlanReadsIt(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := write(t, strings.Replace(campaign("a", 1), "numbers:", "numbers_file: numbers/spring.csv\n    numbers:", 1), dir, "a.yaml")
 	list := write(t, "+15552000008\n", dir, "numbers/spring.csv")
@@ -553,6 +567,7 @@ func TestPlans_ReportInOrder(t *testing.T) {
 
 // TestPlans_SetIsAlwaysWhole reads without pause while the plan changes.
 func TestPlans_SetIsAlwaysWhole(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, campaign("a", 1), dir, "a.yaml")
 	w := observe(t, dir).start()
@@ -592,6 +607,7 @@ func TestPlans_SetIsAlwaysWhole(t *testing.T) {
 // A start with a broken plan uses the set that was in force before, if it was kept, and the
 // corrected plan after that.
 func TestPlans_StartWithBrokenFiles(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path, kept := write(t, campaign("C1", 1), dir, "plans", "a.yaml"), filepath.Join(dir, "kept.yaml")
 	good, err := WatchPlans(path)

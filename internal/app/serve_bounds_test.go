@@ -88,6 +88,7 @@ func (c *client) isOpen() {
 const getRequest = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 func TestServe_CutsOffSlowClientsOnARealNetwork(t *testing.T) {
+	t.Parallel()
 	const short = 50 * time.Millisecond
 	address, _, _ := startServing(t, app.ServerOptions{ReadHeaderTimeout: short, ReadTimeout: 2 * short, IdleTimeout: short},
 		func(w http.ResponseWriter, r *http.Request) {
@@ -135,6 +136,7 @@ func TestServe_CutsOffSlowClientsOnARealNetwork(t *testing.T) {
 
 // A client that sends nothing, or half a header, gives up its place after the header timeout.
 func TestServe_GivesThePlaceOfASilentConnectionToTheNext(t *testing.T) {
+	t.Parallel()
 	address, _, _ := startServing(t, app.ServerOptions{MaxConnections: 2, ReadHeaderTimeout: 50 * time.Millisecond},
 		func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
 	for range 5 {
@@ -147,6 +149,7 @@ func TestServe_GivesThePlaceOfASilentConnectionToTheNext(t *testing.T) {
 }
 
 func TestServe_LetsANewConnectionWaitWhileAllAreAtWork(t *testing.T) {
+	t.Parallel()
 	hold := make(chan struct{})
 	working := make(chan struct{}, 10)
 	address, stop, ended := startServing(t, app.ServerOptions{MaxConnections: 2}, func(w http.ResponseWriter, r *http.Request) {

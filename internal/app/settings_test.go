@@ -579,6 +579,33 @@ func TestParse_NamesWhatItDoesNotKnowWithoutItsValue(t *testing.T) {
 	}
 }
 
+// A value that begins with a dash looks like a flag. The value itself may be a secret.
+func TestParse_SaysHowToWriteAValueThatBeginsWithADash(t *testing.T) {
+	clearEnv(t)
+	var cli struct {
+		groups
+		Numbers []string `arg:"" optional:""`
+		Timeout time.Duration
+		Count   int
+		JSON    bool `name:"json"`
+	}
+	for args, want := range map[string]string{
+		"--timeout -5s":            "--timeout: the value begins with a dash; write --timeout=VALUE",
+		"--timeout=-5s":            `--timeout: "-5s" is negative; use a duration like 30s, 10m or 1h30m`,
+		"--count -5":               "--count: the value begins with a dash; write --count=VALUE",
+		"--count=-5":               `--count: "-5" is not a whole number from 0`,
+		"--telnyx-api-key -s3cret": "--telnyx-api-key: the value begins with a dash; write --telnyx-api-key=VALUE",
+		"--timeout":                "--timeout: the value is missing",
+		"--timeout --json":         "--timeout: the value is missing",
+		"-12125550142":             "unknown flag -1; before a value that begins with a dash, write --",
+	} {
+		_, _, err := app.Parse(&cli, "greenlight", "Tests.", strings.Fields(args), io.Discard)
+		if err == nil || err.Error() != want+" (see greenlight --help)" {
+			t.Errorf("%s: got %v, want %s", args, err, want)
+		}
+	}
+}
+
 func TestLogger_WritesAsSet(t *testing.T) {
 	for name, test := range map[string]struct {
 		log       app.Log

@@ -79,9 +79,6 @@ type Config struct {
 	// PruneLimit is how many numbers of an entry with prune: true may be removed without a
 	// person, if that is more than a third of its numbers.
 	PruneLimit int
-	// FailuresEvery is how often Telnyx's log of failed deliveries is read, to find campaigns
-	// whose events were lost. Default two minutes, after which Telnyx gives up.
-	FailuresEvery time.Duration
 	// Replicas of streams and ledger: 1 for one NATS server, 3 for a cluster.
 	Replicas int
 	// Settle is how long a request whose answer was lost may still take effect.
@@ -108,7 +105,6 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("assigner: Telnyx, JetStream and Plans are required")
 	}
 	c.Resync, c.Concurrency = cmp.Or(c.Resync, DefaultResync), cmp.Or(c.Concurrency, DefaultConcurrency)
-	c.FailuresEvery = cmp.Or(c.FailuresEvery, failuresEvery)
 	c.Settle, c.PendingDeadline = cmp.Or(c.Settle, DefaultSettle), cmp.Or(c.PendingDeadline, DefaultPendingDeadline)
 	if c.PlanFault == nil {
 		c.PlanFault = func() error { return nil }
@@ -150,6 +146,8 @@ type Assigner struct {
 	isPinned func(context.Context) bool
 	// jitter spreads waits: it returns a number from 0 up to 1.
 	jitter func() float64
+	// failuresEvery is the pause between two reads of Telnyx's log of failed deliveries.
+	failuresEvery time.Duration
 	// hold is the latest known hold.
 	hold atomic.Pointer[ledger.Hold]
 }
@@ -180,6 +178,8 @@ func Prepare(config Config) (*Assigner, error) {
 		log:       config.Log.With().Str(telemetry.KeyPart, "assigner").Logger(),
 		now:       config.Now,
 		jitter:    rand.Float64,
+
+		failuresEvery: failuresEvery,
 	}
 	a.client = a.watching(config.Telnyx)
 	if a.client.Limiter == nil {

@@ -271,6 +271,9 @@ func namedTwice(duplicate plan.Campaign) string {
 	return fmt.Sprintf("the plan names this campaign twice, here and as %s (%s): put the numbers in one place", duplicate.ID(), duplicate.Position)
 }
 
+// EntryFor returns the set's entry for the campaign, whichever of its ids names it.
+func EntryFor(set *plan.Set, c telnyx.Campaign) (plan.Campaign, bool) { return otherEntry(set, "", c) }
+
 // isMissing reports that Telnyx does not have the campaign, or, with a 403, not for this
 // account. A second read must agree, see [missingReads].
 func isMissing(err error, class telnyx.ErrorClass) bool {

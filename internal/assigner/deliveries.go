@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// failuresEvery is the default of [Config.FailuresEvery]. Telnyx gives up after about two
-	// minutes (https://developers.telnyx.com/docs/messaging/10dlc/event-notifications).
+	// failuresEvery is how often Telnyx's log of failed deliveries is read. Telnyx gives up
+	// after about two minutes (https://developers.telnyx.com/docs/messaging/10dlc/event-notifications).
 	failuresEvery = 2 * time.Minute
 	// failuresBack is how far back the first read of the log goes, and failuresOverlap how far
 	// later ones do: the log has a delivery under its start time, and by one page of Telnyx's,
@@ -30,14 +30,14 @@ type failures struct {
 }
 
 // followFailures reconciles the campaigns of events that Telnyx could not deliver, until ctx
-// ends. It reads the log when this assigner becomes active and every FailuresEvery. These
+// ends. It reads the log when this assigner becomes active and then at intervals. These
 // campaigns come before those of the resync, which would find the changes later.
 func (a *Assigner) followFailures(ctx context.Context) {
 	ctx = telnyx.Routine(ctx)
 	f := failures{since: a.now().Add(-failuresBack), handled: map[string]time.Time{}}
 	failed := false
 	for {
-		timer := time.NewTimer(a.config.FailuresEvery)
+		timer := time.NewTimer(a.failuresEvery)
 		active := false
 		select {
 		case <-ctx.Done():

@@ -129,9 +129,16 @@ func (s *forecaster) each(ctx context.Context, key func(*forecastEntry) string, 
 			groups[k] = append(groups[k], e)
 		}
 	}
+	keys := slices.Sorted(maps.Keys(groups))
+	if len(keys) > 0 && !s.answered.Load() { // whether anything answers is asked once
+		if err := f(ctx, groups[keys[0]]); err != nil {
+			return err
+		}
+		keys = keys[1:]
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.o.concurrency)
-	for _, k := range slices.Sorted(maps.Keys(groups)) {
+	for _, k := range keys {
 		group.Go(func() error {
 			if ctx.Err() != nil {
 				return ctx.Err() // another call has failed
@@ -169,7 +176,8 @@ func (s *forecaster) readCampaigns(ctx context.Context) error {
 }
 
 // readCampaign reads a campaign, twice if Telnyx refuses it. refused is why it could not be
-// read. err ends the forecast: the account is refused, or Telnyx has answered nothing yet.
+// read. err ends the forecast: the account is refused, Telnyx cannot be reached, or it has
+// answered about no campaign yet and does not answer other calls either.
 func (s *forecaster) readCampaign(ctx context.Context, want plan.Campaign) (c telnyx.Campaign, refused, err error) {
 	c, refused = s.o.campaigns.read(ctx, want)
 	class := telnyx.Classify(refused)
@@ -182,7 +190,7 @@ func (s *forecaster) readCampaign(ctx context.Context, want plan.Campaign) (c te
 	switch {
 	case ctx.Err() != nil:
 		return c, nil, context.Cause(ctx)
-	case class == telnyx.ClassUnauthorized, class == telnyx.ClassAccount, telnyx.IsRateLimited(refused):
+	case class == telnyx.ClassUnauthorized, class == telnyx.ClassAccount, telnyx.IsRateLimited(refused), telnyx.IsUnreachable(refused):
 		return c, nil, refused
 	case class == telnyx.ClassForbidden:
 		s.answered.Store(true)

@@ -244,8 +244,9 @@ func isLive(c telnyx.Campaign, change plan.Change) bool {
 }
 
 // readEach reads records one by one. If one cannot be read, its number is unknown and the
-// others are still read, unless the failure concerns the account. An answer other than
-// Telnyx's usual 404 counts only with a complete list that lacks the number too.
+// others are still read, unless the failure concerns the account or Telnyx cannot be reached.
+// An answer other than Telnyx's usual 404 counts only with a complete list that lacks the
+// number too.
 func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed bool, seen *Observation) error {
 	var mu sync.Mutex
 	var unusual []plan.E164
@@ -266,7 +267,7 @@ func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed boo
 				o.knowsNotFound.Store(true)
 			case groupCtx.Err() != nil:
 				return groupCtx.Err()
-			case telnyx.Classify(err) == telnyx.ClassUnauthorized, !telnyx.WasSent(err):
+			case telnyx.Classify(err) == telnyx.ClassUnauthorized, telnyx.IsUnreachable(err), !telnyx.WasSent(err):
 				return err
 			default:
 				seen.Unknown[n] = fmt.Sprintf("Telnyx's record of the number cannot be read: %s", errorWords(err))

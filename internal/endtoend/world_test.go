@@ -100,7 +100,7 @@ func newWorld(t testing.TB, options telnyxsim.Options) *world {
 	t.Cleanup(w.api.Close)
 
 	var err error
-	w.nats, err = embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
+	w.nats, err = embedded.Start(embedded.Options{Dir: testkit.MemoryDir(t), Listen: true})
 	w.must(err)
 	t.Cleanup(func() { w.must(w.nats.Close()) })
 	w.js = w.connect("test")

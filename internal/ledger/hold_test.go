@@ -194,8 +194,10 @@ func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
 			was:   one(ann), want: one(bob),
 		},
 		"the same, older": { // another process restored its own copy
-			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Restore(ctx, ledger.Hold{All: &ann}) },
-			was:   ledger.Hold{All: &bob}, want: ledger.Hold{All: &bob},
+			since: func(ctx context.Context, book *ledger.Ledger) error {
+				return book.Restore(ctx, ledger.Hold{All: &ann}, false)
+			},
+			was: ledger.Hold{All: &bob}, want: ledger.Hold{All: &bob},
 		},
 		"everything, newer": {
 			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Hold(ctx, nil, bob) },
@@ -219,7 +221,7 @@ func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			book, _ := start(t)
 			must(t, tt.since(t.Context(), book))
-			must(t, book.Restore(t.Context(), tt.was))
+			must(t, book.Restore(t.Context(), tt.was, false))
 			if got := held(t, book); !got.Equal(tt.want) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
@@ -247,7 +249,7 @@ func TestHold_CountsForEveryIDOfACampaign(t *testing.T) {
 		must(t, js.DeleteKeyValue(t.Context(), "LOOKS"))
 		_, err := ledger.Create(t.Context(), js, 1)
 		must(t, err)
-		must(t, book.Restore(t.Context(), h))
+		must(t, book.Restore(t.Context(), h, false))
 		if got := held(t, book); !got.Equal(h) {
 			t.Errorf("held by %s: restored %+v, want %+v", by, got, h)
 		}

@@ -36,9 +36,11 @@ type TextOptions struct {
 	Zone *time.Location
 	// Width is the width of the terminal in columns. The default and the minimum are 80.
 	Width int
-	// Rows is the maximum of lines in an overview. Problems are shown first, and what is left out
-	// is counted. Zero is no limit.
+	// Rows is the maximum of lines in an overview or of campaigns. Problems are shown first,
+	// and what is left out is counted. Zero is no limit.
 	Rows int
+	// Command shows all that Rows leaves out.
+	Command string
 }
 
 // WriteText writes the snapshot: what stops everything, a table of the campaigns with
@@ -46,7 +48,7 @@ type TextOptions struct {
 // and what a person should do. The level of detail depends on [Snapshot.About].
 func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 	columns := max(o.Width, minWidth)
-	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, color: o.Color, columns: columns, width: min(columns, maxProse), rows: o.Rows}
+	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, color: o.Color, columns: columns, width: min(columns, maxProse), rows: o.Rows, command: o.Command}
 	t.alerts(s)
 	switch {
 	case len(s.Campaigns) == 0 && (len(s.LedgerMissing) > 0 || s.PlanFault != ""):
@@ -60,10 +62,7 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 			t.number(c, c.Numbers[0])
 		}
 	case s.Focus == FocusCampaign:
-		t.WriteString(t.campaigns(s.Campaigns))
-		for _, c := range s.Campaigns {
-			t.campaign(c)
-		}
+		t.named(s)
 	default:
 		t.overview(s)
 	}
@@ -81,6 +80,7 @@ type textOf struct {
 	// columns is the width of tables, width that of sentences.
 	columns, width int
 	rows           int
+	command        string
 }
 
 func (t *textOf) wrap(indent, sentence string) { Wrap(&t.Builder, indent, sentence, t.width) }
@@ -223,16 +223,13 @@ func (t *textOf) fit(shown []Campaign, doneLine string, causes []cause) {
 	for _, c := range fitting {
 		t.WriteString("\n" + c.text)
 	}
-	var more []string
-	if n := len(shown) - rows; n > 0 {
-		more = append(more, Count(n, "more campaign"))
-	}
-	if n := len(causes) - len(fitting); n > 0 {
-		more = append(more, Count(n, "more explanation"))
-	}
-	if len(more) > 0 {
-		t.WriteString("… " + strings.Join(more, ", ") + ": greenlight status\n")
-	}
+	t.leftOut(count{len(shown) - rows, "more campaign"}, count{len(causes) - len(fitting), "more explanation"})
+}
+
+// count is how many there are of something.
+type count struct {
+	n    int
+	noun string
 }
 
 // lines counts the lines of a text.
@@ -609,22 +606,92 @@ func (t *textOf) nextResync() string {
 	return Until(t.now, t.resync)
 }
 
+// named writes everything about the campaigns that were named, if there is room for it.
+func (t *textOf) named(s Snapshot) {
+	all := t.part(func(t *textOf) {
+		t.WriteString(t.campaigns(s.Campaigns))
+		for _, c := range s.Campaigns {
+			t.campaign(c)
+		}
+	})
+	switch {
+	case t.rows == 0 || lines(t.String())+lines(all) <= t.rows:
+		t.WriteString(all)
+	case len(s.Campaigns) == 1:
+		t.fitCampaign(s.Campaigns[0])
+	default:
+		t.overview(s)
+	}
+}
+
 // campaign writes everything about one campaign.
 func (t *textOf) campaign(c Campaign) {
 	t.gap(true)
 	t.title(cmp.Or(c.Plan, "(no plan)"), c.ID)
 	t.facts(c)
+	t.condition(c)
+	t.gap(len(c.Numbers) > 0)
+	t.WriteString(t.numbers(c.Numbers))
+	for _, g := range groups(c) {
+		t.gap(true)
+		t.group("  ", c.Detail, g, 10)
+	}
+}
+
+// fitCampaign writes what there is room for about one campaign: explanations and then
+// numbers, in each of which what needs a person comes first. The last line counts the rest.
+func (t *textOf) fitCampaign(c Campaign) {
+	t.WriteString(t.campaigns([]Campaign{c}))
+	t.gap(true)
+	t.title(cmp.Or(c.Plan, "(no plan)"), c.ID)
+	causes := []cause{{t.part(func(t *textOf) { t.condition(c) }), c.Campaign.NeedsPerson()}}
+	for _, g := range groups(c) {
+		causes = append(causes, cause{t.part(func(t *textOf) { t.group("  ", c.Detail, g, maxNumbers) }), g.NeedsPerson})
+	}
+	slices.SortStableFunc(causes, func(a, b cause) int { return trueFirst(a.problem, b.problem) })
+	// The table has an empty line, the heads of its columns, and a line below them.
+	const tableHead = 3
+	room, left := t.rows-lines(t.String())-tableHead-1, 0
+	leastNumbers := min(max(c.needPerson(), 1), 5)
+	for i, cause := range causes {
+		if left > 0 || lines(cause.text)+1 > room-leastNumbers {
+			left++
+			continue
+		}
+		t.gap(i > 0)
+		t.WriteString(cause.text)
+		room -= lines(cause.text) + 1
+	}
+	numbers := slices.Clone(c.Numbers)
+	slices.SortStableFunc(numbers, func(a, b Number) int {
+		return cmp.Or(trueFirst(a.NeedsPerson, b.NeedsPerson), trueFirst(a.State != ledger.Sendable, b.State != ledger.Sendable))
+	})
+	shown := min(len(numbers), max(room, 0))
+	t.gap(shown > 0)
+	t.WriteString(t.numbers(numbers[:shown]))
+	t.leftOut(count{len(numbers) - shown, "more number"}, count{left, "more explanation"})
+}
+
+// leftOut counts what there is no room for, and says what shows it.
+func (t *textOf) leftOut(counts ...count) {
+	var more []string
+	for _, p := range counts {
+		if p.n > 0 {
+			more = append(more, Count(p.n, p.noun))
+		}
+	}
+	if len(more) > 0 {
+		t.WriteString("… " + strings.Join(more, ", ") + ": " + t.command + "\n")
+	}
+}
+
+// condition says what holds of the whole campaign.
+func (t *textOf) condition(c Campaign) {
 	t.wrap("  ", c.Sentence)
 	t.reason("  ", c.Reason)
 	t.detail("  ", "", c.Detail)
 	if c.Extras > 0 {
 		t.hang("  ", "  ", "On the campaign, but not in the plan: "+extras(c, ledger.MaxExtraNumbers)+". Greenlight does not change them.")
-	}
-	t.gap(len(c.Numbers) > 0)
-	t.WriteString(t.numbers(c))
-	for _, g := range groups(c) {
-		t.gap(true)
-		t.group("  ", c.Detail, g, 10)
 	}
 }
 
@@ -664,11 +731,11 @@ func (t *textOf) fact(label, value, set string) {
 	t.hang(fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), Plain(value, maxDetail))
 }
 
-// numbers is the table of a campaign's numbers.
-func (t *textOf) numbers(c Campaign) string {
+// numbers is a table of numbers.
+func (t *textOf) numbers(numbers []Number) string {
 	w := newTable()
 	w.AppendHeader(table.Row{"number", "state", "reason", "for", "person", "next try"})
-	for _, n := range c.Numbers {
+	for _, n := range numbers {
 		w.AppendRow(table.Row{n.Number.Number, t.paint(n.Number, string(n.State)), n.Reason, t.forHowLong(n), neededWord(n), t.nextOf(n)})
 	}
 	if w.Length() == 0 {
