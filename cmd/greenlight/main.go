@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, out output) error {
 }
 
 // commandsFor returns what kong reads the arguments into: only the command that they begin
-// with, if they do, because reading the tags of all takes longer than most commands.
+// with, if any, because reading the tags of all commands takes longer than most commands run.
 func commandsFor(args []string) any {
 	all := reflect.TypeFor[command]()
 	var fields []reflect.StructField

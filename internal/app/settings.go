@@ -63,8 +63,8 @@ func NewParser(cli any, name, description string, stdout io.Writer, more ...kong
 // that its suggestion is never what was meant.
 var shortFlag = regexp.MustCompile(`^(unknown flag -[^-])(, did you mean .*)?$`)
 
-// faultOf returns what is wrong with the arguments, for an argument that begins with one dash
-// with how to write it.
+// faultOf returns what is wrong with the arguments. For a value that begins with a dash, it
+// adds how to write it.
 func faultOf(err error) error {
 	if found := shortFlag.FindStringSubmatch(err.Error()); found != nil {
 		return errors.New(found[1] + "; before a value that begins with a dash, write --")

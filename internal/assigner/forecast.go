@@ -130,7 +130,7 @@ func (s *forecaster) each(ctx context.Context, key func(*forecastEntry) string, 
 		}
 	}
 	keys := slices.Sorted(maps.Keys(groups))
-	if len(keys) > 0 && !s.answered.Load() { // whether anything answers is asked once
+	if len(keys) > 0 && !s.answered.Load() { // alone, so that an unreachable Telnyx is noticed once
 		if err := f(ctx, groups[keys[0]]); err != nil {
 			return err
 		}

@@ -638,8 +638,8 @@ func (t *textOf) campaign(c Campaign) {
 	}
 }
 
-// fitCampaign writes what there is room for about one campaign: explanations and then
-// numbers, in each of which what needs a person comes first. The last line counts the rest.
+// fitCampaign writes as much about one campaign as there is room for: explanations, then
+// numbers, both with those that need a person first. The last line counts the rest.
 func (t *textOf) fitCampaign(c Campaign) {
 	t.WriteString(t.campaigns([]Campaign{c}))
 	t.gap(true)
@@ -652,9 +652,9 @@ func (t *textOf) fitCampaign(c Campaign) {
 	// The table has an empty line, the heads of its columns, and a line below them.
 	const tableHead = 3
 	room, left := t.rows-lines(t.String())-tableHead-1, 0
-	leastNumbers := min(max(c.needPerson(), 1), 5)
+	minNumbers := min(max(c.needPerson(), 1), 5)
 	for i, cause := range causes {
-		if left > 0 || lines(cause.text)+1 > room-leastNumbers {
+		if left > 0 || lines(cause.text)+1 > room-minNumbers {
 			left++
 			continue
 		}
