@@ -12,8 +12,8 @@ import (
 	"greenlight/internal/status"
 )
 
-// NoStream is the finding for an error when reading stream EVENTS.
-func NoStream(err error) Finding {
+// noStream is the finding for an error when reading stream EVENTS.
+func noStream(err error) Finding {
 	f := Finding{Check: CheckStream}
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):

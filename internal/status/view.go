@@ -129,13 +129,20 @@ func NewView(config ViewConfig) *View {
 // Run keeps the view up to date until ctx ends, and then returns nil. A deleted ledger is
 // followed again as soon as it exists.
 func (v *View) Run(ctx context.Context) error {
-	for {
+	v.keepUp(ctx, func(err error) {
+		v.config.Log.Warn().Err(err).Msg("the status lost its watch over the ledger and reads it again")
+	})
+	return nil
+}
+
+// keepUp follows the ledger until ctx ends, and calls lost when that ends with an error.
+func (v *View) keepUp(ctx context.Context, lost func(error)) {
+	for ctx.Err() == nil {
 		if err := v.follow(ctx); err != nil && ctx.Err() == nil {
-			v.config.Log.Warn().Err(err).Msg("the status lost its watch over the ledger and reads it again")
+			lost(err)
 		}
-		select {
+		select { // until there is a ledger, or it can be read again
 		case <-ctx.Done():
-			return nil
 		case <-time.After(viewPause):
 		}
 	}
@@ -398,15 +405,11 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 	ctx, stop := context.WithCancelCause(ctx)
 	var working sync.WaitGroup
 	working.Go(func() {
-		for ctx.Err() == nil {
-			if err := v.follow(ctx); err != nil && !errors.Is(err, ledger.ErrRecreated) {
+		v.keepUp(ctx, func(err error) {
+			if !errors.Is(err, ledger.ErrRecreated) {
 				stop(err)
 			}
-			select { // until there is a ledger
-			case <-ctx.Done():
-			case <-time.After(viewPause):
-			}
-		}
+		})
 	})
 	defer working.Wait()
 	defer stop(nil)
