@@ -169,7 +169,7 @@ func (i importer) settings(ctx context.Context, records []telnyx.Assignment) (ma
 		return nil, err
 	}
 	if unknown := len(numbers) - len(answer.Found) - len(answer.Absent); unknown > 0 {
-		return nil, fmt.Errorf("Telnyx's answers about the messaging profiles of %s are not conclusive; nothing was written; try again", status.Count(unknown, "number"))
+		return nil, fmt.Errorf("nothing was written: Telnyx's answers about the messaging profiles of %s are not conclusive; try again", status.Count(unknown, "number"))
 	}
 	return answer.Found, nil
 }

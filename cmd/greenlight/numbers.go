@@ -188,7 +188,7 @@ func (w writing) checkAlone(ctx context.Context) error {
 	_, unreachable := errors.AsType[*app.Fault](err)
 	switch {
 	case err == nil:
-		return errors.New("Greenlight is running here: omit --standalone")
+		return errors.New("omit --standalone: Greenlight is running here")
 	case unreachable, errors.Is(err, jetstream.ErrBucketNotFound):
 		return nil
 	}

@@ -202,8 +202,8 @@ func TestNumbers_StandaloneIsRefusedBesideALedger(t *testing.T) {
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, "", "")
 	w.hasLedger()
-	w.wants("", "Greenlight is running here: omit --standalone", 1)(w.numbers("assign", "+12125550142", "--campaign", oldID, "--standalone"))
-	w.wants("", "Greenlight is running here: omit --standalone", 1)(w.numbers("remove", "+12125550142", "--standalone", "--yes"))
+	w.wants("", "omit --standalone: Greenlight is running here", 1)(w.numbers("assign", "+12125550142", "--campaign", oldID, "--standalone"))
+	w.wants("", "omit --standalone: Greenlight is running here", 1)(w.numbers("remove", "+12125550142", "--standalone", "--yes"))
 	if writes := w.sim.Writes(); len(writes) > 0 {
 		t.Errorf("wrote %v", writes)
 	}

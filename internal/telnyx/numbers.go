@@ -300,7 +300,7 @@ func (f numberForm) read(ctx context.Context, c *Client, wanted []string, known 
 }
 
 // errMisread is the error for an answer that proves nothing.
-var errMisread = errors.New("Telnyx does not understand the query")
+var errMisread = errors.New("the query was misunderstood")
 
 // query asks for some numbers in one request.
 func (f numberForm) query(ctx context.Context, c *Client, asked []string) ([]Number, error) {
