@@ -497,12 +497,13 @@ func TestExplain_SaysWhatToDoIfOthersKeepChangingIt(t *testing.T) {
 
 // Every command that asks Telnyx says what its refusal means and what to do.
 func TestCommands_SayWhatToDoAboutTelnyxsRefusal(t *testing.T) {
+	t.Parallel()
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, "", "")
 	for _, command := range []string{
 		"numbers list", "numbers list --campaign old", "numbers verify old", "campaigns list", "campaigns show old", "deliveries", "deliveries --campaign old",
 		"campaigns point --standalone --yes --url " + newHook, "numbers assign +12125550142 --campaign old --standalone", "numbers remove +12125550142 --standalone --yes",
-		"plan import", "plan diff plans.yaml", "plan preflight plans.yaml", "init",
+		"plan import", "plan diff", "plan preflight", "init",
 	} {
 		w.sim.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(401, `{"errors":[{"code":"10009","title":"Authentication failed"}]}`)})
 		_, stderr, code := w.greenlight(strings.Fields(command)...)
