@@ -497,6 +497,7 @@ func TestExplain_SaysWhatToDoIfOthersKeepChangingIt(t *testing.T) {
 
 // Every command that asks Telnyx says what its refusal means and what to do.
 func TestCommands_SayWhatToDoAboutTelnyxsRefusal(t *testing.T) {
+	t.Parallel()
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, "", "")
 	for _, command := range []string{
