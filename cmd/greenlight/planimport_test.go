@@ -206,7 +206,7 @@ func TestPlanImport_CommentsNameWhatIsLeftOutAndWhy(t *testing.T) {
 		records := w.sim.Assignments()
 		return len(records) == 1 && records[0].TMobile == telnyx.MappingFailed && records[0].NonTMobile == telnyx.MappingAdded
 	}
-	for deadline := time.Now().Add(10 * time.Second); !mapped(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(scriptPatience); !mapped(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("got %+v", w.sim.Assignments())
 		}
@@ -326,7 +326,7 @@ func TestPlanImport_RefusesAListThatIsNotComplete(t *testing.T) {
 		fmt.Fprintf(rw, `{"records":[{"phoneNumber":"+12125550100","campaignId":%q,"assignmentStatus":"ASSIGNED"}],"page":1,"totalRecords":%d}`, springID, 100+rows)
 	})
 	stdout, code, err := w.command(t.Context(), "plan", "import", "-o", file)
-	if code != 1 || err == nil || !strings.Contains(err.Error(), "is not complete") || stdout != "" {
+	if code != 1 || err == nil || !strings.Contains(err.Error(), "is incomplete") || stdout != "" {
 		t.Errorf("exit code %d, %v\n%s", code, err, stdout)
 	}
 	if exists(file) {
