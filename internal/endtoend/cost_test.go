@@ -10,7 +10,6 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
-	"greenlight/internal/testkit"
 )
 
 // many returns that many numbers.
@@ -68,10 +67,7 @@ func TestCost_OfAttachingIsACallANumberAndFewMore(t *testing.T) {
 // Thousands of carrier events must not cost much more, although each event may cause a
 // reconcile and each reconcile reads all numbers.
 func TestCost_OfAStormOfEventsIsBounded(t *testing.T) {
-	count := 250
-	if testkit.Full {
-		count = 500
-	}
+	const count = 250
 	w := newWorld(t, telnyxsim.Options{AssignDelay: 100 * time.Millisecond, MappingDelay: 100 * time.Millisecond, MappingGap: 100 * time.Millisecond})
 	w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, many(count))
 	w.start()
@@ -121,9 +117,6 @@ func TestCost_OfWaitingCampaignsIsTheirBrandsLists(t *testing.T) {
 	t.Parallel()
 	const brands = 4
 	count := sized(300)
-	if testkit.Full {
-		count = 1000
-	}
 	w := newWorld(t, telnyxsim.Options{})
 	var yaml strings.Builder
 	yaml.WriteString("version: 1\ncampaigns:\n")

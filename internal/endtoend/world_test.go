@@ -36,7 +36,7 @@ var binaries string
 // makes those that work several times slower.
 func sideBySide() string {
 	if testkit.UnderRace {
-		return "8"
+		return "12"
 	}
 	return "20"
 }
